@@ -1,0 +1,127 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Errors of every [Store], matched with [errors.Is]. Anything else that a Store returns is a fault of
+// its backend.
+var (
+	// ErrNotFound: the connection is not registered, or its record has expired.
+	ErrNotFound = errors.New("conn: connection not found")
+	// ErrExists: the connection is registered already.
+	ErrExists = errors.New("conn: connection already exists")
+	// ErrInvalid: an argument has no valid form; the error's text names it.
+	ErrInvalid = errors.New("conn: invalid argument")
+	// ErrBadCursor: the cursor was not made by this store for this group and shard.
+	ErrBadCursor = errors.New("conn: malformed cursor")
+)
+
+// DefaultTTL is how long a record lives without a $disconnect: the gateway closes every connection after 2
+// hours (AWS Developer Guide, "Quotas for configuring and running a WebSocket API"), and the rest is margin
+// for clocks.
+const DefaultTTL = 2*time.Hour + 10*time.Minute
+
+// Conn is the record of one connection.
+type Conn struct {
+	// ID is the gateway's connection id. It must not be empty.
+	ID string
+	// User is the application's name for who is connected; empty if anonymous.
+	User string
+	// Endpoint is where to post to the connection; empty means the poster's own.
+	Endpoint string
+	// Attributes is what the application wants to know about the connection.
+	Attributes map[string]string
+	// Groups are the groups that the connection is a member of, sorted, each once. [UserGroup] of User
+	// is among them if User is not empty.
+	Groups []string
+	// ConnectedAt is when the connection began, in milliseconds.
+	ConnectedAt time.Time
+	// ExpiresAt is when the record stops to exist if nothing removes it, in seconds.
+	ExpiresAt time.Time
+}
+
+// Member is a connection seen as a member of a group.
+type Member struct {
+	// ID is the connection id.
+	ID string
+	// Endpoint is where to post to it; empty means the poster's own.
+	Endpoint string
+}
+
+// Cursor marks a place in a shard of a group. It is opaque, is made of printable ASCII characters and
+// may be kept outside the process. The zero Cursor is the beginning.
+type Cursor string
+
+// Query asks for a page of the members of a group.
+type Query struct {
+	// Group is the group's name.
+	Group string
+	// Shard selects a part of the group: 0 ≤ Shard < [Store.Shards].
+	Shard int
+	// After is the cursor of the page before; empty for the first.
+	After Cursor
+	// Limit is the most members to return; 0 means the store's own page size. A store may return
+	// fewer, even none, with more to come.
+	Limit int
+}
+
+// Page is a part of a shard's members, in the store's own order.
+type Page struct {
+	Members []Member
+	// Next is the cursor of the next page; empty after the last.
+	Next Cursor
+}
+
+// Store keeps who is connected and in which groups. It is the contract that [Memory] and the DynamoDB store
+// fulfil and that package conntest checks. Applications call it directly; [Members] and [Track] stand on it.
+//
+// All methods are safe for concurrent use. Values passed in are copied, values returned belong to the caller.
+//
+// Reads are strongly consistent: what a call has returned from is seen by every call that starts
+// afterwards, from any process. Expired records are treated as absent from the moment of their expiry,
+// even while the backend still holds them.
+//
+// A Store retries by itself what its backend asks to have retried, within the context's deadline. A call that
+// returns an error that is not one of this package's may have been carried out, wholly or in part; every
+// method may be called again. A cancelled context is returned as an error that wraps [context.Cause].
+//
+// Names of groups and users are any non-empty UTF-8 strings; connection ids, any non-empty strings. A store
+// may bound their size, and refuses what is above with [ErrInvalid] before it writes anything.
+type Store interface {
+	// Put registers a connection and makes it a member of UserGroup(c.User) and of c.Groups. A zero
+	// ConnectedAt is taken as now, a zero ExpiresAt as ConnectedAt plus [DefaultTTL]. It fails with
+	// ErrExists, and changes nothing, if the connection is registered.
+	Put(ctx context.Context, c Conn) error
+
+	// Get gives the record of a connection, or ErrNotFound.
+	Get(ctx context.Context, id string) (Conn, error)
+
+	// Delete removes a connection and all its memberships, and returns the record as it was. It fails
+	// with ErrNotFound if there is none: of several concurrent calls exactly one gets the record.
+	Delete(ctx context.Context, id string) (Conn, error)
+
+	// Join makes a connection a member of a group. It is idempotent. It fails with ErrNotFound if the
+	// connection is not registered, and then leaves no membership behind.
+	Join(ctx context.Context, id, group string) error
+
+	// Leave ends a membership. It is idempotent, and no error if the connection is not a member or is
+	// not registered.
+	Leave(ctx context.Context, id, group string) error
+
+	// Shards tells in how many parts a group is read, at least 1. Shards are disjoint and together are
+	// the whole group; they may be read at the same time.
+	Shards(ctx context.Context, group string) (int, error)
+
+	// Read gives a page of a shard of a group. Following Next from an empty cursor yields every
+	// connection that is a member during the whole reading, exactly once; one that joins, leaves or
+	// expires meanwhile may or may not be among them. An unknown group has no members. A cursor stays valid
+	// when the connection it points at is gone. It fails with ErrBadCursor or ErrInvalid on a cursor,
+	// shard or limit out of range.
+	Read(ctx context.Context, q Query) (Page, error)
+}
+
+// UserGroup names the group that holds the connections of a user.
+func UserGroup(user string) string { return "user:" + user }
