@@ -1,0 +1,37 @@
+package gatesock
+
+import "context"
+
+// HandlerFunc handles one event. Every handler, typed or not, is reduced to it, and every [Middleware] wraps it.
+//
+// A nil Reply means that there is nothing to say: a message that carries an id is then acknowledged, one without
+// is not answered. An error becomes an error frame, or the handshake's status on $connect; see [Error].
+//
+// Handlers run concurrently, also for one connection, and should be idempotent: the gateway promises
+// neither order nor exactly one delivery. Goroutines that a handler starts must have ended when it returns,
+// since Lambda freezes the process.
+type HandlerFunc func(ctx context.Context, req *Request) (*Reply, error)
+
+// Middleware wraps a handler. It must be safe for concurrent use.
+type Middleware func(next HandlerFunc) HandlerFunc
+
+// Reply is what a handler answers.
+type Reply struct {
+	// Data becomes the data of the reply frame, encoded by the route's [Codec] (messages only).
+	Data any
+	// Frame, if not nil, is sent as it is in place of a reply frame (messages only). It must be UTF-8.
+	Frame []byte
+	// Subprotocol is returned in Sec-WebSocket-Protocol ($connect only). The gateway does not choose
+	// one by itself, and a browser that offered some refuses a handshake that returns none (observed:
+	// serverless-offline#1176, aws-lambda-graphql#84).
+	Subprotocol string
+}
+
+// Route describes a route of an API, for what deploys or emulates it.
+type Route struct {
+	// Key is the route key.
+	Key string
+	// TwoWay is true if the API needs a route response for this route, without which the gateway
+	// drops what the handler answers.
+	TwoWay bool
+}
