@@ -1,0 +1,55 @@
+package gatesock
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-lambda-go/lambda"
+)
+
+// EventMux lets one Lambda function serve several event sources: it tells an event by its shape and hands it to
+// the handler of its source. It is a [lambda.Handler].
+//
+//	gatesock.Start(&gatesock.EventMux{WebSocket: router, Queue: relay})
+//
+// An event whose source has no handler, or that is of no source named here, is refused with an error that says
+// what it looks like. An EventMux must not be changed after the first event.
+type EventMux struct {
+	// WebSocket takes the events of a WebSocket API, usually by a [Router].
+	WebSocket lambda.Handler
+	// Authorizer takes the events of a REQUEST authorizer.
+	Authorizer lambda.Handler
+	// Queue takes batches of SQS messages.
+	Queue lambda.Handler
+	// Schedule takes the events of EventBridge rules and EventBridge Scheduler.
+	Schedule lambda.Handler
+}
+
+var _ lambda.Handler = (*EventMux)(nil)
+
+// Invoke hands an event to the handler of its source.
+func (m *EventMux) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	h, field := m.handlerFor(readTraits(payload).eventFrom())
+	if field == "" {
+		return nil, fmt.Errorf("gatesock: no event that an EventMux knows: it looks like %s", sniff(payload))
+	}
+	if h == nil {
+		return nil, fmt.Errorf("gatesock: EventMux.%s is not set, but %s arrived", field, sniff(payload))
+	}
+	return h.Invoke(ctx, payload)
+}
+
+func (m *EventMux) handlerFor(from source) (lambda.Handler, string) {
+	switch from {
+	case sourceWebSocket:
+		return m.WebSocket, "WebSocket"
+	case sourceAuthorizer:
+		return m.Authorizer, "Authorizer"
+	case sourceQueue:
+		return m.Queue, "Queue"
+	case sourceSchedule:
+		return m.Schedule, "Schedule"
+	case sourceUnknown:
+	}
+	return nil, ""
+}

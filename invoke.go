@@ -1,0 +1,128 @@
+package gatesock
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+)
+
+// Invoke handles one event as Lambda hands it over, and gives the response for the gateway: a status for
+// $connect and $disconnect, and the reply or error frame for a message. It makes Router a [lambda.Handler].
+//
+// It fails only if payload is not a WebSocket event, with an error that wraps [ErrNotWebSocket] or says what
+// in the event is malformed. A panic in a handler passes through; see [Recover].
+func (r *Router) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	r.freeze.Do(r.build)
+	req, err := decodeEvent(payload)
+	if err != nil {
+		return nil, err
+	}
+	rt := r.lookup(req)
+	reply, err := rt.run(ctx, req)
+	if req.EventType == EventMessage {
+		return r.answer(ctx, rt, req, reply, err), nil
+	}
+	if err != nil {
+		r.log(ctx, req, err)
+		return statusResponse(publicError(err).Code.HTTPStatus(), ""), nil
+	}
+	if reply != nil && req.EventType == EventConnect {
+		return statusResponse(http.StatusOK, reply.Subprotocol), nil
+	}
+	return statusResponse(http.StatusOK, ""), nil
+}
+
+func (r *Router) lookup(req *Request) *route {
+	switch req.EventType {
+	case EventConnect:
+		return r.routes[RouteConnect]
+	case EventDisconnect:
+		return r.routes[RouteDisconnect]
+	case EventMessage:
+	}
+	key := req.RouteKey
+	if key == RouteDefault {
+		key = req.Action
+	}
+	if rt := r.routes[key]; rt != nil && key[0] != '$' {
+		return rt
+	}
+	return r.fallback
+}
+
+// answer gives the response to a message. Its status is 200 also for an error: some have seen the gateway
+// put a frame of its own in place of the body of any other status (observed: architect/sandbox#560).
+func (r *Router) answer(ctx context.Context, rt *route, req *Request, reply *Reply, err error) []byte {
+	if err == nil {
+		var frame []byte
+		if frame, err = rt.frame(req, reply); err == nil {
+			return okResponse(frame)
+		}
+	}
+	r.log(ctx, req, err)
+	e := publicError(err)
+	var details []byte
+	if e.Details != nil {
+		var encErr error
+		if details, encErr = rt.codec.Marshal(e.Details); encErr != nil {
+			r.log(ctx, req, encErr)
+		}
+	}
+	frame := errorFrame(req, e, details)
+	if len(frame) > MaxMessageSize {
+		frame = errorFrame(req, &Error{Code: e.Code, Message: "the error is too large to be sent"}, nil)
+	}
+	return okResponse(frame)
+}
+
+// frame gives the frame that stands for a reply; nil if there is nothing to send.
+func (rt *route) frame(req *Request, reply *Reply) ([]byte, error) {
+	var frame []byte
+	switch {
+	case reply == nil && req.ID == "":
+		return nil, nil
+	case reply == nil:
+		frame = replyFrame(req, []byte("null"))
+	case reply.Frame != nil:
+		frame = reply.Frame
+	default:
+		data, err := rt.codec.Marshal(reply.Data)
+		if err != nil {
+			return nil, err
+		}
+		frame = replyFrame(req, data)
+	}
+	if len(frame) > MaxMessageSize {
+		return nil, Errorf(CodeTooLarge, "the reply of %d bytes is above the limit of %d", len(frame), MaxMessageSize)
+	}
+	return frame, nil
+}
+
+// log records an error: faults of the application as errors, what has a cause behind its public message as
+// information, and refusals, which any client can provoke, for debugging only.
+func (r *Router) log(ctx context.Context, req *Request, err error) {
+	level := slog.LevelDebug
+	e := publicError(err)
+	switch {
+	case e.Code.HTTPStatus() >= http.StatusInternalServerError:
+		level = slog.LevelError
+	case e.cause != nil:
+		level = slog.LevelInfo
+	}
+	if !r.logger.Enabled(ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("routeKey", req.RouteKey),
+		slog.String("connectionId", req.ConnectionID),
+		slog.String("requestId", req.RequestID),
+		slog.String("code", string(e.Code)),
+		slog.String("error", err.Error()),
+	}
+	var p *PanicError
+	if errors.As(err, &p) {
+		attrs = append(attrs, slog.String("stack", string(p.Stack)))
+	}
+	r.logger.LogAttrs(ctx, level, "gatesock: handler failed", attrs...)
+}

@@ -1,0 +1,61 @@
+package gatesock
+
+import (
+	"fmt"
+	"log/slog"
+)
+
+// Option configures a [Router].
+type Option interface{ applyRouter(*Router) }
+
+// RouteOption configures one route.
+type RouteOption interface{ applyRoute(*route) }
+
+// SharedOption configures a [Router] and so all its routes, or one route.
+type SharedOption interface {
+	Option
+	RouteOption
+}
+
+type routerOption func(*Router)
+
+func (o routerOption) applyRouter(r *Router) { o(r) }
+
+type routeOption func(*route)
+
+func (o routeOption) applyRoute(rt *route) { o(rt) }
+
+// WithLogger sets where errors of handlers are logged; the default is [slog.Default] at the first event.
+func WithLogger(l *slog.Logger) Option {
+	return routerOption(func(r *Router) { r.logger = l })
+}
+
+// With puts middleware around one route, inside that of [Router.Use], the first one outermost.
+func With(mw ...Middleware) RouteOption {
+	return routeOption(func(rt *route) {
+		for i, m := range mw {
+			if m == nil {
+				panic(fmt.Sprintf("gatesock: middleware %d of route %q at %s is nil", i, rt.key, rt.site))
+			}
+		}
+		rt.middleware = append(rt.middleware, mw...)
+	})
+}
+
+type codecOption struct{ codec Codec }
+
+func (o codecOption) applyRouter(r *Router) { r.codec = o.codec }
+func (o codecOption) applyRoute(rt *route)  { rt.codec = o.codec }
+
+// WithCodec replaces encoding/json for the application's own data: the members of requests, and the data
+// of replies and errors.
+func WithCodec(c Codec) SharedOption { return codecOption{c} }
+
+type strictOption struct{}
+
+func (strictOption) applyRouter(r *Router) { r.strict = true }
+func (strictOption) applyRoute(rt *route)  { rt.strict = true }
+
+// StrictDecoding refuses messages with members that the handler's type does not have, other than "action" and
+// "id". The route's codec must be a [StrictCodec].
+func StrictDecoding() SharedOption { return strictOption{} }

@@ -1,0 +1,211 @@
+package gatesock
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-lambda-go/lambda"
+)
+
+// Router hands the events of a WebSocket API to handlers by their route key. It is a [lambda.Handler].
+//
+// Handlers and middleware are registered first, from any goroutine; the first event freezes the router, and
+// it is then safe for concurrent use. A wrong registration (a route twice, an empty or reserved key, a nil
+// handler, anything after the first event) panics, and names where it was made: it is a mistake in the program
+// that should show when the program starts.
+type Router struct {
+	logger *slog.Logger
+	codec  Codec
+	strict bool
+
+	mu         sync.Mutex // guards what follows until the router is frozen
+	frozen     bool
+	middleware []Middleware
+	routes     map[string]*route
+
+	freeze   sync.Once
+	fallback *route // for messages that no route takes
+}
+
+var _ lambda.Handler = (*Router)(nil)
+
+// route is one registered handler and what was said of it.
+type route struct {
+	key        string
+	site       string
+	handler    HandlerFunc
+	middleware []Middleware
+	codec      Codec
+	strict     bool
+	run        HandlerFunc // handler in all its middleware, set by the freeze
+}
+
+// New returns a Router without routes.
+func New(opts ...Option) *Router {
+	r := &Router{codec: JSON{}, routes: make(map[string]*route)}
+	for _, o := range opts {
+		o.applyRouter(r)
+	}
+	return r
+}
+
+// Use adds middleware around every handler, the first one outermost. It also runs for $connect and $disconnect,
+// with and without a handler for them, and for messages that no route takes. Middleware applies to all
+// routes, whether they are registered before or after it.
+func (r *Router) Use(mw ...Middleware) {
+	site := callerSite()
+	for i, m := range mw {
+		if m == nil {
+			panic(fmt.Sprintf("gatesock: middleware %d given to Use at %s is nil", i, site))
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.frozen {
+		panic(fmt.Sprintf("gatesock: Use at %s comes after the first event", site))
+	}
+	r.middleware = append(r.middleware, mw...)
+}
+
+// Connect sets the handler of $connect. The connection opens if it returns no error; an error refuses the
+// handshake with the status of its code ([Code.HTTPStatus]). Nothing can be posted to the connection before
+// the handler has returned. Without a handler every connection is accepted, unless middleware refuses it.
+func (r *Router) Connect(h HandlerFunc, opts ...RouteOption) { r.handle(RouteConnect, h, opts) }
+
+// Disconnect sets the handler of $disconnect. The connection is closed already; the gateway tries to send the
+// event, but does not promise it (AWS Developer Guide, "Manage connected users and client apps"). What the
+// handler returns reaches nobody; an error is logged.
+func (r *Router) Disconnect(h HandlerFunc, opts ...RouteOption) {
+	r.handle(RouteDisconnect, h, opts)
+}
+
+// Default sets the handler of messages that no other route takes: no JSON, no action, or an unknown one.
+// Without it they are answered with [CodeNotFound], if the API has a $default route, and by the gateway's own
+// error frame if it has not.
+//
+// A message that the gateway sends to $default although its action names a registered route goes to that
+// route. An API can therefore do with $connect, $disconnect and $default.
+func (r *Router) Default(h HandlerFunc, opts ...RouteOption) { r.handle(RouteDefault, h, opts) }
+
+// Message sets an untyped handler for a custom route; [Handle] and [HandleReply] set typed ones.
+func (r *Router) Message(key string, h HandlerFunc, opts ...RouteOption) {
+	rt := r.newRoute(key, h == nil, opts)
+	rt.checkCustom()
+	rt.handler = h
+	r.add(rt)
+}
+
+func (r *Router) handle(key string, h HandlerFunc, opts []RouteOption) {
+	rt := r.newRoute(key, h == nil, opts)
+	rt.handler = h
+	r.add(rt)
+}
+
+func (r *Router) newRoute(key string, isNil bool, opts []RouteOption) *route {
+	rt := &route{key: key, site: callerSite(), codec: r.codec, strict: r.strict}
+	if isNil {
+		panic(fmt.Sprintf("gatesock: the handler of route %q at %s is nil", key, rt.site))
+	}
+	for _, o := range opts {
+		o.applyRoute(rt)
+	}
+	return rt
+}
+
+func (rt *route) checkCustom() {
+	switch {
+	case rt.key == "":
+		panic(fmt.Sprintf("gatesock: the route key at %s is empty", rt.site))
+	case strings.HasPrefix(rt.key, "$"):
+		panic(fmt.Sprintf("gatesock: the route key %q at %s is reserved; use Connect, Disconnect or Default", rt.key, rt.site))
+	}
+}
+
+func (r *Router) add(rt *route) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.frozen {
+		panic(fmt.Sprintf("gatesock: route %q at %s comes after the first event", rt.key, rt.site))
+	}
+	if old := r.routes[rt.key]; old != nil {
+		panic(fmt.Sprintf("gatesock: route %q at %s was registered already at %s", rt.key, rt.site, old.site))
+	}
+	r.routes[rt.key] = rt
+}
+
+// Routes lists the routes that an API in front of this router needs, sorted by key: $connect and $disconnect,
+// and every registered message route, each with a route response. It does not freeze the router.
+func (r *Router) Routes() []Route {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	keys := map[string]bool{RouteConnect: false, RouteDisconnect: false}
+	for key := range r.routes {
+		keys[key] = key != RouteConnect && key != RouteDisconnect
+	}
+	list := make([]Route, 0, len(keys))
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		list = append(list, Route{Key: key, TwoWay: keys[key]})
+	}
+	return list
+}
+
+// build freezes the router and puts every handler into its middleware.
+func (r *Router) build() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.frozen = true
+	if r.logger == nil {
+		r.logger = slog.Default()
+	}
+	for _, key := range []string{RouteConnect, RouteDisconnect} {
+		if r.routes[key] == nil {
+			r.routes[key] = &route{key: key, handler: doNothing, codec: r.codec}
+		}
+	}
+	r.fallback = r.routes[RouteDefault]
+	if r.fallback == nil {
+		r.fallback = &route{key: RouteDefault, handler: refuseUnknown, codec: r.codec}
+		r.fallback.chain(r.middleware)
+	}
+	for _, rt := range r.routes {
+		rt.chain(r.middleware)
+	}
+}
+
+func (rt *route) chain(outer []Middleware) {
+	rt.run = rt.handler
+	for _, list := range [][]Middleware{rt.middleware, outer} {
+		for _, m := range slices.Backward(list) {
+			if rt.run = m(rt.run); rt.run == nil {
+				panic(fmt.Sprintf("gatesock: a middleware of route %q returned nil", rt.key))
+			}
+		}
+	}
+}
+
+func doNothing(context.Context, *Request) (*Reply, error) { return nil, nil }
+
+func refuseUnknown(_ context.Context, req *Request) (*Reply, error) {
+	if req.Action == "" {
+		return nil, Errorf(CodeInvalidArgument, `the message must be a JSON object with a string "action"`)
+	}
+	return nil, Errorf(CodeNotFound, "there is no action %s", quoteShort(req.Action))
+}
+
+// callerSite gives the file and line from which this package was called.
+func callerSite() string {
+	var pcs [16]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
+	for {
+		f, more := frames.Next()
+		if !strings.HasPrefix(f.Function, "github.com/gatesock/gatesock.") || !more {
+			return fmt.Sprintf("%s:%d", f.File, f.Line)
+		}
+	}
+}
