@@ -32,14 +32,15 @@ type Conn struct {
 	User string
 	// Endpoint is where to post to the connection; empty means the poster's own.
 	Endpoint string
-	// Attributes is what the application wants to know about the connection.
+	// Attributes is what the application wants to know about the connection; nil if there is nothing.
 	Attributes map[string]string
-	// Groups are the groups that the connection is a member of, sorted, each once. [UserGroup] of User
-	// is among them if User is not empty.
+	// Groups are the groups that the connection is a member of, sorted by their bytes, each once; nil if
+	// there are none. [Store.Put] adds [UserGroup] of User if User is not empty.
 	Groups []string
-	// ConnectedAt is when the connection began, in milliseconds.
+	// ConnectedAt is when the connection began, in UTC and whole milliseconds; the rest is cut off.
 	ConnectedAt time.Time
-	// ExpiresAt is when the record stops to exist if nothing removes it, in seconds.
+	// ExpiresAt is the moment from which the record does not exist any more if nothing removes it before, in
+	// UTC and whole seconds; the rest is cut off.
 	ExpiresAt time.Time
 }
 
@@ -88,8 +89,9 @@ type Page struct {
 // returns an error that is not one of this package's may have been carried out, wholly or in part; every
 // method may be called again. A cancelled context is returned as an error that wraps [context.Cause].
 //
-// Names of groups and users are any non-empty UTF-8 strings; connection ids, any non-empty strings. A store
-// may bound their size, and refuses what is above with [ErrInvalid] before it writes anything.
+// Connection ids and the names of groups, users and attributes are any non-empty UTF-8 strings, NUL and '#'
+// among them; endpoints and the values of attributes are any UTF-8 strings. What is not is refused with
+// [ErrInvalid] before anything is written; so is what is above a bound that a store may set on their size.
 type Store interface {
 	// Put registers a connection and makes it a member of UserGroup(c.User) and of c.Groups. A zero
 	// ConnectedAt is taken as now, a zero ExpiresAt as ConnectedAt plus [DefaultTTL]. It fails with
@@ -117,11 +119,16 @@ type Store interface {
 
 	// Read gives a page of a shard of a group. Following Next from an empty cursor yields every
 	// connection that is a member during the whole reading, exactly once; one that joins, leaves or
-	// expires meanwhile may or may not be among them. An unknown group has no members. A cursor stays valid
-	// when the connection it points at is gone. It fails with ErrBadCursor or ErrInvalid on a cursor,
-	// shard or limit out of range.
+	// expires meanwhile may or may not be among them, but not twice. No Next is given twice in a reading,
+	// which comes to an end also while others join. An unknown group has no members. A cursor stays valid
+	// when the connection it points at is gone. It fails with ErrBadCursor on a cursor that is none of this
+	// store's for this group and shard, with ErrInvalid on a shard or a limit that is out of range.
 	Read(ctx context.Context, q Query) (Page, error)
 }
 
 // UserGroup names the group that holds the connections of a user.
 func UserGroup(user string) string { return "user:" + user }
+
+// Everyone is a group that [Track] can keep all connections in; it is opt-in, since every connection then costs
+// another write and a delete.
+const Everyone = "everyone"

@@ -1,0 +1,20 @@
+// Package conn keeps who is connected and in which groups.
+//
+// A [Store] holds a record for each connection and the members of each group: [Memory] in one process,
+// package conn/dynamoconn on DynamoDB. [Track] keeps it true as connections come and go; handlers call it
+// for the rest:
+//
+//	store := conn.NewMemory()
+//	r := gatesock.New()
+//	r.Use(conn.Track(store))
+//	gatesock.Handle(r, "enter", func(ctx context.Context, req *gatesock.Request, in Enter) error {
+//		return store.Join(ctx, req.ConnectionID, "room:"+in.Room)
+//	})
+//
+//	for m, err := range conn.Members(ctx, store, "room:1") { … }
+//
+// A user's connections are the group [UserGroup]; all connections are [Everyone] where [WithEveryone] asks for
+// it. The gateway may announce the end of a connection late, twice or never, so records also expire.
+//
+// Who writes a Store runs package conn/conntest against it.
+package conn
