@@ -1,0 +1,187 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gatesock/gatesock"
+)
+
+// removeTimeout bounds the removal of a record, which does not stop with the event's context. It is short beside
+// the 29 s that the gateway waits for a handler (AWS Developer Guide, "Quotas for configuring and running a
+// WebSocket API").
+const removeTimeout = 2 * time.Second
+
+// Track returns middleware that registers every connection in a store, and removes it when it ends.
+//
+// At $connect the record is put before the next handler runs, so that it can [Store.Join] groups. If the
+// handler refuses the connection or panics, or the event's context ends meanwhile, the record is removed
+// again with its memberships. If the store fails, the handshake is refused with [gatesock.CodeUnavailable],
+// and with [gatesock.CodeInternal] if it is the record that the store does not take ([ErrInvalid]). A
+// connection that is registered already is accepted if user and time of connection are the same: an event
+// that is delivered again finds the record of its first delivery, and the next handler runs again. Otherwise
+// the record is a leftover, whose user and groups must not pass to the new connection, and is replaced.
+//
+// At $disconnect the next handler runs first, so that it can still [Store.Get] the record; then the record
+// is removed whatever the handler did. It is no error if there is none, since the event may come twice or
+// after the expiry. If the store fails, its error is joined to that of the handler; expiry then removes the
+// record.
+//
+// A removal goes on after the event's context has ended, for 2 seconds at the most. Messages pass through and
+// cost nothing at the store.
+//
+// Where middleware decides who may connect, it comes before Track. It panics if store is nil.
+func Track(store Store, opts ...TrackOption) gatesock.Middleware {
+	if store == nil {
+		panic("conn: Track with a nil store")
+	}
+	t := &tracker{store: store}
+	for _, o := range opts {
+		o.applyTrack(t)
+	}
+	return func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
+		return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+			switch req.EventType {
+			case gatesock.EventConnect:
+				return t.connect(ctx, req, next)
+			case gatesock.EventDisconnect:
+				return t.disconnect(ctx, req, next)
+			default:
+				return next(ctx, req)
+			}
+		}
+	}
+}
+
+// tracker is what Track was told; a nil function stands for the default.
+type tracker struct {
+	store      Store
+	user       func(*gatesock.Request) string
+	attributes func(*gatesock.Request) map[string]string
+	endpoint   func(*gatesock.Request) string
+	groups     func(*gatesock.Request) []string
+	everyone   bool
+	ttl        time.Duration
+}
+
+func (t *tracker) connect(ctx context.Context, req *gatesock.Request, next gatesock.HandlerFunc) (reply *gatesock.Reply, err error) {
+	c := t.record(req)
+	accepted := false
+	defer func() { // also when next panics
+		if !accepted {
+			err = join(err, t.remove(ctx, req.ConnectionID))
+		}
+	}()
+	if err := t.register(ctx, c); err != nil {
+		return nil, refusal(err)
+	}
+	if reply, err = next(ctx, req); err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, gatesock.Errorf(gatesock.CodeDeadlineExceeded, "connecting took too long").WithCause(context.Cause(ctx))
+	}
+	accepted = true
+	return reply, nil
+}
+
+func (t *tracker) disconnect(ctx context.Context, req *gatesock.Request, next gatesock.HandlerFunc) (reply *gatesock.Reply, err error) {
+	defer func() { err = join(err, t.remove(ctx, req.ConnectionID)) }()
+	return next(ctx, req)
+}
+
+// register puts a record, if need be in the place of one that is not of this connection. It tries twice: another
+// delivery of the event may come between.
+func (t *tracker) register(ctx context.Context, c Conn) error {
+	for range 2 {
+		if err := t.store.Put(ctx, c); !errors.Is(err, ErrExists) {
+			return err
+		}
+		old, err := t.store.Get(ctx, c.ID)
+		switch {
+		case err == nil && old.User == c.User && old.ConnectedAt.Equal(c.ConnectedAt):
+			return nil
+		case err != nil && !errors.Is(err, ErrNotFound):
+			return err
+		}
+		if err := t.remove(ctx, c.ID); err != nil {
+			return err
+		}
+	}
+	return ErrExists
+}
+
+func (t *tracker) remove(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+	defer cancel()
+	if _, err := t.store.Delete(ctx, id); err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("conn: removing connection %q: %w", id, err)
+	}
+	return nil
+}
+
+// record gives the record of a connection that begins.
+func (t *tracker) record(req *gatesock.Request) Conn {
+	c := Conn{ID: req.ConnectionID, User: req.PrincipalID(), Attributes: authorized(req)}
+	if t.user != nil {
+		c.User = t.user(req)
+	}
+	if t.attributes != nil {
+		c.Attributes = t.attributes(req)
+	}
+	if t.endpoint != nil {
+		c.Endpoint = t.endpoint(req)
+	}
+	if t.groups != nil {
+		c.Groups = t.groups(req)
+	}
+	if t.everyone {
+		c.Groups = append(c.Groups[:len(c.Groups):len(c.Groups)], Everyone)
+	}
+	c.ConnectedAt = began(req).Truncate(time.Millisecond)
+	if t.ttl != 0 {
+		c.ExpiresAt = c.ConnectedAt.Add(t.ttl)
+	}
+	return c
+}
+
+// began tells when the connection began. An event made by hand may lack the time, which the router decodes as
+// the beginning of 1970, and the record must not be born expired.
+func began(req *gatesock.Request) time.Time {
+	for _, at := range []time.Time{req.ConnectedAt, req.Time} {
+		if at.Unix() > 0 {
+			return at
+		}
+	}
+	return time.Now()
+}
+
+// authorized gives what the authorizer says of the client beside its name.
+func authorized(req *gatesock.Request) map[string]string {
+	attributes := make(map[string]string, len(req.Authorizer))
+	for k, v := range req.Authorizer {
+		if k != "principalId" && k != "integrationLatency" {
+			attributes[k] = v
+		}
+	}
+	return attributes
+}
+
+// refusal gives the error of a handshake that the store's error refuses.
+func refusal(err error) error {
+	cause := fmt.Errorf("conn: registering the connection: %w", err)
+	if errors.Is(err, ErrInvalid) {
+		return gatesock.Errorf(gatesock.CodeInternal, "the connection could not be registered").WithCause(cause)
+	}
+	return gatesock.Errorf(gatesock.CodeUnavailable, "the connection could not be registered").WithCause(cause)
+}
+
+// join leaves a lone error as it is.
+func join(err, more error) error {
+	if more == nil {
+		return err
+	}
+	return errors.Join(err, more)
+}
