@@ -38,9 +38,11 @@ build: ## Compile all modules, and the chat's Lambda into .cache/lambda/bootstra
 	cd examples && GOOS=linux GOARCH=arm64 CGO_ENABLED=0 \
 		go build -tags lambda.norpc -ldflags "-s -w" -o ../.cache/lambda/bootstrap ./chat/cmd/lambda
 
-test-go: ## Run the Go tests of all modules, with fuzz seeds and examples
+test-go: ## Run the Go tests of all modules, with fuzz seeds and examples, with -race and without
 	@scripts/need cc >/dev/null
 	$(call in,$(MODULES),go test -race -shuffle=on ./...)
+	@echo "Without the race detector, which allocates by itself: bounds on allocations."
+	$(call in,$(MODULES),go test ./...)
 
 test-browser: ## Test the chat in headless Chromium
 	scripts/browser-test
