@@ -1,0 +1,112 @@
+package apigw
+
+import (
+	"testing"
+
+	"github.com/gatesock/gatesock"
+	"github.com/stretchr/testify/require"
+)
+
+func TestExecuteAPI(t *testing.T) {
+	t.Parallel()
+	got, err := ExecuteAPI("abc123", "eu-west-1", "prod")
+	require.NoError(t, err)
+	require.Equal(t, "https://abc123.execute-api.eu-west-1.amazonaws.com/prod", got)
+
+	got, err = ExecuteAPI("abc123", "cn-northwest-1", "prod")
+	require.NoError(t, err)
+	require.Equal(t, "https://abc123.execute-api.cn-northwest-1.amazonaws.com.cn/prod", got)
+
+	for _, c := range []struct{ api, region, stage, says string }{
+		{"", "eu-west-1", "prod", "API id"},
+		{"a.b", "eu-west-1", "prod", "API id"},
+		{"abc", "", "prod", "region"},
+		{"abc", "eu west", "prod", "region"},
+		{"abc", "eu-west-1", "", "stage is missing"},
+		{"abc", "eu-west-1", "a/b", "more than the stage"},
+		{"abc", "eu-west-1", "a?b", "no name of a stage"},
+	} {
+		_, err := ExecuteAPI(c.api, c.region, c.stage)
+		require.ErrorContains(t, err, c.says)
+	}
+}
+
+func TestCustomDomain(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ domain, key, want string }{
+		{"ws.example.com", "", "https://ws.example.com"},
+		{"WS.example.com", "chat", "https://ws.example.com/chat"},
+		{"ws.example.com", "/chat/", "https://ws.example.com/chat"},
+	} {
+		got, err := CustomDomain(c.domain, c.key)
+		require.NoError(t, err)
+		require.Equal(t, c.want, got)
+	}
+	_, err := CustomDomain("abc.execute-api.eu-west-1.amazonaws.com", "prod")
+	require.ErrorContains(t, err, "the API's own host")
+	_, err = CustomDomain("https://ws.example.com", "")
+	require.ErrorContains(t, err, "not a domain name")
+}
+
+func TestLoopback(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ host, want string }{
+		{"localhost:3001", "http://localhost:3001/dev"},
+		{"127.0.0.1:3001", "http://127.0.0.1:3001/dev"},
+		{"[::1]:3001", "http://[::1]:3001/dev"},
+		{"[::1]", "http://[::1]/dev"},
+		{"::1", "http://[::1]/dev"},
+		{"chat.localhost", "http://chat.localhost/dev"},
+	} {
+		got, err := Loopback(c.host, "dev")
+		require.NoError(t, err)
+		require.Equal(t, c.want, got)
+	}
+	_, err := Loopback("example.com:80", "dev")
+	require.ErrorContains(t, err, "not a loopback address")
+	_, err = Loopback("localhost", "")
+	require.ErrorContains(t, err, "stage is missing")
+}
+
+func TestEndpointOf(t *testing.T) {
+	t.Parallel()
+	mappings := Mappings{"ws.example.com": "chat", "root.example.com": ""}
+	for _, c := range []struct{ domain, stage, want string }{
+		{"abc.execute-api.eu-west-1.amazonaws.com", "prod", "https://abc.execute-api.eu-west-1.amazonaws.com/prod"},
+		{"abc.execute-api.cn-north-1.amazonaws.com.cn", "prod", "https://abc.execute-api.cn-north-1.amazonaws.com.cn/prod"},
+		{"localhost:3001", "dev", "http://localhost:3001/dev"},
+		{"LOCALHOST:3001", "dev", "http://localhost:3001/dev"},
+		{"127.0.0.1:3001", "dev", "http://127.0.0.1:3001/dev"},
+		{"[::1]:3001", "dev", "http://[::1]:3001/dev"},
+		{"ws.example.com", "prod", "https://ws.example.com/chat"},
+		{"WS.Example.com", "prod", "https://ws.example.com/chat"},
+		{"root.example.com", "prod", "https://root.example.com"},
+	} {
+		got, err := EndpointOf(&gatesock.Request{DomainName: c.domain, Stage: c.stage, APIID: "abc"}, mappings)
+		require.NoError(t, err, c.domain)
+		require.Equal(t, c.want, got)
+	}
+}
+
+func TestEndpointOfRefuses(t *testing.T) {
+	t.Parallel()
+	_, err := EndpointOf(&gatesock.Request{DomainName: "ws.example.com", Stage: "prod"}, nil)
+	require.ErrorIs(t, err, ErrUnknownMapping)
+	require.ErrorContains(t, err, `"ws.example.com"`)
+
+	// A name that only looks like one of AWS is a custom domain like any other.
+	for _, domain := range []string{
+		"execute-api.eu-west-1.amazonaws.com",
+		"abc.execute-api.eu-west-1.amazonaws.com.evil.example",
+		"a.b.execute-api.eu-west-1.amazonaws.com",
+		"localhost.example.com",
+	} {
+		_, err = EndpointOf(&gatesock.Request{DomainName: domain, Stage: "prod"}, nil)
+		require.ErrorIs(t, err, ErrUnknownMapping, domain)
+	}
+
+	_, err = EndpointOf(&gatesock.Request{Stage: "prod"}, nil)
+	require.ErrorContains(t, err, "no domain name")
+	_, err = EndpointOf(&gatesock.Request{DomainName: "abc.execute-api.eu-west-1.amazonaws.com"}, nil)
+	require.ErrorContains(t, err, "stage is missing")
+}
