@@ -1,0 +1,202 @@
+package emulator
+
+import (
+	"fmt"
+	"log/slog"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/gatesock/gatesock"
+)
+
+// Config describes the API and the stage that a [Gateway] stands for. The zero value is a useful one.
+type Config struct {
+	// APIID is the API's id, ten characters on AWS. Default "localapi00".
+	APIID string
+	// Stage is the stage's name: letters, digits, "-" and "_", at most 128 (AWS Developer Guide, known
+	// issues). Default "local".
+	Stage string
+	// DomainName is the domainName and the Host of events. By default it is the host that the client asked for,
+	// with its port, so that an endpoint built from it leads back here; and without sockets
+	// "{APIID}.execute-api.{Region}.amazonaws.com".
+	DomainName string
+	// Region and AccountID go into the names of resources. Defaults "us-east-1" and "123456789012".
+	Region    string
+	AccountID string
+
+	// CustomDomain says that the API is reached through a custom domain name: then the path of its
+	// addresses begins with BasePath, the key of the API mapping (which may be empty), and the stage is
+	// no part of it (observed: simple-websockets-chat-app#40). Otherwise the path begins with the stage.
+	CustomDomain bool
+	BasePath     string
+
+	// Routes are the API's routes. Nil means: those that the handler describes by a method
+	// Routes() []gatesock.Route, as [gatesock.Router] does; or, from a handler without, $connect,
+	// $disconnect and $default, one way.
+	Routes []gatesock.Route
+	// RouteSelectionExpression selects the route key of a message. Default "$request.body.action".
+	// [New] lists what the language has.
+	RouteSelectionExpression string
+	// Models validates the messages of the routes that it has as keys, as a request model does on AWS: an
+	// error sends the client the gateway's "Bad request body" frame, and the handler is not called.
+	Models map[string]func(body []byte) error
+	// StageVariables are those of the stage.
+	StageVariables map[string]string
+
+	// IntegrationTimeout is how long the gateway waits for the handler: 50 ms to 29 s (AWS, quotas).
+	// Default 29 s.
+	IntegrationTimeout time.Duration
+	// FunctionTimeout is how long the function may run: then its context ends, and if the gateway still waits,
+	// the function has failed. Default 30 s, chosen so that the gateway gives up first, as in most
+	// deployments; Lambda's own default is 3 s.
+	FunctionTimeout time.Duration
+	// IdleTimeout closes a connection without a message in either direction. Default 10 min (AWS, quotas).
+	IdleTimeout time.Duration
+	// MaxAge closes a connection of that age. Default 2 h (AWS, quotas).
+	MaxAge time.Duration
+
+	// Rate, if positive, limits handshakes, messages and @connections calls together to so many a second, with
+	// bursts of Burst (default: Rate rounded up). On AWS they share the account's 10,000 a second with
+	// a burst of 5,000. Default: no limit.
+	Rate  float64
+	Burst int
+	// OutboundBuffer is how many bytes wait for a client that reads slowly, over sockets. What does not fit
+	// is refused: 429 for a post (AWS, API reference), dropped and logged for a route response. A message
+	// always fits into an empty buffer. The size on AWS is not known; default 256 KiB.
+	OutboundBuffer int
+
+	// Unknown decides what is not known about the real gateway.
+	Unknown Unknowns
+
+	// Clock is the time. Default: the machine's.
+	Clock Clock
+	// Logger gets what the access and execution logs would: failed invocations, dropped messages, closes.
+	// Default [slog.Default].
+	Logger *slog.Logger
+}
+
+// Unknowns decides what is neither documented nor was observed, or was observed both ways. The zero value is the
+// choice that we hold to be most likely. If you know better, tell us.
+type Unknowns struct {
+	// FailNon2xx makes a statusCode outside 2xx on a message route an "Internal server error" frame. By
+	// default the code is ignored. (Conflict: React-Chat-App#2 against architect/sandbox#560.)
+	FailNon2xx bool
+	// DropEmptyAnswers sends no frame for a route response with an empty or missing body. By default an
+	// empty message is sent (observed: serverless#6816).
+	DropEmptyAnswers bool
+	// OmitEmptyBody leaves the body out of the event of an empty message. By default it is "".
+	OmitEmptyBody bool
+	// ForbidReservedKeys answers a message that names $connect or $disconnect with the "Forbidden" frame, even
+	// where there is a $default. By default it counts as a message that names no route.
+	ForbidReservedKeys bool
+	// PingResetsIdle makes a client's ping count as traffic for the idle timeout. By default it does not,
+	// so that who relies on it notices.
+	PingResetsIdle bool
+	// ForgetAbandonedConnect sends no $disconnect for a client that went away while its $connect was
+	// running and was then accepted. By default it gets one, with AbnormalClose.
+	ForgetAbandonedConnect bool
+	// AbnormalClose is what $disconnect reports for a connection that ended without a close frame.
+	// Default 1006 with an empty reason.
+	AbnormalClose CloseStatus
+	// MaxAgeClose ends a connection at Config.MaxAge. Default 1001 "Going away", as for idle ones.
+	MaxAgeClose CloseStatus
+	// ShutdownClose ends the connections of a gateway that shuts down, as in a maintenance of the
+	// service. Default 1001 "Going away".
+	ShutdownClose CloseStatus
+	// InvalidUTF8Close ends a connection that sent a text message that is not UTF-8. Default 1007.
+	InvalidUTF8Close CloseStatus
+	// TooBigClose and BinaryClose have documented codes, 1009 and 1003; only their reasons are unknown.
+	// Default: no reason.
+	TooBigReason string
+	BinaryReason string
+	// ThrottledMessage is the message of the frame that a throttled message is answered with. Default
+	// "Too Many Requests".
+	ThrottledMessage string
+	// PlainRequestStatus answers a request to the stage that is no WebSocket handshake. Default 426.
+	PlainRequestStatus int
+}
+
+// CloseStatus is a WebSocket close code with its reason.
+type CloseStatus struct {
+	Code   int
+	Reason string
+}
+
+// or gives c, or d if c has no code.
+func (c CloseStatus) or(d CloseStatus) CloseStatus {
+	if c.Code == 0 {
+		return d
+	}
+	return c
+}
+
+// Bounds of the integration timeout (AWS Developer Guide, quotas of WebSocket APIs).
+const (
+	minIntegrationTimeout = 50 * time.Millisecond
+	maxIntegrationTimeout = 29 * time.Second
+)
+
+// withDefaults gives the config with every default filled in.
+func (c Config) withDefaults() Config {
+	setDefault(&c.APIID, "localapi00")
+	setDefault(&c.Stage, "local")
+	setDefault(&c.Region, "us-east-1")
+	setDefault(&c.AccountID, "123456789012")
+	setDefault(&c.RouteSelectionExpression, "$request.body.action")
+	setDefault(&c.IntegrationTimeout, maxIntegrationTimeout)
+	setDefault(&c.FunctionTimeout, 30*time.Second)
+	setDefault(&c.IdleTimeout, 10*time.Minute)
+	setDefault(&c.MaxAge, 2*time.Hour)
+	setDefault(&c.OutboundBuffer, 256<<10)
+	setDefault[Clock](&c.Clock, systemClock{})
+	setDefault(&c.Logger, slog.Default())
+	if c.Burst == 0 && c.Rate > 0 {
+		c.Burst = int(c.Rate + 0.999)
+	}
+	c.Unknown = c.Unknown.withDefaults()
+	return c
+}
+
+func (u Unknowns) withDefaults() Unknowns {
+	goingAway := CloseStatus{Code: 1001, Reason: "Going away"}
+	u.AbnormalClose = u.AbnormalClose.or(CloseStatus{Code: 1006})
+	u.MaxAgeClose = u.MaxAgeClose.or(goingAway)
+	u.ShutdownClose = u.ShutdownClose.or(goingAway)
+	u.InvalidUTF8Close = u.InvalidUTF8Close.or(CloseStatus{Code: 1007})
+	setDefault(&u.ThrottledMessage, "Too Many Requests")
+	setDefault(&u.PlainRequestStatus, 426)
+	return u
+}
+
+func setDefault[T comparable](p *T, d T) {
+	var zero T
+	if *p == zero {
+		*p = d
+	}
+}
+
+// validate names the first setting that no API could have. It expects the defaults to be filled in.
+func (c Config) validate() error {
+	switch {
+	case !regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`).MatchString(c.Stage):
+		return fmt.Errorf("Stage %q is not made of 1 to 128 letters, digits, - and _", c.Stage)
+	case c.BasePath != "" && !c.CustomDomain:
+		return fmt.Errorf("BasePath %q needs CustomDomain", c.BasePath)
+	case strings.HasPrefix(c.BasePath, "/") || strings.HasSuffix(c.BasePath, "/"):
+		return fmt.Errorf("BasePath %q begins or ends with a slash", c.BasePath)
+	case c.IntegrationTimeout < minIntegrationTimeout || c.IntegrationTimeout > maxIntegrationTimeout:
+		return fmt.Errorf("IntegrationTimeout %v is not between 50ms and 29s", c.IntegrationTimeout)
+	case c.FunctionTimeout < 0:
+		return fmt.Errorf("FunctionTimeout %v is negative", c.FunctionTimeout)
+	case c.IdleTimeout < 0:
+		return fmt.Errorf("IdleTimeout %v is negative", c.IdleTimeout)
+	case c.MaxAge < 0:
+		return fmt.Errorf("MaxAge %v is negative", c.MaxAge)
+	case c.Rate < 0 || c.Burst < 0:
+		return fmt.Errorf("Rate %v or Burst %v is negative", c.Rate, c.Burst)
+	case c.OutboundBuffer < 0:
+		return fmt.Errorf("OutboundBuffer %v is negative", c.OutboundBuffer)
+	}
+	return nil
+}

@@ -1,0 +1,148 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/gatesock/gatesock"
+)
+
+// Gateway is one stage of one WebSocket API. It is safe for concurrent use.
+//
+// It is a [gatesock.Poster] and an [net/http.Handler]. [Gateway.Shutdown] ends it.
+type Gateway struct {
+	handler        lambda.Handler
+	cfg            Config
+	routes         map[string]gatesock.Route
+	selection      expression
+	stageVariables string
+	ids            *idSource
+	bucket         *bucket
+
+	running     tracker // invocations and whatever else the gateway has started
+	invocations invocations
+
+	mu       sync.RWMutex
+	sessions map[string]*Session // the open ones
+	closing  bool
+}
+
+var _ gatesock.Poster = (*Gateway)(nil)
+
+// ErrClosed is given for a session that has ended and a gateway that is shut down.
+var ErrClosed = errors.New("emulator: closed")
+
+// New returns a gateway in front of a handler. Its error names the setting that no API could have.
+//
+// The language of Config.RouteSelectionExpression is that of AWS (Developer Guide, "WebSocket selection
+// expressions"): literal text and variables, written $request.body.path or, where text follows,
+// ${request.body.path}; \$ is a dollar sign. A path is made of .name, ['name'], [0] and [*].
+func New(h lambda.Handler, cfg Config) (*Gateway, error) {
+	if h == nil {
+		return nil, errors.New("emulator: no handler")
+	}
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("emulator: %w", err)
+	}
+	selection, err := parseExpression(cfg.RouteSelectionExpression)
+	if err != nil {
+		return nil, fmt.Errorf("emulator: RouteSelectionExpression %q: %w", cfg.RouteSelectionExpression, err)
+	}
+	routes, err := routeTable(h, cfg.Routes)
+	if err != nil {
+		return nil, fmt.Errorf("emulator: Routes: %w", err)
+	}
+	return &Gateway{
+		handler:        h,
+		cfg:            cfg,
+		routes:         routes,
+		selection:      selection,
+		stageVariables: encodeStageVariables(cfg.StageVariables),
+		ids:            newIDSource(cfg.APIID + "/" + cfg.Stage),
+		bucket:         newBucket(cfg.Clock, cfg.Rate, cfg.Burst),
+		sessions:       map[string]*Session{},
+	}, nil
+}
+
+// describer is a handler that knows the routes it serves.
+type describer interface {
+	Routes() []gatesock.Route
+}
+
+func routeTable(h lambda.Handler, routes []gatesock.Route) (map[string]gatesock.Route, error) {
+	if d, ok := h.(describer); ok && routes == nil {
+		routes = d.Routes()
+	}
+	if routes == nil {
+		routes = []gatesock.Route{
+			{Key: gatesock.RouteConnect}, {Key: gatesock.RouteDisconnect}, {Key: gatesock.RouteDefault},
+		}
+	}
+	table := make(map[string]gatesock.Route, len(routes))
+	for _, r := range routes {
+		if r.Key == "" {
+			return nil, errors.New("a route without a key")
+		}
+		if _, ok := table[r.Key]; ok {
+			return nil, fmt.Errorf("route %q twice", r.Key)
+		}
+		table[r.Key] = r
+	}
+	return table, nil
+}
+
+// Quiesce returns when no invocation is running and nothing that the gateway started on its own is under way, as
+// the $disconnect that follows a timeout or [Gateway.Disconnect]; or else with the context's error.
+func (g *Gateway) Quiesce(ctx context.Context) error { return g.running.wait(ctx) }
+
+// Shutdown takes no more connections, closes those that are open (Unknowns.ShutdownClose), each with its
+// $disconnect, and returns when every invocation and every goroutine of the gateway has ended. If the context ends
+// first, it cuts off clients that do not read, ends the contexts of the handlers that still run, and
+// returns the context's error. Calling it again does no harm.
+func (g *Gateway) Shutdown(ctx context.Context) error {
+	g.mu.Lock()
+	g.closing = true
+	open := make([]*Session, 0, len(g.sessions))
+	for _, s := range g.sessions {
+		open = append(open, s)
+	}
+	g.mu.Unlock()
+	for _, s := range open {
+		s.end(g.cfg.Unknown.ShutdownClose, byGateway).start()
+	}
+	if err := g.running.wait(ctx); err != nil {
+		g.invocations.cancel()
+		return fmt.Errorf("emulator: shutting down: %w", err)
+	}
+	return nil
+}
+
+// session finds an open session.
+func (g *Gateway) session(id string) (*Session, bool) {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	s, ok := g.sessions[id]
+	return s, ok
+}
+
+// register makes a session an open one, unless the gateway is closing.
+func (g *Gateway) register(s *Session) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closing {
+		return false
+	}
+	g.sessions[s.id] = s
+	return true
+}
+
+func (g *Gateway) unregister(s *Session) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.sessions, s.id)
+}

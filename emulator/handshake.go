@@ -1,0 +1,182 @@
+package emulator
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/gatesock/gatesock"
+)
+
+const headerProtocol = "Sec-WebSocket-Protocol"
+
+// Handshake is a client's request to connect. The zero value is one.
+type Handshake struct {
+	// Header holds the client's own headers; the gateway adds its own. Offer subprotocols by
+	// Sec-WebSocket-Protocol.
+	Header http.Header
+	// Query holds the parameters of the address.
+	Query url.Values
+	// Host is the host that the client asked for, with the port if there is one; see Config.DomainName.
+	Host string
+	// SourceIP is the client's address. Default "127.0.0.1".
+	SourceIP string
+	// Authorizer is what an authorizer would have put into requestContext.authorizer of every event of the
+	// connection: "principalId" and a context of strings, numbers and booleans. Empty: no
+	// authorizer ran.
+	Authorizer map[string]any
+}
+
+// UserAgent gives the client's User-Agent, empty if it sent none.
+func (h *Handshake) UserAgent() string { return h.Header.Get("User-Agent") }
+
+// Refused is the error of [Gateway.Connect] for a handshake that the gateway answers with another status than 101.
+type Refused struct {
+	// StatusCode is the HTTP status that the client sees (§3 of the facts): the handler's own where it
+	// answered, 502 where it failed, 504 where it took too long, 429 where the rate was exceeded,
+	// 503 where the gateway is shutting down.
+	StatusCode int
+	// Message is the gateway's own word, empty where the handler decided.
+	Message string
+	// ConnectionID and RequestID are those of the $connect event.
+	ConnectionID string
+	RequestID    string
+}
+
+func (e *Refused) Error() string {
+	if e.Message == "" {
+		return fmt.Sprintf("emulator: connection refused with status %d", e.StatusCode)
+	}
+	return fmt.Sprintf("emulator: connection refused with status %d: %s", e.StatusCode, e.Message)
+}
+
+// Connect runs a handshake and, with it, $connect. The connection is open when it returns; until then posts to it
+// answer gone. The error is a *[Refused] where the gateway refuses. The client must be ready to be called before
+// Connect returns.
+//
+// The end of ctx stands for a client that goes away. It does not stop the invocation; Connect waits for its
+// end. If the handler accepted, the connection counts as opened and lost at once (see
+// Unknowns.ForgetAbandonedConnect), and Connect gives the context's error.
+func (g *Gateway) Connect(ctx context.Context, h Handshake, c Client) (*Session, error) {
+	now := g.cfg.Clock.Now()
+	s := &Session{g: g, client: c, id: g.ids.next(now, kindMessage), connectedAt: now.Add(-time.Millisecond)}
+	st := stamp{requestID: g.ids.next(now, kindRequest), time: now}
+	if g.isClosing() {
+		return nil, s.refuse(http.StatusServiceUnavailable, "Service Unavailable", st)
+	}
+	if !g.bucket.take() {
+		return nil, s.refuse(http.StatusTooManyRequests, g.cfg.Unknown.ThrottledMessage, st)
+	}
+	if err := s.describe(&h); err != nil {
+		return nil, fmt.Errorf("emulator: connecting: %w", err)
+	}
+	g.running.begin()
+	defer g.running.end()
+	if err := s.connect(ctx, &h, st); err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		s.abandon(ctx)
+		return nil, fmt.Errorf("emulator: connecting: %w", ctx.Err())
+	}
+	if !s.open() {
+		s.abandon(ctx)
+		return nil, s.refuse(http.StatusServiceUnavailable, "Service Unavailable", st)
+	}
+	return s, nil
+}
+
+func (g *Gateway) isClosing() bool {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.closing
+}
+
+// describe settles what the session's events have in common.
+func (s *Session) describe(h *Handshake) error {
+	setDefault(&h.SourceIP, "127.0.0.1")
+	s.sourceIP, s.userAgent = h.SourceIP, h.UserAgent()
+	s.domain = s.g.cfg.DomainName
+	setDefault(&s.domain, h.Host)
+	setDefault(&s.domain, s.g.cfg.APIID+".execute-api."+s.g.cfg.Region+".amazonaws.com")
+	var err error
+	s.parts, err = newEventParts(s.g, h, s.domain, s.id, s.connectedAt)
+	return err
+}
+
+// connect runs $connect if the API has it; without, every handshake succeeds (AWS Developer Guide, "Manage
+// connected users and client apps").
+func (s *Session) connect(ctx context.Context, h *Handshake, st stamp) error {
+	if _, ok := s.g.routes[gatesock.RouteConnect]; !ok {
+		return nil
+	}
+	event := s.parts.connectEvent(st, s.headers(h, st), fieldsOf(h.Query))
+	var refused error
+	inv := s.g.begin(ctx, gatesock.RouteConnect, st.requestID, event, func(r response, err error) {
+		refused = s.verdict(r, err, st)
+	})
+	inv.start()
+	<-inv.done
+	return refused
+}
+
+// verdict reads the answer to $connect; see §3 of the facts.
+func (s *Session) verdict(r response, err error, st stamp) error {
+	switch {
+	case err == errTimeout: //nolint:errorlint // begin's own value, never wrapped
+		return s.refuse(http.StatusGatewayTimeout, messageTimeout, st)
+	case err != nil:
+		return s.refuse(http.StatusBadGateway, messageInternal, st)
+	case r.statusCode < 200 || r.statusCode > 299:
+		return s.refuse(r.statusCode, "", st)
+	}
+	s.subprotocols = r.subprotocols
+	return nil
+}
+
+func (s *Session) refuse(status int, message string, st stamp) *Refused {
+	s.g.cfg.Logger.Info("connection refused", slog.Int("status", status), slog.String("connectionId", s.id))
+	return &Refused{StatusCode: status, Message: message, ConnectionID: s.id, RequestID: st.requestID}
+}
+
+// headers gives what $connect sees: the client's headers without those of the upgrade, and the gateway's.
+func (s *Session) headers(h *Handshake, st stamp) []field {
+	fields := fieldsOf(h.Header)
+	fields = slices.DeleteFunc(fields, func(f field) bool {
+		switch http.CanonicalHeaderKey(f.name) {
+		case "Connection", "Upgrade", "Content-Length", "Host", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Forwarded-For":
+			return true
+		}
+		return false
+	})
+	for i := range fields {
+		fields[i].name = knownHeaderSpelling(fields[i].name)
+	}
+	forwarded := h.SourceIP
+	if earlier := h.Header.Get("X-Forwarded-For"); earlier != "" {
+		forwarded = earlier + ", " + forwarded
+	}
+	add := func(name, value string) {
+		if !slices.ContainsFunc(fields, func(f field) bool { return f.name == name }) {
+			fields = append(fields, field{name, []string{value}})
+		}
+	}
+	add("Host", s.domain)
+	add("Sec-WebSocket-Key", "Z2F0ZXNvY2stZW11bGF0bw==")
+	add("Sec-WebSocket-Version", "13")
+	add("X-Amzn-Trace-Id", traceID(st))
+	add("X-Forwarded-For", forwarded)
+	add("X-Forwarded-Port", "443")
+	add("X-Forwarded-Proto", "https")
+	sortFields(fields)
+	return fields
+}
+
+// traceID makes an X-Ray trace id in which the request id stands for the random part.
+func traceID(st stamp) string {
+	return fmt.Sprintf("Root=1-%08x-%024x", uint32(st.time.Unix()), st.requestID[:12])
+}

@@ -1,0 +1,79 @@
+package emulator
+
+import (
+	"encoding/base64"
+	"hash/fnv"
+	"sync/atomic"
+	"time"
+)
+
+// Ids of the gateway are 11 bytes in URL-safe base64, with one "=": 4 bytes of a counter that advances every 25 ms,
+// 4 bytes more, a byte that tells request ids from the others, and 2 bytes of which the last is a multiple of
+// four (observed; see §2 of the facts).
+const (
+	idSize   = 11
+	idLength = 16
+	idTick   = 25 * time.Millisecond
+
+	kindMessage byte = 0x02 // of connections and messages
+	kindRequest byte = 0x05
+)
+
+// idEpoch is where the counter of us-east-1 stood at zero, in milliseconds since 1970, from two captures.
+const idEpoch = 1622138982_000
+
+// idSource makes ids. It is safe for concurrent use.
+type idSource struct {
+	last atomic.Uint64 // counter<<16 | sequence within the tick
+	tail [2]byte
+}
+
+// newIDSource returns a source whose ids end alike for the same name.
+func newIDSource(name string) *idSource {
+	h := fnv.New32a()
+	h.Write([]byte(name))
+	sum := h.Sum32()
+	return &idSource{tail: [2]byte{byte(sum >> 8), byte(sum) &^ 3}}
+}
+
+// next gives an id that the source has not given before. Where more than 65,536 are asked for in one tick the
+// counter runs ahead of the clock.
+func (s *idSource) next(now time.Time, kind byte) string {
+	n := s.reserve(now)
+	b := [idSize]byte{
+		byte(n >> 40), byte(n >> 32), byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n),
+		0x20, 0x03, kind, s.tail[0], s.tail[1],
+	}
+	var text [idLength]byte
+	base64.URLEncoding.Encode(text[:], b[:])
+	return string(text[:])
+}
+
+func (s *idSource) reserve(now time.Time) uint64 {
+	tick := uint64(now.UnixMilli()-idEpoch) / uint64(idTick/time.Millisecond)
+	floor := uint64(uint32(tick)) << 16
+	for {
+		last := s.last.Load()
+		n := max(floor, last+1)
+		if s.last.CompareAndSwap(last, n) {
+			return n
+		}
+	}
+}
+
+// validID tells whether id has the form of a connection id; the gateway answers 400 to others and 410 to unknown
+// ones (observed: localstack#4694).
+func validID(id string) bool {
+	if len(id) != idLength || id[idLength-1] != '=' {
+		return false
+	}
+	for i := range idLength - 1 {
+		c := id[i]
+		switch {
+		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return true
+}

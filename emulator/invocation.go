@@ -1,0 +1,201 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+)
+
+// invocations are those whose handler has not returned.
+type invocations struct {
+	mu   sync.Mutex
+	live map[*invocation]struct{}
+}
+
+func (l *invocations) add(inv *invocation) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.live == nil {
+		l.live = map[*invocation]struct{}{}
+	}
+	l.live[inv] = struct{}{}
+}
+
+func (l *invocations) remove(inv *invocation) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.live, inv)
+}
+
+// cancel ends the contexts of all.
+func (l *invocations) cancel() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for inv := range l.live {
+		inv.ctx.end(context.Canceled)
+	}
+}
+
+// How an invocation fails. A malformed response wraps errMalformed.
+var (
+	errFunction = errors.New("the function failed")
+	errTimeout  = errors.New("the integration timed out")
+)
+
+// invocation is one call of the handler. It is settled once: by the handler's answer or by a timeout, after which
+// the handler may go on and its answer is dropped, as on AWS.
+type invocation struct {
+	g       *Gateway
+	ctx     *functionContext
+	event   []byte
+	id      string // the request id
+	route   string
+	answer  func(response, error) // called once
+	settled atomic.Bool
+	done    chan struct{} // closed after answer has returned
+
+	mu    sync.Mutex
+	timer Timer // of the timeout that comes next; nil once the handler has returned
+	ended bool
+}
+
+// begin prepares an invocation and starts its timeouts. Its run must follow.
+func (g *Gateway) begin(ctx context.Context, route, id string, event []byte, answer func(response, error)) *invocation {
+	inv := &invocation{
+		g:      g,
+		ctx:    newFunctionContext(ctx, g.cfg.FunctionTimeout),
+		event:  event,
+		id:     id,
+		route:  route,
+		answer: answer,
+		done:   make(chan struct{}),
+	}
+	g.running.begin()
+	g.invocations.add(inv)
+	inv.mu.Lock() // the timer may be due at once
+	defer inv.mu.Unlock()
+	if g.cfg.FunctionTimeout < g.cfg.IntegrationTimeout {
+		inv.timer = g.cfg.Clock.AfterFunc(g.cfg.FunctionTimeout, inv.functionTimeout)
+	} else {
+		inv.timer = g.cfg.Clock.AfterFunc(g.cfg.IntegrationTimeout, inv.integrationTimeout)
+	}
+	return inv
+}
+
+// run calls the handler, in the calling goroutine.
+func (inv *invocation) run() {
+	defer inv.g.running.end()
+	defer inv.finish()
+	out, err := inv.call()
+	if err != nil {
+		inv.settle(response{}, err)
+		return
+	}
+	r, err := decodeResponse(out)
+	if !inv.settle(r, err) {
+		inv.log(slog.LevelWarn, "the function answered too late")
+	}
+}
+
+// start runs the invocation in a goroutine of its own. A nil invocation is none.
+func (inv *invocation) start() {
+	if inv != nil {
+		go inv.run()
+	}
+}
+
+// wait returns when the invocation is settled, or when ctx has ended.
+func (inv *invocation) wait(ctx context.Context) {
+	if inv == nil {
+		return
+	}
+	select {
+	case <-inv.done:
+	case <-ctx.Done():
+	}
+}
+
+// call calls the handler and makes a failure of whatever it does other than to return: a panic, which ends the
+// function's process on AWS, or runtime.Goexit.
+func (inv *invocation) call() (out []byte, err error) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		cause := recover()
+		inv.log(slog.LevelError, "the handler panicked", slog.Any("panic", cause), slog.String("stack", string(debug.Stack())))
+		err = fmt.Errorf("%w: panic: %v", errFunction, cause)
+		if cause == nil { // Goexit: nothing after this runs
+			inv.settle(response{}, err)
+		}
+	}()
+	ctx := lambdacontext.NewContext(inv.ctx, &lambdacontext.LambdaContext{
+		AwsRequestID:       inv.id,
+		InvokedFunctionArn: "arn:aws:lambda:" + inv.g.cfg.Region + ":" + inv.g.cfg.AccountID + ":function:" + inv.g.cfg.APIID,
+	})
+	out, err = inv.g.handler.Invoke(ctx, inv.event)
+	returned = true
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errFunction, err)
+	}
+	return out, err
+}
+
+// settle hands over the answer if nothing was handed over before.
+func (inv *invocation) settle(r response, err error) bool {
+	if !inv.settled.CompareAndSwap(false, true) {
+		return false
+	}
+	if err != nil {
+		inv.log(slog.LevelError, "the invocation failed", slog.Any("error", err))
+	}
+	inv.answer(r, err)
+	close(inv.done)
+	return true
+}
+
+// integrationTimeout is when the gateway stops to wait. The function goes on until its own timeout.
+func (inv *invocation) integrationTimeout() {
+	rest := inv.g.cfg.FunctionTimeout - inv.g.cfg.IntegrationTimeout
+	inv.mu.Lock()
+	if inv.ended {
+		inv.mu.Unlock()
+		return
+	}
+	inv.timer = inv.g.cfg.Clock.AfterFunc(rest, func() { inv.ctx.end(context.DeadlineExceeded) })
+	inv.mu.Unlock()
+	inv.settle(response{}, errTimeout)
+}
+
+func (inv *invocation) functionTimeout() {
+	inv.mu.Lock()
+	ended := inv.ended
+	inv.mu.Unlock()
+	if ended {
+		return
+	}
+	inv.settle(response{}, fmt.Errorf("%w: it ran for longer than %v", errFunction, inv.g.cfg.FunctionTimeout))
+	inv.ctx.end(context.DeadlineExceeded)
+}
+
+// finish ends what belongs to the invocation after the handler has returned.
+func (inv *invocation) finish() {
+	inv.g.invocations.remove(inv)
+	inv.mu.Lock()
+	inv.ended = true
+	inv.timer.Stop()
+	inv.mu.Unlock()
+	inv.ctx.end(context.Canceled)
+}
+
+func (inv *invocation) log(level slog.Level, message string, attrs ...slog.Attr) {
+	attrs = append(attrs, slog.String("routeKey", inv.route), slog.String("requestId", inv.id))
+	inv.g.cfg.Logger.LogAttrs(inv.ctx, level, message, attrs...)
+}

@@ -1,0 +1,52 @@
+package emulator
+
+import (
+	"net/url"
+	"strings"
+)
+
+// pathKind says what an address of the gateway is for.
+type pathKind int
+
+const (
+	pathUnmatched  pathKind = iota // of this API, but of nothing in it
+	pathForbidden                  // of no stage or mapping that exists
+	pathStage                      // where clients connect
+	pathConnection                 // @connections/{id}
+)
+
+type path struct {
+	kind  pathKind
+	id    string // pathConnection
+	route string // pathUnmatched: what was asked for, after the stage or the mapping
+}
+
+// parsePath tells what the path of an address is for. The path may be escaped once or twice: SDKs escape "@" and
+// "=", and sign what they have escaped twice (§7 of the facts).
+func (g *Gateway) parsePath(escaped string) path {
+	text := unescape(unescape(escaped))
+	base := "/" + g.cfg.Stage
+	if g.cfg.CustomDomain {
+		base = strings.TrimSuffix("/"+g.cfg.BasePath, "/")
+	}
+	rest, ok := strings.CutPrefix(text, base)
+	if !ok || rest != "" && rest[0] != '/' {
+		return path{kind: pathForbidden}
+	}
+	rest = strings.TrimPrefix(rest, "/")
+	if rest == "" {
+		return path{kind: pathStage}
+	}
+	if id, ok := strings.CutPrefix(rest, "@connections/"); ok && id != "" && !strings.Contains(id, "/") {
+		return path{kind: pathConnection, id: id}
+	}
+	return path{kind: pathUnmatched, route: rest}
+}
+
+// unescape removes one layer of escapes, if there is a well-formed one.
+func unescape(s string) string {
+	if plain, err := url.PathUnescape(s); err == nil {
+		return plain
+	}
+	return s
+}

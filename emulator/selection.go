@@ -1,0 +1,156 @@
+package emulator
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// expression is a parsed route selection expression: its value is the values of its parts in a row.
+type expression []part
+
+// part is literal text or a variable.
+type part struct {
+	literal  string
+	variable bool
+	path     []step // of a variable, from the body
+}
+
+// step is one step of a JSONPath.
+type step struct {
+	name  string // of a member, if index is notIndex
+	index int
+}
+
+const (
+	notIndex = -1
+	wildcard = -2
+)
+
+// bodyVariable is the only variable that a route selection expression has.
+const bodyVariable = "request.body"
+
+// parseExpression parses an expression; [New] describes the language.
+func parseExpression(text string) (expression, error) {
+	if text == "" {
+		return nil, errors.New("empty expression")
+	}
+	var (
+		e       expression
+		literal strings.Builder
+	)
+	flush := func() {
+		if literal.Len() > 0 {
+			e = append(e, part{literal: literal.String()})
+			literal.Reset()
+		}
+	}
+	for text != "" {
+		switch {
+		case strings.HasPrefix(text, `\$`):
+			literal.WriteByte('$')
+			text = text[2:]
+		case text[0] == '$':
+			flush()
+			p, rest, err := parseVariable(text[1:])
+			if err != nil {
+				return nil, err
+			}
+			e = append(e, p)
+			text = rest
+		default:
+			literal.WriteByte(text[0])
+			text = text[1:]
+		}
+	}
+	flush()
+	return e, nil
+}
+
+// parseVariable parses what follows a dollar sign, and gives what comes after the variable.
+func parseVariable(text string) (part, string, error) {
+	end := strings.IndexFunc(text, func(r rune) bool { return !isPathRune(r) })
+	if end < 0 {
+		end = len(text)
+	}
+	name, rest := text[:end], text[end:]
+	if inner, ok := strings.CutPrefix(text, "{"); ok {
+		name, rest, ok = strings.Cut(inner, "}")
+		if !ok {
+			return part{}, "", errors.New(`"${" without "}"`)
+		}
+	}
+	path, ok := strings.CutPrefix(name, bodyVariable)
+	if !ok || path != "" && path[0] != '.' && path[0] != '[' {
+		return part{}, "", fmt.Errorf(`unknown variable "$%s": there is $%s; a plain dollar sign is \$`, name, bodyVariable)
+	}
+	steps, err := parsePathSteps(path)
+	if err != nil {
+		return part{}, "", fmt.Errorf("variable $%s: %w", name, err)
+	}
+	return part{variable: true, path: steps}, rest, nil
+}
+
+// isPathRune tells whether a variable without braces may have r in it. The hyphen belongs to it, which is why
+// AWS writes ${request.body.version}-beta.
+func isPathRune(r rune) bool {
+	return r == '_' || r == '-' || strings.ContainsRune(`.[]'"*`, r) ||
+		'0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+}
+
+// parsePathSteps parses .name, ['name'], [0] and [*] in any number.
+func parsePathSteps(path string) ([]step, error) {
+	var steps []step
+	for path != "" {
+		var (
+			s   step
+			err error
+		)
+		if path[0] == '.' {
+			s, path, err = parseDotStep(path[1:])
+		} else {
+			s, path, err = parseBracketStep(path)
+		}
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, s)
+	}
+	return steps, nil
+}
+
+func parseDotStep(path string) (step, string, error) {
+	end := strings.IndexAny(path, ".[")
+	if end < 0 {
+		end = len(path)
+	}
+	name := path[:end]
+	switch {
+	case name == "":
+		return step{}, "", errors.New("empty name in the path")
+	case name == "*":
+		return step{index: wildcard}, path[end:], nil
+	case strings.ContainsAny(name, `]'"*`):
+		return step{}, "", fmt.Errorf("name %q in the path", name)
+	}
+	return step{name: name, index: notIndex}, path[end:], nil
+}
+
+func parseBracketStep(path string) (step, string, error) {
+	inner, rest, ok := strings.Cut(strings.TrimPrefix(path, "["), "]")
+	if !ok || path[0] != '[' {
+		return step{}, "", fmt.Errorf("bad path at %q", path)
+	}
+	if inner == "*" {
+		return step{index: wildcard}, rest, nil
+	}
+	if n := len(inner); n > 2 && inner[0] == inner[n-1] && (inner[0] == '\'' || inner[0] == '"') {
+		return step{name: inner[1 : n-1], index: notIndex}, rest, nil
+	}
+	index, err := strconv.Atoi(inner)
+	if err != nil || index < 0 || inner[0] == '+' {
+		return step{}, "", fmt.Errorf("index %q in the path", inner)
+	}
+	return step{index: index}, rest, nil
+}

@@ -1,0 +1,158 @@
+package emulator
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatesock/gatesock"
+)
+
+// Client is how a [Gateway] reaches a connected client. Its methods are called concurrently and must not block.
+type Client interface {
+	// Send takes one text message. It must not keep data. An error says that the client's buffer is full,
+	// and that the message was not taken.
+	Send(data []byte) error
+	// Close says that the gateway closes the connection, with the code and the reason of its close frame. It is
+	// called at most once, and not after the client itself has ended the connection. A Send that comes
+	// after it is to be ignored.
+	Close(code int, reason string)
+}
+
+// NoStatus is the code of a close frame without one (RFC 6455, section 7.1.5).
+const NoStatus = 1005
+
+// reasonNoStatus is what $disconnect reports with NoStatus (AWS Developer Guide; observed).
+const reasonNoStatus = "Client-side close frame status not set"
+
+// Session is one open connection. It is safe for concurrent use.
+type Session struct {
+	g            *Gateway
+	client       Client
+	id           string
+	domain       string
+	sourceIP     string
+	userAgent    string
+	subprotocols []string
+	connectedAt  time.Time
+	parts        eventParts
+
+	active atomic.Int64 // Unix nanoseconds of the last traffic
+	ended  atomic.Bool
+
+	mu    sync.Mutex
+	timer Timer // of the next check of the connection's lifetime
+}
+
+// ID is the connection id.
+func (s *Session) ID() string { return s.id }
+
+// Subprotocol is what the handler of $connect returned in Sec-WebSocket-Protocol, the only header of its answer that
+// reaches the client (observed: chalice#1768), empty if it returned none.
+func (s *Session) Subprotocol() string {
+	if len(s.subprotocols) == 0 {
+		return ""
+	}
+	return s.subprotocols[0]
+}
+
+// Close is the client's close frame, with its code ([NoStatus] or 0 for none) and reason. It returns when $disconnect
+// has ended, or when ctx has. On a session that has ended it does nothing.
+func (s *Session) Close(ctx context.Context, code int, reason string) {
+	status := CloseStatus{Code: code, Reason: reason}
+	if code == 0 || code == NoStatus {
+		status = CloseStatus{Code: NoStatus, Reason: reasonNoStatus}
+	}
+	s.endAndWait(ctx, status)
+}
+
+// Drop is the loss of the link without a close frame (Unknowns.AbnormalClose). It returns when $disconnect has ended,
+// or when ctx has. On a session that has ended it does nothing.
+func (s *Session) Drop(ctx context.Context) { s.endAndWait(ctx, s.g.cfg.Unknown.AbnormalClose) }
+
+// Ping is a ping frame of the client. It matters only with Unknowns.PingResetsIdle; the pong is the front's affair.
+func (s *Session) Ping() {
+	if s.g.cfg.Unknown.PingResetsIdle {
+		s.touch()
+	}
+}
+
+// open makes the session known to the gateway, and its lifetime begin.
+func (s *Session) open() bool {
+	s.touch()
+	if !s.g.register(s) {
+		return false
+	}
+	s.watch()
+	return true
+}
+
+// abandon is the end of a connection whose client did not wait for the handshake's answer.
+func (s *Session) abandon(ctx context.Context) {
+	if !s.g.cfg.Unknown.ForgetAbandonedConnect {
+		s.Drop(context.WithoutCancel(ctx))
+	}
+}
+
+// touch notes traffic.
+func (s *Session) touch() { s.active.Store(s.g.cfg.Clock.Now().UnixNano()) }
+
+// lastActive is the time of the last message in either direction.
+func (s *Session) lastActive() time.Time { return time.Unix(0, s.active.Load()) }
+
+// send hands a message to the client, if the session is open.
+func (s *Session) send(data []byte) error {
+	if s.ended.Load() {
+		return gatesock.ErrGone
+	}
+	if err := s.client.Send(data); err != nil {
+		return err
+	}
+	s.touch()
+	return nil
+}
+
+// reply sends what answers a message; there is nobody to report a failure to.
+func (s *Session) reply(data []byte) {
+	if err := s.send(data); err != nil {
+		s.g.cfg.Logger.Warn("a frame was dropped", slog.String("connectionId", s.id), slog.Any("error", err))
+	}
+}
+
+func (s *Session) endAndWait(ctx context.Context, status CloseStatus) {
+	inv := s.end(status, byClient)
+	inv.start()
+	inv.wait(ctx)
+}
+
+// closer is the side that ended a connection.
+type closer bool
+
+const (
+	byClient  closer = false
+	byGateway closer = true
+)
+
+// end ends the session, tells the client if it was not the client who ended it, and gives the invocation of $disconnect
+// to be run: nil if the session had ended before or the API has no such route.
+func (s *Session) end(status CloseStatus, by closer) *invocation {
+	if !s.ended.CompareAndSwap(false, true) {
+		return nil
+	}
+	s.g.unregister(s)
+	s.unwatch()
+	if by == byGateway {
+		s.client.Close(status.Code, status.Reason)
+	}
+	s.g.cfg.Logger.Debug("connection closed", slog.String("connectionId", s.id), slog.Int("code", status.Code))
+	if _, ok := s.g.routes[gatesock.RouteDisconnect]; !ok {
+		return nil
+	}
+	now := s.g.cfg.Clock.Now()
+	st := stamp{requestID: s.g.ids.next(now, kindRequest), time: now}
+	event := s.parts.disconnectEvent(st, s.domain, status)
+	// The answer goes nowhere: the connection is closed.
+	return s.g.begin(context.Background(), gatesock.RouteDisconnect, st.requestID, event, func(response, error) {})
+}
