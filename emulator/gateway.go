@@ -23,7 +23,8 @@ type Gateway struct {
 	ids            *idSource
 	bucket         *bucket
 
-	running     tracker // invocations and whatever else the gateway has started
+	running     tracker // invocations, and what leads to them
+	fronts      tracker // sockets, and what writes to them
 	invocations invocations
 
 	mu       sync.RWMutex
@@ -101,9 +102,9 @@ func routeTable(h lambda.Handler, routes []gatesock.Route) (map[string]gatesock.
 func (g *Gateway) Quiesce(ctx context.Context) error { return g.running.wait(ctx) }
 
 // Shutdown takes no more connections, closes those that are open (Unknowns.ShutdownClose), each with its
-// $disconnect, and returns when every invocation and every goroutine of the gateway has ended. If the context ends
-// first, it cuts off clients that do not read, ends the contexts of the handlers that still run, and
-// returns the context's error. Calling it again does no harm.
+// $disconnect, and returns when every invocation and every goroutine of the gateway has ended. A client that does
+// not answer the close frame is cut off after a second. If ctx ends first, the contexts of the handlers that
+// still run end too, and the error is that of ctx. Calling it again does no harm.
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.mu.Lock()
 	g.closing = true
@@ -115,7 +116,11 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	for _, s := range open {
 		s.end(g.cfg.Unknown.ShutdownClose, byGateway).start()
 	}
-	if err := g.running.wait(ctx); err != nil {
+	err := g.running.wait(ctx)
+	if err == nil {
+		err = g.fronts.wait(ctx)
+	}
+	if err != nil {
 		g.invocations.cancel()
 		return fmt.Errorf("emulator: shutting down: %w", err)
 	}

@@ -25,11 +25,7 @@ type path struct {
 // "=", and sign what they have escaped twice (§7 of the facts).
 func (g *Gateway) parsePath(escaped string) path {
 	text := unescape(unescape(escaped))
-	base := "/" + g.cfg.Stage
-	if g.cfg.CustomDomain {
-		base = strings.TrimSuffix("/"+g.cfg.BasePath, "/")
-	}
-	rest, ok := strings.CutPrefix(text, base)
+	rest, ok := strings.CutPrefix(text, g.basePath())
 	if !ok || rest != "" && rest[0] != '/' {
 		return path{kind: pathForbidden}
 	}
@@ -41,6 +37,14 @@ func (g *Gateway) parsePath(escaped string) path {
 		return path{kind: pathConnection, id: id}
 	}
 	return path{kind: pathUnmatched, route: rest}
+}
+
+// basePath is what the path of every address begins with.
+func (g *Gateway) basePath() string {
+	if g.cfg.CustomDomain {
+		return strings.TrimSuffix("/"+g.cfg.BasePath, "/")
+	}
+	return "/" + g.cfg.Stage
 }
 
 // unescape removes one layer of escapes, if there is a well-formed one.

@@ -1,0 +1,94 @@
+package emulator
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/gatesock/gatesock"
+)
+
+// headerErrorType names the error's type for SDKs, which matters most for 410, whose body is empty (inferred from
+// how SDKs fail on it: laravel-echo-api-gateway#9, aws-sdk-java#2200).
+const headerErrorType = "x-amzn-ErrorType"
+
+// serveConnection is the @connections API (AWS, API Gateway Management API reference).
+func (g *Gateway) serveConnection(w http.ResponseWriter, r *http.Request, to gatesock.Target) {
+	switch r.Method {
+	case http.MethodPost:
+		g.servePost(w, r, to)
+	case http.MethodGet:
+		info, err := g.Info(r.Context(), to)
+		if err != nil {
+			writeError(w, to, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(info.appendJSON(nil))
+	case http.MethodDelete:
+		if err := g.Disconnect(r.Context(), to); err != nil {
+			writeError(w, to, err)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		writeNoRoute(w, "@connections/"+to.ConnectionID, r.Method)
+	}
+}
+
+func (g *Gateway) servePost(w http.ResponseWriter, r *http.Request, to gatesock.Target) {
+	if r.ContentLength > gatesock.MaxMessageSize {
+		writeError(w, to, gatesock.ErrTooLarge)
+		return
+	}
+	data, err := io.ReadAll(io.LimitReader(r.Body, gatesock.MaxMessageSize+1))
+	if err != nil {
+		writeMessage(w, http.StatusBadRequest, "BadRequestException", "The request body could not be read")
+		return
+	}
+	if err := g.Post(r.Context(), to, data); err != nil {
+		writeError(w, to, err)
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+// writeError answers with an error's status, type and body; see §7 of the facts.
+func writeError(w http.ResponseWriter, to gatesock.Target, err error) {
+	switch {
+	case errors.Is(err, gatesock.ErrGone):
+		w.Header().Set(headerErrorType, "GoneException")
+		w.WriteHeader(http.StatusGone)
+	case errors.Is(err, gatesock.ErrBadConnectionID):
+		writeMessage(w, http.StatusBadRequest, "BadRequestException", "Invalid connectionId: "+to.ConnectionID)
+	case errors.Is(err, gatesock.ErrTooLarge):
+		writeMessage(w, http.StatusRequestEntityTooLarge, "PayloadTooLargeException", "Payload is larger than 131072 bytes")
+	case errors.Is(err, gatesock.ErrThrottled):
+		writeMessage(w, http.StatusTooManyRequests, "LimitExceededException", "Too Many Requests")
+	case errors.Is(err, ErrNotUTF8):
+		writeMessage(w, http.StatusBadRequest, "BadRequestException", ErrNotUTF8.Error())
+	default:
+		writeMessage(w, http.StatusInternalServerError, "InternalServerErrorException", messageInternal)
+	}
+}
+
+// infoTime is the layout of times in the answer to GET: ISO 8601 with milliseconds (observed in a public capture).
+const infoTime = "2006-01-02T15:04:05.000Z"
+
+// appendJSON appends what GET answers. A missing user agent is null there, unlike in events.
+func (i Info) appendJSON(b []byte) []byte {
+	stamp := func(t time.Time) { b = append(t.UTC().AppendFormat(append(b, '"'), infoTime), '"') }
+	b = append(b, `{"connectedAt":`...)
+	stamp(i.ConnectedAt)
+	b = appendText(append(b, `,"identity":{"sourceIp":`...), i.SourceIP)
+	b = append(b, `,"userAgent":`...)
+	if i.UserAgent == "" {
+		b = append(b, "null"...)
+	} else {
+		b = appendText(b, i.UserAgent)
+	}
+	b = append(b, `},"lastActiveAt":`...)
+	stamp(i.LastActiveAt)
+	return append(b, '}')
+}

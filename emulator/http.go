@@ -1,0 +1,76 @@
+package emulator
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gatesock/gatesock"
+)
+
+// maxURLLength is the longest WebSocket URL, in characters (AWS, quotas).
+const maxURLLength = 4096
+
+// ServeHTTP is the front: it takes WebSocket handshakes at the stage's address and serves the @connections API
+// under it. A handshake's call returns when its connection has ended.
+//
+//	ws://host/{stage}                          clients
+//	http://host/{stage}/@connections/{id}      POST, GET, DELETE
+//
+// With Config.CustomDomain the stage gives way to Config.BasePath. Requests are not authenticated.
+//
+// What is not documented and was chosen: 414 for a URL that is too long; Unknowns.PlainRequestStatus for a plain
+// request to the stage; 403 for a handshake at any other path; bodies of refused handshakes.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p := g.parsePath(r.URL.EscapedPath())
+	upgrade := isUpgrade(r)
+	switch {
+	case len("wss://")+len(r.Host)+len(r.RequestURI) > maxURLLength:
+		writeMessage(w, http.StatusRequestURITooLong, "", "URI Too Long")
+	case p.kind == pathForbidden, upgrade && p.kind != pathStage:
+		writeMessage(w, http.StatusForbidden, "ForbiddenException", messageForbidden)
+	case upgrade:
+		g.upgrade(w, r)
+	case p.kind == pathConnection:
+		g.serveConnection(w, r, gatesock.Target{ConnectionID: p.id})
+	case p.kind == pathStage:
+		w.Header().Set("Upgrade", "websocket")
+		writeMessage(w, g.cfg.Unknown.PlainRequestStatus, "", http.StatusText(g.cfg.Unknown.PlainRequestStatus))
+	default:
+		writeNoRoute(w, p.route, r.Method)
+	}
+}
+
+// isUpgrade tells whether a request wants to become a WebSocket connection (RFC 6455, section 4.2.1).
+func isUpgrade(r *http.Request) bool {
+	return r.Method == http.MethodGet && r.ProtoAtLeast(1, 1) &&
+		hasToken(r.Header, "Connection", "upgrade") && hasToken(r.Header, "Upgrade", "websocket")
+}
+
+// hasToken tells whether a header that is a list has a token, in any case.
+func hasToken(h http.Header, name, token string) bool {
+	for _, line := range h.Values(name) {
+		for item := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(item), token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// writeNoRoute answers a request for what the API does not have (observed: simple-websockets-chat-app#40).
+func writeNoRoute(w http.ResponseWriter, route, method string) {
+	writeMessage(w, http.StatusNotFound, "NotFoundException",
+		"No method found matching route "+route+" for http method "+method+".")
+}
+
+// writeMessage answers with a status and a message. The error type, if there is one, goes where SDKs look for it.
+func writeMessage(w http.ResponseWriter, status int, errorType, message string) {
+	if errorType != "" {
+		w.Header().Set(headerErrorType, errorType)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	// The client may have gone; there is nobody to tell.
+	_, _ = w.Write(append(appendText([]byte(`{"message":`), message), '}'))
+}

@@ -1,0 +1,181 @@
+package emulator
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"github.com/gatesock/gatesock"
+)
+
+// errBufferFull is what a slow client's outbound answers.
+var errBufferFull = errors.New("emulator: the client's buffer is full")
+
+// closeGrace is how long a closing connection may take: to write what is pending, and to see the client's close frame.
+const closeGrace = time.Second
+
+// outbound is the way to a client over a socket: a bounded buffer of frames, and, while there are any, one goroutine
+// that writes them. It is a [Client].
+type outbound struct {
+	tracker *tracker
+	limit   int
+
+	mu      sync.Mutex
+	idle    sync.Cond // the writer has ended
+	conn    net.Conn  // nil until the handshake was answered
+	pending []byte    // frames that wait
+	inWrite int       // bytes of frames that are being written
+	writing bool
+	closed  bool // the close frame is queued or the connection is lost: no more frames
+}
+
+func newOutbound(t *tracker, limit int) *outbound {
+	o := &outbound{tracker: t, limit: limit}
+	o.idle.L = &o.mu
+	return o
+}
+
+// attach gives the connection that the frames go to; those that were queued before go out now.
+func (o *outbound) attach(conn net.Conn) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.conn = conn
+	if o.closed {
+		o.limitTime()
+	}
+	o.wake()
+}
+
+// Send queues a text message, in frames of at most 32 KB (AWS, quotas: larger payloads are split, also those
+// of @connections).
+func (o *outbound) Send(data []byte) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return nil
+	}
+	if waiting := len(o.pending) + o.inWrite; waiting > 0 && waiting+len(data) > o.limit {
+		return errBufferFull
+	}
+	o.pending = appendMessage(o.pending, data)
+	o.wake()
+	return nil
+}
+
+// pong answers a ping, unless the client does not read.
+func (o *outbound) pong(payload []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed || len(o.pending)+o.inWrite > o.limit {
+		return
+	}
+	o.pending = appendFrame(o.pending, ws.OpPong, true, payload)
+	o.wake()
+}
+
+// Close queues the close frame. The connection has a moment left to answer it.
+func (o *outbound) Close(code int, reason string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return
+	}
+	o.closed = true
+	var payload []byte
+	if code != NoStatus {
+		payload = ws.NewCloseFrameBody(ws.StatusCode(code), reason)
+	}
+	o.pending = appendFrame(o.pending, ws.OpClose, true, payload)
+	o.limitTime()
+	o.wake()
+}
+
+// limitTime ends reads and writes after the grace.
+func (o *outbound) limitTime() {
+	if o.conn != nil {
+		// It fails on a closed connection only, which has nothing to wait for.
+		_ = o.conn.SetDeadline(time.Now().Add(closeGrace))
+	}
+}
+
+// finish waits until what is pending was written, at most for the grace after Close, and closes the connection.
+func (o *outbound) finish() error {
+	o.mu.Lock()
+	if !o.closed { // the link is lost: what waits has nowhere to go
+		o.closed = true
+		o.pending = nil
+		_ = o.conn.SetDeadline(time.Now())
+	}
+	for o.writing {
+		o.idle.Wait()
+	}
+	o.mu.Unlock()
+	return o.conn.Close()
+}
+
+// wake starts the writer if there is something to write and none runs.
+func (o *outbound) wake() {
+	if o.writing || o.conn == nil || len(o.pending) == 0 {
+		return
+	}
+	o.writing = true
+	o.tracker.begin()
+	go o.write()
+}
+
+// write writes until nothing is pending.
+func (o *outbound) write() {
+	defer o.tracker.end()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var spare []byte
+	for len(o.pending) > 0 {
+		batch := o.pending
+		o.pending, o.inWrite = spare, len(batch)
+		o.mu.Unlock()
+		_, err := o.conn.Write(batch)
+		o.mu.Lock()
+		o.inWrite = 0
+		if err != nil {
+			o.closed = true
+			o.pending = nil
+			break
+		}
+		if spare = nil; cap(batch) <= keptBuffer {
+			spare = batch[:0]
+		}
+	}
+	if o.pending == nil {
+		o.pending = spare
+	}
+	o.writing = false
+	o.idle.Broadcast()
+}
+
+// appendMessage appends a text message as frames.
+func appendMessage(b, data []byte) []byte {
+	op := ws.OpText
+	for len(data) > gatesock.MaxFrameSize {
+		b = appendFrame(b, op, false, data[:gatesock.MaxFrameSize])
+		data = data[gatesock.MaxFrameSize:]
+		op = ws.OpContinuation
+	}
+	return appendFrame(b, op, true, data)
+}
+
+// appendFrame appends an unmasked frame of up to 64 KB, as servers send it.
+func appendFrame(b []byte, op ws.OpCode, fin bool, payload []byte) []byte {
+	first := byte(op)
+	if fin {
+		first |= 0x80
+	}
+	if n := len(payload); n <= 125 {
+		b = append(b, first, byte(n))
+	} else {
+		b = append(b, first, 126, byte(n>>8), byte(n))
+	}
+	return append(b, payload...)
+}

@@ -1,0 +1,54 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Server is a [Gateway] on a port. It is safe for concurrent use.
+type Server struct {
+	// URL is where clients connect, as in "ws://127.0.0.1:3001/local".
+	URL string
+	// Endpoint is the base URL of the @connections API, as in "http://127.0.0.1:3001/local".
+	Endpoint string
+
+	gateway *Gateway
+	http    http.Server
+	served  chan error
+}
+
+// Serve starts to serve g on a TCP address; "127.0.0.1:0" takes a free port. ctx is for the start only.
+func Serve(ctx context.Context, g *Gateway, addr string) (*Server, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("emulator: %w", err)
+	}
+	at := l.Addr().String() + g.basePath()
+	s := &Server{
+		URL:      "ws://" + at,
+		Endpoint: "http://" + at,
+		gateway:  g,
+		http:     http.Server{Handler: g, ReadHeaderTimeout: 10 * time.Second},
+		served:   make(chan error, 1),
+	}
+	go func() { s.served <- s.http.Serve(l) }()
+	return s, nil
+}
+
+// Close stops to listen, shuts the gateway down (see [Gateway.Shutdown]), and returns when every goroutine of both
+// has ended, or when ctx has. It must be called once.
+func (s *Server) Close(ctx context.Context) error {
+	err := errors.Join(s.gateway.Shutdown(ctx), s.http.Shutdown(ctx))
+	if served := <-s.served; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+	if err != nil {
+		return fmt.Errorf("emulator: closing the server: %w", err)
+	}
+	return nil
+}

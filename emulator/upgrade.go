@@ -1,0 +1,99 @@
+package emulator
+
+import (
+	"bufio"
+	"crypto/sha1" //nolint:gosec // RFC 6455 asks for it
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// upgrade runs a handshake, then the connection until its end.
+func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
+	key := r.Header.Get("Sec-WebSocket-Key")
+	if raw, err := base64.StdEncoding.DecodeString(key); err != nil || len(raw) != 16 {
+		writeMessage(w, http.StatusBadRequest, "", "Bad Sec-WebSocket-Key")
+		return
+	}
+	if r.Header.Get("Sec-WebSocket-Version") != "13" {
+		w.Header().Set("Sec-WebSocket-Version", "13")
+		writeMessage(w, http.StatusUpgradeRequired, "", http.StatusText(http.StatusUpgradeRequired))
+		return
+	}
+	g.fronts.begin()
+	defer g.fronts.end()
+	out := newOutbound(&g.fronts, g.cfg.OutboundBuffer)
+	s, err := g.Connect(r.Context(), handshakeOf(r), out)
+	if err != nil {
+		writeRefusal(w, err)
+		return
+	}
+	conn, in, err := switchProtocols(w, key, s.subprotocols)
+	if err != nil {
+		g.cfg.Logger.Error("the handshake could not be answered", slog.Any("error", err))
+		s.end(g.cfg.Unknown.AbnormalClose, byClient).start()
+		return
+	}
+	out.attach(conn)
+	c := socket{session: s, conn: conn, frames: frameReader{r: in}, out: out}
+	c.serve(r.Context())
+}
+
+// handshakeOf makes a handshake of a request. The client's address is the connection's, whatever a proxy says.
+func handshakeOf(r *http.Request) Handshake {
+	ip, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		ip = r.RemoteAddr
+	}
+	return Handshake{Header: r.Header, Query: r.URL.Query(), Host: r.Host, SourceIP: ip}
+}
+
+// writeRefusal answers a handshake that did not succeed.
+func writeRefusal(w http.ResponseWriter, err error) {
+	var refused *Refused
+	switch {
+	case !errors.As(err, &refused):
+		// The client has gone: this status is for nobody.
+		w.WriteHeader(http.StatusBadGateway)
+	case refused.Message == "":
+		w.WriteHeader(refused.StatusCode)
+	default:
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(refused.StatusCode)
+		_, _ = w.Write(errorFrame(refused.Message, refused.ConnectionID, refused.RequestID))
+	}
+}
+
+// switchProtocols takes the connection over and answers 101. Of what the handler returned only the subprotocols
+// reach the client; the spelling of the names is as observed (websockets#1065).
+func switchProtocols(w http.ResponseWriter, key string, subprotocols []string) (net.Conn, *bufio.Reader, error) {
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, nil, fmt.Errorf("taking the connection over: %w", err)
+	}
+	b := append(make([]byte, 0, 256), "HTTP/1.1 101 Switching Protocols\r\nDate: "...)
+	b = time.Now().UTC().AppendFormat(b, http.TimeFormat)
+	b = append(b, "\r\nConnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: "...)
+	b = append(b, acceptKey(key)...)
+	for _, p := range subprotocols {
+		b = append(append(b, "\r\nsec-websocket-protocol: "...), p...)
+	}
+	b = append(b, "\r\n\r\n"...)
+	if err = conn.SetDeadline(time.Time{}); err == nil {
+		_, err = conn.Write(b)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("writing the answer: %w", err), conn.Close())
+	}
+	return conn, rw.Reader, nil
+}
+
+// acceptKey proves that the server has read the key (RFC 6455, section 1.3).
+func acceptKey(key string) string {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // see the import
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
