@@ -119,10 +119,10 @@ type Store interface {
 
 	// Read gives a page of a shard of a group. Following Next from an empty cursor yields every
 	// connection that is a member during the whole reading, exactly once; one that joins, leaves or
-	// expires meanwhile may or may not be among them, but not twice. No Next is given twice in a reading,
-	// which comes to an end also while others join. An unknown group has no members. A cursor stays valid
-	// when the connection it points at is gone. It fails with ErrBadCursor on a cursor that is none of this
-	// store's for this group and shard, with ErrInvalid on a shard or a limit that is out of range.
+	// expires meanwhile may or may not be among them, but not twice. No Next is given twice in a reading.
+	// An unknown group has no members. A cursor stays valid when the connection it points at is gone, and may
+	// be used again. It fails with ErrBadCursor on a cursor that is none of this store's for this group and
+	// shard, with ErrInvalid on a shard or a limit that is out of range.
 	Read(ctx context.Context, q Query) (Page, error)
 }
 

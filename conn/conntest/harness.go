@@ -1,0 +1,71 @@
+package conntest
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/gatesock/gatesock/conn"
+)
+
+// Harness is a store under test and what the suite has to know about it.
+type Harness struct {
+	// Store is the store under test. It is empty.
+	Store conn.Store
+	// Clock is what Store takes the time from. Records expire only as a case moves it.
+	Clock *Clock
+	// MaxName is the most bytes that Store takes in a name or id; 0 means no bound that the suite
+	// would reach. A longer one has to be refused with [conn.ErrInvalid].
+	MaxName int
+	// Large is how many members the large groups of the suite have; 0 means 2,500.
+	Large int
+	// Close, if not nil, is called at the end of a case. Its error fails the case.
+	Close func() error
+}
+
+// NewHarness makes a Harness with a fresh, empty store. It may be called at the same time from several
+// goroutines.
+type NewHarness func(ctx context.Context) (Harness, error)
+
+func (h Harness) large() int {
+	if h.Large > 0 {
+		return h.Large
+	}
+	return 2500
+}
+
+func (h Harness) close() error {
+	if h.Close == nil {
+		return nil
+	}
+	return h.Close()
+}
+
+// Clock is a clock that stands still until it is moved. It is safe for concurrent use.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// NewClock returns a clock that shows 9:30 in the morning of 2 January 2030, UTC, and a bit more than half a
+// second.
+func NewClock() *Clock {
+	return &Clock{now: time.Date(2030, time.January, 2, 9, 30, 0, 543_210_987, time.UTC)}
+}
+
+// Now gives the time that the clock shows.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Advance moves the clock ahead.
+func (c *Clock) Advance(d time.Duration) { c.Set(c.Now().Add(d)) }
+
+// Set moves the clock to a time.
+func (c *Clock) Set(to time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = to
+}

@@ -1,0 +1,88 @@
+package conntest
+
+import (
+	"slices"
+	"time"
+
+	"github.com/gatesock/gatesock/conn"
+)
+
+// model is what a store has to be, in the plainest way: the records by id, and nothing else. Who is a member of a
+// group is asked of every record.
+type model struct {
+	clock *Clock
+	conns map[string]conn.Conn
+}
+
+func (m *model) put(c conn.Conn) error {
+	if _, err := m.get(c.ID); err == nil {
+		return conn.ErrExists
+	}
+	if c.ConnectedAt.IsZero() {
+		c.ConnectedAt = m.clock.Now()
+	}
+	if c.ExpiresAt.IsZero() {
+		c.ExpiresAt = c.ConnectedAt.Add(conn.DefaultTTL)
+	}
+	c.ConnectedAt = c.ConnectedAt.UTC().Truncate(time.Millisecond)
+	c.ExpiresAt = c.ExpiresAt.UTC().Truncate(time.Second)
+	if c.User != "" {
+		c.Groups = append(slices.Clone(c.Groups), conn.UserGroup(c.User))
+	}
+	c.Groups = set(c.Groups)
+	m.conns[c.ID] = c
+	return nil
+}
+
+func (m *model) get(id string) (conn.Conn, error) {
+	c, ok := m.conns[id]
+	if !ok || !m.clock.Now().Before(c.ExpiresAt) {
+		return conn.Conn{}, conn.ErrNotFound
+	}
+	return c, nil
+}
+
+func (m *model) delete(id string) (conn.Conn, error) {
+	c, err := m.get(id)
+	delete(m.conns, id)
+	return c, err
+}
+
+func (m *model) join(id, group string) error {
+	c, err := m.get(id)
+	if err != nil {
+		return err
+	}
+	c.Groups = set(append(slices.Clone(c.Groups), group))
+	m.conns[id] = c
+	return nil
+}
+
+func (m *model) leave(id, group string) {
+	c, err := m.get(id)
+	if err != nil {
+		return
+	}
+	c.Groups = set(slices.DeleteFunc(slices.Clone(c.Groups), func(g string) bool { return g == group }))
+	m.conns[id] = c
+}
+
+func (m *model) members(group string) map[string]conn.Member {
+	list := make(map[string]conn.Member)
+	for id := range m.conns {
+		if c, err := m.get(id); err == nil && slices.Contains(c.Groups, group) {
+			list[id] = conn.Member{ID: id, Endpoint: c.Endpoint}
+		}
+	}
+	return list
+}
+
+// set sorts names and takes out those that come again; it is nil if there are none.
+func set(names []string) []string {
+	if len(names) == 0 {
+		return nil
+	}
+	names = slices.Clone(names)
+	slices.Sort(names)
+	return slices.Compact(names)
+}
