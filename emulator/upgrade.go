@@ -49,7 +49,9 @@ func handshakeOf(r *http.Request) Handshake {
 	if err != nil {
 		ip = r.RemoteAddr
 	}
-	return Handshake{Header: r.Header, Query: r.URL.Query(), Host: r.Host, SourceIP: ip}
+	return Handshake{
+		Header: r.Header, Query: r.URL.Query(), Host: r.Host, SourceIP: ip, Authorizer: authorizerOf(r.Context()),
+	}
 }
 
 // writeRefusal answers a handshake that did not succeed.

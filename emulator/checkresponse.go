@@ -1,0 +1,8 @@
+package emulator
+
+// CheckResponse tells what the gateway finds wrong with what a handler returned, which should be a Lambda proxy
+// response; nil if nothing. The client of a malformed one sees "Internal server error" (§6 of the facts).
+func CheckResponse(data []byte) error {
+	_, err := decodeResponse(data)
+	return err
+}
