@@ -15,6 +15,7 @@ import (
 type violation struct {
 	code  int
 	cause string
+	rest  int64 // the size of the frame's payload, which was not read
 }
 
 func (v *violation) Error() string { return fmt.Sprintf("%d: %s", v.code, v.cause) }
@@ -63,17 +64,17 @@ func (f *frameReader) next() (ws.OpCode, []byte, error) {
 // check judges a frame by its header: RFC 6455 for the form, the gateway's quotas for the size.
 func (f *frameReader) check(h ws.Header) error {
 	if err := ws.CheckHeader(h, ws.StateServerSide|f.state); err != nil {
-		return &violation{code: 1002, cause: err.Error()}
+		return &violation{code: 1002, cause: err.Error(), rest: h.Length}
 	}
 	switch {
 	case h.OpCode.IsControl():
 		return nil
 	case h.OpCode == ws.OpBinary:
-		return &violation{code: 1003, cause: "binary frame"}
+		return &violation{code: 1003, cause: "binary frame", rest: h.Length}
 	case h.Length > gatesock.MaxFrameSize:
-		return &violation{code: 1009, cause: fmt.Sprintf("frame of %d bytes", h.Length)}
+		return &violation{code: 1009, cause: fmt.Sprintf("frame of %d bytes", h.Length), rest: h.Length}
 	case h.OpCode == ws.OpContinuation && int64(len(f.message))+h.Length > gatesock.MaxMessageSize:
-		return &violation{code: 1009, cause: fmt.Sprintf("message of %d bytes or more", int64(len(f.message))+h.Length)}
+		return &violation{code: 1009, cause: "message too large", rest: h.Length}
 	}
 	return nil
 }
@@ -114,6 +115,20 @@ func (f *frameReader) read(payload []byte, h ws.Header) error {
 	}
 	ws.Cipher(payload, h.Mask, 0)
 	return nil
+}
+
+// drain throws away what comes after a violation, up to the client's close frame.
+func (f *frameReader) drain(rest int64) error {
+	for {
+		if _, err := io.CopyN(io.Discard, f.r, rest); err != nil {
+			return err
+		}
+		h, err := ws.ReadHeaderBuffer(f.r, f.header[:])
+		if err != nil || h.OpCode == ws.OpClose {
+			return err
+		}
+		rest = h.Length
+	}
 }
 
 // closeStatus reads the payload of a close frame. No payload is [NoStatus].

@@ -86,7 +86,7 @@ func tooBig(m Message) bool {
 			return true
 		}
 	}
-	return len(m.Data) > gatesock.MaxMessageSize || m.Frames == nil && len(m.Data) > gatesock.MaxFrameSize
+	return len(m.Data) > gatesock.MaxMessageSize || len(m.Frames) == 0 && len(m.Data) > gatesock.MaxFrameSize
 }
 
 // body gives the body of the event; nil leaves it out.

@@ -3,7 +3,6 @@ package emulator
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 
@@ -85,6 +84,6 @@ func (c *socket) fail(v *violation) {
 	}
 	c.session.g.cfg.Logger.Info("the client broke a rule", slog.String("connectionId", c.session.id), slog.Any("error", v))
 	c.session.end(status, byGateway).start()
-	// The deadline that the close frame set ends it.
-	_, _ = io.Copy(io.Discard, c.conn)
+	// The deadline that the close frame set ends it, if the client does not.
+	_ = c.frames.drain(v.rest)
 }
