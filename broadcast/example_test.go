@@ -1,0 +1,83 @@
+package broadcast_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/broadcast"
+	"github.com/gatesock/gatesock/conn"
+)
+
+// gateway stands for the real one: it knows which connections are closed.
+type gateway struct {
+	closed map[string]bool
+
+	mu   sync.Mutex
+	sent []string
+}
+
+func (g *gateway) Post(_ context.Context, to gatesock.Target, data []byte) error {
+	if g.closed[to.ConnectionID] {
+		return gatesock.ErrGone
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.sent = append(g.sent, to.ConnectionID+" "+string(data))
+	return nil
+}
+
+func Example() {
+	ctx := context.Background()
+	store := conn.NewMemory()
+	for _, id := range []string{"ann", "bob", "cy"} {
+		if err := store.Put(ctx, conn.Conn{ID: id, Groups: []string{"room:1"}}); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	client := &gateway{closed: map[string]bool{"cy": true}} // an apigw.Client
+	b := broadcast.New(client, store, broadcast.WithPruneGrace(0))
+
+	rep, err := b.Send(ctx, broadcast.To("room:1").Except("ann"), gatesock.Push{
+		Event: "message", Topic: "room:1", Data: "hello",
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(client.sent)
+	fmt.Println("audience", rep.Audience, "delivered", rep.Delivered, "gone", rep.Gone, "pruned", rep.Pruned)
+	// Output:
+	// [bob {"event":"message","topic":"room:1","data":"hello"}]
+	// audience 2 delivered 1 gone 1 pruned 1
+}
+
+func ExampleAudience() {
+	ctx := context.Background()
+	store := conn.NewMemory()
+	for _, c := range []conn.Conn{
+		{ID: "c1", User: "ann", Groups: []string{"room:1"}},
+		{ID: "c2", User: "ann", Groups: []string{"room:2"}},
+		{ID: "c3", User: "bob", Groups: []string{"room:1", "room:2"}},
+	} {
+		if err := store.Put(ctx, c); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	b := broadcast.New(&gateway{}, store)
+	for _, to := range []broadcast.Audience{
+		broadcast.To("room:1", "room:2"),
+		broadcast.ToUser("ann"),
+		broadcast.To("room:1").And(broadcast.ToConnections("c2")).Except("c3"),
+	} {
+		rep, err := b.Send(ctx, to, gatesock.Push{Event: "ping"})
+		fmt.Println(rep.Delivered, err)
+	}
+	// Output:
+	// 3 <nil>
+	// 2 <nil>
+	// 2 <nil>
+}

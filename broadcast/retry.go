@@ -1,0 +1,84 @@
+package broadcast
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gatesock/gatesock"
+)
+
+// The wait before the first retry is up to minDelay; the limit doubles with each, up to maxDelay.
+const (
+	minDelay = 100 * time.Millisecond
+	maxDelay = 5 * time.Second
+)
+
+// retryable tells if a post that failed with err may be tried again: it was throttled, or met a fault. A post
+// whose time was used up is neither.
+func retryable(err error) bool {
+	for _, final := range []error{
+		gatesock.ErrGone, gatesock.ErrTooLarge, gatesock.ErrForbidden, gatesock.ErrBadConnectionID,
+		context.Canceled, context.DeadlineExceeded,
+	} {
+		if errors.Is(err, final) {
+			return false
+		}
+	}
+	return true
+}
+
+// delayLimit gives the most to wait after so many attempts (exponential backoff; the jitter makes it "full
+// jitter", as in the AWS Architecture Blog, "Exponential Backoff And Jitter").
+func delayLimit(attempts int) time.Duration {
+	d := minDelay
+	for range attempts - 1 {
+		if d >= maxDelay/2 {
+			return maxDelay
+		}
+		d *= 2
+	}
+	return d
+}
+
+// schedule gives the time for a further attempt, false if there is to be none.
+func (s settings) schedule(t *task, now time.Time) bool {
+	if t.attempts >= s.attempts {
+		return false
+	}
+	if t.failed.IsZero() {
+		t.failed = now
+	}
+	t.due = now.Add(max(0, s.jitter(delayLimit(t.attempts))))
+	return t.due.Sub(t.failed) <= s.retryTime
+}
+
+// delayed holds the members that wait for another attempt, the earliest first.
+type delayed []task
+
+func (d delayed) Len() int           { return len(d) }
+func (d delayed) Less(i, j int) bool { return d[i].due.Before(d[j].due) }
+func (d delayed) Swap(i, j int)      { d[i], d[j] = d[j], d[i] }
+
+// Push is for package heap.
+func (d *delayed) Push(x any) { *d = append(*d, x.(task)) }
+
+// Pop is for package heap.
+func (d *delayed) Pop() any {
+	last := len(*d) - 1
+	t := (*d)[last]
+	(*d)[last] = task{}
+	*d = (*d)[:last]
+	return t
+}
+
+func (d *delayed) add(t task) { heap.Push(d, t) }
+
+// takeDue removes and gives a member whose time has come.
+func (d *delayed) takeDue() (task, bool) {
+	if len(*d) == 0 || (*d)[0].due.After(time.Now()) {
+		return task{}, false
+	}
+	return heap.Pop(d).(task), true
+}
