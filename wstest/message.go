@@ -1,0 +1,129 @@
+package wstest
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/gatesock/gatesock"
+)
+
+// message is what the wire format says about a frame that a client receives; see docs/protocol.md. A frame that is not
+// of the protocol is the zero message.
+type message struct {
+	ID     *string         `json:"id"`
+	Action string          `json:"action"`
+	Event  string          `json:"event"`
+	Topic  string          `json:"topic"`
+	Data   json.RawMessage `json:"data"`
+	Error  *wireError      `json:"error"`
+}
+
+type wireError struct {
+	Code         gatesock.Code   `json:"code"`
+	Message      string          `json:"message"`
+	RetryAfterMS int64           `json:"retryAfterMs"`
+	Details      json.RawMessage `json:"details"`
+}
+
+func parseMessage(text string) message {
+	var m message
+	if json.Unmarshal([]byte(text), &m) != nil {
+		return message{}
+	}
+	return m
+}
+
+// answers tells whether this is the reply or the error for a request.
+func (m message) answers(id string) bool { return m.ID != nil && *m.ID == id && m.Event == "" }
+
+// isNull tells whether the data is missing or null, as in an acknowledgement.
+func (m message) isNull() bool { return len(m.Data) == 0 || string(m.Data) == "null" }
+
+// err gives the error as the handler made it, but for the details, which stay JSON.
+func (e *wireError) err() *gatesock.Error {
+	out := gatesock.Errorf(e.Code, "%s", e.Message)
+	out.RetryAfter = time.Duration(e.RetryAfterMS) * time.Millisecond
+	if e.Details != nil {
+		out.Details = e.Details
+	}
+	return out
+}
+
+// decode decodes the data into out, a pointer; nil leaves it undecoded. Null goes only into what can be nil: otherwise
+// it would leave out as it was, and a test would see what it has put there itself.
+func (m message) decode(out any) error {
+	if out == nil {
+		return nil
+	}
+	v := reflect.ValueOf(out)
+	if v.Kind() != reflect.Pointer || v.IsNil() {
+		return fmt.Errorf("out is a %T, not a pointer to decode into", out)
+	}
+	if len(m.Data) == 0 {
+		return fmt.Errorf("it has no data")
+	}
+	if m.isNull() {
+		switch v.Elem().Kind() {
+		case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
+		default:
+			return fmt.Errorf("its data is null, and %T can't hold that", out)
+		}
+	}
+	if err := json.Unmarshal(m.Data, out); err != nil {
+		return fmt.Errorf("its data does not fit into %T: %w", out, err)
+	}
+	return nil
+}
+
+// encodeRequest gives the frame of a request: the members of v, which must encode to an object or be nil, with action
+// and, if it is not empty, id in place of members of those names.
+func encodeRequest(action, id string, v any) (string, error) {
+	members := map[string]json.RawMessage{}
+	if v != nil {
+		data, err := gatesock.JSON{}.Marshal(v)
+		if err != nil {
+			return "", err
+		}
+		if err := json.Unmarshal(data, &members); err != nil {
+			return "", fmt.Errorf("%T does not encode to a JSON object: %s", v, clip(string(data)))
+		}
+	}
+	if members == nil { // v encodes to null
+		members = map[string]json.RawMessage{}
+	}
+	set := func(name, value string) {
+		data, _ := gatesock.JSON{}.Marshal(value) // a string always encodes
+		members[name] = data
+	}
+	set("action", action)
+	if id != "" {
+		set("id", id)
+	}
+	frame, err := gatesock.JSON{}.Marshal(members)
+	return string(frame), err
+}
+
+// matchText tells whether text is what pattern says: byte for byte, with "…" or "..." for any run of text.
+func matchText(pattern, text string) bool {
+	parts := strings.Split(strings.ReplaceAll(pattern, "...", "…"), "…")
+	first, rest := parts[0], parts[1:]
+	if len(rest) == 0 {
+		return text == first
+	}
+	text, ok := strings.CutPrefix(text, first)
+	if !ok {
+		return false
+	}
+	last := rest[len(rest)-1]
+	for _, part := range rest[:len(rest)-1] {
+		_, after, found := strings.Cut(text, part)
+		if !found {
+			return false
+		}
+		text = after
+	}
+	return strings.HasSuffix(text, last)
+}

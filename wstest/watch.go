@@ -1,0 +1,151 @@
+package wstest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/emulator"
+)
+
+// errLate refuses posts that come after the handler that makes them has returned.
+var errLate = errors.New("the handler that makes the post has returned")
+
+var errGoexit = errors.New("the handler ended its goroutine")
+
+// watch stands between a gateway and a handler. It marks the context and the goroutine of every invocation, so that
+// what an invocation leaves behind can be told from everything else, and keeps what the test has to answer for.
+type watch struct {
+	next  lambda.Handler
+	label string // unique to this watch
+
+	mu       sync.Mutex
+	begun    int
+	ended    int
+	running  map[int]*invocation
+	failures []error
+
+	disconnected map[string]bool // connections whose $disconnect has ended
+	changed      chan struct{}   // closed and replaced when one is added
+}
+
+func newWatch(next lambda.Handler, label string) *watch {
+	return &watch{
+		next: next, label: label, running: make(map[int]*invocation),
+		disconnected: make(map[string]bool), changed: make(chan struct{}),
+	}
+}
+
+// Routes hands through what the handler says of itself; nil if it says nothing.
+func (w *watch) Routes() []gatesock.Route {
+	if d, ok := w.next.(interface{ Routes() []gatesock.Route }); ok {
+		return d.Routes()
+	}
+	return nil
+}
+
+// Invoke runs the handler in a goroutine of its own, whose label every goroutine that is started from it inherits.
+// So a handler that ends its goroutine, as a failed require does, does not take the gateway's with it.
+func (w *watch) Invoke(ctx context.Context, event []byte) (response []byte, err error) {
+	inv := w.begin(event)
+	ended := make(chan struct{})
+	err = errGoexit // what stays if the goroutine ends before the handler returns
+	go func() {
+		defer close(ended)
+		inv.do(ctx, func(ctx context.Context) { response, err = w.call(ctx, inv, event) })
+	}()
+	<-ended
+	if n := w.end(inv); n > 0 {
+		w.fail(fmt.Errorf("%s returned while %d of its posts were under way", inv, n))
+	}
+	return response, err
+}
+
+// call calls the handler and takes note of what no handler should do.
+func (w *watch) call(ctx context.Context, inv *invocation, event []byte) (response []byte, err error) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		v := recover()
+		if v == nil {
+			w.fail(fmt.Errorf("%s ended its goroutine, by runtime.Goexit or a FailNow", inv))
+			return
+		}
+		err = fmt.Errorf("%s panicked: %v", inv, v)
+		w.fail(fmt.Errorf("%w\n%s", err, debug.Stack()))
+	}()
+	response, err = w.next.Invoke(ctx, event)
+	returned = true
+	if err == nil {
+		if bad := emulator.CheckResponse(response); bad != nil {
+			w.fail(fmt.Errorf("%s: %w: %s", inv, bad, clip(string(response))))
+		}
+	}
+	return response, err
+}
+
+func (w *watch) begin(event []byte) *invocation {
+	inv := newInvocation(event)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.begun++
+	inv.number, inv.watch = w.begun, w
+	w.running[inv.number] = inv
+	return inv
+}
+
+// end ends an invocation and tells how many of its posts are still under way.
+func (w *watch) end(inv *invocation) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.running, inv.number)
+	w.ended++
+	inv.ended = true
+	if inv.route == gatesock.RouteDisconnect {
+		w.disconnected[inv.connection] = true
+		close(w.changed)
+		w.changed = make(chan struct{})
+	}
+	return inv.posts
+}
+
+// awaitDisconnect returns when $disconnect has ended for a connection.
+func (w *watch) awaitDisconnect(ctx context.Context, connection string) error {
+	for {
+		w.mu.Lock()
+		ended, changed := w.disconnected[connection], w.changed
+		w.mu.Unlock()
+		if ended {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the end of $disconnect: %w", ctx.Err())
+		}
+	}
+}
+
+// fail takes note of something that fails the test at its end.
+func (w *watch) fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failures = append(w.failures, err)
+}
+
+// take gives the failures so far, and forgets them.
+func (w *watch) take() []error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	list := slices.Clone(w.failures)
+	w.failures = nil
+	return list
+}
