@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 
 	"github.com/stretchr/testify/require"
@@ -20,13 +21,18 @@ func concurrencyCases() []Case {
 	}
 }
 
-// atOnce calls f n times at the same time and gives the errors.
+// atOnce calls f n times at the same time and gives the errors. A panic is an error, or it would end the process.
 func atOnce(n int, f func(i int) error) []error {
 	errs := make([]error, n)
 	var start, done sync.WaitGroup
 	start.Add(1)
 	for i := range n {
 		done.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					errs[i] = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+				}
+			}()
 			start.Wait()
 			errs[i] = f(i)
 		})

@@ -22,6 +22,9 @@ func Machine(t *rapid.T, newHarness NewHarness) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, h.close()) }()
 	m := &machine{h: h, model: model{clock: h.Clock, conns: make(map[string]conn.Conn)}}
+	for range rapid.IntRange(0, 12).Draw(t, "connections at first") {
+		m.put(t)
+	}
 	t.Repeat(map[string]func(*rapid.T){
 		"put":     m.put,
 		"get":     m.get,
@@ -43,7 +46,7 @@ type machine struct {
 }
 
 // Few names, so that commands meet.
-func drawID(t *rapid.T) string    { return rapid.SampledFrom(numbered(6)).Draw(t, "id") }
+func drawID(t *rapid.T) string    { return rapid.SampledFrom(numbered(8)).Draw(t, "id") }
 func drawGroup(t *rapid.T) string { return rapid.SampledFrom(machineGroups()).Draw(t, "group") }
 
 func machineGroups() []string { return []string{"g", "g#0", conn.UserGroup("u"), "日本\x00"} }
@@ -59,7 +62,7 @@ func (m *machine) put(t *rapid.T) {
 		c.Attributes = map[string]string{"id": c.ID}
 		c.ConnectedAt = m.h.Clock.Now().Add(-time.Minute)
 	}
-	if ttl := rapid.IntRange(0, 5).Draw(t, "ttl"); ttl > 0 {
+	if ttl := rapid.IntRange(0, 10).Draw(t, "ttl"); ttl > 0 {
 		c.ExpiresAt = m.h.Clock.Now().Add(time.Duration(ttl) * time.Second)
 	}
 	m.same(t, m.model.put(c), m.h.Store.Put(t.Context(), c))
@@ -155,7 +158,7 @@ func (m *machine) begin(t *rapid.T) *reading {
 	require.NoError(t, err)
 	now := m.model.members(group)
 	r := &reading{
-		query:  conn.Query{Group: group, Limit: rapid.IntRange(1, 2).Draw(t, "limit")},
+		query:  conn.Query{Group: group, Limit: rapid.IntRange(1, 3).Draw(t, "limit")},
 		shards: shards,
 		stayed: now,
 		ever:   make(map[string]bool),

@@ -1,0 +1,398 @@
+package conntest_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/conn/conntest"
+)
+
+// brokenStore breaks one promise; the cases that it fails are those that stand on the promise, and no others.
+type brokenStore struct {
+	name  string
+	wrap  func(*conn.Memory, *conntest.Clock) conn.Store
+	fails []string
+}
+
+func brokenStores() []brokenStore {
+	return []brokenStore{
+		{
+			"overwrites",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return overwriting{m} },
+			[]string{"put-exists", "race-put"},
+		},
+		{
+			"forgets the user's group",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return newHaunted(m) },
+			[]string{"delete-memberships", "race-put", "race-all"},
+		},
+		{
+			"joins the unknown",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return newEager(m) },
+			[]string{"expiry-join", "join-unknown"},
+		},
+		{
+			"repeats at the page's border",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return repeating{m} },
+			[]string{
+				"expiry-while-reading", "read-limits", "read-large", "read-shards", "read-while-changing",
+				"read-while-returning", "cursor-member-gone", "cursor-text",
+			},
+		},
+		{
+			"reads only one page",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return impatient{m} },
+			[]string{
+				"expiry-while-reading", "read-limits", "read-large", "read-shards", "read-while-changing",
+				"read-after-return", "cursor-member-gone", "cursor-group-gone", "cursor-text",
+				"cursor-again", "cursor-corrupted", "cursor-other-group", "cursor-other-shard",
+			},
+		},
+		{
+			"never advances",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return stuck{m} },
+			[]string{
+				"expiry-while-reading", "read-limits", "read-large", "read-shards", "read-while-changing",
+				"read-while-returning", "read-after-return", "cursor-member-gone", "cursor-group-gone",
+				"cursor-text", "cursor-again",
+			},
+		},
+		{
+			"ignores expiry",
+			func(m *conn.Memory, c *conntest.Clock) conn.Store { return newUndying(c) },
+			[]string{"expiry-get", "expiry-delete", "expiry-join", "expiry-read", "expiry-put"},
+		},
+		{
+			"expires a second late",
+			func(m *conn.Memory, c *conntest.Clock) conn.Store { return newLate(c) },
+			[]string{"expiry-get", "expiry-delete", "expiry-join", "expiry-read", "expiry-put"},
+		},
+		{
+			"shares maps and slices",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return newSharing(m) },
+			[]string{"put-copies", "get-copies"},
+		},
+		{
+			"counts from the cursor's member",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return newPointing(m) },
+			[]string{"expiry-while-reading", "cursor-member-gone"},
+		},
+		{
+			"takes any cursor of its own",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return newCareless(m) },
+			[]string{"cursor-other-group"},
+		},
+		{
+			"ignores cancellation",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return uncancelled{m} },
+			[]string{"cancelled"},
+		},
+		{
+			"shows every shard everything",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return overlapping{m} },
+			[]string{"read-limits", "read-large", "read-shards"},
+		},
+		{
+			"deletes more than once",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return newGenerous(m) },
+			[]string{"delete-unknown", "race-delete"},
+		},
+		{
+			"trims names",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return trimming{m} },
+			[]string{"names-hostile"},
+		},
+		{
+			"does not sort groups",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return unsorted{m} },
+			[]string{"put-groups-sorted", "groups-many"},
+		},
+	}
+}
+
+func TestSuiteFindsBrokenStores(t *testing.T) {
+	t.Parallel()
+	for _, b := range brokenStores() {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, b.fails, failing(t, onMemory(b.wrap)))
+		})
+	}
+}
+
+// overwriting takes Put for an upsert.
+type overwriting struct{ *conn.Memory }
+
+func (s overwriting) Put(ctx context.Context, c conn.Conn) error {
+	err := s.Memory.Put(ctx, c)
+	if errors.Is(err, conn.ErrExists) {
+		if _, err := s.Delete(ctx, c.ID); err != nil {
+			return err
+		}
+		return s.Memory.Put(ctx, c)
+	}
+	return err
+}
+
+// haunted does not end the membership of the user's group, which Join did not make.
+type haunted struct {
+	*conn.Memory
+	mu     sync.Mutex
+	ghosts map[string][]conn.Member // by group
+}
+
+func newHaunted(m *conn.Memory) *haunted {
+	return &haunted{Memory: m, ghosts: make(map[string][]conn.Member)}
+}
+
+func (s *haunted) Delete(ctx context.Context, id string) (conn.Conn, error) {
+	c, err := s.Memory.Delete(ctx, id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g := conn.UserGroup(c.User); slices.Contains(c.Groups, g) {
+		s.ghosts[g] = append(s.ghosts[g], conn.Member{ID: id, Endpoint: c.Endpoint})
+	}
+	return c, err
+}
+
+func (s *haunted) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
+	page, err := s.Memory.Read(ctx, q)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil && page.Next == "" && q.Shard == 0 {
+		page.Members = append(page.Members, s.ghosts[q.Group]...)
+	}
+	return page, err
+}
+
+// eager writes the membership before it looks for the connection, and leaves it there.
+type eager struct {
+	*conn.Memory
+	mu    sync.Mutex
+	early map[string][]string // groups by id
+}
+
+func newEager(m *conn.Memory) *eager { return &eager{Memory: m, early: make(map[string][]string)} }
+
+func (s *eager) Join(ctx context.Context, id, group string) error {
+	err := s.Memory.Join(ctx, id, group)
+	if errors.Is(err, conn.ErrNotFound) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.early[id] = append(s.early[id], group)
+	}
+	return err
+}
+
+func (s *eager) Put(ctx context.Context, c conn.Conn) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.Groups = append(slices.Clone(c.Groups), s.early[c.ID]...)
+	return s.Memory.Put(ctx, c)
+}
+
+// repeating gives the last member of a page again on the next.
+type repeating struct{ *conn.Memory }
+
+func (s repeating) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
+	if q.After == "" || q.Limit == 1 {
+		return s.Memory.Read(ctx, q)
+	}
+	page, err := s.Memory.Read(ctx, q)
+	if err == nil && len(page.Members) > 1 {
+		page.Members[0] = page.Members[1]
+	}
+	return page, err
+}
+
+// impatient forgets that a page is not the whole.
+type impatient struct{ *conn.Memory }
+
+func (s impatient) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
+	page, err := s.Memory.Read(ctx, q)
+	page.Next = ""
+	return page, err
+}
+
+// stuck gives the cursor that it was given.
+type stuck struct{ *conn.Memory }
+
+func (s stuck) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
+	page, err := s.Memory.Read(ctx, q)
+	if err == nil && q.After != "" {
+		page.Next = q.After
+	}
+	return page, err
+}
+
+// shifted is a store whose records live longer than they should.
+func shifted(clock *conntest.Clock, now func(time.Time) time.Time) conn.Store {
+	return conn.NewMemory(conn.WithShards(3), conn.WithClock(func() time.Time { return now(clock.Now()) }))
+}
+
+func newUndying(clock *conntest.Clock) conn.Store {
+	start := clock.Now()
+	return shifted(clock, func(time.Time) time.Time { return start })
+}
+
+func newLate(clock *conntest.Clock) conn.Store {
+	start := clock.Now()
+	return shifted(clock, func(now time.Time) time.Time {
+		if now.Equal(start) {
+			return now
+		}
+		return now.Add(-time.Second)
+	})
+}
+
+// sharing hands out the maps and slices that it was given.
+type sharing struct {
+	*conn.Memory
+	mu    sync.Mutex
+	given map[string]conn.Conn
+}
+
+func newSharing(m *conn.Memory) *sharing {
+	return &sharing{Memory: m, given: make(map[string]conn.Conn)}
+}
+
+func (s *sharing) Put(ctx context.Context, c conn.Conn) error {
+	err := s.Memory.Put(ctx, c)
+	if err == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.given[c.ID] = c
+	}
+	return err
+}
+
+func (s *sharing) Get(ctx context.Context, id string) (conn.Conn, error) {
+	c, err := s.Memory.Get(ctx, id)
+	if err == nil && c.Attributes != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		c.Attributes = s.given[id].Attributes
+	}
+	return c, err
+}
+
+// pointing loses its way when the member that a cursor points at is gone: it takes that for the end.
+type pointing struct {
+	*conn.Memory
+	mu    sync.Mutex
+	marks map[conn.Cursor]string // the last member of the page that a cursor ends
+}
+
+func newPointing(m *conn.Memory) *pointing {
+	return &pointing{Memory: m, marks: make(map[conn.Cursor]string)}
+}
+
+func (s *pointing) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
+	page, err := s.Memory.Read(ctx, q)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil && page.Next != "" {
+		s.marks[page.Next] = page.Members[len(page.Members)-1].ID
+	}
+	if mark, ok := s.marks[q.After]; err == nil && ok {
+		c, getErr := s.Get(ctx, mark)
+		if getErr != nil || !slices.Contains(c.Groups, q.Group) {
+			return conn.Page{}, nil
+		}
+	}
+	return page, err
+}
+
+// careless does not look which group a cursor was made for.
+type careless struct {
+	*conn.Memory
+	mu    sync.Mutex
+	group map[conn.Cursor]string
+}
+
+func newCareless(m *conn.Memory) *careless {
+	return &careless{Memory: m, group: make(map[conn.Cursor]string)}
+}
+
+func (s *careless) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if group, ok := s.group[q.After]; ok {
+		q.Group = group
+	}
+	page, err := s.Memory.Read(ctx, q)
+	if page.Next != "" {
+		s.group[page.Next] = q.Group
+	}
+	return page, err
+}
+
+// uncancelled goes on when nobody waits any more.
+type uncancelled struct{ *conn.Memory }
+
+func (s uncancelled) Leave(ctx context.Context, id, group string) error {
+	return s.Memory.Leave(context.WithoutCancel(ctx), id, group)
+}
+
+// overlapping gives members of the first shard in the second too, if the group is not small.
+type overlapping struct{ *conn.Memory }
+
+func (s overlapping) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
+	page, err := s.Memory.Read(ctx, q)
+	if err == nil && q.Shard == 1 && page.Next == "" && len(page.Members) > 10 {
+		first, firstErr := s.Memory.Read(ctx, conn.Query{Group: q.Group})
+		return conn.Page{Members: append(page.Members, first.Members...)}, firstErr
+	}
+	return page, err
+}
+
+// generous gives the record to a second Delete too.
+type generous struct {
+	*conn.Memory
+	mu   sync.Mutex
+	last conn.Conn
+}
+
+func newGenerous(m *conn.Memory) *generous { return &generous{Memory: m} }
+
+func (s *generous) Delete(ctx context.Context, id string) (conn.Conn, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, err := s.Memory.Delete(ctx, id)
+	if err == nil {
+		s.last = c
+	}
+	if errors.Is(err, conn.ErrNotFound) && s.last.ID == id {
+		return s.last, nil
+	}
+	return c, err
+}
+
+// trimming thinks that it knows what a name should look like.
+type trimming struct{ *conn.Memory }
+
+func (s trimming) Join(ctx context.Context, id, group string) error {
+	if trimmed := strings.TrimSpace(group); trimmed != "" {
+		group = trimmed
+	}
+	return s.Memory.Join(ctx, id, group)
+}
+
+// unsorted gives groups in an order of its own, if there are many.
+type unsorted struct{ *conn.Memory }
+
+func (s unsorted) Get(ctx context.Context, id string) (conn.Conn, error) {
+	c, err := s.Memory.Get(ctx, id)
+	if len(c.Groups) > 5 {
+		slices.Reverse(c.Groups)
+	}
+	return c, err
+}
