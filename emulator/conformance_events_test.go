@@ -1,0 +1,225 @@
+package emulator
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// keyPaths lists the keys of an event in order, those of requestContext after a dot. What is below is left out.
+func keyPaths(t *testing.T, raw []byte) []string {
+	t.Helper()
+	require.True(t, json.Valid(raw))
+	var keys []string
+	members(raw, func(k, v []byte) bool {
+		keys = append(keys, strings.Trim(string(k), `"`))
+		if string(k) == `"requestContext"` {
+			members(v, func(k, _ []byte) bool {
+				keys = append(keys, "."+strings.Trim(string(k), `"`))
+				return true
+			})
+		}
+		return true
+	})
+	return keys
+}
+
+func eventCases() []conformanceCase {
+	return []conformanceCase{
+		{
+			section: "§1", mark: documented, behaviour: "the members of a CONNECT event and their order",
+			check: func(t *testing.T, w *world) {
+				w.front.dial(w, Handshake{})
+				e := w.event("$connect")
+				require.Equal(t, strings.Fields(`headers multiValueHeaders requestContext .routeKey .eventType
+					.extendedRequestId .requestTime .messageDirection .stage .connectedAt .requestTimeEpoch .identity
+					.requestId .domainName .connectionId .apiId isBase64Encoded`), keyPaths(t, e.raw))
+				require.Equal(t, "CONNECT", e.Context.EventType)
+			},
+		},
+		{
+			section: "§1", mark: documented, behaviour: "the members of a MESSAGE event and their order: no headers, a messageId, a body",
+			check: func(t *testing.T, w *world) {
+				w.connect().text(`{"action": "chat"}`)
+				e := w.event("$default")
+				require.Equal(t, strings.Fields(`requestContext .routeKey .messageId .eventType .extendedRequestId
+					.requestTime .messageDirection .stage .connectedAt .requestTimeEpoch .identity .requestId .domainName
+					.connectionId .apiId body isBase64Encoded`), keyPaths(t, e.raw))
+				require.Equal(t, "MESSAGE", e.Context.EventType)
+				require.Equal(t, `{"action": "chat"}`, *e.Body)
+			},
+		},
+		{
+			section: "§1", mark: documented, behaviour: "the members of a DISCONNECT event and their order; four headers of the gateway's own",
+			check: func(t *testing.T, w *world) {
+				w.connect().close(1001, "")
+				e := w.event("$disconnect")
+				require.Equal(t, strings.Fields(`headers multiValueHeaders requestContext .routeKey .disconnectStatusCode
+					.eventType .extendedRequestId .requestTime .messageDirection .disconnectReason .stage .connectedAt
+					.requestTimeEpoch .identity .requestId .domainName .connectionId .apiId isBase64Encoded`), keyPaths(t, e.raw))
+				require.Equal(t, "DISCONNECT", e.Context.EventType)
+				require.Equal(t, map[string]string{
+					"Host": e.Context.Domain, "x-api-key": "", "X-Forwarded-For": "", "x-restapi": "",
+				}, e.Headers)
+			},
+		},
+		{
+			section: "§1", mark: observed, behaviour: "$connect gets the client's headers and the gateway's, without those of the upgrade",
+			check: func(t *testing.T, w *world) {
+				w.front.dial(w, Handshake{Header: http.Header{"X-Custom": {"1"}, "Origin": {"https://example.com"}}})
+				h := w.event("$connect").Headers
+				for _, name := range []string{
+					"Host", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "X-Amzn-Trace-Id", "X-Forwarded-For", "X-Forwarded-Port",
+					"X-Forwarded-Proto", "X-Custom", "Origin",
+				} {
+					require.NotEmpty(t, h[name], name)
+				}
+				for _, name := range []string{"Connection", "Upgrade", "Content-Length", "content-length"} {
+					require.NotContains(t, h, name)
+				}
+				require.Regexp(t, `^Root=1-[0-9a-f]{8}-[0-9a-f]{24}$`, h["X-Amzn-Trace-Id"])
+				require.Equal(t, "127.0.0.1", h["X-Forwarded-For"])
+			},
+		},
+		{
+			section: "§1", mark: observed, behaviour: "the query is in the event only if there was one; repeated parameters: all, and the last",
+			check: func(t *testing.T, w *world) {
+				w.front.dial(w, Handshake{Query: url.Values{"token": {"a b", "c"}}})
+				e := w.event("$connect")
+				require.Equal(t, map[string]string{"token": "c"}, e.Query)
+				require.Equal(t, map[string][]string{"token": {"a b", "c"}}, e.MultiQuery)
+				w.front.dial(w, Handshake{})
+				require.NotContains(t, string(w.event("$connect").raw), "ueryStringParameters")
+			},
+		},
+		{
+			section: "§1", mark: observed, behaviour: "identity has a userAgent only if the client sent one, in every event",
+			check: func(t *testing.T, w *world) {
+				p := w.connectAs(Handshake{Header: http.Header{"User-Agent": {"test/1"}}})
+				p.text("x")
+				want := map[string]string{"sourceIp": "127.0.0.1", "userAgent": "test/1"}
+				require.Equal(t, want, w.event("$default").Context.Identity)
+				p.close(1000, "")
+				require.Equal(t, want, w.event("$disconnect").Context.Identity)
+				w.connect().text("x")
+				require.Equal(t, map[string]string{"sourceIp": "127.0.0.1"}, w.event("$default").Context.Identity)
+			},
+		},
+		{
+			section: "§1", mark: documented, behaviour: "requestId and extendedRequestId are one, messageId is another; direction IN; never base64",
+			check: func(t *testing.T, w *world) {
+				w.connect().text("x")
+				e := w.event("$default")
+				require.Equal(t, e.Context.RequestID, e.Context.ExtendedID)
+				require.NotEqual(t, e.Context.RequestID, e.Context.MessageID)
+				require.Equal(t, "IN", e.Context.Direction)
+				require.False(t, *e.Base64)
+			},
+		},
+		{
+			section: "§1", mark: documented, behaviour: "times: requestTime in Common Log Format, epochs in ms, connectedAt the same in all events",
+			check: func(t *testing.T, w *world) {
+				p, _ := w.front.dial(w, Handshake{})
+				c := w.event("$connect").Context
+				require.Equal(t, start().UnixMilli(), c.RequestTimeEpoch)
+				require.Equal(t, "01/Mar/2026:12:00:00 +0000", c.RequestTime)
+				require.Equal(t, c.RequestTimeEpoch-1, c.ConnectedAt)
+				w.clock.Advance(61 * time.Second)
+				p.text("x")
+				m := w.event("$default").Context
+				require.Equal(t, "01/Mar/2026:12:01:01 +0000", m.RequestTime)
+				require.Equal(t, c.ConnectedAt, m.ConnectedAt)
+			},
+		},
+		{
+			section: "§1", mark: observed, behaviour: "a custom domain is domainName and Host",
+			config: Config{DomainName: "ws.example.com", CustomDomain: true},
+			check: func(t *testing.T, w *world) {
+				w.front.dial(w, Handshake{})
+				e := w.event("$connect")
+				require.Equal(t, "ws.example.com", e.Context.Domain)
+				require.Equal(t, "ws.example.com", e.Headers["Host"])
+			},
+		},
+		{
+			section: "§1", mark: unknown, behaviour: "stageVariables are in events if the stage has some, else absent",
+			config: Config{StageVariables: map[string]string{"b": "2", "a": "1"}},
+			check: func(t *testing.T, w *world) {
+				p, _ := w.front.dial(w, Handshake{})
+				want := map[string]string{"a": "1", "b": "2"}
+				require.Equal(t, want, w.event("$connect").StageVariables)
+				p.text("x")
+				require.Equal(t, want, w.event("$default").StageVariables)
+				p.close(0, "")
+				require.Equal(t, want, w.event("$disconnect").StageVariables)
+			},
+		},
+		{
+			section: "§1", mark: documented, behaviour: "a body with quotes, control characters and any Unicode arrives as it was sent",
+			check: func(t *testing.T, w *world) {
+				body := "\"\\\r\n\t\x00\x1f\x7f<>&\u2028é🙂"
+				w.connect().text(body)
+				require.Equal(t, body, *w.event("$default").Body)
+			},
+		},
+	}
+}
+
+func idCases() []conformanceCase {
+	decode := func(t *testing.T, id string) []byte {
+		t.Helper()
+		require.Regexp(t, `^[A-Za-z0-9_-]{15}=$`, id)
+		b, err := base64.URLEncoding.DecodeString(id)
+		require.NoError(t, err)
+		require.Len(t, b, 11)
+		require.Zero(t, b[10]%4)
+		return b
+	}
+	counter := func(b []byte) uint32 {
+		return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
+	}
+	return []conformanceCase{
+		{
+			section: "§2", mark: observed, behaviour: "ids are 11 bytes in URL-safe base64; byte 8 tells requests from connections and messages",
+			check: func(t *testing.T, w *world) {
+				w.connect().text("x")
+				c := w.event("$default").Context
+				require.Equal(t, byte(0x02), decode(t, c.ConnectionID)[8])
+				require.Equal(t, byte(0x02), decode(t, c.MessageID)[8])
+				require.Equal(t, byte(0x05), decode(t, c.RequestID)[8])
+			},
+		},
+		{
+			section: "§2", mark: observed, behaviour: "the first four bytes are a counter that advances 40 times a second",
+			check: func(t *testing.T, w *world) {
+				first := counter(decode(t, w.connect().id))
+				w.clock.Advance(10 * time.Second)
+				require.Equal(t, uint32(400), counter(decode(t, w.connect().id))-first)
+			},
+		},
+	}
+}
+
+func authorizerCases() []conformanceCase {
+	return []conformanceCase{{
+		section: "§4", mark: observed, behaviour: "authorizer values are flat, strings but for integrationLatency, and in every event",
+		check: func(t *testing.T, w *world) {
+			// There are no authorizers on the socket's side yet.
+			p, _ := inMemory{}.dial(w, Handshake{Authorizer: map[string]any{
+				"tenant": "t1", "level": 3, "admin": true, "principalId": "u1", "integrationLatency": 21,
+			}})
+			want := `"authorizer":{"admin":"true","level":"3","tenant":"t1","principalId":"u1","integrationLatency":21}`
+			require.Contains(t, string(w.event("$connect").raw), want)
+			p.text("x")
+			require.Contains(t, string(w.event("$default").raw), want)
+			p.close(0, "")
+			require.Contains(t, string(w.event("$disconnect").raw), want)
+		},
+	}}
+}

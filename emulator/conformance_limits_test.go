@@ -1,0 +1,177 @@
+package emulator
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+)
+
+const kb = 1 << 10
+
+// closeCase says with what a connection ends after something happened to it, for the client and for $disconnect.
+func closeCase(section, mark, behaviour string, want CloseStatus, happen func(w *world, p *peer)) conformanceCase {
+	return conformanceCase{
+		section: section, mark: mark, behaviour: behaviour,
+		check: func(t *testing.T, w *world) {
+			p := w.connect()
+			happen(w, p)
+			require.Equal(t, want, w.end(p))
+			e := w.event("$disconnect")
+			require.Equal(t, want, CloseStatus{e.Context.Code, e.Context.Reason})
+			require.Equal(t, p.id, e.Context.ConnectionID)
+			w.noEvent()
+			require.ErrorIs(t, w.post(p, "x"), gatesock.ErrGone)
+		},
+	}
+}
+
+func limitCases() []conformanceCase {
+	return []conformanceCase{
+		closeCase("§8", documented, "a frame above 32 KB closes with 1009", CloseStatus{Code: 1009},
+			func(_ *world, p *peer) { p.text(strings.Repeat("x", 32*kb+1)) }),
+		closeCase("§8", documented, "a frame above 32 KB within a message closes with 1009", CloseStatus{Code: 1009},
+			func(_ *world, p *peer) { p.parts("x", strings.Repeat("x", 32*kb+1)) }),
+		closeCase("§8", documented, "a message above 128 KB closes with 1009", CloseStatus{Code: 1009},
+			func(_ *world, p *peer) {
+				part := strings.Repeat("x", 32*kb)
+				p.parts(part, part, part, part, "x")
+			}),
+		{
+			section: "§8", mark: documented, behaviour: "a message of 128 KB in frames of 32 KB is let through",
+			check: func(t *testing.T, w *world) {
+				part := strings.Repeat("x", 32*kb)
+				w.connect().parts(part, part, part, part)
+				require.Len(t, *w.event("$default").Body, 128*kb)
+			},
+		},
+		closeCase("§8", observed, "10 minutes without traffic close with 1001 Going away",
+			CloseStatus{1001, "Going away"}, func(w *world, _ *peer) { w.clock.Advance(10 * time.Minute) }),
+		closeCase("§8", unknown, "2 hours of age close (documented) with 1001 (unknown)", CloseStatus{1001, "Going away"},
+			func(w *world, p *peer) {
+				for range 13 {
+					w.clock.Advance(9*time.Minute + 13*time.Second)
+					require.NoError(w.t, w.post(p, "x"))
+				}
+				w.clock.Advance(11 * time.Second)
+			}),
+		closeCase("§8", unknown, "a gateway that shuts down closes with 1001", CloseStatus{1001, "Going away"},
+			func(w *world, _ *peer) { require.NoError(w.t, w.gw.Shutdown(context.Background())) }),
+		{
+			section: "§8", mark: observed, behaviour: "traffic in either direction puts the idle timeout off",
+			check: func(t *testing.T, w *world) {
+				p := w.connect()
+				for range 2 {
+					w.clock.Advance(6 * time.Minute)
+					p.text("x")
+					w.event("$default")
+					w.quiesce()
+					w.clock.Advance(6 * time.Minute)
+					require.NoError(t, w.post(p, "x"))
+				}
+				w.noEvent()
+				w.clock.Advance(10 * time.Minute)
+				require.Equal(t, "Going away", w.event("$disconnect").Context.Reason)
+			},
+		},
+		{
+			section: "§8", mark: documented, behaviour: "a URL above 4096 characters is refused (with 414: unknown)",
+			fronts: socketsOnly,
+			check: func(t *testing.T, w *world) {
+				_, a := w.front.dial(w, Handshake{Query: url.Values{"x": {strings.Repeat("x", 4096)}}})
+				require.Equal(t, http.StatusRequestURITooLong, a.status)
+				w.noEvent()
+			},
+		},
+	}
+}
+
+func disconnectCases() []conformanceCase {
+	reported := func(mark, behaviour string, want CloseStatus, happen func(p *peer)) conformanceCase {
+		return conformanceCase{
+			section: "§9", mark: mark, behaviour: behaviour,
+			check: func(t *testing.T, w *world) {
+				p := w.connect()
+				happen(p)
+				c := w.event("$disconnect").Context
+				require.Equal(t, want, CloseStatus{c.Code, c.Reason})
+				w.noEvent()
+				require.ErrorIs(t, w.post(p, "x"), gatesock.ErrGone)
+			},
+		}
+	}
+	return []conformanceCase{
+		reported(documented, "a close frame without a code: 1005 and its text", CloseStatus{1005, "Client-side close frame status not set"},
+			func(p *peer) { p.close(0, "") }),
+		reported(observed, "a closed tab: 1001 with an empty reason", CloseStatus{1001, ""}, func(p *peer) { p.close(1001, "") }),
+		reported(inferred, "the client's own code and reason are passed through", CloseStatus{4001, "enough é"},
+			func(p *peer) { p.close(4001, "enough é") }),
+		reported(unknown, "a lost link: 1006 with an empty reason", CloseStatus{1006, ""}, func(p *peer) { p.drop() }),
+		closeCase("§9", observed, "DELETE closes with 1000 Connection Closed Normally", CloseStatus{1000, "Connection Closed Normally"},
+			func(w *world, p *peer) {
+				require.NoError(w.t, w.gw.Disconnect(context.Background(), gatesock.Target{ConnectionID: p.id}))
+			}),
+		{
+			section: "§9", mark: documented, behaviour: "without a $disconnect route nothing is called",
+			config: Config{Routes: routes("$connect", "$default")},
+			check: func(_ *testing.T, w *world) {
+				w.connect().close(1000, "")
+				w.noEvent()
+			},
+		},
+		{
+			section: "§9", mark: observed, behaviour: "the gateway answers a client's close frame with its code",
+			fronts: socketsOnly,
+			check: func(t *testing.T, w *world) {
+				p := w.connect()
+				p.close(4001, "bye")
+				require.Equal(t, 4001, w.end(p).Code)
+			},
+		},
+	}
+}
+
+func keepaliveCases() []conformanceCase {
+	return []conformanceCase{
+		{
+			section: "§10", mark: inferred, behaviour: "a ping is answered with a pong, and control frames reach no handler",
+			fronts: socketsOnly,
+			check: func(t *testing.T, w *world) {
+				p := w.connect()
+				p.ping()
+				require.Equal(t, "pong:ping", w.frame(p))
+				w.noEvent()
+			},
+		},
+		{
+			section: "§10", mark: unknown, behaviour: "pings do not put the idle timeout off",
+			check: func(t *testing.T, w *world) {
+				p := w.connect()
+				w.clock.Advance(9 * time.Minute)
+				p.ping()
+				w.clock.Advance(time.Minute)
+				require.Equal(t, 1001, w.event("$disconnect").Context.Code)
+			},
+		},
+		{
+			section: "§10", mark: unknown, behaviour: "… or do, by option",
+			config: Config{Unknown: Unknowns{PingResetsIdle: true}},
+			check: func(t *testing.T, w *world) {
+				p := w.connect()
+				w.clock.Advance(9 * time.Minute)
+				p.ping()
+				if _, overSockets := w.front.(*sockets); overSockets {
+					require.Equal(t, "pong:ping", w.frame(p))
+				}
+				w.clock.Advance(9 * time.Minute)
+				w.noEvent()
+			},
+		},
+	}
+}

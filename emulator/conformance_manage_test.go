@@ -1,0 +1,169 @@
+package emulator
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+)
+
+// wellFormed is an id that no gateway has given.
+const wellFormed = "AAAAAAAAAAAAAAA="
+
+// called is what an HTTP call answered.
+type called struct {
+	status int
+	kind   string // x-amzn-ErrorType
+	body   string
+}
+
+// call calls an address below the server's root.
+func (w *world) call(method, path, body string) called {
+	w.t.Helper()
+	s := w.front.(*sockets).server(w)
+	root := "http://" + strings.SplitN(s.URL, "/", 4)[2]
+	r, err := http.NewRequestWithContext(context.Background(), method, root+path, strings.NewReader(body))
+	require.NoError(w.t, err)
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(r)
+	require.NoError(w.t, err)
+	defer func() { require.NoError(w.t, resp.Body.Close()) }()
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(w.t, err)
+	return called{resp.StatusCode, resp.Header.Get("x-amzn-ErrorType"), string(text)}
+}
+
+// callCase says what a call answers; "{id}" in the path is that of an open connection.
+func callCase(mark, behaviour string, cfg Config, method, path, body string, want called) conformanceCase {
+	return conformanceCase{
+		section: "§7", mark: mark, behaviour: behaviour, fronts: socketsOnly, config: cfg,
+		check: func(t *testing.T, w *world) {
+			p := w.connect()
+			require.Equal(t, want, w.call(method, strings.ReplaceAll(path, "{id}", p.id), body))
+			if method == http.MethodPost && want.status == http.StatusOK {
+				require.Equal(t, body, w.frame(p))
+			}
+		},
+	}
+}
+
+func managementCases() []conformanceCase {
+	var (
+		dev    = Config{Stage: "dev"}
+		custom = Config{Stage: "dev", CustomDomain: true, BasePath: "api"}
+		root   = Config{Stage: "dev", CustomDomain: true}
+		ok     = called{status: 200}
+		gone   = called{410, "GoneException", ""}
+		forbid = called{403, "ForbiddenException", `{"message":"Forbidden"}`}
+	)
+	noRoute := func(route, method string) called {
+		return called{404, "NotFoundException", `{"message":"No method found matching route ` + route + ` for http method ` + method + `."}`}
+	}
+	return append([]conformanceCase{
+		callCase(documented, "POST answers 200 and sends the message", dev, "POST", "/dev/@connections/{id}", "hello é", ok),
+		callCase(documented, "POST to an escaped path", dev, "POST", "/dev/%40connections/{id}", "hello", ok),
+		callCase(observed, "GET answers 200 and what is known, a missing userAgent as null", dev, "GET", "/dev/@connections/{id}", "",
+			called{200, "", `{"connectedAt":"2026-03-01T11:59:59.999Z","identity":{"sourceIp":"127.0.0.1","userAgent":null},"lastActiveAt":"2026-03-01T12:00:00.000Z"}`}),
+		callCase(documented, "DELETE answers 204", dev, "DELETE", "/dev/@connections/{id}", "", called{status: 204}),
+		callCase(documented, "POST to an id that was never given: 410, no body, the type in a header", dev, "POST", "/dev/@connections/"+wellFormed, "x", gone),
+		callCase(documented, "GET of one: 410", dev, "GET", "/dev/@connections/"+wellFormed, "", gone),
+		callCase(documented, "DELETE of one: 410", dev, "DELETE", "/dev/@connections/"+wellFormed, "", gone),
+		callCase(observed, "an id of no valid form: 400", dev, "POST", "/dev/@connections/nope", "x",
+			called{400, "BadRequestException", `{"message":"Invalid connectionId: nope"}`}),
+		callCase(documented, "POST of more than 128 KB: 413", dev, "POST", "/dev/@connections/{id}", strings.Repeat("x", 128*kb+1),
+			called{413, "PayloadTooLargeException", `{"message":"Payload is larger than 131072 bytes"}`}),
+		callCase(documented, "POST of 128 KB arrives, in frames of at most 32 KB", dev, "POST", "/dev/@connections/{id}", strings.Repeat("x", 128*kb), ok),
+		callCase(unknown, "POST of data that is not UTF-8: 400", dev, "POST", "/dev/@connections/{id}", "\xff",
+			called{400, "BadRequestException", `{"message":"emulator: posted data is not UTF-8"}`}),
+		callCase(documented, "POST above the rate: 429", Config{Stage: "dev", Rate: 1, Burst: 1}, "POST", "/dev/@connections/{id}", "x",
+			called{429, "LimitExceededException", `{"message":"Too Many Requests"}`}),
+		callCase(observed, "without the stage: 403", dev, "POST", "/@connections/{id}", "x", forbid),
+		callCase(inferred, "with another stage: 403", dev, "POST", "/prod/@connections/{id}", "x", forbid),
+		callCase(observed, "under a custom domain the stage is no part of the path", root, "POST", "/@connections/{id}", "x", ok),
+		callCase(documented, "under a custom domain the mapping's key is", custom, "POST", "/api/@connections/{id}", "x", ok),
+		callCase(observed, "under a custom domain, with the stage: 404 and its text", root, "POST", "/test0/@connections/"+wellFormed, "x",
+			noRoute("test0/@connections/"+wellFormed, "POST")),
+		callCase(inferred, "under a custom domain, without the mapping's key: 403", custom, "POST", "/@connections/{id}", "x", forbid),
+		callCase(inferred, "another method: 404", dev, "PUT", "/dev/@connections/"+wellFormed, "", noRoute("@connections/"+wellFormed, "PUT")),
+		callCase(unknown, "a plain GET of the stage: 426", dev, "GET", "/dev", "", called{426, "", `{"message":"Upgrade Required"}`}),
+		{
+			section: "§7", mark: inferred, behaviour: "paths that are escaped once or twice mean the same",
+			fronts: socketsOnly,
+			check: func(t *testing.T, w *world) {
+				p := w.connect()
+				id := strings.TrimSuffix(p.id, "=")
+				for _, path := range []string{
+					"/local/@connections/" + id + "%3D", "/local/%40connections/" + id + "%3D", "/local/%2540connections/" + id + "%253D",
+				} {
+					require.Equal(t, ok, w.call("POST", path, path))
+					require.Equal(t, path, w.frame(p))
+				}
+			},
+		},
+	}, postCases()...)
+}
+
+// postCases are about posts over both fronts.
+func postCases() []conformanceCase {
+	return []conformanceCase{
+		{
+			section: "§7", mark: documented, behaviour: "after the close: gone",
+			check: func(t *testing.T, w *world) {
+				p := w.connect()
+				p.close(1000, "")
+				w.event("$disconnect")
+				require.ErrorIs(t, w.post(p, "x"), gatesock.ErrGone)
+			},
+		},
+		{
+			section: "§7", mark: documented, behaviour: "a client that does not read: throttled when its buffer is full, and alive",
+			config: Config{OutboundBuffer: 128 * kb},
+			check: func(t *testing.T, w *world) {
+				c := &slowClient{}
+				s, err := w.gw.Connect(context.Background(), Handshake{}, c)
+				require.NoError(t, err)
+				err = w.gw.Post(context.Background(), gatesock.Target{ConnectionID: s.ID()}, []byte("x"))
+				require.ErrorIs(t, err, gatesock.ErrThrottled)
+				_, err = w.gw.Info(context.Background(), gatesock.Target{ConnectionID: s.ID()})
+				require.NoError(t, err)
+			},
+		},
+		{
+			section: "§7", mark: documented, behaviour: "lastActiveAt follows the traffic",
+			check: func(t *testing.T, w *world) {
+				p := w.connect()
+				w.clock.Advance(time.Minute)
+				p.text("x")
+				w.event("$default")
+				info, err := w.gw.Info(context.Background(), gatesock.Target{ConnectionID: p.id})
+				require.NoError(t, err)
+				require.Equal(t, time.Minute+time.Millisecond, info.LastActiveAt.Sub(info.ConnectedAt))
+			},
+		},
+		{
+			section: "§7", mark: observed, behaviour: "a post to an endpoint without the stage is forbidden, to one of another path unmatched",
+			check: func(t *testing.T, w *world) {
+				p := w.connect()
+				post := func(endpoint string) error {
+					return w.gw.Post(context.Background(), gatesock.Target{ConnectionID: p.id, Endpoint: endpoint}, []byte("x"))
+				}
+				require.NoError(t, post("https://localapi00.execute-api.us-east-1.amazonaws.com/local"))
+				require.ErrorIs(t, post("https://localapi00.execute-api.us-east-1.amazonaws.com"), gatesock.ErrForbidden)
+				require.ErrorIs(t, post("http://localhost/local/more"), ErrNoRoute)
+			},
+		},
+	}
+}
+
+// slowClient is a client whose buffer is full.
+type slowClient struct{}
+
+func (*slowClient) Send([]byte) error { return errBufferFull }
+
+func (*slowClient) Close(int, string) {}

@@ -1,0 +1,100 @@
+package emulator
+
+import (
+	"context"
+	"net/url"
+	"testing"
+
+	"github.com/gobwas/ws"
+	"github.com/stretchr/testify/require"
+)
+
+// protocolCase says with which code a connection ends after these bytes. Its section is that of RFC 6455, whose
+// rules AWS does not restate.
+func protocolCase(behaviour string, code int, frames ...ws.Frame) conformanceCase {
+	return conformanceCase{
+		section: "RFC 6455", mark: inferred, behaviour: behaviour, fronts: socketsOnly,
+		check: func(t *testing.T, w *world) {
+			u, err := url.Parse(w.front.(*sockets).server(w).URL)
+			require.NoError(t, err)
+			conn, in, a := handshake(w, u, nil)
+			require.Equal(t, 101, a.status)
+			w.event("$connect")
+			for _, f := range frames {
+				require.NoError(t, ws.WriteFrame(conn, f))
+			}
+			got := make(chan string, 10)
+			require.Equal(t, code, readFrames(in, got).Code)
+			require.NoError(t, conn.Close())
+			require.Equal(t, code, w.event("$disconnect").Context.Code)
+			w.noEvent()
+		},
+	}
+}
+
+func masked(op ws.OpCode, fin bool, payload string) ws.Frame {
+	return ws.MaskFrame(ws.NewFrame(op, fin, []byte(payload)))
+}
+
+func reserved(f ws.Frame) ws.Frame {
+	f.Header.Rsv = ws.Rsv(true, false, false)
+	return f
+}
+
+func protocolCases() []conformanceCase {
+	return []conformanceCase{
+		protocolCase("an unmasked frame: 1002", 1002, ws.NewTextFrame([]byte("x"))),
+		protocolCase("a reserved bit: 1002", 1002, reserved(masked(ws.OpText, true, "x"))),
+		protocolCase("a reserved opcode: 1002", 1002, masked(0x3, true, "x")),
+		protocolCase("a control frame in fragments: 1002", 1002, masked(ws.OpPing, false, "x")),
+		protocolCase("a control frame above 125 bytes: 1002", 1002, masked(ws.OpPing, true, string(make([]byte, 126)))),
+		protocolCase("a continuation of nothing: 1002", 1002, masked(ws.OpContinuation, true, "x")),
+		protocolCase("a new message inside another: 1002", 1002, masked(ws.OpText, false, "x"), masked(ws.OpText, true, "x")),
+		protocolCase("a close frame with half a code: 1002", 1002, masked(ws.OpClose, true, "\x03")),
+		protocolCase("a close frame with a code that may not be sent: 1002", 1002, masked(ws.OpClose, true, "\x03\xed")),
+		protocolCase("a close frame with code 5000: 1002", 1002, masked(ws.OpClose, true, "\x13\x88")),
+		protocolCase("a close frame whose reason is not UTF-8: 1007", 1007, masked(ws.OpClose, true, "\x03\xe8\xff")),
+		{
+			section: "RFC 6455", mark: inferred, behaviour: "control frames may come between the frames of a message",
+			fronts: socketsOnly,
+			check: func(t *testing.T, w *world) {
+				u, err := url.Parse(w.front.(*sockets).server(w).URL)
+				require.NoError(t, err)
+				conn, in, _ := handshake(w, u, nil)
+				w.event("$connect")
+				for _, f := range []ws.Frame{
+					masked(ws.OpText, false, "a"), masked(ws.OpPing, true, "p"), masked(ws.OpContinuation, false, ""),
+					masked(ws.OpPong, true, ""), masked(ws.OpContinuation, true, "b"),
+				} {
+					require.NoError(t, ws.WriteFrame(conn, f))
+				}
+				require.Equal(t, "ab", *w.event("$default").Body)
+				pong, err := ws.ReadHeader(in)
+				require.NoError(t, err)
+				require.Equal(t, ws.OpPong, pong.OpCode)
+				require.NoError(t, conn.Close())
+				require.Equal(t, 1006, w.event("$disconnect").Context.Code)
+			},
+		},
+		{
+			section: "RFC 6455", mark: inferred, behaviour: "a handshake with a bad key is 400, of another version 426, at another path 403",
+			fronts: socketsOnly,
+			check: func(t *testing.T, w *world) {
+				u, err := url.Parse(w.front.(*sockets).server(w).URL)
+				require.NoError(t, err)
+				status := func(path, name, value string) int {
+					u := *u
+					u.Path += path
+					conn, _, a := handshake(w, &u, map[string][]string{name: {value}})
+					require.NoError(t, conn.Close())
+					return a.status
+				}
+				require.Equal(t, 400, status("", "Sec-Websocket-Key", "short"))
+				require.Equal(t, 426, status("", "Sec-Websocket-Version", "8"))
+				require.Equal(t, 403, status("/more", "X", "x"))
+				require.NoError(t, w.gw.Quiesce(context.Background()))
+				w.noEvent()
+			},
+		},
+	}
+}

@@ -1,0 +1,264 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// selectionCase says which route a message goes to under an expression.
+func selectionCase(expression, body, key string) conformanceCase {
+	return conformanceCase{
+		section: "§5", mark: documented,
+		behaviour: fmt.Sprintf("`%s` selects `%s` for `%s`", expression, key, body),
+		config:    Config{RouteSelectionExpression: expression, Routes: routes("$connect", "$default", key)},
+		check: func(t *testing.T, w *world) {
+			w.connect().text(body)
+			require.Equal(t, body, *w.event(key).Body)
+		},
+	}
+}
+
+func selectionCases() []conformanceCase {
+	const body = `{"service":"chat","action":"join"}`
+	return []conformanceCase{
+		selectionCase(`$request.body.action`, body, "join"),
+		selectionCase(`${request.body.action}`, body, "join"),
+		selectionCase(`${request.body.service}/${request.body.action}`, body, "chat/join"),
+		selectionCase(`${request.body.action}-${request.body.invalidPath}`, body, "join-"),
+		selectionCase(`action`, body, "action"),
+		selectionCase(`$request.body.a.b[1]['c']`, `{"a":{"b":[0,{"c":"deep"}]}}`, "deep"),
+		selectionCase(`$request.body.list`, `{"list":["item1","item2"]}`, "[item1, item2]"),
+		selectionCase(`$request.body.n`, `{"n":17}`, "17"),
+		selectionCase(`v${request.body.version}-beta`, `{"version":2}`, "v2-beta"),
+		selectionCase(`\$request.body.action`, body, "$request.body.action"),
+		selectionCase(`$request.body.action`, `{"action":"${request.body.x}","x":"y"}`, "${request.body.x}"),
+	}
+}
+
+// defaultCase says that a message goes to $default.
+func defaultCase(mark, behaviour, body string) conformanceCase {
+	return conformanceCase{
+		section: "§5", mark: mark, behaviour: behaviour, config: Config{Routes: routes("$connect", "$disconnect", "$default", "join")},
+		check: func(t *testing.T, w *world) {
+			w.connect().text(body)
+			require.Equal(t, body, *w.event("$default").Body)
+		},
+	}
+}
+
+func routingCases() []conformanceCase {
+	return []conformanceCase{
+		defaultCase(documented, "no exact match goes to $default", `{"action":"Join"}`),
+		defaultCase(documented, "a body that is not JSON goes to $default", `{"action":"join"`),
+		defaultCase(documented, "a missing path goes to $default", `{"x":"join"}`),
+		defaultCase(documented, "an empty message goes to $default", ``),
+		defaultCase(unknown, "a message that names $connect counts as unmatched", `{"action":"$connect"}`),
+		defaultCase(unknown, "a message that names $disconnect counts as unmatched", `{"action":"$disconnect"}`),
+		{
+			section: "§5", mark: unknown, behaviour: "a message that names $connect is Forbidden, by option",
+			config: Config{Unknown: Unknowns{ForbidReservedKeys: true}},
+			check: func(t *testing.T, w *world) {
+				p := w.connect()
+				p.text(`{"action":"$connect"}`)
+				require.Contains(t, w.frame(p), "Forbidden")
+			},
+		},
+		{
+			section: "§5", mark: observed, behaviour: "no match and no $default: the Forbidden frame, byte for byte; the connection stays open",
+			config: Config{Routes: routes("$connect", "join")},
+			check: func(t *testing.T, w *world) {
+				p := w.connect()
+				p.text(`{"action":"leave"}`)
+				require.Regexp(t, `^\{"message": "Forbidden", "connectionId":"`+p.id+`", "requestId":"[A-Za-z0-9_-]{15}="\}$`, w.frame(p))
+				p.text(`{"action":"join"}`)
+				w.event("join")
+			},
+		},
+		{
+			section: "§5", mark: documented, behaviour: "a message that the model refuses: the Bad request body frame; the handler is not called",
+			config: Config{Models: map[string]func([]byte) error{"$default": func([]byte) error { return errors.New("no") }}},
+			check: func(t *testing.T, w *world) {
+				p := w.connect()
+				p.text("x")
+				require.Regexp(t, `^\{"message" : "Bad request body", "connectionId": "`+p.id+`", "messageId": "[A-Za-z0-9_-]{15}="\}$`, w.frame(p))
+				w.noEvent()
+			},
+		},
+		{
+			section: "§5", mark: documented, behaviour: "a binary frame closes with 1003",
+			check: func(t *testing.T, w *world) {
+				p := w.connect()
+				p.binary("x")
+				require.Equal(t, CloseStatus{Code: 1003}, w.end(p))
+				require.Equal(t, 1003, w.event("$disconnect").Context.Code)
+			},
+		},
+		{
+			section: "§5", mark: unknown, behaviour: "the body of an empty message is left out, by option",
+			config: Config{Unknown: Unknowns{OmitEmptyBody: true}},
+			check: func(t *testing.T, w *world) {
+				w.connect().text("")
+				require.Nil(t, w.event("$default").Body)
+			},
+		},
+		{
+			section: "§5", mark: unknown, behaviour: "a text message that is not UTF-8 closes with 1007",
+			check: func(t *testing.T, w *world) {
+				p := w.connect()
+				p.text("\xff")
+				require.Equal(t, CloseStatus{Code: 1007}, w.end(p))
+				require.Equal(t, 1007, w.event("$disconnect").Context.Code)
+			},
+		},
+		overlapCase(),
+	}
+}
+
+// overlapCase has a first message whose handler waits for the second's.
+func overlapCase() conformanceCase {
+	second := make(map[string]chan struct{}, 2)
+	for _, front := range []string{"memory", "sockets"} {
+		second[front] = make(chan struct{})
+	}
+	return conformanceCase{
+		section: "§5", mark: documented, behaviour: "invocations of one connection overlap, and answers may overtake each other",
+		config: Config{Routes: routes("wait!", "go!")},
+		respond: func(_ context.Context, event []byte) ([]byte, error) {
+			body := string(appendUnquoted(nil, member(event, "body")))
+			front := string(appendUnquoted(nil, member([]byte(body), "front")))
+			if string(member([]byte(body), "action")) == `"wait"` {
+				<-second[front]
+				return []byte(`{"statusCode":200,"body":"first"}`), nil
+			}
+			return []byte(`{"statusCode":200,"body":"second"}`), nil
+		},
+		check: func(t *testing.T, w *world) {
+			front := "sockets"
+			if _, ok := w.front.(inMemory); ok {
+				front = "memory"
+			}
+			p := w.connect()
+			p.text(`{"action":"wait","front":"` + front + `"}`)
+			w.event("wait")
+			p.text(`{"action":"go","front":"` + front + `"}`)
+			require.Equal(t, "second", w.frame(p))
+			close(second[front])
+			require.Equal(t, "first", w.frame(p))
+		},
+	}
+}
+
+// answerCase says what a client gets for a message; with "" nothing.
+func answerCase(mark, behaviour, route, want string, respond handlerFunc) conformanceCase {
+	return conformanceCase{
+		section: "§6", mark: mark, behaviour: behaviour,
+		config:  Config{Routes: routes("$connect", "$disconnect", route)},
+		respond: on("$default", respond),
+		check: func(t *testing.T, w *world) {
+			p := w.connect()
+			p.text("x")
+			w.event("$default")
+			if want == "" {
+				w.noFrame(p)
+				return
+			}
+			require.Regexp(t, want, w.frame(p))
+			w.noFrame(p) // nothing more, and still open
+		},
+	}
+}
+
+func answerCases() []conformanceCase {
+	const (
+		internal = `^\{"message": "Internal server error", "connectionId":"[A-Za-z0-9_-]{15}=", "requestId":"[A-Za-z0-9_-]{15}="\}$`
+		hello    = `{"statusCode":200,"body":"hello"}`
+	)
+	return []conformanceCase{
+		answerCase(documented, "a one-way route sends nothing", "$default", "", always(hello)),
+		answerCase(documented, "a two-way route sends the body", "$default!", "^hello$", always(hello)),
+		answerCase(observed, "a status of 500 changes nothing", "$default!", "^hello$", always(`{"statusCode":500,"body":"hello"}`)),
+		answerCase(observed, "an empty body sends an empty message", "$default!", "^$", always(`{"statusCode":200,"body":""}`)),
+		answerCase(observed, "no body sends an empty message", "$default!", "^$", always(`{"statusCode":200}`)),
+		answerCase(inferred, "a base64 body is decoded", "$default!", "^hello$", always(`{"statusCode":200,"body":"aGVsbG8=","isBase64Encoded":true}`)),
+		answerCase(observed, "a handler's error: Internal server error, byte for byte, also one way", "$default", internal, failing),
+		answerCase(observed, "… and two-way", "$default!", internal, failing),
+		answerCase(inferred, "a handler's panic: Internal server error", "$default", internal, panicking),
+		answerCase(observed, "no statusCode: Internal server error", "$default", internal, always(`{"body":"x"}`)),
+		answerCase(observed, "an unknown member: Internal server error", "$default", internal, always(`{"statusCode":200,"ConnectionId":"x","Data":"y"}`)),
+		answerCase(inferred, "null: Internal server error", "$default", internal, always(`null`)),
+		answerCase(inferred, "nothing: Internal server error", "$default", internal, always(``)),
+		answerCase(inferred, "a body that is no string: Internal server error", "$default!", internal, always(`{"statusCode":200,"body":{"a":1}}`)),
+		{
+			section: "§6", mark: unknown, behaviour: "a status outside 2xx is an Internal server error, by option",
+			config:  Config{Routes: routes("$connect", "$default!"), Unknown: Unknowns{FailNon2xx: true}},
+			respond: on("$default", always(`{"statusCode":500,"body":"hello"}`)),
+			check: func(t *testing.T, w *world) {
+				p := w.connect()
+				p.text("x")
+				require.Regexp(t, internal, w.frame(p))
+			},
+		},
+		{
+			section: "§6", mark: unknown, behaviour: "an empty body sends nothing, by option",
+			config: Config{Routes: routes("$connect", "$default!"), Unknown: Unknowns{DropEmptyAnswers: true}},
+			check: func(_ *testing.T, w *world) {
+				p := w.connect()
+				p.text("x")
+				w.event("$default")
+				w.noFrame(p)
+			},
+		},
+		{
+			section: "§6", mark: observed, behaviour: "an integration timeout: Endpoint request timed out, byte for byte; the function goes on and its answer is dropped",
+			config:  Config{Routes: routes("$connect", "$default!")},
+			respond: on("$default", hanging),
+			check: func(t *testing.T, w *world) {
+				p := w.connect()
+				p.text("x")
+				w.event("$default")
+				w.clock.Advance(maxIntegrationTimeout)
+				require.Regexp(t, `^\{"message": "Endpoint request timed out", "connectionId":"`+p.id+`", "requestId":"[A-Za-z0-9_-]{15}="\}$`, w.frame(p))
+				w.clock.Advance(maxIntegrationTimeout) // the function's own timeout
+				w.noFrame(p)
+			},
+		},
+		{
+			section: "§6", mark: inferred, behaviour: "a function that runs out of its own time: Internal server error",
+			config:  Config{FunctionTimeout: 3e9},
+			respond: on("$default", hanging),
+			check: func(t *testing.T, w *world) {
+				p := w.connect()
+				p.text("x")
+				w.event("$default")
+				w.clock.Advance(3e9)
+				require.Regexp(t, internal, w.frame(p))
+			},
+		},
+		{
+			section: "§6", mark: unknown, behaviour: "a throttled message gets a frame with the gateway's word for it",
+			config: Config{Rate: 1, Burst: 2},
+			check: func(t *testing.T, w *world) {
+				p := w.connect()
+				p.text("x")
+				w.event("$default")
+				p.text("x")
+				require.Contains(t, w.frame(p), `{"message": "Too Many Requests", "connectionId":"`)
+				w.noEvent()
+			},
+		},
+		{
+			section: "§6", mark: inferred, behaviour: "what $disconnect answers is dropped, be it an error or a panic",
+			respond: on("$disconnect", panicking),
+			check: func(_ *testing.T, w *world) {
+				w.connect().close(1000, "")
+				w.event("$disconnect")
+				w.noEvent()
+				w.connect()
+			},
+		},
+	}
+}

@@ -1,0 +1,152 @@
+package emulator
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/gobwas/ws"
+	"github.com/stretchr/testify/require"
+)
+
+// sockets is the front with real connections on the loopback interface.
+type sockets struct {
+	mu      sync.Mutex
+	servers map[*Gateway]*Server
+}
+
+func newSockets() *sockets { return &sockets{servers: map[*Gateway]*Server{}} }
+
+// server gives the world's server, and starts it at the first call.
+func (f *sockets) server(w *world) *Server {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s, ok := f.servers[w.gw]; ok {
+		return s
+	}
+	s, err := Serve(context.Background(), w.gw, "127.0.0.1:0")
+	require.NoError(w.t, err)
+	f.servers[w.gw] = s
+	w.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		require.NoError(w.t, s.Close(ctx))
+	})
+	return s
+}
+
+func (f *sockets) dial(w *world, h Handshake) (*peer, answer) {
+	u, err := url.Parse(f.server(w).URL)
+	require.NoError(w.t, err)
+	u.RawQuery = h.Query.Encode()
+	conn, in, a := handshake(w, u, h.Header)
+	if a.status != http.StatusSwitchingProtocols {
+		require.NoError(w.t, conn.Close())
+		return nil, a
+	}
+	p := &peer{frames: make(chan string, 1000), ends: make(chan CloseStatus, 1)}
+	var reader sync.WaitGroup
+	reader.Go(func() { p.ends <- readFrames(in, p.frames) })
+	w.t.Cleanup(func() {
+		_ = conn.Close()
+		reader.Wait()
+	})
+	var mu sync.Mutex
+	send := func(op ws.OpCode, fin bool, data string) {
+		mu.Lock()
+		defer mu.Unlock()
+		// The gateway may have closed the connection.
+		_, _ = conn.Write(ws.MustCompileFrame(ws.MaskFrame(ws.NewFrame(op, fin, []byte(data)))))
+	}
+	p.text = func(data string) { send(ws.OpText, true, data) }
+	p.binary = func(data string) { send(ws.OpBinary, true, data) }
+	p.parts = func(parts ...string) {
+		op := ws.OpText
+		for i, part := range parts {
+			send(op, i == len(parts)-1, part)
+			op = ws.OpContinuation
+		}
+	}
+	p.close = func(code int, reason string) {
+		var payload []byte
+		if code != 0 && code != NoStatus {
+			payload = ws.NewCloseFrameBody(ws.StatusCode(code), reason)
+		}
+		send(ws.OpClose, true, string(payload))
+	}
+	p.drop = func() { _ = conn.Close() }
+	p.ping = func() { send(ws.OpPing, true, "ping") }
+	return p, a
+}
+
+// handshake asks for a connection at u, and gives what is left to read after the answer.
+func handshake(w *world, u *url.URL, header http.Header) (net.Conn, *bufio.Reader, answer) {
+	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", u.Host)
+	require.NoError(w.t, err)
+	r := &http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: header.Clone()}
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
+	for name, value := range map[string]string{
+		"Connection": "Upgrade", "Upgrade": "websocket",
+		"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+	} {
+		if r.Header.Get(name) == "" {
+			r.Header.Set(name, value)
+		}
+	}
+	if r.Header.Get("User-Agent") == "" {
+		r.Header["User-Agent"] = nil // net/http would send its own
+	}
+	require.NoError(w.t, r.Write(conn))
+	in := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(in, r)
+	require.NoError(w.t, err)
+	a := answer{status: resp.StatusCode, header: resp.Header, subprotocol: resp.Header.Get(headerProtocol)}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(w.t, err)
+		a.body = string(body)
+	}
+	return conn, in, a
+}
+
+// readFrames hands on the messages that arrive until the connection ends, and gives the close frame's status; a zero one
+// if there was none. It puts fragments together; a fragment too large shows up as a message of its own.
+func readFrames(in *bufio.Reader, frames chan<- string) CloseStatus {
+	var message strings.Builder
+	for {
+		h, err := ws.ReadHeader(in)
+		if err != nil {
+			return CloseStatus{}
+		}
+		payload := make([]byte, h.Length)
+		if _, err := io.ReadFull(in, payload); err != nil {
+			return CloseStatus{}
+		}
+		switch {
+		case h.OpCode == ws.OpClose:
+			code, reason := ws.ParseCloseFrameData(payload)
+			if len(payload) == 0 {
+				code = NoStatus
+			}
+			return CloseStatus{int(code), reason}
+		case h.OpCode == ws.OpPong:
+			frames <- "pong:" + string(payload)
+			continue
+		case len(payload) > 32<<10:
+			frames <- "a fragment of more than 32 KB"
+			continue
+		}
+		message.Write(payload)
+		if h.Fin {
+			frames <- message.String()
+			message.Reset()
+		}
+	}
+}
