@@ -1,0 +1,120 @@
+package broadcast
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/conn"
+)
+
+// posterFunc is a Poster.
+type posterFunc func(ctx context.Context, to gatesock.Target, data []byte) error
+
+func (f posterFunc) Post(ctx context.Context, to gatesock.Target, data []byte) error {
+	return f(ctx, to, data)
+}
+
+// record keeps the ids that were posted to, in the order in which the posts began.
+type record struct {
+	mu  sync.Mutex
+	ids []string
+}
+
+func (r *record) add(id string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ids = append(r.ids, id)
+	n := 0
+	for _, x := range r.ids {
+		if x == id {
+			n++
+		}
+	}
+	return n
+}
+
+// shelf is a Store with fixed groups that is read in pages of given sizes, and can be told to fail.
+type shelf struct {
+	conn.Store // nil: what is not overridden must not be called
+
+	groups  map[string][][]conn.Member // group to pages, over all shards
+	shards  int
+	readErr map[string]int // group to the page whose reading fails
+	get     func(ctx context.Context, id string) (conn.Conn, error)
+	del     func(ctx context.Context, id string) error
+
+	mu      sync.Mutex
+	reads   int
+	deleted []string
+}
+
+func (s *shelf) Shards(context.Context, string) (int, error) { return max(1, s.shards), nil }
+
+// Read deals the pages out to the shards in turn.
+func (s *shelf) Read(_ context.Context, q conn.Query) (conn.Page, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads++
+	at := q.Shard
+	if q.After != "" {
+		if _, err := fmt.Sscan(string(q.After), &at); err != nil {
+			return conn.Page{}, err
+		}
+	}
+	if bad, ok := s.readErr[q.Group]; ok && at >= bad {
+		return conn.Page{}, errStore
+	}
+	pages := s.groups[q.Group]
+	if at >= len(pages) {
+		return conn.Page{}, nil
+	}
+	p := conn.Page{Members: append([]conn.Member(nil), pages[at]...)}
+	if next := at + max(1, s.shards); next < len(pages) {
+		p.Next = conn.Cursor(fmt.Sprint(next))
+	}
+	return p, nil
+}
+
+func (s *shelf) Get(ctx context.Context, id string) (conn.Conn, error) {
+	if s.get != nil {
+		return s.get(ctx, id)
+	}
+	return conn.Conn{ID: id, ConnectedAt: time.Now().Add(-time.Hour)}, nil
+}
+
+func (s *shelf) Delete(ctx context.Context, id string) (conn.Conn, error) {
+	if s.del != nil {
+		if err := s.del(ctx, id); err != nil {
+			return conn.Conn{}, err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deleted = append(s.deleted, id)
+	return conn.Conn{ID: id}, nil
+}
+
+var errStore = fmt.Errorf("the store is down")
+
+// room is a shelf with one group, "room", of n members in pages of the given size.
+func room(n, pageSize int) *shelf {
+	var pages [][]conn.Member
+	for i := range n {
+		if i%pageSize == 0 {
+			pages = append(pages, nil)
+		}
+		last := len(pages) - 1
+		pages[last] = append(pages[last], conn.Member{ID: name(i)})
+	}
+	return &shelf{groups: map[string][][]conn.Member{"room": pages}}
+}
+
+func name(i int) string { return fmt.Sprintf("c%d", i) }
+
+// fullJitter waits as long as it may.
+func fullJitter(limit time.Duration) time.Duration { return limit }
+
+var hello = gatesock.Push{Event: "hello"}

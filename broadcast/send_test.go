@@ -1,0 +1,355 @@
+package broadcast
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/conn"
+	"github.com/stretchr/testify/require"
+)
+
+var delivers = posterFunc(func(context.Context, gatesock.Target, []byte) error { return nil })
+
+// answers fails the posts to the named connections.
+func answers(errs map[string]error) posterFunc {
+	return func(_ context.Context, to gatesock.Target, _ []byte) error { return errs[to.ConnectionID] }
+}
+
+func TestDelayedPostHoldsNoWorker(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var posts record
+		start := time.Now()
+		var last time.Duration
+		p := posterFunc(func(_ context.Context, to gatesock.Target, _ []byte) error {
+			n := posts.add(to.ConnectionID)
+			if to.ConnectionID != "c0" {
+				time.Sleep(time.Millisecond) //nolint:forbidigo // Virtual time: how long the post takes.
+				return nil
+			}
+			last = time.Since(start)
+			if n < 4 {
+				return gatesock.ErrThrottled
+			}
+			return nil
+		})
+		b := New(p, room(10, 10), WithConcurrency(1), WithJitter(fullJitter))
+		rep, err := b.Send(t.Context(), To("room"), hello)
+		require.NoError(t, err)
+		require.Equal(t, Report{Audience: 10, Delivered: 10, Throttled: 3, Retries: 3}, rep)
+		require.Equal(t, []string{"c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9", "c0", "c0", "c0"}, posts.ids)
+		require.Equal(t, (100+200+400)*time.Millisecond, last)
+		require.Equal(t, last, time.Since(start), "nothing is waited for after the last post")
+	})
+}
+
+func TestDueRetryComesBeforeFreshMembers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var posts record
+		p := posterFunc(func(_ context.Context, to gatesock.Target, _ []byte) error {
+			time.Sleep(60 * time.Millisecond) //nolint:forbidigo // Virtual time: how long the post takes.
+			if posts.add(to.ConnectionID) == 1 && to.ConnectionID == "c0" {
+				return gatesock.ErrThrottled
+			}
+			return nil
+		})
+		b := New(p, room(4, 4), WithConcurrency(1), WithJitter(fullJitter))
+		_, err := b.Send(t.Context(), To("room"), hello)
+		require.NoError(t, err)
+		require.Equal(t, []string{"c0", "c1", "c2", "c0", "c3"}, posts.ids)
+	})
+}
+
+func TestHangingPostIsCutOff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		p := posterFunc(func(ctx context.Context, _ gatesock.Target, _ []byte) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		rep, err := New(p, room(3, 3)).Send(t.Context(), To("room"), hello)
+		require.NoError(t, err)
+		require.Equal(t, 3, rep.Failed)
+		require.Zero(t, rep.Retries)
+		require.ErrorContains(t, rep.Errors[0], "no answer within 10s")
+		require.ErrorIs(t, rep.Errors[0], context.DeadlineExceeded)
+		require.Equal(t, DefaultPostTimeout, time.Since(start))
+	})
+}
+
+func TestRetriesEnd(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name     string
+		attempts int
+		within   time.Duration
+		posts    int
+		took     time.Duration
+	}{
+		{"no retries", 1, time.Minute, 1, 0},
+		{"by number", 4, time.Minute, 4, 700 * time.Millisecond},
+		{"by time", 100, time.Second, 4, 700 * time.Millisecond},
+		{"the wait is bounded", 9, time.Hour, 9, (100 + 200 + 400 + 800 + 1600 + 3200 + 5000 + 5000) * time.Millisecond},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				p := answers(map[string]error{"c0": errFault})
+				b := New(p, room(1, 1), WithRetries(c.attempts, c.within), WithJitter(fullJitter))
+				rep, err := b.Send(t.Context(), To("room"), hello)
+				require.NoError(t, err)
+				require.Equal(t, c.posts-1, rep.Retries)
+				require.Equal(t, []PostError{{"c0", c.posts, errFault}}, rep.Errors)
+				require.Equal(t, c.took, time.Since(start))
+			})
+		})
+	}
+}
+
+func TestForbiddenStopsTheSend(t *testing.T) {
+	t.Parallel()
+	p := answers(map[string]error{"c2": gatesock.ErrForbidden})
+	rep, err := New(p, room(100, 10), WithConcurrency(1)).Send(t.Context(), To("room"), hello)
+	require.ErrorIs(t, err, gatesock.ErrForbidden)
+	require.ErrorContains(t, err, `connection "c2"`)
+	require.Equal(t, 2, rep.Delivered)
+	require.Equal(t, 1, rep.Failed)
+	require.Equal(t, 7, rep.Unsent)
+	require.True(t, rep.Incomplete)
+}
+
+func TestCancelKeepsWhatIsDone(t *testing.T) {
+	t.Parallel()
+	why := errors.New("the function's time is up")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	p := posterFunc(func(ctx context.Context, to gatesock.Target, _ []byte) error {
+		switch to.ConnectionID {
+		case "c1":
+			return gatesock.ErrThrottled
+		case "c3":
+			cancel(why)
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		return nil
+	})
+	b := New(p, room(10, 5), WithConcurrency(1), WithJitter(func(time.Duration) time.Duration { return time.Hour }), WithRetries(2, 2*time.Hour))
+	rep, err := b.Send(ctx, To("room"), hello)
+	require.ErrorIs(t, err, why)
+	require.Equal(t, 2, rep.Delivered)
+	require.Equal(t, 1, rep.Failed, "c3 was cut off")
+	require.Equal(t, 2, rep.Unsent, "c1 waits for its retry, c4 was not tried")
+	require.True(t, rep.Incomplete)
+}
+
+func TestContextThatHasEnded(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	store := room(10, 5)
+	rep, err := New(answers(map[string]error{}), store).Send(ctx, To("room").And(ToConnections("x", "y")), hello)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, Report{Audience: 2, Unsent: 2, Incomplete: true}, rep)
+}
+
+func TestStoreFailsInTheMiddle(t *testing.T) {
+	t.Parallel()
+	store := room(30, 10)
+	store.readErr = map[string]int{"room": 2}
+	rep, err := New(delivers, store).Send(t.Context(), To("room"), hello)
+	require.ErrorIs(t, err, errStore)
+	require.ErrorContains(t, err, `broadcast: reading group "room": `)
+	require.Equal(t, Report{Audience: 20, Delivered: 20, Incomplete: true}, rep)
+}
+
+// circling is a store that never comes to an end.
+type circling struct{ conn.Store }
+
+func (circling) Shards(context.Context, string) (int, error) { return 1, nil }
+func (circling) Read(context.Context, conn.Query) (conn.Page, error) {
+	return conn.Page{Members: []conn.Member{{ID: "x"}}, Next: "again"}, nil
+}
+
+func TestStoreThatRepeatsItsCursor(t *testing.T) {
+	t.Parallel()
+	rep, err := New(delivers, circling{}).Send(t.Context(), To("room"), hello)
+	require.ErrorIs(t, err, errStuck)
+	require.True(t, rep.Incomplete)
+}
+
+func TestNoMoreGoroutinesThanNeeded(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ members, concurrency, want int }{{3, 64, 3}, {100, 5, 5}, {1, 1, 1}} {
+		synctest.Test(t, func(t *testing.T) {
+			var running, most atomic.Int64
+			p := posterFunc(func(context.Context, gatesock.Target, []byte) error {
+				if n := running.Add(1); n > most.Load() {
+					most.Store(n)
+				}
+				time.Sleep(time.Second) //nolint:forbidigo // Virtual time: how long the post takes.
+				running.Add(-1)
+				return nil
+			})
+			_, err := New(p, room(c.members, 7), WithConcurrency(c.concurrency)).Send(t.Context(), To("room"), hello)
+			require.NoError(t, err)
+			require.EqualValues(t, c.want, most.Load())
+		})
+	}
+}
+
+// A worker that is free takes the next member; a new one is started only if none is.
+func TestWorkersPersist(t *testing.T) {
+	t.Parallel()
+	b := New(delivers, room(0, 1), WithConcurrency(8))
+	s := &send{Broadcaster: b, jobs: make(chan job, 8), results: make(chan result, 8)}
+	started := 0
+	start := func() { started++ }
+	for i := range 20 {
+		s.fresh = []conn.Member{{ID: name(i)}}
+		s.dispatch(start)
+		s.settle(t.Context(), result{job: <-s.jobs})
+	}
+	require.Equal(t, 1, started)
+	require.Equal(t, 20, s.report.Delivered)
+}
+
+// Reading pauses while as many wait for a retry as may.
+func TestReadingWaitsForRetries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := room(1000, 1)
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		p := posterFunc(func(context.Context, gatesock.Target, []byte) error { return gatesock.ErrThrottled })
+		b := New(p, store, WithConcurrency(2), WithJitter(func(time.Duration) time.Duration { return time.Minute }), WithRetries(2, time.Hour))
+		rep, err := b.Send(ctx, To("room"), hello)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.GreaterOrEqual(t, rep.Audience, backlogFactor*2)
+		require.LessOrEqual(t, rep.Audience, backlogFactor*2+2, "as many as are posted to may come on top")
+		require.Equal(t, rep.Audience+1, store.reads, "one page ahead")
+	})
+}
+
+func TestErrorsAreBounded(t *testing.T) {
+	t.Parallel()
+	p := posterFunc(func(context.Context, gatesock.Target, []byte) error { return gatesock.ErrTooLarge })
+	rep, err := New(p, room(100, 10)).Send(t.Context(), To("room"), hello)
+	require.NoError(t, err)
+	require.Equal(t, 100, rep.Failed)
+	require.Len(t, rep.Errors, MaxErrors)
+}
+
+func TestSendsAtOnce(t *testing.T) {
+	t.Parallel()
+	b := New(delivers, room(200, 9), WithConcurrency(4))
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			rep, err := b.Send(t.Context(), To("room"), hello)
+			if err != nil || rep.Delivered != 200 {
+				t.Errorf("%+v, %v", rep, err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestMessageIsCheckedBeforeTheStoreIsRead(t *testing.T) {
+	t.Parallel()
+	store := room(1, 1)
+	p := posterFunc(func(context.Context, gatesock.Target, []byte) error { panic("posted") })
+	b := New(p, store)
+	ctx := t.Context()
+
+	_, err := b.Send(ctx, To("room"), gatesock.Push{Event: "e", Data: strings.Repeat("x", gatesock.MaxMessageSize)})
+	require.ErrorIs(t, err, gatesock.ErrTooLarge)
+	_, err = b.Send(ctx, To("room"), gatesock.Push{})
+	require.ErrorContains(t, err, "without an event")
+	_, err = b.Send(ctx, To("room"), gatesock.Push{Event: "e", Data: make(chan int)})
+	require.ErrorContains(t, err, "encoding the data")
+	for _, frame := range [][]byte{nil, {}, []byte("\xff"), make([]byte, gatesock.MaxMessageSize+1)} {
+		_, err = b.SendFrame(ctx, To("room"), frame)
+		require.Error(t, err)
+	}
+	require.Zero(t, store.reads)
+}
+
+func TestFrameAndTarget(t *testing.T) {
+	t.Parallel()
+	store := &shelf{groups: map[string][][]conn.Member{"room": {{{ID: "x", Endpoint: "https://other.example"}}}}}
+	var to gatesock.Target
+	var data []byte
+	p := posterFunc(func(_ context.Context, target gatesock.Target, frame []byte) error {
+		to, data = target, bytes.Clone(frame)
+		return nil
+	})
+	_, err := New(p, store).SendFrame(t.Context(), To("room"), []byte("as it is"))
+	require.NoError(t, err)
+	require.Equal(t, gatesock.Target{ConnectionID: "x", Endpoint: "https://other.example"}, to)
+	require.Equal(t, "as it is", string(data))
+}
+
+// shouting is a codec.
+type shouting struct{ gatesock.JSON }
+
+func (shouting) Marshal(v any) ([]byte, error) {
+	return bytes.ToUpper([]byte(`"` + v.(string) + `"`)), nil
+}
+
+func TestCodec(t *testing.T) {
+	t.Parallel()
+	var data string
+	p := posterFunc(func(_ context.Context, _ gatesock.Target, frame []byte) error {
+		data = string(frame)
+		return nil
+	})
+	b := New(p, room(1, 1), WithCodec(shouting{}))
+	_, err := b.Send(t.Context(), To("room"), gatesock.Push{Event: "e", Data: "loud"})
+	require.NoError(t, err)
+	require.Equal(t, `{"event":"e","data":"LOUD"}`, data)
+}
+
+func TestMisuse(t *testing.T) {
+	t.Parallel()
+	require.PanicsWithValue(t, "broadcast: New with a nil Poster", func() { New(nil, room(0, 1)) })
+	require.PanicsWithValue(t, "broadcast: New with a nil Store", func() { New(delivers, nil) })
+	for _, f := range []func(){
+		func() { WithConcurrency(0) },
+		func() { WithPostTimeout(0) },
+		func() { WithRetries(0, 0) },
+		func() { WithRetries(1, -1) },
+		func() { WithJitter(nil) },
+		func() { WithPruneGrace(-1) },
+		func() { WithCodec(nil) },
+		func() { WithLogger(nil) },
+	} {
+		require.Panics(t, f)
+	}
+	for _, b := range []*Broadcaster{nil, {}} {
+		_, err := b.Send(t.Context(), To("room"), hello)
+		require.ErrorContains(t, err, "not made by New")
+	}
+}
+
+func TestDefaultJitterStaysWithin(t *testing.T) {
+	t.Parallel()
+	b := New(delivers, room(0, 1), WithLogger(slog.Default()))
+	for range 1000 {
+		d := b.jitter(10)
+		require.GreaterOrEqual(t, d, time.Duration(0))
+		require.LessOrEqual(t, d, time.Duration(10))
+	}
+}
