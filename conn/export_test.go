@@ -40,8 +40,11 @@ func (m *Memory) Consistent() error {
 	}
 	for name, g := range m.groups {
 		size, err := g.consistent()
-		if err != nil || size != g.size || size == 0 || g.name != name {
-			return fmt.Errorf("group %q: size %d, counted %d, error %v", name, g.size, size, err)
+		if err != nil {
+			return fmt.Errorf("group %q: %w", name, err)
+		}
+		if size != g.size || size == 0 || g.name != name {
+			return fmt.Errorf("group %q: size %d, counted %d", name, g.size, size)
 		}
 		memberships -= size
 	}

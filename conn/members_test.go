@@ -99,7 +99,8 @@ func TestMembersStopsAtABreak(t *testing.T) {
 		return conn.Page{Members: []conn.Member{{ID: "a"}, {ID: "b"}}, Next: "more"}, nil
 	}}
 	seen := 0
-	for range conn.Members(t.Context(), store, "g") {
+	for _, err := range conn.Members(t.Context(), store, "g") {
+		require.NoError(t, err)
 		if seen++; seen == 2 {
 			break
 		}

@@ -38,6 +38,7 @@ func newRecord(c Conn, now time.Time) *record {
 		ConnectedAt: c.ConnectedAt.UTC().Truncate(time.Millisecond),
 		ExpiresAt:   c.ExpiresAt.UTC().Truncate(time.Second),
 	}}
+	r.memberships = make([]membership, 0, len(c.Groups)+1)
 	if len(c.Attributes) > 0 {
 		r.conn.Attributes = make(map[string]string, len(c.Attributes))
 		for k, v := range c.Attributes {
