@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/gatesock/gatesock"
@@ -48,7 +49,7 @@ func (a *room) connect(_ context.Context, req *gatesock.Request) (*gatesock.Repl
 	if req.PrincipalID() == "" {
 		return nil, gatesock.Errorf(gatesock.CodeUnauthenticated, "who are you?")
 	}
-	if slices.Contains(req.Header.Values("Sec-WebSocket-Protocol"), "chat") {
+	if strings.Contains(req.Header.Get("Sec-WebSocket-Protocol"), "chat") {
 		return &gatesock.Reply{Subprotocol: "chat"}, nil
 	}
 	return nil, nil

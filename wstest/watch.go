@@ -54,6 +54,9 @@ func (w *watch) Routes() []gatesock.Route {
 // So a handler that ends its goroutine, as a failed require does, does not take the gateway's with it.
 func (w *watch) Invoke(ctx context.Context, event []byte) (response []byte, err error) {
 	inv := w.begin(event)
+	if d, ok := ctx.Value(dialKey{}).(*dial); ok {
+		d.saw(inv.connection)
+	}
 	ended := make(chan struct{})
 	err = errGoexit // what stays if the goroutine ends before the handler returns
 	go func() {

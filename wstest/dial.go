@@ -1,0 +1,210 @@
+package wstest
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/emulator"
+)
+
+// dialHeader tells the server which of the test's handshakes a request is. Handlers do not see it.
+const dialHeader = "Wstest-Dial"
+
+type dialKey struct{}
+
+// dial is a handshake on its way: what the server has to know of it, and what it finds out.
+type dial struct {
+	request *request
+
+	mu sync.Mutex
+	id string
+}
+
+// saw takes note of the connection id that the gateway has given the handshake.
+func (d *dial) saw(connectionID string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.id = connectionID
+}
+
+func (d *dial) connectionID() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.id
+}
+
+// Dial connects a client over a socket, and fails the test t if it is refused. t may be a subtest's.
+func (s *Server) Dial(t testing.TB, opts ...ConnectOption) *Client {
+	t.Helper()
+	c, refused := s.TryDial(t, opts...)
+	if refused != nil {
+		t.Fatalf("wstest: expected the connection to open, but it was refused with status %d %s", refused.StatusCode, refused.Message)
+	}
+	return c
+}
+
+// DialRefused demands that a connection is refused, and gives the HTTP status.
+func (s *Server) DialRefused(t testing.TB, opts ...ConnectOption) int {
+	t.Helper()
+	c, refused := s.TryDial(t, opts...)
+	if refused == nil {
+		t.Fatalf("wstest: expected the connection to be refused, but it opened as %s", c)
+		return 0
+	}
+	return refused.StatusCode
+}
+
+// TryDial connects a client over a socket, or tells how it was refused. One of the two is nil.
+func (s *Server) TryDial(t testing.TB, opts ...ConnectOption) (*Client, *emulator.Refused) {
+	t.Helper()
+	d := &dial{request: newRequest(opts)}
+	token := rand.Text()
+	s.mu.Lock()
+	s.dials[token] = d
+	s.mu.Unlock()
+
+	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
+	defer cancel()
+	conn, response, err := s.handshake(ctx, d.request, token)
+	if err != nil {
+		if response == nil || response.StatusCode == http.StatusSwitchingProtocols {
+			t.Fatalf("wstest: dialling: %v", err)
+			return nil, nil
+		}
+		return nil, refusal(response)
+	}
+	c := s.newClient(t, d.request)
+	c.id, c.subprotocol = d.connectionID(), conn.Subprotocol()
+	c.link = newSocketLink(s, conn, c)
+	s.add(c)
+	return c, nil
+}
+
+func (s *Server) handshake(ctx context.Context, r *request, token string) (*websocket.Conn, *http.Response, error) {
+	header := r.Header.Clone()
+	header.Del("Sec-WebSocket-Protocol") // the client sets it
+	header.Set(dialHeader, token)
+	url := s.URL
+	if len(r.Query) > 0 {
+		url += "?" + r.Query.Encode()
+	}
+	return websocket.Dial(ctx, url, &websocket.DialOptions{
+		// Without idle connections there are no goroutines that outlive the test.
+		HTTPClient:   &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+		HTTPHeader:   header,
+		Subprotocols: r.subprotocols,
+	})
+}
+
+// refusal reads the answer to a refused handshake.
+func refusal(response *http.Response) *emulator.Refused {
+	refused := &emulator.Refused{StatusCode: response.StatusCode}
+	var body struct{ Message, ConnectionID, RequestID string }
+	// An answer without such a body is one of the handler's.
+	if data, err := io.ReadAll(response.Body); err == nil && json.Unmarshal(data, &body) == nil {
+		refused.Message, refused.ConnectionID, refused.RequestID = body.Message, body.ConnectionID, body.RequestID
+	}
+	return refused
+}
+
+// socketLink is a client with a socket.
+type socketLink struct {
+	server *Server
+	conn   *websocket.Conn
+	client *Client
+	done   chan struct{} // closed when all that came is in the inbox, and no more comes
+}
+
+func newSocketLink(s *Server, conn *websocket.Conn, c *Client) *socketLink {
+	l := &socketLink{server: s, conn: conn, client: c, done: make(chan struct{})}
+	conn.SetReadLimit(gatesock.MaxMessageSize)
+	go l.read()
+	return l
+}
+
+// read fills the inbox until the connection ends.
+func (l *socketLink) read() {
+	defer close(l.done)
+	for {
+		_, data, err := l.conn.Read(context.Background())
+		if err == nil {
+			l.client.inbox.add(string(data))
+			continue
+		}
+		end := closing{reason: err.Error()}
+		var frame websocket.CloseError
+		if errors.As(err, &frame) {
+			end = closing{code: int(frame.Code), reason: frame.Reason}
+		}
+		l.client.inbox.end(end)
+		return
+	}
+}
+
+func (l *socketLink) send(ctx context.Context, data []byte, binary bool) error {
+	typ := websocket.MessageText
+	if binary {
+		typ = websocket.MessageBinary
+	}
+	return l.conn.Write(ctx, typ, data)
+}
+
+func (l *socketLink) close(ctx context.Context, code int, reason string) error {
+	if code == 0 {
+		code = emulator.NoStatus
+	}
+	// It fails if the connection has ended already.
+	_ = l.conn.Close(websocket.StatusCode(code), reason)
+	<-l.done
+	return l.server.awaitDisconnect(ctx, l.client.id)
+}
+
+func (l *socketLink) drop(ctx context.Context) error {
+	l.hangUp()
+	return l.server.awaitDisconnect(ctx, l.client.id)
+}
+
+// hangUp breaks the connection, if it still is one, and ends its goroutines.
+func (l *socketLink) hangUp() {
+	_ = l.conn.CloseNow()
+	<-l.done
+}
+
+// settle lets pings push through what is on its way. First every client's: when the pong is there, the gateway has taken
+// what the client has sent before, since it reads in order. Then the gateway comes to rest, with all
+// invocations ended and all posts on their way. Last our own: its pong comes behind them.
+func (l *socketLink) settle(ctx context.Context) error {
+	for _, c := range l.server.connected() {
+		if other, ok := c.link.(*socketLink); ok {
+			if err := other.ping(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	if err := l.server.gateway.Quiesce(ctx); err != nil {
+		return errors.Join(errors.New("the gateway does not come to rest: a handler is still running"), err)
+	}
+	return l.ping(ctx)
+}
+
+// ping returns when the pong is there, or when the connection has ended and what came by it is in the inbox.
+func (l *socketLink) ping(ctx context.Context) error {
+	if err := l.conn.Ping(ctx); err == nil {
+		return nil
+	}
+	select {
+	case <-l.done:
+		return nil
+	case <-ctx.Done():
+		return errors.Join(errors.New("no answer to a ping"), ctx.Err())
+	}
+}
