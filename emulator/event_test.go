@@ -1,0 +1,122 @@
+package emulator
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// sampleSession is a session with ids that do not change.
+func sampleSession(t testing.TB, h *Handshake) (*Session, stamp) {
+	t.Helper()
+	g, err := New(handlerFunc(hanging), Config{
+		APIID: "abcd123", Stage: "prod", DomainName: "abcd123.execute-api.us-east-1.amazonaws.com", Clock: NewManualClock(start()),
+	})
+	require.NoError(t, err)
+	s := &Session{g: g, id: "BFaT_fALIAMCKug=", connectedAt: time.UnixMilli(1731332735513)}
+	require.NoError(t, s.describe(h))
+	st := stamp{requestID: "BFaVtH2HoAMFZEQ=", messageID: "BFaVtfGSIAMCKug=", time: time.UnixMilli(1731332746514)}
+	return s, st
+}
+
+// sampleEvents are events of every kind.
+func sampleEvents(t testing.TB) map[string][]byte {
+	t.Helper()
+	plain, st := sampleSession(t, &Handshake{})
+	full := &Handshake{
+		Header: http.Header{
+			"User-Agent": {"Mozilla/5.0"}, "Sec-Websocket-Extensions": {"permessage-deflate; client_max_window_bits"},
+			"Cookie": {"a=b", "c=d"}, "X-Forwarded-For": {"198.51.100.7"},
+		},
+		Query:      url.Values{"token": {"t"}, "room": {"1", "2"}},
+		SourceIP:   "192.0.2.1",
+		Authorizer: map[string]any{"tenant_id": "t1", "principalId": "u1", "integrationLatency": 21},
+	}
+	s, _ := sampleSession(t, full)
+	body := []byte(`{"action": "chat", "message": "Hello"}`)
+	return map[string][]byte{
+		"connect.json":         plain.parts.connectEvent(st, plain.headers(&Handshake{SourceIP: "127.0.0.1"}, st), nil),
+		"connect-full.json":    s.parts.connectEvent(st, s.headers(full, st), fieldsOf(full.Query)),
+		"message.json":         plain.parts.messageEvent(st, "chat", body),
+		"message-full.json":    s.parts.messageEvent(st, "chat", body),
+		"disconnect.json":      plain.parts.disconnectEvent(st, plain.domain, CloseStatus{NoStatus, reasonNoStatus}),
+		"disconnect-full.json": s.parts.disconnectEvent(st, s.domain, CloseStatus{Code: 1001}),
+	}
+}
+
+func TestEventGoldens(t *testing.T) {
+	t.Parallel()
+	for name, event := range sampleEvents(t) {
+		golden(t, "testdata/events/"+name, string(event)+"\n")
+	}
+}
+
+// TestEventsFitLambdaGo encodes events into the struct of aws-lambda-go and back, without loss.
+func TestEventsFitLambdaGo(t *testing.T) {
+	t.Parallel()
+	for name, event := range sampleEvents(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var typed events.APIGatewayWebsocketProxyRequest
+			require.NoError(t, json.Unmarshal(event, &typed))
+			back, err := json.Marshal(typed)
+			require.NoError(t, err)
+			var want, got map[string]any
+			require.NoError(t, json.Unmarshal(event, &want))
+			require.NoError(t, json.Unmarshal(back, &got))
+			requireWithin(t, "", want, got)
+		})
+	}
+}
+
+// requireWithin says that got has every member of want, with its value.
+func requireWithin(t *testing.T, at string, want, got map[string]any) {
+	t.Helper()
+	for k, v := range want {
+		require.Contains(t, got, k, "at %s", at)
+		if object, ok := v.(map[string]any); ok {
+			require.IsType(t, object, got[k])
+			requireWithin(t, at+"/"+k, object, got[k].(map[string]any))
+			continue
+		}
+		require.Equal(t, v, got[k], "at %s/%s", at, k)
+	}
+}
+
+// TestEventsAreJSON holds the encoder to encoding/json for any text from outside.
+func TestEventsAreJSON(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		anyText := rapid.StringOf(rapid.Rune())
+		text := rapid.OneOf(anyText, rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) }))
+		h := &Handshake{
+			Header:     http.Header{text.Draw(rt, "name"): {text.Draw(rt, "value")}, "User-Agent": {text.Draw(rt, "agent")}},
+			Query:      url.Values{text.Draw(rt, "parameter"): {text.Draw(rt, "query")}},
+			SourceIP:   "192.0.2.1",
+			Authorizer: map[string]any{text.Draw(rt, "key"): text.Draw(rt, "principal")},
+		}
+		s, st := sampleSession(t, h)
+		body, reason := anyText.Draw(rt, "body"), text.Draw(rt, "reason")
+		var e struct{ Body string }
+		require.NoError(rt, json.Unmarshal(s.parts.messageEvent(st, anyText.Draw(rt, "route"), []byte(body)), &e))
+		require.Equal(rt, body, e.Body)
+		require.True(rt, json.Valid(s.parts.connectEvent(st, s.headers(h, st), fieldsOf(h.Query))))
+		require.True(rt, json.Valid(s.parts.disconnectEvent(st, s.domain, CloseStatus{1000, reason})))
+	})
+}
+
+func TestAuthorizerValuesMustBeScalar(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, inMemory{}, Config{}, nil)
+	for _, v := range []any{map[string]any{}, []string{"a"}, nil, func() {}} {
+		_, err := w.gw.Connect(context.Background(), Handshake{Authorizer: map[string]any{"bad": v}}, memoryClient{&peer{}})
+		require.ErrorContains(t, err, `authorizer value "bad"`)
+	}
+}
