@@ -51,14 +51,14 @@ func (m member) appendTo(b []byte) []byte {
 
 // membersOf gives the members of a JSON object, and false if data is not one.
 func membersOf(data []byte) ([]member, bool) {
-	s := scanner{text: string(data)}
+	s := newScanner(data)
 	if s.peek() != '{' {
 		return nil, false
 	}
 	s.open('{')
 	var list []member
 	for s.more('}') {
-		name := s.key()
+		name := s.name()
 		list = append(list, member{name, s.raw()})
 	}
 	s.end()
@@ -92,7 +92,7 @@ func decodeError(err error, body []byte, try func([]byte) error) error {
 }
 
 func notObjectError(body []byte) *Error {
-	s := scanner{text: string(body)}
+	s := newScanner(body)
 	s.skip()
 	s.end()
 	if s.err != nil {

@@ -18,9 +18,12 @@ var ErrNotWebSocket = errors.New("not an event of a WebSocket API")
 // maxIDLength is the longest request id that is echoed, in bytes.
 const maxIDLength = 128
 
+// keptSize is room for the strings of a usual event, in bytes.
+const keptSize = 768
+
 // envelope is an event while it is read.
 type envelope struct {
-	Request
+	*Request
 	timeMillis, connectedMillis, disconnectCode int64
 	base64                                      bool
 	// JSON that has a use only in some events.
@@ -29,8 +32,9 @@ type envelope struct {
 
 // decodeEvent reads an event of the gateway in one pass. What it returns shares no memory with payload.
 func decodeEvent(payload []byte) (*Request, error) {
-	s := scanner{text: string(payload)}
-	var e envelope
+	s := newScanner(payload)
+	s.kept.Grow(keptSize)
+	e := envelope{Request: new(Request)}
 	e.readEvent(&s)
 	s.end()
 	if s.err != nil {
@@ -39,11 +43,10 @@ func decodeEvent(payload []byte) (*Request, error) {
 	if why := e.missing(); why != "" {
 		return nil, fmt.Errorf("gatesock: %w: %s; it looks like %s", ErrNotWebSocket, why, sniff(payload))
 	}
-	if err := e.finish(); err != nil {
+	if err := e.finish(s.kept); err != nil {
 		return nil, fmt.Errorf("gatesock: malformed WebSocket event: %w", err)
 	}
-	req := e.Request
-	return &req, nil
+	return e.Request, nil
 }
 
 func (e *envelope) readEvent(s *scanner) {
@@ -51,7 +54,7 @@ func (e *envelope) readEvent(s *scanner) {
 		return
 	}
 	for s.more('}') {
-		switch s.key() {
+		switch string(s.key()) {
 		case "requestContext":
 			e.readContext(s)
 		case "body":
@@ -79,7 +82,7 @@ func (e *envelope) readContext(s *scanner) {
 		return
 	}
 	for s.more('}') {
-		switch s.key() {
+		switch string(s.key()) {
 		case "routeKey":
 			s.string(&e.RouteKey)
 		case "eventType":
@@ -119,7 +122,7 @@ func readIdentity(s *scanner, id *Identity) {
 		return
 	}
 	for s.more('}') {
-		switch s.key() {
+		switch string(s.key()) {
 		case "sourceIp":
 			s.string(&id.SourceIP)
 		case "userAgent":
@@ -151,13 +154,13 @@ func readScalars(s *scanner, m map[string]string) map[string]string {
 		return m
 	}
 	for s.more('}') {
-		k := s.key()
+		k := s.name()
 		v, ok := s.scalar()
 		if !ok {
 			continue
 		}
 		if m == nil {
-			m = make(map[string]string)
+			m = make(map[string]string, 8)
 		}
 		m[k] = v
 	}
@@ -181,8 +184,7 @@ func (e *envelope) missing() string {
 }
 
 // finish turns what was read into the members that depend on the event's type.
-func (e *envelope) finish() error {
-	e.ConnectionID = strings.Clone(e.ConnectionID)
+func (e *envelope) finish(kept *strings.Builder) error {
 	e.Time = time.UnixMilli(e.timeMillis).UTC()
 	e.ConnectedAt = time.UnixMilli(e.connectedMillis).UTC()
 	switch e.EventType {
@@ -193,7 +195,7 @@ func (e *envelope) finish() error {
 		if err := e.decodeBase64(); err != nil {
 			return err
 		}
-		e.readBody()
+		e.readBody(kept)
 	case EventDisconnect:
 		e.Body = nil
 		e.DisconnectCode = int(e.disconnectCode)
@@ -218,10 +220,10 @@ func (e *envelope) readHandshake() error {
 		if part.json == "" {
 			continue
 		}
-		s := scanner{text: part.json}
+		s := newScanner([]byte(part.json))
 		if s.open('{') {
 			for s.more('}') {
-				k := part.key(s.key())
+				k := part.key(s.name())
 				part.into[k] = part.read(&s)
 			}
 		}
@@ -258,7 +260,7 @@ func (e *envelope) decodeBase64() error {
 	if !e.base64 {
 		return nil
 	}
-	body, err := base64.StdEncoding.AppendDecode(nil, e.Body)
+	body, err := base64.StdEncoding.AppendDecode(make([]byte, 0, len(e.Body)), e.Body)
 	if err != nil {
 		return fmt.Errorf("body: %w", err)
 	}
@@ -267,11 +269,11 @@ func (e *envelope) decodeBase64() error {
 }
 
 // readBody takes the client's action and id from the message, if it is a JSON object.
-func (e *envelope) readBody() {
+func (e *envelope) readBody(kept *strings.Builder) {
 	if len(e.Body) == 0 {
 		return
 	}
-	s := scanner{text: string(e.Body)}
+	s := scanner{data: e.Body, kept: kept}
 	if s.peek() != '{' {
 		return
 	}
@@ -279,7 +281,7 @@ func (e *envelope) readBody() {
 	var action, id string
 	var badID bool
 	for s.more('}') {
-		switch s.key() {
+		switch string(s.key()) {
 		case "action":
 			action, _ = s.stringOr()
 		case "id":

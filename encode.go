@@ -1,6 +1,7 @@
 package gatesock
 
 import (
+	"bytes"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -71,9 +72,9 @@ func replyHead(b []byte, req *Request) []byte {
 	return appendString(b, action)
 }
 
-// replyFrame gives the frame of a reply or, with null data, of an acknowledgement.
-func replyFrame(req *Request, data []byte) []byte {
-	b := replyHead(make([]byte, 0, len(data)+len(req.Action)+len(req.ID)+40), req)
+// appendReply appends the frame of a reply or, with null data, of an acknowledgement.
+func appendReply(b []byte, req *Request, data []byte) []byte {
+	b = replyHead(b, req)
 	b = append(b, `,"data":`...)
 	b = append(b, data...)
 	return append(b, '}')
@@ -103,7 +104,7 @@ func okResponse(frame []byte) []byte {
 	if frame == nil {
 		return []byte(`{"statusCode":200}`)
 	}
-	b := make([]byte, 0, len(frame)+len(frame)/8+32)
+	b := make([]byte, 0, len(frame)+bytes.Count(frame, []byte{'"'})+bytes.Count(frame, []byte{'\\'})+32)
 	b = append(b, `{"statusCode":200,"body":`...)
 	b = appendString(b, frame)
 	return append(b, '}')

@@ -56,7 +56,8 @@ func (r *Router) lookup(req *Request) *route {
 func (r *Router) answer(ctx context.Context, rt *route, req *Request, reply *Reply, err error) []byte {
 	if err == nil {
 		var frame []byte
-		if frame, err = rt.frame(req, reply); err == nil {
+		var short [256]byte // spares an allocation
+		if frame, err = rt.appendFrame(short[:0], req, reply); err == nil {
 			return okResponse(frame)
 		}
 	}
@@ -76,14 +77,14 @@ func (r *Router) answer(ctx context.Context, rt *route, req *Request, reply *Rep
 	return okResponse(frame)
 }
 
-// frame gives the frame that stands for a reply; nil if there is nothing to send.
-func (rt *route) frame(req *Request, reply *Reply) ([]byte, error) {
-	var frame []byte
+// appendFrame appends the frame that stands for a reply to b, which is empty; nil if there is nothing to send.
+func (rt *route) appendFrame(b []byte, req *Request, reply *Reply) ([]byte, error) {
+	frame := b
 	switch {
 	case reply == nil && req.ID == "":
 		return nil, nil
 	case reply == nil:
-		frame = replyFrame(req, []byte("null"))
+		frame = appendReply(b, req, []byte("null"))
 	case reply.Frame != nil:
 		frame = reply.Frame
 	default:
@@ -91,7 +92,7 @@ func (rt *route) frame(req *Request, reply *Reply) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		frame = replyFrame(req, data)
+		frame = appendReply(b, req, data)
 	}
 	if len(frame) > MaxMessageSize {
 		return nil, Errorf(CodeTooLarge, "the reply of %d bytes is above the limit of %d", len(frame), MaxMessageSize)

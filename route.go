@@ -1,6 +1,7 @@
 package gatesock
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 )
@@ -60,6 +61,9 @@ func newDecoder[In any](rt *route) func(*Request) (In, error) {
 	return func(req *Request) (in In, err error) {
 		if req.badID {
 			return in, Errorf(CodeInvalidArgument, `"id" must be a string of at most %d bytes`, maxIDLength)
+		}
+		if string(bytes.TrimSpace(req.Body)) == "null" {
+			return in, Errorf(CodeInvalidArgument, "the message must be a JSON object")
 		}
 		if err := unmarshal(req.Body, &in); err != nil {
 			return in, decodeError(err, req.Body, func(b []byte) error { return unmarshal(b, new(In)) })

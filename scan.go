@@ -1,7 +1,10 @@
 package gatesock
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -17,7 +20,7 @@ const maxDepth = 10000
 //
 //	if s.open('{') {
 //		for s.more('}') {
-//			switch s.key() {
+//			switch string(s.key()) {
 //			case "routeKey":
 //				s.string(&r.RouteKey)
 //			default:
@@ -26,7 +29,8 @@ const maxDepth = 10000
 //		}
 //	}
 type scanner struct {
-	text  string
+	data  []byte
+	kept  *strings.Builder // what the strings that were read are parts of
 	pos   int
 	depth int
 	fresh bool // an object or array was opened and nothing in it was read yet
@@ -39,27 +43,29 @@ type syntaxError struct {
 	reason string
 }
 
+func newScanner(data []byte) scanner { return scanner{data: data, kept: new(strings.Builder)} }
+
 func (e *syntaxError) Error() string { return fmt.Sprintf("%s at byte %d", e.reason, e.offset) }
 
 func (s *scanner) fail(reason string) {
 	if s.err == nil {
 		s.err = &syntaxError{s.pos, reason}
 	}
-	s.pos = len(s.text)
+	s.pos = len(s.data)
 }
 
 func (s *scanner) unexpected(want string) {
-	if s.pos >= len(s.text) {
+	if s.pos >= len(s.data) {
 		s.fail("unexpected end, want " + want)
 		return
 	}
-	s.fail("unexpected " + strconv.QuoteRune(rune(s.text[s.pos])) + ", want " + want)
+	s.fail("unexpected " + strconv.QuoteRune(rune(s.data[s.pos])) + ", want " + want)
 }
 
 // peek passes over white space and gives the next byte, 0 at the end.
 func (s *scanner) peek() byte {
-	for s.pos < len(s.text) {
-		c := s.text[s.pos]
+	for s.pos < len(s.data) {
+		c := s.data[s.pos]
 		if c > ' ' || c != ' ' && c != '\n' && c != '\t' && c != '\r' {
 			return c
 		}
@@ -93,7 +99,7 @@ func (s *scanner) more(end byte) bool {
 		return false
 	}
 	c := s.peek()
-	if c == end && s.pos < len(s.text) {
+	if c == end && s.pos < len(s.data) {
 		s.pos++
 		s.depth--
 		s.fresh = false
@@ -115,8 +121,25 @@ func (s *scanner) more(end byte) bool {
 	return true
 }
 
-// key reads the name of a member and the colon after it.
-func (s *scanner) key() string {
+// key reads the name of a member and the colon after it. What it gives is to be compared, not kept.
+func (s *scanner) key() []byte {
+	start, end, plain := s.skipString()
+	if s.peek() != ':' {
+		s.unexpected("':'")
+		return nil
+	}
+	s.pos++
+	if plain {
+		return s.data[start:end]
+	}
+	after := s.pos
+	k := s.unquote(start, end-start)
+	s.pos = after
+	return k
+}
+
+// name reads the name of a member as key does, to be kept.
+func (s *scanner) name() string {
 	k := s.quoted()
 	if s.peek() != ':' {
 		s.unexpected("':'")
@@ -136,7 +159,7 @@ func (s *scanner) null() bool {
 }
 
 func (s *scanner) literal(l string) {
-	if strings.HasPrefix(s.text[s.pos:], l) {
+	if len(s.data)-s.pos >= len(l) && string(s.data[s.pos:s.pos+len(l)]) == l {
 		s.pos += len(l)
 		return
 	}
@@ -162,7 +185,7 @@ func (s *scanner) int(dst *int64) {
 	if s.err != nil {
 		return
 	}
-	n, err := strconv.ParseInt(s.text[start:s.pos], 10, 64)
+	n, err := strconv.ParseInt(string(s.data[start:s.pos]), 10, 64)
 	if err != nil {
 		s.pos = start
 		s.fail("number is not a 64-bit integer")
@@ -221,7 +244,14 @@ func (s *scanner) raw() string {
 	if s.err != nil {
 		return ""
 	}
-	return s.text[start:s.pos]
+	return s.cut(start, s.pos)
+}
+
+// cut gives a part of the text, in memory that it shares with the strings read before.
+func (s *scanner) cut(start, end int) string {
+	n := s.kept.Len()
+	s.kept.Write(s.data[start:end])
+	return s.kept.String()[n:]
 }
 
 // skip passes over a value.
@@ -258,7 +288,7 @@ func (s *scanner) skip() {
 
 // end checks that nothing but white space is left.
 func (s *scanner) end() {
-	if s.err == nil && (s.peek() != 0 || s.pos < len(s.text)) {
+	if s.err == nil && (s.peek() != 0 || s.pos < len(s.data)) {
 		s.unexpected("the end")
 	}
 }
@@ -291,7 +321,7 @@ func (s *scanner) number() {
 
 func (s *scanner) digits() {
 	start := s.pos
-	for s.pos < len(s.text) && '0' <= s.text[s.pos] && s.text[s.pos] <= '9' {
+	for s.pos < len(s.data) && '0' <= s.data[s.pos] && s.data[s.pos] <= '9' {
 		s.pos++
 	}
 	if s.pos == start {
@@ -301,8 +331,8 @@ func (s *scanner) digits() {
 
 // byte gives the next byte without passing over white space, 0 at the end.
 func (s *scanner) byte() byte {
-	if s.pos < len(s.text) {
-		return s.text[s.pos]
+	if s.pos < len(s.data) {
+		return s.data[s.pos]
 	}
 	return 0
 }
@@ -314,54 +344,100 @@ func (s *scanner) skipString() (start, end int, plain bool) {
 		s.unexpected("a string")
 		return 0, 0, false
 	}
-	s.pos++
-	start, plain = s.pos, true
-	for s.pos < len(s.text) {
-		switch c := s.text[s.pos]; {
+	start = s.pos + 1
+	i := start
+	for i+8 <= len(s.data) {
+		if m := special(binary.LittleEndian.Uint64(s.data[i:])); m != 0 {
+			if i += bits.TrailingZeros64(m) / 8; s.data[i] == '"' {
+				s.pos = i + 1
+				return start, i, true
+			}
+			break
+		}
+		i += 8
+	}
+	return s.skipRest(start, i)
+}
+
+// skipRest reads on from i in a string that is not a plain one or ends near the end of the text.
+func (s *scanner) skipRest(start, i int) (int, int, bool) {
+	for plain := true; ; {
+		i = skipPlain(s.data, i)
+		s.pos = i
+		switch c := s.byte(); {
+		case i >= len(s.data):
+			s.unexpected("'\"'")
+			return 0, 0, false
 		case c == '"':
 			s.pos++
-			return start, s.pos - 1, plain
+			return start, i, plain
 		case c == '\\':
-			plain = false
-			if !s.skipEscape() {
+			n := escapeLength(s.data[i:])
+			if n == 0 {
+				s.fail("invalid escape in a string")
 				return 0, 0, false
 			}
+			plain = false
+			i += n
 		case c < ' ':
 			s.fail("control character in a string")
 			return 0, 0, false
 		default:
-			plain = plain && c < utf8.RuneSelf
-			s.pos++
+			plain = false
+			i++
 		}
 	}
-	s.unexpected("'\"'")
-	return 0, 0, false
 }
 
-func (s *scanner) skipEscape() bool {
-	s.pos++
-	switch s.byte() {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		s.pos++
-		return true
-	case 'u':
-		if _, ok := hex4(s.text[s.pos+1:]); ok {
-			s.pos += 5
-			return true
+// skipPlain gives the index, from i on, of the first byte that is not a plain part of a string.
+func skipPlain(text []byte, i int) int {
+	for ; i+8 <= len(text); i += 8 {
+		if m := special(binary.LittleEndian.Uint64(text[i:])); m != 0 {
+			return i + bits.TrailingZeros64(m)/8
 		}
 	}
-	s.fail("invalid escape in a string")
-	return false
+	for i < len(text) {
+		if c := text[i]; c == '"' || c == '\\' || c < ' ' || c >= utf8.RuneSelf {
+			break
+		}
+		i++
+	}
+	return i
+}
+
+// special looks at eight bytes at a time for those that do not stand for themselves in a string: a quote, a
+// backslash, a control character, or a byte outside ASCII. The lowest bit that is set is the high bit of
+// the first of them; bits above it may be wrong.
+func special(x uint64) uint64 {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	quote, slash := x^(ones*'"'), x^(ones*'\\')
+	return ((quote-ones)&^quote | (slash-ones)&^slash | (x-ones*' ')&^x | x) & highs
+}
+
+// escapeLength gives the length of the escape at the beginning of s, 0 if it is not a valid one.
+func escapeLength(s []byte) int {
+	if len(s) < 2 {
+		return 0
+	}
+	switch s[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2
+	case 'u':
+		if _, ok := hex4(s[2:]); ok {
+			return 6
+		}
+	}
+	return 0
 }
 
 // quoted reads a string.
 func (s *scanner) quoted() string {
 	start, end, plain := s.skipString()
-	raw := s.text[start:end]
-	if plain || !strings.Contains(raw, `\`) && utf8.ValidString(raw) {
-		return raw
+	raw := s.data[start:end]
+	if plain || bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
+		return s.cut(start, end)
 	}
-	return string(unescape(make([]byte, 0, len(raw)), raw))
+	return string(s.unquote(start, end-start))
 }
 
 // bytes reads a string into memory of its own; a null gives nil.
@@ -372,66 +448,82 @@ func (s *scanner) bytes() []byte {
 		}
 		return nil
 	}
-	start, end, plain := s.skipString()
-	raw := s.text[start:end]
-	if plain {
-		return []byte(raw)
-	}
-	return unescape(make([]byte, 0, len(raw)), raw)
+	return s.unquote(s.pos+1, len(s.data)-s.pos)
 }
 
-// unescape appends what the checked contents of a JSON string stand for.
-func unescape(b []byte, raw string) []byte {
-	for i := 0; i < len(raw); {
-		c := raw[i]
-		switch {
+// unquote reads a string whose contents begin at start, into memory of its own of the given capacity.
+func (s *scanner) unquote(start, capacity int) []byte {
+	b := make([]byte, 0, capacity)
+	for s.pos = start; ; {
+		i := skipPlain(s.data, s.pos)
+		b = append(b, s.data[s.pos:i]...)
+		s.pos = i
+		switch c := s.byte(); {
+		case i >= len(s.data):
+			s.unexpected("'\"'")
+			return nil
+		case c == '"':
+			s.pos++
+			return b
 		case c == '\\':
 			var n int
-			b, n = appendUnescaped(b, raw[i:])
-			i += n
-		case c < utf8.RuneSelf:
-			b = append(b, c)
-			i++
+			if b, n = appendUnescaped(b, s.data[i:]); n == 0 {
+				s.fail("invalid escape in a string")
+				return nil
+			}
+			s.pos += n
+		case c < ' ':
+			s.fail("control character in a string")
+			return nil
 		default:
-			r, size := utf8.DecodeRuneInString(raw[i:])
+			r, size := utf8.DecodeRune(s.data[i:])
 			b = utf8.AppendRune(b, r)
-			i += size
+			s.pos += size
 		}
 	}
-	return b
 }
 
-// appendUnescaped appends what the escape at the beginning of raw stands for, and tells its length.
-func appendUnescaped(b []byte, raw string) ([]byte, int) {
-	switch c := raw[1]; c {
-	case 'b':
-		return append(b, '\b'), 2
-	case 'f':
-		return append(b, '\f'), 2
-	case 'n':
-		return append(b, '\n'), 2
-	case 'r':
-		return append(b, '\r'), 2
-	case 't':
-		return append(b, '\t'), 2
-	case 'u':
-		r, _ := hex4(raw[2:])
-		if !utf16.IsSurrogate(r) {
-			return utf8.AppendRune(b, r), 6
-		}
-		if strings.HasPrefix(raw[6:], `\u`) {
+// appendUnescaped appends what the escape at the beginning of raw stands for, and tells its length, 0 if it is
+// not a valid one. Halves of surrogate pairs that are alone become U+FFFD, as in encoding/json.
+func appendUnescaped(b, raw []byte) ([]byte, int) {
+	n := escapeLength(raw)
+	if n == 2 {
+		return append(b, unescaped(raw[1])), n
+	}
+	if n == 0 {
+		return b, 0
+	}
+	r, _ := hex4(raw[2:])
+	if utf16.IsSurrogate(r) {
+		if bytes.HasPrefix(raw[6:], []byte(`\u`)) {
 			low, _ := hex4(raw[8:])
 			if full := utf16.DecodeRune(r, low); full != utf8.RuneError {
 				return utf8.AppendRune(b, full), 12
 			}
 		}
-		return utf8.AppendRune(b, utf8.RuneError), 6
+		r = utf8.RuneError
+	}
+	return utf8.AppendRune(b, r), n
+}
+
+func unescaped(c byte) byte {
+	switch c {
+	case 'b':
+		return '\b'
+	case 'f':
+		return '\f'
+	case 'n':
+		return '\n'
+	case 'r':
+		return '\r'
+	case 't':
+		return '\t'
 	default:
-		return append(b, c), 2
+		return c
 	}
 }
 
-func hex4(s string) (rune, bool) {
+func hex4(s []byte) (rune, bool) {
 	if len(s) < 4 {
 		return 0, false
 	}

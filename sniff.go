@@ -1,6 +1,7 @@
 package gatesock
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 )
@@ -27,7 +28,7 @@ type traits struct {
 
 // readTraits reads the members by which an event can be told. It stops where the event stops to be JSON.
 func readTraits(payload []byte) traits {
-	s := scanner{text: string(payload)}
+	s := newScanner(payload)
 	var t traits
 	if s.peek() != '{' {
 		t.shape = shapeOf(s)
@@ -35,7 +36,7 @@ func readTraits(payload []byte) traits {
 	}
 	s.open('{')
 	for s.more('}') {
-		switch s.key() {
+		switch string(s.key()) {
 		case "type":
 			t.typ, _ = s.stringOr()
 		case "methodArn":
@@ -79,7 +80,7 @@ func (t *traits) readRecords(s *scanner) {
 		}
 		s.open('{')
 		for s.more('}') {
-			if k := s.key(); t.eventSource == "" && strings.EqualFold(k, "eventSource") {
+			if k := s.name(); t.eventSource == "" && strings.EqualFold(k, "eventSource") {
 				t.eventSource, _ = s.stringOr()
 			} else {
 				s.skip()
@@ -95,7 +96,7 @@ func (t *traits) readContext(s *scanner) {
 	}
 	s.open('{')
 	for s.more('}') {
-		switch s.key() {
+		switch string(s.key()) {
 		case "connectionId":
 			t.connectionID = true
 		case "eventType":
@@ -114,7 +115,7 @@ func shapeOf(s scanner) string {
 	s.skip()
 	s.end()
 	switch {
-	case c == 0 && s.pos >= len(s.text) && strings.TrimSpace(s.text) == "":
+	case c == 0 && len(bytes.TrimSpace(s.data)) == 0:
 		return "an empty payload"
 	case s.err != nil:
 		return "something that is not JSON"

@@ -1,0 +1,93 @@
+package gatesock_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+)
+
+type handlerFunc func(context.Context, []byte) ([]byte, error)
+
+func (f handlerFunc) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	return f(ctx, payload)
+}
+
+func named(name string) handlerFunc {
+	return func(context.Context, []byte) ([]byte, error) { return []byte(name), nil }
+}
+
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	mux := &gatesock.EventMux{WebSocket: named("websocket"), Authorizer: named("authorizer"), Queue: named("queue"), Schedule: named("schedule")}
+	for _, tt := range []struct {
+		name, payload string
+		want          string // the handler that takes it, or
+		looks         string // what it is said to look like
+	}{
+		{"message", string(message("say", "{}")), "websocket", ""},
+		{"request authorizer", `{"type":"REQUEST","methodArn":"arn:aws:execute-api:us-east-1:1:a/s/$connect","requestContext":{"connectionId":"a","eventType":"CONNECT"}}`, "authorizer", "the event of a REQUEST authorizer"},
+		{"queue", `{"Records":[{"messageId":"1","body":"{}","eventSource":"aws:sqs"}]}`, "queue", "an SQS event"},
+		{"rule", `{"version":"0","detail-type":"Scheduled Event","source":"aws.events","detail":{}}`, "schedule", "a scheduled event"},
+		{"scheduler", `{"version":"0","detail-type":"Scheduled Event","source":"aws.scheduler","detail":"{}"}`, "schedule", "a scheduled event"},
+		{"notification", `{"Records":[{"EventSource":"aws:sns","Sns":{}}]}`, "", `a batch of records from "aws:sns"`},
+		{"records of nothing", `{"Records":[1,{}]}`, "", "a batch of records"},
+		{"records that are none", `{"Records":5}`, "", "a batch of records"},
+		{"rest", `{"resource":"/","httpMethod":"GET","requestContext":{"stage":"x"}}`, "", "an API Gateway REST API event"},
+		{"http", `{"version":"2.0","routeKey":"GET /","rawPath":"/","requestContext":{"http":{"method":"GET"}}}`, "", "an API Gateway HTTP API event, or one of a function URL"},
+		{"alb", `{"requestContext":{"elb":{}},"httpMethod":"GET"}`, "", "an Application Load Balancer event"},
+		{"token authorizer", `{"type":"TOKEN","methodArn":"arn"}`, "", "the event of a TOKEN authorizer"},
+		{"bridge", `{"detail-type":"Order","source":"my.app"}`, "", `an EventBridge event from "my.app"`},
+		{"object", `{"requestContext":7}`, "", "a JSON object of an unknown kind"},
+		{"empty", ``, "", "an empty payload"},
+		{"blank", " \n", "", "an empty payload"},
+		{"null", `null`, "", "a JSON null"},
+		{"array", `[1]`, "", "a JSON array"},
+		{"string", `"hello"`, "", "a JSON string"},
+		{"number", `5`, "", "a JSON number"},
+		{"boolean", `true`, "", "a JSON boolean"},
+		{"text", `hello`, "", "something that is not JSON"},
+		{"cut", `{"requestContext":{"connectionId":"a"`, "", "broken JSON"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			out, err := mux.Invoke(t.Context(), []byte(tt.payload))
+			if tt.want != "" {
+				require.NoError(t, err)
+				require.Equal(t, tt.want, string(out))
+			} else {
+				require.EqualError(t, err, "gatesock: no event that an EventMux knows: it looks like "+tt.looks)
+			}
+			if tt.looks != "" {
+				_, err = gatesock.New().Invoke(t.Context(), []byte(tt.payload))
+				require.ErrorIs(t, err, gatesock.ErrNotWebSocket)
+				require.ErrorContains(t, err, "it looks like "+tt.looks)
+			}
+		})
+	}
+}
+
+func TestEventMuxNamesTheMissingHandler(t *testing.T) {
+	t.Parallel()
+	_, err := (&gatesock.EventMux{}).Invoke(t.Context(), []byte(`{"Records":[{"eventSource":"aws:sqs"}]}`))
+	require.EqualError(t, err, "gatesock: EventMux.Queue is not set, but an SQS event arrived")
+}
+
+func TestIncompleteEvents(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ payload, want string }{
+		{`{"requestContext":{"connectionId":"a","eventType":"MESSAGE"}}`, "requestContext.routeKey is missing"},
+		{`{"requestContext":{"connectionId":"a","eventType":"PING","routeKey":"x"}}`, `requestContext.eventType is "PING"`},
+		{`{"requestContext":{"connectionId":"","eventType":"MESSAGE","routeKey":"x"}}`, "requestContext.connectionId is missing"},
+		{`{"requestContext":{"connectionId":"a","routeKey":"x"}}`, "requestContext.eventType is missing"},
+		{`{"requestContext":{"connectionId":5,"eventType":"MESSAGE"}}`, "unexpected '5', want a string at byte 34"},
+	} {
+		_, err := gatesock.New().Invoke(t.Context(), []byte(tt.payload))
+		require.ErrorIs(t, err, gatesock.ErrNotWebSocket)
+		require.ErrorContains(t, err, tt.want)
+	}
+	_, err := gatesock.New().Invoke(t.Context(), []byte(`{"headers":5,"requestContext":{"connectionId":"a","eventType":"CONNECT","routeKey":"$connect"}}`))
+	require.EqualError(t, err, "gatesock: malformed WebSocket event: headers: unexpected '5', want '{' at byte 0")
+}
