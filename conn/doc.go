@@ -1,8 +1,7 @@
 // Package conn keeps who is connected and in which groups.
 //
-// A [Store] holds a record for each connection and the members of each group: [Memory] in one process,
-// package conn/dynamoconn on DynamoDB. [Track] keeps it true as connections come and go; handlers call it
-// for the rest:
+// A [Store] holds a record for each connection and the members of each group; [Memory] is one for a single
+// process. [Track] keeps it true as connections come and go; handlers call it for the rest:
 //
 //	store := conn.NewMemory()
 //	r := gatesock.New()

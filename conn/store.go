@@ -126,7 +126,9 @@ type Store interface {
 	Read(ctx context.Context, q Query) (Page, error)
 }
 
-// UserGroup names the group that holds the connections of a user.
+// UserGroup names the group that holds the connections of a user. Groups that clients name belong behind a
+// prefix of the application's own, as in "room:"+name: nobody is to join the group of a user, or [Everyone], by
+// asking for a room of that name.
 func UserGroup(user string) string { return "user:" + user }
 
 // Everyone is a group that [Track] can keep all connections in; it is opt-in, since every connection then costs

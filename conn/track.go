@@ -17,17 +17,19 @@ const removeTimeout = 2 * time.Second
 // Track returns middleware that registers every connection in a store, and removes it when it ends.
 //
 // At $connect the record is put before the next handler runs, so that it can [Store.Join] groups. If the
-// handler refuses the connection or panics, or the event's context ends meanwhile, the record is removed
-// again with its memberships. If the store fails, the handshake is refused with [gatesock.CodeUnavailable],
-// and with [gatesock.CodeInternal] if it is the record that the store does not take ([ErrInvalid]). A
-// connection that is registered already is accepted if user and time of connection are the same: an event
+// handler refuses the connection or panics, the record is removed again with its memberships; so it is if the
+// event's context ends meanwhile, and then the handshake is refused with [gatesock.CodeDeadlineExceeded]. If
+// the store fails, the handshake is refused with [gatesock.CodeUnavailable], and with [gatesock.CodeInternal]
+// if it is the record that the store does not take ([ErrInvalid]).
+//
+// A connection that is registered already is accepted if user and time of connection are the same: an event
 // that is delivered again finds the record of its first delivery, and the next handler runs again. Otherwise
 // the record is a leftover, whose user and groups must not pass to the new connection, and is replaced.
 //
 // At $disconnect the next handler runs first, so that it can still [Store.Get] the record; then the record
 // is removed whatever the handler did. It is no error if there is none, since the event may come twice or
 // after the expiry. If the store fails, its error is joined to that of the handler; expiry then removes the
-// record.
+// record, as it does with that of a connection whose $disconnect never comes or overtakes its $connect.
 //
 // A removal goes on after the event's context has ended, for 2 seconds at the most. Messages pass through and
 // cost nothing at the store.

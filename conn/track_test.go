@@ -3,6 +3,8 @@ package conn_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -190,6 +192,17 @@ func neverCalled(t *testing.T) gatesock.HandlerFunc {
 	return func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
 		t.Error("the handler was called")
 		return nil, nil
+	}
+}
+
+func TestTrackGivesTheHandshakeAStatus(t *testing.T) {
+	t.Parallel()
+	for status, failure := range map[int]error{503: errBackend, 500: conn.ErrInvalid, 200: nil} {
+		r := gatesock.New(gatesock.WithLogger(slog.New(slog.DiscardHandler)))
+		r.Use(conn.Track(&faulty{Store: conn.NewMemory(), put: failure}))
+		answer, err := r.Invoke(t.Context(), event("CONNECT", "c1", ""))
+		require.NoError(t, err)
+		require.JSONEq(t, fmt.Sprintf(`{"statusCode":%d}`, status), string(answer))
 	}
 }
 

@@ -221,7 +221,7 @@ func namesInvalid(ctx context.Context, t *probe, h Harness) {
 		for what, err := range map[string]error{
 			"Put of an id":            h.Store.Put(ctx, conn.Conn{ID: bad, Groups: []string{"good"}}),
 			"Put of a group":          h.Store.Put(ctx, conn.Conn{ID: "b", Groups: []string{"good", bad}}),
-			"Put of a attribute":      h.Store.Put(ctx, conn.Conn{ID: "b", Groups: []string{"good"}, Attributes: map[string]string{bad: ""}}),
+			"Put of an attribute":     h.Store.Put(ctx, conn.Conn{ID: "b", Groups: []string{"good"}, Attributes: map[string]string{bad: ""}}),
 			"Get":                     getErr,
 			"Delete":                  deleteErr,
 			"Join of an id":           h.Store.Join(ctx, bad, "good"),
