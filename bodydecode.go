@@ -115,7 +115,7 @@ func wrongTypeError(e *json.UnmarshalTypeError) *Error {
 }
 
 func kindName(t reflect.Type) string {
-	switch t.Kind() { //nolint:exhaustive // what is left has no plain name in JSON
+	switch t.Kind() {
 	case reflect.String:
 		return "a string"
 	case reflect.Bool:

@@ -51,7 +51,9 @@ func TestRefusedBodies(t *testing.T) {
 	called := func(context.Context, *gatesock.Request, order) error { return errors.New("the handler was called") }
 	gatesock.Handle(r, "order", called)
 	gatesock.Handle(r, "strict", called, gatesock.StrictDecoding())
-	gatesock.Handle(r, "pointer", func(context.Context, *gatesock.Request, pointerOrder) error { return errors.New("the handler was called") })
+	gatesock.Handle(r, "pointer", func(context.Context, *gatesock.Request, pointerOrder) error {
+		return errors.New("the handler was called")
+	})
 
 	for _, tt := range []struct{ name, route, body, want string }{
 		{"not JSON", "order", `{"item":`, `the message is not valid JSON: unexpected end, want a value at byte 8`},
@@ -79,7 +81,9 @@ func TestRefusedBodies(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var got struct{ Error struct{ Code, Message string } }
+			var got struct {
+				Error struct{ Code, Message string }
+			}
 			require.NoError(t, json.Unmarshal([]byte(frame(t, r, message(tt.route, tt.body))), &got))
 			require.Equal(t, "invalid_argument", got.Error.Code)
 			require.Equal(t, tt.want, got.Error.Message)

@@ -79,7 +79,7 @@ func (r *Router) answer(ctx context.Context, rt *route, req *Request, reply *Rep
 
 // appendFrame appends the frame that stands for a reply to b, which is empty; nil if there is nothing to send.
 func (rt *route) appendFrame(b []byte, req *Request, reply *Reply) ([]byte, error) {
-	frame := b
+	var frame []byte
 	switch {
 	case reply == nil && req.ID == "":
 		return nil, nil
