@@ -1,0 +1,66 @@
+package chat
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/broadcast"
+	"github.com/gatesock/gatesock/conn"
+)
+
+// App is the chat. It is safe for concurrent use.
+type App struct {
+	store       *departures
+	broadcaster *broadcast.Broadcaster
+	clock       *clock
+	history     *history
+}
+
+// New returns a chat that keeps its connections in store and reaches them through poster.
+func New(store conn.Store, poster gatesock.Poster) *App {
+	registry := &departures{Store: store}
+	c := &clock{}
+	return &App{
+		store:       registry,
+		broadcaster: broadcast.New(poster, registry),
+		clock:       c,
+		history:     newHistory(c),
+	}
+}
+
+// Router returns the chat's routes, to be given to gatesock.Start or to an emulator.
+func (a *App) Router() *gatesock.Router {
+	r := gatesock.New()
+	r.Use(gatesock.Recover(), a.sayGoodbye, conn.Track(a.store))
+	gatesock.HandleReply(r, "join", a.join)
+	gatesock.Handle(r, "leave", a.leave)
+	gatesock.HandleReply(r, "say", a.say)
+	gatesock.Handle(r, "typing", a.typing)
+	gatesock.Handle(r, "ping", ping)
+	r.Default(unknown)
+	return r
+}
+
+// ping keeps a connection open: the gateway closes one that is silent for 10 minutes, and a browser can't send
+// the protocol's own pings.
+func ping(context.Context, *gatesock.Request, struct{}) error { return nil }
+
+// unknown answers what no route takes.
+func unknown(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+	switch {
+	case !json.Valid(req.Body):
+		return nil, gatesock.Errorf(gatesock.CodeInvalidArgument, "the message is not JSON")
+	case req.Action == "":
+		return nil, gatesock.Errorf(gatesock.CodeInvalidArgument, `the message has no "action"`)
+	}
+	return nil, gatesock.Errorf(gatesock.CodeNotFound,
+		"there is no action %.40q; this chat knows join, leave, say, typing and ping", req.Action)
+}
+
+// tell sends an event to everybody in a room but one connection.
+func (a *App) tell(ctx context.Context, room, except, event string, data any) error {
+	push := gatesock.Push{Event: event, Topic: roomGroup(room), Data: data}
+	_, err := a.broadcaster.Send(ctx, broadcast.To(roomGroup(room)).Except(except), push)
+	return err
+}

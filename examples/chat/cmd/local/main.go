@@ -1,0 +1,70 @@
+// Command local runs the chat on this machine: its page, and behind it the emulated gateway with the same
+// handlers that run in Lambda.
+//
+//	go run ./chat/cmd/local -addr 127.0.0.1:8080
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/emulator"
+	"github.com/gatesock/gatesock/examples/chat"
+	"github.com/gatesock/gatesock/examples/chat/web"
+)
+
+func main() {
+	addr := flag.String("addr", "127.0.0.1:8080", "the address to listen on; port 0 takes a free one")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *addr); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// run serves the chat until ctx ends.
+func run(ctx context.Context, addr string) error {
+	var poster struct{ gatesock.Poster } // the gateway, which in turn wants the router
+	app := chat.New(conn.NewMemory(), &poster)
+	gateway, err := emulator.New(app.Router(), emulator.Config{Stage: "local"})
+	if err != nil {
+		return err
+	}
+	poster.Poster = gateway
+
+	mux := http.NewServeMux()
+	mux.Handle("/", web.Handler())
+	mux.Handle("/local", gateway)
+	mux.Handle("/local/", gateway)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("Chat is running at http://%s/\n", listener.Addr())
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	err = errors.Join(gateway.Shutdown(ctx), server.Shutdown(ctx))
+	<-served // http.ErrServerClosed
+	return err
+}

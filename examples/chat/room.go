@@ -1,0 +1,67 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/conn"
+)
+
+// join enters a room. It may be called again, and tells the others only once.
+func (a *App) join(ctx context.Context, req *gatesock.Request, in Join) (Joined, error) {
+	c, err := a.connection(ctx, req)
+	if err != nil {
+		return Joined{}, err
+	}
+	if name := nameOf(c); name != "" && name != in.Name {
+		return Joined{}, gatesock.Errorf(gatesock.CodeFailedPrecondition, "on this connection your name is %q", name)
+	}
+	for _, group := range []string{nameGroup(in.Name), roomGroup(in.Room)} {
+		if err := a.store.Join(ctx, c.ID, group); err != nil {
+			return Joined{}, err
+		}
+	}
+	online, err := a.online(ctx, in.Room)
+	if err != nil {
+		return Joined{}, err
+	}
+	if !slices.Contains(c.Groups, roomGroup(in.Room)) {
+		notice := Notice{Name: in.Name, At: req.Time, Online: online}
+		if err := a.tell(ctx, in.Room, c.ID, "joined", notice); err != nil {
+			return Joined{}, err
+		}
+	}
+	return Joined{Room: in.Room, Name: in.Name, Messages: a.history.recent(in.Room), Online: online}, nil
+}
+
+// leave leaves a room. It is no error not to be in it.
+func (a *App) leave(ctx context.Context, req *gatesock.Request, in Leave) error {
+	c, err := a.connection(ctx, req)
+	if err != nil || !slices.Contains(c.Groups, roomGroup(in.Room)) {
+		return err
+	}
+	if err := a.store.Leave(ctx, c.ID, roomGroup(in.Room)); err != nil {
+		return err
+	}
+	return a.tellLeft(ctx, c, in.Room, req.Time)
+}
+
+// connection gives the record of the connection that a request came over.
+func (a *App) connection(ctx context.Context, req *gatesock.Request) (conn.Conn, error) {
+	c, err := a.store.Get(ctx, req.ConnectionID)
+	if errors.Is(err, conn.ErrNotFound) {
+		return c, gatesock.Errorf(gatesock.CodeFailedPrecondition, "this connection is not registered; connect again")
+	}
+	return c, err
+}
+
+// member gives the record of the connection that a request came over if it is in the room.
+func (a *App) member(ctx context.Context, req *gatesock.Request, room string) (conn.Conn, error) {
+	c, err := a.connection(ctx, req)
+	if err == nil && !slices.Contains(c.Groups, roomGroup(room)) {
+		return c, gatesock.Errorf(gatesock.CodeFailedPrecondition, "join the room %q first", room)
+	}
+	return c, err
+}

@@ -1,0 +1,24 @@
+// Errors, shown until they are dismissed; they cover nothing that is needed.
+
+import { element } from "./log.js";
+
+const MAX_ALERTS = 3;
+const alerts = document.querySelector("#alerts");
+
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape") alerts.lastElementChild?.remove();
+});
+
+export function alert(message) {
+  for (const old of alerts.children) {
+    if (old.firstElementChild.textContent === message) old.remove();
+  }
+  const close = element("button", "", "×");
+  close.type = "button";
+  close.ariaLabel = "Dismiss";
+  close.addEventListener("click", () => item.remove());
+  const item = element("div", "alert");
+  item.append(element("p", "", message), close);
+  alerts.append(item);
+  if (alerts.children.length > MAX_ALERTS) alerts.firstElementChild.remove();
+}

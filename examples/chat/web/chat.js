@@ -1,0 +1,205 @@
+// The page: the door, where one chooses a name and a room, and the chat behind it.
+
+import { alert } from "./alerts.js";
+import { Link, LinkError } from "./link.js";
+import * as log from "./log.js";
+import { Outbox } from "./outbox.js";
+import { Presence } from "./presence.js";
+
+const MAX_NAME = 32; // the server's limits, in characters
+const MAX_TEXT = 2000;
+const TYPING_EVERY = 2_000;
+
+const $ = (selector) => document.querySelector(selector);
+const text = $("#text");
+
+const gateway = new URL($("meta[name=gateway]").content, location);
+gateway.protocol = gateway.protocol.replace("http", "ws");
+
+const link = new Link(gateway);
+const outbox = new Outbox(say);
+const presence = new Presence();
+let me = "";
+let room = "";
+let joined = false; // the room, over the connection that there is now
+let typedAt = 0; // when the others were last told that I am typing
+let retryAt = 0; // when the link tries again
+
+// The door.
+
+$("#join").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const name = $("#name").value.trim();
+  const room = $("#room").value.trim().toLowerCase();
+  const roomIsRight = check("room", /^[a-z0-9-]{1,32}$/.test(room), 'Choose a room: 1 to 32 of a to z, 0 to 9 and "-".');
+  const nameIsRight = check("name", name !== "" && length(name) <= MAX_NAME, `Enter a name of 1 to ${MAX_NAME} characters.`);
+  if (nameIsRight && roomIsRight) enter(name, room);
+});
+
+// Shows the problem of a field, and goes there.
+function check(id, isRight, problem) {
+  const input = $(`#${id}`);
+  input.ariaInvalid = String(!isRight);
+  $(`#${id}-error`).textContent = isRight ? "" : problem;
+  $(`#${id}-error`).hidden = isRight;
+  if (!isRight) input.focus();
+  return isRight;
+}
+
+function showDoor() {
+  link.close();
+  $("#chat").hidden = true;
+  $("#door").hidden = false;
+  $("#name").value = sessionStorage.getItem("name") ?? "";
+  $("#room").value = location.hash.slice(1) || "lobby";
+  document.title = "Chat";
+  $("#name").focus();
+}
+
+function enter(name, where) {
+  me = name;
+  room = where;
+  sessionStorage.setItem("name", name);
+  history.replaceState(null, "", `#${room}`);
+  document.title = `${room} – Chat`;
+  $("#title").textContent = room;
+  $("#door").hidden = true;
+  $("#chat").hidden = false;
+  log.clear();
+  presence.clear();
+  outbox.open(room, me);
+  text.focus();
+  link.open();
+}
+
+$("#leave").addEventListener("click", () => {
+  outbox.clear();
+  showDoor();
+});
+
+addEventListener("hashchange", showDoor); // another room, written into the address
+
+// The conversation.
+
+async function join() {
+  try {
+    const state = await link.request("join", { room, name: me });
+    joined = true;
+    presence.show(state.online);
+    log.showAll(state.messages, (message) => outbox.settle(message));
+    outbox.flush();
+  } catch (error) {
+    if (error instanceof LinkError) return; // the link comes back, and joins again
+    alert(`You could not join: ${error.message}`);
+    error.code === "invalid_argument" ? showDoor() : link.restart();
+  }
+}
+
+async function say(draft) {
+  if (!joined) throw new LinkError("not in the room yet");
+  try {
+    return await link.request("say", draft);
+  } catch (error) {
+    if (error.code !== "failed_precondition") throw error;
+    link.restart(); // the server has forgotten this connection
+    throw new LinkError(error.message);
+  }
+}
+
+link.addEventListener("push", ({ detail: { event, topic, data } }) => {
+  if (topic !== `room:${room}`) return;
+  if (event === "message") {
+    presence.typed(data.name);
+    outbox.settle(data);
+  } else if (event === "typing") {
+    presence.types(data.name);
+  } else if (event === "joined" || event === "left") {
+    if (event === "left") presence.typed(data.name);
+    presence.show(data.online);
+    log.notice(`${data.name} ${event}`, data.online.version);
+  }
+});
+
+link.addEventListener("fault", ({ detail }) => alert(detail.message));
+
+$("#composer").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const words = text.value.trim();
+  text.focus();
+  if (words === "") return;
+  if (length(words) > MAX_TEXT) return alert(`A message has at most ${MAX_TEXT} characters. This one has ${length(words)}.`);
+  text.value = "";
+  typedAt = 0;
+  measure();
+  outbox.add(room, words);
+  outbox.flush();
+  showLink();
+});
+
+text.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  $("#composer").requestSubmit();
+});
+
+text.addEventListener("input", () => {
+  measure();
+  if (!joined || text.value === "" || Date.now() - typedAt < TYPING_EVERY) return;
+  typedAt = Date.now();
+  link.send("typing", { room });
+});
+
+// Makes the field as high as its text, and counts where it becomes long.
+function measure() {
+  text.style.height = "auto";
+  text.style.height = `${text.scrollHeight + text.offsetHeight - text.clientHeight}px`;
+  const n = length(text.value.trim());
+  $("#count").hidden = n < MAX_TEXT * 0.9;
+  $("#count").textContent = `${n} of ${MAX_TEXT} characters`;
+  $("#count").classList.toggle("over", n > MAX_TEXT);
+}
+
+function length(string) {
+  return [...string].length;
+}
+
+// The state of the link.
+
+link.addEventListener("state", ({ detail }) => {
+  joined = false;
+  retryAt = detail.retryAt ?? 0;
+  if (detail.state === "online") join();
+  if (detail.state !== "online") presence.quiet();
+  showLink();
+});
+
+$("#retry").addEventListener("click", () => link.retry());
+setInterval(() => retryAt && showLink(), 250);
+
+function showLink() {
+  const state = link.state;
+  const seconds = Math.max(1, Math.ceil((retryAt - Date.now()) / 1000));
+  const names = { connecting: "Connecting…", online: "Online", waiting: "Reconnecting", offline: "Offline", closed: "" };
+  $("#link").dataset.state = state;
+  write($("#link-text"), names[state]);
+  write($("#link-seconds"), state === "waiting" ? `in ${seconds} s` : "");
+
+  const wasDown = !$("#down").hidden;
+  $("#down").hidden = state === "online" || (state === "connecting" && !wasDown);
+  const reason = { offline: "You are offline.", waiting: "The connection is down.", connecting: "Connecting…" }[state] ?? "";
+  const n = outbox.size;
+  const promise = n === 0 ? "" : n === 1 ? " Your message will be sent when it is back." : ` ${n} messages will be sent when it is back.`;
+  write($("#down-text"), reason + promise);
+  $("#retry").hidden = state === "connecting";
+}
+
+// Writes only what has changed, so that a screen reader hears it once.
+function write(element, words) {
+  if (element.textContent !== words) element.textContent = words;
+}
+
+// The start: who was in a room before a reload is in it again.
+
+showDoor();
+if ($("#name").value && location.hash) $("#join").requestSubmit();
+else if ($("#name").value) $("#room").focus();

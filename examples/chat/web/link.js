@@ -1,0 +1,170 @@
+// A link to a WebSocket API that comes back by itself. It speaks gatesock's protocol: requests with replies, and
+// pushes. It dispatches these events:
+//
+//   "state"  {state, retryAt}: "connecting", "online", "waiting" (until retryAt), "offline" or "closed"
+//   "push"   {event, topic, data}
+//   "fault"  {message}: an error that belongs to no request, or the reason why the server closed the link
+
+const MAX_FRAME = 32 * 1024; // bytes; the gateway closes a connection that sends a larger frame
+const OPEN_TIMEOUT = 10_000;
+const REPLY_TIMEOUT = 10_000; // then the link is taken for dead
+const KEEP_ALIVE = 5 * 60_000; // the gateway closes a connection that is silent for 10 minutes
+const FIRST_DELAY = 1_000; // between attempts, doubled each time
+const LAST_DELAY = 30_000;
+const STABLE = 10_000; // a link that held for so long counts as a success
+
+// The server refused a request.
+export class RequestError extends Error {
+  constructor({ code, message, retryAfterMs, details }) {
+    super(message);
+    Object.assign(this, { code, retryAfterMs, details });
+  }
+}
+
+// The request got no answer: it may have been carried out or not.
+export class LinkError extends Error {}
+
+export class Link extends EventTarget {
+  state = "closed";
+  #url;
+  #socket = null;
+  #requests = new Map(); // by id: what waits for a reply
+  #lastId = 0;
+  #attempts = 0;
+  #timer = 0; // of the next attempt, or of the end of this one
+  #openedAt = 0;
+
+  constructor(url) {
+    super();
+    this.#url = url;
+    addEventListener("online", () => this.retry());
+    addEventListener("offline", () => this.#check());
+    document.addEventListener("visibilitychange", () => document.hidden || this.#check());
+    setInterval(() => this.#check(), KEEP_ALIVE);
+  }
+
+  open() {
+    if (this.state === "closed") this.#connect();
+  }
+
+  close() {
+    this.#drop();
+    this.#attempts = 0;
+    this.#become("closed");
+  }
+
+  // Tries at once if the link is waiting for its next attempt.
+  retry() {
+    if (this.state !== "waiting" && this.state !== "offline") return;
+    this.#attempts = 0;
+    this.#connect();
+  }
+
+  // Starts over, for a server that does not know this connection any more.
+  restart() {
+    this.#lost();
+  }
+
+  // Sends a request and gives the data of its reply.
+  request(action, members = {}) {
+    const id = String(++this.#lastId);
+    return new Promise((resolve, reject) => {
+      this.#transmit({ action, id, ...members });
+      const timer = setTimeout(() => this.#lost(), REPLY_TIMEOUT);
+      this.#requests.set(id, { resolve, reject, timer });
+    });
+  }
+
+  // Sends a message that wants no reply. It is lost if the link is down.
+  send(action, members = {}) {
+    if (this.state === "online") this.#transmit({ action, ...members });
+  }
+
+  #transmit(message) {
+    const frame = JSON.stringify(message);
+    if (new TextEncoder().encode(frame).length > MAX_FRAME) {
+      throw new RequestError({ code: "too_large", message: "This is too large to be sent." });
+    }
+    if (this.state !== "online") throw new LinkError("There is no connection.");
+    this.#socket.send(frame);
+  }
+
+  #connect() {
+    this.#drop();
+    this.#become("connecting");
+    const socket = new WebSocket(this.#url);
+    this.#socket = socket;
+    this.#timer = setTimeout(() => this.#lost(), OPEN_TIMEOUT);
+    socket.onopen = () => {
+      clearTimeout(this.#timer);
+      this.#openedAt = Date.now();
+      this.#become("online");
+    };
+    socket.onmessage = (event) => this.#receive(event.data);
+    socket.onclose = (event) => this.#lost(event.code);
+  }
+
+  // The link is down: waits, and tries again. The delay is random between 0 and a bound that doubles ("full
+  // jitter"), so that those who lost a server together do not come back together.
+  #lost(code) {
+    if (code === 1009) this.#fault("The server closed the connection: a message was too large.");
+    if (this.#openedAt && Date.now() - this.#openedAt > STABLE) this.#attempts = 0;
+    this.#drop();
+    const delay = Math.random() * Math.min(LAST_DELAY, FIRST_DELAY * 2 ** this.#attempts++);
+    this.#timer = setTimeout(() => this.#connect(), delay);
+    this.#become(navigator.onLine ? "waiting" : "offline", Date.now() + delay);
+  }
+
+  #drop() {
+    clearTimeout(this.#timer);
+    this.#openedAt = 0;
+    if (this.#socket) {
+      this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
+      this.#socket.close();
+      this.#socket = null;
+    }
+    for (const { reject, timer } of this.#requests.values()) {
+      clearTimeout(timer);
+      reject(new LinkError("The connection broke."));
+    }
+    this.#requests.clear();
+  }
+
+  // Finds out whether the link is alive: no answer in time makes it lost.
+  #check() {
+    if (this.state === "online") this.request("ping").catch(() => {});
+    if (this.state === "waiting" && !navigator.onLine) this.#become("offline");
+  }
+
+  #receive(text) {
+    if (text === "") return; // the gateway sends it where a handler has nothing to say
+    let frame;
+    try {
+      frame = JSON.parse(text);
+    } catch {
+      return this.#fault("The server sent something that is not JSON.");
+    }
+    if (frame.event) return this.#emit("push", frame);
+    const waiting = this.#requests.get(frame.id);
+    if (waiting) {
+      this.#requests.delete(frame.id);
+      clearTimeout(waiting.timer);
+      return frame.error ? waiting.reject(new RequestError(frame.error)) : waiting.resolve(frame.data);
+    }
+    if (frame.error) return this.#fault(frame.error.message);
+    if (!frame.action && frame.message) this.#fault(`The gateway answered: ${frame.message}.`); // its own error frame
+  }
+
+  #become(state, retryAt) {
+    this.state = state;
+    this.#emit("state", { state, retryAt });
+  }
+
+  #fault(message) {
+    this.#emit("fault", { message });
+  }
+
+  #emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

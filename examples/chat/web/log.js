@@ -1,0 +1,148 @@
+// The list of messages and notices, in the order of their ids. Everything that others wrote goes through
+// textContent, so none of it is ever read as HTML.
+
+const log = document.querySelector("#log");
+const list = document.querySelector("#messages");
+const empty = document.querySelector("#empty");
+const newest = document.querySelector("#newest");
+
+const MAX_ITEMS = 500;
+const shown = new Set(); // the ids of messages
+let pinned = true; // to the end: new messages scroll into view
+const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+
+newest.addEventListener("click", scrollDown);
+log.addEventListener("scroll", () => {
+  pinned = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
+  if (pinned) newest.hidden = true;
+});
+new ResizeObserver(() => pinned && scrollDown()).observe(log); // as when a phone's keyboard opens
+
+export function clear() {
+  list.replaceChildren();
+  shown.clear();
+  empty.hidden = false;
+  newest.hidden = true;
+}
+
+// Shows many messages, by the function given, without having them all read out.
+export function showAll(messages, show) {
+  log.ariaBusy = "true";
+  messages.forEach((message) => show(message));
+  log.ariaBusy = "false";
+}
+
+// Shows a message in its place, once.
+export function show(message, me) {
+  if (shown.has(message.id)) return;
+  shown.add(message.id);
+  insert(messageItem(message, message.name === me), message.id);
+}
+
+// Shows a message that is not sent yet; it stays at the end until it is settled.
+export function showDraft(draft, me) {
+  const item = messageItem({ name: me, text: draft.text, at: new Date() }, true);
+  item.dataset.key = draft.key;
+  insert(item, Infinity);
+  scrollDown();
+}
+
+// Says how it stands with a draft. Actions are buttons: {label: function}.
+export function mark(key, state, text, actions = {}) {
+  const item = find(key);
+  if (!item) return;
+  item.dataset.state = state;
+  const note = element("p", "note", text);
+  for (const [label, run] of Object.entries(actions)) {
+    const button = element("button", "", label);
+    button.type = "button";
+    button.addEventListener("click", run);
+    note.append(" ", button);
+  }
+  item.querySelector(".note")?.remove();
+  item.querySelector(".body").append(note);
+}
+
+// Puts what the server made of a draft in its place.
+export function settle(key, message, me) {
+  find(key)?.remove();
+  show(message, me);
+}
+
+export function remove(key) {
+  find(key)?.remove();
+  regroup();
+}
+
+export function notice(text, id) {
+  insert(element("li", "notice", text), id);
+}
+
+export function element(tag, className, text = "") {
+  const e = document.createElement(tag);
+  if (className) e.className = className;
+  e.textContent = text;
+  return e;
+}
+
+// A colour and a letter for a name, the same for everybody.
+export function avatar(name) {
+  const e = element("span", "avatar", [...name][0]?.toUpperCase());
+  e.ariaHidden = "true";
+  e.style.setProperty("--hue", hue(name));
+  return e;
+}
+
+function hue(name) {
+  let h = 0;
+  for (const c of name) h = (h * 31 + c.codePointAt(0)) % 360;
+  return h;
+}
+
+function messageItem({ name, text, at }, mine) {
+  const item = element("li", mine ? "message mine" : "message");
+  item.dataset.name = name;
+  const author = element("bdi", "author", name);
+  author.style.setProperty("--hue", hue(name));
+  const when = element("time", "", time.format(new Date(at)));
+  when.dateTime = new Date(at).toISOString();
+  const head = element("p", "head");
+  head.append(author, " ", when);
+  const words = element("p", "text", text);
+  words.dir = "auto";
+  const body = element("div", "body");
+  body.append(head, words);
+  item.append(avatar(name), body);
+  return item;
+}
+
+function insert(item, id) {
+  item.dataset.id = id;
+  let before = list.lastElementChild;
+  while (before && Number(before.dataset.id) > id) before = before.previousElementSibling;
+  before ? before.after(item) : list.prepend(item);
+  if (list.children.length > MAX_ITEMS) list.firstElementChild.remove();
+  empty.hidden = true;
+  regroup();
+  if (pinned) scrollDown();
+  else if (item.matches(".message")) newest.hidden = false;
+}
+
+// Messages of one person that follow each other share a head.
+function regroup() {
+  let last;
+  for (const item of list.children) {
+    item.classList.toggle("follows", item.dataset.name !== undefined && item.dataset.name === last);
+    last = item.dataset.name;
+  }
+}
+
+function find(key) {
+  return [...list.children].find((item) => item.dataset.key === key);
+}
+
+function scrollDown() {
+  pinned = true;
+  log.scrollTop = log.scrollHeight;
+  newest.hidden = true;
+}

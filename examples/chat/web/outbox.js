@@ -1,0 +1,97 @@
+// Messages on their way. They are sent one after the other, each when the one before it is answered, since the
+// gateway promises no order. What got no answer is sent again under the same key, and the server says it once.
+// Drafts are kept with the tab, so that a reload loses none.
+
+import { LinkError } from "./link.js";
+import * as log from "./log.js";
+
+export class Outbox {
+  #say; // sends a draft and gives the server's message
+  #me;
+  #drafts = [];
+  #busy = false;
+
+  constructor(say) {
+    this.#say = say;
+  }
+
+  // The number of drafts that wait to be sent.
+  get size() {
+    return this.#drafts.filter((draft) => !draft.failed).length;
+  }
+
+  // Starts with what the tab has kept for a room.
+  open(room, me) {
+    this.#me = me;
+    this.#drafts = JSON.parse(sessionStorage.getItem("drafts") ?? "[]").filter((draft) => draft.room === room);
+    for (const draft of this.#drafts) {
+      log.showDraft(draft, me);
+      this.#describe(draft);
+    }
+  }
+
+  clear() {
+    this.#drafts = [];
+    this.#keep();
+  }
+
+  add(room, text) {
+    const draft = { key: newKey(), room, text };
+    this.#drafts.push(draft);
+    this.#keep();
+    log.showDraft(draft, this.#me);
+    this.#describe(draft);
+  }
+
+  async flush() {
+    if (this.#busy) return;
+    this.#busy = true;
+    for (let draft; (draft = this.#drafts.find((d) => !d.failed)); ) {
+      log.mark(draft.key, "sending", "Sending…");
+      try {
+        this.settle(await this.#say(draft), draft.key);
+      } catch (error) {
+        if (error instanceof LinkError) break;
+        draft.failed = error.message;
+      }
+      this.#describe(draft);
+      this.#keep();
+    }
+    this.#busy = false;
+    this.#drafts.forEach((draft) => this.#describe(draft));
+  }
+
+  // Shows a message of the server, in place of the draft that it was.
+  settle(message, key = message.key) {
+    if (this.#take(key)) log.settle(key, message, this.#me);
+    else log.show(message, this.#me);
+  }
+
+  #describe(draft) {
+    if (!this.#drafts.includes(draft)) return;
+    if (!draft.failed) return log.mark(draft.key, "waiting", "Waiting to be sent");
+    log.mark(draft.key, "failed", `Not sent: ${draft.failed}`, {
+      "Try again": () => {
+        draft.failed = "";
+        this.flush();
+      },
+      Discard: () => this.#take(draft.key) && log.remove(draft.key),
+    });
+  }
+
+  #take(key) {
+    const i = this.#drafts.findIndex((draft) => draft.key === key);
+    if (i < 0) return false;
+    this.#drafts.splice(i, 1);
+    this.#keep();
+    return true;
+  }
+
+  #keep() {
+    sessionStorage.setItem("drafts", JSON.stringify(this.#drafts));
+  }
+}
+
+function newKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,63 @@
+// Who is in the room, and who is typing.
+
+import { avatar, element } from "./log.js";
+
+const TYPING_FOR = 4_000; // after the last notice of it
+
+const list = document.querySelector("#online");
+const count = document.querySelector("#online-count");
+const line = document.querySelector("#typing");
+
+export class Presence {
+  #version = 0;
+  #typing = new Map(); // the timer that ends it, by name
+
+  clear() {
+    this.#version = 0;
+    this.#render([], 0);
+    this.quiet();
+  }
+
+  // Shows who is there. Lists may overtake each other; an older one is ignored.
+  show({ names, count, version }) {
+    if (version < this.#version) return;
+    this.#version = version;
+    this.#render(names, count);
+  }
+
+  types(name) {
+    clearTimeout(this.#typing.get(name));
+    this.#typing.set(name, setTimeout(() => this.typed(name), TYPING_FOR));
+    this.#renderTyping();
+  }
+
+  // Ends the typing of one person.
+  typed(name) {
+    clearTimeout(this.#typing.get(name));
+    this.#typing.delete(name);
+    this.#renderTyping();
+  }
+
+  // Ends the typing of all.
+  quiet() {
+    for (const name of this.#typing.keys()) this.typed(name);
+    this.#renderTyping();
+  }
+
+  #render(names, total) {
+    const items = names.map((name) => {
+      const item = element("li");
+      item.append(avatar(name), element("bdi", "", name));
+      return item;
+    });
+    if (total > names.length) items.push(element("li", "", `and ${total - names.length} more`));
+    list.replaceChildren(...items);
+    count.textContent = total || "";
+  }
+
+  #renderTyping() {
+    const names = [...this.#typing.keys()];
+    const who = names.length > 3 ? "Several people" : new Intl.ListFormat("en").format(names);
+    line.textContent = names.length === 0 ? "" : `${who} ${names.length === 1 ? "is" : "are"} typing…`;
+  }
+}
