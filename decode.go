@@ -185,8 +185,8 @@ func (e *envelope) missing() string {
 
 // finish turns what was read into the members that depend on the event's type.
 func (e *envelope) finish(kept *strings.Builder) error {
-	e.Time = time.UnixMilli(e.timeMillis).UTC()
-	e.ConnectedAt = time.UnixMilli(e.connectedMillis).UTC()
+	e.Time = timeOf(e.timeMillis)
+	e.ConnectedAt = timeOf(e.connectedMillis)
 	switch e.EventType {
 	case EventConnect:
 		e.Body = nil
@@ -201,6 +201,14 @@ func (e *envelope) finish(kept *strings.Builder) error {
 		e.DisconnectCode = int(e.disconnectCode)
 	}
 	return nil
+}
+
+// timeOf gives the time of an event's milliseconds; what the event does not say is the zero time.
+func timeOf(millis int64) time.Time {
+	if millis == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(millis).UTC()
 }
 
 func (e *envelope) readHandshake() error {

@@ -135,7 +135,12 @@ func (d *reference) event(payload []byte) *Request {
 	if req.ConnectionID == "" || req.RouteKey == "" {
 		d.failed = true
 	}
-	req.ConnectedAt, req.Time = time.UnixMilli(connected).UTC(), time.UnixMilli(at).UTC()
+	if connected != 0 {
+		req.ConnectedAt = time.UnixMilli(connected).UTC()
+	}
+	if at != 0 {
+		req.Time = time.UnixMilli(at).UTC()
+	}
 	switch req.EventType {
 	case EventConnect:
 		req.Header, req.Query = http.Header{}, map[string][]string{}

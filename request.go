@@ -45,7 +45,8 @@ type Request struct {
 	Stage      string
 	DomainName string
 
-	// Time is when the gateway took the event, ConnectedAt when the connection began; in milliseconds, UTC.
+	// Time is when the gateway took the event, ConnectedAt when the connection began; in milliseconds, UTC,
+	// and zero if the event does not say.
 	Time        time.Time
 	ConnectedAt time.Time
 
