@@ -25,8 +25,8 @@ const (
 
 // Request is one event of the gateway, decoded once before any middleware runs.
 //
-// A Request belongs to one invocation. Its strings are parts of one copy of the event, but for ConnectionID:
-// clone (see [strings.Clone]) what has to outlive the invocation, to let the rest go.
+// A Request belongs to one invocation. Its strings share one buffer of some hundred bytes: clone what has to
+// outlive the invocation (see [strings.Clone]), to let the rest go.
 type Request struct {
 	// EventType tells which of the groups of members below are set.
 	EventType EventType

@@ -20,6 +20,7 @@ type Gateway struct {
 	routes         map[string]gatesock.Route
 	selection      expression
 	stageVariables string
+	functionARN    string
 	ids            *idSource
 	bucket         *bucket
 
@@ -64,6 +65,7 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 		routes:         routes,
 		selection:      selection,
 		stageVariables: encodeStageVariables(cfg.StageVariables),
+		functionARN:    "arn:aws:lambda:" + cfg.Region + ":" + cfg.AccountID + ":function:" + cfg.APIID,
 		ids:            newIDSource(cfg.APIID + "/" + cfg.Stage),
 		bucket:         newBucket(cfg.Clock, cfg.Rate, cfg.Burst),
 		sessions:       map[string]*Session{},

@@ -138,7 +138,7 @@ func (inv *invocation) call() (out []byte, err error) {
 	}()
 	ctx := lambdacontext.NewContext(inv.ctx, &lambdacontext.LambdaContext{
 		AwsRequestID:       inv.id,
-		InvokedFunctionArn: "arn:aws:lambda:" + inv.g.cfg.Region + ":" + inv.g.cfg.AccountID + ":function:" + inv.g.cfg.APIID,
+		InvokedFunctionArn: inv.g.functionARN,
 	})
 	out, err = inv.g.handler.Invoke(ctx, inv.event)
 	returned = true

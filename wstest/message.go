@@ -78,32 +78,50 @@ func (m message) decode(out any) error {
 	return nil
 }
 
-// encodeRequest gives the frame of a request: the members of v, which must encode to an object or be nil, with action
-// and, if it is not empty, id in place of members of those names.
+// encodeRequest gives the frame of a request: action, id if it is not empty, and the members of v, which must encode to
+// an object or be nil.
 func encodeRequest(action, id string, v any) (string, error) {
-	members := map[string]json.RawMessage{}
-	if v != nil {
-		data, err := gatesock.JSON{}.Marshal(v)
-		if err != nil {
-			return "", err
-		}
-		if err := json.Unmarshal(data, &members); err != nil {
-			return "", fmt.Errorf("%T does not encode to a JSON object: %s", v, clip(string(data)))
-		}
+	data, err := gatesock.JSON{}.Marshal(v)
+	if err != nil {
+		return "", err
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(data, &members); err != nil {
+		return "", fmt.Errorf("%T does not encode to a JSON object: %s", v, clip(string(data)))
 	}
 	if members == nil { // v encodes to null
 		members = map[string]json.RawMessage{}
 	}
-	set := func(name, value string) {
-		data, _ := gatesock.JSON{}.Marshal(value) // a string always encodes
-		members[name] = data
+	if err := setMember(members, "action", action); err != nil {
+		return "", err
 	}
-	set("action", action)
 	if id != "" {
-		set("id", id)
+		if err := setMember(members, "id", id); err != nil {
+			return "", err
+		}
 	}
 	frame, err := gatesock.JSON{}.Marshal(members)
 	return string(frame), err
+}
+
+// setMember sets a member of the protocol. The data may have one of that name, in any case since encoding/json reads
+// names so, only if it is empty or says the same.
+func setMember(members map[string]json.RawMessage, name, value string) error {
+	text, err := gatesock.JSON{}.Marshal(value)
+	if err != nil {
+		return err
+	}
+	for other, v := range members {
+		if !strings.EqualFold(other, name) {
+			continue
+		}
+		if s := string(v); s != `""` && s != string(text) {
+			return fmt.Errorf("its member %q is taken by the request's own %q", other, name)
+		}
+		delete(members, other)
+	}
+	members[name] = text
+	return nil
 }
 
 // matchText tells whether text is what pattern says: byte for byte, with "…" or "..." for any run of text.

@@ -105,3 +105,21 @@ func (a *room) tell(ctx context.Context, except, event string, data said) error 
 	}
 	return nil
 }
+
+// messageHandler answers every message by f, and accepts all connections.
+func messageHandler(f func() ([]byte, error)) handlerFunc {
+	return func(_ context.Context, event []byte) ([]byte, error) {
+		if strings.Contains(string(event), `"eventType":"MESSAGE"`) {
+			return f()
+		}
+		return []byte(`{"statusCode":200}`), nil
+	}
+}
+
+func replaceID(text, id string) string { return strings.ReplaceAll(text, " ID ", " "+id+" ") }
+
+type (
+	ctx     = context.Context
+	request = gatesock.Request
+	empty   = struct{}
+)

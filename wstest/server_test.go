@@ -1,7 +1,10 @@
 package wstest_test
 
 import (
+	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -13,12 +16,10 @@ func TestServerHasTheSameClients(t *testing.T) {
 	t.Parallel()
 	rec := wstest.NewRecorder()
 	srv := wstest.NewServer(t, newRoom(rec), wstest.WithPoster(rec))
-	require.Equal(t, 401, srv.DialRefused(t))
 	alice := srv.Dial(t, wstest.As("alice"), wstest.WithSubprotocols("other", "chat"))
 	bob := srv.Dial(t, wstest.As("bob"))
 	require.Equal(t, "chat", alice.Subprotocol())
 	require.Empty(t, bob.Subprotocol())
-	require.NotEmpty(t, alice.ID())
 	require.NotEqual(t, alice.ID(), bob.ID())
 
 	alice.Push("join", nil).ExpectAck()
@@ -27,11 +28,108 @@ func TestServerHasTheSameClients(t *testing.T) {
 	alice.Send("say", say{Text: "hello"})
 	bob.ExpectPushOn("room", "said", nil)
 	bob.Push("say", say{}).ExpectError(gatesock.CodeInvalidArgument)
+	bob.Send("nothing", nil)
+	bob.ExpectFrame(`{"message": "Forbidden", "connectionId":"` + bob.ID() + `", "requestId":"…"}`)
 	alice.ExpectNone()
 	bob.ExpectNone()
 
 	bob.SendBinary([]byte{1})
 	bob.ExpectClosed(1003)
 	alice.ExpectPush("left", nil)
-	alice.Close(3001, "bye")
+	bob.Drop()
+	bob.Close(1000, "")
+	alice.ExpectNone()
+}
+
+func TestServerAnswersTheConnectionsAPI(t *testing.T) {
+	t.Parallel()
+	srv := wstest.NewServer(t, script())
+	c := srv.Dial(t)
+	url := srv.Endpoint + "/@connections/" + strings.ReplaceAll(c.ID(), "=", "%3D")
+	for _, step := range []struct {
+		method, body string
+		status       int
+	}{
+		{http.MethodPost, `{"event":"hello","data":1}`, 200},
+		{http.MethodDelete, "", 204},
+		{http.MethodPost, "late", 410},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), step.method, url, strings.NewReader(step.body))
+		require.NoError(t, err)
+		req.Close = true
+		response, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, step.status, response.StatusCode, step.method)
+	}
+	c.ExpectPush("hello", nil)
+	c.ExpectClosed(1000)
+	c.ExpectNone()
+}
+
+func TestClientsEndTheirConnectionOverSockets(t *testing.T) {
+	t.Parallel()
+	rec := wstest.NewRecorder()
+	ends := make(chan gatesock.Request, 1)
+	app := gatesock.New()
+	app.Disconnect(func(_ ctx, req *request) (*gatesock.Reply, error) {
+		ends <- *req
+		return nil, nil
+	})
+	srv := wstest.NewServer(t, app, wstest.WithPoster(rec))
+	for name, c := range map[string]struct {
+		end    func(*wstest.Client)
+		code   int
+		reason string
+	}{
+		"close":                {func(c *wstest.Client) { c.Close(3001, "bye") }, 3001, "bye"},
+		"close without a code": {func(c *wstest.Client) { c.Close(0, "") }, 1005, "Client-side close frame status not set"},
+		"drop":                 {func(c *wstest.Client) { c.Drop() }, 1006, ""},
+	} {
+		for front, client := range map[string]*wstest.Client{"memory": srv.Connect(), "socket": srv.Dial(t)} {
+			t.Run(name+" by "+front, func(t *testing.T) {
+				c.end(client)
+				require.Len(t, ends, 1, "$disconnect has ended")
+				req := <-ends
+				require.Equal(t, client.ID(), req.ConnectionID)
+				require.Equal(t, c.code, req.DisconnectCode)
+				require.Equal(t, c.reason, req.DisconnectReason)
+				client.ExpectNone()
+			})
+		}
+	}
+}
+
+func TestServerTimeout(t *testing.T) {
+	t.Parallel()
+	failures := runFake(t, func(ft *fakeTB) {
+		srv := wstest.NewServer(ft, script(), wstest.WithTimeout(20*time.Millisecond))
+		srv.Dial(ft, wstest.As("alice")).ExpectPush("never", nil)
+	})
+	require.Len(t, failures, 1)
+	require.Contains(t, failures[0], `expected a push of event "never"`)
+}
+
+func TestServerFindsLeaksAndLatePosts(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	defer close(release)
+	failures := runFake(t, func(ft *fakeTB) {
+		rec := wstest.NewRecorder()
+		now, result := make(chan struct{}), make(chan error, 1)
+		app := lateApp(rec, func(c ctx) ctx { return c }, now, result)
+		app.Connect(func(ctx, *request) (*gatesock.Reply, error) {
+			go leakUntil(release)
+			return nil, nil
+		})
+		srv := wstest.NewServer(ft, app, wstest.WithPoster(rec))
+		c := srv.Dial(ft)
+		c.Push("any", nil).ExpectAck()
+		close(now)
+		require.Error(t, <-result)
+	})
+	require.Len(t, failures, 2)
+	require.Contains(t, failures[0], "was made after")
+	require.Contains(t, failures[1], `route "$connect"`)
+	require.Contains(t, failures[1], "leakUntil")
 }

@@ -1,4 +1,4 @@
-// Errors, shown until they are dismissed; they cover nothing that is needed.
+// Errors, shown until they are dismissed. They stop nothing: one can go on writing below them.
 
 import { element } from "./log.js";
 

@@ -66,7 +66,7 @@ function enter(name, where) {
   $("#door").hidden = true;
   $("#chat").hidden = false;
   log.clear();
-  presence.clear();
+  presence.clear(me);
   outbox.open(room, me);
   text.focus();
   link.open();

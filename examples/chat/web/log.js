@@ -36,22 +36,24 @@ export function showAll(messages, show) {
 export function show(message, me) {
   if (shown.has(message.id)) return;
   shown.add(message.id);
-  insert(messageItem(message, message.name === me), message.id);
+  place(messageItem(message, message.name === me), message.id);
 }
 
 // Shows a message that is not sent yet; it stays at the end until it is settled.
 export function showDraft(draft, me) {
   const item = messageItem({ name: me, text: draft.text, at: new Date() }, true);
   item.dataset.key = draft.key;
-  insert(item, Infinity);
+  place(item, Infinity);
   scrollDown();
 }
 
 // Says how it stands with a draft. Actions are buttons: {label: function}.
-export function mark(key, state, text, actions = {}) {
+export function mark(key, state, text = "", actions = {}) {
   const item = find(key);
   if (!item) return;
   item.dataset.state = state;
+  item.querySelector(".note")?.remove();
+  if (text === "") return;
   const note = element("p", "note", text);
   for (const [label, run] of Object.entries(actions)) {
     const button = element("button", "", label);
@@ -59,14 +61,19 @@ export function mark(key, state, text, actions = {}) {
     button.addEventListener("click", run);
     note.append(" ", button);
   }
-  item.querySelector(".note")?.remove();
   item.querySelector(".body").append(note);
+  if (pinned) scrollDown();
 }
 
-// Puts what the server made of a draft in its place.
-export function settle(key, message, me) {
-  find(key)?.remove();
-  show(message, me);
+// Makes a draft the message that the server made of it.
+export function settle(key, message) {
+  const item = find(key);
+  shown.add(message.id);
+  delete item.dataset.key;
+  delete item.dataset.state;
+  item.querySelector(".note")?.remove();
+  setTime(item.querySelector("time"), message.at);
+  place(item, message.id);
 }
 
 export function remove(key) {
@@ -75,7 +82,7 @@ export function remove(key) {
 }
 
 export function notice(text, id) {
-  insert(element("li", "notice", text), id);
+  place(element("li", "notice", text), id);
 }
 
 export function element(tag, className, text = "") {
@@ -104,8 +111,8 @@ function messageItem({ name, text, at }, mine) {
   item.dataset.name = name;
   const author = element("bdi", "author", name);
   author.style.setProperty("--hue", hue(name));
-  const when = element("time", "", time.format(new Date(at)));
-  when.dateTime = new Date(at).toISOString();
+  const when = element("time");
+  setTime(when, at);
   const head = element("p", "head");
   head.append(author, " ", when);
   const words = element("p", "text", text);
@@ -116,11 +123,18 @@ function messageItem({ name, text, at }, mine) {
   return item;
 }
 
-function insert(item, id) {
+function setTime(when, at) {
+  when.dateTime = new Date(at).toISOString();
+  when.textContent = time.format(new Date(at));
+}
+
+// Puts an item where its id belongs. One that is there already is not moved, so that it is not read out again.
+function place(item, id) {
   item.dataset.id = id;
   let before = list.lastElementChild;
-  while (before && Number(before.dataset.id) > id) before = before.previousElementSibling;
-  before ? before.after(item) : list.prepend(item);
+  while (before && (before === item || Number(before.dataset.id) > id)) before = before.previousElementSibling;
+  if (!before) list.prepend(item);
+  else if (before.nextElementSibling !== item) before.after(item);
   if (list.children.length > MAX_ITEMS) list.firstElementChild.remove();
   empty.hidden = true;
   regroup();

@@ -47,7 +47,7 @@ export class Outbox {
     if (this.#busy) return;
     this.#busy = true;
     for (let draft; (draft = this.#drafts.find((d) => !d.failed)); ) {
-      log.mark(draft.key, "sending", "Sending…");
+      log.mark(draft.key, "sending");
       try {
         this.settle(await this.#say(draft), draft.key);
       } catch (error) {
@@ -63,7 +63,7 @@ export class Outbox {
 
   // Shows a message of the server, in place of the draft that it was.
   settle(message, key = message.key) {
-    if (this.#take(key)) log.settle(key, message, this.#me);
+    if (this.#take(key)) log.settle(key, message);
     else log.show(message, this.#me);
   }
 

@@ -9,10 +9,12 @@ const count = document.querySelector("#online-count");
 const line = document.querySelector("#typing");
 
 export class Presence {
+  #me = "";
   #version = 0;
   #typing = new Map(); // the timer that ends it, by name
 
-  clear() {
+  clear(me) {
+    this.#me = me;
     this.#version = 0;
     this.#render([], 0);
     this.quiet();
@@ -45,9 +47,11 @@ export class Presence {
   }
 
   #render(names, total) {
-    const items = names.map((name) => {
+    const mine = names.indexOf(this.#me);
+    const items = names.map((name, i) => {
       const item = element("li");
       item.append(avatar(name), element("bdi", "", name));
+      if (i === mine) item.append(element("span", "you", "you"));
       return item;
     });
     if (total > names.length) items.push(element("li", "", `and ${total - names.length} more`));
