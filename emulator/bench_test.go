@@ -1,0 +1,85 @@
+package emulator
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// echoGateway is a gateway with a two-way route and a handler that costs nothing.
+func echoGateway(tb testing.TB) *Session {
+	tb.Helper()
+	answer := []byte(`{"statusCode":200,"body":"{\"action\":\"echo\",\"data\":\"0123456789\"}"}`)
+	g, err := New(handlerFunc(func(context.Context, []byte) ([]byte, error) { return answer, nil }),
+		Config{Routes: routes("$connect", "$disconnect", "echo!"), Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, g.Shutdown(context.Background())) })
+	s, err := g.Connect(context.Background(), Handshake{}, discardClient{})
+	require.NoError(tb, err)
+	return s
+}
+
+type discardClient struct{}
+
+func (discardClient) Send([]byte) error { return nil }
+
+func (discardClient) Close(int, string) {}
+
+// message is a message of 300 bytes.
+func message() Message {
+	return Message{Data: []byte(`{"action":"echo","text":"` + string(make300()) + `"}`)}
+}
+
+func make300() []byte {
+	b := make([]byte, 300)
+	for i := range b {
+		b[i] = 'a' + byte(i%26)
+	}
+	return b
+}
+
+func BenchmarkRoundTrip(b *testing.B) {
+	s := echoGateway(b)
+	m := message()
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := s.Receive(context.Background(), m); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkMessageEvent(b *testing.B) {
+	s, st := sampleSession(b, &Handshake{})
+	body := message().Data
+	b.ReportAllocs()
+	for b.Loop() {
+		s.parts.messageEvent(st, "echo", body)
+	}
+}
+
+func BenchmarkConnectEvent(b *testing.B) {
+	h := &Handshake{Header: http.Header{"User-Agent": {"Mozilla/5.0"}, "Origin": {"https://example.com"}}, SourceIP: "192.0.2.1"}
+	s, st := sampleSession(b, h)
+	b.ReportAllocs()
+	for b.Loop() {
+		s.parts.connectEvent(st, s.headers(h, st), nil)
+	}
+}
+
+// maxRoundTripAllocs bounds what a message costs: the event, the ids, the context, the timer, the goroutine, the answer.
+const maxRoundTripAllocs = 20
+
+func TestRoundTripAllocations(t *testing.T) {
+	s := echoGateway(t)
+	m := message()
+	allocs := testing.AllocsPerRun(200, func() {
+		if err := s.Receive(context.Background(), m); err != nil {
+			t.Error(err)
+		}
+	})
+	require.LessOrEqual(t, allocs, float64(maxRoundTripAllocs))
+}

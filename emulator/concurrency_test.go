@@ -1,0 +1,205 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/gatesock/gatesock"
+)
+
+// counter counts the events of each route by connection.
+type counter struct {
+	mu     sync.Mutex
+	counts map[string]map[string]int
+}
+
+func (c *counter) Invoke(_ context.Context, event []byte) ([]byte, error) {
+	rc := member(event, "requestContext")
+	route := string(appendUnquoted(nil, member(rc, "routeKey")))
+	id := string(appendUnquoted(nil, member(rc, "connectionId")))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.counts == nil {
+		c.counts = map[string]map[string]int{}
+	}
+	if c.counts[route] == nil {
+		c.counts[route] = map[string]int{}
+	}
+	c.counts[route][id]++
+	if strings.Contains(string(member(event, "headers")), `"Refuse":"yes"`) {
+		return status(403), nil
+	}
+	return status(200), nil
+}
+
+// TestDisconnectExactlyOnce ends every connection in several ways at once.
+func TestDisconnectExactlyOnce(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		var c counter
+		clock := NewManualClock(start())
+		g, err := New(&c, Config{Clock: clock, Logger: slog.New(slog.DiscardHandler)})
+		require.NoError(rt, err)
+		ctx := context.Background()
+		ways := []func(*Session){
+			func(s *Session) { s.Close(ctx, 1000, "") },
+			func(s *Session) { s.Drop(ctx) },
+			func(s *Session) { _ = g.Disconnect(ctx, gatesock.Target{ConnectionID: s.ID()}) },
+			func(s *Session) { _ = s.Receive(ctx, Message{Binary: true}) },
+			func(s *Session) { _ = s.Receive(ctx, Message{Data: []byte("x")}) },
+			func(s *Session) { _ = g.Post(ctx, gatesock.Target{ConnectionID: s.ID()}, []byte("x")) },
+			func(*Session) { clock.Advance(11 * time.Minute) },
+		}
+		var wg sync.WaitGroup
+		opened := map[string]bool{}
+		var acts []func()
+		for range rapid.IntRange(1, 5).Draw(rt, "connections") {
+			if rapid.Bool().Draw(rt, "refused") {
+				_, err := g.Connect(ctx, Handshake{Header: http.Header{"Refuse": {"yes"}}}, discardClient{})
+				require.Error(rt, err)
+				continue
+			}
+			s, err := g.Connect(ctx, Handshake{}, discardClient{})
+			require.NoError(rt, err)
+			opened[s.ID()] = true
+			for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(ways)-1), 0, 6).Draw(rt, "ways") {
+				acts = append(acts, func() { ways[i](s) })
+			}
+		}
+		for _, act := range acts {
+			wg.Go(act)
+		}
+		wg.Wait()
+		require.NoError(rt, g.Shutdown(ctx))
+		require.Len(rt, c.counts["$disconnect"], len(opened))
+		for id, n := range c.counts["$disconnect"] {
+			require.True(rt, opened[id])
+			require.Equal(rt, 1, n)
+		}
+	})
+}
+
+func TestManySocketsCloseAtOnce(t *testing.T) {
+	t.Parallel()
+	const n = 300
+	w := newWorld(t, newSockets(), Config{}, nil)
+	peers := make([]*peer, n)
+	for i := range peers {
+		peers[i] = w.connect()
+	}
+	for _, p := range peers {
+		p.close(1000, "")
+	}
+	seen := map[string]bool{}
+	for range n {
+		seen[w.event("$disconnect").Context.ConnectionID] = true
+	}
+	require.Len(t, seen, n)
+	w.noEvent()
+}
+
+func TestCloseWhileAnInvocationRuns(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	w := newWorld(t, inMemory{}, Config{Routes: routes("$connect", "$disconnect", "$default!")}, on("$default",
+		func(context.Context, []byte) ([]byte, error) {
+			<-release
+			return []byte(`{"statusCode":200,"body":"late"}`), nil
+		}))
+	p := w.connect()
+	p.text("x")
+	w.event("$default")
+	p.close(1000, "")
+	w.event("$disconnect")
+	close(release)
+	w.quiesce()
+	require.Empty(t, p.frames)
+}
+
+func TestPostRacesClose(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, inMemory{}, Config{}, nil)
+	p := w.connect()
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 100 {
+				if err := w.post(p, "x"); err != nil && !errors.Is(err, gatesock.ErrGone) {
+					t.Errorf("post: %v", err)
+				}
+			}
+		})
+	}
+	p.close(1000, "")
+	wg.Wait()
+	require.ErrorIs(t, w.post(p, "x"), gatesock.ErrGone)
+}
+
+func TestSlowReaderOverSockets(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, newSockets(), Config{}, nil)
+	server := w.front.(*sockets).server(w)
+	slow := dialSilent(t, w, server)
+	quick := w.connect()
+	big := strings.Repeat("x", 128*kb)
+	var err error
+	for range 10_000 { // what the system buffers is far less
+		if err = w.post(slow, big); err != nil {
+			break
+		}
+	}
+	require.ErrorIs(t, err, gatesock.ErrThrottled)
+	require.NoError(t, w.post(quick, "hello"))
+	require.Equal(t, "hello", w.frame(quick))
+	// The server's Close, in the cleanup, must come to an end too.
+}
+
+// dialSilent connects a client that never reads.
+func dialSilent(t *testing.T, w *world, s *Server) *peer {
+	t.Helper()
+	u := mustURL(t, s.URL)
+	conn, _, a := handshake(w, u, nil)
+	require.Equal(t, http.StatusSwitchingProtocols, a.status)
+	t.Cleanup(func() { _ = conn.Close() })
+	return &peer{id: w.event("$connect").Context.ConnectionID}
+}
+
+func TestShutdownGivesUpOnAHandler(t *testing.T) {
+	t.Parallel()
+	canceled := make(chan error, 1)
+	w := newWorld(t, inMemory{}, Config{}, on("$default", func(ctx context.Context, _ []byte) ([]byte, error) {
+		<-ctx.Done()
+		canceled <- ctx.Err()
+		return nil, ctx.Err()
+	}))
+	w.connect().text("x")
+	w.event("$default")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.ErrorIs(t, w.gw.Shutdown(ctx), context.Canceled)
+	require.ErrorIs(t, <-canceled, context.Canceled)
+	require.NoError(t, w.gw.Shutdown(context.Background()))
+	_, a := w.front.dial(w, Handshake{})
+	require.Equal(t, http.StatusServiceUnavailable, a.status)
+}
+
+func TestHandlerThatExitsItsGoroutine(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, inMemory{}, Config{}, on("$default", func(context.Context, []byte) ([]byte, error) {
+		runtime.Goexit()
+		return nil, nil
+	}))
+	p := w.connect()
+	p.text("x")
+	require.Contains(t, w.frame(p), "Internal server error")
+}

@@ -1,0 +1,150 @@
+package emulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/gobwas/ws"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+)
+
+// FuzzExpression: any expression is refused or evaluates; a JSON body never makes it fail; single values are what
+// encoding/json finds.
+func FuzzExpression(f *testing.F) {
+	for _, e := range []string{
+		"$request.body.action", "${request.body.service}/${request.body.action}", `\$default`, "$request.body.a[0]['b'].*",
+		"${request.body", "$", "$context.routeKey", "$request.body..a", `$request.body["a"]-x`, "",
+	} {
+		f.Add(e, []byte(`{"action":"join","service":"chat","a":[{"b":{"c":null,"d":1e3}},true,"\u00e9\ud83d\ude42"]}`))
+	}
+	f.Add("$request.body.a", []byte(`{"a":{"a":"}]\"\\"},"\u0061":[[],{}, "x"]}`))
+	f.Fuzz(func(t *testing.T, text string, body []byte) {
+		e, err := parseExpression(text)
+		if err != nil {
+			return
+		}
+		key, ok := e.evaluate(body)
+		if json.Valid(body) {
+			require.True(t, ok)
+		}
+		if ok && utf8.Valid(body) && utf8.ValidString(text) {
+			require.True(t, utf8.ValidString(key))
+		}
+		if text == "$request.body.action" && json.Valid(body) && utf8.Valid(body) {
+			require.Equal(t, actionOf(body), key)
+		}
+	})
+}
+
+// actionOf finds the action as encoding/json does, if it is a string.
+func actionOf(body []byte) string {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(body, &object) != nil {
+		return ""
+	}
+	raw := bytes.TrimSpace(object["action"])
+	var text string
+	if len(raw) > 0 && raw[0] == '"' && json.Unmarshal(raw, &text) == nil {
+		return text
+	}
+	return string(appendStringified(nil, append(raw, "null"[min(len(raw), 4):]...)))
+}
+
+// FuzzResponse: whatever a handler answers is malformed or has its status and body as aws-lambda-go reads them.
+func FuzzResponse(f *testing.F) {
+	for _, r := range []string{
+		`{"statusCode":200}`, `{"statusCode":200,"headers":null,"multiValueHeaders":null,"body":"\u00e9\n","isBase64Encoded":false}`,
+		`{"statusCode":200,"body":"aGVsbG8=","isBase64Encoded":true}`, `{"statusCode":"200"}`, `{"body":"x"}`, `[]`, `null`, ``,
+		`{"statusCode":200,"headers":{"Sec-WebSocket-Protocol":"a"},"multiValueHeaders":{"sec-websocket-protocol":["b",1]}}`,
+		`{"statusCode":200,"extra":1}`, `{"statusCode":200,"body":{"a":1}}`,
+	} {
+		f.Add([]byte(r))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := decodeResponse(data)
+		if err != nil {
+			require.ErrorIs(t, err, errMalformed)
+			return
+		}
+		var want events.APIGatewayProxyResponse
+		if json.Unmarshal(data, &want) != nil || !utf8.Valid(data) {
+			return // it is stricter about the headers' values
+		}
+		require.Equal(t, want.StatusCode, r.statusCode)
+		if !want.IsBase64Encoded {
+			require.Equal(t, want.Body, string(r.body))
+		}
+		for _, p := range r.subprotocols {
+			require.False(t, strings.ContainsAny(p, "\r\n"))
+		}
+	})
+}
+
+// FuzzFrameReader: any bytes give frames within the limits, a violation with a code that may be sent, or the end.
+func FuzzFrameReader(f *testing.F) {
+	frame := func(frames ...ws.Frame) []byte {
+		var b bytes.Buffer
+		for _, fr := range frames {
+			ws.MustWriteFrame(&b, fr)
+		}
+		return b.Bytes()
+	}
+	f.Add(frame(masked(ws.OpText, true, "hello"), masked(ws.OpClose, true, "\x03\xe8bye")))
+	f.Add(frame(masked(ws.OpText, false, "a"), masked(ws.OpPing, true, "p"), masked(ws.OpContinuation, true, "b")))
+	f.Add(frame(masked(ws.OpBinary, true, "b")))
+	f.Add(frame(ws.NewTextFrame([]byte("unmasked"))))
+	f.Add(frame(masked(ws.OpText, true, strings.Repeat("x", 32*kb+1))))
+	f.Add([]byte{0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r := frameReader{r: bytes.NewReader(data)}
+		for {
+			op, payload, err := r.next()
+			var v *violation
+			switch {
+			case errors.As(err, &v):
+				require.Contains(t, []int{1002, 1003, 1009}, v.code)
+				_ = r.drain(v.rest) // it ends
+				return
+			case err != nil:
+				require.True(t, errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF), "%v", err)
+				return
+			case op == ws.OpClose:
+				status, err := closeStatus(payload)
+				require.True(t, err != nil || status.Code == NoStatus || 1000 <= status.Code && status.Code < 5000)
+			case op == ws.OpText:
+				require.LessOrEqual(t, len(payload), gatesock.MaxMessageSize)
+				require.False(t, tooBig(Message{Data: payload, Frames: r.sizes}))
+			}
+		}
+	})
+}
+
+// FuzzPath: any path means one thing; an id has no slash, and an open connection's path is understood however it is
+// escaped.
+func FuzzPath(f *testing.F) {
+	for _, p := range []string{
+		"/dev", "/dev/", "/dev/@connections/AAAAAAAAAAAAAAA=", "/dev/%40connections/AAAAAAAAAAAAAAA%3D", "/dev/%2540connections/x%253D",
+		"/@connections/x", "/dev/@connections/", "/dev/@connections/a/b", "/deva", "", "/dev/%", "/dev/@connections/%2F",
+	} {
+		f.Add(p)
+	}
+	f.Fuzz(func(t *testing.T, escaped string) {
+		g := Gateway{cfg: Config{Stage: "dev"}}
+		p := g.parsePath(escaped)
+		if p.kind == pathConnection {
+			require.NotEmpty(t, p.id)
+			require.NotContains(t, p.id, "/")
+		}
+		if p.kind != pathForbidden {
+			require.True(t, strings.HasPrefix(unescape(unescape(escaped)), "/dev"))
+		}
+	})
+}
