@@ -1,0 +1,117 @@
+package wstest_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/wstest"
+)
+
+const (
+	pushers = 20
+	pushes  = 20
+)
+
+// pushAll lets every client say something several times, at once with the others, and checks what all of them see.
+func pushAll(t *testing.T, clients []*wstest.Client) {
+	t.Helper()
+	for _, c := range clients {
+		c.Push("join", nil).ExpectAck()
+	}
+	for i, c := range clients {
+		for range len(clients) - 1 - i {
+			c.ExpectPush("joined", nil)
+		}
+		c.ExpectNone()
+	}
+	var wg sync.WaitGroup
+	for _, c := range clients {
+		wg.Go(func() {
+			for i := range pushes {
+				c.Push("say", say{Text: fmt.Sprint(i)}).ExpectAck()
+			}
+		})
+	}
+	wg.Wait()
+	for _, c := range clients {
+		for range (len(clients) - 1) * pushes {
+			c.ExpectPush("said", nil)
+		}
+		c.ExpectNone()
+	}
+}
+
+func TestManyPushAtOnce(t *testing.T) {
+	t.Parallel()
+	rec := wstest.NewRecorder()
+	h := wstest.New(t, newRoom(rec), wstest.WithPoster(rec))
+	clients := make([]*wstest.Client, pushers)
+	for i := range clients {
+		clients[i] = h.Connect(wstest.As(fmt.Sprint("user ", i)))
+	}
+	pushAll(t, clients)
+}
+
+func TestManyPushAtOnceOverSockets(t *testing.T) {
+	t.Parallel()
+	rec := wstest.NewRecorder()
+	srv := wstest.NewServer(t, newRoom(rec), wstest.WithPoster(rec))
+	clients := make([]*wstest.Client, pushers)
+	for i := range clients {
+		clients[i] = srv.Dial(t, wstest.As(fmt.Sprint("user ", i)))
+	}
+	pushAll(t, clients)
+}
+
+// TestHeldHandler shows that one client's handler may be held while others go on.
+func TestHeldHandler(t *testing.T) {
+	t.Parallel()
+	rec := wstest.NewRecorder()
+	begun, release := make(chan struct{}), make(chan struct{})
+	app := newRoom(rec)
+	gatesock.Handle(app, "hold", func(ctx, *request, empty) error {
+		close(begun)
+		<-release
+		return nil
+	})
+	h := wstest.New(t, app, wstest.WithPoster(rec))
+	alice, bob := h.Connect(wstest.As("alice")), h.Connect(wstest.As("bob"))
+	var wg sync.WaitGroup
+	wg.Go(func() { alice.Push("hold", nil).ExpectAck() })
+	<-begun
+	alice.ExpectNone()
+	bob.Push("join", nil).ExpectAck()
+	bob.ExpectNone()
+	close(release)
+	wg.Wait()
+	alice.ExpectNone()
+}
+
+// TestDisconnectedByTheHandler shows that the $disconnect that follows a call of the @connections API is waited for,
+// though the call does not.
+func TestDisconnectedByTheHandler(t *testing.T) {
+	t.Parallel()
+	rec := wstest.NewRecorder()
+	app := newRoom(rec)
+	var h *wstest.Harness
+	type kick struct{ Who string }
+	gatesock.Handle(app, "kick", func(ctx context.Context, _ *request, in kick) error {
+		return h.Gateway().Disconnect(ctx, to(in.Who))
+	})
+	h = wstest.New(t, app, wstest.WithPoster(rec))
+	alice := h.Connect(wstest.As("alice"))
+	alice.Push("join", nil).ExpectAck()
+	for range 50 {
+		bob := h.Connect(wstest.As("bob"))
+		bob.Push("join", nil).ExpectAck()
+		alice.ExpectPush("joined", nil)
+		alice.Push("kick", kick{bob.ID()}).ExpectAck()
+		alice.ExpectPush("left", nil)
+		bob.ExpectClosed(1000)
+		alice.ExpectNone()
+		bob.ExpectNone()
+	}
+}

@@ -1,0 +1,194 @@
+package wstest_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/emulator"
+	"github.com/gatesock/gatesock/wstest"
+)
+
+// seen is what a handler of $connect has seen of a handshake.
+type seen struct{ requests chan gatesock.Request }
+
+func (s seen) router() *gatesock.Router {
+	r := gatesock.New()
+	r.Connect(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+		s.requests <- *req
+		return &gatesock.Reply{Subprotocol: "b"}, nil
+	})
+	return r
+}
+
+func TestConnectOptions(t *testing.T) {
+	t.Parallel()
+	s := seen{make(chan gatesock.Request, 1)}
+	srv := wstest.NewServer(t, s.router(), wstest.WithConfig(func(c *emulator.Config) { c.Stage = "prod" }))
+	opts := []wstest.ConnectOption{
+		wstest.As("alice", map[string]any{"plan": "free", "limit": 5}, map[string]any{"admin": true}),
+		wstest.WithHeader("Origin", "https://example.com"),
+		wstest.WithHeader("X-Tag", "1"),
+		wstest.WithHeader("X-Tag", "2"),
+		wstest.WithQuery("room", "a b"),
+		wstest.WithQuery("room", "c"),
+		wstest.WithSubprotocols("a", "b"),
+		wstest.WithSourceIP("192.0.2.7"),
+	}
+	for name, connect := range map[string]func() *wstest.Client{
+		"in memory":   func() *wstest.Client { return srv.Connect(opts...) },
+		"by a socket": func() *wstest.Client { return srv.Dial(t, opts...) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := connect()
+			req := <-s.requests
+			require.Equal(t, "prod", req.Stage)
+			require.Equal(t, c.ID(), req.ConnectionID)
+			require.Equal(t, map[string]string{"principalId": "alice", "plan": "free", "limit": "5", "admin": "true"}, req.Authorizer)
+			require.Equal(t, "https://example.com", req.Header.Get("Origin"))
+			require.Equal(t, []string{"1", "2"}, req.Header.Values("X-Tag"))
+			require.Equal(t, []string{"a b", "c"}, req.Query["room"])
+			require.Contains(t, req.Header.Get("Sec-WebSocket-Protocol"), "a")
+			require.NotContains(t, req.Header, "Wstest-Dial")
+			require.Equal(t, "192.0.2.7", req.Identity.SourceIP)
+			require.Equal(t, "b", c.Subprotocol())
+		})
+	}
+}
+
+func TestAnonymous(t *testing.T) {
+	t.Parallel()
+	s := seen{make(chan gatesock.Request, 1)}
+	h := wstest.New(t, s.router())
+	c := h.Connect()
+	req := <-s.requests
+	require.Nil(t, req.Authorizer)
+	require.Equal(t, "127.0.0.1", req.Identity.SourceIP)
+	require.Equal(t, "client 1 ("+c.ID()+")", c.String())
+	require.Equal(t, h.Now().Truncate(time.Millisecond).UTC(), req.Time)
+}
+
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	rec := wstest.NewRecorder()
+	srv := wstest.NewServer(t, newRoom(rec), wstest.WithPoster(rec))
+	require.Equal(t, 401, srv.ConnectRefused())
+	require.Equal(t, 401, srv.DialRefused(t))
+	c, refused := srv.TryConnect()
+	require.Nil(t, c)
+	require.Equal(t, 401, refused.StatusCode)
+
+	failures := runFake(t, func(ft *fakeTB) { srv.Dial(ft) })
+	require.Equal(t, []string{"wstest: expected the connection to open, but it was refused with status 401 "}, failures)
+	failures = runFake(t, func(ft *fakeTB) { srv.DialRefused(ft, wstest.As("bob")) })
+	require.Len(t, failures, 1)
+	require.Contains(t, failures[0], "expected the connection to be refused, but it opened as bob (")
+	failures = runFake(t, func(ft *fakeTB) { wstest.New(ft, newRoom(rec)).Connect() })
+	require.Equal(t, []string{"wstest: expected the connection to open, but it was refused with status 401 "}, failures)
+}
+
+func TestWrongSettingsFailTheTest(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		run  func(ft *fakeTB)
+		want string
+	}{
+		"no handler": {func(ft *fakeTB) { wstest.New(ft, nil) }, "wstest: the gateway: there is no handler"},
+		"no such stage": {
+			func(ft *fakeTB) {
+				wstest.NewServer(ft, script(), wstest.WithConfig(func(c *emulator.Config) { c.Stage = "a/b" }))
+			},
+			`wstest: the gateway: emulator: Stage "a/b"`,
+		},
+		"a clock that can't be moved": {
+			func(ft *fakeTB) { wstest.NewServer(ft, script()).Advance(time.Second) },
+			"wstest: the harness's clock, a <nil>, has no method Advance",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			failures := runFake(t, c.run)
+			require.Len(t, failures, 1)
+			require.Contains(t, failures[0], c.want)
+		})
+	}
+}
+
+func TestServerWithAManualClock(t *testing.T) {
+	t.Parallel()
+	clock := emulator.NewManualClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+	srv := wstest.NewServer(t, script(), wstest.WithConfig(func(c *emulator.Config) { c.Clock = clock }))
+	c := srv.Dial(t)
+	srv.Advance(10 * time.Minute)
+	require.Equal(t, "Going away", c.ExpectClosed(1001))
+	require.Equal(t, 10, srv.Now().Minute())
+}
+
+// TestInABubble runs a harness inside synctest, with its own clock and with the bubble's.
+func TestInABubble(t *testing.T) {
+	t.Parallel()
+	for name, opt := range map[string]wstest.Option{
+		"manual clock": wstest.WithConfig(func(*emulator.Config) {}),
+		"the bubble's": wstest.WithConfig(func(c *emulator.Config) { c.Clock = nil }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				rec := wstest.NewRecorder()
+				h := wstest.New(t, newRoom(rec), wstest.WithPoster(rec), opt)
+				alice, bob := h.Connect(wstest.As("alice")), h.Connect(wstest.As("bob"))
+				alice.Push("join", nil).ExpectAck()
+				bob.Push("join", nil).ExpectAck()
+				alice.ExpectPush("joined", nil)
+
+				start := time.Now()
+				rec.Slow(alice.ID(), 3*time.Second)
+				bob.Push("say", say{Text: "slowly"}).ExpectAck()
+				require.Equal(t, 3*time.Second, time.Since(start))
+				alice.ExpectPush("said", nil)
+			})
+		})
+	}
+}
+
+func TestTheBubblesClockClosesIdleConnections(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := wstest.New(t, script(), wstest.WithTimeout(time.Hour), wstest.WithConfig(func(c *emulator.Config) { c.Clock = nil }))
+		start := time.Now()
+		h.Connect().ExpectClosed(1001)
+		require.Equal(t, 10*time.Minute, time.Since(start))
+	})
+}
+
+// TestTimeoutWaitsForTheApplication shows what WithTimeout is for: frames from goroutines that no handler has started.
+func TestTimeoutWaitsForTheApplication(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := wstest.New(t, script(), wstest.WithTimeout(2*time.Second))
+		c := h.Connect()
+		posted := make(chan error, 1)
+		time.AfterFunc(time.Second, func() {
+			posted <- h.Poster().Post(context.Background(), to(c.ID()), []byte(`{"event":"tick","data":1}`))
+		})
+		c.ExpectPush("tick", nil)
+		require.NoError(t, <-posted)
+	})
+}
+
+func TestTimeoutEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		failures := runFake(t, func(ft *fakeTB) {
+			wstest.New(ft, script(), wstest.WithTimeout(2*time.Second)).Connect().ExpectPush("tick", nil)
+		})
+		require.Len(t, failures, 1)
+		require.Contains(t, failures[0], `expected a push of event "tick"`)
+		require.Equal(t, 2*time.Second, time.Since(start))
+	})
+}
