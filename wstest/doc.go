@@ -1,3 +1,41 @@
 // Package wstest tests WebSocket applications the way their clients see them: clients connect, send, and expect
 // replies and pushes, through the emulated gateway and the same handlers that run in Lambda.
+//
+//	func TestChat(t *testing.T) {
+//		rec := wstest.NewRecorder()                              // the application posts through it
+//		h := wstest.New(t, chat.New(rec).Router(), wstest.WithPoster(rec))
+//
+//		alice, bob := h.Connect(wstest.As("alice")), h.Connect(wstest.As("bob"))
+//		alice.Push("join", Join{Room: "1"}).ExpectAck()          // {"action":"join","id":"…","room":"1"}
+//		bob.Push("say", Say{Room: "1"}).ExpectError(gatesock.CodeFailedPrecondition)
+//
+//		bob.Push("join", Join{Room: "1"}).ExpectAck()
+//		alice.ExpectPush("joined", &who)
+//		bob.ExpectNone()
+//		h.Advance(10 * time.Minute)                              // both are idle for too long
+//		bob.ExpectClosed(1001)
+//	}
+//
+// # In memory
+//
+// [New] uses no sockets, and every call returns when all that it causes has happened: after [Client.Push] the handler has
+// returned, and its answer and its posts are in the clients' inboxes. So Expect methods need not wait, and
+// [Client.ExpectNone] is exact. Time moves only by [Harness.Advance]. Several goroutines may push at once, and a
+// handler that is held does not hold up the others.
+//
+// It works in a bubble of testing/synctest too. Give the gateway the bubble's time, if both should be one:
+//
+//	wstest.WithConfig(func(c *emulator.Config) { c.Clock = nil })
+//
+// # Over sockets
+//
+// [NewServer] is the same on a loopback port. [Server.Dial] gives clients with the same methods over real WebSocket
+// connections; their Expect methods wait for up to 5 s ([WithTimeout]). Other clients and the @connections API find the
+// server by its URL and its Endpoint. It does not work in a bubble, which can't tell when the network is at rest.
+//
+// # At the end of the test
+//
+// The connections are closed and their $disconnect runs. Then the test fails for what would go wrong in Lambda: goroutines
+// that outlive their handler, posts made after it has returned, panics, responses that the gateway refuses. See
+// [Harness.Close].
 package wstest

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -246,4 +248,36 @@ func TestFailedInvocationIsNoFault(t *testing.T) {
 		c.ExpectFrame(`{"message": "Internal server error", …}`)
 	})
 	require.Empty(t, failures)
+}
+
+func TestHandlerThatDoesNotEndFailsTheTest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var wg sync.WaitGroup
+		failures := runFake(t, func(ft *fakeTB) {
+			h := wstest.New(ft, onMessage(func(ctx context.Context, _ *gatesock.Request) error {
+				<-ctx.Done()
+				return nil
+			}))
+			c := h.Connect()
+			wg.Go(func() { c.SendText("go") })
+			synctest.Wait()
+		})
+		wg.Wait()
+		require.Len(t, failures, 1)
+		require.Contains(t, failures[0], "wstest: emulator: shutting down: context deadline exceeded; still running: [the handler of route \"$default\"")
+	})
+}
+
+func TestLogGoesToTheTest(t *testing.T) {
+	t.Parallel()
+	var log string
+	runFake(t, func(ft *fakeTB) {
+		h := wstest.New(ft, messageHandler(func() ([]byte, error) { return nil, errors.New("no luck") }))
+		h.Connect().SendText("go")
+		log = ft.log.String()
+		h.Close()
+		require.Empty(t, ft.failures())
+	})
+	require.Contains(t, log, "no luck")
 }

@@ -169,7 +169,7 @@ func (h *Harness) Close() {
 		ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
 		defer cancel()
 		if err := h.gateway.Shutdown(ctx); err != nil {
-			h.watch.fail(err)
+			h.watch.fail(fmt.Errorf("%w; still running: %v", err, h.watch.stillRunning()))
 		}
 		if h.stop != nil {
 			if err := h.stop(ctx); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -135,6 +136,12 @@ func (w *watch) awaitDisconnect(ctx context.Context, connection string) error {
 			return fmt.Errorf("waiting for the end of $disconnect: %w", ctx.Err())
 		}
 	}
+}
+
+func (w *watch) stillRunning() []*invocation {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Collect(maps.Values(w.running))
 }
 
 // fail takes note of something that fails the test at its end.
