@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/gatesock/gatesock/internal/jsontext"
 )
 
 // strictly gives an Unmarshal that refuses members that In does not have, but for those that are the
@@ -45,24 +47,23 @@ func (m member) appendTo(b []byte) []byte {
 	if b[len(b)-1] != '{' {
 		b = append(b, ',')
 	}
-	b = append(appendString(b, m.name), ':')
+	b = append(jsontext.AppendString(b, m.name), ':')
 	return append(b, m.value...)
 }
 
 // membersOf gives the members of a JSON object, and false if data is not one.
 func membersOf(data []byte) ([]member, bool) {
-	s := newScanner(data)
-	if s.peek() != '{' {
+	s := jsontext.NewScanner(data, nil)
+	if s.Peek() != '{' {
 		return nil, false
 	}
-	s.open('{')
+	s.Open('{')
 	var list []member
-	for s.more('}') {
-		name := s.name()
-		list = append(list, member{name, s.raw()})
+	for s.More('}') {
+		name := s.Name()
+		list = append(list, member{name, s.Raw()})
 	}
-	s.end()
-	return list, s.err == nil
+	return list, s.End() == nil
 }
 
 // decodeError puts the error of a codec into words for the client. try decodes another message in the same
@@ -92,11 +93,10 @@ func decodeError(err error, body []byte, try func([]byte) error) error {
 }
 
 func notObjectError(body []byte) *Error {
-	s := newScanner(body)
-	s.skip()
-	s.end()
-	if s.err != nil {
-		return Errorf(CodeInvalidArgument, "the message is not valid JSON: %v", s.err)
+	s := jsontext.NewScanner(body, nil)
+	s.Skip()
+	if err := s.End(); err != nil {
+		return Errorf(CodeInvalidArgument, "the message is not valid JSON: %v", err)
 	}
 	return Errorf(CodeInvalidArgument, "the message must be a JSON object")
 }

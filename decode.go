@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/gatesock/gatesock/internal/jsontext"
 )
 
 // ErrNotWebSocket is wrapped by the error that [Router.Invoke] gives for an event that is not one of a WebSocket
@@ -32,130 +34,130 @@ type envelope struct {
 
 // decodeEvent reads an event of the gateway in one pass. What it returns shares no memory with payload.
 func decodeEvent(payload []byte) (*Request, error) {
-	s := newScanner(payload)
-	s.kept.Grow(keptSize)
+	kept := new(strings.Builder)
+	kept.Grow(keptSize)
+	s := jsontext.NewScanner(payload, kept)
 	e := envelope{Request: new(Request)}
 	e.readEvent(&s)
-	s.end()
-	if s.err != nil {
-		return nil, fmt.Errorf("gatesock: %w: %w; it looks like %s", ErrNotWebSocket, s.err, sniff(payload))
+	if err := s.End(); err != nil {
+		return nil, fmt.Errorf("gatesock: %w: %w; it looks like %s", ErrNotWebSocket, err, sniff(payload))
 	}
 	if why := e.missing(); why != "" {
 		return nil, fmt.Errorf("gatesock: %w: %s; it looks like %s", ErrNotWebSocket, why, sniff(payload))
 	}
-	if err := e.finish(s.kept); err != nil {
+	if err := e.finish(kept); err != nil {
 		return nil, fmt.Errorf("gatesock: malformed WebSocket event: %w", err)
 	}
 	return e.Request, nil
 }
 
-func (e *envelope) readEvent(s *scanner) {
-	if !s.open('{') {
+func (e *envelope) readEvent(s *jsontext.Scanner) {
+	if !s.Open('{') {
 		return
 	}
-	for s.more('}') {
-		switch string(s.key()) {
+	for s.More('}') {
+		switch string(s.Key()) {
 		case "requestContext":
 			e.readContext(s)
 		case "body":
-			e.Body = s.bytes()
+			e.Body = s.Bytes()
 		case "isBase64Encoded":
-			s.bool(&e.base64)
+			s.Bool(&e.base64)
 		case "headers":
-			e.headers = s.raw()
+			e.headers = s.Raw()
 		case "multiValueHeaders":
-			e.multiHeaders = s.raw()
+			e.multiHeaders = s.Raw()
 		case "queryStringParameters":
-			e.query = s.raw()
+			e.query = s.Raw()
 		case "multiValueQueryStringParameters":
-			e.multiQuery = s.raw()
+			e.multiQuery = s.Raw()
 		case "stageVariables":
 			e.StageVariables = readScalars(s, e.StageVariables)
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
 }
 
-func (e *envelope) readContext(s *scanner) {
-	if !s.open('{') {
+func (e *envelope) readContext(s *jsontext.Scanner) {
+	if !s.Open('{') {
 		return
 	}
-	for s.more('}') {
-		switch string(s.key()) {
+	for s.More('}') {
+		switch string(s.Key()) {
 		case "routeKey":
-			s.string(&e.RouteKey)
+			s.String(&e.RouteKey)
 		case "eventType":
-			s.string((*string)(&e.EventType))
+			s.String((*string)(&e.EventType))
 		case "connectionId":
-			s.string(&e.ConnectionID)
+			s.String(&e.ConnectionID)
 		case "requestId":
-			s.string(&e.RequestID)
+			s.String(&e.RequestID)
 		case "messageId":
-			s.string(&e.MessageID)
+			s.String(&e.MessageID)
 		case "apiId":
-			s.string(&e.APIID)
+			s.String(&e.APIID)
 		case "stage":
-			s.string(&e.Stage)
+			s.String(&e.Stage)
 		case "domainName":
-			s.string(&e.DomainName)
+			s.String(&e.DomainName)
 		case "requestTimeEpoch":
-			s.int(&e.timeMillis)
+			s.Int(&e.timeMillis)
 		case "connectedAt":
-			s.int(&e.connectedMillis)
+			s.Int(&e.connectedMillis)
 		case "identity":
 			readIdentity(s, &e.Identity)
 		case "authorizer":
 			e.Authorizer = readScalars(s, e.Authorizer)
 		case "disconnectStatusCode":
-			s.int(&e.disconnectCode)
+			s.Int(&e.disconnectCode)
 		case "disconnectReason":
-			s.string(&e.DisconnectReason)
+			s.String(&e.DisconnectReason)
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
 }
 
-func readIdentity(s *scanner, id *Identity) {
-	if !s.open('{') {
+func readIdentity(s *jsontext.Scanner, id *Identity) {
+	if !s.Open('{') {
 		return
 	}
-	for s.more('}') {
-		switch string(s.key()) {
+	for s.More('}') {
+		switch string(s.Key()) {
 		case "sourceIp":
-			s.string(&id.SourceIP)
+			s.String(&id.SourceIP)
 		case "userAgent":
-			s.string(&id.UserAgent)
+			s.String(&id.UserAgent)
 		case "apiKey":
-			s.string(&id.APIKey)
+			s.String(&id.APIKey)
 		case "apiKeyId":
-			s.string(&id.APIKeyID)
+			s.String(&id.APIKeyID)
 		case "accountId":
-			s.string(&id.AccountID)
+			s.String(&id.AccountID)
 		case "caller":
-			s.string(&id.Caller)
+			s.String(&id.Caller)
 		case "user":
-			s.string(&id.User)
+			s.String(&id.User)
 		case "userArn":
-			s.string(&id.UserARN)
+			s.String(&id.UserARN)
 		case "principalOrgId":
-			s.string(&id.PrincipalOrgID)
+			s.String(&id.PrincipalOrgID)
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
 }
 
 // readScalars reads a flat object into m: strings as they are, other values in their JSON spelling, nulls not
 // at all.
-func readScalars(s *scanner, m map[string]string) map[string]string {
-	if !s.open('{') {
+func readScalars(s *jsontext.Scanner, m map[string]string) map[string]string {
+	if !s.Open('{') {
 		return m
 	}
-	for s.more('}') {
-		k := s.name()
-		v, ok := s.scalar()
+	for s.More('}') {
+		k := s.Name()
+		v, ok := s.Scalar()
 		if !ok {
 			continue
 		}
@@ -218,7 +220,7 @@ func (e *envelope) readHandshake() error {
 		name, json string
 		into       map[string][]string
 		key        func(string) string
-		read       func(*scanner) []string
+		read       func(*jsontext.Scanner) []string
 	}{
 		{"headers", e.headers, e.Header, textproto.CanonicalMIMEHeaderKey, readSingle},
 		{"multiValueHeaders", e.multiHeaders, e.Header, textproto.CanonicalMIMEHeaderKey, readMulti},
@@ -228,15 +230,15 @@ func (e *envelope) readHandshake() error {
 		if part.json == "" {
 			continue
 		}
-		s := newScanner([]byte(part.json))
-		if s.open('{') {
-			for s.more('}') {
-				k := part.key(s.name())
+		s := jsontext.NewScanner([]byte(part.json), nil)
+		if s.Open('{') {
+			for s.More('}') {
+				k := part.key(s.Name())
 				part.into[k] = part.read(&s)
 			}
 		}
-		if s.err != nil {
-			return fmt.Errorf("%s: %w", part.name, s.err)
+		if err := s.End(); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
 		}
 	}
 	return nil
@@ -244,20 +246,20 @@ func (e *envelope) readHandshake() error {
 
 func asIs(s string) string { return s }
 
-func readSingle(s *scanner) []string {
+func readSingle(s *jsontext.Scanner) []string {
 	var v string
-	s.string(&v)
+	s.String(&v)
 	return []string{v}
 }
 
-func readMulti(s *scanner) []string {
+func readMulti(s *jsontext.Scanner) []string {
 	var vs []string
-	if !s.open('[') {
+	if !s.Open('[') {
 		return nil
 	}
-	for s.more(']') {
+	for s.More(']') {
 		var v string
-		s.string(&v)
+		s.String(&v)
 		vs = append(vs, v)
 	}
 	return vs
@@ -281,27 +283,26 @@ func (e *envelope) readBody(kept *strings.Builder) {
 	if len(e.Body) == 0 {
 		return
 	}
-	s := scanner{data: e.Body, kept: kept}
-	if s.peek() != '{' {
+	s := jsontext.NewScanner(e.Body, kept)
+	if s.Peek() != '{' {
 		return
 	}
-	s.open('{')
+	s.Open('{')
 	var action, id string
 	var badID bool
-	for s.more('}') {
-		switch string(s.key()) {
+	for s.More('}') {
+		switch string(s.Key()) {
 		case "action":
-			action, _ = s.stringOr()
+			action, _ = s.StringOr()
 		case "id":
 			var ok bool
-			id, ok = s.stringOr()
+			id, ok = s.StringOr()
 			badID = !ok || len(id) > maxIDLength
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
-	s.end()
-	if s.err != nil {
+	if s.End() != nil {
 		return
 	}
 	e.Action, e.ID, e.badID = action, id, badID

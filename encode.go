@@ -4,64 +4,16 @@ import (
 	"bytes"
 	"strconv"
 	"time"
-	"unicode/utf8"
+
+	"github.com/gatesock/gatesock/internal/jsontext"
 )
-
-const hexDigits = "0123456789abcdef"
-
-// appendString appends s as a JSON string. Invalid UTF-8 becomes U+FFFD, as in encoding/json; nothing is
-// escaped that JSON does not demand.
-func appendString[S string | []byte](b []byte, s S) []byte {
-	b = append(b, '"')
-	return append(appendEscaped(b, s), '"')
-}
-
-func appendEscaped[S string | []byte](b []byte, s S) []byte {
-	start := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= utf8.RuneSelf {
-			r, size := utf8.DecodeRuneInString(string(s[i:min(i+utf8.UTFMax, len(s))]))
-			if r == utf8.RuneError && size == 1 {
-				b = append(append(b, s[start:i]...), `\ufffd`...)
-				start = i + 1
-			}
-			i += size
-			continue
-		}
-		if c >= ' ' && c != '"' && c != '\\' {
-			i++
-			continue
-		}
-		b = append(b, s[start:i]...)
-		b = appendEscape(b, c)
-		i++
-		start = i
-	}
-	return append(b, s[start:]...)
-}
-
-func appendEscape(b []byte, c byte) []byte {
-	switch c {
-	case '"', '\\':
-		return append(b, '\\', c)
-	case '\n':
-		return append(b, `\n`...)
-	case '\r':
-		return append(b, `\r`...)
-	case '\t':
-		return append(b, `\t`...)
-	default:
-		return append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
-	}
-}
 
 // replyHead appends `{"id":…,"action":…`, the members that tell a client which request is answered.
 func replyHead(b []byte, req *Request) []byte {
 	b = append(b, '{')
 	if req.ID != "" {
 		b = append(b, `"id":`...)
-		b = appendString(b, req.ID)
+		b = jsontext.AppendString(b, req.ID)
 		b = append(b, ',')
 	}
 	b = append(b, `"action":`...)
@@ -69,7 +21,7 @@ func replyHead(b []byte, req *Request) []byte {
 	if action == "" {
 		action = req.RouteKey
 	}
-	return appendString(b, action)
+	return jsontext.AppendString(b, action)
 }
 
 // appendReply appends the frame of a reply or, with null data, of an acknowledgement.
@@ -84,9 +36,9 @@ func appendReply(b []byte, req *Request, data []byte) []byte {
 func errorFrame(req *Request, e *Error, details []byte) []byte {
 	b := replyHead(make([]byte, 0, len(details)+len(e.Message)+128), req)
 	b = append(b, `,"error":{"code":`...)
-	b = appendString(b, string(e.Code))
+	b = jsontext.AppendString(b, string(e.Code))
 	b = append(b, `,"message":`...)
-	b = appendString(b, e.Message)
+	b = jsontext.AppendString(b, e.Message)
 	if e.RetryAfter > 0 {
 		b = append(b, `,"retryAfterMs":`...)
 		b = strconv.AppendInt(b, int64((e.RetryAfter+time.Millisecond-1)/time.Millisecond), 10)
@@ -106,7 +58,7 @@ func okResponse(frame []byte) []byte {
 	}
 	b := make([]byte, 0, len(frame)+bytes.Count(frame, []byte{'"'})+bytes.Count(frame, []byte{'\\'})+32)
 	b = append(b, `{"statusCode":200,"body":`...)
-	b = appendString(b, frame)
+	b = jsontext.AppendString(b, frame)
 	return append(b, '}')
 }
 
@@ -116,7 +68,7 @@ func statusResponse(status int, subprotocol string) []byte {
 	b = strconv.AppendInt(b, int64(status), 10)
 	if subprotocol != "" {
 		b = append(b, `,"headers":{"Sec-WebSocket-Protocol":`...)
-		b = appendString(b, subprotocol)
+		b = jsontext.AppendString(b, subprotocol)
 		b = append(b, '}')
 	}
 	return append(b, '}')

@@ -1,6 +1,10 @@
 package gatesock
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/gatesock/gatesock/internal/jsontext"
+)
 
 // Push is a message that the server sends of its own accord. On the wire it is
 //
@@ -29,10 +33,10 @@ func (p Push) Encode(c Codec) ([]byte, error) {
 	}
 	f := make([]byte, 0, len(data)+len(p.Event)+len(p.Topic)+32)
 	f = append(f, `{"event":`...)
-	f = appendString(f, p.Event)
+	f = jsontext.AppendString(f, p.Event)
 	if p.Topic != "" {
 		f = append(f, `,"topic":`...)
-		f = appendString(f, p.Topic)
+		f = jsontext.AppendString(f, p.Topic)
 	}
 	f = append(f, `,"data":`...)
 	f = append(f, data...)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
+
+	"github.com/gatesock/gatesock/internal/jsontext"
 )
 
 // source is the kind of event source that an event came from.
@@ -28,75 +30,74 @@ type traits struct {
 
 // readTraits reads the members by which an event can be told. It stops where the event stops to be JSON.
 func readTraits(payload []byte) traits {
-	s := newScanner(payload)
+	s := jsontext.NewScanner(payload, nil)
 	var t traits
-	if s.peek() != '{' {
-		t.shape = shapeOf(s)
+	if s.Peek() != '{' {
+		t.shape = shapeOf(payload)
 		return t
 	}
-	s.open('{')
-	for s.more('}') {
-		switch string(s.key()) {
+	s.Open('{')
+	for s.More('}') {
+		switch string(s.Key()) {
 		case "type":
-			t.typ, _ = s.stringOr()
+			t.typ, _ = s.StringOr()
 		case "methodArn":
-			t.methodARN, _ = s.stringOr()
+			t.methodARN, _ = s.StringOr()
 		case "source":
-			t.source, _ = s.stringOr()
+			t.source, _ = s.StringOr()
 		case "detail-type":
-			t.detailType, _ = s.stringOr()
+			t.detailType, _ = s.StringOr()
 		case "httpMethod":
 			t.httpMethod = true
-			s.skip()
+			s.Skip()
 		case "rawPath":
 			t.rawPath = true
-			s.skip()
+			s.Skip()
 		case "Records":
 			t.readRecords(&s)
 		case "requestContext":
 			t.readContext(&s)
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
-	s.end()
-	if s.err != nil {
+	if s.End() != nil {
 		t.shape = "broken JSON"
 	}
 	return t
 }
 
-func (t *traits) readRecords(s *scanner) {
+func (t *traits) readRecords(s *jsontext.Scanner) {
 	t.records = true
-	if s.peek() != '[' {
-		s.skip()
+	if s.Peek() != '[' {
+		s.Skip()
 		return
 	}
-	s.open('[')
-	for s.more(']') {
-		if s.peek() != '{' {
-			s.skip()
+	s.Open('[')
+	for s.More(']') {
+		if s.Peek() != '{' {
+			s.Skip()
 			continue
 		}
-		s.open('{')
-		for s.more('}') {
-			if k := s.name(); t.eventSource == "" && strings.EqualFold(k, "eventSource") {
-				t.eventSource, _ = s.stringOr()
+		s.Open('{')
+		for s.More('}') {
+			if k := s.Name(); t.eventSource == "" && strings.EqualFold(k, "eventSource") {
+				t.eventSource, _ = s.StringOr()
 			} else {
-				s.skip()
+				s.Skip()
 			}
 		}
 	}
 }
 
-func (t *traits) readContext(s *scanner) {
-	if s.peek() != '{' {
-		s.skip()
+func (t *traits) readContext(s *jsontext.Scanner) {
+	if s.Peek() != '{' {
+		s.Skip()
 		return
 	}
-	s.open('{')
-	for s.more('}') {
-		switch string(s.key()) {
+	s.Open('{')
+	for s.More('}') {
+		switch string(s.Key()) {
 		case "connectionId":
 			t.connectionID = true
 		case "eventType":
@@ -106,18 +107,18 @@ func (t *traits) readContext(s *scanner) {
 		case "elb":
 			t.elb = true
 		}
-		s.skip()
+		s.Skip()
 	}
 }
 
-func shapeOf(s scanner) string {
-	c := s.peek()
-	s.skip()
-	s.end()
-	switch {
-	case c == 0 && len(bytes.TrimSpace(s.data)) == 0:
+func shapeOf(payload []byte) string {
+	s := jsontext.NewScanner(payload, nil)
+	c := s.Peek()
+	s.Skip()
+	switch err := s.End(); {
+	case len(bytes.TrimSpace(payload)) == 0:
 		return "an empty payload"
-	case s.err != nil:
+	case err != nil:
 		return "something that is not JSON"
 	case c == '[':
 		return "a JSON array"

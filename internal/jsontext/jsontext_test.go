@@ -1,0 +1,104 @@
+package jsontext_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/internal/jsontext"
+)
+
+func FuzzSkip(f *testing.F) {
+	for _, s := range []string{
+		``, ` `, `{}`, `[]`, `null`, `nul`, `[1,2,]`, `{"a":1,}`, `{"a" 1}`, `-`, `01`, `1.`, `1e`, `-0.5e+7`, `"a`, `"\x"`, `"\u12"`,
+		"\"\x1f\"", "\"\xff\"", `[[[`, `{"a":[{"b":null}]} `, `true false`, `"12345678"`, `"1234567\"`, `{"a":1 "b":2}`, `[1 2]`, `{1:2}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s := jsontext.NewScanner(text, nil)
+		s.Skip()
+		require.Equal(t, json.Valid(text), s.End() == nil, "%q: %v", text, s.Err())
+	})
+}
+
+func FuzzString(f *testing.F) {
+	for _, s := range []string{"", "plain", "é\u2028", "\"\\\b\f\n\r\t\x00\x7f", "\xff\xc3(", "😀", "a long text without anything of note in it"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		want := strings.ToValidUTF8(text, "\ufffd")
+		if strings.Count(want, "\ufffd") != strings.Count(text, "\ufffd") {
+			want = string([]rune(text)) // each wrong byte by itself
+		}
+		quoted := jsontext.AppendString(nil, text)
+		require.Equal(t, string(quoted), string(jsontext.AppendString(nil, []byte(text))))
+		var decoded string
+		require.NoError(t, json.Unmarshal(quoted, &decoded), "%s", quoted)
+		require.Equal(t, want, decoded)
+
+		for _, spelling := range [][]byte{quoted, marshal(t, text)} {
+			s := jsontext.NewScanner(spelling, nil)
+			var got string
+			s.String(&got)
+			require.NoError(t, s.End())
+			require.Equal(t, want, got)
+			s = jsontext.NewScanner(spelling, nil)
+			require.Equal(t, want, string(s.Bytes()))
+			require.NoError(t, s.End())
+		}
+	})
+}
+
+func marshal(t *testing.T, v any) []byte {
+	t.Helper()
+	b, err := json.Marshal(v)
+	require.NoError(t, err)
+	return b
+}
+
+func TestScannerKeepsNoPartOfTheText(t *testing.T) {
+	t.Parallel()
+	text := []byte(`{"name":"value","raw":[1]}`)
+	s := jsontext.NewScanner(text, nil)
+	require.True(t, s.Open('{'))
+	require.True(t, s.More('}'))
+	name := s.Name()
+	var value string
+	s.String(&value)
+	require.True(t, s.More('}'))
+	require.Equal(t, "raw", string(s.Key()))
+	raw := s.Raw()
+	require.False(t, s.More('}'))
+	require.NoError(t, s.End())
+	clear(text)
+	require.Equal(t, []string{"name", "value", "[1]"}, []string{name, value, raw})
+}
+
+func TestErrorsNameThePlace(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		text, want string
+		read       func(*jsontext.Scanner)
+	}{
+		{`{"a":5}`, `unexpected '5', want a string at byte 5`, func(s *jsontext.Scanner) {
+			s.Open('{')
+			s.More('}')
+			s.Key()
+			s.String(new(string))
+		}},
+		{` 5`, `unexpected '5', want '{' at byte 1`, func(s *jsontext.Scanner) { s.Open('{') }},
+		{`1.5`, `number is not a 64-bit integer at byte 0`, func(s *jsontext.Scanner) { s.Int(new(int64)) }},
+		{`5`, `unexpected '5', want a boolean at byte 0`, func(s *jsontext.Scanner) { s.Bool(new(bool)) }},
+		{`"a` + "\n" + `"`, `control character in a string at byte 2`, (*jsontext.Scanner).Skip},
+		{`"\q"`, `invalid escape in a string at byte 1`, func(s *jsontext.Scanner) { s.Bytes() }},
+		{`[1`, `unexpected end, want ',' or ']' at byte 2`, (*jsontext.Scanner).Skip},
+		{strings.Repeat("[", 10001), `nesting too deep at byte 10001`, (*jsontext.Scanner).Skip},
+	} {
+		s := jsontext.NewScanner([]byte(tt.text), nil)
+		tt.read(&s)
+		require.EqualError(t, s.End(), tt.want)
+	}
+}
