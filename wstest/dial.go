@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"sync"
 	"testing"
@@ -74,13 +73,12 @@ func (s *Server) TryDial(t testing.TB, opts ...ConnectOption) (*Client, *emulato
 
 	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
 	defer cancel()
-	conn, response, err := s.handshake(ctx, d.request, token)
+	conn, refused, err := s.handshake(ctx, d.request, token)
 	if err != nil {
-		if response == nil || response.StatusCode == http.StatusSwitchingProtocols {
-			t.Fatalf("wstest: dialling: %v", err)
-			return nil, nil
-		}
-		return nil, refusal(response)
+		t.Fatalf("wstest: dialling: %v", err)
+	}
+	if conn == nil {
+		return nil, refused
 	}
 	c := s.newClient(t, d.request)
 	c.id, c.subprotocol = d.connectionID(), conn.Subprotocol()
@@ -89,7 +87,7 @@ func (s *Server) TryDial(t testing.TB, opts ...ConnectOption) (*Client, *emulato
 	return c, nil
 }
 
-func (s *Server) handshake(ctx context.Context, r *request, token string) (*websocket.Conn, *http.Response, error) {
+func (s *Server) handshake(ctx context.Context, r *request, token string) (*websocket.Conn, *emulator.Refused, error) {
 	header := r.Header.Clone()
 	header.Del("Sec-WebSocket-Protocol") // the client sets it
 	header.Set(dialHeader, token)
@@ -97,12 +95,20 @@ func (s *Server) handshake(ctx context.Context, r *request, token string) (*webs
 	if len(r.Query) > 0 {
 		url += "?" + r.Query.Encode()
 	}
-	return websocket.Dial(ctx, url, &websocket.DialOptions{
+	conn, response, err := websocket.Dial(ctx, url, &websocket.DialOptions{
 		// Without idle connections there are no goroutines that outlive the test.
 		HTTPClient:   &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
 		HTTPHeader:   header,
 		Subprotocols: r.subprotocols,
 	})
+	switch {
+	case err == nil:
+		return conn, nil, nil
+	case response == nil || response.StatusCode == http.StatusSwitchingProtocols:
+		return nil, nil, err
+	}
+	defer response.Body.Close()
+	return nil, refusal(response), nil
 }
 
 // refusal reads the answer to a refused handshake.
@@ -110,7 +116,7 @@ func refusal(response *http.Response) *emulator.Refused {
 	refused := &emulator.Refused{StatusCode: response.StatusCode}
 	var body struct{ Message, ConnectionID, RequestID string }
 	// An answer without such a body is one of the handler's.
-	if data, err := io.ReadAll(response.Body); err == nil && json.Unmarshal(data, &body) == nil {
+	if json.NewDecoder(response.Body).Decode(&body) == nil {
 		refused.Message, refused.ConnectionID, refused.RequestID = body.Message, body.ConnectionID, body.RequestID
 	}
 	return refused

@@ -146,17 +146,16 @@ func (r *Ref) ExpectAck() {
 	}
 }
 
-// ExpectError consumes the error, demands that it has that code, and gives it. Its Details are a [json.RawMessage],
-// or nil.
-func (r *Ref) ExpectError(code gatesock.Code) *gatesock.Error {
+// ExpectError consumes the error, demands that it has that code, and gives it.
+func (r *Ref) ExpectError(code gatesock.Code) Failure {
 	c := r.client
 	c.t.Helper()
 	f := r.await("an error")
 	if f.message.Error == nil || f.message.Error.Code != code {
 		c.t.Fatalf("wstest: %s expected an error with code %q for %s%s", c, code, r, c.inbox)
-		return nil
+		return Failure{}
 	}
-	return f.message.Error.err()
+	return f.message.Error.failure()
 }
 
 // String names the request as failures do.

@@ -1,7 +1,6 @@
 package wstest_test
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -239,7 +238,7 @@ func TestAnswers(t *testing.T) {
 	e := limit.ExpectError(gatesock.CodeRateLimited)
 	require.Equal(t, "slow down", e.Message)
 	require.Equal(t, 120*time.Millisecond, e.RetryAfter)
-	require.JSONEq(t, `{"limit":5}`, string(e.Details.(json.RawMessage)))
+	require.JSONEq(t, `{"limit":5}`, string(e.Details))
 
 	list := []int{1}
 	null.ExpectReply(&list)

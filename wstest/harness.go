@@ -145,6 +145,7 @@ func (h *Harness) TryConnect(opts ...ConnectOption) (*Client, *emulator.Refused)
 }
 
 func (h *Harness) newClient(t testing.TB, r *request) *Client {
+	t.Helper()
 	c := &Client{t: t, name: r.user, inbox: newInbox(h.Now), timeout: h.timeout, refs: &h.refs}
 	if n := h.names.Add(1); c.name == "" {
 		c.name = fmt.Sprintf("client %d", n)

@@ -21,11 +21,31 @@ type message struct {
 	Error  *wireError      `json:"error"`
 }
 
+// Failure is an error as a client sees it: what of a [gatesock.Error] goes over the wire. It is not an error itself, so
+// that tests that are content with the code may ignore it.
+type Failure struct {
+	Code    gatesock.Code
+	Message string
+	// RetryAfter is in whole milliseconds; zero if the frame has none.
+	RetryAfter time.Duration
+	// Details is JSON; nil if the frame has none.
+	Details json.RawMessage
+}
+
 type wireError struct {
 	Code         gatesock.Code   `json:"code"`
 	Message      string          `json:"message"`
 	RetryAfterMS int64           `json:"retryAfterMs"`
 	Details      json.RawMessage `json:"details"`
+}
+
+func (e *wireError) failure() Failure {
+	return Failure{
+		Code:       e.Code,
+		Message:    e.Message,
+		RetryAfter: time.Duration(e.RetryAfterMS) * time.Millisecond,
+		Details:    e.Details,
+	}
 }
 
 func parseMessage(text string) message {
@@ -41,16 +61,6 @@ func (m message) answers(id string) bool { return m.ID != nil && *m.ID == id && 
 
 // isNull tells whether the data is missing or null, as in an acknowledgement.
 func (m message) isNull() bool { return len(m.Data) == 0 || string(m.Data) == "null" }
-
-// err gives the error as the handler made it, but for the details, which stay JSON.
-func (e *wireError) err() *gatesock.Error {
-	out := gatesock.Errorf(e.Code, "%s", e.Message)
-	out.RetryAfter = time.Duration(e.RetryAfterMS) * time.Millisecond
-	if e.Details != nil {
-		out.Details = e.Details
-	}
-	return out
-}
 
 // decode decodes the data into out, a pointer; nil leaves it undecoded. Null goes only into what can be nil: otherwise
 // it would leave out as it was, and a test would see what it has put there itself.
