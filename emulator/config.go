@@ -180,7 +180,7 @@ func setDefault[T comparable](p *T, d T) {
 func (c Config) validate() error {
 	switch {
 	case !regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`).MatchString(c.Stage):
-		return fmt.Errorf("Stage %q is not made of 1 to 128 letters, digits, - and _", c.Stage)
+		return fmt.Errorf("Stage %q is not made of 1 to 128 letters, digits, - and _", c.Stage) //nolint:staticcheck // a setting's name
 	case c.BasePath != "" && !c.CustomDomain:
 		return fmt.Errorf("BasePath %q needs CustomDomain", c.BasePath)
 	case strings.HasPrefix(c.BasePath, "/") || strings.HasSuffix(c.BasePath, "/"):
@@ -194,7 +194,7 @@ func (c Config) validate() error {
 	case c.MaxAge < 0:
 		return fmt.Errorf("MaxAge %v is negative", c.MaxAge)
 	case c.Rate < 0 || c.Burst < 0:
-		return fmt.Errorf("Rate %v or Burst %v is negative", c.Rate, c.Burst)
+		return fmt.Errorf("negative Rate %v or Burst %v", c.Rate, c.Burst)
 	case c.OutboundBuffer < 0:
 		return fmt.Errorf("OutboundBuffer %v is negative", c.OutboundBuffer)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"testing"
 
 	"github.com/stretchr/testify/require"
 
@@ -40,7 +39,8 @@ func hanging(ctx context.Context, _ []byte) ([]byte, error) {
 func handshakeCase(mark, behaviour string, status int, respond handlerFunc) conformanceCase {
 	return conformanceCase{
 		section: "§3", mark: mark, behaviour: behaviour, respond: on("$connect", respond),
-		check: func(t *testing.T, w *world) {
+		check: func(w *world) {
+			t := w.t
 			_, a := w.front.dial(w, Handshake{})
 			require.Equal(t, status, a.status)
 		},
@@ -65,7 +65,8 @@ func connectCases() []conformanceCase {
 			section: "§3", mark: documented, behaviour: "without a $connect route the handshake succeeds",
 			config:  Config{Routes: routes("$default!")},
 			respond: always(`{"statusCode":200,"body":"hello"}`),
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				p := w.connect()
 				p.text("x")
 				require.Equal(t, "hello", w.frame(p))
@@ -74,7 +75,8 @@ func connectCases() []conformanceCase {
 		{
 			section: "§3", mark: inferred, behaviour: "an integration timeout on $connect is 504",
 			respond: on("$connect", hanging),
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				done := make(chan answer)
 				go func() {
 					_, a := w.front.dial(w, Handshake{})
@@ -90,7 +92,8 @@ func connectCases() []conformanceCase {
 		{
 			section: "§3", mark: observed, behaviour: "a throttled handshake is 429",
 			config: Config{Rate: 1, Burst: 1},
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				w.connect()
 				_, a := w.front.dial(w, Handshake{})
 				require.Equal(t, 429, a.status)
@@ -100,7 +103,8 @@ func connectCases() []conformanceCase {
 		{
 			section: "§3", mark: documented, behaviour: "the upgrade is pending until $connect has ended, and posts to it answer 410",
 			respond: on("$connect", hanging),
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				done := make(chan answer)
 				go func() {
 					_, a := w.front.dial(w, Handshake{})
@@ -123,7 +127,8 @@ func connectCases() []conformanceCase {
 		{
 			section: "§3", mark: unknown, behaviour: "no $disconnect follows a refused $connect",
 			respond: on("$connect", always(`{"statusCode":403}`)),
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				_, a := w.front.dial(w, Handshake{})
 				require.Equal(t, 403, a.status)
 				w.event("$connect")
@@ -133,7 +138,8 @@ func connectCases() []conformanceCase {
 		{
 			section: "§3", mark: unknown, behaviour: "a client that goes away during an accepted $connect gets a $disconnect with 1006",
 			respond: on("$connect", hanging),
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				ctx, cancel := context.WithCancel(context.Background())
 				done := make(chan error)
 				go func() {
@@ -150,7 +156,8 @@ func connectCases() []conformanceCase {
 		{
 			section: "§3", mark: unknown, behaviour: "… or none, by option",
 			config: Config{Unknown: Unknowns{ForgetAbandonedConnect: true}},
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				ctx, cancel := context.WithCancel(context.Background())
 				cancel()
 				_, err := w.gw.Connect(ctx, Handshake{}, memoryClient{&peer{}})
@@ -162,14 +169,15 @@ func connectCases() []conformanceCase {
 		{
 			section: "§3", mark: observed, behaviour: "the selection expression is not applied to $connect and $disconnect",
 			config: Config{RouteSelectionExpression: `\$default`},
-			check: func(_ *testing.T, w *world) {
+			check: func(w *world) {
 				w.connect().close(1000, "")
 				w.event("$disconnect")
 			},
 		},
 		{
 			section: "§3", mark: observed, behaviour: "a subprotocol that the client offers is not echoed",
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				_, a := w.front.dial(w, Handshake{Header: http.Header{headerProtocol: {"graphql-ws"}}})
 				require.Equal(t, 101, a.status)
 				require.Empty(t, a.subprotocol)
@@ -178,7 +186,8 @@ func connectCases() []conformanceCase {
 		{
 			section: "§3", mark: observed, behaviour: "the subprotocol that the handler returns reaches the client",
 			respond: on("$connect", always(`{"statusCode":200,"headers":{"sec-websocket-protocol":"graphql-ws"}}`)),
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				_, a := w.front.dial(w, Handshake{Header: http.Header{headerProtocol: {"graphql-ws"}}})
 				require.Equal(t, "graphql-ws", a.subprotocol)
 			},
@@ -187,7 +196,8 @@ func connectCases() []conformanceCase {
 			section: "§3", mark: observed, behaviour: "no other header and no body of the handler's reaches the client; 101 carries Date",
 			fronts:  socketsOnly,
 			respond: on("$connect", always(`{"statusCode":200,"headers":{"X-Secret":"1","Set-Cookie":"a=b"},"multiValueHeaders":{"Sec-WebSocket-Protocol":["a","b"]},"body":"x"}`)),
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				_, a := w.front.dial(w, Handshake{})
 				require.Equal(t, []string{"a", "b"}, a.header.Values(headerProtocol))
 				require.NotEmpty(t, a.header.Get("Date"))
@@ -201,7 +211,8 @@ func connectCases() []conformanceCase {
 			section: "§3", mark: observed, behaviour: "neither body nor headers of a refusing handler reach the client",
 			fronts:  socketsOnly,
 			respond: on("$connect", always(`{"statusCode":401,"headers":{"WWW-Authenticate":"x"},"body":"who are you"}`)),
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				_, a := w.front.dial(w, Handshake{})
 				require.Equal(t, 401, a.status)
 				require.Empty(t, a.body)

@@ -34,7 +34,8 @@ func eventCases() []conformanceCase {
 	return []conformanceCase{
 		{
 			section: "§1", mark: documented, behaviour: "the members of a CONNECT event and their order",
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				w.front.dial(w, Handshake{})
 				e := w.event("$connect")
 				require.Equal(t, strings.Fields(`headers multiValueHeaders requestContext .routeKey .eventType
@@ -45,7 +46,8 @@ func eventCases() []conformanceCase {
 		},
 		{
 			section: "§1", mark: documented, behaviour: "the members of a MESSAGE event and their order: no headers, a messageId, a body",
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				w.connect().text(`{"action": "chat"}`)
 				e := w.event("$default")
 				require.Equal(t, strings.Fields(`requestContext .routeKey .messageId .eventType .extendedRequestId
@@ -57,7 +59,8 @@ func eventCases() []conformanceCase {
 		},
 		{
 			section: "§1", mark: documented, behaviour: "the members of a DISCONNECT event and their order; four headers of the gateway's own",
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				w.connect().close(1001, "")
 				e := w.event("$disconnect")
 				require.Equal(t, strings.Fields(`headers multiValueHeaders requestContext .routeKey .disconnectStatusCode
@@ -71,7 +74,8 @@ func eventCases() []conformanceCase {
 		},
 		{
 			section: "§1", mark: observed, behaviour: "$connect gets the client's headers and the gateway's, without those of the upgrade",
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				w.front.dial(w, Handshake{Header: http.Header{"X-Custom": {"1"}, "Origin": {"https://example.com"}}})
 				h := w.event("$connect").Headers
 				for _, name := range []string{
@@ -89,7 +93,8 @@ func eventCases() []conformanceCase {
 		},
 		{
 			section: "§1", mark: observed, behaviour: "the query is in the event only if there was one; repeated parameters: all, and the last",
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				w.front.dial(w, Handshake{Query: url.Values{"token": {"a b", "c"}}})
 				e := w.event("$connect")
 				require.Equal(t, map[string]string{"token": "c"}, e.Query)
@@ -100,7 +105,8 @@ func eventCases() []conformanceCase {
 		},
 		{
 			section: "§1", mark: observed, behaviour: "identity has a userAgent only if the client sent one, in every event",
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				p := w.connectAs(Handshake{Header: http.Header{"User-Agent": {"test/1"}}})
 				p.text("x")
 				want := map[string]string{"sourceIp": "127.0.0.1", "userAgent": "test/1"}
@@ -113,7 +119,8 @@ func eventCases() []conformanceCase {
 		},
 		{
 			section: "§1", mark: documented, behaviour: "requestId and extendedRequestId are one, messageId is another; direction IN; never base64",
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				w.connect().text("x")
 				e := w.event("$default")
 				require.Equal(t, e.Context.RequestID, e.Context.ExtendedID)
@@ -124,7 +131,8 @@ func eventCases() []conformanceCase {
 		},
 		{
 			section: "§1", mark: documented, behaviour: "times: requestTime in Common Log Format, epochs in ms, connectedAt the same in all events",
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				p, _ := w.front.dial(w, Handshake{})
 				c := w.event("$connect").Context
 				require.Equal(t, start().UnixMilli(), c.RequestTimeEpoch)
@@ -140,7 +148,8 @@ func eventCases() []conformanceCase {
 		{
 			section: "§1", mark: observed, behaviour: "a custom domain is domainName and Host",
 			config: Config{DomainName: "ws.example.com", CustomDomain: true},
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				w.front.dial(w, Handshake{})
 				e := w.event("$connect")
 				require.Equal(t, "ws.example.com", e.Context.Domain)
@@ -150,7 +159,8 @@ func eventCases() []conformanceCase {
 		{
 			section: "§1", mark: unknown, behaviour: "stageVariables are in events if the stage has some, else absent",
 			config: Config{StageVariables: map[string]string{"b": "2", "a": "1"}},
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				p, _ := w.front.dial(w, Handshake{})
 				want := map[string]string{"a": "1", "b": "2"}
 				require.Equal(t, want, w.event("$connect").StageVariables)
@@ -162,7 +172,8 @@ func eventCases() []conformanceCase {
 		},
 		{
 			section: "§1", mark: documented, behaviour: "a body with quotes, control characters and any Unicode arrives as it was sent",
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				body := "\"\\\r\n\t\x00\x1f\x7f<>&\u2028é🙂"
 				w.connect().text(body)
 				require.Equal(t, body, *w.event("$default").Body)
@@ -187,7 +198,8 @@ func idCases() []conformanceCase {
 	return []conformanceCase{
 		{
 			section: "§2", mark: observed, behaviour: "ids are 11 bytes in URL-safe base64; byte 8 tells requests from connections and messages",
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				w.connect().text("x")
 				c := w.event("$default").Context
 				require.Equal(t, byte(0x02), decode(t, c.ConnectionID)[8])
@@ -197,7 +209,8 @@ func idCases() []conformanceCase {
 		},
 		{
 			section: "§2", mark: observed, behaviour: "the first four bytes are a counter that advances 40 times a second",
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				first := counter(decode(t, w.connect().id))
 				w.clock.Advance(10 * time.Second)
 				require.Equal(t, uint32(400), counter(decode(t, w.connect().id))-first)
@@ -209,7 +222,8 @@ func idCases() []conformanceCase {
 func authorizerCases() []conformanceCase {
 	return []conformanceCase{{
 		section: "§4", mark: observed, behaviour: "authorizer values are flat, strings but for integrationLatency, and in every event",
-		check: func(t *testing.T, w *world) {
+		check: func(w *world) {
+			t := w.t
 			// There are no authorizers on the socket's side yet.
 			p, _ := inMemory{}.dial(w, Handshake{Authorizer: map[string]any{
 				"tenant": "t1", "level": 3, "admin": true, "principalId": "u1", "integrationLatency": 21,

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -19,7 +18,8 @@ const kb = 1 << 10
 func closeCase(section, mark, behaviour string, want CloseStatus, happen func(w *world, p *peer)) conformanceCase {
 	return conformanceCase{
 		section: section, mark: mark, behaviour: behaviour,
-		check: func(t *testing.T, w *world) {
+		check: func(w *world) {
+			t := w.t
 			p := w.connect()
 			happen(w, p)
 			require.Equal(t, want, w.end(p))
@@ -45,7 +45,8 @@ func limitCases() []conformanceCase {
 			}),
 		{
 			section: "§8", mark: documented, behaviour: "a message of 128 KB in frames of 32 KB is let through",
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				part := strings.Repeat("x", 32*kb)
 				w.connect().parts(part, part, part, part)
 				require.Len(t, *w.event("$default").Body, 128*kb)
@@ -65,7 +66,8 @@ func limitCases() []conformanceCase {
 			func(w *world, _ *peer) { require.NoError(w.t, w.gw.Shutdown(context.Background())) }),
 		{
 			section: "§8", mark: observed, behaviour: "traffic in either direction puts the idle timeout off",
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				p := w.connect()
 				for range 2 {
 					w.clock.Advance(6 * time.Minute)
@@ -83,7 +85,8 @@ func limitCases() []conformanceCase {
 		{
 			section: "§8", mark: documented, behaviour: "a URL above 4096 characters is refused (with 414: unknown)",
 			fronts: socketsOnly,
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				_, a := w.front.dial(w, Handshake{Query: url.Values{"x": {strings.Repeat("x", 4096)}}})
 				require.Equal(t, http.StatusRequestURITooLong, a.status)
 				w.noEvent()
@@ -96,7 +99,8 @@ func disconnectCases() []conformanceCase {
 	reported := func(mark, behaviour string, want CloseStatus, happen func(p *peer)) conformanceCase {
 		return conformanceCase{
 			section: "§9", mark: mark, behaviour: behaviour,
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				p := w.connect()
 				happen(p)
 				c := w.event("$disconnect").Context
@@ -120,7 +124,7 @@ func disconnectCases() []conformanceCase {
 		{
 			section: "§9", mark: documented, behaviour: "without a $disconnect route nothing is called",
 			config: Config{Routes: routes("$connect", "$default")},
-			check: func(_ *testing.T, w *world) {
+			check: func(w *world) {
 				w.connect().close(1000, "")
 				w.noEvent()
 			},
@@ -128,7 +132,8 @@ func disconnectCases() []conformanceCase {
 		{
 			section: "§9", mark: observed, behaviour: "the gateway answers a client's close frame with its code",
 			fronts: socketsOnly,
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				p := w.connect()
 				p.close(4001, "bye")
 				require.Equal(t, 4001, w.end(p).Code)
@@ -142,7 +147,8 @@ func keepaliveCases() []conformanceCase {
 		{
 			section: "§10", mark: inferred, behaviour: "a ping is answered with a pong, and control frames reach no handler",
 			fronts: socketsOnly,
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				p := w.connect()
 				p.ping()
 				require.Equal(t, "pong:ping", w.frame(p))
@@ -151,7 +157,8 @@ func keepaliveCases() []conformanceCase {
 		},
 		{
 			section: "§10", mark: unknown, behaviour: "pings do not put the idle timeout off",
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				p := w.connect()
 				w.clock.Advance(9 * time.Minute)
 				p.ping()
@@ -162,7 +169,8 @@ func keepaliveCases() []conformanceCase {
 		{
 			section: "§10", mark: unknown, behaviour: "… or do, by option",
 			config: Config{Unknown: Unknowns{PingResetsIdle: true}},
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				p := w.connect()
 				w.clock.Advance(9 * time.Minute)
 				p.ping()

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -43,7 +42,8 @@ func (w *world) call(method, path, body string) called {
 func callCase(mark, behaviour string, cfg Config, method, path, body string, want called) conformanceCase {
 	return conformanceCase{
 		section: "§7", mark: mark, behaviour: behaviour, fronts: socketsOnly, config: cfg,
-		check: func(t *testing.T, w *world) {
+		check: func(w *world) {
+			t := w.t
 			p := w.connect()
 			require.Equal(t, want, w.call(method, strings.ReplaceAll(path, "{id}", p.id), body))
 			if method == http.MethodPost && want.status == http.StatusOK {
@@ -95,7 +95,8 @@ func managementCases() []conformanceCase {
 		{
 			section: "§7", mark: inferred, behaviour: "paths that are escaped once or twice mean the same",
 			fronts: socketsOnly,
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				p := w.connect()
 				id := strings.TrimSuffix(p.id, "=")
 				for _, path := range []string{
@@ -114,7 +115,8 @@ func postCases() []conformanceCase {
 	return []conformanceCase{
 		{
 			section: "§7", mark: documented, behaviour: "after the close: gone",
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				p := w.connect()
 				p.close(1000, "")
 				w.event("$disconnect")
@@ -124,7 +126,8 @@ func postCases() []conformanceCase {
 		{
 			section: "§7", mark: documented, behaviour: "a client that does not read: throttled when its buffer is full, and alive",
 			config: Config{OutboundBuffer: 128 * kb},
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				c := &slowClient{}
 				s, err := w.gw.Connect(context.Background(), Handshake{}, c)
 				require.NoError(t, err)
@@ -136,7 +139,8 @@ func postCases() []conformanceCase {
 		},
 		{
 			section: "§7", mark: documented, behaviour: "lastActiveAt follows the traffic",
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				p := w.connect()
 				w.clock.Advance(time.Minute)
 				p.text("x")
@@ -148,7 +152,8 @@ func postCases() []conformanceCase {
 		},
 		{
 			section: "§7", mark: observed, behaviour: "a post to an endpoint without the stage is forbidden, to one of another path unmatched",
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				p := w.connect()
 				post := func(endpoint string) error {
 					return w.gw.Post(context.Background(), gatesock.Target{ConnectionID: p.id, Endpoint: endpoint}, []byte("x"))

@@ -3,7 +3,6 @@ package emulator
 import (
 	"context"
 	"net/url"
-	"testing"
 
 	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
@@ -14,7 +13,8 @@ import (
 func protocolCase(behaviour string, code int, frames ...ws.Frame) conformanceCase {
 	return conformanceCase{
 		section: "RFC 6455", mark: inferred, behaviour: behaviour, fronts: socketsOnly,
-		check: func(t *testing.T, w *world) {
+		check: func(w *world) {
+			t := w.t
 			u, err := url.Parse(w.front.(*sockets).server(w).URL)
 			require.NoError(t, err)
 			conn, in, a := handshake(w, u, nil)
@@ -57,7 +57,8 @@ func protocolCases() []conformanceCase {
 		{
 			section: "RFC 6455", mark: inferred, behaviour: "control frames may come between the frames of a message",
 			fronts: socketsOnly,
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				u, err := url.Parse(w.front.(*sockets).server(w).URL)
 				require.NoError(t, err)
 				conn, in, _ := handshake(w, u, nil)
@@ -79,7 +80,8 @@ func protocolCases() []conformanceCase {
 		{
 			section: "RFC 6455", mark: inferred, behaviour: "a handshake with a bad key is 400, of another version 426, at another path 403",
 			fronts: socketsOnly,
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				u, err := url.Parse(w.front.(*sockets).server(w).URL)
 				require.NoError(t, err)
 				status := func(path, name, value string) int {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"testing"
 
 	"github.com/stretchr/testify/require"
 )
@@ -15,7 +14,8 @@ func selectionCase(expression, body, key string) conformanceCase {
 		section: "§5", mark: documented,
 		behaviour: fmt.Sprintf("`%s` selects `%s` for `%s`", expression, key, body),
 		config:    Config{RouteSelectionExpression: expression, Routes: routes("$connect", "$default", key)},
-		check: func(t *testing.T, w *world) {
+		check: func(w *world) {
+			t := w.t
 			w.connect().text(body)
 			require.Equal(t, body, *w.event(key).Body)
 		},
@@ -43,7 +43,8 @@ func selectionCases() []conformanceCase {
 func defaultCase(mark, behaviour, body string) conformanceCase {
 	return conformanceCase{
 		section: "§5", mark: mark, behaviour: behaviour, config: Config{Routes: routes("$connect", "$disconnect", "$default", "join")},
-		check: func(t *testing.T, w *world) {
+		check: func(w *world) {
+			t := w.t
 			w.connect().text(body)
 			require.Equal(t, body, *w.event("$default").Body)
 		},
@@ -61,7 +62,8 @@ func routingCases() []conformanceCase {
 		{
 			section: "§5", mark: unknown, behaviour: "a message that names $connect is Forbidden, by option",
 			config: Config{Unknown: Unknowns{ForbidReservedKeys: true}},
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				p := w.connect()
 				p.text(`{"action":"$connect"}`)
 				require.Contains(t, w.frame(p), "Forbidden")
@@ -70,7 +72,8 @@ func routingCases() []conformanceCase {
 		{
 			section: "§5", mark: observed, behaviour: "no match and no $default: the Forbidden frame, byte for byte; the connection stays open",
 			config: Config{Routes: routes("$connect", "join")},
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				p := w.connect()
 				p.text(`{"action":"leave"}`)
 				require.Regexp(t, `^\{"message": "Forbidden", "connectionId":"`+p.id+`", "requestId":"[A-Za-z0-9_-]{15}="\}$`, w.frame(p))
@@ -81,7 +84,8 @@ func routingCases() []conformanceCase {
 		{
 			section: "§5", mark: documented, behaviour: "a message that the model refuses: the Bad request body frame; the handler is not called",
 			config: Config{Models: map[string]func([]byte) error{"$default": func([]byte) error { return errors.New("no") }}},
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				p := w.connect()
 				p.text("x")
 				require.Regexp(t, `^\{"message" : "Bad request body", "connectionId": "`+p.id+`", "messageId": "[A-Za-z0-9_-]{15}="\}$`, w.frame(p))
@@ -90,7 +94,8 @@ func routingCases() []conformanceCase {
 		},
 		{
 			section: "§5", mark: documented, behaviour: "a binary frame closes with 1003",
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				p := w.connect()
 				p.binary("x")
 				require.Equal(t, CloseStatus{Code: 1003}, w.end(p))
@@ -100,14 +105,16 @@ func routingCases() []conformanceCase {
 		{
 			section: "§5", mark: unknown, behaviour: "the body of an empty message is left out, by option",
 			config: Config{Unknown: Unknowns{OmitEmptyBody: true}},
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				w.connect().text("")
 				require.Nil(t, w.event("$default").Body)
 			},
 		},
 		{
 			section: "§5", mark: unknown, behaviour: "a text message that is not UTF-8 closes with 1007",
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				p := w.connect()
 				p.text("\xff")
 				require.Equal(t, CloseStatus{Code: 1007}, w.end(p))
@@ -129,14 +136,15 @@ func overlapCase() conformanceCase {
 		config: Config{Routes: routes("wait!", "go!")},
 		respond: func(_ context.Context, event []byte) ([]byte, error) {
 			body := string(appendUnquoted(nil, member(event, "body")))
-			front := string(appendUnquoted(nil, member([]byte(body), "front")))
+			front := appendUnquoted(nil, member([]byte(body), "front"))
 			if string(member([]byte(body), "action")) == `"wait"` {
-				<-second[front]
+				<-second[string(front)]
 				return []byte(`{"statusCode":200,"body":"first"}`), nil
 			}
 			return []byte(`{"statusCode":200,"body":"second"}`), nil
 		},
-		check: func(t *testing.T, w *world) {
+		check: func(w *world) {
+			t := w.t
 			front := "sockets"
 			if _, ok := w.front.(inMemory); ok {
 				front = "memory"
@@ -158,7 +166,8 @@ func answerCase(mark, behaviour, route, want string, respond handlerFunc) confor
 		section: "§6", mark: mark, behaviour: behaviour,
 		config:  Config{Routes: routes("$connect", "$disconnect", route)},
 		respond: on("$default", respond),
-		check: func(t *testing.T, w *world) {
+		check: func(w *world) {
+			t := w.t
 			p := w.connect()
 			p.text("x")
 			w.event("$default")
@@ -196,7 +205,8 @@ func answerCases() []conformanceCase {
 			section: "§6", mark: unknown, behaviour: "a status outside 2xx is an Internal server error, by option",
 			config:  Config{Routes: routes("$connect", "$default!"), Unknown: Unknowns{FailNon2xx: true}},
 			respond: on("$default", always(`{"statusCode":500,"body":"hello"}`)),
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				p := w.connect()
 				p.text("x")
 				require.Regexp(t, internal, w.frame(p))
@@ -205,7 +215,7 @@ func answerCases() []conformanceCase {
 		{
 			section: "§6", mark: unknown, behaviour: "an empty body sends nothing, by option",
 			config: Config{Routes: routes("$connect", "$default!"), Unknown: Unknowns{DropEmptyAnswers: true}},
-			check: func(_ *testing.T, w *world) {
+			check: func(w *world) {
 				p := w.connect()
 				p.text("x")
 				w.event("$default")
@@ -216,7 +226,8 @@ func answerCases() []conformanceCase {
 			section: "§6", mark: observed, behaviour: "an integration timeout: Endpoint request timed out, byte for byte; the function goes on and its answer is dropped",
 			config:  Config{Routes: routes("$connect", "$default!")},
 			respond: on("$default", hanging),
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				p := w.connect()
 				p.text("x")
 				w.event("$default")
@@ -230,7 +241,8 @@ func answerCases() []conformanceCase {
 			section: "§6", mark: inferred, behaviour: "a function that runs out of its own time: Internal server error",
 			config:  Config{FunctionTimeout: 3e9},
 			respond: on("$default", hanging),
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				p := w.connect()
 				p.text("x")
 				w.event("$default")
@@ -241,7 +253,8 @@ func answerCases() []conformanceCase {
 		{
 			section: "§6", mark: unknown, behaviour: "a throttled message gets a frame with the gateway's word for it",
 			config: Config{Rate: 1, Burst: 2},
-			check: func(t *testing.T, w *world) {
+			check: func(w *world) {
+				t := w.t
 				p := w.connect()
 				p.text("x")
 				w.event("$default")
@@ -253,7 +266,7 @@ func answerCases() []conformanceCase {
 		{
 			section: "§6", mark: inferred, behaviour: "what $disconnect answers is dropped, be it an error or a panic",
 			respond: on("$disconnect", panicking),
-			check: func(_ *testing.T, w *world) {
+			check: func(w *world) {
 				w.connect().close(1000, "")
 				w.event("$disconnect")
 				w.noEvent()

@@ -41,7 +41,7 @@ type conformanceCase struct {
 	fronts    which // bothFronts if empty
 	config    Config
 	respond   handlerFunc
-	check     func(t *testing.T, w *world)
+	check     func(w *world)
 }
 
 // conformanceTable is every case, by section.
@@ -64,12 +64,12 @@ func TestConformance(t *testing.T) {
 			if c.fronts != socketsOnly {
 				t.Run("in memory", func(t *testing.T) {
 					t.Parallel()
-					c.check(t, newWorld(t, inMemory{}, c.config, c.respond))
+					c.check(newWorld(t, inMemory{}, c.config, c.respond))
 				})
 			}
 			t.Run("sockets", func(t *testing.T) {
 				t.Parallel()
-				c.check(t, newWorld(t, newSockets(), c.config, c.respond))
+				c.check(newWorld(t, newSockets(), c.config, c.respond))
 			})
 		})
 	}

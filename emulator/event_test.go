@@ -14,22 +14,22 @@ import (
 )
 
 // sampleSession is a session with ids that do not change.
-func sampleSession(t testing.TB, h *Handshake) (*Session, stamp) {
-	t.Helper()
+func sampleSession(tb testing.TB, h *Handshake) (*Session, stamp) {
+	tb.Helper()
 	g, err := New(handlerFunc(hanging), Config{
 		APIID: "abcd123", Stage: "prod", DomainName: "abcd123.execute-api.us-east-1.amazonaws.com", Clock: NewManualClock(start()),
 	})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	s := &Session{g: g, id: "BFaT_fALIAMCKug=", connectedAt: time.UnixMilli(1731332735513)}
-	require.NoError(t, s.describe(h))
+	require.NoError(tb, s.describe(h))
 	st := stamp{requestID: "BFaVtH2HoAMFZEQ=", messageID: "BFaVtfGSIAMCKug=", time: time.UnixMilli(1731332746514)}
 	return s, st
 }
 
 // sampleEvents are events of every kind.
-func sampleEvents(t testing.TB) map[string][]byte {
-	t.Helper()
-	plain, st := sampleSession(t, &Handshake{})
+func sampleEvents(tb testing.TB) map[string][]byte {
+	tb.Helper()
+	plain, st := sampleSession(tb, &Handshake{})
 	full := &Handshake{
 		Header: http.Header{
 			"User-Agent": {"Mozilla/5.0"}, "Sec-Websocket-Extensions": {"permessage-deflate; client_max_window_bits"},
@@ -39,7 +39,7 @@ func sampleEvents(t testing.TB) map[string][]byte {
 		SourceIP:   "192.0.2.1",
 		Authorizer: map[string]any{"tenant_id": "t1", "principalId": "u1", "integrationLatency": 21},
 	}
-	s, _ := sampleSession(t, full)
+	s, _ := sampleSession(tb, full)
 	body := []byte(`{"action": "chat", "message": "Hello"}`)
 	return map[string][]byte{
 		"connect.json":         plain.parts.connectEvent(st, plain.headers(&Handshake{SourceIP: "127.0.0.1"}, st), nil),

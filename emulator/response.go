@@ -52,7 +52,7 @@ func decodeResponse(data []byte) (response, error) {
 func (r *response) decodeBase64() (response, error) {
 	n, err := base64.StdEncoding.Decode(r.body, r.body)
 	if err != nil {
-		return *r, fmt.Errorf("%w: body: %v", errMalformed, err)
+		return *r, fmt.Errorf("%w: body: %w", errMalformed, err)
 	}
 	r.body = r.body[:n]
 	return *r, nil

@@ -50,12 +50,6 @@ func (f *sockets) dial(w *world, h Handshake) (*peer, answer) {
 		return nil, a
 	}
 	p := &peer{frames: make(chan string, 1000), ends: make(chan CloseStatus, 1)}
-	var reader sync.WaitGroup
-	reader.Go(func() { p.ends <- readFrames(in, p.frames) })
-	w.t.Cleanup(func() {
-		_ = conn.Close()
-		reader.Wait()
-	})
 	var mu sync.Mutex
 	send := func(op ws.OpCode, fin bool, data string) {
 		mu.Lock()
@@ -81,6 +75,16 @@ func (f *sockets) dial(w *world, h Handshake) (*peer, answer) {
 	}
 	p.drop = func() { _ = conn.Close() }
 	p.ping = func() { send(ws.OpPing, true, "ping") }
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		end := readFrames(in, p.frames)
+		p.close(end.Code, "") // clients answer a close frame
+		p.ends <- end
+	})
+	w.t.Cleanup(func() {
+		_ = conn.Close()
+		reader.Wait()
+	})
 	return p, a
 }
 
@@ -107,6 +111,7 @@ func handshake(w *world, u *url.URL, header http.Header) (net.Conn, *bufio.Reade
 	in := bufio.NewReader(conn)
 	resp, err := http.ReadResponse(in, r)
 	require.NoError(w.t, err)
+	defer func() { require.NoError(w.t, resp.Body.Close()) }()
 	a := answer{status: resp.StatusCode, header: resp.Header, subprotocol: resp.Header.Get(headerProtocol)}
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		body, err := io.ReadAll(resp.Body)
