@@ -12,8 +12,8 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// ErrTimeout: the gateway did not answer within the time that [WithTimeout] sets. Whether it took the message
-// is not known. It is not an error of the caller's context, and matches none.
+// ErrTimeout says that the gateway did not answer within the time that [WithTimeout] sets. Whether it took the
+// message is not known. It is not an error of the caller's context, and matches none.
 var ErrTimeout = errors.New("apigw: no answer in time")
 
 // call is what an error's text says about an operation that failed.

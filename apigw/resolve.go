@@ -11,8 +11,8 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// ErrUnknownMapping: an event came through a custom domain, and which mapping key the API has there was
-// not said. The event does not tell.
+// ErrUnknownMapping says that an event came through a custom domain, and that it was not said which mapping
+// key the API has there. The event does not tell.
 var ErrUnknownMapping = errors.New("apigw: the custom domain's mapping key is not known")
 
 // ExecuteAPI gives the endpoint on the host that every API has,

@@ -7,7 +7,7 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// ErrNoAudience: the [Audience] names no group and no connection. A group without members is not an error.
+// ErrNoAudience says that the [Audience] names no group and no connection. A group without members is not an error.
 var ErrNoAudience = errors.New("broadcast: the audience is empty")
 
 // Audience says whom a message is for. It is an immutable value: each method returns a new one, and an

@@ -41,7 +41,7 @@ func TestAudience(t *testing.T) {
 				posts.add(to.ConnectionID)
 				return nil
 			})
-			rep, err := New(p, store).Send(t.Context(), c.to, hello)
+			rep, err := New(p, store).Send(t.Context(), c.to, hello())
 			require.NoError(t, err)
 			slices.Sort(posts.ids)
 			require.Equal(t, c.want, posts.ids)
@@ -50,15 +50,23 @@ func TestAudience(t *testing.T) {
 	}
 }
 
+func TestGroupIsReadOnce(t *testing.T) {
+	t.Parallel()
+	store := room(2, 1)
+	_, err := New(always(nil), store).Send(t.Context(), To("room", "room").And(To("room")), hello())
+	require.NoError(t, err)
+	require.Equal(t, 2, store.reads)
+}
+
 func TestAudienceRefused(t *testing.T) {
 	t.Parallel()
 	for _, to := range []Audience{{}, To(), ToConnections(), To().And(To()), Audience{}.Except("x")} {
-		_, err := New(delivers, room(1, 1)).Send(t.Context(), to, hello)
+		_, err := New(always(nil), room(1, 1)).Send(t.Context(), to, hello())
 		require.ErrorIs(t, err, ErrNoAudience)
 	}
-	_, err := New(delivers, room(1, 1)).Send(t.Context(), To("room", ""), hello)
+	_, err := New(always(nil), room(1, 1)).Send(t.Context(), To("room", ""), hello())
 	require.ErrorContains(t, err, "empty name")
-	_, err = New(delivers, room(1, 1)).Send(t.Context(), ToConnections(""), hello)
+	_, err = New(always(nil), room(1, 1)).Send(t.Context(), ToConnections(""), hello())
 	require.ErrorContains(t, err, "empty connection id")
 }
 

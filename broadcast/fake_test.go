@@ -117,4 +117,9 @@ func name(i int) string { return fmt.Sprintf("c%d", i) }
 // fullJitter waits as long as it may.
 func fullJitter(limit time.Duration) time.Duration { return limit }
 
-var hello = gatesock.Push{Event: "hello"}
+func hello() gatesock.Push { return gatesock.Push{Event: "hello"} }
+
+// always is a Poster that gives the same answer to every post.
+func always(err error) posterFunc {
+	return func(context.Context, gatesock.Target, []byte) error { return err }
+}

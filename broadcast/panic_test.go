@@ -37,7 +37,7 @@ func TestPosterPanics(t *testing.T) {
 			return nil
 		})
 		b := New(p, room(100, 100), WithConcurrency(4))
-		v := panicOf(func() { _, _ = b.Send(t.Context(), To("room"), hello) })
+		v := panicOf(func() { _, _ = b.Send(t.Context(), To("room"), hello()) })
 		err, isError := v.(error)
 		require.True(t, isError)
 		require.ErrorIs(t, err, errBug)
@@ -52,17 +52,17 @@ func TestOtherPanics(t *testing.T) {
 	boom := func() { panic("boom") }
 	for name, f := range map[string]func(ctx context.Context){
 		"store, reading": func(ctx context.Context) {
-			_, _ = New(delivers, struct{ conn.Store }{}).Send(ctx, To("room"), hello)
+			_, _ = New(always(nil), struct{ conn.Store }{}).Send(ctx, To("room"), hello())
 		},
 		"store, pruning": func(ctx context.Context) {
 			store := room(1, 1)
 			store.del = func(context.Context, string) error { boom(); return nil }
-			_, _ = New(isGone, store).Send(ctx, To("room"), hello)
+			_, _ = New(always(gatesock.ErrGone), store).Send(ctx, To("room"), hello())
 		},
 		"jitter": func(ctx context.Context) {
-			throttles := posterFunc(func(context.Context, gatesock.Target, []byte) error { return gatesock.ErrThrottled })
+			throttles := always(gatesock.ErrThrottled)
 			b := New(throttles, room(50, 2), WithConcurrency(5), WithJitter(func(time.Duration) time.Duration { boom(); return 0 }))
-			_, _ = b.Send(ctx, To("room"), hello)
+			_, _ = b.Send(ctx, To("room"), hello())
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -81,7 +81,7 @@ func TestPosterEndsItsGoroutine(t *testing.T) {
 		}
 		return nil
 	})
-	rep, err := New(p, room(5, 2), WithConcurrency(2)).Send(t.Context(), To("room"), hello)
+	rep, err := New(p, room(5, 2), WithConcurrency(2)).Send(t.Context(), To("room"), hello())
 	require.NoError(t, err)
 	require.Equal(t, 4, rep.Failed)
 	require.Equal(t, 1, rep.Delivered)
@@ -95,7 +95,7 @@ func (exiting) Shards(context.Context, string) (int, error) { runtime.Goexit(); 
 
 func TestStoreEndsItsGoroutine(t *testing.T) {
 	t.Parallel()
-	rep, err := New(delivers, exiting{}).Send(t.Context(), To("room"), hello)
+	rep, err := New(always(nil), exiting{}).Send(t.Context(), To("room"), hello())
 	require.ErrorIs(t, err, errExited)
 	require.True(t, rep.Incomplete)
 }

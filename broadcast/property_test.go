@@ -201,8 +201,10 @@ func (p plan) store(h *history) *shelf {
 				return conn.Conn{}, conn.ErrNotFound
 			case throttled:
 				c.ConnectedAt = time.Now().Add(-time.Second)
+				return c, nil
+			default:
+				return c, nil
 			}
-			return c, nil
 		},
 		del: func(_ context.Context, id string) error {
 			h.mu.Lock()
@@ -238,7 +240,7 @@ func (p plan) carryOut(t *testing.T) (rep Report, h *history, err error) {
 		for g := range p.groups {
 			to = to.And(To(g))
 		}
-		rep, err = b.Send(ctx, to, hello)
+		rep, err = b.Send(ctx, to, hello())
 	})
 	return rep, h, err
 }

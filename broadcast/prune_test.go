@@ -13,8 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var isGone = posterFunc(func(context.Context, gatesock.Target, []byte) error { return gatesock.ErrGone })
-
 func TestPruning(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -42,7 +40,7 @@ func TestPruning(t *testing.T) {
 					return c.conn, nil
 				}
 				b := New(answers(map[string]error{"c0": c.err}), store, WithRetries(1, 0))
-				rep, err := b.Send(t.Context(), To("room"), hello)
+				rep, err := b.Send(t.Context(), To("room"), hello())
 				require.NoError(t, err)
 				require.Equal(t, c.want, store.deleted)
 				require.Equal(t, len(c.want), rep.Pruned)
@@ -54,7 +52,7 @@ func TestPruning(t *testing.T) {
 
 func TestPruningWithoutARecord(t *testing.T) {
 	t.Parallel()
-	rep, err := New(isGone, conn.NewMemory()).Send(t.Context(), ToConnections("x"), hello)
+	rep, err := New(always(gatesock.ErrGone), conn.NewMemory()).Send(t.Context(), ToConnections("x"), hello())
 	require.NoError(t, err)
 	require.Equal(t, Report{Audience: 1, Gone: 1}, rep)
 }
@@ -68,8 +66,8 @@ func TestPruningThatFailsFailsNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			b := New(isGone, store, WithLogger(slog.New(slog.NewTextHandler(&out, nil))))
-			rep, err := b.Send(t.Context(), ToConnections("x"), hello)
+			b := New(always(gatesock.ErrGone), store, WithLogger(slog.New(slog.NewTextHandler(&out, nil))))
+			rep, err := b.Send(t.Context(), ToConnections("x"), hello())
 			require.NoError(t, err)
 			require.Equal(t, Report{Audience: 1, Gone: 1, PruneFailed: 1}, rep)
 			require.Contains(t, out.String(), "level=WARN")
@@ -91,7 +89,7 @@ func TestPruningComesAfterPosts(t *testing.T) {
 		posts.add(to.ConnectionID)
 		return gatesock.ErrGone
 	})
-	rep, err := New(p, store, WithConcurrency(1)).Send(t.Context(), To("room"), hello)
+	rep, err := New(p, store, WithConcurrency(1)).Send(t.Context(), To("room"), hello())
 	require.NoError(t, err)
 	require.Equal(t, 5, rep.Pruned)
 	require.Equal(t, []string{"c0", "c1", "c2", "c3", "c4"}, posts.ids[:5])
@@ -108,7 +106,7 @@ func TestDeadlineWhilePruning(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		rep, err := New(isGone, store, WithConcurrency(2)).Send(ctx, To("room"), hello)
+		rep, err := New(always(gatesock.ErrGone), store, WithConcurrency(2)).Send(ctx, To("room"), hello())
 		require.NoError(t, err)
 		require.Equal(t, Report{Audience: 3, Gone: 3}, rep)
 	})
@@ -122,8 +120,8 @@ func TestPruneThatHangsIsCutOff(t *testing.T) {
 			<-ctx.Done()
 			return ctx.Err()
 		}
-		rep, err := New(isGone, store, WithPostTimeout(time.Second),
-			WithLogger(slog.New(slog.DiscardHandler))).Send(t.Context(), To("room"), hello)
+		rep, err := New(always(gatesock.ErrGone), store, WithPostTimeout(time.Second),
+			WithLogger(slog.New(slog.DiscardHandler))).Send(t.Context(), To("room"), hello())
 		require.NoError(t, err)
 		require.Equal(t, Report{Audience: 1, Gone: 1, PruneFailed: 1}, rep)
 	})

@@ -77,7 +77,7 @@ func (s *send) loop(ctx context.Context, startWorker func()) {
 	for {
 		s.heed(ctx)
 		s.dispatch(startWorker)
-		if s.busy == 0 && (s.stopped || s.postsSettled() && len(s.gone) == 0) {
+		if s.busy == 0 && (s.stopped || s.postsSettled()) {
 			return
 		}
 		done := ctx.Done()

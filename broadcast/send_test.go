@@ -17,8 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var delivers = posterFunc(func(context.Context, gatesock.Target, []byte) error { return nil })
-
 // answers fails the posts to the named connections.
 func answers(errs map[string]error) posterFunc {
 	return func(_ context.Context, to gatesock.Target, _ []byte) error { return errs[to.ConnectionID] }
@@ -43,7 +41,7 @@ func TestDelayedPostHoldsNoWorker(t *testing.T) {
 			return nil
 		})
 		b := New(p, room(10, 10), WithConcurrency(1), WithJitter(fullJitter))
-		rep, err := b.Send(t.Context(), To("room"), hello)
+		rep, err := b.Send(t.Context(), To("room"), hello())
 		require.NoError(t, err)
 		require.Equal(t, Report{Audience: 10, Delivered: 10, Throttled: 3, Retries: 3}, rep)
 		require.Equal(t, []string{"c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9", "c0", "c0", "c0"}, posts.ids)
@@ -64,9 +62,30 @@ func TestDueRetryComesBeforeFreshMembers(t *testing.T) {
 			return nil
 		})
 		b := New(p, room(4, 4), WithConcurrency(1), WithJitter(fullJitter))
-		_, err := b.Send(t.Context(), To("room"), hello)
+		_, err := b.Send(t.Context(), To("room"), hello())
 		require.NoError(t, err)
 		require.Equal(t, []string{"c0", "c1", "c2", "c0", "c3"}, posts.ids)
+	})
+}
+
+func TestEarliestRetryComesFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var posts record
+		p := posterFunc(func(_ context.Context, to gatesock.Target, _ []byte) error {
+			if posts.add(to.ConnectionID) == 1 {
+				return gatesock.ErrThrottled
+			}
+			return nil
+		})
+		waits := []time.Duration{30 * time.Millisecond, 10 * time.Millisecond, 40 * time.Millisecond, 20 * time.Millisecond} // for c0 to c3
+		jitter := func(time.Duration) time.Duration {
+			defer func() { waits = waits[1:] }()
+			return waits[0]
+		}
+		_, err := New(p, room(4, 4), WithConcurrency(1), WithJitter(jitter)).Send(t.Context(), To("room"), hello())
+		require.NoError(t, err)
+		require.Equal(t, []string{"c1", "c3", "c0", "c2"}, posts.ids[4:])
 	})
 }
 
@@ -78,7 +97,7 @@ func TestHangingPostIsCutOff(t *testing.T) {
 			<-ctx.Done()
 			return ctx.Err()
 		})
-		rep, err := New(p, room(3, 3)).Send(t.Context(), To("room"), hello)
+		rep, err := New(p, room(3, 3)).Send(t.Context(), To("room"), hello())
 		require.NoError(t, err)
 		require.Equal(t, 3, rep.Failed)
 		require.Zero(t, rep.Retries)
@@ -108,7 +127,7 @@ func TestRetriesEnd(t *testing.T) {
 				start := time.Now()
 				p := answers(map[string]error{"c0": errFault})
 				b := New(p, room(1, 1), WithRetries(c.attempts, c.within), WithJitter(fullJitter))
-				rep, err := b.Send(t.Context(), To("room"), hello)
+				rep, err := b.Send(t.Context(), To("room"), hello())
 				require.NoError(t, err)
 				require.Equal(t, c.posts-1, rep.Retries)
 				require.Equal(t, []PostError{{"c0", c.posts, errFault}}, rep.Errors)
@@ -121,7 +140,7 @@ func TestRetriesEnd(t *testing.T) {
 func TestForbiddenStopsTheSend(t *testing.T) {
 	t.Parallel()
 	p := answers(map[string]error{"c2": gatesock.ErrForbidden})
-	rep, err := New(p, room(100, 10), WithConcurrency(1)).Send(t.Context(), To("room"), hello)
+	rep, err := New(p, room(100, 10), WithConcurrency(1)).Send(t.Context(), To("room"), hello())
 	require.ErrorIs(t, err, gatesock.ErrForbidden)
 	require.ErrorContains(t, err, `connection "c2"`)
 	require.Equal(t, 2, rep.Delivered)
@@ -147,7 +166,7 @@ func TestCancelKeepsWhatIsDone(t *testing.T) {
 		return nil
 	})
 	b := New(p, room(10, 5), WithConcurrency(1), WithJitter(func(time.Duration) time.Duration { return time.Hour }), WithRetries(2, 2*time.Hour))
-	rep, err := b.Send(ctx, To("room"), hello)
+	rep, err := b.Send(ctx, To("room"), hello())
 	require.ErrorIs(t, err, why)
 	require.Equal(t, 2, rep.Delivered)
 	require.Equal(t, 1, rep.Failed, "c3 was cut off")
@@ -160,7 +179,7 @@ func TestContextThatHasEnded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	store := room(10, 5)
-	rep, err := New(answers(map[string]error{}), store).Send(ctx, To("room").And(ToConnections("x", "y")), hello)
+	rep, err := New(answers(map[string]error{}), store).Send(ctx, To("room").And(ToConnections("x", "y")), hello())
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, Report{Audience: 2, Unsent: 2, Incomplete: true}, rep)
 }
@@ -169,7 +188,7 @@ func TestStoreFailsInTheMiddle(t *testing.T) {
 	t.Parallel()
 	store := room(30, 10)
 	store.readErr = map[string]int{"room": 2}
-	rep, err := New(delivers, store).Send(t.Context(), To("room"), hello)
+	rep, err := New(always(nil), store).Send(t.Context(), To("room"), hello())
 	require.ErrorIs(t, err, errStore)
 	require.ErrorContains(t, err, `broadcast: reading group "room": `)
 	require.Equal(t, Report{Audience: 20, Delivered: 20, Incomplete: true}, rep)
@@ -185,7 +204,7 @@ func (circling) Read(context.Context, conn.Query) (conn.Page, error) {
 
 func TestStoreThatRepeatsItsCursor(t *testing.T) {
 	t.Parallel()
-	rep, err := New(delivers, circling{}).Send(t.Context(), To("room"), hello)
+	rep, err := New(always(nil), circling{}).Send(t.Context(), To("room"), hello())
 	require.ErrorIs(t, err, errStuck)
 	require.True(t, rep.Incomplete)
 }
@@ -203,7 +222,7 @@ func TestNoMoreGoroutinesThanNeeded(t *testing.T) {
 				running.Add(-1)
 				return nil
 			})
-			_, err := New(p, room(c.members, 7), WithConcurrency(c.concurrency)).Send(t.Context(), To("room"), hello)
+			_, err := New(p, room(c.members, 7), WithConcurrency(c.concurrency)).Send(t.Context(), To("room"), hello())
 			require.NoError(t, err)
 			require.EqualValues(t, c.want, most.Load())
 		})
@@ -213,7 +232,7 @@ func TestNoMoreGoroutinesThanNeeded(t *testing.T) {
 // A worker that is free takes the next member; a new one is started only if none is.
 func TestWorkersPersist(t *testing.T) {
 	t.Parallel()
-	b := New(delivers, room(0, 1), WithConcurrency(8))
+	b := New(always(nil), room(0, 1), WithConcurrency(8))
 	s := &send{Broadcaster: b, jobs: make(chan job, 8), results: make(chan result, 8)}
 	started := 0
 	start := func() { started++ }
@@ -231,12 +250,14 @@ func TestReadingWaitsForRetries(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := room(1000, 1)
+		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
-		p := posterFunc(func(context.Context, gatesock.Target, []byte) error { return gatesock.ErrThrottled })
+		p := always(gatesock.ErrThrottled)
 		b := New(p, store, WithConcurrency(2), WithJitter(func(time.Duration) time.Duration { return time.Minute }), WithRetries(2, time.Hour))
-		rep, err := b.Send(ctx, To("room"), hello)
+		rep, err := b.Send(ctx, To("room"), hello())
 		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, 50*time.Millisecond, time.Since(start), "the end of the context is not waited for in vain")
 		require.GreaterOrEqual(t, rep.Audience, backlogFactor*2)
 		require.LessOrEqual(t, rep.Audience, backlogFactor*2+2, "as many as are posted to may come on top")
 		require.Equal(t, rep.Audience+1, store.reads, "one page ahead")
@@ -245,8 +266,8 @@ func TestReadingWaitsForRetries(t *testing.T) {
 
 func TestErrorsAreBounded(t *testing.T) {
 	t.Parallel()
-	p := posterFunc(func(context.Context, gatesock.Target, []byte) error { return gatesock.ErrTooLarge })
-	rep, err := New(p, room(100, 10)).Send(t.Context(), To("room"), hello)
+	p := always(gatesock.ErrTooLarge)
+	rep, err := New(p, room(100, 10)).Send(t.Context(), To("room"), hello())
 	require.NoError(t, err)
 	require.Equal(t, 100, rep.Failed)
 	require.Len(t, rep.Errors, MaxErrors)
@@ -254,11 +275,11 @@ func TestErrorsAreBounded(t *testing.T) {
 
 func TestSendsAtOnce(t *testing.T) {
 	t.Parallel()
-	b := New(delivers, room(200, 9), WithConcurrency(4))
+	b := New(always(nil), room(200, 9), WithConcurrency(4))
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			rep, err := b.Send(t.Context(), To("room"), hello)
+			rep, err := b.Send(t.Context(), To("room"), hello())
 			if err != nil || rep.Delivered != 200 {
 				t.Errorf("%+v, %v", rep, err)
 			}
@@ -325,7 +346,7 @@ func TestCodec(t *testing.T) {
 func TestMisuse(t *testing.T) {
 	t.Parallel()
 	require.PanicsWithValue(t, "broadcast: New with a nil Poster", func() { New(nil, room(0, 1)) })
-	require.PanicsWithValue(t, "broadcast: New with a nil Store", func() { New(delivers, nil) })
+	require.PanicsWithValue(t, "broadcast: New with a nil Store", func() { New(always(nil), nil) })
 	for _, f := range []func(){
 		func() { WithConcurrency(0) },
 		func() { WithPostTimeout(0) },
@@ -339,14 +360,14 @@ func TestMisuse(t *testing.T) {
 		require.Panics(t, f)
 	}
 	for _, b := range []*Broadcaster{nil, {}} {
-		_, err := b.Send(t.Context(), To("room"), hello)
+		_, err := b.Send(t.Context(), To("room"), hello())
 		require.ErrorContains(t, err, "not made by New")
 	}
 }
 
 func TestDefaultJitterStaysWithin(t *testing.T) {
 	t.Parallel()
-	b := New(delivers, room(0, 1), WithLogger(slog.Default()))
+	b := New(always(nil), room(0, 1), WithLogger(slog.Default()))
 	for range 1000 {
 		d := b.jitter(10)
 		require.GreaterOrEqual(t, d, time.Duration(0))

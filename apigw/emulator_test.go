@@ -1,0 +1,96 @@
+package apigw_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/coder/websocket"
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/apigw"
+	"github.com/gatesock/gatesock/emulator"
+	"github.com/stretchr/testify/require"
+)
+
+// local is an emulated API whose clients are told their connection id, posted to the endpoint of the event.
+func local(t *testing.T, cfg emulator.Config) (*emulator.Server, *apigw.Client) {
+	t.Helper()
+	// Its own endpoint leads nowhere: the events' one is used.
+	client, err := apigw.New(aws.Config{}, "http://localhost:1/none")
+	require.NoError(t, err)
+	t.Cleanup(client.CloseIdleConnections)
+
+	r := gatesock.New()
+	gatesock.Handle(r, "whoami", func(ctx context.Context, req *gatesock.Request, _ struct{}) error {
+		endpoint, err := apigw.EndpointOf(req, nil)
+		if err != nil {
+			return err
+		}
+		return client.Post(ctx, gatesock.Target{ConnectionID: req.ConnectionID, Endpoint: endpoint}, []byte(req.ConnectionID))
+	})
+	cfg.Routes = []gatesock.Route{{Key: "whoami"}} // one way: posts are the only frames
+	gateway, err := emulator.New(r, cfg)
+	require.NoError(t, err)
+	server, err := emulator.Serve(t.Context(), gateway, "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		client.CloseIdleConnections()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		require.NoError(t, server.Close(ctx))
+	})
+	return server, client
+}
+
+// join connects and gives the connection id.
+func join(t *testing.T, server *emulator.Server) (ws *websocket.Conn, id string) {
+	t.Helper()
+	ws, _, err := websocket.Dial(t.Context(), server.URL, nil) //nolint:bodyclose // The library closes it.
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = ws.CloseNow() })
+	require.NoError(t, ws.Write(t.Context(), websocket.MessageText, []byte(`{"action":"whoami"}`)))
+	_, data, err := ws.Read(t.Context())
+	require.NoError(t, err)
+	return ws, string(data)
+}
+
+func TestAgainstTheEmulator(t *testing.T) {
+	t.Parallel()
+	server, client := local(t, emulator.Config{Stage: "dev"})
+	ws, id := join(t, server)
+	to := gatesock.Target{ConnectionID: id, Endpoint: server.Endpoint}
+
+	require.NoError(t, client.Post(t.Context(), to, []byte("hello")))
+	_, data, err := ws.Read(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "hello", string(data))
+
+	info, err := client.Info(t.Context(), to)
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now(), info.ConnectedAt, time.Minute)
+	require.False(t, info.LastActiveAt.Before(info.ConnectedAt))
+	require.Equal(t, "127.0.0.1", info.Identity.SourceIP)
+
+	require.NoError(t, client.Disconnect(t.Context(), to))
+	_, _, err = ws.Read(t.Context())
+	require.Equal(t, websocket.StatusNormalClosure, websocket.CloseStatus(err))
+
+	require.ErrorIs(t, client.Post(t.Context(), to, []byte("x")), gatesock.ErrGone)
+	_, err = client.Info(t.Context(), to)
+	require.ErrorIs(t, err, gatesock.ErrGone)
+	require.ErrorIs(t, client.Disconnect(t.Context(), to), gatesock.ErrGone)
+
+	to.ConnectionID = "no id of a gateway"
+	require.ErrorIs(t, client.Post(t.Context(), to, []byte("x")), gatesock.ErrBadConnectionID)
+	to = gatesock.Target{ConnectionID: id, Endpoint: server.Endpoint + "x"}
+	require.ErrorIs(t, client.Post(t.Context(), to, []byte("x")), gatesock.ErrForbidden)
+}
+
+func TestEmulatorThrottles(t *testing.T) {
+	t.Parallel()
+	server, client := local(t, emulator.Config{Rate: 0.001, Burst: 3}) // a handshake, a message, its post
+	_, id := join(t, server)
+	to := gatesock.Target{ConnectionID: id, Endpoint: server.Endpoint}
+	require.ErrorIs(t, client.Post(t.Context(), to, []byte("x")), gatesock.ErrThrottled)
+}
