@@ -39,7 +39,7 @@ type link interface {
 // settleTimeout bounds the waits for what should come by itself, as the end of $disconnect.
 const settleTimeout = 5 * time.Second
 
-// ID is the connection id.
+// ID is the connection id. Over a socket it is known from the event of $connect, and empty if the API has no such route.
 func (c *Client) ID() string { return c.id }
 
 // Subprotocol is the one that the handler of $connect chose, empty if none.

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	pushers = 20
-	pushes  = 20
+	pushers = 10
+	pushes  = 10
 )
 
 // pushAll lets every client say something several times, at once with the others, and checks what all of them see.

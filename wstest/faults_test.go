@@ -3,6 +3,9 @@ package wstest_test
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"sync"
 	"testing"
@@ -59,6 +62,31 @@ func TestGoroutineThatEndsIsNoLeak(t *testing.T) {
 		}))
 		h.Connect().SendText("one")
 		time.AfterFunc(50*time.Millisecond, func() { close(release) })
+	})
+	require.Empty(t, failures)
+}
+
+func TestIdleHTTPConnectionIsNoLeak(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	failures := runFake(t, func(ft *fakeTB) {
+		h := wstest.New(ft, onMessage(func(ctx context.Context, _ *gatesock.Request) error {
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
+			if err != nil {
+				return err
+			}
+			response, err := transport.RoundTrip(req)
+			if err != nil {
+				return err
+			}
+			_, err = io.Copy(io.Discard, response.Body)
+			return errors.Join(err, response.Body.Close())
+		}))
+		c := h.Connect()
+		c.Push("go", nil).ExpectAck()
 	})
 	require.Empty(t, failures)
 }

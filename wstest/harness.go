@@ -211,7 +211,7 @@ func (h *Harness) awaitDisconnects(ctx context.Context) error {
 }
 
 func (h *Harness) awaitDisconnect(ctx context.Context, id string) error {
-	if !h.hasDisconnect() {
+	if id == "" || !h.hasDisconnect() {
 		return nil
 	}
 	return h.watch.awaitDisconnect(ctx, id)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/wstest"
 )
 
@@ -132,4 +133,18 @@ func TestServerFindsLeaksAndLatePosts(t *testing.T) {
 	require.Contains(t, failures[0], "was made after")
 	require.Contains(t, failures[1], `route "$connect"`)
 	require.Contains(t, failures[1], "leakUntil")
+}
+
+func TestServerWithoutRoutesForConnections(t *testing.T) {
+	t.Parallel()
+	routes := []gatesock.Route{{Key: "ack", TwoWay: true}}
+	srv := wstest.NewServer(t, script(), wstest.WithConfig(func(c *emulator.Config) { c.Routes = routes }))
+	for _, c := range []*wstest.Client{srv.Connect(), srv.Dial(t)} {
+		c.Push("ack", nil).ExpectAck()
+		c.Close(0, "")
+		c.ExpectNone()
+	}
+	dialled := srv.Dial(t)
+	require.Empty(t, dialled.ID())
+	dialled.Drop()
 }
