@@ -42,10 +42,15 @@ func (c *Client) ExpectFrame(pattern string) Frame {
 
 // ExpectNone demands that nothing was received that no Expect method has consumed: no frame but empty ones, and no
 // close by the gateway. In memory it looks and does not wait. Over a socket it first waits until the gateway
-// has come to rest and a ping has made its way there and back, behind all that was sent.
+// has come to rest and a ping has made its way there and back, behind all that was sent; it fails if that takes longer
+// than the timeout, as with a handler that is held.
 func (c *Client) ExpectNone() {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
+	limit := c.timeout
+	if limit <= 0 {
+		limit = settleTimeout
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	if err := c.link.settle(ctx); err != nil {
 		c.t.Fatalf("wstest: %s expected nothing more, but can't tell: %v%s", c, err, c.inbox)

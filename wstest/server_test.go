@@ -148,3 +148,66 @@ func TestServerWithoutRoutesForConnections(t *testing.T) {
 	require.Empty(t, dialled.ID())
 	dialled.Drop()
 }
+
+// TestExpectNoneSeesWhatIsOnItsWay: a message that nobody waits for, to a handler that takes its time, is there when
+// ExpectNone looks.
+func TestExpectNoneSeesWhatIsOnItsWay(t *testing.T) {
+	t.Parallel()
+	rec := wstest.NewRecorder()
+	srv := wstest.NewServer(t, newRoom(rec), wstest.WithPoster(rec))
+	alice, carol := srv.Dial(t, wstest.As("alice")), srv.Connect(wstest.As("carol"))
+	for i := range 30 {
+		var id string
+		failures := runFake(t, func(ft *fakeTB) {
+			bob := srv.Dial(ft, wstest.As("bob"))
+			id = bob.ID()
+			bob.Push("join", nil).ExpectAck()
+			rec.Slow(id, time.Duration(i%3)*time.Millisecond)
+			alice.Send("say", say{Text: "to bob"})
+			bob.ExpectNone()
+		})
+		require.Len(t, failures, 1, i)
+		require.Contains(t, failures[0], "expected nothing more")
+		require.Contains(t, failures[0], "to bob")
+		require.Len(t, rec.PostsTo(id), 1)
+		rec.Gone(id)
+	}
+	alice.ExpectNone()
+	carol.ExpectNone()
+}
+
+func TestExpectNoneCanNotTellWhileAHandlerRuns(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	failures := runFake(t, func(ft *fakeTB) {
+		srv := wstest.NewServer(ft, onMessage(func(ctx, *request) error {
+			<-release
+			return nil
+		}), wstest.WithTimeout(30*time.Millisecond))
+		ft.Cleanup(func() { close(release) })
+		c := srv.Dial(ft)
+		c.SendText("hold")
+		c.ExpectNone()
+	})
+	require.Len(t, failures, 1)
+	require.Contains(t, failures[0], "expected nothing more, but can't tell: the gateway does not come to rest")
+}
+
+func TestServerUnderACustomDomain(t *testing.T) {
+	t.Parallel()
+	for path, config := range map[string]emulator.Config{
+		"":      {CustomDomain: true},
+		"/chat": {CustomDomain: true, BasePath: "chat"},
+		"/prod": {Stage: "prod"},
+	} {
+		srv := wstest.NewServer(t, script(), wstest.WithConfig(func(c *emulator.Config) {
+			c.CustomDomain, c.BasePath = config.CustomDomain, config.BasePath
+			if config.Stage != "" {
+				c.Stage = config.Stage
+			}
+		}))
+		require.Regexp(t, `^ws://127\.0\.0\.1:[0-9]+`+path+"$", srv.URL)
+		require.Equal(t, strings.Replace(srv.URL, "ws:", "http:", 1), srv.Endpoint)
+		srv.Dial(t).Push("ack", nil).ExpectAck()
+	}
+}
