@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+
+	"github.com/gatesock/gatesock/internal/jsontext"
 )
 
 // Keys that the gateway itself adds to an authorizer's context. They come last, in this order, in captured events.
@@ -41,7 +43,7 @@ func encodeAuthorizer(values map[string]any) (string, error) {
 			b = append(b, text...)
 			continue
 		}
-		b = appendText(b, text)
+		b = jsontext.AppendString(b, text)
 	}
 	return string(append(b, '}')), nil
 }

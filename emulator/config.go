@@ -106,8 +106,8 @@ type Unknowns struct {
 	ShutdownClose CloseStatus
 	// InvalidUTF8Close ends a connection that sent a text message that is not UTF-8. Default 1007.
 	InvalidUTF8Close CloseStatus
-	// TooBigClose and BinaryClose have documented codes, 1009 and 1003; only their reasons are unknown.
-	// Default: no reason.
+	// TooBigReason and BinaryReason are the reasons that go with 1009 and 1003, which are documented. Default:
+	// none.
 	TooBigReason string
 	BinaryReason string
 	// ThrottledMessage is the message of the frame that a throttled message is answered with. Default
@@ -198,5 +198,21 @@ func (c Config) validate() error {
 	case c.OutboundBuffer < 0:
 		return fmt.Errorf("OutboundBuffer %v is negative", c.OutboundBuffer)
 	}
+	return c.Unknown.validate()
+}
+
+// validate keeps out what can't be sent.
+func (u Unknowns) validate() error {
+	for _, c := range []CloseStatus{u.MaxAgeClose, u.ShutdownClose, u.InvalidUTF8Close, {1009, u.TooBigReason}, {1003, u.BinaryReason}} {
+		if c.Code < 1000 || c.Code > 4999 || len(c.Reason) > maxCloseReason {
+			return fmt.Errorf("close status %d with a reason of %d bytes can't be sent", c.Code, len(c.Reason))
+		}
+	}
+	if u.PlainRequestStatus < 200 || u.PlainRequestStatus > 599 {
+		return fmt.Errorf("value %d of PlainRequestStatus is no status of an answer", u.PlainRequestStatus)
+	}
 	return nil
 }
+
+// maxCloseReason is how much of a control frame's 125 bytes is left for the reason (RFC 6455, section 5.5).
+const maxCloseReason = 123

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/jsontext"
 )
 
 // headerErrorType names the error's type for SDKs, which matters most for 410, whose body is empty (inferred from
@@ -81,12 +82,12 @@ func (i Info) appendJSON(b []byte) []byte {
 	stamp := func(t time.Time) { b = append(t.UTC().AppendFormat(append(b, '"'), infoTime), '"') }
 	b = append(b, `{"connectedAt":`...)
 	stamp(i.ConnectedAt)
-	b = appendText(append(b, `,"identity":{"sourceIp":`...), i.SourceIP)
+	b = jsontext.AppendString(append(b, `,"identity":{"sourceIp":`...), i.SourceIP)
 	b = append(b, `,"userAgent":`...)
 	if i.UserAgent == "" {
 		b = append(b, "null"...)
 	} else {
-		b = appendText(b, i.UserAgent)
+		b = jsontext.AppendString(b, i.UserAgent)
 	}
 	b = append(b, `},"lastActiveAt":`...)
 	stamp(i.LastActiveAt)

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/gatesock/gatesock/internal/jsontext"
 )
 
 // clfTime is the layout of requestTime, the one of the Common Log Format, in UTC.
@@ -27,20 +29,20 @@ func newEventParts(g *Gateway, h *Handshake, domain, id string, connectedAt time
 	p := eventParts{stageVariables: g.stageVariables, authorizer: authorizer}
 
 	b := make([]byte, 0, 192)
-	b = appendString(append(b, `,"stage":`...), g.cfg.Stage)
+	b = jsontext.AppendString(append(b, `,"stage":`...), g.cfg.Stage)
 	b = strconv.AppendInt(append(b, `,"connectedAt":`...), connectedAt.UnixMilli(), 10)
 	p.middle = string(append(b, `,"requestTimeEpoch":`...))
 
 	b = append(b[:0], `,"identity":{`...)
 	if h.UserAgent() != "" {
-		b = append(appendText(append(b, `"userAgent":`...), h.UserAgent()), ',')
+		b = append(jsontext.AppendString(append(b, `"userAgent":`...), h.UserAgent()), ',')
 	}
-	b = appendText(append(b, `"sourceIp":`...), h.SourceIP)
+	b = jsontext.AppendString(append(b, `"sourceIp":`...), h.SourceIP)
 	p.identity = string(append(b, `},"requestId":"`...))
 
-	b = appendText(append(b[:0], `","domainName":`...), domain)
+	b = jsontext.AppendString(append(b[:0], `","domainName":`...), domain)
 	b = append(append(b, `,"connectionId":"`...), id...)
-	b = appendString(append(b, `","apiId":`...), g.cfg.APIID)
+	b = jsontext.AppendString(append(b, `","apiId":`...), g.cfg.APIID)
 	p.end = string(append(b, '}'))
 	return p, nil
 }
@@ -54,7 +56,7 @@ type stamp struct {
 
 // open appends a requestContext up to the event type.
 func (p *eventParts) open(b []byte, routeKey string) []byte {
-	b = appendString(append(b, `"requestContext":{"routeKey":`...), routeKey)
+	b = jsontext.AppendString(append(b, `"requestContext":{"routeKey":`...), routeKey)
 	return append(b, p.authorizer...)
 }
 
@@ -101,7 +103,7 @@ func (p *eventParts) messageEvent(st stamp, routeKey string, body []byte) []byte
 	b = append(b, `","eventType":"MESSAGE"`...)
 	b = p.close(p.stamped(b, st), st)
 	if body != nil {
-		b = appendString(append(b, `,"body":`...), body)
+		b = jsontext.AppendString(append(b, `,"body":`...), body)
 	}
 	return append(b, `,"isBase64Encoded":false}`...)
 }
@@ -117,7 +119,7 @@ func (p *eventParts) disconnectEvent(st stamp, host string, status CloseStatus) 
 	b = p.open(b, "$disconnect")
 	b = strconv.AppendInt(append(b, `,"disconnectStatusCode":`...), int64(status.Code), 10)
 	b = p.stamped(append(b, `,"eventType":"DISCONNECT"`...), st)
-	b = appendText(append(b, `,"disconnectReason":`...), status.Reason)
+	b = jsontext.AppendString(append(b, `,"disconnectReason":`...), status.Reason)
 	b = p.close(b, st)
 	return append(b, `,"isBase64Encoded":false}`...)
 }
@@ -130,7 +132,7 @@ func encodeStageVariables(vars map[string]string) string {
 	}
 	b := []byte(`,"stageVariables":{`)
 	for i, name := range sortedKeys(vars) {
-		b = appendText(appendKey(b, i, name), vars[name])
+		b = jsontext.AppendString(appendKey(b, i, name), vars[name])
 	}
 	return string(append(b, '}'))
 }

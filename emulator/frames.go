@@ -1,10 +1,12 @@
 package emulator
 
+import "github.com/gatesock/gatesock/internal/jsontext"
+
 // The gateway's own frames, byte for byte with its uneven spaces; see §5 and §6 of the facts.
 
 // errorFrame gives the frame that tells a client that the gateway itself could not answer.
 func errorFrame(message, connectionID, requestID string) []byte {
-	b := appendString(append(make([]byte, 0, 128), `{"message": `...), message)
+	b := jsontext.AppendString(append(make([]byte, 0, 128), `{"message": `...), message)
 	b = append(append(b, `, "connectionId":"`...), connectionID...)
 	b = append(append(b, `", "requestId":"`...), requestID...)
 	return append(b, `"}`...)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/jsontext"
 )
 
 // maxURLLength is the longest WebSocket URL, in characters (AWS, quotas).
@@ -72,5 +73,5 @@ func writeMessage(w http.ResponseWriter, status int, errorType, message string) 
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	// The client may have gone; there is nobody to tell.
-	_, _ = w.Write(append(appendText([]byte(`{"message":`), message), '}'))
+	_, _ = w.Write(append(jsontext.AppendString([]byte(`{"message":`), message), '}'))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -33,8 +34,12 @@ func Serve(ctx context.Context, g *Gateway, addr string) (*Server, error) {
 		URL:      "ws://" + at,
 		Endpoint: "http://" + at,
 		gateway:  g,
-		http:     http.Server{Handler: g, ReadHeaderTimeout: 10 * time.Second},
-		served:   make(chan error, 1),
+		http: http.Server{
+			Handler:           g,
+			ReadHeaderTimeout: 10 * time.Second,
+			ErrorLog:          slog.NewLogLogger(g.cfg.Logger.Handler(), slog.LevelWarn),
+		},
+		served: make(chan error, 1),
 	}
 	go func() { s.served <- s.http.Serve(l) }()
 	return s, nil
@@ -44,6 +49,9 @@ func Serve(ctx context.Context, g *Gateway, addr string) (*Server, error) {
 // has ended, or when ctx has. It must be called once.
 func (s *Server) Close(ctx context.Context) error {
 	err := errors.Join(s.gateway.Shutdown(ctx), s.http.Shutdown(ctx))
+	if err != nil {
+		err = errors.Join(err, s.http.Close())
+	}
 	if served := <-s.served; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
 	}

@@ -3,6 +3,7 @@ package emulator
 import (
 	"context"
 	"net/url"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,6 +35,9 @@ func TestNewNamesTheBadSetting(t *testing.T) {
 		"Rate":                     {Rate: -1},
 		"OutboundBuffer":           {OutboundBuffer: -1},
 		"RouteSelectionExpression": {RouteSelectionExpression: "$context.routeKey"},
+		"reason of 124 bytes":      {Unknown: Unknowns{TooBigReason: strings.Repeat("x", 124)}},
+		"close status 999":         {Unknown: Unknowns{MaxAgeClose: CloseStatus{Code: 999}}},
+		"PlainRequestStatus":       {Unknown: Unknowns{PlainRequestStatus: 101}},
 		`route "a" twice`:          {Routes: routes("a", "a")},
 		"without a key":            {Routes: routes("")},
 	} {
