@@ -18,8 +18,6 @@ import (
 // errLate refuses posts that come after the handler that makes them has returned.
 var errLate = errors.New("the handler that makes the post has returned")
 
-var errGoexit = errors.New("the handler ended its goroutine")
-
 // watch stands between a gateway and a handler. It marks the context and the goroutine of every invocation, so that
 // what an invocation leaves behind can be told from everything else, and keeps what the test has to answer for.
 type watch struct {
@@ -51,23 +49,15 @@ func (w *watch) Routes() []gatesock.Route {
 	return nil
 }
 
-// Invoke runs the handler in a goroutine of its own, whose label every goroutine that is started from it inherits.
-// So a handler that ends its goroutine, as a failed require does, does not take the gateway's with it.
+// Invoke runs the handler with a marked context, and with a label that every goroutine which the handler starts
+// inherits.
 func (w *watch) Invoke(ctx context.Context, event []byte) (response []byte, err error) {
 	inv := w.begin(event)
 	if d, ok := ctx.Value(dialKey{}).(*dial); ok {
 		d.saw(inv.connection)
 	}
-	ended := make(chan struct{})
-	err = errGoexit // what stays if the goroutine ends before the handler returns
-	go func() {
-		defer close(ended)
-		inv.do(ctx, func(ctx context.Context) { response, err = w.call(ctx, inv, event) })
-	}()
-	<-ended
-	if n := w.end(inv); n > 0 {
-		w.fail(fmt.Errorf("%s returned while %d of its posts were under way", inv, n))
-	}
+	defer w.end(inv)
+	inv.do(ctx, func(ctx context.Context) { response, err = w.call(ctx, inv, event) })
 	return response, err
 }
 
@@ -79,7 +69,7 @@ func (w *watch) call(ctx context.Context, inv *invocation, event []byte) (respon
 			return
 		}
 		v := recover()
-		if v == nil {
+		if v == nil { // the gateway deals with it
 			w.fail(fmt.Errorf("%s ended its goroutine, by runtime.Goexit or a FailNow", inv))
 			return
 		}
@@ -106,10 +96,13 @@ func (w *watch) begin(event []byte) *invocation {
 	return inv
 }
 
-// end ends an invocation and tells how many of its posts are still under way.
-func (w *watch) end(inv *invocation) int {
+// end ends an invocation, also one whose goroutine ends.
+func (w *watch) end(inv *invocation) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if inv.posts > 0 {
+		w.failures = append(w.failures, fmt.Errorf("%s returned while %d of its posts were under way", inv, inv.posts))
+	}
 	delete(w.running, inv.number)
 	w.ended++
 	inv.ended = true
@@ -118,7 +111,6 @@ func (w *watch) end(inv *invocation) int {
 		close(w.changed)
 		w.changed = make(chan struct{})
 	}
-	return inv.posts
 }
 
 // awaitDisconnect returns when $disconnect has ended for a connection.
