@@ -9,7 +9,8 @@ addEventListener("keydown", (event) => {
   if (event.key === "Escape") alerts.lastElementChild?.remove();
 });
 
-export function alert(message) {
+export function alert(text) {
+  const message = text.charAt(0).toUpperCase() + text.slice(1);
   for (const old of alerts.children) {
     if (old.firstElementChild.textContent === message) old.remove();
   }

@@ -9,14 +9,19 @@ const newest = document.querySelector("#newest");
 const MAX_ITEMS = 500;
 const shown = new Set(); // the ids of messages
 let pinned = true; // to the end: new messages scroll into view
+let size = "";
 const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
 newest.addEventListener("click", scrollDown);
 log.addEventListener("scroll", () => {
+  if (size !== sizeOf(log)) return; // moved by a new size, not by a person
   pinned = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
   if (pinned) newest.hidden = true;
 });
-new ResizeObserver(() => pinned && scrollDown()).observe(log); // as when a phone's keyboard opens
+new ResizeObserver(() => {
+  size = sizeOf(log); // as when a phone is turned, or its keyboard opens
+  if (pinned) scrollDown();
+}).observe(log);
 
 export function clear() {
   list.replaceChildren();
@@ -133,8 +138,8 @@ function place(item, id) {
   item.dataset.id = id;
   let before = list.lastElementChild;
   while (before && (before === item || Number(before.dataset.id) > id)) before = before.previousElementSibling;
-  if (!before) list.prepend(item);
-  else if (before.nextElementSibling !== item) before.after(item);
+  const next = before ? before.nextElementSibling : list.firstElementChild;
+  if (next !== item) list.insertBefore(item, next);
   if (list.children.length > MAX_ITEMS) list.firstElementChild.remove();
   empty.hidden = true;
   regroup();
@@ -153,6 +158,10 @@ function regroup() {
 
 function find(key) {
   return [...list.children].find((item) => item.dataset.key === key);
+}
+
+function sizeOf(e) {
+  return `${e.clientWidth} ${e.clientHeight}`;
 }
 
 function scrollDown() {

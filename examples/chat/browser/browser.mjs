@@ -1,0 +1,144 @@
+// A browser, and windows in it that have the chat open.
+
+import { existsSync, mkdirSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { chromium } from "playwright-core";
+
+const screenshots = new URL("../../../.cache/screenshots/", import.meta.url).pathname;
+
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM || findInPath("chromium", "chromium-browser", "google-chrome"),
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+function findInPath(...names) {
+  for (const name of names) {
+    for (const folder of process.env.PATH.split(delimiter)) {
+      if (existsSync(join(folder, name))) return join(folder, name);
+    }
+  }
+  throw new Error("there is no Chromium: set CHROMIUM to its path");
+}
+
+// Window is a page in a browser context of its own: another person at another machine.
+export class Window {
+  problems = []; // what the page has thrown or logged as an error
+
+  // With clock, the test moves the page's time (page.clock).
+  static async open(browser, url, { clock, ...options } = {}) {
+    const window = new Window();
+    window.context = await browser.newContext({ viewport: { width: 900, height: 640 }, locale: "en-GB", ...options });
+    window.context.setDefaultTimeout(15_000);
+    window.page = await window.context.newPage();
+    window.page.on("pageerror", (error) => window.problems.push(String(error)));
+    window.page.on("console", (message) => {
+      // The browser itself logs every failed connection, and those are part of what is tested.
+      if (message.type() === "error" && !/WebSocket|ERR_/.test(message.text())) window.problems.push(message.text());
+    });
+    await window.page.addInitScript(keepSockets);
+    if (clock) await window.page.clock.install();
+    await window.page.goto(url);
+    return window;
+  }
+
+  // Opens a window and joins a room.
+  static async join(browser, url, name, room, options) {
+    const window = await Window.open(browser, url, options);
+    await window.enter(name, room);
+    return window;
+  }
+
+  async enter(name, room) {
+    await this.page.getByLabel("Your name").fill(name);
+    await this.page.getByLabel("Room").fill(room);
+    await this.page.getByRole("button", { name: "Join" }).click();
+    await this.state("Online");
+    await this.page.locator("#online bdi").getByText(name, { exact: true }).first().waitFor();
+  }
+
+  get composer() {
+    return this.page.getByLabel("Message", { exact: true });
+  }
+
+  async say(text) {
+    await this.composer.fill(text);
+    await this.composer.press("Enter");
+  }
+
+  // Waits for a message that is on the page and sent.
+  async hears(text) {
+    await this.message(text).and(this.page.locator(":not([data-state])")).waitFor();
+  }
+
+  message(text) {
+    return this.page.locator("li.message").filter({ has: this.page.getByText(text, { exact: true }) });
+  }
+
+  notice(text) {
+    return this.page.locator("li.notice").getByText(text, { exact: true }).last().waitFor();
+  }
+
+  // Waits until just these are online.
+  online(...names) {
+    return this.#until((wanted) => {
+      const items = [...document.querySelectorAll("#online bdi")];
+      return items.map((item) => item.textContent).join() === wanted;
+    }, names.toSorted().join());
+  }
+
+  state(text) {
+    return this.#until((wanted) => document.querySelector("#link-text").textContent === wanted, text);
+  }
+
+  alert(text) {
+    return this.page.getByRole("alert").getByText(text).waitFor();
+  }
+
+  // Waits until the newest message is in view.
+  atNewest() {
+    return this.#until(() => {
+      const log = document.querySelector("#log");
+      return log.scrollHeight - log.scrollTop - log.clientHeight < 2;
+    });
+  }
+
+  // The texts of all messages, in the order in which they are shown.
+  texts() {
+    return this.page.locator("li.message .text").allTextContents();
+  }
+
+  // Sends a frame through the page's own socket.
+  sendRaw(frame) {
+    return this.page.evaluate((text) => globalThis.sockets.at(-1).send(text), frame);
+  }
+
+  async screenshot(name) {
+    mkdirSync(screenshots, { recursive: true });
+    await this.page.screenshot({ path: join(screenshots, `${name}.png`), animations: "disabled" });
+  }
+
+  #until(condition, argument) {
+    return this.page.waitForFunction(condition, argument);
+  }
+}
+
+// Runs in the page: keeps the sockets that it opens within the tests' reach.
+function keepSockets() {
+  globalThis.sockets = [];
+  globalThis.WebSocket = class extends WebSocket {
+    constructor(...args) {
+      super(...args);
+      globalThis.sockets.push(this);
+    }
+  };
+}

@@ -1,0 +1,61 @@
+// Builds the chat and runs it as a process of its own.
+
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+
+const examples = new URL("../..", import.meta.url).pathname;
+
+export class Server {
+  #folder;
+  #process;
+  url = "";
+
+  // Builds the program and starts it on a free port.
+  static async create() {
+    const server = new Server();
+    server.#folder = await mkdtemp(join(tmpdir(), "gatesock-chat-"));
+    await promisify(execFile)("go", ["build", "-o", server.#program, "./chat/cmd/local"], { cwd: examples });
+    await server.start();
+    return server;
+  }
+
+  get #program() {
+    return join(this.#folder, "chat");
+  }
+
+  get gateway() {
+    return this.url.replace("http", "ws") + "local";
+  }
+
+  // Starts the program, after the first time on the same port as before.
+  async start() {
+    const addr = this.url ? new URL(this.url).host : "127.0.0.1:0";
+    this.#process = spawn(this.#program, ["-addr", addr], { stdio: ["ignore", "pipe", "inherit"] });
+    for await (const line of createInterface({ input: this.#process.stdout })) {
+      const match = /^Chat is running at (http:\S+)$/.exec(line);
+      if (match) {
+        this.url = match[1];
+        return;
+      }
+    }
+    throw new Error("the chat has ended without saying where it runs");
+  }
+
+  // Ends the program and gives its exit code, null if the signal killed it.
+  async stop(signal = "SIGTERM") {
+    const exit = once(this.#process, "exit");
+    this.#process.kill(signal);
+    const [code] = await exit;
+    return code;
+  }
+
+  async destroy() {
+    if (this.#process?.exitCode === null && this.#process.signalCode === null) await this.stop("SIGKILL");
+    await rm(this.#folder, { recursive: true });
+  }
+}
