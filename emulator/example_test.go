@@ -91,6 +91,9 @@ func ExampleManualClock() {
 	clock.Advance(10 * time.Minute)
 	err = gw.Post(ctx, gatesock.Target{ConnectionID: s.ID()}, []byte("hello?"))
 	fmt.Printf("%q, then gone: %v\n", c.got, errors.Is(err, gatesock.ErrGone))
+	if err := gw.Shutdown(ctx); err != nil {
+		panic(err)
+	}
 	// Output: ["hello" "closed with 1001 Going away"], then gone: true
 }
 
@@ -105,6 +108,6 @@ func ExampleGateway_Connect_refused() {
 		panic(err)
 	}
 	_, err = gw.Connect(context.Background(), emulator.Handshake{}, &client{})
-	fmt.Println(err)
-	// Output: emulator: connection refused with status 403
+	fmt.Println(err, gw.Shutdown(context.Background()))
+	// Output: emulator: connection refused with status 403 <nil>
 }

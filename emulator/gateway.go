@@ -13,7 +13,8 @@ import (
 
 // Gateway is one stage of one WebSocket API. It is safe for concurrent use.
 //
-// It is a [gatesock.Poster] and an [net/http.Handler]. [Gateway.Shutdown] ends it.
+// It is a [gatesock.Poster] and an [net/http.Handler]. [Gateway.Shutdown] ends it; without, some idle goroutines
+// stay behind.
 type Gateway struct {
 	handler        lambda.Handler
 	cfg            Config
@@ -25,6 +26,7 @@ type Gateway struct {
 	bucket         *bucket
 
 	running     tracker // invocations, and what leads to them
+	workers     *workers
 	fronts      tracker // sockets, and what writes to them
 	invocations invocations
 
@@ -67,6 +69,7 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 		stageVariables: encodeStageVariables(cfg.StageVariables),
 		functionARN:    "arn:aws:lambda:" + cfg.Region + ":" + cfg.AccountID + ":function:" + cfg.APIID,
 		ids:            newIDSource(cfg.APIID + "/" + cfg.Stage),
+		workers:        newWorkers(),
 		bucket:         newBucket(cfg.Clock, cfg.Rate, cfg.Burst),
 		sessions:       map[string]*Session{},
 	}, nil
@@ -119,8 +122,11 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 		s.end(g.cfg.Unknown.ShutdownClose, byGateway).start()
 	}
 	err := g.running.wait(ctx)
-	if err == nil {
-		err = g.fronts.wait(ctx)
+	g.workers.stop()
+	for _, t := range []*tracker{&g.fronts, &g.workers.running} {
+		if err == nil {
+			err = t.wait(ctx)
+		}
 	}
 	if err != nil {
 		g.invocations.cancel()

@@ -103,10 +103,10 @@ func (inv *invocation) run() {
 	}
 }
 
-// start runs the invocation in a goroutine of its own. A nil invocation is none.
+// start runs the invocation in another goroutine. A nil invocation is none.
 func (inv *invocation) start() {
 	if inv != nil {
-		go inv.run()
+		inv.g.workers.run(inv)
 	}
 }
 

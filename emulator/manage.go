@@ -119,7 +119,7 @@ func (s *Session) post(data []byte) error {
 	case !utf8.Valid(data):
 		return ErrNotUTF8
 	}
-	err := s.send(data)
+	err := s.send(data, s.client.Send)
 	if err != nil && !errors.Is(err, gatesock.ErrGone) {
 		return fmt.Errorf("%w: %w", gatesock.ErrThrottled, err)
 	}

@@ -57,7 +57,7 @@ func (o *outbound) Send(data []byte) error {
 	if o.closed {
 		return nil
 	}
-	if waiting := len(o.pending) + o.inWrite; waiting > 0 && waiting+len(data) > o.limit {
+	if o.full(len(data)) {
 		return errBufferFull
 	}
 	o.pending = appendMessage(o.pending, data)
@@ -65,11 +65,35 @@ func (o *outbound) Send(data []byte) error {
 	return nil
 }
 
+// sendNow queues a text message like Send, and writes what is pending in the calling goroutine unless another one is at
+// it. It blocks while the client does not read.
+func (o *outbound) sendNow(data []byte) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return nil
+	}
+	if o.full(len(data)) {
+		return errBufferFull
+	}
+	o.pending = appendMessage(o.pending, data)
+	if o.begin() {
+		o.writePending()
+	}
+	return nil
+}
+
+// full tells whether n bytes more do not fit. A message always fits into an empty buffer.
+func (o *outbound) full(n int) bool {
+	waiting := len(o.pending) + o.inWrite
+	return waiting > 0 && waiting+n > o.limit
+}
+
 // pong answers a ping, unless the client does not read.
 func (o *outbound) pong(payload []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.closed || len(o.pending)+o.inWrite > o.limit {
+	if o.closed || o.full(len(payload)) {
 		return
 	}
 	o.pending = appendFrame(o.pending, ws.OpPong, true, payload)
@@ -116,21 +140,31 @@ func (o *outbound) finish() error {
 	return o.conn.Close()
 }
 
-// wake starts the writer if there is something to write and none runs.
-func (o *outbound) wake() {
+// begin makes the caller the writer, if there is something to write and nobody is at it.
+func (o *outbound) begin() bool {
 	if o.writing || o.conn == nil || len(o.pending) == 0 {
-		return
+		return false
 	}
 	o.writing = true
-	o.tracker.begin()
-	go o.write()
+	return true
 }
 
-// write writes until nothing is pending.
-func (o *outbound) write() {
-	defer o.tracker.end()
-	o.mu.Lock()
-	defer o.mu.Unlock()
+// wake starts a writer in a goroutine of its own, if one is needed.
+func (o *outbound) wake() {
+	if !o.begin() {
+		return
+	}
+	o.tracker.begin()
+	go func() {
+		defer o.tracker.end()
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.writePending()
+	}()
+}
+
+// writePending writes until nothing is pending. The lock is held but for the writing itself.
+func (o *outbound) writePending() {
 	var spare []byte
 	for len(o.pending) > 0 {
 		batch := o.pending

@@ -103,20 +103,25 @@ func (s *Session) touch() { s.active.Store(s.g.cfg.Clock.Now().UnixNano()) }
 func (s *Session) lastActive() time.Time { return time.Unix(0, s.active.Load()) }
 
 // send hands a message to the client, if the session is open.
-func (s *Session) send(data []byte) error {
+func (s *Session) send(data []byte, send func([]byte) error) error {
 	if s.ended.Load() {
 		return gatesock.ErrGone
 	}
-	if err := s.client.Send(data); err != nil {
+	if err := send(data); err != nil {
 		return err
 	}
 	s.touch()
 	return nil
 }
 
-// reply sends what answers a message; there is nobody to report a failure to.
+// reply sends what answers a message; there is nobody to report a failure to. It runs in the message's own goroutine,
+// which may wait for the client.
 func (s *Session) reply(data []byte) {
-	if err := s.send(data); err != nil {
+	send := s.client.Send
+	if o, ok := s.client.(*outbound); ok {
+		send = o.sendNow
+	}
+	if err := s.send(data, send); err != nil {
 		s.g.cfg.Logger.Warn("a frame was dropped", slog.String("connectionId", s.id), slog.Any("error", err))
 	}
 }
