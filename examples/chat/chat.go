@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/broadcast"
@@ -17,13 +18,16 @@ type App struct {
 	history     *history
 }
 
+// postTimeout is short, since who says something waits for the slowest of the others.
+const postTimeout = 3 * time.Second
+
 // New returns a chat that keeps its connections in store and reaches them through poster.
 func New(store conn.Store, poster gatesock.Poster) *App {
 	registry := &departures{Store: store}
 	c := &clock{}
 	return &App{
 		store:       registry,
-		broadcaster: broadcast.New(poster, registry),
+		broadcaster: broadcast.New(poster, registry, broadcast.WithPostTimeout(postTimeout)),
 		clock:       c,
 		history:     newHistory(c),
 	}

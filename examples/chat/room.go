@@ -20,7 +20,7 @@ func (a *App) join(ctx context.Context, req *gatesock.Request, in Join) (Joined,
 	}
 	for _, group := range []string{nameGroup(in.Name), roomGroup(in.Room)} {
 		if err := a.store.Join(ctx, c.ID, group); err != nil {
-			return Joined{}, err
+			return Joined{}, unregistered(err)
 		}
 	}
 	online, err := a.online(ctx, in.Room)
@@ -51,10 +51,15 @@ func (a *App) leave(ctx context.Context, req *gatesock.Request, in Leave) error 
 // connection gives the record of the connection that a request came over.
 func (a *App) connection(ctx context.Context, req *gatesock.Request) (conn.Conn, error) {
 	c, err := a.store.Get(ctx, req.ConnectionID)
+	return c, unregistered(err)
+}
+
+// unregistered tells a client whose record is lost what to do. It leaves other errors as they are.
+func unregistered(err error) error {
 	if errors.Is(err, conn.ErrNotFound) {
-		return c, gatesock.Errorf(gatesock.CodeFailedPrecondition, "this connection is not registered; connect again")
+		return gatesock.Errorf(gatesock.CodeFailedPrecondition, "this connection is not registered; connect again").WithCause(err)
 	}
-	return c, err
+	return err
 }
 
 // member gives the record of the connection that a request came over if it is in the room.

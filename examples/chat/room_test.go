@@ -9,7 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/examples/chat"
+	"github.com/gatesock/gatesock/wstest"
 )
 
 func TestJoinTellsBothSides(t *testing.T) {
@@ -126,4 +128,17 @@ func TestTheNewestListIsRight(t *testing.T) {
 	ann.ExpectNone()
 	require.Equal(t, 1+guests/2, newest.Count)
 	require.Len(t, newest.Names, newest.Count)
+}
+
+func TestAConnectionWhoseRecordIsLostIsToldToConnectAgain(t *testing.T) {
+	t.Parallel()
+	store := conn.NewMemory()
+	h := wstest.New(t, chat.New(store, wstest.NewRecorder()).Router())
+	ann := h.Connect()
+	_, err := store.Delete(t.Context(), ann.ID())
+	require.NoError(t, err)
+	for _, action := range []string{"join", "leave", "say", "typing"} {
+		e := ann.Push(action, map[string]string{"room": "lobby", "name": "Ann", "text": "x"}).ExpectError(gatesock.CodeFailedPrecondition)
+		require.Equal(t, "this connection is not registered; connect again", e.Message)
+	}
 }

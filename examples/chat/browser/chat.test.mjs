@@ -37,7 +37,7 @@ function chat(room, name, run) {
 }
 
 chat("lobby", "Two windows talk", async (join) => {
-  const ann = await join("Ann");
+  const ann = await join("Ann", { viewport: { width: 1280, height: 720 } });
   const bob = await join("Bob");
   await ann.notice("Bob joined");
   await ann.online("Ann", "Bob");
@@ -150,6 +150,16 @@ chat("once", "A message is said once though its answer was lost", async (join) =
   await ann.say("The next");
   await bob.hears("The next");
   for (const window of [ann, bob]) assert.deepEqual(await window.texts(), ["Only once", "The next"]);
+});
+
+chat("forgotten", "A page that the server has forgotten joins again", async (join, room) => {
+  const ann = await join("Ann");
+  const bob = await join("Bob");
+  await ann.sendRaw(JSON.stringify({ action: "leave", room }));
+  await bob.notice("Ann left");
+  await ann.say("Where was I?");
+  await bob.hears("Where was I?");
+  await ann.hears("Where was I?");
 });
 
 chat("again", "A refused message can be sent again", async (join) => {

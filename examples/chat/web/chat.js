@@ -95,10 +95,10 @@ async function join() {
   }
 }
 
-async function say(draft) {
+async function say({ room, text, key }) {
   if (!joined) throw new LinkError("not in the room yet");
   try {
-    return await link.request("say", draft);
+    return await link.request("say", { room, text, key });
   } catch (error) {
     if (error.code !== "failed_precondition") throw error;
     link.restart(); // the server has forgotten this connection

@@ -39,7 +39,11 @@ export class Link extends EventTarget {
     this.#url = url;
     addEventListener("online", () => this.retry());
     addEventListener("offline", () => this.#check());
-    document.addEventListener("visibilitychange", () => document.hidden || this.#check());
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) return;
+      this.retry();
+      this.#check();
+    });
     setInterval(() => this.#check(), KEEP_ALIVE);
   }
 

@@ -52,7 +52,7 @@ export class Outbox {
         this.settle(await this.#say(draft), draft.key);
       } catch (error) {
         if (error instanceof LinkError) break;
-        draft.failed = error.message;
+        draft.failed = error.message || "refused";
       }
       this.#describe(draft);
       this.#keep();

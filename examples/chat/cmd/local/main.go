@@ -27,8 +27,9 @@ func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "the address to listen on; port 0 takes a free one")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *addr); err != nil {
+	err := run(ctx, *addr)
+	stop()
+	if err != nil {
 		log.Fatal(err)
 	}
 }
@@ -65,6 +66,8 @@ func run(ctx context.Context, addr string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	err = errors.Join(gateway.Shutdown(ctx), server.Shutdown(ctx))
-	<-served // http.ErrServerClosed
+	if end := <-served; !errors.Is(end, http.ErrServerClosed) {
+		return end
+	}
 	return err
 }
