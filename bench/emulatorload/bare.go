@@ -1,0 +1,64 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// startBare starts the bare echo server.
+func startBare(ctx context.Context) (*server, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	h := http.Server{Handler: http.HandlerFunc(serveEcho), ReadHeaderTimeout: 10 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- h.Serve(l) }()
+	return &server{
+		address: l.Addr().String() + "/",
+		counts:  func() counts { return counts{} },
+		close: func(context.Context) error {
+			err := h.Close()
+			if ended := <-served; !errors.Is(ended, http.ErrServerClosed) {
+				err = errors.Join(err, ended)
+			}
+			return err
+		},
+	}, nil
+}
+
+// serveEcho upgrades a connection and echoes its frames until the client closes it.
+func serveEcho(w http.ResponseWriter, r *http.Request) {
+	conn, rw, _, err := ws.UpgradeHTTP(r, w)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	// The error is that of a client that went away.
+	_ = echoFrames(rw)
+}
+
+// echoFrames sends every frame back, the close frame too. It reads and writes through the buffers that net/http had for
+// the connection, so that a frame is one read and one write of the system's.
+func echoFrames(rw *bufio.ReadWriter) error {
+	in := frameReader{r: rw.Reader}
+	for {
+		h, payload, err := in.next()
+		if err != nil {
+			return err
+		}
+		if err := ws.WriteFrame(rw, ws.NewFrame(h.OpCode, h.Fin, payload)); err != nil {
+			return err
+		}
+		if err := rw.Flush(); err != nil || h.OpCode == ws.OpClose {
+			return err
+		}
+	}
+}

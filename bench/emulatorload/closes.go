@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"time"
+)
+
+// settleTime is how long $disconnect events may take to come after the connections have ended.
+const settleTime = 10 * time.Second
+
+// expectClosed expects a server's counts to say that n connections were opened and that each was closed once, all with
+// the same code.
+func (r *report) expectClosed(ctx context.Context, name string, ask func() (counts, error), n, code int) (counts, error) {
+	c, err := settledCounts(ctx, ask, n)
+	if err != nil {
+		return counts{}, err
+	}
+	r.expect(c.Connects == n, "%s: %d $connect events, want %d", name, c.Connects, n)
+	r.expect(c.disconnects() == n && c.Disconnects[code] == n,
+		"%s: $disconnect events by code %v, want %d with code %d and no others", name, c.Disconnects, n, code)
+	return c, nil
+}
+
+// settledCounts asks a server for its counts until there are n disconnects or the settle time is over, and then once more,
+// a moment later: there could be too many.
+func settledCounts(ctx context.Context, ask func() (counts, error), n int) (counts, error) {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		c, err := ask()
+		if err != nil {
+			return counts{}, err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return c, nil
+		}
+		if c.disconnects() >= n {
+			return ask()
+		}
+	}
+}

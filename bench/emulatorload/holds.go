@@ -1,0 +1,109 @@
+package main
+
+import "context"
+
+// holding is one measurement with many connections open at once.
+type holding struct {
+	Server string `json:"server"`
+	// Echoed says that each connection had one message before; the others had none.
+	Echoed bool `json:"echoed"`
+	// Killed says that the clients' process was killed; the others closed.
+	Killed bool `json:"killed"`
+
+	Before      int         `json:"residentBefore"` // in bytes, with no connection
+	Resident    int         `json:"resident"`       // with all
+	Disconnects map[int]int `json:"disconnects"`    // events by code
+}
+
+// addHolds holds many connections open on both servers, used and unused, and closes them, those of the emulator in both
+// ways.
+func (r *report) addHolds(ctx context.Context) error {
+	for _, h := range []holding{
+		{Server: kindBare},
+		{Server: kindGatesock},
+		{Server: kindBare, Echoed: true},
+		{Server: kindGatesock, Echoed: true},
+		{Server: kindGatesock, Echoed: true, Killed: true},
+	} {
+		if err := r.hold(ctx, &h); err != nil {
+			return err
+		}
+		r.Holds = append(r.Holds, h)
+	}
+	return nil
+}
+
+// hold takes one such measurement, on a fresh server.
+func (r *report) hold(ctx context.Context, h *holding) error {
+	server, address, err := startServer(ctx, h.Server)
+	if err != nil {
+		return err
+	}
+	defer server.kill()
+	if h.Before, err = server.resident(); err != nil {
+		return err
+	}
+	load, err := start(ctx, loadSettings{
+		load: loadHold, address: address, clients: r.Settings.Open, payload: r.Settings.Payload, touch: h.Echoed,
+	}.args()...)
+	if err != nil {
+		return err
+	}
+	defer load.kill()
+	if err := r.expectWell(h, "opening", load.answer); err != nil {
+		return err
+	}
+	if h.Resident, err = server.resident(); err != nil {
+		return err
+	}
+	if err := r.endHold(ctx, h, server, load); err != nil {
+		return err
+	}
+	_, err = server.end()
+	return err
+}
+
+// endHold ends the connections and sees what the server makes of it.
+func (r *report) endHold(ctx context.Context, h *holding, server, load *child) error {
+	code := 1006
+	if h.Killed {
+		load.kill()
+	} else {
+		code = 1000
+		err := r.expectWell(h, "closing", func(v any) error { return load.order(orderClose, v) })
+		if err != nil {
+			return err
+		}
+		if _, err := load.end(); err != nil {
+			return err
+		}
+	}
+	if h.Server != kindGatesock {
+		return nil
+	}
+	c, err := r.expectClosed(ctx, h.String(), server.counts, r.Settings.Open, code)
+	h.Disconnects = c.Disconnects
+	return err
+}
+
+// expectWell reads an outcome, and expects that it is a good one.
+func (r *report) expectWell(h *holding, what string, read func(any) error) error {
+	var o outcome
+	if err := read(&o); err != nil {
+		return err
+	}
+	r.expect(o.Error == "" && o.Lost == 0, "%v: %s: %d lost: %s", h, what, o.Lost, o.Error)
+	return nil
+}
+
+// String says which measurement it is.
+func (h *holding) String() string {
+	s := h.Server + " with idle connections"
+	if h.Echoed {
+		s = h.Server + " with connections that echoed"
+	}
+	if h.Killed {
+		s += ", clients killed"
+	}
+	return s
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/stretchr/testify/require"
+)
+
+// serverAt serves what happens on a connection after the handshake, and gives its address.
+func serverAt(t *testing.T, serve func(*bufio.ReadWriter)) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, rw, _, err := ws.UpgradeHTTP(r, w)
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		serve(rw)
+		rw.Flush()
+	}))
+	t.Cleanup(s.Close)
+	return strings.TrimPrefix(s.URL, "http://") + "/"
+}
+
+// readOne gives the payload of the next frame, or nothing.
+func readOne(rw *bufio.ReadWriter) []byte {
+	frames := frameReader{r: rw.Reader}
+	_, payload, _ := frames.next()
+	return payload
+}
+
+// echoOnce echoes one frame, changed by f, and hangs up.
+func echoOnce(f func([]byte) []byte) func(*bufio.ReadWriter) {
+	return func(rw *bufio.ReadWriter) {
+		if plain := readOne(rw); plain != nil {
+			_ = ws.WriteFrame(rw, ws.NewTextFrame(f(plain)))
+		}
+	}
+}
+
+func same(b []byte) []byte { return b }
+
+func quick(address string) loadSettings {
+	return loadSettings{address: address, duration: 20 * time.Millisecond, clients: 3, depth: 2, payload: 80}
+}
+
+func TestEchoLoadFindsWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		serve func(*bufio.ReadWriter)
+		want  string
+	}{
+		"hangs up":      {func(*bufio.ReadWriter) {}, ""},
+		"loses one":     {echoOnce(same), "EOF"},
+		"changes it":    {echoOnce(func(b []byte) []byte { b[len(b)-5]++; return b }), "no echo"},
+		"says nonsense": {echoOnce(func([]byte) []byte { return []byte("hello") }), "no echo"},
+		"other id":      {echoOnce(func(b []byte) []byte { b[23] = '7'; return b }), "nobody waits"},
+		"twice": {func(rw *bufio.ReadWriter) {
+			echoOnce(func(b []byte) []byte { _ = ws.WriteFrame(rw, ws.NewTextFrame(b)); return b })(rw)
+		}, "nobody waits"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := echoLoad(t.Context(), quick(serverAt(t, c.serve)))
+			require.NotZero(t, o.Lost)
+			require.Contains(t, o.Error, c.want)
+			require.NotEmpty(t, o.Error)
+		})
+	}
+}
+
+func TestConnectLoadFindsWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		serve func(*bufio.ReadWriter)
+		want  string
+	}{
+		"no close frame": {func(rw *bufio.ReadWriter) { readOne(rw) }, "EOF"},
+		"other code": {func(rw *bufio.ReadWriter) {
+			readOne(rw)
+			_ = ws.WriteFrame(rw, ws.NewCloseFrame(ws.NewCloseFrameBody(1001, "")))
+		}, "code 1001"},
+		"something after it": {func(rw *bufio.ReadWriter) {
+			readOne(rw)
+			_ = ws.WriteFrame(rw, ws.NewCloseFrame(ws.NewCloseFrameBody(1000, "")))
+			_ = ws.WriteFrame(rw, ws.NewTextFrame([]byte("and then")))
+		}, "want the end"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := connectLoad(t.Context(), quick(serverAt(t, c.serve)))
+			require.Equal(t, 3, o.Lost)
+			require.Zero(t, o.Operations)
+			require.Contains(t, o.Error, c.want)
+		})
+	}
+}
+
+func TestHandshakeIsChecked(t *testing.T) {
+	t.Parallel()
+	for answer, want := range map[string]string{
+		"":                                   "EOF",
+		"HTTP/1.1 403 Forbidden\r\n\r\n":     "403",
+		"HTTP/1.1 101 S\r\nA: b\r\n":         "EOF",
+		"HTTP/1.1 101 S\r\nA: b\r\n\r\n":     "Sec-WebSocket-Accept",
+		"HTTP/1.1 101 S\r\n\r\n":             "Sec-WebSocket-Accept",
+		strings.Repeat("x", 5000) + "\r\n\n": "buffer full",
+		"HTTP/1.1 101 S\r\nSec-WebSocket-Accept: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n": "Sec-WebSocket-Accept",
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err == nil {
+				_, _ = conn.Write([]byte(answer))
+				conn.Close()
+			}
+		}))
+		_, err := dial(t.Context(), newTarget(strings.TrimPrefix(s.URL, "http://")+"/"), time.Now().Add(time.Minute))
+		s.Close()
+		require.ErrorContains(t, err, "handshake", answer)
+		require.ErrorContains(t, err, want, answer)
+	}
+}
+
+func TestBothServersEcho(t *testing.T) {
+	t.Parallel()
+	for name, start := range map[string]func(context.Context) (*server, error){"bare": startBare, "gatesock": startGatesock} {
+		s, err := start(t.Context())
+		require.NoError(t, err, name)
+		settings := quick(s.address)
+		o := echoLoad(t.Context(), settings)
+		require.Empty(t, o.Error, name)
+		require.Zero(t, o.Lost, name)
+		require.Positive(t, o.Operations, name)
+		o = connectLoad(t.Context(), settings)
+		require.Empty(t, o.Error, name)
+		require.Positive(t, o.Operations, name)
+		require.NoError(t, s.close(t.Context()), name)
+	}
+}

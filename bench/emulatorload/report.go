@@ -1,0 +1,138 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+)
+
+// The targets.
+const (
+	targetRatio    = 0.5
+	targetStart    = 100 // milliseconds
+	targetResident = 60  // MB of a million bytes
+)
+
+// report is everything that was measured.
+type report struct {
+	Go       string   `json:"go"`
+	OS       string   `json:"os"`
+	Arch     string   `json:"arch"`
+	CPUs     int      `json:"cpus"`
+	Settings settings `json:"settings"`
+
+	Echo    comparison `json:"echo"`
+	Connect comparison `json:"connect"`
+	Start   starts     `json:"startNanoseconds"`
+	Holds   []holding  `json:"holds"`
+
+	// Failures are what the servers did wrong.
+	Failures []string `json:"failures"`
+}
+
+// comparison is the same load on both servers, round by round.
+type comparison struct {
+	Bare     []sample `json:"bare"`
+	Gatesock []sample `json:"gatesock"`
+}
+
+// starts holds the time of each start of both servers to the first connection.
+type starts struct {
+	Bare     []time.Duration `json:"bare"`
+	Gatesock []time.Duration `json:"gatesock"`
+}
+
+// expect adds a failure unless ok.
+func (r *report) expect(ok bool, format string, args ...any) {
+	if !ok {
+		r.Failures = append(r.Failures, fmt.Sprintf(format, args...))
+	}
+}
+
+// rate is in operations a second.
+func (s sample) rate() float64 { return quotient(float64(s.Operations), s.Elapsed.Seconds()) }
+
+// serverCPU is what the server took for an operation, in microseconds.
+func (s sample) serverCPU() float64 { return perOperation(s.ServerCPU, s.Operations) }
+
+// loadCPU is what the load generator took.
+func (s sample) loadCPU() float64 { return perOperation(s.LoadCPU, s.Operations) }
+
+func perOperation(d time.Duration, n int) float64 { return quotient(d.Seconds()*1e6, float64(n)) }
+
+// quotient is 0 where there is none: a load that failed at once has no rate.
+func quotient(a, b float64) float64 {
+	if b == 0 {
+		return 0
+	}
+	return a / b
+}
+
+// ratios gives the emulator's rate in the bare server's, of each round.
+func (c comparison) ratios() []float64 {
+	ratios := make([]float64, len(c.Gatesock))
+	for i, s := range c.Gatesock {
+		ratios[i] = quotient(s.rate(), c.Bare[i].rate())
+	}
+	return ratios
+}
+
+func identity(f float64) float64 { return f }
+
+// check is one target.
+type check struct {
+	Name   string  `json:"name"`
+	Value  summary `json:"value"`
+	Target string  `json:"target"`
+	Met    bool    `json:"met"`
+}
+
+// checks gives all targets. A median decides; of memory it is the largest figure.
+func (r *report) checks() []check {
+	echo, connect := summarize(r.Echo.ratios(), identity), summarize(r.Connect.ratios(), identity)
+	start := summarize(r.Start.Gatesock, milliseconds)
+	resident := summarize(r.holds(kindGatesock), holding.megabytes)
+	return []check{
+		{"echo messages/s, ratio", echo, fmt.Sprintf("≥ %.2f", targetRatio), echo.Median >= targetRatio},
+		{"connects/s, ratio", connect, fmt.Sprintf("≥ %.2f", targetRatio), connect.Median >= targetRatio},
+		{"start to first connection, ms", start, fmt.Sprintf("< %d ms", targetStart), start.Median < targetStart},
+		{"resident, MB", resident, fmt.Sprintf("< %d MB", targetResident), resident.Max < targetResident},
+	}
+}
+
+func milliseconds(d time.Duration) float64 { return d.Seconds() * 1e3 }
+
+// megabytes is what the server has resident with all connections open.
+func (h holding) megabytes() float64 { return float64(h.Resident) / 1e6 }
+
+// met tells whether all targets are.
+func (r *report) met() bool {
+	for _, c := range r.checks() {
+		if !c.Met {
+			return false
+		}
+	}
+	return true
+}
+
+// holds gives the measurements of one server with many connections.
+func (r *report) holds(server string) []holding {
+	var list []holding
+	for _, h := range r.Holds {
+		if h.Server == server {
+			list = append(list, h)
+		}
+	}
+	return list
+}
+
+// writeJSON writes all figures and the targets.
+func (r *report) writeJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(struct {
+		*report
+		Checks []check `json:"checks"`
+	}{r, r.checks()})
+}

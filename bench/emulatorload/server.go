@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/pprof"
+)
+
+// The kinds of server.
+const (
+	kindBare     = "bare"
+	kindGatesock = "gatesock"
+)
+
+// ready is what a server process says first.
+type ready struct {
+	// Address is host:port/path.
+	Address string `json:"address"`
+}
+
+// orderCounts asks a server process for its counts.
+const orderCounts = "counts"
+
+// counts is what a server's handlers have seen. A bare server leaves it empty.
+type counts struct {
+	Connects    int         `json:"connects"`
+	Disconnects map[int]int `json:"disconnects"` // by close code
+}
+
+// disconnects gives the number of all of them.
+func (c counts) disconnects() int {
+	n := 0
+	for _, m := range c.Disconnects {
+		n += m
+	}
+	return n
+}
+
+// serve is a server process. It says where it listens, answers orders, and ends when its standard input does. Given a file
+// as a second argument, it writes a CPU profile of its life there.
+func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+	if len(args) < 1 || len(args) > 2 {
+		return errors.New("usage: serve bare|gatesock [profile]")
+	}
+	if len(args) == 2 {
+		stop, err := profile(args[1])
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
+	start, ok := map[string]func(context.Context) (*server, error){kindBare: startBare, kindGatesock: startGatesock}[args[0]]
+	if !ok {
+		return fmt.Errorf("no server %q", args[0])
+	}
+	s, err := start(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.answer(in, json.NewEncoder(out)), s.close(ctx))
+}
+
+// profile writes a CPU profile until stop is called.
+func profile(file string) (stop func(), err error) {
+	f, err := os.Create(file) //nolint:gosec // the user named it
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		f.Close()
+	}, nil
+}
+
+// server is a running server.
+type server struct {
+	address string
+	counts  func() counts
+	close   func(context.Context) error
+}
+
+// answer says where the server is, and answers orders until there are no more.
+func (s *server) answer(in io.Reader, out *json.Encoder) error {
+	if err := out.Encode(ready{s.address}); err != nil {
+		return err
+	}
+	orders := bufio.NewScanner(in)
+	for orders.Scan() {
+		if orders.Text() != orderCounts {
+			return fmt.Errorf("unknown order %q", orders.Text())
+		}
+		if err := out.Encode(s.counts()); err != nil {
+			return err
+		}
+	}
+	return orders.Err()
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// writeText writes the report for people.
+func (r *report) writeText(w io.Writer) error {
+	s := r.Settings
+	b := bufio.NewWriter(w)
+	fmt.Fprintf(b, "Package emulator beside a bare echo server on gobwas/ws; %s %s/%s, %d CPUs.\n", r.Go, r.OS, r.Arch, r.CPUs)
+	fmt.Fprintf(b, "Rounds of %v on each server in turn: %d.\n", s.Duration, s.Rounds)
+	fmt.Fprintf(b, "Echo: %d connections, %d under way on each, messages of %d bytes. ", s.Conns, s.Depth, s.Payload)
+	fmt.Fprintf(b, "Connects: %d clients, each of which opens and closes one connection after the other.\n", s.Dialers)
+	fmt.Fprint(b, "Servers and load generator are processes of their own and share the CPUs; nothing is pinned.\n",
+		"Figures are medians with the least and the greatest; ratios are taken within each round.\n\n")
+	r.writeTable(b)
+	r.writeFailures(b)
+	return b.Flush()
+}
+
+// columns is how many the table has.
+const columns = 5
+
+// writeRow writes the first cells of a row; the others stay empty.
+type writeRow func(cells ...string)
+
+func (r *report) writeTable(w io.Writer) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := writeRow(func(cells ...string) {
+		fmt.Fprintln(t, strings.Join(append(cells, make([]string, columns-len(cells))...), "\t"))
+	})
+	targets := r.checks()
+	row("", kindBare, kindGatesock, "ratio", "target")
+	r.Echo.writeTo(row, "echo messages/s", "message", targets[0])
+	r.Connect.writeTo(row, "connects/s", "connect", targets[1])
+	row("start to first connection",
+		spread("%.1f", " ms", r.Start.Bare, milliseconds), spread("%.1f", " ms", r.Start.Gatesock, milliseconds),
+		"", verdict(targets[2]))
+	for _, h := range r.holds(kindGatesock) {
+		r.writeHold(row, h, targets[3])
+	}
+	t.Flush()
+}
+
+// writeTo writes the rates, and the CPU time that they took.
+func (c comparison) writeTo(row writeRow, name, operation string, target check) {
+	row(name, spread("%.0f", "", c.Bare, sample.rate), spread("%.0f", "", c.Gatesock, sample.rate),
+		spread("%.2f", "", c.ratios(), identity), verdict(target))
+	row("  server's CPU per "+operation,
+		spread("%.1f", " µs", c.Bare, sample.serverCPU), spread("%.1f", " µs", c.Gatesock, sample.serverCPU))
+	row("  generator's CPU per "+operation,
+		spread("%.1f", " µs", c.Bare, sample.loadCPU), spread("%.1f", " µs", c.Gatesock, sample.loadCPU))
+}
+
+// writeHold writes what was measured with many connections: resident memory, the bare server's too where there is
+// one with the same load, and the events that followed.
+func (r *report) writeHold(row writeRow, h holding, memory check) {
+	name := fmt.Sprintf("%d idle", r.Settings.Open)
+	if h.Echoed {
+		name = fmt.Sprintf("%d that echoed", r.Settings.Open)
+	}
+	how := "closed at once"
+	if h.Killed {
+		how = "clients killed"
+	}
+	bare := ""
+	for _, b := range r.holds(kindBare) {
+		if b.Echoed == h.Echoed && !h.Killed {
+			bare = fmt.Sprintf("%.1f MB", b.megabytes())
+		}
+	}
+	row(name+": resident", bare, fmt.Sprintf("%.1f MB, %.1f MB before", h.megabytes(), float64(h.Before)/1e6), "", verdict(memory))
+	row("  "+how+": $disconnect events", "", disconnects(h), "", fmt.Sprintf("= %d", r.Settings.Open))
+}
+
+func (r *report) writeFailures(w io.Writer) {
+	if len(r.Failures) == 0 {
+		fmt.Fprintln(w, "\nNo echo was lost or changed, no $disconnect event was missing or one too many.")
+		return
+	}
+	fmt.Fprintln(w, "\nWRONG:")
+	for _, f := range r.Failures {
+		fmt.Fprintln(w, "  "+f)
+	}
+}
+
+// spread writes the summary of figures, with their unit.
+func spread[T any](format, unit string, figures []T, value func(T) float64) string {
+	s := summarize(figures, value)
+	return fmt.Sprintf(format+"%s ("+format+"–"+format+")", s.Median, unit, s.Min, s.Max)
+}
+
+func verdict(c check) string {
+	if c.Met {
+		return c.Target + ", met"
+	}
+	return c.Target + ", MISSED"
+}
+
+// disconnects says how many events there were with which code.
+func disconnects(h holding) string {
+	var parts []string
+	for code, n := range h.Disconnects {
+		parts = append(parts, fmt.Sprintf("%d with %d", n, code))
+	}
+	if len(parts) == 0 {
+		return "none"
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ", ")
+}
