@@ -60,7 +60,9 @@ func scalarText(v any) (string, error) {
 	case '{', '[', 'n':
 		return "", fmt.Errorf("%s is neither a string nor a number nor a boolean", text)
 	case '"':
-		return string(appendUnquoted(nil, text)), nil
+		var s string
+		err = json.Unmarshal(text, &s)
+		return s, err
 	}
 	return string(text), nil
 }

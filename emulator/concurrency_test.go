@@ -24,9 +24,11 @@ type counter struct {
 }
 
 func (c *counter) Invoke(_ context.Context, event []byte) ([]byte, error) {
-	rc := member(event, "requestContext")
-	route := string(appendUnquoted(nil, member(rc, "routeKey")))
-	id := string(appendUnquoted(nil, member(rc, "connectionId")))
+	in, err := read(event)
+	if err != nil {
+		return nil, err
+	}
+	route, id := in.Context.RouteKey, in.Context.ConnectionID
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.counts == nil {
@@ -36,7 +38,7 @@ func (c *counter) Invoke(_ context.Context, event []byte) ([]byte, error) {
 		c.counts[route] = map[string]int{}
 	}
 	c.counts[route][id]++
-	if strings.Contains(string(member(event, "headers")), `"Refuse":"yes"`) {
+	if in.Headers["Refuse"] == "yes" {
 		return status(403), nil
 	}
 	return status(200), nil

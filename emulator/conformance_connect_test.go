@@ -13,10 +13,11 @@ import (
 // on answers the events of one route, and 200 to the others.
 func on(route string, respond handlerFunc) handlerFunc {
 	return func(ctx context.Context, event []byte) ([]byte, error) {
-		if string(member(member(event, "requestContext"), "routeKey")) == `"`+route+`"` {
-			return respond(ctx, event)
+		in, err := read(event)
+		if err != nil || in.Context.RouteKey != route {
+			return status(200), err
 		}
-		return status(200), nil
+		return respond(ctx, event)
 	}
 }
 

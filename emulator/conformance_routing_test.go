@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -135,10 +136,16 @@ func overlapCase() conformanceCase {
 		section: "§5", mark: documented, behaviour: "invocations of one connection overlap, and answers may overtake each other",
 		config: Config{Routes: routes("wait!", "go!")},
 		respond: func(_ context.Context, event []byte) ([]byte, error) {
-			body := string(appendUnquoted(nil, member(event, "body")))
-			front := appendUnquoted(nil, member([]byte(body), "front"))
-			if string(member([]byte(body), "action")) == `"wait"` {
-				<-second[string(front)]
+			in, err := read(event)
+			if err != nil {
+				return nil, err
+			}
+			var m struct{ Action, Front string }
+			if err := json.Unmarshal([]byte(*in.Body), &m); err != nil {
+				return nil, err
+			}
+			if m.Action == "wait" {
+				<-second[m.Front]
 				return []byte(`{"statusCode":200,"body":"first"}`), nil
 			}
 			return []byte(`{"statusCode":200,"body":"second"}`), nil

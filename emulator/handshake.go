@@ -120,7 +120,7 @@ func (s *Session) connect(ctx context.Context, h *Handshake, st stamp) error {
 		refused = s.verdict(r, err, st)
 	})
 	inv.start()
-	<-inv.done
+	inv.wait(context.Background())
 	return refused
 }
 
@@ -132,7 +132,7 @@ func (s *Session) verdict(r response, err error, st stamp) error {
 	case err != nil:
 		return s.refuse(http.StatusBadGateway, messageInternal, st)
 	case r.statusCode < 200 || r.statusCode > 299:
-		return s.refuse(r.statusCode, "", st)
+		return s.refuse(int(r.statusCode), "", st)
 	}
 	s.subprotocols = r.subprotocols
 	return nil

@@ -8,39 +8,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
-
-	"github.com/aws/aws-lambda-go/lambdacontext"
+	"time"
 )
-
-// invocations are those whose handler has not returned.
-type invocations struct {
-	mu   sync.Mutex
-	live map[*invocation]struct{}
-}
-
-func (l *invocations) add(inv *invocation) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.live == nil {
-		l.live = map[*invocation]struct{}{}
-	}
-	l.live[inv] = struct{}{}
-}
-
-func (l *invocations) remove(inv *invocation) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.live, inv)
-}
-
-// cancel ends the contexts of all.
-func (l *invocations) cancel() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for inv := range l.live {
-		inv.ctx.end(context.Canceled)
-	}
-}
 
 // How an invocation fails. A malformed response wraps errMalformed.
 var (
@@ -52,29 +21,33 @@ var (
 // the handler may go on and its answer is dropped, as on AWS.
 type invocation struct {
 	g       *Gateway
-	ctx     *functionContext
+	ctx     functionContext
 	event   []byte
 	id      string // the request id
 	route   string
 	answer  func(response, error) // called once
 	settled atomic.Bool
-	done    chan struct{} // closed after answer has returned
 
-	mu    sync.Mutex
-	timer Timer // of the timeout that comes next; nil once the handler has returned
-	ended bool
+	mu       sync.Mutex
+	timer    Timer         // of the timeout that comes next
+	returned bool          // the handler has
+	answered bool          // answer has returned
+	done     chan struct{} // closed when it has; nil until somebody waits
+
+	prev, next *invocation // in the gateway's list
 }
 
 // begin prepares an invocation and starts its timeouts. Its run must follow.
 func (g *Gateway) begin(ctx context.Context, route, id string, event []byte, answer func(response, error)) *invocation {
 	inv := &invocation{
 		g:      g,
-		ctx:    newFunctionContext(ctx, g.cfg.FunctionTimeout),
 		event:  event,
 		id:     id,
 		route:  route,
 		answer: answer,
-		done:   make(chan struct{}),
+		ctx: functionContext{
+			parent: ctx, deadline: time.Now().Add(g.cfg.FunctionTimeout), requestID: id, arn: g.functionARN,
+		},
 	}
 	g.running.begin()
 	g.invocations.add(inv)
@@ -116,9 +89,21 @@ func (inv *invocation) wait(ctx context.Context) {
 		return
 	}
 	select {
-	case <-inv.done:
+	case <-inv.answeredChan():
 	case <-ctx.Done():
 	}
+}
+
+func (inv *invocation) answeredChan() <-chan struct{} {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	if inv.done == nil {
+		inv.done = make(chan struct{})
+		if inv.answered {
+			close(inv.done)
+		}
+	}
+	return inv.done
 }
 
 // call calls the handler and makes a failure of whatever it does other than to return: a panic, which ends the
@@ -136,11 +121,7 @@ func (inv *invocation) call() (out []byte, err error) {
 			inv.settle(response{}, err)
 		}
 	}()
-	ctx := lambdacontext.NewContext(inv.ctx, &lambdacontext.LambdaContext{
-		AwsRequestID:       inv.id,
-		InvokedFunctionArn: inv.g.functionARN,
-	})
-	out, err = inv.g.handler.Invoke(ctx, inv.event)
+	out, err = inv.g.handler.Invoke(&inv.ctx, inv.event)
 	returned = true
 	if err != nil {
 		err = fmt.Errorf("%w: %w", errFunction, err)
@@ -157,7 +138,12 @@ func (inv *invocation) settle(r response, err error) bool {
 		inv.log(slog.LevelError, "the invocation failed", slog.Any("error", err))
 	}
 	inv.answer(r, err)
-	close(inv.done)
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	inv.answered = true
+	if inv.done != nil {
+		close(inv.done)
+	}
 	return true
 }
 
@@ -165,7 +151,7 @@ func (inv *invocation) settle(r response, err error) bool {
 func (inv *invocation) integrationTimeout() {
 	rest := inv.g.cfg.FunctionTimeout - inv.g.cfg.IntegrationTimeout
 	inv.mu.Lock()
-	if inv.ended {
+	if inv.returned {
 		inv.mu.Unlock()
 		return
 	}
@@ -176,9 +162,9 @@ func (inv *invocation) integrationTimeout() {
 
 func (inv *invocation) functionTimeout() {
 	inv.mu.Lock()
-	ended := inv.ended
+	returned := inv.returned
 	inv.mu.Unlock()
-	if ended {
+	if returned {
 		return
 	}
 	inv.settle(response{}, fmt.Errorf("%w: it ran for longer than %v", errFunction, inv.g.cfg.FunctionTimeout))
@@ -189,7 +175,7 @@ func (inv *invocation) functionTimeout() {
 func (inv *invocation) finish() {
 	inv.g.invocations.remove(inv)
 	inv.mu.Lock()
-	inv.ended = true
+	inv.returned = true
 	inv.timer.Stop()
 	inv.mu.Unlock()
 	inv.ctx.end(context.Canceled)
@@ -197,5 +183,5 @@ func (inv *invocation) finish() {
 
 func (inv *invocation) log(level slog.Level, message string, attrs ...slog.Attr) {
 	attrs = append(attrs, slog.String("routeKey", inv.route), slog.String("requestId", inv.id))
-	inv.g.cfg.Logger.LogAttrs(inv.ctx, level, message, attrs...)
+	inv.g.cfg.Logger.LogAttrs(&inv.ctx, level, message, attrs...)
 }

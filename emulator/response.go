@@ -2,11 +2,11 @@ package emulator
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
+
+	"github.com/gatesock/gatesock/internal/jsontext"
 )
 
 // errMalformed is wrapped by the errors of decodeResponse.
@@ -14,8 +14,9 @@ var errMalformed = errors.New("malformed Lambda proxy response")
 
 // response is what a handler answered.
 type response struct {
-	statusCode   int
+	statusCode   int64
 	body         []byte
+	base64       bool
 	subprotocols []string // the values of Sec-WebSocket-Protocol
 }
 
@@ -24,130 +25,97 @@ type response struct {
 // architect#1093).
 func decodeResponse(data []byte) (response, error) {
 	var r response
-	if !json.Valid(data) {
-		return r, fmt.Errorf("%w: not JSON", errMalformed)
+	s := jsontext.NewScanner(data, nil)
+	if s.Peek() != '{' {
+		return r, fmt.Errorf("%w: not a JSON object", errMalformed)
 	}
-	if s := (jsonScanner{data: data}); s.next() != '{' {
-		return r, fmt.Errorf("%w: not an object", errMalformed)
+	err := r.read(&s)
+	if syntax := s.End(); syntax != nil {
+		err = fmt.Errorf("%w: %w", errMalformed, syntax)
 	}
-	var (
-		err    error
-		binary bool
-	)
-	members(data, func(key, value []byte) bool {
-		err = r.set(key, value, &binary)
-		return err == nil
-	})
 	switch {
 	case err != nil:
-		return r, err
-	case r.statusCode == 0:
-		return r, fmt.Errorf("%w: no statusCode", errMalformed)
-	case binary:
-		return r.decodeBase64()
+		return response{}, err
+	case r.statusCode < 200 || r.statusCode > 599:
+		return response{}, fmt.Errorf("%w: no statusCode, or one that can't be: %d", errMalformed, r.statusCode)
+	case r.base64:
+		err = r.decodeBase64()
 	}
-	return r, nil
+	return r, err
 }
 
-func (r *response) decodeBase64() (response, error) {
+func (r *response) decodeBase64() error {
 	n, err := base64.StdEncoding.Decode(r.body, r.body)
 	if err != nil {
-		return *r, fmt.Errorf("%w: body: %w", errMalformed, err)
+		return fmt.Errorf("%w: body: %w", errMalformed, err)
 	}
 	r.body = r.body[:n]
-	return *r, nil
+	return nil
 }
 
-// set takes one member of the response.
-func (r *response) set(key, value []byte, binary *bool) error {
-	switch name := string(key); name {
-	case `"statusCode"`:
-		return r.setStatusCode(value)
-	case `"body"`:
-		return r.setBody(value)
-	case `"headers"`:
-		return r.setHeaders(value)
-	case `"multiValueHeaders"`:
-		return r.setMultiValueHeaders(value)
-	case `"isBase64Encoded"`:
-		*binary = string(value) == "true"
-		if !*binary && string(value) != "false" {
-			return fmt.Errorf("%w: isBase64Encoded is %.20s", errMalformed, value)
+// read reads the response's members. What is wrong about the JSON itself is left to the scanner.
+func (r *response) read(s *jsontext.Scanner) (err error) {
+	s.Open('{')
+	for s.More('}') {
+		switch key := s.Key(); string(key) {
+		case "statusCode":
+			s.Int(&r.statusCode)
+		case "body":
+			r.body = s.Bytes()
+		case "headers":
+			err = errors.Join(err, r.readHeaders(s))
+		case "multiValueHeaders":
+			err = errors.Join(err, r.readMultiValueHeaders(s))
+		case "isBase64Encoded":
+			s.Bool(&r.base64)
+		default:
+			err = errors.Join(err, fmt.Errorf("%w: unknown member %.80q", errMalformed, key))
+			s.Skip()
 		}
+	}
+	return err
+}
+
+func (r *response) readHeaders(s *jsontext.Scanner) (err error) {
+	if !s.Open('{') {
 		return nil
-	default:
-		return fmt.Errorf("%w: unknown member %.80s", errMalformed, name)
 	}
-}
-
-func (r *response) setStatusCode(value []byte) error {
-	n, err := strconv.Atoi(string(value))
-	if err != nil || n < 200 || n > 599 {
-		return fmt.Errorf("%w: statusCode is %.20s", errMalformed, value)
+	for s.More('}') {
+		err = errors.Join(err, r.readHeader(s.Name(), s))
 	}
-	r.statusCode = n
-	return nil
-}
-
-func (r *response) setBody(value []byte) error {
-	switch value[0] {
-	case '"':
-		r.body = appendUnquoted(make([]byte, 0, len(value)), value)
-	case 'n':
-		r.body = nil
-	default:
-		return fmt.Errorf("%w: body is no string", errMalformed)
-	}
-	return nil
-}
-
-func (r *response) setHeaders(value []byte) error {
-	if value[0] != '{' && value[0] != 'n' {
-		return fmt.Errorf("%w: headers is no object", errMalformed)
-	}
-	var err error
-	members(value, func(name, v []byte) bool {
-		err = r.addHeader(name, v)
-		return err == nil
-	})
 	return err
 }
 
-func (r *response) setMultiValueHeaders(value []byte) error {
-	if value[0] != '{' && value[0] != 'n' {
-		return fmt.Errorf("%w: multiValueHeaders is no object", errMalformed)
+func (r *response) readMultiValueHeaders(s *jsontext.Scanner) (err error) {
+	if !s.Open('{') {
+		return nil
 	}
-	var err error
-	members(value, func(name, values []byte) bool {
-		if values[0] != '[' && values[0] != 'n' {
-			err = fmt.Errorf("%w: multiValueHeaders: %.80s is no array", errMalformed, name)
-			return false
+	for s.More('}') {
+		name := s.Name()
+		if !s.Open('[') {
+			continue
 		}
-		elements(values, func(v []byte) bool {
-			err = r.addHeader(name, v)
-			return err == nil
-		})
-		return err == nil
-	})
+		for s.More(']') {
+			err = errors.Join(err, r.readHeader(name, s))
+		}
+	}
 	return err
 }
 
-// addHeader takes note of the one header that reaches the client. A header's value may be of any scalar type.
-func (r *response) addHeader(rawName, value []byte) error {
-	name := string(appendUnquoted(nil, rawName))
-	if value[0] == '{' || value[0] == '[' {
+// readHeader reads a header's value, which may be of any scalar type, and keeps that of the one header that reaches the
+// client.
+func (r *response) readHeader(name string, s *jsontext.Scanner) error {
+	if c := s.Peek(); c == '{' || c == '[' {
+		s.Skip()
 		return fmt.Errorf("%w: header %.80q has no scalar value", errMalformed, name)
 	}
-	if !strings.EqualFold(name, headerProtocol) || value[0] == 'n' {
+	value, ok := s.Scalar()
+	switch {
+	case !ok || !strings.EqualFold(name, headerProtocol):
 		return nil
-	}
-	text := string(value)
-	if value[0] == '"' {
-		text = string(appendUnquoted(nil, value))
-	}
-	if strings.ContainsAny(text, "\r\n\x00") {
+	case strings.ContainsAny(value, "\r\n\x00"):
 		return fmt.Errorf("%w: header %s has a line break", errMalformed, name)
 	}
-	r.subprotocols = append(r.subprotocols, text)
+	r.subprotocols = append(r.subprotocols, value)
 	return nil
 }

@@ -1,112 +1,106 @@
 package emulator
 
-import "encoding/json"
+import (
+	"strings"
+
+	"github.com/gatesock/gatesock/internal/jsontext"
+)
 
 // evaluate gives the route key that the expression makes of a message. It gives false if the message is not JSON and
 // the expression asks for a part of it; then $default is selected (AWS Developer Guide, "Create routes").
 func (e expression) evaluate(body []byte) (string, bool) {
-	var (
-		key   []byte
-		valid bool
-	)
+	var key strings.Builder
 	for _, p := range e {
 		if !p.variable {
-			key = append(key, p.literal...)
+			key.WriteString(p.literal)
 			continue
 		}
-		if !valid && !json.Valid(body) {
+		s := jsontext.NewScanner(body, nil)
+		var few [4]string
+		found := follow(&s, p.path, few[:0])
+		if s.End() != nil {
 			return "", false
 		}
-		valid = true
-		key = p.append(key, body)
+		if len(e) == 1 && len(found) == 1 && !p.many() {
+			return found[0], true
+		}
+		p.write(&key, found)
 	}
-	return string(key), true
+	return key.String(), true
 }
 
-// append appends the variable's value as text; a missing one is empty.
-func (p part) append(b, body []byte) []byte {
+// many tells whether the path may lead to several values.
+func (p part) many() bool {
 	for _, s := range p.path {
 		if s.index == wildcard {
-			return p.appendAll(b, body)
+			return true
 		}
 	}
-	follow(body, p.path, func(v []byte) { b = appendStringified(b, v) })
-	return b
+	return false
 }
 
-// appendAll appends the list of what a path with a wildcard finds.
-func (p part) appendAll(b, body []byte) []byte {
-	b = append(b, '[')
-	n := 0
-	follow(body, p.path, func(v []byte) {
-		if n++; n > 1 {
-			b = append(b, ", "...)
+// write writes what the path has led to: a list, or one value, or nothing.
+func (p part) write(b *strings.Builder, found []string) {
+	if !p.many() {
+		for _, v := range found {
+			b.WriteString(v)
 		}
-		b = appendStringified(b, v)
-	})
-	return append(b, ']')
+		return
+	}
+	b.WriteByte('[')
+	b.WriteString(strings.Join(found, ", "))
+	b.WriteByte(']')
 }
 
-// follow calls f with each value that the path leads to.
-func follow(value []byte, path []step, f func([]byte)) {
-	for i, s := range path {
-		if s.index == wildcard {
-			descend := func(v []byte) bool {
-				follow(v, path[i+1:], f)
-				return true
+// follow reads a value and appends the texts of those that the path leads to. Of members with one name the last
+// counts, as with decoders that keep a map.
+func follow(s *jsontext.Scanner, path []step, found []string) []string {
+	if len(path) == 0 {
+		return append(found, stringify(s))
+	}
+	step, rest := path[0], path[1:]
+	before := len(found)
+	switch c := s.Peek(); {
+	case c == '{' && step.index != wildcard && step.index != notIndex, c == '[' && step.index == notIndex:
+		s.Skip()
+	case c == '{':
+		s.Open(c)
+		for s.More('}') {
+			switch key := s.Key(); {
+			case step.index == wildcard:
+				found = follow(s, rest, found)
+			case string(key) == step.name:
+				found = follow(s, rest, found[:before])
+			default:
+				s.Skip()
 			}
-			elements(value, descend)
-			members(value, func(_, v []byte) bool { return descend(v) })
-			return
 		}
-		if value = s.of(value); value == nil {
-			return
+	case c == '[':
+		s.Open(c)
+		for i := 0; s.More(']'); i++ {
+			if step.index == wildcard || step.index == i {
+				found = follow(s, rest, found)
+			} else {
+				s.Skip()
+			}
 		}
+	default:
+		s.Skip()
 	}
-	s := jsonScanner{data: value}
-	f(s.value())
-}
-
-// of gives the value that the step leads to, nil if there is none.
-func (s step) of(value []byte) []byte {
-	if s.index == notIndex {
-		return member(value, s.name)
-	}
-	var (
-		found []byte
-		i     int
-	)
-	elements(value, func(v []byte) bool {
-		if i == s.index {
-			found = v
-		}
-		i++
-		return found == nil
-	})
 	return found
 }
 
-// appendStringified appends a JSON value as text: strings without quotes, an array as "[item1, item2]" (AWS
-// Developer Guide), null as nothing. For an object AWS does not say; it stays JSON.
-func appendStringified(b, value []byte) []byte {
-	switch value[0] {
-	case '"':
-		return appendUnquoted(b, value)
-	case 'n':
-		return b
-	case '[':
-		b = append(b, '[')
-		first := true
-		elements(value, func(v []byte) bool {
-			if !first {
-				b = append(b, ", "...)
-			}
-			first = false
-			b = appendStringified(b, v)
-			return true
-		})
-		return append(b, ']')
-	default:
-		return append(b, value...)
+// stringify reads a JSON value as text: a string without quotes, an array as "[item1, item2]" (AWS Developer
+// Guide), null as nothing. For an object AWS does not say; it stays JSON.
+func stringify(s *jsontext.Scanner) string {
+	if s.Peek() != '[' {
+		text, _ := s.Scalar()
+		return text
 	}
+	var items []string
+	s.Open('[')
+	for s.More(']') {
+		items = append(items, stringify(s))
+	}
+	return "[" + strings.Join(items, ", ") + "]"
 }

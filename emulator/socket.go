@@ -1,28 +1,51 @@
 package emulator
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"log/slog"
 	"net"
+	"time"
 
 	"github.com/gobwas/ws"
 )
 
-// socket is an open connection over the network. Its goroutine reads; every message that it reads is handled by a
-// goroutine of its own, so that invocations for one connection overlap.
+// turn is how long a goroutine that reads may handle a message itself. It spares most messages a change of goroutines,
+// and is short enough for messages of one connection to overlap.
+const turn = 200 * time.Microsecond
+
+// socket is an open connection over the network. One goroutine at a time reads. It handles a message itself, if no
+// other waits behind it, and loses the reading to a new goroutine if that takes longer than a turn: so invocations for
+// one connection overlap.
 type socket struct {
 	session *Session
 	conn    net.Conn
+	in      *bufio.Reader
 	frames  frameReader
 	out     *outbound
+	ended   func() // called when the connection is closed
+
+	relief *time.Timer // starts another reader
 }
 
-// serve reads until the connection ends, and closes it.
+// serve reads in the calling goroutine, as long as it is its turn.
 func (c *socket) serve(ctx context.Context) {
+	c.relief = time.AfterFunc(time.Hour, func() { c.read(ctx) })
+	c.relief.Stop()
+	c.read(ctx)
+}
+
+// errRelieved is how a reader ends that another one has followed.
+var errRelieved = errors.New("emulator: another goroutine reads")
+
+// read reads until the connection ends, and closes it, unless another goroutine takes over.
+func (c *socket) read(ctx context.Context) {
 	err := c.readAll(ctx)
 	var v *violation
 	switch {
+	case err == errRelieved: //nolint:errorlint // readAll's own value, never wrapped
+		return
 	case err == nil:
 	case errors.As(err, &v):
 		c.fail(v)
@@ -33,6 +56,7 @@ func (c *socket) serve(ctx context.Context) {
 	if err := c.out.finish(); err != nil {
 		c.session.g.cfg.Logger.Debug("closing a connection", slog.Any("error", err))
 	}
+	c.ended()
 }
 
 // readAll handles what the client sends until its close frame, for which it gives nil, or an error.
@@ -44,8 +68,8 @@ func (c *socket) readAll(ctx context.Context) error {
 		}
 		switch op {
 		case ws.OpText:
-			if !c.session.ended.Load() {
-				c.session.accept(ctx, Message{Data: payload, Frames: c.frames.sizes}).start()
+			if !c.handle(ctx, payload) {
+				return errRelieved
 			}
 		case ws.OpPing:
 			c.session.Ping()
@@ -55,6 +79,31 @@ func (c *socket) readAll(ctx context.Context) error {
 		default: // an unasked pong
 		}
 	}
+}
+
+// handle handles a message. It gives false if another goroutine has begun to read.
+func (c *socket) handle(ctx context.Context, payload []byte) bool {
+	if c.session.ended.Load() {
+		return true
+	}
+	inv := c.session.accept(ctx, Message{Data: payload, Frames: c.frames.sizes})
+	if inv == nil {
+		return true
+	}
+	if c.in.Buffered() > 0 {
+		inv.start()
+		return true
+	}
+	returned := false
+	defer func() {
+		if !returned && c.relief.Stop() { // the handler has ended this goroutine
+			go c.read(ctx)
+		}
+	}()
+	c.relief.Reset(turn)
+	inv.run()
+	returned = true
+	return c.relief.Stop()
 }
 
 // closedByClient ends the session as the client wishes, and answers its close frame with the same code.

@@ -25,22 +25,29 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	g.fronts.begin()
-	defer g.fronts.end()
+	open := make(chan struct{})
+	ended := func() {
+		g.fronts.end()
+		close(open)
+	}
 	out := newOutbound(&g.fronts, g.cfg.OutboundBuffer)
 	s, err := g.Connect(r.Context(), handshakeOf(r), out)
 	if err != nil {
 		writeRefusal(w, err)
+		ended()
 		return
 	}
 	conn, in, err := switchProtocols(w, key, s.subprotocols)
 	if err != nil {
 		g.cfg.Logger.Error("the handshake could not be answered", slog.Any("error", err))
 		s.end(g.cfg.Unknown.AbnormalClose, byClient).start()
+		ended()
 		return
 	}
 	out.attach(conn)
-	c := socket{session: s, conn: conn, frames: frameReader{r: in}, out: out}
+	c := socket{session: s, conn: conn, in: in, frames: frameReader{r: in}, out: out, ended: ended}
 	c.serve(r.Context())
+	<-open
 }
 
 // handshakeOf makes a handshake of a request. The client's address is the connection's, whatever a proxy says.

@@ -53,6 +53,13 @@ type invoked struct {
 	Base64         *bool               `json:"isBase64Encoded"`
 }
 
+// read decodes an event.
+func read(event []byte) (invoked, error) {
+	in := invoked{raw: event}
+	err := json.Unmarshal(event, &in)
+	return in, err
+}
+
 // status is what a handler answers that has only a status code to say.
 func status(code int) []byte { return append(appendInt([]byte(`{"statusCode":`), code), '}') }
 
@@ -107,8 +114,8 @@ func newWorld(t *testing.T, f front, cfg Config, respond handlerFunc) *world {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	gw, err := New(handlerFunc(func(ctx context.Context, event []byte) ([]byte, error) {
-		in := invoked{raw: event}
-		if err := json.Unmarshal(event, &in); err != nil {
+		in, err := read(event)
+		if err != nil {
 			return nil, err
 		}
 		w.events <- in
