@@ -71,7 +71,7 @@ func BenchmarkConnectEvent(b *testing.B) {
 }
 
 // maxRoundTripAllocs bounds what a message costs: the event, the ids, the context, the timer, the goroutine, the answer.
-const maxRoundTripAllocs = 13
+const maxRoundTripAllocs = 11
 
 func TestRoundTripAllocations(t *testing.T) {
 	s := echoGateway(t)

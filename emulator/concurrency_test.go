@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -197,11 +199,63 @@ func TestShutdownGivesUpOnAHandler(t *testing.T) {
 
 func TestHandlerThatExitsItsGoroutine(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, inMemory{}, Config{}, on("$default", func(context.Context, []byte) ([]byte, error) {
-		runtime.Goexit()
-		return nil, nil
+	for name, f := range map[string]front{"in memory": inMemory{}, "sockets": newSockets()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, f, Config{}, on("$default", func(context.Context, []byte) ([]byte, error) {
+				runtime.Goexit()
+				return nil, nil
+			}))
+			p := w.connect()
+			for range 3 {
+				p.text("x")
+				require.Contains(t, w.frame(p), "Internal server error")
+			}
+			p.close(1000, "")
+			w.event("$default")
+			w.event("$default")
+			w.event("$default")
+			w.event("$disconnect")
+		})
+	}
+}
+
+// TestMessagesInOneSegment: messages that arrive together overlap too.
+func TestMessagesInOneSegment(t *testing.T) {
+	t.Parallel()
+	var arrived sync.WaitGroup
+	arrived.Add(3)
+	w := newWorld(t, newSockets(), Config{}, on("$default", func(context.Context, []byte) ([]byte, error) {
+		arrived.Done()
+		arrived.Wait() // for the others
+		return status(200), nil
 	}))
-	p := w.connect()
-	p.text("x")
-	require.Contains(t, w.frame(p), "Internal server error")
+	conn, in, _ := handshake(w, mustURL(t, w.front.(*sockets).server(w).URL), nil)
+	w.event("$connect")
+	frame := ws.MustCompileFrame(masked(ws.OpText, true, "x"))
+	_, err := conn.Write(bytes.Repeat(frame, 3))
+	require.NoError(t, err)
+	for range 3 {
+		w.event("$default")
+	}
+	w.quiesce()
+	require.NoError(t, conn.Close())
+	require.Zero(t, in.Buffered())
+	w.event("$disconnect")
+}
+
+// TestEndsOnce: of the two sides' ends only the first has a $disconnect.
+func TestEndsOnce(t *testing.T) {
+	t.Parallel()
+	for _, first := range []closer{byClient, byGateway} {
+		for _, second := range []closer{byClient, byGateway} {
+			w := newWorld(t, inMemory{}, Config{}, nil)
+			s, err := w.gw.Connect(context.Background(), Handshake{}, discardClient{})
+			require.NoError(t, err)
+			inv := s.end(CloseStatus{Code: 1000}, first)
+			require.NotNil(t, inv)
+			inv.start()
+			require.Nil(t, s.end(CloseStatus{Code: 1001}, second))
+		}
+	}
 }

@@ -13,7 +13,7 @@ import (
 
 // turn is how long a goroutine that reads may handle a message itself. It spares most messages a change of goroutines,
 // and is short enough for messages of one connection to overlap.
-const turn = 200 * time.Microsecond
+const turn = time.Millisecond
 
 // socket is an open connection over the network. One goroutine at a time reads. It handles a message itself, if no
 // other waits behind it, and loses the reading to a new goroutine if that takes longer than a turn: so invocations for
