@@ -27,7 +27,10 @@ func decodeResponse(data []byte) (response, error) {
 	var r response
 	s := jsontext.NewScanner(data, nil)
 	if s.Peek() != '{' {
-		return r, fmt.Errorf("%w: not a JSON object", errMalformed)
+		if s.Skip(); s.End() != nil {
+			return r, fmt.Errorf("%w: not JSON", errMalformed)
+		}
+		return r, fmt.Errorf("%w: not an object", errMalformed)
 	}
 	err := r.read(&s)
 	if syntax := s.End(); syntax != nil {
