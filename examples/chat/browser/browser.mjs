@@ -93,7 +93,7 @@ export class Window {
     return this.#until((wanted) => {
       const items = [...document.querySelectorAll("#online bdi")];
       return items.map((item) => item.textContent).join() === wanted;
-    }, names.toSorted().join());
+    }, [...names].sort().join());
   }
 
   state(text) {

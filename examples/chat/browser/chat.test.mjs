@@ -5,6 +5,8 @@ import { after, before, test } from "node:test";
 import { launch, Window } from "./browser.mjs";
 import { Server } from "./server.mjs";
 
+const limit = { timeout: 60_000 };
+
 let server;
 let browser;
 before(async () => {
@@ -17,7 +19,7 @@ after(async () => {
 
 // chat runs a test in a room of its own, with a function that joins it in a new window.
 function chat(room, name, run) {
-  test(name, async () => {
+  test(name, limit, async () => {
     const windows = [];
     const join = async (who, options) => {
       const window = await Window.join(browser, server.url, who, room, options);
@@ -257,7 +259,7 @@ chat("frames", "The gateway's own frames are understood", async (join) => {
   await ann.alert("The gateway answered: Internal server error.");
 });
 
-test("The door refuses an empty room and a name that is too long", async () => {
+test("The door refuses an empty room and a name that is too long", limit, async () => {
   const ann = await Window.open(browser, server.url);
   const { page } = ann;
   await page.getByLabel("Your name").fill("Ann");
@@ -278,7 +280,7 @@ test("The door refuses an empty room and a name that is too long", async () => {
   await ann.context.close();
 });
 
-test("The keyboard is enough", async () => {
+test("The keyboard is enough", limit, async () => {
   const ann = await Window.open(browser, server.url);
   const { keyboard } = ann.page;
   const focus = () =>
