@@ -9,16 +9,23 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
 )
 
 // startBare starts the bare echo server.
-func startBare(ctx context.Context) (*server, error) {
+func startBare(ctx context.Context) (*server, error) { return startEcho(ctx, echoFrames) }
+
+// startExample starts the echo server that the library's README shows.
+func startExample(ctx context.Context) (*server, error) { return startEcho(ctx, echoMessages) }
+
+// startEcho starts a server that upgrades connections, and gives each to echo until it is closed.
+func startEcho(ctx context.Context, echo func(net.Conn, *bufio.ReadWriter) error) (*server, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	h := http.Server{Handler: http.HandlerFunc(serveEcho), ReadHeaderTimeout: 10 * time.Second}
+	h := http.Server{Handler: upgrade(echo), ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- h.Serve(l) }()
 	return &server{
@@ -34,20 +41,22 @@ func startBare(ctx context.Context) (*server, error) {
 	}, nil
 }
 
-// serveEcho upgrades a connection and echoes its frames until the client closes it.
-func serveEcho(w http.ResponseWriter, r *http.Request) {
-	conn, rw, _, err := ws.UpgradeHTTP(r, w)
-	if err != nil {
-		return
+// upgrade takes connections over from net/http.
+func upgrade(echo func(net.Conn, *bufio.ReadWriter) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		conn, rw, _, err := ws.UpgradeHTTP(r, w)
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		// The error is that of a client that went away.
+		_ = echo(conn, rw)
 	}
-	defer conn.Close()
-	// The error is that of a client that went away.
-	_ = echoFrames(rw)
 }
 
 // echoFrames sends every frame back, the close frame too. It reads and writes through the buffers that net/http had for
 // the connection, so that a frame is one read and one write of the system's.
-func echoFrames(rw *bufio.ReadWriter) error {
+func echoFrames(_ net.Conn, rw *bufio.ReadWriter) error {
 	in := frameReader{r: rw.Reader}
 	for {
 		h, payload, err := in.next()
@@ -58,6 +67,20 @@ func echoFrames(rw *bufio.ReadWriter) error {
 			return err
 		}
 		if err := rw.Flush(); err != nil || h.OpCode == ws.OpClose {
+			return err
+		}
+	}
+}
+
+// echoMessages is the loop of the library's first example: it allocates each message, and reads header, mask and payload
+// from the connection itself.
+func echoMessages(conn net.Conn, _ *bufio.ReadWriter) error {
+	for {
+		msg, op, err := wsutil.ReadClientData(conn)
+		if err != nil {
+			return err
+		}
+		if err := wsutil.WriteServerMessage(conn, op, msg); err != nil {
 			return err
 		}
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -128,10 +127,10 @@ func TestHandshakeIsChecked(t *testing.T) {
 	}
 }
 
-func TestBothServersEcho(t *testing.T) {
+func TestServersEcho(t *testing.T) {
 	t.Parallel()
-	for name, start := range map[string]func(context.Context) (*server, error){"bare": startBare, "gatesock": startGatesock} {
-		s, err := start(t.Context())
+	for _, name := range []string{kindBare, kindExample, kindGatesock} {
+		s, err := startKind(t.Context(), name)
 		require.NoError(t, err, name)
 		settings := quick(s.address)
 		o := echoLoad(t.Context(), settings)

@@ -6,17 +6,20 @@
 //
 // The command starts itself anew for each measurement, in these roles, so that no two share a heap or a scheduler:
 //
-//   - serve bare: a goroutine per connection that reads a frame and writes it back;
+//   - serve bare: a goroutine per connection that reads a frame into a buffer it keeps and writes it back, with one read
+//     and one write of the system's for a message: as fast as the library goes in plain Go, so what the targets are
+//     measured by;
+//   - serve example: the echo server that the library's README shows, for a second opinion;
 //   - serve gatesock: an emulator around a [github.com/gatesock/gatesock.Router] with one echo route, which does all the
 //     work of the gateway for each message: ids, route selection, event, handler, strict reading of its
 //     response, route response;
-//   - load: the clients, which are lean: one goroutine, one read and one write per message and connection.
+//   - load: the clients, which are lean: one goroutine a connection, one read and one write for a message.
 //
-// Both servers take their connections over from net/http. It is not the fastest that gobwas/ws can do, which is to read
-// the handshake itself from a listener, but the emulator serves the @connections API on the same port, as
-// every server does that has more than one address; so the comparison is about what the emulator adds.
+// All servers take their connections over from net/http. It is not the fastest that gobwas/ws can do, which is to read
+// the handshake itself from a listener, but the emulator serves the @connections API on the same port, as every server
+// does that has more than one address; so the comparison is about what the emulator adds.
 //
-// Rounds alternate between the two servers and the ratio is taken within a round, since the machine's speed drifts. The
+// Rounds alternate between the servers and the ratio is taken within a round, since the machine's speed drifts. The
 // load generator shares the CPUs with the server; nothing is pinned. What a server itself costs is its CPU
 // time, which the operating system gives when the process has ended.
 //

@@ -42,7 +42,7 @@ func TestCommand(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(out.Bytes(), &r))
 	require.Empty(t, r.Failures)
-	for _, c := range []comparison{r.Echo, r.Connect} {
+	for _, c := range []comparison{r.Echo, r.Example, r.Connect} {
 		for _, list := range [][]sample{c.Bare, c.Gatesock} {
 			require.Len(t, list, 1)
 			require.Positive(t, list[0].Operations)

@@ -17,6 +17,9 @@ func takeMeasurements(ctx context.Context, s settings) (*report, error) {
 		if err := r.addRound(ctx, echo, &r.Echo); err != nil {
 			return nil, err
 		}
+		if err := r.addExample(ctx, echo); err != nil {
+			return nil, err
+		}
 		if err := r.addRound(ctx, connect, &r.Connect); err != nil {
 			return nil, err
 		}
@@ -49,6 +52,17 @@ func (r *report) addRound(ctx context.Context, l loadSettings, c *comparison) er
 	}
 	c.Bare = append(c.Bare, bare)
 	c.Gatesock = append(c.Gatesock, ours)
+	return nil
+}
+
+// addExample runs the echo load on the library's example, to go with the emulator's round before it.
+func (r *report) addExample(ctx context.Context, l loadSettings) error {
+	example, err := r.runLoad(ctx, kindExample, l)
+	if err != nil {
+		return err
+	}
+	r.Example.Bare = append(r.Example.Bare, example)
+	r.Example.Gatesock = append(r.Example.Gatesock, r.Echo.Gatesock[len(r.Echo.Gatesock)-1])
 	return nil
 }
 

@@ -23,6 +23,7 @@ type report struct {
 	Settings settings `json:"settings"`
 
 	Echo    comparison `json:"echo"`
+	Example comparison `json:"echoBesideExample"` // the emulator's rounds are those of Echo
 	Connect comparison `json:"connect"`
 	Start   starts     `json:"startNanoseconds"`
 	Holds   []holding  `json:"holds"`

@@ -19,6 +19,7 @@ func figures() *report {
 		Go: "go1.26", OS: "plan9", Arch: "mips", CPUs: 3,
 		Settings: settings{Rounds: 3, Duration: time.Second, Conns: 5, Depth: 1, Payload: 100, Dialers: 2, Open: 10, Starts: 2},
 		Echo:     c, Connect: c,
+		Example: comparison{Bare: []sample{slow}, Gatesock: []sample{slow}},
 		Start: starts{
 			Bare:     []time.Duration{time.Millisecond, 3 * time.Millisecond},
 			Gatesock: []time.Duration{99 * time.Millisecond, 200 * time.Millisecond, 50 * time.Millisecond},
@@ -80,6 +81,8 @@ func TestText(t *testing.T) {
 		"echo messages/s 200 (200–200) 100 (100–200) 0.50 (0.50–1.00) ≥ 0.50, met",
 		"server's CPU per message 10.0 µs (10.0–10.0) 50.0 µs (10.0–50.0)",
 		"generator's CPU per message 5.0 µs (5.0–5.0) 10.0 µs (5.0–10.0)",
+		"beside the library's example 100 (100–100) 100 (100–100) 1.00 (1.00–1.00)",
+		"the example's CPU per message 50.0 µs (50.0–50.0)",
 		"connects/s 200 (200–200) 100 (100–200) 0.50 (0.50–1.00) ≥ 0.50, met",
 		"server's CPU per connect 10.0 µs (10.0–10.0) 50.0 µs (10.0–50.0)",
 		"generator's CPU per connect 5.0 µs (5.0–5.0) 10.0 µs (5.0–10.0)",

@@ -14,6 +14,7 @@ import (
 // The kinds of server.
 const (
 	kindBare     = "bare"
+	kindExample  = "example"
 	kindGatesock = "gatesock"
 )
 
@@ -26,7 +27,7 @@ type ready struct {
 // orderCounts asks a server process for its counts.
 const orderCounts = "counts"
 
-// counts is what a server's handlers have seen. A bare server leaves it empty.
+// counts is what a server's handlers have seen. The others leave it empty.
 type counts struct {
 	Connects    int         `json:"connects"`
 	Disconnects map[int]int `json:"disconnects"` // by close code
@@ -45,7 +46,7 @@ func (c counts) disconnects() int {
 // as a second argument, it writes a CPU profile of its life there.
 func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	if len(args) < 1 || len(args) > 2 {
-		return errors.New("usage: serve bare|gatesock [profile]")
+		return errors.New("usage: serve bare|example|gatesock [profile]")
 	}
 	if len(args) == 2 {
 		stop, err := profile(args[1])
@@ -54,11 +55,7 @@ func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) erro
 		}
 		defer stop()
 	}
-	start, ok := map[string]func(context.Context) (*server, error){kindBare: startBare, kindGatesock: startGatesock}[args[0]]
-	if !ok {
-		return fmt.Errorf("no server %q", args[0])
-	}
-	s, err := start(ctx)
+	s, err := startKind(ctx, args[0])
 	if err != nil {
 		return err
 	}
@@ -85,6 +82,20 @@ type server struct {
 	address string
 	counts  func() counts
 	close   func(context.Context) error
+}
+
+// startKind starts a server in this process.
+func startKind(ctx context.Context, kind string) (*server, error) {
+	switch kind {
+	case kindBare:
+		return startBare(ctx)
+	case kindExample:
+		return startExample(ctx)
+	case kindGatesock:
+		return startGatesock(ctx)
+	default:
+		return nil, fmt.Errorf("no server %q", kind)
+	}
 }
 
 // answer says where the server is, and answers orders until there are no more.

@@ -38,6 +38,8 @@ func (r *report) writeTable(w io.Writer) {
 	targets := r.checks()
 	row("", kindBare, kindGatesock, "ratio", "target")
 	r.Echo.writeTo(row, "echo messages/s", "message", targets[0])
+	row("  beside the library's example", rates(r.Example.Bare), rates(r.Example.Gatesock), ratios(r.Example))
+	row("  the example's CPU per message", spread("%.1f", " µs", r.Example.Bare, sample.serverCPU))
 	r.Connect.writeTo(row, "connects/s", "connect", targets[1])
 	row("start to first connection",
 		spread("%.1f", " ms", r.Start.Bare, milliseconds), spread("%.1f", " ms", r.Start.Gatesock, milliseconds),
@@ -50,8 +52,7 @@ func (r *report) writeTable(w io.Writer) {
 
 // writeTo writes the rates, and the CPU time that they took.
 func (c comparison) writeTo(row writeRow, name, operation string, target check) {
-	row(name, spread("%.0f", "", c.Bare, sample.rate), spread("%.0f", "", c.Gatesock, sample.rate),
-		spread("%.2f", "", c.ratios(), identity), verdict(target))
+	row(name, rates(c.Bare), rates(c.Gatesock), ratios(c), verdict(target))
 	row("  server's CPU per "+operation,
 		spread("%.1f", " µs", c.Bare, sample.serverCPU), spread("%.1f", " µs", c.Gatesock, sample.serverCPU))
 	row("  generator's CPU per "+operation,
@@ -95,6 +96,10 @@ func spread[T any](format, unit string, figures []T, value func(T) float64) stri
 	s := summarize(figures, value)
 	return fmt.Sprintf(format+"%s ("+format+"–"+format+")", s.Median, unit, s.Min, s.Max)
 }
+
+func rates(list []sample) string { return spread("%.0f", "", list, sample.rate) }
+
+func ratios(c comparison) string { return spread("%.2f", "", c.ratios(), identity) }
 
 func verdict(c check) string {
 	if c.Met {
