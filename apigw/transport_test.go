@@ -2,6 +2,7 @@ package apigw
 
 import (
 	"crypto/x509"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -66,7 +67,8 @@ func TestConnectionsAreReused(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			srv, opened := countConns(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			srv, opened := countConns(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
 				w.WriteHeader(c.status)
 			}))
 			srv.Start()
@@ -80,7 +82,9 @@ func TestConnectionsAreReused(t *testing.T) {
 			} else {
 				require.ErrorIs(t, err, gatesock.ErrGone)
 			}
-			require.LessOrEqual(t, opened.Load(), int64(64))
+			// A pool that is too small opens hundreds. Single ones are replaced on a busy machine: net/http gives a
+			// connection up if its writer has not reported within 50 ms of the answer.
+			require.LessOrEqual(t, opened.Load(), int64(64+8))
 		})
 	}
 }
