@@ -74,10 +74,10 @@ func decodeError(err error, body []byte, try func([]byte) error) error {
 		return err
 	}
 	var wrongType *json.UnmarshalTypeError
-	if errors.As(err, &wrongType) {
+	members, isObject := membersOf(body)
+	if errors.As(err, &wrongType) && (wrongType.Field != "" || !isObject) {
 		return wrongTypeError(wrongType).WithCause(err)
 	}
-	members, isObject := membersOf(body)
 	if !isObject {
 		return notObjectError(body).WithCause(err)
 	}
@@ -85,11 +85,20 @@ func decodeError(err error, body []byte, try func([]byte) error) error {
 		return Errorf(CodeInvalidArgument, "unknown member %s", name).WithCause(err)
 	}
 	for _, m := range members {
-		if try(append(m.appendTo([]byte{'{'}), '}')) != nil {
-			return Errorf(CodeInvalidArgument, "%s has a value that is not accepted", quoteShort(m.name)).WithCause(err)
+		if memberErr := try(append(m.appendTo([]byte{'{'}), '}')); memberErr != nil {
+			return memberError(m.name, memberErr).WithCause(err)
 		}
 	}
 	return Errorf(CodeInvalidArgument, "the message has a value that is not accepted").WithCause(err)
+}
+
+// memberError says what is wrong with a member that an own type of the application, or a map, refuses.
+func memberError(name string, err error) *Error {
+	var wrongType *json.UnmarshalTypeError
+	if errors.As(err, &wrongType) {
+		return wrongTypeError(&json.UnmarshalTypeError{Field: name, Type: wrongType.Type, Value: wrongType.Value})
+	}
+	return Errorf(CodeInvalidArgument, "%s has a value that is not accepted", quoteShort(name))
 }
 
 func notObjectError(body []byte) *Error {

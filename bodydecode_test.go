@@ -51,6 +51,13 @@ func TestRefusedBodies(t *testing.T) {
 	called := func(context.Context, *gatesock.Request, order) error { return errors.New("the handler was called") }
 	gatesock.Handle(r, "order", called)
 	gatesock.Handle(r, "strict", called, gatesock.StrictDecoding())
+	gatesock.Handle(r, "pointed", func(context.Context, *gatesock.Request, *order) error { return errors.New("the handler was called") })
+	gatesock.Handle(r, "pointedpointer", func(context.Context, *gatesock.Request, *pointerOrder) error {
+		return errors.New("the handler was called")
+	})
+	gatesock.Handle(r, "map", func(context.Context, *gatesock.Request, map[string]int) error {
+		return errors.New("the handler was called")
+	})
 	gatesock.Handle(r, "pointer", func(context.Context, *gatesock.Request, pointerOrder) error {
 		return errors.New("the handler was called")
 	})
@@ -77,6 +84,10 @@ func TestRefusedBodies(t *testing.T) {
 		{"numeric id", "order", `{"id":7}`, `"id" must be a string of at most 128 bytes`},
 		{"validation", "order", `{"item":"nothing"}`, `"item" must be something`},
 		{"validation on the pointer", "pointer", `{}`, `"Item" is empty`},
+		{"validation of what is pointed to", "pointed", `{"item":"nothing"}`, `"item" must be something`},
+		{"validation on the pointer that is asked for", "pointedpointer", `{}`, `"Item" is empty`},
+		{"null for a pointer", "pointed", ` null `, `the message must be a JSON object`},
+		{"member of a map", "map", `{"a":1,"b":"x"}`, `"b" must be an integer, not a string`},
 		{"unknown member", "strict", `{"action":"strict","id":"1","itme":"x"}`, `unknown member "itme"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

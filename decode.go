@@ -17,7 +17,7 @@ import (
 // API. The error's text says what the event looked like.
 var ErrNotWebSocket = errors.New("not an event of a WebSocket API")
 
-// maxIDLength is the longest request id that is echoed, in bytes.
+// maxIDLength is the longest id and the longest action that are echoed, in bytes.
 const maxIDLength = 128
 
 // keptSize is room for the strings of a usual event, in bytes.

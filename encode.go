@@ -18,7 +18,7 @@ func replyHead(b []byte, req *Request) []byte {
 	}
 	b = append(b, `"action":`...)
 	action := req.Action
-	if action == "" {
+	if action == "" || len(action) > maxIDLength {
 		action = req.RouteKey
 	}
 	return jsontext.AppendString(b, action)
@@ -41,7 +41,7 @@ func errorFrame(req *Request, e *Error, details []byte) []byte {
 	b = jsontext.AppendString(b, e.Message)
 	if e.RetryAfter > 0 {
 		b = append(b, `,"retryAfterMs":`...)
-		b = strconv.AppendInt(b, int64((e.RetryAfter+time.Millisecond-1)/time.Millisecond), 10)
+		b = strconv.AppendInt(b, int64((e.RetryAfter-1)/time.Millisecond)+1, 10)
 	}
 	if len(details) > 0 {
 		b = append(b, `,"details":`...)

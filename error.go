@@ -108,6 +108,9 @@ func (e *Error) WithRetryAfter(d time.Duration) *Error {
 
 // Error gives the code, the message and the cause, for logs. It is not what the client sees.
 func (e *Error) Error() string {
+	if e == nil {
+		return "nil *gatesock.Error"
+	}
 	s := string(e.Code)
 	if e.Message != "" {
 		s += ": " + e.Message
@@ -119,7 +122,12 @@ func (e *Error) Error() string {
 }
 
 // Unwrap gives the cause.
-func (e *Error) Unwrap() error { return e.cause }
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.cause
+}
 
 // CodeOf gives the code that err reaches a client with: that of the first *Error in its tree, and
 // [CodeInternal] if there is none. It is empty for a nil error.

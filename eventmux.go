@@ -21,7 +21,8 @@ type EventMux struct {
 	Authorizer lambda.Handler
 	// Queue takes batches of SQS messages.
 	Queue lambda.Handler
-	// Schedule takes the events of EventBridge rules and EventBridge Scheduler.
+	// Schedule takes the scheduled events of EventBridge rules and of EventBridge Scheduler, the latter as long as
+	// the schedule does not have an input of its own.
 	Schedule lambda.Handler
 }
 

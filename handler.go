@@ -12,14 +12,16 @@ import "context"
 // since Lambda freezes the process.
 type HandlerFunc func(ctx context.Context, req *Request) (*Reply, error)
 
-// Middleware wraps a handler. It must be safe for concurrent use.
+// Middleware wraps a handler. The handler that it returns must be safe for concurrent use. It is called once for each
+// route, at the first event.
 type Middleware func(next HandlerFunc) HandlerFunc
 
 // Reply is what a handler answers.
 type Reply struct {
 	// Data becomes the data of the reply frame, encoded by the route's [Codec] (messages only).
 	Data any
-	// Frame, if not nil, is sent as it is in place of a reply frame (messages only). It must be UTF-8.
+	// Frame, if not nil, is sent as it is in place of a reply frame (messages only). Bytes that are not UTF-8
+	// are sent as U+FFFD.
 	Frame []byte
 	// Subprotocol is returned in Sec-WebSocket-Protocol ($connect only). The gateway does not choose
 	// one by itself, and a browser that offered some refuses a handshake that returns none (observed:

@@ -13,13 +13,13 @@ import (
 // It fails only if payload is not a WebSocket event, with an error that wraps [ErrNotWebSocket] or says what
 // in the event is malformed. A panic in a handler passes through; see [Recover].
 func (r *Router) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	r.freeze.Do(r.build)
+	r.freeze()
 	req, err := decodeEvent(payload)
 	if err != nil {
 		return nil, err
 	}
 	rt := r.lookup(req)
-	reply, err := rt.run(ctx, req)
+	reply, err := rt.handler(ctx, req)
 	if req.EventType == EventMessage {
 		return r.answer(ctx, rt, req, reply, err), nil
 	}
@@ -66,7 +66,7 @@ func (r *Router) answer(ctx context.Context, rt *route, req *Request, reply *Rep
 	var details []byte
 	if e.Details != nil {
 		var encErr error
-		if details, encErr = rt.codec.Marshal(e.Details); encErr != nil {
+		if details, encErr = marshal(rt.codec, e.Details); encErr != nil {
 			r.log(ctx, req, encErr)
 		}
 	}
@@ -88,7 +88,7 @@ func (rt *route) appendFrame(b []byte, req *Request, reply *Reply) ([]byte, erro
 	case reply.Frame != nil:
 		frame = reply.Frame
 	default:
-		data, err := rt.codec.Marshal(reply.Data)
+		data, err := marshal(rt.codec, reply.Data)
 		if err != nil {
 			return nil, err
 		}
@@ -100,6 +100,17 @@ func (rt *route) appendFrame(b []byte, req *Request, reply *Reply) ([]byte, erro
 	return frame, nil
 }
 
+// marshal encodes a value of the application's. It runs outside all middleware, so it makes an error of a panic by
+// itself.
+func marshal(c Codec, v any) (data []byte, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = recovered(v)
+		}
+	}()
+	return c.Marshal(v)
+}
+
 // log records an error: faults of the application as errors, what has a cause behind its public message as
 // information, and refusals, which any client can provoke, for debugging only.
 func (r *Router) log(ctx context.Context, req *Request, err error) {
@@ -108,7 +119,7 @@ func (r *Router) log(ctx context.Context, req *Request, err error) {
 	switch {
 	case e.Code.HTTPStatus() >= http.StatusInternalServerError:
 		level = slog.LevelError
-	case e.cause != nil:
+	case e.cause != nil && e.Code != CodeInvalidArgument:
 		level = slog.LevelInfo
 	}
 	if !r.logger.Enabled(ctx, level) {

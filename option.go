@@ -25,8 +25,12 @@ type routeOption func(*route)
 
 func (o routeOption) applyRoute(rt *route) { o(rt) }
 
-// WithLogger sets where errors of handlers are logged; the default is [slog.Default] at the first event.
+// WithLogger sets where errors of handlers are logged; the default is [slog.Default] at the first event. It panics
+// if l is nil.
 func WithLogger(l *slog.Logger) Option {
+	if l == nil {
+		panic(fmt.Sprintf("gatesock: WithLogger at %s got no logger", callerSite()))
+	}
 	return routerOption(func(r *Router) { r.logger = l })
 }
 
@@ -37,8 +41,8 @@ func With(mw ...Middleware) RouteOption {
 			if m == nil {
 				panic(fmt.Sprintf("gatesock: middleware %d of route %q at %s is nil", i, rt.key, rt.site))
 			}
+			rt.middleware = append(rt.middleware, layer{m, rt.site})
 		}
-		rt.middleware = append(rt.middleware, mw...)
 	})
 }
 
@@ -49,7 +53,14 @@ func (o codecOption) applyRoute(rt *route)  { rt.codec = o.codec }
 
 // WithCodec replaces encoding/json for the application's own data: the members of requests, and the data
 // of replies and errors.
-func WithCodec(c Codec) SharedOption { return codecOption{c} }
+//
+// It panics if c is nil.
+func WithCodec(c Codec) SharedOption {
+	if c == nil {
+		panic(fmt.Sprintf("gatesock: WithCodec at %s got no codec", callerSite()))
+	}
+	return codecOption{c}
+}
 
 type strictOption struct{}
 

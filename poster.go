@@ -22,7 +22,7 @@ var (
 	ErrTooLarge = errors.New("gatesock: payload is too large")
 
 	// ErrForbidden: the credentials may not post to this API (execute-api:ManageConnections is missing), or
-	// the endpoint is not one of an API. It would fail for every connection.
+	// the endpoint is not one of an API. It would fail for every connection of that endpoint.
 	ErrForbidden = errors.New("gatesock: post was forbidden")
 
 	// ErrBadConnectionID: the connection id has no valid form.

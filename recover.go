@@ -23,6 +23,11 @@ func (p *PanicError) Unwrap() error {
 	return err
 }
 
+// recovered gives the error that stands for a panic, whatever the panic's value is.
+func recovered(v any) error {
+	return &Error{Code: CodeInternal, Message: "internal error", cause: &PanicError{Value: v, Stack: debug.Stack()}}
+}
+
 // Recover is middleware that turns a panic into an error with [CodeInternal]. It belongs first in
 // [Router.Use]. Without it a panic ends the Lambda process: the client sees the gateway's "Internal server
 // error" and the next event pays for a cold start.
@@ -31,8 +36,7 @@ func Recover() Middleware {
 		return func(ctx context.Context, req *Request) (reply *Reply, err error) {
 			defer func() {
 				if v := recover(); v != nil {
-					reply = nil
-					err = publicError(&PanicError{Value: v, Stack: debug.Stack()})
+					reply, err = nil, recovered(v)
 				}
 			}()
 			return next(ctx, req)

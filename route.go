@@ -17,13 +17,13 @@ func Handle[In any](r *Router, key string, h func(context.Context, *Request, In)
 	rt := r.newRoute(key, h == nil, opts)
 	rt.checkCustom()
 	decode := newDecoder[In](rt)
-	rt.handler = func(ctx context.Context, req *Request) (*Reply, error) {
+	rt.handler = refuseBadID(func(ctx context.Context, req *Request) (*Reply, error) {
 		in, err := decode(req)
 		if err != nil {
 			return nil, err
 		}
 		return nil, h(ctx, req, in)
-	}
+	})
 	r.add(rt)
 }
 
@@ -33,7 +33,7 @@ func HandleReply[In, Out any](r *Router, key string, h func(context.Context, *Re
 	rt := r.newRoute(key, h == nil, opts)
 	rt.checkCustom()
 	decode := newDecoder[In](rt)
-	rt.handler = func(ctx context.Context, req *Request) (*Reply, error) {
+	rt.handler = refuseBadID(func(ctx context.Context, req *Request) (*Reply, error) {
 		in, err := decode(req)
 		if err != nil {
 			return nil, err
@@ -43,7 +43,7 @@ func HandleReply[In, Out any](r *Router, key string, h func(context.Context, *Re
 			return nil, err
 		}
 		return &Reply{Data: out}, nil
-	}
+	})
 	r.add(rt)
 }
 
@@ -57,21 +57,26 @@ func newDecoder[In any](rt *route) func(*Request) (In, error) {
 		}
 		unmarshal = strictly[In](strict)
 	}
-	_, validates := any(new(In)).(validator)
+	_, onPointer := any(new(In)).(validator)
+	_, onValue := any(*new(In)).(validator) // In is a pointer itself
 	return func(req *Request) (in In, err error) {
-		if req.badID {
-			return in, Errorf(CodeInvalidArgument, `"id" must be a string of at most %d bytes`, maxIDLength)
-		}
 		if string(bytes.TrimSpace(req.Body)) == "null" {
 			return in, Errorf(CodeInvalidArgument, "the message must be a JSON object")
 		}
 		if err := unmarshal(req.Body, &in); err != nil {
 			return in, decodeError(err, req.Body, func(b []byte) error { return unmarshal(b, new(In)) })
 		}
-		if validates {
-			if err := any(&in).(validator).Validate(); err != nil {
-				return in, validationError(err)
-			}
+		var v validator
+		switch {
+		case onPointer:
+			v = any(&in).(validator)
+		case onValue:
+			v = any(in).(validator)
+		default:
+			return in, nil
+		}
+		if err := v.Validate(); err != nil {
+			return in, validationError(err)
 		}
 		return in, nil
 	}

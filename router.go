@@ -24,13 +24,20 @@ type Router struct {
 	codec  Codec
 	strict bool
 
-	mu         sync.Mutex // guards what follows until the router is frozen
+	mu         sync.Mutex // guards what follows
 	frozen     bool
-	middleware []Middleware
-	routes     map[string]*route
+	middleware []layer
+	registered map[string]*route
 
-	freeze   sync.Once
-	fallback *route // for messages that no route takes
+	freeze   func()            // runs build once, and panics each time if build did
+	routes   map[string]*route // every route in its middleware, set by build
+	fallback *route            // for messages that no route takes
+}
+
+// layer is a middleware and where it was registered.
+type layer struct {
+	wrap Middleware
+	site string
 }
 
 var _ lambda.Handler = (*Router)(nil)
@@ -40,16 +47,19 @@ type route struct {
 	key        string
 	site       string
 	handler    HandlerFunc
-	middleware []Middleware
+	middleware []layer
 	codec      Codec
 	strict     bool
-	run        HandlerFunc // handler in all its middleware, set by the freeze
 }
 
 // New returns a Router without routes.
 func New(opts ...Option) *Router {
-	r := &Router{codec: JSON{}, routes: make(map[string]*route)}
-	for _, o := range opts {
+	r := &Router{codec: JSON{}, registered: make(map[string]*route)}
+	r.freeze = sync.OnceFunc(r.build)
+	for i, o := range opts {
+		if o == nil {
+			panic(fmt.Sprintf("gatesock: option %d given to New at %s is nil", i, callerSite()))
+		}
 		o.applyRouter(r)
 	}
 	return r
@@ -57,20 +67,23 @@ func New(opts ...Option) *Router {
 
 // Use adds middleware around every handler, the first one outermost. It also runs for $connect and $disconnect,
 // with and without a handler for them, and for messages that no route takes. Middleware applies to all
-// routes, whether they are registered before or after it.
+// routes, whether they are registered before or after it. Each middleware is called once for each route, at the first
+// event: what it makes outside the handler it returns is that route's own.
 func (r *Router) Use(mw ...Middleware) {
 	site := callerSite()
+	layers := make([]layer, len(mw))
 	for i, m := range mw {
 		if m == nil {
 			panic(fmt.Sprintf("gatesock: middleware %d given to Use at %s is nil", i, site))
 		}
+		layers[i] = layer{m, site}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.frozen {
 		panic(fmt.Sprintf("gatesock: Use at %s comes after the first event", site))
 	}
-	r.middleware = append(r.middleware, mw...)
+	r.middleware = append(r.middleware, layers...)
 }
 
 // Connect sets the handler of $connect. The connection opens if it returns no error; an error refuses the
@@ -97,7 +110,7 @@ func (r *Router) Default(h HandlerFunc, opts ...RouteOption) { r.handle(RouteDef
 func (r *Router) Message(key string, h HandlerFunc, opts ...RouteOption) {
 	rt := r.newRoute(key, h == nil, opts)
 	rt.checkCustom()
-	rt.handler = h
+	rt.handler = refuseBadID(h)
 	r.add(rt)
 }
 
@@ -112,7 +125,10 @@ func (r *Router) newRoute(key string, isNil bool, opts []RouteOption) *route {
 	if isNil {
 		panic(fmt.Sprintf("gatesock: the handler of route %q at %s is nil", key, rt.site))
 	}
-	for _, o := range opts {
+	for i, o := range opts {
+		if o == nil {
+			panic(fmt.Sprintf("gatesock: option %d of route %q at %s is nil", i, key, rt.site))
+		}
 		o.applyRoute(rt)
 	}
 	return rt
@@ -133,10 +149,10 @@ func (r *Router) add(rt *route) {
 	if r.frozen {
 		panic(fmt.Sprintf("gatesock: route %q at %s comes after the first event", rt.key, rt.site))
 	}
-	if old := r.routes[rt.key]; old != nil {
+	if old := r.registered[rt.key]; old != nil {
 		panic(fmt.Sprintf("gatesock: route %q at %s was registered already at %s", rt.key, rt.site, old.site))
 	}
-	r.routes[rt.key] = rt
+	r.registered[rt.key] = rt
 }
 
 // Routes lists the routes that an API in front of this router needs, sorted by key: $connect and $disconnect,
@@ -145,7 +161,7 @@ func (r *Router) Routes() []Route {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	keys := map[string]bool{RouteConnect: false, RouteDisconnect: false}
-	for key := range r.routes {
+	for key := range r.registered {
 		keys[key] = key != RouteConnect && key != RouteDisconnect
 	}
 	list := make([]Route, 0, len(keys))
@@ -155,41 +171,53 @@ func (r *Router) Routes() []Route {
 	return list
 }
 
-// build freezes the router and puts every handler into its middleware.
+// build puts every handler into its middleware. From here on nothing is registered.
 func (r *Router) build() {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.frozen = true
+	outer, registered := r.middleware, r.registered
+	r.mu.Unlock()
+
 	if r.logger == nil {
 		r.logger = slog.Default()
 	}
-	for _, key := range []string{RouteConnect, RouteDisconnect} {
-		if r.routes[key] == nil {
-			r.routes[key] = &route{key: key, handler: doNothing, codec: r.codec}
-		}
+	routes := map[string]*route{
+		RouteConnect:    {key: RouteConnect, handler: doNothing, codec: r.codec},
+		RouteDisconnect: {key: RouteDisconnect, handler: doNothing, codec: r.codec},
+		RouteDefault:    {key: RouteDefault, handler: refuseUnknown, codec: r.codec},
 	}
-	r.fallback = r.routes[RouteDefault]
-	if r.fallback == nil {
-		r.fallback = &route{key: RouteDefault, handler: refuseUnknown, codec: r.codec}
-		r.fallback.chain(r.middleware)
+	maps.Copy(routes, registered)
+	for _, key := range slices.Sorted(maps.Keys(routes)) {
+		routes[key] = routes[key].wrapped(outer)
 	}
-	for _, rt := range r.routes {
-		rt.chain(r.middleware)
-	}
+	r.fallback = routes[RouteDefault]
+	r.routes = routes
 }
 
-func (rt *route) chain(outer []Middleware) {
-	rt.run = rt.handler
-	for _, list := range [][]Middleware{rt.middleware, outer} {
-		for _, m := range slices.Backward(list) {
-			if rt.run = m(rt.run); rt.run == nil {
-				panic(fmt.Sprintf("gatesock: a middleware of route %q returned nil", rt.key))
+// wrapped gives a route whose handler is that of rt in all its middleware.
+func (rt *route) wrapped(outer []layer) *route {
+	w := *rt
+	for _, layers := range [][]layer{rt.middleware, outer} {
+		for _, l := range slices.Backward(layers) {
+			if w.handler = l.wrap(w.handler); w.handler == nil {
+				panic(fmt.Sprintf("gatesock: the middleware given at %s returned nil for route %q", l.site, rt.key))
 			}
 		}
 	}
+	return &w
 }
 
 func doNothing(context.Context, *Request) (*Reply, error) { return nil, nil }
+
+// refuseBadID keeps requests whose id is not as the protocol wants it from the handler of a custom route.
+func refuseBadID(next HandlerFunc) HandlerFunc {
+	return func(ctx context.Context, req *Request) (*Reply, error) {
+		if req.badID {
+			return nil, Errorf(CodeInvalidArgument, `"id" must be a string of at most %d bytes`, maxIDLength)
+		}
+		return next(ctx, req)
+	}
+}
 
 func refuseUnknown(_ context.Context, req *Request) (*Reply, error) {
 	if req.Action == "" {

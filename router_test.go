@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -94,6 +95,9 @@ func TestReplies(t *testing.T) {
 	gatesock.Handle(r, "hugedetails", func(context.Context, *gatesock.Request, struct{}) error {
 		return gatesock.Errorf(gatesock.CodeNotFound, "no room").WithDetails(strings.Repeat("x", gatesock.MaxMessageSize))
 	})
+	gatesock.Handle(r, "wait", func(context.Context, *gatesock.Request, struct{}) error {
+		return gatesock.Errorf(gatesock.CodeRateLimited, "").WithRetryAfter(math.MaxInt64)
+	})
 	r.Message("raw", func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 		return &gatesock.Reply{Frame: append([]byte("raw:"), req.Body...)}, nil
 	})
@@ -115,6 +119,12 @@ func TestReplies(t *testing.T) {
 		{"wrapped error", "wrapped", `{"action":"wrapped"}`, `{"action":"wrapped","error":{"code":"not_found","message":"no room"}}`},
 		{"details not encodable", "baddetails", `{"action":"baddetails"}`, `{"action":"baddetails","error":{"code":"not_found","message":"no room"}}`},
 		{"details too large", "hugedetails", `{"action":"hugedetails"}`, `{"action":"hugedetails","error":{"code":"not_found","message":"the error is too large to be sent"}}`},
+		{"id of 128 bytes", "say", `{"action":"say","id":"` + strings.Repeat("x", 128) + `"}`, `{"id":"` + strings.Repeat("x", 128) + `","action":"say","data":null}`},
+		{"id of 129 bytes", "say", `{"action":"say","id":"` + strings.Repeat("x", 129) + `"}`, `{"action":"say","error":{"code":"invalid_argument","message":"\"id\" must be a string of at most 128 bytes"}}`},
+		{"numeric id on an untyped route", "raw", `{"id":1}`, `{"action":"raw","error":{"code":"invalid_argument","message":"\"id\" must be a string of at most 128 bytes"}}`},
+		{"action too long to echo", "say", `{"action":"` + strings.Repeat("x", 129) + `","id":"1"}`, `{"id":"1","action":"say","data":null}`},
+		{"id and action of broken JSON", "raw", `{"action":"x","id":"1"`, `raw:{"action":"x","id":"1"`},
+		{"wait for ever", "wait", `{}`, `{"action":"wait","error":{"code":"rate_limited","message":"","retryAfterMs":9223372036855}}`},
 		{"raw frame", "raw", "h\u00e9\"\n", "raw:h\u00e9\"\n"},
 		{"through $default by its action", "$default", `{"action":"say","id":"7"}`, `{"id":"7","action":"say","data":null}`},
 		{"unknown action", "$default", `{"action":"nope","id":"7"}`, `{"id":"7","action":"nope","error":{"code":"not_found","message":"there is no action \"nope\""}}`},
@@ -265,6 +275,57 @@ func TestRecoverLogsTheStack(t *testing.T) {
 	require.Equal(t, "internal", line.Code)
 }
 
+func TestPanicsAreInternalWhateverTheirValue(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	r := gatesock.New(gatesock.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	r.Use(gatesock.Recover())
+	gatesock.HandleReply(r, "handler", func(context.Context, *gatesock.Request, struct{}) (int, error) {
+		panic(fmt.Errorf("wrapped: %w", gatesock.Errorf(gatesock.CodeNotFound, "not for the client")))
+	})
+	gatesock.HandleReply(r, "encoding", func(context.Context, *gatesock.Request, struct{}) (panicky, error) { return panicky{}, nil })
+	gatesock.Handle(r, "details", func(context.Context, *gatesock.Request, struct{}) error {
+		return gatesock.Errorf(gatesock.CodeInternal, "internal error").WithDetails(panicky{})
+	})
+	gatesock.Handle(r, "typednil", func(context.Context, *gatesock.Request, struct{}) error {
+		var none *gatesock.Error
+		return none
+	})
+	for _, action := range []string{"handler", "encoding", "details", "typednil"} {
+		require.Equal(t, `{"action":"`+action+`","error":{"code":"internal","message":"internal error"}}`,
+			frame(t, r, message(action, `{"action":"`+action+`"}`)))
+	}
+	require.Equal(t, 3, strings.Count(log.String(), "stack="), log.String())
+	require.Equal(t, 5, strings.Count(log.String(), "level=ERROR"), log.String())
+}
+
+// panicky can't be encoded.
+type panicky struct{}
+
+func (panicky) MarshalJSON() ([]byte, error) { panic("boom") }
+
+// TestBrokenMiddlewareLetsNothingThrough: whoever survives the panic of the first event must not serve handlers without
+// what stands before them.
+func TestBrokenMiddlewareLetsNothingThrough(t *testing.T) {
+	t.Parallel()
+	r := gatesock.New()
+	r.Use(func(gatesock.HandlerFunc) gatesock.HandlerFunc { panic("no configuration") })
+	gatesock.Handle(r, "say", typed)
+	for range 3 {
+		require.Panics(t, func() { _, _ = r.Invoke(t.Context(), message("say", `{}`)) })
+	}
+}
+
+func TestMiddlewareMayAskForRoutes(t *testing.T) {
+	t.Parallel()
+	r := gatesock.New()
+	r.Use(func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
+		require.Len(t, r.Routes(), 2)
+		return next
+	})
+	require.Equal(t, 200, invoke(t, r, event(gatesock.EventConnect, "$connect", "")).StatusCode)
+}
+
 func TestPanicPassesWithoutRecover(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New()
@@ -282,6 +343,7 @@ func TestLogLevels(t *testing.T) {
 		{gatesock.Errorf(gatesock.CodeUnavailable, "later"), "ERROR"},
 		{gatesock.Errorf(gatesock.CodeNotFound, "no room").WithCause(errors.New("cause")), "INFO"},
 		{gatesock.Errorf(gatesock.CodeNotFound, "no room"), "DEBUG"},
+		{gatesock.Errorf(gatesock.CodeInvalidArgument, "no").WithCause(errors.New("cause")), "DEBUG"},
 	} {
 		var log bytes.Buffer
 		r := gatesock.New(gatesock.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))

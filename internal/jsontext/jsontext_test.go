@@ -102,3 +102,15 @@ func TestErrorsNameThePlace(t *testing.T) {
 		require.EqualError(t, s.End(), tt.want)
 	}
 }
+
+// TestWords has what the fuzzer finds late: control characters within the eight bytes that are looked at together,
+// many siblings, and text before a wrong byte.
+func TestWords(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"\"abcdefg\x01hijklmnop\"", "[" + strings.Repeat("[],", 20000) + "[]]", "[" + strings.Repeat("{},", 20000) + "{}]"} {
+		s := jsontext.NewScanner([]byte(text), nil)
+		s.Skip()
+		require.Equal(t, json.Valid([]byte(text)), s.End() == nil, "%.40q: %v", text, s.Err())
+	}
+	require.Equal(t, `"abc\ufffddef"`, string(jsontext.AppendString(nil, "abc\xffdef")))
+}
