@@ -55,5 +55,6 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	// A registry in memory is for one process: limit the function to one instance, or use a store that is shared.
 	gatesock.Start(newRouter(conn.NewMemory(), client))
 }
