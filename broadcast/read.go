@@ -2,7 +2,6 @@ package broadcast
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/gatesock/gatesock/conn"
@@ -15,8 +14,6 @@ type page struct {
 	err      error // with last: why it is the last before the end
 	panicked *panicError
 }
-
-var errStuck = errors.New("the store gives the same cursor again")
 
 // read reads the groups one after the other and hands over a page at a time, holding at most one that nobody
 // has asked for. It ends with a last page, or when ctx does.
@@ -36,34 +33,16 @@ func (b *Broadcaster) read(ctx context.Context, groups []string, pages chan<- pa
 
 func (b *Broadcaster) readGroups(ctx context.Context, groups []string, pages chan<- page) error {
 	for _, g := range groups {
-		shards, err := b.store.Shards(ctx, g)
-		for shard := 0; err == nil && shard < shards; shard++ {
-			err = b.readShard(ctx, conn.Query{Group: g, Shard: shard}, pages)
-		}
-		if err != nil {
-			return fmt.Errorf("broadcast: reading group %q: %w", g, err)
+		for p, err := range conn.Pages(ctx, b.store, g) {
+			if err != nil {
+				return fmt.Errorf("broadcast: %w", err)
+			}
+			select {
+			case pages <- page{members: p.Members}:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
 		}
 	}
 	return nil
-}
-
-func (b *Broadcaster) readShard(ctx context.Context, q conn.Query, pages chan<- page) error {
-	for {
-		p, err := b.store.Read(ctx, q)
-		if err != nil {
-			return err
-		}
-		select {
-		case pages <- page{members: p.Members}:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-		if p.Next == "" {
-			return nil
-		}
-		if p.Next == q.After {
-			return errStuck
-		}
-		q.After = p.Next
-	}
 }

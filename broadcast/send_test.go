@@ -190,23 +190,39 @@ func TestStoreFailsInTheMiddle(t *testing.T) {
 	store.readErr = map[string]int{"room": 2}
 	rep, err := New(always(nil), store).Send(t.Context(), To("room"), hello())
 	require.ErrorIs(t, err, errStore)
-	require.ErrorContains(t, err, `broadcast: reading group "room": `)
+	require.ErrorContains(t, err, `broadcast: conn: reading group "room": `)
 	require.Equal(t, Report{Audience: 20, Delivered: 20, Incomplete: true}, rep)
 }
 
-// circling is a store that never comes to an end.
-type circling struct{ conn.Store }
+// circling is a store whose cursors come again and again.
+type circling struct {
+	conn.Store
 
-func (circling) Shards(context.Context, string) (int, error) { return 1, nil }
-func (circling) Read(context.Context, conn.Query) (conn.Page, error) {
-	return conn.Page{Members: []conn.Member{{ID: "x"}}, Next: "again"}, nil
+	shards int
+	next   map[conn.Cursor]conn.Cursor
 }
 
-func TestStoreThatRepeatsItsCursor(t *testing.T) {
+func (c circling) Shards(context.Context, string) (int, error) { return c.shards, nil }
+func (c circling) Read(_ context.Context, q conn.Query) (conn.Page, error) {
+	return conn.Page{Members: []conn.Member{{ID: "x"}}, Next: c.next[q.After]}, nil
+}
+
+func TestStoreThatBreaksItsContract(t *testing.T) {
 	t.Parallel()
-	rep, err := New(always(nil), circling{}).Send(t.Context(), To("room"), hello())
-	require.ErrorIs(t, err, errStuck)
-	require.True(t, rep.Incomplete)
+	for _, c := range []struct {
+		says  string
+		store circling
+	}{
+		{"the same cursor again", circling{shards: 1, next: map[conn.Cursor]conn.Cursor{"": "a", "a": "a"}}},
+		{"the same cursor again", circling{shards: 1, next: map[conn.Cursor]conn.Cursor{"": "a", "a": "b", "b": "a"}}},
+		{"the store has 0 shards", circling{}},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		rep, err := New(always(nil), c.store).Send(ctx, To("room"), hello())
+		cancel()
+		require.ErrorContains(t, err, c.says)
+		require.True(t, rep.Incomplete)
+	}
 }
 
 func TestNoMoreGoroutinesThanNeeded(t *testing.T) {
