@@ -2,14 +2,14 @@
 //
 //	cd bench && go run ./emulatorload          # or make bench-emulator; takes about a minute
 //	go run ./emulatorload -rounds 9 -json      # the figures of every round, as JSON
-//	go run ./emulatorload -check               # exit status 2 if a target is missed
+//	go run ./emulatorload -check               # fail if a target is missed, with status 2 (1 by go run)
 //
 // The command starts itself anew for each measurement, in these roles, so that no two share a heap or a scheduler:
 //
 //   - serve bare: a goroutine per connection that reads a frame into a buffer it keeps and writes it back, with one read
-//     and one write of the system's for a message: as fast as the library goes in plain Go, so what the targets are
-//     measured by;
-//   - serve example: the echo server that the library's README shows, for a second opinion;
+//     and one write of the system's for a message and nothing to collect: as fast as the library goes in plain Go;
+//   - serve example: the echo server that the library's README shows: it allocates each message and reads
+//     it in three parts;
 //   - serve gatesock: an emulator around a [github.com/gatesock/gatesock.Router] with one echo route, which does all the
 //     work of the gateway for each message: ids, route selection, event, handler, strict reading of its
 //     response, route response;

@@ -50,7 +50,7 @@ func TestCommand(t *testing.T) {
 			require.Positive(t, list[0].LoadCPU)
 		}
 	}
-	require.Len(t, r.Checks, 4)
+	require.Len(t, r.Checks, 5)
 	require.Len(t, r.Holds, 5)
 	for _, h := range r.holds(kindGatesock) {
 		want := map[int]int{1000: 20}

@@ -91,12 +91,16 @@ type check struct {
 
 // checks gives all targets. A median decides; of memory it is the largest figure.
 func (r *report) checks() []check {
-	echo, connect := summarize(r.Echo.ratios(), identity), summarize(r.Connect.ratios(), identity)
+	ratio := func(name string, c comparison) check {
+		s := summarize(c.ratios(), identity)
+		return check{name, s, fmt.Sprintf("≥ %.2f", targetRatio), s.Median >= targetRatio}
+	}
 	start := summarize(r.Start.Gatesock, milliseconds)
 	resident := summarize(r.holds(kindGatesock), holding.megabytes)
 	return []check{
-		{"echo messages/s, ratio", echo, fmt.Sprintf("≥ %.2f", targetRatio), echo.Median >= targetRatio},
-		{"connects/s, ratio", connect, fmt.Sprintf("≥ %.2f", targetRatio), connect.Median >= targetRatio},
+		ratio("echo messages/s to the bare server's", r.Echo),
+		ratio("echo messages/s to the example's", r.Example),
+		ratio("connects/s to the bare server's", r.Connect),
 		{"start to first connection, ms", start, fmt.Sprintf("< %d ms", targetStart), start.Median < targetStart},
 		{"resident, MB", resident, fmt.Sprintf("< %d MB", targetResident), resident.Max < targetResident},
 	}

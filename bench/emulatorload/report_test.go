@@ -36,10 +36,11 @@ func TestChecks(t *testing.T) {
 	t.Parallel()
 	require.True(t, figures().met())
 	for name, spoil := range map[string]func(*report){
-		"echo": func(r *report) {
+		"the example's": func(r *report) { r.Example.Gatesock = []sample{{Operations: 1, Elapsed: time.Second}} },
+		"the bare server's": func(r *report) {
 			r.Echo.Gatesock = []sample{{Operations: 99, Elapsed: time.Second}, r.Echo.Gatesock[1], {Operations: 99, Elapsed: time.Second}}
 		},
-		"connect": func(r *report) {
+		"connects/s": func(r *report) {
 			r.Connect.Gatesock = []sample{{Operations: 100, Elapsed: 2 * time.Second}, {}, r.Connect.Gatesock[1]}
 		},
 		"first connection": func(r *report) { r.Start.Gatesock[0] = 100 * time.Millisecond },
@@ -81,7 +82,7 @@ func TestText(t *testing.T) {
 		"echo messages/s 200 (200–200) 100 (100–200) 0.50 (0.50–1.00) ≥ 0.50, met",
 		"server's CPU per message 10.0 µs (10.0–10.0) 50.0 µs (10.0–50.0)",
 		"generator's CPU per message 5.0 µs (5.0–5.0) 10.0 µs (5.0–10.0)",
-		"beside the library's example 100 (100–100) 100 (100–100) 1.00 (1.00–1.00)",
+		"beside the library's example 100 (100–100) 100 (100–100) 1.00 (1.00–1.00) ≥ 0.50, met",
 		"the example's CPU per message 50.0 µs (50.0–50.0)",
 		"connects/s 200 (200–200) 100 (100–200) 0.50 (0.50–1.00) ≥ 0.50, met",
 		"server's CPU per connect 10.0 µs (10.0–10.0) 50.0 µs (10.0–50.0)",

@@ -38,14 +38,14 @@ func (r *report) writeTable(w io.Writer) {
 	targets := r.checks()
 	row("", kindBare, kindGatesock, "ratio", "target")
 	r.Echo.writeTo(row, "echo messages/s", "message", targets[0])
-	row("  beside the library's example", rates(r.Example.Bare), rates(r.Example.Gatesock), ratios(r.Example))
+	row("  beside the library's example", rates(r.Example.Bare), rates(r.Example.Gatesock), ratios(r.Example), verdict(targets[1]))
 	row("  the example's CPU per message", spread("%.1f", " µs", r.Example.Bare, sample.serverCPU))
-	r.Connect.writeTo(row, "connects/s", "connect", targets[1])
+	r.Connect.writeTo(row, "connects/s", "connect", targets[2])
 	row("start to first connection",
 		spread("%.1f", " ms", r.Start.Bare, milliseconds), spread("%.1f", " ms", r.Start.Gatesock, milliseconds),
-		"", verdict(targets[2]))
+		"", verdict(targets[3]))
 	for _, h := range r.holds(kindGatesock) {
-		r.writeHold(row, h, targets[3])
+		r.writeHold(row, h, targets[4])
 	}
 	t.Flush()
 }
