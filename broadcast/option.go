@@ -28,6 +28,7 @@ type settings struct {
 	attempts    int
 	retryTime   time.Duration
 	pruneGrace  time.Duration
+	clock       func() time.Time
 	jitter      func(limit time.Duration) time.Duration
 	codec       gatesock.Codec
 	log         *slog.Logger
@@ -40,6 +41,7 @@ func defaults() settings {
 		attempts:    DefaultAttempts,
 		retryTime:   DefaultRetryTime,
 		pruneGrace:  DefaultPruneGrace,
+		clock:       time.Now,
 		jitter:      func(limit time.Duration) time.Duration { return rand.N(limit + 1) },
 	}
 }
@@ -96,6 +98,16 @@ func WithPruneGrace(d time.Duration) Option {
 		panic("broadcast: WithPruneGrace with a negative time")
 	}
 	return option(func(s *settings) { s.pruneGrace = d })
+}
+
+// WithClock gives the Broadcaster its clock; the default is [time.Now]. It tells how old a connection is, for
+// [WithPruneGrace], and nothing else: waits and timeouts run on the machine's own time. It must be safe for
+// concurrent use.
+func WithClock(now func() time.Time) Option {
+	if now == nil {
+		panic("broadcast: WithClock with a nil clock")
+	}
+	return option(func(s *settings) { s.clock = now })
 }
 
 // WithCodec sets what encodes the data of a push; the default is [gatesock.JSON].

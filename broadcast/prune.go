@@ -3,7 +3,6 @@ package broadcast
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/gatesock/gatesock/conn"
 )
@@ -19,7 +18,7 @@ func (b *Broadcaster) prune(ctx context.Context, m conn.Member) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if c.Endpoint != m.Endpoint || time.Since(c.ConnectedAt) < b.pruneGrace {
+	if c.Endpoint != m.Endpoint || b.clock().Sub(c.ConnectedAt) < b.pruneGrace {
 		return false, nil
 	}
 	_, err = b.store.Delete(ctx, m.ID)

@@ -50,6 +50,42 @@ func TestPruning(t *testing.T) {
 	}
 }
 
+// The age of a connection is told by the clock that is given.
+func TestPruningGoesByTheClock(t *testing.T) {
+	t.Parallel()
+	began := time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
+	now := began
+	store := room(1, 1)
+	store.get = func(context.Context, string) (conn.Conn, error) { return conn.Conn{ConnectedAt: began}, nil }
+	b := New(always(gatesock.ErrGone), store, WithClock(func() time.Time { return now }), WithPruneGrace(time.Hour))
+	for age, pruned := range map[time.Duration]int{time.Hour - 1: 0, time.Hour: 1} {
+		now = began.Add(age)
+		rep, err := b.Send(t.Context(), To("room"), hello())
+		require.NoError(t, err)
+		require.Equal(t, pruned, rep.Pruned, age)
+	}
+}
+
+// Another may have removed it meanwhile.
+func TestPruningOfWhatWasRemoved(t *testing.T) {
+	t.Parallel()
+	store := &shelf{del: func(context.Context, string) error { return conn.ErrNotFound }}
+	rep, err := New(always(gatesock.ErrGone), store).Send(t.Context(), ToConnections("x"), hello())
+	require.NoError(t, err)
+	require.Equal(t, Report{Audience: 1, Gone: 1}, rep)
+}
+
+// More may be gone than may wait to be pruned.
+func TestPruningOfMany(t *testing.T) {
+	t.Parallel()
+	const n = 1000
+	store := room(n, 7)
+	rep, err := New(always(gatesock.ErrGone), store, WithConcurrency(2)).Send(t.Context(), To("room"), hello())
+	require.NoError(t, err)
+	require.Equal(t, Report{Audience: n, Gone: n, Pruned: n}, rep)
+	require.Len(t, store.deleted, n)
+}
+
 func TestPruningWithoutARecord(t *testing.T) {
 	t.Parallel()
 	rep, err := New(always(gatesock.ErrGone), conn.NewMemory()).Send(t.Context(), ToConnections("x"), hello())
