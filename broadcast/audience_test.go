@@ -33,6 +33,7 @@ func TestAudience(t *testing.T) {
 		{"except all", ToConnections("9").Except("9"), nil},
 		{"and", To("b").And(ToConnections("4", "9")).And(ToUser("u")), []string{"2", "3", "4", "5", "9"}},
 		{"and excepts from both", To("a").Except("3").And(To("b")), []string{"1", "2", "4"}},
+		{"and excepts from both, the other way", To("b").And(To("a").Except("3")), []string{"1", "2", "4"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -72,6 +73,10 @@ func TestAudienceRefused(t *testing.T) {
 
 func TestAudienceIsAValue(t *testing.T) {
 	t.Parallel()
+	groups := []string{"a"}
+	to := To(groups...)
+	groups[0] = "changed"
+	require.Equal(t, []string{"a"}, to.groups)
 	ids := []string{"1", "2"}
 	base := ToConnections(ids...).Except("x")
 	ids[0] = "changed"

@@ -44,14 +44,21 @@ func New(poster gatesock.Poster, store conn.Store, opts ...Option) *Broadcaster 
 //
 //   - The push can't be encoded, is above [gatesock.MaxMessageSize] ([gatesock.ErrTooLarge]), or the
 //     audience is empty ([ErrNoAudience]): nothing was read or sent.
-//   - ctx ended: what was running was cut off, the rest is unsent. The error wraps [context.Cause].
-//   - The gateway answered [gatesock.ErrForbidden], which it would to every post: no further ones were begun.
+//   - ctx ended: what was running was cut off, the rest is unsent. The error wraps [context.Cause]. It is no
+//     error if nothing but the removal of connections that are gone was left to do.
+//   - The poster's own endpoint answered [gatesock.ErrForbidden], which it would to every post: no further ones
+//     were begun, also not to other endpoints.
 //   - The store could not be read to the end; who was read has been tried.
+//
+// An endpoint of [conn.Member] that answers gatesock.ErrForbidden, as that of an API which was deleted, is not
+// posted to again in this Send: its other members fail with the same error and without an attempt. Those of other
+// endpoints get the message, and the Send has no error.
 //
 // Throttled posts and faults are tried again after a random wait of up to 100 ms, doubled each time, at most
 // 5 s. What is not: a connection that is gone, a payload too large, a malformed connection id, and a post
-// that used up its time, since it may well have arrived. Members wait in memory for their retry, for up to
-// 16 times the concurrency; then reading pauses.
+// that used up its time, since it may well have arrived. Members wait in memory for their retry; while about 16
+// times the concurrency do, reading pauses. So many clients that are too slow for the gateway thus hold up all that
+// are not read yet, for up to the time of [WithRetries].
 //
 // A panic of the poster or of the store stops the send, and Send panics with it.
 func (b *Broadcaster) Send(ctx context.Context, to Audience, p gatesock.Push) (Report, error) {

@@ -288,6 +288,7 @@ func checkReport(t require.TestingT, p plan, rep Report, err error) {
 	} else {
 		require.True(t, errors.Is(err, errStopped) && p.cancelAt >= 0 ||
 			errors.Is(err, errStore) && len(p.readErr) > 0 || errors.Is(err, gatesock.ErrForbidden), "%v", err)
+		require.True(t, rep.Incomplete || rep.Unsent+rep.Failed > 0, "nothing is missing, but %v", err)
 	}
 	require.Len(t, rep.Errors, min(rep.Failed, MaxErrors))
 	for _, e := range rep.Errors {

@@ -15,7 +15,8 @@ type Report struct {
 	// Gone counts those whose connection is closed, or not open yet.
 	Gone int
 	// Failed counts those that were given up on: the error is not one to try again after, the attempts or
-	// the time for them were used up, or the post was cut off in the middle. It may have arrived.
+	// the time for them were used up, the post was cut off in the middle (it may have arrived), or their
+	// endpoint had forbidden another's post before.
 	Failed int
 	// Unsent counts those that were left when the send stopped: never tried, or waiting for another try.
 	Unsent int
@@ -41,18 +42,18 @@ type Report struct {
 // PostError is the failure of one connection.
 type PostError struct {
 	ConnectionID string
-	// Attempts counts the posts that were tried, at least 1.
+	// Attempts counts the posts that were tried. It may be 0 where the endpoint had forbidden another's post before.
 	Attempts int
-	// Err is the last attempt's error.
+	// Err is the last attempt's error, or that of the post that was forbidden.
 	Err error
 }
 
-// Error names the connection and the last attempt's error.
+// Error names the connection, the number of attempts and what is in Err.
 func (e PostError) Error() string {
-	return fmt.Sprintf("broadcast: connection %q, attempt %d: %v", e.ConnectionID, e.Attempts, e.Err)
+	return fmt.Sprintf("broadcast: connection %q, attempts %d: %v", e.ConnectionID, e.Attempts, e.Err)
 }
 
-// Unwrap gives the last attempt's error.
+// Unwrap gives Err.
 func (e PostError) Unwrap() error { return e.Err }
 
 func (r *Report) fail(e PostError) {

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"errors"
+	"net"
 	"time"
 
 	"github.com/gatesock/gatesock"
@@ -15,18 +16,34 @@ const (
 	maxDelay = 5 * time.Second
 )
 
-// retryable tells if a post that failed with err may be tried again: it was throttled, or met a fault. A post
-// whose time was used up is neither.
-func retryable(err error) bool {
+// answered tells if err is what the gateway, or the poster for it, said of the post.
+func answered(err error) bool { return errors.Is(err, gatesock.ErrThrottled) || refused(err) }
+
+// refused tells if err is an answer that would come again.
+func refused(err error) bool {
 	for _, final := range []error{
 		gatesock.ErrGone, gatesock.ErrTooLarge, gatesock.ErrForbidden, gatesock.ErrBadConnectionID,
-		context.Canceled, context.DeadlineExceeded,
 	} {
 		if errors.Is(err, final) {
-			return false
+			return true
 		}
 	}
-	return true
+	return false
+}
+
+// retryable tells if a post that failed with err may be tried again: it was throttled, or met a fault. A post
+// whose time was used up is neither, unless it was used up by dialing: package net's own time for that is
+// a [context.DeadlineExceeded] too, but nothing was sent.
+func retryable(err error) bool {
+	var op *net.OpError
+	switch {
+	case refused(err):
+		return false
+	case errors.As(err, &op) && op.Op == "dial":
+		return true
+	default:
+		return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+	}
 }
 
 // delayLimit gives the most to wait after so many attempts (exponential backoff; the jitter makes it "full

@@ -31,12 +31,16 @@ type send struct {
 	jobs    chan job    // never holds more than are free to work on it
 	results chan result // has room for every worker, so that none waits
 
-	workers  int // started
-	busy     int // with a job
-	posting  int // of those, with a post
-	stopped  bool
-	errs     []error
-	panicked *panicError
+	workers int // started
+	busy    int // with a job
+	posting int // of those, with a post
+
+	forbidden map[string]error // endpoints that answered so, and with what
+	stopped   bool
+	ended     error // why ctx did, if that is what stopped the send
+	cut       bool  // a post was cut off when ctx ended
+	errs      []error
+	panicked  *panicError
 }
 
 // run does one send: workers are started as members come up, and all have ended when it returns or panics.
@@ -44,6 +48,7 @@ func (b *Broadcaster) run(ctx context.Context, to Audience, frame []byte) (Repor
 	s := &send{
 		Broadcaster: b,
 		members:     to.members(),
+		forbidden:   make(map[string]error),
 		jobs:        make(chan job, b.concurrency),
 		results:     make(chan result, b.concurrency),
 	}
@@ -95,14 +100,11 @@ func (s *send) loop(ctx context.Context, startWorker func()) {
 	}
 }
 
-// heed stops the send if ctx has ended. That is no error if nothing but pruning was left to do.
+// heed stops the send if ctx has ended.
 func (s *send) heed(ctx context.Context) {
-	if s.stopped || ctx.Err() == nil {
-		return
-	}
-	s.stopped = true
-	if !s.postsSettled() {
-		s.errs = append(s.errs, fmt.Errorf("broadcast: stopped: %w", context.Cause(ctx)))
+	if !s.stopped && ctx.Err() != nil {
+		s.stopped = true
+		s.ended = context.Cause(ctx)
 	}
 }
 
@@ -130,16 +132,16 @@ func (s *send) dispatch(startWorker func()) {
 	}
 }
 
-// next gives what to do next: a retry whose time has come, a member not tried yet, or else a removal.
+// next gives what to do next: a post, or else a removal. Members of an endpoint that is forbidden fail instead.
 func (s *send) next() (job, bool) {
-	if t, ok := s.delayed.takeDue(); ok {
-		t.attempts++
-		s.report.Retries++
-		return job{task: t}, true
-	}
-	if len(s.fresh) > 0 {
-		t := task{member: s.fresh[0], attempts: 1}
-		s.fresh = s.fresh[1:]
+	for t, ok := s.nextPost(); ok; t, ok = s.nextPost() {
+		if err := s.forbidden[t.member.Endpoint]; err != nil {
+			s.report.fail(PostError{ConnectionID: t.member.ID, Attempts: t.attempts, Err: err})
+			continue
+		}
+		if t.attempts++; t.attempts > 1 {
+			s.report.Retries++
+		}
 		return job{task: t}, true
 	}
 	if last := len(s.gone) - 1; last >= 0 {
@@ -148,6 +150,19 @@ func (s *send) next() (job, bool) {
 		return job{task: t, prune: true}, true
 	}
 	return job{}, false
+}
+
+// nextPost gives who to post to next: a retry whose time has come, or a member not tried yet.
+func (s *send) nextPost() (task, bool) {
+	if t, ok := s.delayed.takeDue(); ok {
+		return t, true
+	}
+	if len(s.fresh) == 0 {
+		return task{}, false
+	}
+	t := task{member: s.fresh[0]}
+	s.fresh = s.fresh[1:]
+	return t, true
 }
 
 // wanted gives the channel of pages if there is room for another.
@@ -206,6 +221,7 @@ func (s *send) settle(ctx context.Context, r result) {
 		s.report.Gone++
 		s.gone = append(s.gone, r.member)
 	default:
+		s.cut = s.cut || r.cut && ctx.Err() != nil
 		s.settleFailure(r)
 	}
 }
@@ -214,13 +230,21 @@ func (s *send) settleFailure(r result) {
 	if errors.Is(r.err, gatesock.ErrThrottled) {
 		s.report.Throttled++
 	}
-	if !r.exited && retryable(r.err) && s.schedule(&r.task, time.Now()) {
+	if !r.exited && !r.cut && retryable(r.err) && s.schedule(&r.task, time.Now()) {
 		s.delayed.add(r.task)
 		return
 	}
 	failure := PostError{ConnectionID: r.member.ID, Attempts: r.attempts, Err: r.err}
 	s.report.fail(failure)
-	if errors.Is(r.err, gatesock.ErrForbidden) && !s.stopped {
+	if errors.Is(r.err, gatesock.ErrForbidden) {
+		s.forbid(r.member.Endpoint, failure)
+	}
+}
+
+// forbid ends the posts to an endpoint, and with the poster's own the whole send.
+func (s *send) forbid(endpoint string, failure PostError) {
+	s.forbidden[endpoint] = failure.Err
+	if endpoint == "" && !s.stopped {
 		s.stopped = true
 		s.errs = append(s.errs, failure)
 	}
@@ -245,10 +269,14 @@ func (s *send) escalate(p *panicError) {
 	}
 }
 
+// finish gives the result. That ctx ended is an error only if it took something from the send.
 func (s *send) finish() (Report, error) {
 	s.report.Unsent = len(s.fresh) + len(s.delayed)
 	if s.pages != nil {
 		s.report.Incomplete = true
+	}
+	if s.ended != nil && (s.cut || s.report.Unsent > 0 || s.pages != nil) {
+		s.errs = append(s.errs, fmt.Errorf("broadcast: stopped: %w", s.ended))
 	}
 	return s.report, errors.Join(s.errs...)
 }

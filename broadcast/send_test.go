@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -107,6 +109,71 @@ func TestHangingPostIsCutOff(t *testing.T) {
 	})
 }
 
+// The poster's own time for an answer is as final as the broadcaster's.
+func TestPostersOwnTimeoutIsNotRetried(t *testing.T) {
+	t.Parallel()
+	late := fmt.Errorf("no answer after 1s: %w", context.DeadlineExceeded)
+	rep, err := New(always(late), room(1, 1)).Send(t.Context(), To("room"), hello())
+	require.NoError(t, err)
+	require.Equal(t, Report{Audience: 1, Failed: 1, Errors: []PostError{{"c0", 1, late}}}, rep)
+}
+
+// A dial that takes too long has sent nothing, though its error matches context.DeadlineExceeded.
+func TestDialTimeoutIsRetried(t *testing.T) {
+	t.Parallel()
+	_, timeout := (&net.Dialer{Timeout: 1}).DialContext(t.Context(), "tcp", "127.0.0.1:1")
+	require.ErrorIs(t, timeout, context.DeadlineExceeded)
+	synctest.Test(t, func(t *testing.T) {
+		b := New(always(timeout), room(1, 1), WithRetries(3, time.Minute))
+		rep, err := b.Send(t.Context(), To("room"), hello())
+		require.NoError(t, err)
+		require.Equal(t, Report{Audience: 1, Failed: 1, Retries: 2, Errors: []PostError{{"c0", 3, timeout}}}, rep)
+	})
+}
+
+// Whatever error a post ends in when its time is up, it may have arrived.
+func TestPostThatHidesItsTimeoutIsNotRetried(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := posterFunc(func(ctx context.Context, _ gatesock.Target, _ []byte) error {
+			<-ctx.Done()
+			return errFault
+		})
+		rep, err := New(p, room(1, 1)).Send(t.Context(), To("room"), hello())
+		require.NoError(t, err)
+		require.Zero(t, rep.Retries)
+		require.ErrorIs(t, rep.Errors[0], errFault)
+		require.ErrorContains(t, rep.Errors[0], "no answer within 10s")
+	})
+}
+
+// An answer counts, however late it comes.
+func TestLateAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := posterFunc(func(ctx context.Context, _ gatesock.Target, _ []byte) error {
+			<-ctx.Done()
+			return gatesock.ErrThrottled
+		})
+		rep, err := New(p, room(1, 1), WithRetries(2, time.Minute)).Send(t.Context(), To("room"), hello())
+		require.NoError(t, err)
+		require.Equal(t, Report{
+			Audience: 1, Failed: 1, Throttled: 2, Retries: 1, Errors: []PostError{{"c0", 2, gatesock.ErrThrottled}},
+		}, rep)
+	})
+}
+
+// A jitter below zero waits no time, and does not reach back before the failure.
+func TestNegativeJitter(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	s := defaults()
+	s.jitter = func(time.Duration) time.Duration { return -time.Hour }
+	k := task{attempts: 1}
+	require.True(t, s.schedule(&k, now))
+	require.Equal(t, now, k.due)
+}
+
 func TestRetriesEnd(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -119,6 +186,8 @@ func TestRetriesEnd(t *testing.T) {
 		{"no retries", 1, time.Minute, 1, 0},
 		{"by number", 4, time.Minute, 4, 700 * time.Millisecond},
 		{"by time", 100, time.Second, 4, 700 * time.Millisecond},
+		{"at the end of the time", 100, 700 * time.Millisecond, 4, 700 * time.Millisecond},
+		{"a moment too late", 100, 700*time.Millisecond - 1, 3, 300 * time.Millisecond},
 		{"the wait is bounded", 9, time.Hour, 9, (100 + 200 + 400 + 800 + 1600 + 3200 + 5000 + 5000) * time.Millisecond},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -135,18 +204,6 @@ func TestRetriesEnd(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestForbiddenStopsTheSend(t *testing.T) {
-	t.Parallel()
-	p := answers(map[string]error{"c2": gatesock.ErrForbidden})
-	rep, err := New(p, room(100, 10), WithConcurrency(1)).Send(t.Context(), To("room"), hello())
-	require.ErrorIs(t, err, gatesock.ErrForbidden)
-	require.ErrorContains(t, err, `connection "c2"`)
-	require.Equal(t, 2, rep.Delivered)
-	require.Equal(t, 1, rep.Failed)
-	require.Equal(t, 7, rep.Unsent)
-	require.True(t, rep.Incomplete)
 }
 
 func TestCancelKeepsWhatIsDone(t *testing.T) {
@@ -172,6 +229,51 @@ func TestCancelKeepsWhatIsDone(t *testing.T) {
 	require.Equal(t, 1, rep.Failed, "c3 was cut off")
 	require.Equal(t, 2, rep.Unsent, "c1 waits for its retry, c4 was not tried")
 	require.True(t, rep.Incomplete)
+}
+
+// A context that ends while the last post runs is an error only if it cut the post off.
+func TestContextThatEndsWithTheLastPost(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err    error
+		report Report
+		failed bool
+	}{
+		"delivered": {nil, Report{Audience: 2, Delivered: 2}, false},
+		"gone":      {gatesock.ErrGone, Report{Audience: 2, Delivered: 1, Gone: 1}, false},
+		"too large": {
+			gatesock.ErrTooLarge,
+			Report{Audience: 2, Delivered: 1, Failed: 1, Errors: []PostError{{"c1", 1, gatesock.ErrTooLarge}}}, false,
+		},
+		"throttled": {gatesock.ErrThrottled, Report{Audience: 2, Delivered: 1, Unsent: 1, Throttled: 1}, true},
+		"cut off": {
+			context.Canceled,
+			Report{Audience: 2, Delivered: 1, Failed: 1, Errors: []PostError{{"c1", 1, context.Canceled}}}, true,
+		},
+		"cut off, and does not say so": {
+			errFault,
+			Report{Audience: 2, Delivered: 1, Failed: 1, Errors: []PostError{{"c1", 1, errFault}}}, true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errStopped)
+				defer cancel()
+				p := posterFunc(func(ctx context.Context, to gatesock.Target, _ []byte) error {
+					if to.ConnectionID == "c0" {
+						return nil
+					}
+					<-ctx.Done()
+					time.Sleep(time.Second) //nolint:forbidigo // Virtual time: the send has seen the end when the post ends.
+					return c.err
+				})
+				rep, err := New(p, room(2, 1)).Send(ctx, To("room"), hello())
+				require.Equal(t, c.failed, errors.Is(err, errStopped), "%v", err)
+				require.Equal(t, c.report, rep)
+			})
+		})
+	}
 }
 
 func TestContextThatHasEnded(t *testing.T) {
@@ -370,6 +472,7 @@ func TestMisuse(t *testing.T) {
 		func() { WithRetries(1, -1) },
 		func() { WithJitter(nil) },
 		func() { WithPruneGrace(-1) },
+		func() { WithClock(nil) },
 		func() { WithCodec(nil) },
 		func() { WithLogger(nil) },
 	} {

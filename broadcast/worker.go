@@ -29,6 +29,7 @@ type job struct {
 type result struct {
 	job
 	err      error
+	cut      bool // err is that the time was up, not an answer
 	pruned   bool
 	exited   bool // the worker has ended in the middle of the job
 	panicked *panicError
@@ -82,7 +83,8 @@ func (b *Broadcaster) do(ctx context.Context, frame []byte, j job, results chan<
 		to := gatesock.Target{ConnectionID: j.member.ID, Endpoint: j.member.Endpoint}
 		r.err = b.poster.Post(bounded, to, frame)
 	}
-	if ctx.Err() == nil && errors.Is(r.err, context.DeadlineExceeded) {
+	r.cut = r.err != nil && bounded.Err() != nil && !answered(r.err)
+	if r.cut && ctx.Err() == nil {
 		r.err = fmt.Errorf("no answer within %s: %w", b.postTimeout, r.err)
 	}
 	r.exited = false

@@ -1,0 +1,122 @@
+package broadcast
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/conn"
+	"github.com/stretchr/testify/require"
+)
+
+const deleted = "https://deleted.example"
+
+// spread is a shelf with one group, "room", of n members in pages of the given size; those that here tells are at
+// the deleted endpoint.
+func spread(n, pageSize int, here func(i int) bool) *shelf {
+	store := room(n, pageSize)
+	for i := range n {
+		if here(i) {
+			store.groups["room"][i/pageSize][i%pageSize].Endpoint = deleted
+		}
+	}
+	return store
+}
+
+// forbids is a Poster that one endpoint forbids.
+func forbids(posts *record, endpoint string) posterFunc {
+	return func(_ context.Context, to gatesock.Target, _ []byte) error {
+		posts.add(to.Endpoint)
+		if to.Endpoint == endpoint {
+			return gatesock.ErrForbidden
+		}
+		return nil
+	}
+}
+
+func TestForbiddenStopsTheSend(t *testing.T) {
+	t.Parallel()
+	var posts record
+	store := spread(100, 10, func(i int) bool { return i != 2 })
+	rep, err := New(forbids(&posts, ""), store, WithConcurrency(1)).Send(t.Context(), To("room"), hello())
+	require.ErrorIs(t, err, gatesock.ErrForbidden)
+	require.ErrorContains(t, err, `connection "c2"`)
+	require.Len(t, posts.ids, 3, "members of other endpoints are not posted to either")
+	require.Equal(t, 2, rep.Delivered)
+	require.Equal(t, 1, rep.Failed)
+	require.Equal(t, 7, rep.Unsent)
+	require.True(t, rep.Incomplete)
+}
+
+func TestForbiddenEndpointFailsItsOwnMembers(t *testing.T) {
+	t.Parallel()
+	var posts record
+	store := spread(200, 20, func(i int) bool { return i%10 == 3 })
+	rep, err := New(forbids(&posts, deleted), store, WithConcurrency(1)).Send(t.Context(), To("room"), hello())
+	require.NoError(t, err)
+	require.Len(t, posts.ids, 181, "the endpoint is posted to once")
+	require.Len(t, rep.Errors, 20)
+	require.Equal(t, PostError{"c3", 1, gatesock.ErrForbidden}, rep.Errors[0])
+	for i, e := range rep.Errors[1:] {
+		require.Equal(t, PostError{name(10*i + 13), 0, gatesock.ErrForbidden}, e)
+	}
+	rep.Errors = nil
+	require.Equal(t, Report{Audience: 200, Delivered: 180, Failed: 20}, rep)
+}
+
+// Who waits for a retry when the endpoint turns out to be forbidden is not posted to again.
+func TestForbiddenEndpointEndsRetries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var posts record
+		p := posterFunc(func(_ context.Context, to gatesock.Target, _ []byte) error {
+			posts.add(to.ConnectionID)
+			if to.ConnectionID == "c0" {
+				return gatesock.ErrThrottled
+			}
+			return gatesock.ErrForbidden
+		})
+		store := spread(2, 2, func(int) bool { return true })
+		rep, err := New(p, store, WithConcurrency(1)).Send(t.Context(), To("room"), hello())
+		require.NoError(t, err)
+		require.Equal(t, []string{"c0", "c1"}, posts.ids)
+		require.Equal(t, Report{Audience: 2, Failed: 2, Throttled: 1, Errors: []PostError{
+			{"c1", 1, gatesock.ErrForbidden}, {"c0", 1, gatesock.ErrForbidden},
+		}}, rep)
+	})
+}
+
+// Posts that run when the first is forbidden add nothing to the error.
+func TestForbiddenAtOnceIsOneError(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := posterFunc(func(_ context.Context, to gatesock.Target, _ []byte) error {
+			time.Sleep(time.Second) //nolint:forbidigo // Virtual time: how long the post takes.
+			return fmt.Errorf("%s: %w", to.ConnectionID, gatesock.ErrForbidden)
+		})
+		rep, err := New(p, room(4, 4), WithConcurrency(3)).Send(t.Context(), To("room"), hello())
+		require.Equal(t, 3, rep.Failed)
+		require.Equal(t, rep.Errors[0].Error(), err.Error())
+		require.Equal(t, 1, rep.Unsent)
+	})
+}
+
+func TestForbiddenEndpointsAreForgottenBetweenSends(t *testing.T) {
+	t.Parallel()
+	var answer error = gatesock.ErrForbidden
+	p := posterFunc(func(context.Context, gatesock.Target, []byte) error { return answer })
+	store := &shelf{groups: map[string][][]conn.Member{"room": {{{ID: "x", Endpoint: deleted}}}}}
+	b := New(p, store)
+	for _, want := range []Report{
+		{Audience: 1, Failed: 1, Errors: []PostError{{"x", 1, gatesock.ErrForbidden}}},
+		{Audience: 1, Delivered: 1},
+	} {
+		rep, err := b.Send(t.Context(), To("room"), hello())
+		require.NoError(t, err)
+		require.Equal(t, want, rep)
+		answer = nil
+	}
+}
