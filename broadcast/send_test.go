@@ -276,6 +276,51 @@ func TestContextThatEndsWithTheLastPost(t *testing.T) {
 	}
 }
 
+// A post that used up its own time before ctx ended was not cut off by that end.
+func TestContextThatEndsAfterATimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		p := posterFunc(func(ctx context.Context, to gatesock.Target, _ []byte) error {
+			if to.ConnectionID == "c0" {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			cancel()
+			return nil
+		})
+		rep, err := New(p, room(2, 2), WithConcurrency(1)).Send(ctx, To("room"), hello())
+		require.NoError(t, err)
+		require.Equal(t, 1, rep.Failed)
+		require.Equal(t, 1, rep.Delivered)
+	})
+}
+
+// Who was not read is missing too, though all that were have got the message.
+func TestContextThatEndsWhileReading(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		rep, err := New(always(nil), endless{}).Send(ctx, To("room"), hello())
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, Report{Audience: 1, Delivered: 1, Incomplete: true}, rep)
+	})
+}
+
+// endless is a store whose second page does not come.
+type endless struct{ conn.Store }
+
+func (endless) Shards(context.Context, string) (int, error) { return 1, nil }
+func (endless) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
+	if q.After != "" {
+		<-ctx.Done()
+		return conn.Page{}, ctx.Err()
+	}
+	return conn.Page{Members: []conn.Member{{ID: "x"}}, Next: "more"}, nil
+}
+
 func TestContextThatHasEnded(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
