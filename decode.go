@@ -20,9 +20,6 @@ var ErrNotWebSocket = errors.New("not an event of a WebSocket API")
 // maxIDLength is the longest id and the longest action that are echoed, in bytes.
 const maxIDLength = 128
 
-// keptSize is room for the strings of a usual event, in bytes.
-const keptSize = 768
-
 // envelope is an event while it is read.
 type envelope struct {
 	*Request
@@ -35,7 +32,7 @@ type envelope struct {
 // decodeEvent reads an event of the gateway in one pass. What it returns shares no memory with payload.
 func decodeEvent(payload []byte) (*Request, error) {
 	kept := new(strings.Builder)
-	kept.Grow(keptSize)
+	kept.Grow(len(payload) / 2) // what a usual event needs
 	s := jsontext.NewScanner(payload, kept)
 	e := envelope{Request: new(Request)}
 	e.readEvent(&s)

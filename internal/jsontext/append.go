@@ -8,30 +8,25 @@ const hexDigits = "0123456789abcdef"
 // escaped that JSON does not demand.
 func AppendString[S string | []byte](b []byte, s S) []byte {
 	b = append(b, '"')
-	return append(appendEscaped(b, s), '"')
+	return append(appendEscaped(b, []byte(s)), '"')
 }
 
-func appendEscaped[S string | []byte](b []byte, s S) []byte {
+func appendEscaped(b, s []byte) []byte {
 	start := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= utf8.RuneSelf {
-			r, size := utf8.DecodeRuneInString(string(s[i:min(i+utf8.UTFMax, len(s))]))
-			if r == utf8.RuneError && size == 1 {
-				b = append(append(b, s[start:i]...), `\ufffd`...)
-				start = i + 1
-			}
-			i += size
-			continue
-		}
-		if c >= ' ' && c != '"' && c != '\\' {
+	for i := skipPlain(s, 0); i < len(s); i = skipPlain(s, i) {
+		if s[i] < utf8.RuneSelf {
+			b = append(b, s[start:i]...)
+			b = appendEscape(b, s[i])
 			i++
+			start = i
 			continue
 		}
-		b = append(b, s[start:i]...)
-		b = appendEscape(b, c)
-		i++
-		start = i
+		r, size := utf8.DecodeRune(s[i:])
+		if r == utf8.RuneError && size == 1 {
+			b = append(append(b, s[start:i]...), `\ufffd`...)
+			start = i + 1
+		}
+		i += size
 	}
 	return append(b, s[start:]...)
 }
