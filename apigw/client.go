@@ -14,7 +14,7 @@ import (
 )
 
 // Client calls the @connections API through the SDK. It is safe for concurrent use. The zero Client is not
-// usable; see [New].
+// usable: its calls fail with [gatesock.ErrForbidden]. See [New].
 //
 // Its errors match the sentinels of package gatesock, and wrap what the SDK returned, for [errors.As]. What
 // matches none of them is a fault on the way, and its text has the answer's status if there was an answer.
@@ -76,12 +76,12 @@ func newSDK(cfg aws.Config, httpClient aws.HTTPClient) *api.Client {
 	})
 }
 
-// Post sends data to one connection. An endpoint in the Target comes before the client's own. Nil data is an
-// empty message.
+// Post sends data to one connection. An endpoint in the Target comes before the client's own; one that is
+// malformed fails with [gatesock.ErrForbidden]. Nil data is an empty message.
 //
 // It sends one request and never repeats it: a connection to the gateway that had died while idle makes a
 // fault, and repeating is up to the caller, who knows if a message may arrive twice. Data above
-// [gatesock.MaxMessageSize] and an empty connection id are refused before anything is sent.
+// [gatesock.MaxMessageSize] and a connection id that is empty, "." or ".." are refused before anything is sent.
 func (c *Client) Post(ctx context.Context, to gatesock.Target, data []byte) error {
 	if len(data) > gatesock.MaxMessageSize {
 		return fmt.Errorf("apigw: post to %q: %w: %d bytes", to.ConnectionID, gatesock.ErrTooLarge, len(data))
@@ -150,14 +150,15 @@ func (c *Client) do(
 	run func(ctx context.Context, at func(*api.Options)) error,
 ) error {
 	if c.sdk == nil {
-		return errors.New("apigw: the Client was not made by New")
+		return fmt.Errorf("apigw: %w: the Client was not made by New", gatesock.ErrForbidden)
 	}
-	if to.ConnectionID == "" {
-		return fmt.Errorf("apigw: %s \"\": %w: it is empty", operation, gatesock.ErrBadConnectionID)
+	switch to.ConnectionID {
+	case "", ".", "..": // A path that has them is another's after it was cleaned.
+		return fmt.Errorf("apigw: %s %q: %w", operation, to.ConnectionID, gatesock.ErrBadConnectionID)
 	}
 	at, err := c.at(to.Endpoint)
 	if err != nil {
-		return err
+		return fmt.Errorf("apigw: %s %q: %w", operation, to.ConnectionID, err)
 	}
 	bounded, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -172,8 +173,8 @@ func (c *Client) at(other string) (func(*api.Options), error) {
 	e := c.endpoint
 	if other != "" {
 		var err error
-		if e, err = parseEndpoint(other); err != nil {
-			return nil, err
+		if e, err = readEndpoint(other); err != nil {
+			return nil, fmt.Errorf("%w: endpoint %q: %w", gatesock.ErrForbidden, other, err)
 		}
 	}
 	return func(o *api.Options) {

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -197,15 +199,22 @@ func TestRefusedBeforeSending(t *testing.T) {
 	require.ErrorIs(t, err, gatesock.ErrTooLarge)
 	require.ErrorContains(t, err, "131073 bytes")
 
-	require.ErrorIs(t, c.Post(t.Context(), gatesock.Target{}, nil), gatesock.ErrBadConnectionID)
-	require.ErrorIs(t, c.Disconnect(t.Context(), gatesock.Target{}), gatesock.ErrBadConnectionID)
-	_, err = c.Info(t.Context(), gatesock.Target{})
-	require.ErrorIs(t, err, gatesock.ErrBadConnectionID)
+	for _, id := range []string{"", ".", ".."} {
+		to := gatesock.Target{ConnectionID: id}
+		require.ErrorIs(t, c.Post(t.Context(), to, nil), gatesock.ErrBadConnectionID)
+		require.ErrorIs(t, c.Disconnect(t.Context(), to), gatesock.ErrBadConnectionID)
+		_, err = c.Info(t.Context(), to)
+		require.ErrorIs(t, err, gatesock.ErrBadConnectionID)
+	}
 
 	ok.Endpoint = "wss://example.com"
-	require.ErrorContains(t, c.Post(t.Context(), ok, nil), "scheme wss")
+	err = c.Post(t.Context(), ok, nil)
+	require.ErrorIs(t, err, gatesock.ErrForbidden)
+	require.ErrorContains(t, err, `endpoint "wss://example.com": scheme wss`)
 
-	require.ErrorContains(t, new(apigw.Client).Post(t.Context(), ok, nil), "not made by New")
+	err = new(apigw.Client).Post(t.Context(), ok, nil)
+	require.ErrorIs(t, err, gatesock.ErrForbidden)
+	require.ErrorContains(t, err, "not made by New")
 }
 
 func TestLargestMessage(t *testing.T) {
@@ -231,7 +240,7 @@ func TestTimeout(t *testing.T) {
 	err := c.Post(t.Context(), gatesock.Target{ConnectionID: id}, []byte("x"))
 	require.ErrorIs(t, err, apigw.ErrTimeout)
 	require.ErrorContains(t, err, "20ms passed")
-	require.NotErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.NotErrorIs(t, err, context.Canceled)
 }
 
@@ -253,6 +262,42 @@ func TestCallersDeadlineWins(t *testing.T) {
 	defer cancel()
 	err := c.Post(ctx, gatesock.Target{ConnectionID: id}, []byte("x"))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.NotErrorIs(t, err, apigw.ErrTimeout)
+}
+
+// doer is an HTTP client.
+type doer func(*http.Request) (*http.Response, error)
+
+func (d doer) Do(r *http.Request) (*http.Response, error) { return d(r) }
+
+// An answer counts, also when the context ended before it was read: what it says is known then.
+func TestAnswerBeforeTheEndOfTheContext(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]error{500: nil, 410: gatesock.ErrGone} {
+		ctx, cancel := context.WithCancel(t.Context())
+		c, err := apigw.New(signed(), "https://ws.example.com", apigw.WithHTTPClient(doer(
+			func(*http.Request) (*http.Response, error) {
+				cancel()
+				return &http.Response{StatusCode: status, Header: http.Header{}, Body: http.NoBody}, nil
+			})))
+		require.NoError(t, err)
+		err = c.Post(ctx, gatesock.Target{ConnectionID: id}, []byte("x"))
+		require.ErrorContains(t, err, strconv.Itoa(status))
+		require.NotErrorIs(t, err, context.Canceled)
+		require.Equal(t, want != nil, errors.Is(err, gatesock.ErrGone))
+	}
+}
+
+// A dial that took too long stays one, for who wants to tell that nothing was sent.
+func TestDialTimeout(t *testing.T) {
+	t.Parallel()
+	transport := &http.Transport{DialContext: (&net.Dialer{Timeout: 1}).DialContext}
+	c, err := apigw.New(signed(), "http://127.0.0.1:1/dev", apigw.WithHTTPClient(&http.Client{Transport: transport}))
+	require.NoError(t, err)
+	err = c.Post(t.Context(), gatesock.Target{ConnectionID: id}, []byte("x"))
+	var op *net.OpError
+	require.ErrorAs(t, err, &op)
+	require.Equal(t, "dial", op.Op)
 	require.NotErrorIs(t, err, apigw.ErrTimeout)
 }
 

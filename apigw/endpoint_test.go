@@ -25,6 +25,7 @@ func TestParseEndpoint(t *testing.T) {
 		"http://127.0.0.1:3001/dev":                                 {loopback: true},
 		"http://127.8.9.1/dev":                                      {loopback: true},
 		"http://[::1]:3001/dev":                                     {loopback: true},
+		"http://[::ffff:127.0.0.1]:3001/dev":                        {loopback: true},
 		"https://[2001:db8::1]/dev":                                 {},
 	} {
 		t.Run(in, func(t *testing.T) {

@@ -13,7 +13,8 @@ import (
 )
 
 // ErrTimeout says that the gateway did not answer within the time that [WithTimeout] sets. Whether it took the
-// message is not known. It is not an error of the caller's context, and matches none.
+// message is not known. What matches it also matches [context.DeadlineExceeded], as where the time of the caller's
+// context is up, but not the reverse.
 var ErrTimeout = errors.New("apigw: no answer in time")
 
 // call is what an error's text says about an operation that failed.
@@ -35,7 +36,7 @@ func (c call) wrap(ctx, bounded context.Context, err error) error {
 			return fmt.Errorf("%s: %w: %w", prefix, context.Cause(ctx), err)
 		}
 		if bounded.Err() != nil {
-			return fmt.Errorf("%s: %w: %s passed", prefix, ErrTimeout, c.timeout)
+			return fmt.Errorf("%s: %w: %s passed: %w", prefix, ErrTimeout, c.timeout, context.DeadlineExceeded)
 		}
 	}
 	return fmt.Errorf("%s: %w", prefix, err)
