@@ -172,7 +172,7 @@ func isAlphanumeric(c byte) bool {
 // isLoopback tells if a host name or address means this machine.
 func isLoopback(name string) bool {
 	if addr, err := netip.ParseAddr(name); err == nil {
-		return addr.Unmap().IsLoopback()
+		return addr.IsLoopback()
 	}
 	return name == "localhost" || strings.HasSuffix(name, ".localhost")
 }
