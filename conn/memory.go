@@ -9,7 +9,8 @@ import (
 )
 
 // Memory is a [Store] in the memory of one process: for tests, for development, and for services that are one
-// process. Its content ends with it, and so do its cursors.
+// process. It is not for Lambda, where each environment would have its own. Its content ends with it, and so do
+// its cursors.
 //
 // A group is a sequence in the order of joining, so a page costs as much as the page is long, whatever the
 // size of the group. A reading ends where the group ended when it began: however fast others join, it
@@ -196,7 +197,7 @@ func (m *Memory) Shards(ctx context.Context, group string) (int, error) {
 }
 
 // Read gives a page of a shard of a group, in the order of joining; see [Store]. It returns fewer members than
-// the limit only at the shard's end.
+// the limit at the shard's end, and where it has gone past about a thousand who have left or expired.
 func (m *Memory) Read(ctx context.Context, q Query) (Page, error) {
 	if err := refuse(ctx); err != nil {
 		return Page{}, err

@@ -91,6 +91,45 @@ func TestMemoryForgetsEmptyGroups(t *testing.T) {
 	require.Zero(t, m.Groups())
 }
 
+// However many have expired, the store is locked for a bounded time; the rest comes with further pages.
+func TestMemoryBoundsWhatAPageGoesPast(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	m := conn.NewMemory(conn.WithClock(func() time.Time { return now }))
+	const expired = 5000
+	for i := range expired {
+		require.NoError(t, m.Put(t.Context(), conn.Conn{ID: fmt.Sprint(i), Groups: []string{"g"}, ExpiresAt: now.Add(time.Minute)}))
+	}
+	require.NoError(t, m.Put(t.Context(), conn.Conn{ID: "stays", Groups: []string{"g"}}))
+	now = now.Add(time.Minute)
+	read := 0
+	var got []string
+	for page, err := range conn.Pages(t.Context(), m, "g") {
+		require.NoError(t, err)
+		read++
+		for _, member := range page.Members {
+			got = append(got, member.ID)
+		}
+	}
+	require.Equal(t, []string{"stays"}, got)
+	require.Equal(t, expired/1024+1, read)
+}
+
+// Each Put removes two that expired, so that they become fewer although it adds one.
+func TestMemoryForgetsTwoAPut(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	m := conn.NewMemory(conn.WithClock(func() time.Time { return now }))
+	for i := range 10 {
+		require.NoError(t, m.Put(t.Context(), conn.Conn{ID: fmt.Sprint(i), ExpiresAt: now.Add(time.Minute)}))
+	}
+	now = now.Add(time.Minute)
+	for i := range 5 {
+		require.NoError(t, m.Put(t.Context(), conn.Conn{ID: fmt.Sprint("new", i)}))
+		require.Equal(t, 10-(i+1), m.Records())
+	}
+}
+
 // A sequence of one group is bounded by its members, whoever comes and goes.
 func TestMemoryBoundsTombstones(t *testing.T) {
 	t.Parallel()

@@ -63,6 +63,9 @@ func (s *sequence) compact() {
 	s.entries, s.dead = live, 0
 }
 
+// maxSkipped bounds how many tombstones and expired members a page goes past, since the store is locked meanwhile.
+const maxSkipped = 1024
+
 // read gives the members of a page, the number of the last entry that it looked at, and whether entries
 // are left.
 func (s *sequence) read(p position, limit int, now time.Time) (members []Member, last uint64, more bool) {
@@ -73,11 +76,10 @@ func (s *sequence) read(p position, limit int, now time.Time) (members []Member,
 	members = make([]Member, 0, min(limit, to-from))
 	for i, e := range s.entries[from:to] {
 		last = e.seq
-		if e.rec == nil || e.rec.expired(now) {
-			continue
+		if e.rec != nil && !e.rec.expired(now) {
+			members = append(members, Member{ID: e.rec.conn.ID, Endpoint: e.rec.conn.Endpoint})
 		}
-		members = append(members, Member{ID: e.rec.conn.ID, Endpoint: e.rec.conn.Endpoint})
-		if len(members) == limit {
+		if skipped := i + 1 - len(members); len(members) == limit || skipped == maxSkipped {
 			return members, last, from+i+1 < to
 		}
 	}
