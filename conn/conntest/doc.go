@@ -14,4 +14,7 @@
 //
 // [Machine] drives a store through random commands beside a simple model; [Check] runs the cases without
 // a test.
+//
+// The package stands on testify and rapid. Who imports it has both among the modules of their tests, but not in
+// their programs.
 package conntest
