@@ -191,6 +191,42 @@ chat("reload", "A reload keeps name, room and drafts", async (join) => {
   await ann.online("Ann");
 });
 
+chat("cellar", "What is left unsent in a room waits for that room", async (join, room) => {
+  const ann = await join("Ann");
+  const bob = await join("Bob");
+  await ann.page.evaluate(() => (globalThis.sockets.at(-1).send = () => {})); // the network swallows it
+  await ann.say("First");
+  await ann.say("Second");
+  await ann.page.locator("li[data-state=waiting]").waitFor();
+  await ann.page.getByRole("button", { name: "Leave" }).click();
+  await ann.page.getByText(`2 messages are not sent. They are kept in this tab until you join ${room} again.`).waitFor();
+  await ann.screenshot("door-unsent");
+
+  await ann.enter("Ann", "attic");
+  await ann.say("In the attic");
+  await ann.hears("In the attic");
+  assert.deepEqual(await ann.texts(), ["In the attic"]);
+  await ann.page.reload();
+  await ann.hears("In the attic");
+  await ann.page.getByRole("button", { name: "Leave" }).click();
+  await ann.enter("Ann", room);
+  await bob.hears("Second");
+  for (const window of [ann, bob]) assert.deepEqual(await window.texts(), ["First", "Second"]);
+  await ann.page.getByRole("button", { name: "Leave" }).click();
+  await ann.page.locator("#unsent").waitFor({ state: "hidden" });
+});
+
+for (const [i, spoilt] of ["{", "null", "{}", '[null, 1, {"key": 1}]'].entries()) {
+  chat(`spoilt-${i}`, `A page whose storage holds ${spoilt} starts empty`, async (join) => {
+    const ann = await join("Ann");
+    await ann.page.evaluate((value) => sessionStorage.setItem("drafts", value), spoilt);
+    await ann.page.reload();
+    await ann.state("Online");
+    await ann.say("Alive");
+    await ann.hears("Alive");
+  });
+}
+
 chat("back-online", "The browser's online event ends the wait", async (join) => {
   const ann = await join("Ann", { clock: true });
   await server.stop();

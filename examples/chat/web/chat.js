@@ -5,6 +5,7 @@ import { Link, LinkError } from "./link.js";
 import * as log from "./log.js";
 import { Outbox } from "./outbox.js";
 import { Presence } from "./presence.js";
+import { keep, load } from "./storage.js";
 
 const MAX_NAME = 32; // the server's limits, in characters
 const MAX_TEXT = 2000;
@@ -50,16 +51,26 @@ function showDoor() {
   link.close();
   $("#chat").hidden = true;
   $("#door").hidden = false;
-  $("#name").value = sessionStorage.getItem("name") ?? "";
+  $("#name").value = load("name", "");
   $("#room").value = location.hash.slice(1) || "lobby";
   document.title = "Chat";
+  showUnsent();
   $("#name").focus();
+}
+
+// Says which messages were left behind unsent.
+function showUnsent() {
+  const { rooms } = outbox;
+  const where = new Intl.ListFormat("en").format(new Set(rooms));
+  const what = rooms.length === 1 ? "One message is not sent. It is" : `${rooms.length} messages are not sent. They are`;
+  $("#unsent").hidden = rooms.length === 0;
+  $("#unsent").textContent = `${what} kept in this tab until you join ${where} again.`;
 }
 
 function enter(name, where) {
   me = name;
   room = where;
-  sessionStorage.setItem("name", name);
+  keep("name", name);
   history.replaceState(null, "", `#${room}`);
   document.title = `${room} – Chat`;
   $("#title").textContent = room;
@@ -72,10 +83,7 @@ function enter(name, where) {
   link.open();
 }
 
-$("#leave").addEventListener("click", () => {
-  outbox.clear();
-  showDoor();
-});
+$("#leave").addEventListener("click", showDoor);
 
 addEventListener("hashchange", showDoor); // another room, written into the address
 
@@ -131,7 +139,7 @@ $("#composer").addEventListener("submit", (event) => {
   text.value = "";
   typedAt = 0;
   measure();
-  outbox.add(room, words);
+  outbox.add(words);
   outbox.flush();
   showLink();
 });

@@ -1,42 +1,44 @@
 // Messages on their way. They are sent one after the other, each when the one before it is answered, since the
 // gateway promises no order. What got no answer is sent again under the same key, and the server says it once.
-// Drafts are kept with the tab, so that a reload loses none.
+// Drafts are kept with the tab, so that a reload loses none. Each waits for its own room.
 
 import { LinkError } from "./link.js";
 import * as log from "./log.js";
+import { keep, load } from "./storage.js";
 
 export class Outbox {
   #say; // sends a draft and gives the server's message
   #me;
-  #drafts = [];
+  #room;
+  #drafts = load("drafts", []).filter(isDraft); // of all rooms, oldest first
   #busy = false;
 
   constructor(say) {
     this.#say = say;
   }
 
-  // The number of drafts that wait to be sent.
+  // The number of drafts that wait to be sent to the room.
   get size() {
-    return this.#drafts.filter((draft) => !draft.failed).length;
+    return this.#here().filter((draft) => !draft.failed).length;
   }
 
-  // Starts with what the tab has kept for a room.
+  // The rooms of all drafts, one for each.
+  get rooms() {
+    return this.#drafts.map((draft) => draft.room);
+  }
+
+  // Turns to a room, and shows what is kept for it.
   open(room, me) {
     this.#me = me;
-    this.#drafts = JSON.parse(sessionStorage.getItem("drafts") ?? "[]").filter((draft) => draft.room === room);
-    for (const draft of this.#drafts) {
+    this.#room = room;
+    for (const draft of this.#here()) {
       log.showDraft(draft, me);
       this.#describe(draft);
     }
   }
 
-  clear() {
-    this.#drafts = [];
-    this.#keep();
-  }
-
-  add(room, text) {
-    const draft = { key: newKey(), room, text };
+  add(text) {
+    const draft = { key: newKey(), room: this.#room, text };
     this.#drafts.push(draft);
     this.#keep();
     log.showDraft(draft, this.#me);
@@ -46,7 +48,7 @@ export class Outbox {
   async flush() {
     if (this.#busy) return;
     this.#busy = true;
-    for (let draft; (draft = this.#drafts.find((d) => !d.failed)); ) {
+    for (let draft; (draft = this.#here().find((d) => !d.failed)); ) {
       log.mark(draft.key, "sending");
       try {
         this.settle(await this.#say(draft), draft.key);
@@ -58,7 +60,7 @@ export class Outbox {
       this.#keep();
     }
     this.#busy = false;
-    this.#drafts.forEach((draft) => this.#describe(draft));
+    this.#here().forEach((draft) => this.#describe(draft));
   }
 
   // Shows a message of the server, in place of the draft that it was.
@@ -79,8 +81,12 @@ export class Outbox {
     });
   }
 
+  #here() {
+    return this.#drafts.filter((draft) => draft.room === this.#room);
+  }
+
   #take(key) {
-    const i = this.#drafts.findIndex((draft) => draft.key === key);
+    const i = this.#drafts.findIndex((draft) => draft.key === key && draft.room === this.#room);
     if (i < 0) return false;
     this.#drafts.splice(i, 1);
     this.#keep();
@@ -88,8 +94,12 @@ export class Outbox {
   }
 
   #keep() {
-    sessionStorage.setItem("drafts", JSON.stringify(this.#drafts));
+    keep("drafts", this.#drafts);
   }
+}
+
+function isDraft(value) {
+  return [value?.key, value?.room, value?.text].every((member) => typeof member === "string");
 }
 
 function newKey() {
