@@ -18,13 +18,16 @@ const removeTimeout = 2 * time.Second
 //
 // At $connect the record is put before the next handler runs, so that it can [Store.Join] groups. If the
 // handler refuses the connection or panics, the record is removed again with its memberships; so it is if the
-// event's context ends meanwhile, and then the handshake is refused with [gatesock.CodeDeadlineExceeded]. If
-// the store fails, the handshake is refused with [gatesock.CodeUnavailable], and with [gatesock.CodeInternal]
-// if it is the record that the store does not take ([ErrInvalid]).
+// event's context ends meanwhile, and then the handshake is refused with [gatesock.CodeDeadlineExceeded]. A
+// context that has ended before is refused with the same code, and the store is not called. If the store
+// fails, the handshake is refused with [gatesock.CodeUnavailable], and with [gatesock.CodeInternal] if it is the
+// record that the store does not take ([ErrInvalid]).
 //
 // A connection that is registered already is accepted if user and time of connection are the same: an event
-// that is delivered again finds the record of its first delivery, and the next handler runs again. Otherwise
-// the record is a leftover, whose user and groups must not pass to the new connection, and is replaced.
+// that is delivered again finds the record of its first delivery, and the next handler runs again. The record
+// belongs to the delivery that put it: another one that is refused, panics or cannot read the record leaves it
+// alone. A Put that failed counts as done, since it may have been, and what it left is removed. A record of
+// another user or time is a leftover, whose user and groups must not pass to the new connection, and is replaced.
 //
 // At $disconnect the next handler runs first, so that it can still [Store.Get] the record; then the record
 // is removed whatever the handler did. It is no error if there is none, since the event may come twice or
@@ -69,24 +72,35 @@ type tracker struct {
 }
 
 func (t *tracker) connect(ctx context.Context, req *gatesock.Request, next gatesock.HandlerFunc) (reply *gatesock.Reply, err error) {
-	c := t.record(req)
+	if err := late(ctx); err != nil {
+		return nil, err
+	}
+	put, err := t.register(ctx, t.record(req))
 	accepted := false
 	defer func() { // also when next panics
-		if !accepted {
+		if put && !accepted {
 			err = join(err, t.remove(ctx, req.ConnectionID))
 		}
 	}()
-	if err := t.register(ctx, c); err != nil {
+	if err != nil {
 		return nil, refusal(err)
 	}
 	if reply, err = next(ctx, req); err != nil {
 		return nil, err
 	}
-	if ctx.Err() != nil {
-		return nil, gatesock.Errorf(gatesock.CodeDeadlineExceeded, "connecting took too long").WithCause(context.Cause(ctx))
+	if err := late(ctx); err != nil {
+		return nil, err
 	}
 	accepted = true
 	return reply, nil
+}
+
+// late refuses a handshake whose context has ended.
+func late(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return gatesock.Errorf(gatesock.CodeDeadlineExceeded, "connecting took too long").WithCause(context.Cause(ctx))
 }
 
 func (t *tracker) disconnect(ctx context.Context, req *gatesock.Request, next gatesock.HandlerFunc) (reply *gatesock.Reply, err error) {
@@ -94,25 +108,27 @@ func (t *tracker) disconnect(ctx context.Context, req *gatesock.Request, next ga
 	return next(ctx, req)
 }
 
-// register puts a record, if need be in the place of one that is not of this connection. It tries twice: another
-// delivery of the event may come between.
-func (t *tracker) register(ctx context.Context, c Conn) error {
+// register puts a record, if need be in the place of one that is not of this connection, and tells if the record
+// may be there because of it. It tries twice: another delivery of the event may come between.
+func (t *tracker) register(ctx context.Context, c Conn) (put bool, err error) {
 	for range 2 {
 		if err := t.store.Put(ctx, c); !errors.Is(err, ErrExists) {
-			return err
+			return true, err
 		}
 		old, err := t.store.Get(ctx, c.ID)
 		switch {
-		case err == nil && old.User == c.User && old.ConnectedAt.Equal(c.ConnectedAt):
-			return nil
-		case err != nil && !errors.Is(err, ErrNotFound):
-			return err
+		case errors.Is(err, ErrNotFound):
+			continue
+		case err != nil:
+			return false, err
+		case old.User == c.User && old.ConnectedAt.Equal(c.ConnectedAt):
+			return false, nil
 		}
 		if err := t.remove(ctx, c.ID); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return ErrExists
+	return false, ErrExists
 }
 
 func (t *tracker) remove(ctx context.Context, id string) error {
@@ -149,15 +165,16 @@ func (t *tracker) record(req *gatesock.Request) Conn {
 	return c
 }
 
-// began tells when the connection began. An event made by hand may lack the time, which the router decodes as
-// the beginning of 1970, and the record must not be born expired.
+// began tells when the connection began. An event made by hand may lack the time.
 func began(req *gatesock.Request) time.Time {
-	for _, at := range []time.Time{req.ConnectedAt, req.Time} {
-		if at.Unix() > 0 {
-			return at
-		}
+	switch {
+	case !req.ConnectedAt.IsZero():
+		return req.ConnectedAt
+	case !req.Time.IsZero():
+		return req.Time
+	default:
+		return time.Now()
 	}
-	return time.Now()
 }
 
 // authorized gives what the authorizer says of the client beside its name.

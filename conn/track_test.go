@@ -124,15 +124,21 @@ func TestTrackOptions(t *testing.T) {
 
 func TestTrackTakesTheTimeOfAnEventWithoutOne(t *testing.T) {
 	t.Parallel()
-	for _, at := range []time.Time{{}, time.UnixMilli(0)} {
-		m := conn.NewMemory()
-		req := connecting()
-		req.ConnectedAt = at
-		_, err := conn.Track(m, conn.WithTTL(time.Minute))(accept)(t.Context(), req)
-		require.NoError(t, err)
-		_, err = m.Get(t.Context(), "c1")
-		require.NoError(t, err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		for _, at := range []time.Time{{}, time.Now().Add(-time.Second)} {
+			m := conn.NewMemory()
+			req := connecting()
+			req.ConnectedAt, req.Time = time.Time{}, at
+			_, err := conn.Track(m, conn.WithTTL(time.Minute))(accept)(t.Context(), req)
+			require.NoError(t, err)
+			got, err := m.Get(t.Context(), "c1")
+			require.NoError(t, err)
+			if at.IsZero() {
+				at = time.Now()
+			}
+			require.Equal(t, at.UTC(), got.ConnectedAt)
+		}
+	})
 }
 
 func TestTrackLeavesNothingOfARefusedConnection(t *testing.T) {
@@ -170,6 +176,17 @@ func TestTrackLeavesNothingWhenTheContextEnds(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 		requireNothingLeft(t, m)
 	}
+}
+
+func TestTrackRefusesAContextThatHasEnded(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errBackend)
+	store := &faulty{Store: conn.NewMemory()}
+	_, err := conn.Track(store)(neverCalled(t))(ctx, connecting())
+	require.ErrorIs(t, err, errBackend)
+	require.Equal(t, gatesock.CodeDeadlineExceeded, gatesock.CodeOf(err))
+	require.Zero(t, store.calls)
 }
 
 func TestTrackRefusesWhenTheStoreFails(t *testing.T) {
@@ -226,58 +243,6 @@ func TestTrackKeepsTheHandlersErrorBesideItsOwn(t *testing.T) {
 		require.ErrorIs(t, err, errBackend)
 		require.ErrorIs(t, err, refused)
 		require.Equal(t, gatesock.CodeRateLimited, gatesock.CodeOf(err))
-	}
-}
-
-func TestTrackAcceptsTheSameEventAgain(t *testing.T) {
-	t.Parallel()
-	m := conn.NewMemory()
-	h := conn.Track(m)(func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
-		return nil, m.Join(ctx, req.ConnectionID, "room:1")
-	})
-	req := connecting()
-	for range 2 {
-		_, err := h(t.Context(), req)
-		require.NoError(t, err)
-	}
-	got, err := m.Get(t.Context(), "c1")
-	require.NoError(t, err)
-	require.Equal(t, []string{"room:1", "user:ann"}, got.Groups)
-}
-
-func TestTrackReplacesALeftover(t *testing.T) {
-	t.Parallel()
-	req := connecting()
-	for name, old := range map[string]conn.Conn{
-		"of another user": {ID: "c1", User: "eve", ConnectedAt: req.ConnectedAt, Groups: []string{"admins"}},
-		"of another time": {ID: "c1", User: "ann", ConnectedAt: req.ConnectedAt.Add(-time.Hour), Groups: []string{"admins"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			m := conn.NewMemory()
-			require.NoError(t, m.Put(t.Context(), old))
-			_, err := conn.Track(m)(accept)(t.Context(), req)
-			require.NoError(t, err)
-			got, err := m.Get(t.Context(), "c1")
-			require.NoError(t, err)
-			require.Equal(t, "ann", got.User)
-			require.Equal(t, []string{"user:ann"}, got.Groups)
-		})
-	}
-}
-
-func TestTrackGivesUpOnARecordThatStaysInTheWay(t *testing.T) {
-	t.Parallel()
-	for name, store := range map[string]*faulty{
-		"always there":      {Store: conn.NewMemory(), put: conn.ErrExists},
-		"cannot be read":    {Store: conn.NewMemory(), put: conn.ErrExists, get: errBackend},
-		"cannot be removed": {Store: conn.NewMemory(), put: conn.ErrExists, get: conn.ErrNotFound, del: errBackend},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			_, err := conn.Track(store)(neverCalled(t))(t.Context(), connecting())
-			require.Equal(t, gatesock.CodeUnavailable, gatesock.CodeOf(err))
-		})
 	}
 }
 
