@@ -75,6 +75,35 @@ chat("closing", "A closed window leaves", async (join) => {
   await ann.online("Ann");
 });
 
+chat("namesakes", "Mine is what this tab wrote, not what another of the same name wrote", async (join) => {
+  const ann = await join("Ann");
+  const other = await join("Ann");
+  await ann.say("From the first");
+  await other.hears("From the first");
+  await other.say("From the second");
+  await ann.hears("From the second");
+  const mine = (window) => window.page.locator("li.mine .text").allTextContents();
+  const authors = (window) => window.page.locator("li.message .author").allTextContents();
+  for (const when of ["at once", "after a reload"]) {
+    assert.deepEqual(await mine(ann), ["From the first"], when);
+    assert.deepEqual(await authors(ann), ["You", "Ann"], when);
+    assert.deepEqual(await mine(other), ["From the second"], when);
+    assert.equal(await ann.page.locator("li.follows").count(), 0, when);
+    await Promise.all([ann.page.reload(), other.page.reload()]);
+    for (const window of [ann, other]) await window.hears("From the second");
+  }
+});
+
+chat("heard", "A screen reader hears who wrote a message", async (join) => {
+  const ann = await join("Ann");
+  await ann.say("Mine");
+  await ann.hears("Mine");
+  const heard = await ann.page.locator("li.mine").ariaSnapshot();
+  assert.match(heard, /You/);
+  const { width } = await ann.page.locator("li.mine .author").boundingBox();
+  assert.equal(width, 1, "nobody sees it");
+});
+
 chat("history", "Who comes late sees the history", async (join) => {
   const ann = await join("Ann");
   for (const text of ["one", "two", "three"]) {

@@ -37,11 +37,11 @@ export function showAll(messages, show) {
   log.ariaBusy = "false";
 }
 
-// Shows a message in its place, once.
-export function show(message, me) {
+// Shows a message in its place, once. Mine is what was written in this tab.
+export function show(message, mine) {
   if (shown.has(message.id)) return;
   shown.add(message.id);
-  place(messageItem(message, message.name === me), message.id);
+  place(messageItem(message, mine), message.id);
 }
 
 // Shows a message that is not sent yet; it stays at the end until it is settled.
@@ -113,8 +113,8 @@ function hue(name) {
 
 function messageItem({ name, text, at }, mine) {
   const item = element("li", mine ? "message mine" : "message");
-  item.dataset.name = name;
-  const author = element("bdi", "author", name);
+  item.dataset.author = mine ? "" : name;
+  const author = element("bdi", "author", mine ? "You" : name);
   author.style.setProperty("--hue", hue(name));
   const when = element("time");
   setTime(when, at);
@@ -151,8 +151,8 @@ function place(item, id) {
 function regroup() {
   let last;
   for (const item of list.children) {
-    item.classList.toggle("follows", item.dataset.name !== undefined && item.dataset.name === last);
-    last = item.dataset.name;
+    item.classList.toggle("follows", item.dataset.author !== undefined && item.dataset.author === last);
+    last = item.dataset.author;
   }
 }
 

@@ -6,11 +6,14 @@ import { LinkError } from "./link.js";
 import * as log from "./log.js";
 import { keep, load } from "./storage.js";
 
+const MAX_KEYS = 500;
+
 export class Outbox {
   #say; // sends a draft and gives the server's message
   #me;
   #room;
   #drafts = load("drafts", []).filter(isDraft); // of all rooms, oldest first
+  #keys = load("keys", []); // of what was written in this tab, since two people can have the same name
   #busy = false;
 
   constructor(say) {
@@ -40,6 +43,8 @@ export class Outbox {
   add(text) {
     const draft = { key: newKey(), room: this.#room, text };
     this.#drafts.push(draft);
+    this.#keys = [...this.#keys, draft.key].slice(-MAX_KEYS);
+    keep("keys", this.#keys);
     this.#keep();
     log.showDraft(draft, this.#me);
     this.#describe(draft);
@@ -66,7 +71,7 @@ export class Outbox {
   // Shows a message of the server, in place of the draft that it was.
   settle(message, key = message.key) {
     if (this.#take(key)) log.settle(key, message);
-    else log.show(message, this.#me);
+    else log.show(message, this.#keys.includes(message.key));
   }
 
   #describe(draft) {
