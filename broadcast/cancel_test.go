@@ -49,16 +49,19 @@ func TestContextThatEndsWithTheLastPost(t *testing.T) {
 		"gone":      {gatesock.ErrGone, Report{Audience: 2, Delivered: 1, Gone: 1}, false},
 		"too large": {
 			gatesock.ErrTooLarge,
-			Report{Audience: 2, Delivered: 1, Failed: 1, Errors: []PostError{{"c1", 1, gatesock.ErrTooLarge}}}, false,
+			Report{Audience: 2, Delivered: 1, Failed: 1, Errors: []PostError{{"c1", 1, gatesock.ErrTooLarge}}},
+			false,
 		},
 		"throttled": {gatesock.ErrThrottled, Report{Audience: 2, Delivered: 1, Unsent: 1, Throttled: 1}, true},
 		"cut off": {
 			context.Canceled,
-			Report{Audience: 2, Delivered: 1, Failed: 1, Errors: []PostError{{"c1", 1, context.Canceled}}}, true,
+			Report{Audience: 2, Delivered: 1, Failed: 1, Errors: []PostError{{"c1", 1, context.Canceled}}},
+			true,
 		},
 		"cut off, and does not say so": {
 			errFault,
-			Report{Audience: 2, Delivered: 1, Failed: 1, Errors: []PostError{{"c1", 1, errFault}}}, true,
+			Report{Audience: 2, Delivered: 1, Failed: 1, Errors: []PostError{{"c1", 1, errFault}}},
+			true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -106,7 +106,7 @@ func TestForbiddenAtOnceIsOneError(t *testing.T) {
 
 func TestForbiddenEndpointsAreForgottenBetweenSends(t *testing.T) {
 	t.Parallel()
-	var answer error = gatesock.ErrForbidden
+	answer := gatesock.ErrForbidden
 	p := posterFunc(func(context.Context, gatesock.Target, []byte) error { return answer })
 	store := &shelf{groups: map[string][][]conn.Member{"room": {{{ID: "x", Endpoint: deleted}}}}}
 	b := New(p, store)

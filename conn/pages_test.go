@@ -52,7 +52,8 @@ func TestPagesStopsAtABreak(t *testing.T) {
 	store := pages{shards: 2, calls: &calls, read: func(int, conn.Query) (conn.Page, error) {
 		return conn.Page{Next: "more"}, nil
 	}}
-	for range conn.Pages(t.Context(), store, "g") {
+	for _, err := range conn.Pages(t.Context(), store, "g") {
+		require.NoError(t, err)
 		break
 	}
 	require.Equal(t, 1, calls)
