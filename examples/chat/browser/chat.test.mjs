@@ -345,6 +345,45 @@ test("The door refuses an empty room and a name that is too long", limit, async 
   await ann.context.close();
 });
 
+chat("focus", "What goes away passes the focus on", async (join) => {
+  const ann = await join("Ann", { clock: true });
+  const { page } = ann;
+  const press = async (name) => {
+    await page.getByRole("button", { name }).focus();
+    await page.keyboard.press("Enter");
+  };
+  const focus = () => page.evaluate(() => document.activeElement.id);
+  for (const key of ["Enter", "Escape"]) {
+    await ann.sendRaw("{");
+    await ann.alert("The message is not JSON");
+    await page.getByRole("button", { name: "Dismiss" }).focus();
+    await page.keyboard.press(key);
+    assert.equal(await page.locator(".alert").count(), 0);
+    assert.equal(await focus(), "text", `after ${key}`);
+  }
+
+  await page.evaluate(() => {
+    const socket = globalThis.sockets.at(-1);
+    const send = socket.send;
+    socket.send = (frame) => send.call(socket, frame.replace("Hello", ""));
+  });
+  for (const name of ["Try again", "Discard"]) {
+    if (name === "Try again") await ann.say("Hello");
+    await page.getByText("Not sent").waitFor();
+    await press(name);
+    assert.equal(await focus(), "text", `after ${name}`);
+  }
+
+  await server.stop();
+  await page.locator("#link[data-state=waiting]").waitFor();
+  await page.clock.pauseAt(Date.now() + 3_600_000); // from now on no timer runs
+  await page.locator("#link[data-state=waiting]").waitFor();
+  await server.start();
+  await press("Try now");
+  await ann.state("Online");
+  assert.equal(await focus(), "text");
+});
+
 test("The keyboard is enough", limit, async () => {
   const ann = await Window.open(browser, server.url);
   const { keyboard } = ann.page;
@@ -442,5 +481,6 @@ chat("archive", "Reading old messages is not disturbed", async (join) => {
   await ann.screenshot("new-messages");
   await ann.page.getByRole("button", { name: "New messages" }).click();
   await ann.atNewest();
+  assert.equal(await ann.page.evaluate(() => document.activeElement.id), "log");
   await ann.page.getByRole("button", { name: "New messages" }).waitFor({ state: "hidden" });
 });

@@ -1,6 +1,7 @@
 // The page: the door, where one chooses a name and a room, and the chat behind it.
 
 import { alert } from "./alerts.js";
+import { keepFocus } from "./focus.js";
 import { Link, LinkError } from "./link.js";
 import * as log from "./log.js";
 import { Outbox } from "./outbox.js";
@@ -61,9 +62,10 @@ function showDoor() {
 // Says which messages were left behind unsent.
 function showUnsent() {
   const { rooms } = outbox;
+  $("#unsent").hidden = rooms.length === 0;
+  if (rooms.length === 0) return;
   const where = new Intl.ListFormat("en").format(new Set(rooms));
   const what = rooms.length === 1 ? "One message is not sent. It is" : `${rooms.length} messages are not sent. They are`;
-  $("#unsent").hidden = rooms.length === 0;
   $("#unsent").textContent = `${what} kept in this tab until you join ${where} again.`;
 }
 
@@ -193,12 +195,14 @@ function showLink() {
   write($("#link-seconds"), state === "waiting" ? `in ${seconds} s` : "");
 
   const wasDown = !$("#down").hidden;
-  $("#down").hidden = state === "online" || (state === "connecting" && !wasDown);
+  keepFocus(() => {
+    $("#down").hidden = state === "online" || (state === "connecting" && !wasDown);
+    $("#retry").hidden = state === "connecting";
+  });
   const reason = { offline: "You are offline.", waiting: "The connection is down.", connecting: "Connecting…" }[state] ?? "";
   const n = outbox.size;
   const promise = n === 0 ? "" : n === 1 ? " Your message will be sent when it is back." : ` ${n} messages will be sent when it is back.`;
   write($("#down-text"), reason + promise);
-  $("#retry").hidden = state === "connecting";
 }
 
 // Writes only what has changed, so that a screen reader hears it once.

@@ -1,6 +1,8 @@
 // The list of messages and notices, in the order of their ids. Everything that others wrote goes through
 // textContent, so none of it is ever read as HTML.
 
+import { keepFocus } from "./focus.js";
+
 const log = document.querySelector("#log");
 const list = document.querySelector("#messages");
 const empty = document.querySelector("#empty");
@@ -57,7 +59,7 @@ export function mark(key, state, text = "", actions = {}) {
   const item = find(key);
   if (!item) return;
   item.dataset.state = state;
-  item.querySelector(".note")?.remove();
+  keepFocus(() => item.querySelector(".note")?.remove());
   if (text === "") return;
   const note = element("p", "note", text);
   for (const [label, run] of Object.entries(actions)) {
@@ -82,7 +84,7 @@ export function settle(key, message) {
 }
 
 export function remove(key) {
-  find(key)?.remove();
+  keepFocus(() => find(key)?.remove());
   regroup();
 }
 
@@ -167,5 +169,5 @@ function sizeOf(e) {
 function scrollDown() {
   pinned = true;
   log.scrollTop = log.scrollHeight;
-  newest.hidden = true;
+  keepFocus(() => (newest.hidden = true), log);
 }
