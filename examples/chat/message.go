@@ -2,6 +2,7 @@ package chat
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -95,18 +96,36 @@ func checkRoom(room string) error {
 }
 
 func checkName(name string) error {
-	if name == "" || name != strings.TrimSpace(name) || strings.ContainsFunc(name, unicode.IsControl) ||
-		utf8.RuneCountInString(name) > maxName {
+	if name != strings.TrimSpace(name) || utf8.RuneCountInString(name) > maxName || !hasVisible(name) {
 		return fmt.Errorf(`"name" must be 1 to %d characters, without space around it`, maxName)
 	}
+	if strings.ContainsFunc(name, breaksLine) {
+		return errors.New(`"name" must not have control or format characters`)
+	}
 	return nil
+}
+
+// breaksLine tells the characters that change the line that a name stands in: U+202E, for one, writes it
+// backwards. The joiners are none of them; emoji and some scripts need them.
+func breaksLine(r rune) bool {
+	const zwnj, zwj = 0x200C, 0x200D
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) && r != zwnj && r != zwj
+}
+
+// hasVisible reports whether there is anything to be seen in s.
+func hasVisible(s string) bool {
+	const brailleBlank = 0x2800
+	return strings.ContainsFunc(s, func(r rune) bool {
+		return !unicode.IsSpace(r) && r != brailleBlank &&
+			!unicode.In(r, unicode.Cc, unicode.Cf, unicode.M, unicode.Other_Default_Ignorable_Code_Point)
+	})
 }
 
 func checkText(text string) error {
 	if n := utf8.RuneCountInString(text); n > maxText {
 		return fmt.Errorf(`"text" must be 1 to %d characters, not %d`, maxText, n)
 	}
-	if strings.TrimSpace(text) == "" {
+	if !hasVisible(text) {
 		return fmt.Errorf(`"text" is empty; it must be 1 to %d characters`, maxText)
 	}
 	return nil

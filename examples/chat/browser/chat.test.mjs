@@ -126,6 +126,29 @@ chat("markup", "What others write is never HTML", async (join) => {
   assert.notEqual(await ann.page.title(), "broken");
 });
 
+chat("directions", "A name in another direction stays apart from the words around it", async (join) => {
+  const ann = await join("Ann");
+  const sarah = await join("שרה 1");
+  await ann.notice("שרה 1 joined");
+  await sarah.composer.pressSequentially("שלום");
+  await ann.page.getByText("שרה 1 is typing…").waitFor();
+  assert.equal(await ann.page.locator("#typing bdi").textContent(), "שרה 1");
+  await sarah.composer.press("Enter");
+  await ann.hears("שלום");
+  assert.equal(await ann.page.locator(".notice bdi").last().textContent(), "שרה 1");
+  assert.equal(await ann.page.locator(".message bdi").textContent(), "שרה 1");
+});
+
+test("A name that cannot be seen is refused at the door", limit, async () => {
+  const ann = await Window.open(browser, server.url);
+  await ann.page.getByLabel("Your name").fill("\u2067Ann");
+  await ann.page.getByLabel("Room").fill("the-door");
+  await ann.page.keyboard.press("Enter");
+  await ann.alert('"name" must not have control or format characters');
+  await ann.page.locator("#door").waitFor();
+  await ann.context.close();
+});
+
 chat("garden", "Both recover when the server comes back", async (join) => {
   const ann = await join("Ann");
   const bob = await join("Bob");

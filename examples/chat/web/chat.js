@@ -126,7 +126,7 @@ link.addEventListener("push", ({ detail: { event, topic, data } }) => {
   } else if (event === "joined" || event === "left") {
     if (event === "left") presence.typed(data.name);
     presence.show(data.online);
-    log.notice(`${data.name} ${event}`, data.online.version);
+    log.notice(data.name, event, data.online.version);
   }
 });
 

@@ -88,8 +88,11 @@ export function remove(key) {
   regroup();
 }
 
-export function notice(text, id) {
-  place(element("li", "notice", text), id);
+// Tells what somebody did.
+export function notice(name, did, id) {
+  const item = element("li", "notice");
+  item.append(element("bdi", "", name), ` ${did}`);
+  place(item, id);
 }
 
 export function element(tag, className, text = "") {

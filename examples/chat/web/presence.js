@@ -61,7 +61,9 @@ export class Presence {
 
   #renderTyping() {
     const names = [...this.#typing.keys()];
-    const who = names.length > 3 ? "Several people" : new Intl.ListFormat("en").format(names);
-    line.textContent = names.length === 0 ? "" : `${who} ${names.length === 1 ? "is" : "are"} typing…`;
+    if (names.length === 0) return line.replaceChildren();
+    const parts = new Intl.ListFormat("en").formatToParts(names);
+    const who = parts.map(({ type, value }) => (type === "element" ? element("bdi", "", value) : value));
+    line.replaceChildren(...(names.length > 3 ? ["Several people"] : who), ` ${names.length === 1 ? "is" : "are"} typing…`);
   }
 }
