@@ -268,6 +268,34 @@ chat("cellar", "What is left unsent in a room waits for that room", async (join,
   await ann.page.locator("#unsent").waitFor({ state: "hidden" });
 });
 
+chat("half-written", "A half-written text stays in its room", async (join, room) => {
+  const ann = await join("Ann");
+  await ann.composer.fill("For this room only");
+  await ann.page.getByRole("button", { name: "Leave" }).click();
+  await ann.enter("Ann", "another-room");
+  assert.equal(await ann.composer.inputValue(), "");
+  await ann.page.getByRole("button", { name: "Leave" }).click();
+  await ann.enter("Ann", room);
+  await ann.page.reload();
+  await ann.state("Online");
+  assert.equal(await ann.composer.inputValue(), "For this room only");
+  await ann.composer.press("Enter");
+  await ann.hears("For this room only");
+  await ann.page.reload();
+  await ann.hears("For this room only");
+  assert.equal(await ann.composer.inputValue(), "");
+});
+
+test("The address names the room, if there can be such a room", limit, async () => {
+  const rooms = { "": "lobby", "#attic": "attic", "#%61ttic": "attic", "#Attic": "attic", "#a%20b": "lobby", "#%E0": "lobby", "#<b>": "lobby" };
+  for (const [hash, room] of Object.entries(rooms)) {
+    const ann = await Window.open(browser, server.url + hash);
+    assert.equal(await ann.page.getByLabel("Room").inputValue(), room, hash);
+    assert.deepEqual(ann.problems, []);
+    await ann.context.close();
+  }
+});
+
 for (const [i, spoilt] of ["{", "null", "{}", '[null, 1, {"key": 1}]'].entries()) {
   chat(`spoilt-${i}`, `A page whose storage holds ${spoilt} starts empty`, async (join) => {
     const ann = await join("Ann");

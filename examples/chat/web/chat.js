@@ -10,6 +10,7 @@ import { keep, load } from "./storage.js";
 
 const MAX_NAME = 32; // the server's limits, in characters
 const MAX_TEXT = 2000;
+const ROOM = /^[a-z0-9-]{1,32}$/;
 const TYPING_EVERY = 2_000;
 
 const $ = (selector) => document.querySelector(selector);
@@ -33,7 +34,7 @@ $("#join").addEventListener("submit", (event) => {
   event.preventDefault();
   const name = $("#name").value.trim();
   const room = $("#room").value.trim().toLowerCase();
-  const roomIsRight = check("room", /^[a-z0-9-]{1,32}$/.test(room), 'Choose a room: 1 to 32 of a to z, 0 to 9 and "-".');
+  const roomIsRight = check("room", ROOM.test(room), 'Choose a room: 1 to 32 of a to z, 0 to 9 and "-".');
   const nameIsRight = check("name", name !== "" && length(name) <= MAX_NAME, `Enter a name of 1 to ${MAX_NAME} characters.`);
   if (nameIsRight && roomIsRight) enter(name, room);
 });
@@ -53,10 +54,20 @@ function showDoor() {
   $("#chat").hidden = true;
   $("#door").hidden = false;
   $("#name").value = load("name", "");
-  $("#room").value = location.hash.slice(1) || "lobby";
+  $("#room").value = roomInAddress() || "lobby";
   document.title = "Chat";
   showUnsent();
   $("#name").focus();
+}
+
+// The room that the address names, or nothing if it names none that there can be.
+function roomInAddress() {
+  try {
+    const room = decodeURIComponent(location.hash.slice(1)).toLowerCase();
+    return ROOM.test(room) ? room : "";
+  } catch {
+    return ""; // a stray %
+  }
 }
 
 // Says which messages were left behind unsent.
@@ -80,6 +91,9 @@ function enter(name, where) {
   $("#chat").hidden = false;
   log.clear();
   presence.clear(me);
+  text.value = load(`text ${room}`, "");
+  typedAt = 0;
+  measure();
   outbox.open(room, me);
   text.focus();
   link.open();
@@ -139,6 +153,7 @@ $("#composer").addEventListener("submit", (event) => {
   if (words === "") return;
   if (length(words) > MAX_TEXT) return alert(`A message has at most ${MAX_TEXT} characters. This one has ${length(words)}.`);
   text.value = "";
+  keep(`text ${room}`, "");
   typedAt = 0;
   measure();
   outbox.add(words);
@@ -153,6 +168,7 @@ text.addEventListener("keydown", (event) => {
 });
 
 text.addEventListener("input", () => {
+  keep(`text ${room}`, text.value);
   measure();
   if (!joined || text.value === "" || Date.now() - typedAt < TYPING_EVERY) return;
   typedAt = Date.now();
@@ -213,5 +229,5 @@ function write(element, words) {
 // The start: who was in a room before a reload is in it again.
 
 showDoor();
-if ($("#name").value && location.hash) $("#join").requestSubmit();
+if ($("#name").value && roomInAddress()) $("#join").requestSubmit();
 else if ($("#name").value) $("#room").focus();
