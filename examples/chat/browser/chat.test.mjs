@@ -505,6 +505,52 @@ chat("pocket", "On a phone nothing is cut off", async (join) => {
   await ann.screenshot("phone-320");
 });
 
+chat("keyboard-open", "A phone's keyboard leaves space for messages", async (join) => {
+  const ann = await join("Ann", { viewport: { width: 320, height: 568 }, isMobile: true, hasTouch: true });
+  await ann.page.setViewportSize({ width: 320, height: 256 });
+  await ann.say("Is there space?");
+  await ann.hears("Is there space?");
+  const { height } = await ann.page.locator("#log").boundingBox();
+  assert.ok(height >= 90, `the messages are ${height} px high`);
+  assert.ok(await ann.page.getByRole("button", { name: "Send" }).isVisible());
+  await ann.screenshot("phone-keyboard");
+});
+
+for (const colorScheme of ["light", "dark"]) {
+  test(`The edges of fields can be seen when it is ${colorScheme}`, limit, async () => {
+    const ann = await Window.open(browser, server.url, { colorScheme });
+    await ann.page.getByLabel("Room").focus();
+    await ann.screenshot(`door-${colorScheme}`);
+    await ann.enter("Ann", "edges");
+    for (const id of ["name", "room", "text"]) {
+      const { edge, papers } = await ann.page.evaluate(coloursOf, id);
+      for (const paper of papers) {
+        const ratio = contrast(edge, paper);
+        assert.ok(ratio >= 3, `#${id}: ${edge} on ${paper} is ${ratio.toFixed(2)}:1`);
+      }
+    }
+    await ann.context.close();
+  });
+}
+
+// Runs in the page: the colours of a field's edge, and of what is on both sides of it.
+function coloursOf(id) {
+  const field = document.getElementById(id);
+  const paper = (e) => getComputedStyle(e).backgroundColor;
+  let around = field.parentElement;
+  while (paper(around) === "rgba(0, 0, 0, 0)") around = around.parentElement;
+  return { edge: getComputedStyle(field).borderTopColor, papers: [paper(field), paper(around)] };
+}
+
+// The contrast of two colours, as WCAG 2 defines it.
+function contrast(...colours) {
+  const light = colours.map((colour) => {
+    const [r, g, b] = colour.match(/\d+/g).map((n) => (n / 255 <= 0.04045 ? n / 255 / 12.92 : ((n / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+  });
+  return Math.max(...light) / Math.min(...light);
+}
+
 chat("night", "Dark mode and reduced motion are respected", async (join) => {
   const ann = await join("Ann", { colorScheme: "dark", reducedMotion: "reduce" });
   const bob = await join("Bob");
