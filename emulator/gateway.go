@@ -68,7 +68,7 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 		selection:      selection,
 		stageVariables: encodeStageVariables(cfg.StageVariables),
 		functionARN:    "arn:aws:lambda:" + cfg.Region + ":" + cfg.AccountID + ":function:" + cfg.APIID,
-		ids:            newIDSource(cfg.APIID + "/" + cfg.Stage),
+		ids:            newIDSource(randomSeed()),
 		workers:        newWorkers(),
 		bucket:         newBucket(cfg.Clock, cfg.Rate, cfg.Burst),
 		sessions:       map[string]*Session{},

@@ -1,8 +1,8 @@
 package emulator
 
 import (
+	"crypto/rand"
 	"encoding/base64"
-	"hash/fnv"
 	"sync/atomic"
 	"time"
 )
@@ -25,15 +25,18 @@ const idEpoch = 1622138982_000
 // idSource makes ids. It is safe for concurrent use.
 type idSource struct {
 	last atomic.Uint64 // counter<<16 | sequence within the tick
-	tail [2]byte
+	seed [4]byte       // what all ids have in common, and those of another gateway have not
 }
 
-// newIDSource returns a source whose ids end alike for the same name.
-func newIDSource(name string) *idSource {
-	h := fnv.New32a()
-	h.Write([]byte(name))
-	sum := h.Sum32()
-	return &idSource{tail: [2]byte{byte(sum >> 8), byte(sum) &^ 3}}
+func newIDSource(seed [4]byte) *idSource {
+	seed[3] &^= 3
+	return &idSource{seed: seed}
+}
+
+// randomSeed keeps apart the ids of gateways that share a store.
+func randomSeed() (seed [4]byte) {
+	_, _ = rand.Read(seed[:]) // it never fails
+	return seed
 }
 
 // next gives an id that the source has not given before. Where more than 65,536 are asked for in one tick the
@@ -42,7 +45,7 @@ func (s *idSource) next(now time.Time, kind byte) string {
 	n := s.reserve(now)
 	b := [idSize]byte{
 		byte(n >> 40), byte(n >> 32), byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n),
-		0x20, 0x03, kind, s.tail[0], s.tail[1],
+		s.seed[0], s.seed[1], kind, s.seed[2], s.seed[3],
 	}
 	var text [idLength]byte
 	base64.URLEncoding.Encode(text[:], b[:])

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"net/url"
 	"strings"
@@ -137,7 +138,7 @@ func TestManualClockLeavesBehindWhoWaitsForIt(t *testing.T) {
 // TestIDsAreUnique also where the clock stands still for more ids than a tick has room for.
 func TestIDsAreUnique(t *testing.T) {
 	t.Parallel()
-	s := newIDSource("x")
+	s := newIDSource([4]byte{1, 2, 3, 7})
 	seen := make(map[string]bool, 70_000)
 	last := ""
 	for range 70_000 {
@@ -146,14 +147,28 @@ func TestIDsAreUnique(t *testing.T) {
 		require.True(t, validID(id))
 		seen[id], last = true, id
 	}
-	require.NotEqual(t, last[:6], newIDSource("x").next(start(), kindMessage)[:6])
+	require.NotEqual(t, last[:6], newIDSource([4]byte{1, 2, 3, 7}).next(start(), kindMessage)[:6])
+}
+
+// TestIDsOfTwoGateways: they differ though all else is alike, also the time.
+func TestIDsOfTwoGateways(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for range 20 {
+		id := newWorld(t, inMemory{}, Config{}, nil).connect().id
+		require.False(t, seen[id], id)
+		seen[id] = true
+		raw, err := base64.URLEncoding.DecodeString(id)
+		require.NoError(t, err)
+		require.Zero(t, raw[10]%4)
+	}
 }
 
 // TestIDsOfCaptures: at the time of two public captures the counter reads what they read.
 func TestIDsOfCaptures(t *testing.T) {
 	t.Parallel()
 	for connectedAt, prefix := range map[int64]string{1660651467489: "W9In", 1731332735513: "BFaT"} {
-		require.Equal(t, prefix, newIDSource("").next(time.UnixMilli(connectedAt), kindMessage)[:4])
+		require.Equal(t, prefix, newIDSource([4]byte{}).next(time.UnixMilli(connectedAt), kindMessage)[:4])
 	}
 }
 
