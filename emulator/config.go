@@ -204,8 +204,8 @@ func (c Config) validate() error {
 // validate keeps out what can't be sent.
 func (u Unknowns) validate() error {
 	for _, c := range []CloseStatus{u.MaxAgeClose, u.ShutdownClose, u.InvalidUTF8Close, {1009, u.TooBigReason}, {1003, u.BinaryReason}} {
-		if c.Code < 1000 || c.Code > 4999 || len(c.Reason) > maxCloseReason {
-			return fmt.Errorf("close status %d with a reason of %d bytes can't be sent", c.Code, len(c.Reason))
+		if v := c.check(); v != nil {
+			return fmt.Errorf("close status %d %q can't be sent: %w", c.Code, c.Reason, v)
 		}
 	}
 	if u.PlainRequestStatus < 200 || u.PlainRequestStatus > 599 {

@@ -3,8 +3,11 @@ package emulator
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,9 +117,25 @@ func TestEventsAreJSON(t *testing.T) {
 
 func TestAuthorizerValuesMustBeScalar(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, inMemory{}, Config{}, nil)
 	for _, v := range []any{map[string]any{}, []string{"a"}, nil, func() {}} {
-		_, err := w.gw.Connect(context.Background(), Handshake{Authorizer: map[string]any{"bad": v}}, memoryClient{&peer{}})
-		require.ErrorContains(t, err, `authorizer value "bad"`)
+		var log strings.Builder
+		w := newWorld(t, inMemory{}, Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}, nil)
+		bad := map[string]any{"bad": v}
+		_, err := w.gw.Connect(context.Background(), Handshake{Authorizer: bad}, memoryClient{&peer{}})
+		var refused *Refused
+		require.ErrorAs(t, err, &refused)
+		require.Equal(t, http.StatusInternalServerError, refused.StatusCode)
+		require.Contains(t, log.String(), `authorizer value \"bad\"`)
+
+		r := httptest.NewRequestWithContext(WithAuthorizer(context.Background(), bad), http.MethodGet, "/local", nil)
+		for name, value := range map[string]string{
+			"Connection": "upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+		} {
+			r.Header.Set(name, value)
+		}
+		answer := httptest.NewRecorder()
+		w.gw.ServeHTTP(answer, r)
+		require.Equal(t, http.StatusInternalServerError, answer.Code)
+		require.Contains(t, answer.Body.String(), `{"message": "Internal server error"`)
 	}
 }

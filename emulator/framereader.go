@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 
@@ -26,7 +27,6 @@ type frameReader struct {
 	r       io.Reader
 	state   ws.State // ws.StateFragmented between the frames of a message
 	message []byte
-	sizes   []int // of the message's frames, if there are several
 	control [ws.MaxControlFramePayloadSize]byte
 	header  [ws.MaxHeaderSize]byte
 }
@@ -94,15 +94,12 @@ func (f *frameReader) appendFrame(h ws.Header) error {
 	} else {
 		f.state = 0
 	}
-	if !h.Fin || len(f.sizes) > 0 {
-		f.sizes = append(f.sizes, int(h.Length))
-	}
 	return nil
 }
 
 // reset begins a new message.
 func (f *frameReader) reset() {
-	f.message, f.sizes = f.message[:0], f.sizes[:0]
+	f.message = f.message[:0]
 	if cap(f.message) > keptBuffer {
 		f.message = nil
 	}
@@ -136,17 +133,32 @@ func closeStatus(payload []byte) (CloseStatus, error) {
 	if len(payload) == 0 {
 		return CloseStatus{Code: NoStatus}, nil
 	}
-	code, reason := ws.ParseCloseFrameData(payload)
-	err := ws.CheckCloseFrameData(code, reason)
-	switch {
-	case len(payload) == 1:
+	if len(payload) == 1 {
 		return CloseStatus{}, &violation{code: 1002, cause: "close frame with half a code"}
-	case errors.Is(err, ws.ErrProtocolInvalidUTF8):
-		return CloseStatus{}, &violation{code: 1007, cause: err.Error()}
-	case err != nil:
-		return CloseStatus{}, &violation{code: 1002, cause: err.Error()}
-	case code > 4999:
-		return CloseStatus{}, &violation{code: 1002, cause: "close code above 4999"}
 	}
-	return CloseStatus{Code: int(code), Reason: reason}, nil
+	code, reason := ws.ParseCloseFrameData(payload)
+	status := CloseStatus{Code: int(code), Reason: reason}
+	if v := status.check(); v != nil {
+		return CloseStatus{}, v
+	}
+	return status, nil
+}
+
+// check tells what keeps a close frame from having this status; nil if nothing does.
+func (c CloseStatus) check() *violation {
+	switch {
+	case !sendable(c.Code):
+		return &violation{code: 1002, cause: fmt.Sprintf("close frame with code %d", c.Code)}
+	case len(c.Reason) > maxCloseReason:
+		return &violation{code: 1002, cause: fmt.Sprintf("close frame with a reason of %d bytes", len(c.Reason))}
+	case !utf8.ValidString(c.Reason):
+		return &violation{code: 1007, cause: "close frame with a reason that is not UTF-8"}
+	}
+	return nil
+}
+
+// sendable tells whether a close frame may have that code: those that RFC 6455 and the IANA registry define for frames
+// (1012 to 1014 came after the RFC), and those for libraries and applications.
+func sendable(code int) bool {
+	return 1000 <= code && code <= 1003 || 1007 <= code && code <= 1014 || 3000 <= code && code <= 4999
 }

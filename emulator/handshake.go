@@ -37,8 +37,8 @@ func (h *Handshake) UserAgent() string { return h.Header.Get("User-Agent") }
 // Refused is the error of [Gateway.Connect] for a handshake that the gateway answers with another status than 101.
 type Refused struct {
 	// StatusCode is the HTTP status that the client sees (§3 of the facts): the handler's own where it
-	// answered, 502 where it failed, 504 where it took too long, 429 where the rate was exceeded,
-	// 503 where the gateway is shutting down.
+	// answered, 502 where it failed, 504 where it took too long, 500 where Handshake.Authorizer has a value
+	// that no authorizer may give, 429 where the rate was exceeded, 503 where the gateway is shutting down.
 	StatusCode int
 	// Message is the gateway's own word, empty where the handler decided.
 	Message string
@@ -64,7 +64,10 @@ func (e *Refused) Error() string {
 func (g *Gateway) Connect(ctx context.Context, h Handshake, c Client) (*Session, error) {
 	now := g.cfg.Clock.Now()
 	s := &Session{g: g, client: c, id: g.ids.next(now, kindMessage), connectedAt: now.Add(-time.Millisecond)}
+	s.batch, _ = c.(batcher)
 	st := stamp{requestID: g.ids.next(now, kindRequest), time: now}
+	g.running.begin() // before the look: a shutdown waits for what has passed it
+	defer g.running.end()
 	if g.isClosing() {
 		return nil, s.refuse(http.StatusServiceUnavailable, "Service Unavailable", st)
 	}
@@ -72,10 +75,9 @@ func (g *Gateway) Connect(ctx context.Context, h Handshake, c Client) (*Session,
 		return nil, s.refuse(http.StatusTooManyRequests, g.cfg.Unknown.ThrottledMessage, st)
 	}
 	if err := s.describe(&h); err != nil {
-		return nil, fmt.Errorf("emulator: connecting: %w", err)
+		g.cfg.Logger.Error("the authorizer's result is none", slog.String("connectionId", s.id), slog.Any("error", err))
+		return nil, s.refuse(http.StatusInternalServerError, messageInternal, st)
 	}
-	g.running.begin()
-	defer g.running.end()
 	if err := s.connect(ctx, &h, st); err != nil {
 		return nil, err
 	}
@@ -116,7 +118,7 @@ func (s *Session) connect(ctx context.Context, h *Handshake, st stamp) error {
 	}
 	event := s.parts.connectEvent(st, s.headers(h, st), fieldsOf(h.Query))
 	var refused error
-	inv := s.g.begin(ctx, gatesock.RouteConnect, st.requestID, event, func(r response, err error) {
+	inv := s.g.begin(ctx, gatesock.RouteConnect, st.requestID, event, func(_ replier, r response, err error) {
 		refused = s.verdict(r, err, st)
 	})
 	inv.start()

@@ -25,7 +25,8 @@ type invocation struct {
 	event   []byte
 	id      string // the request id
 	route   string
-	answer  func(response, error) // called once
+	answer  func(replier, response, error) // called once; it does not block
+	session *Session                       // whose client the answer may wait for; nil if there is none
 	settled atomic.Bool
 
 	mu       sync.Mutex
@@ -38,7 +39,7 @@ type invocation struct {
 }
 
 // begin prepares an invocation and starts its timeouts. Its run must follow.
-func (g *Gateway) begin(ctx context.Context, route, id string, event []byte, answer func(response, error)) *invocation {
+func (g *Gateway) begin(ctx context.Context, route, id string, event []byte, answer func(replier, response, error)) *invocation {
 	inv := &invocation{
 		g:      g,
 		event:  event,
@@ -61,17 +62,21 @@ func (g *Gateway) begin(ctx context.Context, route, id string, event []byte, ans
 	return inv
 }
 
-// run calls the handler, in the calling goroutine.
+// run calls the handler, in the calling goroutine. The client may let it wait for the answer to be written; by then the
+// invocation has ended.
 func (inv *invocation) run() {
+	if inv.session != nil {
+		defer inv.session.flush()
+	}
 	defer inv.g.running.end()
 	defer inv.finish()
 	out, err := inv.call()
 	if err != nil {
-		inv.settle(response{}, err)
+		inv.settle((*Session).replyAndFlush, response{}, err)
 		return
 	}
 	r, err := decodeResponse(out)
-	if !inv.settle(r, err) {
+	if !inv.settle((*Session).replyAndFlush, r, err) {
 		inv.log(slog.LevelWarn, "the function answered too late")
 	}
 }
@@ -118,7 +123,7 @@ func (inv *invocation) call() (out []byte, err error) {
 		inv.log(slog.LevelError, "the handler panicked", slog.Any("panic", cause), slog.String("stack", string(debug.Stack())))
 		err = fmt.Errorf("%w: panic: %v", errFunction, cause)
 		if cause == nil { // Goexit: nothing after this runs
-			inv.settle(response{}, err)
+			inv.settle((*Session).replyAndFlush, response{}, err)
 		}
 	}()
 	out, err = inv.g.handler.Invoke(&inv.ctx, inv.event)
@@ -130,14 +135,14 @@ func (inv *invocation) call() (out []byte, err error) {
 }
 
 // settle hands over the answer if nothing was handed over before.
-func (inv *invocation) settle(r response, err error) bool {
+func (inv *invocation) settle(reply replier, r response, err error) bool {
 	if !inv.settled.CompareAndSwap(false, true) {
 		return false
 	}
 	if err != nil {
 		inv.log(slog.LevelError, "the invocation failed", slog.Any("error", err))
 	}
-	inv.answer(r, err)
+	inv.answer(reply, r, err)
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
 	inv.answered = true
@@ -157,7 +162,7 @@ func (inv *invocation) integrationTimeout() {
 	}
 	inv.timer = inv.g.cfg.Clock.AfterFunc(rest, func() { inv.ctx.end(context.DeadlineExceeded) })
 	inv.mu.Unlock()
-	inv.settle(response{}, errTimeout)
+	inv.settle((*Session).reply, response{}, errTimeout)
 }
 
 func (inv *invocation) functionTimeout() {
@@ -167,7 +172,7 @@ func (inv *invocation) functionTimeout() {
 	if returned {
 		return
 	}
-	inv.settle(response{}, fmt.Errorf("%w: it ran for longer than %v", errFunction, inv.g.cfg.FunctionTimeout))
+	inv.settle((*Session).reply, response{}, fmt.Errorf("%w: it ran for longer than %v", errFunction, inv.g.cfg.FunctionTimeout))
 	inv.ctx.end(context.DeadlineExceeded)
 }
 

@@ -26,58 +26,72 @@ type Message struct {
 // A message that the gateway does not permit ends the session; that is no error. The error is [ErrClosed] on a session
 // that had ended before.
 func (s *Session) Receive(ctx context.Context, m Message) error {
-	if s.ended.Load() {
-		return ErrClosed
+	inv, err := s.judge(ctx, m)
+	if err != nil {
+		return err
 	}
-	inv := s.accept(ctx, m)
 	inv.start()
 	inv.wait(ctx)
 	return nil
 }
 
-// accept takes a message up to the invocation that it needs; nil if it needs none.
-func (s *Session) accept(ctx context.Context, m Message) *invocation {
-	if status, ok := s.violation(m); ok {
-		return s.end(status, byGateway)
+// judge is accept for a message whose kind and size nobody has looked at: binary ones end the session with 1003,
+// those that are too big with 1009 (both AWS Developer Guide).
+func (s *Session) judge(ctx context.Context, m Message) (*invocation, error) {
+	u := &s.g.cfg.Unknown
+	switch {
+	case s.ended.Load():
+		return nil, ErrClosed
+	case m.Binary:
+		return s.end(CloseStatus{Code: 1003, Reason: u.BinaryReason}, byGateway), nil
+	case tooBig(m):
+		return s.end(CloseStatus{Code: 1009, Reason: u.TooBigReason}, byGateway), nil
+	}
+	return s.accept(ctx, m.Data)
+}
+
+// accept takes the payload of a message up to the invocation that it needs; nil if it needs none. Text that is not UTF-8
+// ends the session (RFC 6455, section 8.1). It is counted as running before it looks whether the session has ended,
+// so that a shutdown either ends the session first or waits for what is accepted.
+func (s *Session) accept(ctx context.Context, data []byte) (*invocation, error) {
+	s.g.running.begin()
+	defer s.g.running.end()
+	switch {
+	case s.ended.Load():
+		return nil, ErrClosed
+	case !utf8.Valid(data):
+		return s.end(s.g.cfg.Unknown.InvalidUTF8Close, byGateway), nil
 	}
 	s.touch()
+	return s.dispatch(ctx, data), nil
+}
+
+// dispatch finds the route of a message and prepares its invocation, or answers in the gateway's name.
+func (s *Session) dispatch(ctx context.Context, data []byte) *invocation {
 	now := s.g.cfg.Clock.Now()
 	st := stamp{requestID: s.g.ids.next(now, kindRequest), messageID: s.g.ids.next(now, kindMessage), time: now}
 	if !s.g.bucket.take() {
 		s.reply(errorFrame(s.g.cfg.Unknown.ThrottledMessage, s.id, st.requestID))
 		return nil
 	}
-	route, ok := s.g.route(m.Data)
+	route, ok := s.g.route(data)
 	if !ok {
 		s.reply(errorFrame(messageForbidden, s.id, st.requestID))
 		return nil
 	}
 	if validate := s.g.cfg.Models[route.Key]; validate != nil {
-		if err := validate(m.Data); err != nil {
+		if err := validate(data); err != nil {
 			s.g.cfg.Logger.Info("the model refused a message", slog.String("routeKey", route.Key), slog.Any("error", err))
 			s.reply(badBodyFrame(s.id, st.messageID))
 			return nil
 		}
 	}
-	event := s.parts.messageEvent(st, route.Key, s.body(m.Data))
-	return s.g.begin(ctx, route.Key, st.requestID, event, func(r response, err error) {
-		s.answer(route, st.requestID, r, err)
+	event := s.parts.messageEvent(st, route.Key, s.body(data))
+	inv := s.g.begin(ctx, route.Key, st.requestID, event, func(reply replier, r response, err error) {
+		s.answer(reply, route, st.requestID, r, err)
 	})
-}
-
-// violation gives the close status for a message that the gateway does not permit: binary (1003) or too big
-// (1009; both AWS Developer Guide), or not UTF-8 (RFC 6455, section 8.1).
-func (s *Session) violation(m Message) (CloseStatus, bool) {
-	u := &s.g.cfg.Unknown
-	switch {
-	case m.Binary:
-		return CloseStatus{Code: 1003, Reason: u.BinaryReason}, true
-	case tooBig(m):
-		return CloseStatus{Code: 1009, Reason: u.TooBigReason}, true
-	case !utf8.Valid(m.Data):
-		return u.InvalidUTF8Close, true
-	}
-	return CloseStatus{}, false
+	inv.session = s
+	return inv
 }
 
 func tooBig(m Message) bool {
@@ -120,18 +134,18 @@ func (g *Gateway) route(body []byte) (gatesock.Route, bool) {
 
 // answer sends what the client gets for a message: the frame of a failure, on every route, or the body of the
 // response on a route with a route response; see §6 of the facts.
-func (s *Session) answer(route gatesock.Route, requestID string, r response, err error) {
+func (s *Session) answer(reply replier, route gatesock.Route, requestID string, r response, err error) {
 	u := &s.g.cfg.Unknown
 	switch {
 	case err == errTimeout: //nolint:errorlint // begin's own value, never wrapped
-		s.reply(errorFrame(messageTimeout, s.id, requestID))
+		reply(s, errorFrame(messageTimeout, s.id, requestID))
 	case err != nil, u.FailNon2xx && (r.statusCode < 200 || r.statusCode > 299):
-		s.reply(errorFrame(messageInternal, s.id, requestID))
+		reply(s, errorFrame(messageInternal, s.id, requestID))
 	case !route.TwoWay, len(r.body) == 0 && u.DropEmptyAnswers:
 	case len(r.body) > gatesock.MaxMessageSize, !utf8.Valid(r.body):
 		s.g.cfg.Logger.Error("the route response is too large or not UTF-8", slog.String("routeKey", route.Key))
-		s.reply(errorFrame(messageInternal, s.id, requestID))
+		reply(s, errorFrame(messageInternal, s.id, requestID))
 	default:
-		s.reply(r.body)
+		reply(s, r.body)
 	}
 }

@@ -18,7 +18,7 @@ var errBufferFull = errors.New("emulator: the client's buffer is full")
 const closeGrace = time.Second
 
 // outbound is the way to a client over a socket: a bounded buffer of frames, and, while there are any, one goroutine
-// that writes them. It is a [Client].
+// that writes them. It is a [Client] and a batcher.
 type outbound struct {
 	tracker *tracker
 	limit   int
@@ -54,32 +54,36 @@ func (o *outbound) attach(conn net.Conn) {
 func (o *outbound) Send(data []byte) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.closed {
-		return nil
-	}
-	if o.full(len(data)) {
-		return errBufferFull
-	}
-	o.pending = appendMessage(o.pending, data)
+	err := o.add(data)
 	o.wake()
-	return nil
+	return err
 }
 
-// sendNow queues a text message like Send, and writes what is pending in the calling goroutine unless another one is at
-// it. It blocks while the client does not read.
-func (o *outbound) sendNow(data []byte) error {
+// queue is Send without a writer: flush must follow.
+func (o *outbound) queue(data []byte) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.closed {
-		return nil
-	}
-	if o.full(len(data)) {
-		return errBufferFull
-	}
-	o.pending = appendMessage(o.pending, data)
+	return o.add(data)
+}
+
+// flush writes what is pending in the calling goroutine, unless another one is at it. It blocks while the client does
+// not read.
+func (o *outbound) flush() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if o.begin() {
 		o.writePending()
 	}
+}
+
+func (o *outbound) add(data []byte) error {
+	switch {
+	case o.closed:
+		return nil
+	case o.full(len(data)):
+		return errBufferFull
+	}
+	o.pending = appendMessage(o.pending, data)
 	return nil
 }
 

@@ -31,6 +31,7 @@ const reasonNoStatus = "Client-side close frame status not set"
 type Session struct {
 	g            *Gateway
 	client       Client
+	batch        batcher // the client, if it is one; else nil
 	id           string
 	domain       string
 	sourceIP     string
@@ -39,7 +40,7 @@ type Session struct {
 	connectedAt  time.Time
 	parts        eventParts
 
-	active atomic.Int64 // Unix nanoseconds of the last traffic
+	active atomic.Int64 // when the last traffic was, in nanoseconds since connectedAt
 	ended  atomic.Bool
 
 	mu    sync.Mutex
@@ -60,17 +61,27 @@ func (s *Session) Subprotocol() string {
 
 // Close is the client's close frame, with its code ([NoStatus] or 0 for none) and reason. It returns when $disconnect
 // has ended, or when ctx has. On a session that has ended it does nothing.
+//
+// What no close frame may have makes the gateway close the connection, as over a socket: with 1002 for a code
+// outside 1000–1003, 1007–1014 and 3000–4999 or a reason above 123 bytes, with 1007 for a reason that is not UTF-8.
 func (s *Session) Close(ctx context.Context, code int, reason string) {
-	status := CloseStatus{Code: code, Reason: reason}
 	if code == 0 || code == NoStatus {
-		status = CloseStatus{Code: NoStatus, Reason: reasonNoStatus}
+		s.endAndWait(ctx, CloseStatus{Code: NoStatus, Reason: reasonNoStatus}, byClient)
+		return
 	}
-	s.endAndWait(ctx, status)
+	status := CloseStatus{Code: code, Reason: reason}
+	if v := status.check(); v != nil {
+		s.endAndWait(ctx, CloseStatus{Code: v.code}, byGateway)
+		return
+	}
+	s.endAndWait(ctx, status, byClient)
 }
 
 // Drop is the loss of the link without a close frame (Unknowns.AbnormalClose). It returns when $disconnect has ended,
 // or when ctx has. On a session that has ended it does nothing.
-func (s *Session) Drop(ctx context.Context) { s.endAndWait(ctx, s.g.cfg.Unknown.AbnormalClose) }
+func (s *Session) Drop(ctx context.Context) {
+	s.endAndWait(ctx, s.g.cfg.Unknown.AbnormalClose, byClient)
+}
 
 // Ping is a ping frame of the client. It matters only with Unknowns.PingResetsIdle; the pong is the front's affair.
 func (s *Session) Ping() {
@@ -97,10 +108,10 @@ func (s *Session) abandon(ctx context.Context) {
 }
 
 // touch notes traffic.
-func (s *Session) touch() { s.active.Store(s.g.cfg.Clock.Now().UnixNano()) }
+func (s *Session) touch() { s.active.Store(int64(s.g.cfg.Clock.Now().Sub(s.connectedAt))) }
 
 // lastActive is the time of the last message in either direction.
-func (s *Session) lastActive() time.Time { return time.Unix(0, s.active.Load()) }
+func (s *Session) lastActive() time.Time { return s.connectedAt.Add(time.Duration(s.active.Load())) }
 
 // send hands a message to the client, if the session is open.
 func (s *Session) send(data []byte, send func([]byte) error) error {
@@ -114,20 +125,45 @@ func (s *Session) send(data []byte, send func([]byte) error) error {
 	return nil
 }
 
-// reply sends what answers a message; there is nobody to report a failure to. It runs in the message's own goroutine,
-// which may wait for the client.
-func (s *Session) reply(data []byte) {
-	send := s.client.Send
-	if o, ok := s.client.(*outbound); ok {
-		send = o.sendNow
+// batcher is a [Client] whose messages can be written by the goroutine that sends them, which spares a change of
+// goroutines.
+type batcher interface {
+	// queue takes a message as Send does, and leaves it to flush.
+	queue(data []byte) error
+	// flush writes what is queued. It blocks while the client does not read.
+	flush()
+}
+
+// replier hands over what answers a message; there is nobody to report a failure to.
+type replier func(s *Session, data []byte)
+
+// reply answers from a goroutine that must not wait for the client.
+func (s *Session) reply(data []byte) { s.noteDropped(s.send(data, s.client.Send)) }
+
+// replyAndFlush answers from a goroutine that calls flush next.
+func (s *Session) replyAndFlush(data []byte) {
+	if s.batch == nil {
+		s.reply(data)
+		return
 	}
-	if err := s.send(data, send); err != nil {
+	s.noteDropped(s.send(data, s.batch.queue))
+}
+
+// flush writes what replyAndFlush has left.
+func (s *Session) flush() {
+	if s.batch != nil {
+		s.batch.flush()
+	}
+}
+
+func (s *Session) noteDropped(err error) {
+	if err != nil {
 		s.g.cfg.Logger.Warn("a frame was dropped", slog.String("connectionId", s.id), slog.Any("error", err))
 	}
 }
 
-func (s *Session) endAndWait(ctx context.Context, status CloseStatus) {
-	inv := s.end(status, byClient)
+func (s *Session) endAndWait(ctx context.Context, status CloseStatus, by closer) {
+	inv := s.end(status, by)
 	inv.start()
 	inv.wait(ctx)
 }
@@ -141,8 +177,11 @@ const (
 )
 
 // end ends the session, tells the client if it was not the client who ended it, and gives the invocation of $disconnect
-// to be run: nil if the session had ended before or the API has no such route.
+// to be run: nil if the session had ended before or the API has no such route. A shutdown that finds the session ended
+// waits for it.
 func (s *Session) end(status CloseStatus, by closer) *invocation {
+	s.g.running.begin()
+	defer s.g.running.end()
 	if !s.ended.CompareAndSwap(false, true) {
 		return nil
 	}
@@ -159,5 +198,5 @@ func (s *Session) end(status CloseStatus, by closer) *invocation {
 	st := stamp{requestID: s.g.ids.next(now, kindRequest), time: now}
 	event := s.parts.disconnectEvent(st, s.domain, status)
 	// The answer goes nowhere: the connection is closed.
-	return s.g.begin(context.Background(), gatesock.RouteDisconnect, st.requestID, event, func(response, error) {})
+	return s.g.begin(context.Background(), gatesock.RouteDisconnect, st.requestID, event, func(replier, response, error) {})
 }

@@ -83,11 +83,8 @@ func (c *socket) readAll(ctx context.Context) error {
 
 // handle handles a message. It gives false if another goroutine has begun to read.
 func (c *socket) handle(ctx context.Context, payload []byte) bool {
-	if c.session.ended.Load() {
-		return true
-	}
-	inv := c.session.accept(ctx, Message{Data: payload, Frames: c.frames.sizes})
-	if inv == nil {
+	inv, err := c.session.accept(ctx, payload)
+	if inv == nil || err != nil { // after the end messages go nowhere
 		return true
 	}
 	if c.in.Buffered() > 0 {

@@ -65,8 +65,7 @@ func handshakeOf(r *http.Request) Handshake {
 func writeRefusal(w http.ResponseWriter, err error) {
 	var refused *Refused
 	switch {
-	case !errors.As(err, &refused):
-		// The client has gone: this status is for nobody.
+	case !errors.As(err, &refused): // the context's error: the client has gone, and this status is for nobody
 		w.WriteHeader(http.StatusBadGateway)
 	case refused.Message == "":
 		w.WriteHeader(refused.StatusCode)
