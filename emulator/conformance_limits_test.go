@@ -116,6 +116,27 @@ func disconnectCases() []conformanceCase {
 		reported(observed, "a closed tab: 1001 with an empty reason", CloseStatus{1001, ""}, func(p *peer) { p.close(1001, "") }),
 		reported(inferred, "the client's own code and reason are passed through", CloseStatus{4001, "enough é"},
 			func(p *peer) { p.close(4001, "enough é") }),
+		{
+			section: "§9", mark: inferred, behaviour: "… with every code that a close frame may have: 1000–1003, 1007–1014, 3000–4999",
+			check: func(w *world) {
+				for _, code := range []int{1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 4999} {
+					w.connect().close(code, "why")
+					c := w.event("$disconnect").Context
+					require.Equal(w.t, CloseStatus{code, "why"}, CloseStatus{c.Code, c.Reason})
+				}
+			},
+		},
+		{
+			section: "§9", mark: inferred, behaviour: "another code is a protocol error: 1002",
+			check: func(w *world) {
+				for _, code := range []int{999, 1004, 1006, 1015, 1016, 2999, 5000} {
+					p := w.connect()
+					p.close(code, "why")
+					require.Equal(w.t, CloseStatus{Code: 1002}, w.end(p))
+					require.Equal(w.t, 1002, w.event("$disconnect").Context.Code)
+				}
+			},
+		},
 		reported(unknown, "a lost link: 1006 with an empty reason", CloseStatus{1006, ""}, func(p *peer) { p.drop() }),
 		closeCase("§9", observed, "DELETE closes with 1000 Connection Closed Normally", CloseStatus{1000, "Connection Closed Normally"},
 			func(w *world, p *peer) {

@@ -39,10 +39,6 @@ func (g *Gateway) serveConnection(w http.ResponseWriter, r *http.Request, to gat
 }
 
 func (g *Gateway) servePost(w http.ResponseWriter, r *http.Request, to gatesock.Target) {
-	if r.ContentLength > gatesock.MaxMessageSize {
-		writeError(w, to, gatesock.ErrTooLarge)
-		return
-	}
 	data, err := io.ReadAll(io.LimitReader(r.Body, gatesock.MaxMessageSize+1))
 	if err != nil {
 		writeMessage(w, http.StatusBadRequest, "BadRequestException", "The request body could not be read")

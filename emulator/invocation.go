@@ -34,8 +34,6 @@ type invocation struct {
 	returned bool          // the handler has
 	answered bool          // answer has returned
 	done     chan struct{} // closed when it has; nil until somebody waits
-
-	prev, next *invocation // in the gateway's list
 }
 
 // begin prepares an invocation and starts its timeouts. Its run must follow.

@@ -5,41 +5,32 @@ import (
 	"sync"
 )
 
-// invocations are those whose handler has not returned, in a list that runs through them.
+// invocations are those whose handler has not returned.
 type invocations struct {
-	mu   sync.Mutex
-	head *invocation
+	mu      sync.Mutex
+	running map[*invocation]struct{}
 }
 
-func (l *invocations) add(inv *invocation) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	inv.next = l.head
-	if l.head != nil {
-		l.head.prev = inv
+func (s *invocations) add(inv *invocation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running == nil {
+		s.running = make(map[*invocation]struct{})
 	}
-	l.head = inv
+	s.running[inv] = struct{}{}
 }
 
-func (l *invocations) remove(inv *invocation) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if inv.prev == nil {
-		l.head = inv.next
-	} else {
-		inv.prev.next = inv.next
-	}
-	if inv.next != nil {
-		inv.next.prev = inv.prev
-	}
-	inv.prev, inv.next = nil, nil
+func (s *invocations) remove(inv *invocation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.running, inv)
 }
 
 // cancel ends the contexts of all.
-func (l *invocations) cancel() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for inv := l.head; inv != nil; inv = inv.next {
+func (s *invocations) cancel() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for inv := range s.running {
 		inv.ctx.end(context.Canceled)
 	}
 }

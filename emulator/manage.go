@@ -34,14 +34,22 @@ type Info struct {
 // The endpoint is empty or an address of the @connections API of this gateway; its path is checked, its host is
 // not.
 func (g *Gateway) Post(ctx context.Context, to gatesock.Target, data []byte) error {
-	s, err := g.target(ctx, to)
-	if err == nil {
-		err = s.post(data)
-	}
-	if err != nil {
+	if err := g.post(ctx, to, data); err != nil {
 		return fmt.Errorf("emulator: post to %s: %w", to.ConnectionID, err)
 	}
 	return nil
+}
+
+// post judges the size before it looks for the connection: so a front needs to read no more than decides it.
+func (g *Gateway) post(ctx context.Context, to gatesock.Target, data []byte) error {
+	if len(data) > gatesock.MaxMessageSize {
+		return gatesock.ErrTooLarge
+	}
+	s, err := g.target(ctx, to)
+	if err != nil {
+		return err
+	}
+	return s.post(data)
 }
 
 // Info tells about a connection, as GET @connections does. Errors are as with [Gateway.Post].
@@ -113,10 +121,7 @@ func (g *Gateway) find(id string) (*Session, error) {
 }
 
 func (s *Session) post(data []byte) error {
-	switch {
-	case len(data) > gatesock.MaxMessageSize:
-		return gatesock.ErrTooLarge
-	case !utf8.Valid(data):
+	if !utf8.Valid(data) {
 		return ErrNotUTF8
 	}
 	err := s.send(data, s.client.Send)

@@ -116,9 +116,16 @@ func (r *response) readHeader(name string, s *jsontext.Scanner) error {
 	switch {
 	case !ok || !strings.EqualFold(name, headerProtocol):
 		return nil
-	case strings.ContainsAny(value, "\r\n\x00"):
-		return fmt.Errorf("%w: header %s has a line break", errMalformed, name)
+	case !isProtocolList(value):
+		return fmt.Errorf("%w: header %s is not made of visible ASCII: %.80q", errMalformed, name, value)
 	}
 	r.subprotocols = append(r.subprotocols, value)
 	return nil
+}
+
+// isProtocolList tells whether a value can stand in Sec-WebSocket-Protocol: visible ASCII, with spaces and commas only
+// in between.
+func isProtocolList(value string) bool {
+	visible := func(c rune) bool { return ' ' <= c && c <= '~' }
+	return strings.IndexFunc(value, func(c rune) bool { return !visible(c) }) < 0 && strings.Trim(value, " ,") == value
 }

@@ -19,7 +19,8 @@ type Server struct {
 
 	gateway *Gateway
 	http    http.Server
-	served  chan error
+	served  chan struct{} // closed when http.Serve has returned, with
+	err     error
 }
 
 // Serve starts to serve g on a TCP address; "127.0.0.1:0" takes a free port. ctx is for the start only.
@@ -39,21 +40,24 @@ func Serve(ctx context.Context, g *Gateway, addr string) (*Server, error) {
 			ReadHeaderTimeout: 10 * time.Second,
 			ErrorLog:          slog.NewLogLogger(g.cfg.Logger.Handler(), slog.LevelWarn),
 		},
-		served: make(chan error, 1),
+		served: make(chan struct{}),
 	}
-	go func() { s.served <- s.http.Serve(l) }()
+	go func() {
+		defer close(s.served)
+		s.err = s.http.Serve(l)
+	}()
 	return s, nil
 }
 
 // Close stops to listen, shuts the gateway down (see [Gateway.Shutdown]), and returns when every goroutine of both
-// has ended, or when ctx has. It must be called once.
+// has ended, or when ctx has. Calling it again does no harm.
 func (s *Server) Close(ctx context.Context) error {
 	err := errors.Join(s.gateway.Shutdown(ctx), s.http.Shutdown(ctx))
 	if err != nil {
 		err = errors.Join(err, s.http.Close())
 	}
-	if served := <-s.served; !errors.Is(served, http.ErrServerClosed) {
-		err = errors.Join(err, served)
+	if <-s.served; !errors.Is(s.err, http.ErrServerClosed) {
+		err = errors.Join(err, s.err)
 	}
 	if err != nil {
 		return fmt.Errorf("emulator: closing the server: %w", err)
