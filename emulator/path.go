@@ -22,10 +22,10 @@ type path struct {
 }
 
 // parsePath tells what the path of an address is for. The path may be escaped once or twice: SDKs escape "@" and
-// "=", and sign what they have escaped twice (§7 of the facts).
+// "=", and sign what they have escaped twice (§7 of docs/gateway-facts.md).
 func (g *Gateway) parsePath(escaped string) path {
 	text := unescape(unescape(escaped))
-	rest, ok := strings.CutPrefix(text, g.basePath())
+	rest, ok := strings.CutPrefix(text, g.BasePath())
 	if !ok || rest != "" && rest[0] != '/' {
 		return path{kind: pathForbidden}
 	}
@@ -39,8 +39,9 @@ func (g *Gateway) parsePath(escaped string) path {
 	return path{kind: pathUnmatched, route: rest}
 }
 
-// basePath is what the path of every address begins with.
-func (g *Gateway) basePath() string {
+// BasePath is what the path of every address of the gateway begins with: "/" and the stage, or, with
+// Config.CustomDomain, "/" and Config.BasePath; empty if that is.
+func (g *Gateway) BasePath() string {
 	if g.cfg.CustomDomain {
 		return strings.TrimSuffix("/"+g.cfg.BasePath, "/")
 	}

@@ -51,7 +51,7 @@ func TestSDKCalls(t *testing.T) {
 			w := newWorld(t, inMemory{}, cfg, nil)
 			server := httptest.NewServer(w.gw)
 			t.Cleanup(server.Close)
-			client := sdkClient(t, server.URL+w.gw.basePath())
+			client := sdkClient(t, server.URL+w.gw.BasePath())
 			p := w.connectAs(Handshake{Header: http.Header{"User-Agent": {"test/1"}}})
 			id := aws.String(p.id)
 

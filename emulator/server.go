@@ -30,7 +30,7 @@ func Serve(ctx context.Context, g *Gateway, addr string) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("emulator: %w", err)
 	}
-	at := l.Addr().String() + g.basePath()
+	at := l.Addr().String() + g.BasePath()
 	s := &Server{
 		URL:      "ws://" + at,
 		Endpoint: "http://" + at,

@@ -286,7 +286,7 @@ func TestHandlerThatDoesNotEndFailsTheTest(t *testing.T) {
 			h := wstest.New(ft, onMessage(func(ctx context.Context, _ *gatesock.Request) error {
 				<-ctx.Done()
 				return nil
-			}))
+			}), wstest.WithTimeout(time.Minute))
 			c := h.Connect()
 			wg.Go(func() { c.SendText("go") })
 			synctest.Wait()

@@ -5,13 +5,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"runtime/pprof"
 	"strings"
 	"time"
 )
 
-// postFunction is the name of the function that posts go through, as it stands in a stack.
-const postFunction = "gatesock/wstest.(*Recorder).Post"
+// examineFunction is the name of the function that looks for its own goroutine in a profile, as it stands in a stack.
+const examineFunction = "gatesock/wstest.(*watch).examine+"
 
 // leakGrace is how long goroutines have to end after their harness has.
 const leakGrace = time.Second
@@ -25,6 +26,13 @@ func idle() []string {
 		"golang.org/x/net/http2.(*clientConnReadLoop).",
 		"golang.org/x/net/http2.(*ClientConn).",
 	}
+}
+
+// goroutineID gives the id of the calling goroutine, which stands in its stack's first line: "goroutine 7 [running]:".
+func goroutineID() string {
+	var line [40]byte
+	id, _, _ := strings.Cut(string(line[:runtime.Stack(line[:], false)]), " [")
+	return id
 }
 
 // goroutine is one or several goroutines with the same stack and the same label.

@@ -30,7 +30,7 @@ type Harness struct {
 	log      *testLog
 	refs     atomic.Uint64
 	names    atomic.Uint64
-	close    sync.Once
+	closed   atomic.Bool
 	stop     func(context.Context) error // of a server
 
 	mu      sync.Mutex
@@ -130,11 +130,11 @@ func (h *Harness) TryConnect(opts ...ConnectOption) (*Client, *emulator.Refused)
 	c := h.newClient(h.t, r)
 	l := &memoryLink{harness: h, inbox: c.inbox}
 	c.link = l
-	session, err := h.gateway.Connect(context.Background(), r.Handshake, l)
+	session, err := h.handshake(r, l)
 	if err != nil {
 		var refused *emulator.Refused
 		if !errors.As(err, &refused) {
-			h.t.Fatalf("wstest: %v", err)
+			h.t.Fatalf("wstest: %s can't connect: %v", c.name, err)
 		}
 		return nil, refused
 	}
@@ -142,6 +142,41 @@ func (h *Harness) TryConnect(opts ...ConnectOption) (*Client, *emulator.Refused)
 	c.id, c.subprotocol = session.ID(), session.Subprotocol()
 	h.add(c)
 	return c, nil
+}
+
+// handshake connects l, and waits for as long as h is patient.
+func (h *Harness) handshake(r *request, l *memoryLink) (*emulator.Session, error) {
+	type result struct {
+		session *emulator.Session
+		err     error
+	}
+	done := make(chan result, 1)
+	go func() { // it outlives the call only if the test has failed, and then ends with the handler
+		s, err := h.gateway.Connect(context.Background(), r.Handshake, l)
+		done <- result{s, err}
+	}()
+	timer := time.NewTimer(h.patience())
+	defer timer.Stop()
+	select {
+	case got := <-done:
+		return got.session, got.err
+	case <-timer.C:
+		return nil, h.watch.unfinished("", h.patience())
+	}
+}
+
+// patience is how long a call waits for a handler: WithTimeout; otherwise 5 s, and where the gateway's time passes by
+// itself, so much after its own timeout.
+func (h *Harness) patience() time.Duration {
+	switch {
+	case h.timeout > 0:
+		return h.timeout
+	case h.cfg.Clock != nil:
+		return settleTimeout
+	case h.cfg.IntegrationTimeout > 0:
+		return settleTimeout + h.cfg.IntegrationTimeout
+	}
+	return settleTimeout + 29*time.Second // the gateway's default
 }
 
 func (h *Harness) newClient(t testing.TB, r *request) *Client {
@@ -165,25 +200,25 @@ func (h *Harness) Faults() []error { return h.watch.take() }
 //   - a post through the recorder was made, or was still under way, after the handler that made it had returned.
 func (h *Harness) Close() {
 	h.t.Helper()
-	h.close.Do(func() {
-		h.t.Helper()
-		ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
-		defer cancel()
-		if err := h.gateway.Shutdown(ctx); err != nil {
-			h.watch.fail(fmt.Errorf("%w; still running: %v", err, h.watch.stillRunning()))
+	if !h.closed.CompareAndSwap(false, true) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
+	defer cancel()
+	if err := h.gateway.Shutdown(ctx); err != nil {
+		h.watch.fail(fmt.Errorf("%w; still running: %v", err, h.watch.stillRunning()))
+	}
+	if h.stop != nil {
+		if err := h.stop(ctx); err != nil {
+			h.watch.fail(err)
 		}
-		if h.stop != nil {
-			if err := h.stop(ctx); err != nil {
-				h.watch.fail(err)
-			}
-		}
-		leaks := h.watch.leaks(h.ignored)
-		h.recorder.leave()
-		h.log.close()
-		for _, err := range append(h.watch.take(), leaks...) {
-			h.t.Errorf("wstest: %v", err)
-		}
-	})
+	}
+	leaks := h.watch.leaks(h.ignored)
+	h.recorder.leave()
+	h.log.close()
+	for _, err := range append(h.watch.take(), leaks...) {
+		h.t.Errorf("wstest: %v", err)
+	}
 }
 
 func (h *Harness) add(c *Client) {

@@ -77,13 +77,16 @@ func (w *watch) post(ctx context.Context, to gatesock.Target, do func() error) e
 // postUnmarked carries out a post whose context is not a handler's: it is one of the test's own, or of a goroutine
 // that a handler has started and that may outlive it. Only the goroutine's label can tell.
 func (w *watch) postUnmarked(to gatesock.Target, do func() error) error {
-	if inv := w.lateInPost(); inv != nil {
+	if goroutineID() == w.owner {
+		return do()
+	}
+	if inv := w.lateCaller(); inv != nil {
 		return w.late(inv, to)
 	}
 	before := w.endings()
 	err := do()
 	if w.endings() != before {
-		if inv := w.lateInPost(); inv != nil {
+		if inv := w.lateCaller(); inv != nil {
 			_ = w.late(inv, to)
 		}
 	}
@@ -101,20 +104,35 @@ func (w *watch) endings() int {
 	return w.ended
 }
 
-// lateInPost gives an invocation that has ended and of which a goroutine is in [Recorder.Post] now. If that is not the
-// calling goroutine, it is another one that the test has to hear of.
-func (w *watch) lateInPost() *invocation {
+// lateCaller gives the invocation that has started the calling goroutine, if it has ended.
+func (w *watch) lateCaller() *invocation {
 	if w.endings() == 0 {
 		return nil
 	}
+	inv := w.ownInvocation()
+	if inv == nil {
+		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, running := w.running[inv.number]; running {
+		return nil
+	}
+	return inv
+}
+
+// ownInvocation gives the invocation whose label the calling goroutine carries. A profile has no ids of goroutines; but
+// of this watch's only one at a time is in examine.
+func (w *watch) ownInvocation() *invocation {
+	w.examining.Lock()
+	defer w.examining.Unlock()
+	return w.examine()
+}
+
+//go:noinline
+func (w *watch) examine() *invocation {
 	for _, g := range w.goroutines() {
-		if !g.in(postFunction) {
-			continue
-		}
-		w.mu.Lock()
-		_, running := w.running[g.invocation.number]
-		w.mu.Unlock()
-		if !running {
+		if g.in(examineFunction) {
 			return g.invocation
 		}
 	}

@@ -26,7 +26,16 @@ func (l *memoryLink) Close(code int, reason string) {
 }
 
 func (l *memoryLink) send(ctx context.Context, data []byte, binary bool) error {
-	return l.session.Receive(ctx, emulator.Message{Data: data, Binary: binary})
+	limit := l.harness.patience()
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if err := l.session.Receive(ctx, emulator.Message{Data: data, Binary: binary}); err != nil {
+		return err
+	}
+	if ctx.Err() == nil {
+		return nil
+	}
+	return l.harness.watch.unfinished(l.session.ID(), limit)
 }
 
 func (l *memoryLink) close(ctx context.Context, code int, reason string) error {

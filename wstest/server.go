@@ -43,7 +43,7 @@ func NewServer(t testing.TB, h lambda.Handler, opts ...Option) *Server {
 		t.Fatalf("wstest: %v", err)
 		return nil
 	}
-	at := l.Addr().String() + basePath(hs.cfg)
+	at := l.Addr().String() + hs.gateway.BasePath()
 	s := &Server{
 		Harness:  hs,
 		URL:      "ws://" + at,
@@ -55,17 +55,6 @@ func NewServer(t testing.TB, h lambda.Handler, opts ...Option) *Server {
 	go func() { s.served <- s.http.Serve(l) }()
 	hs.stop = s.stop
 	return s
-}
-
-// basePath is how the paths of an API's addresses begin.
-func basePath(cfg emulator.Config) string {
-	switch {
-	case !cfg.CustomDomain:
-		return "/" + cfg.Stage
-	case cfg.BasePath != "":
-		return "/" + cfg.BasePath
-	}
-	return ""
 }
 
 // serve puts what only the test knows of a client where the gateway looks for it, as an authorizer does.

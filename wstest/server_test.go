@@ -196,15 +196,14 @@ func TestExpectNoneCanNotTellWhileAHandlerRuns(t *testing.T) {
 func TestServerUnderACustomDomain(t *testing.T) {
 	t.Parallel()
 	for path, config := range map[string]emulator.Config{
-		"":      {CustomDomain: true},
-		"/chat": {CustomDomain: true, BasePath: "chat"},
-		"/prod": {Stage: "prod"},
+		"":       {CustomDomain: true},
+		"/chat":  {CustomDomain: true, BasePath: "chat"},
+		"/prod":  {Stage: "prod"},
+		"/local": {}, // the emulator's default
 	} {
 		srv := wstest.NewServer(t, script(), wstest.WithConfig(func(c *emulator.Config) {
 			c.CustomDomain, c.BasePath = config.CustomDomain, config.BasePath
-			if config.Stage != "" {
-				c.Stage = config.Stage
-			}
+			c.Stage = config.Stage
 		}))
 		require.Regexp(t, `^ws://127\.0\.0\.1:[0-9]+`+path+"$", srv.URL)
 		require.Equal(t, strings.Replace(srv.URL, "ws:", "http:", 1), srv.Endpoint)

@@ -7,7 +7,9 @@ import (
 	"maps"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
@@ -18,11 +20,17 @@ import (
 // errLate refuses posts that come after the handler that makes them has returned.
 var errLate = errors.New("the handler that makes the post has returned")
 
+// errUnfinished is how a call fails whose handler does not return.
+var errUnfinished = errors.New("the handler has not returned")
+
 // watch stands between a gateway and a handler. It marks the context and the goroutine of every invocation, so that
 // what an invocation leaves behind can be told from everything else, and keeps what the test has to answer for.
 type watch struct {
 	next  lambda.Handler
 	label string // unique to this watch
+	owner string // the id of the goroutine that made it: the test's own
+
+	examining sync.Mutex // held by the goroutine that is in ownInvocation
 
 	mu       sync.Mutex
 	begun    int
@@ -36,7 +44,7 @@ type watch struct {
 
 func newWatch(next lambda.Handler, label string) *watch {
 	return &watch{
-		next: next, label: label, running: make(map[int]*invocation),
+		next: next, label: label, owner: goroutineID(), running: make(map[int]*invocation),
 		disconnected: make(map[string]bool), changed: make(chan struct{}),
 	}
 }
@@ -128,6 +136,27 @@ func (w *watch) awaitDisconnect(ctx context.Context, connection string) error {
 			return fmt.Errorf("waiting for the end of $disconnect: %w", ctx.Err())
 		}
 	}
+}
+
+// unfinished is the error of a call that has waited in vain for the handler: it names the invocations that still run
+// for a connection, or all if that is empty, with their stacks. It is nil if none does.
+func (w *watch) unfinished(connection string, limit time.Duration) error {
+	running := make(map[int]bool)
+	for _, inv := range w.stillRunning() {
+		if connection == "" || inv.connection == connection {
+			running[inv.number] = true
+		}
+	}
+	if len(running) == 0 {
+		return nil
+	}
+	var b strings.Builder
+	for _, g := range w.goroutines() {
+		if running[g.invocation.number] {
+			fmt.Fprintf(&b, "\n%s is still running:\n\t%s", g.invocation, strings.Join(g.stack, "\n\t"))
+		}
+	}
+	return fmt.Errorf("%w after %v (see WithTimeout):%s", errUnfinished, limit, &b)
 }
 
 func (w *watch) stillRunning() []*invocation {
