@@ -1,7 +1,7 @@
 package emulator
 
 // CheckResponse tells what the gateway finds wrong with what a handler returned, which should be a Lambda proxy
-// response; nil if nothing. The client of a malformed one sees "Internal server error" (§6 of the facts).
+// response; nil if nothing. The client of a malformed one sees "Internal server error" (§6 of docs/gateway-facts.md).
 func CheckResponse(data []byte) error {
 	_, err := decodeResponse(data)
 	return err

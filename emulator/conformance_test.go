@@ -80,13 +80,13 @@ func TestConformanceList(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
 	b.WriteString("# Conformance cases\n\nWritten by `go test ./emulator -run TestConformanceList -update`. " +
-		"Sections and marks are those of the facts: D documented, O observed by others on AWS, I inferred, " +
+		"Sections and marks are those of [docs/gateway-facts.md](../../docs/gateway-facts.md): D documented, O observed by others on AWS, I inferred, " +
 		"U unknown (our choice, an option where it matters).\n")
 	section := ""
 	for _, c := range conformanceTable() {
 		if c.section != section {
 			section = c.section
-			fmt.Fprintf(&b, "\n## %s\n\n| mark | behaviour | fronts |\n|---|---|---|\n", section)
+			fmt.Fprintf(&b, "\n## %s\n\n| mark | behaviour | fronts |\n|---|---|---|\n", linked(section))
 		}
 		fronts := c.fronts
 		if fronts == "" {
@@ -94,7 +94,33 @@ func TestConformanceList(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", c.mark, strings.ReplaceAll(c.behaviour, "|", `\|`), fronts)
 	}
+	b.WriteString("\n## Not imitated\n\n| section | mark | on AWS | why not here |\n|---|---|---|---|\n")
+	for _, d := range notImitated() {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", linked(d.section), d.mark, d.behaviour, d.reason)
+	}
 	golden(t, "testdata/conformance.md", b.String())
+}
+
+// linked makes a section of the facts a link to them.
+func linked(section string) string {
+	if !strings.HasPrefix(section, "§") {
+		return section
+	}
+	return "[" + section + "](../../docs/gateway-facts.md)"
+}
+
+// difference is a behaviour of AWS that the gateway does not have.
+type difference struct{ section, mark, behaviour, reason string }
+
+func notImitated() []difference {
+	return []difference{
+		{"§1", documented, "headers reach $connect in the case in which the client wrote them", "net/http gives them in the canonical form"},
+		{"§3", observed, "permessage-deflate is negotiated", "frames stay readable on the wire"},
+		{"§4", documented, "Lambda authorizers", "a later issue; WithAuthorizer stands for their result"},
+		{"§5", documented, "JSONPath filters, slices and recursive descent in the selection expression", "New refuses them rather than to guess what they select"},
+		{"§7", observed, "403 with the text of an IAM refusal", "signatures are not verified"},
+		{"§8", documented, "the account's 500 new connections and 10,000 requests a second", "they are the account's, not the API's: Config.Rate is off by default"},
+	}
 }
 
 func golden(t *testing.T, name, got string) {

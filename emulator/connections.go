@@ -51,7 +51,7 @@ func (g *Gateway) servePost(w http.ResponseWriter, r *http.Request, to gatesock.
 	w.WriteHeader(http.StatusOK)
 }
 
-// writeError answers with an error's status, type and body; see §7 of the facts.
+// writeError answers with an error's status, type and body; see §7 of docs/gateway-facts.md.
 func writeError(w http.ResponseWriter, to gatesock.Target, err error) {
 	switch {
 	case errors.Is(err, gatesock.ErrGone):

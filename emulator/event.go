@@ -12,7 +12,7 @@ import (
 const clfTime = "02/Jan/2006:15:04:05 +0000"
 
 // eventParts is what the events of one connection have in common, encoded once. The order of the keys is that of
-// captured events; see §1 of the facts.
+// captured events; see §1 of docs/gateway-facts.md.
 type eventParts struct {
 	stageVariables string // `,"stageVariables":{…}` or empty
 	authorizer     string // `,"authorizer":{…}` or empty

@@ -2,7 +2,7 @@ package emulator
 
 import "github.com/gatesock/gatesock/internal/jsontext"
 
-// The gateway's own frames, byte for byte with its uneven spaces; see §5 and §6 of the facts.
+// The gateway's own frames, byte for byte with its uneven spaces; see §5 and §6 of docs/gateway-facts.md.
 
 // errorFrame gives the frame that tells a client that the gateway itself could not answer.
 func errorFrame(message, connectionID, requestID string) []byte {

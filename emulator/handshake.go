@@ -36,7 +36,7 @@ func (h *Handshake) UserAgent() string { return h.Header.Get("User-Agent") }
 
 // Refused is the error of [Gateway.Connect] for a handshake that the gateway answers with another status than 101.
 type Refused struct {
-	// StatusCode is the HTTP status that the client sees (§3 of the facts): the handler's own where it
+	// StatusCode is the HTTP status that the client sees (§3 of docs/gateway-facts.md): the handler's own where it
 	// answered, 502 where it failed, 504 where it took too long, 500 where Handshake.Authorizer has a value
 	// that no authorizer may give, 429 where the rate was exceeded, 503 where the gateway is shutting down.
 	StatusCode int
@@ -126,7 +126,7 @@ func (s *Session) connect(ctx context.Context, h *Handshake, st stamp) error {
 	return refused
 }
 
-// verdict reads the answer to $connect; see §3 of the facts.
+// verdict reads the answer to $connect; see §3 of docs/gateway-facts.md.
 func (s *Session) verdict(r response, err error, st stamp) error {
 	switch {
 	case err == errTimeout: //nolint:errorlint // begin's own value, never wrapped

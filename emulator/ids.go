@@ -9,7 +9,7 @@ import (
 
 // Ids of the gateway are 11 bytes in URL-safe base64, with one "=": 4 bytes of a counter that advances every 25 ms,
 // 4 bytes more, a byte that tells request ids from the others, and 2 bytes of which the last is a multiple of
-// four (observed; see §2 of the facts).
+// four (observed; see §2 of docs/gateway-facts.md).
 const (
 	idSize   = 11
 	idLength = 16

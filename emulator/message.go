@@ -114,7 +114,7 @@ func (s *Session) body(data []byte) []byte {
 	return []byte{}
 }
 
-// route selects the route of a message; see §5 of the facts.
+// route selects the route of a message; see §5 of docs/gateway-facts.md.
 func (g *Gateway) route(body []byte) (gatesock.Route, bool) {
 	key, ok := g.selection.evaluate(body)
 	if reserved := key == gatesock.RouteConnect || key == gatesock.RouteDisconnect; reserved {
@@ -133,7 +133,7 @@ func (g *Gateway) route(body []byte) (gatesock.Route, bool) {
 }
 
 // answer sends what the client gets for a message: the frame of a failure, on every route, or the body of the
-// response on a route with a route response; see §6 of the facts.
+// response on a route with a route response; see §6 of docs/gateway-facts.md.
 func (s *Session) answer(reply replier, route gatesock.Route, requestID string, r response, err error) {
 	u := &s.g.cfg.Unknown
 	switch {
