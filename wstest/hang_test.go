@@ -32,8 +32,7 @@ func TestHandlerThatHangsFailsTheCall(t *testing.T) {
 					release := make(chan struct{})
 					start := time.Now()
 					failures := runFake(t, func(ft *fakeTB) {
-						var h *wstest.Harness
-						h = wstest.New(ft, hangingOn(route, release), opts.opts...)
+						h := wstest.New(ft, hangingOn(route, release), opts.opts...)
 						ft.Cleanup(func() { close(release) }) // before the harness closes
 						c := h.Connect()
 						c.SendText("go")
@@ -89,6 +88,7 @@ func TestInnocentPostBesideALateOne(t *testing.T) {
 		posting := newSlowPoster()
 		late := make(chan error, 1)
 		h := wstest.New(ft, onMessage(func(_ context.Context, req *gatesock.Request) error {
+			//nolint:contextcheck // a context without the handler's mark is what it is about
 			go func() {
 				late <- rec.Post(context.Background(), gatesock.Target{ConnectionID: req.ConnectionID}, []byte("late"))
 			}()
