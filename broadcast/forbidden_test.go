@@ -94,7 +94,7 @@ func TestForbiddenAtOnceIsOneError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := posterFunc(func(_ context.Context, to gatesock.Target, _ []byte) error {
-			time.Sleep(time.Second) //nolint:forbidigo // Virtual time: how long the post takes.
+			<-time.After(time.Second) // virtual time: how long the post takes.
 			return fmt.Errorf("%s: %w", to.ConnectionID, gatesock.ErrForbidden)
 		})
 		rep, err := New(p, room(4, 4), WithConcurrency(3)).Send(t.Context(), To("room"), hello())

@@ -32,7 +32,7 @@ func TestPosterPanics(t *testing.T) {
 			if to.ConnectionID == "c1" {
 				panic(errBug)
 			}
-			time.Sleep(time.Second) //nolint:forbidigo // Virtual time: how long the post takes.
+			<-time.After(time.Second) // virtual time: how long the post takes.
 			others.Add(1)
 			return nil
 		})

