@@ -14,23 +14,26 @@ import (
 // its error is public. A message that is not JSON, has a member of a wrong type, or fails the validation
 // is answered with [CodeInvalidArgument] and a message that names the member; the handler is not called.
 func Handle[In any](r *Router, key string, h func(context.Context, *Request, In) error, opts ...RouteOption) {
-	rt := r.newRoute(key, h == nil, opts)
-	rt.checkCustom()
-	decode := newDecoder[In](rt)
-	rt.handler = refuseBadID(func(ctx context.Context, req *Request) (*Reply, error) {
-		in, err := decode(req)
-		if err != nil {
-			return nil, err
-		}
+	register(r, key, h == nil, opts, func(ctx context.Context, req *Request, in In) (*Reply, error) {
 		return nil, h(ctx, req, in)
 	})
-	r.add(rt)
 }
 
 // HandleReply sets the handler of a custom route whose result is sent back to the client as the data of a reply
 // frame. It is otherwise like [Handle].
 func HandleReply[In, Out any](r *Router, key string, h func(context.Context, *Request, In) (Out, error), opts ...RouteOption) {
-	rt := r.newRoute(key, h == nil, opts)
+	register(r, key, h == nil, opts, func(ctx context.Context, req *Request, in In) (*Reply, error) {
+		out, err := h(ctx, req, in)
+		if err != nil {
+			return nil, err
+		}
+		return &Reply{Data: out}, nil
+	})
+}
+
+// register adds a custom route whose messages are decoded into an In.
+func register[In any](r *Router, key string, isNil bool, opts []RouteOption, call func(context.Context, *Request, In) (*Reply, error)) {
+	rt := r.newRoute(key, isNil, opts)
 	rt.checkCustom()
 	decode := newDecoder[In](rt)
 	rt.handler = refuseBadID(func(ctx context.Context, req *Request) (*Reply, error) {
@@ -38,11 +41,7 @@ func HandleReply[In, Out any](r *Router, key string, h func(context.Context, *Re
 		if err != nil {
 			return nil, err
 		}
-		out, err := h(ctx, req, in)
-		if err != nil {
-			return nil, err
-		}
-		return &Reply{Data: out}, nil
+		return call(ctx, req, in)
 	})
 	r.add(rt)
 }

@@ -99,8 +99,8 @@ func (r *Router) Disconnect(h HandlerFunc, opts ...RouteOption) {
 }
 
 // Default sets the handler of messages that no other route takes: no JSON, no action, or an unknown one.
-// Without it they are answered with [CodeNotFound], if the API has a $default route, and by the gateway's own
-// error frame if it has not.
+// Without it they are answered with [CodeNotFound], or [CodeInvalidArgument] if they have no action, if the API has a
+// $default route, and by the gateway's own error frame if it has not.
 //
 // A message that the gateway sends to $default although its action names a registered route goes to that
 // route. An API can therefore do with $connect, $disconnect and $default.

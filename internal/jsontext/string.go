@@ -15,6 +15,7 @@ func (s *Scanner) skipString() (start, end int, plain bool) {
 		s.unexpected("a string")
 		return 0, 0, false
 	}
+	// Most strings are plain; they are read here, without another call.
 	start = s.pos + 1
 	i := start
 	for i+8 <= len(s.data) {
