@@ -49,6 +49,8 @@ func eventSeeds(tb testing.TB) [][]byte {
 		`{` + context + `},"body":"\ud83d\ude00\ud83d \ude00 \u0000 é"}`,
 		`{` + context + "},\"body\":\"\xff\xc3\"}",
 		`{` + context + `},"body":"{\"id\":1,\"action\":\"x\"}"}`,
+		`{` + context + `},"body":"{\"id\":\"1\",\"action\":\"x\""}`,
+		`{` + context + `},"body":"{\"id\":\"1\",\"action\":\"x\"} {"}`,
 		`{` + context + `},"body":"eA==","isBase64Encoded":true}`,
 		`{` + context + `},"body":"e","isBase64Encoded":true}`,
 		`{` + context + `},"body":7}`,

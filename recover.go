@@ -36,7 +36,7 @@ func Recover() Middleware {
 		return func(ctx context.Context, req *Request) (reply *Reply, err error) {
 			defer func() {
 				if v := recover(); v != nil {
-					reply, err = nil, recovered(v)
+					err = recovered(v)
 				}
 			}()
 			return next(ctx, req)

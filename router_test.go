@@ -312,7 +312,7 @@ func TestBrokenMiddlewareLetsNothingThrough(t *testing.T) {
 	r.Use(func(gatesock.HandlerFunc) gatesock.HandlerFunc { panic("no configuration") })
 	gatesock.Handle(r, "say", typed)
 	for range 3 {
-		require.Panics(t, func() { _, _ = r.Invoke(t.Context(), message("say", `{}`)) })
+		require.PanicsWithValue(t, "no configuration", func() { _, _ = r.Invoke(t.Context(), message("say", `{}`)) })
 	}
 }
 
