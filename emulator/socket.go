@@ -26,15 +26,6 @@ type socket struct {
 	frames  frameReader
 	out     *outbound
 	ended   func() // called when the connection is closed
-
-	relief *time.Timer // starts another reader
-}
-
-// serve reads in the calling goroutine, as long as it is its turn.
-func (c *socket) serve(ctx context.Context) {
-	c.relief = time.AfterFunc(time.Hour, func() { c.read(ctx) })
-	c.relief.Stop()
-	c.read(ctx)
 }
 
 // errRelieved is how a reader ends that another one has followed.
@@ -42,7 +33,10 @@ var errRelieved = errors.New("emulator: another goroutine reads")
 
 // read reads until the connection ends, and closes it, unless another goroutine takes over.
 func (c *socket) read(ctx context.Context) {
-	err := c.readAll(ctx)
+	// The timer is this goroutine's own: whether it could be stopped tells who reads on.
+	relief := time.AfterFunc(time.Hour, func() { c.read(ctx) })
+	relief.Stop()
+	err := c.readAll(ctx, relief)
 	var v *violation
 	switch {
 	case err == errRelieved: //nolint:errorlint // readAll's own value, never wrapped
@@ -61,7 +55,7 @@ func (c *socket) read(ctx context.Context) {
 }
 
 // readAll handles what the client sends until its close frame, for which it gives nil, or an error.
-func (c *socket) readAll(ctx context.Context) error {
+func (c *socket) readAll(ctx context.Context, relief *time.Timer) error {
 	for {
 		op, payload, err := c.frames.next()
 		if err != nil {
@@ -69,7 +63,7 @@ func (c *socket) readAll(ctx context.Context) error {
 		}
 		switch op {
 		case ws.OpText:
-			if !c.handle(ctx, payload) {
+			if !c.handle(ctx, payload, relief) {
 				return errRelieved
 			}
 		case ws.OpPing:
@@ -82,8 +76,8 @@ func (c *socket) readAll(ctx context.Context) error {
 	}
 }
 
-// handle handles a message. It gives false if another goroutine has begun to read.
-func (c *socket) handle(ctx context.Context, payload []byte) bool {
+// handle handles a message. It gives false if another goroutine has begun to read, as relief makes one after a turn.
+func (c *socket) handle(ctx context.Context, payload []byte, relief *time.Timer) bool {
 	inv, err := c.session.accept(ctx, payload)
 	if inv == nil || err != nil { // after the end messages go nowhere
 		return true
@@ -94,14 +88,14 @@ func (c *socket) handle(ctx context.Context, payload []byte) bool {
 	}
 	returned := false
 	defer func() {
-		if !returned && c.relief.Stop() { // the handler has ended this goroutine
+		if !returned && relief.Stop() { // the handler has ended this goroutine
 			go c.read(ctx)
 		}
 	}()
-	c.relief.Reset(turn)
+	relief.Reset(turn)
 	inv.run()
 	returned = true
-	return c.relief.Stop()
+	return relief.Stop()
 }
 
 // closedByClient ends the session as the client wishes, and answers its close frame with the same code.

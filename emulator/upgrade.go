@@ -46,7 +46,7 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	out.attach(conn)
 	c := socket{session: s, conn: conn, in: in, frames: frameReader{r: in}, out: out, ended: ended}
-	c.serve(r.Context())
+	c.read(r.Context())
 	<-open
 }
 
