@@ -90,7 +90,6 @@ func dialStalled(t *testing.T, w *world) net.Conn {
 	conn, _, a := handshake(w, mustURL(t, w.front.(*sockets).server(w).URL), nil)
 	require.Equal(t, http.StatusSwitchingProtocols, a.status)
 	t.Cleanup(func() { _ = conn.Close() })
-	require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(4<<10))
 	w.event("$connect")
 	return conn
 }
