@@ -35,7 +35,7 @@ func TestMemoryAllocations(t *testing.T) {
 		most float64
 		run  func() error
 	}{
-		{"Put and Delete", 16, func() error {
+		{"Put and Delete", 17, func() error {
 			if err := m.Put(t.Context(), record("other")); err != nil {
 				return err
 			}

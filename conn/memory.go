@@ -6,6 +6,8 @@ import (
 	"hash/maphash"
 	"sync"
 	"time"
+
+	"github.com/gatesock/gatesock/internal/shard"
 )
 
 // Memory is a [Store] in the memory of one process: for tests, for development, and for services that are one
@@ -38,7 +40,7 @@ type memoryOption func(*Memory)
 
 func (o memoryOption) applyMemory(m *Memory) { o(m) }
 
-// WithClock gives the store its clock; the default is [time.Now]. The clock is called while the store is
+// WithClock gives the store its clock; the default is [time.Now]. The clock may be called while the store is
 // locked and must not call the store.
 func WithClock(now func() time.Time) MemoryOption {
 	if now == nil {
@@ -85,7 +87,8 @@ func (m *Memory) Put(ctx context.Context, c Conn) error {
 	if err := refuse(ctx); err != nil {
 		return err
 	}
-	if err := c.validate(); err != nil {
+	c, err := c.Canonical(m.clock())
+	if err != nil {
 		return err
 	}
 	m.mu.Lock()
@@ -98,13 +101,10 @@ func (m *Memory) Put(ctx context.Context, c Conn) error {
 		m.remove(old)
 	}
 	m.sweep(now)
-	r := newRecord(c, now)
-	r.shard = shardOf(c.ID, m.shards)
-	m.conns[r.conn.ID] = r
+	r := newRecord(c)
+	r.shard = shard.Of(c.ID, m.shards)
+	m.conns[c.ID] = r
 	heap.Push(&m.expiries, r)
-	if c.User != "" {
-		m.join(r, UserGroup(c.User))
-	}
 	for _, g := range c.Groups {
 		m.join(r, g)
 	}
@@ -116,7 +116,7 @@ func (m *Memory) Get(ctx context.Context, id string) (Conn, error) {
 	if err := refuse(ctx); err != nil {
 		return Conn{}, err
 	}
-	if err := checkName("connection id", id); err != nil {
+	if err := CheckName("connection id", id); err != nil {
 		return Conn{}, err
 	}
 	m.mu.RLock()
@@ -133,7 +133,7 @@ func (m *Memory) Delete(ctx context.Context, id string) (Conn, error) {
 	if err := refuse(ctx); err != nil {
 		return Conn{}, err
 	}
-	if err := checkName("connection id", id); err != nil {
+	if err := CheckName("connection id", id); err != nil {
 		return Conn{}, err
 	}
 	m.mu.Lock()
@@ -179,10 +179,10 @@ func checkMembership(ctx context.Context, id, group string) error {
 	if err := refuse(ctx); err != nil {
 		return err
 	}
-	if err := checkName("connection id", id); err != nil {
+	if err := CheckName("connection id", id); err != nil {
 		return err
 	}
-	return checkName("group", group)
+	return CheckName("group", group)
 }
 
 // Shards tells the number that [WithShards] set; see [Store].
@@ -190,7 +190,7 @@ func (m *Memory) Shards(ctx context.Context, group string) (int, error) {
 	if err := refuse(ctx); err != nil {
 		return 0, err
 	}
-	if err := checkName("group", group); err != nil {
+	if err := CheckName("group", group); err != nil {
 		return 0, err
 	}
 	return m.shards, nil
@@ -202,7 +202,7 @@ func (m *Memory) Read(ctx context.Context, q Query) (Page, error) {
 	if err := refuse(ctx); err != nil {
 		return Page{}, err
 	}
-	if err := q.validate(m.shards); err != nil {
+	if err := q.Check(m.shards); err != nil {
 		return Page{}, err
 	}
 	m.mu.RLock()

@@ -24,28 +24,11 @@ type membership struct {
 	seq   uint64
 }
 
-func newRecord(c Conn, now time.Time) *record {
-	if c.ConnectedAt.IsZero() {
-		c.ConnectedAt = now
-	}
-	if c.ExpiresAt.IsZero() {
-		c.ExpiresAt = c.ConnectedAt.Add(DefaultTTL)
-	}
-	r := &record{conn: Conn{
-		ID:          strings.Clone(c.ID),
-		User:        strings.Clone(c.User),
-		Endpoint:    strings.Clone(c.Endpoint),
-		ConnectedAt: c.ConnectedAt.UTC().Truncate(time.Millisecond),
-		ExpiresAt:   c.ExpiresAt.UTC().Truncate(time.Second),
-	}}
-	r.memberships = make([]membership, 0, len(c.Groups)+1)
-	if len(c.Attributes) > 0 {
-		r.conn.Attributes = make(map[string]string, len(c.Attributes))
-		for k, v := range c.Attributes {
-			r.conn.Attributes[strings.Clone(k)] = strings.Clone(v)
-		}
-	}
-	return r
+// newRecord takes over a record that is canonical, but for its groups.
+func newRecord(c Conn) *record {
+	memberships := make([]membership, 0, len(c.Groups))
+	c.Groups = nil
+	return &record{conn: c, memberships: memberships}
 }
 
 func (r *record) expired(now time.Time) bool { return !now.Before(r.conn.ExpiresAt) }

@@ -3,6 +3,9 @@ package conn
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -14,11 +17,13 @@ func refuse(ctx context.Context) error {
 	return fmt.Errorf("conn: %w", context.Cause(ctx))
 }
 
-func checkName(what, s string) error {
-	if s == "" {
+// CheckName fails with [ErrInvalid] and says what it is if a name is empty or not UTF-8: no [Store] takes it. It is for
+// those who write a Store.
+func CheckName(what, name string) error {
+	if name == "" {
 		return fmt.Errorf("%w: %s is empty", ErrInvalid, what)
 	}
-	return checkText(what, s)
+	return checkText(what, name)
 }
 
 func checkText(what, s string) error {
@@ -28,8 +33,53 @@ func checkText(what, s string) error {
 	return nil
 }
 
-func (c *Conn) validate() error {
-	if err := checkName("connection id", c.ID); err != nil {
+// Canonical gives a record as a [Store] keeps it, for those who write one: with the times filled in and cut, and with
+// the groups sorted, each once, that of the user among them. It shares no memory with c. It fails with [ErrInvalid]
+// and names the part that no Store takes.
+func (c Conn) Canonical(now time.Time) (Conn, error) {
+	if err := c.check(); err != nil {
+		return Conn{}, err
+	}
+	if c.ConnectedAt.IsZero() {
+		c.ConnectedAt = now
+	}
+	if c.ExpiresAt.IsZero() {
+		c.ExpiresAt = c.ConnectedAt.Add(DefaultTTL)
+	}
+	own := Conn{
+		ID:          strings.Clone(c.ID),
+		User:        strings.Clone(c.User),
+		Endpoint:    strings.Clone(c.Endpoint),
+		ConnectedAt: c.ConnectedAt.UTC().Truncate(time.Millisecond),
+		ExpiresAt:   c.ExpiresAt.UTC().Truncate(time.Second),
+	}
+	for k, v := range c.Attributes {
+		if own.Attributes == nil {
+			own.Attributes = make(map[string]string, len(c.Attributes))
+		}
+		own.Attributes[strings.Clone(k)] = strings.Clone(v)
+	}
+	own.Groups = c.canonicalGroups()
+	return own, nil
+}
+
+func (c *Conn) canonicalGroups() []string {
+	groups := make([]string, 0, len(c.Groups)+1)
+	for _, g := range c.Groups {
+		groups = append(groups, strings.Clone(g))
+	}
+	if c.User != "" {
+		groups = append(groups, UserGroup(c.User))
+	}
+	if len(groups) == 0 {
+		return nil
+	}
+	slices.Sort(groups)
+	return slices.Compact(groups)
+}
+
+func (c *Conn) check() error {
+	if err := CheckName("connection id", c.ID); err != nil {
 		return err
 	}
 	if err := checkText("user", c.User); err != nil {
@@ -39,7 +89,7 @@ func (c *Conn) validate() error {
 		return err
 	}
 	for k, v := range c.Attributes {
-		if err := checkName("attribute's name", k); err != nil {
+		if err := CheckName("attribute's name", k); err != nil {
 			return err
 		}
 		if err := checkText("attribute", v); err != nil {
@@ -47,15 +97,17 @@ func (c *Conn) validate() error {
 		}
 	}
 	for _, g := range c.Groups {
-		if err := checkName("group", g); err != nil {
+		if err := CheckName("group", g); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (q *Query) validate(shards int) error {
-	if err := checkName("group", q.Group); err != nil {
+// Check fails with [ErrInvalid] if no [Store] takes the query of a group that is read in so many shards. It is for those
+// who write a Store, and does not look at the cursor.
+func (q Query) Check(shards int) error {
+	if err := CheckName("group", q.Group); err != nil {
 		return err
 	}
 	if q.Shard < 0 || q.Shard >= shards {
