@@ -125,8 +125,9 @@ func readWhileChanging(ctx context.Context, t *probe, h Harness) {
 	eachShard(ctx, t, h.Store, "g", 4, func(q conn.Query) {
 		walk(ctx, t, h.Store, q, func(p conn.Page) {
 			got = append(got, p.Members...)
-			pages++
-			put(ctx, t, h.Store, conn.Conn{ID: fmt.Sprintf("%s new", all[pages]), Groups: []string{"g"}})
+			if pages++; pages < len(all) { // or a store with small pages would never come to the end
+				put(ctx, t, h.Store, conn.Conn{ID: fmt.Sprintf("%s new", all[pages]), Groups: []string{"g"}})
+			}
 			if len(leaving) > 0 {
 				leaveOrDelete(ctx, t, h, leaving[len(leaving)-1], pages)
 				leaving = leaving[:len(leaving)-1]

@@ -1,0 +1,59 @@
+package dynamoconn
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/gatesock/gatesock/conn"
+)
+
+// Delete removes a connection and its memberships; see [conn.Store]. It costs 1 write unit and 1 for each group, and no
+// read. If a membership could not be removed, it returns the record beside the error, and [Store.Leave] may be called for each
+// of its groups.
+func (s *Store) Delete(ctx context.Context, id string) (conn.Conn, error) {
+	if err := checkConnection(ctx, id); err != nil {
+		return conn.Conn{}, err
+	}
+	r, err := s.deleteRecord(ctx, id)
+	if err != nil {
+		return conn.Conn{}, err
+	}
+	err = s.each(len(r.Groups), func(i int) error {
+		group := r.Groups[i]
+		return s.bury(ctx, endedMembership(group, id, r.entries[group], r.next))
+	})
+	if err != nil {
+		return r.Conn, fmt.Errorf("dynamoconn: delete connection %q: it is not registered any more, but groups may list it until it expires: %w", id, err)
+	}
+	return r.Conn, nil
+}
+
+// deleteRecord removes the record of a connection and gives it.
+func (s *Store) deleteRecord(ctx context.Context, id string) (record, error) {
+	out, past, err := do(ctx, s, s.api.DeleteItem, &dynamodb.DeleteItemInput{
+		TableName:                 &s.table,
+		Key:                       s.connectionKey(id),
+		ConditionExpression:       aws.String("exp > :now"),
+		ExpressionAttributeValues: item{":now": number(s.now())},
+		ReturnValues:              types.ReturnValueAllOld,
+	})
+	if _, ok := refused(err); ok {
+		if past.lost {
+			return record{}, fmt.Errorf("dynamoconn: delete connection %q: it is not registered, but may have been removed by an attempt "+
+				"whose answer was lost, and groups may list it until it expires: %w", id, err)
+		}
+		return record{}, conn.ErrNotFound
+	}
+	if err != nil {
+		return record{}, fmt.Errorf("dynamoconn: delete connection %q: it may be removed, and groups may list it until it expires: %w", id, err)
+	}
+	r, err := decodeRecord(id, out.Attributes)
+	if err != nil {
+		return record{}, fmt.Errorf("dynamoconn: delete connection %q: it is removed, but groups may list it until they expire: %w", id, err)
+	}
+	return r, nil
+}

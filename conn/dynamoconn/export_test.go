@@ -1,0 +1,21 @@
+package dynamoconn
+
+import (
+	"time"
+
+	"github.com/gatesock/gatesock/conn"
+)
+
+// FullJitter is the wait before an attempt.
+func FullJitter(attempt int) time.Duration { return fullJitter(attempt) }
+
+// FormatCursor gives the cursor of a place in a reading of a shard.
+func FormatCursor(s *Store, group string, shard, shards int, after string) conn.Cursor {
+	return s.formatCursor(conn.Query{Group: group, Shard: shard}, position{shards, after})
+}
+
+// ParseCursor reads a cursor.
+func ParseCursor(s *Store, group string, shard int, c conn.Cursor) (shards int, after string, err error) {
+	p, err := s.parseCursor(conn.Query{Group: group, Shard: shard, After: c})
+	return p.shards, p.after, err
+}

@@ -1,0 +1,97 @@
+package dynamoconn
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Leave ends a membership; see [conn.Store]. It costs 2 write units, or for who is no member 1, and 1 read unit. It also
+// ends a membership that another call left half done, and that of a connection whose record is gone.
+func (s *Store) Leave(ctx context.Context, id, group string) error {
+	if err := s.checkMembership(ctx, id, group); err != nil {
+		return err
+	}
+	if err := s.leave(ctx, id, group); err != nil {
+		return fmt.Errorf("dynamoconn: leave %q from %q: the record may not name the group any more, which may list the connection: %w", id, group, err)
+	}
+	return nil
+}
+
+func (s *Store) leave(ctx context.Context, id, group string) error {
+	m, was, err := s.exit(ctx, id, group)
+	if err != nil {
+		return err
+	}
+	if was {
+		return s.bury(ctx, m)
+	}
+	layout, err := s.layout(group)
+	if err != nil {
+		return err
+	}
+	for _, part := range layout.homes(id) {
+		if err := s.leaveStray(ctx, id, group, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leaveStray removes a row that no record stands behind. A row that is seen first, and is not in a record that is looked at
+// afterwards, is no join's that is under way: those write the record first.
+func (s *Store) leaveStray(ctx context.Context, id, group string, part int) error {
+	row, live, err := s.getRow(ctx, group, part, id)
+	if err != nil || !live {
+		return err
+	}
+	m, was, err := s.exit(ctx, id, group)
+	if err != nil {
+		return err
+	}
+	if was {
+		return s.bury(ctx, m)
+	}
+	return s.buryIn(ctx, part, ended{group, id, row.version})
+}
+
+// exit takes a group out of the record. It tells if the record named it.
+func (s *Store) exit(ctx context.Context, id, group string) (m ended, was bool, err error) {
+	out, _, err := do(ctx, s, s.api.UpdateItem, &dynamodb.UpdateItemInput{
+		TableName:                &s.table,
+		Key:                      s.connectionKey(id),
+		UpdateExpression:         aws.String("REMOVE #groups.#group SET v = v + :step, seen = :now"),
+		ConditionExpression:      aws.String("attribute_exists(pk)"),
+		ExpressionAttributeNames: map[string]string{"#groups": attrGroups, "#group": group},
+		ExpressionAttributeValues: item{
+			":step": number(2),
+			":now":  number(s.now()),
+		},
+		ReturnValues: types.ReturnValueUpdatedOld,
+	})
+	if _, ok := refused(err); ok {
+		return ended{}, false, nil
+	}
+	if err != nil {
+		return ended{}, false, fmt.Errorf("update the record: %w", err)
+	}
+	groups, err := getMap(out.Attributes, attrGroups)
+	if err != nil {
+		return ended{}, false, err
+	}
+	if _, ok := groups[group]; !ok {
+		return ended{}, false, nil
+	}
+	entry, err := getNumber(groups, group)
+	if err != nil {
+		return ended{}, false, err
+	}
+	next, err := getNumber(out.Attributes, attrVersion)
+	if err != nil {
+		return ended{}, false, err
+	}
+	return endedMembership(group, id, entry, next), true, nil
+}

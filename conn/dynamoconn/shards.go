@@ -1,0 +1,136 @@
+package dynamoconn
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/internal/shard"
+)
+
+// maxShards bounds the parts of a group: 1,024 take a million writes a second.
+const maxShards = 1024
+
+// Shards says in how many parts a group is kept. Each part is a partition key of its own, which takes 1,000 write units a
+// second: Join, Leave, and Put and Delete of a member write one. The numbers are powers of two up to 1,024.
+//
+// To change the number from 1 to 8 while connections are open, deploy three times:
+//
+//	{Write: 1, Also: 8}   until every instance runs it
+//	{Write: 8, Also: 1}   until [Store.Settled], at the latest when the oldest connection has expired
+//	{Write: 8}
+//
+// After the first step every reader looks in the old parts and in the new ones, so none misses what those of the second
+// step write. The same steps lead from more parts to fewer. Meanwhile a membership that ends costs up to 3 write
+// units more, and a reading of a group of which Also is not 0 some more read units; it yields each member once.
+type Shards struct {
+	// Write is how many parts memberships are written in; 0 means 1.
+	Write int
+	// Also is in how many parts there may be memberships from before, or from instances that are ahead; 0 means
+	// no others.
+	Also int
+}
+
+// Shards tells in how many parts a group is read: the smaller of the two numbers that [WithShards] gave. See
+// [conn.Store].
+func (s *Store) Shards(ctx context.Context, group string) (int, error) {
+	if err := refuse(ctx); err != nil {
+		return 0, err
+	}
+	if err := checkName("group", group); err != nil {
+		return 0, err
+	}
+	layout, err := s.layout(group)
+	return layout.readable(), err
+}
+
+// Settled tells whether every membership of a group is where [WithShards] says that it is written, so that Also may be
+// taken away. It reads the group whole, or up to the first membership that is elsewhere.
+func (s *Store) Settled(ctx context.Context, group string) (bool, error) {
+	if err := checkRead(ctx, group); err != nil {
+		return false, err
+	}
+	layout, err := s.layout(group)
+	if err != nil {
+		return false, err
+	}
+	for _, part := range layout.parts(0, 1) {
+		settled, err := s.settledPart(ctx, group, part, layout.Write)
+		if err != nil || !settled {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (s *Store) settledPart(ctx context.Context, group string, part, write int) (bool, error) {
+	now := s.now()
+	for after := ""; ; {
+		found, err := s.queryPart(ctx, group, part, after, s.pageSize)
+		if err != nil {
+			return false, fmt.Errorf("dynamoconn: is group %q settled: %w", group, err)
+		}
+		for _, row := range found.list {
+			if row.live(now) && shard.Of(row.id, write) != part {
+				return false, nil
+			}
+		}
+		if after = found.last; after == "" {
+			return true, nil
+		}
+	}
+}
+
+// layout gives the parts of a group, with the defaults filled in.
+func (s *Store) layout(group string) (Shards, error) {
+	l := s.shards(group)
+	if l.Write == 0 {
+		l.Write = 1
+	}
+	if l.Also == l.Write {
+		l.Also = 0
+	}
+	for _, n := range []int{l.Write, l.Also} {
+		if n < 0 || n > maxShards || n&(n-1) != 0 {
+			return Shards{}, fmt.Errorf("%w: %d shards of group %q, want a power of two up to %d", conn.ErrInvalid, n, group, maxShards)
+		}
+	}
+	return l, nil
+}
+
+// readable is the number of parts in which the group can be read without reading any of them twice.
+func (l Shards) readable() int {
+	if l.Also == 0 {
+		return l.Write
+	}
+	return min(l.Write, l.Also)
+}
+
+// homes gives the parts in which there may be a membership of a connection, the one where it is written first.
+func (l Shards) homes(id string) []int {
+	homes := []int{shard.Of(id, l.Write)}
+	if l.Also == 0 {
+		return homes
+	}
+	if also := shard.Of(id, l.Also); also != homes[0] {
+		homes = append(homes, also)
+	}
+	return homes
+}
+
+// parts gives the parts in which there are members of one of n shards.
+func (l Shards) parts(of, n int) []int {
+	var parts []int
+	for _, total := range []int{l.Write, l.Also} {
+		step := min(n, total)
+		if step == 0 {
+			continue
+		}
+		for part := of % step; part < total; part += step {
+			parts = append(parts, part)
+		}
+	}
+	slices.Sort(parts)
+	return slices.Compact(parts)
+}

@@ -1,0 +1,134 @@
+package dynamoconn_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/conn/conntest"
+	"github.com/gatesock/gatesock/conn/dynamoconn"
+	"github.com/gatesock/gatesock/internal/dynamotest"
+)
+
+func TestMain(m *testing.M) { dynamotest.Main(m) }
+
+// harness makes stores in the table of the tests, each in a namespace of its own.
+func harness(tb testing.TB, opts ...dynamoconn.Option) conntest.NewHarness {
+	tb.Helper()
+	client, table := dynamotest.Client(tb), dynamotest.Table(tb)
+	return func(context.Context) (conntest.Harness, error) {
+		clock := conntest.NewClock()
+		opts := append(opts[:len(opts):len(opts)],
+			dynamoconn.WithClock(clock.Now), dynamoconn.WithNamespace(dynamotest.Namespace(tb)))
+		store, err := dynamoconn.New(client, table, opts...)
+		return conntest.Harness{Store: store, Clock: clock, MaxName: dynamoconn.MaxName, Large: 1200}, err
+	}
+}
+
+func inShards(write, also int) dynamoconn.Option {
+	return dynamoconn.WithShards(func(string) dynamoconn.Shards {
+		return dynamoconn.Shards{Write: write, Also: also}
+	})
+}
+
+func layouts() [][2]int { return [][2]int{{1, 0}, {4, 0}, {8, 2}, {1, 4}} }
+
+func TestStoreKeepsTheContract(t *testing.T) {
+	t.Parallel()
+	for _, l := range layouts() {
+		t.Run(fmt.Sprint(l), func(t *testing.T) {
+			t.Parallel()
+			conntest.Run(t, harness(t, inShards(l[0], l[1]), dynamoconn.WithPageSize(250)))
+		})
+	}
+}
+
+// twins are a Store and a Memory that are given the same calls and must answer alike. What they say of a whole group is
+// compared at the beginning of a reading; pages may differ.
+type twins struct {
+	*dynamoconn.Store
+	memory *conn.Memory
+	tb     require.TestingT
+}
+
+func (t twins) same(want, got error) {
+	if want == nil {
+		require.NoError(t.tb, got)
+		return
+	}
+	require.ErrorIs(t.tb, got, want)
+}
+
+func (t twins) Put(ctx context.Context, c conn.Conn) error {
+	err := t.Store.Put(ctx, c)
+	t.same(t.memory.Put(ctx, c), err)
+	return err
+}
+
+func (t twins) Get(ctx context.Context, id string) (conn.Conn, error) {
+	got, err := t.Store.Get(ctx, id)
+	want, wantErr := t.memory.Get(ctx, id)
+	t.same(wantErr, err)
+	require.Equal(t.tb, want, got)
+	return got, err
+}
+
+func (t twins) Delete(ctx context.Context, id string) (conn.Conn, error) {
+	got, err := t.Store.Delete(ctx, id)
+	want, wantErr := t.memory.Delete(ctx, id)
+	t.same(wantErr, err)
+	require.Equal(t.tb, want, got)
+	return got, err
+}
+
+func (t twins) Join(ctx context.Context, id, group string) error {
+	err := t.Store.Join(ctx, id, group)
+	t.same(t.memory.Join(ctx, id, group), err)
+	return err
+}
+
+func (t twins) Leave(ctx context.Context, id, group string) error {
+	err := t.Store.Leave(ctx, id, group)
+	t.same(t.memory.Leave(ctx, id, group), err)
+	return err
+}
+
+func (t twins) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
+	if q.After == "" && q.Shard == 0 {
+		require.ElementsMatch(t.tb, t.everybody(ctx, t.memory, q.Group), t.everybody(ctx, t.Store, q.Group))
+	}
+	return t.Store.Read(ctx, q)
+}
+
+func (t twins) everybody(ctx context.Context, s conn.Store, group string) []conn.Member {
+	var all []conn.Member
+	for m, err := range conn.Members(ctx, s, group) {
+		require.NoError(t.tb, err)
+		all = append(all, m)
+	}
+	return all
+}
+
+func TestStoreIsLikeMemory(t *testing.T) {
+	t.Parallel()
+	for _, l := range layouts() {
+		t.Run(fmt.Sprint(l), func(t *testing.T) {
+			t.Parallel()
+			newStore := harness(t, inShards(l[0], l[1]), dynamoconn.WithPageSize(2))
+			rapid.Check(t, func(t *rapid.T) {
+				conntest.Machine(t, func(ctx context.Context) (conntest.Harness, error) {
+					h, err := newStore(ctx)
+					if err != nil {
+						return h, err
+					}
+					h.Store = twins{h.Store.(*dynamoconn.Store), conn.NewMemory(conn.WithClock(h.Clock.Now)), t}
+					return h, nil
+				})
+			})
+		})
+	}
+}
