@@ -1,0 +1,49 @@
+package dynamotest
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+)
+
+// tableVariable names a real table to run the tests on.
+const tableVariable = "GATESOCK_DYNAMODB_TABLE"
+
+// localClient talks to DynamoDB Local, which takes any letters and digits for credentials.
+func localClient(endpoint string, transport *http.Transport) *dynamodb.Client {
+	return dynamodb.New(dynamodb.Options{
+		BaseEndpoint: &endpoint,
+		Region:       "us-east-1",
+		Credentials:  credentials.NewStaticCredentialsProvider("gatesock", "gatesock", ""),
+		HTTPClient:   &http.Client{Transport: transport},
+	})
+}
+
+// ambientClient talks to AWS as the environment says.
+func ambientClient(getenv func(string) string, transport *http.Transport) (*dynamodb.Client, error) {
+	var missing []string
+	need := func(name string) string {
+		value := getenv(name)
+		if value == "" {
+			missing = append(missing, name)
+		}
+		return value
+	}
+	region, id, secret := need("AWS_REGION"), need("AWS_ACCESS_KEY_ID"), need("AWS_SECRET_ACCESS_KEY")
+	if missing != nil {
+		return nil, fmt.Errorf("dynamotest: %s is set, but not %s", tableVariable, strings.Join(missing, ", "))
+	}
+	options := dynamodb.Options{
+		Region:      region,
+		Credentials: credentials.NewStaticCredentialsProvider(id, secret, getenv("AWS_SESSION_TOKEN")),
+		HTTPClient:  &http.Client{Transport: transport},
+	}
+	if endpoint := getenv("AWS_ENDPOINT_URL_DYNAMODB"); endpoint != "" {
+		options.BaseEndpoint = aws.String(endpoint)
+	}
+	return dynamodb.New(options), nil
+}

@@ -1,0 +1,92 @@
+package dynamotest
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/gatesock/gatesock/internal/dynamotable"
+)
+
+// clients is for how many calls at a time the transport keeps connections.
+const clients = 64
+
+// database is where a test binary keeps its items.
+type database struct {
+	client *dynamodb.Client
+	table  string
+}
+
+// fixture is what the tests of a binary share. Its functions do their work once.
+type fixture struct {
+	transport *http.Transport
+	local     func() (*dynamodb.Client, error)
+	database  func() (database, error)
+	server    atomic.Pointer[server]
+	run       string
+	names     atomic.Uint64
+}
+
+func newFixture() *fixture {
+	f := &fixture{
+		transport: &http.Transport{MaxIdleConnsPerHost: clients, IdleConnTimeout: time.Minute},
+		run:       strings.ToLower(rand.Text()[:12]),
+	}
+	f.local = sync.OnceValues(f.startLocal)
+	f.database = sync.OnceValues(f.openDatabase)
+	return f
+}
+
+func (f *fixture) namespace() string {
+	return f.run + "x" + strconv.FormatUint(f.names.Add(1), 36)
+}
+
+// startLocal outlives the test that was the first to ask, so it has a context of its own.
+func (f *fixture) startLocal() (*dynamodb.Client, error) {
+	s, err := start(context.Background(), f.transport)
+	if err != nil {
+		return nil, fmt.Errorf("dynamotest: DynamoDB Local: %w", err)
+	}
+	f.server.Store(s)
+	return localClient(s.endpoint, f.transport), nil
+}
+
+func (f *fixture) openDatabase() (database, error) {
+	if table := os.Getenv(tableVariable); table != "" {
+		client, err := ambientClient(os.Getenv, f.transport)
+		return database{client, table}, err
+	}
+	client, err := f.local()
+	if err != nil {
+		return database{}, err
+	}
+	const table = "gatesock-test"
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	return database{client, table}, dynamotable.Create(ctx, client, table)
+}
+
+// close leaves nothing behind: no items on a real table, no process, no connection.
+func (f *fixture) close(ctx context.Context) error {
+	defer f.transport.CloseIdleConnections()
+	if s := f.server.Load(); s != nil {
+		s.process.stop()
+	}
+	if os.Getenv(tableVariable) == "" || f.names.Load() == 0 {
+		return nil
+	}
+	d, err := f.database()
+	if err != nil {
+		return nil // the tests that asked for it have failed with it
+	}
+	return d.purge(ctx, f.run)
+}

@@ -1,0 +1,14 @@
+package dynamotest
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// bind gives the program a process group, and has it killed when this process dies.
+func bind(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// kill ends the program's group. It has ended already if that fails.
+func kill(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
