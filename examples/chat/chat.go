@@ -15,21 +15,25 @@ type App struct {
 	store       *departures
 	broadcaster *broadcast.Broadcaster
 	clock       *clock
-	history     *history
+	history     History
 }
 
 // postTimeout is short, since who says something waits for the slowest of the others.
 const postTimeout = 3 * time.Second
 
-// New returns a chat that keeps its connections in store and reaches them through poster.
-func New(store conn.Store, poster gatesock.Poster) *App {
+// New returns a chat that keeps its connections in store and its messages in history, and reaches clients through
+// poster.
+//
+// Who is in a room has finished connecting, so a post that finds them gone is to be believed at once: the grace for
+// connections that are not open yet is switched off.
+func New(store conn.Store, history History, poster gatesock.Poster) *App {
 	registry := &departures{Store: store}
-	c := &clock{}
 	return &App{
-		store:       registry,
-		broadcaster: broadcast.New(poster, registry, broadcast.WithPostTimeout(postTimeout)),
-		clock:       c,
-		history:     newHistory(c),
+		store: registry,
+		broadcaster: broadcast.New(poster, registry,
+			broadcast.WithPostTimeout(postTimeout), broadcast.WithPruneGrace(0)),
+		clock:   &clock{},
+		history: history,
 	}
 }
 
@@ -62,9 +66,9 @@ func unknown(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) 
 		"there is no action %.40q; this chat knows join, leave, say, typing and ping", req.Action)
 }
 
-// tell sends an event to everybody in a room but one connection.
-func (a *App) tell(ctx context.Context, room, except, event string, data any) error {
+// tell sends an event to everybody in a room but one connection, and counts those who were found to be gone.
+func (a *App) tell(ctx context.Context, room, except, event string, data any) (gone int, err error) {
 	push := gatesock.Push{Event: event, Topic: roomGroup(room), Data: data}
-	_, err := a.broadcaster.Send(ctx, broadcast.To(roomGroup(room)).Except(except), push)
-	return err
+	report, err := a.broadcaster.Send(ctx, broadcast.To(roomGroup(room)).Except(except), push)
+	return report.Gone, err
 }

@@ -9,21 +9,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/examples/chat"
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// newChat gives a chat behind a gateway. Its clock is a minute late, so that connections are old enough to be
-// pruned: those that have just begun are spared.
+// newChat gives a chat in memory behind a gateway.
 func newChat(t *testing.T) *wstest.Harness {
 	t.Helper()
 	rec := wstest.NewRecorder()
-	app := chat.New(conn.NewMemory(), rec)
-	late := emulator.NewManualClock(time.Now().Add(-time.Minute))
-	return wstest.New(t, app.Router(), wstest.WithPoster(rec),
-		wstest.WithConfig(func(c *emulator.Config) { c.Clock = late }))
+	return wstest.New(t, chat.NewInMemory(rec).Router(), wstest.WithPoster(rec))
 }
 
 // enter connects somebody who joins the lobby. Those who are there already are told, and have heard it.

@@ -62,5 +62,6 @@ func (a *App) tellLeft(ctx context.Context, c conn.Conn, room string, at time.Ti
 	if err != nil {
 		return err
 	}
-	return a.tell(ctx, room, c.ID, "left", Notice{Name: nameOf(c), At: at, Online: online})
+	_, err = a.tell(ctx, room, c.ID, "left", Notice{Name: nameOf(c), At: at, Online: online})
+	return err
 }

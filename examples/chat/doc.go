@@ -12,7 +12,8 @@
 // Everybody else in the room gets {"event":"message","topic":"room:lobby","data":{…}}.
 //
 // Who is in a room is not kept here: it is read from the registry, which loses a connection when it ends and
-// when it turns out to be gone. Only the history of the rooms is this package's own, and it is in memory.
+// when it turns out to be gone. Only the history of the rooms is this package's own. Both are in memory ([NewInMemory])
+// or in a DynamoDB table ([NewOnTable]), where they outlive the process and may be shared by many.
 //
 // There is no authentication: a name is what a client says it is.
 package chat

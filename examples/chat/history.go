@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"sync"
@@ -8,74 +9,38 @@ import (
 )
 
 const (
-	maxMessages = 50       // kept of a room
-	maxRooms    = 200      // kept in all; the one that has been silent for the longest time is forgotten
+	maxMessages = 50       // of a room that newcomers see
 	maxReply    = 96 << 10 // bytes of messages in one answer, well below gatesock.MaxMessageSize
 )
 
-// history keeps the last messages of each room, in memory.
-type history struct {
-	clock *clock
-	mu    sync.Mutex
-	rooms map[string][]remembered
-}
+// History keeps the last messages of each room: [MemoryHistory] in one process, [TableHistory] for all that share
+// a table. It is safe for concurrent use.
+type History interface {
+	// Add gives a message its ID, which is higher than those of all messages that were added to the room before, and
+	// keeps it. If the room has a message with the same key, which is not empty, that one is given back, and false;
+	// of several at the same time one is added. After an error the message may have been added.
+	Add(ctx context.Context, room string, m Message) (kept Message, isNew bool, err error)
 
-type remembered struct {
-	Message
-	size int // in JSON
-}
-
-func newHistory(c *clock) *history {
-	return &history{clock: c, rooms: make(map[string][]remembered)}
-}
-
-// add gives a message its id and keeps it. If a message with the same key is there already, that one is given
-// back, and false.
-func (h *history) add(room string, m Message) (Message, bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	list := h.rooms[room]
-	if i := slices.IndexFunc(list, func(old remembered) bool { return m.Key != "" && old.Key == m.Key }); i >= 0 {
-		return list[i].Message, false
-	}
-	if list == nil && len(h.rooms) >= maxRooms {
-		h.forget()
-	}
-	m.ID = h.clock.next()
-	data, _ := json.Marshal(m) // it has nothing that could not be encoded
-	list = append(list, remembered{m, len(data)})
-	if len(list) > maxMessages {
-		list = slices.Delete(list, 0, 1)
-	}
-	h.rooms[room] = list
-	return m, true
-}
-
-// forget drops the room whose last message is the oldest.
-func (h *history) forget() {
-	var silent string
-	var oldest int64
-	for room, list := range h.rooms {
-		if last := list[len(list)-1].ID; oldest == 0 || last < oldest {
-			silent, oldest = room, last
-		}
-	}
-	delete(h.rooms, silent)
+	// Recent gives the last messages of a room, at most 50, newest first. It sees all that was added before.
+	Recent(ctx context.Context, room string) ([]Message, error)
 }
 
 // recent gives the last messages of a room, oldest first: as many as fit into one answer.
-func (h *history) recent(room string) []Message {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	list, size := []Message{}, 0
-	for _, m := range slices.Backward(h.rooms[room]) {
-		if size += m.size; size > maxReply {
+func (a *App) recent(ctx context.Context, room string) ([]Message, error) {
+	list, err := a.history.Recent(ctx, room)
+	if err != nil {
+		return nil, err
+	}
+	size := 0
+	for i, m := range list {
+		data, _ := json.Marshal(m) // it has nothing that could not be encoded
+		if size += len(data); size > maxReply {
+			list = list[:i]
 			break
 		}
-		list = append(list, m.Message)
 	}
 	slices.Reverse(list)
-	return list
+	return list, nil
 }
 
 // clock gives numbers that grow: microseconds since 1970, moved on where two would be the same, so that they

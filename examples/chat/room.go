@@ -28,12 +28,22 @@ func (a *App) join(ctx context.Context, req *gatesock.Request, in Join) (Joined,
 		return Joined{}, err
 	}
 	if !slices.Contains(c.Groups, roomGroup(in.Room)) {
-		notice := Notice{Name: in.Name, At: req.Time, Online: online}
-		if err := a.tell(ctx, in.Room, c.ID, "joined", notice); err != nil {
+		if online, err = a.announce(ctx, req, in, online); err != nil {
 			return Joined{}, err
 		}
 	}
-	return Joined{Room: in.Room, Name: in.Name, Messages: a.history.recent(in.Room), Online: online}, nil
+	messages, err := a.recent(ctx, in.Room)
+	return Joined{Room: in.Room, Name: in.Name, Messages: messages, Online: online}, err
+}
+
+// announce tells those in a room who has joined, and gives the list of who is online as it is then: those who were gone
+// without a $disconnect, as all are after a server was killed, have been found out and are not on it any more.
+func (a *App) announce(ctx context.Context, req *gatesock.Request, in Join, online Online) (Online, error) {
+	gone, err := a.tell(ctx, in.Room, req.ConnectionID, "joined", Notice{Name: in.Name, At: req.Time, Online: online})
+	if err != nil || gone == 0 {
+		return online, err
+	}
+	return a.online(ctx, in.Room)
 }
 
 // leave leaves a room. It is no error not to be in it.

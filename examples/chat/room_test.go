@@ -133,7 +133,7 @@ func TestTheNewestListIsRight(t *testing.T) {
 func TestAConnectionWhoseRecordIsLostIsToldToConnectAgain(t *testing.T) {
 	t.Parallel()
 	store := conn.NewMemory()
-	h := wstest.New(t, chat.New(store, wstest.NewRecorder()).Router())
+	h := wstest.New(t, chat.New(store, chat.NewMemoryHistory(), wstest.NewRecorder()).Router())
 	ann := h.Connect()
 	_, err := store.Delete(t.Context(), ann.ID())
 	require.NoError(t, err)

@@ -13,11 +13,12 @@ func (a *App) say(ctx context.Context, req *gatesock.Request, in Say) (Message, 
 	if err != nil {
 		return Message{}, err
 	}
-	m, isNew := a.history.add(in.Room, Message{Key: in.Key, Name: nameOf(c), Text: in.Text, At: req.Time})
-	if !isNew {
-		return m, nil
+	m, isNew, err := a.history.Add(ctx, in.Room, Message{Key: in.Key, Name: nameOf(c), Text: in.Text, At: req.Time})
+	if err != nil || !isNew {
+		return m, err
 	}
-	return m, a.tell(ctx, in.Room, c.ID, "message", m)
+	_, err = a.tell(ctx, in.Room, c.ID, "message", m)
+	return m, err
 }
 
 // typing tells the others in the room who is writing.
@@ -26,5 +27,6 @@ func (a *App) typing(ctx context.Context, req *gatesock.Request, in Typing) erro
 	if err != nil {
 		return err
 	}
-	return a.tell(ctx, in.Room, c.ID, "typing", map[string]string{"name": nameOf(c)})
+	_, err = a.tell(ctx, in.Room, c.ID, "typing", map[string]string{"name": nameOf(c)})
+	return err
 }

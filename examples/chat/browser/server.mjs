@@ -11,13 +11,18 @@ import { promisify } from "node:util";
 const examples = new URL("../..", import.meta.url).pathname;
 
 export class Server {
+  #args;
   #folder;
   #process;
   url = "";
 
-  // Builds the program and starts it on a free port.
-  static async create() {
-    const server = new Server();
+  constructor(args) {
+    this.#args = args;
+  }
+
+  // Builds the program and starts it on a free port, with more arguments if there are any.
+  static async create(...args) {
+    const server = new Server(args);
     server.#folder = await mkdtemp(join(tmpdir(), "gatesock-chat-"));
     await promisify(execFile)("go", ["build", "-o", server.#program, "./chat/cmd/local"], { cwd: examples });
     await server.start();
@@ -35,7 +40,7 @@ export class Server {
   // Starts the program, after the first time on the same port as before.
   async start() {
     const addr = this.url ? new URL(this.url).host : "127.0.0.1:0";
-    this.#process = spawn(this.#program, ["-addr", addr], { stdio: ["ignore", "pipe", "inherit"] });
+    this.#process = spawn(this.#program, ["-addr", addr, ...this.#args], { stdio: ["ignore", "pipe", "inherit"] });
     for await (const line of createInterface({ input: this.#process.stdout })) {
       const match = /^Chat is running at (http:\S+)$/.exec(line);
       if (match) {

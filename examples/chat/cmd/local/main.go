@@ -1,7 +1,9 @@
 // Command local runs the chat on this machine: its page, and behind it the emulated gateway with the same
-// handlers that run in Lambda.
+// handlers that run in Lambda. Its state is in memory, or in a DynamoDB table, which is made if need be.
 //
 //	go run ./chat/cmd/local -addr 127.0.0.1:8080
+//	go run ./chat/cmd/local -table gatesock-chat -dynamodb http://127.0.0.1:8000
+//	go run ./chat/cmd/local -table gatesock-chat
 package main
 
 import (
@@ -17,17 +19,18 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/emulator"
-	"github.com/gatesock/gatesock/examples/chat"
 	"github.com/gatesock/gatesock/examples/chat/web"
 )
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "the address to listen on; port 0 takes a free one")
+	var at place
+	flag.StringVar(&at.table, "table", "", "the DynamoDB table to keep the state in, instead of memory")
+	flag.StringVar(&at.endpoint, "dynamodb", "", "where DynamoDB Local is, as in http://127.0.0.1:8000, instead of AWS")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	err := run(ctx, *addr)
+	err := run(ctx, *addr, at)
 	stop()
 	if err != nil {
 		log.Fatal(err)
@@ -35,9 +38,12 @@ func main() {
 }
 
 // run serves the chat until ctx ends.
-func run(ctx context.Context, addr string) error {
+func run(ctx context.Context, addr string, at place) error {
 	var poster struct{ gatesock.Poster } // the gateway, which in turn wants the router
-	app := chat.New(conn.NewMemory(), &poster)
+	app, err := at.open(ctx, &poster)
+	if err != nil {
+		return err
+	}
 	gateway, err := emulator.New(app.Router(), emulator.Config{Stage: "local"})
 	if err != nil {
 		return err
@@ -54,6 +60,7 @@ func run(ctx context.Context, addr string) error {
 	if err != nil {
 		return err
 	}
+	fmt.Printf("State is in %s.\n", at)
 	fmt.Printf("Chat is running at http://%s/\n", listener.Addr())
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

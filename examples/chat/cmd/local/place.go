@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/conn/dynamoconn"
+	"github.com/gatesock/gatesock/examples/chat"
+)
+
+// place is where the state is: in memory if there is no table, on AWS if there is no endpoint.
+type place struct{ table, endpoint string }
+
+func (p place) String() string {
+	switch {
+	case p.table == "":
+		return "memory, and is lost when this program ends"
+	case p.endpoint == "":
+		return fmt.Sprintf("the DynamoDB table %s on AWS", p.table)
+	default:
+		return fmt.Sprintf("the DynamoDB table %s at %s", p.table, p.endpoint)
+	}
+}
+
+// open gives the chat with its state there.
+func (p place) open(ctx context.Context, poster gatesock.Poster) (*chat.App, error) {
+	if p.table == "" {
+		if p.endpoint != "" {
+			return nil, errors.New("-dynamodb without -table")
+		}
+		return chat.NewInMemory(poster), nil
+	}
+	client, err := p.client(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := dynamoconn.CreateTable(ctx, client, p.table); err != nil {
+		return nil, err
+	}
+	return chat.NewOnTable(client, p.table, poster)
+}
+
+// client gives DynamoDB as the machine's AWS configuration has it, or at the endpoint, where DynamoDB Local wants some
+// region and some credentials, whichever they are.
+func (p place) client(ctx context.Context) (*dynamodb.Client, error) {
+	if p.endpoint != "" {
+		return dynamodb.New(dynamodb.Options{
+			BaseEndpoint: &p.endpoint,
+			Region:       "us-east-1",
+			Credentials:  credentials.NewStaticCredentialsProvider("local", "local", ""),
+		}), nil
+	}
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return dynamodb.NewFromConfig(cfg), nil
+}
