@@ -5,20 +5,25 @@ GOTOOL   := go tool -modfile=$(CURDIR)/tools/go.mod
 FUZZTIME ?= 10s
 BENCH    ?= .
 COUNT    ?= 1
+STORE    ?= memory
 
 # $(call in,FOLDERS,COMMAND) runs a command in each folder and stops at the first that fails.
 in = @set -e; for folder in $(1); do echo "== $$folder: $(2)"; (cd "$$folder" && $(2)); done
 
 .NOTPARALLEL:
-.PHONY: help chat test lint fmt check-tidy check-deps build test-go test-browser fuzz bench bench-emulator tools
+.PHONY: help chat test lint fmt check-tidy check-deps build dynamodb test-go test-browser fuzz bench bench-emulator tools
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-chat: ## Run the chat on a local port; ADDR=127.0.0.1:8080 chooses the address
-	cd examples && go run ./chat/cmd/local $(if $(ADDR),-addr $(ADDR))
+# How the chat runs on each STORE.
+chat-memory   = cd examples && go run ./chat/cmd/local $(if $(ADDR),-addr $(ADDR))
+chat-dynamodb = ADDR='$(ADDR)' TABLE='$(TABLE)' DYNAMODB_PORT='$(DYNAMODB_PORT)' scripts/chat-dynamodb
 
-test: check-tidy lint build check-deps test-go test-browser ## Run everything that CI runs
+chat: ## Run the chat locally; ADDR=host:port, STORE=dynamodb keeps its state, TABLE=name on AWS
+	$(or $(chat-$(STORE)),$(error STORE is "$(STORE)", want memory or dynamodb))
+
+test: dynamodb check-tidy lint build check-deps test-go test-browser ## Run everything that CI runs
 
 lint: ## Run golangci-lint, with gofumpt and vet in it
 	$(call in,$(MODULES),$(GOTOOL) golangci-lint run ./...)
@@ -38,11 +43,13 @@ build: ## Compile all modules, and the chat's Lambda into .cache/lambda/bootstra
 	cd examples && GOOS=linux GOARCH=arm64 CGO_ENABLED=0 \
 		go build -tags lambda.norpc -ldflags "-s -w" -o ../.cache/lambda/bootstrap ./chat/cmd/lambda
 
-test-go: ## Run the Go tests of all modules, with fuzz seeds and examples, with -race and without
+dynamodb: ## Bring DynamoDB Local, so that no test has to wait for it
+	scripts/dynamodb-local --prepare
+
+test-go: dynamodb ## Run the Go tests of all modules under the race detector, bounds on allocations without it too
 	@scripts/need cc >/dev/null
 	$(call in,$(MODULES),go test -race -shuffle=on ./...)
-	@echo "Without the race detector, which allocates by itself: bounds on allocations."
-	$(call in,$(MODULES),go test ./...)
+	scripts/test-allocations $(MODULES)
 
 test-browser: ## Test the chat in headless Chromium
 	scripts/browser-test

@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// ErrMismatch: a table of that name exists and is not as the packages need it; the error's text says what
-// differs.
+// ErrMismatch means that a table of that name exists and is not as the packages need it; the error's text says
+// what differs.
 var ErrMismatch = errors.New("dynamotable: table differs")
 
 // API is what Create calls. *dynamodb.Client has it.
