@@ -13,9 +13,8 @@ import (
 type process struct {
 	cmd    *exec.Cmd
 	output *os.File
-	// done is closed when the program has ended; err is then how.
+	// done is closed when the program has ended.
 	done chan struct{}
-	err  error
 }
 
 // startProcess does not end the program with ctx: stop does. On Linux the system ends it if the test binary dies
@@ -51,7 +50,7 @@ func (p *process) run(started chan<- error) {
 	err := p.cmd.Start()
 	started <- err
 	if err == nil {
-		p.err = p.cmd.Wait()
+		_ = p.cmd.Wait() // how it ended is in cmd.ProcessState
 	}
 }
 

@@ -122,7 +122,7 @@ func (s *server) waitReady(ctx context.Context, transport http.RoundTripper, ori
 		}
 		select {
 		case <-s.process.done:
-			return fmt.Errorf("it ended before it answered: %w\n%s", s.process.err, s.process.printed())
+			return fmt.Errorf("it ended before it answered: %v\n%s", s.process.cmd.ProcessState, s.process.printed())
 		case <-ctx.Done():
 			return fmt.Errorf("it did not answer in %v: %w\n%s", startTimeout, context.Cause(ctx), s.process.printed())
 		case <-poll.C:
