@@ -95,7 +95,8 @@ type Page struct {
 type Store interface {
 	// Put registers a connection and makes it a member of UserGroup(c.User) and of c.Groups. A zero
 	// ConnectedAt is taken as now, a zero ExpiresAt as ConnectedAt plus [DefaultTTL]. It fails with
-	// ErrExists, and changes nothing, if the connection is registered.
+	// ErrExists, and changes nothing, if the connection is registered. No group lists the connection before Get
+	// finds it.
 	Put(ctx context.Context, c Conn) error
 
 	// Get gives the record of a connection, or ErrNotFound.
@@ -110,7 +111,7 @@ type Store interface {
 	Join(ctx context.Context, id, group string) error
 
 	// Leave ends a membership. It is idempotent, and no error if the connection is not a member or is
-	// not registered.
+	// not registered; it then removes what a call that was cut off may have left of a membership.
 	Leave(ctx context.Context, id, group string) error
 
 	// Shards tells in how many parts a group is read, at least 1. Shards are disjoint and together are

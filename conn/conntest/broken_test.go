@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -115,6 +116,16 @@ func brokenStores() []brokenStore {
 			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return unsorted{m} },
 			[]string{"put-groups-sorted", "groups-many"},
 		},
+		{
+			"lets nobody leave who is not registered",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return holding{m} },
+			[]string{"expiry-leave", "leave-idempotent", "leave-deleted"},
+		},
+		{
+			"remembers who left when it was gone",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return newResentful(m) },
+			[]string{"leave-deleted"},
+		},
 	}
 }
 
@@ -126,6 +137,15 @@ func TestSuiteFindsBrokenStores(t *testing.T) {
 			require.Equal(t, b.fails, failing(t, onMemory(b.wrap)))
 		})
 	}
+}
+
+// In virtual time a Put lasts until somebody has had the time to read, so that chance does not decide.
+func TestSuiteFindsAStoreThatListsBeforeItRegisters(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		early := onMemory(func(m *conn.Memory, _ *conntest.Clock) conn.Store { return &hasty{Memory: m} })
+		require.Equal(t, []string{"race-put-read"}, failing(t, early))
+	})
 }
 
 // overwriting takes Put for an upsert.
@@ -395,4 +415,73 @@ func (s unsorted) Get(ctx context.Context, id string) (conn.Conn, error) {
 		slices.Reverse(c.Groups)
 	}
 	return c, err
+}
+
+// hasty lists a connection in its groups before it registers it, and takes its time: until all who read have ended, or
+// wait as well.
+type hasty struct {
+	*conn.Memory
+	mu     sync.Mutex
+	coming []conn.Conn
+}
+
+func (s *hasty) Put(ctx context.Context, c conn.Conn) error {
+	s.mu.Lock()
+	s.coming = append(s.coming, c)
+	s.mu.Unlock()
+	<-time.After(time.Second) // virtual time
+	err := s.Memory.Put(ctx, c)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.coming = slices.DeleteFunc(s.coming, func(old conn.Conn) bool { return old.ID == c.ID })
+	return err
+}
+
+func (s *hasty) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
+	page, err := s.Memory.Read(ctx, q)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.coming {
+		if err == nil && page.Next == "" && q.Shard == 0 && slices.Contains(c.Groups, q.Group) {
+			page.Members = append(page.Members, conn.Member{ID: c.ID, Endpoint: c.Endpoint})
+		}
+	}
+	return page, err
+}
+
+// holding takes Leave of a connection that it does not know for a mistake.
+type holding struct{ *conn.Memory }
+
+func (s holding) Leave(ctx context.Context, id, group string) error {
+	if _, err := s.Get(ctx, id); err != nil {
+		return err
+	}
+	return s.Memory.Leave(ctx, id, group)
+}
+
+// resentful notes that a connection left though it was not registered, and holds it against its next life.
+type resentful struct {
+	*conn.Memory
+	mu   sync.Mutex
+	left map[string][]string // groups by id
+}
+
+func newResentful(m *conn.Memory) *resentful {
+	return &resentful{Memory: m, left: make(map[string][]string)}
+}
+
+func (s *resentful) Leave(ctx context.Context, id, group string) error {
+	if _, err := s.Get(ctx, id); errors.Is(err, conn.ErrNotFound) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.left[id] = append(s.left[id], group)
+	}
+	return s.Memory.Leave(ctx, id, group)
+}
+
+func (s *resentful) Put(ctx context.Context, c conn.Conn) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.Groups = slices.DeleteFunc(slices.Clone(c.Groups), func(g string) bool { return slices.Contains(s.left[c.ID], g) })
+	return s.Memory.Put(ctx, c)
 }

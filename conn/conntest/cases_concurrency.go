@@ -15,6 +15,7 @@ import (
 func concurrencyCases() []Case {
 	return []Case{
 		{"race-put", "of several concurrent calls of Put one succeeds", racePut},
+		{"race-put-read", "no group lists a connection before Get finds it", racePutRead},
 		{"race-delete", "of several concurrent calls of Delete one gets the record", raceDelete},
 		{"race-join-delete", "Join beside Delete leaves no membership", raceJoinDelete},
 		{"race-all", "all methods may be called at the same time", raceAll},
@@ -71,6 +72,49 @@ func racePut(ctx context.Context, t *probe, h Harness) {
 		remove(ctx, t, h.Store, id)
 		for i := range errs {
 			requireMembers(ctx, t, h.Store, conn.UserGroup(fmt.Sprint(i)))
+		}
+	}
+}
+
+// racePutRead looks up everybody who is listed while connections are registered.
+func racePutRead(ctx context.Context, t *probe, h Harness) {
+	list := numbered(20)
+	done := make(chan struct{})
+	errs := atOnce(2, func(i int) error {
+		if i == 0 {
+			defer close(done)
+			return putAll(ctx, h.Store, list)
+		}
+		return getListed(ctx, h.Store, done)
+	})
+	require.NoError(t, errors.Join(errs...))
+	requireMembers(ctx, t, h.Store, "g", list...)
+}
+
+func putAll(ctx context.Context, s conn.Store, ids []string) error {
+	for _, id := range ids {
+		if err := s.Put(ctx, conn.Conn{ID: id, Groups: []string{"g"}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// getListed reads g again and again, until done, and gets the record of each member that it comes across.
+func getListed(ctx context.Context, s conn.Store, done <-chan struct{}) error {
+	for {
+		for m, err := range conn.Members(ctx, s, "g") {
+			if err != nil {
+				return err
+			}
+			if _, err := s.Get(ctx, m.ID); err != nil {
+				return fmt.Errorf("a group lists %q, but Get: %w", m.ID, err)
+			}
+		}
+		select {
+		case <-done:
+			return nil
+		default:
 		}
 	}
 }

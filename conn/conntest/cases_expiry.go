@@ -14,7 +14,7 @@ func expiryCases() []Case {
 		{"expiry-get", "a record is there until the moment of its expiry, and not from then on", expiryGet},
 		{"expiry-delete", "Delete of an expired connection fails with ErrNotFound", expiryDelete},
 		{"expiry-join", "Join of an expired connection fails with ErrNotFound and leaves no membership", expiryJoin},
-		{"expiry-leave", "Leave of an expired connection is no error", expiryLeave},
+		{"expiry-leave", "Leave of an expired connection is no error and makes it no member", expiryLeave},
 		{"expiry-read", "an expired connection is a member of no group", expiryRead},
 		{"expiry-put", "an expired connection may be registered again and has nothing of its former life", expiryPut},
 		{"expiry-while-reading", "a reading goes on past members that expire meanwhile", expiryWhileReading},
@@ -60,6 +60,8 @@ func expiryJoin(ctx context.Context, t *probe, h Harness) {
 func expiryLeave(ctx context.Context, t *probe, h Harness) {
 	expiring(ctx, t, h, "a")()
 	leave(ctx, t, h.Store, "a", "g", "other")
+	requireMembers(ctx, t, h.Store, "g", "stays")
+	requireMembers(ctx, t, h.Store, "other")
 }
 
 func expiryRead(ctx context.Context, t *probe, h Harness) {

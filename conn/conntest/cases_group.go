@@ -15,6 +15,7 @@ func groupCases() []Case {
 		{"join-unknown", "Join of an unknown connection fails with ErrNotFound and leaves no membership", joinUnknown},
 		{"leave", "Leave ends a membership and no other", leaveEnds},
 		{"leave-idempotent", "Leave of no member and of an unknown connection is no error", leaveIdempotent},
+		{"leave-deleted", "Leave of a deleted connection is no error and does not follow it into a next life", leaveDeleted},
 		{"leave-join", "who left may join again", leaveJoin},
 		{"groups-apart", "groups with names that resemble each other have their own members", groupsApart},
 		{"groups-many", "a connection may be a member of many groups", groupsMany},
@@ -66,6 +67,18 @@ func leaveIdempotent(ctx context.Context, t *probe, h Harness) {
 	requireMembers(ctx, t, h.Store, "g")
 	requireMembers(ctx, t, h.Store, "other", "b")
 	require.Empty(t, get(ctx, t, h.Store, "a").Groups)
+}
+
+func leaveDeleted(ctx context.Context, t *probe, h Harness) {
+	put(ctx, t, h.Store, conn.Conn{ID: "a", Groups: []string{"g", "h"}}, conn.Conn{ID: "b", Groups: []string{"g"}})
+	remove(ctx, t, h.Store, "a")
+	leave(ctx, t, h.Store, "a", "g", "g", "h")
+	requireMembers(ctx, t, h.Store, "g", "b")
+	requireMembers(ctx, t, h.Store, "h")
+	put(ctx, t, h.Store, conn.Conn{ID: "a", Groups: []string{"g"}})
+	join(ctx, t, h.Store, "a", "h")
+	requireMembers(ctx, t, h.Store, "g", "a", "b")
+	requireMembers(ctx, t, h.Store, "h", "a")
 }
 
 func leaveJoin(ctx context.Context, t *probe, h Harness) {
