@@ -13,8 +13,9 @@
 //
 // The message is encoded once. Members are read from the store page by page while workers post. A post that
 // was throttled or met a fault is tried again later, without holding a worker meanwhile. A connection that is
-// gone is removed from the store; no other error leads to that. All goroutines have ended when Send returns,
-// since Lambda freezes what is still running when a handler returns.
+// gone is removed from the store, or, if it is not registered any more, from the group that it was read from; no
+// other error leads to that. All goroutines have ended when Send returns, since Lambda freezes what is still
+// running when a handler returns.
 //
 // # What is promised
 //

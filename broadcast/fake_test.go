@@ -45,10 +45,12 @@ type shelf struct {
 	readErr map[string]int // group to the page whose reading fails
 	get     func(ctx context.Context, id string) (conn.Conn, error)
 	del     func(ctx context.Context, id string) error
+	leave   func(ctx context.Context, id string) error
 
 	mu      sync.Mutex
 	reads   int
 	deleted []string
+	left    map[string]string // connection to the group that it left last
 }
 
 func (s *shelf) Shards(context.Context, string) (int, error) { return max(1, s.shards), nil }
@@ -95,6 +97,21 @@ func (s *shelf) Delete(ctx context.Context, id string) (conn.Conn, error) {
 	defer s.mu.Unlock()
 	s.deleted = append(s.deleted, id)
 	return conn.Conn{ID: id}, nil
+}
+
+func (s *shelf) Leave(ctx context.Context, id, group string) error {
+	if s.leave != nil {
+		if err := s.leave(ctx, id); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.left == nil {
+		s.left = map[string]string{}
+	}
+	s.left[id] = group
+	return nil
 }
 
 var errStore = fmt.Errorf("the store is down")

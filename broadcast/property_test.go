@@ -109,7 +109,9 @@ type history struct {
 	ok       map[string]int
 	gone     map[string]bool
 	deletes  map[string]int
-	broken   []string // posts after an outcome that allows none
+	leaves   map[string]int
+	left     map[string]string // connection to the group that it left last
+	broken   []string          // posts after an outcome that allows none
 	inFlight int
 	most     int
 }
@@ -215,6 +217,12 @@ func (p plan) store(h *history) *shelf {
 			}
 			return nil
 		},
+		leave: func(_ context.Context, id string) error {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.leaves[id]++
+			return nil
+		},
 	}
 }
 
@@ -223,10 +231,11 @@ func (p plan) carryOut(t *testing.T) (rep Report, h *history, err error) {
 	t.Helper()
 	h = &history{
 		posts: map[string]int{}, finals: map[string]outcome{}, ok: map[string]int{},
-		gone: map[string]bool{}, deletes: map[string]int{},
+		gone: map[string]bool{}, deletes: map[string]int{}, leaves: map[string]int{},
 	}
 	synctest.Test(t, func(*testing.T) {
-		b := New(p.poster(h), p.store(h),
+		store := p.store(h)
+		b := New(p.poster(h), store,
 			WithConcurrency(p.concurrency), WithRetries(p.attempts, p.retryTime), WithPostTimeout(time.Second),
 			WithJitter(func(limit time.Duration) time.Duration { return limit * time.Duration(p.jitter) / 100 }),
 			WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
@@ -241,6 +250,7 @@ func (p plan) carryOut(t *testing.T) (rep Report, h *history, err error) {
 			to = to.And(To(g))
 		}
 		rep, err = b.Send(ctx, to, hello())
+		h.left = store.left
 	})
 	return rep, h, err
 }
@@ -271,6 +281,7 @@ func TestEveryMemberIsAccountedFor(t *testing.T) {
 		rep, h, err := p.carryOut(t)
 		checkReport(rt, p, rep, err)
 		checkHistory(rt, p, rep, h)
+		checkStrays(rt, p, h)
 	})
 }
 
@@ -332,6 +343,23 @@ func checkHistory(t require.TestingT, p plan, rep Report, h *history) {
 		for id := range h.gone {
 			require.Equal(t, p.prune[id] == ok || p.prune[id] == fault, h.deletes[id] == 1, id)
 		}
+	}
+}
+
+// checkStrays: who is gone and has no record leaves a group that it was read from, once.
+func checkStrays(t require.TestingT, p plan, h *history) {
+	for id, n := range h.leaves {
+		require.Equal(t, 1, n, "%s left more than once", id)
+		require.True(t, h.gone[id] && p.prune[id] == gone, "%s left and is no stray that is gone", id)
+		require.NotContains(t, p.ids, id, "left a group, but was named")
+		require.Contains(t, slices.Concat(p.groups[h.left[id]]...), conn.Member{ID: id}, "left another's group")
+	}
+	if p.cancelAt >= 0 || h.count(forbidden) > 0 {
+		return
+	}
+	for id := range h.gone {
+		stray := p.prune[id] == gone && !slices.Contains(p.ids, id)
+		require.Equal(t, stray, h.leaves[id] == 1, id)
 	}
 }
 

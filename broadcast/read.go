@@ -10,6 +10,7 @@ import (
 // page is what the reader hands over. The last one has no members.
 type page struct {
 	members  []conn.Member
+	group    string // that they were read from; empty if they were named
 	last     bool
 	err      error // with last: why it is the last before the end
 	panicked *panicError
@@ -38,7 +39,7 @@ func (b *Broadcaster) readGroups(ctx context.Context, groups []string, pages cha
 				return fmt.Errorf("broadcast: %w", err)
 			}
 			select {
-			case pages <- page{members: p.Members}:
+			case pages <- page{members: p.Members, group: g}:
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}

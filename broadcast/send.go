@@ -23,9 +23,9 @@ type send struct {
 
 	report  Report
 	members members
-	fresh   []conn.Member // read, not tried yet
-	delayed delayed       // to be tried again
-	gone    []conn.Member // to be pruned; counted already
+	fresh   page     // read, not tried yet
+	delayed delayed  // to be tried again
+	gone    []member // to be pruned; counted already
 
 	pages   <-chan page // nil when the audience was read to its end, or can't be
 	jobs    chan job    // never holds more than are free to work on it
@@ -110,7 +110,7 @@ func (s *send) heed(ctx context.Context) {
 
 // postsSettled: the audience was read, and all of it is in the report.
 func (s *send) postsSettled() bool {
-	return s.pages == nil && len(s.fresh) == 0 && len(s.delayed) == 0 && s.posting == 0
+	return s.pages == nil && len(s.fresh.members) == 0 && len(s.delayed) == 0 && s.posting == 0
 }
 
 // dispatch gives jobs to workers while there are both, and starts workers for jobs that would wait.
@@ -157,17 +157,17 @@ func (s *send) nextPost() (task, bool) {
 	if t, ok := s.delayed.takeDue(); ok {
 		return t, true
 	}
-	if len(s.fresh) == 0 {
+	if len(s.fresh.members) == 0 {
 		return task{}, false
 	}
-	t := task{member: s.fresh[0]}
-	s.fresh = s.fresh[1:]
-	return t, true
+	m := member{s.fresh.members[0], s.fresh.group}
+	s.fresh.members = s.fresh.members[1:]
+	return task{member: m}, true
 }
 
 // wanted gives the channel of pages if there is room for another.
 func (s *send) wanted() <-chan page {
-	if s.stopped || len(s.fresh) > 0 || len(s.delayed)+len(s.gone) >= backlogFactor*s.concurrency {
+	if s.stopped || len(s.fresh.members) > 0 || len(s.delayed)+len(s.gone) >= backlogFactor*s.concurrency {
 		return nil
 	}
 	return s.pages
@@ -193,13 +193,14 @@ func (s *send) take(p page) {
 		s.escalate(p.panicked)
 		return
 	}
-	s.fresh = p.members[:0]
+	added := p.members[:0]
 	for _, m := range p.members {
 		if s.members.add(m.ID) {
-			s.fresh = append(s.fresh, m)
+			added = append(added, m)
 		}
 	}
-	s.report.Audience += len(s.fresh)
+	s.fresh = page{members: added, group: p.group}
+	s.report.Audience += len(added)
 }
 
 // settle takes back a job from a worker.
@@ -271,7 +272,7 @@ func (s *send) escalate(p *panicError) {
 
 // finish gives the result. That ctx ended is an error only if it took something from the send.
 func (s *send) finish() (Report, error) {
-	s.report.Unsent = len(s.fresh) + len(s.delayed)
+	s.report.Unsent = len(s.fresh.members) + len(s.delayed)
 	if s.pages != nil {
 		s.report.Incomplete = true
 	}

@@ -200,7 +200,7 @@ func TestWorkersPersist(t *testing.T) {
 	started := 0
 	start := func() { started++ }
 	for i := range 20 {
-		s.fresh = []conn.Member{{ID: name(i)}}
+		s.fresh = page{members: []conn.Member{{ID: name(i)}}}
 		s.dispatch(start)
 		s.settle(t.Context(), result{job: <-s.jobs})
 	}

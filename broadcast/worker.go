@@ -11,9 +11,15 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
+// member is a connection to post to. The group is the one that it was first read from, empty if it was named.
+type member struct {
+	conn.Member
+	group string
+}
+
 // task is one member on its way through a send.
 type task struct {
-	member   conn.Member
+	member   member
 	attempts int       // posts that were started
 	failed   time.Time // when the first of them failed
 	due      time.Time // when the next is to start
