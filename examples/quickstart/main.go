@@ -8,11 +8,13 @@ import (
 	"os"
 
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/apigw"
 	"github.com/gatesock/gatesock/broadcast"
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/conn/dynamoconn"
 )
 
 type Join struct {
@@ -55,6 +57,9 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// A registry in memory is for one process: limit the function to one instance, or use a store that is shared.
-	gatesock.Start(newRouter(conn.NewMemory(), client))
+	store, err := dynamoconn.New(dynamodb.NewFromConfig(cfg), os.Getenv("TABLE")) // see dynamoconn.CreateTable
+	if err != nil {
+		log.Fatal(err)
+	}
+	gatesock.Start(newRouter(store, client))
 }
