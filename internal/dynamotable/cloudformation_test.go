@@ -18,7 +18,7 @@ func TestCloudFormationIsTheGoldenTemplate(t *testing.T) {
 	}
 	got, err := json.MarshalIndent(template, "", "  ")
 	require.NoError(t, err)
-	want, err := os.ReadFile("testdata/template.json")
+	want, err := os.ReadFile("../../conn/dynamoconn/template.json")
 	require.NoError(t, err)
 	require.Equal(t, string(want), string(got)+"\n")
 }
