@@ -1,0 +1,98 @@
+package dynamoconn
+
+import (
+	"log/slog"
+	"time"
+)
+
+// The defaults of [NewSweeper].
+const (
+	// DefaultUnseen is how long a connection was not seen before it is probed.
+	DefaultUnseen = 10 * time.Minute
+	// DefaultProbeRate is how many probes a second are made at the most.
+	DefaultProbeRate = 50
+	// DefaultProbeTimeout is how long one probe may take.
+	DefaultProbeTimeout = 10 * time.Second
+	// DefaultReserve is how long before its context's deadline a sweep stops.
+	DefaultReserve = 4 * time.Second
+
+	defaultProbeConcurrency = 8
+	defaultScanPageSize     = 1000
+)
+
+// SweeperOption is an option of [NewSweeper]. Options panic on values that make no sense.
+type SweeperOption interface{ applySweeper(*Sweeper) }
+
+type sweeperOption func(*Sweeper)
+
+func (o sweeperOption) applySweeper(s *Sweeper) { o(s) }
+
+// WithUnseen sets how long a connection was not seen before it is probed; the default is [DefaultUnseen]. Put, Join, Leave
+// and a probe that found it open count as seeing it. 0 probes every connection in every pass, but for those that
+// are younger than 30 seconds. An open connection costs a probe and a write unit each time.
+func WithUnseen(d time.Duration) SweeperOption {
+	if d < 0 {
+		panic("dynamoconn: WithUnseen with a negative time")
+	}
+	return sweeperOption(func(s *Sweeper) { s.unseen = d })
+}
+
+// WithProbeRate sets how many probes a second are made at the most, evenly spaced; the default is [DefaultProbeRate]. The
+// rate holds for all calls of one Sweeper together. Calls of @connections share the account's quota of 10,000 a second
+// with everything else (AWS Developer Guide, "Quotas for configuring and running a WebSocket API").
+func WithProbeRate(perSecond float64) SweeperOption {
+	if !(perSecond > 0) {
+		panic("dynamoconn: WithProbeRate with no probes")
+	}
+	return sweeperOption(func(s *Sweeper) { s.pace = newPace(perSecond) })
+}
+
+// WithProbeConcurrency sets how many probes run at once; the default is 8, which is enough for the default rate if the
+// gateway answers within 160 ms. It panics if n is less than 1.
+func WithProbeConcurrency(n int) SweeperOption {
+	if n < 1 {
+		panic("dynamoconn: WithProbeConcurrency with less than 1 probe")
+	}
+	return sweeperOption(func(s *Sweeper) { s.concurrency = n })
+}
+
+// WithProbeTimeout sets how long one probe may take; the default is [DefaultProbeTimeout].
+func WithProbeTimeout(d time.Duration) SweeperOption {
+	if d <= 0 {
+		panic("dynamoconn: WithProbeTimeout with no time")
+	}
+	return sweeperOption(func(s *Sweeper) { s.probeTimeout = d })
+}
+
+// WithReserve sets how long before its context's deadline a sweep stops to scan and to probe, so that it can end the
+// removals under way, save how far it has come and return; the default is [DefaultReserve].
+func WithReserve(d time.Duration) SweeperOption {
+	if d <= 0 {
+		panic("dynamoconn: WithReserve with no time")
+	}
+	return sweeperOption(func(s *Sweeper) { s.reserve = d })
+}
+
+// WithScanPageSize sets how many items of the table, of any kind, one request reads; the default is 1,000. A request reads 1
+// MB at the most, which is 128 read units at once; a thousand items are about 20. It panics if n is less than 1.
+func WithScanPageSize(n int) SweeperOption {
+	if n < 1 {
+		panic("dynamoconn: WithScanPageSize with less than 1 item")
+	}
+	return sweeperOption(func(s *Sweeper) { s.pageSize = n })
+}
+
+// WithSweepLogger sets where faults are logged; the default is [slog.Default] at that time.
+func WithSweepLogger(l *slog.Logger) SweeperOption {
+	if l == nil {
+		panic("dynamoconn: WithSweepLogger with a nil logger")
+	}
+	return sweeperOption(func(s *Sweeper) { s.log = l })
+}
+
+func (s *Sweeper) logger() *slog.Logger {
+	if s.log != nil {
+		return s.log
+	}
+	return slog.Default()
+}

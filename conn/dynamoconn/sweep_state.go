@@ -1,0 +1,89 @@
+package dynamoconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+)
+
+// touch marks a connection as seen. It never makes a record of its own; one that is gone meanwhile stays so.
+func (r *sweep) touch(ctx context.Context, record sighting) {
+	ctx, cancel := r.finishing(ctx)
+	defer cancel()
+	_, _, err := do(ctx, r.store, r.store.api.UpdateItem, &dynamodb.UpdateItemInput{
+		TableName:                 &r.store.table,
+		Key:                       r.store.connectionKey(record.ConnectionID),
+		UpdateExpression:          aws.String("SET seen = :now"),
+		ConditionExpression:       aws.String("attribute_exists(pk) AND seen < :now"),
+		ExpressionAttributeValues: item{":now": number(r.store.now())},
+	})
+	if _, ok := refused(err); ok || err == nil {
+		return
+	}
+	r.logger().WarnContext(ctx, "dynamoconn: a connection that is open could not be marked as seen",
+		"connectionId", record.ConnectionID, "error", err)
+}
+
+// count adds a record that was looked at.
+func (r *sweep) count(c Counts) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c.Scanned = 1
+	r.report.Run.add(c)
+	r.progress.Pass.add(c)
+}
+
+func (r *sweep) stop(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopped = true
+	if r.err == nil {
+		r.err = err
+	}
+}
+
+func (r *sweep) forbids(endpoint string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.forbidden[endpoint]
+}
+
+func (r *sweep) firstFault() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	first := !r.faulty
+	r.faulty = true
+	return first
+}
+
+// probePanic carries a panic from a probe to the goroutine that called Sweep.
+type probePanic struct {
+	value any
+	stack []byte
+}
+
+func (p *probePanic) Error() string {
+	return fmt.Sprintf("dynamoconn: panic while sweeping: %v\n\n%s", p.value, p.stack)
+}
+
+func (p *probePanic) Unwrap() error {
+	err, _ := p.value.(error)
+	return err
+}
+
+var errPanicked = errors.New("a probe has panicked")
+
+// escalate stops the sweep for a panic, which is raised again when its progress is saved.
+func (r *sweep) escalate(value any) {
+	p := &probePanic{value, debug.Stack()}
+	r.mu.Lock()
+	if r.panicked == nil {
+		r.panicked = p
+	}
+	r.mu.Unlock()
+	r.stop(errPanicked)
+}
