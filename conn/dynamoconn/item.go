@@ -19,6 +19,7 @@ const (
 	attrConnectedAt = "at"     // N, milliseconds since 1970
 	attrVersion     = "v"      // N, in a record the next version, in a membership its own
 	attrNonce       = "n"      // B, tells the record of one Put from that of another
+	attrGuard       = "m"      // N, seconds since 1970: until then, a row of an earlier version is to be kept out
 	attrSeen        = "seen"   // N, seconds since 1970: the connection's last sign of life that was written
 )
 

@@ -58,9 +58,10 @@ func (s *Store) leaveStray(ctx context.Context, id, group string, part int) erro
 	return s.buryIn(ctx, part, ended{group, id, row.version})
 }
 
-// exit takes a group out of the record. It tells if the record named it.
+// exit takes a group out of the record. It tells if the record named it. If an attempt that may have taken it out was
+// not answered, it is taken to have been named, with a version below the record's next.
 func (s *Store) exit(ctx context.Context, id, group string) (m ended, was bool, err error) {
-	out, _, err := do(ctx, s, s.api.UpdateItem, &dynamodb.UpdateItemInput{
+	out, past, err := do(ctx, s, s.api.UpdateItem, &dynamodb.UpdateItemInput{
 		TableName:                &s.table,
 		Key:                      s.connectionKey(id),
 		UpdateExpression:         aws.String("REMOVE #groups.#group SET v = v + :step, seen = :now"),
@@ -82,14 +83,14 @@ func (s *Store) exit(ctx context.Context, id, group string) (m ended, was bool, 
 	if err != nil {
 		return ended{}, false, err
 	}
-	if _, ok := groups[group]; !ok {
-		return ended{}, false, nil
-	}
-	entry, err := getNumber(groups, group)
+	next, err := getNumber(out.Attributes, attrVersion)
 	if err != nil {
 		return ended{}, false, err
 	}
-	next, err := getNumber(out.Attributes, attrVersion)
+	if _, ok := groups[group]; !ok {
+		return ended{group, id, next - 1}, past.lost, nil
+	}
+	entry, err := getNumber(groups, group)
 	if err != nil {
 		return ended{}, false, err
 	}

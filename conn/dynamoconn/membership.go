@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/internal/dynamotable"
 )
 
@@ -25,42 +26,61 @@ type membership struct {
 
 func (m *membership) live(now int64) bool { return m.version%2 == 0 && m.expires > now }
 
-func encodeMembership(key item, m membership) item {
-	key[dynamotable.Expiry] = number(m.expires)
-	key[attrVersion] = number(m.version)
-	if m.endpoint != "" {
-		key[attrEndpoint] = text(m.endpoint)
-	}
-	return key
-}
-
-// putMembership writes a member's row, or the mark of an ending, unless there is a later one. What has expired gives way to
-// anything.
+// putMembership writes a member's row, unless there is a later one.
 func (s *Store) putMembership(ctx context.Context, group string, m membership) error {
 	layout, err := s.layout(group)
 	if err != nil {
 		return err
 	}
-	return s.putRow(ctx, group, layout.homes(m.id)[0], m)
+	part := layout.homes(m.id)[0]
+	written, past, err := s.putRow(ctx, group, part, m)
+	if err != nil || !written || !past.lost {
+		return err
+	}
+	return s.confirm(ctx, group, part, m)
 }
 
-func (s *Store) putRow(ctx context.Context, group string, part int, m membership) error {
-	_, _, err := do(ctx, s, s.api.PutItem, &dynamodb.PutItemInput{
-		TableName:           &s.table,
-		Item:                encodeMembership(s.membershipKey(group, part, m.id), m),
-		ConditionExpression: aws.String("attribute_not_exists(pk) OR v <= :v OR exp <= :now"),
-		ExpressionAttributeValues: item{
-			":v":   number(m.version),
-			":now": number(s.now()),
-		},
-	})
-	if _, ok := refused(err); ok {
+// confirm is for a row that was written after an attempt whose answer was lost. That attempt may have written it as well, and
+// a leave deleted it in between: then nobody would delete what has come back.
+func (s *Store) confirm(ctx context.Context, group string, part int, m membership) error {
+	c, err := s.Get(ctx, m.id)
+	if err == nil && slices.Contains(c.Groups, group) {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("write the membership in %q: %w", group, err)
+	if err != nil && !errors.Is(err, conn.ErrNotFound) {
+		return err
 	}
-	return nil
+	return s.buryIn(ctx, part, ended{group, m.id, m.version})
+}
+
+// putRow writes a member's row, or the mark of an ending, unless there is a later one. What has expired gives way to
+// anything. A row in the place of a mark keeps the mark's guard.
+func (s *Store) putRow(ctx context.Context, group string, part int, m membership) (written bool, past attempts, err error) {
+	set, remove := "SET exp = :exp, v = :v", ""
+	values := item{":exp": number(m.expires), ":v": number(m.version), ":now": number(s.now())}
+	if m.endpoint != "" {
+		set += ", ep = :ep"
+		values[":ep"] = text(m.endpoint)
+	} else {
+		remove = " REMOVE ep"
+	}
+	if m.version%2 != 0 {
+		set += ", " + attrGuard + " = :exp"
+	}
+	_, past, err = do(ctx, s, s.api.UpdateItem, &dynamodb.UpdateItemInput{
+		TableName:                 &s.table,
+		Key:                       s.membershipKey(group, part, m.id),
+		UpdateExpression:          aws.String(set + remove),
+		ConditionExpression:       aws.String("attribute_not_exists(pk) OR v <= :v OR exp <= :now"),
+		ExpressionAttributeValues: values,
+	})
+	if _, ok := refused(err); ok {
+		return false, past, nil
+	}
+	if err != nil {
+		return false, past, fmt.Errorf("write the membership in %q: %w", group, err)
+	}
+	return true, past, nil
 }
 
 // markLife is how long the mark of an ending keeps out the row that it was left for. No call in Lambda takes longer
@@ -97,35 +117,61 @@ func (s *Store) bury(ctx context.Context, m ended) error {
 }
 
 // buryIn deletes the row if it is the one that the entry stood for. Where that one is not there, it may still come from a
-// call that has written the record and not yet the row; a mark keeps it out. A later row is left alone.
+// call that has written the record and not yet the row; a mark keeps it out. A later row is left in its place, but from
+// then on it guards that place as the mark would: when that membership ends, in its turn, a mark takes the place
+// of its row.
 func (s *Store) buryIn(ctx context.Context, part int, m ended) error {
 	if m.version%2 == 0 {
-		done, err := s.deleteRow(ctx, part, m)
-		if done || err != nil {
+		deleted, err := s.deleteRow(ctx, part, m)
+		if deleted || err != nil {
 			return err
 		}
 		m.version++
 	}
-	mark := membership{id: m.id, version: m.version, expires: s.clock().Add(markLife).Unix()}
-	return s.putRow(ctx, m.group, part, mark)
+	for { // it goes round only if a row comes or goes between the two
+		until := s.clock().Add(markLife).Unix()
+		marked, _, err := s.putRow(ctx, m.group, part, membership{id: m.id, version: m.version, expires: until})
+		if marked || err != nil {
+			return err
+		}
+		guarded, err := s.guardRow(ctx, part, m, until)
+		if guarded || err != nil {
+			return err
+		}
+	}
 }
 
-// deleteRow deletes the row of exactly one version. It tells if nothing is left to do: the row is gone, or it is of a
-// later version.
-func (s *Store) deleteRow(ctx context.Context, part int, m ended) (done bool, err error) {
+// deleteRow deletes the row of exactly one version, unless it guards its place.
+func (s *Store) deleteRow(ctx context.Context, part int, m ended) (deleted bool, err error) {
 	_, _, err = do(ctx, s, s.api.DeleteItem, &dynamodb.DeleteItemInput{
-		TableName:                           &s.table,
-		Key:                                 s.membershipKey(m.group, part, m.id),
-		ConditionExpression:                 aws.String("v = :v"),
-		ExpressionAttributeValues:           item{":v": number(m.version)},
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		TableName:                 &s.table,
+		Key:                       s.membershipKey(m.group, part, m.id),
+		ConditionExpression:       aws.String("v = :v AND (attribute_not_exists(m) OR m <= :now)"),
+		ExpressionAttributeValues: item{":v": number(m.version), ":now": number(s.now())},
 	})
-	if there, ok := refused(err); ok {
-		version, err := getNumber(there, attrVersion)
-		return err == nil && version > m.version, nil
+	if _, ok := refused(err); ok {
+		return false, nil
 	}
 	if err != nil {
 		return false, fmt.Errorf("delete the membership in %q: %w", m.group, err)
+	}
+	return true, nil
+}
+
+// guardRow makes a later row guard its place. It tells if there was one.
+func (s *Store) guardRow(ctx context.Context, part int, m ended, until int64) (guarded bool, err error) {
+	_, _, err = do(ctx, s, s.api.UpdateItem, &dynamodb.UpdateItemInput{
+		TableName:                 &s.table,
+		Key:                       s.membershipKey(m.group, part, m.id),
+		UpdateExpression:          aws.String("SET m = :until"),
+		ConditionExpression:       aws.String("v > :v"),
+		ExpressionAttributeValues: item{":v": number(m.version), ":until": number(until)},
+	})
+	if _, ok := refused(err); ok {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("guard the place of the membership in %q: %w", m.group, err)
 	}
 	return true, nil
 }
