@@ -1,0 +1,82 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/conn/dynamoconn"
+	"github.com/gatesock/gatesock/internal/dynamotest"
+)
+
+const room = "room:1"
+
+// connectionID has 16 characters, as the gateway's ids have.
+func connectionID(i int) string { return fmt.Sprintf("W9In%07dMCFvw=", i)[:16] }
+
+// record is what Track keeps of a usual connection, with a user and one room.
+func record(i int) conn.Conn {
+	return conn.Conn{
+		ID: connectionID(i), User: fmt.Sprintf("user-%d", i), Groups: []string{room},
+		Attributes: map[string]string{"tenant": "t1"},
+	}
+}
+
+// stores are what is compared. Each call of open gives an empty one.
+func stores() []struct {
+	name string
+	open func(testing.TB) conn.Store
+} {
+	return []struct {
+		name string
+		open func(testing.TB) conn.Store
+	}{
+		{"memory", func(testing.TB) conn.Store { return conn.NewMemory() }},
+		{"dynamodb", func(tb testing.TB) conn.Store { return onDynamoDB(tb, dynamotest.Client(tb)) }},
+	}
+}
+
+func onDynamoDB(tb testing.TB, api dynamoconn.API) *dynamoconn.Store {
+	tb.Helper()
+	store, err := dynamoconn.New(api, dynamotest.Table(tb), dynamoconn.WithNamespace(dynamotest.Namespace(tb)))
+	require.NoError(tb, err)
+	return store
+}
+
+// crowd registers so many connections in the room.
+func crowd(tb testing.TB, store conn.Store, n int) {
+	tb.Helper()
+	const workers = 16
+	errs := make([]error, workers)
+	var puts sync.WaitGroup
+	for w := range workers {
+		puts.Go(func() {
+			for i := w; i < n && errs[w] == nil; i += workers {
+				errs[w] = store.Put(tb.Context(), conn.Conn{ID: connectionID(i), Groups: []string{room}})
+			}
+		})
+	}
+	puts.Wait()
+	for _, err := range errs {
+		require.NoError(tb, err)
+	}
+}
+
+// read reads the room whole.
+func read(ctx context.Context, store conn.Store, want int) error {
+	got := 0
+	for _, err := range conn.Members(ctx, store, room) {
+		if err != nil {
+			return err
+		}
+		got++
+	}
+	if got != want {
+		return fmt.Errorf("read %d members, want %d", got, want)
+	}
+	return nil
+}
