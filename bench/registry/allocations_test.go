@@ -77,7 +77,7 @@ func TestRegistryAllocationsOfTheStorePerMember(t *testing.T) {
 	store := onDynamoDB(t, tape)
 	crowd(t, store, pageMembers)
 	got := tape.allocations(t, store, page)
-	assert.LessOrEqual(t, got/pageMembers, 1.05)
+	assert.LessOrEqual(t, got/pageMembers, 0.05)
 }
 
 // TestRegistryAllocationsWithTheSDK bounds what an operation allocates with the SDK's client: most of it is the SDK's, and

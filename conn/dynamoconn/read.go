@@ -105,7 +105,7 @@ func (r *reading) members(from rows) (members []conn.Member, last string) {
 
 // owns tells if a row belongs to the shard, and is where a row of its connection can be.
 func (r *reading) owns(m membership) bool {
-	return shard.Of(m.id, r.at.shards) == r.query.Shard && slices.Contains(r.layout.homes(m.id), m.part)
+	return shard.Of(m.id, r.at.shards) == r.query.Shard && r.layout.holds(m.part, m.id)
 }
 
 // rows are memberships in the order of their ids. Last is up to where they were read, empty if that is the end.

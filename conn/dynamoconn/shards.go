@@ -119,6 +119,11 @@ func (l Shards) homes(id string) []int {
 	return homes
 }
 
+// holds tells if there may be a membership of a connection in a part.
+func (l Shards) holds(part int, id string) bool {
+	return shard.Of(id, l.Write) == part || l.Also != 0 && shard.Of(id, l.Also) == part
+}
+
 // parts gives the parts in which there are members of one of n shards.
 func (l Shards) parts(of, n int) []int {
 	var parts []int
