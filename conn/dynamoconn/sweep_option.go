@@ -65,7 +65,8 @@ func WithProbeTimeout(d time.Duration) SweeperOption {
 }
 
 // WithReserve sets how long before its context's deadline a sweep stops to scan and to probe, so that it can end the
-// removals under way, save how far it has come and return; the default is [DefaultReserve].
+// removals under way, save how far it has come and return; the default is [DefaultReserve]. One removal never takes
+// longer than half of it.
 func WithReserve(d time.Duration) SweeperOption {
 	if d <= 0 {
 		panic("dynamoconn: WithReserve with no time")

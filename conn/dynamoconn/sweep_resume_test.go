@@ -171,6 +171,7 @@ func TestSweepStopsBeforeItsDeadlineAndGoesOn(t *testing.T) {
 		}
 		require.Equal(t, dynamoconn.Counts{Scanned: 3000, Live: 2500, Gone: 500, Probed: 3000, Unknown: sum.Unknown}, sum)
 		require.LessOrEqual(t, sum.Unknown, int64(4), "those that were cut off at the end of a run")
+		require.Empty(t, w.log.String(), "which are no faults")
 
 		// In the middle of the next pass the number of live connections can still be read.
 		pass(15 * time.Minute)
@@ -218,6 +219,28 @@ func TestSweepSavesInTheMiddleOfAPage(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 900, rep.Pass.Scanned)
 		require.Less(t, rep.Run.Scanned, int64(500))
+	})
+}
+
+// In Lambda a sweep that died does not keep the next one waiting for longer than it could have run.
+func TestSweepLeaseEndsWithTheDeadline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newSweepWorld(t)
+		w.cut(2, func() error { return errCut })
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		_, err := w.sweeper().Sweep(ctx)
+		require.ErrorIs(t, err, errCut)
+		w.table.before = nil
+		pass(28 * time.Second)
+		rep, err := w.sweeper().Sweep(t.Context())
+		require.NoError(t, err)
+		require.True(t, rep.Busy)
+		pass(4 * time.Second)
+		rep, err = w.sweeper().Sweep(t.Context())
+		require.NoError(t, err)
+		require.True(t, rep.Done)
 	})
 }
 
@@ -356,6 +379,7 @@ func TestSweepSlowsDown(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 2000, rep.Run.Live)
 		require.Less(t, rep.Run.Unknown, int64(60), "of 200 at the full rate")
+		require.GreaterOrEqual(t, perSecond[0], 20, "what was under way does not slow it down further")
 		require.LessOrEqual(t, perSecond[1], 26)
 		require.LessOrEqual(t, perSecond[3], 8)
 		require.GreaterOrEqual(t, perSecond[50], 49, "%v", perSecond)

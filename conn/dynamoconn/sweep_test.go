@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
@@ -200,9 +201,9 @@ func TestSweepForbiddenEndpointFailsItsOwnConnections(t *testing.T) {
 		w := newSweepWorld(t)
 		w.connect("a", 10, conn.Conn{})
 		w.connect("b", 10, conn.Conn{Endpoint: elsewhere})
-		w.answer = func(_ context.Context, to gatesock.Target) error {
+		w.answer = func(ctx context.Context, to gatesock.Target) error {
 			if to.Endpoint == elsewhere {
-				return gatesock.ErrForbidden
+				return errors.Join(await(ctx, 10*time.Millisecond), gatesock.ErrForbidden) // the next one is waiting
 			}
 			return gatesock.ErrGone
 		}
@@ -265,6 +266,50 @@ func TestSweepFailsWithTheTable(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A table whose pages go round in a circle ends the sweep.
+func TestSweepOfATableThatDoesNotMoveOn(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		last fakeItem
+		want string
+	}{
+		"the same key":  {fakeItem{"pk": stringValue("a"), "sk": stringValue("b")}, "does not move on"},
+		"no key at all": {fakeItem{"pk": numberValue(1), "sk": stringValue("b")}, "no string"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store, err := dynamoconn.New(circle{newFakeTable(), c.last}, "table")
+			require.NoError(t, err)
+			_, err = dynamoconn.NewSweeper(store, newSweepWorld(t).probe).Sweep(t.Context())
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+// circle ends every page at the same key.
+type circle struct {
+	*fakeTable
+	last fakeItem
+}
+
+func (c circle) Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error) {
+	return &dynamodb.ScanOutput{LastEvaluatedKey: c.last}, nil
+}
+
+func TestSweepBoundsAProbe(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newSweepWorld(t)
+		w.connect("a", 1, conn.Conn{})
+		w.answer = func(ctx context.Context, _ gatesock.Target) error { return await(ctx, time.Hour) }
+		pass(time.Hour)
+		began := time.Now()
+		_, err := w.sweeper(dynamoconn.WithProbeTimeout(2 * time.Second)).Sweep(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 2*time.Second, time.Since(began))
+	})
 }
 
 func TestSweepAsAScheduledEvent(t *testing.T) {
