@@ -19,3 +19,17 @@ func ParseCursor(s *Store, group string, shard int, c conn.Cursor) (shards int, 
 	p, err := s.parseCursor(conn.Query{Group: group, Shard: shard, After: c})
 	return p.shards, p.after, err
 }
+
+// WithoutBackoff lets attempts follow each other at once.
+func WithoutBackoff() Option {
+	return option(func(s *Store) error {
+		s.backoff = func(int) time.Duration { return 0 }
+		return nil
+	})
+}
+
+// Homes gives the parts in which there may be a membership of a connection.
+func (l Shards) Homes(id string) []int { return l.homes(id) }
+
+// Parts gives the parts in which there are members of one of n shards.
+func (l Shards) Parts(of, n int) []int { return l.parts(of, n) }

@@ -1,0 +1,329 @@
+package dynamoconn_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/conn/conntest"
+	"github.com/gatesock/gatesock/conn/dynamoconn"
+	"github.com/gatesock/gatesock/internal/dynamotest"
+)
+
+const (
+	interleavings = 10_000
+	atOnce        = 24
+	// seedVariable replays the interleaving of one seed.
+	seedVariable = "GATESOCK_INTERLEAVING"
+)
+
+// world is where interleavings happen.
+type world struct {
+	client    dynamoconn.API
+	table     string
+	namespace string
+}
+
+// interleaving makes one of a seed, with nothing in it.
+func (w world) interleaving(seed uint64, layout dynamoconn.Shards) (*interleaving, error) {
+	clock := conntest.NewClock()
+	r := &interleaving{seed: seed, id: "i" + strconv.FormatUint(seed, 36), clock: clock, met: map[string]int{}}
+	opts := []dynamoconn.Option{
+		dynamoconn.WithNamespace(w.namespace), dynamoconn.WithClock(clock.Now), dynamoconn.WithConcurrency(1),
+		dynamoconn.WithoutBackoff(), dynamoconn.WithShards(func(string) dynamoconn.Shards { return layout }),
+	}
+	var errs [2]error
+	r.store, errs[0] = dynamoconn.New(gate{w.client, r}, w.table, opts...)
+	r.plain, errs[1] = dynamoconn.New(w.client, w.table, opts...)
+	return r, errors.Join(errs[:]...)
+}
+
+// random makes, plays and checks the interleaving of a seed.
+func (w world) random(ctx context.Context, seed uint64) (*interleaving, error) {
+	rng := rand.New(rand.NewPCG(seed, 3))
+	layouts := []dynamoconn.Shards{{}, {}, {}, {Write: 4, Also: 1}}
+	r, err := w.interleaving(seed, layouts[rng.IntN(len(layouts))])
+	if err != nil {
+		return r, err
+	}
+	r.plan(rng)
+	if err := r.setUp(ctx, rng); err != nil {
+		return r, err
+	}
+	// A call that is at its first write is left there for a while, now and then: those that write the record first and
+	// the row last are where it becomes difficult.
+	var slow *actor
+	if rng.IntN(2) == 0 {
+		slow = r.actors[rng.IntN(len(r.actors))]
+	}
+	defer func() {
+		if slices.ContainsFunc(r.actors, func(a *actor) bool { return a.dead }) {
+			r.count("a death")
+		}
+	}()
+	r.play(ctx, func(ready []*actor) int {
+		i := rng.IntN(len(ready))
+		if slow != nil && ready[i] == slow && slow.requests == 1 && len(ready) > 1 && rng.IntN(8) > 0 {
+			i = (i + 1) % len(ready)
+		}
+		return i
+	})
+	return r, r.check(ctx, rng)
+}
+
+// check looks at what remains, and whether it goes away if it should.
+func (r *interleaving) check(ctx context.Context, rng *rand.Rand) error {
+	if err := r.look(ctx); err != nil {
+		return err
+	}
+	if !r.explained(r.start, r.events(), nil) {
+		return errors.New("no order of the calls explains the answers and what remains")
+	}
+	disagree := r.disagreement()
+	if disagree == 0 {
+		return nil
+	}
+	if r.seen.listed&disagree != 0 {
+		r.count("remains: row without record")
+	}
+	if r.seen.groups&disagree != 0 {
+		r.count("remains: record without row")
+	}
+	switch rng.IntN(3) {
+	case 0:
+		return r.repeat(ctx)
+	case 1:
+		return r.prune(ctx, disagree)
+	default:
+		return r.expire(ctx, disagree)
+	}
+}
+
+func (r *interleaving) look(ctx context.Context) error {
+	r.seen = seen{}
+	c, err := r.plain.Get(ctx, r.id)
+	if r.seen.there = err == nil; r.seen.there {
+		r.seen.by, r.seen.groups = r.decode(c)
+	} else if !errors.Is(err, conn.ErrNotFound) {
+		return err
+	}
+	for i := range maxGroups {
+		listed, err := r.lists(ctx, i)
+		if err != nil {
+			return err
+		}
+		if listed {
+			r.seen.listed |= 1 << i
+		}
+	}
+	return nil
+}
+
+// lists tells if a group lists the connection; a group that no call named has no need to be read.
+func (r *interleaving) lists(ctx context.Context, i int) (bool, error) {
+	if i > 0 && !slices.ContainsFunc(r.actors, func(a *actor) bool { return a.call.groups.has(i) }) {
+		return false, nil
+	}
+	for m, err := range conn.Members(ctx, r.plain, r.group(1<<i)) {
+		if err != nil || m.ID != r.id {
+			return false, fmt.Errorf("read %q: %w", m.ID, err)
+		}
+		return true, nil
+	}
+	return false, nil
+}
+
+// disagreement gives the groups of which the record says something else than their rows.
+func (r *interleaving) disagreement() groupSet {
+	if !r.seen.there {
+		return r.seen.listed
+	}
+	return r.seen.groups ^ r.seen.listed
+}
+
+// repeat makes the calls again that were cut off. Record and rows agree then; what a Put or a Delete left, a Leave ends.
+func (r *interleaving) repeat(ctx context.Context) error {
+	for _, a := range r.actors {
+		if !a.unsure() && a.lost == "" {
+			continue
+		}
+		again := []call{a.call}
+		if a.call.kind == putCall || a.call.kind == deleteCall {
+			again = []call{{leaveCall, 1}, {leaveCall, 2}}
+		}
+		for _, c := range again {
+			err := error(nil)
+			if c.kind == joinCall {
+				err = r.plain.Join(ctx, r.id, r.group(c.groups))
+			} else {
+				err = r.plain.Leave(ctx, r.id, r.group(c.groups))
+			}
+			if err != nil && !errors.Is(err, conn.ErrNotFound) {
+				return err
+			}
+		}
+	}
+	r.count("repeated")
+	if err := r.look(ctx); err != nil {
+		return err
+	}
+	if left := r.disagreement(); left != 0 {
+		return fmt.Errorf("the calls have been repeated, and group %b of the record is not as its rows are", left)
+	}
+	return nil
+}
+
+// prune does what a broadcast does that finds the connection gone: it deletes it, and leaves the group if it was deleted
+// before. One that comes later does the rest.
+func (r *interleaving) prune(ctx context.Context, groups groupSet) error {
+	r.count("pruned")
+	for i := range maxGroups {
+		for range 2 {
+			_, err := r.plain.Delete(ctx, r.id)
+			if errors.Is(err, conn.ErrNotFound) {
+				err = r.plain.Leave(ctx, r.id, r.group(1<<i))
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return r.empty(ctx, groups)
+}
+
+// expire waits until all that was written has expired.
+func (r *interleaving) expire(ctx context.Context, groups groupSet) error {
+	r.count("expired")
+	r.clock.Advance(lifetime)
+	return r.empty(ctx, groups)
+}
+
+func (r *interleaving) empty(ctx context.Context, groups groupSet) error {
+	for i := range maxGroups {
+		if !groups.has(i) {
+			continue
+		}
+		if listed, err := r.lists(ctx, i); listed || err != nil {
+			return fmt.Errorf("group %b lists the connection for ever (%w)", 1<<i, err)
+		}
+	}
+	return nil
+}
+
+func (r *interleaving) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s=%d\nat first: there %v, groups %b\n", seedVariable, r.seed, r.start.there, r.start.names())
+	for _, line := range r.trace {
+		fmt.Fprintln(&b, "  ", line)
+	}
+	for _, a := range r.actors {
+		fmt.Fprintf(&b, "%d %v returned from %d to %d: %v, %d, %b\n", a.number, a.call, a.began, a.ended, a.answer.err, a.answer.by, a.answer.groups)
+	}
+	fmt.Fprintf(&b, "at the end: there %v, put by %d, groups %b; listed in %b", r.seen.there, r.seen.by, r.seen.groups, r.seen.listed)
+	return b.String()
+}
+
+// mustMeet are the things that interleavings have to come across: the test would not see what it does not meet.
+func mustMeet() []string {
+	return []string{
+		// Every call is refused by the record, and every write of a row by a later one.
+		"Put: put record refused", "Put: put row refused", "Join: enter refused", "Join: put row refused",
+		"Leave: exit refused", "Leave: exit: was none", "Delete: delete record refused",
+		// Every way in which a membership is buried.
+		"Leave: delete row", "Leave: delete row refused", "Leave: put row as mark", "Leave: put row as mark refused", "Leave: guard row",
+		"Delete: delete row", "Delete: delete row refused", "Delete: put row as mark", "Delete: guard row",
+		// Every way in which a row is found that no record stands behind.
+		"Leave: look at row: none, then returns", "Leave: look at row: there as mark, then returns",
+		"Leave: look at row: there, then exit: was member", "Leave: look at row: there, then exit: was none",
+		"Leave: look at row: there, then exit refused",
+		// A death between any two writes, before and after the first and the last.
+		"Put: dies", "Put: put record, dies", "Put: put row, dies", "Join: dies", "Join: enter, dies", "Join: put row, dies",
+		"Leave: dies", "Leave: exit: was member, dies", "Leave: delete row, dies", "Leave: put row as mark, dies",
+		"Delete: dies", "Delete: delete record, dies", "Delete: delete row, dies", "Delete: put row as mark, dies",
+		// An answer that is lost, of each request.
+		"lost: put record", "lost: enter", "lost: exit: was member", "lost: delete record", "lost: put row", "lost: delete row",
+		"lost: put row as mark", "Join: look at record: there", "Join: look at record: none",
+		// What they leave, and how it goes.
+		"remains: row without record", "remains: record without row", "repeated", "pruned", "expired",
+		"a death", "the clock jumps during a call",
+	}
+}
+
+func TestInterleavings(t *testing.T) {
+	t.Parallel()
+	w := world{dynamotest.Client(t), dynamotest.Table(t), dynamotest.Namespace(t)}
+	if seed, ok := os.LookupEnv(seedVariable); ok {
+		n, err := strconv.ParseUint(seed, 10, 64)
+		require.NoError(t, err)
+		r, err := w.random(t.Context(), n)
+		t.Log(r)
+		require.NoError(t, err)
+		return
+	}
+	began := time.Now()
+	met, failed := w.many(t.Context(), interleavings)
+	t.Logf("%d interleavings in %v", interleavings, time.Since(began).Round(time.Second))
+	require.NoError(t, failed)
+	report(t, met)
+	for _, what := range mustMeet() {
+		require.Positive(t, met[what], "no interleaving met this: %s", what)
+	}
+}
+
+func report(t *testing.T, met map[string]int) {
+	t.Helper()
+	lines := make([]string, 0, len(met))
+	for what, n := range met {
+		lines = append(lines, fmt.Sprintf("%7d  %s", n, what))
+	}
+	slices.Sort(lines)
+	t.Log("met:\n" + strings.Join(lines, "\n"))
+}
+
+// many runs interleavings, several at a time. It gives what they met, and the first that failed.
+func (w world) many(ctx context.Context, n int) (map[string]int, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	base := rand.Uint64()
+	seeds := make(chan uint64)
+	var (
+		mu   sync.Mutex
+		met  = map[string]int{}
+		runs sync.WaitGroup
+	)
+	for range atOnce {
+		runs.Go(func() {
+			for seed := range seeds {
+				r, err := w.random(ctx, seed)
+				if err != nil {
+					cancel(fmt.Errorf("%w\n%v", err, r))
+				}
+				mu.Lock()
+				for what, n := range r.met {
+					met[what] += n
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for i := range n {
+		if ctx.Err() != nil {
+			break
+		}
+		seeds <- base + uint64(i)
+	}
+	close(seeds)
+	runs.Wait()
+	return met, context.Cause(ctx)
+}
