@@ -87,6 +87,9 @@ func (s *Store) putRow(ctx context.Context, group string, part int, m membership
 // (AWS Lambda Developer Guide, "Lambda quotas": 15 minutes).
 const markLife = 15 * time.Minute
 
+// maxBurials is how often a row that changes meanwhile is tried to be buried.
+const maxBurials = 10
+
 // ended is a membership that its record does not name any more.
 type ended struct {
 	group, id string
@@ -128,7 +131,7 @@ func (s *Store) buryIn(ctx context.Context, part int, m ended) error {
 		}
 		m.version++
 	}
-	for { // it goes round only if a row comes or goes between the two
+	for range maxBurials { // it goes round only if a row comes or goes between the two
 		until := s.clock().Add(markLife).Unix()
 		marked, _, err := s.putRow(ctx, m.group, part, membership{id: m.id, version: m.version, expires: until})
 		if marked || err != nil {
@@ -139,6 +142,7 @@ func (s *Store) buryIn(ctx context.Context, part int, m ended) error {
 			return err
 		}
 	}
+	return fmt.Errorf("the item of %q in %q is no membership, or is another each time", m.id, m.group)
 }
 
 // deleteRow deletes the row of exactly one version, unless it guards its place.
