@@ -23,8 +23,8 @@ const (
 	readers   = 2
 )
 
-// resharding is a group whose number of parts is changed while connections come and go and readers read.
-type resharding struct {
+// livingGroup is a group whose number of parts is changed while connections come and go and readers read.
+type livingGroup struct {
 	fleet
 	presence
 	stop  chan struct{}
@@ -42,7 +42,7 @@ type tick struct {
 func TestLiveResharding(t *testing.T) {
 	t.Parallel()
 	client, table, namespace := dynamotest.Client(t), dynamotest.Table(t), dynamotest.Namespace(t)
-	r := &resharding{
+	r := &livingGroup{
 		presence: presence{changes: map[string]int{}, member: map[string]bool{}},
 		stop:     make(chan struct{}), ticks: make(chan tick),
 	}
@@ -78,7 +78,7 @@ func TestLiveResharding(t *testing.T) {
 }
 
 // roll deploys a layout, and waits after each instance until everybody has gone so many rounds.
-func (r *resharding) roll(t *testing.T, layout dynamoconn.Shards, rounds int) {
+func (r *livingGroup) roll(t *testing.T, layout dynamoconn.Shards, rounds int) {
 	t.Helper()
 	for i := range r.instances {
 		require.NoError(t, r.deploy(i, layout))
@@ -88,7 +88,7 @@ func (r *resharding) roll(t *testing.T, layout dynamoconn.Shards, rounds int) {
 
 // await waits until each worker and reader has gone so many rounds that began from now on. The first may be one that
 // began before.
-func (r *resharding) await(t *testing.T, rounds int) {
+func (r *livingGroup) await(t *testing.T, rounds int) {
 	t.Helper()
 	if rounds == 0 {
 		return
@@ -104,7 +104,7 @@ func (r *resharding) await(t *testing.T, rounds int) {
 }
 
 // begin starts those who come and go, and those who read.
-func (r *resharding) begin(ctx context.Context) {
+func (r *livingGroup) begin(ctx context.Context) {
 	for who := range restless + readers {
 		round := r.read
 		if who < restless {
@@ -121,7 +121,7 @@ func (r *resharding) begin(ctx context.Context) {
 }
 
 // tell tells who waits that a round is over, and everybody of an error. It tells whether to go on.
-func (r *resharding) tell(t tick) bool {
+func (r *livingGroup) tell(t tick) bool {
 	if t.err != nil {
 		select {
 		case <-r.stop:
@@ -139,7 +139,7 @@ func (r *resharding) tell(t tick) bool {
 }
 
 // visit has a connection come, join, perhaps twice, leave and join again, and go. Each is a call to any instance.
-func (r *resharding) visit(ctx context.Context, id string) error {
+func (r *livingGroup) visit(ctx context.Context, id string) error {
 	join := func(s *dynamoconn.Store) error { return s.Join(ctx, id, "crowd") }
 	r.changing(id)
 	err := r.use(func(s *dynamoconn.Store) error { return s.Put(ctx, conn.Conn{ID: id, Groups: []string{"crowd"}}) })
@@ -169,7 +169,7 @@ func (r *resharding) visit(ctx context.Context, id string) error {
 }
 
 // read reads the group and compares it with who was there all the time.
-func (r *resharding) read(ctx context.Context) error {
+func (r *livingGroup) read(ctx context.Context) error {
 	members, others := r.known()
 	seen, err := r.readAll(ctx, "crowd")
 	if err != nil {
@@ -201,7 +201,7 @@ func loyalIDs(name string) (ids []string) {
 	return ids
 }
 
-func (r *resharding) arrive(t *testing.T, name string) {
+func (r *livingGroup) arrive(t *testing.T, name string) {
 	t.Helper()
 	for _, id := range loyalIDs(name) {
 		r.changing(id)
@@ -214,7 +214,7 @@ func (r *resharding) arrive(t *testing.T, name string) {
 
 // replace has all connections go that are where memberships were written before, and others come. The group is settled from
 // the last on, and not before.
-func (r *resharding) replace(t *testing.T, old, name string, parts int) {
+func (r *livingGroup) replace(t *testing.T, old, name string, parts int) {
 	t.Helper()
 	r.arrive(t, name)
 	r.await(t, 1) // who came before this step has gone
@@ -240,7 +240,7 @@ func (r *resharding) replace(t *testing.T, old, name string, parts int) {
 	require.True(t, r.settled(t))
 }
 
-func (r *resharding) settled(t *testing.T) (settled bool) {
+func (r *livingGroup) settled(t *testing.T) (settled bool) {
 	t.Helper()
 	require.NoError(t, r.use(func(s *dynamoconn.Store) (err error) {
 		settled, err = s.Settled(t.Context(), "crowd")
@@ -255,7 +255,7 @@ type half struct {
 	seen    map[string]int
 }
 
-func (r *resharding) half(t *testing.T) half {
+func (r *livingGroup) half(t *testing.T) half {
 	t.Helper()
 	h := half{seen: map[string]int{}}
 	require.NoError(t, r.use(func(s *dynamoconn.Store) error {
@@ -275,7 +275,7 @@ func (r *resharding) half(t *testing.T) half {
 
 // carryOn reads the rest of a reading that was begun before one or more steps. Nobody comes twice. Of those who came in
 // meanwhile, it finds the ones that are after the cursors; of those who were there, all.
-func (r *resharding) carryOn(t *testing.T, h half, name string) {
+func (r *livingGroup) carryOn(t *testing.T, h half, name string) {
 	t.Helper()
 	seen := map[string]int{}
 	for id, times := range h.seen {
