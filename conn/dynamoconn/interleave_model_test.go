@@ -46,6 +46,11 @@ type state struct {
 	there  bool
 	by     int // the call that put it
 	mortal bool
+	// low tells that the record's versions are below those of the one before: a Put takes its version when it begins, and
+	// another Put and a Delete of the same id may come between that and its record. Their marks keep its rows out for 15
+	// minutes. The gateway gives no id twice.
+	low    bool
+	latest int // when the latest of the Puts began
 	groups [maxGroups]member
 }
 
@@ -74,7 +79,7 @@ func (s *state) begin(groups groupSet, by *effect) {
 	// A Put that was carried out, undone by a Delete, and carried out again, since its answer was lost, finds the marks of
 	// the Delete.
 	twice := by.call.kind == putCall && by.changes > 1
-	sure := !by.ghost && !by.unsure() && !twice
+	sure := !by.ghost && !by.unsure() && !twice && !s.low
 	for i := range s.groups {
 		m := &s.groups[i]
 		if !groups.has(i) {
@@ -92,11 +97,15 @@ func (s *state) apply(e *effect) answer {
 	visible := s.visible(e.late)
 	switch e.call.kind {
 	case putCall:
+		if visible && s.by == e.number {
+			return answer{err: errUnsure} // its own record is not to be in its way
+		}
 		if visible {
 			return answer{err: conn.ErrExists}
 		}
 		s.end(^groupSet(0), nil)
 		s.there, s.by, s.mortal = true, e.number, !e.late
+		s.low, s.latest = e.began < s.latest, max(e.began, s.latest)
 		s.begin(e.call.groups, e)
 		return answer{}
 	case joinCall:
@@ -166,13 +175,29 @@ func (r *interleaving) right(s *state, made []*effect) bool {
 		is := there && m.is
 		switch listed := r.seen.listed.has(i); {
 		case listed == is:
-		case listed && !(!m.is && m.by != nil && unfinished(m.by, made)):
+		case listed && (m.is || m.by == nil || !unfinished(m.by, made) && !late(i, m.by, made)):
 			return false
 		case is && m.confirmed:
 			return false
 		}
 	}
 	return true
+}
+
+// late tells if a row may have come after the last end of a membership, from a call that was under way then: if an end
+// before that did not complete, nothing kept the row out.
+func late(group int, last *effect, made []*effect) bool {
+	for i, end := range made {
+		if end.call.kind != deleteCall && (end.call.kind != leaveCall || !end.call.groups.has(group)) || !unfinished(end, made) {
+			continue
+		}
+		for _, e := range made[:i] {
+			if (e.call.kind == joinCall || e.call.kind == putCall) && e.call.groups.has(group) && e.ended > last.began {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // unfinished tells if an end of a membership did not complete. There are two ways in which an answer that was lost has the

@@ -95,17 +95,21 @@ func (a *actor) act(ctx context.Context, r *interleaving) {
 		a.arrived <- true
 	}()
 	ctx = context.WithValue(ctx, actorKey{}, a)
+	store := r.store
+	if a.number%2 == 0 {
+		store = r.other
+	}
 	var err error
 	switch a.call.kind {
 	case putCall:
 		err = r.store.Put(ctx, r.record(a.number, a.call.groups))
 	case joinCall:
-		err = r.store.Join(ctx, r.id, r.group(a.call.groups))
+		err = store.Join(ctx, r.id, r.group(a.call.groups))
 	case leaveCall:
-		err = r.store.Leave(ctx, r.id, r.group(a.call.groups))
+		err = store.Leave(ctx, r.id, r.group(a.call.groups))
 	case deleteCall:
 		var c conn.Conn
-		if c, err = r.store.Delete(ctx, r.id); err == nil {
+		if c, err = store.Delete(ctx, r.id); err == nil {
 			a.answer.by, a.answer.groups = r.decode(c)
 		}
 	}
@@ -135,7 +139,8 @@ func (a *actor) unsure() bool { return errors.Is(a.answer.err, errUnsure) }
 type interleaving struct {
 	seed  uint64
 	id    string
-	store *dynamoconn.Store // gated
+	store *dynamoconn.Store // gated, as is other
+	other *dynamoconn.Store // of an instance that is a step ahead; it registers nobody, so that versions have one source
 	plain *dynamoconn.Store
 	clock interface {
 		Now() time.Time

@@ -58,8 +58,8 @@ func (s *Store) leaveStray(ctx context.Context, id, group string, part int) erro
 	return s.buryIn(ctx, part, ended{group, id, row.version})
 }
 
-// exit takes a group out of the record. It tells if the record named it. If an attempt that may have taken it out was
-// not answered, it is taken to have been named, with a version below the record's next.
+// exit takes a group out of the record. It tells if the record named it. If an attempt was not answered, that may have taken
+// out another membership, of a version that is not known: all below the record's next are taken to have ended.
 func (s *Store) exit(ctx context.Context, id, group string) (m ended, was bool, err error) {
 	out, past, err := do(ctx, s, s.api.UpdateItem, &dynamodb.UpdateItemInput{
 		TableName:                &s.table,
@@ -87,8 +87,11 @@ func (s *Store) exit(ctx context.Context, id, group string) (m ended, was bool, 
 	if err != nil {
 		return ended{}, false, err
 	}
+	if past.lost {
+		return ended{group, id, next - 1}, true, nil
+	}
 	if _, ok := groups[group]; !ok {
-		return ended{group, id, next - 1}, past.lost, nil
+		return ended{}, false, nil
 	}
 	entry, err := getNumber(groups, group)
 	if err != nil {
