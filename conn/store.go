@@ -90,8 +90,8 @@ type Page struct {
 // method may be called again. A cancelled context is returned as an error that wraps [context.Cause].
 //
 // Connection ids and the names of groups, users and attributes are any non-empty UTF-8 strings, NUL and '#'
-// among them; endpoints and the values of attributes are any UTF-8 strings. What is not is refused with
-// [ErrInvalid] before anything is written; so is what is above a bound that a store may set on their size.
+// among them; endpoints and the values of attributes are any UTF-8 strings; times are of the years 1 to 9999. What is not
+// is refused with [ErrInvalid] before anything is written; so is what is above a bound that a store may set on their size.
 type Store interface {
 	// Put registers a connection and makes it a member of UserGroup(c.User) and of c.Groups. A zero
 	// ConnectedAt is taken as now, a zero ExpiresAt as ConnectedAt plus [DefaultTTL]. It fails with

@@ -101,6 +101,17 @@ func (c *Conn) check() error {
 			return err
 		}
 	}
+	if err := checkTime("time of connection", c.ConnectedAt); err != nil {
+		return err
+	}
+	return checkTime("expiry", c.ExpiresAt)
+}
+
+// checkTime refuses what has no four digits for the year, and would overflow where stores count seconds.
+func checkTime(what string, t time.Time) error {
+	if year := t.UTC().Year(); year < 1 || year > 9999 {
+		return fmt.Errorf("%w: %s is in the year %d", ErrInvalid, what, year)
+	}
 	return nil
 }
 

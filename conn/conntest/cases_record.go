@@ -27,7 +27,7 @@ func recordCases() []Case {
 		{"delete-memberships", "Delete ends all memberships", deleteMemberships},
 		{"delete-put", "a connection that is put again after Delete has nothing of its former life", deletePut},
 		{"names-hostile", "any non-empty UTF-8 string is a name", namesHostile},
-		{"names-invalid", "what is empty or not UTF-8 is refused with ErrInvalid, and nothing is written", namesInvalid},
+		{"names-invalid", "what is empty, not UTF-8 or of no year from 1 to 9999 is refused with ErrInvalid, and nothing is written", namesInvalid},
 		{"names-long", "a long name is taken, or refused with ErrInvalid above the store's bound", namesLong},
 		{"cancelled", "a cancelled context is refused with its cause before anything changes", cancelled},
 	}
@@ -234,6 +234,8 @@ func namesInvalid(ctx context.Context, t *probe, h Harness) {
 			"Put of a user":           h.Store.Put(ctx, conn.Conn{ID: "b", User: bad + "\xff", Groups: []string{"good"}}),
 			"Put of an endpoint":      h.Store.Put(ctx, conn.Conn{ID: "b", Endpoint: bad + "\xff", Groups: []string{"good"}}),
 			"Put of a value":          h.Store.Put(ctx, conn.Conn{ID: "b", Attributes: map[string]string{"k": bad + "\xff"}}),
+			"Put of a time":           h.Store.Put(ctx, conn.Conn{ID: "b", ConnectedAt: time.Unix(1<<55, 0), Groups: []string{"good"}}),
+			"Put of an expiry":        h.Store.Put(ctx, conn.Conn{ID: "b", ExpiresAt: time.Unix(1<<40, 0), Groups: []string{"good"}}),
 			"Put of a registered one": h.Store.Put(ctx, conn.Conn{ID: "a", Groups: []string{bad}}),
 		} {
 			require.ErrorIs(t, err, conn.ErrInvalid, "%s with %q", what, bad)

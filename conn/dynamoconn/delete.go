@@ -15,14 +15,14 @@ import (
 // read. If a membership could not be removed, it returns the record beside the error, and [Store.Leave] may be called for each
 // of its groups.
 func (s *Store) Delete(ctx context.Context, id string) (conn.Conn, error) {
-	if err := checkConnection(ctx, id); err != nil {
+	if err := check(ctx, "connection id", id); err != nil {
 		return conn.Conn{}, err
 	}
 	r, err := s.deleteRecord(ctx, id)
 	if err != nil {
 		return conn.Conn{}, err
 	}
-	err = s.each(len(r.Groups), func(i int) error {
+	err = s.each(ctx, len(r.Groups), func(i int) error {
 		group := r.Groups[i]
 		return s.bury(ctx, endedMembership(group, id, r.entries[group], r.next))
 	})

@@ -23,6 +23,8 @@
 // names a group too many lasts until the connection is deleted; a membership too many is not returned any more
 // from its expiry, which is that of the record, or from the first broadcast that finds the connection gone.
 //
+// Items that somebody else has written into a group are no members, and give way to those of the store.
+//
 // # Cost
 //
 // A Put costs 1 write unit and 1 for each group, that of the user among them; Join and Leave 2; Delete what Put costs,

@@ -30,18 +30,12 @@ func checkName(what, name string) error {
 	return nil
 }
 
-func checkConnection(ctx context.Context, id string) error {
+// check is what every operation on a connection or group begins with.
+func check(ctx context.Context, what, name string) error {
 	if err := refuse(ctx); err != nil {
 		return err
 	}
-	return checkName("connection id", id)
-}
-
-func checkRead(ctx context.Context, group string) error {
-	if err := refuse(ctx); err != nil {
-		return err
-	}
-	return checkName("group", group)
+	return checkName(what, name)
 }
 
 // refused tells if a write was not made because its condition did not hold, and gives the item that it met; nil if there

@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/internal/dynamotable"
 )
 
 // Join makes a connection a member of a group; see [conn.Store]. It costs 2 write units, also for who is a member already.
@@ -54,17 +53,17 @@ func (s *Store) enter(ctx context.Context, id, group string) (membership, error)
 	if err != nil {
 		return membership{}, fmt.Errorf("dynamoconn: join %q to %q: the record may name the group, which does not list the connection: %w", id, group, err)
 	}
-	out.Attributes[dynamotable.SortKey] = text(id)
 	m, err := decodeMembership(out.Attributes)
 	if err != nil {
 		return membership{}, fmt.Errorf("dynamoconn: join %q to %q: %w", id, group, err)
 	}
+	m.id = id
 	m.version -= 2
 	return m, nil
 }
 
 func (s *Store) checkMembership(ctx context.Context, id, group string) error {
-	if err := checkConnection(ctx, id); err != nil {
+	if err := check(ctx, "connection id", id); err != nil {
 		return err
 	}
 	if err := checkName("group", group); err != nil {

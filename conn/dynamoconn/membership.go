@@ -43,18 +43,18 @@ func (s *Store) putMembership(ctx context.Context, group string, m membership) e
 // confirm is for a row that was written after an attempt whose answer was lost. That attempt may have written it as well, and
 // a leave deleted it in between: then nobody would delete what has come back.
 func (s *Store) confirm(ctx context.Context, group string, part int, m membership) error {
-	c, err := s.Get(ctx, m.id)
-	if err == nil && slices.Contains(c.Groups, group) {
+	r, err := s.getRecord(ctx, m.id)
+	if err == nil && slices.Contains(r.Groups, group) {
 		return nil
 	}
 	if err != nil && !errors.Is(err, conn.ErrNotFound) {
-		return err
+		return fmt.Errorf("read the record: %w", err)
 	}
 	return s.buryIn(ctx, part, ended{group, m.id, m.version})
 }
 
-// putRow writes a member's row, or the mark of an ending, unless there is a later one. What has expired gives way to
-// anything. A row in the place of a mark keeps the mark's guard.
+// putRow writes a member's row, or the mark of an ending, unless there is a later one. What has expired, and what somebody
+// else has put there, gives way to anything. A row in the place of a mark keeps the mark's guard.
 func (s *Store) putRow(ctx context.Context, group string, part int, m membership) (written bool, past attempts, err error) {
 	set, remove := "SET exp = :exp, v = :v", ""
 	values := item{":exp": number(m.expires), ":v": number(m.version), ":now": number(s.now())}
@@ -71,7 +71,7 @@ func (s *Store) putRow(ctx context.Context, group string, part int, m membership
 		TableName:                 &s.table,
 		Key:                       s.membershipKey(group, part, m.id),
 		UpdateExpression:          aws.String(set + remove),
-		ConditionExpression:       aws.String("attribute_not_exists(pk) OR v <= :v OR exp <= :now"),
+		ConditionExpression:       aws.String("NOT v > :v OR exp <= :now"),
 		ExpressionAttributeValues: values,
 	})
 	if _, ok := refused(err); ok {
@@ -180,7 +180,8 @@ func (s *Store) guardRow(ctx context.Context, part int, m ended, until int64) (g
 	return true, nil
 }
 
-// getRow reads a membership. It tells if there is one that has neither ended nor expired.
+// getRow reads a membership. It tells if there is one that has neither ended nor expired; an item that is none is not
+// one.
 func (s *Store) getRow(ctx context.Context, group string, part int, id string) (m membership, live bool, err error) {
 	out, _, err := do(ctx, s, s.api.GetItem, &dynamodb.GetItemInput{
 		TableName:      &s.table,
@@ -190,11 +191,8 @@ func (s *Store) getRow(ctx context.Context, group string, part int, id string) (
 	if err != nil {
 		return membership{}, false, fmt.Errorf("read the membership in %q: %w", group, err)
 	}
-	if out.Item == nil {
-		return membership{}, false, nil
-	}
 	if m, err = decodeMembership(out.Item); err != nil {
-		return membership{}, false, err
+		return membership{}, false, nil //nolint:nilerr // No item is no membership either.
 	}
 	return m, m.live(s.now()), nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 const (
@@ -33,11 +34,11 @@ func WithClock(now func() time.Time) Option {
 
 // WithNamespace keeps the store's items apart from those of others in the same table, such as another stage of
 // the API: stores with different namespaces know nothing of each other. The default is none. It makes [New] fail if the
-// namespace is longer than 255 bytes or has a '#'. Every item becomes longer by the namespace and 2 bytes.
+// namespace is longer than 255 bytes, has a '#' or is not UTF-8. Every item becomes longer by the namespace and 2 bytes.
 func WithNamespace(namespace string) Option {
 	return option(func(s *Store) error {
-		if len(namespace) > maxNamespace || strings.Contains(namespace, "#") {
-			return fmt.Errorf("dynamoconn: the namespace %.300q is longer than %d bytes or has a '#'", namespace, maxNamespace)
+		if len(namespace) > maxNamespace || strings.Contains(namespace, "#") || !utf8.ValidString(namespace) {
+			return fmt.Errorf("dynamoconn: the namespace %.300q is longer than %d bytes, has a '#' or is not UTF-8", namespace, maxNamespace)
 		}
 		s.prefix = ""
 		if namespace != "" {

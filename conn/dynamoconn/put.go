@@ -14,7 +14,8 @@ import (
 )
 
 // Put registers a connection; see [conn.Store]. It costs 1 write unit and 1 for each group, that of the user among
-// them. The memberships are written after the record, at the same time.
+// them. The memberships are written after the record, at the same time. If the answer to its first attempt is lost and the
+// connection is deleted before the second, the second registers it again.
 func (s *Store) Put(ctx context.Context, c conn.Conn) error {
 	if err := refuse(ctx); err != nil {
 		return err
@@ -27,7 +28,7 @@ func (s *Store) Put(ctx context.Context, c conn.Conn) error {
 	if err := s.putRecord(ctx, c, version); err != nil {
 		return err
 	}
-	err = s.each(len(c.Groups), func(i int) error {
+	err = s.each(ctx, len(c.Groups), func(i int) error {
 		return s.putMembership(ctx, c.Groups[i], membership{
 			id: c.ID, endpoint: c.Endpoint, expires: c.ExpiresAt.Unix(), version: version,
 		})

@@ -21,7 +21,7 @@ import (
 // A cursor is good in every process that has the same table and namespace, also after the number of shards has
 // changed: what was begun in some number of shards is carried on in it.
 func (s *Store) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
-	if err := checkRead(ctx, q.Group); err != nil {
+	if err := check(ctx, "group", q.Group); err != nil {
 		return conn.Page{}, err
 	}
 	layout, err := s.layout(q.Group)
@@ -68,7 +68,7 @@ func (r *reading) page(ctx context.Context) (conn.Page, error) {
 	parts := r.layout.parts(r.query.Shard, r.at.shards)
 	limit := (r.query.Limit-1)/len(parts) + 1
 	found := make([]rows, len(parts))
-	err := r.store.each(len(parts), func(i int) (err error) {
+	err := r.store.each(ctx, len(parts), func(i int) (err error) {
 		found[i], err = r.store.queryPart(ctx, r.query.Group, parts[i], r.at.after, limit)
 		return err
 	})
@@ -136,6 +136,17 @@ func merge(found []rows) rows {
 	return all
 }
 
+// rowOf gives the membership that was read in a part. An item that is none, which somebody else must have written, is taken
+// for a mark: it is no member, and keeps nobody from reading on.
+func rowOf(it item, part int) membership {
+	m, err := decodeMembership(it)
+	if err != nil {
+		m = membership{id: m.id, version: 1}
+	}
+	m.part = part
+	return m
+}
+
 // queryPart reads rows of one part, after an id.
 func (s *Store) queryPart(ctx context.Context, group string, part int, after string, limit int) (rows, error) {
 	in := &dynamodb.QueryInput{
@@ -155,10 +166,7 @@ func (s *Store) queryPart(ctx context.Context, group string, part int, after str
 	}
 	found := rows{list: make([]membership, len(out.Items))}
 	for i, it := range out.Items {
-		if found.list[i], err = decodeMembership(it); err != nil {
-			return rows{}, err
-		}
-		found.list[i].part = part
+		found.list[i] = rowOf(it, part)
 	}
 	if len(out.LastEvaluatedKey) > 0 {
 		found.last, err = getText(out.LastEvaluatedKey, dynamotable.SortKey)

@@ -17,28 +17,34 @@ import (
 
 // Get gives the record of a connection; see [conn.Store]. It costs 1 read unit for each 4 KB of the record.
 func (s *Store) Get(ctx context.Context, id string) (conn.Conn, error) {
-	if err := checkConnection(ctx, id); err != nil {
+	if err := check(ctx, "connection id", id); err != nil {
 		return conn.Conn{}, err
 	}
+	r, err := s.getRecord(ctx, id)
+	if err != nil && !errors.Is(err, conn.ErrNotFound) {
+		return conn.Conn{}, fmt.Errorf("dynamoconn: get connection %q: %w", id, err)
+	}
+	return r.Conn, err
+}
+
+// getRecord reads the record of a connection, or gives conn.ErrNotFound.
+func (s *Store) getRecord(ctx context.Context, id string) (record, error) {
 	out, _, err := do(ctx, s, s.api.GetItem, &dynamodb.GetItemInput{
 		TableName:      &s.table,
 		Key:            s.connectionKey(id),
 		ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {
-		return conn.Conn{}, fmt.Errorf("dynamoconn: get connection %q: %w", id, err)
+		return record{}, err
 	}
 	if out.Item == nil {
-		return conn.Conn{}, conn.ErrNotFound
+		return record{}, conn.ErrNotFound
 	}
 	r, err := decodeRecord(id, out.Item)
-	if err != nil {
-		return conn.Conn{}, fmt.Errorf("dynamoconn: get connection %q: %w", id, err)
+	if err == nil && r.expired(s.now()) {
+		return record{}, conn.ErrNotFound
 	}
-	if r.expired(s.now()) {
-		return conn.Conn{}, conn.ErrNotFound
-	}
-	return r.Conn, nil
+	return r, err
 }
 
 // record is a connection as the table has it.

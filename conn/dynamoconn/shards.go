@@ -35,10 +35,7 @@ type Shards struct {
 // Shards tells in how many parts a group is read: the smaller of the two numbers that [WithShards] gave. See
 // [conn.Store].
 func (s *Store) Shards(ctx context.Context, group string) (int, error) {
-	if err := refuse(ctx); err != nil {
-		return 0, err
-	}
-	if err := checkName("group", group); err != nil {
+	if err := check(ctx, "group", group); err != nil {
 		return 0, err
 	}
 	layout, err := s.layout(group)
@@ -48,7 +45,7 @@ func (s *Store) Shards(ctx context.Context, group string) (int, error) {
 // Settled tells whether every membership of a group is where [WithShards] says that it is written, so that Also may be
 // taken away. It reads the group whole, or up to the first membership that is elsewhere.
 func (s *Store) Settled(ctx context.Context, group string) (bool, error) {
-	if err := checkRead(ctx, group); err != nil {
+	if err := check(ctx, "group", group); err != nil {
 		return false, err
 	}
 	layout, err := s.layout(group)

@@ -86,9 +86,9 @@ func CreateTable(ctx context.Context, client *dynamodb.Client, table string) err
 // that second begins.
 func (s *Store) now() int64 { return s.clock().Unix() }
 
-// firstVersion gives the version that a new record begins with: even, and larger than those that an earlier record of
-// the same id has come to. A version is twice a number of microseconds since 1970, and each join adds 2; where the clock
-// has not moved, the process leaves room for a thousand joins.
+// firstVersion gives the version that a new record begins with: even, and, as far as clocks agree, larger than those that an
+// earlier record of the same id has come to. A version is twice a number of microseconds since 1970, and each join or leave
+// adds 2; where the clock has not moved, the process leaves room for a thousand.
 func (s *Store) firstVersion() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -65,8 +65,8 @@ func WithProbeTimeout(d time.Duration) SweeperOption {
 }
 
 // WithReserve sets how long before its context's deadline a sweep stops to scan and to probe, so that it can end the
-// removals under way, save how far it has come and return; the default is [DefaultReserve]. One removal never takes
-// longer than half of it.
+// removals under way, save how far it has come and return; the default is [DefaultReserve]. One removal takes a third
+// of it at most, and so does saving. The context's time must be longer: Lambda's default timeout of 3 seconds is not.
 func WithReserve(d time.Duration) SweeperOption {
 	if d <= 0 {
 		panic("dynamoconn: WithReserve with no time")

@@ -139,5 +139,5 @@ func (s *Sweeper) working(ctx context.Context) (context.Context, context.CancelF
 // finishing gives the context of what is to be completed though the sweep stops. A removal and then saving fit in the
 // reserve.
 func (s *Sweeper) finishing(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), s.reserve/2)
+	return context.WithTimeout(context.WithoutCancel(ctx), s.reserve/3)
 }
