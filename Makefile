@@ -18,9 +18,10 @@ help: ## Show the targets
 
 # How the chat runs on each STORE.
 chat-memory   = cd examples && go run ./chat/cmd/local $(if $(ADDR),-addr $(ADDR))
-chat-dynamodb = ADDR='$(ADDR)' TABLE='$(TABLE)' DYNAMODB_PORT='$(DYNAMODB_PORT)' scripts/chat-dynamodb
+chat-dynamodb = ADDR='$(ADDR)' TABLE='$(TABLE)' DYNAMODB_PORT='$(DYNAMODB_PORT)' exec scripts/chat-dynamodb
 
 chat: ## Run the chat locally; ADDR=host:port, STORE=dynamodb keeps its state, TABLE=name on AWS
+	$(if $(and $(TABLE),$(filter memory,$(STORE))),$(error TABLE is set, which needs STORE=dynamodb))
 	$(or $(chat-$(STORE)),$(error STORE is "$(STORE)", want memory or dynamodb))
 
 test: dynamodb check-tidy lint build check-deps test-go test-browser ## Run everything that CI runs

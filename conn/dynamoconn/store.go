@@ -3,6 +3,7 @@ package dynamoconn
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -79,7 +80,10 @@ func New(client API, table string, opts ...Option) (*Store, error) {
 // used. A table that has the form already is left as it is, with expiry switched on; one of another form is an
 // error. The caller needs the rights dynamodb:CreateTable, DescribeTable, DescribeTimeToLive and UpdateTimeToLive.
 func CreateTable(ctx context.Context, client *dynamodb.Client, table string) error {
-	return dynamotable.Create(ctx, client, table)
+	if err := dynamotable.Create(ctx, client, table); err != nil {
+		return fmt.Errorf("dynamoconn: create %w", err)
+	}
+	return nil
 }
 
 // now gives the time in whole seconds, as expiries are kept. A record that expires at a second is there until

@@ -47,7 +47,7 @@ func Create(ctx context.Context, client API, name string) error {
 		err = enableTimeToLive(ctx, client, name, d.timeToLive)
 	}
 	if err != nil {
-		return fmt.Errorf("dynamotable: create %q: %w", name, err)
+		return fmt.Errorf("table %q: %w", name, err)
 	}
 	return nil
 }

@@ -94,7 +94,7 @@ func TestCreateGivesUpWithItsContext(t *testing.T) {
 		begin := time.Now()
 		err := dynamotable.Create(ctx, s, "slow")
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.EqualError(t, err, `dynamotable: create "slow": wait until it is active: context deadline exceeded`)
+		require.EqualError(t, err, `table "slow": wait until it is active: context deadline exceeded`)
 		require.Equal(t, 10*time.Second, time.Since(begin))
 	})
 }
@@ -102,7 +102,7 @@ func TestCreateGivesUpWithItsContext(t *testing.T) {
 func TestCreateRefusesATableThatGoes(t *testing.T) {
 	t.Parallel()
 	s := &script{statuses: []types.TableStatus{"DELETING"}}
-	require.EqualError(t, dynamotable.Create(t.Context(), s, "gone"), `dynamotable: create "gone": its status is DELETING`)
+	require.EqualError(t, dynamotable.Create(t.Context(), s, "gone"), `table "gone": its status is DELETING`)
 }
 
 func TestCreateLooksAgainAfterARefusedTimeToLive(t *testing.T) {
