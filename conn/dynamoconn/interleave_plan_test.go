@@ -137,12 +137,13 @@ func (a *actor) unsure() bool { return errors.Is(a.answer.err, errUnsure) }
 
 // interleaving is a few calls of one connection, and a schedule of their requests.
 type interleaving struct {
-	seed  uint64
-	id    string
-	store *dynamoconn.Store // gated, as is other
-	other *dynamoconn.Store // of an instance that is a step ahead; it registers nobody, so that versions have one source
-	plain *dynamoconn.Store
-	clock interface {
+	seed   uint64
+	id     string
+	store  *dynamoconn.Store // gated, as is other
+	other  *dynamoconn.Store // of an instance that is a step ahead; it registers nobody, so that versions have one source
+	plain  *dynamoconn.Store
+	halves []*dynamoconn.Store // of one layout each, if the group has two
+	clock  interface {
 		Now() time.Time
 		Advance(time.Duration)
 	}

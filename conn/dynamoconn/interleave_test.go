@@ -138,8 +138,12 @@ func (r *interleaving) lookBehind(ctx context.Context) error {
 			if r.seen.listed.has(i) {
 				continue
 			}
-			if listed, err := r.lists(ctx, half, i); err != nil || listed {
-				return fmt.Errorf("a row of group %b is hidden behind a mark (%w)", 1<<i, err)
+			listed, err := r.lists(ctx, half, i)
+			if err != nil {
+				return err
+			}
+			if listed {
+				return fmt.Errorf("a row of group %b is hidden behind a mark", 1<<i)
 			}
 		}
 	}
@@ -250,8 +254,12 @@ func (r *interleaving) empty(ctx context.Context, groups groupSet) error {
 		if !groups.has(i) {
 			continue
 		}
-		if listed, err := r.lists(ctx, r.plain, i); listed || err != nil {
-			return fmt.Errorf("group %b lists the connection for ever (%w)", 1<<i, err)
+		listed, err := r.lists(ctx, r.plain, i)
+		if err != nil {
+			return err
+		}
+		if listed {
+			return fmt.Errorf("group %b lists the connection for ever", 1<<i)
 		}
 	}
 	return nil
