@@ -49,7 +49,7 @@ dynamodb: ## Bring DynamoDB Local, so that no test has to wait for it
 
 test-go: dynamodb ## Run the Go tests of all modules under the race detector, bounds on allocations without it too
 	@scripts/need cc >/dev/null
-	$(call in,$(MODULES),go test -race -shuffle=on ./...)
+	$(call in,$(MODULES),go test -race -shuffle=on -timeout 15m ./...)
 	scripts/test-allocations $(MODULES)
 
 test-browser: ## Test the chat in headless Chromium

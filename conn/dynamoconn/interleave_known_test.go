@@ -4,11 +4,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
-	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/conn/dynamoconn"
 	"github.com/gatesock/gatesock/internal/dynamotest"
 )
@@ -94,19 +91,4 @@ func TestKnownInterleavings(t *testing.T) {
 			require.Zero(t, r.seen.listed, "%v", r)
 		})
 	}
-}
-
-// Somebody may have written to the table by hand.
-func TestLeaveOfWhatIsNoMembership(t *testing.T) {
-	t.Parallel()
-	client, table, namespace := dynamotest.Client(t), dynamotest.Table(t), dynamotest.Namespace(t)
-	store, err := dynamoconn.New(client, table, dynamoconn.WithNamespace(namespace))
-	require.NoError(t, err)
-	require.NoError(t, store.Put(t.Context(), conn.Conn{ID: "a", Groups: []string{"g"}}))
-	_, err = client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: attributes{
-		"pk": &types.AttributeValueMemberS{Value: "@" + namespace + "#g#g#0"},
-		"sk": &types.AttributeValueMemberS{Value: "a"},
-	}})
-	require.NoError(t, err)
-	require.ErrorContains(t, store.Leave(t.Context(), "a", "g"), `the item of "a" in "g" is no membership`)
 }
