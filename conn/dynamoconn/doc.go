@@ -17,7 +17,8 @@
 // Developer Guide, "DynamoDB read consistency"). A record of a connection is one item and decides: it holds the
 // groups of the connection, each with a version. A membership is a second item, in the group's partition, with the
 // same version; it is what a reading of the group finds. Both are written under conditions, so calls of any
-// processes, at the same time and in any order of their writes, come out as if made one after the other.
+// processes, at the same time and in any order of their writes, come out as if made one after the other; the exception is
+// a Put whose answer was lost, see [Store.Put].
 //
 // A process that dies between the two writes leaves one of them undone. Calling again completes it. Else a record that
 // names a group too many lasts until the connection is deleted; a membership too many is not returned any more
