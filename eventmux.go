@@ -40,6 +40,15 @@ func (m *EventMux) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	return h.Invoke(ctx, payload)
 }
 
+// Routes lists the routes of the WebSocket handler as [Router.Routes] does, so that an emulator serves an EventMux like its
+// router. It is nil if that handler does not tell.
+func (m *EventMux) Routes() []Route {
+	if d, ok := m.WebSocket.(interface{ Routes() []Route }); ok {
+		return d.Routes()
+	}
+	return nil
+}
+
 func (m *EventMux) handlerFor(from source) (lambda.Handler, string) {
 	switch from {
 	case sourceWebSocket:

@@ -75,6 +75,15 @@ func TestEventMuxNamesTheMissingHandler(t *testing.T) {
 	require.EqualError(t, err, "gatesock: EventMux.Queue is not set, but an SQS event arrived")
 }
 
+func TestEventMuxHasTheRoutesOfItsRouter(t *testing.T) {
+	t.Parallel()
+	r := gatesock.New()
+	gatesock.Handle(r, "say", func(context.Context, *gatesock.Request, struct{}) error { return nil })
+	require.Equal(t, r.Routes(), (&gatesock.EventMux{WebSocket: r}).Routes())
+	require.Nil(t, (&gatesock.EventMux{}).Routes())
+	require.Nil(t, (&gatesock.EventMux{WebSocket: &gatesock.EventMux{}}).Routes())
+}
+
 func TestIncompleteEvents(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ payload, want string }{
