@@ -24,7 +24,7 @@ type membership struct {
 	seq   uint64
 }
 
-// newRecord takes over a record that is canonical, but for its groups.
+// newRecord takes over a canonical record, without its groups: they are to be joined.
 func newRecord(c Conn) *record {
 	memberships := make([]membership, 0, len(c.Groups))
 	c.Groups = nil

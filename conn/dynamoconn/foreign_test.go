@@ -31,6 +31,8 @@ func TestForeignMemberships(t *testing.T) {
 		"no expiry":          {"v": number("2")},
 		"a text for expiry":  {"exp": text("x"), "v": number("2")},
 		"a number for ep":    {"exp": future, "v": number("2"), "ep": number("1")},
+		"later, no expiry":   {"v": number("1e18")},
+		"later, expired":     {"exp": number("1"), "v": number("1e18")},
 		"huge":               {"exp": number("1e100"), "v": number("1e-100")},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -71,7 +71,7 @@ func (s *Store) putRow(ctx context.Context, group string, part int, m membership
 		TableName:                 &s.table,
 		Key:                       s.membershipKey(group, part, m.id),
 		UpdateExpression:          aws.String(set + remove),
-		ConditionExpression:       aws.String("NOT v > :v OR exp <= :now"),
+		ConditionExpression:       aws.String("NOT (v > :v AND exp > :now)"),
 		ExpressionAttributeValues: values,
 	})
 	if _, ok := refused(err); ok {
@@ -142,7 +142,7 @@ func (s *Store) buryIn(ctx context.Context, part int, m ended) error {
 			return err
 		}
 	}
-	return fmt.Errorf("the item of %q in %q is no membership, or is another each time", m.id, m.group)
+	return fmt.Errorf("the membership in %q changes each time it is to be deleted", m.group)
 }
 
 // deleteRow deletes the row of exactly one version, unless it guards its place.

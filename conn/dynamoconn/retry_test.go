@@ -185,6 +185,31 @@ func (f *forgetful) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput
 	return out, lose(&f.deletes, err)
 }
 
+// congested is a table that throttles the attempt after one whose answer was lost.
+type congested struct {
+	forgetful
+	calls int
+}
+
+func (c *congested) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+	if c.calls++; c.calls == 2 {
+		return nil, throttle()
+	}
+	return c.forgetful.DeleteItem(ctx, in, opts...)
+}
+
+// What was lost stays lost, whatever the attempts in between say.
+func TestLostAnswersBeforeThrottling(t *testing.T) {
+	t.Parallel()
+	api := &congested{forgetful: forgetful{API: dynamotest.Client(t), deletes: 1}}
+	store, err := dynamoconn.New(api, dynamotest.Table(t), dynamoconn.WithNamespace(dynamotest.Namespace(t)))
+	require.NoError(t, err)
+	require.NoError(t, store.Put(t.Context(), conn.Conn{ID: "a"}))
+	_, err = store.Delete(t.Context(), "a")
+	require.ErrorContains(t, err, "whose answer was lost")
+	require.Equal(t, 3, api.calls)
+}
+
 // Attempts that were carried out and whose answer was lost are told from those of others.
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()

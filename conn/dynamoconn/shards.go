@@ -13,7 +13,8 @@ import (
 const maxShards = 1024
 
 // Shards says in how many parts a group is kept. Each part is a partition key of its own, which takes 1,000 write units a
-// second: Join, Leave, and Put and Delete of a member write one. The numbers are powers of two up to 1,024.
+// second: Join, Leave, and Put and Delete of a member write one. The numbers are powers of two up to 1,024;
+// with others every operation on the group fails with [conn.ErrInvalid].
 //
 // To change the number from 1 to 8 while connections are open, deploy three times:
 //
