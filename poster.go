@@ -57,3 +57,14 @@ type Target struct {
 type Poster interface {
 	Post(ctx context.Context, to Target, data []byte) error
 }
+
+// Preparer is a Poster that can do once what the posts of one message to many connections have in common, such as
+// hashing it for the signature. Package broadcast asks for it; a Poster need not be one.
+type Preparer interface {
+	Poster
+
+	// Prepare gives a function that posts data as Post would, with the same errors. The function is safe for
+	// concurrent use, may be used for as long as the Poster, and holds nothing that would have to be closed.
+	// data must not be changed while it is in use.
+	Prepare(data []byte) func(ctx context.Context, to Target) error
+}
