@@ -14,7 +14,7 @@ var errStuck = errors.New("the store gives the same cursor again")
 // store that tells less than 1 shard, or whose cursors go round in a circle, ends in an error. A break ends the
 // reading. Ranging again reads again.
 //
-// It is for one goroutine. To read shards at the same time, or to go on in another process, call [Store.Read]. For
+// It is for one goroutine. To read shards at the same time, or to go on in another process, there is [ShardPages]. For
 // the members one by one there is [Members].
 func Pages(ctx context.Context, store Store, group string) iter.Seq2[Page, error] {
 	return func(yield func(Page, error) bool) {
@@ -22,33 +22,43 @@ func Pages(ctx context.Context, store Store, group string) iter.Seq2[Page, error
 		if err == nil && shards < 1 {
 			err = fmt.Errorf("the store has %d shards", shards)
 		}
-		more := true
-		for shard := 0; err == nil && more && shard < shards; shard++ {
-			more, err = readShard(ctx, store, Query{Group: group, Shard: shard}, yield)
-		}
 		if err != nil {
 			yield(Page{}, fmt.Errorf("conn: reading group %q: %w", group, err))
+			return
+		}
+		for shard := range shards {
+			for page, err := range ShardPages(ctx, store, Query{Group: group, Shard: shard}) {
+				if !yield(page, err) || err != nil {
+					return
+				}
+			}
 		}
 	}
 }
 
-// readShard tells whether the loop wants more. A store whose cursors go round in a circle is found out by
+// ShardPages reads one shard of a group, from the place that q.After marks. All else is as with [Pages].
+func ShardPages(ctx context.Context, store Store, q Query) iter.Seq2[Page, error] {
+	return func(yield func(Page, error) bool) {
+		if err := readShard(ctx, store, q, yield); err != nil {
+			yield(Page{}, fmt.Errorf("conn: reading group %q: %w", q.Group, err))
+		}
+	}
+}
+
+// readShard ends without an error also when the loop wants no more. A store whose cursors go round in a circle is found out by
 // comparing each with one before it, which moves up at every power of two pages (Brent's algorithm).
-func readShard(ctx context.Context, store Store, q Query, yield func(Page, error) bool) (bool, error) {
+func readShard(ctx context.Context, store Store, q Query, yield func(Page, error) bool) error {
 	mark, next := q.After, 1
 	for pages := 1; ; pages++ {
 		page, err := store.Read(ctx, q)
 		if err != nil {
-			return false, err
+			return err
 		}
-		if !yield(page, nil) {
-			return false, nil
-		}
-		if page.Next == "" {
-			return true, nil
+		if !yield(page, nil) || page.Next == "" {
+			return nil
 		}
 		if page.Next == q.After || page.Next == mark {
-			return false, errStuck
+			return errStuck
 		}
 		if pages == next {
 			mark, next = page.Next, 2*next

@@ -58,3 +58,25 @@ func TestPagesStopsAtABreak(t *testing.T) {
 	}
 	require.Equal(t, 1, calls)
 }
+
+func TestShardPagesGoesOnFromACursor(t *testing.T) {
+	t.Parallel()
+	var queries []conn.Query
+	store := pages{shards: 4, calls: new(int), read: func(call int, q conn.Query) (conn.Page, error) {
+		queries = append(queries, q)
+		if call == 0 {
+			return conn.Page{Next: "two"}, nil
+		}
+		return conn.Page{}, errBackend
+	}}
+	var errs []error
+	for _, err := range conn.ShardPages(t.Context(), store, conn.Query{Group: "g", Shard: 2, After: "one", Limit: 5}) {
+		errs = append(errs, err)
+	}
+	require.Len(t, errs, 2)
+	require.NoError(t, errs[0])
+	require.ErrorIs(t, errs[1], errBackend)
+	require.Equal(t, []conn.Query{
+		{Group: "g", Shard: 2, After: "one", Limit: 5}, {Group: "g", Shard: 2, After: "two", Limit: 5},
+	}, queries)
+}
