@@ -11,7 +11,7 @@ STORE    ?= memory
 in = @set -e; for folder in $(1); do echo "== $$folder: $(2)"; (cd "$$folder" && $(2)); done
 
 .NOTPARALLEL:
-.PHONY: help chat test lint fmt check-tidy check-deps build dynamodb test-go test-browser fuzz bench bench-emulator tools
+.PHONY: help chat test lint fmt check-tidy check-deps build dynamodb sqs test-go test-browser fuzz bench bench-emulator tools
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ chat: ## Run the chat locally; ADDR=host:port, STORE=dynamodb keeps its state, T
 	$(if $(and $(TABLE),$(filter memory,$(STORE))),$(error TABLE is set, which needs STORE=dynamodb))
 	$(or $(chat-$(STORE)),$(error STORE is "$(STORE)", want memory or dynamodb))
 
-test: dynamodb check-tidy lint build check-deps test-go test-browser ## Run everything that CI runs
+test: dynamodb sqs check-tidy lint build check-deps test-go test-browser ## Run everything that CI runs
 
 lint: ## Run golangci-lint, with gofumpt and vet in it
 	$(call in,$(MODULES),$(GOTOOL) golangci-lint run ./...)
@@ -47,7 +47,10 @@ build: ## Compile all modules, and the chat's Lambda into .cache/lambda/bootstra
 dynamodb: ## Bring DynamoDB Local, so that no test has to wait for it
 	scripts/dynamodb-local --prepare
 
-test-go: dynamodb ## Run the Go tests of all modules under the race detector, bounds on allocations without it too
+sqs: ## Bring the SQS server of the tests, so that no test has to wait for it
+	scripts/sqs-local --prepare
+
+test-go: dynamodb sqs ## Run the Go tests of all modules under the race detector, bounds on allocations without it too
 	@scripts/need cc >/dev/null
 	$(call in,$(MODULES),go test -race -shuffle=on -timeout 15m ./...)
 	scripts/test-allocations $(MODULES)

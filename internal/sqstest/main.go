@@ -1,0 +1,66 @@
+package sqstest
+
+import (
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"go.uber.org/goleak"
+)
+
+// current is the fixture between the start and the end of Main. Tests reach TestMain through their package only.
+var current atomic.Pointer[fixture] //nolint:gochecknoglobals // one server for a test binary is the point
+
+// Main is for TestMain. It runs the tests, ends the server, looks for goroutines that were left running, and exits.
+func Main(m *testing.M) {
+	f := new(fixture)
+	current.Store(f)
+	code := m.Run()
+	err := f.close()
+	if err == nil && code == 0 {
+		err = goleak.Find()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+// Client gives the client of the server. It is the same for all tests.
+func Client(tb testing.TB) *sqs.Client {
+	tb.Helper()
+	f := current.Load()
+	if f == nil {
+		tb.Fatal("sqstest: TestMain has to call sqstest.Main")
+	}
+	client, err := f.client()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return client
+}
+
+// Queue makes a queue and gives its URL. The attributes are those of the CreateQueue operation.
+func Queue(tb testing.TB, attributes map[string]string) string {
+	tb.Helper()
+	url, err := createQueue(tb.Context(), Client(tb), attributes)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return url
+}
+
+// QueueWithDeadLetters makes two queues and gives their URLs: a message that was received maxReceives times from the
+// first and not deleted goes to the second.
+func QueueWithDeadLetters(tb testing.TB, maxReceives int) (url, deadLetters string) {
+	tb.Helper()
+	deadLetters = Queue(tb, nil)
+	policy, err := redrivePolicy(tb.Context(), Client(tb), deadLetters, maxReceives)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return Queue(tb, map[string]string{"RedrivePolicy": policy}), deadLetters
+}

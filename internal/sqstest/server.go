@@ -1,0 +1,99 @@
+package sqstest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+const (
+	fetchTimeout = 5 * time.Minute
+	startTimeout = time.Minute
+)
+
+// server is a running scripts/sqs-local. It ends with its standard input, so also when this process dies.
+type server struct {
+	endpoint string
+	cmd      *exec.Cmd
+	stdin    io.Closer
+}
+
+// start brings the server and starts it.
+func start(ctx context.Context) (*server, error) {
+	script, err := findScript()
+	if err != nil {
+		return nil, err
+	}
+	if err := fetch(ctx, script); err != nil {
+		return nil, err
+	}
+	return run(ctx, script)
+}
+
+// findScript looks in the folders above the test's package, in which go test runs it: the nested modules' tests
+// find it too.
+func findScript() (string, error) {
+	folder, err := os.Getwd()
+	for err == nil {
+		script := filepath.Join(folder, "scripts", "sqs-local")
+		if _, err := os.Stat(script); err == nil {
+			return script, nil
+		}
+		parent := filepath.Dir(folder)
+		if parent == folder {
+			err = errors.New("scripts/sqs-local is in no folder above the test's")
+		}
+		folder = parent
+	}
+	return "", err
+}
+
+// fetch is apart from the start so that a slow download does not look like a server that hangs.
+func fetch(ctx context.Context, script string) error {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	if output, err := exec.CommandContext(ctx, "bash", script, "--prepare").CombinedOutput(); err != nil {
+		return fmt.Errorf("bring it: %w\n%s", err, output)
+	}
+	return nil
+}
+
+// run starts a program and waits for the URL that it prints.
+func run(ctx context.Context, script string) (*server, error) {
+	cmd := exec.CommandContext(ctx, "bash", script)
+	var problems bytes.Buffer
+	cmd.Stderr = &problems
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start it: %w", err)
+	}
+	s := &server{cmd: cmd, stdin: stdin}
+	late := time.AfterFunc(startTimeout, func() { _ = cmd.Process.Kill() }) // it has ended already if that fails
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if !late.Stop() || err != nil {
+		return nil, fmt.Errorf("it printed no URL: %w\n%s", errors.Join(err, s.stop()), &problems)
+	}
+	s.endpoint = strings.TrimSpace(line)
+	return s, nil
+}
+
+// stop ends the program and returns when it has ended.
+func (s *server) stop() error {
+	s.stdin.Close()
+	return s.cmd.Wait()
+}
