@@ -3,7 +3,8 @@
 //
 // local-aws-sqs rather than fauxqs, which needs Node 22.5 and the AWS SDK for JavaScript: this one runs on Node 18, with two
 // small packages. It speaks the JSON protocol of the SDKs, holds visibility timeouts, redrive policies and message
-// limits, and takes any key and secret. It does not know MessageSystemAttributeNames, the newer name of AttributeNames.
+// limits, and takes any key and secret. It does not know MessageSystemAttributeNames, the newer name of AttributeNames; it counts a
+// ChangeMessageVisibility as another receive, and messages in flight in ApproximateNumberOfMessages too.
 "use strict";
 const { createSqsServer } = require("local-aws-sqs");
 
