@@ -5,190 +5,235 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
+	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	api "github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
-	smithyendpoints "github.com/aws/smithy-go/endpoints"
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/sigv4"
 )
 
-// Client calls the @connections API through the SDK. It is safe for concurrent use. The zero Client is not
-// usable: its calls fail with [gatesock.ErrForbidden]. See [New].
+// Client calls the @connections API directly: with a signer made for its requests, and over connections of its own.
+// It spends a fraction of the time of the SDK's client on a post; [SDKClient] does the same calls through that. It
+// is safe for concurrent use. The zero Client is not usable: its calls fail with [gatesock.ErrForbidden]. See [New].
 //
-// Its errors match the sentinels of package gatesock, and wrap what the SDK returned, for [errors.As]. What
-// matches none of them is a fault on the way, and its text has the answer's status if there was an answer.
+// Its errors match the sentinels of package gatesock. What matches none of them is a fault on the way, and its text
+// has the answer's status if there was an answer. A call whose connection could not be opened has a [*net.OpError]
+// with the Op "dial", and has sent nothing.
+//
+// A request is sent once. There is one exception: if it went out on a connection that had been idle, and that broke
+// before a single byte of an answer came, the connection is taken for one that had died while idle, as Lambda's do,
+// and the request is sent again on a fresh one, once. That is over HTTP/1.1 and HTTP/2 alike.
+//
+// A Client keeps up to [WithConcurrency] connections to its endpoint, and as many to each of the 16 other endpoints
+// that Targets named last. They end after 30 seconds without use.
 type Client struct {
-	sdk        *api.Client
-	httpClient aws.HTTPClient
-	endpoint   endpoint
-	region     string
-	timeout    time.Duration
+	own         *gateway
+	others      others
+	credentials aws.CredentialsProvider
+	settings    settings
+	wires       wires
 }
 
-var _ gatesock.Poster = (*Client)(nil)
+var _ gatesock.Preparer = (*Client)(nil)
 
 // New returns a Client that posts to the API at endpoint, the base URL without "/@connections"; see
 // [ExecuteAPI], [CustomDomain] and [EndpointOf].
 //
-// Of cfg it takes the credentials, the region, the retryer and the middleware. The HTTP client of cfg is not
-// used, since its pool is too small for this work; see [WithHTTPClient]. Requests are signed for the region
-// that the endpoint's host names, and for that of cfg where the host names none. Loopback endpoints need
-// neither region nor credentials; requests are then not signed.
+// In Lambda the credentials are [EnvironmentCredentials], or those of a configuration of aws-sdk-go-v2/config. They are
+// asked for about once a second while there is something to sign, so that a provider that asks others itself should be in
+// an [aws.CredentialsCache], as those of a configuration are. They may be nil if all endpoints are loopback ones;
+// requests are then not signed.
 //
-// New reads no environment but for the proxy's, as [net/http.ProxyFromEnvironment] does, and sends nothing.
-func New(cfg aws.Config, endpoint string, opts ...Option) (*Client, error) {
-	set := settings{timeout: DefaultTimeout, concurrency: DefaultConcurrency}
-	for _, o := range opts {
-		if err := o.apply(&set); err != nil {
-			return nil, err
-		}
+// Requests are signed for the region that the endpoint's host names, and for that of [WithRegion] where the host names
+// none.
+//
+// HTTP/1.1 goes over this library's own connection layer. net/http is used where the endpoint prefers HTTP/2, where the
+// environment has a proxy for the endpoint (see [net/http.ProxyFromEnvironment]), and with [WithTransport].
+//
+// New reads the system's certificates, but no environment besides the proxy's, and sends nothing.
+func New(credentials aws.CredentialsProvider, endpoint string, opts ...Option) (*Client, error) {
+	set, err := newSettings(opts)
+	if err != nil {
+		return nil, err
 	}
 	own, err := parseEndpoint(endpoint)
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Credentials == nil && !own.loopback {
-		return nil, errors.New("apigw: the configuration has no credentials")
+	if credentials == nil && !own.loopback {
+		return nil, errors.New("apigw: the credentials are missing")
 	}
-	if cfg.Region == "" && own.region == "" && !own.loopback {
-		return nil, fmt.Errorf("apigw: the configuration has no region, and endpoint %q names none", endpoint)
+	set.region = cmp.Or(set.region, own.region)
+	if set.region == "" && !own.loopback {
+		return nil, fmt.Errorf("apigw: endpoint %q names no region; use WithRegion", endpoint)
 	}
-	if cfg.Credentials == nil {
-		cfg.Credentials = aws.AnonymousCredentials{}
+	c := &Client{credentials: credentials, settings: set, wires: newWires(&set)}
+	if c.own, err = c.open(own); err != nil {
+		return nil, err
 	}
-	if set.httpClient == nil {
-		set.httpClient = newHTTPClient(set.concurrency)
-	}
-	return &Client{
-		sdk:        newSDK(cfg, set.httpClient),
-		httpClient: set.httpClient,
-		endpoint:   own,
-		region:     cmp.Or(cfg.Region, own.region),
-		timeout:    set.timeout,
-	}, nil
-}
-
-func newSDK(cfg aws.Config, httpClient aws.HTTPClient) *api.Client {
-	return api.NewFromConfig(cfg, func(o *api.Options) {
-		o.HTTPClient = httpClient
-		o.EndpointResolver = nil //nolint:staticcheck // It would come before the endpoint of a Target.
-	})
+	return c, nil
 }
 
 // Post sends data to one connection. An endpoint in the Target comes before the client's own; one that is
-// malformed fails with [gatesock.ErrForbidden]. Nil data is an empty message.
+// malformed, or that can't be signed for, fails with [gatesock.ErrForbidden]. Nil data is an empty message.
 //
-// It sends one request and never repeats it: a connection to the gateway that had died while idle makes a
-// fault, and repeating is up to the caller, who knows if a message may arrive twice. Data above
-// [gatesock.MaxMessageSize] and a connection id that is empty, "." or ".." are refused before anything is sent.
+// It sends one request, or two as [Client] says; more is up to the caller, who knows if a message may arrive twice. Data
+// above [gatesock.MaxMessageSize] and a connection id that is empty, "." or ".." are refused before anything is sent.
 func (c *Client) Post(ctx context.Context, to gatesock.Target, data []byte) error {
 	if len(data) > gatesock.MaxMessageSize {
-		return fmt.Errorf("apigw: post to %q: %w: %d bytes", to.ConnectionID, gatesock.ErrTooLarge, len(data))
+		return tooLarge(to, data)
 	}
-	if data == nil {
-		data = []byte{}
-	}
-	return c.do(ctx, "post to", to, func(ctx context.Context, at func(*api.Options)) error {
-		_, err := c.sdk.PostToConnection(ctx, &api.PostToConnectionInput{
-			ConnectionId: &to.ConnectionID,
-			Data:         data,
-		}, at, once)
-		return err
-	})
+	return c.post(ctx, to, newPayload(data))
 }
 
-// Info is what the gateway knows about an open connection.
-type Info struct {
-	// ConnectedAt and LastActiveAt are in milliseconds, UTC.
-	ConnectedAt  time.Time
-	LastActiveAt time.Time
-	// Identity has the source address and the user agent; the agent is empty if the client sent none.
-	Identity gatesock.Identity
+// Prepare gives a function that posts data as [Client.Post] does, and hashes it only once.
+func (c *Client) Prepare(data []byte) func(ctx context.Context, to gatesock.Target) error {
+	if len(data) > gatesock.MaxMessageSize {
+		return func(_ context.Context, to gatesock.Target) error { return tooLarge(to, data) }
+	}
+	message := newPayload(data)
+	return func(ctx context.Context, to gatesock.Target) error { return c.post(ctx, to, message) }
 }
 
-// Info asks the gateway about a connection. It fails with [gatesock.ErrGone] if the connection is not open. The
-// SDK repeats the call on faults as the configuration says, within the timeout.
+func (c *Client) post(ctx context.Context, to gatesock.Target, message *payload) error {
+	_, err := c.do(ctx, "post to", to, http.MethodPost, message)
+	return err
+}
+
+// Info asks the gateway about a connection. It fails with [gatesock.ErrGone] if the connection is not open.
 func (c *Client) Info(ctx context.Context, of gatesock.Target) (Info, error) {
-	var info Info
-	err := c.do(ctx, "info of", of, func(ctx context.Context, at func(*api.Options)) error {
-		out, err := c.sdk.GetConnection(ctx, &api.GetConnectionInput{ConnectionId: &of.ConnectionID}, at)
-		if err != nil {
-			return err
-		}
-		info.ConnectedAt = aws.ToTime(out.ConnectedAt).UTC()
-		info.LastActiveAt = aws.ToTime(out.LastActiveAt).UTC()
-		if out.Identity != nil {
-			info.Identity.SourceIP = aws.ToString(out.Identity.SourceIp)
-			info.Identity.UserAgent = aws.ToString(out.Identity.UserAgent)
-		}
-		return nil
-	})
-	return info, err
+	body, err := c.do(ctx, "info of", of, http.MethodGet, nil)
+	if err != nil {
+		return Info{}, err
+	}
+	info, err := parseInfo(body)
+	if err != nil {
+		return Info{}, fmt.Errorf("apigw: info of %q: %w", of.ConnectionID, err)
+	}
+	return info, nil
 }
 
 // Disconnect closes a connection. The client sees close code 1000; another code or a reason can't be given
-// (observed: aws-sdk-js#3636, boto3#3789). It fails with [gatesock.ErrGone] if the connection is not open. The
-// SDK repeats the call on faults as the configuration says, within the timeout.
+// (observed: aws-sdk-js#3636, boto3#3789). It fails with [gatesock.ErrGone] if the connection is not open.
 func (c *Client) Disconnect(ctx context.Context, from gatesock.Target) error {
-	return c.do(ctx, "disconnect", from, func(ctx context.Context, at func(*api.Options)) error {
-		_, err := c.sdk.DeleteConnection(ctx, &api.DeleteConnectionInput{ConnectionId: &from.ConnectionID}, at)
-		return err
-	})
+	_, err := c.do(ctx, "disconnect", from, http.MethodDelete, nil)
+	return err
 }
 
 // CloseIdleConnections closes the connections to the gateway that no call is using. The Client stays usable.
 func (c *Client) CloseIdleConnections() {
-	if pool, ok := c.httpClient.(interface{ CloseIdleConnections() }); ok {
-		pool.CloseIdleConnections()
+	if c.own == nil {
+		return
 	}
+	c.own.wire.CloseIdleConnections()
+	c.others.closeIdle()
 }
 
-// do runs one operation at the Target's endpoint, within the client's timeout.
+// do runs one operation at the Target's endpoint, within the client's timeout, and gives the body of the answer.
 func (c *Client) do(
-	ctx context.Context, operation string, to gatesock.Target,
-	run func(ctx context.Context, at func(*api.Options)) error,
-) error {
-	if c.sdk == nil {
-		return fmt.Errorf("apigw: %w: the Client was not made by New", gatesock.ErrForbidden)
+	ctx context.Context, operation string, to gatesock.Target, method string, message *payload,
+) ([]byte, error) {
+	if c.own == nil {
+		return nil, fmt.Errorf("apigw: %w: the Client was not made by New", gatesock.ErrForbidden)
 	}
-	switch to.ConnectionID {
-	case "", ".", "..": // A path that has them is another's after it was cleaned.
-		return fmt.Errorf("apigw: %s %q: %w", operation, to.ConnectionID, gatesock.ErrBadConnectionID)
+	if err := checkID(operation, to.ConnectionID); err != nil {
+		return nil, err
 	}
-	at, err := c.at(to.Endpoint)
+	g, err := c.at(to.Endpoint)
 	if err != nil {
-		return fmt.Errorf("apigw: %s %q: %w", operation, to.ConnectionID, err)
+		return nil, fmt.Errorf("apigw: %s %q: %w", operation, to.ConnectionID, err)
 	}
-	bounded, cancel := context.WithTimeout(ctx, c.timeout)
+	if g != c.own {
+		defer c.others.release(g)
+	}
+	bounded, cancel := context.WithTimeout(ctx, c.settings.timeout)
 	defer cancel()
-	if err := run(bounded, at); err != nil {
-		return call{operation, to.ConnectionID, c.timeout}.wrap(ctx, bounded, err)
+	var a answer
+	err = g.call(bounded, &request{to: &g.endpoint, method: method, connectionID: to.ConnectionID, payload: message}, &a)
+	if f, failed := a.fault(err); failed {
+		return nil, call{operation, to.ConnectionID, c.settings.timeout}.wrap(ctx, bounded, f)
 	}
-	return nil
+	return a.body, nil
 }
 
-// at gives the option that sends one operation to an endpoint, empty for the client's own.
-func (c *Client) at(other string) (func(*api.Options), error) {
-	e := c.endpoint
-	if other != "" {
-		var err error
-		if e, err = readEndpoint(other); err != nil {
-			return nil, fmt.Errorf("%w: endpoint %q: %w", gatesock.ErrForbidden, other, err)
+// call signs a request and sends it.
+func (g *gateway) call(ctx context.Context, r *request, a *answer) (err error) {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if g.signer != nil {
+		if r.moment, err = g.signer.Moment(ctx); err != nil {
+			return fmt.Errorf("sign: %w", err)
 		}
 	}
-	return func(o *api.Options) {
-		o.EndpointResolverV2 = fixed(e)
-		o.Region = cmp.Or(e.region, c.region)
-	}, nil
+	return g.wire.roundTrip(ctx, r, a)
 }
 
-// fixed resolves to one endpoint, whatever the configuration or the environment say about endpoints.
-type fixed endpoint
-
-func (f fixed) ResolveEndpoint(context.Context, api.EndpointParameters) (smithyendpoints.Endpoint, error) {
-	return smithyendpoints.Endpoint{URI: f.uri}, nil
+// at gives the gateway of an endpoint, empty for the client's own. Another one has to be released.
+func (c *Client) at(name string) (*gateway, error) {
+	if name == "" || name == c.own.name {
+		return c.own, nil
+	}
+	if g := c.others.find(name); g != nil {
+		return g, nil
+	}
+	e, err := readEndpoint(name)
+	if err != nil {
+		return nil, fmt.Errorf("%w: endpoint %q: %w", gatesock.ErrForbidden, name, err)
+	}
+	if e.name == c.own.name {
+		return c.own, nil
+	}
+	if g := c.others.find(e.name); g != nil {
+		return g, nil
+	}
+	g, err := c.open(e)
+	if err != nil {
+		return nil, fmt.Errorf("%w: endpoint %q: %w", gatesock.ErrForbidden, name, err)
+	}
+	return c.others.add(g), nil
 }
 
-// once keeps the SDK from repeating an operation.
-func once(o *api.Options) { o.Retryer = aws.NopRetryer{} }
+// unnamedRegion is what requests to an emulator are signed for if nobody has named a region.
+const unnamedRegion = "us-east-1"
+
+// open prepares for calls of an endpoint. It opens no connection.
+func (c *Client) open(e endpoint) (*gateway, error) {
+	g := &gateway{endpoint: e, wire: c.wires.to(&e)}
+	if c.credentials == nil {
+		if !e.loopback {
+			return nil, errors.New("the client has no credentials for it")
+		}
+		return g, nil
+	}
+	region := cmp.Or(e.region, c.settings.region)
+	if region == "" {
+		if !e.loopback {
+			return nil, errors.New("no region is known for it")
+		}
+		region = unnamedRegion
+	}
+	g.signer = sigv4.New(sigv4.Config{
+		Region:   region,
+		Host:     e.host,
+		Path:     e.path,
+		Retrieve: retrieve(c.credentials),
+		Clock:    c.settings.clock,
+	})
+	return g, nil
+}
+
+func tooLarge(to gatesock.Target, data []byte) error {
+	return fmt.Errorf("apigw: post to %q: %w: %d bytes", to.ConnectionID, gatesock.ErrTooLarge, len(data))
+}
+
+// checkID refuses an id that a path would lose when it is cleaned.
+func checkID(operation, id string) error {
+	switch id {
+	case "", ".", "..":
+		return fmt.Errorf("apigw: %s %q: %w", operation, id, gatesock.ErrBadConnectionID)
+	default:
+		return nil
+	}
+}
+

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/coder/websocket"
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/apigw"
@@ -17,7 +16,7 @@ import (
 func local(t *testing.T, cfg emulator.Config) (*emulator.Server, *apigw.Client) {
 	t.Helper()
 	// Its own endpoint leads nowhere: the events' one is used.
-	client, err := apigw.New(aws.Config{}, "http://localhost:1/none")
+	client, err := apigw.New(nil, "http://localhost:1/none")
 	require.NoError(t, err)
 	t.Cleanup(client.CloseIdleConnections)
 

@@ -1,8 +1,10 @@
 package apigw
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -16,6 +18,24 @@ type endpoint struct {
 	region string
 	// loopback: the host is this machine.
 	loopback bool
+	// host is what the Host header has: the port only where it is not the scheme's own.
+	host string
+	// path is what is before "/@connections" on the wire: escaped, without a slash at its end.
+	path string
+	// name is the same for all spellings of an endpoint.
+	name string
+}
+
+// address is what is dialed.
+func (e *endpoint) address() string {
+	return net.JoinHostPort(e.uri.Hostname(), cmp.Or(e.uri.Port(), defaultPort(e.uri.Scheme)))
+}
+
+func defaultPort(scheme string) string {
+	if scheme == "http" {
+		return "80"
+	}
+	return "443"
 }
 
 // parseEndpoint reads the base URL of a management endpoint. A slash at its end is taken away.
@@ -44,6 +64,9 @@ func readEndpoint(s string) (endpoint, error) {
 		Path:    u.Path,
 		RawPath: u.RawPath,
 	}}
+	e.host = strings.TrimSuffix(e.uri.Host, ":"+defaultPort(u.Scheme))
+	e.path = cmp.Or(u.RawPath, u.Path)
+	e.name = u.Scheme + "://" + e.host + e.path
 	if err := e.readHost(); err != nil {
 		return endpoint{}, err
 	}

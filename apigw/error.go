@@ -5,10 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi/types"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/gatesock/gatesock"
 )
 
@@ -24,45 +23,57 @@ type call struct {
 	timeout      time.Duration
 }
 
-// wrap puts the SDK's error into this library's terms. ctx is the caller's context, bounded the one with
-// the deadline of this call. An answer of the gateway comes before what became of the contexts meanwhile.
-func (c call) wrap(ctx, bounded context.Context, err error) error {
+// fault is why an operation failed, with the status and the type of the answer if there was one.
+type fault struct {
+	status    int
+	errorType string
+	err       error
+}
+
+// wrap puts a fault into this library's terms. ctx is the caller's context, bounded the one with the deadline of
+// this call. An answer of the gateway comes before what became of the contexts meanwhile.
+func (c call) wrap(ctx, bounded context.Context, f fault) error {
 	prefix := fmt.Sprintf("apigw: %s %q", c.operation, c.connectionID)
-	if sentinel := meaning(err); sentinel != nil {
-		return fmt.Errorf("%s: %w: %w", prefix, sentinel, err)
+	if sentinel := f.meaning(); sentinel != nil {
+		return fmt.Errorf("%s: %w: %w", prefix, sentinel, f.err)
 	}
-	if statusOf(err) < http.StatusMultipleChoices { // no answer, or not all of it
-		if ctx.Err() != nil {
-			return fmt.Errorf("%s: %w: %w", prefix, context.Cause(ctx), err)
+	if f.status < http.StatusMultipleChoices { // no answer, or not all of it
+		if cause := ended(ctx); cause != nil {
+			return fmt.Errorf("%s: %w: %w", prefix, cause, f.err)
 		}
-		if bounded.Err() != nil {
+		if ended(bounded) != nil {
 			return fmt.Errorf("%s: %w: %s passed: %w", prefix, ErrTimeout, c.timeout, context.DeadlineExceeded)
 		}
 	}
-	return fmt.Errorf("%s: %w", prefix, err)
+	return fmt.Errorf("%s: %w", prefix, f.err)
 }
 
-// meaning gives the sentinel for an answer of the gateway, nil for a fault. The SDK's types come first, then the
+// ended gives the cause of a context's end. A connection's deadline may be noticed before the context's own.
+func ended(ctx context.Context) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// meaning gives the sentinel for an answer of the gateway, nil for a fault. The type comes first, then the
 // status alone: the body of a 410 is empty or is not JSON, and older gateways did not name its type
 // (observed: georgeboot/laravel-echo-api-gateway#9, aws-sdk-js#2591).
-func meaning(err error) error {
-	var (
-		gone      *types.GoneException
-		forbidden *types.ForbiddenException
-		limit     *types.LimitExceededException
-		large     *types.PayloadTooLargeException
-	)
-	switch {
-	case errors.As(err, &gone):
+func (f fault) meaning() error {
+	switch strings.ToLower(f.errorType) {
+	case "goneexception":
 		return gatesock.ErrGone
-	case errors.As(err, &forbidden):
+	case "forbiddenexception":
 		return gatesock.ErrForbidden
-	case errors.As(err, &limit):
+	case "limitexceededexception":
 		return gatesock.ErrThrottled
-	case errors.As(err, &large):
+	case "payloadtoolargeexception":
 		return gatesock.ErrTooLarge
 	}
-	switch statusOf(err) {
+	switch f.status {
 	case http.StatusGone:
 		return gatesock.ErrGone
 	// A path that is no API's answers 404 (observed: simple-websockets-chat-app#40), a stage that is missing 403.
@@ -77,13 +88,4 @@ func meaning(err error) error {
 	default:
 		return nil
 	}
-}
-
-// statusOf gives the status of the answer that err is about, 0 if there was none.
-func statusOf(err error) int {
-	var answer *smithyhttp.ResponseError
-	if !errors.As(err, &answer) || answer.Response == nil || answer.Response.Response == nil {
-		return 0
-	}
-	return answer.HTTPStatusCode()
 }

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/apigw"
 )
@@ -19,8 +18,8 @@ func Example() {
 	}))
 	defer gateway.Close()
 
-	// In Lambda, take the configuration from aws-sdk-go-v2/config.
-	client, err := apigw.New(aws.Config{}, gateway.URL+"/dev")
+	// In Lambda, with apigw.EnvironmentCredentials().
+	client, err := apigw.New(nil, gateway.URL+"/dev")
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -1,13 +1,15 @@
 package apigw
 
 import (
+	"crypto/tls"
+	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// The defaults of [New].
+// The defaults of [New] and [NewSDK].
 const (
 	// DefaultTimeout is how long one call may take.
 	DefaultTimeout = 10 * time.Second
@@ -15,18 +17,35 @@ const (
 	DefaultConcurrency = 64
 )
 
-// Option changes how a [Client] works.
+// Option changes how a [Client] or an [SDKClient] works.
 type Option interface{ apply(*settings) error }
 
 type settings struct {
 	timeout     time.Duration
 	concurrency int
-	httpClient  aws.HTTPClient
+	region      string
+	transport   http.RoundTripper // nil: the client's own
+	tls         *tls.Config
+	clock       func() time.Time // nil: the real one
+	proxy       func(*http.Request) (*url.URL, error)
 }
 
 type option func(*settings) error
 
 func (o option) apply(s *settings) error { return o(s) }
+
+func newSettings(opts []Option) (settings, error) {
+	s := settings{timeout: DefaultTimeout, concurrency: DefaultConcurrency, proxy: http.ProxyFromEnvironment}
+	for _, o := range opts {
+		if err := o.apply(&s); err != nil {
+			return settings{}, err
+		}
+	}
+	if s.transport != nil && s.tls != nil {
+		return settings{}, errors.New("apigw: a transport was given, so that the TLS configuration belongs to that")
+	}
+	return s, nil
+}
 
 // WithTimeout sets how long one call may take, from its start to the end of the answer; the default is
 // [DefaultTimeout]. An earlier deadline of the caller's context wins. Calls without a deadline were seen
@@ -54,14 +73,50 @@ func WithConcurrency(n int) Option {
 	})
 }
 
-// WithHTTPClient sends the requests with c in place of the client's own transport; [WithConcurrency] then
-// has no effect. An [*net/http.Client] should not follow redirects.
-func WithHTTPClient(c aws.HTTPClient) Option {
+// WithRegion sets the region that requests are signed for where the endpoint's host names none, as behind a custom
+// domain. In Lambda it is the value of AWS_REGION.
+func WithRegion(region string) Option {
 	return option(func(s *settings) error {
-		if c == nil {
-			return fmt.Errorf("apigw: the HTTP client is nil")
+		if region != "" && !isLabel(region) {
+			return fmt.Errorf("apigw: region %q is not valid", region)
 		}
-		s.httpClient = c
+		s.region = region
+		return nil
+	})
+}
+
+// WithTransport sends the requests through t, in place of the client's own connections; [WithConcurrency] then has
+// no effect. Redirects are not followed.
+func WithTransport(t http.RoundTripper) Option {
+	return option(func(s *settings) error {
+		if t == nil {
+			return errors.New("apigw: the transport is nil")
+		}
+		s.transport = t
+		return nil
+	})
+}
+
+// WithTLSConfig sets what TLS connections are made with, such as the roots of a private authority. A copy of cfg is
+// used, in which the system's roots, a session cache and TLS 1.2 as the oldest version fill what is not set.
+func WithTLSConfig(cfg *tls.Config) Option {
+	return option(func(s *settings) error {
+		if cfg == nil {
+			return errors.New("apigw: the TLS configuration is nil")
+		}
+		s.tls = cfg
+		return nil
+	})
+}
+
+// WithClock sets the time that requests are signed with, for tests; the default is [time.Now]. Timeouts follow the
+// real time.
+func WithClock(now func() time.Time) Option {
+	return option(func(s *settings) error {
+		if now == nil {
+			return errors.New("apigw: the clock is nil")
+		}
+		s.clock = now
 		return nil
 	})
 }

@@ -2,6 +2,7 @@ package apigw
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/http"
 	"time"
@@ -12,24 +13,49 @@ import (
 // compares with the wall clock, so that time in the freezer counts.
 const idleTimeout = 30 * time.Second
 
-// newHTTPClient gives a client whose pool is as large as its concurrency. The pool of the SDK keeps 10
+// writeBuffer is how much a request may have for its header and its body to leave in one write. A token makes a
+// header of 2 KiB, and net/http's own buffer has 4.
+const writeBuffer = 16 << 10
+
+func newDialer() *net.Dialer {
+	return &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}
+}
+
+// newTLSConfig completes what the user gave, which may be nil. The roots are read now, which takes milliseconds, and
+// not while the first post waits. Where there are none to read the handshake says so.
+func newTLSConfig(given *tls.Config) *tls.Config {
+	cfg := given.Clone()
+	if cfg == nil {
+		cfg = &tls.Config{}
+	}
+	if cfg.MinVersion == 0 {
+		// All endpoints take TLS 1.2 and 1.3 (AWS Developer Guide, "WebSocket API security policy").
+		cfg.MinVersion = tls.VersionTLS12
+	}
+	if cfg.RootCAs == nil {
+		cfg.RootCAs, _ = x509.SystemCertPool()
+	}
+	if cfg.ClientSessionCache == nil {
+		cfg.ClientSessionCache = tls.NewLRUClientSessionCache(maxOthers + 1)
+	}
+	return cfg
+}
+
+// newTransport gives a transport whose pool is as large as its concurrency. The pool of the SDK keeps 10
 // connections to a host and opens and closes the rest again and again.
-func newHTTPClient(concurrency int) *http.Client {
-	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}
-	return &http.Client{
-		Transport: &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			DialContext:         dialer.DialContext,
-			MaxConnsPerHost:     concurrency,
-			MaxIdleConnsPerHost: concurrency,
-			IdleConnTimeout:     idleTimeout,
-			TLSHandshakeTimeout: 5 * time.Second,
-			// All endpoints take TLS 1.2 and 1.3 (AWS Developer Guide, "WebSocket API security policy").
-			TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
-			// Whether the gateway offers HTTP/2 is not known; if it does, it is used.
-			ForceAttemptHTTP2: true,
-		},
-		// A signed request must not go where it was not signed for.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+func newTransport(s *settings, cfg *tls.Config) *http.Transport {
+	return &http.Transport{
+		Proxy:               s.proxy,
+		DialContext:         newDialer().DialContext,
+		MaxConnsPerHost:     s.concurrency,
+		MaxIdleConnsPerHost: s.concurrency,
+		MaxIdleConns:        s.concurrency * (maxOthers + 1),
+		IdleConnTimeout:     idleTimeout,
+		TLSHandshakeTimeout: 5 * time.Second,
+		TLSClientConfig:     cfg,
+		WriteBufferSize:     writeBuffer,
+		DisableCompression:  true,
+		// Whether the gateway offers HTTP/2 is not known; if it does, it is used.
+		ForceAttemptHTTP2: true,
 	}
 }

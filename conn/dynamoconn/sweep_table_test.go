@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/coder/websocket"
@@ -122,7 +121,7 @@ func TestSweepWithTheEmulatorAndDynamoDB(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, other.Put(t.Context(), conn.Conn{ID: "W9In0cvXIAMCFvw="}))
 
-	poster, err := apigw.New(aws.Config{}, server.Endpoint)
+	poster, err := apigw.New(nil, server.Endpoint)
 	require.NoError(t, err)
 	t.Cleanup(poster.CloseIdleConnections)
 	probe := func(ctx context.Context, to gatesock.Target) error {

@@ -53,7 +53,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client, err := apigw.New(cfg, os.Getenv("GATEWAY_ENDPOINT")) // https://abc123.execute-api.….amazonaws.com/prod
+	client, err := apigw.New(cfg.Credentials, os.Getenv("GATEWAY_ENDPOINT")) // https://abc123.execute-api.….amazonaws.com/prod
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client, err := apigw.New(cfg, os.Getenv("GATEWAY_ENDPOINT"))
+	client, err := apigw.New(cfg.Credentials, os.Getenv("GATEWAY_ENDPOINT"), apigw.WithRegion(cfg.Region))
 	if err != nil {
 		log.Fatalf("GATEWAY_ENDPOINT: %v", err)
 	}

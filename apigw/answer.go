@@ -1,0 +1,83 @@
+package apigw
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// maxBody is how much of an answer's body is read, in bytes. The gateway's own have a few hundred.
+const maxBody = 64 << 10
+
+// answer is what the gateway said. The status is 0 if it said nothing.
+type answer struct {
+	status    int
+	errorType string // the header x-amzn-ErrorType
+	body      []byte // up to maxBody
+}
+
+// read takes over an answer of net/http. What it learnt before an error stays.
+func (a *answer) read(resp *http.Response) error {
+	a.status = resp.StatusCode
+	a.errorType = resp.Header.Get("X-Amzn-ErrorType")
+	if resp.Body == http.NoBody {
+		return nil
+	}
+	var err error
+	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody)); err != nil {
+		return fmt.Errorf("read the answer's body: %w", err)
+	}
+	return nil
+}
+
+// fault gives why an operation failed, and false if it did not. err is what came between, nil for nothing.
+func (a *answer) fault(err error) (fault, bool) {
+	if a.status >= 200 && a.status < 300 || a.status == 0 {
+		return fault{status: a.status, err: err}, err != nil
+	}
+	code, message := a.details()
+	return fault{status: a.status, errorType: code, err: &refusal{a.status, code, message, err}}, true
+}
+
+// details reads the type and the message of a refusal as the SDK does: the header comes before the body, and a type
+// may have a namespace before it and an address behind.
+func (a *answer) details() (code, message string) {
+	var body struct {
+		Code    string
+		Type    string `json:"__type"`
+		Message string
+	}
+	_ = json.Unmarshal(a.body, &body) // A body that is no JSON says nothing.
+	for _, code = range []string{a.errorType, body.Code, body.Type} {
+		if code != "" {
+			break
+		}
+	}
+	code, _, _ = strings.Cut(code, ":")
+	return code[strings.LastIndexByte(code, '#')+1:], body.Message
+}
+
+// refusal is an answer that is no success. Its text begins as that of the SDK's error does.
+type refusal struct {
+	status        int
+	code, message string
+	err           error // why not all of the answer was read
+}
+
+func (r *refusal) Error() string {
+	text := fmt.Sprintf("StatusCode: %d", r.status)
+	if r.code != "" {
+		text += ", " + r.code
+	}
+	if r.message != "" {
+		text += ": " + r.message
+	}
+	if r.err != nil {
+		text += ", " + r.err.Error()
+	}
+	return text
+}
+
+func (r *refusal) Unwrap() error { return r.err }

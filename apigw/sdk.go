@@ -1,0 +1,214 @@
+package apigw
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	api "github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
+	"github.com/aws/smithy-go"
+	smithyendpoints "github.com/aws/smithy-go/endpoints"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+	"github.com/gatesock/gatesock"
+)
+
+// SDKClient calls the @connections API through the SDK, for who needs the SDK's middleware or its ways of signing.
+// [Client] does the same for less. It is safe for concurrent use. The zero SDKClient is not usable: its calls fail with
+// [gatesock.ErrForbidden]. See [NewSDK].
+//
+// Its errors match the same sentinels as those of [Client], and wrap what the SDK returned, for [errors.As].
+type SDKClient struct {
+	sdk        *api.Client
+	httpClient *http.Client
+	endpoint   endpoint
+	region     string
+	timeout    time.Duration
+}
+
+var _ gatesock.Poster = (*SDKClient)(nil)
+
+// NewSDK returns an SDKClient that posts to the API at endpoint; see [New].
+//
+// Of cfg it takes the credentials, the region, the retryer and the middleware. The HTTP client of cfg is not
+// used, since its pool is too small for this work; see [WithTransport]. [WithRegion] comes before the region of cfg.
+// Loopback endpoints need neither region nor credentials; requests are then not signed.
+func NewSDK(cfg aws.Config, endpoint string, opts ...Option) (*SDKClient, error) {
+	set, err := newSettings(opts)
+	if err != nil {
+		return nil, err
+	}
+	own, err := parseEndpoint(endpoint)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Region = cmp.Or(set.region, cfg.Region)
+	if cfg.Credentials == nil && !own.loopback {
+		return nil, errors.New("apigw: the configuration has no credentials")
+	}
+	if cfg.Region == "" && own.region == "" && !own.loopback {
+		return nil, fmt.Errorf("apigw: the configuration has no region, and endpoint %q names none", endpoint)
+	}
+	if cfg.Credentials == nil {
+		cfg.Credentials = aws.AnonymousCredentials{}
+	}
+	httpClient := newHTTPClient(&set)
+	return &SDKClient{
+		sdk:        newSDK(cfg, httpClient, set.clock),
+		httpClient: httpClient,
+		endpoint:   own,
+		region:     cmp.Or(cfg.Region, own.region),
+		timeout:    set.timeout,
+	}, nil
+}
+
+func newHTTPClient(set *settings) *http.Client {
+	c := &http.Client{
+		Transport: set.transport,
+		// A signed request must not go where it was not signed for.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	if c.Transport == nil {
+		c.Transport = newTransport(set, newTLSConfig(set.tls))
+	}
+	return c
+}
+
+func newSDK(cfg aws.Config, httpClient *http.Client, clock func() time.Time) *api.Client {
+	return api.NewFromConfig(cfg, func(o *api.Options) {
+		o.HTTPClient = httpClient
+		o.EndpointResolver = nil //nolint:staticcheck // It would come before the endpoint of a Target.
+		if clock != nil {
+			o.HTTPSignerV4 = signerAt(clock)
+		}
+	})
+}
+
+// signerAt is the SDK's signer with another clock.
+type signerAt func() time.Time
+
+func (now signerAt) SignHTTP(
+	ctx context.Context, c aws.Credentials, r *http.Request, payloadHash, service, region string, _ time.Time,
+	opts ...func(*v4.SignerOptions),
+) error {
+	return v4.NewSigner().SignHTTP(ctx, c, r, payloadHash, service, region, now(), opts...)
+}
+
+// Post is as [Client.Post], but never sends a request twice: a connection to the gateway that had died while idle
+// makes a fault.
+func (c *SDKClient) Post(ctx context.Context, to gatesock.Target, data []byte) error {
+	if len(data) > gatesock.MaxMessageSize {
+		return tooLarge(to, data)
+	}
+	if data == nil {
+		data = []byte{}
+	}
+	return c.do(ctx, "post to", to, func(ctx context.Context, at func(*api.Options)) error {
+		_, err := c.sdk.PostToConnection(ctx, &api.PostToConnectionInput{
+			ConnectionId: &to.ConnectionID,
+			Data:         data,
+		}, at, once)
+		return err
+	})
+}
+
+// Info is as [Client.Info]. The SDK repeats the call on faults as the configuration says, within the timeout.
+func (c *SDKClient) Info(ctx context.Context, of gatesock.Target) (Info, error) {
+	var info Info
+	err := c.do(ctx, "info of", of, func(ctx context.Context, at func(*api.Options)) error {
+		out, err := c.sdk.GetConnection(ctx, &api.GetConnectionInput{ConnectionId: &of.ConnectionID}, at)
+		if err != nil {
+			return err
+		}
+		info.ConnectedAt = aws.ToTime(out.ConnectedAt).UTC()
+		info.LastActiveAt = aws.ToTime(out.LastActiveAt).UTC()
+		if out.Identity != nil {
+			info.Identity.SourceIP = aws.ToString(out.Identity.SourceIp)
+			info.Identity.UserAgent = aws.ToString(out.Identity.UserAgent)
+		}
+		return nil
+	})
+	return info, err
+}
+
+// Disconnect is as [Client.Disconnect]. The SDK repeats the call on faults as the configuration says, within the
+// timeout.
+func (c *SDKClient) Disconnect(ctx context.Context, from gatesock.Target) error {
+	return c.do(ctx, "disconnect", from, func(ctx context.Context, at func(*api.Options)) error {
+		_, err := c.sdk.DeleteConnection(ctx, &api.DeleteConnectionInput{ConnectionId: &from.ConnectionID}, at)
+		return err
+	})
+}
+
+// CloseIdleConnections closes the connections to the gateway that no call is using. The client stays usable.
+func (c *SDKClient) CloseIdleConnections() {
+	if c.httpClient != nil {
+		c.httpClient.CloseIdleConnections()
+	}
+}
+
+// do runs one operation at the Target's endpoint, within the client's timeout.
+func (c *SDKClient) do(
+	ctx context.Context, operation string, to gatesock.Target,
+	run func(ctx context.Context, at func(*api.Options)) error,
+) error {
+	if c.sdk == nil {
+		return fmt.Errorf("apigw: %w: the SDKClient was not made by NewSDK", gatesock.ErrForbidden)
+	}
+	if err := checkID(operation, to.ConnectionID); err != nil {
+		return err
+	}
+	at, err := c.at(to.Endpoint)
+	if err != nil {
+		return fmt.Errorf("apigw: %s %q: %w", operation, to.ConnectionID, err)
+	}
+	bounded, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	if err := run(bounded, at); err != nil {
+		return call{operation, to.ConnectionID, c.timeout}.wrap(ctx, bounded, sdkFault(err))
+	}
+	return nil
+}
+
+// at gives the option that sends one operation to an endpoint, empty for the client's own.
+func (c *SDKClient) at(other string) (func(*api.Options), error) {
+	e := c.endpoint
+	if other != "" {
+		var err error
+		if e, err = readEndpoint(other); err != nil {
+			return nil, fmt.Errorf("%w: endpoint %q: %w", gatesock.ErrForbidden, other, err)
+		}
+	}
+	return func(o *api.Options) {
+		o.EndpointResolverV2 = fixed(e)
+		o.Region = cmp.Or(e.region, c.region)
+	}, nil
+}
+
+// fixed resolves to one endpoint, whatever the configuration or the environment say about endpoints.
+type fixed endpoint
+
+func (f fixed) ResolveEndpoint(context.Context, api.EndpointParameters) (smithyendpoints.Endpoint, error) {
+	return smithyendpoints.Endpoint{URI: f.uri}, nil
+}
+
+// once keeps the SDK from repeating an operation.
+func once(o *api.Options) { o.Retryer = aws.NopRetryer{} }
+
+// sdkFault reads the status and the type of the answer that an error of the SDK is about.
+func sdkFault(err error) fault {
+	f := fault{err: err}
+	var answer *smithyhttp.ResponseError
+	if errors.As(err, &answer) && answer.Response != nil && answer.Response.Response != nil {
+		f.status = answer.HTTPStatusCode()
+	}
+	var typed smithy.APIError
+	if errors.As(err, &typed) {
+		f.errorType = typed.ErrorCode()
+	}
+	return f
+}

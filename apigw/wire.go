@@ -1,0 +1,93 @@
+package apigw
+
+import (
+	"context"
+	"sync"
+
+	"github.com/gatesock/gatesock/internal/sigv4"
+)
+
+// wire is a way to the gateway.
+type wire interface {
+	// roundTrip sends a request and reads the answer to it. It returns when both have ended, or ctx.
+	//
+	// A connection that was idle may have died unnoticed: Lambda purges them. So a request that went out on such a
+	// connection, and was answered with not a single byte before the connection broke, is sent once more, after the
+	// idle connections were closed. Nothing else is sent twice, and nothing three times.
+	roundTrip(ctx context.Context, r *request, a *answer) error
+
+	// CloseIdleConnections closes the connections that no request is using.
+	CloseIdleConnections()
+}
+
+// request is one call, in a form that both ways to the wire can write.
+type request struct {
+	to           *endpoint
+	method       string
+	connectionID string
+	payload      *payload      // nil if the method has none
+	moment       *sigv4.Moment // nil if it is not signed
+}
+
+// payload is a message and what is to be known of it once.
+type payload struct {
+	data []byte
+	hash sigv4.Hash
+}
+
+func newPayload(data []byte) *payload {
+	return &payload{data, sigv4.HashPayload(data)}
+}
+
+const (
+	userAgent   = "gatesock"
+	contentType = "application/octet-stream"
+)
+
+// data gives the body, nil for none.
+func (r *request) data() []byte {
+	if r.payload == nil {
+		return nil
+	}
+	return r.payload.data
+}
+
+// contentType is what the SDK says of a message.
+func (r *request) contentType() string {
+	if r.payload == nil {
+		return ""
+	}
+	return contentType
+}
+
+func (r *request) appendAuthorization(dst []byte) []byte {
+	signed := sigv4.Request{
+		Method:        r.method,
+		ConnectionID:  r.connectionID,
+		ContentType:   r.contentType(),
+		ContentLength: len(r.data()),
+	}
+	if r.payload != nil {
+		signed.PayloadHash = r.payload.hash
+	} else {
+		signed.PayloadHash = sigv4.HashPayload(nil)
+	}
+	return r.moment.AppendAuthorization(dst, signed)
+}
+
+// buffers lends out room to write requests in.
+type buffers struct{ pool sync.Pool }
+
+func (b *buffers) get() *[]byte {
+	if buf, ok := b.pool.Get().(*[]byte); ok {
+		return buf
+	}
+	buf := make([]byte, 0, 4096)
+	return &buf
+}
+
+// put takes the room back, with what was appended in it.
+func (b *buffers) put(buf *[]byte, used []byte) {
+	*buf = used[:0]
+	b.pool.Put(buf)
+}
