@@ -16,6 +16,7 @@ type Audience struct {
 	groups []string
 	ids    []string
 	except []string
+	cursor string // of Resume, which stands alone
 }
 
 // To is the audience of all members of the groups. A connection that is in several of them gets the message
@@ -29,8 +30,19 @@ func ToUser(user string) Audience { return To(conn.UserGroup(user)) }
 // posts go to the poster's own endpoint.
 func ToConnections(ids ...string) Audience { return Audience{ids: slices.Clone(ids)} }
 
+// Resume is the audience that a send did not come to, as [Report.Cursor] has it. Members that joined meanwhile may be in it or
+// not; those that are members all the time are in it exactly if they were not served. It can't be joined with another
+// by And.
+//
+// If the audience had several groups, those that were read are read again, so that who is in two of them still
+// gets the message once.
+func Resume(cursor string) Audience { return Audience{cursor: cursor} }
+
 // And is the union of two audiences. What either excepts is excepted from both.
 func (a Audience) And(b Audience) Audience {
+	if a.cursor != "" || b.cursor != "" {
+		return Audience{cursor: " "} // no cursor: sending to it fails
+	}
 	return Audience{
 		groups: slices.Concat(a.groups, b.groups),
 		ids:    slices.Concat(a.ids, b.ids),
@@ -44,23 +56,38 @@ func (a Audience) Except(ids ...string) Audience {
 	return a
 }
 
-func (a Audience) check() error {
+// rest gives the audience as what is left of a send that was not begun.
+func (a Audience) rest() (rest, error) {
+	if a.cursor != "" {
+		r, err := parseCursor(a.cursor)
+		r.Except = slices.Concat(r.Except, a.except)
+		return r, err
+	}
 	switch {
 	case len(a.groups) == 0 && len(a.ids) == 0:
-		return ErrNoAudience
+		return rest{}, ErrNoAudience
 	case slices.Contains(a.groups, ""):
-		return errors.New("broadcast: the audience has a group with an empty name")
+		return rest{}, errors.New("broadcast: the audience has a group with an empty name")
 	case slices.Contains(a.ids, ""):
-		return errors.New("broadcast: the audience has an empty connection id")
+		return rest{}, errors.New("broadcast: the audience has an empty connection id")
 	}
-	return nil
+	r := rest{Except: a.except}
+	for _, id := range distinct(a.ids) {
+		r.Members = append(r.Members, restMember{ID: id})
+	}
+	for _, g := range distinct(a.groups) {
+		r.Read = append(r.Read, segment{Group: g})
+	}
+	if len(r.Read) > 0 {
+		r.Had = a.ids
+	}
+	return r, nil
 }
 
-// distinctGroups gives each group once.
-func (a Audience) distinctGroups() []string {
-	g := slices.Clone(a.groups)
-	slices.Sort(g)
-	return slices.Compact(g)
+func distinct(s []string) []string {
+	s = slices.Clone(s)
+	slices.Sort(s)
+	return slices.Compact(s)
 }
 
 // members is the set of the connections to post to, as they are read.
@@ -69,28 +96,35 @@ type members struct {
 	seen   map[string]struct{} // nil if none can come twice
 }
 
-func (a Audience) members() members {
-	m := members{except: make(map[string]struct{}, len(a.except))}
-	for _, id := range a.except {
-		m.except[id] = struct{}{}
-	}
-	if len(a.ids) > 1 || len(a.groups)+len(a.ids) > 1 {
-		m.seen = make(map[string]struct{}, len(a.ids))
+func (r rest) set() members {
+	m := members{except: setOf(r.Except)}
+	if r.several() {
+		m.seen = setOf(r.Had)
 	}
 	return m
 }
 
+func setOf(ids []string) map[string]struct{} {
+	set := make(map[string]struct{}, len(ids))
+	for _, id := range ids {
+		set[id] = struct{}{}
+	}
+	return set
+}
+
+// excepts tells if a connection was taken out of the audience.
+func (m members) excepts(id string) bool {
+	_, excepted := m.except[id]
+	return excepted
+}
+
 // add tells if a connection that was read is to be posted to.
 func (m members) add(id string) bool {
-	if _, excepted := m.except[id]; excepted {
-		return false
+	if m.seen != nil {
+		if _, again := m.seen[id]; again {
+			return false
+		}
+		m.seen[id] = struct{}{}
 	}
-	if m.seen == nil {
-		return true
-	}
-	if _, again := m.seen[id]; again {
-		return false
-	}
-	m.seen[id] = struct{}{}
-	return true
+	return !m.excepts(id)
 }

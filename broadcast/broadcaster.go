@@ -4,20 +4,38 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"unicode/utf8"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/internal/coalesce"
+	"github.com/gatesock/gatesock/internal/pace"
 )
 
 // Broadcaster sends messages to audiences. It is safe for concurrent use; each Send has workers of its own.
 // Make it with [New].
+//
+// What it learns is kept from one Send to the next, so make one per process: the rate that the gateway takes (see
+// [WithRate]), and which connections are too slow (see [WithSlowConsumers]).
 type Broadcaster struct {
 	settings
 
-	poster gatesock.Poster
-	store  conn.Store
+	poster       gatesock.Poster
+	disconnector disconnector // nil unless slow consumers are disconnected
+	store        conn.Store
+	rate         *pace.Rate
+	consumers    *consumers
 }
+
+// disconnector is a Poster that can close connections, as the Client of package apigw.
+type disconnector interface {
+	Disconnect(ctx context.Context, from gatesock.Target) error
+}
+
+// ErrNoTime says that a Send stopped because the deadline of its context was near: posts are not begun in the time
+// of [WithReserve]. What matches it also matches [context.DeadlineExceeded].
+var ErrNoTime = errors.New("broadcast: no time left before the deadline")
+
+var errNoTime = fmt.Errorf("%w: %w", ErrNoTime, context.DeadlineExceeded)
 
 // New returns a Broadcaster that posts through poster to the members it finds in store. It panics if either
 // is nil.
@@ -30,11 +48,30 @@ func New(poster gatesock.Poster, store conn.Store, opts ...Option) *Broadcaster 
 	if store == nil {
 		panic("broadcast: New with a nil Store")
 	}
-	b := &Broadcaster{settings: defaults(), poster: poster, store: store}
+	b := &Broadcaster{settings: defaults(), poster: poster, store: store, consumers: newConsumers()}
 	for _, o := range opts {
 		o.apply(&b.settings)
 	}
+	b.rate = pace.New(b.ceiling)
+	if b.slowPolicy == DisconnectSlow {
+		d, ok := poster.(disconnector)
+		if !ok {
+			panic("broadcast: DisconnectSlow with a Poster that has no method Disconnect(context.Context, gatesock.Target) error")
+		}
+		b.disconnector = d
+	}
+	if b.window > 0 {
+		b.poster = coalesce.New(poster, b.window)
+	}
 	return b
+}
+
+// prepare gives the function that posts a frame.
+func (b *Broadcaster) prepare(frame []byte) func(context.Context, gatesock.Target) error {
+	if p, ok := b.poster.(gatesock.Preparer); ok {
+		return p.Prepare(frame)
+	}
+	return func(ctx context.Context, to gatesock.Target) error { return b.poster.Post(ctx, to, frame) }
 }
 
 // Send encodes a push and sends it to the audience.
@@ -46,6 +83,7 @@ func New(poster gatesock.Poster, store conn.Store, opts ...Option) *Broadcaster 
 //     audience is empty ([ErrNoAudience]): nothing was read or sent.
 //   - ctx ended: what was running was cut off, the rest is unsent. The error wraps [context.Cause]. It is no
 //     error if nothing but the removal of connections that are gone was left to do.
+//   - The deadline of ctx was near: [ErrNoTime], unless all that was left was handed on to a [Relay].
 //   - The poster's own endpoint answered [gatesock.ErrForbidden], which it would to every post: no further ones
 //     were begun, also not to other endpoints.
 //   - The store could not be read to the end; who was read has been tried.
@@ -57,41 +95,41 @@ func New(poster gatesock.Poster, store conn.Store, opts ...Option) *Broadcaster 
 // Throttled posts and faults are tried again after a random wait of up to 100 ms, doubled each time, at most
 // 5 s. What is not: a connection that is gone, a payload too large, a malformed connection id, and a post
 // that used up its time, since it may well have arrived. Members wait in memory for their retry; while about 16
-// times the concurrency do, reading pauses. So many clients that are too slow for the gateway thus hold up all that
-// are not read yet, for up to the time of [WithRetries].
+// times the concurrency do, reading pauses. Connections that are refused again and again while others are served do not
+// count there; of those no more than 4,096 wait.
 //
 // A panic of the poster or of the store stops the send, and Send panics with it.
 func (b *Broadcaster) Send(ctx context.Context, to Audience, p gatesock.Push) (Report, error) {
-	if err := b.check(to); err != nil {
+	r, err := b.check(to)
+	if err != nil {
 		return Report{}, err
 	}
 	frame, err := p.Encode(b.codec)
 	if err != nil {
 		return Report{}, fmt.Errorf("broadcast: %w", err)
 	}
-	return b.SendFrame(ctx, to, frame)
+	if err := checkFrame(frame); err != nil {
+		return Report{}, err
+	}
+	return b.run(ctx, b.newJob(frame), r)
 }
 
 // SendFrame sends a frame that is encoded already, as by [gatesock.Push.Encode]. It must be UTF-8 and not
 // empty; the caller must not change it before SendFrame returns. All else is as with [Broadcaster.Send].
 func (b *Broadcaster) SendFrame(ctx context.Context, to Audience, frame []byte) (Report, error) {
-	if err := b.check(to); err != nil {
+	r, err := b.check(to)
+	if err != nil {
 		return Report{}, err
 	}
-	switch {
-	case len(frame) == 0:
-		return Report{}, errors.New("broadcast: the frame is empty")
-	case len(frame) > gatesock.MaxMessageSize:
-		return Report{}, fmt.Errorf("broadcast: %w: %d bytes", gatesock.ErrTooLarge, len(frame))
-	case !utf8.Valid(frame):
-		return Report{}, errors.New("broadcast: the frame is not UTF-8")
+	if err := checkFrame(frame); err != nil {
+		return Report{}, err
 	}
-	return b.run(ctx, to, frame)
+	return b.run(ctx, b.newJob(frame), r)
 }
 
-func (b *Broadcaster) check(to Audience) error {
+func (b *Broadcaster) check(to Audience) (rest, error) {
 	if b == nil || b.poster == nil {
-		return errors.New("broadcast: the Broadcaster was not made by New")
+		return rest{}, errors.New("broadcast: the Broadcaster was not made by New")
 	}
-	return to.check()
+	return to.rest()
 }

@@ -77,7 +77,9 @@ func TestContextThatEndsWithTheLastPost(t *testing.T) {
 					<-time.After(time.Second) // virtual time: the send has seen the end when the post ends.
 					return c.err
 				})
-				rep, err := New(p, room(2, 1)).Send(ctx, To("room"), hello())
+				rep, err := New(p, room(2, 1), WithReserve(0)).Send(ctx, To("room"), hello())
+				require.Equal(t, rep.Unsent > 0, rep.Cursor != "")
+				rep.Cursor = ""
 				require.Equal(t, c.failed, errors.Is(err, errStopped), "%v", err)
 				require.Equal(t, c.report, rep)
 			})
@@ -114,7 +116,8 @@ func TestContextThatEndsWhileReading(t *testing.T) {
 		defer cancel()
 		rep, err := New(always(nil), endless{}).Send(ctx, To("room"), hello())
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.Equal(t, Report{Audience: 1, Delivered: 1, Incomplete: true}, rep)
+		require.Equal(t, Report{Audience: 1, Delivered: 1, Incomplete: true, Cursor: rep.Cursor}, rep)
+		require.NotEmpty(t, rep.Cursor)
 	})
 }
 
@@ -137,5 +140,6 @@ func TestContextThatHasEnded(t *testing.T) {
 	store := room(10, 5)
 	rep, err := New(answers(map[string]error{}), store).Send(ctx, To("room").And(ToConnections("x", "y")), hello())
 	require.ErrorIs(t, err, context.Canceled)
-	require.Equal(t, Report{Audience: 2, Unsent: 2, Incomplete: true}, rep)
+	require.Equal(t, Report{Audience: 2, Unsent: 2, Incomplete: true, Cursor: rep.Cursor}, rep)
+	require.NotEmpty(t, rep.Cursor)
 }

@@ -17,11 +17,37 @@
 // other error leads to that. All goroutines have ended when Send returns, since Lambda freezes what is still
 // running when a handler returns.
 //
+// # Throttling
+//
+// The account's quota is shared with inbound messages. Posts go as fast as the concurrency allows until the gateway throttles;
+// from then on all Sends of a [Broadcaster] together keep to a rate that falls when posts are throttled and rises again step by
+// step, under the ceiling of [WithRate] if there is one. A client that reads too slowly is refused in the same
+// way; it does not slow the others, and [WithSlowConsumers] says what becomes of it.
+//
+// # Deadlines
+//
+// A Send begins no post in the last part of the time of its context; see [WithReserve]. Who is unsent then is in
+// [Report.Cursor], and [Resume] makes an audience of it. With a [Relay] the rest is handed on instead, in jobs that
+// another invocation carries on with [Broadcaster.Run]:
+//
+//	relay, err := sqsrelay.New(client, queueURL)
+//	b := broadcast.New(poster, store, broadcast.WithRelay(relay))
+//	gatesock.Start(gatesock.EventMux{WebSocket: router, Queue: sqsrelay.Handler(b)})
+//
+// A group that its store keeps in several shards is handed on shard by shard from the start, so that several
+// invocations work on it at once. Each gives a Report; [Merge] puts them together.
+//
 // # What is promised
 //
-// Every member that was read is in the [Report] exactly once: Delivered + Gone + Failed + Unsent = Audience.
+// Every member that was read is in the [Report] exactly once: Delivered + Gone + Failed + Unsent = Audience. The
+// merged Reports of a send that was handed on have everybody exactly once who was a member all the time, also if
+// jobs were done twice or were cut off in the middle.
 //
 // A message that the gateway has confirmed is never posted again to the same connection within one Send. A
-// post that broke on the way may have arrived, and trying it again may deliver it twice. There is no order
+// post that broke on the way may have arrived, and trying it again may deliver it twice. A job may be done twice, which is in the
+// nature of queues, and then its members get the message twice; messages that must not count twice need an id of their own.
+//
+// A Send that begins when another has returned comes after it at every connection that both reach, with two exceptions: a post
+// without an answer, which is counted in Failed, may arrive later, and so does what was handed on. There is no order
 // between two Sends that overlap.
 package broadcast

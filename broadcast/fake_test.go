@@ -140,3 +140,5 @@ func hello() gatesock.Push { return gatesock.Push{Event: "hello"} }
 func always(err error) posterFunc {
 	return func(context.Context, gatesock.Target, []byte) error { return err }
 }
+
+func connMember(id string) conn.Member { return conn.Member{ID: id} }

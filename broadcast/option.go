@@ -20,6 +20,14 @@ const (
 	DefaultRetryTime = 30 * time.Second
 	// DefaultPruneGrace is how old a connection is before it is pruned.
 	DefaultPruneGrace = 5 * time.Second
+	// DefaultReserve is how long before the deadline posts end, if that is not more than a tenth of the time
+	// there is.
+	DefaultReserve = time.Second
+	// DefaultMaxHops is how often a send is handed on at most. Lambda itself stops a chain of about 16 invocations of one
+	// function (AWS Lambda Developer Guide, "Use Lambda recursive loop detection to prevent infinite loops").
+	DefaultMaxHops = 15
+	// DefaultRefusals is how often a connection is throttled, while others are not, before it is too slow.
+	DefaultRefusals = 5
 )
 
 type settings struct {
@@ -32,6 +40,13 @@ type settings struct {
 	jitter      func(limit time.Duration) time.Duration
 	codec       gatesock.Codec
 	log         *slog.Logger
+	relay       Relay
+	maxHops     int
+	reserve     time.Duration // negative: the default
+	ceiling     float64
+	window      time.Duration
+	refusals    int
+	slowPolicy  SlowPolicy
 }
 
 func defaults() settings {
@@ -41,6 +56,9 @@ func defaults() settings {
 		attempts:    DefaultAttempts,
 		retryTime:   DefaultRetryTime,
 		pruneGrace:  DefaultPruneGrace,
+		maxHops:     DefaultMaxHops,
+		reserve:     -1,
+		refusals:    DefaultRefusals,
 		clock:       time.Now,
 		jitter:      func(limit time.Duration) time.Duration { return rand.N(limit + 1) },
 	}
@@ -116,6 +134,70 @@ func WithCodec(c gatesock.Codec) Option {
 		panic("broadcast: WithCodec with a nil codec")
 	}
 	return option(func(s *settings) { s.codec = c })
+}
+
+// WithRelay hands on what a Send can't do in its time: the rest when the deadline of its context is near, and all shards
+// but the first of a group that its store keeps in several, from the start. What comes out of the relay is given
+// to [Broadcaster.Run]. Package sqsrelay has a Relay for SQS. Without one, what is left is in [Report.Cursor].
+func WithRelay(r Relay) Option {
+	if r == nil {
+		panic("broadcast: WithRelay with a nil Relay")
+	}
+	return option(func(s *settings) { s.relay = r })
+}
+
+// WithMaxHops sets how often a send is handed on at most; the default is [DefaultMaxHops]. The next job is then refused
+// with [ErrTooManyHops], so that the queue puts it aside with everybody who is left in it.
+func WithMaxHops(n int) Option {
+	if n < 1 {
+		panic("broadcast: WithMaxHops with less than 1")
+	}
+	return option(func(s *settings) { s.maxHops = n })
+}
+
+// WithReserve sets how long before the deadline of its context a Send begins no more posts. Those that run are cut off
+// when half of it is over, and the other half is for handing on. The default is [DefaultReserve], but not more
+// than a tenth of the time that there is when the Send begins. 0 uses all the time, and leaves none to hand on.
+func WithReserve(d time.Duration) Option {
+	if d < 0 {
+		panic("broadcast: WithReserve with a negative time")
+	}
+	return option(func(s *settings) { s.reserve = d })
+}
+
+// WithRate sets a ceiling for the posts per second of all Sends of this Broadcaster together. The account's quota is
+// shared by posts, inbound messages and all other APIs (AWS Developer Guide, "Quotas for configuring and running a
+// WebSocket API": 10,000 requests per second). Without a ceiling, and below it, the rate follows what the gateway takes: it
+// falls when posts are throttled, and rises again step by step.
+func WithRate(postsPerSecond float64) Option {
+	if !(postsPerSecond > 0) { // also not a number
+		panic("broadcast: WithRate with no rate")
+	}
+	return option(func(s *settings) { s.ceiling = postsPerSecond })
+}
+
+// WithCoalescing lets messages wait for others to the same connection, for up to the window, and sends those that come
+// together as one message: a JSON array of pushes, which docs/protocol.md defines and clients must understand. It is off by
+// default. It is for many Sends at a time to the same people: each post takes the window longer, so that a Send of
+// n connections takes about n / concurrency windows.
+func WithCoalescing(window time.Duration) Option {
+	if window <= 0 {
+		panic("broadcast: WithCoalescing with no time")
+	}
+	return option(func(s *settings) { s.window = window })
+}
+
+// WithSlowConsumers sets what is done with a connection that takes its messages too slowly: after so many refusals in a
+// row, in one Send or several, the policy is applied. The defaults are [DefaultRefusals] and [SkipSlow].
+//
+// The gateway answers a post to a client whose buffer is full as it answers when the account's rate is exceeded (observed:
+// gchq/sleeper#7494). A refusal is therefore held against a connection only if since the one before more posts to others were
+// taken than refused.
+func WithSlowConsumers(refusals int, p SlowPolicy) Option {
+	if refusals < 1 || p < SkipSlow || p > FailOnSlow {
+		panic("broadcast: WithSlowConsumers with less than 1 refusal, or an unknown policy")
+	}
+	return option(func(s *settings) { s.refusals, s.slowPolicy = refusals, p })
 }
 
 // WithLogger sets where failures to prune are logged; the default is [slog.Default] at that time.

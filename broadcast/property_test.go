@@ -236,7 +236,7 @@ func (p plan) carryOut(t *testing.T) (rep Report, h *history, err error) {
 	synctest.Test(t, func(*testing.T) {
 		store := p.store(h)
 		b := New(p.poster(h), store,
-			WithConcurrency(p.concurrency), WithRetries(p.attempts, p.retryTime), WithPostTimeout(time.Second),
+			WithConcurrency(p.concurrency), WithRetries(p.attempts, p.retryTime), WithPostTimeout(time.Second), WithReserve(0),
 			WithJitter(func(limit time.Duration) time.Duration { return limit * time.Duration(p.jitter) / 100 }),
 			WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
 		ctx := context.Background()

@@ -1,13 +1,28 @@
 package broadcast
 
-import "fmt"
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
 
 // MaxErrors is how many errors a [Report] keeps.
 const MaxErrors = 20
 
 // Report accounts for every member of the audience that was read:
 // Delivered + Gone + Failed + Unsent = Audience.
+//
+// It can be kept as JSON; its errors are texts then. Reports of a send that was handed on are put together by [Merge].
 type Report struct {
+	// ID names the send or the job that this is the report of; empty where there is no [Relay].
+	ID string
+	// Handed has the ids of the jobs that the rest was handed on in. Who is in them is not counted here, but
+	// in their reports.
+	Handed []string
+	// Cursor says who is unsent, those who were not read included: [Resume] makes an audience of it. It is
+	// empty if there is nobody.
+	Cursor string
+
 	// Audience counts the members that were read, without those excepted.
 	Audience int
 	// Delivered counts those for whom the gateway took the message.
@@ -37,6 +52,11 @@ type Report struct {
 	Pruned      int
 	PruneFailed int
 
+	// Slow counts those of Failed that were given up on as too slow to take what is sent; see [WithSlowConsumers].
+	// Disconnected counts those of them that were disconnected for it.
+	Slow         int
+	Disconnected int
+
 	// Errors has the errors of the first [MaxErrors] that Failed counts.
 	Errors []PostError
 }
@@ -58,9 +78,53 @@ func (e PostError) Error() string {
 // Unwrap gives Err.
 func (e PostError) Unwrap() error { return e.Err }
 
+// postErrorForm is the JSON of a PostError.
+type postErrorForm struct {
+	ConnectionID string
+	Attempts     int
+	Err          string
+}
+
+// MarshalJSON gives the text of Err.
+func (e PostError) MarshalJSON() ([]byte, error) {
+	f := postErrorForm{ConnectionID: e.ConnectionID, Attempts: e.Attempts}
+	if e.Err != nil {
+		f.Err = e.Err.Error()
+	}
+	return json.Marshal(f)
+}
+
+// UnmarshalJSON reads what MarshalJSON gives. Err is an error with the same text.
+func (e *PostError) UnmarshalJSON(data []byte) error {
+	var f postErrorForm
+	if err := json.Unmarshal(data, &f); err != nil {
+		return fmt.Errorf("broadcast: post error: %w", err)
+	}
+	*e = PostError{ConnectionID: f.ConnectionID, Attempts: f.Attempts, Err: errors.New(f.Err)}
+	return nil
+}
+
 func (r *Report) fail(e PostError) {
 	r.Failed++
 	if len(r.Errors) < MaxErrors {
 		r.Errors = append(r.Errors, e)
 	}
+}
+
+// add counts another report's numbers in.
+func (r *Report) add(o Report) {
+	r.Audience += o.Audience
+	r.Delivered += o.Delivered
+	r.Gone += o.Gone
+	r.Failed += o.Failed
+	r.Unsent += o.Unsent
+	r.Incomplete = r.Incomplete || o.Incomplete
+	r.Throttled += o.Throttled
+	r.Retries += o.Retries
+	r.Pruned += o.Pruned
+	r.PruneFailed += o.PruneFailed
+	r.Slow += o.Slow
+	r.Disconnected += o.Disconnected
+	room := min(len(o.Errors), MaxErrors-len(r.Errors))
+	r.Errors = append(r.Errors, o.Errors[:max(0, room)]...)
 }

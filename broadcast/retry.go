@@ -92,10 +92,8 @@ func (d *delayed) Pop() any {
 
 func (d *delayed) add(t task) { heap.Push(d, t) }
 
-// takeDue removes and gives a member whose time has come.
-func (d *delayed) takeDue() (task, bool) {
-	if len(*d) == 0 || (*d)[0].due.After(time.Now()) {
-		return task{}, false
-	}
-	return heap.Pop(d).(task), true
-}
+// ready tells if there is a member whose time has come.
+func (d delayed) ready(now time.Time) bool { return len(d) > 0 && !d[0].due.After(now) }
+
+// take removes and gives the earliest.
+func (d *delayed) take() task { return heap.Pop(d).(task) }

@@ -16,63 +16,108 @@ import (
 const backlogFactor = 16
 
 // send is the state of one Send. It belongs to the goroutine that called; workers and the reader are reached
-// over channels only. A member is in exactly one place: in fresh, in delayed, with a worker, or counted in the
+// over channels only. A member is in exactly one place: in named, in fresh, in delayed, with a worker, or counted in the
 // report.
 type send struct {
 	*Broadcaster
 
+	job      Job
+	audience rest // as it was begun
+	post     func(ctx context.Context, to gatesock.Target) error
+	stopAt   time.Time // no post begins after it; zero: there is no deadline
+
 	report  Report
 	members members
-	fresh   page     // read, not tried yet
-	delayed delayed  // to be tried again
-	gone    []member // to be pruned; counted already
+	named   []member  // by the audience or its cursor, not tried yet
+	fresh   page      // read, not tried yet
+	left    []segment // not read yet
+	delayed delayed   // to be tried again
+	slow    int       // of those, how many are too slow
+	last    []errand  // to be done when nobody is left to post to: removals, disconnections
 
 	pages   <-chan page // nil when the audience was read to its end, or can't be
-	jobs    chan job    // never holds more than are free to work on it
+	jobs    chan errand // never holds more than are free to work on it
 	results chan result // has room for every worker, so that none waits
 
-	workers int // started
-	busy    int // with a job
-	posting int // of those, with a post
+	workers int       // started
+	busy    int       // with a job
+	posting int       // of those, with a post
+	paced   time.Time // no post begins before it, since the rate does not allow it
 
 	forbidden map[string]error // endpoints that answered so, and with what
 	stopped   bool
-	ended     error // why ctx did, if that is what stopped the send
-	cut       bool  // a post was cut off when ctx ended
+	ended     error // why time was up, if that is what stopped the send
+	cutOff    bool  // a post was cut off when it was
 	errs      []error
 	panicked  *panicError
 }
 
 // run does one send: workers are started as members come up, and all have ended when it returns or panics.
-func (b *Broadcaster) run(ctx context.Context, to Audience, frame []byte) (Report, error) {
+func (b *Broadcaster) run(ctx context.Context, job Job, to rest) (Report, error) {
 	s := &send{
 		Broadcaster: b,
-		members:     to.members(),
+		job:         job,
+		audience:    to,
+		members:     to.set(),
+		post:        b.prepare(job.Frame),
 		forbidden:   make(map[string]error),
-		jobs:        make(chan job, b.concurrency),
+		jobs:        make(chan errand, b.concurrency),
 		results:     make(chan result, b.concurrency),
 	}
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer close(s.jobs)
-	inner, cancel := context.WithCancel(ctx)
-	defer cancel()
-
-	named := make([]conn.Member, len(to.ids))
-	for i, id := range to.ids {
-		named[i].ID = id
-	}
-	s.take(page{members: named})
-	if groups := to.distinctGroups(); len(groups) > 0 {
-		pages := make(chan page)
-		s.pages = pages
-		wg.Go(func() { b.read(inner, groups, pages) })
-	}
-	s.loop(ctx, func() { wg.Go(func() { b.work(inner, frame, s.jobs, s.results) }) })
+	s.report.ID = job.ID
+	s.split(ctx)
+	s.name(s.audience.Members)
+	s.carryOut(ctx)
 	if s.panicked != nil {
 		panic(s.panicked)
 	}
-	return s.finish()
+	return s.finish(ctx)
+}
+
+// carryOut posts until all are served or the time is up. Its goroutines have ended when it returns.
+func (s *send) carryOut(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer close(s.jobs)
+	inner, cancel := s.bound(ctx)
+	defer cancel()
+
+	s.left = s.audience.Read
+	if len(s.left) > 0 {
+		pages := make(chan page)
+		s.pages = pages
+		wg.Go(func() { s.read(inner, s.audience.plan(), pages) })
+	}
+	s.loop(inner, func() { wg.Go(func() { s.work(inner) }) })
+}
+
+// bound keeps the reserve free of ctx's time: no post begins in it, and those that still run are cut off at half of
+// it.
+func (s *send) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	reserve := s.reserve
+	if reserve < 0 {
+		reserve = min(DefaultReserve, time.Until(deadline)/10)
+	}
+	if reserve <= 0 {
+		return context.WithCancel(ctx)
+	}
+	s.stopAt = deadline.Add(-reserve)
+	return context.WithDeadlineCause(ctx, deadline.Add(-reserve/2), errNoTime)
+}
+
+// name adds the members that the audience has without reading.
+func (s *send) name(all []restMember) {
+	for _, m := range all {
+		if s.members.excepts(m.ID) {
+			continue
+		}
+		s.named = append(s.named, member{conn.Member{ID: m.ID, Endpoint: m.Endpoint}, m.Group})
+	}
+	s.report.Audience += len(s.named)
 }
 
 // loop runs until every member is settled or, after a stop, until the workers are idle.
@@ -100,18 +145,26 @@ func (s *send) loop(ctx context.Context, startWorker func()) {
 	}
 }
 
-// heed stops the send if ctx has ended.
+// heed stops the send if its time is up.
 func (s *send) heed(ctx context.Context) {
-	if !s.stopped && ctx.Err() != nil {
+	switch {
+	case s.stopped:
+	case ctx.Err() != nil:
 		s.stopped = true
 		s.ended = context.Cause(ctx)
+	case !s.stopAt.IsZero() && !time.Now().Before(s.stopAt):
+		s.stopped = true
+		s.ended = errNoTime
 	}
 }
 
 // postsSettled: the audience was read, and all of it is in the report.
 func (s *send) postsSettled() bool {
-	return s.pages == nil && len(s.fresh.members) == 0 && len(s.delayed) == 0 && s.posting == 0
+	return s.pages == nil && !s.waiting() && len(s.delayed) == 0 && s.posting == 0 && len(s.last) == 0
 }
+
+// waiting: there are members that were not tried.
+func (s *send) waiting() bool { return len(s.named)+len(s.fresh.members) > 0 }
 
 // dispatch gives jobs to workers while there are both, and starts workers for jobs that would wait.
 func (s *send) dispatch(startWorker func()) {
@@ -125,16 +178,21 @@ func (s *send) dispatch(startWorker func()) {
 			startWorker()
 		}
 		s.busy++
-		if !j.prune {
+		if j.kind == posts {
 			s.posting++
 		}
 		s.jobs <- j
 	}
 }
 
-// next gives what to do next: a post, or else a removal. Members of an endpoint that is forbidden fail instead.
-func (s *send) next() (job, bool) {
-	for t, ok := s.nextPost(); ok; t, ok = s.nextPost() {
+// next gives what to do next: a post, or else what was put off. Members of an endpoint that is forbidden fail instead.
+func (s *send) next() (errand, bool) {
+	now := time.Now()
+	for s.mayPost(now) {
+		t, ok := s.nextPost(now)
+		if !ok {
+			break
+		}
 		if err := s.forbidden[t.member.Endpoint]; err != nil {
 			s.report.fail(PostError{ConnectionID: t.member.ID, Attempts: t.attempts, Err: err})
 			continue
@@ -142,60 +200,111 @@ func (s *send) next() (job, bool) {
 		if t.attempts++; t.attempts > 1 {
 			s.report.Retries++
 		}
-		return job{task: t}, true
+		return errand{task: t}, true
 	}
-	if last := len(s.gone) - 1; last >= 0 {
-		t := task{member: s.gone[last]}
-		s.gone = s.gone[:last]
-		return job{task: t, prune: true}, true
+	if last := len(s.last) - 1; last >= 0 {
+		j := s.last[last]
+		s.last = s.last[:last]
+		return j, true
 	}
-	return job{}, false
+	return errand{}, false
+}
+
+// mayPost tells if there is somebody to post to and the rate allows it, and then counts on the post.
+func (s *send) mayPost(now time.Time) bool {
+	if !s.waiting() && !s.delayed.ready(now) || now.Before(s.paced) {
+		return false
+	}
+	wait := s.rate.Take(now)
+	if wait > 0 {
+		s.paced = now.Add(wait)
+	}
+	return wait <= 0
 }
 
 // nextPost gives who to post to next: a retry whose time has come, or a member not tried yet.
-func (s *send) nextPost() (task, bool) {
-	if t, ok := s.delayed.takeDue(); ok {
+func (s *send) nextPost(now time.Time) (task, bool) {
+	switch {
+	case s.delayed.ready(now):
+		t := s.delayed.take()
+		if t.slow {
+			s.slow--
+		}
 		return t, true
-	}
-	if len(s.fresh.members) == 0 {
+	case len(s.named) > 0:
+		m := s.named[0]
+		s.named = s.named[1:]
+		return task{member: m}, true
+	case len(s.fresh.members) > 0:
+		m := member{s.fresh.members[0], s.fresh.group}
+		s.fresh.members = s.fresh.members[1:]
+		return task{member: m}, true
+	default:
 		return task{}, false
 	}
-	m := member{s.fresh.members[0], s.fresh.group}
-	s.fresh.members = s.fresh.members[1:]
-	return task{member: m}, true
 }
 
 // wanted gives the channel of pages if there is room for another.
 func (s *send) wanted() <-chan page {
-	if s.stopped || len(s.fresh.members) > 0 || len(s.delayed)+len(s.gone) >= backlogFactor*s.concurrency {
+	if s.stopped || len(s.fresh.members) > 0 || len(s.delayed)-s.slow+len(s.last) >= backlogFactor*s.concurrency {
 		return nil
 	}
 	return s.pages
 }
 
-// wake gives the timer's channel, set to the first retry, if there is a worker for it.
+// wake gives the timer's channel, set to when something is to be done: a retry or a paced post, if there is a worker
+// for it, or the stop.
 func (s *send) wake(timer *time.Timer) <-chan time.Time {
-	if s.stopped || len(s.delayed) == 0 || s.busy >= s.concurrency {
+	if s.stopped {
 		return nil
 	}
-	timer.Reset(time.Until(s.delayed[0].due))
+	at := s.stopAt
+	if s.busy < s.concurrency {
+		at = earliest(at, s.nextDue())
+	}
+	if at.IsZero() {
+		return nil
+	}
+	timer.Reset(time.Until(at))
 	return timer.C
+}
+
+// nextDue is when the next post can begin, zero if there is none.
+func (s *send) nextDue() time.Time {
+	var at time.Time
+	if len(s.delayed) > 0 {
+		at = s.delayed[0].due
+	}
+	if s.waiting() {
+		at = s.paced
+	}
+	if at.Before(s.paced) && !at.IsZero() {
+		at = s.paced
+	}
+	return at
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // take adds a page to the audience.
 func (s *send) take(p page) {
 	if p.last {
 		s.pages = nil
-		s.report.Incomplete = p.err != nil
 		if p.err != nil {
 			s.errs = append(s.errs, p.err)
 		}
 		s.escalate(p.panicked)
 		return
 	}
+	s.left = p.left
 	added := p.members[:0]
 	for _, m := range p.members {
-		if s.members.add(m.ID) {
+		if s.members.add(m.ID) && !p.known {
 			added = append(added, m)
 		}
 	}
@@ -203,36 +312,49 @@ func (s *send) take(p page) {
 	s.report.Audience += len(added)
 }
 
-// settle takes back a job from a worker.
+// settle takes back an errand from a worker.
 func (s *send) settle(ctx context.Context, r result) {
 	s.busy--
 	if r.exited {
 		s.workers--
 	}
 	s.escalate(r.panicked)
-	if r.prune {
-		s.settlePrune(ctx, r)
-		return
+	switch r.kind {
+	case posts:
+		s.posting--
+		s.settlePost(ctx, r)
+	case removes:
+		s.settleRemoval(ctx, r)
+	case disconnects:
+		s.settleDisconnection(ctx, r)
 	}
-	s.posting--
+}
+
+func (s *send) settlePost(ctx context.Context, r result) {
 	switch {
 	case r.err == nil:
 		s.report.Delivered++
+		s.rate.Passed(time.Now(), r.refused)
+		s.consumers.passed(r.member)
 	case errors.Is(r.err, gatesock.ErrGone):
 		s.report.Gone++
-		s.gone = append(s.gone, r.member)
+		s.last = append(s.last, errand{task: r.task, kind: removes})
+	case errors.Is(r.err, gatesock.ErrThrottled):
+		s.report.Throttled++
+		s.settleRefusal(r)
 	default:
-		s.cut = s.cut || r.cut && ctx.Err() != nil
+		s.cutOff = s.cutOff || r.cut && ctx.Err() != nil
 		s.settleFailure(r)
 	}
 }
 
+// settleFailure puts a member off, or gives up on it.
 func (s *send) settleFailure(r result) {
-	if errors.Is(r.err, gatesock.ErrThrottled) {
-		s.report.Throttled++
-	}
 	if !r.exited && !r.cut && retryable(r.err) && s.schedule(&r.task, time.Now()) {
 		s.delayed.add(r.task)
+		if r.slow {
+			s.slow++
+		}
 		return
 	}
 	failure := PostError{ConnectionID: r.member.ID, Attempts: r.attempts, Err: r.err}
@@ -251,7 +373,7 @@ func (s *send) forbid(endpoint string, failure PostError) {
 	}
 }
 
-func (s *send) settlePrune(ctx context.Context, r result) {
+func (s *send) settleRemoval(ctx context.Context, r result) {
 	switch {
 	case r.pruned:
 		s.report.Pruned++
@@ -270,13 +392,23 @@ func (s *send) escalate(p *panicError) {
 	}
 }
 
-// finish gives the result. That ctx ended is an error only if it took something from the send.
-func (s *send) finish() (Report, error) {
-	s.report.Unsent = len(s.fresh.members) + len(s.delayed)
-	if s.pages != nil {
-		s.report.Incomplete = true
+// finish hands on what is left, if that is to be, and gives the result. That the time was up is an error only if it took
+// something from the send.
+func (s *send) finish(ctx context.Context) (Report, error) {
+	left := s.rest()
+	s.report.Unsent = len(left.Members)
+	if s.handsOn(ctx) {
+		var errs []error
+		left, errs = s.handOn(ctx, left, s.delay())
+		s.report.Unsent = len(left.Members)
+		if left.empty() {
+			return s.report, nil
+		}
+		s.errs = append(s.errs, errs...)
 	}
-	if s.ended != nil && (s.cut || s.report.Unsent > 0 || s.pages != nil) {
+	s.report.Incomplete = len(left.Read) > 0
+	s.report.Cursor = left.cursor()
+	if s.ended != nil && (s.cutOff || !left.empty()) {
 		s.errs = append(s.errs, fmt.Errorf("broadcast: stopped: %w", s.ended))
 	}
 	return s.report, errors.Join(s.errs...)

@@ -138,7 +138,8 @@ func TestStoreFailsInTheMiddle(t *testing.T) {
 	rep, err := New(always(nil), store).Send(t.Context(), To("room"), hello())
 	require.ErrorIs(t, err, errStore)
 	require.ErrorContains(t, err, `broadcast: conn: reading group "room": `)
-	require.Equal(t, Report{Audience: 20, Delivered: 20, Incomplete: true}, rep)
+	require.Equal(t, Report{Audience: 20, Delivered: 20, Incomplete: true, Cursor: rep.Cursor}, rep)
+	require.NotEmpty(t, rep.Cursor)
 }
 
 // circling is a store whose cursors come again and again.
@@ -196,13 +197,13 @@ func TestNoMoreGoroutinesThanNeeded(t *testing.T) {
 func TestWorkersPersist(t *testing.T) {
 	t.Parallel()
 	b := New(always(nil), room(0, 1), WithConcurrency(8))
-	s := &send{Broadcaster: b, jobs: make(chan job, 8), results: make(chan result, 8)}
+	s := &send{Broadcaster: b, jobs: make(chan errand, 8), results: make(chan result, 8)}
 	started := 0
 	start := func() { started++ }
 	for i := range 20 {
 		s.fresh = page{members: []conn.Member{{ID: name(i)}}}
 		s.dispatch(start)
-		s.settle(t.Context(), result{job: <-s.jobs})
+		s.settle(t.Context(), result{errand: <-s.jobs})
 	}
 	require.Equal(t, 1, started)
 	require.Equal(t, 20, s.report.Delivered)
@@ -217,7 +218,7 @@ func TestReadingWaitsForRetries(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		p := always(gatesock.ErrThrottled)
-		b := New(p, store, WithConcurrency(2), WithJitter(func(time.Duration) time.Duration { return time.Minute }), WithRetries(2, time.Hour))
+		b := New(p, store, WithReserve(0), WithConcurrency(2), WithJitter(func(time.Duration) time.Duration { return time.Minute }), WithRetries(2, time.Hour))
 		rep, err := b.Send(ctx, To("room"), hello())
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Equal(t, 50*time.Millisecond, time.Since(start), "the end of the context is not waited for in vain")

@@ -21,23 +21,34 @@ type member struct {
 type task struct {
 	member   member
 	attempts int       // posts that were started
+	refused  int       // of those, how many were throttled
+	slow     bool      // it is refused while others are served
 	failed   time.Time // when the first of them failed
 	due      time.Time // when the next is to start
 }
 
-// job is what a worker does: a post, or the removal of a connection that is gone.
-type job struct {
+// kind is what a worker does for a member.
+type kind int
+
+const (
+	posts       kind = iota
+	removes          // from the store, since it is gone
+	disconnects      // since it is too slow
+)
+
+// errand is what a worker does.
+type errand struct {
 	task
-	prune bool
+	kind kind
 }
 
-// result is how a job went.
+// result is how an errand went.
 type result struct {
-	job
+	errand
 	err      error
 	cut      bool // err is that the time was up, not an answer
 	pruned   bool
-	exited   bool // the worker has ended in the middle of the job
+	exited   bool // the worker has ended in the middle of the errand
 	panicked *panicError
 }
 
@@ -66,32 +77,35 @@ func caught(value any) *panicError {
 	return &panicError{value, debug.Stack()}
 }
 
-// work does jobs until there are none. There is a result for each, whatever becomes of it.
-func (b *Broadcaster) work(ctx context.Context, frame []byte, jobs <-chan job, results chan<- result) {
-	for j := range jobs {
-		b.do(ctx, frame, j, results)
+// work does errands until there are none. There is a result for each, whatever becomes of it.
+func (s *send) work(ctx context.Context) {
+	for e := range s.jobs {
+		s.do(ctx, e)
 	}
 }
 
-func (b *Broadcaster) do(ctx context.Context, frame []byte, j job, results chan<- result) {
-	r := result{job: j, err: errExited, exited: true}
+func (s *send) do(ctx context.Context, e errand) {
+	r := result{errand: e, err: errExited, exited: true}
 	defer func() {
 		if r.panicked = caught(recover()); r.panicked != nil {
 			r.exited = false
 		}
-		results <- r
+		s.results <- r
 	}()
-	bounded, cancel := context.WithTimeout(ctx, b.postTimeout)
+	bounded, cancel := context.WithTimeout(ctx, s.postTimeout)
 	defer cancel()
-	if j.prune {
-		r.pruned, r.err = b.prune(bounded, j.member)
-	} else {
-		to := gatesock.Target{ConnectionID: j.member.ID, Endpoint: j.member.Endpoint}
-		r.err = b.poster.Post(bounded, to, frame)
+	to := gatesock.Target{ConnectionID: e.member.ID, Endpoint: e.member.Endpoint}
+	switch e.kind {
+	case posts:
+		r.err = s.post(bounded, to)
+	case removes:
+		r.pruned, r.err = s.prune(bounded, e.member)
+	case disconnects:
+		r.err = s.disconnector.Disconnect(bounded, to)
 	}
 	r.cut = r.err != nil && bounded.Err() != nil && !answered(r.err)
 	if r.cut && ctx.Err() == nil {
-		r.err = fmt.Errorf("no answer within %s: %w", b.postTimeout, r.err)
+		r.err = fmt.Errorf("no answer within %s: %w", s.postTimeout, r.err)
 	}
 	r.exited = false
 }

@@ -1,0 +1,159 @@
+package broadcast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// partSize is about how many bytes of members that were read are handed on in one job.
+	partSize = 64 << 10
+	// relayConcurrency is how many jobs are handed on at once.
+	relayConcurrency = 16
+	// maxJobDelay is the longest that SQS delays a message (Amazon SQS API Reference, "SendMessage").
+	maxJobDelay = 15 * time.Minute
+)
+
+// newJob is what a send is before it is handed on for the first time.
+func (b *Broadcaster) newJob(frame []byte) Job {
+	j := Job{Frame: frame}
+	if b.relay != nil {
+		j.ID = fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64())
+		j.Send = j.ID
+	}
+	return j
+}
+
+// Run carries on a job that a [Relay] has brought. What a Send does it does too: it posts, tries again, prunes,
+// stops before the deadline, and hands on what is left then, so that a nil error means that everybody of the job is in the
+// Report or in a job that was handed on. It needs a Broadcaster that has a Relay.
+//
+// Unlike a Send it hands on the rest after any failure, with a delay that grows with the hops, so that nobody gets
+// the message twice because the job is done again. What it gives an error for is still to be done: the job was refused
+// ([ErrBadJob], [ErrTooManyHops]), ctx was cancelled, or handing on failed.
+func (b *Broadcaster) Run(ctx context.Context, job Job) (Report, error) {
+	if b == nil || b.relay == nil {
+		return Report{}, errors.New("broadcast: Run needs a Broadcaster with a Relay")
+	}
+	r, err := job.check()
+	if err != nil {
+		return Report{}, err
+	}
+	if job.Hops > b.maxHops {
+		return Report{}, fmt.Errorf("%w: %d times, the limit is %d", ErrTooManyHops, job.Hops, b.maxHops)
+	}
+	return b.run(ctx, job, r)
+}
+
+// split hands on all shards but the first of a group that has several.
+func (s *send) split(ctx context.Context) {
+	if s.relay == nil || s.job.Hops > 0 || len(s.audience.Read) != 1 || s.audience.several() {
+		return
+	}
+	whole := s.audience.Read[0]
+	if whole.Shards > 0 {
+		return
+	}
+	n, err := s.store.Shards(ctx, whole.Group)
+	if err != nil || n < 2 {
+		return // the reader meets the error too
+	}
+	shards := make([]segment, n)
+	for i := range shards {
+		shards[i] = segment{Group: whole.Group, Shard: i, Shards: n, Only: true}
+	}
+	left, errs := s.handOn(ctx, rest{Read: shards[1:], Except: s.audience.Except}, 0)
+	s.audience.Read = append([]segment{shards[0]}, left.Read...)
+	for _, err := range errs {
+		s.logger().WarnContext(ctx, "broadcast: a shard is not handed on but read here", "error", err)
+	}
+}
+
+// rest is who was not served when the loop has ended.
+func (s *send) rest() rest {
+	r := rest{Read: s.left, Had: s.audience.Had, Except: s.audience.Except}
+	for _, m := range s.fresh.members {
+		r.Members = append(r.Members, restMember{m.ID, m.Endpoint, s.fresh.group})
+	}
+	for _, m := range s.named {
+		r.Members = append(r.Members, restMember{m.ID, m.Endpoint, m.group})
+	}
+	for _, t := range s.delayed {
+		r.Members = append(r.Members, restMember{t.member.ID, t.member.Endpoint, t.member.group})
+	}
+	if len(r.Read) > 0 && s.audience.several() {
+		r.Done = s.done()
+	}
+	return r
+}
+
+// done are the groups that were read to their end.
+func (s *send) done() []string {
+	groups := slices.Clone(s.audience.Done)
+	for _, read := range s.audience.Read {
+		left := slices.ContainsFunc(s.left, func(l segment) bool { return l.Group == read.Group })
+		if !left {
+			groups = append(groups, read.Group)
+		}
+	}
+	return groups
+}
+
+// handsOn tells if the rest is to be handed on: by a send when its time is up, by a job always.
+func (s *send) handsOn(ctx context.Context) bool {
+	return s.relay != nil && ctx.Err() == nil && (s.job.Hops > 0 || errors.Is(s.ended, ErrNoTime))
+}
+
+// delay is how long the rest should wait: not at all if nothing but time was missing.
+func (s *send) delay() time.Duration {
+	if errors.Is(s.ended, ErrNoTime) {
+		return 0
+	}
+	return min(time.Second<<min(s.job.Hops, 10), maxJobDelay)
+}
+
+// handOn hands on a rest in jobs, takes what was handed on out of the report, and gives back what could not be.
+func (s *send) handOn(ctx context.Context, r rest, delay time.Duration) (rest, []error) {
+	parts := r.parts(partSize)
+	failed := make([]error, len(parts))
+	jobs := make([]Job, len(parts))
+	var wg sync.WaitGroup
+	free := make(chan struct{}, relayConcurrency)
+	for i, p := range parts {
+		jobs[i] = s.job.next(p, delay)
+		free <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-free }()
+			failed[i] = s.relayOne(ctx, jobs[i])
+		})
+	}
+	wg.Wait()
+	var kept []rest
+	var errs []error
+	for i, err := range failed {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("broadcast: handing on: %w", err))
+			kept = append(kept, parts[i])
+			continue
+		}
+		s.report.Handed = append(s.report.Handed, jobs[i].ID)
+		s.report.Audience -= len(parts[i].Members)
+	}
+	return join(kept), errs
+}
+
+// relayOne gives an error for a panic of the Relay: what it did not take is still unsent, which must not be lost.
+func (s *send) relayOne(ctx context.Context, j Job) (err error) {
+	err = errExited
+	defer func() {
+		if p := caught(recover()); p != nil {
+			err = p
+		}
+	}()
+	return s.relay.Relay(ctx, j)
+}

@@ -1,0 +1,262 @@
+package broadcast
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/gatesock/gatesock"
+)
+
+// queue is a Relay that fails and forgets to say that it has taken a job, as the plan has it.
+type queue struct {
+	mu       sync.Mutex
+	jobs     []Job
+	outcomes []outcome // of one Relay after the other; the last repeats
+}
+
+func (q *queue) Relay(ctx context.Context, j Job) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	o := ok
+	if len(q.outcomes) > 0 {
+		o = q.outcomes[0]
+		if len(q.outcomes) > 1 {
+			q.outcomes = q.outcomes[1:]
+		}
+	}
+	parsed, err := ParseJob(j.Encode())
+	if err != nil {
+		return err
+	}
+	switch o {
+	case fault:
+		return errFault
+	case slowFault: // taken, but the answer is lost
+		q.jobs = append(q.jobs, parsed)
+		return errFault
+	case hang:
+		panic("the relay")
+	default:
+		q.jobs = append(q.jobs, parsed)
+		return nil
+	}
+}
+
+// relayed is a send in several invocations of limited time.
+type relayed struct {
+	plan
+	limits  []time.Duration // of one invocation after the other; the last repeats
+	crashes map[int]bool    // invocations whose report is lost, and that are done again
+	doubles map[int]bool    // invocations that are done again though they went well
+	relay   []outcome
+	reserve time.Duration
+}
+
+func drawRelayed(t *rapid.T) relayed {
+	p := drawPlan(t)
+	p.cancelAt, p.readErr = -1, nil
+	for _, script := range p.scripts {
+		for i, o := range script {
+			if o == forbidden {
+				script[i] = fault
+			}
+		}
+	}
+	invocations := rapid.SliceOfNDistinct(rapid.IntRange(0, 12), 0, 4, rapid.ID[int])
+	set := func(name string) map[int]bool {
+		m := map[int]bool{}
+		for _, i := range invocations.Draw(t, name) {
+			m[i] = true
+		}
+		return m
+	}
+	limit := rapid.Map(rapid.IntRange(0, 1500), func(ms int) time.Duration { return time.Duration(ms) * time.Millisecond })
+	return relayed{
+		plan:    p,
+		limits:  append(rapid.SliceOfN(limit, 0, 8).Draw(t, "limits"), time.Hour),
+		crashes: set("crashes"),
+		doubles: set("doubles"),
+		relay:   append(rapid.SliceOfN(rapid.SampledFrom([]outcome{ok, ok, ok, fault, slowFault, hang}), 0, 4).Draw(t, "relay"), ok),
+		reserve: time.Duration(rapid.IntRange(20, 400).Draw(t, "reserve")) * time.Millisecond,
+	}
+}
+
+// TestRestIsHandedOnExactlyOnce: whatever stops the invocations of a send, the merged reports account for each member once.
+func TestRestIsHandedOnExactlyOnce(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		r := drawRelayed(rt)
+		h := newHistory()
+		var reports []Report
+		synctest.Test(t, func(*testing.T) { reports = r.carryOutAll(rt, h) })
+		total, missing := Merge(reports[0].ID, reports...)
+		require.Empty(rt, missing)
+		require.Equal(rt, len(r.audience()), total.Audience, "%+v", reports)
+		require.Equal(rt, total.Audience, total.Delivered+total.Gone+total.Failed)
+		require.False(rt, total.Incomplete)
+		require.Zero(rt, total.Unsent)
+		for id := range r.audience() {
+			require.Positive(rt, h.posts[id], id)
+		}
+		certain := !slices.ContainsFunc(r.relay, func(o outcome) bool { return o != ok })
+		if len(r.crashes)+len(r.doubles) == 0 && certain {
+			for id, n := range h.ok {
+				require.LessOrEqual(rt, n, 1, "%s got it more than once", id)
+			}
+		}
+	})
+}
+
+func (r relayed) carryOutAll(t *rapid.T, h *history) []Report {
+	q := &queue{outcomes: r.relay}
+	b := New(r.poster(h), r.store(h), WithRelay(q), WithMaxHops(1000), WithReserve(r.reserve),
+		WithConcurrency(r.concurrency), WithRetries(r.attempts, r.retryTime), WithPostTimeout(time.Second),
+		WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
+	reports := r.first(b)
+	for i := len(reports); len(q.jobs) > 0; i++ {
+		j := q.jobs[0]
+		q.jobs = q.jobs[1:]
+		ctx, cancel := r.invocation(i)
+		rep, err := b.Run(ctx, j)
+		cancel()
+		if err != nil {
+			require.True(t, errors.Is(err, errFault) || errors.Is(err, context.DeadlineExceeded) ||
+				errors.As(err, new(*panicError)), "%v", err)
+		}
+		done := err == nil && !r.crashes[i]
+		if done {
+			reports = append(reports, rep)
+		}
+		if !done || r.doubles[i] {
+			q.jobs = append(q.jobs, j)
+		}
+	}
+	return reports
+}
+
+// first is the Send itself. What it can't hand on is in its cursor, which is sent to as a user would.
+func (r relayed) first(b *Broadcaster) (reports []Report) {
+	to := ToConnections(r.ids...).Except(r.except...)
+	for g := range r.groups {
+		to = to.And(To(g))
+	}
+	for i := 0; ; i++ {
+		ctx, cancel := r.invocation(i)
+		rep, _ := b.Send(ctx, to, hello())
+		cancel()
+		to = Resume(rep.Cursor)
+		end := rep.Cursor == ""
+		rep.Audience -= rep.Unsent // they are in the next
+		rep.Unsent, rep.Incomplete, rep.Cursor = 0, false, ""
+		if reports = append(reports, rep); i > 0 { // counted as one more job of the send
+			reports[0].Handed = append(reports[0].Handed, rep.ID)
+		}
+		if end {
+			return reports
+		}
+	}
+}
+
+func (r relayed) invocation(i int) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), r.limits[min(i, len(r.limits)-1)])
+}
+
+func newHistory() *history {
+	return &history{
+		posts: map[string]int{}, finals: map[string]outcome{}, ok: map[string]int{},
+		gone: map[string]bool{}, deletes: map[string]int{}, leaves: map[string]int{},
+	}
+}
+
+// A job that is handed on too often is refused as it is, with everybody in it.
+func TestTooManyHops(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := &queue{}
+		slow := posterFunc(func(ctx context.Context, _ gatesock.Target, _ []byte) error { return wait(ctx, time.Second, nil) })
+		b := New(slow, room(10, 10), WithRelay(q), WithMaxHops(2), WithConcurrency(1), WithReserve(time.Second))
+		run := func(do func(ctx context.Context) (Report, error)) Report {
+			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+			defer cancel()
+			rep, err := do(ctx)
+			require.NoError(t, err)
+			require.Equal(t, 3, rep.Delivered)
+			require.NotEmpty(t, rep.Handed)
+			return rep
+		}
+		reports := []Report{run(func(ctx context.Context) (Report, error) { return b.Send(ctx, To("room"), hello()) })}
+		for q.jobs[0].Hops <= 2 {
+			j := q.jobs[0]
+			q.jobs = q.jobs[1:]
+			reports = append(reports, run(func(ctx context.Context) (Report, error) { return b.Run(ctx, j) }))
+		}
+		_, err := b.Run(t.Context(), q.jobs[0])
+		require.ErrorIs(t, err, ErrTooManyHops)
+		total, missing := Merge(reports[0].ID, reports...)
+		require.Equal(t, []string{q.jobs[0].ID}, missing)
+		require.Equal(t, 9, total.Delivered)
+
+		rep, err := b.Send(t.Context(), Resume(q.jobs[0].Cursor), hello())
+		require.NoError(t, err)
+		require.Equal(t, 1, rep.Delivered)
+	})
+}
+
+func TestSplitByShard(t *testing.T) {
+	t.Parallel()
+	q := &queue{}
+	store := room(40, 4)
+	store.shards = 4
+	var posted record
+	p := posterFunc(func(_ context.Context, to gatesock.Target, _ []byte) error {
+		posted.add(to.ConnectionID)
+		return nil
+	})
+	b := New(p, store, WithRelay(q))
+	rep, err := b.Send(t.Context(), To("room").Except("c1"), hello())
+	require.NoError(t, err)
+	require.Len(t, rep.Handed, 3)
+	reports := []Report{rep}
+	for _, j := range q.jobs {
+		require.Equal(t, 1, j.Hops)
+		require.Zero(t, j.Delay)
+		rep, err := b.Run(t.Context(), j)
+		require.NoError(t, err)
+		reports = append(reports, rep)
+	}
+	total, missing := Merge(rep.ID, reports...)
+	require.Empty(t, missing)
+	require.Equal(t, 39, total.Delivered)
+	slices.Sort(posted.ids)
+	require.Len(t, slices.Compact(posted.ids), 39)
+	require.NotContains(t, posted.ids, "c1")
+}
+
+// A rest that was cut for another number of shards can't be read: it fails, and stays whole.
+func TestResharded(t *testing.T) {
+	t.Parallel()
+	q := &queue{}
+	store := room(40, 4)
+	store.shards = 4
+	b := New(always(nil), store, WithRelay(q))
+	_, err := b.Send(t.Context(), To("room"), hello())
+	require.NoError(t, err)
+	j := q.jobs[0]
+	store.shards, q.jobs = 2, nil
+	q.outcomes = []outcome{fault}
+	rep, err := b.Run(t.Context(), j)
+	require.ErrorIs(t, err, ErrResharded)
+	require.ErrorIs(t, err, errFault)
+	require.Equal(t, j.Cursor, rep.Cursor)
+	require.Zero(t, rep.Audience)
+}
