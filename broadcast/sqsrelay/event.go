@@ -1,0 +1,50 @@
+package sqsrelay
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// record is a message of an SQS event, with the members that are used here (AWS Lambda Developer Guide, "Using Lambda
+// with Amazon SQS").
+type record struct {
+	MessageID  string `json:"messageId"`
+	Body       string `json:"body"`
+	Source     string `json:"eventSource"`
+	Attributes struct {
+		Receives string `json:"ApproximateReceiveCount"`
+	} `json:"attributes"`
+}
+
+// parseEvent fails if the event is not one of SQS, or a record has no message id, by which alone it could fail.
+func parseEvent(payload []byte) ([]record, error) {
+	var event struct {
+		Records *[]record `json:"Records"`
+	}
+	if err := json.Unmarshal(payload, &event); err != nil {
+		return nil, fmt.Errorf("sqsrelay: this is no SQS event: %w", err)
+	}
+	if event.Records == nil {
+		return nil, errors.New("sqsrelay: this is no SQS event: it has no Records")
+	}
+	for i, r := range *event.Records {
+		switch {
+		case r.Source != "aws:sqs":
+			return nil, fmt.Errorf("sqsrelay: this is no SQS event: record %d is from %q", i, r.Source)
+		case r.MessageID == "":
+			return nil, fmt.Errorf("sqsrelay: record %d of the SQS event has no messageId", i)
+		}
+	}
+	return *event.Records, nil
+}
+
+// answer is what Lambda deletes messages by: all but those that are named. There is no other form of it, and an empty list
+// says that all were done (AWS Lambda Developer Guide, "Handling errors for an SQS event source in Lambda").
+type answer struct {
+	Failures []failure `json:"batchItemFailures"`
+}
+
+type failure struct {
+	MessageID string `json:"itemIdentifier"`
+}

@@ -1,0 +1,30 @@
+package sqsrelay
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// FuzzEvent: whatever arrives, each record that is given can be named in the answer.
+func FuzzEvent(f *testing.F) {
+	for _, seed := range []string{
+		`{"Records":[]}`,
+		`{"Records":[{"messageId":"m","body":"b","eventSource":"aws:sqs","attributes":{"ApproximateReceiveCount":"2"}}]}`,
+		`{"Records":[{"messageId":"","eventSource":"aws:sqs"}]}`,
+		`{"Records":[null]}`, `{"records":[{}]}`, `{"Records":null}`, `[]`, `{`, `{"Records":[{"messageId":1}]}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		records, err := parseEvent(payload)
+		if err != nil {
+			require.Nil(t, records)
+			require.ErrorContains(t, err, "sqsrelay: ")
+			return
+		}
+		for _, r := range records {
+			require.NotEmpty(t, r.MessageID)
+		}
+	})
+}
