@@ -91,7 +91,7 @@ func WithPostTimeout(d time.Duration) Option {
 
 // WithRetries sets how often a connection is posted to, the first time included, and how long after its first
 // failure another try may begin; the defaults are [DefaultAttempts] and [DefaultRetryTime]. One attempt
-// means no retries.
+// means no retries. Refusals at a time when the gateway throttles all posts do not count as attempts.
 func WithRetries(attempts int, within time.Duration) Option {
 	if attempts < 1 || within < 0 {
 		panic("broadcast: WithRetries with less than 1 attempt, or a negative time")

@@ -59,9 +59,10 @@ func delayLimit(attempts int) time.Duration {
 	return d
 }
 
-// schedule gives the time for a further attempt, false if there is to be none.
+// schedule gives the time for a further attempt, false if there is to be none. While the account is throttled, attempts are not
+// limited, only their time is: nobody is to be given up on because everybody was refused.
 func (s settings) schedule(t *task, now time.Time) bool {
-	if t.attempts >= s.attempts {
+	if t.attempts-t.excused >= s.attempts {
 		return false
 	}
 	if t.failed.IsZero() {

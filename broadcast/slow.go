@@ -91,6 +91,9 @@ func (c *consumers) forget(m member) {
 func (s *send) settleRefusal(r result) {
 	s.rate.Refused(time.Now(), r.refused)
 	r.refused++
+	if s.rate.Throttled() {
+		r.excused++
+	}
 	refusals := s.consumers.refuse(r.member)
 	r.slow = refusals >= slowAt
 	if refusals < s.refusals && (!r.slow || s.slow < maxSlow) {

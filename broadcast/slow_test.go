@@ -16,7 +16,7 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// slowPoster refuses posts to connections whose id begins with "a-slow", and takes 10 ms for the others.
+// slowPoster refuses posts to connections whose id ends in "-slow", and takes 10 ms for the others.
 type slowPoster struct {
 	mu           sync.Mutex
 	posts        map[string]int
@@ -31,7 +31,7 @@ func (p *slowPoster) Post(ctx context.Context, to gatesock.Target, _ []byte) err
 	}
 	p.posts[to.ConnectionID]++
 	p.mu.Unlock()
-	if strings.HasPrefix(to.ConnectionID, "a-slow") {
+	if strings.HasSuffix(to.ConnectionID, "-slow") {
 		return fmt.Errorf("post: %w", gatesock.ErrThrottled)
 	}
 	return wait(ctx, 10*time.Millisecond, nil)
@@ -44,13 +44,13 @@ func (p *slowPoster) Disconnect(_ context.Context, from gatesock.Target) error {
 	return p.disconnect
 }
 
+// mixed is an audience of n, with slow ones at regular places from the first on.
 func mixed(n, slow int) Audience {
-	ids := make([]string, 0, n)
-	for i := range n {
-		if i < slow {
-			ids = append(ids, fmt.Sprintf("a-slow%d", i))
-		} else {
-			ids = append(ids, name(i))
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("%05d", i)
+		if slow > 0 && i%(n/slow) == 0 && i/(n/slow) < slow {
+			ids[i] += "-slow"
 		}
 	}
 	return ToConnections(ids...)
@@ -135,12 +135,12 @@ func TestSlowConsumerIsRemembered(t *testing.T) {
 			rep, err := b.Send(t.Context(), mixed(2000, 1), hello())
 			require.NoError(t, err)
 			require.Equal(t, 1, rep.Slow)
-			require.Equal(t, 3+i, p.posts["a-slow0"])
+			require.Equal(t, 3+i, p.posts["00000-slow"])
 		}
-		b.consumers.passed(member{Member: connMember("a-slow0")})
+		b.consumers.passed(member{Member: connMember("00000-slow")})
 		_, err := b.Send(t.Context(), mixed(2000, 1), hello())
 		require.NoError(t, err)
-		require.Equal(t, 9, p.posts["a-slow0"])
+		require.Equal(t, 9, p.posts["00000-slow"])
 	})
 }
 

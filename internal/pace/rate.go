@@ -27,6 +27,8 @@ const (
 	floor = 20.0
 	// depth is the time whose posts may be made at once.
 	depth = 20 * time.Millisecond
+	// crowd is how many connections must be refused to be taken for all.
+	crowd = 10
 	// tolerance is the share of posts that may be throttled without a change: connections that were slow for a
 	// moment look like that.
 	tolerance = 0.01
@@ -98,6 +100,13 @@ func (r *Rate) Refused(now time.Time, refused int) {
 	}
 }
 
+// Throttled tells if the account has throttled posts not long ago.
+func (r *Rate) Throttled() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.limit > 0
+}
+
 // Limit gives the posts per second that are allowed, 0 if there is no limit.
 func (r *Rate) Limit() float64 {
 	r.mu.Lock()
@@ -134,26 +143,34 @@ func (r *Rate) judge(now time.Time) {
 }
 
 func (r *Rate) adapt(now time.Time, elapsed float64) {
-	// Where most are refused, they can't all be slow.
-	if r.refused > r.taken {
-		r.evidence = max(r.evidence, r.answers)
-	}
 	switch {
+	case r.refused >= crowd && r.refused > r.taken:
+		r.fall(elapsed)
 	case r.limit > 0:
 		r.grow(now, elapsed)
-		r.shrink(now)
+		r.shrink()
 	case float64(r.evidence) > tolerance*float64(r.answers):
 		r.limit = max(first, float64(r.answers)/elapsed)
-		r.shrink(now)
+		r.shrink()
+	default:
+		return
+	}
+	if r.evidence > 0 {
+		r.throttled = now
 	}
 }
 
-func (r *Rate) shrink(now time.Time) {
-	if r.evidence == 0 {
-		return
+// fall takes the rate down to what was taken: where most are refused, they can't all be slow.
+func (r *Rate) fall(elapsed float64) {
+	served := max(floor, float64(r.taken)/elapsed)
+	if r.limit == 0 || served < r.limit {
+		r.limit = served
 	}
+	r.evidence = max(r.evidence, 1)
+}
+
+func (r *Rate) shrink() {
 	r.limit = max(floor, r.limit*max(least, math.Pow(1-decrease, float64(r.evidence))))
-	r.throttled = now
 }
 
 // grow takes the rate up, if it was what limited the posts.
