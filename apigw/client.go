@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/gatesock/gatesock"
@@ -32,6 +33,7 @@ type Client struct {
 	credentials aws.CredentialsProvider
 	settings    settings
 	wires       wires
+	exchanges   exchanges
 }
 
 var _ gatesock.Preparer = (*Client)(nil)
@@ -146,14 +148,24 @@ func (c *Client) do(
 	if g != c.own {
 		defer c.others.release(g)
 	}
-	bounded, cancel := context.WithTimeout(ctx, c.settings.timeout)
+	bounded, cancel := bound(ctx, c.settings.timeout)
 	defer cancel()
-	var a answer
-	err = g.call(bounded, &request{to: &g.endpoint, method: method, connectionID: to.ConnectionID, payload: message}, &a)
-	if f, failed := a.fault(err); failed {
+	x := c.exchanges.get()
+	defer c.exchanges.put(x)
+	x.request = request{to: &g.endpoint, method: method, connectionID: to.ConnectionID, payload: message}
+	err = g.call(bounded, &x.request, &x.answer)
+	if f, failed := x.answer.fault(err); failed {
 		return nil, call{operation, to.ConnectionID, c.settings.timeout}.wrap(ctx, bounded, f)
 	}
-	return a.body, nil
+	return x.answer.body, nil
+}
+
+// bound puts a timeout on a context, unless that ends earlier anyway.
+func bound(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= timeout {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, timeout)
 }
 
 // call signs a request and sends it.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"sync"
 	"sync/atomic"
 
 	"github.com/gatesock/gatesock/internal/sigv4"
@@ -19,7 +20,16 @@ import (
 // the layer above it is spared.
 type httpWire struct {
 	transport http.RoundTripper
+	blank     *http.Request
 	buffers   buffers
+	sights    sync.Pool
+}
+
+func newHTTPWire(transport http.RoundTripper) *httpWire {
+	return &httpWire{
+		transport: transport,
+		blank:     &http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1},
+	}
 }
 
 func (w *httpWire) CloseIdleConnections() {
@@ -40,78 +50,96 @@ func (w *httpWire) roundTrip(ctx context.Context, r *request, a *answer) error {
 
 // try sends the request once, and tells if it met a connection that had died while idle.
 func (w *httpWire) try(ctx context.Context, r *request, a *answer) (stale bool, err error) {
-	var seen sight
-	resp, err := w.transport.RoundTrip(w.compose(seen.watch(ctx), r)) //nolint:bodyclose // It is.
-	if err != nil {
-		return ctx.Err() == nil && seen.stale(err), err
+	seen, ok := w.sights.Get().(*sight)
+	if !ok {
+		seen = newSight()
 	}
+	ctx = httptrace.WithClientTrace(ctx, &seen.trace)
+	resp, err := w.transport.RoundTrip(w.compose(ctx, r)) //nolint:bodyclose // It is.
+	if err != nil {
+		return ctx.Err() == nil && seen.stale(err), err // net/http may still report to it
+	}
+	seen.reset()
+	w.sights.Put(seen)
 	defer func() { _ = resp.Body.Close() }()
 	return false, a.read(resp)
+}
+
+// outgoing has the parts of one request in one piece. It is not used again: net/http may still be writing it when an
+// early answer has come.
+type outgoing struct {
+	url    url.URL
+	body   bytes.Reader
+	values [5]string // of the headers
 }
 
 // compose makes the request. Its body is of a type that net/http knows to be in memory, so that it does not send the
 // header alone while it waits for the body.
 func (w *httpWire) compose(ctx context.Context, r *request) *http.Request {
-	req := (&http.Request{
-		Method: r.method,
-		URL: &url.URL{
-			Scheme: r.to.uri.Scheme, Host: r.to.uri.Host,
-			Path: r.to.uri.Path + "/@connections/" + r.connectionID,
-		},
-		Host:       r.to.host,
-		Header:     w.header(r),
-		Proto:      "HTTP/1.1",
-		ProtoMajor: 1,
-		ProtoMinor: 1,
-	}).WithContext(ctx)
-	buf := w.buffers.get()
-	path := sigv4.AppendPath((*buf)[:0], r.to.path, r.connectionID)
-	req.URL.RawPath = string(path)
-	w.buffers.put(buf, path)
+	req := w.blank.WithContext(ctx)
+	out := new(outgoing)
+	req.Method = r.method
+	req.Host = r.to.host
+	req.URL = &out.url
+	out.url.Scheme, out.url.Host = r.to.uri.Scheme, r.to.uri.Host
+	var authorization string
+	out.url.Path, out.url.RawPath, authorization = w.texts(r)
+	req.Header = header(&out.values, r, authorization)
 	if data := r.data(); len(data) > 0 {
 		req.ContentLength = int64(len(data))
 		// net/http asks for it again only if nothing was written yet, or if an HTTP/2 server says that it did not
 		// begin with the request.
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
-		req.Body = io.NopCloser(bytes.NewReader(data))
+		req.GetBody = r.payload.reader
+		out.body.Reset(data)
+		req.Body = io.NopCloser(&out.body)
 	}
 	return req
 }
 
-// header gives all headers, whose values share one array.
-func (w *httpWire) header(r *request) http.Header {
-	values := make([]string, 0, 5)
-	h := make(http.Header, cap(values))
-	set := func(name, value string) {
-		if value != "" {
-			values = append(values, value)
-			h[name] = values[len(values)-1 : len(values) : len(values)]
+// texts gives the path, the same as it goes over the wire, and the value of Authorization, all in one string.
+func (w *httpWire) texts(r *request) (path, escaped, authorization string) {
+	buf := w.buffers.get()
+	b := append((*buf)[:0], r.to.uri.Path...)
+	b = append(b, "/@connections/"...)
+	b = append(b, r.connectionID...)
+	escapedAt := len(b)
+	b = sigv4.AppendPath(b, r.to.path, r.connectionID)
+	authorizationAt := len(b)
+	if r.moment != nil {
+		b = r.appendAuthorization(b)
+	}
+	all := string(b)
+	w.buffers.put(buf, b)
+	return all[:escapedAt], all[escapedAt:authorizationAt], all[authorizationAt:]
+}
+
+// header gives all headers, whose values are in one array.
+func header(values *[5]string, r *request, authorization string) http.Header {
+	h := make(http.Header, len(values))
+	*values = [5]string{userAgent, r.contentType(), authorization}
+	if r.moment != nil {
+		values[3], values[4] = r.moment.Date, r.moment.Token
+	}
+	for i, name := range [...]string{"User-Agent", "Content-Type", "Authorization", "X-Amz-Date", "X-Amz-Security-Token"} {
+		if values[i] != "" {
+			h[name] = values[i : i+1 : i+1]
 		}
 	}
-	set("User-Agent", userAgent)
-	set("Content-Type", r.contentType())
-	if r.moment == nil {
-		return h
-	}
-	buf := w.buffers.get()
-	authorization := r.appendAuthorization((*buf)[:0])
-	set("Authorization", string(authorization))
-	w.buffers.put(buf, authorization)
-	set("X-Amz-Date", r.moment.Date)
-	set("X-Amz-Security-Token", r.moment.Token)
 	return h
 }
 
-// sight is what was seen of one request's connection.
+// sight is what was seen of one request's connection. It is used again once an answer has come, after which net/http
+// reports nothing more.
 type sight struct {
+	trace    httptrace.ClientTrace
 	idle     bool // it had been idle before
 	http2    bool
 	answered atomic.Bool
 }
 
-// watch makes net/http report to s.
-func (s *sight) watch(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+func newSight() *sight {
+	s := new(sight)
+	s.trace = httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) {
 			s.idle = info.Reused && info.WasIdle
 			if conn, ok := info.Conn.(*tls.Conn); ok {
@@ -119,7 +147,13 @@ func (s *sight) watch(ctx context.Context) context.Context {
 			}
 		},
 		GotFirstResponseByte: func() { s.answered.Store(true) },
-	})
+	}
+	return s
+}
+
+func (s *sight) reset() {
+	s.idle, s.http2 = false, false
+	s.answered.Store(false)
 }
 
 // stale tells if a request failed because its connection had died while idle. Over HTTP/2 other errors than that of

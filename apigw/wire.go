@@ -1,7 +1,9 @@
 package apigw
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"sync"
 
 	"github.com/gatesock/gatesock/internal/sigv4"
@@ -33,10 +35,16 @@ type request struct {
 type payload struct {
 	data []byte
 	hash sigv4.Hash
+	// reader gives another reader of data, for net/http.
+	reader func() (io.ReadCloser, error)
 }
 
 func newPayload(data []byte) *payload {
-	return &payload{data, sigv4.HashPayload(data)}
+	return &payload{
+		data:   data,
+		hash:   sigv4.HashPayload(data),
+		reader: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil },
+	}
 }
 
 const (
@@ -73,6 +81,28 @@ func (r *request) appendAuthorization(dst []byte) []byte {
 		signed.PayloadHash = sigv4.HashPayload(nil)
 	}
 	return r.moment.AppendAuthorization(dst, signed)
+}
+
+// exchange is a request and its answer.
+type exchange struct {
+	request request
+	answer  answer
+}
+
+// exchanges lends them out.
+type exchanges struct{ pool sync.Pool }
+
+func (e *exchanges) get() *exchange {
+	if x, ok := e.pool.Get().(*exchange); ok {
+		return x
+	}
+	return new(exchange)
+}
+
+// put takes one back. What it points to is let go: a message is large.
+func (e *exchanges) put(x *exchange) {
+	*x = exchange{}
+	e.pool.Put(x)
 }
 
 // buffers lends out room to write requests in.

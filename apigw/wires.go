@@ -11,7 +11,7 @@ func newWires(set *settings) wires {
 	if transport == nil {
 		transport = newTransport(set, newTLSConfig(set.tls))
 	}
-	return wires{settings: set, http: &httpWire{transport: transport}}
+	return wires{settings: set, http: newHTTPWire(transport)}
 }
 
 // to chooses the way to an endpoint.
