@@ -248,4 +248,3 @@ func checkID(operation, id string) error {
 		return nil
 	}
 }
-

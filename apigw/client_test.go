@@ -232,7 +232,7 @@ func TestInfo(t *testing.T) {
 			Identity: gatesock.Identity{SourceIP: "192.0.2.1"},
 		},
 		`{"identity":null}`: {},
-		`{} `:               {},
+		`{}trailing`:        {},
 		`null`:              {},
 		``:                  {},
 	} {

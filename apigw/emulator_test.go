@@ -2,6 +2,9 @@ package apigw_test
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,12 +61,22 @@ func TestAgainstTheEmulator(t *testing.T) {
 	t.Parallel()
 	server, client := local(t, emulator.Config{Stage: "dev"})
 	ws, id := join(t, server)
-	to := gatesock.Target{ConnectionID: id, Endpoint: server.Endpoint}
+	exercise(t, client, ws, gatesock.Target{ConnectionID: id, Endpoint: server.Endpoint})
 
-	require.NoError(t, client.Post(t.Context(), to, []byte("hello")))
-	_, data, err := ws.Read(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, "hello", string(data))
+	to := gatesock.Target{ConnectionID: id, Endpoint: server.Endpoint + "x"}
+	require.ErrorIs(t, client.Post(t.Context(), to, []byte("x")), gatesock.ErrForbidden)
+}
+
+// exercise does all that a client can do with one connection, which is closed at the end.
+func exercise(t *testing.T, client client, ws *websocket.Conn, to gatesock.Target) {
+	t.Helper()
+	ws.SetReadLimit(gatesock.MaxMessageSize)
+	for _, message := range []string{"hello", strings.Repeat("ü", gatesock.MaxMessageSize/2)} {
+		require.NoError(t, client.Post(t.Context(), to, []byte(message)))
+		_, data, err := ws.Read(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, message, string(data))
+	}
 
 	info, err := client.Info(t.Context(), to)
 	require.NoError(t, err)
@@ -82,8 +95,37 @@ func TestAgainstTheEmulator(t *testing.T) {
 
 	to.ConnectionID = "no id of a gateway"
 	require.ErrorIs(t, client.Post(t.Context(), to, []byte("x")), gatesock.ErrBadConnectionID)
-	to = gatesock.Target{ConnectionID: id, Endpoint: server.Endpoint + "x"}
-	require.ErrorIs(t, client.Post(t.Context(), to, []byte("x")), gatesock.ErrForbidden)
+}
+
+// Over TLS, with signed requests, on every way.
+func TestAgainstTheEmulatorOverTLS(t *testing.T) {
+	t.Parallel()
+	everyWay(t, func(t *testing.T, w way) {
+		ids := make(chan string, 1)
+		r := gatesock.New()
+		r.Connect(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+			ids <- req.ConnectionID
+			return nil, nil
+		})
+		gateway, err := emulator.New(r, emulator.Config{Stage: "dev"})
+		require.NoError(t, err)
+		srv := httptest.NewUnstartedServer(gateway)
+		client := w.start(t, srv)
+		t.Cleanup(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			defer cancel()
+			require.NoError(t, gateway.Shutdown(ctx))
+		})
+		upgrade := &http.Transport{TLSClientConfig: trust(srv)}
+		t.Cleanup(upgrade.CloseIdleConnections)
+		//nolint:bodyclose // The library closes it.
+		ws, _, err := websocket.Dial(t.Context(), srv.URL+gateway.BasePath(), &websocket.DialOptions{
+			HTTPClient: &http.Client{Transport: upgrade},
+		})
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = ws.CloseNow() })
+		exercise(t, client, ws, gatesock.Target{ConnectionID: <-ids})
+	})
 }
 
 func TestEmulatorThrottles(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 
@@ -28,6 +29,42 @@ func Example() {
 	err = client.Post(context.Background(), gatesock.Target{ConnectionID: "R0oXAdfD0kwCH6w="}, []byte("hello"))
 	fmt.Println(errors.Is(err, gatesock.ErrGone))
 	// Output: true
+}
+
+// One message to many connections: it is hashed once.
+func ExampleClient_Prepare() {
+	gateway := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		message, _ := io.ReadAll(r.Body)
+		fmt.Println(r.URL.Path, string(message))
+	}))
+	defer gateway.Close()
+	client, err := apigw.New(nil, gateway.URL+"/dev")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer client.CloseIdleConnections()
+
+	post := client.Prepare([]byte("hello"))
+	for _, id := range []string{"R0oXAdfD0kwCH6w=", "W9In0cvXIAMCFvw="} {
+		if err := post(context.Background(), gatesock.Target{ConnectionID: id}); err != nil {
+			fmt.Println(err)
+		}
+	}
+	// Output:
+	// /dev/@connections/R0oXAdfD0kwCH6w= hello
+	// /dev/@connections/W9In0cvXIAMCFvw= hello
+}
+
+// Behind a custom domain the region has to be said.
+func ExampleNew_customDomain() {
+	_, err := apigw.New(apigw.EnvironmentCredentials(), "https://ws.example.com/chat")
+	fmt.Println(err)
+	_, err = apigw.New(apigw.EnvironmentCredentials(), "https://ws.example.com/chat", apigw.WithRegion("eu-west-1"))
+	fmt.Println(err)
+	// Output:
+	// apigw: endpoint "https://ws.example.com/chat" names no region; use WithRegion
+	// <nil>
 }
 
 func ExampleExecuteAPI() {

@@ -55,7 +55,7 @@ func (w *httpWire) try(ctx context.Context, r *request, a *answer) (stale bool, 
 		seen = newSight()
 	}
 	ctx = httptrace.WithClientTrace(ctx, &seen.trace)
-	resp, err := w.transport.RoundTrip(w.compose(ctx, r)) //nolint:bodyclose // It is.
+	resp, err := w.transport.RoundTrip(w.compose(ctx, r))
 	if err != nil {
 		return ctx.Err() == nil && seen.stale(err), err // net/http may still report to it
 	}
@@ -99,7 +99,8 @@ func (w *httpWire) compose(ctx context.Context, r *request) *http.Request {
 // texts gives the path, the same as it goes over the wire, and the value of Authorization, all in one string.
 func (w *httpWire) texts(r *request) (path, escaped, authorization string) {
 	buf := w.buffers.get()
-	b := append((*buf)[:0], r.to.uri.Path...)
+	b := (*buf)[:0]
+	b = append(b, r.to.uri.Path...)
 	b = append(b, "/@connections/"...)
 	b = append(b, r.connectionID...)
 	escapedAt := len(b)

@@ -18,7 +18,7 @@ import (
 
 const id = "R0oXAdfD0kwCH6w="
 
-var to = gatesock.Target{ConnectionID: id}
+var to = gatesock.Target{ConnectionID: id} //nolint:gochecknoglobals // A constant, if it could be one.
 
 func keys() aws.CredentialsProvider {
 	return credentials.NewStaticCredentialsProvider("AKID", "SECRET", "TOKEN")
