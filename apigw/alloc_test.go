@@ -83,7 +83,6 @@ func TestAllocsPerPost(t *testing.T) {
 		opt      Option
 		max      float64
 	}{
-		{"direct", secure, WithTLSConfig(cfg), 20},
 		{"net/http", plain, OverNetHTTP(nil, 1), 45},
 		{"net/http over TLS", secure, OverNetHTTP(cfg, 1), 49},
 	} {

@@ -1,6 +1,8 @@
 package apigw
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -41,22 +43,28 @@ func (a *answer) fault(err error) (fault, bool) {
 	return fault{status: a.status, errorType: code, err: &refusal{a.status, code, message, err}}, true
 }
 
-// details reads the type and the message of a refusal as the SDK does: the header comes before the body, and a type
-// may have a namespace before it and an address behind.
+// details reads the type and the message of a refusal as the SDK does: the header comes before the body.
 func (a *answer) details() (code, message string) {
-	var body struct {
+	type details struct {
 		Code    string
 		Type    string `json:"__type"`
 		Message string
 	}
-	_ = json.Unmarshal(a.body, &body) // A body that is no JSON says nothing.
-	for _, code = range []string{a.errorType, body.Code, body.Type} {
-		if code != "" {
-			break
-		}
+	var body details
+	if err := json.NewDecoder(bytes.NewReader(a.body)).Decode(&body); err != nil {
+		body = details{} // A body that is no JSON says nothing.
 	}
-	code, _, _ = strings.Cut(code, ":")
-	return code[strings.LastIndexByte(code, '#')+1:], body.Message
+	code = bareType(cmp.Or(body.Code, body.Type))
+	return bareType(cmp.Or(a.errorType, code)), body.Message // The SDK strips that of a body twice, too.
+}
+
+// bareType takes away the address that may be behind an error's type, and the namespace that may be before it.
+func bareType(s string) string {
+	s, _, _ = strings.Cut(s, ":")
+	if _, name, ok := strings.Cut(s, "#"); ok {
+		return name
+	}
+	return s
 }
 
 // refusal is an answer that is no success. Its text begins as that of the SDK's error does.

@@ -49,8 +49,8 @@ var _ gatesock.Preparer = (*Client)(nil)
 // Requests are signed for the region that the endpoint's host names, and for that of [WithRegion] where the host names
 // none.
 //
-// HTTP/1.1 goes over this library's own connection layer. net/http is used where the endpoint prefers HTTP/2, where the
-// environment has a proxy for the endpoint (see [net/http.ProxyFromEnvironment]), and with [WithTransport].
+// Requests go over net/http, in HTTP/2 where the endpoint offers it, and through the proxy that the environment has for the
+// endpoint; see [net/http.ProxyFromEnvironment].
 //
 // New reads the system's certificates, but no environment besides the proxy's, and sends nothing.
 func New(credentials aws.CredentialsProvider, endpoint string, opts ...Option) (*Client, error) {
@@ -127,6 +127,7 @@ func (c *Client) CloseIdleConnections() {
 	if c.own == nil {
 		return
 	}
+	c.wires.http.CloseIdleConnections()
 	c.own.wire.CloseIdleConnections()
 	c.others.closeIdle()
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -24,11 +23,6 @@ type endpoint struct {
 	path string
 	// name is the same for all spellings of an endpoint.
 	name string
-}
-
-// address is what is dialed.
-func (e *endpoint) address() string {
-	return net.JoinHostPort(e.uri.Hostname(), cmp.Or(e.uri.Port(), defaultPort(e.uri.Scheme)))
 }
 
 func defaultPort(scheme string) string {

@@ -3,6 +3,7 @@ package apigw
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"sync"
 	"testing"
 
@@ -89,4 +90,20 @@ func TestDroppedWhileInUse(t *testing.T) {
 	wg.Wait()
 	require.Equal(t, 2, wire.closed)
 	require.Zero(t, busy.calls)
+}
+
+// Over net/http all endpoints share a pool, which stays when one of them is dropped.
+func TestManyEndpointsShareAPool(t *testing.T) {
+	t.Parallel()
+	srv, opened := countConns(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	srv.Start()
+	c, err := New(nil, srv.URL+"/own", OverNetHTTP(nil, 8))
+	require.NoError(t, err)
+	t.Cleanup(c.CloseIdleConnections)
+	for i := range 3 * maxOthers {
+		to := gatesock.Target{ConnectionID: "AbC=", Endpoint: fmt.Sprintf("%s/s%d", srv.URL, i)}
+		require.NoError(t, c.Post(t.Context(), to, nil))
+	}
+	require.Len(t, c.others.recent, maxOthers)
+	require.LessOrEqual(t, opened.Load(), int64(2)) // one, unless the machine is very busy
 }

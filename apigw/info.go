@@ -21,25 +21,48 @@ type Info struct {
 	Identity gatesock.Identity
 }
 
-// parseInfo reads the answer to a GET, in which everything may be missing or null, as the SDK does.
+// parseInfo reads the answer to a GET, in which everything may be missing or null, as the SDK does. Unlike fields of a
+// struct, keys of a map have to match exactly.
 func parseInfo(body []byte) (Info, error) {
-	var in struct {
-		ConnectedAt  isoTime `json:"connectedAt"`
-		LastActiveAt isoTime `json:"lastActiveAt"`
-		Identity     struct {
-			SourceIP  string `json:"sourceIp"`
-			UserAgent string `json:"userAgent"`
-		} `json:"identity"`
-	}
-	err := json.NewDecoder(bytes.NewReader(body)).Decode(&in)
-	if err != nil && !errors.Is(err, io.EOF) {
+	var top, identity map[string]json.RawMessage
+	if err := json.NewDecoder(bytes.NewReader(body)).Decode(&top); err != nil && !errors.Is(err, io.EOF) {
 		return Info{}, fmt.Errorf("failed to decode the answer: %w", err)
 	}
-	return Info{
-		ConnectedAt:  time.Time(in.ConnectedAt).UTC(),
-		LastActiveAt: time.Time(in.LastActiveAt).UTC(),
-		Identity:     gatesock.Identity{SourceIP: in.Identity.SourceIP, UserAgent: in.Identity.UserAgent},
-	}, nil
+	var (
+		info                Info
+		connected, lastSeen isoTime
+	)
+	for _, member := range []struct {
+		data json.RawMessage
+		to   any
+	}{
+		{top["connectedAt"], &connected},
+		{top["lastActiveAt"], &lastSeen},
+		{top["identity"], &identity},
+	} {
+		if err := unmarshal(member.data, member.to); err != nil {
+			return Info{}, err
+		}
+	}
+	if err := unmarshal(identity["sourceIp"], &info.Identity.SourceIP); err != nil {
+		return Info{}, err
+	}
+	if err := unmarshal(identity["userAgent"], &info.Identity.UserAgent); err != nil {
+		return Info{}, err
+	}
+	info.ConnectedAt, info.LastActiveAt = time.Time(connected).UTC(), time.Time(lastSeen).UTC()
+	return info, nil
+}
+
+// unmarshal reads a member that may be missing.
+func unmarshal(data json.RawMessage, to any) error {
+	if data == nil {
+		return nil
+	}
+	if err := json.Unmarshal(data, to); err != nil {
+		return fmt.Errorf("failed to decode the answer: %w", err)
+	}
+	return nil
 }
 
 // isoTime is a time in ISO 8601, with or without an offset.

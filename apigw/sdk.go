@@ -199,12 +199,14 @@ func (f fixed) ResolveEndpoint(context.Context, api.EndpointParameters) (smithye
 // once keeps the SDK from repeating an operation.
 func once(o *api.Options) { o.Retryer = aws.NopRetryer{} }
 
-// sdkFault reads the status and the type of the answer that an error of the SDK is about.
+// sdkFault reads the status and the type of the answer that an error of the SDK is about. The SDK itself overlooks
+// the header's type if the body is no JSON.
 func sdkFault(err error) fault {
 	f := fault{err: err}
 	var answer *smithyhttp.ResponseError
 	if errors.As(err, &answer) && answer.Response != nil && answer.Response.Response != nil {
 		f.status = answer.HTTPStatusCode()
+		f.errorType = bareType(answer.Response.Header.Get("X-Amzn-ErrorType"))
 	}
 	var typed smithy.APIError
 	if errors.As(err, &typed) {
