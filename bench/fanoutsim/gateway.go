@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/gatesock/gatesock"
+)
+
+// gateway answers posts after 5 to 20 ms, as far as the account's token bucket goes. Inbound messages draw on the same
+// bucket, as a steady flow.
+type gateway struct {
+	quota, burst, inbound float64
+
+	mu      sync.Mutex
+	chance  *rand.Rand
+	tokens  float64
+	filled  time.Time
+	posts   int // taken
+	refused int
+	got     []uint8 // how often each member has got the message
+	gone    func(member int) bool
+	slow    func(member int) bool
+}
+
+func (g *gateway) Post(ctx context.Context, to gatesock.Target, _ []byte) error {
+	member, err := strconv.Atoi(to.ConnectionID[1:])
+	if err != nil {
+		return gatesock.ErrBadConnectionID
+	}
+	timer := time.NewTimer(g.latency())
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return g.answer(member)
+}
+
+func (g *gateway) latency() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return 5*time.Millisecond + time.Duration(g.chance.Int64N(int64(15*time.Millisecond)))
+}
+
+func (g *gateway) answer(member int) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.refill()
+	if g.tokens < 1 {
+		g.refused++
+		return gatesock.ErrThrottled
+	}
+	g.tokens--
+	g.posts++
+	switch {
+	case g.gone(member):
+		return gatesock.ErrGone
+	case g.slow(member):
+		g.refused++
+		return gatesock.ErrThrottled
+	}
+	g.got[member]++
+	return nil
+}
+
+func (g *gateway) refill() {
+	now := time.Now()
+	if !g.filled.IsZero() {
+		seconds := now.Sub(g.filled).Seconds()
+		g.tokens = min(g.burst, g.tokens+(g.quota-g.inbound)*seconds)
+	}
+	g.filled = now
+}

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestEveryoneIsAccountedForOnce: with everything that can go wrong, the merged receipt and the gateway agree on each
+// member. What is not as promised fails in bubble.
+func TestEveryoneIsAccountedForOnce(t *testing.T) {
+	for seed := range uint64(3) {
+		r := bubble(t, scenario{
+			members: 12_000, shards: 4, workers: 4, limit: 3 * time.Second, quota: 2_000, burst: 1_000, inbound: 400,
+			gone: 50, slow: 500, crashed: 0.3, doubled: 0.3, seed: seed,
+		})
+		require.Equal(t, 24, r.total.Failed, "the slow ones")
+		require.Positive(t, r.crashes+r.doubles)
+		require.Positive(t, r.refused)
+		require.Greater(t, r.hops, 1)
+	}
+}
+
+// TestQuotaIsWhatLimits: a send takes no more than a tenth longer than the quota lets it, over several invocations.
+func TestQuotaIsWhatLimits(t *testing.T) {
+	r := bubble(t, scenario{
+		members: 40_000, shards: 8, workers: 8, limit: 10 * time.Second, quota: 2_000, burst: 1_000, inbound: 400, gone: 50, seed: 1,
+	})
+	require.Greater(t, r.hops, 1)
+	require.Positive(t, r.refused)
+	require.Less(t, r.ratio(), 1.1)
+	require.Zero(t, r.twice)
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/gatesock/gatesock/conn"
+)
+
+// store has one group of members by number, in shards, and answers each read after 8 ms.
+type store struct {
+	conn.Store // what a send does not use is not there
+
+	members, shards, page int
+}
+
+func (s *store) Shards(context.Context, string) (int, error) { return s.shards, nil }
+
+// Read gives every member whose number is the shard's modulo the number of shards.
+func (s *store) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
+	timer := time.NewTimer(8 * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return conn.Page{}, context.Cause(ctx)
+	}
+	member := q.Shard
+	if q.After != "" {
+		var err error
+		if member, err = strconv.Atoi(string(q.After)); err != nil {
+			return conn.Page{}, fmt.Errorf("%w: %w", conn.ErrBadCursor, err)
+		}
+	}
+	p := conn.Page{Members: make([]conn.Member, 0, s.page)}
+	for ; member < s.members && len(p.Members) < s.page; member += s.shards {
+		p.Members = append(p.Members, conn.Member{ID: fmt.Sprintf("m%d", member)})
+	}
+	if member < s.members {
+		p.Next = conn.Cursor(strconv.Itoa(member))
+	}
+	return p, nil
+}
+
+// Get and Delete are what the removal of a connection that is gone calls.
+func (s *store) Get(_ context.Context, id string) (conn.Conn, error) {
+	return conn.Conn{ID: id, ConnectedAt: time.Now().Add(-time.Hour)}, nil
+}
+
+func (s *store) Delete(_ context.Context, id string) (conn.Conn, error) {
+	return conn.Conn{ID: id}, nil
+}
