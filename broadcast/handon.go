@@ -12,7 +12,7 @@ import (
 
 const (
 	// partSize is about how many bytes of members that were read are handed on in one job.
-	partSize = 64 << 10
+	partSize = 48 << 10
 	// relayConcurrency is how many jobs are handed on at once.
 	relayConcurrency = 16
 	// maxJobDelay is the longest that SQS delays a message (Amazon SQS API Reference, "SendMessage").

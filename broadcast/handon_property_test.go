@@ -173,7 +173,7 @@ func (r relayed) invocation(i int) (context.Context, context.CancelFunc) {
 
 func newHistory() *history {
 	return &history{
-		posts: map[string]int{}, finals: map[string]outcome{}, ok: map[string]int{},
+		posts: map[string]int{}, refused: map[string]int{}, finals: map[string]outcome{}, ok: map[string]int{},
 		gone: map[string]bool{}, deletes: map[string]int{}, leaves: map[string]int{},
 	}
 }

@@ -59,10 +59,10 @@ func delayLimit(attempts int) time.Duration {
 	return d
 }
 
-// schedule gives the time for a further attempt, false if there is to be none. While the account is throttled, attempts are not
-// limited, only their time is: nobody is to be given up on because everybody was refused.
+// schedule gives the time for a further attempt, false if there is to be none. Refusals are no attempts: nobody is to be given
+// up on because everybody was refused.
 func (s settings) schedule(t *task, now time.Time) bool {
-	if t.attempts-t.excused >= s.attempts {
+	if s.attempts == 1 || t.attempts-t.refused >= s.attempts {
 		return false
 	}
 	if t.failed.IsZero() {

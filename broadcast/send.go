@@ -335,7 +335,7 @@ func (s *send) settlePost(ctx context.Context, r result) {
 	case r.err == nil:
 		s.report.Delivered++
 		s.rate.Passed(time.Now(), r.refused)
-		s.consumers.passed(r.member)
+		s.consumers.passed(r.member, r.refused)
 	case errors.Is(r.err, gatesock.ErrGone):
 		s.report.Gone++
 		s.last = append(s.last, errand{task: r.task, kind: removes})

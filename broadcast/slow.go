@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -31,54 +32,78 @@ const (
 	slowAt = 2
 	// maxSlow is how many such members wait for another try in a Send; more are given up on.
 	maxSlow = 4096
+	// memory is how many first posts are remembered, prior how many are assumed before there are any, of which 1 % is
+	// refused.
+	memory = 2000
+	prior  = 20
+	// chance is how likely it may be that a connection is taken for slow which is not.
+	chance = 1e-9
 	// maxConsumers is how many connections are remembered.
 	maxConsumers = 10_000
 )
 
-// consumers remembers which connections were refused while others were not.
+// consumers remembers which connections were refused again and again, and how many are refused at all.
 type consumers struct {
 	mu             sync.Mutex
-	taken, refused uint64
-	slow           map[gatesock.Target]consumer
+	first, refused float64 // first posts to connections, and those of them that were refused; older ones count less
+	slow           map[gatesock.Target]int
 }
 
-type consumer struct {
-	refusals       int
-	taken, refused uint64 // of all, when the last was counted
-}
-
-func newConsumers() *consumers { return &consumers{slow: make(map[gatesock.Target]consumer)} }
+func newConsumers() *consumers { return &consumers{slow: make(map[gatesock.Target]int)} }
 
 func (m member) target() gatesock.Target {
 	return gatesock.Target{ConnectionID: m.ID, Endpoint: m.Endpoint}
 }
 
-func (c *consumers) passed(m member) {
+// passed counts a post that was taken, after so many refusals in this send.
+func (c *consumers) passed(m member, refused int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.taken++
+	if refused == 0 {
+		c.count(0)
+	}
 	if len(c.slow) > 0 {
 		delete(c.slow, m.target())
 	}
 }
 
-// refuse counts a refusal and gives how many the connection has in a row.
-func (c *consumers) refuse(m member) int {
+// refuse counts a refusal, after so many in this send, and gives how many the connection has in a row.
+func (c *consumers) refuse(m member, refused int) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.refused++
-	k, ok := c.slow[m.target()]
-	if !ok || c.taken-k.taken > c.refused-k.refused {
-		k = consumer{k.refusals + 1, c.taken, c.refused}
+	if refused == 0 {
+		c.count(1)
 	}
+	n, ok := c.slow[m.target()]
 	if !ok && len(c.slow) >= maxConsumers {
 		for other := range c.slow {
 			delete(c.slow, other)
 			break
 		}
 	}
-	c.slow[m.target()] = k
-	return k.refusals
+	c.slow[m.target()] = n + 1
+	return n + 1
+}
+
+func (c *consumers) count(refused float64) {
+	c.first++
+	c.refused += refused
+	if c.first >= memory {
+		c.first /= 2
+		c.refused /= 2
+	}
+}
+
+// sure is how many refusals in a row are no chance any more, given how many of all first posts are refused. It is beyond all
+// counts where most are.
+func (c *consumers) sure() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	share := (c.refused + 0.01*prior) / (c.first + prior)
+	if share >= 0.5 {
+		return math.MaxInt
+	}
+	return int(math.Ceil(math.Log(chance) / math.Log(share)))
 }
 
 func (c *consumers) forget(m member) {
@@ -87,16 +112,14 @@ func (c *consumers) forget(m member) {
 	delete(c.slow, m.target())
 }
 
-// settleRefusal puts off a member that was throttled, or gives up on it if it is too slow.
+// settleRefusal puts off a member that was throttled, or gives up on it if it is too slow: if by chance alone so many of its
+// posts would not have been refused.
 func (s *send) settleRefusal(r result) {
 	s.rate.Refused(time.Now(), r.refused)
+	refusals := s.consumers.refuse(r.member, r.refused)
 	r.refused++
-	if s.rate.Throttled() {
-		r.excused++
-	}
-	refusals := s.consumers.refuse(r.member)
 	r.slow = refusals >= slowAt
-	if refusals < s.refusals && (!r.slow || s.slow < maxSlow) {
+	if refusals < max(s.refusals, s.consumers.sure()) && (!r.slow || s.slow < maxSlow) {
 		s.settleFailure(r)
 		return
 	}

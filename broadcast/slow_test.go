@@ -118,7 +118,8 @@ func TestSlowPolicies(t *testing.T) {
 				for _, e := range rep.Errors {
 					require.ErrorIs(t, e, ErrSlowConsumer)
 					require.ErrorIs(t, e, gatesock.ErrThrottled)
-					require.Equal(t, 3, e.Attempts)
+					require.GreaterOrEqual(t, e.Attempts, 3)
+					require.LessOrEqual(t, e.Attempts, 5, "chance explains no more")
 				}
 			})
 		})
@@ -131,16 +132,19 @@ func TestSlowConsumerIsRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &slowPoster{}
 		b := New(p, room(0, 1), WithConcurrency(4), WithSlowConsumers(3, SkipSlow), WithRetries(10, time.Minute), WithJitter(fullJitter))
-		for i := range 4 {
+		_, err := b.Send(t.Context(), mixed(2000, 1), hello())
+		require.NoError(t, err)
+		first := p.posts["00000-slow"]
+		for i := range 3 {
 			rep, err := b.Send(t.Context(), mixed(2000, 1), hello())
 			require.NoError(t, err)
 			require.Equal(t, 1, rep.Slow)
-			require.Equal(t, 3+i, p.posts["00000-slow"])
+			require.Equal(t, first+i+1, p.posts["00000-slow"])
 		}
-		b.consumers.passed(member{Member: connMember("00000-slow")})
-		_, err := b.Send(t.Context(), mixed(2000, 1), hello())
+		b.consumers.passed(member{Member: connMember("00000-slow")}, 1)
+		_, err = b.Send(t.Context(), mixed(2000, 1), hello())
 		require.NoError(t, err)
-		require.Equal(t, 9, p.posts["00000-slow"])
+		require.Greater(t, p.posts["00000-slow"], first+4)
 	})
 }
 
@@ -149,7 +153,7 @@ func TestAccountThrottlingIsNoSlowConsumer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &slowPoster{}
-		b := New(p, room(0, 1), WithSlowConsumers(2, DisconnectSlow), WithRetries(6, time.Hour))
+		b := New(p, room(0, 1), WithSlowConsumers(2, DisconnectSlow), WithRetries(6, time.Minute))
 		rep, err := b.Send(t.Context(), mixed(50, 50), hello())
 		require.NoError(t, err)
 		require.Equal(t, 50, rep.Failed)
@@ -180,7 +184,7 @@ func TestConsumersAreBounded(t *testing.T) {
 	t.Parallel()
 	c := newConsumers()
 	for i := range 2 * maxConsumers {
-		require.Equal(t, 1, c.refuse(member{Member: connMember(name(i))}))
+		require.Equal(t, 1, c.refuse(member{Member: connMember(name(i))}, 0))
 	}
 	require.Len(t, c.slow, maxConsumers)
 }

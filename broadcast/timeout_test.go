@@ -76,7 +76,7 @@ func TestLateAnswer(t *testing.T) {
 			<-ctx.Done()
 			return gatesock.ErrThrottled
 		})
-		rep, err := New(p, room(1, 1), WithRetries(2, time.Minute)).Send(t.Context(), To("room"), hello())
+		rep, err := New(p, room(1, 1), WithRetries(2, 5*time.Second)).Send(t.Context(), To("room"), hello())
 		require.NoError(t, err)
 		require.Equal(t, Report{
 			Audience: 1, Failed: 1, Throttled: 2, Retries: 1, Errors: []PostError{{"c0", 2, gatesock.ErrThrottled}},

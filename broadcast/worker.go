@@ -22,7 +22,6 @@ type task struct {
 	member   member
 	attempts int       // posts that were started
 	refused  int       // of those, how many were throttled
-	excused  int       // of those, how many were not for this connection, but for all
 	slow     bool      // it is refused while others are served
 	failed   time.Time // when the first of them failed
 	due      time.Time // when the next is to start

@@ -185,10 +185,10 @@ func TestQuotaIsShared(t *testing.T) {
 			require.LessOrEqual(t, max(share[0], share[1], share[2]), 1.2*min(share[0], share[1], share[2]))
 			require.GreaterOrEqual(t, float64(in.served-before[4]), 0.95*float64(in.offered-before[3]))
 		}
-		check(20*time.Second, 50*time.Second, 10_000)
+		check(30*time.Second, 60*time.Second, 10_000)
 		w.refill()
 		w.quota = 5_000
-		check(51*time.Second, 80*time.Second, 5_000)
+		check(61*time.Second, 90*time.Second, 5_000)
 	}
 }
 

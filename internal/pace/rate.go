@@ -22,7 +22,7 @@ const (
 	first = 500.0
 	// growth is by how much the rate rises in a second, in posts per second; by as much again for each second since
 	// a post was throttled, so that a rate that is far too low does not stay so.
-	growth = 100.0
+	growth = 60.0
 	// floor is the lowest rate: what shows that the quota has room again.
 	floor = 20.0
 	// depth is the time whose posts may be made at once.
@@ -98,13 +98,6 @@ func (r *Rate) Refused(now time.Time, refused int) {
 	if refused == 0 {
 		r.refused++
 	}
-}
-
-// Throttled tells if the account has throttled posts not long ago.
-func (r *Rate) Throttled() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.limit > 0
 }
 
 // Limit gives the posts per second that are allowed, 0 if there is no limit.
