@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -39,30 +40,43 @@ func (w *httpWire) CloseIdleConnections() {
 }
 
 func (w *httpWire) roundTrip(ctx context.Context, r *request, a *answer) error {
-	stale, err := w.try(ctx, r, a)
-	if !stale {
+	dead, err := w.try(ctx, r, a)
+	if dead == nil {
 		return err
 	}
 	w.CloseIdleConnections()
-	_, err = w.try(ctx, r, a)
+	// An HTTP/2 connection is handed out until its reader has noticed the end. What is written to it goes nowhere.
+	for range repicks {
+		var again net.Conn
+		if again, err = w.try(ctx, r, a); again != dead {
+			return err
+		}
+		runtime.Gosched()
+	}
 	return err
 }
 
-// try sends the request once, and tells if it met a connection that had died while idle.
-func (w *httpWire) try(ctx context.Context, r *request, a *answer) (stale bool, err error) {
+// repicks is how often a fresh connection is asked for, while it is the dead one that comes.
+const repicks = 16
+
+// try sends the request once, and gives the connection if it had died while idle.
+func (w *httpWire) try(ctx context.Context, r *request, a *answer) (dead net.Conn, err error) {
 	seen, ok := w.sights.Get().(*sight)
 	if !ok {
 		seen = newSight()
 	}
 	ctx = httptrace.WithClientTrace(ctx, &seen.trace)
 	resp, err := w.transport.RoundTrip(w.compose(ctx, r))
-	if err != nil {
-		return ctx.Err() == nil && seen.stale(err), err // net/http may still report to it
+	if err != nil { // net/http may still report to seen.
+		if ctx.Err() == nil && seen.stale(err) {
+			dead = seen.conn
+		}
+		return dead, err
 	}
 	seen.reset()
 	w.sights.Put(seen)
 	defer func() { _ = resp.Body.Close() }()
-	return false, a.read(resp)
+	return nil, a.read(resp)
 }
 
 // outgoing has the parts of one request in one piece. It is not used again: net/http may still be writing it when an
@@ -133,6 +147,7 @@ func header(values *[5]string, r *request, authorization string) http.Header {
 // reports nothing more.
 type sight struct {
 	trace    httptrace.ClientTrace
+	conn     net.Conn
 	idle     bool // it had been idle before
 	http2    bool
 	answered atomic.Bool
@@ -142,6 +157,7 @@ func newSight() *sight {
 	s := new(sight)
 	s.trace = httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) {
+			s.conn = info.Conn
 			s.idle = info.Reused && info.WasIdle
 			if conn, ok := info.Conn.(*tls.Conn); ok {
 				s.http2 = conn.ConnectionState().NegotiatedProtocol == "h2"
@@ -153,7 +169,7 @@ func newSight() *sight {
 }
 
 func (s *sight) reset() {
-	s.idle, s.http2 = false, false
+	s.conn, s.idle, s.http2 = nil, false, false
 	s.answered.Store(false)
 }
 
