@@ -122,6 +122,11 @@ export class Window {
     return this.page.evaluate((text) => globalThis.sockets.at(-1).send(text), frame);
   }
 
+  // Lets the page's own socket receive a frame, as if the server had sent it.
+  receiveRaw(frame) {
+    return this.page.evaluate((data) => globalThis.sockets.at(-1).dispatchEvent(new MessageEvent("message", { data })), frame);
+  }
+
   async screenshot(name) {
     mkdirSync(screenshots, { recursive: true });
     await this.page.screenshot({ path: join(screenshots, `${name}.png`), animations: "disabled" });

@@ -66,6 +66,22 @@ chat("lobby", "Two windows talk", async (join) => {
   await ann.online("Ann");
 });
 
+chat("several", "Several pushes come in one message", async (join) => {
+  const ann = await join("Ann");
+  const bob = await join("Bob");
+  await ann.say("First");
+  await bob.hears("First");
+  const push = (n, text) => ({
+    event: "message",
+    topic: "room:several",
+    data: { id: n, key: `k${n}`, name: "Ann", text, at: new Date().toISOString() },
+  });
+  await bob.receiveRaw(JSON.stringify([push(Number.MAX_SAFE_INTEGER - 1, "Second"), push(Number.MAX_SAFE_INTEGER, "Third")]));
+  await bob.hears("Second");
+  await bob.hears("Third");
+  assert.deepEqual(await bob.texts(), ["First", "Second", "Third"]);
+});
+
 chat("closing", "A closed window leaves", async (join) => {
   const ann = await join("Ann");
   const bob = await join("Bob");

@@ -148,6 +148,11 @@ export class Link extends EventTarget {
     } catch {
       return this.#fault("The server sent something that is not JSON.");
     }
+    // Several pushes may come in one message (docs/protocol.md, §6.4).
+    for (const one of Array.isArray(frame) ? frame : [frame]) this.#dispatch(one);
+  }
+
+  #dispatch(frame) {
     if (frame.event) return this.#emit("push", frame);
     const waiting = this.#requests.get(frame.id);
     if (waiting) {
