@@ -10,9 +10,9 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/gatesock/gatesock/internal/sigv4"
 )
@@ -40,7 +40,7 @@ func (w *httpWire) CloseIdleConnections() {
 }
 
 func (w *httpWire) roundTrip(ctx context.Context, r *request, a *answer) error {
-	dead, err := w.try(ctx, r, a)
+	dead, err := w.try(ctx, r, a, nil)
 	if dead == nil {
 		return err
 	}
@@ -48,10 +48,13 @@ func (w *httpWire) roundTrip(ctx context.Context, r *request, a *answer) error {
 	// An HTTP/2 connection is handed out until its reader has noticed the end. What is written to it goes nowhere.
 	for range repicks {
 		var again net.Conn
-		if again, err = w.try(ctx, r, a); again != dead {
+		if again, err = w.try(ctx, r, a, dead); again != dead {
 			return err
 		}
-		runtime.Gosched()
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+		}
 	}
 	return err
 }
@@ -59,8 +62,8 @@ func (w *httpWire) roundTrip(ctx context.Context, r *request, a *answer) error {
 // repicks is how often a fresh connection is asked for, while it is the dead one that comes.
 const repicks = 16
 
-// try sends the request once, and gives the connection if it had died while idle.
-func (w *httpWire) try(ctx context.Context, r *request, a *answer) (dead net.Conn, err error) {
+// try sends the request once, and gives the connection if it had died while idle, or is known to be dead.
+func (w *httpWire) try(ctx context.Context, r *request, a *answer, known net.Conn) (dead net.Conn, err error) {
 	seen, ok := w.sights.Get().(*sight)
 	if !ok {
 		seen = newSight()
@@ -68,7 +71,8 @@ func (w *httpWire) try(ctx context.Context, r *request, a *answer) (dead net.Con
 	ctx = httptrace.WithClientTrace(ctx, &seen.trace)
 	resp, err := w.transport.RoundTrip(w.compose(ctx, r))
 	if err != nil { // net/http may still report to seen.
-		if ctx.Err() == nil && seen.stale(err) {
+		again := known != nil && seen.conn == known && !seen.answered.Load()
+		if ctx.Err() == nil && (again || seen.stale(err)) {
 			dead = seen.conn
 		}
 		return dead, err
