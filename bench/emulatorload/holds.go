@@ -1,6 +1,10 @@
 package main
 
-import "context"
+import (
+	"context"
+
+	"github.com/gatesock/gatesock/bench/internal/process"
+)
 
 // holding is one measurement with many connections open at once.
 type holding struct {
@@ -39,49 +43,49 @@ func (r *report) hold(ctx context.Context, h *holding) error {
 	if err != nil {
 		return err
 	}
-	defer server.kill()
-	if h.Before, err = server.resident(); err != nil {
+	defer server.Kill()
+	if h.Before, err = resident(server); err != nil {
 		return err
 	}
-	load, err := start(ctx, loadSettings{
+	load, err := process.Start(ctx, loadSettings{
 		load: loadHold, address: address, clients: r.Settings.Open, payload: r.Settings.Payload, touch: h.Echoed,
 	}.args()...)
 	if err != nil {
 		return err
 	}
-	defer load.kill()
-	if err := r.expectWell(h, "opening", load.answer); err != nil {
+	defer load.Kill()
+	if err := r.expectWell(h, "opening", load.Answer); err != nil {
 		return err
 	}
-	if h.Resident, err = server.resident(); err != nil {
+	if h.Resident, err = resident(server); err != nil {
 		return err
 	}
 	if err := r.endHold(ctx, h, server, load); err != nil {
 		return err
 	}
-	_, err = server.end()
+	_, err = server.End()
 	return err
 }
 
 // endHold ends the connections and sees what the server makes of it.
-func (r *report) endHold(ctx context.Context, h *holding, server, load *child) error {
+func (r *report) endHold(ctx context.Context, h *holding, server, load *process.Child) error {
 	code := 1006
 	if h.Killed {
-		load.kill()
+		load.Kill()
 	} else {
 		code = 1000
-		err := r.expectWell(h, "closing", func(v any) error { return load.order(orderClose, v) })
+		err := r.expectWell(h, "closing", func(v any) error { return load.Order(orderClose, v) })
 		if err != nil {
 			return err
 		}
-		if _, err := load.end(); err != nil {
+		if _, err := load.End(); err != nil {
 			return err
 		}
 	}
 	if h.Server != kindGatesock {
 		return nil
 	}
-	c, err := r.expectClosed(ctx, h.String(), server.counts, r.Settings.Open, code)
+	c, err := r.expectClosed(ctx, h.String(), func() (counts, error) { return askCounts(server) }, r.Settings.Open, code)
 	h.Disconnects = c.Disconnects
 	return err
 }

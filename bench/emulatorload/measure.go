@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"time"
+
+	"github.com/gatesock/gatesock/bench/internal/process"
 )
 
 // takeMeasurements takes all of them, one after the other. What a server does wrong is a failure in the report; the
@@ -76,21 +78,21 @@ func (r *report) runLoad(ctx context.Context, kind string, l loadSettings) (samp
 	if err != nil {
 		return sample{}, err
 	}
-	defer server.kill()
+	defer server.Kill()
 	l.address = address
-	load, err := start(ctx, l.args()...)
+	load, err := process.Start(ctx, l.args()...)
 	if err != nil {
 		return sample{}, err
 	}
-	defer load.kill()
+	defer load.Kill()
 	var o outcome
-	if err := load.answer(&o); err != nil {
+	if err := load.Answer(&o); err != nil {
 		return sample{}, err
 	}
 	name := kind + " " + l.load
 	r.expect(o.Error == "" && o.Lost == 0, "%s: %d lost, %d not: %s", name, o.Lost, o.Operations, o.Error)
 	result := sample{Operations: o.Operations, Elapsed: o.Elapsed}
-	if result.LoadCPU, err = load.end(); err != nil {
+	if result.LoadCPU, err = load.End(); err != nil {
 		return sample{}, err
 	}
 	if kind == kindGatesock {
@@ -98,11 +100,11 @@ func (r *report) runLoad(ctx context.Context, kind string, l loadSettings) (samp
 		if l.load == loadConnect {
 			opened = o.Operations
 		}
-		if _, err := r.expectClosed(ctx, name, server.counts, opened, 1000); err != nil {
+		if _, err := r.expectClosed(ctx, name, func() (counts, error) { return askCounts(server) }, opened, 1000); err != nil {
 			return sample{}, err
 		}
 	}
-	result.ServerCPU, err = server.end()
+	result.ServerCPU, err = server.End()
 	return result, err
 }
 
@@ -124,15 +126,15 @@ func timeStart(ctx context.Context, kind string) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer server.kill()
+	defer server.Kill()
 	c, err := dial(ctx, newTarget(address), time.Now().Add(loadGrace))
 	if err != nil {
 		return 0, err
 	}
-	took := time.Since(server.started)
+	took := time.Since(server.Started)
 	if err := c.close(); err != nil {
 		return 0, err
 	}
-	_, err = server.end()
+	_, err = server.End()
 	return took, err
 }

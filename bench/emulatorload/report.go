@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/gatesock/gatesock/bench/internal/stats"
 )
 
 // The targets.
@@ -52,51 +54,39 @@ func (r *report) expect(ok bool, format string, args ...any) {
 }
 
 // rate is in operations a second.
-func (s sample) rate() float64 { return quotient(float64(s.Operations), s.Elapsed.Seconds()) }
+func (s sample) rate() float64 { return stats.Quotient(float64(s.Operations), s.Elapsed.Seconds()) }
 
 // serverCPU is what the server took for an operation, in microseconds.
-func (s sample) serverCPU() float64 { return perOperation(s.ServerCPU, s.Operations) }
+func (s sample) serverCPU() float64 { return stats.PerOperation(s.ServerCPU, s.Operations) }
 
 // loadCPU is what the load generator took.
-func (s sample) loadCPU() float64 { return perOperation(s.LoadCPU, s.Operations) }
-
-func perOperation(d time.Duration, n int) float64 { return quotient(d.Seconds()*1e6, float64(n)) }
-
-// quotient is 0 where there is none: a load that failed at once has no rate.
-func quotient(a, b float64) float64 {
-	if b == 0 {
-		return 0
-	}
-	return a / b
-}
+func (s sample) loadCPU() float64 { return stats.PerOperation(s.LoadCPU, s.Operations) }
 
 // ratios gives the emulator's rate in the bare server's, of each round.
 func (c comparison) ratios() []float64 {
 	ratios := make([]float64, len(c.Gatesock))
 	for i, s := range c.Gatesock {
-		ratios[i] = quotient(s.rate(), c.Bare[i].rate())
+		ratios[i] = stats.Quotient(s.rate(), c.Bare[i].rate())
 	}
 	return ratios
 }
 
-func identity(f float64) float64 { return f }
-
 // check is one target.
 type check struct {
-	Name   string  `json:"name"`
-	Value  summary `json:"value"`
-	Target string  `json:"target"`
-	Met    bool    `json:"met"`
+	Name   string        `json:"name"`
+	Value  stats.Summary `json:"value"`
+	Target string        `json:"target"`
+	Met    bool          `json:"met"`
 }
 
 // checks gives all targets. A median decides; of memory it is the largest figure.
 func (r *report) checks() []check {
 	ratio := func(name string, c comparison) check {
-		s := summarize(c.ratios(), identity)
+		s := stats.Summarize(c.ratios(), stats.Identity)
 		return check{name, s, fmt.Sprintf("≥ %.2f", targetRatio), s.Median >= targetRatio}
 	}
-	start := summarize(r.Start.Gatesock, milliseconds)
-	resident := summarize(r.holds(kindGatesock), holding.megabytes)
+	start := stats.Summarize(r.Start.Gatesock, milliseconds)
+	resident := stats.Summarize(r.holds(kindGatesock), holding.megabytes)
 	return []check{
 		ratio("echo messages/s to the bare server's", r.Echo),
 		ratio("echo messages/s to the example's", r.Example),

@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"runtime/pprof"
+
+	"github.com/gatesock/gatesock/bench/internal/process"
 )
 
 // The kinds of server.
@@ -49,7 +49,7 @@ func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) erro
 		return errors.New("usage: serve bare|example|gatesock [profile]")
 	}
 	if len(args) == 2 {
-		stop, err := profile(args[1])
+		stop, err := process.Profile(args[1])
 		if err != nil {
 			return err
 		}
@@ -60,21 +60,6 @@ func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) erro
 		return err
 	}
 	return errors.Join(s.answer(in, json.NewEncoder(out)), s.close(ctx))
-}
-
-// profile writes a CPU profile until stop is called.
-func profile(file string) (stop func(), err error) {
-	f, err := os.Create(file) //nolint:gosec // the user named it
-	if err != nil {
-		return nil, err
-	}
-	if err := pprof.StartCPUProfile(f); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return func() {
-		pprof.StopCPUProfile()
-		f.Close()
-	}, nil
 }
 
 // server is a running server.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/gatesock/gatesock/bench/internal/stats"
 )
 
 // writeText writes the report for people.
@@ -39,10 +41,10 @@ func (r *report) writeTable(w io.Writer) {
 	row("", kindBare, kindGatesock, "ratio", "target")
 	r.Echo.writeTo(row, "echo messages/s", "message", targets[0])
 	row("  beside the library's example", rates(r.Example.Bare), rates(r.Example.Gatesock), ratios(r.Example), verdict(targets[1]))
-	row("  the example's CPU per message", spread("%.1f", " µs", r.Example.Bare, sample.serverCPU))
+	row("  the example's CPU per message", stats.Spread("%.1f", " µs", r.Example.Bare, sample.serverCPU))
 	r.Connect.writeTo(row, "connects/s", "connect", targets[2])
 	row("start to first connection",
-		spread("%.1f", " ms", r.Start.Bare, milliseconds), spread("%.1f", " ms", r.Start.Gatesock, milliseconds),
+		stats.Spread("%.1f", " ms", r.Start.Bare, milliseconds), stats.Spread("%.1f", " ms", r.Start.Gatesock, milliseconds),
 		"", verdict(targets[3]))
 	for _, h := range r.holds(kindGatesock) {
 		r.writeHold(row, h, targets[4])
@@ -54,9 +56,9 @@ func (r *report) writeTable(w io.Writer) {
 func (c comparison) writeTo(row writeRow, name, operation string, target check) {
 	row(name, rates(c.Bare), rates(c.Gatesock), ratios(c), verdict(target))
 	row("  server's CPU per "+operation,
-		spread("%.1f", " µs", c.Bare, sample.serverCPU), spread("%.1f", " µs", c.Gatesock, sample.serverCPU))
+		stats.Spread("%.1f", " µs", c.Bare, sample.serverCPU), stats.Spread("%.1f", " µs", c.Gatesock, sample.serverCPU))
 	row("  generator's CPU per "+operation,
-		spread("%.1f", " µs", c.Bare, sample.loadCPU), spread("%.1f", " µs", c.Gatesock, sample.loadCPU))
+		stats.Spread("%.1f", " µs", c.Bare, sample.loadCPU), stats.Spread("%.1f", " µs", c.Gatesock, sample.loadCPU))
 }
 
 // writeHold writes what was measured with many connections: resident memory, the bare server's too where there is
@@ -91,15 +93,9 @@ func (r *report) writeFailures(w io.Writer) {
 	}
 }
 
-// spread writes the summary of figures, with their unit.
-func spread[T any](format, unit string, figures []T, value func(T) float64) string {
-	s := summarize(figures, value)
-	return fmt.Sprintf(format+"%s ("+format+"–"+format+")", s.Median, unit, s.Min, s.Max)
-}
+func rates(list []sample) string { return stats.Spread("%.0f", "", list, sample.rate) }
 
-func rates(list []sample) string { return spread("%.0f", "", list, sample.rate) }
-
-func ratios(c comparison) string { return spread("%.2f", "", c.ratios(), identity) }
+func ratios(c comparison) string { return stats.Spread("%.2f", "", c.ratios(), stats.Identity) }
 
 func verdict(c check) string {
 	if c.Met {

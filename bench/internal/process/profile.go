@@ -1,0 +1,22 @@
+package process
+
+import (
+	"errors"
+	"os"
+	"runtime/pprof"
+)
+
+// Profile writes a CPU profile of this process until stop is called.
+func Profile(file string) (stop func(), err error) {
+	f, err := os.Create(file) //nolint:gosec // the user named it
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		f.Close()
+	}, nil
+}
