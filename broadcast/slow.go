@@ -32,10 +32,9 @@ const (
 	slowAt = 2
 	// maxSlow is how many such members wait for another try in a Send; more are given up on.
 	maxSlow = 4096
-	// memory is how many first posts are remembered, prior how many are assumed before there are any, of which 1 % is
-	// refused.
-	memory = 2000
-	prior  = 20
+	// halfLife is when a first post counts half; prior is how many are assumed besides, of which 1 % is refused.
+	halfLife = 2 * time.Second
+	prior    = 20
 	// chance is how likely it may be that a connection is taken for slow which is not.
 	chance = 1e-9
 	// maxConsumers is how many connections are remembered.
@@ -46,6 +45,7 @@ const (
 type consumers struct {
 	mu             sync.Mutex
 	first, refused float64 // first posts to connections, and those of them that were refused; older ones count less
+	counted        time.Time
 	slow           map[gatesock.Target]int
 }
 
@@ -86,12 +86,23 @@ func (c *consumers) refuse(m member, refused int) int {
 }
 
 func (c *consumers) count(refused float64) {
+	c.fade()
 	c.first++
 	c.refused += refused
-	if c.first >= memory {
-		c.first /= 2
-		c.refused /= 2
+}
+
+// fade lets what was counted count less: half as much after each halfLife. Where most were refused it stays, until some are
+// taken: in an outage there are no new first posts that would say so again.
+func (c *consumers) fade() {
+	now := time.Now()
+	if 2*c.refused > c.first {
+		c.counted = now
+		return
 	}
+	left := math.Exp2(-now.Sub(c.counted).Seconds() / halfLife.Seconds())
+	c.first *= left
+	c.refused *= left
+	c.counted = now
 }
 
 // sure is how many refusals in a row are no chance any more, given how many of all first posts are refused. It is beyond all
@@ -99,6 +110,7 @@ func (c *consumers) count(refused float64) {
 func (c *consumers) sure() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.fade()
 	share := (c.refused + 0.01*prior) / (c.first + prior)
 	if share >= 0.5 {
 		return math.MaxInt
