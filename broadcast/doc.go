@@ -32,7 +32,7 @@
 //
 //	relay, err := sqsrelay.New(client, queueURL)
 //	b := broadcast.New(poster, store, broadcast.WithRelay(relay))
-//	gatesock.Start(gatesock.EventMux{WebSocket: router, Queue: sqsrelay.Handler(b)})
+//	gatesock.Start(&gatesock.EventMux{WebSocket: router, Queue: sqsrelay.Handler(b)})
 //
 // A group that its store keeps in several shards is handed on shard by shard from the start, so that several
 // invocations work on it at once. Each gives a Report; [Merge] puts them together.
