@@ -52,7 +52,7 @@ func (b *Broadcaster) Run(ctx context.Context, job Job) (Report, error) {
 
 // split hands on all shards but the first of a group that has several.
 func (s *send) split(ctx context.Context) {
-	if s.relay == nil || s.job.Hops > 0 || len(s.audience.Read) != 1 || s.audience.several() {
+	if s.relay == nil || ctx.Err() != nil || s.job.Hops > 0 || len(s.audience.Read) != 1 || s.audience.several() {
 		return
 	}
 	whole := s.audience.Read[0]

@@ -5,7 +5,7 @@ package broadcast
 // sum accounts for every member of the audience as a single Report does.
 //
 // missing has the ids of jobs that have no report (yet), and id itself if that is what is missing. Where a job was run more
-// than once, the run with the fewest missing is the one that counts.
+// than once, the run that left the least undone is the one that counts.
 //
 // The total has the cursors of parts that were left unsent no more; they are in the reports.
 func Merge(id string, reports ...Report) (total Report, missing []string) {
@@ -29,6 +29,15 @@ type merged struct {
 	missing []string
 }
 
+// undone counts what the jobs have left: those without a report, and members who are in no job.
+func (m merged) undone() int {
+	n := len(m.missing) + m.total.Unsent
+	if m.total.Incomplete {
+		n++
+	}
+	return n
+}
+
 // merge gives the sum of a job and of all that it was handed on in. Reports that name each other in a circle were not
 // made by a Broadcaster; a job is not counted in itself.
 func (m merger) merge(id string) merged {
@@ -45,7 +54,7 @@ func (m merger) merge(id string) merged {
 			sum.total.add(part.total)
 			sum.missing = append(sum.missing, part.missing...)
 		}
-		if i == 0 || len(sum.missing) < len(best.missing) {
+		if i == 0 || sum.undone() < best.undone() {
 			best = sum
 		}
 	}

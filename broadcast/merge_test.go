@@ -23,6 +23,7 @@ func TestMerge(t *testing.T) {
 		"nothing":            {nil, 0, []string{"s"}},
 		"twice the same":     {[]Report{done("s", 3, "a"), done("a", 2), done("a", 2)}, 5, nil},
 		"twice, another end": {[]Report{done("s", 1, "a"), done("a", 5, "b"), done("a", 2, "c"), done("c", 4)}, 7, nil},
+		"failed, then done":  {[]Report{{ID: "s", Audience: 0, Incomplete: true}, done("s", 3)}, 3, nil},
 		"another's":          {[]Report{done("s", 1), done("x", 5)}, 1, nil},
 		"in a circle":        {[]Report{done("s", 1, "a"), done("a", 1, "s")}, 2, []string{"s"}},
 	} {

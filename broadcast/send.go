@@ -402,6 +402,10 @@ func (s *send) finish(ctx context.Context) (Report, error) {
 		left, errs = s.handOn(ctx, left, s.delay())
 		s.report.Unsent = len(left.Members)
 		if left.empty() {
+			if len(s.errs) > 0 {
+				s.logger().WarnContext(ctx, "broadcast: a job stopped early, and its rest is handed on",
+					"job", s.job.ID, "error", errors.Join(s.errs...))
+			}
 			return s.report, nil
 		}
 		s.errs = append(s.errs, errs...)
