@@ -71,10 +71,10 @@ func (c *consumers) passed(m member, refused int) {
 func (c *consumers) refuse(m member, refused int) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if refused == 0 {
+	n, ok := c.slow[m.target()]
+	if refused == 0 && !ok { // who was refused in an earlier send too says nothing about the others
 		c.count(1)
 	}
-	n, ok := c.slow[m.target()]
 	if !ok && len(c.slow) >= maxConsumers {
 		for other := range c.slow {
 			delete(c.slow, other)

@@ -13,13 +13,21 @@ func TestEveryoneIsAccountedForOnce(t *testing.T) {
 	for seed := range uint64(3) {
 		r := bubble(t, scenario{
 			members: 12_000, shards: 4, workers: 4, limit: 3 * time.Second, quota: 2_000, burst: 1_000, inbound: 400,
-			gone: 50, slow: 500, crashed: 0.3, doubled: 0.3, seed: seed,
+			gone: 50, crashed: 0.3, doubled: 0.3, seed: seed,
 		})
-		require.Equal(t, 24, r.total.Failed, "the slow ones")
-		require.Positive(t, r.crashes+r.doubles)
+		require.Zero(t, r.total.Failed)
 		require.Positive(t, r.refused)
 		require.Greater(t, r.hops, 1)
 	}
+}
+
+// TestSlowMembersAreGivenUp: they fail, and nobody else does.
+func TestSlowMembersAreGivenUp(t *testing.T) {
+	r := bubble(t, scenario{
+		members: 12_000, shards: 4, workers: 4, limit: 15 * time.Minute, quota: 2_000, burst: 1_000, inbound: 400, slow: 500, seed: 1,
+	})
+	require.Equal(t, 24, r.total.Failed)
+	require.Equal(t, 11_976, r.total.Delivered)
 }
 
 // TestQuotaIsWhatLimits: a send takes no more than a tenth longer than the quota lets it, over several invocations.
