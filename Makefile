@@ -11,7 +11,7 @@ STORE    ?= memory
 in = @set -e; for folder in $(1); do echo "== $$folder: $(2)"; (cd "$$folder" && $(2)); done
 
 .NOTPARALLEL:
-.PHONY: help chat test lint fmt check-tidy check-deps build dynamodb sqs test-go test-browser fuzz bench bench-emulator tools
+.PHONY: help chat test lint fmt check-tidy check-deps build dynamodb sqs test-go test-browser fuzz bench bench-emulator bench-fanout tools
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ bench: ## Run the benchmarks beside their peers; BENCH, COUNT as in go test
 
 bench-emulator: ## Load the emulator beside a bare echo server
 	cd bench && go run ./emulatorload
+
+bench-fanout: ## Compare what posts to @connections cost with ours and with the SDK's client
+	cd bench && go run ./fanout
 
 tools: ## Build the pinned tools into .cache/bin, for editors
 	go build -C tools -o $(CURDIR)/.cache/bin/ tool

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+// TestMain plays the roles that the command starts itself in: here it is this test binary that is started.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && slices.Contains([]string{roleServe, roleClient}, os.Args[1]) {
+		main()
+		return
+	}
+	// Under the race detector every process would wait for a second before it exits.
+	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// small is a run of the whole command in about a second. takeSample checks that every post arrived, once.
+func small() []string {
+	return strings.Fields("-rounds 1 -posts 30 -warmup 10 -concurrency 7 -payload 200")
+}
+
+func TestMeasurements(t *testing.T) {
+	t.Parallel()
+	for _, protocol := range []string{"-h2=false", "-h2"} {
+		profiles := t.TempDir()
+		s, err := parseSettings(append(small(), protocol, "-profiles", profiles))
+		require.NoError(t, err)
+		r, err := takeMeasurements(t.Context(), s)
+		require.NoError(t, err)
+		for _, p := range peers() {
+			require.Len(t, r.samples[p.name], 1, p.name)
+			got := r.samples[p.name][0]
+			require.Equal(t, 30, got.posts, p.name)
+			require.Positive(t, got.CPU, p.name)
+			require.Positive(t, got.Elapsed, p.name)
+			require.Positive(t, got.Allocations, p.name)
+			require.Positive(t, got.connections, p.name)
+			require.Positive(t, got.serverCPU, p.name)
+			require.FileExists(t, filepath.Join(profiles, p.name+".pprof"))
+		}
+		require.LessOrEqual(t, r.samples["nethttp"][0].connections, 7, "as many as there are workers")
+	}
+}
+
+func TestRoundsRotate(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	require.NoError(t, play(t.Context(), append(small(), "-rounds", "3", "-peers", "fasthttp,gatesock"), nil, &out))
+	require.Contains(t, out.String(), "ratio to fasthttp")
+	require.NotContains(t, out.String(), "sdk")
+}
+
+func TestSettingsAreRefused(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"-rounds 0":                "positive",
+		"-posts -1":                "positive",
+		"-warmup 0":                "positive",
+		"-concurrency 1001":        "-concurrency",
+		"-concurrency 0":           "-concurrency",
+		"-payload 63":              "-payload",
+		"-payload 131073":          "-payload",
+		"-peers nobody":            `"nobody"`,
+		"-peers gatesock,":         `""`,
+		"-peers gatesock,gatesock": "twice",
+		"-nonsense":                "nonsense",
+		"word":                     `"word"`,
+		"serve":                    "usage",
+		"serve x":                  "order",
+		"client":                   "usage",
+		`client {"peer":"nobody"}`: `"nobody"`,
+	} {
+		err := play(t.Context(), strings.Fields(args), strings.NewReader(""), io.Discard)
+		require.ErrorContains(t, err, want, args)
+	}
+	require.NoError(t, play(t.Context(), []string{"-h"}, nil, io.Discard))
+	require.ErrorContains(t, play(t.Context(), []string{roleServe, "{}"}, strings.NewReader("nonsense\n"), io.Discard), "nonsense")
+}
+
+func TestInterrupt(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, play(ctx, small(), nil, io.Discard), context.Canceled)
+}
+
+// A client whose posts fail is no measurement.
+func TestClientFails(t *testing.T) {
+	t.Parallel()
+	g, err := startGateway(serverOrder{})
+	require.NoError(t, err)
+	require.NoError(t, g.close())
+	for _, name := range peerNames() {
+		_, err := runClient(t.Context(), clientOrder{
+			Peer: name, Endpoint: g.ready.Endpoint, Roots: g.ready.Roots, Posts: 1, Warmup: 1, Concurrency: 1, Payload: 100,
+		})
+		require.Error(t, err, name)
+	}
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"strings"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/conn"
+)
+
+// The groups that a client posts to, each once.
+const (
+	warmup = "warm"
+	room   = "room" // of the same length, for messages of the same size
+)
+
+// members are whom a client posts to. Every peer has them in both forms, so that all heaps weigh the same to the collector.
+type members struct {
+	store *conn.Memory
+	ids   map[string][]string // by group
+}
+
+func newMembers(ctx context.Context, o clientOrder) (*members, error) {
+	m := &members{store: conn.NewMemory(), ids: map[string][]string{}}
+	for i := range o.Warmup + o.Posts {
+		group := room
+		if i < o.Warmup {
+			group = warmup
+		}
+		id := connectionID(i)
+		m.ids[group] = append(m.ids[group], id)
+		if err := m.store.Put(ctx, conn.Conn{ID: id, Groups: []string{group}}); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// connectionID gives ids of the real ones' form, as L0SM9cOFvHcCIhw=, whose last character has to be escaped.
+func connectionID(n int) string {
+	b := binary.BigEndian.AppendUint64([]byte("gat"), uint64(n)) //nolint:gosec // it is not negative
+	return base64.URLEncoding.EncodeToString(b)
+}
+
+// minPayload has room for what a push has around its data, maxPayload is the gateway's bound.
+const (
+	minPayload = 64
+	maxPayload = gatesock.MaxMessageSize
+)
+
+// push is a message of so many bytes.
+func push(group string, size int) (gatesock.Push, error) {
+	p := gatesock.Push{Event: "message", Topic: group, Data: ""}
+	frame, err := p.Encode(nil)
+	if err != nil {
+		return p, err
+	}
+	p.Data = strings.Repeat("x", size-len(frame))
+	return p, nil
+}
+
+// message is the frame of [push].
+func message(group string, size int) ([]byte, error) {
+	p, err := push(group, size)
+	if err != nil {
+		return nil, err
+	}
+	return p.Encode(nil)
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// figures is a report in which nethttp meets its target and gatesock does not.
+func figures() *report {
+	of := func(cpu ...time.Duration) []sample {
+		var list []sample
+		for _, d := range cpu {
+			list = append(list, sample{
+				outcome:   outcome{CPU: d, Elapsed: 2 * time.Second, Allocations: 4500},
+				posts:     100,
+				serverCPU: time.Second, lived: 4 * time.Second, connections: len(list) + 1,
+			})
+		}
+		return list
+	}
+	return &report{
+		goVersion: "go1.26", os: "plan9", arch: "mips", cpus: 3,
+		settings: settings{rounds: 3, posts: 100, payload: 512, concurrency: 64, peers: []string{baseline, "nethttp", "gatesock"}},
+		samples: map[string][]sample{
+			baseline:   of(60*time.Millisecond, 90*time.Millisecond, 30*time.Millisecond),
+			"nethttp":  of(20*time.Millisecond, 15*time.Millisecond, 15*time.Millisecond),
+			"gatesock": of(10*time.Millisecond, 30*time.Millisecond, 10*time.Millisecond),
+		},
+	}
+}
+
+func TestSample(t *testing.T) {
+	t.Parallel()
+	s := figures().samples[baseline][0]
+	require.InDelta(t, 600, s.cpu(), 1e-9)
+	require.InDelta(t, 1666.67, s.perSecond(), 0.01)
+	require.InDelta(t, 50, s.rate(), 1e-9)
+	require.InDelta(t, 45, s.allocations(), 1e-9)
+	require.Zero(t, sample{posts: 7}.perSecond())
+	require.Zero(t, sample{posts: 7}.rate())
+}
+
+// Ratios are taken within a round: those of the medians would be 4 for nethttp and 6 for gatesock.
+func TestRatios(t *testing.T) {
+	t.Parallel()
+	r := figures()
+	require.InDeltaSlice(t, []float64{1, 1, 1}, r.ratios(baseline), 1e-9)
+	require.InDeltaSlice(t, []float64{3, 6, 2}, r.ratios("nethttp"), 1e-9)
+	require.InDeltaSlice(t, []float64{6, 3, 3}, r.ratios("gatesock"), 1e-9)
+}
+
+func TestText(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	require.NoError(t, figures().writeText(&out))
+	_, table, _ := strings.Cut(out.String(), "\n\n")
+	var lines []string
+	for line := range strings.Lines(table) {
+		lines = append(lines, strings.Join(strings.Fields(line), " "))
+	}
+	require.Equal(t, []string{
+		"CPU a post posts/CPU s ratio to sdk-defaults target posts/s connections allocations a post",
+		"sdk-defaults 600.0 µs (300.0–900.0) 1667 1.00 (1.00–1.00) 50 2 45.0",
+		"nethttp 150.0 µs (150.0–200.0) 6667 3.00 (2.00–6.00) ≥ 3, met 50 2 45.0",
+		"gatesock 100.0 µs (100.0–300.0) 10000 3.00 (3.00–6.00) ≥ 6, MISSED 50 2 45.0",
+		"",
+	}, lines[:5])
+	require.Equal(t, "All posts arrived, each once. The server took at most 25 % of one core.", lines[len(lines)-1])
+	require.Contains(t, out.String(), "3 CPUs")
+	require.Contains(t, out.String(), "100 posts of 512 bytes a measurement, 64 under way at once, answered after 5ms to 20ms; HTTP/1.1.")
+}
+
+// Targets are relative to the SDK's defaults.
+func TestNoTargetWithoutTheBaseline(t *testing.T) {
+	t.Parallel()
+	r := figures()
+	r.settings.peers = []string{"nethttp", "gatesock"}
+	r.settings.h2 = true
+	var out bytes.Buffer
+	require.NoError(t, r.writeText(&out))
+	require.NotContains(t, out.String(), "≥")
+	require.Contains(t, out.String(), "offers HTTP/2")
+}
+
+func TestCountsAreChecked(t *testing.T) {
+	t.Parallel()
+	right := counts{Connections: 3, Posts: 10, Bytes: 5120}
+	require.NoError(t, right.check(10, 512))
+	for name, spoil := range map[string]func(*counts){
+		"one too few":  func(c *counts) { c.Posts-- },
+		"one too many": func(c *counts) { c.Posts++ },
+		"cut off":      func(c *counts) { c.Bytes-- },
+		"repeated":     func(c *counts) { c.Repeated++ },
+		"refused":      func(c *counts) { c.Refused++ },
+	} {
+		c := right
+		spoil(&c)
+		require.Error(t, c.check(10, 512), name)
+	}
+}
