@@ -100,7 +100,7 @@ func TestInterrupt(t *testing.T) {
 // A client whose posts fail is no measurement.
 func TestClientFails(t *testing.T) {
 	t.Parallel()
-	g, err := startGateway(serverOrder{})
+	g, err := startGateway(t.Context(), serverOrder{})
 	require.NoError(t, err)
 	require.NoError(t, g.close())
 	for _, name := range peerNames() {

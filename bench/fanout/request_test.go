@@ -104,7 +104,7 @@ func TestUnsignedRequestsAreRefused(t *testing.T) {
 func TestGateway(t *testing.T) {
 	t.Parallel()
 	for _, h2 := range []bool{false, true} {
-		g, err := startGateway(serverOrder{H2: h2})
+		g, err := startGateway(t.Context(), serverOrder{H2: h2})
 		require.NoError(t, err)
 		roots, err := parseRoots(g.ready.Roots)
 		require.NoError(t, err)
