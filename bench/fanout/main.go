@@ -52,7 +52,7 @@ func play(ctx context.Context, args []string, in io.Reader, out io.Writer) error
 	if len(args) > 0 {
 		switch args[0] {
 		case roleServe:
-			return serve(ctx, args[1:], in, out) //nolint:contextcheck // It ends with its standard input.
+			return serve(ctx, args[1:], in, out)
 		case roleClient:
 			return post(ctx, args[1:], out)
 		}
