@@ -1,0 +1,91 @@
+package h1
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"os"
+	"time"
+)
+
+// conn is a connection, used by one call at a time.
+type conn struct {
+	link   link
+	secure *tls.Conn // nil without TLS
+	stream net.Conn  // what requests and answers go through: secure or link
+	r      *bufio.Reader
+
+	used      bool // before the call that is running
+	answered  bool // a byte of the answer has come
+	reusable  bool
+	idleSince time.Time
+}
+
+// readBuffer is more than an answer of the gateway has, and the longest line of a header that is read.
+const readBuffer = 8 << 10
+
+func newConn(tcp net.Conn, cfg *tls.Config) *conn {
+	c := &conn{link: link{Conn: tcp}}
+	if c.link.raw = newRawConn(tcp); c.link.raw != nil {
+		c.link.Conn = c.link.raw
+	}
+	c.stream = &c.link
+	if cfg != nil {
+		c.secure = tls.Client(&c.link, cfg)
+		c.stream = c.secure
+	}
+	c.r = bufio.NewReaderSize(c.stream, readBuffer)
+	return c
+}
+
+// close closes the connection without a farewell of TLS, which could block: what is idle has nothing under way, and the
+// rest is broken.
+func (c *conn) close() { _ = c.link.Close() }
+
+func (c *conn) idleFor() time.Duration { return now().Sub(c.idleSince) }
+
+// exchange sends a request and reads the answer, until the deadline or the end of ctx.
+func (c *conn) exchange(ctx context.Context, deadline time.Time, request []byte, resp *Response) error {
+	if !c.link.begin(ctx, deadline) {
+		return fmt.Errorf("write the request: %w", os.ErrDeadlineExceeded)
+	}
+	c.used, c.answered, c.reusable = c.reusable, false, false
+	_, broken := c.stream.Write(request)
+	if broken != nil && isTimeout(broken) {
+		return fmt.Errorf("write the request: %w", broken)
+	}
+	// Where the write failed the server has closed the connection, maybe with an answer that came early.
+	if _, err := c.r.Peek(1); err != nil {
+		if broken != nil {
+			return fmt.Errorf("write the request: %w", broken)
+		}
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	c.answered = true
+	again, err := resp.readFrom(c.r)
+	c.reusable = again && err == nil && broken == nil && c.isDry()
+	return err
+}
+
+// diedIdle tells if an exchange failed because the connection had died before it.
+func (c *conn) diedIdle(err error) bool { return c.used && !c.answered && !isTimeout(err) }
+
+// isDry tells that nothing more than the answer has been read: the next answer must not be a second one to this request.
+func (c *conn) isDry() bool {
+	if c.r.Buffered() > 0 {
+		return false
+	}
+	if c.secure == nil {
+		return true
+	}
+	// TLS may have more than it gave.
+	c.link.dry = true
+	_, err := c.r.Peek(1)
+	c.link.dry = false
+	return isDryRead(err)
+}
+
+// isQuiet tells that nothing came while the connection was idle: no end, and no answer that nobody asked for.
+func (c *conn) isQuiet() bool { return c.link.raw == nil || c.link.raw.isQuiet() }

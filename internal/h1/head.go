@@ -1,0 +1,207 @@
+package h1
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+)
+
+// maxHead is how long the head of an answer may be, and its trailer.
+const maxHead = 64 << 10
+
+// head is what the head of an answer says.
+type head struct {
+	status    int
+	errorType string
+	length    int64 // of the body
+	hasLength bool
+	chunked   bool
+	http10    bool
+	close     bool // the connection says that it ends with the answer
+	keepAlive bool // it says that it does not
+}
+
+// readHead reads the head of the final answer. What comes before it, of a status 1xx, is skipped.
+func readHead(r *bufio.Reader) (head, error) {
+	left := maxHead
+	for {
+		h, err := readOneHead(r, &left)
+		if err != nil || h.status >= 200 {
+			return h, err
+		}
+		if h.status == 101 {
+			return head{}, errors.New("the server switched protocols, which nobody asked for")
+		}
+	}
+}
+
+func readOneHead(r *bufio.Reader, left *int) (head, error) {
+	line, err := readLine(r, left)
+	if err != nil {
+		return head{}, err
+	}
+	var h head
+	if err := h.readStatus(line); err != nil {
+		return head{}, err
+	}
+	for {
+		line, err := readLine(r, left)
+		if err != nil {
+			return head{}, err
+		}
+		if len(line) == 0 {
+			return h, h.check()
+		}
+		if err := h.readField(line); err != nil {
+			return head{}, err
+		}
+	}
+}
+
+// readLine reads a line and takes away its end. A line feed alone ends one too (RFC 9112 §2.2).
+func readLine(r *bufio.Reader, left *int) ([]byte, error) {
+	line, err := r.ReadSlice('\n')
+	*left -= len(line)
+	switch {
+	case errors.Is(err, bufio.ErrBufferFull):
+		return nil, fmt.Errorf("a line of the answer's head has more than %d bytes", readBuffer)
+	case *left < 0:
+		return nil, fmt.Errorf("the answer's head has more than %d bytes", maxHead)
+	case errors.Is(err, io.EOF):
+		return nil, io.ErrUnexpectedEOF
+	case err != nil:
+		return nil, err
+	}
+	return bytes.TrimSuffix(line[:len(line)-1], []byte{'\r'}), nil
+}
+
+// readStatus reads a status line (RFC 9112 §4).
+func (h *head) readStatus(line []byte) error {
+	version, rest, _ := bytes.Cut(line, []byte{' '})
+	code, _, _ := bytes.Cut(rest, []byte{' '})
+	h.http10 = string(version) == "HTTP/1.0"
+	if !h.http10 && string(version) != "HTTP/1.1" {
+		return malformed("status line", line)
+	}
+	status, ok := parseDigits(code)
+	if !ok || len(code) != 3 || status < 100 {
+		return malformed("status line", line)
+	}
+	h.status = int(status)
+	return nil
+}
+
+// readField reads a header field (RFC 9112 §5).
+func (h *head) readField(line []byte) error {
+	name, value, ok := bytes.Cut(line, []byte{':'})
+	if !ok || !isToken(name) || !isFieldValue(value) {
+		return malformed("header field", line)
+	}
+	value = bytes.Trim(value, " \t")
+	switch {
+	case isName(name, "content-length"):
+		return h.readLength(value)
+	case isName(name, "transfer-encoding"):
+		if h.chunked || !bytes.EqualFold(value, []byte("chunked")) {
+			return fmt.Errorf("transfer encoding %q is not known", excerpt(value))
+		}
+		h.chunked = true
+	case isName(name, "connection"):
+		h.readConnection(value)
+	case h.errorType == "" && isName(name, "x-amzn-errortype"):
+		h.errorType = string(value)
+	}
+	return nil
+}
+
+func isName(name []byte, lower string) bool {
+	return len(name) == len(lower) && bytes.EqualFold(name, []byte(lower))
+}
+
+func (h *head) readLength(value []byte) error {
+	n, ok := parseDigits(value)
+	if !ok {
+		return malformed("content length", value)
+	}
+	if h.hasLength && n != h.length {
+		return fmt.Errorf("two content lengths, %d and %d", h.length, n)
+	}
+	h.length, h.hasLength = n, true
+	return nil
+}
+
+func (h *head) readConnection(value []byte) {
+	for option := range bytes.SplitSeq(value, []byte{','}) {
+		option = bytes.Trim(option, " \t")
+		h.close = h.close || bytes.EqualFold(option, []byte("close"))
+		h.keepAlive = h.keepAlive || bytes.EqualFold(option, []byte("keep-alive"))
+	}
+}
+
+// check refuses a head whose framing can't be trusted (RFC 9112 §6.1).
+func (h *head) check() error {
+	if h.chunked && h.http10 {
+		return errors.New("a transfer encoding in HTTP/1.0")
+	}
+	return nil
+}
+
+// hasBody tells if a body follows (RFC 9112 §6.3; requests with HEAD are not made).
+func (h *head) hasBody() bool {
+	return h.status != 204 && h.status != 304 && (h.chunked || !h.hasLength || h.length > 0)
+}
+
+// persists tells if the connection can be used after the answer. Two lengths that contradict each other are not
+// trusted further than this answer.
+func (h *head) persists() bool {
+	switch {
+	case h.close, h.chunked && h.hasLength:
+		return false
+	case h.hasBody() && !h.chunked && !h.hasLength: // the connection's end is the body's
+		return false
+	default:
+		return h.keepAlive || !h.http10
+	}
+}
+
+// parseDigits reads a number that has nothing but digits.
+func parseDigits(s []byte) (int64, bool) {
+	for _, c := range s {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+	}
+	n, err := strconv.ParseInt(string(s), 10, 64)
+	return n, err == nil
+}
+
+func isToken(s []byte) bool {
+	for _, c := range s {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		case bytes.IndexByte([]byte("!#$%&'*+-.^_`|~"), c) >= 0:
+		default:
+			return false
+		}
+	}
+	return len(s) > 0
+}
+
+func isFieldValue(s []byte) bool {
+	for _, c := range s {
+		if c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+func malformed(what string, text []byte) error {
+	return fmt.Errorf("malformed %s %q", what, excerpt(text))
+}
+
+// excerpt is as much of a text as an error may quote.
+func excerpt(text []byte) []byte { return text[:min(len(text), 80)] }

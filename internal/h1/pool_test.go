@@ -1,0 +1,233 @@
+package h1
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// slow answers after a second.
+func slow(_ int, conn net.Conn, r *bufio.Reader) {
+	for {
+		if _, ok := request(r); !ok {
+			return
+		}
+		<-time.After(time.Second)
+		if _, err := io.WriteString(conn, ok); err != nil {
+			return
+		}
+	}
+}
+
+// Calls beyond the connections wait, and the first to come is the first to be served.
+func TestFirstComeFirstServed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := &host{serve: slow}
+		c := open(t, Config{Dial: h.pipe, MaxConns: 2})
+		var wg sync.WaitGroup
+		start := time.Now()
+		var ended [6]time.Duration
+		for i := range ended {
+			wg.Go(func() {
+				_, err := do(t, c)
+				require.NoError(t, err)
+				ended[i] = time.Since(start)
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+		s := time.Second
+		require.Equal(t, [6]time.Duration{s, s, 2 * s, 2 * s, 3 * s, 3 * s}, ended)
+		require.Equal(t, 2, h.count())
+		c.CloseIdleConnections()
+		h.wg.Wait()
+	})
+}
+
+// The connection that was used last is used next, so that the others can grow old.
+func TestLastUsedFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := &host{serve: slow}
+		c := open(t, Config{Dial: h.pipe})
+		var wg sync.WaitGroup
+		for range 5 {
+			wg.Go(func() { _, _ = do(t, c) })
+		}
+		wg.Wait()
+		require.Equal(t, 5, opened(c))
+		for range 40 {
+			_, _ = do(t, c)
+		}
+		require.Equal(t, 1, opened(c))
+		require.Equal(t, 5, h.count())
+		c.CloseIdleConnections()
+		h.wg.Wait()
+	})
+}
+
+// Who waits gets the place of a connection that ended, and what a caller that gave up was about to get.
+func TestPlacesArePassedOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := &host{serve: func(number int, conn net.Conn, r *bufio.Reader) {
+			request(r)
+			<-time.After(time.Second)
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+		}}
+		c := open(t, Config{Dial: h.pipe, MaxConns: 1})
+		var wg sync.WaitGroup
+		for i := range 6 {
+			patience := never
+			if i%2 == 1 {
+				patience = 500 * time.Millisecond
+			}
+			wg.Go(func() {
+				err := c.Do(t.Context(), time.Now().Add(patience), []byte(ping), new(Response))
+				require.Equal(t, i%2 == 1, err != nil, "%d: %v", i, err)
+			})
+			synctest.Wait()
+		}
+		start := time.Now()
+		wg.Wait()
+		require.Equal(t, 3*time.Second, time.Since(start))
+		require.Zero(t, opened(c))
+		h.wg.Wait()
+	})
+}
+
+// A waiter may give up in the moment in which it is served. What it was given is not lost.
+func TestGivingUpWhileServed(t *testing.T) {
+	t.Parallel()
+	for _, give := range []struct {
+		name string
+		do   func(p *pool)
+		open int
+	}{
+		{"a connection", func(p *pool) { p.put(newConn(hidden{}, nil)) }, 1},
+		{"a place", func(p *pool) { p.free() }, 0},
+	} {
+		p := pool{max: 1, idleTimeout: time.Hour}
+		_, err := p.get(t.Context(), time.Now().Add(never), false)
+		require.NoError(t, err)
+		w := &waiter{ready: make(chan *conn, 1)}
+		p.waiting = append(p.waiting, w)
+		give.do(&p)
+		require.Empty(t, p.waiting)
+		p.leave(w)
+		require.Equal(t, give.open, p.open, give.name)
+		require.Len(t, p.idle, give.open, give.name)
+	}
+}
+
+// Who needs a fresh connection takes the place of an idle one, or of one that comes back.
+func TestFreshTakesAPlace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		defer func() { _ = server.Close() }()
+		p := pool{max: 1, idleTimeout: time.Hour}
+		deadline := time.Now().Add(never)
+		_, err := p.get(t.Context(), deadline, false)
+		require.NoError(t, err)
+		p.put(newConn(client, nil))
+		c, err := p.get(t.Context(), deadline, true)
+		require.NoError(t, err)
+		require.Nil(t, c)
+		require.Equal(t, 1, p.open)
+		_, err = client.Write([]byte("x"))
+		require.ErrorIs(t, err, io.ErrClosedPipe)
+
+		client, server2 := net.Pipe()
+		defer func() { _ = server2.Close() }()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			c, err := p.get(t.Context(), deadline, true)
+			require.NoError(t, err)
+			require.Nil(t, c)
+		})
+		synctest.Wait()
+		p.put(newConn(client, nil))
+		wg.Wait()
+		require.Equal(t, 1, p.open)
+		_, err = client.Write([]byte("x"))
+		require.ErrorIs(t, err, io.ErrClosedPipe)
+	})
+}
+
+// Many callers, connections that break in all ways, and callers that give up: every answer is that to its own request, and in
+// the end no connection is lost from the count.
+func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
+	kinds(t, func(t *testing.T, dial func(*host, Config) *Client) {
+		const conns = 4
+		var busy, most atomic.Int64
+		h := &host{serve: func(_ int, conn net.Conn, r *bufio.Reader) {
+			most.Store(max(most.Load(), busy.Add(1)))
+			defer busy.Add(-1)
+			for {
+				body, ok := request(r)
+				if !ok {
+					return
+				}
+				answer := fmt.Sprintf("HTTP/1.1 200 OK\r\nX-Amzn-ErrorType: %s\r\nContent-Length: 0\r\n\r\n", body)
+				switch rand.IntN(20) {
+				case 0: // closes without an answer
+					return
+				case 1: // cuts it
+					_, _ = io.WriteString(conn, answer[:rand.IntN(len(answer))])
+					return
+				case 2: // closes after it
+					_, _ = io.WriteString(conn, answer)
+					return
+				}
+				if _, err := io.WriteString(conn, answer); err != nil {
+					return
+				}
+			}
+		}}
+		c := dial(h, Config{MaxConns: conns})
+		var wg sync.WaitGroup
+		for range 16 {
+			wg.Go(func() {
+				for range 50 {
+					body := fmt.Sprintf("%04d", rand.IntN(10000))
+					ctx, cancel := context.WithCancel(t.Context())
+					deadline := time.Now().Add(never)
+					switch rand.IntN(10) {
+					case 0:
+						deadline = time.Now().Add(time.Duration(rand.IntN(int(time.Millisecond))))
+					case 1:
+						timer := time.AfterFunc(time.Duration(rand.IntN(int(time.Millisecond))), cancel)
+						defer timer.Stop()
+					}
+					var resp Response
+					err := c.Do(ctx, deadline, []byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"+body), &resp)
+					cancel()
+					if err == nil && resp.ErrorType != body {
+						t.Errorf("the answer to %s is %q", body, resp.ErrorType)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		c.pool.mu.Lock()
+		require.Equal(t, len(c.pool.idle), c.pool.open)
+		require.LessOrEqual(t, c.pool.open, conns)
+		require.Empty(t, c.pool.waiting)
+		c.pool.mu.Unlock()
+		c.CloseIdleConnections()
+		require.Zero(t, opened(c))
+	})
+}
