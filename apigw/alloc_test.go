@@ -85,6 +85,8 @@ func TestAllocsPerPost(t *testing.T) {
 	}{
 		{"net/http", plain, OverNetHTTP(nil, 1), 45},
 		{"net/http over TLS", secure, OverNetHTTP(cfg, 1), 49},
+		{"direct", plain, WithConcurrency(1), 2},
+		{"direct over TLS", secure, WithTLSConfig(cfg), 5},
 	} {
 		client, err := New(keys, c.endpoint, c.opt)
 		require.NoError(t, err)

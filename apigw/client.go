@@ -25,8 +25,11 @@ import (
 // before a single byte of an answer came, the connection is taken for one that had died while idle, as Lambda's do,
 // and the request is sent again on a fresh one, once. That is over HTTP/1.1 and HTTP/2 alike.
 //
+// A call ends when its time is up, and within 50 milliseconds of the end of its context.
+//
 // A Client keeps up to [WithConcurrency] connections to its endpoint, and as many to each of the 16 other endpoints
-// that Targets named last. They end after 30 seconds without use.
+// that Targets named last. One that was idle for 30 seconds is not used again: the next call closes it, as
+// [Client.CloseIdleConnections] does. A Client starts no goroutine that outlives a call, but for those of net/http.
 type Client struct {
 	own         *gateway
 	others      others
@@ -49,8 +52,10 @@ var _ gatesock.Preparer = (*Client)(nil)
 // Requests are signed for the region that the endpoint's host names, and for that of [WithRegion] where the host names
 // none.
 //
-// Requests go over net/http, in HTTP/2 where the endpoint offers it, and through the proxy that the environment has for the
-// endpoint; see [net/http.ProxyFromEnvironment].
+// Requests go over connections of the Client's own, in HTTP/1.1. They go over net/http where that does more: if the
+// endpoint offers HTTP/2, which is then used, if the environment has a proxy for the endpoint, as
+// [net/http.ProxyFromEnvironment] says, and with [WithTransport]. To do without HTTP/2, name "http/1.1" alone in the
+// NextProtos of [WithTLSConfig].
 //
 // New reads the system's certificates, but no environment besides the proxy's, and sends nothing.
 func New(credentials aws.CredentialsProvider, endpoint string, opts ...Option) (*Client, error) {
@@ -149,37 +154,49 @@ func (c *Client) do(
 	if g != c.own {
 		defer c.others.release(g)
 	}
-	bounded, cancel := bound(ctx, c.settings.timeout)
-	defer cancel()
+	deadline := time.Now().Add(c.settings.timeout)
 	x := c.exchanges.get()
 	defer c.exchanges.put(x)
-	x.request = request{to: &g.endpoint, method: method, connectionID: to.ConnectionID, payload: message}
-	err = g.call(bounded, &x.request, &x.answer)
+	x.request = request{
+		to: &g.endpoint, method: method, connectionID: to.ConnectionID, payload: message, deadline: deadline,
+	}
+	err = g.call(ctx, &x.request, &x.answer)
 	if f, failed := x.answer.fault(err); failed {
-		return nil, call{operation, to.ConnectionID, c.settings.timeout}.wrap(ctx, bounded, f)
+		return nil, call{operation, to.ConnectionID, c.settings.timeout}.wrap(ctx, deadline, f)
 	}
 	return x.answer.body, nil
 }
 
-// bound puts a timeout on a context, unless that ends earlier anyway.
-func bound(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= timeout {
+// bound puts a deadline on a context, unless that ends earlier anyway.
+func bound(ctx context.Context, deadline time.Time) (context.Context, context.CancelFunc) {
+	if earlier, ok := ctx.Deadline(); ok && !earlier.After(deadline) {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(ctx, timeout)
+	return context.WithDeadline(ctx, deadline)
 }
 
 // call signs a request and sends it.
-func (g *gateway) call(ctx context.Context, r *request, a *answer) (err error) {
+func (g *gateway) call(ctx context.Context, r *request, a *answer) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if g.signer != nil {
-		if r.moment, err = g.signer.Moment(ctx); err != nil {
-			return fmt.Errorf("sign: %w", err)
-		}
+	if err := g.sign(ctx, r); err != nil {
+		return fmt.Errorf("sign: %w", err)
 	}
 	return g.wire.roundTrip(ctx, r, a)
+}
+
+func (g *gateway) sign(ctx context.Context, r *request) (err error) {
+	if g.signer == nil {
+		return nil
+	}
+	if r.moment = g.signer.Current(); r.moment != nil {
+		return nil
+	}
+	ctx, cancel := bound(ctx, r.deadline)
+	defer cancel()
+	r.moment, err = g.signer.Moment(ctx)
+	return err
 }
 
 // at gives the gateway of an endpoint, empty for the client's own. Another one has to be released.

@@ -30,9 +30,9 @@ type fault struct {
 	err       error
 }
 
-// wrap puts a fault into this library's terms. ctx is the caller's context, bounded the one with the deadline of
-// this call. An answer of the gateway comes before what became of the contexts meanwhile.
-func (c call) wrap(ctx, bounded context.Context, f fault) error {
+// wrap puts a fault into this library's terms. ctx is the caller's context, and deadline that of this call. An answer
+// of the gateway comes before what became of them meanwhile.
+func (c call) wrap(ctx context.Context, deadline time.Time, f fault) error {
 	prefix := fmt.Sprintf("apigw: %s %q", c.operation, c.connectionID)
 	if sentinel := f.meaning(); sentinel != nil {
 		return fmt.Errorf("%s: %w: %w", prefix, sentinel, f.err)
@@ -41,7 +41,7 @@ func (c call) wrap(ctx, bounded context.Context, f fault) error {
 		if cause := ended(ctx); cause != nil {
 			return fmt.Errorf("%s: %w: %w", prefix, cause, f.err)
 		}
-		if ended(bounded) != nil {
+		if !time.Now().Before(deadline) {
 			return fmt.Errorf("%s: %w: %s passed: %w", prefix, ErrTimeout, c.timeout, context.DeadlineExceeded)
 		}
 	}

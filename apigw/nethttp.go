@@ -40,6 +40,8 @@ func (w *httpWire) CloseIdleConnections() {
 }
 
 func (w *httpWire) roundTrip(ctx context.Context, r *request, a *answer) error {
+	ctx, cancel := bound(ctx, r.deadline)
+	defer cancel()
 	dead, err := w.try(ctx, r, a, nil)
 	if dead == nil {
 		return err

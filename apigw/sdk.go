@@ -166,10 +166,11 @@ func (c *SDKClient) do(
 	if err != nil {
 		return fmt.Errorf("apigw: %s %q: %w", operation, to.ConnectionID, err)
 	}
-	bounded, cancel := context.WithTimeout(ctx, c.timeout)
+	deadline := time.Now().Add(c.timeout)
+	bounded, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	if err := run(bounded, at); err != nil {
-		return call{operation, to.ConnectionID, c.timeout}.wrap(ctx, bounded, sdkFault(err))
+		return call{operation, to.ConnectionID, c.timeout}.wrap(ctx, deadline, sdkFault(err))
 	}
 	return nil
 }

@@ -13,6 +13,8 @@ import (
 // compares with the wall clock, so that time in the freezer counts.
 const idleTimeout = 30 * time.Second
 
+const handshakeTimeout = 5 * time.Second
+
 // writeBuffer is how much a request may have for its header and its body to leave in one write. A token makes a
 // header of 2 KiB, and net/http's own buffer has 4.
 const writeBuffer = 16 << 10
@@ -38,6 +40,8 @@ func newTLSConfig(given *tls.Config) *tls.Config {
 	if cfg.ClientSessionCache == nil {
 		cfg.ClientSessionCache = tls.NewLRUClientSessionCache(maxOthers + 1)
 	}
+	// Otherwise the first requests of a connection leave in several records, each of which is a write of its own.
+	cfg.DynamicRecordSizingDisabled = true
 	return cfg
 }
 
@@ -51,7 +55,7 @@ func newTransport(s *settings, cfg *tls.Config) *http.Transport {
 		MaxIdleConnsPerHost: s.concurrency,
 		MaxIdleConns:        s.concurrency * (maxOthers + 1),
 		IdleConnTimeout:     idleTimeout,
-		TLSHandshakeTimeout: 5 * time.Second,
+		TLSHandshakeTimeout: handshakeTimeout,
 		TLSClientConfig:     cfg,
 		WriteBufferSize:     writeBuffer,
 		DisableCompression:  true,

@@ -180,6 +180,10 @@ func TestTLSIsReadyBeforeTheFirstPost(t *testing.T) {
 	cfg := client.wires.http.transport.(*http.Transport).TLSClientConfig
 	require.True(t, system.Equal(cfg.RootCAs))
 	require.NotNil(t, cfg.ClientSessionCache)
+	require.Same(t, cfg.RootCAs, client.wires.tls.RootCAs, "both ways have the same")
+	require.NotSame(t, cfg, client.wires.tls, "net/http changes its own")
+	// Otherwise a new connection's requests leave in several records, each of which is a write.
+	require.True(t, client.wires.tls.DynamicRecordSizingDisabled)
 }
 
 // counted counts the writes on a connection.

@@ -5,13 +5,15 @@ import (
 	"context"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/gatesock/gatesock/internal/sigv4"
 )
 
 // wire is a way to the gateway.
 type wire interface {
-	// roundTrip sends a request and reads the answer to it. It returns when both have ended, or ctx.
+	// roundTrip sends a request and reads the answer to it. It returns when both have ended, or ctx, or at the
+	// request's deadline.
 	//
 	// A connection that was idle may have died unnoticed: Lambda purges them. So a request that went out on such a
 	// connection, and was answered with not a single byte before the connection broke, is sent once more, after the
@@ -29,6 +31,7 @@ type request struct {
 	connectionID string
 	payload      *payload      // nil if the method has none
 	moment       *sigv4.Moment // nil if it is not signed
+	deadline     time.Time
 }
 
 // payload is a message and what is to be known of it once.

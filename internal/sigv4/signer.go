@@ -62,7 +62,7 @@ func New(cfg Config) *Signer {
 // broadcast may last longer than its first credentials. It fails if there are no usable credentials, or with the
 // cause of ctx, which ended while they were retrieved.
 func (s *Signer) Moment(ctx context.Context) (*Moment, error) {
-	if m := s.fresh(); m != nil {
+	if m := s.Current(); m != nil {
 		return m, nil
 	}
 	select {
@@ -71,15 +71,15 @@ func (s *Signer) Moment(ctx context.Context) (*Moment, error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	if m := s.fresh(); m != nil { // another goroutine was faster
+	if m := s.Current(); m != nil { // another goroutine was faster
 		return m, nil
 	}
 	return s.renew(ctx)
 }
 
-// fresh gives the current moment if it is of this second. The wall clock decides, so that a process that was frozen,
-// or whose clock was set, does not sign with a time gone by.
-func (s *Signer) fresh() *Moment {
+// Current gives the moment if there is one of this second, and nil if [Signer.Moment] would have to make it. The wall
+// clock decides, so that a process that was frozen, or whose clock was set, does not sign with a time gone by.
+func (s *Signer) Current() *Moment {
 	m := s.current.Load()
 	if m == nil || m.second != s.cfg.Clock().Unix() {
 		return nil
