@@ -43,6 +43,7 @@ type send struct {
 	busy    int       // with a job
 	posting int       // of those, with a post
 	paced   time.Time // no post begins before it, since the rate does not allow it
+	alarm   time.Time // what the timer is set to
 
 	forbidden map[string]error // endpoints that answered so, and with what
 	stopped   bool
@@ -140,6 +141,7 @@ func (s *send) loop(ctx context.Context, startWorker func()) {
 		case p := <-s.wanted():
 			s.take(p)
 		case <-s.wake(timer):
+			s.alarm = time.Time{}
 		case <-done:
 		}
 	}
@@ -265,7 +267,10 @@ func (s *send) wake(timer *time.Timer) <-chan time.Time {
 	if at.IsZero() {
 		return nil
 	}
-	timer.Reset(time.Until(at))
+	if !at.Equal(s.alarm) {
+		s.alarm = at
+		timer.Reset(time.Until(at))
+	}
 	return timer.C
 }
 

@@ -79,12 +79,14 @@ func caught(value any) *panicError {
 
 // work does errands until there are none. There is a result for each, whatever becomes of it.
 func (s *send) work(ctx context.Context) {
+	var left allowance
+	defer left.end()
 	for e := range s.jobs {
-		s.do(ctx, e)
+		s.do(ctx, &left, e)
 	}
 }
 
-func (s *send) do(ctx context.Context, e errand) {
+func (s *send) do(ctx context.Context, left *allowance, e errand) {
 	r := result{errand: e, err: errExited, exited: true}
 	defer func() {
 		if r.panicked = caught(recover()); r.panicked != nil {
@@ -92,8 +94,7 @@ func (s *send) do(ctx context.Context, e errand) {
 		}
 		s.results <- r
 	}()
-	bounded, cancel := context.WithTimeout(ctx, s.postTimeout)
-	defer cancel()
+	bounded := left.renew(ctx, s.postTimeout)
 	to := gatesock.Target{ConnectionID: e.member.ID, Endpoint: e.member.Endpoint}
 	switch e.kind {
 	case posts:
