@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -328,4 +329,21 @@ func TestDeadlineOnAUsedConnection(t *testing.T) {
 		require.LessOrEqual(t, hung.Load(), int64(1))
 		require.NoError(t, client.Post(t.Context(), to, []byte("x")), "it is usable afterwards")
 	})
+}
+
+// A request whose connection had died was sent, also if no fresh one can be opened: that is no failed dial.
+func TestNoFreshConnection(t *testing.T) {
+	t.Parallel()
+	for _, w := range ways()[:3] {
+		g := play(t, script{{ok, silence}})
+		client := w.client(t, "https://"+g.listener.Addr().String()+"/dev", g.cfg)
+		require.NoError(t, client.Post(t.Context(), to, []byte("hello")), w.name)
+		require.NoError(t, g.listener.Close())
+		err := client.Post(t.Context(), to, []byte("hello"))
+		require.Error(t, err, w.name)
+		var op *net.OpError
+		require.False(t, errors.As(err, &op) && op.Op == "dial", "%s: %v", w.name, err)
+		_, requests := g.counts()
+		require.Equal(t, 2, requests, w.name)
+	}
 }

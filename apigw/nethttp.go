@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -42,15 +43,18 @@ func (w *httpWire) CloseIdleConnections() {
 func (w *httpWire) roundTrip(ctx context.Context, r *request, a *answer) error {
 	ctx, cancel := bound(ctx, r.deadline)
 	defer cancel()
-	dead, err := w.try(ctx, r, a, nil)
+	dead, first := w.try(ctx, r, a, nil)
 	if dead == nil {
-		return err
+		return first
 	}
 	w.CloseIdleConnections()
 	// An HTTP/2 connection is handed out until its reader has noticed the end. What is written to it goes nowhere.
 	for range repicks {
-		var again net.Conn
-		if again, err = w.try(ctx, r, a, dead); again != dead {
+		again, err := w.try(ctx, r, a, dead)
+		if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "dial" {
+			return fmt.Errorf("%w; then: %v", first, err) //nolint:errorlint // Not "dial": the request was sent.
+		}
+		if again != dead {
 			return err
 		}
 		select {
@@ -58,7 +62,7 @@ func (w *httpWire) roundTrip(ctx context.Context, r *request, a *answer) error {
 		case <-ctx.Done():
 		}
 	}
-	return err
+	return first
 }
 
 // repicks is how often a fresh connection is asked for, while it is the dead one that comes.

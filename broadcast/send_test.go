@@ -49,6 +49,29 @@ func TestDelayedPostHoldsNoWorker(t *testing.T) {
 	})
 }
 
+// When one post in a hundred is throttled the others lose nothing by it: no worker sleeps until the retry, and it is too
+// little for the rate to fall.
+func TestAFewThrottledPostsCostNoTime(t *testing.T) {
+	t.Parallel()
+	const members, concurrency, latency = 20_000, 64, 10 * time.Millisecond
+	store := crowd(t, members)
+	synctest.Test(t, func(t *testing.T) {
+		var posts record
+		p := posterFunc(func(_ context.Context, to gatesock.Target, _ []byte) error {
+			<-time.After(latency) // virtual time: how long the post takes.
+			if posts.add(to.ConnectionID) == 1 && strings.HasSuffix(to.ConnectionID, "50") {
+				return gatesock.ErrThrottled
+			}
+			return nil
+		})
+		start := time.Now()
+		rep, err := New(p, store, WithConcurrency(concurrency)).Send(t.Context(), To("room"), hello())
+		require.NoError(t, err)
+		require.Equal(t, Report{Audience: members, Delivered: members, Throttled: members / 100, Retries: members / 100}, rep)
+		require.LessOrEqual(t, time.Since(start), members/concurrency*latency*11/10)
+	})
+}
+
 func TestDueRetryComesBeforeFreshMembers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

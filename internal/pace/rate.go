@@ -31,7 +31,7 @@ const (
 	crowd = 10
 	// tolerance is the share of posts that may be throttled without a change: connections that were slow for a
 	// moment look like that.
-	tolerance = 0.01
+	tolerance = 0.02
 	// forget is how long after the last throttling the rate is no longer limited.
 	forget = time.Minute
 )
