@@ -2,7 +2,9 @@ package broadcast
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/gatesock/gatesock/conn"
 )
@@ -35,7 +37,8 @@ func ToConnections(ids ...string) Audience { return Audience{ids: slices.Clone(i
 // by And.
 //
 // If the audience had several groups, those that were read are read again, so that who is in two of them still
-// gets the message once.
+// gets the message once. A connection that has left one of them in between, after it was served, is met again in another
+// one, and gets the message twice. There has to be time to read those groups, or a job makes no progress.
 func Resume(cursor string) Audience { return Audience{cursor: cursor} }
 
 // And is the union of two audiences. What either excepts is excepted from both.
@@ -70,6 +73,11 @@ func (a Audience) rest() (rest, error) {
 		return rest{}, errors.New("broadcast: the audience has a group with an empty name")
 	case slices.Contains(a.ids, ""):
 		return rest{}, errors.New("broadcast: the audience has an empty connection id")
+	}
+	for _, name := range slices.Concat(a.groups, a.ids, a.except) {
+		if !utf8.ValidString(name) { // A cursor could not hold it.
+			return rest{}, fmt.Errorf("broadcast: the audience has %q, which is not UTF-8", name)
+		}
 	}
 	r := rest{Except: a.except}
 	for _, id := range distinct(a.ids) {

@@ -60,6 +60,9 @@ func New(poster gatesock.Poster, store conn.Store, opts ...Option) *Broadcaster 
 		}
 		b.disconnector = d
 	}
+	if b.window >= b.postTimeout {
+		panic("broadcast: WithCoalescing leaves a post no time of its WithPostTimeout")
+	}
 	if b.window > 0 {
 		b.poster = coalesce.New(poster, b.window)
 	}

@@ -50,6 +50,11 @@ type segment struct {
 	known bool
 }
 
+// overlaps tells if two segments of one group have members in common.
+func (s segment) overlaps(o segment) bool {
+	return s.Shard == o.Shard || !s.Only && s.Shard < o.Shard || !o.Only && o.Shard < s.Shard
+}
+
 func (r rest) empty() bool { return len(r.Members) == 0 && len(r.Read) == 0 }
 
 func (r rest) cursor() string {
@@ -86,12 +91,25 @@ func (r rest) check() error {
 	if r.empty() {
 		return errors.New("it has nobody in it")
 	}
+	had := make(map[string]bool, len(r.Members))
 	for _, m := range r.Members {
 		if m.ID == "" || !utf8.ValidString(m.ID) {
 			return fmt.Errorf("connection id %q is not valid", m.ID)
 		}
+		if had[m.ID] {
+			return fmt.Errorf("connection id %q is in it twice", m.ID)
+		}
+		had[m.ID] = true
 	}
+	if slices.Contains(r.Done, "") {
+		return errors.New("it has a group without a name")
+	}
+	read := make(map[string][]segment)
 	for _, s := range r.Read {
+		if slices.ContainsFunc(read[s.Group], s.overlaps) {
+			return fmt.Errorf("it has a part of group %q twice", s.Group)
+		}
+		read[s.Group] = append(read[s.Group], s)
 		begun := s.Shard > 0 || s.After != "" || s.Only
 		if s.Group == "" || s.Shard < 0 || s.Shards < 0 || s.Shard >= max(1, s.Shards) || begun && s.Shards == 0 {
 			return fmt.Errorf("it has no valid place in group %q", s.Group)

@@ -73,7 +73,7 @@ func (s *shelf) Read(_ context.Context, q conn.Query) (conn.Page, error) {
 	if at >= len(pages) {
 		return conn.Page{}, nil
 	}
-	p := conn.Page{Members: append([]conn.Member(nil), pages[at]...)}
+	p := conn.Page{Members: pages[at]} // as a store with a cache
 	if next := at + max(1, s.shards); next < len(pages) {
 		p.Next = conn.Cursor(fmt.Sprint(next))
 	}

@@ -104,6 +104,30 @@ func TestForbiddenAtOnceIsOneError(t *testing.T) {
 	})
 }
 
+// Who is not posted to takes nothing of the rate.
+func TestForbiddenEndpointTakesNoRate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := room(1001, 1001)
+		page := store.groups["room"][0]
+		for i := range 1000 {
+			page[i].Endpoint = "https://gone.example.com"
+		}
+		p := posterFunc(func(_ context.Context, to gatesock.Target, _ []byte) error {
+			if to.Endpoint != "" {
+				return gatesock.ErrForbidden
+			}
+			return nil
+		})
+		start := time.Now()
+		rep, err := New(p, store, WithRate(10), WithConcurrency(1)).Send(t.Context(), To("room"), hello())
+		require.NoError(t, err)
+		require.Equal(t, 1, rep.Delivered)
+		require.Equal(t, 1000, rep.Failed)
+		require.LessOrEqual(t, time.Since(start), 200*time.Millisecond)
+	})
+}
+
 func TestForbiddenEndpointsAreForgottenBetweenSends(t *testing.T) {
 	t.Parallel()
 	answer := gatesock.ErrForbidden

@@ -37,7 +37,7 @@ func (b *Broadcaster) newJob(frame []byte) Job {
 // the message twice because the job is done again. What it gives an error for is still to be done: the job was refused
 // ([ErrBadJob], [ErrTooManyHops]), ctx was cancelled, or handing on failed.
 func (b *Broadcaster) Run(ctx context.Context, job Job) (Report, error) {
-	if b == nil || b.relay == nil {
+	if !b.HasRelay() {
 		return Report{}, errors.New("broadcast: Run needs a Broadcaster with a Relay")
 	}
 	r, err := job.check()
@@ -49,6 +49,9 @@ func (b *Broadcaster) Run(ctx context.Context, job Job) (Report, error) {
 	}
 	return b.run(ctx, job, r)
 }
+
+// HasRelay tells if a [Relay] was given, as [Broadcaster.Run] needs.
+func (b *Broadcaster) HasRelay() bool { return b != nil && b.relay != nil }
 
 // split hands on all shards but the first of a group that has several.
 func (s *send) split(ctx context.Context) {
@@ -126,6 +129,7 @@ func (s *send) handOn(ctx context.Context, r rest, delay time.Duration) (rest, [
 	free := make(chan struct{}, relayConcurrency)
 	for i, p := range parts {
 		jobs[i] = s.job.next(p, delay)
+		failed[i] = errExited // unless it returns
 		free <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-free }()
@@ -147,9 +151,11 @@ func (s *send) handOn(ctx context.Context, r rest, delay time.Duration) (rest, [
 	return join(kept), errs
 }
 
-// relayOne gives an error for a panic of the Relay: what it did not take is still unsent, which must not be lost.
+// relayOne gives an error for a panic of the Relay: what it did not take is still unsent, which must not be lost. A Relay
+// that hangs must not take the time that is there to post.
 func (s *send) relayOne(ctx context.Context, j Job) (err error) {
-	err = errExited
+	ctx, cancel := context.WithTimeout(ctx, s.postTimeout)
+	defer cancel()
 	defer func() {
 		if p := caught(recover()); p != nil {
 			err = p

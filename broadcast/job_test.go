@@ -70,6 +70,17 @@ func TestBadCursorIsRefusedBeforeAnythingIsSent(t *testing.T) {
 		require.ErrorIs(t, err, ErrBadCursor)
 		require.Equal(t, Report{}, rep)
 	}
+	c0 := restMember{ID: "c0"}
+	for says, r := range map[string]rest{
+		`"c0" is in it twice`:        {Members: []restMember{c0, {ID: "c1"}, c0}},
+		`group "room" twice`:         {Read: []segment{{Group: "room", Shard: 1, Shards: 4}, {Group: "room", Shard: 3, Shards: 4, Only: true}}},
+		"a group without a name":     {Members: []restMember{c0}, Done: []string{""}},
+		`no valid place in group ""`: {Read: []segment{{}}},
+	} {
+		_, err := b.Send(t.Context(), Resume(r.cursor()), hello())
+		require.ErrorIs(t, err, ErrBadCursor)
+		require.ErrorContains(t, err, says)
+	}
 	_, err := b.Send(t.Context(), Resume(""), hello())
 	require.ErrorIs(t, err, ErrNoAudience)
 	_, err = b.Run(t.Context(), goodJob())

@@ -2,6 +2,7 @@ package broadcast
 
 import (
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -80,7 +81,8 @@ func WithConcurrency(n int) Option {
 	return option(func(s *settings) { s.concurrency = n })
 }
 
-// WithPostTimeout sets how long one post may take, and one removal from the store; the default is
+// WithPostTimeout sets how long one post may take, one removal from the store, and one handing on of a job; a post may
+// be cut off a tenth of it earlier. The default is
 // [DefaultPostTimeout].
 func WithPostTimeout(d time.Duration) Option {
 	if d <= 0 {
@@ -171,7 +173,7 @@ func WithReserve(d time.Duration) Option {
 // WebSocket API": 10,000 requests per second). Without a ceiling, and below it, the rate follows what the gateway takes: it
 // falls when posts are throttled, and rises again step by step.
 func WithRate(postsPerSecond float64) Option {
-	if !(postsPerSecond > 0) { // also not a number
+	if !(postsPerSecond > 0) || math.IsInf(postsPerSecond, 1) { // also not a number
 		panic("broadcast: WithRate with no rate")
 	}
 	return option(func(s *settings) { s.ceiling = postsPerSecond })

@@ -43,6 +43,7 @@ type send struct {
 	busy    int       // with a job
 	posting int       // of those, with a post
 	paced   time.Time // no post begins before it, since the rate does not allow it
+	granted bool      // the rate allows one that has not begun
 	alarm   time.Time // what the timer is set to
 
 	forbidden map[string]error // endpoints that answered so, and with what
@@ -50,6 +51,7 @@ type send struct {
 	ended     error // why time was up, if that is what stopped the send
 	cutOff    bool  // a post was cut off when it was
 	errs      []error
+	tooSlow   error // that a connection was, if that is to fail the send; also in errs
 	panicked  *panicError
 }
 
@@ -199,6 +201,7 @@ func (s *send) next() (errand, bool) {
 			s.report.fail(PostError{ConnectionID: t.member.ID, Attempts: t.attempts, Err: err})
 			continue
 		}
+		s.granted = false
 		if t.attempts++; t.attempts > 1 {
 			s.report.Retries++
 		}
@@ -217,11 +220,15 @@ func (s *send) mayPost(now time.Time) bool {
 	if !s.waiting() && !s.delayed.ready(now) || now.Before(s.paced) {
 		return false
 	}
+	if s.granted {
+		return true
+	}
 	wait := s.rate.Take(now)
 	if wait > 0 {
 		s.paced = now.Add(wait)
 	}
-	return wait <= 0
+	s.granted = wait <= 0
+	return s.granted
 }
 
 // nextPost gives who to post to next: a retry whose time has come, or a member not tried yet.
@@ -307,7 +314,7 @@ func (s *send) take(p page) {
 		return
 	}
 	s.left = p.left
-	added := p.members[:0]
+	added := make([]conn.Member, 0, len(p.members)) // The store may keep its page.
 	for _, m := range p.members {
 		if s.members.add(m.ID) && !p.known {
 			added = append(added, m)
@@ -407,11 +414,7 @@ func (s *send) finish(ctx context.Context) (Report, error) {
 		left, errs = s.handOn(ctx, left, s.delay())
 		s.report.Unsent = len(left.Members)
 		if left.empty() {
-			if len(s.errs) > 0 {
-				s.logger().WarnContext(ctx, "broadcast: a job stopped early, and its rest is handed on",
-					"job", s.job.ID, "error", errors.Join(s.errs...))
-			}
-			return s.report, nil
+			return s.report, s.handedOn(ctx)
 		}
 		s.errs = append(s.errs, errs...)
 	}
@@ -421,4 +424,17 @@ func (s *send) finish(ctx context.Context) (Report, error) {
 		s.errs = append(s.errs, fmt.Errorf("broadcast: stopped: %w", s.ended))
 	}
 	return s.report, errors.Join(s.errs...)
+}
+
+// handedOn logs what stopped a send whose rest was handed on. The user's own policy fails a Send, but never a job, which
+// would be delivered again.
+func (s *send) handedOn(ctx context.Context) error {
+	if len(s.report.Handed) > 0 && len(s.errs) > 0 {
+		s.logger().WarnContext(ctx, "broadcast: a send stopped early, and its rest is handed on",
+			"job", s.job.ID, "error", errors.Join(s.errs...))
+	}
+	if s.job.Hops > 0 {
+		return nil
+	}
+	return s.tooSlow
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -56,10 +57,10 @@ func TestAFewThrottledPostsCostNoTime(t *testing.T) {
 	const members, concurrency, latency = 20_000, 64, 10 * time.Millisecond
 	store := crowd(t, members)
 	synctest.Test(t, func(t *testing.T) {
-		var posts record
+		var tried sync.Map
 		p := posterFunc(func(_ context.Context, to gatesock.Target, _ []byte) error {
 			<-time.After(latency) // virtual time: how long the post takes.
-			if posts.add(to.ConnectionID) == 1 && strings.HasSuffix(to.ConnectionID, "50") {
+			if _, again := tried.Swap(to.ConnectionID, true); !again && strings.HasSuffix(to.ConnectionID, "50") {
 				return gatesock.ErrThrottled
 			}
 			return nil
@@ -344,6 +345,10 @@ func TestMisuse(t *testing.T) {
 		func() { WithClock(nil) },
 		func() { WithCodec(nil) },
 		func() { WithLogger(nil) },
+		func() { WithRate(0) },
+		func() { WithRate(math.Inf(1)) },
+		func() { WithRate(math.NaN()) },
+		func() { New(always(nil), room(0, 1), WithCoalescing(time.Second), WithPostTimeout(time.Second)) },
 	} {
 		require.Panics(t, f)
 	}
@@ -351,6 +356,15 @@ func TestMisuse(t *testing.T) {
 		_, err := b.Send(t.Context(), To("room"), hello())
 		require.ErrorContains(t, err, "not made by New")
 	}
+}
+
+// A store may give the same page again and again.
+func TestPagesStayTheStores(t *testing.T) {
+	t.Parallel()
+	store := room(3, 3)
+	_, err := New(always(nil), store).Send(t.Context(), To("room").Except("c0"), hello())
+	require.NoError(t, err)
+	require.Equal(t, room(3, 3).groups, store.groups)
 }
 
 func TestDefaultJitterStaysWithin(t *testing.T) {

@@ -23,7 +23,8 @@ const (
 	SkipSlow SlowPolicy = iota
 	// DisconnectSlow also closes the connection, for which the Poster must have the method Disconnect.
 	DisconnectSlow
-	// FailOnSlow also lets the Send fail with [ErrSlowConsumer], when all others have been served.
+	// FailOnSlow also lets the Send fail with [ErrSlowConsumer], when all others have been served or handed on. A job that
+	// [Broadcaster.Run] does is no failure for it, since it would be done again: [Report.Slow] tells.
 	FailOnSlow
 )
 
@@ -37,6 +38,8 @@ const (
 	prior    = 20
 	// chance is how likely it may be that a connection is taken for slow which is not.
 	chance = 1e-9
+	// moment is the time within which refusals of one connection count as one.
+	moment = time.Millisecond
 	// maxConsumers is how many connections are remembered.
 	maxConsumers = 10_000
 )
@@ -46,10 +49,16 @@ type consumers struct {
 	mu             sync.Mutex
 	first, refused float64 // first posts to connections, and those of them that were refused; older ones count less
 	counted        time.Time
-	slow           map[gatesock.Target]int
+	slow           map[gatesock.Target]refusals
 }
 
-func newConsumers() *consumers { return &consumers{slow: make(map[gatesock.Target]int)} }
+// refusals are those of one connection in a row.
+type refusals struct {
+	n    int
+	last time.Time
+}
+
+func newConsumers() *consumers { return &consumers{slow: make(map[gatesock.Target]refusals)} }
 
 func (m member) target() gatesock.Target {
 	return gatesock.Target{ConnectionID: m.ID, Endpoint: m.Endpoint}
@@ -67,11 +76,12 @@ func (c *consumers) passed(m member, refused int) {
 	}
 }
 
-// refuse counts a refusal, after so many in this send, and gives how many the connection has in a row.
-func (c *consumers) refuse(m member, refused int) int {
+// refuse counts a refusal, after so many in this send. It gives how many the connection has in a row, and how many make
+// it sure that it is slow. Refusals at the same time are one, as those of messages that went in one frame.
+func (c *consumers) refuse(m member, refused int) (n, sure int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n, ok := c.slow[m.target()]
+	r, ok := c.slow[m.target()]
 	if refused == 0 && !ok { // who was refused in an earlier send too says nothing about the others
 		c.count(1)
 	}
@@ -81,8 +91,17 @@ func (c *consumers) refuse(m member, refused int) int {
 			break
 		}
 	}
-	c.slow[m.target()] = n + 1
-	return n + 1
+	sure = c.sure()
+	now := time.Now()
+	switch {
+	case ok && sure == math.MaxInt: // Where all are refused it says nothing.
+	case !ok || now.Sub(r.last) >= moment:
+		r = refusals{r.n + 1, now}
+	default:
+		r.n = max(r.n, refused+1)
+	}
+	c.slow[m.target()] = r
+	return r.n, sure
 }
 
 func (c *consumers) count(refused float64) {
@@ -108,8 +127,6 @@ func (c *consumers) fade() {
 // sure is how many refusals in a row are no chance any more, given how many of all first posts are refused. It is beyond all
 // counts where most are.
 func (c *consumers) sure() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.fade()
 	share := (c.refused + 0.01*prior) / (c.first + prior)
 	if share >= 0.5 {
@@ -128,10 +145,10 @@ func (c *consumers) forget(m member) {
 // posts would not have been refused.
 func (s *send) settleRefusal(r result) {
 	s.rate.Refused(time.Now(), r.refused)
-	refusals := s.consumers.refuse(r.member, r.refused)
+	refusals, sure := s.consumers.refuse(r.member, r.refused)
 	r.refused++
-	r.slow = refusals >= slowAt
-	if refusals < max(s.refusals, s.consumers.sure()) && (!r.slow || s.slow < maxSlow) {
+	r.slow = refusals >= slowAt && sure < math.MaxInt
+	if refusals < max(s.refusals, sure) && (!r.slow || s.slow < maxSlow) {
 		s.settleFailure(r)
 		return
 	}
@@ -143,6 +160,7 @@ func (s *send) settleRefusal(r result) {
 		s.last = append(s.last, errand{task: r.task, kind: disconnects})
 	case FailOnSlow:
 		if s.report.Slow == 1 {
+			s.tooSlow = failure
 			s.errs = append(s.errs, failure)
 		}
 	case SkipSlow:

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,6 +23,7 @@ type slowPoster struct {
 	posts        map[string]int
 	disconnected []string
 	disconnect   error
+	fails        func(id string) bool // nil: as the id says
 }
 
 func (p *slowPoster) Post(ctx context.Context, to gatesock.Target, _ []byte) error {
@@ -30,8 +32,9 @@ func (p *slowPoster) Post(ctx context.Context, to gatesock.Target, _ []byte) err
 		p.posts = map[string]int{}
 	}
 	p.posts[to.ConnectionID]++
+	slow := strings.HasSuffix(to.ConnectionID, "-slow") || p.fails != nil && p.fails(to.ConnectionID)
 	p.mu.Unlock()
-	if strings.HasSuffix(to.ConnectionID, "-slow") {
+	if slow {
 		return fmt.Errorf("post: %w", gatesock.ErrThrottled)
 	}
 	return wait(ctx, 10*time.Millisecond, nil)
@@ -184,7 +187,148 @@ func TestConsumersAreBounded(t *testing.T) {
 	t.Parallel()
 	c := newConsumers()
 	for i := range 2 * maxConsumers {
-		require.Equal(t, 1, c.refuse(member{Member: connMember(name(i))}, 0))
+		n, _ := c.refuse(member{Member: connMember(name(i))}, 0)
+		require.Equal(t, 1, n)
 	}
 	require.Len(t, c.slow, maxConsumers)
+}
+
+// outage is a gateway that refuses everybody while it lasts.
+type outage struct {
+	slowPoster
+
+	over atomic.Bool
+}
+
+func (o *outage) Post(ctx context.Context, to gatesock.Target, data []byte) error {
+	if !o.over.Load() {
+		return wait(ctx, 5*time.Millisecond, gatesock.ErrThrottled)
+	}
+	return o.slowPoster.Post(ctx, to, data)
+}
+
+// Where everybody is refused nobody is slow, however many there are, and nobody is told so later.
+func TestOutageIsNoSlowConsumer(t *testing.T) {
+	t.Parallel()
+	for _, concurrency := range []int{64, 1000} {
+		synctest.Test(t, func(t *testing.T) {
+			var o outage
+			b := New(&o, room(100_000, 1000), WithConcurrency(concurrency), WithSlowConsumers(5, DisconnectSlow), quiet())
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			rep, _ := b.Send(ctx, To("room"), hello())
+			require.Greater(t, rep.Throttled, 1000)
+			require.Zero(t, rep.Slow)
+			o.over.Store(true)
+			<-time.After(time.Hour)
+			for i := range 100 {
+				id := name(i)
+				o.posts = nil
+				calls := 0
+				o.fails = func(to string) bool { calls++; return to == id && calls == 1 }
+				rep, err := b.Send(t.Context(), ToConnections(id), hello())
+				require.NoError(t, err)
+				require.Equal(t, 1, rep.Delivered, "one refusal is no reason: %+v", rep)
+			}
+			require.Empty(t, o.disconnected)
+		})
+	}
+}
+
+// One frame that is refused is one refusal, however many messages were in it.
+func TestRefusedFrameIsOneRefusal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		frames := 0
+		p := &slowPoster{fails: func(string) bool { frames++; return frames == 1 }}
+		b := New(p, room(0, 1), WithCoalescing(20*time.Millisecond), WithSlowConsumers(5, DisconnectSlow))
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() { _, _ = b.Send(t.Context(), ToConnections("a"), hello()) })
+		}
+		wg.Wait()
+		require.Empty(t, p.disconnected)
+		require.Greater(t, frames, 1)
+	})
+}
+
+// FailOnSlow fails a Send also if the rest was handed on, and no job.
+func TestFailOnSlowBesideARelay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := posterFunc(func(_ context.Context, to gatesock.Target, _ []byte) error {
+			switch to.ConnectionID {
+			case "c0":
+				return gatesock.ErrThrottled
+			case "c1":
+				return errFault
+			default:
+				return nil
+			}
+		})
+		q := &queue{}
+		b := New(p, room(200, 50), WithSlowConsumers(2, FailOnSlow), WithRetries(1000, time.Hour), WithRelay(q), quiet())
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
+		defer cancel()
+		rep, err := b.Send(ctx, To("room"), hello())
+		require.ErrorIs(t, err, ErrSlowConsumer)
+		require.NotErrorIs(t, err, ErrNoTime)
+		require.Equal(t, 1, rep.Slow)
+		require.Len(t, rep.Handed, 1)
+
+		job := goodJob()
+		job.Cursor = rest{Read: []segment{{Group: "room"}}}.cursor()
+		only := New(posterFunc(func(_ context.Context, to gatesock.Target, _ []byte) error {
+			if to.ConnectionID == "c0" {
+				return gatesock.ErrThrottled
+			}
+			return nil
+		}), room(200, 50), WithSlowConsumers(2, FailOnSlow), WithRelay(q), quiet())
+		rep, err = only.Run(t.Context(), job)
+		require.NoError(t, err)
+		require.Equal(t, 1, rep.Slow)
+		require.Empty(t, rep.Handed)
+	})
+}
+
+// Slow connections do not hold up the reading of the others, though they are many more than may wait for a retry.
+func TestSlowConsumersDoNotHoldUpReading(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const slow, others, concurrency = 100, 400, 2
+		store := room(slow+others, 10)
+		for _, page := range store.groups["room"] {
+			page[0].ID += "-slow"
+			page[5].ID += "-slow"
+		}
+		start := time.Now()
+		var last time.Duration
+		p := posterFunc(func(ctx context.Context, to gatesock.Target, _ []byte) error {
+			if strings.HasSuffix(to.ConnectionID, "-slow") {
+				return gatesock.ErrThrottled
+			}
+			last = time.Since(start)
+			return wait(ctx, 10*time.Millisecond, nil)
+		})
+		b := New(p, store, WithConcurrency(concurrency), WithJitter(fullJitter), WithSlowConsumers(8, SkipSlow))
+		rep, err := b.Send(t.Context(), To("room"), hello())
+		require.NoError(t, err)
+		require.Equal(t, others, rep.Delivered)
+		require.Equal(t, slow, rep.Failed)
+		require.Less(t, last, others/concurrency*10*time.Millisecond+2*time.Second)
+		require.Greater(t, time.Since(start), 10*time.Second, "the slow ones are waited for")
+	})
+}
+
+// A refusal is no attempt: nobody is given up on because the account was throttled for a while.
+func TestRefusalsAreNoAttempts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var o outage
+		time.AfterFunc(5*time.Second, func() { o.over.Store(true) })
+		rep, err := New(&o, room(100, 100), WithRetries(2, time.Minute)).Send(t.Context(), To("room"), hello())
+		require.NoError(t, err)
+		require.Equal(t, 100, rep.Delivered)
+		require.Greater(t, rep.Throttled, 300)
+	})
 }

@@ -18,7 +18,7 @@ import (
 var errLate = errors.New("the invocation has no time left for it")
 
 // Handler returns what runs the jobs of SQS events, for [gatesock.EventMux]'s Queue or by itself. It panics without a
-// Broadcaster, which must have a [broadcast.Relay]. It is safe for concurrent use.
+// Broadcaster that has a [broadcast.Relay]. It is safe for concurrent use.
 //
 // It answers with the messages whose jobs are not done, so that they stay in the queue and end in its dead-letter queue
 // if that goes on, and logs each with its message id: a message that is no job ([broadcast.ErrBadJob]), a job that was
@@ -29,6 +29,9 @@ var errLate = errors.New("the invocation has no time left for it")
 func Handler(b *broadcast.Broadcaster, opts ...HandlerOption) lambda.Handler {
 	if b == nil {
 		panic("sqsrelay: Handler with a nil Broadcaster")
+	}
+	if !b.HasRelay() {
+		panic("sqsrelay: Handler with a Broadcaster that has no Relay; see broadcast.WithRelay")
 	}
 	h := &handler{broadcaster: b, minTime: DefaultMinTime}
 	for _, o := range opts {

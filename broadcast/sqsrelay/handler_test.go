@@ -19,7 +19,7 @@ import (
 
 func TestEmptyBatch(t *testing.T) {
 	t.Parallel()
-	h := sqsrelay.Handler(broadcast.New(new(clients), members(t, 0)))
+	h := sqsrelay.Handler(broadcast.New(new(clients), members(t, 0), broadcast.WithRelay(new(drawer))))
 	answer, err := h.Invoke(t.Context(), []byte(`{"Records":[]}`))
 	require.NoError(t, err)
 	require.JSONEq(t, `{"batchItemFailures":[]}`, string(answer))
@@ -27,7 +27,7 @@ func TestEmptyBatch(t *testing.T) {
 
 func TestEventThatIsNotOfSQS(t *testing.T) {
 	t.Parallel()
-	h := sqsrelay.Handler(broadcast.New(new(clients), members(t, 0)))
+	h := sqsrelay.Handler(broadcast.New(new(clients), members(t, 0), broadcast.WithRelay(new(drawer))))
 	for payload, want := range map[string]string{
 		``:                           "sqsrelay: this is no SQS event: unexpected end of JSON input",
 		`[]`:                         "sqsrelay: this is no SQS event: json: cannot unmarshal",
@@ -55,13 +55,14 @@ func TestFailuresAreLogged(t *testing.T) {
 	require.Regexp(t, `level=ERROR msg="sqsrelay: .*" message=m0 receives=1 error="broadcast: malformed job`, text.String())
 }
 
-// TestBroadcasterWithoutRelay: nothing is lost by the mistake.
+// TestBroadcasterWithoutRelay is a mistake that shows at start-up, not in the dead-letter queue.
 func TestBroadcasterWithoutRelay(t *testing.T) {
 	t.Parallel()
-	store := members(t, 1)
-	job := jobs(t, store, broadcast.To("all"))[0]
-	h := sqsrelay.Handler(broadcast.New(new(clients), store), sqsrelay.WithLogger(quiet()))
-	require.Equal(t, map[string]bool{"m0": true}, failures(t, time.Minute, h, event(t, job.Encode())))
+	for _, b := range []*broadcast.Broadcaster{nil, {}, broadcast.New(new(clients), members(t, 1))} {
+		require.PanicsWithValue(t, map[bool]string{
+			true: "sqsrelay: Handler with a nil Broadcaster", false: "sqsrelay: Handler with a Broadcaster that has no Relay; see broadcast.WithRelay",
+		}[b == nil], func() { sqsrelay.Handler(b) })
+	}
 }
 
 func TestJobTwiceInABatch(t *testing.T) {

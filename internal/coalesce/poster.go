@@ -60,7 +60,9 @@ func (p *Poster) Post(ctx context.Context, to gatesock.Target, data []byte) erro
 	case <-b.done:
 		return b.err
 	case <-ctx.Done():
-		p.leave(b, to, place)
+		if p.leave(b, to, place) && b.err == nil {
+			return nil
+		}
 		return context.Cause(ctx)
 	}
 }
@@ -107,12 +109,13 @@ func (p *Poster) seal(b *batch, to gatesock.Target) {
 	delete(p.open, to)
 }
 
-// leave takes a caller out of the batch, and its message if it is not on its way. The last one waits for the end.
-func (p *Poster) leave(b *batch, to gatesock.Target, place int) {
+// leave takes a caller out of the batch, and its message if it is not on its way. The last one waits for the end, and
+// is told so.
+func (p *Poster) leave(b *batch, to gatesock.Target, place int) (last bool) {
 	p.mu.Lock()
 	b.messages[place] = nil
 	b.callers--
-	last := b.callers == 0
+	last = b.callers == 0
 	if last {
 		p.seal(b, to)
 	}
@@ -121,6 +124,7 @@ func (p *Poster) leave(b *batch, to gatesock.Target, place int) {
 		b.cancel()
 		<-b.done
 	}
+	return last
 }
 
 func (p *Poster) carryOut(ctx context.Context, b *batch, to gatesock.Target) {

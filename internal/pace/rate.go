@@ -32,6 +32,8 @@ const (
 	// tolerance is the share of posts that may be throttled without a change: connections that were slow for a
 	// moment look like that.
 	tolerance = 0.02
+	// longest is the longest wait before a caller asks again.
+	longest = time.Hour
 	// forget is how long after the last throttling the rate is no longer limited.
 	forget = time.Minute
 )
@@ -75,7 +77,8 @@ func (r *Rate) Take(now time.Time) time.Duration {
 		r.tokens--
 		return 0
 	}
-	return max(time.Microsecond, time.Duration((1-r.tokens)/rate*float64(time.Second)))
+	wait := min((1-r.tokens)/rate, longest.Seconds())
+	return max(time.Microsecond, time.Duration(wait*float64(time.Second)))
 }
 
 // Passed counts a post that was taken. The connection had been refused so many times before in this send: those refusals
@@ -139,6 +142,8 @@ func (r *Rate) adapt(now time.Time, elapsed float64) {
 	switch {
 	case r.refused >= crowd && r.refused > r.taken:
 		r.fall(elapsed)
+	case r.taken == 0: // There is no room, whoever was refused.
+		r.throttled = now
 	case r.limit > 0:
 		r.grow(now, elapsed)
 		r.shrink()
