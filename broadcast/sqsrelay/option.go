@@ -18,7 +18,7 @@ func (o option) applyRelay(r *Relay) { o(r) }
 
 // WithMaxMessageSize says how many bytes the queue takes, for one whose attribute MaximumMessageSize is below
 // [MaxMessageSize]: 1,024 to 1,048,576. A job is larger than its frame by a third and by its cursor: with a frame of 128 KB
-// it can come to 270,000 bytes, and to more with a long list of connections that are excepted.
+// it can come to 245,000 bytes, and to more with a long list of connections that are excepted.
 func WithMaxMessageSize(bytes int) Option {
 	if bytes < minMessageSize || bytes > MaxMessageSize {
 		panic(fmt.Sprintf("sqsrelay: WithMaxMessageSize with %d, not in %d to %d", bytes, minMessageSize, MaxMessageSize))
