@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// figures is a report in which nethttp meets its target and gatesock does not.
+// figures is a report in which gatesock-post meets its target and gatesock does not.
 func figures() *report {
 	of := func(cpu ...time.Duration) []sample {
 		var list []sample
@@ -24,11 +24,11 @@ func figures() *report {
 	}
 	return &report{
 		goVersion: "go1.26", os: "plan9", arch: "mips", cpus: 3,
-		settings: settings{rounds: 3, posts: 100, payload: 512, concurrency: 64, peers: []string{baseline, "nethttp", "gatesock"}},
+		settings: settings{rounds: 3, posts: 100, payload: 512, concurrency: 64, peers: []string{baseline, "gatesock-post", "gatesock"}},
 		samples: map[string][]sample{
-			baseline:   of(60*time.Millisecond, 90*time.Millisecond, 30*time.Millisecond),
-			"nethttp":  of(20*time.Millisecond, 15*time.Millisecond, 15*time.Millisecond),
-			"gatesock": of(10*time.Millisecond, 30*time.Millisecond, 10*time.Millisecond),
+			baseline:        of(60*time.Millisecond, 90*time.Millisecond, 30*time.Millisecond),
+			"gatesock-post": of(10*time.Millisecond, 7500*time.Microsecond, 7500*time.Microsecond),
+			"gatesock":      of(10*time.Millisecond, 30*time.Millisecond, 10*time.Millisecond),
 		},
 	}
 }
@@ -44,12 +44,12 @@ func TestSample(t *testing.T) {
 	require.Zero(t, sample{posts: 7}.rate())
 }
 
-// Ratios are taken within a round: those of the medians would be 4 for nethttp and 6 for gatesock.
+// Ratios are taken within a round: those of the medians would be 8 for gatesock-post and 6 for gatesock.
 func TestRatios(t *testing.T) {
 	t.Parallel()
 	r := figures()
 	require.InDeltaSlice(t, []float64{1, 1, 1}, r.ratios(baseline), 1e-9)
-	require.InDeltaSlice(t, []float64{3, 6, 2}, r.ratios("nethttp"), 1e-9)
+	require.InDeltaSlice(t, []float64{6, 12, 4}, r.ratios("gatesock-post"), 1e-9)
 	require.InDeltaSlice(t, []float64{6, 3, 3}, r.ratios("gatesock"), 1e-9)
 }
 
@@ -65,7 +65,7 @@ func TestText(t *testing.T) {
 	require.Equal(t, []string{
 		"CPU a post posts/CPU s ratio to sdk-defaults target posts/s connections allocations a post",
 		"sdk-defaults 600.0 µs (300.0–900.0) 1667 1.00 (1.00–1.00) 50 2 45.0",
-		"nethttp 150.0 µs (150.0–200.0) 6667 3.00 (2.00–6.00) ≥ 3, met 50 2 45.0",
+		"gatesock-post 75.0 µs (75.0–100.0) 13333 6.00 (4.00–12.00) ≥ 6, met 50 2 45.0",
 		"gatesock 100.0 µs (100.0–300.0) 10000 3.00 (3.00–6.00) ≥ 6, MISSED 50 2 45.0",
 		"",
 	}, lines[:5])
@@ -78,7 +78,7 @@ func TestText(t *testing.T) {
 func TestNoTargetWithoutTheBaseline(t *testing.T) {
 	t.Parallel()
 	r := figures()
-	r.settings.peers = []string{"nethttp", "gatesock"}
+	r.settings.peers = []string{"gatesock-post", "gatesock"}
 	r.settings.h2 = true
 	var out bytes.Buffer
 	require.NoError(t, r.writeText(&out))
