@@ -1,0 +1,179 @@
+package authz
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/gatesock/gatesock"
+)
+
+// Principal is who a connection belongs to, and what it may do. It is a value; its members must not be changed once an
+// [Authenticator] has given it.
+type Principal struct {
+	// ID names the user or the device: not empty, UTF-8. [conn.Track] registers the connection as this user's.
+	ID string
+	// Scopes and Roles are what [Require] and [RequireRole] ask for. They have no spaces.
+	Scopes []string
+	Roles  []string
+	// Attributes is what else is to be known of it in every event. Names are ASCII letters, digits, "_", "-" and ".".
+	Attributes map[string]string
+	// Expires is when the credential ends; zero is never. It is kept in seconds. See [Expire].
+	Expires time.Time
+	// UsageKey is the API key that the gateway's usage plans count the connection under, empty for none. It is
+	// usageIdentifierKey in the authorizer's answer, and is not carried to later events.
+	UsageKey string
+}
+
+// MaxContext is how large the answer of an authorizer may be, in bytes (AWS Developer Guide, "Quotas for configuring and
+// running a WebSocket API": "Authorizer result size").
+const MaxContext = 8 << 10
+
+// The keys that a Principal has in an authorizer's context. Attributes have a prefix, so that they are in nobody's way.
+const (
+	keyPrincipal = "principalId"
+	keyScopes    = "scopes"
+	keyRoles     = "roles"
+	keyExpires   = "exp"
+	attribute    = "attr."
+)
+
+// HasScope tells if the principal has a scope.
+func (p Principal) HasScope(scope string) bool { return slices.Contains(p.Scopes, scope) }
+
+// HasRole tells if the principal has a role.
+func (p Principal) HasRole(role string) bool { return slices.Contains(p.Roles, role) }
+
+// Expired tells if its time is over.
+func (p Principal) Expired(now time.Time) bool { return !p.Expires.IsZero() && !now.Before(p.Expires) }
+
+// check refuses what an authorizer's context can't carry, by name.
+func (p Principal) check() error {
+	if p.ID == "" || !utf8.ValidString(p.ID) {
+		return fmt.Errorf("authz: the principal's id %q is empty or not UTF-8", p.ID)
+	}
+	for kind, words := range map[string][]string{"scope": p.Scopes, "role": p.Roles} {
+		for _, w := range words {
+			if w == "" || !utf8.ValidString(w) || strings.ContainsFunc(w, unicode.IsSpace) {
+				return fmt.Errorf("authz: %s %q of principal %q is empty, not UTF-8 or has a space", kind, w, p.ID)
+			}
+		}
+	}
+	for name, value := range p.Attributes {
+		if !isName(name) {
+			return fmt.Errorf("authz: attribute %q of principal %q has a name of other characters than letters, digits, _, - and .", name, p.ID)
+		}
+		if !utf8.ValidString(value) {
+			return fmt.Errorf("authz: attribute %q of principal %q is not UTF-8", name, p.ID)
+		}
+	}
+	return nil
+}
+
+func isName(s string) bool {
+	for _, c := range []byte(s) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-', c == '.':
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
+
+// context gives the principal as an authorizer's context, without its id.
+func (p Principal) context() map[string]string {
+	c := make(map[string]string, len(p.Attributes)+3)
+	if len(p.Scopes) > 0 {
+		c[keyScopes] = strings.Join(p.Scopes, " ")
+	}
+	if len(p.Roles) > 0 {
+		c[keyRoles] = strings.Join(p.Roles, " ")
+	}
+	if !p.Expires.IsZero() {
+		c[keyExpires] = strconv.FormatInt(p.Expires.Unix(), 10)
+	}
+	for name, value := range p.Attributes {
+		c[attribute+name] = value
+	}
+	return c
+}
+
+// PrincipalOf gives who an event's connection belongs to, as the API's [Authorizer] or the [Connect] middleware has
+// found out. It is false if neither has run. An authorizer that is not of this package is understood as far as it has
+// a principalId, and its values are attributes.
+func PrincipalOf(req *gatesock.Request) (Principal, bool) {
+	return fromContext(req.Authorizer)
+}
+
+// fromContext reads an authorizer's context. An exp that is no number counts as over: what can't be read is not trusted.
+func fromContext(values map[string]string) (Principal, bool) {
+	p := Principal{ID: values[keyPrincipal]}
+	if p.ID == "" {
+		return Principal{}, false
+	}
+	p.Scopes = strings.Fields(values[keyScopes])
+	p.Roles = strings.Fields(values[keyRoles])
+	if exp, ok := values[keyExpires]; ok {
+		seconds, err := strconv.ParseInt(exp, 10, 64)
+		if err != nil {
+			seconds = 0
+		}
+		p.Expires = time.Unix(seconds, 0).UTC()
+	}
+	for k, v := range values {
+		switch k {
+		case keyPrincipal, keyScopes, keyRoles, keyExpires, "integrationLatency":
+			continue
+		}
+		if p.Attributes == nil {
+			p.Attributes = make(map[string]string)
+		}
+		p.Attributes[strings.TrimPrefix(k, attribute)] = v
+	}
+	return p, true
+}
+
+// setPrincipal makes a principal that of an event, in place of the authorizer's.
+func setPrincipal(req *gatesock.Request, p Principal) {
+	values := p.context()
+	values[keyPrincipal] = p.ID
+	req.Authorizer = values
+}
+
+var errNoPrincipal = errors.New("authz: no principal")
+
+// merge joins what several authenticators say of the same principal.
+func merge(a, b Principal) (Principal, error) {
+	if a.ID == "" {
+		return b, nil
+	}
+	if a.ID != b.ID && b.ID != "" {
+		return Principal{}, fmt.Errorf("%w: the credentials are of two principals", ErrUnauthenticated)
+	}
+	a.Scopes = union(a.Scopes, b.Scopes)
+	a.Roles = union(a.Roles, b.Roles)
+	if len(b.Attributes) > 0 {
+		attributes := maps.Clone(b.Attributes)
+		maps.Copy(attributes, a.Attributes)
+		a.Attributes = attributes
+	}
+	if a.Expires.IsZero() || !b.Expires.IsZero() && b.Expires.Before(a.Expires) {
+		a.Expires = b.Expires
+	}
+	a.UsageKey = cmp.Or(a.UsageKey, b.UsageKey)
+	return a, nil
+}
+
+func union(a, b []string) []string {
+	u := slices.Concat(a, b)
+	slices.Sort(u)
+	return slices.Compact(u)
+}
