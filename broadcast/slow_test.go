@@ -302,12 +302,15 @@ func TestSlowConsumersDoNotHoldUpReading(t *testing.T) {
 			page[5].ID += "-slow"
 		}
 		start := time.Now()
+		var mu sync.Mutex
 		var last time.Duration
 		p := posterFunc(func(ctx context.Context, to gatesock.Target, _ []byte) error {
 			if strings.HasSuffix(to.ConnectionID, "-slow") {
 				return gatesock.ErrThrottled
 			}
+			mu.Lock()
 			last = time.Since(start)
+			mu.Unlock()
 			return wait(ctx, 10*time.Millisecond, nil)
 		})
 		b := New(p, store, WithConcurrency(concurrency), WithJitter(fullJitter), WithSlowConsumers(8, SkipSlow))

@@ -22,7 +22,7 @@ func TestCarryOn(t *testing.T) {
 	for name, shards := range map[string]int{"one shard": 1, "split from the start": 3} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			const n, gone, timeout = 5000, 100, 1500 * time.Millisecond
+			const n, gone, timeout = 5000, 100, 4 * time.Second
 			store := members(t, n, conn.WithShards(shards))
 			gateway := &clients{takes: 20 * time.Millisecond, post: func(id string) error {
 				if i, err := strconv.Atoi(strings.TrimPrefix(id, "c")); err != nil || i%(n/gone) == 0 {
