@@ -49,6 +49,13 @@ func (m *EventMux) Routes() []Route {
 	return nil
 }
 
+// Freeze freezes the WebSocket handler as [Router.Freeze] does, if it has such a method.
+func (m *EventMux) Freeze() {
+	if f, ok := m.WebSocket.(interface{ Freeze() }); ok {
+		f.Freeze()
+	}
+}
+
 func (m *EventMux) handlerFor(from source) (lambda.Handler, string) {
 	switch from {
 	case sourceWebSocket:

@@ -36,4 +36,6 @@ type Route struct {
 	// TwoWay is true if the API needs a route response for this route, without which the gateway
 	// drops what the handler answers.
 	TwoWay bool
+	// Guards are the names of what decides who may use the route; see [Guard].
+	Guards []string
 }

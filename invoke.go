@@ -13,7 +13,7 @@ import (
 // It fails only if payload is not a WebSocket event, with an error that wraps [ErrNotWebSocket] or says what
 // in the event is malformed. A panic in a handler passes through; see [Recover].
 func (r *Router) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	r.freeze()
+	r.freezing()
 	req, err := decodeEvent(payload)
 	if err != nil {
 		return nil, err

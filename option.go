@@ -46,6 +46,21 @@ func With(mw ...Middleware) RouteOption {
 	})
 }
 
+// Guard is [With] for middleware that decides who may use the route, such as those of package authz. The name says what it asks
+// for; [Route.Guards] has it, and [RequireGuards] wants one. It panics if mw is nil or the name is empty.
+func Guard(name string, mw Middleware) RouteOption {
+	if name == "" || mw == nil {
+		panic(fmt.Sprintf("gatesock: Guard at %s without a name or with nil middleware", callerSite()))
+	}
+	return routeOption(func(rt *route) {
+		rt.middleware = append(rt.middleware, layer{mw, rt.site})
+		rt.guards = append(rt.guards, name)
+	})
+}
+
+// RequireGuards makes a message route without a [Guard] a wrong registration, which [Router.Freeze] panics on.
+func RequireGuards() Option { return routerOption(func(r *Router) { r.guarded = true }) }
+
 type codecOption struct{ codec Codec }
 
 func (o codecOption) applyRouter(r *Router) { r.codec = o.codec }

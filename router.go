@@ -23,13 +23,15 @@ type Router struct {
 	logger *slog.Logger
 	codec  Codec
 	strict bool
+	// guarded: every message route has to have a guard.
+	guarded bool
 
 	mu         sync.Mutex // guards what follows
 	frozen     bool
 	middleware []layer
 	registered map[string]*route
 
-	freeze   func()            // runs build once, and panics each time if build did
+	freezing func()            // runs build once, and panics each time if build did
 	routes   map[string]*route // every route in its middleware, set by build
 	fallback *route            // for messages that no route takes
 }
@@ -50,12 +52,13 @@ type route struct {
 	middleware []layer
 	codec      Codec
 	strict     bool
+	guards     []string
 }
 
 // New returns a Router without routes.
 func New(opts ...Option) *Router {
 	r := &Router{codec: JSON{}, registered: make(map[string]*route)}
-	r.freeze = sync.OnceFunc(r.build)
+	r.freezing = sync.OnceFunc(r.build)
 	for i, o := range opts {
 		if o == nil {
 			panic(fmt.Sprintf("gatesock: option %d given to New at %s is nil", i, callerSite()))
@@ -166,9 +169,35 @@ func (r *Router) Routes() []Route {
 	}
 	list := make([]Route, 0, len(keys))
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		list = append(list, Route{Key: key, TwoWay: keys[key]})
+		route := Route{Key: key, TwoWay: keys[key]}
+		if rt := r.registered[key]; rt != nil {
+			route.Guards = slices.Clone(rt.guards)
+		}
+		list = append(list, route)
 	}
 	return list
+}
+
+// Freeze ends the registration, which the first event does otherwise, so that what is wrong shows when the program starts:
+// it panics, each time, if middleware does or if a route has no guard that has to have one ([RequireGuards]). [Start] calls
+// it, and so does the emulator.
+func (r *Router) Freeze() { r.freezing() }
+
+// checkGuards panics if a message route should have a guard and has not.
+func (r *Router) checkGuards(registered map[string]*route) {
+	if !r.guarded {
+		return
+	}
+	var open []string
+	for _, key := range slices.Sorted(maps.Keys(registered)) {
+		rt := registered[key]
+		if len(rt.guards) == 0 && key != RouteConnect && key != RouteDisconnect {
+			open = append(open, fmt.Sprintf("%q at %s", key, rt.site))
+		}
+	}
+	if len(open) > 0 {
+		panic("gatesock: RequireGuards, but these routes have no Guard: " + strings.Join(open, ", "))
+	}
 }
 
 // build puts every handler into its middleware. From here on nothing is registered.
@@ -177,6 +206,7 @@ func (r *Router) build() {
 	r.frozen = true
 	outer, registered := r.middleware, r.registered
 	r.mu.Unlock()
+	r.checkGuards(registered)
 
 	if r.logger == nil {
 		r.logger = slog.Default()

@@ -14,6 +14,9 @@ func Start(h lambda.Handler) {
 		fmt.Fprint(os.Stderr, startHelp)
 		os.Exit(2)
 	}
+	if f, ok := h.(interface{ Freeze() }); ok {
+		f.Freeze()
+	}
 	lambda.Start(h)
 }
 

@@ -69,7 +69,9 @@ type Verifier interface {
 type VerifierFunc func(ctx context.Context, token string) (Principal, error)
 
 // Verify calls f.
-func (f VerifierFunc) Verify(ctx context.Context, token string) (Principal, error) { return f(ctx, token) }
+func (f VerifierFunc) Verify(ctx context.Context, token string) (Principal, error) {
+	return f(ctx, token)
+}
 
 // All asks the authenticators in order. Each must agree, and those that name a principal must name the same one; its
 // scopes and roles are those of all together, and it expires with the first. It panics without any.

@@ -2,7 +2,6 @@ package authz
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -147,8 +146,6 @@ func setPrincipal(req *gatesock.Request, p Principal) {
 	values[keyPrincipal] = p.ID
 	req.Authorizer = values
 }
-
-var errNoPrincipal = errors.New("authz: no principal")
 
 // merge joins what several authenticators say of the same principal.
 func merge(a, b Principal) (Principal, error) {

@@ -1,0 +1,119 @@
+package authz
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/gatesock/gatesock"
+)
+
+// Connect is for APIs without an authorizer: middleware that authenticates at $connect, in the function of the handlers. The
+// principal is then that of the event, as if an authorizer had found it, so that conn.Track registers it; a refusal is the
+// handshake's status: 401 for an [ErrUnauthenticated], 403 for an [ErrForbidden], that of its code for a
+// [gatesock.Error], such as 429, and 500 for a fault. The error's cause is logged, and the client does not learn it.
+//
+// The gateway knows nothing of this principal and sends later events without it. [Remember] brings it back.
+//
+// It comes before conn.Track. It panics if a is nil.
+func Connect(a Authenticator, opts ...ConnectOption) gatesock.Middleware {
+	if a == nil {
+		panic("authz: Connect with a nil Authenticator")
+	}
+	c := &connector{authenticator: a}
+	for _, o := range opts {
+		o.applyConnect(c)
+	}
+	return func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
+		return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+			if req.EventType == gatesock.EventConnect {
+				if err := c.admit(ctx, req); err != nil {
+					return nil, err
+				}
+			}
+			return next(ctx, req)
+		}
+	}
+}
+
+// ConnectOption is an option of [Connect].
+type ConnectOption interface{ applyConnect(*connector) }
+
+type connector struct {
+	authenticator Authenticator
+	log           *slog.Logger
+}
+
+// admit makes the principal that of the event, or gives the error that refuses the handshake.
+func (c *connector) admit(ctx context.Context, req *gatesock.Request) error {
+	h := &Handshake{
+		ConnectionID: req.ConnectionID, RouteKey: req.RouteKey, APIID: req.APIID, Stage: req.Stage, DomainName: req.DomainName,
+		Time: req.Time, Header: req.Header, Query: req.Query, StageVariables: req.StageVariables, Identity: req.Identity,
+	}
+	p, err := authenticate(ctx, c.authenticator, h)
+	if err == nil {
+		setPrincipal(req, p)
+		return nil
+	}
+	refusal := refusalOf(err)
+	log, level := cmp.Or(c.log, slog.Default()), slog.LevelInfo
+	if refusal.Code.HTTPStatus() >= 500 {
+		level = slog.LevelError
+	}
+	log.Log(ctx, level, "authz: a connection is refused", append(logArgs(h, err), "status", refusal.Code.HTTPStatus())...)
+	return refusal
+}
+
+// refusalOf gives the error that a client may see.
+func refusalOf(err error) *gatesock.Error {
+	var coded *gatesock.Error
+	switch verdictOf(err) {
+	case unauthenticated:
+		return gatesock.Errorf(gatesock.CodeUnauthenticated, "not authenticated").WithCause(err)
+	case forbidden:
+		if errors.As(err, &coded) {
+			return coded
+		}
+		return gatesock.Errorf(gatesock.CodePermissionDenied, "forbidden").WithCause(err)
+	default:
+		if errors.As(err, &coded) {
+			return coded
+		}
+		return gatesock.Errorf(gatesock.CodeInternal, "could not be authenticated").WithCause(err)
+	}
+}
+
+// Subprotocol is middleware that answers a handshake with the first of the named subprotocols that the client offers,
+// unless the handler has chosen one: a browser that offers some closes a connection that has none of them. It is
+// needed with [Protocol]. A client that offers none gets none; one that offers others only is refused with 400. It
+// panics without a name.
+func Subprotocol(names ...string) gatesock.Middleware {
+	if len(names) == 0 || slices.Contains(names, "") {
+		panic("authz: Subprotocol without a name")
+	}
+	return func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
+		return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+			if req.EventType != gatesock.EventConnect {
+				return next(ctx, req)
+			}
+			all := offered(req.Header)
+			i := slices.IndexFunc(names, func(name string) bool { return slices.Contains(all, name) })
+			if i < 0 && len(all) > 0 {
+				return nil, gatesock.Errorf(gatesock.CodeInvalidArgument, "offer one of the subprotocols %s", strings.Join(names, ", "))
+			}
+			reply, err := next(ctx, req)
+			if err != nil || i < 0 {
+				return reply, err
+			}
+			agreed := gatesock.Reply{}
+			if reply != nil {
+				agreed = *reply
+			}
+			agreed.Subprotocol = cmp.Or(agreed.Subprotocol, names[i])
+			return &agreed, nil
+		}
+	}
+}

@@ -1,0 +1,55 @@
+package gatesock_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+)
+
+func open(next gatesock.HandlerFunc) gatesock.HandlerFunc { return next }
+
+func ignore(context.Context, *gatesock.Request, struct{}) error { return nil }
+
+func TestGuards(t *testing.T) {
+	t.Parallel()
+	closed := gatesock.Guard("nobody", func(gatesock.HandlerFunc) gatesock.HandlerFunc {
+		return func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
+			return nil, gatesock.Errorf(gatesock.CodePermissionDenied, "nobody may")
+		}
+	})
+	r := gatesock.New(gatesock.RequireGuards())
+	gatesock.Handle(r, "open", ignore, gatesock.Guard("public", open))
+	gatesock.Handle(r, "closed", ignore, gatesock.Guard("public", open), closed)
+	require.Equal(t, []gatesock.Route{
+		{Key: "$connect"}, {Key: "$disconnect"},
+		{Key: "closed", TwoWay: true, Guards: []string{"public", "nobody"}},
+		{Key: "open", TwoWay: true, Guards: []string{"public"}},
+	}, r.Routes())
+	r.Routes()[2].Guards[0] = "changed"
+	require.Equal(t, "public", r.Routes()[2].Guards[0])
+	r.Freeze()
+	for _, f := range []func(){func() { gatesock.Guard("", open) }, func() { gatesock.Guard("x", nil) }} {
+		require.Panics(t, f)
+	}
+}
+
+func TestRoutesWithoutGuard(t *testing.T) {
+	t.Parallel()
+	r := gatesock.New(gatesock.RequireGuards())
+	r.Connect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+	gatesock.Handle(r, "guarded", ignore, gatesock.Guard("public", open))
+	gatesock.Handle(r, "b", ignore)
+	r.Default(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+	for _, start := range []func(){r.Freeze, (&gatesock.EventMux{WebSocket: r}).Freeze, func() { _, _ = r.Invoke(t.Context(), nil) }} {
+		func() {
+			defer func() {
+				require.Regexp(t, `^gatesock: RequireGuards, but these routes have no Guard: "\$default" at \S+guard_test.go:\d+, "b" at \S+guard_test.go:\d+$`, recover())
+			}()
+			start()
+		}()
+	}
+	(&gatesock.EventMux{}).Freeze()
+}
