@@ -1,0 +1,101 @@
+package authz
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/conn"
+)
+
+// Remember is middleware for APIs without an authorizer: it gives the principal that [Connect] found, and conn.Track
+// registered, back to every later event of the connection. It reads the connection's record once in each process, which costs
+// what store.Get does, and keeps up to 10,000 of them in memory: a principal does not change while its connection lives, and
+// no id is given twice.
+//
+// It comes before the guards, and at $disconnect before Track has removed the record: register it ahead of both. An event of
+// a connection that the store does not know goes on without a principal. If the store fails, a message is answered with
+// [gatesock.CodeUnavailable]. It panics if store is nil.
+func Remember(store conn.Store) gatesock.Middleware {
+	if store == nil {
+		panic("authz: Remember with a nil store")
+	}
+	known := bounded[Principal]{most: maxRemembered}
+	return func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
+		return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+			if req.EventType == gatesock.EventConnect || req.PrincipalID() != "" {
+				return next(ctx, req)
+			}
+			p, ok := known.get(req.ConnectionID)
+			if !ok {
+				c, err := store.Get(ctx, req.ConnectionID)
+				switch {
+				case errors.Is(err, conn.ErrNotFound):
+					return next(ctx, req)
+				case err != nil:
+					return nil, gatesock.Errorf(gatesock.CodeUnavailable, "the connection could not be looked up").WithCause(err)
+				}
+				p = registered(c)
+				known.put(req.ConnectionID, p)
+			}
+			if p.ID != "" {
+				setPrincipal(req, p)
+			}
+			if req.EventType == gatesock.EventDisconnect {
+				known.delete(req.ConnectionID)
+			}
+			return next(ctx, req)
+		}
+	}
+}
+
+// maxRemembered is how many connections a process remembers.
+const maxRemembered = 10_000
+
+// registered gives the principal that [conn.Track] made a record of.
+func registered(c conn.Conn) Principal {
+	values := make(map[string]string, len(c.Attributes)+1)
+	for k, v := range c.Attributes {
+		values[k] = v
+	}
+	values[keyPrincipal] = c.User
+	p, _ := fromContext(values)
+	return p
+}
+
+// bounded is a map that forgets something when it is full.
+type bounded[V any] struct {
+	most int
+
+	mu sync.Mutex
+	m  map[string]V
+}
+
+func (b *bounded[V]) get(key string) (V, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	v, ok := b.m[key]
+	return v, ok
+}
+
+func (b *bounded[V]) put(key string, v V) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.m == nil {
+		b.m = make(map[string]V)
+	}
+	if _, ok := b.m[key]; !ok && len(b.m) >= b.most {
+		for other := range b.m {
+			delete(b.m, other)
+			break
+		}
+	}
+	b.m[key] = v
+}
+
+func (b *bounded[V]) delete(key string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.m, key)
+}

@@ -1,0 +1,225 @@
+package authz
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// ErrNoTicket says that a [TicketStore] has no such ticket: it was used, has expired, or never was.
+var ErrNoTicket = errors.New("authz: no such ticket")
+
+// Ticket is what a one-time ticket stands for.
+type Ticket struct {
+	Principal Principal
+	// Origin is that of the page that the ticket was issued to; empty if it was not issued to a page.
+	Origin string
+	// Expires is when it ends, in UTC.
+	Expires time.Time
+}
+
+// TicketStore keeps tickets by a hash of what the client has, so that who reads the store can't use them. It is safe for
+// concurrent use.
+type TicketStore interface {
+	// Create keeps a ticket until it expires. The hash is new.
+	Create(ctx context.Context, hash string, t Ticket) error
+	// Consume removes a ticket and gives it. Of callers at the same time, in whatever process, one gets it and all others
+	// [ErrNoTicket]. A ticket that has expired may be given or not.
+	Consume(ctx context.Context, hash string) (Ticket, error)
+}
+
+// DefaultTicketTime is how long a ticket is good.
+const DefaultTicketTime = 30 * time.Second
+
+// Tickets issues one-time tickets, with which a page opens a connection: browsers can't send an Authorization header with a
+// WebSocket, and a token in a URL ends up in logs. A ticket in a log is worth nothing, since it was used.
+//
+// The page gets one over HTTP, as whoever it is there, and connects with it at once:
+//
+//	const { ticket } = await (await fetch("/ticket", { method: "POST" })).json()
+//	new WebSocket(url + "?ticket=" + ticket)
+//
+// It is safe for concurrent use, and must not be changed when it is used. See [Tickets.Handler] and
+// [Tickets.Authenticator].
+type Tickets struct {
+	// Store keeps them: [MemoryTickets] where one process issues and takes them.
+	Store TicketStore
+	// Time is how long one is good; 0 is [DefaultTicketTime].
+	Time time.Duration
+	// Clock gives the time; nil is [time.Now].
+	Clock func() time.Time
+	// Logger gets what fails while issuing; nil is [slog.Default].
+	Logger *slog.Logger
+}
+
+// Issue makes a ticket for a principal, which only pages of the origin can use; "" for clients that are no browser. It
+// expires with the principal, if that is earlier.
+func (t *Tickets) Issue(ctx context.Context, p Principal, origin string) (ticket string, expires time.Time, err error) {
+	if err := p.check(); err != nil {
+		return "", time.Time{}, err
+	}
+	now := t.now()
+	expires = now.Add(cmp.Or(t.Time, DefaultTicketTime)).UTC()
+	if p.Expired(now) {
+		return "", time.Time{}, fmt.Errorf("%w: the principal has expired", ErrUnauthenticated)
+	}
+	if !p.Expires.IsZero() && p.Expires.Before(expires) {
+		expires = p.Expires
+	}
+	var secret [32]byte
+	_, _ = rand.Read(secret[:]) // It never fails.
+	ticket = base64.RawURLEncoding.EncodeToString(secret[:])
+	if err := t.Store.Create(ctx, hashOf(ticket), Ticket{Principal: p, Origin: origin, Expires: expires}); err != nil {
+		return "", time.Time{}, fmt.Errorf("authz: keep a ticket: %w", err)
+	}
+	return ticket, expires, nil
+}
+
+// ticketSize is how long a ticket is.
+var ticketSize = base64.RawURLEncoding.EncodedLen(32) //nolint:gochecknoglobals // A constant.
+
+func hashOf(ticket string) string {
+	sum := sha256.Sum256([]byte(ticket))
+	return hex.EncodeToString(sum[:])
+}
+
+// Authenticator takes the ticket of a handshake, from the query parameter "ticket" if no source is given. It is used up by
+// that, also if it is refused: another try needs another ticket. A ticket of another origin than the page's, or that
+// has expired or was used, is an [ErrUnauthenticated].
+func (t *Tickets) Authenticator(sources ...Source) Authenticator {
+	if len(sources) == 0 {
+		sources = []Source{QueryParameter("ticket")}
+	}
+	return AuthenticatorFunc(func(ctx context.Context, h *Handshake) (Principal, error) {
+		for _, s := range sources {
+			if ticket := s.token(h); ticket != "" {
+				return t.use(ctx, ticket, h.Header.Get("Origin"))
+			}
+		}
+		return Principal{}, ErrNoCredential
+	})
+}
+
+func (t *Tickets) use(ctx context.Context, ticket, origin string) (Principal, error) {
+	if len(ticket) != ticketSize {
+		return Principal{}, fmt.Errorf("%w: this is no ticket", ErrUnauthenticated)
+	}
+	is, err := t.Store.Consume(ctx, hashOf(ticket))
+	switch {
+	case errors.Is(err, ErrNoTicket):
+		return Principal{}, fmt.Errorf("%w: the ticket was used, has expired or never was", ErrUnauthenticated)
+	case err != nil:
+		return Principal{}, fmt.Errorf("authz: use a ticket: %w", err)
+	case !t.now().Before(is.Expires):
+		return Principal{}, fmt.Errorf("%w: the ticket has expired", ErrUnauthenticated)
+	case !strings.EqualFold(is.Origin, origin):
+		return Principal{}, fmt.Errorf("%w: the ticket is of origin %q, the handshake of %.200q", ErrUnauthenticated, is.Origin, origin)
+	}
+	return is.Principal, nil
+}
+
+// Handler issues tickets over HTTP, for POST: {"ticket":"…","expires":"…"}. who says whose request it is, as by its session; an
+// error that is an [ErrUnauthenticated] is answered with 401, an [ErrForbidden] with 403, others with 500. The ticket is
+// bound to the request's Origin. It panics if who is nil.
+//
+// A page of another origin can have a browser send a POST, but not read what it answers, unless CORS headers allow it: give
+// them to no more origins than [Origins] gets.
+func (t *Tickets) Handler(who func(*http.Request) (Principal, error)) http.Handler {
+	if who == nil {
+		panic("authz: Tickets.Handler with a nil function")
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			http.Error(w, "POST for a ticket", http.StatusMethodNotAllowed)
+			return
+		}
+		p, err := who(r)
+		var issued struct {
+			Ticket  string    `json:"ticket"`
+			Expires time.Time `json:"expires"`
+		}
+		if err == nil {
+			issued.Ticket, issued.Expires, err = t.Issue(r.Context(), p, r.Header.Get("Origin"))
+		}
+		if err != nil {
+			t.refuse(w, r, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(issued)
+	})
+}
+
+func (t *Tickets) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	status := map[verdict]int{unauthenticated: http.StatusUnauthorized, forbidden: http.StatusForbidden}[verdictOf(err)]
+	level := slog.LevelInfo
+	if status == 0 {
+		status, level = http.StatusInternalServerError, slog.LevelError
+	}
+	cmp.Or(t.Logger, slog.Default()).Log(r.Context(), level, "authz: no ticket is issued", "status", status, "error", err)
+	http.Error(w, http.StatusText(status), status)
+}
+
+func (t *Tickets) now() time.Time {
+	if t.Clock != nil {
+		return t.Clock()
+	}
+	return time.Now()
+}
+
+// MemoryTickets is a [TicketStore] in memory. It holds up to 10,000 tickets; one more puts the one out that expires first.
+// The zero value is ready to use.
+type MemoryTickets struct {
+	mu sync.Mutex
+	m  map[string]Ticket
+}
+
+// Create keeps a ticket.
+func (s *MemoryTickets) Create(_ context.Context, hash string, t Ticket) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.m == nil {
+		s.m = make(map[string]Ticket)
+	}
+	if len(s.m) >= maxRemembered {
+		s.forget()
+	}
+	s.m[hash] = t
+	return nil
+}
+
+// forget puts out the ticket that expires first.
+func (s *MemoryTickets) forget() {
+	var first string
+	for hash, t := range s.m {
+		if first == "" || t.Expires.Before(s.m[first].Expires) {
+			first = hash
+		}
+	}
+	delete(s.m, first)
+}
+
+// Consume removes a ticket and gives it.
+func (s *MemoryTickets) Consume(_ context.Context, hash string) (Ticket, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, ok := s.m[hash]
+	if !ok {
+		return Ticket{}, ErrNoTicket
+	}
+	delete(s.m, hash)
+	return t, nil
+}
