@@ -24,7 +24,8 @@ func TestGuards(t *testing.T) {
 	gatesock.Handle(r, "open", ignore, gatesock.Guard("public", open))
 	gatesock.Handle(r, "closed", ignore, gatesock.Guard("public", open), closed)
 	require.Equal(t, []gatesock.Route{
-		{Key: "$connect"}, {Key: "$disconnect"},
+		{Key: "$connect"},
+		{Key: "$disconnect"},
 		{Key: "closed", TwoWay: true, Guards: []string{"public", "nobody"}},
 		{Key: "open", TwoWay: true, Guards: []string{"public"}},
 	}, r.Routes())

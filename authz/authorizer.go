@@ -42,24 +42,17 @@ var _ lambda.Handler = (*Authorizer)(nil)
 // AuthorizerOption is an option of [NewAuthorizer].
 type AuthorizerOption interface{ applyAuthorizer(*Authorizer) }
 
-// SharedOption is an option of [NewAuthorizer] and [Connect].
-type SharedOption interface {
-	AuthorizerOption
-	ConnectOption
-}
+type authorizerOption func(*Authorizer)
 
-type loggerOption struct{ log *slog.Logger }
-
-func (o loggerOption) applyAuthorizer(a *Authorizer) { a.log = o.log }
-func (o loggerOption) applyConnect(c *connector)     { c.log = o.log }
+func (o authorizerOption) applyAuthorizer(z *Authorizer) { o(z) }
 
 // WithLogger sets where refusals (INFO) and faults (ERROR) are logged; the default is [slog.Default] at that time. It panics
 // if l is nil.
-func WithLogger(l *slog.Logger) SharedOption {
+func WithLogger(l *slog.Logger) AuthorizerOption {
 	if l == nil {
 		panic("authz: WithLogger with a nil logger")
 	}
-	return loggerOption{l}
+	return authorizerOption(func(z *Authorizer) { z.log = l })
 }
 
 // NewAuthorizer returns an Authorizer. It panics if a is nil.
@@ -76,7 +69,7 @@ func NewAuthorizer(a Authenticator, opts ...AuthorizerOption) *Authorizer {
 
 // errUnauthorized is the error whose text the gateway answers with 401; errFault makes it answer with 500.
 var (
-	errUnauthorized = errors.New("Unauthorized") //nolint:staticcheck,revive // The gateway wants this very text.
+	errUnauthorized = errors.New("Unauthorized") // the very text that the gateway wants
 	errFault        = errors.New("authz: the authorizer failed; its log says why")
 )
 

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"log/slog"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -14,23 +14,19 @@ import (
 // Connect is for APIs without an authorizer: middleware that authenticates at $connect, in the function of the handlers. The
 // principal is then that of the event, as if an authorizer had found it, so that conn.Track registers it; a refusal is the
 // handshake's status: 401 for an [ErrUnauthenticated], 403 for an [ErrForbidden], that of its code for a
-// [gatesock.Error], such as 429, and 500 for a fault. The error's cause is logged, and the client does not learn it.
+// [gatesock.Error], such as 429, and 500 for a fault. The Router logs why, and the client does not learn it.
 //
 // The gateway knows nothing of this principal and sends later events without it. [Remember] brings it back.
 //
 // It comes before conn.Track. It panics if a is nil.
-func Connect(a Authenticator, opts ...ConnectOption) gatesock.Middleware {
+func Connect(a Authenticator) gatesock.Middleware {
 	if a == nil {
 		panic("authz: Connect with a nil Authenticator")
-	}
-	c := &connector{authenticator: a}
-	for _, o := range opts {
-		o.applyConnect(c)
 	}
 	return func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
 		return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 			if req.EventType == gatesock.EventConnect {
-				if err := c.admit(ctx, req); err != nil {
+				if err := admit(ctx, a, req); err != nil {
 					return nil, err
 				}
 			}
@@ -39,32 +35,18 @@ func Connect(a Authenticator, opts ...ConnectOption) gatesock.Middleware {
 	}
 }
 
-// ConnectOption is an option of [Connect].
-type ConnectOption interface{ applyConnect(*connector) }
-
-type connector struct {
-	authenticator Authenticator
-	log           *slog.Logger
-}
-
 // admit makes the principal that of the event, or gives the error that refuses the handshake.
-func (c *connector) admit(ctx context.Context, req *gatesock.Request) error {
+func admit(ctx context.Context, a Authenticator, req *gatesock.Request) error {
 	h := &Handshake{
 		ConnectionID: req.ConnectionID, RouteKey: req.RouteKey, APIID: req.APIID, Stage: req.Stage, DomainName: req.DomainName,
 		Time: req.Time, Header: req.Header, Query: req.Query, StageVariables: req.StageVariables, Identity: req.Identity,
 	}
-	p, err := authenticate(ctx, c.authenticator, h)
-	if err == nil {
-		setPrincipal(req, p)
-		return nil
+	p, err := authenticate(ctx, a, h)
+	if err != nil {
+		return refusalOf(fmt.Errorf("%w (source %s, origin %.200q)", err, h.Identity.SourceIP, h.Header.Get("Origin")))
 	}
-	refusal := refusalOf(err)
-	log, level := cmp.Or(c.log, slog.Default()), slog.LevelInfo
-	if refusal.Code.HTTPStatus() >= 500 {
-		level = slog.LevelError
-	}
-	log.Log(ctx, level, "authz: a connection is refused", append(logArgs(h, err), "status", refusal.Code.HTTPStatus())...)
-	return refusal
+	setPrincipal(req, p)
+	return nil
 }
 
 // refusalOf gives the error that a client may see.
@@ -75,12 +57,12 @@ func refusalOf(err error) *gatesock.Error {
 		return gatesock.Errorf(gatesock.CodeUnauthenticated, "not authenticated").WithCause(err)
 	case forbidden:
 		if errors.As(err, &coded) {
-			return coded
+			return coded.WithCause(err)
 		}
 		return gatesock.Errorf(gatesock.CodePermissionDenied, "forbidden").WithCause(err)
 	default:
 		if errors.As(err, &coded) {
-			return coded
+			return coded.WithCause(err)
 		}
 		return gatesock.Errorf(gatesock.CodeInternal, "could not be authenticated").WithCause(err)
 	}

@@ -29,9 +29,6 @@ type MemoryRenewals struct{ m bounded[Principal] }
 
 // Save keeps the principal.
 func (r *MemoryRenewals) Save(_ context.Context, connectionID string, p Principal) error {
-	if r.m.most == 0 {
-		r.m.most = maxRemembered
-	}
 	r.m.put(connectionID, p)
 	return nil
 }
@@ -49,7 +46,7 @@ func (r *MemoryRenewals) Load(_ context.Context, connectionID string) (Principal
 const DefaultRenewRoute = "authenticate"
 
 // Expiry is what becomes of connections whose credential expires while they are open, which may be for two hours. See
-// [Expiry.Middleware] and [Expiry.Handle].
+// [Expiry.Middleware] and [Expiry.Handle]. It is safe for concurrent use, and must not be changed or copied when it is used.
 type Expiry struct {
 	// Renewals, with Verifier, lets clients go on with a fresh token. Nil: what has expired stays so.
 	Renewals Renewals
@@ -68,17 +65,18 @@ type Expiry struct {
 	Clock func() time.Time
 	// Logger gets what fails while disconnecting; nil is [slog.Default].
 	Logger *slog.Logger
+
+	known bounded[Principal] // those that were renewed
 }
 
 // Middleware refuses messages of connections whose principal has expired, with [gatesock.CodeUnauthenticated], unless the
 // client has sent a fresh token. It costs nothing before that time, and one [Renewals.Load] in a process and lifetime of a
 // token after it. Events without a principal pass: they are for the guards. It comes after [Remember] and before the
 // guards, and panics if the Expiry has Renewals without a Verifier or a Verifier without Renewals.
-func (e Expiry) Middleware() gatesock.Middleware {
+func (e *Expiry) Middleware() gatesock.Middleware {
 	if (e.Renewals == nil) != (e.Verifier == nil) {
 		panic("authz: an Expiry needs both Renewals and a Verifier, or none")
 	}
-	renewed := &bounded[Principal]{most: maxRemembered}
 	return func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
 		return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 			p, ok := PrincipalOf(req)
@@ -88,7 +86,7 @@ func (e Expiry) Middleware() gatesock.Middleware {
 			if e.Renewals != nil && req.Action == e.route() {
 				return next(ctx, req)
 			}
-			fresh, err := e.renewed(ctx, renewed, req.ConnectionID)
+			fresh, err := e.renewed(ctx, req.ConnectionID)
 			if err != nil {
 				return nil, err
 			}
@@ -102,11 +100,11 @@ func (e Expiry) Middleware() gatesock.Middleware {
 }
 
 // renewed gives the principal of a fresh token; one without ID if there is none.
-func (e Expiry) renewed(ctx context.Context, known *bounded[Principal], id string) (Principal, error) {
+func (e *Expiry) renewed(ctx context.Context, id string) (Principal, error) {
 	if e.Renewals == nil {
 		return Principal{}, nil
 	}
-	if p, ok := known.get(id); ok && !p.Expired(e.now()) {
+	if p, ok := e.known.get(id); ok && !p.Expired(e.now()) {
 		return p, nil
 	}
 	p, err := e.Renewals.Load(ctx, id)
@@ -116,11 +114,11 @@ func (e Expiry) renewed(ctx context.Context, known *bounded[Principal], id strin
 	case err != nil:
 		return Principal{}, gatesock.Errorf(gatesock.CodeUnavailable, "the credential could not be looked up").WithCause(err)
 	}
-	known.put(id, p)
+	e.known.put(id, p)
 	return p, nil
 }
 
-func (e Expiry) refuse(ctx context.Context, req *gatesock.Request) error {
+func (e *Expiry) refuse(ctx context.Context, req *gatesock.Request) error {
 	refusal := gatesock.Errorf(gatesock.CodeUnauthenticated, "the credential has expired")
 	if e.Disconnector == nil {
 		return refusal
@@ -155,16 +153,16 @@ type Renewed struct {
 }
 
 // Handle registers the route that takes fresh tokens: {"action":"authenticate","id":"1","token":"…"} is answered with
-// [Renewed]. The token has to be of the same principal, since the connection is registered as its; its scopes and roles
-// count from then on. It panics if the Expiry has no Renewals.
-func (e Expiry) Handle(r *gatesock.Router, opts ...gatesock.RouteOption) {
+// [Renewed]. The token has to be of the same principal, since the connection is registered as its. Its scopes and roles
+// count when the token before it has expired. It panics if the Expiry has no Renewals.
+func (e *Expiry) Handle(r *gatesock.Router, opts ...gatesock.RouteOption) {
 	if e.Renewals == nil || e.Verifier == nil {
 		panic("authz: Handle of an Expiry without Renewals or without a Verifier")
 	}
 	gatesock.HandleReply(r, e.route(), e.renew, append([]gatesock.RouteOption{RequirePrincipal()}, opts...)...)
 }
 
-func (e Expiry) renew(ctx context.Context, req *gatesock.Request, in renewal) (Renewed, error) {
+func (e *Expiry) renew(ctx context.Context, req *gatesock.Request, in renewal) (Renewed, error) {
 	was, _ := PrincipalOf(req)
 	p, err := e.Verifier.Verify(ctx, in.Token)
 	if err == nil {
@@ -183,12 +181,13 @@ func (e Expiry) renew(ctx context.Context, req *gatesock.Request, in renewal) (R
 	if err := e.Renewals.Save(ctx, req.ConnectionID, p); err != nil {
 		return Renewed{}, gatesock.Errorf(gatesock.CodeUnavailable, "the credential could not be kept").WithCause(err)
 	}
+	e.known.put(req.ConnectionID, p)
 	return Renewed{p.Expires}, nil
 }
 
-func (e Expiry) route() string { return cmp.Or(e.Route, DefaultRenewRoute) }
+func (e *Expiry) route() string { return cmp.Or(e.Route, DefaultRenewRoute) }
 
-func (e Expiry) now() time.Time {
+func (e *Expiry) now() time.Time {
 	if e.Clock != nil {
 		return e.Clock()
 	}

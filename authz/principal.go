@@ -67,7 +67,7 @@ func (p Principal) check() error {
 	}
 	for name, value := range p.Attributes {
 		if !isName(name) {
-			return fmt.Errorf("authz: attribute %q of principal %q has a name of other characters than letters, digits, _, - and .", name, p.ID)
+			return fmt.Errorf("authz: attribute %q of principal %q needs a name of letters, digits, dots, _ and -", name, p.ID)
 		}
 		if !utf8.ValidString(value) {
 			return fmt.Errorf("authz: attribute %q of principal %q is not UTF-8", name, p.ID)

@@ -21,7 +21,7 @@ func Remember(store conn.Store) gatesock.Middleware {
 	if store == nil {
 		panic("authz: Remember with a nil store")
 	}
-	known := bounded[Principal]{most: maxRemembered}
+	known := new(bounded[Principal])
 	return func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
 		return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 			if req.EventType == gatesock.EventConnect || req.PrincipalID() != "" {
@@ -64,10 +64,8 @@ func registered(c conn.Conn) Principal {
 	return p
 }
 
-// bounded is a map that forgets something when it is full.
+// bounded is a map of up to maxRemembered entries, which forgets one when it is full.
 type bounded[V any] struct {
-	most int
-
 	mu sync.Mutex
 	m  map[string]V
 }
@@ -85,7 +83,7 @@ func (b *bounded[V]) put(key string, v V) {
 	if b.m == nil {
 		b.m = make(map[string]V)
 	}
-	if _, ok := b.m[key]; !ok && len(b.m) >= b.most {
+	if _, ok := b.m[key]; !ok && len(b.m) >= maxRemembered {
 		for other := range b.m {
 			delete(b.m, other)
 			break

@@ -1,0 +1,288 @@
+package authz_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/authz"
+	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/wstest"
+)
+
+// tokens verifies "name/scope,scope/seconds": a token of name that expires so many seconds after the epoch.
+func tokens(_ context.Context, token string) (authz.Principal, error) {
+	parts := strings.Split(token, "/")
+	switch {
+	case token == "fault":
+		return authz.Principal{}, errors.New("the database is down")
+	case token == "banned":
+		return authz.Principal{}, fmt.Errorf("%w: banned", authz.ErrForbidden)
+	case token == "often":
+		return authz.Principal{}, gatesock.Errorf(gatesock.CodeRateLimited, "slow down")
+	case len(parts) != 3:
+		return authz.Principal{}, fmt.Errorf("%w: %d parts", authz.ErrUnauthenticated, len(parts))
+	}
+	p := authz.Principal{ID: parts[0], Scopes: strings.Split(parts[1], ","), Roles: []string{"member"}, Attributes: map[string]string{"tenant": "t"}}
+	if parts[2] != "" {
+		at, err := time.Parse(time.TimeOnly, parts[2])
+		if err != nil {
+			return authz.Principal{}, fmt.Errorf("%w: %w", authz.ErrUnauthenticated, err)
+		}
+		p.Expires = at
+	}
+	return p, nil
+}
+
+func bearer(token string) wstest.ConnectOption {
+	return wstest.WithHeader("Authorization", "Bearer "+token)
+}
+
+type who struct {
+	ID     string
+	Scopes []string
+	Tenant string
+}
+
+func whoami(_ context.Context, req *gatesock.Request, _ struct{}) (who, error) {
+	p, _ := authz.PrincipalOf(req)
+	return who{p.ID, p.Scopes, p.Attributes["tenant"]}, nil
+}
+
+// counting is a store that counts what is read.
+type counting struct {
+	*conn.Memory
+
+	gets atomic.Int64
+	fail atomic.Bool
+}
+
+func (c *counting) Get(ctx context.Context, id string) (conn.Conn, error) {
+	c.gets.Add(1)
+	if c.fail.Load() {
+		return conn.Conn{}, errors.New("the table is gone")
+	}
+	return c.Memory.Get(ctx, id)
+}
+
+func TestConnect(t *testing.T) {
+	t.Parallel()
+	store := &counting{Memory: conn.NewMemory()}
+	var left []string
+	r := gatesock.New()
+	r.Use(authz.Connect(authz.Bearer(authz.VerifierFunc(tokens))), authz.Remember(store), conn.Track(store))
+	gatesock.HandleReply(r, "whoami", whoami, authz.Require("read"))
+	gatesock.Handle(r, "write", func(context.Context, *gatesock.Request, struct{}) error { return nil }, authz.Require("read", "write", "delete"))
+	gatesock.Handle(r, "admin", func(context.Context, *gatesock.Request, struct{}) error { return nil }, authz.RequireRole("admin", "owner"))
+	gatesock.Handle(r, "member", func(context.Context, *gatesock.Request, struct{}) error { return nil }, authz.RequireRole("owner", "member"))
+	gatesock.Handle(r, "own", func(context.Context, *gatesock.Request, struct{}) error { return nil },
+		authz.RequireFunc("tenant", func(_ context.Context, _ *gatesock.Request, p authz.Principal) error {
+			if p.Attributes["tenant"] != "t" {
+				return gatesock.Errorf(gatesock.CodeNotFound, "no such tenant")
+			}
+			return nil
+		}))
+	r.Disconnect(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+		left = append(left, req.PrincipalID())
+		return nil, nil
+	})
+	h := wstest.New(t, r)
+	for token, status := range map[string]int{"": 401, "x": 401, "banned": 403, "often": 429, "fault": 500, "a b//": 101} {
+		if status != 101 {
+			require.Equal(t, status, h.ConnectRefused(bearer(token)), token)
+		}
+	}
+	ann := h.Connect(bearer("ann/read,say/"))
+	for range 3 {
+		var me who
+		ann.Push("whoami", nil).ExpectReply(&me)
+		require.Equal(t, who{"ann", []string{"read", "say"}, "t"}, me)
+	}
+	require.Equal(t, "the scope write, delete is missing", ann.Push("write", nil).ExpectError(gatesock.CodePermissionDenied).Message)
+	require.Equal(t, "the role admin or owner is missing", ann.Push("admin", nil).ExpectError(gatesock.CodePermissionDenied).Message)
+	ann.Push("member", nil).ExpectAck()
+	ann.Push("own", nil).ExpectAck()
+	require.EqualValues(t, 1, store.gets.Load(), "a connection is looked up once")
+	ann.Close(1000, "")
+	require.Equal(t, []string{"ann"}, left)
+
+	bob := h.Connect(bearer("bob/read/"))
+	store.fail.Store(true)
+	bob.Push("whoami", nil).ExpectError(gatesock.CodeUnavailable)
+	store.fail.Store(false)
+	_, err := store.Delete(t.Context(), bob.ID())
+	require.NoError(t, err)
+	bob.Push("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
+}
+
+// With an authorizer nothing is read: the gateway tells of the principal in every event.
+func TestGuardsBehindAnAuthorizer(t *testing.T) {
+	t.Parallel()
+	store := &counting{Memory: conn.NewMemory()}
+	r := gatesock.New(authz.DenyByDefault())
+	r.Use(authz.Remember(store), conn.Track(store))
+	gatesock.HandleReply(r, "whoami", whoami, authz.Require("read"))
+	gatesock.HandleReply(r, "open", whoami, authz.Public())
+	gatesock.HandleReply(r, "known", whoami, authz.RequirePrincipal())
+	h := wstest.New(t, r)
+	ann := h.Connect(wstest.As("ann", map[string]any{"scopes": "read", "attr.tenant": "t"}))
+	var me who
+	ann.Push("whoami", nil).ExpectReply(&me)
+	require.Equal(t, who{"ann", []string{"read"}, "t"}, me)
+	require.Zero(t, store.gets.Load())
+
+	stranger := h.Connect()
+	stranger.Push("open", nil).ExpectReply(&me)
+	stranger.Push("known", nil).ExpectError(gatesock.CodeUnauthenticated)
+	stranger.Push("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
+}
+
+func TestDenyByDefault(t *testing.T) {
+	t.Parallel()
+	r := gatesock.New(authz.DenyByDefault())
+	gatesock.HandleReply(r, "whoami", whoami)
+	require.Panics(t, r.Freeze)
+	for _, misuse := range []func(){
+		func() { authz.Require() }, func() { authz.Require("a", "") }, func() { authz.RequireRole("a b") }, func() { authz.RequireFunc("", nil) },
+		func() { authz.Connect(nil) }, func() { authz.Remember(nil) }, func() { authz.Subprotocol() }, func() { authz.Subprotocol("") },
+		func() { (&authz.Expiry{Verifier: authz.VerifierFunc(tokens)}).Middleware() }, func() { new(authz.Expiry).Handle(gatesock.New()) },
+		func() { new(authz.Tickets).Handler(nil) },
+	} {
+		require.Panics(t, misuse)
+	}
+}
+
+func TestSubprotocol(t *testing.T) {
+	t.Parallel()
+	r := gatesock.New()
+	r.Use(authz.Connect(authz.Bearer(authz.VerifierFunc(tokens), authz.Protocol())), authz.Subprotocol("chat.v2", "chat.v1"))
+	h := wstest.New(t, r)
+	token := authz.ProtocolPrefix + "ann/read/"
+	require.Equal(t, "chat.v1", h.Connect(wstest.WithSubprotocols("chat.v1", token)).Subprotocol())
+	require.Equal(t, "chat.v2", h.Connect(wstest.WithSubprotocols(token, "chat.v1", "chat.v2")).Subprotocol())
+	require.Equal(t, 400, h.ConnectRefused(wstest.WithSubprotocols(token)))
+	require.Equal(t, 401, h.ConnectRefused(wstest.WithSubprotocols("chat.v1")))
+	require.Equal(t, 401, h.ConnectRefused())
+}
+
+// The handler's own choice counts, and where none is offered none is chosen.
+func TestSubprotocolOfTheHandler(t *testing.T) {
+	t.Parallel()
+	r := gatesock.New()
+	r.Use(authz.Subprotocol("a", "b"))
+	r.Connect(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+		return &gatesock.Reply{Subprotocol: req.Query.Get("choose")}, nil
+	})
+	h := wstest.New(t, r)
+	require.Equal(t, "b", h.Connect(wstest.WithSubprotocols("a", "b"), wstest.WithQuery("choose", "b")).Subprotocol())
+	require.Equal(t, "a", h.Connect(wstest.WithSubprotocols("a", "b")).Subprotocol())
+	require.Empty(t, h.Connect().Subprotocol())
+}
+
+// closer closes connections of the harness.
+type closer struct {
+	mu     sync.Mutex
+	closed []gatesock.Target
+	err    error
+}
+
+func (c *closer) Disconnect(_ context.Context, from gatesock.Target) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = append(c.closed, from)
+	return c.err
+}
+
+// renewals counts what is read.
+type renewals struct {
+	authz.MemoryRenewals
+
+	loads int
+	fail  error
+}
+
+func (r *renewals) Load(ctx context.Context, id string) (authz.Principal, error) {
+	if r.loads++; r.fail != nil {
+		return authz.Principal{}, r.fail
+	}
+	return r.MemoryRenewals.Load(ctx, id)
+}
+
+func (r *renewals) Save(ctx context.Context, id string, p authz.Principal) error {
+	if r.fail != nil {
+		return r.fail
+	}
+	return r.MemoryRenewals.Save(ctx, id, p)
+}
+
+func TestExpiry(t *testing.T) {
+	t.Parallel()
+	now, err := time.Parse(time.TimeOnly, "10:00:00")
+	require.NoError(t, err)
+	var kept renewals
+	e := &authz.Expiry{Renewals: &kept, Verifier: authz.VerifierFunc(tokens), Clock: func() time.Time { return now }}
+	r := gatesock.New(authz.DenyByDefault())
+	r.Use(e.Middleware())
+	gatesock.HandleReply(r, "whoami", whoami, authz.Require("read"))
+	e.Handle(r)
+	h := wstest.New(t, r)
+	ann := h.Connect(wstest.As("ann", map[string]any{"scopes": "read", "exp": fmt.Sprint(now.Add(time.Hour).Unix())}))
+	var me who
+	ann.Push("whoami", nil).ExpectReply(&me)
+	require.Zero(t, kept.loads, "nothing is read before its time")
+
+	now = now.Add(time.Hour)
+	require.Equal(t, "the credential has expired", ann.Push("whoami", nil).ExpectError(gatesock.CodeUnauthenticated).Message)
+	for token, code := range map[string]gatesock.Code{
+		"": gatesock.CodeInvalidArgument, " ": gatesock.CodeInvalidArgument, "x": gatesock.CodeUnauthenticated,
+		"bob/read/12:00:00": gatesock.CodePermissionDenied, "ann/read/11:00:00": gatesock.CodeUnauthenticated, "fault": gatesock.CodeInternal,
+	} {
+		ann.Push("authenticate", map[string]string{"token": token}).ExpectError(code)
+		ann.Push("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
+	}
+	var renewed authz.Renewed
+	ann.Push("authenticate", map[string]string{"token": "ann/read,write/12:00:00"}).ExpectReply(&renewed)
+	require.Equal(t, now.Add(time.Hour), renewed.Expires)
+	loads := kept.loads
+	for range 3 {
+		ann.Push("whoami", nil).ExpectReply(&me)
+		require.Equal(t, []string{"read", "write"}, me.Scopes)
+	}
+	require.Equal(t, loads, kept.loads, "it is known here")
+
+	now = now.Add(time.Hour)
+	ann.Push("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
+	var forever authz.Renewed
+	ann.Push("authenticate", map[string]string{"token": "ann/none/"}).ExpectReply(&forever)
+	require.True(t, forever.Expires.IsZero())
+	ann.Push("whoami", nil).ExpectError(gatesock.CodePermissionDenied)
+
+	kept.fail = errors.New("down")
+	bob := h.Connect(wstest.As("bob", map[string]any{"exp": fmt.Sprint(now.Unix())}))
+	bob.Push("whoami", nil).ExpectError(gatesock.CodeUnavailable)
+	bob.Push("authenticate", map[string]string{"token": "bob/read/"}).ExpectError(gatesock.CodeUnavailable)
+}
+
+// Where there are no fresh tokens the connection can be closed.
+func TestExpiryCloses(t *testing.T) {
+	t.Parallel()
+	c := &closer{}
+	e := &authz.Expiry{Disconnector: c, Endpoint: func(*gatesock.Request) string { return "https://other.example.com" }}
+	r := gatesock.New()
+	r.Use(e.Middleware())
+	gatesock.HandleReply(r, "whoami", whoami)
+	h := wstest.New(t, r)
+	ann := h.Connect(wstest.As("ann", map[string]any{"exp": "1"}))
+	ann.Push("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
+	require.Equal(t, []gatesock.Target{{ConnectionID: ann.ID(), Endpoint: "https://other.example.com"}}, c.closed)
+	c.err = errors.New("no")
+	ann.Push("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
+}

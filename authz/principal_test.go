@@ -1,0 +1,81 @@
+package authz
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/gatesock/gatesock"
+)
+
+// A principal comes out of an event as it went into the authorizer's context.
+func TestPrincipalTravels(t *testing.T) {
+	t.Parallel()
+	word := rapid.StringMatching(`[!-~äöü]{1,8}`)
+	rapid.Check(t, func(t *rapid.T) {
+		p := Principal{
+			ID:         rapid.StringN(1, 20, -1).Filter(func(s string) bool { return strings.ToValidUTF8(s, "") == s }).Draw(t, "id"),
+			Scopes:     rapid.SliceOfN(word, 0, 4).Draw(t, "scopes"),
+			Roles:      rapid.SliceOfN(word, 0, 4).Draw(t, "roles"),
+			Attributes: rapid.MapOfN(rapid.StringMatching(`[A-Za-z0-9_.-]{1,8}`), rapid.String(), 1, 4).Draw(t, "attributes"),
+		}
+		if rapid.Bool().Draw(t, "expires") {
+			p.Expires = time.Unix(rapid.Int64Range(-1e10, 1e10).Draw(t, "exp"), 0).UTC()
+		}
+		require.NoError(t, p.check())
+		var req gatesock.Request
+		setPrincipal(&req, p)
+		req.Authorizer["integrationLatency"] = "12"
+		got, ok := PrincipalOf(&req)
+		require.True(t, ok)
+		require.Equal(t, strings.Fields(strings.Join(p.Scopes, " ")), got.Scopes)
+		p.Scopes, p.Roles, got.Scopes, got.Roles = nil, nil, nil, nil
+		require.Equal(t, p, got)
+	})
+}
+
+func TestPrincipalRefused(t *testing.T) {
+	t.Parallel()
+	for says, p := range map[string]Principal{
+		`id ""`:                            {},
+		`id "a\xff"`:                       {ID: "a\xff"},
+		`scope "a b" of principal "u"`:     {ID: "u", Scopes: []string{"a b"}},
+		`scope ""`:                         {ID: "u", Scopes: []string{""}},
+		`role "\t"`:                        {ID: "u", Roles: []string{"\t"}},
+		`attribute "a b" of principal "u"`: {ID: "u", Attributes: map[string]string{"a b": ""}},
+		`attribute "" of`:                  {ID: "u", Attributes: map[string]string{"": ""}},
+		`attribute "a" of principal "u" is not U`: {ID: "u", Attributes: map[string]string{"a": "\xff"}},
+	} {
+		require.ErrorContains(t, p.check(), says)
+	}
+}
+
+func TestPrincipalOfAnotherAuthorizer(t *testing.T) {
+	t.Parallel()
+	_, ok := PrincipalOf(&gatesock.Request{})
+	require.False(t, ok)
+	_, ok = PrincipalOf(&gatesock.Request{Authorizer: map[string]string{"scopes": "admin"}})
+	require.False(t, ok)
+	p, ok := PrincipalOf(&gatesock.Request{Authorizer: map[string]string{"principalId": "u", "tenant": "t", "exp": "soon"}})
+	require.True(t, ok)
+	require.Equal(t, map[string]string{"tenant": "t"}, p.Attributes)
+	require.True(t, p.Expired(time.Now()), "a time that can't be read is over")
+}
+
+func TestMerge(t *testing.T) {
+	t.Parallel()
+	early, late := time.Unix(1, 0), time.Unix(2, 0)
+	p, err := merge(
+		Principal{ID: "u", Scopes: []string{"b", "a"}, Attributes: map[string]string{"x": "1"}, Expires: late},
+		Principal{ID: "u", Scopes: []string{"c", "a"}, Roles: []string{"r"}, Attributes: map[string]string{"x": "2", "y": "3"}, Expires: early, UsageKey: "k"},
+	)
+	require.NoError(t, err)
+	require.Equal(t, Principal{
+		ID: "u", Scopes: []string{"a", "b", "c"}, Roles: []string{"r"}, Attributes: map[string]string{"x": "1", "y": "3"}, Expires: early, UsageKey: "k",
+	}, p)
+	_, err = merge(Principal{ID: "u"}, Principal{ID: "v"})
+	require.ErrorIs(t, err, ErrUnauthenticated)
+}
