@@ -18,7 +18,8 @@ var ErrNotRenewed = errors.New("authz: the connection was not renewed")
 // Renewals keeps the principals of connections that have sent a fresh token, since the gateway goes on telling the one of
 // the handshake. [MemoryRenewals] is one for a single process. It is safe for concurrent use.
 type Renewals interface {
-	// Save keeps the principal of a connection, in place of an earlier one, at least until the principal expires.
+	// Save keeps the principal of a connection, in place of an earlier one, until it expires or the connection must have
+	// ended, two hours after it began.
 	Save(ctx context.Context, connectionID string, p Principal) error
 	// Load gives what was saved last, or [ErrNotRenewed].
 	Load(ctx context.Context, connectionID string) (Principal, error)
