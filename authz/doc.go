@@ -1,2 +1,38 @@
 // Package authz says who may connect to a WebSocket API, and what they may do there.
+//
+// The gateway asks an authorizer once, before $connect, and tells what it said in every later event. [NewAuthorizer] is the
+// function that it asks; an [Authenticator] is what decides; the [Principal] is what comes of it.
+//
+//	who := authz.All(
+//		authz.Origins("https://app.example.com"),
+//		authz.Any(
+//			tickets.Authenticator(),                    // pages: a one-time ticket in the URL
+//			authz.Bearer(tokens, authz.Protocol()),     // pages: a JWT as a subprotocol
+//			authz.Bearer(keys, authz.Header("X-Api-Key")), // devices: an API key
+//		),
+//	)
+//
+//	r := gatesock.New(authz.DenyByDefault())
+//	r.Use(authz.Subprotocol("chat.v1"), conn.Track(store))
+//	gatesock.Handle(r, "say", say, authz.Require("chat:write"))
+//	gatesock.Start(&gatesock.EventMux{WebSocket: r, Authorizer: authz.NewAuthorizer(who)})
+//
+// Tokens are verified by a [Verifier]: package authz/jwtauth has one for JWT, authz/apikey one for API keys. In the handler of
+// a message [PrincipalOf] gives who sent it.
+//
+// # Without an authorizer
+//
+// An API needs no authorizer. [Connect] is middleware that does the same in the function of the handlers, with all statuses
+// that a handshake may have; [Remember] then brings the principal back to later events, at the price of a read of the
+// connection's record in each process:
+//
+//	r.Use(authz.Connect(who), authz.Remember(store), conn.Track(store))
+//
+// # While the connection is open
+//
+// The gateway does not ask again, for up to two hours. [Require] and its like look at what was said at the handshake. [Expiry]
+// refuses messages of a credential that has expired since, and lets clients send a fresh one. A user who is to be out at
+// once has connections that can be looked up and closed: see conn.UserGroup, and the method Disconnect of an apigw.Client.
+//
+// What threatens such an API, and what is left for you to do, is in docs/security.md.
 package authz
