@@ -1,0 +1,183 @@
+package jwtauth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// maxSet is the largest answer that is read, in bytes.
+const maxSet = 512 << 10
+
+// remote is a key set that is fetched.
+type remote struct {
+	cfg    *Config
+	client *http.Client
+	// fetching holds a value while a call fetches.
+	fetching chan struct{}
+
+	mu    sync.Mutex
+	state state
+}
+
+// state is what is known of the key set.
+type state struct {
+	keys  []Key
+	at    time.Time // when they were fetched
+	tried time.Time // when that was tried last
+	err   error     // why it failed, if it did
+	where string    // what discovery has found
+}
+
+func newRemote(cfg *Config) *remote {
+	client := &http.Client{}
+	if cfg.HTTPClient != nil {
+		*client = *cfg.HTTPClient
+	} else {
+		client.Transport = &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}
+	}
+	client.CheckRedirect = func(to *http.Request, via []*http.Request) error {
+		from := via[0].URL
+		if len(via) > 3 || to.URL.Host != from.Host || to.URL.Scheme != from.Scheme {
+			return fmt.Errorf("a redirect from %s to %s is not followed", from.Redacted(), to.URL.Redacted())
+		}
+		return nil
+	}
+	return &remote{cfg: cfg, client: client, fetching: make(chan struct{}, 1)}
+}
+
+// find gives the keys for a key id, which may be none, and fetches the set if that may help.
+func (r *remote) find(ctx context.Context, id string) ([]Key, error) {
+	s := r.snapshot()
+	found := matching(s.keys, id)
+	now := r.cfg.Clock()
+	if len(found) > 0 && now.Sub(s.at) < r.cfg.RefreshEvery || !s.tried.IsZero() && now.Sub(s.tried) < r.cfg.MinRefresh {
+		return r.usable(s, found, now)
+	}
+	select {
+	case r.fetching <- struct{}{}:
+		defer func() { <-r.fetching }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if again := r.snapshot(); again.tried.Equal(s.tried) { // Nobody else has just fetched it.
+		r.refresh(ctx, again)
+	}
+	s = r.snapshot()
+	return r.usable(s, matching(s.keys, id), r.cfg.Clock())
+}
+
+// usable gives keys that are not too old, or why there are none.
+func (r *remote) usable(s state, found []Key, now time.Time) ([]Key, error) {
+	switch {
+	case s.at.IsZero() || now.Sub(s.at) >= r.cfg.RefreshEvery+r.cfg.StaleFor:
+		return nil, fmt.Errorf("jwtauth: the issuer's keys can't be had: %w", s.err)
+	default:
+		return found, nil
+	}
+}
+
+func matching(keys []Key, id string) []Key {
+	var found []Key
+	for _, k := range keys {
+		if k.ID == id || k.ID == "" || id == "" {
+			found = append(found, k)
+		}
+	}
+	return found
+}
+
+func (r *remote) snapshot() state {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state
+}
+
+// refresh fetches the set. One whose caller gave up does not count as tried.
+func (r *remote) refresh(ctx context.Context, s state) {
+	bounded, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
+	defer cancel()
+	keys, where, err := r.fetch(bounded, s.where)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.state.err = err
+	if err == nil {
+		r.state = state{keys: keys, at: r.cfg.Clock(), where: where}
+	} else {
+		r.state.where = "" // It may have moved.
+	}
+	if ctx.Err() == nil {
+		r.state.tried = r.cfg.Clock()
+	}
+}
+
+func (r *remote) fetch(ctx context.Context, where string) (keys []Key, at string, err error) {
+	if where == "" {
+		where = r.cfg.JWKS
+	}
+	if where == "" {
+		if where, err = r.discover(ctx); err != nil {
+			return nil, "", err
+		}
+	}
+	data, err := r.get(ctx, where)
+	if err != nil {
+		return nil, "", err
+	}
+	keys, err = parseJWKS(data)
+	return keys, where, err
+}
+
+// discover finds where the keys are (OpenID Connect Discovery 1.0 §4).
+func (r *remote) discover(ctx context.Context) (string, error) {
+	data, err := r.get(ctx, strings.TrimSuffix(r.cfg.Issuer, "/")+"/.well-known/openid-configuration")
+	if err != nil {
+		return "", err
+	}
+	var found struct {
+		Issuer string
+		JWKS   string `json:"jwks_uri"`
+	}
+	if err := json.Unmarshal(data, &found); err != nil {
+		return "", fmt.Errorf("the issuer's configuration is no JSON: %w", err)
+	}
+	if found.Issuer != r.cfg.Issuer {
+		return "", fmt.Errorf("the issuer's configuration is of issuer %.200q", found.Issuer)
+	}
+	return found.JWKS, checkURL("jwks_uri", found.JWKS)
+}
+
+func (r *remote) get(ctx context.Context, where string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, where, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	resp, err := r.client.Do(req)
+	if err != nil {
+		if faulty := (*url.Error)(nil); errors.As(err, &faulty) {
+			err = faulty.Err
+		}
+		return nil, fmt.Errorf("fetch %s: %w", req.URL.Redacted(), err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("fetch %s: status %d", req.URL.Redacted(), resp.StatusCode)
+	}
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxSet+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("fetch %s: %w", req.URL.Redacted(), err)
+	case len(data) > maxSet:
+		return nil, fmt.Errorf("fetch %s: more than %d bytes", req.URL.Redacted(), maxSet)
+	default:
+		return data, nil
+	}
+}
