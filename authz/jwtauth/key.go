@@ -70,7 +70,7 @@ func parseJWKS(data []byte) ([]Key, error) {
 			faults = append(faults, fmt.Errorf("key %d: %w", i, err))
 			continue
 		}
-		if slices.ContainsFunc(keys, func(k Key) bool { return k.ID != "" && k.ID == key.ID && k.Algorithm == key.Algorithm }) {
+		if slices.ContainsFunc(keys, func(k Key) bool { return k.ID != "" && k.ID == key.ID }) {
 			faults = append(faults, fmt.Errorf("key %d: there is another of id %q", i, key.ID))
 			continue
 		}

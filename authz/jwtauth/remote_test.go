@@ -1,0 +1,334 @@
+package jwtauth
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/authz"
+)
+
+// provider is an identity provider on a real socket, which publishes what the test says.
+type provider struct {
+	*httptest.Server
+
+	mu     sync.Mutex
+	keys   []string // ids of pairs
+	answer http.HandlerFunc
+	asked  map[string]int // by path
+	at     time.Time
+}
+
+func newProvider(t *testing.T, keys ...string) *provider {
+	t.Helper()
+	p := &provider{keys: keys, asked: map[string]int{}, at: now}
+	p.Server = httptest.NewServer(http.HandlerFunc(p.serve))
+	t.Cleanup(p.Close)
+	return p
+}
+
+func (p *provider) serve(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	p.asked[r.URL.Path]++
+	answer, keys := p.answer, p.keys
+	p.mu.Unlock()
+	switch {
+	case answer != nil:
+		answer(w, r)
+	case r.URL.Path == "/.well-known/openid-configuration":
+		_, _ = fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, p.URL, p.URL+"/keys")
+	default:
+		_, _ = w.Write(jwks(keys...))
+	}
+}
+
+func (p *provider) set(answer http.HandlerFunc, keys ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.answer, p.keys = answer, keys
+}
+
+func (p *provider) count(path string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked[path]
+}
+
+func (p *provider) clock() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.at
+}
+
+func (p *provider) advance(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.at = p.at.Add(d)
+}
+
+func (p *provider) verifier(t *testing.T, change func(*Config)) *Verifier {
+	t.Helper()
+	cfg := Config{Issuer: issuer, Audience: []string{audience}, JWKS: p.URL + "/keys", Clock: p.clock, MaxCached: -1, Skew: 100 * time.Hour}
+	if change != nil {
+		change(&cfg)
+	}
+	v, err := New(cfg)
+	require.NoError(t, err)
+	return v
+}
+
+func jwks(ids ...string) []byte {
+	set := map[string][]any{"keys": {}}
+	for _, id := range ids {
+		jwk, err := jwkset.NewJWKFromKey(pairs()[id].private.Public(), jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: id, USE: jwkset.UseSig}})
+		must(err)
+		set["keys"] = append(set["keys"], jwk.Marshal())
+	}
+	b, err := json.Marshal(set)
+	must(err)
+	return b
+}
+
+func verify(t *testing.T, v *Verifier, id string) error {
+	t.Helper()
+	_, err := v.Verify(t.Context(), pairs()[id].sign(good(), nil))
+	return err
+}
+
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, "rsa", "ed")
+	v := p.verifier(t, nil)
+	for _, id := range []string{"rsa", "ed", "rsa"} {
+		require.NoError(t, verify(t, v, id))
+	}
+	require.Equal(t, 1, p.count("/keys"))
+
+	p.set(nil, "ES256", "ed")
+	require.ErrorIs(t, verify(t, v, "ES256"), authz.ErrUnauthenticated, "the set has just been fetched")
+	require.NoError(t, verify(t, v, "rsa"))
+	p.advance(DefaultMinRefresh)
+	require.NoError(t, verify(t, v, "ES256"))
+	require.ErrorIs(t, verify(t, v, "rsa"), authz.ErrUnauthenticated, "it has been taken out")
+	require.Equal(t, 2, p.count("/keys"))
+
+	// Made-up ids make no load.
+	for range 100 {
+		require.ErrorIs(t, verify(t, v, "other"), authz.ErrUnauthenticated)
+	}
+	p.advance(DefaultMinRefresh)
+	for range 100 {
+		require.ErrorIs(t, verify(t, v, "other"), authz.ErrUnauthenticated)
+	}
+	require.Equal(t, 3, p.count("/keys"))
+
+	p.advance(DefaultRefreshEvery)
+	require.NoError(t, verify(t, v, "ed"))
+	require.Equal(t, 4, p.count("/keys"), "a known key is asked for again after a while")
+}
+
+func TestOldKeysWhileNoneCanBeHad(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, "ed")
+	v := p.verifier(t, nil)
+	require.NoError(t, verify(t, v, "ed"))
+	p.set(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	p.advance(DefaultRefreshEvery)
+	for range 10 {
+		require.NoError(t, verify(t, v, "ed"))
+	}
+	require.Equal(t, 2, p.count("/keys"), "not with every token")
+	require.ErrorIs(t, verify(t, v, "rsa"), authz.ErrUnauthenticated)
+	p.advance(DefaultStaleFor)
+	err := verify(t, v, "ed")
+	require.ErrorContains(t, err, "status 502")
+	require.NotErrorIs(t, err, authz.ErrUnauthenticated, "that is a fault, and not the client's")
+	p.set(nil, "ed")
+	p.advance(DefaultMinRefresh)
+	require.NoError(t, verify(t, v, "ed"))
+}
+
+// What is not a set of keys is never taken for one, and the reason is told.
+func TestLies(t *testing.T) {
+	t.Parallel()
+	elsewhere := newProvider(t, "ed")
+	write := func(text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }
+	}
+	for says, answer := range map[string]http.HandlerFunc{
+		"no key that can verify":            write(`{}`),
+		"its kty is \"oct\"":                write(`{"keys":[{"kty":"oct","k":"AAAA","kid":"ed"}]}`),
+		"its use is \"enc\"":                write(strings.ReplaceAll(string(jwks("ed")), `"sig"`, `"enc"`)),
+		"its key_ops do not include verify": write(strings.ReplaceAll(string(jwks("ed")), `"use":"sig"`, `"key_ops":["sign"]`)),
+		"its alg \"RS256\" is not one":      write(strings.ReplaceAll(string(jwks("ed")), `"alg":"EdDSA"`, `"alg":"RS256"`)),
+		"the JWKS is no JSON":               write(`<html>`),
+		"more than 524288 bytes":            write(strings.Repeat(" ", maxSet+1)),
+		"status 404":                        http.NotFound,
+		"is not followed": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL+"/keys", http.StatusFound)
+		},
+		"stopped after": nil, // set below
+		"unexpected EOF": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "99")
+			_, _ = io.WriteString(w, "{")
+		},
+		"malformed HTTP":   hijack("nonsense\r\n\r\n"),
+		"EOF":              hijack(""),
+		"cannot unmarshal": write(`{"keys":[5]}`),
+		"cannot unmarshal object into Go value of ": write(`{"keys":{}}`),
+	} {
+		t.Run(says, func(t *testing.T) {
+			t.Parallel()
+			p := newProvider(t)
+			if answer == nil {
+				answer = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, p.URL+"/keys", http.StatusFound) }
+				says = "is not followed"
+			}
+			p.set(answer)
+			err := verify(t, p.verifier(t, nil), "ed")
+			require.Error(t, err)
+			require.NotErrorIs(t, err, authz.ErrUnauthenticated)
+			if !strings.HasPrefix(says, "cannot unmarshal object") {
+				require.ErrorContains(t, err, says)
+			}
+			require.Less(t, len(err.Error()), 600)
+		})
+	}
+	t.Cleanup(func() { require.Zero(t, elsewhere.count("/keys")) })
+}
+
+// hijack answers with bytes of any kind, and closes.
+func hijack(text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		must(err)
+		_, _ = io.WriteString(conn, text)
+		_ = conn.Close()
+	}
+}
+
+// One bad key does not spoil the others, and of two with an id the first counts.
+func TestBadKeyAmongGoodOnes(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	set := `{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA","kid":"bad"},{"kty":"RSA","n":"AQAB","e":"AQAB","kid":"small"},` +
+		strings.TrimPrefix(string(jwks("ed", "rsa")), `{"keys":[`)
+	p.set(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, set) })
+	v := p.verifier(t, nil)
+	require.NoError(t, verify(t, v, "ed"))
+	require.NoError(t, verify(t, v, "rsa"))
+	keys, err := parseJWKS([]byte(strings.ReplaceAll(string(jwks("ed", "rsa", "ES256")), `"kid":"rsa"`, `"kid":"ed"`)))
+	require.NoError(t, err)
+	require.Len(t, keys, 2)
+	require.Equal(t, pairs()["ed"].private.Public(), keys[0].Public)
+}
+
+// An issuer that hangs costs the time that is set, and no more than one call at a time asks it.
+func TestHangingProvider(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	p.set(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	err := verify(t, p.verifier(t, func(c *Config) { c.Timeout = 20 * time.Millisecond }), "ed")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.NotErrorIs(t, err, authz.ErrUnauthenticated)
+
+	v := p.verifier(t, nil)
+	leader, giveUp := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if _, err := v.Verify(leader, pairs()["ed"].sign(good(), nil)); err == nil {
+			t.Error("it hangs")
+		}
+	})
+	require.Eventually(t, func() bool { return p.count("/keys") == 2 }, time.Minute, time.Millisecond)
+	follower, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	_, err = v.Verify(follower, pairs()["ed"].sign(good(), nil))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	p.set(nil, "ed")
+	giveUp()
+	wg.Wait()
+	require.NoError(t, verify(t, v, "ed"), "who gave up does not count as tried")
+	require.Equal(t, 3, p.count("/keys"))
+}
+
+func TestManyAtOnceFetchOnce(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, "ed", "ES256")
+	v := p.verifier(t, nil)
+	var wg sync.WaitGroup
+	for i := range 32 {
+		wg.Go(func() {
+			if err := verify(t, v, []string{"ed", "ES256"}[i%2]); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	require.Equal(t, 1, p.count("/keys"))
+}
+
+func TestDiscovery(t *testing.T) {
+	t.Parallel()
+	const configuration = "/.well-known/openid-configuration"
+	p := newProvider(t, "ed")
+	v := p.verifier(t, func(c *Config) { c.Issuer, c.JWKS, c.Discover = p.URL, "", true })
+	token := pairs()["ed"].sign(less("", map[string]any{"iss": p.URL}), nil)
+	for range 3 {
+		_, err := v.Verify(t.Context(), token)
+		require.NoError(t, err)
+	}
+	p.advance(DefaultRefreshEvery)
+	_, err := v.Verify(t.Context(), token)
+	require.NoError(t, err)
+	require.Equal(t, 1, p.count(configuration))
+	require.Equal(t, 2, p.count("/keys"))
+
+	for says, text := range map[string]string{
+		`of issuer "https://evil.test"`: `{"issuer":"https://evil.test","jwks_uri":"https://evil.test/keys"}`,
+		"is not fetched over https":     `{"issuer":"` + p.URL + `","jwks_uri":"http://evil.test/keys"}`,
+		"is no URL":                     `{"issuer":"` + p.URL + `"}`,
+		"is no JSON":                    `[`,
+	} {
+		p.set(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
+		v := p.verifier(t, func(c *Config) { c.Issuer, c.JWKS, c.Discover = p.URL, "", true })
+		_, err := v.Verify(t.Context(), token)
+		require.ErrorContains(t, err, says)
+		require.NotErrorIs(t, err, authz.ErrUnauthenticated)
+	}
+}
+
+// A client of the user's own is used, without its way with redirects.
+func TestOwnHTTPClient(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, "ed")
+	own := p.Client()
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { panic("not asked") }
+	v := p.verifier(t, func(c *Config) { c.HTTPClient = own })
+	t.Cleanup(own.CloseIdleConnections)
+	require.NoError(t, verify(t, v, "ed"))
+}
+
+// No bytes of an issuer make the reader of key sets panic, and what it gives can verify.
+func FuzzParseJWKS(f *testing.F) {
+	f.Add(jwks("rsa", "ed", "ES256", "ES384", "ES512"))
+	f.Add([]byte(`{"keys":[{"kty":"oct","k":"AAAA"},{"kty":"RSA","n":"AQAB","e":"AQAB"}]}`))
+	f.Add([]byte(`{"keys":[{"kty":"OKP","crv":"X25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		keys, err := parseJWKS(data)
+		require.Equal(t, err == nil, len(keys) > 0)
+		for _, k := range keys {
+			require.NoError(t, checkKey(k.Public))
+		}
+	})
+}
