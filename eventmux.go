@@ -49,6 +49,9 @@ func (m *EventMux) Routes() []Route {
 	return nil
 }
 
+// HasAuthorizer tells if there is a handler for the events of an authorizer, so that an emulator asks it before $connect.
+func (m *EventMux) HasAuthorizer() bool { return m.Authorizer != nil }
+
 // Freeze freezes the WebSocket handler as [Router.Freeze] does, if it has such a method.
 func (m *EventMux) Freeze() {
 	if f, ok := m.WebSocket.(interface{ Freeze() }); ok {

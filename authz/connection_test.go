@@ -286,3 +286,27 @@ func TestExpiryCloses(t *testing.T) {
 	c.err = errors.New("no")
 	ann.Push("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
 }
+
+// The whole way: the emulated gateway asks the authorizer, and tells of the principal in every event.
+func TestAuthorizerBehindTheGateway(t *testing.T) {
+	t.Parallel()
+	store := conn.NewMemory()
+	r := gatesock.New(authz.DenyByDefault())
+	r.Use(authz.Subprotocol("chat.v1"), conn.Track(store))
+	gatesock.HandleReply(r, "whoami", whoami, authz.Require("read"))
+	admits := authz.All(authz.Origins("https://app.example.com"), authz.Bearer(authz.VerifierFunc(tokens), authz.Protocol(), authz.AuthorizationHeader()))
+	h := wstest.New(t, &gatesock.EventMux{WebSocket: r, Authorizer: authz.NewAuthorizer(admits)})
+	for token, status := range map[string]int{"": 401, "x": 401, "banned": 403, "often": 403, "fault": 500} {
+		require.Equal(t, status, h.ConnectRefused(bearer(token)), token)
+	}
+	require.Equal(t, 403, h.ConnectRefused(bearer("ann/read/"), wstest.WithHeader("Origin", "https://app.example.com.evil.test")))
+	ann := h.Connect(wstest.WithSubprotocols("chat.v1", "bearer.ann/read/"), wstest.WithHeader("Origin", "https://app.example.com"))
+	require.Equal(t, "chat.v1", ann.Subprotocol())
+	var me who
+	ann.Push("whoami", nil).ExpectReply(&me)
+	require.Equal(t, who{"ann", []string{"read"}, "t"}, me)
+	c, err := store.Get(t.Context(), ann.ID())
+	require.NoError(t, err)
+	require.Equal(t, "ann", c.User)
+	require.Equal(t, map[string]string{"scopes": "read", "roles": "member", "attr.tenant": "t"}, c.Attributes)
+}

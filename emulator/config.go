@@ -38,6 +38,12 @@ type Config struct {
 	// RouteSelectionExpression selects the route key of a message. Default "$request.body.action".
 	// [New] lists what the language has.
 	RouteSelectionExpression string
+	// Authorizer decides who may connect. Nil: the handler's own, if that is a [gatesock.EventMux] which has one, or none.
+	Authorizer *Authorizer
+	// APIKeys are the keys of which $connect demands one; empty: none is demanded. APIKeySelectionExpression says where it
+	// is: "$request.header.x-api-key", the default, or "$context.authorizer.usageIdentifierKey".
+	APIKeys                   []APIKey
+	APIKeySelectionExpression string
 	// Models validates the messages of the routes that it has as keys, as a request model does on AWS: an
 	// error sends the client the gateway's "Bad request body" frame, and the handler is not called.
 	Models map[string]func(body []byte) error
@@ -113,6 +119,9 @@ type Unknowns struct {
 	// ThrottledMessage is the message of the frame that a throttled message is answered with. Default
 	// "Too Many Requests".
 	ThrottledMessage string
+	// AuthorizerFaultMessage is the message of the 500 for a handshake whose authorizer failed. Default "Internal server
+	// error".
+	AuthorizerFaultMessage string
 	// PlainRequestStatus answers a request to the stage that is no WebSocket handshake. Default 426.
 	PlainRequestStatus int
 }
@@ -144,6 +153,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Region, "us-east-1")
 	setDefault(&c.AccountID, "123456789012")
 	setDefault(&c.RouteSelectionExpression, "$request.body.action")
+	setDefault(&c.APIKeySelectionExpression, keyFromHeader)
 	setDefault(&c.IntegrationTimeout, maxIntegrationTimeout)
 	setDefault(&c.FunctionTimeout, 30*time.Second)
 	setDefault(&c.IdleTimeout, 10*time.Minute)
@@ -165,6 +175,7 @@ func (u Unknowns) withDefaults() Unknowns {
 	u.ShutdownClose = u.ShutdownClose.or(goingAway)
 	u.InvalidUTF8Close = u.InvalidUTF8Close.or(CloseStatus{Code: 1007})
 	setDefault(&u.ThrottledMessage, "Too Many Requests")
+	setDefault(&u.AuthorizerFaultMessage, messageInternal)
 	setDefault(&u.PlainRequestStatus, 426)
 	return u
 }
@@ -197,6 +208,9 @@ func (c Config) validate() error {
 		return fmt.Errorf("negative Rate %v or Burst %v", c.Rate, c.Burst)
 	case c.OutboundBuffer < 0:
 		return fmt.Errorf("OutboundBuffer %v is negative", c.OutboundBuffer)
+	}
+	if err := checkAPIKeys(c.APIKeys, c.APIKeySelectionExpression); err != nil {
+		return err
 	}
 	return c.Unknown.validate()
 }

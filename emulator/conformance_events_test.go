@@ -235,22 +235,3 @@ func idCases() []conformanceCase {
 		},
 	}
 }
-
-func authorizerCases() []conformanceCase {
-	return []conformanceCase{{
-		section: "§4", mark: observed, behaviour: "authorizer values are flat, strings but for integrationLatency, and in every event",
-		check: func(w *world) {
-			t := w.t
-			// There are no authorizers on the socket's side yet.
-			p, _ := inMemory{}.dial(w, Handshake{Authorizer: map[string]any{
-				"tenant": "t1", "level": 3, "admin": true, "principalId": "u1", "integrationLatency": 21,
-			}})
-			want := `"authorizer":{"admin":"true","level":"3","tenant":"t1","principalId":"u1","integrationLatency":21}`
-			require.Contains(t, string(w.event("$connect").raw), want)
-			p.text("x")
-			require.Contains(t, string(w.event("$default").raw), want)
-			p.close(0, "")
-			require.Contains(t, string(w.event("$disconnect").raw), want)
-		},
-	}}
-}

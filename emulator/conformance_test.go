@@ -116,7 +116,7 @@ func notImitated() []difference {
 	return []difference{
 		{"§1", documented, "headers reach $connect in the case in which the client wrote them", "net/http gives them in the canonical form"},
 		{"§3", observed, "permessage-deflate is negotiated", "frames stay readable on the wire"},
-		{"§4", documented, "Lambda authorizers", "a later issue; WithAuthorizer stands for their result"},
+		{"§4", documented, "connections and @connections calls signed with IAM credentials", "signatures are not verified"},
 		{"§5", documented, "JSONPath filters, slices and recursive descent in the selection expression", "New refuses them rather than to guess what they select"},
 		{"§7", observed, "403 with the text of an IAM refusal", "signatures are not verified"},
 		{"§8", documented, "the account's 500 new connections and 10,000 requests a second", "they are the account's, not the API's: Config.Rate is off by default"},

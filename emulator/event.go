@@ -38,6 +38,10 @@ func newEventParts(g *Gateway, h *Handshake, domain, id string, connectedAt time
 		b = append(jsontext.AppendString(append(b, `"userAgent":`...), h.UserAgent()), ',')
 	}
 	b = jsontext.AppendString(append(b, `"sourceIp":`...), h.SourceIP)
+	if h.apiKey.ID != "" {
+		b = jsontext.AppendString(append(b, `,"apiKey":`...), h.apiKey.Value)
+		b = jsontext.AppendString(append(b, `,"apiKeyId":`...), h.apiKey.ID)
+	}
 	p.identity = string(append(b, `},"requestId":"`...))
 
 	b = jsontext.AppendString(append(b[:0], `","domainName":`...), domain)

@@ -21,7 +21,8 @@ func badBodyFrame(connectionID, messageID string) []byte {
 
 // The messages of errorFrame.
 const (
-	messageForbidden = "Forbidden"
-	messageInternal  = "Internal server error"
-	messageTimeout   = "Endpoint request timed out"
+	messageForbidden    = "Forbidden"
+	messageInternal     = "Internal server error"
+	messageUnauthorized = "Unauthorized"
+	messageTimeout      = "Endpoint request timed out"
 )

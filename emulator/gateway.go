@@ -20,6 +20,7 @@ type Gateway struct {
 	cfg            Config
 	routes         map[string]gatesock.Route
 	selection      expression
+	authorizer     *authorizer // nil: everybody may connect
 	stageVariables string
 	functionARN    string
 	ids            *idSource
@@ -61,8 +62,16 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("emulator: Routes: %w", err)
 	}
+	authorizer, err := newAuthorizer(h, cfg.Authorizer)
+	if err != nil {
+		return nil, fmt.Errorf("emulator: Authorizer: %w", err)
+	}
+	if f, ok := h.(interface{ Freeze() }); ok {
+		f.Freeze()
+	}
 	return &Gateway{
 		handler:        h,
+		authorizer:     authorizer,
 		cfg:            cfg,
 		routes:         routes,
 		selection:      selection,

@@ -26,9 +26,12 @@ type Handshake struct {
 	// SourceIP is the client's address. Default "127.0.0.1".
 	SourceIP string
 	// Authorizer is what an authorizer would have put into requestContext.authorizer of every event of the
-	// connection: "principalId" and a context of strings, numbers and booleans. Empty: no
-	// authorizer ran.
+	// connection: "principalId" and a context of strings, numbers and booleans. Empty: that of Config.Authorizer is
+	// asked, if there is one.
 	Authorizer map[string]any
+
+	usageKey string // what the authorizer says
+	apiKey   APIKey // the one that was given
 }
 
 // UserAgent gives the client's User-Agent, empty if it sent none.
@@ -37,7 +40,8 @@ func (h *Handshake) UserAgent() string { return h.Header.Get("User-Agent") }
 // Refused is the error of [Gateway.Connect] for a handshake that the gateway answers with another status than 101.
 type Refused struct {
 	// StatusCode is the HTTP status that the client sees (§3 of docs/gateway-facts.md): the handler's own where it
-	// answered, 502 where it failed, 504 where it took too long, 500 where Handshake.Authorizer has a value
+	// answered, 502 where it failed, 504 where it took too long, 401, 403 or 500 where the authorizer refused or
+	// failed, 403 without an API key that is demanded, 500 where Handshake.Authorizer has a value
 	// that no authorizer may give, 429 where the rate was exceeded, 503 where the gateway is shutting down.
 	StatusCode int
 	// Message is the gateway's own word, empty where the handler decided.
@@ -74,6 +78,9 @@ func (g *Gateway) Connect(ctx context.Context, h Handshake, c Client) (*Session,
 	if !g.bucket.take() {
 		return nil, s.refuse(http.StatusTooManyRequests, g.cfg.Unknown.ThrottledMessage, st)
 	}
+	if err := s.admit(ctx, &h, st); err != nil {
+		return nil, err
+	}
 	if err := s.describe(&h); err != nil {
 		g.cfg.Logger.Error("the authorizer's result is none", slog.String("connectionId", s.id), slog.Any("error", err))
 		return nil, s.refuse(http.StatusInternalServerError, messageInternal, st)
@@ -90,6 +97,20 @@ func (g *Gateway) Connect(ctx context.Context, h Handshake, c Client) (*Session,
 		return nil, s.refuse(http.StatusServiceUnavailable, "Service Unavailable", st)
 	}
 	return s, nil
+}
+
+// admit does what comes before $connect: authorizer and API key.
+func (s *Session) admit(ctx context.Context, h *Handshake, st stamp) error {
+	stranger := *h
+	stranger.Authorizer = nil
+	if err := s.describe(&stranger); err != nil {
+		return s.refuse(http.StatusInternalServerError, messageInternal, st)
+	}
+	setDefault(&h.SourceIP, stranger.SourceIP)
+	if err := s.authorize(ctx, h, st); err != nil {
+		return err
+	}
+	return s.identify(h, st)
 }
 
 func (g *Gateway) isClosing() bool {

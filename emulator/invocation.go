@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
 )
 
 // How an invocation fails. A malformed response wraps errMalformed.
@@ -27,6 +29,8 @@ type invocation struct {
 	route   string
 	answer  func(replier, response, error) // called once; it does not block
 	session *Session                       // whose client the answer may wait for; nil if there is none
+	handler lambda.Handler
+	decode  func([]byte) (response, error)
 	settled atomic.Bool
 
 	mu       sync.Mutex
@@ -43,7 +47,7 @@ func (g *Gateway) begin(ctx context.Context, route, id string, event []byte, ans
 		event:  event,
 		id:     id,
 		route:  route,
-		answer: answer,
+		answer: answer, handler: g.handler, decode: decodeResponse,
 		ctx: functionContext{
 			parent: ctx, deadline: time.Now().Add(g.cfg.FunctionTimeout), requestID: id, arn: g.functionARN,
 		},
@@ -73,7 +77,7 @@ func (inv *invocation) run() {
 		inv.settle((*Session).replyAndFlush, response{}, err)
 		return
 	}
-	r, err := decodeResponse(out)
+	r, err := inv.decode(out)
 	if !inv.settle((*Session).replyAndFlush, r, err) {
 		inv.log(slog.LevelWarn, "the function answered too late")
 	}
@@ -124,7 +128,7 @@ func (inv *invocation) call() (out []byte, err error) {
 			inv.settle((*Session).replyAndFlush, response{}, err)
 		}
 	}()
-	out, err = inv.g.handler.Invoke(&inv.ctx, inv.event)
+	out, err = inv.handler.Invoke(&inv.ctx, inv.event)
 	returned = true
 	if err != nil {
 		err = fmt.Errorf("%w: %w", errFunction, err)

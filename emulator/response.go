@@ -18,6 +18,7 @@ type response struct {
 	body         []byte
 	base64       bool
 	subprotocols []string // the values of Sec-WebSocket-Protocol
+	raw          []byte   // of an authorizer, which answers otherwise
 }
 
 // decodeResponse reads a Lambda proxy response as strictly as the gateway does: it must be an object with a

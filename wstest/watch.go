@@ -1,6 +1,7 @@
 package wstest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -57,6 +58,19 @@ func (w *watch) Routes() []gatesock.Route {
 	return nil
 }
 
+// HasAuthorizer hands through if the handler is an authorizer too.
+func (w *watch) HasAuthorizer() bool {
+	a, ok := w.next.(interface{ HasAuthorizer() bool })
+	return ok && a.HasAuthorizer()
+}
+
+// Freeze hands through that no more is registered.
+func (w *watch) Freeze() {
+	if f, ok := w.next.(interface{ Freeze() }); ok {
+		f.Freeze()
+	}
+}
+
 // Invoke runs the handler with a marked context, and with a label that every goroutine which the handler starts
 // inherits.
 func (w *watch) Invoke(ctx context.Context, event []byte) (response []byte, err error) {
@@ -86,7 +100,7 @@ func (w *watch) call(ctx context.Context, inv *invocation, event []byte) (respon
 	}()
 	response, err = w.next.Invoke(ctx, event)
 	returned = true
-	if err == nil {
+	if err == nil && !bytes.HasPrefix(event, []byte(`{"type":"REQUEST",`)) { // An authorizer answers otherwise.
 		if bad := emulator.CheckResponse(response); bad != nil {
 			w.fail(fmt.Errorf("%s: %w: %s", inv, bad, clip(string(response))))
 		}

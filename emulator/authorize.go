@@ -1,0 +1,226 @@
+package emulator
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/jsontext"
+)
+
+// Authorizer is the Lambda REQUEST authorizer of $connect, which decides before the handler is asked (§4 of
+// docs/gateway-facts.md). What it says of the client is in requestContext.authorizer of every later event.
+type Authorizer struct {
+	// Handler is the authorizer's function. It gets the function's time (Config.FunctionTimeout), and no more than
+	// Config.IntegrationTimeout.
+	Handler lambda.Handler
+	// IdentitySources are what a handshake must have for the function to be asked; otherwise it is refused with 401. Each
+	// is route.request.header.NAME, route.request.querystring.NAME, stageVariables.NAME, or context.NAME with one of
+	// identity.sourceIp, identity.userAgent, apiId, stage, domainName, connectionId, routeKey, eventType and requestId.
+	IdentitySources []string
+}
+
+// authorizes is a handler that takes the events of an authorizer too, as a [gatesock.EventMux] with one does.
+type authorizes interface{ HasAuthorizer() bool }
+
+// authorizer is an Authorizer that was found valid.
+type authorizer struct {
+	handler lambda.Handler
+	sources []identitySource
+}
+
+// newAuthorizer gives nil for an API without one. A handler that is its own authorizer needs no configuration.
+func newAuthorizer(h lambda.Handler, cfg *Authorizer) (*authorizer, error) {
+	if cfg == nil {
+		if a, ok := h.(authorizes); ok && a.HasAuthorizer() {
+			return &authorizer{handler: h}, nil
+		}
+		return nil, nil
+	}
+	a := &authorizer{handler: cfg.Handler}
+	if a.handler == nil {
+		own, ok := h.(authorizes)
+		if !ok || !own.HasAuthorizer() {
+			return nil, errors.New("no Handler, and the gateway's handler is no EventMux with an Authorizer")
+		}
+		a.handler = h
+	}
+	for _, s := range cfg.IdentitySources {
+		source, err := parseIdentitySource(s)
+		if err != nil {
+			return nil, fmt.Errorf("IdentitySources: %q: %w", s, err)
+		}
+		a.sources = append(a.sources, source)
+	}
+	return a, nil
+}
+
+// identitySource gives what a handshake has in a place, empty for nothing.
+type identitySource func(s *Session, h *Handshake, st stamp) string
+
+func parseIdentitySource(text string) (identitySource, error) {
+	for prefix, find := range map[string]func(h *Handshake, g *Gateway, name string) string{
+		"route.request.header.":      func(h *Handshake, _ *Gateway, name string) string { return h.Header.Get(name) },
+		"route.request.querystring.": func(h *Handshake, _ *Gateway, name string) string { return h.Query.Get(name) },
+		"stageVariables.":            func(_ *Handshake, g *Gateway, name string) string { return g.cfg.StageVariables[name] },
+	} {
+		if name, ok := strings.CutPrefix(text, prefix); ok && name != "" {
+			return func(s *Session, h *Handshake, _ stamp) string { return find(h, s.g, name) }, nil
+		}
+	}
+	name, ok := strings.CutPrefix(text, "context.")
+	if _, known := contextOf(&Session{g: &Gateway{}}, stamp{})[name]; !ok || !known {
+		return nil, errors.New("it is no identity source")
+	}
+	return func(s *Session, _ *Handshake, st stamp) string { return contextOf(s, st)[name] }, nil
+}
+
+// contextOf is what context.NAME can be.
+func contextOf(s *Session, st stamp) map[string]string {
+	return map[string]string{
+		"identity.sourceIp": s.sourceIP, "identity.userAgent": s.userAgent, "apiId": s.g.cfg.APIID, "stage": s.g.cfg.Stage,
+		"domainName": s.domain, "connectionId": s.id, "routeKey": gatesock.RouteConnect, "eventType": "CONNECT", "requestId": st.requestID,
+	}
+}
+
+// Why an authorizer lets nobody in. Others are faults: 500.
+var (
+	errUnauthorized = errors.New("not authorized")
+	errDenied       = errors.New("denied by the policy")
+)
+
+// authorize asks the authorizer, unless the handshake brings its result. It gives the error that refuses the handshake.
+func (s *Session) authorize(ctx context.Context, h *Handshake, st stamp) error {
+	a := s.g.authorizer
+	if a == nil || len(h.Authorizer) > 0 {
+		return nil
+	}
+	for _, source := range a.sources {
+		if source(s, h, st) == "" {
+			return s.refuse(http.StatusUnauthorized, messageUnauthorized, st)
+		}
+	}
+	began := s.g.cfg.Clock.Now()
+	result, err := s.ask(ctx, a, h, st)
+	switch {
+	case errors.Is(err, errUnauthorized):
+		return s.refuse(http.StatusUnauthorized, messageUnauthorized, st)
+	case errors.Is(err, errDenied):
+		return s.refuse(http.StatusForbidden, messageForbidden, st)
+	case err != nil:
+		s.g.cfg.Logger.Error("the authorizer failed", slog.String("connectionId", s.id), slog.Any("error", err))
+		return s.refuse(http.StatusInternalServerError, s.g.cfg.Unknown.AuthorizerFaultMessage, st)
+	}
+	h.Authorizer = result.values
+	h.Authorizer[keyIntegrationLatency] = s.g.cfg.Clock.Now().Sub(began).Milliseconds()
+	h.usageKey = result.usageKey
+	return nil
+}
+
+// ask runs the authorizer's function and reads its answer.
+func (s *Session) ask(ctx context.Context, a *authorizer, h *Handshake, st stamp) (result authorization, err error) {
+	inv := s.g.begin(ctx, "authorizer", st.requestID, s.authorizerEvent(h, st), func(_ replier, r response, failed error) {
+		if err = failed; err == nil {
+			result, err = readAuthorization(r.raw, s.g.connectARN())
+		}
+	})
+	inv.handler = unauthorizedAnswers{a.handler}
+	inv.decode = func(out []byte) (response, error) { return response{raw: out}, nil }
+	inv.start()
+	inv.wait(context.Background())
+	return result, err
+}
+
+// unauthorizedAnswers makes an answer of the error that refuses with 401, since it is no failure of the function.
+type unauthorizedAnswers struct{ lambda.Handler }
+
+const unauthorizedAnswer = `"Unauthorized"`
+
+func (h unauthorizedAnswers) Invoke(ctx context.Context, event []byte) ([]byte, error) {
+	out, err := h.Handler.Invoke(ctx, event)
+	if err != nil && err.Error() == "Unauthorized" {
+		return []byte(unauthorizedAnswer), nil
+	}
+	return out, err
+}
+
+// connectARN names $connect of the stage, in what authorizers get and policies say.
+func (g *Gateway) connectARN() string {
+	return "arn:aws:execute-api:" + g.cfg.Region + ":" + g.cfg.AccountID + ":" + g.cfg.APIID + "/" + g.cfg.Stage + "/" + gatesock.RouteConnect
+}
+
+// authorizerEvent encodes the event of the authorizer.
+func (s *Session) authorizerEvent(h *Handshake, st stamp) []byte {
+	headers := append([]field{
+		{"Connection", []string{"upgrade"}}, {"content-length", []string{"0"}}, {"Upgrade", []string{"websocket"}},
+	}, s.headers(h, st)...)
+	b := append(make([]byte, 0, 2048), `{"type":"REQUEST","methodArn":`...)
+	b = jsontext.AppendString(b, s.g.connectARN())
+	b = appendFields(b, "headers", "multiValueHeaders", headers)
+	b = appendFields(b, "queryStringParameters", "multiValueQueryStringParameters", fieldsOf(h.Query))
+	if s.g.stageVariables == "" {
+		b = append(b, `,"stageVariables":{}`...)
+	}
+	b = append(append(b, s.g.stageVariables...), ',')
+	b = s.parts.open(b, gatesock.RouteConnect)
+	b = append(b, `,"eventType":"CONNECT"`...)
+	return append(s.parts.close(s.parts.stamped(b, st), st), '}')
+}
+
+// authorization is what a good answer says.
+type authorization struct {
+	values   map[string]any // principalId and the context
+	usageKey string
+}
+
+// maxAuthorization is how large an answer may be (AWS Developer Guide, "Quotas for configuring and running a WebSocket API").
+const maxAuthorization = 8 << 10
+
+// readAuthorization reads the answer of an authorizer (AWS Developer Guide, "Output from an API Gateway Lambda authorizer").
+func readAuthorization(out []byte, arn string) (authorization, error) {
+	if string(out) == unauthorizedAnswer {
+		return authorization{}, errUnauthorized
+	}
+	if len(out) > maxAuthorization {
+		return authorization{}, fmt.Errorf("the answer has %d bytes, the gateway takes %d", len(out), maxAuthorization)
+	}
+	var answer struct {
+		PrincipalID        string         `json:"principalId"`
+		Policy             *policy        `json:"policyDocument"`
+		Context            map[string]any `json:"context"`
+		UsageIdentifierKey string         `json:"usageIdentifierKey"`
+	}
+	d := json.NewDecoder(bytes.NewReader(out))
+	d.UseNumber()
+	if err := d.Decode(&answer); err != nil {
+		return authorization{}, fmt.Errorf("the answer: %w", err)
+	}
+	switch {
+	case answer.PrincipalID == "":
+		return authorization{}, errors.New("the answer has no principalId")
+	case answer.Policy == nil:
+		return authorization{}, errors.New("the answer has no policyDocument")
+	}
+	if err := answer.Policy.decide("execute-api:Invoke", arn); err != nil {
+		return authorization{}, err
+	}
+	values := make(map[string]any, len(answer.Context)+2)
+	for name, value := range answer.Context {
+		text, err := scalarText(value)
+		if err != nil {
+			return authorization{}, fmt.Errorf("context %s: %w", strconv.Quote(name), err)
+		}
+		values[name] = text
+	}
+	values[keyPrincipalID] = answer.PrincipalID
+	return authorization{values, answer.UsageIdentifierKey}, nil
+}

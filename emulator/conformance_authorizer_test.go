@@ -1,0 +1,298 @@
+package emulator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+)
+
+const stageARN = "arn:aws:execute-api:us-east-1:123456789012:localapi00/local/"
+
+// allow is an answer of an authorizer, with more members.
+func allow(effect, resource, more string) string {
+	return fmt.Sprintf(`{"principalId":"ann","policyDocument":{"Version":"2012-10-17","Statement":[{"Action":"execute-api:Invoke","Effect":%q,"Resource":%q}]}%s}`,
+		effect, resource, more)
+}
+
+// authorized says which status a client gets for what the authorizer does.
+func authorized(mark, behaviour string, status int, respond handlerFunc) conformanceCase {
+	return conformanceCase{
+		section: "§4", mark: mark, behaviour: behaviour, config: Config{Authorizer: &Authorizer{Handler: respond}},
+		check: func(w *world) {
+			_, a := w.front.dial(w, Handshake{})
+			require.Equal(w.t, status, a.status)
+			if status != http.StatusSwitchingProtocols {
+				w.noEvent()
+			}
+		},
+	}
+}
+
+func authorizerCases() []conformanceCase {
+	connect := stageARN + "$connect"
+	return append([]conformanceCase{
+		authorized(documented, "an authorizer that allows the ARN opens", 101, always(allow("Allow", connect, ""))),
+		authorized(documented, "wildcards in the resource stand for any characters", 101, always(allow("Allow", "arn:aws:execute-api:*:*:localapi00/loc?l/*", ""))),
+		authorized(documented, "a resource * is every one", 101, always(allow("Allow", "*", ""))),
+		authorized(documented, "an action execute-api:* is every one", 101, always(strings.Replace(allow("Allow", connect, ""), "Invoke", "*", 1))),
+		authorized(documented, "one statement need not be in a list", 101, always(strings.NewReplacer("[", "", "]", "").Replace(allow("Allow", connect, "")))),
+		authorized(documented, "Deny is 403", 403, always(allow("Deny", connect, ""))),
+		authorized(observed, "a resource …/stage/*/* does not match …/stage/$connect: 403", 403, always(allow("Allow", stageARN+"*/*", ""))),
+		authorized(documented, "another stage is 403", 403, always(allow("Allow", strings.Replace(connect, "/local/", "/prod/", 1), ""))),
+		authorized(documented, "another action is 403", 403, always(strings.Replace(allow("Allow", connect, ""), "Invoke", "ManageConnections", 1))),
+		authorized(documented, "Deny wins over Allow: 403", 403, always(`{"principalId":"a","policyDocument":{"Statement":[`+
+			`{"Action":"execute-api:Invoke","Effect":"Allow","Resource":"*"},{"Action":["execute-api:*"],"Effect":"Deny","Resource":["x","`+connect+`"]}]}}`)),
+		authorized(documented, `the error "Unauthorized" is 401`, 401, func(context.Context, []byte) ([]byte, error) { return nil, errors.New("Unauthorized") }),
+		authorized(inferred, "another error of the authorizer is 500", 500, failing),
+		authorized(inferred, "an authorizer's panic is 500", 500, panicking),
+		authorized(inferred, "an answer that is no JSON is 500", 500, always(`yes`)),
+		authorized(inferred, "an answer without principalId is 500", 500, always(strings.Replace(allow("Allow", connect, ""), "principalId", "user", 1))),
+		authorized(inferred, "an answer without policy is 500", 500, always(`{"principalId":"ann"}`)),
+		authorized(inferred, "a policy without statement is 500", 500, always(`{"principalId":"ann","policyDocument":{}}`)),
+		authorized(inferred, "a policy with another effect is 500", 500, always(allow("allow", connect, ""))),
+		authorized(documented, "an object in the context is 500", 500, always(allow("Allow", connect, `,"context":{"a":{}}`))),
+		authorized(documented, "a list in the context is 500", 500, always(allow("Allow", connect, `,"context":{"a":[1]}`))),
+		authorized(unknown, "an answer above 8 KB is 500", 500, always(allow("Allow", connect, `,"context":{"a":"`+strings.Repeat("x", maxAuthorization)+`"}`))),
+		authorized(documented, "a resource above 512 characters is 500", 500, always(allow("Allow", connect+strings.Repeat("*", maxResource), ""))),
+		{
+			section: "§4", mark: inferred, behaviour: "an authorizer that takes too long is 500",
+			config: Config{Authorizer: &Authorizer{Handler: handlerFunc(hanging)}},
+			check: func(w *world) {
+				done := make(chan answer)
+				go func() {
+					_, a := w.front.dial(w, Handshake{})
+					done <- a
+				}()
+				require.Eventually(w.t, func() bool {
+					w.clock.Advance(maxIntegrationTimeout)
+					select {
+					case a := <-done:
+						require.Equal(w.t, 500, a.status)
+						return true
+					default:
+						return false
+					}
+				}, patience, patience/1000)
+				w.clock.Advance(maxIntegrationTimeout)
+			},
+		},
+		{
+			section: "§4", mark: documented, behaviour: "the authorizer's event is that of a REQUEST authorizer, with connectionId",
+			check: func(w *world) {
+				t := w.t
+				var got []byte
+				gw := w.another(Config{StageVariables: map[string]string{"v": "1"}, Authorizer: &Authorizer{Handler: handlerFunc(func(_ context.Context, event []byte) ([]byte, error) {
+					got = event
+					return []byte(allow("Allow", connect, "")), nil
+				})}})
+				s, err := gw.Connect(t.Context(), Handshake{
+					Header: http.Header{"Headerauth1": {"v1", "v2"}, "Origin": {"https://app.example.com"}}, Query: url.Values{"q": {"1", "2"}}, Host: "h",
+				}, ignoring{})
+				require.NoError(t, err)
+				var e struct {
+					Type, MethodARN                 string
+					Headers                         map[string]string
+					MultiValueHeaders               map[string][]string
+					QueryStringParameters           map[string]string
+					MultiValueQueryStringParameters map[string][]string
+					StageVariables                  map[string]string
+					RequestContext                  map[string]any
+				}
+				require.NoError(t, json.Unmarshal(got, &e))
+				require.Equal(t, "REQUEST", e.Type)
+				require.Equal(t, connect, e.MethodARN)
+				for name, value := range map[string]string{"Connection": "upgrade", "content-length": "0", "Upgrade": "websocket", "Headerauth1": "v2", "Origin": "https://app.example.com"} {
+					require.Equal(t, value, e.Headers[name])
+				}
+				require.Equal(t, []string{"v1", "v2"}, e.MultiValueHeaders["Headerauth1"])
+				require.Equal(t, map[string]string{"q": "2"}, e.QueryStringParameters)
+				require.Equal(t, map[string]string{"v": "1"}, e.StageVariables)
+				require.Equal(t, s.ID(), e.RequestContext["connectionId"])
+				require.Equal(t, "$connect", e.RequestContext["routeKey"])
+				require.NotContains(t, e.RequestContext, "authorizer")
+				require.NotContains(t, string(got), "isBase64Encoded")
+			},
+		},
+		{
+			section: "§4", mark: observed, behaviour: "authorizer values are flat, strings but for integrationLatency, and in every event",
+			config: Config{Authorizer: &Authorizer{Handler: always(allow("Allow", connect, `,"context":{"tenant":"t1","level":3,"admin":true}`))}},
+			check: func(w *world) {
+				t := w.t
+				want := `"authorizer":{"admin":"true","level":"3","tenant":"t1","principalId":"ann","integrationLatency":0}`
+				p, _ := w.front.dial(w, Handshake{})
+				require.Contains(t, string(w.event("$connect").raw), want)
+				p.text("x")
+				require.Contains(t, string(w.event("$default").raw), want)
+				p.close(0, "")
+				require.Contains(t, string(w.event("$disconnect").raw), want)
+			},
+		},
+		{
+			section: "§4", mark: documented, behaviour: "a missing or empty identity source is 401, and the authorizer is not asked",
+			check: func(w *world) {
+				t := w.t
+				asked := 0
+				gw := w.another(Config{StageVariables: map[string]string{"v": "1"}, Authorizer: &Authorizer{
+					Handler: handlerFunc(func(context.Context, []byte) ([]byte, error) {
+						asked++
+						return []byte(allow("Allow", connect, "")), nil
+					}),
+					IdentitySources: []string{"route.request.header.X-Token", "route.request.querystring.q", "stageVariables.v", "context.identity.sourceIp"},
+				}})
+				header, query := http.Header{"X-Token": {"t"}}, url.Values{"q": {"1"}}
+				for _, h := range []Handshake{{}, {Header: header}, {Query: query}, {Header: http.Header{"X-Token": {""}}, Query: query}} {
+					_, err := gw.Connect(t.Context(), h, ignoring{})
+					var refused *Refused
+					require.ErrorAs(t, err, &refused)
+					require.Equal(t, 401, refused.StatusCode)
+				}
+				require.Zero(t, asked)
+				_, err := gw.Connect(t.Context(), Handshake{Header: header, Query: query}, ignoring{})
+				require.NoError(t, err)
+				require.Equal(t, 1, asked)
+			},
+		},
+	}, apiKeyCases()...)
+}
+
+func apiKeyCases() []conformanceCase {
+	keys := []APIKey{{"id1", "value1"}, {"id2", "value2"}}
+	demanded := func(mark, behaviour string, cfg Config, header http.Header, status int) conformanceCase {
+		cfg.APIKeys = keys
+		return conformanceCase{section: "§11", mark: mark, behaviour: behaviour, config: cfg, check: func(w *world) {
+			_, a := w.front.dial(w, Handshake{Header: header})
+			require.Equal(w.t, status, a.status)
+			if status == http.StatusSwitchingProtocols {
+				identity := w.event("$connect").Context.Identity
+				require.Equal(w.t, "value2", identity["apiKey"])
+				require.Equal(w.t, "id2", identity["apiKeyId"])
+			}
+		}}
+	}
+	uses := func(key string) Config {
+		return Config{
+			APIKeySelectionExpression: "$context.authorizer.usageIdentifierKey",
+			Authorizer:                &Authorizer{Handler: always(allow("Allow", "*", `,"usageIdentifierKey":"`+key+`"`))},
+		}
+	}
+	good := http.Header{"X-Api-Key": {"value2"}}
+	return []conformanceCase{
+		demanded(documented, "an API key in the header x-api-key opens, and is in the events", Config{}, good, 101),
+		demanded(inferred, "a missing API key is 403", Config{}, nil, 403),
+		demanded(inferred, "a wrong API key is 403", Config{}, http.Header{"X-Api-Key": {"value3"}}, 403),
+		demanded(documented, "an API key can be what the authorizer says", uses("value2"), nil, 101),
+		demanded(inferred, "the header does not count where the authorizer says the key", uses("none"), good, 403),
+	}
+}
+
+// another makes a gateway beside that of a world, with a handler that accepts all.
+func (w *world) another(cfg Config) *Gateway {
+	w.t.Helper()
+	cfg.Clock = w.clock
+	gw, err := New(always(`{"statusCode":200}`), cfg)
+	require.NoError(w.t, err)
+	w.t.Cleanup(func() { require.NoError(w.t, gw.Shutdown(context.Background())) })
+	return gw
+}
+
+// ignoring is a client that does nothing.
+type ignoring struct{}
+
+func (ignoring) Send([]byte) error { return nil }
+
+func (ignoring) Close(int, string) {}
+
+func TestAuthorizerConfiguration(t *testing.T) {
+	t.Parallel()
+	router := gatesock.New()
+	for says, cfg := range map[string]Config{
+		"no Handler":                {Authorizer: &Authorizer{}},
+		"it is no identity":         {Authorizer: &Authorizer{Handler: router, IdentitySources: []string{"method.request.header.X"}}},
+		`"context.nothing": it`:     {Authorizer: &Authorizer{Handler: router, IdentitySources: []string{"context.nothing"}}},
+		`querystring.": it`:         {Authorizer: &Authorizer{Handler: router, IdentitySources: []string{"route.request.querystring."}}},
+		"APIKeySelectionExpression": {APIKeySelectionExpression: "$request.body.key"},
+		"without an ID":             {APIKeys: []APIKey{{"", "v"}}},
+	} {
+		_, err := New(router, cfg)
+		require.ErrorContains(t, err, says)
+	}
+}
+
+// A handler that is an authorizer too is asked without being told to, unless the handshake brings what it would say.
+func TestMuxIsItsOwnAuthorizer(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	mux := &gatesock.EventMux{WebSocket: gatesock.New(), Authorizer: handlerFunc(func(context.Context, []byte) ([]byte, error) {
+		asked++
+		return []byte(allow("Deny", "*", "")), nil
+	})}
+	gw, err := New(mux, Config{})
+	require.NoError(t, err)
+	_, err = gw.Connect(t.Context(), Handshake{}, ignoring{})
+	var refused *Refused
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, 403, refused.StatusCode)
+	require.Equal(t, "Forbidden", refused.Message)
+	_, err = gw.Connect(t.Context(), Handshake{Authorizer: map[string]any{"principalId": "ann"}}, ignoring{})
+	require.NoError(t, err)
+	require.Equal(t, 1, asked)
+	require.NoError(t, gw.Shutdown(t.Context()))
+	gw, err = New(&gatesock.EventMux{WebSocket: gatesock.New()}, Config{})
+	require.NoError(t, err)
+	_, err = gw.Connect(t.Context(), Handshake{}, ignoring{})
+	require.NoError(t, err)
+	require.NoError(t, gw.Shutdown(t.Context()))
+}
+
+func TestWild(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		pattern, text string
+		want          bool
+	}{
+		{"", "", true},
+		{"*", "", true},
+		{"", "a", false},
+		{"a", "a", true},
+		{"?", "a", true},
+		{"?", "", false},
+		{"*a", "ba", true},
+		{"a*", "ba", false},
+		{"a*b*c", "axxbyyc", true},
+		{"a*b*c", "axxbyy", false},
+		{"**a**", "a", true},
+		{"a?c", "abc", true},
+		{"a?c", "ac", false},
+		{"*/*", "local/$connect", true},
+	} {
+		require.Equal(t, c.want, wild(c.pattern, c.text), "%s %s", c.pattern, c.text)
+	}
+	require.False(t, wild(strings.Repeat("*a", 500)+"b", strings.Repeat("a", 2000)), "in good time")
+}
+
+// No answer of an authorizer makes the gateway panic, and none lets anybody in whose ARN is not allowed.
+func FuzzAuthorization(f *testing.F) {
+	f.Add([]byte(allow("Allow", stageARN+"$connect", `,"context":{"a":1},"usageIdentifierKey":"x"`)), stageARN+"$connect")
+	f.Add([]byte(allow("Deny", "*", "")), "x")
+	f.Add([]byte(`"Unauthorized"`), "x")
+	f.Fuzz(func(t *testing.T, out []byte, arn string) {
+		a, err := readAuthorization(out, arn)
+		if err != nil {
+			return
+		}
+		require.NotEmpty(t, a.values[keyPrincipalID])
+		require.Contains(t, string(out), "Allow")
+		text, err := encodeAuthorizer(a.values)
+		require.NoError(t, err)
+		require.True(t, json.Valid([]byte("{"+text[1:]+"}")))
+	})
+}
