@@ -1,0 +1,14 @@
+// Package apikey makes and verifies API keys for package authz: those of devices and servers, which have no user that signs in.
+//
+//	keys := apikey.New(store)
+//	key, secret, err := keys.Create(ctx, apikey.Key{Name: "sensor 7", Owner: "plant-1", Scopes: []string{"readings:write"}})
+//	// show the secret once: nobody can again
+//
+//	who := authz.Bearer(keys.Verifier(), authz.Header("X-Api-Key"), authz.Protocol())
+//
+// A key looks like gs_0K3f9bQxT2mR_8jW…: a prefix that secret scanners can look for, an id, a secret of 256 bits and a checksum, by
+// which a key that was cut or mistyped is told from one that is unknown without asking the store. The store has a hash of the
+// secret. That is a plain SHA-256: a secret of 256 random bits cannot be guessed, slowly or fast.
+//
+// A [Store] keeps keys: [Memory] in one process, package authz/dynamokeys on DynamoDB.
+package apikey

@@ -1,0 +1,111 @@
+package apikey
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"strings"
+)
+
+// DefaultPrefix begins a key.
+const DefaultPrefix = "gs"
+
+// The lengths of a key's parts, in base62 digits.
+const (
+	idDigits       = 12 // 71 bits
+	secretDigits   = 43 // 256 bits
+	checksumDigits = 6  // 32 bits
+)
+
+// ErrMalformed says that a text is no key: it was cut, or mistyped, or is something else.
+var ErrMalformed = errors.New("apikey: malformed key")
+
+// text is a key in its parts.
+type text struct{ prefix, id, secret string }
+
+// newText makes a key with a random secret.
+func newText(prefix string) text {
+	return text{prefix, randomDigits(idDigits), randomDigits(secretDigits)}
+}
+
+// String gives the key as its owner has it.
+func (t text) String() string {
+	key := t.prefix + "_" + t.id + "_" + t.secret
+	return key + checksum(key)
+}
+
+// hash is what is stored of the secret.
+func (t text) hash() string {
+	sum := sha256.Sum256([]byte(t.secret))
+	return hex.EncodeToString(sum[:])
+}
+
+// parse reads a key. Its errors say nothing of the secret.
+func parse(key string) (text, error) {
+	rest, secret, ok := cutLast(key, "_")
+	prefix, id, ok2 := cutLast(rest, "_")
+	switch {
+	case !ok || !ok2:
+		return text{}, fmt.Errorf("%w: it has no three parts with _ between them", ErrMalformed)
+	case checkPrefix(prefix) != nil:
+		return text{}, fmt.Errorf("%w: its prefix is none", ErrMalformed)
+	case len(id) != idDigits || strings.Trim(id, digits) != "":
+		return text{}, fmt.Errorf("%w: its id does not have %d letters and digits", ErrMalformed, idDigits)
+	case len(secret) != secretDigits+checksumDigits || strings.Trim(secret, digits) != "":
+		return text{}, fmt.Errorf("%w: its secret does not have %d letters and digits", ErrMalformed, secretDigits+checksumDigits)
+	}
+	end := len(key) - checksumDigits
+	if checksum(key[:end]) != key[end:] {
+		return text{}, fmt.Errorf("%w: its checksum is wrong; it was cut or mistyped", ErrMalformed)
+	}
+	return text{prefix, id, secret[:secretDigits]}, nil
+}
+
+func cutLast(s, sep string) (before, after string, ok bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+// checkPrefix takes lower-case letters, digits and _ within, up to 16.
+func checkPrefix(prefix string) error {
+	if prefix == "" || len(prefix) > 16 || strings.Trim(prefix, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" ||
+		strings.HasPrefix(prefix, "_") || strings.HasSuffix(prefix, "_") {
+		return fmt.Errorf("apikey: prefix %.20q is not made of 1 to 16 lower-case letters and digits, with _ within", prefix)
+	}
+	return nil
+}
+
+const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// randomDigits gives digits of which each is as likely as any other.
+func randomDigits(n int) string {
+	b := make([]byte, 0, n)
+	for len(b) < n {
+		var pool [64]byte
+		_, _ = rand.Read(pool[:]) // It never fails.
+		for _, c := range pool {
+			if c >= 4*62 || len(b) == n {
+				continue
+			}
+			b = append(b, digits[c%62])
+		}
+	}
+	return string(b)
+}
+
+// checksum gives the CRC-32 of a key in base62.
+func checksum(key string) string {
+	sum := crc32.ChecksumIEEE([]byte(key))
+	var out [checksumDigits]byte
+	for i := checksumDigits - 1; i >= 0; i-- {
+		out[i] = digits[sum%62]
+		sum /= 62
+	}
+	return string(out[:])
+}

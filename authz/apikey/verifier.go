@@ -1,0 +1,153 @@
+package apikey
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/gatesock/gatesock/authz"
+)
+
+// Verifier verifies keys. It is an [authz.Verifier], safe for concurrent use. See [Keys.Verifier].
+type Verifier struct {
+	keys *Keys
+
+	mu     sync.Mutex
+	cached map[string]look
+}
+
+var _ authz.Verifier = (*Verifier)(nil)
+
+// look is what was read of a key.
+type look struct {
+	key   Key // without an id: there is none
+	at    time.Time
+	noted time.Time // when its use was noted by this process
+}
+
+// maxCached is how many keys a process remembers, made-up ones among them.
+const maxCached = 10_000
+
+// Verifier returns what verifies keys. One for a process is enough, since it remembers what it has read.
+func (k *Keys) Verifier() *Verifier { return &Verifier{keys: k, cached: make(map[string]look)} }
+
+// Verify gives the principal of a key: its owner, with the scopes, roles and attributes of the key, and its plan as the
+// attribute "plan". What has not the form of a key is an [authz.ErrNoCredential]. A key that is unknown, wrong, inactive or
+// has expired is an [authz.ErrUnauthenticated], which says so for the log; whichever it is takes the same work. What the
+// store fails with is a fault.
+func (v *Verifier) Verify(ctx context.Context, key string) (authz.Principal, error) {
+	t, err := parse(key)
+	if err != nil {
+		return authz.Principal{}, fmt.Errorf("%w: %w", authz.ErrNoCredential, err)
+	}
+	known, err := v.look(ctx, t.id)
+	if err != nil {
+		return authz.Principal{}, fmt.Errorf("apikey: look up key %q: %w", t.id, err)
+	}
+	if err := known.key.check(t, v.keys.now()); err != nil {
+		return authz.Principal{}, fmt.Errorf("%w: key %q: %w", authz.ErrUnauthenticated, t.id, err)
+	}
+	v.note(ctx, known)
+	return known.key.principal(), nil
+}
+
+// check tells if a key is good. It compares secrets also where there is none, so that the time tells nothing.
+func (k *Key) check(t text, now time.Time) error {
+	current := matches(k.Hash, t)
+	old := matches(k.Old, t)
+	switch {
+	case k.ID == "":
+		return errors.New("it is unknown")
+	case !current && !old:
+		return errors.New("its secret is wrong")
+	case !current && !now.Before(k.OldUntil):
+		return errors.New("its secret was replaced")
+	case k.Inactive:
+		return errors.New("it is inactive")
+	case !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt):
+		return errors.New("it has expired")
+	default:
+		return nil
+	}
+}
+
+// matches compares a hash in a time that says nothing of where they differ.
+func matches(hash string, t text) bool {
+	want := make([]byte, sha256.Size)
+	n, err := hex.Decode(want, []byte(cmp.Or(hash, unknownHash)))
+	got := sha256.Sum256([]byte(t.secret))
+	return subtle.ConstantTimeCompare(want, got[:]) == 1 && err == nil && n == sha256.Size && hash != ""
+}
+
+// unknownHash is compared where there is no key.
+const unknownHash = "0000000000000000000000000000000000000000000000000000000000000000"
+
+func (k *Key) principal() authz.Principal {
+	p := authz.Principal{
+		ID: k.Owner, Scopes: k.Scopes, Roles: k.Roles, Attributes: k.Attributes, Expires: k.ExpiresAt, UsageKey: k.UsageKey,
+	}
+	if k.Plan != "" {
+		p.Attributes = maps.Clone(p.Attributes)
+		if p.Attributes == nil {
+			p.Attributes = make(map[string]string)
+		}
+		p.Attributes["plan"] = k.Plan
+	}
+	return p
+}
+
+// look gives what is known of a key, from memory if that is not too old. That there is none is remembered too: who makes up
+// keys asks the store no more than once for each.
+func (v *Verifier) look(ctx context.Context, id string) (look, error) {
+	now := v.keys.now()
+	v.mu.Lock()
+	known, ok := v.cached[id]
+	v.mu.Unlock()
+	if ok && now.Sub(known.at) < v.keys.cacheFor {
+		return known, nil
+	}
+	key, err := v.keys.store.Get(ctx, id)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return look{}, err
+	}
+	known = look{key: key, at: now, noted: known.noted}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if _, ok := v.cached[id]; !ok && len(v.cached) >= maxCached {
+		for other := range v.cached {
+			delete(v.cached, other)
+			break
+		}
+	}
+	v.cached[id] = known
+	return known, nil
+}
+
+// note notes the use of a key once in an interval. That it cannot is no reason to refuse.
+func (v *Verifier) note(ctx context.Context, known look) {
+	now, interval := v.keys.now(), v.keys.interval
+	since := now.Add(-interval)
+	if interval == 0 || known.noted.After(since) || known.key.LastUsed.After(since) {
+		return
+	}
+	v.mu.Lock()
+	latest := v.cached[known.key.ID]
+	first := !latest.noted.After(since)
+	latest.noted = now
+	v.cached[known.key.ID] = latest
+	v.mu.Unlock()
+	if !first { // another call is doing it
+		return
+	}
+	if err := v.keys.store.Used(ctx, known.key.ID, now, since); err != nil {
+		cmp.Or(v.keys.log, slog.Default()).WarnContext(ctx, "apikey: the use of a key could not be noted", "key", known.key.ID, "error", err)
+	}
+}
