@@ -65,6 +65,9 @@ func at(seconds int) time.Time {
 	return time.Date(2026, 11, 24, 0, 0, 0, 123_000_000, time.UTC).Add(time.Duration(seconds) * time.Second)
 }
 
+// errOther is what an error that is not the promised one is joined to, which may be none.
+var errOther = errors.New("another error, or none")
+
 func same(got, want apikey.Key) error {
 	if !reflect.DeepEqual(got, want) {
 		return fmt.Errorf("the key is %+v, want %+v", got, want)
@@ -74,7 +77,7 @@ func same(got, want apikey.Key) error {
 
 func wants(err, target error, what string) error {
 	if !errors.Is(err, target) {
-		return fmt.Errorf("%s: error %v, want %v", what, err, target)
+		return fmt.Errorf("%s: not the error %q: %w", what, target, errors.Join(errOther, err))
 	}
 	return nil
 }
