@@ -77,7 +77,7 @@ func same(got, want apikey.Key) error {
 
 func wants(err, target error, what string) error {
 	if !errors.Is(err, target) {
-		return fmt.Errorf("%s: not the error %q: %w", what, target, errors.Join(errOther, err))
+		return fmt.Errorf("%s: not the error %q: %w", what, target.Error(), errors.Join(errOther, err))
 	}
 	return nil
 }
