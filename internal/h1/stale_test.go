@@ -77,6 +77,37 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// Where one idle connection has died the others may have too: they are closed, and not tried one after the other.
+func TestOneDeadAllDead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h, bodies := scripted([]string{ok, ""}, []string{ok, ""}, []string{ok, ""}, []string{ok, ok})
+		var together sync.WaitGroup
+		together.Add(3)
+		serve := h.serve
+		h.serve = func(number int, conn net.Conn, r *bufio.Reader) {
+			if number < 3 { // none answers before all three are there
+				together.Done()
+				together.Wait()
+			}
+			serve(number, conn, r)
+		}
+		c := open(t, Config{Dial: h.pipe})
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() { _, _ = do(t, c) })
+		}
+		wg.Wait()
+		require.Equal(t, 3, opened(c))
+		_, err := do(t, c)
+		require.NoError(t, err)
+		require.Equal(t, 1, opened(c))
+		require.Len(t, bodies(), 5)
+		c.CloseIdleConnections()
+		h.wg.Wait()
+	})
+}
+
 // The call whose connection had died, and that gets no other, was sent; it is no failed dial.
 func TestNoFreshConnection(t *testing.T) {
 	t.Parallel()
