@@ -54,7 +54,13 @@ func TestLargeRequest(t *testing.T) {
 			b, _ := request(r)
 			got <- b
 			_, _ = io.WriteString(conn, ok)
-		}}, Config{})
+		}}, Config{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, address)
+			if err == nil {
+				err = conn.(*net.TCPConn).SetWriteBuffer(8 << 10)
+			}
+			return conn, err
+		}})
 		var resp Response
 		err := c.Do(t.Context(), time.Now().Add(never), []byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2097152\r\n\r\n"+body), &resp)
 		require.NoError(t, err)
