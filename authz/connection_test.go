@@ -15,6 +15,7 @@ import (
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/wstest"
 )
 
@@ -309,4 +310,45 @@ func TestAuthorizerBehindTheGateway(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "ann", c.User)
 	require.Equal(t, map[string]string{"scopes": "read", "roles": "member", "attr.tenant": "t"}, c.Attributes)
+}
+
+// Where the route is not what the action says, the action of a fresh token opens no other route.
+func TestExpiryGoesByTheRoute(t *testing.T) {
+	t.Parallel()
+	e := &authz.Expiry{Renewals: new(authz.MemoryRenewals), Verifier: authz.VerifierFunc(tokens)}
+	r := gatesock.New()
+	r.Use(e.Middleware())
+	gatesock.HandleReply(r, "whoami", whoami)
+	e.Handle(r)
+	for expression, body := range map[string]string{
+		"$request.body.type":   `{"type":"whoami","action":"authenticate","id":"1","token":"ann/read/"}`,
+		"$request.body.action": `{"action":"whoami","type":"authenticate","id":"1"}`,
+	} {
+		h := wstest.New(t, r, wstest.WithConfig(func(c *emulator.Config) { c.RouteSelectionExpression = expression }))
+		ann := h.Connect(wstest.As("ann", map[string]any{"exp": "1"}))
+		ann.SendText(body)
+		frames := ann.Frames()
+		require.Len(t, frames, 1)
+		require.Contains(t, frames[0].Text, `"code":"unauthenticated","message":"the credential has expired"`)
+	}
+}
+
+// An API may do with $default, where the action alone says that a token comes.
+func TestRenewalOverDefault(t *testing.T) {
+	t.Parallel()
+	e := &authz.Expiry{Renewals: new(authz.MemoryRenewals), Verifier: authz.VerifierFunc(tokens)}
+	r := gatesock.New()
+	r.Use(e.Middleware())
+	gatesock.HandleReply(r, "whoami", whoami)
+	e.Handle(r)
+	h := wstest.New(t, r, wstest.WithConfig(func(c *emulator.Config) {
+		c.Routes = []gatesock.Route{{Key: "$connect"}, {Key: "$disconnect"}, {Key: "$default", TwoWay: true}}
+	}))
+	ann := h.Connect(wstest.As("ann", map[string]any{"exp": "1"}))
+	ann.Push("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
+	var renewed authz.Renewed
+	ann.Push("authenticate", map[string]string{"token": "ann/read/"}).ExpectReply(&renewed)
+	var me who
+	ann.Push("whoami", nil).ExpectReply(&me)
+	require.Equal(t, "ann", me.ID)
 }

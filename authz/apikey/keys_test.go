@@ -171,7 +171,8 @@ func TestMalformed(t *testing.T) {
 		"two swapped": good[:20] + good[21:22] + good[20:21] + good[22:] + "x", "prefix too long": strings.Repeat("g", 17) + "_" + parts[1] + "_" + parts[2],
 	} {
 		_, err := v.Verify(t.Context(), key)
-		require.ErrorIs(t, err, authz.ErrNoCredential, name)
+		require.ErrorIs(t, err, authz.ErrUnauthenticated, name)
+		require.Equal(t, !strings.HasPrefix(key, "gs_"), errors.Is(err, authz.ErrNoCredential), name)
 		require.ErrorIs(t, err, ErrMalformed, name)
 		require.NotContains(t, err.Error(), parts[2][:20], name)
 	}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,13 +41,18 @@ const maxCached = 10_000
 func (k *Keys) Verifier() *Verifier { return &Verifier{keys: k, cached: make(map[string]look)} }
 
 // Verify gives the principal of a key: its owner, with the scopes, roles and attributes of the key, and its plan as the
-// attribute "plan". What has not the form of a key is an [authz.ErrNoCredential]. A key that is unknown, wrong, inactive or
+// attribute "plan". What has not the form of a key is an [authz.ErrNoCredential], or an [authz.ErrUnauthenticated] if it begins as these keys
+// do. A key that is unknown, wrong, inactive or
 // has expired is an [authz.ErrUnauthenticated], which says so for the log; whichever it is takes the same work. What the
 // store fails with is a fault.
 func (v *Verifier) Verify(ctx context.Context, key string) (authz.Principal, error) {
 	t, err := parse(key)
 	if err != nil {
-		return authz.Principal{}, fmt.Errorf("%w: %w", authz.ErrNoCredential, err)
+		kind := authz.ErrNoCredential
+		if strings.HasPrefix(key, v.keys.prefix+"_") { // One that was cut or mistyped is no reason to look for another.
+			kind = authz.ErrUnauthenticated
+		}
+		return authz.Principal{}, fmt.Errorf("%w: %w", kind, err)
 	}
 	known, err := v.look(ctx, t.id)
 	if err != nil {
