@@ -6,8 +6,8 @@
 //	who := authz.All(
 //		authz.Origins("https://app.example.com"),
 //		authz.Any(
-//			tickets.Authenticator(),                    // pages: a one-time ticket in the URL
-//			authz.Bearer(tokens, authz.Protocol()),     // pages: a JWT as a subprotocol
+//			tickets.Authenticator(),                       // pages: a one-time ticket in the URL
+//			authz.Bearer(tokens, authz.Protocol()),        // pages: a JWT as a subprotocol
 //			authz.Bearer(keys, authz.Header("X-Api-Key")), // devices: an API key
 //		),
 //	)
