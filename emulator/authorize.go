@@ -39,7 +39,11 @@ type authorizer struct {
 }
 
 // newAuthorizer gives nil for an API without one. A handler that is its own authorizer needs no configuration.
-func newAuthorizer(h lambda.Handler, cfg *Authorizer) (*authorizer, error) {
+func newAuthorizer(h lambda.Handler, c Config) (*authorizer, error) {
+	if c.IAM != nil && c.IAM.Connect {
+		return nil, nil
+	}
+	cfg := c.Authorizer
 	if cfg == nil {
 		if a, ok := h.(authorizes); ok && a.HasAuthorizer() {
 			return &authorizer{handler: h}, nil
@@ -154,8 +158,11 @@ func (h unauthorizedAnswers) Invoke(ctx context.Context, event []byte) ([]byte, 
 }
 
 // connectARN names $connect of the stage, in what authorizers get and policies say.
-func (g *Gateway) connectARN() string {
-	return "arn:aws:execute-api:" + g.cfg.Region + ":" + g.cfg.AccountID + ":" + g.cfg.APIID + "/" + g.cfg.Stage + "/" + gatesock.RouteConnect
+func (g *Gateway) connectARN() string { return g.stageARN(g.cfg.AccountID) + gatesock.RouteConnect }
+
+// stageARN begins the name of what is in the stage.
+func (g *Gateway) stageARN(account string) string {
+	return "arn:aws:execute-api:" + g.cfg.Region + ":" + account + ":" + g.cfg.APIID + "/" + g.cfg.Stage + "/"
 }
 
 // authorizerEvent encodes the event of the authorizer.
@@ -210,7 +217,7 @@ func readAuthorization(out []byte, arn string) (authorization, error) {
 	case answer.Policy == nil:
 		return authorization{}, errors.New("the answer has no policyDocument")
 	}
-	if err := answer.Policy.decide("execute-api:Invoke", arn); err != nil {
+	if err := answer.Policy.decide(actionInvoke, arn); err != nil {
 		return authorization{}, err
 	}
 	values := make(map[string]any, len(answer.Context)+2)

@@ -44,6 +44,8 @@ type Config struct {
 	// is: "$request.header.x-api-key", the default, or "$context.authorizer.usageIdentifierKey".
 	APIKeys                   []APIKey
 	APIKeySelectionExpression string
+	// IAM, if not nil, demands signatures with IAM credentials.
+	IAM *IAM
 	// Models validates the messages of the routes that it has as keys, as a request model does on AWS: an
 	// error sends the client the gateway's "Bad request body" frame, and the handler is not called.
 	Models map[string]func(body []byte) error

@@ -48,8 +48,8 @@ type conformanceCase struct {
 func conformanceTable() []conformanceCase {
 	var table []conformanceCase
 	for _, cases := range [][]conformanceCase{
-		eventCases(), idCases(), connectCases(), authorizerCases(), selectionCases(), routingCases(), answerCases(),
-		managementCases(), limitCases(), disconnectCases(), keepaliveCases(), protocolCases(),
+		eventCases(), idCases(), connectCases(), signedConnectCases(), authorizerCases(), selectionCases(), routingCases(), answerCases(),
+		managementCases(), signedCallCases(), limitCases(), disconnectCases(), keepaliveCases(), protocolCases(),
 	} {
 		table = append(table, cases...)
 	}
@@ -116,9 +116,8 @@ func notImitated() []difference {
 	return []difference{
 		{"§1", documented, "headers reach $connect in the case in which the client wrote them", "net/http gives them in the canonical form"},
 		{"§3", observed, "permessage-deflate is negotiated", "frames stay readable on the wire"},
-		{"§4", documented, "connections and @connections calls signed with IAM credentials", "signatures are not verified"},
+		{"§4", documented, "resource policies, and conditions in the policies of users", "New takes no resource policy, and refuses a condition rather than to let somebody in or out by guess"},
 		{"§5", documented, "JSONPath filters, slices and recursive descent in the selection expression", "New refuses them rather than to guess what they select"},
-		{"§7", observed, "403 with the text of an IAM refusal", "signatures are not verified"},
 		{"§8", documented, "the account's 500 new connections and 10,000 requests a second", "they are the account's, not the API's: Config.Rate is off by default"},
 	}
 }

@@ -16,39 +16,38 @@ const headerErrorType = "x-amzn-ErrorType"
 
 // serveConnection is the @connections API (AWS, API Gateway Management API reference).
 func (g *Gateway) serveConnection(w http.ResponseWriter, r *http.Request, to gatesock.Target) {
+	data, err := io.ReadAll(io.LimitReader(r.Body, gatesock.MaxMessageSize+1))
+	switch {
+	case err != nil:
+		writeMessage(w, http.StatusBadRequest, "BadRequestException", "The request body could not be read")
+		return
+	case len(data) > gatesock.MaxMessageSize: // not read to its end, so that no signature of it can be verified
+		writeError(w, to, gatesock.ErrTooLarge)
+		return
+	case !g.checkSignature(w, r, data):
+		return
+	}
 	switch r.Method {
 	case http.MethodPost:
-		g.servePost(w, r, to)
+		if err = g.Post(r.Context(), to, data); err == nil {
+			w.WriteHeader(http.StatusOK)
+		}
 	case http.MethodGet:
-		info, err := g.Info(r.Context(), to)
-		if err != nil {
-			writeError(w, to, err)
-			return
+		var info Info
+		if info, err = g.Info(r.Context(), to); err == nil {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write(info.appendJSON(nil))
 		}
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(info.appendJSON(nil))
 	case http.MethodDelete:
-		if err := g.Disconnect(r.Context(), to); err != nil {
-			writeError(w, to, err)
-			return
+		if err = g.Disconnect(r.Context(), to); err == nil {
+			w.WriteHeader(http.StatusNoContent)
 		}
-		w.WriteHeader(http.StatusNoContent)
 	default:
 		writeNoRoute(w, "@connections/"+to.ConnectionID, r.Method)
 	}
-}
-
-func (g *Gateway) servePost(w http.ResponseWriter, r *http.Request, to gatesock.Target) {
-	data, err := io.ReadAll(io.LimitReader(r.Body, gatesock.MaxMessageSize+1))
 	if err != nil {
-		writeMessage(w, http.StatusBadRequest, "BadRequestException", "The request body could not be read")
-		return
-	}
-	if err := g.Post(r.Context(), to, data); err != nil {
 		writeError(w, to, err)
-		return
 	}
-	w.WriteHeader(http.StatusOK)
 }
 
 // writeError answers with an error's status, type and body; see §7 of docs/gateway-facts.md.

@@ -25,7 +25,7 @@
 //
 // # What it does not do
 //
-// Usage plans, IAM signatures, access logs, non-proxy integrations and mapping templates,
+// Usage plans, resource policies, access logs, non-proxy integrations and mapping templates,
 // and the permessage-deflate extension, which AWS negotiates and this does not, so that frames stay readable.
 // Header names reach $connect in the canonical form of net/http, not as the client wrote them.
 package emulator

@@ -42,6 +42,12 @@ func newEventParts(g *Gateway, h *Handshake, domain, id string, connectedAt time
 		b = jsontext.AppendString(append(b, `,"apiKey":`...), h.apiKey.Value)
 		b = jsontext.AppendString(append(b, `,"apiKeyId":`...), h.apiKey.ID)
 	}
+	if h.user.ARN != "" {
+		b = jsontext.AppendString(append(b, `,"accountId":`...), g.cfg.AccountID)
+		b = jsontext.AppendString(append(b, `,"caller":`...), h.user.AccessKeyID)
+		b = jsontext.AppendString(append(b, `,"user":`...), h.user.AccessKeyID)
+		b = jsontext.AppendString(append(b, `,"userArn":`...), h.user.ARN)
+	}
 	p.identity = string(append(b, `},"requestId":"`...))
 
 	b = jsontext.AppendString(append(b[:0], `","domainName":`...), domain)

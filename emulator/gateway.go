@@ -20,7 +20,8 @@ type Gateway struct {
 	cfg            Config
 	routes         map[string]gatesock.Route
 	selection      expression
-	authorizer     *authorizer // nil: everybody may connect
+	authorizer     *authorizer        // nil: everybody may connect
+	iam            map[string]iamUser // by access key id; nil: no signature is looked at
 	stageVariables string
 	functionARN    string
 	ids            *idSource
@@ -62,7 +63,11 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("emulator: Routes: %w", err)
 	}
-	authorizer, err := newAuthorizer(h, cfg.Authorizer)
+	iam, err := newIAM(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("emulator: IAM: %w", err)
+	}
+	authorizer, err := newAuthorizer(h, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("emulator: Authorizer: %w", err)
 	}
@@ -72,6 +77,7 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 	return &Gateway{
 		handler:        h,
 		authorizer:     authorizer,
+		iam:            iam,
 		cfg:            cfg,
 		routes:         routes,
 		selection:      selection,

@@ -30,8 +30,10 @@ type Handshake struct {
 	// asked, if there is one.
 	Authorizer map[string]any
 
-	usageKey string // what the authorizer says
-	apiKey   APIKey // the one that was given
+	path     string  // the escaped one of the wire; empty for that of the stage
+	usageKey string  // what the authorizer says
+	apiKey   APIKey  // the one that was given
+	user     IAMUser // who signed
 }
 
 // UserAgent gives the client's User-Agent, empty if it sent none.
@@ -41,7 +43,7 @@ func (h *Handshake) UserAgent() string { return h.Header.Get("User-Agent") }
 type Refused struct {
 	// StatusCode is the HTTP status that the client sees (§3 of docs/gateway-facts.md): the handler's own where it
 	// answered, 502 where it failed, 504 where it took too long, 401, 403 or 500 where the authorizer refused or
-	// failed, 403 without an API key that is demanded, 500 where Handshake.Authorizer has a value
+	// failed, 403 without an API key or a signature that is demanded, 500 where Handshake.Authorizer has a value
 	// that no authorizer may give, 429 where the rate was exceeded, 503 where the gateway is shutting down.
 	StatusCode int
 	// Message is the gateway's own word, empty where the handler decided.
@@ -99,7 +101,7 @@ func (g *Gateway) Connect(ctx context.Context, h Handshake, c Client) (*Session,
 	return s, nil
 }
 
-// admit does what comes before $connect: authorizer and API key.
+// admit does what comes before $connect: authorizer or signature, and API key.
 func (s *Session) admit(ctx context.Context, h *Handshake, st stamp) error {
 	stranger := *h
 	stranger.Authorizer = nil
@@ -109,6 +111,11 @@ func (s *Session) admit(ctx context.Context, h *Handshake, st stamp) error {
 	setDefault(&h.SourceIP, stranger.SourceIP)
 	if err := s.authorize(ctx, h, st); err != nil {
 		return err
+	}
+	if s.g.cfg.IAM != nil && s.g.cfg.IAM.Connect {
+		if err := s.signedHandshake(h, st); err != nil {
+			return err
+		}
 	}
 	return s.identify(h, st)
 }

@@ -17,7 +17,7 @@ const maxURLLength = 4096
 //	ws://host/{stage}                          clients
 //	http://host/{stage}/@connections/{id}      POST, GET, DELETE
 //
-// With Config.CustomDomain the stage gives way to Config.BasePath. Requests are not authenticated.
+// With Config.CustomDomain the stage gives way to Config.BasePath. Without Config.IAM no request is authenticated.
 //
 // What is not documented and was chosen: 414 for a URL that is too long; Unknowns.PlainRequestStatus for a plain
 // request to the stage; 403 for a handshake at any other path; bodies of refused handshakes.

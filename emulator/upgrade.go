@@ -57,7 +57,7 @@ func handshakeOf(r *http.Request) Handshake {
 		ip = r.RemoteAddr
 	}
 	return Handshake{
-		Header: r.Header, Query: r.URL.Query(), Host: r.Host, SourceIP: ip, Authorizer: authorizerOf(r.Context()),
+		Header: r.Header, Query: r.URL.Query(), Host: r.Host, SourceIP: ip, Authorizer: authorizerOf(r.Context()), path: wirePath(r),
 	}
 }
 

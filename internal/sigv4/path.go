@@ -1,13 +1,20 @@
 package sigv4
 
+import "strings"
+
 const upperHex = "0123456789ABCDEF"
 
 // AppendPath appends the path of a connection as it goes over the wire: base, the escaped path that is before
 // "/@connections", and the id with everything escaped but letters, digits and "-._~", as the SDK does.
 func AppendPath(dst []byte, base, connectionID string) []byte {
 	dst = append(dst, base...)
-	dst = append(dst, "/@connections/"...)
-	for _, c := range []byte(connectionID) {
+	return appendEscaped(append(dst, "/@connections/"...), connectionID)
+}
+
+// appendEscaped escapes everything but letters, digits and "-._~".
+func appendEscaped(dst []byte, text string) []byte {
+	for i := range len(text) {
+		c := text[i]
 		if isUnreserved(c) {
 			dst = append(dst, c)
 		} else {
@@ -30,14 +37,16 @@ func appendTwiceEscaped(dst []byte, connectionID string) []byte {
 }
 
 // canonicalBase gives a base path as it is signed, up to the id.
-func canonicalBase(base string) string {
+func canonicalBase(base string) string { return escapePath(base + "/@connections/") }
+
+// escapePath gives a path of the wire as it is signed: its segments escaped once more.
+func escapePath(path string) string {
 	var dst []byte
-	for _, c := range []byte(base + "/@connections/") {
-		if isUnreserved(c) || c == '/' {
-			dst = append(dst, c)
-		} else {
-			dst = append(dst, '%', upperHex[c>>4], upperHex[c&15])
+	for i, segment := range strings.Split(path, "/") {
+		if i > 0 {
+			dst = append(dst, '/')
 		}
+		dst = appendEscaped(dst, segment)
 	}
 	return string(dst)
 }
