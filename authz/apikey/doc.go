@@ -10,5 +10,7 @@
 // which a key that was cut or mistyped is told from one that is unknown without asking the store. The store has a hash of the
 // secret. That is a plain SHA-256: a secret of 256 random bits cannot be guessed, slowly or fast.
 //
+// On the command line, gatesock keys does what [Keys] does (cmd/gatesock).
+//
 // A [Store] keeps keys: [Memory] in one process, package authz/dynamokeys on DynamoDB.
 package apikey

@@ -37,7 +37,7 @@ func (o option) apply(k *Keys) { o(k) }
 // WithPrefix sets what new keys begin with; the default is [DefaultPrefix]. It has 1 to 16 lower-case letters and digits, with _
 // within.
 func WithPrefix(prefix string) Option {
-	if err := checkPrefix(prefix); err != nil {
+	if err := CheckPrefix(prefix); err != nil {
 		panic(err.Error())
 	}
 	return option(func(k *Keys) { k.prefix = prefix })

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/authz"
+	"github.com/gatesock/gatesock/authz/apikey"
+	"github.com/gatesock/gatesock/authz/dynamokeys"
+	"github.com/gatesock/gatesock/internal/dynamotest"
+)
+
+func TestMain(m *testing.M) { dynamotest.Main(m) }
+
+// tool is the built command, on a namespace of its own.
+type tool struct {
+	t         *testing.T
+	path      string
+	env       []string
+	namespace string
+}
+
+func newTool(t *testing.T) *tool {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "gatesock")
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, ".").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	options := dynamotest.Client(t).Options()
+	credentials, err := options.Credentials.Retrieve(t.Context())
+	require.NoError(t, err)
+	x := &tool{t: t, path: path, namespace: dynamotest.Namespace(t)}
+	x.env = append(os.Environ(),
+		"AWS_REGION="+options.Region, "AWS_ACCESS_KEY_ID="+credentials.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+credentials.SecretAccessKey,
+		"AWS_SESSION_TOKEN="+credentials.SessionToken, "GATESOCK_TABLE="+dynamotest.Table(t), "GATESOCK_NAMESPACE="+x.namespace, "TZ=UTC")
+	if options.BaseEndpoint != nil {
+		x.env = append(x.env, "AWS_ENDPOINT_URL_DYNAMODB="+*options.BaseEndpoint)
+	}
+	return x
+}
+
+// run gives what a command line prints, and its exit status.
+func (x *tool) run(args ...string) (stdout, stderr string, status int) {
+	x.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, x.path, args...)
+	var out, problems bytes.Buffer
+	c.Env, c.Stdout, c.Stderr = x.env, &out, &problems
+	err := c.Run()
+	var exit *exec.ExitError
+	require.True(x.t, err == nil || errors.As(err, &exit), "%v", err)
+	return out.String(), problems.String(), c.ProcessState.ExitCode()
+}
+
+// keys is run for a command on keys that must succeed.
+func (x *tool) keys(args ...string) string {
+	x.t.Helper()
+	out, problems, status := x.run(append([]string{"keys"}, args...)...)
+	require.Zero(x.t, status, "%s", problems)
+	require.Empty(x.t, problems)
+	return out
+}
+
+// object is keys with --json, decoded.
+func (x *tool) object(args ...string) map[string]any {
+	x.t.Helper()
+	var got map[string]any
+	require.NoError(x.t, json.Unmarshal([]byte(x.keys(append(args, "--json")...)), &got))
+	return got
+}
+
+// fails is run for a command that must fail; it gives what it says.
+func (x *tool) fails(status int, args ...string) string {
+	x.t.Helper()
+	out, problems, got := x.run(args...)
+	require.Equal(x.t, status, got, "%s", problems)
+	require.Empty(x.t, out)
+	return problems
+}
+
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	x := newTool(t)
+	store, err := dynamokeys.New(dynamotest.Client(t), dynamotest.Table(t), dynamokeys.WithNamespace(x.namespace))
+	require.NoError(t, err)
+	verify := func(secret string) (authz.Principal, error) {
+		return apikey.New(store, apikey.WithCacheFor(0)).Verifier().Verify(t.Context(), secret)
+	}
+
+	require.Equal(t, "ID  NAME  OWNER  PLAN  STATE  CREATED  EXPIRES  LAST USED\n", x.keys("list"))
+	require.Equal(t, "[]\n", x.keys("list", "--json"))
+
+	made := x.object("create", "--owner", "plant-1", "--name", "sensor 7, hall B", "--plan", "free", "--scope", "readings:write", "--scope", "a,b",
+		"--role", "device", "--attribute", "hall=B;C", "--usage-key", "0123456789-usage", "--expires", "90d", "--prefix", "acme")
+	secret := made["secret"].(string)
+	key := made["key"].(map[string]any)
+	id := key["id"].(string)
+	require.Regexp(t, `^acme_`+id+`_`, secret)
+	created, err := time.Parse(time.RFC3339, key["createdAt"].(string))
+	require.NoError(t, err)
+	expires, err := time.Parse(time.RFC3339, key["expiresAt"].(string))
+	require.NoError(t, err)
+	require.InDelta(t, 90*24*time.Hour, expires.Sub(created), float64(time.Minute))
+	p, err := verify(secret)
+	require.NoError(t, err)
+	require.Equal(t, authz.Principal{
+		ID: "plant-1", Scopes: []string{"readings:write", "a,b"}, Roles: []string{"device"}, Attributes: map[string]string{"hall": "B;C", "plan": "free"},
+		UsageKey: "0123456789-usage", Expires: expires,
+	}, p)
+
+	text := x.keys("create", "--owner", "plant-2")
+	second := regexp.MustCompile(`(?m)^gs_(\w{12})_\w+$`).FindStringSubmatch(text)
+	require.Len(t, second, 2, "%s", text)
+	require.Contains(t, text, "It is shown this once")
+	_, err = verify(second[0])
+	require.NoError(t, err)
+
+	rotated := x.object("rotate", id, "--overlap", "1h")
+	fresh := rotated["secret"].(string)
+	require.NotEqual(t, secret, fresh)
+	require.Contains(t, rotated["key"], "oldSecretUntil")
+	for _, both := range []string{secret, fresh} {
+		_, err = verify(both)
+		require.NoError(t, err)
+	}
+	require.Contains(t, x.keys("rotate", second[1], "--overlap", "0"), "gs_"+second[1])
+	_, err = verify(second[0])
+	require.ErrorIs(t, err, authz.ErrUnauthenticated)
+
+	require.Equal(t, "inactive", x.object("deactivate", id)["state"])
+	_, err = verify(fresh)
+	require.ErrorIs(t, err, authz.ErrUnauthenticated)
+	require.Contains(t, x.keys("activate", id), "State             active")
+	require.Equal(t, "2099-01-31T00:00:00Z", x.object("expire", id, "2099-01-31")["expiresAt"])
+	require.NotContains(t, x.object("expire", id, "never"), "expiresAt")
+	require.Equal(t, "expired", x.object("expire", second[1], "0")["state"])
+
+	list := x.keys("list")
+	lines := strings.Split(list, "\n")
+	require.Len(t, lines, 4)
+	require.Regexp(t, `^`+id+`  sensor 7, hall B  plant-1  free  active   \d{4}-\d\d-\d\d \d\d:\d\dZ  never `, lines[1])
+	require.Regexp(t, `^`+second[1]+` .* expired `, lines[2])
+	require.NotContains(t, x.keys("list", "--owner", "plant-1"), second[1])
+
+	// What was printed once is not printed again, nor what it could be made from.
+	for _, again := range []string{list, x.keys("list", "--json"), x.keys("show", id), x.keys("show", id, "--json"), x.keys("expire", id, "1h", "--json")} {
+		for _, hidden := range []string{secret[len(secret)-40:], fresh[len(fresh)-40:], "0123456789-usage", "hash", "Hash"} {
+			require.NotContains(t, again, hidden)
+		}
+	}
+	kept, err := store.Get(t.Context(), id)
+	require.NoError(t, err)
+	require.NotEmpty(t, kept.Hash)
+	require.NotContains(t, x.keys("show", id, "--json"), kept.Hash)
+
+	require.Contains(t, x.fails(1, "keys", "delete", id), "deactivate it first, or use --force")
+	require.Equal(t, "The key "+id+" of plant-1 is deleted.\n", x.keys("delete", id, "--force"))
+	require.Equal(t, map[string]any{"id": second[1], "deleted": true}, x.object("delete", second[1]))
+	require.Contains(t, x.fails(1, "keys", "show", id), "no such key")
+	require.Contains(t, x.fails(1, "keys", "rotate", id), "gatesock keys list shows")
+}
+
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	x := newTool(t)
+	for _, c := range []struct {
+		status int
+		args   []string
+		says   string
+	}{
+		{80, nil, `expected "keys"`},
+		{80, []string{"keys", "list", "--tables"}, "--tables"},
+		{80, []string{"keys", "create"}, "--owner"},
+		{80, []string{"keys", "show"}, "<id>"},
+		{80, []string{"keys", "create", "--owner", "x", "--expires", "soon"}, `"soon" is no end`},
+		{80, []string{"keys", "create", "--owner", "x", "--expires", "99999999999d"}, "is no end"},
+		{80, []string{"keys", "rotate", "x", "--overlap=-1h"}, "is no time span"},
+		{80, []string{"keys", "create", "--owner", "x", "--prefix", "A B"}, "--prefix"},
+		{1, []string{"keys", "create", "--owner", "x", "--expires", "2001-01-01"}, "has passed"},
+		{1, []string{"keys", "list", "--table", "no-such-table"}, "the table is not there"},
+		{1, []string{"keys", "show", "a#b"}, "no such key"},
+		{1, []string{"keys", "show", ""}, "apikey"},
+	} {
+		require.Contains(t, x.fails(c.status, c.args...), c.says, "%q", c.args)
+	}
+	x.env = append(x.env, "AWS_REGION=", "AWS_DEFAULT_REGION=", "AWS_CONFIG_FILE="+os.DevNull)
+	require.Contains(t, x.fails(80, "keys", "list"), "no AWS region")
+	out, _, status := x.run("keys", "create", "--help")
+	require.Zero(t, status)
+	require.Contains(t, out, "Make a key and print its secret, once.")
+}
+
+func TestWhen(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		"never":                     {},
+		"0":                         now,
+		"90d":                       now.Add(90 * 24 * time.Hour),
+		"1h30m":                     now.Add(90 * time.Minute),
+		"2027-01-31":                time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC),
+		"2027-01-31T12:00:00+02:00": time.Date(2027, 1, 31, 10, 0, 0, 0, time.UTC),
+	} {
+		var e expiry
+		require.NoError(t, e.UnmarshalText([]byte(text)), text)
+		require.Equal(t, want, e.from(now), text)
+	}
+	for _, text := range []string{"", "d", "-1d", "1w", "-1h", "106752d", "tomorrow", "2027-13-01"} {
+		require.Error(t, new(expiry).UnmarshalText([]byte(text)), text)
+	}
+}
+
+// What somebody named a key cannot move the cursor of who looks at it, nor add a line.
+func TestClean(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	p := printer{w: &out}
+	require.NoError(t, p.list([]apikey.Key{{ID: "1", Name: "a\x1b[2Jb\nc\td", Owner: "ü é"}}))
+	require.Contains(t, out.String(), `"a\x1b[2Jb\nc\td"`)
+	require.Contains(t, out.String(), "ü é")
+	require.Equal(t, 2, strings.Count(out.String(), "\n"))
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/gatesock/gatesock/authz/apikey"
+)
+
+// printer writes keys, as tables for people or as JSON for programs. What has a secret it writes once; the hashes and the
+// gateway's own key it never does.
+type printer struct {
+	w    io.Writer
+	json bool
+	now  time.Time
+}
+
+// States of a key.
+const (
+	active   = "active"
+	inactive = "inactive"
+	expired  = "expired"
+)
+
+func stateOf(k apikey.Key, now time.Time) string {
+	switch {
+	case k.Inactive:
+		return inactive
+	case !k.ExpiresAt.IsZero() && !k.ExpiresAt.After(now):
+		return expired
+	default:
+		return active
+	}
+}
+
+// shown is what is printed of a key as JSON.
+type shown struct {
+	ID         string            `json:"id"`
+	Prefix     string            `json:"prefix"`
+	Name       string            `json:"name,omitempty"`
+	Owner      string            `json:"owner"`
+	Plan       string            `json:"plan,omitempty"`
+	Scopes     []string          `json:"scopes,omitempty"`
+	Roles      []string          `json:"roles,omitempty"`
+	Attributes map[string]string `json:"attributes,omitempty"`
+	// UsageKey says that there is one.
+	UsageKey  bool      `json:"usageKey,omitempty"`
+	State     string    `json:"state"`
+	CreatedAt time.Time `json:"createdAt,omitzero"`
+	ExpiresAt time.Time `json:"expiresAt,omitzero"`
+	LastUsed  time.Time `json:"lastUsed,omitzero"`
+	// OldUntil is until when the secret before is good too.
+	OldUntil time.Time `json:"oldSecretUntil,omitzero"`
+	Version  int       `json:"version"`
+}
+
+func (p printer) show(k apikey.Key) shown {
+	s := shown{
+		ID: k.ID, Prefix: k.Prefix, Name: k.Name, Owner: k.Owner, Plan: k.Plan, Scopes: k.Scopes, Roles: k.Roles, Attributes: k.Attributes,
+		UsageKey: k.UsageKey != "", State: stateOf(k, p.now), CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt, LastUsed: k.LastUsed, Version: k.Version,
+	}
+	if k.OldUntil.After(p.now) {
+		s.OldUntil = k.OldUntil
+	}
+	return s
+}
+
+// made prints a key with its secret.
+func (p printer) made(k apikey.Key, secret string) error {
+	if p.json {
+		return p.object(struct {
+			Secret string `json:"secret"`
+			Key    shown  `json:"key"`
+		}{secret, p.show(k)})
+	}
+	if err := p.one(k); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(p.w, "\n%s\n\nThis is the key with its secret. It is shown this once: keep it now.\n", secret)
+	return err
+}
+
+// one prints a key.
+func (p printer) one(k apikey.Key) error {
+	s := p.show(k)
+	if p.json {
+		return p.object(s)
+	}
+	var attributes []string
+	for _, name := range slices.Sorted(maps.Keys(s.Attributes)) {
+		attributes = append(attributes, name+"="+s.Attributes[name])
+	}
+	usageKey := ""
+	if s.UsageKey {
+		usageKey = "set"
+	}
+	rows := [][]string{
+		{"Id", s.ID},
+		{"Name", s.Name},
+		{"Owner", s.Owner},
+		{"State", s.State},
+		{"Plan", s.Plan},
+		{"Scopes", strings.Join(s.Scopes, ", ")},
+		{"Roles", strings.Join(s.Roles, ", ")},
+		{"Attributes", strings.Join(attributes, ", ")},
+		{"Usage key", usageKey},
+		{"Begins with", s.Prefix + "_" + s.ID + "_"},
+		{"Created", moment(s.CreatedAt, "")},
+		{"Expires", moment(s.ExpiresAt, "never")},
+		{"Last used", moment(s.LastUsed, "never")},
+		{"Old secret until", moment(s.OldUntil, "")},
+	}
+	return p.rows(slices.DeleteFunc(rows, func(row []string) bool { return row[1] == "" }))
+}
+
+// list prints keys.
+func (p printer) list(keys []apikey.Key) error {
+	if p.json {
+		all := make([]shown, 0, len(keys))
+		for _, k := range keys {
+			all = append(all, p.show(k))
+		}
+		return p.object(all)
+	}
+	rows := [][]string{{"ID", "NAME", "OWNER", "PLAN", "STATE", "CREATED", "EXPIRES", "LAST USED"}}
+	for _, k := range keys {
+		s := p.show(k)
+		rows = append(rows, []string{
+			s.ID, s.Name, s.Owner, s.Plan, s.State, moment(s.CreatedAt, ""), moment(s.ExpiresAt, "never"), moment(s.LastUsed, "never"),
+		})
+	}
+	return p.rows(rows)
+}
+
+// deleted says that a key is no more.
+func (p printer) deleted(k apikey.Key) error {
+	if p.json {
+		return p.object(struct {
+			ID      string `json:"id"`
+			Deleted bool   `json:"deleted"`
+		}{k.ID, true})
+	}
+	_, err := fmt.Fprintf(p.w, "The key %s of %s is deleted.\n", clean(k.ID), clean(k.Owner))
+	return err
+}
+
+func (p printer) object(v any) error {
+	e := json.NewEncoder(p.w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// rows prints aligned columns, without spaces at the end of a line.
+func (p printer) rows(rows [][]string) error {
+	var text strings.Builder
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		for i, cell := range row {
+			if i > 0 {
+				_, _ = io.WriteString(w, "\t")
+			}
+			_, _ = io.WriteString(w, clean(cell))
+		}
+		_, _ = io.WriteString(w, "\n")
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(text.String()) {
+		if _, err := fmt.Fprintln(p.w, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clean keeps what somebody put into a key from moving a terminal's cursor or breaking a column.
+func clean(text string) string {
+	for _, c := range text {
+		if !strconv.IsPrint(c) {
+			return strconv.Quote(text)
+		}
+	}
+	return text
+}
+
+func moment(t time.Time, zero string) string {
+	if t.IsZero() {
+		return zero
+	}
+	return t.UTC().Format("2006-01-02 15:04Z")
+}

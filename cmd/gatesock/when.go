@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// span is a time like 90d, 12h or 1h30m.
+type span time.Duration
+
+// UnmarshalText reads a span.
+func (s *span) UnmarshalText(text []byte) error {
+	const day = 24 * time.Hour
+	if count, ok := strings.CutSuffix(string(text), "d"); ok {
+		n, err := strconv.ParseInt(count, 10, 64)
+		if err != nil || n < 0 || n > math.MaxInt64/int64(day) {
+			return fmt.Errorf("%q is no number of days", text)
+		}
+		*s = span(time.Duration(n) * day)
+		return nil
+	}
+	d, err := time.ParseDuration(string(text))
+	if err != nil || d < 0 {
+		return fmt.Errorf("%q is no time span like 90d, 12h or 30m", text)
+	}
+	*s = span(d)
+	return nil
+}
+
+// expiry is an end: a time, a span from now, or never.
+type expiry struct {
+	at    time.Time
+	after span
+	never bool
+}
+
+// UnmarshalText reads an expiry.
+func (e *expiry) UnmarshalText(text []byte) error {
+	*e = expiry{}
+	if string(text) == "never" {
+		e.never = true
+		return nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		at, err := time.Parse(layout, string(text))
+		if err == nil {
+			e.at = at.UTC()
+			return nil
+		}
+	}
+	if err := e.after.UnmarshalText(text); err != nil {
+		return fmt.Errorf("%q is no end like 90d, 12h, 2027-01-31, 2027-01-31T12:00:00Z or never", text)
+	}
+	return nil
+}
+
+// from gives the time of the end, zero for never.
+func (e expiry) from(now time.Time) time.Time {
+	switch {
+	case e.never:
+		return time.Time{}
+	case !e.at.IsZero():
+		return e.at
+	default:
+		return now.UTC().Add(time.Duration(e.after))
+	}
+}
