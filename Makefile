@@ -17,10 +17,10 @@ help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # How the chat runs on each STORE.
-chat-memory   = cd examples && go run ./chat/cmd/local $(if $(ADDR),-addr $(ADDR))
-chat-dynamodb = ADDR='$(ADDR)' TABLE='$(TABLE)' DYNAMODB_PORT='$(DYNAMODB_PORT)' exec scripts/chat-dynamodb
+chat-memory   = cd examples && go run ./chat/cmd/local $(if $(ADDR),-addr $(ADDR)) $(if $(OPEN),-open)
+chat-dynamodb = ADDR='$(ADDR)' OPEN='$(OPEN)' TABLE='$(TABLE)' DYNAMODB_PORT='$(DYNAMODB_PORT)' exec scripts/chat-dynamodb
 
-chat: ## Run the chat locally; ADDR=host:port, STORE=dynamodb keeps its state, TABLE=name on AWS
+chat: ## Run the chat locally; ADDR=host:port, OPEN=1 lets anybody in, STORE=dynamodb keeps its state, TABLE=name on AWS
 	$(if $(and $(TABLE),$(filter memory,$(STORE))),$(error TABLE is set, which needs STORE=dynamodb))
 	$(or $(chat-$(STORE)),$(error STORE is "$(STORE)", want memory or dynamodb))
 

@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambda"
+
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/broadcast"
 	"github.com/gatesock/gatesock/conn"
 )
@@ -16,6 +19,7 @@ type App struct {
 	broadcaster *broadcast.Broadcaster
 	clock       *clock
 	history     History
+	access      access
 }
 
 // postTimeout is short, since who says something waits for the slowest of the others.
@@ -24,29 +28,44 @@ const postTimeout = 3 * time.Second
 // New returns a chat that keeps its connections in store and its messages in history, and reaches clients through
 // poster.
 //
-// Who is in a room has finished connecting, so a post that finds them gone is to be believed at once: the grace for
+// Without [WithSignIn] anybody may come, under any name. Who is in a room has finished connecting, so a post that finds them gone is to be believed at once: the grace for
 // connections that are not open yet is switched off.
-func New(store conn.Store, history History, poster gatesock.Poster) *App {
+func New(store conn.Store, history History, poster gatesock.Poster, opts ...Option) *App {
 	registry := &departures{Store: store}
-	return &App{
+	a := &App{
 		store: registry,
 		broadcaster: broadcast.New(poster, registry,
 			broadcast.WithPostTimeout(postTimeout), broadcast.WithPruneGrace(0)),
 		clock:   &clock{},
 		history: history,
+		access:  access{renewals: new(authz.MemoryRenewals)},
 	}
+	for _, o := range opts {
+		o(a)
+	}
+	return a
 }
 
-// Router returns the chat's routes, to be given to gatesock.Start or to an emulator.
+// Handler returns what is given to gatesock.Start or to an emulator: the routes, and with [WithSignIn] the authorizer too.
+func (a *App) Handler() lambda.Handler {
+	if a.access.tokens == nil {
+		return a.Router()
+	}
+	return &gatesock.EventMux{WebSocket: a.Router(), Authorizer: a.access.authorizer()}
+}
+
+// Router returns the chat's routes.
 func (a *App) Router() *gatesock.Router {
-	r := gatesock.New()
-	r.Use(gatesock.Recover(), a.sayGoodbye, conn.Track(a.store))
-	gatesock.HandleReply(r, "join", a.join)
-	gatesock.Handle(r, "leave", a.leave)
-	gatesock.HandleReply(r, "say", a.say)
-	gatesock.Handle(r, "typing", a.typing)
-	gatesock.Handle(r, "ping", ping)
-	r.Default(unknown)
+	r := gatesock.New(authz.DenyByDefault())
+	r.Use(gatesock.Recover(), authz.Subprotocol(Protocol))
+	guard := a.access.guard(r)
+	r.Use(a.sayGoodbye, conn.Track(a.store))
+	gatesock.HandleReply(r, "join", a.join, guard)
+	gatesock.Handle(r, "leave", a.leave, guard)
+	gatesock.HandleReply(r, "say", a.say, guard)
+	gatesock.Handle(r, "typing", a.typing, guard)
+	gatesock.Handle(r, "ping", ping, guard)
+	r.Default(unknown, authz.Public())
 	return r
 }
 

@@ -47,6 +47,7 @@ func TestBadInputIsAnsweredAndTheConnectionGoesOn(t *testing.T) {
 		"no room":           {`{"action":"join","name":"Ann"}`, `"code":"invalid_argument","message":"\"room\" must be 1 to 32`},
 		"empty room":        {`{"action":"say","room":"","text":"x"}`, `"code":"invalid_argument","message":"\"room\" must be`},
 		"room in capitals":  {`{"action":"join","room":"Lobby","name":"Ann"}`, `"code":"invalid_argument","message":"\"room\" must be`},
+		"no name":           {`{"action":"join","room":"lobby"}`, `"code":"invalid_argument","message":"\"name\" must be`},
 		"empty name":        {`{"action":"join","room":"lobby","name":" "}`, `"code":"invalid_argument","message":"\"name\" must be`},
 		"empty text":        {`{"action":"say","room":"lobby","text":" \n"}`, `"code":"invalid_argument","message":"\"text\" is empty`},
 		"text too long":     {`{"action":"say","room":"lobby","text":"` + strings.Repeat("ä", 2001) + `"}`, `"code":"invalid_argument","message":"\"text\" must be 1 to 2000 characters, not 2001"`},

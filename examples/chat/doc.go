@@ -15,5 +15,6 @@
 // when it turns out to be gone. Only the history of the rooms is this package's own. Both are in memory ([NewInMemory])
 // or in a DynamoDB table ([NewOnTable]), where they outlive the process and may be shared by many.
 //
-// There is no authentication: a name is what a client says it is.
+// With [WithSignIn] people sign in: an authorizer lets nobody in without a token, a name is what the token says, and the rooms of
+// staff need a scope. Without, a name is what a client says it is.
 package chat

@@ -18,14 +18,20 @@ const (
 	maxKey  = 64
 )
 
-// Join asks to enter a room under a name. The answer is [Joined].
+// Join asks to enter a room under a name, which who has signed in may leave out: it is that of the token. The answer is
+// [Joined].
 type Join struct {
 	Room string `json:"room"`
-	Name string `json:"name"`
+	Name string `json:"name,omitempty"`
 }
 
-// Validate checks the room's and the person's name.
-func (j Join) Validate() error { return cmp.Or(checkRoom(j.Room), checkName(j.Name)) }
+// Validate checks the room's name, and the person's if there is one.
+func (j Join) Validate() error {
+	if j.Name == "" {
+		return checkRoom(j.Room)
+	}
+	return cmp.Or(checkRoom(j.Room), checkName(j.Name))
+}
 
 // Joined is the state of a room at the moment of joining.
 type Joined struct {

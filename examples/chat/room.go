@@ -11,6 +11,13 @@ import (
 
 // join enters a room. It may be called again, and tells the others only once.
 func (a *App) join(ctx context.Context, req *gatesock.Request, in Join) (Joined, error) {
+	var err error
+	if in.Name, err = a.access.name(req, in.Name); err != nil {
+		return Joined{}, err
+	}
+	if err := a.access.enter(req, in.Room); err != nil {
+		return Joined{}, err
+	}
 	c, err := a.connection(ctx, req)
 	if err != nil {
 		return Joined{}, err
@@ -72,8 +79,11 @@ func unregistered(err error) error {
 	return err
 }
 
-// member gives the record of the connection that a request came over if it is in the room.
+// member gives the record of the connection that a request came over if it is in the room, and still may be.
 func (a *App) member(ctx context.Context, req *gatesock.Request, room string) (conn.Conn, error) {
+	if err := a.access.enter(req, room); err != nil {
+		return conn.Conn{}, err
+	}
 	c, err := a.connection(ctx, req)
 	if err == nil && !slices.Contains(c.Groups, roomGroup(room)) {
 		return c, gatesock.Errorf(gatesock.CodeFailedPrecondition, "join the room %q first", room)

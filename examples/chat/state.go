@@ -4,21 +4,27 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/authz/dynamoauth"
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/conn/dynamoconn"
 )
 
 // NewInMemory returns a chat of one process, which forgets everything when it ends.
-func NewInMemory(poster gatesock.Poster) *App {
-	return New(conn.NewMemory(), NewMemoryHistory(), poster)
+func NewInMemory(poster gatesock.Poster, opts ...Option) *App {
+	return New(conn.NewMemory(), NewMemoryHistory(), poster, opts...)
 }
 
-// NewOnTable returns a chat whose connections and messages are in a table that dynamoconn.CreateTable has made. Any
+// NewOnTable returns a chat whose connections, messages and renewed sign-ins are in a table that dynamoconn.CreateTable has made. Any
 // number of processes may share it. It sends nothing, and fails if the table's name is empty.
-func NewOnTable(client *dynamodb.Client, table string, poster gatesock.Poster) (*App, error) {
+func NewOnTable(client *dynamodb.Client, table string, poster gatesock.Poster, opts ...Option) (*App, error) {
 	store, err := dynamoconn.New(client, table)
 	if err != nil {
 		return nil, err
 	}
-	return New(store, NewTableHistory(client, table), poster), nil
+	renewals, err := dynamoauth.New(client, table)
+	if err != nil {
+		return nil, err
+	}
+	onTable := func(a *App) { a.access.renewals = renewals }
+	return New(store, NewTableHistory(client, table), poster, append([]Option{onTable}, opts...)...), nil
 }

@@ -66,6 +66,27 @@ export class Window {
     await this.page.locator("#online bdi").getByText(name, { exact: true }).first().waitFor();
   }
 
+  // Signs in at the provider for development.
+  async signIn(name, { staff } = {}) {
+    await this.page.getByRole("button", { name: "Sign in" }).click();
+    await this.page.getByLabel("Your name").fill(name);
+    await this.page.getByLabel("I am staff").setChecked(Boolean(staff));
+    await this.page.getByRole("button", { name: "Sign in" }).click();
+    await this.page.locator("#who").getByText(name, { exact: true }).waitFor({ state: "attached" });
+  }
+
+  // Joins a room, when signed in.
+  async room(room, { wait = true } = {}) {
+    await this.page.getByLabel("Room").fill(room);
+    await this.page.getByRole("button", { name: "Join" }).click();
+    if (wait) await this.state("Online");
+  }
+
+  // What the tab keeps of who is signed in.
+  session() {
+    return this.page.evaluate(() => JSON.parse(sessionStorage.session ?? "{}"));
+  }
+
   get composer() {
     return this.page.getByLabel("Message", { exact: true });
   }

@@ -10,7 +10,7 @@ const limit = { timeout: 60_000 };
 let server;
 let browser;
 before(async () => {
-  [server, browser] = await Promise.all([Server.create(), launch()]);
+  [server, browser] = await Promise.all([Server.create("-open"), launch()]);
 });
 after(async () => {
   await browser?.close();
@@ -469,7 +469,7 @@ test("The keyboard is enough", limit, async () => {
   await tab("Tab", "room");
   await keyboard.press("Control+A");
   await keyboard.type("keyboard");
-  await tab("Tab", "Join");
+  await tab("Tab", "enter");
   await keyboard.press("Enter");
   await ann.state("Online");
 

@@ -11,7 +11,7 @@ let server;
 let browser;
 before(async () => {
   [db, browser] = await Promise.all([DynamoDB.create(), launch()]);
-  server = await Server.create("-table", "gatesock-chat", "-dynamodb", db.url);
+  server = await Server.create("-open", "-table", "gatesock-chat", "-dynamodb", db.url);
 });
 after(async () => {
   await browser?.close();

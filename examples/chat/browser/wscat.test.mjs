@@ -11,7 +11,7 @@ import { Server } from "./server.mjs";
 const program = fileURLToPath(new URL("node_modules/wscat/bin/wscat", import.meta.url));
 
 let server;
-before(async () => (server = await Server.create()));
+before(async () => (server = await Server.create("-open")));
 after(() => server?.destroy());
 
 class Wscat {

@@ -2,10 +2,11 @@
 
 import { alert } from "./alerts.js";
 import { keepFocus } from "./focus.js";
-import { Link, LinkError } from "./link.js";
+import { Link, LinkError, RequestError } from "./link.js";
 import * as log from "./log.js";
 import { Outbox } from "./outbox.js";
 import { Presence } from "./presence.js";
+import { SignedOut, SignIn } from "./signin.js";
 import { keep, load } from "./storage.js";
 
 const MAX_NAME = 32; // the server's limits, in characters
@@ -16,10 +17,13 @@ const TYPING_EVERY = 2_000;
 const $ = (selector) => document.querySelector(selector);
 const text = $("#text");
 
-const gateway = new URL($("meta[name=gateway]").content, location);
+const meta = (name) => $(`meta[name=${name}]`).content;
+const gateway = new URL(meta("gateway"), location);
 gateway.protocol = gateway.protocol.replace("http", "ws");
 
-const link = new Link(gateway);
+// Where nobody has to sign in there is no session, and people choose their names.
+const session = meta("issuer") ? new SignIn({ issuer: meta("issuer"), client: meta("client"), scope: meta("scope") }) : null;
+const link = new Link(gateway, session ? protocols : undefined);
 const outbox = new Outbox(say);
 const presence = new Presence();
 let me = "";
@@ -32,10 +36,10 @@ let retryAt = 0; // when the link tries again
 
 $("#join").addEventListener("submit", (event) => {
   event.preventDefault();
-  const name = $("#name").value.trim();
+  const name = session ? (session.who?.name ?? "") : $("#name").value.trim();
   const room = $("#room").value.trim().toLowerCase();
   const roomIsRight = check("room", ROOM.test(room), 'Choose a room: 1 to 32 of a to z, 0 to 9 and "-".');
-  const nameIsRight = check("name", name !== "" && length(name) <= MAX_NAME, `Enter a name of 1 to ${MAX_NAME} characters.`);
+  const nameIsRight = session ? name !== "" : check("name", name !== "" && length(name) <= MAX_NAME, `Enter a name of 1 to ${MAX_NAME} characters.`);
   if (nameIsRight && roomIsRight) enter(name, room);
 });
 
@@ -57,8 +61,74 @@ function showDoor() {
   $("#room").value = roomInAddress() || "lobby";
   document.title = "Chat";
   showUnsent();
-  $("#name").focus();
+  showAccount();
 }
+
+// Shows what there is to be done at the door: to sign in, or to choose a room, with a name where one is free to.
+function showAccount() {
+  const who = session?.who;
+  const isOut = session && !who;
+  $("#welcome").textContent = isOut
+    ? "Sign in to talk to others."
+    : session
+      ? "Choose a room. Whoever opens the same room can talk to you."
+      : "Choose a name and a room. Whoever opens the same room can talk to you.";
+  $("#sign-in").hidden = !isOut;
+  $("#account").hidden = !who;
+  $("#name-field").hidden = Boolean(session);
+  $("#room-field").hidden = $("#enter").hidden = isOut;
+  $("#who").textContent = who?.name ?? "";
+  $("#badge").hidden = !who?.scopes.includes("chat:staff");
+  $(isOut ? "#sign-in" : session ? "#room" : "#name").focus();
+}
+
+$("#sign-in").addEventListener("click", async () => {
+  try {
+    await session.start(load("name", ""));
+  } catch (error) {
+    alert(error.message);
+  }
+});
+
+$("#sign-out").addEventListener("click", () => {
+  session.out();
+  showAccount();
+});
+
+// What a handshake offers: the chat's own protocol, and beside it the token (see authz.Protocol). After an attempt that did not get
+// through it is another token, since a browser does not tell a page that it was refused.
+async function protocols({ refused }) {
+  try {
+    return ["chat.v1", `bearer.${await session.token({ doubted: refused })}`];
+  } catch (error) {
+    if (error instanceof SignedOut) leave(error);
+    throw error;
+  }
+}
+
+// Back to the door, since one may not be inside any more.
+function leave(error) {
+  showDoor();
+  alert(error.message);
+}
+
+// Sends a request, and if the token's time is over, another one first.
+async function request(action, members) {
+  try {
+    return await link.request(action, members);
+  } catch (error) {
+    if (!session || error.code !== "unauthenticated") throw error;
+  }
+  try {
+    await link.request("authenticate", { token: await session.token({ doubted: true }) });
+  } catch (error) {
+    if (error instanceof SignedOut) leave(error);
+    throw error instanceof RequestError || error instanceof SignedOut ? error : new LinkError(error.message);
+  }
+  return link.request(action, members);
+}
+
+link.addEventListener("check", () => request("ping").catch(() => {}));
 
 // The room that the address names, or nothing if it names none that there can be.
 function roomInAddress() {
@@ -107,13 +177,17 @@ addEventListener("hashchange", showDoor); // another room, written into the addr
 
 async function join() {
   try {
-    const state = await link.request("join", { room, name: me });
+    const state = await request("join", session ? { room } : { room, name: me });
     joined = true;
     presence.show(state.online);
     log.showAll(state.messages, (message) => outbox.settle(message));
     outbox.flush();
   } catch (error) {
-    if (error instanceof LinkError) return; // the link comes back, and joins again
+    if (error instanceof LinkError || error instanceof SignedOut) return; // the link comes back, and joins again
+    if (error.code === "permission_denied") {
+      showDoor();
+      return check("room", false, `You may not enter: ${error.message}.`);
+    }
     alert(`You could not join: ${error.message}`);
     error.code === "invalid_argument" ? showDoor() : link.restart();
   }
@@ -122,8 +196,9 @@ async function join() {
 async function say({ room, text, key }) {
   if (!joined) throw new LinkError("not in the room yet");
   try {
-    return await link.request("say", { room, text, key });
+    return await request("say", { room, text, key });
   } catch (error) {
+    if (error instanceof SignedOut) throw new LinkError(error.message); // it waits for who signs in again
     if (error.code !== "failed_precondition") throw error;
     link.restart(); // the server has forgotten this connection
     throw new LinkError(error.message);
@@ -228,6 +303,13 @@ function write(element, words) {
 
 // The start: who was in a room before a reload is in it again.
 
+showAccount();
+try {
+  await session?.finish();
+} catch (error) {
+  alert(error.message);
+}
 showDoor();
-if ($("#name").value && roomInAddress()) $("#join").requestSubmit();
-else if ($("#name").value) $("#room").focus();
+const known = session ? session.who : $("#name").value;
+if (known && roomInAddress()) $("#join").requestSubmit();
+else if (known) $("#room").focus();

@@ -3,6 +3,7 @@
 //
 //   "state"  {state, retryAt}: "connecting", "online", "waiting" (until retryAt), "offline" or "closed"
 //   "push"   {event, topic, data}
+//   "check"  the link may be dead: whoever hears it sends a request, whose reply shows that it is not
 //   "fault"  {message}: an error that belongs to no request, or the reason why the server closed the link
 
 const MAX_FRAME = 32 * 1024; // bytes; the gateway closes a connection that sends a larger frame
@@ -33,10 +34,15 @@ export class Link extends EventTarget {
   #attempts = 0;
   #timer = 0; // of the next attempt, or of the end of this one
   #openedAt = 0;
+  #protocols;
+  #attempt = 0; // counts connections, so that an old one's answer is told from that of the present one
+  #refused = false; // the attempt before this one did not get through
 
-  constructor(url) {
+  // protocols gives the subprotocols of each attempt. It is told whether the attempt before failed, and may be asynchronous.
+  constructor(url, protocols = () => []) {
     super();
     this.#url = url;
+    this.#protocols = protocols;
     addEventListener("online", () => this.retry());
     addEventListener("offline", () => this.#check());
     document.addEventListener("visibilitychange", () => {
@@ -93,13 +99,24 @@ export class Link extends EventTarget {
     this.#socket.send(frame);
   }
 
-  #connect() {
+  async #connect() {
     this.#drop();
+    const attempt = this.#attempt;
     this.#become("connecting");
-    const socket = new WebSocket(this.#url);
-    this.#socket = socket;
     this.#timer = setTimeout(() => this.#lost(), OPEN_TIMEOUT);
+    let protocols;
+    try {
+      protocols = await this.#protocols({ refused: this.#refused });
+    } catch {
+      if (attempt === this.#attempt) this.#lost();
+      return;
+    }
+    if (attempt !== this.#attempt) return; // closed, or started over, meanwhile
+    this.#refused = true;
+    const socket = new WebSocket(this.#url, protocols);
+    this.#socket = socket;
     socket.onopen = () => {
+      this.#refused = false;
       clearTimeout(this.#timer);
       this.#openedAt = Date.now();
       this.#become("online");
@@ -120,6 +137,7 @@ export class Link extends EventTarget {
   }
 
   #drop() {
+    this.#attempt++;
     clearTimeout(this.#timer);
     this.#openedAt = 0;
     if (this.#socket) {
@@ -136,7 +154,7 @@ export class Link extends EventTarget {
 
   // Finds out whether the link is alive: no answer in time makes it lost.
   #check() {
-    if (this.state === "online") this.request("ping").catch(() => {});
+    if (this.state === "online") this.#emit("check");
     if (this.state === "waiting" && !navigator.onLine) this.#become("offline");
   }
 

@@ -4,7 +4,7 @@
 export function load(key, fallback) {
   try {
     const value = JSON.parse(sessionStorage.getItem(key));
-    const isRight = typeof value === typeof fallback && Array.isArray(value) === Array.isArray(fallback);
+    const isRight = value !== null && typeof value === typeof fallback && Array.isArray(value) === Array.isArray(fallback);
     return isRight ? value : fallback;
   } catch {
     return fallback;

@@ -26,10 +26,24 @@ func TestHandler(t *testing.T) {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
 			w := httptest.NewRecorder()
-			web.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
+			page, err := web.Handler("")
+			require.NoError(t, err)
+			page.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
 			require.Equal(t, want.status, w.Code)
 			require.Equal(t, want.contentType, w.Header().Get("Content-Type"))
 			require.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'self'")
 		})
 	}
+}
+
+func TestHandlerTellsThePageWhereToSignIn(t *testing.T) {
+	t.Parallel()
+	page, err := web.Handler(`https://login.example.com/a"b`)
+	require.NoError(t, err)
+	w := httptest.NewRecorder()
+	page.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/?code=x", http.NoBody))
+	require.Contains(t, w.Body.String(), `<meta name="issuer" content="https://login.example.com/a&#34;b">`)
+	require.Contains(t, w.Header().Get("Content-Security-Policy"), "connect-src 'self' ws: wss: https://login.example.com")
+	_, err = web.Handler("login")
+	require.ErrorContains(t, err, "no URL")
 }

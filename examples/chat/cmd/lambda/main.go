@@ -9,6 +9,10 @@
 // instance of the function has its own, which is lost with it, so limit the function to one instance (reserved
 // concurrency 1).
 //
+// With ISSUER and AUDIENCE people sign in: at an OpenID Connect provider, whose access tokens are JWTs for that audience with the
+// scopes of package chat. ORIGINS are those of the pages, as in https://chat.example.com, with commas between. The API then needs
+// this function as the REQUEST authorizer of $connect too. Without, anybody may come.
+//
 //	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go build -tags lambda.norpc -o bootstrap ./chat/cmd/lambda
 package main
 
@@ -16,6 +20,7 @@ import (
 	"context"
 	"log"
 	"os"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -23,6 +28,7 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/apigw"
+	"github.com/gatesock/gatesock/authz/jwtauth"
 	"github.com/gatesock/gatesock/examples/chat"
 )
 
@@ -35,16 +41,26 @@ func main() {
 	if err != nil {
 		log.Fatalf("GATEWAY_ENDPOINT: %v", err)
 	}
-	app, err := open(cfg, os.Getenv("TABLE"), client)
+	var options []chat.Option
+	if issuer := os.Getenv("ISSUER"); issuer != "" {
+		tokens, err := jwtauth.New(jwtauth.Config{
+			Issuer: issuer, Audience: []string{os.Getenv("AUDIENCE")}, Discover: true, Attributes: []string{chat.NameClaim},
+		})
+		if err != nil {
+			log.Fatalf("ISSUER and AUDIENCE: %v", err)
+		}
+		options = append(options, chat.WithSignIn(tokens, strings.Split(os.Getenv("ORIGINS"), ",")...))
+	}
+	app, err := open(cfg, os.Getenv("TABLE"), client, options)
 	if err != nil {
 		log.Fatal(err)
 	}
-	gatesock.Start(app.Router())
+	gatesock.Start(app.Handler())
 }
 
-func open(cfg aws.Config, table string, poster gatesock.Poster) (*chat.App, error) {
+func open(cfg aws.Config, table string, poster gatesock.Poster, options []chat.Option) (*chat.App, error) {
 	if table == "" {
-		return chat.NewInMemory(poster), nil
+		return chat.NewInMemory(poster, options...), nil
 	}
-	return chat.NewOnTable(dynamodb.NewFromConfig(cfg), table, poster)
+	return chat.NewOnTable(dynamodb.NewFromConfig(cfg), table, poster, options...)
 }

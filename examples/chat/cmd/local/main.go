@@ -1,7 +1,9 @@
-// Command local runs the chat on this machine: its page, and behind it the emulated gateway with the same
-// handlers that run in Lambda. Its state is in memory, or in a DynamoDB table, which is made if need be.
+// Command local runs the chat on this machine: its page, an identity provider for development at which people sign in, and
+// behind them the emulated gateway with the same handlers and the same authorizer that run in Lambda. Its state is in memory,
+// or in a DynamoDB table, which is made if need be.
 //
 //	go run ./chat/cmd/local -addr 127.0.0.1:8080
+//	go run ./chat/cmd/local -open                      # without signing in
 //	go run ./chat/cmd/local -table gatesock-chat -dynamodb http://127.0.0.1:8000
 //	go run ./chat/cmd/local -table gatesock-chat
 package main
@@ -20,6 +22,7 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/emulator"
+	"github.com/gatesock/gatesock/examples/chat"
 	"github.com/gatesock/gatesock/examples/chat/web"
 )
 
@@ -28,9 +31,16 @@ func main() {
 	var at place
 	flag.StringVar(&at.table, "table", "", "the DynamoDB table to keep the state in, instead of memory")
 	flag.StringVar(&at.endpoint, "dynamodb", "", "where DynamoDB Local is, as in http://127.0.0.1:8000, instead of AWS")
+	var s signIn
+	flag.BoolVar(&s.open, "open", false, "let anybody in, under any name")
+	flag.StringVar(&s.origins, "origins", "", "origins of pages that may connect besides those on this machine, as in http://a.test:8080,https://b.test")
+	flag.DurationVar(&s.tokenTime, "token-time", 10*time.Minute, "how long a token is good, at least a second")
 	flag.Parse()
+	if s.tokenTime < time.Second {
+		log.Fatal("-token-time is less than a second")
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	err := run(ctx, *addr, at)
+	err := run(ctx, *addr, at, s)
 	stop()
 	if err != nil {
 		log.Fatal(err)
@@ -38,29 +48,18 @@ func main() {
 }
 
 // run serves the chat until ctx ends.
-func run(ctx context.Context, addr string, at place) error {
-	var poster struct{ gatesock.Poster } // the gateway, which in turn wants the router
-	app, err := at.open(ctx, &poster)
-	if err != nil {
-		return err
-	}
-	gateway, err := emulator.New(app.Router(), emulator.Config{Stage: "local"})
-	if err != nil {
-		return err
-	}
-	poster.Poster = gateway
-
-	mux := http.NewServeMux()
-	mux.Handle("/", web.Handler())
-	mux.Handle("/local", gateway)
-	mux.Handle("/local/", gateway)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-
+func run(ctx context.Context, addr string, at place, s signIn) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return err
 	}
+	gateway, handler, err := serve(ctx, listener.Addr(), at, s)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	fmt.Printf("State is in %s.\n", at)
+	fmt.Println(s)
 	fmt.Printf("Chat is running at http://%s/\n", listener.Addr())
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
@@ -77,4 +76,37 @@ func run(ctx context.Context, addr string, at place) error {
 		return end
 	}
 	return err
+}
+
+// serve gives the gateway, and all that is served beside it.
+func serve(ctx context.Context, addr net.Addr, at place, s signIn) (*emulator.Gateway, http.Handler, error) {
+	mux := http.NewServeMux()
+	var options []chat.Option
+	issuer := ""
+	if !s.open {
+		provider, url, option, err := s.provider(addr)
+		if err != nil {
+			return nil, nil, err
+		}
+		issuer, options = url, append(options, option)
+		mux.Handle("/idp/", provider)
+	}
+	page, err := web.Handler(issuer)
+	if err != nil {
+		return nil, nil, err
+	}
+	var poster struct{ gatesock.Poster } // the gateway, which in turn wants the handler
+	app, err := at.open(ctx, &poster, options...)
+	if err != nil {
+		return nil, nil, err
+	}
+	gateway, err := emulator.New(app.Handler(), emulator.Config{Stage: "local"})
+	if err != nil {
+		return nil, nil, err
+	}
+	poster.Poster = gateway
+	mux.Handle("/", page)
+	mux.Handle("/local", gateway)
+	mux.Handle("/local/", gateway)
+	return gateway, mux, nil
 }

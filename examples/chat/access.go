@@ -1,0 +1,83 @@
+package chat
+
+import (
+	"strings"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/authz"
+)
+
+const (
+	// Protocol is the subprotocol that the chat speaks. Pages offer it beside their token; see authz.Protocol.
+	Protocol = "chat.v1"
+	// Scope is what a token needs to be used for the chat.
+	Scope = "chat"
+	// StaffScope is what it needs besides for the room "staff" and those that begin with "staff-".
+	StaffScope = "chat:staff"
+	// NameClaim is the claim of a token that has the name to be seen, which is its "sub" otherwise.
+	NameClaim = "name"
+)
+
+// Option is an option of [New], [NewInMemory] and [NewOnTable].
+type Option func(*App)
+
+// WithSignIn lets only those in who have a token with [Scope], from pages of these origins (see authz.Origins). They are called
+// what the token says: the verifier has to make [NameClaim] an attribute of the principal.
+func WithSignIn(tokens authz.Verifier, origins ...string) Option {
+	return func(a *App) { a.access.tokens, a.access.origins = tokens, origins }
+}
+
+// access says who may do what.
+type access struct {
+	tokens   authz.Verifier // nil: anybody may come, under any name
+	origins  []string
+	renewals authz.Renewals
+}
+
+// authorizer decides who may connect.
+func (a *access) authorizer() *authz.Authorizer {
+	return authz.NewAuthorizer(authz.All(
+		authz.Origins(a.origins...),
+		authz.Bearer(a.tokens, authz.Protocol(), authz.AuthorizationHeader()),
+	))
+}
+
+// guard gives what every route asks for. A token that ends while the connection is open is replaced by
+// {"action":"authenticate","token":"…"}.
+func (a *access) guard(r *gatesock.Router) gatesock.RouteOption {
+	if a.tokens == nil {
+		return authz.Public()
+	}
+	expiry := &authz.Expiry{Verifier: a.tokens, Renewals: a.renewals}
+	r.Use(expiry.Middleware())
+	expiry.Handle(r)
+	return authz.Require(Scope)
+}
+
+// name gives the name that who sends a request goes by.
+func (a *access) name(req *gatesock.Request, wanted string) (string, error) {
+	name := wanted
+	if p, ok := authz.PrincipalOf(req); ok && a.tokens != nil {
+		if name = p.Attributes[NameClaim]; name == "" {
+			name = p.ID
+		}
+	}
+	if wanted != "" && wanted != name {
+		return "", gatesock.Errorf(gatesock.CodeFailedPrecondition, "you have signed in as %q", name)
+	}
+	if err := checkName(name); err != nil {
+		return "", gatesock.Errorf(gatesock.CodeInvalidArgument, "%v", err)
+	}
+	return name, nil
+}
+
+// enter refuses a room that who sends a request may not be in.
+func (a *access) enter(req *gatesock.Request, room string) error {
+	if a.tokens == nil || room != "staff" && !strings.HasPrefix(room, "staff-") {
+		return nil
+	}
+	if p, ok := authz.PrincipalOf(req); !ok || !p.HasScope(StaffScope) {
+		return gatesock.Errorf(gatesock.CodePermissionDenied, "the room %q needs the scope %q", room, StaffScope)
+	}
+	return nil
+}

@@ -1,0 +1,166 @@
+package chat_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/authz"
+	"github.com/gatesock/gatesock/authz/jwtauth"
+	"github.com/gatesock/gatesock/examples/chat"
+	"github.com/gatesock/gatesock/examples/chat/idp"
+	"github.com/gatesock/gatesock/wstest"
+)
+
+// book is a verifier of tokens that are written down.
+type book map[string]authz.Principal
+
+func (b book) Verify(_ context.Context, token string) (authz.Principal, error) {
+	p, ok := b[token]
+	if !ok {
+		return p, fmt.Errorf("%w: no such token", authz.ErrUnauthenticated)
+	}
+	return p, nil
+}
+
+const origin = "https://chat.example.com"
+
+// newClosedChat gives a chat in memory that has to be signed in to.
+func newClosedChat(t *testing.T, tokens authz.Verifier) *wstest.Harness {
+	t.Helper()
+	rec := wstest.NewRecorder()
+	return wstest.New(t, chat.NewInMemory(rec, chat.WithSignIn(tokens, origin)).Handler(), wstest.WithPoster(rec))
+}
+
+// with makes the options of a page's handshake with a token.
+func with(token string) []wstest.ConnectOption {
+	return []wstest.ConnectOption{wstest.WithHeader("Origin", origin), wstest.WithSubprotocols(chat.Protocol, authz.ProtocolPrefix+token)}
+}
+
+func TestWhoSignsInGoesByTheNameOfTheToken(t *testing.T) {
+	t.Parallel()
+	h := newClosedChat(t, book{
+		"ann":     {ID: "1", Scopes: []string{chat.Scope}, Attributes: map[string]string{chat.NameClaim: "Ann"}},
+		"nobody":  {ID: "user-2", Scopes: []string{chat.Scope}},
+		"hidden":  {ID: "3", Scopes: []string{chat.Scope}, Attributes: map[string]string{chat.NameClaim: "\u202eAnn"}},
+		"no chat": {ID: "4", Attributes: map[string]string{chat.NameClaim: "Eve"}},
+	})
+	ann := h.Connect(with("ann")...)
+	require.Equal(t, chat.Protocol, ann.Subprotocol())
+	var in chat.Joined
+	ann.Push("join", chat.Join{Room: "lobby"}).ExpectReply(&in)
+	require.Equal(t, "Ann", in.Name)
+	require.Equal(t, []string{"Ann"}, in.Online.Names)
+	ann.Push("join", chat.Join{Room: "lobby", Name: "Ann"}).ExpectReply(nil)
+	e := ann.Push("join", chat.Join{Room: "lobby", Name: "Bob"}).ExpectError(gatesock.CodeFailedPrecondition)
+	require.Equal(t, `you have signed in as "Ann"`, e.Message)
+
+	h.Connect(with("nobody")...).Push("join", chat.Join{Room: "attic"}).ExpectReply(&in)
+	require.Equal(t, "user-2", in.Name)
+	e = h.Connect(with("hidden")...).Push("join", chat.Join{Room: "attic"}).ExpectError(gatesock.CodeInvalidArgument)
+	require.Contains(t, e.Message, "control or format characters")
+
+	for _, action := range []string{"join", "leave", "say", "typing", "ping"} {
+		eve := h.Connect(with("no chat")...)
+		e = eve.Push(action, map[string]string{"room": "lobby", "text": "x"}).ExpectError(gatesock.CodePermissionDenied)
+		require.Equal(t, "the scope chat is missing", e.Message, action)
+	}
+}
+
+func TestWhoDoesNotSignInStaysOut(t *testing.T) {
+	t.Parallel()
+	h := newClosedChat(t, book{"ann": {ID: "1", Scopes: []string{chat.Scope}}})
+	for want, options := range map[int][][]wstest.ConnectOption{
+		401: {{}, with("eve"), {wstest.WithQuery("token", "ann")}, {wstest.WithHeader("Cookie", "token=ann")}},
+		403: {append(with("ann"), wstest.WithHeader("Origin", "https://evil.example")), append(with("ann"), wstest.WithHeader("Origin", "null"))},
+	} {
+		for _, o := range options {
+			require.Equal(t, want, h.ConnectRefused(o...))
+		}
+	}
+	h.Connect(wstest.WithHeader("Authorization", "Bearer ann")).Push("ping", nil).ExpectAck()
+}
+
+func TestRoomsForStaff(t *testing.T) {
+	t.Parallel()
+	h := newClosedChat(t, book{
+		"bob": {ID: "Bob", Scopes: []string{chat.Scope}},
+		"eve": {ID: "Eve", Scopes: []string{chat.Scope, chat.StaffScope}},
+	})
+	bob, eve := h.Connect(with("bob")...), h.Connect(with("eve")...)
+	for _, room := range []string{"staff", "staff-office"} {
+		for _, action := range []string{"join", "say", "typing"} {
+			e := bob.Push(action, map[string]string{"room": room, "text": "x"}).ExpectError(gatesock.CodePermissionDenied)
+			require.Equal(t, fmt.Sprintf("the room %q needs the scope %q", room, chat.StaffScope), e.Message)
+		}
+		eve.Push("join", chat.Join{Room: room}).ExpectReply(nil)
+	}
+	bob.Push("join", chat.Join{Room: "staffroom"}).ExpectReply(nil)
+
+	// Where nobody signs in, these are rooms like others.
+	newChat(t).Connect().Push("join", chat.Join{Room: "staff", Name: "Bob"}).ExpectReply(nil)
+}
+
+// Tokens that end while a connection is open: with another one it goes on, in the rooms that the other one is good for.
+func TestATokenThatEnds(t *testing.T) {
+	t.Parallel()
+	ended := time.Now().Add(-time.Minute)
+	tokens := book{
+		"old":   {ID: "Eve", Scopes: []string{chat.Scope, chat.StaffScope}, Expires: ended},
+		"fresh": {ID: "Eve", Scopes: []string{chat.Scope}, Expires: time.Now().Add(time.Hour)},
+		"bob":   {ID: "Bob", Scopes: []string{chat.Scope}},
+	}
+	h := newClosedChat(t, tokens)
+	eve := h.Connect(with("old")...)
+	eve.Push("join", chat.Join{Room: "staff"}).ExpectError(gatesock.CodeUnauthenticated)
+	for bad, code := range map[string]gatesock.Code{
+		"old": gatesock.CodeUnauthenticated, "nobody's": gatesock.CodeUnauthenticated, "bob": gatesock.CodePermissionDenied,
+	} {
+		eve.Push("authenticate", map[string]string{"token": bad}).ExpectError(code)
+	}
+	eve.Push("ping", nil).ExpectError(gatesock.CodeUnauthenticated)
+	eve.Push("authenticate", map[string]string{"token": "fresh"}).ExpectReply(nil)
+	eve.Push("join", chat.Join{Room: "lobby"}).ExpectReply(nil)
+	eve.Push("join", chat.Join{Room: "staff"}).ExpectError(gatesock.CodePermissionDenied)
+}
+
+// The provider's tokens, verified with its keys over HTTP, as cmd/local does.
+func TestTokensOfTheProviderForDevelopment(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(nil)
+	issuer := "http://" + server.Listener.Addr().String() + "/idp"
+	provider, err := idp.New(idp.Config{Issuer: issuer, Audience: "a", ClientID: "chat", Origins: []string{origin}})
+	require.NoError(t, err)
+	server.Config.Handler = provider
+	server.Start()
+	t.Cleanup(server.Close)
+	tokens, err := jwtauth.New(jwtauth.Config{Issuer: issuer, Audience: []string{"a"}, Discover: true, Attributes: []string{chat.NameClaim}})
+	require.NoError(t, err)
+
+	w := httptest.NewRecorder()
+	form := strings.NewReader("grant_type=password&client_id=chat&username=Zoë&scope=openid+chat+chat:staff")
+	r := httptest.NewRequestWithContext(t.Context(), "POST", "/idp/token", form)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	provider.ServeHTTP(w, r)
+	answer := decode(t, w)
+
+	h := newClosedChat(t, tokens)
+	require.Equal(t, 401, h.ConnectRefused(with(answer["id_token"].(string))...), "an ID token is for the page")
+	var in chat.Joined
+	h.Connect(with(answer["access_token"].(string))...).Push("join", chat.Join{Room: "staff"}).ExpectReply(&in)
+	require.Equal(t, "Zoë", in.Name)
+}
+
+func decode(t *testing.T, w *httptest.ResponseRecorder) (answer map[string]any) {
+	t.Helper()
+	require.Equal(t, 200, w.Code, "%s", w.Body)
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answer))
+	return answer
+}
