@@ -57,8 +57,8 @@ func (f AuthenticatorFunc) Authenticate(ctx context.Context, h *Handshake) (Prin
 	return f(ctx, h)
 }
 
-// Verifier verifies a token by itself, wherever it came from: package authz/jwtauth has one for JWT, [Keys] is one for API
-// keys. It is safe for concurrent use.
+// Verifier verifies a token by itself, wherever it came from: package authz/jwtauth has one for JWT, package authz/apikey one for
+// API keys. It is safe for concurrent use.
 type Verifier interface {
 	// Verify gives the token's principal. Errors are as those of [Authenticator]; a token that is not of the Verifier's
 	// kind at all is an [ErrNoCredential].

@@ -24,7 +24,7 @@ type Principal struct {
 	Roles  []string
 	// Attributes is what else is to be known of it in every event. Names are ASCII letters, digits, "_", "-" and ".".
 	Attributes map[string]string
-	// Expires is when the credential ends; zero is never. It is kept in seconds. See [Expire].
+	// Expires is when the credential ends; zero is never. It is kept in seconds. See [Expiry].
 	Expires time.Time
 	// UsageKey is the API key that the gateway's usage plans count the connection under, empty for none. It is
 	// usageIdentifierKey in the authorizer's answer, and is not carried to later events.

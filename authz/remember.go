@@ -15,9 +15,9 @@ import (
 // no id is given twice.
 //
 // What it brings back is the user and the attributes of the record, so that Track must be left to take both from the event,
-// as it does without options for them. It comes before the guards, and at $disconnect before Track has removed the record: register it ahead of both. An event of
-// a connection that the store does not know goes on without a principal. If the store fails, a message is answered with
-// [gatesock.CodeUnavailable]. It panics if store is nil.
+// as it does without options for them. It comes before the guards, and at $disconnect before Track has removed the record:
+// register it ahead of both. An event of a connection that the store does not know goes on without a principal. If the store
+// fails, a message is answered with [gatesock.CodeUnavailable]. It panics if store is nil.
 func Remember(store conn.Store) gatesock.Middleware {
 	if store == nil {
 		panic("authz: Remember with a nil store")

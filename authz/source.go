@@ -48,18 +48,12 @@ func QueryParameter(name string) Source {
 func Cookie(name string) Source {
 	mustHave("Cookie", name)
 	return sourceFunc(func(h *Handshake) string {
-		for _, line := range h.Header.Values("Cookie") {
-			cookies, err := http.ParseCookie(line)
-			if err != nil {
-				continue
-			}
-			for _, c := range cookies {
-				if c.Name == name {
-					return c.Value
-				}
-			}
+		// Not http.ParseCookie, which gives none if one of them is malformed: others on the domain set cookies too.
+		c, err := (&http.Request{Header: h.Header}).Cookie(name)
+		if err != nil {
+			return ""
 		}
-		return ""
+		return c.Value
 	})
 }
 

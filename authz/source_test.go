@@ -17,7 +17,7 @@ func TestSources(t *testing.T) {
 	t.Parallel()
 	h := &Handshake{
 		Header: http.Header{
-			"Authorization": {"bearer  abc"}, "X-Api-Key": {" k "}, "Cookie": {"a=1; bad", `session="s"; session=other`},
+			"Authorization": {"bearer  abc"}, "X-Api-Key": {" k "}, "Cookie": {"a=1; bad", `prefs={"a":"b, c"}; b\\ad; session="s"; session=other`},
 			"Sec-Websocket-Protocol": {"chat.v1, bearer.tok", "bearer.second"},
 		},
 		Query: url.Values{"token": {"q"}, "empty": {""}},

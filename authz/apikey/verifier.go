@@ -41,10 +41,9 @@ const maxCached = 10_000
 func (k *Keys) Verifier() *Verifier { return &Verifier{keys: k, cached: make(map[string]look)} }
 
 // Verify gives the principal of a key: its owner, with the scopes, roles and attributes of the key, and its plan as the
-// attribute "plan". What has not the form of a key is an [authz.ErrNoCredential], or an [authz.ErrUnauthenticated] if it begins as these keys
-// do. A key that is unknown, wrong, inactive or
-// has expired is an [authz.ErrUnauthenticated], which says so for the log; whichever it is takes the same work. What the
-// store fails with is a fault.
+// attribute "plan". What has not the form of a key is an [authz.ErrNoCredential], or an [authz.ErrUnauthenticated] if it begins
+// as these keys do. A key that is unknown, wrong, inactive or has expired is an [authz.ErrUnauthenticated], which says so for the
+// log; whichever it is takes the same work. What the store fails with is a fault.
 func (v *Verifier) Verify(ctx context.Context, key string) (authz.Principal, error) {
 	t, err := parse(key)
 	if err != nil {
@@ -145,12 +144,14 @@ func (v *Verifier) note(ctx context.Context, known look) {
 		return
 	}
 	v.mu.Lock()
-	latest := v.cached[known.key.ID]
-	first := !latest.noted.After(since)
-	latest.noted = now
-	v.cached[known.key.ID] = latest
+	latest, ok := v.cached[known.key.ID]
+	first := ok && !latest.noted.After(since)
+	if first {
+		latest.noted = now
+		v.cached[known.key.ID] = latest
+	}
 	v.mu.Unlock()
-	if !first { // another call is doing it
+	if !first { // another call is doing it, or the key was put out of memory just now
 		return
 	}
 	if err := v.keys.store.Used(ctx, known.key.ID, now, since); err != nil {

@@ -22,9 +22,9 @@
 //
 // A JWKS is fetched by the first token, again every [Config.RefreshEvery], and for a token whose key is unknown, as after a
 // rotation, but not more often than every [Config.MinRefresh]: who sends made-up key ids makes no load. While it can't be had the
-// keys of the last time are good for [Config.StaleFor]. One call fetches, others wait for it within their own contexts, and
-// nothing goes on in the background. Only https is fetched, but for loopback addresses, and no redirect to another host is
-// followed.
+// keys of the last time are good for [Config.StaleFor]. One call fetches; others go on with the key that they need, if it was there
+// the last time, or wait within their own contexts. Nothing goes on in the background. Only https is fetched, but for loopback
+// addresses, and no redirect to another host is followed.
 //
 // golang-jwt/jwt/v5 reads and verifies tokens, MicahParks/jwkset reads keys. MicahParks/keyfunc, which joins the two, refreshes in
 // the background, which Lambda freezes.

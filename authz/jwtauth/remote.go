@@ -61,10 +61,12 @@ func (r *remote) find(ctx context.Context, id string) ([]Key, error) {
 	if len(found) > 0 && now.Sub(s.at) < r.cfg.RefreshEvery || !s.tried.IsZero() && now.Sub(s.tried) < r.cfg.MinRefresh {
 		return r.usable(s, found, now)
 	}
-	select {
-	case r.fetching <- struct{}{}:
+	switch {
+	case r.begin(ctx, len(found) == 0):
 		defer func() { <-r.fetching }()
-	case <-ctx.Done():
+	case len(found) > 0:
+		return r.usable(s, found, now)
+	default:
 		return nil, context.Cause(ctx)
 	}
 	if again := r.snapshot(); again.tried.Equal(s.tried) { // Nobody else has just fetched it.
@@ -72,6 +74,25 @@ func (r *remote) find(ctx context.Context, id string) ([]Key, error) {
 	}
 	s = r.snapshot()
 	return r.usable(s, matching(s.keys, id), r.cfg.Clock())
+}
+
+// begin takes the turn to fetch, which may last for Config.Timeout. It waits for it only if told to: who has keys of the last time
+// goes on with them.
+func (r *remote) begin(ctx context.Context, wait bool) bool {
+	select {
+	case r.fetching <- struct{}{}:
+		return true
+	default:
+	}
+	if !wait {
+		return false
+	}
+	select {
+	case r.fetching <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // usable gives keys that are not too old, or why there are none.

@@ -262,6 +262,27 @@ func TestHangingProvider(t *testing.T) {
 	require.Equal(t, 3, p.count("/keys"))
 }
 
+// While one call waits for a provider that hangs, others go on with the keys of the last time.
+func TestKeysOfTheLastTimeAreGoodWhileOthersAreFetched(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, "ed")
+	v := p.verifier(t, nil)
+	require.NoError(t, verify(t, v, "ed"))
+	p.set(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	p.advance(DefaultRefreshEvery)
+	leader, giveUp := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if _, err := v.Verify(leader, pairs()["ed"].sign(good(), nil)); err != nil {
+			t.Error(err, "it has the key of the last time")
+		}
+	})
+	require.Eventually(t, func() bool { return p.count("/keys") == 2 }, time.Minute, time.Millisecond)
+	require.NoError(t, verify(t, v, "ed"), "it would hang")
+	giveUp()
+	wg.Wait()
+}
+
 func TestManyAtOnceFetchOnce(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, "ed", "ES256")
