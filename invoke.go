@@ -19,6 +19,7 @@ func (r *Router) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		return nil, err
 	}
 	rt := r.lookup(req)
+	req.HandledBy = rt.key
 	reply, err := rt.handler(ctx, req)
 	if req.EventType == EventMessage {
 		return r.answer(ctx, rt, req, reply, err), nil

@@ -84,7 +84,7 @@ func (e *Expiry) Middleware() gatesock.Middleware {
 			if req.EventType != gatesock.EventMessage || !ok || !p.Expired(e.now()) {
 				return next(ctx, req)
 			}
-			if e.Renewals != nil && e.isRenewal(req) {
+			if e.Renewals != nil && req.HandledBy == e.route() {
 				return next(ctx, req)
 			}
 			fresh, err := e.renewed(ctx, req.ConnectionID)
@@ -184,12 +184,6 @@ func (e *Expiry) renew(ctx context.Context, req *gatesock.Request, in renewal) (
 	}
 	e.known.put(req.ConnectionID, p)
 	return Renewed{p.Expires}, nil
-}
-
-// isRenewal tells if a message goes to the route for fresh tokens. Its action alone says so only where the gateway has found no
-// route for it: another selection expression leaves that to the client.
-func (e *Expiry) isRenewal(req *gatesock.Request) bool {
-	return req.RouteKey == e.route() || req.RouteKey == gatesock.RouteDefault && req.Action == e.route()
 }
 
 func (e *Expiry) route() string { return cmp.Or(e.Route, DefaultRenewRoute) }

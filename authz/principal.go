@@ -112,6 +112,19 @@ func PrincipalOf(req *gatesock.Request) (Principal, bool) {
 	return fromContext(req.Authorizer)
 }
 
+// APIKeyAttribute is the attribute of a [Principal] that has the id of the API key by which it was found, as package authz/apikey sets
+// it.
+const APIKeyAttribute = "key"
+
+// AttributeOf gives an attribute of the principal of an event without building the whole, as [PrincipalOf] does. It is empty if there
+// is none.
+func AttributeOf(req *gatesock.Request, name string) string {
+	if value, ok := req.Authorizer[attribute+name]; ok {
+		return value
+	}
+	return req.Authorizer[name]
+}
+
 // fromContext reads an authorizer's context. An exp that is no number counts as over: what can't be read is not trusted.
 func fromContext(values map[string]string) (Principal, bool) {
 	p := Principal{ID: values[keyPrincipal]}

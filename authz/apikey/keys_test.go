@@ -61,7 +61,7 @@ func TestLifeOfAKey(t *testing.T) {
 	require.NotContains(t, fmt.Sprintf("%+v", key), strings.Split(secret, "_")[3][:20], "the secret is not kept")
 	p, err := v.Verify(t.Context(), secret)
 	require.NoError(t, err)
-	require.Equal(t, authz.Principal{ID: "plant", Scopes: []string{"write"}, Attributes: map[string]string{"x": "y", "plan": "free"}, UsageKey: "u"}, p)
+	require.Equal(t, authz.Principal{ID: "plant", Scopes: []string{"write"}, Attributes: map[string]string{"x": "y", "plan": "free", "key": key.ID}, UsageKey: "u"}, p)
 	require.Equal(t, map[string]string{"x": "y"}, key.Attributes)
 
 	_, fresh, err := keys.Rotate(t.Context(), key.ID, time.Hour)

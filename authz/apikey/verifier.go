@@ -40,8 +40,8 @@ const maxCached = 10_000
 // Verifier returns what verifies keys. One for a process is enough, since it remembers what it has read.
 func (k *Keys) Verifier() *Verifier { return &Verifier{keys: k, cached: make(map[string]look)} }
 
-// Verify gives the principal of a key: its owner, with the scopes, roles and attributes of the key, and its plan as the
-// attribute "plan". What has not the form of a key is an [authz.ErrNoCredential], or an [authz.ErrUnauthenticated] if it begins
+// Verify gives the principal of a key: its owner, with the scopes, roles and attributes of the key, its id as the attribute
+// [authz.APIKeyAttribute], and its plan as the attribute "plan". What has not the form of a key is an [authz.ErrNoCredential], or an [authz.ErrUnauthenticated] if it begins
 // as these keys do. A key that is unknown, wrong, inactive or has expired is an [authz.ErrUnauthenticated], which says so for the
 // log; whichever it is takes the same work. What the store fails with is a fault.
 func (v *Verifier) Verify(ctx context.Context, key string) (authz.Principal, error) {
@@ -99,11 +99,10 @@ func (k *Key) principal() authz.Principal {
 	p := authz.Principal{
 		ID: k.Owner, Scopes: k.Scopes, Roles: k.Roles, Attributes: k.Attributes, Expires: k.ExpiresAt, UsageKey: k.UsageKey,
 	}
+	p.Attributes = make(map[string]string, len(k.Attributes)+2)
+	maps.Copy(p.Attributes, k.Attributes)
+	p.Attributes[authz.APIKeyAttribute] = k.ID
 	if k.Plan != "" {
-		p.Attributes = maps.Clone(p.Attributes)
-		if p.Attributes == nil {
-			p.Attributes = make(map[string]string)
-		}
 		p.Attributes["plan"] = k.Plan
 	}
 	return p

@@ -115,7 +115,7 @@ func TestKeys(t *testing.T) {
 	p, err := verify(secret)
 	require.NoError(t, err)
 	require.Equal(t, authz.Principal{
-		ID: "plant-1", Scopes: []string{"readings:write", "a,b"}, Roles: []string{"device"}, Attributes: map[string]string{"hall": "B;C", "plan": "free"},
+		ID: "plant-1", Scopes: []string{"readings:write", "a,b"}, Roles: []string{"device"}, Attributes: map[string]string{"hall": "B;C", "plan": "free", "key": id},
 		UsageKey: "0123456789-usage", Expires: expires,
 	}, p)
 

@@ -1,0 +1,120 @@
+package ratelimit
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	now := noon()
+	m := &Memory{Clock: func() time.Time { return now }}
+	l := Limit{Rate: 1, Burst: 2}
+	for _, key := range []string{"a", "b"} {
+		for i, want := range []bool{true, true, false} {
+			d, err := m.Take(t.Context(), key, l, 1)
+			require.NoError(t, err)
+			require.Equal(t, want, d.Allowed, "%s %d", key, i)
+		}
+	}
+	now = now.Add(time.Second)
+	require.True(t, m.AllowN(now, "a", l, 1).Allowed)
+	require.False(t, m.AllowN(now, "a", l, 1).Allowed)
+	require.True(t, new(Memory).AllowN(now, "a", l, 1).Allowed, "the zero value")
+
+	var d Decision
+	d, err := new(Memory).Take(t.Context(), "a", l, 2)
+	require.NoError(t, err)
+	require.True(t, d.Allowed)
+}
+
+// Another limit for a key goes on with what the bucket owes.
+func TestAnotherLimitForAKey(t *testing.T) {
+	t.Parallel()
+	m := new(Memory)
+	require.True(t, m.AllowN(noon(), "a", Limit{Rate: 1, Burst: 10}, 10).Allowed) // 10 s
+	d := m.AllowN(noon(), "a", Limit{Rate: 10, Burst: 10}, 1)
+	require.False(t, d.Allowed)
+	require.Equal(t, 9100*time.Millisecond, d.RetryAfter)
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	m := &Memory{MaxKeys: 100}
+	l := Limit{Rate: 1, Burst: 10}
+	now := noon()
+	require.True(t, m.AllowN(now, "spender", l, 10).Allowed)
+	for i := range 10_000 { // one token each: full again after a second
+		now = now.Add(100 * time.Microsecond)
+		require.True(t, m.AllowN(now, fmt.Sprint(i), l, 1).Allowed)
+		require.LessOrEqual(t, len(m.full), 100)
+	}
+	require.False(t, m.AllowN(now, "spender", l, 10).Allowed, "who owes most stays")
+
+	// Questions and refusals are not kept.
+	m = new(Memory)
+	for i := range 100 {
+		m.AllowN(now, fmt.Sprint(i), l, 0)
+		m.AllowN(now, fmt.Sprint(i), l, 11)
+	}
+	require.Empty(t, m.full)
+}
+
+func TestMemoryAtOnce(t *testing.T) {
+	t.Parallel()
+	m := new(Memory)
+	l := Limit{Rate: 1e-3, Burst: 1000}
+	var allowed atomic.Int64
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for range 100 {
+				if m.AllowN(noon(), "a", l, 1).Allowed {
+					allowed.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	require.EqualValues(t, 1000, allowed.Load())
+}
+
+func TestMemoryAllocatesNothing(t *testing.T) {
+	m := new(Memory)
+	l := Limit{Rate: 1e6, Burst: 1000}
+	ctx := t.Context()
+	require.Zero(t, testing.AllocsPerRun(1000, func() { _, _ = m.Take(ctx, "a", l, 1) }))
+	require.Zero(t, testing.AllocsPerRun(1000, func() { _, _ = m.Take(ctx, "b", l, 2000) }))
+}
+
+func BenchmarkMemory(b *testing.B) {
+	keys := make([]string, 1<<16)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("messages#connection:L0SM9cOFvHcCIhw%d=", i)
+	}
+	l := Limit{Rate: 5, Burst: 20}
+	for name, n := range map[string]int{"one key": 1, "65,536 keys": len(keys)} {
+		b.Run(name, func(b *testing.B) {
+			m := new(Memory)
+			ctx := b.Context()
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				if _, err := m.Take(ctx, keys[i], l, 1); err != nil {
+					b.Fatal(err)
+				}
+				if i++; i == n {
+					i = 0
+				}
+			}
+		})
+	}
+}

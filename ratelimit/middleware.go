@@ -1,0 +1,162 @@
+package ratelimit
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"sync"
+
+	"github.com/gatesock/gatesock"
+)
+
+// Rule is what a [Limiter]'s middleware does beyond refusing. The zero Rule is one.
+type Rule struct {
+	// Routes are the keys of the only routes that are limited, "$connect" among them; empty is all.
+	Routes []string
+	// Costs says how many tokens a route takes, by its key; those that are not named take one, and a cost of 0 is free. Messages that
+	// no route takes are those of "$default". No cost may be more than the limit's burst.
+	Costs map[string]int
+	// DisconnectAfter closes a connection with its so many-th refused message; 0 never does. Each process counts for itself.
+	DisconnectAfter int
+	// Disconnector closes them: an apigw.Client is one. Endpoint is where, for connections of other APIs; nil is the
+	// Disconnector's own.
+	Disconnector interface {
+		Disconnect(ctx context.Context, from gatesock.Target) error
+	}
+	Endpoint func(req *gatesock.Request) string
+}
+
+// Middleware refuses events above the limit: a message with [gatesock.CodeRateLimited] and the time to wait (retryAfterMs), a
+// $connect with the same code, which makes status 429. $disconnect is never limited. What a store fails to tell of goes on with
+// [FailOpen], and is [gatesock.CodeUnavailable] with [FailClosed].
+//
+//	messages := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 5, Burst: 20}, ratelimit.FailOpen)
+//	r.Use(gatesock.Recover(), messages.Middleware(ratelimit.ByConnection(), ratelimit.Rule{}))
+//
+// It comes after what finds out who it is (authz.Connect, authz.Remember) and before what costs something (conn.Track). It panics on
+// a Key that is none of this package's, and on a Rule that makes no sense.
+func (l *Limiter) Middleware(by Key, rule Rule) gatesock.Middleware {
+	if by.of == nil {
+		panic("ratelimit: Middleware with an empty Key")
+	}
+	for route, cost := range rule.Costs {
+		if cost < 0 || cost > l.limit.Burst {
+			panic("ratelimit: the cost of route " + route + " is below 0 or above the burst")
+		}
+	}
+	if rule.DisconnectAfter < 0 || rule.DisconnectAfter > 0 && rule.Disconnector == nil {
+		panic("ratelimit: DisconnectAfter is below 0, or has no Disconnector")
+	}
+	g := &guard{Limiter: l, by: by, rule: rule, prefix: l.name + "#" + by.kind + ":", costs: maps.Clone(rule.Costs)}
+	g.other = 1
+	if len(rule.Routes) > 0 {
+		g.other = 0
+		g.costs = make(map[string]int, len(rule.Routes))
+		for _, route := range rule.Routes {
+			g.costs[route] = 1
+			if cost, ok := rule.Costs[route]; ok {
+				g.costs[route] = cost
+			}
+		}
+	}
+	return func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
+		return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+			if err := g.admit(ctx, req); err != nil {
+				return nil, err
+			}
+			return next(ctx, req)
+		}
+	}
+}
+
+// guard is a limiter at work on events.
+type guard struct {
+	*Limiter
+
+	by       Key
+	rule     Rule
+	prefix   string         // of every key in the store
+	costs    map[string]int // by route
+	other    int            // of routes that are not in costs
+	refusals refusals
+}
+
+func (g *guard) admit(ctx context.Context, req *gatesock.Request) error {
+	if req.EventType == gatesock.EventDisconnect {
+		if g.rule.DisconnectAfter > 0 {
+			g.refusals.forget(req.ConnectionID)
+		}
+		return nil
+	}
+	cost, ok := g.costs[req.HandledBy]
+	if !ok {
+		cost = g.other
+	}
+	if cost == 0 {
+		return nil
+	}
+	key := g.by.of(req)
+	if key == "" {
+		return nil
+	}
+	d, err := g.take(ctx, g.prefix+key, cost)
+	switch {
+	case err != nil:
+		return gatesock.Errorf(gatesock.CodeUnavailable, "the limit %s can't be checked now", g.name).WithCause(err)
+	case d.Allowed:
+		return nil
+	}
+	g.disconnect(ctx, req)
+	return gatesock.Errorf(gatesock.CodeRateLimited, "too many requests: the limit %s is %v a second, %d at once", g.name, g.limit.Rate, d.Limit).
+		WithRetryAfter(d.RetryAfter)
+}
+
+// disconnect closes a connection that goes on regardless.
+func (g *guard) disconnect(ctx context.Context, req *gatesock.Request) {
+	if g.rule.DisconnectAfter == 0 || req.EventType != gatesock.EventMessage || !g.refusals.reach(req.ConnectionID, g.rule.DisconnectAfter) {
+		return
+	}
+	to := gatesock.Target{ConnectionID: req.ConnectionID}
+	if g.rule.Endpoint != nil {
+		to.Endpoint = g.rule.Endpoint(req)
+	}
+	if err := g.rule.Disconnector.Disconnect(ctx, to); err != nil && !errors.Is(err, gatesock.ErrGone) {
+		cmp.Or(g.log, slog.Default()).WarnContext(ctx, "ratelimit: a connection above its limit could not be closed",
+			"limiter", g.name, "connectionId", req.ConnectionID, "error", err)
+	}
+}
+
+// refusals counts the refused messages of connections.
+type refusals struct {
+	mu sync.Mutex
+	n  map[string]int
+}
+
+// maxCounted is how many connections are counted at most; one more puts out another.
+const maxCounted = 10_000
+
+// reach counts one more, and tells if that makes it enough, or again as many.
+func (r *refusals) reach(id string, enough int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.n == nil {
+		r.n = make(map[string]int)
+	}
+	n, known := r.n[id]
+	if !known && len(r.n) >= maxCounted {
+		for other := range r.n {
+			delete(r.n, other)
+			break
+		}
+	}
+	r.n[id] = n + 1
+	return (n+1)%enough == 0
+}
+
+func (r *refusals) forget(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.n, id)
+}

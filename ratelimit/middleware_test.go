@@ -1,0 +1,288 @@
+package ratelimit_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/ratelimit"
+	"github.com/gatesock/gatesock/wstest"
+)
+
+// silent is a logger for what is meant to fail.
+func silent() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// echo is an application with one route, behind middleware.
+func echo(use ...gatesock.Middleware) *gatesock.Router {
+	r := gatesock.New(gatesock.WithLogger(silent()))
+	r.Use(use...)
+	nothing := func(context.Context, *gatesock.Request, struct{}) error { return nil }
+	gatesock.Handle(r, "say", nothing)
+	gatesock.Handle(r, "export", nothing)
+	gatesock.Handle(r, "ping", nothing)
+	r.Default(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
+		return nil, gatesock.Errorf(gatesock.CodeNotFound, "unknown")
+	})
+	return r
+}
+
+// world is a gateway whose time moves when the test says, with a limiter that has the same.
+type world struct {
+	*wstest.Harness
+}
+
+// newWorld makes one of a function that gets a store.
+func newWorld(t *testing.T, app func(store *ratelimit.Memory) *gatesock.Router) world {
+	t.Helper()
+	var h *wstest.Harness
+	store := &ratelimit.Memory{Clock: func() time.Time { return h.Now() }}
+	h = wstest.New(t, app(store))
+	return world{h}
+}
+
+func TestMessagesAboveTheLimit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
+		l := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 2, Burst: 3}, ratelimit.FailOpen)
+		return echo(l.Middleware(ratelimit.ByConnection(), ratelimit.Rule{Costs: map[string]int{"export": 3, "ping": 0}}))
+	})
+	ann, bob := w.Connect(), w.Connect()
+	for range 3 {
+		ann.Push("say", nil).ExpectAck()
+	}
+	e := ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
+	require.Equal(t, "too many requests: the limit messages is 2 a second, 3 at once", e.Message)
+	require.Equal(t, 500*time.Millisecond, e.RetryAfter)
+	bob.Push("say", nil).ExpectAck() // each has its own
+	for range 100 {
+		ann.Push("ping", nil).ExpectAck() // free
+	}
+	w.Advance(499 * time.Millisecond)
+	ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
+	w.Advance(time.Millisecond)
+	ann.Push("say", nil).ExpectAck()
+	e = ann.Push("export", nil).ExpectError(gatesock.CodeRateLimited)
+	require.Equal(t, 1500*time.Millisecond, e.RetryAfter)
+	w.Advance(e.RetryAfter)
+	ann.Push("export", nil).ExpectAck()
+	ann.Push("made up", nil).ExpectError(gatesock.CodeRateLimited) // unknown routes cost too
+	ann.Close(1000, "")
+}
+
+func TestConnectsAboveTheLimit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
+		l := ratelimit.New(store, "connects", ratelimit.Limit{Rate: 1, Burst: 2}, ratelimit.FailOpen)
+		return echo(l.Middleware(ratelimit.BySource(), ratelimit.Rule{Routes: []string{"$connect", "export"}, Costs: map[string]int{"export": 2}}))
+	})
+	from := wstest.WithSourceIP("2001:db8:1:2:3::1")
+	ann := w.Connect(from)
+	ann.Push("say", nil).ExpectAck()
+	ann.Push("export", nil).ExpectError(gatesock.CodeRateLimited)
+	w.Connect(wstest.WithSourceIP("2001:db8:1:2:ffff::9"))
+	require.Equal(t, 429, w.ConnectRefused(from), "one network")
+	w.Connect(wstest.WithSourceIP("2001:db8:1:3::1"))
+	w.Connect(wstest.WithSourceIP("192.0.2.1"))
+	w.Connect(wstest.WithSourceIP("192.0.2.2"))
+	w.Advance(time.Second)
+	w.Connect(from)
+}
+
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	type options = []wstest.ConnectOption
+	type connect func(w world) *wstest.Client
+	as := func(o ...wstest.ConnectOption) connect {
+		return func(w world) *wstest.Client { return w.Connect(o...) }
+	}
+	for name, c := range map[string]struct {
+		by          ratelimit.Key
+		same, other connect // as the first; as somebody else
+		first       options
+	}{
+		"user": {
+			ratelimit.ByUser(), as(wstest.As("ann")), as(wstest.As("bob")), options{wstest.As("ann")},
+		},
+		"nobody": {
+			ratelimit.ByUser(), as(), as(wstest.WithSourceIP("192.0.2.1")), nil,
+		},
+		"somebody called like an address": {
+			ratelimit.ByUser(), as(), as(wstest.As("127.0.0.1")), nil,
+		},
+		"API key": {
+			ratelimit.ByAPIKey(), as(wstest.As("bob", map[string]any{"attr.key": "k1"})), as(wstest.As("ann", map[string]any{"attr.key": "k2"})),
+			options{wstest.As("ann", map[string]any{"attr.key": "k1"})},
+		},
+		"no API key": {ratelimit.ByAPIKey(), as(), as(wstest.WithSourceIP("192.0.2.1")), nil},
+		"one's own": {
+			ratelimit.By("tenant", func(req *gatesock.Request) string { return req.Authorizer["tenant"] }),
+			as(wstest.As("bob", map[string]any{"tenant": "t1"})), as(wstest.As("ann", map[string]any{"tenant": "t2"})),
+			options{wstest.As("ann", map[string]any{"tenant": "t1"})},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
+				l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 1}, ratelimit.FailOpen)
+				return echo(l.Middleware(c.by, ratelimit.Rule{Costs: map[string]int{"$connect": 0}}))
+			})
+			first, same, other := w.Connect(c.first...), c.same(w), c.other(w)
+			first.Push("say", nil).ExpectAck()
+			same.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
+			other.Push("say", nil).ExpectAck()
+		})
+	}
+	t.Run("route", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
+			l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 1}, ratelimit.FailOpen)
+			return echo(l.Middleware(ratelimit.ByRoute(), ratelimit.Rule{Costs: map[string]int{"$connect": 0}}))
+		})
+		ann, bob := w.Connect(), w.Connect()
+		ann.Push("say", nil).ExpectAck()
+		bob.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
+		bob.Push("export", nil).ExpectAck()
+		ann.Push("made up", nil).ExpectError(gatesock.CodeNotFound)
+		ann.Push("made up too", nil).ExpectError(gatesock.CodeRateLimited) // all that are unknown are one
+	})
+	t.Run("none", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
+			l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 1}, ratelimit.FailOpen)
+			return echo(l.Middleware(ratelimit.By("none", func(*gatesock.Request) string { return "" }), ratelimit.Rule{}))
+		})
+		ann := w.Connect()
+		for range 10 {
+			ann.Push("say", nil).ExpectAck()
+		}
+	})
+}
+
+// broken is a store that fails.
+type broken struct{}
+
+func (broken) Take(context.Context, string, ratelimit.Limit, int) (ratelimit.Decision, error) {
+	return ratelimit.Decision{}, errors.New("the table is gone")
+}
+
+func TestWhenTheStoreFails(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	logger := ratelimit.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))
+	limit := ratelimit.Limit{Rate: 1, Burst: 1}
+	open := ratelimit.New(broken{}, "messages", limit, ratelimit.FailOpen, logger)
+	h := wstest.New(t, echo(open.Middleware(ratelimit.ByConnection(), ratelimit.Rule{})))
+	ann := h.Connect()
+	ann.Push("say", nil).ExpectAck()
+	require.EqualValues(t, 1, open.Failures())
+	require.Equal(t, 1, strings.Count(log.String(), "limiter=messages open=true error=\"the table is gone\""))
+
+	closed := ratelimit.New(broken{}, "sign-in", limit, ratelimit.FailClosed, logger)
+	h = wstest.New(t, echo(closed.Middleware(ratelimit.BySource(), ratelimit.Rule{})))
+	require.Equal(t, 503, h.ConnectRefused())
+	_, err := closed.Allow(t.Context(), "k", 1)
+	require.ErrorContains(t, err, "ratelimit: sign-in: the table is gone")
+	h = wstest.New(t, echo(closed.Middleware(ratelimit.ByRoute(), ratelimit.Rule{Costs: map[string]int{"$connect": 0}})))
+	e := h.Connect().Push("say", nil).ExpectError(gatesock.CodeUnavailable)
+	require.Equal(t, "the limit sign-in can't be checked now", e.Message)
+}
+
+func TestDisconnectAfterRefusals(t *testing.T) {
+	t.Parallel()
+	var h *wstest.Harness
+	store := &ratelimit.Memory{Clock: func() time.Time { return h.Now() }}
+	l := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 1, Burst: 1}, ratelimit.FailOpen)
+	gateway := &hangUp{}
+	h = wstest.New(t, echo(l.Middleware(ratelimit.ByConnection(), ratelimit.Rule{DisconnectAfter: 3, Disconnector: gateway})))
+	gateway.of = h.Gateway().Disconnect
+	ann, bob := h.Connect(), h.Connect()
+	ann.Push("say", nil).ExpectAck()
+	bob.Push("say", nil).ExpectAck()
+	for range 2 {
+		ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
+		bob.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
+	}
+	ann.Send("say", nil)
+	ann.ExpectClosed(1000)
+	h.Advance(time.Second)
+	bob.Push("say", nil).ExpectAck()
+}
+
+// hangUp is a gateway that is known later.
+type hangUp struct {
+	of func(context.Context, gatesock.Target) error
+}
+
+func (h *hangUp) Disconnect(ctx context.Context, to gatesock.Target) error { return h.of(ctx, to) }
+
+func TestMisuse(t *testing.T) {
+	t.Parallel()
+	store := new(ratelimit.Memory)
+	good := ratelimit.Limit{Rate: 1, Burst: 2}
+	l := ratelimit.New(store, "x", good, ratelimit.FailOpen)
+	for name, f := range map[string]func(){
+		"no store":        func() { ratelimit.New(nil, "x", good, ratelimit.FailOpen) },
+		"no name":         func() { ratelimit.New(store, "", good, ratelimit.FailOpen) },
+		"no choice":       func() { ratelimit.New(store, "x", good, 0) },
+		"no limit":        func() { ratelimit.New(store, "x", ratelimit.Limit{}, ratelimit.FailOpen) },
+		"no logger":       func() { ratelimit.WithLogger(nil) },
+		"no key":          func() { l.Middleware(ratelimit.Key{}, ratelimit.Rule{}) },
+		"no kind":         func() { ratelimit.By("", func(*gatesock.Request) string { return "" }) },
+		"no function":     func() { ratelimit.By("x", nil) },
+		"a negative cost": func() { l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"x": -1}}) },
+		"a high cost":     func() { l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"x": 3}}) },
+		"nobody hangs up": func() { l.Middleware(ratelimit.ByUser(), ratelimit.Rule{DisconnectAfter: 1}) },
+		"negative":        func() { l.Middleware(ratelimit.ByUser(), ratelimit.Rule{DisconnectAfter: -1}) },
+	} {
+		require.Panics(t, f, name)
+	}
+}
+
+// event is one of a message.
+const event = `{"requestContext":{"routeKey":"ping","messageId":"m","eventType":"MESSAGE","extendedRequestId":"x","requestTime":"11/Nov/2024:13:45:46 +0000",` +
+	`"messageDirection":"IN","stage":"prod","connectedAt":1731332735513,"requestTimeEpoch":1731332746514,"identity":{"sourceIp":"192.0.2.1"},"requestId":"x",` +
+	`"domainName":"d","connectionId":"BFaT_fALIAMCKug=","apiId":"a"},"body":"{\"action\":\"ping\"}","isBase64Encoded":false}`
+
+// measured are routers with and without limits, by what the limit is for.
+func measured() map[string]*gatesock.Router {
+	l := ratelimit.New(new(ratelimit.Memory), "messages", ratelimit.Limit{Rate: 1e6, Burst: 1e6}, ratelimit.FailOpen)
+	routers := map[string]*gatesock.Router{"none": echo()}
+	for name, by := range map[string]ratelimit.Key{
+		"connection": ratelimit.ByConnection(), "user": ratelimit.ByUser(), "source": ratelimit.BySource(), "route": ratelimit.ByRoute(),
+	} {
+		routers[name] = echo(l.Middleware(by, ratelimit.Rule{Costs: map[string]int{"export": 3}}))
+	}
+	return routers
+}
+
+func TestMiddlewareAllocs(t *testing.T) {
+	ctx := t.Context()
+	allocs := func(r *gatesock.Router) float64 {
+		return testing.AllocsPerRun(1000, func() { _, _ = r.Invoke(ctx, []byte(event)) })
+	}
+	routers := measured()
+	without := allocs(routers["none"])
+	for name, r := range routers {
+		require.LessOrEqual(t, allocs(r), without+2, name)
+	}
+}
+
+func BenchmarkMiddleware(b *testing.B) {
+	for name, r := range measured() {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			ctx := b.Context()
+			for b.Loop() {
+				if _, err := r.Invoke(ctx, []byte(event)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
