@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/gatesock/gatesock/internal/until"
 )
 
 // DefaultMaxKeys is how many buckets a [Memory] holds.
@@ -20,7 +22,7 @@ type Memory struct {
 	Clock func() time.Time
 
 	mu   sync.Mutex
-	full map[string]int64 // when a bucket is full again
+	full until.Map // when a bucket is full again
 }
 
 var _ Store = (*Memory)(nil)
@@ -39,47 +41,14 @@ func (m *Memory) AllowN(t time.Time, key string, l Limit, n int) Decision {
 	now := t.UnixNano()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	full, known := m.full[key]
+	full, _ := m.full.Get(key)
 	after, d := l.take(full, now, n)
-	if after <= now || after == full {
-		return d
+	if after > now && after != full {
+		m.full.Max = m.MaxKeys
+		if m.MaxKeys <= 0 {
+			m.full.Max = DefaultMaxKeys
+		}
+		m.full.Set(key, after, now)
 	}
-	if !known {
-		m.makeRoom(now)
-	}
-	m.full[key] = after
 	return d
-}
-
-// looked is how many buckets are looked at to find one that can go.
-const looked = 8
-
-func (m *Memory) makeRoom(now int64) {
-	if m.full == nil {
-		m.full = make(map[string]int64)
-	}
-	limit := m.MaxKeys
-	if limit <= 0 {
-		limit = DefaultMaxKeys
-	}
-	if len(m.full) < limit {
-		return
-	}
-	var next string
-	var soonest int64
-	n := 0
-	for key, full := range m.full { // in random order
-		if full <= now {
-			delete(m.full, key)
-		}
-		if n == 0 || full < soonest {
-			next, soonest = key, full
-		}
-		if n++; n == looked {
-			break
-		}
-	}
-	if len(m.full) >= limit {
-		delete(m.full, next)
-	}
 }

@@ -55,7 +55,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	for i := range 10_000 { // one token each: full again after a second
 		now = now.Add(100 * time.Microsecond)
 		require.True(t, m.AllowN(now, fmt.Sprint(i), l, 1).Allowed)
-		require.LessOrEqual(t, len(m.full), 100)
+		require.LessOrEqual(t, m.full.Len(), 100)
 	}
 	require.False(t, m.AllowN(now, "spender", l, 10).Allowed, "who owes most stays")
 
@@ -65,7 +65,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		m.AllowN(now, fmt.Sprint(i), l, 0)
 		m.AllowN(now, fmt.Sprint(i), l, 11)
 	}
-	require.Empty(t, m.full)
+	require.Zero(t, m.full.Len())
 }
 
 func TestMemoryAtOnce(t *testing.T) {
