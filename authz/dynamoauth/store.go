@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -48,12 +46,9 @@ func (o option) apply(s *Store) error { return o(s) }
 // WithNamespace keeps the store's items apart from those of others in the same table; it has to be the same in all
 // processes. At most 255 bytes of UTF-8, without "#".
 func WithNamespace(namespace string) Option {
-	return option(func(s *Store) error {
-		if len(namespace) > 255 || strings.Contains(namespace, "#") || !utf8.ValidString(namespace) {
-			return fmt.Errorf("dynamoauth: the namespace %.300q is longer than 255 bytes, has a '#' or is not UTF-8", namespace)
-		}
-		if namespace != "" {
-			s.prefix = "@" + namespace + "#"
+	return option(func(s *Store) (err error) {
+		if s.prefix, err = dynamotable.Prefix(namespace); err != nil {
+			return fmt.Errorf("dynamoauth: %w", err)
 		}
 		return nil
 	})

@@ -2,15 +2,14 @@ package dynamoconn
 
 import (
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/gatesock/gatesock/internal/dynamotable"
 )
 
 const (
 	defaultPageSize    = 1000
 	defaultConcurrency = 16
-	maxNamespace       = 255
 )
 
 // Option is an option of [New].
@@ -36,13 +35,9 @@ func WithClock(now func() time.Time) Option {
 // the API: stores with different namespaces know nothing of each other. The default is none. It makes [New] fail if the
 // namespace is longer than 255 bytes, has a '#' or is not UTF-8. Every item becomes longer by the namespace and 2 bytes.
 func WithNamespace(namespace string) Option {
-	return option(func(s *Store) error {
-		if len(namespace) > maxNamespace || strings.Contains(namespace, "#") || !utf8.ValidString(namespace) {
-			return fmt.Errorf("dynamoconn: the namespace %.300q is longer than %d bytes, has a '#' or is not UTF-8", namespace, maxNamespace)
-		}
-		s.prefix = ""
-		if namespace != "" {
-			s.prefix = "@" + namespace + "#"
+	return option(func(s *Store) (err error) {
+		if s.prefix, err = dynamotable.Prefix(namespace); err != nil {
+			return fmt.Errorf("dynamoconn: %w", err)
 		}
 		return nil
 	})

@@ -35,7 +35,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -89,12 +88,9 @@ func (o option) apply(s *Store) error { return o(s) }
 // WithNamespace keeps the store's items apart from those of others in the same table; it has to be the same in all processes. At
 // most 255 bytes of UTF-8, without "#".
 func WithNamespace(namespace string) Option {
-	return option(func(s *Store) error {
-		if len(namespace) > 255 || strings.Contains(namespace, "#") || !utf8.ValidString(namespace) {
-			return fmt.Errorf("dynamolimit: the namespace %.300q is longer than 255 bytes, has a '#' or is not UTF-8", namespace)
-		}
-		if namespace != "" {
-			s.prefix = "@" + namespace + "#"
+	return option(func(s *Store) (err error) {
+		if s.prefix, err = dynamotable.Prefix(namespace); err != nil {
+			return fmt.Errorf("dynamolimit: %w", err)
 		}
 		return nil
 	})
