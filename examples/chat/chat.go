@@ -11,6 +11,7 @@ import (
 	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/broadcast"
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/ratelimit"
 )
 
 // App is the chat. It is safe for concurrent use.
@@ -20,6 +21,7 @@ type App struct {
 	clock       *clock
 	history     History
 	access      access
+	limits      limits
 }
 
 // postTimeout is short, since who says something waits for the slowest of the others.
@@ -39,6 +41,7 @@ func New(store conn.Store, history History, poster gatesock.Poster, opts ...Opti
 		clock:   &clock{},
 		history: history,
 		access:  access{renewals: new(authz.MemoryRenewals)},
+		limits:  limits{store: new(ratelimit.Memory)},
 	}
 	for _, o := range opts {
 		o(a)
@@ -59,6 +62,7 @@ func (a *App) Router() *gatesock.Router {
 	r := gatesock.New(authz.DenyByDefault())
 	r.Use(gatesock.Recover(), authz.Subprotocol(Protocol))
 	guard := a.access.guard(r)
+	a.limits.apply(r)
 	r.Use(a.sayGoodbye, conn.Track(a.store))
 	gatesock.HandleReply(r, "join", a.join, guard)
 	gatesock.Handle(r, "leave", a.leave, guard)

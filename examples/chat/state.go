@@ -7,6 +7,7 @@ import (
 	"github.com/gatesock/gatesock/authz/dynamoauth"
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/conn/dynamoconn"
+	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
 )
 
 // NewInMemory returns a chat of one process, which forgets everything when it ends.
@@ -14,7 +15,7 @@ func NewInMemory(poster gatesock.Poster, opts ...Option) *App {
 	return New(conn.NewMemory(), NewMemoryHistory(), poster, opts...)
 }
 
-// NewOnTable returns a chat whose connections, messages and renewed sign-ins are in a table that dynamoconn.CreateTable has made. Any
+// NewOnTable returns a chat whose connections, messages, renewed sign-ins and limits are in a table that dynamoconn.CreateTable has made. Any
 // number of processes may share it. It sends nothing, and fails if the table's name is empty.
 func NewOnTable(client *dynamodb.Client, table string, poster gatesock.Poster, opts ...Option) (*App, error) {
 	store, err := dynamoconn.New(client, table)
@@ -25,6 +26,10 @@ func NewOnTable(client *dynamodb.Client, table string, poster gatesock.Poster, o
 	if err != nil {
 		return nil, err
 	}
-	onTable := func(a *App) { a.access.renewals = renewals }
+	buckets, err := dynamolimit.New(client, table)
+	if err != nil {
+		return nil, err
+	}
+	onTable := func(a *App) { a.access.renewals, a.limits.store = renewals, buckets }
 	return New(store, NewTableHistory(client, table), poster, append([]Option{onTable}, opts...)...), nil
 }

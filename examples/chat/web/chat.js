@@ -24,13 +24,14 @@ gateway.protocol = gateway.protocol.replace("http", "ws");
 // Where nobody has to sign in there is no session, and people choose their names.
 const session = meta("issuer") ? new SignIn({ issuer: meta("issuer"), client: meta("client"), scope: meta("scope") }) : null;
 const link = new Link(gateway, session ? protocols : undefined);
-const outbox = new Outbox(say);
+const outbox = new Outbox(say, (until) => showWait(until));
 const presence = new Presence();
 let me = "";
 let room = "";
 let joined = false; // the room, over the connection that there is now
 let typedAt = 0; // when the others were last told that I am typing
 let retryAt = 0; // when the link tries again
+let waitUntil = 0; // when the server takes more again, after too much
 
 // The door.
 
@@ -160,6 +161,7 @@ function enter(name, where) {
   $("#door").hidden = true;
   $("#chat").hidden = false;
   log.clear();
+  showWait(0);
   presence.clear(me);
   text.value = load(`text ${room}`, "");
   typedAt = 0;
@@ -184,6 +186,11 @@ async function join() {
     outbox.flush();
   } catch (error) {
     if (error instanceof LinkError || error instanceof SignedOut) return; // the link comes back, and joins again
+    if (error.code === "rate_limited") {
+      showWait(Date.now() + error.retryAfterMs);
+      setTimeout(() => link.state === "online" && !joined && join(), error.retryAfterMs + 20);
+      return;
+    }
     if (error.code === "permission_denied") {
       showDoor();
       return check("room", false, `You may not enter: ${error.message}.`);
@@ -276,6 +283,16 @@ link.addEventListener("state", ({ detail }) => {
 
 $("#retry").addEventListener("click", () => link.retry());
 setInterval(() => retryAt && showLink(), 250);
+setInterval(() => waitUntil && showWait(waitUntil), 250);
+
+// Counts down to when the server takes more again.
+function showWait(until) {
+  const seconds = Math.ceil((until - Date.now()) / 1000);
+  waitUntil = seconds > 0 ? until : 0;
+  $("#wait").hidden = !waitUntil;
+  write($("#wait-text"), waitUntil ? "You are sending too much. What is waiting goes out" : "");
+  write($("#wait-seconds"), waitUntil ? `in ${seconds} s.` : "");
+}
 
 function showLink() {
   const state = link.state;

@@ -178,6 +178,7 @@ export class Link extends EventTarget {
       clearTimeout(waiting.timer);
       return frame.error ? waiting.reject(new RequestError(frame.error)) : waiting.resolve(frame.data);
     }
+    if (frame.error?.code === "rate_limited") return; // of a message that wants no reply, and is not worth another try
     if (frame.error) return this.#fault(frame.error.message);
     if (!frame.action && frame.message) this.#fault(`The gateway answered: ${frame.message}.`); // its own error frame
   }

@@ -2,7 +2,7 @@
 // gateway promises no order. What got no answer is sent again under the same key, and the server says it once.
 // Drafts are kept with the tab, so that a reload loses none. Each waits for its own room.
 
-import { LinkError } from "./link.js";
+import { LinkError, RequestError } from "./link.js";
 import * as log from "./log.js";
 import { keep, load } from "./storage.js";
 
@@ -15,9 +15,12 @@ export class Outbox {
   #drafts = load("drafts", []).filter(isDraft); // of all rooms, oldest first
   #keys = load("keys", []); // of what was written in this tab, since two people can have the same name
   #busy = false;
+  #pause; // is told until when nothing is sent, since the server has asked to wait
+  #pausedUntil = 0;
 
-  constructor(say) {
+  constructor(say, pause) {
     this.#say = say;
+    this.#pause = pause;
   }
 
   // The number of drafts that wait to be sent to the room.
@@ -51,7 +54,7 @@ export class Outbox {
   }
 
   async flush() {
-    if (this.#busy) return;
+    if (this.#busy || Date.now() < this.#pausedUntil) return;
     this.#busy = true;
     for (let draft; (draft = this.#here().find((d) => !d.failed)); ) {
       log.mark(draft.key, "sending");
@@ -59,6 +62,10 @@ export class Outbox {
         this.settle(await this.#say(draft), draft.key);
       } catch (error) {
         if (error instanceof LinkError) break;
+        if (error instanceof RequestError && error.code === "rate_limited") {
+          this.#wait(error.retryAfterMs);
+          break;
+        }
         draft.failed = error.message || "refused";
       }
       this.#describe(draft);
@@ -66,6 +73,13 @@ export class Outbox {
     }
     this.#busy = false;
     this.#here().forEach((draft) => this.#describe(draft));
+  }
+
+  // Sends nothing for a while, and then goes on.
+  #wait(ms = 1_000) {
+    this.#pausedUntil = Date.now() + ms;
+    this.#pause(this.#pausedUntil);
+    setTimeout(() => this.flush(), ms + 20); // timers may be early
   }
 
   // Shows a message of the server, in place of the draft that it was.

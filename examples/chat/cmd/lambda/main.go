@@ -30,6 +30,7 @@ import (
 	"github.com/gatesock/gatesock/apigw"
 	"github.com/gatesock/gatesock/authz/jwtauth"
 	"github.com/gatesock/gatesock/examples/chat"
+	"github.com/gatesock/gatesock/ratelimit"
 )
 
 func main() {
@@ -41,7 +42,7 @@ func main() {
 	if err != nil {
 		log.Fatalf("GATEWAY_ENDPOINT: %v", err)
 	}
-	var options []chat.Option
+	options := []chat.Option{chat.WithLimit(ratelimit.Limit{Rate: 2, Burst: 20})}
 	if issuer := os.Getenv("ISSUER"); issuer != "" {
 		tokens, err := jwtauth.New(jwtauth.Config{
 			Issuer: issuer, Audience: []string{os.Getenv("AUDIENCE")}, Discover: true, Attributes: []string{chat.NameClaim},

@@ -24,6 +24,7 @@ import (
 	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/examples/chat"
 	"github.com/gatesock/gatesock/examples/chat/web"
+	"github.com/gatesock/gatesock/ratelimit"
 )
 
 func main() {
@@ -35,12 +36,20 @@ func main() {
 	flag.BoolVar(&s.open, "open", false, "let anybody in, under any name")
 	flag.StringVar(&s.origins, "origins", "", "origins of pages that may connect besides those on this machine, as in http://a.test:8080,https://b.test")
 	flag.DurationVar(&s.tokenTime, "token-time", 10*time.Minute, "how long a token is good, at least a second")
+	limit := ratelimit.Limit{Rate: 2, Burst: 20}
+	flag.Float64Var(&limit.Rate, "rate", limit.Rate, "how many messages a second one may send in the long run; 0 is no limit")
+	flag.IntVar(&limit.Burst, "burst", limit.Burst, "how many messages one may send at once, at least 2")
 	flag.Parse()
+	if limit.Rate == 0 {
+		limit = ratelimit.Limit{}
+	} else if err := limit.Check(); err != nil || limit.Burst < 2 {
+		log.Fatal("-rate or -burst: ", errors.Join(err, errors.New("a burst is at least 2")))
+	}
 	if s.tokenTime < time.Second {
 		log.Fatal("-token-time is less than a second")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	err := run(ctx, *addr, at, s)
+	err := run(ctx, *addr, at, s, chat.WithLimit(limit))
 	stop()
 	if err != nil {
 		log.Fatal(err)
@@ -48,12 +57,12 @@ func main() {
 }
 
 // run serves the chat until ctx ends.
-func run(ctx context.Context, addr string, at place, s signIn) error {
+func run(ctx context.Context, addr string, at place, s signIn, options ...chat.Option) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return err
 	}
-	gateway, handler, err := serve(ctx, listener.Addr(), at, s)
+	gateway, handler, err := serve(ctx, listener.Addr(), at, s, options)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -79,9 +88,8 @@ func run(ctx context.Context, addr string, at place, s signIn) error {
 }
 
 // serve gives the gateway, and all that is served beside it.
-func serve(ctx context.Context, addr net.Addr, at place, s signIn) (*emulator.Gateway, http.Handler, error) {
+func serve(ctx context.Context, addr net.Addr, at place, s signIn, options []chat.Option) (*emulator.Gateway, http.Handler, error) {
 	mux := http.NewServeMux()
-	var options []chat.Option
 	issuer := ""
 	if !s.open {
 		provider, url, option, err := s.provider(addr)

@@ -1,0 +1,50 @@
+package chat_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/authz"
+	"github.com/gatesock/gatesock/examples/chat"
+	"github.com/gatesock/gatesock/ratelimit"
+	"github.com/gatesock/gatesock/wstest"
+)
+
+// slow lets four messages through, and then one in an hour.
+func slow() chat.Option { return chat.WithLimit(ratelimit.Limit{Rate: 1. / 3600, Burst: 6}) }
+
+func TestWhoSaysTooMuchHasToWait(t *testing.T) {
+	t.Parallel()
+	rec := wstest.NewRecorder()
+	h := wstest.New(t, chat.NewInMemory(rec, slow()).Router(), wstest.WithPoster(rec))
+	ann := enter(t, h, "Ann")
+	bob := enter(t, h, "Bob", ann)
+	for range 4 {
+		ann.Push("say", chat.Say{Room: "lobby", Text: "x"}).ExpectReply(nil)
+		bob.ExpectPush("message", nil)
+	}
+	e := ann.Push("say", chat.Say{Room: "lobby", Text: "x"}).ExpectError(gatesock.CodeRateLimited)
+	require.InDelta(t, time.Hour, e.RetryAfter, float64(time.Minute))
+	ann.Push("typing", chat.Typing{Room: "lobby"}).ExpectError(gatesock.CodeRateLimited)
+	bob.ExpectNone()
+	bob.Push("say", chat.Say{Room: "lobby", Text: "x"}).ExpectReply(nil)
+}
+
+// Another connection of the same person is no way around it.
+func TestALimitIsForAPerson(t *testing.T) {
+	t.Parallel()
+	rec := wstest.NewRecorder()
+	tokens := book{
+		"ann": {ID: "ann", Scopes: []string{chat.Scope}},
+		"bob": {ID: "bob", Scopes: []string{chat.Scope}},
+	}
+	h := wstest.New(t, chat.NewInMemory(rec, slow(), chat.WithSignIn(tokens, origin)).Handler(), wstest.WithPoster(rec))
+	for range 3 {
+		h.Connect(with("ann")...).Push("join", chat.Join{Room: "lobby"}).ExpectReply(nil)
+	}
+	h.Connect(with("ann")...).Push("ping", nil).ExpectError(gatesock.CodeRateLimited)
+	h.Connect(with("bob")...).Push("ping", nil).ExpectAck()
+}
