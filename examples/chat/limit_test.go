@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/examples/chat"
 	"github.com/gatesock/gatesock/ratelimit"
 	"github.com/gatesock/gatesock/wstest"
