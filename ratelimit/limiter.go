@@ -27,17 +27,20 @@ const (
 	FailClosed
 )
 
-// Limiter limits how often something may be done: one limit, for each key. It is safe for concurrent use. See [New].
+// Limiter limits how much may be done, for each key: by one token bucket ([New]) or one quota ([NewQuota]). It is safe for concurrent use.
 type Limiter struct {
-	store    Store
 	name     string
-	limit    Limit
+	prefix   string // of every key
+	burst    int    // how much may be done at once
+	text     string // the limit, for clients
 	failure  OnFailure
 	failures atomic.Int64
 	log      *slog.Logger
+	// ask takes n of what a key has.
+	ask func(ctx context.Context, key string, n int) (Decision, error)
 }
 
-// Option is an option of [New].
+// Option is an option of [New] and [NewQuota].
 type Option interface{ apply(*Limiter) }
 
 type option func(*Limiter)
@@ -52,44 +55,59 @@ func WithLogger(l *slog.Logger) Option {
 	return option(func(x *Limiter) { x.log = l })
 }
 
-// New returns a Limiter. Its name is the first part of its keys in the store, so that two limiters have buckets of their own, and is
-// told to clients and to the log. It panics without a store, a name or a choice for failures, and on a limit that [Limit.Check] refuses.
+// New returns a Limiter by token buckets. Its name is the first part of its keys in the store, so that two limiters have buckets of their
+// own, and is told to clients and to the log. It panics without a store, a name or a choice for failures, and on a limit that
+// [Limit.Check] refuses.
 func New(store Store, name string, limit Limit, failure OnFailure, opts ...Option) *Limiter {
-	switch {
-	case store == nil:
+	if store == nil {
 		panic("ratelimit: New with a nil Store")
-	case name == "":
-		panic("ratelimit: New without a name")
-	case failure != FailOpen && failure != FailClosed:
-		panic("ratelimit: New with neither FailOpen nor FailClosed")
 	}
-	if err := limit.Check(); err != nil {
+	must(limit.Check())
+	text := fmt.Sprintf("%v a second, %d at once", limit.Rate, limit.Burst)
+	return newLimiter(name, limit.Burst, text, failure, opts, func(ctx context.Context, key string, n int) (Decision, error) {
+		return store.Take(ctx, key, limit, n)
+	})
+}
+
+func must(err error) {
+	if err != nil {
 		panic(err.Error())
 	}
-	l := &Limiter{store: store, name: name, limit: limit, failure: failure}
+}
+
+func newLimiter(name string, burst int, text string, failure OnFailure, opts []Option,
+	ask func(ctx context.Context, key string, n int) (Decision, error),
+) *Limiter {
+	switch {
+	case name == "":
+		panic("ratelimit: a Limiter without a name")
+	case failure != FailOpen && failure != FailClosed:
+		panic("ratelimit: a Limiter with neither FailOpen nor FailClosed")
+	}
+	l := &Limiter{name: name, prefix: name + "#", burst: burst, text: text, failure: failure, ask: ask}
 	for _, o := range opts {
 		o.apply(l)
 	}
 	return l
 }
 
-// Allow takes n tokens from the bucket of a key, if there are so many. A store that fails is logged and counted; with [FailOpen] the
+// Allow takes n tokens or units of a key, if there are so many. A store that fails is logged and counted; with [FailOpen] the
 // decision then allows, without an error, and with [FailClosed] the error says what failed.
 func (l *Limiter) Allow(ctx context.Context, key string, n int) (Decision, error) {
-	return l.take(ctx, l.name+"#"+key, n)
+	return l.take(ctx, l.prefix+key, n)
 }
 
 func (l *Limiter) take(ctx context.Context, key string, n int) (Decision, error) {
-	d, err := l.store.Take(ctx, key, l.limit, n)
+	d, err := l.ask(ctx, key, n)
 	if err == nil {
 		return d, nil
 	}
 	l.failures.Add(1)
 	cmp.Or(l.log, slog.Default()).ErrorContext(ctx, "ratelimit: the store failed", "limiter", l.name, "open", l.failure == FailOpen, "error", err)
 	if l.failure == FailOpen {
-		return Decision{Allowed: true, Limit: l.limit.Burst}, nil
+		return Decision{Allowed: true, Limit: l.burst}, nil
 	}
-	return Decision{Limit: l.limit.Burst}, fmt.Errorf("ratelimit: %s: %w", l.name, err)
+	return Decision{Limit: l.burst}, fmt.Errorf("ratelimit: %s: %w", l.name, err)
 }
 
 // Failures is how often the store has failed.

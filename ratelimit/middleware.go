@@ -16,7 +16,7 @@ type Rule struct {
 	// Routes are the keys of the only routes that are limited, "$connect" among them; empty is all.
 	Routes []string
 	// Costs says how many tokens a route takes, by its key; those that are not named take one, and a cost of 0 is free. Messages that
-	// no route takes are those of "$default". No cost may be more than the limit's burst.
+	// no route takes are those of "$default". No cost may be more than the limit's burst, or the quota.
 	Costs map[string]int
 	// DisconnectAfter closes a connection with its so many-th refused message; 0 never does. Each process counts for itself.
 	DisconnectAfter int
@@ -42,14 +42,14 @@ func (l *Limiter) Middleware(by Key, rule Rule) gatesock.Middleware {
 		panic("ratelimit: Middleware with an empty Key")
 	}
 	for route, cost := range rule.Costs {
-		if cost < 0 || cost > l.limit.Burst {
+		if cost < 0 || cost > l.burst {
 			panic("ratelimit: the cost of route " + route + " is below 0 or above the burst")
 		}
 	}
 	if rule.DisconnectAfter < 0 || rule.DisconnectAfter > 0 && rule.Disconnector == nil {
 		panic("ratelimit: DisconnectAfter is below 0, or has no Disconnector")
 	}
-	g := &guard{Limiter: l, by: by, rule: rule, prefix: l.name + "#" + by.kind + ":", costs: maps.Clone(rule.Costs)}
+	g := &guard{Limiter: l, by: by, rule: rule, prefix: l.prefix + by.kind + ":", costs: maps.Clone(rule.Costs)}
 	g.other = 1
 	if len(rule.Routes) > 0 {
 		g.other = 0
@@ -109,8 +109,7 @@ func (g *guard) admit(ctx context.Context, req *gatesock.Request) error {
 		return nil
 	}
 	g.disconnect(ctx, req)
-	return gatesock.Errorf(gatesock.CodeRateLimited, "too many requests: the limit %s is %v a second, %d at once", g.name, g.limit.Rate, d.Limit).
-		WithRetryAfter(d.RetryAfter)
+	return gatesock.Errorf(gatesock.CodeRateLimited, "too many requests: the limit %s is %s", g.name, g.text).WithRetryAfter(d.RetryAfter)
 }
 
 // disconnect closes a connection that goes on regardless.

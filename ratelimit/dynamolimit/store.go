@@ -1,4 +1,4 @@
-// Package dynamolimit keeps the token buckets of package ratelimit in the table of package conn/dynamoconn, where they hold for all
+// Package dynamolimit keeps the token buckets and the quotas of package ratelimit in the table of package conn/dynamoconn, where they hold for all
 // instances of a function together.
 //
 //	store, err := dynamolimit.New(dynamodb.NewFromConfig(cfg), "chat")
@@ -6,6 +6,7 @@
 //		return err
 //	}
 //	messages := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 5, Burst: 20}, ratelimit.FailOpen)
+//	month := ratelimit.NewQuota(store, "month", ratelimit.Quota{Max: 10_000, Per: ratelimit.Month}, 10, nil, ratelimit.FailOpen)
 //
 // # What it costs
 //
@@ -14,6 +15,9 @@
 // then on the instance knows when there are tokens again, and refuses until then by itself, at no cost. No call makes more than two
 // requests, and none is repeated: a request that fails is up to [ratelimit.OnFailure]. The credentials need dynamodb:UpdateItem, and
 // GetItem for who asks for 0 tokens.
+//
+// A quota is one write unit for each unit that is used, or for each reserve of several (ratelimit.NewQuota), and at most two for a
+// refusal, which is remembered until the period ends.
 //
 // # How far it holds
 //
@@ -26,8 +30,9 @@
 //
 // # In the table
 //
-// One item is one bucket: pk r#<key>, sk b, with the time at which it is full again (the generic cell rate algorithm). It expires an
-// hour after that, so that made-up keys leave nothing behind.
+// One item is one bucket: pk r#<key>, sk b, with the time at which it is full again (the generic cell rate algorithm); or what is used
+// of one quota in one period: pk r#<key>, sk q#<when that begins>. It expires an hour after that time, or after the period, so that
+// made-up keys leave nothing behind.
 package dynamolimit
 
 import (
@@ -54,7 +59,7 @@ type API interface {
 	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
 }
 
-// Store is a [ratelimit.Store] in a DynamoDB table. It is safe for concurrent use.
+// Store is a [ratelimit.Store] and [ratelimit.Counters] in a DynamoDB table. It is safe for concurrent use.
 type Store struct {
 	api     API
 	table   string
@@ -67,7 +72,10 @@ type Store struct {
 	known until.Map
 }
 
-var _ ratelimit.Store = (*Store)(nil)
+var (
+	_ ratelimit.Store    = (*Store)(nil)
+	_ ratelimit.Counters = (*Store)(nil)
+)
 
 // DefaultTimeout is how long a call may take: whoever sends a message waits for it.
 const DefaultTimeout = time.Second
@@ -146,8 +154,8 @@ const maxKey = 1500
 // may have taken more since, and there is less than Remaining, and longer to wait than RetryAfter. It fails on a key that is empty,
 // longer than 1,500 bytes or not UTF-8, and if DynamoDB does.
 func (s *Store) Take(ctx context.Context, key string, l ratelimit.Limit, n int) (ratelimit.Decision, error) {
-	if key == "" || len(key) > maxKey || !utf8.ValidString(key) {
-		return ratelimit.Decision{}, fmt.Errorf("dynamolimit: the key %.60q is empty, longer than %d bytes or not UTF-8", key, maxKey)
+	if err := checkKey(key); err != nil {
+		return ratelimit.Decision{}, err
 	}
 	r := request{key: key, limit: l, n: n, now: s.clock()}
 	known := s.recall(key)
@@ -162,6 +170,13 @@ func (s *Store) Take(ctx context.Context, key string, l ratelimit.Limit, n int) 
 		return ratelimit.Decision{}, fmt.Errorf("dynamolimit: take %d tokens of %q: %w", n, key, err)
 	}
 	return d, nil
+}
+
+func checkKey(key string) error {
+	if key == "" || len(key) > maxKey || !utf8.ValidString(key) {
+		return fmt.Errorf("dynamolimit: the key %.60q is empty, longer than %d bytes or not UTF-8", key, maxKey)
+	}
+	return nil
 }
 
 // request is for n tokens.
@@ -214,7 +229,7 @@ func (s *Store) write(ctx context.Context, r request, isFull bool) (bucket, erro
 	now, cost := r.now.UnixNano(), r.cost()
 	latest := now + int64(r.limit.Fill())
 	in := &dynamodb.UpdateItemInput{
-		TableName: &s.table, Key: s.key(r.key),
+		TableName: &s.table, Key: s.key(r.key, bucketKey),
 		ExpressionAttributeValues:           map[string]types.AttributeValue{":exp": number((latest+int64(margin))/int64(time.Second) + 1)},
 		ReturnValues:                        types.ReturnValueUpdatedNew,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
@@ -234,24 +249,24 @@ func (s *Store) write(ctx context.Context, r request, isFull bool) (bucket, erro
 	var failed *types.ConditionalCheckFailedException
 	switch {
 	case errors.As(err, &failed):
-		full, err := fullOf(failed.Item)
+		full, err := numberOf(failed.Item, attrFull)
 		s.learn(r, full)
 		return bucket{full: full}, err
 	case err != nil:
 		return bucket{}, err
 	}
-	full, err := fullOf(out.Attributes)
+	full, err := numberOf(out.Attributes, attrFull)
 	s.learn(r, full)
 	return bucket{full: full - cost, made: true}, err
 }
 
 // look tells how many tokens there are, by a strongly consistent read.
 func (s *Store) look(ctx context.Context, r request) (ratelimit.Decision, error) {
-	out, err := s.api.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: s.key(r.key), ConsistentRead: aws.Bool(true)}, once)
+	out, err := s.api.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: s.key(r.key, bucketKey), ConsistentRead: aws.Bool(true)}, once)
 	if err != nil {
 		return ratelimit.Decision{}, err
 	}
-	full, err := fullOf(out.Item)
+	full, err := numberOf(out.Item, attrFull)
 	return r.decide(full), err
 }
 
@@ -273,27 +288,30 @@ func (s *Store) learn(r request, full int64) {
 	s.known.Set(r.key, full, r.now.UnixNano())
 }
 
-func (s *Store) key(key string) map[string]types.AttributeValue {
+// bucketKey is the sort key of buckets.
+const bucketKey = "b"
+
+func (s *Store) key(key, sortKey string) map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{
 		dynamotable.PartitionKey: &types.AttributeValueMemberS{Value: s.prefix + "r#" + key},
-		dynamotable.SortKey:      &types.AttributeValueMemberS{Value: "b"},
+		dynamotable.SortKey:      &types.AttributeValueMemberS{Value: sortKey},
 	}
 }
 
-// fullOf reads an item; one that is not there is a full bucket.
-func fullOf(item map[string]types.AttributeValue) (int64, error) {
+// numberOf reads an item; one that is not there has 0: a full bucket, a count of nothing.
+func numberOf(item map[string]types.AttributeValue, name string) (int64, error) {
 	if len(item) == 0 {
 		return 0, nil
 	}
-	n, ok := item[attrFull].(*types.AttributeValueMemberN)
+	n, ok := item[name].(*types.AttributeValueMemberN)
 	if !ok {
-		return 0, fmt.Errorf("the item has no number %s", attrFull)
+		return 0, fmt.Errorf("the item has no number %s", name)
 	}
-	full, err := strconv.ParseInt(n.Value, 10, 64)
+	v, err := strconv.ParseInt(n.Value, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("the item's number %s: %w", attrFull, err)
+		return 0, fmt.Errorf("the item's number %s: %w", name, err)
 	}
-	return full, nil
+	return v, nil
 }
 
 func number(n int64) types.AttributeValue {

@@ -1,0 +1,210 @@
+package ratelimit_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/ratelimit"
+	"github.com/gatesock/gatesock/wstest"
+)
+
+// counted counts what is asked of counters, which can be told to fail.
+type counted struct {
+	ratelimit.Counters
+
+	calls atomic.Int64
+	fail  error
+}
+
+func (c *counted) Use(ctx context.Context, key string, start, end time.Time, n, maximum int64) (ratelimit.Used, error) {
+	c.calls.Add(1)
+	if c.fail != nil {
+		return ratelimit.Used{}, c.fail
+	}
+	return c.Counters.Use(ctx, key, start, end, n, maximum)
+}
+
+// noon is a Tuesday.
+func noon() time.Time { return time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) }
+
+func TestQuota(t *testing.T) {
+	t.Parallel()
+	now := noon()
+	counters := &counted{Counters: new(ratelimit.Memory)}
+	l := ratelimit.NewQuota(counters, "day", ratelimit.Quota{Max: 3, Per: ratelimit.Day}, 1, func() time.Time { return now }, ratelimit.FailClosed)
+	allow := func(key string, n int) ratelimit.Decision {
+		t.Helper()
+		d, err := l.Allow(t.Context(), key, n)
+		require.NoError(t, err)
+		return d
+	}
+	require.Equal(t, ratelimit.Decision{Allowed: true, Limit: 3, Remaining: 1}, allow("a", 2))
+	require.Equal(t, ratelimit.Decision{Limit: 3, Remaining: 1, RetryAfter: 12 * time.Hour}, allow("a", 2))
+	require.Equal(t, ratelimit.Decision{Allowed: true, Limit: 3, Remaining: 1}, allow("a", 0))
+	require.Equal(t, ratelimit.Decision{Allowed: true, Limit: 3}, allow("a", 1))
+	require.Equal(t, ratelimit.Decision{Limit: 3, RetryAfter: ratelimit.Never}, allow("a", 4))
+	require.True(t, allow("b", 3).Allowed)
+	calls := counters.calls.Load()
+	for range 10_000 {
+		require.False(t, allow("a", 1).Allowed)
+	}
+	require.Equal(t, calls, counters.calls.Load(), "what is refused is remembered")
+	now = now.Add(12*time.Hour - 1)
+	require.Equal(t, time.Duration(1), allow("a", 1).RetryAfter)
+	now = now.Add(1)
+	require.True(t, allow("a", 3).Allowed, "the next day")
+
+	counters.fail = errors.New("down")
+	_, err := l.Allow(t.Context(), "c", 1)
+	require.ErrorContains(t, err, "ratelimit: day: down")
+}
+
+// Processes that reserve use no more than there is; what they can leave unused is what they have reserved.
+func TestReserves(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		now := noon()
+		counters := &counted{Counters: new(ratelimit.Memory)}
+		quota := ratelimit.Quota{Max: rapid.Int64Range(1, 200).Draw(t, "max"), Per: ratelimit.Week}
+		reserve := rapid.IntRange(1, 20).Draw(t, "reserve")
+		processes := make([]*ratelimit.Limiter, rapid.IntRange(1, 5).Draw(t, "processes"))
+		for i := range processes {
+			processes[i] = ratelimit.NewQuota(counters, "x", quota, reserve, func() time.Time { return now }, ratelimit.FailClosed)
+		}
+		for range 2 { // weeks
+			used := int64(0)
+			calls := counters.calls.Load()
+			for range rapid.IntRange(0, 400).Draw(t, "requests") {
+				l := processes[rapid.IntRange(0, len(processes)-1).Draw(t, "process")]
+				if d, err := l.Allow(context.Background(), "k", 1); err == nil && d.Allowed {
+					used++
+				}
+			}
+			require.LessOrEqual(t, used, quota.Max)
+			if reserve > 1 && used > 0 {
+				// Once for each reserve, and twice where that is no longer whole.
+				require.LessOrEqual(t, counters.calls.Load()-calls, used/int64(reserve)+3*int64(len(processes)))
+			}
+			// All that is left comes out of the processes that have it, and no more than that is lost.
+			for _, l := range processes {
+				for {
+					d, err := l.Allow(context.Background(), "k", 1)
+					require.NoError(t, err)
+					if !d.Allowed {
+						break
+					}
+					used++
+				}
+			}
+			require.Equal(t, quota.Max, used)
+			now = now.Add(7 * 24 * time.Hour)
+		}
+	})
+}
+
+// What a process has reserved is lost with it, and no more.
+func TestWhatACrashLoses(t *testing.T) {
+	t.Parallel()
+	counters := new(ratelimit.Memory)
+	quota := ratelimit.Quota{Max: 100, Per: ratelimit.Month}
+	for range 5 { // processes that use one unit each, and end
+		l := ratelimit.NewQuota(counters, "x", quota, 10, noon, ratelimit.FailOpen)
+		d, err := l.Allow(t.Context(), "k", 1)
+		require.NoError(t, err)
+		require.True(t, d.Allowed)
+	}
+	d, err := ratelimit.NewQuota(counters, "x", quota, 10, noon, ratelimit.FailOpen).Allow(t.Context(), "k", 1)
+	require.NoError(t, err)
+	require.Equal(t, 100-5*10-1, d.Remaining)
+}
+
+func TestQuotaAtOnce(t *testing.T) {
+	t.Parallel()
+	counters := &counted{Counters: new(ratelimit.Memory)}
+	l := ratelimit.NewQuota(counters, "x", ratelimit.Quota{Max: 1000, Per: ratelimit.Day}, 100, noon, ratelimit.FailOpen)
+	var allowed atomic.Int64
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for range 100 {
+				if d, err := l.Allow(context.Background(), "k", 1); err == nil && d.Allowed {
+					allowed.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	require.EqualValues(t, 1000, allowed.Load())
+	require.LessOrEqual(t, counters.calls.Load(), int64(11))
+}
+
+// A day and a month that begin together do not count together.
+func TestPeriodsAreApart(t *testing.T) {
+	t.Parallel()
+	first := func() time.Time { return time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC) }
+	store := new(ratelimit.Memory)
+	for _, per := range []ratelimit.Period{ratelimit.Day, ratelimit.Month} {
+		l := ratelimit.NewQuota(store, "x", ratelimit.Quota{Max: 1, Per: per}, 1, first, ratelimit.FailOpen)
+		d, err := l.Allow(t.Context(), "k", 1)
+		require.NoError(t, err)
+		require.True(t, d.Allowed, per.String())
+	}
+}
+
+func TestQuotaOfMessages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
+		l := ratelimit.NewQuota(store, "messages", ratelimit.Quota{Max: 2, Per: ratelimit.Day}, 1, store.Clock, ratelimit.FailOpen)
+		return echo(l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$connect": 0}}))
+	})
+	ann := w.Connect(wstest.As("ann"))
+	ann.Push("say", nil).ExpectAck()
+	ann.Push("say", nil).ExpectAck()
+	e := ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
+	require.Equal(t, "too many requests: the limit messages is 2 a day", e.Message)
+	require.LessOrEqual(t, e.RetryAfter, 24*time.Hour)
+	w.Connect(wstest.As("bob")).Push("say", nil).ExpectAck()
+}
+
+func TestMemoryCountersAreBounded(t *testing.T) {
+	t.Parallel()
+	m := &ratelimit.Memory{MaxKeys: 100}
+	start, end := noon(), noon().Add(time.Hour)
+	use := func(key string, n int64) ratelimit.Used {
+		u, err := m.Use(t.Context(), key, start, end, n, 10)
+		require.NoError(t, err)
+		return u
+	}
+	require.True(t, use("much", 10).Allowed)
+	for i := range 10_000 {
+		require.True(t, use(fmt.Sprint(i), 1).Allowed)
+	}
+	require.False(t, use("much", 1).Allowed, "what has counted most stays")
+	start, end = end, end.Add(time.Hour)
+	require.Equal(t, ratelimit.Used{Allowed: true, Total: 1}, use("much", 1))
+}
+
+func TestQuotaMisuse(t *testing.T) {
+	t.Parallel()
+	store, good := new(ratelimit.Memory), ratelimit.Quota{Max: 1, Per: ratelimit.Day}
+	for name, f := range map[string]func(){
+		"no counters": func() { ratelimit.NewQuota(nil, "x", good, 1, nil, ratelimit.FailOpen) },
+		"no name":     func() { ratelimit.NewQuota(store, "", good, 1, nil, ratelimit.FailOpen) },
+		"no choice":   func() { ratelimit.NewQuota(store, "x", good, 1, nil, 0) },
+		"no quota":    func() { ratelimit.NewQuota(store, "x", ratelimit.Quota{}, 1, nil, ratelimit.FailOpen) },
+		"no reserve":  func() { ratelimit.NewQuota(store, "x", good, 0, nil, ratelimit.FailOpen) },
+	} {
+		require.Panics(t, f, name)
+	}
+	_, err := ratelimit.NewQuota(store, "x", good, 1, nil, ratelimit.FailOpen).Allow(t.Context(), "k", 1)
+	require.NoError(t, err)
+}
