@@ -119,6 +119,8 @@ func signedConnectCases() []conformanceCase {
 		signedConnect(observed, "a handshake presigned in the query opens", 101, signing{by: root, presigned: true}, nil),
 		signedConnect(documented, "temporary credentials need their session token", 101, signing{by: guest, presigned: true}, nil),
 		signedConnect(documented, "another session token is 403", 403, signing{by: guest}, func(h *Handshake) { h.Header.Set("X-Amz-Security-Token", "other") }),
+		signedConnect(inferred, "a signature with the token of another session is 403", 403,
+			signing{by: aws.Credentials{AccessKeyID: guest.AccessKeyID, SecretAccessKey: guest.SecretAccessKey, SessionToken: "other"}}, nil),
 		signedConnect(inferred, "a handshake without a signature is 403", 403, signing{by: root}, func(h *Handshake) { h.Header.Del("Authorization") }),
 		signedConnect(inferred, "a handshake with another signature is 403", 403, signing{by: aws.Credentials{AccessKeyID: root.AccessKeyID, SecretAccessKey: "x"}}, nil),
 		signedConnect(inferred, "a user that nobody knows is 403", 403, signing{by: aws.Credentials{AccessKeyID: "AKIDOTHER", SecretAccessKey: "x"}}, nil),

@@ -32,6 +32,7 @@ func TestBucket(t *testing.T) {
 		{0, 1, Decision{Limit: 3, RetryAfter: 500 * time.Millisecond}},
 		{0, -5, Decision{Allowed: true, Limit: 3}},
 		{0, 4, Decision{Limit: 3, RetryAfter: Never}},
+		{0, math.MaxInt64/500_000_000 + 10, Decision{Limit: 3, RetryAfter: Never}},
 		{200 * time.Millisecond, 2, Decision{Limit: 3, RetryAfter: 800 * time.Millisecond}},
 		{-time.Hour, 1, Decision{Limit: 3, RetryAfter: time.Hour + 300*time.Millisecond}},
 		{time.Hour + 300*time.Millisecond, 1, Decision{Allowed: true, Limit: 3}},

@@ -214,6 +214,29 @@ func TestDisconnectAfterRefusals(t *testing.T) {
 	bob.Push("say", nil).ExpectAck()
 }
 
+// A $disconnect takes nothing, and is never refused: what there is to be tidied up is.
+func TestDisconnectsAreNotLimited(t *testing.T) {
+	t.Parallel()
+	left := 0
+	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
+		l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 2}, ratelimit.FailOpen)
+		r := echo(l.Middleware(ratelimit.ByUser(), ratelimit.Rule{}))
+		r.Disconnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { left++; return nil, nil })
+		return r
+	})
+	for range 2 {
+		ann := w.Connect(wstest.As("ann"))
+		w.Advance(500 * time.Millisecond)
+		ann.Close(1000, "")
+	}
+	require.Equal(t, 2, left)
+	ann := w.Connect(wstest.As("ann"))
+	ann.Push("say", nil).ExpectAck()
+	ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
+	ann.Close(1000, "")
+	require.Equal(t, 3, left)
+}
+
 // hangUp is a gateway that is known later.
 type hangUp struct {
 	of func(context.Context, gatesock.Target) error

@@ -153,6 +153,7 @@ func TestFaults(t *testing.T) {
 		"no date":               {change: func(r *Received) { r.Header.Del("X-Amz-Date") }, kind: incomplete, says: "X-Amz-Date"},
 		"a signature cut off":   {change: func(r *Received) { a := r.Header.Get("Authorization"); r.Header.Set("Authorization", a[:len(a)-2]) }, kind: invalid, says: "Canonical String"},
 		"a signature no hex":    {change: authorization("Signature=", "Signature=x"), kind: invalid, says: "Canonical String"},
+		"another parameter":     {change: query("X-Amz-Signature", "x"), kind: invalid, says: "Canonical String"},
 		"late":                  {now: 301 * time.Second, kind: invalid, says: "Signature expired: 20260301T120000Z is now earlier than 20260301T120001Z (20260301T120501Z - 5m0s.)"},
 		"early":                 {now: -301 * time.Second, kind: invalid, says: "Signature not yet current"},
 		"presigned late":        {presigned: true, now: 61 * time.Second, kind: invalid, says: "Signature expired"},

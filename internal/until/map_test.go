@@ -43,6 +43,13 @@ func TestWhatIsOverGoesFirst(t *testing.T) {
 	}
 	_, ok := m.Get("matters")
 	require.True(t, ok)
+
+	m = Map{Max: 100}
+	for i := range int64(100) {
+		m.Set(fmt.Sprint(i), 1, 0)
+	}
+	m.Set("new", 3, 2)
+	require.LessOrEqual(t, m.Len(), 100-looked+1, "all go that were looked at and are over")
 }
 
 func TestSetAllocatesNothing(t *testing.T) {
