@@ -38,19 +38,38 @@ type Rule struct {
 // It comes after what finds out who it is (authz.Connect, authz.Remember) and before what costs something (conn.Track). It panics on
 // a Key that is none of this package's, and on a Rule that makes no sense.
 func (l *Limiter) Middleware(by Key, rule Rule) gatesock.Middleware {
+	g := newGuard(by, rule, l.burst, l.log)
+	all := []*Limiter{l}
+	g.limiters = func(context.Context, *gatesock.Request) ([]*Limiter, error) { return all, nil }
+	return g.middleware
+}
+
+// guard is a rule at work on events.
+type guard struct {
+	limiters func(ctx context.Context, req *gatesock.Request) ([]*Limiter, error)
+	by       Key
+	kind     string // of the key, in the store
+	rule     Rule
+	costs    map[string]int // by route
+	other    int            // of routes that are not in costs
+	log      *slog.Logger
+	refusals refusals
+}
+
+// newGuard makes a guard of what makes sense. most is the highest cost; 0 is any.
+func newGuard(by Key, rule Rule, most int, log *slog.Logger) *guard {
 	if by.of == nil {
 		panic("ratelimit: Middleware with an empty Key")
 	}
 	for route, cost := range rule.Costs {
-		if cost < 0 || cost > l.burst {
-			panic("ratelimit: the cost of route " + route + " is below 0 or above the burst")
+		if cost < 0 || most > 0 && cost > most {
+			panic("ratelimit: the cost of route " + route + " is below 0 or above what may be done at once")
 		}
 	}
 	if rule.DisconnectAfter < 0 || rule.DisconnectAfter > 0 && rule.Disconnector == nil {
 		panic("ratelimit: DisconnectAfter is below 0, or has no Disconnector")
 	}
-	g := &guard{Limiter: l, by: by, rule: rule, prefix: l.prefix + by.kind + ":", costs: maps.Clone(rule.Costs)}
-	g.other = 1
+	g := &guard{by: by, kind: by.kind + ":", rule: rule, costs: maps.Clone(rule.Costs), other: 1, log: log}
 	if len(rule.Routes) > 0 {
 		g.other = 0
 		g.costs = make(map[string]int, len(rule.Routes))
@@ -61,26 +80,16 @@ func (l *Limiter) Middleware(by Key, rule Rule) gatesock.Middleware {
 			}
 		}
 	}
-	return func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
-		return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
-			if err := g.admit(ctx, req); err != nil {
-				return nil, err
-			}
-			return next(ctx, req)
-		}
-	}
+	return g
 }
 
-// guard is a limiter at work on events.
-type guard struct {
-	*Limiter
-
-	by       Key
-	rule     Rule
-	prefix   string         // of every key in the store
-	costs    map[string]int // by route
-	other    int            // of routes that are not in costs
-	refusals refusals
+func (g *guard) middleware(next gatesock.HandlerFunc) gatesock.HandlerFunc {
+	return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+		if err := g.admit(ctx, req); err != nil {
+			return nil, err
+		}
+		return next(ctx, req)
+	}
 }
 
 func (g *guard) admit(ctx context.Context, req *gatesock.Request) error {
@@ -101,15 +110,23 @@ func (g *guard) admit(ctx context.Context, req *gatesock.Request) error {
 	if key == "" {
 		return nil
 	}
-	d, err := g.take(ctx, g.prefix+key, cost)
-	switch {
-	case err != nil:
-		return gatesock.Errorf(gatesock.CodeUnavailable, "the limit %s can't be checked now", g.name).WithCause(err)
-	case d.Allowed:
-		return nil
+	limiters, err := g.limiters(ctx, req)
+	if err != nil {
+		return gatesock.Errorf(gatesock.CodeUnavailable, "the limits can't be checked now").WithCause(err)
 	}
-	g.disconnect(ctx, req)
-	return gatesock.Errorf(gatesock.CodeRateLimited, "too many requests: the limit %s is %s", g.name, g.text).WithRetryAfter(d.RetryAfter)
+	for _, l := range limiters {
+		d, err := l.take(ctx, l.prefix+g.kind+key, cost)
+		switch {
+		case err != nil:
+			return gatesock.Errorf(gatesock.CodeUnavailable, "the limit %s can't be checked now", l.name).WithCause(err)
+		case d.RetryAfter == Never: // no wait helps
+			return gatesock.Errorf(gatesock.CodePermissionDenied, "this takes %d at once: the limit %s is %s", cost, l.name, l.text)
+		case !d.Allowed:
+			g.disconnect(ctx, req)
+			return gatesock.Errorf(gatesock.CodeRateLimited, "too many requests: the limit %s is %s", l.name, l.text).WithRetryAfter(d.RetryAfter)
+		}
+	}
+	return nil
 }
 
 // disconnect closes a connection that goes on regardless.
@@ -123,7 +140,7 @@ func (g *guard) disconnect(ctx context.Context, req *gatesock.Request) {
 	}
 	if err := g.rule.Disconnector.Disconnect(ctx, to); err != nil && !errors.Is(err, gatesock.ErrGone) {
 		cmp.Or(g.log, slog.Default()).WarnContext(ctx, "ratelimit: a connection above its limit could not be closed",
-			"limiter", g.name, "connectionId", req.ConnectionID, "error", err)
+			"connectionId", req.ConnectionID, "error", err)
 	}
 }
 

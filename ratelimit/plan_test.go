@@ -1,0 +1,159 @@
+package ratelimit_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/ratelimit"
+	"github.com/gatesock/gatesock/wstest"
+)
+
+// shelf is a PlanStore that the test changes.
+type shelf struct {
+	plans ratelimit.PlanMap
+	fail  error
+	reads atomic.Int64
+}
+
+func (s *shelf) Plan(ctx context.Context, name string) (ratelimit.Plan, error) {
+	s.reads.Add(1)
+	if s.fail != nil {
+		return ratelimit.Plan{}, s.fail
+	}
+	return s.plans.Plan(ctx, name)
+}
+
+func daily(n int64) []ratelimit.Quota { return []ratelimit.Quota{{Max: n, Per: ratelimit.Day}} }
+
+// newPlans gives plans whose time the test moves.
+func newPlans(now *time.Time, plans ratelimit.PlanMap) (*ratelimit.Plans, *shelf) {
+	s := &shelf{plans: plans}
+	clock := func() time.Time { return *now }
+	store := &ratelimit.Memory{Clock: clock}
+	return &ratelimit.Plans{Source: s, Default: "free", Buckets: store, Counters: store, Failure: ratelimit.FailClosed, Clock: clock, Logger: silent()}, s
+}
+
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	now := noon()
+	p, s := newPlans(&now, ratelimit.PlanMap{
+		"free": {Limit: ratelimit.Limit{Rate: 1, Burst: 2}, Quotas: daily(3)},
+		"pro":  {Quotas: []ratelimit.Quota{{Max: 5, Per: ratelimit.Day}, {Max: 7, Per: ratelimit.Month}}},
+		"all":  {},
+	})
+	allow := func(plan, key string, n int) ratelimit.Decision {
+		t.Helper()
+		d, err := p.Allow(t.Context(), plan, key, n)
+		require.NoError(t, err)
+		return d
+	}
+	require.Equal(t, ratelimit.Decision{Allowed: true, Limit: 2, Remaining: 0}, allow("free", "a", 2))
+	require.Equal(t, time.Second, allow("free", "a", 1).RetryAfter, "of the bucket")
+	now = now.Add(10 * time.Second)
+	require.True(t, allow("", "a", 1).Allowed, "nobody's plan is the default")
+	require.Equal(t, ratelimit.Decision{Limit: 3, RetryAfter: 12*time.Hour - 10*time.Second}, allow("made up", "a", 1), "of the quota")
+
+	require.True(t, allow("pro", "a", 2).Allowed, "an upgrade: three of five were used")
+	require.False(t, allow("pro", "a", 1).Allowed)
+	now = now.Add(24 * time.Hour)
+	require.True(t, allow("pro", "a", 5).Allowed)
+	require.False(t, allow("pro", "a", 1).Allowed)
+	now = now.Add(24 * time.Hour)
+	d := allow("pro", "a", 1)
+	require.False(t, d.Allowed, "the month: two and five")
+	require.Equal(t, 7, d.Limit)
+	for range 100 {
+		require.True(t, allow("all", "b", 1).Allowed)
+	}
+
+	// Changed while the program runs: noticed after a minute.
+	reads := s.reads.Load()
+	s.plans = ratelimit.PlanMap{"free": {Quotas: daily(100)}, "pro": s.plans["pro"]}
+	allow("pro", "c", 1)
+	require.Equal(t, reads, s.reads.Load())
+	now = now.Add(ratelimit.DefaultPlanTime)
+	require.True(t, allow("free", "a", 50).Allowed)
+	require.Equal(t, reads+1, s.reads.Load())
+
+	// While the plans can't be read they stay as they are.
+	s.fail = errors.New("down")
+	now = now.Add(ratelimit.DefaultPlanTime)
+	require.True(t, allow("free", "a", 1).Allowed)
+	require.EqualValues(t, 1, p.Failures())
+	_, err := p.Allow(t.Context(), "new", "a", 1)
+	require.ErrorContains(t, err, `plan "new": down`)
+	p.Failure = ratelimit.FailOpen
+	require.True(t, allow("new", "a", 1).Allowed)
+}
+
+// A plan that is read again unchanged keeps what was reserved by it.
+func TestAPlanThatStaysKeepsItsReserves(t *testing.T) {
+	t.Parallel()
+	now := noon()
+	p, s := newPlans(&now, ratelimit.PlanMap{"free": {Quotas: daily(20)}})
+	p.Reserve = 10
+	for range 20 {
+		now = now.Add(time.Minute)
+		berlin, err := time.LoadLocation("Europe/Berlin")
+		require.NoError(t, err)
+		s.plans["free"].Quotas[0].Zone = berlin
+		d, err := p.Allow(t.Context(), "free", "a", 1)
+		require.NoError(t, err)
+		require.True(t, d.Allowed)
+	}
+	require.EqualValues(t, 20, s.reads.Load())
+}
+
+func TestPlansOfMessages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
+		p := &ratelimit.Plans{
+			Source: ratelimit.PlanMap{
+				"free": {Limit: ratelimit.Limit{Rate: 1, Burst: 1}},
+				"pro":  {Limit: ratelimit.Limit{Rate: 10, Burst: 10}},
+			},
+			Default: "free", Buckets: store, Failure: ratelimit.FailOpen, Clock: store.Clock,
+		}
+		return echo(p.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$connect": 0, "export": 5}}))
+	})
+	ann := w.Connect(wstest.As("ann"))
+	bob := w.Connect(wstest.As("bob", map[string]any{"plan": "pro"}))
+	ann.Push("say", nil).ExpectAck()
+	e := ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
+	require.Equal(t, "too many requests: the limit of plan free is 1 a second, 1 at once", e.Message)
+	bob.Push("export", nil).ExpectAck()
+	bob.Push("export", nil).ExpectAck()
+	bob.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
+	e = ann.Push("export", nil).ExpectError(gatesock.CodePermissionDenied)
+	require.Equal(t, "this takes 5 at once: the limit of plan free is 1 a second, 1 at once", e.Message)
+	require.Zero(t, e.RetryAfter, "no wait helps")
+}
+
+func TestPlansThatCannotBeHad(t *testing.T) {
+	t.Parallel()
+	limited := ratelimit.Limit{Rate: 1, Burst: 1}
+	for name, c := range map[string]struct {
+		plans ratelimit.PlanMap
+		says  string
+	}{
+		"none":                      {ratelimit.PlanMap{}, "no such plan"},
+		"a limit that makes none":   {ratelimit.PlanMap{"free": {Limit: ratelimit.Limit{Rate: 1}}}, "burst"},
+		"a quota that makes none":   {ratelimit.PlanMap{"free": {Quotas: []ratelimit.Quota{{Max: 1}}}}, "period"},
+		"two quotas for one period": {ratelimit.PlanMap{"free": {Quotas: append(daily(1), daily(2)...)}}, "two quotas a day"},
+		"a quota without a counter": {ratelimit.PlanMap{"free": {Quotas: daily(1)}}, "no Counters"},
+	} {
+		p := &ratelimit.Plans{Source: c.plans, Default: "free", Buckets: new(ratelimit.Memory), Failure: ratelimit.FailClosed, Logger: silent()}
+		_, err := p.Allow(t.Context(), "", "k", 1)
+		require.ErrorContains(t, err, c.says, name)
+		h := wstest.New(t, echo(p.Middleware(ratelimit.ByUser(), ratelimit.Rule{})))
+		require.Equal(t, 503, h.ConnectRefused(), name)
+	}
+	require.Panics(t, func() { new(ratelimit.Plans).Middleware(ratelimit.ByUser(), ratelimit.Rule{}) })
+	require.NoError(t, ratelimit.Plan{Limit: limited}.Check())
+}
