@@ -60,3 +60,53 @@ func ExampleBucket_AllowN() {
 	// {Allowed:false Limit:2 Remaining:0 RetryAfter:1s}
 	// {Allowed:true Limit:2 Remaining:1 RetryAfter:0s}
 }
+
+// A quota on the calendar of Berlin. Units are reserved ten at a time, which spares nine of ten writes where the counters are on
+// DynamoDB.
+func ExampleNewQuota() {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		log.Fatal(err)
+	}
+	clock := func() time.Time { return time.Date(2026, time.October, 24, 23, 0, 0, 0, berlin) } // clocks go back in the night
+	quota := ratelimit.Quota{Max: 2, Per: ratelimit.Day, Zone: berlin}
+	reports := ratelimit.NewQuota(new(ratelimit.Memory), "reports", quota, 10, clock, ratelimit.FailOpen)
+	for range 3 {
+		d, err := reports.Allow(context.Background(), "customer:7", 1)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(d.Allowed, d.Remaining, d.RetryAfter)
+	}
+	fmt.Println(quota.Window(clock().Add(2 * time.Hour)))
+	// Output:
+	// true 1 0s
+	// true 0 0s
+	// false 0 1h0m0s
+	// 2026-10-25 00:00:00 +0200 CEST 2026-10-26 00:00:00 +0100 CET
+}
+
+// Everybody has the limits of their own plan, which their API key names.
+func ExamplePlans() {
+	store := new(ratelimit.Memory)
+	plans := &ratelimit.Plans{
+		Source: ratelimit.PlanMap{
+			"free": {Limit: ratelimit.Limit{Rate: 1, Burst: 2}, Quotas: []ratelimit.Quota{{Max: 1000, Per: ratelimit.Day}}},
+			"pro":  {Limit: ratelimit.Limit{Rate: 50, Burst: 200}},
+		},
+		Default: "free", Buckets: store, Counters: store, Failure: ratelimit.FailOpen,
+	}
+	r := gatesock.New()
+	r.Use(plans.Middleware(ratelimit.ByAPIKey(), ratelimit.Rule{}))
+
+	for _, plan := range []string{"free", "pro"} {
+		d, err := plans.Allow(context.Background(), plan, "report", 3)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(plan, d.Allowed, d.Limit)
+	}
+	// Output:
+	// free false 2
+	// pro true 200
+}

@@ -166,7 +166,7 @@ func (c *deleteKey) Run(ctx context.Context, r *keyring) error {
 	if err := r.keys.Delete(ctx, c.ID); err != nil {
 		return plain(err)
 	}
-	return r.out.deleted(key)
+	return r.out.gone("key", key.ID)
 }
 
 // changed prints a key as it is now.

@@ -1,11 +1,12 @@
-// Command gatesock is the tool beside the library: it manages the API keys of package authz/apikey in a table of package
-// authz/dynamokeys.
+// Command gatesock is the tool beside the library: it manages the API keys of package authz/apikey and the plans of package ratelimit in
+// the table of an application.
 //
 //	export GATESOCK_TABLE=chat
 //	gatesock keys create --owner plant-1 --name "sensor 7" --scope readings:write --expires 365d
 //	gatesock keys list
 //	gatesock keys rotate 0K3f9bQxT2mR --overlap 24h
 //	gatesock keys deactivate 0K3f9bQxT2mR
+//	gatesock plans set free --rate 1 --burst 5 --per-month 10000
 //
 // Every command takes --json. The secret of a key is printed once, by the command that makes it, and by no other.
 //
@@ -28,7 +29,8 @@ import (
 
 // cli is the command line.
 type cli struct {
-	Keys keysCommand `cmd:"" help:"Make, list and change API keys."`
+	Keys  keysCommand  `cmd:"" help:"Make, list and change API keys."`
+	Plans plansCommand `cmd:"" help:"Make, list and change plans: how much keys and users may send."`
 }
 
 func main() {

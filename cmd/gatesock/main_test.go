@@ -19,6 +19,8 @@ import (
 	"github.com/gatesock/gatesock/authz/apikey"
 	"github.com/gatesock/gatesock/authz/dynamokeys"
 	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/ratelimit"
+	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
 )
 
 func TestMain(m *testing.M) { dynamotest.Main(m) }
@@ -165,10 +167,41 @@ func TestKeys(t *testing.T) {
 	require.NotContains(t, x.keys("show", id, "--json"), kept.Hash)
 
 	require.Contains(t, x.fails(1, "keys", "delete", id), "deactivate it first, or use --force")
-	require.Equal(t, "The key "+id+" of plant-1 is deleted.\n", x.keys("delete", id, "--force"))
+	require.Equal(t, "The key "+id+" is deleted.\n", x.keys("delete", id, "--force"))
 	require.Equal(t, map[string]any{"id": second[1], "deleted": true}, x.object("delete", second[1]))
 	require.Contains(t, x.fails(1, "keys", "show", id), "no such key")
 	require.Contains(t, x.fails(1, "keys", "rotate", id), "gatesock keys list shows")
+}
+
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	x := newTool(t)
+	plans := func(args ...string) string {
+		t.Helper()
+		out, problems, status := x.run(append([]string{"plans"}, args...)...)
+		require.Zero(t, status, "%s", problems)
+		return out
+	}
+	require.Equal(t, "NAME  A SECOND  AT ONCE  QUOTAS\n", plans("list"))
+	require.Equal(t, "NAME  A SECOND  AT ONCE  QUOTAS\nfree  0.5       5        1000 a day (Europe/Berlin), 20000 a month (Europe/Berlin)\n",
+		plans("set", "free", "--rate", "0.5", "--burst", "5", "--per-day", "1000", "--per-month", "20000", "--zone", "Europe/Berlin"))
+	require.Contains(t, plans("set", "all"), "all   -         -        -\n")
+	require.JSONEq(t, `[{"name":"all"},{"name":"free","rate":0.5,"burst":5,"quotas":[{"max":1000,"per":"day","zone":"Europe/Berlin"},`+
+		`{"max":20000,"per":"month","zone":"Europe/Berlin"}]}]`, plans("list", "--json"))
+	require.JSONEq(t, `{"name":"all"}`, plans("show", "all", "--json"))
+
+	store, err := dynamolimit.NewPlans(dynamotest.Client(t), dynamotest.Table(t), x.namespace)
+	require.NoError(t, err)
+	plan, err := store.Plan(t.Context(), "free")
+	require.NoError(t, err)
+	require.Equal(t, ratelimit.Limit{Rate: 0.5, Burst: 5}, plan.Limit)
+
+	require.Equal(t, "The plan all is deleted.\n", plans("delete", "all"))
+	require.Contains(t, x.fails(1, "plans", "show", "all"), `there is no plan "all"; gatesock plans list`)
+	require.Contains(t, x.fails(1, "plans", "delete", "all"), `there is no plan "all"`)
+	require.Contains(t, x.fails(1, "plans", "set", "x", "--zone", "Mars"), "--zone")
+	require.Contains(t, x.fails(1, "plans", "set", "x", "--rate", "1"), "burst")
+	require.Contains(t, x.fails(1, "plans", "set", "x", "--per-day=-1"), "quota")
 }
 
 func TestMistakes(t *testing.T) {
@@ -179,7 +212,7 @@ func TestMistakes(t *testing.T) {
 		args   []string
 		says   string
 	}{
-		{80, nil, `expected "keys"`},
+		{80, nil, `expected one of "keys", "plans"`},
 		{80, []string{"keys", "list", "--tables"}, "--tables"},
 		{80, []string{"keys", "create"}, "--owner"},
 		{80, []string{"keys", "show"}, "<id>"},

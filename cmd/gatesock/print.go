@@ -139,15 +139,15 @@ func (p printer) list(keys []apikey.Key) error {
 	return p.rows(rows)
 }
 
-// deleted says that a key is no more.
-func (p printer) deleted(k apikey.Key) error {
+// gone says that something is no more.
+func (p printer) gone(what, id string) error {
 	if p.json {
 		return p.object(struct {
 			ID      string `json:"id"`
 			Deleted bool   `json:"deleted"`
-		}{k.ID, true})
+		}{id, true})
 	}
-	_, err := fmt.Fprintf(p.w, "The key %s of %s is deleted.\n", clean(k.ID), clean(k.Owner))
+	_, err := fmt.Fprintf(p.w, "The %s %s is deleted.\n", what, clean(id))
 	return err
 }
 

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	_ "time/tzdata" // for the zones of quotas, wherever this runs
+
+	"github.com/alecthomas/kong"
+
+	"github.com/gatesock/gatesock/ratelimit"
+	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
+)
+
+// plansCommand has what all commands on plans have in common.
+type plansCommand struct {
+	table
+	JSON bool `help:"Print JSON instead of a table."`
+
+	Set    setPlan    `cmd:"" help:"Make a plan, or replace it. Programs notice within a minute."`
+	List   listPlans  `cmd:"" help:"List the plans."`
+	Show   showPlan   `cmd:"" help:"Show a plan."`
+	Delete deletePlan `cmd:"" help:"Remove a plan. Who is on it gets the one of those who have none."`
+}
+
+// planBook is what a command on plans works with.
+type planBook struct {
+	plans *dynamolimit.Plans
+	out   printer
+}
+
+// AfterApply opens the table, when the command line has been read.
+func (c *plansCommand) AfterApply(ctx context.Context, command *kong.Context, stdout io.Writer) error {
+	client, err := c.client(ctx)
+	if err != nil {
+		return err
+	}
+	plans, err := dynamolimit.NewPlans(client, c.Table, c.Namespace)
+	if err != nil {
+		return err
+	}
+	command.Bind(&planBook{plans: plans, out: printer{w: stdout, json: c.JSON, now: time.Now()}})
+	return nil
+}
+
+type setPlan struct {
+	Name     string  `arg:"" help:"The plan's name."`
+	Rate     float64 `help:"Messages a second in the long run."`
+	Burst    int     `help:"Messages at once."`
+	PerDay   int64   `help:"Messages a day."`
+	PerWeek  int64   `help:"Messages a week, from Monday on."`
+	PerMonth int64   `help:"Messages a month."`
+	Zone     string  `default:"UTC" help:"Where days, weeks and months are of, as in Europe/Berlin. Default: ${default}."`
+}
+
+func (c *setPlan) Run(ctx context.Context, b *planBook) error {
+	zone, err := time.LoadLocation(c.Zone)
+	if err != nil {
+		return fmt.Errorf("--zone: %w", err)
+	}
+	plan := ratelimit.Plan{Limit: ratelimit.Limit{Rate: c.Rate, Burst: c.Burst}}
+	for _, q := range []ratelimit.Quota{
+		{Max: c.PerDay, Per: ratelimit.Day, Zone: zone}, {Max: c.PerWeek, Per: ratelimit.Week, Zone: zone}, {Max: c.PerMonth, Per: ratelimit.Month, Zone: zone},
+	} {
+		if q.Max != 0 {
+			plan.Quotas = append(plan.Quotas, q)
+		}
+	}
+	if err := b.plans.Set(ctx, c.Name, plan); err != nil {
+		return plain(err)
+	}
+	return b.out.plan(c.Name, plan)
+}
+
+type listPlans struct{}
+
+func (c *listPlans) Run(ctx context.Context, b *planBook) error {
+	all, err := b.plans.List(ctx)
+	if err != nil {
+		return plain(err)
+	}
+	return b.out.plans(all)
+}
+
+type showPlan struct {
+	Name string `arg:"" help:"The plan's name."`
+}
+
+func (c *showPlan) Run(ctx context.Context, b *planBook) error {
+	plan, err := b.plans.Plan(ctx, c.Name)
+	if err != nil {
+		return planError(c.Name, err)
+	}
+	return b.out.plan(c.Name, plan)
+}
+
+type deletePlan struct {
+	Name string `arg:"" help:"The plan's name."`
+}
+
+func (c *deletePlan) Run(ctx context.Context, b *planBook) error {
+	if err := b.plans.Delete(ctx, c.Name); err != nil {
+		return planError(c.Name, err)
+	}
+	return b.out.gone("plan", c.Name)
+}
+
+func planError(name string, err error) error {
+	if errors.Is(err, ratelimit.ErrNoPlan) {
+		return fmt.Errorf("there is no plan %q; gatesock plans list shows those that there are", name)
+	}
+	return plain(err)
+}
+
+// shownPlan is what is printed of a plan as JSON.
+type shownPlan struct {
+	Name   string       `json:"name"`
+	Rate   float64      `json:"rate,omitempty"`
+	Burst  int          `json:"burst,omitempty"`
+	Quotas []shownQuota `json:"quotas,omitempty"`
+}
+
+type shownQuota struct {
+	Max  int64  `json:"max"`
+	Per  string `json:"per"`
+	Zone string `json:"zone"`
+}
+
+func showPlanOf(name string, plan ratelimit.Plan) shownPlan {
+	s := shownPlan{Name: name, Rate: plan.Limit.Rate, Burst: plan.Limit.Burst}
+	for _, q := range plan.Quotas {
+		s.Quotas = append(s.Quotas, shownQuota{q.Max, q.Per.String(), q.Zone.String()})
+	}
+	return s
+}
+
+// plan prints a plan.
+func (p printer) plan(name string, plan ratelimit.Plan) error {
+	if p.json {
+		return p.object(showPlanOf(name, plan))
+	}
+	return p.plans([]dynamolimit.Named{{Name: name, Plan: plan}})
+}
+
+// plans prints plans.
+func (p printer) plans(all []dynamolimit.Named) error {
+	if p.json {
+		shown := make([]shownPlan, 0, len(all))
+		for _, n := range all {
+			shown = append(shown, showPlanOf(n.Name, n.Plan))
+		}
+		return p.object(shown)
+	}
+	rows := [][]string{{"NAME", "A SECOND", "AT ONCE", "QUOTAS"}}
+	for _, n := range all {
+		s := showPlanOf(n.Name, n.Plan)
+		rate, burst := "-", "-"
+		if s.Burst > 0 {
+			rate, burst = fmt.Sprint(s.Rate), fmt.Sprint(s.Burst)
+		}
+		quotas := []string{}
+		for _, q := range s.Quotas {
+			quotas = append(quotas, fmt.Sprintf("%d a %s (%s)", q.Max, q.Per, q.Zone))
+		}
+		if len(quotas) == 0 {
+			quotas = append(quotas, "-")
+		}
+		rows = append(rows, []string{s.Name, rate, burst, strings.Join(quotas, ", ")})
+	}
+	return p.rows(rows)
+}
