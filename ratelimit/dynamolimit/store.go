@@ -26,7 +26,8 @@
 // A request whose answer is lost may have taken its tokens for nothing.
 //
 // One bucket is one item, and takes up to 1,000 writes a second (DynamoDB Developer Guide, "Best practices for designing and using
-// partition keys effectively"): it is for connections, users, keys and addresses, not for all messages of an API.
+// partition keys effectively"): it is for connections, users, keys and addresses, not for all messages of an API. ratelimit.Shard
+// splits a bucket that many share.
 //
 // # In the table
 //
