@@ -7,8 +7,9 @@
 //	gatesock keys rotate 0K3f9bQxT2mR --overlap 24h
 //	gatesock keys deactivate 0K3f9bQxT2mR
 //	gatesock plans set free --rate 1 --burst 5 --per-month 10000
+//	gatesock usage --from 2026-11-01 --kind plan --format csv
 //
-// Every command takes --json. The secret of a key is printed once, by the command that makes it, and by no other.
+// Commands print tables for people, or JSON. The secret of a key is printed once, by the command that makes it, and by no other.
 //
 // Region, credentials and endpoint of DynamoDB are those of the environment and the shared AWS configuration; --dynamodb is for
 // DynamoDB Local. The exit status is 0, 1 if a command failed, and 80 if it was not understood.
@@ -31,6 +32,7 @@ import (
 type cli struct {
 	Keys  keysCommand  `cmd:"" help:"Make, list and change API keys."`
 	Plans plansCommand `cmd:"" help:"Make, list and change plans: how much keys and users may send."`
+	Usage usageCommand `cmd:"" help:"Show what keys, users and plans have used, day by day."`
 }
 
 func main() {

@@ -204,6 +204,40 @@ func TestPlans(t *testing.T) {
 	require.Contains(t, x.fails(1, "plans", "set", "x", "--per-day=-1"), "quota")
 }
 
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	x := newTool(t)
+	store, err := dynamolimit.NewUsage(dynamotest.Client(t), dynamotest.Table(t), x.namespace)
+	require.NoError(t, err)
+	today := time.Now().UTC()
+	day := today.Format(time.DateOnly)
+	yesterday := today.AddDate(0, 0, -1).Format(time.DateOnly)
+	_, err = store.Add(t.Context(), []ratelimit.UsageRecord{
+		{Day: day, Kind: "key", Name: "k1", Connections: 2, Messages: 30},
+		{Day: day, Kind: "plan", Name: "pro, new", Connections: 2, Messages: 30},
+		{Day: yesterday, Kind: "key", Name: "k1", Connections: 1, Messages: 4},
+		{Day: "2026-01-01", Kind: "key", Name: "k1", Messages: 1},
+	})
+	require.NoError(t, err)
+	usage := func(args ...string) string {
+		t.Helper()
+		out, problems, status := x.run(append([]string{"usage"}, args...)...)
+		require.Zero(t, status, "%s", problems)
+		return out
+	}
+	require.Equal(t, "DAY         KIND  NAME      CONNECTIONS  MESSAGES\n"+yesterday+"  key   k1        1            4\n"+
+		day+"  key   k1        2            30\n"+day+"  plan  pro, new  2            30\n", usage())
+	require.Equal(t, "day,kind,name,connections,messages\n"+day+",plan,\"pro, new\",2,30\n", usage("--kind", "plan", "--format", "csv"))
+	require.JSONEq(t, `[{"day":"2026-01-01","kind":"key","name":"k1","connections":0,"messages":1}]`,
+		usage("--from", "2025-12-31", "--to", "2026-01-01", "--name", "k1", "--format", "json"))
+	require.Equal(t, "[]\n", usage("--name", "nobody", "--format", "json"))
+	require.Contains(t, x.fails(1, "usage", "--from", "2026-01-02", "--to", "2026-01-01"), "--from is after --to")
+	require.Contains(t, x.fails(1, "usage", "--from", "2020-01-01"), "at most 400")
+	require.Contains(t, x.fails(80, "usage", "--from", "soon"), `"soon" is no day`)
+	require.Contains(t, x.fails(80, "usage", "--from", "-3 days ago"), "day")
+	require.Contains(t, x.fails(80, "usage", "--format", "xml"), "format")
+}
+
 func TestMistakes(t *testing.T) {
 	t.Parallel()
 	x := newTool(t)
@@ -212,7 +246,7 @@ func TestMistakes(t *testing.T) {
 		args   []string
 		says   string
 	}{
-		{80, nil, `expected one of "keys", "plans"`},
+		{80, nil, `expected one of "keys", "plans", "usage"`},
 		{80, []string{"keys", "list", "--tables"}, "--tables"},
 		{80, []string{"keys", "create"}, "--owner"},
 		{80, []string{"keys", "show"}, "<id>"},

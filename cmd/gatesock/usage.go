@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/gatesock/gatesock/ratelimit"
+	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
+)
+
+// usageCommand shows what was used.
+type usageCommand struct {
+	table
+	From   date   `default:"6 days ago" placeholder:"DAY" help:"The first day, in UTC, as in 2027-01-31 or today. Default: ${default}."`
+	To     date   `default:"today" placeholder:"DAY" help:"The last day. Default: ${default}."`
+	Kind   string `help:"Only of this kind: key, user, source, plan, …"`
+	Name   string `help:"Only of this name: the key's id, the user, the plan."`
+	Format string `enum:"table,csv,json" default:"table" help:"How to print: ${enum}."`
+}
+
+// maxDays is how many days are shown at once: each is a query.
+const maxDays = 400
+
+func (c *usageCommand) Run(ctx context.Context, stdout io.Writer) error {
+	now := time.Now()
+	from, to := c.From.of(now), c.To.of(now)
+	switch days := to.Sub(from)/(24*time.Hour) + 1; {
+	case days < 1:
+		return errors.New("--from is after --to")
+	case days > maxDays:
+		return fmt.Errorf("from %s to %s are %d days; at most %d are kept", from.Format(time.DateOnly), to.Format(time.DateOnly), days, maxDays)
+	}
+	client, err := c.client(ctx)
+	if err != nil {
+		return err
+	}
+	usage, err := dynamolimit.NewUsage(client, c.Table, c.Namespace)
+	if err != nil {
+		return err
+	}
+	all := []ratelimit.UsageRecord{}
+	for day := from; !day.After(to); day = day.AddDate(0, 0, 1) {
+		records, err := usage.Day(ctx, day)
+		if err != nil {
+			return plain(err)
+		}
+		all = append(all, slices.DeleteFunc(records, func(r ratelimit.UsageRecord) bool {
+			return c.Kind != "" && r.Kind != c.Kind || c.Name != "" && r.Name != c.Name
+		})...)
+	}
+	return printer{w: stdout, now: now}.usage(c.Format, all)
+}
+
+// shownUsage is what is printed of a record as JSON.
+type shownUsage struct {
+	Day         string `json:"day"`
+	Kind        string `json:"kind"`
+	Name        string `json:"name"`
+	Connections int64  `json:"connections"`
+	Messages    int64  `json:"messages"`
+}
+
+func (p printer) usage(format string, records []ratelimit.UsageRecord) error {
+	if format == "json" {
+		all := make([]shownUsage, 0, len(records))
+		for _, r := range records {
+			all = append(all, shownUsage(r))
+		}
+		return p.object(all)
+	}
+	rows := make([][]string, 0, len(records)+1)
+	for _, r := range records {
+		rows = append(rows, []string{r.Day, r.Kind, r.Name, strconv.FormatInt(r.Connections, 10), strconv.FormatInt(r.Messages, 10)})
+	}
+	if format == "csv" {
+		w := csv.NewWriter(p.w)
+		return w.WriteAll(slices.Insert(rows, 0, []string{"day", "kind", "name", "connections", "messages"}))
+	}
+	return p.rows(slices.Insert(rows, 0, []string{"DAY", "KIND", "NAME", "CONNECTIONS", "MESSAGES"}))
+}
+
+// date is a day in UTC: one of the calendar, or so many days ago.
+type date struct {
+	at  time.Time
+	ago int
+}
+
+var _ kong.MapperValue = (*date)(nil)
+
+// Decode reads a date.
+func (d *date) Decode(c *kong.DecodeContext) error {
+	var text string
+	if err := c.Scan.PopValueInto("day", &text); err != nil {
+		return err
+	}
+	*d = date{}
+	if text == "today" {
+		return nil
+	}
+	if days, ok := strings.CutSuffix(text, " days ago"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		d.ago = int(n)
+		return err
+	}
+	var err error
+	if d.at, err = time.Parse(time.DateOnly, text); err != nil {
+		return fmt.Errorf("%q is no day like 2027-01-31, today or 6 days ago", text)
+	}
+	return nil
+}
+
+func (d date) of(now time.Time) time.Time {
+	if !d.at.IsZero() {
+		return d.at
+	}
+	return now.UTC().Truncate(24*time.Hour).AddDate(0, 0, -d.ago)
+}
