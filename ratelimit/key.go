@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"net/netip"
+	"strings"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/authz"
@@ -9,62 +10,64 @@ import (
 
 // Key says whose bucket an event takes its tokens from.
 type Key struct {
-	kind string
-	of   func(req *gatesock.Request) string
+	// of gives a kind of names, and a name of it: those of different kinds are apart, however they are written.
+	of func(req *gatesock.Request) (kind, name string)
 }
 
 // ByConnection gives each connection a bucket, for its messages: a $connect takes nothing, since the bucket of a new connection is full.
 func ByConnection() Key {
-	return Key{"connection", func(req *gatesock.Request) string {
+	return Key{func(req *gatesock.Request) (kind, name string) {
 		if req.EventType == gatesock.EventConnect {
-			return ""
+			return "connection", ""
 		}
-		return req.ConnectionID
+		return "connection", req.ConnectionID
 	}}
 }
 
 // ByUser gives each user a bucket, for all connections together: the principal of the authorizer. Events without one take from the
 // bucket of their address, as with [BySource].
 func ByUser() Key {
-	return Key{"user", func(req *gatesock.Request) string {
+	return Key{func(req *gatesock.Request) (kind, name string) {
 		if id := req.PrincipalID(); id != "" {
-			return id
+			return "user", id
 		}
-		return "@" + network(req.Identity.SourceIP)
+		return bySource(req)
 	}}
 }
 
 // ByAPIKey gives each API key a bucket: those of package authz/apikey, and those of the gateway. Events without one take from the bucket
 // of their address, as with [BySource].
 func ByAPIKey() Key {
-	return Key{"key", func(req *gatesock.Request) string {
-		switch key := authz.AttributeOf(req, authz.APIKeyAttribute); {
-		case key != "":
-			return key
-		case req.Identity.APIKeyID != "":
-			return "gateway:" + req.Identity.APIKeyID
+	return Key{func(req *gatesock.Request) (kind, name string) {
+		if key := authz.AttributeOf(req, authz.APIKeyAttribute); key != "" {
+			return "key", key
 		}
-		return "@" + network(req.Identity.SourceIP)
+		if req.Identity.APIKeyID != "" {
+			return "gateway-key", req.Identity.APIKeyID
+		}
+		return bySource(req)
 	}}
 }
 
 // BySource gives each address a bucket; of IPv6 each network of 64 bits, since a host has as many addresses in it as it likes.
-func BySource() Key {
-	return Key{"source", func(req *gatesock.Request) string { return network(req.Identity.SourceIP) }}
+func BySource() Key { return Key{bySource} }
+
+func bySource(req *gatesock.Request) (kind, name string) {
+	return "source", network(req.Identity.SourceIP)
 }
 
 // ByRoute gives each route one bucket for all.
 func ByRoute() Key {
-	return Key{"route", func(req *gatesock.Request) string { return req.HandledBy }}
+	return Key{func(req *gatesock.Request) (kind, name string) { return "route", req.HandledBy }}
 }
 
-// By takes the bucket that a function names, apart from those of other kinds; an empty name limits nothing. It panics if of is nil or
-// the kind is empty.
+// By takes the bucket that a function names, apart from those of other kinds; an empty name limits nothing. It panics if of is nil, or
+// the kind is empty or has a ":".
 func By(kind string, of func(req *gatesock.Request) string) Key {
-	if kind == "" || of == nil {
-		panic("ratelimit: By without a kind or with a nil function")
+	if kind == "" || strings.Contains(kind, ":") || of == nil {
+		panic("ratelimit: By with a nil function, without a kind, or with a colon in it")
 	}
-	return Key{kind, of}
+	return Key{func(req *gatesock.Request) (string, string) { return kind, of(req) }}
 }
 
 // network is the part of an address that its owner can't choose.

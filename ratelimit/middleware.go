@@ -48,7 +48,6 @@ func (l *Limiter) Middleware(by Key, rule Rule) gatesock.Middleware {
 type guard struct {
 	limiters func(ctx context.Context, req *gatesock.Request) ([]*Limiter, error)
 	by       Key
-	kind     string // of the key, in the store
 	rule     Rule
 	costs    map[string]int // by route
 	other    int            // of routes that are not in costs
@@ -69,7 +68,7 @@ func newGuard(by Key, rule Rule, most int, log *slog.Logger) *guard {
 	if rule.DisconnectAfter < 0 || rule.DisconnectAfter > 0 && rule.Disconnector == nil {
 		panic("ratelimit: DisconnectAfter is below 0, or has no Disconnector")
 	}
-	g := &guard{by: by, kind: by.kind + ":", rule: rule, costs: maps.Clone(rule.Costs), other: 1, log: log}
+	g := &guard{by: by, rule: rule, costs: maps.Clone(rule.Costs), other: 1, log: log}
 	if len(rule.Routes) > 0 {
 		g.other = 0
 		g.costs = make(map[string]int, len(rule.Routes))
@@ -106,8 +105,8 @@ func (g *guard) admit(ctx context.Context, req *gatesock.Request) error {
 	if cost == 0 {
 		return nil
 	}
-	key := g.by.of(req)
-	if key == "" {
+	kind, name := g.by.of(req)
+	if name == "" {
 		return nil
 	}
 	limiters, err := g.limiters(ctx, req)
@@ -115,7 +114,7 @@ func (g *guard) admit(ctx context.Context, req *gatesock.Request) error {
 		return gatesock.Errorf(gatesock.CodeUnavailable, "the limits can't be checked now").WithCause(err)
 	}
 	for _, l := range limiters {
-		d, err := l.take(ctx, l.prefix+g.kind+key, cost)
+		d, err := l.take(ctx, l.prefix+kind+":"+name, cost)
 		switch {
 		case err != nil:
 			return gatesock.Errorf(gatesock.CodeUnavailable, "the limit %s can't be checked now", l.name).WithCause(err)

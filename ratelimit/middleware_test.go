@@ -115,6 +115,9 @@ func TestKeys(t *testing.T) {
 		"somebody called like an address": {
 			ratelimit.ByUser(), as(), as(wstest.As("127.0.0.1")), nil,
 		},
+		"somebody called like a key of the store": {
+			ratelimit.ByUser(), as(), as(wstest.As("source:127.0.0.1")), nil,
+		},
 		"API key": {
 			ratelimit.ByAPIKey(), as(wstest.As("bob", map[string]any{"attr.key": "k1"})), as(wstest.As("ann", map[string]any{"attr.key": "k2"})),
 			options{wstest.As("ann", map[string]any{"attr.key": "k1"})},
@@ -255,6 +258,7 @@ func TestMisuse(t *testing.T) {
 		"no limit":        func() { ratelimit.New(store, "x", ratelimit.Limit{}, ratelimit.FailOpen) },
 		"no logger":       func() { ratelimit.WithLogger(nil) },
 		"no key":          func() { l.Middleware(ratelimit.Key{}, ratelimit.Rule{}) },
+		"a colon":         func() { ratelimit.By("a:b", func(*gatesock.Request) string { return "" }) },
 		"no kind":         func() { ratelimit.By("", func(*gatesock.Request) string { return "" }) },
 		"no function":     func() { ratelimit.By("x", nil) },
 		"a negative cost": func() { l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"x": -1}}) },

@@ -62,7 +62,7 @@ func (s *Sharded) take(ctx context.Context, shard int, key string, l Limit, n in
 	if shard < l.Burst%s.shards {
 		part.Burst++
 	}
-	d, err := s.store.Take(ctx, key+"#"+strconv.Itoa(shard), part, n)
+	d, err := s.store.Take(ctx, strconv.Itoa(shard)+"#"+key, part, n)
 	d.Limit = l.Burst
 	d.Remaining *= s.shards
 	return d, err

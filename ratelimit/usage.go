@@ -21,7 +21,7 @@ const dayLayout = time.DateOnly
 type UsageRecord struct {
 	// Day is the day in UTC, as in 2026-11-24.
 	Day string
-	// Kind is what Name is: that of the [Key] ("key", "user", …), or "plan".
+	// Kind is what Name is: "connection", "user", "key", "gateway-key", "source", "route", that of [By], or "plan".
 	Kind, Name string
 	// Connections and Messages are how many were opened and sent.
 	Connections, Messages int64
@@ -142,10 +142,11 @@ func (u *Usage) count(req *gatesock.Request, by Key) bool {
 	if req.EventType == gatesock.EventConnect {
 		r.Connections, r.Messages = 1, 0
 	}
-	for _, who := range [...][2]string{{by.kind, by.of(req)}, {"plan", authz.AttributeOf(req, PlanAttribute)}} {
-		if r.Kind, r.Name = who[0], who[1]; r.Name != "" {
-			u.pending.add(r, u.mostKept())
-		}
+	if r.Kind, r.Name = by.of(req); r.Name != "" {
+		u.pending.add(r, u.mostKept())
+	}
+	if r.Kind, r.Name = "plan", authz.AttributeOf(req, PlanAttribute); r.Name != "" {
+		u.pending.add(r, u.mostKept())
 	}
 	return len(u.pending) >= u.maxPending() || now.Sub(u.flushed) >= cmp.Or(u.FlushEvery, DefaultFlushEvery)
 }
