@@ -70,7 +70,7 @@ func ExampleNewQuota() {
 	}
 	clock := func() time.Time { return time.Date(2026, time.October, 24, 23, 0, 0, 0, berlin) } // clocks go back in the night
 	quota := ratelimit.Quota{Max: 2, Per: ratelimit.Day, Zone: berlin}
-	reports := ratelimit.NewQuota(new(ratelimit.Memory), "reports", quota, 10, clock, ratelimit.FailOpen)
+	reports := ratelimit.NewQuota(new(ratelimit.Memory), "reports", quota, ratelimit.FailOpen, ratelimit.WithReserve(10), ratelimit.WithClock(clock))
 	for range 3 {
 		d, err := reports.Allow(context.Background(), "customer:7", 1)
 		if err != nil {

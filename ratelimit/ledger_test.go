@@ -40,7 +40,7 @@ func TestQuota(t *testing.T) {
 	t.Parallel()
 	now := noon()
 	counters := &counted{Counters: new(ratelimit.Memory)}
-	l := ratelimit.NewQuota(counters, "day", ratelimit.Quota{Max: 3, Per: ratelimit.Day}, 1, func() time.Time { return now }, ratelimit.FailClosed)
+	l := ratelimit.NewQuota(counters, "day", ratelimit.Quota{Max: 3, Per: ratelimit.Day}, ratelimit.FailClosed, ratelimit.WithClock(func() time.Time { return now }))
 	allow := func(key string, n int) ratelimit.Decision {
 		t.Helper()
 		d, err := l.Allow(t.Context(), key, n)
@@ -78,7 +78,7 @@ func TestReserves(t *testing.T) {
 		reserve := rapid.IntRange(1, 20).Draw(t, "reserve")
 		processes := make([]*ratelimit.Limiter, rapid.IntRange(1, 5).Draw(t, "processes"))
 		for i := range processes {
-			processes[i] = ratelimit.NewQuota(counters, "x", quota, reserve, func() time.Time { return now }, ratelimit.FailClosed)
+			processes[i] = ratelimit.NewQuota(counters, "x", quota, ratelimit.FailClosed, ratelimit.WithReserve(reserve), ratelimit.WithClock(func() time.Time { return now }))
 		}
 		for range 2 { // weeks
 			used := int64(0)
@@ -117,12 +117,12 @@ func TestWhatACrashLoses(t *testing.T) {
 	counters := new(ratelimit.Memory)
 	quota := ratelimit.Quota{Max: 100, Per: ratelimit.Month}
 	for range 5 { // processes that use one unit each, and end
-		l := ratelimit.NewQuota(counters, "x", quota, 10, noon, ratelimit.FailOpen)
+		l := ratelimit.NewQuota(counters, "x", quota, ratelimit.FailOpen, ratelimit.WithReserve(10), ratelimit.WithClock(noon))
 		d, err := l.Allow(t.Context(), "k", 1)
 		require.NoError(t, err)
 		require.True(t, d.Allowed)
 	}
-	d, err := ratelimit.NewQuota(counters, "x", quota, 10, noon, ratelimit.FailOpen).Allow(t.Context(), "k", 1)
+	d, err := ratelimit.NewQuota(counters, "x", quota, ratelimit.FailOpen, ratelimit.WithReserve(10), ratelimit.WithClock(noon)).Allow(t.Context(), "k", 1)
 	require.NoError(t, err)
 	require.Equal(t, 100-5*10-1, d.Remaining)
 }
@@ -130,7 +130,7 @@ func TestWhatACrashLoses(t *testing.T) {
 func TestQuotaAtOnce(t *testing.T) {
 	t.Parallel()
 	counters := &counted{Counters: new(ratelimit.Memory)}
-	l := ratelimit.NewQuota(counters, "x", ratelimit.Quota{Max: 1000, Per: ratelimit.Day}, 100, noon, ratelimit.FailOpen)
+	l := ratelimit.NewQuota(counters, "x", ratelimit.Quota{Max: 1000, Per: ratelimit.Day}, ratelimit.FailOpen, ratelimit.WithReserve(100), ratelimit.WithClock(noon))
 	var allowed atomic.Int64
 	var wg sync.WaitGroup
 	for range 16 {
@@ -153,7 +153,7 @@ func TestPeriodsAreApart(t *testing.T) {
 	first := func() time.Time { return time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC) }
 	store := new(ratelimit.Memory)
 	for _, per := range []ratelimit.Period{ratelimit.Day, ratelimit.Month} {
-		l := ratelimit.NewQuota(store, "x", ratelimit.Quota{Max: 1, Per: per}, 1, first, ratelimit.FailOpen)
+		l := ratelimit.NewQuota(store, "x", ratelimit.Quota{Max: 1, Per: per}, ratelimit.FailOpen, ratelimit.WithClock(first))
 		d, err := l.Allow(t.Context(), "k", 1)
 		require.NoError(t, err)
 		require.True(t, d.Allowed, per.String())
@@ -163,7 +163,7 @@ func TestPeriodsAreApart(t *testing.T) {
 func TestQuotaOfMessages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
-		l := ratelimit.NewQuota(store, "messages", ratelimit.Quota{Max: 2, Per: ratelimit.Day}, 1, store.Clock, ratelimit.FailOpen)
+		l := ratelimit.NewQuota(store, "messages", ratelimit.Quota{Max: 2, Per: ratelimit.Day}, ratelimit.FailOpen, ratelimit.WithClock(store.Clock))
 		return echo(l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$connect": 0}}))
 	})
 	ann := w.Connect(wstest.As("ann"))
@@ -197,14 +197,15 @@ func TestQuotaMisuse(t *testing.T) {
 	t.Parallel()
 	store, good := new(ratelimit.Memory), ratelimit.Quota{Max: 1, Per: ratelimit.Day}
 	for name, f := range map[string]func(){
-		"no counters": func() { ratelimit.NewQuota(nil, "x", good, 1, nil, ratelimit.FailOpen) },
-		"no name":     func() { ratelimit.NewQuota(store, "", good, 1, nil, ratelimit.FailOpen) },
-		"no choice":   func() { ratelimit.NewQuota(store, "x", good, 1, nil, 0) },
-		"no quota":    func() { ratelimit.NewQuota(store, "x", ratelimit.Quota{}, 1, nil, ratelimit.FailOpen) },
-		"no reserve":  func() { ratelimit.NewQuota(store, "x", good, 0, nil, ratelimit.FailOpen) },
+		"no counters": func() { ratelimit.NewQuota(nil, "x", good, ratelimit.FailOpen) },
+		"no name":     func() { ratelimit.NewQuota(store, "", good, ratelimit.FailOpen) },
+		"no choice":   func() { ratelimit.NewQuota(store, "x", good, 0) },
+		"no quota":    func() { ratelimit.NewQuota(store, "x", ratelimit.Quota{}, ratelimit.FailOpen) },
+		"no reserve":  func() { ratelimit.WithReserve(0) },
+		"no clock":    func() { ratelimit.WithClock(nil) },
 	} {
 		require.Panics(t, f, name)
 	}
-	_, err := ratelimit.NewQuota(store, "x", good, 1, nil, ratelimit.FailOpen).Allow(t.Context(), "k", 1)
+	_, err := ratelimit.NewQuota(store, "x", good, ratelimit.FailOpen).Allow(t.Context(), "k", 1)
 	require.NoError(t, err)
 }

@@ -41,11 +41,16 @@ type Limiter struct {
 }
 
 // Option is an option of [New] and [NewQuota].
-type Option interface{ apply(*Limiter) }
+type Option interface {
+	QuotaOption
+	apply(l *Limiter)
+}
 
 type option func(*Limiter)
 
 func (o option) apply(l *Limiter) { o(l) }
+
+func (o option) applyQuota(l *Limiter, _ *ledger) { o(l) }
 
 // WithLogger sets where failures of the store are logged; the default is [slog.Default] at that time. It panics if l is nil.
 func WithLogger(l *slog.Logger) Option {
@@ -64,9 +69,13 @@ func New(store Store, name string, limit Limit, failure OnFailure, opts ...Optio
 	}
 	must(limit.Check())
 	text := fmt.Sprintf("%v a second, %d at once", limit.Rate, limit.Burst)
-	return newLimiter(name, limit.Burst, text, failure, opts, func(ctx context.Context, key string, n int) (Decision, error) {
+	l := newLimiter(name, limit.Burst, text, failure, func(ctx context.Context, key string, n int) (Decision, error) {
 		return store.Take(ctx, key, limit, n)
 	})
+	for _, o := range opts {
+		o.apply(l)
+	}
+	return l
 }
 
 func must(err error) {
@@ -75,8 +84,8 @@ func must(err error) {
 	}
 }
 
-func newLimiter(name string, burst int, text string, failure OnFailure, opts []Option,
-	ask func(ctx context.Context, key string, n int) (Decision, error),
+func newLimiter(
+	name string, burst int, text string, failure OnFailure, ask func(ctx context.Context, key string, n int) (Decision, error),
 ) *Limiter {
 	switch {
 	case name == "":
@@ -84,11 +93,7 @@ func newLimiter(name string, burst int, text string, failure OnFailure, opts []O
 	case failure != FailOpen && failure != FailClosed:
 		panic("ratelimit: a Limiter with neither FailOpen nor FailClosed")
 	}
-	l := &Limiter{name: name, prefix: name + "#", burst: burst, text: text, failure: failure, ask: ask}
-	for _, o := range opts {
-		o.apply(l)
-	}
-	return l
+	return &Limiter{name: name, prefix: name + "#", burst: burst, text: text, failure: failure, ask: ask}
 }
 
 // Allow takes n tokens or units of a key, if there are so many. A store that fails is logged and counted; with [FailOpen] the

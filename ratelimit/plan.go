@@ -87,7 +87,7 @@ type Plans struct {
 	// Buckets and Counters keep what is used. Counters is needed if a plan has quotas.
 	Buckets  Store
 	Counters Counters
-	// Reserve is how many units of a quota a process takes at once, as with [NewQuota]; 0 is 1.
+	// Reserve is how many units of a quota a process takes at once, as with [WithReserve]; 0 is 1.
 	Reserve int
 	// Failure is what to do when Source, Buckets or Counters fails: [FailOpen] or [FailClosed].
 	Failure OnFailure
@@ -245,23 +245,28 @@ func (p *Plans) forget(name string) {
 // build makes the limiters of a plan. Their keys do not name it, so that who changes to another has used what they have used.
 func (p *Plans) build(name string, plan Plan) []*Limiter {
 	var limiters []*Limiter
-	var opts []Option
+	var logging []Option
+	counting := []QuotaOption{WithReserve(max(p.Reserve, 1))}
 	if p.Logger != nil {
-		opts = append(opts, WithLogger(p.Logger))
+		logging = append(logging, WithLogger(p.Logger))
+		counting = append(counting, WithLogger(p.Logger))
+	}
+	if p.Clock != nil {
+		counting = append(counting, WithClock(p.Clock))
 	}
 	add := func(l *Limiter) {
 		l.name = "of plan " + name
 		limiters = append(limiters, l)
 	}
 	if plan.Limit != (Limit{}) {
-		add(New(p.Buckets, "plan", plan.Limit, p.Failure, opts...))
+		add(New(p.Buckets, "plan", plan.Limit, p.Failure, logging...))
 	}
 	for _, q := range plan.Quotas {
 		counters := p.Counters
 		if counters == nil {
 			counters = noCounters{}
 		}
-		add(NewQuota(counters, "plan", q, max(p.Reserve, 1), p.Clock, p.Failure, opts...))
+		add(NewQuota(counters, "plan", q, p.Failure, counting...))
 	}
 	return limiters
 }

@@ -104,25 +104,43 @@ type Used struct {
 	Total int64
 }
 
-// NewQuota returns a Limiter by a quota: [Decision.RetryAfter] is the time until the period ends. reserve is how many units a process takes
-// from the counters at once: with k, it asks them for every k-th unit only, which cuts what they cost by k, and k−1 units for each
-// key and process may be lost when the process ends, which count as used. 1 takes each by itself. What is refused is remembered, and
-// costs nothing from then on. It panics as [New] does, and on a quota that [Quota.Check] refuses or a reserve below 1.
-//
-// A nil clock is [time.Now].
-func NewQuota(counters Counters, name string, q Quota, reserve int, clock func() time.Time, failure OnFailure, opts ...Option) *Limiter {
-	switch {
-	case counters == nil:
+// QuotaOption is an option of [NewQuota].
+type QuotaOption interface{ applyQuota(l *Limiter, of *ledger) }
+
+type quotaOption func(*ledger)
+
+func (o quotaOption) applyQuota(_ *Limiter, of *ledger) { o(of) }
+
+// WithReserve sets how many units a process takes from the counters at once; the default is 1. With k it asks them for every k-th unit
+// only, which cuts what they cost by k, and up to k−1 units for each key and process are lost when the process ends: they count as used. It
+// panics if k is below 1.
+func WithReserve(k int) QuotaOption {
+	if k < 1 {
+		panic("ratelimit: WithReserve with less than 1")
+	}
+	return quotaOption(func(l *ledger) { l.reserve = int64(k) })
+}
+
+// WithClock sets the time that says in which period it is; the default is [time.Now]. It panics if now is nil.
+func WithClock(now func() time.Time) QuotaOption {
+	if now == nil {
+		panic("ratelimit: WithClock with a nil clock")
+	}
+	return quotaOption(func(l *ledger) { l.clock = now })
+}
+
+// NewQuota returns a Limiter by a quota: [Decision.RetryAfter] is the time until the period ends. What is refused is remembered, and costs
+// nothing from then on. It panics as [New] does, and on a quota that [Quota.Check] refuses.
+func NewQuota(counters Counters, name string, q Quota, failure OnFailure, opts ...QuotaOption) *Limiter {
+	if counters == nil {
 		panic("ratelimit: NewQuota with nil Counters")
-	case reserve < 1:
-		panic("ratelimit: NewQuota with a reserve below 1")
 	}
 	must(q.Check())
-	if clock == nil {
-		clock = time.Now
+	of := &ledger{counters: counters, quota: q, reserve: 1, clock: time.Now}
+	l := newLimiter(name, int(q.Max), fmt.Sprintf("%d a %v", q.Max, q.Per), failure, of.take)
+	l.prefix += q.Per.String() + "#" // a month may begin with a day
+	for _, o := range opts {
+		o.applyQuota(l, of)
 	}
-	l := &ledger{counters: counters, quota: q, reserve: int64(reserve), clock: clock}
-	x := newLimiter(name, int(q.Max), fmt.Sprintf("%d a %v", q.Max, q.Per), failure, opts, l.take)
-	x.prefix += q.Per.String() + "#" // a month may begin with a day
-	return x
+	return l
 }

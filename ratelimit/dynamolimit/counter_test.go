@@ -68,7 +68,7 @@ func TestAQuotaOfManyInstances(t *testing.T) {
 	var wg sync.WaitGroup
 	const instances, reserve = 16, 10
 	for range instances {
-		l := ratelimit.NewQuota(newStore(t, m, namespace, c.skewed(0)), "x", quota, reserve, c.skewed(0), ratelimit.FailClosed)
+		l := ratelimit.NewQuota(newStore(t, m, namespace, c.skewed(0)), "x", quota, ratelimit.FailClosed, ratelimit.WithReserve(reserve), ratelimit.WithClock(c.skewed(0)))
 		wg.Go(func() {
 			for d := (ratelimit.Decision{Allowed: true}); d.Allowed; {
 				var err error

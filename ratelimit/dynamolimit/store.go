@@ -6,7 +6,7 @@
 //		return err
 //	}
 //	messages := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 5, Burst: 20}, ratelimit.FailOpen)
-//	month := ratelimit.NewQuota(store, "month", ratelimit.Quota{Max: 10_000, Per: ratelimit.Month}, 10, nil, ratelimit.FailOpen)
+//	month := ratelimit.NewQuota(store, "month", ratelimit.Quota{Max: 10_000, Per: ratelimit.Month}, ratelimit.FailOpen, ratelimit.WithReserve(10))
 //
 // # What it costs
 //
