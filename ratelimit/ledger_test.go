@@ -111,6 +111,18 @@ func TestReserves(t *testing.T) {
 	})
 }
 
+// The last units come together: those that are reserved, and those that are left in the counters.
+func TestTheLastUnits(t *testing.T) {
+	t.Parallel()
+	quota := ratelimit.Quota{Max: 12, Per: ratelimit.Day}
+	l := ratelimit.NewQuota(new(ratelimit.Memory), "x", quota, ratelimit.FailOpen, ratelimit.WithReserve(10), ratelimit.WithClock(noon))
+	for _, n := range []int{7, 5} {
+		d, err := l.Allow(t.Context(), "k", n)
+		require.NoError(t, err)
+		require.True(t, d.Allowed)
+	}
+}
+
 // What a process has reserved is lost with it, and no more.
 func TestWhatACrashLoses(t *testing.T) {
 	t.Parallel()

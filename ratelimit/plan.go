@@ -100,11 +100,19 @@ type Plans struct {
 	known    map[string]knownPlan
 }
 
-// knownPlan is a plan that was read, with limiters that apply it.
+// knownPlan is a plan that was read, with limiters that apply it; or that there is none.
 type knownPlan struct {
+	missing  bool
 	plan     Plan
 	limiters []*Limiter
 	at       time.Time
+}
+
+func (k knownPlan) result() ([]*Limiter, error) {
+	if k.missing {
+		return nil, ErrNoPlan
+	}
+	return k.limiters, nil
 }
 
 // PlanAttribute is the attribute of a principal that names its plan, as package authz/apikey sets it.
@@ -194,7 +202,7 @@ func (p *Plans) load(ctx context.Context, name string) ([]*Limiter, error) {
 	k, ok := p.known[name]
 	p.mu.Unlock()
 	if ok && now().Sub(k.at) < cmp.Or(p.CacheFor, DefaultPlanTime) {
-		return k.limiters, nil
+		return k.result()
 	}
 	plan, err := p.Source.Plan(ctx, name)
 	if err == nil {
@@ -202,27 +210,25 @@ func (p *Plans) load(ctx context.Context, name string) ([]*Limiter, error) {
 	}
 	switch {
 	case errors.Is(err, ErrNoPlan):
-		p.forget(name)
-		return nil, err
+		k = knownPlan{missing: true}
 	case err != nil && !ok:
 		return nil, err
 	case err != nil:
 		p.failures.Add(1)
 		p.logger().ErrorContext(ctx, "ratelimit: a plan can't be read again; it stays as it was", "plan", name, "error", err)
-		plan = k.plan
-	}
-	return p.keep(name, plan, now()), nil
-}
-
-// keep remembers a plan. One that has not changed keeps its limiters, and what they have reserved.
-func (p *Plans) keep(name string, plan Plan, now time.Time) []*Limiter {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	k, ok := p.known[name]
-	if !ok || !k.plan.equal(plan) {
+	case !ok || k.missing || !k.plan.equal(plan): // one that has not changed keeps what was reserved by it
 		k = knownPlan{plan: plan, limiters: p.build(name, plan)}
 	}
-	k.at = now
+	k.at = now()
+	p.keep(name, k)
+	return k.result()
+}
+
+// keep remembers a plan.
+func (p *Plans) keep(name string, k knownPlan) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, ok := p.known[name]
 	if p.known == nil {
 		p.known = make(map[string]knownPlan)
 	}
@@ -233,13 +239,6 @@ func (p *Plans) keep(name string, plan Plan, now time.Time) []*Limiter {
 		}
 	}
 	p.known[name] = k
-	return k.limiters
-}
-
-func (p *Plans) forget(name string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.known, name)
 }
 
 // build makes the limiters of a plan. Their keys do not name it, so that who changes to another has used what they have used.

@@ -73,7 +73,13 @@ func TestPlans(t *testing.T) {
 	}
 
 	// Changed while the program runs: noticed after a minute.
+	allow("made up", "b", 0)
+	allow("pro", "c", 0)
 	reads := s.reads.Load()
+	for range 100 {
+		allow("made up", "b", 0)
+	}
+	require.Equal(t, reads, s.reads.Load(), "that there is none is remembered too")
 	s.plans = ratelimit.PlanMap{"free": {Quotas: daily(100)}, "pro": s.plans["pro"]}
 	allow("pro", "c", 1)
 	require.Equal(t, reads, s.reads.Load())
@@ -85,6 +91,7 @@ func TestPlans(t *testing.T) {
 	s.fail = errors.New("down")
 	now = now.Add(ratelimit.DefaultPlanTime)
 	require.True(t, allow("free", "a", 1).Allowed)
+	require.False(t, allow("free", "a", 50).Allowed, "of a hundred, fifty-one are used")
 	require.EqualValues(t, 1, p.Failures())
 	_, err := p.Allow(t.Context(), "new", "a", 1)
 	require.ErrorContains(t, err, `plan "new": down`)

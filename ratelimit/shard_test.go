@@ -69,6 +69,14 @@ func TestWhatIsTooMuchForAShard(t *testing.T) {
 		require.LessOrEqual(t, d.RetryAfter, 4*time.Second)
 	}
 	require.Equal(t, 10, total, "what is left over belongs to the first shards")
+	// One that always begins with the first shard still finds the other.
+	s = Shard(&Memory{Clock: noon}, 2)
+	s.pick = func(int) int { return 0 }
+	for range 4 {
+		d, err := s.Take(t.Context(), "k", Limit{Rate: 1, Burst: 4}, 1)
+		require.NoError(t, err)
+		require.True(t, d.Allowed)
+	}
 	require.Panics(t, func() { Shard(nil, 2) })
 	require.Panics(t, func() { Shard(new(Memory), 1) })
 

@@ -66,6 +66,13 @@ func TestUsage(t *testing.T) {
 	require.Empty(t, got)
 }
 
+// refusing is a UsageStore that takes nothing.
+type refusing struct{ ratelimit.UsageStore }
+
+func (refusing) Add(_ context.Context, records []ratelimit.UsageRecord) ([]ratelimit.UsageRecord, error) {
+	return records, errors.New("down")
+}
+
 func TestUsageIsBounded(t *testing.T) {
 	t.Parallel()
 	book := &ledgerBook{fail: true}
@@ -81,6 +88,21 @@ func TestUsageIsBounded(t *testing.T) {
 	require.Greater(t, book.writes, 50, "written when there are two")
 	book.fail = false
 	require.NoError(t, usage.Flush(t.Context()))
+
+	// Where nothing can be written, ten times as much is kept.
+	full := &ratelimit.Usage{Store: refusing{}, MaxPending: 2, Clock: func() time.Time { return now }, Logger: silent()}
+	handler = full.Middleware(ratelimit.BySource())(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+	for i := range 100 {
+		req := &gatesock.Request{EventType: gatesock.EventMessage}
+		req.Identity.SourceIP = time.Duration(i).String()
+		_, err := handler(t.Context(), req)
+		require.NoError(t, err)
+	}
+	full.Store = new(ratelimit.MemoryUsage)
+	require.NoError(t, full.Flush(t.Context()))
+	kept, err := full.Store.Day(t.Context(), now)
+	require.NoError(t, err)
+	require.Len(t, kept, 20)
 	require.Panics(t, func() { new(ratelimit.Usage).Middleware(ratelimit.ByUser()) })
 	require.Panics(t, func() { usage.Middleware(ratelimit.Key{}) })
 }
