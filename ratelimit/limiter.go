@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// Store keeps token buckets by key: [Memory] those of one process, package ratelimit/dynamolimit those of many. It is safe for concurrent
-// use.
+// Store keeps token buckets by key: [Memory] those of one process, package ratelimit/dynamolimit those of many; package
+// ratelimit/limittest checks one of your own. It is safe for concurrent use.
 type Store interface {
 	// Take takes n tokens from the bucket of a key if there are so many, and tells. A bucket that was never used is full. One key
 	// has one limit, but that may change: what the bucket owes is kept in time, and not in tokens. An error says that the store could

@@ -88,8 +88,8 @@ func firstMoment(year int, month time.Month, day int, zone *time.Location) time.
 	return from.Add(time.Duration(minutes) * time.Minute).In(zone)
 }
 
-// Counters counts what is used of quotas by key: [Memory] in one process, package ratelimit/dynamolimit in many. It is safe for
-// concurrent use.
+// Counters counts what is used of quotas by key: [Memory] in one process, package ratelimit/dynamolimit in many; package
+// ratelimit/limittest checks one of your own. It is safe for concurrent use.
 type Counters interface {
 	// Use adds n units to what a key has used in the window that begins at start, if that makes no more than maximum, and tells. The
 	// count may be forgotten after end. n is not negative. An error says that the store could not tell; the units may have been counted or not.
