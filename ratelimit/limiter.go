@@ -68,7 +68,7 @@ func New(store Store, name string, limit Limit, failure OnFailure, opts ...Optio
 		panic("ratelimit: New with a nil Store")
 	}
 	must(limit.Check())
-	text := fmt.Sprintf("%v a second, %d at once", limit.Rate, limit.Burst)
+	text := fmt.Sprintf("%.4g a second, %d at once", limit.Rate, limit.Burst)
 	l := newLimiter(name, limit.Burst, text, failure, func(ctx context.Context, key string, n int) (Decision, error) {
 		return store.Take(ctx, key, limit, n)
 	})

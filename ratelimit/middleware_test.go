@@ -217,6 +217,18 @@ func TestDisconnectAfterRefusals(t *testing.T) {
 	bob.Push("say", nil).ExpectAck()
 }
 
+func TestRatesAreReadable(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
+		l := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 10. / 60, Burst: 1}, ratelimit.FailOpen)
+		return echo(l.Middleware(ratelimit.ByConnection(), ratelimit.Rule{}))
+	})
+	ann := w.Connect()
+	ann.Push("say", nil).ExpectAck()
+	e := ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
+	require.Equal(t, "too many requests: the limit messages is 0.1667 a second, 1 at once", e.Message)
+}
+
 // A $disconnect takes nothing, and is never refused: what there is to be tidied up is.
 func TestDisconnectsAreNotLimited(t *testing.T) {
 	t.Parallel()
