@@ -3,6 +3,7 @@ package gatesock
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // Errors that every [Poster] gives, to be matched with [errors.Is]. An error that matches none of them is a
@@ -27,6 +28,11 @@ var (
 
 	// ErrBadConnectionID: the connection id has no valid form.
 	ErrBadConnectionID = errors.New("gatesock: malformed connection id")
+
+	// ErrNotSent: the call ended, usually with its context, before anything of the message was sent, as while it
+	// waited for a free connection to the gateway. The message has not arrived, and posting it later is safe. An
+	// error that does not match it says nothing about that.
+	ErrNotSent = errors.New("gatesock: nothing was sent")
 )
 
 // Sizes that the gateway enforces, in bytes (AWS Developer Guide, "Quotas for configuring and running a
@@ -63,8 +69,12 @@ type Poster interface {
 type Preparer interface {
 	Poster
 
-	// Prepare gives a function that posts data as Post would, with the same errors. The function is safe for
+	// Prepare returns a function that posts data as Post would, with the same errors. The function is safe for
 	// concurrent use, may be used for as long as the Poster, and holds nothing that would have to be closed.
 	// data must not be changed while it is in use.
-	Prepare(data []byte) func(ctx context.Context, to Target) error
+	//
+	// The timeout bounds each post by itself, from the moment that it has what it needs to go out: waiting in the
+	// Poster, for a free connection to the gateway or for other messages, is bounded by ctx alone, and fails with
+	// ErrNotSent. 0 leaves the time to the Poster.
+	Prepare(data []byte, timeout time.Duration) func(ctx context.Context, to Target) error
 }

@@ -91,7 +91,7 @@ func TestAllocsPerPost(t *testing.T) {
 		client, err := New(keys, c.endpoint, c.opt)
 		require.NoError(t, err)
 		t.Cleanup(client.CloseIdleConnections)
-		post := client.Prepare(make([]byte, 512))
+		post := client.Prepare(make([]byte, 512), 0)
 		// As in a function whose own deadline is near. Otherwise a context for the timeout adds 7 to net/http.
 		ctx, cancel := context.WithTimeout(t.Context(), DefaultTimeout)
 		defer cancel()

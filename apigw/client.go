@@ -94,7 +94,7 @@ func (c *Client) Post(ctx context.Context, to gatesock.Target, data []byte) erro
 }
 
 // Prepare gives a function that posts data as [Client.Post] does, and hashes it only once.
-func (c *Client) Prepare(data []byte) func(ctx context.Context, to gatesock.Target) error {
+func (c *Client) Prepare(data []byte, _ time.Duration) func(ctx context.Context, to gatesock.Target) error {
 	if len(data) > gatesock.MaxMessageSize {
 		return func(_ context.Context, to gatesock.Target) error { return tooLarge(to, data) }
 	}

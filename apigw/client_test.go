@@ -62,13 +62,13 @@ func TestPreparedPosts(t *testing.T) {
 			w.WriteHeader(http.StatusGone)
 		}
 	})
-	post := c.Prepare([]byte("hello"))
+	post := c.Prepare([]byte("hello"), 0)
 	require.NoError(t, post(t.Context(), to))
 	require.ErrorIs(t, post(t.Context(), gatesock.Target{ConnectionID: "gone"}), gatesock.ErrGone)
 	require.Equal(t, []string{"hello", "hello"}, bodies)
 
 	large := make([]byte, gatesock.MaxMessageSize+1)
-	err := c.Prepare(large)(t.Context(), to)
+	err := c.Prepare(large, 0)(t.Context(), to)
 	require.ErrorIs(t, err, gatesock.ErrTooLarge)
 	require.Equal(t, c.Post(t.Context(), to, large).Error(), err.Error())
 }

@@ -53,7 +53,7 @@ func TestCredentialsRotateWhilePrepared(t *testing.T) {
 	c, err := apigw.New(apigw.EnvironmentCredentials(), "https://ws.example.com", apigw.WithRegion("eu-west-1"),
 		apigw.WithTransport(&r), apigw.WithClock(func() time.Time { return now }))
 	require.NoError(t, err)
-	post := c.Prepare([]byte("hello"))
+	post := c.Prepare([]byte("hello"), 0)
 	for _, step := range []struct{ key, token, want string }{
 		{"FIRST", "A", "Credential=FIRST/20261124/"},
 		{"SECOND", "B", "Credential=SECOND/20261125/"},

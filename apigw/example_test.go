@@ -45,7 +45,7 @@ func ExampleClient_Prepare() {
 	}
 	defer client.CloseIdleConnections()
 
-	post := client.Prepare([]byte("hello"))
+	post := client.Prepare([]byte("hello"), 0)
 	for _, id := range []string{"R0oXAdfD0kwCH6w=", "W9In0cvXIAMCFvw="} {
 		if err := post(context.Background(), gatesock.Target{ConnectionID: id}); err != nil {
 			fmt.Println(err)

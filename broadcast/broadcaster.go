@@ -72,7 +72,7 @@ func New(poster gatesock.Poster, store conn.Store, opts ...Option) *Broadcaster 
 // prepare gives the function that posts a frame.
 func (b *Broadcaster) prepare(frame []byte) func(context.Context, gatesock.Target) error {
 	if p, ok := b.poster.(gatesock.Preparer); ok {
-		return p.Prepare(frame)
+		return p.Prepare(frame, b.postTimeout)
 	}
 	return func(ctx context.Context, to gatesock.Target) error { return b.poster.Post(ctx, to, frame) }
 }

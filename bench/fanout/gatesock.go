@@ -85,7 +85,7 @@ func prepared(client *apigw.Client, o clientOrder, m *members) fanout {
 		if err != nil {
 			return err
 		}
-		post := client.Prepare(data)
+		post := client.Prepare(data, 0)
 		return byWorkers(m.ids[group], o.Concurrency, func(id string) error {
 			return post(ctx, gatesock.Target{ConnectionID: id})
 		})
