@@ -20,19 +20,19 @@ type Broadcaster struct {
 	settings
 
 	poster       gatesock.Poster
-	disconnector disconnector // nil unless slow consumers are disconnected
+	disconnector disconnector // nil if the poster is none
 	store        conn.Store
 	rate         *pace.Rate
-	consumers    *consumers
+	evidence     *evidence
 }
 
-// disconnector is a Poster that can close connections, as the Client of package apigw.
+// disconnector is a Poster that can close connections, such as the Client of package apigw.
 type disconnector interface {
 	Disconnect(ctx context.Context, from gatesock.Target) error
 }
 
 // ErrNoTime says that a Send stopped because the deadline of its context was near: posts are not begun in the time
-// of [WithReserve]. What matches it also matches [context.DeadlineExceeded].
+// of [WithReserve], nor after that of [WithHandOffAfter]. What matches it also matches [context.DeadlineExceeded].
 var ErrNoTime = errors.New("broadcast: no time left before the deadline")
 
 var errNoTime = fmt.Errorf("%w: %w", ErrNoTime, context.DeadlineExceeded)
@@ -48,39 +48,24 @@ func New(poster gatesock.Poster, store conn.Store, opts ...Option) *Broadcaster 
 	if store == nil {
 		panic("broadcast: New with a nil Store")
 	}
-	b := &Broadcaster{settings: defaults(), poster: poster, store: store, consumers: newConsumers()}
+	b := &Broadcaster{settings: defaults(), poster: poster, store: store, evidence: newEvidence()}
 	for _, o := range opts {
 		o.apply(&b.settings)
 	}
 	b.rate = pace.New(b.ceiling)
-	if b.slowPolicy == DisconnectSlow {
-		d, ok := poster.(disconnector)
-		if !ok {
-			panic("broadcast: DisconnectSlow with a Poster that has no method Disconnect(context.Context, gatesock.Target) error")
-		}
-		b.disconnector = d
-	}
-	if b.window >= b.postTimeout {
-		panic("broadcast: WithCoalescing leaves a post no time of its WithPostTimeout")
-	}
+	b.disconnector, _ = poster.(disconnector)
+	b.settings.check(b.disconnector != nil)
 	if b.window > 0 {
 		b.poster = coalesce.New(poster, b.window)
 	}
 	return b
 }
 
-// prepare gives the function that posts a frame.
-func (b *Broadcaster) prepare(frame []byte) func(context.Context, gatesock.Target) error {
-	if p, ok := b.poster.(gatesock.Preparer); ok {
-		return p.Prepare(frame, b.postTimeout)
-	}
-	return func(ctx context.Context, to gatesock.Target) error { return b.poster.Post(ctx, to, frame) }
-}
-
 // Send encodes a push and sends it to the audience.
 //
 // The Report is about what was done, also beside an error. The error is about the send as a whole, and nil
-// as long as every member was read and tried; that single connections failed is in the Report only:
+// as long as every member was read and tried; that single connections failed, or could not be posted to for as long as
+// [WithRetries] allows, is in the Report only (see [Report.Err]):
 //
 //   - The push can't be encoded, is above [gatesock.MaxMessageSize] ([gatesock.ErrTooLarge]), or the
 //     audience is empty ([ErrNoAudience]): nothing was read or sent.
@@ -89,7 +74,9 @@ func (b *Broadcaster) prepare(frame []byte) func(context.Context, gatesock.Targe
 //   - The deadline of ctx was near: [ErrNoTime], unless all that was left was handed on to a [Relay].
 //   - The poster's own endpoint answered [gatesock.ErrForbidden], which it would to every post: no further ones
 //     were begun, also not to other endpoints.
-//   - The store could not be read to the end; who was read has been tried.
+//   - The store could not be read to the end; the members that were read have been tried.
+//   - So many connections, 16 times the concurrency, were throttled or could not be reached for as long as WithRetries
+//     allows that there is no use in trying the others.
 //
 // An endpoint of [conn.Member] that answers gatesock.ErrForbidden, as that of an API which was deleted, is not
 // posted to again in this Send: its other members fail with the same error and without an attempt. Those of other
@@ -98,8 +85,8 @@ func (b *Broadcaster) prepare(frame []byte) func(context.Context, gatesock.Targe
 // Throttled posts and faults are tried again after a random wait of up to 100 ms, doubled each time, at most
 // 5 s. What is not: a connection that is gone, a payload too large, a malformed connection id, and a post
 // that used up its time, since it may well have arrived. Members wait in memory for their retry; while about 16
-// times the concurrency do, reading pauses. Connections that are refused again and again while others are served do not
-// count there; of those no more than 4,096 wait.
+// times the concurrency do, reading pauses. Connections that are refused while others are served do not count there, up to
+// 4,096 of them.
 //
 // A panic of the poster or of the store stops the send, and Send panics with it.
 func (b *Broadcaster) Send(ctx context.Context, to Audience, p gatesock.Push) (Report, error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"unicode/utf8"
 
@@ -29,6 +30,10 @@ type rest struct {
 	// Had are connections that were in the audience by name: groups do not bring them in again.
 	Had    []string `json:"h,omitempty"`
 	Except []string `json:"x,omitempty"`
+	// ExceptGroups are groups whose members are excepted, whoever they are when the send is carried on.
+	ExceptGroups []string `json:"y,omitempty"`
+	// Gone are connections that were served or never will be: they are gone, and remain to be removed.
+	Gone []restMember `json:"p,omitempty"`
 }
 
 type restMember struct {
@@ -55,12 +60,20 @@ func (s segment) overlaps(o segment) bool {
 	return s.Shard == o.Shard || !s.Only && s.Shard < o.Shard || !o.Only && o.Shard < s.Shard
 }
 
-func (r rest) empty() bool { return len(r.Members) == 0 && len(r.Read) == 0 }
+func (r rest) empty() bool { return r.isServed() && len(r.Gone) == 0 }
 
+// isServed reports whether nobody is left to post to.
+func (r rest) isServed() bool { return len(r.Members) == 0 && len(r.Read) == 0 }
+
+// cursor returns the text form of a rest, empty if nobody is left to post to.
 func (r rest) cursor() string {
-	if r.empty() {
+	if r.isServed() {
 		return ""
 	}
+	return r.encode()
+}
+
+func (r rest) encode() string {
 	r.Version = cursorVersion
 	b, err := json.Marshal(r)
 	if err != nil {
@@ -91,17 +104,12 @@ func (r rest) check() error {
 	if r.empty() {
 		return errors.New("it has nobody in it")
 	}
-	had := make(map[string]bool, len(r.Members))
-	for _, m := range r.Members {
-		if m.ID == "" || !utf8.ValidString(m.ID) {
-			return fmt.Errorf("connection id %q is not valid", m.ID)
+	for _, members := range [][]restMember{r.Members, r.Gone} {
+		if err := checkMembers(members); err != nil {
+			return err
 		}
-		if had[m.ID] {
-			return fmt.Errorf("connection id %q is in it twice", m.ID)
-		}
-		had[m.ID] = true
 	}
-	if slices.Contains(r.Done, "") {
+	if slices.Contains(r.Done, "") || slices.Contains(r.ExceptGroups, "") {
 		return errors.New("it has a group without a name")
 	}
 	read := make(map[string][]segment)
@@ -118,7 +126,21 @@ func (r rest) check() error {
 	return nil
 }
 
-// several tells if a connection can come up more than once.
+func checkMembers(members []restMember) error {
+	had := make(map[string]bool, len(members))
+	for _, m := range members {
+		if m.ID == "" || !utf8.ValidString(m.ID) {
+			return fmt.Errorf("connection id %q is not valid", m.ID)
+		}
+		if had[m.ID] {
+			return fmt.Errorf("connection id %q is in it twice", m.ID)
+		}
+		had[m.ID] = true
+	}
+	return nil
+}
+
+// several reports whether a connection can come up more than once.
 func (r rest) several() bool {
 	if len(r.Done)+len(r.Had) > 0 {
 		return len(r.Read) > 0
@@ -153,26 +175,51 @@ func (r rest) plan() []segment {
 // what is to be read, segment by segment unless a connection may be in several of them.
 func (r rest) parts(size int) []rest {
 	var all []rest
-	for len(r.Members) > 0 {
-		n, bytes := 0, 0
-		for n < len(r.Members) && (n == 0 || bytes < size) {
-			m := r.Members[n]
-			bytes += len(m.ID) + len(m.Endpoint) + len(m.Group) + 16
-			n++
-		}
-		all = append(all, rest{Members: r.Members[:n]})
-		r.Members = r.Members[n:]
+	for part := range chunks(r.Members, size) {
+		all = append(all, rest{Members: part})
 	}
+	for part := range chunks(r.Gone, size) {
+		all = append(all, rest{Gone: part})
+	}
+	read := rest{Except: r.Except, ExceptGroups: r.ExceptGroups}
 	switch {
 	case len(r.Read) == 0:
 	case r.several():
-		all = append(all, rest{Read: r.Read, Done: r.Done, Had: r.Had, Except: r.Except})
+		read.Read, read.Done, read.Had = r.Read, r.Done, r.Had
+		all = append(all, read)
 	default:
-		for _, s := range r.Read {
-			all = append(all, rest{Read: []segment{s}, Except: r.Except})
+		for i := range r.Read {
+			read.Read = r.Read[i : i+1]
+			all = append(all, read)
 		}
 	}
 	return all
+}
+
+// chunks cuts members into parts of about so many bytes in their encoded form.
+func chunks(members []restMember, size int) iter.Seq[[]restMember] {
+	return func(yield func([]restMember) bool) {
+		for len(members) > 0 {
+			n, bytes := 0, 0
+			for n < len(members) && (n == 0 || bytes < size) {
+				bytes += members[n].size()
+				n++
+			}
+			if !yield(members[:n]) {
+				return
+			}
+			members = members[n:]
+		}
+	}
+}
+
+// size returns the length of a member in a cursor, before base64. Names may need escapes, six bytes for one.
+func (m restMember) size() int {
+	b, err := json.Marshal(m)
+	if err != nil {
+		panic(err) // strings
+	}
+	return len(b) + 1
 }
 
 // join puts parts together again.
@@ -180,9 +227,10 @@ func join(parts []rest) rest {
 	var r rest
 	for _, p := range parts {
 		r.Members = slices.Concat(r.Members, p.Members)
+		r.Gone = slices.Concat(r.Gone, p.Gone)
 		r.Read = slices.Concat(r.Read, p.Read)
 		if len(p.Read) > 0 {
-			r.Done, r.Had, r.Except = p.Done, p.Had, p.Except
+			r.Done, r.Had, r.Except, r.ExceptGroups = p.Done, p.Had, p.Except, p.ExceptGroups
 		}
 	}
 	return r

@@ -50,7 +50,7 @@ func (b *Broadcaster) Run(ctx context.Context, job Job) (Report, error) {
 	return b.run(ctx, job, r)
 }
 
-// HasRelay tells if a [Relay] was given, as [Broadcaster.Run] needs.
+// HasRelay reports whether a [Relay] was given, as [Broadcaster.Run] needs.
 func (b *Broadcaster) HasRelay() bool { return b != nil && b.relay != nil }
 
 // split hands on all shards but the first of a group that has several.
@@ -70,24 +70,27 @@ func (s *send) split(ctx context.Context) {
 	for i := range shards {
 		shards[i] = segment{Group: whole.Group, Shard: i, Shards: n, Only: true}
 	}
-	left, errs := s.handOn(ctx, rest{Read: shards[1:], Except: s.audience.Except}, 0)
+	left, errs := s.handOn(ctx, rest{Read: shards[1:], Except: s.audience.Except, ExceptGroups: s.audience.ExceptGroups}, 0)
 	s.audience.Read = append([]segment{shards[0]}, left.Read...)
 	for _, err := range errs {
 		s.logger().WarnContext(ctx, "broadcast: a shard is not handed on but read here", "error", err)
 	}
 }
 
-// rest is who was not served when the loop has ended.
+// rest is what was not done when the loop has ended, without the members that were given up on.
 func (s *send) rest() rest {
-	r := rest{Read: s.left, Had: s.audience.Had, Except: s.audience.Except}
+	r := rest{
+		Read: s.left, Had: s.audience.Had, Except: s.audience.Except, ExceptGroups: s.audience.ExceptGroups,
+		Gone: s.removals(),
+	}
 	for _, m := range s.fresh.members {
-		r.Members = append(r.Members, restMember{m.ID, m.Endpoint, s.fresh.group})
+		r.Members = append(r.Members, member{m, s.fresh.group}.rest())
 	}
 	for _, m := range s.named {
-		r.Members = append(r.Members, restMember{m.ID, m.Endpoint, m.group})
+		r.Members = append(r.Members, m.rest())
 	}
 	for _, t := range s.delayed {
-		r.Members = append(r.Members, restMember{t.member.ID, t.member.Endpoint, t.member.group})
+		r.Members = append(r.Members, t.member.rest())
 	}
 	if len(r.Read) > 0 && s.audience.several() {
 		r.Done = s.done()
@@ -107,9 +110,11 @@ func (s *send) done() []string {
 	return groups
 }
 
-// handsOn tells if the rest is to be handed on: by a send when its time is up, by a job always.
+// handsOn reports whether the rest is to be handed on: by a job always, by a send when its time is up or nobody can be
+// reached.
 func (s *send) handsOn(ctx context.Context) bool {
-	return s.relay != nil && ctx.Err() == nil && (s.job.Hops > 0 || errors.Is(s.ended, ErrNoTime))
+	return s.relay != nil && ctx.Err() == nil &&
+		(s.job.Hops > 0 || errors.Is(s.ended, ErrNoTime) || errors.Is(s.ended, errStuck))
 }
 
 // delay is how long the rest should wait: not at all if nothing but time was missing.
@@ -154,7 +159,7 @@ func (s *send) handOn(ctx context.Context, r rest, delay time.Duration) (rest, [
 // relayOne gives an error for a panic of the Relay: what it did not take is still unsent, which must not be lost. A Relay
 // that hangs must not take the time that is there to post.
 func (s *send) relayOne(ctx context.Context, j Job) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, s.postTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	defer func() {
 		if p := caught(recover()); p != nil {

@@ -116,7 +116,7 @@ func checkFrame(frame []byte) error {
 // next gives the job for a rest of this one. Its id tells the content, so that a job which is run twice and stops at
 // the same place twice hands on the same job.
 func (j Job) next(r rest, delay time.Duration) Job {
-	n := Job{Send: j.Send, Hops: j.Hops + 1, Cursor: r.cursor(), Frame: j.Frame, Delay: delay}
+	n := Job{Send: j.Send, Hops: j.Hops + 1, Cursor: r.encode(), Frame: j.Frame, Delay: delay}
 	sum := sha256.Sum256([]byte(j.ID + "\x00" + n.Cursor))
 	n.ID = hex.EncodeToString(sum[:16])
 	return n

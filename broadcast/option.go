@@ -1,6 +1,7 @@
 package broadcast
 
 import (
+	"context"
 	"log/slog"
 	"math"
 	"math/rand/v2"
@@ -13,8 +14,12 @@ import (
 const (
 	// DefaultConcurrency is how many posts of one Send run at once.
 	DefaultConcurrency = 64
-	// DefaultPostTimeout is how long one post may take.
-	DefaultPostTimeout = 10 * time.Second
+	// DefaultPostTimeout is how long one post may take where the context has no deadline. Where it has one, a post may
+	// take a tenth of the time that there is when the send begins, but at least MinPostTimeout and at most
+	// DefaultPostTimeout: a handler that waits for a send is not to spend its time on one connection that hangs.
+	DefaultPostTimeout = 5 * time.Second
+	// MinPostTimeout is the least that one post may take unless [WithPostTimeout] says otherwise.
+	MinPostTimeout = time.Second
 	// DefaultAttempts is how often a connection is posted to, the first time included.
 	DefaultAttempts = 5
 	// DefaultRetryTime is how long after its first failure a connection is tried again.
@@ -27,41 +32,43 @@ const (
 	// DefaultMaxHops is how often a send is handed on at most. Lambda itself stops a chain of about 16 invocations of one
 	// function (AWS Lambda Developer Guide, "Use Lambda recursive loop detection to prevent infinite loops").
 	DefaultMaxHops = 15
-	// DefaultRefusals is how often a connection is throttled, while others are not, before it is too slow.
+	// DefaultRefusals is how often in a row a connection is throttled while others are not, at least, before it is too
+	// slow.
 	DefaultRefusals = 5
 )
 
 type settings struct {
-	concurrency int
-	postTimeout time.Duration
-	attempts    int
-	retryTime   time.Duration
-	pruneGrace  time.Duration
-	clock       func() time.Time
-	jitter      func(limit time.Duration) time.Duration
-	codec       gatesock.Codec
-	log         *slog.Logger
-	relay       Relay
-	maxHops     int
-	reserve     time.Duration // negative: the default
-	ceiling     float64
-	window      time.Duration
-	refusals    int
-	slowPolicy  SlowPolicy
+	concurrency  int
+	handOffAfter time.Duration // negative: not before the deadline
+	postTimeout  time.Duration // 0: by the deadline
+	attempts     int
+	retryTime    time.Duration
+	pruneGrace   time.Duration
+	clock        func() time.Time
+	jitter       func(limit time.Duration) time.Duration
+	codec        gatesock.Codec
+	log          *slog.Logger
+	relay        Relay
+	maxHops      int
+	reserve      time.Duration // negative: the default
+	ceiling      float64
+	window       time.Duration
+	refusals     int
+	slowPolicy   SlowPolicy
 }
 
 func defaults() settings {
 	return settings{
-		concurrency: DefaultConcurrency,
-		postTimeout: DefaultPostTimeout,
-		attempts:    DefaultAttempts,
-		retryTime:   DefaultRetryTime,
-		pruneGrace:  DefaultPruneGrace,
-		maxHops:     DefaultMaxHops,
-		reserve:     -1,
-		refusals:    DefaultRefusals,
-		clock:       time.Now,
-		jitter:      func(limit time.Duration) time.Duration { return rand.N(limit + 1) },
+		concurrency:  DefaultConcurrency,
+		handOffAfter: -1,
+		attempts:     DefaultAttempts,
+		retryTime:    DefaultRetryTime,
+		pruneGrace:   DefaultPruneGrace,
+		maxHops:      DefaultMaxHops,
+		reserve:      -1,
+		refusals:     DefaultRefusals,
+		clock:        time.Now,
+		jitter:       func(limit time.Duration) time.Duration { return rand.N(limit + 1) },
 	}
 }
 
@@ -81,9 +88,12 @@ func WithConcurrency(n int) Option {
 	return option(func(s *settings) { s.concurrency = n })
 }
 
-// WithPostTimeout sets how long one post may take, one removal from the store, and one handing on of a job; a post may
-// be cut off a tenth of it earlier. The default is
-// [DefaultPostTimeout].
+// WithPostTimeout sets how long one post may take, one removal from the store, and one handing on of a job. The
+// default depends on the deadline of the context; see [DefaultPostTimeout].
+//
+// It is the post's own time: a [gatesock.Preparer] such as the Client of package apigw counts it from the moment that it
+// has a connection to the gateway. With other Posters it includes what they wait for, and a post may be cut off a tenth
+// of it earlier.
 func WithPostTimeout(d time.Duration) Option {
 	if d <= 0 {
 		panic("broadcast: WithPostTimeout with no time")
@@ -91,10 +101,23 @@ func WithPostTimeout(d time.Duration) Option {
 	return option(func(s *settings) { s.postTimeout = d })
 }
 
+// timeoutWithin returns how long one post of a send with this context may take.
+func (s settings) timeoutWithin(ctx context.Context) time.Duration {
+	if s.postTimeout > 0 {
+		return s.postTimeout
+	}
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return DefaultPostTimeout
+	}
+	return min(max(time.Until(deadline)/10, MinPostTimeout), DefaultPostTimeout)
+}
+
 // WithRetries sets how often a connection is posted to, the first time included, and how long after its first
 // failure another try may begin; the defaults are [DefaultAttempts] and [DefaultRetryTime]. One attempt
 // means no retries. A post that was throttled does not count as an attempt; it is tried again
-// for as long as the time allows, unless the connection is too slow (see [WithSlowConsumers]).
+// for as long as the time allows, unless the connection is too slow (see [WithSlowConsumers]). What was throttled to the
+// end, or never sent, is not failed but unsent: it is in [Report.Cursor], or handed on.
 func WithRetries(attempts int, within time.Duration) Option {
 	if attempts < 1 || within < 0 {
 		panic("broadcast: WithRetries with less than 1 attempt, or a negative time")
@@ -102,8 +125,8 @@ func WithRetries(attempts int, within time.Duration) Option {
 	return option(func(s *settings) { s.attempts, s.retryTime = attempts, within })
 }
 
-// WithJitter replaces the chance that decides how long to wait before a retry: anything from 0 to limit. The
-// default is uniform. It must be safe for concurrent use.
+// WithJitter replaces the chance that decides how long to wait before a retry: anything from 0 to limit, of which at
+// least 5 ms are waited. The default is uniform. It must be safe for concurrent use.
 func WithJitter(wait func(limit time.Duration) time.Duration) Option {
 	if wait == nil {
 		panic("broadcast: WithJitter with a nil function")
@@ -149,6 +172,19 @@ func WithRelay(r Relay) Option {
 	return option(func(s *settings) { s.relay = r })
 }
 
+// WithHandOffAfter sets how long a Send works at most before it hands the rest on to its [Relay], though its deadline
+// may be far: a handler that answers its caller does not wait for those that are throttled or hang. Posts that run
+// are waited for. 0 hands on everything at once, so that the Send takes as long as a message to the queue. Jobs go on
+// until their own deadline. The default is to hand on for the deadline only.
+//
+// New panics if there is no WithRelay.
+func WithHandOffAfter(d time.Duration) Option {
+	if d < 0 {
+		panic("broadcast: WithHandOffAfter with a negative time")
+	}
+	return option(func(s *settings) { s.handOffAfter = d })
+}
+
 // WithMaxHops sets how often a send is handed on at most; the default is [DefaultMaxHops]. The next job is then refused
 // with [ErrTooManyHops], so that the queue puts it aside with everybody who is left in it.
 func WithMaxHops(n int) Option {
@@ -190,17 +226,33 @@ func WithCoalescing(window time.Duration) Option {
 	return option(func(s *settings) { s.window = window })
 }
 
-// WithSlowConsumers sets what is done with a connection that takes its messages too slowly: after so many refusals in a
-// row, in one Send or several, the policy is applied. The defaults are [DefaultRefusals] and [SkipSlow].
+// WithSlowConsumers sets what is done with a connection that takes its messages too slowly, and how many refusals in a
+// row, at least, in one Send or several, show that. The defaults are [DefaultRefusals] and [SkipSlow].
 //
-// The gateway answers a post to a client whose buffer is full as it answers when the account's rate is exceeded (observed:
-// gchq/sleeper#7494). So a connection is too slow only after more refusals in a row than chance explains: 5 where less
-// than 1 in 60 connections is refused at its first post, 9 where it is 1 in 10, and none where it is every second.
+// The gateway answers a post to a client whose buffer is full as it answers when the account's rate is exceeded
+// (observed: gchq/sleeper#7494), so a refusal counts against a client only if messages to other clients were taken
+// within about 200 ms of it. If r of n of those were refused too, this one was among the refused by chance with a
+// probability of (r+1)/(n+1). A client is too slow when the product of these over its refusals in a row is below one in
+// a billion.
+//
+// So in an outage nobody is slow, nor is the only member of a group that nobody else is posted to; such a connection is
+// tried again for as long as [WithRetries] allows. Among 50 others that are posted to at the same time it takes six
+// refusals, some seconds apart.
 func WithSlowConsumers(refusals int, p SlowPolicy) Option {
 	if refusals < 1 || p < SkipSlow || p > FailOnSlow {
 		panic("broadcast: WithSlowConsumers with less than 1 refusal, or an unknown policy")
 	}
 	return option(func(s *settings) { s.refusals, s.slowPolicy = refusals, p })
+}
+
+// check panics where options don't go together, or with the poster.
+func (s settings) check(disconnects bool) {
+	switch {
+	case s.slowPolicy == DisconnectSlow && !disconnects:
+		panic("broadcast: DisconnectSlow with a Poster that has no method Disconnect(context.Context, gatesock.Target) error")
+	case s.handOffAfter >= 0 && s.relay == nil:
+		panic("broadcast: WithHandOffAfter without WithRelay")
+	}
 }
 
 // WithLogger sets where failures to prune are logged; the default is [slog.Default] at that time.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 )
 
 // MaxErrors is how many errors a [Report] keeps.
@@ -29,11 +30,13 @@ type Report struct {
 	Delivered int
 	// Gone counts those whose connection is closed, or not open yet.
 	Gone int
-	// Failed counts those that were given up on: the error is not one to try again after, the attempts or
-	// the time for them were used up, the post was cut off in the middle (it may have arrived), or their
-	// endpoint had forbidden another's post before.
+	// Failed counts those that were given up on: the error is not one to try again after, the attempts
+	// were used up, the post was cut off in the middle (it may have arrived), their endpoint had forbidden another's
+	// post before, or they are too slow.
 	Failed int
-	// Unsent counts those that were left when the send stopped: never tried, or waiting for another try.
+	// Unsent counts those that have certainly not got the message and may get it later: never tried when the send
+	// stopped, waiting for another try then, or throttled or without a connection to the gateway for as long as
+	// [WithRetries] allows.
 	Unsent int
 
 	// Incomplete is true if the audience was not read to its end. How many members there are beyond is
@@ -59,6 +62,77 @@ type Report struct {
 
 	// Errors has the errors of the first [MaxErrors] that Failed counts.
 	Errors []PostError
+}
+
+// Err returns an error if members of the audience were not served: failed, unsent, or not read. Connections that are
+// gone are not missing. It wraps the errors of the first of those that failed. The error of [Broadcaster.Send] is about
+// the send as a whole; where each member matters, check both:
+//
+//	rep, err := b.Send(ctx, audience, push)
+//	if err := cmp.Or(err, rep.Err()); err != nil {
+//
+// What was handed on is not missing here: its members are in the reports of the jobs.
+func (r Report) Err() error {
+	if r.Failed == 0 && r.Unsent == 0 && !r.Incomplete {
+		return nil
+	}
+	text := fmt.Sprintf("broadcast: %d of %d members not served: %d failed, %d unsent", r.Failed+r.Unsent, r.Audience, r.Failed, r.Unsent)
+	if r.Incomplete {
+		text += ", others not read"
+	}
+	errs := make([]error, len(r.Errors))
+	for i, e := range r.Errors {
+		errs[i] = e
+	}
+	return &reportError{text, errs}
+}
+
+// reportError is the error of a Report. Its text has the first failure, and it wraps all that are kept.
+type reportError struct {
+	text string
+	errs []error
+}
+
+func (e *reportError) Error() string {
+	if len(e.errs) == 0 {
+		return e.text
+	}
+	return e.text + "; the first failure: " + e.errs[0].Error()
+}
+
+func (e *reportError) Unwrap() []error { return e.errs }
+
+// LogValue returns the counts that are not zero, the audience always, for package log/slog. Single connections and
+// cursors are not logged.
+func (r Report) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.Int("audience", r.Audience)}
+	for _, c := range []struct {
+		name string
+		n    int
+	}{
+		{"delivered", r.Delivered},
+		{"gone", r.Gone},
+		{"failed", r.Failed},
+		{"unsent", r.Unsent},
+		{"throttled", r.Throttled},
+		{"retries", r.Retries},
+		{"pruned", r.Pruned},
+		{"pruneFailed", r.PruneFailed},
+		{"slow", r.Slow},
+		{"disconnected", r.Disconnected},
+		{"handedOn", len(r.Handed)},
+	} {
+		if c.n > 0 {
+			attrs = append(attrs, slog.Int(c.name, c.n))
+		}
+	}
+	if r.Incomplete {
+		attrs = append(attrs, slog.Bool("incomplete", true))
+	}
+	if r.ID != "" {
+		attrs = append(attrs, slog.String("id", r.ID))
+	}
+	return slog.GroupValue(attrs...)
 }
 
 // PostError is the failure of one connection.

@@ -12,14 +12,20 @@ import (
 
 // The wait before the first retry is up to minDelay; the limit doubles with each, up to maxDelay.
 const (
+	// leastDelay is waited in any case, also where the jitter is none.
+	leastDelay = 5 * time.Millisecond
+
 	minDelay = 100 * time.Millisecond
 	maxDelay = 5 * time.Second
+	// suspectDelay takes the place of maxDelay for a connection that is refused while others are taken: it shows
+	// within seconds whether that is chance.
+	suspectDelay = time.Second
 )
 
-// answered tells if err is what the gateway, or the poster for it, said of the post.
+// answered reports whether err is what the gateway, or the poster for it, said of the post.
 func answered(err error) bool { return errors.Is(err, gatesock.ErrThrottled) || refused(err) }
 
-// refused tells if err is an answer that would come again.
+// refused reports whether err is an answer that would come again.
 func refused(err error) bool {
 	for _, final := range []error{
 		gatesock.ErrGone, gatesock.ErrTooLarge, gatesock.ErrForbidden, gatesock.ErrBadConnectionID,
@@ -31,15 +37,21 @@ func refused(err error) bool {
 	return false
 }
 
-// retryable tells if a post that failed with err may be tried again: it was throttled, or met a fault. A post
-// whose time was used up is neither, unless it was used up by dialing: package net's own time for that is
-// a [context.DeadlineExceeded] too, but nothing was sent.
-func retryable(err error) bool {
+// hasNothing reports whether a post that failed with err has certainly not arrived, and may arrive later.
+func hasNothing(err error) bool {
 	var op *net.OpError
+	return errors.Is(err, gatesock.ErrThrottled) || errors.Is(err, gatesock.ErrNotSent) ||
+		errors.As(err, &op) && op.Op == "dial"
+}
+
+// retryable reports whether a post that failed with err may be tried again: nothing was sent, it was throttled, or it
+// met a fault. A post whose time was used up is not retried, since it may have arrived. (A dial has sent nothing,
+// though package net's own time for it is a [context.DeadlineExceeded] too.)
+func retryable(err error) bool {
 	switch {
 	case refused(err):
 		return false
-	case errors.As(err, &op) && op.Op == "dial":
+	case hasNothing(err):
 		return true
 	default:
 		return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
@@ -59,8 +71,8 @@ func delayLimit(attempts int) time.Duration {
 	return d
 }
 
-// schedule gives the time for a further attempt, false if there is to be none. Refusals are no attempts: nobody is to be given
-// up on because everybody was refused.
+// schedule sets the time of a further attempt, and reports whether there is to be one. Refusals are no attempts: nobody
+// is to be given up on because everybody was refused.
 func (s settings) schedule(t *task, now time.Time) bool {
 	if s.attempts == 1 || t.attempts-t.refused >= s.attempts {
 		return false
@@ -68,7 +80,11 @@ func (s settings) schedule(t *task, now time.Time) bool {
 	if t.failed.IsZero() {
 		t.failed = now
 	}
-	t.due = now.Add(max(0, s.jitter(delayLimit(t.attempts))))
+	limit := delayLimit(t.attempts)
+	if t.slow {
+		limit = min(limit, suspectDelay)
+	}
+	t.due = now.Add(max(leastDelay, s.jitter(limit)))
 	return t.due.Sub(t.failed) <= s.retryTime
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,15 +17,18 @@ import (
 const backlogFactor = 16
 
 // send is the state of one Send. It belongs to the goroutine that called; workers and the reader are reached
-// over channels only. A member is in exactly one place: in named, in fresh, in delayed, with a worker, or counted in the
-// report.
+// over channels only. A member is in exactly one place: in named, in fresh, in delayed, in unserved, with a worker, or
+// counted in the report.
 type send struct {
 	*Broadcaster
 
 	job      Job
-	audience rest // as it was begun
-	post     func(ctx context.Context, to gatesock.Target) error
-	stopAt   time.Time // no post begins after it; zero: there is no deadline
+	audience rest  // as it was begun
+	relay    Relay // nil: the rest is not handed on
+	closing  bool  // connections are closed, and no message is sent
+	deliver  delivery
+	timeout  time.Duration // of a post, a removal, and handing on
+	stopAt   time.Time     // no post begins after it; zero: there is no deadline
 
 	report  Report
 	members members
@@ -32,8 +36,11 @@ type send struct {
 	fresh   page      // read, not tried yet
 	left    []segment // not read yet
 	delayed delayed   // to be tried again
-	slow    int       // of those, how many are too slow
-	last    []errand  // to be done when nobody is left to post to: removals, disconnections
+	slow    int       // of those, how many are refused while others are taken
+	chores  []errand  // removals and disconnections
+
+	unserved []task // given up on, though it is certain that they have nothing
+	stuck    int    // of those, how many were not refused while others were taken
 
 	pages   <-chan page // nil when the audience was read to its end, or can't be
 	jobs    chan errand // never holds more than are free to work on it
@@ -55,21 +62,32 @@ type send struct {
 	panicked  *panicError
 }
 
-// run does one send: workers are started as members come up, and all have ended when it returns or panics.
-func (b *Broadcaster) run(ctx context.Context, job Job, to rest) (Report, error) {
-	s := &send{
+func (b *Broadcaster) newSend(ctx context.Context, to rest) *send {
+	return &send{
 		Broadcaster: b,
-		job:         job,
 		audience:    to,
 		members:     to.set(),
-		post:        b.prepare(job.Frame),
+		timeout:     b.timeoutWithin(ctx),
 		forbidden:   make(map[string]error),
 		jobs:        make(chan errand, b.concurrency),
 		results:     make(chan result, b.concurrency),
 	}
-	s.report.ID = job.ID
+}
+
+// run does one send of a frame.
+func (b *Broadcaster) run(ctx context.Context, job Job, to rest) (Report, error) {
+	s := b.newSend(ctx, to)
+	s.job, s.report.ID, s.relay = job, job.ID, b.relay
+	s.deliver = b.posting(job.Frame, s.timeout)
 	s.split(ctx)
+	return s.run(ctx)
+}
+
+// run starts workers as members come up; all have ended when it returns or panics.
+func (s *send) run(ctx context.Context) (Report, error) {
+	s.exclude(ctx)
 	s.name(s.audience.Members)
+	s.prepareRemovals(s.audience.Gone)
 	s.carryOut(ctx)
 	if s.panicked != nil {
 		panic(s.panicked)
@@ -86,7 +104,7 @@ func (s *send) carryOut(ctx context.Context) {
 	defer cancel()
 
 	s.left = s.audience.Read
-	if len(s.left) > 0 {
+	if len(s.left) > 0 && !s.stopped {
 		pages := make(chan page)
 		s.pages = pages
 		wg.Go(func() { s.read(inner, s.audience.plan(), pages) })
@@ -97,6 +115,9 @@ func (s *send) carryOut(ctx context.Context) {
 // bound keeps the reserve free of ctx's time: no post begins in it, and those that still run are cut off at half of
 // it.
 func (s *send) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s.handOffAfter >= 0 && s.relay != nil && s.job.Hops == 0 {
+		s.stopAt = time.Now().Add(s.handOffAfter)
+	}
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return context.WithCancel(ctx)
@@ -108,7 +129,7 @@ func (s *send) bound(ctx context.Context) (context.Context, context.CancelFunc) 
 	if reserve <= 0 {
 		return context.WithCancel(ctx)
 	}
-	s.stopAt = deadline.Add(-reserve)
+	s.stopAt = earliest(s.stopAt, deadline.Add(-reserve))
 	return context.WithDeadlineCause(ctx, deadline.Add(-reserve/2), errNoTime)
 }
 
@@ -164,7 +185,7 @@ func (s *send) heed(ctx context.Context) {
 
 // postsSettled: the audience was read, and all of it is in the report.
 func (s *send) postsSettled() bool {
-	return s.pages == nil && !s.waiting() && len(s.delayed) == 0 && s.posting == 0 && len(s.last) == 0
+	return s.pages == nil && !s.waiting() && len(s.delayed) == 0 && s.posting == 0 && len(s.chores) == 0
 }
 
 // waiting: there are members that were not tried.
@@ -189,10 +210,16 @@ func (s *send) dispatch(startWorker func()) {
 	}
 }
 
-// next gives what to do next: a post, or else what was put off. Members of an endpoint that is forbidden fail instead.
+// next returns what to do next: a post, or a chore, which posts leave some room for. Members of an endpoint that is
+// forbidden fail instead.
 func (s *send) next() (errand, bool) {
 	now := time.Now()
-	for s.mayPost(now) {
+	if s.busy-s.posting < s.concurrency/choreShare {
+		if e, ok := s.nextChore(now); ok {
+			return e, true
+		}
+	}
+	for (s.waiting() || s.delayed.ready(now)) && s.mayCall(now) {
 		t, ok := s.nextPost(now)
 		if !ok {
 			break
@@ -207,21 +234,19 @@ func (s *send) next() (errand, bool) {
 		}
 		return errand{task: t}, true
 	}
-	if last := len(s.last) - 1; last >= 0 {
-		j := s.last[last]
-		s.last = s.last[:last]
-		return j, true
+	if s.pages != nil && !s.isFull() { // posts will come
+		return errand{}, false
 	}
-	return errand{}, false
+	return s.nextChore(now)
 }
 
-// mayPost tells if there is somebody to post to and the rate allows it, and then counts on the post.
-func (s *send) mayPost(now time.Time) bool {
-	if !s.waiting() && !s.delayed.ready(now) || now.Before(s.paced) {
-		return false
-	}
+// mayCall reports whether the rate allows a call of the gateway, which is then counted on.
+func (s *send) mayCall(now time.Time) bool {
 	if s.granted {
 		return true
+	}
+	if now.Before(s.paced) {
+		return false
 	}
 	wait := s.rate.Take(now)
 	if wait > 0 {
@@ -255,11 +280,17 @@ func (s *send) nextPost(now time.Time) (task, bool) {
 
 // wanted gives the channel of pages if there is room for another.
 func (s *send) wanted() <-chan page {
-	if s.stopped || len(s.fresh.members) > 0 || len(s.delayed)-s.slow+len(s.last) >= backlogFactor*s.concurrency {
+	if s.stopped || len(s.fresh.members) > 0 || s.isFull() {
 		return nil
 	}
 	return s.pages
 }
+
+// isFull reports whether so many members wait for a retry or to be removed that reading pauses.
+func (s *send) isFull() bool { return len(s.delayed)-s.slow+len(s.chores) >= s.backlog() }
+
+// backlog is how many members may wait for a retry or to be removed before reading pauses.
+func (s *send) backlog() int { return backlogFactor * s.concurrency }
 
 // wake gives the timer's channel, set to when something is to be done: a retry or a paced post, if there is a worker
 // for it, or the stop.
@@ -281,13 +312,13 @@ func (s *send) wake(timer *time.Timer) <-chan time.Time {
 	return timer.C
 }
 
-// nextDue is when the next post can begin, zero if there is none.
+// nextDue is when the next post or chore can begin, zero if there is none.
 func (s *send) nextDue() time.Time {
 	var at time.Time
 	if len(s.delayed) > 0 {
 		at = s.delayed[0].due
 	}
-	if s.waiting() {
+	if s.waiting() || len(s.chores) > 0 && time.Now().Before(s.paced) {
 		at = s.paced
 	}
 	if at.Before(s.paced) && !at.IsZero() {
@@ -347,33 +378,69 @@ func (s *send) settlePost(ctx context.Context, r result) {
 	case r.err == nil:
 		s.report.Delivered++
 		s.rate.Passed(time.Now(), r.refused)
-		s.consumers.passed(r.member, r.refused)
+		s.evidence.passed(r.member.Member, r.refused)
 	case errors.Is(r.err, gatesock.ErrGone):
 		s.report.Gone++
-		s.last = append(s.last, errand{task: r.task, kind: removes})
+		s.chores = append(s.chores, errand{task: r.task, kind: removes})
 	case errors.Is(r.err, gatesock.ErrThrottled):
 		s.report.Throttled++
 		s.settleRefusal(r)
+	case r.cut && errors.Is(r.err, gatesock.ErrNotSent):
+		s.putBack(r.task)
 	default:
 		s.cutOff = s.cutOff || r.cut && ctx.Err() != nil
 		s.settleFailure(r)
 	}
 }
 
+// putBack takes a member back whose post had not begun.
+func (s *send) putBack(t task) {
+	if t.attempts--; t.attempts > 0 {
+		s.report.Retries--
+	}
+	t.due = time.Now()
+	s.delayed.add(t)
+}
+
 // settleFailure puts a member off, or gives up on it.
 func (s *send) settleFailure(r result) {
-	if !r.exited && !r.cut && retryable(r.err) && s.schedule(&r.task, time.Now()) {
+	switch {
+	case !r.exited && !r.cut && retryable(r.err) && s.schedule(&r.task, time.Now()):
 		s.delayed.add(r.task)
 		if r.slow {
 			s.slow++
 		}
+	case !r.exited && hasNothing(r.err):
+		s.leave(r.task, r.err)
+	default:
+		failure := PostError{ConnectionID: r.member.ID, Attempts: r.attempts, Err: r.err}
+		s.report.fail(failure)
+		if errors.Is(r.err, gatesock.ErrForbidden) {
+			s.forbid(r.member.Endpoint, failure)
+		}
+	}
+}
+
+// errStuck says that there is no use in trying the others.
+var errStuck = errors.New("too many connections could not be posted to")
+
+// leave gives up on a member that has certainly got nothing. Where these become many, and are not single clients that
+// are too slow, the send stops, and they remain to be tried with the others.
+func (s *send) leave(t task, why error) {
+	if s.unserved = append(s.unserved, t); t.slow {
 		return
 	}
-	failure := PostError{ConnectionID: r.member.ID, Attempts: r.attempts, Err: r.err}
-	s.report.fail(failure)
-	if errors.Is(r.err, gatesock.ErrForbidden) {
-		s.forbid(r.member.Endpoint, failure)
+	if s.stuck++; s.stuck < s.backlog() || s.pages == nil && !s.waiting() || s.stopped {
+		return
 	}
+	s.stopped = true
+	s.ended = fmt.Errorf("%w: %d, the last one: %w", errStuck, s.stuck, why)
+	s.unserved = slices.DeleteFunc(s.unserved, func(t task) bool {
+		if !t.slow {
+			s.delayed.add(t)
+		}
+		return !t.slow
+	})
 }
 
 // forbid ends the posts to an endpoint, and with the poster's own the whole send.
@@ -385,17 +452,6 @@ func (s *send) forbid(endpoint string, failure PostError) {
 	}
 }
 
-func (s *send) settleRemoval(ctx context.Context, r result) {
-	switch {
-	case r.pruned:
-		s.report.Pruned++
-	case r.err != nil && ctx.Err() == nil:
-		s.report.PruneFailed++
-		s.logger().WarnContext(ctx, "broadcast: a connection that is gone could not be removed",
-			"connectionId", r.member.ID, "error", r.err)
-	}
-}
-
 // escalate stops the send for a panic, which is raised again when the workers are idle.
 func (s *send) escalate(p *panicError) {
 	if p != nil && s.panicked == nil {
@@ -404,23 +460,28 @@ func (s *send) escalate(p *panicError) {
 	}
 }
 
-// finish hands on what is left, if that is to be, and gives the result. That the time was up is an error only if it took
-// something from the send.
+// finish hands on what is left, if that is to be, and returns the result. That the time was up is an error only if it
+// took something from the send.
 func (s *send) finish(ctx context.Context) (Report, error) {
 	left := s.rest()
-	s.report.Unsent = len(left.Members)
-	if s.handsOn(ctx) {
-		var errs []error
+	handed := s.handsOn(ctx)
+	var errs []error
+	if handed {
 		left, errs = s.handOn(ctx, left, s.delay())
-		s.report.Unsent = len(left.Members)
-		if left.empty() {
-			return s.report, s.handedOn(ctx)
-		}
-		s.errs = append(s.errs, errs...)
 	}
+	done := left.isServed()
+	for _, t := range s.unserved {
+		left.Members = append(left.Members, t.member.rest())
+	}
+	s.report.Unsent = len(left.Members)
 	s.report.Incomplete = len(left.Read) > 0
 	s.report.Cursor = left.cursor()
-	if s.ended != nil && (s.cutOff || !left.empty()) {
+	if handed && done {
+		s.logRemovals(ctx, errs)
+		return s.report, s.handedOn(ctx)
+	}
+	s.errs = append(s.errs, errs...)
+	if s.ended != nil && (s.cutOff || !done) {
 		s.errs = append(s.errs, fmt.Errorf("broadcast: stopped: %w", s.ended))
 	}
 	return s.report, errors.Join(s.errs...)

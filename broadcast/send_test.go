@@ -120,7 +120,7 @@ func TestNegativeJitter(t *testing.T) {
 	s.jitter = func(time.Duration) time.Duration { return -time.Hour }
 	k := task{attempts: 1}
 	require.True(t, s.schedule(&k, now))
-	require.Equal(t, now, k.due)
+	require.Equal(t, now.Add(leastDelay), k.due)
 }
 
 func TestRetriesEnd(t *testing.T) {
@@ -348,7 +348,9 @@ func TestMisuse(t *testing.T) {
 		func() { WithRate(0) },
 		func() { WithRate(math.Inf(1)) },
 		func() { WithRate(math.NaN()) },
-		func() { New(always(nil), room(0, 1), WithCoalescing(time.Second), WithPostTimeout(time.Second)) },
+		func() { WithCoalescing(0) },
+		func() { WithHandOffAfter(-1) },
+		func() { New(always(nil), room(0, 1), WithHandOffAfter(0)) },
 	} {
 		require.Panics(t, f)
 	}

@@ -81,7 +81,8 @@ func TestSlowConsumersDoNotSlowTheOthers(t *testing.T) {
 			rep, err := New(p, room(0, 1), WithConcurrency(8)).Send(t.Context(), mixed(8000+slow, slow), hello())
 			require.NoError(t, err)
 			require.Equal(t, 8000, rep.Delivered)
-			require.Equal(t, slow, rep.Failed)
+			require.Equal(t, slow, rep.Failed+rep.Unsent)
+			require.GreaterOrEqual(t, rep.Slow, slow/4, "those that are refused near the end can't be told yet")
 		})
 		return took
 	}
@@ -122,7 +123,7 @@ func TestSlowPolicies(t *testing.T) {
 					require.ErrorIs(t, e, ErrSlowConsumer)
 					require.ErrorIs(t, e, gatesock.ErrThrottled)
 					require.GreaterOrEqual(t, e.Attempts, 3)
-					require.LessOrEqual(t, e.Attempts, 5, "chance explains no more")
+					require.LessOrEqual(t, e.Attempts, 10, "some come too soon after others to count")
 				}
 			})
 		})
@@ -144,7 +145,7 @@ func TestSlowConsumerIsRemembered(t *testing.T) {
 			require.Equal(t, 1, rep.Slow)
 			require.Equal(t, first+i+1, p.posts["00000-slow"])
 		}
-		b.consumers.passed(member{Member: connMember("00000-slow")}, 1)
+		b.evidence.passed(connMember("00000-slow"), 1)
 		_, err = b.Send(t.Context(), mixed(2000, 1), hello())
 		require.NoError(t, err)
 		require.Greater(t, p.posts["00000-slow"], first+4)
@@ -159,7 +160,7 @@ func TestAccountThrottlingIsNoSlowConsumer(t *testing.T) {
 		b := New(p, room(0, 1), WithSlowConsumers(2, DisconnectSlow), WithRetries(6, time.Minute))
 		rep, err := b.Send(t.Context(), mixed(50, 50), hello())
 		require.NoError(t, err)
-		require.Equal(t, 50, rep.Failed)
+		require.Equal(t, 50, rep.Unsent)
 		require.Zero(t, rep.Slow)
 		require.Empty(t, p.disconnected)
 	})
@@ -183,14 +184,13 @@ func TestDisconnectNeedsAPosterThatCan(t *testing.T) {
 		func() { New(always(nil), room(0, 1), WithSlowConsumers(1, DisconnectSlow)) })
 }
 
-func TestConsumersAreBounded(t *testing.T) {
+func TestEvidenceIsBounded(t *testing.T) {
 	t.Parallel()
-	c := newConsumers()
-	for i := range 2 * maxConsumers {
-		n, _ := c.refuse(member{Member: connMember(name(i))}, 0)
-		require.Equal(t, 1, n)
+	e := newEvidence()
+	for i := range 2 * maxRows {
+		require.Zero(t, e.refused(connMember(name(i)), 0).trials)
 	}
-	require.Len(t, c.slow, maxConsumers)
+	require.Len(t, e.rows, maxRows)
 }
 
 // outage is a gateway that refuses everybody while it lasts.
@@ -256,18 +256,18 @@ func TestRefusedFrameIsOneRefusal(t *testing.T) {
 func TestFailOnSlowBesideARelay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := posterFunc(func(_ context.Context, to gatesock.Target, _ []byte) error {
+		p := posterFunc(func(ctx context.Context, to gatesock.Target, _ []byte) error {
 			switch to.ConnectionID {
 			case "c0":
 				return gatesock.ErrThrottled
 			case "c1":
 				return errFault
 			default:
-				return nil
+				return wait(ctx, 10*time.Millisecond, nil)
 			}
 		})
 		q := &queue{}
-		b := New(p, room(200, 50), WithSlowConsumers(2, FailOnSlow), WithRetries(1000, time.Hour), WithRelay(q), quiet())
+		b := New(p, room(3000, 50), WithConcurrency(4), WithSlowConsumers(2, FailOnSlow), WithRetries(1000, time.Hour), WithRelay(q), quiet())
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
 		defer cancel()
 		rep, err := b.Send(ctx, To("room"), hello())
@@ -278,12 +278,12 @@ func TestFailOnSlowBesideARelay(t *testing.T) {
 
 		job := goodJob()
 		job.Cursor = rest{Read: []segment{{Group: "room"}}}.cursor()
-		only := New(posterFunc(func(_ context.Context, to gatesock.Target, _ []byte) error {
+		only := New(posterFunc(func(ctx context.Context, to gatesock.Target, _ []byte) error {
 			if to.ConnectionID == "c0" {
 				return gatesock.ErrThrottled
 			}
-			return nil
-		}), room(200, 50), WithSlowConsumers(2, FailOnSlow), WithRelay(q), quiet())
+			return wait(ctx, 10*time.Millisecond, nil)
+		}), room(3000, 50), WithConcurrency(4), WithSlowConsumers(2, FailOnSlow), WithRelay(q), quiet())
 		rep, err = only.Run(t.Context(), job)
 		require.NoError(t, err)
 		require.Equal(t, 1, rep.Slow)
@@ -317,7 +317,7 @@ func TestSlowConsumersDoNotHoldUpReading(t *testing.T) {
 		rep, err := b.Send(t.Context(), To("room"), hello())
 		require.NoError(t, err)
 		require.Equal(t, others, rep.Delivered)
-		require.Equal(t, slow, rep.Failed)
+		require.Equal(t, slow, rep.Failed+rep.Unsent)
 		require.Less(t, last, others/concurrency*10*time.Millisecond+2*time.Second)
 		require.Greater(t, time.Since(start), 10*time.Second, "the slow ones are waited for")
 	})

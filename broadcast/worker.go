@@ -17,12 +17,14 @@ type member struct {
 	group string
 }
 
+func (m member) rest() restMember { return restMember{m.ID, m.Endpoint, m.group} }
+
 // task is one member on its way through a send.
 type task struct {
 	member   member
 	attempts int       // posts that were started
 	refused  int       // of those, how many were throttled
-	slow     bool      // it is refused while others are served
+	slow     bool      // it is refused while others are taken
 	failed   time.Time // when the first of them failed
 	due      time.Time // when the next is to start
 }
@@ -32,8 +34,8 @@ type kind int
 
 const (
 	posts       kind = iota
-	removes          // from the store, since it is gone
-	disconnects      // since it is too slow
+	removes          // closes it and removes it from the store, since it is gone
+	disconnects      // closes it, since it is too slow
 )
 
 // errand is what a worker does.
@@ -94,19 +96,36 @@ func (s *send) do(ctx context.Context, left *allowance, e errand) {
 		}
 		s.results <- r
 	}()
-	bounded := left.renew(ctx, s.postTimeout)
-	to := gatesock.Target{ConnectionID: e.member.ID, Endpoint: e.member.Endpoint}
+	bounded := ctx
+	if e.kind != posts || !s.deliver.bounded {
+		bounded = left.renew(ctx, s.timeout)
+	}
 	switch e.kind {
 	case posts:
-		r.err = s.post(bounded, to)
+		r.err = s.deliver.call(bounded, target(e.member.Member))
 	case removes:
 		r.pruned, r.err = s.prune(bounded, e.member)
 	case disconnects:
-		r.err = s.disconnector.Disconnect(bounded, to)
+		r.err = s.disconnector.Disconnect(bounded, target(e.member.Member))
 	}
 	r.cut = r.err != nil && bounded.Err() != nil && !answered(r.err)
 	if r.cut && ctx.Err() == nil {
-		r.err = fmt.Errorf("no answer within %s: %w", s.postTimeout, r.err)
+		r.err = fmt.Errorf("no answer within %s: %w", s.timeout, r.err)
 	}
 	r.exited = false
+}
+
+// delivery is how a send's message, if it has one, reaches a connection.
+type delivery struct {
+	call    func(ctx context.Context, to gatesock.Target) error
+	bounded bool // each call bounds its own time
+}
+
+// posting is the delivery of a frame. A Preparer bounds each post from the moment that it has what it needs to go
+// out, so that waiting for that is no part of the post's time.
+func (b *Broadcaster) posting(frame []byte, timeout time.Duration) delivery {
+	if p, ok := b.poster.(gatesock.Preparer); ok {
+		return delivery{p.Prepare(frame, timeout), true}
+	}
+	return delivery{func(ctx context.Context, to gatesock.Target) error { return b.poster.Post(ctx, to, frame) }, false}
 }

@@ -24,13 +24,17 @@ type Poster struct {
 	open map[gatesock.Target]*batch
 }
 
+var _ gatesock.Preparer = (*Poster)(nil)
+
 // batch is what goes out in one frame. Its goroutine lives no longer than the last Post that waits for it.
 type batch struct {
 	messages []*[]byte // one for each caller; nil if it has gone
 	size     int       // of the array
 	sealed   bool
+	gathered bool // the frame is made, and on its way
 	full     chan struct{} // closed when it need not wait for more
 	callers  int
+	timeout  time.Duration // of the post, 0: as long as its callers wait
 	cancel   context.CancelFunc
 	done     chan struct{}
 	err      error
@@ -45,26 +49,47 @@ func New(inner gatesock.Poster, window time.Duration) *Poster {
 }
 
 // Post sends data, alone or with others to the same connection, whose result it shares. What is not a JSON object goes
-// alone and at once. If ctx ends before the frame is on its way, the message is taken out of it.
+// alone and at once. If ctx ends before the frame is on its way, the message is taken out of it, and Post fails with
+// [gatesock.ErrNotSent].
 //
 // A panic of the inner Poster is an error of all whose message was in the frame.
 func (p *Poster) Post(ctx context.Context, to gatesock.Target, data []byte) error {
+	return p.post(ctx, to, data, 0)
+}
+
+// Prepare returns a function that posts data as Post does. The timeout is that of the frame from the moment that it goes
+// out; where messages with several timeouts are in it, that of the first.
+func (p *Poster) Prepare(data []byte, timeout time.Duration) func(ctx context.Context, to gatesock.Target) error {
+	return func(ctx context.Context, to gatesock.Target) error { return p.post(ctx, to, data, timeout) }
+}
+
+func (p *Poster) post(ctx context.Context, to gatesock.Target, data []byte, timeout time.Duration) error {
 	if !isObject(data) || len(data)+2 > gatesock.MaxMessageSize {
-		return p.inner.Post(ctx, to, data)
+		return p.send(ctx, to, data, timeout)
 	}
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return fmt.Errorf("%w: %w", gatesock.ErrNotSent, context.Cause(ctx))
 	}
-	b, place := p.join(ctx, to, data)
+	b, place := p.join(ctx, to, data, timeout)
 	select {
 	case <-b.done:
 		return b.err
 	case <-ctx.Done():
-		if p.leave(b, to, place) && b.err == nil {
-			return nil
-		}
-		return context.Cause(ctx)
+		return p.leave(ctx, b, to, place)
 	}
+}
+
+// send posts a frame through the inner Poster.
+func (p *Poster) send(ctx context.Context, to gatesock.Target, frame []byte, timeout time.Duration) error {
+	if inner, ok := p.inner.(gatesock.Preparer); ok {
+		return inner.Prepare(frame, timeout)(ctx, to)
+	}
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	return p.inner.Post(ctx, to, frame)
 }
 
 func isObject(data []byte) bool {
@@ -73,7 +98,7 @@ func isObject(data []byte) bool {
 }
 
 // join adds a message to the open batch of its connection, or to a new one.
-func (p *Poster) join(ctx context.Context, to gatesock.Target, data []byte) (*batch, int) {
+func (p *Poster) join(ctx context.Context, to gatesock.Target, data []byte, timeout time.Duration) (*batch, int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	b := p.open[to]
@@ -82,7 +107,7 @@ func (p *Poster) join(ctx context.Context, to gatesock.Target, data []byte) (*ba
 		b = nil
 	}
 	if b == nil {
-		b = p.begin(ctx, to)
+		b = p.begin(ctx, to, timeout)
 	}
 	b.messages = append(b.messages, &data)
 	b.size += len(data) + 1
@@ -91,9 +116,9 @@ func (p *Poster) join(ctx context.Context, to gatesock.Target, data []byte) (*ba
 }
 
 // begin opens a batch. The post has the values of the first caller's context, and ends when all callers have gone.
-func (p *Poster) begin(ctx context.Context, to gatesock.Target) *batch {
+func (p *Poster) begin(ctx context.Context, to gatesock.Target, timeout time.Duration) *batch {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	b := &batch{size: 1, full: make(chan struct{}), done: make(chan struct{}), cancel: cancel}
+	b := &batch{size: 1, timeout: timeout, full: make(chan struct{}), done: make(chan struct{}), cancel: cancel}
 	p.open[to] = b
 	go p.carryOut(ctx, b, to)
 	return b
@@ -110,12 +135,13 @@ func (p *Poster) seal(b *batch, to gatesock.Target) {
 }
 
 // leave takes a caller out of the batch, and its message if it is not on its way. The last one waits for the end, and
-// is told so.
-func (p *Poster) leave(b *batch, to gatesock.Target, place int) (last bool) {
+// has the result if there is one.
+func (p *Poster) leave(ctx context.Context, b *batch, to gatesock.Target, place int) error {
 	p.mu.Lock()
+	sent := b.gathered
 	b.messages[place] = nil
 	b.callers--
-	last = b.callers == 0
+	last := b.callers == 0
 	if last {
 		p.seal(b, to)
 	}
@@ -124,7 +150,14 @@ func (p *Poster) leave(b *batch, to gatesock.Target, place int) (last bool) {
 		b.cancel()
 		<-b.done
 	}
-	return last
+	switch {
+	case !sent:
+		return fmt.Errorf("%w: %w", gatesock.ErrNotSent, context.Cause(ctx))
+	case last && (b.err == nil || errors.Is(b.err, gatesock.ErrNotSent)):
+		return b.err
+	default:
+		return context.Cause(ctx)
+	}
 }
 
 func (p *Poster) carryOut(ctx context.Context, b *batch, to gatesock.Target) {
@@ -148,14 +181,15 @@ func (p *Poster) carryOut(ctx context.Context, b *batch, to gatesock.Target) {
 		b.err = errAlone
 		return
 	}
-	b.err = p.inner.Post(ctx, to, frame)
+	b.err = p.send(ctx, to, frame, b.timeout)
 }
 
-// close ends the gathering and gives what has gathered, nil if nobody is left.
+// close ends the gathering and returns what has gathered, nil if nobody is left.
 func (p *Poster) close(b *batch, to gatesock.Target) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.seal(b, to)
+	b.gathered = true
 	var all [][]byte
 	for _, m := range b.messages {
 		if m != nil {

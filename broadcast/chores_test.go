@@ -1,0 +1,193 @@
+package broadcast
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/conn"
+)
+
+// closer is a Poster that calls every connection gone, and closes connections.
+type closer struct {
+	answer error // to Disconnect
+
+	mu     sync.Mutex
+	closed []string
+}
+
+func (*closer) Post(context.Context, gatesock.Target, []byte) error { return gatesock.ErrGone }
+
+func (c *closer) Disconnect(_ context.Context, from gatesock.Target) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = append(c.closed, from.ConnectionID+from.Endpoint)
+	return c.answer
+}
+
+// A connection that was called gone is closed before its record goes, since it may be open: then its client connects
+// anew. Where it can't be known that it is closed the record stays.
+func TestPruningClosesFirst(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		answer error
+		want   Report
+		logged string
+	}{
+		"was open":  {nil, Report{Audience: 1, Gone: 1, Pruned: 1}, "called gone was open, and is closed"},
+		"is gone":   {gatesock.ErrGone, Report{Audience: 1, Gone: 1, Pruned: 1}, ""},
+		"forbidden": {gatesock.ErrForbidden, Report{Audience: 1, Gone: 1, Pruned: 1}, ""},
+		"throttled": {gatesock.ErrThrottled, Report{Audience: 1, Gone: 1, PruneFailed: 1}, "could not be removed"},
+		"fault":     {errFault, Report{Audience: 1, Gone: 1, PruneFailed: 1}, "close it first: the line is down"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			p, store := &closer{answer: c.answer}, room(1, 1)
+			rep, err := New(p, store, WithLogger(slog.New(slog.NewTextHandler(&out, nil)))).Send(t.Context(), To("room"), hello())
+			require.NoError(t, err)
+			require.Equal(t, c.want, rep)
+			require.Equal(t, []string{"c0"}, p.closed)
+			require.Len(t, store.deleted, rep.Pruned)
+			require.Contains(t, out.String(), c.logged)
+			require.Equal(t, c.logged == "", out.Len() == 0)
+		})
+	}
+}
+
+// What is not pruned is not closed either: it may be open, or elsewhere.
+func TestNothingElseIsClosed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		age      time.Duration
+		endpoint string
+	}{
+		"too young": {0, ""},
+		"elsewhere": {time.Hour, "https://other.example"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			p, store := &closer{}, room(1, 1)
+			now := time.Now()
+			store.get = func(context.Context, string) (conn.Conn, error) {
+				return conn.Conn{ConnectedAt: now.Add(-c.age), Endpoint: c.endpoint}, nil
+			}
+			rep, err := New(p, store, WithClock(func() time.Time { return now }), WithLogger(slog.New(slog.NewTextHandler(&out, nil)))).Send(t.Context(), To("room"), hello())
+			require.NoError(t, err)
+			require.Equal(t, Report{Audience: 1, Gone: 1}, rep)
+			require.Empty(t, p.closed)
+			require.Equal(t, name == "too young", strings.Contains(out.String(), "until its $connect has returned"))
+		})
+	}
+}
+
+// A stray membership goes with its connection, which is closed at its own endpoint.
+func TestStrayIsClosed(t *testing.T) {
+	t.Parallel()
+	store := haunt([]conn.Member{{ID: "stray", Endpoint: "https://other.example"}}, "room")
+	p := &closer{answer: gatesock.ErrGone}
+	_, err := New(p, store).Send(t.Context(), To("room"), hello())
+	require.NoError(t, err)
+	require.Equal(t, []string{"strayhttps://other.example"}, p.closed)
+	require.Len(t, store.left, 1)
+}
+
+// Removals do not wait for the end of a send, and those that are left at its deadline are handed on: after all
+// invocations each connection that is gone has been removed, once.
+func TestGoneArePrunedOverSeveralInvocations(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const members, gone = 20_000, 500
+		store := room(members, 100)
+		store.get = func(ctx context.Context, id string) (conn.Conn, error) {
+			return conn.Conn{ID: id, ConnectedAt: time.Now().Add(-time.Hour)}, wait(ctx, 5*time.Millisecond, nil)
+		}
+		store.del = func(ctx context.Context, _ string) error { return wait(ctx, 8*time.Millisecond, nil) }
+		p := posterFunc(func(ctx context.Context, to gatesock.Target, _ []byte) error {
+			var n int
+			if _, err := fmt.Sscanf(to.ConnectionID, "c%d", &n); err != nil {
+				return err
+			}
+			if n%(members/gone) == 7 {
+				return wait(ctx, 10*time.Millisecond, gatesock.ErrGone)
+			}
+			return wait(ctx, 10*time.Millisecond, nil)
+		})
+		q := &queue{}
+		b := New(p, store, WithRelay(q), quiet())
+		var reports []Report
+		invoke := func(do func(context.Context) (Report, error)) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			rep, err := do(ctx)
+			require.NoError(t, err)
+			reports = append(reports, rep)
+		}
+		invoke(func(ctx context.Context) (Report, error) { return b.Send(ctx, To("room"), hello()) })
+		for len(q.jobs) > 0 {
+			j := q.jobs[0]
+			q.jobs = q.jobs[1:]
+			invoke(func(ctx context.Context) (Report, error) { return b.Run(ctx, j) })
+		}
+		total, missing := Merge(reports[0].ID, reports...)
+		require.Empty(t, missing)
+		require.Equal(t, []int{members, members - gone, gone}, []int{total.Audience, total.Delivered, total.Gone})
+		require.Equal(t, gone, total.Pruned)
+		require.Len(t, store.deleted, gone)
+		require.Greater(t, reports[0].Pruned, 50, "the first invocation has room for some")
+		require.Greater(t, len(reports), 3)
+	})
+}
+
+// Removals take an eighth of the workers at most while there is somebody to post to.
+func TestRemovalsLeaveRoomForPosts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := room(1000, 100)
+		store.del = func(ctx context.Context, _ string) error { return wait(ctx, time.Hour, nil) }
+		var mu sync.Mutex
+		delivered := 0
+		p := posterFunc(func(ctx context.Context, to gatesock.Target, _ []byte) error {
+			if strings.HasSuffix(to.ConnectionID, "3") {
+				return gatesock.ErrGone
+			}
+			mu.Lock()
+			delivered++
+			mu.Unlock()
+			return wait(ctx, 10*time.Millisecond, nil)
+		})
+		b := New(p, store, WithConcurrency(16), WithPostTimeout(24*time.Hour), quiet())
+		ctx, cancel := context.WithTimeout(t.Context(), 900*10*time.Millisecond/14+100*time.Millisecond)
+		defer cancel()
+		_, _ = b.Send(ctx, To("room"), hello())
+		require.Equal(t, 900, delivered)
+	})
+}
+
+// Names that need escapes in JSON make no larger jobs than others.
+func TestJobsAreBoundedWhateverTheNames(t *testing.T) {
+	t.Parallel()
+	for _, group := range []string{"room", strings.Repeat("\x01", 200), strings.Repeat("<", 200), strings.Repeat("\u2028", 200)} {
+		var r rest
+		for i := range 2000 {
+			r.Members = append(r.Members, restMember{ID: name(i), Group: group})
+			r.Gone = append(r.Gone, restMember{ID: name(i), Group: group})
+		}
+		for _, part := range r.parts(partSize) {
+			j := goodJob().next(part, 0)
+			j.Frame = bytes.Repeat([]byte("x"), gatesock.MaxMessageSize)
+			require.LessOrEqual(t, len(j.Encode()), 250_000)
+		}
+		require.Equal(t, r, join(r.parts(partSize)))
+	}
+}

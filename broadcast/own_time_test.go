@@ -1,0 +1,229 @@
+package broadcast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+)
+
+// pooled is a Preparer with a few places, as a client has connections. A post waits for one until ctx ends, and then
+// takes 20 ms of its own time.
+type pooled struct {
+	places chan struct{}
+
+	mu    sync.Mutex
+	posts int
+}
+
+func newPooled(places int) *pooled { return &pooled{places: make(chan struct{}, places)} }
+
+func (p *pooled) Prepare(data []byte, timeout time.Duration) func(context.Context, gatesock.Target) error {
+	return func(ctx context.Context, to gatesock.Target) error {
+		select {
+		case p.places <- struct{}{}:
+			defer func() { <-p.places }()
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("wait for a connection: %w: %w", gatesock.ErrNotSent, context.Cause(ctx))
+		}
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		return p.Post(ctx, to, data)
+	}
+}
+
+func (p *pooled) Post(ctx context.Context, _ gatesock.Target, _ []byte) error {
+	p.mu.Lock()
+	p.posts++
+	p.mu.Unlock()
+	return wait(ctx, 20*time.Millisecond, nil)
+}
+
+// What many Sends wait for, a free connection, is no part of a post's own time: 1,920 posts over 8 connections take 4.8
+// seconds, and none of them more than its second.
+func TestWaitingForAConnectionIsNoPartOfAPost(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string][]Option{"alone": nil, "coalesced": {WithCoalescing(10 * time.Millisecond)}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newPooled(8)
+				b := New(p, room(64, 64), append(opts, WithPostTimeout(time.Second))...)
+				var sends sync.WaitGroup
+				for range 30 {
+					sends.Go(func() {
+						rep, err := b.Send(t.Context(), To("room"), gatesock.Push{Event: "e"})
+						if err != nil || rep.Delivered != 64 || rep.Retries > 0 {
+							t.Errorf("%v, %+v", err, rep)
+						}
+					})
+				}
+				sends.Wait()
+				if opts == nil {
+					require.Equal(t, 30*64, p.posts)
+				}
+			})
+		})
+	}
+}
+
+// Posts that had not begun when the time was up are unsent, and have not failed.
+func TestPostsThatDidNotBeginAreUnsent(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string][]Option{"alone": nil, "coalesced": {WithCoalescing(10 * time.Millisecond)}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newPooled(2)
+				b := New(p, room(100, 10), append(opts, WithConcurrency(10), WithReserve(0))...)
+				ctx, cancel := context.WithTimeout(t.Context(), 109*time.Millisecond)
+				defer cancel()
+				rep, err := b.Send(ctx, To("room"), hello())
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				require.Equal(t, 2, rep.Failed, "cut off in the middle: %+v", rep)
+				require.Equal(t, p.posts, rep.Delivered+rep.Failed)
+				require.GreaterOrEqual(t, rep.Unsent, 8)
+				require.Zero(t, rep.Retries)
+				rep, err = b.Send(t.Context(), Resume(rep.Cursor), hello())
+				require.NoError(t, err)
+				require.Equal(t, 100, p.posts)
+				require.Equal(t, rep.Audience, rep.Delivered)
+			})
+		})
+	}
+}
+
+// A Poster that does not know a post's own time says that nothing was sent when that is over; the post waits on.
+func TestNotSentIsNoAttempt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		p := posterFunc(func(ctx context.Context, _ gatesock.Target, _ []byte) error {
+			if calls++; calls <= 10 {
+				<-ctx.Done()
+				return fmt.Errorf("%w: %w", gatesock.ErrNotSent, ctx.Err())
+			}
+			return nil
+		})
+		rep, err := New(p, room(1, 1), WithRetries(1, 0), WithPostTimeout(time.Second)).Send(t.Context(), To("room"), hello())
+		require.NoError(t, err)
+		require.Equal(t, Report{Audience: 1, Delivered: 1}, rep)
+	})
+}
+
+// A gateway that can't be reached is tried as often as any, and nobody is counted as failed for it. Where there are many
+// the send stops: there is no use in trying them all.
+func TestGatewayThatCannotBeReached(t *testing.T) {
+	t.Parallel()
+	down := fmt.Errorf("%w: no route", gatesock.ErrNotSent)
+	synctest.Test(t, func(t *testing.T) {
+		b := New(always(down), room(10_000, 100), WithConcurrency(4), WithRetries(3, time.Minute))
+		rep, err := b.Send(t.Context(), ToConnections("a", "b"), hello())
+		require.NoError(t, err)
+		require.Equal(t, []int{0, 2, 4}, []int{rep.Failed, rep.Unsent, rep.Retries})
+		require.ErrorContains(t, rep.Err(), "2 of 2 members not served: 0 failed, 2 unsent")
+
+		rep, err = b.Send(t.Context(), To("room"), hello())
+		require.ErrorIs(t, err, gatesock.ErrNotSent)
+		require.ErrorContains(t, err, "too many connections could not be posted to")
+		require.True(t, rep.Incomplete)
+		require.Zero(t, rep.Failed)
+		require.Less(t, rep.Audience, 300)
+
+		rep, err = New(always(nil), b.store).Send(t.Context(), Resume(rep.Cursor), hello())
+		require.NoError(t, err)
+		require.Equal(t, 10_000, rep.Delivered)
+	})
+}
+
+// The default for a post is a tenth of the time there is, within bounds.
+func TestPostTimeoutByTheDeadline(t *testing.T) {
+	t.Parallel()
+	for limit, want := range map[time.Duration]time.Duration{
+		0:                0, // no deadline
+		3 * time.Second:  MinPostTimeout,
+		29 * time.Second: 2900 * time.Millisecond,
+		15 * time.Minute: DefaultPostTimeout,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx := t.Context()
+			if limit > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, limit)
+				defer cancel()
+			} else {
+				want = DefaultPostTimeout
+			}
+			p := posterFunc(func(ctx context.Context, _ gatesock.Target, _ []byte) error {
+				<-ctx.Done()
+				return ctx.Err()
+			})
+			start := time.Now()
+			rep, err := New(p, room(1, 1)).Send(ctx, To("room"), hello())
+			require.NoError(t, err)
+			require.Equal(t, 1, rep.Failed)
+			require.Equal(t, want, time.Since(start))
+		})
+	}
+}
+
+// A handler that answers its caller hands the rest on after a time of its own choice, or at once.
+func TestHandOffAfter(t *testing.T) {
+	t.Parallel()
+	for _, after := range []time.Duration{0, 50 * time.Millisecond, time.Second} {
+		t.Run(after.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				refused := true
+				p := posterFunc(func(ctx context.Context, to gatesock.Target, _ []byte) error {
+					if to.ConnectionID == "c7" && refused {
+						return gatesock.ErrThrottled
+					}
+					return wait(ctx, 10*time.Millisecond, nil)
+				})
+				q := &queue{}
+				b := New(p, room(100, 10), WithConcurrency(4), WithRelay(q), WithHandOffAfter(after), quiet())
+				start := time.Now()
+				rep, err := b.Send(t.Context(), To("room").Except("c1"), hello())
+				require.NoError(t, err)
+				require.LessOrEqual(t, time.Since(start), after+10*time.Millisecond)
+				if after == 0 {
+					require.Zero(t, rep.Audience)
+				}
+				require.NotEmpty(t, rep.Handed)
+				reports := []Report{rep}
+				refused = false
+				for _, j := range q.jobs {
+					require.Zero(t, j.Delay)
+					rep, err := b.Run(t.Context(), j)
+					require.NoError(t, err)
+					reports = append(reports, rep)
+				}
+				total, missing := Merge(rep.ID, reports...)
+				require.Empty(t, missing)
+				require.Equal(t, []int{99, 99}, []int{total.Audience, total.Delivered})
+			})
+		})
+	}
+}
+
+func TestReportErr(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, Report{Audience: 3, Delivered: 2, Gone: 1, Handed: []string{"j"}}.Err())
+	err := Report{Audience: 3, Failed: 1, Unsent: 1, Delivered: 1, Errors: []PostError{{"x", 2, errFault}}}.Err()
+	require.ErrorIs(t, err, errFault)
+	var failure PostError
+	require.True(t, errors.As(err, &failure))
+	require.Equal(t, "x", failure.ConnectionID)
+	require.EqualError(t, err, `broadcast: 2 of 3 members not served: 1 failed, 1 unsent; the first failure: `+failure.Error())
+	require.EqualError(t, Report{Incomplete: true}.Err(), "broadcast: 0 of 0 members not served: 0 failed, 0 unsent, others not read")
+}
