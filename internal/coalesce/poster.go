@@ -31,7 +31,7 @@ type batch struct {
 	messages []*[]byte // one for each caller; nil if it has gone
 	size     int       // of the array
 	sealed   bool
-	gathered bool // the frame is made, and on its way
+	gathered bool          // the frame is made, and on its way
 	full     chan struct{} // closed when it need not wait for more
 	callers  int
 	timeout  time.Duration // of the post, 0: as long as its callers wait
