@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/conn"
 )
 
 // choreShare is the part of the workers, as in 1/choreShare, that removals and disconnections may have while there
@@ -16,8 +15,7 @@ const choreShare = 8
 // prepareRemovals adds the connections that another invocation has found gone.
 func (s *send) prepareRemovals(gone []restMember) {
 	for _, m := range gone {
-		t := task{member: member{conn.Member{ID: m.ID, Endpoint: m.Endpoint}, m.Group}}
-		s.chores = append(s.chores, errand{task: t, kind: removes})
+		s.chores = append(s.chores, errand{task: task{member: m.member()}, kind: removes})
 	}
 }
 

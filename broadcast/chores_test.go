@@ -191,3 +191,48 @@ func TestJobsAreBoundedWhateverTheNames(t *testing.T) {
 		require.Equal(t, r, join(r.parts(partSize)))
 	}
 }
+
+// A removal that is cut off by the deadline is handed on with those that were not begun.
+func TestRemovalThatIsCutOffIsHandedOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := room(1, 1)
+		hangs := true
+		store.del = func(ctx context.Context, _ string) error {
+			if hangs {
+				return wait(ctx, time.Hour, nil)
+			}
+			return nil
+		}
+		q := &queue{}
+		b := New(always(gatesock.ErrGone), store, WithRelay(q), WithPostTimeout(time.Hour), quiet())
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		rep, err := b.Send(ctx, To("room"), hello())
+		require.NoError(t, err)
+		require.Len(t, q.jobs, 1)
+		require.Equal(t, Report{ID: rep.ID, Handed: []string{q.jobs[0].ID}, Audience: 1, Gone: 1}, rep)
+		hangs = false
+		rep, err = b.Run(t.Context(), q.jobs[0])
+		require.NoError(t, err)
+		require.Equal(t, Report{ID: q.jobs[0].ID, Pruned: 1}, rep)
+	})
+}
+
+// A send whose members are all served does not fail because removals could not be handed on.
+func TestRemovalsThatCannotBeHandedOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := room(1, 1)
+		store.del = func(ctx context.Context, _ string) error { return wait(ctx, time.Hour, nil) }
+		var out bytes.Buffer
+		b := New(always(gatesock.ErrGone), store, WithRelay(&queue{outcomes: []outcome{fault}}), WithPostTimeout(time.Hour),
+			WithLogger(slog.New(slog.NewTextHandler(&out, nil))))
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		rep, err := b.Send(ctx, To("room"), hello())
+		require.NoError(t, err)
+		require.Equal(t, Report{ID: rep.ID, Audience: 1, Gone: 1}, rep)
+		require.Contains(t, out.String(), "connections that are gone were not removed")
+	})
+}

@@ -40,6 +40,13 @@ type restMember struct {
 	ID       string `json:"i"`
 	Endpoint string `json:"e,omitempty"`
 	Group    string `json:"g,omitempty"`
+	// Waited is for how many milliseconds it has been tried again, which the next job goes on with: a client that
+	// is too slow is not to be tried from hop to hop.
+	Waited int64 `json:"w,omitempty"`
+}
+
+func (m restMember) member() member {
+	return member{conn.Member{ID: m.ID, Endpoint: m.Endpoint}, m.Group}
 }
 
 // segment is a part of a group that is to be read: all of it (Shards is 0), or from a place in a shard on. Only
@@ -134,6 +141,9 @@ func checkMembers(members []restMember) error {
 		}
 		if had[m.ID] {
 			return fmt.Errorf("connection id %q is in it twice", m.ID)
+		}
+		if m.Waited < 0 {
+			return fmt.Errorf("connection id %q has waited for %d ms", m.ID, m.Waited)
 		}
 		had[m.ID] = true
 	}

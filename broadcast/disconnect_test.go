@@ -183,3 +183,15 @@ func TestExceptedGroupThatCannotBeRead(t *testing.T) {
 	_, err = New(always(nil), store).Send(t.Context(), To("room").ExceptGroups(""), hello())
 	require.ErrorContains(t, err, "empty name")
 }
+
+// A client need not take anything to be disconnected, so that none is too slow for it, however often it is throttled.
+func TestDisconnectCallsNobodySlow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &door{answers: map[string][]error{"c0": append(slices.Repeat([]error{gatesock.ErrThrottled}, 14), nil)}}
+		b := New(d, room(5000, 100), WithConcurrency(4), WithSlowConsumers(1, SkipSlow))
+		rep, err := b.Disconnect(t.Context(), To("room"))
+		require.NoError(t, err)
+		require.Equal(t, []int{5000, 14, 0}, []int{rep.Delivered, rep.Throttled, rep.Slow})
+	})
+}

@@ -38,7 +38,13 @@ func TestEvidence(t *testing.T) {
 		"some are refused":  {func(e *evidence) { others(e, 6, 3); e.refused(x, 0) }, 1, 4. / 10},
 		"all are refused":   {func(e *evidence) { others(e, 0, 9); e.refused(x, 0) }, 0, 1},
 		"twice at one time": {func(e *evidence) { others(e, 9, 0); e.refused(x, 0); after(2 * slotTime); e.refused(x, 1) }, 1, 1. / 10},
-		"two":               {func(e *evidence) { others(e, 9, 0); e.refused(x, 0); after(3 * slotTime); others(e, 4, 0); e.refused(x, 1) }, 2, 1. / 50},
+		"two": {func(e *evidence) {
+			others(e, 9, 0)
+			e.refused(x, 0)
+			after(3 * slotTime)
+			others(e, 4, 0)
+			e.refused(x, 1)
+		}, 2, 1. / 50},
 		"retries are no evidence": {func(e *evidence) {
 			e.passed(connMember("y"), 1)
 			e.refused(connMember("z"), 1)

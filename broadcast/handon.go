@@ -86,11 +86,13 @@ func (s *send) rest() rest {
 	for _, m := range s.fresh.members {
 		r.Members = append(r.Members, member{m, s.fresh.group}.rest())
 	}
-	for _, m := range s.named {
-		r.Members = append(r.Members, m.rest())
-	}
-	for _, t := range s.delayed {
-		r.Members = append(r.Members, t.member.rest())
+	now := time.Now()
+	for _, t := range slices.Concat(s.named, s.delayed) {
+		m := t.member.rest()
+		if !t.failed.IsZero() {
+			m.Waited = now.Sub(t.failed).Milliseconds()
+		}
+		r.Members = append(r.Members, m)
 	}
 	if len(r.Read) > 0 && s.audience.several() {
 		r.Done = s.done()

@@ -80,7 +80,7 @@ func drawRelayed(t *rapid.T) relayed {
 		}
 		return m
 	}
-	limit := rapid.Map(rapid.IntRange(0, 1500), func(ms int) time.Duration { return time.Duration(ms) * time.Millisecond })
+	limit := rapid.Map(rapid.OneOf(rapid.IntRange(0, 1500), rapid.IntRange(50, 300)), func(ms int) time.Duration { return time.Duration(ms) * time.Millisecond })
 	return relayed{
 		plan:    p,
 		limits:  append(rapid.SliceOfN(limit, 0, 8).Draw(t, "limits"), time.Hour),
@@ -175,6 +175,45 @@ func newHistory() *history {
 		posts: map[string]int{}, refused: map[string]int{}, finals: map[string]outcome{}, ok: map[string]int{},
 		gone: map[string]bool{}, deletes: map[string]int{}, leaves: map[string]int{},
 	}
+}
+
+// A client that takes nothing is not tried from hop to hop: its retries end when their time is over, however many
+// invocations that takes.
+func TestRetriesEndOverSeveralInvocations(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := posterFunc(func(ctx context.Context, to gatesock.Target, _ []byte) error {
+			if to.ConnectionID == "c7" {
+				return wait(ctx, 10*time.Millisecond, gatesock.ErrThrottled)
+			}
+			return wait(ctx, 10*time.Millisecond, nil)
+		})
+		q := &queue{}
+		b := New(p, room(100, 10), WithRelay(q), quiet())
+		invocation := func(do func(context.Context) (Report, error)) Report {
+			ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+			defer cancel()
+			rep, err := do(ctx)
+			require.NoError(t, err)
+			return rep
+		}
+		reports := []Report{invocation(func(ctx context.Context) (Report, error) { return b.Send(ctx, To("room"), hello()) })}
+		for len(q.jobs) > 0 {
+			j := q.jobs[0]
+			q.jobs = q.jobs[1:]
+			reports = append(reports, invocation(func(ctx context.Context) (Report, error) { return b.Run(ctx, j) }))
+		}
+		require.Len(t, reports, 5, "30 s in parts of 7.2 s")
+		total, missing := Merge(reports[0].ID, reports...)
+		require.Empty(t, missing)
+		require.Equal(t, []int{100, 99, 1}, []int{total.Audience, total.Delivered, total.Unsent})
+
+		// The cursor of what is left begins anew.
+		rep, err := b.Send(t.Context(), Resume(reports[4].Cursor), hello())
+		require.NoError(t, err)
+		require.Equal(t, 1, rep.Unsent)
+		require.Greater(t, rep.Throttled, 5)
+	})
 }
 
 // A job that is handed on too often is refused as it is, with everybody in it.

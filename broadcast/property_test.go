@@ -71,7 +71,11 @@ func drawPlan(t *rapid.T) plan {
 	if n > 0 {
 		some := rapid.SliceOfNDistinct(rapid.SampledFrom(all), 0, n, rapid.ID[string])
 		for _, g := range []string{"a", "b"}[:rapid.IntRange(0, 2).Draw(t, "groups")] {
-			p.groups[g] = drawPages(t, some.Draw(t, "members of "+g))
+			ids := some.Draw(t, "members of "+g)
+			if g == "b" && rapid.Bool().Draw(t, "overlap") { // the members of a, in another order
+				ids = rapid.Permutation(all).Draw(t, "overlapping members of b")
+			}
+			p.groups[g] = drawPages(t, ids)
 		}
 		p.ids = rapid.SliceOfN(rapid.SampledFrom(all), 0, 5).Draw(t, "ids")
 		p.except = rapid.SliceOfN(rapid.SampledFrom(all), 0, 3).Draw(t, "except")

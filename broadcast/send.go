@@ -32,7 +32,7 @@ type send struct {
 
 	report  Report
 	members members
-	named   []member  // by the audience or its cursor, not tried yet
+	named   []task    // by the audience or its cursor, not tried yet
 	fresh   page      // read, not tried yet
 	left    []segment // not read yet
 	delayed delayed   // to be tried again
@@ -139,7 +139,11 @@ func (s *send) name(all []restMember) {
 		if s.members.excepts(m.ID) {
 			continue
 		}
-		s.named = append(s.named, member{conn.Member{ID: m.ID, Endpoint: m.Endpoint}, m.Group})
+		t := task{member: m.member()}
+		if s.job.Hops > 0 && m.Waited > 0 {
+			t.failed = time.Now().Add(-time.Duration(m.Waited) * time.Millisecond)
+		}
+		s.named = append(s.named, t)
 	}
 	s.report.Audience += len(s.named)
 }
@@ -266,9 +270,9 @@ func (s *send) nextPost(now time.Time) (task, bool) {
 		}
 		return t, true
 	case len(s.named) > 0:
-		m := s.named[0]
+		t := s.named[0]
 		s.named = s.named[1:]
-		return task{member: m}, true
+		return t, true
 	case len(s.fresh.members) > 0:
 		m := member{s.fresh.members[0], s.fresh.group}
 		s.fresh.members = s.fresh.members[1:]
@@ -437,6 +441,7 @@ func (s *send) leave(t task, why error) {
 	s.ended = fmt.Errorf("%w: %d, the last one: %w", errStuck, s.stuck, why)
 	s.unserved = slices.DeleteFunc(s.unserved, func(t task) bool {
 		if !t.slow {
+			t.failed = time.Time{} // its retries begin anew
 			s.delayed.add(t)
 		}
 		return !t.slow

@@ -17,7 +17,7 @@ type member struct {
 	group string
 }
 
-func (m member) rest() restMember { return restMember{m.ID, m.Endpoint, m.group} }
+func (m member) rest() restMember { return restMember{ID: m.ID, Endpoint: m.Endpoint, Group: m.group} }
 
 // task is one member on its way through a send.
 type task struct {

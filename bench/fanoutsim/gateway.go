@@ -11,9 +11,11 @@ import (
 )
 
 // gateway answers posts after 5 to 20 ms, as far as the account's token bucket goes. Inbound messages draw on the same
-// bucket, as a steady flow.
+// bucket, as a steady flow. In an outage it refuses all.
 type gateway struct {
 	quota, burst, inbound float64
+	outage, outageEvery   time.Duration
+	began                 time.Time
 
 	mu      sync.Mutex
 	chance  *rand.Rand
@@ -51,7 +53,7 @@ func (g *gateway) answer(member int) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.refill()
-	if g.tokens < 1 {
+	if g.inOutage() || g.tokens < 1 {
 		g.refused++
 		return gatesock.ErrThrottled
 	}
@@ -66,6 +68,11 @@ func (g *gateway) answer(member int) error {
 	}
 	g.got[member]++
 	return nil
+}
+
+// inOutage reports whether the last part of a period is running.
+func (g *gateway) inOutage() bool {
+	return g.outageEvery > 0 && time.Since(g.began)%g.outageEvery >= g.outageEvery-g.outage
 }
 
 func (g *gateway) refill() {

@@ -29,6 +29,8 @@ func main() {
 	flag.Float64Var(&s.doubled, "doubles", 0, "part of the jobs that are delivered twice")
 	flag.IntVar(&s.slow, "slow", s.slow, "every so-manieth member is too slow; 0: none")
 	flag.IntVar(&s.gone, "gone", s.gone, "every so-manieth member is gone; 0: none")
+	flag.DurationVar(&s.outage, "outage", 2*time.Second, "for how long the whole account is throttled")
+	flag.DurationVar(&s.outageEvery, "every", 0, "how often that begins; 0: never")
 	flag.Uint64Var(&s.seed, "seed", 1, "seed of all chance")
 	// Virtual time is there for tests only, so that the command is one; it exits with 1 if that fails.
 	testing.Main(func(_, _ string) (bool, error) { return true, nil }, []testing.InternalTest{{Name: "fanoutsim", F: func(t *testing.T) {
@@ -41,14 +43,17 @@ func main() {
 	}}}, nil, nil)
 }
 
-// table is the default: sizes, limits, and with or without what goes wrong.
+// table is the default: sizes, limits, and with or without what goes wrong: processes that die, an account that is
+// throttled as a whole.
 func table(s scenario) []scenario {
 	var all []scenario
 	for _, s.members = range []int{10_000, 100_000, 1_000_000} {
 		for _, s.limit = range []time.Duration{30 * time.Second, 15 * time.Minute} {
-			s.crashed, s.doubled = 0, 0
+			s.crashed, s.doubled, s.outageEvery = 0, 0, 0
 			all = append(all, s)
 			s.crashed, s.doubled = 0.05, 0.05
+			all = append(all, s)
+			s.crashed, s.doubled, s.outageEvery = 0, 0, 5*time.Second
 			all = append(all, s)
 		}
 	}
@@ -59,14 +64,21 @@ func show(t *testing.T, scenarios []scenario) {
 	t.Helper()
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	defer w.Flush()
-	fmt.Fprintln(w, "members\tlimit\tcrashes\tdoubles\tdelivered\tgone\tfailed\tposts\tthrottled\thops\ttook\tbound\tratio\tgot it twice\twall\t")
+	fmt.Fprintln(w, "members\tlimit\toutages\tcrashes\tdoubles\tdelivered\tgone\tfailed\tunsent\tposts\tthrottled\thops\ttook\tbound\tratio\tgot it twice\twall\t")
 	for _, s := range scenarios {
 		begun := time.Now()
 		r := bubble(t, s)
-		fmt.Fprintf(w, "%d\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1fs\t%.1fs\t%.2f\t%d\t%.1fs\t\n", s.members, s.limit, r.crashes, r.doubles,
-			r.total.Delivered, r.total.Gone, r.total.Failed, r.posts, r.refused, r.hops, r.took.Seconds(), r.bound.Seconds(), r.ratio(), r.twice,
+		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1fs\t%.1fs\t%.2f\t%d\t%.1fs\t\n", s.members, s.limit, s.outages(), r.crashes, r.doubles,
+			r.total.Delivered, r.total.Gone, r.total.Failed, r.total.Unsent, r.posts, r.refused, r.hops, r.took.Seconds(), r.bound.Seconds(), r.ratio(), r.twice,
 			time.Since(begun).Seconds())
 	}
+}
+
+func (s scenario) outages() string {
+	if s.outageEvery == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("%s in %s", s.outage, s.outageEvery)
 }
 
 // bubble runs a scenario in virtual time. What is not as promised fails the test.

@@ -20,6 +20,8 @@ type scenario struct {
 	quota, burst    float64       // posts and inbound messages per second, and at once
 	inbound         float64       // messages per second
 	gone, slow      int           // every so-manieth member is; 0: none
+	outage          time.Duration // for which the account is throttled, at the end of each outageEvery
+	outageEvery     time.Duration // 0: never
 	crashed         float64       // the part of invocations that die
 	doubled         float64       // the part of jobs that are delivered twice
 	seed            uint64
@@ -39,6 +41,9 @@ type result struct {
 // ratio is the time over the least that the quota allows; a job that died is waited for, which no rate can shorten.
 func (r result) ratio() float64 {
 	bound := r.bound
+	if r.outageEvery > 0 { // nothing can be posted meanwhile
+		bound = time.Duration(float64(bound) / (1 - r.outage.Seconds()/r.outageEvery.Seconds()))
+	}
 	if r.crashes > 0 {
 		bound += (&fleet{scenario: r.scenario}).visibility()
 	}
@@ -50,6 +55,7 @@ func simulate(s scenario) (result, error) {
 	every := func(n, from int) func(int) bool { return func(m int) bool { return n > 0 && m%n == n-from } }
 	g := &gateway{
 		quota: s.quota, burst: s.burst, inbound: s.inbound, tokens: s.burst,
+		outage: s.outage, outageEvery: s.outageEvery, began: time.Now(),
 		chance: rand.New(rand.NewPCG(s.seed, 1)), got: make([]uint8, s.members), gone: every(s.gone, 1), slow: every(s.slow, 2),
 	}
 	f := &fleet{
@@ -96,7 +102,7 @@ func (r *result) check(g *gateway, missing []string) error {
 		fail("%d jobs have no receipt", len(missing))
 	}
 	t := r.total
-	if t.Audience != r.members || t.Delivered+t.Gone+t.Failed != r.members || t.Unsent > 0 || t.Incomplete {
+	if t.Audience != r.members || t.Delivered+t.Gone+t.Failed+t.Unsent != r.members || t.Incomplete {
 		fail("the receipt does not account for each of %d members once: %+v", r.members, t)
 	}
 	live := 0

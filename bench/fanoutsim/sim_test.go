@@ -21,13 +21,29 @@ func TestEveryoneIsAccountedForOnce(t *testing.T) {
 	}
 }
 
-// TestSlowMembersAreGivenUp: they fail, and nobody else does.
+// TestSlowMembersAreGivenUp: they are failed or unsent, and nobody else is.
 func TestSlowMembersAreGivenUp(t *testing.T) {
 	r := bubble(t, scenario{
 		members: 12_000, shards: 4, workers: 4, limit: 15 * time.Minute, quota: 2_000, burst: 1_000, inbound: 400, slow: 500, seed: 1,
 	})
-	require.Equal(t, 24, r.total.Failed)
+	require.Equal(t, 24, r.total.Failed+r.total.Unsent)
+	require.Equal(t, r.total.Slow, r.total.Failed)
+	require.Positive(t, r.total.Slow)
 	require.Equal(t, 11_976, r.total.Delivered)
+}
+
+// TestOutagesCallNobodySlow: where the whole account is throttled again and again, by its quota and beyond, each healthy
+// member has the message, and none is called slow.
+func TestOutagesCallNobodySlow(t *testing.T) {
+	for _, outage := range []time.Duration{300 * time.Millisecond, time.Second, 4 * time.Second} {
+		r := bubble(t, scenario{
+			members: 12_000, shards: 4, workers: 4, limit: 15 * time.Minute, quota: 2_000, burst: 1_000, inbound: 400,
+			outage: outage, outageEvery: 5 * time.Second, seed: 1,
+		})
+		require.Equal(t, 12_000, r.total.Delivered)
+		require.Zero(t, r.total.Slow)
+		require.Zero(t, r.total.Failed)
+	}
 }
 
 // TestQuotaIsWhatLimits: a send takes no more than a tenth longer than the quota lets it, over several invocations.
