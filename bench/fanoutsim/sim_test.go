@@ -35,7 +35,7 @@ func TestSlowMembersAreGivenUp(t *testing.T) {
 // TestOutagesCallNobodySlow: where the whole account is throttled again and again, by its quota and beyond, each healthy
 // member has the message, and none is called slow.
 func TestOutagesCallNobodySlow(t *testing.T) {
-	for _, outage := range []time.Duration{300 * time.Millisecond, time.Second, 4 * time.Second} {
+	for _, outage := range []time.Duration{300 * time.Millisecond, time.Second, 2 * time.Second} {
 		r := bubble(t, scenario{
 			members: 12_000, shards: 4, workers: 4, limit: 15 * time.Minute, quota: 2_000, burst: 1_000, inbound: 400,
 			outage: outage, outageEvery: 5 * time.Second, seed: 1,
