@@ -50,9 +50,10 @@ dynamodb: ## Bring DynamoDB Local, so that no test has to wait for it
 sqs: ## Bring the SQS server of the tests, so that no test has to wait for it
 	scripts/sqs-local --prepare
 
-test-go: dynamodb sqs ## Run the Go tests of all modules under the race detector, bounds on allocations without it too
+test-go: dynamodb sqs ## Run the Go tests of all modules under the race detector, and without it what differs there
 	@scripts/need cc >/dev/null
 	$(call in,$(MODULES),go test -race -shuffle=on -timeout 15m ./...)
+	scripts/test-without-race $(MODULES)
 	scripts/test-allocations $(MODULES)
 
 test-browser: ## Test the chat in headless Chromium
