@@ -18,6 +18,8 @@ type answer struct {
 	status    int
 	errorType string // the header x-amzn-ErrorType
 	body      []byte // up to maxBody
+	sent      bool   // a byte of the request may have gone out
+	late      bool   // the request's own time was up
 }
 
 // read takes over an answer of net/http. What it learnt before an error stays.
@@ -37,10 +39,10 @@ func (a *answer) read(resp *http.Response) error {
 // fault gives why an operation failed, and false if it did not. err is what came between, nil for nothing.
 func (a *answer) fault(err error) (fault, bool) {
 	if a.status >= 200 && a.status < 300 || a.status == 0 {
-		return fault{status: a.status, err: err}, err != nil
+		return fault{status: a.status, sent: a.sent, late: a.late, err: err}, err != nil
 	}
 	code, message := a.details()
-	return fault{status: a.status, errorType: code, err: &refusal{a.status, code, message, err}}, true
+	return fault{status: a.status, errorType: code, sent: true, err: &refusal{a.status, code, message, err}}, true
 }
 
 // details reads the type and the message of a refusal as the SDK does: the header comes before the body.

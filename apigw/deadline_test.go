@@ -33,6 +33,7 @@ func TestTimeout(t *testing.T) {
 		require.ErrorContains(t, err, "100ms passed")
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.NotErrorIs(t, err, context.Canceled)
+		require.NotErrorIs(t, err, gatesock.ErrNotSent)
 	})
 }
 
@@ -69,7 +70,9 @@ func TestCallersCause(t *testing.T) {
 		c := w.serve(t, func(http.ResponseWriter, *http.Request) { panic("a request was sent") })
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(why)
-		require.ErrorIs(t, c.Post(ctx, to, []byte("x")), why)
+		err := c.Post(ctx, to, []byte("x"))
+		require.ErrorIs(t, err, why)
+		require.ErrorIs(t, err, gatesock.ErrNotSent)
 	})
 }
 
@@ -87,7 +90,9 @@ func TestCancelledWhileTheGatewayWorks(t *testing.T) {
 			}
 		})
 		require.NoError(t, c.Post(ctx, to, []byte("x")))
-		require.ErrorIs(t, c.Post(ctx, to, []byte("x")), why)
+		err := c.Post(ctx, to, []byte("x"))
+		require.ErrorIs(t, err, why)
+		require.NotErrorIs(t, err, gatesock.ErrNotSent)
 		require.Equal(t, 2, posts)
 	})
 }
@@ -139,6 +144,7 @@ func TestFailedDial(t *testing.T) {
 		var op *net.OpError
 		require.ErrorAs(t, err, &op)
 		require.Equal(t, "dial", op.Op)
+		require.ErrorIs(t, err, gatesock.ErrNotSent)
 		require.NotErrorIs(t, err, apigw.ErrTimeout)
 	}
 }

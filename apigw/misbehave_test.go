@@ -207,6 +207,7 @@ func TestMisbehavingGateway(t *testing.T) {
 					default:
 						require.Error(t, err, w.name)
 						require.NotErrorIs(t, err, gatesock.ErrGone, w.name)
+						require.NotErrorIs(t, err, gatesock.ErrNotSent, w.name)
 					}
 				}
 				_, requests := g.counts()
@@ -343,6 +344,7 @@ func TestNoFreshConnection(t *testing.T) {
 		require.Error(t, err, w.name)
 		var op *net.OpError
 		require.False(t, errors.As(err, &op) && op.Op == "dial", "%s: %v", w.name, err)
+		require.NotErrorIs(t, err, gatesock.ErrNotSent, w.name)
 		_, requests := g.counts()
 		require.Equal(t, 2, requests, w.name)
 	}

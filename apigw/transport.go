@@ -50,7 +50,7 @@ func newTLSConfig(given *tls.Config) *tls.Config {
 func newTransport(s *settings, cfg *tls.Config) *http.Transport {
 	return &http.Transport{
 		Proxy:               s.proxy,
-		DialContext:         newDialer().DialContext,
+		DialContext:         s.dial,
 		MaxConnsPerHost:     s.concurrency,
 		MaxIdleConnsPerHost: s.concurrency,
 		MaxIdleConns:        s.concurrency * (maxOthers + 1),

@@ -53,6 +53,7 @@ func (c *conn) exchange(ctx context.Context, deadline time.Time, request []byte,
 		return fmt.Errorf("write the request: %w", os.ErrDeadlineExceeded)
 	}
 	c.used, c.answered, c.reusable = c.reusable, false, false
+	resp.Sent = true
 	_, broken := c.stream.Write(request)
 	if broken != nil && isTimeout(broken) {
 		return fmt.Errorf("write the request: %w", broken)

@@ -17,7 +17,7 @@ func TestPacedCallsShareAConnection(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context()) // so that the deadline is that of the next look
 		defer cancel()
 		for range 5 {
-			require.NoError(t, c.Do(ctx, time.Now().Add(never), []byte(ping), new(Response)))
+			require.NoError(t, call(ctx, c, time.Now().Add(never), []byte(ping), new(Response)))
 			require.NoError(t, c.pool.idle[0].link.SetDeadline(time.Now()))
 		}
 		require.Equal(t, 1, h.count())
