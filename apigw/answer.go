@@ -54,10 +54,13 @@ func (a *answer) details() (code, message string) {
 	}
 	var body details
 	if err := json.NewDecoder(bytes.NewReader(a.body)).Decode(&body); err != nil {
-		body = details{} // A body that is no JSON says nothing.
+		body = details{} // A body that is not JSON has no type.
+	}
+	if body == (details{}) { // It says what it says (observed: aws-sdk-js-v3#4269).
+		body.Message = bodyText(a.body)
 	}
 	code = bareType(cmp.Or(body.Code, body.Type))
-	return bareType(cmp.Or(a.errorType, code)), body.Message // The SDK strips that of a body twice, too.
+	return bareType(cmp.Or(a.errorType, code)), readable(body.Message) // The SDK strips that of a body twice, too.
 }
 
 // bareType takes away the address that may be behind an error's type, and the namespace that may be before it.
@@ -69,7 +72,7 @@ func bareType(s string) string {
 	return s
 }
 
-// refusal is an answer that is no success. Its text begins as that of the SDK's error does.
+// refusal is an answer that is not a success. Its text begins as that of the SDK's error does.
 type refusal struct {
 	status        int
 	code, message string
@@ -79,7 +82,7 @@ type refusal struct {
 func (r *refusal) Error() string {
 	text := fmt.Sprintf("StatusCode: %d", r.status)
 	if r.code != "" {
-		text += ", " + r.code
+		text += ", " + readable(r.code)
 	}
 	if r.message != "" {
 		text += ": " + r.message

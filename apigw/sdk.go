@@ -261,6 +261,13 @@ func sdkFault(err error) fault {
 		f.status = answer.HTTPStatusCode()
 		f.errorType = bareType(answer.Response.Header.Get("X-Amzn-ErrorType"))
 	}
+	// Of a body that is not JSON the SDK says only that.
+	var unread *smithy.DeserializationError
+	if errors.As(err, &unread) {
+		if text := bodyText(unread.Snapshot); text != "" {
+			f.err = fmt.Errorf("%w: %s", err, text)
+		}
+	}
 	var typed smithy.APIError
 	if errors.As(err, &typed) {
 		f.errorType = typed.ErrorCode()
