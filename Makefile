@@ -11,7 +11,7 @@ STORE    ?= memory
 in = @set -e; for folder in $(1); do echo "== $$folder: $(2)"; (cd "$$folder" && $(2)); done
 
 .NOTPARALLEL:
-.PHONY: help chat test lint fmt check-tidy check-deps build dynamodb sqs test-go test-browser fuzz bench bench-emulator bench-fanout tools
+.PHONY: help chat test lint fmt check-tidy check-deps build dynamodb sqs test-go test-browser fuzz bench bench-emulator bench-fanout bench-coldstart tools
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ bench-emulator: ## Load the emulator beside a bare echo server
 
 bench-fanout: ## Compare what posts to @connections cost with ours and with the SDK's client
 	cd bench && go run ./fanout
+
+bench-coldstart: ## Compare how long a function takes to start with ours and with the SDK alone
+	cd bench && go run ./coldstart
 
 tools: ## Build the pinned tools into .cache/bin, for editors
 	go build -C tools -o $(CURDIR)/.cache/bin/ tool
