@@ -64,7 +64,7 @@ func startOnce(ctx context.Context, program, certs string, q *quota) (got times,
 	return got, err
 }
 
-var errEnded = errors.New("it answered no event") //nolint:gochecknoglobals // a constant, if it could be one
+var errEnded = errors.New("it answered no event")
 
 // The layouts of the system's certificates.
 const (
