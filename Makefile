@@ -11,7 +11,7 @@ STORE    ?= memory
 in = @set -e; for folder in $(1); do echo "== $$folder: $(2)"; (cd "$$folder" && $(2)); done
 
 .NOTPARALLEL:
-.PHONY: help chat test lint fmt check-tidy check-deps build dynamodb sqs test-go test-browser fuzz bench bench-emulator bench-fanout tools
+.PHONY: help chat test lint fmt check-tidy check-deps build dynamodb sqs test-go test-browser fuzz bench bench-emulator bench-fanout bench-coldstart tools
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,9 +50,10 @@ dynamodb: ## Bring DynamoDB Local, so that no test has to wait for it
 sqs: ## Bring the SQS server of the tests, so that no test has to wait for it
 	scripts/sqs-local --prepare
 
-test-go: dynamodb sqs ## Run the Go tests of all modules under the race detector, bounds on allocations without it too
+test-go: dynamodb sqs ## Run the Go tests of all modules under the race detector, and without it what differs there
 	@scripts/need cc >/dev/null
 	$(call in,$(MODULES),go test -race -shuffle=on -timeout 15m ./...)
+	scripts/test-without-race $(MODULES)
 	scripts/test-allocations $(MODULES)
 
 test-browser: ## Test the chat in headless Chromium
@@ -69,6 +70,9 @@ bench-emulator: ## Load the emulator beside a bare echo server
 
 bench-fanout: ## Compare what posts to @connections cost with ours and with the SDK's client
 	cd bench && go run ./fanout
+
+bench-coldstart: ## Compare how long a function takes to start with ours and with the SDK alone
+	cd bench && go run ./coldstart
 
 tools: ## Build the pinned tools into .cache/bin, for editors
 	go build -C tools -o $(CURDIR)/.cache/bin/ tool

@@ -18,6 +18,8 @@ type answer struct {
 	status    int
 	errorType string // the header x-amzn-ErrorType
 	body      []byte // up to maxBody
+	sent      bool   // a byte of the request may have gone out
+	late      bool   // the request's own time was up
 }
 
 // read takes over an answer of net/http. What it learnt before an error stays.
@@ -37,10 +39,10 @@ func (a *answer) read(resp *http.Response) error {
 // fault gives why an operation failed, and false if it did not. err is what came between, nil for nothing.
 func (a *answer) fault(err error) (fault, bool) {
 	if a.status >= 200 && a.status < 300 || a.status == 0 {
-		return fault{status: a.status, err: err}, err != nil
+		return fault{status: a.status, sent: a.sent, late: a.late, err: err}, err != nil
 	}
 	code, message := a.details()
-	return fault{status: a.status, errorType: code, err: &refusal{a.status, code, message, err}}, true
+	return fault{status: a.status, errorType: code, sent: true, err: &refusal{a.status, code, message, err}}, true
 }
 
 // details reads the type and the message of a refusal as the SDK does: the header comes before the body.
@@ -52,10 +54,13 @@ func (a *answer) details() (code, message string) {
 	}
 	var body details
 	if err := json.NewDecoder(bytes.NewReader(a.body)).Decode(&body); err != nil {
-		body = details{} // A body that is no JSON says nothing.
+		body = details{} // A body that is not JSON has no type.
+	}
+	if body == (details{}) { // It says what it says (observed: aws-sdk-js-v3#4269).
+		body.Message = bodyText(a.body)
 	}
 	code = bareType(cmp.Or(body.Code, body.Type))
-	return bareType(cmp.Or(a.errorType, code)), body.Message // The SDK strips that of a body twice, too.
+	return bareType(cmp.Or(a.errorType, code)), readable(body.Message) // The SDK strips that of a body twice, too.
 }
 
 // bareType takes away the address that may be behind an error's type, and the namespace that may be before it.
@@ -67,7 +72,7 @@ func bareType(s string) string {
 	return s
 }
 
-// refusal is an answer that is no success. Its text begins as that of the SDK's error does.
+// refusal is an answer that is not a success. Its text begins as that of the SDK's error does.
 type refusal struct {
 	status        int
 	code, message string
@@ -77,7 +82,7 @@ type refusal struct {
 func (r *refusal) Error() string {
 	text := fmt.Sprintf("StatusCode: %d", r.status)
 	if r.code != "" {
-		text += ", " + r.code
+		text += ", " + readable(r.code)
 	}
 	if r.message != "" {
 		text += ": " + r.message

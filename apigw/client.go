@@ -18,14 +18,17 @@ import (
 // is safe for concurrent use. The zero Client is not usable: its calls fail with [gatesock.ErrForbidden]. See [New].
 //
 // Its errors match the sentinels of package gatesock. What matches none of them is a fault on the way, and its text
-// has the answer's status if there was an answer. A call whose connection could not be opened has a [*net.OpError]
-// with the Op "dial", and has sent nothing.
+// has the answer's status if there was an answer. Where nothing was sent, since the call still waited for a connection,
+// none could be opened, or there were no credentials, the error matches [gatesock.ErrNotSent]; that of a connection that
+// could not be opened also has a [*net.OpError] with the Op "dial".
 //
 // A request is sent once. There is one exception: if it went out on a connection that had been idle, and that broke
 // before a single byte of an answer came, the connection is taken for one that had died while idle, as Lambda's do,
 // and the request is sent again on a fresh one, once. That is over HTTP/1.1 and HTTP/2 alike.
 //
-// A call ends when its time is up, and within 50 milliseconds of the end of its context.
+// A call ends when its time is up, which runs from the moment that it has a connection or may open one, and within 50
+// milliseconds of the end of its context. To wait for a connection that other calls use takes none of its time: how long
+// it waits is up to its context alone.
 //
 // A Client keeps up to [WithConcurrency] connections to its endpoint, and as many to each of the 16 other endpoints
 // that Targets named last. One that was idle for 30 seconds is not used again: the next call closes it, as
@@ -90,26 +93,31 @@ func (c *Client) Post(ctx context.Context, to gatesock.Target, data []byte) erro
 	if len(data) > gatesock.MaxMessageSize {
 		return tooLarge(to, data)
 	}
-	return c.post(ctx, to, newPayload(data))
+	return c.post(ctx, to, newPayload(data), c.settings.timeout)
 }
 
-// Prepare gives a function that posts data as [Client.Post] does, and hashes it only once.
-func (c *Client) Prepare(data []byte, _ time.Duration) func(ctx context.Context, to gatesock.Target) error {
+// Prepare returns a function that posts data as [Client.Post] does, and hashes it only once. The timeout is in place of
+// that of [WithTimeout] and runs as that does, for each post from the moment that it has a connection or may open one; if
+// it is not positive, WithTimeout's stands.
+func (c *Client) Prepare(data []byte, timeout time.Duration) func(ctx context.Context, to gatesock.Target) error {
 	if len(data) > gatesock.MaxMessageSize {
 		return func(_ context.Context, to gatesock.Target) error { return tooLarge(to, data) }
 	}
+	if timeout <= 0 {
+		timeout = c.settings.timeout
+	}
 	message := newPayload(data)
-	return func(ctx context.Context, to gatesock.Target) error { return c.post(ctx, to, message) }
+	return func(ctx context.Context, to gatesock.Target) error { return c.post(ctx, to, message, timeout) }
 }
 
-func (c *Client) post(ctx context.Context, to gatesock.Target, message *payload) error {
-	_, err := c.do(ctx, "post to", to, http.MethodPost, message)
+func (c *Client) post(ctx context.Context, to gatesock.Target, message *payload, timeout time.Duration) error {
+	_, err := c.do(ctx, "post to", to, http.MethodPost, message, timeout)
 	return err
 }
 
 // Info asks the gateway about a connection. It fails with [gatesock.ErrGone] if the connection is not open.
 func (c *Client) Info(ctx context.Context, of gatesock.Target) (Info, error) {
-	body, err := c.do(ctx, "info of", of, http.MethodGet, nil)
+	body, err := c.do(ctx, "info of", of, http.MethodGet, nil, c.settings.timeout)
 	if err != nil {
 		return Info{}, err
 	}
@@ -123,7 +131,7 @@ func (c *Client) Info(ctx context.Context, of gatesock.Target) (Info, error) {
 // Disconnect closes a connection. The client sees close code 1000; another code or a reason can't be given
 // (observed: aws-sdk-js#3636, boto3#3789). It fails with [gatesock.ErrGone] if the connection is not open.
 func (c *Client) Disconnect(ctx context.Context, from gatesock.Target) error {
-	_, err := c.do(ctx, "disconnect", from, http.MethodDelete, nil)
+	_, err := c.do(ctx, "disconnect", from, http.MethodDelete, nil, c.settings.timeout)
 	return err
 }
 
@@ -137,9 +145,9 @@ func (c *Client) CloseIdleConnections() {
 	c.others.closeIdle()
 }
 
-// do runs one operation at the Target's endpoint, within the client's timeout, and gives the body of the answer.
+// do runs one operation at the Target's endpoint, and returns the body of the answer.
 func (c *Client) do(
-	ctx context.Context, operation string, to gatesock.Target, method string, message *payload,
+	ctx context.Context, operation string, to gatesock.Target, method string, message *payload, timeout time.Duration,
 ) ([]byte, error) {
 	if c.own == nil {
 		return nil, fmt.Errorf("apigw: %w: the Client was not made by New", gatesock.ErrForbidden)
@@ -154,49 +162,25 @@ func (c *Client) do(
 	if g != c.own {
 		defer c.others.release(g)
 	}
-	deadline := time.Now().Add(c.settings.timeout)
 	x := c.exchanges.get()
 	defer c.exchanges.put(x)
 	x.request = request{
-		to: &g.endpoint, method: method, connectionID: to.ConnectionID, payload: message, deadline: deadline,
+		to: &g.endpoint, method: method, connectionID: to.ConnectionID, payload: message,
+		signer: g.signer, timeout: timeout,
 	}
 	err = g.call(ctx, &x.request, &x.answer)
 	if f, failed := x.answer.fault(err); failed {
-		return nil, call{operation, to.ConnectionID, c.settings.timeout}.wrap(ctx, deadline, f)
+		return nil, call{operation, to.ConnectionID, timeout}.wrap(ctx, f)
 	}
 	return x.answer.body, nil
 }
 
-// bound puts a deadline on a context, unless that ends earlier anyway.
-func bound(ctx context.Context, deadline time.Time) (context.Context, context.CancelFunc) {
-	if earlier, ok := ctx.Deadline(); ok && !earlier.After(deadline) {
-		return ctx, func() {}
-	}
-	return context.WithDeadline(ctx, deadline)
-}
-
-// call signs a request and sends it.
+// call sends a request.
 func (g *gateway) call(ctx context.Context, r *request, a *answer) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := g.sign(ctx, r); err != nil {
-		return fmt.Errorf("sign: %w", err)
-	}
 	return g.wire.roundTrip(ctx, r, a)
-}
-
-func (g *gateway) sign(ctx context.Context, r *request) (err error) {
-	if g.signer == nil {
-		return nil
-	}
-	if r.moment = g.signer.Current(); r.moment != nil {
-		return nil
-	}
-	ctx, cancel := bound(ctx, r.deadline)
-	defer cancel()
-	r.moment, err = g.signer.Moment(ctx)
-	return err
 }
 
 // at gives the gateway of an endpoint, empty for the client's own. Another one has to be released.

@@ -41,7 +41,7 @@ func TestPostWithoutCredentials(t *testing.T) {
 		apigw.WithTransport(roundTripper(func(*http.Request) (*http.Response, error) { panic("a request was sent") })))
 	require.NoError(t, err)
 	err = c.Post(t.Context(), to, nil)
-	require.EqualError(t, err, `apigw: post to "`+id+`": sign: retrieve credentials: `+
+	require.EqualError(t, err, `apigw: post to "`+id+`": gatesock: nothing was sent: sign: retrieve credentials: `+
 		"AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is not set")
 }
 

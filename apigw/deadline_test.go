@@ -26,14 +26,15 @@ func hang(_ http.ResponseWriter, r *http.Request) {
 
 func TestTimeout(t *testing.T) {
 	t.Parallel()
-	everyWay(t, func(t *testing.T, w way) {
-		c := w.serve(t, hang, apigw.WithTimeout(100*time.Millisecond))
+	slow := func(http.ResponseWriter, *http.Request) { <-time.After(time.Minute) }
+	virtually(t, slow, func(t *testing.T, _ way, c client) {
 		err := c.Post(t.Context(), to, []byte("x"))
 		require.ErrorIs(t, err, apigw.ErrTimeout)
 		require.ErrorContains(t, err, "100ms passed")
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.NotErrorIs(t, err, context.Canceled)
-	})
+		require.NotErrorIs(t, err, gatesock.ErrNotSent)
+	}, apigw.WithTimeout(100*time.Millisecond))
 }
 
 func TestTimeoutWhileTheBodyComes(t *testing.T) {
@@ -69,7 +70,9 @@ func TestCallersCause(t *testing.T) {
 		c := w.serve(t, func(http.ResponseWriter, *http.Request) { panic("a request was sent") })
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(why)
-		require.ErrorIs(t, c.Post(ctx, to, []byte("x")), why)
+		err := c.Post(ctx, to, []byte("x"))
+		require.ErrorIs(t, err, why)
+		require.ErrorIs(t, err, gatesock.ErrNotSent)
 	})
 }
 
@@ -87,7 +90,9 @@ func TestCancelledWhileTheGatewayWorks(t *testing.T) {
 			}
 		})
 		require.NoError(t, c.Post(ctx, to, []byte("x")))
-		require.ErrorIs(t, c.Post(ctx, to, []byte("x")), why)
+		err := c.Post(ctx, to, []byte("x"))
+		require.ErrorIs(t, err, why)
+		require.NotErrorIs(t, err, gatesock.ErrNotSent)
 		require.Equal(t, 2, posts)
 	})
 }
@@ -139,6 +144,7 @@ func TestFailedDial(t *testing.T) {
 		var op *net.OpError
 		require.ErrorAs(t, err, &op)
 		require.Equal(t, "dial", op.Op)
+		require.ErrorIs(t, err, gatesock.ErrNotSent)
 		require.NotErrorIs(t, err, apigw.ErrTimeout)
 	}
 }

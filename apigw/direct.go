@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/gatesock/gatesock/internal/h1"
 	"github.com/gatesock/gatesock/internal/sigv4"
@@ -24,21 +25,46 @@ func (w *directWire) CloseIdleConnections() {
 }
 
 func (w *directWire) roundTrip(ctx context.Context, r *request, a *answer) error {
-	err := w.try(ctx, r, a)
+	place, err := w.client.Wait(ctx)
+	if err == nil {
+		deadline := time.Now().Add(r.timeout)
+		err = w.send(ctx, r, a, place, deadline)
+		if r.timeout = time.Until(deadline); r.timeout <= 0 {
+			a.late = true
+			return err
+		}
+	}
 	if errors.Is(err, h1.ErrHTTP2) {
 		return w.fallback.roundTrip(ctx, r, a)
 	}
 	return err
 }
 
-func (w *directWire) try(ctx context.Context, r *request, a *answer) error {
+func (w *directWire) send(ctx context.Context, r *request, a *answer, place h1.Place, deadline time.Time) error {
+	if err := signBy(ctx, r, deadline); err != nil {
+		w.client.Leave(place)
+		return err
+	}
 	buf := w.buffers.get()
 	wire := appendRequest((*buf)[:0], r)
 	defer w.buffers.put(buf, wire)
 	var resp h1.Response
-	err := w.client.Do(ctx, r.deadline, wire, &resp)
-	a.status, a.errorType, a.body = resp.Status, resp.ErrorType, resp.Body
+	err := w.client.Do(ctx, place, deadline, wire, &resp)
+	a.status, a.errorType, a.body, a.sent = resp.Status, resp.ErrorType, resp.Body, resp.Sent
 	return err
+}
+
+// signBy signs a request in time.
+func signBy(ctx context.Context, r *request, deadline time.Time) error {
+	if r.signer == nil {
+		return nil
+	}
+	if r.moment = r.signer.Current(); r.moment != nil { // without a context for it
+		return nil
+	}
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	return r.sign(ctx)
 }
 
 // appendRequest writes a request in HTTP/1.1, header and body.

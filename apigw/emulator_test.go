@@ -16,7 +16,7 @@ import (
 )
 
 // local is an emulated API whose clients are told their connection id, posted to the endpoint of the event.
-func local(t *testing.T, cfg emulator.Config) (*emulator.Server, *apigw.Client) {
+func local(t *testing.T, cfg emulator.Config, mappings apigw.Mappings) (*emulator.Server, *apigw.Client) {
 	t.Helper()
 	// Its own endpoint leads nowhere: the events' one is used.
 	client, err := apigw.New(nil, "http://localhost:1/none")
@@ -25,7 +25,7 @@ func local(t *testing.T, cfg emulator.Config) (*emulator.Server, *apigw.Client) 
 
 	r := gatesock.New()
 	gatesock.Handle(r, "whoami", func(ctx context.Context, req *gatesock.Request, _ struct{}) error {
-		endpoint, err := apigw.EndpointOf(req, nil)
+		endpoint, err := apigw.EndpointOf(req, mappings)
 		if err != nil {
 			return err
 		}
@@ -59,12 +59,23 @@ func join(t *testing.T, server *emulator.Server) (ws *websocket.Conn, id string)
 
 func TestAgainstTheEmulator(t *testing.T) {
 	t.Parallel()
-	server, client := local(t, emulator.Config{Stage: "dev"})
+	server, client := local(t, emulator.Config{Stage: "dev"}, nil)
 	ws, id := join(t, server)
 	exercise(t, client, ws, gatesock.Target{ConnectionID: id, Endpoint: server.Endpoint})
 
 	to := gatesock.Target{ConnectionID: id, Endpoint: server.Endpoint + "x"}
 	require.ErrorIs(t, client.Post(t.Context(), to, []byte("x")), gatesock.ErrForbidden)
+}
+
+// Behind a custom domain, which the emulator plays on a loopback address.
+func TestAgainstTheEmulatorsCustomDomain(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"", "chat", "chat/v1"} {
+		cfg := emulator.Config{Stage: "dev", CustomDomain: true, BasePath: key}
+		server, client := local(t, cfg, apigw.Mappings{"127.0.0.1": key})
+		ws, id := join(t, server)
+		exercise(t, client, ws, gatesock.Target{ConnectionID: id, Endpoint: server.Endpoint})
+	}
 }
 
 // exercise does all that a client can do with one connection, which is closed at the end.
@@ -130,7 +141,7 @@ func TestAgainstTheEmulatorOverTLS(t *testing.T) {
 
 func TestEmulatorThrottles(t *testing.T) {
 	t.Parallel()
-	server, client := local(t, emulator.Config{Rate: 0.001, Burst: 3}) // a handshake, a message, its post
+	server, client := local(t, emulator.Config{Rate: 0.001, Burst: 3}, nil) // a handshake, a message, its post
 	_, id := join(t, server)
 	to := gatesock.Target{ConnectionID: id, Endpoint: server.Endpoint}
 	require.ErrorIs(t, client.Post(t.Context(), to, []byte("x")), gatesock.ErrThrottled)

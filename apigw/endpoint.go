@@ -106,7 +106,10 @@ func (e *endpoint) readHost() error {
 		return err
 	}
 	e.loopback = isLoopback(name)
-	e.region, _ = regionOf(name)
+	if host, ok := readAPIHost(name); ok {
+		e.region = host.region
+		return host.check()
+	}
 	return nil
 }
 
@@ -192,19 +195,4 @@ func isLoopback(name string) bool {
 		return addr.IsLoopback()
 	}
 	return name == "localhost" || strings.HasSuffix(name, ".localhost")
-}
-
-// regionOf reads the region from {api}.execute-api.{region}.amazonaws.com, or the same under .com.cn.
-func regionOf(name string) (region string, ok bool) {
-	rest, china := strings.CutSuffix(name, ".amazonaws.com.cn")
-	if !china {
-		if rest, ok = strings.CutSuffix(name, ".amazonaws.com"); !ok {
-			return "", false
-		}
-	}
-	labels := strings.Split(rest, ".")
-	if len(labels) != 3 || labels[0] == "" || labels[1] != "execute-api" || labels[2] == "" {
-		return "", false
-	}
-	return labels[2], true
 }

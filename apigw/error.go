@@ -11,9 +11,9 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// ErrTimeout says that the gateway did not answer within the time that [WithTimeout] sets. Whether it took the
-// message is not known. What matches it also matches [context.DeadlineExceeded], as where the time of the caller's
-// context is up, but not the reverse.
+// ErrTimeout says that the gateway did not answer within the time that [WithTimeout] sets, or [Client.Prepare]. Whether it
+// took the message is not known, unless the error matches [gatesock.ErrNotSent] too. What matches it also matches
+// [context.DeadlineExceeded], as where the time of the caller's context is up, but not the reverse.
 var ErrTimeout = errors.New("apigw: no answer in time")
 
 // call is what an error's text says about an operation that failed.
@@ -27,25 +27,47 @@ type call struct {
 type fault struct {
 	status    int
 	errorType string
+	sent      bool // a byte of the request may have gone out
+	late      bool // the request's own time was up
 	err       error
 }
 
-// wrap puts a fault into this library's terms. ctx is the caller's context, and deadline that of this call. An answer
-// of the gateway comes before what became of them meanwhile.
-func (c call) wrap(ctx context.Context, deadline time.Time, f fault) error {
-	prefix := fmt.Sprintf("apigw: %s %q", c.operation, c.connectionID)
+// wrap puts a fault into this library's terms. ctx is the caller's context. An answer of the gateway comes before what
+// became of that meanwhile.
+func (c call) wrap(ctx context.Context, f fault) error {
+	err := f.err
 	if sentinel := f.meaning(); sentinel != nil {
-		return fmt.Errorf("%s: %w: %w", prefix, sentinel, f.err)
+		err = fmt.Errorf("%w: %w", sentinel, err)
+	} else if f.status < http.StatusMultipleChoices { // no answer, or not all of it
+		err = c.unanswered(ctx, f)
 	}
-	if f.status < http.StatusMultipleChoices { // no answer, or not all of it
-		if cause := ended(ctx); cause != nil {
-			return fmt.Errorf("%s: %w: %w", prefix, cause, f.err)
-		}
-		if !time.Now().Before(deadline) {
-			return fmt.Errorf("%s: %w: %s passed: %w", prefix, ErrTimeout, c.timeout, context.DeadlineExceeded)
+	return fmt.Errorf("apigw: %s %q: %w", c.operation, c.connectionID, err)
+}
+
+// unanswered says why no answer came, and whether something was sent.
+func (c call) unanswered(ctx context.Context, f fault) error {
+	err := f.err
+	if cause := ended(ctx); cause != nil {
+		err = fmt.Errorf("%w: %w", cause, err)
+	} else if f.late {
+		late := fmt.Errorf("%w: %s passed: %w", ErrTimeout, c.timeout, context.DeadlineExceeded)
+		if err = late; !f.sent {
+			err = because(late, f.err)
 		}
 	}
-	return fmt.Errorf("%s: %w", prefix, f.err)
+	if !f.sent {
+		err = fmt.Errorf("%w: %w", gatesock.ErrNotSent, err)
+	}
+	return err
+}
+
+// because adds to an error what led to it, by its text alone unless it is a connection that could not be opened: that of a
+// call which we ended is no end of the caller's context.
+func because(err, cause error) error {
+	if isDial(cause) {
+		return fmt.Errorf("%w: %w", err, cause)
+	}
+	return fmt.Errorf("%w: %v", err, cause) //nolint:errorlint // See above.
 }
 
 // ended gives the cause of a context's end. A connection's deadline may be noticed before the context's own.

@@ -1,8 +1,28 @@
 package apigw
 
-import "crypto/tls"
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/url"
+)
 
 // OverNetHTTP makes a Client go over net/http, with a transport as its own one.
 func OverNetHTTP(cfg *tls.Config, concurrency int) Option {
-	return WithTransport(newTransport(&settings{concurrency: concurrency}, newTLSConfig(cfg)))
+	return option(func(s *settings) error {
+		own := *s
+		own.concurrency, own.proxy = concurrency, nil
+		s.transport = newTransport(&own, newTLSConfig(cfg))
+		return nil
+	})
+}
+
+// Dialing opens connections in another way than by a dialer, and by no proxy. It comes before OverNetHTTP.
+func Dialing(dial func(ctx context.Context, network, address string) (net.Conn, error)) Option {
+	return option(func(s *settings) error {
+		s.dial = dial
+		s.proxy = func(*http.Request) (*url.URL, error) { return nil, nil }
+		return nil
+	})
 }

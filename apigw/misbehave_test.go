@@ -43,6 +43,8 @@ type scripted struct {
 	conns    int
 	requests int
 	bodies   []string
+	first    int  // requests of the first connection
+	left     bool // it had answers left when another one came, or there were more than the script has
 }
 
 func play(t *testing.T, s script) *scripted {
@@ -76,7 +78,9 @@ func (g *scripted) serve(conn net.Conn) {
 	if g.conns < len(g.script) {
 		answers = g.script[g.conns]
 	}
+	number := g.conns
 	g.conns++
+	g.left = g.left || number > 0 && (g.first < len(g.script[0]) || number >= len(g.script))
 	g.mu.Unlock()
 	r := bufio.NewReader(conn)
 	for _, answer := range answers {
@@ -90,6 +94,9 @@ func (g *scripted) serve(conn net.Conn) {
 		}
 		g.mu.Lock()
 		g.requests++
+		if number == 0 {
+			g.first++
+		}
 		g.bodies = append(g.bodies, string(body))
 		g.mu.Unlock()
 		if _, err := io.WriteString(conn, answer); err != nil {
@@ -98,31 +105,43 @@ func (g *scripted) serve(conn net.Conn) {
 	}
 }
 
+// strayed reports whether the client left the script's connections.
+func (g *scripted) strayed() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.left
+}
+
 func (g *scripted) counts() (conns, requests int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.conns, g.requests
 }
 
+// The outcomes of a post.
+const (
+	taken   = "taken"
+	refused = "refused"
+	broken  = "broken"
+)
+
+// misbehaviour is a case of what a gateway does and what comes of it.
+type misbehaviour struct {
+	name   string
+	script script
+	// posts are made one after the other, and have these outcomes.
+	posts    []string
+	requests int
+	// replayed: the last post succeeds only if it is sent twice, and one request less is seen if it is not.
+	replayed bool
+	// racing: whether the client notices in time that a connection was closed is open, so that without a replay
+	// the last post may fail, and was not seen then.
+	racing bool
+}
+
 func TestMisbehavingGateway(t *testing.T) {
 	t.Parallel()
-	const (
-		taken   = "taken"
-		refused = "refused"
-		broken  = "broken"
-	)
-	for _, c := range []struct {
-		name   string
-		script script
-		// posts are made one after the other, and have these outcomes.
-		posts    []string
-		requests int
-		// replayed: the last post succeeds only if it is sent twice, and one request less is seen if it is not.
-		replayed bool
-		// racing: whether the client notices in time that a connection was closed is open, so that without a replay
-		// the last post may fail, and was not seen then.
-		racing bool
-	}{
+	for _, c := range []misbehaviour{
 		{name: "cut before the answer", script: script{{silence}}, posts: []string{broken}, requests: 1},
 		{name: "cut in the status line", script: script{{"HTT"}}, posts: []string{broken}, requests: 1},
 		{name: "cut in the header", script: script{{"HTTP/1.1 200 OK\r\nContent-Le"}}, posts: []string{broken}, requests: 1},
@@ -185,38 +204,60 @@ func TestMisbehavingGateway(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			for _, w := range ways()[:3] { // HTTP/1.1
-				g := play(t, c.script)
-				client := w.client(t, "https://"+g.listener.Addr().String()+"/dev", g.cfg)
-				want := c.requests
-				for i, outcome := range c.posts {
-					err := client.Post(t.Context(), to, []byte("hello"))
-					last := i == len(c.posts)-1
-					switch {
-					case !w.replays && last && c.replayed:
-						outcome = broken
-						want--
-					case !w.replays && last && c.racing && err != nil:
-						outcome = broken
-						want--
-					}
-					switch outcome {
-					case taken:
-						require.NoError(t, err, w.name)
-					case refused:
-						require.ErrorIs(t, err, gatesock.ErrGone, w.name)
-					default:
-						require.Error(t, err, w.name)
-						require.NotErrorIs(t, err, gatesock.ErrGone, w.name)
-					}
+				g, errs := c.run(t, w)
+				// net/http does not use a connection again whose writer took longer than 50 ms to say that it is done, as
+				// on a busy machine. That is another case.
+				for w.name != "direct" && g.strayed() {
+					g, errs = c.run(t, w)
 				}
-				_, requests := g.counts()
-				require.Equal(t, want, requests, w.name)
-				for _, body := range g.bodies {
-					require.Equal(t, "hello", body, "a replay has the whole message")
-				}
-				client.CloseIdleConnections()
+				c.check(t, w, g, errs)
 			}
 		})
+	}
+}
+
+// run makes the posts of a case, and returns their errors.
+func (c misbehaviour) run(t *testing.T, w way) (*scripted, []error) {
+	t.Helper()
+	g := play(t, c.script)
+	client := w.client(t, "https://"+g.listener.Addr().String()+"/dev", g.cfg)
+	defer client.CloseIdleConnections()
+	var errs []error
+	for range c.posts {
+		errs = append(errs, client.Post(t.Context(), to, []byte("hello")))
+	}
+	return g, errs
+}
+
+func (c misbehaviour) check(t *testing.T, w way, g *scripted, errs []error) {
+	t.Helper()
+	want := c.requests
+	for i, outcome := range c.posts {
+		err := errs[i]
+		last := i == len(c.posts)-1
+		switch {
+		case !w.replays && last && c.replayed:
+			outcome = broken
+			want--
+		case !w.replays && last && c.racing && err != nil:
+			outcome = broken
+			want--
+		}
+		switch outcome {
+		case taken:
+			require.NoError(t, err, w.name)
+		case refused:
+			require.ErrorIs(t, err, gatesock.ErrGone, w.name)
+		default:
+			require.Error(t, err, w.name)
+			require.NotErrorIs(t, err, gatesock.ErrGone, w.name)
+			require.NotErrorIs(t, err, gatesock.ErrNotSent, w.name)
+		}
+	}
+	_, requests := g.counts()
+	require.Equal(t, want, requests, w.name)
+	for _, body := range g.bodies {
+		require.Equal(t, "hello", body, "a replay has the whole message")
 	}
 }
 
@@ -343,6 +384,7 @@ func TestNoFreshConnection(t *testing.T) {
 		require.Error(t, err, w.name)
 		var op *net.OpError
 		require.False(t, errors.As(err, &op) && op.Op == "dial", "%s: %v", w.name, err)
+		require.NotErrorIs(t, err, gatesock.ErrNotSent, w.name)
 		_, requests := g.counts()
 		require.Equal(t, 2, requests, w.name)
 	}

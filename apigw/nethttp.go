@@ -3,8 +3,6 @@ package apigw
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,7 +10,6 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gatesock/gatesock/internal/sigv4"
@@ -41,52 +38,78 @@ func (w *httpWire) CloseIdleConnections() {
 }
 
 func (w *httpWire) roundTrip(ctx context.Context, r *request, a *answer) error {
-	ctx, cancel := bound(ctx, r.deadline)
-	defer cancel()
-	dead, first := w.try(ctx, r, a, nil)
+	for {
+		stale, err := w.send(ctx, r, a)
+		if !stale || a.sent {
+			return err
+		}
+	}
+}
+
+// send signs a request and sends it. It reports whether it waited for so long that it has to be signed anew.
+func (w *httpWire) send(ctx context.Context, r *request, a *answer) (stale bool, err error) {
+	ctx, watch := newWatch(ctx, r.timeout)
+	defer func() { a.late, stale = watch.end() }()
+	if err := r.sign(ctx); err != nil {
+		return false, err
+	}
+	dead, first := w.try(ctx, r, a, watch, nil)
 	if dead == nil {
-		return first
+		return false, first
 	}
 	w.CloseIdleConnections()
 	// An HTTP/2 connection is handed out until its reader has noticed the end. What is written to it goes nowhere.
 	for range repicks {
-		again, err := w.try(ctx, r, a, dead)
-		if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "dial" {
-			return fmt.Errorf("%w; then: %v", first, err) //nolint:errorlint // Not "dial": the request was sent.
+		again, err := w.try(ctx, r, a, watch, dead)
+		if isDial(err) {
+			return false, fmt.Errorf("%w; then: %v", first, err) //nolint:errorlint // Not "dial": the request was sent.
 		}
 		if again != dead {
-			return err
+			return false, err
 		}
 		select {
 		case <-time.After(time.Millisecond):
 		case <-ctx.Done():
 		}
 	}
-	return first
+	return false, first
 }
 
 // repicks is how often a fresh connection is asked for, while it is the dead one that comes.
 const repicks = 16
 
-// try sends the request once, and gives the connection if it had died while idle, or is known to be dead.
-func (w *httpWire) try(ctx context.Context, r *request, a *answer, known net.Conn) (dead net.Conn, err error) {
-	seen, ok := w.sights.Get().(*sight)
-	if !ok {
-		seen = newSight()
-	}
+// try sends the request once, and returns the connection if it had died while idle, or is known to be dead.
+func (w *httpWire) try(
+	ctx context.Context, r *request, a *answer, watch *watch, known net.Conn,
+) (dead net.Conn, err error) {
+	seen := w.sight(watch)
 	ctx = httptrace.WithClientTrace(ctx, &seen.trace)
 	resp, err := w.transport.RoundTrip(w.compose(ctx, r))
 	if err != nil { // net/http may still report to seen.
+		a.sent = a.sent || seen.sent(err)
 		again := known != nil && seen.conn == known && !seen.answered.Load()
 		if ctx.Err() == nil && (again || seen.stale(err)) {
 			dead = seen.conn
 		}
 		return dead, err
 	}
-	seen.reset()
-	w.sights.Put(seen)
+	a.sent = true
+	if watch == nil {
+		seen.reset()
+		w.sights.Put(seen)
+	}
 	defer func() { _ = resp.Body.Close() }()
 	return nil, a.read(resp)
+}
+
+// sight returns one to look at a request with.
+func (w *httpWire) sight(watch *watch) *sight {
+	if watch == nil {
+		if seen, ok := w.sights.Get().(*sight); ok {
+			return seen
+		}
+	}
+	return newSight(watch)
 }
 
 // outgoing has the parts of one request in one piece. It is not used again: net/http may still be writing it when an
@@ -151,48 +174,4 @@ func header(values *[5]string, r *request, authorization string) http.Header {
 		}
 	}
 	return h
-}
-
-// sight is what was seen of one request's connection. It is used again once an answer has come, after which net/http
-// reports nothing more.
-type sight struct {
-	trace    httptrace.ClientTrace
-	conn     net.Conn
-	idle     bool // it had been idle before
-	http2    bool
-	answered atomic.Bool
-}
-
-func newSight() *sight {
-	s := new(sight)
-	s.trace = httptrace.ClientTrace{
-		GotConn: func(info httptrace.GotConnInfo) {
-			s.conn = info.Conn
-			s.idle = info.Reused && info.WasIdle
-			if conn, ok := info.Conn.(*tls.Conn); ok {
-				s.http2 = conn.ConnectionState().NegotiatedProtocol == "h2"
-			}
-		},
-		GotFirstResponseByte: func() { s.answered.Store(true) },
-	}
-	return s
-}
-
-func (s *sight) reset() {
-	s.conn, s.idle, s.http2 = nil, false, false
-	s.answered.Store(false)
-}
-
-// stale tells if a request failed because its connection had died while idle. Over HTTP/2 other errors than that of
-// the connection are answers too: a server that resets a stream has seen the request.
-func (s *sight) stale(err error) bool {
-	if !s.idle || s.answered.Load() {
-		return false
-	}
-	return !s.http2 || isConnectionLost(err)
-}
-
-func isConnectionLost(err error) bool {
-	var op *net.OpError
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &op)
 }

@@ -1,9 +1,11 @@
 package apigw
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -11,7 +13,7 @@ import (
 
 // The defaults of [New] and [NewSDK].
 const (
-	// DefaultTimeout is how long one call may take.
+	// DefaultTimeout is how long one call may take once it has a connection.
 	DefaultTimeout = 10 * time.Second
 	// DefaultConcurrency is how many connections to one endpoint are opened and kept.
 	DefaultConcurrency = 64
@@ -28,6 +30,7 @@ type settings struct {
 	tls         *tls.Config
 	clock       func() time.Time // nil: the real one
 	proxy       func(*http.Request) (*url.URL, error)
+	dial        func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 type option func(*settings) error
@@ -35,7 +38,10 @@ type option func(*settings) error
 func (o option) apply(s *settings) error { return o(s) }
 
 func newSettings(opts []Option) (settings, error) {
-	s := settings{timeout: DefaultTimeout, concurrency: DefaultConcurrency, proxy: http.ProxyFromEnvironment}
+	s := settings{
+		timeout: DefaultTimeout, concurrency: DefaultConcurrency,
+		proxy: http.ProxyFromEnvironment, dial: newDialer().DialContext,
+	}
 	for _, o := range opts {
 		if err := o.apply(&s); err != nil {
 			return settings{}, err
@@ -47,9 +53,13 @@ func newSettings(opts []Option) (settings, error) {
 	return s, nil
 }
 
-// WithTimeout sets how long one call may take, from its start to the end of the answer; the default is
-// [DefaultTimeout]. An earlier deadline of the caller's context wins. Calls without a deadline were seen
-// never to return (observed: aws-sdk-go-v2#1534, aws-sdk-js-v3#6896), so there is no way to have none.
+// WithTimeout sets how long one call may take, from the moment that it has a connection or may open one to the end of
+// the answer; the default is [DefaultTimeout]. How long it waits until then, while others use all connections, is up to the
+// caller's context, of which an earlier end wins in any case. Calls without a deadline were seen never to return
+// (observed: aws-sdk-go-v2#1534, aws-sdk-js-v3#6896), so there is no way to have none.
+//
+// A transport of [WithTransport] reports when a call waits, as [net/http.Transport] does, through
+// [net/http/httptrace]. Under one that does not, waiting counts.
 func WithTimeout(d time.Duration) Option {
 	return option(func(s *settings) error {
 		if d <= 0 {
@@ -61,8 +71,8 @@ func WithTimeout(d time.Duration) Option {
 }
 
 // WithConcurrency sets how many connections to one endpoint are opened at most, and kept open while idle;
-// the default is [DefaultConcurrency]. Over HTTP/1.1 it is how many calls run at once; others wait, within their
-// deadlines. A Lambda environment has 1,024 file descriptors (AWS Lambda Developer Guide, "Lambda quotas").
+// the default is [DefaultConcurrency]. Over HTTP/1.1 it is how many calls run at once; others wait, as long
+// as their contexts last. A Lambda environment has 1,024 file descriptors (AWS Lambda Developer Guide, "Lambda quotas").
 func WithConcurrency(n int) Option {
 	return option(func(s *settings) error {
 		if n < 1 {

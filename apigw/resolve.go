@@ -15,27 +15,29 @@ import (
 // key the API has there. The event does not tell.
 var ErrUnknownMapping = errors.New("apigw: the custom domain's mapping key is not known")
 
-// ExecuteAPI gives the endpoint on the host that every API has,
-// https://{api}.execute-api.{region}.amazonaws.com/{stage}, or the same under amazonaws.com.cn in the regions
-// of China (AWS Developer Guide, "Use @connections commands in your backend service").
+// ExecuteAPI returns the endpoint on the host that every API has,
+// https://{api}.execute-api.{region}.amazonaws.com/{stage} (AWS Developer Guide, "Use @connections commands in your
+// backend service"), or the same under the domain of the region's partition, such as amazonaws.com.cn in China and
+// amazonaws.eu in the European Sovereign Cloud. It fails for a region of a partition that it does not know.
 func ExecuteAPI(apiID, region, stage string) (string, error) {
 	for _, part := range []struct{ name, value string }{{"API id", apiID}, {"region", region}} {
 		if !isLabel(part.value) {
 			return "", fmt.Errorf("apigw: %s %q is not valid", part.name, part.value)
 		}
 	}
-	suffix := ".amazonaws.com"
-	if strings.HasPrefix(region, "cn-") {
-		suffix += ".cn"
+	suffix := suffixOf(region)
+	if suffix == "" {
+		return "", fmt.Errorf("apigw: region %q is in no partition of AWS that is known, so that its domain is not either; "+
+			"give the endpoint as the console shows it", region)
 	}
-	return build("https", apiID+".execute-api."+region+suffix, stage)
+	return build("https", apiID+".execute-api."+region+"."+suffix, stage)
 }
 
 // CustomDomain gives the endpoint on a custom domain. The mapping key is that of the API under this domain,
 // empty if the API is mapped without one. The stage is not part of it.
 func CustomDomain(domain, mappingKey string) (string, error) {
 	domain = strings.ToLower(domain)
-	if _, ok := regionOf(domain); ok {
+	if _, ok := readAPIHost(domain); ok {
 		return "", fmt.Errorf("apigw: %q is not a custom domain but the API's own host", domain)
 	}
 	if err := checkHostname(domain); err != nil {
@@ -60,21 +62,25 @@ func Loopback(hostport, stage string) (string, error) {
 }
 
 // Mappings says under which mapping key the API is reached on a custom domain: domain to key, an empty key
-// where the API is mapped without one. Domains are in lower case.
+// where the API is mapped without one. Domains are in lower case. A loopback host is one where an emulator plays a custom
+// domain, with its port or, for all ports, without.
 type Mappings map[string]string
 
-// EndpointOf gives the endpoint of the API that an event came through: of its domain name and stage if the
-// domain is the API's own host or a loopback one, and of its domain name and the mapping if it is a custom
-// one. It fails with [ErrUnknownMapping] for a custom domain that is not in mappings, which may be nil.
+// EndpointOf returns the endpoint of the API that an event came through: of its domain name and stage if the
+// domain is the API's own host, or a loopback one that is not in mappings, and of its domain name and the mapping
+// otherwise. It fails with [ErrUnknownMapping] for a custom domain that is not in mappings, which may be nil.
 func EndpointOf(req *gatesock.Request, mappings Mappings) (string, error) {
 	domain := strings.ToLower(req.DomainName)
 	if domain == "" {
 		return "", errors.New("apigw: the event has no domain name")
 	}
 	if isLoopback(hostname(domain)) {
+		if key, ok := mappings.local(domain); ok {
+			return build("http", domain, strings.Trim(key, "/"))
+		}
 		return Loopback(domain, req.Stage)
 	}
-	if _, ok := regionOf(domain); ok {
+	if _, ok := readAPIHost(domain); ok {
 		return build("https", domain, req.Stage)
 	}
 	key, ok := mappings[domain]
@@ -82,6 +88,14 @@ func EndpointOf(req *gatesock.Request, mappings Mappings) (string, error) {
 		return "", fmt.Errorf("%w: %q", ErrUnknownMapping, req.DomainName)
 	}
 	return CustomDomain(domain, key)
+}
+
+// local finds the key of a loopback host, with the port or without.
+func (m Mappings) local(hostport string) (key string, ok bool) {
+	if key, ok = m[hostport]; !ok {
+		key, ok = m[hostname(hostport)]
+	}
+	return key, ok
 }
 
 func build(scheme, host, path string) (string, error) {

@@ -17,7 +17,29 @@ func TestExecuteAPI(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "https://abc123.execute-api.cn-northwest-1.amazonaws.com.cn/prod", got)
 
+	// Of aws-sdk-go-v2's partitions.json.
+	for region, suffix := range map[string]string{
+		"us-gov-west-1": "amazonaws.com", "mx-central-1": "amazonaws.com", "cn-north-1": "amazonaws.com.cn",
+		"eusc-de-east-1": "amazonaws.eu", "us-iso-east-1": "c2s.ic.gov", "us-isob-west-1": "sc2s.sgov.gov",
+		"eu-isoe-west-1": "cloud.adc-e.uk", "us-isof-south-1": "csp.hci.ic.gov",
+	} {
+		got, err = ExecuteAPI("abc123", region, "prod")
+		require.NoError(t, err)
+		require.Equal(t, "https://abc123.execute-api."+region+"."+suffix+"/prod", got)
+		e, err := parseEndpoint(got)
+		require.NoError(t, err)
+		require.Equal(t, region, e.region, "what requests are signed for")
+		of, err := EndpointOf(&gatesock.Request{DomainName: e.host, Stage: "prod"}, nil)
+		require.NoError(t, err)
+		require.Equal(t, got, of)
+	}
+
 	for _, c := range []struct{ api, region, stage, says string }{
+		{"abc", "us-isox-east-1", "prod", "no partition"},
+		{"abc", "eusc-fr-east-1", "prod", "no partition"},
+		{"abc", "east-1", "prod", "no partition"},
+		{"abc", "eu-west-x", "prod", "no partition"},
+		{"abc", "aws-global", "prod", "no partition"},
 		{"", "eu-west-1", "prod", "API id"},
 		{"a.b", "eu-west-1", "prod", "API id"},
 		{"abc", "", "prod", "region"},
@@ -70,11 +92,18 @@ func TestLoopback(t *testing.T) {
 
 func TestEndpointOf(t *testing.T) {
 	t.Parallel()
-	mappings := Mappings{"ws.example.com": "chat", "root.example.com": ""}
+	mappings := Mappings{
+		"ws.example.com": "chat", "root.example.com": "",
+		"127.0.0.2": "/chat", "mapped.localhost": "", "127.0.0.3": "other", "127.0.0.3:1": "this",
+	}
 	for _, c := range []struct{ domain, stage, want string }{
 		{"abc.execute-api.eu-west-1.amazonaws.com", "prod", "https://abc.execute-api.eu-west-1.amazonaws.com/prod"},
 		{"abc.execute-api.cn-north-1.amazonaws.com.cn", "prod", "https://abc.execute-api.cn-north-1.amazonaws.com.cn/prod"},
 		{"localhost:3001", "dev", "http://localhost:3001/dev"},
+		{"127.0.0.2:3001", "dev", "http://127.0.0.2:3001/chat"},
+		{"mapped.localhost:9", "dev", "http://mapped.localhost:9"},
+		{"127.0.0.3:1", "dev", "http://127.0.0.3:1/this"},
+		{"127.0.0.3:2", "dev", "http://127.0.0.3:2/other"},
 		{"LOCALHOST:3001", "dev", "http://localhost:3001/dev"},
 		{"127.0.0.1:3001", "dev", "http://127.0.0.1:3001/dev"},
 		{"[::1]:3001", "dev", "http://[::1]:3001/dev"},

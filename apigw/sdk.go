@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptrace"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -30,7 +31,7 @@ type SDKClient struct {
 	timeout    time.Duration
 }
 
-var _ gatesock.Poster = (*SDKClient)(nil)
+var _ gatesock.Preparer = (*SDKClient)(nil)
 
 // NewSDK returns an SDKClient that posts to the API at endpoint; see [New].
 //
@@ -80,12 +81,31 @@ func newHTTPClient(set *settings) *http.Client {
 
 func newSDK(cfg aws.Config, httpClient *http.Client, clock func() time.Time) *api.Client {
 	return api.NewFromConfig(cfg, func(o *api.Options) {
-		o.HTTPClient = httpClient
+		o.HTTPClient = observer{httpClient}
 		o.EndpointResolver = nil //nolint:staticcheck // It would come before the endpoint of a Target.
 		if clock != nil {
 			o.HTTPSignerV4 = signerAt(clock)
 		}
 	})
+}
+
+// observation is what was seen of the requests of one operation, of which the SDK may make several.
+type observation struct {
+	sight *sight
+	sent  bool // a byte of one may have gone out
+}
+
+type observationKey struct{}
+
+// observer is an HTTP client that looks at what goes through it.
+type observer struct{ *http.Client }
+
+func (o observer) Do(r *http.Request) (*http.Response, error) {
+	resp, err := o.Client.Do(r)
+	if seen, ok := r.Context().Value(observationKey{}).(*observation); ok {
+		seen.sent = seen.sent || err == nil || seen.sight.sent(err)
+	}
+	return resp, err
 }
 
 // signerAt is the SDK's signer with another clock.
@@ -101,13 +121,26 @@ func (now signerAt) SignHTTP(
 // Post is as [Client.Post], but never sends a request twice: a connection to the gateway that had died while idle
 // makes a fault.
 func (c *SDKClient) Post(ctx context.Context, to gatesock.Target, data []byte) error {
+	return c.post(ctx, to, data, c.timeout)
+}
+
+// Prepare returns a function that posts data as [SDKClient.Post] does. The timeout is as that of [Client.Prepare]. The
+// SDK hashes the data anew for each post.
+func (c *SDKClient) Prepare(data []byte, timeout time.Duration) func(ctx context.Context, to gatesock.Target) error {
+	if timeout <= 0 {
+		timeout = c.timeout
+	}
+	return func(ctx context.Context, to gatesock.Target) error { return c.post(ctx, to, data, timeout) }
+}
+
+func (c *SDKClient) post(ctx context.Context, to gatesock.Target, data []byte, timeout time.Duration) error {
 	if len(data) > gatesock.MaxMessageSize {
 		return tooLarge(to, data)
 	}
 	if data == nil {
 		data = []byte{}
 	}
-	return c.do(ctx, "post to", to, func(ctx context.Context, at func(*api.Options)) error {
+	return c.do(ctx, "post to", to, timeout, func(ctx context.Context, at func(*api.Options)) error {
 		_, err := c.sdk.PostToConnection(ctx, &api.PostToConnectionInput{
 			ConnectionId: &to.ConnectionID,
 			Data:         data,
@@ -119,7 +152,7 @@ func (c *SDKClient) Post(ctx context.Context, to gatesock.Target, data []byte) e
 // Info is as [Client.Info]. The SDK repeats the call on faults as the configuration says, within the timeout.
 func (c *SDKClient) Info(ctx context.Context, of gatesock.Target) (Info, error) {
 	var info Info
-	err := c.do(ctx, "info of", of, func(ctx context.Context, at func(*api.Options)) error {
+	err := c.do(ctx, "info of", of, c.timeout, func(ctx context.Context, at func(*api.Options)) error {
 		out, err := c.sdk.GetConnection(ctx, &api.GetConnectionInput{ConnectionId: &of.ConnectionID}, at)
 		if err != nil {
 			return err
@@ -138,7 +171,7 @@ func (c *SDKClient) Info(ctx context.Context, of gatesock.Target) (Info, error) 
 // Disconnect is as [Client.Disconnect]. The SDK repeats the call on faults as the configuration says, within the
 // timeout.
 func (c *SDKClient) Disconnect(ctx context.Context, from gatesock.Target) error {
-	return c.do(ctx, "disconnect", from, func(ctx context.Context, at func(*api.Options)) error {
+	return c.do(ctx, "disconnect", from, c.timeout, func(ctx context.Context, at func(*api.Options)) error {
 		_, err := c.sdk.DeleteConnection(ctx, &api.DeleteConnectionInput{ConnectionId: &from.ConnectionID}, at)
 		return err
 	})
@@ -151,28 +184,47 @@ func (c *SDKClient) CloseIdleConnections() {
 	}
 }
 
-// do runs one operation at the Target's endpoint, within the client's timeout.
+// operation is one call of the SDK.
+type operation func(ctx context.Context, at func(*api.Options)) error
+
+// do runs one operation at the Target's endpoint.
 func (c *SDKClient) do(
-	ctx context.Context, operation string, to gatesock.Target,
-	run func(ctx context.Context, at func(*api.Options)) error,
+	ctx context.Context, name string, to gatesock.Target, timeout time.Duration, run operation,
 ) error {
 	if c.sdk == nil {
 		return fmt.Errorf("apigw: %w: the SDKClient was not made by NewSDK", gatesock.ErrForbidden)
 	}
-	if err := checkID(operation, to.ConnectionID); err != nil {
+	if err := checkID(name, to.ConnectionID); err != nil {
 		return err
 	}
 	at, err := c.at(to.Endpoint)
 	if err != nil {
-		return fmt.Errorf("apigw: %s %q: %w", operation, to.ConnectionID, err)
+		return fmt.Errorf("apigw: %s %q: %w", name, to.ConnectionID, err)
 	}
-	deadline := time.Now().Add(c.timeout)
-	bounded, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
-	if err := run(bounded, at); err != nil {
-		return call{operation, to.ConnectionID, c.timeout}.wrap(ctx, deadline, sdkFault(err))
+	for {
+		stale, f := attempt(ctx, timeout, at, run)
+		switch {
+		case f.err == nil:
+			return nil
+		case !stale || f.sent:
+			return call{name, to.ConnectionID, timeout}.wrap(ctx, f)
+		}
 	}
-	return nil
+}
+
+// attempt runs an operation within its time. It reports whether that waited for so long that it has to be signed anew.
+func attempt(
+	ctx context.Context, timeout time.Duration, at func(*api.Options), run operation,
+) (stale bool, f fault) {
+	ctx, watch := newWatch(ctx, timeout)
+	seen := &observation{sight: newSight(watch)}
+	ctx = context.WithValue(httptrace.WithClientTrace(ctx, &seen.sight.trace), observationKey{}, seen)
+	if err := run(ctx, at); err != nil {
+		f = sdkFault(err)
+	}
+	f.sent = seen.sent
+	f.late, stale = watch.end()
+	return stale, f
 }
 
 // at gives the option that sends one operation to an endpoint, empty for the client's own.
@@ -208,6 +260,13 @@ func sdkFault(err error) fault {
 	if errors.As(err, &answer) && answer.Response != nil && answer.Response.Response != nil {
 		f.status = answer.HTTPStatusCode()
 		f.errorType = bareType(answer.Response.Header.Get("X-Amzn-ErrorType"))
+	}
+	// Of a body that is not JSON the SDK says only that.
+	var unread *smithy.DeserializationError
+	if errors.As(err, &unread) {
+		if text := bodyText(unread.Snapshot); text != "" {
+			f.err = fmt.Errorf("%w: %s", err, text)
+		}
 	}
 	var typed smithy.APIError
 	if errors.As(err, &typed) {

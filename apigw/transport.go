@@ -2,7 +2,6 @@ package apigw
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"net"
 	"net/http"
 	"time"
@@ -24,7 +23,7 @@ func newDialer() *net.Dialer {
 }
 
 // newTLSConfig completes what the user gave, which may be nil. The roots are read now, which takes milliseconds, and
-// not while the first post waits. Where there are none to read the handshake says so.
+// not while the first post waits: Lambda gives a function more of a processor while it starts than later.
 func newTLSConfig(given *tls.Config) *tls.Config {
 	cfg := given.Clone()
 	if cfg == nil {
@@ -35,7 +34,7 @@ func newTLSConfig(given *tls.Config) *tls.Config {
 		cfg.MinVersion = tls.VersionTLS12
 	}
 	if cfg.RootCAs == nil {
-		cfg.RootCAs, _ = x509.SystemCertPool()
+		cfg.RootCAs = systemRoots()
 	}
 	if cfg.ClientSessionCache == nil {
 		cfg.ClientSessionCache = tls.NewLRUClientSessionCache(maxOthers + 1)
@@ -50,7 +49,7 @@ func newTLSConfig(given *tls.Config) *tls.Config {
 func newTransport(s *settings, cfg *tls.Config) *http.Transport {
 	return &http.Transport{
 		Proxy:               s.proxy,
-		DialContext:         newDialer().DialContext,
+		DialContext:         s.dial,
 		MaxConnsPerHost:     s.concurrency,
 		MaxIdleConnsPerHost: s.concurrency,
 		MaxIdleConns:        s.concurrency * (maxOthers + 1),

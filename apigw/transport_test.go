@@ -205,7 +205,7 @@ func TestOneWritePerPost(t *testing.T) {
 	}))
 	t.Cleanup(srv.Close)
 	var writes atomic.Int64
-	transport := newTransport(&settings{concurrency: 1}, nil)
+	transport := newTransport(&settings{concurrency: 1, dial: newDialer().DialContext}, nil)
 	dial := transport.DialContext
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)

@@ -26,7 +26,7 @@ func keys() aws.CredentialsProvider {
 
 // client is what both clients can do.
 type client interface {
-	gatesock.Poster
+	gatesock.Preparer
 	Info(ctx context.Context, of gatesock.Target) (apigw.Info, error)
 	Disconnect(ctx context.Context, from gatesock.Target) error
 	CloseIdleConnections()

@@ -3,6 +3,7 @@ package apigw
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -12,8 +13,9 @@ import (
 
 // wire is a way to the gateway.
 type wire interface {
-	// roundTrip sends a request and reads the answer to it. It returns when both have ended, or ctx, or at the
-	// request's deadline.
+	// roundTrip waits for a free connection, or for the right to open one, signs a request, sends it and reads the
+	// answer to it. It returns when all of that has ended, or ctx, or when the request's timeout has passed, which
+	// runs from the end of the wait.
 	//
 	// A connection that was idle may have died unnoticed: Lambda purges them. So a request that went out on such a
 	// connection, and was answered with not a single byte before the connection broke, is sent once more, after the
@@ -30,8 +32,22 @@ type request struct {
 	method       string
 	connectionID string
 	payload      *payload      // nil if the method has none
-	moment       *sigv4.Moment // nil if it is not signed
-	deadline     time.Time
+	signer       *sigv4.Signer // nil if it is not signed
+	moment       *sigv4.Moment // the same, and before it is
+	timeout      time.Duration
+}
+
+// sign signs the request for now.
+func (r *request) sign(ctx context.Context) (err error) {
+	if r.signer == nil {
+		return nil
+	}
+	if r.moment = r.signer.Current(); r.moment == nil {
+		if r.moment, err = r.signer.Moment(ctx); err != nil {
+			return fmt.Errorf("sign: %w", err)
+		}
+	}
+	return nil
 }
 
 // payload is a message and what is to be known of it once.

@@ -37,7 +37,7 @@ func (w wires) to(e *endpoint) wire {
 		MaxConns:         w.set.concurrency,
 		IdleTimeout:      idleTimeout,
 		HandshakeTimeout: handshakeTimeout,
-		Dial:             newDialer().DialContext,
+		Dial:             w.set.dial,
 	}
 	if e.uri.Scheme == "https" {
 		cfg.TLS = w.tls

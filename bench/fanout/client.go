@@ -22,6 +22,9 @@ type clientOrder struct {
 	Concurrency int    `json:"concurrency"`
 	Payload     int    `json:"payload"`
 	Profile     string `json:"profile,omitempty"` // a file
+	// AtOnce is how many posts one message has, and Pace the time from one message to the next; 0: there is one message.
+	AtOnce int           `json:"atOnce,omitempty"`
+	Pace   time.Duration `json:"paceNanoseconds,omitempty"`
 }
 
 // outcome is what the posts of a client took, without its warm-up.
@@ -29,6 +32,8 @@ type outcome struct {
 	CPU         time.Duration `json:"cpuNanoseconds"` // in the system too
 	Elapsed     time.Duration `json:"elapsedNanoseconds"`
 	Allocations int           `json:"allocations"`
+	// Latencies are what each message took that was paced, from its first post to the answer to its last one.
+	Latencies []time.Duration `json:"latenciesNanoseconds,omitempty"`
 }
 
 // post is a client process. It has one core.
@@ -53,13 +58,41 @@ func post(ctx context.Context, args []string, out io.Writer) error {
 	if err := send(ctx, warmup); err != nil {
 		return fmt.Errorf("warming up: %w", err)
 	}
-	got, err := measure(o.Profile, func() error { return send(ctx, room) })
+	var latencies []time.Duration
+	got, err := measure(o.Profile, func() (err error) {
+		latencies, err = sendAll(ctx, o, all.rooms, send)
+		return err
+	})
+	got.Latencies = latencies
 	// The members are all peers' burden, to the end.
 	runtime.KeepAlive(all)
 	if err != nil {
 		return err
 	}
 	return json.NewEncoder(out).Encode(got)
+}
+
+// sendAll sends one message to each group, as the pace says, and returns what each took.
+func sendAll(ctx context.Context, o clientOrder, groups []string, send fanout) ([]time.Duration, error) {
+	if o.Pace == 0 {
+		return nil, send(ctx, groups[0])
+	}
+	var latencies []time.Duration
+	tick := time.NewTicker(o.Pace)
+	defer tick.Stop()
+	for _, group := range groups {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		start := time.Now()
+		if err := send(ctx, group); err != nil {
+			return nil, err
+		}
+		latencies = append(latencies, time.Since(start))
+	}
+	return latencies, nil
 }
 
 // measure gives what a call of send takes.

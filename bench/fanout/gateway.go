@@ -38,6 +38,7 @@ const (
 type gateway struct {
 	ready   ready
 	counter *counter
+	prompt  bool // answers without delay
 	// close ends it and joins all that it started.
 	close func() error
 }
@@ -56,6 +57,7 @@ func startGateway(ctx context.Context, o serverOrder) (*gateway, error) {
 	g := &gateway{
 		ready:   ready{Endpoint: "https://" + l.Addr().String() + "/" + stage, Roots: roots},
 		counter: &counter{ids: map[string]struct{}{}},
+		prompt:  o.Prompt,
 	}
 	cfg := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
 	l = countingListener{l, g.counter}
@@ -94,7 +96,7 @@ func (g *gateway) handle(w http.ResponseWriter, r *http.Request) {
 		method: r.Method, path: r.URL.EscapedPath(), length: int(n),
 		authorization: r.Header.Get("Authorization"), date: r.Header.Get("X-Amz-Date"), token: r.Header.Get("X-Amz-Security-Token"),
 	})
-	if !wait(time.NewTimer(delay()), r.Context().Done()) {
+	if !wait(time.NewTimer(g.delay()), r.Context().Done()) {
 		return
 	}
 	if err != nil {
@@ -142,7 +144,7 @@ func (g *gateway) serveConn(ctx context.Context, conn net.Conn) {
 		if g.counter.count(p) != nil {
 			answer = refused
 		}
-		timer.Reset(delay())
+		timer.Reset(g.delay())
 		if !wait(timer, ctx.Done()) {
 			return
 		}
@@ -152,7 +154,10 @@ func (g *gateway) serveConn(ctx context.Context, conn net.Conn) {
 	}
 }
 
-func delay() time.Duration {
+func (g *gateway) delay() time.Duration {
+	if g.prompt {
+		return 0
+	}
 	return minDelay + rand.N(maxDelay-minDelay) //nolint:gosec // no secret
 }
 

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 
 // small is a run of the whole command in about a second. takeSample checks that every post arrived, once.
 func small() []string {
-	return strings.Fields("-rounds 1 -posts 30 -warmup 10 -concurrency 7 -payload 200")
+	return strings.Fields("-rounds 1 -posts 30 -warmup 10 -concurrency 7 -payload 200 -messages 2 -pace 1ms")
 }
 
 func TestMeasurements(t *testing.T) {
@@ -49,6 +49,10 @@ func TestMeasurements(t *testing.T) {
 			require.Positive(t, got.Allocations, p.name)
 			require.Positive(t, got.connections, p.name)
 			require.Positive(t, got.serverCPU, p.name)
+			paced := r.paced[p.name]
+			require.Len(t, paced, 1, p.name)
+			require.Equal(t, 6, paced[0].posts, p.name)
+			require.Len(t, paced[0].Latencies, 2, p.name)
 			require.FileExists(t, filepath.Join(profiles, p.name+".pprof"))
 		}
 		require.LessOrEqual(t, r.samples["nethttp"][0].connections, 7, "as many as there are workers")
@@ -72,6 +76,10 @@ func TestSettingsAreRefused(t *testing.T) {
 		"-concurrency 1001":        "-concurrency",
 		"-concurrency 0":           "-concurrency",
 		"-payload 63":              "-payload",
+		"-messages -1":             "-messages",
+		"-at-once 65":              "-at-once",
+		"-at-once 0":               "-at-once",
+		"-pace 0s":                 "-pace",
 		"-payload 131073":          "-payload",
 		"-peers nobody":            `"nobody"`,
 		"-peers gatesock,":         `""`,

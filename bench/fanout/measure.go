@@ -27,31 +27,48 @@ type sample struct {
 func takeMeasurements(ctx context.Context, s settings) (*report, error) {
 	r := &report{
 		goVersion: runtime.Version(), os: runtime.GOOS, arch: runtime.GOARCH, cpus: runtime.NumCPU(),
-		settings: s, samples: map[string][]sample{},
+		settings: s, samples: map[string][]sample{}, paced: map[string][]sample{},
 	}
 	for round := range s.rounds {
 		for i := range s.peers {
 			name := s.peers[(round+i)%len(s.peers)]
-			m, err := takeSample(ctx, s, name)
-			if err != nil {
+			if err := r.measure(ctx, name); err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
-			r.samples[name] = append(r.samples[name], m)
 		}
 	}
 	return r, nil
 }
 
+// measure takes a round's samples of one peer.
+func (r *report) measure(ctx context.Context, peer string) error {
+	m, err := takeSample(ctx, serverOrder{H2: r.settings.h2}, r.settings.clientOrder(peer))
+	if err != nil {
+		return err
+	}
+	r.samples[peer] = append(r.samples[peer], m)
+	if r.settings.messages == 0 {
+		return nil
+	}
+	m, err = takeSample(ctx, serverOrder{H2: r.settings.h2, Prompt: true}, r.settings.pacedOrder(peer))
+	if err != nil {
+		return fmt.Errorf("paced: %w", err)
+	}
+	r.paced[peer] = append(r.paced[peer], m)
+	return nil
+}
+
 // takeSample measures a peer against a fresh server. Both processes are gone when it returns.
-func takeSample(ctx context.Context, s settings, peer string) (sample, error) {
+func takeSample(ctx context.Context, so serverOrder, o clientOrder) (sample, error) {
 	ctx, cancel := context.WithTimeout(ctx, measurementTime)
 	defer cancel()
-	server, at, err := startServer(ctx, serverOrder{H2: s.h2})
+	server, at, err := startServer(ctx, so)
 	if err != nil {
 		return sample{}, err
 	}
 	defer server.Kill()
-	got, err := runClient(ctx, s.clientOrder(peer, at))
+	o.Endpoint, o.Roots = at.Endpoint, at.Roots
+	got, err := runClient(ctx, o)
 	if err != nil {
 		return sample{}, err
 	}
@@ -59,24 +76,30 @@ func takeSample(ctx context.Context, s settings, peer string) (sample, error) {
 	if err := server.Order(orderCounts, &seen); err != nil {
 		return sample{}, err
 	}
-	if err := seen.check(s.warmup+s.posts, s.payload); err != nil {
+	if err := seen.check(o.Warmup+o.Posts, o.Payload); err != nil {
 		return sample{}, err
 	}
 	cpu, err := server.End()
 	return sample{
-		outcome: got, posts: s.posts, connections: seen.Connections, serverCPU: cpu, lived: time.Since(server.Started),
+		outcome: got, posts: o.Posts, connections: seen.Connections, serverCPU: cpu, lived: time.Since(server.Started),
 	}, err
 }
 
-func (s settings) clientOrder(peer string, at ready) clientOrder {
-	o := clientOrder{
-		Peer: peer, Endpoint: at.Endpoint, Roots: at.Roots,
-		Posts: s.posts, Warmup: s.warmup, Concurrency: s.concurrency, Payload: s.payload,
-	}
+// clientOrder is that of a burst, without the server.
+func (s settings) clientOrder(peer string) clientOrder {
+	o := clientOrder{Peer: peer, Posts: s.posts, Warmup: s.warmup, Concurrency: s.concurrency, Payload: s.payload}
 	if s.profiles != "" {
 		o.Profile = filepath.Join(s.profiles, peer+".pprof")
 	}
 	return o
+}
+
+// pacedOrder is that of messages that are paced, without the server.
+func (s settings) pacedOrder(peer string) clientOrder {
+	return clientOrder{
+		Peer: peer, Posts: s.messages * s.atOnce, Warmup: s.atOnce, Concurrency: s.concurrency, Payload: s.payload,
+		AtOnce: s.atOnce, Pace: s.pace,
+	}
 }
 
 // startServer starts a server process and says where it is.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
+	"strconv"
 	"strings"
 
 	"github.com/gatesock/gatesock"
@@ -13,21 +14,22 @@ import (
 // The groups that a client posts to, each once.
 const (
 	warmup = "warm"
-	room   = "room" // of the same length, for messages of the same size
+	room   = "room" // the first part of the name, where there are several
 )
 
 // members are whom a client posts to. Every peer has them in both forms, so that all heaps weigh the same to the collector.
 type members struct {
 	store *conn.Memory
 	ids   map[string][]string // by group
+	rooms []string            // the groups without that of the warm-up
 }
 
 func newMembers(ctx context.Context, o clientOrder) (*members, error) {
 	m := &members{store: conn.NewMemory(), ids: map[string][]string{}}
 	for i := range o.Warmup + o.Posts {
-		group := room
-		if i < o.Warmup {
-			group = warmup
+		group := o.group(i)
+		if group != warmup && len(m.ids[group]) == 0 {
+			m.rooms = append(m.rooms, group)
 		}
 		id := connectionID(i)
 		m.ids[group] = append(m.ids[group], id)
@@ -36,6 +38,18 @@ func newMembers(ctx context.Context, o clientOrder) (*members, error) {
 		}
 	}
 	return m, nil
+}
+
+// group is where the member of a number is.
+func (o clientOrder) group(i int) string {
+	switch {
+	case i < o.Warmup:
+		return warmup
+	case o.AtOnce == 0:
+		return room
+	default:
+		return room + strconv.Itoa((i-o.Warmup)/o.AtOnce)
+	}
 }
 
 // connectionID gives ids of the real ones' form, as L0SM9cOFvHcCIhw=, whose last character has to be escaped.

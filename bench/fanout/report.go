@@ -12,6 +12,7 @@ type report struct {
 	cpus                int
 	settings            settings
 	samples             map[string][]sample // by peer, in the order of the rounds
+	paced               map[string][]sample // the same, of paced messages
 }
 
 // cpu is what the client took for a post, in microseconds.
@@ -28,6 +29,15 @@ func (s sample) allocations() float64 {
 }
 
 func (s sample) opened() float64 { return float64(s.connections) }
+
+// latencies are those of all rounds.
+func latencies(list []sample) stats.Durations {
+	var all stats.Durations
+	for _, s := range list {
+		all = append(all, s.Latencies...)
+	}
+	return all
+}
 
 // ratios gives how many times as many posts a peer does with the same CPU time as the first one, round by round.
 func (r *report) ratios(peer string) []float64 {

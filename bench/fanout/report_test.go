@@ -74,6 +74,25 @@ func TestText(t *testing.T) {
 	require.Contains(t, out.String(), "100 posts of 512 bytes a measurement, 64 under way at once, answered after 5ms to 20ms; HTTP/1.1.")
 }
 
+func TestPacedText(t *testing.T) {
+	t.Parallel()
+	r := figures()
+	r.settings.messages, r.settings.atOnce, r.settings.pace = 2, 3, 100*time.Millisecond
+	r.settings.peers = []string{"gatesock"}
+	paced := func(ms ...int) sample {
+		s := sample{posts: 6, connections: 3, outcome: outcome{CPU: 600 * time.Microsecond}}
+		for _, n := range ms {
+			s.Latencies = append(s.Latencies, time.Duration(n)*time.Millisecond)
+		}
+		return s
+	}
+	r.paced = map[string][]sample{"gatesock": {paced(1, 2), paced(3, 10)}}
+	var out bytes.Buffer
+	require.NoError(t, r.writeText(&out))
+	require.Contains(t, out.String(), "Paced: 2 messages to 3 members each, 100ms apart, answered at once.")
+	require.Regexp(t, `gatesock +3 +4\.00 ms +2\.00 ms +10\.00 ms +100 µs`, out.String())
+}
+
 // Targets are relative to the SDK's defaults.
 func TestNoTargetWithoutTheBaseline(t *testing.T) {
 	t.Parallel()

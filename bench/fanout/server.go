@@ -11,7 +11,8 @@ import (
 
 // serverOrder is what a server process is started with.
 type serverOrder struct {
-	H2 bool `json:"h2"` // offer HTTP/2
+	H2     bool `json:"h2"`     // offer HTTP/2
+	Prompt bool `json:"prompt"` // answer without delay
 }
 
 // ready is what it says first.

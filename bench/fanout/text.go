@@ -19,6 +19,7 @@ func (r *report) writeText(w io.Writer) error {
 		s.posts, s.payload, s.concurrency, minDelay, maxDelay, s.protocol())
 	fmt.Fprintf(b, "%d rounds; figures are medians with the least and the greatest; ratios are taken within each round.\n\n", s.rounds)
 	r.writeTable(b)
+	r.writePaced(b)
 	fmt.Fprintln(b)
 	r.writeNotes(b)
 	return b.Flush()
@@ -47,6 +48,24 @@ func (r *report) writeTable(w io.Writer) {
 			median("%.0f", list, sample.opened),
 			median("%.1f", list, sample.allocations),
 		)
+	}
+	t.Flush()
+}
+
+// writePaced writes the table of the paced messages, if there were any.
+func (r *report) writePaced(w io.Writer) {
+	s := r.settings
+	if s.messages == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\nPaced: %d messages to %d members each, %v apart, answered at once.\n\n", s.messages, s.atOnce, s.pace)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "\tconnections\tmessage, mean\tp50\tp99\tCPU a post")
+	for _, p := range r.named() {
+		list := r.paced[p.name]
+		took := latencies(list)
+		fmt.Fprintf(t, "%s\t%s\t%.2f ms\t%.2f ms\t%.2f ms\t%s\n", p.name, median("%.0f", list, sample.opened),
+			took.Mean(), took.Quantile(0.5), took.Quantile(0.99), stats.Spread("%.0f", " µs", list, sample.cpu))
 	}
 	t.Flush()
 }

@@ -36,7 +36,7 @@ func TestAllocs(t *testing.T) {
 		deadline := time.Now().Add(never)
 		require.LessOrEqual(t, testing.AllocsPerRun(300, func() {
 			var resp Response
-			if err := c.Do(ctx, deadline, request, &resp); err != nil {
+			if err := call(ctx, c, deadline, request, &resp); err != nil {
 				t.Fatal(err)
 			}
 		}), most)

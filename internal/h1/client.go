@@ -66,37 +66,81 @@ type Response struct {
 	ErrorType string
 	// Body has at most [MaxBody] bytes; the rest is not read.
 	Body []byte
+	// Sent reports whether a byte of the request may have gone out.
+	Sent bool
 }
 
-// Do sends a request, which is a whole one with header and body, and reads the answer to it into a zero resp. It ends
-// at the deadline, or with ctx, which it notices within 50 ms. Where more calls run than there may be connections, they
-// wait until then at most, and the first to come is the first to be served.
+// Place is the right to one connection, an idle one or one that is to be opened. It has to be given back, by
+// [Client.Do] or by [Client.Leave], once.
+type Place struct{ conn *conn } // nil: it is to be opened
+
+// Wait returns a place as soon as there is one. It waits for nothing but that, for as long as ctx lasts, and the first to
+// come is the first to be served. It fails with the cause of ctx, or with [ErrHTTP2] if the server is known to choose
+// that.
+func (c *Client) Wait(ctx context.Context) (Place, error) {
+	if c.http2.Load() {
+		return Place{}, ErrHTTP2
+	}
+	conn, err := c.pool.get(ctx)
+	if err != nil {
+		return Place{}, fmt.Errorf("wait for a connection: %w", err)
+	}
+	return Place{conn}, nil
+}
+
+// Leave gives a place back that was not used. A connection in it is closed: how long it has been idle is not known any more.
+func (c *Client) Leave(p Place) {
+	if p.conn != nil {
+		p.conn.close()
+	}
+	c.pool.free()
+}
+
+// Do sends a request in a place, and gives that back. The request is a whole one with header and body, and the answer to
+// it is read into a zero resp. Do ends at the deadline, or with ctx, which it notices within 50 ms.
 //
 // A connection that was used before may have died unnoticed. If such a one breaks with not a single byte of an answer,
-// the request is sent once more, on a connection that is opened for it, and the idle connections are closed. Nothing
-// else is sent twice.
+// the request is sent once more, on a connection that is opened in its place, and the idle connections are closed.
+// Nothing else is sent twice.
 //
 // If all of the answer did not come, Do fails, and resp has what is known of it. The error of a connection that could
 // not be opened is a [*net.OpError] with the Op "dial", unless the request had been sent before on one that was dead.
 //
 // The answer is read when all of the request is written. A server that answers early is heard if it closes the
 // connection; if it does neither close nor read on, the deadline decides.
-func (c *Client) Do(ctx context.Context, deadline time.Time, request []byte, resp *Response) error {
-	conn, err := c.connect(ctx, deadline, false)
+func (c *Client) Do(ctx context.Context, p Place, deadline time.Time, request []byte, resp *Response) error {
+	conn, err := c.connect(ctx, p, deadline)
 	if err != nil {
+		c.pool.free()
 		return err
 	}
-	dead, err := c.exchange(ctx, conn, deadline, request, resp)
-	if !dead || ctx.Err() != nil {
-		return err
+	err = conn.exchange(ctx, deadline, request, resp)
+	if err != nil && conn.diedIdle(err) && ctx.Err() == nil {
+		conn.close()
+		c.CloseIdleConnections()
+		if conn, err = c.again(ctx, deadline, request, resp, err); conn == nil {
+			c.pool.free()
+			return err
+		}
 	}
-	c.CloseIdleConnections()
-	fresh, cause := c.connect(ctx, deadline, true)
-	if cause != nil {
-		return fmt.Errorf("%w; then: %v", err, cause) //nolint:errorlint // Not "dial": the request was sent.
+	if conn.reusable {
+		c.pool.put(conn)
+	} else {
+		conn.close()
+		c.pool.free()
 	}
-	_, err = c.exchange(ctx, fresh, deadline, request, resp)
 	return err
+}
+
+// again sends a request that was sent before, on a connection that it opens and returns. first is why it was in vain.
+func (c *Client) again(
+	ctx context.Context, deadline time.Time, request []byte, resp *Response, first error,
+) (*conn, error) {
+	fresh, err := c.dial(ctx, deadline)
+	if err != nil {
+		return nil, fmt.Errorf("%w; then: %v", first, err) //nolint:errorlint // Not "dial": the request was sent.
+	}
+	return fresh, fresh.exchange(ctx, deadline, request, resp)
 }
 
 // CloseIdleConnections closes the connections that no call is using. The Client stays usable.
@@ -106,54 +150,25 @@ func (c *Client) CloseIdleConnections() {
 	}
 }
 
-// exchange sends a request over a connection, and gives that back or closes it. It tells if the connection had died
-// before.
-func (c *Client) exchange(
-	ctx context.Context, conn *conn, deadline time.Time, request []byte, resp *Response,
-) (dead bool, err error) {
-	err = conn.exchange(ctx, deadline, request, resp)
-	dead = err != nil && conn.diedIdle(err)
-	if conn.reusable {
-		c.pool.put(conn)
-	} else {
-		conn.close()
-		c.pool.free()
-	}
-	return dead, err
-}
-
-// connect gives a connection, a fresh one if that is wanted.
-func (c *Client) connect(ctx context.Context, deadline time.Time, fresh bool) (*conn, error) {
-	for {
-		conn, err := c.pool.get(ctx, deadline, fresh)
-		if err != nil {
-			return nil, fmt.Errorf("wait for a connection: %w", err)
-		}
-		if conn == nil {
-			return c.dial(ctx, deadline)
-		}
+// connect returns the connection of a place, or another one if it has died. The place is the caller's still.
+func (c *Client) connect(ctx context.Context, p Place, deadline time.Time) (*conn, error) {
+	for conn := p.conn; conn != nil; conn = c.pool.swap() {
 		if conn.isQuiet() {
 			return conn, nil
 		}
 		conn.close()
-		c.pool.free()
 	}
+	return c.dial(ctx, deadline)
 }
 
-// dial opens a connection in a place that the pool gave.
+// dial opens a connection.
 func (c *Client) dial(ctx context.Context, deadline time.Time) (*conn, error) {
 	if c.http2.Load() {
-		c.pool.free()
 		return nil, ErrHTTP2
 	}
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	conn, err := c.open(ctx)
-	if err != nil {
-		c.pool.free()
-		return nil, err
-	}
-	return conn, nil
+	return c.open(ctx)
 }
 
 func (c *Client) open(ctx context.Context) (*conn, error) {

@@ -29,6 +29,7 @@ func TestDo(t *testing.T) {
 		} {
 			got, err := do(t, c)
 			require.NoError(t, err)
+			want.Sent = true
 			require.Equal(t, want, got)
 		}
 		require.Equal(t, 1, h.count())
@@ -62,7 +63,7 @@ func TestLargeRequest(t *testing.T) {
 			return conn, err
 		}})
 		var resp Response
-		err := c.Do(t.Context(), time.Now().Add(never), []byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2097152\r\n\r\n"+body), &resp)
+		err := call(t.Context(), c, time.Now().Add(never), []byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2097152\r\n\r\n"+body), &resp)
 		require.NoError(t, err)
 		require.True(t, body == <-got)
 	})
@@ -81,7 +82,7 @@ func TestSlowAnswer(t *testing.T) {
 		}}
 		c := open(t, Config{Dial: h.pipe})
 		var resp Response
-		require.NoError(t, c.Do(t.Context(), time.Now().Add(24*never), []byte(ping), &resp))
+		require.NoError(t, call(t.Context(), c, time.Now().Add(24*never), []byte(ping), &resp))
 		require.Equal(t, "GoneException", resp.ErrorType)
 		c.CloseIdleConnections()
 		h.wg.Wait()
@@ -107,6 +108,7 @@ func TestCallsEndInTime(t *testing.T) {
 		cfg    Config
 		busy   bool // another call has the only connection
 		status int
+		sent   bool
 	}{
 		{name: "dial", cfg: Config{Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
@@ -114,14 +116,14 @@ func TestCallsEndInTime(t *testing.T) {
 		}}},
 		{name: "handshake, unread", cfg: Config{TLS: &tls.Config{MinVersion: tls.VersionTLS12}}},
 		{name: "handshake, unanswered", cfg: Config{TLS: &tls.Config{MinVersion: tls.VersionTLS12}}, serve: stuck},
-		{name: "line", busy: true, serve: stuck},
-		{name: "write"},
-		{name: "answer", serve: stuck},
-		{name: "head", serve: after("HTTP/1.1 200 OK\r\nContent-")},
-		{name: "body", serve: after("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"), status: 200},
-		{name: "chunk", serve: after("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc"), status: 200},
-		{name: "trailer", serve: after("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"), status: 200},
-		{name: "end", serve: after("HTTP/1.1 200 OK\r\n\r\nabc"), status: 200},
+		{name: "line", busy: true, serve: stuck}, // which only the context ends
+		{name: "write", sent: true},
+		{name: "answer", sent: true, serve: stuck},
+		{name: "head", sent: true, serve: after("HTTP/1.1 200 OK\r\nContent-")},
+		{name: "body", sent: true, serve: after("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"), status: 200},
+		{name: "chunk", sent: true, serve: after("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc"), status: 200},
+		{name: "trailer", sent: true, serve: after("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"), status: 200},
+		{name: "end", sent: true, serve: after("HTTP/1.1 200 OK\r\n\r\nabc"), status: 200},
 	} {
 		for _, cancelled := range []bool{false, true} {
 			t.Run(c.name+map[bool]string{true: ", cancelled"}[cancelled], func(t *testing.T) {
@@ -140,12 +142,16 @@ func TestCallsEndInTime(t *testing.T) {
 					client := open(t, cfg)
 					var other sync.WaitGroup
 					if c.busy {
-						other.Go(func() { _ = client.Do(t.Context(), time.Now().Add(never), []byte(ping), new(Response)) })
+						other.Go(func() { _ = call(t.Context(), client, time.Now().Add(never), []byte(ping), new(Response)) })
 						synctest.Wait()
 					}
 					start := time.Now()
 					ctx, cancel := context.WithCancel(t.Context())
 					defer cancel()
+					if c.busy {
+						ctx, cancel = context.WithTimeout(ctx, 777*time.Millisecond)
+						defer cancel()
+					}
 					deadline := start.Add(777 * time.Millisecond)
 					most := 777 * time.Millisecond
 					if cancelled {
@@ -153,9 +159,10 @@ func TestCallsEndInTime(t *testing.T) {
 						time.AfterFunc(777*time.Millisecond, cancel)
 					}
 					var resp Response
-					err := client.Do(ctx, deadline, []byte(ping), &resp)
+					err := call(ctx, client, deadline, []byte(ping), &resp)
 					require.Error(t, err)
 					require.Equal(t, c.status, resp.Status)
+					require.Equal(t, c.sent, resp.Sent)
 					require.GreaterOrEqual(t, time.Since(start), 777*time.Millisecond)
 					require.LessOrEqual(t, time.Since(start), most)
 					close(done)
@@ -188,10 +195,10 @@ func TestNoTimeLeft(t *testing.T) {
 		c := dial(h, Config{})
 		_, err := do(t, c)
 		require.NoError(t, err)
-		require.Error(t, c.Do(t.Context(), time.Now(), []byte(ping), new(Response)))
+		require.Error(t, call(t.Context(), c, time.Now(), []byte(ping), new(Response)))
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
-		require.Error(t, c.Do(ended, time.Now().Add(never), []byte(ping), new(Response)))
+		require.Error(t, call(ended, c, time.Now().Add(never), []byte(ping), new(Response)))
 		_, err = do(t, c)
 		require.NoError(t, err)
 		mu.Lock()
@@ -304,7 +311,7 @@ func TestOneWrite(t *testing.T) {
 		message := "POST / HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("t", 3000) + "\r\nContent-Length: "
 		message += map[int]string{1: "1", 512: "512", 8 << 10: "8192"}[size] + "\r\n\r\n" + strings.Repeat("x", size)
 		for range 3 {
-			require.NoError(t, c.Do(t.Context(), time.Now().Add(never), []byte(message), new(Response)))
+			require.NoError(t, call(t.Context(), c, time.Now().Add(never), []byte(message), new(Response)))
 		}
 		c.CloseIdleConnections()
 		require.EqualValues(t, 3, sent.Load(), "%d bytes", size)

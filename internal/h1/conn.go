@@ -13,6 +13,7 @@ import (
 // conn is a connection, used by one call at a time.
 type conn struct {
 	link   link
+	quiet  *quiet    // nil where there is none
 	secure *tls.Conn // nil without TLS
 	stream net.Conn  // what requests and answers go through: secure or link
 	r      *bufio.Reader
@@ -27,7 +28,7 @@ type conn struct {
 const readBuffer = 8 << 10
 
 func newConn(tcp net.Conn, cfg *tls.Config) *conn {
-	c := &conn{link: link{Conn: tcp}}
+	c := &conn{link: link{Conn: tcp}, quiet: newQuiet(tcp)}
 	if c.link.raw = newRawConn(tcp); c.link.raw != nil {
 		c.link.Conn = c.link.raw
 	}
@@ -52,6 +53,7 @@ func (c *conn) exchange(ctx context.Context, deadline time.Time, request []byte,
 		return fmt.Errorf("write the request: %w", os.ErrDeadlineExceeded)
 	}
 	c.used, c.answered, c.reusable = c.reusable, false, false
+	resp.Sent = true
 	_, broken := c.stream.Write(request)
 	if broken != nil && isTimeout(broken) {
 		return fmt.Errorf("write the request: %w", broken)
@@ -87,5 +89,5 @@ func (c *conn) isDry() bool {
 	return isDryRead(err)
 }
 
-// isQuiet tells that nothing came while the connection was idle: no end, and no answer that nobody asked for.
-func (c *conn) isQuiet() bool { return c.link.raw == nil || c.link.raw.isQuiet() }
+// isQuiet reports whether nothing came while the connection was idle: no end, and no answer that nobody asked for.
+func (c *conn) isQuiet() bool { return c.quiet.isQuiet() }

@@ -5,6 +5,8 @@
 // @connections API says (status, error type, body), and the framing in full (RFC 9112).
 //
 //	client := h1.New(h1.Config{Address: "example.com:443", TLS: &tls.Config{}, MaxConns: 64, IdleTimeout: time.Minute})
+//	place, err := client.Wait(ctx) // for a free connection
+//	...
 //	var answer h1.Response
-//	err := client.Do(ctx, deadline, request, &answer)
+//	err = client.Do(ctx, place, deadline, request, &answer)
 package h1

@@ -172,8 +172,17 @@ func open(t *testing.T, cfg Config) *Client {
 func do(t *testing.T, c *Client) (Response, error) {
 	t.Helper()
 	var resp Response
-	err := c.Do(t.Context(), time.Now().Add(never), []byte(ping), &resp)
+	err := call(t.Context(), c, time.Now().Add(never), []byte(ping), &resp)
 	return resp, err
+}
+
+// call waits for a place and sends a request in it.
+func call(ctx context.Context, c *Client, deadline time.Time, request []byte, resp *Response) error {
+	p, err := c.Wait(ctx)
+	if err != nil {
+		return err
+	}
+	return c.Do(ctx, p, deadline, request, resp)
 }
 
 // opened is how many connections a client counts.

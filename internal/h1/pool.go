@@ -15,48 +15,36 @@ type pool struct {
 
 	mu      sync.Mutex
 	open    int
-	idle    []*conn   // The one that was used last is the last one, and the first to be used again.
-	waiting []*waiter // The first to come is the first one.
+	idle    []*conn  // The one that was used last is the last one, and the first to be used again.
+	waiting []waiter // The first to come is the first one.
 }
 
-// waiter is a caller in the line.
-type waiter struct {
-	ready chan *conn // nil: there is a place for a connection
-	fresh bool       // it has no use for one that was used before
-}
+// waiter is a caller in the line. What it is given is a connection, or nil for a place for one.
+type waiter chan *conn
 
-// get gives an idle connection, or nil for a place to open one in. It has to be given back by put or free.
-func (p *pool) get(ctx context.Context, deadline time.Time, fresh bool) (*conn, error) {
+// get returns an idle connection, or nil for a place to open one in. It has to be given back by put or free.
+func (p *pool) get(ctx context.Context) (*conn, error) {
 	p.mu.Lock()
 	expired := p.expire()
-	c, ok := p.take(fresh)
-	var w *waiter
+	c, ok := p.take()
+	var w waiter
 	if !ok {
-		w = &waiter{ready: make(chan *conn, 1), fresh: fresh}
+		w = make(waiter, 1)
 		p.waiting = append(p.waiting, w)
 	}
 	p.mu.Unlock()
 	for _, old := range expired {
 		old.close()
 	}
-	switch {
-	case !ok:
-		return p.wait(ctx, deadline, w)
-	case fresh && c != nil: // given up for its place
-		c.close()
-		return nil, nil
-	default:
+	if ok {
 		return c, nil
 	}
+	return p.wait(ctx, w)
 }
 
-// take gives a connection or a place, if there is one. For a fresh one it gives an idle connection up.
-func (p *pool) take(fresh bool) (*conn, bool) {
-	n := len(p.idle)
-	if n > 0 && (!fresh || p.open >= p.max) {
-		c := p.idle[n-1]
-		p.idle[n-1] = nil
-		p.idle = p.idle[:n-1]
+// take returns a connection or a place, if there is one.
+func (p *pool) take() (*conn, bool) {
+	if c := p.last(); c != nil {
 		return c, true
 	}
 	if p.open < p.max {
@@ -64,6 +52,29 @@ func (p *pool) take(fresh bool) (*conn, bool) {
 		return nil, true
 	}
 	return nil, false
+}
+
+// last takes the idle connection that was used last, nil if there is none.
+func (p *pool) last() *conn {
+	n := len(p.idle)
+	if n == 0 {
+		return nil
+	}
+	c := p.idle[n-1]
+	p.idle[n-1] = nil
+	p.idle = p.idle[:n-1]
+	return c
+}
+
+// swap returns an idle connection for the place of one that was closed, or nil, and the place stays the caller's.
+func (p *pool) swap() *conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.last()
+	if c != nil {
+		p.open-- // Nobody waits for it: there was an idle connection.
+	}
+	return c
 }
 
 // expire takes the connections that were idle for too long.
@@ -81,24 +92,18 @@ func (p *pool) expire() []*conn {
 	return expired
 }
 
-func (p *pool) wait(ctx context.Context, deadline time.Time, w *waiter) (*conn, error) {
-	timer := time.NewTimer(time.Until(deadline))
-	defer timer.Stop()
-	var err error
+func (p *pool) wait(ctx context.Context, w waiter) (*conn, error) {
 	select {
-	case c := <-w.ready:
+	case c := <-w:
 		return c, nil
 	case <-ctx.Done():
-		err = context.Cause(ctx)
-	case <-timer.C:
-		err = context.DeadlineExceeded
+		p.leave(w)
+		return nil, context.Cause(ctx)
 	}
-	p.leave(w)
-	return nil, err
 }
 
 // leave goes out of the line. What came meanwhile goes to the next one.
-func (p *pool) leave(w *waiter) {
+func (p *pool) leave(w waiter) {
 	p.mu.Lock()
 	i := slices.Index(p.waiting, w)
 	if i >= 0 {
@@ -108,7 +113,7 @@ func (p *pool) leave(w *waiter) {
 	if i >= 0 {
 		return
 	}
-	if c := <-w.ready; c != nil {
+	if c := <-w; c != nil {
 		p.put(c)
 	} else {
 		p.free()
@@ -124,13 +129,8 @@ func (p *pool) put(c *conn) {
 		p.idle = append(p.idle, c)
 	}
 	p.mu.Unlock()
-	switch {
-	case w == nil:
-	case w.fresh:
-		c.close()
-		w.ready <- nil
-	default:
-		w.ready <- c
+	if w != nil {
+		w <- c
 	}
 }
 
@@ -143,12 +143,12 @@ func (p *pool) free() {
 	}
 	p.mu.Unlock()
 	if w != nil {
-		w.ready <- nil
+		w <- nil
 	}
 }
 
 // next calls the first in the line, nil if nobody waits.
-func (p *pool) next() *waiter {
+func (p *pool) next() waiter {
 	if len(p.waiting) == 0 {
 		return nil
 	}

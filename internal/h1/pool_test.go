@@ -94,7 +94,9 @@ func TestPlacesArePassedOn(t *testing.T) {
 				patience = 500 * time.Millisecond
 			}
 			wg.Go(func() {
-				err := c.Do(t.Context(), time.Now().Add(patience), []byte(ping), new(Response))
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				err := call(ctx, c, time.Now().Add(never), []byte(ping), new(Response))
 				require.Equal(t, i%2 == 1, err != nil, "%d: %v", i, err)
 			})
 			synctest.Wait()
@@ -119,9 +121,9 @@ func TestGivingUpWhileServed(t *testing.T) {
 		{"a place", func(p *pool) { p.free() }, 0},
 	} {
 		p := pool{max: 1, idleTimeout: time.Hour}
-		_, err := p.get(t.Context(), time.Now().Add(never), false)
+		_, err := p.get(t.Context())
 		require.NoError(t, err)
-		w := &waiter{ready: make(chan *conn, 1)}
+		w := make(waiter, 1)
 		p.waiting = append(p.waiting, w)
 		give.do(&p)
 		require.Empty(t, p.waiting)
@@ -131,38 +133,57 @@ func TestGivingUpWhileServed(t *testing.T) {
 	}
 }
 
-// Who needs a fresh connection takes the place of an idle one, or of one that comes back.
-func TestFreshTakesAPlace(t *testing.T) {
+// A place outlives its connection, and is only that of one.
+func TestSwap(t *testing.T) {
+	t.Parallel()
+	p := pool{max: 2, idleTimeout: time.Hour}
+	for range 2 {
+		_, err := p.get(t.Context())
+		require.NoError(t, err)
+	}
+	idle := newConn(hidden{}, nil)
+	p.put(idle)
+	require.Same(t, idle, p.swap())
+	require.Equal(t, 1, p.open)
+	require.Nil(t, p.swap())
+	require.Equal(t, 1, p.open)
+}
+
+// A place that was not used is given back, with its connection or without.
+func TestLeave(t *testing.T) {
+	t.Parallel()
+	kinds(t, func(t *testing.T, dial func(*host, Config) *Client) {
+		c := dial(&host{serve: answering(ok)}, Config{MaxConns: 1})
+		for range 3 {
+			p, err := c.Wait(t.Context())
+			require.NoError(t, err)
+			c.Leave(p)
+			require.Zero(t, opened(c))
+			_, err = do(t, c)
+			require.NoError(t, err)
+		}
+	})
+}
+
+// Whoever waits has not begun: its own time runs from the moment in which it has a place.
+func TestWaitingIsFree(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		client, server := net.Pipe()
-		defer func() { _ = server.Close() }()
-		p := pool{max: 1, idleTimeout: time.Hour}
-		deadline := time.Now().Add(never)
-		_, err := p.get(t.Context(), deadline, false)
-		require.NoError(t, err)
-		p.put(newConn(client, nil))
-		c, err := p.get(t.Context(), deadline, true)
-		require.NoError(t, err)
-		require.Nil(t, c)
-		require.Equal(t, 1, p.open)
-		_, err = client.Write([]byte("x"))
-		require.ErrorIs(t, err, io.ErrClosedPipe)
-
-		client, server2 := net.Pipe()
-		defer func() { _ = server2.Close() }()
+		h := &host{serve: slow}
+		c := open(t, Config{Dial: h.pipe, MaxConns: 1})
 		var wg sync.WaitGroup
-		wg.Go(func() {
-			c, err := p.get(t.Context(), deadline, true)
-			require.NoError(t, err)
-			require.Nil(t, c)
-		})
-		synctest.Wait()
-		p.put(newConn(client, nil))
+		for range 10 {
+			wg.Go(func() {
+				p, err := c.Wait(t.Context())
+				require.NoError(t, err)
+				var resp Response
+				require.NoError(t, c.Do(t.Context(), p, time.Now().Add(2*time.Second), []byte(ping), &resp))
+				require.True(t, resp.Sent)
+			})
+		}
 		wg.Wait()
-		require.Equal(t, 1, p.open)
-		_, err = client.Write([]byte("x"))
-		require.ErrorIs(t, err, io.ErrClosedPipe)
+		c.CloseIdleConnections()
+		h.wg.Wait()
 	})
 }
 
@@ -213,7 +234,7 @@ func TestManyAtOnce(t *testing.T) {
 						defer timer.Stop()
 					}
 					var resp Response
-					err := c.Do(ctx, deadline, []byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"+body), &resp)
+					err := call(ctx, c, deadline, []byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"+body), &resp)
 					cancel()
 					if err == nil && resp.ErrorType != body {
 						t.Errorf("the answer to %s is %q", body, resp.ErrorType)

@@ -8,5 +8,3 @@ import "net"
 type rawConn struct{ net.Conn }
 
 func newRawConn(net.Conn) *rawConn { return nil }
-
-func (*rawConn) isQuiet() bool { return true }

@@ -244,7 +244,7 @@ func TestEarlyAnswer(t *testing.T) {
 		}}
 		c := dial(h, Config{})
 		var resp Response
-		err := c.Do(t.Context(), time.Now().Add(never), []byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8388608\r\n\r\n"+body), &resp)
+		err := call(t.Context(), c, time.Now().Add(never), []byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8388608\r\n\r\n"+body), &resp)
 		if resp.Status == 0 { // The reset may outrun the answer.
 			require.Error(t, err)
 		} else {

@@ -1,4 +1,4 @@
-//go:build linux && (amd64 || arm64) && !race
+//go:build unix
 
 package h1
 
@@ -6,8 +6,8 @@ import (
 	"bufio"
 	"io"
 	"net"
+	"runtime"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -40,7 +40,9 @@ func TestUnsolicitedAnswer(t *testing.T) {
 		require.NoError(t, err)
 		come <- struct{}{}
 		<-come
-		require.Eventually(t, func() bool { return !c.pool.idle[0].isQuiet() }, time.Minute, time.Millisecond)
+		for c.pool.idle[0].isQuiet() { // The network may take its time.
+			runtime.Gosched()
+		}
 		resp, err := do(t, c)
 		require.NoError(t, err)
 		require.Equal(t, 200, resp.Status)

@@ -1,0 +1,272 @@
+package apigw_test
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/apigw"
+	"github.com/stretchr/testify/require"
+)
+
+// pipes is a listener whose connections are in memory, as a virtual clock needs them.
+type pipes struct {
+	conns chan net.Conn
+	done  chan struct{}
+}
+
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case p.conns <- server:
+		return client, nil
+	case <-p.done:
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: net.ErrClosed}
+	case <-ctx.Done():
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: ctx.Err()}
+	}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error   { close(p.done); return nil }
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// virtually runs a test for each way in virtual time: it is given a client of a gateway in memory, with up to 8
+// connections.
+func virtually(t *testing.T, h http.HandlerFunc, test func(t *testing.T, w way, c client), opts ...apigw.Option) {
+	t.Helper()
+	donor := httptest.NewTLSServer(nil)
+	donor.Close()
+	for _, w := range ways() {
+		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := &pipes{make(chan net.Conn), make(chan struct{})}
+				var wg sync.WaitGroup
+				counted := func(rw http.ResponseWriter, r *http.Request) {
+					wg.Add(1)
+					defer wg.Done()
+					h(rw, r)
+				}
+				srv := &http.Server{
+					Handler: http.HandlerFunc(counted), ReadHeaderTimeout: time.Hour, Protocols: new(http.Protocols),
+					TLSConfig: &tls.Config{Certificates: donor.TLS.Certificates, MinVersion: tls.VersionTLS12},
+				}
+				srv.Protocols.SetHTTP1(!w.http2)
+				srv.Protocols.SetHTTP2(w.http2)
+				wg.Go(func() { _ = srv.ServeTLS(l, "", "") })
+				all := append([]apigw.Option{apigw.Dialing(l.dial), apigw.WithConcurrency(8)}, opts...)
+				c, err := w.open("https://example.com/dev", trust(donor), all)
+				require.NoError(t, err)
+				test(t, w, c)
+				c.CloseIdleConnections()
+				_ = srv.Close()
+				wg.Wait()
+				synctest.Wait()
+			})
+		})
+	}
+}
+
+// Many sends share one client. To wait for one of its connections takes none of a post's own time, so that all arrive
+// that the caller has time for.
+func TestWaitingForAConnectionIsFree(t *testing.T) {
+	t.Parallel()
+	virtually(t, func(http.ResponseWriter, *http.Request) { <-time.After(20 * time.Millisecond) },
+		func(t *testing.T, w way, c client) {
+			start := time.Now()
+			var arrived atomic.Int64
+			var wg sync.WaitGroup
+			for range 30 {
+				post := c.Prepare([]byte("x"), time.Second)
+				for range 64 {
+					wg.Go(func() {
+						if err := post(t.Context(), to); err != nil {
+							t.Error(err)
+							return
+						}
+						arrived.Add(1)
+					})
+				}
+			}
+			wg.Wait()
+			require.EqualValues(t, 30*64, arrived.Load())
+			if !w.http2 {
+				require.Equal(t, 30*64/8*20*time.Millisecond, time.Since(start))
+			}
+		})
+}
+
+// Whoever's context ends in the line has sent nothing. Over HTTP/2 there is none.
+func TestEndWhileWaiting(t *testing.T) {
+	t.Parallel()
+	why := errors.New("the operator said stop")
+	virtually(t, func(http.ResponseWriter, *http.Request) { <-time.After(5 * time.Second) },
+		func(t *testing.T, w way, c client) {
+			if w.http2 {
+				return
+			}
+			var wg sync.WaitGroup
+			for range 8 {
+				wg.Go(func() {
+					if err := c.Post(t.Context(), to, []byte("x")); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			synctest.Wait()
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			err := c.Post(ctx, to, []byte("x"))
+			require.ErrorIs(t, err, gatesock.ErrNotSent)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.NotErrorIs(t, err, apigw.ErrTimeout)
+
+			ctx, stop := context.WithCancelCause(t.Context())
+			time.AfterFunc(time.Second, func() { stop(why) })
+			_, err = c.Info(ctx, to)
+			require.ErrorIs(t, err, gatesock.ErrNotSent)
+			require.ErrorIs(t, err, why)
+			wg.Wait()
+		})
+}
+
+// A call whose own time is up on a connection that was sent to does not say that nothing was sent.
+func TestTimeoutFromTheConnectionOn(t *testing.T) {
+	t.Parallel()
+	virtually(t, func(_ http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Content-Length") == "4" || r.ContentLength == 4 {
+			<-time.After(2 * time.Second)
+			return
+		}
+		<-time.After(5 * time.Second)
+	}, func(t *testing.T, w way, c client) {
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				if err := c.Prepare([]byte("slow"), 3*time.Second)(t.Context(), to); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		start := time.Now()
+		err := c.Prepare([]byte("x"), time.Second)(t.Context(), to)
+		require.ErrorIs(t, err, apigw.ErrTimeout)
+		require.NotErrorIs(t, err, gatesock.ErrNotSent)
+		require.ErrorContains(t, err, "1s passed")
+		if !w.http2 {
+			// net/http closes the connection before it returns, which takes its time while nobody reads.
+			require.GreaterOrEqual(t, time.Since(start), 3*time.Second, "2 s in the line")
+		}
+		wg.Wait()
+	})
+}
+
+// AWS refuses a signature that is older than five minutes, so that a request which waited longer is signed anew.
+func TestSignatureIsYoung(t *testing.T) {
+	t.Parallel()
+	var oldest atomic.Int64
+	virtually(t, func(_ http.ResponseWriter, r *http.Request) {
+		at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+		if err != nil {
+			panic(err)
+		}
+		oldest.Store(max(oldest.Load(), int64(time.Since(at))))
+		<-time.After(9 * time.Minute)
+	}, func(t *testing.T, _ way, c client) {
+		ctx := context.WithoutCancel(t.Context()) // Nobody has to look every 50 ms whether it has ended.
+		var wg sync.WaitGroup
+		for range 9 {
+			wg.Go(func() {
+				if err := c.Post(ctx, to, []byte("x")); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		require.Less(t, time.Duration(oldest.Load()), 5*time.Minute)
+	}, apigw.WithTimeout(10*time.Minute))
+}
+
+// What can't be sent says so, whatever kept it.
+func TestNothingWasSent(t *testing.T) {
+	t.Parallel()
+	everyWay(t, func(t *testing.T, w way) {
+		refuse := func(http.ResponseWriter, *http.Request) { panic("a request was sent") }
+		srv := httptest.NewUnstartedServer(http.HandlerFunc(refuse))
+		w.start(t, srv)
+		untrusted := w.client(t, srv.URL+"/dev", &tls.Config{MinVersion: tls.VersionTLS12})
+		err := untrusted.Post(t.Context(), to, []byte("x"))
+		require.ErrorIs(t, err, gatesock.ErrNotSent, "the handshake fails")
+		require.ErrorContains(t, err, "certificate")
+	})
+	virtually(t, func(http.ResponseWriter, *http.Request) {}, func(t *testing.T, _ way, c client) {
+		err := c.Post(t.Context(), to, []byte("x"))
+		require.ErrorIs(t, err, gatesock.ErrNotSent, "the handshake is not answered")
+		require.ErrorIs(t, err, apigw.ErrTimeout)
+		require.NotErrorIs(t, err, context.Canceled)
+	}, apigw.Dialing(func(context.Context, string, string) (net.Conn, error) {
+		conn, _ := net.Pipe() // Nobody reads from it.
+		return conn, nil
+	}), apigw.WithTimeout(time.Second))
+	virtually(t, func(http.ResponseWriter, *http.Request) {}, func(t *testing.T, _ way, c client) {
+		err := c.Post(t.Context(), to, []byte("x"))
+		require.ErrorIs(t, err, gatesock.ErrNotSent, "the dial takes too long")
+		require.ErrorIs(t, err, apigw.ErrTimeout)
+	}, apigw.Dialing(func(ctx context.Context, network, address string) (net.Conn, error) {
+		if trace := httptrace.ContextClientTrace(ctx); trace != nil {
+			trace.ConnectStart(network, address)
+		}
+		<-ctx.Done()
+		return nil, &net.OpError{Op: "dial", Net: network, Err: ctx.Err()}
+	}), apigw.WithTimeout(time.Second))
+}
+
+func TestNotSentWithoutCredentials(t *testing.T) {
+	t.Parallel()
+	lost := errors.New("the vault is closed")
+	none := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, lost })
+	silent := apigw.WithTransport(roundTripper(func(*http.Request) (*http.Response, error) { panic("a request was sent") }))
+	direct, err := apigw.New(none, "https://ws.example.com", apigw.WithRegion("eu-west-1"))
+	require.NoError(t, err)
+	over, err := apigw.New(none, "https://ws.example.com", apigw.WithRegion("eu-west-1"), silent)
+	require.NoError(t, err)
+	sdk, err := apigw.NewSDK(aws.Config{Credentials: none, Region: "eu-west-1"}, "https://ws.example.com", silent)
+	require.NoError(t, err)
+	for _, c := range []client{direct, over, sdk} {
+		err := c.Post(t.Context(), to, []byte("x"))
+		require.ErrorIs(t, err, lost)
+		require.ErrorIs(t, err, gatesock.ErrNotSent)
+	}
+}
+
+// Of a transport that reports nothing nobody knows what it has sent.
+func TestUnknownTransport(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	for _, c := range through(t, roundTripper(func(*http.Request) (*http.Response, error) { return nil, broken })) {
+		err := c.Post(t.Context(), to, []byte("x"))
+		require.ErrorIs(t, err, broken)
+		require.NotErrorIs(t, err, gatesock.ErrNotSent)
+	}
+}
