@@ -46,7 +46,7 @@ func (s *Store) deleteRecord(ctx context.Context, id string) (record, error) {
 			return record{}, fmt.Errorf("dynamoconn: delete connection %q: it is not registered, but may have been removed by an attempt "+
 				"whose answer was lost, and groups may list it until it expires: %w", id, err)
 		}
-		return record{}, conn.ErrNotFound
+		return record{}, &conn.NotFoundError{ID: id}
 	}
 	if err != nil {
 		return record{}, fmt.Errorf("dynamoconn: delete connection %q: it may be removed, and groups may list it until it expires: %w", id, err)

@@ -44,7 +44,7 @@ func (s *Store) enter(ctx context.Context, id, group string) (membership, error)
 		ReturnValues: types.ReturnValueUpdatedNew,
 	})
 	if _, ok := refused(err); ok {
-		return membership{}, conn.ErrNotFound
+		return membership{}, &conn.NotFoundError{ID: id}
 	}
 	if tooLarge(err) {
 		return membership{}, fmt.Errorf("%w: group %q: the record of connection %q would have more than %d bytes",
