@@ -118,14 +118,26 @@ func (m *Memory) remove(r *record) {
 	heap.Remove(&m.expiries, r.place)
 }
 
-// sweep removes up to two expired records. Each Put adds one, so what has expired does not pile up.
-func (m *Memory) sweep(now time.Time) {
+// sweep removes up to two expired records. Each Put adds one, so what has expired does not pile up. It returns what is to
+// be told of them.
+func (m *Memory) sweep(now time.Time) (expired []Conn) {
 	for range 2 {
 		if len(m.expiries) == 0 || !m.expiries[0].expired(now) {
-			return
+			break
 		}
-		m.remove(m.expiries[0])
+		expired = append(expired, m.expire(m.expiries[0])...)
 	}
+	return expired
+}
+
+// expire removes a record that has expired, and returns it if somebody is to be told.
+func (m *Memory) expire(r *record) []Conn {
+	var told []Conn
+	if m.ended != nil {
+		told = append(told, r.snapshot())
+	}
+	m.remove(r)
+	return told
 }
 
 // expiries is a heap of all records, the one that expires first on top.

@@ -34,7 +34,8 @@ const removeTimeout = 2 * time.Second
 // after the expiry. If the store fails, its error is joined to that of the handler; expiry then removes the
 // record, as it does with that of a connection whose $disconnect never comes or overtakes its $connect.
 //
-// A removal goes on after the event's context has ended, for 2 seconds at the most. Messages pass through and
+// A removal goes on after the event's context has ended, for 2 seconds at the most. It says why to the [EndedFunc] of the
+// store: [EndDisconnected], [EndRefused] or [EndReplaced]. Messages pass through and
 // cost nothing at the store.
 //
 // Where middleware decides who may connect, it comes before Track. It panics if store is nil.
@@ -79,7 +80,7 @@ func (t *tracker) connect(ctx context.Context, req *gatesock.Request, next gates
 	accepted := false
 	defer func() { // also when next panics
 		if put && !accepted {
-			err = join(err, t.remove(ctx, req.ConnectionID))
+			err = join(err, t.remove(ctx, req.ConnectionID, EndRefused))
 		}
 	}()
 	if err != nil {
@@ -104,7 +105,7 @@ func late(ctx context.Context) error {
 }
 
 func (t *tracker) disconnect(ctx context.Context, req *gatesock.Request, next gatesock.HandlerFunc) (reply *gatesock.Reply, err error) {
-	defer func() { err = join(err, t.remove(ctx, req.ConnectionID)) }()
+	defer func() { err = join(err, t.remove(ctx, req.ConnectionID, EndDisconnected)) }()
 	return next(ctx, req)
 }
 
@@ -124,15 +125,15 @@ func (t *tracker) register(ctx context.Context, c Conn) (put bool, err error) {
 		case old.User == c.User && old.ConnectedAt.Equal(c.ConnectedAt):
 			return false, nil
 		}
-		if err := t.remove(ctx, c.ID); err != nil {
+		if err := t.remove(ctx, c.ID, EndReplaced); err != nil {
 			return false, err
 		}
 	}
 	return false, ErrExists
 }
 
-func (t *tracker) remove(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+func (t *tracker) remove(ctx context.Context, id string, why EndCause) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(WithEndCause(ctx, why)), removeTimeout)
 	defer cancel()
 	if _, err := t.store.Delete(ctx, id); err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("conn: removing connection %q: %w", id, err)

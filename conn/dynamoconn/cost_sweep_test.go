@@ -25,6 +25,15 @@ func sweeps() []operation {
 			name: "a pass, all 100 connections probed and gone", given: audience(dynamoconn.DefaultUnseen), do: sweep(gatesock.ErrGone), want: units{302, 3},
 			why: "1 more for each record and for each of its 2 rows",
 		},
+		{
+			name: "a pass, all 100 connections expired", given: audience(conn.DefaultTTL), do: sweep(nil), want: units{2, 3},
+			why: "they are left to DynamoDB, which deletes them for nothing",
+		},
+		{
+			name: "a pass, all 100 connections expired, with `WithEnded`", given: audience(conn.DefaultTTL), do: sweep(nil), want: units{102, 3},
+			opts: []dynamoconn.Option{dynamoconn.WithEnded(func(context.Context, conn.Conn, conn.EndCause) {})},
+			why:  "1 more for each record, to be the one that ends it",
+		},
 	}
 }
 

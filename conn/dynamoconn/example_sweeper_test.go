@@ -29,7 +29,7 @@ func ExampleSweeper() {
 	}
 	_, err := store.Get(context.Background(), "W9In1dPTIAMCE3g=")
 	fmt.Println(err)
-	// Output: conn: connection not found
+	// Output: conn: connection "W9In1dPTIAMCE3g=" not found
 }
 
 // The number of live connections is that of the last complete pass.

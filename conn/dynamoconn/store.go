@@ -44,6 +44,7 @@ type Store struct {
 	pageSize    int
 	concurrency int
 	backoff     func(attempt int) time.Duration
+	ended       conn.EndedFunc
 
 	mu   sync.Mutex
 	last int64 // the first version of the latest record

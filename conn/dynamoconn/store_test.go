@@ -22,11 +22,11 @@ func harness(tb testing.TB, opts ...dynamoconn.Option) conntest.NewHarness {
 	tb.Helper()
 	client, table := dynamotest.Client(tb), dynamotest.Table(tb)
 	return func(context.Context) (conntest.Harness, error) {
-		clock := conntest.NewClock()
-		opts := append(opts[:len(opts):len(opts)],
+		clock, ended := conntest.NewClock(), new(conntest.Ended)
+		opts := append(opts[:len(opts):len(opts)], dynamoconn.WithEnded(ended.Record),
 			dynamoconn.WithClock(clock.Now), dynamoconn.WithNamespace(dynamotest.Namespace(tb)))
 		store, err := dynamoconn.New(client, table, opts...)
-		return conntest.Harness{Store: store, Clock: clock, MaxName: dynamoconn.MaxName, Large: 1200}, err
+		return conntest.Harness{Store: store, Clock: clock, Ended: ended, MaxName: dynamoconn.MaxName, Large: 1200}, err
 	}
 }
 
