@@ -35,8 +35,12 @@ const removeTimeout = 2 * time.Second
 // record, as it does with that of a connection whose $disconnect never comes or overtakes its $connect.
 //
 // A removal goes on after the event's context has ended, for 2 seconds at the most. It says why to the [EndedFunc] of the
-// store: [EndDisconnected], [EndRefused] or [EndReplaced]. Messages pass through and
-// cost nothing at the store.
+// store: [EndDisconnected], [EndRefused] or [EndReplaced].
+//
+// Messages pass through and cost nothing at the store. If a handler fails since its own connection is not registered,
+// as after a post that was wrongly answered with gone, the client is answered with [gatesock.CodeStaleConnection], which
+// asks it to connect again. That is so for any error that wraps the store's [*NotFoundError] of the event's connection
+// and no [*gatesock.Error].
 //
 // Where middleware decides who may connect, it comes before Track. It panics if store is nil.
 func Track(store Store, opts ...TrackOption) gatesock.Middleware {
@@ -55,7 +59,8 @@ func Track(store Store, opts ...TrackOption) gatesock.Middleware {
 			case gatesock.EventDisconnect:
 				return t.disconnect(ctx, req, next)
 			default:
-				return next(ctx, req)
+				reply, err := next(ctx, req)
+				return reply, stale(req, err)
 			}
 		}
 	}
@@ -87,13 +92,27 @@ func (t *tracker) connect(ctx context.Context, req *gatesock.Request, next gates
 		return nil, refusal(err)
 	}
 	if reply, err = next(ctx, req); err != nil {
-		return nil, err
+		return nil, stale(req, err)
 	}
 	if err := late(ctx); err != nil {
 		return nil, err
 	}
 	accepted = true
 	return reply, nil
+}
+
+// stale makes an error that says that the caller's own connection is not registered one that its client can act on. What a
+// handler has said in its own words stays.
+func stale(req *gatesock.Request, err error) error {
+	var missing *NotFoundError
+	if !errors.As(err, &missing) || missing.ID != req.ConnectionID {
+		return err
+	}
+	var own *gatesock.Error
+	if errors.As(err, &own) {
+		return err
+	}
+	return gatesock.Errorf(gatesock.CodeStaleConnection, "this connection is not registered any more; connect again").WithCause(err)
 }
 
 // late refuses a handshake whose context has ended.
