@@ -49,7 +49,7 @@ func audience(ago time.Duration) func(*scene) {
 
 func sweep(found error) func(context.Context, *scene) error {
 	return func(ctx context.Context, s *scene) error {
-		probe := func(context.Context, gatesock.Target) error { return found }
+		probe := func(context.Context, gatesock.Target) (time.Time, error) { return time.Time{}, found }
 		report, err := dynamoconn.NewSweeper(s.Store, probe, patient(), dynamoconn.WithProbeRate(10_000)).Sweep(ctx)
 		if err == nil && !report.Done {
 			err = fmt.Errorf("the pass is not complete: %+v", report)

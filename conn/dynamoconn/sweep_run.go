@@ -227,8 +227,11 @@ func (r *sweep) ask(ctx context.Context, record sighting) {
 		found = Counts{Live: 1, Unknown: 1}
 		return
 	}
-	err := r.callProbe(ctx, record.Target)
+	active, err := r.callProbe(ctx, record.Target)
 	switch {
+	case err == nil && r.isIdle(active):
+		r.pace.speedUp()
+		found = r.close(ctx, record)
 	case err == nil:
 		r.pace.speedUp()
 		r.touch(ctx, record)
@@ -241,7 +244,27 @@ func (r *sweep) ask(ctx context.Context, record sighting) {
 	}
 }
 
-func (r *sweep) callProbe(ctx context.Context, to gatesock.Target) error {
+// isIdle reports whether a connection that was active at a time is to be closed.
+func (r *sweep) isIdle(active time.Time) bool {
+	return r.idle > 0 && !active.IsZero() && r.store.clock().Sub(active) > r.idle
+}
+
+// close closes a connection that is idle. Its record is left to its $disconnect.
+func (r *sweep) close(ctx context.Context, record sighting) Counts {
+	limited, cancel := context.WithTimeout(ctx, r.probeTimeout)
+	defer cancel()
+	err := r.closer.Disconnect(limited, record.Target)
+	switch {
+	case err == nil:
+		return Counts{Idle: 1, Probed: 1}
+	case errors.Is(err, gatesock.ErrGone):
+		return r.remove(ctx, record)
+	}
+	r.heed(ctx, record, fmt.Errorf("it is idle and could not be closed: %w", err))
+	return Counts{Live: 1, Probed: 1}
+}
+
+func (r *sweep) callProbe(ctx context.Context, to gatesock.Target) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.probeTimeout)
 	defer cancel()
 	return r.probe(ctx, to)
