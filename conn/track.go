@@ -75,13 +75,18 @@ type tracker struct {
 	groups     func(*gatesock.Request) []string
 	everyone   bool
 	ttl        time.Duration
+	limit      int // connections of a user; 0 is any number
 }
 
 func (t *tracker) connect(ctx context.Context, req *gatesock.Request, next gatesock.HandlerFunc) (reply *gatesock.Reply, err error) {
 	if err := late(ctx); err != nil {
 		return nil, err
 	}
-	put, err := t.register(ctx, t.record(req))
+	c := t.record(req)
+	if err := t.admit(ctx, c, false); err != nil {
+		return nil, err
+	}
+	put, err := t.register(ctx, c)
 	accepted := false
 	defer func() { // also when next panics
 		if put && !accepted {
@@ -90,6 +95,11 @@ func (t *tracker) connect(ctx context.Context, req *gatesock.Request, next gates
 	}()
 	if err != nil {
 		return nil, refusal(err)
+	}
+	if put {
+		if err := t.admit(ctx, c, true); err != nil {
+			return nil, err
+		}
 	}
 	if reply, err = next(ctx, req); err != nil {
 		return nil, stale(req, err)
