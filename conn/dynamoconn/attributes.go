@@ -87,7 +87,7 @@ func (s *Store) changeError(id string, c change, err error) error {
 	case tooLarge(err):
 		return fmt.Errorf("%w: %s: the record of connection %q would have more than %d bytes", conn.ErrInvalid, c.largest, id, maxItem)
 	default:
-		return fmt.Errorf("dynamoconn: set attributes of connection %q: they may be set: %w", id, err)
+		return fmt.Errorf("dynamoconn: set attributes of connection %q: %s: %w", id, outcomeOf(err, "they may be set"), err)
 	}
 }
 

@@ -13,7 +13,9 @@ import (
 
 // Delete removes a connection and its memberships; see [conn.Store]. It costs 1 write unit and 1 for each group, and no
 // read. If a membership could not be removed, it returns the record beside the error, and [Store.Leave] may be called for each
-// of its groups.
+// of its groups. If an attempt removed the record and its answer was lost, nobody has it any more: Delete then fails with an
+// error that is not [conn.ErrNotFound], the function of [WithEnded] is not called, and groups list the connection until it
+// expires or a broadcast finds it gone.
 func (s *Store) Delete(ctx context.Context, id string) (conn.Conn, error) {
 	if err := check(ctx, "connection id", id); err != nil {
 		return conn.Conn{}, err
@@ -50,7 +52,8 @@ func (s *Store) deleteRecord(ctx context.Context, id string) (record, error) {
 		return record{}, &conn.NotFoundError{ID: id}
 	}
 	if err != nil {
-		return record{}, fmt.Errorf("dynamoconn: delete connection %q: it may be removed, and groups may list it until it expires: %w", id, err)
+		return record{}, fmt.Errorf("dynamoconn: delete connection %q: %s: %w", id,
+			outcomeOf(err, "it may be removed, and groups may list it until it expires"), err)
 	}
 	r, err := decodeRecord(id, out.Attributes)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/conn/dynamoconn"
+	"github.com/gatesock/gatesock/internal/dynamotest"
 )
 
 // A sweeper announces whom it finds gone, and, for a store that wants to know, what has expired before DynamoDB deletes it.
@@ -53,4 +54,27 @@ func TestSweepAnnouncesWhatEnds(t *testing.T) {
 		require.Empty(t, told, "each once")
 	})
 	require.Panics(t, func() { dynamoconn.WithEnded(nil) })
+}
+
+// A record whose removal lost its answer is announced by nobody, as docs/adr/0007-table.md says: an error tells of it, and a
+// broadcast's Leave ends what is left.
+func TestWhatALostRemovalLeaves(t *testing.T) {
+	t.Parallel()
+	api := &forgetful{API: dynamotest.Client(t)}
+	calls := 0
+	store, err := dynamoconn.New(api, dynamotest.Table(t), dynamoconn.WithNamespace(dynamotest.Namespace(t)),
+		dynamoconn.WithEnded(func(context.Context, conn.Conn, conn.EndCause) { calls++ }))
+	require.NoError(t, err)
+	require.NoError(t, store.Put(t.Context(), conn.Conn{ID: "a", Groups: []string{"g"}}))
+	api.deletes = 1
+	_, err = store.Delete(t.Context(), "a")
+	require.ErrorContains(t, err, "whose answer was lost, and groups may list it until it expires")
+	require.NotErrorIs(t, err, conn.ErrNotFound)
+	require.Zero(t, calls)
+	_, err = store.Delete(t.Context(), "a")
+	require.ErrorIs(t, err, conn.ErrNotFound)
+	require.NoError(t, store.Leave(t.Context(), "a", "g"))
+	page, err := store.Read(t.Context(), conn.Query{Group: "g"})
+	require.NoError(t, err)
+	require.Empty(t, page.Members)
 }

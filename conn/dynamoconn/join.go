@@ -51,7 +51,8 @@ func (s *Store) enter(ctx context.Context, id, group string) (membership, error)
 			conn.ErrInvalid, group, id, maxItem)
 	}
 	if err != nil {
-		return membership{}, fmt.Errorf("dynamoconn: join %q to %q: the record may name the group, which does not list the connection: %w", id, group, err)
+		return membership{}, fmt.Errorf("dynamoconn: join %q to %q: %s: %w", id, group,
+			outcomeOf(err, "the record may name the group, which does not list the connection"), err)
 	}
 	m, err := decodeMembership(out.Attributes)
 	if err != nil {

@@ -128,9 +128,9 @@ func (s *Store) pause(ctx context.Context, idle int) error {
 	case idle == 0:
 		return nil
 	case idle == maxAttempts:
-		return fmt.Errorf("%w in %d attempts", errUnprocessed, idle)
+		return &requestError{s.table, true, fmt.Errorf("%w in %d attempts", errUnprocessed, idle)}
 	case !wait(ctx, s.backoff(idle)):
-		return describe(ctx, attempts{made: idle}, fmt.Errorf("no time is left for another attempt: %w", errUnprocessed))
+		return s.describe(ctx, attempts{made: idle}, fmt.Errorf("no time is left for another attempt: %w", errUnprocessed))
 	}
 	return nil
 }

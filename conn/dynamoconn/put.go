@@ -78,7 +78,7 @@ func (s *Store) putRecord(ctx context.Context, c conn.Conn, version int64) (expi
 		return nil, conn.ErrExists
 	}
 	if err != nil {
-		return nil, fmt.Errorf("dynamoconn: put connection %q: it may be registered, without its groups: %w", c.ID, err)
+		return nil, fmt.Errorf("dynamoconn: put connection %q: %s: %w", c.ID, outcomeOf(err, "it may be registered, without its groups"), err)
 	}
 	return out.Attributes, nil
 }
