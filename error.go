@@ -18,6 +18,7 @@ const (
 	CodePermissionDenied   Code = "permission_denied"   // known, but not allowed (403)
 	CodeNotFound           Code = "not_found"           // the thing or the action does not exist (404)
 	CodeAlreadyExists      Code = "already_exists"      // the thing to create exists (409)
+	CodeStaleConnection    Code = "stale_connection"    // the connection is not registered any more: connect again (410)
 	CodeFailedPrecondition Code = "failed_precondition" // the state does not permit it, as with "join first" (412)
 	CodeTooLarge           Code = "too_large"           // above a size limit (413)
 	CodeRateLimited        Code = "rate_limited"        // try again after the stated time (429)
@@ -40,6 +41,8 @@ func (c Code) HTTPStatus() int {
 		return http.StatusNotFound
 	case CodeAlreadyExists:
 		return http.StatusConflict
+	case CodeStaleConnection:
+		return http.StatusGone
 	case CodeFailedPrecondition:
 		return http.StatusPreconditionFailed
 	case CodeTooLarge:

@@ -121,7 +121,7 @@ func TestConnect(t *testing.T) {
 	store.fail.Store(false)
 	_, err := store.Delete(t.Context(), bob.ID())
 	require.NoError(t, err)
-	bob.Push("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
+	bob.Push("whoami", nil).ExpectError(gatesock.CodeStaleConnection)
 }
 
 // With an authorizer nothing is read: the gateway tells of the principal in every event.

@@ -16,8 +16,9 @@ import (
 //
 // What it brings back is the user and the attributes of the record, so that Track must be left to take both from the event,
 // as it does without options for them. It comes before the guards, and at $disconnect before Track has removed the record:
-// register it ahead of both. An event of a connection that the store does not know goes on without a principal. If the store
-// fails, a message is answered with [gatesock.CodeUnavailable]. It panics if store is nil.
+// register it ahead of both. A message of a connection that the store does not know is answered with
+// [gatesock.CodeStaleConnection], which asks the client to connect again; a $disconnect goes on without a principal. If the
+// store fails, a message is answered with [gatesock.CodeUnavailable]. It panics if store is nil.
 func Remember(store conn.Store) gatesock.Middleware {
 	if store == nil {
 		panic("authz: Remember with a nil store")
@@ -32,8 +33,10 @@ func Remember(store conn.Store) gatesock.Middleware {
 			if !ok {
 				c, err := store.Get(ctx, req.ConnectionID)
 				switch {
-				case errors.Is(err, conn.ErrNotFound):
+				case errors.Is(err, conn.ErrNotFound) && req.EventType == gatesock.EventDisconnect:
 					return next(ctx, req)
+				case errors.Is(err, conn.ErrNotFound):
+					return nil, gatesock.Errorf(gatesock.CodeStaleConnection, "this connection is not registered any more; connect again").WithCause(err)
 				case err != nil:
 					return nil, gatesock.Errorf(gatesock.CodeUnavailable, "the connection could not be looked up").WithCause(err)
 				}

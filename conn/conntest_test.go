@@ -15,8 +15,9 @@ import (
 func harness(opts ...conn.MemoryOption) conntest.NewHarness {
 	return func(context.Context) (conntest.Harness, error) {
 		clock := conntest.NewClock()
-		m := conn.NewMemory(append(opts[:len(opts):len(opts)], conn.WithClock(clock.Now))...)
-		return conntest.Harness{Store: m, Clock: clock, Close: m.Consistent}, nil
+		ended := new(conntest.Ended)
+		m := conn.NewMemory(append(opts[:len(opts):len(opts)], conn.WithClock(clock.Now), conn.WithEnded(ended.Record))...)
+		return conntest.Harness{Store: m, Clock: clock, Ended: ended, Close: m.Consistent}, nil
 	}
 }
 

@@ -47,7 +47,7 @@ func ExampleTrack() {
 	fmt.Println(err)
 	// Output:
 	// ann map[tenant:t1] [everyone room:1 user:ann] <nil>
-	// conn: connection not found
+	// conn: connection "c1" not found
 }
 
 func ExampleMembers() {
@@ -111,4 +111,24 @@ func ExampleStore_read() {
 	// Output:
 	// [{c1 } {c2 }]
 	// [{c3 }]
+}
+
+// Those in a room are told when somebody is not there any more, whatever has ended the connection.
+func ExampleWithEnded() {
+	ctx := context.Background()
+	store := conn.NewMemory(conn.WithEnded(func(_ context.Context, c conn.Conn, cause conn.EndCause) {
+		if cause != conn.EndRefused { // nobody was told that it has come
+			fmt.Println(c.Attributes["name"], "has left", c.Groups, "as it was", cause)
+		}
+	}))
+	if err := store.Put(ctx, conn.Conn{ID: "c1", Groups: []string{"room:1"}}); err != nil {
+		fmt.Println(err)
+	}
+	if _, err := store.SetAttributes(ctx, "c1", map[string]string{"name": "Ann"}); err != nil {
+		fmt.Println(err)
+	}
+	if _, err := store.Delete(conn.WithEndCause(ctx, conn.EndPruned), "c1"); err != nil {
+		fmt.Println(err)
+	}
+	// Output: Ann has left [room:1] as it was pruned
 }

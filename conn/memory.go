@@ -22,6 +22,7 @@ type Memory struct {
 	clock    func() time.Time
 	shards   int
 	pageSize int
+	ended    EndedFunc
 	seed     maphash.Seed // makes the cursors of this store its own
 
 	mu       sync.RWMutex
@@ -66,6 +67,15 @@ func WithPageSize(n int) MemoryOption {
 	return memoryOption(func(m *Memory) { m.pageSize = n })
 }
 
+// WithEnded has a function called for each record that ends; see [EndedFunc]. Expired records are among them when a later
+// Put removes them. It panics if f is nil.
+func WithEnded(f EndedFunc) MemoryOption {
+	if f == nil {
+		panic("conn: WithEnded with a nil function")
+	}
+	return memoryOption(func(m *Memory) { m.ended = f })
+}
+
 // NewMemory returns an empty store.
 func NewMemory(opts ...MemoryOption) *Memory {
 	m := &Memory{
@@ -91,16 +101,25 @@ func (m *Memory) Put(ctx context.Context, c Conn) error {
 	if err != nil {
 		return err
 	}
+	expired, err := m.put(c)
+	for _, old := range expired {
+		m.ended.Call(WithEndCause(ctx, EndExpired), old)
+	}
+	return err
+}
+
+// put registers a canonical record. It returns the expired ones that it has removed.
+func (m *Memory) put(c Conn) (expired []Conn, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.clock()
 	if old, ok := m.conns[c.ID]; ok {
 		if !old.expired(now) {
-			return ErrExists
+			return nil, ErrExists
 		}
-		m.remove(old)
+		expired = append(expired, m.expire(old)...)
 	}
-	m.sweep(now)
+	expired = append(expired, m.sweep(now)...)
 	r := newRecord(c)
 	r.shard = shard.Of(c.ID, m.shards)
 	m.conns[c.ID] = r
@@ -108,7 +127,7 @@ func (m *Memory) Put(ctx context.Context, c Conn) error {
 	for _, g := range c.Groups {
 		m.join(r, g)
 	}
-	return nil
+	return expired, nil
 }
 
 // Get gives the record of a connection; see [Store].
@@ -136,6 +155,15 @@ func (m *Memory) Delete(ctx context.Context, id string) (Conn, error) {
 	if err := CheckName("connection id", id); err != nil {
 		return Conn{}, err
 	}
+	c, err := m.take(id)
+	if err == nil {
+		m.ended.Call(ctx, c)
+	}
+	return c, err
+}
+
+// take removes a record and returns it.
+func (m *Memory) take(id string) (Conn, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r, err := m.find(id)

@@ -45,6 +45,22 @@ func (r *record) snapshot() Conn {
 	return c
 }
 
+// setAttributes changes attributes in place: nobody else has the map.
+func (r *record) setAttributes(set map[string]string, remove []string) {
+	for _, name := range remove {
+		delete(r.conn.Attributes, name)
+	}
+	if r.conn.Attributes == nil && len(set) > 0 {
+		r.conn.Attributes = make(map[string]string, len(set))
+	}
+	for name, value := range set {
+		r.conn.Attributes[strings.Clone(name)] = strings.Clone(value)
+	}
+	if len(r.conn.Attributes) == 0 {
+		r.conn.Attributes = nil
+	}
+}
+
 // search tells where the membership of a group is, or belongs.
 func (r *record) search(group string) (int, bool) {
 	return slices.BinarySearchFunc(r.memberships, group, func(ms membership, name string) int {
@@ -57,7 +73,7 @@ func (r *record) search(group string) (int, bool) {
 func (m *Memory) find(id string) (*record, error) {
 	r, ok := m.conns[id]
 	if !ok || r.expired(m.clock()) {
-		return nil, ErrNotFound
+		return nil, &NotFoundError{ID: id}
 	}
 	return r, nil
 }
@@ -102,14 +118,26 @@ func (m *Memory) remove(r *record) {
 	heap.Remove(&m.expiries, r.place)
 }
 
-// sweep removes up to two expired records. Each Put adds one, so what has expired does not pile up.
-func (m *Memory) sweep(now time.Time) {
+// sweep removes up to two expired records. Each Put adds one, so what has expired does not pile up. It returns what is to
+// be told of them.
+func (m *Memory) sweep(now time.Time) (expired []Conn) {
 	for range 2 {
 		if len(m.expiries) == 0 || !m.expiries[0].expired(now) {
-			return
+			break
 		}
-		m.remove(m.expiries[0])
+		expired = append(expired, m.expire(m.expiries[0])...)
 	}
+	return expired
+}
+
+// expire removes a record that has expired, and returns it if somebody is to be told.
+func (m *Memory) expire(r *record) []Conn {
+	var told []Conn
+	if m.ended != nil {
+		told = append(told, r.snapshot())
+	}
+	m.remove(r)
+	return told
 }
 
 // expiries is a heap of all records, the one that expires first on top.

@@ -3,13 +3,15 @@ package conn
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
 // Errors of every [Store], matched with [errors.Is]. Anything else that a Store returns is a fault of
 // its backend.
 var (
-	// ErrNotFound: the connection is not registered, or its record has expired.
+	// ErrNotFound: the connection is not registered, or its record has expired. The error of a Store is a
+	// [*NotFoundError], which names the connection.
 	ErrNotFound = errors.New("conn: connection not found")
 	// ErrExists: the connection is registered already.
 	ErrExists = errors.New("conn: connection already exists")
@@ -18,6 +20,19 @@ var (
 	// ErrBadCursor: the cursor was not made by this store for this group and shard.
 	ErrBadCursor = errors.New("conn: malformed cursor")
 )
+
+// NotFoundError says which connection is not registered. It matches [ErrNotFound]. What [Track] sees of it is that a
+// handler asked for the connection that it was called for; see there.
+type NotFoundError struct {
+	// ID is the connection id that was asked for.
+	ID string
+}
+
+// Error names the connection.
+func (e *NotFoundError) Error() string { return fmt.Sprintf("conn: connection %q not found", e.ID) }
+
+// Is reports whether target is [ErrNotFound].
+func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }
 
 // DefaultTTL is how long a record lives without a $disconnect: the gateway closes every connection after 2
 // hours (AWS Developer Guide, "Quotas for configuring and running a WebSocket API"), and the rest is margin
@@ -101,6 +116,18 @@ type Store interface {
 
 	// Get gives the record of a connection, or ErrNotFound.
 	Get(ctx context.Context, id string) (Conn, error)
+
+	// GetMany returns the records of those of the connections that are registered, in the order of ids; an id that
+	// comes again counts once. Those that are not registered are left out, which is no error. Each record is as
+	// strongly consistent as that of Get; together they need not be of one moment. Any number of ids may be asked for.
+	GetMany(ctx context.Context, ids []string) ([]Conn, error)
+
+	// SetAttributes changes [Conn.Attributes] in one step, and returns the record as it is then: attributes in set are
+	// set, those in remove are removed, and all others stay as they are, whatever other calls do at the same time. To
+	// remove what is not there is no error. It fails with ErrNotFound, and writes nothing, if the connection is not
+	// registered; it never registers one or puts off its expiry. It fails with ErrInvalid if a name is both in set and
+	// in remove.
+	SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (Conn, error)
 
 	// Delete removes a connection and all its memberships, and returns the record as it was. It fails
 	// with ErrNotFound if there is none: of several concurrent calls exactly one gets the record.

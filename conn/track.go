@@ -34,8 +34,13 @@ const removeTimeout = 2 * time.Second
 // after the expiry. If the store fails, its error is joined to that of the handler; expiry then removes the
 // record, as it does with that of a connection whose $disconnect never comes or overtakes its $connect.
 //
-// A removal goes on after the event's context has ended, for 2 seconds at the most. Messages pass through and
-// cost nothing at the store.
+// A removal goes on after the event's context has ended, for 2 seconds at the most. It says why to the [EndedFunc] of the
+// store: [EndDisconnected], [EndRefused] or [EndReplaced].
+//
+// Messages pass through and cost nothing at the store. If a handler fails since its own connection is not registered,
+// as after a post that was wrongly answered with gone, the client is answered with [gatesock.CodeStaleConnection], which
+// asks it to connect again. That is so for any error that wraps the store's [*NotFoundError] of the event's connection
+// and no [*gatesock.Error].
 //
 // Where middleware decides who may connect, it comes before Track. It panics if store is nil.
 func Track(store Store, opts ...TrackOption) gatesock.Middleware {
@@ -54,7 +59,8 @@ func Track(store Store, opts ...TrackOption) gatesock.Middleware {
 			case gatesock.EventDisconnect:
 				return t.disconnect(ctx, req, next)
 			default:
-				return next(ctx, req)
+				reply, err := next(ctx, req)
+				return reply, stale(req, err)
 			}
 		}
 	}
@@ -69,30 +75,54 @@ type tracker struct {
 	groups     func(*gatesock.Request) []string
 	everyone   bool
 	ttl        time.Duration
+	limit      int // connections of a user; 0 is any number
 }
 
 func (t *tracker) connect(ctx context.Context, req *gatesock.Request, next gatesock.HandlerFunc) (reply *gatesock.Reply, err error) {
 	if err := late(ctx); err != nil {
 		return nil, err
 	}
-	put, err := t.register(ctx, t.record(req))
+	c := t.record(req)
+	if err := t.admit(ctx, c, false); err != nil {
+		return nil, err
+	}
+	put, err := t.register(ctx, c)
 	accepted := false
 	defer func() { // also when next panics
 		if put && !accepted {
-			err = join(err, t.remove(ctx, req.ConnectionID))
+			err = join(err, t.remove(ctx, req.ConnectionID, EndRefused))
 		}
 	}()
 	if err != nil {
 		return nil, refusal(err)
 	}
+	if put {
+		if err := t.admit(ctx, c, true); err != nil {
+			return nil, err
+		}
+	}
 	if reply, err = next(ctx, req); err != nil {
-		return nil, err
+		return nil, stale(req, err)
 	}
 	if err := late(ctx); err != nil {
 		return nil, err
 	}
 	accepted = true
 	return reply, nil
+}
+
+// stale makes an error that says that the caller's own connection is not registered one that its client can act on. What a
+// handler has said in its own words stays.
+func stale(req *gatesock.Request, err error) error {
+	var missing *NotFoundError
+	if !errors.As(err, &missing) || missing.ID != req.ConnectionID {
+		return err
+	}
+	var own *gatesock.Error
+	if errors.As(err, &own) {
+		return err
+	}
+	return gatesock.Errorf(gatesock.CodeStaleConnection, "this connection is not registered any more; connect again").WithCause(err)
 }
 
 // late refuses a handshake whose context has ended.
@@ -104,7 +134,7 @@ func late(ctx context.Context) error {
 }
 
 func (t *tracker) disconnect(ctx context.Context, req *gatesock.Request, next gatesock.HandlerFunc) (reply *gatesock.Reply, err error) {
-	defer func() { err = join(err, t.remove(ctx, req.ConnectionID)) }()
+	defer func() { err = join(err, t.remove(ctx, req.ConnectionID, EndDisconnected)) }()
 	return next(ctx, req)
 }
 
@@ -124,15 +154,15 @@ func (t *tracker) register(ctx context.Context, c Conn) (put bool, err error) {
 		case old.User == c.User && old.ConnectedAt.Equal(c.ConnectedAt):
 			return false, nil
 		}
-		if err := t.remove(ctx, c.ID); err != nil {
+		if err := t.remove(ctx, c.ID, EndReplaced); err != nil {
 			return false, err
 		}
 	}
 	return false, ErrExists
 }
 
-func (t *tracker) remove(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+func (t *tracker) remove(ctx context.Context, id string, why EndCause) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(WithEndCause(ctx, why)), removeTimeout)
 	defer cancel()
 	if _, err := t.store.Delete(ctx, id); err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("conn: removing connection %q: %w", id, err)

@@ -33,6 +33,29 @@ func checkText(what, s string) error {
 	return nil
 }
 
+// CheckAttributes fails with [ErrInvalid] and names what no [Store] takes of a change of attributes: names that are empty
+// or not UTF-8, values that are not UTF-8, and a name that is to be both set and removed. It is for those who write a
+// Store.
+func CheckAttributes(set map[string]string, remove []string) error {
+	for name, value := range set {
+		if err := CheckName("attribute's name", name); err != nil {
+			return err
+		}
+		if err := checkText("attribute", value); err != nil {
+			return err
+		}
+	}
+	for _, name := range remove {
+		if err := CheckName("attribute's name", name); err != nil {
+			return err
+		}
+		if _, ok := set[name]; ok {
+			return fmt.Errorf("%w: attribute %q is to be both set and removed", ErrInvalid, name)
+		}
+	}
+	return nil
+}
+
 // Canonical gives a record as a [Store] keeps it, for those who write one: with the times filled in and cut, and with
 // the groups sorted, each once, that of the user among them. It shares no memory with c. It fails with [ErrInvalid]
 // and names the part that no Store takes.
@@ -88,13 +111,8 @@ func (c *Conn) check() error {
 	if err := checkText("endpoint", c.Endpoint); err != nil {
 		return err
 	}
-	for k, v := range c.Attributes {
-		if err := CheckName("attribute's name", k); err != nil {
-			return err
-		}
-		if err := checkText("attribute", v); err != nil {
-			return err
-		}
+	if err := CheckAttributes(c.Attributes, nil); err != nil {
+		return err
 	}
 	for _, g := range c.Groups {
 		if err := CheckName("group", g); err != nil {

@@ -16,6 +16,7 @@ type tape struct {
 	playing bool
 
 	get    track[dynamodb.GetItemOutput]
+	batch  track[dynamodb.BatchGetItemOutput]
 	put    track[dynamodb.PutItemOutput]
 	update track[dynamodb.UpdateItemOutput]
 	del    track[dynamodb.DeleteItemOutput]
@@ -50,6 +51,13 @@ func (t *tape) GetItem(ctx context.Context, in *dynamodb.GetItemInput, opts ...f
 		return t.get.play(), nil
 	}
 	return t.get.record(t.api.GetItem(ctx, in, opts...))
+}
+
+func (t *tape) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+	if t.playing {
+		return t.batch.play(), nil
+	}
+	return t.batch.record(t.api.BatchGetItem(ctx, in, opts...))
 }
 
 func (t *tape) PutItem(ctx context.Context, in *dynamodb.PutItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {

@@ -44,7 +44,7 @@ func brokenStores() []brokenStore {
 			"repeats at the page's border",
 			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return repeating{m} },
 			[]string{
-				"expiry-while-reading", "read-limits", "read-large", "read-shards", "read-while-changing",
+				"records", "expiry-while-reading", "read-limits", "read-large", "read-shards", "read-while-changing",
 				"read-while-returning", "cursor-member-gone", "cursor-text",
 			},
 		},
@@ -52,7 +52,7 @@ func brokenStores() []brokenStore {
 			"reads only one page",
 			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return impatient{m} },
 			[]string{
-				"expiry-while-reading", "read-limits", "read-large", "read-shards", "read-while-changing",
+				"records", "expiry-while-reading", "read-limits", "read-large", "read-shards", "read-while-changing",
 				"read-after-return", "cursor-member-gone", "cursor-group-gone", "cursor-text",
 				"cursor-again", "cursor-corrupted", "cursor-other-group", "cursor-other-shard",
 			},
@@ -61,7 +61,7 @@ func brokenStores() []brokenStore {
 			"never advances",
 			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return stuck{m} },
 			[]string{
-				"expiry-while-reading", "read-limits", "read-large", "read-shards", "read-while-changing",
+				"records", "expiry-while-reading", "read-limits", "read-large", "read-shards", "read-while-changing",
 				"read-while-returning", "read-after-return", "cursor-member-gone", "cursor-group-gone",
 				"cursor-text", "cursor-again",
 			},
@@ -69,12 +69,18 @@ func brokenStores() []brokenStore {
 		{
 			"ignores expiry",
 			func(m *conn.Memory, c *conntest.Clock) conn.Store { return newUndying(c) },
-			[]string{"expiry-get", "expiry-delete", "expiry-join", "expiry-read", "expiry-put"},
+			[]string{
+				"attributes-unknown", "attributes-expiry", "many-unknown",
+				"expiry-get", "expiry-delete", "expiry-join", "expiry-read", "expiry-put",
+			},
 		},
 		{
 			"expires a second late",
 			func(m *conn.Memory, c *conntest.Clock) conn.Store { return newLate(c) },
-			[]string{"expiry-get", "expiry-delete", "expiry-join", "expiry-read", "expiry-put"},
+			[]string{
+				"attributes-unknown", "attributes-expiry", "many-unknown",
+				"expiry-get", "expiry-delete", "expiry-join", "expiry-read", "expiry-put",
+			},
 		},
 		{
 			"shares maps and slices",
@@ -104,7 +110,7 @@ func brokenStores() []brokenStore {
 		{
 			"deletes more than once",
 			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return newGenerous(m) },
-			[]string{"delete-unknown", "race-delete"},
+			[]string{"delete-unknown", "attributes-unknown", "race-attributes-delete", "race-delete"},
 		},
 		{
 			"trims names",
@@ -299,7 +305,19 @@ func (s *sharing) Get(ctx context.Context, id string) (conn.Conn, error) {
 	if err == nil && c.Attributes != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		c.Attributes = s.given[id].Attributes
+		if given, ok := s.given[id]; ok {
+			c.Attributes = given.Attributes
+		}
+	}
+	return c, err
+}
+
+func (s *sharing) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+	c, err := s.Memory.SetAttributes(ctx, id, set, remove...)
+	if err == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.given, id)
 	}
 	return c, err
 }

@@ -262,6 +262,8 @@ func namesLong(ctx context.Context, t *probe, h Harness) {
 	require.ErrorIs(t, h.Store.Put(ctx, conn.Conn{ID: name + "x", Groups: []string{"g"}}), conn.ErrInvalid)
 	require.ErrorIs(t, h.Store.Put(ctx, conn.Conn{ID: "b", Groups: []string{"g", name + "x"}}), conn.ErrInvalid)
 	require.ErrorIs(t, h.Store.Join(ctx, "a", name+"x"), conn.ErrInvalid)
+	_, err := h.Store.GetMany(ctx, []string{"a", name + "x"})
+	require.ErrorIs(t, err, conn.ErrInvalid)
 	requireAbsent(ctx, t, h.Store, "b")
 	requireMembers(ctx, t, h.Store, "g")
 }
@@ -279,14 +281,20 @@ func cancelled(ctx context.Context, t *probe, h Harness) {
 	_, deleteErr := h.Store.Delete(ended, want.ID)
 	_, shardsErr := h.Store.Shards(ended, "lobby")
 	_, readErr := h.Store.Read(ended, conn.Query{Group: "lobby"})
+	_, manyErr := h.Store.GetMany(ended, []string{want.ID})
+	_, noneErr := h.Store.GetMany(ended, nil)
+	_, setErr := h.Store.SetAttributes(ended, want.ID, map[string]string{"tenant": "t2"}, "empty")
 	for what, err := range map[string]error{
-		"Put":    h.Store.Put(ended, conn.Conn{ID: "b", Groups: []string{"lobby"}}),
-		"Get":    getErr,
-		"Delete": deleteErr,
-		"Join":   h.Store.Join(ended, want.ID, "joined"),
-		"Leave":  h.Store.Leave(ended, want.ID, "lobby"),
-		"Shards": shardsErr,
-		"Read":   readErr,
+		"GetMany":         manyErr,
+		"GetMany of none": noneErr,
+		"SetAttributes":   setErr,
+		"Put":             h.Store.Put(ended, conn.Conn{ID: "b", Groups: []string{"lobby"}}),
+		"Get":             getErr,
+		"Delete":          deleteErr,
+		"Join":            h.Store.Join(ended, want.ID, "joined"),
+		"Leave":           h.Store.Leave(ended, want.ID, "lobby"),
+		"Shards":          shardsErr,
+		"Read":            readErr,
 	} {
 		require.ErrorIs(t, err, cause{}, what)
 	}

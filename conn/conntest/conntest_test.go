@@ -117,6 +117,15 @@ func (s shortNames) Put(ctx context.Context, c conn.Conn) error {
 	return s.Memory.Put(ctx, c)
 }
 
+func (s shortNames) GetMany(ctx context.Context, ids []string) ([]conn.Conn, error) {
+	for _, id := range ids {
+		if len(id) > s.most {
+			return nil, conn.ErrInvalid
+		}
+	}
+	return s.Memory.GetMany(ctx, ids)
+}
+
 func (s shortNames) Join(ctx context.Context, id, group string) error {
 	if len(group) > s.most {
 		return conn.ErrInvalid

@@ -19,6 +19,9 @@ type Harness struct {
 	MaxName int
 	// Large is how many members the large groups of the suite have; 0 means 2,500.
 	Large int
+	// Ended, if not nil, was given to the store as the function that is called for each record that ends, by its
+	// method Record. Cases of that are for stores that have it only.
+	Ended *Ended
 	// Close, if not nil, is called at the end of a case. Its error fails the case.
 	Close func() error
 }
@@ -68,4 +71,47 @@ func (c *Clock) Set(to time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = to
+}
+
+// Ended notes the records that a store says have ended. It is safe for concurrent use.
+type Ended struct {
+	mu   sync.Mutex
+	list []End
+	then func(ctx context.Context, e End)
+}
+
+// End is a record that has ended, and why.
+type End struct {
+	Conn  conn.Conn
+	Cause conn.EndCause
+}
+
+// Record notes a record; it is a [conn.EndedFunc].
+func (e *Ended) Record(ctx context.Context, c conn.Conn, cause conn.EndCause) {
+	e.mu.Lock()
+	e.list = append(e.list, End{c, cause})
+	then := e.then
+	if len(e.list) > 20 { // more than any case ends: a store that announces what does not end would go on for ever
+		then = nil
+	}
+	e.mu.Unlock()
+	if then != nil {
+		then(ctx, End{c, cause})
+	}
+}
+
+// take returns what was noted, and forgets it.
+func (e *Ended) take() []End {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	taken := e.list
+	e.list = nil
+	return taken
+}
+
+// does sets what Record does when it has noted a record.
+func (e *Ended) does(then func(ctx context.Context, e End)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.then = then
 }

@@ -28,6 +28,7 @@ func Machine(t *rapid.T, newHarness NewHarness) {
 	t.Repeat(map[string]func(*rapid.T){
 		"put":     m.put,
 		"get":     m.get,
+		"set":     m.set,
 		"delete":  m.delete,
 		"join":    m.join,
 		"leave":   m.leave,
@@ -69,9 +70,30 @@ func (m *machine) put(t *rapid.T) {
 }
 
 func (m *machine) get(t *rapid.T) {
+	if rapid.Bool().Draw(t, "many") {
+		m.many(t)
+		return
+	}
 	id := drawID(t)
 	want, wantErr := m.model.get(id)
 	got, err := m.h.Store.Get(t.Context(), id)
+	m.same(t, wantErr, err)
+	require.Equal(t, want, got)
+}
+
+func (m *machine) many(t *rapid.T) {
+	ids := rapid.SliceOfN(rapid.SampledFrom(numbered(8)), 0, 5).Draw(t, "ids")
+	got, err := m.h.Store.GetMany(t.Context(), ids)
+	require.NoError(t, err)
+	require.Equal(t, m.model.many(ids), got)
+}
+
+func (m *machine) set(t *rapid.T) {
+	id := drawID(t)
+	set := rapid.MapOfN(rapid.SampledFrom([]string{"id", "a", "#0"}), rapid.SampledFrom([]string{"", "1", "2"}), 0, 2).Draw(t, "set")
+	remove := rapid.SliceOfN(rapid.SampledFrom([]string{"id", "a", "none"}), 0, 2).Draw(t, "remove")
+	want, wantErr := m.model.set(id, set, remove)
+	got, err := m.h.Store.SetAttributes(t.Context(), id, set, remove...)
 	m.same(t, wantErr, err)
 	require.Equal(t, want, got)
 }

@@ -1,6 +1,7 @@
 package conntest
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -29,7 +30,7 @@ func (m *model) put(c conn.Conn) error {
 	if c.User != "" {
 		c.Groups = append(slices.Clone(c.Groups), conn.UserGroup(c.User))
 	}
-	c.Groups = set(c.Groups)
+	c.Groups = setOf(c.Groups)
 	m.conns[c.ID] = c
 	return nil
 }
@@ -39,6 +40,39 @@ func (m *model) get(id string) (conn.Conn, error) {
 	if !ok || !m.clock.Now().Before(c.ExpiresAt) {
 		return conn.Conn{}, conn.ErrNotFound
 	}
+	return c, nil
+}
+
+func (m *model) many(ids []string) []conn.Conn {
+	var found []conn.Conn
+	for i, id := range ids {
+		if c, err := m.get(id); err == nil && !slices.Contains(ids[:i], id) {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+func (m *model) set(id string, set map[string]string, remove []string) (conn.Conn, error) {
+	for _, name := range remove {
+		if _, ok := set[name]; ok {
+			return conn.Conn{}, conn.ErrInvalid
+		}
+	}
+	c, err := m.get(id)
+	if err != nil {
+		return c, err
+	}
+	attributes := make(map[string]string)
+	maps.Copy(attributes, c.Attributes)
+	maps.Copy(attributes, set)
+	for _, name := range remove {
+		delete(attributes, name)
+	}
+	if c.Attributes = attributes; len(attributes) == 0 {
+		c.Attributes = nil
+	}
+	m.conns[id] = c
 	return c, nil
 }
 
@@ -53,7 +87,7 @@ func (m *model) join(id, group string) error {
 	if err != nil {
 		return err
 	}
-	c.Groups = set(append(slices.Clone(c.Groups), group))
+	c.Groups = setOf(append(slices.Clone(c.Groups), group))
 	m.conns[id] = c
 	return nil
 }
@@ -63,7 +97,7 @@ func (m *model) leave(id, group string) {
 	if err != nil {
 		return
 	}
-	c.Groups = set(slices.DeleteFunc(slices.Clone(c.Groups), func(g string) bool { return g == group }))
+	c.Groups = setOf(slices.DeleteFunc(slices.Clone(c.Groups), func(g string) bool { return g == group }))
 	m.conns[id] = c
 }
 
@@ -77,8 +111,8 @@ func (m *model) members(group string) map[string]conn.Member {
 	return list
 }
 
-// set sorts names and takes out those that come again; it is nil if there are none.
-func set(names []string) []string {
+// setOf sorts names and takes out those that come again; it is nil if there are none.
+func setOf(names []string) []string {
 	if len(names) == 0 {
 		return nil
 	}

@@ -131,6 +131,34 @@ func (m *meter) GetItem(ctx context.Context, in *dynamodb.GetItemInput, opts ...
 	return out, err
 }
 
+// BatchGetItem bills each item by itself, and a key of none with a unit (Amazon DynamoDB API Reference, "BatchGetItem").
+func (m *meter) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+	metered := *in
+	metered.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
+	out, err := m.api.BatchGetItem(ctx, &metered, opts...)
+	if err != nil {
+		return nil, err
+	}
+	var b bill
+	for table, asked := range in.RequestItems {
+		for _, key := range asked.Keys {
+			size, err := m.size(ctx, &table, key)
+			if err != nil {
+				return nil, err
+			}
+			b.documented.Read += inUnits(size, 4096)
+		}
+		if !aws.ToBool(asked.ConsistentRead) {
+			b.documented.Read /= 2
+		}
+	}
+	for _, consumed := range out.ConsumedCapacity {
+		b.answered.Read += *consumed.CapacityUnits
+	}
+	m.add(b)
+	return out, nil
+}
+
 func (m *meter) Query(ctx context.Context, in *dynamodb.QueryInput, opts ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
 	whole := *in
 	whole.ProjectionExpression, whole.FilterExpression = nil, nil

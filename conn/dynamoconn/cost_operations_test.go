@@ -36,6 +36,14 @@ func tracked() []operation {
 			why: "the put is refused; a get shows that it is the same connection",
 		},
 		{
+			name: "`$connect`, with `WithLimitPerUser`", given: others(2), do: dispatchWith(gatesock.RouteConnect, 200, conn.WithLimitPerUser(3)), want: units{3, 2},
+			why: "the user's group is counted before and after; up to about 80 connections of the user are 1 read unit",
+		},
+		{
+			name: "`$connect`, above `WithLimitPerUser`", given: others(3), do: dispatchWith(gatesock.RouteConnect, 429, conn.WithLimitPerUser(3)), want: units{0, 1},
+			why: "counted, and refused before anything is written",
+		},
+		{
 			name: "`$disconnect` that is delivered again", do: dispatch(gatesock.RouteDisconnect, 200), want: units{1, 0},
 			why: "the delete is refused",
 		},
@@ -44,15 +52,29 @@ func tracked() []operation {
 
 // dispatch sends an event of the usual connection through a router, whose handlers refuse if the status is an error.
 func dispatch(route string, status int) func(context.Context, *scene) error {
+	return dispatchWith(route, status)
+}
+
+// others registers other connections of the user.
+func others(n int) func(*scene) {
+	return func(s *scene) {
+		for i := range n {
+			s.put(conn.Conn{ID: memberID(i), User: "ann"})
+		}
+	}
+}
+
+func dispatchWith(route string, status int, opts ...conn.TrackOption) func(context.Context, *scene) error {
 	return func(ctx context.Context, s *scene) error {
 		handler := func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
-			if status >= 400 {
+			if status == 403 {
 				return nil, gatesock.Errorf(gatesock.CodePermissionDenied, "refused")
 			}
 			return nil, nil
 		}
 		r := gatesock.New()
-		r.Use(conn.Track(s.Store, conn.WithGroups(func(*gatesock.Request) []string { return []string{room} })))
+		opts := append([]conn.TrackOption{conn.WithGroups(func(*gatesock.Request) []string { return []string{room} })}, opts...)
+		r.Use(conn.Track(s.Store, opts...))
 		r.Connect(handler)
 		r.Disconnect(handler)
 		r.Message("ping", handler)

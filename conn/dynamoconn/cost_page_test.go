@@ -34,10 +34,10 @@ func prices() price {
 
 // figures are what the page is made of.
 type figures struct {
-	Track, Store, Rare, Read, Large, Shards, Sweep []row
-	Prices                                         price
-	Sizes                                          itemSizes
-	Example                                        example
+	Track, Store, Rare, Read, Records, Large, Shards, Sweep []row
+	Prices                                                  price
+	Sizes                                                   itemSizes
+	Example                                                 example
 }
 
 // row is a line of a table: what an operation costs.

@@ -25,6 +25,15 @@ func sweeps() []operation {
 			name: "a pass, all 100 connections probed and gone", given: audience(dynamoconn.DefaultUnseen), do: sweep(gatesock.ErrGone), want: units{302, 3},
 			why: "1 more for each record and for each of its 2 rows",
 		},
+		{
+			name: "a pass, all 100 connections expired", given: audience(conn.DefaultTTL), do: sweep(nil), want: units{2, 3},
+			why: "they are left to DynamoDB, which deletes them for nothing",
+		},
+		{
+			name: "a pass, all 100 connections expired, with `WithEnded`", given: audience(conn.DefaultTTL), do: sweep(nil), want: units{102, 3},
+			opts: []dynamoconn.Option{dynamoconn.WithEnded(func(context.Context, conn.Conn, conn.EndCause) {})},
+			why:  "1 more for each record, to be the one that ends it",
+		},
 	}
 }
 
@@ -40,7 +49,7 @@ func audience(ago time.Duration) func(*scene) {
 
 func sweep(found error) func(context.Context, *scene) error {
 	return func(ctx context.Context, s *scene) error {
-		probe := func(context.Context, gatesock.Target) error { return found }
+		probe := func(context.Context, gatesock.Target) (time.Time, error) { return time.Time{}, found }
 		report, err := dynamoconn.NewSweeper(s.Store, probe, patient(), dynamoconn.WithProbeRate(10_000)).Sweep(ctx)
 		if err == nil && !report.Done {
 			err = fmt.Errorf("the pass is not complete: %+v", report)

@@ -18,7 +18,7 @@ type operation struct {
 	do    func(context.Context, *scene) error
 	err   error
 	want  units
-	// unbilled are the read units of empty queries, of which DynamoDB Local says that they cost nothing. The
+	// unbilled are the read units of empty queries, and of keys of no item in a batch, of which DynamoDB Local says that they cost nothing. The
 	// documentation says otherwise, and want goes by that.
 	unbilled float64
 	why      string
@@ -37,9 +37,10 @@ func TestCosts(t *testing.T) {
 		operations []operation
 	}{
 		{&page.Track, tracked()},
-		{&page.Store, calls()},
-		{&page.Rare, rare()},
+		{&page.Store, append(calls(), changes()...)},
+		{&page.Rare, append(rare(), rareChanges()...)},
 		{&page.Read, readings()},
+		{&page.Records, records()},
 		{&page.Large, large()},
 		{&page.Shards, resharding()},
 		{&page.Sweep, sweeps()},

@@ -58,6 +58,10 @@ func large() []operation {
 		{name: "`Join`, 2.5 KB of attributes", given: given, do: join, want: units{4, 0}, why: "3 for the record, though only the group is added; 1 row"},
 		{name: "`Leave`, 2.5 KB of attributes", given: given, do: leave, want: units{4, 0}, why: "3 for the record, 1 row"},
 		{name: "`Delete`, 2.5 KB of attributes", given: given, do: remove, want: units{5, 0}, why: "3 for the record, 2 rows"},
+		{
+			name: "`SetAttributes`, 2.5 KB of attributes", given: given, do: setAttributes(map[string]string{"profile": "", "status": "away"}), want: units{3, 0},
+			why: "3 for the record, as it was before",
+		},
 		{name: "`Get`, 2.5 KB of attributes", given: given, do: get, want: units{0, 1}, why: "reads are in steps of 4 KB"},
 		{name: "`Get`, 5 KB of attributes", given: func(s *scene) { s.put(with(5000)) }, do: get, want: units{0, 2}, why: "more than 4 KB"},
 	}

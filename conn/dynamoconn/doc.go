@@ -9,7 +9,7 @@
 //	r.Use(conn.Track(store))
 //
 // [CreateTable] makes the table; template.json in this package's folder is the same for CloudFormation and SAM. The
-// function's role needs dynamodb:GetItem, PutItem, UpdateItem, DeleteItem and Query on it, and Scan for a [Sweeper].
+// function's role needs dynamodb:GetItem, BatchGetItem, PutItem, UpdateItem, DeleteItem and Query on it, and Scan for a [Sweeper].
 //
 // # Consistency
 //
@@ -17,8 +17,9 @@
 // Developer Guide, "DynamoDB read consistency"). A record of a connection is one item and decides: it holds the
 // groups of the connection, each with a version. A membership is a second item, in the group's partition, with the
 // same version; it is what a reading of the group finds. Both are written under conditions, so calls of any
-// processes, at the same time and in any order of their writes, come out as if made one after the other; the exception is
-// a Put whose answer was lost, see [Store.Put].
+// processes, at the same time and in any order of their writes, come out as if made one after the other. A call
+// whose answer was lost on the way is made again, so that it may take effect twice: see [Store.Put] and
+// [Store.SetAttributes].
 //
 // A process that dies between the two writes leaves one of them undone. Calling again completes it. Else a record that
 // names a group too many lasts until the connection is deleted; a membership too many is not returned any more
@@ -28,8 +29,8 @@
 //
 // # Cost
 //
-// A Put costs 1 write unit and 1 for each group, that of the user among them; Join and Leave 2; Delete what Put costs,
-// and no read. A Get is 1 read unit, a reading of a group about 1 for 80 members. docs/costs.md has the figures,
+// A Put costs 1 write unit and 1 for each group, that of the user among them; Join and Leave 2; SetAttributes 1; Delete what
+// Put costs, and no read. A Get is 1 read unit, GetMany 1 for each record, a reading of a group about 1 for 80 members. docs/costs.md has the figures,
 // which tests hold, and what they are in money. A record above 1 KB costs a unit more for each further KB.
 //
 // # Large groups

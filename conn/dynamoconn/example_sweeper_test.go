@@ -14,12 +14,12 @@ import (
 func ExampleSweeper() {
 	store := sweptStore()
 
-	// probe would be: _, err := client.Info(ctx, to), with an apigw.Client.
-	probe := func(_ context.Context, to gatesock.Target) error {
+	// probe would be: info, err := client.Info(ctx, to), with an apigw.Client, and return info.LastActiveAt, err.
+	probe := func(_ context.Context, to gatesock.Target) (time.Time, error) {
 		if to.ConnectionID == "W9In1dPTIAMCE3g=" {
-			return gatesock.ErrGone
+			return time.Time{}, gatesock.ErrGone
 		}
-		return nil
+		return time.Now(), nil
 	}
 	mux := &gatesock.EventMux{Schedule: dynamoconn.NewSweeper(store, probe)}
 
@@ -29,13 +29,13 @@ func ExampleSweeper() {
 	}
 	_, err := store.Get(context.Background(), "W9In1dPTIAMCE3g=")
 	fmt.Println(err)
-	// Output: conn: connection not found
+	// Output: conn: connection "W9In1dPTIAMCE3g=" not found
 }
 
 // The number of live connections is that of the last complete pass.
 func ExampleSweeper_Sweep() {
 	store := sweptStore()
-	probe := func(context.Context, gatesock.Target) error { return nil }
+	probe := func(context.Context, gatesock.Target) (time.Time, error) { return time.Now(), nil }
 	sweeper := dynamoconn.NewSweeper(store, probe, dynamoconn.WithProbeRate(1000))
 
 	report, err := sweeper.Sweep(context.Background())

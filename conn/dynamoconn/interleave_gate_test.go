@@ -94,6 +94,10 @@ func (g gate) GetItem(ctx context.Context, in *dynamodb.GetItemInput, opts ...fu
 	return through(ctx, g.run, in, opts, g.API.GetItem)
 }
 
+func (g gate) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+	return through(ctx, g.run, in, opts, g.API.BatchGetItem)
+}
+
 func (g gate) PutItem(ctx context.Context, in *dynamodb.PutItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
 	return through(ctx, g.run, in, opts, g.API.PutItem)
 }
@@ -170,10 +174,14 @@ func describeUpdate(in *dynamodb.UpdateItemInput) string {
 		}
 		return "guard row"
 	}
-	if strings.HasPrefix(*in.UpdateExpression, "REMOVE") {
+	switch {
+	case strings.HasPrefix(*in.UpdateExpression, "REMOVE"):
 		return "exit"
+	case strings.HasPrefix(*in.UpdateExpression, "SET seen"):
+		return "set"
+	default:
+		return "enter"
 	}
-	return "enter"
 }
 
 func left(in *dynamodb.UpdateItemInput, out *dynamodb.UpdateItemOutput) string {

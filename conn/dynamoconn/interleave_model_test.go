@@ -45,6 +45,7 @@ type member struct {
 type state struct {
 	there  bool
 	by     int // the call that put it
+	set    int // the call that has set its attribute; 0 if none
 	mortal bool
 	// low tells that the record's versions are below those of the one before: a Put takes its version when it begins, and
 	// another Put and a Delete of the same id may come between that and its record. Their marks keep its rows out for 15
@@ -104,7 +105,7 @@ func (s *state) apply(e *effect) answer {
 			return answer{err: conn.ErrExists}
 		}
 		s.end(^groupSet(0), nil)
-		s.there, s.by, s.mortal = true, e.number, !e.late
+		s.there, s.by, s.set, s.mortal = true, e.number, 0, !e.late
 		s.low, s.latest = e.began < s.latest, max(e.began, s.latest)
 		s.begin(e.call.groups, e)
 		return answer{}
@@ -117,11 +118,17 @@ func (s *state) apply(e *effect) answer {
 	case leaveCall:
 		s.end(e.call.groups, e)
 		return answer{}
+	case setCall:
+		if !visible {
+			return answer{err: conn.ErrNotFound}
+		}
+		s.set = e.number
+		return answer{by: s.by, groups: s.names(), set: s.set}
 	default:
 		if !visible {
 			return answer{err: conn.ErrNotFound}
 		}
-		was := answer{by: s.by, groups: s.names()}
+		was := answer{by: s.by, groups: s.names(), set: s.set}
 		s.end(^groupSet(0), e)
 		s.there = false
 		return was
@@ -168,7 +175,7 @@ func mayBeNext(e *effect, rest []*effect) bool {
 // complete.
 func (r *interleaving) right(s *state, made []*effect) bool {
 	there := s.visible(r.jumped)
-	if there != r.seen.there || there && (s.by != r.seen.by || s.names() != r.seen.groups) {
+	if there != r.seen.there || there && (s.by != r.seen.by || s.set != r.seen.set || s.names() != r.seen.groups) {
 		return false
 	}
 	for i, m := range s.groups {

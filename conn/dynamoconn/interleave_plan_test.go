@@ -21,9 +21,12 @@ const (
 	joinCall
 	leaveCall
 	deleteCall
+	setCall // of an attribute, to the number of the actor
 )
 
-func (k kind) String() string { return [...]string{"Put", "Join", "Leave", "Delete"}[k] }
+func (k kind) String() string {
+	return [...]string{"Put", "Join", "Leave", "Delete", "SetAttributes"}[k]
+}
 
 const maxGroups = 2
 
@@ -39,17 +42,19 @@ type call struct {
 }
 
 func (c call) String() string {
-	if c.kind == deleteCall {
-		return "Delete"
+	if c.kind == deleteCall || c.kind == setCall {
+		return c.kind.String()
 	}
 	return fmt.Sprintf("%v(%02b)", c.kind, c.groups)
 }
 
-// answer is what a call returned. Of a Delete, that is who put the record and its groups.
+// answer is what a call returned. Of a Delete and a SetAttributes, that is who put the record, its groups, and who has set
+// its attribute.
 type answer struct {
 	err    error
 	by     int
 	groups groupSet
+	set    int
 }
 
 // errUnsure stands for all errors that leave open what was done.
@@ -83,6 +88,8 @@ func (a *actor) changed(label string) bool {
 		return label == "enter"
 	case leaveCall:
 		return label == "exit: was member"
+	case setCall:
+		return label == "set"
 	default:
 		return label == "delete record"
 	}
@@ -110,7 +117,12 @@ func (a *actor) act(ctx context.Context, r *interleaving) {
 	case deleteCall:
 		var c conn.Conn
 		if c, err = store.Delete(ctx, r.id); err == nil {
-			a.answer.by, a.answer.groups = r.decode(c)
+			a.answer = r.decode(c)
+		}
+	case setCall:
+		var c conn.Conn
+		if c, err = store.SetAttributes(ctx, r.id, map[string]string{"set": strconv.Itoa(a.number)}); err == nil {
+			a.answer = r.decode(c)
 		}
 	}
 	a.answer.err = a.judge(err)
@@ -161,7 +173,7 @@ type interleaving struct {
 // seen is what a reader finds at the end.
 type seen struct {
 	there          bool
-	by             int
+	by, set        int
 	groups, listed groupSet
 }
 
@@ -184,15 +196,21 @@ func (r *interleaving) record(by int, groups groupSet) conn.Conn {
 	return c
 }
 
-func (r *interleaving) decode(c conn.Conn) (by int, groups groupSet) {
+func (r *interleaving) decode(c conn.Conn) answer {
+	var a answer
 	for _, g := range c.Groups {
-		groups |= groupSet(g[len(g)-1] - '0')
+		a.groups |= groupSet(g[len(g)-1] - '0')
 	}
-	by, err := strconv.Atoi(c.Attributes["by"])
-	if err != nil {
-		by = -1
+	var err error
+	if a.by, err = strconv.Atoi(c.Attributes["by"]); err != nil {
+		a.by = -1
 	}
-	return by, groups
+	if set, ok := c.Attributes["set"]; ok {
+		if a.set, err = strconv.Atoi(set); err != nil {
+			a.set = -1
+		}
+	}
+	return a
 }
 
 func (r *interleaving) group(one groupSet) string { return r.id + "/" + strconv.Itoa(int(one)) }
@@ -214,7 +232,7 @@ func (r *interleaving) plan(rng *rand.Rand) {
 	if rng.IntN(4) == 0 {
 		groups = maxGroups
 	}
-	kinds := []kind{putCall, joinCall, joinCall, joinCall, leaveCall, leaveCall, leaveCall, deleteCall, deleteCall}
+	kinds := []kind{putCall, joinCall, joinCall, joinCall, leaveCall, leaveCall, leaveCall, deleteCall, deleteCall, setCall, setCall}
 	for i := range 2 + rng.IntN(3) {
 		c := call{kinds[rng.IntN(len(kinds))], 1 << rng.IntN(groups)}
 		if c.kind == putCall {

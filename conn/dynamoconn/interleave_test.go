@@ -154,7 +154,8 @@ func (r *interleaving) look(ctx context.Context) error {
 	r.seen = seen{}
 	c, err := r.plain.Get(ctx, r.id)
 	if r.seen.there = err == nil; r.seen.there {
-		r.seen.by, r.seen.groups = r.decode(c)
+		found := r.decode(c)
+		r.seen.by, r.seen.groups, r.seen.set = found.by, found.groups, found.set
 	} else if !errors.Is(err, conn.ErrNotFound) {
 		return err
 	}
@@ -199,6 +200,9 @@ func (r *interleaving) repeat(ctx context.Context) error {
 			continue
 		}
 		again := []call{a.call}
+		if a.call.kind == setCall {
+			again = nil // it leaves nothing half done
+		}
 		if a.call.kind == putCall || a.call.kind == deleteCall {
 			again = []call{{leaveCall, 1}, {leaveCall, 2}}
 		}
@@ -272,9 +276,9 @@ func (r *interleaving) String() string {
 		fmt.Fprintln(&b, "  ", line)
 	}
 	for _, a := range r.actors {
-		fmt.Fprintf(&b, "%d %v returned from %d to %d: %v, %d, %b\n", a.number, a.call, a.began, a.ended, a.answer.err, a.answer.by, a.answer.groups)
+		fmt.Fprintf(&b, "%d %v returned from %d to %d: %v, %d, %b, %d\n", a.number, a.call, a.began, a.ended, a.answer.err, a.answer.by, a.answer.groups, a.answer.set)
 	}
-	fmt.Fprintf(&b, "at the end: there %v, put by %d, groups %b; listed in %b", r.seen.there, r.seen.by, r.seen.groups, r.seen.listed)
+	fmt.Fprintf(&b, "at the end: there %v, put by %d, groups %b, set by %d; listed in %b", r.seen.there, r.seen.by, r.seen.groups, r.seen.set, r.seen.listed)
 	return b.String()
 }
 
@@ -283,7 +287,7 @@ func mustMeet() []string {
 	return []string{
 		// Every call is refused by the record, and every write of a row by a later one.
 		"Put: put record refused", "Put: put row refused", "Join: enter refused", "Join: put row refused",
-		"Leave: exit refused", "Leave: exit: was none", "Delete: delete record refused",
+		"Leave: exit refused", "Leave: exit: was none", "Delete: delete record refused", "SetAttributes: set refused",
 		// Every way in which a membership is buried.
 		"Leave: delete row", "Leave: delete row refused", "Leave: put row as mark", "Leave: put row as mark refused", "Leave: guard row",
 		"Delete: delete row", "Delete: delete row refused", "Delete: put row as mark", "Delete: guard row",
@@ -294,9 +298,10 @@ func mustMeet() []string {
 		// A death between any two writes, before and after the first and the last.
 		"Put: dies", "Put: put record, dies", "Put: put row, dies", "Join: dies", "Join: enter, dies", "Join: put row, dies",
 		"Leave: dies", "Leave: exit: was member, dies", "Leave: delete row, dies", "Leave: put row as mark, dies",
+		"SetAttributes: dies", "SetAttributes: set, dies",
 		"Delete: dies", "Delete: delete record, dies", "Delete: delete row, dies", "Delete: put row as mark, dies",
 		// An answer that is lost, of each request.
-		"lost: put record", "lost: enter", "lost: exit: was member", "lost: delete record", "lost: put row", "lost: delete row",
+		"lost: put record", "lost: enter", "lost: exit: was member", "lost: delete record", "lost: set", "lost: put row", "lost: delete row",
 		"lost: put row as mark", "Join: look at record: there", "Join: look at record: none",
 		// What they leave, and how it goes.
 		"remains: row without record", "remains: record without row", "repeated", "pruned", "expired",

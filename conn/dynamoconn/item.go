@@ -14,7 +14,7 @@ import (
 const (
 	attrUser        = "user"   // S, not if empty
 	attrEndpoint    = "ep"     // S, may be empty in a record, not in a membership
-	attrAttributes  = "attrs"  // M of S, not if empty
+	attrAttributes  = "attrs"  // M of S; records of earlier versions have none if it is empty
 	attrGroups      = "groups" // M of N: the group's name to the membership's version
 	attrConnectedAt = "at"     // N, milliseconds since 1970
 	attrVersion     = "v"      // N, in a record the next version, in a membership its own

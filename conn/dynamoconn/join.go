@@ -44,14 +44,15 @@ func (s *Store) enter(ctx context.Context, id, group string) (membership, error)
 		ReturnValues: types.ReturnValueUpdatedNew,
 	})
 	if _, ok := refused(err); ok {
-		return membership{}, conn.ErrNotFound
+		return membership{}, &conn.NotFoundError{ID: id}
 	}
 	if tooLarge(err) {
 		return membership{}, fmt.Errorf("%w: group %q: the record of connection %q would have more than %d bytes",
 			conn.ErrInvalid, group, id, maxItem)
 	}
 	if err != nil {
-		return membership{}, fmt.Errorf("dynamoconn: join %q to %q: the record may name the group, which does not list the connection: %w", id, group, err)
+		return membership{}, fmt.Errorf("dynamoconn: join %q to %q: %s: %w", id, group,
+			outcomeOf(err, "the record may name the group, which does not list the connection"), err)
 	}
 	m, err := decodeMembership(out.Attributes)
 	if err != nil {

@@ -15,26 +15,31 @@ func (s *Store) Leave(ctx context.Context, id, group string) error {
 	if err := s.checkMembership(ctx, id, group); err != nil {
 		return err
 	}
-	if err := s.leave(ctx, id, group); err != nil {
-		return fmt.Errorf("dynamoconn: leave %q from %q: the record may not name the group any more, which may list the connection: %w", id, group, err)
+	m, was, err := s.exit(ctx, id, group)
+	said := outcomeOf(err, halfLeft)
+	if err == nil {
+		said, err = halfLeft, s.leaveRows(ctx, m, was)
+	}
+	if err != nil {
+		return fmt.Errorf("dynamoconn: leave %q from %q: %s: %w", id, group, said, err)
 	}
 	return nil
 }
 
-func (s *Store) leave(ctx context.Context, id, group string) error {
-	m, was, err := s.exit(ctx, id, group)
-	if err != nil {
-		return err
-	}
+// halfLeft is what a Leave may have left that did not complete.
+const halfLeft = "the record may not name the group any more, which may list the connection"
+
+// leaveRows ends a membership that the record does not name any more; was tells if it did.
+func (s *Store) leaveRows(ctx context.Context, m ended, was bool) error {
 	if was {
 		return s.bury(ctx, m)
 	}
-	layout, err := s.layout(group)
+	layout, err := s.layout(m.group)
 	if err != nil {
 		return err
 	}
-	for _, part := range layout.homes(id) {
-		if err := s.leaveStray(ctx, id, group, part); err != nil {
+	for _, part := range layout.homes(m.id) {
+		if err := s.leaveStray(ctx, m.id, m.group, part); err != nil {
 			return err
 		}
 	}
@@ -74,7 +79,7 @@ func (s *Store) exit(ctx context.Context, id, group string) (m ended, was bool, 
 		ReturnValues: types.ReturnValueUpdatedOld,
 	})
 	if _, ok := refused(err); ok {
-		return ended{}, false, nil
+		return ended{group: group, id: id}, false, nil
 	}
 	if err != nil {
 		return ended{}, false, fmt.Errorf("update the record: %w", err)
@@ -91,7 +96,7 @@ func (s *Store) exit(ctx context.Context, id, group string) (m ended, was bool, 
 		return ended{group, id, next - 1}, true, nil
 	}
 	if _, ok := groups[group]; !ok {
-		return ended{}, false, nil
+		return ended{group: group, id: id}, false, nil
 	}
 	entry, err := getNumber(groups, group)
 	if err != nil {

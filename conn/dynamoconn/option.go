@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/internal/dynamotable"
 )
 
@@ -76,6 +77,22 @@ func WithShards(of func(group string) Shards) Option {
 	}
 	return option(func(s *Store) error {
 		s.shards = of
+		return nil
+	})
+}
+
+// WithEnded has a function called for each record that ends; see [conn.EndedFunc]. It panics if f is nil.
+//
+// Expired records are among them when a [Sweeper] or a Put of the same id comes across them before DynamoDB deletes them,
+// which it does within a few days (Amazon DynamoDB Developer Guide, "Using time to live (TTL) in DynamoDB"). The Sweeper
+// then deletes each itself, for 1 write unit; without a function it leaves them to DynamoDB, which is free. A record that
+// ends by a request whose answer is lost is not announced: nobody knows it any more.
+func WithEnded(f conn.EndedFunc) Option {
+	if f == nil {
+		panic("dynamoconn: WithEnded with a nil function")
+	}
+	return option(func(s *Store) error {
+		s.ended = f
 		return nil
 	})
 }

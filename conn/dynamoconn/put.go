@@ -25,9 +25,11 @@ func (s *Store) Put(ctx context.Context, c conn.Conn) error {
 		return err
 	}
 	version := s.firstVersion()
-	if err := s.putRecord(ctx, c, version); err != nil {
+	expired, err := s.putRecord(ctx, c, version)
+	if err != nil {
 		return err
 	}
+	defer s.announceExpired(ctx, c.ID, expired) //nolint:errcheck // What was no record has not ended either.
 	err = s.each(ctx, len(c.Groups), func(i int) error {
 		return s.putMembership(ctx, c.Groups[i], membership{
 			id: c.ID, endpoint: c.Endpoint, expires: c.ExpiresAt.Unix(), version: version,
@@ -56,25 +58,27 @@ func (s *Store) canonical(c conn.Conn) (conn.Conn, error) {
 	return c, nil
 }
 
-// putRecord writes the record, if there is none that lives. One that a former attempt has written is this call's own.
-func (s *Store) putRecord(ctx context.Context, c conn.Conn, version int64) error {
+// putRecord writes the record, if there is none that lives. One that a former attempt has written is this call's own. It
+// returns the expired item in whose place it is.
+func (s *Store) putRecord(ctx context.Context, c conn.Conn, version int64) (expired item, err error) {
 	nonce := make([]byte, 8)
 	_, _ = rand.Read(nonce) // it never fails
-	_, _, err := do(ctx, s, s.api.PutItem, &dynamodb.PutItemInput{
+	out, _, err := do(ctx, s, s.api.PutItem, &dynamodb.PutItemInput{
 		TableName:                           &s.table,
 		Item:                                s.encodeRecord(c, version, nonce),
 		ConditionExpression:                 aws.String("attribute_not_exists(pk) OR exp <= :now"),
 		ExpressionAttributeValues:           item{":now": number(s.now())},
+		ReturnValues:                        types.ReturnValueAllOld,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
 	if there, ok := refused(err); ok {
 		if n, ok := there[attrNonce].(*types.AttributeValueMemberB); ok && bytes.Equal(n.Value, nonce) {
-			return nil
+			return nil, nil
 		}
-		return conn.ErrExists
+		return nil, conn.ErrExists
 	}
 	if err != nil {
-		return fmt.Errorf("dynamoconn: put connection %q: it may be registered, without its groups: %w", c.ID, err)
+		return nil, fmt.Errorf("dynamoconn: put connection %q: %s: %w", c.ID, outcomeOf(err, "it may be registered, without its groups"), err)
 	}
-	return nil
+	return out.Attributes, nil
 }

@@ -27,7 +27,7 @@ func (s *Store) Get(ctx context.Context, id string) (conn.Conn, error) {
 	return r.Conn, err
 }
 
-// getRecord reads the record of a connection, or gives conn.ErrNotFound.
+// getRecord reads the record of a connection, or returns a *conn.NotFoundError.
 func (s *Store) getRecord(ctx context.Context, id string) (record, error) {
 	out, _, err := do(ctx, s, s.api.GetItem, &dynamodb.GetItemInput{
 		TableName:      &s.table,
@@ -38,11 +38,11 @@ func (s *Store) getRecord(ctx context.Context, id string) (record, error) {
 		return record{}, err
 	}
 	if out.Item == nil {
-		return record{}, conn.ErrNotFound
+		return record{}, &conn.NotFoundError{ID: id}
 	}
 	r, err := decodeRecord(id, out.Item)
 	if err == nil && r.expired(s.now()) {
-		return record{}, conn.ErrNotFound
+		return record{}, &conn.NotFoundError{ID: id}
 	}
 	return r, err
 }
@@ -71,13 +71,11 @@ func (s *Store) encodeRecord(c conn.Conn, version int64, nonce []byte) item {
 	if c.User != "" {
 		it[attrUser] = text(c.User)
 	}
-	if len(c.Attributes) > 0 {
-		attributes := make(item, len(c.Attributes))
-		for k, v := range c.Attributes {
-			attributes[k] = text(v)
-		}
-		it[attrAttributes] = &types.AttributeValueMemberM{Value: attributes}
+	attributes := make(item, len(c.Attributes))
+	for k, v := range c.Attributes {
+		attributes[k] = text(v)
 	}
+	it[attrAttributes] = &types.AttributeValueMemberM{Value: attributes} // also if empty, so that some can be set
 	groups := make(item, len(c.Groups))
 	for _, g := range c.Groups {
 		groups[g] = number(version)

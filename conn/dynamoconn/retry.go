@@ -43,11 +43,11 @@ func do[In, Out any](
 		past.made++
 		out, err = attempt(ctx, request, in)
 		if err == nil || past.made == maxAttempts || !retryable(ctx, err) {
-			return out, past, describe(ctx, past, err)
+			return out, past, s.describe(ctx, past, err)
 		}
 		past.lost = past.lost || !throttled(err)
 		if !wait(ctx, s.backoff(past.made)) {
-			return out, past, describe(ctx, past, fmt.Errorf("no time is left for another attempt: %w", err))
+			return out, past, s.describe(ctx, past, fmt.Errorf("no time is left for another attempt: %w", err))
 		}
 	}
 }
@@ -97,16 +97,17 @@ func throttled(err error) bool {
 	return ok || code == "TransactionConflictException" || code == "ReplicatedWriteConflictException"
 }
 
-// describe adds to an error how often the request was made, and the context's cause if that has ended.
-func describe(ctx context.Context, past attempts, err error) error {
+// describe adds to an error the table, how often the request was made, and the context's cause if that has ended.
+func (s *Store) describe(ctx context.Context, past attempts, err error) error {
 	if err == nil {
 		return nil
 	}
+	undone := !past.lost && rejected(err)
 	if past.made > 1 {
 		err = fmt.Errorf("%d attempts, the last: %w", past.made, err)
 	}
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
 		err = fmt.Errorf("%w: %w", cause, err)
 	}
-	return err
+	return &requestError{s.table, undone, err}
 }

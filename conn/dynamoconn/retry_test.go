@@ -79,7 +79,7 @@ func TestRetries(t *testing.T) {
 		"a fault of DynamoDB":          {failing{errs: times(3, status(500))}, 4, 175 * time.Millisecond, ""},
 		"a connection that broke":      {failing{errs: times(1, &smithyhttp.RequestSendError{Err: errors.New("reset by peer")})}, 2, 25 * time.Millisecond, ""},
 		"no answer":                    {failing{hang: 2}, 3, 6*time.Second + 75*time.Millisecond, ""},
-		"throttled for ever":           {failing{errs: times(20, throttle())}, 10, 5 * time.Second, `get connection "a": 10 attempts, the last: .*slow down`},
+		"throttled for ever":           {failing{errs: times(20, throttle())}, 10, 5 * time.Second, `get connection "a": table "table": 10 attempts, the last: .*slow down`},
 		"refused": {
 			failing{errs: times(2, &smithy.GenericAPIError{Code: "ValidationException", Message: "no such thing"})},
 			1, 0,

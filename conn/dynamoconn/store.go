@@ -20,6 +20,7 @@ const MaxName = 1024
 // API is what a Store calls; [*dynamodb.Client] has it.
 type API interface {
 	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
 	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
 	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
@@ -43,6 +44,7 @@ type Store struct {
 	pageSize    int
 	concurrency int
 	backoff     func(attempt int) time.Duration
+	ended       conn.EndedFunc
 
 	mu   sync.Mutex
 	last int64 // the first version of the latest record

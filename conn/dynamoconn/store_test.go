@@ -2,6 +2,7 @@ package dynamoconn_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -21,11 +22,11 @@ func harness(tb testing.TB, opts ...dynamoconn.Option) conntest.NewHarness {
 	tb.Helper()
 	client, table := dynamotest.Client(tb), dynamotest.Table(tb)
 	return func(context.Context) (conntest.Harness, error) {
-		clock := conntest.NewClock()
-		opts := append(opts[:len(opts):len(opts)],
+		clock, ended := conntest.NewClock(), new(conntest.Ended)
+		opts := append(opts[:len(opts):len(opts)], dynamoconn.WithEnded(ended.Record),
 			dynamoconn.WithClock(clock.Now), dynamoconn.WithNamespace(dynamotest.Namespace(tb)))
 		store, err := dynamoconn.New(client, table, opts...)
-		return conntest.Harness{Store: store, Clock: clock, MaxName: dynamoconn.MaxName, Large: 1200}, err
+		return conntest.Harness{Store: store, Clock: clock, Ended: ended, MaxName: dynamoconn.MaxName, Large: 1200}, err
 	}
 }
 
@@ -60,7 +61,10 @@ func (t twins) same(want, got error) {
 		require.NoError(t.tb, got)
 		return
 	}
-	require.ErrorIs(t.tb, got, want)
+	for _, err := range []error{conn.ErrNotFound, conn.ErrExists, conn.ErrInvalid, conn.ErrBadCursor} {
+		require.Equal(t.tb, errors.Is(want, err), errors.Is(got, err), "Memory: %v; this store: %v", want, got)
+	}
+	require.Error(t.tb, got)
 }
 
 func (t twins) Put(ctx context.Context, c conn.Conn) error {
@@ -72,6 +76,22 @@ func (t twins) Put(ctx context.Context, c conn.Conn) error {
 func (t twins) Get(ctx context.Context, id string) (conn.Conn, error) {
 	got, err := t.Store.Get(ctx, id)
 	want, wantErr := t.memory.Get(ctx, id)
+	t.same(wantErr, err)
+	require.Equal(t.tb, want, got)
+	return got, err
+}
+
+func (t twins) GetMany(ctx context.Context, ids []string) ([]conn.Conn, error) {
+	got, err := t.Store.GetMany(ctx, ids)
+	want, wantErr := t.memory.GetMany(ctx, ids)
+	t.same(wantErr, err)
+	require.Equal(t.tb, want, got)
+	return got, err
+}
+
+func (t twins) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+	got, err := t.Store.SetAttributes(ctx, id, set, remove...)
+	want, wantErr := t.memory.SetAttributes(ctx, id, set, remove...)
 	t.same(wantErr, err)
 	require.Equal(t.tb, want, got)
 	return got, err

@@ -1,8 +1,11 @@
 package dynamoconn
 
 import (
+	"context"
 	"log/slog"
 	"time"
+
+	"github.com/gatesock/gatesock"
 )
 
 // The defaults of [NewSweeper].
@@ -35,6 +38,27 @@ func WithUnseen(d time.Duration) SweeperOption {
 		panic("dynamoconn: WithUnseen with a negative time")
 	}
 	return sweeperOption(func(s *Sweeper) { s.unseen = d })
+}
+
+// Disconnector closes a connection: an apigw.Client is one.
+type Disconnector interface {
+	Disconnect(ctx context.Context, from gatesock.Target) error
+}
+
+// WithIdleLimit has the sweeper close connections that were not active for longer than d, as the gateway tells a probe. The
+// gateway itself closes a connection after 10 minutes without a message in either direction (AWS Developer Guide, "Quotas
+// for configuring and running a WebSocket API"), so d is less than that, or the clients send what keeps them open and d is
+// for those that do not any more. By default none is closed.
+//
+// A connection is probed when it was not seen for d, or for what [WithUnseen] says if that is less; from then on it may take
+// that long again, and until the next sweep, before it is closed. Its record ends as with every connection: by its
+// $disconnect, or, should that not come, by a later sweep that finds it gone. Each that is closed costs a second call of
+// @connections. It panics if d is not positive or closer is nil.
+func WithIdleLimit(d time.Duration, closer Disconnector) SweeperOption {
+	if d <= 0 || closer == nil {
+		panic("dynamoconn: WithIdleLimit with no time or a nil Disconnector")
+	}
+	return sweeperOption(func(s *Sweeper) { s.idle, s.closer = d, closer })
 }
 
 // WithProbeRate sets how many probes a second are made at the most, evenly spaced; the default is [DefaultProbeRate]. The

@@ -30,7 +30,7 @@ type Pass struct {
 	Counts
 }
 
-// Counts counts records of connections: Scanned = Live + Gone + Expired + Failed.
+// Counts counts records of connections: Scanned = Live + Idle + Gone + Expired + Failed.
 type Counts struct {
 	// Scanned counts the records that were looked at.
 	Scanned int64 `json:"scanned"`
@@ -40,13 +40,15 @@ type Counts struct {
 	// Gone counts connections that were found to be gone, and are not registered any more. Those that a run removed
 	// and could not save, since its process died, are not in the numbers of the pass.
 	Gone int64 `json:"gone"`
+	// Idle counts connections that were open, and that the sweeper has closed since they were idle for too long.
+	Idle int64 `json:"idle,omitempty"`
 	// Expired counts records that have expired and that DynamoDB has not deleted yet.
 	Expired int64 `json:"expired"`
 	// Failed counts connections that are gone and could not be removed, and items that are no records of a
 	// connection. The log says why.
 	Failed int64 `json:"failed"`
 
-	// Probed counts the probes that were made. It includes all of Gone.
+	// Probed counts the probes that were made. It includes all of Gone and Idle.
 	Probed int64 `json:"probed"`
 	// Unknown counts, among Live, those of which it could not be found out: the probe was throttled, forbidden,
 	// met a fault, or was cut off by the end of the time.
@@ -57,6 +59,7 @@ func (c *Counts) add(d Counts) {
 	c.Scanned += d.Scanned
 	c.Live += d.Live
 	c.Gone += d.Gone
+	c.Idle += d.Idle
 	c.Expired += d.Expired
 	c.Failed += d.Failed
 	c.Probed += d.Probed
@@ -66,10 +69,10 @@ func (c *Counts) add(d Counts) {
 // plausible tells if the numbers can be those of a pass.
 func (c *Counts) plausible() bool {
 	const most = 1 << 48 // so that no sum overflows
-	for _, n := range []int64{c.Scanned, c.Live, c.Gone, c.Expired, c.Failed, c.Probed, c.Unknown} {
+	for _, n := range []int64{c.Scanned, c.Live, c.Gone, c.Idle, c.Expired, c.Failed, c.Probed, c.Unknown} {
 		if n < 0 || n > most {
 			return false
 		}
 	}
-	return c.Scanned == c.Live+c.Gone+c.Expired+c.Failed && c.Unknown <= c.Live && c.Gone <= c.Probed && c.Probed <= c.Scanned
+	return c.Scanned == c.Live+c.Idle+c.Gone+c.Expired+c.Failed && c.Unknown <= c.Live && c.Gone+c.Idle <= c.Probed && c.Probed <= c.Scanned
 }

@@ -136,15 +136,20 @@ func (r *sweep) settle(ctx context.Context, records []sighting) int {
 	defer probes.Wait()
 	places := make(chan struct{}, r.concurrency)
 	for i, record := range records {
-		if !r.asks(ctx, record) {
+		expired := r.announces(record)
+		if !expired && !r.asks(ctx, record) {
 			continue
 		}
-		if !r.admit(ctx, places) {
+		if !r.admit(ctx, places, !expired) {
 			return i
 		}
 		probes.Go(func() {
 			defer func() { <-places }()
-			r.ask(ctx, record)
+			if expired {
+				r.expire(ctx, record)
+			} else {
+				r.ask(ctx, record)
+			}
 		})
 	}
 	return len(records)
@@ -170,8 +175,27 @@ func (r *sweep) asks(ctx context.Context, record sighting) bool {
 	return false
 }
 
-// admit waits for a place and for the turn of a probe. It gives false if there is to be none now.
-func (r *sweep) admit(ctx context.Context, places chan<- struct{}) bool {
+// announces reports whether a record has expired and somebody wants to be told.
+func (r *sweep) announces(record sighting) bool {
+	return r.store.ended != nil && record.err == nil && record.expires <= r.store.now()
+}
+
+// expire ends a record that has expired, and counts it.
+func (r *sweep) expire(ctx context.Context, record sighting) {
+	found := Counts{Failed: 1} // if the function that is told does not return
+	defer func() { r.count(found) }()
+	ctx, cancel := r.finishing(conn.WithEndCause(ctx, conn.EndExpired))
+	defer cancel()
+	if err := r.store.expire(ctx, record.ConnectionID); err != nil {
+		r.logger().WarnContext(ctx, "dynamoconn: a record that has expired could not be removed",
+			"connectionId", record.ConnectionID, "error", err)
+		return
+	}
+	found = Counts{Expired: 1}
+}
+
+// admit waits for a place and, before a probe, for its turn. It returns false if there is to be none now.
+func (r *sweep) admit(ctx context.Context, places chan<- struct{}, probe bool) bool {
 	if time.Since(r.saved) >= saveEvery {
 		return false
 	}
@@ -180,9 +204,11 @@ func (r *sweep) admit(ctx context.Context, places chan<- struct{}) bool {
 	case <-ctx.Done():
 		return false
 	}
-	if err := r.pace.wait(ctx); err != nil {
-		r.stop(nil)
-		return false
+	if probe {
+		if err := r.pace.wait(ctx); err != nil {
+			r.stop(nil)
+			return false
+		}
 	}
 	stopped, _ := r.outcome(ctx)
 	return !stopped
@@ -201,8 +227,11 @@ func (r *sweep) ask(ctx context.Context, record sighting) {
 		found = Counts{Live: 1, Unknown: 1}
 		return
 	}
-	err := r.callProbe(ctx, record.Target)
+	active, err := r.callProbe(ctx, record.Target)
 	switch {
+	case err == nil && r.isIdle(active):
+		r.pace.speedUp()
+		found = r.close(ctx, record)
 	case err == nil:
 		r.pace.speedUp()
 		r.touch(ctx, record)
@@ -215,7 +244,27 @@ func (r *sweep) ask(ctx context.Context, record sighting) {
 	}
 }
 
-func (r *sweep) callProbe(ctx context.Context, to gatesock.Target) error {
+// isIdle reports whether a connection that was active at a time is to be closed.
+func (r *sweep) isIdle(active time.Time) bool {
+	return r.idle > 0 && !active.IsZero() && r.store.clock().Sub(active) > r.idle
+}
+
+// close closes a connection that is idle. Its record is left to its $disconnect.
+func (r *sweep) close(ctx context.Context, record sighting) Counts {
+	limited, cancel := context.WithTimeout(ctx, r.probeTimeout)
+	defer cancel()
+	err := r.closer.Disconnect(limited, record.Target)
+	switch {
+	case err == nil:
+		return Counts{Idle: 1, Probed: 1}
+	case errors.Is(err, gatesock.ErrGone):
+		return r.remove(ctx, record)
+	}
+	r.heed(ctx, record, fmt.Errorf("it is idle and could not be closed: %w", err))
+	return Counts{Live: 1, Probed: 1}
+}
+
+func (r *sweep) callProbe(ctx context.Context, to gatesock.Target) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.probeTimeout)
 	defer cancel()
 	return r.probe(ctx, to)
@@ -223,7 +272,7 @@ func (r *sweep) callProbe(ctx context.Context, to gatesock.Target) error {
 
 // remove removes a connection that is gone. If somebody else was faster it is as good.
 func (r *sweep) remove(ctx context.Context, record sighting) Counts {
-	ctx, cancel := r.finishing(ctx)
+	ctx, cancel := r.finishing(conn.WithEndCause(ctx, conn.EndSwept))
 	defer cancel()
 	_, err := r.store.Delete(ctx, record.ConnectionID)
 	if err == nil || errors.Is(err, conn.ErrNotFound) {

@@ -124,9 +124,9 @@ func TestSweepWithTheEmulatorAndDynamoDB(t *testing.T) {
 	poster, err := apigw.New(nil, server.Endpoint)
 	require.NoError(t, err)
 	t.Cleanup(poster.CloseIdleConnections)
-	probe := func(ctx context.Context, to gatesock.Target) error {
-		_, err := poster.Info(ctx, to)
-		return err
+	probe := func(ctx context.Context, to gatesock.Target) (time.Time, error) {
+		info, err := poster.Info(ctx, to)
+		return info.LastActiveAt, err
 	}
 	var sum dynamoconn.Counts
 	for runs := 1; ; runs++ {
@@ -203,7 +203,7 @@ func TestSweepLeaseInTheTable(t *testing.T) {
 			}
 			_, err = client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: it})
 			require.NoError(t, err)
-			probe := func(context.Context, gatesock.Target) error { return nil }
+			probe := func(context.Context, gatesock.Target) (time.Time, error) { return time.Time{}, nil }
 			rep, err := dynamoconn.NewSweeper(store, probe, patient()).Sweep(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, c.busy, rep.Busy)
@@ -224,11 +224,11 @@ func TestSweepersAtTheSameTimeInATable(t *testing.T) {
 	for i := range 40 {
 		require.NoError(t, now.Put(t.Context(), conn.Conn{ID: fmt.Sprint(i), Groups: []string{"all"}}))
 	}
-	probe := func(_ context.Context, to gatesock.Target) error {
+	probe := func(_ context.Context, to gatesock.Target) (time.Time, error) {
 		if len(to.ConnectionID) == 1 {
-			return gatesock.ErrGone
+			return time.Time{}, gatesock.ErrGone
 		}
-		return nil
+		return time.Time{}, nil
 	}
 	store, err := dynamoconn.New(client, table, later(20*time.Minute))
 	require.NoError(t, err)

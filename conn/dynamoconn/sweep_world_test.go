@@ -27,6 +27,8 @@ type sweepWorld struct {
 	probes []probed
 	// answers are those of the gateway, by id; who is not in them is open.
 	answers map[string]error
+	// active is when those that are open were active last.
+	active time.Time
 	// answer, if set, answers what answers does not.
 	answer func(ctx context.Context, to gatesock.Target) error
 }
@@ -50,15 +52,15 @@ func (w *sweepWorld) sweeper(opts ...dynamoconn.SweeperOption) *dynamoconn.Sweep
 	return dynamoconn.NewSweeper(w.store, w.probe, append([]dynamoconn.SweeperOption{dynamoconn.WithSweepLogger(logger)}, opts...)...)
 }
 
-func (w *sweepWorld) probe(ctx context.Context, to gatesock.Target) error {
+func (w *sweepWorld) probe(ctx context.Context, to gatesock.Target) (time.Time, error) {
 	w.mu.Lock()
 	w.probes = append(w.probes, probed{to, time.Now()})
 	err, ok := w.answers[to.ConnectionID]
 	w.mu.Unlock()
 	if !ok && w.answer != nil {
-		return w.answer(ctx, to)
+		return w.active, w.answer(ctx, to)
 	}
-	return err
+	return w.active, err
 }
 
 // connect registers connections with the ids that begin with a prefix.

@@ -11,25 +11,26 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// Probe asks the gateway about a connection. It gives nil if the connection is open, an error that matches
-// [gatesock.ErrGone] if it is gone, and nothing but that leads to its removal. [gatesock.ErrThrottled] slows the
-// sweep down; [gatesock.ErrForbidden] ends it, or, if the connection has an endpoint of its own, the probes of that
-// endpoint. What matches none of them is a fault and says nothing of the connection.
+// Probe asks the gateway about a connection. If the connection is open it returns when that was active last, which only
+// [WithIdleLimit] needs: the zero time is unknown. An error that matches [gatesock.ErrGone] says that it is gone, and
+// nothing but that leads to its removal. [gatesock.ErrThrottled] slows the sweep down; [gatesock.ErrForbidden] ends it,
+// or, if the connection has an endpoint of its own, the probes of that endpoint. What matches none of them is a fault
+// and says nothing of the connection.
 //
 // With an apigw.Client it is
 //
-//	func(ctx context.Context, to gatesock.Target) error {
-//		_, err := client.Info(ctx, to)
-//		return err
+//	func(ctx context.Context, to gatesock.Target) (lastActive time.Time, err error) {
+//		info, err := client.Info(ctx, to)
+//		return info.LastActiveAt, err
 //	}
 //
 // A Probe is called at the same time from several goroutines, and heeds ctx. It must ask the API that the connections are
 // of: another one's answer is that it does not know them, which is the same as gone.
-type Probe func(ctx context.Context, to gatesock.Target) error
+type Probe func(ctx context.Context, to gatesock.Target) (lastActive time.Time, err error)
 
 // Sweeper makes the registry true again, where the gateway announced no end of a connection and nothing was posted to it
 // since: it asks for the connections that were not seen for long and removes those that are gone. It also counts the live
-// connections; see [Report]. It is for a schedule, and is a lambda.Handler:
+// connections, and closes those that are idle, if told to; see [Report] and [WithIdleLimit]. It is for a schedule, and is a lambda.Handler:
 //
 //	sweeper := dynamoconn.NewSweeper(store, probe)
 //	gatesock.Start(&gatesock.EventMux{WebSocket: router, Schedule: sweeper})
@@ -55,6 +56,8 @@ type Sweeper struct {
 	probe Probe
 
 	unseen       time.Duration
+	idle         time.Duration // 0: no connection is closed
+	closer       Disconnector
 	concurrency  int
 	probeTimeout time.Duration
 	reserve      time.Duration
@@ -81,6 +84,9 @@ func NewSweeper(store *Store, probe Probe, opts ...SweeperOption) *Sweeper {
 	}
 	for _, o := range opts {
 		o.applySweeper(s)
+	}
+	if s.idle > 0 {
+		s.unseen = min(s.unseen, s.idle)
 	}
 	return s
 }

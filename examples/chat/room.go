@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/gatesock/gatesock"
@@ -27,7 +26,7 @@ func (a *App) join(ctx context.Context, req *gatesock.Request, in Join) (Joined,
 	}
 	for _, group := range []string{nameGroup(in.Name), roomGroup(in.Room)} {
 		if err := a.store.Join(ctx, c.ID, group); err != nil {
-			return Joined{}, unregistered(err)
+			return Joined{}, err
 		}
 	}
 	online, err := a.online(ctx, in.Room)
@@ -65,18 +64,10 @@ func (a *App) leave(ctx context.Context, req *gatesock.Request, in Leave) error 
 	return a.tellLeft(ctx, c, in.Room, req.Time)
 }
 
-// connection gives the record of the connection that a request came over.
+// connection returns the record of the connection that a request came over. Where there is none, conn.Track tells the
+// client to connect again.
 func (a *App) connection(ctx context.Context, req *gatesock.Request) (conn.Conn, error) {
-	c, err := a.store.Get(ctx, req.ConnectionID)
-	return c, unregistered(err)
-}
-
-// unregistered tells a client whose record is lost what to do. It leaves other errors as they are.
-func unregistered(err error) error {
-	if errors.Is(err, conn.ErrNotFound) {
-		return gatesock.Errorf(gatesock.CodeFailedPrecondition, "this connection is not registered; connect again").WithCause(err)
-	}
-	return err
+	return a.store.Get(ctx, req.ConnectionID)
 }
 
 // member gives the record of the connection that a request came over if it is in the room, and still may be.

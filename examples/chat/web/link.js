@@ -172,6 +172,7 @@ export class Link extends EventTarget {
 
   #dispatch(frame) {
     if (frame.event) return this.#emit("push", frame);
+    if (frame.error?.code === "stale_connection") return this.restart(); // docs/protocol.md, §7.4
     const waiting = this.#requests.get(frame.id);
     if (waiting) {
       this.#requests.delete(frame.id);

@@ -1,0 +1,332 @@
+package conntest_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/conn/conntest"
+)
+
+// brokenRecords are stores that break what is promised of records after they were put.
+func brokenRecords() []brokenStore {
+	return []brokenStore{
+		{
+			"forgets the attributes that a change does not name",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return replacing{m} },
+			[]string{"attributes-set", "attributes-keep", "attributes-hostile", "race-attributes"},
+		},
+		{
+			"registers whom it is to change",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return raising{m} },
+			[]string{"attributes-unknown", "race-attributes-delete", "not-found-names"},
+		},
+		{
+			"puts off the expiry",
+			func(m *conn.Memory, c *conntest.Clock) conn.Store { return &prolonging{Memory: m, clock: c} },
+			[]string{"attributes-expiry"},
+		},
+		{
+			"changes what it can of what is invalid",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return halfway{m} },
+			[]string{"attributes-invalid"},
+		},
+		{
+			"wants an attribute to be there that is removed",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return strict{m} },
+			[]string{"attributes-absent", "race-attributes", "race-attributes-one"},
+		},
+		{
+			"takes dots in names for paths",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return dotted{m} },
+			[]string{"attributes-hostile"},
+		},
+		{
+			"keeps old attributes for a next life",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return newNostalgic(m) },
+			[]string{"attributes-delete"},
+		},
+		{
+			"reads a hundred records at the most",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return hundred{m} },
+			[]string{"many-large", "records"},
+		},
+		{
+			"returns records in an order of its own",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return sorting{m} },
+			[]string{"many", "many-unknown", "many-large"},
+		},
+		{
+			"fails if a record is missing",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return demanding{m} },
+			[]string{"many-unknown", "many-large", "many-fresh"},
+		},
+		{
+			"names nobody who was not found",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return nameless{m} },
+			[]string{"not-found-names"},
+		},
+	}
+}
+
+func TestSuiteFindsBrokenRecords(t *testing.T) {
+	t.Parallel()
+	for _, b := range brokenRecords() {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, b.fails, failing(t, onMemory(b.wrap)))
+		})
+	}
+}
+
+func TestMachineFindsBrokenRecords(t *testing.T) {
+	t.Parallel()
+	beyond := map[string]bool{
+		"changes what it can of what is invalid": true, // the machine sets no "tenant",
+		"takes dots in names for paths":          true, // has no such names,
+		"reads a hundred records at the most":    true, // nor so many records,
+		"names nobody who was not found":         true, // and does not ask who was not found
+	}
+	for _, b := range brokenRecords() {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, !beyond[b.name], machineFails(t, inShards(1, b.wrap)))
+		})
+	}
+}
+
+// In virtual time everybody who changes has read before the first writes, so that chance does not decide.
+func TestSuiteFindsStoresWhoseChangesAreNotOneStep(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		wrap  func(*conn.Memory, *conntest.Clock) conn.Store
+		fails []string
+	}{
+		"reads, and writes all later": {
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return rewriting{m} },
+			[]string{"race-attributes"},
+		},
+		"one after the other": {
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return piecemeal{m} },
+			[]string{"race-attributes-one"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { require.Equal(t, c.fails, failing(t, onMemory(c.wrap))) })
+		})
+	}
+}
+
+// replacing takes what is set for all that there is to be.
+type replacing struct{ *conn.Memory }
+
+func (s replacing) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+	c, err := s.Get(ctx, id)
+	for name := range c.Attributes {
+		if _, ok := set[name]; err == nil && !ok && len(set) > 0 {
+			remove = append(remove, name)
+		}
+	}
+	return s.Memory.SetAttributes(ctx, id, set, remove...)
+}
+
+// raising takes SetAttributes for an upsert.
+type raising struct{ *conn.Memory }
+
+func (s raising) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+	c, err := s.Memory.SetAttributes(ctx, id, set, remove...)
+	if !errors.Is(err, conn.ErrNotFound) {
+		return c, err
+	}
+	if err := s.Put(ctx, conn.Conn{ID: id}); err != nil {
+		return conn.Conn{}, err
+	}
+	return s.Memory.SetAttributes(ctx, id, set, remove...)
+}
+
+// prolonging gives a connection that is about to expire another minute, since it has shown life.
+type prolonging struct {
+	*conn.Memory
+	clock *conntest.Clock
+	mu    sync.Mutex
+}
+
+func (s *prolonging) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, err := s.Memory.SetAttributes(ctx, id, set, remove...)
+	if err != nil || c.ExpiresAt.Sub(s.clock.Now()) > 10*time.Second {
+		return c, err
+	}
+	if _, err := s.Delete(ctx, id); err != nil {
+		return conn.Conn{}, err
+	}
+	c.ExpiresAt = c.ExpiresAt.Add(time.Minute)
+	return c, s.Put(ctx, c)
+}
+
+// halfway sets what it can before it comes across what it can't.
+type halfway struct{ *conn.Memory }
+
+func (s halfway) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+	c, err := s.Memory.SetAttributes(ctx, id, set, remove...)
+	if v, ok := set["tenant"]; errors.Is(err, conn.ErrInvalid) && ok {
+		_, _ = s.Memory.SetAttributes(ctx, id, map[string]string{"tenant": v})
+	}
+	return c, err
+}
+
+// strict takes the removal of what is not there for a mistake.
+type strict struct{ *conn.Memory }
+
+func (s strict) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+	c, err := s.Get(ctx, id)
+	for _, name := range remove {
+		if _, ok := c.Attributes[name]; err == nil && !ok && conn.CheckAttributes(set, remove) == nil {
+			return conn.Conn{}, errors.New("there is no such attribute")
+		}
+	}
+	return s.Memory.SetAttributes(ctx, id, set, remove...)
+}
+
+// dotted cuts names at a dot.
+type dotted struct{ *conn.Memory }
+
+func (s dotted) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+	cut := make(map[string]string)
+	for name, value := range set {
+		if head, _, _ := strings.Cut(name, "."); head != "" {
+			name = head
+		}
+		cut[name] = value
+	}
+	return s.Memory.SetAttributes(ctx, id, cut, remove...)
+}
+
+// nostalgic gives a connection that is put again the attributes that were set before.
+type nostalgic struct {
+	*conn.Memory
+	mu   sync.Mutex
+	last map[string]map[string]string
+}
+
+func newNostalgic(m *conn.Memory) *nostalgic {
+	return &nostalgic{Memory: m, last: make(map[string]map[string]string)}
+}
+
+func (s *nostalgic) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+	c, err := s.Memory.SetAttributes(ctx, id, set, remove...)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		s.last[id] = c.Attributes
+	}
+	return c, err
+}
+
+func (s *nostalgic) Put(ctx context.Context, c conn.Conn) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.Attributes == nil {
+		c.Attributes = s.last[c.ID]
+	}
+	return s.Memory.Put(ctx, c)
+}
+
+// hundred reads what one request can.
+type hundred struct{ *conn.Memory }
+
+func (s hundred) GetMany(ctx context.Context, ids []string) ([]conn.Conn, error) {
+	return s.Memory.GetMany(ctx, ids[:min(len(ids), 100)])
+}
+
+// sorting returns records by their ids.
+type sorting struct{ *conn.Memory }
+
+func (s sorting) GetMany(ctx context.Context, ids []string) ([]conn.Conn, error) {
+	ids = slices.Clone(ids)
+	slices.Sort(ids)
+	return s.Memory.GetMany(ctx, ids)
+}
+
+// demanding wants to find everybody.
+type demanding struct{ *conn.Memory }
+
+func (s demanding) GetMany(ctx context.Context, ids []string) ([]conn.Conn, error) {
+	for _, id := range ids {
+		if _, err := s.Get(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	return s.Memory.GetMany(ctx, ids)
+}
+
+// nameless gives the bare sentinel.
+type nameless struct{ *conn.Memory }
+
+func (s nameless) Join(ctx context.Context, id, group string) error {
+	err := s.Memory.Join(ctx, id, group)
+	if errors.Is(err, conn.ErrNotFound) {
+		return conn.ErrNotFound
+	}
+	return err
+}
+
+// rewriting reads the attributes, thinks for a while, and writes all of them.
+type rewriting struct{ *conn.Memory }
+
+func (s rewriting) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+	if err := conn.CheckAttributes(set, remove); err != nil {
+		return conn.Conn{}, err
+	}
+	c, err := s.Get(ctx, id)
+	if err != nil {
+		return conn.Conn{}, err
+	}
+	<-time.After(time.Second) // virtual time
+	for name, value := range set {
+		if c.Attributes == nil {
+			c.Attributes = make(map[string]string)
+		}
+		c.Attributes[name] = value
+	}
+	now, err := s.Get(ctx, id)
+	if err != nil {
+		return conn.Conn{}, err
+	}
+	for name := range now.Attributes {
+		if _, ok := c.Attributes[name]; !ok || slices.Contains(remove, name) {
+			remove = append(remove, name)
+			delete(c.Attributes, name)
+		}
+	}
+	return s.Memory.SetAttributes(ctx, id, c.Attributes, remove...)
+}
+
+// piecemeal changes one attribute after the other.
+type piecemeal struct{ *conn.Memory }
+
+func (s piecemeal) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+	if err := conn.CheckAttributes(set, remove); err != nil {
+		return conn.Conn{}, err
+	}
+	c, err := s.Memory.SetAttributes(ctx, id, nil, remove...)
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		if err != nil {
+			return conn.Conn{}, err
+		}
+		<-time.After(time.Second) // virtual time
+		c, err = s.Memory.SetAttributes(ctx, id, map[string]string{name: set[name]})
+	}
+	return c, err
+}

@@ -1,0 +1,147 @@
+package conntest
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/conn"
+)
+
+func endedCases() []Case {
+	return []Case{
+		{"ended-delete", "the function for records that end is told of a deleted one once, as it was, and why", announcing(endedDelete)},
+		{"ended-after", "it is called when the record and its memberships are gone, and before Delete returns", announcing(endedAfter)},
+		{"ended-nothing", "it is not called where nothing ends", announcing(endedNothing)},
+		{"ended-copies", "what it is given is its own", announcing(endedCopies)},
+		{"ended-nested", "records that end while it runs are announced after it has returned", announcing(endedNested)},
+		{"ended-panic", "its panic undoes nothing and goes no further", announcing(endedPanic)},
+		{"ended-expired", "an expired record in whose place another is put was announced as expired, once", announcing(endedExpired)},
+		{"race-ended", "of several concurrent calls of Delete one announces the record", announcing(raceEnded)},
+	}
+}
+
+// announcing makes a case of those stores that announce what ends.
+func announcing(check func(context.Context, *probe, Harness)) func(context.Context, *probe, Harness) {
+	return func(ctx context.Context, t *probe, h Harness) {
+		if h.Ended != nil {
+			check(ctx, t, h)
+		}
+	}
+}
+
+func endedDelete(ctx context.Context, t *probe, h Harness) {
+	put(ctx, t, h.Store, sample(h), conn.Conn{ID: "b"})
+	join(ctx, t, h.Store, sample(h).ID, "joined")
+	want := set(ctx, t, h.Store, sample(h).ID, map[string]string{"status": "away"})
+	remove(ctx, t, h.Store, want.ID)
+	require.Equal(t, []End{{want, conn.EndDeleted}}, h.Ended.take())
+	b := get(ctx, t, h.Store, "b")
+	remove(conn.WithEndCause(ctx, conn.EndPruned), t, h.Store, "b")
+	require.Equal(t, []End{{b, conn.EndPruned}}, h.Ended.take())
+}
+
+func endedAfter(ctx context.Context, t *probe, h Harness) {
+	want := sample(h)
+	put(ctx, t, h.Store, want)
+	h.Ended.does(func(ctx context.Context, e End) {
+		_, err := h.Store.Get(ctx, e.Conn.ID)
+		require.ErrorIs(t, err, conn.ErrNotFound)
+		for _, group := range e.Conn.Groups {
+			requireMembers(ctx, t, h.Store, group)
+		}
+	})
+	limited, cancel := context.WithCancel(ctx)
+	defer cancel()
+	remove(limited, t, h.Store, want.ID)
+	require.Len(t, h.Ended.take(), 1)
+}
+
+func endedNothing(ctx context.Context, t *probe, h Harness) {
+	want := sample(h)
+	put(ctx, t, h.Store, want)
+	require.Error(t, h.Store.Put(ctx, want))
+	leave(ctx, t, h.Store, want.ID, want.Groups...)
+	leave(ctx, t, h.Store, "unknown", "lobby")
+	requireAbsent(ctx, t, h.Store, "unknown")
+	_, err := h.Store.Delete(ctx, "")
+	require.Error(t, err)
+	h.Clock.Set(want.ExpiresAt)
+	requireAbsent(ctx, t, h.Store, want.ID)
+	require.Empty(t, h.Ended.take())
+}
+
+func endedCopies(ctx context.Context, t *probe, h Harness) {
+	want := sample(h)
+	put(ctx, t, h.Store, want)
+	h.Ended.does(func(_ context.Context, e End) { e.Conn.Attributes["tenant"], e.Conn.Groups[0] = "stolen", "stolen" })
+	require.Equal(t, want, remove(ctx, t, h.Store, want.ID))
+}
+
+func endedNested(ctx context.Context, t *probe, h Harness) {
+	for _, id := range []string{"a", "b", "c", "d"} {
+		put(ctx, t, h.Store, conn.Conn{ID: id, Groups: []string{"g"}})
+	}
+	running := 0
+	h.Ended.does(func(ctx context.Context, e End) {
+		running++
+		defer func() { running-- }()
+		require.Equal(t, 1, running, "calls under way")
+		for m, err := range conn.Members(ctx, h.Store, "g") { // as a broadcast that finds everybody gone
+			require.NoError(t, err)
+			remove(conn.WithEndCause(ctx, conn.EndPruned), t, h.Store, m.ID)
+			if e.Conn.ID == "a" {
+				break
+			}
+		}
+	})
+	remove(ctx, t, h.Store, "a")
+	var order []string
+	for _, e := range h.Ended.take() {
+		order = append(order, e.Conn.ID+" "+string(e.Cause))
+	}
+	require.Equal(t, "a deleted", order[0])
+	require.ElementsMatch(t, []string{"a deleted", "b pruned", "c pruned", "d pruned"}, order)
+	requireMembers(ctx, t, h.Store, "g")
+}
+
+func endedPanic(ctx context.Context, t *probe, h Harness) {
+	put(ctx, t, h.Store, sample(h), conn.Conn{ID: "b"})
+	h.Ended.does(func(ctx context.Context, e End) {
+		if e.Conn.ID != "b" {
+			remove(ctx, t, h.Store, "b")
+			panic("the application's fault, which this case makes on purpose")
+		}
+	})
+	remove(ctx, t, h.Store, sample(h).ID)
+	requireAbsent(ctx, t, h.Store, sample(h).ID)
+	require.Len(t, h.Ended.take(), 2, "the other one is announced all the same")
+}
+
+func endedExpired(ctx context.Context, t *probe, h Harness) {
+	at := h.Clock.Now().Truncate(time.Second).Add(time.Minute)
+	put(ctx, t, h.Store, conn.Conn{ID: "a", User: "u", Groups: []string{"g"}, ExpiresAt: at})
+	want := get(ctx, t, h.Store, "a")
+	h.Clock.Set(at)
+	put(ctx, t, h.Store, conn.Conn{ID: "a"})
+	require.Equal(t, []End{{want, conn.EndExpired}}, h.Ended.take())
+	remove(ctx, t, h.Store, "a")
+	require.Len(t, h.Ended.take(), 1)
+}
+
+func raceEnded(ctx context.Context, t *probe, h Harness) {
+	for _, id := range numbered(10) {
+		put(ctx, t, h.Store, conn.Conn{ID: id, Groups: []string{"g"}})
+		errs := atOnce(8, func(int) error {
+			_, err := h.Store.Delete(ctx, id)
+			if errors.Is(err, conn.ErrNotFound) {
+				return nil
+			}
+			return err
+		})
+		require.NoError(t, errors.Join(errs...))
+		require.Len(t, h.Ended.take(), 1)
+	}
+}
