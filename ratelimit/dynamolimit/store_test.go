@@ -18,6 +18,7 @@ import (
 
 	"github.com/gatesock/gatesock/internal/dynamotable"
 	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/internal/testclock"
 	"github.com/gatesock/gatesock/ratelimit"
 	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
 )
@@ -29,7 +30,7 @@ type clock struct{ now atomic.Int64 }
 
 func newClock() *clock {
 	c := new(clock)
-	c.now.Store(time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC).UnixNano())
+	c.now.Store(testclock.Noon().UnixNano())
 	return c
 }
 
