@@ -38,9 +38,9 @@ type scene struct {
 }
 
 // newScene always uses DynamoDB Local: the figures hold for a table without a namespace.
-func newScene(tb testing.TB, table string, opts ...dynamoconn.Option) *scene {
+func newScene(tb testing.TB, opts ...dynamoconn.Option) *scene {
 	tb.Helper()
-	client := dynamotest.Local(tb)
+	client, table := dynamotest.Local(tb), "costs-"+dynamotest.Namespace(tb)
 	require.NoError(tb, dynamoconn.CreateTable(tb.Context(), client, table))
 	clock := conntest.NewClock()
 	clock.Set(testclock.Noon().Add(time.Minute + 7*time.Second + 123_457*time.Microsecond)) // zeros at the end would make items smaller
