@@ -11,7 +11,7 @@ STORE    ?= memory
 in = @set -e; for folder in $(1); do echo "== $$folder: $(2)"; (cd "$$folder" && $(2)); done
 
 .NOTPARALLEL:
-.PHONY: help chat test lint fmt check-tidy check-deps build dynamodb sqs test-go test-browser fuzz bench bench-emulator bench-fanout bench-coldstart tools
+.PHONY: help chat test lint fmt check-tidy check-deps build dynamodb sqs test-go test-clock test-browser fuzz bench bench-emulator bench-fanout bench-coldstart tools
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ chat: ## Run the chat locally; ADDR=host:port, OPEN=1 lets anybody in, STORE=dyn
 	$(if $(and $(TABLE),$(filter memory,$(STORE))),$(error TABLE is set, which needs STORE=dynamodb))
 	$(or $(chat-$(STORE)),$(error STORE is "$(STORE)", want memory or dynamodb))
 
-test: dynamodb sqs check-tidy lint build check-deps test-go test-browser ## Run everything that CI runs
+test: dynamodb sqs check-tidy lint build check-deps test-go test-clock test-browser ## Run everything that CI runs
 
 lint: ## Run golangci-lint, with gofumpt and vet in it
 	$(call in,$(MODULES),$(GOTOOL) golangci-lint run ./...)
@@ -55,6 +55,9 @@ test-go: dynamodb sqs ## Run the Go tests of all modules under the race detector
 	$(call in,$(MODULES),go test -race -shuffle=on -timeout 15m ./...)
 	scripts/test-without-race $(MODULES)
 	scripts/test-allocations $(MODULES)
+
+test-clock: dynamodb ## Test what touches DynamoDB with all clocks moved ahead; DAYS="40 1826" is the whole, PACKAGES, TESTFLAGS
+	scripts/test-clock $(DAYS)
 
 test-browser: ## Test the chat in headless Chromium
 	scripts/browser-test

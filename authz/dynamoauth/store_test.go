@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +20,7 @@ import (
 	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/authz/dynamoauth"
 	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
 func TestMain(m *testing.M) { dynamotest.Main(m) }
@@ -36,7 +38,7 @@ func newStore(t *testing.T, api dynamoauth.API, opts ...dynamoauth.Option) *dyna
 func ann() authz.Principal {
 	return authz.Principal{
 		ID: "ann", Scopes: []string{"read", "say"}, Roles: []string{"member"}, Attributes: map[string]string{"tenant": "ü"},
-		Expires: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), UsageKey: "k",
+		Expires: testclock.Noon().AddDate(0, 0, 7), UsageKey: "k",
 	}
 }
 
@@ -142,7 +144,7 @@ func (s *spy) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(
 // What each call costs, and that all items expire.
 func TestCosts(t *testing.T) {
 	t.Parallel()
-	now := time.Unix(1_800_000_000, 5)
+	now := testclock.Noon().Add(5)
 	api := &spy{API: dynamotest.Client(t)}
 	s := newStore(t, api, dynamoauth.WithClock(func() time.Time { return now }))
 	for _, c := range []struct {
@@ -161,7 +163,8 @@ func TestCosts(t *testing.T) {
 		require.NoError(t, c.call(), c.name)
 		require.InDelta(t, c.units, api.units, 1e-9, c.name)
 	}
-	require.Equal(t, []string{"1800000031", "1800010801"}, api.expires)
+	seconds := func(n int64) string { return strconv.FormatInt(testclock.Noon().Unix()+n, 10) }
+	require.Equal(t, []string{seconds(31), seconds(10801)}, api.expires, "rounded up")
 }
 
 // foreign gives items that this package has not made.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
 // Harness is a store under test and what the suite has to know about it.
@@ -50,10 +51,10 @@ type Clock struct {
 	now time.Time
 }
 
-// NewClock returns a clock that shows 9:30 in the morning of 2 January 2030, UTC, and a bit more than half a
-// second.
+// NewClock returns a clock that shows noon, UTC, of the next day and a bit more than half a second: ahead of the real
+// time, so that a service that deletes what has expired by the real time leaves what the cases keep.
 func NewClock() *Clock {
-	return &Clock{now: time.Date(2030, time.January, 2, 9, 30, 0, 543_210_987, time.UTC)}
+	return &Clock{now: testclock.Noon().Add(543_210_987 * time.Nanosecond)}
 }
 
 // Now gives the time that the clock shows.

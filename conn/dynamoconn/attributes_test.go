@@ -69,7 +69,7 @@ func TestTooLargeAttributesAreRefusedByName(t *testing.T) {
 // time lose nothing.
 func TestAttributesOfBareRecords(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, "bare-records")
+	s := newScene(t)
 	for i := range 10 {
 		bareRecord(s)
 		errs := make(chan error, 2)

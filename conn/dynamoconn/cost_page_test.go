@@ -57,7 +57,7 @@ func (s itemSizes) All() int { return s.Record + s.User + s.Room }
 
 func sizes(t *testing.T) itemSizes {
 	t.Helper()
-	s := newScene(t, "costs-sizes")
+	s := newScene(t)
 	inRoom(s)
 	item := func(partition, sort string) int {
 		size, err := s.meter.size(t.Context(), &s.table, key(partition, sort))

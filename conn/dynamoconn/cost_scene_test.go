@@ -16,6 +16,7 @@ import (
 	"github.com/gatesock/gatesock/conn/conntest"
 	"github.com/gatesock/gatesock/conn/dynamoconn"
 	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
 // Names of usual length. The gateway's ids have 16 characters.
@@ -37,12 +38,12 @@ type scene struct {
 }
 
 // newScene always uses DynamoDB Local: the figures hold for a table without a namespace.
-func newScene(tb testing.TB, table string, opts ...dynamoconn.Option) *scene {
+func newScene(tb testing.TB, opts ...dynamoconn.Option) *scene {
 	tb.Helper()
-	client := dynamotest.Local(tb)
+	client, table := dynamotest.Local(tb), "costs-"+dynamotest.Namespace(tb)
 	require.NoError(tb, dynamoconn.CreateTable(tb.Context(), client, table))
 	clock := conntest.NewClock()
-	clock.Set(time.Date(2030, time.January, 2, 9, 31, 7, 123_457_000, time.UTC)) // zeros at the end would make items smaller
+	clock.Set(testclock.Noon().Add(time.Minute + 7*time.Second + 123_457*time.Microsecond)) // zeros at the end would make items smaller
 	m := &meter{api: client}
 	store, err := dynamoconn.New(m, table, append(opts, dynamoconn.WithClock(clock.Now))...)
 	require.NoError(tb, err)

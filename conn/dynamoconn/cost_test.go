@@ -2,7 +2,6 @@ package dynamoconn_test
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"testing"
 
@@ -31,7 +30,6 @@ type operation struct {
 func TestCosts(t *testing.T) {
 	t.Parallel()
 	page := figures{Prices: prices(), Sizes: sizes(t)}
-	tables := 0
 	for _, part := range []struct {
 		rows       *[]row
 		operations []operation
@@ -46,8 +44,7 @@ func TestCosts(t *testing.T) {
 		{&page.Sweep, sweeps()},
 	} {
 		for _, op := range part.operations {
-			tables++
-			s := newScene(t, fmt.Sprintf("costs-%d", tables))
+			s := newScene(t)
 			*part.rows = append(*part.rows, op.measure(t, s))
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/conn/dynamoconn"
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
 // hostile are records that a store has to keep exactly.
@@ -26,7 +27,7 @@ func hostile() map[string]conn.Conn {
 		"the largest record": {ID: "a", Attributes: map[string]string{"blob": strings.Repeat("x", 400<<10-400)}},
 		"much in many":       {ID: "a", Groups: names(200, 1000)},
 		"the far future":     {ID: "a", ExpiresAt: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)},
-		"long ago":           {ID: "a", ConnectedAt: time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC), ExpiresAt: time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)},
+		"long ago":           {ID: "a", ConnectedAt: time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC), ExpiresAt: testclock.Noon().AddDate(150, 0, 0)},
 	}
 }
 

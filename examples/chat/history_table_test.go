@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatesock/gatesock/conn/dynamoconn"
 	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
 // newTableHistory gives a history in a table of its own on DynamoDB Local.
@@ -65,7 +66,7 @@ func TestTableHistoryGivesEachNumberOnce(t *testing.T) {
 
 func TestTableHistoryForgetsAfter30Days(t *testing.T) {
 	t.Parallel()
-	h, now := newTableHistory(t), time.Unix(1_800_000_000, 0)
+	h, now := newTableHistory(t), testclock.Noon()
 	add(t, h.at(now), "lobby", Message{Key: "k", Text: "old"})
 	require.Len(t, recent(t, h.at(now.Add(keepFor-time.Second)), "lobby"), 1)
 

@@ -14,6 +14,10 @@
 // taken from AWS_REGION, the credentials from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and
 // another endpoint from AWS_ENDPOINT_URL_DYNAMODB. What the tests have written there is deleted at the end.
 //
+// The table is the one that dynamotable.Create makes for users, time to live and all: what has expired on the clock of the
+// machine is deleted under the tests, in DynamoDB Local within seconds. A test whose store has a clock of its own begins at
+// testclock.Noon, which is still to come. scripts/test-clock moves the clock of the machine, for the tests and for DynamoDB Local.
+//
 // DynamoDB Local is brought and run by scripts/dynamodb-local. A test that can't have it fails and says what is
 // missing; none is skipped. Functions that take a [testing.TB] may be called from the goroutine of a test only,
 // except [Namespace], which may be called from any.

@@ -70,7 +70,7 @@ func (f *fixture) openDatabase() (database, error) {
 		return database{}, err
 	}
 	const table = "gatesock-test"
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	return database{client, table}, dynamotable.Create(ctx, client, table)
 }

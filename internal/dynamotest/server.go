@@ -16,9 +16,13 @@ import (
 )
 
 const (
-	fetchTimeout = 5 * time.Minute
-	startTimeout = time.Minute
+	// The timeouts are for what hangs. On a machine that does much else at the same time all this takes long: it comes with its own
+	// error, before the one of the test binary's timeout, which does not show what the program has printed.
+	fetchTimeout = 9 * time.Minute
+	startTimeout = 9 * time.Minute
 	pollInterval = 50 * time.Millisecond
+	// answerTimeout is short, so that a process which has the port and never answers is found out.
+	answerTimeout = 30 * time.Second
 	// attempts is how many ports are tried: between the choice of a free one and its use another process may
 	// take it.
 	attempts = 5
@@ -132,7 +136,7 @@ func (s *server) waitReady(ctx context.Context, transport http.RoundTripper, ori
 
 // answers asks for the list of tables.
 func answers(ctx context.Context, transport http.RoundTripper, endpoint, origin string) bool {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader("{}"))
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -43,4 +44,20 @@ func TestServerOnATakenPort(t *testing.T) {
 	defer p.stop()
 	s := &server{endpoint: taken, process: p}
 	require.ErrorIs(t, s.waitReady(t.Context(), f.transport, "http://nobody"), errPortTaken)
+}
+
+// TestTheServersClockIsOurs: what a test says that has expired, has for DynamoDB Local, also if scripts/test-clock has moved the
+// clocks of both.
+func TestTheServersClockIsOurs(t *testing.T) {
+	t.Parallel()
+	Local(t)
+	f := current.Load()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, f.server.Load().endpoint, http.NoBody)
+	require.NoError(t, err)
+	response, err := f.transport.RoundTrip(r)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	theirs, err := http.ParseTime(response.Header.Get("Date"))
+	require.NoError(t, err)
+	require.Less(t, time.Since(theirs).Abs(), time.Hour)
 }

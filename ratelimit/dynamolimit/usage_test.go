@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatesock/gatesock/internal/dynamotable"
 	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/internal/testclock"
 	"github.com/gatesock/gatesock/ratelimit"
 )
 
@@ -42,10 +43,11 @@ func TestUsage(t *testing.T) {
 	api, table := &unitCounter{UsageAPI: dynamotest.Client(t)}, dynamotest.Table(t)
 	u, err := NewUsage(api, table, dynamotest.Namespace(t))
 	require.NoError(t, err)
-	day := time.Date(2026, 11, 24, 23, 0, 0, 0, time.UTC)
+	day := testclock.Noon().Add(11 * time.Hour)
+	today := day.Format(time.DateOnly)
 	var records []ratelimit.UsageRecord
 	for i := range 40 {
-		records = append(records, ratelimit.UsageRecord{Day: "2026-11-24", Kind: "key", Name: fmt.Sprintf("k%02d#x", i), Connections: 1, Messages: int64(i)})
+		records = append(records, ratelimit.UsageRecord{Day: today, Kind: "key", Name: fmt.Sprintf("k%02d#x", i), Connections: 1, Messages: int64(i)})
 	}
 	left, err := u.Add(t.Context(), records)
 	require.NoError(t, err)
@@ -68,11 +70,11 @@ func TestUsage(t *testing.T) {
 	require.Error(t, err)
 	require.Len(t, left, 1)
 	_, err = dynamotest.Client(t).PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{
-		dynamotable.PartitionKey: u.partition("2026-11-24"), dynamotable.SortKey: &types.AttributeValueMemberS{Value: "odd"},
+		dynamotable.PartitionKey: u.partition(today), dynamotable.SortKey: &types.AttributeValueMemberS{Value: "odd"},
 	}})
 	require.NoError(t, err)
 	_, err = u.Day(t.Context(), day)
-	require.ErrorContains(t, err, "usage of 2026-11-24: the item has no number c")
+	require.ErrorContains(t, err, "usage of "+today+": the item has no number c")
 	_, err = NewUsage(api, "", "")
 	require.ErrorContains(t, err, "empty")
 	_, err = NewUsage(api, "t", "#")

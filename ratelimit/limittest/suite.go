@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatesock/gatesock/internal/testclock"
 	"github.com/gatesock/gatesock/ratelimit"
 )
 
@@ -33,10 +34,11 @@ type Check struct {
 // Clock is the time of a check. It is safe for concurrent use.
 type Clock struct{ ns atomic.Int64 }
 
-// NewClock returns a clock that stands still.
+// NewClock returns a clock that stands still at noon, UTC, of the next day: ahead of the real time, so that a service that deletes what
+// has expired by the real time leaves what the checks keep.
 func NewClock() *Clock {
 	c := new(Clock)
-	c.ns.Store(time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC).UnixNano())
+	c.ns.Store(testclock.Noon().UnixNano())
 	return c
 }
 

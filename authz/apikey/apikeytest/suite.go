@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock/authz/apikey"
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
 // Check is one promise of a Store. It is given an empty one, and an error says what was not kept.
@@ -61,8 +62,10 @@ func sample(id string) apikey.Key {
 	}
 }
 
+// at is a time of the checks. They begin ahead of the real time, so that a service that deletes what has expired by the real
+// time leaves their keys.
 func at(seconds int) time.Time {
-	return time.Date(2026, 11, 24, 0, 0, 0, 123_000_000, time.UTC).Add(time.Duration(seconds) * time.Second)
+	return testclock.Noon().Add(123 * time.Millisecond).Add(time.Duration(seconds) * time.Second)
 }
 
 // errOther is what an error that is not the promised one is joined to, which may be none.

@@ -1,0 +1,41 @@
+package testclock_test
+
+import (
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/internal/testclock"
+)
+
+func TestNoonIsAheadOfTheRealClock(t *testing.T) {
+	t.Parallel()
+	noon := testclock.Noon()
+	require.Equal(t, "12:00:00.000000000 UTC", noon.Format("15:04:05.000000000 MST"))
+	require.Equal(t, noon, testclock.Noon())
+	ahead := time.Until(noon)
+	require.LessOrEqual(t, ahead, 36*time.Hour)
+	require.Greater(t, ahead, 11*time.Hour, "the process has run for less than an hour")
+}
+
+// TestTheClockIsMoved holds that scripts/test-clock moves the clock of the tests, by as much as it says. The system's
+// clock, which it does not move, is that of the files. Without the script, both are the same.
+func TestTheClockIsMoved(t *testing.T) {
+	t.Parallel()
+	var offset int64
+	if text := os.Getenv("GATESOCK_CLOCK_OFFSET"); text != "" {
+		var err error
+		offset, err = strconv.ParseInt(text, 10, 64)
+		require.NoError(t, err)
+	}
+	file, err := os.CreateTemp(t.TempDir(), "")
+	require.NoError(t, err)
+	defer file.Close()
+	info, err := file.Stat()
+	require.NoError(t, err)
+	moved := time.Since(info.ModTime()) - time.Duration(offset)*time.Second
+	require.Less(t, moved.Abs(), time.Hour, "GATESOCK_CLOCK_OFFSET is %d", offset)
+}
