@@ -65,7 +65,7 @@ func TestTableHistoryGivesEachNumberOnce(t *testing.T) {
 
 func TestTableHistoryForgetsAfter30Days(t *testing.T) {
 	t.Parallel()
-	h, now := newTableHistory(t), time.Unix(1_800_000_000, 0)
+	h, now := newTableHistory(t), time.Now() // DynamoDB Local removes what has expired by its own clock
 	add(t, h.at(now), "lobby", Message{Key: "k", Text: "old"})
 	require.Len(t, recent(t, h.at(now.Add(keepFor-time.Second)), "lobby"), 1)
 
