@@ -1,17 +1,19 @@
 # make test is what CI runs (.ci/run). Longer steps are in scripts/, tools are pinned in tools/go.mod.
 
 MODULES  := . examples bench
+RACE     := go test -race -shuffle=on -vet=off -timeout 15m
 GOTOOL   := go tool -modfile=$(CURDIR)/tools/go.mod
 FUZZTIME ?= 10s
 BENCH    ?= .
 COUNT    ?= 1
 STORE    ?= memory
+BASE     ?= main
 
 # $(call in,FOLDERS,COMMAND) runs a command in each folder and stops at the first that fails.
 in = @set -e; for folder in $(1); do echo "== $$folder: $(2)"; (cd "$$folder" && $(2)); done
 
 .NOTPARALLEL:
-.PHONY: help chat test lint fmt check-tidy check-deps build dynamodb sqs test-go test-clock test-browser fuzz bench bench-emulator bench-fanout bench-coldstart tools
+.PHONY: help chat test test-quick lint fmt check-tidy check-deps build dynamodb sqs test-go test-race test-without-race test-allocations test-clock test-browser fuzz bench bench-emulator bench-fanout bench-coldstart tools
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +26,13 @@ chat: ## Run the chat locally; ADDR=host:port, OPEN=1 lets anybody in, STORE=dyn
 	$(if $(and $(TABLE),$(filter memory,$(STORE))),$(error TABLE is set, which needs STORE=dynamodb))
 	$(or $(chat-$(STORE)),$(error STORE is "$(STORE)", want memory or dynamodb))
 
-test: dynamodb sqs check-tidy lint build check-deps test-go test-clock test-browser ## Run everything that CI runs
+# What the tests under the race detector leave of the machine, as while they wait for a server, the rest has.
+test: dynamodb sqs check-tidy ## Run everything that CI runs
+	@scripts/need cc >/dev/null
+	@scripts/side-by-side 'test-race=$(MAKE) test-race' 'the rest=$(MAKE) lint build check-deps test-without-race test-allocations test-clock test-browser'
+
+test-quick: ## Vet and test the packages that differ from BASE (main), and those that import them, in under a minute
+	@scripts/test-quick $(BASE) $(MODULES)
 
 lint: ## Run golangci-lint, with gofumpt and vet in it
 	$(call in,$(MODULES),$(GOTOOL) golangci-lint run ./...)
@@ -50,10 +58,18 @@ dynamodb: ## Bring DynamoDB Local, so that no test has to wait for it
 sqs: ## Bring the SQS server of the tests, so that no test has to wait for it
 	scripts/sqs-local --prepare
 
-test-go: dynamodb sqs ## Run the Go tests of all modules under the race detector, and without it what differs there
+test-go: test-race test-without-race test-allocations ## Run the Go tests of all modules
+
+# The slowest package goes first, so that it is not what all wait for at the end. Vet is a part of make lint.
+test-race: dynamodb sqs ## Run the Go tests of all modules under the race detector
 	@scripts/need cc >/dev/null
-	$(call in,$(MODULES),go test -race -shuffle=on -timeout 15m ./...)
+	$(call in,.,$(RACE) ./conn/dynamoconn ./...)
+	$(call in,$(filter-out .,$(MODULES)),$(RACE) ./...)
+
+test-without-race: ## Run the tests of packages whose code differs without the race detector
 	scripts/test-without-race $(MODULES)
+
+test-allocations: dynamodb ## Run the tests that bound allocations without the race detector, which allocates by itself
 	scripts/test-allocations $(MODULES)
 
 test-clock: dynamodb ## Test what touches DynamoDB with all clocks moved ahead; DAYS="40 1826" is the whole, PACKAGES, TESTFLAGS

@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// patience is how long a move of a [ManualClock] waits for a call that it has made.
+const patience = 30 * time.Second
+
 // ManualClock is a [Clock] that moves only when it is told to. It is safe for concurrent use.
 type ManualClock struct {
 	advance sync.Mutex // held while the clock moves
@@ -39,7 +42,9 @@ func (c *ManualClock) AfterFunc(d time.Duration, f func()) Timer {
 // Advance moves the clock by d and makes the calls that fall due on the way, each at its own time and in the
 // order of those times, also those that are asked for during the move. It waits for each call to return before it
 // goes on, so that what a timeout causes (a close frame, a whole $disconnect invocation) has happened when
-// Advance returns. A call that itself waits for the clock can't return: after a second Advance leaves it behind.
+// Advance returns. A call that itself waits for the clock can't return, as a $disconnect handler that waits for its
+// context to end: after 30 s of the machine's time, which pass at once in a bubble of testing/synctest, Advance leaves it
+// behind. A call that merely takes long on a busy machine is waited for.
 //
 // It must not be called from a call that it makes. Concurrent calls follow one another.
 func (c *ManualClock) Advance(d time.Duration) {
@@ -58,12 +63,12 @@ func (c *ManualClock) Advance(d time.Duration) {
 			defer close(returned)
 			t.call()
 		}()
-		patience := time.NewTimer(time.Second)
+		wait := time.NewTimer(patience)
 		select {
 		case <-returned:
-		case <-patience.C:
+		case <-wait.C:
 		}
-		patience.Stop()
+		wait.Stop()
 	}
 }
 

@@ -14,7 +14,8 @@ import (
 // errBufferFull is what a slow client's outbound answers.
 var errBufferFull = errors.New("emulator: the client's buffer is full")
 
-// closeGrace is how long a closing connection may take: to write what is pending, and to see the client's close frame.
+// closeGrace is how long a closing connection may take: to end the write that is under way, then to write what is
+// pending, and to see the client's close frame.
 const closeGrace = time.Second
 
 // outbound is the way to a client over a socket: a bounded buffer of frames, and, while there are any, one goroutine
@@ -121,7 +122,8 @@ func (o *outbound) Close(code int, reason string) {
 	o.wake()
 }
 
-// limitTime ends reads and writes after the grace.
+// limitTime ends reads and writes after the grace, which begins anew with the writing of the close frame: a machine that
+// comes late to it does not lose the frame.
 func (o *outbound) limitTime() {
 	if o.conn != nil {
 		// It fails on a closed connection only, which has nothing to wait for.
@@ -173,6 +175,9 @@ func (o *outbound) writePending() {
 	for len(o.pending) > 0 {
 		batch := o.pending
 		o.pending, o.inWrite = spare, len(batch)
+		if o.closed {
+			o.limitTime()
+		}
 		o.mu.Unlock()
 		_, err := o.conn.Write(batch)
 		o.mu.Lock()

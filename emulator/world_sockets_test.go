@@ -32,11 +32,7 @@ func (f *sockets) server(w *world) *Server {
 	s, err := Serve(context.Background(), w.gw, "127.0.0.1:0")
 	require.NoError(w.t, err)
 	f.servers[w.gw] = s
-	w.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		require.NoError(w.t, s.Close(ctx))
-	})
+	w.t.Cleanup(func() { require.NoError(w.t, s.Close(context.Background())) })
 	return s
 }
 

@@ -36,8 +36,10 @@ type link interface {
 	settle(ctx context.Context) error
 }
 
-// settleTimeout bounds the waits for what should come by itself, as the end of $disconnect.
-const settleTimeout = 5 * time.Second
+// settleTimeout bounds the waits for what should come by itself, as the end of $disconnect, and is the default of
+// [WithTimeout]. Only a test that fails waits for so long, and a machine that runs many tests at once needs it now and
+// then. It is longer than the gateway's integration timeout, so that over sockets the gateway answers first.
+const settleTimeout = 30 * time.Second
 
 // ID is the connection id. Over a socket it is known from the event of $connect, and empty if the API has no such route.
 func (c *Client) ID() string { return c.id }

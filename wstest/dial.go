@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"testing"
@@ -192,14 +193,22 @@ func (l *socketLink) settle(ctx context.Context) error {
 	for _, c := range l.server.connected() {
 		if other, ok := c.link.(*socketLink); ok {
 			if err := other.ping(ctx); err != nil {
-				return err
+				return l.restless(err)
 			}
 		}
 	}
 	if err := l.server.gateway.Quiesce(ctx); err != nil {
-		return errors.Join(errors.New("the gateway does not come to rest: a handler is still running"), err)
+		return l.restless(err)
 	}
 	return l.ping(ctx)
+}
+
+// restless is the error of a wait for the gateway that was given up: it names the handlers that still run, if any do.
+func (l *socketLink) restless(err error) error {
+	if running := l.server.watch.stillRunning(); len(running) > 0 {
+		return fmt.Errorf("the gateway does not come to rest: %w; still running: %v", err, running)
+	}
+	return fmt.Errorf("the gateway does not come to rest: %w", err)
 }
 
 // ping returns when the pong is there, or when the connection has ended and what came by it is in the inbox.

@@ -30,7 +30,7 @@
 // # Over sockets
 //
 // [NewServer] is the same on a loopback port. [Server.Dial] gives clients with the same methods over real WebSocket
-// connections; their Expect methods wait for up to 5 s ([WithTimeout]). Other clients and the @connections API find the
+// connections; their Expect methods wait for up to 30 s ([WithTimeout]). Other clients and the @connections API find the
 // server by its URL and its Endpoint. It does not work in a bubble, which can't tell when the network is at rest.
 //
 // # At the end of the test

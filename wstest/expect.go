@@ -65,13 +65,13 @@ func (c *Client) ExpectNone() {
 func (c *Client) ExpectClosed(code int) (reason string) {
 	c.t.Helper()
 	var end *closing
-	c.poll(func() (bool, state) {
+	waited := c.poll(func() (bool, state) {
 		var st state
 		end, st = c.inbox.takeClosing()
 		return end != nil, st
 	})
 	if end == nil || end.code != code {
-		c.t.Fatalf("wstest: %s expected the gateway to close the connection with %d%s", c, code, c.inbox)
+		c.t.Fatalf("wstest: %s expected the gateway to close the connection with %d%s%s", c, code, waited, c.inbox)
 		return ""
 	}
 	return end.reason
@@ -81,30 +81,30 @@ func (c *Client) ExpectClosed(code int) (reason string) {
 func (c *Client) await(what string, match func(*received) bool) *received {
 	c.t.Helper()
 	var found *received
-	c.poll(func() (bool, state) {
+	waited := c.poll(func() (bool, state) {
 		var st state
 		found, st = c.inbox.take(match)
 		return found != nil, st
 	})
 	if found == nil {
-		c.t.Fatalf("wstest: %s expected %s%s", c, what, c.inbox)
+		c.t.Fatalf("wstest: %s expected %s%s%s", c, what, waited, c.inbox)
 	}
 	return found
 }
 
 // poll calls look until it is content or nothing more can come: in memory when all is at rest, otherwise when the
-// connection has ended or the timeout has passed.
-func (c *Client) poll(look func() (bool, state)) {
+// connection has ended or the timeout has passed. Then it says so, for a failure.
+func (c *Client) poll(look func() (bool, state)) (waited string) {
 	ok, st := look()
 	if ok || st.ended {
-		return
+		return ""
 	}
 	if c.timeout <= 0 {
 		ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
 		defer cancel()
 		_ = c.link.settle(ctx) // if it fails, what has come is all there is to look at
 		look()
-		return
+		return ""
 	}
 	timer := time.NewTimer(c.timeout)
 	defer timer.Stop()
@@ -113,9 +113,13 @@ func (c *Client) poll(look func() (bool, state)) {
 		case <-st.changed:
 			ok, st = look()
 		case <-timer.C:
-			return
+			if ok, _ = look(); ok {
+				return ""
+			}
+			return fmt.Sprintf(" within %v (see WithTimeout)", c.timeout)
 		}
 	}
+	return ""
 }
 
 // Ref is a reference to a request, to expect its answer by. A request has one answer: a reply, an acknowledgement or an

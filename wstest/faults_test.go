@@ -32,38 +32,42 @@ func onMessage(f func(ctx context.Context, req *gatesock.Request) error) *gateso
 
 func TestLeakedGoroutineFailsTheTest(t *testing.T) {
 	t.Parallel()
-	release := make(chan struct{})
-	defer close(release)
-	failures := runFake(t, func(t *fakeTB) {
-		h := wstest.New(t, onMessage(func(context.Context, *gatesock.Request) error {
-			go leakUntil(release)
-			return nil
-		}))
-		c := h.Connect()
-		c.SendText("one")
-		c.SendText("two")
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		defer close(release)
+		failures := runFake(t, func(t *fakeTB) {
+			h := wstest.New(t, onMessage(func(context.Context, *gatesock.Request) error {
+				go leakUntil(release)
+				return nil
+			}))
+			c := h.Connect()
+			c.SendText("one")
+			c.SendText("two")
+		})
+		require.Len(t, failures, 2, "one for each invocation")
+		require.Contains(t, failures[0], `the handler of route "$default" for connection `)
+		require.Contains(t, failures[0], "left 1 goroutine running")
+		require.Contains(t, failures[0], "wstest_test.leakUntil")
+		require.Contains(t, failures[0], "faults_test.go:")
 	})
-	require.Len(t, failures, 2, "one for each invocation")
-	require.Contains(t, failures[0], `the handler of route "$default" for connection `)
-	require.Contains(t, failures[0], "left 1 goroutine running")
-	require.Contains(t, failures[0], "wstest_test.leakUntil")
-	require.Contains(t, failures[0], "faults_test.go:")
 }
 
 func leakUntil(release chan struct{}) { <-release }
 
 func TestGoroutineThatEndsIsNoLeak(t *testing.T) {
 	t.Parallel()
-	release := make(chan struct{})
-	failures := runFake(t, func(t *fakeTB) {
-		h := wstest.New(t, onMessage(func(context.Context, *gatesock.Request) error {
-			go leakUntil(release)
-			return nil
-		}))
-		h.Connect().SendText("one")
-		time.AfterFunc(50*time.Millisecond, func() { close(release) })
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		failures := runFake(t, func(t *fakeTB) {
+			h := wstest.New(t, onMessage(func(context.Context, *gatesock.Request) error {
+				go leakUntil(release)
+				return nil
+			}))
+			h.Connect().SendText("one")
+			time.AfterFunc(50*time.Millisecond, func() { close(release) })
+		})
+		require.Empty(t, failures)
 	})
-	require.Empty(t, failures)
 }
 
 func TestIdleHTTPConnectionIsNoLeak(t *testing.T) {
@@ -107,27 +111,29 @@ func TestIgnoreGoroutine(t *testing.T) {
 
 func TestHarnessesSeeOnlyTheirOwnLeaks(t *testing.T) {
 	t.Parallel()
-	release := make(chan struct{})
-	defer close(release)
-	clean := func(t *fakeTB, inner func()) {
-		h := wstest.New(t, onMessage(func(context.Context, *gatesock.Request) error { return nil }))
-		h.Connect().SendText("one")
-		inner()
-	}
-	var leaking []string
-	failures := runFake(t, func(ft *fakeTB) {
-		clean(ft, func() {
-			leaking = runFake(t, func(t *fakeTB) {
-				h := wstest.New(t, onMessage(func(context.Context, *gatesock.Request) error {
-					go leakUntil(release)
-					return nil
-				}))
-				h.Connect().SendText("one")
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		defer close(release)
+		clean := func(t *fakeTB, inner func()) {
+			h := wstest.New(t, onMessage(func(context.Context, *gatesock.Request) error { return nil }))
+			h.Connect().SendText("one")
+			inner()
+		}
+		var leaking []string
+		failures := runFake(t, func(ft *fakeTB) {
+			clean(ft, func() {
+				leaking = runFake(t, func(t *fakeTB) {
+					h := wstest.New(t, onMessage(func(context.Context, *gatesock.Request) error {
+						go leakUntil(release)
+						return nil
+					}))
+					h.Connect().SendText("one")
+				})
 			})
 		})
+		require.Len(t, leaking, 1)
+		require.Empty(t, failures)
 	})
-	require.Len(t, leaking, 1)
-	require.Empty(t, failures)
 }
 
 // lateApp has a goroutine post after its handler has returned.

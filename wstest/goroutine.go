@@ -14,8 +14,8 @@ import (
 // examineFunction is the name of the function that looks for its own goroutine in a profile, as it stands in a stack.
 const examineFunction = "gatesock/wstest.(*watch).examine+"
 
-// leakGrace is how long goroutines have to end after their harness has.
-const leakGrace = time.Second
+// leakGrace is how long goroutines have to end after their harness has. Only a test that fails waits for so long.
+const leakGrace = 5 * time.Second
 
 // idle are functions of goroutines that outlive a request on purpose.
 func idle() []string {

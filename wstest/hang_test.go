@@ -21,7 +21,7 @@ func TestHandlerThatHangsFailsTheCall(t *testing.T) {
 		opts []wstest.Option
 		want time.Duration
 	}{
-		"by default":        {nil, 5 * time.Second},
+		"by default":        {nil, 30 * time.Second},
 		"WithTimeout":       {[]wstest.Option{wstest.WithTimeout(2 * time.Second)}, 2 * time.Second},
 		"in the same hurry": {[]wstest.Option{wstest.WithTimeout(time.Hour), wstest.WithTimeout(time.Second)}, time.Second},
 	} {

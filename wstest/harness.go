@@ -161,11 +161,15 @@ func (h *Harness) handshake(r *request, l *memoryLink) (*emulator.Session, error
 	case got := <-done:
 		return got.session, got.err
 	case <-timer.C:
-		return nil, h.watch.unfinished("", h.patience())
+		if err := h.watch.unfinished("", h.patience()); err != nil {
+			return nil, err
+		}
+		got := <-done // the handler has returned just now
+		return got.session, got.err
 	}
 }
 
-// patience is how long a call waits for a handler: WithTimeout; otherwise 5 s, and where the gateway's time passes by
+// patience is how long a call waits for a handler: WithTimeout; otherwise settleTimeout, and where the gateway's time passes by
 // itself, so much after its own timeout.
 func (h *Harness) patience() time.Duration {
 	switch {
@@ -196,7 +200,7 @@ func (h *Harness) Faults() []error { return h.watch.take() }
 // and then fails the test, naming route and connection, if
 //
 //   - a handler has panicked, without a gatesock.Recover around it, or given a response that the gateway refuses;
-//   - a goroutine that a handler has started is still running a second later: in Lambda it would be frozen;
+//   - a goroutine that a handler has started is still running five seconds later: in Lambda it would be frozen;
 //   - a post through the recorder was made, or was still under way, after the handler that made it had returned.
 func (h *Harness) Close() {
 	h.t.Helper()

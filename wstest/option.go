@@ -39,12 +39,13 @@ func WithConfig(change func(*emulator.Config)) Option {
 }
 
 // WithTimeout sets how long an Expect method waits for a frame that has not come. By default that is not at all in
-// memory, where every call returns after all that it causes, and 5 s over sockets. In memory it is needed only
-// for frames that come from goroutines of the application's own.
+// memory, where every call returns after all that it causes, and 30 s over sockets: only a test that fails waits for so
+// long, and one that passes does so on a busy machine too. In memory it is needed only for frames that come from
+// goroutines of the application's own.
 //
 // It also bounds how long a call in memory, as [Harness.Connect] or [Client.Push], waits for the handler to return. By
-// default that is 5 s of the machine's time or of a synctest bubble's, whatever [Harness.Advance] does; and where
-// the gateway has that time too (Config.Clock nil), 5 s more than its integration timeout. A test that holds a
+// default that is 30 s of the machine's time or of a synctest bubble's, whatever [Harness.Advance] does; and where
+// the gateway has that time too (Config.Clock nil), 30 s more than its integration timeout. A test that holds a
 // handler for longer on purpose sets it.
 func WithTimeout(d time.Duration) Option { return option(func(s *settings) { s.timeout = d }) }
 

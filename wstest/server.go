@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
@@ -34,7 +33,7 @@ type Server struct {
 // server is: let it post through a [Recorder], and attach the HTTP client to that.
 func NewServer(t testing.TB, h lambda.Handler, opts ...Option) *Server {
 	t.Helper()
-	hs := newHarness(t, h, settings{config: emulator.Config{Stage: "local"}, timeout: 5 * time.Second}, opts)
+	hs := newHarness(t, h, settings{config: emulator.Config{Stage: "local"}, timeout: settleTimeout}, opts)
 	if hs == nil {
 		return nil
 	}
@@ -51,7 +50,7 @@ func NewServer(t testing.TB, h lambda.Handler, opts ...Option) *Server {
 		served:   make(chan error, 1),
 		dials:    map[string]*dial{},
 	}
-	s.http = http.Server{Handler: http.HandlerFunc(s.serve), ReadHeaderTimeout: 10 * time.Second}
+	s.http = http.Server{Handler: http.HandlerFunc(s.serve)} // no timeouts: its clients are the test's own
 	go func() { s.served <- s.http.Serve(l) }()
 	hs.stop = s.stop
 	return s

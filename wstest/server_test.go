@@ -108,7 +108,7 @@ func TestServerTimeout(t *testing.T) {
 		srv.Dial(ft, wstest.As("alice")).ExpectPush("never", nil)
 	})
 	require.Len(t, failures, 1)
-	require.Contains(t, failures[0], `expected a push of event "never"`)
+	require.Contains(t, failures[0], `expected a push of event "never" within 20ms (see WithTimeout)`)
 }
 
 func TestServerFindsLeaksAndLatePosts(t *testing.T) {
@@ -178,19 +178,22 @@ func TestExpectNoneSeesWhatIsOnItsWay(t *testing.T) {
 
 func TestExpectNoneCanNotTellWhileAHandlerRuns(t *testing.T) {
 	t.Parallel()
-	release := make(chan struct{})
+	begun, release := make(chan struct{}), make(chan struct{})
 	failures := runFake(t, func(ft *fakeTB) {
 		srv := wstest.NewServer(ft, onMessage(func(ctx, *request) error {
+			close(begun)
 			<-release
 			return nil
 		}), wstest.WithTimeout(30*time.Millisecond))
 		ft.Cleanup(func() { close(release) })
 		c := srv.Dial(ft)
 		c.SendText("hold")
+		<-begun
 		c.ExpectNone()
 	})
 	require.Len(t, failures, 1)
 	require.Contains(t, failures[0], "expected nothing more, but can't tell: the gateway does not come to rest")
+	require.Contains(t, failures[0], `still running: [the handler of route "$default" for connection `)
 }
 
 func TestServerUnderACustomDomain(t *testing.T) {

@@ -25,7 +25,7 @@ const (
 const (
 	maxEchoes   = 5_000_000
 	maxConnects = 100_000
-	loadGrace   = 20 * time.Second // for what is under way when the duration is over
+	loadGrace   = time.Minute // for what is under way when the duration is over
 )
 
 // orderClose tells loadHold to close its connections.
@@ -137,7 +137,8 @@ func closeAll(clients []*client) (closed int, err error) {
 	return int(n.Load()), err
 }
 
-// echoLoad echoes on all connections at once. A message is lost if its echo has not come within the grace.
+// echoLoad echoes on all connections at once, at least once on each. A message is lost if its echo has not come within
+// the grace.
 func echoLoad(ctx context.Context, s loadSettings) outcome {
 	deadline := time.Now().Add(s.duration + loadGrace)
 	clients, err := openAll(ctx, newTarget(s.address), s.clients, deadline)
@@ -151,7 +152,7 @@ func echoLoad(ctx context.Context, s loadSettings) outcome {
 	}
 	var over atomic.Bool
 	most := maxEchoes / s.clients
-	more := func(sent int) bool { return sent < most && !over.Load() }
+	more := func(sent int) bool { return sent == 0 || sent < most && !over.Load() }
 	start := time.Now()
 	defer time.AfterFunc(s.duration, func() { over.Store(true) }).Stop()
 	err = concurrently(len(parts), func(i int) error { return parts[i].run(more) })
@@ -164,15 +165,15 @@ func echoLoad(ctx context.Context, s loadSettings) outcome {
 	return failed(o, err, closing)
 }
 
-// connectLoad connects and closes again, each client one connection after the other.
+// connectLoad connects and closes again, each client one connection after the other, and at least one.
 func connectLoad(ctx context.Context, s loadSettings) outcome {
 	t := newTarget(s.address)
 	start := time.Now()
 	end := start.Add(s.duration)
 	var done, lost atomic.Int64
 	err := concurrently(s.clients, func(int) error {
-		for range maxConnects / s.clients {
-			if !time.Now().Before(end) {
+		for i := range maxConnects / s.clients {
+			if i > 0 && !time.Now().Before(end) {
 				break
 			}
 			if err := connectOnce(ctx, t, end.Add(loadGrace)); err != nil {

@@ -11,12 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
-)
-
-const (
-	fetchTimeout = 5 * time.Minute
-	startTimeout = time.Minute
 )
 
 // server is a running scripts/sqs-local. It ends with its standard input, so also when this process dies.
@@ -58,15 +52,13 @@ func findScript() (string, error) {
 
 // fetch is apart from the start so that a slow download does not look like a server that hangs.
 func fetch(ctx context.Context, script string) error {
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
-	defer cancel()
 	if output, err := exec.CommandContext(ctx, "bash", script, "--prepare").CombinedOutput(); err != nil {
 		return fmt.Errorf("bring it: %w\n%s", err, output)
 	}
 	return nil
 }
 
-// run starts a program and waits for the URL that it prints.
+// run starts a program and waits for the URL that it prints, or for its end. How long that takes is the machine's affair.
 func run(ctx context.Context, script string) (*server, error) {
 	cmd := exec.CommandContext(ctx, "bash", script)
 	var problems bytes.Buffer
@@ -83,9 +75,8 @@ func run(ctx context.Context, script string) (*server, error) {
 		return nil, fmt.Errorf("start it: %w", err)
 	}
 	s := &server{cmd: cmd, stdin: stdin}
-	late := time.AfterFunc(startTimeout, func() { _ = cmd.Process.Kill() }) // it has ended already if that fails
 	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if !late.Stop() || err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("it printed no URL: %w\n%s", errors.Join(err, s.stop()), &problems)
 	}
 	s.endpoint = strings.TrimSpace(line)

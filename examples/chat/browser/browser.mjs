@@ -4,10 +4,18 @@ import { existsSync, mkdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { chromium } from "playwright-core";
 
+// How long one step may take in ms before it has failed: more than any machine needs, since a busy one takes its time,
+// and a test that passes waits for none of it.
+const patience = 5 * 60_000;
+
+// The limit of a test, which a step that fails reaches first.
+export const limit = { timeout: 3 * patience };
+
 const screenshots = new URL("../../../.cache/screenshots/", import.meta.url).pathname;
 
 export function launch() {
   return chromium.launch({
+    timeout: patience,
     executablePath: process.env.CHROMIUM || findInPath("chromium", "chromium-browser", "google-chrome"),
     args: [
       "--no-sandbox",
@@ -38,7 +46,7 @@ export class Window {
   static async open(browser, url, { clock, ...options } = {}) {
     const window = new Window();
     window.context = await browser.newContext({ viewport: { width: 900, height: 640 }, locale: "en-GB", ...options });
-    window.context.setDefaultTimeout(15_000);
+    window.context.setDefaultTimeout(patience);
     window.page = await window.context.newPage();
     window.page.on("pageerror", (error) => window.problems.push(String(error)));
     window.page.on("console", (message) => {

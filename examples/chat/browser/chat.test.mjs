@@ -2,10 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, Window } from "./browser.mjs";
+import { launch, limit, Window } from "./browser.mjs";
 import { Server } from "./server.mjs";
-
-const limit = { timeout: 60_000 };
 
 let server;
 let browser;
@@ -51,8 +49,9 @@ chat("lobby", "Two windows talk", async (join) => {
   await ann.say("And who else is here?");
   await bob.hears("And who else is here?");
 
+  const typing = ann.page.getByText("Bob is typing…").waitFor(); // it is shown for a few seconds only
   await bob.composer.pressSequentially("Only the two of us");
-  await ann.page.getByText("Bob is typing…").waitFor();
+  await typing;
   assert.equal(await bob.page.locator("#typing").textContent(), "");
   await ann.screenshot("desktop-ann");
   await bob.screenshot("desktop-bob");
@@ -146,9 +145,9 @@ chat("directions", "A name in another direction stays apart from the words aroun
   const ann = await join("Ann");
   const sarah = await join("שרה 1");
   await ann.notice("שרה 1 joined");
+  const typing = [ann.page.getByText("שרה 1 is typing…").waitFor(), ann.page.locator("#typing bdi").textContent()];
   await sarah.composer.pressSequentially("שלום");
-  await ann.page.getByText("שרה 1 is typing…").waitFor();
-  assert.equal(await ann.page.locator("#typing bdi").textContent(), "שרה 1");
+  assert.equal((await Promise.all(typing))[1], "שרה 1");
   await sarah.composer.press("Enter");
   await ann.hears("שלום");
   assert.equal(await ann.page.locator(".notice bdi").last().textContent(), "שרה 1");
@@ -260,15 +259,17 @@ chat("reload", "A reload keeps name, room and drafts", async (join) => {
 });
 
 chat("cellar", "What is left unsent in a room waits for that room", async (join, room) => {
-  const ann = await join("Ann");
+  const ann = await join("Ann", { clock: true });
   const bob = await join("Bob");
   await ann.page.evaluate(() => (globalThis.sockets.at(-1).send = () => {})); // the network swallows it
+  await ann.page.clock.pauseAt(Date.now() + 60_000); // so that the page does not give the connection up
   await ann.say("First");
   await ann.say("Second");
   await ann.page.locator("li[data-state=waiting]").waitFor();
   await ann.page.getByRole("button", { name: "Leave" }).click();
   await ann.page.getByText(`2 messages are not sent. They are kept in this tab until you join ${room} again.`).waitFor();
   await ann.screenshot("door-unsent");
+  await ann.page.clock.resume();
 
   await ann.enter("Ann", "attic");
   await ann.say("In the attic");

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, Window } from "./browser.mjs";
+import { launch, limit, Window } from "./browser.mjs";
 import { DynamoDB } from "./dynamodb.mjs";
 import { Server } from "./server.mjs";
 
@@ -23,7 +23,7 @@ for (const [room, how, signal] of [
   ["stopped", "is stopped", "SIGTERM"],
   ["killed", "is killed", "SIGKILL"],
 ]) {
-  test(`Messages and presence are right after the server ${how}`, { timeout: 90_000 }, async () => {
+  test(`Messages and presence are right after the server ${how}`, limit, async () => {
     const windows = [];
     const join = async (name) => {
       windows.push(await Window.join(browser, server.url, name, room));

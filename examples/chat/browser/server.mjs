@@ -1,4 +1,4 @@
-// Builds the chat and runs it as a process of its own.
+// Runs the chat as a process of its own: the program that CHAT names, or else one that it builds.
 
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -20,17 +20,19 @@ export class Server {
     this.#args = args;
   }
 
-  // Builds the program and starts it on a free port, with more arguments if there are any.
+  // Starts the program on a free port, with more arguments if there are any. It builds it before, unless that was done.
   static async create(...args) {
     const server = new Server(args);
-    server.#folder = await mkdtemp(join(tmpdir(), "gatesock-chat-"));
-    await promisify(execFile)("go", ["build", "-o", server.#program, "./chat/cmd/local"], { cwd: examples });
+    if (!process.env.CHAT) {
+      server.#folder = await mkdtemp(join(tmpdir(), "gatesock-chat-"));
+      await promisify(execFile)("go", ["build", "-o", server.#program, "./chat/cmd/local"], { cwd: examples });
+    }
     await server.start();
     return server;
   }
 
   get #program() {
-    return join(this.#folder, "chat");
+    return process.env.CHAT || join(this.#folder, "chat");
   }
 
   get gateway() {
@@ -61,6 +63,6 @@ export class Server {
 
   async destroy() {
     if (this.#process?.exitCode === null && this.#process.signalCode === null) await this.stop("SIGKILL");
-    await rm(this.#folder, { recursive: true });
+    if (this.#folder) await rm(this.#folder, { recursive: true });
   }
 }

@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { limit } from "./browser.mjs";
 import { Server } from "./server.mjs";
 
 const program = fileURLToPath(new URL("node_modules/wscat/bin/wscat", import.meta.url));
@@ -45,7 +46,7 @@ class Wscat {
   }
 }
 
-test("wscat joins, talks, makes mistakes and goes on", { timeout: 60_000 }, async () => {
+test("wscat joins, talks, makes mistakes and goes on", limit, async () => {
   const ann = await Wscat.start();
   ann.type('{"action":"join","id":"1","room":"lobby","name":"Ann"}');
   const { id, action, data } = await ann.prints();

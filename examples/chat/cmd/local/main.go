@@ -78,7 +78,7 @@ func run(ctx context.Context, addr string, at place, s signIn, options ...chat.O
 		return err
 	case <-ctx.Done():
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	err = errors.Join(gateway.Shutdown(ctx), server.Shutdown(ctx))
 	if end := <-served; !errors.Is(end, http.ErrServerClosed) {

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestLoadsOnAMachineThatIsLate: when a load begins after its time is over, each client still does one thing, so that
+// there is something to report.
+func TestLoadsOnAMachineThatIsLate(t *testing.T) {
+	t.Parallel()
+	s, err := startKind(t.Context(), kindGatesock)
+	require.NoError(t, err)
+	settings := quick(s.address)
+	settings.duration = -time.Second
+	for name, load := range map[string]func() outcome{
+		"echo":    func() outcome { return echoLoad(t.Context(), settings) },
+		"connect": func() outcome { return connectLoad(t.Context(), settings) },
+	} {
+		o := load()
+		require.Empty(t, o.Error, name)
+		require.Zero(t, o.Lost, name)
+		require.GreaterOrEqual(t, o.Operations, settings.clients, name)
+	}
+	require.NoError(t, s.close(t.Context()))
+}
