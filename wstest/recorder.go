@@ -30,13 +30,15 @@ type Post struct {
 //
 // A Recorder is safe for concurrent use. Its errors wrap those of package gatesock.
 type Recorder struct {
-	mu     sync.Mutex
-	posts  []*Post
-	faults map[string]*fault
-	forbid bool
-	next   gatesock.Poster
-	watch  *watch // nil outside a harness
-	now    func() time.Time
+	mu    sync.Mutex
+	posts []*Post
+	// disconnects are the connections that were to be closed.
+	disconnects []gatesock.Target
+	faults      map[string]*fault
+	forbid      bool
+	next        gatesock.Poster
+	watch       *watch // nil outside a harness
+	now         func() time.Time
 }
 
 var _ gatesock.Poster = (*Recorder)(nil)
@@ -76,11 +78,11 @@ func (r *Recorder) filter(want func(*Post) bool) []Post {
 	return list
 }
 
-// Reset forgets the posts so far. Faults stay; see [Recorder.Clear].
+// Reset forgets the posts and disconnections so far. Faults stay; see [Recorder.Clear].
 func (r *Recorder) Reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.posts = nil
+	r.posts, r.disconnects = nil, nil
 }
 
 // Post records a message, and delays, refuses or forwards it as it was told. Alone it also refuses what no gateway

@@ -1,0 +1,51 @@
+package wstest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/gatesock/gatesock"
+)
+
+// Disconnect records that a connection is to be closed, and closes it where the recorder forwards to something that can,
+// such as the harness's gateway or the Client of package apigw. It meets the faults that posts meet: a connection that is
+// gone answers [gatesock.ErrGone]. Like a post it must not outlive the handler that makes it.
+func (r *Recorder) Disconnect(ctx context.Context, from gatesock.Target) error {
+	r.mu.Lock()
+	r.disconnects = append(r.disconnects, from)
+	w := r.watch
+	r.mu.Unlock()
+	return w.post(ctx, from, func() error { return r.disconnect(ctx, from) })
+}
+
+func (r *Recorder) disconnect(ctx context.Context, from gatesock.Target) error {
+	err := wait(ctx, r.delay(from.ConnectionID))
+	if err != nil {
+		return disconnectError(from, err)
+	}
+	next, err := r.decide(from.ConnectionID)
+	if err != nil {
+		return disconnectError(from, err)
+	}
+	if from.ConnectionID == "" {
+		return disconnectError(from, gatesock.ErrBadConnectionID)
+	}
+	if d, ok := next.(interface {
+		Disconnect(ctx context.Context, from gatesock.Target) error
+	}); ok {
+		return d.Disconnect(ctx, from)
+	}
+	return nil
+}
+
+// Disconnects returns the connections that were to be closed, in the order of the calls. [Recorder.Reset] forgets them.
+func (r *Recorder) Disconnects() []gatesock.Target {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.disconnects)
+}
+
+func disconnectError(from gatesock.Target, err error) error {
+	return fmt.Errorf("wstest: disconnect %q: %w", from.ConnectionID, err)
+}
