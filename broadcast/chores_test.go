@@ -102,6 +102,34 @@ func TestStrayIsClosed(t *testing.T) {
 	require.Len(t, store.left, 1)
 }
 
+// What is told of records that end has the cause, and may use the broadcaster that found them gone.
+func TestPruningSaysWhatEndedTheRecord(t *testing.T) {
+	t.Parallel()
+	var b *Broadcaster
+	var ended []string
+	store := conn.NewMemory(conn.WithEnded(func(ctx context.Context, c conn.Conn, cause conn.EndCause) {
+		ended = append(ended, c.ID+" "+string(cause))
+		if _, err := b.Send(ctx, To("room"), hello()); err != nil {
+			t.Error(err)
+		}
+	}))
+	for _, id := range []string{"a", "b", "c"} {
+		require.NoError(t, store.Put(t.Context(), conn.Conn{ID: id, Groups: []string{"room"}}))
+	}
+	posts := 0
+	b = New(posterFunc(func(_ context.Context, to gatesock.Target, _ []byte) error {
+		if posts++; to.ConnectionID == "b" {
+			return gatesock.ErrGone
+		}
+		return nil
+	}), store, WithPruneGrace(0), WithConcurrency(1))
+	rep, err := b.Send(t.Context(), To("room"), hello())
+	require.NoError(t, err)
+	require.Equal(t, Report{Audience: 3, Delivered: 2, Gone: 1, Pruned: 1}, rep)
+	require.Equal(t, []string{"b pruned"}, ended)
+	require.Equal(t, 5, posts)
+}
+
 // Removals do not wait for the end of a send, and those that are left at its deadline are handed on: after all
 // invocations each connection that is gone has been removed, once.
 func TestGoneArePrunedOverSeveralInvocations(t *testing.T) {
