@@ -227,6 +227,35 @@ func TestOutage(t *testing.T) {
 	require.Greater(t, b.served-before, 4_000, "64 at once, 12.5 ms each, make 5,120")
 }
 
+// After an outage the rate is back within seconds near what it was, also where outages come again and again; and where
+// the quota has become smaller meanwhile it is found.
+func TestRateComesBackAfterAnOutage(t *testing.T) {
+	t.Parallel()
+	for _, quota := range []float64{10_000, 2_000} {
+		w := newWorld(1, 10_000, 5_000)
+		b := &broadcaster{world: w, rate: pace.New(0), free: 128}
+		b.start()
+		w.run(20 * time.Second)
+		for n := range 3 {
+			at := time.Duration(20+5*n) * time.Second
+			w.refill()
+			w.quota, w.tokens, w.burst = 0, 0, 0
+			w.run(at + 2*time.Second)
+			w.refill()
+			w.quota, w.burst = quota, 5_000
+			w.run(at + 4*time.Second)
+			before := b.served
+			w.run(at + 5*time.Second)
+			require.GreaterOrEqual(t, float64(b.served-before), 0.5*min(quota, 9_000), "quota %.0f, outage %d", quota, n)
+		}
+		w.run(60 * time.Second)
+		before, refused := b.served, b.refused
+		w.run(70 * time.Second)
+		require.GreaterOrEqual(t, float64(b.served-before), 0.9*10*min(quota, 9_000))
+		require.LessOrEqual(t, float64(b.refused-refused), 0.05*10*quota)
+	}
+}
+
 func TestLimitIsForgotten(t *testing.T) {
 	t.Parallel()
 	r := pace.New(0)

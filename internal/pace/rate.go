@@ -32,6 +32,10 @@ const (
 	// tolerance is the share of posts that may be throttled without a change: connections that were slow for a
 	// moment look like that.
 	tolerance = 0.02
+	// outage is the share of posts below which what is taken is an outage's, which says nothing about the quota.
+	outage = 0.1
+	// resumed is the part of the rate before an outage that is gone back to at once, window by window twice as much.
+	resumed = 0.7
 	// longest is the longest wait before a caller asks again.
 	longest = time.Hour
 	// forget is how long after the last throttling the rate is no longer limited.
@@ -53,6 +57,9 @@ type Rate struct {
 	refused   int       // connections that were refused for the first time
 	evidence  int       // refusals that were the account's, since the connection was served later
 	throttled time.Time // the last window with evidence
+
+	healthy float64 // the posts per second of the last window without refusals
+	resume  float64 // what an outage has interrupted, and the rate doubles up to; 0: none
 }
 
 // New gives a Rate that is not limited but by the ceiling, in posts per second; 0 is none.
@@ -139,7 +146,14 @@ func (r *Rate) judge(now time.Time) {
 }
 
 func (r *Rate) adapt(now time.Time, elapsed float64) {
+	if r.refused+r.evidence == 0 {
+		r.healthy = float64(r.taken) / elapsed
+	}
+	if float64(r.taken) < outage*float64(r.answers) {
+		r.resume = max(r.resume, resumed*r.healthy)
+	}
 	switch {
+	case r.recovers():
 	case r.refused >= crowd && r.refused > r.taken:
 		r.fall(elapsed)
 	case r.taken == 0: // There is no room, whoever was refused.
@@ -156,6 +170,25 @@ func (r *Rate) adapt(now time.Time, elapsed float64) {
 	if r.evidence > 0 {
 		r.throttled = now
 	}
+}
+
+// recovers doubles the rate after an outage, up to the part of it that there was before, and reports whether it did.
+// What is taken then, with refusals of before, is no evidence of the quota. It ends when many are refused again.
+func (r *Rate) recovers() bool {
+	if r.limit == 0 || r.resume <= r.limit || r.taken == 0 {
+		return false
+	}
+	if r.refused >= crowd || r.refused > r.taken {
+		if r.refused < r.taken {
+			r.resume = 0
+		}
+		return false
+	}
+	if r.limit = min(2*r.limit, r.resume); r.limit == r.resume {
+		r.resume = 0
+	}
+	r.evidence = 0
+	return true
 }
 
 // fall takes the rate down to what was taken: where most are refused, they can't all be slow.
