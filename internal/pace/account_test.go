@@ -246,7 +246,7 @@ func TestRateComesBackAfterAnOutage(t *testing.T) {
 			w.run(at + 4*time.Second)
 			before := b.served
 			w.run(at + 5*time.Second)
-			require.GreaterOrEqual(t, float64(b.served-before), 0.5*min(quota, 9_000), "quota %.0f, outage %d", quota, n)
+			require.GreaterOrEqual(t, float64(b.served-before), 0.35*min(quota, 9_000), "quota %.0f, outage %d", quota, n)
 		}
 		w.run(60 * time.Second)
 		before, refused := b.served, b.refused
