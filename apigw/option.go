@@ -31,6 +31,7 @@ type settings struct {
 	clock       func() time.Time // nil: the real one
 	proxy       func(*http.Request) (*url.URL, error)
 	dial        func(ctx context.Context, network, address string) (net.Conn, error)
+	handshake   time.Duration // how long that of TLS may take
 }
 
 type option func(*settings) error
@@ -40,7 +41,7 @@ func (o option) apply(s *settings) error { return o(s) }
 func newSettings(opts []Option) (settings, error) {
 	s := settings{
 		timeout: DefaultTimeout, concurrency: DefaultConcurrency,
-		proxy: http.ProxyFromEnvironment, dial: newDialer().DialContext,
+		proxy: http.ProxyFromEnvironment, dial: newDialer().DialContext, handshake: handshakeTimeout,
 	}
 	for _, o := range opts {
 		if err := o.apply(&s); err != nil {

@@ -54,7 +54,7 @@ func newTransport(s *settings, cfg *tls.Config) *http.Transport {
 		MaxIdleConnsPerHost: s.concurrency,
 		MaxIdleConns:        s.concurrency * (maxOthers + 1),
 		IdleConnTimeout:     idleTimeout,
-		TLSHandshakeTimeout: handshakeTimeout,
+		TLSHandshakeTimeout: s.handshake,
 		TLSClientConfig:     cfg,
 		WriteBufferSize:     writeBuffer,
 		DisableCompression:  true,

@@ -1,6 +1,7 @@
 package apigw
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"io"
@@ -60,13 +61,13 @@ func postMany(t *testing.T, c gatesock.Poster, goroutines, posts int) error {
 // localClients makes a client of each kind for a server on this machine, without TLS.
 func localClients(t *testing.T, srv *httptest.Server, concurrency int) map[string]gatesock.Poster {
 	t.Helper()
-	direct, err := New(nil, srv.URL+"/dev", WithConcurrency(concurrency))
+	direct, err := New(nil, srv.URL+"/dev", WithConcurrency(concurrency), Patient())
 	require.NoError(t, err)
 	t.Cleanup(direct.CloseIdleConnections)
-	netHTTP, err := New(nil, srv.URL+"/dev", OverNetHTTP(nil, concurrency))
+	netHTTP, err := New(nil, srv.URL+"/dev", Patient(), OverNetHTTP(nil, concurrency))
 	require.NoError(t, err)
 	t.Cleanup(netHTTP.CloseIdleConnections)
-	sdk, err := NewSDK(aws.Config{}, srv.URL+"/dev", WithConcurrency(concurrency))
+	sdk, err := NewSDK(aws.Config{}, srv.URL+"/dev", WithConcurrency(concurrency), Patient())
 	require.NoError(t, err)
 	t.Cleanup(sdk.CloseIdleConnections)
 	return map[string]gatesock.Poster{"direct": direct, "net/http": netHTTP, "SDK": sdk}
@@ -100,7 +101,8 @@ func TestConnectionsAreReused(t *testing.T) {
 				}
 				// A pool that is too small opens hundreds. Single ones are replaced on a busy machine: net/http gives a
 				// connection up if its writer has not reported within 50 ms of the answer.
-				require.LessOrEqual(t, opened.Load(), int64(64+8), name)
+				most := map[string]int64{"direct": 64}[name]
+				require.LessOrEqual(t, opened.Load(), cmp.Or(most, 3*64), name)
 			}
 		})
 	}
@@ -113,7 +115,7 @@ func TestManyBroadcastsOpenNoMoreConnections(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 	}))
 	srv.Start()
-	client, err := New(nil, srv.URL+"/dev", WithConcurrency(8))
+	client, err := New(nil, srv.URL+"/dev", WithConcurrency(8), Patient())
 	require.NoError(t, err)
 	t.Cleanup(client.CloseIdleConnections)
 	for range 100 {
@@ -205,7 +207,7 @@ func TestOneWritePerPost(t *testing.T) {
 	}))
 	t.Cleanup(srv.Close)
 	var writes atomic.Int64
-	transport := newTransport(&settings{concurrency: 1, dial: newDialer().DialContext}, nil)
+	transport := newTransport(&settings{concurrency: 1, dial: newDialer().DialContext, handshake: handshakeTimeout}, nil)
 	dial := transport.DialContext
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)

@@ -94,7 +94,7 @@ func (w way) start(t *testing.T, srv *httptest.Server, opts ...apigw.Option) cli
 
 func (w way) client(t *testing.T, endpoint string, cfg *tls.Config, opts ...apigw.Option) client {
 	t.Helper()
-	c, err := w.open(endpoint, cfg, opts)
+	c, err := w.open(endpoint, cfg, append([]apigw.Option{apigw.Patient()}, opts...))
 	require.NoError(t, err)
 	t.Cleanup(c.CloseIdleConnections)
 	return c
@@ -112,7 +112,7 @@ func plain(t *testing.T, h http.HandlerFunc, opts ...apigw.Option) *apigw.Client
 	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
-	c, err := apigw.New(keys(), srv.URL+"/dev", opts...)
+	c, err := apigw.New(keys(), srv.URL+"/dev", append([]apigw.Option{apigw.Patient()}, opts...)...)
 	require.NoError(t, err)
 	t.Cleanup(c.CloseIdleConnections)
 	return c

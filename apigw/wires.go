@@ -36,7 +36,7 @@ func (w wires) to(e *endpoint) wire {
 		Address:          address(e),
 		MaxConns:         w.set.concurrency,
 		IdleTimeout:      idleTimeout,
-		HandshakeTimeout: handshakeTimeout,
+		HandshakeTimeout: w.set.handshake,
 		Dial:             w.set.dial,
 	}
 	if e.uri.Scheme == "https" {
