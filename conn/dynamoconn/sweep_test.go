@@ -331,7 +331,7 @@ func TestSweepAsAScheduledEvent(t *testing.T) {
 
 		w.table.before = func(context.Context, string) error { return errors.New("the table is broken") }
 		_, err = mux.Invoke(t.Context(), event)
-		require.ErrorContains(t, err, "dynamoconn: sweep: begin: the table is broken")
+		require.ErrorContains(t, err, "dynamoconn: sweep: begin: table \"table\": the table is broken")
 	})
 }
 
