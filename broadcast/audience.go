@@ -39,8 +39,8 @@ func ToConnections(ids ...string) Audience { return Audience{ids: slices.Clone(i
 // not; those that are members all the time are in it exactly if they were not served. It can't be joined with another
 // by And.
 //
-// If the audience had several groups, those that were read are read again, so that who is in two of them still
-// gets the message once. A connection that has left one of them in between, after it was served, is met again in another
+// If the audience had several groups, those that were read are read again, so that members of two of them still
+// get the message once. A connection that has left one of them in between, after it was served, is met again in another
 // one, and gets the message twice. There has to be time to read those groups, or a job makes no progress.
 func Resume(cursor string) Audience { return Audience{cursor: cursor} }
 
@@ -83,24 +83,14 @@ func (a Audience) ExceptGroups(groups ...string) Audience {
 
 // rest returns the audience as what is left of a send that was not begun.
 func (a Audience) rest() (rest, error) {
+	if err := a.check(); err != nil {
+		return rest{}, err
+	}
 	if a.cursor != "" {
 		r, err := parseCursor(a.cursor)
 		r.Except = slices.Concat(r.Except, a.except)
 		r.ExceptGroups = slices.Concat(r.ExceptGroups, a.barred)
 		return r, err
-	}
-	switch {
-	case len(a.groups) == 0 && len(a.ids) == 0:
-		return rest{}, ErrNoAudience
-	case slices.Contains(a.groups, ""), slices.Contains(a.barred, ""):
-		return rest{}, errors.New("broadcast: the audience has a group with an empty name")
-	case slices.Contains(a.ids, ""):
-		return rest{}, errors.New("broadcast: the audience has an empty connection id")
-	}
-	for _, name := range slices.Concat(a.groups, a.ids, a.except, a.barred) {
-		if !utf8.ValidString(name) { // A cursor could not hold it.
-			return rest{}, fmt.Errorf("broadcast: the audience has %q, which is not UTF-8", name)
-		}
 	}
 	r := rest{Except: a.except, ExceptGroups: distinct(a.barred)}
 	for _, id := range distinct(a.ids) {
@@ -113,6 +103,23 @@ func (a Audience) rest() (rest, error) {
 		r.Had = a.ids
 	}
 	return r, nil
+}
+
+func (a Audience) check() error {
+	switch {
+	case a.cursor == "" && len(a.groups) == 0 && len(a.ids) == 0:
+		return ErrNoAudience
+	case slices.Contains(a.groups, ""), slices.Contains(a.barred, ""):
+		return errors.New("broadcast: the audience has a group with an empty name")
+	case slices.Contains(a.ids, ""):
+		return errors.New("broadcast: the audience has an empty connection id")
+	}
+	for _, name := range slices.Concat(a.groups, a.ids, a.except, a.barred) {
+		if !utf8.ValidString(name) { // A cursor could not hold it.
+			return fmt.Errorf("broadcast: the audience has %q, which is not UTF-8", name)
+		}
+	}
+	return nil
 }
 
 // distinct returns the strings without repeats, sorted; nil if there are none.
@@ -164,16 +171,29 @@ func (m members) add(id string) bool {
 	return !m.excepts(id)
 }
 
-// exclude reads the groups whose members are excepted. If it can't, nothing is sent.
+// exclude reads the groups whose members are excepted. If it can't, nothing is sent; if there is no time for it, as where
+// all is handed on at once, the next invocation reads them.
 func (s *send) exclude(ctx context.Context) {
 	for _, group := range s.audience.ExceptGroups {
-		for m, err := range conn.Members(ctx, s.store, group) {
-			if err != nil {
+		if s.heed(ctx); s.stopped {
+			return
+		}
+		if err := s.excludeGroup(ctx, group); err != nil {
+			if s.heed(ctx); !s.stopped {
 				s.errs = append(s.errs, fmt.Errorf("broadcast: reading who is excepted: %w", err))
 				s.stopped = true
-				return
 			}
-			s.members.except[m.ID] = struct{}{}
+			return
 		}
 	}
+}
+
+func (s *send) excludeGroup(ctx context.Context, group string) error {
+	for m, err := range conn.Members(ctx, s.store, group) {
+		if err != nil {
+			return err
+		}
+		s.members.except[m.ID] = struct{}{}
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/conn"
@@ -24,6 +25,7 @@ type Broadcaster struct {
 	store        conn.Store
 	rate         *pace.Rate
 	evidence     *evidence
+	unclosed     sync.Once // it was said that closing is forbidden
 }
 
 // disconnector is a Poster that can close connections, such as the Client of package apigw.
@@ -85,7 +87,7 @@ func New(poster gatesock.Poster, store conn.Store, opts ...Option) *Broadcaster 
 // Throttled posts and faults are tried again after a random wait of up to 100 ms, doubled each time, at most
 // 5 s. What is not: a connection that is gone, a payload too large, a malformed connection id, and a post
 // that used up its time, since it may well have arrived. Members wait in memory for their retry; while about 16
-// times the concurrency do, reading pauses. Connections that are refused while others are served do not count there, up to
+// times the concurrency do, reading pauses. Connections that are refused while others are taken do not count there, up to
 // 4,096 of them.
 //
 // A panic of the poster or of the store stops the send, and Send panics with it.

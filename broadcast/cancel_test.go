@@ -28,7 +28,7 @@ func TestCancelKeepsWhatIsDone(t *testing.T) {
 		}
 		return nil
 	})
-	b := New(p, room(10, 5), WithConcurrency(1), WithJitter(func(time.Duration) time.Duration { return time.Hour }), WithRetries(2, 2*time.Hour))
+	b := New(p, room(10, 5), WithConcurrency(1), inOrder(), WithJitter(func(time.Duration) time.Duration { return time.Hour }), WithRetries(2, 2*time.Hour))
 	rep, err := b.Send(ctx, To("room"), hello())
 	require.ErrorIs(t, err, why)
 	require.Equal(t, 2, rep.Delivered)
@@ -101,7 +101,7 @@ func TestContextThatEndsAfterATimeout(t *testing.T) {
 			cancel()
 			return nil
 		})
-		rep, err := New(p, room(2, 2), WithConcurrency(1)).Send(ctx, To("room"), hello())
+		rep, err := New(p, room(2, 2), WithConcurrency(1), inOrder()).Send(ctx, To("room"), hello())
 		require.NoError(t, err)
 		require.Equal(t, 1, rep.Failed)
 		require.Equal(t, 1, rep.Delivered)

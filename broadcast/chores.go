@@ -8,8 +8,9 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// choreShare is the part of the workers, as in 1/choreShare, that removals and disconnections may have while there
-// is somebody to post to. The others come when nobody is left.
+// choreShare is the part of the workers, as in 1/choreShare, and of the calls of the gateway, that removals and
+// disconnections have while there is somebody to post to. The others come when nobody is left, or when so many wait that
+// reading has paused. With fewer workers they come only then.
 const choreShare = 8
 
 // prepareRemovals adds the connections that another invocation has found gone.
@@ -21,8 +22,7 @@ func (s *send) prepareRemovals(gone []restMember) {
 
 // nextChore returns the next removal or disconnection, if the rate allows what it asks of the gateway.
 func (s *send) nextChore(now time.Time) (errand, bool) {
-	last := len(s.chores) - 1
-	if last < 0 {
+	if len(s.chores) == 0 {
 		return errand{}, false
 	}
 	if s.disconnector != nil {
@@ -31,8 +31,9 @@ func (s *send) nextChore(now time.Time) (errand, bool) {
 		}
 		s.granted = false
 	}
-	e := s.chores[last]
-	s.chores = s.chores[:last]
+	e := s.chores[0]
+	s.chores = s.chores[1:]
+	e.attempts++
 	return e, true
 }
 
@@ -53,6 +54,9 @@ func (s *send) settleRemoval(ctx context.Context, r result) {
 		s.report.Pruned++
 	case r.err != nil && ctx.Err() != nil:
 		s.chores = append(s.chores, r.errand) // to be handed on
+	case errors.Is(r.err, gatesock.ErrThrottled) && r.attempts < s.attempts:
+		s.rate.Refused(time.Now(), r.attempts-1)
+		s.chores = append(s.chores, r.errand)
 	case r.err != nil:
 		s.report.PruneFailed++
 		s.logger().WarnContext(ctx, "broadcast: a connection that is gone could not be removed",

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -45,7 +46,7 @@ func TestPruningClosesFirst(t *testing.T) {
 	}{
 		"was open":  {nil, Report{Audience: 1, Gone: 1, Pruned: 1}, "called gone was open, and is closed"},
 		"is gone":   {gatesock.ErrGone, Report{Audience: 1, Gone: 1, Pruned: 1}, ""},
-		"forbidden": {gatesock.ErrForbidden, Report{Audience: 1, Gone: 1, Pruned: 1}, ""},
+		"forbidden": {gatesock.ErrForbidden, Report{Audience: 1, Gone: 1, Pruned: 1}, "allow execute-api:ManageConnections on DELETE"},
 		"throttled": {gatesock.ErrThrottled, Report{Audience: 1, Gone: 1, PruneFailed: 1}, "could not be removed"},
 		"fault":     {errFault, Report{Audience: 1, Gone: 1, PruneFailed: 1}, "close it first: the line is down"},
 	} {
@@ -56,7 +57,8 @@ func TestPruningClosesFirst(t *testing.T) {
 			rep, err := New(p, store, WithLogger(slog.New(slog.NewTextHandler(&out, nil)))).Send(t.Context(), To("room"), hello())
 			require.NoError(t, err)
 			require.Equal(t, c.want, rep)
-			require.Equal(t, []string{"c0"}, p.closed)
+			require.Equal(t, []string{"c0"}, slices.Compact(p.closed))
+			require.Equal(t, name == "throttled", len(p.closed) == DefaultAttempts, "tried again where that helps")
 			require.Len(t, store.deleted, rep.Pruned)
 			require.Contains(t, out.String(), c.logged)
 			require.Equal(t, c.logged == "", out.Len() == 0)
@@ -218,6 +220,70 @@ func TestJobsAreBoundedWhateverTheNames(t *testing.T) {
 		}
 		require.Equal(t, r, join(r.parts(partSize)))
 	}
+}
+
+// Nor do they take more than an eighth of a rate, where closing connections draws on it.
+func TestRemovalsLeaveTheRateToPosts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var last time.Duration
+		d := &door{
+			posterFunc: func(context.Context, gatesock.Target, []byte) error {
+				last = time.Since(began)
+				return nil
+			},
+			answers: map[string][]error{},
+		}
+		r := rest{Read: []segment{{Group: "room"}}}
+		for i := range 1000 {
+			id := fmt.Sprint("gone", i)
+			d.answers[id] = []error{gatesock.ErrGone}
+			r.Gone = append(r.Gone, restMember{ID: id, Group: "room"})
+		}
+		rep, err := New(d, room(100, 10), WithRate(10), quiet()).Send(t.Context(), Resume(r.encode()), hello())
+		require.NoError(t, err)
+		require.Equal(t, []int{100, 1000}, []int{rep.Delivered, rep.Pruned})
+		require.Less(t, last, 12*time.Second)
+	})
+}
+
+// Removals alone do not take a job over the limit of its hops, beyond which it is for the dead-letter queue.
+func TestRemovalsAloneAreNotTooManyHops(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := &queue{}
+		d := &door{posterFunc: func(context.Context, gatesock.Target, []byte) error { return gatesock.ErrGone }, answers: map[string][]error{}}
+		b := New(d, room(1000, 100), WithRelay(q), WithRate(20), WithMaxHops(3), quiet())
+		job := goodJob()
+		job.Cursor = rest{Read: []segment{{Group: "room"}}}.encode()
+		q.jobs = []Job{job}
+		for len(q.jobs) > 0 {
+			j := q.jobs[0]
+			q.jobs = q.jobs[1:]
+			j.Cursor = rest{Gone: func() (all []restMember) {
+				for i := range 1000 {
+					all = append(all, restMember{ID: name(i), Group: "room"})
+				}
+				return all
+			}()}.encode()
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			_, err := b.Run(ctx, j)
+			cancel()
+			require.NoError(t, err)
+		}
+	})
+}
+
+// A connection that was named and has no record may be about to connect: it is not closed.
+func TestNamedWithoutARecordIsNotClosed(t *testing.T) {
+	t.Parallel()
+	p, store := &closer{}, room(0, 1)
+	store.get = func(context.Context, string) (conn.Conn, error) { return conn.Conn{}, conn.ErrNotFound }
+	rep, err := New(p, store, quiet()).Send(t.Context(), ToConnections("new"), hello())
+	require.NoError(t, err)
+	require.Equal(t, Report{Audience: 1, Gone: 1}, rep)
+	require.Empty(t, p.closed)
 }
 
 // A removal that is cut off by the deadline is handed on with those that were not begun.

@@ -15,8 +15,12 @@ import (
 // ErrBadCursor says that a cursor was not made by a [Report], or was damaged.
 var ErrBadCursor = errors.New("broadcast: malformed cursor")
 
-// cursorVersion is the first member of every cursor, so that a later form can be told from this one.
-const cursorVersion = 1
+// A cursor's version is its first member, so that a later form can be told from this one. Version 2 has groups that are
+// excepted, or connections to be removed, which a program that knows version 1 alone would overlook.
+const (
+	cursorVersion = 2
+	plainVersion  = 1
+)
 
 // rest is whom a send has not come to: what a cursor says.
 type rest struct {
@@ -81,7 +85,10 @@ func (r rest) cursor() string {
 }
 
 func (r rest) encode() string {
-	r.Version = cursorVersion
+	r.Version = plainVersion
+	if len(r.ExceptGroups)+len(r.Gone) > 0 {
+		r.Version = cursorVersion
+	}
 	b, err := json.Marshal(r)
 	if err != nil {
 		panic(err) // strings and integers
@@ -98,8 +105,8 @@ func parseCursor(s string) (rest, error) {
 	if err := json.Unmarshal(b, &r); err != nil {
 		return rest{}, fmt.Errorf("%w: %w", ErrBadCursor, err)
 	}
-	if r.Version != cursorVersion {
-		return rest{}, fmt.Errorf("%w: it is of version %d, this program knows %d", ErrBadCursor, r.Version, cursorVersion)
+	if r.Version < plainVersion || r.Version > cursorVersion {
+		return rest{}, fmt.Errorf("%w: it is of version %d, this program knows %d and %d", ErrBadCursor, r.Version, plainVersion, cursorVersion)
 	}
 	if err := r.check(); err != nil {
 		return rest{}, fmt.Errorf("%w: %w", ErrBadCursor, err)

@@ -164,6 +164,59 @@ func TestExceptUser(t *testing.T) {
 	}
 }
 
+// The time that reading who is excepted takes is a part of the send's.
+func TestExceptedGroupThatTakesLong(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		limit, reading, after, want time.Duration
+	}{
+		"longer than the deadline": {10 * time.Second, 20 * time.Second, -1, 9500 * time.Millisecond},
+		"nearly as long":           {10 * time.Second, 9200 * time.Millisecond, -1, 9200 * time.Millisecond},
+		"all is handed on at once": {time.Minute, 5 * time.Second, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := &slowGroup{room(10, 5), c.reading}
+				store.groups["staff"] = [][]conn.Member{{{ID: "c3"}}}
+				q := &queue{}
+				opts := []Option{WithRelay(q)}
+				if c.after >= 0 {
+					opts = append(opts, WithHandOffAfter(c.after))
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), c.limit)
+				defer cancel()
+				start := time.Now()
+				rep, err := New(always(nil), store, opts...).Send(ctx, To("room").ExceptGroups("staff"), hello())
+				require.NoError(t, err)
+				require.Equal(t, c.want, time.Since(start))
+				require.Equal(t, Report{ID: rep.ID, Handed: rep.Handed}, rep)
+				require.Len(t, rep.Handed, 1)
+				store.takes = 0
+				rep, err = New(always(nil), store, WithRelay(q)).Run(t.Context(), q.jobs[0])
+				require.NoError(t, err)
+				require.Equal(t, 9, rep.Delivered)
+			})
+		})
+	}
+}
+
+// slowGroup is a shelf whose group "staff" takes time to be read.
+type slowGroup struct {
+	*shelf
+
+	takes time.Duration
+}
+
+func (s *slowGroup) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
+	if q.Group == "staff" {
+		if err := wait(ctx, s.takes, nil); err != nil {
+			return conn.Page{}, err
+		}
+	}
+	return s.shelf.Read(ctx, q)
+}
+
 // Nothing is sent if it can't be known who is excepted.
 func TestExceptedGroupThatCannotBeRead(t *testing.T) {
 	t.Parallel()
@@ -180,8 +233,12 @@ func TestExceptedGroupThatCannotBeRead(t *testing.T) {
 	rep, err = New(always(nil), store).Send(t.Context(), Resume(rep.Cursor), hello())
 	require.NoError(t, err)
 	require.Equal(t, 10, rep.Delivered)
-	_, err = New(always(nil), store).Send(t.Context(), To("room").ExceptGroups(""), hello())
-	require.ErrorContains(t, err, "empty name")
+	for _, to := range []Audience{To("room"), Resume(rest{Read: []segment{{Group: "room"}}}.encode())} {
+		_, err = New(always(nil), store).Send(t.Context(), to.ExceptGroups(""), hello())
+		require.ErrorContains(t, err, "empty name")
+		_, err = New(always(nil), store).Send(t.Context(), to.ExceptGroups("a\xff"), hello())
+		require.ErrorContains(t, err, "not UTF-8")
+	}
 }
 
 // A client need not take anything to be disconnected, so that none is too slow for it, however often it is throttled.

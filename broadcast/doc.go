@@ -45,7 +45,7 @@
 //
 // A group that its store keeps in several shards is handed on shard by shard from the start, so that several
 // invocations work on it at once. Each returns a Report; [Merge] puts them together. Connections that are gone are removed
-// while the send goes on, with an eighth of its workers, and what is left of that is handed on as well.
+// while the send goes on, with an eighth of its workers and of its rate, and what is left of that is handed on as well.
 //
 // # What is promised
 //
@@ -57,7 +57,7 @@
 // post that broke on the way may have arrived, and trying it again may deliver it twice. A job may be done twice, which is in the
 // nature of queues, and then its members get the message twice; messages that must not count twice need an id of their own.
 //
-// A Send that begins when another has returned comes after it at every connection that both reach, with two exceptions: a post
+// Members are posted to in an order of chance. A Send that begins when another has returned comes after it at every connection that both reach, with two exceptions: a post
 // without an answer, which is counted in Failed, may arrive later, and so does what was handed on. There is no order
 // between two Sends that overlap.
 package broadcast

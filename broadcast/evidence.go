@@ -15,8 +15,14 @@ const (
 	// reach is how many slots after a refusal the next one of the same connection is looked at, so
 	// that no post is evidence for two.
 	reach = 3
-	// maxRows is how many connections are remembered.
-	maxRows = 10_000
+	// maxRows is how many connections are remembered, maxEndpoints of how many endpoints posts are counted.
+	maxRows      = 10_000
+	maxEndpoints = 100
+	// leastSlow is over how long a connection must have been refused: a client that stalls for a moment
+	// while many messages come is not too slow.
+	leastSlow = 5 * time.Second
+	// maxAge is how old the last refusal of a row may be for another to continue it.
+	maxAge = 10 * time.Minute
 	// maxChance is how likely it may be that a connection is called slow by chance.
 	maxChance = 1e-9
 )
@@ -27,14 +33,14 @@ const (
 // among the refused is (r+1)/(n+1), whatever the account's quota is. The chances of refusals in a
 // row are multiplied. Where nothing else was taken, as in an outage, a refusal says nothing.
 //
-// First posts alone are compared, since retries are made to those that were refused before.
-// It is safe for concurrent use.
+// First posts alone are compared, since retries are made to those that were refused before, and only those to the same
+// endpoint, since another may be another account's. It is safe for concurrent use.
 type evidence struct {
 	began time.Time
 
 	mu    sync.Mutex
-	now   int64   // the slot
-	slots [4]slot // the newest, by number modulo 4
+	now   int64               // the slot
+	slots map[string]*[4]slot // by endpoint, the newest of each, by number modulo 4
 	rows  map[gatesock.Target]*row
 	open  []trial // those whose slots are not over, the oldest first
 }
@@ -49,6 +55,7 @@ type slot struct {
 type row struct {
 	trials int     // refusals while others were taken
 	chance float64 // that they are all chance
+	first  int64   // the slot of the first of them
 	last   int64   // the slot of the last refusal that was looked at
 }
 
@@ -60,7 +67,9 @@ type trial struct {
 }
 
 func newEvidence() *evidence {
-	return &evidence{began: time.Now(), rows: make(map[gatesock.Target]*row)}
+	return &evidence{
+		began: time.Now(), slots: make(map[string]*[4]slot), rows: make(map[gatesock.Target]*row),
+	}
 }
 
 func target(m conn.Member) gatesock.Target {
@@ -72,10 +81,11 @@ func (e *evidence) passed(m conn.Member, refused int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.advance()
-	if refused == 0 {
-		e.current().taken++
+	to := target(m)
+	if refused == 0 && e.rows[to] == nil { // as of those that are refused
+		e.current(to).taken++
 	}
-	delete(e.rows, target(m))
+	delete(e.rows, to)
 }
 
 // refused notes a refusal, after so many in its send, and returns what is known of the connection
@@ -88,9 +98,9 @@ func (e *evidence) refused(m conn.Member, refused int) row {
 	r := e.rows[to]
 	first := r == nil && refused == 0 // a connection that an earlier send left refused is no sample
 	if first {
-		e.current().refused++
+		e.current(to).refused++
 	}
-	if r == nil {
+	if r == nil || e.now-r.last > int64(maxAge/slotTime) {
 		e.makeRoom()
 		r = &row{chance: 1, last: e.now - reach}
 		e.rows[to] = r
@@ -132,8 +142,17 @@ func (e *evidence) advance() {
 	}
 }
 
-func (e *evidence) current() *slot {
-	s := &e.slots[e.now%int64(len(e.slots))]
+// current returns the slot of now at the endpoint of a connection.
+func (e *evidence) current(to gatesock.Target) *slot {
+	slots := e.slots[to.Endpoint]
+	if slots == nil {
+		if len(e.slots) >= maxEndpoints {
+			clear(e.slots)
+		}
+		slots = new([4]slot)
+		e.slots[to.Endpoint] = slots
+	}
+	s := &slots[e.now%int64(len(slots))]
 	if s.number != e.now {
 		*s = slot{number: e.now}
 	}
@@ -141,12 +160,12 @@ func (e *evidence) current() *slot {
 }
 
 func (e *evidence) judge(t trial) {
-	r := e.rows[t.to]
-	if r == nil || r.last != t.slot { // a post was taken since
+	r, slots := e.rows[t.to], e.slots[t.to.Endpoint]
+	if r == nil || r.last != t.slot || slots == nil { // a post was taken since
 		return
 	}
 	var taken, refused int
-	for _, s := range e.slots {
+	for _, s := range slots {
 		if s.number >= t.slot-1 && s.number <= t.slot+1 {
 			taken += s.taken
 			refused += s.refused
@@ -158,9 +177,14 @@ func (e *evidence) judge(t trial) {
 	if taken == 0 {
 		return
 	}
+	if r.trials == 0 {
+		r.first = t.slot
+	}
 	r.trials++
 	r.chance *= float64(1+refused) / float64(1+taken+refused)
 }
 
-// isSlow reports whether so many refusals in a row, at least, are too many to be chance.
-func (r row) isSlow(refusals int) bool { return r.trials >= refusals && r.chance <= maxChance }
+// isSlow reports whether so many refusals in a row, at least, are too many to be chance, and too long to be a moment's.
+func (r row) isSlow(refusals int) bool {
+	return r.trials >= refusals && r.chance <= maxChance && r.last-r.first >= int64(leastSlow/slotTime)
+}

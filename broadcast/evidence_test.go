@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/conn"
 )
 
 // others notes first posts to other connections: so many taken, so many refused.
@@ -64,6 +66,25 @@ func TestEvidence(t *testing.T) {
 			e.passed(x, 1)
 			after(3 * slotTime)
 		}, 0, 1},
+		"others at another endpoint": {func(e *evidence) {
+			for range 9 {
+				e.passed(conn.Member{ID: "y", Endpoint: "https://far.example"}, 0)
+			}
+			e.refused(x, 0)
+		}, 0, 1},
+		"those that were refused before are no sample": {func(e *evidence) {
+			e.refused(connMember("y"), 0)
+			after(10 * slotTime)
+			others(e, 1, 0)
+			e.passed(connMember("y"), 0)
+			e.refused(x, 0)
+		}, 1, 1. / 2},
+		"a long time ago": {func(e *evidence) {
+			others(e, 9, 0)
+			e.refused(x, 0)
+			after(maxAge + time.Minute)
+			e.refused(x, 0)
+		}, 0, 1},
 		"forgotten": {func(e *evidence) {
 			others(e, 9, 0)
 			e.refused(x, 0)
@@ -87,16 +108,18 @@ func TestEvidence(t *testing.T) {
 	}
 }
 
-// Both are needed: a number of refusals, and that they are no chance.
+// All are needed: a number of refusals, that they are no chance, and a time.
 func TestIsSlow(t *testing.T) {
 	t.Parallel()
+	const over = int64(leastSlow / slotTime)
 	for _, c := range []struct {
 		row  row
 		want bool
 	}{
-		{row{trials: 5, chance: 1e-9}, true},
-		{row{trials: 4, chance: 1e-12}, false},
-		{row{trials: 500, chance: 1.1e-9}, false},
+		{row{trials: 5, chance: 1e-9, first: 7, last: 7 + over}, true},
+		{row{trials: 5, chance: 1e-9, first: 7, last: 6 + over}, false}, // a moment
+		{row{trials: 4, chance: 1e-12, last: over}, false},
+		{row{trials: 500, chance: 1.1e-9, last: over}, false},
 		{row{chance: 1}, false},
 	} {
 		require.Equal(t, c.want, c.row.isSlow(5), c.row)

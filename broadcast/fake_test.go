@@ -134,6 +134,9 @@ func name(i int) string { return fmt.Sprintf("c%d", i) }
 // fullJitter waits as long as it may.
 func fullJitter(limit time.Duration) time.Duration { return limit }
 
+// inOrder posts to members in the order of the store.
+func inOrder() Option { return option(func(s *settings) { s.shuffle = func(int, func(i, j int)) {} }) }
+
 func hello() gatesock.Push { return gatesock.Push{Event: "hello"} }
 
 // always is a Poster that gives the same answer to every post.

@@ -41,7 +41,7 @@ func TestForbiddenStopsTheSend(t *testing.T) {
 	t.Parallel()
 	var posts record
 	store := spread(100, 10, func(i int) bool { return i != 2 })
-	rep, err := New(forbids(&posts, ""), store, WithConcurrency(1)).Send(t.Context(), To("room"), hello())
+	rep, err := New(forbids(&posts, ""), store, WithConcurrency(1), inOrder()).Send(t.Context(), To("room"), hello())
 	require.ErrorIs(t, err, gatesock.ErrForbidden)
 	require.ErrorContains(t, err, `connection "c2"`)
 	require.Len(t, posts.ids, 3, "members of other endpoints are not posted to either")
@@ -55,7 +55,7 @@ func TestForbiddenEndpointFailsItsOwnMembers(t *testing.T) {
 	t.Parallel()
 	var posts record
 	store := spread(200, 20, func(i int) bool { return i%10 == 3 })
-	rep, err := New(forbids(&posts, deleted), store, WithConcurrency(1)).Send(t.Context(), To("room"), hello())
+	rep, err := New(forbids(&posts, deleted), store, WithConcurrency(1), inOrder()).Send(t.Context(), To("room"), hello())
 	require.NoError(t, err)
 	require.Len(t, posts.ids, 181, "the endpoint is posted to once")
 	require.Len(t, rep.Errors, 20)
@@ -80,7 +80,7 @@ func TestForbiddenEndpointEndsRetries(t *testing.T) {
 			return gatesock.ErrForbidden
 		})
 		store := spread(2, 2, func(int) bool { return true })
-		rep, err := New(p, store, WithConcurrency(1)).Send(t.Context(), To("room"), hello())
+		rep, err := New(p, store, WithConcurrency(1), inOrder()).Send(t.Context(), To("room"), hello())
 		require.NoError(t, err)
 		require.Equal(t, []string{"c0", "c1"}, posts.ids)
 		require.Equal(t, Report{Audience: 2, Failed: 2, Throttled: 1, Errors: []PostError{

@@ -15,6 +15,9 @@ const (
 	partSize = 48 << 10
 	// relayConcurrency is how many jobs are handed on at once.
 	relayConcurrency = 16
+	// retryHops is how often members that were throttled, or not reached, for as long as WithRetries allows are handed
+	// on, after 1, 2, 4, … seconds, to be tried once each time.
+	retryHops = 6
 	// maxJobDelay is the longest that SQS delays a message (Amazon SQS API Reference, "SendMessage").
 	maxJobDelay = 15 * time.Minute
 )
@@ -88,16 +91,37 @@ func (s *send) rest() rest {
 	}
 	now := time.Now()
 	for _, t := range slices.Concat(s.named, s.delayed) {
-		m := t.member.rest()
-		if !t.failed.IsZero() {
-			m.Waited = now.Sub(t.failed).Milliseconds()
-		}
-		r.Members = append(r.Members, m)
+		r.Members = append(r.Members, t.rest(now))
+	}
+	if s.job.Hops >= s.maxHops {
+		r.Gone = nil // a job that is refused for its hops is for members, and the next send comes across these
 	}
 	if len(r.Read) > 0 && s.audience.several() {
 		r.Done = s.done()
 	}
 	return r
+}
+
+// tryLater hands on the members that were given up on, if that can be, and returns those that are left. Those that were
+// refused while others were taken are not tried again: they are too slow, though it is not certain.
+func (s *send) tryLater(ctx context.Context) []restMember {
+	var again rest
+	var left []restMember
+	now := time.Now()
+	for _, t := range s.unserved {
+		if t.slow || s.relay == nil || ctx.Err() != nil || s.job.Hops >= min(retryHops, s.maxHops) {
+			left = append(left, t.member.rest())
+		} else {
+			m := t.rest(now)
+			m.Waited = max(m.Waited, s.retryTime.Milliseconds())
+			again.Members = append(again.Members, m)
+		}
+	}
+	kept, errs := s.handOn(ctx, again, time.Second<<s.job.Hops)
+	for _, err := range errs {
+		s.logger().WarnContext(ctx, "broadcast: members that were throttled are not handed on but unsent", "error", err)
+	}
+	return append(left, kept.Members...)
 }
 
 // done are the groups that were read to their end.

@@ -2,10 +2,12 @@ package broadcast
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -214,6 +216,94 @@ func TestRetriesEndOverSeveralInvocations(t *testing.T) {
 		require.Equal(t, 1, rep.Unsent)
 		require.Greater(t, rep.Throttled, 5)
 	})
+}
+
+// What an outage leaves of a send or a job is handed on, once the retries are over, and tried again after a while.
+func TestOutageIsSatOut(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{1, 500, 1500, 3000} {
+		synctest.Test(t, func(t *testing.T) {
+			q := &queue{}
+			b := New(newAccount(during(0, time.Minute)), room(size, 100), WithRelay(q), quiet())
+			rep, err := b.Send(t.Context(), To("room"), hello())
+			require.NoError(t, err)
+			reports := []Report{rep}
+			for len(q.jobs) > 0 {
+				j := q.jobs[0]
+				q.jobs = q.jobs[1:]
+				<-time.After(time.Second << (j.Hops - 1)) // the queue's, of which Encode knows nothing
+				rep, err := b.Run(t.Context(), j)
+				require.NoError(t, err)
+				reports = append(reports, rep)
+			}
+			total, missing := Merge(reports[0].ID, reports...)
+			require.Empty(t, missing)
+			require.Equal(t, []int{size, size}, []int{total.Audience, total.Delivered})
+		})
+	}
+}
+
+// A client that takes nothing and is alone in its room is tried for two minutes, and then unsent: it does not go on until the
+// dead-letter queue.
+func TestAloneAndStuckEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := &queue{}
+		posts := 0
+		b := New(posterFunc(func(context.Context, gatesock.Target, []byte) error {
+			posts++
+			return gatesock.ErrThrottled
+		}), room(1, 1), WithRelay(q), quiet())
+		rep, err := b.Send(t.Context(), To("room"), hello())
+		require.NoError(t, err)
+		jobs := 0
+		for ; len(q.jobs) > 0; jobs++ {
+			before := posts
+			j := q.jobs[0]
+			q.jobs = q.jobs[1:]
+			rep, err = b.Run(t.Context(), j)
+			require.NoError(t, err)
+			require.Equal(t, before+1, posts)
+		}
+		require.Equal(t, retryHops, jobs)
+		require.Equal(t, 1, rep.Unsent)
+		require.NotEmpty(t, rep.Cursor)
+	})
+}
+
+// A job's id does not depend on for how long its members have been tried again.
+func TestJobIDs(t *testing.T) {
+	t.Parallel()
+	j := goodJob()
+	one := j.next(rest{Members: []restMember{{ID: "a", Waited: 1000}}}, 0)
+	two := j.next(rest{Members: []restMember{{ID: "a", Waited: 1003}}}, 0)
+	other := j.next(rest{Members: []restMember{{ID: "b", Waited: 1000}}}, 0)
+	require.Equal(t, one.ID, two.ID)
+	require.NotEqual(t, one.Cursor, two.Cursor)
+	require.NotEqual(t, one.ID, other.ID)
+}
+
+// A cursor is of version 1 unless it has something that a program which knows no other would overlook.
+func TestCursorVersions(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		rest    rest
+		version string
+	}{
+		{rest{Members: []restMember{{ID: "a", Waited: 7}}}, `{"v":1`},
+		{rest{Members: []restMember{{ID: "a"}}, ExceptGroups: []string{"x"}}, `{"v":2`},
+		{rest{Gone: []restMember{{ID: "a"}}}, `{"v":2`},
+	} {
+		text, err := base64.RawURLEncoding.DecodeString(c.rest.encode())
+		require.NoError(t, err)
+		require.True(t, strings.HasPrefix(string(text), c.version), "%s", text)
+		_, err = parseCursor(c.rest.encode())
+		require.NoError(t, err)
+	}
+	for _, version := range []string{`{"v":0,`, `{"v":3,`} {
+		_, err := parseCursor(base64.RawURLEncoding.EncodeToString([]byte(version + `"m":[{"i":"a"}]}`)))
+		require.ErrorIs(t, err, ErrBadCursor)
+	}
 }
 
 // A job that is handed on too often is refused as it is, with everybody in it.

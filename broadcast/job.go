@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -25,7 +26,8 @@ var (
 // Job is a part of a send that another process, or a later invocation of this function, carries on with
 // [Broadcaster.Run]. It can be done more than once: members that it serves then get the message again.
 type Job struct {
-	// ID is that of the [Report] which Run gives. Jobs with the same id have the same content.
+	// ID is that of the [Report] which Run returns. Jobs with the same id have the same content, but for how long
+	// members have been tried again.
 	ID string
 	// Send is the id of the Report of the send that it is a part of.
 	Send string
@@ -113,11 +115,15 @@ func checkFrame(frame []byte) error {
 	return nil
 }
 
-// next gives the job for a rest of this one. Its id tells the content, so that a job which is run twice and stops at
-// the same place twice hands on the same job.
+// next returns the job for a rest of this one. Its id tells the content but for how long members have waited, so that a
+// job which is run twice and stops at the same place twice hands on the same job.
 func (j Job) next(r rest, delay time.Duration) Job {
 	n := Job{Send: j.Send, Hops: j.Hops + 1, Cursor: r.encode(), Frame: j.Frame, Delay: delay}
-	sum := sha256.Sum256([]byte(j.ID + "\x00" + n.Cursor))
+	r.Members = slices.Clone(r.Members)
+	for i := range r.Members {
+		r.Members[i].Waited = 0
+	}
+	sum := sha256.Sum256([]byte(j.ID + "\x00" + r.encode()))
 	n.ID = hex.EncodeToString(sum[:16])
 	return n
 }

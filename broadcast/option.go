@@ -46,15 +46,18 @@ type settings struct {
 	pruneGrace   time.Duration
 	clock        func() time.Time
 	jitter       func(limit time.Duration) time.Duration
-	codec        gatesock.Codec
-	log          *slog.Logger
-	relay        Relay
-	maxHops      int
-	reserve      time.Duration // negative: the default
-	ceiling      float64
-	window       time.Duration
-	refusals     int
-	slowPolicy   SlowPolicy
+	// shuffle brings members into an order of chance: where it is always the last posts of a burst that are
+	// throttled, they are not to be always the same ones, which would look as if these were slow.
+	shuffle    func(n int, swap func(i, j int))
+	codec      gatesock.Codec
+	log        *slog.Logger
+	relay      Relay
+	maxHops    int
+	reserve    time.Duration // negative: the default
+	ceiling    float64
+	window     time.Duration
+	refusals   int
+	slowPolicy SlowPolicy
 }
 
 func defaults() settings {
@@ -68,6 +71,7 @@ func defaults() settings {
 		reserve:      -1,
 		refusals:     DefaultRefusals,
 		clock:        time.Now,
+		shuffle:      rand.Shuffle,
 		jitter:       func(limit time.Duration) time.Duration { return rand.N(limit + 1) },
 	}
 }
@@ -117,7 +121,8 @@ func (s settings) timeoutWithin(ctx context.Context) time.Duration {
 // failure another try may begin; the defaults are [DefaultAttempts] and [DefaultRetryTime]. One attempt
 // means no retries. A post that was throttled does not count as an attempt; it is tried again
 // for as long as the time allows, unless the connection is too slow (see [WithSlowConsumers]). What was throttled to the
-// end, or never sent, is not failed but unsent: it is in [Report.Cursor], or handed on.
+// end, or never sent, is not failed but unsent: it is in [Report.Cursor]. With a [Relay] it is handed on, unless it looks as
+// if the client is too slow, and tried six times more within two minutes.
 func WithRetries(attempts int, within time.Duration) Option {
 	if attempts < 1 || within < 0 {
 		panic("broadcast: WithRetries with less than 1 attempt, or a negative time")
@@ -173,8 +178,8 @@ func WithRelay(r Relay) Option {
 }
 
 // WithHandOffAfter sets how long a Send works at most before it hands the rest on to its [Relay], though its deadline
-// may be far: a handler that answers its caller does not wait for those that are throttled or hang. Posts that run
-// are waited for. 0 hands on everything at once, so that the Send takes as long as a message to the queue. Jobs go on
+// may be far: a handler that answers its caller does not wait for those that are throttled. Posts that run, or wait in the
+// Poster for a connection, are waited for. 0 hands on everything at once, so that the Send takes as long as a message to the queue. Jobs go on
 // until their own deadline. The default is to hand on for the deadline only.
 //
 // New panics if there is no WithRelay.
@@ -233,7 +238,7 @@ func WithCoalescing(window time.Duration) Option {
 // (observed: gchq/sleeper#7494), so a refusal counts against a client only if messages to other clients were taken
 // within about 200 ms of it. If r of n of those were refused too, this one was among the refused by chance with a
 // probability of (r+1)/(n+1). A client is too slow when the product of these over its refusals in a row is below one in
-// a billion.
+// a billion, and they are spread over at least 5 seconds.
 //
 // So in an outage nobody is slow, nor is the only member of a group that nobody else is posted to; such a connection is
 // tried again for as long as [WithRetries] allows. Among 50 others that are posted to at the same time it takes six

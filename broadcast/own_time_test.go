@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -114,9 +115,112 @@ func TestNotSentIsNoAttempt(t *testing.T) {
 			}
 			return nil
 		})
-		rep, err := New(p, room(1, 1), WithRetries(1, 0), WithPostTimeout(time.Second)).Send(t.Context(), To("room"), hello())
+		rep, err := New(p, room(1, 1), WithRetries(2, time.Minute), WithPostTimeout(time.Second)).Send(t.Context(), To("room"), hello())
 		require.NoError(t, err)
 		require.Equal(t, Report{Audience: 1, Delivered: 1}, rep)
+	})
+}
+
+// Members whose posts never begin do not keep the others from theirs, nor the send from its end.
+func TestPostsThatNeverBeginEnd(t *testing.T) {
+	t.Parallel()
+	hang := func(ctx context.Context) error {
+		<-ctx.Done()
+		return fmt.Errorf("%w: %w", gatesock.ErrNotSent, ctx.Err())
+	}
+	dead := func(to gatesock.Target) bool { return to.ConnectionID[0] == 'd' }
+	d := &door{posterFunc: func(ctx context.Context, to gatesock.Target, _ []byte) error {
+		if dead(to) {
+			return hang(ctx)
+		}
+		return wait(ctx, 10*time.Millisecond, nil)
+	}}
+	for name, do := range map[string]func(context.Context, Audience) (Report, error){
+		"send": func(ctx context.Context, to Audience) (Report, error) {
+			return New(d, room(1000, 10)).Send(ctx, to, hello())
+		},
+		"disconnect": func(ctx context.Context, to Audience) (Report, error) {
+			return New(closing(d.posterFunc), room(1000, 10)).Disconnect(ctx, to)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ids := make([]string, 64)
+				for i := range ids {
+					ids[i] = fmt.Sprint("dead", i)
+				}
+				rep, err := do(t.Context(), To("room").And(ToConnections(ids...)))
+				require.NoError(t, err)
+				require.Equal(t, []int{1000, 64, 0, 0}, []int{rep.Delivered, rep.Unsent, rep.Failed, rep.Retries})
+			})
+		})
+	}
+}
+
+// closing is a Poster that closes connections as it posts.
+type closing posterFunc
+
+func (c closing) Post(ctx context.Context, to gatesock.Target, data []byte) error {
+	return c(ctx, to, data)
+}
+
+func (c closing) Disconnect(ctx context.Context, from gatesock.Target) error {
+	return c(ctx, from, nil)
+}
+
+// Members that are refused while others are taken, and then wait for a connection, are counted as what they are: the send
+// goes on reading.
+func TestPutBackKeepsCount(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		p := posterFunc(func(ctx context.Context, to gatesock.Target, _ []byte) error {
+			if to.ConnectionID != "c0" {
+				return wait(ctx, 10*time.Millisecond, nil)
+			}
+			switch calls++; {
+			case calls <= 6:
+				return gatesock.ErrThrottled
+			case calls <= 26:
+				<-ctx.Done()
+				return fmt.Errorf("%w: %w", gatesock.ErrNotSent, ctx.Err())
+			default:
+				return nil
+			}
+		})
+		b := New(p, room(1000, 10), WithConcurrency(1), WithPostTimeout(time.Second), WithRetries(2, time.Hour), inOrder(), quiet())
+		rep, err := b.Send(t.Context(), To("room"), hello())
+		require.NoError(t, err)
+		require.Equal(t, 1000, rep.Delivered)
+	})
+}
+
+// A dial that is cut off has sent nothing, whoever cuts it.
+func TestDialThatIsCutOff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		p := posterFunc(func(ctx context.Context, to gatesock.Target, _ []byte) error {
+			if calls++; calls > 1 {
+				return nil
+			}
+			<-ctx.Done()
+			return &net.OpError{Op: "dial", Err: ctx.Err()}
+		})
+		rep, err := New(p, room(1, 1), WithPostTimeout(time.Second)).Send(t.Context(), To("room"), hello())
+		require.NoError(t, err)
+		require.Equal(t, Report{Audience: 1, Delivered: 1}, rep)
+
+		calls = 0
+		q := &queue{}
+		b := New(p, room(1, 1), WithRelay(q), WithPostTimeout(time.Hour))
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		rep, err = b.Send(ctx, To("room"), hello())
+		require.NoError(t, err)
+		require.Len(t, rep.Handed, 1)
+		require.Equal(t, []int{0, 0, 0}, []int{rep.Audience, rep.Failed, rep.Unsent})
 	})
 }
 

@@ -36,7 +36,7 @@ func TestPosterPanics(t *testing.T) {
 			others.Add(1)
 			return nil
 		})
-		b := New(p, room(100, 100), WithConcurrency(4))
+		b := New(p, room(100, 100), WithConcurrency(4), inOrder())
 		v := panicOf(func() { _, _ = b.Send(t.Context(), To("room"), hello()) })
 		err, isError := v.(error)
 		require.True(t, isError)

@@ -18,9 +18,6 @@ import (
 func (b *Broadcaster) prune(ctx context.Context, m member) (bool, error) {
 	c, err := b.store.Get(ctx, m.ID)
 	if errors.Is(err, conn.ErrNotFound) {
-		if err := b.closeGone(ctx, m); err != nil {
-			return false, err
-		}
 		return false, b.pruneStray(ctx, m)
 	}
 	if err != nil || c.Endpoint != m.Endpoint || b.isYoung(ctx, c) {
@@ -31,7 +28,7 @@ func (b *Broadcaster) prune(ctx context.Context, m member) (bool, error) {
 	}
 	_, err = b.store.Delete(conn.WithEndCause(ctx, conn.EndPruned), m.ID)
 	if errors.Is(err, conn.ErrNotFound) { // another send was faster
-		return false, b.pruneStray(ctx, m)
+		return false, b.leaveGroup(ctx, m)
 	}
 	return err == nil, err
 }
@@ -60,7 +57,13 @@ func (b *Broadcaster) closeGone(ctx context.Context, m member) error {
 		b.logger().WarnContext(ctx, "broadcast: a connection that the gateway called gone was open, and is closed",
 			"connectionId", m.ID)
 		return nil
-	case errors.Is(err, gatesock.ErrGone), errors.Is(err, gatesock.ErrForbidden):
+	case errors.Is(err, gatesock.ErrGone):
+		return nil
+	case errors.Is(err, gatesock.ErrForbidden):
+		b.unclosed.Do(func() {
+			b.logger().WarnContext(ctx, "broadcast: connections that are gone can't be closed before they are removed; "+
+				"allow execute-api:ManageConnections on DELETE/@connections/*", "error", err)
+		})
 		return nil
 	default:
 		return fmt.Errorf("close it first: %w", err)
@@ -76,6 +79,16 @@ func (b *Broadcaster) closeGone(ctx context.Context, m member) error {
 // Only the group that it was read from is left. In others, the next send to them does the same; looking for them
 // here would multiply what it costs when two sends prune the same connection.
 func (b *Broadcaster) pruneStray(ctx context.Context, m member) error {
+	if m.group == "" { // It was named, and may be about to connect.
+		return nil
+	}
+	if err := b.closeGone(ctx, m); err != nil {
+		return err
+	}
+	return b.leaveGroup(ctx, m)
+}
+
+func (b *Broadcaster) leaveGroup(ctx context.Context, m member) error {
 	if m.group == "" {
 		return nil
 	}

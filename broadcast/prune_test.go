@@ -125,7 +125,7 @@ func TestPruningComesAfterPosts(t *testing.T) {
 		posts.add(to.ConnectionID)
 		return gatesock.ErrGone
 	})
-	rep, err := New(p, store, WithConcurrency(1)).Send(t.Context(), To("room"), hello())
+	rep, err := New(p, store, WithConcurrency(1), inOrder()).Send(t.Context(), To("room"), hello())
 	require.NoError(t, err)
 	require.Equal(t, 5, rep.Pruned)
 	require.Equal(t, []string{"c0", "c1", "c2", "c3", "c4"}, posts.ids[:5])

@@ -48,7 +48,7 @@ type Report struct {
 	Retries   int
 
 	// Pruned counts connections that were removed from the store because they are gone, PruneFailed those
-	// for which the store failed. A connection that is gone and is in neither was too young, was not in the
+	// that could not be closed first, or for which the store failed. A connection that is gone and is in neither was too young, was not in the
 	// store, or its turn did not come before the context ended. One that was not in the store, but was read from
 	// a group, has been removed from that group; it is not in Pruned, since the store does not tell if it was
 	// still a member.

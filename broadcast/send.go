@@ -49,6 +49,7 @@ type send struct {
 	workers int       // started
 	busy    int       // with a job
 	posting int       // of those, with a post
+	posted  int       // posts since the last chore that went before others
 	paced   time.Time // no post begins before it, since the rate does not allow it
 	granted bool      // the rate allows one that has not begun
 	alarm   time.Time // what the timer is set to
@@ -85,10 +86,12 @@ func (b *Broadcaster) run(ctx context.Context, job Job, to rest) (Report, error)
 
 // run starts workers as members come up; all have ended when it returns or panics.
 func (s *send) run(ctx context.Context) (Report, error) {
-	s.exclude(ctx)
+	inner, cancel := s.bound(ctx)
+	defer cancel()
+	s.exclude(inner)
 	s.name(s.audience.Members)
 	s.prepareRemovals(s.audience.Gone)
-	s.carryOut(ctx)
+	s.carryOut(inner)
 	if s.panicked != nil {
 		panic(s.panicked)
 	}
@@ -100,16 +103,16 @@ func (s *send) carryOut(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer close(s.jobs)
-	inner, cancel := s.bound(ctx)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
 	s.left = s.audience.Read
 	if len(s.left) > 0 && !s.stopped {
 		pages := make(chan page)
 		s.pages = pages
-		wg.Go(func() { s.read(inner, s.audience.plan(), pages) })
+		wg.Go(func() { s.read(ctx, s.audience.plan(), pages) })
 	}
-	s.loop(inner, func() { wg.Go(func() { s.work(inner) }) })
+	s.loop(ctx, func() { wg.Go(func() { s.work(ctx) }) })
 }
 
 // bound keeps the reserve free of ctx's time: no post begins in it, and those that still run are cut off at half of
@@ -145,6 +148,7 @@ func (s *send) name(all []restMember) {
 		}
 		s.named = append(s.named, t)
 	}
+	s.shuffle(len(s.named), func(i, j int) { s.named[i], s.named[j] = s.named[j], s.named[i] })
 	s.report.Audience += len(s.named)
 }
 
@@ -155,7 +159,7 @@ func (s *send) loop(ctx context.Context, startWorker func()) {
 	for {
 		s.heed(ctx)
 		s.dispatch(startWorker)
-		if s.busy == 0 && (s.stopped || s.postsSettled()) {
+		if s.busy == 0 && (s.stopped || s.isSettled()) {
 			return
 		}
 		done := ctx.Done()
@@ -187,9 +191,9 @@ func (s *send) heed(ctx context.Context) {
 	}
 }
 
-// postsSettled: the audience was read, and all of it is in the report.
-func (s *send) postsSettled() bool {
-	return s.pages == nil && !s.waiting() && len(s.delayed) == 0 && s.posting == 0 && len(s.chores) == 0
+// isSettled reports whether the audience was read, and nothing is left to be done for it but what workers do.
+func (s *send) isSettled() bool {
+	return s.pages == nil && !s.waiting() && len(s.delayed) == 0 && len(s.chores) == 0
 }
 
 // waiting: there are members that were not tried.
@@ -218,8 +222,9 @@ func (s *send) dispatch(startWorker func()) {
 // forbidden fail instead.
 func (s *send) next() (errand, bool) {
 	now := time.Now()
-	if s.busy-s.posting < s.concurrency/choreShare {
+	if s.busy-s.posting < s.concurrency/choreShare && s.posted >= choreShare-1 {
 		if e, ok := s.nextChore(now); ok {
+			s.posted = 0
 			return e, true
 		}
 	}
@@ -233,6 +238,7 @@ func (s *send) next() (errand, bool) {
 			continue
 		}
 		s.granted = false
+		s.posted++
 		if t.attempts++; t.attempts > 1 {
 			s.report.Retries++
 		}
@@ -355,6 +361,7 @@ func (s *send) take(p page) {
 			added = append(added, m)
 		}
 	}
+	s.shuffle(len(added), func(i, j int) { added[i], added[j] = added[j], added[i] })
 	s.fresh = page{members: added, group: p.group}
 	s.report.Audience += len(added)
 }
@@ -382,38 +389,52 @@ func (s *send) settlePost(ctx context.Context, r result) {
 	case r.err == nil:
 		s.report.Delivered++
 		s.rate.Passed(time.Now(), r.refused)
-		s.evidence.passed(r.member.Member, r.refused)
+		if !s.closing {
+			s.evidence.passed(r.member.Member, r.refused)
+		}
 	case errors.Is(r.err, gatesock.ErrGone):
 		s.report.Gone++
-		s.chores = append(s.chores, errand{task: r.task, kind: removes})
+		s.chores = append(s.chores, errand{task: task{member: r.member}, kind: removes})
 	case errors.Is(r.err, gatesock.ErrThrottled):
 		s.report.Throttled++
 		s.settleRefusal(r)
-	case r.cut && errors.Is(r.err, gatesock.ErrNotSent):
-		s.putBack(r.task)
+	case r.cut && hasNothing(r.err):
+		s.putBack(ctx, r)
 	default:
 		s.cutOff = s.cutOff || r.cut && ctx.Err() != nil
 		s.settleFailure(r)
 	}
 }
 
-// putBack takes a member back whose post had not begun.
-func (s *send) putBack(t task) {
+// putBack takes a member back whose post had not begun when its time, or that of the send, was up. That is no attempt, but
+// the retries end when their time does.
+func (s *send) putBack(ctx context.Context, r result) {
+	t := r.task
 	if t.attempts--; t.attempts > 0 {
 		s.report.Retries--
 	}
-	t.due = time.Now()
+	if s.stopped || ctx.Err() != nil {
+		t.due = time.Now()
+	} else if !s.schedule(&t, time.Now()) {
+		s.leave(t, r.err)
+		return
+	}
+	s.putOff(t)
+}
+
+// putOff lets a member wait for another try.
+func (s *send) putOff(t task) {
 	s.delayed.add(t)
+	if t.slow {
+		s.slow++
+	}
 }
 
 // settleFailure puts a member off, or gives up on it.
 func (s *send) settleFailure(r result) {
 	switch {
 	case !r.exited && !r.cut && retryable(r.err) && s.schedule(&r.task, time.Now()):
-		s.delayed.add(r.task)
-		if r.slow {
-			s.slow++
-		}
+		s.putOff(r.task)
 	case !r.exited && hasNothing(r.err):
 		s.leave(r.task, r.err)
 	default:
@@ -475,9 +496,7 @@ func (s *send) finish(ctx context.Context) (Report, error) {
 		left, errs = s.handOn(ctx, left, s.delay())
 	}
 	done := left.isServed()
-	for _, t := range s.unserved {
-		left.Members = append(left.Members, t.member.rest())
-	}
+	left.Members = append(left.Members, s.tryLater(ctx)...)
 	s.report.Unsent = len(left.Members)
 	s.report.Incomplete = len(left.Read) > 0
 	s.report.Cursor = left.cursor()

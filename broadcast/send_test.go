@@ -40,7 +40,7 @@ func TestDelayedPostHoldsNoWorker(t *testing.T) {
 			}
 			return nil
 		})
-		b := New(p, room(10, 10), WithConcurrency(1), WithJitter(fullJitter))
+		b := New(p, room(10, 10), WithConcurrency(1), WithJitter(fullJitter), inOrder())
 		rep, err := b.Send(t.Context(), To("room"), hello())
 		require.NoError(t, err)
 		require.Equal(t, Report{Audience: 10, Delivered: 10, Throttled: 3, Retries: 3}, rep)
@@ -84,7 +84,7 @@ func TestDueRetryComesBeforeFreshMembers(t *testing.T) {
 			}
 			return nil
 		})
-		b := New(p, room(4, 4), WithConcurrency(1), WithJitter(fullJitter))
+		b := New(p, room(4, 4), WithConcurrency(1), WithJitter(fullJitter), inOrder())
 		_, err := b.Send(t.Context(), To("room"), hello())
 		require.NoError(t, err)
 		require.Equal(t, []string{"c0", "c1", "c2", "c0", "c3"}, posts.ids)
@@ -106,7 +106,7 @@ func TestEarliestRetryComesFirst(t *testing.T) {
 			defer func() { waits = waits[1:] }()
 			return waits[0]
 		}
-		_, err := New(p, room(4, 4), WithConcurrency(1), WithJitter(jitter)).Send(t.Context(), To("room"), hello())
+		_, err := New(p, room(4, 4), WithConcurrency(1), WithJitter(jitter), inOrder()).Send(t.Context(), To("room"), hello())
 		require.NoError(t, err)
 		require.Equal(t, []string{"c1", "c3", "c0", "c2"}, posts.ids[4:])
 	})

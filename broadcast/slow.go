@@ -14,7 +14,8 @@ var ErrSlowConsumer = errors.New("broadcast: the client is too slow")
 type SlowPolicy int
 
 const (
-	// SkipSlow gives up on the message. Further Sends try the connection once each, until a post is taken.
+	// SkipSlow gives up on the message. Further Sends try the connection once each, until a post is taken or none was
+	// refused for 10 minutes.
 	SkipSlow SlowPolicy = iota
 	// DisconnectSlow also closes the connection, for which the Poster must have the method Disconnect.
 	DisconnectSlow
@@ -52,7 +53,7 @@ func (s *send) giveUp(r result) {
 	s.report.Slow++
 	switch s.slowPolicy {
 	case DisconnectSlow:
-		s.chores = append(s.chores, errand{task: r.task, kind: disconnects})
+		s.chores = append(s.chores, errand{task: task{member: r.member}, kind: disconnects})
 	case FailOnSlow:
 		if s.report.Slow == 1 {
 			s.tooSlow = failure

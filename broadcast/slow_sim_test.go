@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/conn"
 )
 
 // account is a gateway whose account refuses posts, whatever connection they are to. It answers after 5 to 20 ms.
@@ -78,7 +79,7 @@ func flapping(period time.Duration, part float64) func(int) bool {
 	return func(int) bool { return time.Since(began)%period < time.Duration(part*float64(period)) }
 }
 
-var sizes = []int{1, 2, 3, 50, 500, 5000}
+func sizes() []int { return []int{1, 2, 3, 50, 500, 5000} }
 
 // healthy sends to a room and requires that no client was called slow. What was not delivered is unsent at most.
 func healthy(t *testing.T, refuses func() func(int) bool, size, sends int, whole bool) {
@@ -105,7 +106,7 @@ func TestNobodyIsSlowInAnOutage(t *testing.T) {
 	for _, d := range []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 20 * time.Second} {
 		t.Run(d.String(), func(t *testing.T) {
 			t.Parallel()
-			for _, size := range sizes {
+			for _, size := range sizes() {
 				for _, left := range []int{size, size - size/3, 60, 20, 3, 1} {
 					if left > 0 && left <= size {
 						healthy(t, func() func(int) bool { return during(size-left, d) }, size, 1, true)
@@ -122,7 +123,7 @@ func TestNobodyIsSlowByChance(t *testing.T) {
 	for _, percent := range []int{10, 30, 50, 80, 90, 95} {
 		t.Run(fmt.Sprint(percent), func(t *testing.T) {
 			t.Parallel()
-			for _, size := range sizes[:5] {
+			for _, size := range sizes()[:5] {
 				healthy(t, func() func(int) bool { return byChance(float64(percent) / 100) }, size, 1+100/size, percent <= 50)
 			}
 		})
@@ -136,7 +137,7 @@ func TestNobodyIsSlowInShortOutages(t *testing.T) {
 		t.Run(period.String(), func(t *testing.T) {
 			t.Parallel()
 			for _, part := range []float64{0.2, 0.5, 0.8} {
-				for _, size := range sizes[:5] {
+				for _, size := range sizes()[:5] {
 					healthy(t, func() func(int) bool { return flapping(period, part) }, size, 1+100/size, false)
 				}
 			}
@@ -202,4 +203,133 @@ func TestStuckClientIsFound(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Sends that do not try again, one after the other, know no better either.
+func TestNobodyIsSlowWithoutRetries(t *testing.T) {
+	t.Parallel()
+	for _, percent := range []int{50, 80, 90, 95} {
+		for _, every := range []time.Duration{200 * time.Millisecond, time.Second} {
+			synctest.Test(t, func(t *testing.T) {
+				a := newAccount(byChance(float64(percent) / 100))
+				b := New(a, room(50, 100), WithSlowConsumers(DefaultRefusals, DisconnectSlow), WithRetries(1, 0), quiet())
+				for range 200 {
+					_, err := b.Send(t.Context(), To("room"), hello())
+					require.NoError(t, err)
+					<-time.After(every)
+				}
+				require.Empty(t, a.closed, "%d %% refused", percent)
+			})
+		}
+	}
+}
+
+// Where each burst empties the account's bucket the last posts of it are refused, which are not always the same members'.
+func TestNobodyIsSlowAtTheEndOfBursts(t *testing.T) {
+	t.Parallel()
+	for _, within := range []time.Duration{0, 200 * time.Millisecond, 30 * time.Second} {
+		for _, size := range []int{55, 100} {
+			synctest.Test(t, func(t *testing.T) {
+				tokens, filled := 50.0, time.Now()
+				a := newAccount(func(int) bool {
+					now := time.Now()
+					tokens, filled = min(50, tokens+50*now.Sub(filled).Seconds()), now
+					if tokens < 1 {
+						return true
+					}
+					tokens--
+					return false
+				})
+				b := New(a, room(size, 100), WithSlowConsumers(DefaultRefusals, DisconnectSlow), WithRetries(5, within), quiet())
+				for range 60 {
+					_, err := b.Send(t.Context(), To("room"), hello())
+					require.NoError(t, err)
+					<-time.After(2 * time.Second)
+				}
+				require.Empty(t, a.closed, "size %d, retries within %s", size, within)
+			})
+		}
+	}
+}
+
+// An endpoint in another account may be throttled while the poster's own is not.
+func TestNobodyIsSlowForAnotherEndpoint(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began, a := time.Now(), newAccount(func(int) bool { return false })
+		p := posterFunc(func(ctx context.Context, to gatesock.Target, data []byte) error {
+			if to.Endpoint != "" && time.Since(began) < 10*time.Second {
+				return gatesock.ErrThrottled
+			}
+			return a.Post(ctx, to, data)
+		})
+		store := room(50, 100)
+		for i := range 20 {
+			store.groups["far"] = append(store.groups["far"], []conn.Member{{ID: fmt.Sprint("far", i), Endpoint: "https://far.example"}})
+		}
+		b := New(p, store, quiet())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for range 100 {
+				_, _ = b.Send(t.Context(), To("room"), hello())
+				<-time.After(100 * time.Millisecond)
+			}
+		}()
+		rep, err := b.Send(t.Context(), To("far"), hello())
+		require.NoError(t, err)
+		<-done
+		require.Equal(t, []int{20, 0}, []int{rep.Delivered, rep.Slow})
+	})
+}
+
+// A client that stalls for some seconds, on a train, is not too slow, however many messages come meanwhile.
+func TestStallIsNotSlow(t *testing.T) {
+	t.Parallel()
+	for stall, closed := range map[time.Duration]bool{4 * time.Second: false, 30 * time.Second: true} {
+		synctest.Test(t, func(t *testing.T) {
+			a := newAccount(func(int) bool { return false })
+			a.stuck = map[string]bool{"c0": true}
+			time.AfterFunc(stall, func() {
+				a.mu.Lock()
+				defer a.mu.Unlock()
+				a.stuck = nil
+			})
+			b := New(a, room(100, 100), WithSlowConsumers(DefaultRefusals, DisconnectSlow), quiet())
+			var sends sync.WaitGroup
+			for range 200 {
+				sends.Go(func() { _, _ = b.Send(t.Context(), To("room"), hello()) })
+				<-time.After(50 * time.Millisecond)
+			}
+			sends.Wait()
+			require.Equal(t, closed, len(a.closed) > 0, stall)
+		})
+	}
+}
+
+// That connections can be closed says nothing of posts.
+func TestClosedConnectionsAreNoEvidence(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		d := &door{posterFunc: func(ctx context.Context, _ gatesock.Target, _ []byte) error {
+			if time.Since(began) < 20*time.Second {
+				return wait(ctx, 10*time.Millisecond, gatesock.ErrThrottled)
+			}
+			return nil
+		}}
+		store := room(50, 100)
+		var others []conn.Member
+		for i := range 4000 {
+			others = append(others, connMember(fmt.Sprint("other", i)))
+		}
+		store.groups["others"] = [][]conn.Member{others}
+		b := New(d, store, WithConcurrency(2), WithSlowConsumers(1, SkipSlow), quiet())
+		var calls sync.WaitGroup
+		calls.Go(func() { _, _ = b.Disconnect(t.Context(), To("others")) })
+		rep, err := b.Send(t.Context(), To("room"), hello())
+		calls.Wait()
+		require.NoError(t, err)
+		require.Equal(t, []int{50, 0}, []int{rep.Delivered, rep.Slow})
+	})
 }

@@ -108,14 +108,14 @@ func TestSlowPolicies(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				p := &slowPoster{}
-				b := New(p, room(0, 1), WithConcurrency(4), WithSlowConsumers(3, c.policy), WithRetries(10, time.Minute), WithJitter(fullJitter))
-				rep, err := b.Send(t.Context(), mixed(2000, 2), hello())
+				b := New(p, room(0, 1), WithConcurrency(4), WithSlowConsumers(3, c.policy), WithRetries(10, time.Minute), WithJitter(fullJitter), inOrder())
+				rep, err := b.Send(t.Context(), mixed(6000, 2), hello())
 				if c.fails {
 					require.ErrorIs(t, err, ErrSlowConsumer)
 				} else {
 					require.NoError(t, err)
 				}
-				require.Equal(t, 1998, rep.Delivered)
+				require.Equal(t, 5998, rep.Delivered)
 				require.Equal(t, []int{2, 2}, []int{rep.Failed, rep.Slow})
 				require.Equal(t, c.disconnected, rep.Disconnected)
 				require.Len(t, p.disconnected, c.disconnected)
@@ -123,7 +123,7 @@ func TestSlowPolicies(t *testing.T) {
 					require.ErrorIs(t, e, ErrSlowConsumer)
 					require.ErrorIs(t, e, gatesock.ErrThrottled)
 					require.GreaterOrEqual(t, e.Attempts, 3)
-					require.LessOrEqual(t, e.Attempts, 10, "some come too soon after others to count")
+					require.LessOrEqual(t, e.Attempts, 20, "some come too soon after others to count")
 				}
 			})
 		})
@@ -135,18 +135,18 @@ func TestSlowConsumerIsRemembered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &slowPoster{}
-		b := New(p, room(0, 1), WithConcurrency(4), WithSlowConsumers(3, SkipSlow), WithRetries(10, time.Minute), WithJitter(fullJitter))
-		_, err := b.Send(t.Context(), mixed(2000, 1), hello())
+		b := New(p, room(0, 1), WithConcurrency(4), WithSlowConsumers(3, SkipSlow), WithRetries(10, time.Minute), WithJitter(fullJitter), inOrder())
+		_, err := b.Send(t.Context(), mixed(6000, 1), hello())
 		require.NoError(t, err)
 		first := p.posts["00000-slow"]
 		for i := range 3 {
-			rep, err := b.Send(t.Context(), mixed(2000, 1), hello())
+			rep, err := b.Send(t.Context(), mixed(6000, 1), hello())
 			require.NoError(t, err)
 			require.Equal(t, 1, rep.Slow)
 			require.Equal(t, first+i+1, p.posts["00000-slow"])
 		}
 		b.evidence.passed(connMember("00000-slow"), 1)
-		_, err = b.Send(t.Context(), mixed(2000, 1), hello())
+		_, err = b.Send(t.Context(), mixed(6000, 1), hello())
 		require.NoError(t, err)
 		require.Greater(t, p.posts["00000-slow"], first+4)
 	})
@@ -170,8 +170,8 @@ func TestDisconnectFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &slowPoster{disconnect: errFault}
-		b := New(p, room(0, 1), WithConcurrency(4), WithSlowConsumers(2, DisconnectSlow), WithJitter(fullJitter), quiet())
-		rep, err := b.Send(t.Context(), mixed(2000, 1), hello())
+		b := New(p, room(0, 1), WithConcurrency(4), WithSlowConsumers(2, DisconnectSlow), WithJitter(fullJitter), quiet(), inOrder())
+		rep, err := b.Send(t.Context(), mixed(6000, 1), hello())
 		require.NoError(t, err)
 		require.Equal(t, []int{1, 0}, []int{rep.Slow, rep.Disconnected})
 	})
@@ -267,7 +267,7 @@ func TestFailOnSlowBesideARelay(t *testing.T) {
 			}
 		})
 		q := &queue{}
-		b := New(p, room(3000, 50), WithConcurrency(4), WithSlowConsumers(2, FailOnSlow), WithRetries(1000, time.Hour), WithRelay(q), quiet())
+		b := New(p, room(3000, 50), WithConcurrency(4), WithSlowConsumers(2, FailOnSlow), WithRetries(1000, time.Hour), WithRelay(q), quiet(), inOrder())
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
 		defer cancel()
 		rep, err := b.Send(ctx, To("room"), hello())
@@ -283,7 +283,7 @@ func TestFailOnSlowBesideARelay(t *testing.T) {
 				return gatesock.ErrThrottled
 			}
 			return wait(ctx, 10*time.Millisecond, nil)
-		}), room(3000, 50), WithConcurrency(4), WithSlowConsumers(2, FailOnSlow), WithRelay(q), quiet())
+		}), room(3000, 50), WithConcurrency(4), WithSlowConsumers(2, FailOnSlow), WithRelay(q), quiet(), inOrder())
 		rep, err = only.Run(t.Context(), job)
 		require.NoError(t, err)
 		require.Equal(t, 1, rep.Slow)

@@ -29,6 +29,15 @@ type task struct {
 	due      time.Time // when the next is to start
 }
 
+// rest is the member in a cursor, with the time for which it has been tried again.
+func (t task) rest(now time.Time) restMember {
+	m := t.member.rest()
+	if !t.failed.IsZero() {
+		m.Waited = now.Sub(t.failed).Milliseconds()
+	}
+	return m
+}
+
 // kind is what a worker does for a member.
 type kind int
 

@@ -134,8 +134,8 @@ func (p *Poster) seal(b *batch, to gatesock.Target) {
 	delete(p.open, to)
 }
 
-// leave takes a caller out of the batch, and its message if it is not on its way. The last one waits for the end, and
-// has the result if there is one.
+// leave takes a caller out of the batch, and its message if it is not on its way. The last one waits for the end. An answer
+// that has come by then is the caller's all the same.
 func (p *Poster) leave(ctx context.Context, b *batch, to gatesock.Target, place int) error {
 	p.mu.Lock()
 	sent := b.gathered
@@ -150,14 +150,25 @@ func (p *Poster) leave(ctx context.Context, b *batch, to gatesock.Target, place 
 		b.cancel()
 		<-b.done
 	}
-	switch {
-	case !sent:
+	if !sent {
 		return fmt.Errorf("%w: %w", gatesock.ErrNotSent, context.Cause(ctx))
-	case last && (b.err == nil || errors.Is(b.err, gatesock.ErrNotSent)):
-		return b.err
+	}
+	select {
+	case <-b.done:
+		return b.result(ctx)
 	default:
 		return context.Cause(ctx)
 	}
+}
+
+// result is the end of a batch for a caller whose context has ended. That the post was cut off is told with the caller's
+// own cause.
+func (b *batch) result(ctx context.Context) error {
+	cut := errors.Is(b.err, context.Canceled) || errors.Is(b.err, context.DeadlineExceeded)
+	if cut && !errors.Is(b.err, gatesock.ErrNotSent) {
+		return context.Cause(ctx)
+	}
+	return b.err
 }
 
 func (p *Poster) carryOut(ctx context.Context, b *batch, to gatesock.Target) {
