@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/partition"
 )
 
 // ErrUnknownMapping says that an event came through a custom domain, and that it was not said which mapping
@@ -25,12 +26,12 @@ func ExecuteAPI(apiID, region, stage string) (string, error) {
 			return "", fmt.Errorf("apigw: %s %q is not valid", part.name, part.value)
 		}
 	}
-	suffix := suffixOf(region)
-	if suffix == "" {
+	in, ok := partition.Of(region)
+	if !ok {
 		return "", fmt.Errorf("apigw: region %q is in no partition of AWS that is known, so that its domain is not either; "+
 			"give the endpoint as the console shows it", region)
 	}
-	return build("https", apiID+".execute-api."+region+"."+suffix, stage)
+	return build("https", apiID+".execute-api."+region+"."+in.Suffix, stage)
 }
 
 // CustomDomain gives the endpoint on a custom domain. The mapping key is that of the API under this domain,

@@ -162,7 +162,7 @@ func (g *Gateway) connectARN() string { return g.stageARN(g.cfg.AccountID) + gat
 
 // stageARN begins the name of what is in the stage.
 func (g *Gateway) stageARN(account string) string {
-	return "arn:aws:execute-api:" + g.cfg.Region + ":" + account + ":" + g.cfg.APIID + "/" + g.cfg.Stage + "/"
+	return g.cfg.arn("execute-api") + g.cfg.Region + ":" + account + ":" + g.cfg.APIID + "/" + g.cfg.Stage + "/"
 }
 
 // authorizerEvent encodes the event of the authorizer.

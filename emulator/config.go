@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/partition"
 )
 
 // Config describes the API and the stage that a [Gateway] stands for. The zero value is a useful one.
@@ -19,7 +20,7 @@ type Config struct {
 	Stage string
 	// DomainName is the domainName and the Host of events. By default it is the host that the client asked for,
 	// with its port, so that an endpoint built from it leads back here; and without sockets
-	// "{APIID}.execute-api.{Region}.amazonaws.com".
+	// "{APIID}.execute-api.{Region}.amazonaws.com", or what the hosts of the Region's partition end with.
 	DomainName string
 	// Region and AccountID go into the names of resources. Defaults "us-east-1" and "123456789012".
 	Region    string
@@ -232,3 +233,14 @@ func (u Unknowns) validate() error {
 
 // maxCloseReason is how much of a control frame's 125 bytes is left for the reason (RFC 6455, section 5.5).
 const maxCloseReason = 123
+
+// partition is the one of the region, the commercial one if that is not known.
+func (c *Config) partition() partition.Partition {
+	if p, ok := partition.Of(c.Region); ok {
+		return p
+	}
+	return partition.All()[0]
+}
+
+// arn begins the names of a service's resources.
+func (c *Config) arn(service string) string { return "arn:" + c.partition().ID + ":" + service + ":" }

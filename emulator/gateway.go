@@ -82,7 +82,7 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 		routes:         routes,
 		selection:      selection,
 		stageVariables: encodeStageVariables(cfg.StageVariables),
-		functionARN:    "arn:aws:lambda:" + cfg.Region + ":" + cfg.AccountID + ":function:" + cfg.APIID,
+		functionARN:    cfg.arn("lambda") + cfg.Region + ":" + cfg.AccountID + ":function:" + cfg.APIID,
 		ids:            newIDSource(randomSeed()),
 		workers:        newWorkers(),
 		bucket:         newBucket(cfg.Clock, cfg.Rate, cfg.Burst),

@@ -30,7 +30,8 @@ type IAMUser struct {
 	AccessKeyID, SecretAccessKey string
 	// SessionToken is that of temporary credentials; empty for those that last.
 	SessionToken string
-	// ARN is the user's name in events and policies. Default "arn:aws:iam::{AccountID}:user/{AccessKeyID}".
+	// ARN is the user's name in events and policies. Default "arn:aws:iam::{AccountID}:user/{AccessKeyID}", with
+	// the partition of [Config.Region].
 	ARN string
 	// Policy is an IAM policy in JSON, with Effect, Action and Resource. Empty allows everything. Handshakes are the action
 	// execute-api:Invoke on arn:aws:execute-api:{region}:{account}:{api}/{stage}/$connect, @connections calls
@@ -61,7 +62,7 @@ func newIAM(cfg Config) (map[string]iamUser, error) {
 	}
 	users := make(map[string]iamUser, len(cfg.IAM.Users))
 	for _, u := range cfg.IAM.Users {
-		setDefault(&u.ARN, "arn:aws:iam::"+cfg.AccountID+":user/"+u.AccessKeyID)
+		setDefault(&u.ARN, cfg.arn("iam")+":"+cfg.AccountID+":user/"+u.AccessKeyID)
 		user := iamUser{IAMUser: u}
 		if _, twice := users[u.AccessKeyID]; twice {
 			return nil, fmt.Errorf("user %q twice", u.AccessKeyID)

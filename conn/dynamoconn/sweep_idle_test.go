@@ -88,8 +88,42 @@ func TestSweepFindsOutWhomItHasClosed(t *testing.T) {
 		rep, err = s.Sweep(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, dynamoconn.Counts{Scanned: 3, Gone: 3, Probed: 3}, rep.Run)
-		require.Len(t, closing.closed, 3)
+		require.Len(t, closing.closed, 6, "those that are gone are closed before they are removed")
 	})
 	require.Panics(t, func() { dynamoconn.WithIdleLimit(0, &closer{}) })
 	require.Panics(t, func() { dynamoconn.WithIdleLimit(time.Minute, nil) })
+}
+
+// A connection that was called gone may be open: it is closed before its record goes, and the record stays if that is not
+// known.
+func TestSweepClosesWhatIsGone(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err  error // of closing
+		want dynamoconn.Counts
+		log  string
+	}{
+		"was open":     {nil, dynamoconn.Counts{Scanned: 1, Gone: 1, Probed: 1}, ""},
+		"is gone":      {fmt.Errorf("disconnect: %w", gatesock.ErrGone), dynamoconn.Counts{Scanned: 1, Gone: 1, Probed: 1}, ""},
+		"is forbidden": {gatesock.ErrForbidden, dynamoconn.Counts{Scanned: 1, Gone: 1, Probed: 1}, ""},
+		"is throttled": {gatesock.ErrThrottled, dynamoconn.Counts{Scanned: 1, Live: 1, Unknown: 1, Probed: 1}, ""},
+		"fails":        {errors.New("broken"), dynamoconn.Counts{Scanned: 1, Live: 1, Unknown: 1, Probed: 1}, "gone and could not be closed: broken"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w, closing := newSweepWorld(t), &closer{err: c.err}
+				w.connect("a", 1, conn.Conn{Endpoint: "https://a.example"})
+				w.gone("a", 1)
+				pass(time.Hour)
+				rep, err := w.sweeper(dynamoconn.WithCloser(closing)).Sweep(t.Context())
+				require.NoError(t, err)
+				require.Equal(t, c.want, rep.Run)
+				require.Equal(t, []gatesock.Target{{ConnectionID: "a0", Endpoint: "https://a.example"}}, closing.closed)
+				require.Equal(t, c.want.Gone == 0, w.registered("a0"))
+				require.Contains(t, w.log.String(), c.log)
+			})
+		})
+	}
+	require.Panics(t, func() { dynamoconn.WithCloser(nil) })
 }

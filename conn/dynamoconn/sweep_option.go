@@ -61,6 +61,17 @@ func WithIdleLimit(d time.Duration, closer Disconnector) SweeperOption {
 	return sweeperOption(func(s *Sweeper) { s.idle, s.closer = d, closer })
 }
 
+// WithCloser has the sweeper close each connection that a probe has called gone before it removes the record, as a
+// broadcaster does: the gateway has been seen to call an open connection gone (aws-sdk-js#3773). The client of such a one
+// sees the end of its socket and connects again, where it would stay cut off. It costs a call of @connections for each.
+// [WithIdleLimit] does it too. It panics if closer is nil.
+func WithCloser(closer Disconnector) SweeperOption {
+	if closer == nil {
+		panic("dynamoconn: WithCloser with a nil Disconnector")
+	}
+	return sweeperOption(func(s *Sweeper) { s.closer = closer })
+}
+
 // WithProbeRate sets how many probes a second are made at the most, evenly spaced; the default is [DefaultProbeRate]. The
 // rate holds for all calls of one Sweeper together. Calls of @connections share the account's quota of 10,000 a second
 // with everything else (AWS Developer Guide, "Quotas for configuring and running a WebSocket API").

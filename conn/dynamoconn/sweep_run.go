@@ -238,7 +238,7 @@ func (r *sweep) ask(ctx context.Context, record sighting) {
 		found = Counts{Live: 1, Probed: 1}
 	case errors.Is(err, gatesock.ErrGone):
 		r.pace.speedUp()
-		found = r.remove(ctx, record)
+		found = r.end(ctx, record)
 	default:
 		r.heed(ctx, record, err)
 	}
@@ -262,6 +262,21 @@ func (r *sweep) close(ctx context.Context, record sighting) Counts {
 	}
 	r.heed(ctx, record, fmt.Errorf("it is idle and could not be closed: %w", err))
 	return Counts{Live: 1, Probed: 1}
+}
+
+// end closes a connection that a probe has called gone, where the sweeper can, and removes it. The gateway has been seen to
+// call an open connection gone (aws-sdk-js#3773), which without a record would never get a message again, and never know.
+func (r *sweep) end(ctx context.Context, record sighting) Counts {
+	if r.closer != nil {
+		limited, cancel := context.WithTimeout(ctx, r.probeTimeout)
+		err := r.closer.Disconnect(limited, record.Target)
+		cancel()
+		if err != nil && !errors.Is(err, gatesock.ErrGone) && !errors.Is(err, gatesock.ErrForbidden) {
+			r.heed(ctx, record, fmt.Errorf("it is gone and could not be closed: %w", err))
+			return Counts{Live: 1, Unknown: 1, Probed: 1}
+		}
+	}
+	return r.remove(ctx, record)
 }
 
 func (r *sweep) callProbe(ctx context.Context, to gatesock.Target) (time.Time, error) {
