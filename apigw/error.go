@@ -62,7 +62,7 @@ func (c call) unanswered(ctx context.Context, f fault) error {
 }
 
 // because adds to an error what led to it, by its text alone unless it is a connection that could not be opened: that of a
-// call which we ended is no end of the caller's context.
+// call which we ended is not an end of the caller's context.
 func because(err, cause error) error {
 	if isDial(cause) {
 		return fmt.Errorf("%w: %w", err, cause)

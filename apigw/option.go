@@ -57,7 +57,7 @@ func newSettings(opts []Option) (settings, error) {
 // WithTimeout sets how long one call may take, from the moment that it has a connection or may open one to the end of
 // the answer; the default is [DefaultTimeout]. How long it waits until then, while others use all connections, is up to the
 // caller's context, of which an earlier end wins in any case. Calls without a deadline were seen never to return
-// (observed: aws-sdk-go-v2#1534, aws-sdk-js-v3#6896), so there is no way to have none.
+// (observed: aws-sdk-go-v2#1534, aws-sdk-js-v3#6896), so calls always have one.
 //
 // A transport of [WithTransport] reports when a call waits, as [net/http.Transport] does, through
 // [net/http/httptrace]. Under one that does not, waiting counts.

@@ -23,7 +23,7 @@ func newDialer() *net.Dialer {
 }
 
 // newTLSConfig completes what the user gave, which may be nil. The roots are read now, which takes milliseconds, and
-// not while the first post waits: Lambda gives a function more of a processor while it starts than later.
+// not while the first post waits: in Lambda a function has more of a processor while it starts than later.
 func newTLSConfig(given *tls.Config) *tls.Config {
 	cfg := given.Clone()
 	if cfg == nil {

@@ -7,7 +7,7 @@
 //
 // Each program is a process of its own that is started anew for each run, and the two take turns. The quota is a control
 // group's, with the period that Lambda has: a function with 1,769 MB has one processor, one with less its share. Lambda
-// gives a function more while it starts, so that without a quota is what its start is like, and with one what its first
+// has more for a function while it starts, so that without a quota is what its start is like, and with one what its first
 // event is like. Where there is no control group to be had the runs with a quota are left out. Only loopback addresses
 // are used, and credentials that are good for nothing.
 package main

@@ -49,7 +49,7 @@ func TestSettingsAreRefused(t *testing.T) {
 	require.NoError(t, compare(t.Context(), []string{"-h"}, io.Discard))
 }
 
-// A program that ends, or never asks, is no measurement.
+// A program that ends, or never asks, is an error.
 func TestProgramsThatFail(t *testing.T) {
 	t.Parallel()
 	if _, err := systemBundle(); err != nil {

@@ -33,7 +33,7 @@ func newQuota(share float64) (*quota, error) {
 		}
 		var err error
 		for _, f := range v.files {
-			// A file that is not there is not made: this is no control group then.
+			// A file that is not there is not made: then this is not a control group.
 			err = errors.Join(err, overwrite(filepath.Join(q.folder, f[0]), f[1]))
 		}
 		if err == nil {

@@ -105,7 +105,7 @@ func TestInterrupt(t *testing.T) {
 	require.ErrorIs(t, play(ctx, small(), nil, io.Discard), context.Canceled)
 }
 
-// A client whose posts fail is no measurement.
+// A client whose posts fail is an error.
 func TestClientFails(t *testing.T) {
 	t.Parallel()
 	g, err := startGateway(t.Context(), serverOrder{})
