@@ -26,7 +26,7 @@ func (b *Broadcaster) prune(ctx context.Context, m member) (bool, error) {
 	if err := b.closeGone(ctx, m); err != nil {
 		return false, err
 	}
-	_, err = b.store.Delete(conn.WithEndCause(ctx, conn.EndPruned), m.ID)
+	_, err = b.store.Delete(ctx, m.ID)
 	if errors.Is(err, conn.ErrNotFound) { // another send was faster
 		return false, b.leaveGroup(ctx, m)
 	}

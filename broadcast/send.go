@@ -84,6 +84,7 @@ func (b *Broadcaster) run(ctx context.Context, job Job, to rest) (Report, error)
 func (s *send) run(ctx context.Context) (Report, error) {
 	inner, cancel := s.bound(ctx)
 	defer cancel()
+	inner = conn.WithEndCause(inner, conn.EndPruned) // what is told of an end has the time that the send has
 	s.exclude(inner)
 	s.name(s.audience.Members)
 	s.prepareRemovals(s.audience.Gone)

@@ -36,8 +36,8 @@ func TestRegistryAllocationsOfTheStore(t *testing.T) {
 		{"connect", nil, connect, 123},
 		{"disconnect", []call{connect}, disconnect, 78},
 		{"get", []call{connect}, get, 20},
-		{"join", []call{connect}, join, 51},
-		{"leave", []call{connect, join}, leave, 45},
+		{"join", []call{connect}, join, 52},
+		{"leave", []call{connect, join}, leave, 46},
 	} {
 		tape := &tape{api: dynamotest.Client(t)}
 		store := onDynamoDB(t, tape)
