@@ -235,9 +235,9 @@ func TestRateComesBackAfterAnOutage(t *testing.T) {
 		w := newWorld(1, 10_000, 5_000)
 		b := &broadcaster{world: w, rate: pace.New(0), free: 128}
 		b.start()
-		w.run(20 * time.Second)
+		w.run(5 * time.Second)
 		for n := range 3 {
-			at := time.Duration(20+5*n) * time.Second
+			at := time.Duration(5+5*n) * time.Second
 			w.refill()
 			w.quota, w.tokens, w.burst = 0, 0, 0
 			w.run(at + 2*time.Second)
@@ -248,11 +248,11 @@ func TestRateComesBackAfterAnOutage(t *testing.T) {
 			w.run(at + 5*time.Second)
 			require.GreaterOrEqual(t, float64(b.served-before), 0.35*min(quota, 9_000), "quota %.0f, outage %d", quota, n)
 		}
-		w.run(60 * time.Second)
+		w.run(40 * time.Second)
 		before, refused := b.served, b.refused
-		w.run(70 * time.Second)
-		require.GreaterOrEqual(t, float64(b.served-before), 0.9*10*min(quota, 9_000))
-		require.LessOrEqual(t, float64(b.refused-refused), 0.05*10*quota)
+		w.run(43 * time.Second)
+		require.GreaterOrEqual(t, float64(b.served-before), 0.9*3*min(quota, 9_000))
+		require.LessOrEqual(t, float64(b.refused-refused), 0.05*3*quota)
 	}
 }
 
