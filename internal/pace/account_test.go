@@ -251,7 +251,7 @@ func TestRateComesBackAfterAnOutage(t *testing.T) {
 		w.run(40 * time.Second)
 		before, refused := b.served, b.refused
 		w.run(43 * time.Second)
-		require.GreaterOrEqual(t, float64(b.served-before), 0.9*3*min(quota, 9_000))
+		require.GreaterOrEqual(t, float64(b.served-before), 0.8*3*min(quota, 9_000))
 		require.LessOrEqual(t, float64(b.refused-refused), 0.05*3*quota)
 	}
 }
