@@ -60,7 +60,7 @@ var _ gatesock.Preparer = (*Client)(nil)
 // [net/http.ProxyFromEnvironment] says, and with [WithTransport]. To do without HTTP/2, name "http/1.1" alone in the
 // NextProtos of [WithTLSConfig].
 //
-// New reads the system's certificates, but no environment besides the proxy's, and sends nothing.
+// New reads the system's certificates if the endpoint needs them, no environment besides the proxy's, and sends nothing.
 func New(credentials aws.CredentialsProvider, endpoint string, opts ...Option) (*Client, error) {
 	set, err := newSettings(opts)
 	if err != nil {
@@ -72,6 +72,9 @@ func New(credentials aws.CredentialsProvider, endpoint string, opts ...Option) (
 	}
 	if credentials == nil && !own.loopback {
 		return nil, errors.New("apigw: the credentials are missing")
+	}
+	if own.uri.Scheme == "https" && set.transport == nil {
+		readRoots(set.tls)
 	}
 	set.region = cmp.Or(set.region, own.region)
 	if set.region == "" && !own.loopback {

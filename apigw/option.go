@@ -109,7 +109,7 @@ func WithTransport(t http.RoundTripper) Option {
 }
 
 // WithTLSConfig sets what TLS connections are made with, such as the roots of a private authority. A copy of cfg is
-// used, in which the system's roots, a session cache and TLS 1.2 as the oldest version fill what is not set.
+// used, in which a session cache and TLS 1.2 as the oldest version fill what is not set; no roots are the system's.
 func WithTLSConfig(cfg *tls.Config) Option {
 	return option(func(s *settings) error {
 		if cfg == nil {

@@ -2,6 +2,7 @@ package apigw
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/http"
 	"time"
@@ -22,8 +23,16 @@ func newDialer() *net.Dialer {
 	return &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}
 }
 
-// newTLSConfig completes what the user gave, which may be nil. The roots are read now, which takes milliseconds, and
-// not while the first post waits: in Lambda a function has more of a processor while it starts than later.
+// readRoots has package x509 read the system's authorities, which it does once in a process, for the clients of other
+// services too. That takes milliseconds, and is better done now than while the first post waits: in Lambda a function has
+// more of a processor while it starts than later. Where there are none the handshake says so.
+func readRoots(given *tls.Config) {
+	if given == nil || given.RootCAs == nil {
+		_, _ = x509.SystemCertPool()
+	}
+}
+
+// newTLSConfig completes what the user gave, which may be nil.
 func newTLSConfig(given *tls.Config) *tls.Config {
 	cfg := given.Clone()
 	if cfg == nil {
@@ -32,9 +41,6 @@ func newTLSConfig(given *tls.Config) *tls.Config {
 	if cfg.MinVersion == 0 {
 		// All endpoints take TLS 1.2 and 1.3 (AWS Developer Guide, "WebSocket API security policy").
 		cfg.MinVersion = tls.VersionTLS12
-	}
-	if cfg.RootCAs == nil {
-		cfg.RootCAs = systemRoots()
 	}
 	if cfg.ClientSessionCache == nil {
 		cfg.ClientSessionCache = tls.NewLRUClientSessionCache(maxOthers + 1)

@@ -206,7 +206,7 @@ func TestDialThatIsCutOff(t *testing.T) {
 				return nil
 			}
 			<-ctx.Done()
-			return &net.OpError{Op: "dial", Err: ctx.Err()}
+			return fmt.Errorf("%w: %w", gatesock.ErrNotSent, &net.OpError{Op: "dial", Err: ctx.Err()})
 		})
 		rep, err := New(p, room(1, 1), WithPostTimeout(time.Second)).Send(t.Context(), To("room"), hello())
 		require.NoError(t, err)

@@ -39,19 +39,18 @@ func refused(err error) bool {
 
 // hasNothing reports whether a post that failed with err has certainly not arrived, and may arrive later.
 func hasNothing(err error) bool {
-	var op *net.OpError
-	return errors.Is(err, gatesock.ErrThrottled) || errors.Is(err, gatesock.ErrNotSent) ||
-		errors.As(err, &op) && op.Op == "dial"
+	return errors.Is(err, gatesock.ErrThrottled) || errors.Is(err, gatesock.ErrNotSent)
 }
 
 // retryable reports whether a post that failed with err may be tried again: nothing was sent, it was throttled, or it
-// met a fault. A post whose time was used up is not retried, since it may have arrived. (A dial has sent nothing,
-// though package net's own time for it is a [context.DeadlineExceeded] too.)
+// met a fault. A post whose time was used up is not retried, since it may have arrived, unless it was used up by dialing,
+// whose error is a [context.DeadlineExceeded] too.
 func retryable(err error) bool {
+	var op *net.OpError
 	switch {
 	case refused(err):
 		return false
-	case hasNothing(err):
+	case hasNothing(err), errors.As(err, &op) && op.Op == "dial":
 		return true
 	default:
 		return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)

@@ -41,7 +41,7 @@ func startOnce(ctx context.Context, program, certs string, q *quota) (got times,
 		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(runtime.URL, "http://"), "AWS_LAMBDA_FUNCTION_NAME=f",
 		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret",
 		"AWS_SESSION_TOKEN=" + strings.Repeat("token", 160), "HOME=" + folder, "TABLE=chat",
-		"GATEWAY_ENDPOINT=" + gateway.URL + "/prod",
+		"GATEWAY_ENDPOINT=" + gateway.URL + "/prod", "AWS_ENDPOINT_URL_DYNAMODB=" + gateway.URL,
 	}, roots...)
 	start := time.Now()
 	if err := cmd.Start(); err != nil {

@@ -58,7 +58,7 @@ func (p *Poster) Post(ctx context.Context, to gatesock.Target, data []byte) erro
 }
 
 // Prepare returns a function that posts data as Post does. The timeout is that of the frame from the moment that it goes
-// out; where messages with several timeouts are in it, that of the first.
+// out; where messages with several timeouts are in it, the shortest.
 func (p *Poster) Prepare(data []byte, timeout time.Duration) func(ctx context.Context, to gatesock.Target) error {
 	return func(ctx context.Context, to gatesock.Target) error { return p.post(ctx, to, data, timeout) }
 }
@@ -107,7 +107,10 @@ func (p *Poster) join(ctx context.Context, to gatesock.Target, data []byte, time
 		b = nil
 	}
 	if b == nil {
-		b = p.begin(ctx, to, timeout)
+		b = p.begin(ctx, to)
+	}
+	if b.timeout == 0 || timeout > 0 && timeout < b.timeout {
+		b.timeout = timeout
 	}
 	b.messages = append(b.messages, &data)
 	b.size += len(data) + 1
@@ -116,9 +119,9 @@ func (p *Poster) join(ctx context.Context, to gatesock.Target, data []byte, time
 }
 
 // begin opens a batch. The post has the values of the first caller's context, and ends when all callers have gone.
-func (p *Poster) begin(ctx context.Context, to gatesock.Target, timeout time.Duration) *batch {
+func (p *Poster) begin(ctx context.Context, to gatesock.Target) *batch {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	b := &batch{size: 1, timeout: timeout, full: make(chan struct{}), done: make(chan struct{}), cancel: cancel}
+	b := &batch{size: 1, full: make(chan struct{}), done: make(chan struct{}), cancel: cancel}
 	p.open[to] = b
 	go p.carryOut(ctx, b, to)
 	return b

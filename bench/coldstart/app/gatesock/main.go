@@ -1,8 +1,9 @@
-// Command gatesock is the README's program, whose only route posts once to its caller.
+// Command gatesock is the README's program, whose only route looks its caller up and posts to it.
 package main
 
 import (
 	"context"
+	"errors"
 	"log"
 	"os"
 
@@ -24,6 +25,9 @@ func newRouter(store conn.Store, poster gatesock.Poster) *gatesock.Router {
 	r := gatesock.New()
 	r.Use(gatesock.Recover(), conn.Track(store))
 	gatesock.Handle(r, "say", func(ctx context.Context, req *gatesock.Request, in say) error {
+		if _, err := store.Get(ctx, req.ConnectionID); err != nil && !errors.Is(err, conn.ErrNotFound) {
+			return err
+		}
 		return poster.Post(ctx, gatesock.Target{ConnectionID: req.ConnectionID}, []byte(in.Text))
 	})
 	return r

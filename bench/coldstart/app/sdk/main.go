@@ -13,11 +13,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	api "github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 type app struct {
 	gateway *api.Client
-	table   *dynamodb.Client // as most apps have one
+	table   *dynamodb.Client
 }
 
 func (a *app) handle(
@@ -29,7 +30,15 @@ func (a *app) handle(
 	if err := json.Unmarshal([]byte(req.Body), &in); err != nil {
 		return events.APIGatewayProxyResponse{StatusCode: 400}, nil //nolint:nilerr // It is answered.
 	}
-	_, err := a.gateway.PostToConnection(ctx, &api.PostToConnectionInput{
+	key := &types.AttributeValueMemberS{Value: "c#" + req.RequestContext.ConnectionID}
+	_, err := a.table.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: aws.String(os.Getenv("TABLE")), ConsistentRead: aws.Bool(true),
+		Key: map[string]types.AttributeValue{"pk": key, "sk": &types.AttributeValueMemberS{Value: "c"}},
+	})
+	if err != nil {
+		return events.APIGatewayProxyResponse{StatusCode: 500}, err
+	}
+	_, err = a.gateway.PostToConnection(ctx, &api.PostToConnectionInput{
 		ConnectionId: &req.RequestContext.ConnectionID, Data: []byte(in.Text),
 	})
 	return events.APIGatewayProxyResponse{StatusCode: 200}, err
