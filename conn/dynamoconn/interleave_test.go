@@ -43,7 +43,7 @@ func (w world) tables() dynamoconn.API {
 	if w.client == nil {
 		return newTwinTable()
 	}
-	return comparedTable{newTwinTable(), w.client}
+	return newComparedTable(w.client)
 }
 
 // interleaving makes one of a seed, with nothing in it.

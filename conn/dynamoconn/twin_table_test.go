@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -16,10 +17,11 @@ import (
 	"github.com/gatesock/gatesock/conn/dynamoconn"
 )
 
-// twinTable is a table in memory that answers what a Store asks for, but for readings of many records and of all, as DynamoDB
-// does. That it does is not taken on trust: a compared table asks both. It is not safe for concurrent use.
+// twinTable is a table in memory that answers what a Store asks for, but for scans, as DynamoDB does. That it does is not taken
+// on trust: a compared table asks both. It is safe for concurrent use.
 type twinTable struct {
 	dynamoconn.API
+	mu    sync.Mutex
 	items map[[2]string]attributes
 }
 
@@ -39,10 +41,28 @@ func (t *twinTable) meets(key [2]string, e expressions, condition *string, tell 
 }
 
 func (t *twinTable) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	return &dynamodb.GetItemOutput{Item: t.items[fakeKey(in.Key)]}, nil
 }
 
+func (t *twinTable) BatchGetItem(_ context.Context, in *dynamodb.BatchGetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := &dynamodb.BatchGetItemOutput{Responses: map[string][]attributes{}}
+	for table, keys := range in.RequestItems {
+		for _, key := range keys.Keys {
+			if it := t.items[fakeKey(key)]; it != nil {
+				out.Responses[table] = append(out.Responses[table], it)
+			}
+		}
+	}
+	return out, nil
+}
+
 func (t *twinTable) PutItem(_ context.Context, in *dynamodb.PutItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	e, key := expressions{in.ExpressionAttributeNames, in.ExpressionAttributeValues}, fakeKey(in.Item)
 	old, err := t.meets(key, e, in.ConditionExpression, in.ReturnValuesOnConditionCheckFailure)
 	if err != nil {
@@ -53,6 +73,8 @@ func (t *twinTable) PutItem(_ context.Context, in *dynamodb.PutItemInput, _ ...f
 }
 
 func (t *twinTable) DeleteItem(_ context.Context, in *dynamodb.DeleteItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	e, key := expressions{in.ExpressionAttributeNames, in.ExpressionAttributeValues}, fakeKey(in.Key)
 	old, err := t.meets(key, e, in.ConditionExpression, in.ReturnValuesOnConditionCheckFailure)
 	if err != nil {
@@ -63,6 +85,8 @@ func (t *twinTable) DeleteItem(_ context.Context, in *dynamodb.DeleteItemInput, 
 }
 
 func (t *twinTable) UpdateItem(_ context.Context, in *dynamodb.UpdateItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	e, key := expressions{in.ExpressionAttributeNames, in.ExpressionAttributeValues}, fakeKey(in.Key)
 	old, err := t.meets(key, e, in.ConditionExpression, in.ReturnValuesOnConditionCheckFailure)
 	if err != nil {
@@ -104,6 +128,8 @@ func only(it attributes, paths [][]string) attributes {
 }
 
 func (t *twinTable) Query(_ context.Context, in *dynamodb.QueryInput, _ ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if *in.KeyConditionExpression != "pk = :pk" || in.FilterExpression != nil {
 		panic("twinTable: query " + *in.KeyConditionExpression)
 	}
@@ -135,38 +161,50 @@ func (t *twinTable) Query(_ context.Context, in *dynamodb.QueryInput, _ ...func(
 	return out, nil
 }
 
-// comparedTable makes each request of DynamoDB, too, and fails where that answers something else than the twin.
+// comparedTable makes each request of DynamoDB, too, and fails where that answers something else than the twin. It makes one
+// request at a time, so that both see them in the same order.
 type comparedTable struct {
 	*twinTable
 	real dynamoconn.API
+	mu   *sync.Mutex
+}
+
+func newComparedTable(real dynamoconn.API) comparedTable {
+	return comparedTable{newTwinTable(), real, new(sync.Mutex)}
 }
 
 func (c comparedTable) GetItem(ctx context.Context, in *dynamodb.GetItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
-	return both(ctx, in, opts, c.real.GetItem, c.twinTable.GetItem)
+	return both(ctx, c.mu, in, opts, c.real.GetItem, c.twinTable.GetItem)
+}
+
+func (c comparedTable) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+	return both(ctx, c.mu, in, opts, c.real.BatchGetItem, c.twinTable.BatchGetItem)
 }
 
 func (c comparedTable) PutItem(ctx context.Context, in *dynamodb.PutItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
-	return both(ctx, in, opts, c.real.PutItem, c.twinTable.PutItem)
+	return both(ctx, c.mu, in, opts, c.real.PutItem, c.twinTable.PutItem)
 }
 
 func (c comparedTable) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
-	return both(ctx, in, opts, c.real.UpdateItem, c.twinTable.UpdateItem)
+	return both(ctx, c.mu, in, opts, c.real.UpdateItem, c.twinTable.UpdateItem)
 }
 
 func (c comparedTable) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
-	return both(ctx, in, opts, c.real.DeleteItem, c.twinTable.DeleteItem)
+	return both(ctx, c.mu, in, opts, c.real.DeleteItem, c.twinTable.DeleteItem)
 }
 
 func (c comparedTable) Query(ctx context.Context, in *dynamodb.QueryInput, opts ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
-	return both(ctx, in, opts, c.real.Query, c.twinTable.Query)
+	return both(ctx, c.mu, in, opts, c.real.Query, c.twinTable.Query)
 }
 
 var errUnlike = errors.New("DynamoDB and the twin do not answer alike")
 
 func both[In, Out any](
-	ctx context.Context, in In, opts []func(*dynamodb.Options),
+	ctx context.Context, mu *sync.Mutex, in In, opts []func(*dynamodb.Options),
 	real, twin func(context.Context, In, ...func(*dynamodb.Options)) (Out, error),
 ) (Out, error) {
+	mu.Lock()
+	defer mu.Unlock()
 	out, err := real(ctx, in, opts...)
 	var refused *types.ConditionalCheckFailedException
 	if err != nil && !errors.As(err, &refused) {
@@ -198,6 +236,12 @@ func said(in, out any, err error) (a answered) {
 	switch out := out.(type) {
 	case *dynamodb.GetItemOutput:
 		a.items = []attributes{full(out.Item)}
+	case *dynamodb.BatchGetItemOutput:
+		for _, items := range out.Responses { // of one table
+			a.items = slices.SortedFunc(slices.Values(items), func(x, y attributes) int {
+				return strings.Compare(fakeKey(x)[0], fakeKey(y)[0])
+			})
+		}
 	case *dynamodb.PutItemOutput:
 		a.items = []attributes{full(out.Attributes)}
 	case *dynamodb.UpdateItemOutput:
