@@ -51,9 +51,10 @@ func layouts() [][2]int { return [][2]int{{1, 0}, {4, 0}, {8, 2}, {1, 4}} }
 
 // The contract is that of a store on DynamoDB. The large groups are large on the twin of the table only, which costs a small part;
 // on DynamoDB they have as many pages, of fewer members. TestReadingAcrossARestart reads one there that is larger than either.
+// All layouts are tested on twins; DynamoDB knows nothing of them, so there it is the simplest one and the one of most requests.
 func TestStoreKeepsTheContract(t *testing.T) {
 	t.Parallel()
-	for _, l := range layouts() {
+	for _, l := range [][2]int{{1, 0}, {8, 2}} {
 		t.Run(fmt.Sprint(l), func(t *testing.T) {
 			t.Parallel()
 			newStore := harness(t, inShards(l[0], l[1]), dynamoconn.WithPageSize(31))
