@@ -165,47 +165,47 @@ func (t *twinTable) Query(_ context.Context, in *dynamodb.QueryInput, _ ...func(
 // request at a time, so that both see them in the same order.
 type comparedTable struct {
 	*twinTable
-	real dynamoconn.API
-	mu   *sync.Mutex
+	local dynamoconn.API
+	mu    *sync.Mutex
 }
 
-func newComparedTable(real dynamoconn.API) comparedTable {
-	return comparedTable{newTwinTable(), real, new(sync.Mutex)}
+func newComparedTable(local dynamoconn.API) comparedTable {
+	return comparedTable{newTwinTable(), local, new(sync.Mutex)}
 }
 
 func (c comparedTable) GetItem(ctx context.Context, in *dynamodb.GetItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
-	return both(ctx, c.mu, in, opts, c.real.GetItem, c.twinTable.GetItem)
+	return both(ctx, c.mu, in, opts, c.local.GetItem, c.twinTable.GetItem)
 }
 
 func (c comparedTable) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
-	return both(ctx, c.mu, in, opts, c.real.BatchGetItem, c.twinTable.BatchGetItem)
+	return both(ctx, c.mu, in, opts, c.local.BatchGetItem, c.twinTable.BatchGetItem)
 }
 
 func (c comparedTable) PutItem(ctx context.Context, in *dynamodb.PutItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
-	return both(ctx, c.mu, in, opts, c.real.PutItem, c.twinTable.PutItem)
+	return both(ctx, c.mu, in, opts, c.local.PutItem, c.twinTable.PutItem)
 }
 
 func (c comparedTable) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
-	return both(ctx, c.mu, in, opts, c.real.UpdateItem, c.twinTable.UpdateItem)
+	return both(ctx, c.mu, in, opts, c.local.UpdateItem, c.twinTable.UpdateItem)
 }
 
 func (c comparedTable) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
-	return both(ctx, c.mu, in, opts, c.real.DeleteItem, c.twinTable.DeleteItem)
+	return both(ctx, c.mu, in, opts, c.local.DeleteItem, c.twinTable.DeleteItem)
 }
 
 func (c comparedTable) Query(ctx context.Context, in *dynamodb.QueryInput, opts ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
-	return both(ctx, c.mu, in, opts, c.real.Query, c.twinTable.Query)
+	return both(ctx, c.mu, in, opts, c.local.Query, c.twinTable.Query)
 }
 
 var errUnlike = errors.New("DynamoDB and the twin do not answer alike")
 
 func both[In, Out any](
 	ctx context.Context, mu *sync.Mutex, in In, opts []func(*dynamodb.Options),
-	real, twin func(context.Context, In, ...func(*dynamodb.Options)) (Out, error),
+	local, twin func(context.Context, In, ...func(*dynamodb.Options)) (Out, error),
 ) (Out, error) {
 	mu.Lock()
 	defer mu.Unlock()
-	out, err := real(ctx, in, opts...)
+	out, err := local(ctx, in, opts...)
 	var refused *types.ConditionalCheckFailedException
 	if err != nil && !errors.As(err, &refused) {
 		return out, err
@@ -214,7 +214,7 @@ func both[In, Out any](
 	mirrored, mirroredErr := twin(ctx, in, opts...)
 	if got := said(in, mirrored, mirroredErr); !reflect.DeepEqual(got, want) {
 		var none Out
-		return none, fmt.Errorf("%w: %T %+v: %v: %s, not %s", errUnlike, in, in, err, show(want), show(got))
+		return none, fmt.Errorf("%w: %T %+v: %s, not %s", errUnlike, in, in, show(want), show(got))
 	}
 	return out, err
 }
