@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -37,8 +36,7 @@ func TestForeignMemberships(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
+			ctx := t.Context()
 			ns := dynamotest.Namespace(t)
 			store, err := dynamoconn.New(dynamotest.Client(t), dynamotest.Table(t), dynamoconn.WithNamespace(ns))
 			require.NoError(t, err)

@@ -22,22 +22,33 @@ import (
 )
 
 const (
-	interleavings = 10_000
+	interleavings = 10_000 // on the twin of the table
+	onDynamoDB    = 1_000  // on DynamoDB, beside the twin
 	atOnce        = 24
 	// seedVariable replays the interleaving of one seed.
 	seedVariable = "GATESOCK_INTERLEAVING"
 )
 
-// world is where interleavings happen.
+// world is where interleavings happen: on DynamoDB, or, without a client, on its twin in memory, at a small part of the cost.
+// On DynamoDB each request is made of the twin as well, and the two must answer alike: so what is found on the one is true of
+// the other.
 type world struct {
 	client    dynamoconn.API
 	table     string
 	namespace string
 }
 
+// tables returns the table of an interleaving. No other has items of the same keys.
+func (w world) tables() dynamoconn.API {
+	if w.client == nil {
+		return newTwinTable()
+	}
+	return newComparedTable(w.client)
+}
+
 // interleaving makes one of a seed, with nothing in it.
 func (w world) interleaving(seed uint64, layout dynamoconn.Shards) *interleaving {
-	clock := conntest.NewClock()
+	clock, api := conntest.NewClock(), w.tables()
 	r := &interleaving{seed: seed, id: "i" + strconv.FormatUint(seed, 36), clock: clock, met: map[string]int{}}
 	store := func(api dynamoconn.API, layout dynamoconn.Shards) *dynamoconn.Store {
 		s, err := dynamoconn.New(api, w.table, dynamoconn.WithNamespace(w.namespace), dynamoconn.WithClock(clock.Now),
@@ -52,10 +63,10 @@ func (w world) interleaving(seed uint64, layout dynamoconn.Shards) *interleaving
 	if layout.Also > 0 {
 		ahead = dynamoconn.Shards{Write: layout.Also, Also: layout.Write}
 		r.halves = []*dynamoconn.Store{
-			store(w.client, dynamoconn.Shards{Write: layout.Write}), store(w.client, dynamoconn.Shards{Write: layout.Also}),
+			store(api, dynamoconn.Shards{Write: layout.Write}), store(api, dynamoconn.Shards{Write: layout.Also}),
 		}
 	}
-	r.store, r.other, r.plain = store(gate{w.client, r}, layout), store(gate{w.client, r}, ahead), store(w.client, layout)
+	r.store, r.other, r.plain = store(gate{api, r}, layout), store(gate{api, r}, ahead), store(api, layout)
 	return r
 }
 
@@ -309,6 +320,7 @@ func mustMeet() []string {
 	}
 }
 
+// TestInterleavings replays a seed on DynamoDB.
 func TestInterleavings(t *testing.T) {
 	t.Parallel()
 	w := world{dynamotest.Client(t), dynamotest.Table(t), dynamotest.Namespace(t)}
@@ -320,13 +332,27 @@ func TestInterleavings(t *testing.T) {
 		require.NoError(t, err)
 		return
 	}
-	began := time.Now()
-	met, failed := w.many(t.Context(), interleavings)
-	t.Logf("%d interleavings in %v", interleavings, time.Since(began).Round(time.Second))
-	require.NoError(t, failed)
-	report(t, met)
-	for _, what := range mustMeet() {
-		require.Positive(t, met[what], "no interleaving met this: %s", what)
+	for name, c := range map[string]struct {
+		world world
+		n     int
+	}{
+		"DynamoDB": {w, onDynamoDB},
+		"twin":     {world{table: w.table, namespace: w.namespace}, interleavings},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			began := time.Now()
+			met, failed := c.world.many(t.Context(), c.n)
+			t.Logf("%d interleavings in %v", c.n, time.Since(began).Round(time.Second))
+			require.NoError(t, failed)
+			report(t, met)
+			if c.n < interleavings {
+				return // too few to come across everything
+			}
+			for _, what := range mustMeet() {
+				require.Positive(t, met[what], "no interleaving met this: %s", what)
+			}
+		})
 	}
 }
 

@@ -14,17 +14,17 @@ import (
 const tableVariable = "GATESOCK_DYNAMODB_TABLE"
 
 // localClient talks to DynamoDB Local, which takes any letters and digits for credentials.
-func localClient(endpoint string, transport *http.Transport) *dynamodb.Client {
+func localClient(endpoint string, transport http.RoundTripper) *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
 		BaseEndpoint: &endpoint,
 		Region:       "us-east-1",
 		Credentials:  credentials.NewStaticCredentialsProvider("gatesock", "gatesock", ""),
 		HTTPClient:   &http.Client{Transport: transport},
-	})
+	}, patient)
 }
 
 // ambientClient talks to AWS as the environment says.
-func ambientClient(getenv func(string) string, transport *http.Transport) (*dynamodb.Client, error) {
+func ambientClient(getenv func(string) string, transport http.RoundTripper) (*dynamodb.Client, error) {
 	var missing []string
 	need := func(name string) string {
 		value := getenv(name)
@@ -45,5 +45,5 @@ func ambientClient(getenv func(string) string, transport *http.Transport) (*dyna
 	if endpoint := getenv("AWS_ENDPOINT_URL_DYNAMODB"); endpoint != "" {
 		options.BaseEndpoint = aws.String(endpoint)
 	}
-	return dynamodb.New(options), nil
+	return dynamodb.New(options, patient), nil
 }

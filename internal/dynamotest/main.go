@@ -32,7 +32,8 @@ func Main(m *testing.M) {
 }
 
 // Client gives the client of DynamoDB Local, or of AWS if GATESOCK_DYNAMODB_TABLE is set. It is the same for all
-// tests, and keeps connections for 64 calls at a time.
+// tests, and keeps connections for 64 calls at a time. A deadline ends none of its requests, so that no result depends on how
+// fast the machine is; cancellation does.
 func Client(tb testing.TB) *dynamodb.Client {
 	tb.Helper()
 	return open(tb).client
