@@ -162,7 +162,7 @@ func (t *tracker) register(ctx context.Context, c Conn) (put bool, err error) {
 }
 
 func (t *tracker) remove(ctx context.Context, id string, why EndCause) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(WithEndCause(ctx, why)), removeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(withEnding(ctx, why, endedGrace)), removeTimeout)
 	defer cancel()
 	if _, err := t.store.Delete(ctx, id); err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("conn: removing connection %q: %w", id, err)

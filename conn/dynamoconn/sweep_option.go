@@ -30,8 +30,8 @@ type sweeperOption func(*Sweeper)
 
 func (o sweeperOption) applySweeper(s *Sweeper) { o(s) }
 
-// WithUnseen sets how long a connection was not seen before it is probed; the default is [DefaultUnseen]. Put, Join, Leave
-// and a probe that found it open count as seeing it. 0 probes every connection in every pass, but for those that
+// WithUnseen sets how long a connection was not seen before it is probed; the default is [DefaultUnseen]. Put, Join, Leave,
+// SetAttributes and a probe that found it open count as seeing it. 0 probes every connection in every pass, but for those that
 // are younger than 30 seconds. An open connection costs a probe and a write unit each time.
 func WithUnseen(d time.Duration) SweeperOption {
 	if d < 0 {
@@ -101,7 +101,7 @@ func WithProbeTimeout(d time.Duration) SweeperOption {
 
 // WithReserve sets how long before its context's deadline a sweep stops to scan and to probe, so that it can end the
 // removals under way, save how far it has come and return; the default is [DefaultReserve]. One removal takes a third
-// of it at most, and so does saving. The context's time must be longer: Lambda's default timeout of 3 seconds is not.
+// of it at most, and so does saving. The function of [WithEnded] has until the sweep stops, or that third if it is more. The context's time must be longer: Lambda's default timeout of 3 seconds is not.
 func WithReserve(d time.Duration) SweeperOption {
 	if d <= 0 {
 		panic("dynamoconn: WithReserve with no time")

@@ -184,7 +184,7 @@ func (r *sweep) announces(record sighting) bool {
 func (r *sweep) expire(ctx context.Context, record sighting) {
 	found := Counts{Failed: 1} // if the function that is told does not return
 	defer func() { r.count(found) }()
-	ctx, cancel := r.finishing(conn.WithEndCause(ctx, conn.EndExpired))
+	ctx, cancel := r.removing(ctx, conn.EndExpired)
 	defer cancel()
 	if err := r.store.expire(ctx, record.ConnectionID); err != nil {
 		r.logger().WarnContext(ctx, "dynamoconn: a record that has expired could not be removed",
@@ -287,7 +287,7 @@ func (r *sweep) callProbe(ctx context.Context, to gatesock.Target) (time.Time, e
 
 // remove removes a connection that is gone. If somebody else was faster it is as good.
 func (r *sweep) remove(ctx context.Context, record sighting) Counts {
-	ctx, cancel := r.finishing(conn.WithEndCause(ctx, conn.EndSwept))
+	ctx, cancel := r.removing(ctx, conn.EndSwept)
 	defer cancel()
 	_, err := r.store.Delete(ctx, record.ConnectionID)
 	if err == nil || errors.Is(err, conn.ErrNotFound) {

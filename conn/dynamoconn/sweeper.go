@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/conn"
 )
 
 // Probe asks the gateway about a connection. If the connection is open it returns when that was active last, which only
@@ -146,4 +147,16 @@ func (s *Sweeper) working(ctx context.Context) (context.Context, context.CancelF
 // reserve.
 func (s *Sweeper) finishing(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), s.reserve/3)
+}
+
+// removing returns the context of the removal of a record. Whoever is told of its end has the time of the sweep, and as
+// long as the removal may take if that is more: then the progress can still be saved.
+func (s *Sweeper) removing(ctx context.Context, why conn.EndCause) (context.Context, context.CancelFunc) {
+	short, cancel := s.finishing(ctx)
+	latest, _ := short.Deadline()
+	if end, ok := ctx.Deadline(); ok && end.Before(latest) {
+		return conn.WithEndCause(short, why), cancel
+	}
+	cancel()
+	return s.finishing(conn.WithEndCause(ctx, why))
 }
