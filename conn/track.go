@@ -82,7 +82,10 @@ func (t *tracker) connect(ctx context.Context, req *gatesock.Request, next gates
 	if err := late(ctx); err != nil {
 		return nil, err
 	}
-	c := t.record(req)
+	c, err := t.record(req)
+	if err != nil {
+		return nil, refusal(err)
+	}
 	if err := t.admit(ctx, c, false); err != nil {
 		return nil, err
 	}
@@ -170,14 +173,19 @@ func (t *tracker) remove(ctx context.Context, id string, why EndCause) error {
 	return nil
 }
 
-// record gives the record of a connection that begins.
-func (t *tracker) record(req *gatesock.Request) Conn {
+// record returns the record of a connection that begins.
+func (t *tracker) record(req *gatesock.Request) (Conn, error) {
 	c := Conn{ID: req.ConnectionID, User: req.PrincipalID(), Attributes: authorized(req)}
 	if t.user != nil {
 		c.User = t.user(req)
 	}
 	if t.attributes != nil {
 		c.Attributes = t.attributes(req)
+		for name := range c.Attributes {
+			if err := checkReserved(name); err != nil {
+				return Conn{}, err
+			}
+		}
 	}
 	if t.endpoint != nil {
 		c.Endpoint = t.endpoint(req)
@@ -192,7 +200,7 @@ func (t *tracker) record(req *gatesock.Request) Conn {
 	if t.ttl != 0 {
 		c.ExpiresAt = c.ConnectedAt.Add(t.ttl)
 	}
-	return c
+	return c, nil
 }
 
 // began tells when the connection began. An event made by hand may lack the time.
@@ -205,17 +213,6 @@ func began(req *gatesock.Request) time.Time {
 	default:
 		return time.Now()
 	}
-}
-
-// authorized gives what the authorizer says of the client beside its name.
-func authorized(req *gatesock.Request) map[string]string {
-	attributes := make(map[string]string, len(req.Authorizer))
-	for k, v := range req.Authorizer {
-		if k != "principalId" && k != "integrationLatency" {
-			attributes[k] = v
-		}
-	}
-	return attributes
 }
 
 // refusal gives the error of a handshake that the store's error refuses.

@@ -108,7 +108,9 @@ func attributesExpiry(ctx context.Context, t *probe, h Harness) {
 }
 
 func attributesInvalid(ctx context.Context, t *probe, h Harness) {
+	const reserved = conn.AuthorizerPrefix + "roles"
 	want := sample(h)
+	want.Attributes[reserved] = "member" // as Track puts it
 	put(ctx, t, h.Store, want)
 	good := map[string]string{"tenant": "t2"}
 	for what, f := range map[string]func() (conn.Conn, error){
@@ -119,6 +121,8 @@ func attributesInvalid(ctx context.Context, t *probe, h Harness) {
 		"a value not UTF-8":   func() (conn.Conn, error) { return setSample(ctx, h, map[string]string{"tenant": "t2", "k": "\xff"}) },
 		"an empty removal":    func() (conn.Conn, error) { return setSample(ctx, h, good, "empty", "") },
 		"a removal not UTF-8": func() (conn.Conn, error) { return setSample(ctx, h, good, "\xff") },
+		"a reserved name":     func() (conn.Conn, error) { return setSample(ctx, h, map[string]string{"tenant": "t2", reserved: "x"}) },
+		"a reserved removal":  func() (conn.Conn, error) { return setSample(ctx, h, good, reserved) },
 		"set and removed":     func() (conn.Conn, error) { return setSample(ctx, h, good, "empty", "tenant") },
 	} {
 		got, err := f()
