@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatesock/gatesock"
@@ -26,7 +27,8 @@ const removeTimeout = 2 * time.Second
 // A connection that is registered already is accepted if user and time of connection are the same: an event
 // that is delivered again finds the record of its first delivery, and the next handler runs again. The record
 // belongs to the delivery that put it: another one that is refused, panics or cannot read the record leaves it
-// alone. A Put that failed counts as done, since it may have been, and what it left is removed. A record of
+// alone, and is refused with [gatesock.CodeUnavailable] if the record is gone when its handler has returned, since the
+// first delivery was refused. A Put that failed counts as done, since it may have been, and what it left is removed. A record of
 // another user or time is a leftover, whose user and groups must not pass to the new connection, and is replaced.
 //
 // At $disconnect the next handler runs first, so that it can still [Store.Get] the record; then the record
@@ -110,15 +112,36 @@ func (t *tracker) connect(ctx context.Context, req *gatesock.Request, next gates
 	if err := late(ctx); err != nil {
 		return nil, err
 	}
+	if !put {
+		if err := t.confirm(ctx, c); err != nil {
+			return nil, err
+		}
+	}
 	accepted = true
 	return reply, nil
+}
+
+// confirm refuses a delivery that found the record of another one, which has removed it since.
+func (t *tracker) confirm(ctx context.Context, c Conn) error {
+	there, err := t.store.Get(ctx, c.ID)
+	if err == nil && !there.sameAs(c) {
+		err = &NotFoundError{ID: c.ID}
+	}
+	if err != nil {
+		return refusal(err)
+	}
+	return nil
+}
+
+// sameAs reports whether two records with one id are of the same connection.
+func (c Conn) sameAs(other Conn) bool {
+	return c.User == other.User && c.ConnectedAt.Equal(other.ConnectedAt)
 }
 
 // stale makes an error that says that the caller's own connection is not registered one that its client can act on. What a
 // handler has said in its own words stays.
 func stale(req *gatesock.Request, err error) error {
-	var missing *NotFoundError
-	if !errors.As(err, &missing) || missing.ID != req.ConnectionID {
+	if !missing(err, req.ConnectionID) {
 		return err
 	}
 	var own *gatesock.Error
@@ -126,6 +149,20 @@ func stale(req *gatesock.Request, err error) error {
 		return err
 	}
 	return gatesock.Errorf(gatesock.CodeStaleConnection, "this connection is not registered any more; connect again").WithCause(err)
+}
+
+// missing reports whether an error wraps the [*NotFoundError] of a connection, beside those of others or not.
+func missing(err error, id string) bool {
+	if e, ok := err.(*NotFoundError); ok && e.ID == id { //nolint:errorlint // It walks the tree itself.
+		return true
+	}
+	switch e := err.(type) { //nolint:errorlint // As above.
+	case interface{ Unwrap() error }:
+		return missing(e.Unwrap(), id)
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(e.Unwrap(), func(err error) bool { return missing(err, id) })
+	}
+	return false
 }
 
 // late refuses a handshake whose context has ended.
@@ -141,8 +178,8 @@ func (t *tracker) disconnect(ctx context.Context, req *gatesock.Request, next ga
 	return next(ctx, req)
 }
 
-// register puts a record, if need be in the place of one that is not of this connection, and tells if the record
-// may be there because of it. It tries twice: another delivery of the event may come between.
+// register puts a record, if need be in the place of one that is not of this connection, and reports whether the
+// record may be there because of it. It tries twice: another delivery of the event may come between.
 func (t *tracker) register(ctx context.Context, c Conn) (put bool, err error) {
 	for range 2 {
 		if err := t.store.Put(ctx, c); !errors.Is(err, ErrExists) {
@@ -154,7 +191,7 @@ func (t *tracker) register(ctx context.Context, c Conn) (put bool, err error) {
 			continue
 		case err != nil:
 			return false, err
-		case old.User == c.User && old.ConnectedAt.Equal(c.ConnectedAt):
+		case old.sameAs(c):
 			return false, nil
 		}
 		if err := t.remove(ctx, c.ID, EndReplaced); err != nil {
