@@ -40,7 +40,7 @@ func tracked() []operation {
 			why: "the user's group is counted before and after; up to about 80 connections of the user are 1 read unit",
 		},
 		{
-			name: "`$connect`, above `WithLimitPerUser`", given: others(3), do: dispatchWith(gatesock.RouteConnect, 429, conn.WithLimitPerUser(3)), want: units{0, 5},
+			name: "`$connect`, above `WithLimitPerUser`", given: others(3), do: dispatchWith(gatesock.RouteConnect, 429, conn.WithLimitPerUser(3)), want: units{0, 5}, unbilled: 1,
 			why: "counted, and refused before anything is written; the 3 others are looked up, in case one has left but a membership, and so is its own record, in case it comes again",
 		},
 		{
