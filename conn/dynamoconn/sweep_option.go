@@ -53,7 +53,12 @@ type Disconnector interface {
 // A connection is probed when it was not seen for d, or for what [WithUnseen] says if that is less; from then on it may take
 // that long again, and until the next sweep, before it is closed. Its record ends as with every connection: by its
 // $disconnect, or, should that not come, by a later sweep that finds it gone. Each that is closed costs a second call of
-// @connections. It panics if d is not positive or closer is nil.
+// @connections. Where closing is forbidden, as for a role that may only probe, the connection stays and counts as live; the
+// log says so once a sweep.
+//
+// How long a connection was idle is the store's clock less the gateway's time of its last activity: a clock that is ahead
+// closes connections as much too early, and one that is behind as much too late. Choose d long beside what clocks may be
+// off. It panics if d is not positive or closer is nil.
 func WithIdleLimit(d time.Duration, closer Disconnector) SweeperOption {
 	if d <= 0 || closer == nil {
 		panic("dynamoconn: WithIdleLimit with no time or a nil Disconnector")

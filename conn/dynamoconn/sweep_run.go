@@ -27,6 +27,7 @@ type sweep struct {
 	mu        sync.Mutex // guards the rest, and the counts of report and progress
 	forbidden map[string]bool
 	faulty    bool // a fault of a probe was logged
+	closeless bool // that connections may not be closed was logged
 	stopped   bool
 	err       error // what stopped it, if that is an error
 	panicked  *probePanic
@@ -259,6 +260,10 @@ func (r *sweep) close(ctx context.Context, record sighting) Counts {
 		return Counts{Idle: 1, Probed: 1}
 	case errors.Is(err, gatesock.ErrGone):
 		return r.remove(ctx, record)
+	case errors.Is(err, gatesock.ErrForbidden):
+		r.mayNotClose(ctx, record, err)
+		r.touch(ctx, record) // or every sweep would probe it again
+		return Counts{Live: 1, Probed: 1}
 	}
 	r.heed(ctx, record, fmt.Errorf("it is idle and could not be closed: %w", err))
 	return Counts{Live: 1, Probed: 1}
@@ -271,7 +276,11 @@ func (r *sweep) end(ctx context.Context, record sighting) Counts {
 		limited, cancel := context.WithTimeout(ctx, r.probeTimeout)
 		err := r.closer.Disconnect(limited, record.Target)
 		cancel()
-		if err != nil && !errors.Is(err, gatesock.ErrGone) && !errors.Is(err, gatesock.ErrForbidden) {
+		switch {
+		case err == nil, errors.Is(err, gatesock.ErrGone):
+		case errors.Is(err, gatesock.ErrForbidden):
+			r.mayNotClose(ctx, record, err)
+		default:
 			r.heed(ctx, record, fmt.Errorf("it is gone and could not be closed: %w", err))
 			return Counts{Live: 1, Unknown: 1, Probed: 1}
 		}
