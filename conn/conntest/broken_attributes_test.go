@@ -48,7 +48,7 @@ func brokenRecords() []brokenStore {
 		{
 			"wants an attribute to be there that is removed",
 			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return strict{m} },
-			[]string{"attributes-absent", "race-attributes", "race-attributes-one"},
+			[]string{"attributes-absent", "race-attributes", "race-attributes-one", "race-attributes-swap"},
 		},
 		{
 			"takes dots in names for paths",
@@ -123,7 +123,7 @@ func TestSuiteFindsStoresWhoseChangesAreNotOneStep(t *testing.T) {
 		},
 		"one after the other": {
 			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return piecemeal{m} },
-			[]string{"race-attributes-one"},
+			[]string{"race-attributes-one", "race-attributes-swap"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

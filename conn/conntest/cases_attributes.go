@@ -27,6 +27,7 @@ func attributeCases() []Case {
 		{"attributes-delete", "Delete returns the attributes as they were set, and a next life has none of them", attributesDelete},
 		{"race-attributes", "of concurrent changes of different attributes none is lost", raceAttributes},
 		{"race-attributes-one", "concurrent changes of several attributes are not mixed", raceAttributesOne},
+		{"race-attributes-swap", "SetAttributes sets and removes in one step, also beside one that does the opposite", raceAttributesSwap},
 		{"race-attributes-join", "changes of attributes and joins and leaves at the same time do not undo each other", raceAttributesJoin},
 		{"race-attributes-delete", "SetAttributes beside Delete leaves no record", raceAttributesDelete},
 	}
@@ -204,6 +205,22 @@ func raceAttributesOne(ctx context.Context, t *probe, h Harness) {
 		require.NoError(t, errors.Join(errs...))
 		got := get(ctx, t, h.Store, id).Attributes
 		require.Equal(t, got["x"], got["y"])
+	}
+}
+
+func raceAttributesSwap(ctx context.Context, t *probe, h Harness) {
+	for _, id := range numbered(10) {
+		put(ctx, t, h.Store, conn.Conn{ID: id})
+		names := []string{"x", "y"}
+		errs := atOnce(len(names), func(i int) error {
+			c, err := h.Store.SetAttributes(ctx, id, map[string]string{names[i]: "1"}, names[1-i])
+			if err == nil && len(c.Attributes) != 1 {
+				err = fmt.Errorf("half of a change: %v", c.Attributes)
+			}
+			return err
+		})
+		require.NoError(t, errors.Join(errs...))
+		require.Len(t, get(ctx, t, h.Store, id).Attributes, 1, "what the later one has set")
 	}
 }
 
