@@ -74,3 +74,39 @@ func TestSweepEndsInTimeWhateverIsAnnounced(t *testing.T) {
 		})
 	}
 }
+
+// A function that takes all its time in a sweep without a deadline ends all the same, before the lease does: no other sweeper
+// takes over meanwhile.
+func TestSweepKeepsItsLeaseWhileItAnnounces(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newSweepWorld(t)
+		var err error
+		w.store, err = dynamoconn.New(w.table, "table", dynamoconn.WithEnded(
+			func(ctx context.Context, _ conn.Conn, _ conn.EndCause) { <-ctx.Done() }))
+		require.NoError(t, err)
+		w.connect("expired", 20, conn.Conn{ExpiresAt: time.Now().Add(time.Minute)})
+		w.connect("gone", 20, conn.Conn{})
+		w.gone("gone", 20)
+		pass(time.Hour)
+		ended := make(chan error, 1)
+		var rep dynamoconn.Report
+		go func() {
+			var err error
+			rep, err = w.sweeper().Sweep(t.Context())
+			ended <- err
+		}()
+		for {
+			select {
+			case err := <-ended:
+				require.NoError(t, err)
+				require.Equal(t, dynamoconn.Counts{Scanned: 40, Gone: 20, Expired: 20, Probed: 20}, rep.Run)
+				return
+			case <-time.After(1007 * time.Millisecond): // virtual time
+				other, err := w.sweeper().Sweep(t.Context())
+				require.NoError(t, err)
+				require.True(t, other.Busy || len(ended) > 0)
+			}
+		}
+	})
+}

@@ -106,7 +106,8 @@ func WithProbeTimeout(d time.Duration) SweeperOption {
 
 // WithReserve sets how long before its context's deadline a sweep stops to scan and to probe, so that it can end the
 // removals under way, save how far it has come and return; the default is [DefaultReserve]. One removal takes a third
-// of it at most, and so does saving. The function of [WithEnded] has until the sweep stops, or that third if it is more. The context's time must be longer: Lambda's default timeout of 3 seconds is not.
+// of it at most, and so does saving. The function of [WithEnded] has 30 seconds, but not longer than until the sweep stops,
+// or that third if it is more. The context's time must be longer: Lambda's default timeout of 3 seconds is not.
 func WithReserve(d time.Duration) SweeperOption {
 	if d <= 0 {
 		panic("dynamoconn: WithReserve with no time")

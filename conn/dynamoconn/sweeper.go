@@ -149,14 +149,21 @@ func (s *Sweeper) finishing(ctx context.Context) (context.Context, context.Cance
 	return context.WithTimeout(context.WithoutCancel(ctx), s.reserve/3)
 }
 
-// removing returns the context of the removal of a record. Whoever is told of its end has the time of the sweep, and as
-// long as the removal may take if that is more: then the progress can still be saved.
+// removing returns the context of the removal of a record. The function that is told of its end has the time of the sweep,
+// up to announceTime, and as long as the removal may take if that is more: then the progress can still be saved.
 func (s *Sweeper) removing(ctx context.Context, why conn.EndCause) (context.Context, context.CancelFunc) {
-	short, cancel := s.finishing(ctx)
-	latest, _ := short.Deadline()
-	if end, ok := ctx.Deadline(); ok && end.Before(latest) {
-		return conn.WithEndCause(short, why), cancel
+	now := time.Now()
+	end := now.Add(announceTime)
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(end) {
+		end = deadline
 	}
-	cancel()
-	return s.finishing(conn.WithEndCause(ctx, why))
+	if least := now.Add(s.reserve / 3); end.Before(least) {
+		end = least
+	}
+	announcing, cancel := context.WithDeadline(context.WithoutCancel(ctx), end)
+	removal, done := s.finishing(conn.WithEndCause(announcing, why))
+	return removal, func() {
+		done()
+		cancel()
+	}
 }
