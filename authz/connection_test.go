@@ -309,7 +309,7 @@ func TestAuthorizerBehindTheGateway(t *testing.T) {
 	c, err := store.Get(t.Context(), ann.ID())
 	require.NoError(t, err)
 	require.Equal(t, "ann", c.User)
-	require.Equal(t, map[string]string{"scopes": "read", "roles": "member", "attr.tenant": "t"}, c.Attributes)
+	require.Equal(t, map[string]string{"scopes": "read", "roles": "member", "attr.tenant": "t"}, c.Authorizer())
 }
 
 // Where the route is not what the action says, the action of a fresh token opens no other route.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/conn"
@@ -11,26 +12,31 @@ import (
 
 // Remember is middleware for APIs without an authorizer: it gives the principal that [Connect] found, and conn.Track
 // registered, back to every later event of the connection. It reads the connection's record once in each process, which costs
-// what store.Get does, and keeps up to 10,000 of them in memory: a principal does not change while its connection lives, and
-// no id is given twice.
+// what store.Get does, and keeps up to 10,000 principals in memory, each until its record expires: a principal does not
+// change while its connection lives, and no id is given twice. A record that is deleted before is not noticed by a process
+// that has read it: messages of a client whose record was taken away, rather than its connection closed, keep their
+// principal there.
 //
-// What it brings back is the user and the attributes of the record, so that Track must be left to take both from the event,
-// as it does without options for them. It comes before the guards, and at $disconnect before Track has removed the record:
-// register it ahead of both. A message of a connection that the store does not know is answered with
-// [gatesock.CodeStaleConnection], which asks the client to connect again; a $disconnect goes on without a principal. If the
-// store fails, a message is answered with [gatesock.CodeUnavailable]. It panics if store is nil.
+// What it brings back is the user of the record, and of its attributes those with [conn.AuthorizerPrefix], which no
+// application can write with SetAttributes. Track must be left to take both from the event, as it does without options for
+// them: beside conn.WithAttributes the principal has no scopes, roles, attributes or expiry. It comes before the guards, and
+// at $disconnect before Track has removed the record: register it ahead of both. A message of a connection that the store
+// does not know is answered with [gatesock.CodeStaleConnection], which asks the client to connect again; a $disconnect goes
+// on without a principal. If the store fails, a message is answered with [gatesock.CodeUnavailable]. It panics if store is
+// nil.
 func Remember(store conn.Store) gatesock.Middleware {
 	if store == nil {
 		panic("authz: Remember with a nil store")
 	}
-	known := new(bounded[Principal])
+	known := new(bounded[remembered])
 	return func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
 		return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 			if req.EventType == gatesock.EventConnect || req.PrincipalID() != "" {
 				return next(ctx, req)
 			}
 			p, ok := known.get(req.ConnectionID)
-			if !ok {
+			if !ok || !time.Now().Before(p.until) {
+				known.delete(req.ConnectionID)
 				c, err := store.Get(ctx, req.ConnectionID)
 				switch {
 				case errors.Is(err, conn.ErrNotFound) && req.EventType == gatesock.EventDisconnect:
@@ -44,7 +50,7 @@ func Remember(store conn.Store) gatesock.Middleware {
 				known.put(req.ConnectionID, p)
 			}
 			if p.ID != "" {
-				setPrincipal(req, p)
+				setPrincipal(req, p.Principal)
 			}
 			if req.EventType == gatesock.EventDisconnect {
 				known.delete(req.ConnectionID)
@@ -57,15 +63,21 @@ func Remember(store conn.Store) gatesock.Middleware {
 // maxRemembered is how many connections a process remembers.
 const maxRemembered = 10_000
 
-// registered gives the principal that [conn.Track] made a record of.
-func registered(c conn.Conn) Principal {
-	values := make(map[string]string, len(c.Attributes)+1)
-	for k, v := range c.Attributes {
-		values[k] = v
+// remembered is a principal as a record has it.
+type remembered struct {
+	Principal
+	until time.Time // when the record expires
+}
+
+// registered returns the principal that [conn.Track] made a record of.
+func registered(c conn.Conn) remembered {
+	values := c.Authorizer()
+	if values == nil {
+		values = make(map[string]string, 1)
 	}
 	values[keyPrincipal] = c.User
 	p, _ := fromContext(values)
-	return p
+	return remembered{p, c.ExpiresAt}
 }
 
 // bounded is a map of up to maxRemembered entries, which forgets one when it is full.

@@ -40,10 +40,12 @@ const (
 // end at the same time elsewhere are announced at the same time: it must be safe for concurrent use.
 //
 // The removal stands whatever it does: a panic is logged to [slog.Default] and goes no further. Its context is not
-// cancelled with that of the call, and ends at that one's deadline, but not within the next 2 seconds.
+// cancelled with that of the call, and ends at that one's deadline, which may be over: callers that have a deadline
+// need what comes after it for something else. See [WithEndCause]. In a removal by [Track], whose event may have no time
+// left, each call has 2 seconds at the least.
 type EndedFunc func(ctx context.Context, c Conn, cause EndCause)
 
-// endedGrace is the least time that an EndedFunc has.
+// endedGrace is the least time that an EndedFunc has in a removal by Track.
 const endedGrace = 2 * time.Second
 
 type (
@@ -54,14 +56,19 @@ type (
 // ending is what a context says of a removal.
 type ending struct {
 	cause    EndCause
-	deadline time.Time // of the context that it was said in; zero if it has none
+	deadline time.Time     // of the context that it was said in; zero if it has none
+	least    time.Duration // what each EndedFunc has also if the deadline is nearer
 }
 
-// WithEndCause returns a context for a call of [Store.Delete] that says why the record ends. The [EndedFunc] has the time
-// of ctx, also if a shorter timeout is put on the call itself.
+// WithEndCause returns a context for a call of [Store.Delete] that says why the record ends. The [EndedFunc] has until the
+// deadline of ctx, and not longer; so it has if a shorter timeout is put on the call itself.
 func WithEndCause(ctx context.Context, cause EndCause) context.Context {
+	return withEnding(ctx, cause, 0)
+}
+
+func withEnding(ctx context.Context, cause EndCause, least time.Duration) context.Context {
 	deadline, _ := ctx.Deadline()
-	return context.WithValue(ctx, endingKey{}, ending{cause, deadline})
+	return context.WithValue(ctx, endingKey{}, ending{cause, deadline, least})
 }
 
 func endingOf(ctx context.Context) ending {
@@ -69,11 +76,23 @@ func endingOf(ctx context.Context) ending {
 		return e
 	}
 	deadline, _ := ctx.Deadline()
-	return ending{EndDeleted, deadline}
+	return ending{cause: EndDeleted, deadline: deadline}
 }
 
-// Call announces a record that has ended, with the cause that ctx says; nil is no one to tell. It is for those who write
-// a [Store]: they call it after the removal, with no lock held.
+// limit returns the context of one EndedFunc, which is called now.
+func (e ending) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if e.deadline.IsZero() {
+		return ctx, func() {}
+	}
+	latest := e.deadline
+	if least := time.Now().Add(e.least); e.least > 0 && latest.Before(least) {
+		latest = least
+	}
+	return context.WithDeadline(ctx, latest)
+}
+
+// Call announces a record that has ended, with the cause that ctx says; a nil function does nothing. It is for those
+// that write a [Store]: they call it after the removal, with no lock held.
 func (f EndedFunc) Call(ctx context.Context, c Conn) {
 	if f == nil {
 		return
@@ -84,18 +103,8 @@ func (f EndedFunc) Call(ctx context.Context, c Conn) {
 	if outer, ok := ctx.Value(endedQueue{}).(*endings); ok && outer.add(item) {
 		return
 	}
-	inner := context.WithoutCancel(ctx)
-	if !e.deadline.IsZero() {
-		latest := time.Now().Add(endedGrace)
-		if e.deadline.After(latest) {
-			latest = e.deadline
-		}
-		var cancel context.CancelFunc
-		inner, cancel = context.WithDeadline(inner, latest)
-		defer cancel()
-	}
 	q := &endings{list: []endedItem{item}}
-	q.run(context.WithValue(WithEndCause(inner, EndDeleted), endedQueue{}, q))
+	q.run(context.WithValue(context.WithoutCancel(ctx), endedQueue{}, q), e)
 }
 
 // endings are records to be announced one after the other.
@@ -133,22 +142,24 @@ func (q *endings) next() (endedItem, bool) {
 	return item, true
 }
 
-func (q *endings) run(ctx context.Context) {
+func (q *endings) run(ctx context.Context, e ending) {
 	for {
 		item, ok := q.next()
 		if !ok {
 			return
 		}
-		item.announce(ctx)
+		item.announce(ctx, e)
 	}
 }
 
-func (i endedItem) announce(ctx context.Context) {
+func (i endedItem) announce(ctx context.Context, e ending) {
+	ctx, cancel := e.limit(ctx)
+	defer cancel()
 	defer func() {
 		if v := recover(); v != nil {
 			slog.ErrorContext(ctx, "conn: panic of the function for records that have ended",
 				"connectionId", i.conn.ID, "cause", string(i.cause), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 		}
 	}()
-	i.tell(ctx, i.conn, i.cause)
+	i.tell(WithEndCause(ctx, EndDeleted), i.conn, i.cause)
 }

@@ -38,7 +38,7 @@ func ExampleTrack() {
 		}
 	}
 	c, err := store.Get(ctx, "c1")
-	fmt.Println(c.User, c.Attributes, c.Groups, err)
+	fmt.Println(c.User, c.Authorizer(), c.Groups, err)
 
 	if _, err := r.Invoke(ctx, event("DISCONNECT", "c1", "")); err != nil {
 		fmt.Println(err)

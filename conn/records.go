@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// Records returns the records of the members of a group one by one, a page of [Pages] and its records at a time. Who has
-// left or gone between the two is left out, and so is a membership that a crash has left behind, which the record does
+// Records returns the records of the members of a group one by one, a page of [Pages] and its records at a time. Members
+// that have left or gone between the two are left out, and so is a membership that a crash has left behind, which the record does
 // not name. An error comes last, with a zero Conn: those before it were members. A break ends the reading. Ranging again
 // reads again. It is for one goroutine.
 //

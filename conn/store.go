@@ -47,7 +47,8 @@ type Conn struct {
 	User string
 	// Endpoint is where to post to the connection; empty means the poster's own.
 	Endpoint string
-	// Attributes is what the application wants to know about the connection; nil if there is nothing.
+	// Attributes is what the application wants to know about the connection, and, under names that begin with
+	// [AuthorizerPrefix], what the authorizer said of it; nil if there is nothing.
 	Attributes map[string]string
 	// Groups are the groups that the connection is a member of, sorted by their bytes, each once; nil if
 	// there are none. [Store.Put] adds [UserGroup] of User if User is not empty.
@@ -126,7 +127,7 @@ type Store interface {
 	// set, those in remove are removed, and all others stay as they are, whatever other calls do at the same time. To
 	// remove what is not there is no error. It fails with ErrNotFound, and writes nothing, if the connection is not
 	// registered; it never registers one or puts off its expiry. It fails with ErrInvalid if a name is both in set and
-	// in remove.
+	// in remove, or begins with [AuthorizerPrefix].
 	SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (Conn, error)
 
 	// Delete removes a connection and all its memberships, and returns the record as it was. It fails

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatesock/gatesock"
@@ -26,7 +27,8 @@ const removeTimeout = 2 * time.Second
 // A connection that is registered already is accepted if user and time of connection are the same: an event
 // that is delivered again finds the record of its first delivery, and the next handler runs again. The record
 // belongs to the delivery that put it: another one that is refused, panics or cannot read the record leaves it
-// alone. A Put that failed counts as done, since it may have been, and what it left is removed. A record of
+// alone, and is refused with [gatesock.CodeUnavailable] if the record is gone when its handler has returned, since the
+// first delivery was refused. A Put that failed counts as done, since it may have been, and what it left is removed. A record of
 // another user or time is a leftover, whose user and groups must not pass to the new connection, and is replaced.
 //
 // At $disconnect the next handler runs first, so that it can still [Store.Get] the record; then the record
@@ -82,7 +84,10 @@ func (t *tracker) connect(ctx context.Context, req *gatesock.Request, next gates
 	if err := late(ctx); err != nil {
 		return nil, err
 	}
-	c := t.record(req)
+	c, err := t.record(req)
+	if err != nil {
+		return nil, refusal(err)
+	}
 	if err := t.admit(ctx, c, false); err != nil {
 		return nil, err
 	}
@@ -107,15 +112,36 @@ func (t *tracker) connect(ctx context.Context, req *gatesock.Request, next gates
 	if err := late(ctx); err != nil {
 		return nil, err
 	}
+	if !put {
+		if err := t.confirm(ctx, c); err != nil {
+			return nil, err
+		}
+	}
 	accepted = true
 	return reply, nil
+}
+
+// confirm refuses a delivery that found the record of another one, which has removed it since.
+func (t *tracker) confirm(ctx context.Context, c Conn) error {
+	there, err := t.store.Get(ctx, c.ID)
+	if err == nil && !there.sameAs(c) {
+		err = &NotFoundError{ID: c.ID}
+	}
+	if err != nil {
+		return refusal(err)
+	}
+	return nil
+}
+
+// sameAs reports whether two records with one id are of the same connection.
+func (c Conn) sameAs(other Conn) bool {
+	return c.User == other.User && c.ConnectedAt.Equal(other.ConnectedAt)
 }
 
 // stale makes an error that says that the caller's own connection is not registered one that its client can act on. What a
 // handler has said in its own words stays.
 func stale(req *gatesock.Request, err error) error {
-	var missing *NotFoundError
-	if !errors.As(err, &missing) || missing.ID != req.ConnectionID {
+	if !missing(err, req.ConnectionID) {
 		return err
 	}
 	var own *gatesock.Error
@@ -123,6 +149,20 @@ func stale(req *gatesock.Request, err error) error {
 		return err
 	}
 	return gatesock.Errorf(gatesock.CodeStaleConnection, "this connection is not registered any more; connect again").WithCause(err)
+}
+
+// missing reports whether an error wraps the [*NotFoundError] of a connection, beside those of others or not.
+func missing(err error, id string) bool {
+	if e, ok := err.(*NotFoundError); ok && e.ID == id { //nolint:errorlint // It walks the tree itself.
+		return true
+	}
+	switch e := err.(type) { //nolint:errorlint // As above.
+	case interface{ Unwrap() error }:
+		return missing(e.Unwrap(), id)
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(e.Unwrap(), func(err error) bool { return missing(err, id) })
+	}
+	return false
 }
 
 // late refuses a handshake whose context has ended.
@@ -138,8 +178,8 @@ func (t *tracker) disconnect(ctx context.Context, req *gatesock.Request, next ga
 	return next(ctx, req)
 }
 
-// register puts a record, if need be in the place of one that is not of this connection, and tells if the record
-// may be there because of it. It tries twice: another delivery of the event may come between.
+// register puts a record, if need be in the place of one that is not of this connection, and reports whether the
+// record may be there because of it. It tries twice: another delivery of the event may come between.
 func (t *tracker) register(ctx context.Context, c Conn) (put bool, err error) {
 	for range 2 {
 		if err := t.store.Put(ctx, c); !errors.Is(err, ErrExists) {
@@ -151,7 +191,7 @@ func (t *tracker) register(ctx context.Context, c Conn) (put bool, err error) {
 			continue
 		case err != nil:
 			return false, err
-		case old.User == c.User && old.ConnectedAt.Equal(c.ConnectedAt):
+		case old.sameAs(c):
 			return false, nil
 		}
 		if err := t.remove(ctx, c.ID, EndReplaced); err != nil {
@@ -162,7 +202,7 @@ func (t *tracker) register(ctx context.Context, c Conn) (put bool, err error) {
 }
 
 func (t *tracker) remove(ctx context.Context, id string, why EndCause) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(WithEndCause(ctx, why)), removeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(withEnding(ctx, why, endedGrace)), removeTimeout)
 	defer cancel()
 	if _, err := t.store.Delete(ctx, id); err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("conn: removing connection %q: %w", id, err)
@@ -170,14 +210,19 @@ func (t *tracker) remove(ctx context.Context, id string, why EndCause) error {
 	return nil
 }
 
-// record gives the record of a connection that begins.
-func (t *tracker) record(req *gatesock.Request) Conn {
+// record returns the record of a connection that begins.
+func (t *tracker) record(req *gatesock.Request) (Conn, error) {
 	c := Conn{ID: req.ConnectionID, User: req.PrincipalID(), Attributes: authorized(req)}
 	if t.user != nil {
 		c.User = t.user(req)
 	}
 	if t.attributes != nil {
 		c.Attributes = t.attributes(req)
+		for name := range c.Attributes {
+			if err := checkReserved(name); err != nil {
+				return Conn{}, err
+			}
+		}
 	}
 	if t.endpoint != nil {
 		c.Endpoint = t.endpoint(req)
@@ -192,7 +237,7 @@ func (t *tracker) record(req *gatesock.Request) Conn {
 	if t.ttl != 0 {
 		c.ExpiresAt = c.ConnectedAt.Add(t.ttl)
 	}
-	return c
+	return c, nil
 }
 
 // began tells when the connection began. An event made by hand may lack the time.
@@ -205,17 +250,6 @@ func began(req *gatesock.Request) time.Time {
 	default:
 		return time.Now()
 	}
-}
-
-// authorized gives what the authorizer says of the client beside its name.
-func authorized(req *gatesock.Request) map[string]string {
-	attributes := make(map[string]string, len(req.Authorizer))
-	for k, v := range req.Authorizer {
-		if k != "principalId" && k != "integrationLatency" {
-			attributes[k] = v
-		}
-	}
-	return attributes
 }
 
 // refusal gives the error of a handshake that the store's error refuses.

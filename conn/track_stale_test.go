@@ -2,6 +2,7 @@ package conn_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"testing"
@@ -29,6 +30,11 @@ func TestTrackTellsWhoIsNotRegisteredAnyMore(t *testing.T) {
 		"sets attributes": {func(ctx context.Context, id string) error {
 			_, err := m.SetAttributes(ctx, id, map[string]string{"k": "v"})
 			return err
+		}, gatesock.CodeStaleConnection},
+		"looks up another and itself": {func(ctx context.Context, id string) error {
+			_, other := m.Get(ctx, "unknown")
+			_, own := m.Get(ctx, id)
+			return fmt.Errorf("both: %w", errors.Join(other, fmt.Errorf("and: %w", own)))
 		}, gatesock.CodeStaleConnection},
 		"looks another up": {func(ctx context.Context, _ string) error {
 			_, err := m.Get(ctx, "unknown")

@@ -89,7 +89,7 @@ func TestTrackRegistersBeforeTheHandler(t *testing.T) {
 	require.Equal(t, conn.Conn{
 		ID:          "c1",
 		User:        "ann",
-		Attributes:  map[string]string{"tenant": "t1"},
+		Attributes:  map[string]string{conn.AuthorizerPrefix + "tenant": "t1"},
 		Groups:      []string{"room:1", "user:ann"},
 		ConnectedAt: req.ConnectedAt,
 		ExpiresAt:   req.ConnectedAt.Add(conn.DefaultTTL).Truncate(time.Second),

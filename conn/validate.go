@@ -34,14 +34,14 @@ func checkText(what, s string) error {
 }
 
 // CheckAttributes fails with [ErrInvalid] and names what no [Store] takes of a change of attributes: names that are empty
-// or not UTF-8, values that are not UTF-8, and a name that is to be both set and removed. It is for those who write a
-// Store.
+// or not UTF-8 or begin with [AuthorizerPrefix], values that are not UTF-8, and a name that is to be both set and removed.
+// It is for those that write a Store.
 func CheckAttributes(set map[string]string, remove []string) error {
-	for name, value := range set {
-		if err := CheckName("attribute's name", name); err != nil {
-			return err
-		}
-		if err := checkText("attribute", value); err != nil {
+	if err := checkAttributes(set); err != nil {
+		return err
+	}
+	for name := range set {
+		if err := checkReserved(name); err != nil {
 			return err
 		}
 	}
@@ -49,8 +49,24 @@ func CheckAttributes(set map[string]string, remove []string) error {
 		if err := CheckName("attribute's name", name); err != nil {
 			return err
 		}
+		if err := checkReserved(name); err != nil {
+			return err
+		}
 		if _, ok := set[name]; ok {
 			return fmt.Errorf("%w: attribute %q is to be both set and removed", ErrInvalid, name)
+		}
+	}
+	return nil
+}
+
+// checkAttributes checks the attributes of a record, those of the authorizer among them.
+func checkAttributes(attributes map[string]string) error {
+	for name, value := range attributes {
+		if err := CheckName("attribute's name", name); err != nil {
+			return err
+		}
+		if err := checkText("attribute", value); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -111,7 +127,7 @@ func (c *Conn) check() error {
 	if err := checkText("endpoint", c.Endpoint); err != nil {
 		return err
 	}
-	if err := CheckAttributes(c.Attributes, nil); err != nil {
+	if err := checkAttributes(c.Attributes); err != nil {
 		return err
 	}
 	for _, g := range c.Groups {

@@ -41,14 +41,19 @@ func brokenRecords() []brokenStore {
 			[]string{"attributes-invalid"},
 		},
 		{
+			"lets an attribute of the authorizer's be changed",
+			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return permissive{m} },
+			[]string{"attributes-invalid"},
+		},
+		{
 			"wants an attribute to be there that is removed",
 			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return strict{m} },
-			[]string{"attributes-absent", "race-attributes", "race-attributes-one"},
+			[]string{"attributes-absent", "race-attributes", "race-attributes-one", "race-attributes-swap"},
 		},
 		{
 			"takes dots in names for paths",
 			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return dotted{m} },
-			[]string{"attributes-hostile"},
+			[]string{"attributes-invalid", "attributes-hostile"},
 		},
 		{
 			"keeps old attributes for a next life",
@@ -91,10 +96,11 @@ func TestSuiteFindsBrokenRecords(t *testing.T) {
 func TestMachineFindsBrokenRecords(t *testing.T) {
 	t.Parallel()
 	beyond := map[string]bool{
-		"changes what it can of what is invalid": true, // the machine sets no "tenant",
-		"takes dots in names for paths":          true, // has no such names,
-		"reads a hundred records at the most":    true, // nor so many records,
-		"names nobody who was not found":         true, // and does not ask who was not found
+		"changes what it can of what is invalid":           true, // the machine sets no "tenant",
+		"lets an attribute of the authorizer's be changed": true, // nor what is reserved,
+		"takes dots in names for paths":                    true, // has no such names,
+		"reads a hundred records at the most":              true, // nor so many records,
+		"names nobody who was not found":                   true, // and does not ask who was not found
 	}
 	for _, b := range brokenRecords() {
 		t.Run(b.name, func(t *testing.T) {
@@ -117,7 +123,7 @@ func TestSuiteFindsStoresWhoseChangesAreNotOneStep(t *testing.T) {
 		},
 		"one after the other": {
 			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return piecemeal{m} },
-			[]string{"race-attributes-one"},
+			[]string{"race-attributes-one", "race-attributes-swap"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -329,4 +335,21 @@ func (s piecemeal) SetAttributes(ctx context.Context, id string, set map[string]
 		c, err = s.Memory.SetAttributes(ctx, id, map[string]string{name: set[name]})
 	}
 	return c, err
+}
+
+// permissive takes every name for one of the application's.
+type permissive struct{ *conn.Memory }
+
+func (s permissive) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+	const reserved = conn.AuthorizerPrefix + "roles"
+	value, ok := set[reserved]
+	if !ok {
+		return s.Memory.SetAttributes(ctx, id, set, remove...)
+	}
+	c, err := s.Delete(ctx, id)
+	if err != nil {
+		return conn.Conn{}, err
+	}
+	c.Attributes[reserved] = value
+	return c, s.Put(ctx, c)
 }

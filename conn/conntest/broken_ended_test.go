@@ -75,7 +75,7 @@ func TestSuiteFindsStoresThatAnnounceWrongly(t *testing.T) {
 				}
 				return c, err
 			},
-			[]string{"ended-delete", "ended-copies", "ended-nested", "ended-panic"},
+			[]string{"ended-delete", "ended-after", "ended-copies", "ended-nested", "ended-panic"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

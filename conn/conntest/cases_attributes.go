@@ -27,6 +27,7 @@ func attributeCases() []Case {
 		{"attributes-delete", "Delete returns the attributes as they were set, and a next life has none of them", attributesDelete},
 		{"race-attributes", "of concurrent changes of different attributes none is lost", raceAttributes},
 		{"race-attributes-one", "concurrent changes of several attributes are not mixed", raceAttributesOne},
+		{"race-attributes-swap", "SetAttributes sets and removes in one step, also beside one that does the opposite", raceAttributesSwap},
 		{"race-attributes-join", "changes of attributes and joins and leaves at the same time do not undo each other", raceAttributesJoin},
 		{"race-attributes-delete", "SetAttributes beside Delete leaves no record", raceAttributesDelete},
 	}
@@ -108,7 +109,9 @@ func attributesExpiry(ctx context.Context, t *probe, h Harness) {
 }
 
 func attributesInvalid(ctx context.Context, t *probe, h Harness) {
+	const reserved = conn.AuthorizerPrefix + "roles"
 	want := sample(h)
+	want.Attributes[reserved] = "member" // as Track puts it
 	put(ctx, t, h.Store, want)
 	good := map[string]string{"tenant": "t2"}
 	for what, f := range map[string]func() (conn.Conn, error){
@@ -119,6 +122,8 @@ func attributesInvalid(ctx context.Context, t *probe, h Harness) {
 		"a value not UTF-8":   func() (conn.Conn, error) { return setSample(ctx, h, map[string]string{"tenant": "t2", "k": "\xff"}) },
 		"an empty removal":    func() (conn.Conn, error) { return setSample(ctx, h, good, "empty", "") },
 		"a removal not UTF-8": func() (conn.Conn, error) { return setSample(ctx, h, good, "\xff") },
+		"a reserved name":     func() (conn.Conn, error) { return setSample(ctx, h, map[string]string{"tenant": "t2", reserved: "x"}) },
+		"a reserved removal":  func() (conn.Conn, error) { return setSample(ctx, h, good, reserved) },
 		"set and removed":     func() (conn.Conn, error) { return setSample(ctx, h, good, "empty", "tenant") },
 	} {
 		got, err := f()
@@ -200,6 +205,22 @@ func raceAttributesOne(ctx context.Context, t *probe, h Harness) {
 		require.NoError(t, errors.Join(errs...))
 		got := get(ctx, t, h.Store, id).Attributes
 		require.Equal(t, got["x"], got["y"])
+	}
+}
+
+func raceAttributesSwap(ctx context.Context, t *probe, h Harness) {
+	for _, id := range numbered(10) {
+		put(ctx, t, h.Store, conn.Conn{ID: id})
+		names := []string{"x", "y"}
+		errs := atOnce(len(names), func(i int) error {
+			c, err := h.Store.SetAttributes(ctx, id, map[string]string{names[i]: "1"}, names[1-i])
+			if err == nil && len(c.Attributes) != 1 {
+				err = fmt.Errorf("half of a change: %v", c.Attributes)
+			}
+			return err
+		})
+		require.NoError(t, errors.Join(errs...))
+		require.Len(t, get(ctx, t, h.Store, id).Attributes, 1, "what the later one has set")
 	}
 }
 

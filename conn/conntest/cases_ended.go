@@ -13,7 +13,7 @@ import (
 func endedCases() []Case {
 	return []Case{
 		{"ended-delete", "the function for records that end is told of a deleted one once, as it was, and why", announcing(endedDelete)},
-		{"ended-after", "it is called when the record and its memberships are gone, and before Delete returns", announcing(endedAfter)},
+		{"ended-after", "it is called when the record and its memberships are gone, and before Delete returns, and is not cancelled with it", announcing(endedAfter)},
 		{"ended-nothing", "it is not called where nothing ends", announcing(endedNothing)},
 		{"ended-copies", "what it is given is its own", announcing(endedCopies)},
 		{"ended-nested", "records that end while it runs are announced after it has returned", announcing(endedNested)},
@@ -46,15 +46,17 @@ func endedDelete(ctx context.Context, t *probe, h Harness) {
 func endedAfter(ctx context.Context, t *probe, h Harness) {
 	want := sample(h)
 	put(ctx, t, h.Store, want)
+	limited, cancel := context.WithCancel(ctx)
+	defer cancel()
 	h.Ended.does(func(ctx context.Context, e End) {
+		cancel()
+		require.NoError(t, ctx.Err(), "the function goes on though the call's context is cancelled")
 		_, err := h.Store.Get(ctx, e.Conn.ID)
 		require.ErrorIs(t, err, conn.ErrNotFound)
 		for _, group := range e.Conn.Groups {
 			requireMembers(ctx, t, h.Store, group)
 		}
 	})
-	limited, cancel := context.WithCancel(ctx)
-	defer cancel()
 	remove(limited, t, h.Store, want.ID)
 	require.Len(t, h.Ended.take(), 1)
 }

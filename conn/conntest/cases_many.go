@@ -13,7 +13,7 @@ import (
 func manyCases() []Case {
 	return []Case{
 		{"many", "GetMany returns records as Get does, in the order of the ids, each once", manyOrder},
-		{"many-unknown", "GetMany leaves out who is not registered, deleted or expired", manyUnknown},
+		{"many-unknown", "GetMany leaves out connections that are not registered, were deleted or have expired", manyUnknown},
 		{"many-large", "any number of ids may be asked for", manyLarge},
 		{"many-fresh", "GetMany sees what a call that has returned did", manyFresh},
 		{"many-invalid", "GetMany refuses an invalid id with ErrInvalid", manyInvalid},

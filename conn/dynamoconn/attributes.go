@@ -108,7 +108,10 @@ func newChange(set map[string]string, remove []string) (change, error) {
 	if n := len(c.set) + len(c.remove); n > MaxChanges {
 		return change{}, fmt.Errorf("%w: %d attributes are to be changed, the most is %d", conn.ErrInvalid, n, MaxChanges)
 	}
-	return c, c.measure()
+	if err := c.measure(); err != nil {
+		return change{}, err
+	}
+	return c, nil
 }
 
 // measure refuses what makes a record too large whatever else is in it.
@@ -127,10 +130,21 @@ func (c *change) measure() error {
 		return fmt.Errorf("%w: the attributes have %d bytes, a record has %d at the most; the largest is %s",
 			conn.ErrInvalid, total, maxItem, c.largest)
 	}
+	return c.measureRemovals()
+}
+
+// measureRemovals refuses what no record can have had: an update has a bound on the names in it, too.
+func (c *change) measureRemovals() error {
+	total := 0
 	for _, name := range c.remove {
 		if len(name) > maxAttributeName {
 			return tooLong("the name of attribute "+shorten(name), len(name), maxAttributeName)
 		}
+		total += len(name)
+	}
+	if total > maxItem {
+		return fmt.Errorf("%w: the names of the attributes to be removed have %d bytes, a record has %d at the most",
+			conn.ErrInvalid, total, maxItem)
 	}
 	return nil
 }

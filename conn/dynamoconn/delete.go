@@ -57,13 +57,14 @@ func (s *Store) deleteRecord(ctx context.Context, id string) (record, error) {
 	}
 	r, err := decodeRecord(id, out.Attributes)
 	if err != nil {
-		return record{}, fmt.Errorf("dynamoconn: delete connection %q: it is removed, but groups may list it until they expire: %w", id, err)
+		return record{}, fmt.Errorf("dynamoconn: delete connection %q: it is removed, but groups may list it until it expires: %w", id, err)
 	}
 	return r, nil
 }
 
 // expire deletes a record that has expired, before DynamoDB does, so that it can be announced. Its memberships have
-// expired with it. It is no error if there is none any more, or if the connection lives again.
+// expired with it. It is no error if there is none any more, or if the connection lives again. Callers say in ctx that it has
+// expired.
 func (s *Store) expire(ctx context.Context, id string) error {
 	out, _, err := do(ctx, s, s.api.DeleteItem, &dynamodb.DeleteItemInput{
 		TableName:                 &s.table,
@@ -81,7 +82,7 @@ func (s *Store) expire(ctx context.Context, id string) error {
 	return s.announceExpired(ctx, id, out.Attributes)
 }
 
-// announceExpired announces the record of an item; nil is none.
+// announceExpired announces the record of an item, of which ctx says that it has expired; nil is none.
 func (s *Store) announceExpired(ctx context.Context, id string, it item) error {
 	if it == nil || s.ended == nil {
 		return nil
@@ -90,6 +91,6 @@ func (s *Store) announceExpired(ctx context.Context, id string, it item) error {
 	if err != nil {
 		return fmt.Errorf("the expired record of connection %q: %w", id, err)
 	}
-	s.ended.Call(conn.WithEndCause(ctx, conn.EndExpired), r.Conn)
+	s.ended.Call(ctx, r.Conn)
 	return nil
 }

@@ -75,8 +75,8 @@ func (s *Store) getBatch(ctx context.Context, ids []string) ([]conn.Conn, error)
 	return found, nil
 }
 
-// batch gives the items of records by their partition keys. What a request leaves out is asked for again, at once after
-// one that brought something, else as after an attempt that was throttled.
+// batch returns the items of records by their partition keys. What a request leaves out is asked for again after
+// a wait: that after a first attempt that was throttled, and a longer one if several requests in a row brought nothing.
 func (s *Store) batch(ctx context.Context, ids []string) (map[string]item, error) {
 	keys := make([]item, len(ids))
 	for i, id := range ids {
@@ -100,10 +100,12 @@ func (s *Store) batch(ctx context.Context, ids []string) (map[string]item, error
 		if idle++; len(left) < len(keys) {
 			idle = 0
 		}
+		if keys = left; len(keys) == 0 {
+			break
+		}
 		if err := s.pause(ctx, idle); err != nil {
 			return nil, err
 		}
-		keys = left
 	}
 	return items, nil
 }
@@ -122,15 +124,13 @@ func collect(items map[string]item, responses map[string][]item) error {
 	return nil
 }
 
-// pause waits before keys are asked for again that so many requests brought nothing of.
+// pause waits before keys are asked for again that so many requests in a row brought nothing of.
 func (s *Store) pause(ctx context.Context, idle int) error {
 	switch {
-	case idle == 0:
-		return nil
 	case idle == maxAttempts:
 		return &requestError{s.table, true, fmt.Errorf("%w in %d attempts", errUnprocessed, idle)}
-	case !wait(ctx, s.backoff(idle)):
-		return s.describe(ctx, attempts{made: idle}, fmt.Errorf("no time is left for another attempt: %w", errUnprocessed))
+	case !wait(ctx, s.backoff(max(idle, 1))):
+		return s.describe(ctx, attempts{made: max(idle, 1)}, fmt.Errorf("no time is left for another attempt: %w", errUnprocessed))
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func (s *Store) Put(ctx context.Context, c conn.Conn) error {
 	if err != nil {
 		return err
 	}
-	defer s.announceExpired(ctx, c.ID, expired) //nolint:errcheck // What was no record has not ended either.
+	defer s.announceExpired(conn.WithEndCause(ctx, conn.EndExpired), c.ID, expired) //nolint:errcheck // What was no record has not ended either.
 	err = s.each(ctx, len(c.Groups), func(i int) error {
 		return s.putMembership(ctx, c.Groups[i], membership{
 			id: c.ID, endpoint: c.Endpoint, expires: c.ExpiresAt.Unix(), version: version,

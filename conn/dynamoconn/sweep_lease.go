@@ -29,8 +29,10 @@ const (
 	// saveEvery is about how often the progress is saved, and the lease renewed, where a page takes long.
 	saveEvery = 10 * time.Second
 	// leaseSlack is what comes between two saves beside that and a probe: the removals, and a request with its
-	// attempts.
+	// attempts, and twice announceTime, as one may wait for the place of another.
 	leaseSlack = 110 * time.Second
+	// announceTime is the most that the function for records that end has for one.
+	announceTime = 30 * time.Second
 )
 
 var (

@@ -30,8 +30,8 @@ type sweeperOption func(*Sweeper)
 
 func (o sweeperOption) applySweeper(s *Sweeper) { o(s) }
 
-// WithUnseen sets how long a connection was not seen before it is probed; the default is [DefaultUnseen]. Put, Join, Leave
-// and a probe that found it open count as seeing it. 0 probes every connection in every pass, but for those that
+// WithUnseen sets how long a connection was not seen before it is probed; the default is [DefaultUnseen]. Put, Join, Leave,
+// SetAttributes and a probe that found it open count as seeing it. 0 probes every connection in every pass, but for those that
 // are younger than 30 seconds. An open connection costs a probe and a write unit each time.
 func WithUnseen(d time.Duration) SweeperOption {
 	if d < 0 {
@@ -53,7 +53,12 @@ type Disconnector interface {
 // A connection is probed when it was not seen for d, or for what [WithUnseen] says if that is less; from then on it may take
 // that long again, and until the next sweep, before it is closed. Its record ends as with every connection: by its
 // $disconnect, or, should that not come, by a later sweep that finds it gone. Each that is closed costs a second call of
-// @connections. It panics if d is not positive or closer is nil.
+// @connections. Where closing is forbidden, as for a role that may only probe, the connection stays and counts as live; the
+// log says so once a sweep.
+//
+// How long a connection was idle is the store's clock less the gateway's time of its last activity: a clock that is ahead
+// closes connections as much too early, and one that is behind as much too late. Choose d long beside what clocks may be
+// off. It panics if d is not positive or closer is nil.
 func WithIdleLimit(d time.Duration, closer Disconnector) SweeperOption {
 	if d <= 0 || closer == nil {
 		panic("dynamoconn: WithIdleLimit with no time or a nil Disconnector")
@@ -101,7 +106,8 @@ func WithProbeTimeout(d time.Duration) SweeperOption {
 
 // WithReserve sets how long before its context's deadline a sweep stops to scan and to probe, so that it can end the
 // removals under way, save how far it has come and return; the default is [DefaultReserve]. One removal takes a third
-// of it at most, and so does saving. The context's time must be longer: Lambda's default timeout of 3 seconds is not.
+// of it at most, and so does saving. The function of [WithEnded] has 30 seconds, but not longer than until the sweep stops,
+// or that third if it is more. The context's time must be longer: Lambda's default timeout of 3 seconds is not.
 func WithReserve(d time.Duration) SweeperOption {
 	if d <= 0 {
 		panic("dynamoconn: WithReserve with no time")

@@ -27,6 +27,7 @@ type sweep struct {
 	mu        sync.Mutex // guards the rest, and the counts of report and progress
 	forbidden map[string]bool
 	faulty    bool // a fault of a probe was logged
+	closeless bool // that connections may not be closed was logged
 	stopped   bool
 	err       error // what stopped it, if that is an error
 	panicked  *probePanic
@@ -184,7 +185,7 @@ func (r *sweep) announces(record sighting) bool {
 func (r *sweep) expire(ctx context.Context, record sighting) {
 	found := Counts{Failed: 1} // if the function that is told does not return
 	defer func() { r.count(found) }()
-	ctx, cancel := r.finishing(conn.WithEndCause(ctx, conn.EndExpired))
+	ctx, cancel := r.removing(ctx, conn.EndExpired)
 	defer cancel()
 	if err := r.store.expire(ctx, record.ConnectionID); err != nil {
 		r.logger().WarnContext(ctx, "dynamoconn: a record that has expired could not be removed",
@@ -259,6 +260,10 @@ func (r *sweep) close(ctx context.Context, record sighting) Counts {
 		return Counts{Idle: 1, Probed: 1}
 	case errors.Is(err, gatesock.ErrGone):
 		return r.remove(ctx, record)
+	case errors.Is(err, gatesock.ErrForbidden):
+		r.mayNotClose(ctx, record, err)
+		r.touch(ctx, record) // or every sweep would probe it again
+		return Counts{Live: 1, Probed: 1}
 	}
 	r.heed(ctx, record, fmt.Errorf("it is idle and could not be closed: %w", err))
 	return Counts{Live: 1, Probed: 1}
@@ -271,7 +276,11 @@ func (r *sweep) end(ctx context.Context, record sighting) Counts {
 		limited, cancel := context.WithTimeout(ctx, r.probeTimeout)
 		err := r.closer.Disconnect(limited, record.Target)
 		cancel()
-		if err != nil && !errors.Is(err, gatesock.ErrGone) && !errors.Is(err, gatesock.ErrForbidden) {
+		switch {
+		case err == nil, errors.Is(err, gatesock.ErrGone):
+		case errors.Is(err, gatesock.ErrForbidden):
+			r.mayNotClose(ctx, record, err)
+		default:
 			r.heed(ctx, record, fmt.Errorf("it is gone and could not be closed: %w", err))
 			return Counts{Live: 1, Unknown: 1, Probed: 1}
 		}
@@ -287,7 +296,7 @@ func (r *sweep) callProbe(ctx context.Context, to gatesock.Target) (time.Time, e
 
 // remove removes a connection that is gone. If somebody else was faster it is as good.
 func (r *sweep) remove(ctx context.Context, record sighting) Counts {
-	ctx, cancel := r.finishing(conn.WithEndCause(ctx, conn.EndSwept))
+	ctx, cancel := r.removing(ctx, conn.EndSwept)
 	defer cancel()
 	_, err := r.store.Delete(ctx, record.ConnectionID)
 	if err == nil || errors.Is(err, conn.ErrNotFound) {

@@ -60,6 +60,18 @@ func (r *sweep) firstFault() bool {
 	return first
 }
 
+// mayNotClose logs, once a sweep, that a connection may not be closed.
+func (r *sweep) mayNotClose(ctx context.Context, record sighting, err error) {
+	r.mu.Lock()
+	first := !r.closeless
+	r.closeless = true
+	r.mu.Unlock()
+	if first {
+		r.logger().WarnContext(ctx, "dynamoconn: a connection may not be closed; more of this sweep are not logged",
+			"connectionId", record.ConnectionID, "endpoint", record.Endpoint, "error", err)
+	}
+}
+
 // probePanic carries a panic from a probe to the goroutine that called Sweep.
 type probePanic struct {
 	value any

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/conn"
 )
 
 // Probe asks the gateway about a connection. If the connection is open it returns when that was active last, which only
@@ -146,4 +147,23 @@ func (s *Sweeper) working(ctx context.Context) (context.Context, context.CancelF
 // reserve.
 func (s *Sweeper) finishing(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), s.reserve/3)
+}
+
+// removing returns the context of the removal of a record. The function that is told of its end has the time of the sweep,
+// up to announceTime, and as long as the removal may take if that is more: then the progress can still be saved.
+func (s *Sweeper) removing(ctx context.Context, why conn.EndCause) (context.Context, context.CancelFunc) {
+	now := time.Now()
+	end := now.Add(announceTime)
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(end) {
+		end = deadline
+	}
+	if least := now.Add(s.reserve / 3); end.Before(least) {
+		end = least
+	}
+	announcing, cancel := context.WithDeadline(context.WithoutCancel(ctx), end)
+	removal, done := s.finishing(conn.WithEndCause(announcing, why))
+	return removal, func() {
+		done()
+		cancel()
+	}
 }

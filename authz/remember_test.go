@@ -1,0 +1,91 @@
+package authz_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/authz"
+	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/wstest"
+)
+
+// A client that writes attributes of its connection, as an application may let it, is the same principal as before.
+func TestRememberTakesNothingFromTheApplication(t *testing.T) {
+	t.Parallel()
+	store := conn.NewMemory()
+	principal := func(_ context.Context, req *gatesock.Request, _ struct{}) (authz.Principal, error) {
+		p, _ := authz.PrincipalOf(req)
+		return p, nil
+	}
+	// Each process has a Remember, which does not know what the others have read.
+	process := func() *gatesock.Router {
+		r := gatesock.New()
+		r.Use(authz.Connect(authz.Bearer(authz.VerifierFunc(tokens))), authz.Remember(store), conn.Track(store))
+		gatesock.Handle(r, "profile", func(ctx context.Context, req *gatesock.Request, set map[string]string) error {
+			_, err := store.SetAttributes(ctx, req.ConnectionID, set, "exp")
+			return err
+		})
+		gatesock.HandleReply(r, "me", principal)
+		return r
+	}
+	ann := wstest.New(t, process()).Connect(bearer("ann/read/23:59:59"))
+	ann.Push("profile", map[string]string{
+		"roles": "admin", "scopes": "delete", "attr.tenant": "other", "tenant": "other", "principalId": "root", "name": "Ann",
+	}).ExpectAck()
+	for _, name := range []string{conn.AuthorizerPrefix + "roles", conn.AuthorizerPrefix + "exp", conn.AuthorizerPrefix} {
+		ann.Push("profile", map[string]string{name: "admin"}).ExpectError(gatesock.CodeInternal)
+	}
+	req := &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: ann.ID()}
+	_, err := authz.Remember(store)(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })(t.Context(), req)
+	require.NoError(t, err)
+	p, ok := authz.PrincipalOf(req)
+	require.True(t, ok)
+	exp, err := time.Parse(time.TimeOnly, "23:59:59")
+	require.NoError(t, err)
+	require.Equal(t, authz.Principal{
+		ID: "ann", Scopes: []string{"read"}, Roles: []string{"member"}, Attributes: map[string]string{"tenant": "t"}, Expires: exp,
+	}, p)
+}
+
+// What an application keeps of a handshake in place of the authorizer's values makes nobody a principal of more than its
+// name.
+func TestRememberBesideWithAttributes(t *testing.T) {
+	t.Parallel()
+	store := conn.NewMemory()
+	track := conn.Track(store, conn.WithAttributes(func(req *gatesock.Request) map[string]string {
+		return map[string]string{"roles": req.Query.Get("roles")}
+	}))
+	next := func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil }
+	_, err := track(next)(t.Context(), &gatesock.Request{
+		EventType: gatesock.EventConnect, ConnectionID: "a", Query: map[string][]string{"roles": {"admin"}},
+		Authorizer: map[string]string{"principalId": "ann", "roles": "member"},
+	})
+	require.NoError(t, err)
+	req := &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "a"}
+	_, err = authz.Remember(store)(next)(t.Context(), req)
+	require.NoError(t, err)
+	p, _ := authz.PrincipalOf(req)
+	require.Equal(t, authz.Principal{ID: "ann", Scopes: []string{}, Roles: []string{}}, p)
+}
+
+// A principal is remembered no longer than its record would be found.
+func TestRememberForgetsWhatHasExpired(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := conn.NewMemory()
+		require.NoError(t, store.Put(t.Context(), conn.Conn{ID: "a", User: "ann", ExpiresAt: time.Now().Add(time.Minute)}))
+		h := authz.Remember(store)(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+		ask := func() error {
+			_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "a"})
+			return err
+		}
+		require.NoError(t, ask())
+		<-time.After(time.Minute) // virtual time
+		require.Equal(t, gatesock.CodeStaleConnection, gatesock.CodeOf(ask()))
+	})
+}
