@@ -330,3 +330,32 @@ func TestRemovalsThatCannotBeHandedOn(t *testing.T) {
 		require.Contains(t, out.String(), "connections that are gone were not removed")
 	})
 }
+
+// A function that is told of ends, and takes all the time that there is, does not keep a send from handing its rest on.
+func TestSlowEndedFuncLeavesTimeToHandOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := conn.NewMemory(conn.WithEnded(func(ctx context.Context, _ conn.Conn, _ conn.EndCause) { <-ctx.Done() }))
+		for i := range 400 {
+			require.NoError(t, store.Put(t.Context(), conn.Conn{
+				ID: name(i), Groups: []string{"room"}, ConnectedAt: time.Now().Add(-time.Hour),
+			}))
+		}
+		p := posterFunc(func(ctx context.Context, to gatesock.Target, _ []byte) error {
+			if strings.HasSuffix(to.ConnectionID, "3") {
+				return gatesock.ErrGone
+			}
+			return wait(ctx, time.Second, nil)
+		})
+		q := &queue{}
+		b := New(p, store, WithRelay(q), WithConcurrency(16), quiet())
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		rep, err := b.Send(ctx, To("room"), hello())
+		require.NoError(t, err)
+		require.LessOrEqual(t, time.Since(start), 9500*time.Millisecond)
+		require.NotEmpty(t, rep.Handed)
+		require.Zero(t, rep.Unsent)
+	})
+}
