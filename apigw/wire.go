@@ -19,7 +19,8 @@ type wire interface {
 	//
 	// A connection that was idle may have died unnoticed: Lambda purges them. So a request that went out on such a
 	// connection, and was answered with not a single byte before the connection broke, is sent once more, after the
-	// idle connections were closed. Nothing else is sent twice, and nothing three times.
+	// idle connections were closed. Nothing else is sent twice, and nothing three times. A connection that one request
+	// hands straight to the next was not idle.
 	roundTrip(ctx context.Context, r *request, a *answer) error
 
 	// CloseIdleConnections closes the connections that no request is using.

@@ -99,9 +99,9 @@ func (c *Client) Leave(p Place) {
 // Do sends a request in a place, and gives that back. The request is a whole one with header and body, and the answer to
 // it is read into a zero resp. Do ends at the deadline, or with ctx, which it notices within 50 ms.
 //
-// A connection that was used before may have died unnoticed. If such a one breaks with not a single byte of an answer,
-// the request is sent once more, on a connection that is opened in its place, and the idle connections are closed.
-// Nothing else is sent twice.
+// A connection that was idle may have died unnoticed. If such a one breaks with not a single byte of an answer, the
+// request is sent once more, on a connection that is opened in its place, and the idle connections are closed. Nothing
+// else is sent twice: a connection that a call hands straight to the next one was not idle.
 //
 // If all of the answer did not come, Do fails, and resp has what is known of it. The error of a connection that could
 // not be opened is a [*net.OpError] with the Op "dial", unless the request had been sent before on one that was dead.

@@ -120,12 +120,12 @@ func (p *pool) leave(w waiter) {
 	}
 }
 
-// put takes a connection back that can be used again.
+// put takes a connection back that can be used again. Whoever waits gets it at once; it is idle only if nobody does.
 func (p *pool) put(c *conn) {
 	p.mu.Lock()
 	w := p.next()
 	if w == nil {
-		c.idleSince = now()
+		c.idle, c.idleSince = true, now()
 		p.idle = append(p.idle, c)
 	}
 	p.mu.Unlock()
