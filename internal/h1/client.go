@@ -14,7 +14,8 @@ import (
 // MaxBody is how much of an answer's body is kept, in bytes.
 const MaxBody = 64 << 10
 
-// ErrHTTP2 says that the server chose HTTP/2 in the TLS handshake, of this call or of an earlier one. Nothing was sent.
+// ErrHTTP2 says that the server chose HTTP/2 in the TLS handshake, of this call or of an earlier one. Nothing was sent. From
+// then on no connection is kept, also none that speaks HTTP/1.1.
 var ErrHTTP2 = errors.New("h1: the server speaks HTTP/2")
 
 // Config is what a [Client] is made of.
@@ -70,8 +71,8 @@ type Response struct {
 	Sent bool
 }
 
-// Place is the right to one connection, an idle one or one that is to be opened. It has to be given back, by
-// [Client.Do] or by [Client.Leave], once.
+// Place is the right to one connection, an idle one or one that is to be opened. Either [Client.Do] or [Client.Leave] has
+// to be called with it, once.
 type Place struct{ conn *conn } // nil: it is to be opened
 
 // Wait returns a place as soon as there is one. It waits for nothing but that, for as long as ctx lasts, and the first to
@@ -88,15 +89,17 @@ func (c *Client) Wait(ctx context.Context) (Place, error) {
 	return Place{conn}, nil
 }
 
-// Leave gives a place back that was not used. A connection in it is closed: how long it has been idle is not known any more.
+// Leave returns a place that was not used. A connection in it is kept as if nobody had taken it: it is idle since its
+// last call.
 func (c *Client) Leave(p Place) {
 	if p.conn != nil {
-		p.conn.close()
+		c.pool.put(p.conn)
+	} else {
+		c.pool.free()
 	}
-	c.pool.free()
 }
 
-// Do sends a request in a place, and gives that back. The request is a whole one with header and body, and the answer to
+// Do sends a request in a place, and returns that. The request is a whole one with header and body, and the answer to
 // it is read into a zero resp. Do ends at the deadline, or with ctx, which it notices within 50 ms.
 //
 // A connection that was idle may have died unnoticed. If such a one breaks with not a single byte of an answer, the
@@ -144,8 +147,10 @@ func (c *Client) again(
 }
 
 // CloseIdleConnections closes the connections that no call is using. The Client stays usable.
-func (c *Client) CloseIdleConnections() {
-	for _, conn := range c.pool.takeIdle() {
+func (c *Client) CloseIdleConnections() { closeAll(c.pool.takeIdle()) }
+
+func closeAll(conns []*conn) {
+	for _, conn := range conns {
 		conn.close()
 	}
 }
@@ -190,8 +195,9 @@ func (c *Client) open(ctx context.Context) (*conn, error) {
 		return nil, fmt.Errorf("TLS handshake: %w", err)
 	}
 	if conn.secure.ConnectionState().NegotiatedProtocol == "h2" {
-		c.http2.Store(true)
 		conn.close()
+		c.http2.Store(true)
+		closeAll(c.pool.retire()) // No new call will use them, or close them when they are too old.
 		return nil, ErrHTTP2
 	}
 	return conn, nil

@@ -22,7 +22,7 @@ type conn struct {
 	wasIdle   bool // the same, before the call that is running
 	answered  bool // a byte of the answer has come
 	reusable  bool
-	idleSince time.Time
+	idleSince time.Time // the end of the last call that used it
 }
 
 // readBuffer is more than an answer of the gateway has, and the longest line of a header that is read.
@@ -69,7 +69,9 @@ func (c *conn) exchange(ctx context.Context, deadline time.Time, request []byte,
 	}
 	c.answered = true
 	again, err := resp.readFrom(c.r)
-	c.reusable = again && err == nil && broken == nil && c.isDry()
+	if c.reusable = again && err == nil && broken == nil && c.isDry(); c.reusable {
+		c.idleSince = now()
+	}
 	return err
 }
 
