@@ -18,6 +18,18 @@ const MaxBody = 64 << 10
 // then on no connection is kept, also none that speaks HTTP/1.1.
 var ErrHTTP2 = errors.New("h1: the server speaks HTTP/2")
 
+// ErrHandshakeTimeout says that the TLS handshake took longer than [Config] allows. Nothing was sent. It does not match
+// [context.DeadlineExceeded]: neither the deadline of the call has passed nor that of its context. It is a [net.Error].
+var ErrHandshakeTimeout error = handshakeTimeout{}
+
+type handshakeTimeout struct{}
+
+var _ net.Error = handshakeTimeout{}
+
+func (handshakeTimeout) Error() string   { return "no answer in time" }
+func (handshakeTimeout) Timeout() bool   { return true }
+func (handshakeTimeout) Temporary() bool { return true }
+
 // Config is what a [Client] is made of.
 type Config struct {
 	// Address is the host and the port to dial.
@@ -30,7 +42,8 @@ type Config struct {
 	// IdleTimeout is how long a connection may be idle and still be used, by the wall clock: a process may have been
 	// frozen meanwhile. One that is too old is closed by the next call of Do.
 	IdleTimeout time.Duration
-	// HandshakeTimeout is how long the TLS handshake may take; 0 means until the deadline of the call.
+	// HandshakeTimeout is how long the TLS handshake may take; 0 means until the deadline of the call. If it takes longer,
+	// [Client.Do] fails with [ErrHandshakeTimeout].
 	HandshakeTimeout time.Duration
 	// Dial opens a connection; nil means that of a [net.Dialer].
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -184,13 +197,8 @@ func (c *Client) open(ctx context.Context) (*conn, error) {
 	if c.cfg.TLS == nil {
 		return newConn(raw, nil), nil
 	}
-	if c.cfg.HandshakeTimeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.cfg.HandshakeTimeout)
-		defer cancel()
-	}
 	conn := newConn(raw, c.cfg.TLS)
-	if err := conn.secure.HandshakeContext(ctx); err != nil {
+	if err := c.handshake(ctx, conn.secure); err != nil {
 		conn.close()
 		return nil, fmt.Errorf("TLS handshake: %w", err)
 	}
@@ -201,6 +209,19 @@ func (c *Client) open(ctx context.Context) (*conn, error) {
 		return nil, ErrHTTP2
 	}
 	return conn, nil
+}
+
+func (c *Client) handshake(ctx context.Context, conn *tls.Conn) error {
+	if c.cfg.HandshakeTimeout <= 0 {
+		return conn.HandshakeContext(ctx)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.HandshakeTimeout, ErrHandshakeTimeout)
+	defer cancel()
+	err := conn.HandshakeContext(ctx)
+	if err != nil && errors.Is(context.Cause(ctx), ErrHandshakeTimeout) {
+		return ErrHandshakeTimeout // That of ctx is what a caller's deadline would be.
+	}
+	return err
 }
 
 func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
