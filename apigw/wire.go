@@ -55,7 +55,7 @@ func (r *request) sign(ctx context.Context) (err error) {
 type payload struct {
 	data []byte
 	hash sigv4.Hash
-	// reader gives another reader of data, for net/http.
+	// reader returns another reader of data, for net/http.
 	reader func() (io.ReadCloser, error)
 }
 
@@ -72,7 +72,7 @@ const (
 	contentType = "application/octet-stream"
 )
 
-// data gives the body, nil for none.
+// data returns the body, nil for none.
 func (r *request) data() []byte {
 	if r.payload == nil {
 		return nil

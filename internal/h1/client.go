@@ -14,8 +14,8 @@ import (
 // MaxBody is how much of an answer's body is kept, in bytes.
 const MaxBody = 64 << 10
 
-// ErrHTTP2 says that the server chose HTTP/2 in the TLS handshake, of this call or of an earlier one. Nothing was sent. From
-// then on no connection is kept, also none that speaks HTTP/1.1.
+// ErrHTTP2 says that the server chose HTTP/2 in the TLS handshake, of this call or of an earlier one.
+// Nothing was sent. From then on no connection is kept, also none that speaks HTTP/1.1.
 var ErrHTTP2 = errors.New("h1: the server speaks HTTP/2")
 
 // ErrHandshakeTimeout says that the TLS handshake took longer than [Config] allows. Nothing was sent. It does not match
@@ -88,9 +88,9 @@ type Response struct {
 // to be called with it, once.
 type Place struct{ conn *conn } // nil: it is to be opened
 
-// Wait returns a place as soon as there is one. It waits for nothing but that, for as long as ctx lasts, and the first to
-// come is the first to be served. It fails with the cause of ctx, or with [ErrHTTP2] if the server is known to choose
-// that.
+// Wait returns a place as soon as there is one. It waits for nothing but that, for as long as ctx lasts,
+// and the first to come is the first to be served. It fails with the cause of ctx, or with [ErrHTTP2] if
+// the server is known to choose that.
 func (c *Client) Wait(ctx context.Context) (Place, error) {
 	if c.http2.Load() {
 		return Place{}, ErrHTTP2

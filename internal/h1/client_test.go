@@ -272,7 +272,7 @@ func TestHTTP2(t *testing.T) {
 	}
 	require.Equal(t, 1, h.count())
 
-	// Who does not want HTTP/2 says so.
+	// Whoever does not want HTTP/2 says so.
 	older := client.Clone()
 	older.NextProtos = []string{"http/1.1"}
 	_, err := do(t, open(t, Config{Address: address, TLS: older}))

@@ -88,7 +88,7 @@ func (c *conn) isDry() bool {
 	if c.secure == nil {
 		return true
 	}
-	// TLS may have more than it gave.
+	// TLS may have more than it has returned.
 	c.link.dry = true
 	_, err := c.r.Peek(1)
 	c.link.dry = false

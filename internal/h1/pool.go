@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// pool keeps the idle connections, and counts all. Each connection has a place; a place is free, or someone who dials
-// or calls has it, or it is that of an idle connection. Where there is no place callers wait in a line.
+// pool keeps the idle connections, and counts all. Each connection has a place; a place is free, or a call that dials or
+// sends has it, or it is that of an idle connection. Where there is no place callers wait in a line.
 type pool struct {
 	max         int
 	idleTimeout time.Duration
@@ -20,10 +20,10 @@ type pool struct {
 	waiting []waiter // The first to come is the first one.
 }
 
-// waiter is a caller in the line. What it is given is a connection, or nil for a place for one.
+// waiter is a caller in the line. What it receives is a connection, or nil for a place for one.
 type waiter chan *conn
 
-// get returns an idle connection, or nil for a place to open one in. It has to be given back by put or free.
+// get returns an idle connection, or nil for a place to open one in. put or free takes it back.
 func (p *pool) get(ctx context.Context) (*conn, error) {
 	p.mu.Lock()
 	expired := p.expire()
@@ -138,8 +138,8 @@ func (p *pool) put(c *conn) {
 	}
 }
 
-// keep puts a connection among the idle ones, by when it was used last, and reports whether that is possible. If it is not,
-// the connection's place is free.
+// keep puts a connection among the idle ones, by when it was used last, and reports whether it did. If it
+// did not, the connection's place is free.
 func (p *pool) keep(c *conn) bool {
 	if p.retired {
 		p.open--

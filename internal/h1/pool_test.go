@@ -77,7 +77,7 @@ func TestLastUsedFirst(t *testing.T) {
 	})
 }
 
-// Who waits gets the place of a connection that ended, and what a caller that gave up was about to get.
+// Whoever waits gets the place of a connection that ended, and what a caller that gave up was about to get.
 func TestPlacesArePassedOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -109,7 +109,7 @@ func TestPlacesArePassedOn(t *testing.T) {
 	})
 }
 
-// A waiter may give up in the moment in which it is served. What it was given is not lost.
+// A waiter may give up in the moment in which it is served. What it was to receive is not lost.
 func TestGivingUpWhileServed(t *testing.T) {
 	t.Parallel()
 	for _, give := range []struct {
