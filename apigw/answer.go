@@ -3,6 +3,7 @@ package apigw
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -36,9 +37,28 @@ func (a *answer) read(resp *http.Response) error {
 	return nil
 }
 
-// fault gives why an operation failed, and false if it did not. err is what came between, nil for nothing.
+// refused reports whether there is an answer, and it is not a success.
+func (a *answer) refused() bool { return a.status != 0 && (a.status < 200 || a.status >= 300) }
+
+// cutOff returns why not all of a refusal came, which each way reports in words of its own: the cause of ctx if that has
+// ended, or that the request's own time was up. It returns err as it is where nothing was refused, or it was neither.
+func (a *answer) cutOff(ctx context.Context, err error) error {
+	if err == nil || !a.refused() {
+		return err
+	}
+	cause := ended(ctx)
+	if cause == nil && a.late {
+		cause = context.DeadlineExceeded
+	}
+	if cause == nil {
+		return err
+	}
+	return fmt.Errorf("%w: %v", cause, err) //nolint:errorlint // Over HTTP/2 it is context.Canceled, whatever ended it.
+}
+
+// fault returns why an operation failed, and false if it did not. err is what came between, nil for nothing.
 func (a *answer) fault(err error) (fault, bool) {
-	if a.status >= 200 && a.status < 300 || a.status == 0 {
+	if !a.refused() {
 		return fault{status: a.status, sent: a.sent, late: a.late, err: err}, err != nil
 	}
 	code, message := a.details()

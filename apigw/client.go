@@ -18,13 +18,16 @@ import (
 // is safe for concurrent use. The zero Client is not usable: its calls fail with [gatesock.ErrForbidden]. See [New].
 //
 // Its errors match the sentinels of package gatesock. What matches none of them is a fault on the way, and its text
-// has the answer's status if there was an answer. Where nothing was sent, since the call still waited for a connection,
-// none could be opened, or there were no credentials, the error matches [gatesock.ErrNotSent]; that of a connection that
-// could not be opened also has a [*net.OpError] with the Op "dial".
+// has the answer's status if there was an answer. A refusal of which not all came in time is still that refusal, and
+// matches the cause of the context's end as well, or [context.DeadlineExceeded] if the call's own time was up. Where
+// nothing was sent, since the call still waited for a connection, none could be opened, or there were no credentials, the
+// error matches [gatesock.ErrNotSent]; that of a connection that could not be opened also has a [*net.OpError] with the Op
+// "dial".
 //
 // A request is sent once. There is one exception: if it went out on a connection that had been idle, and that broke
 // before a single byte of an answer came, the connection is taken for one that had died while idle, as Lambda's do,
-// and the request is sent again on a fresh one, once. That is over HTTP/1.1 and HTTP/2 alike.
+// and the request is sent again on a fresh one, once. That is over HTTP/1.1 and HTTP/2 alike. Over HTTP/1.1 a connection
+// that one call hands straight to another, which waited for it, was not idle.
 //
 // A call ends when its time is up, which runs from the moment that it has a connection or may open one, and within 50
 // milliseconds of the end of its context. To wait for a connection that other calls use takes none of its time: how long
@@ -171,7 +174,7 @@ func (c *Client) do(
 		to: &g.endpoint, method: method, connectionID: to.ConnectionID, payload: message,
 		signer: g.signer, timeout: timeout,
 	}
-	err = g.call(ctx, &x.request, &x.answer)
+	err = x.answer.cutOff(ctx, g.call(ctx, &x.request, &x.answer))
 	if f, failed := x.answer.fault(err); failed {
 		return nil, call{operation, to.ConnectionID, timeout}.wrap(ctx, f)
 	}

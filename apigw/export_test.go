@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"time"
 )
@@ -23,6 +24,25 @@ func OverNetHTTP(cfg *tls.Config, concurrency int) Option {
 func Patient() Option {
 	return option(func(s *settings) error {
 		s.timeout, s.handshake, s.dial = time.Hour, time.Hour, new(net.Dialer).DialContext
+		return nil
+	})
+}
+
+// Delaying lets each connection take a while to open, as net/http is told. It comes after Dialing.
+func Delaying(d time.Duration) Option {
+	return option(func(s *settings) error {
+		dial := s.dial
+		s.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if trace := httptrace.ContextClientTrace(ctx); trace != nil && trace.ConnectStart != nil {
+				trace.ConnectStart(network, address)
+			}
+			select {
+			case <-time.After(d):
+				return dial(ctx, network, address)
+			case <-ctx.Done():
+				return nil, &net.OpError{Op: "dial", Net: network, Err: ctx.Err()}
+			}
+		}
 		return nil
 	})
 }

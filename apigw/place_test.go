@@ -260,6 +260,44 @@ func TestNotSentWithoutCredentials(t *testing.T) {
 	}
 }
 
+// A call that can't be signed leaves its place to others. What never ends is seen at once, in virtual time.
+func TestUnsignedLeavesItsPlace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		lost := errors.New("the vault is closed")
+		none := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, lost })
+		c, err := apigw.New(none, "http://localhost:1", apigw.WithConcurrency(2))
+		require.NoError(t, err)
+		for range 5 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			err := c.Post(ctx, to, []byte("x"))
+			cancel()
+			require.ErrorIs(t, err, lost)
+			require.ErrorIs(t, err, gatesock.ErrNotSent)
+			require.NotErrorIs(t, err, context.DeadlineExceeded)
+		}
+	})
+}
+
+// To find out that the endpoint speaks HTTP/2 is part of the call, which is given its time once.
+func TestFindingOutHTTP2TakesTime(t *testing.T) {
+	t.Parallel()
+	virtually(t, func(http.ResponseWriter, *http.Request) {}, func(t *testing.T, w way, c client) {
+		start := time.Now()
+		err := c.Post(t.Context(), to, []byte("x"))
+		if !w.http2 {
+			require.NoError(t, err)
+			require.Equal(t, 600*time.Millisecond, time.Since(start))
+			return
+		}
+		require.ErrorIs(t, err, apigw.ErrTimeout) // after two connections
+		require.ErrorIs(t, err, gatesock.ErrNotSent)
+		require.Equal(t, time.Second, time.Since(start))
+		<-time.After(time.Minute)
+		require.NoError(t, c.Post(t.Context(), to, []byte("x")), "it is known now")
+	}, apigw.Delaying(600*time.Millisecond), apigw.WithTimeout(time.Second))
+}
+
 // Of a transport that reports nothing nobody knows what it has sent.
 func TestUnknownTransport(t *testing.T) {
 	t.Parallel()

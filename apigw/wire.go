@@ -19,7 +19,8 @@ type wire interface {
 	//
 	// A connection that was idle may have died unnoticed: Lambda purges them. So a request that went out on such a
 	// connection, and was answered with not a single byte before the connection broke, is sent once more, after the
-	// idle connections were closed. Nothing else is sent twice, and nothing three times.
+	// idle connections were closed. Nothing else is sent twice, and nothing three times. A connection that one request
+	// hands straight to the next was not idle.
 	roundTrip(ctx context.Context, r *request, a *answer) error
 
 	// CloseIdleConnections closes the connections that no request is using.
@@ -54,7 +55,7 @@ func (r *request) sign(ctx context.Context) (err error) {
 type payload struct {
 	data []byte
 	hash sigv4.Hash
-	// reader gives another reader of data, for net/http.
+	// reader returns another reader of data, for net/http.
 	reader func() (io.ReadCloser, error)
 }
 
@@ -71,7 +72,7 @@ const (
 	contentType = "application/octet-stream"
 )
 
-// data gives the body, nil for none.
+// data returns the body, nil for none.
 func (r *request) data() []byte {
 	if r.payload == nil {
 		return nil

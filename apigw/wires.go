@@ -45,7 +45,7 @@ func (w wires) to(e *endpoint) wire {
 	return &directWire{client: h1.New(cfg), fallback: shared{w.http}, buffers: w.buffers}
 }
 
-// proxied tells if a proxy is set for an endpoint. What is wrong with a proxy's address is for net/http to say.
+// proxied reports whether a proxy is set for an endpoint. What is wrong with a proxy's address is for net/http to say.
 func (w wires) proxied(e *endpoint) bool {
 	proxy, err := w.set.proxy(&http.Request{URL: &e.uri})
 	return proxy != nil || err != nil

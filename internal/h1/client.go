@@ -14,8 +14,21 @@ import (
 // MaxBody is how much of an answer's body is kept, in bytes.
 const MaxBody = 64 << 10
 
-// ErrHTTP2 says that the server chose HTTP/2 in the TLS handshake, of this call or of an earlier one. Nothing was sent.
+// ErrHTTP2 says that the server chose HTTP/2 in the TLS handshake, of this call or of an earlier one.
+// Nothing was sent. From then on no connection is kept, also none that speaks HTTP/1.1.
 var ErrHTTP2 = errors.New("h1: the server speaks HTTP/2")
+
+// ErrHandshakeTimeout says that the TLS handshake took longer than [Config] allows. Nothing was sent. It does not match
+// [context.DeadlineExceeded]: neither the deadline of the call has passed nor that of its context. It is a [net.Error].
+var ErrHandshakeTimeout error = handshakeTimeout{}
+
+type handshakeTimeout struct{}
+
+var _ net.Error = handshakeTimeout{}
+
+func (handshakeTimeout) Error() string   { return "no answer in time" }
+func (handshakeTimeout) Timeout() bool   { return true }
+func (handshakeTimeout) Temporary() bool { return true }
 
 // Config is what a [Client] is made of.
 type Config struct {
@@ -29,7 +42,8 @@ type Config struct {
 	// IdleTimeout is how long a connection may be idle and still be used, by the wall clock: a process may have been
 	// frozen meanwhile. One that is too old is closed by the next call of Do.
 	IdleTimeout time.Duration
-	// HandshakeTimeout is how long the TLS handshake may take; 0 means until the deadline of the call.
+	// HandshakeTimeout is how long the TLS handshake may take; 0 means until the deadline of the call. If it takes longer,
+	// [Client.Do] fails with [ErrHandshakeTimeout].
 	HandshakeTimeout time.Duration
 	// Dial opens a connection; nil means that of a [net.Dialer].
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -70,13 +84,13 @@ type Response struct {
 	Sent bool
 }
 
-// Place is the right to one connection, an idle one or one that is to be opened. It has to be given back, by
-// [Client.Do] or by [Client.Leave], once.
+// Place is the right to one connection, an idle one or one that is to be opened. Either [Client.Do] or [Client.Leave] has
+// to be called with it, once.
 type Place struct{ conn *conn } // nil: it is to be opened
 
-// Wait returns a place as soon as there is one. It waits for nothing but that, for as long as ctx lasts, and the first to
-// come is the first to be served. It fails with the cause of ctx, or with [ErrHTTP2] if the server is known to choose
-// that.
+// Wait returns a place as soon as there is one. It waits for nothing but that, for as long as ctx lasts,
+// and the first to come is the first to be served. It fails with the cause of ctx, or with [ErrHTTP2] if
+// the server is known to choose that.
 func (c *Client) Wait(ctx context.Context) (Place, error) {
 	if c.http2.Load() {
 		return Place{}, ErrHTTP2
@@ -88,20 +102,22 @@ func (c *Client) Wait(ctx context.Context) (Place, error) {
 	return Place{conn}, nil
 }
 
-// Leave gives a place back that was not used. A connection in it is closed: how long it has been idle is not known any more.
+// Leave returns a place that was not used. A connection in it is kept as if nobody had taken it: it is idle since its
+// last call.
 func (c *Client) Leave(p Place) {
 	if p.conn != nil {
-		p.conn.close()
+		c.pool.put(p.conn)
+	} else {
+		c.pool.free()
 	}
-	c.pool.free()
 }
 
-// Do sends a request in a place, and gives that back. The request is a whole one with header and body, and the answer to
+// Do sends a request in a place, and returns that. The request is a whole one with header and body, and the answer to
 // it is read into a zero resp. Do ends at the deadline, or with ctx, which it notices within 50 ms.
 //
-// A connection that was used before may have died unnoticed. If such a one breaks with not a single byte of an answer,
-// the request is sent once more, on a connection that is opened in its place, and the idle connections are closed.
-// Nothing else is sent twice.
+// A connection that was idle may have died unnoticed. If such a one breaks with not a single byte of an answer, the
+// request is sent once more, on a connection that is opened in its place, and the idle connections are closed. Nothing
+// else is sent twice: a connection that a call hands straight to the next one was not idle.
 //
 // If all of the answer did not come, Do fails, and resp has what is known of it. The error of a connection that could
 // not be opened is a [*net.OpError] with the Op "dial", unless the request had been sent before on one that was dead.
@@ -144,8 +160,10 @@ func (c *Client) again(
 }
 
 // CloseIdleConnections closes the connections that no call is using. The Client stays usable.
-func (c *Client) CloseIdleConnections() {
-	for _, conn := range c.pool.takeIdle() {
+func (c *Client) CloseIdleConnections() { closeAll(c.pool.takeIdle()) }
+
+func closeAll(conns []*conn) {
+	for _, conn := range conns {
 		conn.close()
 	}
 }
@@ -179,22 +197,31 @@ func (c *Client) open(ctx context.Context) (*conn, error) {
 	if c.cfg.TLS == nil {
 		return newConn(raw, nil), nil
 	}
-	if c.cfg.HandshakeTimeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.cfg.HandshakeTimeout)
-		defer cancel()
-	}
 	conn := newConn(raw, c.cfg.TLS)
-	if err := conn.secure.HandshakeContext(ctx); err != nil {
+	if err := c.handshake(ctx, conn.secure); err != nil {
 		conn.close()
 		return nil, fmt.Errorf("TLS handshake: %w", err)
 	}
 	if conn.secure.ConnectionState().NegotiatedProtocol == "h2" {
-		c.http2.Store(true)
 		conn.close()
+		c.http2.Store(true)
+		closeAll(c.pool.retire()) // No new call will use them, or close them when they are too old.
 		return nil, ErrHTTP2
 	}
 	return conn, nil
+}
+
+func (c *Client) handshake(ctx context.Context, conn *tls.Conn) error {
+	if c.cfg.HandshakeTimeout <= 0 {
+		return conn.HandshakeContext(ctx)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.HandshakeTimeout, ErrHandshakeTimeout)
+	defer cancel()
+	err := conn.HandshakeContext(ctx)
+	if err != nil && errors.Is(context.Cause(ctx), ErrHandshakeTimeout) {
+		return ErrHandshakeTimeout // That of ctx is what a caller's deadline would be.
+	}
+	return err
 }
 
 func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }

@@ -214,9 +214,16 @@ func TestHandshakeTimeout(t *testing.T) {
 		c := open(t, Config{Dial: h.pipe, TLS: &tls.Config{MinVersion: tls.VersionTLS12}, HandshakeTimeout: 5 * time.Second})
 		start := time.Now()
 		_, err := do(t, c)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, ErrHandshakeTimeout)
+		require.NotErrorIs(t, err, context.DeadlineExceeded)
 		require.ErrorContains(t, err, "TLS handshake")
 		require.Equal(t, 5*time.Second, time.Since(start))
+
+		start = time.Now()
+		err = call(t.Context(), c, start.Add(time.Second), []byte(ping), new(Response))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NotErrorIs(t, err, ErrHandshakeTimeout)
+		require.Equal(t, time.Second, time.Since(start))
 		h.wg.Wait()
 		require.Zero(t, opened(c))
 	})
@@ -265,7 +272,7 @@ func TestHTTP2(t *testing.T) {
 	}
 	require.Equal(t, 1, h.count())
 
-	// Who does not want HTTP/2 says so.
+	// Whoever does not want HTTP/2 says so.
 	older := client.Clone()
 	older.NextProtos = []string{"http/1.1"}
 	_, err := do(t, open(t, Config{Address: address, TLS: older}))

@@ -18,10 +18,11 @@ type conn struct {
 	stream net.Conn  // what requests and answers go through: secure or link
 	r      *bufio.Reader
 
-	used      bool // before the call that is running
+	idle      bool // since the last call, unless that handed it straight to the next one
+	wasIdle   bool // the same, before the call that is running
 	answered  bool // a byte of the answer has come
 	reusable  bool
-	idleSince time.Time
+	idleSince time.Time // the end of the last call that used it
 }
 
 // readBuffer is more than an answer of the gateway has, and the longest line of a header that is read.
@@ -52,7 +53,8 @@ func (c *conn) exchange(ctx context.Context, deadline time.Time, request []byte,
 	if !c.link.begin(ctx, deadline) {
 		return fmt.Errorf("write the request: %w", os.ErrDeadlineExceeded)
 	}
-	c.used, c.answered, c.reusable = c.reusable, false, false
+	c.wasIdle, c.idle = c.idle, false
+	c.answered, c.reusable = false, false
 	resp.Sent = true
 	_, broken := c.stream.Write(request)
 	if broken != nil && isTimeout(broken) {
@@ -67,14 +69,18 @@ func (c *conn) exchange(ctx context.Context, deadline time.Time, request []byte,
 	}
 	c.answered = true
 	again, err := resp.readFrom(c.r)
-	c.reusable = again && err == nil && broken == nil && c.isDry()
+	if c.reusable = again && err == nil && broken == nil && c.isDry(); c.reusable {
+		c.idleSince = now()
+	}
 	return err
 }
 
-// diedIdle tells if an exchange failed because the connection had died before it.
-func (c *conn) diedIdle(err error) bool { return c.used && !c.answered && !isTimeout(err) }
+// diedIdle reports whether an exchange that failed with err is taken for one on a connection that had died while idle.
+// One that came straight from another call was alive a moment ago: where it breaks the server has had the request.
+func (c *conn) diedIdle(err error) bool { return c.wasIdle && !c.answered && !isTimeout(err) }
 
-// isDry tells that nothing more than the answer has been read: the next answer must not be a second one to this request.
+// isDry reports whether nothing more than the answer has been read: the next answer must not be a second one to this
+// request.
 func (c *conn) isDry() bool {
 	if c.r.Buffered() > 0 {
 		return false
@@ -82,7 +88,7 @@ func (c *conn) isDry() bool {
 	if c.secure == nil {
 		return true
 	}
-	// TLS may have more than it gave.
+	// TLS may have more than it has returned.
 	c.link.dry = true
 	_, err := c.r.Peek(1)
 	c.link.dry = false

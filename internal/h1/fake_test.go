@@ -79,7 +79,7 @@ func (h *host) listen(t *testing.T, cfg *tls.Config) (address string) {
 	return l.Addr().String()
 }
 
-// request reads a request and gives its body, false at the end of the connection.
+// request reads a request and returns its body, false at the end of the connection.
 func request(r *bufio.Reader) (string, bool) {
 	req, err := http.ReadRequest(r)
 	if err != nil {
@@ -89,7 +89,7 @@ func request(r *bufio.Reader) (string, bool) {
 	return string(body), err == nil
 }
 
-// answering answers each request with the next of what is given, the last one for ever.
+// answering answers each request with the next of answers, with the last one for ever.
 func answering(answers ...string) func(int, net.Conn, *bufio.Reader) {
 	return func(_ int, conn net.Conn, r *bufio.Reader) {
 		for i := 0; ; i++ {
@@ -103,7 +103,7 @@ func answering(answers ...string) func(int, net.Conn, *bufio.Reader) {
 	}
 }
 
-// certificates gives the two sides of TLS.
+// certificates returns the two sides of TLS.
 func certificates(t *testing.T) (server, client *tls.Config) {
 	t.Helper()
 	donor := httptest.NewTLSServer(nil)

@@ -149,12 +149,12 @@ func (h *head) check() error {
 	return nil
 }
 
-// hasBody tells if a body follows (RFC 9112 §6.3; requests with HEAD are not made).
+// hasBody reports whether a body follows (RFC 9112 §6.3; requests with HEAD are not made).
 func (h *head) hasBody() bool {
 	return h.status != 204 && h.status != 304 && (h.chunked || !h.hasLength || h.length > 0)
 }
 
-// persists tells if the connection can be used after the answer. Two lengths that contradict each other are not
+// persists reports whether the connection can be used after the answer. Two lengths that contradict each other are not
 // trusted further than this answer.
 func (h *head) persists() bool {
 	switch {

@@ -17,18 +17,18 @@ type link struct {
 	dry bool
 }
 
-// attention is how often a call that waits looks if it was cancelled. That costs nothing where the answer is faster, as
+// attention is how often a call that waits looks whether it was cancelled. That costs nothing where the answer is faster, as
 // most are. To be told would cost each call a registration with its context: a fourteenth of a post, and two
 // allocations.
 const attention = 50 * time.Millisecond
 
-// begin begins a call, and tells if there is time for it.
+// begin begins a call, and reports whether there is time for it.
 func (l *link) begin(ctx context.Context, deadline time.Time) bool {
 	l.done, l.deadline = ctx.Done(), deadline
 	return l.goOn()
 }
 
-// goOn tells if the call may wait on, and sets when to ask again.
+// goOn reports whether the call may wait on, and sets when to ask again.
 func (l *link) goOn() bool {
 	select {
 	case <-l.done:

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// pool keeps the idle connections, and counts all. Each connection has a place; a place is free, or someone who dials
-// or calls has it, or it is that of an idle connection. Where there is no place callers wait in a line.
+// pool keeps the idle connections, and counts all. Each connection has a place; a place is free, or a call that dials or
+// sends has it, or it is that of an idle connection. Where there is no place callers wait in a line.
 type pool struct {
 	max         int
 	idleTimeout time.Duration
@@ -16,13 +16,14 @@ type pool struct {
 	mu      sync.Mutex
 	open    int
 	idle    []*conn  // The one that was used last is the last one, and the first to be used again.
+	retired bool     // Nothing is kept any more.
 	waiting []waiter // The first to come is the first one.
 }
 
-// waiter is a caller in the line. What it is given is a connection, or nil for a place for one.
+// waiter is a caller in the line. What it receives is a connection, or nil for a place for one.
 type waiter chan *conn
 
-// get returns an idle connection, or nil for a place to open one in. It has to be given back by put or free.
+// get returns an idle connection, or nil for a place to open one in. put or free takes it back.
 func (p *pool) get(ctx context.Context) (*conn, error) {
 	p.mu.Lock()
 	expired := p.expire()
@@ -33,9 +34,7 @@ func (p *pool) get(ctx context.Context) (*conn, error) {
 		p.waiting = append(p.waiting, w)
 	}
 	p.mu.Unlock()
-	for _, old := range expired {
-		old.close()
-	}
+	closeAll(expired)
 	if ok {
 		return c, nil
 	}
@@ -120,18 +119,39 @@ func (p *pool) leave(w waiter) {
 	}
 }
 
-// put takes a connection back that can be used again.
+// put takes a connection back that can be used again. Whoever waits gets it at once; it is idle only if nobody does.
 func (p *pool) put(c *conn) {
+	if c.idle && c.idleFor() > p.idleTimeout { // It was not used, and has become too old meanwhile.
+		c.close()
+		p.free()
+		return
+	}
 	p.mu.Lock()
 	w := p.next()
-	if w == nil {
-		c.idleSince = now()
-		p.idle = append(p.idle, c)
-	}
+	kept := w != nil || p.keep(c)
 	p.mu.Unlock()
 	if w != nil {
 		w <- c
 	}
+	if !kept {
+		c.close()
+	}
+}
+
+// keep puts a connection among the idle ones, by when it was used last, and reports whether it did. If it
+// did not, the connection's place is free.
+func (p *pool) keep(c *conn) bool {
+	if p.retired {
+		p.open--
+		return false
+	}
+	i := len(p.idle)
+	for i > 0 && p.idle[i-1].idleSince.After(c.idleSince) {
+		i--
+	}
+	p.idle = slices.Insert(p.idle, i, c)
+	c.idle = true
+	return true
 }
 
 // free takes back a place whose connection is closed.
@@ -156,6 +176,14 @@ func (p *pool) next() waiter {
 	p.waiting[0] = nil
 	p.waiting = p.waiting[1:]
 	return w
+}
+
+// retire takes all idle connections, and keeps none from then on. Whoever waits still gets what others put back.
+func (p *pool) retire() []*conn {
+	p.mu.Lock()
+	p.retired = true
+	p.mu.Unlock()
+	return p.takeIdle()
 }
 
 // takeIdle takes all idle connections.

@@ -77,7 +77,7 @@ func TestLastUsedFirst(t *testing.T) {
 	})
 }
 
-// Who waits gets the place of a connection that ended, and what a caller that gave up was about to get.
+// Whoever waits gets the place of a connection that ended, and what a caller that gave up was about to get.
 func TestPlacesArePassedOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -109,7 +109,7 @@ func TestPlacesArePassedOn(t *testing.T) {
 	})
 }
 
-// A waiter may give up in the moment in which it is served. What it was given is not lost.
+// A waiter may give up in the moment in which it is served. What it was to receive is not lost.
 func TestGivingUpWhileServed(t *testing.T) {
 	t.Parallel()
 	for _, give := range []struct {
@@ -149,20 +149,63 @@ func TestSwap(t *testing.T) {
 	require.Equal(t, 1, p.open)
 }
 
-// A place that was not used is given back, with its connection or without.
+// A place that was not used goes back with its connection, which is as old as it was.
 func TestLeave(t *testing.T) {
 	t.Parallel()
 	kinds(t, func(t *testing.T, dial func(*host, Config) *Client) {
-		c := dial(&host{serve: answering(ok)}, Config{MaxConns: 1})
+		h := &host{serve: answering(ok)}
+		c := dial(h, Config{MaxConns: 1})
 		for range 3 {
 			p, err := c.Wait(t.Context())
 			require.NoError(t, err)
+			before := opened(c) - idle(c)
+			require.Equal(t, 1, before)
 			c.Leave(p)
-			require.Zero(t, opened(c))
+			require.Zero(t, opened(c)-idle(c))
 			_, err = do(t, c)
 			require.NoError(t, err)
 		}
+		require.Equal(t, 1, h.count(), "the connection is kept")
 	})
+}
+
+// To take a connection and not to use it makes it no younger, in whatever way it is not used.
+func TestUnusedGrowsOld(t *testing.T) {
+	t.Parallel()
+	for name, unused := range map[string]func(t *testing.T, c *Client, p Place){
+		"left": func(_ *testing.T, c *Client, p Place) { c.Leave(p) },
+		"no time left": func(t *testing.T, c *Client, p Place) {
+			require.Error(t, c.Do(t.Context(), p, time.Now(), []byte(ping), new(Response)))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				h := &host{serve: answering(ok)}
+				c := open(t, Config{Dial: h.pipe, IdleTimeout: 30 * time.Second})
+				take := func() Place {
+					p, err := c.Wait(t.Context())
+					require.NoError(t, err)
+					return p
+				}
+				_, err := do(t, c)
+				require.NoError(t, err)
+				<-time.After(20 * time.Second)
+				older := take()
+				_, err = do(t, c) // on another connection, which is younger and goes back first
+				require.NoError(t, err)
+				unused(t, c, older)
+				require.Equal(t, 2, idle(c))
+				<-time.After(20 * time.Second)
+				younger := take()
+				require.Equal(t, 1, opened(c), "the older one is closed")
+				<-time.After(20 * time.Second)
+				unused(t, c, younger)
+				require.Zero(t, opened(c), "it has become too old while a call had it")
+				h.wg.Wait()
+			})
+		})
+	}
 }
 
 // Whoever waits has not begun: its own time runs from the moment in which it has a place.

@@ -23,7 +23,7 @@ type rawConn struct {
 	reads, writes transfer
 }
 
-// newRawConn gives nil for a connection that has no descriptor.
+// newRawConn returns nil for a connection that has no descriptor.
 func newRawConn(conn net.Conn) *rawConn {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
@@ -68,7 +68,7 @@ func (r *rawConn) Write(p []byte) (int, error) {
 	return t.n, r.fault("write", err, t.errno)
 }
 
-// fault gives an error as package net does. err is one of the poller, such as that the deadline has passed.
+// fault returns an error as package net does. err is one of the poller, such as that the deadline has passed.
 func (r *rawConn) fault(op string, err error, errno syscall.Errno) error {
 	switch {
 	case err != nil:
@@ -82,7 +82,7 @@ func (r *rawConn) fault(op string, err error, errno syscall.Errno) error {
 	}
 }
 
-// read tells if it is done; otherwise the caller waits until there is something to read.
+// read reports whether it is done; otherwise the caller waits until there is something to read.
 func (t *transfer) read(fd uintptr) bool {
 	for {
 		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(&t.p[0])), uintptr(len(t.p)))
@@ -100,7 +100,7 @@ func (t *transfer) read(fd uintptr) bool {
 	}
 }
 
-// write tells if all was written, or can't be; otherwise the caller waits until there is room.
+// write reports whether all was written, or can't be; otherwise the caller waits until there is room.
 func (t *transfer) write(fd uintptr) bool {
 	for t.n < len(t.p) {
 		rest := t.p[t.n:]

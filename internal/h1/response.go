@@ -8,8 +8,8 @@ import (
 	"net/http/httputil"
 )
 
-// readFrom reads an answer, and tells if another one may follow on the same connection. What was learnt before an
-// error stays.
+// readFrom reads an answer, and reports whether another one may follow on the same connection. What was learnt before
+// an error stays.
 func (resp *Response) readFrom(r *bufio.Reader) (again bool, err error) {
 	h, err := readHead(r)
 	if err != nil {
@@ -26,7 +26,7 @@ func (resp *Response) readFrom(r *bufio.Reader) (again bool, err error) {
 	return all && h.persists(), nil
 }
 
-// readBody reads up to MaxBody bytes, and tells if that was all.
+// readBody reads up to MaxBody bytes, and reports whether that was all.
 func (resp *Response) readBody(r *bufio.Reader, h *head) (all bool, err error) {
 	switch {
 	case h.chunked:

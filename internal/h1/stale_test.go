@@ -177,7 +177,7 @@ func TestTwoAnswers(t *testing.T) {
 	})
 }
 
-// The second answer is in the same segment, but in a record of its own, where TLS has it and has not given it yet.
+// The second answer is in the same segment, but in a record of its own, where TLS has it and has not returned it yet.
 func TestTwoAnswersInOneSegment(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
