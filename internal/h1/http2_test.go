@@ -13,20 +13,22 @@ import (
 )
 
 // mixed is a server behind a balancer: its first connection speaks HTTP/1.1, the others HTTP/2. Each answer is held
-// until there is something in answer, each handshake but the first until shake is closed.
+// until there is something in answer, the second handshake until shake is closed; shaking is closed when it has begun.
 type mixed struct {
-	asked, answer, shake chan struct{}
+	asked, answer, shaking, shake chan struct{}
 }
 
 func (m *mixed) serve(t *testing.T) *Client {
 	t.Helper()
-	m.asked, m.answer, m.shake = make(chan struct{}), make(chan struct{}), make(chan struct{})
+	m.asked, m.answer = make(chan struct{}), make(chan struct{})
+	m.shaking, m.shake = make(chan struct{}), make(chan struct{})
 	server, client := certificates(t)
 	var shakes atomic.Int64
 	server.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		cfg := server.Clone()
 		cfg.NextProtos = []string{"http/1.1"}
 		if shakes.Add(1) > 1 {
+			close(m.shaking)
 			<-m.shake
 			cfg.NextProtos = []string{"h2"}
 		}
@@ -64,6 +66,7 @@ func TestHTTP2LeavesNothingOpen(t *testing.T) {
 			post(t, &older, c, nil)
 			<-m.asked
 			post(t, &newer, c, ErrHTTP2)
+			<-m.shaking
 			m.answer <- struct{}{}
 			older.Wait()
 			close(m.shake)
