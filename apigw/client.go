@@ -27,8 +27,8 @@ import (
 // and the request is sent again on a fresh one, once. That is over HTTP/1.1 and HTTP/2 alike.
 //
 // A call ends when its time is up, which runs from the moment that it has a connection or may open one, and within 50
-// milliseconds of the end of its context. To wait for a connection that other calls use takes none of its time: how long
-// it waits is up to its context alone.
+// milliseconds of the end of its context. To wait until one of [WithConcurrency] other calls has ended takes none of its
+// time: how long it waits is up to its context alone.
 //
 // A Client keeps up to [WithConcurrency] connections to its endpoint, and as many to each of the 16 other endpoints
 // that Targets named last. One that was idle for 30 seconds is not used again: the next call closes it, as
