@@ -276,6 +276,17 @@ func TestTransportsThatSaidLittle(t *testing.T) {
 			trace.GotConn(httptrace.GotConnInfo{})
 			trace.GetConn("")
 		}, dial},
+		{"two connections at once", func(trace *httptrace.ClientTrace) {
+			var wg sync.WaitGroup
+			for range 2 {
+				wg.Go(func() {
+					trace.GetConn("")
+					trace.GotConn(httptrace.GotConnInfo{})
+					trace.GotFirstResponseByte()
+				})
+			}
+			wg.Wait()
+		}, broken},
 		{"the answer's begin alone", func(trace *httptrace.ClientTrace) {
 			trace.GetConn("")
 			trace.GotFirstResponseByte()
