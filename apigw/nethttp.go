@@ -87,10 +87,8 @@ const repicks = 16
 
 // try sends the request once, and returns the connection if it had died while idle, or is known to be dead.
 func (w *httpWire) try(ctx context.Context, r *request, a *answer, known net.Conn) (dead net.Conn, err error) {
-	sight, ok := w.sights.Get().(*sight)
-	if !ok {
-		sight = newSight()
-	}
+	shared := w.pools && httptrace.ContextClientTrace(ctx) == nil // Otherwise the caller's trace becomes a part of ours.
+	sight := w.sight(shared)
 	ctx = httptrace.WithClientTrace(ctx, &sight.trace)
 	resp, err := w.transport.RoundTrip(w.compose(ctx, r))
 	if err != nil { // net/http may still report to sight, which is not used again.
@@ -103,12 +101,22 @@ func (w *httpWire) try(ctx context.Context, r *request, a *answer, known net.Con
 		return dead, err
 	}
 	a.sent = true
-	if w.pools {
+	if shared {
 		sight.reset()
 		w.sights.Put(sight)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	return nil, a.read(resp)
+}
+
+// sight returns one to look at a request with, which may be used again if it is shared.
+func (w *httpWire) sight(shared bool) *sight {
+	if shared {
+		if seen, ok := w.sights.Get().(*sight); ok {
+			return seen
+		}
+	}
+	return newSight()
 }
 
 // outgoing has the parts of one request in one piece. It is not used again: net/http may still be writing it when an

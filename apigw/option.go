@@ -59,7 +59,8 @@ func newSettings(opts []Option) (settings, error) {
 // default is [DefaultTimeout]. Opening a connection and signing count. Waiting for a turn, while as many calls run as
 // [WithConcurrency] lets, does not: that is up to the caller's context, of which an earlier end wins in any case. Calls
 // without a deadline were seen never to return (observed: aws-sdk-go-v2#1534, aws-sdk-js-v3#6896), so calls always have
-// one.
+// one. Over HTTP/2, a server that allows fewer streams on a connection than WithConcurrency may make a call wait for one
+// in its own time; that is [net/http]'s to arrange.
 func WithTimeout(d time.Duration) Option {
 	return option(func(s *settings) error {
 		if d <= 0 {

@@ -304,6 +304,31 @@ func TestTransportsThatSaidLittle(t *testing.T) {
 	}
 }
 
+// A trace in the caller's context sees its own calls, and none after them.
+func TestCallersTrace(t *testing.T) {
+	t.Parallel()
+	for _, w := range ways() {
+		if w.name == "direct" {
+			continue
+		}
+		c := w.serve(t, func(http.ResponseWriter, *http.Request) {})
+		var asked atomic.Int64
+		trace := &httptrace.ClientTrace{GetConn: func(string) { asked.Add(1) }}
+		ctx, cancel := context.WithTimeout(httptrace.WithClientTrace(t.Context(), trace), time.Minute)
+		defer cancel()
+		for range 3 {
+			before := asked.Load()
+			require.NoError(t, c.Post(ctx, to, []byte("x")))
+			require.Greater(t, asked.Load(), before, w.name)
+		}
+		before := asked.Load()
+		for range 3 {
+			require.NoError(t, c.Post(t.Context(), to, []byte("x")))
+		}
+		require.Equal(t, before, asked.Load(), w.name)
+	}
+}
+
 // The time of a call runs whatever a transport of the user's reports of itself.
 func TestTimeoutOfOtherTransports(t *testing.T) {
 	t.Parallel()
