@@ -26,20 +26,20 @@ func TestLineIsInOrder(t *testing.T) {
 		first, err := l.enter(t.Context(), to)
 		require.NoError(t, err)
 		why := errors.New("the operator said stop")
-		ctx, cancel := context.WithCancelCause(t.Context())
+		stopped, cancel := context.WithCancelCause(t.Context())
 		var wg sync.WaitGroup
 		var came []int
 		for i := range 10 {
+			ctx := t.Context()
+			if i == 4 {
+				ctx = stopped
+			}
 			wg.Go(func() {
-				if i == 4 {
-					if _, err := l.enter(ctx, to); !errors.Is(err, why) {
+				turn, err := l.enter(ctx, to)
+				if err != nil {
+					if i != 4 || !errors.Is(err, why) {
 						t.Error(err)
 					}
-					return
-				}
-				turn, err := l.enter(t.Context(), to)
-				if err != nil {
-					t.Error(err)
 					return
 				}
 				came = append(came, i)

@@ -52,7 +52,7 @@ func (p *pipes) Close() error   { close(p.done); return nil }
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 // virtually runs a test for each way in virtual time: it is given a client of a gateway in memory, with up to 8
-// connections. Each has room for 2 streams over HTTP/2.
+// connections. Each has room for as many streams over HTTP/2.
 func virtually(t *testing.T, h http.HandlerFunc, test func(t *testing.T, w way, c client), opts ...apigw.Option) {
 	t.Helper()
 	donor := httptest.NewTLSServer(nil)
@@ -70,7 +70,7 @@ func virtually(t *testing.T, h http.HandlerFunc, test func(t *testing.T, w way, 
 				}
 				srv := &http.Server{
 					Handler: http.HandlerFunc(counted), ReadHeaderTimeout: time.Hour, Protocols: new(http.Protocols),
-					HTTP2:     &http.HTTP2Config{MaxConcurrentStreams: 2},
+					HTTP2:     &http.HTTP2Config{MaxConcurrentStreams: 8},
 					TLSConfig: &tls.Config{Certificates: donor.TLS.Certificates, MinVersion: tls.VersionTLS12},
 				}
 				srv.Protocols.SetHTTP1(!w.http2)
@@ -99,7 +99,7 @@ func TestWaitingForAConnectionIsFree(t *testing.T) {
 			var arrived atomic.Int64
 			var wg sync.WaitGroup
 			for range 30 {
-				post := c.Prepare([]byte("x"), time.Second)
+				post := c.Prepare([]byte("x"), 200*time.Millisecond)
 				for range 64 {
 					wg.Go(func() {
 						if err := post(t.Context(), to); err != nil {
