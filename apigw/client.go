@@ -30,8 +30,8 @@ import (
 // that one call hands straight to another, which waited for it, was not idle.
 //
 // A call ends when its time is up, which runs from the moment that it has a connection or may open one, and within 50
-// milliseconds of the end of its context. To wait for a connection that other calls use takes none of its time: how long
-// it waits is up to its context alone.
+// milliseconds of the end of its context. To wait until one of [WithConcurrency] other calls has ended takes none of its
+// time: how long it waits is up to its context alone.
 //
 // A Client keeps up to [WithConcurrency] connections to its endpoint, and as many to each of the 16 other endpoints
 // that Targets named last. One that was idle for 30 seconds is not used again: the next call closes it, as

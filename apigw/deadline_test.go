@@ -102,12 +102,12 @@ type roundTripper func(*http.Request) (*http.Response, error)
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // through makes a client of each kind that goes through a transport.
-func through(t *testing.T, rt http.RoundTripper) []client {
+func through(t *testing.T, rt http.RoundTripper, opts ...apigw.Option) []client {
 	t.Helper()
-	direct, err := apigw.New(keys(), "https://ws.example.com", apigw.WithTransport(rt), apigw.WithRegion("eu-west-1"))
+	opts = append(opts, apigw.WithTransport(rt), apigw.WithRegion("eu-west-1"))
+	direct, err := apigw.New(keys(), "https://ws.example.com", opts...)
 	require.NoError(t, err)
-	sdk, err := apigw.NewSDK(aws.Config{Credentials: keys()}, "https://ws.example.com",
-		apigw.WithTransport(rt), apigw.WithRegion("eu-west-1"))
+	sdk, err := apigw.NewSDK(aws.Config{Credentials: keys()}, "https://ws.example.com", opts...)
 	require.NoError(t, err)
 	return []client{direct, sdk}
 }

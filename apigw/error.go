@@ -35,6 +35,7 @@ type fault struct {
 // wrap puts a fault into this library's terms. ctx is the caller's context. An answer of the gateway comes before what
 // became of that meanwhile.
 func (c call) wrap(ctx context.Context, f fault) error {
+	f.err = printable{f.err}
 	err := f.err
 	if sentinel := f.meaning(); sentinel != nil {
 		err = fmt.Errorf("%w: %w", sentinel, err)

@@ -13,8 +13,9 @@ import (
 // OverNetHTTP makes a Client go over net/http, with a transport as its own one.
 func OverNetHTTP(cfg *tls.Config, concurrency int) Option {
 	return option(func(s *settings) error {
+		s.concurrency = concurrency
 		own := *s
-		own.concurrency, own.proxy = concurrency, nil
+		own.proxy = nil
 		s.transport = newTransport(&own, newTLSConfig(cfg))
 		return nil
 	})

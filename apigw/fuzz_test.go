@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/gatesock/gatesock"
 	"github.com/stretchr/testify/require"
@@ -45,6 +46,7 @@ func FuzzInfoIsTheSDKs(f *testing.F) {
 // A refusal means the same to both clients.
 func FuzzRefusalIsTheSDKs(f *testing.F) {
 	f.Add(410, "GoneException", "")
+	f.Add(500, "", `{"__type":"Odd\u001b[31mException","message":"a\nERROR\u001b[31m \u202e"}`)
 	f.Add(400, "aws.api#GoneException:http://x/", "<html>")
 	f.Add(400, "", `{"__type":"LimitExceededException","message":"m"}`)
 	f.Add(403, "", `{"code":"a#b#ForbiddenException"}x`)
@@ -58,6 +60,9 @@ func FuzzRefusalIsTheSDKs(f *testing.F) {
 		sdk := clients[1].Post(t.Context(), to, []byte("x"))
 		require.Error(t, direct)
 		require.Error(t, sdk)
+		for _, err := range []error{direct, sdk} {
+			require.False(t, strings.ContainsFunc(err.Error(), func(r rune) bool { return !unicode.IsPrint(r) }), "%q", err)
+		}
 		for _, sentinel := range []error{
 			gatesock.ErrGone, gatesock.ErrThrottled, gatesock.ErrTooLarge, gatesock.ErrForbidden, gatesock.ErrBadConnectionID,
 		} {

@@ -19,14 +19,21 @@ import (
 // the layer above it is spared.
 type httpWire struct {
 	transport http.RoundTripper
-	blank     *http.Request
-	buffers   buffers
-	sights    sync.Pool
+	// pools: the transport is that of net/http, which reports nothing more of a request that was answered.
+	pools   bool
+	lines   *lines
+	blank   *http.Request
+	buffers buffers
+	sights  sync.Pool
 }
 
-func newHTTPWire(transport http.RoundTripper) *httpWire {
+// newHTTPWire returns one that has up to a number of calls to each host run at once.
+func newHTTPWire(transport http.RoundTripper, concurrency int) *httpWire {
+	_, pools := transport.(*http.Transport)
 	return &httpWire{
 		transport: transport,
+		pools:     pools,
+		lines:     newLines(concurrency),
 		blank:     &http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1},
 	}
 }
@@ -38,78 +45,78 @@ func (w *httpWire) CloseIdleConnections() {
 }
 
 func (w *httpWire) roundTrip(ctx context.Context, r *request, a *answer) error {
-	for {
-		stale, err := w.send(ctx, r, a)
-		if !stale || a.sent {
-			return err
-		}
+	turn, err := w.lines.enter(ctx, r.to)
+	if err != nil {
+		return err
 	}
+	defer w.lines.leave(turn)
+	ctx, end := within(ctx, r.timeout)
+	defer func() { a.late = end() }()
+	if err := r.sign(ctx); err != nil {
+		return err
+	}
+	return w.send(ctx, r, a)
 }
 
-// send signs a request and sends it. It reports whether it waited for so long that it has to be signed anew.
-func (w *httpWire) send(ctx context.Context, r *request, a *answer) (stale bool, err error) {
-	ctx, watch := newWatch(ctx, r.timeout)
-	defer func() { a.late, stale = watch.end() }()
-	if err := r.sign(ctx); err != nil {
-		return false, err
-	}
-	dead, first := w.try(ctx, r, a, watch, nil)
+// send sends a request, and sends it again if its connection had died while idle.
+func (w *httpWire) send(ctx context.Context, r *request, a *answer) error {
+	dead, first := w.try(ctx, r, a, nil)
 	if dead == nil {
-		return false, first
+		return first
 	}
 	w.CloseIdleConnections()
 	// An HTTP/2 connection is handed out until its reader has noticed the end. What is written to it goes nowhere.
 	for range repicks {
-		again, err := w.try(ctx, r, a, watch, dead)
+		again, err := w.try(ctx, r, a, dead)
 		if isDial(err) {
-			return false, fmt.Errorf("%w; then: %v", first, err) //nolint:errorlint // Not "dial": the request was sent.
+			return fmt.Errorf("%w; then: %v", first, err) //nolint:errorlint // Not "dial": the request was sent.
 		}
 		if again != dead {
-			return false, err
+			return err
 		}
 		select {
 		case <-time.After(time.Millisecond):
 		case <-ctx.Done():
 		}
 	}
-	return false, first
+	return first
 }
 
 // repicks is how often a fresh connection is asked for, while it is the dead one that comes.
 const repicks = 16
 
 // try sends the request once, and returns the connection if it had died while idle, or is known to be dead.
-func (w *httpWire) try(
-	ctx context.Context, r *request, a *answer, watch *watch, known net.Conn,
-) (dead net.Conn, err error) {
-	seen := w.sight(watch)
-	ctx = httptrace.WithClientTrace(ctx, &seen.trace)
+func (w *httpWire) try(ctx context.Context, r *request, a *answer, known net.Conn) (dead net.Conn, err error) {
+	shared := w.pools && httptrace.ContextClientTrace(ctx) == nil // Otherwise the caller's trace becomes a part of ours.
+	sight := w.sight(shared)
+	ctx = httptrace.WithClientTrace(ctx, &sight.trace)
 	resp, err := w.transport.RoundTrip(w.compose(ctx, r))
-	if err != nil { // net/http may still report to seen.
-		a.sent = a.sent || seen.sent(err)
-		again := known != nil && seen.conn == known && !seen.answered.Load()
+	if err != nil { // net/http may still report to sight, which is not used again.
+		seen := sight.look()
+		a.sent = a.sent || seen.sent()
+		again := known != nil && seen.conn == known && !seen.answered
 		if ctx.Err() == nil && (again || seen.stale(err)) {
 			dead = seen.conn
 		}
 		return dead, err
 	}
 	a.sent = true
-	if watch == nil {
-		seen.reset()
-		w.sights.Put(seen)
+	if shared {
+		sight.reset()
+		w.sights.Put(sight)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	return nil, a.read(resp)
 }
 
-// sight returns one to look at a request with.
-func (w *httpWire) sight(watch *watch) *sight {
-	if watch == nil {
+// sight returns one to look at a request with, which may be used again if it is shared.
+func (w *httpWire) sight(shared bool) *sight {
+	if shared {
 		if seen, ok := w.sights.Get().(*sight); ok {
 			return seen
 		}
 	}
-	return newSight(watch)
+	return newSight()
 }
 
 // outgoing has the parts of one request in one piece. It is not used again: net/http may still be writing it when an

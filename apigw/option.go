@@ -13,9 +13,10 @@ import (
 
 // The defaults of [New] and [NewSDK].
 const (
-	// DefaultTimeout is how long one call may take once it has a connection.
+	// DefaultTimeout is how long one call may take once it is its turn: to open a connection if there is none, to sign, to
+	// send, and to read the answer.
 	DefaultTimeout = 10 * time.Second
-	// DefaultConcurrency is how many connections to one endpoint are opened and kept.
+	// DefaultConcurrency is how many calls to one endpoint run at once, and how many connections to it are kept at most.
 	DefaultConcurrency = 64
 )
 
@@ -54,13 +55,12 @@ func newSettings(opts []Option) (settings, error) {
 	return s, nil
 }
 
-// WithTimeout sets how long one call may take, from the moment that it has a connection or may open one to the end of
-// the answer; the default is [DefaultTimeout]. How long it waits until then, while others use all connections, is up to the
-// caller's context, of which an earlier end wins in any case. Calls without a deadline were seen never to return
-// (observed: aws-sdk-go-v2#1534, aws-sdk-js-v3#6896), so calls always have one.
-//
-// A transport of [WithTransport] reports when a call waits, as [net/http.Transport] does, through
-// [net/http/httptrace]. Under one that does not, waiting counts.
+// WithTimeout sets how long one call may take, from the moment that it is its turn to the end of the answer; the
+// default is [DefaultTimeout]. Opening a connection and signing count. Waiting for a turn, while as many calls run as
+// [WithConcurrency] lets, does not: that is up to the caller's context, of which an earlier end wins in any case. Calls
+// without a deadline were seen never to return (observed: aws-sdk-go-v2#1534, aws-sdk-js-v3#6896), so calls always have
+// one. Over HTTP/2, a server that allows fewer streams on a connection than WithConcurrency may make a call wait for one
+// in its own time; that is [net/http]'s to arrange.
 func WithTimeout(d time.Duration) Option {
 	return option(func(s *settings) error {
 		if d <= 0 {
@@ -71,9 +71,12 @@ func WithTimeout(d time.Duration) Option {
 	})
 }
 
-// WithConcurrency sets how many connections to one endpoint are opened at most, and kept open while idle;
-// the default is [DefaultConcurrency]. Over HTTP/1.1 it is how many calls run at once; others wait, as long
-// as their contexts last. A Lambda environment has 1,024 file descriptors (AWS Lambda Developer Guide, "Lambda quotas").
+// WithConcurrency sets how many calls to one endpoint run at once; the default is [DefaultConcurrency]. Others wait for
+// their turn, in the order in which they came and for as long as their contexts last. It is also how many connections to
+// the endpoint are open at most, also while idle; over HTTP/2 calls share connections, and fewer do. A Lambda environment
+// has 1,024 file descriptors (AWS Lambda Developer Guide, "Lambda quotas").
+//
+// Over net/http, endpoints on the same host count as one, as they do for its connections.
 func WithConcurrency(n int) Option {
 	return option(func(s *settings) error {
 		if n < 1 {
@@ -96,8 +99,12 @@ func WithRegion(region string) Option {
 	})
 }
 
-// WithTransport sends the requests through t, in place of the client's own connections; [WithConcurrency] then has
-// no effect. Redirects are not followed.
+// WithTransport sends the requests through t, in place of the client's own connections. [WithConcurrency] then bounds
+// the calls alone, and how many connections there are is up to t: a call that waits for one inside t uses up its time.
+// Redirects are not followed.
+//
+// A call that failed inside t matches [gatesock.ErrNotSent] only if t reports through [net/http/httptrace], as
+// [net/http.Transport] does, that it asked for a connection and got none.
 func WithTransport(t http.RoundTripper) Option {
 	return option(func(s *settings) error {
 		if t == nil {

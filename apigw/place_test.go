@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -51,7 +52,7 @@ func (p *pipes) Close() error   { close(p.done); return nil }
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 // virtually runs a test for each way in virtual time: it is given a client of a gateway in memory, with up to 8
-// connections.
+// connections. Each has room for as many streams over HTTP/2.
 func virtually(t *testing.T, h http.HandlerFunc, test func(t *testing.T, w way, c client), opts ...apigw.Option) {
 	t.Helper()
 	donor := httptest.NewTLSServer(nil)
@@ -69,6 +70,7 @@ func virtually(t *testing.T, h http.HandlerFunc, test func(t *testing.T, w way, 
 				}
 				srv := &http.Server{
 					Handler: http.HandlerFunc(counted), ReadHeaderTimeout: time.Hour, Protocols: new(http.Protocols),
+					HTTP2:     &http.HTTP2Config{MaxConcurrentStreams: 8},
 					TLSConfig: &tls.Config{Certificates: donor.TLS.Certificates, MinVersion: tls.VersionTLS12},
 				}
 				srv.Protocols.SetHTTP1(!w.http2)
@@ -92,12 +94,12 @@ func virtually(t *testing.T, h http.HandlerFunc, test func(t *testing.T, w way, 
 func TestWaitingForAConnectionIsFree(t *testing.T) {
 	t.Parallel()
 	virtually(t, func(http.ResponseWriter, *http.Request) { <-time.After(20 * time.Millisecond) },
-		func(t *testing.T, w way, c client) {
+		func(t *testing.T, _ way, c client) {
 			start := time.Now()
 			var arrived atomic.Int64
 			var wg sync.WaitGroup
 			for range 30 {
-				post := c.Prepare([]byte("x"), time.Second)
+				post := c.Prepare([]byte("x"), 200*time.Millisecond)
 				for range 64 {
 					wg.Go(func() {
 						if err := post(t.Context(), to); err != nil {
@@ -110,21 +112,16 @@ func TestWaitingForAConnectionIsFree(t *testing.T) {
 			}
 			wg.Wait()
 			require.EqualValues(t, 30*64, arrived.Load())
-			if !w.http2 {
-				require.Equal(t, 30*64/8*20*time.Millisecond, time.Since(start))
-			}
+			require.Equal(t, 30*64/8*20*time.Millisecond, time.Since(start))
 		})
 }
 
-// Whoever's context ends in the line has sent nothing. Over HTTP/2 there is none.
+// A call whose context ends in the line has sent nothing.
 func TestEndWhileWaiting(t *testing.T) {
 	t.Parallel()
 	why := errors.New("the operator said stop")
 	virtually(t, func(http.ResponseWriter, *http.Request) { <-time.After(5 * time.Second) },
-		func(t *testing.T, w way, c client) {
-			if w.http2 {
-				return
-			}
+		func(t *testing.T, _ way, c client) {
 			var wg sync.WaitGroup
 			for range 8 {
 				wg.Go(func() {
@@ -233,10 +230,7 @@ func TestNothingWasSent(t *testing.T) {
 		err := c.Post(t.Context(), to, []byte("x"))
 		require.ErrorIs(t, err, gatesock.ErrNotSent, "the dial takes too long")
 		require.ErrorIs(t, err, apigw.ErrTimeout)
-	}, apigw.Dialing(func(ctx context.Context, network, address string) (net.Conn, error) {
-		if trace := httptrace.ContextClientTrace(ctx); trace != nil {
-			trace.ConnectStart(network, address)
-		}
+	}, apigw.Dialing(func(ctx context.Context, network, _ string) (net.Conn, error) {
 		<-ctx.Done()
 		return nil, &net.OpError{Op: "dial", Net: network, Err: ctx.Err()}
 	}), apigw.WithTimeout(time.Second))
@@ -298,13 +292,150 @@ func TestFindingOutHTTP2TakesTime(t *testing.T) {
 	}, apigw.Delaying(600*time.Millisecond), apigw.WithTimeout(time.Second))
 }
 
-// Of a transport that reports nothing nobody knows what it has sent.
-func TestUnknownTransport(t *testing.T) {
+// A transport's last error says little of what it has sent: it may report nothing, report a connection that it keeps to
+// itself, or have tried twice.
+func TestTransportsThatSaidLittle(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
-	for _, c := range through(t, roundTripper(func(*http.Request) (*http.Response, error) { return nil, broken })) {
-		err := c.Post(t.Context(), to, []byte("x"))
-		require.ErrorIs(t, err, broken)
-		require.NotErrorIs(t, err, gatesock.ErrNotSent)
+	dial := &net.OpError{Op: "dial", Net: "tcp", Err: broken}
+	for _, c := range []struct {
+		name   string
+		report func(*httptrace.ClientTrace)
+		err    error
+	}{
+		{"nothing", func(*httptrace.ClientTrace) {}, broken},
+		{"nothing, and the second try has no connection", func(*httptrace.ClientTrace) {}, dial},
+		{"a connection without its value", func(trace *httptrace.ClientTrace) {
+			trace.GetConn("")
+			trace.GotConn(httptrace.GotConnInfo{})
+		}, broken},
+		{"no connection in the second try", func(trace *httptrace.ClientTrace) {
+			trace.GetConn("")
+			trace.GotConn(httptrace.GotConnInfo{})
+			trace.GetConn("")
+		}, dial},
+		{"two connections at once", func(trace *httptrace.ClientTrace) {
+			var wg sync.WaitGroup
+			for range 2 {
+				wg.Go(func() {
+					trace.GetConn("")
+					trace.GotConn(httptrace.GotConnInfo{})
+					trace.GotFirstResponseByte()
+				})
+			}
+			wg.Wait()
+		}, broken},
+		{"the answer's begin alone", func(trace *httptrace.ClientTrace) {
+			trace.GetConn("")
+			trace.GotFirstResponseByte()
+		}, broken},
+	} {
+		for _, client := range through(t, roundTripper(func(r *http.Request) (*http.Response, error) {
+			c.report(httptrace.ContextClientTrace(r.Context()))
+			_, _ = io.Copy(io.Discard, r.Body)
+			return nil, c.err
+		})) {
+			err := client.Post(t.Context(), to, []byte("x"))
+			require.ErrorIs(t, err, broken, c.name)
+			require.NotErrorIs(t, err, gatesock.ErrNotSent, c.name)
+		}
 	}
+}
+
+// A trace in the caller's context sees its own calls, and none after them.
+func TestCallersTrace(t *testing.T) {
+	t.Parallel()
+	for _, w := range ways() {
+		if w.name == "direct" {
+			continue
+		}
+		c := w.serve(t, func(http.ResponseWriter, *http.Request) {})
+		var asked atomic.Int64
+		trace := &httptrace.ClientTrace{GetConn: func(string) { asked.Add(1) }}
+		ctx, cancel := context.WithTimeout(httptrace.WithClientTrace(t.Context(), trace), time.Minute)
+		defer cancel()
+		for range 3 {
+			before := asked.Load()
+			require.NoError(t, c.Post(ctx, to, []byte("x")))
+			require.Greater(t, asked.Load(), before, w.name)
+		}
+		before := asked.Load()
+		for range 3 {
+			require.NoError(t, c.Post(t.Context(), to, []byte("x")))
+		}
+		require.Equal(t, before, asked.Load(), w.name)
+	}
+}
+
+// The time of a call runs whatever a transport of the user's reports of itself.
+func TestTimeoutOfOtherTransports(t *testing.T) {
+	t.Parallel()
+	silent := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	deaf := func(context.Context, string, string) (net.Conn, error) {
+		<-time.After(2 * time.Hour)
+		return nil, errors.New("too late")
+	}
+	asks := roundTripper(func(r *http.Request) (*http.Response, error) {
+		httptrace.ContextClientTrace(r.Context()).GetConn("")
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	})
+	for name, open := range map[string]func() http.RoundTripper{
+		"a dial that reports nothing": func() http.RoundTripper { return &http.Transport{DialContext: silent} },
+		"a dial that hears nothing":   func() http.RoundTripper { return &http.Transport{DialContext: deaf} },
+		"it asks for a connection":    func() http.RoundTripper { return asks },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				for _, c := range through(t, open(), apigw.WithTimeout(time.Second)) {
+					start := time.Now()
+					ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+					defer cancel()
+					err := c.Post(ctx, to, []byte("x"))
+					require.ErrorIs(t, err, apigw.ErrTimeout)
+					require.ErrorIs(t, err, gatesock.ErrNotSent)
+					require.Equal(t, time.Second, time.Since(start))
+					c.CloseIdleConnections() // which ends the dial that nobody waits for any more
+				}
+				<-time.After(3 * time.Hour)
+			})
+		})
+	}
+}
+
+// Through a transport of the user's, WithConcurrency bounds the calls to each host, and those that wait have sent nothing.
+func TestConcurrencyOfOtherTransports(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var now, most atomic.Int64
+		slow := roundTripper(func(*http.Request) (*http.Response, error) {
+			most.Store(max(most.Load(), now.Add(1)))
+			<-time.After(time.Second)
+			now.Add(-1)
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody}, nil
+		})
+		for _, c := range through(t, slow, apigw.WithConcurrency(3), apigw.WithTimeout(2*time.Second)) {
+			most.Store(0)
+			start := time.Now()
+			var wg sync.WaitGroup
+			for i := range 30 {
+				wg.Go(func() {
+					at := gatesock.Target{ConnectionID: id}
+					if i%2 == 1 { // another API on the same host
+						at.Endpoint = "https://ws.example.com/other"
+					}
+					if err := c.Post(t.Context(), at, []byte("x")); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			require.EqualValues(t, 3, most.Load())
+			require.Equal(t, 10*time.Second, time.Since(start))
+		}
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptrace"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -26,6 +27,7 @@ import (
 type SDKClient struct {
 	sdk        *api.Client
 	httpClient *http.Client
+	lines      *lines
 	endpoint   endpoint
 	region     string
 	timeout    time.Duration
@@ -61,6 +63,7 @@ func NewSDK(cfg aws.Config, endpoint string, opts ...Option) (*SDKClient, error)
 	return &SDKClient{
 		sdk:        newSDK(cfg, httpClient, set.clock),
 		httpClient: httpClient,
+		lines:      newLines(set.concurrency),
 		endpoint:   own,
 		region:     cmp.Or(cfg.Region, own.region),
 		timeout:    set.timeout,
@@ -92,7 +95,7 @@ func newSDK(cfg aws.Config, httpClient *http.Client, clock func() time.Time) *ap
 // observation is what was seen of the requests of one operation, of which the SDK may make several.
 type observation struct {
 	sight *sight
-	sent  bool // a byte of one may have gone out
+	sent  atomic.Bool // a byte of one may have gone out
 }
 
 type observationKey struct{}
@@ -103,7 +106,9 @@ type observer struct{ *http.Client }
 func (o observer) Do(r *http.Request) (*http.Response, error) {
 	resp, err := o.Client.Do(r)
 	if seen, ok := r.Context().Value(observationKey{}).(*observation); ok {
-		seen.sent = seen.sent || err == nil || seen.sight.sent(err)
+		if err == nil || seen.sight.look().sent() {
+			seen.sent.Store(true)
+		}
 	}
 	return resp, err
 }
@@ -197,49 +202,52 @@ func (c *SDKClient) do(
 	if err := checkID(name, to.ConnectionID); err != nil {
 		return err
 	}
-	at, err := c.at(to.Endpoint)
+	e, err := c.at(to.Endpoint)
 	if err != nil {
 		return fmt.Errorf("apigw: %s %q: %w", name, to.ConnectionID, err)
 	}
-	for {
-		stale, f := attempt(ctx, timeout, at, run)
-		switch {
-		case f.err == nil:
-			return nil
-		case !stale || f.sent:
-			return call{name, to.ConnectionID, timeout}.wrap(ctx, f)
-		}
+	if f := c.attempt(ctx, &e, timeout, run); f.err != nil {
+		return call{name, to.ConnectionID, timeout}.wrap(ctx, f)
 	}
+	return nil
 }
 
-// attempt runs an operation within its time. It reports whether that waited for so long that it has to be signed anew.
-func attempt(
-	ctx context.Context, timeout time.Duration, at func(*api.Options), run operation,
-) (stale bool, f fault) {
-	ctx, watch := newWatch(ctx, timeout)
-	seen := &observation{sight: newSight(watch)}
+// attempt waits for its turn and runs an operation within its time.
+func (c *SDKClient) attempt(ctx context.Context, e *endpoint, timeout time.Duration, run operation) (f fault) {
+	turn, err := c.lines.enter(ctx, e)
+	if err != nil {
+		return fault{err: err}
+	}
+	defer c.lines.leave(turn)
+	ctx, end := within(ctx, timeout)
+	defer func() { f.late = end() }()
+	seen := &observation{sight: newSight()}
 	ctx = context.WithValue(httptrace.WithClientTrace(ctx, &seen.sight.trace), observationKey{}, seen)
-	if err := run(ctx, at); err != nil {
+	if err := run(ctx, c.to(e)); err != nil {
 		f = sdkFault(err)
 	}
-	f.sent = seen.sent
-	f.late, stale = watch.end()
-	return stale, f
+	f.sent = seen.sent.Load()
+	return f
 }
 
-// at gives the option that sends one operation to an endpoint, empty for the client's own.
-func (c *SDKClient) at(other string) (func(*api.Options), error) {
-	e := c.endpoint
-	if other != "" {
-		var err error
-		if e, err = readEndpoint(other); err != nil {
-			return nil, fmt.Errorf("%w: endpoint %q: %w", gatesock.ErrForbidden, other, err)
-		}
+// at returns the endpoint of a name, the client's own for an empty one.
+func (c *SDKClient) at(name string) (endpoint, error) {
+	if name == "" {
+		return c.endpoint, nil
 	}
+	e, err := readEndpoint(name)
+	if err != nil {
+		return endpoint{}, fmt.Errorf("%w: endpoint %q: %w", gatesock.ErrForbidden, name, err)
+	}
+	return e, nil
+}
+
+// to returns the option that sends one operation to an endpoint.
+func (c *SDKClient) to(e *endpoint) func(*api.Options) {
 	return func(o *api.Options) {
-		o.EndpointResolverV2 = fixed(e)
+		o.EndpointResolverV2 = fixed(*e)
 		o.Region = cmp.Or(e.region, c.region)
-	}, nil
+	}
 }
 
 // fixed resolves to one endpoint, whatever the configuration or the environment say about endpoints.

@@ -6,61 +6,68 @@ import (
 	"io"
 	"net"
 	"net/http/httptrace"
-	"sync/atomic"
+	"sync"
 )
 
-// sight is what was seen of one request's connection. It is used again once an answer has come, after which net/http
-// reports nothing more, unless there is a watch.
+// sight is what a transport reported of one request's connection. A transport of the user's may report nothing, or from
+// several goroutines.
 type sight struct {
-	trace    httptrace.ClientTrace
-	watch    *watch // nil for none
-	asked    bool   // for a connection; a transport of the user's may not say so
+	trace httptrace.ClientTrace
+
+	mu sync.Mutex
+	seen
+}
+
+type seen struct {
+	asked    bool // for a connection
+	got      bool // one; conn may be nil nevertheless
 	conn     net.Conn
 	idle     bool // it had been idle before
 	http2    bool
-	answered atomic.Bool
+	answered bool
 }
 
-func newSight(w *watch) *sight {
-	s := &sight{watch: w}
+func newSight() *sight {
+	s := new(sight)
 	s.trace = httptrace.ClientTrace{
-		GetConn: func(string) {
-			s.asked = true
-			s.watch.wait()
-		},
+		GetConn: func(string) { s.note(func(n *seen) { n.asked = true }) },
 		GotConn: func(info httptrace.GotConnInfo) {
-			s.watch.run()
-			s.conn = info.Conn
-			s.idle = info.Reused && info.WasIdle
-			if conn, ok := info.Conn.(*tls.Conn); ok {
-				s.http2 = conn.ConnectionState().NegotiatedProtocol == "h2"
-			}
+			s.note(func(n *seen) {
+				n.got, n.conn, n.idle = true, info.Conn, info.Reused && info.WasIdle
+				if conn, ok := info.Conn.(*tls.Conn); ok {
+					n.http2 = conn.ConnectionState().NegotiatedProtocol == "h2"
+				}
+			})
 		},
-		GotFirstResponseByte: func() { s.answered.Store(true) },
-	}
-	if w != nil {
-		w.sees(&s.trace)
+		GotFirstResponseByte: func() { s.note(func(n *seen) { n.answered = true }) },
 	}
 	return s
 }
 
-func (s *sight) reset() {
-	s.asked, s.conn, s.idle, s.http2 = false, nil, false, false
-	s.answered.Store(false)
+func (s *sight) note(event func(*seen)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	event(&s.seen)
 }
 
-// sent reports whether a byte of a request that failed may have gone out.
-func (s *sight) sent(err error) bool {
-	if s.conn == nil && (s.asked || isDial(err)) {
-		return false
-	}
-	return true
+func (s *sight) reset() { s.note(func(n *seen) { *n = seen{} }) }
+
+// look returns what was seen so far.
+func (s *sight) look() seen {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen
 }
+
+// sent reports whether a byte of a request that failed may have gone out. Only a transport that reported that it was
+// asking for a connection is believed to have had none: another one may have sent the request before its last error, even
+// if that is a dial's.
+func (s seen) sent() bool { return !s.asked || s.got || s.answered }
 
 // stale reports whether a request failed because its connection had died while idle. Over HTTP/2 other errors than that of
 // the connection are answers too: a server that resets a stream has seen the request.
-func (s *sight) stale(err error) bool {
-	if !s.idle || s.answered.Load() {
+func (s seen) stale(err error) bool {
+	if !s.idle || s.answered {
 		return false
 	}
 	return !s.http2 || isConnectionLost(err)

@@ -10,9 +10,14 @@ import (
 // maxText is how much of what the other side says is in an error, in bytes.
 const maxText = 256
 
+// maxErrorText is the same for the text of an error of the SDK or of net/http, which quotes the other side.
+const maxErrorText = 4 * maxText
+
 // readable makes one short line of what the other side says, for an error: without what could break a log's line, or be
 // taken for one of its own.
-func readable(s string) string {
+func readable(s string) string { return readableUpTo(maxText, s) }
+
+func readableUpTo(most int, s string) string {
 	var b strings.Builder
 	space := false
 	for _, r := range s {
@@ -20,7 +25,7 @@ func readable(s string) string {
 			space = b.Len() > 0
 			continue
 		}
-		if b.Len()+utf8.RuneLen(r) >= maxText {
+		if b.Len()+utf8.RuneLen(r) >= most {
 			return b.String() + "…"
 		}
 		if space {
@@ -48,3 +53,9 @@ func bodyText(body []byte) string {
 	}
 	return readable(string(text))
 }
+
+// printable is an error that keeps its text from breaking a log's line.
+type printable struct{ error }
+
+func (p printable) Error() string { return readableUpTo(maxErrorText, p.error.Error()) }
+func (p printable) Unwrap() error { return p.error }

@@ -1,8 +1,10 @@
 package apigw
 
 import (
+	"errors"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -24,6 +26,21 @@ func TestBodyText(t *testing.T) {
 		strings.Repeat("ü", 500): strings.Repeat("ü", 127) + "…",
 	} {
 		require.Equal(t, want, bodyText([]byte(body)), "%q", body)
+	}
+}
+
+// Errors that quote the other side are one line that a terminal can show, and still what they were.
+func TestErrorsArePrintable(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("valid for a\nERROR\x1b[31m" + strings.Repeat("ü", 2*maxErrorText))
+	for _, f := range []fault{{err: cause}, {err: cause, status: 500}, {err: cause, status: 410}, {err: cause, sent: true}} {
+		err := call{"post to", "AbC=", time.Second}.wrap(t.Context(), f)
+		require.ErrorIs(t, err, cause)
+		require.ErrorContains(t, err, "valid for a ERROR [31mü")
+		require.Less(t, len(err.Error()), maxErrorText+maxText)
+		for _, r := range err.Error() {
+			require.True(t, unicode.IsPrint(r), "%q", err)
+		}
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 // wire is a way to the gateway.
 type wire interface {
-	// roundTrip waits for a free connection, or for the right to open one, signs a request, sends it and reads the
+	// roundTrip waits for its turn, with a free connection or the right to open one, signs a request, sends it and reads the
 	// answer to it. It returns when all of that has ended, or ctx, or when the request's timeout has passed, which
 	// runs from the end of the wait.
 	//

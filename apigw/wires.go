@@ -23,7 +23,7 @@ func newWires(set *settings) wires {
 	if transport == nil {
 		transport = newTransport(set, w.tls.Clone()) // net/http changes what it gets.
 	}
-	w.http = newHTTPWire(transport)
+	w.http = newHTTPWire(transport, set.concurrency)
 	return w
 }
 
