@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/gatesock/gatesock/bench/internal/certificate"
 )
 
 // Answers take from minDelay to maxDelay.
@@ -45,7 +47,7 @@ type gateway struct {
 
 // startGateway starts a gateway on a free port.
 func startGateway(ctx context.Context, o serverOrder) (*gateway, error) {
-	certificate, roots, err := newCertificate()
+	own, roots, err := certificate.New()
 	if err != nil {
 		return nil, err
 	}
@@ -55,11 +57,11 @@ func startGateway(ctx context.Context, o serverOrder) (*gateway, error) {
 		return nil, err
 	}
 	g := &gateway{
-		ready:   ready{Endpoint: "https://" + l.Addr().String() + "/" + stage, Roots: roots},
+		ready:   ready{Endpoint: "https://" + l.Addr().String() + "/" + stage, Roots: string(roots)},
 		counter: &counter{ids: map[string]struct{}{}},
 		prompt:  o.Prompt,
 	}
-	cfg := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	cfg := &tls.Config{Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS12}
 	l = countingListener{l, g.counter}
 	if o.H2 {
 		g.close = g.serveH2(l, cfg)
