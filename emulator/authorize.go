@@ -132,7 +132,7 @@ func (s *Session) authorize(ctx context.Context, h *Handshake, st stamp) error {
 
 // ask runs the authorizer's function and reads its answer.
 func (s *Session) ask(ctx context.Context, a *authorizer, h *Handshake, st stamp) (result authorization, err error) {
-	inv := s.g.begin(ctx, "authorizer", st.requestID, s.authorizerEvent(h, st), func(_ replier, r response, failed error) {
+	inv := s.invocation(ctx, "authorizer", st.requestID, s.authorizerEvent(h, st), func(_ replier, r response, failed error) {
 		if err = failed; err == nil {
 			result, err = readAuthorization(r.raw, s.g.connectARN())
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -124,7 +125,7 @@ func (g *Gateway) Quiesce(ctx context.Context) error { return g.running.wait(ctx
 // Shutdown takes no more connections, closes those that are open (Unknowns.ShutdownClose), each with its
 // $disconnect, and returns when every invocation and every goroutine of the gateway has ended. A client that does
 // not answer the close frame is cut off after a second. If ctx ends first, the contexts of the handlers that
-// still run end too, and the error is that of ctx. Calling it again does no harm.
+// still run end too, and the error names them and wraps that of ctx. Calling it again does no harm.
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.mu.Lock()
 	g.closing = true
@@ -144,7 +145,9 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 		}
 	}
 	if err != nil {
-		g.invocations.cancel()
+		if cut := g.invocations.cancel(); len(cut) > 0 {
+			return fmt.Errorf("emulator: shutting down: %w; still running: %s", err, strings.Join(cut, ", "))
+		}
 		return fmt.Errorf("emulator: shutting down: %w", err)
 	}
 	return nil

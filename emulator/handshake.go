@@ -146,7 +146,7 @@ func (s *Session) connect(ctx context.Context, h *Handshake, st stamp) error {
 	}
 	event := s.parts.connectEvent(st, s.headers(h, st), fieldsOf(h.Query))
 	var refused error
-	inv := s.g.begin(ctx, gatesock.RouteConnect, st.requestID, event, func(_ replier, r response, err error) {
+	inv := s.invocation(ctx, gatesock.RouteConnect, st.requestID, event, func(_ replier, r response, err error) {
 		refused = s.verdict(r, err, st)
 	})
 	inv.start()

@@ -24,6 +24,7 @@ var (
 type invocation struct {
 	g       *Gateway
 	ctx     functionContext
+	from    string // the connection's id
 	event   []byte
 	id      string // the request id
 	route   string
@@ -40,10 +41,12 @@ type invocation struct {
 	done     chan struct{} // closed when it has; nil until somebody waits
 }
 
-// begin prepares an invocation and starts its timeouts. Its run must follow.
-func (g *Gateway) begin(ctx context.Context, route, id string, event []byte, answer func(replier, response, error)) *invocation {
+// invocation prepares an invocation and starts its timeouts. Its run must follow.
+func (s *Session) invocation(ctx context.Context, route, id string, event []byte, answer func(replier, response, error)) *invocation {
+	g := s.g
 	inv := &invocation{
 		g:      g,
+		from:   s.id,
 		event:  event,
 		id:     id,
 		route:  route,
@@ -62,6 +65,11 @@ func (g *Gateway) begin(ctx context.Context, route, id string, event []byte, ans
 		inv.timer = g.cfg.Clock.AfterFunc(g.cfg.IntegrationTimeout, inv.integrationTimeout)
 	}
 	return inv
+}
+
+// String names the invocation in an error.
+func (inv *invocation) String() string {
+	return fmt.Sprintf("the handler of route %q for connection %s", inv.route, inv.from)
 }
 
 // run calls the handler, in the calling goroutine. The client may let it wait for the answer to be written; by then the

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -26,11 +27,15 @@ func (s *invocations) remove(inv *invocation) {
 	delete(s.running, inv)
 }
 
-// cancel ends the contexts of all.
-func (s *invocations) cancel() {
+// cancel ends the contexts of all, and returns their descriptions, sorted.
+func (s *invocations) cancel() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var cut []string
 	for inv := range s.running {
+		cut = append(cut, inv.String())
 		inv.ctx.end(context.Canceled)
 	}
+	slices.Sort(cut)
+	return cut
 }

@@ -87,7 +87,7 @@ func (s *Session) dispatch(ctx context.Context, data []byte) *invocation {
 		}
 	}
 	event := s.parts.messageEvent(st, route.Key, s.body(data))
-	inv := s.g.begin(ctx, route.Key, st.requestID, event, func(reply replier, r response, err error) {
+	inv := s.invocation(ctx, route.Key, st.requestID, event, func(reply replier, r response, err error) {
 		s.answer(reply, route, st.requestID, r, err)
 	})
 	inv.session = s

@@ -198,5 +198,5 @@ func (s *Session) end(status CloseStatus, by closer) *invocation {
 	st := stamp{requestID: s.g.ids.next(now, kindRequest), time: now}
 	event := s.parts.disconnectEvent(st, s.domain, status)
 	// The answer goes nowhere: the connection is closed.
-	return s.g.begin(context.Background(), gatesock.RouteDisconnect, st.requestID, event, func(replier, response, error) {})
+	return s.invocation(context.Background(), gatesock.RouteDisconnect, st.requestID, event, func(replier, response, error) {})
 }

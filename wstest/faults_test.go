@@ -299,7 +299,7 @@ func TestHandlerThatDoesNotEndFailsTheTest(t *testing.T) {
 		})
 		wg.Wait()
 		require.Len(t, failures, 1)
-		require.Contains(t, failures[0], "wstest: emulator: shutting down: context deadline exceeded; still running: [the handler of route \"$default\"")
+		require.Contains(t, failures[0], "wstest: emulator: shutting down: context deadline exceeded; still running: the handler of route \"$default\" for connection ")
 	})
 }
 

@@ -210,7 +210,7 @@ func (h *Harness) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
 	defer cancel()
 	if err := h.gateway.Shutdown(ctx); err != nil {
-		h.watch.fail(fmt.Errorf("%w; still running: %v", err, h.watch.stillRunning()))
+		h.watch.fail(err)
 	}
 	if h.stop != nil {
 		if err := h.stop(ctx); err != nil {
