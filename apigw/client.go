@@ -45,7 +45,10 @@ type Client struct {
 	exchanges   exchanges
 }
 
-var _ gatesock.Preparer = (*Client)(nil)
+var (
+	_ gatesock.Preparer       = (*Client)(nil)
+	_ gatesock.ConnectionsAPI = (*Client)(nil)
+)
 
 // New returns a Client that posts to the API at endpoint, the base URL without "/@connections"; see
 // [ExecuteAPI], [CustomDomain] and [EndpointOf].

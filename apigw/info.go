@@ -13,13 +13,7 @@ import (
 )
 
 // Info is what the gateway knows about an open connection.
-type Info struct {
-	// ConnectedAt and LastActiveAt are in milliseconds, UTC.
-	ConnectedAt  time.Time
-	LastActiveAt time.Time
-	// Identity has the source address and the user agent; the agent is empty if the client sent none.
-	Identity gatesock.Identity
-}
+type Info = gatesock.ConnectionInfo
 
 // parseInfo reads the answer to a GET, in which everything may be missing or null, as the SDK does. Unlike fields of a
 // struct, keys of a map have to match exactly.

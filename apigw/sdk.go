@@ -33,7 +33,10 @@ type SDKClient struct {
 	timeout    time.Duration
 }
 
-var _ gatesock.Preparer = (*SDKClient)(nil)
+var (
+	_ gatesock.Preparer       = (*SDKClient)(nil)
+	_ gatesock.ConnectionsAPI = (*SDKClient)(nil)
+)
 
 // NewSDK returns an SDKClient that posts to the API at endpoint; see [New].
 //

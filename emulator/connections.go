@@ -36,7 +36,7 @@ func (g *Gateway) serveConnection(w http.ResponseWriter, r *http.Request, to gat
 		var info Info
 		if info, err = g.Info(r.Context(), to); err == nil {
 			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write(info.appendJSON(nil))
+			_, _ = w.Write(appendInfo(nil, info))
 		}
 	case http.MethodDelete:
 		if err = g.Disconnect(r.Context(), to); err == nil {
@@ -72,17 +72,17 @@ func writeError(w http.ResponseWriter, to gatesock.Target, err error) {
 // infoTime is the layout of times in the answer to GET: ISO 8601 with milliseconds (observed in a public capture).
 const infoTime = "2006-01-02T15:04:05.000Z"
 
-// appendJSON appends what GET answers. A missing user agent is null there, unlike in events.
-func (i Info) appendJSON(b []byte) []byte {
+// appendInfo appends what GET answers. A missing user agent is null there, unlike in events.
+func appendInfo(b []byte, i Info) []byte {
 	stamp := func(t time.Time) { b = append(t.UTC().AppendFormat(append(b, '"'), infoTime), '"') }
 	b = append(b, `{"connectedAt":`...)
 	stamp(i.ConnectedAt)
-	b = jsontext.AppendString(append(b, `,"identity":{"sourceIp":`...), i.SourceIP)
+	b = jsontext.AppendString(append(b, `,"identity":{"sourceIp":`...), i.Identity.SourceIP)
 	b = append(b, `,"userAgent":`...)
-	if i.UserAgent == "" {
+	if i.Identity.UserAgent == "" {
 		b = append(b, "null"...)
 	} else {
-		b = jsontext.AppendString(b, i.UserAgent)
+		b = jsontext.AppendString(b, i.Identity.UserAgent)
 	}
 	b = append(b, `},"lastActiveAt":`...)
 	stamp(i.LastActiveAt)

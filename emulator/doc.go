@@ -10,8 +10,10 @@
 //		log.Fatal(err)
 //	}
 //	// Clients connect to ws://localhost:3001/dev; handlers post through gw, which is a
-//	// gatesock.Poster, or over HTTP to http://localhost:3001/dev/@connections/{id}.
+//	// gatesock.ConnectionsAPI, or over HTTP to http://localhost:3001/dev/@connections/{id}.
 //	log.Fatal(http.ListenAndServe("localhost:3001", gw))
+//
+// Handlers that post through the gateway need it before it needs them: [NewFunc] is for those.
 //
 // A [Gateway] has a core without sockets ([Gateway.Connect], [Session.Receive], [Session.Close]), on which
 // package wstest builds, and a front that is an [net/http.Handler]. [Serve] starts the front on a local port.

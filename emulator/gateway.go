@@ -14,7 +14,7 @@ import (
 
 // Gateway is one stage of one WebSocket API. It is safe for concurrent use.
 //
-// It is a [gatesock.Poster] and an [net/http.Handler]. [Gateway.Shutdown] ends it; without, some idle goroutines
+// It is a [gatesock.ConnectionsAPI] and an [net/http.Handler]. [Gateway.Shutdown] ends it; without, some idle goroutines
 // stay behind.
 type Gateway struct {
 	handler        lambda.Handler
@@ -38,7 +38,7 @@ type Gateway struct {
 	closing  bool
 }
 
-var _ gatesock.Poster = (*Gateway)(nil)
+var _ gatesock.ConnectionsAPI = (*Gateway)(nil)
 
 // ErrClosed is given for a session that has ended and a gateway that is shut down.
 var ErrClosed = errors.New("emulator: closed")

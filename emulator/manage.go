@@ -19,14 +19,7 @@ var ErrNotUTF8 = errors.New("emulator: posted data is not UTF-8")
 var ErrNoRoute = errors.New("emulator: no method found matching the endpoint's path")
 
 // Info is what GET @connections tells about a connection.
-type Info struct {
-	ConnectedAt time.Time
-	// LastActiveAt is the time of the last message in either direction.
-	LastActiveAt time.Time
-	SourceIP     string
-	// UserAgent is empty if the client sent none.
-	UserAgent string
-}
+type Info = gatesock.ConnectionInfo
 
 // Post sends a message to a connection, as POST @connections does. It never blocks. Its errors match those
 // of [gatesock.Poster], or [ErrNotUTF8], or [ErrNoRoute].
@@ -133,9 +126,8 @@ func (s *Session) post(data []byte) error {
 
 func (s *Session) info() Info {
 	return Info{
-		ConnectedAt:  s.connectedAt,
-		LastActiveAt: s.lastActive(),
-		SourceIP:     s.sourceIP,
-		UserAgent:    s.userAgent,
+		ConnectedAt:  s.connectedAt.UTC().Truncate(time.Millisecond),
+		LastActiveAt: s.lastActive().UTC().Truncate(time.Millisecond),
+		Identity:     gatesock.Identity{SourceIP: s.sourceIP, UserAgent: s.userAgent},
 	}
 }

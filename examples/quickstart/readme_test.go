@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestReadme holds the README to the code that is tested here: it shows these two files from their types and
-// their test on.
+// TestReadme holds the README to the code that is tested here: it shows two files from their types and their test on, and
+// the lines that make the gateway.
 func TestReadme(t *testing.T) {
 	readme := read(t, "../../README.md")
 	for file, from := range map[string]string{"main.go": "type Join struct", "main_test.go": "func TestRooms"} {
@@ -20,6 +20,16 @@ func TestReadme(t *testing.T) {
 			t.Errorf("README.md does not show %s from %q on as it is", file, from)
 		}
 	}
+	local := read(t, "local_test.go")
+	body := local[strings.Index(local, "\tgateway, err := emulator.NewFunc"):strings.Index(local, "\treturn gateway, err\n")]
+	if !strings.Contains(readme, "```go\n"+unindent(body)) {
+		t.Error("README.md does not make the gateway as local_test.go does")
+	}
+}
+
+// unindent takes one tab from the beginning of each line.
+func unindent(code string) string {
+	return strings.ReplaceAll(strings.TrimPrefix(code, "\t"), "\n\t", "\n")
 }
 
 func read(t *testing.T, name string) string {

@@ -20,6 +20,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambda"
+
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/examples/chat"
@@ -103,16 +105,16 @@ func serve(ctx context.Context, addr net.Addr, at place, s signIn, options []cha
 	if err != nil {
 		return nil, nil, err
 	}
-	var poster struct{ gatesock.Poster } // the gateway, which in turn wants the handler
-	app, err := at.open(ctx, &poster, options...)
+	gateway, err := emulator.NewFunc(func(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
+		app, err := at.open(ctx, api, options...)
+		if err != nil {
+			return nil, err
+		}
+		return app.Handler(), nil
+	}, emulator.Config{Stage: "local"})
 	if err != nil {
 		return nil, nil, err
 	}
-	gateway, err := emulator.New(app.Handler(), emulator.Config{Stage: "local"})
-	if err != nil {
-		return nil, nil, err
-	}
-	poster.Poster = gateway
 	mux.Handle("/", page)
 	mux.Handle("/local", gateway)
 	mux.Handle("/local/", gateway)

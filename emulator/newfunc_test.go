@@ -1,0 +1,94 @@
+package emulator_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/emulator"
+)
+
+// A handler that posts to its own clients needs the gateway, which needs the handler.
+func ExampleNewFunc() {
+	gw, err := emulator.NewFunc(func(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
+		r := gatesock.New()
+		gatesock.Handle(r, "shout", func(ctx context.Context, req *gatesock.Request, in struct{ Text string }) error {
+			return api.Post(ctx, gatesock.Target{ConnectionID: req.ConnectionID}, []byte(in.Text+"!"))
+		})
+		return r, nil
+	}, emulator.Config{Stage: "dev"})
+	if err != nil {
+		panic(err)
+	}
+	ctx := context.Background()
+	var c client
+	s, err := gw.Connect(ctx, emulator.Handshake{}, &c)
+	if err != nil {
+		panic(err)
+	}
+	if err := s.Receive(ctx, emulator.Message{Data: []byte(`{"action":"shout","text":"hello"}`)}); err != nil {
+		panic(err)
+	}
+	fmt.Println(c.got[0])
+	if err := gw.Shutdown(ctx); err != nil {
+		panic(err)
+	}
+	// Output: hello!
+}
+
+func TestNewFuncPassesEveryCallOn(t *testing.T) {
+	t.Parallel()
+	var api gatesock.ConnectionsAPI
+	gw, err := emulator.NewFunc(func(a gatesock.ConnectionsAPI) (lambda.Handler, error) {
+		api = a
+		to := gatesock.Target{ConnectionID: "x"}
+		_, infoErr := a.Info(t.Context(), to)
+		for _, early := range []error{a.Post(t.Context(), to, nil), a.Disconnect(t.Context(), to), infoErr} {
+			require.ErrorIs(t, early, gatesock.ErrNotSent)
+			require.NotErrorIs(t, early, gatesock.ErrGone)
+			require.ErrorContains(t, early, "there is no gateway yet")
+		}
+		return gatesock.New(), nil
+	}, emulator.Config{})
+	require.NoError(t, err)
+	var c client
+	s, err := gw.Connect(t.Context(), emulator.Handshake{SourceIP: "192.0.2.7"}, &c)
+	require.NoError(t, err)
+	to := gatesock.Target{ConnectionID: s.ID()}
+	require.NoError(t, api.Post(t.Context(), to, []byte("hello")))
+	info, err := api.Info(t.Context(), to)
+	require.NoError(t, err)
+	own, err := gw.Info(t.Context(), to)
+	require.NoError(t, err)
+	require.Equal(t, own, info)
+	require.Equal(t, gatesock.Identity{SourceIP: "192.0.2.7"}, info.Identity)
+	require.NoError(t, api.Disconnect(t.Context(), to))
+	require.ErrorIs(t, api.Post(t.Context(), to, nil), gatesock.ErrGone)
+	require.Equal(t, []string{"hello", "closed with 1000 Connection Closed Normally"}, c.got)
+	require.NoError(t, gw.Shutdown(t.Context()))
+}
+
+func TestNewFuncFails(t *testing.T) {
+	t.Parallel()
+	boom := errors.New("boom")
+	for name, c := range map[string]struct {
+		build func(gatesock.ConnectionsAPI) (lambda.Handler, error)
+		want  string
+	}{
+		"no function": {nil, "emulator: NewFunc with a nil function"},
+		"no handler":  {func(gatesock.ConnectionsAPI) (lambda.Handler, error) { return nil, nil }, "emulator: no handler"},
+		"its error":   {func(gatesock.ConnectionsAPI) (lambda.Handler, error) { return nil, boom }, "boom"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			gw, err := emulator.NewFunc(c.build, emulator.Config{})
+			require.EqualError(t, err, c.want)
+			require.Nil(t, gw)
+		})
+	}
+}
