@@ -134,7 +134,7 @@ func TestGuardsBehindAnAuthorizer(t *testing.T) {
 	gatesock.HandleReply(r, "open", whoami, authz.Public())
 	gatesock.HandleReply(r, "known", whoami, authz.RequirePrincipal())
 	h := wstest.New(t, r)
-	ann := h.Connect(wstest.As("ann", map[string]any{"scopes": "read", "attr.tenant": "t"}))
+	ann := h.Connect(wstest.WithAuthorizerContext("ann", map[string]any{"scopes": "read", "attr.tenant": "t"}))
 	var me who
 	ann.Push("whoami", nil).ExpectReply(&me)
 	require.Equal(t, who{"ann", []string{"read"}, "t"}, me)
@@ -235,7 +235,7 @@ func TestExpiry(t *testing.T) {
 	gatesock.HandleReply(r, "whoami", whoami, authz.Require("read"))
 	e.Handle(r)
 	h := wstest.New(t, r)
-	ann := h.Connect(wstest.As("ann", map[string]any{"scopes": "read", "exp": fmt.Sprint(now.Add(time.Hour).Unix())}))
+	ann := h.Connect(wstest.WithAuthorizerContext("ann", map[string]any{"scopes": "read", "exp": fmt.Sprint(now.Add(time.Hour).Unix())}))
 	var me who
 	ann.Push("whoami", nil).ExpectReply(&me)
 	require.Zero(t, kept.loads, "nothing is read before its time")
@@ -267,7 +267,7 @@ func TestExpiry(t *testing.T) {
 	ann.Push("whoami", nil).ExpectError(gatesock.CodePermissionDenied)
 
 	kept.fail = errors.New("down")
-	bob := h.Connect(wstest.As("bob", map[string]any{"exp": fmt.Sprint(now.Unix())}))
+	bob := h.Connect(wstest.WithAuthorizerContext("bob", map[string]any{"exp": fmt.Sprint(now.Unix())}))
 	bob.Push("whoami", nil).ExpectError(gatesock.CodeUnavailable)
 	bob.Push("authenticate", map[string]string{"token": "bob/read/"}).ExpectError(gatesock.CodeUnavailable)
 }
@@ -281,7 +281,7 @@ func TestExpiryCloses(t *testing.T) {
 	r.Use(e.Middleware())
 	gatesock.HandleReply(r, "whoami", whoami)
 	h := wstest.New(t, r)
-	ann := h.Connect(wstest.As("ann", map[string]any{"exp": "1"}))
+	ann := h.Connect(wstest.WithAuthorizerContext("ann", map[string]any{"exp": "1"}))
 	ann.Push("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
 	require.Equal(t, []gatesock.Target{{ConnectionID: ann.ID(), Endpoint: "https://other.example.com"}}, c.closed)
 	c.err = errors.New("no")
@@ -325,7 +325,7 @@ func TestExpiryGoesByTheRoute(t *testing.T) {
 		"$request.body.action": `{"action":"whoami","type":"authenticate","id":"1"}`,
 	} {
 		h := wstest.New(t, r, wstest.WithConfig(func(c *emulator.Config) { c.RouteSelectionExpression = expression }))
-		ann := h.Connect(wstest.As("ann", map[string]any{"exp": "1"}))
+		ann := h.Connect(wstest.WithAuthorizerContext("ann", map[string]any{"exp": "1"}))
 		ann.SendText(body)
 		frames := ann.Frames()
 		require.Len(t, frames, 1)
@@ -344,7 +344,7 @@ func TestRenewalOverDefault(t *testing.T) {
 	h := wstest.New(t, r, wstest.WithConfig(func(c *emulator.Config) {
 		c.Routes = []gatesock.Route{{Key: "$connect"}, {Key: "$disconnect"}, {Key: "$default", TwoWay: true}}
 	}))
-	ann := h.Connect(wstest.As("ann", map[string]any{"exp": "1"}))
+	ann := h.Connect(wstest.WithAuthorizerContext("ann", map[string]any{"exp": "1"}))
 	ann.Push("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
 	var renewed authz.Renewed
 	ann.Push("authenticate", map[string]string{"token": "ann/read/"}).ExpectReply(&renewed)

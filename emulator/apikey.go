@@ -34,7 +34,7 @@ func (s *Session) identify(h *Handshake, st stamp) error {
 	}
 	value := h.Header.Get("X-Api-Key")
 	if s.g.cfg.APIKeySelectionExpression == keyFromAuthorizer {
-		value = h.usageKey
+		value = h.UsageKey
 	}
 	for _, k := range s.g.cfg.APIKeys {
 		if k.Value == value {

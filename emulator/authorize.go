@@ -126,7 +126,7 @@ func (s *Session) authorize(ctx context.Context, h *Handshake, st stamp) error {
 	}
 	h.Authorizer = result.values
 	h.Authorizer[keyIntegrationLatency] = s.g.cfg.Clock.Now().Sub(began).Milliseconds()
-	h.usageKey = result.usageKey
+	h.UsageKey = result.usageKey
 	return nil
 }
 

@@ -15,3 +15,15 @@ func authorizerOf(ctx context.Context) map[string]any {
 	values, _ := ctx.Value(authorizerKey{}).(map[string]any)
 	return values
 }
+
+type usageKeyKey struct{}
+
+// WithUsageKey is [WithAuthorizer] for Handshake.UsageKey, the usageIdentifierKey of an authorizer's answer.
+func WithUsageKey(ctx context.Context, key string) context.Context {
+	return context.WithValue(ctx, usageKeyKey{}, key)
+}
+
+func usageKeyOf(ctx context.Context) string {
+	key, _ := ctx.Value(usageKeyKey{}).(string)
+	return key
+}

@@ -29,11 +29,13 @@ type Handshake struct {
 	// connection: "principalId" and a context of strings, numbers and booleans. Empty: that of Config.Authorizer is
 	// asked, if there is one.
 	Authorizer map[string]any
+	// UsageKey is the usageIdentifierKey of an authorizer's answer: the API key's value, where
+	// Config.APIKeySelectionExpression takes it from there. It goes with Authorizer.
+	UsageKey string
 
-	path     string  // the escaped one of the wire; empty for that of the stage
-	usageKey string  // what the authorizer says
-	apiKey   APIKey  // the one that was given
-	user     IAMUser // who signed
+	path   string  // the escaped one of the wire; empty for that of the stage
+	apiKey APIKey  // the one that was given
+	user   IAMUser // who signed
 }
 
 // UserAgent gives the client's User-Agent, empty if it sent none.

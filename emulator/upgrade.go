@@ -57,7 +57,8 @@ func handshakeOf(r *http.Request) Handshake {
 		ip = r.RemoteAddr
 	}
 	return Handshake{
-		Header: r.Header, Query: r.URL.Query(), Host: r.Host, SourceIP: ip, Authorizer: authorizerOf(r.Context()), path: wirePath(r),
+		Header: r.Header, Query: r.URL.Query(), Host: r.Host, SourceIP: ip, path: wirePath(r),
+		Authorizer: authorizerOf(r.Context()), UsageKey: usageKeyOf(r.Context()),
 	}
 }
 

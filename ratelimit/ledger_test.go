@@ -178,13 +178,13 @@ func TestQuotaOfMessages(t *testing.T) {
 		l := ratelimit.NewQuota(store, "messages", ratelimit.Quota{Max: 2, Per: ratelimit.Day}, ratelimit.FailOpen, ratelimit.WithClock(store.Clock))
 		return echo(l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$connect": 0}}))
 	})
-	ann := w.Connect(wstest.As("ann"))
+	ann := w.Connect(wstest.AsUser("ann"))
 	ann.Push("say", nil).ExpectAck()
 	ann.Push("say", nil).ExpectAck()
 	e := ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
 	require.Equal(t, "too many requests: the limit messages is 2 a day", e.Message)
 	require.LessOrEqual(t, e.RetryAfter, 24*time.Hour)
-	w.Connect(wstest.As("bob")).Push("say", nil).ExpectAck()
+	w.Connect(wstest.AsUser("bob")).Push("say", nil).ExpectAck()
 }
 
 func TestMemoryCountersAreBounded(t *testing.T) {

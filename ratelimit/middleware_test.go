@@ -107,26 +107,26 @@ func TestKeys(t *testing.T) {
 		first       options
 	}{
 		"user": {
-			ratelimit.ByUser(), as(wstest.As("ann")), as(wstest.As("bob")), options{wstest.As("ann")},
+			ratelimit.ByUser(), as(wstest.AsUser("ann")), as(wstest.AsUser("bob")), options{wstest.AsUser("ann")},
 		},
 		"nobody": {
 			ratelimit.ByUser(), as(), as(wstest.WithSourceIP("192.0.2.1")), nil,
 		},
 		"somebody called like an address": {
-			ratelimit.ByUser(), as(), as(wstest.As("127.0.0.1")), nil,
+			ratelimit.ByUser(), as(), as(wstest.AsUser("127.0.0.1")), nil,
 		},
 		"somebody called like a key of the store": {
-			ratelimit.ByUser(), as(), as(wstest.As("source:127.0.0.1")), nil,
+			ratelimit.ByUser(), as(), as(wstest.AsUser("source:127.0.0.1")), nil,
 		},
 		"API key": {
-			ratelimit.ByAPIKey(), as(wstest.As("bob", map[string]any{"attr.key": "k1"})), as(wstest.As("ann", map[string]any{"attr.key": "k2"})),
-			options{wstest.As("ann", map[string]any{"attr.key": "k1"})},
+			ratelimit.ByAPIKey(), as(wstest.WithAuthorizerContext("bob", map[string]any{"attr.key": "k1"})), as(wstest.WithAuthorizerContext("ann", map[string]any{"attr.key": "k2"})),
+			options{wstest.WithAuthorizerContext("ann", map[string]any{"attr.key": "k1"})},
 		},
 		"no API key": {ratelimit.ByAPIKey(), as(), as(wstest.WithSourceIP("192.0.2.1")), nil},
 		"one's own": {
 			ratelimit.By("tenant", func(req *gatesock.Request) string { return req.Authorizer["tenant"] }),
-			as(wstest.As("bob", map[string]any{"tenant": "t1"})), as(wstest.As("ann", map[string]any{"tenant": "t2"})),
-			options{wstest.As("ann", map[string]any{"tenant": "t1"})},
+			as(wstest.WithAuthorizerContext("bob", map[string]any{"tenant": "t1"})), as(wstest.WithAuthorizerContext("ann", map[string]any{"tenant": "t2"})),
+			options{wstest.WithAuthorizerContext("ann", map[string]any{"tenant": "t1"})},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -240,12 +240,12 @@ func TestDisconnectsAreNotLimited(t *testing.T) {
 		return r
 	})
 	for range 2 {
-		ann := w.Connect(wstest.As("ann"))
+		ann := w.Connect(wstest.AsUser("ann"))
 		w.Advance(500 * time.Millisecond)
 		ann.Close(1000, "")
 	}
 	require.Equal(t, 2, left)
-	ann := w.Connect(wstest.As("ann")) // the last token
+	ann := w.Connect(wstest.AsUser("ann")) // the last token
 	ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
 	ann.Close(1000, "")
 	require.Equal(t, 3, left)

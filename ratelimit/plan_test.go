@@ -129,8 +129,8 @@ func TestPlansOfMessages(t *testing.T) {
 		}
 		return echo(p.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$connect": 0, "export": 5}}))
 	})
-	ann := w.Connect(wstest.As("ann"))
-	bob := w.Connect(wstest.As("bob", map[string]any{"plan": "pro"}))
+	ann := w.Connect(wstest.AsUser("ann"))
+	bob := w.Connect(wstest.WithAuthorizerContext("bob", map[string]any{"plan": "pro"}))
 	ann.Push("say", nil).ExpectAck()
 	e := ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
 	require.Equal(t, "too many requests: the limit of plan free is 1 a second, 1 at once", e.Message)

@@ -37,8 +37,8 @@ func TestUsage(t *testing.T) {
 	usage := &ratelimit.Usage{Store: book, Clock: func() time.Time { return h.Now() }, Logger: silent()}
 	h = wstest.New(t, echo(usage.Middleware(ratelimit.ByUser())))
 	day := h.Now()
-	ann := h.Connect(wstest.As("ann", map[string]any{"plan": "pro"}))
-	bob := h.Connect(wstest.As("bob"))
+	ann := h.Connect(wstest.WithAuthorizerContext("ann", map[string]any{"plan": "pro"}))
+	bob := h.Connect(wstest.AsUser("bob"))
 	for range 100 {
 		ann.Push("say", nil).ExpectAck()
 	}

@@ -67,6 +67,10 @@ func (s *Server) DialRefused(t testing.TB, opts ...ConnectOption) int {
 func (s *Server) TryDial(t testing.TB, opts ...ConnectOption) (*Client, *emulator.Refused) {
 	t.Helper()
 	d := &dial{request: newRequest(opts)}
+	if err := d.request.err; err != nil {
+		t.Fatalf("wstest: dialling: %v", err)
+		return nil, nil
+	}
 	token := rand.Text()
 	s.mu.Lock()
 	s.dials[token] = d

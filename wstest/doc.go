@@ -5,7 +5,7 @@
 //		rec := wstest.NewRecorder()                              // the application posts through it
 //		h := wstest.New(t, chat.New(rec).Router(), wstest.WithPoster(rec))
 //
-//		alice, bob := h.Connect(wstest.As("alice")), h.Connect(wstest.As("bob"))
+//		alice, bob := h.Connect(wstest.AsUser("alice")), h.Connect(wstest.AsUser("bob"))
 //		alice.Push("join", Join{Room: "1"}).ExpectAck()          // {"action":"join","id":"…","room":"1"}
 //		bob.Push("say", Say{Room: "1"}).ExpectError(gatesock.CodeFailedPrecondition)
 //

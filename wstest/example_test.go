@@ -45,7 +45,7 @@ func testGreeter(t testing.TB) {
 	rec := wstest.NewRecorder()
 	h := wstest.New(t, newGreeter(rec), wstest.WithPoster(rec))
 	fmt.Println("anonymous:", h.ConnectRefused())
-	alice, bob := h.Connect(wstest.As("alice")), h.Connect(wstest.As("bob"))
+	alice, bob := h.Connect(wstest.AsUser("alice")), h.Connect(wstest.AsUser("bob"))
 
 	var reply, push string
 	bob.Push("hello", nil).ExpectReply(&reply)

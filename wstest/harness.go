@@ -128,6 +128,10 @@ func (h *Harness) TryConnect(opts ...ConnectOption) (*Client, *emulator.Refused)
 	h.t.Helper()
 	r := newRequest(opts)
 	c := h.newClient(h.t, r)
+	if r.err != nil {
+		h.t.Fatalf("wstest: %s can't connect: %v", c.name, r.err)
+		return nil, nil
+	}
 	l := &memoryLink{harness: h, inbox: c.inbox}
 	c.link = l
 	session, err := h.handshake(r, l)

@@ -14,8 +14,8 @@ func TestConnectPushAndExpect(t *testing.T) {
 	t.Parallel()
 	rec := wstest.NewRecorder()
 	h := wstest.New(t, newRoom(rec), wstest.WithPoster(rec))
-	alice := h.Connect(wstest.As("alice"))
-	bob := h.Connect(wstest.As("bob", map[string]any{"plan": "free"}))
+	alice := h.Connect(wstest.AsUser("alice"))
+	bob := h.Connect(wstest.WithAuthorizerContext("bob", map[string]any{"plan": "free"}))
 	require.NotEqual(t, alice.ID(), bob.ID())
 
 	alice.Push("join", nil).ExpectAck()

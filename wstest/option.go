@@ -1,7 +1,6 @@
 package wstest
 
 import (
-	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -61,6 +60,7 @@ type request struct {
 	emulator.Handshake
 	user         string
 	subprotocols []string
+	err          error // what an option could not do
 }
 
 type connectOption func(*request)
@@ -76,20 +76,6 @@ func newRequest(opts []ConnectOption) *request {
 		r.Header.Set("Sec-WebSocket-Protocol", strings.Join(r.subprotocols, ", "))
 	}
 	return r
-}
-
-// As connects as a user whom the API's authorizer has let in: user becomes the principalId of the authorizer's result,
-// and the attributes its context, whose values are strings, numbers and booleans. The events of the connection
-// carry them in requestContext.authorizer.
-func As(user string, attributes ...map[string]any) ConnectOption {
-	return connectOption(func(r *request) {
-		r.user = user
-		r.Authorizer = map[string]any{}
-		for _, a := range attributes {
-			maps.Copy(r.Authorizer, a)
-		}
-		r.Authorizer["principalId"] = user
-	})
 }
 
 // WithHeader adds a header to the handshake, as Origin or Cookie.

@@ -30,7 +30,7 @@ func TestConnectOptions(t *testing.T) {
 	s := seen{make(chan gatesock.Request, 1)}
 	srv := wstest.NewServer(t, s.router(), wstest.WithConfig(func(c *emulator.Config) { c.Stage = "prod" }))
 	opts := []wstest.ConnectOption{
-		wstest.As("alice", map[string]any{"plan": "free", "limit": 5}, map[string]any{"admin": true}),
+		wstest.WithAuthorizerContext("alice", map[string]any{"plan": "free", "limit": 5, "admin": true}),
 		wstest.WithHeader("Origin", "https://example.com"),
 		wstest.WithHeader("X-Tag", "1"),
 		wstest.WithHeader("X-Tag", "2"),
@@ -84,7 +84,7 @@ func TestRefused(t *testing.T) {
 
 	failures := runFake(t, func(ft *fakeTB) { srv.Dial(ft) })
 	require.Equal(t, []string{"wstest: expected the connection to open, but it was refused with status 401 "}, failures)
-	failures = runFake(t, func(ft *fakeTB) { srv.DialRefused(ft, wstest.As("bob")) })
+	failures = runFake(t, func(ft *fakeTB) { srv.DialRefused(ft, wstest.AsUser("bob")) })
 	require.Len(t, failures, 1)
 	require.Contains(t, failures[0], "expected the connection to be refused, but it opened as bob (")
 	failures = runFake(t, func(ft *fakeTB) { wstest.New(ft, newRoom(rec)).Connect() })
@@ -140,7 +140,7 @@ func TestInABubble(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				rec := wstest.NewRecorder()
 				h := wstest.New(t, newRoom(rec), wstest.WithPoster(rec), opt)
-				alice, bob := h.Connect(wstest.As("alice")), h.Connect(wstest.As("bob"))
+				alice, bob := h.Connect(wstest.AsUser("alice")), h.Connect(wstest.AsUser("bob"))
 				alice.Push("join", nil).ExpectAck()
 				bob.Push("join", nil).ExpectAck()
 				alice.ExpectPush("joined", nil)

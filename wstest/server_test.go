@@ -17,8 +17,8 @@ func TestServerHasTheSameClients(t *testing.T) {
 	t.Parallel()
 	rec := wstest.NewRecorder()
 	srv := wstest.NewServer(t, newRoom(rec), wstest.WithPoster(rec))
-	alice := srv.Dial(t, wstest.As("alice"), wstest.WithSubprotocols("other", "chat"))
-	bob := srv.Dial(t, wstest.As("bob"))
+	alice := srv.Dial(t, wstest.AsUser("alice"), wstest.WithSubprotocols("other", "chat"))
+	bob := srv.Dial(t, wstest.AsUser("bob"))
 	require.Equal(t, "chat", alice.Subprotocol())
 	require.Empty(t, bob.Subprotocol())
 	require.NotEqual(t, alice.ID(), bob.ID())
@@ -105,7 +105,7 @@ func TestServerTimeout(t *testing.T) {
 	t.Parallel()
 	failures := runFake(t, func(ft *fakeTB) {
 		srv := wstest.NewServer(ft, script(), wstest.WithTimeout(20*time.Millisecond))
-		srv.Dial(ft, wstest.As("alice")).ExpectPush("never", nil)
+		srv.Dial(ft, wstest.AsUser("alice")).ExpectPush("never", nil)
 	})
 	require.Len(t, failures, 1)
 	require.Contains(t, failures[0], `expected a push of event "never" within 20ms (see WithTimeout)`)
@@ -155,11 +155,11 @@ func TestExpectNoneSeesWhatIsOnItsWay(t *testing.T) {
 	t.Parallel()
 	rec := wstest.NewRecorder()
 	srv := wstest.NewServer(t, newRoom(rec), wstest.WithPoster(rec))
-	alice, carol := srv.Dial(t, wstest.As("alice")), srv.Connect(wstest.As("carol"))
+	alice, carol := srv.Dial(t, wstest.AsUser("alice")), srv.Connect(wstest.AsUser("carol"))
 	for i := range 30 {
 		var id string
 		failures := runFake(t, func(ft *fakeTB) {
-			bob := srv.Dial(ft, wstest.As("bob"))
+			bob := srv.Dial(ft, wstest.AsUser("bob"))
 			id = bob.ID()
 			bob.Push("join", nil).ExpectAck()
 			rec.Slow(id, time.Duration(i%3)*time.Millisecond)

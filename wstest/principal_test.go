@@ -1,0 +1,194 @@
+package wstest_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/authz"
+	"github.com/gatesock/gatesock/emulator"
+	"github.com/gatesock/gatesock/wstest"
+)
+
+// tapped keeps what the events of a handler have in requestContext.authorizer and in requestContext.identity, byte for byte.
+type tapped struct {
+	*gatesock.Router
+	mu   sync.Mutex
+	kept []string
+}
+
+func (h *tapped) Invoke(ctx context.Context, event []byte) ([]byte, error) {
+	var e struct {
+		RequestContext struct{ Authorizer, Identity json.RawMessage }
+	}
+	if err := json.Unmarshal(event, &e); err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	h.kept = append(h.kept, string(e.RequestContext.Authorizer)+string(e.RequestContext.Identity))
+	h.mu.Unlock()
+	return h.Router.Invoke(ctx, event)
+}
+
+// deployed is an application whose authorizer finds one principal.
+type deployed struct {
+	*tapped
+	authorizer lambda.Handler
+}
+
+func (d deployed) HasAuthorizer() bool { return true }
+
+func (d deployed) Invoke(ctx context.Context, event []byte) ([]byte, error) {
+	if strings.HasPrefix(string(event), `{"type":"REQUEST",`) {
+		return d.authorizer.Invoke(ctx, event)
+	}
+	return d.tapped.Invoke(ctx, event)
+}
+
+func newTapped() *tapped {
+	r := gatesock.New()
+	r.Connect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return &gatesock.Reply{}, nil })
+	r.Disconnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return &gatesock.Reply{}, nil })
+	gatesock.Handle(r, "hi", func(context.Context, *gatesock.Request, struct{}) error { return nil })
+	return &tapped{Router: r}
+}
+
+// TestAsIsWhatAnAuthorizerSays compares the events of a client that connects As a principal with those of one that an authorizer
+// has found to be that principal.
+func TestAsIsWhatAnAuthorizerSays(t *testing.T) {
+	t.Parallel()
+	for name, p := range map[string]authz.Principal{
+		"an id": {ID: "alice"},
+		"everything": {
+			ID: "<alice> \u2028 ü\"", Scopes: []string{"chat:write", "a<b"}, Roles: []string{"admin", "owner"},
+			Attributes: map[string]string{"tenant": "t&\x01é", "scopes": "other", "principalId": "bob", "exp": "1", "a.b-c_d": ""},
+			Expires:    time.Date(2036, 1, 2, 3, 4, 5, 6, time.FixedZone("", 3600)), UsageKey: "usage-key-1",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			keys := wstest.WithConfig(func(c *emulator.Config) {
+				if p.UsageKey != "" {
+					c.APIKeys = []emulator.APIKey{{ID: "key1", Value: p.UsageKey}}
+					c.APIKeySelectionExpression = "$context.authorizer.usageIdentifierKey"
+				}
+			})
+			want := newTapped()
+			found := authz.AuthenticatorFunc(func(context.Context, *authz.Handshake) (authz.Principal, error) { return p, nil })
+			use(wstest.New(t, deployed{want, authz.NewAuthorizer(found)}, keys).Connect())
+			require.Len(t, want.kept, 3)
+			require.Contains(t, want.kept[0], `"principalId"`)
+
+			inMemory := newTapped()
+			use(wstest.New(t, inMemory, keys).Connect(wstest.As(p)))
+			require.Equal(t, want.kept, inMemory.kept)
+
+			bySocket := newTapped()
+			use(wstest.NewServer(t, bySocket, keys).Dial(t, wstest.As(p), wstest.WithHeader("User-Agent", "")))
+			require.Len(t, bySocket.kept, 3)
+			require.Equal(t, want.kept, bySocket.kept)
+		})
+	}
+}
+
+// use sends one message and hangs up.
+func use(c *wstest.Client) {
+	c.Push("hi", nil).ExpectAck()
+	c.Close(1000, "")
+}
+
+func TestAsPassesGuards(t *testing.T) {
+	t.Parallel()
+	r, expiry := gatesock.New(), &authz.Expiry{}
+	r.Use(expiry.Middleware())
+	who := func(_ context.Context, req *gatesock.Request, _ struct{}) (authz.Principal, error) {
+		p, _ := authz.PrincipalOf(req)
+		return p, nil
+	}
+	gatesock.HandleReply(r, "write", who, authz.Require("chat:write"))
+	gatesock.HandleReply(r, "ban", who, authz.RequireRole("admin"))
+	h := wstest.New(t, r)
+	expiry.Clock = h.Now
+	alice := authz.Principal{
+		ID: "alice", Scopes: []string{"chat:write"}, Roles: []string{"admin"}, Attributes: map[string]string{"tenant": "t1"},
+		Expires: h.Now().Add(5 * time.Minute).Truncate(time.Second).UTC(),
+	}
+	a, bob := h.Connect(wstest.As(alice)), h.Connect(wstest.As(authz.Principal{ID: "bob", Scopes: []string{"chat:read"}}))
+	nobody := h.Connect()
+	for _, action := range []string{"write", "ban"} {
+		var got authz.Principal
+		a.Push(action, nil).ExpectReply(&got)
+		require.Equal(t, alice, got)
+		bob.Push(action, nil).ExpectError(gatesock.CodePermissionDenied)
+		nobody.Push(action, nil).ExpectError(gatesock.CodeUnauthenticated)
+	}
+	h.Advance(5 * time.Minute)
+	e := a.Push("write", nil).ExpectError(gatesock.CodeUnauthenticated)
+	require.Contains(t, e.Message, "expired")
+	require.Contains(t, a.String(), "alice (")
+}
+
+func TestAsRefusesWhatNoAuthorizerLetsIn(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		p    authz.Principal
+		says string
+	}{
+		"no id":               {authz.Principal{}, "principal"},
+		"a scope with spaces": {authz.Principal{ID: "alice", Scopes: []string{"a b"}}, "a b"},
+		"an attribute's name": {authz.Principal{ID: "alice", Attributes: map[string]string{"a b": "x"}}, "a b"},
+		"too large":           {authz.Principal{ID: "alice", Attributes: map[string]string{"big": strings.Repeat("x", 9000)}}, "8192"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, connect := range []func(ft *fakeTB){
+				func(ft *fakeTB) { wstest.New(ft, script()).Connect(wstest.As(c.p)) },
+				func(ft *fakeTB) { wstest.NewServer(ft, script()).Dial(ft, wstest.As(c.p)) },
+			} {
+				failures := runFake(t, connect)
+				require.Len(t, failures, 1)
+				require.Contains(t, failures[0], "an authorizer can't let this principal in")
+				require.Contains(t, failures[0], c.says)
+				require.Less(t, len(failures[0]), 2000)
+			}
+		})
+	}
+}
+
+// As comes before the API's own authorizer, which lets nobody in here.
+func TestAsDoesNotAskTheAuthorizer(t *testing.T) {
+	t.Parallel()
+	nobody := authz.AuthenticatorFunc(func(context.Context, *authz.Handshake) (authz.Principal, error) {
+		return authz.Principal{}, authz.ErrForbidden
+	})
+	quiet := authz.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil)))
+	h := wstest.New(t, deployed{newTapped(), authz.NewAuthorizer(nobody, quiet)})
+	require.Equal(t, 403, h.ConnectRefused())
+	for _, o := range []wstest.ConnectOption{wstest.AsUser("alice"), wstest.WithAuthorizerContext("alice", nil)} {
+		use(h.Connect(o))
+	}
+}
+
+func ExampleAs() {
+	r := gatesock.New()
+	gatesock.Handle(r, "ban", func(context.Context, *gatesock.Request, struct{}) error { return nil }, authz.RequireRole("admin"))
+	t := &printingT{}
+	t.run(func(t testing.TB) {
+		t.Helper()
+		h := wstest.New(t, r)
+		h.Connect(wstest.As(authz.Principal{ID: "alice", Roles: []string{"admin"}})).Push("ban", nil).ExpectAck()
+		e := h.Connect(wstest.AsUser("bob")).Push("ban", nil).ExpectError(gatesock.CodePermissionDenied)
+		fmt.Println("bob:", e.Message)
+	})
+	// Output: bob: the role admin is missing
+}
