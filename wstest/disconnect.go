@@ -11,6 +11,8 @@ import (
 // Disconnect records that a connection is to be closed, and closes it where the recorder forwards to something that can,
 // such as the harness's gateway or the Client of package apigw. It meets the faults that posts meet: a connection that is
 // gone answers [gatesock.ErrGone]. Like a post it must not outlive the handler that makes it.
+//
+// Alone the recorder takes the connection for gone from then on, until [Recorder.Reset].
 func (r *Recorder) Disconnect(ctx context.Context, from gatesock.Target) error {
 	r.mu.Lock()
 	r.disconnects = append(r.disconnects, from)
@@ -20,22 +22,21 @@ func (r *Recorder) Disconnect(ctx context.Context, from gatesock.Target) error {
 }
 
 func (r *Recorder) disconnect(ctx context.Context, from gatesock.Target) error {
-	err := wait(ctx, r.delay(from.ConnectionID))
+	next, err := r.meet(ctx, from)
 	if err != nil {
 		return disconnectError(from, err)
-	}
-	next, err := r.decide(from.ConnectionID)
-	if err != nil {
-		return disconnectError(from, err)
-	}
-	if from.ConnectionID == "" {
-		return disconnectError(from, gatesock.ErrBadConnectionID)
 	}
 	if d, ok := next.(interface {
 		Disconnect(ctx context.Context, from gatesock.Target) error
 	}); ok {
 		return d.Disconnect(ctx, from)
 	}
+	if from.ConnectionID == "" {
+		return disconnectError(from, gatesock.ErrBadConnectionID)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed[from.ConnectionID] = true
 	return nil
 }
 

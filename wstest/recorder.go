@@ -23,7 +23,7 @@ type Post struct {
 	Err error
 }
 
-// Recorder is a [gatesock.Poster] that takes note of every post and can be told to refuse or delay those to some
+// Recorder is a [gatesock.ConnectionsAPI] that takes note of every post and can be told to refuse or delay what goes to some
 // connections. Alone it takes every message and delivers none; [New], [NewServer] or [Recorder.Attach] give
 // it something to forward to. Faults come before the forwarding: what they refuse is recorded, and not
 // delivered.
@@ -34,18 +34,23 @@ type Recorder struct {
 	posts []*Post
 	// disconnects are the connections that were to be closed.
 	disconnects []gatesock.Target
+	closed      map[string]bool // those that the recorder has closed by itself, alone
 	faults      map[string]*fault
 	forbid      bool
 	next        gatesock.Poster
 	watch       *watch // nil outside a harness
 	now         func() time.Time
+	made        time.Time
 }
 
-var _ gatesock.Poster = (*Recorder)(nil)
+var (
+	_ gatesock.ConnectionsAPI = (*Recorder)(nil)
+	_ gatesock.Preparer       = (*Recorder)(nil)
+)
 
 // NewRecorder returns a Recorder on its own.
 func NewRecorder() *Recorder {
-	return &Recorder{faults: make(map[string]*fault), now: time.Now}
+	return &Recorder{closed: make(map[string]bool), faults: make(map[string]*fault), now: time.Now, made: time.Now()}
 }
 
 // Attach makes the recorder forward to p, and to nothing if p is nil. With it a recorder may stand before any
@@ -83,6 +88,7 @@ func (r *Recorder) Reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.posts, r.disconnects = nil, nil
+	clear(r.closed)
 }
 
 // Post records a message, and delays, refuses or forwards it as it was told. Alone it also refuses what no gateway
@@ -110,15 +116,10 @@ func (r *Recorder) begin(to gatesock.Target, data []byte) (*Post, *watch) {
 
 // do carries out a post that is already recorded.
 func (r *Recorder) do(ctx context.Context, to gatesock.Target, data []byte) error {
-	if err := wait(ctx, r.delay(to.ConnectionID)); err != nil {
-		return postError(to, err)
-	}
-	next, err := r.decide(to.ConnectionID)
+	next, err := r.meet(ctx, to)
 	switch {
 	case err != nil:
 		return postError(to, err)
-	case ctx.Err() != nil:
-		return postError(to, context.Cause(ctx))
 	case next != nil:
 		return next.Post(ctx, to, data)
 	case to.ConnectionID == "":
@@ -129,14 +130,26 @@ func (r *Recorder) do(ctx context.Context, to gatesock.Target, data []byte) erro
 	return nil
 }
 
-// decide gives the fault that a post meets, or the poster that takes it.
-func (r *Recorder) decide(connectionID string) (gatesock.Poster, error) {
+// meet returns the fault that a call meets, after its delay, or else what the call is forwarded to, nil if nothing.
+func (r *Recorder) meet(ctx context.Context, to gatesock.Target) (gatesock.Poster, error) {
+	if err := wait(ctx, r.delay(to.ConnectionID)); err != nil {
+		return nil, err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.forbid {
 		return nil, gatesock.ErrForbidden
 	}
-	return r.next, r.faults[connectionID].take()
+	if err := r.faults[to.ConnectionID].take(); err != nil {
+		return nil, err
+	}
+	if r.closed[to.ConnectionID] {
+		return nil, gatesock.ErrGone
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return r.next, nil
 }
 
 // join makes the recorder the one of a harness.
