@@ -20,7 +20,7 @@
 //
 // [New] uses no sockets, and every call returns when all that it causes has happened: after [Client.Push] the handler has
 // returned, and its answer and its posts are in the clients' inboxes. So Expect methods need not wait, and
-// [Client.ExpectNone] is exact. Time moves only by [Harness.Advance]. Several goroutines may push at once, and a
+// [Client.ExpectNone] is exact. Time moves only by [Harness.Advance]. Several goroutines may send at once, and a
 // handler that is held does not hold up the others.
 //
 // It works in a bubble of testing/synctest too. Give the gateway the bubble's time, if both should be one:

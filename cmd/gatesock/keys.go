@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/gatesock/gatesock/authz/apikey"
 	"github.com/gatesock/gatesock/authz/dynamokeys"
@@ -50,7 +49,7 @@ func (c *keysCommand) AfterApply(ctx context.Context, command *kong.Context, std
 	options := []apikey.Option{}
 	if prefix := c.Create.Prefix; prefix != "" {
 		if err := apikey.CheckPrefix(prefix); err != nil {
-			return fmt.Errorf("--prefix: %w", err)
+			return misuse{fmt.Errorf("--prefix: %w", err)}
 		}
 		options = append(options, apikey.WithPrefix(prefix))
 	}
@@ -179,12 +178,8 @@ func (r *keyring) changed(key apikey.Key, err error) error {
 
 // plain makes of an error what somebody needs who typed a command.
 func plain(err error) error {
-	var missing *types.ResourceNotFoundException
-	switch {
-	case errors.Is(err, apikey.ErrNotFound):
+	if errors.Is(err, apikey.ErrNotFound) {
 		return fmt.Errorf("%w; gatesock keys list shows those that there are", err)
-	case errors.As(err, &missing):
-		return fmt.Errorf("the table is not there, in this region and account: %w", err)
 	}
 	return err
 }

@@ -59,7 +59,7 @@ type setPlan struct {
 func (c *setPlan) Run(ctx context.Context, b *planBook) error {
 	zone, err := time.LoadLocation(c.Zone)
 	if err != nil {
-		return fmt.Errorf("--zone: %w", err)
+		return misuse{fmt.Errorf("--zone: %w", err)}
 	}
 	plan := ratelimit.Plan{Limit: ratelimit.Limit{Rate: c.Rate, Burst: c.Burst}}
 	for _, q := range []ratelimit.Quota{

@@ -2,40 +2,111 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
+	"regexp"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
 )
 
 // table says which table a command works on.
 type table struct {
-	Table     string `required:"" env:"GATESOCK_TABLE" help:"The DynamoDB table."`
-	Namespace string `env:"GATESOCK_NAMESPACE" help:"The namespace in the table, if the application has one."`
-	Region    string `help:"The AWS region. Default: that of the AWS configuration."`
-	Profile   string `help:"The profile of the AWS configuration."`
-	DynamoDB  string `name:"dynamodb" placeholder:"URL" help:"Where DynamoDB Local is, as in http://127.0.0.1:8000, instead of AWS."`
+	Table     string   `required:"" env:"GATESOCK_TABLE" help:"The DynamoDB table."`
+	Namespace string   `env:"GATESOCK_NAMESPACE" help:"The namespace in the table, if the application has one."`
+	Region    string   `help:"The AWS region. Default: that of the AWS configuration."`
+	Profile   string   `help:"The profile of the AWS configuration."`
+	DynamoDB  endpoint `name:"dynamodb" placeholder:"URL" help:"Where DynamoDB Local is, as in http://127.0.0.1:8000, instead of AWS. Signed with the credentials of the AWS configuration, or, where it has none, with the access key local."`
 }
 
-// client gives DynamoDB as the machine's AWS configuration has it; or DynamoDB Local, which wants some region and some
-// credentials, whichever they are.
-func (t *table) client(ctx context.Context) (*dynamodb.Client, error) {
-	if t.DynamoDB != "" {
-		region := t.Region
-		if region == "" {
-			region = "us-east-1"
-		}
-		return dynamodb.New(dynamodb.Options{
-			BaseEndpoint: &t.DynamoDB, Region: region, Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
-		}), nil
+// endpoint is the address of DynamoDB Local.
+type endpoint string
+
+// UnmarshalText refuses what is no address of a server.
+func (e *endpoint) UnmarshalText(text []byte) error {
+	u, err := url.Parse(string(text))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return fmt.Errorf("%q is not an address like http://127.0.0.1:8000", text)
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(t.Region), config.WithSharedConfigProfile(t.Profile))
+	*e = endpoint(text)
+	return nil
+}
+
+// localRegion and localKey are what DynamoDB Local gets where the AWS configuration has nothing; localKey is the secret too.
+const (
+	localRegion = "us-east-1"
+	localKey    = "local"
+)
+
+// client returns DynamoDB as the machine's AWS configuration has it, or DynamoDB Local. What goes wrong is a [tableError].
+func (t *table) client(ctx context.Context) (*dynamodb.Client, error) {
+	cfg, err := t.load(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("the AWS configuration: %w", err)
+		return nil, err
+	}
+	key, err := cfg.Credentials.Retrieve(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a profile that has some "+
+			"with --profile: %w", err)
+	}
+	at := place{table: t.Table, region: cfg.Region, accessKey: key.AccessKeyID}
+	client := dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
+		if t.DynamoDB != "" {
+			o.BaseEndpoint = aws.String(string(t.DynamoDB))
+		}
+		at.endpoint = aws.ToString(o.BaseEndpoint)
+		o.Logger = logging.Nop{} // its warnings, such as of checksums that DynamoDB Local gets wrong, are for nobody here
+		o.APIOptions = append(o.APIOptions, at.locate)
+	})
+	return client, nil
+}
+
+// load reads the AWS configuration, and fills in for DynamoDB Local what that does not need.
+func (t *table) load(ctx context.Context) (aws.Config, error) {
+	if t.Region != "" && !regexp.MustCompile(`^[A-Za-z0-9-]+$`).MatchString(t.Region) {
+		return aws.Config{}, misuse{fmt.Errorf("--region: %q is not a region like eu-central-1", t.Region)}
+	}
+	local := t.DynamoDB != ""
+	options := []func(*config.LoadOptions) error{config.WithRegion(t.Region), config.WithSharedConfigProfile(t.Profile)}
+	if local {
+		options = append(options, config.WithEC2IMDSClientEnableState(imds.ClientDisabled))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("the AWS configuration: %w", err)
+	}
+	if cfg.Region == "" && local {
+		cfg.Region = localRegion
 	}
 	if cfg.Region == "" {
-		return nil, fmt.Errorf("no AWS region: use --region, or set AWS_REGION")
+		return aws.Config{}, errors.New("no AWS region: use --region, or set AWS_REGION")
 	}
-	return dynamodb.NewFromConfig(cfg), nil
+	// The role of the machine is what is asked where the configuration names no other credentials.
+	if local && aws.IsCredentialsProvider(cfg.Credentials, (*ec2rolecreds.Provider)(nil)) {
+		cfg.Credentials = credentials.NewStaticCredentialsProvider(localKey, localKey, "")
+	}
+	return cfg, nil
+}
+
+// place is where a table is looked for.
+type place struct{ table, region, endpoint, accessKey string }
+
+// locate makes the errors of a client [tableError]s.
+func (p place) locate(stack *middleware.Stack) error {
+	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("gatesock.locate", func(
+		ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
+	) (middleware.InitializeOutput, middleware.Metadata, error) {
+		out, metadata, err := next.HandleInitialize(ctx, in)
+		if err != nil {
+			err = &tableError{p, err}
+		}
+		return out, metadata, err
+	}), middleware.Before)
 }

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// tableError is what DynamoDB answers, or that it does not, with where it was asked.
+type tableError struct {
+	place
+	err error
+}
+
+func (e *tableError) Error() string { return e.err.Error() }
+
+func (e *tableError) Unwrap() error { return e.err }
+
+// explain makes of an error what somebody needs who typed a command: what is wrong, where, and what to do.
+func explain(err error) string {
+	var at *tableError
+	if !errors.As(err, &at) {
+		return err.Error()
+	}
+	if text := at.explain(); text != "" {
+		return text
+	}
+	return err.Error()
+}
+
+// explain returns "" for an error that says enough by itself.
+func (e *tableError) explain() string {
+	var answer smithy.APIError
+	if errors.As(e.err, &answer) {
+		return e.explainAnswer(answer)
+	}
+	var unsent *smithyhttp.RequestSendError
+	var unread *smithy.DeserializationError
+	switch {
+	case errors.Is(e.err, context.Canceled):
+		return "interrupted"
+	case errors.As(e.err, &unsent):
+		return fmt.Sprintf("can't reach DynamoDB at %s: %s: %s", e.server(), cause(unsent), e.advice())
+	case errors.As(e.err, &unread):
+		return e.explainStranger()
+	}
+	return ""
+}
+
+func (e *tableError) explainStranger() string {
+	return fmt.Sprintf("what answers at %s is not DynamoDB: %s", e.server(), e.advice())
+}
+
+func (e *tableError) explainAnswer(answer smithy.APIError) string {
+	switch answer.ErrorCode() {
+	case "ResourceNotFoundException":
+		return fmt.Sprintf("there is no table %q at %s, access key %s: %s", e.table, e.server(), abridged(e.accessKey), e.missing())
+	case "UnrecognizedClientException", "InvalidSignatureException", "IncompleteSignatureException", "ExpiredTokenException",
+		"MissingAuthenticationTokenException", "InvalidClientTokenId":
+		return fmt.Sprintf("DynamoDB at %s refuses the credentials, access key %s: %s: check --profile, or AWS_ACCESS_KEY_ID, "+
+			"AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN", e.server(), abridged(e.accessKey), answer.ErrorMessage())
+	case "AccessDeniedException":
+		return fmt.Sprintf("the credentials, access key %s, may not do this on table %q at %s: %s", abridged(e.accessKey), e.table, e.server(),
+			answer.ErrorMessage())
+	case "ValidationException":
+		if strings.Contains(answer.ErrorMessage(), "schema") {
+			return fmt.Sprintf("table %q at %s has other keys than the table of an application, which conn/dynamoconn/template.json describes: %s",
+				e.table, e.server(), answer.ErrorMessage())
+		}
+	case "UnknownError":
+		return e.explainStranger()
+	}
+	return ""
+}
+
+// server names the server that was asked, with its region.
+func (e *tableError) server() string {
+	if e.endpoint == "" {
+		return "AWS, region " + e.region
+	}
+	return e.endpoint + ", region " + e.region
+}
+
+// missing says what to do where a table is not.
+func (e *tableError) missing() string {
+	if e.endpoint == "" {
+		return "check --table, --region and --profile; conn/dynamoconn/template.json makes the table"
+	}
+	return "check --table; DynamoDB Local keeps the tables of each access key and region apart, unless it was started with -sharedDb; " +
+		"dynamoconn.CreateTable makes the table"
+}
+
+// advice says what to do about a server that is not there.
+func (e *tableError) advice() string {
+	if e.endpoint == "" {
+		return "check --region and the network"
+	}
+	return "check that DynamoDB Local runs there"
+}
+
+// cause returns what is at the bottom of a request that was not answered, without the request.
+func cause(err error) error {
+	var dns *net.DNSError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &dns):
+		return dns
+	case errors.As(err, &op):
+		return op.Err
+	}
+	return err
+}
+
+// abridged shows enough of an access key to know it by.
+func abridged(accessKey string) string {
+	if len(accessKey) <= 8 {
+		return accessKey
+	}
+	return accessKey[:4] + "…" + accessKey[len(accessKey)-4:]
+}
+
+// maxError is how much of an error is printed, in bytes.
+const maxError = 2000
+
+// printable makes of an error's text, which may have parts of what a server or the command line said, something that does not move a
+// terminal's cursor: one line of bounded length, with escapes for what can't be printed.
+func printable(text string) string {
+	if len(text) > maxError {
+		cut := maxError
+		for cut > 0 && !utf8.RuneStart(text[cut]) {
+			cut--
+		}
+		text = fmt.Sprintf("%s… (%d bytes)", text[:cut], len(text))
+	}
+	var b strings.Builder
+	for _, r := range strings.ToValidUTF8(text, "\uFFFD") {
+		if strconv.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+	}
+	return b.String()
+}
