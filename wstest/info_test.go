@@ -169,7 +169,7 @@ func TestLateInfoFailsTheTest(t *testing.T) {
 	t.Parallel()
 	failures := runFake(t, func(ft *fakeTB) {
 		rec := wstest.NewRecorder()
-		var kept context.Context //nolint:containedctx // it is the mistake
+		var kept context.Context
 		r := gatesock.New()
 		gatesock.Handle(r, "keep", func(ctx context.Context, _ *gatesock.Request, _ struct{}) error {
 			kept = ctx

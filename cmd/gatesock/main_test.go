@@ -256,7 +256,6 @@ func TestMistakes(t *testing.T) {
 		args   []string
 		says   string
 	}{
-
 		{2, []string{"keys", "list", "--tables"}, "--tables"},
 		{2, []string{"keys", "create"}, "--owner"},
 		{2, []string{"keys", "show"}, "<id>"},

@@ -35,19 +35,17 @@ func TestLocal(t *testing.T) {
 		}
 	}()
 	dial := func(id string) *websocket.Conn {
-		//nolint:bodyclose // the package says that it never needs to be closed
 		c, _, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(server.URL, "http")+"/dev", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { _ = c.CloseNow() })
 		if got := ask(t, c, map[string]string{"action": "join", "id": id, "room": "lobby"}); got["id"] != id {
 			t.Fatalf("join was answered with %v", got)
 		}
 		return c
 	}
 	ann, bob := dial("1"), dial("2")
-	defer ann.CloseNow()
-	defer bob.CloseNow()
 	if got := ask(t, ann, map[string]string{"action": "say", "id": "3", "room": "lobby", "text": "hello"}); got["data"] != 1.0 {
 		t.Errorf("say was answered with %v", got)
 	}
