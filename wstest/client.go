@@ -52,7 +52,7 @@ func (c *Client) Subprotocol() string { return c.subprotocol }
 func (c *Client) Frames() []Frame { return c.inbox.all() }
 
 // String names the client as failures do.
-func (c *Client) String() string { return fmt.Sprintf("%s (%s)", c.name, c.id) }
+func (c *Client) String() string { return fmt.Sprintf("%s (%s)", clip(c.name), c.id) }
 
 // Push sends a request with an id of its own, {"action":action,"id":"…", …the members of v}, and returns a reference
 // to expect the answer by. Nil stands for no members; otherwise v must encode to a JSON object.

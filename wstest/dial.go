@@ -47,7 +47,7 @@ func (s *Server) Dial(t testing.TB, opts ...ConnectOption) *Client {
 	t.Helper()
 	c, refused := s.TryDial(t, opts...)
 	if refused != nil {
-		t.Fatalf("wstest: expected the connection to open, but it was refused with status %d %s", refused.StatusCode, refused.Message)
+		t.Fatalf("wstest: expected the connection to open, but it was refused with status %d %s", refused.StatusCode, clip(refused.Message))
 	}
 	return c
 }

@@ -107,7 +107,7 @@ func (h *Harness) Connect(opts ...ConnectOption) *Client {
 	h.t.Helper()
 	c, refused := h.TryConnect(opts...)
 	if refused != nil {
-		h.t.Fatalf("wstest: expected the connection to open, but it was refused with status %d %s", refused.StatusCode, refused.Message)
+		h.t.Fatalf("wstest: expected the connection to open, but it was refused with status %d %s", refused.StatusCode, clip(refused.Message))
 	}
 	return c
 }
@@ -129,7 +129,7 @@ func (h *Harness) TryConnect(opts ...ConnectOption) (*Client, *emulator.Refused)
 	r := newRequest(opts)
 	c := h.newClient(h.t, r)
 	if r.err != nil {
-		h.t.Fatalf("wstest: %s can't connect: %v", c.name, r.err)
+		h.t.Fatalf("wstest: %s can't connect: %v", clip(c.name), r.err)
 		return nil, nil
 	}
 	l := &memoryLink{harness: h, inbox: c.inbox}
@@ -138,7 +138,7 @@ func (h *Harness) TryConnect(opts ...ConnectOption) (*Client, *emulator.Refused)
 	if err != nil {
 		var refused *emulator.Refused
 		if !errors.As(err, &refused) {
-			h.t.Fatalf("wstest: %s can't connect: %v", c.name, err)
+			h.t.Fatalf("wstest: %s can't connect: %v", clip(c.name), err)
 		}
 		return nil, refused
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gatesock/gatesock/internal/oneline"
 )
 
 // Frame is one message that a client has received.
@@ -172,7 +174,7 @@ func (c *closing) describe() string {
 	case c.own:
 		return "\n\tthen the client ended the connection"
 	case c.code == 0:
-		return "\n\tthen the connection broke: " + c.reason
+		return "\n\tthen the connection broke: " + clip(c.reason)
 	}
 	return fmt.Sprintf("\n\tthen the gateway closed the connection: %d %q", c.code, c.reason)
 }
@@ -180,9 +182,5 @@ func (c *closing) describe() string {
 // maxClip is how many bytes of a frame a failure shows.
 const maxClip = 400
 
-func clip(text string) string {
-	if len(text) <= maxClip {
-		return text
-	}
-	return fmt.Sprintf("%s… (%d bytes)", strings.ToValidUTF8(text[:maxClip], ""), len(text))
-}
+// clip shows a part of text in one line of a failure.
+func clip(text string) string { return oneline.Of(text, maxClip) }

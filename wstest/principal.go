@@ -51,9 +51,15 @@ const authorizerEvent = `{"type":"REQUEST","methodArn":"arn:aws:execute-api:us-e
 // It asks one, so that what it writes and refuses is the same here as where it is deployed.
 func authorizerResult(p authz.Principal) (values map[string]any, usageKey string, err error) {
 	var log bytes.Buffer
+	why := slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == "error" {
+			return slog.String(a.Key, clip(a.Value.String()))
+		}
+		return slog.Attr{} // of an event that nobody has sent
+	}})
 	authorizer := authz.NewAuthorizer(
 		authz.AuthenticatorFunc(func(context.Context, *authz.Handshake) (authz.Principal, error) { return p, nil }),
-		authz.WithLogger(slog.New(slog.NewTextHandler(&log, nil))),
+		authz.WithLogger(slog.New(why)),
 	)
 	out, err := authorizer.Invoke(context.Background(), []byte(authorizerEvent))
 	if err != nil {

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -126,26 +124,5 @@ func abridged(accessKey string) string {
 	return accessKey[:4] + "…" + accessKey[len(accessKey)-4:]
 }
 
-// maxError is how much of an error is printed, in bytes.
+// maxError is how much of an error is printed, in bytes: it may have parts of what a server or the command line said.
 const maxError = 2000
-
-// printable makes of an error's text, which may have parts of what a server or the command line said, something that does not move a
-// terminal's cursor: one line of bounded length, with escapes for what can't be printed.
-func printable(text string) string {
-	if len(text) > maxError {
-		cut := maxError
-		for cut > 0 && !utf8.RuneStart(text[cut]) {
-			cut--
-		}
-		text = fmt.Sprintf("%s… (%d bytes)", text[:cut], len(text))
-	}
-	var b strings.Builder
-	for _, r := range strings.ToValidUTF8(text, "\uFFFD") {
-		if strconv.IsPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
-	}
-	return b.String()
-}

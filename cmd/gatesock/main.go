@@ -34,6 +34,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/gatesock/gatesock/authz/apikey"
+	"github.com/gatesock/gatesock/internal/oneline"
 )
 
 // cli is the command line.
@@ -100,7 +101,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 	if err == nil {
 		return succeeded
 	}
-	_, _ = fmt.Fprintf(stderr, "gatesock: %s\n", printable(explain(err)))
+	_, _ = fmt.Fprintf(stderr, "gatesock: %s\n", oneline.Of(explain(err), maxError))
 	if !isMisuse(err) {
 		return failed
 	}

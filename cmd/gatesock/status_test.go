@@ -301,21 +301,6 @@ func TestLocalTable(t *testing.T) {
 	require.Equal(t, "[]\n", out)
 }
 
-func TestPrintable(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"":                    "",
-		`plain "é" text\`:     `plain "é" text\`,
-		"a\x1b[31m\n\t\u202e": `a\x1b[31m\n\t\u202e`,
-		"\xff\xfe":            "\uFFFD",
-	} {
-		require.Equal(t, want, printable(text))
-	}
-	long := printable("x" + strings.Repeat("é", maxError))
-	require.Regexp(t, `^xé+… \(4001 bytes\)$`, long)
-	require.LessOrEqual(t, len(long), maxError+20)
-}
-
 // A panic is not an exit.
 func TestRunKeepsPanics(t *testing.T) {
 	t.Parallel()

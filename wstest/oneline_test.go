@@ -1,0 +1,50 @@
+package wstest_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/authz"
+	"github.com/gatesock/gatesock/wstest"
+)
+
+// What a client, a handler or a principal says can't move the cursor of who reads a failure, nor add lines to it, nor fill the screen.
+func TestFailuresShowTextInOneLine(t *testing.T) {
+	t.Parallel()
+	hostile := "\x1b[2J\u202e\u009b\r\nFAIL" + strings.Repeat("é", 9000)
+	r := gatesock.New()
+	for name, fail := range map[string]func(ft *fakeTB){
+		"a frame": func(ft *fakeTB) {
+			h := wstest.New(ft, r)
+			c := h.Connect()
+			if err := h.Poster().Post(context.Background(), to(c.ID()), []byte(hostile)); err != nil {
+				ft.Errorf("%v", err)
+			}
+			c.ExpectNone()
+		},
+		"a name": func(ft *fakeTB) {
+			wstest.New(ft, r).Connect(wstest.WithAuthorizerContext(hostile[:4000], nil)).ExpectPush("x", nil)
+		},
+		"a principal": func(ft *fakeTB) { wstest.New(ft, r).Connect(wstest.As(authz.Principal{ID: hostile})) },
+		"a scope": func(ft *fakeTB) {
+			wstest.New(ft, r).Connect(wstest.As(authz.Principal{ID: "a", Scopes: []string{hostile}}))
+		},
+		"a principal's socket": func(ft *fakeTB) { wstest.NewServer(ft, r).Dial(ft, wstest.As(authz.Principal{ID: hostile})) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			failures := runFake(t, fail)
+			require.NotEmpty(t, failures)
+			for _, f := range failures {
+				require.Less(t, len(f), 2500)
+				for line := range strings.SplitSeq(f, "\n") {
+					require.NotRegexp(t, `^FAIL|[\x00-\x08\x0b-\x1f\x7f\x{80}-\x{9f}\x{202e}]`, line)
+				}
+			}
+		})
+	}
+}
