@@ -27,6 +27,12 @@
 //
 //	wstest.WithConfig(func(c *emulator.Config) { c.Clock = nil })
 //
+// # As whom
+//
+// [As] connects as a principal of package authz, with scopes, roles, attributes and an expiry, and [AsUser] as one of whom nothing
+// is known but the id; the events are those behind a deployed [authz.Authorizer]. Without them a client is one of an API without an
+// authorizer, or the API's own authorizer is asked.
+//
 // # Over sockets
 //
 // [NewServer] is the same on a loopback port. [Server.Dial] gives clients with the same methods over real WebSocket

@@ -16,10 +16,14 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/emulator"
+	"github.com/gatesock/gatesock/internal/oneline"
 )
 
 // errLate refuses posts that come after the handler that makes them has returned.
 var errLate = errors.New("the handler that makes the post has returned")
+
+// maxPanic is how many bytes of what a handler panics with a failure shows: it often has what a client has sent.
+const maxPanic = 2000
 
 // errUnfinished is how a call fails whose handler does not return.
 var errUnfinished = errors.New("the handler has not returned")
@@ -95,7 +99,7 @@ func (w *watch) call(ctx context.Context, inv *invocation, event []byte) (respon
 			w.fail(fmt.Errorf("%s ended its goroutine, by runtime.Goexit or a FailNow", inv))
 			return
 		}
-		err = fmt.Errorf("%s panicked: %v", inv, v)
+		err = fmt.Errorf("%s panicked: %s", inv, oneline.Of(fmt.Sprint(v), maxPanic))
 		w.fail(fmt.Errorf("%w\n%s", err, debug.Stack()))
 	}()
 	response, err = w.next.Invoke(ctx, event)
