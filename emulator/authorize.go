@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -73,7 +74,7 @@ type identitySource func(s *Session, h *Handshake, st stamp) string
 
 func parseIdentitySource(text string) (identitySource, error) {
 	for prefix, find := range map[string]func(h *Handshake, g *Gateway, name string) string{
-		"route.request.header.":      func(h *Handshake, _ *Gateway, name string) string { return h.Header.Get(name) },
+		"route.request.header.":      func(h *Handshake, _ *Gateway, name string) string { return headerValue(h.Header, name) },
 		"route.request.querystring.": func(h *Handshake, _ *Gateway, name string) string { return h.Query.Get(name) },
 		"stageVariables.":            func(_ *Handshake, g *Gateway, name string) string { return g.cfg.StageVariables[name] },
 	} {
@@ -170,6 +171,7 @@ func (s *Session) authorizerEvent(h *Handshake, st stamp) []byte {
 	headers := append([]field{
 		{"Connection", []string{"upgrade"}}, {"content-length", []string{"0"}}, {"Upgrade", []string{"websocket"}},
 	}, s.headers(h, st)...)
+	slices.SortFunc(headers, func(a, b field) int { return compareFold(a.name, b.name) })
 	b := append(make([]byte, 0, 2048), `{"type":"REQUEST","methodArn":`...)
 	b = jsontext.AppendString(b, s.g.connectARN())
 	b = appendFields(b, "headers", "multiValueHeaders", headers)

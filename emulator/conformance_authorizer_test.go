@@ -91,7 +91,7 @@ func authorizerCases() []conformanceCase {
 					return []byte(allow("Allow", connect, "")), nil
 				})}})
 				s, err := gw.Connect(t.Context(), Handshake{
-					Header: http.Header{"Headerauth1": {"v1", "v2"}, "Origin": {"https://app.example.com"}}, Query: url.Values{"q": {"1", "2"}}, Host: "h",
+					Header: http.Header{"HeaderAuth1": {"v1", "v2"}, "Origin": {"https://app.example.com"}}, Query: url.Values{"q": {"1", "2"}}, Host: "h",
 				}, ignoring{})
 				require.NoError(t, err)
 				var e struct {
@@ -106,16 +106,33 @@ func authorizerCases() []conformanceCase {
 				require.NoError(t, json.Unmarshal(got, &e))
 				require.Equal(t, "REQUEST", e.Type)
 				require.Equal(t, connect, e.MethodARN)
-				for name, value := range map[string]string{"Connection": "upgrade", "content-length": "0", "Upgrade": "websocket", "Headerauth1": "v2", "Origin": "https://app.example.com"} {
+				for name, value := range map[string]string{"Connection": "upgrade", "content-length": "0", "Upgrade": "websocket", "HeaderAuth1": "v2", "Origin": "https://app.example.com"} {
 					require.Equal(t, value, e.Headers[name])
 				}
-				require.Equal(t, []string{"v1", "v2"}, e.MultiValueHeaders["Headerauth1"])
+				require.Equal(t, []string{"v1", "v2"}, e.MultiValueHeaders["HeaderAuth1"])
 				require.Equal(t, map[string]string{"q": "2"}, e.QueryStringParameters)
 				require.Equal(t, map[string]string{"v": "1"}, e.StageVariables)
 				require.Equal(t, s.ID(), e.RequestContext["connectionId"])
 				require.Equal(t, "$connect", e.RequestContext["routeKey"])
 				require.NotContains(t, e.RequestContext, "authorizer")
 				require.NotContains(t, string(got), "isBase64Encoded")
+			},
+		},
+		{
+			section: "§4", mark: documented, behaviour: "AWS's own sample authorizer lets in who has its header, its parameter and its stage variable",
+			config: Config{
+				StageVariables: map[string]string{"StageVar1": "stageValue1"}, Authorizer: &Authorizer{
+					Handler: handlerFunc(sampleAuthorizer), IdentitySources: []string{"route.request.header.HeaderAuth1", "route.request.querystring.QueryString1"},
+				},
+			},
+			check: func(w *world) {
+				good := Handshake{Header: http.Header{"HeaderAuth1": {"headerValue1"}}, Query: url.Values{"QueryString1": {"queryValue1"}}}
+				_, a := w.front.dial(w, good)
+				require.Equal(w.t, 101, a.status)
+				require.Equal(w.t, "value", w.event("$connect").Context.Authorizer["stringKey"])
+				good.Header = http.Header{"HeaderAuth1": {"another"}}
+				_, a = w.front.dial(w, good)
+				require.Equal(w.t, 401, a.status)
 			},
 		},
 		{
@@ -158,6 +175,20 @@ func authorizerCases() []conformanceCase {
 			},
 		},
 	}, apiKeyCases()...)
+}
+
+// sampleAuthorizer is the sample of the AWS Developer Guide, "Create an API Gateway Lambda REQUEST authorizer" for WebSocket
+// APIs: in JavaScript, where the names of headers count as they are written.
+func sampleAuthorizer(_ context.Context, event []byte) ([]byte, error) {
+	var e struct{ Headers, QueryStringParameters, StageVariables map[string]string }
+	if err := json.Unmarshal(event, &e); err != nil {
+		return nil, err
+	}
+	if e.Headers["HeaderAuth1"] == "headerValue1" && e.QueryStringParameters["QueryString1"] == "queryValue1" &&
+		e.StageVariables["StageVar1"] == "stageValue1" {
+		return []byte(allow("Allow", stageARN+"$connect", `,"context":{"stringKey":"value","numberKey":1,"booleanKey":true}`)), nil
+	}
+	return nil, errors.New("Unauthorized") //nolint:staticcheck // the gateway's word
 }
 
 func apiKeyCases() []conformanceCase {

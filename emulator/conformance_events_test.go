@@ -109,6 +109,35 @@ func eventCases() []conformanceCase {
 			},
 		},
 		{
+			section: "§1", mark: documented, behaviour: "headers reach $connect under the names that the client wrote",
+			check: func(w *world) {
+				t := w.t
+				w.front.dial(w, Handshake{Header: http.Header{
+					"HeaderAuth1": {"1"}, "authorization": {"2"}, "x-amzn-trace-id": {"Root=1"}, "user-agent": {"test/1"}, "x-forwarded-for": {"192.0.2.9"},
+				}})
+				e := w.event("$connect")
+				for name, value := range map[string]string{"HeaderAuth1": "1", "authorization": "2", "x-amzn-trace-id": "Root=1", "user-agent": "test/1"} {
+					require.Equal(t, value, e.Headers[name], name)
+				}
+				for _, name := range []string{"Headerauth1", "Authorization", "X-Amzn-Trace-Id", "User-Agent", "x-forwarded-for"} {
+					require.NotContains(t, e.Headers, name)
+				}
+				require.Equal(t, "192.0.2.9, 127.0.0.1", e.Headers["X-Forwarded-For"])
+				require.Equal(t, "test/1", e.Context.Identity["userAgent"])
+			},
+		},
+		{
+			section: "§1", mark: inferred, behaviour: "a header whose name is written in two ways is one, under the first",
+			check: func(w *world) {
+				t := w.t
+				w.front.dial(w, Handshake{Header: http.Header{"X-Twice": {"1", "2"}, "x-twice": {"3"}}})
+				e := w.event("$connect")
+				require.Equal(t, []string{"1", "2", "3"}, e.MultiHeaders["X-Twice"])
+				require.Equal(t, "3", e.Headers["X-Twice"])
+				require.NotContains(t, e.Headers, "x-twice")
+			},
+		},
+		{
 			section: "§1", mark: observed, behaviour: "the query is in the event only if there was one; repeated parameters: all, and the last",
 			check: func(w *world) {
 				t := w.t

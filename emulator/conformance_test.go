@@ -114,7 +114,6 @@ type difference struct{ section, mark, behaviour, reason string }
 
 func notImitated() []difference {
 	return []difference{
-		{"§1", documented, "headers reach $connect in the case in which the client wrote them", "net/http gives them in the canonical form"},
 		{"§3", observed, "permessage-deflate is negotiated", "frames stay readable on the wire"},
 		{"§4", documented, "resource policies, and conditions in the policies of users", "New takes no resource policy, and refuses a condition rather than to let somebody in or out by guess"},
 		{"§5", documented, "JSONPath filters, slices and recursive descent in the selection expression", "New refuses them rather than to guess what they select"},

@@ -1,10 +1,12 @@
 package emulator
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -140,6 +142,34 @@ func FuzzPath(f *testing.F) {
 		}
 		if p.kind != pathForbidden {
 			require.True(t, strings.HasPrefix(unescape(unescape(escaped)), "/dev"))
+		}
+	})
+}
+
+// FuzzSpellings: whatever net/http reads as the head of a request, its headers are found under names of the same meaning,
+// and no bytes make the search fail.
+func FuzzSpellings(f *testing.F) {
+	for _, head := range []string{
+		"GET /dev HTTP/1.1\r\nHost: h\r\nHeaderAuth1: a\r\nauthorization: b\r\n\r\n", "GET / HTTP/1.1\nhost: h\nX: a\n b\nx: c\n\n",
+		"POST /a HTTP/1.1\r\nHost: h\r\n\r\nGET /dev HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\n", "",
+	} {
+		f.Add([]byte(head))
+	}
+	f.Fuzz(func(t *testing.T, read []byte) {
+		r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(read)))
+		if err != nil {
+			spellings(read, "GET / HTTP/1.1")
+			return
+		}
+		names := spellings(read, r.Method+" "+r.RequestURI+" "+r.Proto)
+		for name, spelled := range names {
+			require.Equal(t, name, http.CanonicalHeaderKey(spelled))
+		}
+		if bytes.Count(read, []byte(r.RequestURI+" "+r.Proto)) == 1 {
+			require.NotNil(t, names)
+			for name := range r.Header {
+				require.Contains(t, names, name)
+			}
 		}
 	})
 }

@@ -27,6 +27,7 @@ type Gateway struct {
 	functionARN    string
 	ids            *idSource
 	bucket         *bucket
+	noteSpelling   sync.Once
 
 	running     tracker // invocations, and what leads to them
 	workers     *workers

@@ -44,7 +44,7 @@ func Serve(ctx context.Context, g *Gateway, addr string) (*Server, error) {
 	}
 	go func() {
 		defer close(s.served)
-		s.err = s.http.Serve(l)
+		s.err = s.http.Serve(NewListener(l))
 	}()
 	return s, nil
 }

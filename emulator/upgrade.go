@@ -31,7 +31,7 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 		close(open)
 	}
 	out := newOutbound(&g.fronts, g.cfg.OutboundBuffer)
-	s, err := g.Connect(r.Context(), handshakeOf(r), out)
+	s, err := g.Connect(r.Context(), g.handshakeOf(r), out)
 	if err != nil {
 		writeRefusal(w, err)
 		ended()
@@ -44,6 +44,9 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 		ended()
 		return
 	}
+	if head := headOf(r); head != nil {
+		head.forget()
+	}
 	out.attach(conn)
 	c := socket{session: s, conn: conn, in: in, frames: frameReader{r: in}, out: out, ended: ended}
 	c.read(r.Context())
@@ -51,13 +54,19 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 }
 
 // handshakeOf makes a handshake of a request. The client's address is the connection's, whatever a proxy says.
-func handshakeOf(r *http.Request) Handshake {
+func (g *Gateway) handshakeOf(r *http.Request) Handshake {
 	ip, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		ip = r.RemoteAddr
 	}
+	header, spelled := clientHeader(r)
+	if !spelled {
+		g.noteSpelling.Do(func() {
+			g.cfg.Logger.Info("events have the names of headers in net/http's spelling, not the client's: serve the gateway by emulator.Serve or from an emulator.NewListener")
+		})
+	}
 	return Handshake{
-		Header: r.Header, Query: r.URL.Query(), Host: r.Host, SourceIP: ip, Authorizer: authorizerOf(r.Context()), path: wirePath(r),
+		Header: header, spelled: spelled, Query: r.URL.Query(), Host: r.Host, SourceIP: ip, Authorizer: authorizerOf(r.Context()), path: wirePath(r),
 	}
 }
 

@@ -24,9 +24,10 @@ func (f handlerFunc) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 
 // invoked is an event that a handler got.
 type invoked struct {
-	raw     []byte
-	Headers map[string]string `json:"headers"`
-	Context struct {
+	raw          []byte
+	Headers      map[string]string   `json:"headers"`
+	MultiHeaders map[string][]string `json:"multiValueHeaders"`
+	Context      struct {
 		RouteKey         string            `json:"routeKey"`
 		Authorizer       map[string]any    `json:"authorizer"`
 		MessageID        string            `json:"messageId"`
