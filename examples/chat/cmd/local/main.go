@@ -66,12 +66,12 @@ func run(ctx context.Context, addr string, at place, s signIn, options ...chat.O
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	fmt.Printf("State is in %s.\n", at)
 	fmt.Println(s)
 	fmt.Printf("Chat is running at http://%s/\n", listener.Addr())
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	go func() { served <- server.Serve(emulator.NewListener(listener)) }()
 
 	select {
 	case err := <-served:
