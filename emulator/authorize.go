@@ -133,27 +133,35 @@ func (s *Session) authorize(ctx context.Context, h *Handshake, st stamp) error {
 
 // ask runs the authorizer's function and reads its answer.
 func (s *Session) ask(ctx context.Context, a *authorizer, h *Handshake, st stamp) (result authorization, err error) {
+	unauthorized := &unauthorizedAnswers{Handler: a.handler}
 	inv := s.invocation(ctx, "authorizer", st.requestID, s.authorizerEvent(h, st), func(_ replier, r response, failed error) {
-		if err = failed; err == nil {
+		switch {
+		case failed != nil:
+			err = failed
+		case unauthorized.said:
+			err = errUnauthorized
+		default:
 			result, err = readAuthorization(r.raw, s.g.connectARN())
 		}
 	})
-	inv.handler = unauthorizedAnswers{a.handler}
+	inv.handler = unauthorized
 	inv.decode = func(out []byte) (response, error) { return response{raw: out}, nil }
 	inv.start()
 	inv.wait(context.Background())
 	return result, err
 }
 
-// unauthorizedAnswers makes an answer of the error that refuses with 401, since it is no failure of the function.
-type unauthorizedAnswers struct{ lambda.Handler }
+// unauthorizedAnswers takes the error that refuses with 401 for an answer, since it is no failure of the function.
+type unauthorizedAnswers struct {
+	lambda.Handler
+	said bool
+}
 
-const unauthorizedAnswer = `"Unauthorized"`
-
-func (h unauthorizedAnswers) Invoke(ctx context.Context, event []byte) ([]byte, error) {
+func (h *unauthorizedAnswers) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	out, err := h.Handler.Invoke(ctx, event)
-	if err != nil && err.Error() == "Unauthorized" {
-		return []byte(unauthorizedAnswer), nil
+	if err != nil && err.Error() == messageUnauthorized {
+		h.said = true
+		return nil, nil
 	}
 	return out, err
 }
@@ -191,26 +199,32 @@ type authorization struct {
 	usageKey string
 }
 
+// exactValues keeps numbers as they are written.
+type exactValues map[string]any
+
+func (v *exactValues) UnmarshalJSON(data []byte) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	return d.Decode((*map[string]any)(v))
+}
+
 // maxAuthorization is how large an answer may be (AWS Developer Guide, "Quotas for configuring and running a WebSocket API").
 const maxAuthorization = 8 << 10
 
 // readAuthorization reads the answer of an authorizer (AWS Developer Guide, "Output from an API Gateway Lambda authorizer").
 func readAuthorization(out []byte, arn string) (authorization, error) {
-	if string(out) == unauthorizedAnswer {
-		return authorization{}, errUnauthorized
-	}
 	if len(out) > maxAuthorization {
 		return authorization{}, fmt.Errorf("the answer has %d bytes, the gateway takes %d", len(out), maxAuthorization)
 	}
 	var answer struct {
-		PrincipalID        string         `json:"principalId"`
-		Policy             *policy        `json:"policyDocument"`
-		Context            map[string]any `json:"context"`
-		UsageIdentifierKey string         `json:"usageIdentifierKey"`
+		PrincipalID, UsageIdentifierKey string
+		Policy                          *policy
+		Context                         exactValues
 	}
-	d := json.NewDecoder(bytes.NewReader(out))
-	d.UseNumber()
-	if err := d.Decode(&answer); err != nil {
+	if err := members(out, map[string]any{
+		"principalId": &answer.PrincipalID, "policyDocument": &answer.Policy, "context": &answer.Context,
+		"usageIdentifierKey": &answer.UsageIdentifierKey,
+	}); err != nil {
 		return authorization{}, fmt.Errorf("the answer: %w", err)
 	}
 	switch {

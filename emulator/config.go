@@ -105,13 +105,14 @@ type Unknowns struct {
 	// ForgetAbandonedConnect sends no $disconnect for a client that went away while its $connect was
 	// running and was then accepted. By default it gets one, with AbnormalClose.
 	ForgetAbandonedConnect bool
-	// AbnormalClose is what $disconnect reports for a connection that ended without a close frame.
-	// Default 1006 with an empty reason.
+	// AbnormalClose is what $disconnect reports for a connection that ended without a close frame. Default 1006
+	// (AWS Developer Guide, "WebSocket API status codes") "Connection closed abnormally" (observed: subscriptionless#29).
 	AbnormalClose CloseStatus
-	// MaxAgeClose ends a connection at Config.MaxAge. Default 1001 "Going away", as for idle ones.
+	// MaxAgeClose ends a connection at Config.MaxAge. Default 1001 (AWS Developer Guide, "WebSocket API status codes")
+	// "Going away", as for idle ones.
 	MaxAgeClose CloseStatus
-	// ShutdownClose ends the connections of a gateway that shuts down, as in a maintenance of the
-	// service. Default 1001 "Going away".
+	// ShutdownClose ends the connections of a gateway that shuts down, as a service that restarts. Default 1012 (AWS
+	// Developer Guide, "WebSocket API status codes") without a reason, which is not known.
 	ShutdownClose CloseStatus
 	// InvalidUTF8Close ends a connection that sent a text message that is not UTF-8. Default 1007.
 	InvalidUTF8Close CloseStatus
@@ -125,7 +126,8 @@ type Unknowns struct {
 	// AuthorizerFaultMessage is the message of the 500 for a handshake whose authorizer failed. Default "Internal server
 	// error".
 	AuthorizerFaultMessage string
-	// PlainRequestStatus answers a request to the stage that is no WebSocket handshake. Default 426.
+	// PlainRequestStatus answers a request to the stage, or a GET below it, that is no WebSocket handshake. Default 426
+	// (observed for GET: serverless-offline#652, #814).
 	PlainRequestStatus int
 }
 
@@ -173,9 +175,9 @@ func (c Config) withDefaults() Config {
 
 func (u Unknowns) withDefaults() Unknowns {
 	goingAway := CloseStatus{Code: 1001, Reason: "Going away"}
-	u.AbnormalClose = u.AbnormalClose.or(CloseStatus{Code: 1006})
+	u.AbnormalClose = u.AbnormalClose.or(CloseStatus{Code: 1006, Reason: "Connection closed abnormally"})
 	u.MaxAgeClose = u.MaxAgeClose.or(goingAway)
-	u.ShutdownClose = u.ShutdownClose.or(goingAway)
+	u.ShutdownClose = u.ShutdownClose.or(CloseStatus{Code: 1012})
 	u.InvalidUTF8Close = u.InvalidUTF8Close.or(CloseStatus{Code: 1007})
 	setDefault(&u.ThrottledMessage, "Too Many Requests")
 	setDefault(&u.AuthorizerFaultMessage, messageInternal)

@@ -23,6 +23,11 @@ func allow(effect, resource, more string) string {
 		effect, resource, more)
 }
 
+// allowOf is an answer with the members of one statement.
+func allowOf(statement string) string {
+	return `{"principalId":"ann","policyDocument":{"Version":"2012-10-17","Statement":[{` + statement + `}]}}`
+}
+
 // authorized says which status a client gets for what the authorizer does.
 func authorized(mark, behaviour string, status int, respond handlerFunc) conformanceCase {
 	return conformanceCase{
@@ -45,6 +50,13 @@ func authorizerCases() []conformanceCase {
 		authorized(documented, "a resource * is every one", 101, always(allow("Allow", "*", ""))),
 		authorized(documented, "an action execute-api:* is every one", 101, always(strings.Replace(allow("Allow", connect, ""), "Invoke", "*", 1))),
 		authorized(documented, "one statement need not be in a list", 101, always(strings.NewReplacer("[", "", "]", "").Replace(allow("Allow", connect, "")))),
+		authorized(inferred, "an empty Condition is none", 101, always(allowOf(`"Condition":{},"Effect":"Allow","Action":"*","Resource":"*"`))),
+		authorized(inferred, "… also null", 101, always(allowOf(`"Condition":null,"NotAction":null,"Effect":"Allow","Action":"*","Resource":"*"`))),
+		authorized(unknown, "a condition is 500", 500, always(allowOf(`"Condition":{"IpAddress":{"aws:SourceIp":"127.0.0.1"}},"Effect":"Allow","Action":"*","Resource":"*"`))),
+		authorized(inferred, "members of a statement in lower case are not taken: 500", 500, always(allowOf(`"effect":"Allow","action":"*","resource":"*"`))),
+		authorized(inferred, "a statement in lower case is not taken: 500", 500, always(strings.Replace(allow("Allow", "*", ""), `"Statement"`, `"statement"`, 1))),
+		authorized(inferred, "a policydocument in lower case is not taken: 500", 500, always(strings.Replace(allow("Allow", "*", ""), `"policyDocument"`, `"policydocument"`, 1))),
+		authorized(inferred, "a PrincipalId in upper case is not taken: 500", 500, always(strings.Replace(allow("Allow", "*", ""), `"principalId"`, `"PrincipalId"`, 1))),
 		authorized(documented, "Deny is 403", 403, always(allow("Deny", connect, ""))),
 		authorized(observed, "a resource …/stage/*/* does not match …/stage/$connect: 403", 403, always(allow("Allow", stageARN+"*/*", ""))),
 		authorized(documented, "another stage is 403", 403, always(allow("Allow", strings.Replace(connect, "/local/", "/prod/", 1), ""))),
@@ -52,6 +64,7 @@ func authorizerCases() []conformanceCase {
 		authorized(documented, "Deny wins over Allow: 403", 403, always(`{"principalId":"a","policyDocument":{"Statement":[`+
 			`{"Action":"execute-api:Invoke","Effect":"Allow","Resource":"*"},{"Action":["execute-api:*"],"Effect":"Deny","Resource":["x","`+connect+`"]}]}}`)),
 		authorized(documented, `the error "Unauthorized" is 401`, 401, func(context.Context, []byte) ([]byte, error) { return nil, errors.New("Unauthorized") }),
+		authorized(inferred, "an answer that is the text Unauthorized is 500: only an error of that name refuses", 500, always(`"Unauthorized"`)),
 		authorized(inferred, "another error of the authorizer is 500", 500, failing),
 		authorized(inferred, "an authorizer's panic is 500", 500, panicking),
 		authorized(inferred, "an answer that is no JSON is 500", 500, always(`yes`)),

@@ -150,6 +150,31 @@ func eventCases() []conformanceCase {
 			},
 		},
 		{
+			section: "§1", mark: unknown, behaviour: "parameters with a semicolon or a broken escape are kept, with what can't be decoded as it is", fronts: socketsOnly,
+			check: func(w *world) {
+				t := w.t
+				u, err := url.Parse(w.front.(*sockets).server(w).URL + "?a=1;b=2&c=%zz&d=%41%&%4=%42&&e")
+				require.NoError(t, err)
+				conn, _, a := handshake(w, u, nil)
+				require.Equal(t, 101, a.status)
+				require.NoError(t, conn.Close())
+				require.Equal(t, map[string]string{"a": "1;b=2", "c": "%zz", "d": "A%", "%4": "B", "e": ""}, w.event("$connect").Query)
+				w.event("$disconnect")
+			},
+		},
+		{
+			section: "§1", mark: documented, behaviour: "sourceIp may be an IPv6 address",
+			check: func(w *world) {
+				t := w.t
+				s, err := w.gw.Connect(t.Context(), Handshake{SourceIP: "2001:db8::7"}, ignoring{})
+				require.NoError(t, err)
+				e := w.event("$connect")
+				require.Equal(t, "2001:db8::7", e.Context.Identity["sourceIp"])
+				require.Equal(t, "2001:db8::7", e.Headers["X-Forwarded-For"])
+				s.Drop(t.Context())
+			},
+		},
+		{
 			section: "§1", mark: observed, behaviour: "identity has a userAgent only if the client sent one, in every event",
 			check: func(w *world) {
 				t := w.t

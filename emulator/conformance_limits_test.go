@@ -62,7 +62,7 @@ func limitCases() []conformanceCase {
 				}
 				w.clock.Advance(11 * time.Second)
 			}),
-		closeCase("§8", unknown, "a gateway that shuts down closes with 1001", CloseStatus{1001, "Going away"},
+		closeCase("§8", documented, "a gateway that shuts down, as a service that restarts, closes with 1012 (its reason: unknown)", CloseStatus{1012, ""},
 			func(w *world, _ *peer) { require.NoError(w.t, w.gw.Shutdown(context.Background())) }),
 		{
 			section: "§8", mark: observed, behaviour: "traffic in either direction puts the idle timeout off",
@@ -137,7 +137,7 @@ func disconnectCases() []conformanceCase {
 				}
 			},
 		},
-		reported(unknown, "a lost link: 1006 with an empty reason", CloseStatus{1006, ""}, func(p *peer) { p.drop() }),
+		reported(observed, "a lost link: 1006 (documented) and its text", CloseStatus{1006, "Connection closed abnormally"}, func(p *peer) { p.drop() }),
 		closeCase("§9", observed, "DELETE closes with 1000 Connection Closed Normally", CloseStatus{1000, "Connection Closed Normally"},
 			func(w *world, p *peer) {
 				require.NoError(w.t, w.gw.Disconnect(context.Background(), gatesock.Target{ConnectionID: p.id}))

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -171,5 +172,28 @@ func FuzzSpellings(f *testing.F) {
 				require.Contains(t, names, name)
 			}
 		}
+	})
+}
+
+// FuzzQuery: what net/url reads of a query this reads alike, and nothing that is there is lost.
+func FuzzQuery(f *testing.F) {
+	for _, q := range []string{"a=1&b=2", "a=1;b=2", "a=%zz&%=%4", "=&&=", "a+b=%41+%", ""} {
+		f.Add(q)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		got := parseQuery(raw)
+		if want, err := url.ParseQuery(raw); err == nil {
+			require.Equal(t, want, got)
+		}
+		values, pairs := 0, 0
+		for _, v := range got {
+			values += len(v)
+		}
+		for pair := range strings.SplitSeq(raw, "&") {
+			if pair != "" {
+				pairs++
+			}
+		}
+		require.Equal(t, pairs, values)
 	})
 }

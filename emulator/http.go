@@ -20,10 +20,13 @@ const maxURLLength = 4096
 // With Config.CustomDomain the stage gives way to Config.BasePath. Without Config.IAM no request is authenticated.
 //
 // What is not documented and was chosen: 414 for a URL that is too long; Unknowns.PlainRequestStatus for a plain
-// request to the stage; 403 for a handshake at any other path; bodies of refused handshakes.
+// request to the stage, or a plain GET below it; 403 for a handshake at any other path; bodies of refused handshakes.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p := g.parsePath(r.URL.EscapedPath())
 	upgrade := isUpgrade(r)
+	if !upgrade {
+		w.Header().Set("x-amzn-RequestId", newUUID())
+	}
 	switch {
 	case len("wss://")+len(r.Host)+len(r.RequestURI) > maxURLLength:
 		writeMessage(w, http.StatusRequestURITooLong, "", "URI Too Long")
@@ -33,8 +36,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.upgrade(w, r)
 	case p.kind == pathConnection:
 		g.serveConnection(w, r, gatesock.Target{ConnectionID: p.id})
-	case p.kind == pathStage:
-		w.Header().Set("Upgrade", "websocket")
+	case p.kind == pathStage, r.Method == http.MethodGet:
+		if r.ProtoMajor == 1 {
+			w.Header().Set("Upgrade", "websocket")
+		}
 		writeMessage(w, g.cfg.Unknown.PlainRequestStatus, "", http.StatusText(g.cfg.Unknown.PlainRequestStatus))
 	default:
 		writeNoRoute(w, p.route, r.Method)

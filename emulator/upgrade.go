@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -59,6 +60,7 @@ func (g *Gateway) handshakeOf(r *http.Request) Handshake {
 	if err != nil {
 		ip = r.RemoteAddr
 	}
+	ip, _, _ = strings.Cut(ip, "%") // the zone of an IPv6 address is this machine's affair
 	header, spelled := clientHeader(r)
 	if !spelled {
 		g.noteSpelling.Do(func() {
@@ -66,7 +68,7 @@ func (g *Gateway) handshakeOf(r *http.Request) Handshake {
 		})
 	}
 	return Handshake{
-		Header: header, spelled: spelled, Query: r.URL.Query(), Host: r.Host, SourceIP: ip, Authorizer: authorizerOf(r.Context()), path: wirePath(r),
+		Header: header, spelled: spelled, Query: parseQuery(r.URL.RawQuery), Host: r.Host, SourceIP: ip, Authorizer: authorizerOf(r.Context()), path: wirePath(r),
 	}
 }
 
