@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
@@ -21,9 +22,11 @@ import (
 // Authorizer is the Lambda REQUEST authorizer of $connect, which decides before the handler is asked (§4 of
 // docs/gateway-facts.md). What it says of the client is in requestContext.authorizer of every later event.
 type Authorizer struct {
-	// Handler is the authorizer's function. It gets the function's time (Config.FunctionTimeout), and no more than
-	// Config.IntegrationTimeout.
+	// Handler is the authorizer's function.
 	Handler lambda.Handler
+	// FunctionTimeout is how long the function may run; the gateway waits for no longer than Config.IntegrationTimeout.
+	// Default Config.FunctionTimeout.
+	FunctionTimeout time.Duration
 	// IdentitySources are what a handshake must have for the function to be asked; otherwise it is refused with 401. Each
 	// is route.request.header.NAME, route.request.querystring.NAME, stageVariables.NAME, or context.NAME with one of
 	// identity.sourceIp, identity.userAgent, apiId, stage, domainName, connectionId, routeKey, eventType and requestId.
@@ -35,8 +38,9 @@ type authorizes interface{ HasAuthorizer() bool }
 
 // authorizer is an Authorizer that was found valid.
 type authorizer struct {
-	handler lambda.Handler
-	sources []identitySource
+	handler  lambda.Handler
+	timeouts Timeouts
+	sources  []identitySource
 }
 
 // newAuthorizer gives nil for an API without one. A handler that is its own authorizer needs no configuration.
@@ -47,11 +51,12 @@ func newAuthorizer(h lambda.Handler, c Config) (*authorizer, error) {
 	cfg := c.Authorizer
 	if cfg == nil {
 		if a, ok := h.(authorizes); ok && a.HasAuthorizer() {
-			return &authorizer{handler: h}, nil
+			return &authorizer{handler: h, timeouts: Timeouts{c.IntegrationTimeout, c.FunctionTimeout}}, nil
 		}
 		return nil, nil
 	}
-	a := &authorizer{handler: cfg.Handler}
+	a := &authorizer{handler: cfg.Handler, timeouts: Timeouts{c.IntegrationTimeout, cfg.FunctionTimeout}}
+	setDefault(&a.timeouts.Function, c.FunctionTimeout)
 	if a.handler == nil {
 		own, ok := h.(authorizes)
 		if !ok || !own.HasAuthorizer() {
@@ -134,7 +139,7 @@ func (s *Session) authorize(ctx context.Context, h *Handshake, st stamp) error {
 // ask runs the authorizer's function and reads its answer.
 func (s *Session) ask(ctx context.Context, a *authorizer, h *Handshake, st stamp) (result authorization, err error) {
 	unauthorized := &unauthorizedAnswers{Handler: a.handler}
-	inv := s.invocation(ctx, "authorizer", st.requestID, s.authorizerEvent(h, st), func(_ replier, r response, failed error) {
+	inv := s.invocationWithin(ctx, a.timeouts, "authorizer", st.requestID, s.authorizerEvent(h, st), func(_ replier, r response, failed error) {
 		switch {
 		case failed != nil:
 			err = failed
@@ -145,7 +150,7 @@ func (s *Session) ask(ctx context.Context, a *authorizer, h *Handshake, st stamp
 		}
 	})
 	inv.handler = unauthorized
-	inv.decode = func(out []byte) (response, error) { return response{raw: out}, nil }
+	inv.raw = true
 	inv.start()
 	inv.wait(context.Background())
 	return result, err

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -92,6 +93,24 @@ func authorizerCases() []conformanceCase {
 				w.clock.Advance(maxIntegrationTimeout)
 				require.Equal(w.t, 500, (<-done).status)
 				w.clock.Advance(maxIntegrationTimeout)
+			},
+		},
+		{
+			section: "§4", mark: inferred, behaviour: "an authorizer has a function timeout of its own",
+			check: func(w *world) {
+				asked, done := make(chan struct{}), make(chan answer)
+				w = newWorld(w.t, w.front, Config{Authorizer: &Authorizer{FunctionTimeout: time.Second, Handler: handlerFunc(
+					func(ctx context.Context, event []byte) ([]byte, error) {
+						close(asked)
+						return hanging(ctx, event)
+					})}}, nil)
+				go func() {
+					_, a := w.front.dial(w, Handshake{})
+					done <- a
+				}()
+				<-asked
+				w.clock.Advance(time.Second)
+				require.Equal(w.t, 500, (<-done).status)
 			},
 		},
 		{

@@ -68,7 +68,7 @@ func FuzzResponse(f *testing.F) {
 		f.Add([]byte(r))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r, err := decodeResponse(data)
+		r, err := decodeResponse(data, &Unknowns{})
 		if err != nil {
 			require.ErrorIs(t, err, errMalformed)
 			return

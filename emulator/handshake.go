@@ -135,7 +135,7 @@ func (s *Session) describe(h *Handshake) error {
 	s.sourceIP, s.userAgent = h.SourceIP, h.UserAgent()
 	s.domain = s.g.cfg.DomainName
 	setDefault(&s.domain, h.Host)
-	setDefault(&s.domain, s.g.cfg.APIID+".execute-api."+s.g.cfg.Region+"."+s.g.cfg.partition().Suffix)
+	setDefault(&s.domain, s.g.cfg.executeAPI())
 	var err error
 	s.parts, err = newEventParts(s.g, h, s.domain, s.id, s.connectedAt)
 	return err

@@ -186,6 +186,13 @@ func (w *world) noFrame(p *peer) {
 	require.Equal(w.t, "probe", w.frame(p))
 }
 
+// noAnswer says that the client has got nothing so far, while a handler is running.
+func (w *world) noAnswer(p *peer) {
+	w.t.Helper()
+	require.NoError(w.t, w.post(p, "probe"))
+	require.Equal(w.t, "probe", w.frame(p))
+}
+
 // end takes the close frame that the client got.
 func (w *world) end(p *peer) CloseStatus {
 	w.t.Helper()
