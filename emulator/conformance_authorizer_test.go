@@ -168,6 +168,19 @@ func authorizerCases() []conformanceCase {
 			},
 		},
 		{
+			section: "§4", mark: observed, behaviour: "the authorizer's event of a handshake without a query has empty objects for it",
+			check: func(w *world) {
+				var got []byte
+				gw := w.another(Config{Authorizer: &Authorizer{Handler: handlerFunc(func(_ context.Context, event []byte) ([]byte, error) {
+					got = event
+					return []byte(allow("Allow", "*", "")), nil
+				})}})
+				_, err := gw.Connect(w.t.Context(), Handshake{}, ignoring{})
+				require.NoError(w.t, err)
+				require.Contains(w.t, string(got), `"queryStringParameters":{},"multiValueQueryStringParameters":{},"stageVariables":{}`)
+			},
+		},
+		{
 			section: "§4", mark: observed, behaviour: "authorizer values are flat, strings but for integrationLatency, and in every event",
 			config: Config{Authorizer: &Authorizer{Handler: always(allow("Allow", connect, `,"context":{"tenant":"t1","level":3,"admin":true}`))}},
 			check: func(w *world) {

@@ -54,7 +54,7 @@ func limitCases() []conformanceCase {
 		},
 		closeCase("§8", observed, "10 minutes without traffic close with 1001 Going away",
 			CloseStatus{1001, "Going away"}, func(w *world, _ *peer) { w.clock.Advance(10 * time.Minute) }),
-		closeCase("§8", unknown, "2 hours of age close (documented) with 1001 (unknown)", CloseStatus{1001, "Going away"},
+		closeCase("§8", documented, "2 hours of age close with 1001 (its reason: unknown)", CloseStatus{1001, "Going away"},
 			func(w *world, p *peer) {
 				for range 13 {
 					w.clock.Advance(9*time.Minute + 13*time.Second)

@@ -129,6 +129,17 @@ func managementCases() []conformanceCase {
 		callCase(observed, "… also of a longer one", dev, "GET", "/dev/1700000000000/1700000000000", "", upgradeRequired),
 		callCase(inferred, "… and of one that names no connection", dev, "GET", "/dev/@connections", "", upgradeRequired),
 		{
+			section: "§7", mark: observed, behaviour: "POST and DELETE of a connection that has closed: 410", fronts: socketsOnly,
+			check: func(w *world) {
+				p := w.connect()
+				p.close(1000, "")
+				w.event("$disconnect")
+				for _, method := range []string{"POST", "DELETE"} {
+					require.Equal(w.t, gone, w.call(method, "/local/@connections/"+p.id, "x"))
+				}
+			},
+		},
+		{
 			section: "§7", mark: observed, behaviour: "an answer has an x-amzn-RequestId of its own, whatever its status", fronts: socketsOnly,
 			check: func(w *world) {
 				t := w.t
