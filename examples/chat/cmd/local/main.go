@@ -108,7 +108,7 @@ func serve(ctx context.Context, addr net.Addr, at place, s signIn, options []cha
 	if err != nil {
 		return nil, nil, err
 	}
-	gateway, err := emulator.New(app.Handler(), emulator.Config{Stage: "local"})
+	gateway, err := emulator.New(app.Handler(), emulator.Config{Stage: "local", Hosts: s.hosts()})
 	if err != nil {
 		return nil, nil, err
 	}
