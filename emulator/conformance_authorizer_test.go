@@ -233,7 +233,7 @@ func sampleAuthorizer(_ context.Context, event []byte) ([]byte, error) {
 		e.StageVariables["StageVar1"] == "stageValue1" {
 		return []byte(allow("Allow", stageARN+"$connect", `,"context":{"stringKey":"value","numberKey":1,"booleanKey":true}`)), nil
 	}
-	return nil, errors.New("Unauthorized") //nolint:staticcheck // the gateway's word
+	return nil, errors.New("Unauthorized")
 }
 
 func apiKeyCases() []conformanceCase {

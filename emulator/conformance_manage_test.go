@@ -1,9 +1,7 @@
 package emulator
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -34,14 +32,12 @@ func (w *world) call(method, path, body string) called {
 // callWith is call with any body: without a known length it is sent in chunks.
 func (w *world) callWith(method, path string, body io.Reader) called {
 	w.t.Helper()
-	resp := w.answerTo(method, path, body)
-	text, err := io.ReadAll(resp.Body)
-	require.NoError(w.t, err)
-	return called{resp.StatusCode, resp.Header.Get("x-amzn-ErrorType"), string(text)}
+	c, _ := w.answerTo(method, path, body)
+	return c
 }
 
-// answerTo is callWith for what else an answer has; its body is read.
-func (w *world) answerTo(method, path string, body io.Reader) *http.Response {
+// answerTo is callWith, with the headers of the answer.
+func (w *world) answerTo(method, path string, body io.Reader) (called, http.Header) {
 	w.t.Helper()
 	s := w.front.(*sockets).server(w)
 	root := "http://" + strings.SplitN(s.URL, "/", 4)[2]
@@ -50,10 +46,10 @@ func (w *world) answerTo(method, path string, body io.Reader) *http.Response {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(r)
 	require.NoError(w.t, err)
+	defer func() { require.NoError(w.t, resp.Body.Close()) }()
 	text, err := io.ReadAll(resp.Body)
-	require.NoError(w.t, errors.Join(err, resp.Body.Close()))
-	resp.Body = io.NopCloser(bytes.NewReader(text))
-	return resp
+	require.NoError(w.t, err)
+	return called{resp.StatusCode, resp.Header.Get("x-amzn-ErrorType"), string(text)}, resp.Header
 }
 
 // callCase says what a call answers; "{id}" in the path is that of an open connection.
@@ -148,7 +144,8 @@ func managementCases() []conformanceCase {
 				for _, c := range []struct{ method, path string }{
 					{"POST", p.id}, {"GET", p.id}, {"GET", wellFormed}, {"POST", "nope"}, {"PUT", p.id}, {"DELETE", p.id},
 				} {
-					id := w.answerTo(c.method, "/local/@connections/"+c.path, nil).Header.Get("x-amzn-RequestId")
+					_, header := w.answerTo(c.method, "/local/@connections/"+c.path, nil)
+					id := header.Get("x-amzn-RequestId")
 					require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, id)
 					require.False(t, seen[id])
 					seen[id] = true

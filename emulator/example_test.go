@@ -55,7 +55,7 @@ func ExampleGateway_ServeHTTP() {
 		panic(err)
 	}
 	server := http.Server{Handler: gw, ReadHeaderTimeout: time.Second, IdleTimeout: time.Minute}
-	l, err := net.Listen("tcp", "localhost:0")
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "localhost:0")
 	if err != nil {
 		panic(err)
 	}

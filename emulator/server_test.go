@@ -80,11 +80,11 @@ func TestServerTimeouts(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			slow := func(context.Context, []byte) ([]byte, error) {
-				time.Sleep(28 * time.Second)
+				<-time.After(28 * time.Second)
 				return status(200), nil
 			}
 			g, err := New(handlerFunc(slow), Config{Authorizer: &Authorizer{Handler: handlerFunc(func(context.Context, []byte) ([]byte, error) {
-				time.Sleep(28 * time.Second)
+				<-time.After(28 * time.Second)
 				return []byte(allow("Allow", "*", "")), nil
 			})}})
 			require.NoError(t, err)
@@ -96,7 +96,7 @@ func TestServerTimeouts(t *testing.T) {
 			answer, err := bufio.NewReader(conn).ReadString('\n')
 			require.NoError(t, err)
 			require.Equal(t, "HTTP/1.1 101 Switching Protocols\r\n", answer)
-			time.Sleep(9 * time.Minute)
+			<-time.After(9 * time.Minute)
 			_, ok := g.session(soleSession(g))
 			require.True(t, ok, "no timeout of the server ends an open connection")
 			require.NoError(t, conn.Close())
