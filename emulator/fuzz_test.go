@@ -68,7 +68,15 @@ func FuzzResponse(f *testing.F) {
 		f.Add([]byte(r))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		lenient, lenientErr := decodeResponse(bytes.Clone(data), &Unknowns{AcceptStringStatus: true})
 		r, err := decodeResponse(data, &Unknowns{})
+		if err == nil {
+			require.NoError(t, lenientErr)
+			require.Equal(t, r, lenient)
+		} else if lenientErr == nil {
+			require.Contains(t, string(data), `"`, "only a string is taken that is not")
+			require.InDelta(t, 400, lenient.statusCode, 200)
+		}
 		if err != nil {
 			require.ErrorIs(t, err, errMalformed)
 			return
