@@ -362,7 +362,9 @@ func FuzzAuthorization(f *testing.F) {
 			return
 		}
 		require.NotEmpty(t, a.values[keyPrincipalID])
-		require.Contains(t, string(out), "Allow")
+		if !strings.Contains(string(out), `\`) { // else the word may be escaped
+			require.Contains(t, string(out), "Allow")
+		}
 		text, err := encodeAuthorizer(a.values)
 		require.NoError(t, err)
 		require.True(t, json.Valid([]byte("{"+text[1:]+"}")))

@@ -20,7 +20,7 @@
 //
 // A [Gateway] has a core without sockets ([Gateway.Connect], [Session.Receive], [Session.Close]), on which
 // package wstest builds, and a front that is an [net/http.Handler]. [Serve] starts the front on a local port;
-// on a server of your own, listen with [NewListener].
+// on a server of your own, listen with [NewListener]. It is for this machine: see [Config.Hosts] for other names.
 // Time is a [Clock]: with a [ManualClock] idle timeouts and the two hours of a connection's life pass at once.
 //
 // # What it is faithful to
