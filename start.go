@@ -26,7 +26,7 @@ To run the same handlers on this machine, give the router to the emulator:
 
 	gw, err := emulator.New(router, emulator.Config{})
 	...
-	http.ListenAndServe("127.0.0.1:8080", gw)
+	server, err := emulator.Serve(ctx, gw, "127.0.0.1:8080")
 
 See the package documentation of github.com/gatesock/gatesock/emulator, and examples/chat/cmd/local.
 `

@@ -170,6 +170,23 @@ func (e *endpoint) checkPath() error {
 		return errors.New("the stage is missing after the host")
 	case e.region != "" && len(segments) > 1:
 		return errors.New("the path is more than the stage")
+	case e.region != "":
+		stage, err := url.PathUnescape(segments[0])
+		return errors.Join(err, checkStage(stage))
+	}
+	return nil
+}
+
+// checkStage refuses what is no name of a WebSocket API's stage (AWS Developer Guide, known issues): $default too, which
+// AWS SAM refuses for WebSocket APIs, as package emulator does.
+func checkStage(stage string) error {
+	if stage == "$default" {
+		return errors.New(`a stage "$default" is one of HTTP APIs: a WebSocket API has none`)
+	}
+	for _, c := range []byte(stage) {
+		if !isAlphanumeric(c) && c != '-' && c != '_' || len(stage) > 128 {
+			return fmt.Errorf("the stage %q is not made of 1 to 128 letters, digits, - and _", stage)
+		}
 	}
 	return nil
 }

@@ -56,6 +56,9 @@ func Loopback(hostport, stage string) (string, error) {
 	if stage == "" {
 		return "", errors.New("apigw: the stage is missing")
 	}
+	if err := checkStage(stage); err != nil {
+		return "", fmt.Errorf("apigw: %w", err)
+	}
 	if _, err := netip.ParseAddr(hostport); err == nil && strings.Contains(hostport, ":") {
 		hostport = "[" + hostport + "]"
 	}

@@ -1,6 +1,7 @@
 package apigw
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/gatesock/gatesock"
@@ -47,6 +48,9 @@ func TestExecuteAPI(t *testing.T) {
 		{"abc", "eu-west-1", "", "stage is missing"},
 		{"abc", "eu-west-1", "a/b", "more than the stage"},
 		{"abc", "eu-west-1", "a?b", "no name of a stage"},
+		{"abc", "eu-west-1", "$default", "HTTP APIs"},
+		{"abc", "eu-west-1", "a.b", "not made of"},
+		{"abc", "eu-west-1", strings.Repeat("a", 129), "not made of"},
 	} {
 		_, err := ExecuteAPI(c.api, c.region, c.stage)
 		require.ErrorContains(t, err, c.says)
@@ -88,6 +92,8 @@ func TestLoopback(t *testing.T) {
 	require.ErrorContains(t, err, "not a loopback address")
 	_, err = Loopback("localhost", "")
 	require.ErrorContains(t, err, "stage is missing")
+	_, err = Loopback("localhost", "$default")
+	require.ErrorContains(t, err, "HTTP APIs", "the emulator refuses it too")
 }
 
 func TestEndpointOf(t *testing.T) {
@@ -138,4 +144,6 @@ func TestEndpointOfRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "no domain name")
 	_, err = EndpointOf(&gatesock.Request{DomainName: "abc.execute-api.eu-west-1.amazonaws.com"}, nil)
 	require.ErrorContains(t, err, "stage is missing")
+	_, err = Loopback("localhost", "$default")
+	require.ErrorContains(t, err, "HTTP APIs", "the emulator refuses it too")
 }

@@ -32,7 +32,7 @@ func (s *Session) identify(h *Handshake, st stamp) error {
 	if len(s.g.cfg.APIKeys) == 0 {
 		return nil
 	}
-	value := h.Header.Get("X-Api-Key")
+	value := headerValue(h.Header, "X-Api-Key")
 	if s.g.cfg.APIKeySelectionExpression == keyFromAuthorizer {
 		value = h.UsageKey
 	}

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
@@ -20,9 +22,11 @@ import (
 // Authorizer is the Lambda REQUEST authorizer of $connect, which decides before the handler is asked (§4 of
 // docs/gateway-facts.md). What it says of the client is in requestContext.authorizer of every later event.
 type Authorizer struct {
-	// Handler is the authorizer's function. It gets the function's time (Config.FunctionTimeout), and no more than
-	// Config.IntegrationTimeout.
+	// Handler is the authorizer's function.
 	Handler lambda.Handler
+	// FunctionTimeout is how long the function may run; the gateway waits for no longer than Config.IntegrationTimeout.
+	// Default Config.FunctionTimeout.
+	FunctionTimeout time.Duration
 	// IdentitySources are what a handshake must have for the function to be asked; otherwise it is refused with 401. Each
 	// is route.request.header.NAME, route.request.querystring.NAME, stageVariables.NAME, or context.NAME with one of
 	// identity.sourceIp, identity.userAgent, apiId, stage, domainName, connectionId, routeKey, eventType and requestId.
@@ -34,8 +38,9 @@ type authorizes interface{ HasAuthorizer() bool }
 
 // authorizer is an Authorizer that was found valid.
 type authorizer struct {
-	handler lambda.Handler
-	sources []identitySource
+	handler  lambda.Handler
+	timeouts Timeouts
+	sources  []identitySource
 }
 
 // newAuthorizer gives nil for an API without one. A handler that is its own authorizer needs no configuration.
@@ -46,11 +51,12 @@ func newAuthorizer(h lambda.Handler, c Config) (*authorizer, error) {
 	cfg := c.Authorizer
 	if cfg == nil {
 		if a, ok := h.(authorizes); ok && a.HasAuthorizer() {
-			return &authorizer{handler: h}, nil
+			return &authorizer{handler: h, timeouts: Timeouts{c.IntegrationTimeout, c.FunctionTimeout}}, nil
 		}
 		return nil, nil
 	}
-	a := &authorizer{handler: cfg.Handler}
+	a := &authorizer{handler: cfg.Handler, timeouts: Timeouts{c.IntegrationTimeout, cfg.FunctionTimeout}}
+	setDefault(&a.timeouts.Function, c.FunctionTimeout)
 	if a.handler == nil {
 		own, ok := h.(authorizes)
 		if !ok || !own.HasAuthorizer() {
@@ -73,7 +79,7 @@ type identitySource func(s *Session, h *Handshake, st stamp) string
 
 func parseIdentitySource(text string) (identitySource, error) {
 	for prefix, find := range map[string]func(h *Handshake, g *Gateway, name string) string{
-		"route.request.header.":      func(h *Handshake, _ *Gateway, name string) string { return h.Header.Get(name) },
+		"route.request.header.":      func(h *Handshake, _ *Gateway, name string) string { return headerValue(h.Header, name) },
 		"route.request.querystring.": func(h *Handshake, _ *Gateway, name string) string { return h.Query.Get(name) },
 		"stageVariables.":            func(_ *Handshake, g *Gateway, name string) string { return g.cfg.StageVariables[name] },
 	} {
@@ -132,27 +138,35 @@ func (s *Session) authorize(ctx context.Context, h *Handshake, st stamp) error {
 
 // ask runs the authorizer's function and reads its answer.
 func (s *Session) ask(ctx context.Context, a *authorizer, h *Handshake, st stamp) (result authorization, err error) {
-	inv := s.invocation(ctx, "authorizer", st.requestID, s.authorizerEvent(h, st), func(_ replier, r response, failed error) {
-		if err = failed; err == nil {
+	unauthorized := &unauthorizedAnswers{Handler: a.handler}
+	inv := s.invocationWithin(ctx, a.timeouts, "authorizer", st.requestID, s.authorizerEvent(h, st), func(_ replier, r response, failed error) {
+		switch {
+		case failed != nil:
+			err = failed
+		case unauthorized.said:
+			err = errUnauthorized
+		default:
 			result, err = readAuthorization(r.raw, s.g.connectARN())
 		}
 	})
-	inv.handler = unauthorizedAnswers{a.handler}
-	inv.decode = func(out []byte) (response, error) { return response{raw: out}, nil }
+	inv.handler = unauthorized
+	inv.raw = true
 	inv.start()
 	inv.wait(context.Background())
 	return result, err
 }
 
-// unauthorizedAnswers makes an answer of the error that refuses with 401, since it is no failure of the function.
-type unauthorizedAnswers struct{ lambda.Handler }
+// unauthorizedAnswers takes the error that refuses with 401 for an answer, since it is no failure of the function.
+type unauthorizedAnswers struct {
+	lambda.Handler
+	said bool
+}
 
-const unauthorizedAnswer = `"Unauthorized"`
-
-func (h unauthorizedAnswers) Invoke(ctx context.Context, event []byte) ([]byte, error) {
+func (h *unauthorizedAnswers) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	out, err := h.Handler.Invoke(ctx, event)
-	if err != nil && err.Error() == "Unauthorized" {
-		return []byte(unauthorizedAnswer), nil
+	if err != nil && err.Error() == messageUnauthorized {
+		h.said = true
+		return nil, nil
 	}
 	return out, err
 }
@@ -170,6 +184,7 @@ func (s *Session) authorizerEvent(h *Handshake, st stamp) []byte {
 	headers := append([]field{
 		{"Connection", []string{"upgrade"}}, {"content-length", []string{"0"}}, {"Upgrade", []string{"websocket"}},
 	}, s.headers(h, st)...)
+	slices.SortFunc(headers, func(a, b field) int { return compareFold(a.name, b.name) })
 	b := append(make([]byte, 0, 2048), `{"type":"REQUEST","methodArn":`...)
 	b = jsontext.AppendString(b, s.g.connectARN())
 	b = appendFields(b, "headers", "multiValueHeaders", headers)
@@ -189,26 +204,32 @@ type authorization struct {
 	usageKey string
 }
 
+// exactValues keeps numbers as they are written.
+type exactValues map[string]any
+
+func (v *exactValues) UnmarshalJSON(data []byte) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	return d.Decode((*map[string]any)(v))
+}
+
 // maxAuthorization is how large an answer may be (AWS Developer Guide, "Quotas for configuring and running a WebSocket API").
 const maxAuthorization = 8 << 10
 
 // readAuthorization reads the answer of an authorizer (AWS Developer Guide, "Output from an API Gateway Lambda authorizer").
 func readAuthorization(out []byte, arn string) (authorization, error) {
-	if string(out) == unauthorizedAnswer {
-		return authorization{}, errUnauthorized
-	}
 	if len(out) > maxAuthorization {
 		return authorization{}, fmt.Errorf("the answer has %d bytes, the gateway takes %d", len(out), maxAuthorization)
 	}
 	var answer struct {
-		PrincipalID        string         `json:"principalId"`
-		Policy             *policy        `json:"policyDocument"`
-		Context            map[string]any `json:"context"`
-		UsageIdentifierKey string         `json:"usageIdentifierKey"`
+		PrincipalID, UsageIdentifierKey string
+		Policy                          *policy
+		Context                         exactValues
 	}
-	d := json.NewDecoder(bytes.NewReader(out))
-	d.UseNumber()
-	if err := d.Decode(&answer); err != nil {
+	if err := members(out, map[string]any{
+		"principalId": &answer.PrincipalID, "policyDocument": &answer.Policy, "context": &answer.Context,
+		"usageIdentifierKey": &answer.UsageIdentifierKey,
+	}); err != nil {
 		return authorization{}, fmt.Errorf("the answer: %w", err)
 	}
 	switch {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -21,6 +22,11 @@ const stageARN = "arn:aws:execute-api:us-east-1:123456789012:localapi00/local/"
 func allow(effect, resource, more string) string {
 	return fmt.Sprintf(`{"principalId":"ann","policyDocument":{"Version":"2012-10-17","Statement":[{"Action":"execute-api:Invoke","Effect":%q,"Resource":%q}]}%s}`,
 		effect, resource, more)
+}
+
+// allowOf is an answer with the members of one statement.
+func allowOf(statement string) string {
+	return `{"principalId":"ann","policyDocument":{"Version":"2012-10-17","Statement":[{` + statement + `}]}}`
 }
 
 // authorized says which status a client gets for what the authorizer does.
@@ -45,6 +51,13 @@ func authorizerCases() []conformanceCase {
 		authorized(documented, "a resource * is every one", 101, always(allow("Allow", "*", ""))),
 		authorized(documented, "an action execute-api:* is every one", 101, always(strings.Replace(allow("Allow", connect, ""), "Invoke", "*", 1))),
 		authorized(documented, "one statement need not be in a list", 101, always(strings.NewReplacer("[", "", "]", "").Replace(allow("Allow", connect, "")))),
+		authorized(inferred, "an empty Condition is none", 101, always(allowOf(`"Condition":{},"Effect":"Allow","Action":"*","Resource":"*"`))),
+		authorized(inferred, "… also null", 101, always(allowOf(`"Condition":null,"NotAction":null,"Effect":"Allow","Action":"*","Resource":"*"`))),
+		authorized(unknown, "a condition is 500", 500, always(allowOf(`"Condition":{"IpAddress":{"aws:SourceIp":"127.0.0.1"}},"Effect":"Allow","Action":"*","Resource":"*"`))),
+		authorized(inferred, "members of a statement in lower case are not taken: 500", 500, always(allowOf(`"effect":"Allow","action":"*","resource":"*"`))),
+		authorized(inferred, "a statement in lower case is not taken: 500", 500, always(strings.Replace(allow("Allow", "*", ""), `"Statement"`, `"statement"`, 1))),
+		authorized(inferred, "a policydocument in lower case is not taken: 500", 500, always(strings.Replace(allow("Allow", "*", ""), `"policyDocument"`, `"policydocument"`, 1))),
+		authorized(inferred, "a PrincipalId in upper case is not taken: 500", 500, always(strings.Replace(allow("Allow", "*", ""), `"principalId"`, `"PrincipalId"`, 1))),
 		authorized(documented, "Deny is 403", 403, always(allow("Deny", connect, ""))),
 		authorized(observed, "a resource …/stage/*/* does not match …/stage/$connect: 403", 403, always(allow("Allow", stageARN+"*/*", ""))),
 		authorized(documented, "another stage is 403", 403, always(allow("Allow", strings.Replace(connect, "/local/", "/prod/", 1), ""))),
@@ -52,6 +65,7 @@ func authorizerCases() []conformanceCase {
 		authorized(documented, "Deny wins over Allow: 403", 403, always(`{"principalId":"a","policyDocument":{"Statement":[`+
 			`{"Action":"execute-api:Invoke","Effect":"Allow","Resource":"*"},{"Action":["execute-api:*"],"Effect":"Deny","Resource":["x","`+connect+`"]}]}}`)),
 		authorized(documented, `the error "Unauthorized" is 401`, 401, func(context.Context, []byte) ([]byte, error) { return nil, errors.New("Unauthorized") }),
+		authorized(inferred, "an answer that is the text Unauthorized is 500: only an error of that name refuses", 500, always(`"Unauthorized"`)),
 		authorized(inferred, "another error of the authorizer is 500", 500, failing),
 		authorized(inferred, "an authorizer's panic is 500", 500, panicking),
 		authorized(inferred, "an answer that is no JSON is 500", 500, always(`yes`)),
@@ -82,6 +96,24 @@ func authorizerCases() []conformanceCase {
 			},
 		},
 		{
+			section: "§4", mark: inferred, behaviour: "an authorizer has a function timeout of its own",
+			check: func(w *world) {
+				asked, done := make(chan struct{}), make(chan answer)
+				w = newWorld(w.t, w.front, Config{Authorizer: &Authorizer{FunctionTimeout: time.Second, Handler: handlerFunc(
+					func(ctx context.Context, event []byte) ([]byte, error) {
+						close(asked)
+						return hanging(ctx, event)
+					})}}, nil)
+				go func() {
+					_, a := w.front.dial(w, Handshake{})
+					done <- a
+				}()
+				<-asked
+				w.clock.Advance(time.Second)
+				require.Equal(w.t, 500, (<-done).status)
+			},
+		},
+		{
 			section: "§4", mark: documented, behaviour: "the authorizer's event is that of a REQUEST authorizer, with connectionId",
 			check: func(w *world) {
 				t := w.t
@@ -91,7 +123,7 @@ func authorizerCases() []conformanceCase {
 					return []byte(allow("Allow", connect, "")), nil
 				})}})
 				s, err := gw.Connect(t.Context(), Handshake{
-					Header: http.Header{"Headerauth1": {"v1", "v2"}, "Origin": {"https://app.example.com"}}, Query: url.Values{"q": {"1", "2"}}, Host: "h",
+					Header: http.Header{"HeaderAuth1": {"v1", "v2"}, "Origin": {"https://app.example.com"}}, Query: url.Values{"q": {"1", "2"}}, Host: "h",
 				}, ignoring{})
 				require.NoError(t, err)
 				var e struct {
@@ -106,16 +138,46 @@ func authorizerCases() []conformanceCase {
 				require.NoError(t, json.Unmarshal(got, &e))
 				require.Equal(t, "REQUEST", e.Type)
 				require.Equal(t, connect, e.MethodARN)
-				for name, value := range map[string]string{"Connection": "upgrade", "content-length": "0", "Upgrade": "websocket", "Headerauth1": "v2", "Origin": "https://app.example.com"} {
+				for name, value := range map[string]string{"Connection": "upgrade", "content-length": "0", "Upgrade": "websocket", "HeaderAuth1": "v2", "Origin": "https://app.example.com"} {
 					require.Equal(t, value, e.Headers[name])
 				}
-				require.Equal(t, []string{"v1", "v2"}, e.MultiValueHeaders["Headerauth1"])
+				require.Equal(t, []string{"v1", "v2"}, e.MultiValueHeaders["HeaderAuth1"])
 				require.Equal(t, map[string]string{"q": "2"}, e.QueryStringParameters)
 				require.Equal(t, map[string]string{"v": "1"}, e.StageVariables)
 				require.Equal(t, s.ID(), e.RequestContext["connectionId"])
 				require.Equal(t, "$connect", e.RequestContext["routeKey"])
 				require.NotContains(t, e.RequestContext, "authorizer")
 				require.NotContains(t, string(got), "isBase64Encoded")
+			},
+		},
+		{
+			section: "§4", mark: documented, behaviour: "AWS's own sample authorizer lets in who has its header, its parameter and its stage variable",
+			config: Config{
+				StageVariables: map[string]string{"StageVar1": "stageValue1"}, Authorizer: &Authorizer{
+					Handler: handlerFunc(sampleAuthorizer), IdentitySources: []string{"route.request.header.HeaderAuth1", "route.request.querystring.QueryString1"},
+				},
+			},
+			check: func(w *world) {
+				good := Handshake{Header: http.Header{"HeaderAuth1": {"headerValue1"}}, Query: url.Values{"QueryString1": {"queryValue1"}}}
+				_, a := w.front.dial(w, good)
+				require.Equal(w.t, 101, a.status)
+				require.Equal(w.t, "value", w.event("$connect").Context.Authorizer["stringKey"])
+				good.Header = http.Header{"HeaderAuth1": {"another"}}
+				_, a = w.front.dial(w, good)
+				require.Equal(w.t, 401, a.status)
+			},
+		},
+		{
+			section: "§4", mark: observed, behaviour: "the authorizer's event of a handshake without a query has empty objects for it",
+			check: func(w *world) {
+				var got []byte
+				gw := w.another(Config{Authorizer: &Authorizer{Handler: handlerFunc(func(_ context.Context, event []byte) ([]byte, error) {
+					got = event
+					return []byte(allow("Allow", "*", "")), nil
+				})}})
+				_, err := gw.Connect(w.t.Context(), Handshake{}, ignoring{})
+				require.NoError(w.t, err)
+				require.Contains(w.t, string(got), `"queryStringParameters":{},"multiValueQueryStringParameters":{},"stageVariables":{}`)
 			},
 		},
 		{
@@ -158,6 +220,20 @@ func authorizerCases() []conformanceCase {
 			},
 		},
 	}, apiKeyCases()...)
+}
+
+// sampleAuthorizer is the sample of the AWS Developer Guide, "Create an API Gateway Lambda REQUEST authorizer" for WebSocket
+// APIs: in JavaScript, where the names of headers count as they are written.
+func sampleAuthorizer(_ context.Context, event []byte) ([]byte, error) {
+	var e struct{ Headers, QueryStringParameters, StageVariables map[string]string }
+	if err := json.Unmarshal(event, &e); err != nil {
+		return nil, err
+	}
+	if e.Headers["HeaderAuth1"] == "headerValue1" && e.QueryStringParameters["QueryString1"] == "queryValue1" &&
+		e.StageVariables["StageVar1"] == "stageValue1" {
+		return []byte(allow("Allow", stageARN+"$connect", `,"context":{"stringKey":"value","numberKey":1,"booleanKey":true}`)), nil
+	}
+	return nil, errors.New("Unauthorized")
 }
 
 func apiKeyCases() []conformanceCase {
@@ -286,7 +362,9 @@ func FuzzAuthorization(f *testing.F) {
 			return
 		}
 		require.NotEmpty(t, a.values[keyPrincipalID])
-		require.Contains(t, string(out), "Allow")
+		if !strings.Contains(string(out), `\`) { // else the word may be escaped
+			require.Contains(t, string(out), "Allow")
+		}
 		text, err := encodeAuthorizer(a.values)
 		require.NoError(t, err)
 		require.True(t, json.Valid([]byte("{"+text[1:]+"}")))

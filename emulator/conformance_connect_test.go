@@ -59,6 +59,7 @@ func connectCases() []conformanceCase {
 		handshakeCase(observed, "status 501 is passed on", 501, always(`{"statusCode":501}`)),
 		handshakeCase(observed, "a handler's error is 502", 502, failing),
 		handshakeCase(inferred, "a handler's panic is 502, and the gateway goes on", 502, panicking),
+		handshakeCase(observed, "a handler that returns nothing is 502", 502, always(``)),
 		handshakeCase(inferred, "a response without statusCode is 502", 502, always(`{"body":"x"}`)),
 		handshakeCase(inferred, "a response with an unknown member is 502", 502, always(`{"statusCode":200,"data":1}`)),
 		handshakeCase(inferred, "a response that is no JSON is 502", 502, always(`ok`)),

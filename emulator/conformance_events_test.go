@@ -109,6 +109,35 @@ func eventCases() []conformanceCase {
 			},
 		},
 		{
+			section: "§1", mark: documented, behaviour: "headers reach $connect under the names that the client wrote",
+			check: func(w *world) {
+				t := w.t
+				w.front.dial(w, Handshake{Header: http.Header{
+					"HeaderAuth1": {"1"}, "authorization": {"2"}, "x-amzn-trace-id": {"Root=1"}, "user-agent": {"test/1"}, "x-forwarded-for": {"192.0.2.9"},
+				}})
+				e := w.event("$connect")
+				for name, value := range map[string]string{"HeaderAuth1": "1", "authorization": "2", "x-amzn-trace-id": "Root=1", "user-agent": "test/1"} {
+					require.Equal(t, value, e.Headers[name], name)
+				}
+				for _, name := range []string{"Headerauth1", "Authorization", "X-Amzn-Trace-Id", "User-Agent", "x-forwarded-for"} {
+					require.NotContains(t, e.Headers, name)
+				}
+				require.Equal(t, "192.0.2.9, 127.0.0.1", e.Headers["X-Forwarded-For"])
+				require.Equal(t, "test/1", e.Context.Identity["userAgent"])
+			},
+		},
+		{
+			section: "§1", mark: inferred, behaviour: "a header whose name is written in two ways is one, under the first",
+			check: func(w *world) {
+				t := w.t
+				w.front.dial(w, Handshake{Header: http.Header{"X-Twice": {"1", "2"}, "x-twice": {"3"}}})
+				e := w.event("$connect")
+				require.Equal(t, []string{"1", "2", "3"}, e.MultiHeaders["X-Twice"])
+				require.Equal(t, "3", e.Headers["X-Twice"])
+				require.NotContains(t, e.Headers, "x-twice")
+			},
+		},
+		{
 			section: "§1", mark: observed, behaviour: "the query is in the event only if there was one; repeated parameters: all, and the last",
 			check: func(w *world) {
 				t := w.t
@@ -118,6 +147,31 @@ func eventCases() []conformanceCase {
 				require.Equal(t, map[string][]string{"token": {"a b", "c"}}, e.MultiQuery)
 				w.front.dial(w, Handshake{})
 				require.NotContains(t, string(w.event("$connect").raw), "ueryStringParameters")
+			},
+		},
+		{
+			section: "§1", mark: unknown, behaviour: "parameters with a semicolon or a broken escape are kept, with what can't be decoded as it is", fronts: socketsOnly,
+			check: func(w *world) {
+				t := w.t
+				u, err := url.Parse(w.front.(*sockets).server(w).URL + "?a=1;b=2&c=%zz&d=%41%&%4=%42&&e")
+				require.NoError(t, err)
+				conn, _, a := handshake(w, u, nil)
+				require.Equal(t, 101, a.status)
+				require.NoError(t, conn.Close())
+				require.Equal(t, map[string]string{"a": "1;b=2", "c": "%zz", "d": "A%", "%4": "B", "e": ""}, w.event("$connect").Query)
+				w.event("$disconnect")
+			},
+		},
+		{
+			section: "§1", mark: documented, behaviour: "sourceIp may be an IPv6 address",
+			check: func(w *world) {
+				t := w.t
+				s, err := w.gw.Connect(t.Context(), Handshake{SourceIP: "2001:db8::7"}, ignoring{})
+				require.NoError(t, err)
+				e := w.event("$connect")
+				require.Equal(t, "2001:db8::7", e.Context.Identity["sourceIp"])
+				require.Equal(t, "2001:db8::7", e.Headers["X-Forwarded-For"])
+				s.Drop(t.Context())
 			},
 		},
 		{

@@ -54,7 +54,7 @@ func limitCases() []conformanceCase {
 		},
 		closeCase("§8", observed, "10 minutes without traffic close with 1001 Going away",
 			CloseStatus{1001, "Going away"}, func(w *world, _ *peer) { w.clock.Advance(10 * time.Minute) }),
-		closeCase("§8", unknown, "2 hours of age close (documented) with 1001 (unknown)", CloseStatus{1001, "Going away"},
+		closeCase("§8", documented, "2 hours of age close with 1001 (its reason: unknown)", CloseStatus{1001, "Going away"},
 			func(w *world, p *peer) {
 				for range 13 {
 					w.clock.Advance(9*time.Minute + 13*time.Second)
@@ -62,7 +62,7 @@ func limitCases() []conformanceCase {
 				}
 				w.clock.Advance(11 * time.Second)
 			}),
-		closeCase("§8", unknown, "a gateway that shuts down closes with 1001", CloseStatus{1001, "Going away"},
+		closeCase("§8", documented, "a gateway that shuts down, as a service that restarts, closes with 1012 (its reason: unknown)", CloseStatus{1012, ""},
 			func(w *world, _ *peer) { require.NoError(w.t, w.gw.Shutdown(context.Background())) }),
 		{
 			section: "§8", mark: observed, behaviour: "traffic in either direction puts the idle timeout off",
@@ -137,7 +137,7 @@ func disconnectCases() []conformanceCase {
 				}
 			},
 		},
-		reported(unknown, "a lost link: 1006 with an empty reason", CloseStatus{1006, ""}, func(p *peer) { p.drop() }),
+		reported(observed, "a lost link: 1006 (documented) and its text", CloseStatus{1006, "Connection closed abnormally"}, func(p *peer) { p.drop() }),
 		closeCase("§9", observed, "DELETE closes with 1000 Connection Closed Normally", CloseStatus{1000, "Connection Closed Normally"},
 			func(w *world, p *peer) {
 				require.NoError(w.t, w.gw.Disconnect(context.Background(), gatesock.Target{ConnectionID: p.id}))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"time"
 
@@ -31,6 +32,13 @@ func (w *world) call(method, path, body string) called {
 // callWith is call with any body: without a known length it is sent in chunks.
 func (w *world) callWith(method, path string, body io.Reader) called {
 	w.t.Helper()
+	c, _ := w.answerTo(method, path, body)
+	return c
+}
+
+// answerTo is callWith, with the headers of the answer.
+func (w *world) answerTo(method, path string, body io.Reader) (called, http.Header) {
+	w.t.Helper()
 	s := w.front.(*sockets).server(w)
 	root := "http://" + strings.SplitN(s.URL, "/", 4)[2]
 	r, err := http.NewRequestWithContext(context.Background(), method, root+path, body)
@@ -41,7 +49,7 @@ func (w *world) callWith(method, path string, body io.Reader) called {
 	defer func() { require.NoError(w.t, resp.Body.Close()) }()
 	text, err := io.ReadAll(resp.Body)
 	require.NoError(w.t, err)
-	return called{resp.StatusCode, resp.Header.Get("x-amzn-ErrorType"), string(text)}
+	return called{resp.StatusCode, resp.Header.Get("x-amzn-ErrorType"), string(text)}, resp.Header
 }
 
 // callCase says what a call answers; "{id}" in the path is that of an open connection.
@@ -67,6 +75,8 @@ func managementCases() []conformanceCase {
 		ok     = called{status: 200}
 		gone   = called{410, "GoneException", ""}
 		forbid = called{403, "ForbiddenException", `{"message":"Forbidden"}`}
+
+		upgradeRequired = called{426, "", `{"message":"Upgrade Required"}`}
 	)
 	noRoute := func(route, method string) called {
 		return called{404, "NotFoundException", `{"message":"No method found matching route ` + route + ` for http method ` + method + `."}`}
@@ -110,7 +120,58 @@ func managementCases() []conformanceCase {
 			noRoute("test0/@connections/"+wellFormed, "POST")),
 		callCase(inferred, "under a custom domain, without the mapping's key: 403", custom, "POST", "/@connections/{id}", "x", forbid),
 		callCase(inferred, "another method: 404", dev, "PUT", "/dev/@connections/"+wellFormed, "", noRoute("@connections/"+wellFormed, "PUT")),
-		callCase(unknown, "a plain GET of the stage: 426", dev, "GET", "/dev", "", called{426, "", `{"message":"Upgrade Required"}`}),
+		callCase(unknown, "a plain GET of the stage: 426", dev, "GET", "/dev", "", upgradeRequired),
+		callCase(observed, "a plain GET of a path below the stage: 426", dev, "GET", "/dev/1700000000000", "", upgradeRequired),
+		callCase(observed, "… also of a longer one", dev, "GET", "/dev/1700000000000/1700000000000", "", upgradeRequired),
+		callCase(inferred, "… and of one that names no connection", dev, "GET", "/dev/@connections", "", upgradeRequired),
+		{
+			section: "§7", mark: observed, behaviour: "POST and DELETE of a connection that has closed: 410", fronts: socketsOnly,
+			check: func(w *world) {
+				p := w.connect()
+				p.close(1000, "")
+				w.event("$disconnect")
+				for _, method := range []string{"POST", "DELETE"} {
+					require.Equal(w.t, gone, w.call(method, "/local/@connections/"+p.id, "x"))
+				}
+			},
+		},
+		{
+			section: "§7", mark: observed, behaviour: "an answer has an x-amzn-RequestId of its own, whatever its status", fronts: socketsOnly,
+			check: func(w *world) {
+				t := w.t
+				p := w.connect()
+				seen := map[string]bool{}
+				for _, c := range []struct{ method, path string }{
+					{"POST", p.id}, {"GET", p.id}, {"GET", wellFormed}, {"POST", "nope"}, {"PUT", p.id}, {"DELETE", p.id},
+				} {
+					_, header := w.answerTo(c.method, "/local/@connections/"+c.path, nil)
+					id := header.Get("x-amzn-RequestId")
+					require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, id)
+					require.False(t, seen[id])
+					seen[id] = true
+				}
+			},
+		},
+		{
+			section: "§7", mark: inferred, behaviour: "over HTTP/2 the 426 has no Upgrade header (RFC 9113, section 8.2.2)", fronts: socketsOnly,
+			check: func(w *world) {
+				t := w.t
+				for _, major := range []int{1, 2} {
+					server := httptest.NewUnstartedServer(w.gw)
+					server.EnableHTTP2 = major == 2
+					server.StartTLS()
+					r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/local", nil)
+					require.NoError(t, err)
+					resp, err := server.Client().Do(r)
+					require.NoError(t, err)
+					require.NoError(t, resp.Body.Close())
+					server.Close()
+					require.Equal(t, 426, resp.StatusCode)
+					require.Equal(t, major, resp.ProtoMajor)
+					require.Equal(t, major == 1, resp.Header.Get("Upgrade") != "")
+				}
+			},
+		},
 		{
 			section: "§7", mark: inferred, behaviour: "paths that are escaped once or twice mean the same",
 			fronts: socketsOnly,

@@ -1,8 +1,11 @@
 package emulator
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net/url"
+	"strings"
 
 	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
@@ -54,6 +57,28 @@ func protocolCases() []conformanceCase {
 		protocolCase("a close frame with a code that may not be sent: 1002", 1002, masked(ws.OpClose, true, "\x03\xed")),
 		protocolCase("a close frame with code 5000: 1002", 1002, masked(ws.OpClose, true, "\x13\x88")),
 		protocolCase("a close frame whose reason is not UTF-8: 1007", 1007, masked(ws.OpClose, true, "\x03\xe8\xff")),
+		{
+			section: "RFC 6455", mark: inferred, behaviour: "what a client sends after its close frame is ignored, and the connection ends in order",
+			fronts: socketsOnly,
+			check: func(w *world) {
+				t := w.t
+				u, err := url.Parse(w.front.(*sockets).server(w).URL)
+				require.NoError(t, err)
+				conn, in, _ := handshake(w, u, nil)
+				w.event("$connect")
+				sent := ws.MustCompileFrame(masked(ws.OpClose, true, "\x03\xe8"))
+				late := ws.MustCompileFrame(masked(ws.OpText, true, strings.Repeat("x", 16*kb)))
+				_, err = conn.Write(append(sent, bytes.Repeat(late, 8)...))
+				require.NoError(t, err)
+				got := make(chan string, 10)
+				require.Equal(t, 1000, readFrames(in, got).Code)
+				_, err = in.ReadByte()
+				require.Equal(t, io.EOF, err, "no reset")
+				require.NoError(t, conn.Close())
+				require.Equal(t, 1000, w.event("$disconnect").Context.Code)
+				w.noEvent()
+			},
+		},
 		{
 			section: "RFC 6455", mark: inferred, behaviour: "control frames may come between the frames of a message",
 			fronts: socketsOnly,

@@ -1,10 +1,13 @@
 package emulator
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -206,7 +209,7 @@ func answerCases() []conformanceCase {
 		answerCase(observed, "no statusCode: Internal server error", "$default", internal, always(`{"body":"x"}`)),
 		answerCase(observed, "an unknown member: Internal server error", "$default", internal, always(`{"statusCode":200,"ConnectionId":"x","Data":"y"}`)),
 		answerCase(inferred, "null: Internal server error", "$default", internal, always(`null`)),
-		answerCase(inferred, "nothing: Internal server error", "$default", internal, always(``)),
+		answerCase(observed, "nothing: Internal server error", "$default", internal, always(``)),
 		answerCase(inferred, "a body that is no string: Internal server error", "$default!", internal, always(`{"statusCode":200,"body":{"a":1}}`)),
 		{
 			section: "§6", mark: unknown, behaviour: "a status outside 2xx is an Internal server error, by option",
@@ -255,6 +258,73 @@ func answerCases() []conformanceCase {
 				w.event("$default")
 				w.clock.Advance(3e9)
 				require.Regexp(t, internal, w.frame(p))
+			},
+		},
+		{
+			section: "§6", mark: documented, behaviour: "a route has an integration timeout and a function timeout of its own",
+			config: Config{Routes: routes("$connect", "$default", "slow", "short"), RouteTimeouts: map[string]Timeouts{
+				"slow": {Integration: time.Second}, "short": {Function: 2 * time.Second},
+			}},
+			respond: func(ctx context.Context, event []byte) ([]byte, error) {
+				if bytes.Contains(event, []byte(`"$connect"`)) {
+					return status(200), nil
+				}
+				return hanging(ctx, event)
+			},
+			check: func(w *world) {
+				t := w.t
+				p := w.connect()
+				for i, c := range []struct{ route, want string }{
+					{"slow", "Endpoint request timed out"}, {"short", "Internal server error"}, {"$default", "Endpoint request timed out"},
+				} {
+					p.text(`{"action":"` + c.route + `"}`)
+					w.event(c.route)
+					wait := []time.Duration{time.Second, 2 * time.Second, maxIntegrationTimeout}[i]
+					w.clock.Advance(wait - time.Millisecond)
+					w.noAnswer(p)
+					w.clock.Advance(time.Millisecond)
+					require.Contains(t, w.frame(p), c.want)
+				}
+				w.clock.Advance(time.Minute) // the functions' own timeouts
+			},
+		},
+		{
+			section: "§6", mark: unknown, behaviour: "a statusCode that is a string is malformed",
+			config: Config{Routes: routes("$connect", "$default!")}, respond: on("$default", always(`{"statusCode":"200","body":"hello"}`)),
+			check: func(w *world) {
+				p := w.connect()
+				p.text("x")
+				require.Regexp(w.t, internal, w.frame(p))
+			},
+		},
+		{
+			section: "§6", mark: unknown, behaviour: "… or taken, as REST APIs do, by option",
+			config: Config{Unknown: Unknowns{AcceptStringStatus: true}}, respond: func(_ context.Context, event []byte) ([]byte, error) {
+				if bytes.Contains(event, []byte("refuse")) {
+					return []byte(`{"statusCode":"403"}`), nil
+				}
+				return []byte(`{"statusCode":"200"}`), nil
+			},
+			check: func(w *world) {
+				p := w.connect()
+				p.text("x")
+				w.event("$default")
+				w.noFrame(p)
+				_, a := w.front.dial(w, Handshake{Header: http.Header{"X": {"refuse"}}})
+				require.Equal(w.t, 403, a.status)
+			},
+		},
+		{
+			section: "§6", mark: documented, behaviour: "a client that sends too much is closed with 1008, by option (how it is told from the account's limit: unknown)",
+			config: Config{Rate: 1, Burst: 2, Unknown: Unknowns{ThrottledClose: CloseStatus{Code: 1008}}},
+			check: func(w *world) {
+				t := w.t
+				p := w.connect()
+				p.text("x")
+				w.event("$default")
+				p.text("x")
+				require.Equal(t, CloseStatus{Code: 1008}, w.end(p))
+				require.Equal(t, 1008, w.event("$disconnect").Context.Code)
 			},
 		},
 		{

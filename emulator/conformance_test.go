@@ -114,10 +114,10 @@ type difference struct{ section, mark, behaviour, reason string }
 
 func notImitated() []difference {
 	return []difference{
-		{"§1", documented, "headers reach $connect in the case in which the client wrote them", "net/http gives them in the canonical form"},
 		{"§3", observed, "permessage-deflate is negotiated", "frames stay readable on the wire"},
 		{"§4", documented, "resource policies, and conditions in the policies of users", "New takes no resource policy, and refuses a condition rather than to let somebody in or out by guess"},
 		{"§5", documented, "JSONPath filters, slices and recursive descent in the selection expression", "New refuses them rather than to guess what they select"},
+		{"§8", documented, "an internal error of the service closes with 1011", "what would be one is not known"},
 		{"§8", documented, "the account's 500 new connections and 10,000 requests a second", "they are the account's, not the API's: Config.Rate is off by default"},
 	}
 }

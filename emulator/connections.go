@@ -3,6 +3,7 @@ package emulator
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -16,7 +17,12 @@ const headerErrorType = "x-amzn-ErrorType"
 
 // serveConnection is the @connections API (AWS, API Gateway Management API reference).
 func (g *Gateway) serveConnection(w http.ResponseWriter, r *http.Request, to gatesock.Target) {
-	data, err := io.ReadAll(io.LimitReader(r.Body, gatesock.MaxMessageSize+1))
+	if err := g.crossOrigin.Check(r); err != nil {
+		g.cfg.Logger.Warn("@connections call refused", slog.String("origin", r.Header.Get("Origin")), slog.Any("error", err))
+		writeMessage(w, http.StatusForbidden, "ForbiddenException", "The emulator refuses @connections calls by pages of another origin: nobody has signed them")
+		return
+	}
+	data, err := readBody(w, r)
 	switch {
 	case err != nil:
 		writeMessage(w, http.StatusBadRequest, "BadRequestException", "The request body could not be read")
@@ -48,6 +54,17 @@ func (g *Gateway) serveConnection(w http.ResponseWriter, r *http.Request, to gat
 	if err != nil {
 		writeError(w, to, err)
 	}
+}
+
+// bodyTimeout is how long a client may take to send the body of a call.
+const bodyTimeout = 30 * time.Second
+
+// readBody reads a body, as far as it is needed to see that it is too large. The server's timeout for the whole of a request
+// can't bound that, since handlers of $connect may take longer.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	// A ResponseWriter without deadlines has no client to wait for.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+	return io.ReadAll(io.LimitReader(r.Body, gatesock.MaxMessageSize+1))
 }
 
 // writeError answers with an error's status, type and body; see §7 of docs/gateway-facts.md.

@@ -11,12 +11,18 @@
 //	}
 //	// Clients connect to ws://localhost:3001/dev; handlers post through gw, which is a
 //	// gatesock.ConnectionsAPI, or over HTTP to http://localhost:3001/dev/@connections/{id}.
-//	log.Fatal(http.ListenAndServe("localhost:3001", gw))
+//	server, err := emulator.Serve(ctx, gw, "localhost:3001")
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	<-ctx.Done()
+//	err = server.Close(context.WithoutCancel(ctx))
 //
 // Handlers that post through the gateway need it before it needs them: [NewFunc] is for those.
 //
 // A [Gateway] has a core without sockets ([Gateway.Connect], [Session.Receive], [Session.Close]), on which
-// package wstest builds, and a front that is an [net/http.Handler]. [Serve] starts the front on a local port.
+// package wstest builds, and a front that is an [net/http.Handler]. [Serve] starts the front on a local port;
+// on a server of your own, listen with [NewListener]. It is for this machine: see [Config.Hosts] for other names.
 // Time is a [Clock]: with a [ManualClock] idle timeouts and the two hours of a connection's life pass at once.
 //
 // # What it is faithful to
@@ -29,5 +35,4 @@
 //
 // Usage plans, resource policies, access logs, non-proxy integrations and mapping templates,
 // and the permessage-deflate extension, which AWS negotiates and this does not, so that frames stay readable.
-// Header names reach $connect in the canonical form of net/http, not as the client wrote them.
 package emulator

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 
@@ -47,16 +48,21 @@ func Example() {
 	// Output: {"id":"1","action":"add","data":3} <nil> <nil>
 }
 
-// A Gateway is an http.Handler: put it behind any server.
+// A Gateway is an http.Handler: put it behind any server, with a listener that keeps the spelling of headers.
 func ExampleGateway_ServeHTTP() {
 	gw, err := emulator.New(gatesock.New(), emulator.Config{Stage: "dev"})
 	if err != nil {
 		panic(err)
 	}
-	server := http.Server{Addr: "localhost:3001", Handler: gw, ReadHeaderTimeout: time.Second}
-	// server.ListenAndServe() serves ws://localhost:3001/dev, until:
-	fmt.Println(gw.Shutdown(context.Background()), server.Close())
-	// Output: <nil> <nil>
+	server := http.Server{Handler: gw, ReadHeaderTimeout: time.Second, IdleTimeout: time.Minute}
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "localhost:0")
+	if err != nil {
+		panic(err)
+	}
+	served := make(chan error)
+	go func() { served <- server.Serve(emulator.NewListener(l)) }() // ws://{l.Addr()}/dev, until:
+	fmt.Println(gw.Shutdown(context.Background()), server.Close(), <-served)
+	// Output: <nil> <nil> http: Server closed
 }
 
 // client is a client in memory that keeps what it got.

@@ -53,10 +53,6 @@ func fieldsOf(m map[string][]string) []field {
 			fields = append(fields, field{name, values})
 		}
 	}
-	sortFields(fields)
-	return fields
-}
-
-func sortFields(fields []field) {
 	slices.SortFunc(fields, func(a, b field) int { return strings.Compare(a.name, b.name) })
+	return fields
 }

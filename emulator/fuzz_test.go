@@ -1,10 +1,13 @@
 package emulator
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -65,7 +68,15 @@ func FuzzResponse(f *testing.F) {
 		f.Add([]byte(r))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r, err := decodeResponse(data)
+		lenient, lenientErr := decodeResponse(bytes.Clone(data), &Unknowns{AcceptStringStatus: true})
+		r, err := decodeResponse(data, &Unknowns{})
+		if err == nil {
+			require.NoError(t, lenientErr)
+			require.Equal(t, r, lenient)
+		} else if lenientErr == nil {
+			require.Contains(t, string(data), `"`, "only a string is taken that is not")
+			require.InDelta(t, 400, lenient.statusCode, 200)
+		}
 		if err != nil {
 			require.ErrorIs(t, err, errMalformed)
 			return
@@ -141,5 +152,56 @@ func FuzzPath(f *testing.F) {
 		if p.kind != pathForbidden {
 			require.True(t, strings.HasPrefix(unescape(unescape(escaped)), "/dev"))
 		}
+	})
+}
+
+// FuzzSpellings: whatever net/http reads as the head of a request, its headers are found under names of the same meaning,
+// and no bytes make the search fail.
+func FuzzSpellings(f *testing.F) {
+	for _, head := range []string{
+		"GET /dev HTTP/1.1\r\nHost: h\r\nHeaderAuth1: a\r\nauthorization: b\r\n\r\n", "GET / HTTP/1.1\nhost: h\nX: a\n b\nx: c\n\n",
+		"POST /a HTTP/1.1\r\nHost: h\r\n\r\nGET /dev HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\n", "",
+	} {
+		f.Add([]byte(head))
+	}
+	f.Fuzz(func(t *testing.T, read []byte) {
+		r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(read)))
+		if err != nil {
+			spellings(read, "GET / HTTP/1.1")
+			return
+		}
+		names := spellings(read, r.Method+" "+r.RequestURI+" "+r.Proto)
+		for name, spelled := range names {
+			require.Equal(t, name, http.CanonicalHeaderKey(spelled))
+		}
+		if bytes.Count(read, []byte(r.RequestURI+" "+r.Proto)) == 1 {
+			require.NotNil(t, names)
+			for name := range r.Header {
+				require.Contains(t, names, name)
+			}
+		}
+	})
+}
+
+// FuzzQuery: what net/url reads of a query this reads alike, and nothing that is there is lost.
+func FuzzQuery(f *testing.F) {
+	for _, q := range []string{"a=1&b=2", "a=1;b=2", "a=%zz&%=%4", "=&&=", "a+b=%41+%", ""} {
+		f.Add(q)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		got := parseQuery(raw)
+		if want, err := url.ParseQuery(raw); err == nil {
+			require.Equal(t, want, got)
+		}
+		values, pairs := 0, 0
+		for _, v := range got {
+			values += len(v)
+		}
+		for pair := range strings.SplitSeq(raw, "&") {
+			if pair != "" {
+				pairs++
+			}
+		}
+		require.Equal(t, pairs, values)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 
@@ -27,6 +28,8 @@ type Gateway struct {
 	functionARN    string
 	ids            *idSource
 	bucket         *bucket
+	noteSpelling   sync.Once
+	crossOrigin    http.CrossOriginProtection
 
 	running     tracker // invocations, and what leads to them
 	workers     *workers
@@ -63,6 +66,9 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 	routes, err := routeTable(h, cfg.Routes)
 	if err != nil {
 		return nil, fmt.Errorf("emulator: Routes: %w", err)
+	}
+	if err := cfg.checkRoutes(routes); err != nil {
+		return nil, fmt.Errorf("emulator: %w", err)
 	}
 	iam, err := newIAM(cfg)
 	if err != nil {

@@ -16,7 +16,9 @@ const headerProtocol = "Sec-WebSocket-Protocol"
 
 // Handshake is a client's request to connect. The zero value is one.
 type Handshake struct {
-	// Header holds the client's own headers; the gateway adds its own. Offer subprotocols by
+	// Header holds the client's own headers, to which the gateway adds its own. Its keys are the names as the client spells
+	// them, in any case, and events have them so: write http.Header{"authorization": {token}} for a client that sends that.
+	// Of names that differ in case only, the first in alphabetical order has all the values. Subprotocols are offered by
 	// Sec-WebSocket-Protocol.
 	Header http.Header
 	// Query holds the parameters of the address.
@@ -33,13 +35,14 @@ type Handshake struct {
 	// Config.APIKeySelectionExpression takes it from there. It goes with Authorizer.
 	UsageKey string
 
-	path   string  // the escaped one of the wire; empty for that of the stage
-	apiKey APIKey  // the one that was given
-	user   IAMUser // who signed
+	path    string  // the escaped one of the wire; empty for that of the stage
+	spelled bool    // Header has the names of the wire
+	apiKey  APIKey  // the one that was given
+	user    IAMUser // who signed
 }
 
 // UserAgent gives the client's User-Agent, empty if it sent none.
-func (h *Handshake) UserAgent() string { return h.Header.Get("User-Agent") }
+func (h *Handshake) UserAgent() string { return headerValue(h.Header, "User-Agent") }
 
 // Refused is the error of [Gateway.Connect] for a handshake that the gateway answers with another status than 101.
 type Refused struct {
@@ -134,7 +137,7 @@ func (s *Session) describe(h *Handshake) error {
 	s.sourceIP, s.userAgent = h.SourceIP, h.UserAgent()
 	s.domain = s.g.cfg.DomainName
 	setDefault(&s.domain, h.Host)
-	setDefault(&s.domain, s.g.cfg.APIID+".execute-api."+s.g.cfg.Region+"."+s.g.cfg.partition().Suffix)
+	setDefault(&s.domain, s.g.cfg.executeAPI())
 	var err error
 	s.parts, err = newEventParts(s.g, h, s.domain, s.id, s.connectedAt)
 	return err
@@ -177,7 +180,7 @@ func (s *Session) refuse(status int, message string, st stamp) *Refused {
 
 // headers gives what $connect sees: the client's headers without those of the upgrade, and the gateway's.
 func (s *Session) headers(h *Handshake, st stamp) []field {
-	fields := fieldsOf(h.Header)
+	fields := headerFields(h.Header)
 	fields = slices.DeleteFunc(fields, func(f field) bool {
 		switch http.CanonicalHeaderKey(f.name) {
 		case "Connection", "Upgrade", "Content-Length", "Host", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Forwarded-For":
@@ -186,14 +189,16 @@ func (s *Session) headers(h *Handshake, st stamp) []field {
 		return false
 	})
 	for i := range fields {
-		fields[i].name = knownHeaderSpelling(fields[i].name)
+		if !h.spelled {
+			fields[i].name = knownHeaderSpelling(fields[i].name)
+		}
 	}
 	forwarded := h.SourceIP
-	if earlier := h.Header.Get("X-Forwarded-For"); earlier != "" {
+	if earlier := headerValue(h.Header, "X-Forwarded-For"); earlier != "" {
 		forwarded = earlier + ", " + forwarded
 	}
 	add := func(name, value string) {
-		if !slices.ContainsFunc(fields, func(f field) bool { return f.name == name }) {
+		if !slices.ContainsFunc(fields, func(f field) bool { return compareFold(f.name, name) == 0 }) {
 			fields = append(fields, field{name, []string{value}})
 		}
 	}
@@ -204,7 +209,7 @@ func (s *Session) headers(h *Handshake, st stamp) []field {
 	add("X-Forwarded-For", forwarded)
 	add("X-Forwarded-Port", "443")
 	add("X-Forwarded-Proto", "https")
-	sortFields(fields)
+	slices.SortFunc(fields, func(a, b field) int { return compareFold(a.name, b.name) })
 	return fields
 }
 

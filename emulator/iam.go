@@ -109,7 +109,7 @@ func (g *Gateway) authenticate(r *sigv4.Received, action, resource string) (iamU
 // signedHandshake tells who signed a handshake.
 func (s *Session) signedHandshake(h *Handshake, st stamp) error {
 	r := &sigv4.Received{
-		Method: http.MethodGet, Path: h.path, Query: h.Query, Host: h.Host, Header: h.Header, PayloadHash: sigv4.HashPayload(nil),
+		Method: http.MethodGet, Path: h.path, Query: h.Query, Host: h.Host, Header: canonicalHeader(h.Header), PayloadHash: sigv4.HashPayload(nil),
 	}
 	setDefault(&r.Path, s.g.BasePath())
 	setDefault(&r.Path, "/")
@@ -129,7 +129,7 @@ func (g *Gateway) checkSignature(w http.ResponseWriter, r *http.Request, payload
 		return true
 	}
 	_, err := g.authenticate(&sigv4.Received{
-		Method: r.Method, Path: wirePath(r), Query: r.URL.Query(), Host: r.Host, Header: r.Header, PayloadHash: sigv4.HashPayload(payload),
+		Method: r.Method, Path: wirePath(r), Query: parseQuery(r.URL.RawQuery), Host: r.Host, Header: r.Header, PayloadHash: sigv4.HashPayload(payload),
 	}, actionManage, r.Method+"/@connections/{connectionId}")
 	var fault *sigv4.Fault
 	if errors.As(err, &fault) {

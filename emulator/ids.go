@@ -3,6 +3,7 @@ package emulator
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/hex"
 	"sync/atomic"
 	"time"
 )
@@ -62,6 +63,21 @@ func (s *idSource) reserve(now time.Time) uint64 {
 			return n
 		}
 	}
+}
+
+// newUUID makes a random UUID (RFC 9562, version 4), as the ids of requests to AWS's services are.
+func newUUID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	text := make([]byte, 0, 36)
+	for i, part := range [][]byte{b[:4], b[4:6], b[6:8], b[8:10], b[10:]} {
+		if i > 0 {
+			text = append(text, '-')
+		}
+		text = hex.AppendEncode(text, part)
+	}
+	return string(text)
 }
 
 // validID tells whether id has the form of a connection id; the gateway answers 400 to others and 410 to unknown

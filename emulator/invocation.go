@@ -31,7 +31,8 @@ type invocation struct {
 	answer  func(replier, response, error) // called once; it does not block
 	session *Session                       // whose client the answer may wait for; nil if there is none
 	handler lambda.Handler
-	decode  func([]byte) (response, error)
+	raw     bool // the answer is not a proxy response
+	limits  Timeouts
 	settled atomic.Bool
 
 	mu       sync.Mutex
@@ -43,6 +44,13 @@ type invocation struct {
 
 // invocation prepares an invocation and starts its timeouts. Its run must follow.
 func (s *Session) invocation(ctx context.Context, route, id string, event []byte, answer func(replier, response, error)) *invocation {
+	return s.invocationWithin(ctx, s.g.cfg.timeouts(route), route, id, event, answer)
+}
+
+// invocationWithin is invocation with the timeouts of something else than a route.
+func (s *Session) invocationWithin(
+	ctx context.Context, limits Timeouts, route, id string, event []byte, answer func(replier, response, error),
+) *invocation {
 	g := s.g
 	inv := &invocation{
 		g:      g,
@@ -50,19 +58,19 @@ func (s *Session) invocation(ctx context.Context, route, id string, event []byte
 		event:  event,
 		id:     id,
 		route:  route,
-		answer: answer, handler: g.handler, decode: decodeResponse,
+		answer: answer, handler: g.handler, limits: limits,
 		ctx: functionContext{
-			parent: ctx, deadline: time.Now().Add(g.cfg.FunctionTimeout), requestID: id, arn: g.functionARN,
+			parent: ctx, deadline: time.Now().Add(limits.Function), requestID: id, arn: g.functionARN,
 		},
 	}
 	g.running.begin()
 	g.invocations.add(inv)
 	inv.mu.Lock() // the timer may be due at once
 	defer inv.mu.Unlock()
-	if g.cfg.FunctionTimeout < g.cfg.IntegrationTimeout {
-		inv.timer = g.cfg.Clock.AfterFunc(g.cfg.FunctionTimeout, inv.functionTimeout)
+	if limits.Function < limits.Integration {
+		inv.timer = g.cfg.Clock.AfterFunc(limits.Function, inv.functionTimeout)
 	} else {
-		inv.timer = g.cfg.Clock.AfterFunc(g.cfg.IntegrationTimeout, inv.integrationTimeout)
+		inv.timer = g.cfg.Clock.AfterFunc(limits.Integration, inv.integrationTimeout)
 	}
 	return inv
 }
@@ -85,7 +93,10 @@ func (inv *invocation) run() {
 		inv.settle((*Session).replyAndFlush, response{}, err)
 		return
 	}
-	r, err := inv.decode(out)
+	r := response{raw: out}
+	if !inv.raw {
+		r, err = decodeResponse(out, &inv.g.cfg.Unknown)
+	}
 	if !inv.settle((*Session).replyAndFlush, r, err) {
 		inv.log(slog.LevelWarn, "the function answered too late")
 	}
@@ -164,7 +175,7 @@ func (inv *invocation) settle(reply replier, r response, err error) bool {
 
 // integrationTimeout is when the gateway stops to wait. The function goes on until its own timeout.
 func (inv *invocation) integrationTimeout() {
-	rest := inv.g.cfg.FunctionTimeout - inv.g.cfg.IntegrationTimeout
+	rest := inv.limits.Function - inv.limits.Integration
 	inv.mu.Lock()
 	if inv.returned {
 		inv.mu.Unlock()
@@ -182,7 +193,7 @@ func (inv *invocation) functionTimeout() {
 	if returned {
 		return
 	}
-	inv.settle((*Session).reply, response{}, fmt.Errorf("%w: it ran for longer than %v", errFunction, inv.g.cfg.FunctionTimeout))
+	inv.settle((*Session).reply, response{}, fmt.Errorf("%w: it ran for longer than %v", errFunction, inv.limits.Function))
 	inv.ctx.end(context.DeadlineExceeded)
 }
 

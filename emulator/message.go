@@ -71,6 +71,9 @@ func (s *Session) dispatch(ctx context.Context, data []byte) *invocation {
 	now := s.g.cfg.Clock.Now()
 	st := stamp{requestID: s.g.ids.next(now, kindRequest), messageID: s.g.ids.next(now, kindMessage), time: now}
 	if !s.g.bucket.take() {
+		if c := s.g.cfg.Unknown.ThrottledClose; c.Code != 0 {
+			return s.end(c, byGateway)
+		}
 		s.reply(errorFrame(s.g.cfg.Unknown.ThrottledMessage, s.id, st.requestID))
 		return nil
 	}

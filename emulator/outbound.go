@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -143,8 +144,20 @@ func (o *outbound) finish() error {
 		o.idle.Wait()
 	}
 	o.mu.Unlock()
+	o.linger()
 	return o.conn.Close()
 }
+
+// linger says that nothing more comes, and throws away what the client sends until it has closed its side, or until the
+// grace has passed: to close on unread data would reset the connection, which can take the close frame from the client.
+func (o *outbound) linger() {
+	if closeWrite(o.conn) == nil {
+		_, _ = io.Copy(io.Discard, onlyReader{o.conn})
+	}
+}
+
+// onlyReader keeps io.Copy from other ways to read.
+type onlyReader struct{ io.Reader }
 
 // begin makes the caller the writer, if there is something to write and nobody is at it.
 func (o *outbound) begin() bool {

@@ -15,11 +15,40 @@ type policy struct {
 }
 
 type statement struct {
-	Sid, Effect string
-	Action      oneOrMore[string]
-	Resource    oneOrMore[string]
+	Effect   string
+	Action   oneOrMore[string]
+	Resource oneOrMore[string]
 	// What is there but not imitated is a fault, rather than to let somebody in or out by guess.
-	NotAction, NotResource, Condition json.RawMessage
+	NotAction, NotResource oneOrMore[string]
+	Condition              map[string]json.RawMessage
+}
+
+// members decodes those members of an object that into has a place for. Names count as they are written, as AWS documents
+// them; encoding/json by itself takes them in any case.
+func members(object []byte, into map[string]any) error {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(object, &all); err != nil {
+		return err
+	}
+	for name, place := range into {
+		if text, ok := all[name]; ok && string(text) != "null" {
+			if err := json.Unmarshal(text, place); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (p *policy) UnmarshalJSON(data []byte) error {
+	return members(data, map[string]any{"Version": &p.Version, "Statement": &p.Statement})
+}
+
+func (s *statement) UnmarshalJSON(data []byte) error {
+	return members(data, map[string]any{
+		"Effect": &s.Effect, "Action": &s.Action, "Resource": &s.Resource,
+		"NotAction": &s.NotAction, "NotResource": &s.NotResource, "Condition": &s.Condition,
+	})
 }
 
 // oneOrMore is a list that may be written as its only element (IAM User Guide, "IAM JSON policy elements").
@@ -66,7 +95,7 @@ func (s *statement) check() error {
 	case len(s.NotAction)+len(s.NotResource)+len(s.Condition) > 0:
 		return errors.New("NotAction, NotResource and Condition are not imitated")
 	case len(s.Action) == 0 || len(s.Resource) == 0:
-		return errors.New("a statement has no Action or no Resource")
+		return errors.New("a statement has no Action or no Resource (names count as they are written)")
 	}
 	for _, r := range s.Resource {
 		if len(r) > maxResource {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/gatesock/gatesock/internal/jsontext"
@@ -24,7 +25,7 @@ type response struct {
 // decodeResponse reads a Lambda proxy response as strictly as the gateway does: it must be an object with a
 // statusCode and may have the members of events.APIGatewayProxyResponse, and no other (observed: middy#1219,
 // architect#1093).
-func decodeResponse(data []byte) (response, error) {
+func decodeResponse(data []byte, u *Unknowns) (response, error) {
 	var r response
 	s := jsontext.NewScanner(data, nil)
 	if s.Peek() != '{' {
@@ -33,7 +34,7 @@ func decodeResponse(data []byte) (response, error) {
 		}
 		return r, fmt.Errorf("%w: not an object", errMalformed)
 	}
-	err := r.read(&s)
+	err := r.read(&s, u)
 	if syntax := s.End(); syntax != nil {
 		err = fmt.Errorf("%w: %w", errMalformed, syntax)
 	}
@@ -58,11 +59,15 @@ func (r *response) decodeBase64() error {
 }
 
 // read reads the response's members. What is wrong about the JSON itself is left to the scanner.
-func (r *response) read(s *jsontext.Scanner) (err error) {
+func (r *response) read(s *jsontext.Scanner, u *Unknowns) (err error) {
 	s.Open('{')
 	for s.More('}') {
 		switch key := s.Key(); string(key) {
 		case "statusCode":
+			if u.AcceptStringStatus && s.Peek() == '"' {
+				err = errors.Join(err, r.readStringStatus(s))
+				continue
+			}
 			s.Int(&r.statusCode)
 		case "body":
 			r.body = s.Bytes()
@@ -78,6 +83,17 @@ func (r *response) read(s *jsontext.Scanner) (err error) {
 		}
 	}
 	return err
+}
+
+func (r *response) readStringStatus(s *jsontext.Scanner) error {
+	var text string
+	s.String(&text)
+	status, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return fmt.Errorf("%w: statusCode %.80q", errMalformed, text)
+	}
+	r.statusCode = status
+	return nil
 }
 
 func (r *response) readHeaders(s *jsontext.Scanner) (err error) {

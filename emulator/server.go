@@ -23,13 +23,20 @@ type Server struct {
 	err     error
 }
 
-// Serve starts to serve g on a TCP address; "127.0.0.1:0" takes a free port. ctx is for the start only.
+// Serve starts to serve g on a TCP address; "127.0.0.1:0" takes a free port. ctx is for the start only. A client has ten
+// seconds for the head of a request, and a connection between two requests two minutes; see [Config.Hosts] for the names
+// under which g may be asked for.
 func Serve(ctx context.Context, g *Gateway, addr string) (*Server, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("emulator: %w", err)
 	}
+	return serve(g, l), nil
+}
+
+// serve serves g on a listener, which it closes.
+func serve(g *Gateway, l net.Listener) *Server {
 	at := l.Addr().String() + g.BasePath()
 	s := &Server{
 		URL:      "ws://" + at,
@@ -38,15 +45,16 @@ func Serve(ctx context.Context, g *Gateway, addr string) (*Server, error) {
 		http: http.Server{
 			Handler:           g,
 			ReadHeaderTimeout: 10 * time.Second,
+			IdleTimeout:       2 * time.Minute,
 			ErrorLog:          slog.NewLogLogger(g.cfg.Logger.Handler(), slog.LevelWarn),
 		},
 		served: make(chan struct{}),
 	}
 	go func() {
 		defer close(s.served)
-		s.err = s.http.Serve(l)
+		s.err = s.http.Serve(NewListener(l))
 	}()
-	return s, nil
+	return s
 }
 
 // Close stops to listen, shuts the gateway down (see [Gateway.Shutdown]), and returns when every goroutine of both

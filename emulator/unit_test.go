@@ -43,6 +43,16 @@ func TestNewNamesTheBadSetting(t *testing.T) {
 		"PlainRequestStatus":       {Unknown: Unknowns{PlainRequestStatus: 101}},
 		`route "a" twice`:          {Routes: routes("a", "a")},
 		"without a key":            {Routes: routes("")},
+		`"nope", which RouteTime`:  {RouteTimeouts: map[string]Timeouts{"nope": {}}},
+		`"nope", which Models`:     {Models: map[string]func([]byte) error{"nope": nil}},
+		`for route "$default"`:     {RouteTimeouts: map[string]Timeouts{"$default": {Integration: time.Minute}}},
+		`"$default": Function`:     {RouteTimeouts: map[string]Timeouts{"$default": {Function: -1}}},
+		"Authorizer.Function":      {Authorizer: &Authorizer{Handler: handlerFunc(failing), FunctionTimeout: -1}},
+		"close status 1006":        {Unknown: Unknowns{ThrottledClose: CloseStatus{Code: 1006}}},
+		"HTTP APIs":                {Stage: "$default"},
+		`Hosts has "http://a"`:     {Hosts: []string{"http://a"}},
+		`Hosts has "a:80"`:         {Hosts: []string{"a:80"}},
+		`Hosts has ""`:             {Hosts: []string{""}},
 	} {
 		_, err := New(handlerFunc(failing), cfg)
 		require.ErrorContains(t, err, want)

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -31,7 +32,7 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 		close(open)
 	}
 	out := newOutbound(&g.fronts, g.cfg.OutboundBuffer)
-	s, err := g.Connect(r.Context(), handshakeOf(r), out)
+	s, err := g.Connect(r.Context(), g.handshakeOf(r), out)
 	if err != nil {
 		writeRefusal(w, err)
 		ended()
@@ -44,6 +45,9 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 		ended()
 		return
 	}
+	if head := headOf(r); head != nil {
+		head.forget()
+	}
 	out.attach(conn)
 	c := socket{session: s, conn: conn, in: in, frames: frameReader{r: in}, out: out, ended: ended}
 	c.read(r.Context())
@@ -51,13 +55,20 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 }
 
 // handshakeOf makes a handshake of a request. The client's address is the connection's, whatever a proxy says.
-func handshakeOf(r *http.Request) Handshake {
+func (g *Gateway) handshakeOf(r *http.Request) Handshake {
 	ip, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		ip = r.RemoteAddr
 	}
+	ip, _, _ = strings.Cut(ip, "%") // the zone of an IPv6 address is this machine's affair
+	header, spelled := clientHeader(r)
+	if !spelled {
+		g.noteSpelling.Do(func() {
+			g.cfg.Logger.Info("events have the names of headers in net/http's spelling, not the client's: serve the gateway by emulator.Serve or from an emulator.NewListener")
+		})
+	}
 	return Handshake{
-		Header: r.Header, Query: r.URL.Query(), Host: r.Host, SourceIP: ip, path: wirePath(r),
+		Header: header, spelled: spelled, Query: parseQuery(r.URL.RawQuery), Host: r.Host, SourceIP: ip, path: wirePath(r),
 		Authorizer: authorizerOf(r.Context()), UsageKey: usageKeyOf(r.Context()),
 	}
 }

@@ -2,7 +2,9 @@ package emulator
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -96,14 +98,16 @@ func handshake(w *world, u *url.URL, header http.Header) (net.Conn, *bufio.Reade
 		"Connection": "Upgrade", "Upgrade": "websocket",
 		"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 	} {
-		if r.Header.Get(name) == "" {
-			r.Header.Set(name, value)
+		if headerValue(r.Header, name) == "" {
+			r.Header[name] = []string{value} // as browsers write it
 		}
 	}
-	if r.Header.Get("User-Agent") == "" {
-		r.Header["User-Agent"] = nil // net/http would send its own
-	}
-	require.NoError(w.t, r.Write(conn))
+	var head bytes.Buffer // by hand, since net/http would add a User-Agent of its own
+	_, _ = fmt.Fprintf(&head, "GET %s HTTP/1.1\r\nHost: %s\r\n", u.RequestURI(), u.Host)
+	require.NoError(w.t, r.Header.Write(&head))
+	head.WriteString("\r\n")
+	_, err = conn.Write(head.Bytes())
+	require.NoError(w.t, err)
 	in := bufio.NewReader(conn)
 	resp, err := http.ReadResponse(in, r)
 	require.NoError(w.t, err)

@@ -24,9 +24,10 @@ func (f handlerFunc) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 
 // invoked is an event that a handler got.
 type invoked struct {
-	raw     []byte
-	Headers map[string]string `json:"headers"`
-	Context struct {
+	raw          []byte
+	Headers      map[string]string   `json:"headers"`
+	MultiHeaders map[string][]string `json:"multiValueHeaders"`
+	Context      struct {
 		RouteKey         string            `json:"routeKey"`
 		Authorizer       map[string]any    `json:"authorizer"`
 		MessageID        string            `json:"messageId"`
@@ -181,6 +182,13 @@ func (w *world) frame(p *peer) string {
 func (w *world) noFrame(p *peer) {
 	w.t.Helper()
 	w.quiesce()
+	require.NoError(w.t, w.post(p, "probe"))
+	require.Equal(w.t, "probe", w.frame(p))
+}
+
+// noAnswer says that the client has got nothing so far, while a handler is running.
+func (w *world) noAnswer(p *peer) {
+	w.t.Helper()
 	require.NoError(w.t, w.post(p, "probe"))
 	require.Equal(w.t, "probe", w.frame(p))
 }

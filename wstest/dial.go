@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 
@@ -94,7 +96,9 @@ func (s *Server) TryDial(t testing.TB, opts ...ConnectOption) (*Client, *emulato
 
 func (s *Server) handshake(ctx context.Context, r *request, token string) (*websocket.Conn, *emulator.Refused, error) {
 	header := r.Header.Clone()
-	header.Del("Sec-WebSocket-Protocol") // the client sets it
+	maps.DeleteFunc(header, func(name string, _ []string) bool {
+		return strings.EqualFold(name, "Sec-WebSocket-Protocol") // the client sets it
+	})
 	header.Set(dialHeader, token)
 	url := s.URL
 	if len(r.Query) > 0 {

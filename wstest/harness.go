@@ -55,6 +55,7 @@ func newHarness(t testing.TB, h lambda.Handler, s settings, opts []Option) *Harn
 		s.recorder = NewRecorder()
 	}
 	w := newWatch(h, rand.Text())
+	w.unknown = s.config.Unknown
 	gateway, err := emulator.New(w, s.config)
 	if h == nil || err != nil {
 		t.Fatalf("wstest: the gateway: %v", errors.Join(err, missing(h)))

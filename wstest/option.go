@@ -78,9 +78,9 @@ func newRequest(opts []ConnectOption) *request {
 	return r
 }
 
-// WithHeader adds a header to the handshake, as Origin or Cookie.
+// WithHeader adds a header to the handshake, as Origin or Cookie. Events have its name as it is spelled here.
 func WithHeader(name, value string) ConnectOption {
-	return connectOption(func(r *request) { r.Header.Add(name, value) })
+	return connectOption(func(r *request) { r.Header[name] = append(r.Header[name], value) })
 }
 
 // WithQuery adds a parameter to the address of the handshake.

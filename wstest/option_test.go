@@ -2,6 +2,7 @@ package wstest_test
 
 import (
 	"context"
+	"encoding/json"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -191,4 +192,26 @@ func TestTimeoutEnds(t *testing.T) {
 		require.Contains(t, failures[0], `expected a push of event "tick"`)
 		require.Equal(t, 2*time.Second, time.Since(start))
 	})
+}
+
+// rawHandler is a handler that shows events as they are.
+type rawHandler struct{ events chan []byte }
+
+func (h rawHandler) Invoke(_ context.Context, event []byte) ([]byte, error) {
+	h.events <- event
+	return []byte(`{"statusCode":200}`), nil
+}
+
+func TestHeadersKeepTheirSpelling(t *testing.T) {
+	t.Parallel()
+	h := rawHandler{make(chan []byte, 10)}
+	srv := wstest.NewServer(t, h)
+	opts := []wstest.ConnectOption{wstest.WithHeader("HeaderAuth1", "v"), wstest.WithHeader("authorization", "w")}
+	for _, connect := range []func(){func() { srv.Connect(opts...) }, func() { srv.Dial(t, opts...) }} {
+		connect()
+		var e struct{ Headers map[string]string }
+		require.NoError(t, json.Unmarshal(<-h.events, &e))
+		require.Equal(t, "v", e.Headers["HeaderAuth1"])
+		require.Equal(t, "w", e.Headers["authorization"])
+	}
 }

@@ -51,7 +51,7 @@ func NewServer(t testing.TB, h lambda.Handler, opts ...Option) *Server {
 		dials:    map[string]*dial{},
 	}
 	s.http = http.Server{Handler: http.HandlerFunc(s.serve)} // no timeouts: its clients are the test's own
-	go func() { s.served <- s.http.Serve(l) }()
+	go func() { s.served <- s.http.Serve(emulator.NewListener(l)) }()
 	hs.stop = s.stop
 	return s
 }

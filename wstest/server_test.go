@@ -85,7 +85,7 @@ func TestClientsEndTheirConnectionOverSockets(t *testing.T) {
 	}{
 		"close":                {func(c *wstest.Client) { c.Close(3001, "bye") }, 3001, "bye"},
 		"close without a code": {func(c *wstest.Client) { c.Close(0, "") }, 1005, "Client-side close frame status not set"},
-		"drop":                 {func(c *wstest.Client) { c.Drop() }, 1006, ""},
+		"drop":                 {func(c *wstest.Client) { c.Drop() }, 1006, "Connection closed abnormally"},
 	} {
 		for front, client := range map[string]*wstest.Client{"memory": srv.Connect(), "socket": srv.Dial(t)} {
 			t.Run(name+" by "+front, func(t *testing.T) {

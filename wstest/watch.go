@@ -35,6 +35,8 @@ type watch struct {
 	label string // unique to this watch
 	owner string // the id of the goroutine that made it: the test's own
 
+	unknown emulator.Unknowns
+
 	examining sync.Mutex // held by the goroutine that is in ownInvocation
 
 	mu       sync.Mutex
@@ -105,7 +107,7 @@ func (w *watch) call(ctx context.Context, inv *invocation, event []byte) (respon
 	response, err = w.next.Invoke(ctx, event)
 	returned = true
 	if err == nil && !bytes.HasPrefix(event, []byte(`{"type":"REQUEST",`)) { // An authorizer answers otherwise.
-		if bad := emulator.CheckResponse(response); bad != nil {
+		if bad := emulator.CheckResponse(response, w.unknown); bad != nil {
 			w.fail(fmt.Errorf("%s: %w: %s", inv, bad, clip(string(response))))
 		}
 	}

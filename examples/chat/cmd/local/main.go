@@ -68,12 +68,12 @@ func run(ctx context.Context, addr string, at place, s signIn, options ...chat.O
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	fmt.Printf("State is in %s.\n", at)
 	fmt.Println(s)
 	fmt.Printf("Chat is running at http://%s/\n", listener.Addr())
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	go func() { served <- server.Serve(emulator.NewListener(listener)) }()
 
 	select {
 	case err := <-served:
@@ -111,7 +111,7 @@ func serve(ctx context.Context, addr net.Addr, at place, s signIn, options []cha
 			return nil, err
 		}
 		return app.Handler(), nil
-	}, emulator.Config{Stage: "local"})
+	}, emulator.Config{Stage: "local", Hosts: s.hosts()})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,18 @@ func (s signIn) String() string {
 		return "Anybody may come, under any name."
 	}
 	return "Who comes signs in at an identity provider for development, which asks for no password."
+}
+
+// hosts are the names under which those pages ask for the gateway, if they come from this server.
+func (s signIn) hosts() (names []string) {
+	for origin := range strings.SplitSeq(s.origins, ",") {
+		u, err := url.Parse(origin)
+		if err != nil || u.Hostname() == "" || net.ParseIP(u.Hostname()) != nil {
+			continue // an IP address is always served
+		}
+		names = append(names, u.Hostname())
+	}
+	return names
 }
 
 // provider makes the identity provider for what is served at an address, and the option that takes its tokens. The verifier

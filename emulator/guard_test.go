@@ -1,0 +1,92 @@
+package emulator
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A page whose name was bound to this machine's address (DNS rebinding) reaches nothing, whatever it asks for.
+func TestHosts(t *testing.T) {
+	t.Parallel()
+	plain := newWorld(t, inMemory{}, Config{}, nil).gw
+	named := newWorld(t, inMemory{}, Config{DomainName: "ws.example.com:8443", Hosts: []string{"host.docker.internal", "Gateway"}}, nil).gw
+	anyHost := newWorld(t, inMemory{}, Config{Hosts: []string{"*"}}, nil).gw
+	for _, c := range []struct {
+		gateway *Gateway
+		host    string
+		served  bool
+	}{
+		{plain, "localhost", true},
+		{plain, "LOCALHOST.:3001", true},
+		{plain, "app.localhost:3001", true},
+		{plain, "127.0.0.1:3001", true},
+		{plain, "127.1.2.3", true},
+		{plain, "[::1]:3001", true},
+		{plain, "[::1]", true},
+		{plain, "192.168.1.5:3001", true},
+		{plain, "[fe80::1%25eth0]:3001", true},
+		{plain, "localapi00.execute-api.us-east-1.amazonaws.com", true},
+		{plain, "", true}, // HTTP/1.0; no browser sends it
+		{plain, "evil.example:3001", false},
+		{plain, "localhost.evil.example", false},
+		{plain, "127.0.0.1.evil.example", false},
+		{plain, "evillocalhost", false},
+		{plain, "host.docker.internal:3001", false},
+		{named, "host.docker.internal:3001", true},
+		{named, "gateway:3001", true},
+		{named, "ws.example.com", true},
+		{named, "evil.example", false},
+		{anyHost, "evil.example", true},
+	} {
+		for path, method := range map[string]string{"/local": "GET", "/local/@connections/" + wellFormed: "POST"} {
+			r := httptest.NewRequestWithContext(t.Context(), method, path, nil)
+			r.Host = c.host
+			answer := httptest.NewRecorder()
+			c.gateway.ServeHTTP(answer, r)
+			if c.served {
+				require.NotEqual(t, http.StatusForbidden, answer.Code, "%s for host %q", path, c.host)
+				continue
+			}
+			require.Equal(t, http.StatusForbidden, answer.Code, "%s for host %q", path, c.host)
+			require.Contains(t, answer.Body.String(), "Config.Hosts")
+		}
+	}
+}
+
+// A page of another site can make a browser send a POST with a text, or a DELETE, without asking first; nobody has signed it.
+func TestCrossSiteCalls(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		header http.Header
+		status int
+	}{
+		"an SDK":                {http.Header{"User-Agent": {"aws-sdk-go-v2/1"}}, 200},
+		"a page of the gateway": {http.Header{"Sec-Fetch-Site": {"same-origin"}, "Origin": {"http://localhost:3001"}}, 200},
+		"a person":              {http.Header{"Sec-Fetch-Site": {"none"}}, 200},
+		"another site":          {http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.example"}}, 403},
+		"another port":          {http.Header{"Sec-Fetch-Site": {"same-site"}, "Origin": {"http://localhost:9"}}, 403},
+		"an old browser":        {http.Header{"Origin": {"https://evil.example"}}, 403},
+		"a sandboxed page":      {http.Header{"Origin": {"null"}}, 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, inMemory{}, Config{}, nil)
+			p := w.connect()
+			for _, method := range []string{"POST", "DELETE"} {
+				r := httptest.NewRequestWithContext(t.Context(), method, "http://localhost:3001/local/@connections/"+p.id, nil)
+				r.Header = c.header
+				answer := httptest.NewRecorder()
+				w.gw.ServeHTTP(answer, r)
+				if c.status == http.StatusForbidden {
+					require.Equal(t, c.status, answer.Code)
+					require.Contains(t, answer.Body.String(), "another origin")
+					continue
+				}
+				require.Contains(t, []int{200, 204}, answer.Code)
+			}
+		})
+	}
+}
