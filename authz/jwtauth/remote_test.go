@@ -166,14 +166,14 @@ func TestLies(t *testing.T) {
 		return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }
 	}
 	for says, answer := range map[string]http.HandlerFunc{
-		"no key that can verify":            write(`{}`),
-		"its kty is \"oct\"":                write(`{"keys":[{"kty":"oct","k":"AAAA","kid":"ed"}]}`),
-		"its use is \"enc\"":                write(strings.ReplaceAll(string(jwks("ed")), `"sig"`, `"enc"`)),
-		"its key_ops do not include verify": write(strings.ReplaceAll(string(jwks("ed")), `"use":"sig"`, `"key_ops":["sign"]`)),
-		"its alg \"RS256\" is not one":      write(strings.ReplaceAll(string(jwks("ed")), `"alg":"EdDSA"`, `"alg":"RS256"`)),
-		"the JWKS is no JSON":               write(`<html>`),
-		"more than 524288 bytes":            write(strings.Repeat(" ", maxSet+1)),
-		"status 404":                        http.NotFound,
+		"not a JSON object: invalid": write(`<html>`),
+		"not a JSON object: json":    write(`[]`),
+		`has no list "keys"`:         write(`{}`),
+		`no list "keys"`:             write(`{"keys":{}}`),
+		`list "keys"`:                write(`{"keys":null}`),
+		`"keys"`:                     write(`{"KEYS":[]}`),
+		"more than 524288 bytes":     write(strings.Repeat(" ", maxSet+1)),
+		"status 404":                 http.NotFound,
 		"is not followed": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL+"/keys", http.StatusFound)
 		},
@@ -182,10 +182,8 @@ func TestLies(t *testing.T) {
 			w.Header().Set("Content-Length", "99")
 			_, _ = io.WriteString(w, "{")
 		},
-		"malformed HTTP":   hijack("nonsense\r\n\r\n"),
-		"EOF":              hijack(""),
-		"cannot unmarshal": write(`{"keys":[5]}`),
-		"cannot unmarshal object into Go value of ": write(`{"keys":{}}`),
+		"malformed HTTP": hijack("nonsense\r\n\r\n"),
+		"EOF":            hijack(""),
 	} {
 		t.Run(says, func(t *testing.T) {
 			t.Parallel()
@@ -198,9 +196,7 @@ func TestLies(t *testing.T) {
 			err := verify(t, p.verifier(t, nil), "ed")
 			require.Error(t, err)
 			require.NotErrorIs(t, err, authz.ErrUnauthenticated)
-			if !strings.HasPrefix(says, "cannot unmarshal object") {
-				require.ErrorContains(t, err, says)
-			}
+			require.ErrorContains(t, err, says)
 			require.Less(t, len(err.Error()), 600)
 		})
 	}
@@ -217,7 +213,7 @@ func hijack(text string) http.HandlerFunc {
 	}
 }
 
-// One bad key does not spoil the others, and of two with an id the first counts.
+// One bad key does not spoil the others.
 func TestBadKeyAmongGoodOnes(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -227,10 +223,6 @@ func TestBadKeyAmongGoodOnes(t *testing.T) {
 	v := p.verifier(t, nil)
 	require.NoError(t, verify(t, v, "ed"))
 	require.NoError(t, verify(t, v, "rsa"))
-	keys, err := parseJWKS([]byte(strings.ReplaceAll(string(jwks("ed", "rsa", "ES256")), `"kid":"rsa"`, `"kid":"ed"`)))
-	require.NoError(t, err)
-	require.Len(t, keys, 2)
-	require.Equal(t, pairs()["ed"].private.Public(), keys[0].Public)
 }
 
 // An issuer that hangs costs the time that is set, and no more than one call at a time asks it.
@@ -316,10 +308,10 @@ func TestDiscovery(t *testing.T) {
 	require.Equal(t, 2, p.count("/keys"))
 
 	for says, text := range map[string]string{
-		`of issuer "https://evil.test"`: `{"issuer":"https://evil.test","jwks_uri":"https://evil.test/keys"}`,
-		"is not fetched over https":     `{"issuer":"` + p.URL + `","jwks_uri":"http://evil.test/keys"}`,
-		"is no URL":                     `{"issuer":"` + p.URL + `"}`,
-		"is no JSON":                    `[`,
+		`the issuer "https://evil.test"`: `{"issuer":"https://evil.test","jwks_uri":"https://evil.test/keys"}`,
+		"is not fetched over https":      `{"issuer":"` + p.URL + `","jwks_uri":"http://evil.test/keys"}`,
+		"is no URL":                      `{"issuer":"` + p.URL + `"}`,
+		"is not a JSON object":           `[`,
 	} {
 		p.set(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
 		v := p.verifier(t, func(c *Config) { c.Issuer, c.JWKS, c.Discover = p.URL, "", true })
@@ -340,16 +332,21 @@ func TestOwnHTTPClient(t *testing.T) {
 	require.NoError(t, verify(t, v, "ed"))
 }
 
-// No bytes of an issuer make the reader of key sets panic, and what it gives can verify.
+// No bytes of an issuer make the reader of key sets panic, and what it returns can verify.
 func FuzzParseJWKS(f *testing.F) {
 	f.Add(jwks("rsa", "ed", "ES256", "ES384", "ES512"))
+	f.Add([]byte(`{"keys":[]}`))
 	f.Add([]byte(`{"keys":[{"kty":"oct","k":"AAAA"},{"kty":"RSA","n":"AQAB","e":"AQAB"}]}`))
 	f.Add([]byte(`{"keys":[{"kty":"OKP","crv":"X25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		keys, err := parseJWKS(data)
-		require.Equal(t, err == nil, len(keys) > 0)
-		for _, k := range keys {
+		set, err := parseJWKS(data)
+		if err != nil {
+			return
+		}
+		require.Less(t, len(set.leftOut), 500)
+		for _, k := range set.keys {
 			require.NoError(t, checkKey(k.Public))
+			require.True(t, k.Algorithm == "" || fits(k.Algorithm, k.Public))
 		}
 	})
 }
