@@ -112,6 +112,18 @@ func google() jwtauth.Config {
 	}
 }
 
+// show prints the principal of a provider's token.
+func show(cfg jwtauth.Config, name string) {
+	server, client := newServer()
+	defer server.Close()
+	p, err := newVerifier(cfg, client).Verify(context.Background(), token(name, nil))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("id: %s\nscopes: %s\nroles: %s\nattributes: %s\n", p.ID, p.Scopes, p.Roles, p.Attributes)
+}
+
 // An access token of Amazon Cognito has no "aud"; its client is named by "client_id".
 func ExampleNew_cognitoAccessToken() {
 	show(cognitoAccess(), "cognito access")

@@ -155,7 +155,7 @@ func TestBoundOnKeysTried(t *testing.T) {
 	}
 	crowd := keys
 	for range maxTried {
-		crowd = append([]Key{{Algorithm: "PS256", Public: pairs()["rsa"].private.Public()}, {ID: "else", Public: keys[maxTried].Public}}, crowd...)
+		crowd = append([]Key{{Public: pairs()["rsa"].private.Public()}, {ID: "else", Public: keys[maxTried].Public}}, crowd...)
 	}
 	for name, keys := range map[string][]Key{"alone": keys, "among others": crowd} {
 		v := local(t, func(c *Config) { c.Keys = keys })

@@ -215,18 +215,6 @@ func newVerifier(cfg jwtauth.Config, client *http.Client) *jwtauth.Verifier {
 	return v
 }
 
-// show prints the principal of a provider's token.
-func show(cfg jwtauth.Config, name string) {
-	server, client := newServer()
-	defer server.Close()
-	p, err := newVerifier(cfg, client).Verify(context.Background(), token(name, nil))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Printf("id: %s\nscopes: %s\nroles: %s\nattributes: %s\n", p.ID, p.Scopes, p.Roles, p.Attributes)
-}
-
 // Tokens of each provider that are not for this API are refused: another client's, an ID token where an access token is wanted and
 // the other way round, a page's of another origin, another pool's or tenant's.
 func TestTokensOfProviders(t *testing.T) {

@@ -192,7 +192,7 @@ func TestHangingProviderAndImpatientCallers(t *testing.T) {
 		}()
 		require.Eventually(t, func() bool { return p.count("/keys") == before+1 }, time.Minute, time.Millisecond)
 		cancel()
-		<-done
+		require.Equal(t, pair == "ed", <-done == nil, "what it has, it goes on with")
 		for range 20 {
 			_, err := v.Verify(t.Context(), pairs()[pair].sign(good(), nil))
 			require.Equal(t, pair == "ed", err == nil, "%v", err)
