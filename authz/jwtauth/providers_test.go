@@ -209,7 +209,7 @@ func (t toServer) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // newVerifier returns a verifier for whose keys the test server is asked, in the year of the tokens.
 func newVerifier(cfg jwtauth.Config, client *http.Client) *jwtauth.Verifier {
-	cfg.HTTPClient, cfg.Clock = client, func() time.Time { return time.Unix(issuedAt+60, 0) }
+	cfg.HTTPClient, cfg.Timeout, cfg.Clock = client, time.Hour, func() time.Time { return time.Unix(issuedAt+60, 0) }
 	v, err := jwtauth.New(cfg)
 	must(err)
 	return v

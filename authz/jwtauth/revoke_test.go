@@ -190,7 +190,7 @@ func TestHangingProviderAndImpatientCallers(t *testing.T) {
 			_, err := v.Verify(impatient, pairs()[pair].sign(good(), nil))
 			done <- err
 		}()
-		require.Eventually(t, func() bool { return p.count("/keys") == before+1 }, time.Minute, time.Millisecond)
+		p.await("/keys", before+1)
 		cancel()
 		require.Equal(t, pair == "ed", <-done == nil, "what it has, it goes on with")
 		for range 20 {

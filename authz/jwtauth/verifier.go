@@ -182,8 +182,6 @@ func (v *Verifier) header(token *jwt.Token) (header, error) {
 		return header{}, refuse("it has crit, and no extension is known")
 	case text["typ"] != "" && !slices.ContainsFunc(v.cfg.Types, func(t string) bool { return isType(text["typ"], t) }):
 		return header{}, refuse("its typ %.64q is not accepted", text["typ"])
-	case len(h.KeyID) > 1024:
-		return header{}, refuse("its kid has more than 1024 bytes")
 	}
 	return h, nil
 }
