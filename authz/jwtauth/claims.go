@@ -14,9 +14,9 @@ import (
 // Claims are those of a token, as encoding/json decodes them, except that numbers are of type [encoding/json.Number].
 type Claims map[string]any
 
-// Lookup returns the value of a claim, and whether it is there. A name that begins with a slash is a JSON Pointer (RFC 6901) to a
-// member of nested claims, such as "/realm_access/roles"; "~1" stands for a slash in a member's name and "~0" for a tilde. It
-// leads through objects only, not into lists.
+// Lookup returns the value of a claim, and whether it is there. A name that begins with a slash is a JSON Pointer
+// (RFC 6901) to a member of nested claims, such as "/realm_access/roles"; "~1" stands for a slash in a member's
+// name and "~0" for a tilde. It leads through objects only, not into lists.
 func (c Claims) Lookup(name string) (any, bool) {
 	path, err := parseClaimName(name)
 	if err != nil {
@@ -75,11 +75,12 @@ func parseClaimName(name string) ([]string, error) {
 	return path, nil
 }
 
-// lastDate is the last second of the year 9999, in Unix time: later ones are no dates in JSON, and are rather milliseconds.
+// lastDate is the last second of the year 9999, in Unix time: later ones are no dates in JSON, and are rather
+// milliseconds.
 const lastDate = 253402300799
 
-// checkDates refuses times that can be none, as negative and huge numbers, before anything is computed with them. A fraction
-// of a second is valid (RFC 7519 §2).
+// checkDates refuses times that can be none, as negative and huge numbers, before anything is computed with them. A
+// fraction of a second is valid (RFC 7519 §2).
 func checkDates(claims Claims) error {
 	for _, name := range []string{"exp", "nbf", "iat"} {
 		value, there := claims[name]
@@ -172,8 +173,8 @@ func (c *Config) standard(claims Claims) (authz.Principal, error) {
 	return p, nil
 }
 
-// wordsOf collects the scopes or roles of some claims, each once and in order. A claim that is a string is split; the elements of
-// a list are not, so that "not admin" never becomes "admin".
+// wordsOf collects the scopes or roles of some claims, each once and in order. A claim that is a string is split;
+// the elements of a list are not, so that "not admin" never becomes "admin".
 func wordsOf(claims Claims, names []string, split func(string) []string) ([]string, error) {
 	var words []string
 	for _, name := range names {

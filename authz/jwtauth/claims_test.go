@@ -205,7 +205,8 @@ func TestPrincipalFromClaims(t *testing.T) {
 	}, p)
 }
 
-// An application's own list is asked about every token each time, seen before or not, and what it does with claims is its affair.
+// An application's own list is asked about every token each time, seen before or not, and what it does with claims
+// is its affair.
 func TestCheckIsAskedEachTime(t *testing.T) {
 	t.Parallel()
 	type key struct{}
@@ -304,8 +305,8 @@ func TestCloneClaims(t *testing.T) {
 	require.JSONEq(t, string(text), string(after))
 }
 
-// Whatever claims an issuer signs, there is no panic, and no principal that lives longer than its token, or has a scope or role
-// that can't be carried.
+// Whatever claims an issuer signs, there is no panic, and no principal that lives longer than its token, or has a
+// scope or role that can't be carried.
 func FuzzClaims(f *testing.F) {
 	for _, claims := range []string{
 		`{"iss":"https://login.example.com/","client_id":"web","sub":"ann","exp":1795608000,"scope":"a b","token_use":"access"}`,

@@ -29,27 +29,27 @@ const (
 	MaxToken = 8 << 10
 )
 
-// Config describes which tokens are accepted. It needs an Issuer, an Audience or ClientIDs, and one source of keys: JWKS,
-// Discover, Keys or Secret. docs/identity-providers.md has the lines for Amazon Cognito, Auth0, Clerk, Google, Keycloak,
-// Microsoft Entra and Okta.
+// Config describes which tokens are accepted. It needs an Issuer, an Audience or ClientIDs, and one source of keys:
+// JWKS, Discover, Keys or Secret. docs/identity-providers.md has the lines for Amazon Cognito, Auth0, Clerk,
+// Google, Keycloak, Microsoft Entra and Okta.
 //
-// A claim is named by its name ("scope", "cognito:groups"), or, if it is a member of other claims, by a JSON Pointer (RFC 6901),
-// which begins with a slash: "/realm_access/roles".
+// A claim is named by its name ("scope", "cognito:groups"), or, if it is a member of other claims, by a JSON
+// Pointer (RFC 6901), which begins with a slash: "/realm_access/roles".
 type Config struct {
 	// Issuer is the value of "iss", to the letter.
 	Issuer string
-	// Audience lists the services that this API goes by; "aud" must name one of them. If it is empty, ClientIDs is required,
-	// and tokens must have no "aud": one that has it was issued for another service.
+	// Audience lists the services that this API goes by; "aud" must name one of them. If it is empty, ClientIDs is
+	// required, and tokens must have no "aud": one that has it was issued for another service.
 	Audience []string
-	// ClientIDs lists the clients whose tokens are accepted. It takes the place of Audience where a provider issues tokens
-	// without "aud", such as the access tokens of Amazon Cognito and the session tokens of Clerk; with Audience, a token must
-	// match both. Empty: those of all clients.
+	// ClientIDs lists the clients whose tokens are accepted. It takes the place of Audience where a provider issues
+	// tokens without "aud", such as the access tokens of Amazon Cognito and the session tokens of Clerk; with
+	// Audience, a token must match both. Empty: those of all clients.
 	ClientIDs []string
-	// ClientIDClaim is the claim that names the client; a token without it is refused. Empty: "client_id" and "azp", of which
-	// one must be there, and each that is there must be one of ClientIDs.
+	// ClientIDClaim is the claim that names the client; a token without it is refused. Empty: "client_id" and
+	// "azp", of which one must be there, and each that is there must be one of ClientIDs.
 	ClientIDClaim string
-	// RequiredClaims lists claims and, for each, the values of which the token must have one: {"token_use": {"access"}}. A
-	// claim may be a string, a number, a boolean, or a list that contains the value.
+	// RequiredClaims lists claims and, for each, the values of which the token must have one: {"token_use":
+	// {"access"}}. A claim may be a string, a number, a boolean, or a list that contains the value.
 	RequiredClaims map[string][]string
 
 	// JWKS is the URL of the issuer's keys.
@@ -59,52 +59,58 @@ type Config struct {
 	Discover bool
 	// Keys are public keys that are known.
 	Keys []Key
-	// Secret is a key for HS256, HS384 and HS512, of 32 bytes or more. Whoever can verify such tokens can make them too.
+	// Secret is a key for HS256, HS384 and HS512, of 32 bytes or more. Whoever can verify such tokens can make them
+	// too.
 	Secret []byte
 
-	// Algorithms are those that are accepted. Empty: all that are safe for the source of keys, which are RS, PS, ES and EdDSA, or
-	// HS256 alone with a Secret. An algorithm is accepted only with a key of its kind, whatever the token says.
+	// Algorithms are those that are accepted. Empty: all that are safe for the source of keys, which are RS, PS, ES
+	// and EdDSA, or HS256 alone with a Secret. An algorithm is accepted only with a key of its kind, whatever the
+	// token says.
 	Algorithms []string
-	// Types are values of the header "typ" that are accepted, in whatever case; a token without one is too. Empty: JWT and at+jwt.
+	// Types are values of the header "typ" that are accepted, in whatever case; a token without one is too. Empty:
+	// JWT and at+jwt.
 	Types []string
 	// Skew is how far clocks may differ; 0 is [DefaultSkew].
 	Skew time.Duration
 
 	// IDClaim is the claim that becomes the principal's ID, a string; empty is "sub".
 	IDClaim string
-	// ScopeClaims are the claims that hold scopes: lists, or strings of words with spaces between them. Empty: "scope" and "scp".
+	// ScopeClaims are the claims that hold scopes: lists, or strings of words with spaces between them. Empty:
+	// "scope" and "scp".
 	ScopeClaims []string
 	// RoleClaims are the claims that hold roles: lists, or strings that are one role. Empty: "roles".
 	//
 	// A scope or role in a list that is empty or has a space, which no guard can ask for, is left out.
 	RoleClaims []string
-	// Attributes are the attributes of the principal, by name, and the claims that they come from. A claim that is not a string,
-	// number or boolean is left out.
+	// Attributes are the attributes of the principal, by name, and the claims that they come from. A claim that is
+	// not a string, number or boolean is left out.
 	Attributes map[string]string
-	// Principal makes a principal of the claims of a good token, in place of IDClaim, ScopeClaims, RoleClaims and Attributes.
-	// It is called for every [Verifier.Verify], also for tokens seen before, and owns the claims. Its Expires is set to the
-	// token's exp if it is zero or later; a principal that has expired is refused. An error is treated as that of an
-	// [authz.Verifier].
+	// Principal makes a principal of the claims of a good token, in place of IDClaim, ScopeClaims, RoleClaims and
+	// Attributes. It is called for every [Verifier.Verify], also for tokens seen before, and owns the claims. Its
+	// Expires is set to the token's exp if it is zero or later; a principal that has expired is refused. An error
+	// is treated as that of an [authz.Verifier].
 	Principal func(claims Claims) (authz.Principal, error)
-	// Check, if not nil, is asked about every good token in every [Verifier.Verify], also about tokens seen before: it is the
-	// place for an application's list of revoked tokens or users. It owns the claims. An error that is an
+	// Check, if not nil, is asked about every good token in every [Verifier.Verify], also about tokens seen before:
+	// it is the place for an application's list of revoked tokens or users. It owns the claims. An error that is an
 	// [authz.ErrUnauthenticated] or [authz.ErrForbidden] refuses the token; others are faults.
 	Check func(ctx context.Context, claims Claims) error
 
 	// Timeout is how long fetching keys may take; 0 is [DefaultTimeout].
 	Timeout time.Duration
-	// RefreshEvery is the age at which keys are fetched again, and so how long a key that the issuer withdraws is accepted at
-	// most while the issuer answers; 0 is [DefaultRefreshEvery].
+	// RefreshEvery is the age at which keys are fetched again, and so how long a key that the issuer withdraws is
+	// accepted at most while the issuer answers; 0 is [DefaultRefreshEvery].
 	RefreshEvery time.Duration
-	// MinRefresh is how long to wait between two fetches, however many tokens name unknown keys; 0 is [DefaultMinRefresh].
+	// MinRefresh is how long to wait between two fetches, however many tokens name unknown keys; 0 is
+	// [DefaultMinRefresh].
 	MinRefresh time.Duration
-	// StaleFor is how much longer than RefreshEvery old keys are accepted while fetching fails; 0 is [DefaultStaleFor].
+	// StaleFor is how much longer than RefreshEvery old keys are accepted while fetching fails; 0 is
+	// [DefaultStaleFor].
 	StaleFor time.Duration
 	// HTTPClient fetches keys; nil is one that keeps no connection open. Its CheckRedirect is not used.
 	HTTPClient *http.Client
 
-	// MaxCached is about how many tokens the Verifier remembers the signing key of, so that their signatures are not computed
-	// again; everything else is checked each time. 0 is [DefaultMaxCached], less than 0 none.
+	// MaxCached is about how many tokens the Verifier remembers the signing key of, so that their signatures are
+	// not computed again; everything else is checked each time. 0 is [DefaultMaxCached], less than 0 none.
 	MaxCached int
 	// Clock returns the time; nil is [time.Now].
 	Clock func() time.Time
@@ -112,7 +118,8 @@ type Config struct {
 
 // Key is a public key that is known.
 type Key struct {
-	// ID is the token's "kid"; empty: the key is tried whatever that is. Several keys may have one ID (RFC 7517 §4.5).
+	// ID is the token's "kid"; empty: the key is tried whatever that is. Several keys may have one ID (RFC 7517
+	// §4.5).
 	ID string
 	// Algorithm is the only one that it is for; empty: those of its kind.
 	Algorithm string

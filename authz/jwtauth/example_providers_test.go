@@ -112,21 +112,20 @@ func google() jwtauth.Config {
 	}
 }
 
-// show prints the principal of a provider's token.
-func show(cfg jwtauth.Config, name string) {
+// principalOf describes the principal of a provider's token.
+func principalOf(cfg jwtauth.Config, name string) string {
 	server, client := newServer()
 	defer server.Close()
 	p, err := newVerifier(cfg, client).Verify(context.Background(), token(name, nil))
 	if err != nil {
-		fmt.Println(err)
-		return
+		return err.Error()
 	}
-	fmt.Printf("id: %s\nscopes: %s\nroles: %s\nattributes: %s\n", p.ID, p.Scopes, p.Roles, p.Attributes)
+	return fmt.Sprintf("id: %s\nscopes: %s\nroles: %s\nattributes: %s", p.ID, p.Scopes, p.Roles, p.Attributes)
 }
 
 // An access token of Amazon Cognito has no "aud"; its client is named by "client_id".
 func ExampleNew_cognitoAccessToken() {
-	show(cognitoAccess(), "cognito access")
+	fmt.Println(principalOf(cognitoAccess(), "cognito access"))
 	// Output:
 	// id: aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee
 	// scopes: [aws.cognito.signin.user.admin chat/say]
@@ -135,7 +134,7 @@ func ExampleNew_cognitoAccessToken() {
 }
 
 func ExampleNew_cognitoIDToken() {
-	show(cognitoID(), "cognito id")
+	fmt.Println(principalOf(cognitoID(), "cognito id"))
 	// Output:
 	// id: aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee
 	// scopes: []
@@ -144,7 +143,7 @@ func ExampleNew_cognitoIDToken() {
 }
 
 func ExampleNew_auth0() {
-	show(auth0(), "auth0")
+	fmt.Println(principalOf(auth0(), "auth0"))
 	// Output:
 	// id: auth0|123456
 	// scopes: [chat:read chat:say]
@@ -154,7 +153,7 @@ func ExampleNew_auth0() {
 
 // A session token of Clerk has no "aud"; "azp" is the origin of the page that it was issued to.
 func ExampleNew_clerk() {
-	show(clerk(), "clerk")
+	fmt.Println(principalOf(clerk(), "clerk"))
 	// Output:
 	// id: user_123
 	// scopes: []
@@ -163,7 +162,7 @@ func ExampleNew_clerk() {
 }
 
 func ExampleNew_okta() {
-	show(okta(), "okta")
+	fmt.Println(principalOf(okta(), "okta"))
 	// Output:
 	// id: 00uexampleann
 	// scopes: [chat openid]
@@ -172,7 +171,7 @@ func ExampleNew_okta() {
 }
 
 func ExampleNew_entraV2() {
-	show(entraV2(), "entra v2")
+	fmt.Println(principalOf(entraV2(), "entra v2"))
 	// Output:
 	// id: 44444444-4444-4444-4444-444444444444
 	// scopes: [Chat.Read Chat.Say]
@@ -181,7 +180,7 @@ func ExampleNew_entraV2() {
 }
 
 func ExampleNew_entraV1() {
-	show(entraV1(), "entra v1")
+	fmt.Println(principalOf(entraV1(), "entra v1"))
 	// Output:
 	// id: 44444444-4444-4444-4444-444444444444
 	// scopes: [Chat.Say]
@@ -190,7 +189,7 @@ func ExampleNew_entraV1() {
 }
 
 func ExampleNew_keycloak() {
-	show(keycloak(), "keycloak")
+	fmt.Println(principalOf(keycloak(), "keycloak"))
 	// Output:
 	// id: 55555555-5555-5555-5555-555555555555
 	// scopes: [email profile]
@@ -199,7 +198,7 @@ func ExampleNew_keycloak() {
 }
 
 func ExampleNew_google() {
-	show(google(), "google")
+	fmt.Println(principalOf(google(), "google"))
 	// Output:
 	// id: 110169484474386276334
 	// scopes: []

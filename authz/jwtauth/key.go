@@ -38,8 +38,8 @@ func checkKey(key crypto.PublicKey) error {
 	return nil
 }
 
-// fits reports whether an algorithm is one for a key. It is what keeps a public key from being taken for a secret, and a key of one
-// curve for another's.
+// fits reports whether an algorithm is one for a key. It is what keeps a public key from being taken for a secret,
+// and a key of one curve for another's.
 func fits(algorithm string, key crypto.PublicKey) bool {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
@@ -57,7 +57,8 @@ func curveAlgorithm(k *ecdsa.PublicKey) string {
 	return map[int]string{256: "ES256", 384: "ES384", 521: "ES512"}[k.Curve.Params().BitSize]
 }
 
-// cloneKey returns a copy that shares no memory with a key. It refuses a key that is none, as a point that is not on its curve.
+// cloneKey returns a copy that shares no memory with a key. It refuses a key that is none, as a point that is not
+// on its curve.
 func cloneKey(key crypto.PublicKey) (crypto.PublicKey, error) {
 	der, err := x509.MarshalPKIXPublicKey(key)
 	if err != nil {
@@ -73,8 +74,8 @@ type keySet struct {
 	leftOut string
 }
 
-// candidates are the keys that a token may be verified with: those for its algorithm that have its id, and after them those that
-// have none. A token without an id may be of any.
+// candidates are the keys that a token may be verified with: those for its algorithm that have its id, and after
+// them those that have none. A token without an id may be of any.
 func (s *keySet) candidates(h header) []Key {
 	var named, unnamed []Key
 	for _, k := range s.keys {
@@ -97,9 +98,9 @@ func contains(keys []Key, public crypto.PublicKey) bool {
 	return ok && slices.ContainsFunc(keys, func(k Key) bool { return p.Equal(k.Public) })
 }
 
-// parseJWKS reads the keys of a JSON Web Key Set that can verify tokens (RFC 7517 §5). Others are left out, as is one that is
-// malformed: the rest of the set is still good. A set without any key is a set: the issuer has withdrawn them. Several keys may
-// have one id (§4.5).
+// parseJWKS reads the keys of a JSON Web Key Set that can verify tokens (RFC 7517 §5). Others are left out, as is
+// one that is malformed: the rest of the set is still good. A set without any key is a set: the issuer has
+// withdrawn them. Several keys may have one id (§4.5).
 func parseJWKS(data []byte) (*keySet, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(data, &members); err != nil {
@@ -131,8 +132,8 @@ func parseJWKS(data []byte) (*keySet, error) {
 	return set, nil
 }
 
-// jwk is a JSON Web Key as far as it decides something. What a set says of certificates is nothing to verify a token by, and is
-// not even read; nor are private members.
+// jwk is a JSON Web Key as far as it decides something. What a set says of certificates is nothing to verify a
+// token by, and is not even read; nor are private members.
 type jwk struct {
 	KTY    jwkset.KTY      `json:"kty"`
 	USE    jwkset.USE      `json:"use"`

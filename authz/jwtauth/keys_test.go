@@ -114,7 +114,8 @@ func TestKeyTakesItsAlgorithmOnly(t *testing.T) {
 	}
 }
 
-// A key without an id is tried for tokens of any, after those of the token's id; a token without one is tried with all keys.
+// A key without an id is tried for tokens of any, after those of the token's id; a token without one is tried with
+// all keys.
 func TestKeysWithoutID(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -171,7 +172,8 @@ func TestBoundOnKeysTried(t *testing.T) {
 	}
 }
 
-// Keys that can't verify are left out, and why is told; a set of nothing else is an answer, by which all tokens are refused.
+// Keys that can't verify are left out, and why is told; a set of nothing else is an answer, by which all tokens are
+// refused.
 func TestKeysThatAreLeftOut(t *testing.T) {
 	t.Parallel()
 	for says, members := range map[string]map[string]any{
@@ -228,8 +230,8 @@ func TestKeysAreReadLiberally(t *testing.T) {
 	}
 }
 
-// A key that takes the place of another, under the same id or with none, is found with the first token that it signed, and forged
-// tokens make no load.
+// A key that takes the place of another, under the same id or with none, is found with the first token that it
+// signed, and forged tokens make no load.
 func TestKeyIsReplacedUnderItsID(t *testing.T) {
 	t.Parallel()
 	for _, kid := range []any{"one", nil} {

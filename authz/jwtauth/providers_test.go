@@ -31,7 +31,8 @@ import (
 // issuedAt is when all tokens of these tests were issued.
 const issuedAt = 1795521600
 
-// shape is a token as a provider publishes it: the claims are those of the pages that are named, with the values of these tests.
+// shape is a token as a provider publishes it: the claims are those of the pages that are named, with the values of
+// these tests.
 type shape struct {
 	header string
 	claims string
@@ -215,8 +216,8 @@ func newVerifier(cfg jwtauth.Config, client *http.Client) *jwtauth.Verifier {
 	return v
 }
 
-// Tokens of each provider that are not for this API are refused: another client's, an ID token where an access token is wanted and
-// the other way round, a page's of another origin, another pool's or tenant's.
+// Tokens of each provider that are not for this API are refused: another client's, an ID token where an access
+// token is wanted and the other way round, a page's of another origin, another pool's or tenant's.
 func TestTokensOfProviders(t *testing.T) {
 	t.Parallel()
 	server, client := newServer()

@@ -53,8 +53,8 @@ func newRemote(cfg *Config) *remote {
 	return &remote{cfg: cfg, client: client, fetching: make(chan struct{}, 1), state: state{set: new(keySet)}}
 }
 
-// find returns the key set to verify a token of some header with. It fetches the set if it is old, or if it has no key for the
-// token: none of its id and algorithm, or, with useless, none that has signed it.
+// find returns the key set to verify a token of some header with. It fetches the set if it is old, or if it has no
+// key for the token: none of its id and algorithm, or, with useless, none that has signed it.
 func (r *remote) find(ctx context.Context, h header, useless *keySet) (*keySet, error) {
 	s := r.snapshot()
 	known := s.set != useless && len(s.set.candidates(h)) > 0
@@ -86,8 +86,8 @@ func (r *remote) mustWait(s state, now time.Time) bool {
 	return !s.tried.IsZero() && now.Sub(s.tried) < r.cfg.MinRefresh
 }
 
-// begin takes the turn to fetch, which may last for Config.Timeout. It waits for it only if told to: a call that has keys of the
-// last time goes on with them.
+// begin takes the turn to fetch, which may last for Config.Timeout. It waits for it only if told to: a call that
+// has keys of the last time goes on with them.
 func (r *remote) begin(ctx context.Context, wait bool) bool {
 	select {
 	case r.fetching <- struct{}{}:
@@ -119,9 +119,9 @@ func (r *remote) snapshot() state {
 	return r.state
 }
 
-// refresh fetches the set. A try whose caller gave up does not count as one while there is no set at all: the next call must not
-// be refused for it. Once there is a set, it counts: clients that leave early, and callers with less time than Config.Timeout,
-// would otherwise have an issuer that hangs asked again and again.
+// refresh fetches the set. A try whose caller gave up does not count as one while there is no set at all: the next
+// call must not be refused for it. Once there is a set, it counts: clients that leave early, and callers with less
+// time than Config.Timeout, would otherwise have an issuer that hangs asked again and again.
 func (r *remote) refresh(ctx context.Context, s state) {
 	bounded, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
 	defer cancel()

@@ -40,7 +40,8 @@ func TestTokenSeenBeforeExpires(t *testing.T) {
 	require.ErrorContains(t, err, "not valid yet")
 }
 
-// Only good tokens are remembered, and no more than so many; the signature of a token that is remembered is not computed again.
+// Only good tokens are remembered, and no more than so many; the signature of a token that is remembered is not
+// computed again.
 func TestSignaturesAreRemembered(t *testing.T) {
 	t.Parallel()
 	for _, max := range []int{1, 2, 10, 11} {
@@ -74,8 +75,8 @@ func TestSignaturesAreRemembered(t *testing.T) {
 
 func sumOf(token string) [sha256.Size]byte { return sha256.Sum256([]byte(token)) }
 
-// A token seen before is refused once the set is fetched that its key was taken out of, and the set is fetched although all tokens
-// were seen before.
+// A token seen before is refused once the set is fetched that its key was taken out of, and the set is fetched
+// although all tokens were seen before.
 func TestWithdrawnKey(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, "rsa", "ed")
@@ -127,7 +128,8 @@ func TestWithdrawnKeyWhoseIDIsUsedAgain(t *testing.T) {
 	require.ErrorIs(t, err, authz.ErrUnauthenticated, "the key is for another algorithm now")
 }
 
-// An empty key set is an answer: no token is good any more, with the first fetch. An answer that is none leaves things as they were.
+// An empty key set is an answer: no token is good any more, with the first fetch. An answer that is none leaves
+// things as they were.
 func TestEmptyKeySet(t *testing.T) {
 	t.Parallel()
 	write := func(text string) http.HandlerFunc {
@@ -173,8 +175,8 @@ func TestEmptyKeySet(t *testing.T) {
 	}
 }
 
-// Callers with less time than Config.Timeout, and clients that leave, do not have an issuer that hangs asked again with each
-// token once its keys were had.
+// Callers with less time than Config.Timeout, and clients that leave, do not have an issuer that hangs asked again
+// with each token once its keys were had.
 func TestHangingProviderAndImpatientCallers(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, "ed")

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// signatures remembers which keys have signed which tokens. It holds nothing else of a token, so that a token seen before is
-// checked like any other: its key must still be one of the issuer's, and its time must not be over.
+// signatures remembers which keys have signed which tokens. It holds nothing else of a token, so that a token seen
+// before is checked like any other: its key must still be one of the issuer's, and its time must not be over.
 //
 // It has two generations: when the newer one is full, the older one is dropped.
 type signatures struct {

@@ -25,8 +25,9 @@ type Verifier struct {
 
 var _ authz.Verifier = (*Verifier)(nil)
 
-// New returns a Verifier. It fetches nothing: the first token does. An error says what is missing in the configuration, of which
-// nothing is shared with the caller afterwards but the functions and the HTTP client's transport.
+// New returns a Verifier. It fetches nothing: the first token does. An error says what is missing in the
+// configuration, of which nothing is shared with the caller afterwards but the functions and the HTTP client's
+// transport.
 func New(cfg Config) (*Verifier, error) {
 	cfg.clone()
 	if err := cfg.check(); err != nil {
@@ -73,8 +74,9 @@ func (c *Config) clone() {
 	}
 }
 
-// Verify returns the principal of a token. Something that does not have three parts is no token ([authz.ErrNoCredential]); a token
-// that is not good is an [authz.ErrUnauthenticated], and keys that can't be had are a fault.
+// Verify returns the principal of a token. Something that does not have three parts is no token
+// ([authz.ErrNoCredential]); a token that is not good is an [authz.ErrUnauthenticated], and keys that can't be had
+// are a fault.
 func (v *Verifier) Verify(ctx context.Context, token string) (authz.Principal, error) {
 	if strings.Count(token, ".") != 2 {
 		return authz.Principal{}, authz.ErrNoCredential
@@ -203,8 +205,8 @@ type signed struct {
 	method    jwt.SigningMethod
 }
 
-// maxTried is how many keys a signature is tried with. More than one fits where the token or the keys have no id, or several keys
-// share one.
+// maxTried is how many keys a signature is tried with. More than one fits where the token or the keys have no id,
+// or several keys share one.
 const maxTried = 8
 
 // signer returns the key that signed a token.
