@@ -5,10 +5,12 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/MicahParks/jwkset"
 )
@@ -36,8 +38,8 @@ func checkKey(key crypto.PublicKey) error {
 	return nil
 }
 
-// fits tells if an algorithm is one for a key. It is what keeps a public key from being taken for a secret, and a key of one
-// curve for another's.
+// fits reports whether an algorithm is one for a key. It is what keeps a public key from being taken for a secret,
+// and a key of one curve for another's.
 func fits(algorithm string, key crypto.PublicKey) bool {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
@@ -55,58 +57,121 @@ func curveAlgorithm(k *ecdsa.PublicKey) string {
 	return map[int]string{256: "ES256", 384: "ES384", 521: "ES512"}[k.Curve.Params().BitSize]
 }
 
-// parseJWKS reads the keys of a JSON Web Key Set that can verify tokens (RFC 7517 §5). Others are left out, as is one that is
-// malformed: the rest of the set is still good.
-func parseJWKS(data []byte) ([]Key, error) {
-	var set struct{ Keys []json.RawMessage }
-	if err := json.Unmarshal(data, &set); err != nil {
-		return nil, fmt.Errorf("the JWKS is no JSON: %w", err)
+// cloneKey returns a copy that shares no memory with a key. It refuses a key that is none, as a point that is not
+// on its curve.
+func cloneKey(key crypto.PublicKey) (crypto.PublicKey, error) {
+	der, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		return nil, err
 	}
-	var keys []Key
-	var faults []error
-	for i, raw := range set.Keys {
-		key, err := parseJWK(raw)
-		if err != nil {
-			faults = append(faults, fmt.Errorf("key %d: %w", i, err))
-			continue
+	return x509.ParsePKIXPublicKey(der)
+}
+
+// keySet is what is known of an issuer's keys. It does not change.
+type keySet struct {
+	keys []Key
+	// leftOut says why keys of the set can't verify tokens, for errors; empty if all can.
+	leftOut string
+}
+
+// candidates are the keys that a token may be verified with: those for its algorithm that have its id, and after
+// them those that have none. A token without an id may be of any.
+func (s *keySet) candidates(h header) []Key {
+	var named, unnamed []Key
+	for _, k := range s.keys {
+		switch {
+		case !fits(h.Algorithm, k.Public) || k.Algorithm != "" && k.Algorithm != h.Algorithm:
+		case k.ID == h.KeyID || h.KeyID == "":
+			named = append(named, k)
+		case k.ID == "":
+			unnamed = append(unnamed, k)
 		}
-		if slices.ContainsFunc(keys, func(k Key) bool { return k.ID != "" && k.ID == key.ID }) {
-			faults = append(faults, fmt.Errorf("key %d: there is another of id %q", i, key.ID))
-			continue
+	}
+	return append(named, unnamed...)
+}
+
+// contains reports whether a public key is among keys.
+func contains(keys []Key, public crypto.PublicKey) bool {
+	p, ok := public.(interface {
+		Equal(other crypto.PublicKey) bool
+	})
+	return ok && slices.ContainsFunc(keys, func(k Key) bool { return p.Equal(k.Public) })
+}
+
+// parseJWKS reads the keys of a JSON Web Key Set that can verify tokens (RFC 7517 §5). Others are left out, as is
+// one that is malformed: the rest of the set is still good. A set without any key is a set: the issuer has
+// withdrawn them. Several keys may have one id (§4.5).
+func parseJWKS(data []byte) (*keySet, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(data, &members); err != nil {
+		return nil, fmt.Errorf("the JWKS is not a JSON object: %w", err)
+	}
+	var raw []json.RawMessage
+	if err := json.Unmarshal(members["keys"], &raw); err != nil || raw == nil {
+		return nil, errors.New(`the JWKS has no list "keys"`)
+	}
+	set := new(keySet)
+	var reasons []string
+	for i, r := range raw {
+		key, err := parseJWK(r)
+		switch {
+		case err != nil:
+			reasons = append(reasons, fmt.Sprintf("key %d: %.100s", i, err))
+		case !slices.ContainsFunc(set.keys, func(k Key) bool {
+			return k.ID == key.ID && k.Algorithm == key.Algorithm && contains([]Key{k}, key.Public)
+		}):
+			set.keys = append(set.keys, key)
 		}
-		keys = append(keys, key)
 	}
-	if len(keys) == 0 {
-		return nil, fmt.Errorf("the JWKS has no key that can verify a token: %w", errors.Join(faults...))
+	switch {
+	case len(raw) == 0:
+		set.leftOut = "; the issuer's set is empty"
+	case len(reasons) > 0:
+		set.leftOut = fmt.Sprintf("; %d keys of the issuer's set are left out: %s", len(reasons), strings.Join(reasons[:min(len(reasons), 3)], "; "))
 	}
-	return keys, nil
+	return set, nil
+}
+
+// jwk is a JSON Web Key as far as it decides something. What a set says of certificates is nothing to verify a
+// token by, and is not even read; nor are private members.
+type jwk struct {
+	KTY    jwkset.KTY      `json:"kty"`
+	USE    jwkset.USE      `json:"use"`
+	KEYOPS []jwkset.KEYOPS `json:"key_ops"`
+	ALG    jwkset.ALG      `json:"alg"`
+	KID    string          `json:"kid"`
+	CRV    jwkset.CRV      `json:"crv"`
+	X      string          `json:"x"`
+	Y      string          `json:"y"`
+	N      string          `json:"n"`
+	E      string          `json:"e"`
 }
 
 func parseJWK(raw json.RawMessage) (Key, error) {
-	var m jwkset.JWKMarshal
+	var m jwk
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return Key{}, err
 	}
 	switch {
 	case m.KTY != jwkset.KtyRSA && m.KTY != jwkset.KtyEC && m.KTY != jwkset.KtyOKP:
-		return Key{}, fmt.Errorf("its kty is %q", m.KTY)
+		return Key{}, fmt.Errorf("its kty is %.32q", m.KTY)
 	case m.USE != "" && m.USE != jwkset.UseSig:
-		return Key{}, fmt.Errorf("its use is %q", m.USE)
+		return Key{}, fmt.Errorf("its use is %.32q", m.USE)
 	case len(m.KEYOPS) > 0 && !slices.Contains(m.KEYOPS, jwkset.KeyOpsVerify):
 		return Key{}, errors.New("its key_ops do not include verify")
 	}
-	// What a set says of certificates is nothing to verify a token by, and is not followed.
-	m.X5U, m.X5C, m.X5T, m.X5TS256 = "", nil, "", ""
-	jwk, err := jwkset.NewJWKFromMarshal(m, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
+	read, err := jwkset.NewJWKFromMarshal(jwkset.JWKMarshal{
+		KTY: m.KTY, ALG: m.ALG, KID: m.KID, CRV: m.CRV, X: m.X, Y: m.Y, N: m.N, E: m.E,
+	}, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
 	if err != nil {
 		return Key{}, err
 	}
-	key := Key{ID: m.KID, Algorithm: string(m.ALG), Public: jwk.Key()}
+	key := Key{ID: m.KID, Algorithm: string(m.ALG), Public: read.Key()}
 	if err := checkKey(key.Public); err != nil {
 		return Key{}, err
 	}
 	if key.Algorithm != "" && !fits(key.Algorithm, key.Public) {
-		return Key{}, fmt.Errorf("its alg %q is not one for it", key.Algorithm)
+		return Key{}, fmt.Errorf("its alg %.32q is not one for it", key.Algorithm)
 	}
 	return key, nil
 }

@@ -29,8 +29,8 @@ type remote struct {
 
 // state is what is known of the key set.
 type state struct {
-	keys  []Key
-	at    time.Time // when they were fetched
+	set   *keySet
+	at    time.Time // when it was fetched; zero: never
 	tried time.Time // when that was tried last
 	err   error     // why it failed, if it did
 	where string    // what discovery has found
@@ -50,34 +50,44 @@ func newRemote(cfg *Config) *remote {
 		}
 		return nil
 	}
-	return &remote{cfg: cfg, client: client, fetching: make(chan struct{}, 1)}
+	return &remote{cfg: cfg, client: client, fetching: make(chan struct{}, 1), state: state{set: new(keySet)}}
 }
 
-// find gives the keys for a key id, which may be none, and fetches the set if that may help.
-func (r *remote) find(ctx context.Context, id string) ([]Key, error) {
+// find returns the key set to verify a token of some header with. It fetches the set if it is old, or if it has no
+// key for the token: none of its id and algorithm, or, with useless, none that has signed it.
+func (r *remote) find(ctx context.Context, h header, useless *keySet) (*keySet, error) {
 	s := r.snapshot()
-	found := matching(s.keys, id)
+	known := s.set != useless && len(s.set.candidates(h)) > 0
 	now := r.cfg.Clock()
-	if len(found) > 0 && now.Sub(s.at) < r.cfg.RefreshEvery || !s.tried.IsZero() && now.Sub(s.tried) < r.cfg.MinRefresh {
-		return r.usable(s, found, now)
+	if known && r.isFresh(s, now) || r.mustWait(s, now) {
+		return r.usable(s, now)
 	}
 	switch {
-	case r.begin(ctx, len(found) == 0):
+	case r.begin(ctx, !known):
 		defer func() { <-r.fetching }()
-	case len(found) > 0:
-		return r.usable(s, found, now)
+	case known:
+		return r.usable(s, now)
 	default:
 		return nil, context.Cause(ctx)
 	}
 	if again := r.snapshot(); again.tried.Equal(s.tried) { // Nobody else has just fetched it.
 		r.refresh(ctx, again)
 	}
-	s = r.snapshot()
-	return r.usable(s, matching(s.keys, id), r.cfg.Clock())
+	return r.usable(r.snapshot(), r.cfg.Clock())
 }
 
-// begin takes the turn to fetch, which may last for Config.Timeout. It waits for it only if told to: who has keys of the last time
-// goes on with them.
+// isFresh reports whether the set needs no fetching for its age.
+func (r *remote) isFresh(s state, now time.Time) bool {
+	return !s.at.IsZero() && now.Sub(s.at) < r.cfg.RefreshEvery
+}
+
+// mustWait reports whether the last try was too short a time ago for another.
+func (r *remote) mustWait(s state, now time.Time) bool {
+	return !s.tried.IsZero() && now.Sub(s.tried) < r.cfg.MinRefresh
+}
+
+// begin takes the turn to fetch, which may last for Config.Timeout. It waits for it only if told to: a call that
+// has keys of the last time goes on with them.
 func (r *remote) begin(ctx context.Context, wait bool) bool {
 	select {
 	case r.fetching <- struct{}{}:
@@ -95,24 +105,12 @@ func (r *remote) begin(ctx context.Context, wait bool) bool {
 	}
 }
 
-// usable gives keys that are not too old, or why there are none.
-func (r *remote) usable(s state, found []Key, now time.Time) ([]Key, error) {
-	switch {
-	case s.at.IsZero() || now.Sub(s.at) >= r.cfg.RefreshEvery+r.cfg.StaleFor:
+// usable returns the set unless it is too old, or why there is none.
+func (r *remote) usable(s state, now time.Time) (*keySet, error) {
+	if s.at.IsZero() || now.Sub(s.at) >= r.cfg.RefreshEvery+r.cfg.StaleFor {
 		return nil, fmt.Errorf("jwtauth: the issuer's keys can't be had: %w", s.err)
-	default:
-		return found, nil
 	}
-}
-
-func matching(keys []Key, id string) []Key {
-	var found []Key
-	for _, k := range keys {
-		if k.ID == id || k.ID == "" || id == "" {
-			found = append(found, k)
-		}
-	}
-	return found
+	return s.set, nil
 }
 
 func (r *remote) snapshot() state {
@@ -121,25 +119,27 @@ func (r *remote) snapshot() state {
 	return r.state
 }
 
-// refresh fetches the set. One whose caller gave up does not count as tried.
+// refresh fetches the set. A try whose caller gave up does not count as one while there is no set at all: the next
+// call must not be refused for it. Once there is a set, it counts: clients that leave early, and callers with less
+// time than Config.Timeout, would otherwise have an issuer that hangs asked again and again.
 func (r *remote) refresh(ctx context.Context, s state) {
 	bounded, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
 	defer cancel()
-	keys, where, err := r.fetch(bounded, s.where)
+	set, where, err := r.fetch(bounded, s.where)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.state.err = err
 	if err == nil {
-		r.state = state{keys: keys, at: r.cfg.Clock(), where: where}
+		r.state = state{set: set, at: r.cfg.Clock(), where: where}
 	} else {
 		r.state.where = "" // It may have moved.
 	}
-	if ctx.Err() == nil {
+	if ctx.Err() == nil || !r.state.at.IsZero() {
 		r.state.tried = r.cfg.Clock()
 	}
 }
 
-func (r *remote) fetch(ctx context.Context, where string) (keys []Key, at string, err error) {
+func (r *remote) fetch(ctx context.Context, where string) (set *keySet, at string, err error) {
 	if where == "" {
 		where = r.cfg.JWKS
 	}
@@ -152,8 +152,8 @@ func (r *remote) fetch(ctx context.Context, where string) (keys []Key, at string
 	if err != nil {
 		return nil, "", err
 	}
-	keys, err = parseJWKS(data)
-	return keys, where, err
+	set, err = parseJWKS(data)
+	return set, where, err
 }
 
 // discover finds where the keys are (OpenID Connect Discovery 1.0 §4).
@@ -167,10 +167,10 @@ func (r *remote) discover(ctx context.Context) (string, error) {
 		JWKS   string `json:"jwks_uri"`
 	}
 	if err := json.Unmarshal(data, &found); err != nil {
-		return "", fmt.Errorf("the issuer's configuration is no JSON: %w", err)
+		return "", fmt.Errorf("the issuer's configuration is not a JSON object: %w", err)
 	}
 	if found.Issuer != r.cfg.Issuer {
-		return "", fmt.Errorf("the issuer's configuration is of issuer %.200q", found.Issuer)
+		return "", fmt.Errorf("the issuer's configuration names the issuer %.200q", found.Issuer)
 	}
 	return found.JWKS, checkURL("jwks_uri", found.JWKS)
 }

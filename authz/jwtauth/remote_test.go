@@ -22,16 +22,18 @@ import (
 type provider struct {
 	*httptest.Server
 
-	mu     sync.Mutex
-	keys   []string // ids of pairs
-	answer http.HandlerFunc
-	asked  map[string]int // by path
-	at     time.Time
+	mu       sync.Mutex
+	wasAsked *sync.Cond // something was asked
+	keys     []string   // ids of pairs
+	answer   http.HandlerFunc
+	asked    map[string]int // by path
+	at       time.Time
 }
 
 func newProvider(t *testing.T, keys ...string) *provider {
 	t.Helper()
 	p := &provider{keys: keys, asked: map[string]int{}, at: now}
+	p.wasAsked = sync.NewCond(&p.mu)
 	p.Server = httptest.NewServer(http.HandlerFunc(p.serve))
 	t.Cleanup(p.Close)
 	return p
@@ -40,6 +42,7 @@ func newProvider(t *testing.T, keys ...string) *provider {
 func (p *provider) serve(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	p.asked[r.URL.Path]++
+	p.wasAsked.Broadcast()
 	answer, keys := p.answer, p.keys
 	p.mu.Unlock()
 	switch {
@@ -64,6 +67,15 @@ func (p *provider) count(path string) int {
 	return p.asked[path]
 }
 
+// await waits until a path was asked for so many times.
+func (p *provider) await(path string, times int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.asked[path] < times {
+		p.wasAsked.Wait()
+	}
+}
+
 func (p *provider) clock() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -78,7 +90,7 @@ func (p *provider) advance(d time.Duration) {
 
 func (p *provider) verifier(t *testing.T, change func(*Config)) *Verifier {
 	t.Helper()
-	cfg := Config{Issuer: issuer, Audience: []string{audience}, JWKS: p.URL + "/keys", Clock: p.clock, MaxCached: -1, Skew: 100 * time.Hour}
+	cfg := Config{Issuer: issuer, Audience: []string{audience}, JWKS: p.URL + "/keys", Clock: p.clock, MaxCached: -1, Skew: 100 * time.Hour, Timeout: time.Hour}
 	if change != nil {
 		change(&cfg)
 	}
@@ -166,14 +178,14 @@ func TestLies(t *testing.T) {
 		return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }
 	}
 	for says, answer := range map[string]http.HandlerFunc{
-		"no key that can verify":            write(`{}`),
-		"its kty is \"oct\"":                write(`{"keys":[{"kty":"oct","k":"AAAA","kid":"ed"}]}`),
-		"its use is \"enc\"":                write(strings.ReplaceAll(string(jwks("ed")), `"sig"`, `"enc"`)),
-		"its key_ops do not include verify": write(strings.ReplaceAll(string(jwks("ed")), `"use":"sig"`, `"key_ops":["sign"]`)),
-		"its alg \"RS256\" is not one":      write(strings.ReplaceAll(string(jwks("ed")), `"alg":"EdDSA"`, `"alg":"RS256"`)),
-		"the JWKS is no JSON":               write(`<html>`),
-		"more than 524288 bytes":            write(strings.Repeat(" ", maxSet+1)),
-		"status 404":                        http.NotFound,
+		"not a JSON object: invalid": write(`<html>`),
+		"not a JSON object: json":    write(`[]`),
+		`has no list "keys"`:         write(`{}`),
+		`no list "keys"`:             write(`{"keys":{}}`),
+		`list "keys"`:                write(`{"keys":null}`),
+		`"keys"`:                     write(`{"KEYS":[]}`),
+		"more than 524288 bytes":     write(strings.Repeat(" ", maxSet+1)),
+		"status 404":                 http.NotFound,
 		"is not followed": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL+"/keys", http.StatusFound)
 		},
@@ -182,10 +194,8 @@ func TestLies(t *testing.T) {
 			w.Header().Set("Content-Length", "99")
 			_, _ = io.WriteString(w, "{")
 		},
-		"malformed HTTP":   hijack("nonsense\r\n\r\n"),
-		"EOF":              hijack(""),
-		"cannot unmarshal": write(`{"keys":[5]}`),
-		"cannot unmarshal object into Go value of ": write(`{"keys":{}}`),
+		"malformed HTTP": hijack("nonsense\r\n\r\n"),
+		"EOF":            hijack(""),
 	} {
 		t.Run(says, func(t *testing.T) {
 			t.Parallel()
@@ -198,9 +208,7 @@ func TestLies(t *testing.T) {
 			err := verify(t, p.verifier(t, nil), "ed")
 			require.Error(t, err)
 			require.NotErrorIs(t, err, authz.ErrUnauthenticated)
-			if !strings.HasPrefix(says, "cannot unmarshal object") {
-				require.ErrorContains(t, err, says)
-			}
+			require.ErrorContains(t, err, says)
 			require.Less(t, len(err.Error()), 600)
 		})
 	}
@@ -217,7 +225,7 @@ func hijack(text string) http.HandlerFunc {
 	}
 }
 
-// One bad key does not spoil the others, and of two with an id the first counts.
+// One bad key does not spoil the others.
 func TestBadKeyAmongGoodOnes(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -227,22 +235,24 @@ func TestBadKeyAmongGoodOnes(t *testing.T) {
 	v := p.verifier(t, nil)
 	require.NoError(t, verify(t, v, "ed"))
 	require.NoError(t, verify(t, v, "rsa"))
-	keys, err := parseJWKS([]byte(strings.ReplaceAll(string(jwks("ed", "rsa", "ES256")), `"kid":"rsa"`, `"kid":"ed"`)))
-	require.NoError(t, err)
-	require.Len(t, keys, 2)
-	require.Equal(t, pairs()["ed"].private.Public(), keys[0].Public)
 }
 
-// An issuer that hangs costs the time that is set, and no more than one call at a time asks it.
-func TestHangingProvider(t *testing.T) {
+// An issuer that hangs costs the time that is set.
+func TestHangingProviderCostsTheTimeout(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	p.set(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	err := verify(t, p.verifier(t, func(c *Config) { c.Timeout = 20 * time.Millisecond }), "ed")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.NotErrorIs(t, err, authz.ErrUnauthenticated)
+}
 
-	v := p.verifier(t, nil)
+// No more than one call at a time asks an issuer that hangs.
+func TestHangingProvider(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	p.set(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	v := p.verifier(t, func(c *Config) { c.Timeout = time.Hour })
 	leader, giveUp := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -250,23 +260,23 @@ func TestHangingProvider(t *testing.T) {
 			t.Error("it hangs")
 		}
 	})
-	require.Eventually(t, func() bool { return p.count("/keys") == 2 }, time.Minute, time.Millisecond)
+	p.await("/keys", 1)
 	follower, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	_, err = v.Verify(follower, pairs()["ed"].sign(good(), nil))
+	_, err := v.Verify(follower, pairs()["ed"].sign(good(), nil))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	p.set(nil, "ed")
 	giveUp()
 	wg.Wait()
-	require.NoError(t, verify(t, v, "ed"), "who gave up does not count as tried")
-	require.Equal(t, 3, p.count("/keys"))
+	require.NoError(t, verify(t, v, "ed"), "a call that gave up does not count as a try")
+	require.Equal(t, 2, p.count("/keys"))
 }
 
 // While one call waits for a provider that hangs, others go on with the keys of the last time.
 func TestKeysOfTheLastTimeAreGoodWhileOthersAreFetched(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, "ed")
-	v := p.verifier(t, nil)
+	v := p.verifier(t, func(c *Config) { c.Timeout = time.Hour })
 	require.NoError(t, verify(t, v, "ed"))
 	p.set(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	p.advance(DefaultRefreshEvery)
@@ -277,7 +287,7 @@ func TestKeysOfTheLastTimeAreGoodWhileOthersAreFetched(t *testing.T) {
 			t.Error(err, "it has the key of the last time")
 		}
 	})
-	require.Eventually(t, func() bool { return p.count("/keys") == 2 }, time.Minute, time.Millisecond)
+	p.await("/keys", 2)
 	require.NoError(t, verify(t, v, "ed"), "it would hang")
 	giveUp()
 	wg.Wait()
@@ -316,10 +326,10 @@ func TestDiscovery(t *testing.T) {
 	require.Equal(t, 2, p.count("/keys"))
 
 	for says, text := range map[string]string{
-		`of issuer "https://evil.test"`: `{"issuer":"https://evil.test","jwks_uri":"https://evil.test/keys"}`,
-		"is not fetched over https":     `{"issuer":"` + p.URL + `","jwks_uri":"http://evil.test/keys"}`,
-		"is no URL":                     `{"issuer":"` + p.URL + `"}`,
-		"is no JSON":                    `[`,
+		`the issuer "https://evil.test"`: `{"issuer":"https://evil.test","jwks_uri":"https://evil.test/keys"}`,
+		"is not fetched over https":      `{"issuer":"` + p.URL + `","jwks_uri":"http://evil.test/keys"}`,
+		"is no URL":                      `{"issuer":"` + p.URL + `"}`,
+		"is not a JSON object":           `[`,
 	} {
 		p.set(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
 		v := p.verifier(t, func(c *Config) { c.Issuer, c.JWKS, c.Discover = p.URL, "", true })
@@ -340,16 +350,21 @@ func TestOwnHTTPClient(t *testing.T) {
 	require.NoError(t, verify(t, v, "ed"))
 }
 
-// No bytes of an issuer make the reader of key sets panic, and what it gives can verify.
+// No bytes of an issuer make the reader of key sets panic, and what it returns can verify.
 func FuzzParseJWKS(f *testing.F) {
 	f.Add(jwks("rsa", "ed", "ES256", "ES384", "ES512"))
+	f.Add([]byte(`{"keys":[]}`))
 	f.Add([]byte(`{"keys":[{"kty":"oct","k":"AAAA"},{"kty":"RSA","n":"AQAB","e":"AQAB"}]}`))
 	f.Add([]byte(`{"keys":[{"kty":"OKP","crv":"X25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		keys, err := parseJWKS(data)
-		require.Equal(t, err == nil, len(keys) > 0)
-		for _, k := range keys {
+		set, err := parseJWKS(data)
+		if err != nil {
+			return
+		}
+		require.Less(t, len(set.leftOut), 500)
+		for _, k := range set.keys {
 			require.NoError(t, checkKey(k.Public))
+			require.True(t, k.Algorithm == "" || fits(k.Algorithm, k.Public))
 		}
 	})
 }

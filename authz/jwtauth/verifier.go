@@ -2,15 +2,12 @@ package jwtauth
 
 import (
 	"context"
+	"crypto"
 	"crypto/sha256"
-	"encoding/base64"
-	"encoding/json"
-	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -19,41 +16,67 @@ import (
 
 // Verifier is an [authz.Verifier] for JSON Web Tokens. It is safe for concurrent use.
 type Verifier struct {
-	cfg    Config
-	parser *jwt.Parser
-	remote *remote // nil: the keys are known
-
-	mu     sync.Mutex
-	cached map[[sha256.Size]byte]authz.Principal
+	cfg       Config
+	parser    *jwt.Parser
+	validator *jwt.Validator
+	remote    *remote // nil: the keys are known
+	seen      signatures
 }
 
 var _ authz.Verifier = (*Verifier)(nil)
 
-// New returns a Verifier. It fetches nothing: the first token does. An error says what is missing in the configuration.
+// New returns a Verifier. It fetches nothing: the first token does. An error says what is missing in the
+// configuration, of which nothing is shared with the caller afterwards but the functions and the HTTP client's
+// transport.
 func New(cfg Config) (*Verifier, error) {
-	cfg.Audience, cfg.Keys = slices.Clone(cfg.Audience), slices.Clone(cfg.Keys)
+	cfg.clone()
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	v := &Verifier{cfg: cfg, cached: make(map[[sha256.Size]byte]authz.Principal)}
-	v.parser = jwt.NewParser(
-		jwt.WithValidMethods(cfg.Algorithms),
+	for i, k := range cfg.Keys {
+		public, err := cloneKey(k.Public)
+		if err != nil {
+			return nil, fmt.Errorf("jwtauth: key %q: %w", k.ID, err)
+		}
+		cfg.Keys[i].Public = public
+	}
+	options := []jwt.ParserOption{
 		jwt.WithIssuer(cfg.Issuer),
-		jwt.WithAudience(cfg.Audience...),
 		jwt.WithExpirationRequired(),
 		jwt.WithIssuedAt(),
 		jwt.WithLeeway(cfg.Skew),
 		jwt.WithTimeFunc(cfg.Clock),
-		jwt.WithStrictDecoding(),
-		jwt.WithJSONNumber(),
-	)
+	}
+	if len(cfg.Audience) > 0 {
+		options = append(options, jwt.WithAudience(cfg.Audience...))
+	}
+	v := &Verifier{
+		cfg:       cfg,
+		parser:    jwt.NewParser(jwt.WithStrictDecoding(), jwt.WithJSONNumber()),
+		validator: jwt.NewValidator(options...),
+		seen:      signatures{max: (cfg.MaxCached + 1) / 2},
+	}
 	if cfg.JWKS != "" || cfg.Discover {
 		v.remote = newRemote(&v.cfg)
 	}
 	return v, nil
 }
 
-// Verify gives the principal of a token. Something that does not have three parts is no token ([authz.ErrNoCredential]).
+// clone copies what a caller could change later: a secret that is wiped after New would be a known one.
+func (c *Config) clone() {
+	for _, list := range []*[]string{&c.Audience, &c.ClientIDs, &c.Algorithms, &c.Types, &c.ScopeClaims, &c.RoleClaims} {
+		*list = slices.Clone(*list)
+	}
+	c.Secret, c.Keys, c.Attributes = slices.Clone(c.Secret), slices.Clone(c.Keys), maps.Clone(c.Attributes)
+	c.RequiredClaims = maps.Clone(c.RequiredClaims)
+	for claim, values := range c.RequiredClaims {
+		c.RequiredClaims[claim] = slices.Clone(values)
+	}
+}
+
+// Verify returns the principal of a token. Something that does not have three parts is no token
+// ([authz.ErrNoCredential]); a token that is not good is an [authz.ErrUnauthenticated], and keys that can't be had
+// are a fault.
 func (v *Verifier) Verify(ctx context.Context, token string) (authz.Principal, error) {
 	if strings.Count(token, ".") != 2 {
 		return authz.Principal{}, authz.ErrNoCredential
@@ -61,69 +84,106 @@ func (v *Verifier) Verify(ctx context.Context, token string) (authz.Principal, e
 	if len(token) > MaxToken {
 		return authz.Principal{}, refuse("it has more than %d bytes", MaxToken)
 	}
-	sum := sha256.Sum256([]byte(token))
-	if p, ok := v.remembered(sum); ok {
-		return p, nil
-	}
 	claims, err := v.claims(ctx, token)
 	if err != nil {
 		return authz.Principal{}, err
 	}
-	p, err := v.principal(claims)
-	if err == nil {
-		v.remember(sum, p)
+	exp, err := jwt.MapClaims(claims).GetExpirationTime()
+	if err != nil || exp == nil {
+		return authz.Principal{}, refuse("its exp can't be read")
 	}
-	return p, err
+	if v.cfg.Check != nil {
+		if err := v.cfg.Check(ctx, claims.clone()); err != nil {
+			return authz.Principal{}, err
+		}
+	}
+	return v.principal(claims, exp)
 }
 
 func refuse(format string, args ...any) error {
 	return fmt.Errorf("%w: the token: "+format, append([]any{authz.ErrUnauthenticated}, args...)...)
 }
 
-// header is that of a token, as far as it decides something.
-type header struct {
-	Algorithm string           `json:"alg"`
-	KeyID     string           `json:"kid"`
-	Type      string           `json:"typ"`
-	Critical  *json.RawMessage `json:"crit"`
-}
-
-// claims verifies a token and gives its claims.
-func (v *Verifier) claims(ctx context.Context, token string) (jwt.MapClaims, error) {
-	h, err := v.header(token)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := v.keys(ctx, h)
-	if err != nil {
-		return nil, err
-	}
+// claims verifies a token and returns its claims.
+func (v *Verifier) claims(ctx context.Context, token string) (Claims, error) {
 	claims := jwt.MapClaims{}
-	_, err = v.parser.ParseWithClaims(token, claims, func(*jwt.Token) (any, error) { return keys, nil })
+	parsed, parts, err := v.parser.ParseUnverified(token, claims)
 	if err != nil {
 		return nil, refuse("%w", err)
 	}
-	return claims, nil
+	h, err := v.header(parsed)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256([]byte(token))
+	key, err := v.signer(ctx, h, signed{sum: sum, text: parts[0] + "." + parts[1], signature: parsed.Signature, method: parsed.Method})
+	if err != nil {
+		return nil, err
+	}
+	if err := v.validate(claims); err != nil {
+		return nil, err
+	}
+	if len(v.cfg.Secret) == 0 {
+		v.seen.add(sum, key)
+	}
+	return Claims(claims), nil
 }
 
-func (v *Verifier) header(token string) (h header, err error) {
-	first, _, _ := strings.Cut(token, ".")
-	data, err := base64.RawURLEncoding.Strict().DecodeString(first)
-	if err != nil {
-		return header{}, refuse("its header is not base64url")
+// validate checks the claims of a token whose signature is good.
+func (v *Verifier) validate(claims jwt.MapClaims) error {
+	if err := checkDates(Claims(claims)); err != nil {
+		return err
 	}
-	if err := json.Unmarshal(data, &h); err != nil {
-		return header{}, refuse("its header is no JSON object: %w", err)
+	if err := v.validator.Validate(claims); err != nil {
+		return refuse("%w", err)
 	}
+	if err := v.cfg.checkClient(Claims(claims)); err != nil {
+		return err
+	}
+	return v.cfg.checkRequired(Claims(claims))
+}
+
+// principal makes one of the claims of a good token.
+func (v *Verifier) principal(claims Claims, exp *jwt.NumericDate) (authz.Principal, error) {
+	of := v.cfg.Principal
+	if of == nil {
+		of = v.cfg.standard
+	}
+	p, err := of(claims)
+	switch {
+	case err != nil:
+		return authz.Principal{}, err
+	case p.Expires.IsZero() || !p.Expires.Before(exp.Time):
+		p.Expires = exp.UTC()
+	case p.Expired(v.cfg.Clock()):
+		return authz.Principal{}, refuse("its principal has expired")
+	}
+	return p, nil
+}
+
+// header is what a token's header says, as far as it decides something.
+type header struct{ Algorithm, KeyID string }
+
+// header checks the header of a token, as it was parsed for its signature: there is no other reading of it.
+func (v *Verifier) header(token *jwt.Token) (header, error) {
+	text := make(map[string]string, 3)
+	for _, name := range []string{"alg", "kid", "typ"} {
+		value, there := token.Header[name]
+		s, ok := value.(string)
+		if value != nil && !ok || there && value == nil && name == "alg" {
+			return header{}, refuse("its %s is not a string", name)
+		}
+		text[name] = s
+	}
+	_, critical := token.Header["crit"]
+	h := header{Algorithm: text["alg"], KeyID: text["kid"]}
 	switch {
 	case !slices.Contains(v.cfg.Algorithms, h.Algorithm):
-		return header{}, refuse("its alg %.32q is not taken", h.Algorithm)
-	case h.Critical != nil: // RFC 7515 §4.1.11
+		return header{}, refuse("its alg %.32q is not accepted", h.Algorithm)
+	case critical: // RFC 7515 §4.1.11
 		return header{}, refuse("it has crit, and no extension is known")
-	case h.Type != "" && !slices.ContainsFunc(v.cfg.Types, func(t string) bool { return isType(h.Type, t) }):
-		return header{}, refuse("its typ %.64q is not taken", h.Type)
-	case len(h.KeyID) > 1024:
-		return header{}, refuse("its kid has more than 1024 bytes")
+	case text["typ"] != "" && !slices.ContainsFunc(v.cfg.Types, func(t string) bool { return isType(text["typ"], t) }):
+		return header{}, refuse("its typ %.64q is not accepted", text["typ"])
 	}
 	return h, nil
 }
@@ -137,148 +197,65 @@ func isType(typ, want string) bool {
 	return strings.EqualFold(typ, want)
 }
 
-// maxTried is how many keys a signature is tried with, if the token names none.
+// signed is a token, as far as its signature is concerned.
+type signed struct {
+	sum       [sha256.Size]byte
+	text      string
+	signature []byte
+	method    jwt.SigningMethod
+}
+
+// maxTried is how many keys a signature is tried with. More than one fits where the token or the keys have no id,
+// or several keys share one.
 const maxTried = 8
 
-// keys gives the keys that a token may be verified with: those of its id that are for its algorithm.
-func (v *Verifier) keys(ctx context.Context, h header) (jwt.VerificationKeySet, error) {
-	if len(v.cfg.Secret) > 0 {
-		return jwt.VerificationKeySet{Keys: []jwt.VerificationKey{v.cfg.Secret}}, nil
-	}
-	known := v.cfg.Keys
-	if v.remote != nil {
-		var err error
-		if known, err = v.remote.find(ctx, h.KeyID); err != nil {
-			return jwt.VerificationKeySet{}, err
+// signer returns the key that signed a token.
+func (v *Verifier) signer(ctx context.Context, h header, token signed) (any, error) {
+	switch {
+	case len(v.cfg.Secret) > 0:
+		if err := token.method.Verify(token.text, token.signature, v.cfg.Secret); err != nil {
+			return nil, refuse("%w", err)
 		}
+		return v.cfg.Secret, nil
+	case v.remote == nil:
+		return v.signerIn(&keySet{keys: v.cfg.Keys}, h, token)
 	}
-	var set jwt.VerificationKeySet
-	for _, k := range matching(known, h.KeyID) {
-		if (k.Algorithm == "" || k.Algorithm == h.Algorithm) && fits(h.Algorithm, k.Public) && len(set.Keys) < maxTried {
-			set.Keys = append(set.Keys, k.Public)
-		}
-	}
-	if len(set.Keys) == 0 {
-		return set, refuse("no key of id %.64q is for %s", h.KeyID, h.Algorithm)
-	}
-	return set, nil
-}
-
-// principal makes one of the claims of a good token.
-func (v *Verifier) principal(claims jwt.MapClaims) (authz.Principal, error) {
-	exp, err := claims.GetExpirationTime()
-	if err != nil || exp == nil {
-		return authz.Principal{}, refuse("its exp can't be read")
-	}
-	of := v.cfg.Principal
-	if of == nil {
-		of = v.standard
-	}
-	p, err := of(Claims(claims))
+	set, err := v.remote.find(ctx, h, nil)
 	if err != nil {
-		return authz.Principal{}, err
+		return nil, err
 	}
-	if p.Expires.IsZero() || exp.Before(p.Expires) {
-		p.Expires = exp.UTC()
+	key, refusal := v.signerIn(set, h, token)
+	if refusal == nil {
+		return key, nil
 	}
-	return p, nil
-}
-
-func (v *Verifier) standard(claims Claims) (authz.Principal, error) {
-	p := authz.Principal{}
-	var ok bool
-	if p.ID, ok = claims["sub"].(string); !ok || p.ID == "" {
-		return p, refuse("its sub is missing or no string")
-	}
-	for name, to := range map[string]*[]string{"scope": &p.Scopes, "scp": &p.Scopes, "roles": &p.Roles} {
-		words, err := wordsOf(claims[name])
-		if err != nil {
-			return p, refuse("its %s %w", name, err)
-		}
-		*to = append(*to, words...)
-	}
-	slices.Sort(p.Scopes)
-	p.Scopes = slices.Compact(p.Scopes)
-	for _, name := range v.cfg.Attributes {
-		if value, ok := textOf(claims[name]); ok {
-			if p.Attributes == nil {
-				p.Attributes = make(map[string]string)
-			}
-			p.Attributes[name] = value
-		}
-	}
-	return p, nil
-}
-
-// wordsOf reads a list, or words with spaces between them.
-func wordsOf(claim any) ([]string, error) {
-	switch c := claim.(type) {
-	case nil:
-		return nil, nil
-	case string:
-		return strings.Fields(c), nil
-	case []any:
-		var words []string
-		for _, e := range c {
-			s, ok := e.(string)
-			if !ok {
-				return nil, errors.New("has something else than strings")
-			}
-			words = append(words, s)
-		}
-		return words, nil
+	// An issuer may have put another key in the place of one, under the same id or without any.
+	switch renewed, err := v.remote.find(ctx, h, set); {
+	case err != nil:
+		return nil, err
+	case renewed == set:
+		return nil, refusal
 	default:
-		return nil, errors.New("is neither a string nor a list")
+		return v.signerIn(renewed, h, token)
 	}
 }
 
-func textOf(claim any) (string, bool) {
-	switch c := claim.(type) {
-	case string:
-		return c, true
-	case json.Number, bool:
-		return fmt.Sprint(c), true
-	default:
-		return "", false
+// signerIn returns the key of a set that signed a token.
+func (v *Verifier) signerIn(set *keySet, h header, token signed) (crypto.PublicKey, error) {
+	candidates := set.candidates(h)
+	if len(candidates) == 0 {
+		return nil, refuse("no key of id %.64q is for %s%s", h.KeyID, h.Algorithm, set.leftOut)
 	}
-}
-
-// remembered gives the principal of a token that was verified before and has not expired.
-func (v *Verifier) remembered(sum [sha256.Size]byte) (authz.Principal, bool) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	p, ok := v.cached[sum]
-	if ok && p.Expired(v.cfg.Clock()) {
-		delete(v.cached, sum)
-		return authz.Principal{}, false
+	if known := v.seen.signer(token.sum); known != nil && contains(candidates, known) {
+		return known, nil
 	}
-	return p, ok
-}
-
-func (v *Verifier) remember(sum [sha256.Size]byte, p authz.Principal) {
-	now := v.cfg.Clock()
-	if v.cfg.MaxCached < 0 || p.Expired(now) {
-		return
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if len(v.cached) >= v.cfg.MaxCached {
-		v.forget(now)
-	}
-	v.cached[sum] = p
-}
-
-// forget makes room: what has expired goes, or else anything.
-func (v *Verifier) forget(now time.Time) {
-	for sum, p := range v.cached {
-		if p.Expired(now) {
-			delete(v.cached, sum)
+	for _, k := range candidates[:min(len(candidates), maxTried)] {
+		if token.method.Verify(token.text, token.signature, k.Public) == nil {
+			return k.Public, nil
 		}
 	}
-	for sum := range v.cached {
-		if len(v.cached) < v.cfg.MaxCached {
-			return
-		}
-		delete(v.cached, sum)
+	if len(candidates) > maxTried {
+		return nil, refuse("none of the first %d keys has signed it, and %d more of id %.64q for %s are not tried",
+			maxTried, len(candidates)-maxTried, h.KeyID, h.Algorithm)
 	}
+	return nil, refuse("no key of id %.64q for %s has signed it", h.KeyID, h.Algorithm)
 }

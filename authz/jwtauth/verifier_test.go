@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -100,7 +99,7 @@ func local(t testing.TB, change func(*Config)) *Verifier {
 	t.Helper()
 	cfg := Config{
 		Issuer: issuer, Audience: []string{"https://another.example.com", audience}, Clock: func() time.Time { return now },
-		Attributes: []string{"tenant", "level", "beta", "none", "roles"},
+		Attributes: map[string]string{"tenant": "tenant", "level": "level", "beta": "beta", "none": "none", "roles": "roles"},
 	}
 	for _, p := range pairs() {
 		if p.id != "other" {
@@ -307,8 +306,10 @@ func TestHostileTokens(t *testing.T) {
 			require.NotContains(t, err.Error(), token[40:100], name)
 		}
 		require.Less(t, len(err.Error()), 400, name)
+		if v.seen.signer(sumOf(token)) != nil {
+			require.Regexp(t, "the token: its (sub|scope|roles) ", err.Error(), "its signature is good, and all else that is checked before: %s", name)
+		}
 	}
-	require.Empty(t, v.cached)
 	for _, none := range []string{"", "abc", "a.b", "a.b.c.d", "gs_key_abc"} {
 		_, err := v.Verify(t.Context(), none)
 		require.ErrorIs(t, err, authz.ErrNoCredential)
@@ -326,12 +327,13 @@ func TestSkew(t *testing.T) {
 		_, err := v.Verify(t.Context(), p.sign(less("", claims), nil))
 		require.NoError(t, err, name)
 	}
-	require.Empty(t, v.cached)
+	require.Zero(t, v.seen.len())
 }
 
 func TestOwnPrincipal(t *testing.T) {
 	t.Parallel()
 	v := local(t, func(c *Config) {
+		c.Attributes = nil
 		c.Principal = func(claims Claims) (authz.Principal, error) {
 			if claims["email_verified"] != true {
 				return authz.Principal{}, fmt.Errorf("%w: the address is not verified", authz.ErrForbidden)
@@ -346,49 +348,6 @@ func TestOwnPrincipal(t *testing.T) {
 	require.Equal(t, authz.Principal{ID: "a@b.test", Expires: now.Add(time.Minute)}, p)
 }
 
-// A good token is verified once, until it expires, and no more than so many are remembered.
-func TestCache(t *testing.T) {
-	t.Parallel()
-	at := now
-	asked := 0
-	v := local(t, func(c *Config) {
-		c.Clock = func() time.Time { return at }
-		c.MaxCached = 10
-		c.Principal = func(claims Claims) (authz.Principal, error) {
-			if asked++; claims["sub"] == "bad" {
-				return authz.Principal{}, errors.New("fault")
-			}
-			return authz.Principal{ID: claims["sub"].(string)}, nil
-		}
-	})
-	ed := pairs()["ed"]
-	token := ed.sign(good(), nil)
-	for range 3 {
-		p, err := v.Verify(t.Context(), token)
-		require.NoError(t, err)
-		require.Equal(t, "ann", p.ID)
-	}
-	require.Equal(t, 1, asked)
-	bad := ed.sign(less("", jwt.MapClaims{"sub": "bad"}), nil)
-	for range 2 {
-		_, err := v.Verify(t.Context(), bad)
-		require.ErrorContains(t, err, "fault")
-	}
-	require.Equal(t, 3, asked, "what is no good is not remembered")
-	for i := range 50 {
-		_, err := v.Verify(t.Context(), ed.sign(less("", jwt.MapClaims{"sub": fmt.Sprint(i)}), nil))
-		require.NoError(t, err)
-		require.LessOrEqual(t, len(v.cached), 10)
-	}
-	at = now.Add(time.Hour)
-	_, err := v.Verify(t.Context(), token)
-	require.NoError(t, err, "within the skew it is good, but not by memory")
-	require.Equal(t, 54, asked)
-	at = now.Add(time.Hour + time.Minute)
-	_, err = v.Verify(t.Context(), token)
-	require.ErrorIs(t, err, authz.ErrUnauthenticated)
-}
-
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	small, err := rsa.GenerateKey(rand.Reader, 1024)
@@ -399,7 +358,18 @@ func TestNewRefuses(t *testing.T) {
 	for says, change := range map[string]func(*Config){
 		"the issuer is missing":      func(c *Config) { c.Issuer = "" },
 		"the audience is missing":    func(c *Config) { c.Audience = nil },
-		"audience is missing; ":      func(c *Config) { c.Audience = []string{"x", ""} },
+		"has an empty name":          func(c *Config) { c.Audience = []string{"x", ""} },
+		"has an empty id":            func(c *Config) { c.ClientIDs = []string{""} },
+		"without ClientIDs":          func(c *Config) { c.ClientIDClaim = "cid" },
+		"Principal takes the place":  func(c *Config) { c.Principal, c.IDClaim = c.standard, "oid" },
+		`no values of "token_use"`:   func(c *Config) { c.RequiredClaims = map[string][]string{"token_use": nil} },
+		`attribute "cognito:groups"`: func(c *Config) { c.Attributes = map[string]string{"cognito:groups": "cognito:groups"} },
+		`attribute ""`:               func(c *Config) { c.Attributes = map[string]string{"": "name"} },
+		`claim "": a claim's name`:   func(c *Config) { c.RoleClaims = []string{""} },
+		`claim "/a~b": in a JSON`:    func(c *Config) { c.ScopeClaims = []string{"/a~b"} },
+		`claim "/~": in a JSON`:      func(c *Config) { c.IDClaim = "/~" },
+		`claim "/~2": in a JSON`:     func(c *Config) { c.Attributes = map[string]string{"a": "/~2"} },
+		`longer than RefreshEvery`:   func(c *Config) { c.RefreshEvery = time.Second },
 		"0 sources of keys":          func(c *Config) { c.Keys = nil },
 		"2 sources of keys":          func(c *Config) { c.Secret = secret },
 		"it needs 32":                func(c *Config) { c.Keys, c.Secret = nil, []byte("short") },

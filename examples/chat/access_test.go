@@ -141,7 +141,7 @@ func TestTokensOfTheProviderForDevelopment(t *testing.T) {
 	server.Config.Handler = provider
 	server.Start()
 	t.Cleanup(server.Close)
-	tokens, err := jwtauth.New(jwtauth.Config{Issuer: issuer, Audience: []string{"a"}, Discover: true, Attributes: []string{chat.NameClaim}})
+	tokens, err := jwtauth.New(jwtauth.Config{Issuer: issuer, Audience: []string{"a"}, Discover: true, Attributes: map[string]string{chat.NameClaim: chat.NameClaim}})
 	require.NoError(t, err)
 
 	w := httptest.NewRecorder()

@@ -232,7 +232,7 @@ func TestTokensVerify(t *testing.T) {
 	server := httptest.NewServer(w.p)
 	t.Cleanup(server.Close)
 	v, err := jwtauth.New(jwtauth.Config{
-		Issuer: issuer, Audience: []string{"api"}, JWKS: server.URL + "/idp/jwks.json", Attributes: []string{"name"},
+		Issuer: issuer, Audience: []string{"api"}, JWKS: server.URL + "/idp/jwks.json", Attributes: map[string]string{"name": "name"},
 		Clock: func() time.Time { return w.now },
 	})
 	require.NoError(t, err)

@@ -45,7 +45,7 @@ func main() {
 	options := []chat.Option{chat.WithLimit(ratelimit.Limit{Rate: 2, Burst: 20})}
 	if issuer := os.Getenv("ISSUER"); issuer != "" {
 		tokens, err := jwtauth.New(jwtauth.Config{
-			Issuer: issuer, Audience: []string{os.Getenv("AUDIENCE")}, Discover: true, Attributes: []string{chat.NameClaim},
+			Issuer: issuer, Audience: []string{os.Getenv("AUDIENCE")}, Discover: true, Attributes: map[string]string{chat.NameClaim: chat.NameClaim},
 		})
 		if err != nil {
 			log.Fatalf("ISSUER and AUDIENCE: %v", err)

@@ -65,7 +65,7 @@ func (s signIn) provider(at net.Addr) (*idp.Provider, string, chat.Option, error
 		return nil, "", nil, err
 	}
 	tokens, err := jwtauth.New(jwtauth.Config{
-		Issuer: issuer, Audience: []string{audience}, Discover: true, Attributes: []string{chat.NameClaim}, Skew: time.Second,
+		Issuer: issuer, Audience: []string{audience}, Discover: true, Attributes: map[string]string{chat.NameClaim: chat.NameClaim}, Skew: time.Second,
 	})
 	if err != nil {
 		return nil, "", nil, fmt.Errorf("the tokens: %w", err)
