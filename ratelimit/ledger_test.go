@@ -182,7 +182,7 @@ func TestQuotaOfMessages(t *testing.T) {
 	ann.Push("say", nil).ExpectAck()
 	ann.Push("say", nil).ExpectAck()
 	e := ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
-	require.Equal(t, "too many requests: the limit messages is 2 a day", e.Message)
+	require.Equal(t, "too many requests: the limit is 2 a day", e.Message)
 	require.LessOrEqual(t, e.RetryAfter, 24*time.Hour)
 	w.Connect(wstest.As("bob")).Push("say", nil).ExpectAck()
 }

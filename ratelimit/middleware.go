@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"sync"
@@ -38,7 +39,7 @@ type Rule struct {
 // It comes after what finds out who it is (authz.Connect, authz.Remember) and before what costs something (conn.Track). It panics on
 // a Key that is none of this package's, and on a Rule that makes no sense.
 func (l *Limiter) Middleware(by Key, rule Rule) gatesock.Middleware {
-	g := newGuard(by, rule, l.burst, l.log)
+	g := newGuard(by, rule, l.most, l.log)
 	all := []*Limiter{l}
 	g.limiters = func(context.Context, *gatesock.Request) ([]*Limiter, error) { return all, nil }
 	return g.middleware
@@ -111,21 +112,39 @@ func (g *guard) admit(ctx context.Context, req *gatesock.Request) error {
 	}
 	limiters, err := g.limiters(ctx, req)
 	if err != nil {
-		return gatesock.Errorf(gatesock.CodeUnavailable, "the limits can't be checked now").WithCause(err)
+		return unchecked(err)
 	}
 	for _, l := range limiters {
-		d, err := l.take(ctx, l.prefix+kind+":"+name, cost)
-		switch {
-		case err != nil:
-			return gatesock.Errorf(gatesock.CodeUnavailable, "the limit %s can't be checked now", l.name).WithCause(err)
-		case d.RetryAfter == Never: // no wait helps
-			return gatesock.Errorf(gatesock.CodePermissionDenied, "this takes %d at once: the limit %s is %s", cost, l.name, l.text)
-		case !d.Allowed:
-			g.disconnect(ctx, req)
-			return gatesock.Errorf(gatesock.CodeRateLimited, "too many requests: the limit %s is %s", l.name, l.text).WithRetryAfter(d.RetryAfter)
+		key := l.prefix + kind + ":" + keyName(name)
+		d, err := l.take(ctx, key, cost)
+		if err == nil && d.RetryAfter == Never && !l.quota {
+			// No wait helps. It costs what any message does, so that it can't be sent without end.
+			if d, err = l.take(ctx, key, 1); d.Allowed {
+				d = Decision{RetryAfter: Never}
+			}
+		}
+		if err != nil || !d.Allowed {
+			return g.refuse(ctx, req, l, cost, d, err)
 		}
 	}
 	return nil
+}
+
+// refuse makes the error for the client, which does not name the limiter: its cause does, for the log.
+func (g *guard) refuse(ctx context.Context, req *gatesock.Request, l *Limiter, cost int, d Decision, err error) error {
+	if err != nil {
+		return unchecked(err)
+	}
+	g.disconnect(ctx, req)
+	cause := fmt.Errorf("ratelimit: above the limit of %s", l.name)
+	if d.RetryAfter == Never {
+		return gatesock.Errorf(gatesock.CodePermissionDenied, "this counts as %d: more than the limit, which is %s", cost, l.text).WithCause(cause)
+	}
+	return gatesock.Errorf(gatesock.CodeRateLimited, "too many requests: the limit is %s", l.text).WithRetryAfter(d.RetryAfter).WithCause(cause)
+}
+
+func unchecked(err error) error {
+	return gatesock.Errorf(gatesock.CodeUnavailable, "the limits can't be checked now").WithCause(err)
 }
 
 // disconnect closes a connection that goes on regardless.

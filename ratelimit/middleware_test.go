@@ -57,7 +57,7 @@ func TestMessagesAboveTheLimit(t *testing.T) {
 		ann.Push("say", nil).ExpectAck()
 	}
 	e := ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
-	require.Equal(t, "too many requests: the limit messages is 2 a second, 3 at once", e.Message)
+	require.Equal(t, "too many requests: the limit is 2 a second, 3 at once", e.Message)
 	require.Equal(t, 500*time.Millisecond, e.RetryAfter)
 	bob.Push("say", nil).ExpectAck() // each has its own
 	for range 100 {
@@ -193,7 +193,7 @@ func TestWhenTheStoreFails(t *testing.T) {
 	require.ErrorContains(t, err, "ratelimit: sign-in: the table is gone")
 	h = wstest.New(t, echo(closed.Middleware(ratelimit.ByRoute(), ratelimit.Rule{Costs: map[string]int{"$connect": 0}})))
 	e := h.Connect().Push("say", nil).ExpectError(gatesock.CodeUnavailable)
-	require.Equal(t, "the limit sign-in can't be checked now", e.Message)
+	require.Equal(t, "the limits can't be checked now", e.Message)
 }
 
 func TestDisconnectAfterRefusals(t *testing.T) {
@@ -226,7 +226,7 @@ func TestRatesAreReadable(t *testing.T) {
 	ann := w.Connect()
 	ann.Push("say", nil).ExpectAck()
 	e := ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
-	require.Equal(t, "too many requests: the limit messages is 0.1667 a second, 1 at once", e.Message)
+	require.Equal(t, "too many requests: the limit is 0.1667 a second, 1 at once", e.Message)
 }
 
 // A $disconnect takes nothing, and is never refused: what there is to be tidied up is.

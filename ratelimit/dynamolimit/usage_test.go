@@ -74,7 +74,7 @@ func TestUsage(t *testing.T) {
 	}})
 	require.NoError(t, err)
 	_, err = u.Day(t.Context(), day)
-	require.ErrorContains(t, err, "usage of "+today+": the item has no number c")
+	require.ErrorContains(t, err, "usage of "+today+": ratelimit: invalid: the item has no number c")
 	_, err = NewUsage(api, "", "")
 	require.ErrorContains(t, err, "empty")
 	_, err = NewUsage(api, "t", "#")
