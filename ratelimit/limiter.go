@@ -128,7 +128,7 @@ func newLimiter(
 // The longest names, in bytes, that are part of a key as they are.
 const (
 	maxLimiterName = 255
-	maxKeyName     = 1000
+	maxKeyName     = 900
 )
 
 // keyName returns a name as it is in a store's key: itself, or its hash where it is too long for some stores, or not UTF-8. Clients
@@ -141,7 +141,7 @@ func keyName(name string) string {
 	return "sha256#" + hex.EncodeToString(sum[:])
 }
 
-// Allow takes n tokens or units of a key, if there are so many. The key is any text; of one that is longer than 1,000 bytes or not UTF-8
+// Allow takes n tokens or units of a key, if there are so many. The key is any text; of one that is longer than 900 bytes or not UTF-8
 // the store gets a hash.
 //
 // A store that fails is logged and counted; with [FailOpen] the decision then allows, without an error, and with [FailClosed] the

@@ -222,7 +222,7 @@ func TestUsage(t *testing.T) {
 	day := today.Format(time.DateOnly)
 	yesterday := today.AddDate(0, 0, -1).Format(time.DateOnly)
 	longAgo, dayBefore := today.AddDate(0, 0, -300).Format(time.DateOnly), today.AddDate(0, 0, -301).Format(time.DateOnly)
-	_, err = store.Add(t.Context(), []ratelimit.UsageRecord{
+	_, _, err = store.Add(t.Context(), []ratelimit.UsageRecord{
 		{Day: day, Kind: "key", Name: "k1", Connections: 2, Messages: 30},
 		{Day: day, Kind: "plan", Name: "pro, new", Connections: 2, Messages: 30},
 		{Day: yesterday, Kind: "key", Name: "k1", Connections: 1, Messages: 4},
