@@ -217,13 +217,14 @@ func (u *Usage) maxPending() int { return cmp.Or(u.MaxPending, DefaultMaxPending
 func (u *Usage) flushWithin(ctx context.Context) {
 	bounded, cancel := context.WithTimeout(ctx, cmp.Or(u.FlushTimeout, DefaultFlushTimeout))
 	defer cancel()
-	err := u.Flush(bounded)
-	if err != nil {
+	defer func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.flushing = false
+	}()
+	if err := u.Flush(bounded); err != nil {
 		u.logger().ErrorContext(ctx, "ratelimit: usage could not be written, and is kept for the next time", "error", err, "dropped", u.Dropped())
 	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.flushing = false
 }
 
 // Flush writes what was counted, as before a program ends, also where it would wait after a failure. It fails if some of it could not be

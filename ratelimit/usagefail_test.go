@@ -86,6 +86,11 @@ func TestRecordsThatCanNeverBeWrittenAreDropped(t *testing.T) {
 	require.EqualValues(t, 100, u.Dropped())
 	require.Equal(t, 1, strings.Count(log.String(), "\n"), "%s", log.String())
 	require.Contains(t, log.String(), "level=ERROR")
+	for i := range ratelimit.DefaultMaxPending {
+		send(fmt.Sprint("bad too ", i))
+	}
+	require.EqualValues(t, 200, u.Dropped())
+	require.Equal(t, 1, strings.Count(log.String(), "\n"), "once an hour")
 	got, err := store.Day(t.Context(), now)
 	require.NoError(t, err)
 	require.Equal(t, []ratelimit.UsageRecord{{Day: "2026-11-24", Kind: "sender", Name: "ann", Messages: 21}}, got)
@@ -136,6 +141,10 @@ func TestAFlushThatFailedWaits(t *testing.T) {
 	now = now.Add(ratelimit.DefaultFlushEvery)
 	send("0")
 	require.Equal(t, before+1, store.writes.Load())
+	for i := range ratelimit.DefaultMaxPending {
+		send(fmt.Sprint(i))
+	}
+	require.Equal(t, before+1+ratelimit.DefaultMaxPending, store.writes.Load(), "a hundred do not wait")
 }
 
 // What comes where nothing more can be kept is counted as dropped.
