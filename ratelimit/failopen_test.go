@@ -85,8 +85,8 @@ func TestShardsThatAreTooSmallAreToldAtStart(t *testing.T) {
 	store := ratelimit.Shard(new(ratelimit.Memory), 4)
 	require.Panics(t, func() { ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 3}, ratelimit.FailOpen) })
 	l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 20}, ratelimit.FailOpen, ratelimit.WithLogger(silent()))
-	require.Panics(t, func() { l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"export": 6}}) })
-	l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"export": 5}})
+	require.Panics(t, func() { l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$default": 6}}) })
+	l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$default": 5}})
 	d, err := l.Allow(t.Context(), "k", 6)
 	require.ErrorIs(t, err, ratelimit.ErrInvalid, "no failure of a store")
 	require.False(t, d.Allowed)
@@ -115,7 +115,7 @@ func TestFailOpenIsForFailuresOfTheStore(t *testing.T) {
 	var log strings.Builder
 	l := ratelimit.New(erring{fmt.Errorf("the bucket is no bucket: %w", ratelimit.ErrInvalid)}, "messages", limit, ratelimit.FailOpen,
 		ratelimit.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
-	h := wstest.New(t, echo(l.Middleware(ratelimit.BySource(), ratelimit.Rule{Routes: []string{"say"}})))
+	h := wstest.New(t, limited(l, ratelimit.BySource(), ratelimit.Rule{Routes: []string{"say"}}))
 	h.Connect().Push("say", nil).ExpectError(gatesock.CodeUnavailable)
 	require.Contains(t, log.String(), "level=ERROR")
 	require.Contains(t, log.String(), "open=false")

@@ -176,7 +176,7 @@ func TestQuotaOfMessages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
 		l := ratelimit.NewQuota(store, "messages", ratelimit.Quota{Max: 2, Per: ratelimit.Day}, ratelimit.FailOpen, ratelimit.WithClock(store.Clock))
-		return echo(l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$connect": 0}}))
+		return limited(l, ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$connect": 0}})
 	})
 	ann := w.Connect(wstest.As("ann"))
 	ann.Push("say", nil).ExpectAck()

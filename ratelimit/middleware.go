@@ -17,8 +17,12 @@ type Rule struct {
 	// Routes are the keys of the only routes that are limited, "$connect" among them; empty is all.
 	Routes []string
 	// Costs says how many tokens a route takes, by its key; those that are not named take one, and a cost of 0 is free. Messages that
-	// no route takes are those of "$default". No cost may be more than the limit's burst, or the quota.
+	// no route takes are those of "$default". No cost may be more than the limit's burst, or the quota. Where there are Routes as well, it
+	// has those of them only.
 	Costs map[string]int
+	// Router is the application's [gatesock.Router], which the rule is looked up in: it is needed if Routes or Costs name others than
+	// "$connect" and "$default". A route that it does not have panics when it is frozen, since it would limit nothing.
+	Router interface{ Routes() []gatesock.Route }
 	// DisconnectAfter closes a connection with its so many-th refused message; 0 never does. Each process counts for itself.
 	DisconnectAfter int
 	// Disconnector closes them: an apigw.Client is one. Endpoint is where, for connections of other APIs; nil is the
@@ -61,6 +65,7 @@ func newGuard(by Key, rule Rule, most int, log *slog.Logger) *guard {
 	if by.of == nil {
 		panic("ratelimit: Middleware with an empty Key")
 	}
+	checkRoutes(rule)
 	for route, cost := range rule.Costs {
 		if cost < 0 || most > 0 && cost > most {
 			panic("ratelimit: the cost of route " + route + " is below 0 or above what may be done at once")
@@ -83,7 +88,9 @@ func newGuard(by Key, rule Rule, most int, log *slog.Logger) *guard {
 	return g
 }
 
+// middleware is called when the router is frozen, and has all its routes.
 func (g *guard) middleware(next gatesock.HandlerFunc) gatesock.HandlerFunc {
+	checkRegistered(g.rule)
 	return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 		if err := g.admit(ctx, req); err != nil {
 			return nil, err

@@ -127,7 +127,7 @@ func TestPlansOfMessages(t *testing.T) {
 			},
 			Default: "free", Buckets: store, Failure: ratelimit.FailOpen, Clock: store.Clock,
 		}
-		return echo(p.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$connect": 0, "export": 5}}))
+		return limited(p, ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$connect": 0, "export": 5}})
 	})
 	ann := w.Connect(wstest.As("ann"))
 	bob := w.Connect(wstest.As("bob", map[string]any{"plan": "pro"}))
@@ -157,9 +157,9 @@ func TestWhatIsNeverAllowedHasItsPrice(t *testing.T) {
 		p := &ratelimit.Plans{
 			Source: ratelimit.PlanMap{"free": plan}, Default: "free", Buckets: store, Counters: store, Failure: ratelimit.FailOpen, Clock: store.Clock,
 		}
-		h = wstest.New(t, echo(p.Middleware(ratelimit.ByConnection(), ratelimit.Rule{
+		h = wstest.New(t, limited(p, ratelimit.ByConnection(), ratelimit.Rule{
 			Costs: map[string]int{"export": 5}, DisconnectAfter: 4, Disconnector: gateway,
-		})))
+		}))
 		gateway.of = h.Gateway().Disconnect
 		ann := h.Connect()
 		for range 2 {
@@ -178,7 +178,7 @@ func TestWhatIsNeverAllowedHasItsPrice(t *testing.T) {
 
 func TestPlansThatCannotBeHad(t *testing.T) {
 	t.Parallel()
-	limited := ratelimit.Limit{Rate: 1, Burst: 1}
+	good := ratelimit.Limit{Rate: 1, Burst: 1}
 	for name, c := range map[string]struct {
 		plans ratelimit.PlanMap
 		says  string
@@ -192,9 +192,9 @@ func TestPlansThatCannotBeHad(t *testing.T) {
 		p := &ratelimit.Plans{Source: &shelf{plans: c.plans}, Default: "free", Buckets: new(ratelimit.Memory), Failure: ratelimit.FailClosed, Logger: silent()}
 		_, err := p.Allow(t.Context(), "", "k", 1)
 		require.ErrorContains(t, err, c.says, name)
-		h := wstest.New(t, echo(p.Middleware(ratelimit.ByUser(), ratelimit.Rule{})))
+		h := wstest.New(t, limited(p, ratelimit.ByUser(), ratelimit.Rule{}))
 		require.Equal(t, 503, h.ConnectRefused(), name)
 	}
 	require.Panics(t, func() { new(ratelimit.Plans).Middleware(ratelimit.ByUser(), ratelimit.Rule{}) })
-	require.NoError(t, ratelimit.Plan{Limit: limited}.Check())
+	require.NoError(t, ratelimit.Plan{Limit: good}.Check())
 }
