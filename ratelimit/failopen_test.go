@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,6 +78,19 @@ func TestKeysThatNoTableTakesAreLimited(t *testing.T) {
 		require.Zero(t, l.Failures(), what)
 	}
 	require.True(t, store.keys["messages#short"], "a name that is short stays as it is")
+
+	l := ratelimit.New(store, "events", ratelimit.Limit{Rate: 1e-6, Burst: 2}, ratelimit.FailOpen, ratelimit.WithLogger(silent()))
+	by := ratelimit.By("sender", func(req *gatesock.Request) string { return req.ConnectionID })
+	h := l.Middleware(by, ratelimit.Rule{})(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+	for _, name := range []string{long, "not\xffUTF-8"} {
+		for range 2 {
+			_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: name})
+			require.NoError(t, err)
+		}
+		_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: name})
+		require.Equal(t, gatesock.CodeRateLimited, gatesock.CodeOf(err))
+	}
+	require.Zero(t, l.Failures())
 }
 
 // A limit whose store can't hold it is told when it is made.
@@ -172,4 +186,45 @@ type slowCounters struct{}
 func (slowCounters) Use(context.Context, string, time.Time, time.Time, int64, int64) (ratelimit.Used, error) {
 	time.Sleep(time.Second) // of a synctest bubble
 	return ratelimit.Used{}, errors.New("down")
+}
+
+// What a caller has given up is no failure for those that wait behind it: they ask.
+func TestACallerThatGivesUpIsNoFailureOfAQuota(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		counters := &patient{}
+		l := ratelimit.NewQuota(counters, "day", ratelimit.Quota{Max: 10, Per: ratelimit.Day}, ratelimit.FailClosed, ratelimit.WithLogger(silent()))
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := l.Allow(ctx, "k", 1)
+			require.ErrorIs(t, err, context.Canceled)
+		})
+		synctest.Wait()
+		wg.Go(func() {
+			d, err := l.Allow(t.Context(), "k", 1)
+			require.NoError(t, err)
+			require.True(t, d.Allowed)
+		})
+		synctest.Wait()
+		counters.open.Store(true)
+		cancel()
+		wg.Wait()
+		require.Zero(t, l.Failures())
+	})
+}
+
+// patient are Counters that wait for the end of the context unless they are open.
+type patient struct {
+	ratelimit.Memory
+
+	open atomic.Bool
+}
+
+func (p *patient) Use(ctx context.Context, key string, start, end time.Time, n, maximum int64) (ratelimit.Used, error) {
+	if !p.open.Load() {
+		<-ctx.Done()
+		return ratelimit.Used{}, ctx.Err()
+	}
+	return p.Memory.Use(ctx, key, start, end, n, maximum)
 }

@@ -40,8 +40,14 @@ type Rule struct {
 //	messages := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 5, Burst: 20}, ratelimit.FailOpen)
 //	r.Use(gatesock.Recover(), messages.Middleware(ratelimit.ByConnection(), ratelimit.Rule{}))
 //
-// It comes after what finds out who it is (authz.Connect, authz.Remember) and before what costs something (conn.Track). It panics on
-// a Key that is none of this package's, and on a Rule that makes no sense.
+// A limit by connection or by address comes first, before what reads a store, such as authz.Expiry and authz.Remember. One by user or by
+// API key needs the principal: it comes first as well where the API has an authorizer, and after authz.Connect and authz.Remember where it
+// has none. All come before what costs something, such as conn.Track.
+//
+// A route that costs more than the limit ever holds is refused with [gatesock.CodePermissionDenied], and takes one token.
+//
+// It panics on a Key that is not of this package, and on a Rule that makes no sense; the handler that it makes panics when the router is
+// frozen if the Rule names a route that [Rule].Router does not have.
 func (l *Limiter) Middleware(by Key, rule Rule) gatesock.Middleware {
 	g := newGuard(by, rule, l.most, l.log)
 	all := []*Limiter{l}
@@ -123,7 +129,10 @@ func (g *guard) admit(ctx context.Context, req *gatesock.Request) error {
 	}
 	for _, l := range limiters {
 		key := l.prefix + kind + ":" + keyName(name)
-		d, err := l.take(ctx, key, cost)
+		d, err := Decision{RetryAfter: Never}, error(nil)
+		if cost <= l.most {
+			d, err = l.take(ctx, key, cost)
+		}
 		if err == nil && d.RetryAfter == Never && !l.quota {
 			// No wait helps. It costs what any message does, so that it can't be sent without end.
 			if d, err = l.take(ctx, key, 1); d.Allowed {

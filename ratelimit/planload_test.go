@@ -57,7 +57,7 @@ func TestPlansOfAProgramAreCheckedAtStart(t *testing.T) {
 	t.Parallel()
 	good := ratelimit.PlanMap{"free": {Limit: ratelimit.Limit{Rate: 1, Burst: 8}}}
 	for name, p := range map[string]*ratelimit.Plans{
-		"no default":                {Source: good},
+		"no default":                {Source: &shelf{plans: good}},
 		"a default that is not":     {Source: good, Default: "fee"},
 		"a limit that makes none":   {Source: ratelimit.PlanMap{"free": {}, "pro": {Limit: ratelimit.Limit{Rate: 1}}}, Default: "free"},
 		"quotas without Counters":   {Source: ratelimit.PlanMap{"free": {Quotas: daily(1)}}, Default: "free"},
@@ -223,4 +223,35 @@ func TestMadeUpPlansPutOutNoGoodOnes(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Equal(t, reads, s.reads.Load())
+}
+
+// A route that no shard of a plan's bucket can hold is refused without asking the store, and without a line in the log for each message.
+func TestARouteThatNoShardHolds(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	p := &ratelimit.Plans{
+		Source: ratelimit.PlanMap{"free": {Limit: ratelimit.Limit{Rate: 1, Burst: 20}}}, Default: "free",
+		Buckets: ratelimit.Shard(new(ratelimit.Memory), 4), Failure: ratelimit.FailOpen, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	}
+	mw := p.Middleware(ratelimit.ByConnection(), ratelimit.Rule{Costs: map[string]int{"$default": 6}})
+	h := mw(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+	_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "c", HandledBy: "$default"})
+	require.Equal(t, gatesock.CodePermissionDenied, gatesock.CodeOf(err))
+	require.Empty(t, log.String())
+}
+
+// A plan that was taken away is gone when it is read again: those who were on it have the default.
+func TestAPlanThatWasDeleted(t *testing.T) {
+	t.Parallel()
+	now := noon()
+	p, s := newPlans(&now, ratelimit.PlanMap{"free": {Quotas: daily(1)}, "pro": {Quotas: daily(100)}})
+	d, err := p.Allow(t.Context(), "pro", "k", 50)
+	require.NoError(t, err)
+	require.True(t, d.Allowed)
+	delete(s.plans, "pro")
+	now = now.Add(ratelimit.DefaultPlanTime)
+	d, err = p.Allow(t.Context(), "pro", "k", 1)
+	require.NoError(t, err)
+	require.False(t, d.Allowed)
+	require.Equal(t, 1, d.Limit)
 }

@@ -131,10 +131,39 @@ func TestRotateWithoutOverlapEndsAllSecretsBefore(t *testing.T) {
 	require.NoError(t, err)
 	_, second, err := keys.Rotate(t.Context(), key.ID, 24*time.Hour)
 	require.NoError(t, err)
-	_, third, err := keys.Rotate(t.Context(), key.ID, 0)
+	_, third, err := keys.Rotate(t.Context(), key.ID, time.Hour)
 	require.NoError(t, err)
-	for secret, good := range map[string]bool{first: false, second: false, third: true} {
+	for secret, good := range map[string]bool{first: false, second: true, third: true} {
+		_, err := keys.Verifier().Verify(t.Context(), secret)
+		require.Equal(t, good, err == nil, "an overlap is for the last secret alone")
+	}
+	_, fourth, err := keys.Rotate(t.Context(), key.ID, 0)
+	require.NoError(t, err)
+	for secret, good := range map[string]bool{first: false, second: false, third: false, fourth: true} {
 		_, err := keys.Verifier().Verify(t.Context(), secret)
 		require.Equal(t, good, err == nil)
+	}
+}
+
+// A key that was deleted is remembered as unknown, and one that was unknown as what it is when it is there.
+func TestAKeyThatComesAndGoes(t *testing.T) {
+	t.Parallel()
+	store, x := new(counting), newText("gs")
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	keys := New(store, WithLastUsed(0), WithClock(func() time.Time { return now }))
+	v := keys.Verifier()
+	for round, there := range []bool{false, true, false, true} {
+		if there {
+			require.NoError(t, store.Create(t.Context(), Key{ID: x.id, Prefix: "gs", Owner: "plant", Hash: x.hash(), Version: 1}))
+		} else if round > 0 {
+			require.NoError(t, store.Delete(t.Context(), x.id))
+		}
+		now = now.Add(DefaultCacheFor)
+		for range 10 {
+			_, err := v.Verify(t.Context(), x.String())
+			require.Equal(t, there, err == nil)
+		}
+		require.Equal(t, round+1, store.gets)
+		require.Equal(t, 1, len(v.cached)+len(v.unknown))
 	}
 }
