@@ -184,7 +184,7 @@ func TestAQuotaThatHangsIsAskedOnceForAllThatWait(t *testing.T) {
 type slowCounters struct{}
 
 func (slowCounters) Use(context.Context, string, time.Time, time.Time, int64, int64) (ratelimit.Used, error) {
-	time.Sleep(time.Second) // of a synctest bubble
+	<-time.After(time.Second) // of a synctest bubble
 	return ratelimit.Used{}, errors.New("down")
 }
 

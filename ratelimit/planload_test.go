@@ -161,7 +161,7 @@ func TestASourceThatHangs(t *testing.T) {
 		require.Zero(t, took, "it was down a moment ago")
 		require.EqualValues(t, 1, source.reads.Load())
 
-		time.Sleep(ratelimit.DefaultPlanTimeout * 5)
+		<-time.After(ratelimit.DefaultPlanTimeout * 5)
 		source.open.Store(true)
 		allowed, took = atOnce(20)
 		require.EqualValues(t, 20, allowed)
@@ -170,7 +170,7 @@ func TestASourceThatHangs(t *testing.T) {
 
 		// A plan that is known holds while the source hangs: one call asks, and the others go by what is known.
 		source.open.Store(false)
-		time.Sleep(ratelimit.DefaultPlanTime)
+		<-time.After(ratelimit.DefaultPlanTime)
 		ctx, cancel := context.WithCancel(t.Context())
 		var asking sync.WaitGroup
 		asking.Go(func() { _, _ = p.Allow(ctx, "free", "other", 1) })

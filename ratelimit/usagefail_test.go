@@ -196,7 +196,7 @@ func TestAUsageStoreThatHangs(t *testing.T) {
 		u := &ratelimit.Usage{Store: new(stuck), Logger: silent()}
 		send := sending(t, u)
 		send("ann")
-		time.Sleep(ratelimit.DefaultFlushEvery)
+		<-time.After(ratelimit.DefaultFlushEvery)
 		begun := time.Now()
 		var first sync.WaitGroup
 		first.Go(func() { send("ann") })

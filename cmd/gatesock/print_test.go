@@ -32,7 +32,7 @@ func TestNoOutputHasControlCharacters(t *testing.T) {
 		}
 		plan := ratelimit.Plan{Quotas: []ratelimit.Quota{{Max: 1, Per: ratelimit.Day}}}
 		record := ratelimit.UsageRecord{Day: "2026-11-24", Kind: text, Name: text, Messages: 1}
-		for command, print := range map[string]func(p printer) error{
+		for command, show := range map[string]func(p printer) error{
 			"list":   func(p printer) error { return p.list([]apikey.Key{key}) },
 			"show":   func(p printer) error { return p.one(key) },
 			"create": func(p printer) error { return p.made(key, "secret") },
@@ -46,7 +46,7 @@ func TestNoOutputHasControlCharacters(t *testing.T) {
 		} {
 			for _, asJSON := range []bool{false, true} {
 				var out strings.Builder
-				require.NoError(t, print(printer{w: &out, json: asJSON, now: time.Unix(0, 0)}))
+				require.NoError(t, show(printer{w: &out, json: asJSON, now: time.Unix(0, 0)}))
 				for _, c := range out.String() {
 					require.True(t, c == '\n' || c == ' ' || isPlain(c), "%s of %q prints %q", command, text, c)
 				}

@@ -167,7 +167,8 @@ func usageLarge(ctx context.Context, a, b ratelimit.UsageStore) error {
 func usageRejects(ctx context.Context, a, b ratelimit.UsageStore) error {
 	bad := []ratelimit.UsageRecord{
 		used("", "k", 1, 1), used("key", "", 1, 1), used("a#b", "k", 1, 1), used("key", "\xff", 1, 1), used("k\xff", "k", 1, 1), used("key", "k", -1, 0),
-		used("key", "k", 0, -1), used("key", strings.Repeat("x", 5000), 1, 1), {Day: "today", Kind: "key", Name: "k"},
+		used("key", "k", 0, -1), used("key", strings.Repeat("x", 5000), 1, 1),
+		{Day: "today", Kind: "key", Name: "k"},
 		{Day: "", Kind: "key", Name: "k"},
 	}
 	good := []ratelimit.UsageRecord{used("key", "a", 1, 1), used("key", "z", 1, 1)}
