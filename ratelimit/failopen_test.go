@@ -170,9 +170,9 @@ func TestAQuotaThatHangsIsAskedOnceForAllThatWait(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 20 {
 			wg.Go(func() {
-				d, err := l.Allow(t.Context(), "k", 1)
-				require.NoError(t, err)
-				require.True(t, d.Allowed)
+				if d, err := l.Allow(t.Context(), "k", 1); err != nil || !d.Allowed {
+					t.Errorf("%+v, %v", d, err)
+				}
 			})
 		}
 		wg.Wait()
@@ -197,14 +197,15 @@ func TestACallerThatGivesUpIsNoFailureOfAQuota(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			_, err := l.Allow(ctx, "k", 1)
-			require.ErrorIs(t, err, context.Canceled)
+			if _, err := l.Allow(ctx, "k", 1); !errors.Is(err, context.Canceled) {
+				t.Errorf("it was given up: %v", err)
+			}
 		})
 		synctest.Wait()
 		wg.Go(func() {
-			d, err := l.Allow(t.Context(), "k", 1)
-			require.NoError(t, err)
-			require.True(t, d.Allowed)
+			if d, err := l.Allow(t.Context(), "k", 1); err != nil || !d.Allowed {
+				t.Errorf("%+v, %v", d, err)
+			}
 		})
 		synctest.Wait()
 		counters.open.Store(true)

@@ -144,7 +144,9 @@ func TestASourceThatHangs(t *testing.T) {
 			for range n {
 				wg.Go(func() {
 					d, err := p.Allow(t.Context(), "free", "k", 1)
-					require.NoError(t, err)
+					if err != nil {
+						t.Error(err)
+					}
 					if d.Allowed {
 						through.Add(1)
 					}

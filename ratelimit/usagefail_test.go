@@ -59,8 +59,9 @@ func sending(t *testing.T, u *ratelimit.Usage) func(from string) {
 	by := ratelimit.By("sender", func(req *gatesock.Request) string { return req.ConnectionID })
 	h := u.Middleware(by)(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 	return func(from string) {
-		_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: from})
-		require.NoError(t, err)
+		if _, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: from}); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
