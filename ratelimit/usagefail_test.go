@@ -167,12 +167,12 @@ func TestWhatCanNotBeKeptIsCounted(t *testing.T) {
 func TestUsageOfNamesThatNoTableTakes(t *testing.T) {
 	t.Parallel()
 	store := new(picky)
-	u := &ratelimit.Usage{Store: store, Logger: silent()}
+	u := &ratelimit.Usage{Store: store, Clock: noon, Logger: silent()}
 	send := sending(t, u)
 	send(strings.Repeat("x", 5000))
 	send("\xff")
 	require.NoError(t, u.Flush(t.Context()))
-	got, err := store.Day(t.Context(), time.Now())
+	got, err := store.Day(t.Context(), noon())
 	require.NoError(t, err)
 	require.Len(t, got, 2)
 	for _, r := range got {
