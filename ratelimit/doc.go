@@ -5,7 +5,7 @@
 //	messages := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 5, Burst: 20}, ratelimit.FailOpen)
 //
 //	r := gatesock.New()
-//	r.Use(messages.Middleware(ratelimit.ByConnection(), ratelimit.Rule{Costs: map[string]int{"export": 10}}))
+//	r.Use(messages.Middleware(ratelimit.ByConnection(), ratelimit.Rule{Router: r, Costs: map[string]int{"export": 10}}))
 //
 // A message above the limit is answered with rate_limited and retryAfterMs, a $connect with status 429:
 //

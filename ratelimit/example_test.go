@@ -20,7 +20,7 @@ func ExampleLimiter_Middleware() {
 	r := gatesock.New()
 	r.Use(
 		connects.Middleware(ratelimit.BySource(), ratelimit.Rule{Routes: []string{gatesock.RouteConnect}}),
-		messages.Middleware(ratelimit.ByConnection(), ratelimit.Rule{Costs: map[string]int{"export": 10, "ping": 0}}),
+		messages.Middleware(ratelimit.ByConnection(), ratelimit.Rule{Router: r, Costs: map[string]int{"export": 10, "ping": 0}}),
 	)
 	gatesock.Handle(r, "export", func(context.Context, *gatesock.Request, struct{}) error { return nil })
 	gatesock.Handle(r, "ping", func(context.Context, *gatesock.Request, struct{}) error { return nil })

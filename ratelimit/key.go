@@ -1,8 +1,11 @@
 package ratelimit
 
 import (
+	"cmp"
+	"fmt"
 	"net/netip"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/authz"
@@ -50,11 +53,15 @@ func ByAPIKey() Key {
 }
 
 // BySource gives each address a bucket; of IPv6 each network of 64 bits, since a host has as many addresses in it as it likes.
+// Events without an address, which the gateway does not send, share one bucket.
 func BySource() Key { return Key{bySource} }
 
 func bySource(req *gatesock.Request) (kind, name string) {
-	return "source", network(req.Identity.SourceIP)
+	return "source", cmp.Or(network(req.Identity.SourceIP), noAddress)
 }
+
+// noAddress names all events that have no address, which take from one bucket: they do not go unlimited.
+const noAddress = "unknown"
 
 // ByRoute gives each route one bucket for all.
 func ByRoute() Key {
@@ -62,12 +69,16 @@ func ByRoute() Key {
 }
 
 // By takes the bucket that a function names, apart from those of other kinds; an empty name limits nothing. It panics if of is nil, or
-// the kind is empty or has a ":".
+// the kind is empty, longer than 64 bytes, not UTF-8 or has a ":" or a "#".
 func By(kind string, of func(req *gatesock.Request) string) Key {
-	if kind == "" || strings.Contains(kind, ":") || of == nil {
-		panic("ratelimit: By with a nil function, without a kind, or with a colon in it")
+	if !isKind(kind) || of == nil {
+		panic(fmt.Sprintf("ratelimit: By with a nil function, or with the kind %.80q, which needs 1 to 64 bytes of UTF-8 without : and #", kind))
 	}
 	return Key{func(req *gatesock.Request) (string, string) { return kind, of(req) }}
+}
+
+func isKind(kind string) bool {
+	return kind != "" && len(kind) <= 64 && utf8.ValidString(kind) && !strings.ContainsAny(kind, ":#")
 }
 
 // network is the part of an address that its owner can't choose.

@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,7 +29,12 @@ type account struct {
 	start time.Time
 	left  int64 // reserved, and not used yet
 	total int64 // used and reserved by all, as far as is known; it never shrinks
+	// failed is how the counters failed last. Those that were waiting for their turn at that time do not ask again.
+	failed atomic.Pointer[failure]
 }
+
+// failure is one time that the counters have failed.
+type failure struct{ err error }
 
 // take takes n units, of what is reserved or of what the counters have.
 func (l *ledger) take(ctx context.Context, key string, n int) (Decision, error) {
@@ -36,6 +42,7 @@ func (l *ledger) take(ctx context.Context, key string, n int) (Decision, error) 
 	now := l.clock()
 	start, end := l.window(now)
 	a := l.account(key)
+	before := a.failed.Load()
 	select {
 	case a.turn <- struct{}{}:
 		defer func() { <-a.turn }()
@@ -46,7 +53,13 @@ func (l *ledger) take(ctx context.Context, key string, n int) (Decision, error) 
 		a.start, a.left, a.total = start, 0, 0
 	}
 	if a.left < want {
+		if f := a.failed.Load(); f != before { // while this call was waiting
+			return Decision{}, f.err
+		}
 		if err := l.get(ctx, key, a, start, end, want); err != nil {
+			if ctx.Err() == nil {
+				a.failed.Store(&failure{err})
+			}
 			return Decision{}, err
 		}
 	}

@@ -176,13 +176,13 @@ func TestQuotaOfMessages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
 		l := ratelimit.NewQuota(store, "messages", ratelimit.Quota{Max: 2, Per: ratelimit.Day}, ratelimit.FailOpen, ratelimit.WithClock(store.Clock))
-		return echo(l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$connect": 0}}))
+		return limited(l, ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$connect": 0}})
 	})
 	ann := w.Connect(wstest.AsUser("ann"))
 	ann.Push("say", nil).ExpectAck()
 	ann.Push("say", nil).ExpectAck()
 	e := ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
-	require.Equal(t, "too many requests: the limit messages is 2 a day", e.Message)
+	require.Equal(t, "too many requests: the limit is 2 a day", e.Message)
 	require.LessOrEqual(t, e.RetryAfter, 24*time.Hour)
 	w.Connect(wstest.AsUser("bob")).Push("say", nil).ExpectAck()
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"sync"
@@ -16,8 +17,12 @@ type Rule struct {
 	// Routes are the keys of the only routes that are limited, "$connect" among them; empty is all.
 	Routes []string
 	// Costs says how many tokens a route takes, by its key; those that are not named take one, and a cost of 0 is free. Messages that
-	// no route takes are those of "$default". No cost may be more than the limit's burst, or the quota.
+	// no route takes are those of "$default". No cost may be more than the limit's burst, or the quota. Where there are Routes as well, it
+	// has those of them only.
 	Costs map[string]int
+	// Router is the application's [gatesock.Router], which the rule is looked up in: it is needed if Routes or Costs name others than
+	// "$connect" and "$default". A route that it does not have panics when it is frozen, since it would limit nothing.
+	Router interface{ Routes() []gatesock.Route }
 	// DisconnectAfter closes a connection with its so many-th refused message; 0 never does. Each process counts for itself.
 	DisconnectAfter int
 	// Disconnector closes them: an apigw.Client is one. Endpoint is where, for connections of other APIs; nil is the
@@ -35,10 +40,16 @@ type Rule struct {
 //	messages := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 5, Burst: 20}, ratelimit.FailOpen)
 //	r.Use(gatesock.Recover(), messages.Middleware(ratelimit.ByConnection(), ratelimit.Rule{}))
 //
-// It comes after what finds out who it is (authz.Connect, authz.Remember) and before what costs something (conn.Track). It panics on
-// a Key that is none of this package's, and on a Rule that makes no sense.
+// A limit by connection or by address comes first, before what reads a store, such as authz.Expiry and authz.Remember. One by user or by
+// API key needs the principal: it comes first as well where the API has an authorizer, and after authz.Connect and authz.Remember where it
+// has none. All come before what costs something, such as conn.Track.
+//
+// A route that costs more than the limit ever holds is refused with [gatesock.CodePermissionDenied], and takes one token.
+//
+// It panics on a Key that is not of this package, and on a Rule that makes no sense; the handler that it makes panics when the router is
+// frozen if the Rule names a route that [Rule].Router does not have.
 func (l *Limiter) Middleware(by Key, rule Rule) gatesock.Middleware {
-	g := newGuard(by, rule, l.burst, l.log)
+	g := newGuard(by, rule, l.most, l.log)
 	all := []*Limiter{l}
 	g.limiters = func(context.Context, *gatesock.Request) ([]*Limiter, error) { return all, nil }
 	return g.middleware
@@ -60,6 +71,7 @@ func newGuard(by Key, rule Rule, most int, log *slog.Logger) *guard {
 	if by.of == nil {
 		panic("ratelimit: Middleware with an empty Key")
 	}
+	checkRoutes(rule)
 	for route, cost := range rule.Costs {
 		if cost < 0 || most > 0 && cost > most {
 			panic("ratelimit: the cost of route " + route + " is below 0 or above what may be done at once")
@@ -82,7 +94,9 @@ func newGuard(by Key, rule Rule, most int, log *slog.Logger) *guard {
 	return g
 }
 
+// middleware is called when the router is frozen, and has all its routes.
 func (g *guard) middleware(next gatesock.HandlerFunc) gatesock.HandlerFunc {
+	checkRegistered(g.rule)
 	return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 		if err := g.admit(ctx, req); err != nil {
 			return nil, err
@@ -111,21 +125,42 @@ func (g *guard) admit(ctx context.Context, req *gatesock.Request) error {
 	}
 	limiters, err := g.limiters(ctx, req)
 	if err != nil {
-		return gatesock.Errorf(gatesock.CodeUnavailable, "the limits can't be checked now").WithCause(err)
+		return unchecked(err)
 	}
 	for _, l := range limiters {
-		d, err := l.take(ctx, l.prefix+kind+":"+name, cost)
-		switch {
-		case err != nil:
-			return gatesock.Errorf(gatesock.CodeUnavailable, "the limit %s can't be checked now", l.name).WithCause(err)
-		case d.RetryAfter == Never: // no wait helps
-			return gatesock.Errorf(gatesock.CodePermissionDenied, "this takes %d at once: the limit %s is %s", cost, l.name, l.text)
-		case !d.Allowed:
-			g.disconnect(ctx, req)
-			return gatesock.Errorf(gatesock.CodeRateLimited, "too many requests: the limit %s is %s", l.name, l.text).WithRetryAfter(d.RetryAfter)
+		key := l.prefix + kind + ":" + keyName(name)
+		d, err := Decision{RetryAfter: Never}, error(nil)
+		if cost <= l.most {
+			d, err = l.take(ctx, key, cost)
+		}
+		if err == nil && d.RetryAfter == Never && !l.quota {
+			// No wait helps. It costs what any message does, so that it can't be sent without end.
+			if d, err = l.take(ctx, key, 1); d.Allowed {
+				d = Decision{RetryAfter: Never}
+			}
+		}
+		if err != nil || !d.Allowed {
+			return g.refuse(ctx, req, l, cost, d, err)
 		}
 	}
 	return nil
+}
+
+// refuse makes the error for the client, which does not name the limiter: its cause does, for the log.
+func (g *guard) refuse(ctx context.Context, req *gatesock.Request, l *Limiter, cost int, d Decision, err error) error {
+	if err != nil {
+		return unchecked(err)
+	}
+	g.disconnect(ctx, req)
+	cause := fmt.Errorf("ratelimit: above the limit of %s", l.name)
+	if d.RetryAfter == Never {
+		return gatesock.Errorf(gatesock.CodePermissionDenied, "this counts as %d: more than the limit, which is %s", cost, l.text).WithCause(cause)
+	}
+	return gatesock.Errorf(gatesock.CodeRateLimited, "too many requests: the limit is %s", l.text).WithRetryAfter(d.RetryAfter).WithCause(cause)
+}
+
+func unchecked(err error) error {
+	return gatesock.Errorf(gatesock.CodeUnavailable, "the limits can't be checked now").WithCause(err)
 }
 
 // disconnect closes a connection that goes on regardless.

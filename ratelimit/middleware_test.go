@@ -32,6 +32,19 @@ func echo(use ...gatesock.Middleware) *gatesock.Router {
 	return r
 }
 
+// limiter is a Limiter, or Plans.
+type limiter interface {
+	Middleware(by ratelimit.Key, rule ratelimit.Rule) gatesock.Middleware
+}
+
+// limited is the application of echo with a limit, whose rule may name its routes.
+func limited(l limiter, by ratelimit.Key, rule ratelimit.Rule) *gatesock.Router {
+	r := echo()
+	rule.Router = r
+	r.Use(l.Middleware(by, rule))
+	return r
+}
+
 // world is a gateway whose time moves when the test says, with a limiter that has the same.
 type world struct {
 	*wstest.Harness
@@ -50,14 +63,14 @@ func TestMessagesAboveTheLimit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
 		l := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 2, Burst: 3}, ratelimit.FailOpen)
-		return echo(l.Middleware(ratelimit.ByConnection(), ratelimit.Rule{Costs: map[string]int{"export": 3, "ping": 0}}))
+		return limited(l, ratelimit.ByConnection(), ratelimit.Rule{Costs: map[string]int{"export": 3, "ping": 0}})
 	})
 	ann, bob := w.Connect(), w.Connect()
 	for range 3 {
 		ann.Push("say", nil).ExpectAck()
 	}
 	e := ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
-	require.Equal(t, "too many requests: the limit messages is 2 a second, 3 at once", e.Message)
+	require.Equal(t, "too many requests: the limit is 2 a second, 3 at once", e.Message)
 	require.Equal(t, 500*time.Millisecond, e.RetryAfter)
 	bob.Push("say", nil).ExpectAck() // each has its own
 	for range 100 {
@@ -79,7 +92,7 @@ func TestConnectsAboveTheLimit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
 		l := ratelimit.New(store, "connects", ratelimit.Limit{Rate: 1, Burst: 2}, ratelimit.FailOpen)
-		return echo(l.Middleware(ratelimit.BySource(), ratelimit.Rule{Routes: []string{"$connect", "export"}, Costs: map[string]int{"export": 2}}))
+		return limited(l, ratelimit.BySource(), ratelimit.Rule{Routes: []string{"$connect", "export"}, Costs: map[string]int{"export": 2}})
 	})
 	from := wstest.WithSourceIP("2001:db8:1:2:3::1")
 	ann := w.Connect(from)
@@ -133,7 +146,7 @@ func TestKeys(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
 				l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 1}, ratelimit.FailOpen)
-				return echo(l.Middleware(c.by, ratelimit.Rule{Costs: map[string]int{"$connect": 0}}))
+				return limited(l, c.by, ratelimit.Rule{Costs: map[string]int{"$connect": 0}})
 			})
 			first, same, other := w.Connect(c.first...), c.same(w), c.other(w)
 			first.Push("say", nil).ExpectAck()
@@ -145,7 +158,7 @@ func TestKeys(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
 			l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 1}, ratelimit.FailOpen)
-			return echo(l.Middleware(ratelimit.ByRoute(), ratelimit.Rule{Costs: map[string]int{"$connect": 0}}))
+			return limited(l, ratelimit.ByRoute(), ratelimit.Rule{Costs: map[string]int{"$connect": 0}})
 		})
 		ann, bob := w.Connect(), w.Connect()
 		ann.Push("say", nil).ExpectAck()
@@ -158,7 +171,7 @@ func TestKeys(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
 			l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 1}, ratelimit.FailOpen)
-			return echo(l.Middleware(ratelimit.By("none", func(*gatesock.Request) string { return "" }), ratelimit.Rule{}))
+			return limited(l, ratelimit.By("none", func(*gatesock.Request) string { return "" }), ratelimit.Rule{})
 		})
 		ann := w.Connect()
 		for range 10 {
@@ -180,20 +193,20 @@ func TestWhenTheStoreFails(t *testing.T) {
 	logger := ratelimit.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))
 	limit := ratelimit.Limit{Rate: 1, Burst: 1}
 	open := ratelimit.New(broken{}, "messages", limit, ratelimit.FailOpen, logger)
-	h := wstest.New(t, echo(open.Middleware(ratelimit.ByConnection(), ratelimit.Rule{})))
+	h := wstest.New(t, limited(open, ratelimit.ByConnection(), ratelimit.Rule{}))
 	ann := h.Connect()
 	ann.Push("say", nil).ExpectAck()
 	require.EqualValues(t, 1, open.Failures())
 	require.Equal(t, 1, strings.Count(log.String(), "limiter=messages open=true error=\"the table is gone\""))
 
 	closed := ratelimit.New(broken{}, "sign-in", limit, ratelimit.FailClosed, logger)
-	h = wstest.New(t, echo(closed.Middleware(ratelimit.BySource(), ratelimit.Rule{})))
+	h = wstest.New(t, limited(closed, ratelimit.BySource(), ratelimit.Rule{}))
 	require.Equal(t, 503, h.ConnectRefused())
 	_, err := closed.Allow(t.Context(), "k", 1)
 	require.ErrorContains(t, err, "ratelimit: sign-in: the table is gone")
-	h = wstest.New(t, echo(closed.Middleware(ratelimit.ByRoute(), ratelimit.Rule{Costs: map[string]int{"$connect": 0}})))
+	h = wstest.New(t, limited(closed, ratelimit.ByRoute(), ratelimit.Rule{Costs: map[string]int{"$connect": 0}}))
 	e := h.Connect().Push("say", nil).ExpectError(gatesock.CodeUnavailable)
-	require.Equal(t, "the limit sign-in can't be checked now", e.Message)
+	require.Equal(t, "the limits can't be checked now", e.Message)
 }
 
 func TestDisconnectAfterRefusals(t *testing.T) {
@@ -202,7 +215,7 @@ func TestDisconnectAfterRefusals(t *testing.T) {
 	store := &ratelimit.Memory{Clock: func() time.Time { return h.Now() }}
 	l := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 1, Burst: 1}, ratelimit.FailOpen)
 	gateway := &hangUp{}
-	h = wstest.New(t, echo(l.Middleware(ratelimit.ByConnection(), ratelimit.Rule{DisconnectAfter: 3, Disconnector: gateway})))
+	h = wstest.New(t, limited(l, ratelimit.ByConnection(), ratelimit.Rule{DisconnectAfter: 3, Disconnector: gateway}))
 	gateway.of = h.Gateway().Disconnect
 	ann, bob := h.Connect(), h.Connect()
 	ann.Push("say", nil).ExpectAck()
@@ -221,12 +234,12 @@ func TestRatesAreReadable(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
 		l := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 10. / 60, Burst: 1}, ratelimit.FailOpen)
-		return echo(l.Middleware(ratelimit.ByConnection(), ratelimit.Rule{}))
+		return limited(l, ratelimit.ByConnection(), ratelimit.Rule{})
 	})
 	ann := w.Connect()
 	ann.Push("say", nil).ExpectAck()
 	e := ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
-	require.Equal(t, "too many requests: the limit messages is 0.1667 a second, 1 at once", e.Message)
+	require.Equal(t, "too many requests: the limit is 0.1667 a second, 1 at once", e.Message)
 }
 
 // A $disconnect takes nothing, and is never refused: what there is to be tidied up is.
@@ -235,7 +248,7 @@ func TestDisconnectsAreNotLimited(t *testing.T) {
 	left := 0
 	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
 		l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 2}, ratelimit.FailOpen)
-		r := echo(l.Middleware(ratelimit.ByUser(), ratelimit.Rule{}))
+		r := limited(l, ratelimit.ByUser(), ratelimit.Rule{})
 		r.Disconnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { left++; return nil, nil })
 		return r
 	})
@@ -273,8 +286,8 @@ func TestMisuse(t *testing.T) {
 		"a colon":         func() { ratelimit.By("a:b", func(*gatesock.Request) string { return "" }) },
 		"no kind":         func() { ratelimit.By("", func(*gatesock.Request) string { return "" }) },
 		"no function":     func() { ratelimit.By("x", nil) },
-		"a negative cost": func() { l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"x": -1}}) },
-		"a high cost":     func() { l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"x": 3}}) },
+		"a negative cost": func() { l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$default": -1}}) },
+		"a high cost":     func() { l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$default": 3}}) },
 		"nobody hangs up": func() { l.Middleware(ratelimit.ByUser(), ratelimit.Rule{DisconnectAfter: 1}) },
 		"negative":        func() { l.Middleware(ratelimit.ByUser(), ratelimit.Rule{DisconnectAfter: -1}) },
 	} {
@@ -294,7 +307,7 @@ func measured() map[string]*gatesock.Router {
 	for name, by := range map[string]ratelimit.Key{
 		"connection": ratelimit.ByConnection(), "user": ratelimit.ByUser(), "source": ratelimit.BySource(), "route": ratelimit.ByRoute(),
 	} {
-		routers[name] = echo(l.Middleware(by, ratelimit.Rule{Costs: map[string]int{"export": 3}}))
+		routers[name] = limited(l, by, ratelimit.Rule{Costs: map[string]int{"export": 3}})
 	}
 	return routers
 }

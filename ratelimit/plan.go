@@ -1,11 +1,11 @@
 package ratelimit
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -54,35 +54,43 @@ func (p Plan) equal(o Plan) bool {
 // PlanStore knows plans by their names: [PlanMap] those that the program has, dynamolimit.Plans those in a table, which may be changed
 // while the program runs. It is safe for concurrent use.
 type PlanStore interface {
-	// Plan gives a plan, or [ErrNoPlan].
+	// Plan returns the plan of a name, which belongs to the caller, or fails with [ErrNoPlan]: also for names that no plan can have, such as
+	// an empty one. An error that wraps [ErrInvalid] says that there is one, and that it can't be read. It returns when ctx ends.
 	Plan(ctx context.Context, name string) (Plan, error)
 }
 
 // PlanMap is a [PlanStore] that does not change.
 type PlanMap map[string]Plan
 
-// Plan gives a plan.
+// Plan returns a plan.
 func (m PlanMap) Plan(_ context.Context, name string) (Plan, error) {
 	p, ok := m[name]
 	if !ok {
 		return Plan{}, ErrNoPlan
 	}
+	p.Quotas = slices.Clone(p.Quotas)
 	return p, nil
 }
 
-// DefaultPlanTime is how long a process goes by what it has read of a plan.
-const DefaultPlanTime = time.Minute
-
-// maxPlans is how many plans a process remembers.
-const maxPlans = 1000
+// The defaults of [Plans].
+const (
+	// DefaultPlanTime is how long a process goes by what it has read of a plan.
+	DefaultPlanTime = time.Minute
+	// DefaultPlanTimeout is how long reading a plan may take: whoever sends a message waits for it.
+	DefaultPlanTimeout = time.Second
+)
 
 // Plans limits everybody by their own plan: that of their API key, or whatever says which it is. See [Plans.Middleware]. It is safe for
 // concurrent use, and must not be changed or copied when it is used.
 type Plans struct {
-	// Source knows the plans. What it says is gone by for CacheFor ([DefaultPlanTime] if that is 0), and longer while it fails.
+	// Source knows the plans. What it says holds for CacheFor ([DefaultPlanTime] if that is 0), and longer while it fails. It is asked for
+	// one plan by one call at a time, for up to Timeout ([DefaultPlanTimeout] if that is 0): the others go by what is known of the plan, or
+	// wait where nothing is. A failure is remembered for five seconds.
 	Source   PlanStore
 	CacheFor time.Duration
-	// Default is the plan of those who have none, and of those whose plan there is not.
+	Timeout  time.Duration
+	// Default is the plan of those who have none, and of those whose plan there is not, or can't be read as one. It has to be there: while
+	// it is not, their messages are refused, whatever Failure says. For those who shall not be limited, name a plan without limits.
 	Default string
 	// Buckets and Counters keep what is used. Counters is needed if a plan has quotas.
 	Buckets  Store
@@ -91,28 +99,14 @@ type Plans struct {
 	Reserve int
 	// Failure is what to do when Source, Buckets or Counters fails: [FailOpen] or [FailClosed].
 	Failure OnFailure
-	// Clock gives the time; nil is [time.Now]. Logger gets failures, and plans that there are not; nil is [slog.Default].
+	// Clock gives the time; nil is [time.Now]. Logger gets failures, and plans that there are not, each time that they are read; nil is
+	// [slog.Default].
 	Clock  func() time.Time
 	Logger *slog.Logger
 
 	failures atomic.Int64
 	mu       sync.Mutex
-	known    map[string]knownPlan
-}
-
-// knownPlan is a plan that was read, with limiters that apply it; or that there is none.
-type knownPlan struct {
-	missing  bool
-	plan     Plan
-	limiters []*Limiter
-	at       time.Time
-}
-
-func (k knownPlan) result() ([]*Limiter, error) {
-	if k.missing {
-		return nil, ErrNoPlan
-	}
-	return k.limiters, nil
+	entries  map[string]*planEntry
 }
 
 // PlanAttribute is the attribute of a principal that names its plan, as package authz/apikey sets it.
@@ -121,7 +115,9 @@ const PlanAttribute = "plan"
 // Middleware limits events by the plan that the principal's [PlanAttribute] names, as that of an API key does, with the buckets that
 // a Key says. It is otherwise as [Limiter.Middleware]; a route that costs more than somebody's plan lets them do at once is refused to
 // them with [gatesock.CodePermissionDenied].
-// It panics if the Plans have no Source, no Buckets or no choice for failures.
+//
+// It panics if the Plans have no Source, Default, Buckets or choice for failures, and if Source is a [PlanMap] whose plans can't be applied
+// or that lacks the default. Of plans that are read from elsewhere [Plans.Check] says so.
 //
 //	plans := &ratelimit.Plans{
 //		Source: ratelimit.PlanMap{
@@ -133,6 +129,9 @@ const PlanAttribute = "plan"
 //	r.Use(plans.Middleware(ratelimit.ByAPIKey(), ratelimit.Rule{}))
 func (p *Plans) Middleware(by Key, rule Rule) gatesock.Middleware {
 	p.check()
+	if m, ok := p.Source.(PlanMap); ok {
+		must(p.checkAll(m))
+	}
 	g := newGuard(by, rule, 0, p.Logger)
 	g.limiters = func(ctx context.Context, req *gatesock.Request) ([]*Limiter, error) {
 		return p.of(ctx, authz.AttributeOf(req, PlanAttribute))
@@ -146,7 +145,7 @@ func (p *Plans) Allow(ctx context.Context, plan, key string, n int) (Decision, e
 	p.check()
 	limiters, err := p.of(ctx, plan)
 	if err != nil {
-		return Decision{}, err
+		return Decision{}, fmt.Errorf("ratelimit: %w", err)
 	}
 	all := Decision{Allowed: true}
 	for i, l := range limiters {
@@ -165,80 +164,56 @@ func (p *Plans) Allow(ctx context.Context, plan, key string, n int) (Decision, e
 func (p *Plans) Failures() int64 { return p.failures.Load() }
 
 func (p *Plans) check() {
-	if p.Source == nil || p.Buckets == nil || p.Failure != FailOpen && p.Failure != FailClosed {
-		panic("ratelimit: Plans without a Source, without Buckets or with neither FailOpen nor FailClosed")
-	}
-}
-
-// of gives the limiters of a plan; none if it can't be had and the Plans fail open.
-func (p *Plans) of(ctx context.Context, name string) ([]*Limiter, error) {
-	limiters, err := p.load(ctx, cmp.Or(name, p.Default))
-	if errors.Is(err, ErrNoPlan) && name != p.Default {
-		if name != "" {
-			p.logger().WarnContext(ctx, "ratelimit: there is no such plan; that of those who have none is taken", "plan", name, "default", p.Default)
-		}
-		limiters, err = p.load(ctx, p.Default)
-	}
-	if err == nil {
-		return limiters, nil
-	}
-	p.failures.Add(1)
-	p.logger().ErrorContext(ctx, "ratelimit: a plan can't be had", "plan", cmp.Or(name, p.Default), "open", p.Failure == FailOpen, "error", err)
-	if p.Failure == FailOpen {
-		return nil, nil
-	}
-	return nil, fmt.Errorf("ratelimit: plan %q: %w", cmp.Or(name, p.Default), err)
-}
-
-func (p *Plans) logger() *slog.Logger { return cmp.Or(p.Logger, slog.Default()) }
-
-// load gives the limiters of a plan from memory, or from the source if that was too long ago.
-func (p *Plans) load(ctx context.Context, name string) ([]*Limiter, error) {
-	now := time.Now
-	if p.Clock != nil {
-		now = p.Clock
-	}
-	p.mu.Lock()
-	k, ok := p.known[name]
-	p.mu.Unlock()
-	if ok && now().Sub(k.at) < cmp.Or(p.CacheFor, DefaultPlanTime) {
-		return k.result()
-	}
-	plan, err := p.Source.Plan(ctx, name)
-	if err == nil {
-		err = plan.Check()
-	}
 	switch {
-	case errors.Is(err, ErrNoPlan):
-		k = knownPlan{missing: true}
-	case err != nil && !ok:
-		return nil, err
-	case err != nil:
-		p.failures.Add(1)
-		p.logger().ErrorContext(ctx, "ratelimit: a plan can't be read again; it stays as it was", "plan", name, "error", err)
-	case !ok || k.missing || !k.plan.equal(plan): // one that has not changed keeps what was reserved by it
-		k = knownPlan{plan: plan, limiters: p.build(name, plan)}
+	case p.Source == nil || p.Buckets == nil || p.Failure != FailOpen && p.Failure != FailClosed:
+		panic("ratelimit: Plans without a Source, without Buckets or with neither FailOpen nor FailClosed")
+	case p.Default == "":
+		panic("ratelimit: Plans without a Default: name a plan for those who have none")
+	case p.CacheFor < 0 || p.Timeout < 0:
+		panic("ratelimit: Plans with a negative CacheFor or Timeout")
 	}
-	k.at = now()
-	p.keep(name, k)
-	return k.result()
 }
 
-// keep remembers a plan.
-func (p *Plans) keep(name string, k knownPlan) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	_, ok := p.known[name]
-	if p.known == nil {
-		p.known = make(map[string]knownPlan)
+// Check reads the default plan and returns what is wrong: there is none ([ErrNoPlan]), it can't be applied ([ErrInvalid]), or Source fails.
+// A program whose plans are in a table calls it when it starts. It panics as [Plans.Middleware] does.
+func (p *Plans) Check(ctx context.Context) error {
+	p.check()
+	plan, err := p.read(ctx, p.Default)
+	if err == nil {
+		err = p.checkPlan(plan)
 	}
-	if !ok && len(p.known) >= maxPlans {
-		for other := range p.known {
-			delete(p.known, other)
-			break
+	if err != nil {
+		return fmt.Errorf("ratelimit: the default plan %q: %w", p.Default, err)
+	}
+	return nil
+}
+
+// checkAll checks the plans that a program has.
+func (p *Plans) checkAll(m PlanMap) error {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		if err := p.checkPlan(m[name]); err != nil {
+			return fmt.Errorf("ratelimit: plan %q: %w", name, err)
 		}
 	}
-	p.known[name] = k
+	if _, ok := m[p.Default]; !ok {
+		return fmt.Errorf("ratelimit: the default plan %q is not among the plans", p.Default)
+	}
+	return nil
+}
+
+// checkPlan returns an [ErrInvalid] if a plan can't be applied.
+func (p *Plans) checkPlan(plan Plan) error {
+	err := plan.Check()
+	if err == nil && plan.Limit != (Limit{}) {
+		_, err = mostOf(p.Buckets, plan.Limit)
+	}
+	if err == nil && len(plan.Quotas) > 0 && p.Counters == nil {
+		err = errors.New("it has a quota, but the Plans have no Counters")
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return nil
 }
 
 // build makes the limiters of a plan. Their keys do not name it, so that who changes to another has used what they have used.
@@ -254,25 +229,14 @@ func (p *Plans) build(name string, plan Plan) []*Limiter {
 		counting = append(counting, WithClock(p.Clock))
 	}
 	add := func(l *Limiter) {
-		l.name = "of plan " + name
+		l.name = "plan " + short(name)
 		limiters = append(limiters, l)
 	}
 	if plan.Limit != (Limit{}) {
 		add(New(p.Buckets, "plan", plan.Limit, p.Failure, logging...))
 	}
 	for _, q := range plan.Quotas {
-		counters := p.Counters
-		if counters == nil {
-			counters = noCounters{}
-		}
-		add(NewQuota(counters, "plan", q, p.Failure, counting...))
+		add(NewQuota(p.Counters, "plan", q, p.Failure, counting...))
 	}
 	return limiters
-}
-
-// noCounters fails for who has plans with quotas, and nothing that counts.
-type noCounters struct{}
-
-func (noCounters) Use(context.Context, string, time.Time, time.Time, int64, int64) (Used, error) {
-	return Used{}, errors.New("the plan has a quota, but the Plans have no Counters")
 }

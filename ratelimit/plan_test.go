@@ -127,24 +127,58 @@ func TestPlansOfMessages(t *testing.T) {
 			},
 			Default: "free", Buckets: store, Failure: ratelimit.FailOpen, Clock: store.Clock,
 		}
-		return echo(p.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$connect": 0, "export": 5}}))
+		return limited(p, ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$connect": 0, "export": 5}})
 	})
 	ann := w.Connect(wstest.AsUser("ann"))
 	bob := w.Connect(wstest.WithAuthorizerContext("bob", map[string]any{"plan": "pro"}))
 	ann.Push("say", nil).ExpectAck()
 	e := ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
-	require.Equal(t, "too many requests: the limit of plan free is 1 a second, 1 at once", e.Message)
+	require.Equal(t, "too many requests: the limit is 1 a second, 1 at once", e.Message)
 	bob.Push("export", nil).ExpectAck()
 	bob.Push("export", nil).ExpectAck()
 	bob.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
+	w.Advance(time.Second)
 	e = ann.Push("export", nil).ExpectError(gatesock.CodePermissionDenied)
-	require.Equal(t, "this takes 5 at once: the limit of plan free is 1 a second, 1 at once", e.Message)
+	require.Equal(t, "this counts as 5: more than the limit, which is 1 a second, 1 at once", e.Message)
 	require.Zero(t, e.RetryAfter, "no wait helps")
+	ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited) // it has cost a token
+}
+
+// What a plan can never allow costs a token like any message, and those who go on are disconnected.
+func TestWhatIsNeverAllowedHasItsPrice(t *testing.T) {
+	t.Parallel()
+	for name, plan := range map[string]ratelimit.Plan{
+		"bucket": {Limit: ratelimit.Limit{Rate: 1, Burst: 2}},
+		"quota":  {Quotas: daily(2)},
+	} {
+		var h *wstest.Harness
+		store := &ratelimit.Memory{Clock: func() time.Time { return h.Now() }}
+		gateway := &hangUp{}
+		p := &ratelimit.Plans{
+			Source: ratelimit.PlanMap{"free": plan}, Default: "free", Buckets: store, Counters: store, Failure: ratelimit.FailOpen, Clock: store.Clock,
+		}
+		h = wstest.New(t, limited(p, ratelimit.ByConnection(), ratelimit.Rule{
+			Costs: map[string]int{"export": 5}, DisconnectAfter: 4, Disconnector: gateway,
+		}))
+		gateway.of = h.Gateway().Disconnect
+		ann := h.Connect()
+		for range 2 {
+			ann.Push("export", nil).ExpectError(gatesock.CodePermissionDenied)
+		}
+		if name == "bucket" {
+			ann.Push("export", nil).ExpectError(gatesock.CodeRateLimited)
+		} else {
+			ann.Push("say", nil).ExpectAck() // what is paid for is not charged for a refusal
+			ann.Push("export", nil).ExpectError(gatesock.CodePermissionDenied)
+		}
+		ann.Send("export", nil)
+		ann.ExpectClosed(1000)
+	}
 }
 
 func TestPlansThatCannotBeHad(t *testing.T) {
 	t.Parallel()
-	limited := ratelimit.Limit{Rate: 1, Burst: 1}
+	good := ratelimit.Limit{Rate: 1, Burst: 1}
 	for name, c := range map[string]struct {
 		plans ratelimit.PlanMap
 		says  string
@@ -155,12 +189,12 @@ func TestPlansThatCannotBeHad(t *testing.T) {
 		"two quotas for one period": {ratelimit.PlanMap{"free": {Quotas: append(daily(1), daily(2)...)}}, "two quotas a day"},
 		"a quota without a counter": {ratelimit.PlanMap{"free": {Quotas: daily(1)}}, "no Counters"},
 	} {
-		p := &ratelimit.Plans{Source: c.plans, Default: "free", Buckets: new(ratelimit.Memory), Failure: ratelimit.FailClosed, Logger: silent()}
+		p := &ratelimit.Plans{Source: &shelf{plans: c.plans}, Default: "free", Buckets: new(ratelimit.Memory), Failure: ratelimit.FailClosed, Logger: silent()}
 		_, err := p.Allow(t.Context(), "", "k", 1)
 		require.ErrorContains(t, err, c.says, name)
-		h := wstest.New(t, echo(p.Middleware(ratelimit.ByUser(), ratelimit.Rule{})))
+		h := wstest.New(t, limited(p, ratelimit.ByUser(), ratelimit.Rule{}))
 		require.Equal(t, 503, h.ConnectRefused(), name)
 	}
 	require.Panics(t, func() { new(ratelimit.Plans).Middleware(ratelimit.ByUser(), ratelimit.Rule{}) })
-	require.NoError(t, ratelimit.Plan{Limit: limited}.Check())
+	require.NoError(t, ratelimit.Plan{Limit: good}.Check())
 }

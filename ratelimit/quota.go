@@ -92,7 +92,9 @@ func firstMoment(year int, month time.Month, day int, zone *time.Location) time.
 // ratelimit/limittest checks one of your own. It is safe for concurrent use.
 type Counters interface {
 	// Use adds n units to what a key has used in the window that begins at start, if that makes no more than maximum, and tells. The
-	// count may be forgotten after end. n is not negative. An error says that the store could not tell; the units may have been counted or not.
+	// count may be forgotten after end. n is not negative. Keys are
+	// as those of [Store]. An error says that the store could not tell; the units may have been counted or not. One that no later call
+	// can mend wraps [ErrInvalid].
 	Use(ctx context.Context, key string, start, end time.Time, n, maximum int64) (Used, error)
 }
 
@@ -138,6 +140,7 @@ func NewQuota(counters Counters, name string, q Quota, failure OnFailure, opts .
 	must(q.Check())
 	of := &ledger{counters: counters, quota: q, reserve: 1, clock: time.Now}
 	l := newLimiter(name, int(q.Max), fmt.Sprintf("%d a %v", q.Max, q.Per), failure, of.take)
+	l.quota = true
 	l.prefix += q.Per.String() + "#" // a month may begin with a day
 	for _, o := range opts {
 		o.applyQuota(l, of)

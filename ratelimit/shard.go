@@ -33,15 +33,18 @@ func Shard(store Store, n int) *Sharded {
 	return &Sharded{store: store, shards: n, pick: rand.IntN}
 }
 
-// Take takes n tokens of one shard. It fails where no shard can hold so many: n may be at most the burst divided by the shards, rounded
-// down.
+// most is how many tokens one call may take: as many as the smallest shard holds.
+func (s *Sharded) most(l Limit) int { return l.Burst / s.shards }
+
+// Take takes n tokens of one shard. It fails with an [ErrInvalid] where no shard can hold so many: n may be at most the burst divided by
+// the shards, rounded down. [New] and [Limiter.Middleware] find that when the program starts.
 func (s *Sharded) Take(ctx context.Context, key string, l Limit, n int) (Decision, error) {
 	if n > l.Burst {
 		return Decision{Limit: l.Burst, RetryAfter: Never}, nil
 	}
-	if n > l.Burst/s.shards || l.Burst < s.shards {
-		return Decision{}, fmt.Errorf("ratelimit: %d tokens of %q: a shard holds %d of the burst, which is %d in %d shards",
-			n, key, l.Burst/s.shards, l.Burst, s.shards)
+	if n > s.most(l) || s.most(l) == 0 {
+		return Decision{}, fmt.Errorf("%w: %d tokens of %.60q: a shard holds %d of the burst, which is %d in %d shards",
+			ErrInvalid, n, key, s.most(l), l.Burst, s.shards)
 	}
 	first := s.pick(s.shards)
 	d, err := s.take(ctx, first, key, l, n)

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+	"unicode/utf8"
+
+	"github.com/gatesock/gatesock/authz"
 )
 
 // Keys makes and changes keys. It is safe for concurrent use. See [New].
@@ -92,7 +95,8 @@ func New(store Store, opts ...Option) *Keys {
 func (k *Keys) now() time.Time { return k.clock().UTC().Truncate(time.Millisecond) }
 
 // Create makes a key with the name, owner, plan, scopes, roles, attributes, usage key and expiry of what is given, and gives it
-// with its secret, which cannot be had again. It fails without an owner, and with an expiry that has passed.
+// with its secret, which cannot be had again. It fails without an owner, with an expiry that has passed, with a principal that could not
+// connect ([authz.Principal.Check]), and with attributes called "key" or "plan", which are those of the key's id and of its Plan.
 func (k *Keys) Create(ctx context.Context, given Key) (Key, string, error) {
 	now := k.now()
 	switch {
@@ -103,6 +107,9 @@ func (k *Keys) Create(ctx context.Context, given Key) (Key, string, error) {
 	}
 	t := newText(k.prefix)
 	key := given.clone()
+	if err := key.usable(t.id); err != nil {
+		return Key{}, "", fmt.Errorf("apikey: create: %w", err)
+	}
 	key.ID, key.Prefix, key.CreatedAt, key.Hash, key.Version = t.id, t.prefix, now, t.hash(), 1
 	key.ExpiresAt = given.ExpiresAt.Truncate(time.Millisecond)
 	key.LastUsed, key.Old, key.OldUntil, key.Inactive = time.Time{}, "", time.Time{}, false
@@ -112,8 +119,27 @@ func (k *Keys) Create(ctx context.Context, given Key) (Key, string, error) {
 	return key, t.String(), nil
 }
 
+// usable returns why a key with an id could never connect.
+func (k *Key) usable(id string) error {
+	for _, name := range []string{authz.APIKeyAttribute, planAttribute} {
+		if _, ok := k.Attributes[name]; ok {
+			return fmt.Errorf("the attribute %q is taken: it is the key's own id, or its plan", name)
+		}
+	}
+	switch {
+	case !utf8.ValidString(k.Name):
+		return fmt.Errorf("the name %.60q is not UTF-8", k.Name)
+	case !utf8.ValidString(k.UsageKey):
+		return errors.New("the usage key is not UTF-8")
+	}
+	named := *k
+	named.ID = id
+	return named.principal().Check()
+}
+
 // Rotate gives a key another secret, which cannot be had again. The one before is good for the overlap, from which on it is
-// refused; 0 ends it at once.
+// refused. 0 ends all secrets before at once, which is what a secret that has leaked needs: in other processes after [WithCacheFor], and for
+// connections that are to come; those that are open stay open until they end or are closed.
 func (k *Keys) Rotate(ctx context.Context, id string, overlap time.Duration) (Key, string, error) {
 	if overlap < 0 {
 		return Key{}, "", errors.New("apikey: rotate: the overlap is negative")

@@ -20,11 +20,11 @@ var (
 	ErrChanged = errors.New("apikey: the key was changed meanwhile")
 )
 
-// Key is what is known of an API key. The secret is not.
+// Key is what is known of an API key. Its secret is not, but for a hash; the UsageKey, which is a secret of the gateway's, is stored as it is.
 type Key struct {
 	// ID is the part of the key that says which it is.
 	ID string
-	// Prefix is what the key begins with.
+	// Prefix is what the key begins with: with another one it is refused.
 	Prefix string
 	// Name is for people.
 	Name string
@@ -32,10 +32,11 @@ type Key struct {
 	Owner string
 	// Plan is an attribute of the principal of that name, if it is not empty.
 	Plan string
-	// Scopes, Roles and Attributes are those of the principal.
+	// Scopes, Roles and Attributes are those of the principal. No attribute is called "key" or "plan".
 	Scopes, Roles []string
 	Attributes    map[string]string
-	// UsageKey is the gateway's API key, for its usage plans; see [authz.Principal].
+	// UsageKey is the gateway's API key, for its usage plans; see [authz.Principal]. It is stored in plain text, since the gateway is
+	// given it with each connection: who can read the store can use it.
 	UsageKey string
 	// CreatedAt is when it was made, ExpiresAt when it ends; zero is never.
 	CreatedAt, ExpiresAt time.Time

@@ -23,6 +23,8 @@ type Verifier struct {
 
 	mu     sync.Mutex
 	cached map[string]look
+	// unknown are ids that there are none of, apart from those that there are: anybody can make them up.
+	unknown map[string]look
 }
 
 var _ authz.Verifier = (*Verifier)(nil)
@@ -34,11 +36,13 @@ type look struct {
 	noted time.Time // when its use was noted by this process
 }
 
-// maxCached is how many keys a process remembers, made-up ones among them.
+// maxCached is how many keys a process remembers, and how many ids that there is no key of.
 const maxCached = 10_000
 
 // Verifier returns what verifies keys. One for a process is enough, since it remembers what it has read.
-func (k *Keys) Verifier() *Verifier { return &Verifier{keys: k, cached: make(map[string]look)} }
+func (k *Keys) Verifier() *Verifier {
+	return &Verifier{keys: k, cached: make(map[string]look), unknown: make(map[string]look)}
+}
 
 // Verify gives the principal of a key: its owner, with the scopes, roles and attributes of the key, its id as the attribute
 // [authz.APIKeyAttribute], and its plan as the attribute "plan". What has not the form of a key is an [authz.ErrNoCredential], or an [authz.ErrUnauthenticated] if it begins
@@ -57,15 +61,16 @@ func (v *Verifier) Verify(ctx context.Context, key string) (authz.Principal, err
 	if err != nil {
 		return authz.Principal{}, fmt.Errorf("apikey: look up key %q: %w", t.id, err)
 	}
-	if err := known.key.check(t, v.keys.now()); err != nil {
+	if err := known.key.check(t, v.keys.prefix, v.keys.now()); err != nil {
 		return authz.Principal{}, fmt.Errorf("%w: key %q: %w", authz.ErrUnauthenticated, t.id, err)
 	}
 	v.note(ctx, known)
 	return known.key.principal(), nil
 }
 
-// check tells if a key is good. It compares secrets also where there is none, so that the time tells nothing.
-func (k *Key) check(t text, now time.Time) error {
+// check returns why a key is not good. It compares secrets also where there is none, so that the time tells nothing. A key that was stored
+// without a prefix has the one that new keys have.
+func (k *Key) check(t text, prefix string, now time.Time) error {
 	current := matches(k.Hash, t)
 	old := matches(k.Old, t)
 	switch {
@@ -73,6 +78,8 @@ func (k *Key) check(t text, now time.Time) error {
 		return errors.New("it is unknown")
 	case !current && !old:
 		return errors.New("its secret is wrong")
+	case t.prefix != cmp.Or(k.Prefix, prefix): // which says nothing of the secret
+		return errors.New("its prefix is another")
 	case !current && !now.Before(k.OldUntil):
 		return errors.New("its secret was replaced")
 	case k.Inactive:
@@ -95,6 +102,9 @@ func matches(hash string, t text) bool {
 // unknownHash is compared where there is no key.
 const unknownHash = "0000000000000000000000000000000000000000000000000000000000000000"
 
+// planAttribute is the attribute of a principal that has the plan of its key; package ratelimit reads it.
+const planAttribute = "plan"
+
 func (k *Key) principal() authz.Principal {
 	p := authz.Principal{
 		ID: k.Owner, Scopes: k.Scopes, Roles: k.Roles, Attributes: k.Attributes, Expires: k.ExpiresAt, UsageKey: k.UsageKey,
@@ -103,7 +113,7 @@ func (k *Key) principal() authz.Principal {
 	maps.Copy(p.Attributes, k.Attributes)
 	p.Attributes[authz.APIKeyAttribute] = k.ID
 	if k.Plan != "" {
-		p.Attributes["plan"] = k.Plan
+		p.Attributes[planAttribute] = k.Plan
 	}
 	return p
 }
@@ -114,6 +124,9 @@ func (v *Verifier) look(ctx context.Context, id string) (look, error) {
 	now := v.keys.now()
 	v.mu.Lock()
 	known, ok := v.cached[id]
+	if !ok {
+		known, ok = v.unknown[id]
+	}
 	v.mu.Unlock()
 	if ok && now.Sub(known.at) < v.keys.cacheFor {
 		return known, nil
@@ -125,14 +138,26 @@ func (v *Verifier) look(ctx context.Context, id string) (look, error) {
 	known = look{key: key, at: now, noted: known.noted}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if _, ok := v.cached[id]; !ok && len(v.cached) >= maxCached {
-		for other := range v.cached {
-			delete(v.cached, other)
+	if err != nil {
+		known.key = Key{}
+		delete(v.cached, id)
+		remember(v.unknown, id, known)
+		return known, nil
+	}
+	delete(v.unknown, id)
+	remember(v.cached, id, known)
+	return known, nil
+}
+
+// remember adds what was read of a key, and forgets another where there are too many.
+func remember(all map[string]look, id string, known look) {
+	if _, ok := all[id]; !ok && len(all) >= maxCached {
+		for other := range all {
+			delete(all, other)
 			break
 		}
 	}
-	v.cached[id] = known
-	return known, nil
+	all[id] = known
 }
 
 // note notes the use of a key once in an interval. That it cannot is no reason to refuse.

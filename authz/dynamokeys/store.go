@@ -18,6 +18,9 @@
 // One item is one key: pk k#<0 to f>, sk the key's id. The 16 partitions, of which an id's hash chooses one, are what a list reads:
 // an item for each key by itself would need an index, or a second item to be kept right. Keys have no expiry in the table, so that
 // one which has ended can still be looked at.
+//
+// Of a key's secret the item has a hash. The gateway's API key that a key may stand for (apikey.Key, UsageKey) is in it as it is: who can
+// read the table can use that, and who can write it can make keys.
 package dynamokeys
 
 import (

@@ -23,7 +23,7 @@ type keysCommand struct {
 	Create     createKey     `cmd:"" help:"Make a key and print its secret, once."`
 	List       listKeys      `cmd:"" help:"List the keys."`
 	Show       showKey       `cmd:"" help:"Show a key."`
-	Rotate     rotateKey     `cmd:"" help:"Give a key another secret and print it, once."`
+	Rotate     rotateKey     `cmd:"" help:"Give a key another secret and print it, once. If the one before has leaked: --leaked."`
 	Deactivate deactivateKey `cmd:"" help:"Have a key refused; who knows it notices within half a minute."`
 	Activate   activateKey   `cmd:"" help:"Undo deactivate."`
 	Expire     expireKey     `cmd:"" help:"Set when a key ends."`
@@ -64,7 +64,7 @@ type createKey struct {
 	Scope     []string          `sep:"none" help:"What the key may be used for; may be repeated."`
 	Role      []string          `sep:"none" help:"A role of the principal; may be repeated."`
 	Attribute map[string]string `mapsep:"none" placeholder:"NAME=VALUE" help:"An attribute of the principal; may be repeated."`
-	UsageKey  string            `env:"GATESOCK_USAGE_KEY" placeholder:"VALUE" help:"The gateway's API key that stands for it in usage plans. It is a secret: better in the environment."`
+	UsageKey  string            `env:"GATESOCK_USAGE_KEY" placeholder:"VALUE" help:"The gateway's API key that stands for it in usage plans. It is a secret, which the table has as it is: better in the environment."`
 	Expires   expiry            `default:"never" placeholder:"WHEN" help:"When the key ends: 90d, 12h, 2027-01-31, a time like 2027-01-31T12:00:00Z, or never."`
 	Prefix    string            `help:"What the key begins with. Default: ${prefix}."`
 }
@@ -116,15 +116,23 @@ func (c *showKey) Run(ctx context.Context, r *keyring) error {
 
 type rotateKey struct {
 	one
-	Overlap span `default:"24h" help:"How long the secret before is good too, as in 90d or 12h; 0 ends it at once. Default: ${default}."`
+	Leaked  bool  `xor:"ending" help:"The secret has leaked: all secrets before end at once. The same as --overlap 0."`
+	Overlap *span `xor:"ending" placeholder:"24h" help:"How long the secret before is good too, as in 90d or 12h; 0 ends it at once. Default: 24h."`
 }
 
 func (c *rotateKey) Run(ctx context.Context, r *keyring) error {
-	key, secret, err := r.keys.Rotate(ctx, c.ID, time.Duration(c.Overlap))
+	overlap := 24 * time.Hour
+	switch {
+	case c.Leaked:
+		overlap = 0
+	case c.Overlap != nil:
+		overlap = time.Duration(*c.Overlap)
+	}
+	key, secret, err := r.keys.Rotate(ctx, c.ID, overlap)
 	if err != nil {
 		return plain(err)
 	}
-	return r.out.made(key, secret)
+	return r.out.rotated(key, secret)
 }
 
 type deactivateKey struct{ one }

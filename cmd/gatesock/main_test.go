@@ -147,11 +147,19 @@ func TestKeys(t *testing.T) {
 	require.Contains(t, x.keys("rotate", second[1], "--overlap", "0"), "gs_"+second[1])
 	_, err = verify(second[0])
 	require.ErrorIs(t, err, authz.ErrUnauthenticated)
+	overlapping := x.object("rotate", id)["secret"].(string)
+	require.Contains(t, x.keys("show", id), "Old secret until")
+	secret, fresh = overlapping, x.object("rotate", id, "--leaked")["secret"].(string)
+	require.NotContains(t, x.keys("show", id), "Old secret until")
+	_, err = verify(secret)
+	require.ErrorIs(t, err, authz.ErrUnauthenticated, "a day's overlap is over with --leaked")
+	_, err = verify(fresh)
+	require.NoError(t, err)
 
 	require.Equal(t, "inactive", x.object("deactivate", id)["state"])
 	_, err = verify(fresh)
 	require.ErrorIs(t, err, authz.ErrUnauthenticated)
-	require.Contains(t, x.keys("activate", id), "State             active")
+	require.Contains(t, x.keys("activate", id), "State        active")
 	inAYear := created.AddDate(1, 0, 0).Format(time.DateOnly)
 	require.Equal(t, inAYear+"T00:00:00Z", x.object("expire", id, inAYear)["expiresAt"])
 	require.NotContains(t, x.object("expire", id, "never"), "expiresAt")
@@ -222,7 +230,7 @@ func TestUsage(t *testing.T) {
 	day := today.Format(time.DateOnly)
 	yesterday := today.AddDate(0, 0, -1).Format(time.DateOnly)
 	longAgo, dayBefore := today.AddDate(0, 0, -300).Format(time.DateOnly), today.AddDate(0, 0, -301).Format(time.DateOnly)
-	_, err = store.Add(t.Context(), []ratelimit.UsageRecord{
+	_, _, err = store.Add(t.Context(), []ratelimit.UsageRecord{
 		{Day: day, Kind: "key", Name: "k1", Connections: 2, Messages: 30},
 		{Day: day, Kind: "plan", Name: "pro, new", Connections: 2, Messages: 30},
 		{Day: yesterday, Kind: "key", Name: "k1", Connections: 1, Messages: 4},
@@ -263,7 +271,10 @@ func TestMistakes(t *testing.T) {
 		{2, []string{"keys", "create", "--owner", "x", "--expires", "99999999999d"}, "is no end"},
 		{2, []string{"keys", "rotate", "x", "--overlap=-1h"}, "is no time span"},
 		{2, []string{"keys", "create", "--owner", "x", "--prefix", "A B"}, "--prefix"},
+		{2, []string{"keys", "rotate", "x", "--leaked", "--overlap", "1h"}, "--leaked"},
 		{1, []string{"keys", "create", "--owner", "x", "--expires", "2001-01-01"}, "has passed"},
+		{1, []string{"keys", "create", "--owner", "x", "--scope", "a b"}, `scope "a b"`},
+		{1, []string{"keys", "create", "--owner", "x", "--attribute", "key=y"}, `the attribute "key" is taken`},
 		{1, []string{"keys", "list", "--table", "no-such-table"}, `there is no table "no-such-table"`},
 		{1, []string{"keys", "show", "a#b"}, "no such key"},
 		{1, []string{"keys", "show", ""}, "apikey"},

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/gatesock/gatesock/authz/apikey"
 )
@@ -87,6 +89,23 @@ func (p printer) made(k apikey.Key, secret string) error {
 	return err
 }
 
+// rotated prints a key with its new secret, and what became of the one before.
+func (p printer) rotated(k apikey.Key, secret string) error {
+	if err := p.made(k, secret); err != nil || p.json {
+		return err
+	}
+	const leaked = "\nThe secret before is good until %s. If it has leaked, end it now:\n  gatesock keys rotate %s --leaked\n"
+	const ended = "\nAll secrets before are refused: at once, or within half a minute where the key was read before.\n" +
+		"Connections that are open stay open.\n"
+	var err error
+	if k.OldUntil.After(p.now) {
+		_, err = fmt.Fprintf(p.w, leaked, moment(k.OldUntil, ""), clean(k.ID))
+	} else {
+		_, err = fmt.Fprint(p.w, ended)
+	}
+	return err
+}
+
 // one prints a key.
 func (p printer) one(k apikey.Key) error {
 	s := p.show(k)
@@ -151,11 +170,35 @@ func (p printer) gone(what, id string) error {
 	return err
 }
 
+// object prints a value as JSON.
 func (p printer) object(v any) error {
-	e := json.NewEncoder(p.w)
+	var text strings.Builder
+	e := json.NewEncoder(&text)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := io.WriteString(p.w, escaped(text.String()))
+	return err
+}
+
+// escaped returns JSON in which characters that a terminal may act on are escapes; encoding/json leaves those above ASCII. They are in
+// strings only.
+func escaped(text string) string {
+	var b strings.Builder
+	for _, c := range text {
+		switch {
+		case c == '\n' || strconv.IsPrint(c):
+			b.WriteRune(c)
+		case c > 0xffff:
+			high, low := utf16.EncodeRune(c)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, c)
+		}
+	}
+	return b.String()
 }
 
 // rows prints aligned columns, without spaces at the end of a line.
@@ -184,10 +227,23 @@ func (p printer) rows(rows [][]string) error {
 
 // clean keeps what somebody put into a key from moving a terminal's cursor or breaking a column.
 func clean(text string) string {
+	if !utf8.ValidString(text) {
+		return strconv.Quote(text)
+	}
 	for _, c := range text {
 		if !strconv.IsPrint(c) {
 			return strconv.Quote(text)
 		}
+	}
+	return text
+}
+
+// csvCell keeps what somebody put into a name from being a formula where a spreadsheet opens the file (OWASP, "CSV Injection"): it gets a
+// quote in front.
+func csvCell(text string) string {
+	text = clean(text)
+	if first, _ := utf8.DecodeRuneInString(text); strings.ContainsRune("=+-@＝＋－＠'", first) {
+		return "'" + text
 	}
 	return text
 }

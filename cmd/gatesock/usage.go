@@ -82,6 +82,9 @@ func (p printer) usage(format string, records []ratelimit.UsageRecord) error {
 		rows = append(rows, []string{r.Day, r.Kind, r.Name, strconv.FormatInt(r.Connections, 10), strconv.FormatInt(r.Messages, 10)})
 	}
 	if format == "csv" {
+		for _, row := range rows {
+			row[1], row[2] = csvCell(row[1]), csvCell(row[2])
+		}
 		w := csv.NewWriter(p.w)
 		return w.WriteAll(slices.Insert(rows, 0, []string{"day", "kind", "name", "connections", "messages"}))
 	}

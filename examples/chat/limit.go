@@ -31,5 +31,5 @@ func (l *limits) apply(r *gatesock.Router) {
 	})
 	// If the table can't tell, people talk on.
 	limiter := ratelimit.New(l.store, "messages", l.limit, ratelimit.FailOpen)
-	r.Use(limiter.Middleware(speaker, ratelimit.Rule{Costs: costs()}))
+	r.Use(limiter.Middleware(speaker, ratelimit.Rule{Router: r, Costs: costs()}))
 }

@@ -48,7 +48,7 @@ func (s *Store) Use(ctx context.Context, key string, start, end time.Time, n, ma
 		used.Total, err = numberOf(out.Attributes, attrCount)
 	}
 	if err != nil {
-		return ratelimit.Used{}, fmt.Errorf("dynamolimit: use %d units of %q: %w", n, key, err)
+		return ratelimit.Used{}, fmt.Errorf("dynamolimit: use %d units of %.60q: %w", n, key, marked(err))
 	}
 	return used, nil
 }

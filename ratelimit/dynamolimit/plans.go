@@ -74,7 +74,7 @@ type quotaRecord struct {
 	Zone string `json:"zone,omitempty"`
 }
 
-// Plan gives a plan by an eventually consistent read.
+// Plan returns a plan by an eventually consistent read. An item that is no plan is a [ratelimit.ErrInvalid].
 func (p *Plans) Plan(ctx context.Context, name string) (ratelimit.Plan, error) {
 	if err := checkPlanName(name); err != nil {
 		return ratelimit.Plan{}, ratelimit.ErrNoPlan
@@ -82,13 +82,13 @@ func (p *Plans) Plan(ctx context.Context, name string) (ratelimit.Plan, error) {
 	out, err := p.api.GetItem(ctx, &dynamodb.GetItemInput{TableName: &p.table, Key: p.key(name)})
 	switch {
 	case err != nil:
-		return ratelimit.Plan{}, fmt.Errorf("dynamolimit: get plan %q: %w", name, err)
+		return ratelimit.Plan{}, fmt.Errorf("dynamolimit: get plan %.60q: %w", name, err)
 	case len(out.Item) == 0:
 		return ratelimit.Plan{}, ratelimit.ErrNoPlan
 	}
 	plan, err := decodePlan(out.Item)
 	if err != nil {
-		return ratelimit.Plan{}, fmt.Errorf("dynamolimit: get plan %q: %w", name, err)
+		return ratelimit.Plan{}, fmt.Errorf("dynamolimit: get plan %.60q: %w", name, invalid(err))
 	}
 	return plan, nil
 }

@@ -168,14 +168,14 @@ func (s *Store) Take(ctx context.Context, key string, l ratelimit.Limit, n int) 
 	defer cancel()
 	d, err := s.ask(ctx, r, known)
 	if err != nil {
-		return ratelimit.Decision{}, fmt.Errorf("dynamolimit: take %d tokens of %q: %w", n, key, err)
+		return ratelimit.Decision{}, fmt.Errorf("dynamolimit: take %d tokens of %.60q: %w", n, key, marked(err))
 	}
 	return d, nil
 }
 
 func checkKey(key string) error {
 	if key == "" || len(key) > maxKey || !utf8.ValidString(key) {
-		return fmt.Errorf("dynamolimit: the key %.60q is empty, longer than %d bytes or not UTF-8", key, maxKey)
+		return fmt.Errorf("%w: dynamolimit: the key %.60q is empty, longer than %d bytes or not UTF-8", ratelimit.ErrInvalid, key, maxKey)
 	}
 	return nil
 }
@@ -306,11 +306,11 @@ func numberOf(item map[string]types.AttributeValue, name string) (int64, error) 
 	}
 	n, ok := item[name].(*types.AttributeValueMemberN)
 	if !ok {
-		return 0, fmt.Errorf("the item has no number %s", name)
+		return 0, fmt.Errorf("%w: the item has no number %s", ratelimit.ErrInvalid, name)
 	}
 	v, err := strconv.ParseInt(n.Value, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("the item's number %s: %w", name, err)
+		return 0, fmt.Errorf("%w: the item's number %s: %w", ratelimit.ErrInvalid, name, err)
 	}
 	return v, nil
 }

@@ -1,9 +1,11 @@
 package dynamolimit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -57,11 +59,11 @@ const (
 	atOnce          = 16 // writes
 )
 
-// Add adds to what was used, several records at once. All writes have ended when it returns.
-func (u *Usage) Add(ctx context.Context, records []ratelimit.UsageRecord) ([]ratelimit.UsageRecord, error) {
+// Add adds to what was used, several records at once. All writes have ended when it returns. It rejects records that
+// [ratelimit.UsageRecord.Check] refuses, without a request, and those that the table refuses as invalid.
+func (u *Usage) Add(ctx context.Context, records []ratelimit.UsageRecord) (retry, rejected []ratelimit.UsageRecord, err error) {
 	var (
 		mu   sync.Mutex
-		left []ratelimit.UsageRecord
 		errs []error
 		wg   sync.WaitGroup
 	)
@@ -73,18 +75,25 @@ func (u *Usage) Add(ctx context.Context, records []ratelimit.UsageRecord) ([]rat
 			if err := u.add(ctx, r); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
-				left, errs = append(left, r), append(errs, err)
+				if errs = append(errs, err); errors.Is(err, ratelimit.ErrInvalid) {
+					rejected = append(rejected, r)
+				} else {
+					retry = append(retry, r)
+				}
 			}
 		})
 	}
 	wg.Wait()
 	if len(errs) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
-	return left, fmt.Errorf("dynamolimit: add usage: %w", errs[0])
+	return retry, rejected, fmt.Errorf("dynamolimit: add usage: %w", errs[0])
 }
 
 func (u *Usage) add(ctx context.Context, r ratelimit.UsageRecord) error {
+	if err := r.Check(); err != nil {
+		return err
+	}
 	day, err := time.Parse(time.DateOnly, r.Day)
 	if err != nil {
 		return err
@@ -100,14 +109,14 @@ func (u *Usage) add(ctx context.Context, r ratelimit.UsageRecord) error {
 			":c": number(r.Connections), ":m": number(r.Messages), ":exp": number(day.Add(keptUsage).Unix()),
 		},
 	}, once)
-	return err
+	return marked(err)
 }
 
 func (u *Usage) partition(day string) types.AttributeValue {
 	return &types.AttributeValueMemberS{Value: u.prefix + "u#" + day}
 }
 
-// Day gives what was used on a day, by kind and name, in eventually consistent reads: half a read unit for each 4 KB, which are about 60
+// Day returns what was used on a day, by kind and name, in eventually consistent reads: half a read unit for each 4 KB, which are about 60
 // records.
 func (u *Usage) Day(ctx context.Context, day time.Time) ([]ratelimit.UsageRecord, error) {
 	text := day.UTC().Format(time.DateOnly)
@@ -130,6 +139,9 @@ func (u *Usage) Day(ctx context.Context, day time.Time) ([]ratelimit.UsageRecord
 			all = append(all, r)
 		}
 		if in.ExclusiveStartKey = out.LastEvaluatedKey; len(in.ExclusiveStartKey) == 0 {
+			slices.SortFunc(all, func(a, b ratelimit.UsageRecord) int { // which is not the order of their keys
+				return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+			})
 			return all, nil
 		}
 	}

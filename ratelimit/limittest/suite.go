@@ -1,4 +1,6 @@
-// Package limittest is the conformance suite of [ratelimit.Store] and [ratelimit.Counters]: what every one promises.
+// Package limittest has the conformance suites of what package ratelimit stores: [Run] that of [ratelimit.Store] and
+// [ratelimit.Counters], [RunPlans] that of [ratelimit.PlanStore] and [RunUsage] that of [ratelimit.UsageStore]. They check what every
+// implementation promises.
 //
 //	func TestConformance(t *testing.T) {
 //		limittest.Run(t, func(t *testing.T, now func() time.Time) limittest.Store { return &ratelimit.Memory{Clock: now} })

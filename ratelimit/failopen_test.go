@@ -1,0 +1,231 @@
+package ratelimit_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/ratelimit"
+	"github.com/gatesock/gatesock/wstest"
+)
+
+// tableLike is a store that refuses keys as a DynamoDB table does, and remembers those that it was asked for.
+type tableLike struct {
+	ratelimit.Memory
+
+	mu   sync.Mutex
+	keys map[string]bool
+}
+
+func (s *tableLike) check(key string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.keys == nil {
+		s.keys = make(map[string]bool)
+	}
+	s.keys[key] = true
+	if key == "" || len(key) > 1500 || !utf8.ValidString(key) {
+		return errors.New("the table takes no such key")
+	}
+	return nil
+}
+
+func (s *tableLike) Take(ctx context.Context, key string, l ratelimit.Limit, n int) (ratelimit.Decision, error) {
+	if err := s.check(key); err != nil {
+		return ratelimit.Decision{}, err
+	}
+	return s.Memory.Take(ctx, key, l, n)
+}
+
+func (s *tableLike) Use(ctx context.Context, key string, start, end time.Time, n, maximum int64) (ratelimit.Used, error) {
+	if err := s.check(key); err != nil {
+		return ratelimit.Used{}, err
+	}
+	return s.Memory.Use(ctx, key, start, end, n, maximum)
+}
+
+// Names that no table takes are limited as all others, each by itself.
+func TestKeysThatNoTableTakesAreLimited(t *testing.T) {
+	t.Parallel()
+	store := new(tableLike)
+	long := strings.Repeat("a", 5000)
+	for what, l := range map[string]*ratelimit.Limiter{
+		"bucket": ratelimit.New(store, "messages", ratelimit.Limit{Rate: 1e-6, Burst: 2}, ratelimit.FailOpen, ratelimit.WithLogger(silent())),
+		"quota":  ratelimit.NewQuota(store, "month", ratelimit.Quota{Max: 2, Per: ratelimit.Month}, ratelimit.FailOpen, ratelimit.WithLogger(silent())),
+	} {
+		for _, name := range []string{long, long + "b", "not\xffUTF-8", "not\xfeUTF-8", "short"} {
+			allowed := 0
+			for range 1000 {
+				d, err := l.Allow(t.Context(), name, 1)
+				require.NoError(t, err)
+				if d.Allowed {
+					allowed++
+				}
+			}
+			require.Equal(t, 2, allowed, "%s of %.10q", what, name)
+		}
+		require.Zero(t, l.Failures(), what)
+	}
+	require.True(t, store.keys["messages#short"], "a name that is short stays as it is")
+
+	l := ratelimit.New(store, "events", ratelimit.Limit{Rate: 1e-6, Burst: 2}, ratelimit.FailOpen, ratelimit.WithLogger(silent()))
+	by := ratelimit.By("sender", func(req *gatesock.Request) string { return req.ConnectionID })
+	h := l.Middleware(by, ratelimit.Rule{})(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+	for _, name := range []string{long, "not\xffUTF-8"} {
+		for range 2 {
+			_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: name})
+			require.NoError(t, err)
+		}
+		_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: name})
+		require.Equal(t, gatesock.CodeRateLimited, gatesock.CodeOf(err))
+	}
+	require.Zero(t, l.Failures())
+}
+
+// A limit whose store can't hold it is told when it is made.
+func TestShardsThatAreTooSmallAreToldAtStart(t *testing.T) {
+	t.Parallel()
+	store := ratelimit.Shard(new(ratelimit.Memory), 4)
+	require.Panics(t, func() { ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 3}, ratelimit.FailOpen) })
+	l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 20}, ratelimit.FailOpen, ratelimit.WithLogger(silent()))
+	require.Panics(t, func() { l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$default": 6}}) })
+	l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$default": 5}})
+	d, err := l.Allow(t.Context(), "k", 6)
+	require.ErrorIs(t, err, ratelimit.ErrInvalid, "no failure of a store")
+	require.False(t, d.Allowed)
+	require.EqualValues(t, 1, l.Failures())
+}
+
+// erring is a store that fails with an error of its choice.
+type erring struct{ err error }
+
+func (e erring) Take(ctx context.Context, _ string, _ ratelimit.Limit, _ int) (ratelimit.Decision, error) {
+	if e.err == nil {
+		<-ctx.Done()
+		return ratelimit.Decision{}, ctx.Err()
+	}
+	return ratelimit.Decision{}, e.err
+}
+
+func (e erring) Use(context.Context, string, time.Time, time.Time, int64, int64) (ratelimit.Used, error) {
+	return ratelimit.Used{}, e.err
+}
+
+// What a store can never answer is refused with either choice, and a call that was given up lets nothing through.
+func TestFailOpenIsForFailuresOfTheStore(t *testing.T) {
+	t.Parallel()
+	limit := ratelimit.Limit{Rate: 1, Burst: 1}
+	var log strings.Builder
+	l := ratelimit.New(erring{fmt.Errorf("the bucket is no bucket: %w", ratelimit.ErrInvalid)}, "messages", limit, ratelimit.FailOpen,
+		ratelimit.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	h := wstest.New(t, limited(l, ratelimit.BySource(), ratelimit.Rule{Routes: []string{"say"}}))
+	h.Connect().Push("say", nil).ExpectError(gatesock.CodeUnavailable)
+	require.Contains(t, log.String(), "level=ERROR")
+	require.Contains(t, log.String(), "open=false")
+
+	synctest.Test(t, func(t *testing.T) {
+		l := ratelimit.New(erring{}, "messages", limit, ratelimit.FailOpen, ratelimit.WithLogger(silent()))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		d, err := l.Allow(ctx, "k", 1)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.False(t, d.Allowed)
+		require.Zero(t, l.Failures(), "it is the caller who has no time")
+	})
+}
+
+// An event without an address is limited, together with all others of that kind.
+func TestEventsWithoutAnAddressAreLimited(t *testing.T) {
+	t.Parallel()
+	l := ratelimit.New(new(ratelimit.Memory), "x", ratelimit.Limit{Rate: 1e-6, Burst: 1}, ratelimit.FailOpen)
+	for _, by := range []ratelimit.Key{ratelimit.BySource(), ratelimit.ByUser(), ratelimit.ByAPIKey()} {
+		h := l.Middleware(by, ratelimit.Rule{})(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+		refused := 0
+		for range 3 {
+			if _, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, HandledBy: "say"}); err != nil {
+				refused++
+			}
+		}
+		require.GreaterOrEqual(t, refused, 2)
+	}
+}
+
+// Calls for one key that wait for one another share a failure: the tenth does not wait ten times as long.
+func TestAQuotaThatHangsIsAskedOnceForAllThatWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := ratelimit.NewQuota(slowCounters{}, "day", ratelimit.Quota{Max: 10, Per: ratelimit.Day}, ratelimit.FailOpen, ratelimit.WithLogger(silent()))
+		begun := time.Now()
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				if d, err := l.Allow(t.Context(), "k", 1); err != nil || !d.Allowed {
+					t.Errorf("%+v, %v", d, err)
+				}
+			})
+		}
+		wg.Wait()
+		require.Equal(t, time.Second, time.Since(begun))
+	})
+}
+
+// slowCounters fail after a second.
+type slowCounters struct{}
+
+func (slowCounters) Use(context.Context, string, time.Time, time.Time, int64, int64) (ratelimit.Used, error) {
+	<-time.After(time.Second) // of a synctest bubble
+	return ratelimit.Used{}, errors.New("down")
+}
+
+// What a caller has given up is no failure for those that wait behind it: they ask.
+func TestACallerThatGivesUpIsNoFailureOfAQuota(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		counters := &patient{}
+		l := ratelimit.NewQuota(counters, "day", ratelimit.Quota{Max: 10, Per: ratelimit.Day}, ratelimit.FailClosed, ratelimit.WithLogger(silent()))
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := l.Allow(ctx, "k", 1); !errors.Is(err, context.Canceled) {
+				t.Errorf("it was given up: %v", err)
+			}
+		})
+		synctest.Wait()
+		wg.Go(func() {
+			if d, err := l.Allow(t.Context(), "k", 1); err != nil || !d.Allowed {
+				t.Errorf("%+v, %v", d, err)
+			}
+		})
+		synctest.Wait()
+		counters.open.Store(true)
+		cancel()
+		wg.Wait()
+		require.Zero(t, l.Failures())
+	})
+}
+
+// patient are Counters that wait for the end of the context unless they are open.
+type patient struct {
+	ratelimit.Memory
+
+	open atomic.Bool
+}
+
+func (p *patient) Use(ctx context.Context, key string, start, end time.Time, n, maximum int64) (ratelimit.Used, error) {
+	if !p.open.Load() {
+		<-ctx.Done()
+		return ratelimit.Used{}, ctx.Err()
+	}
+	return p.Memory.Use(ctx, key, start, end, n, maximum)
+}

@@ -1,0 +1,55 @@
+package ratelimit_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/ratelimit"
+)
+
+// A route that a Rule misspells is told when the program starts: it would limit nothing.
+func TestMisspeltRoutes(t *testing.T) {
+	t.Parallel()
+	l := ratelimit.New(new(ratelimit.Memory), "x", ratelimit.Limit{Rate: 1, Burst: 20}, ratelimit.FailOpen)
+	for name, c := range map[string]struct {
+		rule ratelimit.Rule
+		says string
+	}{
+		"a cost":              {ratelimit.Rule{Costs: map[string]int{"exprot": 10}}, `the Rule names the route "exprot", which the router does not have: "export", "ping", "say"`},
+		"a route":             {ratelimit.Rule{Routes: []string{"say", "exprot"}}, `"exprot"`},
+		"of no router":        {ratelimit.Rule{Costs: map[string]int{"export": 10}, Router: gatesock.New()}, `"export"`},
+		"a cost of no route":  {ratelimit.Rule{Routes: []string{"say"}, Costs: map[string]int{"export": 10}}, `the Rule has a cost of the route "export", which is not among its Routes`},
+		"a reserved one":      {ratelimit.Rule{Routes: []string{"$conect"}}, `"$conect"`},
+		"disconnects":         {ratelimit.Rule{Routes: []string{"$disconnect"}}, `"$disconnect" is never limited`},
+		"the cost of leaving": {ratelimit.Rule{Costs: map[string]int{"$disconnect": 0}}, `"$disconnect" is never limited`},
+		"nothing":             {ratelimit.Rule{Routes: []string{""}}, `""`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var panicked any
+			func() {
+				defer func() { panicked = recover() }()
+				r := echo()
+				if c.rule.Router == nil {
+					c.rule.Router = r
+				}
+				r.Use(l.Middleware(ratelimit.ByUser(), c.rule))
+				r.Freeze()
+			}()
+			require.Contains(t, panicked, c.says)
+		})
+	}
+	require.PanicsWithValue(t, `ratelimit: the Rule names the route "export", but has no Router to look it up in`, func() {
+		l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"export": 1}})
+	})
+
+	// Routes may be registered after the middleware, and those of the gateway need no router.
+	r := gatesock.New(gatesock.WithLogger(silent()))
+	r.Use(l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Router: r, Costs: map[string]int{"late": 3, "$default": 2}}))
+	r.Use(l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Routes: []string{"$connect", "$default"}}))
+	gatesock.Handle(r, "late", func(context.Context, *gatesock.Request, struct{}) error { return nil })
+	require.NotPanics(t, r.Freeze)
+}
