@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/gatesock/gatesock/internal/event"
 )
 
 // EventMux lets one Lambda function serve several event sources: it tells an event by its shape and hands it to
@@ -30,12 +32,12 @@ var _ lambda.Handler = (*EventMux)(nil)
 
 // Invoke hands an event to the handler of its source.
 func (m *EventMux) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	h, field := m.handlerFor(readTraits(payload).eventFrom())
+	h, field := m.handlerFor(event.Read(payload).Kind)
 	if field == "" {
-		return nil, fmt.Errorf("gatesock: no event that an EventMux knows: it looks like %s", sniff(payload))
+		return nil, fmt.Errorf("gatesock: no event that an EventMux knows: it looks like %s", event.Looks(payload))
 	}
 	if h == nil {
-		return nil, fmt.Errorf("gatesock: EventMux.%s is not set, but %s arrived", field, sniff(payload))
+		return nil, fmt.Errorf("gatesock: EventMux.%s is not set, but %s arrived", field, event.Looks(payload))
 	}
 	return h.Invoke(ctx, payload)
 }
@@ -59,17 +61,17 @@ func (m *EventMux) Freeze() {
 	}
 }
 
-func (m *EventMux) handlerFor(from source) (lambda.Handler, string) {
+func (m *EventMux) handlerFor(from event.Kind) (lambda.Handler, string) {
 	switch from {
-	case sourceWebSocket:
+	case event.WebSocket:
 		return m.WebSocket, "WebSocket"
-	case sourceAuthorizer:
+	case event.Authorizer:
 		return m.Authorizer, "Authorizer"
-	case sourceQueue:
+	case event.SQS:
 		return m.Queue, "Queue"
-	case sourceSchedule:
+	case event.Schedule:
 		return m.Schedule, "Schedule"
-	case sourceUnknown:
+	default:
 	}
 	return nil, ""
 }
