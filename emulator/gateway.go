@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 
@@ -60,7 +61,8 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("emulator: RouteSelectionExpression %q: %w", cfg.RouteSelectionExpression, err)
 	}
-	routes, err := routeTable(h, cfg.Routes)
+	app, description := describe(h, cfg)
+	routes, err := routeTable(description.Routes)
 	if err != nil {
 		return nil, fmt.Errorf("emulator: Routes: %w", err)
 	}
@@ -68,12 +70,12 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("emulator: IAM: %w", err)
 	}
-	authorizer, err := newAuthorizer(h, cfg)
+	authorizer, err := newAuthorizer(h, description.Authorizer, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("emulator: Authorizer: %w", err)
 	}
-	if f, ok := h.(interface{ Freeze() }); ok {
-		f.Freeze()
+	if app != nil {
+		app.Freeze()
 	}
 	return &Gateway{
 		handler:        h,
@@ -91,15 +93,43 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 	}, nil
 }
 
-// describer is a handler that knows the routes it serves.
-type describer interface {
-	Routes() []gatesock.Route
+// describe returns the App that h is or is wrapped around, nil if there is none, and what it says of itself, with the
+// routes of the configuration in place of its own. What nobody has said is logged, since nothing else shows it.
+func describe(h lambda.Handler, cfg Config) (gatesock.App, gatesock.Description) {
+	var d gatesock.Description
+	app, ok := gatesock.AppOf(h)
+	if ok {
+		d = app.Describe()
+	}
+	if cfg.Routes != nil {
+		d.Routes = cfg.Routes
+	}
+	warn := func(text string) {
+		cfg.Logger.Warn("emulator: "+text+"; see gatesock.App", slog.String("handler", fmt.Sprintf("%T", innermost(h))))
+	}
+	if d.Routes == nil {
+		warn("the handler does not describe its routes: what it answers is dropped, unless Config.Routes says otherwise")
+	}
+	if !ok && cfg.Authorizer == nil && cfg.IAM == nil {
+		warn("the handler does not describe itself: everybody may connect, unless Config.Authorizer says otherwise")
+	}
+	return app, d
 }
 
-func routeTable(h lambda.Handler, routes []gatesock.Route) (map[string]gatesock.Route, error) {
-	if d, ok := h.(describer); ok && routes == nil {
-		routes = d.Routes()
+// innermost returns the handler that all others are wrapped around, as far as they tell.
+func innermost(h lambda.Handler) lambda.Handler {
+	for range 100 {
+		w, ok := h.(interface{ Unwrap() lambda.Handler })
+		if !ok {
+			break
+		}
+		h = w.Unwrap()
 	}
+	return h
+}
+
+// routeTable has the routes by their keys; nil stands for those that every API may have.
+func routeTable(routes []gatesock.Route) (map[string]gatesock.Route, error) {
 	if routes == nil {
 		routes = []gatesock.Route{
 			{Key: gatesock.RouteConnect}, {Key: gatesock.RouteDisconnect}, {Key: gatesock.RouteDefault},

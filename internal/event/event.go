@@ -250,8 +250,8 @@ func (t *traits) kind() Kind {
 		return Unknown
 	case t.typ == "REQUEST" && t.methodARN != "" && t.context.connectionID:
 		return Authorizer
-	case t.typ == "REQUEST" && t.methodARN != "":
-		return Unknown // of a REST API
+	case t.typ == "REQUEST" && t.methodARN+t.routeARN != "":
+		return Unknown // the authorizer of a REST or HTTP API, which has the request's members too
 	case t.context.connectionID && t.context.eventType:
 		return WebSocket
 	case t.records:
