@@ -60,7 +60,7 @@ func AppOf(h lambda.Handler) (App, bool) {
 }
 
 // Wrap puts middleware for whole events around a handler, the first one outermost, and keeps what the handler tells
-// about itself; see [App]. It panics if h, a middleware, or what one returns is nil.
+// about itself, unless a middleware does; see [App]. It panics if h, a middleware, or what one returns is nil.
 //
 //	gatesock.Start(gatesock.Wrap(router, func(next lambda.Handler) lambda.Handler {
 //		return otellambda.WrapHandler(next)
@@ -77,6 +77,9 @@ func Wrap(h lambda.Handler, middleware ...func(next lambda.Handler) lambda.Handl
 		if outer = middleware[i](outer); outer == nil {
 			panic("gatesock: a middleware given to Wrap at " + callerSite() + " returned nil")
 		}
+	}
+	if _, ok := AppOf(outer); ok {
+		return outer // it describes itself
 	}
 	return wrapped{outer, h}
 }

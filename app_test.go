@@ -79,6 +79,17 @@ func TestWrapPutsTheFirstOutermost(t *testing.T) {
 	require.Equal(t, "ab", string(out))
 }
 
+// A middleware may describe the app otherwise than the app itself does.
+func TestWrapKeepsAnAppOfTheMiddleware(t *testing.T) {
+	t.Parallel()
+	other := gatesock.New()
+	gatesock.Handle(other, "other", ignore)
+	h := gatesock.Wrap(gatesock.New(), func(lambda.Handler) lambda.Handler { return tracer{other} })
+	app, ok := gatesock.AppOf(h)
+	require.True(t, ok)
+	require.Same(t, other, app)
+}
+
 func TestWrapPanicsOnNil(t *testing.T) {
 	t.Parallel()
 	for says, wrap := range map[string]func(){
