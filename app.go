@@ -7,12 +7,12 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 )
 
-// App is a [lambda.Handler] that describes itself, as [Router] does and the mux of package eventmux. What runs a
-// handler needs that: the emulator and package wstest take the routes and the authorizer from it, and [Start] has
-// the registration checked before the first event.
+// App is a [lambda.Handler] that describes itself, as [Router] does and the mux of package eventmux. What
+// runs a handler needs that: the emulator and package wstest take the routes and the authorizer from it,
+// and [Start] has the registration checked before the first event.
 //
-// A handler around another one, as one that traces each event, should not hide it. [Wrap] makes such a handler; a type
-// of one's own has a method
+// A handler around another one, as one that traces each event, should not hide it. [Wrap] makes such a
+// handler; a type of one's own has a method
 //
 //	func (h *tracer) Unwrap() lambda.Handler { return h.next }
 //
@@ -30,8 +30,8 @@ type App interface {
 type Description struct {
 	// Routes are the routes of the API; nil if they are not known.
 	Routes []Route
-	// Authorizer reports whether the App takes the events of a REQUEST authorizer, so that the API must have the
-	// function as its authorizer on $connect.
+	// Authorizer reports whether the App takes the events of a REQUEST authorizer, so that the API must
+	// have the function as its authorizer on $connect.
 	Authorizer bool
 }
 
@@ -59,8 +59,9 @@ func AppOf(h lambda.Handler) (App, bool) {
 	return nil, false
 }
 
-// Wrap puts middleware for whole events around a handler, the first one outermost, and keeps what the handler tells
-// about itself, unless a middleware does; see [App]. It panics if h, a middleware, or what one returns is nil.
+// Wrap puts middleware for whole events around a handler, the first one outermost, and keeps what the
+// handler tells about itself, unless a middleware does; see [App]. It panics if h, a middleware, or what
+// one returns is nil.
 //
 //	gatesock.Start(gatesock.Wrap(router, func(next lambda.Handler) lambda.Handler {
 //		return otellambda.WrapHandler(next)
@@ -92,7 +93,7 @@ type wrapped struct {
 
 func (w wrapped) Unwrap() lambda.Handler { return w.inner }
 
-// freeze freezes the App that h is or has in it, and warns if there is none.
+// freeze freezes the App that AppOf finds, and warns if it finds none.
 func freeze(h lambda.Handler, log *slog.Logger) {
 	app, ok := AppOf(h)
 	if !ok {

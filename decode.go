@@ -14,8 +14,8 @@ import (
 	"github.com/gatesock/gatesock/internal/jsontext"
 )
 
-// ErrNotWebSocket is wrapped by the error that [Router.Invoke] returns for an event that is not one of a WebSocket
-// API. The error's text says what the event looks like.
+// ErrNotWebSocket is wrapped by the error that [Router.Invoke] returns for an event that is not one of a
+// WebSocket API. The error's text says what the event looks like.
 var ErrNotWebSocket = errors.New("not an event of a WebSocket API")
 
 // maxIDLength is the longest id and the longest action that are echoed, in bytes.
@@ -23,9 +23,9 @@ const maxIDLength = 128
 
 // envelope is an event while it is read.
 //
-// What a decision is made from has to be readable: the members that choose the route, what the authorizer and the
-// client's handshake said, and the message. Other members have whatever the event has in their place, as text, so that
-// an unusual one does not cost the connection.
+// What a decision is made from has to be readable: the members that choose the route, what the authorizer
+// and the client's handshake said, and the message. Other members have whatever the event has in their
+// place, as text, so that an unusual one does not cost the connection.
 type envelope struct {
 	*Request
 	timeMillis, connectedMillis, disconnectCode int64
@@ -182,8 +182,9 @@ func (e *envelope) readContext(s *jsontext.Scanner) {
 	}
 }
 
-// readAuthorizer reads what the authorizer returned. An API without one was seen to send "" (aws-lambda-go#154). Whatever
-// else is no object is refused: a client whose rights can't be read is not one without an authorizer.
+// readAuthorizer reads what the authorizer returned. An API without one was seen to send ""
+// (aws-lambda-go#154). Any other value that is not an object is refused: a client whose rights can't be
+// read is not one that has none.
 func (e *envelope) readAuthorizer(s *jsontext.Scanner) {
 	switch c := s.Peek(); c {
 	case '{':
@@ -289,7 +290,7 @@ func timeOf(millis int64) time.Time {
 	return time.UnixMilli(millis).UTC()
 }
 
-// readHandshake reads the headers and the query of a handshake, from which it is decided who may connect.
+// readHandshake reads the headers and the query of a handshake, which decide whether the client may connect.
 func (e *envelope) readHandshake() {
 	e.Header = make(http.Header)
 	e.Query = make(url.Values)
@@ -345,8 +346,8 @@ func readMulti(s *jsontext.Scanner) []string {
 	return vs
 }
 
-// decodeBase64 undoes the encoding of a message that an integration with CONVERT_TO_BINARY hands over. It reports
-// whether there is a message.
+// decodeBase64 undoes the encoding of a message that an integration with CONVERT_TO_BINARY hands over. It
+// reports whether there is a message.
 func (e *envelope) decodeBase64() bool {
 	if !e.base64 {
 		return true

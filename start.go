@@ -8,9 +8,9 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 )
 
-// Start runs an [App] in Lambda: a [Router], or a mux of package eventmux where the function has other events too. It freezes
-// the App first, and does not return. Of any other handler it warns in the log; see [Wrap]. Outside Lambda it prints how
-// to run the program and exits with status 2.
+// Start runs an [App] in Lambda: a [Router], or a mux of package eventmux where the function has other
+// events too. It freezes the App first, and does not return. Of any other handler it warns in the log; see
+// [Wrap]. Outside Lambda it prints how to run the program and exits with status 2.
 func Start(h lambda.Handler) {
 	if os.Getenv("AWS_LAMBDA_RUNTIME_API") == "" {
 		fmt.Fprint(os.Stderr, startHelp)

@@ -15,8 +15,8 @@ import (
 
 // Gateway is one stage of one WebSocket API. It is safe for concurrent use.
 //
-// It is a [gatesock.Poster] and an [net/http.Handler]. [Gateway.Shutdown] ends it; without, some idle goroutines
-// stay behind.
+// It is a [gatesock.Poster] and an [net/http.Handler]. [Gateway.Shutdown] ends it; without, some idle
+// goroutines stay behind.
 type Gateway struct {
 	handler        lambda.Handler
 	cfg            Config
@@ -93,8 +93,9 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 	}, nil
 }
 
-// describe returns the App that h is or is wrapped around, nil if there is none, and what it says of itself, with the
-// routes of the configuration in place of its own. What nobody has said is logged, since nothing else shows it.
+// describe returns the App that gatesock.AppOf finds, nil if it finds none, and its description, with the
+// routes of the configuration in place of its own. What nobody has said is logged, since nothing else
+// shows it.
 func describe(h lambda.Handler, cfg Config) (gatesock.App, gatesock.Description) {
 	var d gatesock.Description
 	app, ok := gatesock.AppOf(h)
@@ -148,14 +149,16 @@ func routeTable(routes []gatesock.Route) (map[string]gatesock.Route, error) {
 	return table, nil
 }
 
-// Quiesce returns when no invocation is running and nothing that the gateway started on its own is under way, as
-// the $disconnect that follows a timeout or [Gateway.Disconnect]; or else with the context's error.
+// Quiesce returns when no invocation is running and nothing that the gateway started on its own is under
+// way, as the $disconnect that follows a timeout or [Gateway.Disconnect]; or else with the context's
+// error.
 func (g *Gateway) Quiesce(ctx context.Context) error { return g.running.wait(ctx) }
 
 // Shutdown takes no more connections, closes those that are open (Unknowns.ShutdownClose), each with its
-// $disconnect, and returns when every invocation and every goroutine of the gateway has ended. A client that does
-// not answer the close frame is cut off after a second. If ctx ends first, the contexts of the handlers that
-// still run end too, and the error names them and wraps that of ctx. Calling it again does no harm.
+// $disconnect, and returns when every invocation and every goroutine of the gateway has ended. A client
+// that does not answer the close frame is cut off after a second. If ctx ends first, the contexts of the
+// handlers that still run end too, and the error names them and wraps that of ctx. Calling it again does
+// no harm.
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.mu.Lock()
 	g.closing = true

@@ -38,14 +38,16 @@ func (h httpHandler) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 
 type payloadKey struct{}
 
-// Payload returns the event that a request of [HTTP] came in, nil outside such a request. It must not be changed.
+// Payload returns the event that a request of [HTTP] came in, nil outside such a request. It must not be
+// changed.
 func Payload(ctx context.Context) []byte {
 	payload, _ := ctx.Value(payloadKey{}).([]byte)
 	return payload
 }
 
-// httpEvent is an HTTP request as an event has it. AWS documents three forms: payload version 2.0 (HTTP APIs and function
-// URLs), version 1.0 (REST APIs and HTTP APIs), and that of load balancers, which resembles version 1.0.
+// httpEvent is an HTTP request as an event has it. AWS documents three forms: payload version 2.0 (HTTP
+// APIs and function URLs), version 1.0 (REST APIs and HTTP APIs), and that of load balancers, which
+// resembles version 1.0.
 type httpEvent struct {
 	RawPath        string   `json:"rawPath"`
 	RawQueryString string   `json:"rawQueryString"`
@@ -134,7 +136,8 @@ func (e *httpEvent) url() *url.URL {
 	return &url.URL{Path: path, RawPath: raw, RawQuery: query}
 }
 
-// withoutStage is the path of version 2.0, which has the stage in it on the API's own domain, except for $default.
+// withoutStage is the path of version 2.0, which has the stage in it on the API's own domain, except for
+// $default.
 func (e *httpEvent) withoutStage() string {
 	rest, ok := strings.CutPrefix(e.RawPath, "/"+e.Context.Stage)
 	if ok && (rest == "" || rest[0] == '/') && strings.Contains(e.Context.DomainName, ".execute-api.") {
@@ -265,7 +268,8 @@ func (e *httpEvent) encode(method string, w *response) ([]byte, error) {
 	case e.Context.ELB == nil, e.MultiHeaders != nil:
 		a.MultiValueHeaders = w.sent
 	case len(w.sent.Values("Set-Cookie")) > 1:
-		return nil, errors.New("eventmux: the response has several cookies; turn on multi-value headers in the load balancer's target group")
+		return nil, errors.New("eventmux: the response has several cookies; " +
+			"turn on multi-value headers in the load balancer's target group")
 	default:
 		a.Headers = joined(w.sent)
 	}

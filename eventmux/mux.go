@@ -15,8 +15,8 @@ import (
 var ErrNoSource = errors.New("eventmux: no source takes this event")
 
 // errUnauthorized refuses a connection that has passed by the authorizer.
-var errUnauthorized = errors.New("eventmux: a $connect came without what an authorizer says, although the mux has one: " +
-	"make the function the authorizer of the API's $connect route (in the emulator, see gatesock.Wrap)")
+var errUnauthorized = errors.New("eventmux: a $connect came without what an authorizer says, " +
+	"although the mux has one: make the function the authorizer of the API's $connect route (in the emulator, see gatesock.Wrap)")
 
 // Mux hands each event to the handler of its source. It is a [gatesock.App], and safe for concurrent use.
 type Mux struct {
@@ -29,8 +29,8 @@ type Mux struct {
 
 var _ gatesock.App = (*Mux)(nil)
 
-// New returns a mux for sources. It panics if one can't work or if two can't be told apart, and says where they
-// were made: two that take the same events, a malformed name or ARN, a nil handler.
+// New returns a mux for sources. It panics if one can't work or if two can't be told apart, and says where
+// they were made: two that take the same events, a malformed name or ARN, a nil handler.
 func New(sources ...Source) *Mux {
 	m := &Mux{sources: slices.Clone(sources), kinds: make(map[event.Kind]map[string]*Source)}
 	taken := make(map[string]*Source)
@@ -77,12 +77,14 @@ func (m *Mux) add(s *Source) {
 }
 
 // kindNames are the names of the kinds, in the order of package event.
-var kindNames = [...]string{"", "websocket", "authorizer", "http", "sqs", "sns", "dynamodb", "kinesis", "schedule", "eventbridge"} //nolint:gochecknoglobals // A constant.
+var kindNames = [...]string{ //nolint:gochecknoglobals // A constant.
+	"", "websocket", "authorizer", "http", "sqs", "sns", "dynamodb", "kinesis", "schedule", "eventbridge",
+}
 
 func kindOf(name string) event.Kind { return event.Kind(slices.Index(kindNames[:], name)) }
 
-// Invoke hands an event to the handler of its source. Its error wraps [ErrNoSource] if there is none, and says what the event
-// looks like and which sources there are.
+// Invoke hands an event to the handler of its source. Its error wraps [ErrNoSource] if there is none, and
+// says what the event looks like and which sources there are.
 func (m *Mux) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	e := event.Read(payload)
 	s := m.find(e, payload)
@@ -98,7 +100,7 @@ func (m *Mux) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 // find returns the source that takes an event, nil for none.
 func (m *Mux) find(e event.Event, payload []byte) *Source {
 	for _, s := range m.matchers {
-		if s.matches(Event{Kind: kindNames[e.Kind], Source: e.Source, DetailType: e.DetailType, ARN: e.ARN, Payload: payload}) {
+		if s.matches(Event{kindNames[e.Kind], e.Source, e.DetailType, e.ARN, payload}) {
 			return s
 		}
 	}
@@ -189,7 +191,8 @@ func (m *Mux) names() string {
 // Sources returns the sources, in the order of [New].
 func (m *Mux) Sources() []Source { return slices.Clone(m.sources) }
 
-// Describe returns the routes that the handler of [WebSocket] describes, and whether there is an [Authorizer].
+// Describe returns the routes that the handler of [WebSocket] describes, and whether there is an
+// [Authorizer].
 func (m *Mux) Describe() gatesock.Description {
 	var d gatesock.Description
 	if s := firstOf(m.kinds[event.WebSocket], []string{""}); s != nil {

@@ -17,8 +17,8 @@ const Any = "*"
 
 // Source is one source of events and the handler that takes them. The functions of this package make one.
 type Source struct {
-	// Kind is "websocket", "authorizer", "http", "sqs", "sns", "dynamodb", "kinesis", "schedule", "eventbridge", "match",
-	// "member" or "fallback".
+	// Kind is "websocket", "authorizer", "http", "sqs", "sns", "dynamodb", "kinesis", "schedule",
+	// "eventbridge", "match", "member" or "fallback".
 	Kind string
 	// Name is what the source was made with, such as the queue's name or ARN; [Any] for all of the kind.
 	Name string
@@ -58,21 +58,21 @@ func (s Source) String() string {
 
 // WebSocket takes the events of a WebSocket API, usually by a [gatesock.Router].
 //
-// Beside an [Authorizer] a $connect that no authorizer has seen is refused, unless it is signed with IAM credentials: the API
-// has lost its authorizer, and everybody could connect.
+// Beside an [Authorizer] a $connect that no authorizer has seen is refused, unless it is signed with IAM
+// credentials: the API has lost its authorizer, and everybody could connect.
 func WebSocket(h lambda.Handler) Source { return newSource("websocket", "", h) }
 
 // Authorizer takes the events of a WebSocket API's REQUEST authorizer.
 func Authorizer(h lambda.Handler) Source { return newSource("authorizer", "", h) }
 
-// HTTP takes HTTP requests, whether they come from an HTTP API (of either payload version), a REST API, a function URL
-// without response streaming, or an Application Load Balancer.
+// HTTP takes HTTP requests, whether they come from an HTTP API (of either payload version), a REST API, a
+// function URL without response streaming, or an Application Load Balancer.
 //
-// The path is the request's without the stage of an API's own domain. RemoteAddr has the client's address, with port 0.
-// [Payload] returns the event, in which are the claims of an API's own authorizer. The whole response is kept until the
-// handler returns; what is not UTF-8, or has a Content-Encoding, is sent as base64, which a REST API decodes for its
-// binary media types only. Several cookies behind a load balancer need the multi-value headers of its target group.
-// A panic ends the process as in any Lambda function.
+// The path is the request's without the stage of an API's own domain. RemoteAddr has the client's address,
+// with port 0. [Payload] returns the event, in which are the claims of an API's own authorizer. The whole
+// response is kept until the handler returns; what is not UTF-8, or has a Content-Encoding, is sent as
+// base64, which a REST API decodes for its binary media types only. Several cookies behind a load balancer
+// need the multi-value headers of its target group. A panic ends the process as in any Lambda function.
 func HTTP(h http.Handler) Source {
 	if isNil(h) {
 		return newSource("http", "", nil)
@@ -90,7 +90,8 @@ func SNS(topic string, h lambda.Handler) Source {
 	return newSource("sns", topic, h).named("sns", "", false)
 }
 
-// DynamoDB takes the records of a table's stream. The table is given by its name, its ARN, the stream's ARN or [Any].
+// DynamoDB takes the records of a table's stream. The table is given by its name, its ARN, the stream's
+// ARN or [Any].
 func DynamoDB(table string, h lambda.Handler) Source {
 	return newSource("dynamodb", table, h).named("dynamodb", "table/", false)
 }
@@ -100,15 +101,15 @@ func Kinesis(stream string, h lambda.Handler) Source {
 	return newSource("kinesis", stream, h).named("kinesis", "stream/", false)
 }
 
-// Schedule takes the events of a schedule: of a rule of EventBridge, or of EventBridge Scheduler as long as the schedule
-// does not have an input of its own, for which [Member] is. It is given by its name, its ARN or [Any]; of EventBridge
-// Scheduler by its group and name too, as "default/sweep".
+// Schedule takes the events of a schedule: of a rule of EventBridge, or of EventBridge Scheduler as long
+// as the schedule does not have an input of its own, for which [Member] is. It is given by its name, its
+// ARN or [Any]; of EventBridge Scheduler by its group and name too, as "default/sweep".
 func Schedule(name string, h lambda.Handler) Source {
 	return newSource("schedule", name, h).named("events or scheduler", "", true)
 }
 
-// EventBridge takes the events of an event bus that have a source and a detail type. An empty detail type stands for all
-// of the source, and [Any] as the source for all events.
+// EventBridge takes the events of an event bus that have a source and a detail type. An empty detail type
+// stands for all of the source, and [Any] as the source for all events.
 func EventBridge(source, detailType string, h lambda.Handler) Source {
 	s := newSource("eventbridge", source, h)
 	switch {
@@ -127,8 +128,9 @@ func EventBridge(source, detailType string, h lambda.Handler) Source {
 // busKey is the key of a source of EventBridge that has a detail type.
 func busKey(source, detailType string) string { return source + "\x00" + detailType }
 
-// Member takes JSON objects by a member of theirs: the input of a schedule, an invocation by another program, a warmer. The
-// value is a string's contents, or the JSON of another value, as "true"; an empty one stands for every value but null.
+// Member takes JSON objects by a member of theirs: the input of a schedule, an invocation by another
+// program, a warmer. The value is a string's contents, or the JSON of another value, as "true"; an empty
+// one stands for every value but null.
 func Member(name, value string, h lambda.Handler) Source {
 	s := newSource("member", name, h)
 	if name == "" {
@@ -142,8 +144,8 @@ func Member(name, value string, h lambda.Handler) Source {
 	return s
 }
 
-// Match takes the events for which a function returns true. It is asked before all other sources, and safe for concurrent
-// use. The name is for errors and descriptions.
+// Match takes the events for which a function returns true. It is asked before all other sources, and safe
+// for concurrent use. The name is for errors and descriptions.
 func Match(name string, matches func(Event) bool, h lambda.Handler) Source {
 	s := newSource("match", name, h)
 	s.matches = matches
@@ -183,7 +185,8 @@ func (s Source) named(service, resource string, path bool) Source {
 	case s.mistake != "" || s.Name == Any:
 	case strings.HasPrefix(s.Name, "arn:"):
 		if !isARN(s.Name, service, resource) {
-			s.mistake = fmt.Sprintf("%s is not an ARN of %s, arn:PARTITION:SERVICE:REGION:ACCOUNT:%sNAME", event.Quote(s.Name), service, resource)
+			s.mistake = fmt.Sprintf("%s is not an ARN of %s, arn:PARTITION:SERVICE:REGION:ACCOUNT:%sNAME",
+				event.Quote(s.Name), service, resource)
 		}
 	case !isName(s.Name, path):
 		s.mistake = fmt.Sprintf("%s is neither a name nor an ARN nor %q", event.Quote(s.Name), Any)

@@ -36,8 +36,8 @@ type Event struct {
 	ARN string
 	// Mixed reports whether records come from more than one source or ARN. Lambda sends no such event.
 	Mixed bool
-	// Connect reports whether the event is the $connect of a WebSocket API; Authorized, whether that was authorized
-	// by the API: it has what an authorizer returned, or is signed with IAM credentials.
+	// Connect reports whether the event is the $connect of a WebSocket API; Authorized, whether that was
+	// authorized by the API: it has what an authorizer returned, or is signed with IAM credentials.
 	Connect, Authorized bool
 }
 

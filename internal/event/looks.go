@@ -142,8 +142,8 @@ func Quote(s string) string {
 	return strconv.Quote(s[:end] + "…")
 }
 
-// Member returns the text of a member of the event: a string's contents or the JSON of another value. It reports
-// whether there is one other than null.
+// Member returns the text of a member of the event: a string's contents or the JSON of another value. It
+// reports whether there is one other than null.
 func Member(payload []byte, name string) (value string, ok bool) {
 	s := jsontext.NewScanner(payload, nil)
 	if s.Peek() != '{' {
