@@ -10,21 +10,28 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatesock/gatesock/internal/event"
 	"github.com/gatesock/gatesock/internal/jsontext"
 )
 
-// ErrNotWebSocket is wrapped by the error that [Router.Invoke] gives for an event that is not one of a WebSocket
-// API. The error's text says what the event looked like.
+// ErrNotWebSocket is wrapped by the error that [Router.Invoke] returns for an event that is not one of a
+// WebSocket API. The error's text says what the event looks like.
 var ErrNotWebSocket = errors.New("not an event of a WebSocket API")
 
 // maxIDLength is the longest id and the longest action that are echoed, in bytes.
 const maxIDLength = 128
 
 // envelope is an event while it is read.
+//
+// What a decision is made from has to be readable: the members that choose the route, what the authorizer
+// and the client's handshake said, and the message. Other members have whatever the event has in their
+// place, as text, so that an unusual one does not cost the connection.
 type envelope struct {
 	*Request
 	timeMillis, connectedMillis, disconnectCode int64
 	base64                                      bool
+	fault                                       string // the first member that can't be read, and why
+	bodyFault                                   string // why the message can't be read, if the event has one
 	// JSON that has a use only in some events.
 	headers, multiHeaders, query, multiQuery string
 }
@@ -37,15 +44,40 @@ func decodeEvent(payload []byte) (*Request, error) {
 	e := envelope{Request: new(Request)}
 	e.readEvent(&s)
 	if err := s.End(); err != nil {
-		return nil, fmt.Errorf("gatesock: %w: %w; it looks like %s", ErrNotWebSocket, err, sniff(payload))
+		return nil, fmt.Errorf("gatesock: %w: %w; it looks like %s", ErrNotWebSocket, err, event.Looks(payload))
 	}
-	if why := e.missing(); why != "" {
-		return nil, fmt.Errorf("gatesock: %w: %s; it looks like %s", ErrNotWebSocket, why, sniff(payload))
+	e.require()
+	if e.fault == "" {
+		e.finish(kept)
 	}
-	if err := e.finish(kept); err != nil {
-		return nil, fmt.Errorf("gatesock: malformed WebSocket event: %w", err)
+	switch {
+	case e.fault == "":
+		return e.Request, nil
+	case event.Read(payload).Kind == event.WebSocket:
+		return nil, fmt.Errorf("gatesock: malformed WebSocket event: %s", e.fault)
+	default:
+		return nil, fmt.Errorf("gatesock: %w: %s; it looks like %s", ErrNotWebSocket, e.fault, event.Looks(payload))
 	}
-	return e.Request, nil
+}
+
+// refuse takes note of a member that can't be read.
+func (e *envelope) refuse(member, why string) {
+	if e.fault == "" {
+		e.fault = member + " " + why
+	}
+}
+
+// decisive reads a string that the event's handling depends on; a null leaves dst as it is.
+func (e *envelope) decisive(s *jsontext.Scanner, member string, dst *string) {
+	switch c := s.Peek(); c {
+	case '"':
+		*dst = s.Quoted()
+	case 'n':
+		s.Skip()
+	default:
+		e.refuse(member, "is "+event.JSONType(c)+", not a string")
+		s.Skip()
+	}
 }
 
 func (e *envelope) readEvent(s *jsontext.Scanner) {
@@ -57,9 +89,9 @@ func (e *envelope) readEvent(s *jsontext.Scanner) {
 		case "requestContext":
 			e.readContext(s)
 		case "body":
-			e.Body = s.Bytes()
+			e.readText(s)
 		case "isBase64Encoded":
-			s.Bool(&e.base64)
+			e.readBase64(s)
 		case "headers":
 			e.headers = s.Raw()
 		case "multiValueHeaders":
@@ -69,77 +101,130 @@ func (e *envelope) readEvent(s *jsontext.Scanner) {
 		case "multiValueQueryStringParameters":
 			e.multiQuery = s.Raw()
 		case "stageVariables":
-			e.StageVariables = readScalars(s, e.StageVariables)
+			if s.Peek() == '{' {
+				e.StageVariables = readScalars(s, e.StageVariables)
+			} else {
+				s.Skip()
+			}
 		default:
 			s.Skip()
 		}
 	}
 }
 
+// readText reads the message as it stands in the event.
+func (e *envelope) readText(s *jsontext.Scanner) {
+	switch c := s.Peek(); c {
+	case '"', 'n':
+		e.Body = s.Bytes()
+	default:
+		e.bodyFault = "body is " + event.JSONType(c) + ", not a string"
+		s.Skip()
+	}
+}
+
+// readBase64 reads whether the message is in base64.
+func (e *envelope) readBase64(s *jsontext.Scanner) {
+	switch c := s.Peek(); c {
+	case 't', 'f', 'n':
+		s.Bool(&e.base64)
+	default:
+		e.bodyFault = "isBase64Encoded is " + event.JSONType(c) + ", not a boolean"
+		s.Skip()
+	}
+}
+
 func (e *envelope) readContext(s *jsontext.Scanner) {
-	if !s.Open('{') {
+	switch c := s.Peek(); c {
+	case '{':
+		s.Open(c)
+	case 'n':
+		s.Skip()
+		return
+	default:
+		e.refuse("requestContext", "is "+event.JSONType(c)+", not an object")
+		s.Skip()
 		return
 	}
 	for s.More('}') {
 		switch string(s.Key()) {
 		case "routeKey":
-			s.String(&e.RouteKey)
+			e.decisive(s, "requestContext.routeKey", &e.RouteKey)
 		case "eventType":
-			s.String((*string)(&e.EventType))
+			e.decisive(s, "requestContext.eventType", (*string)(&e.EventType))
 		case "connectionId":
-			s.String(&e.ConnectionID)
+			e.decisive(s, "requestContext.connectionId", &e.ConnectionID)
 		case "requestId":
-			s.String(&e.RequestID)
+			s.Text(&e.RequestID)
 		case "messageId":
-			s.String(&e.MessageID)
+			s.Text(&e.MessageID)
 		case "apiId":
-			s.String(&e.APIID)
+			s.Text(&e.APIID)
 		case "stage":
-			s.String(&e.Stage)
+			s.Text(&e.Stage)
 		case "domainName":
-			s.String(&e.DomainName)
+			s.Text(&e.DomainName)
 		case "requestTimeEpoch":
-			s.Int(&e.timeMillis)
+			s.Integer(&e.timeMillis)
 		case "connectedAt":
-			s.Int(&e.connectedMillis)
+			s.Integer(&e.connectedMillis)
 		case "identity":
 			readIdentity(s, &e.Identity)
 		case "authorizer":
-			e.Authorizer = readScalars(s, e.Authorizer)
+			e.readAuthorizer(s)
 		case "disconnectStatusCode":
-			s.Int(&e.disconnectCode)
+			s.Integer(&e.disconnectCode)
 		case "disconnectReason":
-			s.String(&e.DisconnectReason)
+			s.Text(&e.DisconnectReason)
 		default:
 			s.Skip()
 		}
 	}
 }
 
+// readAuthorizer reads what the authorizer returned. An API without one was seen to send ""
+// (aws-lambda-go#154). Any other value that is not an object is refused: a client whose rights can't be
+// read is not one that has none.
+func (e *envelope) readAuthorizer(s *jsontext.Scanner) {
+	switch c := s.Peek(); c {
+	case '{':
+		e.Authorizer = readScalars(s, e.Authorizer)
+	case '"', 'n':
+		if text, _ := s.StringOr(); text != "" {
+			e.refuse("requestContext.authorizer", "is a JSON string, not an object")
+		}
+	default:
+		e.refuse("requestContext.authorizer", "is "+event.JSONType(c)+", not an object")
+		s.Skip()
+	}
+}
+
 func readIdentity(s *jsontext.Scanner, id *Identity) {
-	if !s.Open('{') {
+	if s.Peek() != '{' {
+		s.Skip()
 		return
 	}
+	s.Open('{')
 	for s.More('}') {
 		switch string(s.Key()) {
 		case "sourceIp":
-			s.String(&id.SourceIP)
+			s.Text(&id.SourceIP)
 		case "userAgent":
-			s.String(&id.UserAgent)
+			s.Text(&id.UserAgent)
 		case "apiKey":
-			s.String(&id.APIKey)
+			s.Text(&id.APIKey)
 		case "apiKeyId":
-			s.String(&id.APIKeyID)
+			s.Text(&id.APIKeyID)
 		case "accountId":
-			s.String(&id.AccountID)
+			s.Text(&id.AccountID)
 		case "caller":
-			s.String(&id.Caller)
+			s.Text(&id.Caller)
 		case "user":
-			s.String(&id.User)
+			s.Text(&id.User)
 		case "userArn":
-			s.String(&id.UserARN)
+			s.Text(&id.UserARN)
 		case "principalOrgId":
-			s.String(&id.PrincipalOrgID)
+			s.Text(&id.PrincipalOrgID)
 		default:
 			s.Skip()
 		}
@@ -149,9 +234,7 @@ func readIdentity(s *jsontext.Scanner, id *Identity) {
 // readScalars reads a flat object into m: strings as they are, other values in their JSON spelling, nulls not
 // at all.
 func readScalars(s *jsontext.Scanner, m map[string]string) map[string]string {
-	if !s.Open('{') {
-		return m
-	}
+	s.Open('{')
 	for s.More('}') {
 		k := s.Name()
 		v, ok := s.Scalar()
@@ -166,43 +249,40 @@ func readScalars(s *jsontext.Scanner, m map[string]string) map[string]string {
 	return m
 }
 
-// missing names what an event has to have and this one has not.
-func (e *envelope) missing() string {
+// require refuses an event without what every event has.
+func (e *envelope) require() {
 	switch {
 	case e.ConnectionID == "":
-		return "requestContext.connectionId is missing"
+		e.refuse("requestContext.connectionId", "is missing")
 	case e.EventType == "":
-		return "requestContext.eventType is missing"
+		e.refuse("requestContext.eventType", "is missing")
 	case e.EventType != EventConnect && e.EventType != EventMessage && e.EventType != EventDisconnect:
-		return "requestContext.eventType is " + quoteShort(string(e.EventType))
+		e.refuse("requestContext.eventType", "is "+quoteShort(string(e.EventType))+", not CONNECT, MESSAGE or DISCONNECT")
 	case e.RouteKey == "":
-		return "requestContext.routeKey is missing"
-	default:
-		return ""
+		e.refuse("requestContext.routeKey", "is missing")
 	}
 }
 
 // finish turns what was read into the members that depend on the event's type.
-func (e *envelope) finish(kept *strings.Builder) error {
+func (e *envelope) finish(kept *strings.Builder) {
 	e.Time = timeOf(e.timeMillis)
 	e.ConnectedAt = timeOf(e.connectedMillis)
 	switch e.EventType {
 	case EventConnect:
 		e.Body = nil
-		return e.readHandshake()
+		e.readHandshake()
 	case EventMessage:
-		if err := e.decodeBase64(); err != nil {
-			return err
+		e.fault = e.bodyFault
+		if e.fault == "" && e.decodeBase64() {
+			e.readBody(kept)
 		}
-		e.readBody(kept)
 	case EventDisconnect:
 		e.Body = nil
 		e.DisconnectCode = int(e.disconnectCode)
 	}
-	return nil
 }
 
-// timeOf gives the time of an event's milliseconds; what the event does not say is the zero time.
+// timeOf returns the time of an event's milliseconds; what the event does not say is the zero time.
 func timeOf(millis int64) time.Time {
 	if millis == 0 {
 		return time.Time{}
@@ -210,7 +290,8 @@ func timeOf(millis int64) time.Time {
 	return time.UnixMilli(millis).UTC()
 }
 
-func (e *envelope) readHandshake() error {
+// readHandshake reads the headers and the query of a handshake, which decide whether the client may connect.
+func (e *envelope) readHandshake() {
 	e.Header = make(http.Header)
 	e.Query = make(url.Values)
 	for _, part := range []struct {
@@ -224,56 +305,64 @@ func (e *envelope) readHandshake() error {
 		{"queryStringParameters", e.query, e.Query, asIs, readSingle},
 		{"multiValueQueryStringParameters", e.multiQuery, e.Query, asIs, readMulti},
 	} {
-		if part.json == "" {
+		switch {
+		case part.json == "", part.json == "null", part.json == `""`:
 			continue
+		case part.json[0] != '{':
+			e.refuse(part.name, "is "+event.JSONType(part.json[0])+", not an object")
+			return
 		}
 		s := jsontext.NewScanner([]byte(part.json), nil)
-		if s.Open('{') {
-			for s.More('}') {
-				k := part.key(s.Name())
-				part.into[k] = part.read(&s)
-			}
-		}
-		if err := s.End(); err != nil {
-			return fmt.Errorf("%s: %w", part.name, err)
+		s.Open('{')
+		for s.More('}') {
+			k := part.key(s.Name())
+			part.into[k] = part.read(&s)
 		}
 	}
-	return nil
 }
 
 func asIs(s string) string { return s }
 
+// readSingle reads the value of a header or parameter; a null is an empty one.
 func readSingle(s *jsontext.Scanner) []string {
-	var v string
-	s.String(&v)
-	return []string{v}
+	text, _ := s.Scalar()
+	return []string{text}
 }
 
+// readMulti reads the values of a header or parameter: an array, or one value that stands for itself.
 func readMulti(s *jsontext.Scanner) []string {
-	var vs []string
-	if !s.Open('[') {
+	if s.Null() {
 		return nil
 	}
+	if s.Peek() != '[' {
+		return readSingle(s)
+	}
+	var vs []string
+	s.Open('[')
 	for s.More(']') {
-		var v string
-		s.String(&v)
-		vs = append(vs, v)
+		text, _ := s.Scalar()
+		vs = append(vs, text)
 	}
 	return vs
 }
 
-// decodeBase64 undoes the encoding of a message that an integration with CONVERT_TO_BINARY hands over.
-func (e *envelope) decodeBase64() error {
+// decodeBase64 undoes the encoding of a message that an integration with CONVERT_TO_BINARY hands over. It
+// reports whether there is a message.
+func (e *envelope) decodeBase64() bool {
 	if !e.base64 {
-		return nil
+		return true
 	}
 	body, err := base64.StdEncoding.AppendDecode(make([]byte, 0, len(e.Body)), e.Body)
 	if err != nil {
-		return fmt.Errorf("body: %w", err)
+		e.refuse("body", "is not base64: "+err.Error())
+		return false
 	}
 	e.Body = body
-	return nil
+	return true
 }
+
+// quoteShort quotes a text from outside for a message, at a length that fits there.
+func quoteShort(s string) string { return event.Quote(s) }
 
 // readBody takes the client's action and id from the message, if it is a JSON object.
 func (e *envelope) readBody(kept *strings.Builder) {

@@ -7,6 +7,7 @@ import (
 	"net/textproto"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,13 @@ func eventSeeds(tb testing.TB) [][]byte {
 		`{` + context + `,"connectedAt":-9223372036854775808}}`,
 		`{` + context + `,"authorizer":{"a":1e5,"b":true,"c":null,"d":{"e":[1]},"a":"2"}}}`,
 		`{` + context + `,"route\u004bey":"other"}}`,
+		`{` + context + `,"authorizer":"","messageId":null,"requestTimeEpoch":"1.5e12","connectedAt":1757065815123.7,"stage":5,"identity":[]}}`,
+		`{` + context + `,"authorizer":"ann"}}`,
+		`{` + context + `,"authorizer":[{}],"identity":{"sourceIp":7,"user":{"a":1}}}}`,
+		`{` + context + `},"body":"x","isBase64Encoded":"false","stageVariables":"","headers":7}`,
+		`{` + context + `,"disconnectStatusCode":"\u0031","requestTimeEpoch":1e300,"connectedAt":"soon"}}`,
+		`{"headers":{"n":7,"o":{}},"multiValueHeaders":{"Host":"c","m":[1,{}]},"queryStringParameters":"","body":7,` +
+			`"requestContext":{"connectionId":"a","eventType":"CONNECT","routeKey":"$connect"}}`,
 		`{` + context + `},"stageVariables":{"k":"v"},"x":[1,2.5e-3,-0,{"a":[[]]},"` + "\t" + `"]}`,
 		`{` + context + `}} x`,
 		`{` + context + `},}`,
@@ -115,7 +123,7 @@ func (d *reference) object(raw []byte) []member {
 
 func (d *reference) event(payload []byte) *Request {
 	req := new(Request)
-	var isBase64 bool
+	var isBase64, badBody bool
 	var connected, at, code int64
 	var body *string
 	parts := map[string]string{}
@@ -125,11 +133,13 @@ func (d *reference) event(payload []byte) *Request {
 			d.context(raw, req, &connected, &at, &code)
 		case "body":
 			body = nil
-			d.into(raw, &body)
+			badBody = json.Unmarshal(raw, &body) != nil || badBody
 		case "isBase64Encoded":
-			d.into(raw, &isBase64)
+			badBody = json.Unmarshal(raw, &isBase64) != nil || badBody
 		case "stageVariables":
-			req.StageVariables = d.scalars(raw, req.StageVariables)
+			if raw[0] == '{' {
+				req.StageVariables = d.scalars(raw, req.StageVariables)
+			}
 		case "headers", "multiValueHeaders", "queryStringParameters", "multiValueQueryStringParameters":
 			parts[m.name] = m.value
 		}
@@ -152,6 +162,7 @@ func (d *reference) event(payload []byte) *Request {
 		d.single(parts["queryStringParameters"], req.Query, asIs)
 		d.multi(parts["multiValueQueryStringParameters"], req.Query, asIs)
 	case EventMessage:
+		d.failed = d.failed || badBody
 		d.body(body, isBase64, req)
 	case EventDisconnect:
 		req.DisconnectCode = int(code)
@@ -164,29 +175,69 @@ func (d *reference) event(payload []byte) *Request {
 func (d *reference) context(raw json.RawMessage, req *Request, connected, at, code *int64) {
 	for _, m := range d.object(raw) {
 		raw := json.RawMessage(m.value)
-		dst := map[string]any{
-			"routeKey": &req.RouteKey, "eventType": &req.EventType, "connectionId": &req.ConnectionID,
-			"requestId": &req.RequestID, "messageId": &req.MessageID, "apiId": &req.APIID, "stage": &req.Stage,
-			"domainName": &req.DomainName, "requestTimeEpoch": at, "connectedAt": connected,
-			"disconnectStatusCode": code, "disconnectReason": &req.DisconnectReason,
-		}[m.name]
-		switch {
-		case dst != nil:
+		id := &req.Identity
+		if dst := map[string]any{"routeKey": &req.RouteKey, "eventType": &req.EventType, "connectionId": &req.ConnectionID}[m.name]; dst != nil {
 			d.into(raw, dst)
-		case m.name == "authorizer":
-			req.Authorizer = d.scalars(raw, req.Authorizer)
-		case m.name == "identity":
-			id := &req.Identity
+		}
+		into(m, map[string]*string{
+			"requestId": &req.RequestID, "messageId": &req.MessageID, "apiId": &req.APIID, "stage": &req.Stage,
+			"domainName": &req.DomainName, "disconnectReason": &req.DisconnectReason,
+		})
+		switch m.name {
+		case "requestTimeEpoch":
+			wholeNumber(raw, at)
+		case "connectedAt":
+			wholeNumber(raw, connected)
+		case "disconnectStatusCode":
+			wholeNumber(raw, code)
+		case "authorizer":
+			if m.value != `""` {
+				req.Authorizer = d.scalars(raw, req.Authorizer)
+			}
+		case "identity":
+			if raw[0] != '{' {
+				continue
+			}
 			for _, m := range d.object(raw) {
-				if dst := map[string]*string{
+				into(m, map[string]*string{
 					"sourceIp": &id.SourceIP, "userAgent": &id.UserAgent, "apiKey": &id.APIKey, "apiKeyId": &id.APIKeyID,
 					"accountId": &id.AccountID, "caller": &id.Caller, "user": &id.User, "userArn": &id.UserARN,
 					"principalOrgId": &id.PrincipalOrgID,
-				}[m.name]; dst != nil {
-					d.into(json.RawMessage(m.value), dst)
-				}
+				})
 			}
 		}
+	}
+}
+
+// text is a string's contents, or the JSON of another value; false for a null.
+func text(value string) (string, bool) {
+	var s *string
+	if json.Unmarshal([]byte(value), &s) != nil {
+		return value, true
+	}
+	if s == nil {
+		return "", false
+	}
+	return *s, true
+}
+
+func into(m member, names map[string]*string) {
+	if dst := names[m.name]; dst != nil {
+		if s, ok := text(m.value); ok {
+			*dst = s
+		}
+	}
+}
+
+func wholeNumber(raw json.RawMessage, dst *int64) {
+	s, ok := text(string(raw))
+	if !ok || strings.Contains(string(raw), `\`) {
+		return
+	}
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+		*dst = n
+	} else if f, err := strconv.ParseFloat(s, 64); err == nil && f >= -1<<53 && f <= 1<<53 {
+		*dst = int64(f)
 	}
 }
 
@@ -210,27 +261,31 @@ func (d *reference) scalars(raw json.RawMessage, into map[string]string) map[str
 }
 
 func (d *reference) single(raw string, into map[string][]string, key func(string) string) {
-	if raw == "" {
+	if raw == "" || raw == `""` {
 		return
 	}
 	for _, m := range d.object([]byte(raw)) {
-		var s string
-		d.into(json.RawMessage(m.value), &s)
+		s, _ := text(m.value)
 		into[key(m.name)] = []string{s}
 	}
 }
 
 func (d *reference) multi(raw string, into map[string][]string, key func(string) string) {
-	if raw == "" {
+	if raw == "" || raw == `""` {
 		return
 	}
 	for _, m := range d.object([]byte(raw)) {
-		var list []string
-		d.into(json.RawMessage(m.value), &list)
-		if len(list) == 0 {
+		list := []json.RawMessage{json.RawMessage(m.value)}
+		if m.value[0] == '[' || m.value == "null" {
 			list = nil
+			d.into(json.RawMessage(m.value), &list)
 		}
-		into[key(m.name)] = list
+		var texts []string
+		for _, v := range list {
+			s, _ := text(string(v))
+			texts = append(texts, s)
+		}
+		into[key(m.name)] = texts
 	}
 }
 

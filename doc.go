@@ -33,6 +33,11 @@
 // response the gateway sends a frame for each message, an empty one if the handler has nothing to say
 // (observed: serverless#6816); clients ignore empty frames.
 //
+// # Other events
+//
+// Package eventmux lets the same function serve other sources of events: the authorizer, HTTP requests, queues,
+// schedules. What is wrapped around a router or a mux should not hide what they tell about themselves; see [App] and [Wrap].
+//
 // # Sending to clients
 //
 // Messages that answer no request are sent by a [Poster]: the client of package apigw for one connection, and

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/aws/aws-lambda-go/lambda"
+
 	"github.com/gatesock/gatesock"
 )
 
@@ -90,11 +92,19 @@ func ExampleErrorf() {
 	// unavailable: the history is not available: dial tcp: refused
 }
 
-func ExampleEventMux() {
-	mux := &gatesock.EventMux{WebSocket: gatesock.New()}
-	_, err := mux.Invoke(context.Background(), []byte(`{"Records":[{"eventSource":"aws:sqs"}]}`))
-	fmt.Println(err)
-	// Output: gatesock: EventMux.Queue is not set, but an SQS event arrived
+func ExampleWrap() {
+	r := gatesock.New()
+	counted := 0
+	h := gatesock.Wrap(r, func(next lambda.Handler) lambda.Handler {
+		return handlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
+			counted++
+			return next.Invoke(ctx, payload)
+		})
+	})
+	_, err := h.Invoke(context.Background(), []byte(`{"requestContext":{"eventType":"CONNECT","routeKey":"$connect","connectionId":"a"}}`))
+	app, found := gatesock.AppOf(h)
+	fmt.Println(counted, err, found, app == r)
+	// Output: 1 <nil> true true
 }
 
 func ExamplePush() {

@@ -44,7 +44,7 @@ func TestRoutesWithoutGuard(t *testing.T) {
 	gatesock.Handle(r, "guarded", ignore, gatesock.Guard("public", open))
 	gatesock.Handle(r, "b", ignore)
 	r.Default(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
-	for _, start := range []func(){r.Freeze, (&gatesock.EventMux{WebSocket: r}).Freeze, func() { _, _ = r.Invoke(t.Context(), nil) }} {
+	for _, start := range []func(){r.Freeze, func() { _, _ = r.Invoke(t.Context(), nil) }} {
 		func() {
 			defer func() {
 				require.Regexp(t, `^gatesock: RequireGuards, but these routes have no Guard: "\$default" at \S+guard_test.go:\d+, "b" at \S+guard_test.go:\d+$`, recover())
@@ -52,5 +52,4 @@ func TestRoutesWithoutGuard(t *testing.T) {
 			start()
 		}()
 	}
-	(&gatesock.EventMux{}).Freeze()
 }

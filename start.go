@@ -2,21 +2,21 @@ package gatesock
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
 )
 
-// Start runs a [Router] or an [EventMux] in Lambda. It does not return. Outside Lambda it prints how to run the
-// program and exits with status 2.
+// Start runs an [App] in Lambda: a [Router], or a mux of package eventmux where the function has other
+// events too. It freezes the App first, and does not return. Of any other handler it warns in the log; see
+// [Wrap]. Outside Lambda it prints how to run the program and exits with status 2.
 func Start(h lambda.Handler) {
 	if os.Getenv("AWS_LAMBDA_RUNTIME_API") == "" {
 		fmt.Fprint(os.Stderr, startHelp)
 		os.Exit(2)
 	}
-	if f, ok := h.(interface{ Freeze() }); ok {
-		f.Freeze()
-	}
+	freeze(h, slog.Default())
 	lambda.Start(h)
 }
 

@@ -20,12 +20,12 @@ import (
 
 // Authorizer is the Lambda function of a REQUEST authorizer: the gateway asks it before $connect, and carries what it says of
 // the [Principal] to every later event (AWS Developer Guide, "Create an API Gateway Lambda REQUEST authorizer
-// function"). It is a [lambda.Handler], for [gatesock.EventMux] or by itself, and safe for concurrent use.
+// function"). It is a [lambda.Handler], for [github.com/gatesock/gatesock/eventmux.Mux] or by itself, and safe for concurrent use.
 //
-//	gatesock.Start(&gatesock.EventMux{
-//		WebSocket:  router,
-//		Authorizer: authz.NewAuthorizer(authz.Bearer(tokens, authz.Protocol())),
-//	})
+//	gatesock.Start(eventmux.New(
+//		eventmux.WebSocket(router),
+//		eventmux.Authorizer(authz.NewAuthorizer(authz.Bearer(tokens, authz.Protocol()))),
+//	))
 //
 // What the client sees is a status: 101 for a principal, 401 for an [ErrUnauthenticated], 403 for an [ErrForbidden], and 500
 // for a fault. Why is logged, and the client does not learn it. The policy allows $connect of the one API and stage that

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/eventmux"
 )
 
 const arn = "arn:aws:execute-api:us-east-1:123456789012:abcdef123/default/$connect"
@@ -131,10 +132,10 @@ func TestNotAnAuthorizersEvent(t *testing.T) {
 	require.Panics(t, func() { WithLogger(nil) })
 }
 
-// EventMux knows the event for what it is.
+// A mux knows the event for what it is.
 func TestAuthorizerInAMux(t *testing.T) {
 	t.Parallel()
-	mux := &gatesock.EventMux{WebSocket: gatesock.New(), Authorizer: NewAuthorizer(says(Principal{ID: "ann"}, nil))}
+	mux := eventmux.New(eventmux.WebSocket(gatesock.New()), eventmux.Authorizer(NewAuthorizer(says(Principal{ID: "ann"}, nil))))
 	out, err := mux.Invoke(t.Context(), []byte(documented))
 	require.NoError(t, err)
 	require.Contains(t, string(out), `"principalId":"ann"`)

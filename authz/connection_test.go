@@ -16,6 +16,7 @@ import (
 	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/emulator"
+	"github.com/gatesock/gatesock/eventmux"
 	"github.com/gatesock/gatesock/wstest"
 )
 
@@ -296,7 +297,7 @@ func TestAuthorizerBehindTheGateway(t *testing.T) {
 	r.Use(authz.Subprotocol("chat.v1"), conn.Track(store))
 	gatesock.HandleReply(r, "whoami", whoami, authz.Require("read"))
 	admits := authz.All(authz.Origins("https://app.example.com"), authz.Bearer(authz.VerifierFunc(tokens), authz.Protocol(), authz.AuthorizationHeader()))
-	h := wstest.New(t, &gatesock.EventMux{WebSocket: r, Authorizer: authz.NewAuthorizer(admits)})
+	h := wstest.New(t, eventmux.New(eventmux.WebSocket(r), eventmux.Authorizer(authz.NewAuthorizer(admits))))
 	for token, status := range map[string]int{"": 401, "x": 401, "banned": 403, "often": 403, "fault": 500} {
 		require.Equal(t, status, h.ConnectRefused(bearer(token)), token)
 	}

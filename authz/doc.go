@@ -15,7 +15,7 @@
 //	r := gatesock.New(authz.DenyByDefault())
 //	r.Use(authz.Subprotocol("chat.v1"), conn.Track(store))
 //	gatesock.Handle(r, "say", say, authz.Require("chat:write"))
-//	gatesock.Start(&gatesock.EventMux{WebSocket: r, Authorizer: authz.NewAuthorizer(who)})
+//	gatesock.Start(eventmux.New(eventmux.WebSocket(r), eventmux.Authorizer(authz.NewAuthorizer(who))))
 //
 // Tokens are verified by a [Verifier]: package authz/jwtauth has one for JWT, authz/apikey one for API keys. In the handler of
 // a message [PrincipalOf] gives who sent it.

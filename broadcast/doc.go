@@ -41,7 +41,7 @@
 //
 //	relay, err := sqsrelay.New(client, queueURL)
 //	b := broadcast.New(poster, store, broadcast.WithRelay(relay))
-//	gatesock.Start(&gatesock.EventMux{WebSocket: router, Queue: sqsrelay.Handler(b)})
+//	gatesock.Start(eventmux.New(eventmux.WebSocket(router), eventmux.SQS("relay", sqsrelay.Handler(b))))
 //
 // A group that its store keeps in several shards is handed on shard by shard from the start, so that several
 // invocations work on it at once. Each returns a Report; [Merge] puts them together. Connections that are gone are removed

@@ -33,9 +33,6 @@ type Authorizer struct {
 	IdentitySources []string
 }
 
-// authorizes is a handler that takes the events of an authorizer too, as a [gatesock.EventMux] with one does.
-type authorizes interface{ HasAuthorizer() bool }
-
 // authorizer is an Authorizer that was found valid.
 type authorizer struct {
 	handler  lambda.Handler
@@ -43,14 +40,15 @@ type authorizer struct {
 	sources  []identitySource
 }
 
-// newAuthorizer gives nil for an API without one. A handler that is its own authorizer needs no configuration.
-func newAuthorizer(h lambda.Handler, c Config) (*authorizer, error) {
+// newAuthorizer returns nil for an API without one. A handler that is its own authorizer, as it describes itself, needs
+// no configuration.
+func newAuthorizer(h lambda.Handler, own bool, c Config) (*authorizer, error) {
 	if c.IAM != nil && c.IAM.Connect {
 		return nil, nil
 	}
 	cfg := c.Authorizer
 	if cfg == nil {
-		if a, ok := h.(authorizes); ok && a.HasAuthorizer() {
+		if own {
 			return &authorizer{handler: h, timeouts: Timeouts{c.IntegrationTimeout, c.FunctionTimeout}}, nil
 		}
 		return nil, nil
@@ -58,9 +56,8 @@ func newAuthorizer(h lambda.Handler, c Config) (*authorizer, error) {
 	a := &authorizer{handler: cfg.Handler, timeouts: Timeouts{c.IntegrationTimeout, cfg.FunctionTimeout}}
 	setDefault(&a.timeouts.Function, c.FunctionTimeout)
 	if a.handler == nil {
-		own, ok := h.(authorizes)
-		if !ok || !own.HasAuthorizer() {
-			return nil, errors.New("no Handler, and the gateway's handler is no EventMux with an Authorizer")
+		if !own {
+			return nil, errors.New("no Handler, and the gateway's handler does not describe itself as one with an Authorizer")
 		}
 		a.handler = h
 	}

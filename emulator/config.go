@@ -39,14 +39,14 @@ type Config struct {
 	CustomDomain bool
 	BasePath     string
 
-	// Routes are the API's routes. Nil means: those that the handler describes by a method
-	// Routes() []gatesock.Route, as [gatesock.Router] does; or, from a handler without, $connect,
-	// $disconnect and $default, one way.
+	// Routes are the API's routes. Nil means those that the handler describes (see [gatesock.App]); or, for a
+	// handler that does not, which is logged, $connect, $disconnect and $default, one way.
 	Routes []gatesock.Route
 	// RouteSelectionExpression selects the route key of a message. Default "$request.body.action".
 	// [New] lists what the language has.
 	RouteSelectionExpression string
-	// Authorizer decides who may connect. Nil: the handler's own, if that is a [gatesock.EventMux] which has one, or none.
+	// Authorizer decides who may connect. Nil: the handler's own, if that describes itself as one
+	// that has an authorizer (see [gatesock.App]), or none.
 	Authorizer *Authorizer
 	// APIKeys are the keys of which $connect demands one; empty: none is demanded. APIKeySelectionExpression says where it
 	// is: "$request.header.x-api-key", the default, or "$context.authorizer.usageIdentifierKey".

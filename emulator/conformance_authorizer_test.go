@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/eventmux"
 )
 
 const stageARN = "arn:aws:execute-api:us-east-1:123456789012:localapi00/local/"
@@ -303,10 +304,10 @@ func TestAuthorizerConfiguration(t *testing.T) {
 func TestMuxIsItsOwnAuthorizer(t *testing.T) {
 	t.Parallel()
 	asked := 0
-	mux := &gatesock.EventMux{WebSocket: gatesock.New(), Authorizer: handlerFunc(func(context.Context, []byte) ([]byte, error) {
+	mux := eventmux.New(eventmux.WebSocket(gatesock.New()), eventmux.Authorizer(handlerFunc(func(context.Context, []byte) ([]byte, error) {
 		asked++
 		return []byte(allow("Deny", "*", "")), nil
-	})}
+	})))
 	gw, err := New(mux, Config{})
 	require.NoError(t, err)
 	_, err = gw.Connect(t.Context(), Handshake{}, ignoring{})
@@ -318,7 +319,7 @@ func TestMuxIsItsOwnAuthorizer(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, asked)
 	require.NoError(t, gw.Shutdown(t.Context()))
-	gw, err = New(&gatesock.EventMux{WebSocket: gatesock.New()}, Config{})
+	gw, err = New(eventmux.New(eventmux.WebSocket(gatesock.New())), Config{})
 	require.NoError(t, err)
 	_, err = gw.Connect(t.Context(), Handshake{}, ignoring{})
 	require.NoError(t, err)

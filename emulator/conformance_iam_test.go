@@ -18,6 +18,7 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/apigw"
+	"github.com/gatesock/gatesock/eventmux"
 	"github.com/gatesock/gatesock/internal/sigv4"
 )
 
@@ -288,9 +289,9 @@ func TestIAMConfiguration(t *testing.T) {
 // A handler that is its own authorizer is not asked where $connect is signed: a route has one authorization type.
 func TestSignedConnectAsksNoAuthorizer(t *testing.T) {
 	t.Parallel()
-	mux := &gatesock.EventMux{WebSocket: gatesock.New(), Authorizer: handlerFunc(func(context.Context, []byte) ([]byte, error) {
+	mux := eventmux.New(eventmux.WebSocket(gatesock.New()), eventmux.Authorizer(handlerFunc(func(context.Context, []byte) ([]byte, error) {
 		return nil, errors.New("asked")
-	})}
+	})))
 	cfg := strict()
 	clock := NewManualClock(start())
 	cfg.Clock = clock

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -15,8 +16,8 @@ import (
 
 // Gateway is one stage of one WebSocket API. It is safe for concurrent use.
 //
-// It is a [gatesock.ConnectionsAPI] and an [net/http.Handler]. [Gateway.Shutdown] ends it; without, some idle goroutines
-// stay behind.
+// It is a [gatesock.ConnectionsAPI] and an [net/http.Handler]. [Gateway.Shutdown] ends it; without, some idle
+// goroutines stay behind.
 type Gateway struct {
 	handler        lambda.Handler
 	cfg            Config
@@ -63,7 +64,8 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("emulator: RouteSelectionExpression %q: %w", cfg.RouteSelectionExpression, err)
 	}
-	routes, err := routeTable(h, cfg.Routes)
+	app, description := describe(h, cfg)
+	routes, err := routeTable(description.Routes)
 	if err != nil {
 		return nil, fmt.Errorf("emulator: Routes: %w", err)
 	}
@@ -74,12 +76,12 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("emulator: IAM: %w", err)
 	}
-	authorizer, err := newAuthorizer(h, cfg)
+	authorizer, err := newAuthorizer(h, description.Authorizer, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("emulator: Authorizer: %w", err)
 	}
-	if f, ok := h.(interface{ Freeze() }); ok {
-		f.Freeze()
+	if app != nil {
+		app.Freeze()
 	}
 	return &Gateway{
 		handler:        h,
@@ -97,15 +99,44 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 	}, nil
 }
 
-// describer is a handler that knows the routes it serves.
-type describer interface {
-	Routes() []gatesock.Route
+// describe returns the App that gatesock.AppOf finds, nil if it finds none, and its description, with the
+// routes of the configuration in place of its own. What nobody has said is logged, since nothing else
+// shows it.
+func describe(h lambda.Handler, cfg Config) (gatesock.App, gatesock.Description) {
+	var d gatesock.Description
+	app, ok := gatesock.AppOf(h)
+	if ok {
+		d = app.Describe()
+	}
+	if cfg.Routes != nil {
+		d.Routes = cfg.Routes
+	}
+	warn := func(text string) {
+		cfg.Logger.Warn("emulator: "+text+"; see gatesock.App", slog.String("handler", fmt.Sprintf("%T", innermost(h))))
+	}
+	if d.Routes == nil {
+		warn("the handler does not describe its routes: what it answers is dropped, unless Config.Routes says otherwise")
+	}
+	if !ok && cfg.Authorizer == nil && cfg.IAM == nil {
+		warn("the handler does not describe itself: everybody may connect, unless Config.Authorizer says otherwise")
+	}
+	return app, d
 }
 
-func routeTable(h lambda.Handler, routes []gatesock.Route) (map[string]gatesock.Route, error) {
-	if d, ok := h.(describer); ok && routes == nil {
-		routes = d.Routes()
+// innermost returns the handler that all others are wrapped around, as far as they tell.
+func innermost(h lambda.Handler) lambda.Handler {
+	for range 100 {
+		w, ok := h.(interface{ Unwrap() lambda.Handler })
+		if !ok {
+			break
+		}
+		h = w.Unwrap()
 	}
+	return h
+}
+
+// routeTable has the routes by their keys; nil stands for those that every API may have.
+func routeTable(routes []gatesock.Route) (map[string]gatesock.Route, error) {
 	if routes == nil {
 		routes = []gatesock.Route{
 			{Key: gatesock.RouteConnect}, {Key: gatesock.RouteDisconnect}, {Key: gatesock.RouteDefault},
@@ -124,14 +155,16 @@ func routeTable(h lambda.Handler, routes []gatesock.Route) (map[string]gatesock.
 	return table, nil
 }
 
-// Quiesce returns when no invocation is running and nothing that the gateway started on its own is under way, as
-// the $disconnect that follows a timeout or [Gateway.Disconnect]; or else with the context's error.
+// Quiesce returns when no invocation is running and nothing that the gateway started on its own is under
+// way, as the $disconnect that follows a timeout or [Gateway.Disconnect]; or else with the context's
+// error.
 func (g *Gateway) Quiesce(ctx context.Context) error { return g.running.wait(ctx) }
 
 // Shutdown takes no more connections, closes those that are open (Unknowns.ShutdownClose), each with its
-// $disconnect, and returns when every invocation and every goroutine of the gateway has ended. A client that does
-// not answer the close frame is cut off after a second. If ctx ends first, the contexts of the handlers that
-// still run end too, and the error names them and wraps that of ctx. Calling it again does no harm.
+// $disconnect, and returns when every invocation and every goroutine of the gateway has ended. A client
+// that does not answer the close frame is cut off after a second. If ctx ends first, the contexts of the
+// handlers that still run end too, and the error names them and wraps that of ctx. Calling it again does
+// no harm.
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.mu.Lock()
 	g.closing = true

@@ -144,7 +144,12 @@ func (s *Session) answer(reply replier, route gatesock.Route, requestID string, 
 		reply(s, errorFrame(messageTimeout, s.id, requestID))
 	case err != nil, u.FailNon2xx && (r.statusCode < 200 || r.statusCode > 299):
 		reply(s, errorFrame(messageInternal, s.id, requestID))
-	case !route.TwoWay, len(r.body) == 0 && u.DropEmptyAnswers:
+	case !route.TwoWay:
+		if len(r.body) > 0 {
+			s.g.cfg.Logger.Warn("an answer was dropped: the route has no route response",
+				slog.String("routeKey", route.Key), slog.String("connectionId", s.id), slog.Int("bytes", len(r.body)))
+		}
+	case len(r.body) == 0 && u.DropEmptyAnswers:
 	case len(r.body) > gatesock.MaxMessageSize, !utf8.Valid(r.body):
 		s.g.cfg.Logger.Error("the route response is too large or not UTF-8", slog.String("routeKey", route.Key))
 		reply(s, errorFrame(messageInternal, s.id, requestID))

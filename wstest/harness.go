@@ -264,8 +264,8 @@ func (h *Harness) awaitDisconnect(ctx context.Context, id string) error {
 // hasDisconnect tells whether the API has a route $disconnect.
 func (h *Harness) hasDisconnect() bool {
 	routes := h.cfg.Routes
-	if routes == nil {
-		routes = h.watch.Routes()
+	if app, ok := gatesock.AppOf(h.watch); ok && routes == nil {
+		routes = app.Describe().Routes
 	}
 	for _, r := range routes {
 		if r.Key == gatesock.RouteDisconnect {

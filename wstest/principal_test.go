@@ -46,7 +46,9 @@ type deployed struct {
 	authorizer lambda.Handler
 }
 
-func (d deployed) HasAuthorizer() bool { return true }
+func (d deployed) Describe() gatesock.Description {
+	return gatesock.Description{Routes: d.Routes(), Authorizer: true}
+}
 
 func (d deployed) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	if strings.HasPrefix(string(event), `{"type":"REQUEST",`) {

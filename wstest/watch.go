@@ -56,26 +56,8 @@ func newWatch(next lambda.Handler, label string) *watch {
 	}
 }
 
-// Routes hands through what the handler says of itself; nil if it says nothing.
-func (w *watch) Routes() []gatesock.Route {
-	if d, ok := w.next.(interface{ Routes() []gatesock.Route }); ok {
-		return d.Routes()
-	}
-	return nil
-}
-
-// HasAuthorizer hands through if the handler is an authorizer too.
-func (w *watch) HasAuthorizer() bool {
-	a, ok := w.next.(interface{ HasAuthorizer() bool })
-	return ok && a.HasAuthorizer()
-}
-
-// Freeze hands through that no more is registered.
-func (w *watch) Freeze() {
-	if f, ok := w.next.(interface{ Freeze() }); ok {
-		f.Freeze()
-	}
-}
+// Unwrap returns the handler, which describes itself; see [gatesock.AppOf].
+func (w *watch) Unwrap() lambda.Handler { return w.next }
 
 // Invoke runs the handler with a marked context, and with a label that every goroutine which the handler starts
 // inherits.

@@ -6,7 +6,7 @@
 //		log.Fatal(err)
 //	}
 //	b := broadcast.New(client, store, broadcast.WithRelay(relay))
-//	gatesock.Start(&gatesock.EventMux{WebSocket: router, Queue: sqsrelay.Handler(b)})
+//	gatesock.Start(eventmux.New(eventmux.WebSocket(router), eventmux.SQS("relay", sqsrelay.Handler(b))))
 //
 // # The queue and the function
 //

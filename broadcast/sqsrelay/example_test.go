@@ -13,6 +13,7 @@ import (
 	"github.com/gatesock/gatesock/broadcast"
 	"github.com/gatesock/gatesock/broadcast/sqsrelay"
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/eventmux"
 )
 
 // line stands for a queue and its event source: it makes an event of each message.
@@ -44,11 +45,11 @@ func Example() {
 	}
 	b := broadcast.New(new(clients), store, broadcast.WithRelay(relay), broadcast.WithReserve(10*time.Second))
 	var receipts []broadcast.Report
-	function := gatesock.EventMux{Queue: sqsrelay.Handler(b,
+	function := eventmux.New(eventmux.SQS(eventmux.Any, sqsrelay.Handler(b,
 		sqsrelay.WithReports(func(_ context.Context, r broadcast.Report) error {
 			receipts = append(receipts, r)
 			return nil
-		}))}
+		}))))
 
 	short, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/stretchr/testify/require"
 
-	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/eventmux"
 	"github.com/gatesock/gatesock/internal/sqstest"
 )
 
@@ -58,7 +58,7 @@ func failures(t *testing.T, timeout time.Duration, h lambda.Handler, event []byt
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
-	payload, err := (&gatesock.EventMux{Queue: h}).Invoke(ctx, event)
+	payload, err := eventmux.New(eventmux.SQS(eventmux.Any, h)).Invoke(ctx, event)
 	require.NoError(t, err)
 	var answer map[string][]map[string]string
 	require.NoError(t, json.Unmarshal(payload, &answer))

@@ -17,7 +17,7 @@ import (
 // errLate is why a record of a batch was not begun.
 var errLate = errors.New("the invocation has no time left for it")
 
-// Handler returns what runs the jobs of SQS events, for [gatesock.EventMux]'s Queue or by itself. It panics without a
+// Handler returns what runs the jobs of SQS events, as the SQS source of package eventmux or by itself. It panics without a
 // Broadcaster that has a [broadcast.Relay]. It is safe for concurrent use.
 //
 // It answers with the messages whose jobs are not done, so that they stay in the queue and end in its dead-letter queue

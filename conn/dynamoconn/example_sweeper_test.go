@@ -8,6 +8,7 @@ import (
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/conn/dynamoconn"
+	"github.com/gatesock/gatesock/eventmux"
 )
 
 // A function that EventBridge invokes every few minutes, beside the WebSocket API's own events.
@@ -21,7 +22,7 @@ func ExampleSweeper() {
 		}
 		return time.Now(), nil
 	}
-	mux := &gatesock.EventMux{Schedule: dynamoconn.NewSweeper(store, probe)}
+	mux := eventmux.New(eventmux.Schedule(eventmux.Any, dynamoconn.NewSweeper(store, probe)))
 
 	event := `{"version":"0","source":"aws.events","detail-type":"Scheduled Event","detail":{}}`
 	if _, err := mux.Invoke(context.Background(), []byte(event)); err != nil {

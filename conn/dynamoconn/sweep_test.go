@@ -17,6 +17,7 @@ import (
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/conn/dynamoconn"
+	"github.com/gatesock/gatesock/eventmux"
 )
 
 var _ lambda.Handler = (*dynamoconn.Sweeper)(nil)
@@ -318,7 +319,7 @@ func TestSweepAsAScheduledEvent(t *testing.T) {
 		w := newSweepWorld(t)
 		w.connect("a", 2, conn.Conn{})
 		pass(time.Hour)
-		mux := &gatesock.EventMux{Schedule: w.sweeper()}
+		mux := eventmux.New(eventmux.Schedule(eventmux.Any, w.sweeper()))
 		event := []byte(`{"version":"0","id":"1","detail-type":"Scheduled Event","source":"aws.events","detail":{}}`)
 		answer, err := mux.Invoke(t.Context(), event)
 		require.NoError(t, err)

@@ -34,7 +34,7 @@ type Probe func(ctx context.Context, to gatesock.Target) (lastActive time.Time, 
 // connections, and closes those that are idle, if told to; see [Report] and [WithIdleLimit]. It is for a schedule, and is a lambda.Handler:
 //
 //	sweeper := dynamoconn.NewSweeper(store, probe)
-//	gatesock.Start(&gatesock.EventMux{WebSocket: router, Schedule: sweeper})
+//	gatesock.Start(eventmux.New(eventmux.WebSocket(router), eventmux.Schedule("sweep", sweeper)))
 //
 // A Sweeper is safe for concurrent use, and any number may work on one table, in any processes: while one is at work in a
 // namespace, others find its lease and return at once. Even without the lease they would do no harm but probe twice: a

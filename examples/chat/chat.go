@@ -11,6 +11,7 @@ import (
 	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/broadcast"
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/eventmux"
 	"github.com/gatesock/gatesock/ratelimit"
 )
 
@@ -54,7 +55,7 @@ func (a *App) Handler() lambda.Handler {
 	if a.access.tokens == nil {
 		return a.Router()
 	}
-	return &gatesock.EventMux{WebSocket: a.Router(), Authorizer: a.access.authorizer()}
+	return eventmux.New(eventmux.WebSocket(a.Router()), eventmux.Authorizer(a.access.authorizer()))
 }
 
 // Router returns the chat's routes.

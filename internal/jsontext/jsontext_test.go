@@ -77,6 +77,48 @@ func TestScannerKeepsNoPartOfTheText(t *testing.T) {
 	require.Equal(t, []string{"name", "value", "[1]"}, []string{name, value, raw})
 }
 
+func TestIntegerAndText(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		json    string
+		integer int64 // -7 is left as it is
+		text    string
+	}{
+		{`0`, 0, "0"},
+		{`-9223372036854775808`, -9223372036854775808, "-9223372036854775808"},
+		{`9223372036854775808`, -7, "9223372036854775808"},
+		{`1.99`, 1, "1.99"},
+		{`-1.5e2`, -150, "-1.5e2"},
+		{`1e300`, -7, "1e300"},
+		{`"12"`, 12, "12"},
+		{`"12.5"`, 12, "12.5"},
+		{`"\u0031"`, -7, "1"},
+		{`"NaN"`, -7, "NaN"},
+		{`"Inf"`, -7, "Inf"},
+		{`""`, -7, ""},
+		{`null`, -7, "as it was"},
+		{`true`, -7, "true"},
+		{`[1, {}]`, -7, "[1, {}]"},
+		{`{"a":1}`, -7, `{"a":1}`},
+	} {
+		s := jsontext.NewScanner([]byte(tt.json), nil)
+		n := int64(-7)
+		s.Integer(&n)
+		require.NoError(t, s.End(), tt.json)
+		require.Equal(t, tt.integer, n, tt.json)
+		s = jsontext.NewScanner([]byte(tt.json), nil)
+		text := "as it was"
+		s.Text(&text)
+		require.NoError(t, s.End(), tt.json)
+		require.Equal(t, tt.text, text, tt.json)
+	}
+	for _, broken := range []string{``, `-`, `1.`, `"1`, `nul`, `[`} {
+		s := jsontext.NewScanner([]byte(broken), nil)
+		s.Integer(new(int64))
+		require.Error(t, s.End(), broken)
+	}
+}
+
 func TestErrorsNameThePlace(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -4,6 +4,7 @@ package jsontext
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -199,6 +200,38 @@ func (s *Scanner) Int(dst *int64) {
 		return
 	}
 	*dst = n
+}
+
+// Integer reads a whole number into dst, also one that is written with a fraction, which is dropped, or in a string.
+// Any other value, such as a null or a number that no int64 is near, leaves dst as it is.
+func (s *Scanner) Integer(dst *int64) {
+	var start, end int
+	switch c := s.Peek(); {
+	case c == '"':
+		start, end, _ = s.skipString()
+	case c == '-', '0' <= c && c <= '9':
+		start = s.pos
+		s.number()
+		end = s.pos
+	default:
+		s.Skip()
+		return
+	}
+	if s.err != nil {
+		return
+	}
+	if n, err := strconv.ParseInt(string(s.data[start:end]), 10, 64); err == nil {
+		*dst = n
+	} else if f, err := strconv.ParseFloat(string(s.data[start:end]), 64); err == nil && math.Abs(f) <= 1<<53 {
+		*dst = int64(f)
+	}
+}
+
+// Text reads any value but a null into dst: a string's contents, or the JSON of another value.
+func (s *Scanner) Text(dst *string) {
+	if text, ok := s.Scalar(); ok {
+		*dst = text
+	}
 }
 
 // Bool reads a boolean into dst; a null leaves dst as it is.

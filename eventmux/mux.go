@@ -1,0 +1,214 @@
+package eventmux
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/event"
+)
+
+// ErrNoSource is wrapped by the error that [Mux.Invoke] returns for an event that no source takes.
+var ErrNoSource = errors.New("eventmux: no source takes this event")
+
+// errUnauthorized refuses a connection that has passed by the authorizer.
+var errUnauthorized = errors.New("eventmux: a $connect came without what an authorizer says, " +
+	"although the mux has one: make the function the authorizer of the API's $connect route (in the emulator, see gatesock.Wrap)")
+
+// Mux hands each event to the handler of its source. It is a [gatesock.App], and safe for concurrent use.
+type Mux struct {
+	sources  []Source
+	matchers []*Source
+	kinds    map[event.Kind]map[string]*Source // by key
+	members  []*Source                         // those with a value first
+	fallback *Source
+}
+
+var _ gatesock.App = (*Mux)(nil)
+
+// New returns a mux for sources. It panics if one can't work or if two can't be told apart, and says where
+// they were made: two that take the same events, a malformed name or ARN, a nil handler.
+func New(sources ...Source) *Mux {
+	m := &Mux{sources: slices.Clone(sources), kinds: make(map[event.Kind]map[string]*Source)}
+	taken := make(map[string]*Source)
+	for i := range m.sources {
+		s := &m.sources[i]
+		switch old := taken[s.Kind+"\x00"+s.key]; {
+		case s.handler == nil && s.mistake == "":
+			panic(fmt.Sprintf("eventmux: source %d was not made by a function of this package", i))
+		case s.mistake != "":
+			panic(fmt.Sprintf("eventmux: the source %s at %s: %s", s, s.site, s.mistake))
+		case old != nil:
+			panic(fmt.Sprintf("eventmux: the source %s at %s is there already, from %s", s, s.site, old.site))
+		}
+		taken[s.Kind+"\x00"+s.key] = s
+		m.add(s)
+	}
+	slices.SortStableFunc(m.members, func(a, b *Source) int { return rank(a) - rank(b) })
+	return m
+}
+
+// rank orders the sources of Member.
+func rank(s *Source) int {
+	if s.member.value != "" {
+		return 0
+	}
+	return 1
+}
+
+func (m *Mux) add(s *Source) {
+	switch s.Kind {
+	case "match":
+		m.matchers = append(m.matchers, s)
+	case "member":
+		m.members = append(m.members, s)
+	case "fallback":
+		m.fallback = s
+	default:
+		kind := kindOf(s.Kind)
+		if m.kinds[kind] == nil {
+			m.kinds[kind] = make(map[string]*Source)
+		}
+		m.kinds[kind][s.key] = s
+	}
+}
+
+// kindNames are the names of the kinds, in the order of package event.
+var kindNames = [...]string{ //nolint:gochecknoglobals // A constant.
+	"", "websocket", "authorizer", "http", "sqs", "sns", "dynamodb", "kinesis", "schedule", "eventbridge",
+}
+
+func kindOf(name string) event.Kind { return event.Kind(slices.Index(kindNames[:], name)) }
+
+// Invoke hands an event to the handler of its source. Its error wraps [ErrNoSource] if there is none, and
+// says what the event looks like and which sources there are.
+func (m *Mux) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	e := event.Read(payload)
+	s := m.find(e, payload)
+	if s == nil {
+		return nil, m.noSource(e, payload)
+	}
+	if s.Kind == "websocket" && e.Connect && !e.Authorized && m.kinds[event.Authorizer] != nil {
+		return nil, errUnauthorized
+	}
+	return s.handler.Invoke(ctx, payload)
+}
+
+// find returns the source that takes an event, nil for none.
+func (m *Mux) find(e event.Event, payload []byte) *Source {
+	for _, s := range m.matchers {
+		if s.matches(Event{kindNames[e.Kind], e.Source, e.DetailType, e.ARN, payload}) {
+			return s
+		}
+	}
+	if !e.Mixed {
+		if s := m.ofKind(e); s != nil {
+			return s
+		}
+	}
+	for _, s := range m.members {
+		if value, ok := event.Member(payload, s.member.name); ok && (s.member.value == "" || s.member.value == value) {
+			return s
+		}
+	}
+	return m.fallback
+}
+
+// ofKind returns the source that an event's shape chooses. A schedule's event is one of an event bus too.
+func (m *Mux) ofKind(e event.Event) *Source {
+	if s := firstOf(m.kinds[e.Kind], origins(e)); s != nil || e.Kind != event.Schedule {
+		return s
+	}
+	e.Kind = event.EventBridge
+	return firstOf(m.kinds[e.Kind], origins(e))
+}
+
+func firstOf(sources map[string]*Source, keys []string) *Source {
+	if sources == nil {
+		return nil
+	}
+	for _, key := range keys {
+		if s := sources[key]; s != nil {
+			return s
+		}
+	}
+	return nil
+}
+
+// origins returns the keys that a source for the event may have, the most exact one first.
+func origins(e event.Event) []string {
+	switch e.Kind {
+	case event.SQS, event.SNS:
+		return []string{e.ARN, e.ARN[strings.LastIndexByte(e.ARN, ':')+1:], Any}
+	case event.DynamoDB:
+		return ofStream(e.ARN, ":table/", "/stream/")
+	case event.Kinesis:
+		return ofStream(e.ARN, ":stream/", "/consumer/")
+	case event.Schedule:
+		_, path, _ := strings.Cut(e.ARN, "/") // of rule/NAME, rule/BUS/NAME or schedule/GROUP/NAME
+		return []string{e.ARN, path, path[strings.LastIndexByte(path, '/')+1:], Any}
+	case event.EventBridge:
+		return []string{busKey(e.Source, e.DetailType), e.Source, Any}
+	default:
+		return []string{""}
+	}
+}
+
+// ofStream returns the names of a stream whose ARN has the name after before, and more from after on.
+func ofStream(arn, before, after string) []string {
+	whole, _, _ := strings.Cut(arn, after)
+	_, name, _ := strings.Cut(whole, before)
+	return []string{arn, whole, name, Any}
+}
+
+func (m *Mux) noSource(e event.Event, payload []byte) error {
+	looks := event.Looks(payload)
+	if e.Mixed {
+		looks += ", and its records have several origins"
+	}
+	return fmt.Errorf("%w: it looks like %s; the mux takes %s", ErrNoSource, looks, m.names())
+}
+
+// names lists the sources, up to a length that fits into a message.
+func (m *Mux) names() string {
+	const most = 20
+	if len(m.sources) == 0 {
+		return "nothing"
+	}
+	var list []string
+	for _, s := range m.sources[:min(len(m.sources), most)] {
+		list = append(list, s.String())
+	}
+	if len(m.sources) > most {
+		list = append(list, "…")
+	}
+	return strings.Join(list, ", ")
+}
+
+// Sources returns the sources, in the order of [New].
+func (m *Mux) Sources() []Source { return slices.Clone(m.sources) }
+
+// Describe returns the routes that the handler of [WebSocket] describes, and whether there is an
+// [Authorizer].
+func (m *Mux) Describe() gatesock.Description {
+	var d gatesock.Description
+	if s := firstOf(m.kinds[event.WebSocket], []string{""}); s != nil {
+		if app, ok := gatesock.AppOf(s.handler); ok {
+			d.Routes = app.Describe().Routes
+		}
+	}
+	d.Authorizer = m.kinds[event.Authorizer] != nil
+	return d
+}
+
+// Freeze freezes every handler that is a [gatesock.App].
+func (m *Mux) Freeze() {
+	for i := range m.sources {
+		if app, ok := gatesock.AppOf(m.sources[i].handler); ok {
+			app.Freeze()
+		}
+	}
+}
