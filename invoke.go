@@ -21,6 +21,9 @@ func (r *Router) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	rt := r.lookup(req)
 	req.HandledBy = rt.key
 	reply, err := rt.handler(ctx, req)
+	if req.late >= lateEnough {
+		r.logLate(ctx, req)
+	}
 	if req.EventType == EventMessage {
 		return r.answer(ctx, rt, req, reply, err), nil
 	}
@@ -112,8 +115,7 @@ func marshal(c Codec, v any) (data []byte, err error) {
 	return c.Marshal(v)
 }
 
-// log records an error: faults of the application as errors, what has a cause behind its public message as
-// information, and refusals, which any client can provoke, for debugging only.
+// log records an error at the level that [WithLogger] documents.
 func (r *Router) log(ctx context.Context, req *Request, err error) {
 	level := slog.LevelDebug
 	e := publicError(err)
@@ -126,16 +128,30 @@ func (r *Router) log(ctx context.Context, req *Request, err error) {
 	if !r.logger.Enabled(ctx, level) {
 		return
 	}
-	attrs := []slog.Attr{
-		slog.String("routeKey", req.RouteKey),
-		slog.String("connectionId", req.ConnectionID),
-		slog.String("requestId", req.RequestID),
-		slog.String("code", string(e.Code)),
-		slog.String("error", err.Error()),
-	}
+	attrs := append(req.logAttrs(), slog.String("code", string(e.Code)), slog.String("error", err.Error()))
 	var p *PanicError
 	if errors.As(err, &p) {
 		attrs = append(attrs, slog.String("stack", string(p.Stack)))
 	}
 	r.logger.LogAttrs(ctx, level, "gatesock: handler failed", attrs...)
+}
+
+// logLate records that a handler returned long after the time that [Timeout] had left it.
+func (r *Router) logLate(ctx context.Context, req *Request) {
+	r.logger.LogAttrs(ctx, slog.LevelWarn, "gatesock: handler returned late: it does not end when its context does",
+		append(req.logAttrs(), slog.Duration("late", req.late))...)
+}
+
+// logAttrs returns what the log says of a request.
+func (r *Request) logAttrs() []slog.Attr {
+	attrs := []slog.Attr{
+		slog.String("routeKey", r.RouteKey),
+		slog.String("handledBy", r.HandledBy),
+		slog.String("connectionId", r.ConnectionID),
+		slog.String("requestId", r.RequestID),
+	}
+	if id := r.PrincipalID(); id != "" {
+		attrs = append(attrs, slog.String("principalId", id))
+	}
+	return attrs
 }

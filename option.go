@@ -26,7 +26,16 @@ type routeOption func(*route)
 func (o routeOption) applyRoute(rt *route) { o(rt) }
 
 // WithLogger sets where errors of handlers are logged; the default is [slog.Default] at the first event. It panics
-// if l is nil.
+// if l is nil. Each error is one line with its code, the route key, the route that handled the event (handledBy), the
+// connection, the request and, if there is an authorizer, the principal. Its level depends on who has to know:
+//
+//   - error: faults of the application and of what it needs, that is, the codes whose status is 500 or above
+//     ([CodeInternal], [CodeUnavailable], [CodeDeadlineExceeded], and codes of the application's own), with the cause and,
+//     for a panic, the stack;
+//   - warning: what is wrong though the client was served, as a handler that ignores its [Timeout];
+//   - information: other codes that have a cause behind the public message ([Error.WithCause]);
+//   - debug: all other refusals, and every [CodeInvalidArgument]. Any client can provoke these, as often as it likes; lower
+//     the level of the logger to see them.
 func WithLogger(l *slog.Logger) Option {
 	if l == nil {
 		panic(fmt.Sprintf("gatesock: WithLogger at %s got no logger", callerSite()))

@@ -80,7 +80,8 @@ type Request struct {
 	// ID is the id that the client chose for its request, echoed in the reply, empty if there is none.
 	ID string
 
-	badID bool // the message has an "id" that is not a valid one
+	badID bool          // the message has an "id" that is not a valid one
+	late  time.Duration // how long after the end of its Timeout the handler returned
 }
 
 // Identity is what the gateway knows about a client without an authorizer.
