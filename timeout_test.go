@@ -125,7 +125,7 @@ func waitFor(ctx context.Context) error {
 
 func sleepFor(d time.Duration) func(context.Context) error {
 	return func(context.Context) error {
-		time.Sleep(d) // in virtual time
+		<-time.After(d)
 		return nil
 	}
 }
@@ -138,7 +138,7 @@ func TestTimeoutNamesHandlersThatIgnoreIt(t *testing.T) {
 		r := gatesock.New(gatesock.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 		r.Use(gatesock.Timeout(5 * time.Second))
 		gatesock.Handle(r, "deaf", func(context.Context, *gatesock.Request, say) error {
-			time.Sleep(40 * time.Second)
+			<-time.After(40 * time.Second)
 			return nil
 		})
 		gatesock.Handle(r, "prompt", func(ctx context.Context, _ *gatesock.Request, _ say) error { return waitFor(ctx) })
@@ -158,7 +158,9 @@ func TestWrongTimeoutsPanic(t *testing.T) {
 		29 * time.Second: `gatesock: Timeout(29s) at %s: it must be above zero and below the 29s after which the gateway answers in the handler's place`,
 	} {
 		func() {
-			defer func() { require.Regexp(t, strings.ReplaceAll(sitePattern(want), "register_test", "timeout_test"), fmt.Sprint(recover())) }()
+			defer func() {
+				require.Regexp(t, strings.ReplaceAll(sitePattern(want), "register_test", "timeout_test"), fmt.Sprint(recover()))
+			}()
 			gatesock.Timeout(d)
 		}()
 	}

@@ -35,12 +35,19 @@ func TestConnectPushAndExpect(t *testing.T) {
 
 	e := bob.Push("say", say{}).ExpectError(gatesock.CodeInvalidArgument)
 	require.Contains(t, e.Message, "text")
-	bob.Send("nothing", nil) // there is no $default
-	bob.ExpectFrame(`{"message": "Forbidden", "connectionId":"` + bob.ID() + `", "requestId":"…"}`)
+	bob.Push("nothing", nil).ExpectError(gatesock.CodeNotFound)
 
 	bob.Drop()
 	alice.ExpectPush("left", nil)
 	h.Advance(10 * time.Minute)
 	require.Equal(t, "Going away", alice.ExpectClosed(1001))
 	alice.ExpectNone()
+}
+
+// TestWithoutDefaultRoute: the gateway answers by its own frame, which has no id.
+func TestWithoutDefaultRoute(t *testing.T) {
+	t.Parallel()
+	c := wstest.New(t, gatesock.New(gatesock.WithoutDefaultRoute())).Connect()
+	c.Send("nothing", nil)
+	c.ExpectFrame(`{"message": "Forbidden", "connectionId":"` + c.ID() + `", "requestId":"…"}`)
 }
