@@ -14,10 +14,8 @@ import (
 func newDecoder[In any](rt *route) func(*Request) (In, error) {
 	target := newTarget[In]()
 	body := newBodyDecoder(rt, reflect.TypeFor[In](), func() any { _, to := target(); return to })
-	_, validates := any(new(In)).(validator) // In, or a pointer to it
-	if !validates {
-		_, validates = any(*new(In)).(validator) // In is a pointer itself
-	}
+	_, to := target()
+	_, validates := to.(validator) // of In, or of a pointer to it
 	return func(req *Request) (In, error) {
 		in, to := target()
 		if err := body.decode(req.Body, to); err != nil {

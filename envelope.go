@@ -19,6 +19,9 @@ import (
 //	→ {"type":"add","requestId":"1","payload":{"a":1,"b":2}}
 //	← {"type":"add","requestId":"1","payload":{"sum":3}}
 //
+// The gateway's own error frames keep their shape, with a "message" and a "requestId" of the gateway's: where ID is called that,
+// clients tell them by the Action that they lack.
+//
 // A [Router] takes it by [WithEnvelope], a broadcaster by broadcast.WithEnvelope; [Envelope.EncodePush] encodes a push under
 // these names. The API's route selection expression has to name the same member as Action, as in $request.body.type.
 type Envelope struct {

@@ -92,6 +92,8 @@ func WithCodec(c Codec) SharedOption {
 // frame at all; with one, the gateway would send an empty frame (observed: serverless#6816), as it does for a message
 // that comes to a one-way action through a $default that answers others.
 //
+// On [Router.Default] it takes the route response from all actions that have no route of their own in the API.
+//
 // [HandleReply] refuses a one-way route.
 func OneWay() RouteOption { return routeOption(func(rt *route) { rt.oneWay = true }) }
 

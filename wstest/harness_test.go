@@ -1,6 +1,8 @@
 package wstest_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -50,4 +52,20 @@ func TestWithoutDefaultRoute(t *testing.T) {
 	c := wstest.New(t, gatesock.New(gatesock.WithoutDefaultRoute())).Connect()
 	c.Send("nothing", nil)
 	c.ExpectFrame(`{"message": "Forbidden", "connectionId":"` + c.ID() + `", "requestId":"…"}`)
+}
+
+// TestOneWay: with no route response there is no frame at all, also not an empty one.
+func TestOneWay(t *testing.T) {
+	t.Parallel()
+	r := gatesock.New()
+	gatesock.Handle(r, "typing", func(_ context.Context, _ *gatesock.Request, in say) error {
+		if in.Text == "" {
+			return errors.New("refused")
+		}
+		return nil
+	}, gatesock.OneWay())
+	c := wstest.New(t, r).Connect()
+	c.SendText(`{"action":"typing","id":"1","text":"x"}`)
+	c.SendText(`{"action":"typing","id":"2"}`)
+	c.ExpectNone()
 }
