@@ -69,6 +69,7 @@ type everything struct {
 	Color  color                `json:"color"`
 	Moody  *moody               `json:"moody"`
 	Any    any                  `json:"any"`
+	OneOf  interface{ isOne() } `json:"oneOf"`
 	Number json.Number          `json:"number"`
 	Quoted int                  `json:"quoted,string"`
 	Big    int64                `json:"big"`
@@ -120,6 +121,8 @@ func TestWordsForDecodeErrors(t *testing.T) {
 		{`{"color":5}`, `"color" must be a string, not a number`},
 		{`{"moody":null,"text":1}`, `"text" must be a string, not a number`},
 		{`{"moody":1}`, `"moody" has a value that is not accepted`},
+		{`{"oneOf":null,"any":{},"number":[]}`, `"number" must be a number, not an array`},
+		{`{"oneOf":{}}`, `"oneOf" has a value that is not accepted`},
 		{`{"number":"abc"}`, `"number" must be a number`},
 		{`{"number":true}`, `"number" must be a number, not a boolean`},
 		{`{"quoted":5}`, `"quoted" must be a string that contains a whole number`},

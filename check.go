@@ -100,7 +100,8 @@ func (c checker) fault(t reflect.Type, path string) string {
 	case reflect.Chan, reflect.Func, reflect.UnsafePointer, reflect.Complex64, reflect.Complex128:
 		return fmt.Sprintf("%s is a %v", path, t)
 	case reflect.Interface:
-		if c.decoding && t.NumMethod() > 0 {
+		// As a member it is of use, too: it can be null or left out, as those of generated types for one of several.
+		if c.decoding && t.NumMethod() > 0 && path == "In" {
 			return fmt.Sprintf("%s is a %v, an interface with methods", path, t)
 		}
 	case reflect.Pointer:

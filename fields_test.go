@@ -50,10 +50,6 @@ func TestFieldsAreThoseOfEncodingJSON(t *testing.T) {
 			X struct{} `json:"y"`
 			Y struct{}
 		}{},
-		struct { // two that are tagged alike hide each other
-			X int `json:"z"`
-			Y int `json:"z"` //nolint:govet // that is the case
-		}{},
 		struct { // a name makes a member of what is embedded
 			inner `json:"in"`
 			*Other
