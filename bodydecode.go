@@ -1,31 +1,153 @@
 package gatesock
 
 import (
-	"encoding/json"
+	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/gatesock/gatesock/internal/jsontext"
 )
 
-// strictly gives an Unmarshal that refuses members that In does not have, but for those that are the
-// protocol's own.
-func strictly[In any](c StrictCodec) func([]byte, any) error {
-	var own []string
-	for _, name := range []string{"action", "id"} {
-		if c.UnmarshalStrict([]byte(`{"`+name+`":null}`), new(In)) != nil {
-			own = append(own, name)
+// newDecoder returns the function that makes an In of a message.
+func newDecoder[In any](rt *route) func(*Request) (In, error) {
+	target := newTarget[In]()
+	body := newBodyDecoder(rt, reflect.TypeFor[In](), func() any { _, to := target(); return to })
+	_, to := target()
+	_, validates := to.(validator) // of In, or of a pointer to it
+	return func(req *Request) (In, error) {
+		in, to := target()
+		if err := body.decode(req.Body, to); err != nil {
+			return *in, err
 		}
-	}
-	return func(data []byte, v any) error {
-		return c.UnmarshalStrict(without(data, own), v)
+		if validates {
+			if err := to.(validator).Validate(); err != nil {
+				return *in, validationError(err)
+			}
+		}
+		return *in, nil
 	}
 }
 
-// without gives a JSON object without some of its members. Anything else it gives as it is.
+// newTarget returns a function that makes an In, and the pointer that a codec decodes into: to the In or, if that is a pointer
+// itself, what it points to.
+func newTarget[In any]() func() (*In, any) {
+	t := reflect.TypeFor[In]()
+	if t.Kind() != reflect.Pointer {
+		return func() (*In, any) {
+			in := new(In)
+			return in, in
+		}
+	}
+	return func() (*In, any) {
+		to := reflect.New(t.Elem())
+		in, _ := to.Convert(t).Interface().(In)
+		return &in, to.Interface()
+	}
+}
+
+// validator is what an In may have.
+type validator interface{ Validate() error }
+
+// validationError returns the public form of what Validate returned.
+func validationError(err error) error {
+	var public *Error
+	if errors.As(err, &public) {
+		return err
+	}
+	return Errorf(CodeInvalidArgument, "%s", err.Error())
+}
+
+// bodyDecoder decodes the messages of a route.
+type bodyDecoder struct {
+	rt        *route
+	in        reflect.Type
+	target    func() any // what a codec decodes into
+	unmarshal func([]byte, any) error
+	strict    bool
+	own       []string // members that are the protocol's alone, hidden from a strict codec
+}
+
+func newBodyDecoder(rt *route, in reflect.Type, target func() any) *bodyDecoder {
+	d := &bodyDecoder{rt: rt, in: in, target: target, unmarshal: rt.codec.Unmarshal, strict: rt.strict}
+	if !rt.strict {
+		return d
+	}
+	strict, ok := rt.codec.(StrictCodec)
+	if !ok {
+		panic(fmt.Sprintf("gatesock: route %q at %s wants strict decoding, but its codec %T is not a StrictCodec", rt.key, rt.site, rt.codec))
+	}
+	d.unmarshal = strict.UnmarshalStrict
+	if rt.nested() || rt.raw {
+		return d
+	}
+	for _, name := range []string{rt.wire.names.Action, rt.wire.names.ID} {
+		probe := append(member{name, "null"}.appendTo([]byte{'{'}), '}')
+		if strict.UnmarshalStrict(probe, target()) != nil {
+			d.own = append(d.own, name)
+		}
+	}
+	return d
+}
+
+// nested reports whether the In of the route stands in a member of its own.
+func (rt *route) nested() bool { return rt.wire.names.Input != "" && !rt.raw }
+
+// decode decodes a message.
+func (d *bodyDecoder) decode(body []byte, to any) error {
+	switch {
+	case d.rt.nested():
+		input, err := d.input(body)
+		if input == nil || err != nil {
+			return err
+		}
+		body = input
+	case !d.rt.raw && string(bytes.TrimSpace(body)) == "null":
+		return errNotObject()
+	}
+	if len(d.own) > 0 {
+		body = without(body, d.own)
+	}
+	if err := d.unmarshal(body, to); err != nil {
+		return d.explain(err, body)
+	}
+	return nil
+}
+
+// input returns the member that the In stands in, nil if there is none.
+func (d *bodyDecoder) input(body []byte) (input []byte, err error) {
+	s := jsontext.NewScanner(body, nil)
+	if s.Peek() != '{' {
+		s.Skip()
+		if err := s.End(); err != nil {
+			return nil, errSyntax(err)
+		}
+		return nil, errNotObject()
+	}
+	s.Open('{')
+	for s.More('}') {
+		if string(s.Key()) == d.rt.wire.names.Input {
+			input = []byte(s.Raw())
+		} else {
+			s.Skip()
+		}
+	}
+	if err := s.End(); err != nil {
+		return nil, errSyntax(err)
+	}
+	return input, nil
+}
+
+func errNotObject() *Error {
+	return Errorf(CodeInvalidArgument, "the message must be a JSON object")
+}
+
+func errSyntax(err error) *Error {
+	return Errorf(CodeInvalidArgument, "the message is not valid JSON: %v", err)
+}
+
+// without returns a JSON object without some of its members. Anything else it returns as it is.
 func without(data []byte, names []string) []byte {
 	members, ok := membersOf(data)
 	if !ok {
@@ -51,7 +173,7 @@ func (m member) appendTo(b []byte) []byte {
 	return append(b, m.value...)
 }
 
-// membersOf gives the members of a JSON object, and false if data is not one.
+// membersOf returns the members of a JSON object, and false if data is not one.
 func membersOf(data []byte) ([]member, bool) {
 	s := jsontext.NewScanner(data, nil)
 	if s.Peek() != '{' {
@@ -64,105 +186,4 @@ func membersOf(data []byte) ([]member, bool) {
 		list = append(list, member{name, s.Raw()})
 	}
 	return list, s.End() == nil
-}
-
-// decodeError puts the error of a codec into words for the client. try decodes another message in the same
-// way.
-func decodeError(err error, body []byte, try func([]byte) error) error {
-	var public *Error
-	if errors.As(err, &public) {
-		return err
-	}
-	var wrongType *json.UnmarshalTypeError
-	members, isObject := membersOf(body)
-	if errors.As(err, &wrongType) && (wrongType.Field != "" || !isObject) {
-		return wrongTypeError(wrongType).WithCause(err)
-	}
-	if !isObject {
-		return notObjectError(body).WithCause(err)
-	}
-	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return Errorf(CodeInvalidArgument, "unknown member %s", name).WithCause(err)
-	}
-	for _, m := range members {
-		if memberErr := try(append(m.appendTo([]byte{'{'}), '}')); memberErr != nil {
-			return memberError(m.name, memberErr).WithCause(err)
-		}
-	}
-	return Errorf(CodeInvalidArgument, "the message has a value that is not accepted").WithCause(err)
-}
-
-// memberError says what is wrong with a member that an own type of the application, or a map, refuses.
-func memberError(name string, err error) *Error {
-	var wrongType *json.UnmarshalTypeError
-	if errors.As(err, &wrongType) {
-		return wrongTypeError(&json.UnmarshalTypeError{Field: name, Type: wrongType.Type, Value: wrongType.Value})
-	}
-	return Errorf(CodeInvalidArgument, "%s has a value that is not accepted", quoteShort(name))
-}
-
-func notObjectError(body []byte) *Error {
-	s := jsontext.NewScanner(body, nil)
-	s.Skip()
-	if err := s.End(); err != nil {
-		return Errorf(CodeInvalidArgument, "the message is not valid JSON: %v", err)
-	}
-	return Errorf(CodeInvalidArgument, "the message must be a JSON object")
-}
-
-func wrongTypeError(e *json.UnmarshalTypeError) *Error {
-	want := kindName(e.Type)
-	got, _, _ := strings.Cut(e.Value, " ")
-	switch {
-	case e.Field == "":
-		return Errorf(CodeInvalidArgument, "the message must be %s, not %s", want, article(got))
-	case got == "number" && strings.Contains(want, "integer"):
-		return Errorf(CodeInvalidArgument, "%q must be %s that fits into %s", e.Field, want, e.Type)
-	default:
-		return Errorf(CodeInvalidArgument, "%q must be %s, not %s", e.Field, want, article(got))
-	}
-}
-
-func kindName(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.String:
-		return "a string"
-	case reflect.Bool:
-		return "a boolean"
-	case reflect.Float32, reflect.Float64:
-		return "a number"
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return "an integer"
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return "a non-negative integer"
-	case reflect.Slice, reflect.Array:
-		return "an array"
-	case reflect.Struct, reflect.Map:
-		return "an object"
-	case reflect.Pointer:
-		return kindName(t.Elem())
-	default:
-		return fmt.Sprintf("a value for %s", t)
-	}
-}
-
-// article names a kind of JSON value as encoding/json spells it.
-func article(kind string) string {
-	switch kind {
-	case "array", "object":
-		return "an " + kind
-	case "bool":
-		return "a boolean"
-	default:
-		return "a " + kind
-	}
-}
-
-// validationError gives the public form of what Validate returned.
-func validationError(err error) error {
-	var public *Error
-	if errors.As(err, &public) {
-		return err
-	}
-	return Errorf(CodeInvalidArgument, "%s", err.Error())
 }

@@ -28,6 +28,7 @@ const maxIDLength = 128
 // place, as text, so that an unusual one does not cost the connection.
 type envelope struct {
 	*Request
+	wire                                        *wire // how the members of a message are named
 	timeMillis, connectedMillis, disconnectCode int64
 	base64                                      bool
 	fault                                       string // the first member that can't be read, and why
@@ -37,11 +38,11 @@ type envelope struct {
 }
 
 // decodeEvent reads an event of the gateway in one pass. What it returns shares no memory with payload.
-func decodeEvent(payload []byte) (*Request, error) {
+func decodeEvent(payload []byte, w *wire) (*Request, error) {
 	kept := new(strings.Builder)
 	kept.Grow(len(payload) / 2) // what a usual event needs
 	s := jsontext.NewScanner(payload, kept)
-	e := envelope{Request: new(Request)}
+	e := envelope{Request: new(Request), wire: w}
 	e.readEvent(&s)
 	if err := s.End(); err != nil {
 		return nil, fmt.Errorf("gatesock: %w: %w; it looks like %s", ErrNotWebSocket, err, event.Looks(payload))
@@ -374,16 +375,15 @@ func (e *envelope) readBody(kept *strings.Builder) {
 		return
 	}
 	s.Open('{')
-	var action, id string
-	var badID bool
+	var action string
+	var id messageID
 	for s.More('}') {
-		switch string(s.Key()) {
-		case "action":
+		k := s.Key()
+		switch {
+		case string(k) == e.wire.names.Action:
 			action, _ = s.StringOr()
-		case "id":
-			var ok bool
-			id, ok = s.StringOr()
-			badID = !ok || len(id) > maxIDLength
+		case string(k) == e.wire.names.ID:
+			id = readMessageID(&s)
 		default:
 			s.Skip()
 		}
@@ -391,8 +391,26 @@ func (e *envelope) readBody(kept *strings.Builder) {
 	if s.End() != nil {
 		return
 	}
-	e.Action, e.ID, e.badID = action, id, badID
-	if badID {
-		e.ID = ""
+	e.Action, e.ID, e.numberID, e.badID = action, id.text, id.number, id.bad
+}
+
+// messageID is the id of a message: a string that the protocol permits, or a bad one, among them numbers.
+type messageID struct {
+	text, number string
+	bad          bool
+}
+
+func readMessageID(s *jsontext.Scanner) messageID {
+	if c := s.Peek(); c == '-' || '0' <= c && c <= '9' {
+		number := s.Raw()
+		if len(number) > maxIDLength {
+			number = ""
+		}
+		return messageID{number: number, bad: true}
 	}
+	text, ok := s.StringOr()
+	if !ok || len(text) > maxIDLength {
+		return messageID{bad: true}
+	}
+	return messageID{text: text}
 }

@@ -13,7 +13,7 @@ func BenchmarkDecodeEvent(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(event)))
 	for b.Loop() {
-		if _, err := decodeEvent(event); err != nil {
+		if _, err := decodeEvent(event, protocolWire); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -22,7 +22,7 @@ func FuzzDecodeEvent(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		want, ok := referenceDecode(payload)
-		got, err := decodeEvent(payload)
+		got, err := decodeEvent(payload, protocolWire)
 		if !ok {
 			require.Error(t, err, "encoding/json refuses %q", payload)
 			return
@@ -311,6 +311,10 @@ func (d *reference) body(body *string, isBase64 bool, req *Request) {
 	case !ok:
 	case json.Unmarshal(raw, &id) != nil || id != nil && len(*id) > maxIDLength:
 		req.badID = true
+		var number json.Number
+		if raw[0] != '"' && len(raw) <= maxIDLength && json.Unmarshal(raw, &number) == nil {
+			req.numberID = number.String()
+		}
 	case id != nil:
 		req.ID = *id
 	}

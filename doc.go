@@ -31,7 +31,12 @@
 // [Router.Routes] lists the routes. Every message route needs a route response, without which the gateway
 // drops replies and errors (AWS Developer Guide, "Set up route responses for a WebSocket API"). With a route
 // response the gateway sends a frame for each message, an empty one if the handler has nothing to say
-// (observed: serverless#6816); clients ignore empty frames.
+// (observed: serverless#6816); clients ignore empty frames. A route that never answers is [OneWay], and needs none.
+//
+// # Clients that exist already
+//
+// [WithEnvelope] serves clients that call the members of the envelope by other names; [Raw] and [WithErrorFrame] are for
+// protocols that have none.
 //
 // # Other events
 //

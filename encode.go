@@ -9,14 +9,18 @@ import (
 )
 
 // replyHead appends `{"id":…,"action":…`, the members that tell a client which request is answered.
-func replyHead(b []byte, req *Request) []byte {
+func (w *wire) replyHead(b []byte, req *Request) []byte {
 	b = append(b, '{')
-	if req.ID != "" {
-		b = append(b, `"id":`...)
-		b = jsontext.AppendString(b, req.ID)
+	if req.hasID() {
+		b = append(b, w.id...)
+		if req.numberID != "" {
+			b = append(b, req.numberID...)
+		} else {
+			b = jsontext.AppendString(b, req.ID)
+		}
 		b = append(b, ',')
 	}
-	b = append(b, `"action":`...)
+	b = append(b, w.action...)
 	action := req.Action
 	if action == "" || len(action) > maxIDLength {
 		action = req.RouteKey
@@ -25,17 +29,16 @@ func replyHead(b []byte, req *Request) []byte {
 }
 
 // appendReply appends the frame of a reply or, with null data, of an acknowledgement.
-func appendReply(b []byte, req *Request, data []byte) []byte {
-	b = replyHead(b, req)
-	b = append(b, `,"data":`...)
-	b = append(b, data...)
+func (w *wire) appendReply(b []byte, req *Request, data []byte) []byte {
+	b = append(w.replyHead(b, req), ',')
+	b = append(append(b, w.data...), data...)
 	return append(b, '}')
 }
 
-// errorFrame gives the frame of an error; details is encoded JSON or empty.
-func errorFrame(req *Request, e *Error, details []byte) []byte {
-	b := replyHead(make([]byte, 0, len(details)+len(e.Message)+128), req)
-	b = append(b, `,"error":{"code":`...)
+// errorFrame returns the frame of an error; details is encoded JSON or empty.
+func (w *wire) errorFrame(req *Request, e *Error, details []byte) []byte {
+	b := append(w.replyHead(make([]byte, 0, len(details)+len(e.Message)+128), req), ',')
+	b = append(append(b, w.err...), `{"code":`...)
 	b = jsontext.AppendString(b, string(e.Code))
 	b = append(b, `,"message":`...)
 	b = jsontext.AppendString(b, e.Message)
@@ -50,10 +53,10 @@ func errorFrame(req *Request, e *Error, details []byte) []byte {
 	return append(b, "}}"...)
 }
 
-// okResponse gives the Lambda proxy response that sends frame through the route response. A nil frame leaves
-// the body out.
+// okResponse returns the Lambda proxy response that sends frame through the route response. It has no body for an empty
+// frame.
 func okResponse(frame []byte) []byte {
-	if frame == nil {
+	if len(frame) == 0 {
 		return []byte(`{"statusCode":200}`)
 	}
 	b := make([]byte, 0, len(frame)+bytes.Count(frame, []byte{'"'})+bytes.Count(frame, []byte{'\\'})+32)

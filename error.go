@@ -1,9 +1,11 @@
 package gatesock
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"time"
 )
 
@@ -66,8 +68,10 @@ func (c Code) HTTPStatus() int {
 //	return gatesock.Errorf(gatesock.CodeNotFound, "there is no room %q", name)
 //	return gatesock.Errorf(gatesock.CodeUnavailable, "history is not available").WithCause(err)
 //
-// An error that is not an *Error, and wraps none, reaches the client as [CodeInternal] with a message that
-// tells nothing.
+// An error that is not an *Error, and wraps none, reaches the client as [CodeDeadlineExceeded] if it wraps
+// [context.DeadlineExceeded] or [os.ErrDeadlineExceeded], and as [CodeInternal] otherwise, with a message that tells
+// nothing. [context.Canceled] is internal: only the program itself cancels the context of a handler. An *Error is what the
+// application chose to say, and so counts before a deadline that it wraps or is joined with.
 type Error struct {
 	// Code is the kind of failure.
 	Code Code
@@ -132,8 +136,8 @@ func (e *Error) Unwrap() error {
 	return e.cause
 }
 
-// CodeOf gives the code that err reaches a client with: that of the first *Error in its tree, and
-// [CodeInternal] if there is none. It is empty for a nil error.
+// CodeOf returns the code that err reaches a client with: that of the first *Error in its tree; without one
+// [CodeDeadlineExceeded] for a deadline that has passed, and [CodeInternal] for anything else. It is empty for a nil error.
 func CodeOf(err error) Code {
 	if err == nil {
 		return ""
@@ -141,11 +145,20 @@ func CodeOf(err error) Code {
 	return publicError(err).Code
 }
 
-// publicError gives the *Error that stands for err on the wire.
+// publicError returns the *Error that stands for err on the wire.
 func publicError(err error) *Error {
 	var e *Error
-	if errors.As(err, &e) && e != nil {
+	switch {
+	case errors.As(err, &e) && e != nil:
 		return e
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return deadlineError(err)
+	default:
+		return &Error{Code: CodeInternal, Message: "internal error", cause: err}
 	}
-	return &Error{Code: CodeInternal, Message: "internal error", cause: err}
+}
+
+// deadlineError returns the *Error for a request that took too long.
+func deadlineError(cause error) *Error {
+	return &Error{Code: CodeDeadlineExceeded, Message: "it took too long; it may or may not have been done", cause: cause}
 }

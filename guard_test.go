@@ -25,12 +25,13 @@ func TestGuards(t *testing.T) {
 	gatesock.Handle(r, "closed", ignore, gatesock.Guard("public", open), closed)
 	require.Equal(t, []gatesock.Route{
 		{Key: "$connect"},
+		{Key: "$default", TwoWay: true},
 		{Key: "$disconnect"},
 		{Key: "closed", TwoWay: true, Guards: []string{"public", "nobody"}},
 		{Key: "open", TwoWay: true, Guards: []string{"public"}},
 	}, r.Routes())
-	r.Routes()[2].Guards[0] = "changed"
-	require.Equal(t, "public", r.Routes()[2].Guards[0])
+	r.Routes()[3].Guards[0] = "changed"
+	require.Equal(t, "public", r.Routes()[3].Guards[0])
 	r.Freeze()
 	for _, f := range []func(){func() { gatesock.Guard("", open) }, func() { gatesock.Guard("x", nil) }} {
 		require.Panics(t, f)

@@ -3,6 +3,7 @@ package gatesock
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 )
@@ -14,13 +15,16 @@ import (
 // in the event is malformed. A panic in a handler passes through; see [Recover].
 func (r *Router) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	r.freezing()
-	req, err := decodeEvent(payload)
+	req, err := decodeEvent(payload, r.wire)
 	if err != nil {
 		return nil, err
 	}
 	rt := r.lookup(req)
 	req.HandledBy = rt.key
 	reply, err := rt.handler(ctx, req)
+	if req.late >= lateEnough {
+		r.logLate(ctx, req)
+	}
 	if req.EventType == EventMessage {
 		return r.answer(ctx, rt, req, reply, err), nil
 	}
@@ -52,53 +56,103 @@ func (r *Router) lookup(req *Request) *route {
 	return r.fallback
 }
 
-// answer gives the response to a message. Its status is 200 also for an error: some have seen the gateway
+// answer returns the response to a message. Its status is 200 also for an error: some have seen the gateway
 // put a frame of its own in place of the body of any other status (observed: architect/sandbox#560).
 func (r *Router) answer(ctx context.Context, rt *route, req *Request, reply *Reply, err error) []byte {
 	if err == nil {
 		var frame []byte
 		var short [256]byte // spares an allocation
 		if frame, err = rt.appendFrame(short[:0], req, reply); err == nil {
+			if rt.oneWay && reply != nil && !reply.Silent {
+				r.logger.LogAttrs(ctx, slog.LevelWarn, "gatesock: the route is one-way: the reply of its handler is not sent", req.logAttrs()...)
+			}
 			return okResponse(frame)
 		}
 	}
 	r.log(ctx, req, err)
-	e := publicError(err)
-	var details []byte
-	if e.Details != nil {
-		var encErr error
-		if details, encErr = marshal(rt.codec, e.Details); encErr != nil {
-			r.log(ctx, req, encErr)
-		}
+	if rt.oneWay {
+		return okResponse(nil)
 	}
-	frame := errorFrame(req, e, details)
+	e := publicError(err)
+	frame, ok := r.ownErrorFrame(ctx, rt, req, e)
+	if !ok {
+		frame = rt.wire.errorFrame(req, e, r.details(ctx, rt, req, e))
+	}
 	if len(frame) > MaxMessageSize {
-		frame = errorFrame(req, &Error{Code: e.Code, Message: "the error is too large to be sent"}, nil)
+		frame = rt.wire.errorFrame(req, &Error{Code: e.Code, Message: "the error is too large to be sent"}, nil)
 	}
 	return okResponse(frame)
+}
+
+// details returns the encoded details of an error, none if they can't be encoded.
+func (r *Router) details(ctx context.Context, rt *route, req *Request, e *Error) []byte {
+	if e.Details == nil {
+		return nil
+	}
+	details, err := marshal(rt.codec, e.Details)
+	if err == nil {
+		err = checkEncoded(rt.codec, details)
+	}
+	if err != nil {
+		r.log(ctx, req, err)
+		return nil
+	}
+	return details
+}
+
+// ownErrorFrame returns the frame that the application makes of an error ([WithErrorFrame]), and false if it makes none.
+func (r *Router) ownErrorFrame(ctx context.Context, rt *route, req *Request, e *Error) (frame []byte, ok bool) {
+	if rt.errorFrame == nil {
+		return nil, false
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			r.log(ctx, req, recovered(v))
+			ok = false
+		}
+	}()
+	return rt.errorFrame(req, e), true
 }
 
 // appendFrame appends the frame that stands for a reply to b, which is empty; nil if there is nothing to send.
 func (rt *route) appendFrame(b []byte, req *Request, reply *Reply) ([]byte, error) {
 	var frame []byte
 	switch {
-	case reply == nil && req.ID == "":
+	case rt.oneWay, reply != nil && reply.Silent, reply == nil && (rt.raw || !req.hasID()):
 		return nil, nil
 	case reply == nil:
-		frame = appendReply(b, req, []byte("null"))
+		frame = rt.wire.appendReply(b, req, []byte("null"))
 	case reply.Frame != nil:
 		frame = reply.Frame
 	default:
-		data, err := marshal(rt.codec, reply.Data)
-		if err != nil {
+		data, err := rt.encode(reply.Data)
+		switch {
+		case err != nil:
 			return nil, err
+		case rt.raw:
+			frame = data
+		default:
+			frame = rt.wire.appendReply(b, req, data)
 		}
-		frame = appendReply(b, req, data)
 	}
 	if len(frame) > MaxMessageSize {
 		return nil, Errorf(CodeTooLarge, "the reply of %d bytes is above the limit of %d", len(frame), MaxMessageSize)
 	}
 	return frame, nil
+}
+
+// encode encodes the data of a reply. What a codec makes for a raw route need not be JSON, but it has to be something.
+func (rt *route) encode(v any) ([]byte, error) {
+	data, err := marshal(rt.codec, v)
+	switch {
+	case err != nil:
+		return nil, err
+	case !rt.raw:
+		return data, checkEncoded(rt.codec, data)
+	case len(data) == 0:
+		return nil, fmt.Errorf("codec %T returned nothing for a %T", rt.codec, v)
+	}
+	return data, nil
 }
 
 // marshal encodes a value of the application's. It runs outside all middleware, so it makes an error of a panic by
@@ -112,8 +166,7 @@ func marshal(c Codec, v any) (data []byte, err error) {
 	return c.Marshal(v)
 }
 
-// log records an error: faults of the application as errors, what has a cause behind its public message as
-// information, and refusals, which any client can provoke, for debugging only.
+// log records an error at the level that [WithLogger] documents.
 func (r *Router) log(ctx context.Context, req *Request, err error) {
 	level := slog.LevelDebug
 	e := publicError(err)
@@ -126,16 +179,30 @@ func (r *Router) log(ctx context.Context, req *Request, err error) {
 	if !r.logger.Enabled(ctx, level) {
 		return
 	}
-	attrs := []slog.Attr{
-		slog.String("routeKey", req.RouteKey),
-		slog.String("connectionId", req.ConnectionID),
-		slog.String("requestId", req.RequestID),
-		slog.String("code", string(e.Code)),
-		slog.String("error", err.Error()),
-	}
+	attrs := append(req.logAttrs(), slog.String("code", string(e.Code)), slog.String("error", err.Error()))
 	var p *PanicError
 	if errors.As(err, &p) {
 		attrs = append(attrs, slog.String("stack", string(p.Stack)))
 	}
 	r.logger.LogAttrs(ctx, level, "gatesock: handler failed", attrs...)
+}
+
+// logLate records that a handler returned long after the time that [Timeout] had left it.
+func (r *Router) logLate(ctx context.Context, req *Request) {
+	r.logger.LogAttrs(ctx, slog.LevelWarn, "gatesock: handler returned late: it does not end when its context does",
+		append(req.logAttrs(), slog.Duration("late", req.late))...)
+}
+
+// logAttrs returns what the log says of a request.
+func (r *Request) logAttrs() []slog.Attr {
+	attrs := []slog.Attr{
+		slog.String("routeKey", r.RouteKey),
+		slog.String("handledBy", r.HandledBy),
+		slog.String("connectionId", r.ConnectionID),
+		slog.String("requestId", r.RequestID),
+	}
+	if id := r.PrincipalID(); id != "" {
+		attrs = append(attrs, slog.String("principalId", id))
+	}
+	return attrs
 }

@@ -75,12 +75,15 @@ type Request struct {
 	// Body is the message as the client sent it (EventMessage only). The members below are taken
 	// from it if it is a JSON object; see docs/protocol.md.
 	Body []byte
-	// Action is the message's "action", empty if there is none.
+	// Action is the message's "action", or what [WithEnvelope] has in its place; empty if there is none.
 	Action string
-	// ID is the id that the client chose for its request, echoed in the reply, empty if there is none.
+	// ID is the id that the client chose for its request, echoed in the reply, empty if there is none. An id that is not a
+	// string is none: a route that is not [Raw] refuses it, except Default. What answers a number carries it all the same.
 	ID string
 
-	badID bool // the message has an "id" that is not a valid one
+	badID    bool          // the message has an "id" that is not a valid one
+	numberID string        // the id as it was sent, if it is a number, for answers to carry it
+	late     time.Duration // how long after the end of its Timeout the handler returned
 }
 
 // Identity is what the gateway knows about a client without an authorizer.
@@ -102,3 +105,6 @@ type Identity struct {
 
 // PrincipalID gives the authorizer's principalId, empty if there is none.
 func (r *Request) PrincipalID() string { return r.Authorizer["principalId"] }
+
+// hasID reports whether the message has an id that its answer carries.
+func (r *Request) hasID() bool { return r.ID != "" || r.numberID != "" }

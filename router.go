@@ -23,8 +23,13 @@ type Router struct {
 	logger *slog.Logger
 	codec  Codec
 	strict bool
+	// wire has the names of the members that are the protocol's own.
+	wire       *wire
+	errorFrame func(*Request, *Error) []byte
 	// guarded: every message route has to have a guard.
 	guarded bool
+	// noDefault: the API has no $default.
+	noDefault bool
 
 	mu         sync.Mutex // guards what follows
 	frozen     bool
@@ -52,12 +57,16 @@ type route struct {
 	middleware []layer
 	codec      Codec
 	strict     bool
+	oneWay     bool // it never answers
+	raw        bool // what it takes and answers has no envelope
+	wire       *wire
+	errorFrame func(*Request, *Error) []byte
 	guards     []string
 }
 
 // New returns a Router without routes.
 func New(opts ...Option) *Router {
-	r := &Router{codec: JSON{}, registered: make(map[string]*route)}
+	r := &Router{codec: JSON{}, wire: protocolWire, registered: make(map[string]*route)}
 	r.freezing = sync.OnceFunc(r.build)
 	for i, o := range opts {
 		if o == nil {
@@ -102,8 +111,8 @@ func (r *Router) Disconnect(h HandlerFunc, opts ...RouteOption) {
 }
 
 // Default sets the handler of messages that no other route takes: no JSON, no action, or an unknown one.
-// Without it they are answered with [CodeNotFound], or [CodeInvalidArgument] if they have no action, if the API has a
-// $default route, and by the gateway's own error frame if it has not.
+// Without it they are answered with [CodeNotFound], or [CodeInvalidArgument] if they have no action; see [WithoutDefaultRoute] for
+// APIs that leave that to the gateway.
 //
 // A message that the gateway sends to $default although its action names a registered route goes to that
 // route. An API can therefore do with $connect, $disconnect and $default.
@@ -113,18 +122,24 @@ func (r *Router) Default(h HandlerFunc, opts ...RouteOption) { r.handle(RouteDef
 func (r *Router) Message(key string, h HandlerFunc, opts ...RouteOption) {
 	rt := r.newRoute(key, h == nil, opts)
 	rt.checkCustom()
-	rt.handler = refuseBadID(h)
+	rt.handler = rt.refuseBadID(h)
 	r.add(rt)
 }
 
 func (r *Router) handle(key string, h HandlerFunc, opts []RouteOption) {
 	rt := r.newRoute(key, h == nil, opts)
+	switch {
+	case key == RouteDefault && r.noDefault:
+		panic(fmt.Sprintf("gatesock: Default at %s, but the router was made WithoutDefaultRoute", rt.site))
+	case key != RouteDefault && (rt.oneWay || rt.raw):
+		panic(fmt.Sprintf("gatesock: OneWay and Raw at %s are for message routes, not for %s", rt.site, key))
+	}
 	rt.handler = h
 	r.add(rt)
 }
 
 func (r *Router) newRoute(key string, isNil bool, opts []RouteOption) *route {
-	rt := &route{key: key, site: callerSite(), codec: r.codec, strict: r.strict}
+	rt := &route{key: key, site: callerSite(), codec: r.codec, strict: r.strict, wire: r.wire, errorFrame: r.errorFrame}
 	if isNil {
 		panic(fmt.Sprintf("gatesock: the handler of route %q at %s is nil", key, rt.site))
 	}
@@ -158,21 +173,25 @@ func (r *Router) add(rt *route) {
 	r.registered[rt.key] = rt
 }
 
-// Routes lists the routes that an API in front of this router needs, sorted by key: $connect and $disconnect,
-// and every registered message route, each with a route response. It does not freeze the router.
+// Routes lists the routes that an API in front of this router needs, sorted by key: $connect, $disconnect, $default, and
+// every registered message route. Those of messages have a route response, but for the ones that are [OneWay]. $default is
+// there without a handler too, so that a client that misspells an action gets an answer with its id; see [WithoutDefaultRoute].
+// Routes does not freeze the router.
 func (r *Router) Routes() []Route {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	keys := map[string]bool{RouteConnect: false, RouteDisconnect: false}
-	for key := range r.registered {
-		keys[key] = key != RouteConnect && key != RouteDisconnect
+	routes := map[string]Route{RouteConnect: {}, RouteDisconnect: {}}
+	if !r.noDefault {
+		routes[RouteDefault] = Route{TwoWay: true}
 	}
-	list := make([]Route, 0, len(keys))
-	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		route := Route{Key: key, TwoWay: keys[key]}
-		if rt := r.registered[key]; rt != nil {
-			route.Guards = slices.Clone(rt.guards)
-		}
+	for key, rt := range r.registered {
+		message := key != RouteConnect && key != RouteDisconnect
+		routes[key] = Route{TwoWay: message && !rt.oneWay, Guards: slices.Clone(rt.guards)}
+	}
+	list := make([]Route, 0, len(routes))
+	for _, key := range slices.Sorted(maps.Keys(routes)) {
+		route := routes[key]
+		route.Key = key
 		list = append(list, route)
 	}
 	return list
@@ -211,10 +230,9 @@ func (r *Router) build() {
 	if r.logger == nil {
 		r.logger = slog.Default()
 	}
-	routes := map[string]*route{
-		RouteConnect:    {key: RouteConnect, handler: doNothing, codec: r.codec},
-		RouteDisconnect: {key: RouteDisconnect, handler: doNothing, codec: r.codec},
-		RouteDefault:    {key: RouteDefault, handler: refuseUnknown, codec: r.codec},
+	routes := make(map[string]*route)
+	for key, h := range map[string]HandlerFunc{RouteConnect: doNothing, RouteDisconnect: doNothing, RouteDefault: r.refuseUnknown} {
+		routes[key] = &route{key: key, handler: h, codec: r.codec, wire: r.wire, errorFrame: r.errorFrame}
 	}
 	maps.Copy(routes, registered)
 	for _, key := range slices.Sorted(maps.Keys(routes)) {
@@ -240,18 +258,21 @@ func (rt *route) wrapped(outer []layer) *route {
 func doNothing(context.Context, *Request) (*Reply, error) { return nil, nil }
 
 // refuseBadID keeps requests whose id is not as the protocol wants it from the handler of a custom route.
-func refuseBadID(next HandlerFunc) HandlerFunc {
+func (rt *route) refuseBadID(next HandlerFunc) HandlerFunc {
+	if rt.raw {
+		return next
+	}
 	return func(ctx context.Context, req *Request) (*Reply, error) {
 		if req.badID {
-			return nil, Errorf(CodeInvalidArgument, `"id" must be a string of at most %d bytes`, maxIDLength)
+			return nil, Errorf(CodeInvalidArgument, `%q must be a string of at most %d bytes`, rt.wire.names.ID, maxIDLength)
 		}
 		return next(ctx, req)
 	}
 }
 
-func refuseUnknown(_ context.Context, req *Request) (*Reply, error) {
+func (r *Router) refuseUnknown(_ context.Context, req *Request) (*Reply, error) {
 	if req.Action == "" {
-		return nil, Errorf(CodeInvalidArgument, `the message must be a JSON object with a string "action"`)
+		return nil, Errorf(CodeInvalidArgument, `the message must be a JSON object with a string %q`, r.wire.names.Action)
 	}
 	return nil, Errorf(CodeNotFound, "there is no action %s", quoteShort(req.Action))
 }

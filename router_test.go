@@ -121,7 +121,12 @@ func TestReplies(t *testing.T) {
 		{"details too large", "hugedetails", `{"action":"hugedetails"}`, `{"action":"hugedetails","error":{"code":"not_found","message":"the error is too large to be sent"}}`},
 		{"id of 128 bytes", "say", `{"action":"say","id":"` + strings.Repeat("x", 128) + `"}`, `{"id":"` + strings.Repeat("x", 128) + `","action":"say","data":null}`},
 		{"id of 129 bytes", "say", `{"action":"say","id":"` + strings.Repeat("x", 129) + `"}`, `{"action":"say","error":{"code":"invalid_argument","message":"\"id\" must be a string of at most 128 bytes"}}`},
-		{"numeric id on an untyped route", "raw", `{"id":1}`, `{"action":"raw","error":{"code":"invalid_argument","message":"\"id\" must be a string of at most 128 bytes"}}`},
+		{"numeric id on an untyped route", "raw", `{"id":1}`, `{"id":1,"action":"raw","error":{"code":"invalid_argument","message":"\"id\" must be a string of at most 128 bytes"}}`},
+		{"numeric id", "say", `{"action":"say","id":7}`, `{"id":7,"action":"say","error":{"code":"invalid_argument","message":"\"id\" must be a string of at most 128 bytes"}}`},
+		{"numeric id of an unknown action", "$default", `{"action":"sya","id": -7.50e+1 }`, `{"id":-7.50e+1,"action":"sya","error":{"code":"not_found","message":"there is no action \"sya\""}}`},
+		{"numeric id that is too long to echo", "say", `{"id":` + strings.Repeat("1", 129) + `}`, `{"action":"say","error":{"code":"invalid_argument","message":"\"id\" must be a string of at most 128 bytes"}}`},
+		{"id that is an object", "say", `{"id":{"a":1}}`, `{"action":"say","error":{"code":"invalid_argument","message":"\"id\" must be a string of at most 128 bytes"}}`},
+		{"of two ids the last counts", "say", `{"id":7,"id":"1"}`, `{"id":"1","action":"say","data":null}`},
 		{"action too long to echo", "say", `{"action":"` + strings.Repeat("x", 129) + `","id":"1"}`, `{"id":"1","action":"say","data":null}`},
 		{"id and action of broken JSON", "raw", `{"action":"x","id":"1"`, `raw:{"action":"x","id":"1"`},
 		{"wait for ever", "wait", `{}`, `{"action":"wait","error":{"code":"rate_limited","message":"","retryAfterMs":9223372036855}}`},
@@ -153,7 +158,7 @@ func TestDefaultTakesWhatNoRouteTakes(t *testing.T) {
 	require.Equal(t, `{"id":"1","action":"say","data":null}`, frame(t, r, message("$default", `{"action":"say","id":"1"}`)))
 	require.Equal(t, `{"action":"$default","data":"default "}`, frame(t, r, message("$default", `ping`)))
 	// JSON-RPC puts numbers into its ids; an untyped handler may want them.
-	require.Equal(t, `{"action":"$default","data":"default "}`, frame(t, r, message("$default", `{"jsonrpc":"2.0","id":1}`)))
+	require.Equal(t, `{"id":1,"action":"$default","data":"default "}`, frame(t, r, message("$default", `{"jsonrpc":"2.0","id":1}`)))
 }
 
 func TestConnectStatus(t *testing.T) {
@@ -247,12 +252,14 @@ func TestMiddlewareOrder(t *testing.T) {
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New()
-	require.Equal(t, []gatesock.Route{{Key: "$connect"}, {Key: "$disconnect"}}, r.Routes())
+	require.Equal(t, []gatesock.Route{{Key: "$connect"}, {Key: "$default", TwoWay: true}, {Key: "$disconnect"}}, r.Routes())
+	require.Equal(t, []gatesock.Route{{Key: "$connect"}, {Key: "$disconnect"}}, gatesock.New(gatesock.WithoutDefaultRoute()).Routes())
 	r.Connect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 	r.Default(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 	gatesock.Handle(r, "say", func(context.Context, *gatesock.Request, say) error { return nil })
+	gatesock.Handle(r, "typing", func(context.Context, *gatesock.Request, say) error { return nil }, gatesock.OneWay())
 	require.Equal(t, []gatesock.Route{
-		{Key: "$connect"}, {Key: "$default", TwoWay: true}, {Key: "$disconnect"}, {Key: "say", TwoWay: true},
+		{Key: "$connect"}, {Key: "$default", TwoWay: true}, {Key: "$disconnect"}, {Key: "say", TwoWay: true}, {Key: "typing"},
 	}, r.Routes())
 }
 
@@ -320,7 +327,7 @@ func TestMiddlewareMayAskForRoutes(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New()
 	r.Use(func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
-		require.Len(t, r.Routes(), 2)
+		require.Len(t, r.Routes(), 3)
 		return next
 	})
 	require.Equal(t, 200, invoke(t, r, event(gatesock.EventConnect, "$connect", "")).StatusCode)

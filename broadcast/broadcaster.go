@@ -96,7 +96,7 @@ func (b *Broadcaster) Send(ctx context.Context, to Audience, p gatesock.Push) (R
 	if err != nil {
 		return Report{}, err
 	}
-	frame, err := p.Encode(b.codec)
+	frame, err := b.envelope.EncodePush(p, b.codec)
 	if err != nil {
 		return Report{}, fmt.Errorf("broadcast: %w", err)
 	}

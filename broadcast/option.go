@@ -50,6 +50,7 @@ type settings struct {
 	// throttled, they are not to be always the same ones, which would look as if these were slow.
 	shuffle    func(n int, swap func(i, j int))
 	codec      gatesock.Codec
+	envelope   gatesock.Envelope
 	log        *slog.Logger
 	relay      Relay
 	maxHops    int
@@ -165,6 +166,15 @@ func WithCodec(c gatesock.Codec) Option {
 		panic("broadcast: WithCodec with a nil codec")
 	}
 	return option(func(s *settings) { s.codec = c })
+}
+
+// WithEnvelope sets the names of the members of a push, for clients that know them by other names; the default is those of
+// docs/protocol.md. Give the [gatesock.Router] the same. It panics if two of them are the same.
+func WithEnvelope(e gatesock.Envelope) Option {
+	if _, err := e.EncodePush(gatesock.Push{Event: "probe"}, nil); err != nil {
+		panic("broadcast: WithEnvelope: " + err.Error())
+	}
+	return option(func(s *settings) { s.envelope = e })
 }
 
 // WithRelay hands on what a Send can't do in its time: the rest when the deadline of its context is near, and all shards

@@ -329,6 +329,12 @@ func TestCodec(t *testing.T) {
 	_, err := b.Send(t.Context(), To("room"), gatesock.Push{Event: "e", Data: "loud"})
 	require.NoError(t, err)
 	require.Equal(t, `{"event":"e","data":"LOUD"}`, data)
+
+	names := gatesock.Envelope{Event: "type", Topic: "channel", Data: "payload"}
+	b = New(p, room(1, 1), WithCodec(shouting{}), WithEnvelope(names))
+	_, err = b.Send(t.Context(), To("room"), gatesock.Push{Event: "e", Topic: "t", Data: "loud"})
+	require.NoError(t, err)
+	require.Equal(t, `{"type":"e","channel":"t","payload":"LOUD"}`, data)
 }
 
 func TestMisuse(t *testing.T) {
@@ -340,6 +346,7 @@ func TestMisuse(t *testing.T) {
 		func() { WithPostTimeout(0) },
 		func() { WithRetries(0, 0) },
 		func() { WithRetries(1, -1) },
+		func() { WithEnvelope(gatesock.Envelope{Event: "data"}) },
 		func() { WithJitter(nil) },
 		func() { WithPruneGrace(-1) },
 		func() { WithClock(nil) },

@@ -25,7 +25,7 @@ func ExampleLimiter_Middleware() {
 	gatesock.Handle(r, "export", func(context.Context, *gatesock.Request, struct{}) error { return nil })
 	gatesock.Handle(r, "ping", func(context.Context, *gatesock.Request, struct{}) error { return nil })
 	fmt.Println(len(r.Routes()), "routes")
-	// Output: 4 routes
+	// Output: 5 routes
 }
 
 // A limit for whatever has a key.

@@ -1,6 +1,8 @@
 package wstest_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -35,12 +37,35 @@ func TestConnectPushAndExpect(t *testing.T) {
 
 	e := bob.Push("say", say{}).ExpectError(gatesock.CodeInvalidArgument)
 	require.Contains(t, e.Message, "text")
-	bob.Send("nothing", nil) // there is no $default
-	bob.ExpectFrame(`{"message": "Forbidden", "connectionId":"` + bob.ID() + `", "requestId":"…"}`)
+	bob.Push("nothing", nil).ExpectError(gatesock.CodeNotFound)
 
 	bob.Drop()
 	alice.ExpectPush("left", nil)
 	h.Advance(10 * time.Minute)
 	require.Equal(t, "Going away", alice.ExpectClosed(1001))
 	alice.ExpectNone()
+}
+
+// TestWithoutDefaultRoute: the gateway answers by its own frame, which has no id.
+func TestWithoutDefaultRoute(t *testing.T) {
+	t.Parallel()
+	c := wstest.New(t, gatesock.New(gatesock.WithoutDefaultRoute())).Connect()
+	c.Send("nothing", nil)
+	c.ExpectFrame(`{"message": "Forbidden", "connectionId":"` + c.ID() + `", "requestId":"…"}`)
+}
+
+// TestOneWay: with no route response there is no frame at all, also not an empty one.
+func TestOneWay(t *testing.T) {
+	t.Parallel()
+	r := gatesock.New()
+	gatesock.Handle(r, "typing", func(_ context.Context, _ *gatesock.Request, in say) error {
+		if in.Text == "" {
+			return errors.New("refused")
+		}
+		return nil
+	}, gatesock.OneWay())
+	c := wstest.New(t, r).Connect()
+	c.SendText(`{"action":"typing","id":"1","text":"x"}`)
+	c.SendText(`{"action":"typing","id":"2"}`)
+	c.ExpectNone()
 }

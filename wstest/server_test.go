@@ -29,8 +29,7 @@ func TestServerHasTheSameClients(t *testing.T) {
 	alice.Send("say", say{Text: "hello"})
 	bob.ExpectPushOn("room", "said", nil)
 	bob.Push("say", say{}).ExpectError(gatesock.CodeInvalidArgument)
-	bob.Send("nothing", nil)
-	bob.ExpectFrame(`{"message": "Forbidden", "connectionId":"` + bob.ID() + `", "requestId":"…"}`)
+	bob.Push("nothing", nil).ExpectError(gatesock.CodeNotFound)
 	alice.ExpectNone()
 	bob.ExpectNone()
 

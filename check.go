@@ -1,0 +1,163 @@
+package gatesock
+
+import (
+	"fmt"
+	"reflect"
+)
+
+// checkIn panics if no message can be decoded into an In, or if a part of it can't.
+func checkIn[In any](rt *route) {
+	t := reflect.TypeFor[In]()
+	if _, ok := rt.codec.(JSON); !ok {
+		rt.checkAnyCodec("In", t)
+		return
+	}
+	if !rt.raw && !rt.nested() {
+		rt.checkObject(t)
+	}
+	c := checker{decoding: true, seen: make(map[reflect.Type]bool)}
+	if why := c.fault(t, "In"); why != "" {
+		panic(fmt.Sprintf("gatesock: route %q at %s has an In, %v, that JSON can't be decoded into: %s; a tag json:\"-\" leaves a member out", rt.key, rt.site, t, why))
+	}
+}
+
+// checkOut panics if an Out can't be encoded.
+func checkOut[Out any](rt *route) {
+	t := reflect.TypeFor[Out]()
+	if _, ok := rt.codec.(JSON); !ok {
+		rt.checkAnyCodec("Out", t)
+		return
+	}
+	c := checker{seen: make(map[reflect.Type]bool)}
+	if why := c.fault(t, "Out"); why != "" {
+		panic(fmt.Sprintf("gatesock: route %q at %s has an Out, %v, that can't be encoded as JSON: %s; a tag json:\"-\" leaves a member out", rt.key, rt.site, t, why))
+	}
+}
+
+// checkAnyCodec panics at what no codec can handle.
+func (rt *route) checkAnyCodec(what string, t reflect.Type) {
+	switch t.Kind() {
+	case reflect.Chan, reflect.Func, reflect.UnsafePointer:
+		panic(fmt.Sprintf("gatesock: route %q at %s has an %s, %v, that no codec can handle", rt.key, rt.site, what, t))
+	default:
+	}
+}
+
+// checkObject panics if t can't take the JSON object that a message is, with its action and id.
+func (rt *route) checkObject(t reflect.Type) {
+	in := t
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch p := reflect.PointerTo(t); {
+	case implements(p, unmarshaler), t.Kind() == reflect.Interface && t.NumMethod() == 0:
+	case implements(p, textUnmarshaler) || t.Kind() != reflect.Struct && t.Kind() != reflect.Map:
+		panic(fmt.Sprintf("gatesock: route %q at %s decodes messages, which are JSON objects, into a %v: In has to be a struct, a map, any, "+
+			"json.RawMessage, a type with UnmarshalJSON or a pointer to one of these; see also Raw", rt.key, rt.site, in))
+	case t.Kind() == reflect.Map:
+		if !takesString(t.Elem(), false) {
+			panic(fmt.Sprintf("gatesock: route %q at %s decodes messages into a %v, which has no place for the strings %q and %q of a message",
+				rt.key, rt.site, in, rt.wire.names.Action, rt.wire.names.ID))
+		}
+	default:
+		rt.checkOwnMembers(in, fieldsOf(t))
+	}
+}
+
+// checkOwnMembers panics if a field stands where the message has a string of the protocol's, and can't take one.
+func (rt *route) checkOwnMembers(in reflect.Type, fields []field) {
+	for _, name := range []string{rt.wire.names.Action, rt.wire.names.ID} {
+		if f := fieldNamed(fields, name); f != nil && !takesString(f.typ, f.quoted) {
+			panic(fmt.Sprintf("gatesock: route %q at %s decodes the string %q of every message into %s of %v, which is of type %v: "+
+				"give that member another name", rt.key, rt.site, name, f.goName, in, f.typ))
+		}
+	}
+}
+
+// takesString reports whether some JSON string can be decoded into t.
+func takesString(t reflect.Type, quoted bool) bool {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	p := reflect.PointerTo(t)
+	return quoted || t.Kind() == reflect.String || isBytes(t) || t.Kind() == reflect.Interface && t.NumMethod() == 0 ||
+		implements(p, unmarshaler) || implements(p, textUnmarshaler)
+}
+
+// checker looks for parts of a type that encoding/json can't handle.
+type checker struct {
+	decoding bool
+	seen     map[reflect.Type]bool
+}
+
+// fault says which part of a type can't be handled; it is empty if there is none.
+func (c checker) fault(t reflect.Type, path string) string {
+	if c.seen[t] || c.handlesItself(t) {
+		return ""
+	}
+	c.seen[t] = true
+	switch t.Kind() {
+	case reflect.Chan, reflect.Func, reflect.UnsafePointer, reflect.Complex64, reflect.Complex128:
+		return fmt.Sprintf("%s is a %v", path, t)
+	case reflect.Interface:
+		// As a member it is of use, too: it can be null or left out, as those of generated types for one of several.
+		if c.decoding && t.NumMethod() > 0 && path == "In" {
+			return fmt.Sprintf("%s is a %v, an interface with methods", path, t)
+		}
+	case reflect.Pointer:
+		return c.fault(t.Elem(), path)
+	case reflect.Slice, reflect.Array:
+		return c.fault(t.Elem(), path+"[]")
+	case reflect.Map:
+		if !c.isKey(t.Key()) {
+			return fmt.Sprintf("%s is a %v, whose keys can't be names", path, t)
+		}
+		return c.fault(t.Elem(), path+"[]")
+	case reflect.Struct:
+		return c.structFault(t, path)
+	default:
+	}
+	return ""
+}
+
+func (c checker) structFault(t reflect.Type, path string) string {
+	if embedded := hiddenPointer(t); c.decoding && embedded != "" {
+		return fmt.Sprintf("%s embeds %s, a pointer to a struct that is not exported", path, embedded)
+	}
+	for _, f := range fieldsOf(t) {
+		if !c.decoding && f.zero { // left out as long as it is nil
+			continue
+		}
+		if why := c.fault(f.typ, path+"."+f.goName); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// hiddenPointer returns the name of an embedded pointer that encoding/json can't set, empty if there is none.
+func hiddenPointer(t reflect.Type) string {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if f.Anonymous && !f.IsExported() && f.Type.Kind() == reflect.Pointer && f.Type.Elem().Kind() == reflect.Struct && f.Tag.Get("json") != "-" {
+			return f.Name
+		}
+	}
+	return ""
+}
+
+// handlesItself reports whether a type has its own way from or to JSON.
+func (c checker) handlesItself(t reflect.Type) bool {
+	p := reflect.PointerTo(t)
+	if c.decoding {
+		return implements(p, unmarshaler) || implements(p, textUnmarshaler)
+	}
+	return implements(p, marshaler) || implements(p, textMarshaler)
+}
+
+// isKey reports whether encoding/json takes a type for the keys of a map.
+func (c checker) isKey(t reflect.Type) bool {
+	isInteger := isNumeric(t) && t.Kind() != reflect.Float32 && t.Kind() != reflect.Float64
+	return t.Kind() == reflect.String || isInteger ||
+		c.decoding && implements(reflect.PointerTo(t), textUnmarshaler) || !c.decoding && implements(t, textMarshaler)
+}

@@ -1,0 +1,154 @@
+package gatesock
+
+import (
+	"encoding"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"unicode"
+)
+
+// field is a member of a struct as encoding/json has it.
+type field struct {
+	name   string // in JSON
+	goName string
+	typ    reflect.Type
+	tagged bool // the name is from the tag
+	quoted bool // with the option "string"
+	zero   bool // with the option "omitzero"
+}
+
+// fieldNamed returns the field that a member of a message is decoded into: the one of just that name, or else the first of that
+// name in another case. It is nil if there is none.
+func fieldNamed(fields []field, name string) *field {
+	var folded *field
+	for i := range fields {
+		f := &fields[i]
+		if f.name == name {
+			return f
+		}
+		if folded == nil && strings.EqualFold(f.name, name) {
+			folded = f
+		}
+	}
+	return folded
+}
+
+// fieldsOf returns the members of a struct as encoding/json finds them: those of embedded structs as the struct's own, unless
+// one that is less deep, or as deep and tagged, hides them; two that are alike hide each other.
+func fieldsOf(t reflect.Type) []field {
+	var all []field
+	taken := make(map[string]bool)
+	seen := make(map[reflect.Type]bool)
+	for level := []reflect.Type{t}; len(level) > 0; {
+		var found []field
+		var next []reflect.Type
+		for _, t := range level {
+			fields, embedded := ownFields(t)
+			found = append(found, fields...)
+			next = append(next, embedded...)
+		}
+		for _, t := range level {
+			seen[t] = true
+		}
+		for _, f := range found {
+			if !taken[f.name] && dominates(f, found) {
+				all = append(all, f)
+			}
+		}
+		for _, f := range found {
+			taken[f.name] = true
+		}
+		level = level[:0:0]
+		for _, t := range next {
+			if !seen[t] {
+				level = append(level, t)
+			}
+		}
+	}
+	return all
+}
+
+// dominates reports whether f is the one among fields of the same depth that has its name.
+func dominates(f field, level []field) bool {
+	alike := 0
+	for _, other := range level {
+		if other.name != f.name {
+			continue
+		}
+		if other.tagged && !f.tagged {
+			return false
+		}
+		if other.tagged == f.tagged {
+			alike++
+		}
+	}
+	return alike == 1
+}
+
+// ownFields returns the fields of a struct itself, and the structs that are embedded in it.
+func ownFields(t reflect.Type) (fields []field, embedded []reflect.Type) {
+	for i := range t.NumField() {
+		sf := t.Field(i)
+		elem := sf.Type
+		if elem.Kind() == reflect.Pointer && elem.Name() == "" {
+			elem = elem.Elem()
+		}
+		tag := sf.Tag.Get("json")
+		if tag == "-" || !sf.IsExported() && (!sf.Anonymous || elem.Kind() != reflect.Struct) {
+			continue
+		}
+		name, options, _ := strings.Cut(tag, ",")
+		if !validName(name) {
+			name = ""
+		}
+		if name == "" && sf.Anonymous && elem.Kind() == reflect.Struct {
+			embedded = append(embedded, elem)
+			continue
+		}
+		f := field{name: name, goName: sf.Name, typ: sf.Type, tagged: name != ""}
+		if name == "" {
+			f.name = sf.Name
+		}
+		for option := range strings.SplitSeq(options, ",") {
+			f.quoted = f.quoted || option == "string" && (isNumeric(elem) || elem.Kind() == reflect.Bool || elem.Kind() == reflect.String)
+			f.zero = f.zero || option == "omitzero"
+		}
+		fields = append(fields, f)
+	}
+	return fields, embedded
+}
+
+// validName reports whether encoding/json takes a name in a tag.
+func validName(name string) bool {
+	for _, c := range name {
+		if !strings.ContainsRune("!#$%&()*+-./:;<=>?@[]^_{|}~ ", c) && !unicode.IsLetter(c) && !unicode.IsDigit(c) {
+			return false
+		}
+	}
+	return name != ""
+}
+
+type capability int
+
+const (
+	unmarshaler capability = iota
+	textUnmarshaler
+	marshaler
+	textMarshaler
+)
+
+// implements reports whether a type has the method by which encoding/json lets it decode or encode itself.
+func implements(t reflect.Type, c capability) bool {
+	switch c {
+	case unmarshaler:
+		return t.Implements(reflect.TypeFor[json.Unmarshaler]())
+	case textUnmarshaler:
+		return t.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+	case marshaler:
+		return t.Implements(reflect.TypeFor[json.Marshaler]())
+	case textMarshaler:
+		return t.Implements(reflect.TypeFor[encoding.TextMarshaler]())
+	}
+	return false
+}

@@ -1,0 +1,90 @@
+package gatesock
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+type inner struct {
+	A int `json:"a"`
+	B int
+	C int `json:"C"`
+}
+
+type Other struct {
+	A int
+	B int `json:"B"`
+	D int
+}
+
+type twice struct{ inner }
+
+type again struct{ inner }
+
+type word string
+
+// TestFieldsAreThoseOfEncodingJSON: a struct has the members that encoding/json writes.
+func TestFieldsAreThoseOfEncodingJSON(t *testing.T) {
+	t.Parallel()
+	for _, v := range []any{
+		struct{}{},
+		inner{},
+		struct {
+			inner
+			Other
+		}{},
+		struct { // the outer one hides
+			inner
+			A string `json:"a"`
+			B []int
+		}{},
+		struct { // alike, and so hidden
+			twice
+			again
+		}{},
+		struct { // of two as deep the tagged one counts
+			X struct{} `json:"y"`
+			Y struct{}
+		}{},
+		struct { // a name makes a member of what is embedded
+			inner `json:"in"`
+			*Other
+			Word word
+			word
+		}{Other: new(Other)},
+		struct {
+			Skipped int `json:"-"`
+			Dash    int `json:"-,"`   //nolint:staticcheck // a member of the name "-"
+			Bad     int `json:"a\"b"` //nolint:staticcheck // that it is not a name is the case
+			Odd     int `json:"ö/$"`
+			Option  int `json:",string"`
+			hidden  int
+		}{},
+	} {
+		b, err := json.Marshal(v)
+		require.NoError(t, err)
+		var want []string
+		members, _ := membersOf(b)
+		for _, m := range members {
+			want = append(want, m.name)
+		}
+		var got []string
+		for _, f := range fieldsOf(reflect.TypeOf(v)) {
+			got = append(got, f.name)
+		}
+		slices.Sort(want)
+		slices.Sort(got)
+		require.Equal(t, want, got, "%T", v)
+	}
+}
+
+func TestDefaultNames(t *testing.T) {
+	t.Parallel()
+	w, err := newWire(Envelope{Action: "action"})
+	require.NoError(t, err)
+	require.Equal(t, protocolWire, w)
+}
