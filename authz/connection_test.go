@@ -105,24 +105,24 @@ func TestConnect(t *testing.T) {
 	ann := h.Connect(bearer("ann/read,say/"))
 	for range 3 {
 		var me who
-		ann.Push("whoami", nil).ExpectReply(&me)
+		ann.Request("whoami", nil).ExpectReply(&me)
 		require.Equal(t, who{"ann", []string{"read", "say"}, "t"}, me)
 	}
-	require.Equal(t, "the scope write, delete is missing", ann.Push("write", nil).ExpectError(gatesock.CodePermissionDenied).Message)
-	require.Equal(t, "the role admin or owner is missing", ann.Push("admin", nil).ExpectError(gatesock.CodePermissionDenied).Message)
-	ann.Push("member", nil).ExpectAck()
-	ann.Push("own", nil).ExpectAck()
+	require.Equal(t, "the scope write, delete is missing", ann.Request("write", nil).ExpectError(gatesock.CodePermissionDenied).Message)
+	require.Equal(t, "the role admin or owner is missing", ann.Request("admin", nil).ExpectError(gatesock.CodePermissionDenied).Message)
+	ann.Request("member", nil).ExpectAck()
+	ann.Request("own", nil).ExpectAck()
 	require.EqualValues(t, 1, store.gets.Load(), "a connection is looked up once")
 	ann.Close(1000, "")
 	require.Equal(t, []string{"ann"}, left)
 
 	bob := h.Connect(bearer("bob/read/"))
 	store.fail.Store(true)
-	bob.Push("whoami", nil).ExpectError(gatesock.CodeUnavailable)
+	bob.Request("whoami", nil).ExpectError(gatesock.CodeUnavailable)
 	store.fail.Store(false)
 	_, err := store.Delete(t.Context(), bob.ID())
 	require.NoError(t, err)
-	bob.Push("whoami", nil).ExpectError(gatesock.CodeStaleConnection)
+	bob.Request("whoami", nil).ExpectError(gatesock.CodeStaleConnection)
 }
 
 // With an authorizer nothing is read: the gateway tells of the principal in every event.
@@ -137,14 +137,14 @@ func TestGuardsBehindAnAuthorizer(t *testing.T) {
 	h := wstest.New(t, r)
 	ann := h.Connect(wstest.WithAuthorizerContext("ann", map[string]any{"scopes": "read", "attr.tenant": "t"}))
 	var me who
-	ann.Push("whoami", nil).ExpectReply(&me)
+	ann.Request("whoami", nil).ExpectReply(&me)
 	require.Equal(t, who{"ann", []string{"read"}, "t"}, me)
 	require.Zero(t, store.gets.Load())
 
 	stranger := h.Connect()
-	stranger.Push("open", nil).ExpectReply(&me)
-	stranger.Push("known", nil).ExpectError(gatesock.CodeUnauthenticated)
-	stranger.Push("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
+	stranger.Request("open", nil).ExpectReply(&me)
+	stranger.Request("known", nil).ExpectError(gatesock.CodeUnauthenticated)
+	stranger.Request("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
 }
 
 func TestDenyByDefault(t *testing.T) {
@@ -238,39 +238,39 @@ func TestExpiry(t *testing.T) {
 	h := wstest.New(t, r)
 	ann := h.Connect(wstest.WithAuthorizerContext("ann", map[string]any{"scopes": "read", "exp": fmt.Sprint(now.Add(time.Hour).Unix())}))
 	var me who
-	ann.Push("whoami", nil).ExpectReply(&me)
+	ann.Request("whoami", nil).ExpectReply(&me)
 	require.Zero(t, kept.loads, "nothing is read before its time")
 
 	now = now.Add(time.Hour)
-	require.Equal(t, "the credential has expired", ann.Push("whoami", nil).ExpectError(gatesock.CodeUnauthenticated).Message)
+	require.Equal(t, "the credential has expired", ann.Request("whoami", nil).ExpectError(gatesock.CodeUnauthenticated).Message)
 	for token, code := range map[string]gatesock.Code{
 		"": gatesock.CodeInvalidArgument, " ": gatesock.CodeInvalidArgument, "x": gatesock.CodeUnauthenticated,
 		"bob/read/12:00:00": gatesock.CodePermissionDenied, "ann/read/11:00:00": gatesock.CodeUnauthenticated, "fault": gatesock.CodeInternal,
 	} {
-		ann.Push("authenticate", map[string]string{"token": token}).ExpectError(code)
-		ann.Push("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
+		ann.Request("authenticate", map[string]string{"token": token}).ExpectError(code)
+		ann.Request("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
 	}
 	var renewed authz.Renewed
-	ann.Push("authenticate", map[string]string{"token": "ann/read,write/12:00:00"}).ExpectReply(&renewed)
+	ann.Request("authenticate", map[string]string{"token": "ann/read,write/12:00:00"}).ExpectReply(&renewed)
 	require.Equal(t, now.Add(time.Hour), renewed.Expires)
 	loads := kept.loads
 	for range 3 {
-		ann.Push("whoami", nil).ExpectReply(&me)
+		ann.Request("whoami", nil).ExpectReply(&me)
 		require.Equal(t, []string{"read", "write"}, me.Scopes)
 	}
 	require.Equal(t, loads, kept.loads, "it is known here")
 
 	now = now.Add(time.Hour)
-	ann.Push("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
+	ann.Request("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
 	var forever authz.Renewed
-	ann.Push("authenticate", map[string]string{"token": "ann/none/"}).ExpectReply(&forever)
+	ann.Request("authenticate", map[string]string{"token": "ann/none/"}).ExpectReply(&forever)
 	require.True(t, forever.Expires.IsZero())
-	ann.Push("whoami", nil).ExpectError(gatesock.CodePermissionDenied)
+	ann.Request("whoami", nil).ExpectError(gatesock.CodePermissionDenied)
 
 	kept.fail = errors.New("down")
 	bob := h.Connect(wstest.WithAuthorizerContext("bob", map[string]any{"exp": fmt.Sprint(now.Unix())}))
-	bob.Push("whoami", nil).ExpectError(gatesock.CodeUnavailable)
-	bob.Push("authenticate", map[string]string{"token": "bob/read/"}).ExpectError(gatesock.CodeUnavailable)
+	bob.Request("whoami", nil).ExpectError(gatesock.CodeUnavailable)
+	bob.Request("authenticate", map[string]string{"token": "bob/read/"}).ExpectError(gatesock.CodeUnavailable)
 }
 
 // Where there are no fresh tokens the connection can be closed.
@@ -283,10 +283,10 @@ func TestExpiryCloses(t *testing.T) {
 	gatesock.HandleReply(r, "whoami", whoami)
 	h := wstest.New(t, r)
 	ann := h.Connect(wstest.WithAuthorizerContext("ann", map[string]any{"exp": "1"}))
-	ann.Push("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
+	ann.Request("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
 	require.Equal(t, []gatesock.Target{{ConnectionID: ann.ID(), Endpoint: "https://other.example.com"}}, c.closed)
 	c.err = errors.New("no")
-	ann.Push("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
+	ann.Request("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
 }
 
 // The whole way: the emulated gateway asks the authorizer, and tells of the principal in every event.
@@ -305,7 +305,7 @@ func TestAuthorizerBehindTheGateway(t *testing.T) {
 	ann := h.Connect(wstest.WithSubprotocols("chat.v1", "bearer.ann/read/"), wstest.WithHeader("Origin", "https://app.example.com"))
 	require.Equal(t, "chat.v1", ann.Subprotocol())
 	var me who
-	ann.Push("whoami", nil).ExpectReply(&me)
+	ann.Request("whoami", nil).ExpectReply(&me)
 	require.Equal(t, who{"ann", []string{"read"}, "t"}, me)
 	c, err := store.Get(t.Context(), ann.ID())
 	require.NoError(t, err)
@@ -346,10 +346,10 @@ func TestRenewalOverDefault(t *testing.T) {
 		c.Routes = []gatesock.Route{{Key: "$connect"}, {Key: "$disconnect"}, {Key: "$default", TwoWay: true}}
 	}))
 	ann := h.Connect(wstest.WithAuthorizerContext("ann", map[string]any{"exp": "1"}))
-	ann.Push("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
+	ann.Request("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
 	var renewed authz.Renewed
-	ann.Push("authenticate", map[string]string{"token": "ann/read/"}).ExpectReply(&renewed)
+	ann.Request("authenticate", map[string]string{"token": "ann/read/"}).ExpectReply(&renewed)
 	var me who
-	ann.Push("whoami", nil).ExpectReply(&me)
+	ann.Request("whoami", nil).ExpectReply(&me)
 	require.Equal(t, "ann", me.ID)
 }

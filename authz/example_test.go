@@ -58,9 +58,9 @@ func ExampleConnect() {
 	fmt.Println(h.ConnectRefused())
 	ann := h.Connect(wstest.WithHeader("Authorization", "Bearer ann's"))
 	var name string
-	ann.Push("whoami", nil).ExpectReply(&name)
+	ann.Request("whoami", nil).ExpectReply(&name)
 	fmt.Println(name)
-	fmt.Println(ann.Push("say", nil).ExpectError(gatesock.CodePermissionDenied).Message)
+	fmt.Println(ann.Request("say", nil).ExpectError(gatesock.CodePermissionDenied).Message)
 	// Output:
 	// 401
 	// ann

@@ -34,11 +34,11 @@ func TestRememberTakesNothingFromTheApplication(t *testing.T) {
 		return r
 	}
 	ann := wstest.New(t, process()).Connect(bearer("ann/read/23:59:59"))
-	ann.Push("profile", map[string]string{
+	ann.Request("profile", map[string]string{
 		"roles": "admin", "scopes": "delete", "attr.tenant": "other", "tenant": "other", "principalId": "root", "name": "Ann",
 	}).ExpectAck()
 	for _, name := range []string{conn.AuthorizerPrefix + "roles", conn.AuthorizerPrefix + "exp", conn.AuthorizerPrefix} {
-		ann.Push("profile", map[string]string{name: "admin"}).ExpectError(gatesock.CodeInternal)
+		ann.Request("profile", map[string]string{name: "admin"}).ExpectError(gatesock.CodeInternal)
 	}
 	req := &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: ann.ID()}
 	_, err := authz.Remember(store)(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })(t.Context(), req)

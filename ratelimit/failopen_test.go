@@ -130,7 +130,7 @@ func TestFailOpenIsForFailuresOfTheStore(t *testing.T) {
 	l := ratelimit.New(erring{fmt.Errorf("the bucket is no bucket: %w", ratelimit.ErrInvalid)}, "messages", limit, ratelimit.FailOpen,
 		ratelimit.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 	h := wstest.New(t, limited(l, ratelimit.BySource(), ratelimit.Rule{Routes: []string{"say"}}))
-	h.Connect().Push("say", nil).ExpectError(gatesock.CodeUnavailable)
+	h.Connect().Request("say", nil).ExpectError(gatesock.CodeUnavailable)
 	require.Contains(t, log.String(), "level=ERROR")
 	require.Contains(t, log.String(), "open=false")
 

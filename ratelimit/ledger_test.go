@@ -179,12 +179,12 @@ func TestQuotaOfMessages(t *testing.T) {
 		return limited(l, ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$connect": 0}})
 	})
 	ann := w.Connect(wstest.AsUser("ann"))
-	ann.Push("say", nil).ExpectAck()
-	ann.Push("say", nil).ExpectAck()
-	e := ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
+	ann.Request("say", nil).ExpectAck()
+	ann.Request("say", nil).ExpectAck()
+	e := ann.Request("say", nil).ExpectError(gatesock.CodeRateLimited)
 	require.Equal(t, "too many requests: the limit is 2 a day", e.Message)
 	require.LessOrEqual(t, e.RetryAfter, 24*time.Hour)
-	w.Connect(wstest.AsUser("bob")).Push("say", nil).ExpectAck()
+	w.Connect(wstest.AsUser("bob")).Request("say", nil).ExpectAck()
 }
 
 func TestMemoryCountersAreBounded(t *testing.T) {

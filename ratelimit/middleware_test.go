@@ -67,24 +67,24 @@ func TestMessagesAboveTheLimit(t *testing.T) {
 	})
 	ann, bob := w.Connect(), w.Connect()
 	for range 3 {
-		ann.Push("say", nil).ExpectAck()
+		ann.Request("say", nil).ExpectAck()
 	}
-	e := ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
+	e := ann.Request("say", nil).ExpectError(gatesock.CodeRateLimited)
 	require.Equal(t, "too many requests: the limit is 2 a second, 3 at once", e.Message)
 	require.Equal(t, 500*time.Millisecond, e.RetryAfter)
-	bob.Push("say", nil).ExpectAck() // each has its own
+	bob.Request("say", nil).ExpectAck() // each has its own
 	for range 100 {
-		ann.Push("ping", nil).ExpectAck() // free
+		ann.Request("ping", nil).ExpectAck() // free
 	}
 	w.Advance(499 * time.Millisecond)
-	ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
+	ann.Request("say", nil).ExpectError(gatesock.CodeRateLimited)
 	w.Advance(time.Millisecond)
-	ann.Push("say", nil).ExpectAck()
-	e = ann.Push("export", nil).ExpectError(gatesock.CodeRateLimited)
+	ann.Request("say", nil).ExpectAck()
+	e = ann.Request("export", nil).ExpectError(gatesock.CodeRateLimited)
 	require.Equal(t, 1500*time.Millisecond, e.RetryAfter)
 	w.Advance(e.RetryAfter)
-	ann.Push("export", nil).ExpectAck()
-	ann.Push("made up", nil).ExpectError(gatesock.CodeRateLimited) // unknown routes cost too
+	ann.Request("export", nil).ExpectAck()
+	ann.Request("made up", nil).ExpectError(gatesock.CodeRateLimited) // unknown routes cost too
 	ann.Close(1000, "")
 }
 
@@ -96,8 +96,8 @@ func TestConnectsAboveTheLimit(t *testing.T) {
 	})
 	from := wstest.WithSourceIP("2001:db8:1:2:3::1")
 	ann := w.Connect(from)
-	ann.Push("say", nil).ExpectAck()
-	ann.Push("export", nil).ExpectError(gatesock.CodeRateLimited)
+	ann.Request("say", nil).ExpectAck()
+	ann.Request("export", nil).ExpectError(gatesock.CodeRateLimited)
 	w.Connect(wstest.WithSourceIP("2001:db8:1:2:ffff::9"))
 	require.Equal(t, 429, w.ConnectRefused(from), "one network")
 	w.Connect(wstest.WithSourceIP("2001:db8:1:3::1"))
@@ -149,9 +149,9 @@ func TestKeys(t *testing.T) {
 				return limited(l, c.by, ratelimit.Rule{Costs: map[string]int{"$connect": 0}})
 			})
 			first, same, other := w.Connect(c.first...), c.same(w), c.other(w)
-			first.Push("say", nil).ExpectAck()
-			same.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
-			other.Push("say", nil).ExpectAck()
+			first.Request("say", nil).ExpectAck()
+			same.Request("say", nil).ExpectError(gatesock.CodeRateLimited)
+			other.Request("say", nil).ExpectAck()
 		})
 	}
 	t.Run("route", func(t *testing.T) {
@@ -161,11 +161,11 @@ func TestKeys(t *testing.T) {
 			return limited(l, ratelimit.ByRoute(), ratelimit.Rule{Costs: map[string]int{"$connect": 0}})
 		})
 		ann, bob := w.Connect(), w.Connect()
-		ann.Push("say", nil).ExpectAck()
-		bob.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
-		bob.Push("export", nil).ExpectAck()
-		ann.Push("made up", nil).ExpectError(gatesock.CodeNotFound)
-		ann.Push("made up too", nil).ExpectError(gatesock.CodeRateLimited) // all that are unknown are one
+		ann.Request("say", nil).ExpectAck()
+		bob.Request("say", nil).ExpectError(gatesock.CodeRateLimited)
+		bob.Request("export", nil).ExpectAck()
+		ann.Request("made up", nil).ExpectError(gatesock.CodeNotFound)
+		ann.Request("made up too", nil).ExpectError(gatesock.CodeRateLimited) // all that are unknown are one
 	})
 	t.Run("none", func(t *testing.T) {
 		t.Parallel()
@@ -175,7 +175,7 @@ func TestKeys(t *testing.T) {
 		})
 		ann := w.Connect()
 		for range 10 {
-			ann.Push("say", nil).ExpectAck()
+			ann.Request("say", nil).ExpectAck()
 		}
 	})
 }
@@ -195,7 +195,7 @@ func TestWhenTheStoreFails(t *testing.T) {
 	open := ratelimit.New(broken{}, "messages", limit, ratelimit.FailOpen, logger)
 	h := wstest.New(t, limited(open, ratelimit.ByConnection(), ratelimit.Rule{}))
 	ann := h.Connect()
-	ann.Push("say", nil).ExpectAck()
+	ann.Request("say", nil).ExpectAck()
 	require.EqualValues(t, 1, open.Failures())
 	require.Equal(t, 1, strings.Count(log.String(), "limiter=messages open=true error=\"the table is gone\""))
 
@@ -205,7 +205,7 @@ func TestWhenTheStoreFails(t *testing.T) {
 	_, err := closed.Allow(t.Context(), "k", 1)
 	require.ErrorContains(t, err, "ratelimit: sign-in: the table is gone")
 	h = wstest.New(t, limited(closed, ratelimit.ByRoute(), ratelimit.Rule{Costs: map[string]int{"$connect": 0}}))
-	e := h.Connect().Push("say", nil).ExpectError(gatesock.CodeUnavailable)
+	e := h.Connect().Request("say", nil).ExpectError(gatesock.CodeUnavailable)
 	require.Equal(t, "the limits can't be checked now", e.Message)
 }
 
@@ -218,16 +218,16 @@ func TestDisconnectAfterRefusals(t *testing.T) {
 	h = wstest.New(t, limited(l, ratelimit.ByConnection(), ratelimit.Rule{DisconnectAfter: 3, Disconnector: gateway}))
 	gateway.of = h.Gateway().Disconnect
 	ann, bob := h.Connect(), h.Connect()
-	ann.Push("say", nil).ExpectAck()
-	bob.Push("say", nil).ExpectAck()
+	ann.Request("say", nil).ExpectAck()
+	bob.Request("say", nil).ExpectAck()
 	for range 2 {
-		ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
-		bob.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
+		ann.Request("say", nil).ExpectError(gatesock.CodeRateLimited)
+		bob.Request("say", nil).ExpectError(gatesock.CodeRateLimited)
 	}
 	ann.Send("say", nil)
 	ann.ExpectClosed(1000)
 	h.Advance(time.Second)
-	bob.Push("say", nil).ExpectAck()
+	bob.Request("say", nil).ExpectAck()
 }
 
 func TestRatesAreReadable(t *testing.T) {
@@ -237,8 +237,8 @@ func TestRatesAreReadable(t *testing.T) {
 		return limited(l, ratelimit.ByConnection(), ratelimit.Rule{})
 	})
 	ann := w.Connect()
-	ann.Push("say", nil).ExpectAck()
-	e := ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
+	ann.Request("say", nil).ExpectAck()
+	e := ann.Request("say", nil).ExpectError(gatesock.CodeRateLimited)
 	require.Equal(t, "too many requests: the limit is 0.1667 a second, 1 at once", e.Message)
 }
 
@@ -259,7 +259,7 @@ func TestDisconnectsAreNotLimited(t *testing.T) {
 	}
 	require.Equal(t, 2, left)
 	ann := w.Connect(wstest.AsUser("ann")) // the last token
-	ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
+	ann.Request("say", nil).ExpectError(gatesock.CodeRateLimited)
 	ann.Close(1000, "")
 	require.Equal(t, 3, left)
 }

@@ -131,17 +131,17 @@ func TestPlansOfMessages(t *testing.T) {
 	})
 	ann := w.Connect(wstest.AsUser("ann"))
 	bob := w.Connect(wstest.WithAuthorizerContext("bob", map[string]any{"plan": "pro"}))
-	ann.Push("say", nil).ExpectAck()
-	e := ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
+	ann.Request("say", nil).ExpectAck()
+	e := ann.Request("say", nil).ExpectError(gatesock.CodeRateLimited)
 	require.Equal(t, "too many requests: the limit is 1 a second, 1 at once", e.Message)
-	bob.Push("export", nil).ExpectAck()
-	bob.Push("export", nil).ExpectAck()
-	bob.Push("say", nil).ExpectError(gatesock.CodeRateLimited)
+	bob.Request("export", nil).ExpectAck()
+	bob.Request("export", nil).ExpectAck()
+	bob.Request("say", nil).ExpectError(gatesock.CodeRateLimited)
 	w.Advance(time.Second)
-	e = ann.Push("export", nil).ExpectError(gatesock.CodePermissionDenied)
+	e = ann.Request("export", nil).ExpectError(gatesock.CodePermissionDenied)
 	require.Equal(t, "this counts as 5: more than the limit, which is 1 a second, 1 at once", e.Message)
 	require.Zero(t, e.RetryAfter, "no wait helps")
-	ann.Push("say", nil).ExpectError(gatesock.CodeRateLimited) // it has cost a token
+	ann.Request("say", nil).ExpectError(gatesock.CodeRateLimited) // it has cost a token
 }
 
 // What a plan can never allow costs a token like any message, and those who go on are disconnected.
@@ -163,13 +163,13 @@ func TestWhatIsNeverAllowedHasItsPrice(t *testing.T) {
 		gateway.of = h.Gateway().Disconnect
 		ann := h.Connect()
 		for range 2 {
-			ann.Push("export", nil).ExpectError(gatesock.CodePermissionDenied)
+			ann.Request("export", nil).ExpectError(gatesock.CodePermissionDenied)
 		}
 		if name == "bucket" {
-			ann.Push("export", nil).ExpectError(gatesock.CodeRateLimited)
+			ann.Request("export", nil).ExpectError(gatesock.CodeRateLimited)
 		} else {
-			ann.Push("say", nil).ExpectAck() // what is paid for is not charged for a refusal
-			ann.Push("export", nil).ExpectError(gatesock.CodePermissionDenied)
+			ann.Request("say", nil).ExpectAck() // what is paid for is not charged for a refusal
+			ann.Request("export", nil).ExpectError(gatesock.CodePermissionDenied)
 		}
 		ann.Send("export", nil)
 		ann.ExpectClosed(1000)

@@ -40,13 +40,13 @@ func TestUsage(t *testing.T) {
 	ann := h.Connect(wstest.WithAuthorizerContext("ann", map[string]any{"plan": "pro"}))
 	bob := h.Connect(wstest.AsUser("bob"))
 	for range 100 {
-		ann.Push("say", nil).ExpectAck()
+		ann.Request("say", nil).ExpectAck()
 	}
-	ann.Push("unknown", nil).ExpectError(gatesock.CodeNotFound)
+	ann.Request("unknown", nil).ExpectError(gatesock.CodeNotFound)
 	require.Zero(t, book.writes)
 	h.Advance(ratelimit.DefaultFlushEvery)
 	book.fail = true
-	bob.Push("say", nil).ExpectAck()
+	bob.Request("say", nil).ExpectAck()
 	require.Equal(t, 1, book.writes)
 	book.fail = false
 	bob.Close(1000, "") // counts nothing

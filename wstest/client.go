@@ -54,19 +54,19 @@ func (c *Client) Frames() []Frame { return c.inbox.all() }
 // String names the client as failures do.
 func (c *Client) String() string { return fmt.Sprintf("%s (%s)", clip(c.name), c.id) }
 
-// Push sends a request with an id of its own, {"action":action,"id":"…", …the members of v}, and returns a reference
-// to expect the answer by. Nil stands for no members; otherwise v must encode to a JSON object.
+// Request sends a request with an id of its own, {"action":action,"id":"…", …the members of v}, and returns it
+// as a [Call], to expect the answer by. Nil stands for no members; otherwise v must encode to a JSON object.
 //
 // In memory it returns when the handler has returned and its answer and its posts are delivered.
-func (c *Client) Push(action string, v any) *Ref {
+func (c *Client) Request(action string, v any) *Call {
 	c.t.Helper()
-	ref := &Ref{client: c, action: action, id: strconv.FormatUint(c.refs.Add(1), 10)}
-	c.request(action, ref.id, v)
-	return ref
+	call := &Call{client: c, action: action, id: strconv.FormatUint(c.refs.Add(1), 10)}
+	c.request(action, call.id, v)
+	return call
 }
 
 // Send sends a request without an id, to which a route without a reply answers nothing. It is otherwise like
-// [Client.Push].
+// [Client.Request].
 func (c *Client) Send(action string, v any) {
 	c.t.Helper()
 	c.request(action, "", v)

@@ -19,7 +19,7 @@ const (
 func pushAll(t *testing.T, clients []*wstest.Client) {
 	t.Helper()
 	for _, c := range clients {
-		c.Push("join", nil).ExpectAck()
+		c.Request("join", nil).ExpectAck()
 	}
 	for i, c := range clients {
 		for range len(clients) - 1 - i {
@@ -31,7 +31,7 @@ func pushAll(t *testing.T, clients []*wstest.Client) {
 	for _, c := range clients {
 		wg.Go(func() {
 			for i := range pushes {
-				c.Push("say", say{Text: fmt.Sprint(i)}).ExpectAck()
+				c.Request("say", say{Text: fmt.Sprint(i)}).ExpectAck()
 			}
 		})
 	}
@@ -80,10 +80,10 @@ func TestHeldHandler(t *testing.T) {
 	h := wstest.New(t, app, wstest.WithPoster(rec))
 	alice, bob := h.Connect(wstest.AsUser("alice")), h.Connect(wstest.AsUser("bob"))
 	var wg sync.WaitGroup
-	wg.Go(func() { alice.Push("hold", nil).ExpectAck() })
+	wg.Go(func() { alice.Request("hold", nil).ExpectAck() })
 	<-begun
 	alice.ExpectNone()
-	bob.Push("join", nil).ExpectAck()
+	bob.Request("join", nil).ExpectAck()
 	bob.ExpectNone()
 	close(release)
 	wg.Wait()
@@ -103,12 +103,12 @@ func TestDisconnectedByTheHandler(t *testing.T) {
 	})
 	h = wstest.New(t, app, wstest.WithPoster(rec))
 	alice := h.Connect(wstest.AsUser("alice"))
-	alice.Push("join", nil).ExpectAck()
+	alice.Request("join", nil).ExpectAck()
 	for range 50 {
 		bob := h.Connect(wstest.AsUser("bob"))
-		bob.Push("join", nil).ExpectAck()
+		bob.Request("join", nil).ExpectAck()
 		alice.ExpectPush("joined", nil)
-		alice.Push("kick", kick{bob.ID()}).ExpectAck()
+		alice.Request("kick", kick{bob.ID()}).ExpectAck()
 		alice.ExpectPush("left", nil)
 		bob.ExpectClosed(1000)
 		alice.ExpectNone()

@@ -36,6 +36,6 @@ func TestWrappedHandlers(t *testing.T) {
 
 	var reply string
 	c := wstest.New(t, gatesock.Wrap(r, wrap)).Connect()
-	c.Push("echo", map[string]any{"text": "hello"}).ExpectReply(&reply)
+	c.Request("echo", map[string]any{"text": "hello"}).ExpectReply(&reply)
 	require.Equal(t, "hello", reply)
 }

@@ -28,10 +28,10 @@ func TestRecorderDisconnects(t *testing.T) {
 	})
 	h := wstest.New(t, r, wstest.WithPoster(recorder))
 	ann, bob := h.Connect(), h.Connect()
-	ann.Push("join", struct{}{}).ExpectAck()
-	bob.Push("join", struct{}{}).ExpectAck()
+	ann.Request("join", struct{}{}).ExpectAck()
+	bob.Request("join", struct{}{}).ExpectAck()
 	var closed int
-	ann.Push("close", struct{}{}).ExpectReply(&closed)
+	ann.Request("close", struct{}{}).ExpectReply(&closed)
 	require.Equal(t, 1, closed)
 	bob.ExpectClosed(1000)
 	require.Equal(t, []gatesock.Target{{ConnectionID: bob.ID()}}, recorder.Disconnects())

@@ -6,10 +6,10 @@
 //		h := wstest.New(t, chat.New(rec).Router(), wstest.WithPoster(rec))
 //
 //		alice, bob := h.Connect(wstest.AsUser("alice")), h.Connect(wstest.AsUser("bob"))
-//		alice.Push("join", Join{Room: "1"}).ExpectAck()          // {"action":"join","id":"…","room":"1"}
-//		bob.Push("say", Say{Room: "1"}).ExpectError(gatesock.CodeFailedPrecondition)
+//		alice.Request("join", Join{Room: "1"}).ExpectAck()          // {"action":"join","id":"…","room":"1"}
+//		bob.Request("say", Say{Room: "1"}).ExpectError(gatesock.CodeFailedPrecondition)
 //
-//		bob.Push("join", Join{Room: "1"}).ExpectAck()
+//		bob.Request("join", Join{Room: "1"}).ExpectAck()
 //		alice.ExpectPush("joined", &who)
 //		bob.ExpectNone()
 //		h.Advance(10 * time.Minute)                              // both are idle for too long
@@ -18,7 +18,7 @@
 //
 // # In memory
 //
-// [New] uses no sockets, and every call returns when all that it causes has happened: after [Client.Push] the handler has
+// [New] uses no sockets, and every call returns when all that it causes has happened: after [Client.Request] the handler has
 // returned, and its answer and its posts are in the clients' inboxes. So Expect methods need not wait, and
 // [Client.ExpectNone] is exact. Time moves only by [Harness.Advance]. Several goroutines may send at once, and a
 // handler that is held does not hold up the others.

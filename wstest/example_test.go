@@ -48,13 +48,13 @@ func testGreeter(t testing.TB) {
 	alice, bob := h.Connect(wstest.AsUser("alice")), h.Connect(wstest.AsUser("bob"))
 
 	var reply, push string
-	bob.Push("hello", nil).ExpectReply(&reply)
+	bob.Request("hello", nil).ExpectReply(&reply)
 	alice.ExpectPush("hello", &push)
 	bob.ExpectNone()
 	fmt.Printf("bob got %q, alice got %q\n", reply, push)
 
 	rec.Gone(alice.ID())
-	e := bob.Push("hello", nil).ExpectError(gatesock.CodeInternal)
+	e := bob.Request("hello", nil).ExpectError(gatesock.CodeInternal)
 	fmt.Println("without alice:", e.Message)
 
 	h.Advance(10 * time.Minute)

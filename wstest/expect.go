@@ -122,19 +122,19 @@ func (c *Client) poll(look func() (bool, state)) (waited string) {
 	return ""
 }
 
-// Ref is a reference to a request, to expect its answer by. A request has one answer: a reply, an acknowledgement or an
+// Call is a request that was sent, to expect its answer by. A request has one answer: a reply, an acknowledgement or an
 // error; each of the methods consumes it.
-type Ref struct {
+type Call struct {
 	client *Client
 	action string
 	id     string
 }
 
 // ID is the id of the request.
-func (r *Ref) ID() string { return r.id }
+func (r *Call) ID() string { return r.id }
 
 // ExpectReply consumes the reply and decodes its data into out, a pointer; nil leaves it.
-func (r *Ref) ExpectReply(out any) {
+func (r *Call) ExpectReply(out any) {
 	c := r.client
 	c.t.Helper()
 	f := r.await("a reply")
@@ -147,7 +147,7 @@ func (r *Ref) ExpectReply(out any) {
 }
 
 // ExpectAck consumes the acknowledgement of a request to a route without a reply: a reply whose data is null.
-func (r *Ref) ExpectAck() {
+func (r *Call) ExpectAck() {
 	c := r.client
 	c.t.Helper()
 	if f := r.await("an acknowledgement"); f.message.Error != nil || !f.message.isNull() {
@@ -156,7 +156,7 @@ func (r *Ref) ExpectAck() {
 }
 
 // ExpectError consumes the error, demands that it has that code, and gives it.
-func (r *Ref) ExpectError(code gatesock.Code) Failure {
+func (r *Call) ExpectError(code gatesock.Code) Failure {
 	c := r.client
 	c.t.Helper()
 	f := r.await("an error")
@@ -168,9 +168,9 @@ func (r *Ref) ExpectError(code gatesock.Code) Failure {
 }
 
 // String names the request as failures do.
-func (r *Ref) String() string { return fmt.Sprintf("%q with id %q", r.action, r.id) }
+func (r *Call) String() string { return fmt.Sprintf("%q with id %q", r.action, r.id) }
 
-func (r *Ref) await(what string) *received {
+func (r *Call) await(what string) *received {
 	r.client.t.Helper()
 	return r.client.await(fmt.Sprintf("%s to %s", what, r), func(f *received) bool { return f.message.answers(r.id) })
 }

@@ -121,34 +121,34 @@ func TestExpectFailuresShowTheFrames(t *testing.T) {
 	then the client ended the connection`,
 		},
 		"sending what is no object": {
-			act:  func(_ *wstest.Harness, c *wstest.Client) { c.Push("ack", []int{1}) },
+			act:  func(_ *wstest.Harness, c *wstest.Client) { c.Request("ack", []int{1}) },
 			want: `wstest: CLIENT can't send "ack": []int does not encode to a JSON object: [1]`,
 		},
 		"sending a second id": {
-			act:  func(_ *wstest.Harness, c *wstest.Client) { c.Push("ack", struct{ ID int }{5}) },
+			act:  func(_ *wstest.Harness, c *wstest.Client) { c.Request("ack", struct{ ID int }{5}) },
 			want: `wstest: CLIENT can't send "ack": its member "ID" is taken by the request's own "id"`,
 		},
 		"error for a reply": {
-			act: func(_ *wstest.Harness, c *wstest.Client) { c.Push("limit", nil).ExpectReply(nil) },
+			act: func(_ *wstest.Harness, c *wstest.Client) { c.Request("limit", nil).ExpectReply(nil) },
 			want: `wstest: CLIENT expected a reply to "limit" with id "1", not an error
 	1 frame received, in this order (✓ matched, · not matched):
 	  1 ✓ {"id":"1","action":"limit","error":{"code":"rate_limited","message":"slow down","retryAfterMs":120,"details":{"limit":5}}}`,
 		},
 		"reply for an ack": {
-			act: func(_ *wstest.Harness, c *wstest.Client) { c.Push("number", nil).ExpectAck() },
+			act: func(_ *wstest.Harness, c *wstest.Client) { c.Request("number", nil).ExpectAck() },
 			want: `wstest: CLIENT expected an acknowledgement of "number" with id "1", not a reply with data or an error
 	1 frame received, in this order (✓ matched, · not matched):
 	  1 ✓ {"id":"1","action":"number","data":7}`,
 		},
 		"ack for a reply": {
-			act: func(_ *wstest.Harness, c *wstest.Client) { c.Push("ack", nil).ExpectReply(&number) },
+			act: func(_ *wstest.Harness, c *wstest.Client) { c.Request("ack", nil).ExpectReply(&number) },
 			want: `wstest: CLIENT received a reply to "ack" with id "1", but its data is null, and *int can't hold that
 	1 frame received, in this order (✓ matched, · not matched):
 	  1 ✓ {"id":"1","action":"ack","data":null}`,
 		},
 		"reply for an error": {
 			act: func(_ *wstest.Harness, c *wstest.Client) {
-				c.Push("ack", nil).ExpectError(gatesock.CodeNotFound)
+				c.Request("ack", nil).ExpectError(gatesock.CodeNotFound)
 			},
 			want: `wstest: CLIENT expected an error with code "not_found" for "ack" with id "1"
 	1 frame received, in this order (✓ matched, · not matched):
@@ -156,7 +156,7 @@ func TestExpectFailuresShowTheFrames(t *testing.T) {
 		},
 		"another error": {
 			act: func(_ *wstest.Harness, c *wstest.Client) {
-				c.Push("limit", nil).ExpectError(gatesock.CodeNotFound)
+				c.Request("limit", nil).ExpectError(gatesock.CodeNotFound)
 			},
 			want: `wstest: CLIENT expected an error with code "not_found" for "limit" with id "1"
 	1 frame received, in this order (✓ matched, · not matched):
@@ -164,7 +164,7 @@ func TestExpectFailuresShowTheFrames(t *testing.T) {
 		},
 		"no answer": {
 			act: func(_ *wstest.Harness, c *wstest.Client) {
-				ref := c.Push("ack", nil)
+				ref := c.Request("ack", nil)
 				ref.ExpectAck()
 				ref.ExpectAck()
 			},
@@ -233,7 +233,7 @@ func TestExpectTakesTheFirstAndLeavesTheRest(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	c := wstest.New(t, script()).Connect()
-	number, null, limit := c.Push("number", nil), c.Push("null", nil), c.Push("limit", nil)
+	number, null, limit := c.Request("number", nil), c.Request("null", nil), c.Request("limit", nil)
 
 	e := limit.ExpectError(gatesock.CodeRateLimited)
 	require.Equal(t, "slow down", e.Message)

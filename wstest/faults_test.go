@@ -90,7 +90,7 @@ func TestIdleHTTPConnectionIsNoLeak(t *testing.T) {
 			return errors.Join(err, response.Body.Close())
 		}))
 		c := h.Connect()
-		c.Push("go", nil).ExpectAck()
+		c.Request("go", nil).ExpectAck()
 	})
 	require.Empty(t, failures)
 }

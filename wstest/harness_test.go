@@ -12,7 +12,7 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-func TestConnectPushAndExpect(t *testing.T) {
+func TestConnectRequestAndExpect(t *testing.T) {
 	t.Parallel()
 	rec := wstest.NewRecorder()
 	h := wstest.New(t, newRoom(rec), wstest.WithPoster(rec))
@@ -20,11 +20,11 @@ func TestConnectPushAndExpect(t *testing.T) {
 	bob := h.Connect(wstest.WithAuthorizerContext("bob", map[string]any{"plan": "free"}))
 	require.NotEqual(t, alice.ID(), bob.ID())
 
-	alice.Push("join", nil).ExpectAck()
-	bob.Push("join", nil).ExpectAck()
+	alice.Request("join", nil).ExpectAck()
+	bob.Request("join", nil).ExpectAck()
 	alice.ExpectPush("joined", nil)
 
-	alice.Push("say", say{Text: "hello"}).ExpectAck()
+	alice.Request("say", say{Text: "hello"}).ExpectAck()
 	var got said
 	bob.ExpectPushOn("room", "said", &got)
 	require.Equal(t, said{From: "alice", Text: "hello"}, got)
@@ -32,12 +32,12 @@ func TestConnectPushAndExpect(t *testing.T) {
 	bob.ExpectNone()
 
 	var who []string
-	bob.Push("who", nil).ExpectReply(&who)
+	bob.Request("who", nil).ExpectReply(&who)
 	require.Equal(t, []string{"alice", "bob"}, who)
 
-	e := bob.Push("say", say{}).ExpectError(gatesock.CodeInvalidArgument)
+	e := bob.Request("say", say{}).ExpectError(gatesock.CodeInvalidArgument)
 	require.Contains(t, e.Message, "text")
-	bob.Push("nothing", nil).ExpectError(gatesock.CodeNotFound)
+	bob.Request("nothing", nil).ExpectError(gatesock.CodeNotFound)
 
 	bob.Drop()
 	alice.ExpectPush("left", nil)

@@ -176,7 +176,7 @@ func TestLateInfoFailsTheTest(t *testing.T) {
 			return nil
 		})
 		c := wstest.New(ft, r, wstest.WithPoster(rec)).Connect()
-		c.Push("keep", nil).ExpectAck()
+		c.Request("keep", nil).ExpectAck()
 		if _, err := rec.Info(kept, to(c.ID())); err == nil {
 			ft.Errorf("it was told")
 		}

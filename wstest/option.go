@@ -42,7 +42,7 @@ func WithConfig(change func(*emulator.Config)) Option {
 // long, and one that passes does so on a busy machine too. In memory it is needed only for frames that come from
 // goroutines of the application's own.
 //
-// It also bounds how long a call in memory, as [Harness.Connect] or [Client.Push], waits for the handler to return. By
+// It also bounds how long a call in memory, as [Harness.Connect] or [Client.Request], waits for the handler to return. By
 // default that is 30 s of the machine's time or of a synctest bubble's, whatever [Harness.Advance] does; and where
 // the gateway has that time too (Config.Clock nil), 30 s more than its integration timeout. A test that holds a
 // handler for longer on purpose sets it.

@@ -105,7 +105,7 @@ func TestAsIsWhatAnAuthorizerSays(t *testing.T) {
 
 // use sends one message and hangs up.
 func use(c *wstest.Client) {
-	c.Push("hi", nil).ExpectAck()
+	c.Request("hi", nil).ExpectAck()
 	c.Close(1000, "")
 }
 
@@ -129,13 +129,13 @@ func TestAsPassesGuards(t *testing.T) {
 	nobody := h.Connect()
 	for _, action := range []string{"write", "ban"} {
 		var got authz.Principal
-		a.Push(action, nil).ExpectReply(&got)
+		a.Request(action, nil).ExpectReply(&got)
 		require.Equal(t, alice, got)
-		bob.Push(action, nil).ExpectError(gatesock.CodePermissionDenied)
-		nobody.Push(action, nil).ExpectError(gatesock.CodeUnauthenticated)
+		bob.Request(action, nil).ExpectError(gatesock.CodePermissionDenied)
+		nobody.Request(action, nil).ExpectError(gatesock.CodeUnauthenticated)
 	}
 	h.Advance(5 * time.Minute)
-	e := a.Push("write", nil).ExpectError(gatesock.CodeUnauthenticated)
+	e := a.Request("write", nil).ExpectError(gatesock.CodeUnauthenticated)
 	require.Contains(t, e.Message, "expired")
 	require.Contains(t, a.String(), "alice (")
 }
@@ -188,8 +188,8 @@ func ExampleAs() {
 	t.run(func(t testing.TB) {
 		t.Helper()
 		h := wstest.New(t, r)
-		h.Connect(wstest.As(authz.Principal{ID: "alice", Roles: []string{"admin"}})).Push("ban", nil).ExpectAck()
-		e := h.Connect(wstest.AsUser("bob")).Push("ban", nil).ExpectError(gatesock.CodePermissionDenied)
+		h.Connect(wstest.As(authz.Principal{ID: "alice", Roles: []string{"admin"}})).Request("ban", nil).ExpectAck()
+		e := h.Connect(wstest.AsUser("bob")).Request("ban", nil).ExpectError(gatesock.CodePermissionDenied)
 		fmt.Println("bob:", e.Message)
 	})
 	// Output: bob: the role admin is missing

@@ -23,13 +23,13 @@ func TestServerHasTheSameClients(t *testing.T) {
 	require.Empty(t, bob.Subprotocol())
 	require.NotEqual(t, alice.ID(), bob.ID())
 
-	alice.Push("join", nil).ExpectAck()
-	bob.Push("join", nil).ExpectAck()
+	alice.Request("join", nil).ExpectAck()
+	bob.Request("join", nil).ExpectAck()
 	alice.ExpectPush("joined", nil)
 	alice.Send("say", say{Text: "hello"})
 	bob.ExpectPushOn("room", "said", nil)
-	bob.Push("say", say{}).ExpectError(gatesock.CodeInvalidArgument)
-	bob.Push("nothing", nil).ExpectError(gatesock.CodeNotFound)
+	bob.Request("say", say{}).ExpectError(gatesock.CodeInvalidArgument)
+	bob.Request("nothing", nil).ExpectError(gatesock.CodeNotFound)
 	alice.ExpectNone()
 	bob.ExpectNone()
 
@@ -124,7 +124,7 @@ func TestServerFindsLeaksAndLatePosts(t *testing.T) {
 		})
 		srv := wstest.NewServer(ft, app, wstest.WithPoster(rec))
 		c := srv.Dial(ft)
-		c.Push("any", nil).ExpectAck()
+		c.Request("any", nil).ExpectAck()
 		close(now)
 		require.Error(t, <-result)
 	})
@@ -139,7 +139,7 @@ func TestServerWithoutRoutesForConnections(t *testing.T) {
 	routes := []gatesock.Route{{Key: "ack", TwoWay: true}}
 	srv := wstest.NewServer(t, script(), wstest.WithConfig(func(c *emulator.Config) { c.Routes = routes }))
 	for _, c := range []*wstest.Client{srv.Connect(), srv.Dial(t)} {
-		c.Push("ack", nil).ExpectAck()
+		c.Request("ack", nil).ExpectAck()
 		c.Close(0, "")
 		c.ExpectNone()
 	}
@@ -160,7 +160,7 @@ func TestExpectNoneSeesWhatIsOnItsWay(t *testing.T) {
 		failures := runFake(t, func(ft *fakeTB) {
 			bob := srv.Dial(ft, wstest.AsUser("bob"))
 			id = bob.ID()
-			bob.Push("join", nil).ExpectAck()
+			bob.Request("join", nil).ExpectAck()
 			rec.Slow(id, time.Duration(i%3)*time.Millisecond)
 			alice.Send("say", say{Text: "to bob"})
 			bob.ExpectNone()
@@ -209,6 +209,6 @@ func TestServerUnderACustomDomain(t *testing.T) {
 		}))
 		require.Regexp(t, `^ws://127\.0\.0\.1:[0-9]+`+path+"$", srv.URL)
 		require.Equal(t, strings.Replace(srv.URL, "ws:", "http:", 1), srv.Endpoint)
-		srv.Dial(t).Push("ack", nil).ExpectAck()
+		srv.Dial(t).Request("ack", nil).ExpectAck()
 	}
 }

@@ -55,21 +55,21 @@ func TestWhoSignsInGoesByTheNameOfTheToken(t *testing.T) {
 	ann := h.Connect(with("ann")...)
 	require.Equal(t, chat.Protocol, ann.Subprotocol())
 	var in chat.Joined
-	ann.Push("join", chat.Join{Room: "lobby"}).ExpectReply(&in)
+	ann.Request("join", chat.Join{Room: "lobby"}).ExpectReply(&in)
 	require.Equal(t, "Ann", in.Name)
 	require.Equal(t, []string{"Ann"}, in.Online.Names)
-	ann.Push("join", chat.Join{Room: "lobby", Name: "Ann"}).ExpectReply(nil)
-	e := ann.Push("join", chat.Join{Room: "lobby", Name: "Bob"}).ExpectError(gatesock.CodeFailedPrecondition)
+	ann.Request("join", chat.Join{Room: "lobby", Name: "Ann"}).ExpectReply(nil)
+	e := ann.Request("join", chat.Join{Room: "lobby", Name: "Bob"}).ExpectError(gatesock.CodeFailedPrecondition)
 	require.Equal(t, `you have signed in as "Ann"`, e.Message)
 
-	h.Connect(with("nobody")...).Push("join", chat.Join{Room: "attic"}).ExpectReply(&in)
+	h.Connect(with("nobody")...).Request("join", chat.Join{Room: "attic"}).ExpectReply(&in)
 	require.Equal(t, "user-2", in.Name)
-	e = h.Connect(with("hidden")...).Push("join", chat.Join{Room: "attic"}).ExpectError(gatesock.CodeInvalidArgument)
+	e = h.Connect(with("hidden")...).Request("join", chat.Join{Room: "attic"}).ExpectError(gatesock.CodeInvalidArgument)
 	require.Contains(t, e.Message, "control or format characters")
 
 	for _, action := range []string{"join", "leave", "say", "typing", "ping"} {
 		eve := h.Connect(with("no chat")...)
-		e = eve.Push(action, map[string]string{"room": "lobby", "text": "x"}).ExpectError(gatesock.CodePermissionDenied)
+		e = eve.Request(action, map[string]string{"room": "lobby", "text": "x"}).ExpectError(gatesock.CodePermissionDenied)
 		require.Equal(t, "the scope chat is missing", e.Message, action)
 	}
 }
@@ -85,7 +85,7 @@ func TestWhoDoesNotSignInStaysOut(t *testing.T) {
 			require.Equal(t, want, h.ConnectRefused(o...))
 		}
 	}
-	h.Connect(wstest.WithHeader("Authorization", "Bearer ann")).Push("ping", nil).ExpectAck()
+	h.Connect(wstest.WithHeader("Authorization", "Bearer ann")).Request("ping", nil).ExpectAck()
 }
 
 func TestRoomsForStaff(t *testing.T) {
@@ -97,15 +97,15 @@ func TestRoomsForStaff(t *testing.T) {
 	bob, eve := h.Connect(with("bob")...), h.Connect(with("eve")...)
 	for _, room := range []string{"staff", "staff-office"} {
 		for _, action := range []string{"join", "say", "typing"} {
-			e := bob.Push(action, map[string]string{"room": room, "text": "x"}).ExpectError(gatesock.CodePermissionDenied)
+			e := bob.Request(action, map[string]string{"room": room, "text": "x"}).ExpectError(gatesock.CodePermissionDenied)
 			require.Equal(t, fmt.Sprintf("the room %q needs the scope %q", room, chat.StaffScope), e.Message)
 		}
-		eve.Push("join", chat.Join{Room: room}).ExpectReply(nil)
+		eve.Request("join", chat.Join{Room: room}).ExpectReply(nil)
 	}
-	bob.Push("join", chat.Join{Room: "staffroom"}).ExpectReply(nil)
+	bob.Request("join", chat.Join{Room: "staffroom"}).ExpectReply(nil)
 
 	// Where nobody signs in, these are rooms like others.
-	newChat(t).Connect().Push("join", chat.Join{Room: "staff", Name: "Bob"}).ExpectReply(nil)
+	newChat(t).Connect().Request("join", chat.Join{Room: "staff", Name: "Bob"}).ExpectReply(nil)
 }
 
 // Tokens that end while a connection is open: with another one it goes on, in the rooms that the other one is good for.
@@ -119,16 +119,16 @@ func TestATokenThatEnds(t *testing.T) {
 	}
 	h := newClosedChat(t, tokens)
 	eve := h.Connect(with("old")...)
-	eve.Push("join", chat.Join{Room: "staff"}).ExpectError(gatesock.CodeUnauthenticated)
+	eve.Request("join", chat.Join{Room: "staff"}).ExpectError(gatesock.CodeUnauthenticated)
 	for bad, code := range map[string]gatesock.Code{
 		"old": gatesock.CodeUnauthenticated, "nobody's": gatesock.CodeUnauthenticated, "bob": gatesock.CodePermissionDenied,
 	} {
-		eve.Push("authenticate", map[string]string{"token": bad}).ExpectError(code)
+		eve.Request("authenticate", map[string]string{"token": bad}).ExpectError(code)
 	}
-	eve.Push("ping", nil).ExpectError(gatesock.CodeUnauthenticated)
-	eve.Push("authenticate", map[string]string{"token": "fresh"}).ExpectReply(nil)
-	eve.Push("join", chat.Join{Room: "lobby"}).ExpectReply(nil)
-	eve.Push("join", chat.Join{Room: "staff"}).ExpectError(gatesock.CodePermissionDenied)
+	eve.Request("ping", nil).ExpectError(gatesock.CodeUnauthenticated)
+	eve.Request("authenticate", map[string]string{"token": "fresh"}).ExpectReply(nil)
+	eve.Request("join", chat.Join{Room: "lobby"}).ExpectReply(nil)
+	eve.Request("join", chat.Join{Room: "staff"}).ExpectError(gatesock.CodePermissionDenied)
 }
 
 // The provider's tokens, verified with its keys over HTTP, as cmd/local does.
@@ -154,7 +154,7 @@ func TestTokensOfTheProviderForDevelopment(t *testing.T) {
 	h := newClosedChat(t, tokens)
 	require.Equal(t, 401, h.ConnectRefused(with(answer["id_token"].(string))...), "an ID token is for the page")
 	var in chat.Joined
-	h.Connect(with(answer["access_token"].(string))...).Push("join", chat.Join{Room: "staff"}).ExpectReply(&in)
+	h.Connect(with(answer["access_token"].(string))...).Request("join", chat.Join{Room: "staff"}).ExpectReply(&in)
 	require.Equal(t, "Zoë", in.Name)
 }
 

@@ -24,7 +24,7 @@ func newChat(t *testing.T) *wstest.Harness {
 func enter(t *testing.T, h *wstest.Harness, name string, present ...*wstest.Client) *wstest.Client {
 	t.Helper()
 	c := h.Connect()
-	c.Push("join", chat.Join{Room: "lobby", Name: name}).ExpectReply(nil)
+	c.Request("join", chat.Join{Room: "lobby", Name: name}).ExpectReply(nil)
 	for _, p := range present {
 		var joined chat.Notice
 		p.ExpectPushOn("room:lobby", "joined", &joined)
@@ -63,7 +63,7 @@ func TestBadInputIsAnsweredAndTheConnectionGoesOn(t *testing.T) {
 			bob := enter(t, h, "Bob", ann)
 			ann.SendText(test.frame)
 			ann.ExpectFrame(`{"action":"…","error":{…` + test.want + `…}}`)
-			ann.Push("say", chat.Say{Room: "lobby", Text: "Still here"}).ExpectReply(nil)
+			ann.Request("say", chat.Say{Room: "lobby", Text: "Still here"}).ExpectReply(nil)
 			bob.ExpectPush("message", nil)
 			ann.ExpectNone()
 			bob.ExpectNone()
@@ -89,7 +89,7 @@ func TestPingKeepsAnIdleConnectionOpen(t *testing.T) {
 	ann := enter(t, h, "Ann")
 	for range 3 {
 		h.Advance(9 * time.Minute)
-		ann.Push("ping", nil).ExpectAck()
+		ann.Request("ping", nil).ExpectAck()
 	}
 	h.Advance(11 * time.Minute)
 	ann.ExpectClosed(1001)

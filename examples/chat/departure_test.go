@@ -28,7 +28,7 @@ func TestDisconnectTellsEveryRoom(t *testing.T) {
 		*wstest.Client
 		name string
 	}{{ann, "Ann"}, {bob, "Bob"}} {
-		c.Push("join", chat.Join{Room: "attic", Name: c.name}).ExpectReply(nil)
+		c.Request("join", chat.Join{Room: "attic", Name: c.name}).ExpectReply(nil)
 	}
 	ann.ExpectPushOn("room:attic", "joined", nil)
 
@@ -51,7 +51,7 @@ func TestAVanishedConnectionIsFoundOut(t *testing.T) {
 	h.Poster().Gone(bob.ID()) // no $disconnect comes
 	h.Poster().Gone(cy.ID())
 
-	ann.Push("say", chat.Say{Room: "lobby", Text: "Anybody there?"}).ExpectReply(nil)
+	ann.Request("say", chat.Say{Room: "lobby", Text: "Anybody there?"}).ExpectReply(nil)
 	names := []string{}
 	var newest chat.Online
 	for range 2 {
@@ -72,9 +72,9 @@ func TestASlowConnectionIsNoDeparture(t *testing.T) {
 	ann := enter(t, h, "Ann")
 	bob := enter(t, h, "Bob", ann)
 	h.Poster().TooLarge(bob.ID())
-	ann.Push("say", chat.Say{Room: "lobby", Text: "Hello"}).ExpectReply(nil)
+	ann.Request("say", chat.Say{Room: "lobby", Text: "Hello"}).ExpectReply(nil)
 	h.Poster().Clear()
-	ann.Push("say", chat.Say{Room: "lobby", Text: "Again"}).ExpectReply(nil)
+	ann.Request("say", chat.Say{Room: "lobby", Text: "Again"}).ExpectReply(nil)
 	bob.ExpectPush("message", nil)
 	ann.ExpectNone()
 }

@@ -23,15 +23,15 @@ func TestWhoSaysTooMuchHasToWait(t *testing.T) {
 	ann := enter(t, h, "Ann")
 	bob := enter(t, h, "Bob", ann)
 	for range 4 {
-		ann.Push("say", chat.Say{Room: "lobby", Text: "x"}).ExpectReply(nil)
+		ann.Request("say", chat.Say{Room: "lobby", Text: "x"}).ExpectReply(nil)
 		bob.ExpectPush("message", nil)
 	}
-	e := ann.Push("say", chat.Say{Room: "lobby", Text: "x"}).ExpectError(gatesock.CodeRateLimited)
+	e := ann.Request("say", chat.Say{Room: "lobby", Text: "x"}).ExpectError(gatesock.CodeRateLimited)
 	require.LessOrEqual(t, e.RetryAfter, time.Hour)
 	require.GreaterOrEqual(t, e.RetryAfter, time.Hour-time.Since(begun))
-	ann.Push("typing", chat.Typing{Room: "lobby"}).ExpectError(gatesock.CodeRateLimited)
+	ann.Request("typing", chat.Typing{Room: "lobby"}).ExpectError(gatesock.CodeRateLimited)
 	bob.ExpectNone()
-	bob.Push("say", chat.Say{Room: "lobby", Text: "x"}).ExpectReply(nil)
+	bob.Request("say", chat.Say{Room: "lobby", Text: "x"}).ExpectReply(nil)
 }
 
 // Another connection of the same person is no way around it.
@@ -44,8 +44,8 @@ func TestALimitIsForAPerson(t *testing.T) {
 	}
 	h := wstest.New(t, chat.NewInMemory(rec, slow(), chat.WithSignIn(tokens, origin)).Handler(), wstest.WithPoster(rec))
 	for range 3 {
-		h.Connect(with("ann")...).Push("join", chat.Join{Room: "lobby"}).ExpectReply(nil)
+		h.Connect(with("ann")...).Request("join", chat.Join{Room: "lobby"}).ExpectReply(nil)
 	}
-	h.Connect(with("ann")...).Push("ping", nil).ExpectError(gatesock.CodeRateLimited)
-	h.Connect(with("bob")...).Push("ping", nil).ExpectAck()
+	h.Connect(with("ann")...).Request("ping", nil).ExpectError(gatesock.CodeRateLimited)
+	h.Connect(with("bob")...).Request("ping", nil).ExpectAck()
 }

@@ -60,7 +60,7 @@ func (p process) join(t *testing.T, name string) (*wstest.Client, chat.Joined) {
 	t.Helper()
 	c := p.Dial(t)
 	var in chat.Joined
-	c.Push("join", chat.Join{Room: "lobby", Name: name}).ExpectReply(&in)
+	c.Request("join", chat.Join{Room: "lobby", Name: name}).ExpectReply(&in)
 	return c, in
 }
 
@@ -75,8 +75,8 @@ func TestStateSurvivesARestart(t *testing.T) {
 			bob, in := first.join(t, "Bob")
 			require.Equal(t, []string{"Ann", "Bob"}, in.Online.Names)
 			said := make([]chat.Message, 2)
-			ann.Push("say", chat.Say{Room: "lobby", Text: "Hello", Key: "k1"}).ExpectReply(&said[0])
-			bob.Push("say", chat.Say{Room: "lobby", Text: "Hello, Ann", Key: "k2"}).ExpectReply(&said[1])
+			ann.Request("say", chat.Say{Room: "lobby", Text: "Hello", Key: "k1"}).ExpectReply(&said[0])
+			bob.Request("say", chat.Say{Room: "lobby", Text: "Hello, Ann", Key: "k2"}).ExpectReply(&said[1])
 			stop(first)
 
 			second := start()
@@ -86,9 +86,9 @@ func TestStateSurvivesARestart(t *testing.T) {
 			require.Equal(t, 1, in.Online.Count)
 
 			var again, next chat.Message
-			ann.Push("say", chat.Say{Room: "lobby", Text: "Hello", Key: "k1"}).ExpectReply(&again)
+			ann.Request("say", chat.Say{Room: "lobby", Text: "Hello", Key: "k1"}).ExpectReply(&again)
 			require.Equal(t, said[0], again)
-			ann.Push("say", chat.Say{Room: "lobby", Text: "Still here?", Key: "k3"}).ExpectReply(&next)
+			ann.Request("say", chat.Say{Room: "lobby", Text: "Still here?", Key: "k3"}).ExpectReply(&next)
 			require.Greater(t, next.ID, said[1].ID)
 
 			bob, in = second.join(t, "Bob")
@@ -127,10 +127,10 @@ func TestTwoProcessesShareTheHistory(t *testing.T) {
 	start := newTable(t)
 	var said, again chat.Message
 	ann, _ := start().join(t, "Ann")
-	ann.Push("say", chat.Say{Room: "lobby", Text: "Hello", Key: "k"}).ExpectReply(&said)
+	ann.Request("say", chat.Say{Room: "lobby", Text: "Hello", Key: "k"}).ExpectReply(&said)
 	bob, in := start().join(t, "Bob")
 	require.Equal(t, []chat.Message{said}, in.Messages)
-	bob.Push("say", chat.Say{Room: "lobby", Text: "Hello", Key: "k"}).ExpectReply(&again)
+	bob.Request("say", chat.Say{Room: "lobby", Text: "Hello", Key: "k"}).ExpectReply(&again)
 	require.Equal(t, said, again)
 }
 

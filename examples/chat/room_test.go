@@ -21,7 +21,7 @@ func TestJoinTellsBothSides(t *testing.T) {
 	bob := h.Connect()
 
 	var in chat.Joined
-	bob.Push("join", chat.Join{Room: "lobby", Name: "Bob"}).ExpectReply(&in)
+	bob.Request("join", chat.Join{Room: "lobby", Name: "Bob"}).ExpectReply(&in)
 	require.Equal(t, "lobby", in.Room)
 	require.Empty(t, in.Messages)
 	require.Equal(t, []string{"Ann", "Bob"}, in.Online.Names)
@@ -40,7 +40,7 @@ func TestJoinAgainTellsNobody(t *testing.T) {
 	ann := enter(t, h, "Ann")
 	bob := enter(t, h, "Bob", ann)
 	var in chat.Joined
-	bob.Push("join", chat.Join{Room: "lobby", Name: "Bob"}).ExpectReply(&in)
+	bob.Request("join", chat.Join{Room: "lobby", Name: "Bob"}).ExpectReply(&in)
 	require.Equal(t, []string{"Ann", "Bob"}, in.Online.Names)
 	ann.ExpectNone()
 }
@@ -62,11 +62,11 @@ func TestRoomsAreApart(t *testing.T) {
 	ann := enter(t, h, "Ann")
 	bob := h.Connect()
 	for _, room := range []string{"attic", "cellar"} {
-		bob.Push("join", chat.Join{Room: room, Name: "Bob"}).ExpectReply(nil)
-		bob.Push("say", chat.Say{Room: room, Text: "Anybody in the " + room + "?"}).ExpectReply(nil)
+		bob.Request("join", chat.Join{Room: room, Name: "Bob"}).ExpectReply(nil)
+		bob.Request("say", chat.Say{Room: room, Text: "Anybody in the " + room + "?"}).ExpectReply(nil)
 	}
 	ann.ExpectNone()
-	ann.Push("say", chat.Say{Room: "attic", Text: "x"}).ExpectError(gatesock.CodeFailedPrecondition)
+	ann.Request("say", chat.Say{Room: "attic", Text: "x"}).ExpectError(gatesock.CodeFailedPrecondition)
 }
 
 func TestLeave(t *testing.T) {
@@ -75,13 +75,13 @@ func TestLeave(t *testing.T) {
 	ann := enter(t, h, "Ann")
 	bob := enter(t, h, "Bob", ann)
 	for range 2 { // the second time it is done already
-		bob.Push("leave", chat.Leave{Room: "lobby"}).ExpectAck()
+		bob.Request("leave", chat.Leave{Room: "lobby"}).ExpectAck()
 	}
 	var left chat.Notice
 	ann.ExpectPush("left", &left)
 	require.Equal(t, "Bob", left.Name)
 	require.Equal(t, []string{"Ann"}, left.Online.Names)
-	ann.Push("say", chat.Say{Room: "lobby", Text: "Gone?"}).ExpectReply(nil)
+	ann.Request("say", chat.Say{Room: "lobby", Text: "Gone?"}).ExpectReply(nil)
 	bob.ExpectNone()
 
 	bob.Close(1001, "")
@@ -93,7 +93,7 @@ func TestListsOfLargeRoomsAreCut(t *testing.T) {
 	h := newChat(t)
 	var in chat.Joined
 	for i := range 102 {
-		h.Connect().Push("join", chat.Join{Room: "lobby", Name: fmt.Sprint("Guest ", i)}).ExpectReply(&in)
+		h.Connect().Request("join", chat.Join{Room: "lobby", Name: fmt.Sprint("Guest ", i)}).ExpectReply(&in)
 	}
 	require.Len(t, in.Online.Names, 100)
 	require.Equal(t, 102, in.Online.Count)
@@ -138,7 +138,7 @@ func TestAConnectionWhoseRecordIsLostIsToldToConnectAgain(t *testing.T) {
 	_, err := store.Delete(t.Context(), ann.ID())
 	require.NoError(t, err)
 	for _, action := range []string{"join", "leave", "say", "typing"} {
-		e := ann.Push(action, map[string]string{"room": "lobby", "name": "Ann", "text": "x"}).ExpectError(gatesock.CodeStaleConnection)
+		e := ann.Request(action, map[string]string{"room": "lobby", "name": "Ann", "text": "x"}).ExpectError(gatesock.CodeStaleConnection)
 		require.Equal(t, "this connection is not registered any more; connect again", e.Message)
 	}
 }

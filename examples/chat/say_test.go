@@ -20,14 +20,14 @@ func TestSayReachesTheOthersAndTheHistory(t *testing.T) {
 	bob := enter(t, h, "Bob", ann)
 
 	var said, heard chat.Message
-	ann.Push("say", chat.Say{Room: "lobby", Text: "Hello\n<b>", Key: "k1"}).ExpectReply(&said)
+	ann.Request("say", chat.Say{Room: "lobby", Text: "Hello\n<b>", Key: "k1"}).ExpectReply(&said)
 	bob.ExpectPushOn("room:lobby", "message", &heard)
 	require.Equal(t, chat.Message{ID: said.ID, Key: "k1", Name: "Ann", Text: "Hello\n<b>", At: h.Now().UTC().Truncate(1e6)}, said)
 	require.Equal(t, said, heard)
 	ann.ExpectNone() // has it in the answer
 
 	var in chat.Joined
-	h.Connect().Push("join", chat.Join{Room: "lobby", Name: "Cy"}).ExpectReply(&in)
+	h.Connect().Request("join", chat.Join{Room: "lobby", Name: "Cy"}).ExpectReply(&in)
 	require.Equal(t, []chat.Message{said}, in.Messages)
 }
 
@@ -38,13 +38,13 @@ func TestSaidAgainUnderTheSameKeyIsSaidOnce(t *testing.T) {
 	bob := enter(t, h, "Bob", ann)
 	message := chat.Say{Room: "lobby", Text: "Hello", Key: "k1"}
 	var first, again chat.Message
-	ann.Push("say", message).ExpectReply(&first)
+	ann.Request("say", message).ExpectReply(&first)
 	ann.Drop() // before the answer came, say
 	bob.ExpectPush("message", nil)
 	bob.ExpectPush("left", nil)
 
 	ann = enter(t, h, "Ann", bob)
-	ann.Push("say", message).ExpectReply(&again)
+	ann.Request("say", message).ExpectReply(&again)
 	require.Equal(t, first, again)
 	bob.ExpectNone()
 }
@@ -85,7 +85,7 @@ func TestManySayAtOnce(t *testing.T) {
 	slices.SortFunc(heard, func(a, b chat.Message) int { return cmp.Compare(a.ID, b.ID) })
 
 	var in chat.Joined
-	h.Connect().Push("join", chat.Join{Room: "lobby", Name: "Late"}).ExpectReply(&in)
+	h.Connect().Request("join", chat.Join{Room: "lobby", Name: "Late"}).ExpectReply(&in)
 	require.Equal(t, heard, in.Messages)
 	require.Len(t, slices.CompactFunc(heard, func(a, b chat.Message) bool { return a.ID == b.ID }), sayers*each)
 }
@@ -95,10 +95,10 @@ func TestTheLargestHistoryFitsIntoAnAnswer(t *testing.T) {
 	h := newChat(t)
 	ann := enter(t, h, "Ann")
 	for i := range 60 {
-		ann.Push("say", chat.Say{Room: "lobby", Text: fmt.Sprintf("%02d", i) + strings.Repeat("語", 1998)}).ExpectReply(nil)
+		ann.Request("say", chat.Say{Room: "lobby", Text: fmt.Sprintf("%02d", i) + strings.Repeat("語", 1998)}).ExpectReply(nil)
 	}
 	var in chat.Joined
-	h.Connect().Push("join", chat.Join{Room: "lobby", Name: "Bob"}).ExpectReply(&in)
+	h.Connect().Request("join", chat.Join{Room: "lobby", Name: "Bob"}).ExpectReply(&in)
 	require.NotEmpty(t, in.Messages)
 	require.True(t, strings.HasPrefix(in.Messages[len(in.Messages)-1].Text, "59"), "the newest are kept")
 }

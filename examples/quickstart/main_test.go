@@ -13,11 +13,11 @@ func TestRooms(t *testing.T) {
 	h := wstest.New(t, newRouter(conn.NewMemory(), recorder), wstest.WithPoster(recorder))
 
 	ann, bob := h.Connect(), h.Connect()
-	ann.Push("join", Join{Room: "lobby"}).ExpectAck()
-	bob.Push("join", Join{Room: "lobby"}).ExpectAck()
+	ann.Request("join", Join{Room: "lobby"}).ExpectAck()
+	bob.Request("join", Join{Room: "lobby"}).ExpectAck()
 
 	var reached int
-	ann.Push("say", Say{Room: "lobby", Text: "hello"}).ExpectReply(&reached)
+	ann.Request("say", Say{Room: "lobby", Text: "hello"}).ExpectReply(&reached)
 	var text string
 	bob.ExpectPush("message", &text)
 	if reached != 1 || text != "hello" {
@@ -25,5 +25,5 @@ func TestRooms(t *testing.T) {
 	}
 	ann.ExpectNone()
 
-	ann.Push("say", Say{Room: "lobby"}).ExpectError(gatesock.CodeInvalidArgument)
+	ann.Request("say", Say{Room: "lobby"}).ExpectError(gatesock.CodeInvalidArgument)
 }
