@@ -40,7 +40,9 @@ func TestSuiteFindsStoresThatExtendWrongly(t *testing.T) {
 		fails  []string
 	}{
 		"not at all": {
-			func(s extending, ctx context.Context, id string, _ time.Time) (conn.Conn, error) { return s.Get(ctx, id) },
+			func(s extending, ctx context.Context, id string, _ time.Time) (conn.Conn, error) {
+				return s.Get(ctx, id)
+			},
 			[]string{"extend", "extend-joined-twice", "extend-then-leave", "extend-invalid", "race-extend", "race-extend-groups"},
 		},
 		"to an earlier time too": {
