@@ -61,8 +61,8 @@ func (a *App) Handler() lambda.Handler {
 func (a *App) Router() *gatesock.Router {
 	r := gatesock.New(authz.DenyByDefault())
 	r.Use(gatesock.Recover(), authz.Subprotocol(Protocol))
+	a.limits.apply(r) // before what may read a table
 	guard := a.access.guard(r)
-	a.limits.apply(r)
 	r.Use(a.sayGoodbye, conn.Track(a.store))
 	gatesock.HandleReply(r, "join", a.join, guard)
 	gatesock.Handle(r, "leave", a.leave, guard)
