@@ -164,8 +164,8 @@ func TestConnectAfterTrackIsTold(t *testing.T) {
 	r.Use(conn.Track(store), authz.Connect(authz.Bearer(authz.VerifierFunc(tokens))))
 	require.Equal(t, 500, wstest.New(t, r).ConnectRefused(bearer("ann/read/")))
 	require.Contains(t, log.String(), "give Connect to Router.Use before Track")
-	for range conn.Members(t.Context(), store, conn.UserGroup("ann")) {
-		t.Fatal("it is registered")
+	for m, err := range conn.Members(t.Context(), store, conn.UserGroup("ann")) {
+		t.Fatal("somebody is registered", m, err)
 	}
 }
 

@@ -104,10 +104,10 @@ func (e *Expiry) Middleware() gatesock.Middleware {
 	}
 	return func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
 		return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
-			switch req.EventType {
-			case gatesock.EventMessage:
+			if req.EventType == gatesock.EventMessage {
 				return e.message(ctx, req, next)
-			case gatesock.EventDisconnect:
+			}
+			if req.EventType == gatesock.EventDisconnect {
 				e.known.delete(req.ConnectionID)
 				e.missed.delete(req.ConnectionID)
 			}

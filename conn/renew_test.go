@@ -24,7 +24,8 @@ func ending(after time.Duration) *gatesock.Request {
 // member reports whether a connection is in the group that broadcasts read.
 func member(t *testing.T, m *conn.Memory, group string) bool {
 	t.Helper()
-	for range conn.Members(t.Context(), m, group) {
+	for _, err := range conn.Members(t.Context(), m, group) {
+		require.NoError(t, err)
 		return true
 	}
 	return false

@@ -26,7 +26,7 @@ func RenewalChecks() []Check[authz.Renewals] {
 func load(ctx context.Context, s authz.Renewals, id string, want authz.Principal) error {
 	got, err := s.Load(ctx, id)
 	if err != nil {
-		return fmt.Errorf("Load(%q): %w", id, err)
+		return fmt.Errorf("load the renewal of %q: %w", id, err)
 	}
 	if !got.Expires.Equal(want.Expires) {
 		return fmt.Errorf("the principal expires at %v, want %v", got.Expires, want.Expires)

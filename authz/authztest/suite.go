@@ -8,6 +8,7 @@
 package authztest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,10 +86,12 @@ func same(what string, got, want any) error {
 	return nil
 }
 
+var errNone = errors.New("none")
+
 // isError wants an error of a kind.
 func isError(what string, err, want error) error {
 	if !errors.Is(err, want) {
-		return fmt.Errorf("%s: the error is %v, want %w", what, err, want)
+		return fmt.Errorf("%s: the error is %w, want %w", what, cmp.Or(err, errNone), want)
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func ticket(clock *Clock, id string) authz.Ticket {
 func consume(ctx context.Context, s authz.TicketStore, i int, want authz.Ticket) error {
 	got, err := s.Consume(ctx, hash(i))
 	if err != nil {
-		return fmt.Errorf("Consume: %w", err)
+		return fmt.Errorf("consume a ticket: %w", err)
 	}
 	if !got.Expires.Equal(want.Expires) {
 		return fmt.Errorf("the ticket expires at %v, want %v", got.Expires, want.Expires)

@@ -146,7 +146,7 @@ func raceExtend(ctx context.Context, t *probe, h Harness) {
 			until := at.Add(time.Duration(1+i) * time.Minute)
 			c, err := h.Store.Extend(ctx, id, until)
 			if err == nil && c.ExpiresAt.Before(until) {
-				err = fmt.Errorf("Extend to %v returned a record that expires at %v", until, c.ExpiresAt)
+				err = fmt.Errorf("a call of Extend to %v returned a record that expires at %v", until, c.ExpiresAt)
 			}
 			return err
 		})
