@@ -17,12 +17,14 @@ import (
 var ErrNotRenewed = errors.New("authz: the connection was not renewed")
 
 // Renewals keeps the principals of connections that have sent a fresh token, since the gateway goes on telling the one of
-// the handshake. [MemoryRenewals] is one for a single process. It is safe for concurrent use.
+// the handshake. [MemoryRenewals] is one for a single process. It is safe for concurrent use, takes nothing over from the caller
+// but copies, and fails with the context's error once that has ended. Package authz/authztest has the suite of what it
+// promises.
 type Renewals interface {
 	// Save keeps the principal of a connection, in place of an earlier one, until it expires or the connection must have
 	// ended, two hours after it began.
 	Save(ctx context.Context, connectionID string, p Principal) error
-	// Load gives what was saved last, or [ErrNotRenewed].
+	// Load returns what was saved last, or [ErrNotRenewed]. What has expired may be returned or not.
 	Load(ctx context.Context, connectionID string) (Principal, error)
 }
 

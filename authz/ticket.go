@@ -30,13 +30,14 @@ type Ticket struct {
 	Expires time.Time
 }
 
-// TicketStore keeps tickets by a hash of what the client has, so that who reads the store can't use them. It is safe for
-// concurrent use.
+// TicketStore keeps tickets by a hash of what the client has, so that those that read the store can't use them. It is safe for
+// concurrent use, takes nothing over from the caller but copies, and fails with the context's error once that has ended.
+// Package authz/authztest has the suite of what it promises.
 type TicketStore interface {
-	// Create keeps a ticket until it expires. The hash is new.
+	// Create keeps a ticket until it expires. It fails, and changes nothing, if there is one with the same hash.
 	Create(ctx context.Context, hash string, t Ticket) error
-	// Consume removes a ticket and gives it. Of callers at the same time, in whatever process, one gets it and all others
-	// [ErrNoTicket]. A ticket that has expired may be given or not.
+	// Consume removes a ticket and returns it. Of callers at the same time, in whatever process, one gets it and all others
+	// [ErrNoTicket]. A ticket that has expired may be returned or not.
 	Consume(ctx context.Context, hash string) (Ticket, error)
 }
 

@@ -56,7 +56,7 @@ type Conn struct {
 	// ConnectedAt is when the connection began, in UTC and whole milliseconds; the rest is cut off.
 	ConnectedAt time.Time
 	// ExpiresAt is the moment from which the record does not exist any more if nothing removes it before, in
-	// UTC and whole seconds; the rest is cut off.
+	// UTC and whole seconds; the rest is cut off. Track makes it that of the credential, [Store.Extend] puts it off.
 	ExpiresAt time.Time
 }
 
