@@ -52,7 +52,7 @@ func admit(ctx context.Context, a Authenticator, req *gatesock.Request) error {
 	}
 	p, err := authenticate(ctx, a, h)
 	if err != nil {
-		return refusalOf(fmt.Errorf("%w (source %s, origin %q)", err, shorten(h.Identity.SourceIP), shorten(h.Header.Get("Origin"))))
+		return refusalOf(fmt.Errorf("%w (source %s, origin %q)", loggedError{err}, shorten(h.Identity.SourceIP), shorten(h.Header.Get("Origin"))))
 	}
 	setPrincipal(req, p)
 	return nil

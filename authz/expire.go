@@ -224,7 +224,7 @@ func (e *Expiry) renew(ctx context.Context, req *gatesock.Request, in renewal) (
 		err = p.check()
 	}
 	if err != nil {
-		return Renewed{}, refusalOf(err)
+		return Renewed{}, refusalOf(loggedError{err})
 	}
 	if p.ID != was.ID {
 		cause := fmt.Errorf("%w: the token is of %.200q, the connection of %.200q", ErrForbidden, p.ID, was.ID)

@@ -83,6 +83,12 @@ func loggable(err error) string {
 	return shorten(err.Error())
 }
 
+// loggedError is an error that others log, with a text as a log line has it.
+type loggedError struct{ error }
+
+func (e loggedError) Error() string { return loggable(e.error) }
+func (e loggedError) Unwrap() error { return e.error }
+
 // logArgs are the attributes of a log line about a handshake. None is a credential.
 func logArgs(h *Handshake, err error) []any {
 	return []any{
