@@ -33,7 +33,10 @@ const postTimeout = 3 * time.Second
 // Without [WithSignIn] anybody may come, under any name. Who is in a room has finished connecting, so a post that finds them gone is to be believed at once: the grace for
 // connections that are not open yet is switched off.
 func New(store conn.Store, history History, poster gatesock.Poster, opts ...Option) *App {
-	registry := &departures{Store: store}
+	registry, ok := store.(*departures)
+	if !ok {
+		registry = &departures{Store: store}
+	}
 	a := &App{
 		store: registry,
 		broadcaster: broadcast.New(poster, registry,
