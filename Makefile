@@ -75,7 +75,7 @@ test-allocations: dynamodb ## Run the tests that bound allocations without the r
 test-clock: dynamodb ## Test what touches DynamoDB with all clocks moved ahead; DAYS="40 1826" is the whole, PACKAGES, TESTFLAGS
 	scripts/test-clock $(DAYS)
 
-test-browser: ## Test the chat in headless Chromium
+test-browser: ## Test the chat in headless Chromium, and tickets over two origins in Firefox too
 	scripts/browser-test
 
 fuzz: ## Fuzz every target for FUZZTIME (10s)

@@ -73,6 +73,25 @@ func (f VerifierFunc) Verify(ctx context.Context, token string) (Principal, erro
 	return f(ctx, token)
 }
 
+// PrefixIDs returns a Verifier of the same tokens whose principals have the prefix before their ids. All authenticators of
+// an API share one namespace: without prefixes the user "7" of an identity provider and the owner "7" of an API key are one
+// principal, with one conn.UserGroup, one limit and each other's messages. Give the same Verifier to [Bearer] and to
+// [Expiry]. It panics if the prefix is empty or v is nil.
+//
+//	authz.Any(authz.Bearer(authz.PrefixIDs("user:", tokens)), authz.Bearer(authz.PrefixIDs("key:", keys), authz.Header("X-Api-Key")))
+func PrefixIDs(prefix string, v Verifier) Verifier {
+	if prefix == "" || v == nil {
+		panic("authz: PrefixIDs without a prefix or with a nil Verifier")
+	}
+	return VerifierFunc(func(ctx context.Context, token string) (Principal, error) {
+		p, err := v.Verify(ctx, token)
+		if err == nil && p.ID != "" {
+			p.ID = prefix + p.ID
+		}
+		return p, err
+	})
+}
+
 // All asks the authenticators in order. Each must agree, and those that name a principal must name the same one; its
 // scopes and roles are those of all together, and it expires with the first. It panics without any.
 func All(authenticators ...Authenticator) Authenticator {
@@ -93,8 +112,8 @@ func All(authenticators ...Authenticator) Authenticator {
 }
 
 // Any asks the authenticators in order, up to the first whose kind of credential is there: what that one says is final. It
-// goes on only after an [ErrNoCredential], so that a bad token is not made good by another way in. It panics without
-// any.
+// goes on only after an [ErrNoCredential], so that a bad token is not made good by another way in. The same id from two of
+// them is the same principal; see [PrefixIDs]. It panics without any.
 func Any(authenticators ...Authenticator) Authenticator {
 	checkAuthenticators("Any", authenticators)
 	return AuthenticatorFunc(func(ctx context.Context, h *Handshake) (Principal, error) {

@@ -77,7 +77,7 @@ var (
 func (z *Authorizer) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	arn, h, err := parseEvent(payload)
 	if err != nil {
-		z.logger().ErrorContext(ctx, "authz: this is no event of an authorizer", "error", err)
+		z.logger().ErrorContext(ctx, "authz: this is no event of an authorizer", "error", loggable(err))
 		return nil, errFault
 	}
 	p, err := authenticate(ctx, z.authenticator, h)
@@ -170,7 +170,7 @@ func parseEvent(payload []byte) (arn string, h *Handshake, err error) {
 	c := &e.RequestContext
 	switch {
 	case e.Type != "REQUEST":
-		return "", nil, fmt.Errorf("its type is %q, not REQUEST", e.Type)
+		return "", nil, fmt.Errorf("its type is %.40q, not REQUEST", e.Type)
 	case e.MethodARN == "" || c.ConnectionID == "" || c.RouteKey != gatesock.RouteConnect:
 		return "", nil, errors.New("it has no methodArn, no connectionId or another routeKey than $connect")
 	}

@@ -76,7 +76,7 @@ func TestAuthorizerRefuses(t *testing.T) {
 	}{
 		{"no credential", says(Principal{}, ErrNoCredential), "Unauthorized", []string{"INFO", "401", "no credential", "192.0.2.1", "https://app.example.com"}},
 		{"a bad one", says(Principal{}, fmt.Errorf("%w: expired", ErrUnauthenticated)), "Unauthorized", []string{"INFO", "expired"}},
-		{"nobody", says(Principal{}, nil), "Unauthorized", []string{"nothing says who it is"}},
+		{"nobody", says(Principal{}, nil), "Unauthorized", []string{"no authenticator returned a principal"}},
 		{"forbidden", says(Principal{}, fmt.Errorf("%w: evil origin", ErrForbidden)), "Deny", []string{"INFO", "403", "evil origin"}},
 		{"a code", says(Principal{}, gatesock.Errorf(gatesock.CodeRateLimited, "slow down")), "Deny", []string{"INFO", "slow down"}},
 		{"a code of 401", says(Principal{}, gatesock.Errorf(gatesock.CodeUnauthenticated, "who?")), "Unauthorized", nil},

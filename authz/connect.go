@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/conn"
 )
 
 // Connect is for APIs without an authorizer: middleware that authenticates at $connect, in the function of the handlers. The
@@ -18,22 +19,30 @@ import (
 //
 // The gateway knows nothing of this principal and sends later events without it. [Remember] brings it back.
 //
-// It comes before conn.Track. It panics if a is nil.
+// It comes before conn.Track, which would register everybody as nobody in particular otherwise: a handshake that Track has
+// registered already is refused with 500, and the log says why. It panics if a is nil.
 func Connect(a Authenticator) gatesock.Middleware {
 	if a == nil {
 		panic("authz: Connect with a nil Authenticator")
 	}
 	return func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
 		return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
-			if req.EventType == gatesock.EventConnect {
-				if err := admit(ctx, a, req); err != nil {
-					return nil, err
-				}
+			if req.EventType != gatesock.EventConnect {
+				return next(ctx, req)
+			}
+			if conn.Tracked(ctx) {
+				return nil, gatesock.Errorf(gatesock.CodeInternal, "could not be authenticated").WithCause(errTrackedFirst)
+			}
+			if err := admit(ctx, a, req); err != nil {
+				return nil, err
 			}
 			return next(ctx, req)
 		}
 	}
 }
+
+var errTrackedFirst = errors.New("authz: conn.Track comes before authz.Connect and has registered the connection without its " +
+	"principal; give Connect to Router.Use before Track")
 
 // admit makes the principal that of the event, or gives the error that refuses the handshake.
 func admit(ctx context.Context, a Authenticator, req *gatesock.Request) error {
@@ -43,7 +52,7 @@ func admit(ctx context.Context, a Authenticator, req *gatesock.Request) error {
 	}
 	p, err := authenticate(ctx, a, h)
 	if err != nil {
-		return refusalOf(fmt.Errorf("%w (source %s, origin %.200q)", err, h.Identity.SourceIP, h.Header.Get("Origin")))
+		return refusalOf(fmt.Errorf("%w (source %s, origin %q)", loggedError{err}, shorten(h.Identity.SourceIP), shorten(h.Header.Get("Origin"))))
 	}
 	setPrincipal(req, p)
 	return nil

@@ -2,12 +2,15 @@ package authz_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -20,9 +23,12 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// tokens verifies "name/scope,scope/seconds": a token of name that expires so many seconds after the epoch.
+// onTheDay returns a time of the day of the tests.
+func onTheDay(clock string) (time.Time, error) { return time.Parse(time.DateTime, "2000-01-01 "+clock) }
+
+// tokens verifies "name/scope,scope/time": a token of name that expires at a time, of the day of the tests or as RFC 3339 has it.
 func tokens(_ context.Context, token string) (authz.Principal, error) {
-	parts := strings.Split(token, "/")
+	parts := strings.SplitN(token, "/", 3)
 	switch {
 	case token == "fault":
 		return authz.Principal{}, errors.New("the database is down")
@@ -35,7 +41,10 @@ func tokens(_ context.Context, token string) (authz.Principal, error) {
 	}
 	p := authz.Principal{ID: parts[0], Scopes: strings.Split(parts[1], ","), Roles: []string{"member"}, Attributes: map[string]string{"tenant": "t"}}
 	if parts[2] != "" {
-		at, err := time.Parse(time.TimeOnly, parts[2])
+		at, err := onTheDay(parts[2])
+		if err != nil {
+			at, err = time.Parse(time.RFC3339, parts[2])
+		}
 		if err != nil {
 			return authz.Principal{}, fmt.Errorf("%w: %w", authz.ErrUnauthenticated, err)
 		}
@@ -147,6 +156,76 @@ func TestGuardsBehindAnAuthorizer(t *testing.T) {
 	stranger.Request("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
 }
 
+// Track before Connect would register everybody as nobody in particular.
+func TestConnectAfterTrackIsTold(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	store := conn.NewMemory()
+	r := gatesock.New(gatesock.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	r.Use(conn.Track(store), authz.Connect(authz.Bearer(authz.VerifierFunc(tokens))))
+	require.Equal(t, 500, wstest.New(t, r).ConnectRefused(bearer("ann/read/")))
+	require.Contains(t, log.String(), "give Connect to Router.Use before Track")
+	for m, err := range conn.Members(t.Context(), store, conn.UserGroup("ann")) {
+		t.Fatal("somebody is registered", m, err)
+	}
+}
+
+// invoke gives a router an event, and returns its answer.
+func invoke(t *testing.T, r *gatesock.Router, kind, id, body string, header map[string]string, began time.Time) string {
+	t.Helper()
+	route := map[string]string{"CONNECT": gatesock.RouteConnect}[kind]
+	if route == "" {
+		route = "$default"
+	}
+	payload, err := json.Marshal(map[string]any{"headers": header, "body": body, "requestContext": map[string]any{
+		"routeKey": route, "eventType": kind, "connectionId": id, "connectedAt": began.UnixMilli(), "requestTimeEpoch": time.Now().UnixMilli(),
+	}})
+	require.NoError(t, err)
+	answer, err := r.Invoke(t.Context(), payload)
+	require.NoError(t, err)
+	return string(answer)
+}
+
+// From the end of its credential on a connection receives nothing; a fresh one in time puts that off.
+func TestExpiredConnectionsReceiveNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := conn.NewMemory()
+		e := &authz.Expiry{Renewals: new(authz.MemoryRenewals), Verifier: authz.VerifierFunc(tokens)}
+		r := gatesock.New()
+		r.Use(authz.Connect(authz.Bearer(authz.VerifierFunc(tokens))), authz.Remember(store), e.Middleware(), conn.Track(store))
+		e.Handle(r)
+		gatesock.HandleReply(r, "whoami", whoami)
+		began := time.Now()
+		event := func(kind, id, body string, header map[string]string) string {
+			return invoke(t, r, kind, id, body, header, began)
+		}
+		until := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(time.RFC3339) }
+		listening := func() []string {
+			var ids []string
+			for m, err := range conn.Members(t.Context(), store, conn.UserGroup("ann")) {
+				require.NoError(t, err)
+				ids = append(ids, m.ID)
+			}
+			return ids
+		}
+		for _, id := range []string{"renews", "silent"} {
+			answer := event("CONNECT", id, "", map[string]string{"Authorization": "Bearer ann/read/" + until(time.Minute)})
+			require.Contains(t, answer, `"statusCode":200`)
+		}
+		<-time.After(50 * time.Second) // virtual time
+		answer := event("MESSAGE", "renews", `{"action":"authenticate","id":"1","token":"ann/read/`+until(time.Hour)+`"}`, nil)
+		require.Contains(t, answer, "expires")
+		require.ElementsMatch(t, []string{"renews", "silent"}, listening())
+		<-time.After(10 * time.Second)
+		require.Equal(t, []string{"renews"}, listening(), "an expired credential goes on receiving")
+		answer = event("MESSAGE", "silent", `{"action":"authenticate","id":"1","token":"ann/read/`+until(time.Hour)+`"}`, nil)
+		require.Contains(t, answer, "stale_connection", "too late: it has to connect again")
+		<-time.After(time.Hour)
+		require.Empty(t, listening())
+	})
+}
+
 func TestDenyByDefault(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New(authz.DenyByDefault())
@@ -227,7 +306,7 @@ func (r *renewals) Save(ctx context.Context, id string, p authz.Principal) error
 
 func TestExpiry(t *testing.T) {
 	t.Parallel()
-	now, err := time.Parse(time.TimeOnly, "10:00:00")
+	now, err := onTheDay("10:00:00")
 	require.NoError(t, err)
 	var kept renewals
 	e := &authz.Expiry{Renewals: &kept, Verifier: authz.VerifierFunc(tokens), Clock: func() time.Time { return now }}
@@ -260,6 +339,16 @@ func TestExpiry(t *testing.T) {
 	}
 	require.Equal(t, loads, kept.loads, "it is known here")
 
+	eve := h.Connect(wstest.WithAuthorizerContext("eve", map[string]any{"exp": fmt.Sprint(now.Unix())}))
+	for range 5 {
+		eve.Request("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
+	}
+	require.Equal(t, loads+1, kept.loads, "a connection that was not renewed is looked up once a second")
+	require.NoError(t, kept.MemoryRenewals.Save(t.Context(), eve.ID(), authz.Principal{ID: "eve", Scopes: []string{"read"}}))
+	now = now.Add(time.Second) // another process has renewed it
+	eve.Request("whoami", nil).ExpectReply(&me)
+	now = now.Add(-time.Second)
+
 	now = now.Add(time.Hour)
 	ann.Request("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
 	var forever authz.Renewed
@@ -271,6 +360,16 @@ func TestExpiry(t *testing.T) {
 	bob := h.Connect(wstest.WithAuthorizerContext("bob", map[string]any{"exp": fmt.Sprint(now.Unix())}))
 	bob.Request("whoami", nil).ExpectError(gatesock.CodeUnavailable)
 	bob.Request("authenticate", map[string]string{"token": "bob/read/"}).ExpectError(gatesock.CodeUnavailable)
+}
+
+// Without Renewals there is no fresh token, and no action for it: a route of that name is one like others.
+func TestExpiryWithoutRenewalsHasNoRouteForThem(t *testing.T) {
+	t.Parallel()
+	r := gatesock.New()
+	r.Use(new(authz.Expiry).Middleware())
+	gatesock.HandleReply(r, authz.DefaultRenewRoute, whoami)
+	ann := wstest.New(t, r).Connect(wstest.WithAuthorizerContext("ann", map[string]any{"exp": "1"}))
+	ann.Request(authz.DefaultRenewRoute, nil).ExpectError(gatesock.CodeUnauthenticated)
 }
 
 // Where there are no fresh tokens the connection can be closed.

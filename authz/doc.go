@@ -26,13 +26,16 @@
 // that a handshake may have; [Remember] then brings the principal back to later events, at the price of a read of the
 // connection's record in each process:
 //
-//	r.Use(authz.Connect(who), authz.Remember(store), conn.Track(store))
+//	r.Use(authz.Connect(who), limits, authz.Remember(store), conn.Track(store))
+//
+// Limits of package ratelimit come before Remember and [Expiry], so that what they refuse costs no read.
 //
 // # While the connection is open
 //
-// The gateway does not ask again, for up to two hours. [Require] and its like look at what was said at the handshake. [Expiry]
-// refuses messages of a credential that has expired since, and lets clients send a fresh one. A user who is to be out at
-// once has connections that can be looked up and closed: see conn.UserGroup, and the method Disconnect of an apigw.Client.
+// The gateway does not ask again, for up to two hours. [Require] and its like look at what was said at the handshake. The
+// record that conn.Track makes expires with the credential, so that the connection receives nothing from then on; [Expiry]
+// refuses what it sends, and lets clients send a fresh credential before. To put a user out at once, close the connections of
+// conn.UserGroup, with the method Disconnect of a broadcast.Broadcaster.
 //
 // What threatens such an API, and what is left for you to do, is in docs/security.md.
 package authz

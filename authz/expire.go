@@ -10,44 +10,65 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/conn"
 )
 
 // ErrNotRenewed says that a connection has sent no fresh token.
 var ErrNotRenewed = errors.New("authz: the connection was not renewed")
 
 // Renewals keeps the principals of connections that have sent a fresh token, since the gateway goes on telling the one of
-// the handshake. [MemoryRenewals] is one for a single process. It is safe for concurrent use.
+// the handshake. [MemoryRenewals] is one for a single process. It is safe for concurrent use, takes nothing over from the caller
+// but copies, and fails with the context's error once that has ended. Package authz/authztest has the suite of what it
+// promises.
 type Renewals interface {
 	// Save keeps the principal of a connection, in place of an earlier one, until it expires or the connection must have
 	// ended, two hours after it began.
 	Save(ctx context.Context, connectionID string, p Principal) error
-	// Load gives what was saved last, or [ErrNotRenewed].
+	// Load returns what was saved last, or [ErrNotRenewed]. What has expired may be returned or not.
 	Load(ctx context.Context, connectionID string) (Principal, error)
 }
 
-// MemoryRenewals is a [Renewals] in memory, of up to 10,000 connections. The zero value is ready to use.
-type MemoryRenewals struct{ m bounded[Principal] }
+// MemoryRenewals is a [Renewals] in memory. It holds those of up to [MaxMemoryPerPrincipal] connections of a principal, of which one
+// more puts out the oldest, and of up to [MaxMemoryEntries] connections in all: one more is refused with [ErrMemoryFull],
+// unless one has expired, so that nobody can put out those of others. The zero value is ready to use.
+type MemoryRenewals struct {
+	// Clock gives the time; nil is [time.Now].
+	Clock func() time.Time
 
-// Save keeps the principal.
-func (r *MemoryRenewals) Save(_ context.Context, connectionID string, p Principal) error {
-	r.m.put(connectionID, p)
-	return nil
+	renewals quotas[Principal]
 }
 
-// Load gives the principal.
-func (r *MemoryRenewals) Load(_ context.Context, connectionID string) (Principal, error) {
-	p, ok := r.m.get(connectionID)
+// Save keeps the principal.
+func (r *MemoryRenewals) Save(ctx context.Context, connectionID string, p Principal) error {
+	if err := ended(ctx); err != nil {
+		return err
+	}
+	now := clockOf(r.Clock)
+	ends := now.Add(conn.DefaultTTL)
+	if !p.Expires.IsZero() && p.Expires.Before(ends) {
+		ends = p.Expires
+	}
+	return r.renewals.put(connectionID, p.ID, p.own(), ends, now)
+}
+
+// Load returns the principal that was saved last.
+func (r *MemoryRenewals) Load(ctx context.Context, connectionID string) (Principal, error) {
+	if err := ended(ctx); err != nil {
+		return Principal{}, err
+	}
+	p, ok := r.renewals.get(connectionID)
 	if !ok {
 		return Principal{}, ErrNotRenewed
 	}
-	return p, nil
+	return p.own(), nil
 }
 
 // DefaultRenewRoute is the action of a message with a fresh token.
 const DefaultRenewRoute = "authenticate"
 
-// Expiry is what becomes of connections whose credential expires while they are open, which may be for two hours. See
-// [Expiry.Middleware] and [Expiry.Handle]. It is safe for concurrent use, and must not be changed or copied when it is used.
+// Expiry is what becomes of connections whose credential expires while they are open, which may be for two hours: what they
+// send is refused. What they receive ends with the record that [conn.Track] makes. See [Expiry.Middleware] and
+// [Expiry.Handle]. It is safe for concurrent use, and must not be changed or copied when it is used.
 type Expiry struct {
 	// Renewals, with Verifier, lets clients go on with a fresh token. Nil: what has expired stays so.
 	Renewals Renewals
@@ -67,56 +88,85 @@ type Expiry struct {
 	// Logger gets what fails while disconnecting; nil is [slog.Default].
 	Logger *slog.Logger
 
-	known bounded[Principal] // those that were renewed
+	known  bounded[Principal] // those that were renewed
+	missed bounded[time.Time] // when those that were not were looked up last
 }
 
 // Middleware refuses messages of connections whose principal has expired, with [gatesock.CodeUnauthenticated], unless the
-// client has sent a fresh token. It costs nothing before that time, and one [Renewals.Load] in a process and lifetime of a
-// token after it. Events without a principal pass: they are for the guards. It comes after [Remember] and before the
-// guards, and panics if the Expiry has Renewals without a Verifier or a Verifier without Renewals.
+// client has sent a fresh token. It costs nothing before that time, and after it one [Renewals.Load] in a process and lifetime
+// of a token; of a connection that has sent no fresh token, one a second at the most. Events without a principal pass: they
+// are for the guards.
+//
+// It comes after [Remember], which refuses messages that it finds behind an Expiry, and before the guards; limits of package
+// ratelimit come before both, so that who sends too much costs no read. It panics if the Expiry has Renewals without a
+// Verifier or a Verifier without Renewals.
 func (e *Expiry) Middleware() gatesock.Middleware {
 	if (e.Renewals == nil) != (e.Verifier == nil) {
 		panic("authz: an Expiry needs both Renewals and a Verifier, or none")
 	}
 	return func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
 		return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
-			p, ok := PrincipalOf(req)
-			if req.EventType != gatesock.EventMessage || !ok || !p.Expired(e.now()) {
-				return next(ctx, req)
+			if req.EventType == gatesock.EventMessage {
+				return e.message(ctx, req, next)
 			}
-			if e.Renewals != nil && req.HandledBy == e.route() {
-				return next(ctx, req)
+			if req.EventType == gatesock.EventDisconnect {
+				e.known.delete(req.ConnectionID)
+				e.missed.delete(req.ConnectionID)
 			}
-			fresh, err := e.renewed(ctx, req.ConnectionID)
-			if err != nil {
-				return nil, err
-			}
-			if fresh.ID != p.ID || fresh.Expired(e.now()) {
-				return nil, e.refuse(ctx, req)
-			}
-			setPrincipal(req, fresh)
 			return next(ctx, req)
 		}
 	}
 }
 
-// renewed gives the principal of a fresh token; one without ID if there is none.
+func (e *Expiry) message(ctx context.Context, req *gatesock.Request, next gatesock.HandlerFunc) (*gatesock.Reply, error) {
+	p, ok := PrincipalOf(req)
+	switch {
+	case !ok:
+		return next(context.WithValue(ctx, passedKey{}, true), req)
+	case !p.Expired(e.now()), e.Renewals != nil && req.HandledBy == e.route():
+		return next(ctx, req)
+	}
+	fresh, err := e.renewed(ctx, req.ConnectionID)
+	if err != nil {
+		return nil, err
+	}
+	if fresh.ID != p.ID || fresh.Expired(e.now()) {
+		return nil, e.refuse(ctx, req)
+	}
+	setPrincipal(req, fresh)
+	return next(ctx, req)
+}
+
+// passedKey marks the context of an event that has passed an Expiry without a principal.
+type passedKey struct{}
+
+// missTime is how long a connection that was not renewed is not looked up again.
+const missTime = time.Second
+
+// renewed returns the principal of a fresh token; one without ID if there is none.
 func (e *Expiry) renewed(ctx context.Context, id string) (Principal, error) {
 	if e.Renewals == nil {
 		return Principal{}, nil
 	}
-	if p, ok := e.known.get(id); ok && !p.Expired(e.now()) {
+	now := e.now()
+	if p, ok := e.known.get(id); ok && !p.Expired(now) {
 		return p, nil
+	}
+	if at, ok := e.missed.get(id); ok && now.Sub(at) < missTime {
+		return Principal{}, nil
 	}
 	p, err := e.Renewals.Load(ctx, id)
 	switch {
-	case errors.Is(err, ErrNotRenewed):
+	case err == nil && !p.Expired(now):
+		e.known.put(id, p)
+		e.missed.delete(id)
+		return p, nil
+	case err == nil, errors.Is(err, ErrNotRenewed):
+		e.missed.put(id, now)
 		return Principal{}, nil
-	case err != nil:
+	default:
 		return Principal{}, gatesock.Errorf(gatesock.CodeUnavailable, "the credential could not be looked up").WithCause(err)
 	}
-	e.known.put(id, p)
-	return p, nil
 }
 
 func (e *Expiry) refuse(ctx context.Context, req *gatesock.Request) error {
@@ -130,7 +180,7 @@ func (e *Expiry) refuse(ctx context.Context, req *gatesock.Request) error {
 	}
 	if err := e.Disconnector.Disconnect(ctx, to); err != nil && !errors.Is(err, gatesock.ErrGone) {
 		cmp.Or(e.Logger, slog.Default()).WarnContext(ctx, "authz: a connection whose credential has expired could not be closed",
-			"connectionId", req.ConnectionID, "error", err)
+			"connectionId", shorten(req.ConnectionID), "error", loggable(err))
 	}
 	return refusal
 }
@@ -156,6 +206,10 @@ type Renewed struct {
 // Handle registers the route that takes fresh tokens: {"action":"authenticate","id":"1","token":"…"} is answered with
 // [Renewed]. The token has to be of the same principal, since the connection is registered as its. Its scopes and roles
 // count when the token before it has expired. It panics if the Expiry has no Renewals.
+//
+// Where [conn.Track] is used, the connection's record expires with the token, and the connection receives nothing from then
+// on. A fresh one puts that off, by [conn.Renew]; so clients have to send it before the former one's end. One that comes
+// later is answered with [gatesock.CodeStaleConnection], which asks the client to connect again.
 func (e *Expiry) Handle(r *gatesock.Router, opts ...gatesock.RouteOption) {
 	if e.Renewals == nil || e.Verifier == nil {
 		panic("authz: Handle of an Expiry without Renewals or without a Verifier")
@@ -170,27 +224,38 @@ func (e *Expiry) renew(ctx context.Context, req *gatesock.Request, in renewal) (
 		err = p.check()
 	}
 	if err != nil {
-		return Renewed{}, refusalOf(err)
+		return Renewed{}, refusalOf(loggedError{err})
 	}
 	if p.ID != was.ID {
-		cause := fmt.Errorf("%w: the token is of %q, the connection of %q", ErrForbidden, p.ID, was.ID)
-		return Renewed{}, gatesock.Errorf(gatesock.CodePermissionDenied, "the token is of somebody else").WithCause(cause)
+		cause := fmt.Errorf("%w: the token is of %.200q, the connection of %.200q", ErrForbidden, p.ID, was.ID)
+		return Renewed{}, gatesock.Errorf(gatesock.CodePermissionDenied, "the token belongs to a different principal").WithCause(cause)
 	}
 	if p.Expired(e.now()) {
 		return Renewed{}, gatesock.Errorf(gatesock.CodeUnauthenticated, "the credential has expired")
 	}
-	if err := e.Renewals.Save(ctx, req.ConnectionID, p); err != nil {
-		return Renewed{}, gatesock.Errorf(gatesock.CodeUnavailable, "the credential could not be kept").WithCause(err)
+	if err := e.keep(ctx, req, p); err != nil {
+		return Renewed{}, err
+	}
+	return Renewed{p.Expires}, nil
+}
+
+// keep has a fresh credential count: for what the connection receives, and then for what it sends.
+func (e *Expiry) keep(ctx context.Context, req *gatesock.Request, p Principal) error {
+	_, err := conn.Renew(ctx, p.Expires)
+	if errors.Is(err, conn.ErrNotFound) {
+		return err // conn.Track answers it.
+	}
+	if err == nil {
+		err = e.Renewals.Save(ctx, req.ConnectionID, p)
+	}
+	if err != nil {
+		return gatesock.Errorf(gatesock.CodeUnavailable, "the credential could not be kept").WithCause(err)
 	}
 	e.known.put(req.ConnectionID, p)
-	return Renewed{p.Expires}, nil
+	e.missed.delete(req.ConnectionID)
+	return nil
 }
 
 func (e *Expiry) route() string { return cmp.Or(e.Route, DefaultRenewRoute) }
 
-func (e *Expiry) now() time.Time {
-	if e.Clock != nil {
-		return e.Clock()
-	}
-	return time.Now()
-}
+func (e *Expiry) now() time.Time { return clockOf(e.Clock) }

@@ -2,12 +2,21 @@ package authz
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
+
+// OriginPolicy says which origins pages may connect from. It is an [Authenticator], and guards [Tickets.Handler] too. See
+// [Origins], [ParseOrigins] and [DangerouslyAllowAnyOrigin].
+type OriginPolicy struct {
+	allowed []origin
+	any     bool
+}
 
 // Origins lets only pages of certain origins connect. A browser sends the origin of the page with every handshake, and cookies
 // to whoever asks: without this check any page that a user visits can open a connection as that user (cross-site WebSocket
@@ -20,53 +29,69 @@ import (
 // An origin is a scheme, a host and a port, which is the scheme's own if it is left out; all three must be the same. The first
 // label of a pattern's host may be "*", for one label or more: "https://*.example.com" takes https://a.example.com and
 // https://a.b.example.com, not https://example.com, nor https://evil-example.com or https://example.com.evil.test. The
-// origin "null", of sandboxed pages and files, is taken only if it is named.
+// origins "null", of sandboxed pages and files, and "file://", of pages in Electron and Cordova, are taken only if they are
+// named: any file that a user opens may have them.
 //
 // A handshake without an Origin is not of a browser, and is taken: what cannot lend out a user's cookies cannot hijack them.
 //
-// Origins panics without a pattern, and on one that is malformed.
-func Origins(patterns ...string) Authenticator {
+// Origins panics without a pattern, and on one that is malformed. It is for patterns in the program; [ParseOrigins] is for those
+// of its environment.
+func Origins(patterns ...string) *OriginPolicy {
+	p, err := ParseOrigins(patterns...)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+// ParseOrigins is [Origins] with an error in place of a panic, for patterns from the program's environment. Spaces around a
+// pattern do not count, and an empty one is an error.
+func ParseOrigins(patterns ...string) (*OriginPolicy, error) {
 	if len(patterns) == 0 {
-		panic("authz: Origins without an origin")
+		return nil, errors.New("authz: Origins without an origin")
 	}
-	allowed := make([]origin, len(patterns))
+	policy := &OriginPolicy{allowed: make([]origin, len(patterns))}
 	for i, p := range patterns {
-		o, err := parseOrigin(p)
+		o, err := parseOrigin(strings.TrimSpace(p))
 		if err != nil {
-			panic(fmt.Sprintf("authz: Origins: %q: %v", p, err))
+			return nil, fmt.Errorf("authz: Origins: %q: %w", p, err)
 		}
-		allowed[i] = o
+		policy.allowed[i] = o
 	}
-	return AuthenticatorFunc(func(_ context.Context, h *Handshake) (Principal, error) {
-		all := h.Header.Values("Origin")
-		switch len(all) {
-		case 0:
-			return Principal{}, nil
-		case 1:
-		default:
-			return Principal{}, fmt.Errorf("%w: the handshake has %d origins", ErrForbidden, len(all))
-		}
-		o, err := parseOrigin(all[0])
-		if err != nil || o.wildcard {
-			return Principal{}, fmt.Errorf("%w: the origin %.200q is malformed", ErrForbidden, all[0])
-		}
-		for _, a := range allowed {
-			if a.takes(o) {
-				return Principal{}, nil
-			}
-		}
-		return Principal{}, fmt.Errorf("%w: the origin %.200q is not allowed", ErrForbidden, all[0])
-	})
+	return policy, nil
 }
 
 // DangerouslyAllowAnyOrigin stands where [Origins] does, for development: it lets pages of all origins connect, and says so in
 // the log, as a warning, when it is made. A nil logger is [slog.Default].
-func DangerouslyAllowAnyOrigin(l *slog.Logger) Authenticator {
+func DangerouslyAllowAnyOrigin(l *slog.Logger) *OriginPolicy {
 	if l == nil {
 		l = slog.Default()
 	}
 	l.Warn("authz: pages of any origin may connect; this is for development only")
-	return AuthenticatorFunc(func(context.Context, *Handshake) (Principal, error) { return Principal{}, nil })
+	return &OriginPolicy{any: true}
+}
+
+// Authenticate refuses a handshake of another origin with [ErrForbidden]. It names no principal.
+func (p *OriginPolicy) Authenticate(_ context.Context, h *Handshake) (Principal, error) {
+	return Principal{}, p.check(h.Header.Values("Origin"))
+}
+
+// check decides about the values of the header Origin.
+func (p *OriginPolicy) check(all []string) error {
+	switch {
+	case len(all) == 0 || p.any:
+		return nil
+	case len(all) > 1:
+		return fmt.Errorf("%w: the request has %d origins", ErrForbidden, len(all))
+	}
+	o, err := parseOrigin(all[0])
+	if err != nil || o.wildcard {
+		return fmt.Errorf("%w: the origin %.200q is malformed", ErrForbidden, all[0])
+	}
+	if !slices.ContainsFunc(p.allowed, func(a origin) bool { return a.takes(o) }) {
+		return fmt.Errorf("%w: the origin %.200q is not allowed", ErrForbidden, all[0])
+	}
+	return nil
 }
 
 // origin is where a page comes from (RFC 6454), or a pattern.
@@ -88,7 +113,7 @@ func (a origin) takes(o origin) bool {
 
 // parseOrigin reads what RFC 6454 §6.2 calls the serialization of an origin, which has nothing but these parts.
 func parseOrigin(s string) (origin, error) {
-	if s == "null" {
+	if s == "null" || s == "file://" {
 		return origin{scheme: s}, nil
 	}
 	scheme, rest, ok := strings.Cut(s, "://")

@@ -40,7 +40,8 @@ func TestOrigins(t *testing.T) {
 		{"http://localhost:3000", "http://localhost:3000 http://LOCALHOST:3000", "http://localhost http://localhost:30000 https://localhost:3000 http://127.0.0.1:3000"},
 		{"http://[::1]:3000", "http://[::1]:3000", "http://[::2]:3000 http://::1:3000 http://[::1]"},
 		{"https://example.com:443", "https://example.com", "http://example.com:443"},
-		{"null", "null", "https://null NULL nul"},
+		{"null", "null", "https://null NULL nul file://"},
+		{"file://", "file://", "null FILE:// file:///x file://x https://file"},
 		{"chrome-extension://abcdef", "chrome-extension://abcdef", "https://abcdef chrome-extension://abcdefg"},
 	} {
 		check := Origins("https://other.test", c.pattern)
@@ -54,6 +55,21 @@ func TestOrigins(t *testing.T) {
 			require.ErrorIs(t, err, ErrForbidden, "%s does not take %s", c.pattern, origin)
 		}
 	}
+}
+
+// Patterns from the environment are no reason to panic.
+func TestParseOrigins(t *testing.T) {
+	t.Parallel()
+	for _, bad := range [][]string{nil, {""}, {"https://a.test", ""}, {"example.com"}, {"https://a.test/x"}, {"file:///"}} {
+		p, err := ParseOrigins(bad...)
+		require.Error(t, err, "%q", bad)
+		require.Nil(t, p)
+		require.Panics(t, func() { Origins(bad...) })
+	}
+	p, err := ParseOrigins(strings.Split("https://a.test, https://b.test", ",")...)
+	require.NoError(t, err)
+	_, err = p.Authenticate(t.Context(), from("https://b.test"))
+	require.NoError(t, err)
 }
 
 func TestOriginHeaders(t *testing.T) {

@@ -12,12 +12,14 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/credential"
 )
 
 // Principal is who a connection belongs to, and what it may do. It is a value; its members must not be changed once an
 // [Authenticator] has given it.
 type Principal struct {
-	// ID names the user or the device: not empty, UTF-8. [conn.Track] registers the connection as this user's.
+	// ID names the user or the device: not empty, UTF-8. [conn.Track] registers the connection as this user's. All
+	// authenticators of an API share one namespace of ids; see [PrefixIDs].
 	ID string
 	// Scopes and Roles are what [Require] and [RequireRole] ask for. They have no spaces.
 	Scopes []string
@@ -40,7 +42,7 @@ const (
 	keyPrincipal = "principalId"
 	keyScopes    = "scopes"
 	keyRoles     = "roles"
-	keyExpires   = "exp"
+	keyExpires   = credential.KeyExpiry
 	attribute    = "attr."
 )
 
@@ -133,12 +135,9 @@ func fromContext(values map[string]string) (Principal, bool) {
 	}
 	p.Scopes = strings.Fields(values[keyScopes])
 	p.Roles = strings.Fields(values[keyRoles])
-	if exp, ok := values[keyExpires]; ok {
-		seconds, err := strconv.ParseInt(exp, 10, 64)
-		if err != nil {
-			seconds = 0
-		}
-		p.Expires = time.Unix(seconds, 0).UTC()
+	var err error
+	if p.Expires, err = credential.Expiry(values); err != nil {
+		p.Expires = time.Unix(0, 0).UTC()
 	}
 	for k, v := range values {
 		switch k {
@@ -160,14 +159,13 @@ func setPrincipal(req *gatesock.Request, p Principal) {
 	req.Authorizer = values
 }
 
-// merge joins what several authenticators say of the same principal.
+// merge joins what several authenticators say of the same principal. One that names nobody may still say what the principal
+// may do, and for how long.
 func merge(a, b Principal) (Principal, error) {
-	if a.ID == "" {
-		return b, nil
-	}
-	if a.ID != b.ID && b.ID != "" {
+	if a.ID != b.ID && a.ID != "" && b.ID != "" {
 		return Principal{}, fmt.Errorf("%w: the credentials are of two principals", ErrUnauthenticated)
 	}
+	a.ID = cmp.Or(a.ID, b.ID)
 	a.Scopes = union(a.Scopes, b.Scopes)
 	a.Roles = union(a.Roles, b.Roles)
 	if len(b.Attributes) > 0 {
@@ -183,6 +181,9 @@ func merge(a, b Principal) (Principal, error) {
 }
 
 func union(a, b []string) []string {
+	if len(a)+len(b) == 0 {
+		return nil
+	}
 	u := slices.Concat(a, b)
 	slices.Sort(u)
 	return slices.Compact(u)

@@ -50,6 +50,9 @@ func Remember(store conn.Store) gatesock.Middleware {
 				known.put(req.ConnectionID, p)
 			}
 			if p.ID != "" {
+				if ctx.Value(passedKey{}) != nil {
+					return nil, gatesock.Errorf(gatesock.CodeInternal, "could not be authenticated").WithCause(errExpiryFirst)
+				}
 				setPrincipal(req, p.Principal)
 			}
 			if req.EventType == gatesock.EventDisconnect {
@@ -59,6 +62,10 @@ func Remember(store conn.Store) gatesock.Middleware {
 		}
 	}
 }
+
+// An Expiry lets pass what has no principal, as everything has none before Remember: it would never refuse anything.
+var errExpiryFirst = errors.New("authz: Expiry.Middleware comes before authz.Remember and has seen no principal; give Remember to " +
+	"Router.Use before it")
 
 // maxRemembered is how many connections a process remembers.
 const maxRemembered = 10_000

@@ -33,7 +33,8 @@ func TestRememberTakesNothingFromTheApplication(t *testing.T) {
 		gatesock.HandleReply(r, "me", principal)
 		return r
 	}
-	ann := wstest.New(t, process()).Connect(bearer("ann/read/23:59:59"))
+	exp := time.Now().Add(time.Hour).Truncate(time.Second).UTC()
+	ann := wstest.New(t, process()).Connect(bearer("ann/read/" + exp.Format(time.RFC3339)))
 	ann.Request("profile", map[string]string{
 		"roles": "admin", "scopes": "delete", "attr.tenant": "other", "tenant": "other", "principalId": "root", "name": "Ann",
 	}).ExpectAck()
@@ -45,8 +46,6 @@ func TestRememberTakesNothingFromTheApplication(t *testing.T) {
 	require.NoError(t, err)
 	p, ok := authz.PrincipalOf(req)
 	require.True(t, ok)
-	exp, err := time.Parse(time.TimeOnly, "23:59:59")
-	require.NoError(t, err)
 	require.Equal(t, authz.Principal{
 		ID: "ann", Scopes: []string{"read"}, Roles: []string{"member"}, Attributes: map[string]string{"tenant": "t"}, Expires: exp,
 	}, p)
@@ -58,11 +57,11 @@ func TestRememberBesideWithAttributes(t *testing.T) {
 	t.Parallel()
 	store := conn.NewMemory()
 	track := conn.Track(store, conn.WithAttributes(func(req *gatesock.Request) map[string]string {
-		return map[string]string{"roles": req.Query.Get("roles")}
+		return map[string]string{"roles": req.Query.Get("roles"), authz.APIKeyAttribute: req.Query.Get("key")}
 	}))
 	next := func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil }
 	_, err := track(next)(t.Context(), &gatesock.Request{
-		EventType: gatesock.EventConnect, ConnectionID: "a", Query: map[string][]string{"roles": {"admin"}},
+		EventType: gatesock.EventConnect, ConnectionID: "a", Query: map[string][]string{"roles": {"admin"}, "key": {"another's"}},
 		Authorizer: map[string]string{"principalId": "ann", "roles": "member"},
 	})
 	require.NoError(t, err)
@@ -71,6 +70,46 @@ func TestRememberBesideWithAttributes(t *testing.T) {
 	require.NoError(t, err)
 	p, _ := authz.PrincipalOf(req)
 	require.Equal(t, authz.Principal{ID: "ann", Scopes: []string{}, Roles: []string{}}, p)
+	require.Empty(t, authz.AttributeOf(req, authz.APIKeyAttribute))
+}
+
+// What a key or a token calls "key" is an attribute; what another authorizer calls so does not come before it.
+func TestAttributeOf(t *testing.T) {
+	t.Parallel()
+	req := &gatesock.Request{Authorizer: map[string]string{"principalId": "ann", "key": "foreign", "attr.key": "own", "tenant": "t"}}
+	require.Equal(t, "own", authz.AttributeOf(req, authz.APIKeyAttribute))
+	require.Equal(t, "t", authz.AttributeOf(req, "tenant"))
+	require.Empty(t, authz.AttributeOf(req, "none"))
+}
+
+// A page that connects with ?roles=admin runs no route of administrators, whatever the application keeps of it.
+func TestNobodyMakesThemselvesAnAdministrator(t *testing.T) {
+	t.Parallel()
+	store := conn.NewMemory()
+	r := gatesock.New()
+	r.Use(authz.Connect(authz.Bearer(authz.VerifierFunc(tokens))), authz.Remember(store),
+		conn.Track(store, conn.WithAttributes(func(req *gatesock.Request) map[string]string {
+			attributes := make(map[string]string)
+			for name := range req.Query {
+				attributes[name] = req.Query.Get(name)
+			}
+			return attributes
+		})))
+	gatesock.Handle(r, "admin", func(context.Context, *gatesock.Request, struct{}) error { return nil }, authz.RequireRole("admin"))
+	h := wstest.New(t, r)
+	h.Connect(bearer("ann/read/"), wstest.WithQuery("roles", "admin")).Request("admin", nil).ExpectError(gatesock.CodePermissionDenied)
+	require.Equal(t, 500, h.ConnectRefused(bearer("ann/read/"), wstest.WithQuery(conn.AuthorizerPrefix+"roles", "admin")))
+}
+
+// Before Remember nothing has a principal, and an Expiry would let everything pass.
+func TestExpiryBeforeRememberIsTold(t *testing.T) {
+	t.Parallel()
+	store := conn.NewMemory()
+	r := gatesock.New()
+	r.Use(authz.Connect(authz.Bearer(authz.VerifierFunc(tokens))), new(authz.Expiry).Middleware(), authz.Remember(store), conn.Track(store))
+	gatesock.HandleReply(r, "whoami", whoami)
+	e := wstest.New(t, r).Connect(bearer("ann/read/")).Request("whoami", nil).ExpectError(gatesock.CodeInternal)
+	require.Equal(t, "could not be authenticated", e.Message)
 }
 
 // A principal is remembered no longer than its record would be found.

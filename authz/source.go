@@ -4,23 +4,26 @@ import (
 	"context"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 )
 
-// Source is a place where a handshake may have its token.
+// Source is a place where a handshake may have its token. It is safe for concurrent use.
 type Source interface {
-	// token gives the token, empty if there is none.
-	token(h *Handshake) string
+	// Token returns the token, empty if there is none.
+	Token(h *Handshake) string
 }
 
-type sourceFunc func(h *Handshake) string
+// SourceFunc is a function that is a [Source].
+type SourceFunc func(h *Handshake) string
 
-func (f sourceFunc) token(h *Handshake) string { return f(h) }
+// Token calls f.
+func (f SourceFunc) Token(h *Handshake) string { return f(h) }
 
 // AuthorizationHeader takes the token of "Authorization: Bearer …" (RFC 6750 §2.1). Browsers can't set that header for a
 // WebSocket.
 func AuthorizationHeader() Source {
-	return sourceFunc(func(h *Handshake) string {
+	return SourceFunc(func(h *Handshake) string {
 		scheme, token, _ := strings.Cut(h.Header.Get("Authorization"), " ")
 		if !strings.EqualFold(scheme, "Bearer") {
 			return ""
@@ -33,21 +36,21 @@ func AuthorizationHeader() Source {
 func Header(name string) Source {
 	mustHave("Header", name)
 	name = textproto.CanonicalMIMEHeaderKey(name)
-	return sourceFunc(func(h *Handshake) string { return strings.TrimSpace(h.Header.Get(name)) })
+	return SourceFunc(func(h *Handshake) string { return strings.TrimSpace(h.Header.Get(name)) })
 }
 
 // QueryParameter takes the token of the URL's query. URLs end up in logs and histories: use it for tokens of a short life,
 // best for [Tickets]. See docs/security.md.
 func QueryParameter(name string) Source {
 	mustHave("QueryParameter", name)
-	return sourceFunc(func(h *Handshake) string { return h.Query.Get(name) })
+	return SourceFunc(func(h *Handshake) string { return h.Query.Get(name) })
 }
 
 // Cookie takes the token of a cookie. Browsers send cookies to whoever opens a connection, from any site: use it with
 // [Origins] only.
 func Cookie(name string) Source {
 	mustHave("Cookie", name)
-	return sourceFunc(func(h *Handshake) string {
+	return SourceFunc(func(h *Handshake) string {
 		// Not http.ParseCookie, which gives none if one of them is malformed: others on the domain set cookies too.
 		c, err := (&http.Request{Header: h.Header}).Cookie(name)
 		if err != nil {
@@ -60,22 +63,45 @@ func Cookie(name string) Source {
 // ProtocolPrefix is what a token has before it in [Protocol].
 const ProtocolPrefix = "bearer."
 
-// Protocol takes the token of a subprotocol that the client offers as "bearer." and the token, which is the one header that a
-// browser lets a page choose:
+// Protocol takes the token of the subprotocols that the client offers, in the one header that a browser lets a page choose:
 //
-//	new WebSocket(url, ["chat.v1", "bearer." + token])
+//	new WebSocket(url, ["chat.v1", "bearer." + token]) // or
+//	new WebSocket(url, ["bearer", token])
+//	new WebSocket(url, ["chat.v1", token])
+//
+// In the first two forms it is what follows "bearer." or comes after "bearer". A token without such a mark is found if it has
+// the form of a JWT; any other is if own names the API's subprotocols, as in Protocol("chat.v1"): it is then the first
+// protocol that is none of them. The forms count in this order.
 //
 // The token has to consist of the characters that a header's token may have, as those of a JWT and of an API key do. The
-// handshake has to be answered with the other protocol, or the browser closes the connection: see [Subprotocol].
-func Protocol() Source {
-	return sourceFunc(func(h *Handshake) string {
-		for _, p := range offered(h.Header) {
+// handshake has to be answered with a protocol that is offered and is not the token, or the browser closes the connection: see
+// [Subprotocol], which takes "bearer" too.
+func Protocol(own ...string) Source {
+	return SourceFunc(func(h *Handshake) string {
+		all := offered(h.Header)
+		for _, p := range all {
 			if token, ok := strings.CutPrefix(p, ProtocolPrefix); ok {
 				return token
 			}
 		}
+		if i := slices.Index(all, bearerProtocol); i >= 0 && i+1 < len(all) {
+			return all[i+1]
+		}
+		for _, p := range all {
+			if isJWT(p) || len(own) > 0 && p != bearerProtocol && !slices.Contains(own, p) {
+				return p
+			}
+		}
 		return ""
 	})
+}
+
+const bearerProtocol = "bearer"
+
+// isJWT reports whether a subprotocol has the form of a signed JWT (RFC 7515 §3.1): its header is a JSON object, which begins
+// with {", and so the token with eyJ.
+func isJWT(protocol string) bool {
+	return strings.HasPrefix(protocol, "eyJ") && strings.Count(protocol, ".") == 2
 }
 
 // offered gives the subprotocols that a client offers, in its order.
@@ -113,7 +139,7 @@ func Bearer(v Verifier, sources ...Source) Authenticator {
 	}
 	return AuthenticatorFunc(func(ctx context.Context, h *Handshake) (Principal, error) {
 		for _, s := range sources {
-			if token := s.token(h); token != "" {
+			if token := s.Token(h); token != "" {
 				return v.Verify(ctx, token)
 			}
 		}

@@ -45,6 +45,64 @@ func TestSources(t *testing.T) {
 	}
 }
 
+func TestProtocol(t *testing.T) {
+	t.Parallel()
+	const jwt = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
+	for _, c := range []struct {
+		offered string
+		own     []string
+		want    string
+	}{
+		{"chat.v1, bearer.tok", nil, "tok"},
+		{"bearer.tok, chat.v1", nil, "tok"},
+		{"bearer, tok", nil, "tok"},
+		{"chat.v1, bearer, tok", nil, "tok"},
+		{"bearer, " + jwt + ", chat.v1", nil, jwt},
+		{"chat.v1, " + jwt, nil, jwt},
+		{jwt, nil, jwt},
+		{"chat.v1, gs_1_secret", nil, ""},
+		{"chat.v1, gs_1_secret", []string{"chat.v1"}, "gs_1_secret"},
+		{"gs_1_secret", []string{"chat.v1"}, "gs_1_secret"},
+		{"chat.v1", []string{"chat.v1"}, ""},
+		{"chat.v1, bearer", []string{"chat.v1"}, ""},
+		{"tok, bearer", nil, ""},
+		{"bearer.", []string{"chat.v1"}, ""},
+		{"bearer.first, bearer, second, " + jwt, nil, "first"},
+		{"", []string{"chat.v1"}, ""},
+	} {
+		h := &Handshake{Header: http.Header{"Sec-Websocket-Protocol": {c.offered}}}
+		require.Equal(t, c.want, Protocol(c.own...).Token(h), "%q, own %q", c.offered, c.own)
+	}
+}
+
+// A user's own source is as good as one of the package's.
+func TestOwnSource(t *testing.T) {
+	t.Parallel()
+	own := SourceFunc(func(h *Handshake) string { return h.StageVariables["token"] })
+	p, err := Bearer(VerifierFunc(echo), own).Authenticate(t.Context(), &Handshake{StageVariables: map[string]string{"token": "s"}})
+	require.NoError(t, err)
+	require.Equal(t, "s", p.ID)
+}
+
+// The user 7 and the owner 7 of a key are two.
+func TestPrefixIDs(t *testing.T) {
+	t.Parallel()
+	who := Any(Bearer(PrefixIDs("user:", VerifierFunc(echo))), Bearer(PrefixIDs("key:", VerifierFunc(echo)), Header("X-Api-Key")))
+	for header, want := range map[string]string{"Authorization": "user:7", "X-Api-Key": "key:7"} {
+		h := &Handshake{Header: http.Header{header: {map[string]string{"Authorization": "Bearer 7", "X-Api-Key": "7"}[header]}}}
+		p, err := who.Authenticate(t.Context(), h)
+		require.NoError(t, err)
+		require.Equal(t, want, p.ID)
+	}
+	_, err := PrefixIDs("x", VerifierFunc(func(context.Context, string) (Principal, error) { return Principal{}, ErrForbidden })).Verify(t.Context(), "")
+	require.ErrorIs(t, err, ErrForbidden)
+	p, err := PrefixIDs("x", VerifierFunc(func(context.Context, string) (Principal, error) { return Principal{}, nil })).Verify(t.Context(), "")
+	require.NoError(t, err)
+	require.Empty(t, p.ID, "nobody is not somebody with a prefix")
+	require.Panics(t, func() { PrefixIDs("", VerifierFunc(echo)) })
+	require.Panics(t, func() { PrefixIDs("x", nil) })
+}
+
 func says(p Principal, err error) Authenticator {
 	return AuthenticatorFunc(func(context.Context, *Handshake) (Principal, error) { return p, err })
 }

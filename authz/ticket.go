@@ -13,8 +13,9 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/rs/cors"
 )
 
 // ErrNoTicket says that a [TicketStore] has no such ticket: it was used, has expired, or never was.
@@ -29,13 +30,14 @@ type Ticket struct {
 	Expires time.Time
 }
 
-// TicketStore keeps tickets by a hash of what the client has, so that who reads the store can't use them. It is safe for
-// concurrent use.
+// TicketStore keeps tickets by a hash of what the client has, so that those that read the store can't use them. It is safe for
+// concurrent use, takes nothing over from the caller but copies, and fails with the context's error once that has ended.
+// Package authz/authztest has the suite of what it promises.
 type TicketStore interface {
-	// Create keeps a ticket until it expires. The hash is new.
+	// Create keeps a ticket until it expires. It fails, and changes nothing, if there is one with the same hash.
 	Create(ctx context.Context, hash string, t Ticket) error
-	// Consume removes a ticket and gives it. Of callers at the same time, in whatever process, one gets it and all others
-	// [ErrNoTicket]. A ticket that has expired may be given or not.
+	// Consume removes a ticket and returns it. Of callers at the same time, in whatever process, one gets it and all others
+	// [ErrNoTicket]. A ticket that has expired may be returned or not.
 	Consume(ctx context.Context, hash string) (Ticket, error)
 }
 
@@ -50,11 +52,20 @@ const DefaultTicketTime = 30 * time.Second
 //	const { ticket } = await (await fetch("/ticket", { method: "POST" })).json()
 //	new WebSocket(url + "?ticket=" + ticket)
 //
+// A page of another origin than that of the HTTP API is let in by Origins, with its cookies:
+//
+//	tickets := &authz.Tickets{Store: store, Origins: authz.Origins("https://app.example.com")}
+//	…
+//	await fetch("https://api.example.com/ticket", { method: "POST", credentials: "include" })
+//
 // It is safe for concurrent use, and must not be changed when it is used. See [Tickets.Handler] and
 // [Tickets.Authenticator].
 type Tickets struct {
 	// Store keeps them: [MemoryTickets] where one process issues and takes them.
 	Store TicketStore
+	// Origins are those of the pages that [Tickets.Handler] issues tickets to: the same as guard the handshake. Nil lets only
+	// pages of the handler's own origin ask.
+	Origins *OriginPolicy
 	// Time is how long one is good; 0 is [DefaultTicketTime].
 	Time time.Duration
 	// Clock gives the time; nil is [time.Now].
@@ -68,6 +79,9 @@ type Tickets struct {
 func (t *Tickets) Issue(ctx context.Context, p Principal, origin string) (ticket string, expires time.Time, err error) {
 	if err := p.check(); err != nil {
 		return "", time.Time{}, err
+	}
+	if len(origin) > maxOrigin {
+		return "", time.Time{}, fmt.Errorf("%w: the origin has %d bytes, the most is %d", ErrForbidden, len(origin), maxOrigin)
 	}
 	now := t.now()
 	expires = now.Add(cmp.Or(t.Time, DefaultTicketTime)).UTC()
@@ -86,6 +100,9 @@ func (t *Tickets) Issue(ctx context.Context, p Principal, origin string) (ticket
 	return ticket, expires, nil
 }
 
+// maxOrigin is how long an origin may be, in bytes: a scheme, a host name of 253 bytes (RFC 1035 §2.3.4) and a port.
+const maxOrigin = 512
+
 // ticketSize is how long a ticket is.
 var ticketSize = base64.RawURLEncoding.EncodedLen(32) //nolint:gochecknoglobals // A constant.
 
@@ -103,7 +120,7 @@ func (t *Tickets) Authenticator(sources ...Source) Authenticator {
 	}
 	return AuthenticatorFunc(func(ctx context.Context, h *Handshake) (Principal, error) {
 		for _, s := range sources {
-			if ticket := s.token(h); ticket != "" {
+			if ticket := s.Token(h); ticket != "" {
 				return t.use(ctx, ticket, h.Header.Get("Origin"))
 			}
 		}
@@ -124,7 +141,7 @@ func (t *Tickets) use(ctx context.Context, ticket, origin string) (Principal, er
 	case !t.now().Before(is.Expires):
 		return Principal{}, fmt.Errorf("%w: the ticket has expired", ErrUnauthenticated)
 	case !strings.EqualFold(is.Origin, origin):
-		return Principal{}, fmt.Errorf("%w: the ticket is of origin %q, the handshake of %.200q", ErrUnauthenticated, is.Origin, origin)
+		return Principal{}, fmt.Errorf("%w: the ticket is of origin %.200q, the handshake of %.200q", ErrUnauthenticated, is.Origin, origin)
 	}
 	return is.Principal, nil
 }
@@ -133,34 +150,67 @@ func (t *Tickets) use(ctx context.Context, ticket, origin string) (Principal, er
 // error that is an [ErrUnauthenticated] is answered with 401, an [ErrForbidden] with 403, others with 500. The ticket is
 // bound to the request's Origin. It panics if who is nil.
 //
-// A page of another origin can have a browser send a POST, but not read what it answers, unless CORS headers allow it: give
-// them to no more origins than [Origins] gets.
+// A page may fetch a ticket, with its cookies, from every origin that Origins takes: the handler answers the preflight and sets
+// the headers of CORS (Fetch Standard, §3.2), never with a wildcard, and with "Vary: Origin". A request of another origin is
+// answered with 403, before who is asked; without Origins that is every request that a browser calls cross-origin
+// ([http.CrossOriginProtection]). A request without an Origin is not of a browser's page, and passes. Where the HTTP API in front of
+// the handler has a CORS configuration of its own, leave it off: it would answer in the handler's place.
 func (t *Tickets) Handler(who func(*http.Request) (Principal, error)) http.Handler {
 	if who == nil {
 		panic("authz: Tickets.Handler with a nil function")
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "no-store")
-		if r.Method != http.MethodPost {
-			w.Header().Set("Allow", http.MethodPost)
-			http.Error(w, "POST for a ticket", http.StatusMethodNotAllowed)
-			return
-		}
-		p, err := who(r)
-		var issued struct {
-			Ticket  string    `json:"ticket"`
-			Expires time.Time `json:"expires"`
-		}
-		if err == nil {
-			issued.Ticket, issued.Expires, err = t.Issue(r.Context(), p, r.Header.Get("Origin"))
-		}
-		if err != nil {
-			t.refuse(w, r, err)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(issued)
-	})
+	issue := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { t.serve(w, r, who) })
+	if t.Origins == nil {
+		return issue
+	}
+	return cors.New(cors.Options{
+		AllowOriginFunc:  func(origin string) bool { return t.Origins.check([]string{origin}) == nil },
+		AllowedMethods:   []string{http.MethodPost},
+		AllowedHeaders:   []string{"*"}, // those that a page of such an origin asks for, by name
+		AllowCredentials: true,
+		MaxAge:           preflightAge,
+	}).Handler(issue)
+}
+
+// preflightAge is for how long a browser needs to ask no second time, in seconds.
+const preflightAge = 600
+
+func (t *Tickets) serve(w http.ResponseWriter, r *http.Request, who func(*http.Request) (Principal, error)) {
+	w.Header().Set("Cache-Control", "no-store")
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, "POST for a ticket", http.StatusMethodNotAllowed)
+		return
+	}
+	var issued struct {
+		Ticket  string    `json:"ticket"`
+		Expires time.Time `json:"expires"`
+	}
+	var p Principal
+	err := t.checkOrigin(r)
+	if err == nil {
+		p, err = who(r)
+	}
+	if err == nil {
+		issued.Ticket, issued.Expires, err = t.Issue(r.Context(), p, r.Header.Get("Origin"))
+	}
+	if err != nil {
+		t.refuse(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(issued)
+}
+
+// checkOrigin refuses a request that another site's page may have had a browser send.
+func (t *Tickets) checkOrigin(r *http.Request) error {
+	if t.Origins != nil {
+		return t.Origins.check(r.Header.Values("Origin"))
+	}
+	if err := http.NewCrossOriginProtection().Check(r); err != nil {
+		return fmt.Errorf("%w: %w; Tickets.Origins lets pages of other origins ask", ErrForbidden, err)
+	}
+	return nil
 }
 
 func (t *Tickets) refuse(w http.ResponseWriter, r *http.Request, err error) {
@@ -169,57 +219,50 @@ func (t *Tickets) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if status == 0 {
 		status, level = http.StatusInternalServerError, slog.LevelError
 	}
-	cmp.Or(t.Logger, slog.Default()).Log(r.Context(), level, "authz: no ticket is issued", "status", status, "error", err)
+	cmp.Or(t.Logger, slog.Default()).Log(r.Context(), level, "authz: no ticket is issued",
+		"status", status, "origin", shorten(r.Header.Get("Origin")), "error", loggable(err))
 	http.Error(w, http.StatusText(status), status)
 }
 
-func (t *Tickets) now() time.Time {
-	if t.Clock != nil {
-		return t.Clock()
-	}
-	return time.Now()
-}
+func (t *Tickets) now() time.Time { return clockOf(t.Clock) }
 
-// MemoryTickets is a [TicketStore] in memory. It holds up to 10,000 tickets; one more puts the one out that expires first.
-// The zero value is ready to use.
+// MemoryTickets is a [TicketStore] in memory. It holds up to [MaxMemoryPerPrincipal] tickets of a principal, of which one more puts
+// out the oldest, and up to [MaxMemoryEntries] of all together: one more is refused with [ErrMemoryFull], unless one has
+// expired, so that nobody can put out the tickets of others. The zero value is ready to use.
 type MemoryTickets struct {
-	mu sync.Mutex
-	m  map[string]Ticket
+	// Clock gives the time; nil is [time.Now].
+	Clock func() time.Time
+
+	tickets quotas[Ticket]
 }
 
 // Create keeps a ticket.
-func (s *MemoryTickets) Create(_ context.Context, hash string, t Ticket) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.m == nil {
-		s.m = make(map[string]Ticket)
+func (s *MemoryTickets) Create(ctx context.Context, hash string, t Ticket) error {
+	if err := ended(ctx); err != nil {
+		return err
 	}
-	if len(s.m) >= maxRemembered {
-		s.forget()
+	t.Principal = t.Principal.own()
+	if _, ok := s.tickets.get(hash); ok {
+		return errors.New("authz: create a ticket: there is one with this hash")
 	}
-	s.m[hash] = t
-	return nil
+	return s.tickets.put(hash, t.Principal.ID, t, t.Expires, clockOf(s.Clock))
 }
 
-// forget puts out the ticket that expires first.
-func (s *MemoryTickets) forget() {
-	var first string
-	for hash, t := range s.m {
-		if first == "" || t.Expires.Before(s.m[first].Expires) {
-			first = hash
-		}
+// Consume removes a ticket and returns it.
+func (s *MemoryTickets) Consume(ctx context.Context, hash string) (Ticket, error) {
+	if err := ended(ctx); err != nil {
+		return Ticket{}, err
 	}
-	delete(s.m, first)
-}
-
-// Consume removes a ticket and gives it.
-func (s *MemoryTickets) Consume(_ context.Context, hash string) (Ticket, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t, ok := s.m[hash]
+	t, ok := s.tickets.take(hash)
 	if !ok {
 		return Ticket{}, ErrNoTicket
 	}
-	delete(s.m, hash)
 	return t, nil
+}
+
+func clockOf(clock func() time.Time) time.Time {
+	if clock != nil {
+		return clock()
+	}
+	return time.Now()
 }

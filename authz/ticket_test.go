@@ -96,20 +96,6 @@ func TestTicketIsUsedOnce(t *testing.T) {
 	}
 }
 
-func TestMemoryTicketsAreBounded(t *testing.T) {
-	t.Parallel()
-	var s MemoryTickets
-	start := time.Now()
-	for i := range maxRemembered + 10 {
-		require.NoError(t, s.Create(t.Context(), string(rune(i)), Ticket{Expires: start.Add(time.Duration(i))}))
-	}
-	require.Len(t, s.m, maxRemembered)
-	_, err := s.Consume(t.Context(), string(rune(0)))
-	require.ErrorIs(t, err, ErrNoTicket)
-	_, err = s.Consume(t.Context(), string(rune(maxRemembered)))
-	require.NoError(t, err)
-}
-
 // broken is a store that fails.
 type broken struct{}
 
@@ -130,7 +116,8 @@ func TestTicketHandler(t *testing.T) {
 			return Principal{ID: user}, nil
 		}
 	}
-	good := &Tickets{Store: new(MemoryTickets), Logger: quiet}
+	app := Origins("https://app.example.com")
+	good := &Tickets{Store: new(MemoryTickets), Logger: quiet, Origins: app}
 	for _, c := range []struct {
 		method, user string
 		tickets      *Tickets
@@ -140,7 +127,7 @@ func TestTicketHandler(t *testing.T) {
 		{"GET", "ann", good, 405},
 		{"POST", "", good, 401},
 		{"POST", "banned", good, 403},
-		{"POST", "ann", &Tickets{Store: broken{}, Logger: quiet}, 500},
+		{"POST", "ann", &Tickets{Store: broken{}, Logger: quiet, Origins: app}, 500},
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), c.method, "/ticket", nil)
 		r.Header.Set("Origin", "https://app.example.com")
@@ -162,4 +149,83 @@ func TestTicketHandler(t *testing.T) {
 	_, err := (&Tickets{Store: broken{}}).Authenticator().Authenticate(t.Context(), with(strings.Repeat("x", ticketSize), ""))
 	require.Error(t, err)
 	require.NotErrorIs(t, err, ErrUnauthenticated, "a fault of ours")
+}
+
+// header is what a request or an answer has, without what has nothing to do with origins.
+type header map[string]string
+
+// The origins that may connect may fetch a ticket, with cookies, and no others.
+func TestTicketHandlerAcrossOrigins(t *testing.T) {
+	t.Parallel()
+	const app, evil = "https://app.example.com", "https://app.example.com.evil.test"
+	quiet := slog.New(slog.DiscardHandler)
+	guarded := &Tickets{Store: new(MemoryTickets), Logger: quiet, Origins: Origins("https://*.example.com", "null")}
+	open := &Tickets{Store: new(MemoryTickets), Logger: quiet, Origins: DangerouslyAllowAnyOrigin(quiet)}
+	own := &Tickets{Store: new(MemoryTickets), Logger: quiet}
+	preflight := func(origin string) header {
+		return header{"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type,x-csrf-token"}
+	}
+	allowed := func(origin string) header {
+		return header{"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true"}
+	}
+	permitted := func(origin string) header {
+		h := allowed(origin)
+		h["Access-Control-Allow-Methods"], h["Access-Control-Allow-Headers"], h["Access-Control-Max-Age"] = "POST", "content-type,x-csrf-token", "600"
+		return h
+	}
+	for name, c := range map[string]struct {
+		tickets *Tickets
+		method  string
+		send    header
+		status  int
+		want    header
+	}{
+		"preflight":                            {guarded, "OPTIONS", preflight(app), 204, permitted(app)},
+		"preflight of another origin":          {guarded, "OPTIONS", preflight(evil), 204, header{}},
+		"preflight of null":                    {guarded, "OPTIONS", preflight("null"), 204, permitted("null")},
+		"preflight of a pattern":               {guarded, "OPTIONS", preflight("https://*.example.com"), 204, header{}},
+		"preflight for another method":         {guarded, "OPTIONS", header{"Origin": app, "Access-Control-Request-Method": "DELETE"}, 204, header{}},
+		"post":                                 {guarded, "POST", header{"Origin": app, "Sec-Fetch-Site": "cross-site"}, 200, allowed(app)},
+		"post of another origin":               {guarded, "POST", header{"Origin": evil}, 403, header{}},
+		"post without an origin":               {guarded, "POST", nil, 200, header{}},
+		"get":                                  {guarded, "GET", header{"Origin": app}, 405, header{}},
+		"in development":                       {open, "POST", header{"Origin": evil}, 200, allowed(evil)},
+		"preflight in development":             {open, "OPTIONS", preflight(evil), 204, permitted(evil)},
+		"own origin":                           {own, "POST", header{"Origin": "https://api.example.com", "Sec-Fetch-Site": "same-origin"}, 200, header{}},
+		"own origin, an old browser":           {own, "POST", header{"Origin": "https://api.example.com"}, 200, header{}},
+		"no origins, another":                  {own, "POST", header{"Origin": app, "Sec-Fetch-Site": "same-site"}, 403, header{}},
+		"no origins, another, old browser":     {own, "POST", header{"Origin": app}, 403, header{}},
+		"no origins, preflight":                {own, "OPTIONS", preflight(app), 405, header{}},
+		"no origins, a program":                {own, "POST", nil, 200, header{}},
+		"no origins, an origin of 9,000 bytes": {open, "POST", header{"Origin": "https://" + strings.Repeat("a", 9000)}, 403, allowed("https://" + strings.Repeat("a", 9000))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			asked := false
+			r := httptest.NewRequestWithContext(t.Context(), c.method, "https://api.example.com/ticket", nil)
+			for k, v := range c.send {
+				r.Header.Set(k, v)
+			}
+			w := httptest.NewRecorder()
+			c.tickets.Handler(func(*http.Request) (Principal, error) {
+				asked = true
+				return Principal{ID: "ann"}, nil
+			}).ServeHTTP(w, r)
+			require.Equal(t, c.status, w.Code)
+			got := header{}
+			for k := range w.Header() {
+				if strings.HasPrefix(k, "Access-Control-") {
+					got[k] = w.Header().Get(k)
+				}
+			}
+			require.Equal(t, c.want, got)
+			require.NotEqual(t, "*", got["Access-Control-Allow-Origin"])
+			if c.tickets != own {
+				require.Contains(t, strings.Join(w.Header().Values("Vary"), ", "), "Origin")
+			}
+			if c.status == 403 && len(c.send["Origin"]) < maxOrigin {
+				require.False(t, asked, "who was asked for a request of another origin")
+			}
+		})
+	}
 }

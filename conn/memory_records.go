@@ -1,6 +1,10 @@
 package conn
 
-import "context"
+import (
+	"container/heap"
+	"context"
+	"time"
+)
 
 // GetMany returns the records of several connections, all as they are at one moment; see [Store].
 func (m *Memory) GetMany(ctx context.Context, ids []string) ([]Conn, error) {
@@ -43,5 +47,29 @@ func (m *Memory) SetAttributes(ctx context.Context, id string, set map[string]st
 		return Conn{}, err
 	}
 	r.setAttributes(set, remove)
+	return r.snapshot(), nil
+}
+
+// Extend puts off the expiry of a connection; see [Store].
+func (m *Memory) Extend(ctx context.Context, id string, until time.Time) (Conn, error) {
+	if err := refuse(ctx); err != nil {
+		return Conn{}, err
+	}
+	if err := CheckName("connection id", id); err != nil {
+		return Conn{}, err
+	}
+	if err := CheckExpiry(until); err != nil {
+		return Conn{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, err := m.find(id)
+	if err != nil {
+		return Conn{}, err
+	}
+	if until = until.UTC().Truncate(time.Second); until.After(r.conn.ExpiresAt) {
+		r.conn.ExpiresAt = until
+		heap.Fix(&m.expiries, r.place)
+	}
 	return r.snapshot(), nil
 }

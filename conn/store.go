@@ -56,7 +56,7 @@ type Conn struct {
 	// ConnectedAt is when the connection began, in UTC and whole milliseconds; the rest is cut off.
 	ConnectedAt time.Time
 	// ExpiresAt is the moment from which the record does not exist any more if nothing removes it before, in
-	// UTC and whole seconds; the rest is cut off.
+	// UTC and whole seconds; the rest is cut off. Track makes it that of the credential, [Store.Extend] puts it off.
 	ExpiresAt time.Time
 }
 
@@ -129,6 +129,13 @@ type Store interface {
 	// registered; it never registers one or puts off its expiry. It fails with ErrInvalid if a name is both in set and
 	// in remove, or begins with [AuthorizerPrefix].
 	SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (Conn, error)
+
+	// Extend puts off the expiry of a connection and of all its memberships to until, and returns the record as it is then. It
+	// never brings an expiry forward: a record that expires later stays as it is, which is no error. It fails with
+	// ErrNotFound, and changes nothing, if the connection is not registered, as when its record has expired; with ErrInvalid
+	// on the zero time and on one that [Conn.ExpiresAt] could not have. What is cut off on the way may have extended the record, and groups
+	// then list the connection up to its old expiry at the least; calling again completes it.
+	Extend(ctx context.Context, id string, until time.Time) (Conn, error)
 
 	// Delete removes a connection and all its memberships, and returns the record as it was. It fails
 	// with ErrNotFound if there is none: of several concurrent calls exactly one gets the record.

@@ -39,6 +39,12 @@ const removeTimeout = 2 * time.Second
 // A removal goes on after the event's context has ended, for 2 seconds at the most. It says why to the [EndedFunc] of the
 // store: [EndDisconnected], [EndRefused] or [EndReplaced].
 //
+// A record expires with the credential that the connection was opened with, if the authorizer's context says when that ends
+// ("exp", in seconds since 1970, as package authz has it), and no later than what [WithTTL] says: from then on no broadcast
+// reaches the connection. [Renew] puts it off, and [CloseExpired] closes such connections. A credential that has ended when
+// the connection begins is refused with [gatesock.CodeUnauthenticated], one whose end cannot be read with
+// [gatesock.CodeInternal]. See [WithExpiry].
+//
 // Messages pass through and cost nothing at the store. If a handler fails since its own connection is not registered,
 // as after a post that was wrongly answered with gone, the client is answered with [gatesock.CodeStaleConnection], which
 // asks it to connect again. That is so for any error that wraps the store's [*NotFoundError] of the event's connection
@@ -61,7 +67,7 @@ func Track(store Store, opts ...TrackOption) gatesock.Middleware {
 			case gatesock.EventDisconnect:
 				return t.disconnect(ctx, req, next)
 			default:
-				reply, err := next(ctx, req)
+				reply, err := next(withRegistration(ctx, t, req), req)
 				return reply, stale(req, err)
 			}
 		}
@@ -76,6 +82,7 @@ type tracker struct {
 	endpoint   func(*gatesock.Request) string
 	groups     func(*gatesock.Request) []string
 	everyone   bool
+	expiry     func(*gatesock.Request) time.Time
 	ttl        time.Duration
 	limit      int // connections of a user; 0 is any number
 }
@@ -85,6 +92,9 @@ func (t *tracker) connect(ctx context.Context, req *gatesock.Request, next gates
 		return nil, err
 	}
 	c, err := t.record(req)
+	if errors.Is(err, errEnded) {
+		return nil, gatesock.Errorf(gatesock.CodeUnauthenticated, "the credential has expired").WithCause(err)
+	}
 	if err != nil {
 		return nil, refusal(err)
 	}
@@ -106,7 +116,7 @@ func (t *tracker) connect(ctx context.Context, req *gatesock.Request, next gates
 			return nil, err
 		}
 	}
-	if reply, err = next(ctx, req); err != nil {
+	if reply, err = next(withRegistration(ctx, t, req), req); err != nil {
 		return nil, stale(req, err)
 	}
 	if err := late(ctx); err != nil {
@@ -234,10 +244,9 @@ func (t *tracker) record(req *gatesock.Request) (Conn, error) {
 		c.Groups = append(c.Groups[:len(c.Groups):len(c.Groups)], Everyone)
 	}
 	c.ConnectedAt = began(req).Truncate(time.Millisecond)
-	if t.ttl != 0 {
-		c.ExpiresAt = c.ConnectedAt.Add(t.ttl)
-	}
-	return c, nil
+	var err error
+	c.ExpiresAt, err = t.expires(req, c.ConnectedAt)
+	return c, err
 }
 
 // began tells when the connection began. An event made by hand may lack the time.
@@ -252,7 +261,7 @@ func began(req *gatesock.Request) time.Time {
 	}
 }
 
-// refusal gives the error of a handshake that the store's error refuses.
+// refusal returns the error of a handshake that cannot be registered.
 func refusal(err error) error {
 	cause := fmt.Errorf("conn: registering the connection: %w", err)
 	if errors.Is(err, ErrInvalid) {

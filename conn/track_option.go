@@ -43,6 +43,12 @@ func WithEveryone() TrackOption {
 	return trackOption(func(t *tracker) { t.everyone = true })
 }
 
+// WithExpiry says when the credential of a connection ends, in place of what the authorizer's context says; the zero time is
+// never. The record expires then, or after what [WithTTL] says if that is earlier.
+func WithExpiry(expiry func(*gatesock.Request) time.Time) TrackOption {
+	return trackOption(func(t *tracker) { t.expiry = expiry })
+}
+
 // WithTTL sets how long after the connection's beginning its record expires; the default is [DefaultTTL]. It
 // panics if d is less than a second, which is as exact as expiry is.
 func WithTTL(d time.Duration) TrackOption {

@@ -72,6 +72,15 @@ func checkAttributes(attributes map[string]string) error {
 	return nil
 }
 
+// CheckExpiry fails with [ErrInvalid] on a time to which no [Store] extends a record: the zero time, and years above 9999. It
+// is for those that write a Store.
+func CheckExpiry(until time.Time) error {
+	if until.IsZero() {
+		return fmt.Errorf("%w: the time to extend to is zero", ErrInvalid)
+	}
+	return checkTime("time to extend to", until)
+}
+
 // Canonical gives a record as a [Store] keeps it, for those who write one: with the times filled in and cut, and with
 // the groups sorted, each once, that of the user among them. It shares no memory with c. It fails with [ErrInvalid]
 // and names the part that no Store takes.

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/authz"
+	"github.com/gatesock/gatesock/authz/authztest"
 	"github.com/gatesock/gatesock/authz/dynamoauth"
 	"github.com/gatesock/gatesock/internal/dynamotest"
 	"github.com/gatesock/gatesock/internal/testclock"
@@ -33,6 +34,27 @@ func newStore(t *testing.T, api dynamoauth.API, opts ...dynamoauth.Option) *dyna
 	s, err := dynamoauth.New(api, dynamotest.Table(t), append(opts, dynamoauth.WithNamespace(dynamotest.Namespace(t)))...)
 	require.NoError(t, err)
 	return s
+}
+
+// Two processes have one namespace.
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	var namespaces sync.Map // by test
+	open := func(t *testing.T, now func() time.Time) *dynamoauth.Store {
+		t.Helper()
+		namespace, _ := namespaces.LoadOrStore(t.Name(), dynamotest.Namespace(t))
+		s, err := dynamoauth.New(dynamotest.Client(t), dynamotest.Table(t), dynamoauth.WithClock(now), dynamoauth.WithNamespace(namespace.(string)))
+		require.NoError(t, err)
+		return s
+	}
+	t.Run("tickets", func(t *testing.T) {
+		t.Parallel()
+		authztest.RunTickets(t, func(t *testing.T, now func() time.Time) authz.TicketStore { return open(t, now) })
+	})
+	t.Run("renewals", func(t *testing.T) {
+		t.Parallel()
+		authztest.RunRenewals(t, func(t *testing.T, now func() time.Time) authz.Renewals { return open(t, now) })
+	})
 }
 
 func ann() authz.Principal {

@@ -72,6 +72,7 @@ func brokenStores() []brokenStore {
 			[]string{
 				"attributes-unknown", "attributes-expiry", "many-unknown",
 				"expiry-get", "expiry-delete", "expiry-join", "expiry-read", "expiry-put",
+				"extend", "extend-unknown", "extend-joined-twice", "race-extend", "race-extend-groups",
 			},
 		},
 		{
@@ -80,6 +81,7 @@ func brokenStores() []brokenStore {
 			[]string{
 				"attributes-unknown", "attributes-expiry", "many-unknown",
 				"expiry-get", "expiry-delete", "expiry-join", "expiry-read", "expiry-put",
+				"extend", "extend-unknown", "extend-joined-twice", "race-extend", "race-extend-groups",
 			},
 		},
 		{
@@ -110,7 +112,7 @@ func brokenStores() []brokenStore {
 		{
 			"deletes more than once",
 			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return newGenerous(m) },
-			[]string{"delete-unknown", "attributes-unknown", "race-attributes-delete", "race-delete"},
+			[]string{"delete-unknown", "attributes-unknown", "race-attributes-delete", "extend-unknown", "race-extend-delete", "race-delete"},
 		},
 		{
 			"trims names",

@@ -80,5 +80,5 @@ func (t *probe) FailNow() { panic(t) }
 
 // Cases lists all cases.
 func Cases() []Case {
-	return slices.Concat(recordCases(), attributeCases(), manyCases(), endedCases(), expiryCases(), groupCases(), readCases(), cursorCases(), concurrencyCases())
+	return slices.Concat(recordCases(), attributeCases(), manyCases(), endedCases(), expiryCases(), extendCases(), groupCases(), readCases(), cursorCases(), concurrencyCases())
 }

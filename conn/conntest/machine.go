@@ -29,6 +29,7 @@ func Machine(t *rapid.T, newHarness NewHarness) {
 		"put":     m.put,
 		"get":     m.get,
 		"set":     m.set,
+		"extend":  m.extend,
 		"delete":  m.delete,
 		"join":    m.join,
 		"leave":   m.leave,
@@ -94,6 +95,15 @@ func (m *machine) set(t *rapid.T) {
 	remove := rapid.SliceOfN(rapid.SampledFrom([]string{"id", "a", "none"}), 0, 2).Draw(t, "remove")
 	want, wantErr := m.model.set(id, set, remove)
 	got, err := m.h.Store.SetAttributes(t.Context(), id, set, remove...)
+	m.same(t, wantErr, err)
+	require.Equal(t, want, got)
+}
+
+func (m *machine) extend(t *rapid.T) {
+	id := drawID(t)
+	until := m.h.Clock.Now().Add(time.Duration(rapid.IntRange(-2000, 20_000).Draw(t, "until")) * time.Millisecond)
+	want, wantErr := m.model.extend(id, until)
+	got, err := m.h.Store.Extend(t.Context(), id, until)
 	m.same(t, wantErr, err)
 	require.Equal(t, want, got)
 }

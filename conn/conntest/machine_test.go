@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 	// Here properties fail on purpose. There is nothing to simplify and nothing to keep for a second try, and chance
 	// must not decide whether they do.
 	for name, value := range map[string]string{
-		"rapid.nofailfile": "true", "rapid.shrinktime": "1ms", "rapid.seed": "2026",
+		"rapid.nofailfile": "true", "rapid.shrinktime": "1ms", "rapid.seed": "2026", "rapid.checks": "250",
 	} {
 		if err := flag.Set(name, value); err != nil {
 			panic(err)

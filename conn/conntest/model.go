@@ -76,6 +76,18 @@ func (m *model) set(id string, set map[string]string, remove []string) (conn.Con
 	return c, nil
 }
 
+func (m *model) extend(id string, until time.Time) (conn.Conn, error) {
+	c, err := m.get(id)
+	if err != nil {
+		return c, err
+	}
+	if until = until.UTC().Truncate(time.Second); until.After(c.ExpiresAt) {
+		c.ExpiresAt = until
+		m.conns[id] = c
+	}
+	return c, nil
+}
+
 func (m *model) delete(id string) (conn.Conn, error) {
 	c, err := m.get(id)
 	delete(m.conns, id)

@@ -29,6 +29,17 @@ func changes() []operation {
 			why: "the record, however many are set and removed, and in however many groups the connection is; nothing is read",
 		},
 		{name: "`SetAttributes`, the first ones", given: inRoom, do: setAttributes(three), want: units{1, 0}, why: "the record"},
+		{
+			name: "`Extend`, with a user and one room", given: inRoom, do: extendTo(3 * time.Hour), want: units{3, 0},
+			why: "the record and the 2 rows, for a fresh credential; nothing is read",
+		},
+	}
+}
+
+func extendTo(after time.Duration) func(context.Context, *scene) error {
+	return func(ctx context.Context, s *scene) error {
+		_, err := s.Extend(ctx, id, s.clock.Now().Add(after))
+		return err
 	}
 }
 
@@ -43,6 +54,23 @@ func rareChanges() []operation {
 		{
 			name: "`SetAttributes`, a record of before this call was there", given: bareRecord, do: setAttributes(some), want: units{2, 0},
 			why: "if it was put without attributes: refused since it has no map of them, and made with one; once",
+		},
+	}
+}
+
+// rareExtensions are those that are refused, or dearer.
+func rareExtensions() []operation {
+	return []operation{
+		{
+			name: "`Extend` of no connection", do: extendTo(time.Hour), err: conn.ErrNotFound, want: units{1, 0}, why: "refused",
+		},
+		{
+			name: "`Extend` to an earlier time", given: inRoom, do: extendTo(time.Minute), want: units{3, 0},
+			why: "refused at the record and at the 2 rows, which are looked at in case a former call was cut off",
+		},
+		{
+			name: "`Extend` of who has joined twice", given: joinedTwice, do: extendTo(3 * time.Hour), want: units{4, 0},
+			why: "the record, the user's row, and a further join of the room: the record again, and its row",
 		},
 	}
 }

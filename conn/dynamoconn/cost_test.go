@@ -3,6 +3,7 @@ package dynamoconn_test
 import (
 	"context"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -36,7 +37,7 @@ func TestCosts(t *testing.T) {
 	}{
 		{&page.Track, tracked()},
 		{&page.Store, append(calls(), changes()...)},
-		{&page.Rare, append(rare(), rareChanges()...)},
+		{&page.Rare, slices.Concat(rare(), rareChanges(), rareExtensions())},
 		{&page.Read, readings()},
 		{&page.Records, records()},
 		{&page.Large, large()},

@@ -29,8 +29,8 @@
 //
 // # Cost
 //
-// A Put costs 1 write unit and 1 for each group, that of the user among them; Join and Leave 2; SetAttributes 1; Delete what
-// Put costs, and no read. A Get is 1 read unit, GetMany 1 for each record, a reading of a group about 1 for 80 members. docs/costs.md has the figures,
+// A Put costs 1 write unit and 1 for each group, that of the user among them; Join and Leave 2; SetAttributes 1; Delete and
+// Extend what Put costs, and no read. A Get is 1 read unit, GetMany 1 for each record, a reading of a group about 1 for 80 members. docs/costs.md has the figures,
 // which tests hold, and what they are in money. A record above 1 KB costs a unit more for each further KB.
 //
 // # Large groups

@@ -16,7 +16,7 @@ func (s *Store) Join(ctx context.Context, id, group string) error {
 	if err := s.checkMembership(ctx, id, group); err != nil {
 		return err
 	}
-	m, err := s.enter(ctx, id, group)
+	m, err := s.enter(ctx, id, group, "exp > :now")
 	if err != nil {
 		return err
 	}
@@ -26,15 +26,15 @@ func (s *Store) Join(ctx context.Context, id, group string) error {
 	return nil
 }
 
-// enter adds a group to the record, and gives the membership to be written. The values that the update sets to
-// themselves are there to be returned.
-func (s *Store) enter(ctx context.Context, id, group string) (membership, error) {
+// enter adds a group to a record that meets a condition, and returns the membership to be written. The values that the update
+// sets to themselves are there to be returned.
+func (s *Store) enter(ctx context.Context, id, group, condition string) (membership, error) {
 	out, _, err := do(ctx, s, s.api.UpdateItem, &dynamodb.UpdateItemInput{
 		TableName: &s.table,
 		Key:       s.connectionKey(id),
 		UpdateExpression: aws.String("SET #groups.#group = if_not_exists(#groups.#group, :none) + v, v = v + :step, " +
 			"seen = :now, exp = exp, ep = ep"),
-		ConditionExpression:      aws.String("exp > :now"),
+		ConditionExpression:      aws.String(condition),
 		ExpressionAttributeNames: map[string]string{"#groups": attrGroups, "#group": group},
 		ExpressionAttributeValues: item{
 			":none": number(0),

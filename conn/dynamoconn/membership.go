@@ -53,8 +53,9 @@ func (s *Store) confirm(ctx context.Context, group string, part int, m membershi
 	return s.buryIn(ctx, part, ended{group, m.id, m.version})
 }
 
-// putRow writes a member's row, or the mark of an ending, unless there is a later one. What has expired, and what somebody
-// else has put there, gives way to anything. A row in the place of a mark keeps the mark's guard.
+// putRow writes a member's row, or the mark of an ending, unless there is a later one, or the same row with an expiry that was
+// put off. What has expired, and what somebody else has put there, gives way to anything. A row in the place of a mark keeps
+// the mark's guard.
 func (s *Store) putRow(ctx context.Context, group string, part int, m membership) (written bool, past attempts, err error) {
 	set, remove := "SET exp = :exp, v = :v", ""
 	values := item{":exp": number(m.expires), ":v": number(m.version), ":now": number(s.now())}
@@ -64,14 +65,16 @@ func (s *Store) putRow(ctx context.Context, group string, part int, m membership
 	} else {
 		remove = " REMOVE ep"
 	}
+	condition := "NOT (exp > :now AND (v > :v OR v = :v AND exp > :exp))"
 	if m.version%2 != 0 {
 		set += ", " + attrGuard + " = :exp"
+		condition = "NOT (v > :v AND exp > :now)"
 	}
 	_, past, err = do(ctx, s, s.api.UpdateItem, &dynamodb.UpdateItemInput{
 		TableName:                 &s.table,
 		Key:                       s.membershipKey(group, part, m.id),
 		UpdateExpression:          aws.String(set + remove),
-		ConditionExpression:       aws.String("NOT (v > :v AND exp > :now)"),
+		ConditionExpression:       aws.String(condition),
 		ExpressionAttributeValues: values,
 	})
 	if _, ok := refused(err); ok {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -121,6 +122,14 @@ func (t twins) GetMany(ctx context.Context, ids []string) ([]conn.Conn, error) {
 func (t twins) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
 	got, err := t.Store.SetAttributes(ctx, id, set, remove...)
 	want, wantErr := t.memory.SetAttributes(ctx, id, set, remove...)
+	t.same(wantErr, err)
+	require.Equal(t.tb, want, got)
+	return got, err
+}
+
+func (t twins) Extend(ctx context.Context, id string, until time.Time) (conn.Conn, error) {
+	got, err := t.Store.Extend(ctx, id, until)
+	want, wantErr := t.memory.Extend(ctx, id, until)
 	t.same(wantErr, err)
 	require.Equal(t.tb, want, got)
 	return got, err

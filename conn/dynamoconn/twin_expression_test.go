@@ -153,6 +153,8 @@ func inOrder(a types.AttributeValue, operator string, b types.AttributeValue) bo
 		return order == 0
 	case "<=":
 		return order <= 0
+	case "<":
+		return order < 0
 	case ">":
 		return order > 0
 	default:

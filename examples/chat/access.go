@@ -21,29 +21,29 @@ const (
 // Option is an option of [New], [NewInMemory] and [NewOnTable].
 type Option func(*App)
 
-// WithSignIn lets only those in who have a token with [Scope], from pages of these origins (see authz.Origins). They are called
-// what the token says: the verifier has to make [NameClaim] an attribute of the principal.
-func WithSignIn(tokens authz.Verifier, origins ...string) Option {
+// WithSignIn lets only those in that have a token with [Scope], from pages of these origins. They are called what the token
+// says: the verifier has to make [NameClaim] an attribute of the principal.
+func WithSignIn(tokens authz.Verifier, origins *authz.OriginPolicy) Option {
 	return func(a *App) { a.access.tokens, a.access.origins = tokens, origins }
 }
 
 // access says who may do what.
 type access struct {
 	tokens   authz.Verifier // nil: anybody may come, under any name
-	origins  []string
+	origins  *authz.OriginPolicy
 	renewals authz.Renewals
 }
 
 // authorizer decides who may connect.
 func (a *access) authorizer() *authz.Authorizer {
 	return authz.NewAuthorizer(authz.All(
-		authz.Origins(a.origins...),
+		a.origins,
 		authz.Bearer(a.tokens, authz.Protocol(), authz.AuthorizationHeader()),
 	))
 }
 
-// guard gives what every route asks for. A token that ends while the connection is open is replaced by
-// {"action":"authenticate","token":"…"}.
+// guard returns what every route asks for. A token that is to end while the connection is open is replaced, before its end, by
+// {"action":"authenticate","token":"…"}; one that has ended receives nothing more.
 func (a *access) guard(r *gatesock.Router) gatesock.RouteOption {
 	if a.tokens == nil {
 		return authz.Public()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/authz/jwtauth"
+	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/examples/chat"
 	"github.com/gatesock/gatesock/examples/chat/idp"
 	"github.com/gatesock/gatesock/wstest"
@@ -36,7 +38,7 @@ const origin = "https://chat.example.com"
 func newClosedChat(t *testing.T, tokens authz.Verifier) *wstest.Harness {
 	t.Helper()
 	rec := wstest.NewRecorder()
-	return wstest.New(t, chat.NewInMemory(rec, chat.WithSignIn(tokens, origin)).Handler(), wstest.WithPoster(rec))
+	return wstest.New(t, chat.NewInMemory(rec, chat.WithSignIn(tokens, authz.Origins(origin))).Handler(), wstest.WithPoster(rec))
 }
 
 // with makes the options of a page's handshake with a token.
@@ -108,27 +110,52 @@ func TestRoomsForStaff(t *testing.T) {
 	newChat(t).Connect().Request("join", chat.Join{Room: "staff", Name: "Bob"}).ExpectReply(nil)
 }
 
-// Tokens that end while a connection is open: with another one it goes on, in the rooms that the other one is good for.
-func TestATokenThatEnds(t *testing.T) {
+// A token that has ended lets nobody in, and a fresh one has to be of the same person.
+func TestATokenThatHasEnded(t *testing.T) {
 	t.Parallel()
-	ended := time.Now().Add(-time.Minute)
 	tokens := book{
-		"old":   {ID: "Eve", Scopes: []string{chat.Scope, chat.StaffScope}, Expires: ended},
-		"fresh": {ID: "Eve", Scopes: []string{chat.Scope}, Expires: time.Now().Add(time.Hour)},
+		"ended": {ID: "Eve", Scopes: []string{chat.Scope, chat.StaffScope}, Expires: time.Now().Add(-time.Minute)},
+		"good":  {ID: "Eve", Scopes: []string{chat.Scope}, Expires: time.Now().Add(time.Hour)},
 		"bob":   {ID: "Bob", Scopes: []string{chat.Scope}},
 	}
 	h := newClosedChat(t, tokens)
-	eve := h.Connect(with("old")...)
-	eve.Request("join", chat.Join{Room: "staff"}).ExpectError(gatesock.CodeUnauthenticated)
+	require.Equal(t, 401, h.ConnectRefused(with("ended")...))
+	eve := h.Connect(with("good")...)
 	for bad, code := range map[string]gatesock.Code{
-		"old": gatesock.CodeUnauthenticated, "nobody's": gatesock.CodeUnauthenticated, "bob": gatesock.CodePermissionDenied,
+		"ended": gatesock.CodeUnauthenticated, "nobody's": gatesock.CodeUnauthenticated, "bob": gatesock.CodePermissionDenied,
 	} {
 		eve.Request("authenticate", map[string]string{"token": bad}).ExpectError(code)
 	}
-	eve.Request("ping", nil).ExpectError(gatesock.CodeUnauthenticated)
-	eve.Request("authenticate", map[string]string{"token": "fresh"}).ExpectReply(nil)
-	eve.Request("join", chat.Join{Room: "lobby"}).ExpectReply(nil)
-	eve.Request("join", chat.Join{Room: "staff"}).ExpectError(gatesock.CodePermissionDenied)
+}
+
+// Who is silent hears nothing more from the end of their token on; who has sent a fresh one before goes on.
+func TestATokenThatEndsWhileOneListens(t *testing.T) {
+	t.Parallel()
+	var ahead atomic.Int64
+	store := conn.NewMemory(conn.WithClock(func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }))
+	tokens := book{
+		"ann":   {ID: "Ann", Scopes: []string{chat.Scope}},
+		"bob":   {ID: "Bob", Scopes: []string{chat.Scope}, Expires: time.Now().Add(time.Hour)},
+		"eve":   {ID: "Eve", Scopes: []string{chat.Scope}, Expires: time.Now().Add(time.Hour)},
+		"fresh": {ID: "Eve", Scopes: []string{chat.Scope}, Expires: time.Now().Add(100 * time.Minute)},
+	}
+	rec := wstest.NewRecorder()
+	app := chat.New(store, chat.NewMemoryHistory(), rec, chat.WithSignIn(tokens, authz.Origins(origin)))
+	h := wstest.New(t, app.Handler(), wstest.WithPoster(rec))
+	people := make(map[string]*wstest.Client)
+	for _, name := range []string{"bob", "eve", "ann"} {
+		people[name] = h.Connect(with(name)...)
+		people[name].Request("join", chat.Join{Room: "lobby"}).ExpectReply(nil)
+	}
+	people["bob"].ExpectPush("joined", nil)
+	people["bob"].ExpectPush("joined", nil)
+	people["eve"].ExpectPush("joined", nil)
+	people["eve"].Request("authenticate", map[string]string{"token": "fresh"}).ExpectReply(nil)
+	ahead.Store(int64(time.Hour))
+	people["ann"].Request("say", chat.Say{Room: "lobby", Text: "x"}).ExpectReply(nil)
+	people["eve"].ExpectPush("message", nil)
+	people["bob"].ExpectNone()
+	people["bob"].Request("authenticate", map[string]string{"token": "bob"}).ExpectError(gatesock.CodeStaleConnection)
 }
 
 // The provider's tokens, verified with its keys over HTTP, as cmd/local does.

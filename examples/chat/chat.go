@@ -34,7 +34,10 @@ const postTimeout = 3 * time.Second
 // Without [WithSignIn] anybody may come, under any name. Who is in a room has finished connecting, so a post that finds them gone is to be believed at once: the grace for
 // connections that are not open yet is switched off.
 func New(store conn.Store, history History, poster gatesock.Poster, opts ...Option) *App {
-	registry := &departures{Store: store}
+	registry, ok := store.(*departures)
+	if !ok {
+		registry = &departures{Store: store}
+	}
 	a := &App{
 		store: registry,
 		broadcaster: broadcast.New(poster, registry,
@@ -62,8 +65,8 @@ func (a *App) Handler() lambda.Handler {
 func (a *App) Router() *gatesock.Router {
 	r := gatesock.New(authz.DenyByDefault())
 	r.Use(gatesock.Recover(), authz.Subprotocol(Protocol))
+	a.limits.apply(r) // before what may read a table
 	guard := a.access.guard(r)
-	a.limits.apply(r)
 	r.Use(a.sayGoodbye, conn.Track(a.store))
 	gatesock.HandleReply(r, "join", a.join, guard)
 	gatesock.Handle(r, "leave", a.leave, guard)

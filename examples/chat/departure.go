@@ -30,6 +30,17 @@ func (d *departures) Delete(ctx context.Context, id string) (conn.Conn, error) {
 	return c, err
 }
 
+// expired remembers a connection whose record has expired, as with its token: no Delete finds it any more. It is a
+// [conn.EndedFunc].
+func (d *departures) expired(_ context.Context, c conn.Conn, cause conn.EndCause) {
+	if cause != conn.EndExpired {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.gone = append(d.gone, c)
+}
+
 func (d *departures) take() []conn.Conn {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/examples/chat"
 	"github.com/gatesock/gatesock/ratelimit"
 	"github.com/gatesock/gatesock/wstest"
@@ -42,7 +43,7 @@ func TestALimitIsForAPerson(t *testing.T) {
 		"ann": {ID: "ann", Scopes: []string{chat.Scope}},
 		"bob": {ID: "bob", Scopes: []string{chat.Scope}},
 	}
-	h := wstest.New(t, chat.NewInMemory(rec, slow(), chat.WithSignIn(tokens, origin)).Handler(), wstest.WithPoster(rec))
+	h := wstest.New(t, chat.NewInMemory(rec, slow(), chat.WithSignIn(tokens, authz.Origins(origin))).Handler(), wstest.WithPoster(rec))
 	for range 3 {
 		h.Connect(with("ann")...).Request("join", chat.Join{Room: "lobby"}).ExpectReply(nil)
 	}

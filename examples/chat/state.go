@@ -12,16 +12,20 @@ import (
 
 // NewInMemory returns a chat of one process, which forgets everything when it ends.
 func NewInMemory(poster gatesock.Poster, opts ...Option) *App {
-	return New(conn.NewMemory(), NewMemoryHistory(), poster, opts...)
+	registry := new(departures)
+	registry.Store = conn.NewMemory(conn.WithEnded(registry.expired))
+	return New(registry, NewMemoryHistory(), poster, opts...)
 }
 
 // NewOnTable returns a chat whose connections, messages, renewed sign-ins and limits are in a table that dynamoconn.CreateTable has made. Any
 // number of processes may share it. It sends nothing, and fails if the table's name is empty.
 func NewOnTable(client *dynamodb.Client, table string, poster gatesock.Poster, opts ...Option) (*App, error) {
-	store, err := dynamoconn.New(client, table)
+	registry := new(departures)
+	store, err := dynamoconn.New(client, table, dynamoconn.WithEnded(registry.expired))
 	if err != nil {
 		return nil, err
 	}
+	registry.Store = store
 	renewals, err := dynamoauth.New(client, table)
 	if err != nil {
 		return nil, err
@@ -31,5 +35,5 @@ func NewOnTable(client *dynamodb.Client, table string, poster gatesock.Poster, o
 		return nil, err
 	}
 	onTable := func(a *App) { a.access.renewals, a.limits.store = renewals, buckets }
-	return New(store, NewTableHistory(client, table), poster, append([]Option{onTable}, opts...)...), nil
+	return New(registry, NewTableHistory(client, table), poster, append([]Option{onTable}, opts...)...), nil
 }

@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { chromium } from "playwright-core";
+import puppeteer from "puppeteer-core";
 
 // How long one step may take in ms before it has failed: more than any machine needs, since a busy one takes its time,
 // and a test that passes waits for none of it.
@@ -16,7 +17,7 @@ const screenshots = new URL("../../../.cache/screenshots/", import.meta.url).pat
 export function launch() {
   return chromium.launch({
     timeout: patience,
-    executablePath: process.env.CHROMIUM || findInPath("chromium", "chromium-browser", "google-chrome"),
+    executablePath: process.env.CHROMIUM || findInPath("Chromium", "chromium", "chromium-browser", "google-chrome"),
     args: [
       "--no-sandbox",
       "--disable-gpu",
@@ -29,13 +30,24 @@ export function launch() {
   });
 }
 
-function findInPath(...names) {
+// Starts a Firefox as distributions have it, over WebDriver BiDi; Playwright drives only one of its own build.
+export function launchFirefox() {
+  return puppeteer.launch({
+    browser: "firefox",
+    headless: true,
+    timeout: patience,
+    protocolTimeout: patience,
+    executablePath: process.env.FIREFOX || findInPath("Firefox", "firefox-esr", "firefox"),
+  });
+}
+
+function findInPath(browser, ...names) {
   for (const name of names) {
     for (const folder of process.env.PATH.split(delimiter)) {
       if (existsSync(join(folder, name))) return join(folder, name);
     }
   }
-  throw new Error("there is no Chromium: set CHROMIUM to its path");
+  throw new Error(`there is no ${browser}: set ${browser.toUpperCase()} to its path`);
 }
 
 // Window is a page in a browser context of its own: another person at another machine.

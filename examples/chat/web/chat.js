@@ -129,6 +129,23 @@ async function request(action, members) {
   return link.request(action, members);
 }
 
+// A connection receives nothing from its token's end on, so another one is sent before. Where that fails, as without a
+// network, the server says that it does not know the connection any more, and the link starts over.
+let renewal = 0;
+
+function keepRenewed() {
+  clearTimeout(renewal);
+  if (!session || link.state !== "online") return;
+  renewal = setTimeout(async () => {
+    try {
+      await link.request("authenticate", { token: await session.token({ doubted: true }) });
+    } catch (error) {
+      if (error instanceof SignedOut) return leave(error);
+    }
+    keepRenewed();
+  }, session.renewIn);
+}
+
 link.addEventListener("check", () => request("ping").catch(() => {}));
 
 // The room that the address names, or nothing if it names none that there can be.
@@ -277,6 +294,7 @@ link.addEventListener("state", ({ detail }) => {
   joined = false;
   retryAt = detail.retryAt ?? 0;
   if (detail.state === "online") join();
+  keepRenewed();
   if (detail.state !== "online") presence.quiet();
   showLink();
 });

@@ -4,6 +4,7 @@
 import { keep, load } from "./storage.js";
 
 const EARLY = 10_000; // ms before its end that a token is replaced
+const RENEW_EARLY = 30_000; // ms before its end that an open connection gets another one
 const PATIENCE = 10_000; // ms for an answer of the provider
 
 const SILENT = "The identity provider does not answer. Try again.";
@@ -29,6 +30,12 @@ export class SignIn {
   // Who is signed in: {name, scopes}, or null.
   get who() {
     return this.#session && { name: this.#session.name, scopes: this.#session.scopes };
+  }
+
+  // In how many ms another token is wanted: a while before this one's end, and at once only where that is near.
+  get renewIn() {
+    const left = (this.#session?.endsAt ?? 0) - Date.now();
+    return Math.max(1_000, left > 2 * RENEW_EARLY ? left - RENEW_EARLY : left / 2);
   }
 
   // Leaves this page for the provider's. It does not return, unless the provider can't be reached.

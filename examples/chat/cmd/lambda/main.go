@@ -28,6 +28,7 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/apigw"
+	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/authz/jwtauth"
 	"github.com/gatesock/gatesock/examples/chat"
 	"github.com/gatesock/gatesock/ratelimit"
@@ -50,7 +51,11 @@ func main() {
 		if err != nil {
 			log.Fatalf("ISSUER and AUDIENCE: %v", err)
 		}
-		options = append(options, chat.WithSignIn(tokens, strings.Split(os.Getenv("ORIGINS"), ",")...))
+		origins, err := authz.ParseOrigins(strings.Split(os.Getenv("ORIGINS"), ",")...)
+		if err != nil {
+			log.Fatalf("ORIGINS: %v", err)
+		}
+		options = append(options, chat.WithSignIn(tokens, origins))
 	}
 	app, err := open(cfg, os.Getenv("TABLE"), client, options)
 	if err != nil {

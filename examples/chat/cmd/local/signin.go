@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/authz/jwtauth"
 	"github.com/gatesock/gatesock/examples/chat"
 	"github.com/gatesock/gatesock/examples/chat/idp"
@@ -70,5 +71,9 @@ func (s signIn) provider(at net.Addr) (*idp.Provider, string, chat.Option, error
 	if err != nil {
 		return nil, "", nil, fmt.Errorf("the tokens: %w", err)
 	}
-	return provider, issuer, chat.WithSignIn(tokens, origins...), nil
+	policy, err := authz.ParseOrigins(origins...)
+	if err != nil {
+		return nil, "", nil, fmt.Errorf("-origins: %w", err)
+	}
+	return provider, issuer, chat.WithSignIn(tokens, policy), nil
 }

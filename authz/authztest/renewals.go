@@ -1,0 +1,120 @@
+package authztest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/gatesock/gatesock/authz"
+)
+
+// RenewalChecks are the promises of an [authz.Renewals].
+func RenewalChecks() []Check[authz.Renewals] {
+	return []Check[authz.Renewals]{
+		{"a principal comes back whole, in another process too", renewalWhole},
+		{"the principal that was saved last counts", renewalLast},
+		{"a connection that was not renewed is not there", renewalUnknown},
+		{"connections are apart", renewalsApart},
+		{"a principal is loaded as often as asked for", renewalAgain},
+		{"what the caller changes later is not changed in the store", renewalCopies},
+		{"an ended context ends a call", renewalCancelled},
+		{"all methods may be called at the same time", renewalRace},
+	}
+}
+
+// load wants the principal of a connection.
+func load(ctx context.Context, s authz.Renewals, id string, want authz.Principal) error {
+	got, err := s.Load(ctx, id)
+	if err != nil {
+		return fmt.Errorf("load the renewal of %q: %w", id, err)
+	}
+	if !got.Expires.Equal(want.Expires) {
+		return fmt.Errorf("the principal expires at %v, want %v", got.Expires, want.Expires)
+	}
+	got.Expires = want.Expires
+	return same("the principal", got, want)
+}
+
+// notRenewed wants a connection not to be there.
+func notRenewed(ctx context.Context, s authz.Renewals, id string) error {
+	got, err := s.Load(ctx, id)
+	return errors.Join(isError("Load", err, authz.ErrNotRenewed), same("what came beside the error", got, authz.Principal{}))
+}
+
+func renewalWhole(ctx context.Context, a, b authz.Renewals, clock *Clock) error {
+	err := errors.Join(a.Save(ctx, "c1=", principal(clock, "ann")), a.Save(ctx, "c2=", authz.Principal{ID: "bob"}))
+	return errors.Join(err, load(ctx, b, "c1=", principal(clock, "ann")), load(ctx, b, "c2=", authz.Principal{ID: "bob"}))
+}
+
+func renewalLast(ctx context.Context, a, b authz.Renewals, clock *Clock) error {
+	err := errors.Join(a.Save(ctx, "c=", principal(clock, "ann")), b.Save(ctx, "c=", authz.Principal{ID: "ann", Roles: []string{"less"}}))
+	return errors.Join(err, load(ctx, a, "c=", authz.Principal{ID: "ann", Roles: []string{"less"}}))
+}
+
+func renewalUnknown(ctx context.Context, a, b authz.Renewals, clock *Clock) error {
+	err := a.Save(ctx, "c=", principal(clock, "ann"))
+	return errors.Join(err, notRenewed(ctx, b, "d="), notRenewed(ctx, b, "c"), load(ctx, b, "c=", principal(clock, "ann")))
+}
+
+func renewalsApart(ctx context.Context, a, b authz.Renewals, clock *Clock) error {
+	ids := []string{"W9In0cvXIAMCFvw=", "W9In0cvXIAMCFvw", "日本", "a#b", "A", "a"}
+	for _, id := range ids {
+		if err := a.Save(ctx, id, principal(clock, "user "+id)); err != nil {
+			return err
+		}
+	}
+	for _, id := range ids {
+		if err := load(ctx, b, id, principal(clock, "user "+id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func renewalAgain(ctx context.Context, a, b authz.Renewals, clock *Clock) error {
+	err := a.Save(ctx, "c=", principal(clock, "ann"))
+	for range 3 {
+		err = errors.Join(err, load(ctx, a, "c=", principal(clock, "ann")), load(ctx, b, "c=", principal(clock, "ann")))
+	}
+	return err
+}
+
+func renewalCopies(ctx context.Context, a, _ authz.Renewals, clock *Clock) error {
+	p := principal(clock, "ann")
+	if err := a.Save(ctx, "c=", p); err != nil {
+		return err
+	}
+	p.Roles[0], p.Attributes["tenant"] = "admin", "other"
+	got, err := a.Load(ctx, "c=")
+	if err != nil {
+		return err
+	}
+	got.Scopes[0] = "everything"
+	return load(ctx, a, "c=", principal(clock, "ann"))
+}
+
+func renewalCancelled(ctx context.Context, a, _ authz.Renewals, clock *Clock) error {
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	_, err := a.Load(ended, "c=")
+	return errors.Join(
+		isError("Load", err, context.Canceled),
+		isError("Save", a.Save(ended, "c=", principal(clock, "ann")), context.Canceled),
+		notRenewed(ctx, a, "c="),
+	)
+}
+
+func renewalRace(ctx context.Context, a, b authz.Renewals, clock *Clock) error {
+	saved, err := atOnce(16, authz.ErrNotRenewed, func(i int) error {
+		id := fmt.Sprint("c", i%4)
+		s := []authz.Renewals{a, b}[i%2]
+		if err := s.Save(ctx, id, principal(clock, "ann")); err != nil {
+			return err
+		}
+		return load(ctx, s, id, principal(clock, "ann"))
+	})
+	if err == nil && saved != 16 {
+		err = fmt.Errorf("of 16 connections that were saved %d were there", saved)
+	}
+	return err
+}

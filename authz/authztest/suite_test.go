@@ -1,0 +1,218 @@
+package authztest_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/authz"
+	"github.com/gatesock/gatesock/authz/authztest"
+)
+
+func TestMemoryTickets(t *testing.T) {
+	t.Parallel()
+	authztest.RunTickets(t, ticketsOf())
+}
+
+// ticketsOf returns stores, of which those of one test are the same.
+func ticketsOf() func(*testing.T, func() time.Time) authz.TicketStore {
+	var stores sync.Map
+	return func(t *testing.T, now func() time.Time) authz.TicketStore {
+		s, _ := stores.LoadOrStore(t.Name(), &authz.MemoryTickets{Clock: now})
+		return s.(authz.TicketStore)
+	}
+}
+
+func TestMemoryRenewals(t *testing.T) {
+	t.Parallel()
+	var stores sync.Map
+	authztest.RunRenewals(t, func(t *testing.T, now func() time.Time) authz.Renewals {
+		s, _ := stores.LoadOrStore(t.Name(), &authz.MemoryRenewals{Clock: now})
+		return s.(authz.Renewals)
+	})
+}
+
+// failing returns the names of the checks that a store fails, without what comes after the first three words.
+func failing[S any](t *testing.T, checks []authztest.Check[S], open func() S) []string {
+	t.Helper()
+	var names []string
+	for _, c := range checks {
+		s := open()
+		if err := c.Run(t.Context(), s, s, authztest.NewClock()); err != nil {
+			names = append(names, strings.Join(strings.Fields(c.Name)[:3], " "))
+		}
+	}
+	return names
+}
+
+// tickets is a store that breaks a promise; a nil function does as Memory does.
+type tickets struct {
+	*authz.MemoryTickets
+
+	create  func(s *tickets, ctx context.Context, hash string, t authz.Ticket) error
+	consume func(s *tickets, ctx context.Context, hash string) (authz.Ticket, error)
+}
+
+func (s *tickets) Create(ctx context.Context, hash string, t authz.Ticket) error {
+	if s.create != nil {
+		return s.create(s, ctx, hash, t)
+	}
+	return s.MemoryTickets.Create(ctx, hash, t)
+}
+
+func (s *tickets) Consume(ctx context.Context, hash string) (authz.Ticket, error) {
+	if s.consume != nil {
+		return s.consume(s, ctx, hash)
+	}
+	return s.MemoryTickets.Consume(ctx, hash)
+}
+
+func TestSuiteFindsBrokenTicketStores(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		broken tickets
+		fails  []string
+	}{
+		"none": {tickets{}, nil},
+		"gives a ticket as often as asked for": {tickets{consume: func(s *tickets, ctx context.Context, hash string) (authz.Ticket, error) {
+			t, err := s.MemoryTickets.Consume(ctx, hash)
+			if err == nil {
+				err = s.MemoryTickets.Create(ctx, hash, t)
+			}
+			return t, err
+		}}, []string{"a ticket is", "of many at"}},
+		"forgets the origin": {tickets{create: func(s *tickets, ctx context.Context, hash string, t authz.Ticket) error {
+			t.Origin = ""
+			return s.MemoryTickets.Create(ctx, hash, t)
+		}}, []string{"a ticket comes"}},
+		"forgets the roles": {tickets{create: func(s *tickets, ctx context.Context, hash string, t authz.Ticket) error {
+			t.Principal.Roles = nil
+			return s.MemoryTickets.Create(ctx, hash, t)
+		}}, []string{"a ticket comes"}},
+		"has no error of its own for what is not there": {tickets{consume: func(s *tickets, ctx context.Context, hash string) (authz.Ticket, error) {
+			t, err := s.MemoryTickets.Consume(ctx, hash)
+			if errors.Is(err, authz.ErrNoTicket) {
+				err = errors.New("not found")
+			}
+			return t, err
+		}}, []string{"a ticket is", "of many at", "a ticket that"}},
+		"keeps tickets by a part of the hash": {tickets{create: func(s *tickets, ctx context.Context, hash string, t authz.Ticket) error {
+			return s.MemoryTickets.Create(ctx, hash[:60], t)
+		}, consume: func(s *tickets, ctx context.Context, hash string) (authz.Ticket, error) {
+			return s.MemoryTickets.Consume(ctx, hash[:60])
+		}}, []string{"tickets are apart", "a ticket that"}},
+		"overwrites": {tickets{create: func(s *tickets, ctx context.Context, hash string, t authz.Ticket) error {
+			_, _ = s.MemoryTickets.Consume(ctx, hash)
+			return s.MemoryTickets.Create(ctx, hash, t)
+		}}, []string{"a hash is"}},
+		"ignores cancellation": {tickets{create: func(s *tickets, ctx context.Context, hash string, t authz.Ticket) error {
+			return s.MemoryTickets.Create(context.WithoutCancel(ctx), hash, t)
+		}}, []string{"an ended context"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := failing(t, authztest.TicketChecks(), func() authz.TicketStore {
+				return &tickets{MemoryTickets: new(authz.MemoryTickets), create: c.broken.create, consume: c.broken.consume}
+			})
+			require.Subset(t, got, c.fails)
+			require.Equal(t, c.fails == nil, got == nil)
+		})
+	}
+	shared := failing(t, authztest.TicketChecks(), func() authz.TicketStore { return &sharing{m: make(map[string]authz.Ticket)} })
+	require.Contains(t, shared, "what the caller")
+}
+
+// sharing keeps what it is given, with the caller's slices.
+type sharing struct {
+	mu sync.Mutex
+	m  map[string]authz.Ticket
+}
+
+func (s *sharing) Create(_ context.Context, hash string, t authz.Ticket) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.m[hash] = t
+	return nil
+}
+
+func (s *sharing) Consume(_ context.Context, hash string) (authz.Ticket, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, ok := s.m[hash]
+	if !ok {
+		return t, authz.ErrNoTicket
+	}
+	delete(s.m, hash)
+	return t, nil
+}
+
+// renewals is a store that breaks a promise.
+type renewals struct {
+	*authz.MemoryRenewals
+
+	save func(s *renewals, ctx context.Context, id string, p authz.Principal) error
+	load func(s *renewals, ctx context.Context, id string) (authz.Principal, error)
+}
+
+func (s *renewals) Save(ctx context.Context, id string, p authz.Principal) error {
+	if s.save != nil {
+		return s.save(s, ctx, id, p)
+	}
+	return s.MemoryRenewals.Save(ctx, id, p)
+}
+
+func (s *renewals) Load(ctx context.Context, id string) (authz.Principal, error) {
+	if s.load != nil {
+		return s.load(s, ctx, id)
+	}
+	return s.MemoryRenewals.Load(ctx, id)
+}
+
+func TestSuiteFindsBrokenRenewals(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		broken renewals
+		fails  []string
+	}{
+		"none": {renewals{}, nil},
+		"keeps the first": {renewals{save: func(s *renewals, ctx context.Context, id string, p authz.Principal) error {
+			if _, err := s.MemoryRenewals.Load(ctx, id); err == nil {
+				return nil
+			}
+			return s.MemoryRenewals.Save(ctx, id, p)
+		}}, []string{"the principal that"}},
+		"trims ids": {renewals{save: func(s *renewals, ctx context.Context, id string, p authz.Principal) error {
+			return s.MemoryRenewals.Save(ctx, strings.TrimRight(id, "="), p)
+		}, load: func(s *renewals, ctx context.Context, id string) (authz.Principal, error) {
+			return s.MemoryRenewals.Load(ctx, strings.TrimRight(id, "="))
+		}}, []string{"a connection that", "connections are apart"}},
+		"forgets attributes": {renewals{save: func(s *renewals, ctx context.Context, id string, p authz.Principal) error {
+			p.Attributes = nil
+			return s.MemoryRenewals.Save(ctx, id, p)
+		}}, []string{"a principal comes"}},
+		"gives nobody for what is not there": {renewals{load: func(s *renewals, ctx context.Context, id string) (authz.Principal, error) {
+			p, err := s.MemoryRenewals.Load(ctx, id)
+			if errors.Is(err, authz.ErrNotRenewed) {
+				err = nil
+			}
+			return p, err
+		}}, []string{"a connection that"}},
+		"ignores cancellation": {renewals{load: func(s *renewals, ctx context.Context, id string) (authz.Principal, error) {
+			return s.MemoryRenewals.Load(context.WithoutCancel(ctx), id)
+		}}, []string{"an ended context"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := failing(t, authztest.RenewalChecks(), func() authz.Renewals {
+				return &renewals{MemoryRenewals: new(authz.MemoryRenewals), save: c.broken.save, load: c.broken.load}
+			})
+			require.Subset(t, got, c.fails)
+			require.Equal(t, c.fails == nil, got == nil)
+		})
+	}
+}

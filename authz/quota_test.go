@@ -1,0 +1,87 @@
+package authz
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A flood puts out nothing of others: not that of one principal, which loses its own, nor that of many, which is refused.
+func TestMemoryTicketsUnderFlood(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s := &MemoryTickets{Clock: func() time.Time { return now }}
+	create := func(owner string, i int, life time.Duration) error {
+		return s.Create(t.Context(), fmt.Sprint(owner, i), Ticket{Principal: Principal{ID: owner}, Expires: now.Add(life)})
+	}
+	require.NoError(t, create("ann", 0, time.Second))
+	for i := range 3 * MaxMemoryEntries {
+		require.NoError(t, create("eve", i, time.Hour), "one principal's own make room")
+	}
+	require.Len(t, s.tickets.m, 1+MaxMemoryPerPrincipal)
+	_, err := s.Consume(t.Context(), fmt.Sprint("eve", 3*MaxMemoryEntries-MaxMemoryPerPrincipal-1))
+	require.ErrorIs(t, err, ErrNoTicket)
+	_, err = s.Consume(t.Context(), fmt.Sprint("eve", 3*MaxMemoryEntries-1))
+	require.NoError(t, err)
+
+	for i := 0; len(s.tickets.m) < MaxMemoryEntries; i++ {
+		require.NoError(t, create(fmt.Sprint("bot", i), 0, time.Hour))
+	}
+	require.ErrorIs(t, create("bob", 0, time.Hour), ErrMemoryFull)
+	require.Len(t, s.tickets.m, MaxMemoryEntries)
+	now = now.Add(time.Second)
+	require.NoError(t, create("bob", 0, time.Hour), "what has expired makes room")
+	_, err = s.Consume(t.Context(), "ann0")
+	require.ErrorIs(t, err, ErrNoTicket)
+	_, err = s.Consume(t.Context(), "bob0")
+	require.NoError(t, err)
+}
+
+func TestMemoryRenewalsUnderFlood(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s := &MemoryRenewals{Clock: func() time.Time { return now }}
+	require.NoError(t, s.Save(t.Context(), "ann", Principal{ID: "ann", Expires: now.Add(time.Second)}))
+	for i := range 2 * MaxMemoryEntries {
+		require.NoError(t, s.Save(t.Context(), fmt.Sprint("eve", i), Principal{ID: "eve"}))
+	}
+	p, err := s.Load(t.Context(), "ann")
+	require.NoError(t, err)
+	require.Equal(t, "ann", p.ID)
+	for i := 0; len(s.renewals.m) < MaxMemoryEntries; i++ {
+		require.NoError(t, s.Save(t.Context(), fmt.Sprint("bot", i), Principal{ID: fmt.Sprint("bot", i)}))
+	}
+	require.ErrorIs(t, s.Save(t.Context(), "bob", Principal{ID: "bob"}), ErrMemoryFull)
+	require.NoError(t, s.Save(t.Context(), "ann", Principal{ID: "ann"}), "one that is there is kept anew")
+	now = now.Add(3 * time.Hour) // no connection lasts so long
+	require.NoError(t, s.Save(t.Context(), "bob", Principal{ID: "bob"}))
+}
+
+// Each step of a full store takes a time that does not grow with what it holds: it looks at none but those it removes.
+func TestQuotasAreConsistent(t *testing.T) {
+	t.Parallel()
+	var q quotas[int]
+	now := time.Unix(0, 0)
+	for i := range 5000 {
+		err := q.put(fmt.Sprint(i%700), fmt.Sprint(i%13), i, now.Add(time.Duration(i*7919%1000)), now)
+		require.NoError(t, err)
+		if i%3 == 0 {
+			q.take(fmt.Sprint(i % 350))
+		}
+	}
+	total := 0
+	for owner, own := range q.owners {
+		require.Positive(t, own.Len(), owner)
+		require.LessOrEqual(t, own.Len(), MaxMemoryPerPrincipal)
+		total += own.Len()
+	}
+	require.Len(t, q.m, total)
+	require.Len(t, q.ends, total)
+	for i, e := range q.ends {
+		require.Equal(t, i, e.place)
+		require.Same(t, e, q.m[e.key])
+		require.False(t, i > 0 && e.ends.Before(q.ends[(i-1)/2].ends), "the heap's order")
+	}
+}

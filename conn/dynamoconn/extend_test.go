@@ -1,0 +1,135 @@
+package dynamoconn_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/conn/dynamoconn"
+	"github.com/gatesock/gatesock/internal/testclock"
+)
+
+// meanwhile does something in the middle of the first write of a row in a group: before it, or after it, with its answer lost.
+type meanwhile struct {
+	dynamoconn.API
+	group         string
+	before, after func()
+}
+
+func (m *meanwhile) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+	pk := in.Key["pk"].(*types.AttributeValueMemberS).Value
+	if !strings.Contains(pk, "g#"+m.group+"#") {
+		return m.API.UpdateItem(ctx, in, o...)
+	}
+	before, after := m.before, m.after
+	m.before, m.after = nil, nil
+	if before != nil {
+		before()
+	}
+	out, err := m.API.UpdateItem(ctx, in, o...)
+	if after != nil {
+		after()
+		return nil, errors.Join(status(500), err)
+	}
+	return out, err
+}
+
+// Extend beside a call that has written the record and not yet, or not surely, the row of a membership.
+func TestExtendInTheMiddleOfAnotherCall(t *testing.T) {
+	t.Parallel()
+	type stores struct{ slow, other *dynamoconn.Store }
+	for name, c := range map[string]struct {
+		call   func(ctx context.Context, s stores) error
+		member bool
+	}{
+		"Join": {func(ctx context.Context, s stores) error { return s.slow.Join(ctx, "a", "room") }, true},
+		"Join again": {func(ctx context.Context, s stores) error {
+			return errors.Join(s.other.Join(ctx, "a", "room"), s.slow.Join(ctx, "a", "room"))
+		}, true},
+		"Join, and then Leave": {func(ctx context.Context, s stores) error {
+			return errors.Join(s.slow.Join(ctx, "a", "room"), s.other.Leave(ctx, "a", "room"))
+		}, false},
+		"Put": {func(ctx context.Context, s stores) error {
+			now := testclock.Noon()
+			return s.slow.Put(ctx, conn.Conn{ID: "b", Groups: []string{"room"}, ConnectedAt: now, ExpiresAt: now.Add(time.Minute)})
+		}, true},
+	} {
+		for _, answered := range []bool{true, false} {
+			t.Run(name+map[bool]string{true: ", before the row", false: ", the row's answer lost"}[answered], func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					now := testclock.Noon()
+					clock := dynamoconn.WithClock(func() time.Time { return now })
+					table := newTwinTable()
+					other, err := dynamoconn.New(table, "twin", clock)
+					require.NoError(t, err)
+					until := now.Add(time.Hour)
+					require.NoError(t, other.Put(t.Context(), conn.Conn{ID: "a", ConnectedAt: now, ExpiresAt: now.Add(time.Minute)}))
+					id := map[bool]string{true: "b", false: "a"}[name == "Put"]
+					extend := func() {
+						_, err := other.Extend(t.Context(), id, until)
+						require.NoError(t, err)
+					}
+					api := &meanwhile{API: table, group: "room", before: extend}
+					if !answered {
+						api.before, api.after = nil, extend
+					}
+					slow, err := dynamoconn.New(api, "twin", clock)
+					require.NoError(t, err)
+					require.NoError(t, c.call(t.Context(), stores{slow, other}))
+					now = until.Add(-time.Second)
+					require.Equal(t, c.member, listed(t, other, "room"), "up to the new expiry")
+					now = until
+					require.False(t, listed(t, other, "room"), "from the new expiry on")
+				})
+			})
+		}
+	}
+}
+
+// listed reports whether anybody is in a group.
+func listed(t *testing.T, s *dynamoconn.Store, group string) bool {
+	t.Helper()
+	for _, err := range conn.Members(t.Context(), s, group) {
+		require.NoError(t, err)
+		return true
+	}
+	return false
+}
+
+// closes notes what is closed.
+type closes struct{ ids []string }
+
+func (c *closes) Disconnect(_ context.Context, from gatesock.Target) error {
+	c.ids = append(c.ids, from.ConnectionID)
+	return nil
+}
+
+// A sweep closes the connections whose credential has ended, and no others.
+func TestSweepClosesExpiredCredentials(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newSweepWorld(t)
+		var closed closes
+		var err error
+		w.store, err = dynamoconn.New(w.table, "table", dynamoconn.WithEnded(conn.CloseExpired(&closed)))
+		require.NoError(t, err)
+		w.connect("ends", 1, conn.Conn{ConnectedAt: time.Now(), ExpiresAt: time.Now().Add(time.Minute)})
+		w.connect("stays", 1, conn.Conn{ConnectedAt: time.Now()})
+		pass(2 * time.Minute)
+		rep, err := w.sweeper().Sweep(t.Context())
+		require.NoError(t, err)
+		require.EqualValues(t, 1, rep.Run.Expired)
+		require.Len(t, closed.ids, 1)
+		require.Contains(t, closed.ids[0], "ends")
+	})
+}
