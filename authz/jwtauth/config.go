@@ -267,6 +267,12 @@ func (c *Config) checkAlgorithms() error {
 			return fmt.Errorf("jwtauth: algorithm %q is not one for these keys: %v", a, known)
 		}
 	}
+	usable := func(k Key) bool {
+		return slices.ContainsFunc(c.Algorithms, func(a string) bool { return k.isFor(a) })
+	}
+	if len(c.Keys) > 0 && !slices.ContainsFunc(c.Keys, usable) {
+		return fmt.Errorf("jwtauth: no key is for any of the Algorithms %v", c.Algorithms)
+	}
 	return nil
 }
 
