@@ -148,7 +148,10 @@ func (k *Keys) Rotate(ctx context.Context, id string, overlap time.Duration) (Ke
 	key, err := k.change(ctx, "rotate", id, func(key *Key) {
 		t = newText(cmp.Or(key.Prefix, k.prefix))
 		t.id = key.ID
-		key.Old, key.OldUntil = key.Hash, k.now().Add(overlap)
+		key.Old, key.OldUntil = key.Hash, time.Time{} // over for every clock, also one that is slow
+		if overlap > 0 {
+			key.OldUntil = k.now().Add(overlap)
+		}
 		key.Hash = t.hash()
 	})
 	if err != nil {
