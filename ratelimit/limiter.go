@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"unicode/utf8"
 )
@@ -132,14 +133,18 @@ const (
 )
 
 // keyName returns a name as it is in a store's key: itself, or its hash where it is too long for some stores, or not UTF-8. Clients
-// choose some names, and what no store takes must not go unlimited.
+// choose some names, and what no store takes must not go unlimited. A name that looks like a hash is hashed too, so that no name stands
+// for another.
 func keyName(name string) string {
-	if len(name) <= maxKeyName && utf8.ValidString(name) {
+	if len(name) <= maxKeyName && utf8.ValidString(name) && !strings.HasPrefix(name, hashed) {
 		return name
 	}
 	sum := sha256.Sum256([]byte(name))
-	return "sha256#" + hex.EncodeToString(sum[:])
+	return hashed + hex.EncodeToString(sum[:])
 }
+
+// hashed begins the names that are hashes.
+const hashed = "sha256#"
 
 // Allow takes n tokens or units of a key, if there are so many. The key is any text; of one that is longer than 900 bytes or not UTF-8
 // the store gets a hash.
