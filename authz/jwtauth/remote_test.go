@@ -339,6 +339,32 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
+// Keys that are no longer where they were are looked for anew.
+func TestDiscoveryOfKeysThatHaveMoved(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, "ed")
+	v := p.verifier(t, func(c *Config) { c.Issuer, c.JWKS, c.Discover = p.URL, "", true })
+	token := pairs()["ed"].sign(less("", map[string]any{"iss": p.URL}), nil)
+	_, err := v.Verify(t.Context(), token)
+	require.NoError(t, err)
+	p.set(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/.well-known/openid-configuration":
+			_, _ = fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, p.URL, p.URL+"/moved")
+		case "/moved":
+			_, _ = w.Write(jwks("ed"))
+		default:
+			http.NotFound(w, r)
+		}
+	})
+	for range 2 { // the first finds nothing at the old place
+		p.advance(DefaultRefreshEvery)
+		_, err = v.Verify(t.Context(), token)
+		require.NoError(t, err)
+	}
+	require.Equal(t, 1, p.count("/moved"))
+}
+
 // A client of the user's own is used, without its way with redirects.
 func TestOwnHTTPClient(t *testing.T) {
 	t.Parallel()
