@@ -20,6 +20,7 @@ type Keys struct {
 	interval time.Duration
 	clock    func() time.Time
 	log      *slog.Logger
+	cache    *cache // of all verifiers
 }
 
 // The defaults of [New].
@@ -84,7 +85,7 @@ func New(store Store, opts ...Option) *Keys {
 	if store == nil {
 		panic("apikey: New with a nil Store")
 	}
-	k := &Keys{store: store, prefix: DefaultPrefix, cacheFor: DefaultCacheFor, interval: DefaultLastUsed, clock: time.Now}
+	k := &Keys{store: store, prefix: DefaultPrefix, cacheFor: DefaultCacheFor, interval: DefaultLastUsed, clock: time.Now, cache: newCache()}
 	for _, o := range opts {
 		o.apply(k)
 	}
@@ -113,6 +114,7 @@ func (k *Keys) Create(ctx context.Context, given Key) (Key, string, error) {
 	key.ID, key.Prefix, key.CreatedAt, key.Hash, key.Version = t.id, t.prefix, now, t.hash(), 1
 	key.ExpiresAt = given.ExpiresAt.Truncate(time.Millisecond)
 	key.LastUsed, key.Old, key.OldUntil, key.Inactive = time.Time{}, "", time.Time{}, false
+	defer k.cache.forget(key.ID)
 	if err := k.store.Create(ctx, key); err != nil {
 		return Key{}, "", fmt.Errorf("apikey: create: %w", err)
 	}
@@ -137,9 +139,9 @@ func (k *Key) usable(id string) error {
 	return named.principal().Check()
 }
 
-// Rotate gives a key another secret, which cannot be had again. The one before is good for the overlap, from which on it is
-// refused. 0 ends all secrets before at once, which is what a secret that has leaked needs: in other processes after [WithCacheFor], and for
-// connections that are to come; those that are open stay open until they end or are closed.
+// Rotate makes another secret for a key and returns the key with it; the secret cannot be had again. The one before is good for the
+// overlap, from which on it is refused. 0 ends all secrets before at once, which is what a secret that has leaked needs: in processes that
+// have read the key by other Keys, after [WithCacheFor]. Connections that are open stay open until they end or are closed.
 func (k *Keys) Rotate(ctx context.Context, id string, overlap time.Duration) (Key, string, error) {
 	if overlap < 0 {
 		return Key{}, "", errors.New("apikey: rotate: the overlap is negative")
@@ -160,7 +162,7 @@ func (k *Keys) Rotate(ctx context.Context, id string, overlap time.Duration) (Ke
 	return key, t.String(), nil
 }
 
-// Deactivate makes a key be refused, in other processes after [WithCacheFor].
+// Deactivate has a key refused: by verifiers of these Keys at once, by others that have read it after [WithCacheFor].
 func (k *Keys) Deactivate(ctx context.Context, id string) (Key, error) {
 	return k.change(ctx, "deactivate", id, func(key *Key) { key.Inactive = true })
 }
@@ -177,6 +179,7 @@ func (k *Keys) Expire(ctx context.Context, id string, at time.Time) (Key, error)
 
 // Delete removes a key.
 func (k *Keys) Delete(ctx context.Context, id string) error {
+	defer k.cache.forget(id)
 	if err := k.store.Delete(ctx, id); err != nil {
 		return fmt.Errorf("apikey: delete %q: %w", id, err)
 	}
@@ -205,6 +208,7 @@ const tries = 5
 
 // change reads a key, changes it, and writes it if nobody has meanwhile.
 func (k *Keys) change(ctx context.Context, operation, id string, change func(*Key)) (Key, error) {
+	defer k.cache.forget(id) // also where it fails: the answer of a change that was made may be lost
 	var err error
 	for range tries {
 		var key Key

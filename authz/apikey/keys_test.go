@@ -156,7 +156,7 @@ func TestVerifierRemembers(t *testing.T) {
 	for range maxCached + 10 {
 		_, _ = v.Verify(t.Context(), newText("gs").String())
 	}
-	require.LessOrEqual(t, len(v.cached), maxCached)
+	require.LessOrEqual(t, len(keys.cache.cached), maxCached)
 }
 
 func TestMalformed(t *testing.T) {

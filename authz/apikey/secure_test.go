@@ -120,7 +120,7 @@ func TestMadeUpKeysPutOutNoGoodOnes(t *testing.T) {
 		_, err := v.Verify(t.Context(), secret)
 		require.NoError(t, err)
 	}
-	require.LessOrEqual(t, len(v.cached)+len(v.unknown), 2*maxCached)
+	require.LessOrEqual(t, len(keys.cache.cached)+len(keys.cache.unknown), 2*maxCached)
 }
 
 // A key that is rotated for a leak is good with its new secret alone, whatever overlap there was before.
@@ -185,6 +185,6 @@ func TestAKeyThatComesAndGoes(t *testing.T) {
 			require.Equal(t, there, err == nil)
 		}
 		require.Equal(t, round+1, store.gets)
-		require.Equal(t, 1, len(v.cached)+len(v.unknown))
+		require.Equal(t, 1, len(keys.cache.cached)+len(keys.cache.unknown))
 	}
 }
