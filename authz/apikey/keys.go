@@ -95,9 +95,10 @@ func New(store Store, opts ...Option) *Keys {
 // now is in UTC and whole milliseconds, as stores keep it.
 func (k *Keys) now() time.Time { return k.clock().UTC().Truncate(time.Millisecond) }
 
-// Create makes a key with the name, owner, plan, scopes, roles, attributes, usage key and expiry of what is given, and gives it
-// with its secret, which cannot be had again. It fails without an owner, with an expiry that has passed, with a principal that could not
-// connect ([authz.Principal.Check]), and with attributes called "key" or "plan", which are those of the key's id and of its Plan.
+// Create makes a key with the name, owner, plan, scopes, roles, attributes, usage key and expiry of the given one, and
+// returns it with its secret, which cannot be had again. It fails without an owner, with an expiry that has passed, with
+// a principal that could not connect ([authz.Principal.Check]), and with attributes named "key" or "plan", which are
+// those of the key's ID and of its Plan.
 func (k *Keys) Create(ctx context.Context, given Key) (Key, string, error) {
 	now := k.now()
 	switch {
@@ -139,9 +140,10 @@ func (k *Key) usable(id string) error {
 	return named.principal().Check()
 }
 
-// Rotate makes another secret for a key and returns the key with it; the secret cannot be had again. The one before is good for the
-// overlap, from which on it is refused. 0 ends all secrets before at once, which is what a secret that has leaked needs: in processes that
-// have read the key by other Keys, after [WithCacheFor]. Connections that are open stay open until they end or are closed.
+// Rotate makes a new secret for a key and returns both; the secret cannot be had again. The previous secret is accepted
+// for the overlap and then refused. An overlap of 0, for a secret that has leaked, ends all previous secrets: at once
+// for verifiers of these Keys, and after [WithCacheFor] for others that have read the key. Open connections stay open
+// until they end or are closed.
 func (k *Keys) Rotate(ctx context.Context, id string, overlap time.Duration) (Key, string, error) {
 	if overlap < 0 {
 		return Key{}, "", errors.New("apikey: rotate: the overlap is negative")
@@ -162,7 +164,8 @@ func (k *Keys) Rotate(ctx context.Context, id string, overlap time.Duration) (Ke
 	return key, t.String(), nil
 }
 
-// Deactivate has a key refused: by verifiers of these Keys at once, by others that have read it after [WithCacheFor].
+// Deactivate marks a key as inactive. Verifiers of these Keys refuse it at once, others that have read it after
+// [WithCacheFor].
 func (k *Keys) Deactivate(ctx context.Context, id string) (Key, error) {
 	return k.change(ctx, "deactivate", id, func(key *Key) { key.Inactive = true })
 }

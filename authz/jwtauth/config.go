@@ -268,7 +268,7 @@ func (c *Config) checkAlgorithms() error {
 		}
 	}
 	usable := func(k Key) bool {
-		return slices.ContainsFunc(c.Algorithms, func(a string) bool { return k.isFor(a) })
+		return slices.ContainsFunc(c.Algorithms, k.isFor)
 	}
 	if len(c.Keys) > 0 && !slices.ContainsFunc(c.Keys, usable) {
 		return fmt.Errorf("jwtauth: no key is for any of the Algorithms %v", c.Algorithms)
