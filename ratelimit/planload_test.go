@@ -186,6 +186,27 @@ func TestASourceThatHangs(t *testing.T) {
 	})
 }
 
+// A source that has failed is left alone for five seconds, and for no longer than a plan is good.
+func TestASourceThatFailsIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	for cacheFor, wait := range map[time.Duration]time.Duration{0: 5 * time.Second, time.Second: time.Second, time.Hour: 5 * time.Second} {
+		now := noon()
+		p, s := newPlans(&now, ratelimit.PlanMap{"free": {}})
+		p.CacheFor, s.fail = cacheFor, errors.New("down")
+		for range 3 {
+			_, err := p.Allow(t.Context(), "free", "k", 1)
+			require.ErrorContains(t, err, "down")
+		}
+		require.EqualValues(t, 1, s.reads.Load())
+		now = now.Add(wait - 1)
+		_, _ = p.Allow(t.Context(), "free", "k", 1)
+		require.EqualValues(t, 1, s.reads.Load(), cacheFor)
+		now = now.Add(1)
+		_, _ = p.Allow(t.Context(), "free", "k", 1)
+		require.EqualValues(t, 2, s.reads.Load(), cacheFor)
+	}
+}
+
 // A caller that gives up is no failure of the source, and lets nothing through.
 func TestACallerThatGivesUpOpensNothing(t *testing.T) {
 	t.Parallel()

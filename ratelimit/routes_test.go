@@ -22,7 +22,7 @@ func TestMisspeltRoutes(t *testing.T) {
 		"a route":             {ratelimit.Rule{Routes: []string{"say", "exprot"}}, `"exprot"`},
 		"of no router":        {ratelimit.Rule{Costs: map[string]int{"export": 10}, Router: gatesock.New()}, `"export"`},
 		"a cost of no route":  {ratelimit.Rule{Routes: []string{"say"}, Costs: map[string]int{"export": 10}}, `the Rule has a cost of the route "export", which is not among its Routes`},
-		"a reserved one":      {ratelimit.Rule{Routes: []string{"$conect"}}, `"$conect"`},
+		"a reserved one":      {ratelimit.Rule{Routes: []string{"$conect"}}, `"$conect", which the gateway does not have`},
 		"disconnects":         {ratelimit.Rule{Routes: []string{"$disconnect"}}, `"$disconnect" is never limited`},
 		"the cost of leaving": {ratelimit.Rule{Costs: map[string]int{"$disconnect": 0}}, `"$disconnect" is never limited`},
 		"nothing":             {ratelimit.Rule{Routes: []string{""}}, `""`},

@@ -148,6 +148,26 @@ func TestAFlushThatFailedWaits(t *testing.T) {
 	require.Equal(t, before+1+ratelimit.DefaultMaxPending, store.writes.Load(), "a hundred do not wait")
 }
 
+// After a failure it never writes sooner than it would without one.
+func TestAFailureHastensNothing(t *testing.T) {
+	t.Parallel()
+	for _, every := range []time.Duration{time.Second, 10 * time.Minute} {
+		now := noon()
+		store := new(picky)
+		store.down.Store(true)
+		u := &ratelimit.Usage{Store: store, FlushEvery: every, Clock: func() time.Time { return now }, Logger: silent()}
+		send := sending(t, u)
+		send("ann")
+		for failure := range 20 {
+			require.Error(t, u.Flush(t.Context()))
+			writes := store.writes.Load()
+			now = now.Add(every - 1)
+			send("ann")
+			require.Equal(t, writes, store.writes.Load(), "%v after %d failures", every, failure+1)
+		}
+	}
+}
+
 // failing is a UsageStore that says no more than that it has failed.
 type failing struct {
 	ratelimit.MemoryUsage
