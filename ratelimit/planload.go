@@ -65,11 +65,14 @@ func (p *Plans) of(ctx context.Context, name string) ([]*Limiter, error) {
 
 func (p *Plans) logger() *slog.Logger { return cmp.Or(p.Logger, slog.Default()) }
 
-func (p *Plans) now() time.Time {
-	if p.Clock != nil {
-		return p.Clock()
+func (p *Plans) now() time.Time { return wallClock(p.Clock) }
+
+// wallClock returns what a clock says, or the time, without the monotonic clock: that one stands still while Lambda has a process frozen.
+func wallClock(clock func() time.Time) time.Time {
+	if clock == nil {
+		clock = time.Now
 	}
-	return time.Now()
+	return clock().Round(0)
 }
 
 // short returns a name as it is logged: clients may have chosen it.

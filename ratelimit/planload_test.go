@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/testclock"
 	"github.com/gatesock/gatesock/ratelimit"
 )
 
@@ -261,6 +262,24 @@ func TestARouteThatNoShardHolds(t *testing.T) {
 	_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "c", HandledBy: "$default"})
 	require.Equal(t, gatesock.CodePermissionDenied, gatesock.CodeOf(err))
 	require.Empty(t, log.String())
+}
+
+// The time in which a process is frozen counts: what has changed meanwhile is read, and what was counted is written.
+func TestTimeGoesOnWhileFrozen(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	p, s := newPlans(&now, ratelimit.PlanMap{"free": {}})
+	store := new(picky)
+	u := &ratelimit.Usage{Store: store, Clock: func() time.Time { return now }, Logger: silent()}
+	send := sending(t, u)
+	for want := range int64(3) {
+		_, err := p.Allow(t.Context(), "free", "k", 1)
+		require.NoError(t, err)
+		send("ann")
+		require.Equal(t, want+1, s.reads.Load())
+		require.Equal(t, want, store.writes.Load())
+		now = testclock.Frozen(now, ratelimit.DefaultPlanTime)
+	}
 }
 
 // A plan that was taken away is gone when it is read again: those who were on it have the default.

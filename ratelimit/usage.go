@@ -166,12 +166,7 @@ func (u *Usage) Dropped() int64 { return u.dropped.Load() }
 
 func (u *Usage) logger() *slog.Logger { return cmp.Or(u.Logger, slog.Default()) }
 
-func (u *Usage) now() time.Time {
-	if u.Clock != nil {
-		return u.Clock()
-	}
-	return time.Now()
-}
+func (u *Usage) now() time.Time { return wallClock(u.Clock) }
 
 func (u *Usage) flushEvery() time.Duration { return cmp.Or(u.FlushEvery, DefaultFlushEvery) }
 

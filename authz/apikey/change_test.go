@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/authz"
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
 // What is done to a key holds at once in the process that does it, for all of its verifiers, whatever they have read before.
@@ -49,6 +50,28 @@ func TestChangesHoldAtOnceInTheProcessThatMakesThem(t *testing.T) {
 	verify(fresh, "it is unknown")
 }
 
+// The time in which a process is frozen counts, and a clock that was ahead makes nothing last longer.
+func TestWhatWasReadEndsByTheWallClock(t *testing.T) {
+	t.Parallel()
+	for name, move := range map[string]func(at time.Time) time.Time{
+		"frozen":   func(at time.Time) time.Time { return testclock.Frozen(at, DefaultCacheFor) },
+		"set back": func(at time.Time) time.Time { return at.Add(-time.Hour) },
+	} {
+		at := time.Now()
+		store := new(Memory)
+		key, secret, err := New(store).Create(t.Context(), Key{Owner: "plant"})
+		require.NoError(t, err)
+		v := New(store, WithClock(func() time.Time { return at })).Verifier()
+		_, err = v.Verify(t.Context(), secret)
+		require.NoError(t, err)
+		_, err = New(store).Deactivate(t.Context(), key.ID)
+		require.NoError(t, err)
+		at = move(at)
+		_, err = v.Verify(t.Context(), secret)
+		require.ErrorContains(t, err, "it is inactive", name)
+	}
+}
+
 // slowGet is a store that makes a change while a key is read.
 type slowGet struct {
 	Memory
@@ -81,4 +104,17 @@ func TestAChangeWhileAKeyIsRead(t *testing.T) {
 	require.NoError(t, err, "it was read before")
 	_, err = v.Verify(t.Context(), secret)
 	require.ErrorContains(t, err, "it is inactive")
+}
+
+// Of calls at the same time one notes the use of a key, and none notes one that is not remembered.
+func TestOneCallNotesTheUse(t *testing.T) {
+	t.Parallel()
+	c := newCache()
+	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	require.False(t, c.claimNote("a", at, at.Add(-time.Minute)))
+	c.learn("a", look{key: Key{ID: "a"}, at: at}, 0)
+	for i := range 3 {
+		require.Equal(t, i == 0, c.claimNote("a", at, at.Add(-time.Minute)))
+	}
+	require.True(t, c.claimNote("a", at.Add(time.Minute), at))
 }

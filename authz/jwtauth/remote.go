@@ -78,12 +78,18 @@ func (r *remote) find(ctx context.Context, h header, useless *keySet) (*keySet, 
 
 // isFresh reports whether the set needs no fetching for its age.
 func (r *remote) isFresh(s state, now time.Time) bool {
-	return !s.at.IsZero() && now.Sub(s.at) < r.cfg.RefreshEvery
+	return isWithin(s.at, now, r.cfg.RefreshEvery)
 }
 
 // mustWait reports whether the last try was too short a time ago for another.
 func (r *remote) mustWait(s state, now time.Time) bool {
-	return !s.tried.IsZero() && now.Sub(s.tried) < r.cfg.MinRefresh
+	return isWithin(s.tried, now, r.cfg.MinRefresh)
+}
+
+// isWithin reports whether something was done less than d ago. What is to come, on a clock that was set back, was not.
+func isWithin(done, now time.Time, d time.Duration) bool {
+	age := now.Sub(done)
+	return !done.IsZero() && age >= 0 && age < d
 }
 
 // begin takes the turn to fetch, which may last for Config.Timeout. It waits for it only if told to: a call that
