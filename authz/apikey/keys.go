@@ -115,7 +115,6 @@ func (k *Keys) Create(ctx context.Context, given Key) (Key, string, error) {
 	key.ID, key.Prefix, key.CreatedAt, key.Hash, key.Version = t.id, t.prefix, now, t.hash(), 1
 	key.ExpiresAt = given.ExpiresAt.Truncate(time.Millisecond)
 	key.LastUsed, key.Old, key.OldUntil, key.Inactive = time.Time{}, "", time.Time{}, false
-	defer k.cache.forget(key.ID)
 	if err := k.store.Create(ctx, key); err != nil {
 		return Key{}, "", fmt.Errorf("apikey: create: %w", err)
 	}

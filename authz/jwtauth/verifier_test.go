@@ -237,6 +237,7 @@ func hostile() map[string]string {
 		"signature cut":                    token[:len(token)-4],
 		"signature longer":                 token + "AAAA",
 		"signature in two lines":           token[:len(token)-4] + "\r\n" + token[len(token)-4:],
+		"a carriage return within":         token[:len(token)-4] + "\r" + token[len(token)-4:],
 		"a line break at its end":          token + "\n",
 		"signature of zeros":               parts[0] + "." + parts[1] + "." + base64.RawURLEncoding.EncodeToString(make([]byte, 256)),
 		"signature with bits to spare":     sloppy(token),
