@@ -339,6 +339,40 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
+// Keys that are too old to be used are waited for, by all calls: the fetch of another one may succeed.
+func TestKeysThatAreTooOldAreWaitedFor(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, "ed")
+	v := p.verifier(t, nil)
+	require.NoError(t, verify(t, v, "ed"))
+	answer := make(chan struct{})
+	release := sync.OnceFunc(func() { close(answer) })
+	defer release()
+	p.set(func(w http.ResponseWriter, _ *http.Request) {
+		<-answer
+		_, _ = w.Write(jwks("ed"))
+	})
+	p.advance(DefaultRefreshEvery + DefaultStaleFor)
+	token := pairs()["ed"].sign(less("", map[string]any{"exp": now.Add(48 * time.Hour).Unix()}), nil)
+	results := make(chan error, 5)
+	for range 5 {
+		go func() {
+			_, err := v.Verify(t.Context(), token)
+			results <- err
+		}()
+	}
+	p.await("/keys", 2)
+	impatient, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := v.Verify(impatient, token)
+	require.ErrorIs(t, err, context.Canceled, "nobody goes on with them")
+	release()
+	for range 5 {
+		require.NoError(t, <-results)
+	}
+	require.Equal(t, 2, p.count("/keys"))
+}
+
 // Keys that are no longer where they were are looked for anew.
 func TestDiscoveryOfKeysThatHaveMoved(t *testing.T) {
 	t.Parallel()
