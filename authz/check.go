@@ -6,12 +6,13 @@ import (
 	"strings"
 )
 
-// arnRoom is how long the ARN in an authorizer's answer is taken to be.
+// arnRoom is the length, in bytes, that is allowed for the ARN in an authorizer's answer.
 const arnRoom = 256
 
-// Check returns why the principal can't connect, as its handshake would be refused: it has no id, a scope or role with a space, an attribute
-// whose name is not made of ASCII letters, digits, "_", "-" and ".", a value that is not UTF-8, or more than fits into an authorizer's answer
-// ([MaxContext]). What keeps principals, such as package authz/apikey, refuses those that it fails for.
+// Check returns an error if the principal can't connect, since an authorizer's answer can't carry it: its ID is empty,
+// a scope or role is empty or contains a space, the name of an attribute has other characters than ASCII letters,
+// digits, "_", "-" and ".", something is not UTF-8, or the answer would exceed [MaxContext]. Packages that store
+// principals, such as authz/apikey, call it before they do.
 func (p Principal) Check() error {
 	if err := p.check(); err != nil {
 		return err
@@ -23,8 +24,8 @@ func (p Principal) Check() error {
 		return fmt.Errorf("authz: principal %.60q: %w", p.ID, err)
 	}
 	if len(out) > MaxContext {
-		return fmt.Errorf("authz: principal %.60q makes an authorizer's answer of %d bytes, the gateway takes %d; the largest part is %s",
-			p.ID, len(out), MaxContext, largest(a.Context))
+		return fmt.Errorf("authz: principal %.60q makes an authorizer's answer of %d bytes, the gateway takes %d; "+
+			"the largest part is %s", p.ID, len(out), MaxContext, largest(a.Context))
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package authz_test
 
 import (
+	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -21,7 +23,31 @@ func TestCheck(t *testing.T) {
 		`attribute "a b"`:     {ID: "x", Attributes: map[string]string{"a b": ""}},
 		`"a" with 8000`:       {ID: "x", Attributes: map[string]string{"a": strings.Repeat("x", 8000)}},
 		"the gateway takes 8": {ID: strings.Repeat("x", 9000)},
+		"the gateway takes":   {ID: "x", UsageKey: strings.Repeat("x", 8000)},
 	} {
 		require.ErrorContains(t, p.Check(), says)
 	}
+}
+
+// Whoever passes Check is let in by an authorizer, also of an API whose ARN is long.
+func TestCheckLeavesRoomForTheARN(t *testing.T) {
+	t.Parallel()
+	arn := "arn:aws-us-gov:execute-api:us-gov-west-1:123456789012:abcdefghij/" + strings.Repeat("s", 128) + "/$connect"
+	largest := 0
+	for n := range authz.MaxContext {
+		p := authz.Principal{ID: "ann", Attributes: map[string]string{"a": strings.Repeat("x", n)}}
+		if p.Check() == nil {
+			largest = n
+		}
+	}
+	require.Greater(t, largest, 7000)
+	authorizer := authz.NewAuthorizer(authz.AuthenticatorFunc(func(context.Context, *authz.Handshake) (authz.Principal, error) {
+		return authz.Principal{ID: "ann", Attributes: map[string]string{"a": strings.Repeat("x", largest)}}, nil
+	}))
+	event, err := json.Marshal(map[string]any{
+		"type": "REQUEST", "methodArn": arn, "requestContext": map[string]any{"routeKey": "$connect", "eventType": "CONNECT", "connectionId": "c"},
+	})
+	require.NoError(t, err)
+	_, err = authorizer.Invoke(t.Context(), event)
+	require.NoError(t, err)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -76,6 +78,14 @@ func TestKeysThatNoTableTakesAreLimited(t *testing.T) {
 			require.Equal(t, 2, allowed, "%s of %.10q", what, name)
 		}
 		require.Zero(t, l.Failures(), what)
+	}
+	// Nobody takes the tokens of somebody else by a name that looks like what the store gets for a longer one.
+	for _, key := range slices.Collect(maps.Keys(store.keys)) {
+		if name := strings.TrimPrefix(key, "messages#"); strings.HasPrefix(name, "sha256#") {
+			d, err := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 1e-6, Burst: 2}, ratelimit.FailClosed).Allow(t.Context(), name, 1)
+			require.NoError(t, err)
+			require.True(t, d.Allowed, name)
+		}
 	}
 	require.True(t, store.keys["messages#short"], "a name that is short stays as it is")
 

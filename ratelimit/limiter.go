@@ -8,13 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"unicode/utf8"
 )
 
-// ErrInvalid is wrapped by the errors of a [Store], of [Counters] and of a [PlanStore] that say that the question makes no sense, or that
-// what is stored under the key can't be read. Such an error is a mistake in the program or in the table, not a failure of the store:
-// [FailOpen] does not let through what it is about.
+// ErrInvalid is wrapped by errors of a [Store], of [Counters] and of a [PlanStore] that are mistakes in the program or
+// in the table, and no failures of the store: a request that makes no sense, or a stored item that can't be read.
+// [FailOpen] does not open for them.
 var ErrInvalid = errors.New("ratelimit: invalid")
 
 // Store keeps token buckets by key: [Memory] those of one process, package ratelimit/dynamolimit those of many; package
@@ -31,8 +32,8 @@ type Store interface {
 type OnFailure int
 
 const (
-	// FailOpen lets through what the store can't tell of: the limit protects others, or money, and the application goes on without. It
-	// opens for nothing else: neither for mistakes ([ErrInvalid]) nor for calls whose context has ended.
+	// FailOpen lets everything through while the store fails, for limits that protect other clients or save money. It
+	// does not open for mistakes ([ErrInvalid]) or for calls whose context has ended.
 	FailOpen OnFailure = iota + 1
 	// FailClosed refuses it, as [gatesock.CodeUnavailable]: the limit protects a secret, as one on attempts to sign in.
 	FailClosed
@@ -132,20 +133,25 @@ const (
 )
 
 // keyName returns a name as it is in a store's key: itself, or its hash where it is too long for some stores, or not UTF-8. Clients
-// choose some names, and what no store takes must not go unlimited.
+// choose some names, and what no store takes must not go unlimited. A name that looks like a hash is hashed too, so that no name stands
+// for another.
 func keyName(name string) string {
-	if len(name) <= maxKeyName && utf8.ValidString(name) {
+	if len(name) <= maxKeyName && utf8.ValidString(name) && !strings.HasPrefix(name, hashed) {
 		return name
 	}
 	sum := sha256.Sum256([]byte(name))
-	return "sha256#" + hex.EncodeToString(sum[:])
+	return hashed + hex.EncodeToString(sum[:])
 }
+
+// hashed begins the names that are hashes.
+const hashed = "sha256#"
 
 // Allow takes n tokens or units of a key, if there are so many. The key is any text; of one that is longer than 900 bytes or not UTF-8
 // the store gets a hash.
 //
-// A store that fails is logged and counted; with [FailOpen] the decision then allows, without an error, and with [FailClosed] the
-// error says what failed. With either, an error that is an [ErrInvalid] is logged and returned, and so is the end of ctx, unlogged.
+// A failure of the store is logged and counted. With [FailOpen] the decision then allows, without an error; with
+// [FailClosed] the error says what failed. In both cases an [ErrInvalid] is logged and returned; the end of ctx is
+// returned and not logged.
 func (l *Limiter) Allow(ctx context.Context, key string, n int) (Decision, error) {
 	return l.take(ctx, l.prefix+keyName(key), n)
 }

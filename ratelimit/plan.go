@@ -54,8 +54,9 @@ func (p Plan) equal(o Plan) bool {
 // PlanStore knows plans by their names: [PlanMap] those that the program has, dynamolimit.Plans those in a table, which may be changed
 // while the program runs. It is safe for concurrent use.
 type PlanStore interface {
-	// Plan returns the plan of a name, which belongs to the caller, or fails with [ErrNoPlan]: also for names that no plan can have, such as
-	// an empty one. An error that wraps [ErrInvalid] says that there is one, and that it can't be read. It returns when ctx ends.
+	// Plan returns the plan with a name, or [ErrNoPlan] if it does not exist, also for names that no plan can have, such
+	// as an empty one. An error that wraps [ErrInvalid] says that it exists and can't be read. The plan belongs to the
+	// caller. Plan returns when ctx ends.
 	Plan(ctx context.Context, name string) (Plan, error)
 }
 
@@ -74,23 +75,25 @@ func (m PlanMap) Plan(_ context.Context, name string) (Plan, error) {
 
 // The defaults of [Plans].
 const (
-	// DefaultPlanTime is how long a process goes by what it has read of a plan.
+	// DefaultPlanTime is how long a process uses a plan that it has read.
 	DefaultPlanTime = time.Minute
-	// DefaultPlanTimeout is how long reading a plan may take: whoever sends a message waits for it.
+	// DefaultPlanTimeout is how long reading a plan may take. A client's message waits for it.
 	DefaultPlanTimeout = time.Second
 )
 
 // Plans limits everybody by their own plan: that of their API key, or whatever says which it is. See [Plans.Middleware]. It is safe for
 // concurrent use, and must not be changed or copied when it is used.
 type Plans struct {
-	// Source knows the plans. What it says holds for CacheFor ([DefaultPlanTime] if that is 0), and longer while it fails. It is asked for
-	// one plan by one call at a time, for up to Timeout ([DefaultPlanTimeout] if that is 0): the others go by what is known of the plan, or
-	// wait where nothing is. A failure is remembered for five seconds.
+	// Source has the plans. A plan is read again after CacheFor ([DefaultPlanTime] if that is 0), and used as it was while
+	// reading fails. One call reads a plan at a time, for up to Timeout ([DefaultPlanTimeout] if that is 0); meanwhile
+	// other calls use the plan as it was, or wait if it was never read. The failure of a first read is remembered for
+	// five seconds.
 	Source   PlanStore
 	CacheFor time.Duration
 	Timeout  time.Duration
-	// Default is the plan of those who have none, and of those whose plan there is not, or can't be read as one. It has to be there: while
-	// it is not, their messages are refused, whatever Failure says. For those who shall not be limited, name a plan without limits.
+	// Default names the plan of clients that have none, or whose plan does not exist or can't be applied. While Default
+	// itself does not exist, their messages are refused, whatever Failure says. To limit nobody by default, name a plan
+	// without limits.
 	Default string
 	// Buckets and Counters keep what is used. Counters is needed if a plan has quotas.
 	Buckets  Store
@@ -99,8 +102,8 @@ type Plans struct {
 	Reserve int
 	// Failure is what to do when Source, Buckets or Counters fails: [FailOpen] or [FailClosed].
 	Failure OnFailure
-	// Clock gives the time; nil is [time.Now]. Logger gets failures, and plans that there are not, each time that they are read; nil is
-	// [slog.Default].
+	// Clock returns the time; nil is [time.Now]. Logger receives failures, and the names of plans that do not exist each
+	// time that they are looked up; nil is [slog.Default].
 	Clock  func() time.Time
 	Logger *slog.Logger
 
@@ -174,8 +177,8 @@ func (p *Plans) check() {
 	}
 }
 
-// Check reads the default plan and returns what is wrong: there is none ([ErrNoPlan]), it can't be applied ([ErrInvalid]), or Source fails.
-// A program whose plans are in a table calls it when it starts. It panics as [Plans.Middleware] does.
+// Check reads the default plan and returns an error if it does not exist ([ErrNoPlan]), can't be applied ([ErrInvalid])
+// or can't be read. Programs whose plans are in a table call it when they start. It panics as [Plans.Middleware] does.
 func (p *Plans) Check(ctx context.Context) error {
 	p.check()
 	plan, err := p.read(ctx, p.Default)

@@ -22,12 +22,12 @@ type planEntry struct {
 	known knownPlan     // guarded by Plans.mu
 }
 
-// knownPlan is what is known of a name: the plan with limiters that apply it, or why there is none.
+// knownPlan is what is known of a name: the plan with limiters that apply it, or an error.
 type knownPlan struct {
 	plan     Plan
 	limiters []*Limiter
 	err      error
-	until    time.Time // when the source is asked again; zero if it was not yet
+	until    time.Time // when the source is asked again; zero if it was never asked
 }
 
 func (k knownPlan) hasPlan() bool { return k.err == nil && !k.until.IsZero() }
@@ -41,7 +41,7 @@ func (p *Plans) of(ctx context.Context, name string) ([]*Limiter, error) {
 	k, fresh, err := p.load(ctx, name)
 	if err == nil && isMistake(k.err) && name != p.Default {
 		if fresh {
-			p.logger().WarnContext(ctx, "ratelimit: a plan is not there, or is none; the default is taken",
+			p.logger().WarnContext(ctx, "ratelimit: a plan does not exist or can't be applied; the default is used",
 				"plan", short(name), "default", p.Default, "error", k.err)
 		}
 		name = p.Default
@@ -55,7 +55,7 @@ func (p *Plans) of(ctx context.Context, name string) ([]*Limiter, error) {
 	}
 	open := p.Failure == FailOpen && !isMistake(k.err)
 	if fresh {
-		p.logger().ErrorContext(ctx, "ratelimit: a plan can't be had", "plan", short(name), "open", open, "error", k.err)
+		p.logger().ErrorContext(ctx, "ratelimit: a plan can't be read or applied", "plan", short(name), "open", open, "error", k.err)
 	}
 	if open {
 		return nil, nil
@@ -65,11 +65,14 @@ func (p *Plans) of(ctx context.Context, name string) ([]*Limiter, error) {
 
 func (p *Plans) logger() *slog.Logger { return cmp.Or(p.Logger, slog.Default()) }
 
-func (p *Plans) now() time.Time {
-	if p.Clock != nil {
-		return p.Clock()
+func (p *Plans) now() time.Time { return wallClock(p.Clock) }
+
+// wallClock returns what a clock says, or the time, without the monotonic clock: that one stands still while Lambda has a process frozen.
+func wallClock(clock func() time.Time) time.Time {
+	if clock == nil {
+		clock = time.Now
 	}
-	return time.Now()
+	return clock().Round(0)
 }
 
 // short returns a name as it is logged: clients may have chosen it.

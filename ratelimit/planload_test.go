@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/testclock"
 	"github.com/gatesock/gatesock/ratelimit"
 )
 
@@ -186,6 +187,27 @@ func TestASourceThatHangs(t *testing.T) {
 	})
 }
 
+// A source that has failed is left alone for five seconds, and for no longer than a plan is good.
+func TestASourceThatFailsIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	for cacheFor, wait := range map[time.Duration]time.Duration{0: 5 * time.Second, time.Second: time.Second, time.Hour: 5 * time.Second} {
+		now := noon()
+		p, s := newPlans(&now, ratelimit.PlanMap{"free": {}})
+		p.CacheFor, s.fail = cacheFor, errors.New("down")
+		for range 3 {
+			_, err := p.Allow(t.Context(), "free", "k", 1)
+			require.ErrorContains(t, err, "down")
+		}
+		require.EqualValues(t, 1, s.reads.Load())
+		now = now.Add(wait - 1)
+		_, _ = p.Allow(t.Context(), "free", "k", 1)
+		require.EqualValues(t, 1, s.reads.Load(), cacheFor)
+		now = now.Add(1)
+		_, _ = p.Allow(t.Context(), "free", "k", 1)
+		require.EqualValues(t, 2, s.reads.Load(), cacheFor)
+	}
+}
+
 // A caller that gives up is no failure of the source, and lets nothing through.
 func TestACallerThatGivesUpOpensNothing(t *testing.T) {
 	t.Parallel()
@@ -240,6 +262,24 @@ func TestARouteThatNoShardHolds(t *testing.T) {
 	_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "c", HandledBy: "$default"})
 	require.Equal(t, gatesock.CodePermissionDenied, gatesock.CodeOf(err))
 	require.Empty(t, log.String())
+}
+
+// The time in which a process is frozen counts: what has changed meanwhile is read, and what was counted is written.
+func TestTimeGoesOnWhileFrozen(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	p, s := newPlans(&now, ratelimit.PlanMap{"free": {}})
+	store := new(picky)
+	u := &ratelimit.Usage{Store: store, Clock: func() time.Time { return now }, Logger: silent()}
+	send := sending(t, u)
+	for want := range int64(3) {
+		_, err := p.Allow(t.Context(), "free", "k", 1)
+		require.NoError(t, err)
+		send("ann")
+		require.Equal(t, want+1, s.reads.Load())
+		require.Equal(t, want, store.writes.Load())
+		now = testclock.Frozen(now, ratelimit.DefaultPlanTime)
+	}
 }
 
 // A plan that was taken away is gone when it is read again: those who were on it have the default.

@@ -10,6 +10,11 @@ import (
 	"github.com/gatesock/gatesock/ratelimit"
 )
 
+// ofNone is a router that has no routes.
+type ofNone struct{}
+
+func (ofNone) Routes() []gatesock.Route { return nil }
+
 // A route that a Rule misspells is told when the program starts: it would limit nothing.
 func TestMisspeltRoutes(t *testing.T) {
 	t.Parallel()
@@ -22,7 +27,7 @@ func TestMisspeltRoutes(t *testing.T) {
 		"a route":             {ratelimit.Rule{Routes: []string{"say", "exprot"}}, `"exprot"`},
 		"of no router":        {ratelimit.Rule{Costs: map[string]int{"export": 10}, Router: gatesock.New()}, `"export"`},
 		"a cost of no route":  {ratelimit.Rule{Routes: []string{"say"}, Costs: map[string]int{"export": 10}}, `the Rule has a cost of the route "export", which is not among its Routes`},
-		"a reserved one":      {ratelimit.Rule{Routes: []string{"$conect"}}, `"$conect"`},
+		"a reserved one":      {ratelimit.Rule{Routes: []string{"$conect"}}, `"$conect", which the gateway does not have`},
 		"disconnects":         {ratelimit.Rule{Routes: []string{"$disconnect"}}, `"$disconnect" is never limited`},
 		"the cost of leaving": {ratelimit.Rule{Costs: map[string]int{"$disconnect": 0}}, `"$disconnect" is never limited`},
 		"nothing":             {ratelimit.Rule{Routes: []string{""}}, `""`},
@@ -51,5 +56,6 @@ func TestMisspeltRoutes(t *testing.T) {
 	r.Use(l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Router: r, Costs: map[string]int{"late": 3, "$default": 2}}))
 	r.Use(l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Routes: []string{"$connect", "$default"}}))
 	gatesock.Handle(r, "late", func(context.Context, *gatesock.Request, struct{}) error { return nil })
+	r.Use(l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Router: ofNone{}, Costs: map[string]int{"$connect": 2, "$default": 2}}))
 	require.NotPanics(t, r.Freeze)
 }

@@ -54,7 +54,8 @@ func (r UsageRecord) Check() error {
 // It is safe for concurrent use.
 type UsageStore interface {
 	// Add adds to what was used, each record by itself. With an error it returns those that were not added: retry may be given to it again,
-	// rejected are those that it can never take, such as those that [UsageRecord.Check] refuses. It returns when ctx ends.
+	// rejected are those that it can never take, such as those that [UsageRecord.Check] refuses. An error without either says that none was
+	// added. It returns when ctx ends.
 	Add(ctx context.Context, records []UsageRecord) (retry, rejected []UsageRecord, err error)
 	// Day returns what was used on a day, the one in UTC that a time is in, sorted by kind and name. The records belong to the caller.
 	Day(ctx context.Context, day time.Time) ([]UsageRecord, error)
@@ -165,12 +166,7 @@ func (u *Usage) Dropped() int64 { return u.dropped.Load() }
 
 func (u *Usage) logger() *slog.Logger { return cmp.Or(u.Logger, slog.Default()) }
 
-func (u *Usage) now() time.Time {
-	if u.Clock != nil {
-		return u.Clock()
-	}
-	return time.Now()
-}
+func (u *Usage) now() time.Time { return wallClock(u.Clock) }
 
 func (u *Usage) flushEvery() time.Duration { return cmp.Or(u.FlushEvery, DefaultFlushEvery) }
 
@@ -189,12 +185,9 @@ func (u *Usage) count(req *gatesock.Request, by Key) bool {
 	if u.next.IsZero() {
 		u.next = now.Add(u.flushEvery())
 	}
-	if r.Kind, r.Name = by.of(req); r.Name != "" {
-		u.keep(r)
-	}
-	if r.Kind, r.Name = "plan", authz.AttributeOf(req, PlanAttribute); r.Name != "" {
-		u.keep(r)
-	}
+	kind, name := by.of(req)
+	u.add(r, kind, name)
+	u.add(r, "plan", authz.AttributeOf(req, PlanAttribute))
 	due := !now.Before(u.next) || u.failed == 0 && len(u.pending) >= u.maxPending()
 	if u.flushing || !due {
 		return false
@@ -203,9 +196,17 @@ func (u *Usage) count(req *gatesock.Request, by Key) bool {
 	return true
 }
 
+// add counts what a record says for a name, if there is one; u.mu is held.
+func (u *Usage) add(r UsageRecord, kind, name string) {
+	if name == "" {
+		return
+	}
+	r.Kind, r.Name = kind, keyName(name)
+	u.keep(r)
+}
+
 // keep adds a record to those that wait; u.mu is held.
 func (u *Usage) keep(r UsageRecord) {
-	r.Name = keyName(r.Name)
 	if !u.pending.add(r, maxKept*u.maxPending()) {
 		u.dropped.Add(1)
 	}
@@ -239,6 +240,9 @@ func (u *Usage) Flush(ctx context.Context) error {
 		return nil
 	}
 	retry, rejected, err := u.Store.Add(ctx, records)
+	if err != nil && len(retry)+len(rejected) == 0 {
+		retry = records
+	}
 	if len(rejected) > 0 {
 		u.drop(ctx, rejected, err)
 	}

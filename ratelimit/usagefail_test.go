@@ -148,6 +148,59 @@ func TestAFlushThatFailedWaits(t *testing.T) {
 	require.Equal(t, before+1+ratelimit.DefaultMaxPending, store.writes.Load(), "a hundred do not wait")
 }
 
+// After a failure it never writes sooner than it would without one.
+func TestAFailureHastensNothing(t *testing.T) {
+	t.Parallel()
+	for _, every := range []time.Duration{time.Second, 10 * time.Minute} {
+		now := noon()
+		store := new(picky)
+		store.down.Store(true)
+		u := &ratelimit.Usage{Store: store, FlushEvery: every, Clock: func() time.Time { return now }, Logger: silent()}
+		send := sending(t, u)
+		send("ann")
+		for failure := range 20 {
+			require.Error(t, u.Flush(t.Context()))
+			writes := store.writes.Load()
+			now = now.Add(every - 1)
+			send("ann")
+			require.Equal(t, writes, store.writes.Load(), "%v after %d failures", every, failure+1)
+		}
+	}
+}
+
+// failing is a UsageStore that says no more than that it has failed.
+type failing struct {
+	ratelimit.MemoryUsage
+
+	down bool
+}
+
+func (s *failing) Add(ctx context.Context, records []ratelimit.UsageRecord) (retry, rejected []ratelimit.UsageRecord, err error) {
+	if s.down {
+		return nil, nil, errors.New("down")
+	}
+	return s.MemoryUsage.Add(ctx, records)
+}
+
+// Nothing is lost where a store returns an error, and does not say of which records.
+func TestAnErrorWithoutRecordsLosesNone(t *testing.T) {
+	t.Parallel()
+	store := &failing{down: true}
+	u := &ratelimit.Usage{Store: store, Clock: noon, Logger: silent()}
+	send := sending(t, u)
+	for _, from := range []string{"ann", "bob", "ann"} {
+		send(from)
+	}
+	require.ErrorContains(t, u.Flush(t.Context()), "2 of 2 records of usage: down")
+	store.down = false
+	require.NoError(t, u.Flush(t.Context()))
+	got, err := store.Day(t.Context(), noon())
+	require.NoError(t, err)
+	require.Equal(t, []ratelimit.UsageRecord{
+		{Day: "2026-11-24", Kind: "sender", Name: "ann", Messages: 2}, {Day: "2026-11-24", Kind: "sender", Name: "bob", Messages: 1},
+	}, got)
+}
+
 // What comes where nothing more can be kept is counted as dropped.
 func TestWhatCanNotBeKeptIsCounted(t *testing.T) {
 	t.Parallel()
@@ -180,6 +233,20 @@ func TestUsageOfNamesThatNoTableTakes(t *testing.T) {
 		require.True(t, utf8.ValidString(r.Name))
 		require.Less(t, len(r.Name), 100)
 	}
+
+	// A name that had to wait is counted under the name that it had.
+	down := &failing{down: true}
+	u = &ratelimit.Usage{Store: down, Clock: noon, Logger: silent()}
+	send = sending(t, u)
+	send("\xff")
+	require.Error(t, u.Flush(t.Context()))
+	send("\xff")
+	down.down = false
+	require.NoError(t, u.Flush(t.Context()))
+	got, err = down.Day(t.Context(), noon())
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+	require.EqualValues(t, 2, got[0].Messages)
 }
 
 // stuck is a UsageStore that answers when its context ends.

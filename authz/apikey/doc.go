@@ -8,8 +8,8 @@
 //
 // A key looks like gs_0K3f9bQxT2mR_8jW…: a prefix that secret scanners can look for, an id, a secret of 256 bits and a checksum, by
 // which a key that was cut or mistyped is told from one that is unknown without asking the store. The store has a hash of the
-// secret. That is a plain SHA-256: a secret of 256 random bits cannot be guessed, slowly or fast. One thing in the store is a secret as it
-// is: [Key].UsageKey, for those who use the gateway's usage plans, since the gateway has to be given it.
+// secret. That is a plain SHA-256: a secret of 256 random bits cannot be guessed, slowly or fast. One secret is
+// stored in plain text: [Key].UsageKey, for usage plans of the gateway, since the gateway needs it with each connection.
 //
 // A secret that is due for a change is rotated with an overlap, in which both are good. One that has leaked is rotated without:
 //

@@ -20,6 +20,7 @@ type Keys struct {
 	interval time.Duration
 	clock    func() time.Time
 	log      *slog.Logger
+	cache    *cache // of all verifiers
 }
 
 // The defaults of [New].
@@ -84,7 +85,7 @@ func New(store Store, opts ...Option) *Keys {
 	if store == nil {
 		panic("apikey: New with a nil Store")
 	}
-	k := &Keys{store: store, prefix: DefaultPrefix, cacheFor: DefaultCacheFor, interval: DefaultLastUsed, clock: time.Now}
+	k := &Keys{store: store, prefix: DefaultPrefix, cacheFor: DefaultCacheFor, interval: DefaultLastUsed, clock: time.Now, cache: newCache()}
 	for _, o := range opts {
 		o.apply(k)
 	}
@@ -94,9 +95,10 @@ func New(store Store, opts ...Option) *Keys {
 // now is in UTC and whole milliseconds, as stores keep it.
 func (k *Keys) now() time.Time { return k.clock().UTC().Truncate(time.Millisecond) }
 
-// Create makes a key with the name, owner, plan, scopes, roles, attributes, usage key and expiry of what is given, and gives it
-// with its secret, which cannot be had again. It fails without an owner, with an expiry that has passed, with a principal that could not
-// connect ([authz.Principal.Check]), and with attributes called "key" or "plan", which are those of the key's id and of its Plan.
+// Create makes a key with the name, owner, plan, scopes, roles, attributes, usage key and expiry of the given one, and
+// returns it with its secret, which cannot be had again. It fails without an owner, with an expiry that has passed, with
+// a principal that could not connect ([authz.Principal.Check]), and with attributes named "key" or "plan", which are
+// those of the key's ID and of its Plan.
 func (k *Keys) Create(ctx context.Context, given Key) (Key, string, error) {
 	now := k.now()
 	switch {
@@ -137,9 +139,10 @@ func (k *Key) usable(id string) error {
 	return named.principal().Check()
 }
 
-// Rotate gives a key another secret, which cannot be had again. The one before is good for the overlap, from which on it is
-// refused. 0 ends all secrets before at once, which is what a secret that has leaked needs: in other processes after [WithCacheFor], and for
-// connections that are to come; those that are open stay open until they end or are closed.
+// Rotate makes a new secret for a key and returns both; the secret cannot be had again. The previous secret is accepted
+// for the overlap and then refused. An overlap of 0, for a secret that has leaked, ends all previous secrets: at once
+// for verifiers of these Keys, and after [WithCacheFor] for others that have read the key. Open connections stay open
+// until they end or are closed.
 func (k *Keys) Rotate(ctx context.Context, id string, overlap time.Duration) (Key, string, error) {
 	if overlap < 0 {
 		return Key{}, "", errors.New("apikey: rotate: the overlap is negative")
@@ -148,7 +151,10 @@ func (k *Keys) Rotate(ctx context.Context, id string, overlap time.Duration) (Ke
 	key, err := k.change(ctx, "rotate", id, func(key *Key) {
 		t = newText(cmp.Or(key.Prefix, k.prefix))
 		t.id = key.ID
-		key.Old, key.OldUntil = key.Hash, k.now().Add(overlap)
+		key.Old, key.OldUntil = key.Hash, time.Time{} // over for every clock, also one that is slow
+		if overlap > 0 {
+			key.OldUntil = k.now().Add(overlap)
+		}
 		key.Hash = t.hash()
 	})
 	if err != nil {
@@ -157,7 +163,8 @@ func (k *Keys) Rotate(ctx context.Context, id string, overlap time.Duration) (Ke
 	return key, t.String(), nil
 }
 
-// Deactivate makes a key be refused, in other processes after [WithCacheFor].
+// Deactivate marks a key as inactive. Verifiers of these Keys refuse it at once, others that have read it after
+// [WithCacheFor].
 func (k *Keys) Deactivate(ctx context.Context, id string) (Key, error) {
 	return k.change(ctx, "deactivate", id, func(key *Key) { key.Inactive = true })
 }
@@ -174,6 +181,7 @@ func (k *Keys) Expire(ctx context.Context, id string, at time.Time) (Key, error)
 
 // Delete removes a key.
 func (k *Keys) Delete(ctx context.Context, id string) error {
+	defer k.cache.forget(id)
 	if err := k.store.Delete(ctx, id); err != nil {
 		return fmt.Errorf("apikey: delete %q: %w", id, err)
 	}
@@ -202,6 +210,7 @@ const tries = 5
 
 // change reads a key, changes it, and writes it if nobody has meanwhile.
 func (k *Keys) change(ctx context.Context, operation, id string, change func(*Key)) (Key, error) {
+	defer k.cache.forget(id) // also where it fails: the answer of a change that was made may be lost
 	var err error
 	for range tries {
 		var key Key

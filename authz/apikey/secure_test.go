@@ -120,7 +120,8 @@ func TestMadeUpKeysPutOutNoGoodOnes(t *testing.T) {
 		_, err := v.Verify(t.Context(), secret)
 		require.NoError(t, err)
 	}
-	require.LessOrEqual(t, len(v.cached)+len(v.unknown), 2*maxCached)
+	require.Len(t, keys.cache.unknown, maxCached)
+	require.Len(t, keys.cache.cached, 100)
 }
 
 // A key that is rotated for a leak is good with its new secret alone, whatever overlap there was before.
@@ -145,6 +146,27 @@ func TestRotateWithoutOverlapEndsAllSecretsBefore(t *testing.T) {
 	}
 }
 
+// A secret that has leaked ends with the rotation also where the clock of a process is behind that of who rotates it.
+func TestRotateWithoutOverlapEndsSecretsForSlowClocks(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	at := func(d time.Duration) Option { return WithClock(func() time.Time { return now.Add(d) }) }
+	store := new(Memory)
+	keys := New(store, at(0))
+	key, leaked, err := keys.Create(t.Context(), Key{Owner: "plant"})
+	require.NoError(t, err)
+	key, fresh, err := keys.Rotate(t.Context(), key.ID, 0)
+	require.NoError(t, err)
+	require.True(t, key.OldUntil.IsZero())
+	for _, behind := range []time.Duration{0, time.Millisecond, time.Hour} {
+		v := New(store, at(-behind)).Verifier()
+		_, err = v.Verify(t.Context(), leaked)
+		require.ErrorContains(t, err, "its secret was replaced", behind)
+		_, err = v.Verify(t.Context(), fresh)
+		require.NoError(t, err, behind)
+	}
+}
+
 // A key that was deleted is remembered as unknown, and one that was unknown as what it is when it is there.
 func TestAKeyThatComesAndGoes(t *testing.T) {
 	t.Parallel()
@@ -164,6 +186,6 @@ func TestAKeyThatComesAndGoes(t *testing.T) {
 			require.Equal(t, there, err == nil)
 		}
 		require.Equal(t, round+1, store.gets)
-		require.Equal(t, 1, len(v.cached)+len(v.unknown))
+		require.Equal(t, 1, len(keys.cache.cached)+len(keys.cache.unknown))
 	}
 }

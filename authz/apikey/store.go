@@ -20,7 +20,8 @@ var (
 	ErrChanged = errors.New("apikey: the key was changed meanwhile")
 )
 
-// Key is what is known of an API key. Its secret is not, but for a hash; the UsageKey, which is a secret of the gateway's, is stored as it is.
+// Key is an API key without its secret, of which it has only a hash. The UsageKey, a secret of the gateway's, is in it
+// in plain text.
 type Key struct {
 	// ID is the part of the key that says which it is.
 	ID string
@@ -35,8 +36,8 @@ type Key struct {
 	// Scopes, Roles and Attributes are those of the principal. No attribute is called "key" or "plan".
 	Scopes, Roles []string
 	Attributes    map[string]string
-	// UsageKey is the gateway's API key, for its usage plans; see [authz.Principal]. It is stored in plain text, since the gateway is
-	// given it with each connection: who can read the store can use it.
+	// UsageKey is the gateway's API key, for its usage plans; see [authz.Principal]. It is stored in plain text, since
+	// the gateway needs it with each connection: whoever can read the store can use it.
 	UsageKey string
 	// CreatedAt is when it was made, ExpiresAt when it ends; zero is never.
 	CreatedAt, ExpiresAt time.Time

@@ -11,38 +11,18 @@ import (
 	"log/slog"
 	"maps"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gatesock/gatesock/authz"
 )
 
 // Verifier verifies keys. It is an [authz.Verifier], safe for concurrent use. See [Keys.Verifier].
-type Verifier struct {
-	keys *Keys
-
-	mu     sync.Mutex
-	cached map[string]look
-	// unknown are ids that there are none of, apart from those that there are: anybody can make them up.
-	unknown map[string]look
-}
+type Verifier struct{ keys *Keys }
 
 var _ authz.Verifier = (*Verifier)(nil)
 
-// look is what was read of a key.
-type look struct {
-	key   Key // without an id: there is none
-	at    time.Time
-	noted time.Time // when its use was noted by this process
-}
-
-// maxCached is how many keys a process remembers, and how many ids that there is no key of.
-const maxCached = 10_000
-
-// Verifier returns what verifies keys. One for a process is enough, since it remembers what it has read.
-func (k *Keys) Verifier() *Verifier {
-	return &Verifier{keys: k, cached: make(map[string]look), unknown: make(map[string]look)}
-}
+// Verifier returns a Verifier of the keys. All of the same Keys remember together what they have read.
+func (k *Keys) Verifier() *Verifier { return &Verifier{keys: k} }
 
 // Verify gives the principal of a key: its owner, with the scopes, roles and attributes of the key, its id as the attribute
 // [authz.APIKeyAttribute], and its plan as the attribute "plan". What has not the form of a key is an [authz.ErrNoCredential], or an [authz.ErrUnauthenticated] if it begins
@@ -118,46 +98,24 @@ func (k *Key) principal() authz.Principal {
 	return p
 }
 
-// look gives what is known of a key, from memory if that is not too old. That there is none is remembered too: who makes up
+// look returns what is known of a key, from memory if that is not too old. That there is none is remembered too: somebody who makes up
 // keys asks the store no more than once for each.
 func (v *Verifier) look(ctx context.Context, id string) (look, error) {
 	now := v.keys.now()
-	v.mu.Lock()
-	known, ok := v.cached[id]
-	if !ok {
-		known, ok = v.unknown[id]
-	}
-	v.mu.Unlock()
-	if ok && now.Sub(known.at) < v.keys.cacheFor {
+	known, ok, changes := v.keys.cache.recall(id)
+	if age := now.Sub(known.at); ok && age >= 0 && age < v.keys.cacheFor { // of a clock that was set back, nothing
 		return known, nil
 	}
 	key, err := v.keys.store.Get(ctx, id)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	switch {
+	case errors.Is(err, ErrNotFound):
+		key = Key{}
+	case err != nil:
 		return look{}, err
 	}
 	known = look{key: key, at: now, noted: known.noted}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if err != nil {
-		known.key = Key{}
-		delete(v.cached, id)
-		remember(v.unknown, id, known)
-		return known, nil
-	}
-	delete(v.unknown, id)
-	remember(v.cached, id, known)
+	v.keys.cache.learn(id, known, changes)
 	return known, nil
-}
-
-// remember adds what was read of a key, and forgets another where there are too many.
-func remember(all map[string]look, id string, known look) {
-	if _, ok := all[id]; !ok && len(all) >= maxCached {
-		for other := range all {
-			delete(all, other)
-			break
-		}
-	}
-	all[id] = known
 }
 
 // note notes the use of a key once in an interval. That it cannot is no reason to refuse.
@@ -167,15 +125,7 @@ func (v *Verifier) note(ctx context.Context, known look) {
 	if interval == 0 || known.noted.After(since) || known.key.LastUsed.After(since) {
 		return
 	}
-	v.mu.Lock()
-	latest, ok := v.cached[known.key.ID]
-	first := ok && !latest.noted.After(since)
-	if first {
-		latest.noted = now
-		v.cached[known.key.ID] = latest
-	}
-	v.mu.Unlock()
-	if !first { // another call is doing it, or the key was put out of memory just now
+	if !v.keys.cache.claimNote(known.key.ID, now, since) { // another call does it, or the key was put out of memory just now
 		return
 	}
 	if err := v.keys.store.Used(ctx, known.key.ID, now, since); err != nil {

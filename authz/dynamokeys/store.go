@@ -19,8 +19,8 @@
 // an item for each key by itself would need an index, or a second item to be kept right. Keys have no expiry in the table, so that
 // one which has ended can still be looked at.
 //
-// Of a key's secret the item has a hash. The gateway's API key that a key may stand for (apikey.Key, UsageKey) is in it as it is: who can
-// read the table can use that, and who can write it can make keys.
+// Of a key's secret the item has a hash. The gateway's API key that a key may stand for (apikey.Key, UsageKey) is in it
+// in plain text: whoever can read the table can use that, and whoever can write to it can make keys.
 package dynamokeys
 
 import (

@@ -177,9 +177,13 @@ func (c *Config) setDefaults() {
 	c.MinRefresh = cmp.Or(c.MinRefresh, DefaultMinRefresh)
 	c.StaleFor = cmp.Or(c.StaleFor, DefaultStaleFor)
 	c.MaxCached = cmp.Or(c.MaxCached, DefaultMaxCached)
-	if c.Clock == nil {
-		c.Clock = time.Now
+	clock := c.Clock
+	if clock == nil {
+		clock = time.Now
 	}
+	// The wall clock alone: the monotonic clock stands still while Lambda has a process frozen, and what was fetched
+	// hours ago would be taken for new.
+	c.Clock = func() time.Time { return clock().Round(0) }
 }
 
 func (c *Config) checkDurations() error {
@@ -266,6 +270,12 @@ func (c *Config) checkAlgorithms() error {
 		if !slices.Contains(known, a) {
 			return fmt.Errorf("jwtauth: algorithm %q is not one for these keys: %v", a, known)
 		}
+	}
+	usable := func(k Key) bool {
+		return slices.ContainsFunc(c.Algorithms, k.isFor)
+	}
+	if len(c.Keys) > 0 && !slices.ContainsFunc(c.Keys, usable) {
+		return fmt.Errorf("jwtauth: no key is for any of the Algorithms %v", c.Algorithms)
 	}
 	return nil
 }

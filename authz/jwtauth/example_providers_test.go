@@ -83,7 +83,7 @@ func entraV2() jwtauth.Config {
 func entraV1() jwtauth.Config {
 	return jwtauth.Config{
 		Issuer:        "https://sts.windows.net/11111111-1111-1111-1111-111111111111/",
-		Audience:      []string{"api://22222222-2222-2222-2222-222222222222"},
+		Audience:      []string{"api://22222222-2222-2222-2222-222222222222", "22222222-2222-2222-2222-222222222222"},
 		ClientIDs:     []string{"33333333-3333-3333-3333-333333333333"},
 		ClientIDClaim: "appid",
 		JWKS:          "https://login.microsoftonline.com/11111111-1111-1111-1111-111111111111/discovery/keys",

@@ -53,6 +53,11 @@ func fits(algorithm string, key crypto.PublicKey) bool {
 	}
 }
 
+// isFor reports whether a key may verify signatures of an algorithm.
+func (k *Key) isFor(algorithm string) bool {
+	return fits(algorithm, k.Public) && (k.Algorithm == "" || k.Algorithm == algorithm)
+}
+
 func curveAlgorithm(k *ecdsa.PublicKey) string {
 	return map[int]string{256: "ES256", 384: "ES384", 521: "ES512"}[k.Curve.Params().BitSize]
 }
@@ -80,7 +85,7 @@ func (s *keySet) candidates(h header) []Key {
 	var named, unnamed []Key
 	for _, k := range s.keys {
 		switch {
-		case !fits(h.Algorithm, k.Public) || k.Algorithm != "" && k.Algorithm != h.Algorithm:
+		case !k.isFor(h.Algorithm):
 		case k.ID == h.KeyID || h.KeyID == "":
 			named = append(named, k)
 		case k.ID == "":

@@ -102,6 +102,11 @@ func shapes() map[string]shape {
 			"acr": "1", "aio": "opaque", "amr": ["pwd"], "appid": "33333333-3333-3333-3333-333333333333", "appidacr": "0",
 			"ipaddr": "192.0.2.1", "name": "Ann", "oid": "44444444-4444-4444-4444-444444444444", "rh": "opaque", "scp": "Chat.Say",
 			"sub": "pairwise", "tid": "11111111-1111-1111-1111-111111111111", "unique_name": "ann@example.com", "uti": "u", "ver": "1.0"}`},
+		// The same, of a client that asked for the API by its id.
+		"entra v1 by id": {`{"typ":"JWT","alg":"RS256","x5t":"k1","kid":"k1"}`, `{
+			"aud": "22222222-2222-2222-2222-222222222222", "iss": "https://sts.windows.net/11111111-1111-1111-1111-111111111111/",
+			"appid": "33333333-3333-3333-3333-333333333333", "appidacr": "0", "oid": "44444444-4444-4444-4444-444444444444",
+			"scp": "Chat.Say", "sub": "pairwise", "tid": "11111111-1111-1111-1111-111111111111", "ver": "1.0"}`},
 		// Keycloak, an access token of a client with an audience mapper for ws-api.
 		"keycloak": {`{"alg":"RS256","typ":"JWT","kid":"k1"}`, `{
 			"jti": "j", "iss": "https://sso.example.com/realms/demo", "aud": ["ws-api", "account"],
@@ -296,7 +301,7 @@ func TestTokensOfProviders(t *testing.T) {
 		},
 		{
 			"Entra v1", entraV1(),
-			[]string{"entra v1"},
+			[]string{"entra v1", "entra v1 by id"},
 			map[string]string{"entra v2": "issuer"},
 			map[string]change{"its appid": {"appid": "99999999-9999-9999-9999-999999999999"}, "audience": {"aud": "https://graph.microsoft.com"}},
 		},

@@ -57,8 +57,8 @@ func newRemote(cfg *Config) *remote {
 // key for the token: none of its id and algorithm, or, with useless, none that has signed it.
 func (r *remote) find(ctx context.Context, h header, useless *keySet) (*keySet, error) {
 	s := r.snapshot()
-	known := s.set != useless && len(s.set.candidates(h)) > 0
 	now := r.cfg.Clock()
+	known := s.set != useless && r.isUsable(s, now) && len(s.set.candidates(h)) > 0
 	if known && r.isFresh(s, now) || r.mustWait(s, now) {
 		return r.usable(s, now)
 	}
@@ -66,7 +66,7 @@ func (r *remote) find(ctx context.Context, h header, useless *keySet) (*keySet, 
 	case r.begin(ctx, !known):
 		defer func() { <-r.fetching }()
 	case known:
-		return r.usable(s, now)
+		return s.set, nil
 	default:
 		return nil, context.Cause(ctx)
 	}
@@ -78,12 +78,18 @@ func (r *remote) find(ctx context.Context, h header, useless *keySet) (*keySet, 
 
 // isFresh reports whether the set needs no fetching for its age.
 func (r *remote) isFresh(s state, now time.Time) bool {
-	return !s.at.IsZero() && now.Sub(s.at) < r.cfg.RefreshEvery
+	return isWithin(s.at, now, r.cfg.RefreshEvery)
 }
 
 // mustWait reports whether the last try was too short a time ago for another.
 func (r *remote) mustWait(s state, now time.Time) bool {
-	return !s.tried.IsZero() && now.Sub(s.tried) < r.cfg.MinRefresh
+	return isWithin(s.tried, now, r.cfg.MinRefresh)
+}
+
+// isWithin reports whether something was done less than d ago. What is to come, on a clock that was set back, was not.
+func isWithin(done, now time.Time, d time.Duration) bool {
+	age := now.Sub(done)
+	return !done.IsZero() && age >= 0 && age < d
 }
 
 // begin takes the turn to fetch, which may last for Config.Timeout. It waits for it only if told to: a call that
@@ -105,9 +111,14 @@ func (r *remote) begin(ctx context.Context, wait bool) bool {
 	}
 }
 
+// isUsable reports whether the set is new enough to go on with where it can't be fetched.
+func (r *remote) isUsable(s state, now time.Time) bool {
+	return !s.at.IsZero() && now.Sub(s.at) < r.cfg.RefreshEvery+r.cfg.StaleFor
+}
+
 // usable returns the set unless it is too old, or why there is none.
 func (r *remote) usable(s state, now time.Time) (*keySet, error) {
-	if s.at.IsZero() || now.Sub(s.at) >= r.cfg.RefreshEvery+r.cfg.StaleFor {
+	if !r.isUsable(s, now) {
 		return nil, fmt.Errorf("jwtauth: the issuer's keys can't be had: %w", s.err)
 	}
 	return s.set, nil

@@ -339,6 +339,66 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
+// Keys that are too old to be used are waited for, by all calls: the fetch of another one may succeed.
+func TestKeysThatAreTooOldAreWaitedFor(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, "ed")
+	v := p.verifier(t, nil)
+	require.NoError(t, verify(t, v, "ed"))
+	answer := make(chan struct{})
+	release := sync.OnceFunc(func() { close(answer) })
+	defer release()
+	p.set(func(w http.ResponseWriter, _ *http.Request) {
+		<-answer
+		_, _ = w.Write(jwks("ed"))
+	})
+	p.advance(DefaultRefreshEvery + DefaultStaleFor)
+	token := pairs()["ed"].sign(less("", map[string]any{"exp": now.Add(48 * time.Hour).Unix()}), nil)
+	results := make(chan error, 5)
+	for range 5 {
+		go func() {
+			_, err := v.Verify(t.Context(), token)
+			results <- err
+		}()
+	}
+	p.await("/keys", 2)
+	impatient, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := v.Verify(impatient, token)
+	require.ErrorIs(t, err, context.Canceled, "nobody goes on with them")
+	release()
+	for range 5 {
+		require.NoError(t, <-results)
+	}
+	require.Equal(t, 2, p.count("/keys"))
+}
+
+// Keys that are no longer where they were are looked for anew.
+func TestDiscoveryOfKeysThatHaveMoved(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, "ed")
+	v := p.verifier(t, func(c *Config) { c.Issuer, c.JWKS, c.Discover = p.URL, "", true })
+	token := pairs()["ed"].sign(less("", map[string]any{"iss": p.URL}), nil)
+	_, err := v.Verify(t.Context(), token)
+	require.NoError(t, err)
+	p.set(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/.well-known/openid-configuration":
+			_, _ = fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, p.URL, p.URL+"/moved")
+		case "/moved":
+			_, _ = w.Write(jwks("ed"))
+		default:
+			http.NotFound(w, r)
+		}
+	})
+	for range 2 { // the first finds nothing at the old place
+		p.advance(DefaultRefreshEvery)
+		_, err = v.Verify(t.Context(), token)
+		require.NoError(t, err)
+	}
+	require.Equal(t, 1, p.count("/moved"))
+}
+
 // A client of the user's own is used, without its way with redirects.
 func TestOwnHTTPClient(t *testing.T) {
 	t.Parallel()

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/authz"
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
 // A token seen before is checked like any other, except for the computation of its signature.
@@ -107,6 +108,38 @@ func TestWithdrawnKey(t *testing.T) {
 	require.Error(t, verify(t, v, "other"))
 	_, err = v.Verify(t.Context(), token)
 	require.ErrorIs(t, err, authz.ErrUnauthenticated)
+}
+
+// The time in which a process is frozen counts: keys that were withdrawn meanwhile are not good for another hour.
+func TestWithdrawnKeyWhileFrozen(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, "rsa", "ed")
+	at := time.Now()
+	v := p.verifier(t, func(c *Config) { c.Clock = func() time.Time { return at } })
+	token := pairs()["ed"].sign(less("", jwt.MapClaims{"exp": at.Add(24 * time.Hour).Unix(), "nbf": 0, "iat": 0}), nil)
+	_, err := v.Verify(t.Context(), token)
+	require.NoError(t, err)
+	p.set(nil, "rsa")
+	at = testclock.Frozen(at, DefaultRefreshEvery)
+	_, err = v.Verify(t.Context(), token)
+	require.ErrorIs(t, err, authz.ErrUnauthenticated)
+	require.Equal(t, 2, p.count("/keys"))
+}
+
+// A clock that was ahead when keys were fetched, and is set right, makes them no better.
+func TestWithdrawnKeyOfAClockSetBack(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, "rsa", "ed")
+	at := now
+	v := p.verifier(t, func(c *Config) { c.Clock = func() time.Time { return at } })
+	token := pairs()["ed"].sign(good(), nil)
+	_, err := v.Verify(t.Context(), token)
+	require.NoError(t, err)
+	p.set(nil, "rsa")
+	at = at.Add(-time.Second)
+	_, err = v.Verify(t.Context(), token)
+	require.ErrorIs(t, err, authz.ErrUnauthenticated)
+	require.Equal(t, 2, p.count("/keys"))
 }
 
 // Another key under the id of a withdrawn one makes tokens of that one no better.

@@ -189,6 +189,7 @@ func hostile() map[string]string {
 		return input + "." + base64.RawURLEncoding.EncodeToString(sig)
 	}
 	hour := now.Add(time.Hour).Unix()
+	claims := fmt.Sprintf(`{"iss":%q,"aud":%q,"sub":"ann","exp":%d}`, issuer, audience, hour)
 	return map[string]string{
 		"alg none":                         unsigned(`{"alg":"none"}`),
 		"alg None":                         unsigned(`{"alg":"None","kid":"rsa"}`),
@@ -235,6 +236,9 @@ func hostile() map[string]string {
 		"signature missing":                parts[0] + "." + parts[1] + ".",
 		"signature cut":                    token[:len(token)-4],
 		"signature longer":                 token + "AAAA",
+		"signature in two lines":           token[:len(token)-4] + "\r\n" + token[len(token)-4:],
+		"a carriage return within":         token[:len(token)-4] + "\r" + token[len(token)-4:],
+		"a line break at its end":          token + "\n",
 		"signature of zeros":               parts[0] + "." + parts[1] + "." + base64.RawURLEncoding.EncodeToString(make([]byte, 256)),
 		"signature with bits to spare":     sloppy(token),
 		"ES256 of zeros":                   segment(`{"alg":"ES256","kid":"ES256"}`) + "." + parts[1] + "." + base64.RawURLEncoding.EncodeToString(make([]byte, 64)),
@@ -242,6 +246,8 @@ func hostile() map[string]string {
 		"not UTF-8":                        body("{\"iss\":\"" + issuer + "\",\"aud\":\"" + audience + "\",\"sub\":5,\"exp\":" + fmt.Sprint(hour) + ",\"x\":\"\xff\"}"),
 		"a token in a token":               body(`"` + token + `"`),
 		"claims a list":                    body(`[]`),
+		"claims twice":                     body(claims + `{"sub":"root"}`),
+		"claims and more":                  body(claims + `,`),
 		"claims null":                      body(`null`),
 		"iss missing":                      p.sign(less("iss", nil), nil),
 		"iss without its slash":            p.sign(less("", jwt.MapClaims{"iss": strings.TrimSuffix(issuer, "/")}), nil),
@@ -309,6 +315,10 @@ func TestHostileTokens(t *testing.T) {
 		if v.seen.signer(sumOf(token)) != nil {
 			require.Regexp(t, "the token: its (sub|scope|roles) ", err.Error(), "its signature is good, and all else that is checked before: %s", name)
 		}
+	}
+	for length, tooLong := range map[int]bool{MaxToken: false, MaxToken + 1: true} {
+		_, err := v.Verify(t.Context(), "a.b."+strings.Repeat("c", length-len("a.b.")))
+		require.Equal(t, tooLong, strings.Contains(err.Error(), "more than 8192 bytes"), "%d: %v", length, err)
 	}
 	for _, none := range []string{"", "abc", "a.b", "a.b.c.d", "gs_key_abc"} {
 		_, err := v.Verify(t.Context(), none)
@@ -380,6 +390,10 @@ func TestNewRefuses(t *testing.T) {
 		"less than 2048 bits":        func(c *Config) { c.Keys = []Key{{Public: &small.PublicKey}} },
 		"is no public key":           func(c *Config) { c.Keys = []Key{{Public: pairs()["ed"].private}} },
 		"wrong size":                 func(c *Config) { c.Keys = []Key{{Public: ed25519.PublicKey("x")}} },
+		"no key is for any of":       func(c *Config) { c.Algorithms = []string{"RS256", "ES256"} },
+		"Algorithms [RS512]": func(c *Config) {
+			c.Keys, c.Algorithms = []Key{{Algorithm: "RS256", Public: pairs()["rsa"].private.Public()}}, []string{"RS512"}
+		},
 		"which is not for ES256":     func(c *Config) { c.Keys = []Key{{Algorithm: "ES256", Public: pairs()["rsa"].private.Public()}} },
 		"is not fetched over https":  func(c *Config) { c.Keys, c.JWKS = nil, "http://login.example.com/keys" },
 		"is no URL":                  func(c *Config) { c.Keys, c.JWKS = nil, "keys" },

@@ -239,13 +239,15 @@ func clean(text string) string {
 }
 
 // csvCell keeps what somebody put into a name from being a formula where a spreadsheet opens the file (OWASP, "CSV Injection"): it gets a
-// quote in front.
+// quote in front. So does what follows a semicolon, which is where cells begin in the spreadsheets of many countries.
 func csvCell(text string) string {
-	text = clean(text)
-	if first, _ := utf8.DecodeRuneInString(text); strings.ContainsRune("=+-@＝＋－＠'", first) {
-		return "'" + text
+	cells := strings.Split(clean(text), ";")
+	for i, cell := range cells {
+		if first, _ := utf8.DecodeRuneInString(strings.TrimLeft(cell, " ")); strings.ContainsRune("=+-@＝＋－＠'", first) {
+			cells[i] = "'" + cell
+		}
 	}
-	return text
+	return strings.Join(cells, ";")
 }
 
 func moment(t time.Time, zero string) string {

@@ -21,6 +21,15 @@ func TestNoonIsAheadOfTheRealClock(t *testing.T) {
 	require.Greater(t, ahead, 11*time.Hour, "the process has run for less than an hour")
 }
 
+func TestFrozen(t *testing.T) {
+	t.Parallel()
+	before := time.Now()
+	after := testclock.Frozen(before, time.Hour)
+	require.Zero(t, after.Sub(before))
+	require.Equal(t, time.Hour, after.Round(0).Sub(before.Round(0)))
+	require.Panics(t, func() { testclock.Frozen(before.Round(0), time.Hour) })
+}
+
 // TestTheClockIsMoved holds that scripts/test-clock moves the clock of the tests, by as much as it says. The system's
 // clock, which it does not move, is that of the files. Without the script, both are the same.
 func TestTheClockIsMoved(t *testing.T) {

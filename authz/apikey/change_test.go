@@ -1,0 +1,120 @@
+package apikey
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/authz"
+	"github.com/gatesock/gatesock/internal/testclock"
+)
+
+// What is done to a key holds at once in the process that does it, for all of its verifiers, whatever they have read before.
+func TestChangesHoldAtOnceInTheProcessThatMakesThem(t *testing.T) {
+	t.Parallel()
+	store := new(counting)
+	keys := New(store, WithLastUsed(0), WithCacheFor(time.Hour))
+	key, secret, err := keys.Create(t.Context(), Key{Owner: "plant"})
+	require.NoError(t, err)
+	v := keys.Verifier()
+	verify := func(secret string, says string) {
+		t.Helper()
+		for _, v := range []*Verifier{v, keys.Verifier()} {
+			_, err := v.Verify(t.Context(), secret)
+			if says == "" {
+				require.NoError(t, err)
+			} else {
+				require.ErrorIs(t, err, authz.ErrUnauthenticated)
+				require.ErrorContains(t, err, says)
+			}
+		}
+	}
+	verify(secret, "")
+	require.Equal(t, 1, store.gets, "verifiers of the same Keys remember together")
+	_, fresh, err := keys.Rotate(t.Context(), key.ID, 0)
+	require.NoError(t, err)
+	verify(secret, "its secret was replaced")
+	verify(fresh, "")
+	_, err = keys.Deactivate(t.Context(), key.ID)
+	require.NoError(t, err)
+	verify(fresh, "it is inactive")
+	_, err = keys.Activate(t.Context(), key.ID)
+	require.NoError(t, err)
+	verify(fresh, "")
+	_, err = keys.Expire(t.Context(), key.ID, time.Unix(0, 0))
+	require.NoError(t, err)
+	verify(fresh, "it has expired")
+	require.NoError(t, keys.Delete(t.Context(), key.ID))
+	verify(fresh, "it is unknown")
+}
+
+// The time in which a process is frozen counts, and a clock that was ahead makes nothing last longer.
+func TestWhatWasReadEndsByTheWallClock(t *testing.T) {
+	t.Parallel()
+	for name, move := range map[string]func(at time.Time) time.Time{
+		"frozen":   func(at time.Time) time.Time { return testclock.Frozen(at, DefaultCacheFor) },
+		"set back": func(at time.Time) time.Time { return at.Add(-time.Hour) },
+	} {
+		at := time.Now()
+		store := new(Memory)
+		key, secret, err := New(store).Create(t.Context(), Key{Owner: "plant"})
+		require.NoError(t, err)
+		v := New(store, WithClock(func() time.Time { return at })).Verifier()
+		_, err = v.Verify(t.Context(), secret)
+		require.NoError(t, err)
+		_, err = New(store).Deactivate(t.Context(), key.ID)
+		require.NoError(t, err)
+		at = move(at)
+		_, err = v.Verify(t.Context(), secret)
+		require.ErrorContains(t, err, "it is inactive", name)
+	}
+}
+
+// slowGet is a store that makes a change while a key is read.
+type slowGet struct {
+	Memory
+
+	during func()
+}
+
+func (s *slowGet) Get(ctx context.Context, id string) (Key, error) {
+	key, err := s.Memory.Get(ctx, id)
+	if during := s.during; during != nil {
+		s.during = nil
+		during()
+	}
+	return key, err
+}
+
+// A key that is changed while it is read is not remembered as it was before.
+func TestAChangeWhileAKeyIsRead(t *testing.T) {
+	t.Parallel()
+	store := new(slowGet)
+	keys := New(store, WithLastUsed(0), WithCacheFor(time.Hour))
+	key, secret, err := keys.Create(t.Context(), Key{Owner: "plant"})
+	require.NoError(t, err)
+	v := keys.Verifier()
+	store.during = func() {
+		_, err := keys.Deactivate(t.Context(), key.ID)
+		require.NoError(t, err)
+	}
+	_, err = v.Verify(t.Context(), secret)
+	require.NoError(t, err, "it was read before")
+	_, err = v.Verify(t.Context(), secret)
+	require.ErrorContains(t, err, "it is inactive")
+}
+
+// Of calls at the same time one notes the use of a key, and none notes one that is not remembered.
+func TestOneCallNotesTheUse(t *testing.T) {
+	t.Parallel()
+	c := newCache()
+	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	require.False(t, c.claimNote("a", at, at.Add(-time.Minute)))
+	c.learn("a", look{key: Key{ID: "a"}, at: at}, 0)
+	for i := range 3 {
+		require.Equal(t, i == 0, c.claimNote("a", at, at.Add(-time.Minute)))
+	}
+	require.True(t, c.claimNote("a", at.Add(time.Minute), at))
+}
