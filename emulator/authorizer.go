@@ -39,8 +39,8 @@ func encodeAuthorizer(values map[string]any) (string, error) {
 			return "", fmt.Errorf("authorizer value %q: %w", k, err)
 		}
 		b = appendKey(b, i, k)
-		if _, err := strconv.Atoi(text); err == nil && k == keyIntegrationLatency {
-			b = append(b, text...)
+		if n, err := strconv.Atoi(text); err == nil && k == keyIntegrationLatency {
+			b = strconv.AppendInt(b, int64(n), 10) // not as written, which may be +5 or 007
 			continue
 		}
 		b = jsontext.AppendString(b, text)

@@ -357,6 +357,7 @@ func FuzzAuthorization(f *testing.F) {
 	f.Add([]byte(allow("Allow", stageARN+"$connect", `,"context":{"a":1},"usageIdentifierKey":"x"`)), stageARN+"$connect")
 	f.Add([]byte(allow("Deny", "*", "")), "x")
 	f.Add([]byte(`"Unauthorized"`), "x")
+	f.Add([]byte(allow("Allow", "*", `,"context":{"integrationLatency":"+5"}`)), "x")
 	f.Fuzz(func(t *testing.T, out []byte, arn string) {
 		a, err := readAuthorization(out, arn)
 		if err != nil {
