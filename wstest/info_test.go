@@ -164,6 +164,23 @@ func TestPreparedPostsHaveATimeout(t *testing.T) {
 	})
 }
 
+// A post that fails is no traffic.
+func TestInfoAfterAPostThatFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		rec := wstest.NewRecorder()
+		require.NoError(t, rec.Post(t.Context(), to("a"), nil))
+		before, err := rec.Info(t.Context(), to("a"))
+		require.NoError(t, err)
+		<-time.After(time.Second)
+		rec.Throttle("a", 1)
+		require.ErrorIs(t, rec.Post(t.Context(), to("a"), nil), gatesock.ErrThrottled)
+		after, err := rec.Info(t.Context(), to("a"))
+		require.NoError(t, err)
+		require.Equal(t, before, after)
+	})
+}
+
 // A handler that asks about a connection after it has returned would be frozen in Lambda, as one that posts.
 func TestLateInfoFailsTheTest(t *testing.T) {
 	t.Parallel()
