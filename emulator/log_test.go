@@ -60,7 +60,8 @@ func TestLogIsShort(t *testing.T) {
 		"a host":               {ok, Config{}, ask("GET", "/local", http.Header{"Host": {strings.Repeat("h", 4000)}}), "request refused"},
 		"an origin":            {ok, Config{}, ask("POST", "http://localhost/local/@connections/x", http.Header{"Origin": {"http://" + long}}), "call refused"},
 		"a signature": {
-			ok, Config{IAM: &IAM{Users: []IAMUser{{AccessKeyID: "AK", SecretAccessKey: "SK"}}}},
+			ok,
+			Config{IAM: &IAM{Users: []IAMUser{{AccessKeyID: "AK", SecretAccessKey: "SK"}}}},
 			ask("POST", "http://localhost/local/@connections/x?"+strings.Repeat("q", 3900), signed), "InvalidSignatureException: The request signature we calculated",
 		},
 	} {

@@ -59,16 +59,25 @@ func (w *watch) parseLabel(value string) (*invocation, bool) {
 }
 
 // operation is one of the @connections API, as failures name it.
-type operation struct {
-	noun string
-	fail func(gatesock.Target, error) error
-}
+type operation string
 
-var (
-	posting       = operation{"a post to", postError}
-	asking        = operation{"a request for the info of", infoError}
-	disconnecting = operation{"a disconnection of", disconnectError}
+const (
+	posting       operation = "a post to"
+	asking        operation = "a request for the info of"
+	disconnecting operation = "a disconnection of"
 )
+
+// fail returns the error of an operation that did not succeed.
+func (op operation) fail(to gatesock.Target, err error) error {
+	switch op {
+	case asking:
+		return infoError(to, err)
+	case disconnecting:
+		return disconnectError(to, err)
+	default:
+		return postError(to, err)
+	}
+}
 
 // operate carries out an operation, unless it comes too late. A nil watch lets everything pass.
 func (w *watch) operate(ctx context.Context, op operation, to gatesock.Target, do func() error) error {
@@ -106,7 +115,7 @@ func (w *watch) operateUnmarked(op operation, to gatesock.Target, do func() erro
 }
 
 func (w *watch) late(inv *invocation, op operation, to gatesock.Target) error {
-	w.fail(fmt.Errorf("%s %.100q was made after %s had returned", op.noun, to.ConnectionID, inv))
+	w.fail(fmt.Errorf("%s %.100q was made after %s had returned", op, to.ConnectionID, inv))
 	return op.fail(to, errLate)
 }
 
