@@ -132,7 +132,7 @@ func (c *Client) Info(ctx context.Context, of gatesock.Target) (Info, error) {
 	}
 	info, err := parseInfo(body)
 	if err != nil {
-		return Info{}, fmt.Errorf("apigw: info of %q: %w", of.ConnectionID, err)
+		return Info{}, fmt.Errorf("apigw: info of %.100q: %w", of.ConnectionID, err)
 	}
 	return info, nil
 }
@@ -166,7 +166,7 @@ func (c *Client) do(
 	}
 	g, err := c.at(to.Endpoint)
 	if err != nil {
-		return nil, fmt.Errorf("apigw: %s %q: %w", operation, to.ConnectionID, err)
+		return nil, fmt.Errorf("apigw: %s %.100q: %w", operation, to.ConnectionID, err)
 	}
 	if g != c.own {
 		defer c.others.release(g)
@@ -202,7 +202,7 @@ func (c *Client) at(name string) (*gateway, error) {
 	}
 	e, err := readEndpoint(name)
 	if err != nil {
-		return nil, fmt.Errorf("%w: endpoint %q: %w", gatesock.ErrForbidden, name, err)
+		return nil, fmt.Errorf("%w: endpoint %.200q: %w", gatesock.ErrForbidden, name, err)
 	}
 	if e.name == c.own.name {
 		return c.own, nil
@@ -212,7 +212,7 @@ func (c *Client) at(name string) (*gateway, error) {
 	}
 	g, err := c.open(e)
 	if err != nil {
-		return nil, fmt.Errorf("%w: endpoint %q: %w", gatesock.ErrForbidden, name, err)
+		return nil, fmt.Errorf("%w: endpoint %.200q: %w", gatesock.ErrForbidden, name, err)
 	}
 	return c.others.add(g), nil
 }
@@ -247,14 +247,14 @@ func (c *Client) open(e endpoint) (*gateway, error) {
 }
 
 func tooLarge(to gatesock.Target, data []byte) error {
-	return fmt.Errorf("apigw: post to %q: %w: %d bytes", to.ConnectionID, gatesock.ErrTooLarge, len(data))
+	return fmt.Errorf("apigw: post to %.100q: %w: %d bytes", to.ConnectionID, gatesock.ErrTooLarge, len(data))
 }
 
 // checkID refuses an id that a path would lose when it is cleaned.
 func checkID(operation, id string) error {
 	switch id {
 	case "", ".", "..":
-		return fmt.Errorf("apigw: %s %q: %w", operation, id, gatesock.ErrBadConnectionID)
+		return fmt.Errorf("apigw: %s %.100q: %w", operation, id, gatesock.ErrBadConnectionID)
 	default:
 		return nil
 	}

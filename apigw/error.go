@@ -42,7 +42,7 @@ func (c call) wrap(ctx context.Context, f fault) error {
 	} else if f.status < http.StatusMultipleChoices { // no answer, or not all of it
 		err = c.unanswered(ctx, f)
 	}
-	return fmt.Errorf("apigw: %s %q: %w", c.operation, c.connectionID, err)
+	return fmt.Errorf("apigw: %s %.100q: %w", c.operation, c.connectionID, err)
 }
 
 // unanswered says why no answer came, and whether something was sent.

@@ -89,7 +89,7 @@ func EndpointOf(req *gatesock.Request, mappings Mappings) (string, error) {
 	}
 	key, ok := mappings[domain]
 	if !ok {
-		return "", fmt.Errorf("%w: %q", ErrUnknownMapping, req.DomainName)
+		return "", fmt.Errorf("%w: %.200q", ErrUnknownMapping, req.DomainName)
 	}
 	return CustomDomain(domain, key)
 }

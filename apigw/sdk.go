@@ -207,7 +207,7 @@ func (c *SDKClient) do(
 	}
 	e, err := c.at(to.Endpoint)
 	if err != nil {
-		return fmt.Errorf("apigw: %s %q: %w", name, to.ConnectionID, err)
+		return fmt.Errorf("apigw: %s %.100q: %w", name, to.ConnectionID, err)
 	}
 	if f := c.attempt(ctx, &e, timeout, run); f.err != nil {
 		return call{name, to.ConnectionID, timeout}.wrap(ctx, f)
@@ -240,7 +240,7 @@ func (c *SDKClient) at(name string) (endpoint, error) {
 	}
 	e, err := readEndpoint(name)
 	if err != nil {
-		return endpoint{}, fmt.Errorf("%w: endpoint %q: %w", gatesock.ErrForbidden, name, err)
+		return endpoint{}, fmt.Errorf("%w: endpoint %.200q: %w", gatesock.ErrForbidden, name, err)
 	}
 	return e, nil
 }

@@ -116,7 +116,7 @@ func (a Audience) check() error {
 	}
 	for _, name := range slices.Concat(a.groups, a.ids, a.except, a.barred) {
 		if !utf8.ValidString(name) { // A cursor could not hold it.
-			return fmt.Errorf("broadcast: the audience has %q, which is not UTF-8", name)
+			return fmt.Errorf("broadcast: the audience has %.100q, which is not UTF-8", name)
 		}
 	}
 	return nil

@@ -129,12 +129,12 @@ func (r rest) check() error {
 	read := make(map[string][]segment)
 	for _, s := range r.Read {
 		if slices.ContainsFunc(read[s.Group], s.overlaps) {
-			return fmt.Errorf("it has a part of group %q twice", s.Group)
+			return fmt.Errorf("it has a part of group %.100q twice", s.Group)
 		}
 		read[s.Group] = append(read[s.Group], s)
 		begun := s.Shard > 0 || s.After != "" || s.Only
 		if s.Group == "" || s.Shard < 0 || s.Shards < 0 || s.Shard >= max(1, s.Shards) || begun && s.Shards == 0 {
-			return fmt.Errorf("it has no valid place in group %q", s.Group)
+			return fmt.Errorf("it has no valid place in group %.100q", s.Group)
 		}
 	}
 	return nil
@@ -144,13 +144,13 @@ func checkMembers(members []restMember) error {
 	had := make(map[string]bool, len(members))
 	for _, m := range members {
 		if m.ID == "" || !utf8.ValidString(m.ID) {
-			return fmt.Errorf("connection id %q is not valid", m.ID)
+			return fmt.Errorf("connection id %.100q is not valid", m.ID)
 		}
 		if had[m.ID] {
-			return fmt.Errorf("connection id %q is in it twice", m.ID)
+			return fmt.Errorf("connection id %.100q is in it twice", m.ID)
 		}
 		if m.Waited < 0 {
-			return fmt.Errorf("connection id %q has waited for %d ms", m.ID, m.Waited)
+			return fmt.Errorf("connection id %.100q has waited for %d ms", m.ID, m.Waited)
 		}
 		had[m.ID] = true
 	}

@@ -100,11 +100,11 @@ func (b *Broadcaster) cut(ctx context.Context, s *segment) error {
 	case err != nil:
 		return err
 	case n < 1:
-		return fmt.Errorf("reading group %q: the store has %d shards", s.Group, n)
+		return fmt.Errorf("reading group %.100q: the store has %d shards", s.Group, n)
 	case s.Shards == 0:
 		s.Shards = n
 	case s.Shards != n:
-		return fmt.Errorf("%w: %q had %d and has %d", ErrResharded, s.Group, s.Shards, n)
+		return fmt.Errorf("%w: %.100q had %d and has %d", ErrResharded, s.Group, s.Shards, n)
 	}
 	return nil
 }

@@ -146,7 +146,7 @@ type PostError struct {
 
 // Error names the connection, the number of attempts and what is in Err.
 func (e PostError) Error() string {
-	return fmt.Sprintf("broadcast: connection %q, attempts %d: %v", e.ConnectionID, e.Attempts, e.Err)
+	return fmt.Sprintf("broadcast: connection %.100q, attempts %d: %v", e.ConnectionID, e.Attempts, e.Err)
 }
 
 // Unwrap gives Err.

@@ -44,5 +44,5 @@ func checkReserved(name string) error {
 	if !strings.HasPrefix(name, AuthorizerPrefix) {
 		return nil
 	}
-	return fmt.Errorf("%w: attribute %q: names that begin with %q are those of what the authorizer returned", ErrInvalid, name, AuthorizerPrefix)
+	return fmt.Errorf("%w: attribute %.100q: names that begin with %.100q are those of what the authorizer returned", ErrInvalid, name, AuthorizerPrefix)
 }

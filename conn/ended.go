@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/gatesock/gatesock/internal/oneline"
 )
 
 // EndCause says what ended a record.
@@ -152,13 +154,16 @@ func (q *endings) run(ctx context.Context, e ending) {
 	}
 }
 
+// maxPanic is how many bytes of what the function panics with are logged.
+const maxPanic = 2000
+
 func (i endedItem) announce(ctx context.Context, e ending) {
 	ctx, cancel := e.limit(ctx)
 	defer cancel()
 	defer func() {
 		if v := recover(); v != nil {
 			slog.ErrorContext(ctx, "conn: panic of the function for records that have ended",
-				"connectionId", i.conn.ID, "cause", string(i.cause), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+				"connectionId", i.conn.ID, "cause", string(i.cause), "panic", oneline.Of(fmt.Sprint(v), maxPanic), "stack", string(debug.Stack()))
 		}
 	}()
 	i.tell(WithEndCause(ctx, EndDeleted), i.conn, i.cause)

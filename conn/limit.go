@@ -40,7 +40,7 @@ func (t *tracker) admit(ctx context.Context, c Conn, put bool) error {
 	n := count{tracker: t, conn: c, again: put}
 	switch err := n.run(ctx); {
 	case err != nil:
-		cause := fmt.Errorf("conn: counting the connections of user %q: %w", c.User, err)
+		cause := fmt.Errorf("conn: counting the connections of user %.100q: %w", c.User, err)
 		return gatesock.Errorf(gatesock.CodeUnavailable, "the connection could not be registered").WithCause(cause)
 	case n.known || n.others < t.limit:
 		return nil

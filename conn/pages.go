@@ -23,7 +23,7 @@ func Pages(ctx context.Context, store Store, group string) iter.Seq2[Page, error
 			err = fmt.Errorf("the store has %d shards", shards)
 		}
 		if err != nil {
-			yield(Page{}, fmt.Errorf("conn: reading group %q: %w", group, err))
+			yield(Page{}, fmt.Errorf("conn: reading group %.100q: %w", group, err))
 			return
 		}
 		for shard := range shards {
@@ -40,7 +40,7 @@ func Pages(ctx context.Context, store Store, group string) iter.Seq2[Page, error
 func ShardPages(ctx context.Context, store Store, q Query) iter.Seq2[Page, error] {
 	return func(yield func(Page, error) bool) {
 		if err := readShard(ctx, store, q, yield); err != nil {
-			yield(Page{}, fmt.Errorf("conn: reading group %q: %w", q.Group, err))
+			yield(Page{}, fmt.Errorf("conn: reading group %.100q: %w", q.Group, err))
 		}
 	}
 }

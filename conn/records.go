@@ -29,7 +29,7 @@ func Records(ctx context.Context, store Store, group string) iter.Seq2[Conn, err
 			}
 			list, err := recordsOf(ctx, store, page.Members)
 			if err != nil {
-				yield(Conn{}, fmt.Errorf("conn: reading the records of group %q: %w", group, err))
+				yield(Conn{}, fmt.Errorf("conn: reading the records of group %.100q: %w", group, err))
 				return
 			}
 			for _, c := range list {

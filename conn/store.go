@@ -29,7 +29,7 @@ type NotFoundError struct {
 }
 
 // Error names the connection.
-func (e *NotFoundError) Error() string { return fmt.Sprintf("conn: connection %q not found", e.ID) }
+func (e *NotFoundError) Error() string { return fmt.Sprintf("conn: connection %.100q not found", e.ID) }
 
 // Is reports whether target is [ErrNotFound].
 func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }

@@ -215,7 +215,7 @@ func (t *tracker) remove(ctx context.Context, id string, why EndCause) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(withEnding(ctx, why, endedGrace)), removeTimeout)
 	defer cancel()
 	if _, err := t.store.Delete(ctx, id); err != nil && !errors.Is(err, ErrNotFound) {
-		return fmt.Errorf("conn: removing connection %q: %w", id, err)
+		return fmt.Errorf("conn: removing connection %.100q: %w", id, err)
 	}
 	return nil
 }

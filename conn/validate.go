@@ -28,7 +28,7 @@ func CheckName(what, name string) error {
 
 func checkText(what, s string) error {
 	if !utf8.ValidString(s) {
-		return fmt.Errorf("%w: %s %q is not UTF-8", ErrInvalid, what, s)
+		return fmt.Errorf("%w: %s %.100q is not UTF-8", ErrInvalid, what, s)
 	}
 	return nil
 }
@@ -53,7 +53,7 @@ func CheckAttributes(set map[string]string, remove []string) error {
 			return err
 		}
 		if _, ok := set[name]; ok {
-			return fmt.Errorf("%w: attribute %q is to be both set and removed", ErrInvalid, name)
+			return fmt.Errorf("%w: attribute %.100q is to be both set and removed", ErrInvalid, name)
 		}
 	}
 	return nil

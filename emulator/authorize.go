@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -124,7 +123,7 @@ func (s *Session) authorize(ctx context.Context, h *Handshake, st stamp) error {
 	case errors.Is(err, errDenied):
 		return s.refuse(http.StatusForbidden, messageForbidden, st)
 	case err != nil:
-		s.g.cfg.Logger.Error("the authorizer failed", slog.String("connectionId", s.id), slog.Any("error", err))
+		s.g.cfg.Logger.Error("the authorizer failed", slog.String("connectionId", s.id), loggedError(err))
 		return s.refuse(http.StatusInternalServerError, s.g.cfg.Unknown.AuthorizerFaultMessage, st)
 	}
 	h.Authorizer = result.values
@@ -242,7 +241,7 @@ func readAuthorization(out []byte, arn string) (authorization, error) {
 	for name, value := range answer.Context {
 		text, err := scalarText(value)
 		if err != nil {
-			return authorization{}, fmt.Errorf("context %s: %w", strconv.Quote(name), err)
+			return authorization{}, fmt.Errorf("context %.100q: %w", name, err)
 		}
 		values[name] = text
 	}

@@ -36,11 +36,11 @@ func encodeAuthorizer(values map[string]any) (string, error) {
 	for i, k := range keys {
 		text, err := scalarText(values[k])
 		if err != nil {
-			return "", fmt.Errorf("authorizer value %q: %w", k, err)
+			return "", fmt.Errorf("authorizer value %.100q: %w", k, err)
 		}
 		b = appendKey(b, i, k)
-		if _, err := strconv.Atoi(text); err == nil && k == keyIntegrationLatency {
-			b = append(b, text...)
+		if n, err := strconv.Atoi(text); err == nil && k == keyIntegrationLatency {
+			b = strconv.AppendInt(b, int64(n), 10) // not as written, which may be +5 or 007
 			continue
 		}
 		b = jsontext.AppendString(b, text)
@@ -58,7 +58,7 @@ func scalarText(v any) (string, error) {
 	}
 	switch text[0] {
 	case '{', '[', 'n':
-		return "", fmt.Errorf("%s is neither a string nor a number nor a boolean", text)
+		return "", fmt.Errorf("%.200s is neither a string nor a number nor a boolean", text)
 	case '"':
 		var s string
 		err = json.Unmarshal(text, &s)

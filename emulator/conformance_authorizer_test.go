@@ -352,11 +352,34 @@ func TestWild(t *testing.T) {
 	require.False(t, wild(strings.Repeat("*a", 500)+"b", strings.Repeat("a", 2000)), "in good time")
 }
 
+// A Deny holds in every place, a * in a resource ends at a colon, and the numbers of a context stay as they are written.
+func TestReadAuthorization(t *testing.T) {
+	t.Parallel()
+	arn := stageARN + "$connect"
+	const denied, allowed = `{"Action":"*","Effect":"Deny","Resource":"*"}`, `{"Action":"*","Effect":"Allow","Resource":"*"}`
+	for _, statements := range []string{denied + "," + allowed, allowed + "," + denied, allowed + "," + denied + "," + allowed} {
+		_, err := readAuthorization([]byte(`{"principalId":"a","policyDocument":{"Statement":[`+statements+`]}}`), arn)
+		require.ErrorIs(t, err, errDenied, statements)
+	}
+	for resource, ok := range map[string]bool{
+		arn: true, "arn:aws:execute-api:*:*:*": true, "arn:aws:execute-api:*": false, "arn:*": false, "arn:aws:*/$connect": false,
+	} {
+		_, err := readAuthorization([]byte(allow("Allow", resource, "")), arn)
+		require.Equal(t, ok, err == nil, resource)
+	}
+	for _, number := range []string{"12345678901234567890", "1.0", "1e3", "0.1"} {
+		a, err := readAuthorization([]byte(allow("Allow", "*", `,"context":{"n":`+number+`}`)), arn)
+		require.NoError(t, err)
+		require.Equal(t, number, a.values["n"])
+	}
+}
+
 // No answer of an authorizer makes the gateway panic, and none lets anybody in whose ARN is not allowed.
 func FuzzAuthorization(f *testing.F) {
 	f.Add([]byte(allow("Allow", stageARN+"$connect", `,"context":{"a":1},"usageIdentifierKey":"x"`)), stageARN+"$connect")
 	f.Add([]byte(allow("Deny", "*", "")), "x")
 	f.Add([]byte(`"Unauthorized"`), "x")
+	f.Add([]byte(allow("Allow", "*", `,"context":{"integrationLatency":"+5"}`)), "x")
 	f.Fuzz(func(t *testing.T, out []byte, arn string) {
 		a, err := readAuthorization(out, arn)
 		if err != nil {

@@ -3,7 +3,6 @@ package emulator
 import (
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -18,7 +17,7 @@ const headerErrorType = "x-amzn-ErrorType"
 // serveConnection is the @connections API (AWS, API Gateway Management API reference).
 func (g *Gateway) serveConnection(w http.ResponseWriter, r *http.Request, to gatesock.Target) {
 	if err := g.crossOrigin.Check(r); err != nil {
-		g.cfg.Logger.Warn("@connections call refused", slog.String("origin", r.Header.Get("Origin")), slog.Any("error", err))
+		g.cfg.Logger.Warn("@connections call refused", logged("origin", r.Header.Get("Origin")), loggedError(err))
 		writeMessage(w, http.StatusForbidden, "ForbiddenException", "The emulator refuses @connections calls by pages of another origin: nobody has signed them")
 		return
 	}

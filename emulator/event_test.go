@@ -115,6 +115,16 @@ func TestEventsAreJSON(t *testing.T) {
 	})
 }
 
+// A latency that reads as a number without being one in JSON does not break the event.
+func TestLatencyIsANumberOfJSON(t *testing.T) {
+	t.Parallel()
+	for latency, want := range map[any]string{"+5": "5", "007": "7", "-0": "0", 21: "21", "fast": `"fast"`, 1.5: `"1.5"`} {
+		text, err := encodeAuthorizer(map[string]any{"integrationLatency": latency})
+		require.NoError(t, err)
+		require.Equal(t, `,"authorizer":{"integrationLatency":`+want+"}", text)
+	}
+}
+
 func TestAuthorizerValuesMustBeScalar(t *testing.T) {
 	t.Parallel()
 	for _, v := range []any{map[string]any{}, []string{"a"}, nil, func() {}} {

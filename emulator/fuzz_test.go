@@ -167,10 +167,10 @@ func FuzzSpellings(f *testing.F) {
 	f.Fuzz(func(t *testing.T, read []byte) {
 		r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(read)))
 		if err != nil {
-			spellings(read, "GET / HTTP/1.1")
+			spellings(read, "GET / HTTP/1.1", nil)
 			return
 		}
-		names := spellings(read, r.Method+" "+r.RequestURI+" "+r.Proto)
+		names := spellings(read, r.Method+" "+r.RequestURI+" "+r.Proto, r.Header)
 		for name, spelled := range names {
 			require.Equal(t, name, http.CanonicalHeaderKey(spelled))
 		}

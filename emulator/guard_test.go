@@ -1,11 +1,14 @@
 package emulator
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
 )
 
 // A page whose name was bound to this machine's address (DNS rebinding) reaches nothing, whatever it asks for.
@@ -41,9 +44,12 @@ func TestHosts(t *testing.T) {
 		{named, "evil.example", false},
 		{anyHost, "evil.example", true},
 	} {
-		for path, method := range map[string]string{"/local": "GET", "/local/@connections/" + wellFormed: "POST"} {
+		for path, method := range map[string]string{"/local": "GET", "/local?upgrade": "GET", "/local/@connections/" + wellFormed: "POST"} {
 			r := httptest.NewRequestWithContext(t.Context(), method, path, nil)
 			r.Host = c.host
+			if r.URL.RawQuery != "" {
+				r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}} // without a key, which is judged later
+			}
 			answer := httptest.NewRecorder()
 			c.gateway.ServeHTTP(answer, r)
 			if c.served {
@@ -89,4 +95,27 @@ func TestCrossSiteCalls(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A call's body is read no further than it takes to see that it is too large.
+func TestEndlessBody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, inMemory{}, Config{}, nil)
+	body := &endless{}
+	r := httptest.NewRequestWithContext(t.Context(), "POST", "http://localhost/local/@connections/"+wellFormed, body)
+	answer := httptest.NewRecorder()
+	w.gw.ServeHTTP(answer, r)
+	require.Equal(t, http.StatusRequestEntityTooLarge, answer.Code)
+	require.LessOrEqual(t, body.read, 2*gatesock.MaxMessageSize)
+}
+
+// endless is a reader that ends far above what may be read of it.
+type endless struct{ read int }
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.read > 10*gatesock.MaxMessageSize {
+		return 0, io.EOF
+	}
+	e.read += len(p)
+	return len(p), nil
 }

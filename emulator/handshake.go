@@ -89,7 +89,7 @@ func (g *Gateway) Connect(ctx context.Context, h Handshake, c Client) (*Session,
 		return nil, err
 	}
 	if err := s.describe(&h); err != nil {
-		g.cfg.Logger.Error("the authorizer's result is none", slog.String("connectionId", s.id), slog.Any("error", err))
+		g.cfg.Logger.Error("the authorizer's result is none", slog.String("connectionId", s.id), loggedError(err))
 		return nil, s.refuse(http.StatusInternalServerError, messageInternal, st)
 	}
 	if err := s.connect(ctx, &h, st); err != nil {

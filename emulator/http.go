@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -38,7 +37,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case len("wss://")+len(r.Host)+len(r.RequestURI) > maxURLLength:
 		writeMessage(w, http.StatusRequestURITooLong, "", "URI Too Long")
 	case !g.serves(r.Host):
-		g.cfg.Logger.Warn("request refused", slog.String("host", r.Host))
+		g.cfg.Logger.Warn("request refused", logged("host", r.Host))
 		writeMessage(w, http.StatusForbidden, "ForbiddenException", "The emulator does not serve the host "+strconv.Quote(r.Host)+
 			", which may be a web page's name for this machine: add its name to emulator's Config.Hosts if it is yours")
 	case p.kind == pathForbidden, upgrade && p.kind != pathStage:

@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/internal/sigv4"
@@ -133,7 +133,8 @@ func (g *Gateway) checkSignature(w http.ResponseWriter, r *http.Request, payload
 	}, actionManage, r.Method+"/@connections/{connectionId}")
 	var fault *sigv4.Fault
 	if errors.As(err, &fault) {
-		g.cfg.Logger.Info("@connections call refused", slog.Any("error", err))
+		reason, _, _ := strings.Cut(fault.Message, "\n") // what follows is the request as it should have been signed
+		g.cfg.Logger.Info("@connections call refused", logged("error", fault.Type+": "+reason))
 		writeMessage(w, http.StatusForbidden, fault.Type, fault.Message)
 	}
 	return err == nil

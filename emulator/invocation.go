@@ -141,7 +141,7 @@ func (inv *invocation) call() (out []byte, err error) {
 			return
 		}
 		cause := recover()
-		inv.log(slog.LevelError, "the handler panicked", slog.Any("panic", cause), slog.String("stack", string(debug.Stack())))
+		inv.log(slog.LevelError, "the handler panicked", logged("panic", fmt.Sprint(cause)), slog.String("stack", string(debug.Stack())))
 		err = fmt.Errorf("%w: panic: %v", errFunction, cause)
 		if cause == nil { // Goexit: nothing after this runs
 			inv.settle((*Session).replyAndFlush, response{}, err)
@@ -161,7 +161,7 @@ func (inv *invocation) settle(reply replier, r response, err error) bool {
 		return false
 	}
 	if err != nil {
-		inv.log(slog.LevelError, "the invocation failed", slog.Any("error", err))
+		inv.log(slog.LevelError, "the invocation failed", loggedError(err))
 	}
 	inv.answer(reply, r, err)
 	inv.mu.Lock()

@@ -10,6 +10,7 @@ import (
 type invocations struct {
 	mu      sync.Mutex
 	running map[*invocation]struct{}
+	cut     bool // those that still come have no time
 }
 
 func (s *invocations) add(inv *invocation) {
@@ -19,6 +20,9 @@ func (s *invocations) add(inv *invocation) {
 		s.running = make(map[*invocation]struct{})
 	}
 	s.running[inv] = struct{}{}
+	if s.cut {
+		inv.ctx.end(context.Canceled)
+	}
 }
 
 func (s *invocations) remove(inv *invocation) {
@@ -27,10 +31,12 @@ func (s *invocations) remove(inv *invocation) {
 	delete(s.running, inv)
 }
 
-// cancel ends the contexts of all, and returns their descriptions, sorted.
+// cancel ends the contexts of all, those too that follow from them, as the $disconnect of a client whose $connect returns
+// now. It returns the descriptions of those that run, sorted.
 func (s *invocations) cancel() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.cut = true
 	var cut []string
 	for inv := range s.running {
 		cut = append(cut, inv.String())

@@ -28,7 +28,7 @@ type Info = gatesock.ConnectionInfo
 // not.
 func (g *Gateway) Post(ctx context.Context, to gatesock.Target, data []byte) error {
 	if err := g.post(ctx, to, data); err != nil {
-		return fmt.Errorf("emulator: post to %s: %w", to.ConnectionID, err)
+		return fmt.Errorf("emulator: post to %.100q: %w", to.ConnectionID, err)
 	}
 	return nil
 }
@@ -49,7 +49,7 @@ func (g *Gateway) post(ctx context.Context, to gatesock.Target, data []byte) err
 func (g *Gateway) Info(ctx context.Context, of gatesock.Target) (Info, error) {
 	s, err := g.target(ctx, of)
 	if err != nil {
-		return Info{}, fmt.Errorf("emulator: info on %s: %w", of.ConnectionID, err)
+		return Info{}, fmt.Errorf("emulator: info on %.100q: %w", of.ConnectionID, err)
 	}
 	return s.info(), nil
 }
@@ -59,7 +59,7 @@ func (g *Gateway) Info(ctx context.Context, of gatesock.Target) (Info, error) {
 func (g *Gateway) Disconnect(ctx context.Context, who gatesock.Target) error {
 	s, err := g.target(ctx, who)
 	if err != nil {
-		return fmt.Errorf("emulator: disconnecting %s: %w", who.ConnectionID, err)
+		return fmt.Errorf("emulator: disconnecting %.100q: %w", who.ConnectionID, err)
 	}
 	s.end(closeNormally(), byGateway).start()
 	return nil
@@ -91,9 +91,9 @@ func (g *Gateway) checkEndpoint(endpoint string) error {
 	p := g.parsePath(u.EscapedPath())
 	switch {
 	case p.kind == pathForbidden:
-		return fmt.Errorf("endpoint %q: %w", endpoint, gatesock.ErrForbidden)
+		return fmt.Errorf("endpoint %.200q: %w", endpoint, gatesock.ErrForbidden)
 	case p.kind != pathStage:
-		return fmt.Errorf("endpoint %q: %w", endpoint, ErrNoRoute)
+		return fmt.Errorf("endpoint %.200q: %w", endpoint, ErrNoRoute)
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func (s *Session) dispatch(ctx context.Context, data []byte) *invocation {
 	}
 	if validate := s.g.cfg.Models[route.Key]; validate != nil {
 		if err := validate(data); err != nil {
-			s.g.cfg.Logger.Info("the model refused a message", slog.String("routeKey", route.Key), slog.Any("error", err))
+			s.g.cfg.Logger.Info("the model refused a message", slog.String("routeKey", route.Key), loggedError(err))
 			s.reply(badBodyFrame(s.id, st.messageID))
 			return nil
 		}

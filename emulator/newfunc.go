@@ -47,7 +47,7 @@ func (c *comingGateway) get(operation string, to gatesock.Target) (*Gateway, err
 	if g := c.gateway.Load(); g != nil {
 		return g, nil
 	}
-	return nil, fmt.Errorf("emulator: %s %q: %w: %w", operation, to.ConnectionID, gatesock.ErrNotSent, errNotReady)
+	return nil, fmt.Errorf("emulator: %s %.100q: %w: %w", operation, to.ConnectionID, gatesock.ErrNotSent, errNotReady)
 }
 
 func (c *comingGateway) Post(ctx context.Context, to gatesock.Target, data []byte) error {

@@ -91,7 +91,7 @@ func (p *policy) decide(action, resource string) error {
 func (s *statement) check() error {
 	switch {
 	case s.Effect != "Allow" && s.Effect != "Deny":
-		return fmt.Errorf("the Effect is %q", s.Effect)
+		return fmt.Errorf("the Effect is %.100q", s.Effect)
 	case len(s.NotAction)+len(s.NotResource)+len(s.Condition) > 0:
 		return errors.New("NotAction, NotResource and Condition are not imitated")
 	case len(s.Action) == 0 || len(s.Resource) == 0:

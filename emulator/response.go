@@ -88,11 +88,11 @@ func (r *response) read(s *jsontext.Scanner, u *Unknowns) (err error) {
 func (r *response) readStringStatus(s *jsontext.Scanner) error {
 	var text string
 	s.String(&text)
-	status, err := strconv.ParseInt(text, 10, 64)
+	status, err := strconv.ParseUint(text, 10, 16) // which takes no sign
 	if err != nil {
 		return fmt.Errorf("%w: statusCode %.80q", errMalformed, text)
 	}
-	r.statusCode = status
+	r.statusCode = int64(status)
 	return nil
 }
 

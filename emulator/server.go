@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,6 +21,8 @@ type Server struct {
 
 	gateway *Gateway
 	http    http.Server
+	closing atomic.Bool
+	silent  sync.Map      // of net.Conn: those without a request yet
 	served  chan struct{} // closed when http.Serve has returned, with
 	err     error
 }
@@ -50,6 +54,7 @@ func serve(g *Gateway, l net.Listener) *Server {
 		},
 		served: make(chan struct{}),
 	}
+	s.http.ConnState = s.watch
 	go func() {
 		defer close(s.served)
 		s.err = s.http.Serve(NewListener(l))
@@ -57,10 +62,34 @@ func serve(g *Gateway, l net.Listener) *Server {
 	return s
 }
 
+// watch takes note of a connection's state.
+func (s *Server) watch(conn net.Conn, state http.ConnState) {
+	if state != http.StateNew {
+		s.silent.Delete(conn)
+		return
+	}
+	s.silent.Store(conn, nil)
+	if s.closing.Load() {
+		_ = conn.Close()
+	}
+}
+
+// closeSilent closes the connections that have not had a request, as browsers open them in advance: net/http waits for
+// theirs for five seconds.
+func (s *Server) closeSilent() {
+	s.closing.Store(true)
+	s.silent.Range(func(conn, _ any) bool {
+		_ = conn.(net.Conn).Close()
+		return true
+	})
+}
+
 // Close stops to listen, shuts the gateway down (see [Gateway.Shutdown]), and returns when every goroutine of both
 // has ended, or when ctx has. Calling it again does no harm.
 func (s *Server) Close(ctx context.Context) error {
-	err := errors.Join(s.gateway.Shutdown(ctx), s.http.Shutdown(ctx))
+	err := s.gateway.Shutdown(ctx)
+	s.closeSilent()
+	err = errors.Join(err, s.http.Shutdown(ctx))
 	if err != nil {
 		err = errors.Join(err, s.http.Close())
 	}

@@ -114,3 +114,25 @@ func soleSession(g *Gateway) string {
 	}
 	return ""
 }
+
+// Connections that browsers open in advance do not hold up the end of a server.
+func TestServerClosesSilentConnections(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g, err := New(always(`{"statusCode":200}`), Config{})
+		require.NoError(t, err)
+		l := newPipes()
+		s := serve(g, l)
+		silent, halfway := l.dial(), l.dial()
+		_, err = io.WriteString(halfway, "GET /local HT")
+		require.NoError(t, err)
+		synctest.Wait()
+		began := time.Now()
+		require.NoError(t, s.Close(t.Context()))
+		require.Less(t, time.Since(began), time.Second)
+		for _, conn := range []net.Conn{silent, halfway} {
+			_, err := conn.Read(make([]byte, 1))
+			require.ErrorIs(t, err, io.EOF)
+		}
+	})
+}

@@ -127,3 +127,29 @@ func TestProtocolHeaderOfTheHandler(t *testing.T) {
 		}
 	}
 }
+
+// A $connect that a shutdown cuts off and that lets its client in all the same is followed by a $disconnect, which has no
+// more time than it had.
+func TestShutdownCutsWhatFollows(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g, err := New(handlerFunc(func(ctx context.Context, _ []byte) ([]byte, error) {
+			<-ctx.Done()
+			return status(200), nil
+		}), Config{})
+		require.NoError(t, err)
+		refused := make(chan error, 1)
+		go func() {
+			_, err := g.Connect(context.Background(), Handshake{}, discardClient{})
+			refused <- err
+		}()
+		synctest.Wait()
+		began := time.Now()
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		require.ErrorIs(t, g.Shutdown(ended), context.Canceled)
+		require.Error(t, <-refused)
+		require.NoError(t, g.Shutdown(context.Background()))
+		require.Zero(t, time.Since(began))
+	})
+}

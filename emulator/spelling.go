@@ -102,7 +102,7 @@ func clientHeader(r *http.Request) (http.Header, bool) {
 	var names map[string]string
 	if c := headOf(r); c != nil {
 		c.mu.Lock()
-		names = spellings(c.read, r.Method+" "+r.RequestURI+" "+r.Proto)
+		names = spellings(c.read, r.Method+" "+r.RequestURI+" "+r.Proto, r.Header)
 		c.mu.Unlock()
 	}
 	header := make(http.Header, len(r.Header))
@@ -115,15 +115,46 @@ func clientHeader(r *http.Request) (http.Header, bool) {
 	return header, names != nil
 }
 
-// spellings finds the last request with that first line in what a connection has read, and returns the names of its
-// headers as they are written there, by their canonical form. A name that is written in several ways has the first one.
-// It returns nil if the request is not there as a whole.
-func spellings(read []byte, requestLine string) map[string]string {
-	at := bytes.LastIndex(read, []byte(requestLine))
-	if at < 0 {
-		return nil
+// spellings finds a request by its first line in what a connection has read, and returns the names of its headers as they
+// are written there, by their canonical form. A name that is written in several ways has the first one. It returns nil if
+// the request is not there as a whole.
+//
+// The line may be there more than once: in an earlier request, in a header's value, or in a frame that was sent before the
+// answer. What has the most of the request's headers after it is the request, the last one of equals.
+func spellings(read []byte, requestLine string, header http.Header) map[string]string {
+	var best map[string]string
+	most := -1
+	end := len(read)
+	for range maxSameLine {
+		at := bytes.LastIndex(read[:end], []byte(requestLine))
+		if at < 0 || most == len(header) {
+			break
+		}
+		end = at
+		names := namesAfter(read[at:])
+		if n := countNames(names, header); names != nil && n > most {
+			best, most = names, n
+		}
 	}
-	_, rest, _ := bytes.Cut(read[at:], []byte("\n"))
+	return best
+}
+
+// maxSameLine is how often the first line of a request is looked for, so that a client that repeats it costs little.
+const maxSameLine = 20
+
+// countNames returns how many of the header's names are there.
+func countNames(names map[string]string, header http.Header) (n int) {
+	for name := range header {
+		if _, ok := names[name]; ok {
+			n++
+		}
+	}
+	return n
+}
+
+// namesAfter returns the names of the headers after a request's first line; nil if they do not end.
+func namesAfter(read []byte) map[string]string {
+	_, rest, _ := bytes.Cut(read, []byte("\n"))
 	names := map[string]string{}
 	for {
 		line, after, whole := bytes.Cut(rest, []byte("\n"))

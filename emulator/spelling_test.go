@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -76,6 +77,28 @@ func TestSpellingAfterOtherRequests(t *testing.T) {
 	}
 }
 
+// Neither does what the request itself has, nor what comes with it before the answer.
+func TestSpellingBesideTheSameLine(t *testing.T) {
+	t.Parallel()
+	const line = "GET /local HTTP/1.1"
+	_, headers, _ := strings.Cut(spelledHandshake, "\r\n")
+	frame := line + "\r\nheaderauth1: x\r\n\r\n"
+	for name, request := range map[string]string{
+		"in a value":          line + "\r\nX-Original: " + line + "\r\n" + headers,
+		"in the last value":   strings.TrimSuffix(spelledHandshake, "\r\n") + "X-Original: " + line + "\r\n\r\n",
+		"in a frame, early":   spelledHandshake + "\x81" + string(rune(len(frame))) + frame,
+		"in a value, folded":  line + "\r\nX-Original: a\r\n " + line + "\r\n" + headers,
+		"in a frame, half":    spelledHandshake + line + "\r\nheaderauth1: x",
+		"in an earlier frame": frame + spelledHandshake,
+	} {
+		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(spelledHandshake)))
+		require.NoError(t, err, name)
+		names := spellings([]byte(request), line, r.Header)
+		require.Equal(t, "HeaderAuth1", names["Headerauth1"], name)
+		require.Equal(t, "sec-websocket-version", names["Sec-Websocket-Version"], name)
+	}
+}
+
 func TestSpellingOverTLS(t *testing.T) {
 	t.Parallel()
 	donor := httptest.NewTLSServer(nil)
@@ -105,7 +128,7 @@ func TestSpellingThatIsNotKnown(t *testing.T) {
 	require.NoError(t, w.gw.Shutdown(context.Background()))
 	require.Equal(t, 1, strings.Count(log.String(), "NewListener"))
 
-	require.Nil(t, spellings([]byte("GET /local HTTP/1.1\r\nHost: h\r\nX-"), "GET /local HTTP/1.1"), "half a head")
+	require.Nil(t, spellings([]byte("GET /local HTTP/1.1\r\nHost: h\r\nX-"), "GET /local HTTP/1.1", nil), "half a head")
 	var c headConn
 	for range 100 {
 		c.note(bytes.Repeat([]byte("x"), 4*kb))
@@ -115,4 +138,23 @@ func TestSpellingThatIsNotKnown(t *testing.T) {
 	require.LessOrEqual(t, len(c.read), 2*keptHead)
 	c.forget()
 	require.Nil(t, c.read)
+}
+
+// A head is whole again after its first half was kept beside much else, and an upgraded connection keeps nothing.
+func TestSpellingIsKept(t *testing.T) {
+	t.Parallel()
+	here, there := net.Pipe()
+	c := headConn{Conn: there}
+	c.note(bytes.Repeat([]byte("x"), 2*keptHead-60))
+	for _, half := range []string{spelledHandshake[:50], spelledHandshake[50:]} {
+		c.note([]byte(half))
+	}
+	require.NotNil(t, spellings(c.read, "GET /local HTTP/1.1", nil))
+	c.forget()
+	go func() { _, _ = here.Write([]byte("frame")) }()
+	n, err := c.Read(make([]byte, 10))
+	require.NoError(t, err)
+	require.Equal(t, 5, n)
+	require.Nil(t, c.read)
+	require.NoError(t, errors.Join(here.Close(), there.Close()))
 }

@@ -18,7 +18,7 @@ func (r *Recorder) Disconnect(ctx context.Context, from gatesock.Target) error {
 	r.disconnects = append(r.disconnects, from)
 	w := r.watch
 	r.mu.Unlock()
-	return w.post(ctx, from, func() error { return r.disconnect(ctx, from) })
+	return w.operate(ctx, disconnecting, from, func() error { return r.disconnect(ctx, from) })
 }
 
 func (r *Recorder) disconnect(ctx context.Context, from gatesock.Target) error {
@@ -31,8 +31,8 @@ func (r *Recorder) disconnect(ctx context.Context, from gatesock.Target) error {
 	}); ok {
 		return d.Disconnect(ctx, from)
 	}
-	if from.ConnectionID == "" {
-		return disconnectError(from, gatesock.ErrBadConnectionID)
+	if err := r.judge(from); err != nil {
+		return disconnectError(from, err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -163,7 +163,7 @@ func TestPostAfterTheHandlerReturnedFailsTheTest(t *testing.T) {
 				c := h.Connect()
 				c.SendText("go")
 				close(release)
-				require.ErrorContains(t, <-result, "the handler that makes the post has returned")
+				require.ErrorContains(t, <-result, "the handler that makes the call has returned")
 				require.Len(t, rec.PostsTo(c.ID()), 1, "it is recorded")
 				c.ExpectNone()
 				id = c.ID()

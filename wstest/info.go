@@ -18,7 +18,7 @@ func (r *Recorder) Info(ctx context.Context, of gatesock.Target) (info gatesock.
 	r.mu.Lock()
 	w := r.watch
 	r.mu.Unlock()
-	err = w.post(ctx, of, func() error {
+	err = w.operate(ctx, asking, of, func() error {
 		info, err = r.info(ctx, of)
 		return err
 	})
@@ -38,8 +38,8 @@ func (r *Recorder) info(ctx context.Context, of gatesock.Target) (gatesock.Conne
 	}); ok {
 		return i.Info(ctx, of)
 	}
-	if of.ConnectionID == "" {
-		return gatesock.ConnectionInfo{}, infoError(of, gatesock.ErrBadConnectionID)
+	if err := r.judge(of); err != nil {
+		return gatesock.ConnectionInfo{}, infoError(of, err)
 	}
 	return r.assumed(of.ConnectionID), nil
 }

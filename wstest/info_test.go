@@ -164,6 +164,23 @@ func TestPreparedPostsHaveATimeout(t *testing.T) {
 	})
 }
 
+// A post that fails is no traffic.
+func TestInfoAfterAPostThatFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		rec := wstest.NewRecorder()
+		require.NoError(t, rec.Post(t.Context(), to("a"), nil))
+		before, err := rec.Info(t.Context(), to("a"))
+		require.NoError(t, err)
+		<-time.After(time.Second)
+		rec.Throttle("a", 1)
+		require.ErrorIs(t, rec.Post(t.Context(), to("a"), nil), gatesock.ErrThrottled)
+		after, err := rec.Info(t.Context(), to("a"))
+		require.NoError(t, err)
+		require.Equal(t, before, after)
+	})
+}
+
 // A handler that asks about a connection after it has returned would be frozen in Lambda, as one that posts.
 func TestLateInfoFailsTheTest(t *testing.T) {
 	t.Parallel()
@@ -177,10 +194,24 @@ func TestLateInfoFailsTheTest(t *testing.T) {
 		})
 		c := wstest.New(ft, r, wstest.WithPoster(rec)).Connect()
 		c.Request("keep", nil).ExpectAck()
-		if _, err := rec.Info(kept, to(c.ID())); err == nil {
-			ft.Errorf("it was told")
-		}
+		_, err := rec.Info(kept, to(c.ID()))
+		require.ErrorContains(t, err, "wstest: info of")
+		require.ErrorContains(t, rec.Disconnect(kept, to(c.ID())), "wstest: disconnect")
 	})
-	require.Len(t, failures, 1)
-	require.Contains(t, failures[0], "had returned")
+	require.Len(t, failures, 2)
+	require.Regexp(t, `a request for the info of "\S+" was made after .* had returned`, failures[0])
+	require.Regexp(t, `a disconnection of "\S+" was made after .* had returned`, failures[1])
+}
+
+// A recorder alone judges as the gateway does: the size before the connection.
+func TestTooLargeForAClosedConnection(t *testing.T) {
+	t.Parallel()
+	rec := wstest.NewRecorder()
+	require.NoError(t, rec.Disconnect(t.Context(), to("a")))
+	large := make([]byte, gatesock.MaxMessageSize+1)
+	require.ErrorIs(t, rec.Post(t.Context(), to("a"), large), gatesock.ErrTooLarge)
+	require.ErrorIs(t, rec.Post(t.Context(), to(""), large), gatesock.ErrTooLarge)
+	require.ErrorIs(t, rec.Post(t.Context(), to("a"), nil), gatesock.ErrGone)
+	require.ErrorIs(t, rec.Post(t.Context(), to(""), nil), gatesock.ErrBadConnectionID)
+	require.ErrorIs(t, rec.Disconnect(t.Context(), to("a")), gatesock.ErrGone)
 }

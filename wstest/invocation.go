@@ -22,7 +22,7 @@ type invocation struct {
 	connection string
 
 	// Guarded by watch.mu.
-	posts int // under way
+	calls int // of the @connections API, under way
 	ended bool
 }
 
@@ -58,44 +58,65 @@ func (w *watch) parseLabel(value string) (*invocation, bool) {
 	return &invocation{watch: w, number: number, connection: parts[2], route: parts[3]}, err == nil
 }
 
-// post carries out a post, unless it comes too late. A nil watch lets everything pass.
-func (w *watch) post(ctx context.Context, to gatesock.Target, do func() error) error {
+// operation is one of the @connections API, as failures name it.
+type operation string
+
+const (
+	posting       operation = "a post to"
+	asking        operation = "a request for the info of"
+	disconnecting operation = "a disconnection of"
+)
+
+// fail returns the error of an operation that did not succeed.
+func (op operation) fail(to gatesock.Target, err error) error {
+	switch op {
+	case asking:
+		return infoError(to, err)
+	case disconnecting:
+		return disconnectError(to, err)
+	default:
+		return postError(to, err)
+	}
+}
+
+// operate carries out an operation, unless it comes too late. A nil watch lets everything pass.
+func (w *watch) operate(ctx context.Context, op operation, to gatesock.Target, do func() error) error {
 	if w == nil {
 		return do()
 	}
 	inv, marked := ctx.Value(invocationKey{}).(*invocation)
 	if !marked {
-		return w.postUnmarked(to, do)
+		return w.operateUnmarked(op, to, do)
 	}
-	if !inv.beginPost() {
-		return w.late(inv, to)
+	if !inv.beginCall() {
+		return w.late(inv, op, to)
 	}
-	defer inv.endPost()
+	defer inv.endCall()
 	return do()
 }
 
-// postUnmarked carries out a post whose context is not a handler's: it is one of the test's own, or of a goroutine
+// operateUnmarked carries out an operation whose context is not a handler's: it is one of the test's own, or of a goroutine
 // that a handler has started and that may outlive it. Only the goroutine's label can tell.
-func (w *watch) postUnmarked(to gatesock.Target, do func() error) error {
+func (w *watch) operateUnmarked(op operation, to gatesock.Target, do func() error) error {
 	if goroutineID() == w.owner {
 		return do()
 	}
 	if inv := w.lateCaller(); inv != nil {
-		return w.late(inv, to)
+		return w.late(inv, op, to)
 	}
 	before := w.endings()
 	err := do()
 	if w.endings() != before {
 		if inv := w.lateCaller(); inv != nil {
-			_ = w.late(inv, to)
+			_ = w.late(inv, op, to)
 		}
 	}
 	return err
 }
 
-func (w *watch) late(inv *invocation, to gatesock.Target) error {
-	w.fail(fmt.Errorf("a post to %q was made after %s had returned", to.ConnectionID, inv))
-	return postError(to, errLate)
+func (w *watch) late(inv *invocation, op operation, to gatesock.Target) error {
+	w.fail(fmt.Errorf("%s %.100q was made after %s had returned", op, to.ConnectionID, inv))
+	return op.fail(to, errLate)
 }
 
 func (w *watch) endings() int {
@@ -139,18 +160,18 @@ func (w *watch) examine() *invocation {
 	return nil
 }
 
-func (i *invocation) beginPost() bool {
+func (i *invocation) beginCall() bool {
 	i.watch.mu.Lock()
 	defer i.watch.mu.Unlock()
 	if i.ended {
 		return false
 	}
-	i.posts++
+	i.calls++
 	return true
 }
 
-func (i *invocation) endPost() {
+func (i *invocation) endCall() {
 	i.watch.mu.Lock()
 	defer i.watch.mu.Unlock()
-	i.posts--
+	i.calls--
 }

@@ -3,6 +3,7 @@ package wstest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -99,7 +100,7 @@ func (r *Recorder) Reset() {
 // a handler has started.
 func (r *Recorder) Post(ctx context.Context, to gatesock.Target, data []byte) error {
 	post, w := r.begin(to, data)
-	err := w.post(ctx, to, func() error { return r.do(ctx, to, data) })
+	err := w.operate(ctx, posting, to, func() error { return r.do(ctx, to, data) })
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	post.Err = err
@@ -120,12 +121,14 @@ func (r *Recorder) do(ctx context.Context, to gatesock.Target, data []byte) erro
 	switch {
 	case err != nil:
 		return postError(to, err)
-	case next != nil:
-		return next.Post(ctx, to, data)
-	case to.ConnectionID == "":
-		return postError(to, gatesock.ErrBadConnectionID)
-	case len(data) > gatesock.MaxMessageSize:
+	case next == nil && len(data) > gatesock.MaxMessageSize:
 		return postError(to, gatesock.ErrTooLarge)
+	}
+	if err := r.judge(to); err != nil && (next == nil || errors.Is(err, gatesock.ErrGone)) {
+		return postError(to, err)
+	}
+	if next != nil {
+		return next.Post(ctx, to, data)
 	}
 	return nil
 }
@@ -143,13 +146,23 @@ func (r *Recorder) meet(ctx context.Context, to gatesock.Target) (gatesock.Poste
 	if err := r.faults[to.ConnectionID].take(); err != nil {
 		return nil, err
 	}
-	if r.closed[to.ConnectionID] {
-		return nil, gatesock.ErrGone
-	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
 	return r.next, nil
+}
+
+// judge returns what the recorder finds by itself about a connection: that it is none, or that the recorder has closed it.
+func (r *Recorder) judge(to gatesock.Target) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case to.ConnectionID == "":
+		return gatesock.ErrBadConnectionID
+	case r.closed[to.ConnectionID]:
+		return gatesock.ErrGone
+	}
+	return nil
 }
 
 // join makes the recorder the one of a harness.

@@ -19,8 +19,8 @@ import (
 	"github.com/gatesock/gatesock/internal/oneline"
 )
 
-// errLate refuses posts that come after the handler that makes them has returned.
-var errLate = errors.New("the handler that makes the post has returned")
+// errLate refuses calls that come after the handler that makes them has returned.
+var errLate = errors.New("the handler that makes the call has returned")
 
 // maxPanic is how many bytes of what a handler panics with a failure shows: it often has what a client has sent.
 const maxPanic = 2000
@@ -110,8 +110,8 @@ func (w *watch) begin(event []byte) *invocation {
 func (w *watch) end(inv *invocation) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if inv.posts > 0 {
-		w.failures = append(w.failures, fmt.Errorf("%s returned while %d of its posts were under way", inv, inv.posts))
+	if inv.calls > 0 {
+		w.failures = append(w.failures, fmt.Errorf("%s returned while %d of its posts, or other calls of @connections, were under way", inv, inv.calls))
 	}
 	delete(w.running, inv.number)
 	w.ended++

@@ -249,8 +249,8 @@ func TestUsage(t *testing.T) {
 	require.JSONEq(t, `[{"day":"`+longAgo+`","kind":"key","name":"k1","connections":0,"messages":1}]`,
 		usage("--from", dayBefore, "--to", longAgo, "--name", "k1", "--format", "json"))
 	require.Equal(t, "[]\n", usage("--name", "nobody", "--format", "json"))
-	require.Contains(t, x.fails(1, "usage", "--from", day, "--to", longAgo), "--from is after --to")
-	require.Contains(t, x.fails(1, "usage", "--from", "2020-01-01"), "at most 400")
+	require.Contains(t, x.fails(2, "usage", "--from", day, "--to", longAgo), "--from is after --to")
+	require.Contains(t, x.fails(2, "usage", "--from", "2020-01-01"), "at most 400")
 	require.Contains(t, x.fails(2, "usage", "--from", "soon"), `"soon" is no day`)
 	require.Contains(t, x.fails(2, "usage", "--from", "-3 days ago"), "day")
 	require.Contains(t, x.fails(2, "usage", "--format", "xml"), "format")

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -91,13 +90,18 @@ func TestStatus(t *testing.T) {
 		"plans set x --zone Mars":            {2, "", `--zone: unknown time zone Mars` + see},
 		"plans set x --rate much":            {2, "", `--rate` + `(.|\n)*` + see},
 		"keys create --owner x --prefix A!B": {2, "", `--prefix: .*"A!B"` + `(.|\n)*` + see},
-		"usage --format xml":                 {2, "", `--format must be one of` + `(.|\n)*` + see},
-		"keys show none":                     {1, "", `^gatesock: .*no such key.*\n$`},
-		"plans show none":                    {1, "", `^gatesock: there is no plan "none".*\n$`},
-		"keys list --profile none":           {1, "", `^gatesock: the AWS configuration: .*none\n$`},
-		"keys list":                          {0, `^ID  NAME  OWNER`, ""},
-		"plans list":                         {0, `^NAME  `, ""},
-		"usage":                              {0, `^DAY  KIND`, ""},
+		"usage --from 2026-03-02 --to 2026-03-01": {2, "", `--from is after --to` + see},
+		"usage --from 2001-01-01 --to 2026-03-01": {2, "", `at most \d+ are kept` + see},
+		"keys list --table=":                      {2, "", `--table is empty` + see},
+		"plans list --table=":                     {2, "", `--table is empty` + see},
+		"usage --table=":                          {2, "", `--table is empty` + see},
+		"usage --format xml":                      {2, "", `--format must be one of` + `(.|\n)*` + see},
+		"keys show none":                          {1, "", `^gatesock: .*no such key.*\n$`},
+		"plans show none":                         {1, "", `^gatesock: there is no plan "none".*\n$`},
+		"keys list --profile none":                {1, "", `^gatesock: the AWS configuration: .*none\n$`},
+		"keys list":                               {0, `^ID  NAME  OWNER`, ""},
+		"plans list":                              {0, `^NAME  `, ""},
+		"usage":                                   {0, `^DAY  KIND`, ""},
 	} {
 		t.Run(line, func(t *testing.T) {
 			t.Parallel()
@@ -118,13 +122,7 @@ func TestStatus(t *testing.T) {
 // TestDynamoDBErrors holds what the tool says where it does not get at its table, on DynamoDB Local and on servers that are none.
 func TestDynamoDBErrors(t *testing.T) {
 	t.Parallel()
-	refused := func(t *testing.T) string { // nobody listens there
-		t.Helper()
-		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		require.NoError(t, l.Close())
-		return "http://" + l.Addr().String()
-	}
+	refused := func(*testing.T) string { return "http://127.0.0.1:1" } // nobody listens there; a free port may be another test's soon
 	answers := func(status int, contentType, body string) func(t *testing.T) string {
 		return func(t *testing.T) string {
 			t.Helper()

@@ -73,6 +73,9 @@ func (t *table) load(ctx context.Context) (aws.Config, error) {
 	if t.Region != "" && !regexp.MustCompile(`^[A-Za-z0-9-]+$`).MatchString(t.Region) {
 		return aws.Config{}, misuse{fmt.Errorf("--region: %q is not a region like eu-central-1", t.Region)}
 	}
+	if t.Table == "" {
+		return aws.Config{}, misuse{errors.New("--table is empty")}
+	}
 	local := t.DynamoDB != ""
 	options := []func(*config.LoadOptions) error{config.WithRegion(t.Region), config.WithSharedConfigProfile(t.Profile)}
 	if local {

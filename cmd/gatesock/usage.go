@@ -35,9 +35,9 @@ func (c *usageCommand) Run(ctx context.Context, stdout io.Writer) error {
 	from, to := c.From.of(now), c.To.of(now)
 	switch days := to.Sub(from)/(24*time.Hour) + 1; {
 	case days < 1:
-		return errors.New("--from is after --to")
+		return misuse{errors.New("--from is after --to")}
 	case days > maxDays:
-		return fmt.Errorf("from %s to %s are %d days; at most %d are kept", from.Format(time.DateOnly), to.Format(time.DateOnly), days, maxDays)
+		return misuse{fmt.Errorf("from %s to %s are %d days; at most %d are kept", from.Format(time.DateOnly), to.Format(time.DateOnly), days, maxDays)}
 	}
 	client, err := c.client(ctx)
 	if err != nil {

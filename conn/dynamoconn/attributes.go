@@ -55,7 +55,7 @@ func (s *Store) change(ctx context.Context, id string, c change) (record, error)
 			return r, s.changeError(id, c, err)
 		}
 	}
-	return record{}, fmt.Errorf("dynamoconn: set attributes of connection %q: it ends and begins again each time", id)
+	return record{}, fmt.Errorf("dynamoconn: set attributes of connection %.100q: it ends and begins again each time", id)
 }
 
 // update sends an update of a record. It reports whether the record lives but is not of the form that the condition asks
@@ -85,9 +85,9 @@ func (s *Store) changeError(id string, c change, err error) error {
 	case err == nil, errors.Is(err, conn.ErrNotFound):
 		return err
 	case tooLarge(err):
-		return fmt.Errorf("%w: %s: the record of connection %q would have more than %d bytes", conn.ErrInvalid, c.largest, id, maxItem)
+		return fmt.Errorf("%w: %s: the record of connection %.100q would have more than %d bytes", conn.ErrInvalid, c.largest, id, maxItem)
 	default:
-		return fmt.Errorf("dynamoconn: set attributes of connection %q: %s: %w", id, outcomeOf(err, "they may be set"), err)
+		return fmt.Errorf("dynamoconn: set attributes of connection %.100q: %s: %w", id, outcomeOf(err, "they may be set"), err)
 	}
 }
 

@@ -30,7 +30,7 @@ func (s *Store) Delete(ctx context.Context, id string) (conn.Conn, error) {
 	})
 	s.ended.Call(ctx, r.Conn)
 	if err != nil {
-		return r.Conn, fmt.Errorf("dynamoconn: delete connection %q: it is not registered any more, but groups may list it until it expires: %w", id, err)
+		return r.Conn, fmt.Errorf("dynamoconn: delete connection %.100q: it is not registered any more, but groups may list it until it expires: %w", id, err)
 	}
 	return r.Conn, nil
 }
@@ -46,18 +46,18 @@ func (s *Store) deleteRecord(ctx context.Context, id string) (record, error) {
 	})
 	if _, ok := refused(err); ok {
 		if past.lost {
-			return record{}, fmt.Errorf("dynamoconn: delete connection %q: it is not registered, but may have been removed by an attempt "+
+			return record{}, fmt.Errorf("dynamoconn: delete connection %.100q: it is not registered, but may have been removed by an attempt "+
 				"whose answer was lost, and groups may list it until it expires: %w", id, err)
 		}
 		return record{}, &conn.NotFoundError{ID: id}
 	}
 	if err != nil {
-		return record{}, fmt.Errorf("dynamoconn: delete connection %q: %s: %w", id,
+		return record{}, fmt.Errorf("dynamoconn: delete connection %.100q: %s: %w", id,
 			outcomeOf(err, "it may be removed, and groups may list it until it expires"), err)
 	}
 	r, err := decodeRecord(id, out.Attributes)
 	if err != nil {
-		return record{}, fmt.Errorf("dynamoconn: delete connection %q: it is removed, but groups may list it until it expires: %w", id, err)
+		return record{}, fmt.Errorf("dynamoconn: delete connection %.100q: it is removed, but groups may list it until it expires: %w", id, err)
 	}
 	return r, nil
 }
@@ -77,7 +77,7 @@ func (s *Store) expire(ctx context.Context, id string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("delete the expired record of connection %q: %w", id, err)
+		return fmt.Errorf("delete the expired record of connection %.100q: %w", id, err)
 	}
 	return s.announceExpired(ctx, id, out.Attributes)
 }
@@ -89,7 +89,7 @@ func (s *Store) announceExpired(ctx context.Context, id string, it item) error {
 	}
 	r, err := decodeRecord(id, it)
 	if err != nil {
-		return fmt.Errorf("the expired record of connection %q: %w", id, err)
+		return fmt.Errorf("the expired record of connection %.100q: %w", id, err)
 	}
 	s.ended.Call(ctx, r.Conn)
 	return nil

@@ -67,18 +67,18 @@ func getText(it item, name string) (string, error) {
 	case *types.AttributeValueMemberS:
 		return v.Value, nil
 	default:
-		return "", fmt.Errorf("attribute %q is no string but a %T", name, v)
+		return "", fmt.Errorf("attribute %.100q is no string but a %T", name, v)
 	}
 }
 
 func getNumber(it item, name string) (int64, error) {
 	v, ok := it[name]
 	if !ok {
-		return 0, fmt.Errorf("attribute %q %w", name, errAbsent)
+		return 0, fmt.Errorf("attribute %.100q %w", name, errAbsent)
 	}
 	n, err := parseNumber(v)
 	if err != nil {
-		return 0, fmt.Errorf("attribute %q: %w", name, err)
+		return 0, fmt.Errorf("attribute %.100q: %w", name, err)
 	}
 	return n, nil
 }
@@ -103,6 +103,6 @@ func getMap(it item, name string) (item, error) {
 	case *types.AttributeValueMemberM:
 		return v.Value, nil
 	default:
-		return nil, fmt.Errorf("attribute %q is no map but a %T", name, v)
+		return nil, fmt.Errorf("attribute %.100q is no map but a %T", name, v)
 	}
 }

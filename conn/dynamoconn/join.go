@@ -21,7 +21,7 @@ func (s *Store) Join(ctx context.Context, id, group string) error {
 		return err
 	}
 	if err := s.putMembership(ctx, group, m); err != nil {
-		return fmt.Errorf("dynamoconn: join %q to %q: the record names the group, which may not list the connection: %w", id, group, err)
+		return fmt.Errorf("dynamoconn: join %.100q to %.100q: the record names the group, which may not list the connection: %w", id, group, err)
 	}
 	return nil
 }
@@ -47,16 +47,16 @@ func (s *Store) enter(ctx context.Context, id, group, condition string) (members
 		return membership{}, &conn.NotFoundError{ID: id}
 	}
 	if tooLarge(err) {
-		return membership{}, fmt.Errorf("%w: group %q: the record of connection %q would have more than %d bytes",
+		return membership{}, fmt.Errorf("%w: group %.100q: the record of connection %.100q would have more than %d bytes",
 			conn.ErrInvalid, group, id, maxItem)
 	}
 	if err != nil {
-		return membership{}, fmt.Errorf("dynamoconn: join %q to %q: %s: %w", id, group,
+		return membership{}, fmt.Errorf("dynamoconn: join %.100q to %.100q: %s: %w", id, group,
 			outcomeOf(err, "the record may name the group, which does not list the connection"), err)
 	}
 	m, err := decodeMembership(out.Attributes)
 	if err != nil {
-		return membership{}, fmt.Errorf("dynamoconn: join %q to %q: %w", id, group, err)
+		return membership{}, fmt.Errorf("dynamoconn: join %.100q to %.100q: %w", id, group, err)
 	}
 	m.id = id
 	m.version -= 2

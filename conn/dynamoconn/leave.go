@@ -21,7 +21,7 @@ func (s *Store) Leave(ctx context.Context, id, group string) error {
 		said, err = halfLeft, s.leaveRows(ctx, m, was)
 	}
 	if err != nil {
-		return fmt.Errorf("dynamoconn: leave %q from %q: %s: %w", id, group, said, err)
+		return fmt.Errorf("dynamoconn: leave %.100q from %.100q: %s: %w", id, group, said, err)
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func (s *Store) getBatch(ctx context.Context, ids []string) ([]conn.Conn, error)
 		}
 		r, err := decodeRecord(id, it)
 		if err != nil {
-			return nil, fmt.Errorf("connection %q: %w", id, err)
+			return nil, fmt.Errorf("connection %.100q: %w", id, err)
 		}
 		if !r.expired(now) {
 			found = append(found, r.Conn)

@@ -81,7 +81,7 @@ func (s *Store) putRow(ctx context.Context, group string, part int, m membership
 		return false, past, nil
 	}
 	if err != nil {
-		return false, past, fmt.Errorf("write the membership in %q: %w", group, err)
+		return false, past, fmt.Errorf("write the membership in %.100q: %w", group, err)
 	}
 	return true, past, nil
 }
@@ -145,7 +145,7 @@ func (s *Store) buryIn(ctx context.Context, part int, m ended) error {
 			return err
 		}
 	}
-	return fmt.Errorf("the membership in %q changes each time it is to be deleted", m.group)
+	return fmt.Errorf("the membership in %.100q changes each time it is to be deleted", m.group)
 }
 
 // deleteRow deletes the row of exactly one version, unless it guards its place.
@@ -160,7 +160,7 @@ func (s *Store) deleteRow(ctx context.Context, part int, m ended) (deleted bool,
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("delete the membership in %q: %w", m.group, err)
+		return false, fmt.Errorf("delete the membership in %.100q: %w", m.group, err)
 	}
 	return true, nil
 }
@@ -178,7 +178,7 @@ func (s *Store) guardRow(ctx context.Context, part int, m ended, until int64) (g
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("guard the place of the membership in %q: %w", m.group, err)
+		return false, fmt.Errorf("guard the place of the membership in %.100q: %w", m.group, err)
 	}
 	return true, nil
 }
@@ -192,7 +192,7 @@ func (s *Store) getRow(ctx context.Context, group string, part int, id string) (
 		ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {
-		return membership{}, false, fmt.Errorf("read the membership in %q: %w", group, err)
+		return membership{}, false, fmt.Errorf("read the membership in %.100q: %w", group, err)
 	}
 	if m, err = decodeMembership(out.Item); err != nil {
 		return membership{}, false, nil //nolint:nilerr // No item is no membership either.
@@ -207,7 +207,7 @@ func decodeMembership(it item) (m membership, err error) {
 	m.expires, errs[2] = getNumber(it, dynamotable.Expiry)
 	m.version, errs[3] = getNumber(it, attrVersion)
 	if err := errors.Join(errs[:]...); err != nil {
-		return membership{}, fmt.Errorf("the item of %q is no membership: %w", m.id, err)
+		return membership{}, fmt.Errorf("the item of %.100q is no membership: %w", m.id, err)
 	}
 	return m, nil
 }

@@ -36,7 +36,7 @@ func (s *Store) Put(ctx context.Context, c conn.Conn) error {
 		})
 	})
 	if err != nil {
-		return fmt.Errorf("dynamoconn: put connection %q: it is registered, but not all its groups list it: %w", c.ID, err)
+		return fmt.Errorf("dynamoconn: put connection %.100q: it is registered, but not all its groups list it: %w", c.ID, err)
 	}
 	return nil
 }
@@ -78,7 +78,7 @@ func (s *Store) putRecord(ctx context.Context, c conn.Conn, version int64) (expi
 		return nil, conn.ErrExists
 	}
 	if err != nil {
-		return nil, fmt.Errorf("dynamoconn: put connection %q: %s: %w", c.ID, outcomeOf(err, "it may be registered, without its groups"), err)
+		return nil, fmt.Errorf("dynamoconn: put connection %.100q: %s: %w", c.ID, outcomeOf(err, "it may be registered, without its groups"), err)
 	}
 	return out.Attributes, nil
 }

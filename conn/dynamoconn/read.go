@@ -43,7 +43,7 @@ func (s *Store) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 	r := reading{store: s, query: q, layout: layout, at: at}
 	page, err := r.page(ctx)
 	if err != nil {
-		return conn.Page{}, fmt.Errorf("dynamoconn: read group %q: %w", q.Group, err)
+		return conn.Page{}, fmt.Errorf("dynamoconn: read group %.100q: %w", q.Group, err)
 	}
 	return page, nil
 }

@@ -22,7 +22,7 @@ func (s *Store) Get(ctx context.Context, id string) (conn.Conn, error) {
 	}
 	r, err := s.getRecord(ctx, id)
 	if err != nil && !errors.Is(err, conn.ErrNotFound) {
-		return conn.Conn{}, fmt.Errorf("dynamoconn: get connection %q: %w", id, err)
+		return conn.Conn{}, fmt.Errorf("dynamoconn: get connection %.100q: %w", id, err)
 	}
 	return r.Conn, err
 }

@@ -67,7 +67,7 @@ func (s *Store) settledPart(ctx context.Context, group string, part, write int) 
 	for after := ""; ; {
 		found, err := s.queryPart(ctx, group, part, after, s.pageSize)
 		if err != nil {
-			return false, fmt.Errorf("dynamoconn: is group %q settled: %w", group, err)
+			return false, fmt.Errorf("dynamoconn: is group %.100q settled: %w", group, err)
 		}
 		for _, row := range found.list {
 			if row.live(now) && shard.Of(row.id, write) != part {
@@ -91,7 +91,7 @@ func (s *Store) layout(group string) (Shards, error) {
 	}
 	for _, n := range []int{l.Write, l.Also} {
 		if n < 0 || n > maxShards || n&(n-1) != 0 {
-			return Shards{}, fmt.Errorf("%w: %d shards of group %q, want a power of two up to %d", conn.ErrInvalid, n, group, maxShards)
+			return Shards{}, fmt.Errorf("%w: %d shards of group %.100q, want a power of two up to %d", conn.ErrInvalid, n, group, maxShards)
 		}
 	}
 	return l, nil
