@@ -89,7 +89,7 @@ func (t *Tickets) Issue(ctx context.Context, p Principal, origin string) (ticket
 		return "", time.Time{}, fmt.Errorf("%w: the principal has expired", ErrUnauthenticated)
 	}
 	if !p.Expires.IsZero() && p.Expires.Before(expires) {
-		expires = p.Expires
+		expires = p.Expires.UTC()
 	}
 	var secret [32]byte
 	_, _ = rand.Read(secret[:]) // It never fails.
@@ -242,10 +242,11 @@ func (s *MemoryTickets) Create(ctx context.Context, hash string, t Ticket) error
 		return err
 	}
 	t.Principal = t.Principal.own()
-	if _, ok := s.tickets.get(hash); ok {
+	err := s.tickets.add(hash, t.Principal.ID, t, t.Expires, clockOf(s.Clock))
+	if errors.Is(err, errTaken) {
 		return errors.New("authz: create a ticket: there is one with this hash")
 	}
-	return s.tickets.put(hash, t.Principal.ID, t, t.Expires, clockOf(s.Clock))
+	return err
 }
 
 // Consume removes a ticket and returns it.

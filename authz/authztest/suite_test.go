@@ -110,6 +110,16 @@ func TestSuiteFindsBrokenTicketStores(t *testing.T) {
 			_, _ = s.MemoryTickets.Consume(ctx, hash)
 			return s.MemoryTickets.Create(ctx, hash, t)
 		}}, []string{"a hash is"}},
+		"takes a ticket of the same content for the one that is there": {tickets{create: func(s *tickets, ctx context.Context, hash string, t authz.Ticket) error {
+			err := s.MemoryTickets.Create(ctx, hash, t)
+			if there, e := s.MemoryTickets.Consume(context.WithoutCancel(ctx), hash); e == nil {
+				if there.Principal.ID == t.Principal.ID && ctx.Err() == nil {
+					err = nil
+				}
+				_ = s.MemoryTickets.Create(context.WithoutCancel(ctx), hash, there)
+			}
+			return err
+		}}, []string{"of many tickets"}},
 		"ignores cancellation": {tickets{create: func(s *tickets, ctx context.Context, hash string, t authz.Ticket) error {
 			return s.MemoryTickets.Create(context.WithoutCancel(ctx), hash, t)
 		}}, []string{"an ended context"}},

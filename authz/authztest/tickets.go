@@ -1,6 +1,7 @@
 package authztest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ func TicketChecks() []Check[authz.TicketStore] {
 		{"a ticket that never was is not there", ticketUnknown},
 		{"tickets are apart", ticketsApart},
 		{"a hash is given once", ticketHashes},
+		{"of many tickets of one hash at once one is kept", ticketHashRace},
 		{"what the caller changes later is not changed in the store", ticketCopies},
 		{"an ended context ends a call", ticketCancelled},
 	}
@@ -112,6 +114,27 @@ func ticketHashes(ctx context.Context, a, b authz.TicketStore, clock *Clock) err
 	}
 	return consume(ctx, a, 1, ticket(clock, "ann"))
 }
+
+func ticketHashRace(ctx context.Context, a, b authz.TicketStore, clock *Clock) error {
+	for i := range 5 {
+		kept, err := atOnce(16, errTaken, func(n int) error {
+			if err := []authz.TicketStore{a, b}[n%2].Create(ctx, hash(i), ticket(clock, "ann")); err != nil {
+				return fmt.Errorf("%w: %w", errTaken, err)
+			}
+			return nil
+		})
+		if err != nil || kept != 1 {
+			return fmt.Errorf("of 16 tickets of one hash at once %d were created: %w", kept, cmp.Or(err, errNone))
+		}
+		if err := consume(ctx, a, i, ticket(clock, "ann")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// errTaken marks the error of a ticket whose hash is taken, which is of the store's own.
+var errTaken = errors.New("the hash is taken")
 
 func ticketCopies(ctx context.Context, a, _ authz.TicketStore, clock *Clock) error {
 	t := ticket(clock, "ann")
