@@ -16,6 +16,7 @@ func TicketChecks() []Check[authz.TicketStore] {
 	return []Check[authz.TicketStore]{
 		{"a ticket comes back whole, in another process too", ticketWhole},
 		{"a ticket is used once", ticketOnce},
+		{"a ticket lasts until it expires", ticketKept},
 		{"of many at once one gets the ticket", ticketRace},
 		{"a ticket that never was is not there", ticketUnknown},
 		{"tickets are apart", ticketsApart},
@@ -67,6 +68,18 @@ func ticketOnce(ctx context.Context, a, b authz.TicketStore, clock *Clock) error
 		return err
 	}
 	return errors.Join(consume(ctx, a, 1, ticket(clock, "ann")), used(ctx, a, 1), used(ctx, b, 1))
+}
+
+// ticketKept creates others meanwhile, since a store may make room then.
+func ticketKept(ctx context.Context, a, b authz.TicketStore, clock *Clock) error {
+	kept := ticket(clock, "ann")
+	kept.Expires = clock.Now().Add(time.Minute + 1)
+	err := a.Create(ctx, hash(0), kept)
+	for i := range 60 {
+		clock.Advance(time.Second)
+		err = errors.Join(err, b.Create(ctx, hash(1+i), ticket(clock, "ann")))
+	}
+	return errors.Join(err, consume(ctx, b, 0, kept))
 }
 
 func ticketRace(ctx context.Context, a, b authz.TicketStore, clock *Clock) error {
