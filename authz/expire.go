@@ -209,7 +209,8 @@ type Renewed struct {
 //
 // Where [conn.Track] is used, the connection's record expires with the token, and the connection receives nothing from then
 // on. A fresh one puts that off, by [conn.Renew]; so clients have to send it before the former one's end. One that comes
-// later is answered with [gatesock.CodeStaleConnection], which asks the client to connect again.
+// later is answered with [gatesock.CodeStaleConnection], which asks the client to connect again. Where $connect is taken by
+// another function, this one needs Track all the same: it is what puts off the record's end.
 func (e *Expiry) Handle(r *gatesock.Router, opts ...gatesock.RouteOption) {
 	if e.Renewals == nil || e.Verifier == nil {
 		panic("authz: Handle of an Expiry without Renewals or without a Verifier")

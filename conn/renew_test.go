@@ -82,6 +82,32 @@ func TestTrackRefusesACredentialThatHasEnded(t *testing.T) {
 	}
 }
 
+// What ends in the second in which the connection begins has ended: its record would never be there.
+func TestTrackRefusesACredentialOfLessThanASecond(t *testing.T) {
+	t.Parallel()
+	began := connecting().ConnectedAt.Truncate(time.Second)
+	for _, c := range []struct {
+		began, ends time.Duration
+		accepted    bool
+	}{
+		{0, 0, false}, {0, 1, false}, {0, time.Second - 1, false}, {0, time.Second, true},
+		{time.Second / 2, time.Second - 1, false}, {time.Second / 2, time.Second, true},
+	} {
+		m := conn.NewMemory(conn.WithClock(func() time.Time { return began }))
+		req := connecting()
+		req.ConnectedAt = began.Add(c.began)
+		ends := began.Add(c.ends)
+		_, err := conn.Track(m, conn.WithExpiry(func(*gatesock.Request) time.Time { return ends }))(accept)(t.Context(), req)
+		if !c.accepted {
+			require.Equal(t, gatesock.CodeUnauthenticated, gatesock.CodeOf(err), c)
+			requireNothingLeft(t, m)
+			continue
+		}
+		require.NoError(t, err, c)
+		require.True(t, member(t, m, conn.UserGroup("ann")), c)
+	}
+}
+
 // A fresh credential puts the end off, for the groups too.
 func TestRenew(t *testing.T) {
 	t.Parallel()
