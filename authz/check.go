@@ -9,9 +9,10 @@ import (
 // arnRoom is how long the ARN in an authorizer's answer is taken to be.
 const arnRoom = 256
 
-// Check returns why the principal can't connect, as its handshake would be refused: it has no id, a scope or role with a space, an attribute
-// whose name is not made of ASCII letters, digits, "_", "-" and ".", a value that is not UTF-8, or more than fits into an authorizer's answer
-// ([MaxContext]). What keeps principals, such as package authz/apikey, refuses those that it fails for.
+// Check returns why the principal can't connect, as its handshake would be refused: it has no id, a scope or role with a space,
+// an attribute whose name is not made of ASCII letters, digits, "_", "-" and ".", a value that is not UTF-8, or more than fits
+// into an authorizer's answer ([MaxContext]). What keeps principals, such as package authz/apikey, refuses those that it fails
+// for.
 func (p Principal) Check() error {
 	if err := p.check(); err != nil {
 		return err

@@ -344,6 +344,12 @@ func TestExpiry(t *testing.T) {
 		eve.Request("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
 	}
 	require.Equal(t, loads+1, kept.loads, "a connection that was not renewed is looked up once a second")
+	require.NoError(t, kept.MemoryRenewals.Save(t.Context(), eve.ID(), authz.Principal{ID: "ann", Scopes: []string{"read"}}))
+	now = now.Add(time.Second)
+	eve.Request("whoami", nil).ExpectError(gatesock.CodeUnauthenticated) // a renewal of another makes nobody that other
+	now = now.Add(-time.Second)
+	eve = h.Connect(wstest.WithAuthorizerContext("eve", map[string]any{"exp": fmt.Sprint(now.Unix())}))
+	eve.Request("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
 	require.NoError(t, kept.MemoryRenewals.Save(t.Context(), eve.ID(), authz.Principal{ID: "eve", Scopes: []string{"read"}}))
 	now = now.Add(time.Second) // another process has renewed it
 	eve.Request("whoami", nil).ExpectReply(&me)

@@ -32,7 +32,7 @@ type Renewals interface {
 // more puts out the oldest, and of up to [MaxMemoryEntries] connections in all: one more is refused with [ErrMemoryFull],
 // unless one has expired, so that nobody can put out those of others. The zero value is ready to use.
 type MemoryRenewals struct {
-	// Clock gives the time; nil is [time.Now].
+	// Clock returns the time; nil is [time.Now].
 	Clock func() time.Time
 
 	renewals quotas[Principal]
@@ -83,7 +83,7 @@ type Expiry struct {
 	}
 	// Endpoint is where to disconnect, for connections of other APIs; nil is the Disconnector's own.
 	Endpoint func(req *gatesock.Request) string
-	// Clock gives the time; nil is [time.Now].
+	// Clock returns the time; nil is [time.Now].
 	Clock func() time.Time
 	// Logger gets what fails while disconnecting; nil is [slog.Default].
 	Logger *slog.Logger

@@ -10,8 +10,8 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// Remember is middleware for APIs without an authorizer: it gives the principal that [Connect] found, and conn.Track
-// registered, back to every later event of the connection. It reads the connection's record once in each process, which costs
+// Remember is middleware for APIs without an authorizer: it brings the principal that [Connect] found, and
+// conn.Track registered, back to every later event of the connection. It reads the connection's record once in each process, which costs
 // what store.Get does, and keeps up to 10,000 principals in memory, each until its record expires; a record that is not there
 // is looked for once a second at the most. A principal does not change while its connection lives, and no id is given twice.
 // A record that is deleted before is not noticed by a process that has read it: messages of a client whose record was taken

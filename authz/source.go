@@ -104,7 +104,7 @@ func isJWT(protocol string) bool {
 	return strings.HasPrefix(protocol, "eyJ") && strings.Count(protocol, ".") == 2
 }
 
-// offered gives the subprotocols that a client offers, in its order.
+// offered returns the subprotocols that a client offers, in its order.
 func offered(h http.Header) []string {
 	var all []string
 	for _, line := range h.Values("Sec-Websocket-Protocol") {

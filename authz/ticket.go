@@ -68,7 +68,7 @@ type Tickets struct {
 	Origins *OriginPolicy
 	// Time is how long one is good; 0 is [DefaultTicketTime].
 	Time time.Duration
-	// Clock gives the time; nil is [time.Now].
+	// Clock returns the time; nil is [time.Now].
 	Clock func() time.Time
 	// Logger gets what fails while issuing; nil is [slog.Default].
 	Logger *slog.Logger
@@ -230,7 +230,7 @@ func (t *Tickets) now() time.Time { return clockOf(t.Clock) }
 // out the oldest, and up to [MaxMemoryEntries] of all together: one more is refused with [ErrMemoryFull], unless one has
 // expired, so that nobody can put out the tickets of others. The zero value is ready to use.
 type MemoryTickets struct {
-	// Clock gives the time; nil is [time.Now].
+	// Clock returns the time; nil is [time.Now].
 	Clock func() time.Time
 
 	tickets quotas[Ticket]

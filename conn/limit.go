@@ -19,9 +19,9 @@ import (
 // What counts is the registry: a connection that ended without a $disconnect counts until a broadcast or a sweeper finds it
 // gone or its record expires, and one whose network broke for as long as the gateway keeps it open, up to 10 minutes. Choose
 // n with room for those, and keep a sweeper. One whose record has expired with its credential does not count, although the
-// gateway may keep it open: [CloseExpired] closes it. A membership that has no record behind it does not count, and is ended: before
-// Track refuses, it looks the others up. A connection that is registered stays so when its event comes again, also if n
-// was lowered meanwhile. If the store fails, the handshake is refused with [gatesock.CodeUnavailable].
+// gateway may keep it open: [CloseExpired] closes it. A membership that has no record behind it does not count, and is ended:
+// before Track refuses, it looks the others up. A connection that is registered stays so when its event comes again, also if
+// n was lowered meanwhile. If the store fails, the handshake is refused with [gatesock.CodeUnavailable].
 //
 // A handshake costs two readings of a user's group, 1 read unit each on DynamoDB if the user has up to 80 connections.
 // One that is refused usually costs a single one, and a [Store.Get] for each of n others and its own.

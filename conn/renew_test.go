@@ -114,6 +114,7 @@ func TestRenew(t *testing.T) {
 	clock := conntest.NewClock()
 	m := conn.NewMemory(conn.WithClock(clock.Now))
 	req := ending(time.Hour)
+	req.ConnectedAt = req.ConnectedAt.Add(-10 * time.Minute) // it is open for a while when its token is renewed
 	clock.Set(req.ConnectedAt)
 	track := conn.Track(m)
 	_, err := track(accept)(t.Context(), req)

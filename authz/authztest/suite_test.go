@@ -55,7 +55,7 @@ func failing[S any](t *testing.T, checks []authztest.Check[S], open func(now fun
 type tickets struct {
 	*authz.MemoryTickets
 
-	times   sync.Map // when each was created, for those that want it
+	times   *sync.Map // when each was created, for those that want it
 	create  func(s *tickets, ctx context.Context, hash string, t authz.Ticket) error
 	consume func(s *tickets, ctx context.Context, hash string) (authz.Ticket, error)
 }
@@ -139,7 +139,7 @@ func TestSuiteFindsBrokenTicketStores(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := failing(t, authztest.TicketChecks(), func(now func() time.Time) authz.TicketStore {
-				return &tickets{MemoryTickets: &authz.MemoryTickets{Clock: now}, create: c.broken.create, consume: c.broken.consume}
+				return &tickets{times: new(sync.Map), MemoryTickets: &authz.MemoryTickets{Clock: now}, create: c.broken.create, consume: c.broken.consume}
 			})
 			require.Subset(t, got, c.fails)
 			require.Equal(t, c.fails == nil, got == nil)
@@ -177,7 +177,7 @@ func (s *sharing) Consume(_ context.Context, hash string) (authz.Ticket, error) 
 type renewals struct {
 	*authz.MemoryRenewals
 
-	cache sync.Map // for those that want one
+	cache *sync.Map // for those that want one
 	save  func(s *renewals, ctx context.Context, id string, p authz.Principal) error
 	load  func(s *renewals, ctx context.Context, id string) (authz.Principal, error)
 }
@@ -258,7 +258,7 @@ func TestSuiteFindsBrokenRenewals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := failing(t, authztest.RenewalChecks(), func(now func() time.Time) authz.Renewals {
-				return &renewals{MemoryRenewals: &authz.MemoryRenewals{Clock: now}, save: c.broken.save, load: c.broken.load}
+				return &renewals{cache: new(sync.Map), MemoryRenewals: &authz.MemoryRenewals{Clock: now}, save: c.broken.save, load: c.broken.load}
 			})
 			require.Subset(t, got, c.fails)
 			require.Equal(t, c.fails == nil, got == nil)
