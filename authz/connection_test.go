@@ -458,3 +458,55 @@ func TestRenewalOverDefault(t *testing.T) {
 	ann.Request("whoami", nil).ExpectReply(&me)
 	require.Equal(t, "ann", me.ID)
 }
+
+// A process that has read a fresh token goes by it until its end, and then by what another process has saved meanwhile.
+func TestExpiryReadsAgainWhenAFreshTokenEnds(t *testing.T) {
+	t.Parallel()
+	now := time.Now().Truncate(time.Second)
+	kept := new(authz.MemoryRenewals)
+	e := &authz.Expiry{Renewals: kept, Verifier: authz.VerifierFunc(tokens), Clock: func() time.Time { return now }}
+	h := e.Middleware()(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+	for _, scope := range []string{"first", "second"} {
+		require.NoError(t, kept.Save(t.Context(), "a", authz.Principal{ID: "ann", Scopes: []string{scope}, Expires: now.Add(time.Minute)}))
+		for range 2 {
+			req := &gatesock.Request{
+				EventType: gatesock.EventMessage, ConnectionID: "a", Authorizer: map[string]string{"principalId": "ann", "exp": "1"},
+			}
+			_, err := h(t.Context(), req)
+			require.NoError(t, err)
+			p, _ := authz.PrincipalOf(req)
+			require.Equal(t, []string{scope}, p.Scopes)
+		}
+		now = now.Add(time.Minute)
+	}
+}
+
+// What an event can't carry is no principal: a scope with a space would be two.
+func TestAFreshTokenIsCheckedAsThatOfTheHandshake(t *testing.T) {
+	t.Parallel()
+	kept := new(authz.MemoryRenewals)
+	e := &authz.Expiry{Renewals: kept, Verifier: authz.VerifierFunc(func(context.Context, string) (authz.Principal, error) {
+		return authz.Principal{ID: "ann", Scopes: []string{"read admin"}}, nil
+	})}
+	r := gatesock.New()
+	r.Use(e.Middleware())
+	e.Handle(r)
+	ann := wstest.New(t, r).Connect(wstest.WithAuthorizerContext("ann", nil))
+	ann.Request("authenticate", map[string]string{"token": "x"}).ExpectError(gatesock.CodeInternal)
+	_, err := kept.Load(t.Context(), ann.ID())
+	require.ErrorIs(t, err, authz.ErrNotRenewed)
+}
+
+// Behind an authorizer, too, a fresh token that comes after the end asks the client to connect again.
+func TestAFreshTokenThatComesTooLate(t *testing.T) {
+	t.Parallel()
+	store := conn.NewMemory()
+	e := &authz.Expiry{Renewals: new(authz.MemoryRenewals), Verifier: authz.VerifierFunc(tokens)}
+	r := gatesock.New()
+	r.Use(e.Middleware(), conn.Track(store))
+	e.Handle(r)
+	ann := wstest.New(t, r).Connect(wstest.WithAuthorizerContext("ann", nil))
+	_, err := store.Delete(t.Context(), ann.ID())
+	require.NoError(t, err)
+	ann.Request("authenticate", map[string]string{"token": "ann/read/"}).ExpectError(gatesock.CodeStaleConnection)
+}

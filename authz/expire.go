@@ -130,7 +130,7 @@ func (e *Expiry) message(ctx context.Context, req *gatesock.Request, next gateso
 	if err != nil {
 		return nil, err
 	}
-	if fresh.ID != p.ID || fresh.Expired(e.now()) {
+	if fresh.ID != p.ID {
 		return nil, e.refuse(ctx, req)
 	}
 	setPrincipal(req, fresh)
@@ -143,7 +143,7 @@ type passedKey struct{}
 // missTime is how long a connection that was not renewed is not looked up again.
 const missTime = time.Second
 
-// renewed returns the principal of a fresh token; one without ID if there is none.
+// renewed returns the principal of a fresh token that has not expired; one without ID if there is none.
 func (e *Expiry) renewed(ctx context.Context, id string) (Principal, error) {
 	if e.Renewals == nil {
 		return Principal{}, nil
