@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -235,7 +236,12 @@ func TestDenyByDefault(t *testing.T) {
 		func() { authz.Require() }, func() { authz.Require("a", "") }, func() { authz.RequireRole("a b") }, func() { authz.RequireFunc("", nil) },
 		func() { authz.Connect(nil) }, func() { authz.Remember(nil) }, func() { authz.Subprotocol() }, func() { authz.Subprotocol("") },
 		func() { (&authz.Expiry{Verifier: authz.VerifierFunc(tokens)}).Middleware() }, func() { new(authz.Expiry).Handle(gatesock.New()) },
-		func() { new(authz.Tickets).Handler(nil) },
+		func() { (&authz.Tickets{Store: new(authz.MemoryTickets)}).Handler(nil) },
+		func() { (&authz.Tickets{Store: new(authz.MemoryTickets)}).Authenticator(nil) },
+		func() { new(authz.Tickets).Authenticator() },
+		func() {
+			new(authz.Tickets).Handler(func(*http.Request) (authz.Principal, error) { return authz.Principal{}, nil })
+		},
 	} {
 		require.Panics(t, misuse)
 	}
@@ -509,4 +515,16 @@ func TestAFreshTokenThatComesTooLate(t *testing.T) {
 	_, err := store.Delete(t.Context(), ann.ID())
 	require.NoError(t, err)
 	ann.Request("authenticate", map[string]string{"token": "ann/read/"}).ExpectError(gatesock.CodeStaleConnection)
+}
+
+// An Expiry that takes fresh tokens and is no middleware would refuse nothing.
+func TestAFreshTokenWithoutTheMiddlewareIsTold(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	e := &authz.Expiry{Renewals: new(authz.MemoryRenewals), Verifier: authz.VerifierFunc(tokens)}
+	r := gatesock.New(gatesock.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	e.Handle(r)
+	ann := wstest.New(t, r).Connect(wstest.WithAuthorizerContext("ann", nil))
+	ann.Request("authenticate", map[string]string{"token": "ann/read/"}).ExpectError(gatesock.CodeInternal)
+	require.Contains(t, log.String(), "give Expiry.Middleware to Router.Use")
 }

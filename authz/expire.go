@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatesock/gatesock"
@@ -90,6 +91,7 @@ type Expiry struct {
 
 	known  bounded[Principal] // those that were renewed
 	missed bounded[time.Time] // when those that were not were looked up last
+	used   atomic.Bool        // the middleware is around handlers
 }
 
 // Middleware refuses messages of connections whose principal has expired, with [gatesock.CodeUnauthenticated], unless the
@@ -105,6 +107,7 @@ func (e *Expiry) Middleware() gatesock.Middleware {
 		panic("authz: an Expiry needs both Renewals and a Verifier, or none")
 	}
 	return func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
+		e.used.Store(true)
 		return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 			if req.EventType == gatesock.EventMessage {
 				return e.message(ctx, req, next)
@@ -185,6 +188,8 @@ func (e *Expiry) refuse(ctx context.Context, req *gatesock.Request) error {
 	return refusal
 }
 
+var errExpiryUnused = errors.New("authz: an Expiry takes fresh tokens and refuses nothing; give Expiry.Middleware to Router.Use")
+
 // renewal is the message with a fresh token.
 type renewal struct {
 	Token string `json:"token"`
@@ -205,7 +210,8 @@ type Renewed struct {
 
 // Handle registers the route that takes fresh tokens: {"action":"authenticate","id":"1","token":"…"} is answered with
 // [Renewed]. The token has to be of the same principal, since the connection is registered as its. Its scopes and roles
-// count when the token before it has expired. It panics if the Expiry has no Renewals.
+// count when the token before it has expired. Without [Expiry.Middleware] nothing would be refused: fresh tokens are then
+// answered with an error, and the log says why. It panics if the Expiry has no Renewals.
 //
 // Where [conn.Track] is used, the connection's record expires with the token, and the connection receives nothing from then
 // on. A fresh one puts that off, by [conn.Renew]; so clients have to send it before the former one's end. One that comes
@@ -219,6 +225,9 @@ func (e *Expiry) Handle(r *gatesock.Router, opts ...gatesock.RouteOption) {
 }
 
 func (e *Expiry) renew(ctx context.Context, req *gatesock.Request, in renewal) (Renewed, error) {
+	if !e.used.Load() {
+		return Renewed{}, gatesock.Errorf(gatesock.CodeInternal, "the credential could not be kept").WithCause(errExpiryUnused)
+	}
 	was, _ := PrincipalOf(req)
 	p, err := e.Verifier.Verify(ctx, in.Token)
 	if err == nil {

@@ -117,6 +117,12 @@ func offered(h http.Header) []string {
 	return all
 }
 
+func checkSources(function string, sources []Source) {
+	if slices.Contains(sources, nil) {
+		panic("authz: " + function + " with a nil Source")
+	}
+}
+
 func mustHave(function, name string) {
 	if name == "" {
 		panic("authz: " + function + " without a name")
@@ -132,11 +138,7 @@ func Bearer(v Verifier, sources ...Source) Authenticator {
 	if len(sources) == 0 {
 		sources = []Source{AuthorizationHeader()}
 	}
-	for _, s := range sources {
-		if s == nil {
-			panic("authz: Bearer with a nil Source")
-		}
-	}
+	checkSources("Bearer", sources)
 	return AuthenticatorFunc(func(ctx context.Context, h *Handshake) (Principal, error) {
 		for _, s := range sources {
 			if token := s.Token(h); token != "" {
