@@ -33,9 +33,10 @@ func (clients) Post(context.Context, gatesock.Target, []byte) error { return nil
 // One binary serves the WebSocket API and its authorizer, the HTTP endpoint at which a page gets its ticket, the queue that
 // carries long sends on, a queue of the app's own, a schedule with an input, and a warmer.
 func Example() {
-	tickets := &authz.Tickets{Store: new(authz.MemoryTickets)}
+	pages := authz.Origins("https://app.example.com")
+	tickets := &authz.Tickets{Store: new(authz.MemoryTickets), Origins: pages}
 	endpoint := http.NewServeMux()
-	endpoint.Handle("POST /ticket", tickets.Handler(func(*http.Request) (authz.Principal, error) {
+	endpoint.Handle("/ticket", tickets.Handler(func(*http.Request) (authz.Principal, error) {
 		return authz.Principal{ID: "ann"}, nil // whoever the session of the request is of
 	}))
 
@@ -57,7 +58,7 @@ func Example() {
 
 	mux := eventmux.New(
 		eventmux.WebSocket(gatesock.New()),
-		eventmux.Authorizer(authz.NewAuthorizer(tickets.Authenticator())),
+		eventmux.Authorizer(authz.NewAuthorizer(authz.All(pages, tickets.Authenticator()))),
 		eventmux.HTTP(endpoint),
 		eventmux.SQS("chat-relay", sqsrelay.Handler(b)),
 		eventmux.SQS("mail", lambda.NewHandler(mail)),
