@@ -33,10 +33,15 @@ type Description struct {
 	// Authorizer reports whether the App takes the events of a REQUEST authorizer, so that the API must
 	// have the function as its authorizer on $connect.
 	Authorizer bool
+	// Envelope names the members of the App's frames. The API's route selection expression names the
+	// same member as its Action. The zero Envelope has the names of the protocol.
+	Envelope Envelope
 }
 
-// Describe returns the router's [Router.Routes].
-func (r *Router) Describe() Description { return Description{Routes: r.Routes()} }
+// Describe returns the router's [Router.Routes], and the names of [WithEnvelope].
+func (r *Router) Describe() Description {
+	return Description{Routes: r.Routes(), Envelope: r.wire.names}
+}
 
 var _ App = (*Router)(nil)
 

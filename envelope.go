@@ -23,7 +23,8 @@ import (
 // clients tell them by the Action that they lack.
 //
 // A [Router] takes it by [WithEnvelope], a broadcaster by broadcast.WithEnvelope; [Envelope.EncodePush] encodes a push under
-// these names. The API's route selection expression has to name the same member as Action, as in $request.body.type.
+// these names. The API's route selection expression has to name the same member as Action, as in $request.body.type;
+// the emulator and package wstest take all names from the [App].
 type Envelope struct {
 	// Action and ID are in requests, replies and errors.
 	Action, ID string

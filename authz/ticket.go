@@ -156,8 +156,8 @@ func (t *Tickets) use(ctx context.Context, ticket, origin string) (Principal, er
 // the headers of CORS (Fetch Standard, §3.2), never with a wildcard, and with "Vary: Origin". A request of another origin is
 // answered with 403, before who is asked; without Origins that is every request that a browser calls cross-origin
 // ([http.CrossOriginProtection]). A request without an Origin is not of a browser's page, and passes. Where the HTTP API in front of
-// the handler has a CORS configuration of its own, leave it off: it would answer in the handler's place, as an
-// [http.ServeMux] does that has the handler under "POST /ticket" rather than "/ticket".
+// the handler has a CORS configuration of its own, leave it off: it would answer in the handler's place. Register the handler for
+// every method, as with the pattern "/ticket": with "POST /ticket" an [http.ServeMux] refuses the preflight, which is an OPTIONS.
 func (t *Tickets) Handler(who func(*http.Request) (Principal, error)) http.Handler {
 	if who == nil {
 		panic("authz: Tickets.Handler with a nil function")

@@ -42,7 +42,8 @@ type Config struct {
 	// Routes are the API's routes. Nil means those that the handler describes (see [gatesock.App]); or, for a
 	// handler that does not, which is logged, $connect, $disconnect and $default, one way.
 	Routes []gatesock.Route
-	// RouteSelectionExpression selects the route key of a message. Default "$request.body.action".
+	// RouteSelectionExpression selects the route key of a message. The default is that of the Action of the
+	// Envelope that the handler describes ([gatesock.App]), which is "$request.body.action" unless it has another.
 	// [New] lists what the language has.
 	RouteSelectionExpression string
 	// Authorizer decides who may connect. Nil: the handler's own, if that describes itself as one
@@ -181,7 +182,6 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Stage, "local")
 	setDefault(&c.Region, "us-east-1")
 	setDefault(&c.AccountID, "123456789012")
-	setDefault(&c.RouteSelectionExpression, "$request.body.action")
 	setDefault(&c.APIKeySelectionExpression, keyFromHeader)
 	setDefault(&c.IntegrationTimeout, maxIntegrationTimeout)
 	setDefault(&c.FunctionTimeout, 30*time.Second)

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,11 +61,12 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("emulator: %w", err)
 	}
+	app, description := describe(h, cfg)
+	setDefault(&cfg.RouteSelectionExpression, "$request.body."+cmp.Or(description.Envelope.Action, "action"))
 	selection, err := parseExpression(cfg.RouteSelectionExpression)
 	if err != nil {
 		return nil, fmt.Errorf("emulator: RouteSelectionExpression %q: %w", cfg.RouteSelectionExpression, err)
 	}
-	app, description := describe(h, cfg)
 	routes, err := routeTable(description.Routes)
 	if err != nil {
 		return nil, fmt.Errorf("emulator: Routes: %w", err)

@@ -191,13 +191,12 @@ func (m *Mux) names() string {
 // Sources returns the sources, in the order of [New].
 func (m *Mux) Sources() []Source { return slices.Clone(m.sources) }
 
-// Describe returns the routes that the handler of [WebSocket] describes, and whether there is an
-// [Authorizer].
+// Describe returns what the handler of [WebSocket] describes, and whether there is an [Authorizer].
 func (m *Mux) Describe() gatesock.Description {
 	var d gatesock.Description
 	if s := firstOf(m.kinds[event.WebSocket], []string{""}); s != nil {
 		if app, ok := gatesock.AppOf(s.handler); ok {
-			d.Routes = app.Describe().Routes
+			d = app.Describe()
 		}
 	}
 	d.Authorizer = m.kinds[event.Authorizer] != nil

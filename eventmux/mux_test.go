@@ -305,18 +305,20 @@ func TestMistakes(t *testing.T) {
 
 func TestMuxDescribesItself(t *testing.T) {
 	t.Parallel()
-	r := gatesock.New()
+	r := gatesock.New(gatesock.WithEnvelope(gatesock.Envelope{Action: "type"}))
 	gatesock.Handle(r, "say", func(context.Context, *gatesock.Request, struct{}) error { return nil })
+	names := r.Describe().Envelope
+	require.Equal(t, "type", names.Action)
 	for name, tt := range map[string]struct {
 		sources []eventmux.Source
 		want    gatesock.Description
 	}{
 		"nothing":            {nil, gatesock.Description{}},
-		"a router":           {[]eventmux.Source{eventmux.WebSocket(r)}, gatesock.Description{Routes: r.Routes()}},
-		"a wrapped router":   {[]eventmux.Source{eventmux.WebSocket(gatesock.Wrap(r))}, gatesock.Description{Routes: r.Routes()}},
-		"a mux":              {[]eventmux.Source{eventmux.WebSocket(eventmux.New(eventmux.WebSocket(r)))}, gatesock.Description{Routes: r.Routes()}},
+		"a router":           {[]eventmux.Source{eventmux.WebSocket(r)}, r.Describe()},
+		"a wrapped router":   {[]eventmux.Source{eventmux.WebSocket(gatesock.Wrap(r))}, r.Describe()},
+		"a mux":              {[]eventmux.Source{eventmux.WebSocket(eventmux.New(eventmux.WebSocket(r)))}, r.Describe()},
 		"another handler":    {[]eventmux.Source{eventmux.WebSocket(says(""))}, gatesock.Description{}},
-		"with an authorizer": {[]eventmux.Source{eventmux.WebSocket(r), eventmux.Authorizer(says(""))}, gatesock.Description{Routes: r.Routes(), Authorizer: true}},
+		"with an authorizer": {[]eventmux.Source{eventmux.WebSocket(r), eventmux.Authorizer(says(""))}, gatesock.Description{Routes: r.Routes(), Authorizer: true, Envelope: names}},
 	} {
 		require.Equal(t, tt.want, eventmux.New(tt.sources...).Describe(), name)
 	}

@@ -55,7 +55,8 @@ func (c *Client) Frames() []Frame { return c.inbox.all() }
 func (c *Client) String() string { return fmt.Sprintf("%s (%s)", clip(c.name), c.id) }
 
 // Request sends a request with an id of its own, {"action":action,"id":"…", …the members of v}, and returns it
-// as a [Call], to expect the answer by. Nil stands for no members; otherwise v must encode to a JSON object.
+// as a [Call], to expect the answer by. Nil stands for no members; otherwise v must encode to a JSON object. The names of
+// the members are those that the app describes ([gatesock.WithEnvelope]), in what the client receives too.
 //
 // In memory it returns when the handler has returned and its answer and its posts are delivered.
 func (c *Client) Request(action string, v any) *Call {
@@ -74,7 +75,7 @@ func (c *Client) Send(action string, v any) {
 
 func (c *Client) request(action, id string, v any) {
 	c.t.Helper()
-	frame, err := encodeRequest(action, id, v)
+	frame, err := encodeRequest(action, id, v, c.inbox.names)
 	if err != nil {
 		c.t.Fatalf("wstest: %s can't send %q: %v", c, action, err)
 	}

@@ -27,6 +27,7 @@ type Harness struct {
 	recorder *Recorder
 	timeout  time.Duration
 	ignored  []string
+	envelope gatesock.Envelope
 	log      *testLog
 	refs     atomic.Uint64
 	names    atomic.Uint64
@@ -63,7 +64,7 @@ func newHarness(t testing.TB, h lambda.Handler, s settings, opts []Option) *Harn
 	}
 	hs := &Harness{
 		t: t, cfg: s.config, gateway: gateway, watch: w, recorder: s.recorder,
-		timeout: s.timeout, ignored: s.ignored, log: out,
+		timeout: s.timeout, ignored: s.ignored, log: out, envelope: namesOf(h),
 	}
 	s.recorder.join(w, gateway, hs.Now)
 	t.Cleanup(hs.Close)
@@ -190,7 +191,7 @@ func (h *Harness) patience() time.Duration {
 
 func (h *Harness) newClient(t testing.TB, r *request) *Client {
 	t.Helper()
-	c := &Client{t: t, name: r.user, inbox: newInbox(h.Now), timeout: h.timeout, refs: &h.refs}
+	c := &Client{t: t, name: r.user, inbox: newInbox(h.Now, h.envelope), timeout: h.timeout, refs: &h.refs}
 	if n := h.names.Add(1); c.name == "" {
 		c.name = fmt.Sprintf("client %d", n)
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/internal/oneline"
 )
 
@@ -22,7 +23,8 @@ type Frame struct {
 
 // inbox holds what a client has received, in order, for the Expect methods to consume.
 type inbox struct {
-	now func() time.Time
+	now   func() time.Time
+	names gatesock.Envelope
 
 	mu      sync.Mutex
 	frames  []*received
@@ -44,13 +46,13 @@ type closing struct {
 	seen   bool // an Expect method has consumed it
 }
 
-func newInbox(now func() time.Time) *inbox {
-	return &inbox{now: now, changed: make(chan struct{})}
+func newInbox(now func() time.Time, names gatesock.Envelope) *inbox {
+	return &inbox{now: now, names: names, changed: make(chan struct{})}
 }
 
 // add takes a frame, unless the connection has ended.
 func (in *inbox) add(text string) {
-	f := &received{Frame: Frame{Text: text, Time: in.now()}, message: parseMessage(text)}
+	f := &received{Frame: Frame{Text: text, Time: in.now()}, message: parseMessage(text, in.names)}
 	in.change(func() {
 		if in.closed == nil {
 			in.frames = append(in.frames, f)

@@ -1,11 +1,14 @@
 package wstest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
 	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/gatesock/gatesock"
 )
@@ -13,12 +16,23 @@ import (
 // message is what the wire format says about a frame that a client receives; see docs/protocol.md. A frame that is not
 // of the protocol is the zero message.
 type message struct {
-	ID     *string         `json:"id"`
-	Action string          `json:"action"`
-	Event  string          `json:"event"`
-	Topic  string          `json:"topic"`
-	Data   json.RawMessage `json:"data"`
-	Error  *wireError      `json:"error"`
+	ID           *string
+	Event, Topic string
+	Data         json.RawMessage
+	Error        *wireError
+}
+
+// namesOf returns the names of the members of the frames of a handler: those that it describes, and otherwise those of
+// the protocol.
+func namesOf(h lambda.Handler) gatesock.Envelope {
+	var e gatesock.Envelope
+	if app, ok := gatesock.AppOf(h); ok {
+		e = app.Describe().Envelope
+	}
+	return gatesock.Envelope{
+		Action: cmp.Or(e.Action, "action"), ID: cmp.Or(e.ID, "id"), Data: cmp.Or(e.Data, "data"),
+		Error: cmp.Or(e.Error, "error"), Event: cmp.Or(e.Event, "event"), Topic: cmp.Or(e.Topic, "topic"), Input: e.Input,
+	}
 }
 
 // Failure is an error as a client sees it: what of a [gatesock.Error] goes over the wire. It is not an error itself, so
@@ -48,10 +62,19 @@ func (e *wireError) failure() Failure {
 	}
 }
 
-func parseMessage(text string) message {
-	var m message
-	if json.Unmarshal([]byte(text), &m) != nil {
+func parseMessage(text string, names gatesock.Envelope) message {
+	var members map[string]json.RawMessage
+	if json.Unmarshal([]byte(text), &members) != nil {
 		return message{}
+	}
+	m := message{Data: members[names.Data]}
+	for name, into := range map[string]any{names.ID: &m.ID, names.Error: &m.Error, names.Event: &m.Event, names.Topic: &m.Topic} {
+		if value, ok := members[name]; ok && json.Unmarshal(value, into) != nil {
+			return message{}
+		}
+	}
+	if names.Event == names.Action && m.ID != nil {
+		m.Event = "" // it is the action of an answer
 	}
 	return m
 }
@@ -88,9 +111,9 @@ func (m message) decode(out any) error {
 	return nil
 }
 
-// encodeRequest gives the frame of a request: action, id if it is not empty, and the members of v, which must encode to
-// an object or be nil.
-func encodeRequest(action, id string, v any) (string, error) {
+// encodeRequest returns the frame of a request: action, id if it is not empty, and the members of v, which must encode to
+// an object or be nil, in the member for the input if there is one.
+func encodeRequest(action, id string, v any, names gatesock.Envelope) (string, error) {
 	data, err := gatesock.JSON{}.Marshal(v)
 	if err != nil {
 		return "", err
@@ -102,11 +125,14 @@ func encodeRequest(action, id string, v any) (string, error) {
 	if members == nil { // v encodes to null
 		members = map[string]json.RawMessage{}
 	}
-	if err := setMember(members, "action", action); err != nil {
+	if names.Input != "" && len(members) > 0 {
+		members = map[string]json.RawMessage{names.Input: data}
+	}
+	if err := setMember(members, names.Action, action); err != nil {
 		return "", err
 	}
 	if id != "" {
-		if err := setMember(members, "id", id); err != nil {
+		if err := setMember(members, names.ID, id); err != nil {
 			return "", err
 		}
 	}

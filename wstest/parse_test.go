@@ -95,7 +95,7 @@ func FuzzReceive(f *testing.F) {
 	f.Add(`{"id":1,"error":null}`)
 	f.Add("")
 	f.Fuzz(func(_ *testing.T, text string) {
-		m := parseMessage(text)
+		m := parseMessage(text, namesOf(nil))
 		m.answers("1")
 		var out any
 		_ = m.decode(&out)
