@@ -2,10 +2,12 @@ package authz
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
@@ -122,4 +124,16 @@ func TestQuotasAreConsistent(t *testing.T) {
 		require.Same(t, e, q.m[e.key])
 		require.False(t, i > 0 && e.ends.Before(q.ends[(i-1)/2].ends), "the heap's order")
 	}
+}
+
+// A text is cut between characters.
+func TestShorten(t *testing.T) {
+	t.Parallel()
+	for _, s := range []string{strings.Repeat("é", 400), "x" + strings.Repeat("é", 400), "xx" + strings.Repeat("日", 400)} {
+		short := shorten(s)
+		require.True(t, utf8.ValidString(short), short)
+		require.LessOrEqual(t, len(short), maxLogged+len("… (99999 bytes)"))
+		require.True(t, strings.HasPrefix(s, short[:maxLogged-4]))
+	}
+	require.Equal(t, strings.Repeat("a", maxLogged), shorten(strings.Repeat("a", maxLogged)))
 }

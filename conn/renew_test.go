@@ -193,3 +193,22 @@ func TestCloseExpired(t *testing.T) {
 	}
 	require.Panics(t, func() { conn.CloseExpired(nil) })
 }
+
+// One that was extended does not stand before those that expire meanwhile.
+func TestExtendedRecordsDoNotHoldUpTheExpired(t *testing.T) {
+	t.Parallel()
+	clock := conntest.NewClock()
+	var told []string
+	m := conn.NewMemory(conn.WithClock(clock.Now), conn.WithEnded(func(_ context.Context, c conn.Conn, _ conn.EndCause) {
+		told = append(told, c.ID)
+	}))
+	now := clock.Now()
+	for id, ends := range map[string]time.Duration{"extended": time.Minute, "ends": 2 * time.Minute} {
+		require.NoError(t, m.Put(t.Context(), conn.Conn{ID: id, ConnectedAt: now, ExpiresAt: now.Add(ends)}))
+	}
+	_, err := m.Extend(t.Context(), "extended", now.Add(time.Hour))
+	require.NoError(t, err)
+	clock.Advance(3 * time.Minute)
+	require.NoError(t, m.Put(t.Context(), conn.Conn{ID: "next"}))
+	require.Equal(t, []string{"ends"}, told)
+}
