@@ -90,8 +90,12 @@ func TestTrackRefusesACredentialOfLessThanASecond(t *testing.T) {
 		began, ends time.Duration
 		accepted    bool
 	}{
-		{0, 0, false}, {0, 1, false}, {0, time.Second - 1, false}, {0, time.Second, true},
-		{time.Second / 2, time.Second - 1, false}, {time.Second / 2, time.Second, true},
+		{0, 0, false},
+		{0, 1, false},
+		{0, time.Second - 1, false},
+		{0, time.Second, true},
+		{time.Second / 2, time.Second - 1, false},
+		{time.Second / 2, time.Second, true},
 	} {
 		m := conn.NewMemory(conn.WithClock(func() time.Time { return began }))
 		req := connecting()
