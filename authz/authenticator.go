@@ -41,11 +41,11 @@ type Handshake struct {
 
 // Authenticator finds out who connects. It is safe for concurrent use.
 type Authenticator interface {
-	// Authenticate gives the principal. An error that is an [ErrUnauthenticated] refuses the handshake with 401, an
+	// Authenticate returns the principal. An error that is an [ErrUnauthenticated] refuses the handshake with 401, an
 	// [ErrForbidden] with 403, a [gatesock.Error] with its code's status where there is no authorizer. All others are
 	// faults of ours: 500.
 	//
-	// An Authenticator that only decides, such as [Origins], gives a Principal without ID.
+	// An Authenticator that only decides, such as [Origins], returns a Principal without ID.
 	Authenticate(ctx context.Context, h *Handshake) (Principal, error)
 }
 
@@ -57,10 +57,10 @@ func (f AuthenticatorFunc) Authenticate(ctx context.Context, h *Handshake) (Prin
 	return f(ctx, h)
 }
 
-// Verifier verifies a token by itself, wherever it came from: package authz/jwtauth has one for JWT, package authz/apikey one for
-// API keys. It is safe for concurrent use.
+// Verifier verifies a token by itself, wherever it came from: package authz/jwtauth has one for JWT, package authz/apikey one
+// for API keys. It is safe for concurrent use.
 type Verifier interface {
-	// Verify gives the token's principal. Errors are as those of [Authenticator]; a token that is not of the Verifier's
+	// Verify returns the token's principal. Errors are as those of [Authenticator]; a token that is not of the Verifier's
 	// kind at all is an [ErrNoCredential].
 	Verify(ctx context.Context, token string) (Principal, error)
 }
@@ -78,7 +78,12 @@ func (f VerifierFunc) Verify(ctx context.Context, token string) (Principal, erro
 // principal, with one conn.UserGroup, one limit and each other's messages. Give the same Verifier to [Bearer] and to
 // [Expiry]. It panics if the prefix is empty or v is nil.
 //
-//	authz.Any(authz.Bearer(authz.PrefixIDs("user:", tokens)), authz.Bearer(authz.PrefixIDs("key:", keys), authz.Header("X-Api-Key")))
+//	authz.Any(
+//		authz.Bearer(authz.PrefixIDs("user:", tokens)),
+//		authz.Bearer(authz.PrefixIDs("key:", keys), authz.Header("X-Api-Key")),
+//	)
+//
+// Where one of several has no prefix, its ids must not begin with that of another.
 func PrefixIDs(prefix string, v Verifier) Verifier {
 	if prefix == "" || v == nil {
 		panic("authz: PrefixIDs without a prefix or with a nil Verifier")

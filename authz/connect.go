@@ -44,7 +44,7 @@ func Connect(a Authenticator) gatesock.Middleware {
 var errTrackedFirst = errors.New("authz: conn.Track comes before authz.Connect and has registered the connection without its " +
 	"principal; give Connect to Router.Use before Track")
 
-// admit makes the principal that of the event, or gives the error that refuses the handshake.
+// admit makes the principal that of the event, or returns the error that refuses the handshake.
 func admit(ctx context.Context, a Authenticator, req *gatesock.Request) error {
 	h := &Handshake{
 		ConnectionID: req.ConnectionID, RouteKey: req.RouteKey, APIID: req.APIID, Stage: req.Stage, DomainName: req.DomainName,
@@ -58,7 +58,7 @@ func admit(ctx context.Context, a Authenticator, req *gatesock.Request) error {
 	return nil
 }
 
-// refusalOf gives the error that a client may see.
+// refusalOf returns the error that a client may see.
 func refusalOf(err error) *gatesock.Error {
 	var coded *gatesock.Error
 	switch verdictOf(err) {

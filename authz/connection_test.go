@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -235,7 +236,12 @@ func TestDenyByDefault(t *testing.T) {
 		func() { authz.Require() }, func() { authz.Require("a", "") }, func() { authz.RequireRole("a b") }, func() { authz.RequireFunc("", nil) },
 		func() { authz.Connect(nil) }, func() { authz.Remember(nil) }, func() { authz.Subprotocol() }, func() { authz.Subprotocol("") },
 		func() { (&authz.Expiry{Verifier: authz.VerifierFunc(tokens)}).Middleware() }, func() { new(authz.Expiry).Handle(gatesock.New()) },
-		func() { new(authz.Tickets).Handler(nil) },
+		func() { (&authz.Tickets{Store: new(authz.MemoryTickets)}).Handler(nil) },
+		func() { (&authz.Tickets{Store: new(authz.MemoryTickets)}).Authenticator(nil) },
+		func() { new(authz.Tickets).Authenticator() },
+		func() {
+			new(authz.Tickets).Handler(func(*http.Request) (authz.Principal, error) { return authz.Principal{}, nil })
+		},
 	} {
 		require.Panics(t, misuse)
 	}
@@ -344,6 +350,12 @@ func TestExpiry(t *testing.T) {
 		eve.Request("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
 	}
 	require.Equal(t, loads+1, kept.loads, "a connection that was not renewed is looked up once a second")
+	require.NoError(t, kept.MemoryRenewals.Save(t.Context(), eve.ID(), authz.Principal{ID: "ann", Scopes: []string{"read"}}))
+	now = now.Add(time.Second)
+	eve.Request("whoami", nil).ExpectError(gatesock.CodeUnauthenticated) // a renewal of another makes nobody that other
+	now = now.Add(-time.Second)
+	eve = h.Connect(wstest.WithAuthorizerContext("eve", map[string]any{"exp": fmt.Sprint(now.Unix())}))
+	eve.Request("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
 	require.NoError(t, kept.MemoryRenewals.Save(t.Context(), eve.ID(), authz.Principal{ID: "eve", Scopes: []string{"read"}}))
 	now = now.Add(time.Second) // another process has renewed it
 	eve.Request("whoami", nil).ExpectReply(&me)
@@ -451,4 +463,68 @@ func TestRenewalOverDefault(t *testing.T) {
 	var me who
 	ann.Request("whoami", nil).ExpectReply(&me)
 	require.Equal(t, "ann", me.ID)
+}
+
+// A process that has read a fresh token goes by it until its end, and then by what another process has saved meanwhile.
+func TestExpiryReadsAgainWhenAFreshTokenEnds(t *testing.T) {
+	t.Parallel()
+	now := time.Now().Truncate(time.Second)
+	kept := new(authz.MemoryRenewals)
+	e := &authz.Expiry{Renewals: kept, Verifier: authz.VerifierFunc(tokens), Clock: func() time.Time { return now }}
+	h := e.Middleware()(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+	for _, scope := range []string{"first", "second"} {
+		require.NoError(t, kept.Save(t.Context(), "a", authz.Principal{ID: "ann", Scopes: []string{scope}, Expires: now.Add(time.Minute)}))
+		for range 2 {
+			req := &gatesock.Request{
+				EventType: gatesock.EventMessage, ConnectionID: "a", Authorizer: map[string]string{"principalId": "ann", "exp": "1"},
+			}
+			_, err := h(t.Context(), req)
+			require.NoError(t, err)
+			p, _ := authz.PrincipalOf(req)
+			require.Equal(t, []string{scope}, p.Scopes)
+		}
+		now = now.Add(time.Minute)
+	}
+}
+
+// What an event can't carry is no principal: a scope with a space would be two.
+func TestAFreshTokenIsCheckedAsThatOfTheHandshake(t *testing.T) {
+	t.Parallel()
+	kept := new(authz.MemoryRenewals)
+	e := &authz.Expiry{Renewals: kept, Verifier: authz.VerifierFunc(func(context.Context, string) (authz.Principal, error) {
+		return authz.Principal{ID: "ann", Scopes: []string{"read admin"}}, nil
+	})}
+	r := gatesock.New()
+	r.Use(e.Middleware())
+	e.Handle(r)
+	ann := wstest.New(t, r).Connect(wstest.WithAuthorizerContext("ann", nil))
+	ann.Request("authenticate", map[string]string{"token": "x"}).ExpectError(gatesock.CodeInternal)
+	_, err := kept.Load(t.Context(), ann.ID())
+	require.ErrorIs(t, err, authz.ErrNotRenewed)
+}
+
+// Behind an authorizer, too, a fresh token that comes after the end asks the client to connect again.
+func TestAFreshTokenThatComesTooLate(t *testing.T) {
+	t.Parallel()
+	store := conn.NewMemory()
+	e := &authz.Expiry{Renewals: new(authz.MemoryRenewals), Verifier: authz.VerifierFunc(tokens)}
+	r := gatesock.New()
+	r.Use(e.Middleware(), conn.Track(store))
+	e.Handle(r)
+	ann := wstest.New(t, r).Connect(wstest.WithAuthorizerContext("ann", nil))
+	_, err := store.Delete(t.Context(), ann.ID())
+	require.NoError(t, err)
+	ann.Request("authenticate", map[string]string{"token": "ann/read/"}).ExpectError(gatesock.CodeStaleConnection)
+}
+
+// An Expiry that takes fresh tokens and is no middleware would refuse nothing.
+func TestAFreshTokenWithoutTheMiddlewareIsTold(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	e := &authz.Expiry{Renewals: new(authz.MemoryRenewals), Verifier: authz.VerifierFunc(tokens)}
+	r := gatesock.New(gatesock.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	e.Handle(r)
+	ann := wstest.New(t, r).Connect(wstest.WithAuthorizerContext("ann", nil))
+	ann.Request("authenticate", map[string]string{"token": "ann/read/"}).ExpectError(gatesock.CodeInternal)
+	require.Contains(t, log.String(), "give Expiry.Middleware to Router.Use")
 }

@@ -18,7 +18,7 @@
 //	gatesock.Start(eventmux.New(eventmux.WebSocket(r), eventmux.Authorizer(authz.NewAuthorizer(who))))
 //
 // Tokens are verified by a [Verifier]: package authz/jwtauth has one for JWT, authz/apikey one for API keys. In the handler of
-// a message [PrincipalOf] gives who sent it.
+// a message [PrincipalOf] returns who sent it.
 //
 // # Without an authorizer
 //

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatesock/gatesock"
@@ -32,7 +33,7 @@ type Renewals interface {
 // more puts out the oldest, and of up to [MaxMemoryEntries] connections in all: one more is refused with [ErrMemoryFull],
 // unless one has expired, so that nobody can put out those of others. The zero value is ready to use.
 type MemoryRenewals struct {
-	// Clock gives the time; nil is [time.Now].
+	// Clock returns the time; nil is [time.Now].
 	Clock func() time.Time
 
 	renewals quotas[Principal]
@@ -83,13 +84,14 @@ type Expiry struct {
 	}
 	// Endpoint is where to disconnect, for connections of other APIs; nil is the Disconnector's own.
 	Endpoint func(req *gatesock.Request) string
-	// Clock gives the time; nil is [time.Now].
+	// Clock returns the time; nil is [time.Now].
 	Clock func() time.Time
 	// Logger gets what fails while disconnecting; nil is [slog.Default].
 	Logger *slog.Logger
 
 	known  bounded[Principal] // those that were renewed
 	missed bounded[time.Time] // when those that were not were looked up last
+	used   atomic.Bool        // the middleware is around handlers
 }
 
 // Middleware refuses messages of connections whose principal has expired, with [gatesock.CodeUnauthenticated], unless the
@@ -105,6 +107,7 @@ func (e *Expiry) Middleware() gatesock.Middleware {
 		panic("authz: an Expiry needs both Renewals and a Verifier, or none")
 	}
 	return func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
+		e.used.Store(true)
 		return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 			if req.EventType == gatesock.EventMessage {
 				return e.message(ctx, req, next)
@@ -130,7 +133,7 @@ func (e *Expiry) message(ctx context.Context, req *gatesock.Request, next gateso
 	if err != nil {
 		return nil, err
 	}
-	if fresh.ID != p.ID || fresh.Expired(e.now()) {
+	if fresh.ID != p.ID {
 		return nil, e.refuse(ctx, req)
 	}
 	setPrincipal(req, fresh)
@@ -143,7 +146,7 @@ type passedKey struct{}
 // missTime is how long a connection that was not renewed is not looked up again.
 const missTime = time.Second
 
-// renewed returns the principal of a fresh token; one without ID if there is none.
+// renewed returns the principal of a fresh token that has not expired; one without ID if there is none.
 func (e *Expiry) renewed(ctx context.Context, id string) (Principal, error) {
 	if e.Renewals == nil {
 		return Principal{}, nil
@@ -185,6 +188,8 @@ func (e *Expiry) refuse(ctx context.Context, req *gatesock.Request) error {
 	return refusal
 }
 
+var errExpiryUnused = errors.New("authz: an Expiry takes fresh tokens and refuses nothing; give Expiry.Middleware to Router.Use")
+
 // renewal is the message with a fresh token.
 type renewal struct {
 	Token string `json:"token"`
@@ -205,11 +210,13 @@ type Renewed struct {
 
 // Handle registers the route that takes fresh tokens: {"action":"authenticate","id":"1","token":"…"} is answered with
 // [Renewed]. The token has to be of the same principal, since the connection is registered as its. Its scopes and roles
-// count when the token before it has expired. It panics if the Expiry has no Renewals.
+// count when the token before it has expired. Without [Expiry.Middleware] nothing would be refused: fresh tokens are then
+// answered with an error, and the log says why. It panics if the Expiry has no Renewals.
 //
 // Where [conn.Track] is used, the connection's record expires with the token, and the connection receives nothing from then
 // on. A fresh one puts that off, by [conn.Renew]; so clients have to send it before the former one's end. One that comes
-// later is answered with [gatesock.CodeStaleConnection], which asks the client to connect again.
+// later is answered with [gatesock.CodeStaleConnection], which asks the client to connect again. Where $connect is taken by
+// another function, this one needs Track all the same: it is what puts off the record's end.
 func (e *Expiry) Handle(r *gatesock.Router, opts ...gatesock.RouteOption) {
 	if e.Renewals == nil || e.Verifier == nil {
 		panic("authz: Handle of an Expiry without Renewals or without a Verifier")
@@ -218,6 +225,9 @@ func (e *Expiry) Handle(r *gatesock.Router, opts ...gatesock.RouteOption) {
 }
 
 func (e *Expiry) renew(ctx context.Context, req *gatesock.Request, in renewal) (Renewed, error) {
+	if !e.used.Load() {
+		return Renewed{}, gatesock.Errorf(gatesock.CodeInternal, "the credential could not be kept").WithCause(errExpiryUnused)
+	}
 	was, _ := PrincipalOf(req)
 	p, err := e.Verifier.Verify(ctx, in.Token)
 	if err == nil {

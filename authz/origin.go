@@ -61,8 +61,9 @@ func ParseOrigins(patterns ...string) (*OriginPolicy, error) {
 	return policy, nil
 }
 
-// DangerouslyAllowAnyOrigin stands where [Origins] does, for development: it lets pages of all origins connect, and says so in
-// the log, as a warning, when it is made. A nil logger is [slog.Default].
+// DangerouslyAllowAnyOrigin stands where [Origins] does, for development: it lets pages of all origins connect, and fetch
+// tickets with the cookies of whoever visits them, and says so in the log, as a warning, when it is made. A nil logger is
+// [slog.Default].
 func DangerouslyAllowAnyOrigin(l *slog.Logger) *OriginPolicy {
 	if l == nil {
 		l = slog.Default()

@@ -46,13 +46,13 @@ const (
 	attribute    = "attr."
 )
 
-// HasScope tells if the principal has a scope.
+// HasScope reports whether the principal has a scope.
 func (p Principal) HasScope(scope string) bool { return slices.Contains(p.Scopes, scope) }
 
-// HasRole tells if the principal has a role.
+// HasRole reports whether the principal has a role.
 func (p Principal) HasRole(role string) bool { return slices.Contains(p.Roles, role) }
 
-// Expired tells if its time is over.
+// Expired reports whether its time is over.
 func (p Principal) Expired(now time.Time) bool { return !p.Expires.IsZero() && !now.Before(p.Expires) }
 
 // check refuses what an authorizer's context can't carry, by name.
@@ -89,7 +89,7 @@ func isName(s string) bool {
 	return s != ""
 }
 
-// context gives the principal as an authorizer's context, without its id.
+// context returns the principal as an authorizer's context, without its id.
 func (p Principal) context() map[string]string {
 	c := make(map[string]string, len(p.Attributes)+3)
 	if len(p.Scopes) > 0 {
@@ -107,7 +107,7 @@ func (p Principal) context() map[string]string {
 	return c
 }
 
-// PrincipalOf gives who an event's connection belongs to, as the API's [Authorizer] or the [Connect] middleware has
+// PrincipalOf returns who an event's connection belongs to, as the API's [Authorizer] or the [Connect] middleware has
 // found out. It is false if neither has run. An authorizer that is not of this package is understood as far as it has
 // a principalId, and its values are attributes.
 func PrincipalOf(req *gatesock.Request) (Principal, bool) {
@@ -118,7 +118,7 @@ func PrincipalOf(req *gatesock.Request) (Principal, bool) {
 // it.
 const APIKeyAttribute = "key"
 
-// AttributeOf gives an attribute of the principal of an event without building the whole, as [PrincipalOf] does. It is empty if there
+// AttributeOf returns an attribute of the principal of an event without building the whole, as [PrincipalOf] does; empty if there
 // is none.
 func AttributeOf(req *gatesock.Request, name string) string {
 	if value, ok := req.Authorizer[attribute+name]; ok {

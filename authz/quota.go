@@ -20,6 +20,9 @@ const (
 	MaxMemoryPerPrincipal = 100
 )
 
+// errTaken says that there is an entry of a key.
+var errTaken = errors.New("authz: the key is taken")
+
 // ErrMemoryFull says that a store in memory has [MaxMemoryEntries] that are all good.
 var ErrMemoryFull = errors.New("authz: the store in memory is full")
 
@@ -45,18 +48,33 @@ type quotaEntry[V any] struct {
 func (q *quotas[V]) put(key, owner string, v V, ends, now time.Time) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.remove(q.m[key])
+	return q.insert(key, owner, v, ends, now)
+}
+
+// add keeps a value, or fails with errTaken if there is one of the key.
+func (q *quotas[V]) add(key, owner string, v V, ends, now time.Time) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if _, ok := q.m[key]; ok {
+		return errTaken
+	}
+	return q.insert(key, owner, v, ends, now)
+}
+
+// insert keeps a value of a key that is not there.
+func (q *quotas[V]) insert(key, owner string, v V, ends, now time.Time) error {
 	if q.m == nil {
 		q.m, q.owners = make(map[string]*quotaEntry[V]), make(map[string]*list.List)
 	}
-	q.remove(q.m[key])
-	if own := q.owners[owner]; own != nil && own.Len() >= MaxMemoryPerPrincipal {
-		q.remove(own.Front().Value.(*quotaEntry[V]))
+	if q.owned(owner) >= MaxMemoryPerPrincipal || len(q.m) >= MaxMemoryEntries {
+		q.expire(now)
 	}
-	for len(q.m) >= MaxMemoryEntries {
-		if now.Before(q.ends[0].ends) {
-			return ErrMemoryFull
-		}
-		q.remove(q.ends[0])
+	if q.owned(owner) >= MaxMemoryPerPrincipal {
+		q.remove(q.owners[owner].Front().Value.(*quotaEntry[V]))
+	}
+	if len(q.m) >= MaxMemoryEntries {
+		return ErrMemoryFull
 	}
 	own := q.owners[owner]
 	if own == nil {
@@ -68,6 +86,21 @@ func (q *quotas[V]) put(key, owner string, v V, ends, now time.Time) error {
 	q.m[key] = e
 	heap.Push(&q.ends, e)
 	return nil
+}
+
+// owned returns how many entries an owner has.
+func (q *quotas[V]) owned(owner string) int {
+	if own := q.owners[owner]; own != nil {
+		return own.Len()
+	}
+	return 0
+}
+
+// expire removes what has expired.
+func (q *quotas[V]) expire(now time.Time) {
+	for len(q.ends) > 0 && !now.Before(q.ends[0].ends) {
+		q.remove(q.ends[0])
+	}
 }
 
 func (q *quotas[V]) get(key string) (V, bool) {

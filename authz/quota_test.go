@@ -2,8 +2,12 @@ package authz
 
 import (
 	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
@@ -59,6 +63,42 @@ func TestMemoryRenewalsUnderFlood(t *testing.T) {
 	require.NoError(t, s.Save(t.Context(), "bob", Principal{ID: "bob"}))
 }
 
+// Of a principal with the most entries, those that have expired make room before those that are good.
+func TestWhatHasExpiredGoesBeforeWhatIsGood(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s := &MemoryRenewals{Clock: func() time.Time { return now }}
+	require.NoError(t, s.Save(t.Context(), "first", Principal{ID: "ann"}))
+	for i := range MaxMemoryPerPrincipal - 1 {
+		require.NoError(t, s.Save(t.Context(), fmt.Sprint(i), Principal{ID: "ann", Expires: now.Add(time.Minute)}))
+	}
+	now = now.Add(time.Minute)
+	require.NoError(t, s.Save(t.Context(), "last", Principal{ID: "ann"}))
+	for _, id := range []string{"first", "last"} {
+		_, err := s.Load(t.Context(), id)
+		require.NoError(t, err, id)
+	}
+}
+
+// A hash is kept once, however many create it at the same time.
+func TestMemoryTicketsCreateOnce(t *testing.T) {
+	t.Parallel()
+	var s MemoryTickets
+	for i := range 2000 {
+		var kept atomic.Int32
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				if s.Create(t.Context(), fmt.Sprint(i), Ticket{Principal: Principal{ID: "ann"}, Expires: time.Now().Add(time.Hour)}) == nil {
+					kept.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		require.EqualValues(t, 1, kept.Load())
+	}
+}
+
 // Each step of a full store takes a time that does not grow with what it holds: it looks at none but those it removes.
 func TestQuotasAreConsistent(t *testing.T) {
 	t.Parallel()
@@ -84,4 +124,16 @@ func TestQuotasAreConsistent(t *testing.T) {
 		require.Same(t, e, q.m[e.key])
 		require.False(t, i > 0 && e.ends.Before(q.ends[(i-1)/2].ends), "the heap's order")
 	}
+}
+
+// A text is cut between characters.
+func TestShorten(t *testing.T) {
+	t.Parallel()
+	for _, s := range []string{strings.Repeat("é", 400), "x" + strings.Repeat("é", 400), "xx" + strings.Repeat("日", 400)} {
+		short := shorten(s)
+		require.True(t, utf8.ValidString(short), short)
+		require.LessOrEqual(t, len(short), maxLogged+len("… (99999 bytes)"))
+		require.True(t, strings.HasPrefix(s, short[:maxLogged-4]))
+	}
+	require.Equal(t, strings.Repeat("a", maxLogged), shorten(strings.Repeat("a", maxLogged)))
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// Remember is middleware for APIs without an authorizer: it gives the principal that [Connect] found, and conn.Track
-// registered, back to every later event of the connection. It reads the connection's record once in each process, which costs
-// what store.Get does, and keeps up to 10,000 principals in memory, each until its record expires: a principal does not
-// change while its connection lives, and no id is given twice. A record that is deleted before is not noticed by a process
-// that has read it: messages of a client whose record was taken away, rather than its connection closed, keep their
-// principal there.
+// Remember is middleware for APIs without an authorizer: it brings the principal that [Connect] found, and
+// conn.Track registered, back to every later event of the connection. It reads the connection's record once in each process, which costs
+// what store.Get does, and keeps up to 10,000 principals in memory, each until its record expires; a record that is not there
+// is looked for once a second at the most. A principal does not change while its connection lives, and no id is given twice.
+// A record that is deleted before is not noticed by a process that has read it: messages of a client whose record was taken
+// away, rather than its connection closed, keep their principal there.
 //
 // What it brings back is the user of the record, and of its attributes those with [conn.AuthorizerPrefix], which no
 // application can write with SetAttributes. Track must be left to take both from the event, as it does without options for
@@ -28,7 +28,7 @@ func Remember(store conn.Store) gatesock.Middleware {
 	if store == nil {
 		panic("authz: Remember with a nil store")
 	}
-	known := new(bounded[remembered])
+	known, missed := new(bounded[remembered]), new(bounded[time.Time])
 	return func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
 		return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 			if req.EventType == gatesock.EventConnect || req.PrincipalID() != "" {
@@ -37,7 +37,10 @@ func Remember(store conn.Store) gatesock.Middleware {
 			p, ok := known.get(req.ConnectionID)
 			if !ok || !time.Now().Before(p.until) {
 				known.delete(req.ConnectionID)
-				c, err := store.Get(ctx, req.ConnectionID)
+				c, err := look(ctx, store, missed, req.ConnectionID)
+				if req.EventType == gatesock.EventDisconnect {
+					missed.delete(req.ConnectionID)
+				}
 				switch {
 				case errors.Is(err, conn.ErrNotFound) && req.EventType == gatesock.EventDisconnect:
 					return next(ctx, req)
@@ -61,6 +64,22 @@ func Remember(store conn.Store) gatesock.Middleware {
 			return next(ctx, req)
 		}
 	}
+}
+
+// look reads the record of a connection. One that was not there is not looked for again for a second: its client may send as
+// fast as it can.
+func look(ctx context.Context, store conn.Store, missed *bounded[time.Time], id string) (conn.Conn, error) {
+	if at, ok := missed.get(id); ok && time.Since(at) < missTime {
+		return conn.Conn{}, &conn.NotFoundError{ID: id}
+	}
+	c, err := store.Get(ctx, id)
+	switch {
+	case errors.Is(err, conn.ErrNotFound):
+		missed.put(id, time.Now())
+	case err == nil:
+		missed.delete(id)
+	}
+	return c, err
 }
 
 // An Expiry lets pass what has no principal, as everything has none before Remember: it would never refuse anything.

@@ -112,6 +112,29 @@ func TestExpiryBeforeRememberIsTold(t *testing.T) {
 	require.Equal(t, "could not be authenticated", e.Message)
 }
 
+// A client whose connection is not registered any more can send as much as it likes: that is looked up once a second.
+func TestRememberLooksUpWhatIsNotThereOnceASecond(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &counting{Memory: conn.NewMemory()}
+		h := authz.Remember(store)(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+		ask := func() {
+			_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "gone"})
+			require.Equal(t, gatesock.CodeStaleConnection, gatesock.CodeOf(err))
+			require.ErrorIs(t, err, conn.ErrNotFound)
+		}
+		for range 100 {
+			ask()
+		}
+		require.EqualValues(t, 1, store.gets.Load())
+		<-time.After(time.Second) // virtual time
+		ask()
+		require.EqualValues(t, 2, store.gets.Load())
+		_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventDisconnect, ConnectionID: "gone"})
+		require.NoError(t, err, "a $disconnect goes on")
+	})
+}
+
 // A principal is remembered no longer than its record would be found.
 func TestRememberForgetsWhatHasExpired(t *testing.T) {
 	t.Parallel()

@@ -104,7 +104,7 @@ func isJWT(protocol string) bool {
 	return strings.HasPrefix(protocol, "eyJ") && strings.Count(protocol, ".") == 2
 }
 
-// offered gives the subprotocols that a client offers, in its order.
+// offered returns the subprotocols that a client offers, in its order.
 func offered(h http.Header) []string {
 	var all []string
 	for _, line := range h.Values("Sec-Websocket-Protocol") {
@@ -115,6 +115,12 @@ func offered(h http.Header) []string {
 		}
 	}
 	return all
+}
+
+func checkSources(function string, sources []Source) {
+	if slices.Contains(sources, nil) {
+		panic("authz: " + function + " with a nil Source")
+	}
 }
 
 func mustHave(function, name string) {
@@ -132,11 +138,7 @@ func Bearer(v Verifier, sources ...Source) Authenticator {
 	if len(sources) == 0 {
 		sources = []Source{AuthorizationHeader()}
 	}
-	for _, s := range sources {
-		if s == nil {
-			panic("authz: Bearer with a nil Source")
-		}
-	}
+	checkSources("Bearer", sources)
 	return AuthenticatorFunc(func(ctx context.Context, h *Handshake) (Principal, error) {
 		for _, s := range sources {
 			if token := s.Token(h); token != "" {

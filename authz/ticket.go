@@ -68,7 +68,7 @@ type Tickets struct {
 	Origins *OriginPolicy
 	// Time is how long one is good; 0 is [DefaultTicketTime].
 	Time time.Duration
-	// Clock gives the time; nil is [time.Now].
+	// Clock returns the time; nil is [time.Now].
 	Clock func() time.Time
 	// Logger gets what fails while issuing; nil is [slog.Default].
 	Logger *slog.Logger
@@ -89,7 +89,7 @@ func (t *Tickets) Issue(ctx context.Context, p Principal, origin string) (ticket
 		return "", time.Time{}, fmt.Errorf("%w: the principal has expired", ErrUnauthenticated)
 	}
 	if !p.Expires.IsZero() && p.Expires.Before(expires) {
-		expires = p.Expires
+		expires = p.Expires.UTC()
 	}
 	var secret [32]byte
 	_, _ = rand.Read(secret[:]) // It never fails.
@@ -113,8 +113,10 @@ func hashOf(ticket string) string {
 
 // Authenticator takes the ticket of a handshake, from the query parameter "ticket" if no source is given. It is used up by
 // that, also if it is refused: another try needs another ticket. A ticket of another origin than the page's, or that
-// has expired or was used, is an [ErrUnauthenticated].
+// has expired or was used, is an [ErrUnauthenticated]. It panics if a source is nil or the Tickets have no Store.
 func (t *Tickets) Authenticator(sources ...Source) Authenticator {
+	t.mustHaveStore()
+	checkSources("Tickets.Authenticator", sources)
 	if len(sources) == 0 {
 		sources = []Source{QueryParameter("ticket")}
 	}
@@ -148,7 +150,7 @@ func (t *Tickets) use(ctx context.Context, ticket, origin string) (Principal, er
 
 // Handler issues tickets over HTTP, for POST: {"ticket":"…","expires":"…"}. who says whose request it is, as by its session; an
 // error that is an [ErrUnauthenticated] is answered with 401, an [ErrForbidden] with 403, others with 500. The ticket is
-// bound to the request's Origin. It panics if who is nil.
+// bound to the request's Origin. It panics if who is nil or the Tickets have no Store.
 //
 // A page may fetch a ticket, with its cookies, from every origin that Origins takes: the handler answers the preflight and sets
 // the headers of CORS (Fetch Standard, §3.2), never with a wildcard, and with "Vary: Origin". A request of another origin is
@@ -160,6 +162,7 @@ func (t *Tickets) Handler(who func(*http.Request) (Principal, error)) http.Handl
 	if who == nil {
 		panic("authz: Tickets.Handler with a nil function")
 	}
+	t.mustHaveStore()
 	issue := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { t.serve(w, r, who) })
 	if t.Origins == nil {
 		return issue
@@ -171,6 +174,12 @@ func (t *Tickets) Handler(who func(*http.Request) (Principal, error)) http.Handl
 		AllowCredentials: true,
 		MaxAge:           preflightAge,
 	}).Handler(issue)
+}
+
+func (t *Tickets) mustHaveStore() {
+	if t.Store == nil {
+		panic("authz: Tickets without a Store; MemoryTickets is one")
+	}
 }
 
 // preflightAge is for how long a browser needs to ask no second time, in seconds.
@@ -231,7 +240,7 @@ func (t *Tickets) now() time.Time { return clockOf(t.Clock) }
 // out the oldest, and up to [MaxMemoryEntries] of all together: one more is refused with [ErrMemoryFull], unless one has
 // expired, so that nobody can put out the tickets of others. The zero value is ready to use.
 type MemoryTickets struct {
-	// Clock gives the time; nil is [time.Now].
+	// Clock returns the time; nil is [time.Now].
 	Clock func() time.Time
 
 	tickets quotas[Ticket]
@@ -243,10 +252,11 @@ func (s *MemoryTickets) Create(ctx context.Context, hash string, t Ticket) error
 		return err
 	}
 	t.Principal = t.Principal.own()
-	if _, ok := s.tickets.get(hash); ok {
+	err := s.tickets.add(hash, t.Principal.ID, t, t.Expires, clockOf(s.Clock))
+	if errors.Is(err, errTaken) {
 		return errors.New("authz: create a ticket: there is one with this hash")
 	}
-	return s.tickets.put(hash, t.Principal.ID, t, t.Expires, clockOf(s.Clock))
+	return err
 }
 
 // Consume removes a ticket and returns it.

@@ -11,16 +11,17 @@ import (
 // WithLimitPerUser has [Track] refuse the handshake of a user that has n connections already, with
 // [gatesock.CodeRateLimited] (429). Connections without a user are not limited. It panics if n is less than 1.
 //
-// There are never more than n at a time, from whatever processes they come: Track counts the members of the user's group
+// There are never more than n records at a time, from whatever processes they come: Track counts the members of the user's group
 // before it puts the record, so that a client above the limit costs no write, and again after that, when all others that
 // come at the same time can see it. Of two that come at once where one more is allowed, both may be refused, and the one
 // that tries again is let in.
 //
 // What counts is the registry: a connection that ended without a $disconnect counts until a broadcast or a sweeper finds it
 // gone or its record expires, and one whose network broke for as long as the gateway keeps it open, up to 10 minutes. Choose
-// n with room for those, and keep a sweeper. A membership that has no record behind it does not count, and is ended: before
-// Track refuses, it looks the others up. A connection that is registered stays so when its event comes again, also if n
-// was lowered meanwhile. If the store fails, the handshake is refused with [gatesock.CodeUnavailable].
+// n with room for those, and keep a sweeper. One whose record has expired with its credential does not count, although the
+// gateway may keep it open: [CloseExpired] closes it. A membership that has no record behind it does not count, and is ended:
+// before Track refuses, it looks the others up. A connection that is registered stays so when its event comes again, also if
+// n was lowered meanwhile. If the store fails, the handshake is refused with [gatesock.CodeUnavailable].
 //
 // A handshake costs two readings of a user's group, 1 read unit each on DynamoDB if the user has up to 80 connections.
 // One that is refused usually costs a single one, and a [Store.Get] for each of n others and its own.

@@ -28,7 +28,7 @@ func (t *tracker) expires(req *gatesock.Request, began time.Time) (time.Time, er
 
 func (t *tracker) credentialEnd(req *gatesock.Request) (time.Time, error) {
 	if t.expiry != nil {
-		return t.expiry(req), nil
+		return t.expiry(req).Truncate(time.Second), nil // as a record has it
 	}
 	end, err := credential.Expiry(req.Authorizer)
 	if err != nil {

@@ -82,12 +82,43 @@ func TestTrackRefusesACredentialThatHasEnded(t *testing.T) {
 	}
 }
 
+// What ends in the second in which the connection begins has ended: its record would never be there.
+func TestTrackRefusesACredentialOfLessThanASecond(t *testing.T) {
+	t.Parallel()
+	began := connecting().ConnectedAt.Truncate(time.Second)
+	for _, c := range []struct {
+		began, ends time.Duration
+		accepted    bool
+	}{
+		{0, 0, false},
+		{0, 1, false},
+		{0, time.Second - 1, false},
+		{0, time.Second, true},
+		{time.Second / 2, time.Second - 1, false},
+		{time.Second / 2, time.Second, true},
+	} {
+		m := conn.NewMemory(conn.WithClock(func() time.Time { return began }))
+		req := connecting()
+		req.ConnectedAt = began.Add(c.began)
+		ends := began.Add(c.ends)
+		_, err := conn.Track(m, conn.WithExpiry(func(*gatesock.Request) time.Time { return ends }))(accept)(t.Context(), req)
+		if !c.accepted {
+			require.Equal(t, gatesock.CodeUnauthenticated, gatesock.CodeOf(err), c)
+			requireNothingLeft(t, m)
+			continue
+		}
+		require.NoError(t, err, c)
+		require.True(t, member(t, m, conn.UserGroup("ann")), c)
+	}
+}
+
 // A fresh credential puts the end off, for the groups too.
 func TestRenew(t *testing.T) {
 	t.Parallel()
 	clock := conntest.NewClock()
 	m := conn.NewMemory(conn.WithClock(clock.Now))
 	req := ending(time.Hour)
+	req.ConnectedAt = req.ConnectedAt.Add(-10 * time.Minute) // it is open for a while when its token is renewed
 	clock.Set(req.ConnectedAt)
 	track := conn.Track(m)
 	_, err := track(accept)(t.Context(), req)
@@ -165,4 +196,23 @@ func TestCloseExpired(t *testing.T) {
 		require.ElementsMatch(t, []string{"deleted", "ends", "whole"}, told)
 	}
 	require.Panics(t, func() { conn.CloseExpired(nil) })
+}
+
+// One that was extended does not stand before those that expire meanwhile.
+func TestExtendedRecordsDoNotHoldUpTheExpired(t *testing.T) {
+	t.Parallel()
+	clock := conntest.NewClock()
+	var told []string
+	m := conn.NewMemory(conn.WithClock(clock.Now), conn.WithEnded(func(_ context.Context, c conn.Conn, _ conn.EndCause) {
+		told = append(told, c.ID)
+	}))
+	now := clock.Now()
+	for id, ends := range map[string]time.Duration{"extended": time.Minute, "ends": 2 * time.Minute} {
+		require.NoError(t, m.Put(t.Context(), conn.Conn{ID: id, ConnectedAt: now, ExpiresAt: now.Add(ends)}))
+	}
+	_, err := m.Extend(t.Context(), "extended", now.Add(time.Hour))
+	require.NoError(t, err)
+	clock.Advance(3 * time.Minute)
+	require.NoError(t, m.Put(t.Context(), conn.Conn{ID: "next"}))
+	require.Equal(t, []string{"ends"}, told)
 }

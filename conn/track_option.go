@@ -43,8 +43,8 @@ func WithEveryone() TrackOption {
 	return trackOption(func(t *tracker) { t.everyone = true })
 }
 
-// WithExpiry says when the credential of a connection ends, in place of what the authorizer's context says; the zero time is
-// never. The record expires then, or after what [WithTTL] says if that is earlier.
+// WithExpiry says when the credential of a connection ends, in place of what the authorizer's context says, in whole seconds; the
+// rest is cut off. The zero time is never. The record expires then, or after what [WithTTL] says if that is earlier.
 func WithExpiry(expiry func(*gatesock.Request) time.Time) TrackOption {
 	return trackOption(func(t *tracker) { t.expiry = expiry })
 }

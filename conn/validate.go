@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// refuse gives the error of a context that has ended, nil while it has not.
+// refuse returns the error of a context that has ended, nil while it has not.
 func refuse(ctx context.Context) error {
 	if ctx.Err() == nil {
 		return nil
@@ -18,7 +18,7 @@ func refuse(ctx context.Context) error {
 }
 
 // CheckName fails with [ErrInvalid] and says what it is if a name is empty or not UTF-8: no [Store] takes it. It is for
-// those who write a Store.
+// those that write a Store.
 func CheckName(what, name string) error {
 	if name == "" {
 		return fmt.Errorf("%w: %s is empty", ErrInvalid, what)
@@ -81,7 +81,7 @@ func CheckExpiry(until time.Time) error {
 	return checkTime("time to extend to", until)
 }
 
-// Canonical gives a record as a [Store] keeps it, for those who write one: with the times filled in and cut, and with
+// Canonical returns a record as a [Store] keeps it, for those that write one: with the times filled in and cut, and with
 // the groups sorted, each once, that of the user among them. It shares no memory with c. It fails with [ErrInvalid]
 // and names the part that no Store takes.
 func (c Conn) Canonical(now time.Time) (Conn, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gatesock/gatesock/authz"
 )
@@ -13,6 +14,7 @@ func RenewalChecks() []Check[authz.Renewals] {
 	return []Check[authz.Renewals]{
 		{"a principal comes back whole, in another process too", renewalWhole},
 		{"the principal that was saved last counts", renewalLast},
+		{"a renewal lasts for two hours, if it does not expire before", renewalKept},
 		{"a connection that was not renewed is not there", renewalUnknown},
 		{"connections are apart", renewalsApart},
 		{"a principal is loaded as often as asked for", renewalAgain},
@@ -47,8 +49,27 @@ func renewalWhole(ctx context.Context, a, b authz.Renewals, clock *Clock) error 
 }
 
 func renewalLast(ctx context.Context, a, b authz.Renewals, clock *Clock) error {
-	err := errors.Join(a.Save(ctx, "c=", principal(clock, "ann")), b.Save(ctx, "c=", authz.Principal{ID: "ann", Roles: []string{"less"}}))
-	return errors.Join(err, load(ctx, a, "c=", authz.Principal{ID: "ann", Roles: []string{"less"}}))
+	less := authz.Principal{ID: "ann", Roles: []string{"less"}}
+	return errors.Join(
+		a.Save(ctx, "c=", principal(clock, "ann")),
+		load(ctx, a, "c=", principal(clock, "ann")), // what was read once is not what counts
+		load(ctx, b, "c=", principal(clock, "ann")),
+		b.Save(ctx, "c=", less),
+		load(ctx, a, "c=", less),
+		load(ctx, b, "c=", less),
+	)
+}
+
+// renewalKept saves others meanwhile, since a store may make room then.
+func renewalKept(ctx context.Context, a, b authz.Renewals, clock *Clock) error {
+	forever, long := authz.Principal{ID: "ann"}, principal(clock, "ann")
+	long.Expires = clock.Now().Truncate(time.Second).Add(24 * time.Hour)
+	err := errors.Join(a.Save(ctx, "forever", forever), a.Save(ctx, "long", long))
+	for i := range 24 {
+		clock.Advance(5 * time.Minute)
+		err = errors.Join(err, b.Save(ctx, fmt.Sprint("c", i), principal(clock, "ann")))
+	}
+	return errors.Join(err, load(ctx, b, "forever", forever), load(ctx, b, "long", long))
 }
 
 func renewalUnknown(ctx context.Context, a, b authz.Renewals, clock *Clock) error {

@@ -43,6 +43,9 @@ func NewClock() *Clock {
 // Now returns the time.
 func (c *Clock) Now() time.Time { return time.Unix(0, c.ns.Load()).UTC() }
 
+// Advance moves the time on.
+func (c *Clock) Advance(d time.Duration) { c.ns.Add(int64(d)) }
+
 // RunTickets runs the suite of tickets. open returns a store that has its time from now; called again in the same test, another
 // one with the same content, or the same one.
 func RunTickets(t *testing.T, open func(t *testing.T, now func() time.Time) authz.TicketStore) {

@@ -38,12 +38,13 @@ func TestMemoryRenewals(t *testing.T) {
 }
 
 // failing returns the names of the checks that a store fails, without what comes after the first three words.
-func failing[S any](t *testing.T, checks []authztest.Check[S], open func() S) []string {
+func failing[S any](t *testing.T, checks []authztest.Check[S], open func(now func() time.Time) S) []string {
 	t.Helper()
 	var names []string
 	for _, c := range checks {
-		s := open()
-		if err := c.Run(t.Context(), s, s, authztest.NewClock()); err != nil {
+		clock := authztest.NewClock()
+		s := open(clock.Now)
+		if err := c.Run(t.Context(), s, s, clock); err != nil {
 			names = append(names, strings.Join(strings.Fields(c.Name)[:3], " "))
 		}
 	}
@@ -54,6 +55,7 @@ func failing[S any](t *testing.T, checks []authztest.Check[S], open func() S) []
 type tickets struct {
 	*authz.MemoryTickets
 
+	times   *sync.Map // when each was created, for those that want it
 	create  func(s *tickets, ctx context.Context, hash string, t authz.Ticket) error
 	consume func(s *tickets, ctx context.Context, hash string) (authz.Ticket, error)
 }
@@ -110,20 +112,40 @@ func TestSuiteFindsBrokenTicketStores(t *testing.T) {
 			_, _ = s.MemoryTickets.Consume(ctx, hash)
 			return s.MemoryTickets.Create(ctx, hash, t)
 		}}, []string{"a hash is"}},
+		"takes a ticket of the same content for the one that is there": {tickets{create: func(s *tickets, ctx context.Context, hash string, t authz.Ticket) error {
+			err := s.MemoryTickets.Create(ctx, hash, t)
+			if there, e := s.MemoryTickets.Consume(context.WithoutCancel(ctx), hash); e == nil {
+				if there.Principal.ID == t.Principal.ID && ctx.Err() == nil {
+					err = nil
+				}
+				_ = s.MemoryTickets.Create(context.WithoutCancel(ctx), hash, there)
+			}
+			return err
+		}}, []string{"of many tickets"}},
+		"keeps tickets for half a minute": {tickets{create: func(s *tickets, ctx context.Context, hash string, t authz.Ticket) error {
+			s.times.Store(hash, s.Clock())
+			return s.MemoryTickets.Create(ctx, hash, t)
+		}, consume: func(s *tickets, ctx context.Context, hash string) (authz.Ticket, error) {
+			t, err := s.MemoryTickets.Consume(ctx, hash)
+			if at, ok := s.times.Load(hash); err == nil && ok && s.Clock().Sub(at.(time.Time)) > 30*time.Second {
+				return authz.Ticket{}, authz.ErrNoTicket
+			}
+			return t, err
+		}}, []string{"a ticket lasts"}},
 		"ignores cancellation": {tickets{create: func(s *tickets, ctx context.Context, hash string, t authz.Ticket) error {
 			return s.MemoryTickets.Create(context.WithoutCancel(ctx), hash, t)
 		}}, []string{"an ended context"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := failing(t, authztest.TicketChecks(), func() authz.TicketStore {
-				return &tickets{MemoryTickets: new(authz.MemoryTickets), create: c.broken.create, consume: c.broken.consume}
+			got := failing(t, authztest.TicketChecks(), func(now func() time.Time) authz.TicketStore {
+				return &tickets{times: new(sync.Map), MemoryTickets: &authz.MemoryTickets{Clock: now}, create: c.broken.create, consume: c.broken.consume}
 			})
 			require.Subset(t, got, c.fails)
 			require.Equal(t, c.fails == nil, got == nil)
 		})
 	}
-	shared := failing(t, authztest.TicketChecks(), func() authz.TicketStore { return &sharing{m: make(map[string]authz.Ticket)} })
+	shared := failing(t, authztest.TicketChecks(), func(func() time.Time) authz.TicketStore { return &sharing{m: make(map[string]authz.Ticket)} })
 	require.Contains(t, shared, "what the caller")
 }
 
@@ -155,8 +177,9 @@ func (s *sharing) Consume(_ context.Context, hash string) (authz.Ticket, error) 
 type renewals struct {
 	*authz.MemoryRenewals
 
-	save func(s *renewals, ctx context.Context, id string, p authz.Principal) error
-	load func(s *renewals, ctx context.Context, id string) (authz.Principal, error)
+	cache *sync.Map // for those that want one
+	save  func(s *renewals, ctx context.Context, id string, p authz.Principal) error
+	load  func(s *renewals, ctx context.Context, id string) (authz.Principal, error)
 }
 
 func (s *renewals) Save(ctx context.Context, id string, p authz.Principal) error {
@@ -202,14 +225,40 @@ func TestSuiteFindsBrokenRenewals(t *testing.T) {
 			}
 			return p, err
 		}}, []string{"a connection that"}},
+		"goes by what it has read before": {renewals{load: func(s *renewals, ctx context.Context, id string) (authz.Principal, error) {
+			if p, ok := s.cache.Load(id); ok && ctx.Err() == nil {
+				return p.(authz.Principal), nil
+			}
+			p, err := s.MemoryRenewals.Load(ctx, id)
+			if err == nil {
+				s.cache.Store(id, p)
+			}
+			return p, err
+		}}, []string{"the principal that"}},
+		"keeps renewals for an hour": {renewals{load: func(s *renewals, ctx context.Context, id string) (authz.Principal, error) {
+			p, err := s.MemoryRenewals.Load(ctx, id)
+			if at, _ := s.cache.LoadOrStore(id, s.Clock()); err == nil && s.Clock().Sub(at.(time.Time)) > time.Hour {
+				return authz.Principal{}, authz.ErrNotRenewed
+			}
+			return p, err
+		}, save: func(s *renewals, ctx context.Context, id string, p authz.Principal) error {
+			s.cache.Store(id, s.Clock())
+			return s.MemoryRenewals.Save(ctx, id, p)
+		}}, []string{"a renewal lasts"}},
+		"adds to what was saved before": {renewals{save: func(s *renewals, ctx context.Context, id string, p authz.Principal) error {
+			if was, err := s.MemoryRenewals.Load(ctx, id); err == nil {
+				p.Roles = append(p.Roles, was.Roles...)
+			}
+			return s.MemoryRenewals.Save(ctx, id, p)
+		}}, []string{"the principal that"}},
 		"ignores cancellation": {renewals{load: func(s *renewals, ctx context.Context, id string) (authz.Principal, error) {
 			return s.MemoryRenewals.Load(context.WithoutCancel(ctx), id)
 		}}, []string{"an ended context"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := failing(t, authztest.RenewalChecks(), func() authz.Renewals {
-				return &renewals{MemoryRenewals: new(authz.MemoryRenewals), save: c.broken.save, load: c.broken.load}
+			got := failing(t, authztest.RenewalChecks(), func(now func() time.Time) authz.Renewals {
+				return &renewals{cache: new(sync.Map), MemoryRenewals: &authz.MemoryRenewals{Clock: now}, save: c.broken.save, load: c.broken.load}
 			})
 			require.Subset(t, got, c.fails)
 			require.Equal(t, c.fails == nil, got == nil)

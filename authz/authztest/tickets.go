@@ -1,6 +1,7 @@
 package authztest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,10 +16,12 @@ func TicketChecks() []Check[authz.TicketStore] {
 	return []Check[authz.TicketStore]{
 		{"a ticket comes back whole, in another process too", ticketWhole},
 		{"a ticket is used once", ticketOnce},
+		{"a ticket lasts until it expires", ticketKept},
 		{"of many at once one gets the ticket", ticketRace},
 		{"a ticket that never was is not there", ticketUnknown},
 		{"tickets are apart", ticketsApart},
 		{"a hash is given once", ticketHashes},
+		{"of many tickets of one hash at once one is kept", ticketHashRace},
 		{"what the caller changes later is not changed in the store", ticketCopies},
 		{"an ended context ends a call", ticketCancelled},
 	}
@@ -67,6 +70,18 @@ func ticketOnce(ctx context.Context, a, b authz.TicketStore, clock *Clock) error
 	return errors.Join(consume(ctx, a, 1, ticket(clock, "ann")), used(ctx, a, 1), used(ctx, b, 1))
 }
 
+// ticketKept creates others meanwhile, since a store may make room then.
+func ticketKept(ctx context.Context, a, b authz.TicketStore, clock *Clock) error {
+	kept := ticket(clock, "ann")
+	kept.Expires = clock.Now().Add(time.Minute + 1)
+	err := a.Create(ctx, hash(0), kept)
+	for i := range 60 {
+		clock.Advance(time.Second)
+		err = errors.Join(err, b.Create(ctx, hash(1+i), ticket(clock, "ann")))
+	}
+	return errors.Join(err, consume(ctx, b, 0, kept))
+}
+
 func ticketRace(ctx context.Context, a, b authz.TicketStore, clock *Clock) error {
 	for i := range 5 {
 		if err := a.Create(ctx, hash(i), ticket(clock, "ann")); err != nil {
@@ -112,6 +127,27 @@ func ticketHashes(ctx context.Context, a, b authz.TicketStore, clock *Clock) err
 	}
 	return consume(ctx, a, 1, ticket(clock, "ann"))
 }
+
+func ticketHashRace(ctx context.Context, a, b authz.TicketStore, clock *Clock) error {
+	for i := range 5 {
+		kept, err := atOnce(16, errTaken, func(n int) error {
+			if err := []authz.TicketStore{a, b}[n%2].Create(ctx, hash(i), ticket(clock, "ann")); err != nil {
+				return fmt.Errorf("%w: %w", errTaken, err)
+			}
+			return nil
+		})
+		if err != nil || kept != 1 {
+			return fmt.Errorf("of 16 tickets of one hash at once %d were created: %w", kept, cmp.Or(err, errNone))
+		}
+		if err := consume(ctx, a, i, ticket(clock, "ann")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// errTaken marks the error of a ticket whose hash is taken, which is of the store's own.
+var errTaken = errors.New("the hash is taken")
 
 func ticketCopies(ctx context.Context, a, _ authz.TicketStore, clock *Clock) error {
 	t := ticket(clock, "ann")

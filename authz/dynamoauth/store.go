@@ -124,8 +124,8 @@ func (s *Store) Create(ctx context.Context, hash string, t authz.Ticket) error {
 	return nil
 }
 
-// Consume removes a ticket by a conditional delete, and gives it: one write unit. If the answer to the delete is lost, the
-// client's next try finds nothing, and the ticket is used up for nothing: it is never given twice.
+// Consume removes a ticket by a conditional delete, and returns it: one write unit. If the answer to the delete is lost, the
+// client's next try finds nothing, and the ticket is used up for nothing: it is never returned twice.
 func (s *Store) Consume(ctx context.Context, hash string) (authz.Ticket, error) {
 	out, err := s.api.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 		TableName: &s.table, Key: s.key(ticket, hash), ReturnValues: types.ReturnValueAllOld,
@@ -162,7 +162,7 @@ func (s *Store) Save(ctx context.Context, connectionID string, p authz.Principal
 	return nil
 }
 
-// Load gives the principal that was saved last, by a strongly consistent read: one read unit for up to 4 KB.
+// Load returns the principal that was saved last, by a strongly consistent read: one read unit for up to 4 KB.
 func (s *Store) Load(ctx context.Context, connectionID string) (authz.Principal, error) {
 	out, err := s.api.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.table, Key: s.key(renewal, connectionID), ConsistentRead: aws.Bool(true),

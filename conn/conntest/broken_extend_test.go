@@ -64,6 +64,16 @@ func TestSuiteFindsStoresThatExtendWrongly(t *testing.T) {
 			},
 			[]string{"extend", "extend-joined-twice", "race-extend"},
 		},
+		"the memberships of 25 groups": {
+			func(s extending, ctx context.Context, id string, until time.Time) (conn.Conn, error) {
+				c, err := s.Memory.Extend(ctx, id, until)
+				for _, group := range c.Groups[min(25, len(c.Groups)):] {
+					err = errors.Join(err, s.Leave(ctx, id, group))
+				}
+				return c, err
+			},
+			[]string{"extend-many-groups"},
+		},
 		"what has expired": {
 			func(s extending, ctx context.Context, id string, until time.Time) (conn.Conn, error) {
 				c, err := s.Memory.Extend(ctx, id, until)

@@ -14,6 +14,7 @@ import (
 func extendCases() []Case {
 	return []Case{
 		{"extend", "Extend puts off the expiry of a record and of all its memberships, and changes nothing else", extend},
+		{"extend-many-groups", "Extend puts off the memberships of however many groups", extendManyGroups},
 		{"extend-never-shortens", "Extend leaves a record alone that expires later", extendNeverShortens},
 		{"extend-unknown", "Extend of a connection that is not registered or has expired fails with ErrNotFound and registers none", extendUnknown},
 		{"extend-joined-twice", "Extend puts off a membership that was joined again, and one that ended stays ended", extendJoinedTwice},
@@ -56,6 +57,18 @@ func extend(ctx context.Context, t *probe, h Harness) {
 		requireMembers(ctx, t, h.Store, group)
 	}
 	requireAbsent(ctx, t, h.Store, want.ID)
+}
+
+// extendManyGroups has more groups than backends take in one request.
+func extendManyGroups(ctx context.Context, t *probe, h Harness) {
+	at := minutes(h, 1)
+	groups := numbered(30)
+	put(ctx, t, h.Store, conn.Conn{ID: "a", Groups: groups, ExpiresAt: at})
+	require.Len(t, extended(ctx, t, h.Store, "a", at.Add(time.Minute)).Groups, len(groups))
+	h.Clock.Set(at)
+	for _, group := range groups {
+		requireMembers(ctx, t, h.Store, group, "a")
+	}
 }
 
 func extendNeverShortens(ctx context.Context, t *probe, h Harness) {

@@ -3,6 +3,7 @@ package dynamoconn_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -43,10 +44,19 @@ func (m *meanwhile) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput
 	return out, err
 }
 
+// cutOff is where nothing can be deleted, so that a Leave ends when it has written the record.
+type cutOff struct{ dynamoconn.API }
+
+var errCutOff = errors.New("cut off")
+
+func (cutOff) DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+	return nil, errCutOff
+}
+
 // Extend beside a call that has written the record and not yet, or not surely, the row of a membership.
 func TestExtendInTheMiddleOfAnotherCall(t *testing.T) {
 	t.Parallel()
-	type stores struct{ slow, other *dynamoconn.Store }
+	type stores struct{ slow, other, cut *dynamoconn.Store }
 	for name, c := range map[string]struct {
 		call   func(ctx context.Context, s stores) error
 		member bool
@@ -58,6 +68,13 @@ func TestExtendInTheMiddleOfAnotherCall(t *testing.T) {
 		"Join, and then Leave": {func(ctx context.Context, s stores) error {
 			return errors.Join(s.slow.Join(ctx, "a", "room"), s.other.Leave(ctx, "a", "room"))
 		}, false},
+		"Join after a Leave that was cut off, whose row is still there": {func(ctx context.Context, s stores) error {
+			err := s.other.Join(ctx, "a", "room")
+			if left := s.cut.Leave(ctx, "a", "room"); !errors.Is(left, errCutOff) {
+				return fmt.Errorf("Leave: %w", left)
+			}
+			return errors.Join(err, s.slow.Join(ctx, "a", "room"))
+		}, true},
 		"Put": {func(ctx context.Context, s stores) error {
 			now := testclock.Noon()
 			return s.slow.Put(ctx, conn.Conn{ID: "b", Groups: []string{"room"}, ConnectedAt: now, ExpiresAt: now.Add(time.Minute)})
@@ -85,7 +102,9 @@ func TestExtendInTheMiddleOfAnotherCall(t *testing.T) {
 					}
 					slow, err := dynamoconn.New(api, "twin", clock)
 					require.NoError(t, err)
-					require.NoError(t, c.call(t.Context(), stores{slow, other}))
+					cut, err := dynamoconn.New(cutOff{table}, "twin", clock)
+					require.NoError(t, err)
+					require.NoError(t, c.call(t.Context(), stores{slow, other, cut}))
 					now = until.Add(-time.Second)
 					require.Equal(t, c.member, listed(t, other, "room"), "up to the new expiry")
 					now = until

@@ -168,7 +168,11 @@ func parity(v types.AttributeValue) string {
 }
 
 func describeUpdate(in *dynamodb.UpdateItemInput) string {
+	extends := strings.HasPrefix(*in.UpdateExpression, "SET exp = :until")
 	if whose(in.Key) == "row" {
+		if extends {
+			return "extend row"
+		}
 		if strings.HasPrefix(*in.UpdateExpression, "SET exp") {
 			return "put row" + parity(in.ExpressionAttributeValues[":v"])
 		}
@@ -177,6 +181,8 @@ func describeUpdate(in *dynamodb.UpdateItemInput) string {
 	switch {
 	case strings.HasPrefix(*in.UpdateExpression, "REMOVE"):
 		return "exit"
+	case extends:
+		return "extend"
 	case strings.HasPrefix(*in.UpdateExpression, "SET seen"):
 		return "set"
 	default:

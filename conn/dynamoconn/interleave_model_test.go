@@ -93,6 +93,16 @@ func (s *state) begin(groups groupSet, by *effect) {
 	}
 }
 
+// extend lets the record live on after the jump, and its memberships if the call completed: it writes the rows that others have
+// left out, too. Of one that was cut off the rows may end at the jump.
+func (s *state) extend(sure bool) {
+	for i := range s.groups {
+		m := &s.groups[i]
+		m.confirmed = m.is && (sure || m.confirmed && !s.mortal)
+	}
+	s.mortal = false
+}
+
 // apply makes a call. It gives the answer.
 func (s *state) apply(e *effect) answer {
 	visible := s.visible(e.late)
@@ -123,6 +133,12 @@ func (s *state) apply(e *effect) answer {
 			return answer{err: conn.ErrNotFound}
 		}
 		s.set = e.number
+		return answer{by: s.by, groups: s.names(), set: s.set}
+	case extendCall:
+		if !visible {
+			return answer{err: conn.ErrNotFound}
+		}
+		s.extend(!e.ghost && !e.unsure() && !s.low)
 		return answer{by: s.by, groups: s.names(), set: s.set}
 	default:
 		if !visible {
@@ -199,7 +215,8 @@ func late(group int, last *effect, made []*effect) bool {
 			continue
 		}
 		for _, e := range made[:i] {
-			if (e.call.kind == joinCall || e.call.kind == putCall) && e.call.groups.has(group) && e.ended > last.began {
+			writes := e.call.kind == extendCall || (e.call.kind == joinCall || e.call.kind == putCall) && e.call.groups.has(group)
+			if writes && e.ended > last.began {
 				return true
 			}
 		}

@@ -21,11 +21,12 @@ const (
 	joinCall
 	leaveCall
 	deleteCall
-	setCall // of an attribute, to the number of the actor
+	setCall    // of an attribute, to the number of the actor
+	extendCall // beyond the jump
 )
 
 func (k kind) String() string {
-	return [...]string{"Put", "Join", "Leave", "Delete", "SetAttributes"}[k]
+	return [...]string{"Put", "Join", "Leave", "Delete", "SetAttributes", "Extend"}[k]
 }
 
 const maxGroups = 2
@@ -42,13 +43,13 @@ type call struct {
 }
 
 func (c call) String() string {
-	if c.kind == deleteCall || c.kind == setCall {
+	if c.kind == deleteCall || c.kind == setCall || c.kind == extendCall {
 		return c.kind.String()
 	}
 	return fmt.Sprintf("%v(%02b)", c.kind, c.groups)
 }
 
-// answer is what a call returned. Of a Delete and a SetAttributes, that is who put the record, its groups, and who has set
+// answer is what a call returned. Of a Delete, a SetAttributes and an Extend, that is who put the record, its groups, and who has set
 // its attribute.
 type answer struct {
 	err    error
@@ -90,6 +91,8 @@ func (a *actor) changed(label string) bool {
 		return label == "exit: was member"
 	case setCall:
 		return label == "set"
+	case extendCall:
+		return label == "extend"
 	default:
 		return label == "delete record"
 	}
@@ -122,6 +125,11 @@ func (a *actor) act(ctx context.Context, r *interleaving) {
 	case setCall:
 		var c conn.Conn
 		if c, err = store.SetAttributes(ctx, r.id, map[string]string{"set": strconv.Itoa(a.number)}); err == nil {
+			a.answer = r.decode(c)
+		}
+	case extendCall:
+		var c conn.Conn
+		if c, err = store.Extend(ctx, r.id, r.extended()); err == nil {
 			a.answer = r.decode(c)
 		}
 	}
@@ -183,6 +191,9 @@ const (
 	jump     = 2 * time.Minute
 )
 
+// extended is the expiry that a call of Extend asks for, which comes after the jump.
+func (r *interleaving) extended() time.Time { return r.clock.Now().Add(lifetime + jump) }
+
 func (r *interleaving) record(by int, groups groupSet) conn.Conn {
 	c := conn.Conn{
 		ID: r.id, Attributes: map[string]string{"by": strconv.Itoa(by)},
@@ -232,7 +243,7 @@ func (r *interleaving) plan(rng *rand.Rand) {
 	if rng.IntN(4) == 0 {
 		groups = maxGroups
 	}
-	kinds := []kind{putCall, joinCall, joinCall, joinCall, leaveCall, leaveCall, leaveCall, deleteCall, deleteCall, setCall, setCall}
+	kinds := []kind{putCall, joinCall, joinCall, joinCall, leaveCall, leaveCall, leaveCall, deleteCall, deleteCall, setCall, setCall, extendCall, extendCall}
 	for i := range 2 + rng.IntN(3) {
 		c := call{kinds[rng.IntN(len(kinds))], 1 << rng.IntN(groups)}
 		if c.kind == putCall {

@@ -219,9 +219,12 @@ func (r *interleaving) repeat(ctx context.Context) error {
 		}
 		for _, c := range again {
 			err := error(nil)
-			if c.kind == joinCall {
+			switch c.kind {
+			case joinCall:
 				err = r.plain.Join(ctx, r.id, r.group(c.groups))
-			} else {
+			case extendCall:
+				_, err = r.plain.Extend(ctx, r.id, r.extended())
+			default:
 				err = r.plain.Leave(ctx, r.id, r.group(c.groups))
 			}
 			if err != nil && !errors.Is(err, conn.ErrNotFound) {
@@ -260,7 +263,7 @@ func (r *interleaving) prune(ctx context.Context, groups groupSet) error {
 // expire waits until all that was written has expired.
 func (r *interleaving) expire(ctx context.Context, groups groupSet) error {
 	r.count("expired")
-	r.clock.Advance(lifetime)
+	r.clock.Advance(lifetime + jump)
 	return r.empty(ctx, groups)
 }
 
@@ -299,6 +302,9 @@ func mustMeet() []string {
 		// Every call is refused by the record, and every write of a row by a later one.
 		"Put: put record refused", "Put: put row refused", "Join: enter refused", "Join: put row refused",
 		"Leave: exit refused", "Leave: exit: was none", "Delete: delete record refused", "SetAttributes: set refused",
+		"Extend: extend refused",
+		// Every way in which the row of a membership is extended, or written in the place of one that is not there.
+		"Extend: extend row", "Extend: extend row refused", "Extend: enter", "Extend: enter refused", "Extend: put row", "Extend: put row refused",
 		// Every way in which a membership is buried.
 		"Leave: delete row", "Leave: delete row refused", "Leave: put row as mark", "Leave: put row as mark refused", "Leave: guard row",
 		"Delete: delete row", "Delete: delete row refused", "Delete: put row as mark", "Delete: guard row",
@@ -310,9 +316,10 @@ func mustMeet() []string {
 		"Put: dies", "Put: put record, dies", "Put: put row, dies", "Join: dies", "Join: enter, dies", "Join: put row, dies",
 		"Leave: dies", "Leave: exit: was member, dies", "Leave: delete row, dies", "Leave: put row as mark, dies",
 		"SetAttributes: dies", "SetAttributes: set, dies",
+		"Extend: dies", "Extend: extend, dies", "Extend: extend row, dies", "Extend: enter, dies", "Extend: put row, dies",
 		"Delete: dies", "Delete: delete record, dies", "Delete: delete row, dies", "Delete: put row as mark, dies",
 		// An answer that is lost, of each request.
-		"lost: put record", "lost: enter", "lost: exit: was member", "lost: delete record", "lost: set", "lost: put row", "lost: delete row",
+		"lost: put record", "lost: enter", "lost: exit: was member", "lost: delete record", "lost: set", "lost: extend", "lost: extend row", "lost: put row", "lost: delete row",
 		"lost: put row as mark", "Join: look at record: there", "Join: look at record: none",
 		// What they leave, and how it goes.
 		"remains: row without record", "remains: record without row", "repeated", "pruned", "expired",

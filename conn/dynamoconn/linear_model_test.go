@@ -20,6 +20,7 @@ const (
 	linearLeave
 	linearSet
 	linearDelete
+	linearExtend
 	linearGet
 	linearRead
 )
@@ -66,7 +67,7 @@ func recordModel() porcupine.Model {
 		case linearDelete:
 			next = linearState{}
 			saw = saw && (!out.found || out.value == s.value && out.member == s.member)
-		case linearGet:
+		case linearGet, linearExtend:
 			saw = saw && (!out.found || out.value == s.value && out.member == s.member)
 		case linearRead:
 			return []linearState{s} // of the other view
@@ -92,7 +93,7 @@ func groupModel() porcupine.Model {
 			}
 		case linearRead:
 			saw = out.member == s.member
-		case linearPut, linearSet, linearGet:
+		case linearPut, linearSet, linearGet, linearExtend: // which changes no membership
 		}
 		return linearNext(s, next, saw, in, out)
 	})
@@ -126,7 +127,7 @@ func linearModel(step func(linearState, linearIn, linearOut) []linearState) porc
 // know, since the time that it takes grows fast with them.
 func linearizable(history []porcupine.Operation) bool {
 	return porcupine.CheckOperations(recordModel(), view(history, linearRead)) &&
-		porcupine.CheckOperations(groupModel(), view(history, linearPut, linearSet, linearGet))
+		porcupine.CheckOperations(groupModel(), view(history, linearPut, linearSet, linearGet, linearExtend))
 }
 
 func view(history []porcupine.Operation, without ...linearKind) []porcupine.Operation {

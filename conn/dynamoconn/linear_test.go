@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/anishathalye/porcupine"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -142,7 +143,7 @@ func randomKind(rng *rand.Rand) linearKind {
 	if rng.IntN(25) == 0 {
 		return linearDelete
 	}
-	kinds := []linearKind{linearJoin, linearJoin, linearLeave, linearLeave, linearSet, linearGet, linearRead, linearRead, linearRead}
+	kinds := []linearKind{linearJoin, linearJoin, linearLeave, linearLeave, linearSet, linearExtend, linearGet, linearRead, linearRead, linearRead}
 	return kinds[rng.IntN(len(kinds))]
 }
 
@@ -191,6 +192,8 @@ func (h *historian) make(ctx context.Context, s *dynamoconn.Store, in linearIn) 
 		c, err = s.SetAttributes(ctx, h.id, map[string]string{"k": in.value})
 	case linearDelete:
 		c, err = s.Delete(ctx, h.id)
+	case linearExtend:
+		c, err = s.Extend(ctx, h.id, h.clock.Now().Add(conn.DefaultTTL+time.Duration(h.tick.Load())*time.Second))
 	case linearGet:
 		c, err = s.Get(ctx, h.id)
 	case linearRead:

@@ -132,14 +132,15 @@ func TestATokenThatHasEnded(t *testing.T) {
 func TestATokenThatEndsWhileOneListens(t *testing.T) {
 	t.Parallel()
 	var ahead atomic.Int64
-	store := conn.NewMemory(conn.WithClock(func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }))
+	rec := wstest.NewRecorder()
+	clock := conn.WithClock(func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) })
+	store := conn.NewMemory(clock, conn.WithEnded(conn.CloseExpired(rec)))
 	tokens := book{
 		"ann":   {ID: "Ann", Scopes: []string{chat.Scope}},
 		"bob":   {ID: "Bob", Scopes: []string{chat.Scope}, Expires: time.Now().Add(time.Hour)},
 		"eve":   {ID: "Eve", Scopes: []string{chat.Scope}, Expires: time.Now().Add(time.Hour)},
 		"fresh": {ID: "Eve", Scopes: []string{chat.Scope}, Expires: time.Now().Add(100 * time.Minute)},
 	}
-	rec := wstest.NewRecorder()
 	app := chat.New(store, chat.NewMemoryHistory(), rec, chat.WithSignIn(tokens, authz.Origins(origin)))
 	h := wstest.New(t, app.Handler(), wstest.WithPoster(rec))
 	people := make(map[string]*wstest.Client)
@@ -156,6 +157,10 @@ func TestATokenThatEndsWhileOneListens(t *testing.T) {
 	people["eve"].ExpectPush("message", nil)
 	people["bob"].ExpectNone()
 	people["bob"].Request("authenticate", map[string]string{"token": "bob"}).ExpectError(gatesock.CodeStaleConnection)
+	h.Connect(with("ann")...) // comes across what has expired
+	people["bob"].ExpectClosed(1000)
+	people["eve"].ExpectNone()
+	people["eve"].Request("say", chat.Say{Room: "lobby", Text: "still here"}).ExpectReply(nil)
 }
 
 // The provider's tokens, verified with its keys over HTTP, as cmd/local does.

@@ -11,16 +11,26 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// nowhere posts to nobody.
-type nowhere struct{ posts int }
+// nowhere posts to nobody, and notes what is closed.
+type nowhere struct {
+	gatesock.ConnectionsAPI
+
+	posts  int
+	closed []string
+}
+
+func (n *nowhere) Disconnect(_ context.Context, from gatesock.Target) error {
+	n.closed = append(n.closed, from.ConnectionID)
+	return nil
+}
 
 func (n *nowhere) Post(context.Context, gatesock.Target, []byte) error {
 	n.posts++
 	return nil
 }
 
-// Of those whose token has ended the others are told that they have left, once.
-func TestAnExpiredConnectionIsToldOf(t *testing.T) {
+// Of those whose token has ended the others are told that they have left, once, and their connection is closed.
+func TestAnExpiredConnectionIsClosedAndToldOf(t *testing.T) {
 	t.Parallel()
 	poster := new(nowhere)
 	app := NewInMemory(poster)
@@ -37,5 +47,6 @@ func TestAnExpiredConnectionIsToldOf(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Equal(t, 1, poster.posts)
+	require.Equal(t, []string{"ended"}, poster.closed)
 	require.Empty(t, app.store.take())
 }

@@ -10,18 +10,20 @@ import (
 	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
 )
 
-// NewInMemory returns a chat of one process, which forgets everything when it ends.
-func NewInMemory(poster gatesock.Poster, opts ...Option) *App {
+// NewInMemory returns a chat of one process, which forgets everything when it ends. Who comes has those closed whose token has
+// ended.
+func NewInMemory(api gatesock.ConnectionsAPI, opts ...Option) *App {
 	registry := new(departures)
-	registry.Store = conn.NewMemory(conn.WithEnded(registry.expired))
-	return New(registry, NewMemoryHistory(), poster, opts...)
+	registry.Store = conn.NewMemory(conn.WithEnded(conn.CloseExpired(api, registry.expired)))
+	return New(registry, NewMemoryHistory(), api, opts...)
 }
 
 // NewOnTable returns a chat whose connections, messages, renewed sign-ins and limits are in a table that dynamoconn.CreateTable has made. Any
-// number of processes may share it. It sends nothing, and fails if the table's name is empty.
-func NewOnTable(client *dynamodb.Client, table string, poster gatesock.Poster, opts ...Option) (*App, error) {
+// number of processes may share it. It sends nothing, and fails if the table's name is empty. Those whose token has ended are closed
+// where the registry comes across them, as in a sweep; until then they hear nothing.
+func NewOnTable(client *dynamodb.Client, table string, api gatesock.ConnectionsAPI, opts ...Option) (*App, error) {
 	registry := new(departures)
-	store, err := dynamoconn.New(client, table, dynamoconn.WithEnded(registry.expired))
+	store, err := dynamoconn.New(client, table, dynamoconn.WithEnded(conn.CloseExpired(api, registry.expired)))
 	if err != nil {
 		return nil, err
 	}
@@ -35,5 +37,5 @@ func NewOnTable(client *dynamodb.Client, table string, poster gatesock.Poster, o
 		return nil, err
 	}
 	onTable := func(a *App) { a.access.renewals, a.limits.store = renewals, buckets }
-	return New(registry, NewTableHistory(client, table), poster, append([]Option{onTable}, opts...)...), nil
+	return New(registry, NewTableHistory(client, table), api, append([]Option{onTable}, opts...)...), nil
 }

@@ -64,9 +64,9 @@ func main() {
 	gatesock.Start(app.Handler())
 }
 
-func open(cfg aws.Config, table string, poster gatesock.Poster, options []chat.Option) (*chat.App, error) {
+func open(cfg aws.Config, table string, api gatesock.ConnectionsAPI, options []chat.Option) (*chat.App, error) {
 	if table == "" {
-		return chat.NewInMemory(poster, options...), nil
+		return chat.NewInMemory(api, options...), nil
 	}
-	return chat.NewOnTable(dynamodb.NewFromConfig(cfg), table, poster, options...)
+	return chat.NewOnTable(dynamodb.NewFromConfig(cfg), table, api, options...)
 }

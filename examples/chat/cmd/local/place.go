@@ -29,12 +29,12 @@ func (p place) String() string {
 }
 
 // open gives the chat with its state there.
-func (p place) open(ctx context.Context, poster gatesock.Poster, opts ...chat.Option) (*chat.App, error) {
+func (p place) open(ctx context.Context, api gatesock.ConnectionsAPI, opts ...chat.Option) (*chat.App, error) {
 	if p.table == "" {
 		if p.endpoint != "" {
 			return nil, errors.New("-dynamodb without -table")
 		}
-		return chat.NewInMemory(poster, opts...), nil
+		return chat.NewInMemory(api, opts...), nil
 	}
 	client, err := p.client(ctx)
 	if err != nil {
@@ -43,7 +43,7 @@ func (p place) open(ctx context.Context, poster gatesock.Poster, opts ...chat.Op
 	if err := dynamoconn.CreateTable(ctx, client, p.table); err != nil {
 		return nil, err
 	}
-	return chat.NewOnTable(client, p.table, poster, opts...)
+	return chat.NewOnTable(client, p.table, api, opts...)
 }
 
 // client gives DynamoDB as the machine's AWS configuration has it, or at the endpoint, where DynamoDB Local wants some
