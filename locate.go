@@ -59,10 +59,24 @@ func (l *locator) value(t reflect.Type, at place) *Error {
 		if t.NumMethod() > 0 {
 			return l.mismatch(t, at)
 		}
-		l.s.Skip()
-		return nil
+		return l.anything(at)
 	default:
 		return l.scalar(t, at)
+	}
+}
+
+// anything reads a value of any type. Only a number can be wrong with it, as 1e999.
+func (l *locator) anything(at place) *Error {
+	switch c := l.s.Peek(); {
+	case c == '{':
+		return l.mapping(reflect.TypeFor[map[string]any](), at)
+	case c == '[':
+		return l.array(reflect.TypeFor[[]any](), at)
+	case c == '-' || '0' <= c && c <= '9':
+		return l.scalar(reflect.TypeFor[float64](), at)
+	default:
+		l.s.Skip()
+		return nil
 	}
 }
 
@@ -202,25 +216,15 @@ func (l *locator) leaf(t reflect.Type, at place) *Error {
 	}
 }
 
-// quoted reads a member that is tagged to be a string with JSON in it.
+// quoted reads a member that is tagged to be a string with JSON in it. What encoding/json takes there is no JSON in every case, so
+// it is asked.
 func (l *locator) quoted(t reflect.Type, at place) *Error {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	what := "must be a string that contains " + wanted(t)
-	switch l.s.Peek() {
-	case 'n':
-		l.s.Skip()
+	alone := reflect.New(reflect.StructOf([]reflect.StructField{{Name: "V", Type: t, Tag: `json:"v,string"`}}))
+	member := append(member{"v", l.s.Raw()}.appendTo([]byte{'{'}), '}')
+	if json.Unmarshal(member, alone.Interface()) == nil {
 		return nil
-	case '"':
-		if json.Unmarshal([]byte(l.s.Quoted()), reflect.New(t).Interface()) != nil {
-			return at.refuse(what)
-		}
-		return nil
-	default:
-		l.s.Skip()
-		return at.refuse(what)
 	}
+	return at.refuse("must be a string that contains " + wanted(t))
 }
 
 // mismatch returns the error for the next value, which is of another kind than t.
