@@ -39,7 +39,7 @@ func TestUnusualEvents(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := decodeEvent([]byte(`{"requestContext":{` + tt.member +
+			got, err := decodeEvent([]byte(`{"requestContext":{`+tt.member+
 				`,"connectionId":"a","eventType":"MESSAGE","routeKey":"say"},"body":null}`), protocolWire)
 			require.NoError(t, err)
 			tt.want.ConnectionID, tt.want.EventType, tt.want.RouteKey = "a", EventMessage, "say"
@@ -62,7 +62,7 @@ func TestUnusualHandshakes(t *testing.T) {
 		"numbers":      {`"headers":{"dnt":1},"multiValueQueryStringParameters":{"n":[1,true,null]}`, map[string][]string{"Dnt": {"1"}}, map[string][]string{"n": {"1", "true", ""}}},
 		"single multi": {`"multiValueHeaders":{"Origin":"https://a"},"multiValueQueryStringParameters":{"n":null}`, map[string][]string{"Origin": {"https://a"}}, map[string][]string{"n": nil}},
 	} {
-		got, err := decodeEvent([]byte(`{` + tt.members + `,` + context + `}`), protocolWire)
+		got, err := decodeEvent([]byte(`{`+tt.members+`,`+context+`}`), protocolWire)
 		require.NoError(t, err, name)
 		require.Len(t, got.Header, len(tt.header), name)
 		require.Len(t, got.Query, len(tt.query), name)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/gatesock/gatesock/internal/jsontext"
 )
@@ -38,7 +39,7 @@ type Envelope struct {
 }
 
 // WithEnvelope sets the names of the members that are the protocol's own. It panics if two members of one frame would have
-// the same name.
+// the same name, if a push could be taken for a reply or an error, or if a name is not UTF-8.
 func WithEnvelope(e Envelope) Option {
 	w, err := newWire(e)
 	if err != nil {
@@ -76,6 +77,14 @@ func newWire(e Envelope) (*wire, error) {
 		Action: cmp.Or(e.Action, "action"), ID: cmp.Or(e.ID, "id"), Data: cmp.Or(e.Data, "data"), Error: cmp.Or(e.Error, "error"),
 		Event: cmp.Or(e.Event, "event"), Topic: cmp.Or(e.Topic, "topic"), Input: e.Input,
 	}
+	if err := e.check(); err != nil {
+		return nil, err
+	}
+	return &wire{e, written(e.ID), written(e.Action), written(e.Data), written(e.Error), written(e.Event), written(e.Topic)}, nil
+}
+
+// check returns an error if clients could not tell the members of a frame, or the frames, apart.
+func (e Envelope) check() error {
 	for _, frame := range []struct {
 		kind    string
 		members []string
@@ -85,12 +94,21 @@ func newWire(e Envelope) (*wire, error) {
 		{"push", []string{e.Event, e.Topic, e.Data}},
 	} {
 		for i, name := range frame.members {
-			if slices.Contains(frame.members[:i], name) {
-				return nil, fmt.Errorf("a %s would have two members %q", frame.kind, name)
+			switch {
+			case slices.Contains(frame.members[:i], name):
+				return fmt.Errorf("a %s would have two members %q", frame.kind, name)
+			case !utf8.ValidString(name):
+				return fmt.Errorf("the name %q is not UTF-8, which no message has", name)
 			}
 		}
 	}
-	return &wire{e, written(e.ID), written(e.Action), written(e.Data), written(e.Error), written(e.Event), written(e.Topic)}, nil
+	switch {
+	case e.Event == e.ID, e.Event == e.Action && e.Topic == e.ID:
+		return fmt.Errorf("a push would have a member %q, and look like a reply", e.ID)
+	case e.Event == e.Error, e.Topic == e.Error:
+		return fmt.Errorf("a push would have a member %q, and look like an error", e.Error)
+	}
+	return nil
 }
 
 // written returns a name as it stands in an object.

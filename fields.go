@@ -16,8 +16,8 @@ type field struct {
 	typ    reflect.Type
 	index  []int // where it stands, as in [reflect.StructField]
 	tagged bool  // the name is from the tag
-	quoted bool // with the option "string"
-	zero   bool // with the option "omitzero"
+	quoted bool  // with the option "string"
+	zero   bool  // with the option "omitzero"
 }
 
 // fieldNamed returns the field that a member of a message is decoded into: the one of just that name, or else the first of that

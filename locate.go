@@ -96,7 +96,7 @@ func (l *locator) object(t reflect.Type, at place) *Error {
 		var err *Error
 		switch at := l.member(at, name); {
 		case f == nil && l.strict:
-			return Errorf(CodeInvalidArgument, "unknown member %v", at)
+			return at.unknown()
 		case f == nil:
 			l.s.Skip()
 		case f.quoted:

@@ -133,5 +133,5 @@ func (strictOption) applyRouter(r *Router) { r.strict = true }
 func (strictOption) applyRoute(rt *route)  { rt.strict = true }
 
 // StrictDecoding refuses messages with members that the handler's type does not have, at any depth, other than "action" and
-// "id". The route's codec must be a [StrictCodec].
+// "id" or what [WithEnvelope] has in their place. The route's codec must be a [StrictCodec].
 func StrictDecoding() SharedOption { return strictOption{} }

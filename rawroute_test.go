@@ -87,7 +87,9 @@ func TestRawRoutes(t *testing.T) {
 	gatesock.HandleReply(r, "words", func(_ context.Context, _ *gatesock.Request, in *string) (string, error) { return *in + "!", nil },
 		gatesock.Raw(), gatesock.WithCodec(plainCodec{}))
 	gatesock.Handle(r, "mute", func(context.Context, *gatesock.Request, any) error { return nil }, gatesock.Raw())
+	gatesock.Handle(r, "strict", typed, gatesock.Raw(), gatesock.StrictDecoding())
 	for _, tt := range []struct{ route, body, want string }{
+		{"strict", `{"id":"1"}`, `{"id":"1","action":"strict","error":{"code":"invalid_argument","message":"unknown member \"id\""}}`},
 		{"$default", `{"jsonrpc":"2.0","id":1,"method":"sum"}`, `{"id":1,"jsonrpc":"2.0","result":"sum"}`},
 		{"$default", `{"jsonrpc":"2.0","id":"1","method":"notify"}`, ``},
 		{"$default", `{"jsonrpc":"2.0","id":{},"method":"notify"}`, ``},

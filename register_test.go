@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
@@ -185,6 +186,20 @@ func TestTypesThatCannotWork(t *testing.T) {
 		}},
 		{"embedded id of another type", `gatesock: route "say" at %s decodes the string "id" of every message into ID of struct { gatesock_test.numbered }, which is of type uint8: give that member another name`, func(r *gatesock.Router) {
 			route[struct{ numbered }](r)
+		}},
+		{"map with numbers for names", `gatesock: route "say" at %s decodes messages into a map[int]string, which has no place for the strings "action" and "id" of a message`, func(r *gatesock.Router) {
+			route[map[int]string](r)
+		}},
+		{"map with names that take no action", `gatesock: route "say" at %s decodes messages into a map[netip.Addr]string, which has no place for the strings "action" and "id" of a message`, func(r *gatesock.Router) {
+			route[map[netip.Addr]string](r)
+		}},
+		{"map with numbers for names in a member", "", func(*gatesock.Router) {
+			route[map[int]string](gatesock.New(gatesock.WithEnvelope(gatesock.Envelope{Input: "data"})))
+		}},
+		{"embedded pointer that is left out", "", func(r *gatesock.Router) {
+			route[struct {
+				*numbered `json:"-"`
+			}](r)
 		}},
 		{"hidden id of another type", "", func(r *gatesock.Router) {
 			route[struct {
