@@ -196,6 +196,11 @@ func TestTypesThatCannotWork(t *testing.T) {
 		{"map with numbers for names in a member", "", func(*gatesock.Router) {
 			route[map[int]string](gatesock.New(gatesock.WithEnvelope(gatesock.Envelope{Input: "data"})))
 		}},
+		{"func that is left out of what is encoded", `gatesock: route "say" at %s has an In, struct { F func() "json:\"f,omitzero\"" }, that JSON can't be decoded into: In.F is a func()` + leaveOut, func(r *gatesock.Router) {
+			route[struct {
+				F func() `json:"f,omitzero"`
+			}](r)
+		}},
 		{"embedded pointer that is left out", "", func(r *gatesock.Router) {
 			route[struct {
 				*numbered `json:"-"`

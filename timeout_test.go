@@ -137,6 +137,8 @@ func TestTimeoutNamesHandlersThatIgnoreIt(t *testing.T) {
 		var log bytes.Buffer
 		r := gatesock.New(gatesock.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 		r.Use(gatesock.Timeout(5 * time.Second))
+		nested := gatesock.New(gatesock.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+		nested.Use(gatesock.Timeout(5 * time.Second))
 		gatesock.Handle(r, "deaf", func(context.Context, *gatesock.Request, say) error {
 			<-time.After(40 * time.Second)
 			return nil
@@ -152,7 +154,29 @@ func TestTimeoutNamesHandlersThatIgnoreIt(t *testing.T) {
 		require.Contains(t, log.String(), "level=WARN")
 		require.Contains(t, log.String(), "handledBy=deaf")
 		require.Contains(t, log.String(), "late=35s")
+
+		gatesock.Handle(nested, "slow", func(context.Context, *gatesock.Request, say) error {
+			<-time.After(8 * time.Second)
+			return errors.New("broken")
+		}, gatesock.With(gatesock.Timeout(time.Second)))
+		frame(t, nested, message("slow", `{}`))
+		require.Contains(t, log.String(), "late=7s", "the innermost time counts")
 	})
+}
+
+// TestTimeoutBlamesNoDeadlineForACancellation: only the program itself cancels a context.
+func TestTimeoutBlamesNoDeadlineForACancellation(t *testing.T) {
+	t.Parallel()
+	r := gatesock.New(quiet())
+	r.Use(gatesock.Timeout(5 * time.Second))
+	ctx, cancel := context.WithCancel(t.Context())
+	gatesock.Handle(r, "say", func(context.Context, *gatesock.Request, say) error {
+		cancel()
+		return errors.New("broken")
+	})
+	out, err := r.Invoke(ctx, message("say", `{}`))
+	require.NoError(t, err)
+	require.Contains(t, string(out), `\"code\":\"internal\"`)
 }
 
 func TestWrongTimeoutsPanic(t *testing.T) {
