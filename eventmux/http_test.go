@@ -165,19 +165,34 @@ func TestResponses(t *testing.T) {
 			w.Header().Set("Content-Type", "application/json")
 			fmt.Fprint(w, "{}")
 		}, `{"statusCode":200,"headers":{"Content-Type":"application/json"},"body":"{}","isBase64Encoded":false}`},
-		"HEAD":           {head, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "x") }, `{"statusCode":200,"headers":{"Content-Type":"text/plain; charset=utf-8"},"body":"","isBase64Encoded":false}`},
-		"no content":     {url, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204); fmt.Fprint(w, "x") }, `{"statusCode":204,"body":"","isBase64Encoded":false}`},
-		"early hints":    {url, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103); w.WriteHeader(404) }, `{"statusCode":404,"body":"","isBase64Encoded":false}`},
-		"cookies of v2":  {url, cookies, `{"statusCode":201,"headers":{"Vary":"Origin, Accept"},"cookies":["a=1","b=2"],"body":"","isBase64Encoded":false}`},
-		"of a REST API":  {restAPI, cookies, `{"statusCode":201,"multiValueHeaders":{"Set-Cookie":["a=1","b=2"],"Vary":["Origin","Accept"]},"body":"","isBase64Encoded":false}`},
-		"of a balancer":  {multi, cookies, `{"statusCode":201,"statusDescription":"201 Created","multiValueHeaders":{"Set-Cookie":["a=1","b=2"],"Vary":["Origin","Accept"]},"body":"","isBase64Encoded":false}`},
-		"single headers": {balancer, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Set-Cookie", "a=1") }, `{"statusCode":200,"statusDescription":"200 OK","headers":{"Set-Cookie":"a=1"},"body":"","isBase64Encoded":false}`},
+		"HEAD": {head, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "x") }, `{"statusCode":200,"headers":{"Content-Type":"text/plain; charset=utf-8"},"body":"","isBase64Encoded":false}`},
+		"headers that net/http sends otherwise, v2": {url, oddHeaders, `{"statusCode":200,"headers":{"X":"a  b"},"cookies":["a=1","b=2"],"body":"hi","isBase64Encoded":false}`},
+		"headers that net/http sends otherwise":     {restAPI, oddHeaders, `{"statusCode":200,"multiValueHeaders":{"X":["a  b"],"Set-Cookie":["a=1","b=2"]},"body":"hi","isBase64Encoded":false}`},
+		"no content":                                {url, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204); fmt.Fprint(w, "x") }, `{"statusCode":204,"body":"","isBase64Encoded":false}`},
+		"early hints":                               {url, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103); w.WriteHeader(404) }, `{"statusCode":404,"body":"","isBase64Encoded":false}`},
+		"cookies of v2":                             {url, cookies, `{"statusCode":201,"headers":{"Vary":"Origin, Accept"},"cookies":["a=1","b=2"],"body":"","isBase64Encoded":false}`},
+		"of a REST API":                             {restAPI, cookies, `{"statusCode":201,"multiValueHeaders":{"Set-Cookie":["a=1","b=2"],"Vary":["Origin","Accept"]},"body":"","isBase64Encoded":false}`},
+		"of a balancer":                             {multi, cookies, `{"statusCode":201,"statusDescription":"201 Created","multiValueHeaders":{"Set-Cookie":["a=1","b=2"],"Vary":["Origin","Accept"]},"body":"","isBase64Encoded":false}`},
+		"single headers":                            {balancer, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Set-Cookie", "a=1") }, `{"statusCode":200,"statusDescription":"200 OK","headers":{"Set-Cookie":"a=1"},"body":"","isBase64Encoded":false}`},
 	} {
 		require.JSONEq(t, tt.want, answer(t, tt.payload, tt.h), name)
 	}
 	_, err := eventmux.New(eventmux.HTTP(http.HandlerFunc(cookies))).Invoke(t.Context(), []byte(balancer))
 	require.ErrorContains(t, err, "eventmux: the response has several cookies; turn on multi-value headers")
 	require.Panics(t, func() { answer(t, url, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(42) }) })
+}
+
+// oddHeaders sets headers that net/http leaves out or mends: a service in front of the function may refuse the whole answer for one of them.
+func oddHeaders(w http.ResponseWriter, _ *http.Request) {
+	w.Header()["Date"] = nil
+	w.Header()["Content-Type"] = nil
+	w.Header()["set-cookie"] = []string{"b=2"}
+	w.Header()["Set-Cookie"] = []string{"a=1"}
+	w.Header()["X"] = []string{"a\r\nb"}
+	w.Header()["Not a name"] = []string{"1"}
+	w.Header()[""] = []string{"1"}
+	w.Header()[http.TrailerPrefix+"Late"] = []string{"1"}
+	fmt.Fprint(w, "hi")
 }
 
 // FuzzHTTP has a handler answer over an event what it answers over net/http's own recorder.
