@@ -169,6 +169,7 @@ func TestResponses(t *testing.T) {
 		"headers that net/http sends otherwise, v2": {url, oddHeaders, `{"statusCode":200,"headers":{"X":"a  b"},"cookies":["a=1","b=2"],"body":"hi","isBase64Encoded":false}`},
 		"headers that net/http sends otherwise":     {restAPI, oddHeaders, `{"statusCode":200,"multiValueHeaders":{"X":["a  b"],"Set-Cookie":["a=1","b=2"]},"body":"hi","isBase64Encoded":false}`},
 		"no content":                                {url, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204); fmt.Fprint(w, "x") }, `{"statusCode":204,"body":"","isBase64Encoded":false}`},
+		"not modified":                              {url, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304); fmt.Fprint(w, "x") }, `{"statusCode":304,"body":"","isBase64Encoded":false}`},
 		"early hints":                               {url, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103); w.WriteHeader(404) }, `{"statusCode":404,"body":"","isBase64Encoded":false}`},
 		"cookies of v2":                             {url, cookies, `{"statusCode":201,"headers":{"Vary":"Origin, Accept"},"cookies":["a=1","b=2"],"body":"","isBase64Encoded":false}`},
 		"of a REST API":                             {restAPI, cookies, `{"statusCode":201,"multiValueHeaders":{"Set-Cookie":["a=1","b=2"],"Vary":["Origin","Accept"]},"body":"","isBase64Encoded":false}`},
