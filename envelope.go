@@ -21,7 +21,7 @@ import (
 //	← {"type":"add","requestId":"1","payload":{"sum":3}}
 //
 // The gateway's own error frames keep their shape, with a "message" and a "requestId" of the gateway's: where ID is called that,
-// clients tell them by the Action that they lack.
+// clients recognize them by the lack of Action.
 //
 // A [Router] takes it by [WithEnvelope], a broadcaster by broadcast.WithEnvelope; [Envelope.EncodePush] encodes a push under
 // these names. The API's route selection expression has to name the same member as Action, as in $request.body.type.
@@ -30,8 +30,8 @@ type Envelope struct {
 	Action, ID string
 	// Data is in replies and pushes, Error in errors.
 	Data, Error string
-	// Event and Topic are in pushes. Event may be the same name as Action, for clients that tell a push by the ID that
-	// it does not have.
+	// Event and Topic are in pushes. Event may be the same name as Action, for clients that recognize a push by the lack
+	// of ID.
 	Event, Topic string
 	// Input is the member of a request that holds the action's own members, from which the In of a typed handler is decoded. If
 	// it is empty, as in the protocol, they stand beside Action and ID.

@@ -37,8 +37,8 @@ func fieldNamed(fields []field, name string) *field {
 }
 
 // fieldsOf returns the members of a struct as encoding/json finds them: those of embedded structs as the struct's own, unless
-// one that is less deep, or as deep and tagged, hides them; two that are alike hide each other. They are in the order of the
-// declaration.
+// one that is less deep, or as deep and tagged, hides them; two that are alike hide each other. They are in the order
+// of the declaration.
 func fieldsOf(t reflect.Type) []field {
 	var all []field
 	taken := make(map[string]bool)

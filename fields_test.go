@@ -82,8 +82,8 @@ func TestFieldsAreThoseOfEncodingJSON(t *testing.T) {
 	}
 }
 
-// TestFoldedNamesAreFoundInOrder: of the members whose names differ in case alone, encoding/json takes the first that is declared, not the
-// least deep, for a name of neither.
+// TestFoldedNamesAreFoundInOrder: of members whose names differ in case alone, encoding/json takes the first that is
+// declared, not the least deep, for a name of neither.
 func TestFoldedNamesAreFoundInOrder(t *testing.T) {
 	t.Parallel()
 	type deeper struct {

@@ -8,7 +8,7 @@ import (
 	"net/http"
 )
 
-// Invoke handles one event as Lambda hands it over, and gives the response for the gateway: a status for
+// Invoke handles one event as Lambda hands it over, and returns the response for the gateway: a status for
 // $connect and $disconnect, and the reply or error frame for a message. It makes Router a [lambda.Handler].
 //
 // It fails only if payload is not a WebSocket event, with an error that wraps [ErrNotWebSocket] or says what
@@ -168,8 +168,8 @@ func marshal(c Codec, v any) (data []byte, err error) {
 	return data, readable(err)
 }
 
-// readable returns err, or an error that stands for it if it panics when it is read, as a nil pointer of the application's type of errors
-// does. What a handler returns is read outside all middleware.
+// readable returns err, or an error that stands for it if reading it panics, as with a nil pointer of a type of
+// the application's. What a handler returns is read outside all middleware.
 func readable(err error) (safe error) {
 	if err == nil {
 		return nil

@@ -216,8 +216,8 @@ func (l *locator) leaf(t reflect.Type, at place) *Error {
 	}
 }
 
-// quoted reads a member that is tagged to be a string with JSON in it. What encoding/json takes there is no JSON in every case, so
-// it is asked.
+// quoted reads a member that is tagged to be a string with JSON in it. What encoding/json accepts there is not JSON in
+// every case, so it decides.
 func (l *locator) quoted(t reflect.Type, at place) *Error {
 	alone := reflect.New(reflect.StructOf([]reflect.StructField{{Name: "V", Type: t, Tag: `json:"v,string"`}}))
 	member := append(member{"v", l.s.Raw()}.appendTo([]byte{'{'}), '}')

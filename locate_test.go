@@ -104,8 +104,8 @@ func (d doc) text() string {
 	return string(d.open) + strings.Join(parts, ",") + string(d.open+2)
 }
 
-// upTo returns the part of a text before the value at a path, with last in the place of that value; an empty last leaves it
-// as it is. It reports whether there is such a value.
+// upTo returns the part of a text before the value at a path, with last in the place of that value; an empty last leaves
+// it as it is. It reports whether there is such a value.
 func (d doc) upTo(path []string, last string) (doc, bool) {
 	if len(path) == 0 {
 		if last != "" {
@@ -156,8 +156,8 @@ var (
 	stepOfPlace    = regexp.MustCompile(`\[\d+\]|[^.\[\]]+`)
 )
 
-// agree checks that what is named is the first value that encoding/json refuses: the text up to it decodes with a null in its place, and
-// does not with the value.
+// agree checks that what is named is the first value that encoding/json refuses: the text up to it decodes with a null in
+// its place, and does not with the value.
 func agree(t *rapid.T) {
 	d := drawObject(t, 4)
 	strict := rapid.Bool().Draw(t, "strict")

@@ -7,8 +7,8 @@ import (
 	"github.com/gatesock/gatesock/internal/jsontext"
 )
 
-// The members of an event are strict where a decision depends on what they say, and otherwise take what an event has in their place: times
-// were seen as floats and as strings, and empty strings for objects (aws-lambda-go#154).
+// The members of an event are strict where a decision depends on what they say, and otherwise take what an event has in
+// their place: times were seen as floats and as strings, and empty strings for objects (aws-lambda-go#154).
 
 // text is a string, or the JSON of another value; a null is empty.
 type text string
@@ -56,7 +56,7 @@ func (m *millis) UnmarshalJSON(b []byte) error {
 // object is an object of texts or lists. A null or an empty string is one without members.
 type object[V text | list] map[string]V
 
-// UnmarshalJSON fails for any other value: what the client has sent can't be read, which is not the same as that it has sent nothing.
+// UnmarshalJSON fails for any other value: a client whose headers can't be read is not one that has sent none.
 func (o *object[V]) UnmarshalJSON(b []byte) error {
 	s := jsontext.NewScanner(b, nil)
 	if string(b) == `""` || s.Null() {

@@ -280,7 +280,8 @@ func (e *httpEvent) encode(method string, w *response) ([]byte, error) {
 	return json.Marshal(a)
 }
 
-// sendable returns the headers that net/http would send: none without a value, none whose name is malformed, and without line ends.
+// sendable returns the headers that net/http would send: none without a value, none whose name is malformed, and no
+// line ends.
 func sendable(h http.Header) http.Header {
 	sent := make(http.Header, len(h))
 	for _, k := range slices.Sorted(maps.Keys(h)) {

@@ -183,7 +183,8 @@ func TestResponses(t *testing.T) {
 	require.Panics(t, func() { answer(t, url, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(42) }) })
 }
 
-// oddHeaders sets headers that net/http leaves out or mends: a service in front of the function may refuse the whole answer for one of them.
+// oddHeaders sets headers that net/http leaves out or mends: a service in front of the function may refuse the whole
+// answer for one of them.
 func oddHeaders(w http.ResponseWriter, _ *http.Request) {
 	w.Header()["Date"] = nil
 	w.Header()["Content-Type"] = nil

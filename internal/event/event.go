@@ -229,7 +229,7 @@ func (c *requestContext) read(s *jsontext.Scanner) {
 	}
 }
 
-// saysAnything passes over what stands for the answer of an authorizer, and reports whether there is something of one: an object with a
+// saysAnything passes over the place of an authorizer's answer, and reports whether there is one: an object with a
 // member that is not null, other than the one that the gateway adds by itself.
 func saysAnything(s *jsontext.Scanner) (says bool) {
 	if s.Peek() != '{' {
@@ -269,8 +269,8 @@ func (t *traits) kind() Kind {
 	}
 }
 
-// serviceOf returns what records of an ARN have as their source. The last event of a tumbling window has no records that would say so, but
-// only the ARN.
+// serviceOf returns what records of an ARN have as their source. The last event of a tumbling window has no records
+// that say so, but only the ARN.
 func serviceOf(arn string) string {
 	part := strings.SplitN(arn, ":", 4)
 	if len(part) < 4 || part[0] != "arn" {
