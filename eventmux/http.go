@@ -133,7 +133,14 @@ func (e *httpEvent) url() *url.URL {
 	if err != nil {
 		path = raw // it is not escaped
 	}
-	return &url.URL{Path: path, RawPath: raw, RawQuery: query}
+	u := &url.URL{Path: path, RawQuery: query}
+	if u.EscapedPath() != raw { // routers look at RawPath first, and take what it has as escaped
+		u.RawPath = raw
+	}
+	if u.EscapedPath() != raw {
+		u.RawPath = "" // it is not a path's encoding
+	}
+	return u
 }
 
 // withoutStage is the path of version 2.0, which has the stage in it on the API's own domain, except for

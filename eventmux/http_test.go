@@ -20,9 +20,9 @@ import (
 
 // got is what a handler has seen of a request.
 type got struct {
-	Method, Host, URI, Path, RawQuery, Remote, Body, Cookie string
-	Header                                                  http.Header
-	Length                                                  int64
+	Method, Host, URI, Path, RawPath, RawQuery, Remote, Body, Cookie string
+	Header                                                           http.Header
+	Length                                                           int64
 }
 
 // see invokes a handler with a payload, and returns the request.
@@ -34,7 +34,7 @@ func see(t *testing.T, payload string) got {
 		require.NoError(t, err)
 		require.Equal(t, payload, string(eventmux.Payload(r.Context())))
 		g = got{
-			r.Method, r.Host, r.RequestURI, r.URL.Path, r.URL.RawQuery, r.RemoteAddr, string(body), r.Header.Get("Cookie"), r.Header, r.ContentLength,
+			r.Method, r.Host, r.RequestURI, r.URL.Path, r.URL.RawPath, r.URL.RawQuery, r.RemoteAddr, string(body), r.Header.Get("Cookie"), r.Header, r.ContentLength,
 		}
 	})))
 	_, err := m.Invoke(t.Context(), []byte(payload))
@@ -114,6 +114,9 @@ func TestRequests(t *testing.T) {
 	} {
 		g := see(t, tt.payload)
 		require.Equal(t, []string{tt.uri, tt.path, tt.remote, tt.body}, []string{g.URI, g.Path, g.Remote, g.Body}, name)
+	}
+	for path, want := range map[string]string{"/a%2Fb": "/a%2Fb", "/a%20b": "", "/a b": "", "/100%": "", "/a": "", "": ""} {
+		require.Equal(t, want, see(t, v2(apiDomain, "$default", path, "", "")).RawPath, "net/http has a RawPath only where Path does not say all")
 	}
 	require.Equal(t, http.Header{"Origin": {"https://a"}, "X": {"1", "2"}}, see(t, restAPI).Header)
 	for payload, says := range map[string]string{
