@@ -17,6 +17,7 @@ type locator struct {
 	s      jsontext.Scanner
 	strict bool
 	fields map[reflect.Type][]field
+	alone  map[reflect.Type]reflect.Type // structs with one member of the option "string", by its type
 	path   place // where it is; what it passes on as a place is the beginning of it
 }
 
@@ -219,9 +220,16 @@ func (l *locator) leaf(t reflect.Type, at place) *Error {
 // quoted reads a member that is tagged to be a string with JSON in it. What encoding/json accepts there is not JSON in
 // every case, so it decides.
 func (l *locator) quoted(t reflect.Type, at place) *Error {
-	alone := reflect.New(reflect.StructOf([]reflect.StructField{{Name: "V", Type: t, Tag: `json:"v,string"`}}))
+	alone := l.alone[t]
+	if alone == nil {
+		alone = reflect.StructOf([]reflect.StructField{{Name: "V", Type: t, Tag: `json:"v,string"`}})
+		if l.alone == nil {
+			l.alone = make(map[reflect.Type]reflect.Type)
+		}
+		l.alone[t] = alone
+	}
 	member := append(member{"v", l.s.Raw()}.appendTo([]byte{'{'}), '}')
-	if json.Unmarshal(member, alone.Interface()) == nil {
+	if json.Unmarshal(member, reflect.New(alone).Interface()) == nil {
 		return nil
 	}
 	return at.refuse("must be a string that contains " + wanted(t))
