@@ -18,7 +18,7 @@ type locator struct {
 	strict bool
 	fields map[reflect.Type][]field
 	alone  map[reflect.Type]reflect.Type // structs with one member of the option "string", by its type
-	path   place // where it is; what it passes on as a place is the beginning of it
+	path   place                         // where it is; what it passes on as a place is the beginning of it
 }
 
 func (l *locator) member(at place, name string) place {

@@ -45,6 +45,13 @@ func TestOneWayRoutesNeverAnswer(t *testing.T) {
 	}
 	require.Contains(t, log.String(), `error="disk full"`)
 	require.Contains(t, log.String(), `level=WARN msg="gatesock: the route is one-way: the reply of its handler is not sent" routeKey=talkative`)
+
+	r = log.router()
+	r.Message("silent", func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
+		return &gatesock.Reply{Silent: true}, nil
+	}, gatesock.OneWay())
+	require.Equal(t, response{StatusCode: 200}, invoke(t, r, message("silent", `{}`)))
+	require.Empty(t, log.String())
 }
 
 // TestSilence has what ordinary routes don't answer.
