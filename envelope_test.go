@@ -86,6 +86,9 @@ func TestEnvelope(t *testing.T) {
 		_, err = e.EncodePush(push, nil)
 		require.EqualError(t, err, `gatesock: the envelope of push "message": `+says)
 	}
+	f, err = gatesock.Envelope{Topic: "id"}.EncodePush(push, nil) // which its event tells from a reply
+	require.NoError(t, err)
+	require.Equal(t, `{"event":"message","id":"room:1","data":"hello"}`, string(f))
 	plain, err := push.Encode(nil)
 	require.NoError(t, err)
 	same, err := gatesock.Envelope{}.EncodePush(push, nil)

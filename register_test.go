@@ -143,6 +143,11 @@ func replying[Out any](r *gatesock.Router, opts ...gatesock.RouteOption) {
 }
 
 // TestTypesThatCannotWork: what no message of any client could use is told at start-up. An empty text is a type that works.
+// ownChan can be decoded, though what it has can't.
+type ownChan struct{ C chan int }
+
+func (*ownChan) UnmarshalJSON([]byte) error { return nil }
+
 func TestTypesThatCannotWork(t *testing.T) {
 	t.Parallel()
 	const (
@@ -200,6 +205,9 @@ func TestTypesThatCannotWork(t *testing.T) {
 			route[struct {
 				F func() `json:"f,omitzero"`
 			}](r)
+		}},
+		{"member that decodes itself, whatever it has", "", func(r *gatesock.Router) {
+			route[struct{ A ownChan }](r)
 		}},
 		{"embedded pointer that is left out", "", func(r *gatesock.Router) {
 			route[struct {

@@ -96,9 +96,6 @@ func (e *httpEvent) request(ctx context.Context) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(body) == 0 {
-		r.Body, r.ContentLength = http.NoBody, 0
-	}
 	r.URL = e.url()
 	r.RequestURI = r.URL.RequestURI()
 	r.Header = e.header()

@@ -92,7 +92,7 @@ func v2(domain, stage, path, query, more string) string {
 
 const (
 	apiDomain = "a.execute-api.us-east-1.amazonaws.com"
-	restAPI   = `{"httpMethod":"GET","path":"/a%20b","headers":null,"multiValueHeaders":{"Origin":["https://a"],"X":["1","2"]},` +
+	restAPI   = `{"httpMethod":"GET","path":"/a%20b","headers":{"X":"2"},"multiValueHeaders":{"Origin":["https://a"],"X":["1","2"]},` +
 		`"queryStringParameters":{"q":"2"},"multiValueQueryStringParameters":{"q":["1 &","2"]},"body":null,"requestContext":{"identity":{"sourceIp":"1.2.3.4"}}}`
 	balancer = `{"httpMethod":"GET","path":"/a","headers":{"x-forwarded-for":"9.9.9.9, 1.2.3.4"},"queryStringParameters":{"q":"1%20%26","f":""},"requestContext":{"elb":{}}}`
 )
@@ -156,10 +156,11 @@ func TestResponses(t *testing.T) {
 		h       http.HandlerFunc
 		want    string
 	}{
-		"nothing":   {url, func(http.ResponseWriter, *http.Request) {}, `{"statusCode":200,"body":"","isBase64Encoded":false}`},
-		"text":      {url, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<p>é") }, `{"statusCode":200,"headers":{"Content-Type":"text/html; charset=utf-8"},"body":"<p>é","isBase64Encoded":false}`},
-		"in pieces": {url, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "a"); fmt.Fprint(w, "b") }, `{"statusCode":200,"headers":{"Content-Type":"text/plain; charset=utf-8"},"body":"ab","isBase64Encoded":false}`},
-		"bytes":     {url, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte{0xff, 0}) }, `{"statusCode":200,"headers":{"Content-Type":"application/octet-stream"},"body":"/wA=","isBase64Encoded":true}`},
+		"nothing":        {url, func(http.ResponseWriter, *http.Request) {}, `{"statusCode":200,"body":"","isBase64Encoded":false}`},
+		"text":           {url, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<p>é") }, `{"statusCode":200,"headers":{"Content-Type":"text/html; charset=utf-8"},"body":"<p>é","isBase64Encoded":false}`},
+		"an empty piece": {url, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(nil) }, `{"statusCode":200,"body":"","isBase64Encoded":false}`},
+		"in pieces":      {url, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "a"); fmt.Fprint(w, "b") }, `{"statusCode":200,"headers":{"Content-Type":"text/plain; charset=utf-8"},"body":"ab","isBase64Encoded":false}`},
+		"bytes":          {url, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte{0xff, 0}) }, `{"statusCode":200,"headers":{"Content-Type":"application/octet-stream"},"body":"/wA=","isBase64Encoded":true}`},
 		"encoded": {url, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			fmt.Fprint(w, "x")

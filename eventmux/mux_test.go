@@ -194,6 +194,7 @@ func TestPrecedence(t *testing.T) {
 		{onBus("aws.events", "Scheduled Event", ruleARN+"other"), "other schedules"},
 		{onBus("shop", "Order", ""), "order"},
 		{onBus("shop", "Refund", ""), "shop"},
+		{onBus("shop", "Scheduled Event", ruleARN+"sweep"), "shop"},
 		{onBus("elsewhere", "Order", ""), "fallback"},
 		{`{"job":"report"}`, "report"},
 		{`{"job":"other"}`, "any job"},
@@ -235,6 +236,8 @@ func TestNoSource(t *testing.T) {
 		{`{"httpMethod":"GET","path":"/","requestContext":{"stage":"x"}}`, "an API Gateway REST API event"},
 		{`{"httpMethod":"GET","path":"/","requestContext":{"elb":{}}}`, "an Application Load Balancer event"},
 		{`{}`, "a JSON object without members"},
+		{`{"requestContext":{"connectionId":"a"}}`, `a JSON object with the member "requestContext"`},
+		{`{"requestContext":{"http":{}}}`, `a JSON object with the member "requestContext"`},
 		{`{"requestContext":7}`, `a JSON object with the member "requestContext"`},
 		{`{"job":"other","at":1}`, `a JSON object with the members "job", "at"`},
 		{`{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1}`, `a JSON object with 7 members: "a", "b", "c", "d", "e", "f", …`},
@@ -337,7 +340,9 @@ func TestFreezeFreezesTheRouter(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New(gatesock.RequireGuards())
 	gatesock.Handle(r, "say", func(context.Context, *gatesock.Request, struct{}) error { return nil })
-	m := eventmux.New(eventmux.SQS("mail", says("")), eventmux.WebSocket(gatesock.Wrap(r)))
+	m := eventmux.New(eventmux.SQS("mail", says("")), eventmux.WebSocket(gatesock.Wrap(r, func(next lambda.Handler) lambda.Handler {
+		return handlerFunc(next.Invoke)
+	})))
 	require.Panics(t, m.Freeze)
 	eventmux.New(eventmux.WebSocket(gatesock.New())).Freeze()
 }
