@@ -26,7 +26,7 @@ type App interface {
 	Freeze()
 }
 
-// Description is what an [App] tells about itself. Later versions may add members.
+// Description is what an [App] says about itself. Later versions may add members.
 type Description struct {
 	// Routes are the routes of the API; nil if they are not known.
 	Routes []Route
@@ -48,8 +48,8 @@ var _ App = (*Router)(nil)
 // maxWraps is how many handlers may be around an App. It ends the search in one that unwraps to itself.
 const maxWraps = 100
 
-// AppOf returns h if that is an [App], or else the first App that h is wrapped around, as its methods
-// Unwrap() lambda.Handler tell. It reports whether there is one.
+// AppOf returns h if that is an [App], or else the first App that it finds in h by methods
+// Unwrap() lambda.Handler. It reports whether there is one.
 func AppOf(h lambda.Handler) (App, bool) {
 	for range maxWraps {
 		if app, ok := h.(App); ok {
@@ -65,7 +65,7 @@ func AppOf(h lambda.Handler) (App, bool) {
 }
 
 // Wrap puts middleware for whole events around a handler, the first one outermost, and keeps what the
-// handler tells about itself, unless a middleware does; see [App]. It panics if h, a middleware, or what
+// handler says about itself, unless a middleware does; see [App]. It panics if h, a middleware, or what
 // one returns is nil.
 //
 //	gatesock.Start(gatesock.Wrap(router, func(next lambda.Handler) lambda.Handler {

@@ -125,16 +125,25 @@ func (d *bodyDecoder) input(body []byte) (input []byte, err error) {
 		}
 		return nil, errNotObject()
 	}
+	names := &d.rt.wire.names
+	var unknown place
 	s.Open('{')
 	for s.More('}') {
-		if string(s.Key()) == d.rt.wire.names.Input {
+		switch name := s.Name(); {
+		case name == names.Input:
 			input = []byte(s.Raw())
-		} else {
+		case unknown == nil && name != names.Action && name != names.ID:
+			unknown = place(name)
+			s.Skip()
+		default:
 			s.Skip()
 		}
 	}
-	if err := s.End(); err != nil {
+	switch err := s.End(); {
+	case err != nil:
 		return nil, errSyntax(err)
+	case d.strict && unknown != nil:
+		return nil, unknown.unknown()
 	}
 	return input, nil
 }

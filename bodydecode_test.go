@@ -120,8 +120,11 @@ func TestStrictDecoding(t *testing.T) {
 	gatesock.HandleReply(r, "plain", func(_ context.Context, _ *gatesock.Request, in say) (say, error) { return in, nil })
 	type withAction struct{ Action, ID, Text string }
 	gatesock.HandleReply(r, "own", func(_ context.Context, _ *gatesock.Request, in withAction) (withAction, error) { return in, nil })
+	type actionAlone struct{ Action string }
+	gatesock.Handle(r, "one", func(context.Context, *gatesock.Request, actionAlone) error { return nil })
 	require.Equal(t, `{"id":"1","action":"plain","data":{"room":"a","text":"b"}}`,
 		frame(t, r, message("plain", `{"action":"plain", "room":"a" ,"id":"1","text":"b"}`)))
+	require.Equal(t, `{"id":"1","action":"one","data":null}`, frame(t, r, message("one", `{"action":"one","id":"1"}`)))
 	require.Equal(t, `{"id":"1","action":"own","data":{"Action":"own","ID":"1","Text":"b"}}`,
 		frame(t, r, message("own", `{"action":"own","id":"1","text":"b"}`)))
 }

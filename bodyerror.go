@@ -96,6 +96,14 @@ func (p place) refuse(what string) *Error {
 	return Errorf(CodeInvalidArgument, "%v %s", p, what)
 }
 
+// unknown returns the error for a member that a strict route does not know.
+func (p place) unknown() *Error {
+	if len(p) == 0 { // it has no name, and p would stand for the whole
+		return Errorf(CodeInvalidArgument, `unknown member ""`)
+	}
+	return Errorf(CodeInvalidArgument, "unknown member %v", p)
+}
+
 // wrongType puts an error of encoding/json, which may come out of an own type of the application, into words.
 func (p place) wrongType(e *json.UnmarshalTypeError) *Error {
 	kind, _, _ := strings.Cut(e.Value, " ")

@@ -55,7 +55,7 @@ func (rt *route) checkObject(t reflect.Type) {
 		panic(fmt.Sprintf("gatesock: route %q at %s decodes messages, which are JSON objects, into a %v: In has to be a struct, a map, any, "+
 			"json.RawMessage, a type with UnmarshalJSON or a pointer to one of these; see also Raw", rt.key, rt.site, in))
 	case t.Kind() == reflect.Map:
-		if !takesString(t.Elem(), false) {
+		if !takesString(t.Elem(), false) || badKey(t.Key(), rt.wire.names.Action) != "" {
 			panic(fmt.Sprintf("gatesock: route %q at %s decodes messages into a %v, which has no place for the strings %q and %q of a message",
 				rt.key, rt.site, in, rt.wire.names.Action, rt.wire.names.ID))
 		}

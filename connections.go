@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// ConnectionsAPI is the gateway's @connections API: it posts to connections, tells what the gateway knows of them, and closes
+// ConnectionsAPI is the gateway's @connections API: it posts to connections, returns what the gateway knows of them, and closes
 // them (AWS, "API Gateway Management API reference"). The clients of package apigw have it, the Gateway of package emulator and
 // the Recorder of package wstest.
 //

@@ -104,6 +104,17 @@ func TestRefusedEvents(t *testing.T) {
 	}
 }
 
+// TestOnlyMessagesHaveABody: what an event of another type has there is not looked at.
+func TestOnlyMessagesHaveABody(t *testing.T) {
+	t.Parallel()
+	for eventType, want := range map[EventType]string{EventConnect: "", EventDisconnect: "", EventMessage: `{"action":"say"}`} {
+		got, err := decodeEvent([]byte(`{"requestContext":{"connectionId":"a","routeKey":"x","eventType":"`+string(eventType)+
+			`"},"body":"{\"action\":\"say\"}"}`), protocolWire)
+		require.NoError(t, err)
+		require.Equal(t, want, string(got.Body), eventType)
+	}
+}
+
 func TestEventsThatAreNoWebSocketEvents(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ payload, want string }{

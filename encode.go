@@ -65,7 +65,7 @@ func okResponse(frame []byte) []byte {
 	return append(b, '}')
 }
 
-// statusResponse gives the Lambda proxy response of $connect and $disconnect.
+// statusResponse returns the Lambda proxy response of $connect and $disconnect.
 func statusResponse(status int, subprotocol string) []byte {
 	b := append(make([]byte, 0, 96), `{"statusCode":`...)
 	b = strconv.AppendInt(b, int64(status), 10)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/gatesock/gatesock/internal/jsontext"
 )
@@ -20,7 +21,7 @@ import (
 //	← {"type":"add","requestId":"1","payload":{"sum":3}}
 //
 // The gateway's own error frames keep their shape, with a "message" and a "requestId" of the gateway's: where ID is called that,
-// clients tell them by the Action that they lack.
+// clients recognize them by the lack of Action.
 //
 // A [Router] takes it by [WithEnvelope], a broadcaster by broadcast.WithEnvelope; [Envelope.EncodePush] encodes a push under
 // these names. The API's route selection expression has to name the same member as Action, as in $request.body.type;
@@ -30,8 +31,8 @@ type Envelope struct {
 	Action, ID string
 	// Data is in replies and pushes, Error in errors.
 	Data, Error string
-	// Event and Topic are in pushes. Event may be the same name as Action, for clients that tell a push by the ID that
-	// it does not have.
+	// Event and Topic are in pushes. Event may be the same name as Action, for clients that recognize a push by the lack
+	// of ID.
 	Event, Topic string
 	// Input is the member of a request that holds the action's own members, from which the In of a typed handler is decoded. If
 	// it is empty, as in the protocol, they stand beside Action and ID.
@@ -39,7 +40,7 @@ type Envelope struct {
 }
 
 // WithEnvelope sets the names of the members that are the protocol's own. It panics if two members of one frame would have
-// the same name.
+// the same name, if a push could be taken for a reply or an error, or if a name is not UTF-8.
 func WithEnvelope(e Envelope) Option {
 	w, err := newWire(e)
 	if err != nil {
@@ -77,6 +78,14 @@ func newWire(e Envelope) (*wire, error) {
 		Action: cmp.Or(e.Action, "action"), ID: cmp.Or(e.ID, "id"), Data: cmp.Or(e.Data, "data"), Error: cmp.Or(e.Error, "error"),
 		Event: cmp.Or(e.Event, "event"), Topic: cmp.Or(e.Topic, "topic"), Input: e.Input,
 	}
+	if err := e.check(); err != nil {
+		return nil, err
+	}
+	return &wire{e, written(e.ID), written(e.Action), written(e.Data), written(e.Error), written(e.Event), written(e.Topic)}, nil
+}
+
+// check returns an error if clients could not tell the members of a frame, or the frames, apart.
+func (e Envelope) check() error {
 	for _, frame := range []struct {
 		kind    string
 		members []string
@@ -86,12 +95,21 @@ func newWire(e Envelope) (*wire, error) {
 		{"push", []string{e.Event, e.Topic, e.Data}},
 	} {
 		for i, name := range frame.members {
-			if slices.Contains(frame.members[:i], name) {
-				return nil, fmt.Errorf("a %s would have two members %q", frame.kind, name)
+			switch {
+			case slices.Contains(frame.members[:i], name):
+				return fmt.Errorf("a %s would have two members %q", frame.kind, name)
+			case !utf8.ValidString(name):
+				return fmt.Errorf("the name %q is not UTF-8, which no message has", name)
 			}
 		}
 	}
-	return &wire{e, written(e.ID), written(e.Action), written(e.Data), written(e.Error), written(e.Event), written(e.Topic)}, nil
+	switch {
+	case e.Event == e.ID, e.Event == e.Action && e.Topic == e.ID:
+		return fmt.Errorf("a push would have a member %q, and look like a reply", e.ID)
+	case e.Event == e.Error, e.Topic == e.Error:
+		return fmt.Errorf("a push would have a member %q, and look like an error", e.Error)
+	}
+	return nil
 }
 
 // written returns a name as it stands in an object.

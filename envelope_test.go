@@ -35,6 +35,10 @@ func TestEnvelope(t *testing.T) {
 		{"nested", `{"type":"sum","requestId":"1","payload":{"a":2,"b":3},"a":7}`, `{"requestId":"1","type":"sum","payload":5}`, nested},
 		{"nested and strict", `{"type":"strict","requestId":"1","payload":{"a":2,"b":3}}`, `{"requestId":"1","type":"strict","payload":5}`, nested},
 		{"nested and unknown", `{"type":"strict","payload":{"c":2}}`, `{"type":"strict","fault":{"code":"invalid_argument","message":"unknown member \"payload.c\""}}`, nested},
+		{"nested and strict, and unknown beside it", `{"type":"strict","requestId":"1","paylaod":{"a":2}}`, `{"requestId":"1","type":"strict","fault":{"code":"invalid_argument","message":"unknown member \"paylaod\""}}`, nested},
+		{"nested and strict, and unknown without a name", `{"type":"strict","":1}`, `{"type":"strict","fault":{"code":"invalid_argument","message":"unknown member \"\""}}`, nested},
+		{"strict and unknown without a name", `{"type":"strict","":1}`, `{"type":"strict","fault":{"code":"invalid_argument","message":"unknown member \"\""}}`, names},
+		{"nested and strict, and a name of the envelope in it", `{"type":"strict","payload":{"type":"x"}}`, `{"type":"strict","fault":{"code":"invalid_argument","message":"unknown member \"payload.type\""}}`, nested},
 		{"nested of a wrong type", `{"type":"sum","payload":{"a":"x"}}`, `{"type":"sum","fault":{"code":"invalid_argument","message":"\"payload.a\" must be a whole number, not a string"}}`, nested},
 		{"nested value of a wrong type", `{"type":"sum","payload":[]}`, `{"type":"sum","fault":{"code":"invalid_argument","message":"\"payload\" must be an object, not an array"}}`, nested},
 		{"nested array", `{"type":"list","payload":["a","b"]}`, `{"type":"list","payload":2}`, nested},
@@ -72,6 +76,19 @@ func TestEnvelope(t *testing.T) {
 	require.Equal(t, `{"type":"message","channel":"room:1","payload":"hello"}`, string(f))
 	_, err = gatesock.Envelope{Event: "data"}.EncodePush(push, nil)
 	require.EqualError(t, err, `gatesock: the envelope of push "message": a push would have two members "data"`)
+	for says, e := range map[string]gatesock.Envelope{
+		`a push would have a member "id", and look like a reply`:     {Event: "id"},
+		`a push would have a member "ref", and look like a reply`:    {Event: "type", Action: "type", Topic: "ref", ID: "ref"},
+		`a push would have a member "error", and look like an error`: {Event: "error"},
+		`a push would have a member "fault", and look like an error`: {Topic: "fault", Error: "fault"},
+		`the name "\xff" is not UTF-8, which no message has`:         {Input: "\xff"},
+	} {
+		_, err = e.EncodePush(push, nil)
+		require.EqualError(t, err, `gatesock: the envelope of push "message": `+says)
+	}
+	f, err = gatesock.Envelope{Topic: "id"}.EncodePush(push, nil) // which its event tells from a reply
+	require.NoError(t, err)
+	require.Equal(t, `{"event":"message","id":"room:1","data":"hello"}`, string(f))
 	plain, err := push.Encode(nil)
 	require.NoError(t, err)
 	same, err := gatesock.Envelope{}.EncodePush(push, nil)

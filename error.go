@@ -29,8 +29,8 @@ const (
 	CodeInternal           Code = "internal"            // a fault of the application (500)
 )
 
-// HTTPStatus gives the status that a $connect refused with this code answers. A code that is not one of the
-// protocol's gives 500.
+// HTTPStatus returns the status of a handshake that $connect refuses with this code; 500 for a code that is not
+// one of the protocol's.
 func (c Code) HTTPStatus() int {
 	switch c {
 	case CodeInvalidArgument:
@@ -113,7 +113,7 @@ func (e *Error) WithRetryAfter(d time.Duration) *Error {
 	return &c
 }
 
-// Error gives the code, the message and the cause, for logs. It is not what the client sees.
+// Error returns the code, the message and the cause, for logs. It is not what the client sees.
 func (e *Error) Error() string {
 	if e == nil {
 		return "nil *gatesock.Error"
@@ -128,7 +128,7 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error {
 	if e == nil {
 		return nil

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -13,13 +14,14 @@ type field struct {
 	name   string // in JSON
 	goName string
 	typ    reflect.Type
-	tagged bool // the name is from the tag
-	quoted bool // with the option "string"
-	zero   bool // with the option "omitzero"
+	index  []int // where it stands, as in [reflect.StructField]
+	tagged bool  // the name is from the tag
+	quoted bool  // with the option "string"
+	zero   bool  // with the option "omitzero"
 }
 
 // fieldNamed returns the field that a member of a message is decoded into: the one of just that name, or else the first of that
-// name in another case. It is nil if there is none.
+// name in another case, in the order of the declaration. It is nil if there is none.
 func fieldNamed(fields []field, name string) *field {
 	var folded *field
 	for i := range fields {
@@ -35,21 +37,21 @@ func fieldNamed(fields []field, name string) *field {
 }
 
 // fieldsOf returns the members of a struct as encoding/json finds them: those of embedded structs as the struct's own, unless
-// one that is less deep, or as deep and tagged, hides them; two that are alike hide each other.
+// one that is less deep, or as deep and tagged, hides them; two that are alike hide each other. They are in the order
+// of the declaration.
 func fieldsOf(t reflect.Type) []field {
 	var all []field
 	taken := make(map[string]bool)
 	seen := make(map[reflect.Type]bool)
-	for level := []reflect.Type{t}; len(level) > 0; {
-		var found []field
-		var next []reflect.Type
-		for _, t := range level {
-			fields, embedded := ownFields(t)
+	for level := []field{{typ: t}}; len(level) > 0; {
+		var found, next []field
+		for _, from := range level {
+			fields, embedded := ownFields(from)
 			found = append(found, fields...)
 			next = append(next, embedded...)
 		}
-		for _, t := range level {
-			seen[t] = true
+		for _, from := range level {
+			seen[from.typ] = true
 		}
 		for _, f := range found {
 			if !taken[f.name] && dominates(f, found) {
@@ -59,13 +61,9 @@ func fieldsOf(t reflect.Type) []field {
 		for _, f := range found {
 			taken[f.name] = true
 		}
-		level = level[:0:0]
-		for _, t := range next {
-			if !seen[t] {
-				level = append(level, t)
-			}
-		}
+		level = slices.DeleteFunc(next, func(f field) bool { return seen[f.typ] })
 	}
+	slices.SortFunc(all, func(a, b field) int { return slices.Compare(a.index, b.index) })
 	return all
 }
 
@@ -87,9 +85,10 @@ func dominates(f field, level []field) bool {
 }
 
 // ownFields returns the fields of a struct itself, and the structs that are embedded in it.
-func ownFields(t reflect.Type) (fields []field, embedded []reflect.Type) {
-	for i := range t.NumField() {
-		sf := t.Field(i)
+func ownFields(from field) (fields, embedded []field) {
+	for i := range from.typ.NumField() {
+		sf := from.typ.Field(i)
+		index := append(slices.Clone(from.index), i)
 		elem := sf.Type
 		if elem.Kind() == reflect.Pointer && elem.Name() == "" {
 			elem = elem.Elem()
@@ -103,10 +102,10 @@ func ownFields(t reflect.Type) (fields []field, embedded []reflect.Type) {
 			name = ""
 		}
 		if name == "" && sf.Anonymous && elem.Kind() == reflect.Struct {
-			embedded = append(embedded, elem)
+			embedded = append(embedded, field{typ: elem, index: index})
 			continue
 		}
-		f := field{name: name, goName: sf.Name, typ: sf.Type, tagged: name != ""}
+		f := field{name: name, goName: sf.Name, typ: sf.Type, index: index, tagged: name != ""}
 		if name == "" {
 			f.name = sf.Name
 		}

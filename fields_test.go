@@ -82,6 +82,23 @@ func TestFieldsAreThoseOfEncodingJSON(t *testing.T) {
 	}
 }
 
+// TestFoldedNamesAreFoundInOrder: of members whose names differ in case alone, encoding/json takes the first that is
+// declared, not the least deep, for a name of neither.
+func TestFoldedNamesAreFoundInOrder(t *testing.T) {
+	t.Parallel()
+	type deeper struct {
+		Foo bool `json:"foo"`
+	}
+	type folded struct {
+		deeper
+		Foo int `json:"fOO"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(`{"FOO":true,"fOO":1}`), new(folded)))
+	fields := fieldsOf(reflect.TypeFor[folded]())
+	require.Equal(t, "foo", fieldNamed(fields, "FOO").name)
+	require.Equal(t, "fOO", fieldNamed(fields, "fOO").name)
+}
+
 func TestDefaultNames(t *testing.T) {
 	t.Parallel()
 	w, err := newWire(Envelope{Action: "action"})

@@ -8,7 +8,7 @@ import (
 	"net/http"
 )
 
-// Invoke handles one event as Lambda hands it over, and gives the response for the gateway: a status for
+// Invoke handles one event as Lambda hands it over, and returns the response for the gateway: a status for
 // $connect and $disconnect, and the reply or error frame for a message. It makes Router a [lambda.Handler].
 //
 // It fails only if payload is not a WebSocket event, with an error that wraps [ErrNotWebSocket] or says what
@@ -22,6 +22,7 @@ func (r *Router) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	rt := r.lookup(req)
 	req.HandledBy = rt.key
 	reply, err := rt.handler(ctx, req)
+	err = readable(err)
 	if req.late >= lateEnough {
 		r.logLate(ctx, req)
 	}
@@ -163,7 +164,23 @@ func marshal(c Codec, v any) (data []byte, err error) {
 			err = recovered(v)
 		}
 	}()
-	return c.Marshal(v)
+	data, err = c.Marshal(v)
+	return data, readable(err)
+}
+
+// readable returns err, or an error that stands for it if reading it panics, as with a nil pointer of a type of
+// the application's. What a handler returns is read outside all middleware.
+func readable(err error) (safe error) {
+	if err == nil {
+		return nil
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			safe = recovered(fmt.Errorf("an error of type %T was returned, which panics when it is read: %v", err, v))
+		}
+	}()
+	_ = publicError(err).Error() + err.Error()
+	return err
 }
 
 // log records an error at the level that [WithLogger] documents.

@@ -17,7 +17,8 @@ type locator struct {
 	s      jsontext.Scanner
 	strict bool
 	fields map[reflect.Type][]field
-	path   place // where it is; what it passes on as a place is the beginning of it
+	alone  map[reflect.Type]reflect.Type // structs with one member of the option "string", by its type
+	path   place                         // where it is; what it passes on as a place is the beginning of it
 }
 
 func (l *locator) member(at place, name string) place {
@@ -59,10 +60,24 @@ func (l *locator) value(t reflect.Type, at place) *Error {
 		if t.NumMethod() > 0 {
 			return l.mismatch(t, at)
 		}
-		l.s.Skip()
-		return nil
+		return l.anything(at)
 	default:
 		return l.scalar(t, at)
+	}
+}
+
+// anything reads a value of any type. Only a number can be wrong with it, as 1e999.
+func (l *locator) anything(at place) *Error {
+	switch c := l.s.Peek(); {
+	case c == '{':
+		return l.mapping(reflect.TypeFor[map[string]any](), at)
+	case c == '[':
+		return l.array(reflect.TypeFor[[]any](), at)
+	case c == '-' || '0' <= c && c <= '9':
+		return l.scalar(reflect.TypeFor[float64](), at)
+	default:
+		l.s.Skip()
+		return nil
 	}
 }
 
@@ -82,7 +97,7 @@ func (l *locator) object(t reflect.Type, at place) *Error {
 		var err *Error
 		switch at := l.member(at, name); {
 		case f == nil && l.strict:
-			return Errorf(CodeInvalidArgument, "unknown member %v", at)
+			return at.unknown()
 		case f == nil:
 			l.s.Skip()
 		case f.quoted:
@@ -202,25 +217,22 @@ func (l *locator) leaf(t reflect.Type, at place) *Error {
 	}
 }
 
-// quoted reads a member that is tagged to be a string with JSON in it.
+// quoted reads a member that is tagged to be a string with JSON in it. What encoding/json accepts there is not JSON in
+// every case, so it decides.
 func (l *locator) quoted(t reflect.Type, at place) *Error {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	what := "must be a string that contains " + wanted(t)
-	switch l.s.Peek() {
-	case 'n':
-		l.s.Skip()
-		return nil
-	case '"':
-		if json.Unmarshal([]byte(l.s.Quoted()), reflect.New(t).Interface()) != nil {
-			return at.refuse(what)
+	alone := l.alone[t]
+	if alone == nil {
+		alone = reflect.StructOf([]reflect.StructField{{Name: "V", Type: t, Tag: `json:"v,string"`}})
+		if l.alone == nil {
+			l.alone = make(map[reflect.Type]reflect.Type)
 		}
-		return nil
-	default:
-		l.s.Skip()
-		return at.refuse(what)
+		l.alone[t] = alone
 	}
+	member := append(member{"v", l.s.Raw()}.appendTo([]byte{'{'}), '}')
+	if json.Unmarshal(member, reflect.New(alone).Interface()) == nil {
+		return nil
+	}
+	return at.refuse("must be a string that contains " + wanted(t))
 }
 
 // mismatch returns the error for the next value, which is of another kind than t.

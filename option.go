@@ -112,7 +112,7 @@ type errorFrameOption func(*Request, *Error) []byte
 func (o errorFrameOption) applyRouter(r *Router) { r.errorFrame = o }
 func (o errorFrameOption) applyRoute(rt *route)  { rt.errorFrame = o }
 
-// WithErrorFrame sets what makes the frame that tells a client of an error, in place of the error frame of the wire format. If
+// WithErrorFrame sets the function that makes the frame for an error, in place of the error frame of the wire format. If
 // encode returns an empty frame, nothing is sent. Only Code, Message, RetryAfter and Details of the error are public: its text is
 // for the log, which has it in any case. encode must be safe for concurrent use. WithErrorFrame panics if it is nil.
 func WithErrorFrame(encode func(req *Request, err *Error) []byte) SharedOption {
@@ -133,5 +133,5 @@ func (strictOption) applyRouter(r *Router) { r.strict = true }
 func (strictOption) applyRoute(rt *route)  { rt.strict = true }
 
 // StrictDecoding refuses messages with members that the handler's type does not have, at any depth, other than "action" and
-// "id". The route's codec must be a [StrictCodec].
+// "id" or what [WithEnvelope] has in their place. The route's codec must be a [StrictCodec].
 func StrictDecoding() SharedOption { return strictOption{} }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Errors that every [Poster] gives, to be matched with [errors.Is]. An error that matches none of them is a
+// Errors that every [Poster] returns, to be matched with [errors.Is]. An error that matches none of them is a
 // fault on the way (a broken connection, a 5xx answer, a cancelled context) and says nothing about the
 // connection that was posted to.
 var (

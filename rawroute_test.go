@@ -45,6 +45,13 @@ func TestOneWayRoutesNeverAnswer(t *testing.T) {
 	}
 	require.Contains(t, log.String(), `error="disk full"`)
 	require.Contains(t, log.String(), `level=WARN msg="gatesock: the route is one-way: the reply of its handler is not sent" routeKey=talkative`)
+
+	r = log.router()
+	r.Message("silent", func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
+		return &gatesock.Reply{Silent: true}, nil
+	}, gatesock.OneWay())
+	require.Equal(t, response{StatusCode: 200}, invoke(t, r, message("silent", `{}`)))
+	require.Empty(t, log.String())
 }
 
 // TestSilence has what ordinary routes don't answer.
@@ -87,7 +94,9 @@ func TestRawRoutes(t *testing.T) {
 	gatesock.HandleReply(r, "words", func(_ context.Context, _ *gatesock.Request, in *string) (string, error) { return *in + "!", nil },
 		gatesock.Raw(), gatesock.WithCodec(plainCodec{}))
 	gatesock.Handle(r, "mute", func(context.Context, *gatesock.Request, any) error { return nil }, gatesock.Raw())
+	gatesock.Handle(r, "strict", typed, gatesock.Raw(), gatesock.StrictDecoding())
 	for _, tt := range []struct{ route, body, want string }{
+		{"strict", `{"id":"1"}`, `{"id":"1","action":"strict","error":{"code":"invalid_argument","message":"unknown member \"id\""}}`},
 		{"$default", `{"jsonrpc":"2.0","id":1,"method":"sum"}`, `{"id":1,"jsonrpc":"2.0","result":"sum"}`},
 		{"$default", `{"jsonrpc":"2.0","id":"1","method":"notify"}`, ``},
 		{"$default", `{"jsonrpc":"2.0","id":{},"method":"notify"}`, ``},

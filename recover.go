@@ -14,16 +14,16 @@ type PanicError struct {
 	Stack []byte
 }
 
-// Error gives the value of the panic, without the stack.
+// Error returns the value of the panic, without the stack.
 func (p *PanicError) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
 
-// Unwrap gives the value of the panic if that is an error.
+// Unwrap returns the value of the panic if that is an error.
 func (p *PanicError) Unwrap() error {
 	err, _ := p.Value.(error)
 	return err
 }
 
-// recovered gives the error that stands for a panic, whatever the panic's value is.
+// recovered returns the error that stands for a panic, whatever the panic's value is.
 func recovered(v any) error {
 	return &Error{Code: CodeInternal, Message: "internal error", cause: &PanicError{Value: v, Stack: debug.Stack()}}
 }

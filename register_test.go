@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
@@ -142,6 +143,11 @@ func replying[Out any](r *gatesock.Router, opts ...gatesock.RouteOption) {
 }
 
 // TestTypesThatCannotWork: what no message of any client could use is told at start-up. An empty text is a type that works.
+// ownChan can be decoded, though what it has can't.
+type ownChan struct{ C chan int }
+
+func (*ownChan) UnmarshalJSON([]byte) error { return nil }
+
 func TestTypesThatCannotWork(t *testing.T) {
 	t.Parallel()
 	const (
@@ -185,6 +191,28 @@ func TestTypesThatCannotWork(t *testing.T) {
 		}},
 		{"embedded id of another type", `gatesock: route "say" at %s decodes the string "id" of every message into ID of struct { gatesock_test.numbered }, which is of type uint8: give that member another name`, func(r *gatesock.Router) {
 			route[struct{ numbered }](r)
+		}},
+		{"map with numbers for names", `gatesock: route "say" at %s decodes messages into a map[int]string, which has no place for the strings "action" and "id" of a message`, func(r *gatesock.Router) {
+			route[map[int]string](r)
+		}},
+		{"map with names that take no action", `gatesock: route "say" at %s decodes messages into a map[netip.Addr]string, which has no place for the strings "action" and "id" of a message`, func(r *gatesock.Router) {
+			route[map[netip.Addr]string](r)
+		}},
+		{"map with numbers for names in a member", "", func(*gatesock.Router) {
+			route[map[int]string](gatesock.New(gatesock.WithEnvelope(gatesock.Envelope{Input: "data"})))
+		}},
+		{"func that is left out of what is encoded", `gatesock: route "say" at %s has an In, struct { F func() "json:\"f,omitzero\"" }, that JSON can't be decoded into: In.F is a func()` + leaveOut, func(r *gatesock.Router) {
+			route[struct {
+				F func() `json:"f,omitzero"`
+			}](r)
+		}},
+		{"member that decodes itself, whatever it has", "", func(r *gatesock.Router) {
+			route[struct{ A ownChan }](r)
+		}},
+		{"embedded pointer that is left out", "", func(r *gatesock.Router) {
+			route[struct {
+				*numbered `json:"-"`
+			}](r)
 		}},
 		{"hidden id of another type", "", func(r *gatesock.Router) {
 			route[struct {

@@ -28,7 +28,7 @@ const (
 // A Request belongs to one invocation. Its strings share one buffer of some hundred bytes: clone what has to
 // outlive the invocation (see [strings.Clone]), to let the rest go.
 type Request struct {
-	// EventType tells which of the groups of members below are set.
+	// EventType says which of the groups of members below are set.
 	EventType EventType
 	// RouteKey is the route that the gateway selected: "$connect", "$disconnect", "$default" or a
 	// route of the API's own.
@@ -42,7 +42,7 @@ type Request struct {
 	RequestID string
 	MessageID string
 
-	// APIID, Stage and DomainName tell which API the event came through. DomainName is the custom domain
+	// APIID, Stage and DomainName say which API the event came through. DomainName is the custom domain
 	// where the client used one; then Stage is not part of the API's address.
 	APIID      string
 	Stage      string
@@ -103,7 +103,7 @@ type Identity struct {
 	PrincipalOrgID string
 }
 
-// PrincipalID gives the authorizer's principalId, empty if there is none.
+// PrincipalID returns the authorizer's principalId, empty if there is none.
 func (r *Request) PrincipalID() string { return r.Authorizer["principalId"] }
 
 // hasID reports whether the message has an id that its answer carries.

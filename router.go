@@ -242,7 +242,7 @@ func (r *Router) build() {
 	r.routes = routes
 }
 
-// wrapped gives a route whose handler is that of rt in all its middleware.
+// wrapped returns a route whose handler is that of rt in all its middleware.
 func (rt *route) wrapped(outer []layer) *route {
 	w := *rt
 	for _, layers := range [][]layer{rt.middleware, outer} {
@@ -277,7 +277,7 @@ func (r *Router) refuseUnknown(_ context.Context, req *Request) (*Reply, error) 
 	return nil, Errorf(CodeNotFound, "there is no action %s", quoteShort(req.Action))
 }
 
-// callerSite gives the file and line from which this package was called.
+// callerSite returns the file and line from which this package was called.
 func callerSite() string {
 	var pcs [16]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])

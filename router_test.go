@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -298,13 +299,30 @@ func TestPanicsAreInternalWhateverTheirValue(t *testing.T) {
 		var none *gatesock.Error
 		return none
 	})
-	for _, action := range []string{"handler", "encoding", "details", "typednil"} {
+	gatesock.Handle(r, "nilpointer", func(context.Context, *gatesock.Request, struct{}) error {
+		var none *net.OpError
+		return none
+	})
+	gatesock.Handle(r, "wrapped", func(context.Context, *gatesock.Request, struct{}) error { return fmt.Errorf("%w", vicious{}) })
+	gatesock.HandleReply(r, "codec", func(context.Context, *gatesock.Request, struct{}) (vicious, error) { return vicious{}, nil })
+	for _, action := range []string{"handler", "encoding", "details", "typednil", "nilpointer", "wrapped", "codec"} {
 		require.Equal(t, `{"action":"`+action+`","error":{"code":"internal","message":"internal error"}}`,
 			frame(t, r, message(action, `{"action":"`+action+`"}`)))
 	}
-	require.Equal(t, 3, strings.Count(log.String(), "stack="), log.String())
-	require.Equal(t, 5, strings.Count(log.String(), "level=ERROR"), log.String())
+	require.Equal(t, 6, strings.Count(log.String(), "stack="), log.String())
+	require.Equal(t, 8, strings.Count(log.String(), "level=ERROR"), log.String())
+	require.Contains(t, log.String(), "an error of type *net.OpError was returned, which panics when it is read")
+	connect := gatesock.New(quiet())
+	connect.Connect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, vicious{} })
+	require.Equal(t, 500, invoke(t, connect, event(gatesock.EventConnect, "$connect", "")).StatusCode)
 }
+
+// vicious is an error that can't be read.
+type vicious struct{}
+
+func (vicious) Error() string                { return "vicious" }
+func (vicious) As(any) bool                  { panic("boom") }
+func (vicious) MarshalJSON() ([]byte, error) { return nil, vicious{} }
 
 // panicky can't be encoded.
 type panicky struct{}

@@ -40,12 +40,13 @@ func Timeout(d time.Duration) Middleware {
 	cause := fmt.Errorf("gatesock: Timeout(%v): %w", d, context.DeadlineExceeded)
 	return func(next HandlerFunc) HandlerFunc {
 		return func(ctx context.Context, req *Request) (*Reply, error) {
-			end := endOf(ctx, d)
+			now := time.Now()
+			end := endOf(ctx, now, d)
 			ctx, cancel := context.WithDeadlineCause(ctx, end, cause)
 			defer cancel()
 			reply, err := next(ctx, req)
 			if ctx.Err() != nil {
-				req.late = max(req.late, time.Since(end))
+				req.late = max(req.late, min(time.Since(end), time.Since(now)))
 				err = blameDeadline(ctx, err)
 			}
 			return reply, err
@@ -54,8 +55,7 @@ func Timeout(d time.Duration) Middleware {
 }
 
 // endOf returns when a handler has to be ready that has d, and a context that may end before.
-func endOf(ctx context.Context, d time.Duration) time.Time {
-	now := time.Now()
+func endOf(ctx context.Context, now time.Time, d time.Duration) time.Time {
 	end := now.Add(d)
 	if deadline, ok := ctx.Deadline(); ok {
 		reserve := min(time.Second, deadline.Sub(now)/10)

@@ -137,18 +137,46 @@ func TestTimeoutNamesHandlersThatIgnoreIt(t *testing.T) {
 		var log bytes.Buffer
 		r := gatesock.New(gatesock.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 		r.Use(gatesock.Timeout(5 * time.Second))
+		nested := gatesock.New(gatesock.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+		nested.Use(gatesock.Timeout(5 * time.Second))
 		gatesock.Handle(r, "deaf", func(context.Context, *gatesock.Request, say) error {
 			<-time.After(40 * time.Second)
 			return nil
 		})
 		gatesock.Handle(r, "prompt", func(ctx context.Context, _ *gatesock.Request, _ say) error { return waitFor(ctx) })
 		frame(t, r, message("prompt", `{}`))
+		ended, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Minute)) // not the fault of a handler
+		defer cancel()
+		_, err := r.Invoke(ended, message("prompt", `{}`))
+		require.NoError(t, err)
 		require.NotContains(t, log.String(), "level=WARN")
 		require.Equal(t, `{"id":"1","action":"deaf","data":null}`, frame(t, r, message("deaf", `{"id":"1"}`)))
 		require.Contains(t, log.String(), "level=WARN")
 		require.Contains(t, log.String(), "handledBy=deaf")
 		require.Contains(t, log.String(), "late=35s")
+
+		gatesock.Handle(nested, "slow", func(context.Context, *gatesock.Request, say) error {
+			<-time.After(8 * time.Second)
+			return errors.New("broken")
+		}, gatesock.With(gatesock.Timeout(time.Second)))
+		frame(t, nested, message("slow", `{}`))
+		require.Contains(t, log.String(), "late=7s", "the innermost time counts")
 	})
+}
+
+// TestTimeoutBlamesNoDeadlineForACancellation: only the program itself cancels a context.
+func TestTimeoutBlamesNoDeadlineForACancellation(t *testing.T) {
+	t.Parallel()
+	r := gatesock.New(quiet())
+	r.Use(gatesock.Timeout(5 * time.Second))
+	ctx, cancel := context.WithCancel(t.Context())
+	gatesock.Handle(r, "say", func(context.Context, *gatesock.Request, say) error {
+		cancel()
+		return errors.New("broken")
+	})
+	out, err := r.Invoke(ctx, message("say", `{}`))
+	require.NoError(t, err)
+	require.Contains(t, string(out), `\"code\":\"internal\"`)
 }
 
 func TestWrongTimeoutsPanic(t *testing.T) {

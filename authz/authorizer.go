@@ -150,15 +150,16 @@ func newAnswer(principal, effect, arn string) answer {
 // event is that of a REQUEST authorizer, as far as it is of interest.
 type event struct {
 	Type, MethodARN                 string
-	Headers                         map[string]string
-	MultiValueHeaders               map[string][]string
-	QueryStringParameters           map[string]string
-	MultiValueQueryStringParameters map[string][]string
-	StageVariables                  map[string]string
+	Headers                         object[text]
+	MultiValueHeaders               object[list]
+	QueryStringParameters           object[text]
+	MultiValueQueryStringParameters object[list]
+	StageVariables                  object[text]
 	RequestContext                  struct {
-		RouteKey, ConnectionID, APIID, Stage, DomainName string
-		RequestTimeEpoch                                 int64
-		Identity                                         struct{ SourceIP, UserAgent string }
+		RouteKey, ConnectionID   string
+		APIID, Stage, DomainName text
+		RequestTimeEpoch         millis
+		Identity                 identity
 	}
 }
 
@@ -175,12 +176,18 @@ func parseEvent(payload []byte) (arn string, h *Handshake, err error) {
 		return "", nil, errors.New("it has no methodArn, no connectionId or another routeKey than $connect")
 	}
 	h = &Handshake{
-		ConnectionID: c.ConnectionID, RouteKey: c.RouteKey, APIID: c.APIID, Stage: c.Stage, DomainName: c.DomainName,
-		Header: make(http.Header), Query: make(url.Values), StageVariables: e.StageVariables,
-		Identity: gatesock.Identity{SourceIP: c.Identity.SourceIP, UserAgent: c.Identity.UserAgent},
+		ConnectionID: c.ConnectionID, RouteKey: c.RouteKey, APIID: string(c.APIID), Stage: string(c.Stage), DomainName: string(c.DomainName),
+		Header: make(http.Header), Query: make(url.Values),
+		Identity: gatesock.Identity{SourceIP: string(c.Identity.SourceIP), UserAgent: string(c.Identity.UserAgent)},
 	}
 	if c.RequestTimeEpoch != 0 {
-		h.Time = time.UnixMilli(c.RequestTimeEpoch).UTC()
+		h.Time = time.UnixMilli(int64(c.RequestTimeEpoch)).UTC()
+	}
+	for name, value := range e.StageVariables {
+		if h.StageVariables == nil {
+			h.StageVariables = make(map[string]string)
+		}
+		h.StageVariables[name] = string(value)
 	}
 	fill(h.Header, e.Headers, e.MultiValueHeaders, textproto.CanonicalMIMEHeaderKey)
 	fill(h.Query, e.QueryStringParameters, e.MultiValueQueryStringParameters, func(k string) string { return k })
@@ -188,13 +195,13 @@ func parseEvent(payload []byte) (arn string, h *Handshake, err error) {
 }
 
 // fill joins the two forms in which an event has headers and parameters. That with all values comes first.
-func fill(to map[string][]string, single map[string]string, multi map[string][]string, key func(string) string) {
+func fill(to map[string][]string, single object[text], multi object[list], key func(string) string) {
 	for k, v := range multi {
 		to[key(k)] = append(to[key(k)], v...)
 	}
 	for k, v := range single {
 		if k = key(k); len(to[k]) == 0 {
-			to[k] = []string{v}
+			to[k] = []string{string(v)}
 		}
 	}
 }

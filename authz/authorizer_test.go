@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -116,6 +118,47 @@ func TestLargestContext(t *testing.T) {
 	}
 }
 
+// TestUnusualAuthorizerEvents: what no decision depends on costs nobody the connection.
+func TestUnusualAuthorizerEvents(t *testing.T) {
+	t.Parallel()
+	var seen *Handshake
+	a := AuthenticatorFunc(func(_ context.Context, h *Handshake) (Principal, error) {
+		seen = h
+		return Principal{ID: "ann"}, nil
+	})
+	at := time.UnixMilli(1674162806345).UTC()
+	for _, tt := range []struct {
+		members, context string
+		want             Handshake
+	}{
+		{``, `"requestTimeEpoch":1674162806345.7`, Handshake{Time: at}},
+		{``, `"requestTimeEpoch":"1674162806345"`, Handshake{Time: at}},
+		{``, `"requestTimeEpoch":null,"identity":"","stage":null`, Handshake{}},
+		{``, `"requestTimeEpoch":{},"identity":[1]`, Handshake{}},
+		{``, `"identity":{"sourceIp":7,"userAgent":null,"cognitoIdentityId":{}},"stage":1`, Handshake{Stage: "1", Identity: gatesock.Identity{SourceIP: "7"}}},
+		{`"headers":"","multiValueHeaders":null,"queryStringParameters":"","stageVariables":""`, `"apiId":"a"`, Handshake{APIID: "a"}},
+		{`"headers":{"dnt":1,"x":null},"stageVariables":{"n":5}`, `"domainName":"d"`, Handshake{
+			DomainName: "d", Header: http.Header{"Dnt": {"1"}, "X": {""}}, StageVariables: map[string]string{"n": "5"},
+		}},
+		{`"multiValueHeaders":{"origin":"https://a","b":null},"multiValueQueryStringParameters":{"n":[1,true]}`, `"stage":"s"`, Handshake{
+			Stage: "s", Header: http.Header{"Origin": {"https://a"}, "B": nil}, Query: url.Values{"n": {"1", "true"}},
+		}},
+	} {
+		seen = nil
+		_, log, err := ask(t, a, `{"type":"REQUEST","methodArn":"x",`+strings.TrimPrefix(tt.members+",", ",")+
+			`"requestContext":{"routeKey":"$connect","connectionId":"c",`+tt.context+`}}`)
+		require.NoError(t, err, log)
+		tt.want.RouteKey, tt.want.ConnectionID = "$connect", "c"
+		if tt.want.Header == nil {
+			tt.want.Header = http.Header{}
+		}
+		if tt.want.Query == nil {
+			tt.want.Query = url.Values{}
+		}
+		require.Equal(t, &tt.want, seen, tt.members+tt.context)
+	}
+}
+
 func TestNotAnAuthorizersEvent(t *testing.T) {
 	t.Parallel()
 	for _, payload := range []string{
@@ -123,6 +166,8 @@ func TestNotAnAuthorizersEvent(t *testing.T) {
 		`{"type":"REQUEST","methodArn":"x","requestContext":{"routeKey":"say","connectionId":"c"}}`,
 		`{"type":"REQUEST","methodArn":"x","requestContext":{"routeKey":"$connect"}}`,
 		`{"type":"REQUEST","methodArn":5}`,
+		`{"type":"REQUEST","methodArn":"x","headers":[],"requestContext":{"routeKey":"$connect","connectionId":"c"}}`,
+		`{"type":"REQUEST","methodArn":"x","queryStringParameters":"a=b","requestContext":{"routeKey":"$connect","connectionId":"c"}}`,
 	} {
 		_, log, err := ask(t, says(Principal{ID: "u"}, nil), payload)
 		require.ErrorIs(t, err, errFault, payload)

@@ -96,9 +96,6 @@ func (e *httpEvent) request(ctx context.Context) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(body) == 0 {
-		r.Body, r.ContentLength = http.NoBody, 0
-	}
 	r.URL = e.url()
 	r.RequestURI = r.URL.RequestURI()
 	r.Header = e.header()
@@ -133,7 +130,14 @@ func (e *httpEvent) url() *url.URL {
 	if err != nil {
 		path = raw // it is not escaped
 	}
-	return &url.URL{Path: path, RawPath: raw, RawQuery: query}
+	u := &url.URL{Path: path, RawQuery: query}
+	if u.EscapedPath() != raw { // routers look at RawPath first, and take what it has as escaped
+		u.RawPath = raw
+	}
+	if u.EscapedPath() != raw {
+		u.RawPath = "" // it is not a path's encoding
+	}
+	return u
 }
 
 // withoutStage is the path of version 2.0, which has the stage in it on the API's own domain, except for
@@ -252,31 +256,59 @@ type httpAnswer struct {
 // encode returns the response in the form that the source of the event takes.
 func (e *httpEvent) encode(method string, w *response) ([]byte, error) {
 	a := httpAnswer{StatusCode: w.status}
+	sent := sendable(w.sent)
 	body := w.body.Bytes()
 	switch {
 	case method == http.MethodHead:
-	case utf8.Valid(body) && w.sent.Get("Content-Encoding") == "":
+	case utf8.Valid(body) && sent.Get("Content-Encoding") == "":
 		a.Body = string(body)
 	default:
 		a.Body, a.IsBase64Encoded = base64.StdEncoding.EncodeToString(body), true
 	}
 	switch {
 	case e.Context.HTTP != nil:
-		a.Cookies = w.sent.Values("Set-Cookie")
-		w.sent.Del("Set-Cookie")
-		a.Headers = joined(w.sent)
+		a.Cookies = sent.Values("Set-Cookie")
+		sent.Del("Set-Cookie")
+		a.Headers = joined(sent)
 	case e.Context.ELB == nil, e.MultiHeaders != nil:
-		a.MultiValueHeaders = w.sent
-	case len(w.sent.Values("Set-Cookie")) > 1:
+		a.MultiValueHeaders = sent
+	case len(sent.Values("Set-Cookie")) > 1:
 		return nil, errors.New("eventmux: the response has several cookies; " +
 			"turn on multi-value headers in the load balancer's target group")
 	default:
-		a.Headers = joined(w.sent)
+		a.Headers = joined(sent)
 	}
 	if e.Context.ELB != nil {
 		a.StatusDescription = fmt.Sprintf("%d %s", w.status, http.StatusText(w.status))
 	}
 	return json.Marshal(a)
+}
+
+// sendable returns the headers that net/http would send: none without a value, none whose name is malformed, and no
+// line ends.
+func sendable(h http.Header) http.Header {
+	sent := make(http.Header, len(h))
+	for _, k := range slices.Sorted(maps.Keys(h)) {
+		if !isToken(k) {
+			continue
+		}
+		for _, v := range h[k] {
+			sent.Add(k, lineEnds.Replace(v))
+		}
+	}
+	return sent
+}
+
+var lineEnds = strings.NewReplacer("\r", " ", "\n", " ") //nolint:gochecknoglobals // A constant.
+
+// isToken reports whether a name may be that of a header (RFC 9110, section 5.6.2).
+func isToken(name string) bool {
+	for _, c := range []byte(name) {
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return name != ""
 }
 
 // joined has one value for each header.

@@ -20,9 +20,9 @@ import (
 
 // got is what a handler has seen of a request.
 type got struct {
-	Method, Host, URI, Path, RawQuery, Remote, Body, Cookie string
-	Header                                                  http.Header
-	Length                                                  int64
+	Method, Host, URI, Path, RawPath, RawQuery, Remote, Body, Cookie string
+	Header                                                           http.Header
+	Length                                                           int64
 }
 
 // see invokes a handler with a payload, and returns the request.
@@ -34,7 +34,7 @@ func see(t *testing.T, payload string) got {
 		require.NoError(t, err)
 		require.Equal(t, payload, string(eventmux.Payload(r.Context())))
 		g = got{
-			r.Method, r.Host, r.RequestURI, r.URL.Path, r.URL.RawQuery, r.RemoteAddr, string(body), r.Header.Get("Cookie"), r.Header, r.ContentLength,
+			r.Method, r.Host, r.RequestURI, r.URL.Path, r.URL.RawPath, r.URL.RawQuery, r.RemoteAddr, string(body), r.Header.Get("Cookie"), r.Header, r.ContentLength,
 		}
 	})))
 	_, err := m.Invoke(t.Context(), []byte(payload))
@@ -92,7 +92,7 @@ func v2(domain, stage, path, query, more string) string {
 
 const (
 	apiDomain = "a.execute-api.us-east-1.amazonaws.com"
-	restAPI   = `{"httpMethod":"GET","path":"/a%20b","headers":null,"multiValueHeaders":{"Origin":["https://a"],"X":["1","2"]},` +
+	restAPI   = `{"httpMethod":"GET","path":"/a%20b","headers":{"X":"2"},"multiValueHeaders":{"Origin":["https://a"],"X":["1","2"]},` +
 		`"queryStringParameters":{"q":"2"},"multiValueQueryStringParameters":{"q":["1 &","2"]},"body":null,"requestContext":{"identity":{"sourceIp":"1.2.3.4"}}}`
 	balancer = `{"httpMethod":"GET","path":"/a","headers":{"x-forwarded-for":"9.9.9.9, 1.2.3.4"},"queryStringParameters":{"q":"1%20%26","f":""},"requestContext":{"elb":{}}}`
 )
@@ -114,6 +114,9 @@ func TestRequests(t *testing.T) {
 	} {
 		g := see(t, tt.payload)
 		require.Equal(t, []string{tt.uri, tt.path, tt.remote, tt.body}, []string{g.URI, g.Path, g.Remote, g.Body}, name)
+	}
+	for path, want := range map[string]string{"/a%2Fb": "/a%2Fb", "/a%20b": "", "/a b": "", "/100%": "", "/a": "", "": ""} {
+		require.Equal(t, want, see(t, v2(apiDomain, "$default", path, "", "")).RawPath, "net/http has a RawPath only where Path does not say all")
 	}
 	require.Equal(t, http.Header{"Origin": {"https://a"}, "X": {"1", "2"}}, see(t, restAPI).Header)
 	for payload, says := range map[string]string{
@@ -153,10 +156,11 @@ func TestResponses(t *testing.T) {
 		h       http.HandlerFunc
 		want    string
 	}{
-		"nothing":   {url, func(http.ResponseWriter, *http.Request) {}, `{"statusCode":200,"body":"","isBase64Encoded":false}`},
-		"text":      {url, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<p>é") }, `{"statusCode":200,"headers":{"Content-Type":"text/html; charset=utf-8"},"body":"<p>é","isBase64Encoded":false}`},
-		"in pieces": {url, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "a"); fmt.Fprint(w, "b") }, `{"statusCode":200,"headers":{"Content-Type":"text/plain; charset=utf-8"},"body":"ab","isBase64Encoded":false}`},
-		"bytes":     {url, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte{0xff, 0}) }, `{"statusCode":200,"headers":{"Content-Type":"application/octet-stream"},"body":"/wA=","isBase64Encoded":true}`},
+		"nothing":        {url, func(http.ResponseWriter, *http.Request) {}, `{"statusCode":200,"body":"","isBase64Encoded":false}`},
+		"text":           {url, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<p>é") }, `{"statusCode":200,"headers":{"Content-Type":"text/html; charset=utf-8"},"body":"<p>é","isBase64Encoded":false}`},
+		"an empty piece": {url, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(nil) }, `{"statusCode":200,"body":"","isBase64Encoded":false}`},
+		"in pieces":      {url, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "a"); fmt.Fprint(w, "b") }, `{"statusCode":200,"headers":{"Content-Type":"text/plain; charset=utf-8"},"body":"ab","isBase64Encoded":false}`},
+		"bytes":          {url, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte{0xff, 0}) }, `{"statusCode":200,"headers":{"Content-Type":"application/octet-stream"},"body":"/wA=","isBase64Encoded":true}`},
 		"encoded": {url, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			fmt.Fprint(w, "x")
@@ -165,19 +169,36 @@ func TestResponses(t *testing.T) {
 			w.Header().Set("Content-Type", "application/json")
 			fmt.Fprint(w, "{}")
 		}, `{"statusCode":200,"headers":{"Content-Type":"application/json"},"body":"{}","isBase64Encoded":false}`},
-		"HEAD":           {head, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "x") }, `{"statusCode":200,"headers":{"Content-Type":"text/plain; charset=utf-8"},"body":"","isBase64Encoded":false}`},
-		"no content":     {url, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204); fmt.Fprint(w, "x") }, `{"statusCode":204,"body":"","isBase64Encoded":false}`},
-		"early hints":    {url, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103); w.WriteHeader(404) }, `{"statusCode":404,"body":"","isBase64Encoded":false}`},
-		"cookies of v2":  {url, cookies, `{"statusCode":201,"headers":{"Vary":"Origin, Accept"},"cookies":["a=1","b=2"],"body":"","isBase64Encoded":false}`},
-		"of a REST API":  {restAPI, cookies, `{"statusCode":201,"multiValueHeaders":{"Set-Cookie":["a=1","b=2"],"Vary":["Origin","Accept"]},"body":"","isBase64Encoded":false}`},
-		"of a balancer":  {multi, cookies, `{"statusCode":201,"statusDescription":"201 Created","multiValueHeaders":{"Set-Cookie":["a=1","b=2"],"Vary":["Origin","Accept"]},"body":"","isBase64Encoded":false}`},
-		"single headers": {balancer, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Set-Cookie", "a=1") }, `{"statusCode":200,"statusDescription":"200 OK","headers":{"Set-Cookie":"a=1"},"body":"","isBase64Encoded":false}`},
+		"HEAD": {head, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "x") }, `{"statusCode":200,"headers":{"Content-Type":"text/plain; charset=utf-8"},"body":"","isBase64Encoded":false}`},
+		"headers that net/http sends otherwise, v2": {url, oddHeaders, `{"statusCode":200,"headers":{"X":"a  b"},"cookies":["a=1","b=2"],"body":"hi","isBase64Encoded":false}`},
+		"headers that net/http sends otherwise":     {restAPI, oddHeaders, `{"statusCode":200,"multiValueHeaders":{"X":["a  b"],"Set-Cookie":["a=1","b=2"]},"body":"hi","isBase64Encoded":false}`},
+		"no content":                                {url, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204); fmt.Fprint(w, "x") }, `{"statusCode":204,"body":"","isBase64Encoded":false}`},
+		"not modified":                              {url, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304); fmt.Fprint(w, "x") }, `{"statusCode":304,"body":"","isBase64Encoded":false}`},
+		"early hints":                               {url, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103); w.WriteHeader(404) }, `{"statusCode":404,"body":"","isBase64Encoded":false}`},
+		"cookies of v2":                             {url, cookies, `{"statusCode":201,"headers":{"Vary":"Origin, Accept"},"cookies":["a=1","b=2"],"body":"","isBase64Encoded":false}`},
+		"of a REST API":                             {restAPI, cookies, `{"statusCode":201,"multiValueHeaders":{"Set-Cookie":["a=1","b=2"],"Vary":["Origin","Accept"]},"body":"","isBase64Encoded":false}`},
+		"of a balancer":                             {multi, cookies, `{"statusCode":201,"statusDescription":"201 Created","multiValueHeaders":{"Set-Cookie":["a=1","b=2"],"Vary":["Origin","Accept"]},"body":"","isBase64Encoded":false}`},
+		"single headers":                            {balancer, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Set-Cookie", "a=1") }, `{"statusCode":200,"statusDescription":"200 OK","headers":{"Set-Cookie":"a=1"},"body":"","isBase64Encoded":false}`},
 	} {
 		require.JSONEq(t, tt.want, answer(t, tt.payload, tt.h), name)
 	}
 	_, err := eventmux.New(eventmux.HTTP(http.HandlerFunc(cookies))).Invoke(t.Context(), []byte(balancer))
 	require.ErrorContains(t, err, "eventmux: the response has several cookies; turn on multi-value headers")
 	require.Panics(t, func() { answer(t, url, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(42) }) })
+}
+
+// oddHeaders sets headers that net/http leaves out or mends: a service in front of the function may refuse the whole
+// answer for one of them.
+func oddHeaders(w http.ResponseWriter, _ *http.Request) {
+	w.Header()["Date"] = nil
+	w.Header()["Content-Type"] = nil
+	w.Header()["set-cookie"] = []string{"b=2"}
+	w.Header()["Set-Cookie"] = []string{"a=1"}
+	w.Header()["X"] = []string{"a\r\nb"}
+	w.Header()["Not a name"] = []string{"1"}
+	w.Header()[""] = []string{"1"}
+	w.Header()[http.TrailerPrefix+"Late"] = []string{"1"}
+	fmt.Fprint(w, "hi")
 }
 
 // FuzzHTTP has a handler answer over an event what it answers over net/http's own recorder.

@@ -175,6 +175,11 @@ func TestPrecedence(t *testing.T) {
 		{records("aws:sqs", queueARN+"mail", queueARN+"other"), "fallback"},
 		{`{"Records":[{"eventSource":"aws:sqs"}]}`, "any queue"},
 		{`{"Records":[]}`, "fallback"},
+		{`{"Records":[{"eventSource":"aws:sqs","eventSourceARN":"x"},{"eventSource":"aws:sns","eventSourceARN":"x"}]}`, "fallback"},
+		{`{"type":"TOKEN","methodArn":"arn","requestContext":{"connectionId":"a","eventType":"MESSAGE"}}`, "websocket"},
+		{`{"Records":[],"isFinalInvokeForWindow":true,"eventSourceARN":"` + streamARN + `orders/stream/x"}`, "these orders"},
+		{`{"Records":[],"eventSourceARN":"arn:aws:kinesis:us-east-1:123456789012:stream/clicks"}`, "clicks"},
+		{`{"Records":[],"eventSourceARN":"kinesis"}`, "fallback"},
 		{notification("arn:aws:sns:us-east-1:123456789012:alarms"), "alarms"},
 		{notification("arn:aws:sns:us-east-1:123456789012:news"), "fallback"},
 		{records("aws:dynamodb", streamARN+"orders/stream/2026-01-01T00:00:00.000"), "this stream"},
@@ -189,6 +194,7 @@ func TestPrecedence(t *testing.T) {
 		{onBus("aws.events", "Scheduled Event", ruleARN+"other"), "other schedules"},
 		{onBus("shop", "Order", ""), "order"},
 		{onBus("shop", "Refund", ""), "shop"},
+		{onBus("shop", "Scheduled Event", ruleARN+"sweep"), "shop"},
 		{onBus("elsewhere", "Order", ""), "fallback"},
 		{`{"job":"report"}`, "report"},
 		{`{"job":"other"}`, "any job"},
@@ -230,6 +236,8 @@ func TestNoSource(t *testing.T) {
 		{`{"httpMethod":"GET","path":"/","requestContext":{"stage":"x"}}`, "an API Gateway REST API event"},
 		{`{"httpMethod":"GET","path":"/","requestContext":{"elb":{}}}`, "an Application Load Balancer event"},
 		{`{}`, "a JSON object without members"},
+		{`{"requestContext":{"connectionId":"a"}}`, `a JSON object with the member "requestContext"`},
+		{`{"requestContext":{"http":{}}}`, `a JSON object with the member "requestContext"`},
 		{`{"requestContext":7}`, `a JSON object with the member "requestContext"`},
 		{`{"job":"other","at":1}`, `a JSON object with the members "job", "at"`},
 		{`{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1}`, `a JSON object with 7 members: "a", "b", "c", "d", "e", "f", …`},
@@ -334,7 +342,9 @@ func TestFreezeFreezesTheRouter(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New(gatesock.RequireGuards())
 	gatesock.Handle(r, "say", func(context.Context, *gatesock.Request, struct{}) error { return nil })
-	m := eventmux.New(eventmux.SQS("mail", says("")), eventmux.WebSocket(gatesock.Wrap(r)))
+	m := eventmux.New(eventmux.SQS("mail", says("")), eventmux.WebSocket(gatesock.Wrap(r, func(next lambda.Handler) lambda.Handler {
+		return handlerFunc(next.Invoke)
+	})))
 	require.Panics(t, m.Freeze)
 	eventmux.New(eventmux.WebSocket(gatesock.New())).Freeze()
 }
@@ -352,6 +362,11 @@ func TestConnectionsWithoutTheAuthorizer(t *testing.T) {
 		{"CONNECT", `"identity":{"userArn":"arn:aws:iam::123456789012:user/ann"}`, true},
 		{"CONNECT", `"identity":{"sourceIp":"::1"}`, false},
 		{"CONNECT", `"identity":{"userArn":null}`, false},
+		{"CONNECT", `"authorizer":{"principalId":"ann"},"identity":{"sourceIp":"::1","userArn":null}`, true},
+		{"CONNECT", `"identity":{"userArn":"arn:aws:iam::123456789012:user/ann"},"authorizer":""`, true},
+		{"CONNECT", `"authorizer":{"integrationLatency":7,"plan":"free"}`, true},
+		{"CONNECT", `"authorizer":{"integrationLatency":7}`, false},
+		{"CONNECT", `"authorizer":{"principalId":null,"integrationLatency":7}`, false},
 		{"CONNECT", `"authorizer":{}`, false},
 		{"CONNECT", `"authorizer":null`, false},
 		{"CONNECT", `"authorizer":""`, false},

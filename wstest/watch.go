@@ -1,7 +1,6 @@
 package wstest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/emulator"
+	eventkind "github.com/gatesock/gatesock/internal/event"
 	"github.com/gatesock/gatesock/internal/oneline"
 )
 
@@ -88,7 +88,7 @@ func (w *watch) call(ctx context.Context, inv *invocation, event []byte) (respon
 	}()
 	response, err = w.next.Invoke(ctx, event)
 	returned = true
-	if err == nil && !bytes.HasPrefix(event, []byte(`{"type":"REQUEST",`)) { // An authorizer answers otherwise.
+	if err == nil && eventkind.Read(event).Kind != eventkind.Authorizer { // which is answered otherwise
 		if bad := emulator.CheckResponse(response, w.unknown); bad != nil {
 			w.fail(fmt.Errorf("%s: %w: %s", inv, bad, clip(string(response))))
 		}

@@ -9,12 +9,20 @@ import (
 // record is a message of an SQS event, with the members that are used here (AWS Lambda Developer Guide, "Using Lambda
 // with Amazon SQS").
 type record struct {
-	MessageID  string `json:"messageId"`
-	Body       string `json:"body"`
-	Source     string `json:"eventSource"`
-	Attributes struct {
-		Receives string `json:"ApproximateReceiveCount"`
-	} `json:"attributes"`
+	MessageID  string          `json:"messageId"`
+	Body       string          `json:"body"`
+	Source     string          `json:"eventSource"`
+	Attributes json.RawMessage `json:"attributes"`
+}
+
+// receives returns how often the message was received, for the log; it is empty if the record does not say.
+func (r record) receives() string {
+	var attributes struct{ ApproximateReceiveCount any }
+	_ = json.Unmarshal(r.Attributes, &attributes) // a record without is as good
+	if attributes.ApproximateReceiveCount == nil {
+		return ""
+	}
+	return fmt.Sprint(attributes.ApproximateReceiveCount)
 }
 
 // parseEvent fails if the event is not one of SQS, or a record has no message id, by which alone it could fail.

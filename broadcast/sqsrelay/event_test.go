@@ -6,6 +6,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// TestAttributesRefuseNoBatch: they are only for the log.
+func TestAttributesRefuseNoBatch(t *testing.T) {
+	t.Parallel()
+	for attributes, want := range map[string]string{
+		`{"ApproximateReceiveCount":"2"}`: "2", `{"ApproximateReceiveCount":2}`: "2", `{"ApproximateReceiveCount":null}`: "",
+		`{}`: "", `null`: "", `""`: "", `[1]`: "",
+	} {
+		records, err := parseEvent([]byte(`{"Records":[{"messageId":"m","body":"b","eventSource":"aws:sqs","attributes":` + attributes + `}]}`))
+		require.NoError(t, err, attributes)
+		require.Equal(t, want, records[0].receives(), attributes)
+	}
+	require.Empty(t, record{}.receives())
+}
+
 // FuzzEvent: whatever arrives, each record that is given can be named in the answer.
 func FuzzEvent(f *testing.F) {
 	for _, seed := range []string{

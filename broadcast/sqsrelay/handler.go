@@ -61,7 +61,7 @@ func (h *handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 			failed[r.MessageID] = true
 			out.Failures = append(out.Failures, failure{r.MessageID})
 			h.logger().ErrorContext(ctx, "sqsrelay: a job is not done and stays in the queue",
-				"message", r.MessageID, "receives", r.Attributes.Receives, "error", err)
+				"message", r.MessageID, "receives", r.receives(), "error", err)
 		}
 	}
 	return json.Marshal(out)

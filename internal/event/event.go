@@ -3,6 +3,7 @@
 package event
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/gatesock/gatesock/internal/jsontext"
@@ -209,7 +210,7 @@ func (c *requestContext) read(s *jsontext.Scanner) {
 			t, _ := s.StringOr()
 			c.connect = t == "CONNECT"
 		case "authorizer":
-			c.authorized = hasMembers(s) || c.authorized
+			c.authorized = saysAnything(s) || c.authorized
 		case "identity":
 			if s.Peek() == '{' {
 				c.authorized = readMember(s, "userArn") != "" || c.authorized
@@ -228,19 +229,20 @@ func (c *requestContext) read(s *jsontext.Scanner) {
 	}
 }
 
-// hasMembers passes over a value and reports whether it is an object that is not empty.
-func hasMembers(s *jsontext.Scanner) (has bool) {
+// saysAnything passes over the place of an authorizer's answer, and reports whether there is one: an object with a
+// member that is not null, other than the one that the gateway adds by itself.
+func saysAnything(s *jsontext.Scanner) (says bool) {
 	if s.Peek() != '{' {
 		s.Skip()
 		return false
 	}
 	s.Open('{')
 	for s.More('}') {
-		has = true
-		s.Key()
+		isOwn := string(s.Key()) != "integrationLatency"
+		says = says || isOwn && s.Peek() != 'n'
 		s.Skip()
 	}
-	return has
+	return says
 }
 
 // kind recognizes the source. What comes first decides: the events of an authorizer have a connection too.
@@ -255,7 +257,7 @@ func (t *traits) kind() Kind {
 	case t.context.connectionID && t.context.eventType:
 		return WebSocket
 	case t.records:
-		return map[string]Kind{"aws:sqs": SQS, "aws:sns": SNS, "aws:dynamodb": DynamoDB, "aws:kinesis": Kinesis}[t.source]
+		return map[string]Kind{"aws:sqs": SQS, "aws:sns": SNS, "aws:dynamodb": DynamoDB, "aws:kinesis": Kinesis}[cmp.Or(t.source, serviceOf(t.arn))]
 	case t.context.http && t.rawPath, t.httpMethod && t.path:
 		return HTTP
 	case t.detailType == "" || t.source == "":
@@ -265,4 +267,14 @@ func (t *traits) kind() Kind {
 	default:
 		return EventBridge
 	}
+}
+
+// serviceOf returns what records of an ARN have as their source. The last event of a tumbling window has no records
+// that say so, but only the ARN.
+func serviceOf(arn string) string {
+	part := strings.SplitN(arn, ":", 4)
+	if len(part) < 4 || part[0] != "arn" {
+		return ""
+	}
+	return "aws:" + part[2]
 }

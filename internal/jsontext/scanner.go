@@ -35,7 +35,7 @@ type Scanner struct {
 	err   error
 }
 
-// NewScanner gives a Scanner of data. The strings that it reads are parts of what it appends to kept, and share no
+// NewScanner returns a Scanner of data. The strings that it reads are parts of what it appends to kept, and share no
 // memory with data; a nil kept is a buffer of the scanner's own.
 func NewScanner(data []byte, kept *strings.Builder) Scanner {
 	if kept == nil {
@@ -44,7 +44,7 @@ func NewScanner(data []byte, kept *strings.Builder) Scanner {
 	return Scanner{data: data, kept: kept}
 }
 
-// Err gives the first error, with its place in the text.
+// Err returns the first error, with its place in the text.
 func (s *Scanner) Err() error { return s.err }
 
 // syntaxError is where and why a text is not JSON, or not of the shape that was asked for.
@@ -70,7 +70,7 @@ func (s *Scanner) unexpected(want string) {
 	s.fail("unexpected " + strconv.QuoteRune(rune(s.data[s.pos])) + ", want " + want)
 }
 
-// Peek passes over white space and gives the next byte, 0 at the end.
+// Peek passes over white space and returns the next byte, 0 at the end.
 func (s *Scanner) Peek() byte {
 	for s.pos < len(s.data) {
 		c := s.data[s.pos]
@@ -129,7 +129,7 @@ func (s *Scanner) More(end byte) bool {
 	return true
 }
 
-// Key reads the name of a member and the colon after it. What it gives is to be compared, not kept.
+// Key reads the name of a member and the colon after it. What it returns is to be compared, not kept.
 func (s *Scanner) Key() []byte {
 	start, end, plain := s.skipString()
 	if s.Peek() != ':' {
@@ -250,7 +250,7 @@ func (s *Scanner) Bool(dst *bool) {
 	}
 }
 
-// Scalar reads any value into its text: a string's contents, or the JSON of anything else. A null gives false.
+// Scalar reads any value into its text: a string's contents, or the JSON of anything else. It is false for a null.
 func (s *Scanner) Scalar() (string, bool) {
 	switch s.Peek() {
 	case '"':
@@ -264,7 +264,7 @@ func (s *Scanner) Scalar() (string, bool) {
 	}
 }
 
-// StringOr reads any value; it gives a string's contents, empty for a null, and is false for anything else.
+// StringOr reads any value; it returns a string's contents, empty for a null, and is false for anything else.
 func (s *Scanner) StringOr() (string, bool) {
 	if s.Peek() == '"' {
 		return s.Quoted(), true
@@ -276,7 +276,7 @@ func (s *Scanner) StringOr() (string, bool) {
 	return "", false
 }
 
-// Raw passes over a value and gives its JSON.
+// Raw passes over a value and returns its JSON.
 func (s *Scanner) Raw() string {
 	s.Peek()
 	start := s.pos
@@ -287,7 +287,7 @@ func (s *Scanner) Raw() string {
 	return s.cut(start, s.pos)
 }
 
-// cut gives a part of the text, in memory that it shares with the strings read before.
+// cut returns a part of the text, in memory that it shares with the strings read before.
 func (s *Scanner) cut(start, end int) string {
 	n := s.kept.Len()
 	s.kept.Write(s.data[start:end])
@@ -326,7 +326,7 @@ func (s *Scanner) Skip() {
 	}
 }
 
-// End checks that nothing but white space is left, and gives the first error of all.
+// End checks that nothing but white space is left, and returns the first error of all.
 func (s *Scanner) End() error {
 	if s.err == nil && (s.Peek() != 0 || s.pos < len(s.data)) {
 		s.unexpected("the end")
@@ -370,7 +370,7 @@ func (s *Scanner) digits() {
 	}
 }
 
-// byte gives the next byte without passing over white space, 0 at the end.
+// byte returns the next byte without passing over white space, 0 at the end.
 func (s *Scanner) byte() byte {
 	if s.pos < len(s.data) {
 		return s.data[s.pos]

@@ -61,7 +61,7 @@ func (s *Scanner) skipRest(start, i int) (int, int, bool) {
 	}
 }
 
-// skipPlain gives the index, from i on, of the first byte that is not a plain part of a string.
+// skipPlain returns the index, from i on, of the first byte that is not a plain part of a string.
 func skipPlain(text []byte, i int) int {
 	for ; i+8 <= len(text); i += 8 {
 		if m := special(binary.LittleEndian.Uint64(text[i:])); m != 0 {
@@ -86,7 +86,7 @@ func special(x uint64) uint64 {
 	return ((quote-ones)&^quote | (slash-ones)&^slash | (x-ones*' ')&^x | x) & highs
 }
 
-// escapeLength gives the length of the escape at the beginning of s, 0 if it is not a valid one.
+// escapeLength returns the length of the escape at the beginning of s, 0 if it is not a valid one.
 func escapeLength(s []byte) int {
 	if len(s) < 2 {
 		return 0
@@ -112,7 +112,7 @@ func (s *Scanner) Quoted() string {
 	return string(s.unquote(start, end-start))
 }
 
-// Bytes reads a string into memory of its own; a null gives nil.
+// Bytes reads a string into memory of its own; it is nil for a null.
 func (s *Scanner) Bytes() []byte {
 	if s.Peek() != '"' {
 		if !s.Null() {
