@@ -151,9 +151,9 @@ func newAnswer(principal, effect, arn string) answer {
 type event struct {
 	Type, MethodARN                 string
 	Headers                         object[text]
-	MultiValueHeaders               object[list]
+	MultiValueHeaders               object[texts]
 	QueryStringParameters           object[text]
-	MultiValueQueryStringParameters object[list]
+	MultiValueQueryStringParameters object[texts]
 	StageVariables                  object[text]
 	RequestContext                  struct {
 		RouteKey, ConnectionID   string
@@ -195,7 +195,7 @@ func parseEvent(payload []byte) (arn string, h *Handshake, err error) {
 }
 
 // fill joins the two forms in which an event has headers and parameters. That with all values comes first.
-func fill(to map[string][]string, single object[text], multi object[list], key func(string) string) {
+func fill(to map[string][]string, single object[text], multi object[texts], key func(string) string) {
 	for k, v := range multi {
 		to[key(k)] = append(to[key(k)], v...)
 	}

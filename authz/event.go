@@ -21,18 +21,18 @@ func (t *text) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// list is an array of texts, or one that stands for itself.
-type list []string
+// texts is an array of texts, or one that stands for itself.
+type texts []string
 
 // UnmarshalJSON never fails.
-func (l *list) UnmarshalJSON(b []byte) error {
+func (l *texts) UnmarshalJSON(b []byte) error {
 	s := jsontext.NewScanner(b, nil)
 	if s.Null() {
 		return nil
 	}
 	if s.Peek() != '[' {
 		value, _ := s.Scalar()
-		*l = list{value}
+		*l = texts{value}
 		return nil
 	}
 	s.Open('[')
@@ -54,7 +54,7 @@ func (m *millis) UnmarshalJSON(b []byte) error {
 }
 
 // object is an object of texts or lists. A null or an empty string is one without members.
-type object[V text | list] map[string]V
+type object[V text | texts] map[string]V
 
 // UnmarshalJSON fails for any other value: a client whose headers can't be read is not one that has sent none.
 func (o *object[V]) UnmarshalJSON(b []byte) error {

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
 func with(ticket, origin string) *Handshake {
@@ -227,5 +229,23 @@ func TestTicketHandlerAcrossOrigins(t *testing.T) {
 				require.False(t, asked, "who was asked for a request of another origin")
 			}
 		})
+	}
+}
+
+// A ticket ends by the wall clock, also where the process was frozen in between.
+func TestTicketEndsWhileFrozen(t *testing.T) {
+	t.Parallel()
+	for name, clock := range map[string]func(at time.Time) time.Time{
+		"frozen":  func(at time.Time) time.Time { return testclock.Frozen(at, DefaultTicketTime) },
+		"running": func(at time.Time) time.Time { return at.Add(DefaultTicketTime) },
+	} {
+		now := time.Now()
+		read := func() time.Time { return now }
+		tickets := &Tickets{Store: &MemoryTickets{Clock: read}, Clock: read}
+		ticket, _, err := tickets.Issue(t.Context(), Principal{ID: "ann"}, "")
+		require.NoError(t, err)
+		now = clock(now)
+		_, err = tickets.Authenticator().Authenticate(t.Context(), with(ticket, ""))
+		require.ErrorIs(t, err, ErrUnauthenticated, name)
 	}
 }

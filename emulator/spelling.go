@@ -18,7 +18,8 @@ import (
 //
 //	err := server.Serve(emulator.NewListener(l))
 //
-// For TLS wrap the listener of [crypto/tls.NewListener] and call Serve, since what ServeTLS reads from l is encrypted.
+// For TLS wrap the listener of [crypto/tls.NewListener] and call Serve, since what ServeTLS reads from l is encrypted;
+// the server then knows nothing of TLS, and serves HTTP/1.1 only.
 // The [net/http.LocalAddrContextKey] of requests is a net.Addr of its own type.
 func NewListener(l net.Listener) net.Listener { return listener{l} }
 
