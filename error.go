@@ -73,7 +73,7 @@ func (c Code) HTTPStatus() int {
 // nothing. [context.Canceled] is internal: only the program itself cancels the context of a handler. An *Error is what the
 // application chose to say, and so counts before a deadline that it wraps or is joined with.
 type Error struct {
-	// Code is the kind of failure.
+	// Code is the kind of failure. An empty one stands for [CodeInternal].
 	Code Code
 	// Message is public: it is shown to the client.
 	Message string
@@ -150,6 +150,11 @@ func publicError(err error) *Error {
 	var e *Error
 	switch {
 	case errors.As(err, &e) && e != nil:
+		if e.Code == "" {
+			c := *e
+			c.Code = CodeInternal
+			return &c
+		}
 		return e
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return deadlineError(err)

@@ -18,7 +18,7 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-func TestCodesOfContextErrors(t *testing.T) {
+func TestCodesOfErrors(t *testing.T) {
 	t.Parallel()
 	unavailable := gatesock.Errorf(gatesock.CodeUnavailable, "the history is not available")
 	for _, tt := range []struct {
@@ -33,6 +33,7 @@ func TestCodesOfContextErrors(t *testing.T) {
 		{"an *Error caused by a deadline", unavailable.WithCause(context.DeadlineExceeded), gatesock.CodeUnavailable},
 		{"an *Error beside a deadline", errors.Join(context.DeadlineExceeded, unavailable), gatesock.CodeUnavailable},
 		{"cancellation", context.Canceled, gatesock.CodeInternal},
+		{"an *Error without a code", &gatesock.Error{Message: "no luck"}, gatesock.CodeInternal},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
