@@ -246,7 +246,8 @@ func TestDisconnectCallsNobodySlow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := &door{answers: map[string][]error{"c0": append(slices.Repeat([]error{gatesock.ErrThrottled}, 14), nil)}}
-		b := New(d, room(5000, 100), WithConcurrency(4), WithSlowConsumers(1, SkipSlow))
+		half := func(limit time.Duration) time.Duration { return limit / 2 } // so that 14 of them are within 30 seconds
+		b := New(d, room(5000, 100), WithConcurrency(4), WithSlowConsumers(1, SkipSlow), WithJitter(half))
 		rep, err := b.Disconnect(t.Context(), To("room"))
 		require.NoError(t, err)
 		require.Equal(t, []int{5000, 14, 0}, []int{rep.Delivered, rep.Throttled, rep.Slow})

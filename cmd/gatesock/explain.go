@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 
@@ -47,6 +48,9 @@ func (e *tableError) explain() string {
 	case errors.As(e.err, &unsent):
 		return fmt.Sprintf("can't reach DynamoDB at %s: %s: %s", e.server(), cause(unsent), e.advice())
 	case errors.As(e.err, &unread):
+		if broken := new(net.OpError); errors.As(unread, &broken) || errors.Is(unread, io.ErrUnexpectedEOF) {
+			return fmt.Sprintf("the answer of DynamoDB at %s was cut off: %s: try again", e.server(), cause(unread))
+		}
 		return e.explainStranger()
 	}
 	return ""

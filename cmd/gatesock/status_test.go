@@ -126,7 +126,8 @@ func TestDynamoDBErrors(t *testing.T) {
 	answers := func(status int, contentType, body string) func(t *testing.T) string {
 		return func(t *testing.T) string {
 			t.Helper()
-			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
 				w.Header().Set("Content-Type", contentType)
 				w.WriteHeader(status)
 				_, _ = io.WriteString(w, body)

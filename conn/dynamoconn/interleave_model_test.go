@@ -16,13 +16,14 @@ type effect struct {
 	ghost bool
 }
 
-// events are those of all calls. A call that was told that it succeeded was told so of the last change that it made.
+// events are those of all calls. A call that was told that it succeeded was told so of the last change that it made; but an
+// Extend that asks again, since the answer was lost, finds the record extended, and is told what that has become meanwhile.
 func (r *interleaving) events() (all []*effect) {
 	for _, a := range r.actors {
 		ghosts := a.changes
 		if !a.unsure() {
 			all = append(all, &effect{actor: a})
-			if a.answer.err == nil {
+			if a.answer.err == nil && (a.call.kind != extendCall || a.lost != "extend") {
 				ghosts--
 			}
 		}
