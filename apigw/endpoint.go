@@ -177,7 +177,7 @@ func (e *endpoint) checkPath() error {
 	return nil
 }
 
-// checkStage refuses what is no name of a WebSocket API's stage (AWS Developer Guide, known issues): $default too, which
+// checkStage returns an error unless its argument can be the name of a WebSocket API's stage (AWS Developer Guide, known issues): $default too, which
 // AWS SAM refuses for WebSocket APIs, as package emulator does.
 func checkStage(stage string) error {
 	if stage == "$default" {

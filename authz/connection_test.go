@@ -171,7 +171,7 @@ func TestConnectAfterTrackIsTold(t *testing.T) {
 	}
 }
 
-// invoke gives a router an event, and returns its answer.
+// invoke passes an event to a router, and returns its answer.
 func invoke(t *testing.T, r *gatesock.Router, kind, id, body string, header map[string]string, began time.Time) string {
 	t.Helper()
 	route := map[string]string{"CONNECT": gatesock.RouteConnect}[kind]

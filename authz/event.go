@@ -68,7 +68,7 @@ func (o *object[V]) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*map[string]V)(o))
 }
 
-// identity is what the gateway knows of the client. It is empty if it is no object.
+// identity is what the gateway knows of the client. It is empty unless it is an object.
 type identity struct{ SourceIP, UserAgent text }
 
 // UnmarshalJSON never fails for JSON.

@@ -131,7 +131,7 @@ type Store interface {
 	SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (Conn, error)
 
 	// Extend puts off the expiry of a connection and of all its memberships to until, and returns the record as it is then. It
-	// never brings an expiry forward: a record that expires later stays as it is, which is no error. It fails with
+	// never brings an expiry forward: a record that expires later stays as it is, which is not an error. It fails with
 	// ErrNotFound, and changes nothing, if the connection is not registered, as when its record has expired; with ErrInvalid
 	// on the zero time and on one that [Conn.ExpiresAt] could not have. What is cut off on the way may have extended the record, and groups
 	// then list the connection up to its old expiry at the least; calling again completes it.

@@ -152,7 +152,7 @@ func (s *Session) ask(ctx context.Context, a *authorizer, h *Handshake, st stamp
 	return result, err
 }
 
-// unauthorizedAnswers takes the error that refuses with 401 for an answer, since it is no failure of the function.
+// unauthorizedAnswers takes the error that refuses with 401 for an answer, since the function has not failed.
 type unauthorizedAnswers struct {
 	lambda.Handler
 	said bool

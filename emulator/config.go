@@ -145,7 +145,7 @@ type Unknowns struct {
 	// AuthorizerFaultMessage is the message of the 500 for a handshake whose authorizer failed. Default "Internal server
 	// error".
 	AuthorizerFaultMessage string
-	// PlainRequestStatus answers a request to the stage, or a GET below it, that is no WebSocket handshake. Default 426
+	// PlainRequestStatus answers a request to the stage, or a GET below it, that is not a WebSocket handshake. Default 426
 	// (observed for GET: serverless-offline#652, #814).
 	PlainRequestStatus int
 }

@@ -32,7 +32,7 @@ type knownPlan struct {
 
 func (k knownPlan) hasPlan() bool { return k.err == nil && !k.until.IsZero() }
 
-// isMistake reports whether there is no such plan, or none that can be applied: that is no failure of the source.
+// isMistake reports whether there is no such plan, or none that can be applied: the source has not failed then.
 func isMistake(err error) bool { return errors.Is(err, ErrNoPlan) || errors.Is(err, ErrInvalid) }
 
 // of returns the limiters of a plan; none if they can't be had because the source fails, and the Plans fail open.

@@ -229,7 +229,7 @@ func (u *Usage) flushWithin(ctx context.Context) {
 }
 
 // Flush writes what was counted, as before a program ends, also where it would wait after a failure. It fails if some of it could not be
-// written, which is kept for the next time. What the store can never take is logged and counted ([Usage.Dropped]), and is no failure.
+// written, which is kept for the next time. What the store can never take is logged and counted ([Usage.Dropped]), and is not a failure.
 func (u *Usage) Flush(ctx context.Context) error {
 	u.mu.Lock()
 	records := u.pending.records("")

@@ -22,7 +22,7 @@ type look struct {
 	noted time.Time // when its use was noted by this process
 }
 
-// maxCached is how many keys a process remembers, and how many ids that there is no key of.
+// maxCached is how many keys a process remembers, and how many ids without a key.
 const maxCached = 10_000
 
 func newCache() *cache { return &cache{cached: make(map[string]look), unknown: make(map[string]look)} }

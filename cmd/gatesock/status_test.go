@@ -20,7 +20,7 @@ import (
 	"github.com/gatesock/gatesock/internal/dynamotest"
 )
 
-// set gives the tool's environment a variable, in place of one that it has.
+// set adds a variable to the tool's environment, in place of one that it has.
 func (x *tool) set(name, value string) { x.env = append(x.env, name+"="+value) } // the last one counts
 
 // unconfigured takes from the tool everything that the machine's AWS configuration could say.

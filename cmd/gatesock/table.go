@@ -29,7 +29,7 @@ type table struct {
 // endpoint is the address of DynamoDB Local.
 type endpoint string
 
-// UnmarshalText refuses what is no address of a server.
+// UnmarshalText returns an error unless the text is the address of a server.
 func (e *endpoint) UnmarshalText(text []byte) error {
 	u, err := url.Parse(string(text))
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {

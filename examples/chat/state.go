@@ -10,7 +10,7 @@ import (
 	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
 )
 
-// NewInMemory returns a chat of one process, which forgets everything when it ends. Who comes has those closed whose token has
+// NewInMemory returns a chat of one process, which forgets everything when it ends. A newcomer has those closed whose token has
 // ended.
 func NewInMemory(api gatesock.ConnectionsAPI, opts ...Option) *App {
 	registry := new(departures)

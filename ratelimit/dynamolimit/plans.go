@@ -74,7 +74,7 @@ type quotaRecord struct {
 	Zone string `json:"zone,omitempty"`
 }
 
-// Plan returns a plan by an eventually consistent read. An item that is no plan is a [ratelimit.ErrInvalid].
+// Plan returns a plan by an eventually consistent read. An item that is not a plan is a [ratelimit.ErrInvalid].
 func (p *Plans) Plan(ctx context.Context, name string) (ratelimit.Plan, error) {
 	if err := checkPlanName(name); err != nil {
 		return ratelimit.Plan{}, ratelimit.ErrNoPlan
