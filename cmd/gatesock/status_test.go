@@ -259,7 +259,15 @@ func TestLocalCredentials(t *testing.T) {
 			scope := regexp.MustCompile(`Credential=([^/]+)/\d+/([^/]+)/dynamodb/`)
 			var mu sync.Mutex
 			got := ""
+			x := newTool(t)
+			x.unconfigured()
 			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				// Programs that wait for a DynamoDB Local ask the port that they want for it, which may be this one.
+				body, err := io.ReadAll(r.Body)
+				if err != nil || !strings.Contains(string(body), x.namespace) {
+					w.WriteHeader(http.StatusNotFound)
+					return
+				}
 				if m := scope.FindStringSubmatch(r.Header.Get("Authorization")); m != nil {
 					mu.Lock()
 					got = m[1] + " " + m[2]
@@ -269,12 +277,10 @@ func TestLocalCredentials(t *testing.T) {
 				_, _ = io.WriteString(w, `{"Items":[],"Count":0}`)
 			}))
 			defer s.Close()
-			x := newTool(t)
-			x.unconfigured()
 			for name, value := range c.env {
 				x.set(name, value)
 			}
-			args := append([]string{"plans", "list", "--dynamodb", s.URL}, c.args...)
+			args := append([]string{"plans", "list", "--table", "table-" + x.namespace, "--dynamodb", s.URL}, c.args...)
 			if c.want == "" { // It is not passed over for another access key, whose tables are others.
 				require.Contains(t, x.fails(1, args...), "no AWS credentials")
 				return
