@@ -77,7 +77,7 @@ var (
 func (z *Authorizer) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	arn, h, err := parseEvent(payload)
 	if err != nil {
-		z.logger().ErrorContext(ctx, "authz: this is no event of an authorizer", "error", loggable(err))
+		z.logger().ErrorContext(ctx, "authz: this is not an event of an authorizer", "error", loggable(err))
 		return nil, errFault
 	}
 	p, err := authenticate(ctx, z.authenticator, h)

@@ -171,7 +171,7 @@ func TestNotAnAuthorizersEvent(t *testing.T) {
 	} {
 		_, log, err := ask(t, says(Principal{ID: "u"}, nil), payload)
 		require.ErrorIs(t, err, errFault, payload)
-		require.Contains(t, log, "no event of an authorizer")
+		require.Contains(t, log, "not an event of an authorizer")
 	}
 	require.Panics(t, func() { NewAuthorizer(nil) })
 	require.Panics(t, func() { WithLogger(nil) })

@@ -374,7 +374,7 @@ func TestExpiry(t *testing.T) {
 	bob.Request("authenticate", map[string]string{"token": "bob/read/"}).ExpectError(gatesock.CodeUnavailable)
 }
 
-// Without Renewals there is no fresh token, and no action for it: a route of that name is one like others.
+// Without Renewals nobody can send a fresh token: a route with that name is an ordinary one.
 func TestExpiryWithoutRenewalsHasNoRouteForThem(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New()
@@ -487,7 +487,7 @@ func TestExpiryReadsAgainWhenAFreshTokenEnds(t *testing.T) {
 	}
 }
 
-// What an event can't carry is no principal: a scope with a space would be two.
+// A principal that an event can't carry is refused: a scope with a space would be two.
 func TestAFreshTokenIsCheckedAsThatOfTheHandshake(t *testing.T) {
 	t.Parallel()
 	kept := new(authz.MemoryRenewals)
@@ -517,7 +517,7 @@ func TestAFreshTokenThatComesTooLate(t *testing.T) {
 	ann.Request("authenticate", map[string]string{"token": "ann/read/"}).ExpectError(gatesock.CodeStaleConnection)
 }
 
-// An Expiry that takes fresh tokens and is no middleware would refuse nothing.
+// An Expiry that takes fresh tokens without its middleware would refuse nothing.
 func TestAFreshTokenWithoutTheMiddlewareIsTold(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder

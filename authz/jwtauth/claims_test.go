@@ -305,7 +305,7 @@ func TestCloneClaims(t *testing.T) {
 	require.JSONEq(t, string(text), string(after))
 }
 
-// Whatever claims an issuer signs, there is no panic, and no principal that lives longer than its token, or has a
+// Whatever claims an issuer signs, nothing panics, and no principal lives longer than its token, or has a
 // scope or role that can't be carried.
 func FuzzClaims(f *testing.F) {
 	for _, claims := range []string{

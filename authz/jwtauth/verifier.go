@@ -76,7 +76,7 @@ func (c *Config) clone() {
 	}
 }
 
-// Verify returns the principal of a token. Something that does not have three parts is no token
+// Verify returns the principal of a token. What does not have three parts is not a token
 // ([authz.ErrNoCredential]); a token that is not good is an [authz.ErrUnauthenticated], and keys that can't be had
 // are a fault.
 func (v *Verifier) Verify(ctx context.Context, token string) (authz.Principal, error) {
