@@ -40,6 +40,7 @@ type member struct {
 	by        *effect
 	is        bool
 	confirmed bool
+	low       bool // the record had low versions, so that neither its rows nor its ends replace a row of a higher one
 }
 
 // state is a connection in the model.
@@ -49,8 +50,8 @@ type state struct {
 	set    int // the call that has set its attribute; 0 if none
 	mortal bool
 	// low tells that the record's versions are below those of the one before: a Put takes its version when it begins, and
-	// another Put and a Delete of the same id may come between that and its record. Their marks keep its rows out for 15
-	// minutes. The gateway gives no id twice.
+	// another Put and a Delete of the same id may come between that and its record; so may a Join and a Delete, if the answer
+	// to the Put was lost and it asks again. Their marks keep its rows out for 15 minutes. The gateway gives no id twice.
 	low    bool
 	latest int // when the latest of the Puts began
 	groups [maxGroups]member
@@ -72,7 +73,7 @@ func (s *state) names() (groups groupSet) {
 func (s *state) end(groups groupSet, by *effect) {
 	for i := range s.groups {
 		if groups.has(i) && s.groups[i].is {
-			s.groups[i] = member{by: by}
+			s.groups[i] = member{by: by, low: s.low}
 		}
 	}
 }
@@ -88,7 +89,7 @@ func (s *state) begin(groups groupSet, by *effect) {
 			continue
 		}
 		if !m.is {
-			*m = member{by: by, is: true}
+			*m = member{by: by, is: true, low: s.low}
 		}
 		m.confirmed = m.confirmed || sure
 	}
@@ -117,7 +118,8 @@ func (s *state) apply(e *effect) answer {
 		}
 		s.end(^groupSet(0), nil)
 		s.there, s.by, s.set, s.mortal = true, e.number, 0, !e.late
-		s.low, s.latest = e.began < s.latest, max(e.began, s.latest)
+		s.low = e.began < s.latest || e.changes > 1 && e.began == s.latest
+		s.latest = max(e.began, s.latest)
 		s.begin(e.call.groups, e)
 		return answer{}
 	case joinCall:
@@ -199,7 +201,7 @@ func (r *interleaving) right(s *state, made []*effect) bool {
 		is := there && m.is
 		switch listed := r.seen.listed.has(i); {
 		case listed == is:
-		case listed && (m.is || m.by == nil || !unfinished(m.by, made) && !late(i, m.by, made)):
+		case listed && (m.is && !m.low || m.by == nil || !unfinished(m.by, made) && !late(i, m, made)):
 			return false
 		case is && m.confirmed:
 			return false
@@ -208,16 +210,16 @@ func (r *interleaving) right(s *state, made []*effect) bool {
 	return true
 }
 
-// late tells if a row may have come after the last end of a membership, from a call that was under way then: if an end
-// before that did not complete, nothing kept the row out.
-func late(group int, last *effect, made []*effect) bool {
+// late reports whether a row may have outlived the last end of a membership, because an end before that did not complete: the
+// row came later, from a call that was under way then, or the last record had low versions.
+func late(group int, last member, made []*effect) bool {
 	for i, end := range made {
 		if end.call.kind != deleteCall && (end.call.kind != leaveCall || !end.call.groups.has(group)) || !unfinished(end, made) {
 			continue
 		}
 		for _, e := range made[:i] {
 			writes := e.call.kind == extendCall || (e.call.kind == joinCall || e.call.kind == putCall) && e.call.groups.has(group)
-			if writes && e.ended > last.began {
+			if writes && (last.low || e.ended > last.by.began) {
 				return true
 			}
 		}

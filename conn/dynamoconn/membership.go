@@ -41,9 +41,10 @@ func (s *Store) putMembership(ctx context.Context, group string, m membership) e
 }
 
 // confirm is for a row that was written after an attempt whose answer was lost. That attempt may have written it as well, and
-// a leave deleted it in between: then nobody would delete what has come back.
+// a leave deleted it in between: then nobody would delete what has come back. A record that has expired and names the group
+// is left alone: the row expires with it, or an Extend that read the clock before has put off both.
 func (s *Store) confirm(ctx context.Context, group string, part int, m membership) error {
-	r, err := s.getRecord(ctx, m.id)
+	r, err := s.readRecord(ctx, m.id)
 	if err == nil && slices.Contains(r.Groups, group) {
 		return nil
 	}

@@ -29,6 +29,15 @@ func (s *Store) Get(ctx context.Context, id string) (conn.Conn, error) {
 
 // getRecord reads the record of a connection, or returns a *conn.NotFoundError.
 func (s *Store) getRecord(ctx context.Context, id string) (record, error) {
+	r, err := s.readRecord(ctx, id)
+	if err == nil && r.expired(s.now()) {
+		return record{}, &conn.NotFoundError{ID: id}
+	}
+	return r, err
+}
+
+// readRecord is getRecord for callers to whom a record that has expired is a record as well.
+func (s *Store) readRecord(ctx context.Context, id string) (record, error) {
 	out, _, err := do(ctx, s, s.api.GetItem, &dynamodb.GetItemInput{
 		TableName:      &s.table,
 		Key:            s.connectionKey(id),
@@ -40,11 +49,7 @@ func (s *Store) getRecord(ctx context.Context, id string) (record, error) {
 	if out.Item == nil {
 		return record{}, &conn.NotFoundError{ID: id}
 	}
-	r, err := decodeRecord(id, out.Item)
-	if err == nil && r.expired(s.now()) {
-		return record{}, &conn.NotFoundError{ID: id}
-	}
-	return r, err
+	return decodeRecord(id, out.Item)
 }
 
 // record is a connection as the table has it.
