@@ -21,8 +21,8 @@
 //
 // # Handlers
 //
-// Typed handlers are registered by [Handle] and [HandleReply]; they and the untyped ones of [Router.Connect],
-// [Router.Disconnect], [Router.Default] and [Router.Message] reduce to a [HandlerFunc], which [Middleware] wraps.
+// Typed handlers are registered by [Handle] and [HandleReply]; they and the untyped ones of [Router.OnConnect],
+// [Router.OnDisconnect], [Router.OnDefault] and [Router.HandleFunc] reduce to a [HandlerFunc], which [Middleware] wraps.
 // An [*Error] carries a [Code] and a public message to the client; of any other error the client learns
 // nothing, and the log everything.
 //

@@ -37,9 +37,9 @@ func Example() {
 	// Output: {"statusCode":200,"body":"{\"id\":\"1\",\"action\":\"add\",\"data\":{\"sum\":3}}"} <nil>
 }
 
-func ExampleRouter_Connect() {
+func ExampleRouter_OnConnect() {
 	r := gatesock.New()
-	r.Connect(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+	r.OnConnect(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 		if req.Query.Get("token") != "secret" {
 			return nil, gatesock.Errorf(gatesock.CodeUnauthenticated, "wrong token")
 		}
@@ -158,7 +158,7 @@ func ExampleOneWay() {
 	gatesock.Handle(r, "typing", func(context.Context, *gatesock.Request, struct{}) error { return nil }, gatesock.OneWay())
 	fmt.Println(send(r, "typing", `{"action":"typing","id":"1"}`))
 	for _, route := range r.Routes() {
-		fmt.Println(route.Key, route.TwoWay)
+		fmt.Println(route.Key, route.NeedsResponse)
 	}
 	// Output:
 	// no frame
@@ -179,7 +179,7 @@ func ExampleRaw() {
 		return frame
 	}
 	r := gatesock.New()
-	r.Default(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+	r.OnDefault(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 		var call struct {
 			ID     json.RawMessage
 			Method string
@@ -209,7 +209,7 @@ func ExampleTimeout() {
 	gatesock.Handle(r, "search", func(ctx context.Context, _ *gatesock.Request, _ struct{}) error {
 		<-ctx.Done() // a query that takes too long
 		return fmt.Errorf("querying: %w", ctx.Err())
-	}, gatesock.With(gatesock.Timeout(time.Millisecond)))
+	}, gatesock.WithMiddleware(gatesock.Timeout(time.Millisecond)))
 	fmt.Println(send(r, "search", `{"action":"search","id":"1"}`))
 	// Output: {"id":"1","action":"search","error":{"code":"deadline_exceeded","message":"it took too long; it may or may not have been done"}}
 }

@@ -13,7 +13,7 @@ import (
 // Start has the registration checked also of a router that is wrapped, and warns where it can't.
 func TestStartFreezesWhatIsWrapped(t *testing.T) {
 	t.Parallel()
-	r := New(RequireGuards())
+	r := New(DenyByDefault())
 	Handle(r, "say", func(context.Context, *Request, struct{}) error { return nil })
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))

@@ -15,36 +15,36 @@ func ignore(context.Context, *gatesock.Request, struct{}) error { return nil }
 
 func TestGuards(t *testing.T) {
 	t.Parallel()
-	closed := gatesock.Guard("nobody", func(gatesock.HandlerFunc) gatesock.HandlerFunc {
+	closed := gatesock.WithGuard("nobody", func(gatesock.HandlerFunc) gatesock.HandlerFunc {
 		return func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
 			return nil, gatesock.Errorf(gatesock.CodePermissionDenied, "nobody may")
 		}
 	})
-	r := gatesock.New(gatesock.RequireGuards())
-	gatesock.Handle(r, "open", ignore, gatesock.Guard("public", open))
-	gatesock.Handle(r, "closed", ignore, gatesock.Guard("public", open), closed)
+	r := gatesock.New(gatesock.DenyByDefault())
+	gatesock.Handle(r, "open", ignore, gatesock.WithGuard("public", open))
+	gatesock.Handle(r, "closed", ignore, gatesock.WithGuard("public", open), closed)
 	require.Equal(t, []gatesock.Route{
 		{Key: "$connect"},
-		{Key: "$default", TwoWay: true},
+		{Key: "$default", NeedsResponse: true},
 		{Key: "$disconnect"},
-		{Key: "closed", TwoWay: true, Guards: []string{"public", "nobody"}},
-		{Key: "open", TwoWay: true, Guards: []string{"public"}},
+		{Key: "closed", NeedsResponse: true, Guards: []string{"public", "nobody"}},
+		{Key: "open", NeedsResponse: true, Guards: []string{"public"}},
 	}, r.Routes())
 	r.Routes()[3].Guards[0] = "changed"
 	require.Equal(t, "public", r.Routes()[3].Guards[0])
 	r.Freeze()
-	for _, f := range []func(){func() { gatesock.Guard("", open) }, func() { gatesock.Guard("x", nil) }} {
+	for _, f := range []func(){func() { gatesock.WithGuard("", open) }, func() { gatesock.WithGuard("x", nil) }} {
 		require.Panics(t, f)
 	}
 }
 
 func TestRoutesWithoutGuard(t *testing.T) {
 	t.Parallel()
-	r := gatesock.New(gatesock.RequireGuards())
-	r.Connect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
-	gatesock.Handle(r, "guarded", ignore, gatesock.Guard("public", open))
+	r := gatesock.New(gatesock.DenyByDefault())
+	r.OnConnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+	gatesock.Handle(r, "guarded", ignore, gatesock.WithGuard("public", open))
 	gatesock.Handle(r, "b", ignore)
-	r.Default(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+	r.OnDefault(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 	for _, start := range []func(){r.Freeze, func() { _, _ = r.Invoke(t.Context(), nil) }} {
 		func() {
 			defer func() {

@@ -37,9 +37,9 @@ type Reply struct {
 type Route struct {
 	// Key is the route key.
 	Key string
-	// TwoWay is true if the API needs a route response for this route, without which the gateway
+	// NeedsResponse is true if the API needs a route response for this route, without which the gateway
 	// drops what the handler answers. It is false for $connect, $disconnect and the routes that are [OneWay].
-	TwoWay bool
-	// Guards are the names of what decides who may use the route; see [Guard].
+	NeedsResponse bool
+	// Guards are the names of what decides who may use the route; see [WithGuard].
 	Guards []string
 }

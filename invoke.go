@@ -20,7 +20,7 @@ func (r *Router) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		return nil, err
 	}
 	rt := r.lookup(req)
-	req.HandledBy = rt.key
+	req.Route = rt.key
 	reply, err := rt.handler(ctx, req)
 	err = readable(err)
 	if req.late >= lateEnough {
@@ -214,7 +214,7 @@ func (r *Router) logLate(ctx context.Context, req *Request) {
 func (r *Request) logAttrs() []slog.Attr {
 	attrs := []slog.Attr{
 		slog.String("routeKey", r.RouteKey),
-		slog.String("handledBy", r.HandledBy),
+		slog.String("handledBy", r.Route),
 		slog.String("connectionId", r.ConnectionID),
 		slog.String("requestId", r.RequestID),
 	}

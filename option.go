@@ -43,8 +43,8 @@ func WithLogger(l *slog.Logger) Option {
 	return routerOption(func(r *Router) { r.logger = l })
 }
 
-// With puts middleware around one route, inside that of [Router.Use], the first one outermost.
-func With(mw ...Middleware) RouteOption {
+// WithMiddleware puts middleware around one route, inside that of [Router.Use], the first one outermost.
+func WithMiddleware(mw ...Middleware) RouteOption {
 	return routeOption(func(rt *route) {
 		for i, m := range mw {
 			if m == nil {
@@ -55,9 +55,9 @@ func With(mw ...Middleware) RouteOption {
 	})
 }
 
-// Guard is [With] for middleware that decides who may use the route, such as those of package authz. The name says what it asks
-// for; [Route.Guards] has it, and [RequireGuards] wants one. It panics if mw is nil or the name is empty.
-func Guard(name string, mw Middleware) RouteOption {
+// WithGuard is [WithMiddleware] for middleware that decides who may use the route, such as those of package authz. The name says what it asks
+// for; [Route.Guards] has it, and [DenyByDefault] wants one. It panics if mw is nil or the name is empty.
+func WithGuard(name string, mw Middleware) RouteOption {
 	if name == "" || mw == nil {
 		panic(fmt.Sprintf("gatesock: Guard at %s without a name or with nil middleware", callerSite()))
 	}
@@ -67,9 +67,9 @@ func Guard(name string, mw Middleware) RouteOption {
 	})
 }
 
-// RequireGuards makes a message route without a [Guard] a wrong registration, which [Router.Freeze] panics on. $default needs one if it
+// DenyByDefault makes a message route without a [WithGuard] a wrong registration, which [Router.Freeze] panics on. $default needs one if it
 // has a handler; without one it only refuses.
-func RequireGuards() Option { return routerOption(func(r *Router) { r.guarded = true }) }
+func DenyByDefault() Option { return routerOption(func(r *Router) { r.guarded = true }) }
 
 type codecOption struct{ codec Codec }
 
@@ -92,13 +92,13 @@ func WithCodec(c Codec) SharedOption {
 // frame at all; with one, the gateway would send an empty frame (observed: serverless#6816), as it does for a message
 // that comes to a one-way action through a $default that answers others.
 //
-// On [Router.Default] it takes the route response from all actions that have no route of their own in the API.
+// On [Router.OnDefault] it takes the route response from all actions that have no route of their own in the API.
 //
 // [HandleReply] refuses a one-way route.
 func OneWay() RouteOption { return routeOption(func(rt *route) { rt.oneWay = true }) }
 
 // Raw takes a message route out of the wire format, for protocols with frames of their own, such as graphql-ws, JSON-RPC and OCPP,
-// most often on [Router.Default]. The message's id is not looked at, and may be anything; the data of a reply is sent as
+// most often on [Router.OnDefault]. The message's id is not looked at, and may be anything; the data of a reply is sent as
 // it is, without an envelope, and a nil reply sends nothing. The In of a typed handler is decoded from the whole message and may
 // be of any type, and the route's [Codec] need not speak JSON.
 //
@@ -123,7 +123,7 @@ func WithErrorFrame(encode func(req *Request, err *Error) []byte) SharedOption {
 }
 
 // WithoutDefaultRoute takes $default out of [Router.Routes], so that an API is made without it, and the gateway answers a message
-// with an unknown action by its own "Forbidden", which carries no id. That spares the invocation. [Router.Default]
+// with an unknown action by its own "Forbidden", which carries no id. That spares the invocation. [Router.OnDefault]
 // is then a wrong registration.
 func WithoutDefaultRoute() Option { return routerOption(func(r *Router) { r.noDefault = true }) }
 

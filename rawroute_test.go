@@ -33,7 +33,7 @@ func TestOneWayRoutesNeverAnswer(t *testing.T) {
 	r := log.router()
 	gatesock.Handle(r, "typing", typed, gatesock.OneWay())
 	gatesock.Handle(r, "broken", func(context.Context, *gatesock.Request, say) error { return errors.New("disk full") }, gatesock.OneWay())
-	r.Message("talkative", func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
+	r.HandleFunc("talkative", func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
 		return &gatesock.Reply{Data: 1}, nil
 	}, gatesock.OneWay())
 	for _, key := range []string{"typing", "broken", "talkative"} {
@@ -47,7 +47,7 @@ func TestOneWayRoutesNeverAnswer(t *testing.T) {
 	require.Contains(t, log.String(), `level=WARN msg="gatesock: the route is one-way: the reply of its handler is not sent" routeKey=talkative`)
 
 	r = log.router()
-	r.Message("silent", func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
+	r.HandleFunc("silent", func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
 		return &gatesock.Reply{Silent: true}, nil
 	}, gatesock.OneWay())
 	require.Equal(t, response{StatusCode: 200}, invoke(t, r, message("silent", `{}`)))
@@ -59,7 +59,7 @@ func TestSilence(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New(quiet())
 	for key, reply := range map[string]*gatesock.Reply{"silent": {Silent: true}, "empty": {Frame: []byte{}}} {
-		r.Message(key, func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return reply, nil })
+		r.HandleFunc(key, func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return reply, nil })
 	}
 	for _, key := range []string{"silent", "empty"} {
 		require.Equal(t, response{StatusCode: 200}, invoke(t, r, message(key, `{"id":"1"}`)), key)
@@ -75,7 +75,7 @@ func TestRawRoutes(t *testing.T) {
 		Method  string          `json:"method"`
 	}
 	r := gatesock.New(quiet())
-	r.Default(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+	r.OnDefault(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 		var in call
 		if err := json.Unmarshal(req.Body, &in); err != nil {
 			return &gatesock.Reply{Frame: []byte("broken: " + string(req.Body))}, nil
@@ -150,7 +150,7 @@ func TestErrorFrames(t *testing.T) {
 	}
 	log := new(logBuffer)
 	r := log.router(gatesock.WithErrorFrame(rpc))
-	r.Default(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, errors.New("broken") }, gatesock.Raw())
+	r.OnDefault(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, errors.New("broken") }, gatesock.Raw())
 	gatesock.Handle(r, "plain", typed, gatesock.WithErrorFrame(func(*gatesock.Request, *gatesock.Error) []byte { return []byte("own") }))
 	for body, want := range map[string]string{
 		`{}`:                  `{"jsonrpc":"2.0","error":"internal"}`,

@@ -34,24 +34,24 @@ func TestWrongRegistrationsPanic(t *testing.T) {
 		}},
 		{"typed and untyped", `gatesock: route "say" at %s was registered already at %s`, func(r *gatesock.Router) {
 			gatesock.Handle(r, "say", typed)
-			r.Message("say", ok)
+			r.HandleFunc("say", ok)
 		}},
 		{"two $connect", `gatesock: route "$connect" at %s was registered already at %s`, func(r *gatesock.Router) {
-			r.Connect(ok)
-			r.Connect(ok)
+			r.OnConnect(ok)
+			r.OnConnect(ok)
 		}},
 		{"empty key", `gatesock: the route key at %s is empty`, func(r *gatesock.Router) { gatesock.Handle(r, "", typed) }},
 		{"reserved key", `gatesock: the route key "$connect" at %s is reserved; use Connect, Disconnect or Default`, func(r *gatesock.Router) {
 			gatesock.Handle(r, "$connect", typed)
 		}},
 		{"reserved untyped key", `gatesock: the route key "$default" at %s is reserved; use Connect, Disconnect or Default`, func(r *gatesock.Router) {
-			r.Message("$default", ok)
+			r.HandleFunc("$default", ok)
 		}},
 		{"nil typed handler", `gatesock: the handler of route "say" at %s is nil`, func(r *gatesock.Router) { gatesock.Handle(r, "say", nilHandler) }},
-		{"nil handler", `gatesock: the handler of route "$default" at %s is nil`, func(r *gatesock.Router) { r.Default(nil) }},
+		{"nil handler", `gatesock: the handler of route "$default" at %s is nil`, func(r *gatesock.Router) { r.OnDefault(nil) }},
 		{"nil middleware", `gatesock: middleware 1 given to Use at %s is nil`, func(r *gatesock.Router) { r.Use(gatesock.Recover(), nil) }},
 		{"nil middleware of a route", `gatesock: middleware 0 of route "say" at %s is nil`, func(r *gatesock.Router) {
-			gatesock.Handle(r, "say", typed, gatesock.With(nil))
+			gatesock.Handle(r, "say", typed, gatesock.WithMiddleware(nil))
 		}},
 		{"strict without a strict codec", `gatesock: route "say" at %s wants strict decoding, but its codec gatesock_test.looseCodec is not a StrictCodec`, func(r *gatesock.Router) {
 			gatesock.Handle(r, "say", typed, gatesock.StrictDecoding(), gatesock.WithCodec(looseCodec{}))
@@ -65,7 +65,7 @@ func TestWrongRegistrationsPanic(t *testing.T) {
 			_, _ = r.Invoke(context.Background(), nil)
 		}},
 		{"middleware of a route that returns nil", `gatesock: the middleware given at %s returned nil for route "say"`, func(r *gatesock.Router) {
-			gatesock.Handle(r, "say", typed, gatesock.With(func(gatesock.HandlerFunc) gatesock.HandlerFunc { return nil }))
+			gatesock.Handle(r, "say", typed, gatesock.WithMiddleware(func(gatesock.HandlerFunc) gatesock.HandlerFunc { return nil }))
 			_, _ = r.Invoke(context.Background(), nil)
 		}},
 		{"nil error frame", `gatesock: WithErrorFrame at %s got no function`, func(*gatesock.Router) { gatesock.WithErrorFrame(nil) }},
@@ -73,13 +73,13 @@ func TestWrongRegistrationsPanic(t *testing.T) {
 			gatesock.HandleReply(r, "say", func(context.Context, *gatesock.Request, say) (int, error) { return 0, nil }, gatesock.OneWay())
 		}},
 		{"one-way $connect", `gatesock: OneWay and Raw at %s are for message routes, not for $connect`, func(r *gatesock.Router) {
-			r.Connect(ok, gatesock.OneWay())
+			r.OnConnect(ok, gatesock.OneWay())
 		}},
 		{"raw $disconnect", `gatesock: OneWay and Raw at %s are for message routes, not for $disconnect`, func(r *gatesock.Router) {
-			r.Disconnect(ok, gatesock.Raw())
+			r.OnDisconnect(ok, gatesock.Raw())
 		}},
 		{"a handler of $default without $default", `gatesock: Default at %s, but the router was made WithoutDefaultRoute`, func(*gatesock.Router) {
-			gatesock.New(gatesock.WithoutDefaultRoute()).Default(ok)
+			gatesock.New(gatesock.WithoutDefaultRoute()).OnDefault(ok)
 		}},
 		{"two members of one name", `gatesock: WithEnvelope at %s: a request would have two members "id"`, func(*gatesock.Router) {
 			gatesock.WithEnvelope(gatesock.Envelope{Action: "id"})

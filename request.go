@@ -33,9 +33,9 @@ type Request struct {
 	// RouteKey is the route that the gateway selected: "$connect", "$disconnect", "$default" or a
 	// route of the API's own.
 	RouteKey string
-	// HandledBy is the key of the [Router]'s route that handles the event: RouteKey, or for "$default" that of the route which
+	// Route is the key of the [Router]'s route that handles the event: RouteKey, or for "$default" that of the route which
 	// Action names, if there is one. Unlike Action it is never something that a client made up. Empty outside a Router.
-	HandledBy string
+	Route string
 	// ConnectionID identifies the connection for as long as it lives. It is opaque.
 	ConnectionID string
 	// RequestID identifies the event, MessageID the message (EventMessage only).

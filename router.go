@@ -101,12 +101,12 @@ func (r *Router) Use(mw ...Middleware) {
 // Connect sets the handler of $connect. The connection opens if it returns no error; an error refuses the
 // handshake with the status of its code ([Code.HTTPStatus]). Nothing can be posted to the connection before
 // the handler has returned. Without a handler every connection is accepted, unless middleware refuses it.
-func (r *Router) Connect(h HandlerFunc, opts ...RouteOption) { r.handle(RouteConnect, h, opts) }
+func (r *Router) OnConnect(h HandlerFunc, opts ...RouteOption) { r.handle(RouteConnect, h, opts) }
 
 // Disconnect sets the handler of $disconnect. The connection is closed already; the gateway tries to send the
 // event, but does not promise it (AWS Developer Guide, "Manage connected users and client apps"). What the
 // handler returns reaches nobody; an error is logged.
-func (r *Router) Disconnect(h HandlerFunc, opts ...RouteOption) {
+func (r *Router) OnDisconnect(h HandlerFunc, opts ...RouteOption) {
 	r.handle(RouteDisconnect, h, opts)
 }
 
@@ -116,10 +116,10 @@ func (r *Router) Disconnect(h HandlerFunc, opts ...RouteOption) {
 //
 // A message that the gateway sends to $default although its action names a registered route goes to that
 // route. An API can therefore do with $connect, $disconnect and $default.
-func (r *Router) Default(h HandlerFunc, opts ...RouteOption) { r.handle(RouteDefault, h, opts) }
+func (r *Router) OnDefault(h HandlerFunc, opts ...RouteOption) { r.handle(RouteDefault, h, opts) }
 
 // Message sets an untyped handler for a custom route; [Handle] and [HandleReply] set typed ones.
-func (r *Router) Message(key string, h HandlerFunc, opts ...RouteOption) {
+func (r *Router) HandleFunc(key string, h HandlerFunc, opts ...RouteOption) {
 	rt := r.newRoute(key, h == nil, opts)
 	rt.checkCustom()
 	rt.handler = rt.refuseBadID(h)
@@ -182,11 +182,11 @@ func (r *Router) Routes() []Route {
 	defer r.mu.Unlock()
 	routes := map[string]Route{RouteConnect: {}, RouteDisconnect: {}}
 	if !r.noDefault {
-		routes[RouteDefault] = Route{TwoWay: true}
+		routes[RouteDefault] = Route{NeedsResponse: true}
 	}
 	for key, rt := range r.registered {
 		message := key != RouteConnect && key != RouteDisconnect
-		routes[key] = Route{TwoWay: message && !rt.oneWay, Guards: slices.Clone(rt.guards)}
+		routes[key] = Route{NeedsResponse: message && !rt.oneWay, Guards: slices.Clone(rt.guards)}
 	}
 	list := make([]Route, 0, len(routes))
 	for _, key := range slices.Sorted(maps.Keys(routes)) {
@@ -198,7 +198,7 @@ func (r *Router) Routes() []Route {
 }
 
 // Freeze ends the registration, which the first event does otherwise, so that what is wrong shows when the program starts:
-// it panics, each time, if middleware does or if a route has no guard that has to have one ([RequireGuards]). [Start] calls
+// it panics, each time, if middleware does or if a route has no guard that has to have one ([DenyByDefault]). [Start] calls
 // it, and so does the emulator.
 func (r *Router) Freeze() { r.freezing() }
 

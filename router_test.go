@@ -99,7 +99,7 @@ func TestReplies(t *testing.T) {
 	gatesock.Handle(r, "wait", func(context.Context, *gatesock.Request, struct{}) error {
 		return gatesock.Errorf(gatesock.CodeRateLimited, "").WithRetryAfter(math.MaxInt64)
 	})
-	r.Message("raw", func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+	r.HandleFunc("raw", func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 		return &gatesock.Reply{Frame: append([]byte("raw:"), req.Body...)}, nil
 	})
 
@@ -151,7 +151,7 @@ func TestDefaultTakesWhatNoRouteTakes(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New(quiet())
 	gatesock.Handle(r, "say", func(context.Context, *gatesock.Request, say) error { return nil })
-	r.Default(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+	r.OnDefault(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 		return &gatesock.Reply{Data: "default " + req.Action}, nil
 	})
 	require.Equal(t, `{"action":"nope","data":"default nope"}`, frame(t, r, message("$default", `{"action":"nope"}`)))
@@ -187,8 +187,8 @@ func TestConnectStatus(t *testing.T) {
 		t.Run(fmt.Sprint(tt.err), func(t *testing.T) {
 			t.Parallel()
 			r := gatesock.New(quiet())
-			r.Connect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, tt.err })
-			r.Disconnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, tt.err })
+			r.OnConnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, tt.err })
+			r.OnDisconnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, tt.err })
 			for _, ev := range [][]byte{event(gatesock.EventConnect, "$connect", ""), event(gatesock.EventDisconnect, "$disconnect", "")} {
 				resp := invoke(t, r, ev)
 				require.Equal(t, tt.want, resp.StatusCode)
@@ -202,7 +202,7 @@ func TestConnectStatus(t *testing.T) {
 func TestConnectReturnsSubprotocol(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New()
-	r.Connect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
+	r.OnConnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
 		return &gatesock.Reply{Subprotocol: "chat.v1", Data: "not sent"}, nil
 	})
 	resp := invoke(t, r, event(gatesock.EventConnect, "$connect", ""))
@@ -233,7 +233,7 @@ func TestMiddlewareOrder(t *testing.T) {
 	gatesock.Handle(r, "say", func(context.Context, *gatesock.Request, say) error {
 		trace = append(trace, "handler")
 		return nil
-	}, gatesock.With(mark("d"), mark("e")))
+	}, gatesock.WithMiddleware(mark("d"), mark("e")))
 	r.Use(mark("c"))
 	for _, tt := range []struct {
 		payload []byte
@@ -253,14 +253,14 @@ func TestMiddlewareOrder(t *testing.T) {
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New()
-	require.Equal(t, []gatesock.Route{{Key: "$connect"}, {Key: "$default", TwoWay: true}, {Key: "$disconnect"}}, r.Routes())
+	require.Equal(t, []gatesock.Route{{Key: "$connect"}, {Key: "$default", NeedsResponse: true}, {Key: "$disconnect"}}, r.Routes())
 	require.Equal(t, []gatesock.Route{{Key: "$connect"}, {Key: "$disconnect"}}, gatesock.New(gatesock.WithoutDefaultRoute()).Routes())
-	r.Connect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
-	r.Default(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+	r.OnConnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+	r.OnDefault(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 	gatesock.Handle(r, "say", func(context.Context, *gatesock.Request, say) error { return nil })
 	gatesock.Handle(r, "typing", func(context.Context, *gatesock.Request, say) error { return nil }, gatesock.OneWay())
 	require.Equal(t, []gatesock.Route{
-		{Key: "$connect"}, {Key: "$default", TwoWay: true}, {Key: "$disconnect"}, {Key: "say", TwoWay: true}, {Key: "typing"},
+		{Key: "$connect"}, {Key: "$default", NeedsResponse: true}, {Key: "$disconnect"}, {Key: "say", NeedsResponse: true}, {Key: "typing"},
 	}, r.Routes())
 }
 
@@ -313,7 +313,7 @@ func TestPanicsAreInternalWhateverTheirValue(t *testing.T) {
 	require.Equal(t, 8, strings.Count(log.String(), "level=ERROR"), log.String())
 	require.Contains(t, log.String(), "an error of type *net.OpError was returned, which panics when it is read")
 	connect := gatesock.New(quiet())
-	connect.Connect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, vicious{} })
+	connect.OnConnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, vicious{} })
 	require.Equal(t, 500, invoke(t, connect, event(gatesock.EventConnect, "$connect", "")).StatusCode)
 }
 

@@ -21,7 +21,7 @@ const lateEnough = time.Second
 // at most a second.
 //
 //	r.Use(gatesock.Recover(), gatesock.Timeout(25*time.Second))
-//	gatesock.Handle(r, "search", search, gatesock.With(gatesock.Timeout(3*time.Second)))
+//	gatesock.Handle(r, "search", search, gatesock.WithMiddleware(gatesock.Timeout(3*time.Second)))
 //
 // What a handler returns after that time reaches the client like this: an [*Error] as it is, any other error as
 // CodeDeadlineExceeded, and a result, though late, as the result.

@@ -159,7 +159,7 @@ func TestTimeoutNamesHandlersThatIgnoreIt(t *testing.T) {
 		gatesock.Handle(nested, "slow", func(context.Context, *gatesock.Request, say) error {
 			<-time.After(8 * time.Second)
 			return errors.New("broken")
-		}, gatesock.With(gatesock.Timeout(time.Second)))
+		}, gatesock.WithMiddleware(gatesock.Timeout(time.Second)))
 		frame(t, nested, message("slow", `{}`))
 		require.Contains(t, log.String(), "late=7s", "the innermost time counts")
 	})

@@ -51,7 +51,7 @@ var (
 )
 
 // New returns a Client that posts to the API at endpoint, the base URL without "/@connections"; see
-// [ExecuteAPI], [CustomDomain] and [EndpointOf].
+// [ExecuteAPIEndpoint], [CustomDomainEndpoint] and [EndpointFor].
 //
 // In Lambda the credentials are [EnvironmentCredentials], or those of a configuration of aws-sdk-go-v2/config. They are
 // asked for about once a second while there is something to sign, so that a provider that asks others itself should be in
@@ -125,14 +125,14 @@ func (c *Client) post(ctx context.Context, to gatesock.Target, message *payload,
 }
 
 // Info asks the gateway about a connection. It fails with [gatesock.ErrGone] if the connection is not open.
-func (c *Client) Info(ctx context.Context, of gatesock.Target) (Info, error) {
+func (c *Client) Info(ctx context.Context, of gatesock.Target) (gatesock.ConnectionInfo, error) {
 	body, err := c.do(ctx, "info of", of, http.MethodGet, nil, c.settings.timeout)
 	if err != nil {
-		return Info{}, err
+		return gatesock.ConnectionInfo{}, err
 	}
 	info, err := parseInfo(body)
 	if err != nil {
-		return Info{}, fmt.Errorf("apigw: info of %.100q: %w", of.ConnectionID, err)
+		return gatesock.ConnectionInfo{}, fmt.Errorf("apigw: info of %.100q: %w", of.ConnectionID, err)
 	}
 	return info, nil
 }

@@ -223,7 +223,7 @@ func TestLargestMessage(t *testing.T) {
 
 func TestInfo(t *testing.T) {
 	t.Parallel()
-	for body, want := range map[string]apigw.Info{
+	for body, want := range map[string]gatesock.ConnectionInfo{
 		`{"connectedAt":"2025-02-03T01:46:33.523Z","identity":{"sourceIp":"192.0.2.1","userAgent":"agent"},"lastActiveAt":"2025-02-03T01:46:36.076Z"}`: {
 			ConnectedAt:  time.Date(2025, 2, 3, 1, 46, 33, 523e6, time.UTC),
 			LastActiveAt: time.Date(2025, 2, 3, 1, 46, 36, 76e6, time.UTC),

@@ -23,8 +23,8 @@
 //
 // # Endpoints
 //
-// An endpoint is the base URL of the API without "/@connections". [ExecuteAPI], [CustomDomain] and [Loopback]
-// build one; [EndpointOf] takes it from an event. Behind a custom domain the stage is not part of the
+// An endpoint is the base URL of the API without "/@connections". [ExecuteAPIEndpoint], [CustomDomainEndpoint] and [LoopbackEndpoint]
+// build one; [EndpointFor] takes it from an event. Behind a custom domain the stage is not part of the
 // address, so that the domain and the stage of an event, put together, are wrong there (observed:
 // simple-websockets-chat-app#40); the region is not either, so that [WithRegion] has to say it.
 package apigw

@@ -25,7 +25,7 @@ func local(t *testing.T, cfg emulator.Config, mappings apigw.Mappings) (*emulato
 
 	r := gatesock.New()
 	gatesock.Handle(r, "whoami", func(ctx context.Context, req *gatesock.Request, _ struct{}) error {
-		endpoint, err := apigw.EndpointOf(req, mappings)
+		endpoint, err := apigw.EndpointFor(req, mappings)
 		if err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func TestAgainstTheEmulatorOverTLS(t *testing.T) {
 	everyWay(t, func(t *testing.T, w way) {
 		ids := make(chan string, 1)
 		r := gatesock.New()
-		r.Connect(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+		r.OnConnect(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 			ids <- req.ConnectionID
 			return nil, nil
 		})

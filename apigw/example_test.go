@@ -67,26 +67,26 @@ func ExampleNew_customDomain() {
 	// <nil>
 }
 
-func ExampleExecuteAPI() {
-	fmt.Println(apigw.ExecuteAPI("abc123", "eu-west-1", "prod"))
+func ExampleExecuteAPIEndpoint() {
+	fmt.Println(apigw.ExecuteAPIEndpoint("abc123", "eu-west-1", "prod"))
 	// Output: https://abc123.execute-api.eu-west-1.amazonaws.com/prod <nil>
 }
 
-func ExampleCustomDomain() {
-	fmt.Println(apigw.CustomDomain("ws.example.com", "chat"))
-	fmt.Println(apigw.CustomDomain("ws.example.com", ""))
+func ExampleCustomDomainEndpoint() {
+	fmt.Println(apigw.CustomDomainEndpoint("ws.example.com", "chat"))
+	fmt.Println(apigw.CustomDomainEndpoint("ws.example.com", ""))
 	// Output:
 	// https://ws.example.com/chat <nil>
 	// https://ws.example.com <nil>
 }
 
-func ExampleEndpointOf() {
+func ExampleEndpointFor() {
 	own := &gatesock.Request{DomainName: "abc123.execute-api.eu-west-1.amazonaws.com", Stage: "prod"}
 	custom := &gatesock.Request{DomainName: "ws.example.com", Stage: "prod"}
 
-	fmt.Println(apigw.EndpointOf(own, nil))
-	fmt.Println(apigw.EndpointOf(custom, nil))
-	fmt.Println(apigw.EndpointOf(custom, apigw.Mappings{"ws.example.com": "chat"}))
+	fmt.Println(apigw.EndpointFor(own, nil))
+	fmt.Println(apigw.EndpointFor(custom, nil))
+	fmt.Println(apigw.EndpointFor(custom, apigw.Mappings{"ws.example.com": "chat"}))
 	// Output:
 	// https://abc123.execute-api.eu-west-1.amazonaws.com/prod <nil>
 	//  apigw: the custom domain's mapping key is not known: "ws.example.com"

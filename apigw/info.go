@@ -12,18 +12,15 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// Info is what the gateway knows about an open connection.
-type Info = gatesock.ConnectionInfo
-
 // parseInfo reads the answer to a GET, in which everything may be missing or null, as the SDK does. Unlike fields of a
 // struct, keys of a map have to match exactly.
-func parseInfo(body []byte) (Info, error) {
+func parseInfo(body []byte) (gatesock.ConnectionInfo, error) {
 	var top, identity map[string]json.RawMessage
 	if err := json.NewDecoder(bytes.NewReader(body)).Decode(&top); err != nil && !errors.Is(err, io.EOF) {
-		return Info{}, fmt.Errorf("failed to decode the answer: %w", err)
+		return gatesock.ConnectionInfo{}, fmt.Errorf("failed to decode the answer: %w", err)
 	}
 	var (
-		info                Info
+		info                gatesock.ConnectionInfo
 		connected, lastSeen isoTime
 	)
 	for _, member := range []struct {
@@ -35,14 +32,14 @@ func parseInfo(body []byte) (Info, error) {
 		{top["identity"], &identity},
 	} {
 		if err := unmarshal(member.data, member.to); err != nil {
-			return Info{}, err
+			return gatesock.ConnectionInfo{}, err
 		}
 	}
 	if err := unmarshal(identity["sourceIp"], &info.Identity.SourceIP); err != nil {
-		return Info{}, err
+		return gatesock.ConnectionInfo{}, err
 	}
 	if err := unmarshal(identity["userAgent"], &info.Identity.UserAgent); err != nil {
-		return Info{}, err
+		return gatesock.ConnectionInfo{}, err
 	}
 	info.ConnectedAt, info.LastActiveAt = time.Time(connected).UTC(), time.Time(lastSeen).UTC()
 	return info, nil

@@ -16,11 +16,11 @@ import (
 // key the API has there. The event does not tell.
 var ErrUnknownMapping = errors.New("apigw: the custom domain's mapping key is not known")
 
-// ExecuteAPI returns the endpoint on the host that every API has,
+// ExecuteAPIEndpoint returns the endpoint on the host that every API has,
 // https://{api}.execute-api.{region}.amazonaws.com/{stage} (AWS Developer Guide, "Use @connections commands in your
 // backend service"), or the same under the domain of the region's partition, such as amazonaws.com.cn in China and
 // amazonaws.eu in the European Sovereign Cloud. It fails for a region of a partition that it does not know.
-func ExecuteAPI(apiID, region, stage string) (string, error) {
+func ExecuteAPIEndpoint(apiID, region, stage string) (string, error) {
 	for _, part := range []struct{ name, value string }{{"API id", apiID}, {"region", region}} {
 		if !isLabel(part.value) {
 			return "", fmt.Errorf("apigw: %s %q is not valid", part.name, part.value)
@@ -34,9 +34,9 @@ func ExecuteAPI(apiID, region, stage string) (string, error) {
 	return build("https", apiID+".execute-api."+region+"."+in.Suffix, stage)
 }
 
-// CustomDomain gives the endpoint on a custom domain. The mapping key is that of the API under this domain,
+// CustomDomainEndpoint gives the endpoint on a custom domain. The mapping key is that of the API under this domain,
 // empty if the API is mapped without one. The stage is not part of it.
-func CustomDomain(domain, mappingKey string) (string, error) {
+func CustomDomainEndpoint(domain, mappingKey string) (string, error) {
 	domain = strings.ToLower(domain)
 	if _, ok := readAPIHost(domain); ok {
 		return "", fmt.Errorf("apigw: %q is not a custom domain but the API's own host", domain)
@@ -47,9 +47,9 @@ func CustomDomain(domain, mappingKey string) (string, error) {
 	return build("https", domain, strings.Trim(mappingKey, "/"))
 }
 
-// Loopback gives the endpoint of an emulator on this machine, http://{hostport}/{stage}. The port may be left
+// LoopbackEndpoint gives the endpoint of an emulator on this machine, http://{hostport}/{stage}. The port may be left
 // out of hostport; the host is localhost, a name under .localhost, or a loopback address.
-func Loopback(hostport, stage string) (string, error) {
+func LoopbackEndpoint(hostport, stage string) (string, error) {
 	if !isLoopback(hostname(hostport)) {
 		return "", fmt.Errorf("apigw: %q is not a loopback address", hostport)
 	}
@@ -70,10 +70,10 @@ func Loopback(hostport, stage string) (string, error) {
 // domain, with its port or, for all ports, without.
 type Mappings map[string]string
 
-// EndpointOf returns the endpoint of the API that an event came through: of its domain name and stage if the
+// EndpointFor returns the endpoint of the API that an event came through: of its domain name and stage if the
 // domain is the API's own host, or a loopback one that is not in mappings, and of its domain name and the mapping
 // otherwise. It fails with [ErrUnknownMapping] for a custom domain that is not in mappings, which may be nil.
-func EndpointOf(req *gatesock.Request, mappings Mappings) (string, error) {
+func EndpointFor(req *gatesock.Request, mappings Mappings) (string, error) {
 	domain := strings.ToLower(req.DomainName)
 	if domain == "" {
 		return "", errors.New("apigw: the event has no domain name")
@@ -82,7 +82,7 @@ func EndpointOf(req *gatesock.Request, mappings Mappings) (string, error) {
 		if key, ok := mappings.local(domain); ok {
 			return build("http", domain, strings.Trim(key, "/"))
 		}
-		return Loopback(domain, req.Stage)
+		return LoopbackEndpoint(domain, req.Stage)
 	}
 	if _, ok := readAPIHost(domain); ok {
 		return build("https", domain, req.Stage)
@@ -91,7 +91,7 @@ func EndpointOf(req *gatesock.Request, mappings Mappings) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("%w: %.200q", ErrUnknownMapping, req.DomainName)
 	}
-	return CustomDomain(domain, key)
+	return CustomDomainEndpoint(domain, key)
 }
 
 // local finds the key of a loopback host, with the port or without.

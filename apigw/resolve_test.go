@@ -10,11 +10,11 @@ import (
 
 func TestExecuteAPI(t *testing.T) {
 	t.Parallel()
-	got, err := ExecuteAPI("abc123", "eu-west-1", "prod")
+	got, err := ExecuteAPIEndpoint("abc123", "eu-west-1", "prod")
 	require.NoError(t, err)
 	require.Equal(t, "https://abc123.execute-api.eu-west-1.amazonaws.com/prod", got)
 
-	got, err = ExecuteAPI("abc123", "cn-northwest-1", "prod")
+	got, err = ExecuteAPIEndpoint("abc123", "cn-northwest-1", "prod")
 	require.NoError(t, err)
 	require.Equal(t, "https://abc123.execute-api.cn-northwest-1.amazonaws.com.cn/prod", got)
 
@@ -24,13 +24,13 @@ func TestExecuteAPI(t *testing.T) {
 		"eusc-de-east-1": "amazonaws.eu", "us-iso-east-1": "c2s.ic.gov", "us-isob-west-1": "sc2s.sgov.gov",
 		"eu-isoe-west-1": "cloud.adc-e.uk", "us-isof-south-1": "csp.hci.ic.gov",
 	} {
-		got, err = ExecuteAPI("abc123", region, "prod")
+		got, err = ExecuteAPIEndpoint("abc123", region, "prod")
 		require.NoError(t, err)
 		require.Equal(t, "https://abc123.execute-api."+region+"."+suffix+"/prod", got)
 		e, err := parseEndpoint(got)
 		require.NoError(t, err)
 		require.Equal(t, region, e.region, "what requests are signed for")
-		of, err := EndpointOf(&gatesock.Request{DomainName: e.host, Stage: "prod"}, nil)
+		of, err := EndpointFor(&gatesock.Request{DomainName: e.host, Stage: "prod"}, nil)
 		require.NoError(t, err)
 		require.Equal(t, got, of)
 	}
@@ -52,7 +52,7 @@ func TestExecuteAPI(t *testing.T) {
 		{"abc", "eu-west-1", "a.b", "not made of"},
 		{"abc", "eu-west-1", strings.Repeat("a", 129), "not made of"},
 	} {
-		_, err := ExecuteAPI(c.api, c.region, c.stage)
+		_, err := ExecuteAPIEndpoint(c.api, c.region, c.stage)
 		require.ErrorContains(t, err, c.says)
 	}
 }
@@ -64,13 +64,13 @@ func TestCustomDomain(t *testing.T) {
 		{"WS.example.com", "chat", "https://ws.example.com/chat"},
 		{"ws.example.com", "/chat/", "https://ws.example.com/chat"},
 	} {
-		got, err := CustomDomain(c.domain, c.key)
+		got, err := CustomDomainEndpoint(c.domain, c.key)
 		require.NoError(t, err)
 		require.Equal(t, c.want, got)
 	}
-	_, err := CustomDomain("abc.execute-api.eu-west-1.amazonaws.com", "prod")
+	_, err := CustomDomainEndpoint("abc.execute-api.eu-west-1.amazonaws.com", "prod")
 	require.ErrorContains(t, err, "the API's own host")
-	_, err = CustomDomain("https://ws.example.com", "")
+	_, err = CustomDomainEndpoint("https://ws.example.com", "")
 	require.ErrorContains(t, err, "not a domain name")
 }
 
@@ -84,15 +84,15 @@ func TestLoopback(t *testing.T) {
 		{"::1", "http://[::1]/dev"},
 		{"chat.localhost", "http://chat.localhost/dev"},
 	} {
-		got, err := Loopback(c.host, "dev")
+		got, err := LoopbackEndpoint(c.host, "dev")
 		require.NoError(t, err)
 		require.Equal(t, c.want, got)
 	}
-	_, err := Loopback("example.com:80", "dev")
+	_, err := LoopbackEndpoint("example.com:80", "dev")
 	require.ErrorContains(t, err, "not a loopback address")
-	_, err = Loopback("localhost", "")
+	_, err = LoopbackEndpoint("localhost", "")
 	require.ErrorContains(t, err, "stage is missing")
-	_, err = Loopback("localhost", "$default")
+	_, err = LoopbackEndpoint("localhost", "$default")
 	require.ErrorContains(t, err, "HTTP APIs", "the emulator refuses it too")
 }
 
@@ -117,7 +117,7 @@ func TestEndpointOf(t *testing.T) {
 		{"WS.Example.com", "prod", "https://ws.example.com/chat"},
 		{"root.example.com", "prod", "https://root.example.com"},
 	} {
-		got, err := EndpointOf(&gatesock.Request{DomainName: c.domain, Stage: c.stage, APIID: "abc"}, mappings)
+		got, err := EndpointFor(&gatesock.Request{DomainName: c.domain, Stage: c.stage, APIID: "abc"}, mappings)
 		require.NoError(t, err, c.domain)
 		require.Equal(t, c.want, got)
 	}
@@ -125,7 +125,7 @@ func TestEndpointOf(t *testing.T) {
 
 func TestEndpointOfRefuses(t *testing.T) {
 	t.Parallel()
-	_, err := EndpointOf(&gatesock.Request{DomainName: "ws.example.com", Stage: "prod"}, nil)
+	_, err := EndpointFor(&gatesock.Request{DomainName: "ws.example.com", Stage: "prod"}, nil)
 	require.ErrorIs(t, err, ErrUnknownMapping)
 	require.ErrorContains(t, err, `"ws.example.com"`)
 
@@ -136,14 +136,14 @@ func TestEndpointOfRefuses(t *testing.T) {
 		"a.b.execute-api.eu-west-1.amazonaws.com",
 		"localhost.example.com",
 	} {
-		_, err = EndpointOf(&gatesock.Request{DomainName: domain, Stage: "prod"}, nil)
+		_, err = EndpointFor(&gatesock.Request{DomainName: domain, Stage: "prod"}, nil)
 		require.ErrorIs(t, err, ErrUnknownMapping, domain)
 	}
 
-	_, err = EndpointOf(&gatesock.Request{Stage: "prod"}, nil)
+	_, err = EndpointFor(&gatesock.Request{Stage: "prod"}, nil)
 	require.ErrorContains(t, err, "no domain name")
-	_, err = EndpointOf(&gatesock.Request{DomainName: "abc.execute-api.eu-west-1.amazonaws.com"}, nil)
+	_, err = EndpointFor(&gatesock.Request{DomainName: "abc.execute-api.eu-west-1.amazonaws.com"}, nil)
 	require.ErrorContains(t, err, "stage is missing")
-	_, err = Loopback("localhost", "$default")
+	_, err = LoopbackEndpoint("localhost", "$default")
 	require.ErrorContains(t, err, "HTTP APIs", "the emulator refuses it too")
 }

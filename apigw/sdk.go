@@ -42,7 +42,7 @@ var (
 //
 // Of cfg it takes the credentials, the region, the retryer and the middleware. The HTTP client of cfg is not
 // used, since its pool is too small for this work; see [WithTransport]. [WithRegion] comes before the region of cfg.
-// Loopback endpoints need neither region nor credentials; requests are then not signed.
+// LoopbackEndpoint endpoints need neither region nor credentials; requests are then not signed.
 func NewSDK(cfg aws.Config, endpoint string, opts ...Option) (*SDKClient, error) {
 	set, err := newSettings(opts)
 	if err != nil {
@@ -158,8 +158,8 @@ func (c *SDKClient) post(ctx context.Context, to gatesock.Target, data []byte, t
 }
 
 // Info is as [Client.Info]. The SDK repeats the call on faults as the configuration says, within the timeout.
-func (c *SDKClient) Info(ctx context.Context, of gatesock.Target) (Info, error) {
-	var info Info
+func (c *SDKClient) Info(ctx context.Context, of gatesock.Target) (gatesock.ConnectionInfo, error) {
+	var info gatesock.ConnectionInfo
 	err := c.do(ctx, "info of", of, c.timeout, func(ctx context.Context, at func(*api.Options)) error {
 		out, err := c.sdk.GetConnection(ctx, &api.GetConnectionInput{ConnectionId: &of.ConnectionID}, at)
 		if err != nil {

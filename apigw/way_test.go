@@ -27,7 +27,7 @@ func keys() aws.CredentialsProvider {
 // client is what both clients can do.
 type client interface {
 	gatesock.Preparer
-	Info(ctx context.Context, of gatesock.Target) (apigw.Info, error)
+	Info(ctx context.Context, of gatesock.Target) (gatesock.ConnectionInfo, error)
 	Disconnect(ctx context.Context, from gatesock.Target) error
 	CloseIdleConnections()
 }

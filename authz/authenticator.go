@@ -76,7 +76,7 @@ func (f VerifierFunc) Verify(ctx context.Context, token string) (Principal, erro
 // PrefixIDs returns a Verifier of the same tokens whose principals have the prefix before their ids. All authenticators of
 // an API share one namespace: without prefixes the user "7" of an identity provider and the owner "7" of an API key are one
 // principal, with one conn.UserGroup, one limit and each other's messages. Give the same Verifier to [Bearer] and to
-// [Expiry]. It panics if the prefix is empty or v is nil.
+// [CredentialExpiry]. It panics if the prefix is empty or v is nil.
 //
 //	authz.Any(
 //		authz.Bearer(authz.PrefixIDs("user:", tokens)),

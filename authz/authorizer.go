@@ -24,12 +24,12 @@ import (
 //
 //	gatesock.Start(eventmux.New(
 //		eventmux.WebSocket(router),
-//		eventmux.Authorizer(authz.NewAuthorizer(authz.Bearer(tokens, authz.Protocol()))),
+//		eventmux.Authorizer(authz.NewAuthorizer(authz.Bearer(tokens, authz.SubprotocolToken()))),
 //	))
 //
 // What the client sees is a status: 101 for a principal, 401 for an [ErrUnauthenticated], 403 for an [ErrForbidden], and 500
 // for a fault. Why is logged, and the client does not learn it. The policy allows $connect of the one API and stage that
-// was asked for; what messages a client may send is up to [Require], since the gateway does not ask again.
+// was asked for; what messages a client may send is up to [RequireScopes], since the gateway does not ask again.
 //
 // API Gateway does not cache the answers of WebSocket authorizers.
 type Authorizer struct {
@@ -101,9 +101,9 @@ func (z *Authorizer) allow(ctx context.Context, arn string, h *Handshake, p Prin
 	a.Context = p.context()
 	a.UsageIdentifierKey = p.UsageKey
 	out, err := json.Marshal(a)
-	if err == nil && len(out) > MaxContext {
+	if err == nil && len(out) > MaxAuthorizerResult {
 		err = fmt.Errorf("authz: the answer for principal %q has %d bytes, the gateway takes %d; the largest part is %s",
-			p.ID, len(out), MaxContext, largest(a.Context))
+			p.ID, len(out), MaxAuthorizerResult, largest(a.Context))
 	}
 	if err != nil {
 		z.logger().ErrorContext(ctx, "authz: a connection could not be authorized: 500", logArgs(h, err)...)

@@ -44,7 +44,7 @@ func TestAuthorizerAllows(t *testing.T) {
 		seen = h
 		return Principal{
 			ID: "ann", Scopes: []string{"a", "b"}, Roles: []string{"admin"}, Attributes: map[string]string{"tenant": "t 1"},
-			Expires: time.Unix(1800000000, 0), UsageKey: "usage",
+			ExpiresAt: time.Unix(1800000000, 0), UsageKey: "usage",
 		}, nil
 	})
 	out, log, err := ask(t, a, documented)
@@ -69,7 +69,7 @@ func TestAuthorizerAllows(t *testing.T) {
 
 func TestAuthorizerRefuses(t *testing.T) {
 	t.Parallel()
-	big := map[string]string{"small": "x", "big": strings.Repeat("y", MaxContext)}
+	big := map[string]string{"small": "x", "big": strings.Repeat("y", MaxAuthorizerResult)}
 	for _, c := range []struct {
 		name   string
 		a      Authenticator
@@ -111,10 +111,10 @@ func TestLargestContext(t *testing.T) {
 	out, _, err := ask(t, says(p, nil), documented)
 	require.NoError(t, err)
 	for extra, ok := range map[int]bool{0: true, 1: false} {
-		p.Attributes["x"] = strings.Repeat("y", MaxContext-len(out)+extra)
+		p.Attributes["x"] = strings.Repeat("y", MaxAuthorizerResult-len(out)+extra)
 		got, _, err := ask(t, says(p, nil), documented)
 		require.Equal(t, ok, err == nil)
-		require.Equal(t, ok, len(got) == MaxContext)
+		require.Equal(t, ok, len(got) == MaxAuthorizerResult)
 	}
 }
 
@@ -190,7 +190,7 @@ func TestAuthorizerInAMux(t *testing.T) {
 func FuzzAuthorizer(f *testing.F) {
 	f.Add([]byte(documented))
 	f.Add([]byte(`{"type":"REQUEST","methodArn":"x","headers":{"a":"b"},"requestContext":{"routeKey":"$connect","connectionId":"c"}}`))
-	z := NewAuthorizer(All(Origins("https://app.example.com"), Bearer(VerifierFunc(echo), AuthorizationHeader(), Cookie("c"), Protocol(), QueryParameter("q"))),
+	z := NewAuthorizer(All(Origins("https://app.example.com"), Bearer(VerifierFunc(echo), AuthorizationHeader(), Cookie("c"), SubprotocolToken(), QueryParameter("q"))),
 		WithLogger(slog.New(slog.DiscardHandler)))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		out, err := z.Invoke(t.Context(), payload)
@@ -200,6 +200,6 @@ func FuzzAuthorizer(f *testing.F) {
 		}
 		var got answer
 		require.NoError(t, json.Unmarshal(out, &got))
-		require.LessOrEqual(t, len(out), MaxContext)
+		require.LessOrEqual(t, len(out), MaxAuthorizerResult)
 	})
 }

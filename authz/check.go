@@ -11,9 +11,9 @@ const arnRoom = 256
 
 // Check returns an error if the principal can't connect, since an authorizer's answer can't carry it: its ID is empty,
 // a scope or role is empty or contains a space, the name of an attribute has other characters than ASCII letters,
-// digits, "_", "-" and ".", something is not UTF-8, or the answer would exceed [MaxContext]. Packages that store
+// digits, "_", "-" and ".", something is not UTF-8, or the answer would exceed [MaxAuthorizerResult]. Packages that store
 // principals, such as authz/apikey, call it before they do.
-func (p Principal) Check() error {
+func (p Principal) Validate() error {
 	if err := p.check(); err != nil {
 		return err
 	}
@@ -23,9 +23,9 @@ func (p Principal) Check() error {
 	if err != nil {
 		return fmt.Errorf("authz: principal %.60q: %w", p.ID, err)
 	}
-	if len(out) > MaxContext {
+	if len(out) > MaxAuthorizerResult {
 		return fmt.Errorf("authz: principal %.60q makes an authorizer's answer of %d bytes, the gateway takes %d; "+
-			"the largest part is %s", p.ID, len(out), MaxContext, largest(a.Context))
+			"the largest part is %s", p.ID, len(out), MaxAuthorizerResult, largest(a.Context))
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ func TestCheck(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, authz.Principal{
 		ID: "ann", Scopes: []string{"a:b"}, Roles: []string{"r"}, Attributes: map[string]string{"plan": strings.Repeat("x", 7000)}, UsageKey: "u",
-	}.Check())
+	}.Validate())
 	for says, p := range map[string]authz.Principal{
 		"id":                  {},
 		`scope "a b"`:         {ID: "x", Scopes: []string{"a b"}},
@@ -25,7 +25,7 @@ func TestCheck(t *testing.T) {
 		"the gateway takes 8": {ID: strings.Repeat("x", 9000)},
 		"the gateway takes":   {ID: "x", UsageKey: strings.Repeat("x", 8000)},
 	} {
-		require.ErrorContains(t, p.Check(), says)
+		require.ErrorContains(t, p.Validate(), says)
 	}
 }
 
@@ -34,9 +34,9 @@ func TestCheckLeavesRoomForTheARN(t *testing.T) {
 	t.Parallel()
 	arn := "arn:aws-us-gov:execute-api:us-gov-west-1:123456789012:abcdefghij/" + strings.Repeat("s", 128) + "/$connect"
 	largest := 0
-	for n := range authz.MaxContext {
+	for n := range authz.MaxAuthorizerResult {
 		p := authz.Principal{ID: "ann", Attributes: map[string]string{"a": strings.Repeat("x", n)}}
-		if p.Check() == nil {
+		if p.Validate() == nil {
 			largest = n
 		}
 	}

@@ -12,16 +12,16 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// Connect is for APIs without an authorizer: middleware that authenticates at $connect, in the function of the handlers. The
+// AuthenticateConnect is for APIs without an authorizer: middleware that authenticates at $connect, in the function of the handlers. The
 // principal is then that of the event, as if an authorizer had found it, so that conn.Track registers it; a refusal is the
 // handshake's status: 401 for an [ErrUnauthenticated], 403 for an [ErrForbidden], that of its code for a
 // [gatesock.Error], such as 429, and 500 for a fault. The Router logs why, and the client does not learn it.
 //
-// The gateway knows nothing of this principal and sends later events without it. [Remember] brings it back.
+// The gateway knows nothing of this principal and sends later events without it. [RestorePrincipal] brings it back.
 //
 // It comes before conn.Track, which would register everybody as nobody in particular otherwise: a handshake that Track has
 // registered already is refused with 500, and the log says why. It panics if a is nil.
-func Connect(a Authenticator) gatesock.Middleware {
+func AuthenticateConnect(a Authenticator) gatesock.Middleware {
 	if a == nil {
 		panic("authz: Connect with a nil Authenticator")
 	}
@@ -77,11 +77,11 @@ func refusalOf(err error) *gatesock.Error {
 	}
 }
 
-// Subprotocol is middleware that answers a handshake with the first of the named subprotocols that the client offers,
+// NegotiateSubprotocol is middleware that answers a handshake with the first of the named subprotocols that the client offers,
 // unless the handler has chosen one: a browser that offers some closes a connection that has none of them. It is
-// needed with [Protocol]. A client that offers none gets none; one that offers others only is refused with 400. It
+// needed with [SubprotocolToken]. A client that offers none gets none; one that offers others only is refused with 400. It
 // panics without a name.
-func Subprotocol(names ...string) gatesock.Middleware {
+func NegotiateSubprotocol(names ...string) gatesock.Middleware {
 	if len(names) == 0 || slices.Contains(names, "") {
 		panic("authz: Subprotocol without a name")
 	}

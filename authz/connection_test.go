@@ -49,7 +49,7 @@ func tokens(_ context.Context, token string) (authz.Principal, error) {
 		if err != nil {
 			return authz.Principal{}, fmt.Errorf("%w: %w", authz.ErrUnauthenticated, err)
 		}
-		p.Expires = at
+		p.ExpiresAt = at
 	}
 	return p, nil
 }
@@ -65,7 +65,7 @@ type who struct {
 }
 
 func whoami(_ context.Context, req *gatesock.Request, _ struct{}) (who, error) {
-	p, _ := authz.PrincipalOf(req)
+	p, _ := authz.PrincipalFrom(req)
 	return who{p.ID, p.Scopes, p.Attributes["tenant"]}, nil
 }
 
@@ -90,9 +90,9 @@ func TestConnect(t *testing.T) {
 	store := &counting{Memory: conn.NewMemory()}
 	var left []string
 	r := gatesock.New()
-	r.Use(authz.Connect(authz.Bearer(authz.VerifierFunc(tokens))), authz.Remember(store), conn.Track(store))
-	gatesock.HandleReply(r, "whoami", whoami, authz.Require("read"))
-	gatesock.Handle(r, "write", func(context.Context, *gatesock.Request, struct{}) error { return nil }, authz.Require("read", "write", "delete"))
+	r.Use(authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(tokens))), authz.RestorePrincipal(store), conn.Track(store))
+	gatesock.HandleReply(r, "whoami", whoami, authz.RequireScopes("read"))
+	gatesock.Handle(r, "write", func(context.Context, *gatesock.Request, struct{}) error { return nil }, authz.RequireScopes("read", "write", "delete"))
 	gatesock.Handle(r, "admin", func(context.Context, *gatesock.Request, struct{}) error { return nil }, authz.RequireRole("admin", "owner"))
 	gatesock.Handle(r, "member", func(context.Context, *gatesock.Request, struct{}) error { return nil }, authz.RequireRole("owner", "member"))
 	gatesock.Handle(r, "own", func(context.Context, *gatesock.Request, struct{}) error { return nil },
@@ -102,7 +102,7 @@ func TestConnect(t *testing.T) {
 			}
 			return nil
 		}))
-	r.Disconnect(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+	r.OnDisconnect(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 		left = append(left, req.PrincipalID())
 		return nil, nil
 	})
@@ -139,10 +139,10 @@ func TestConnect(t *testing.T) {
 func TestGuardsBehindAnAuthorizer(t *testing.T) {
 	t.Parallel()
 	store := &counting{Memory: conn.NewMemory()}
-	r := gatesock.New(authz.DenyByDefault())
-	r.Use(authz.Remember(store), conn.Track(store))
-	gatesock.HandleReply(r, "whoami", whoami, authz.Require("read"))
-	gatesock.HandleReply(r, "open", whoami, authz.Public())
+	r := gatesock.New(gatesock.DenyByDefault())
+	r.Use(authz.RestorePrincipal(store), conn.Track(store))
+	gatesock.HandleReply(r, "whoami", whoami, authz.RequireScopes("read"))
+	gatesock.HandleReply(r, "open", whoami, authz.AllowAnyone())
 	gatesock.HandleReply(r, "known", whoami, authz.RequirePrincipal())
 	h := wstest.New(t, r)
 	ann := h.Connect(wstest.WithAuthorizerContext("ann", map[string]any{"scopes": "read", "attr.tenant": "t"}))
@@ -163,7 +163,7 @@ func TestConnectAfterTrackIsTold(t *testing.T) {
 	var log strings.Builder
 	store := conn.NewMemory()
 	r := gatesock.New(gatesock.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
-	r.Use(conn.Track(store), authz.Connect(authz.Bearer(authz.VerifierFunc(tokens))))
+	r.Use(conn.Track(store), authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(tokens))))
 	require.Equal(t, 500, wstest.New(t, r).ConnectRefused(bearer("ann/read/")))
 	require.Contains(t, log.String(), "give Connect to Router.Use before Track")
 	for m, err := range conn.Members(t.Context(), store, conn.UserGroup("ann")) {
@@ -192,9 +192,9 @@ func TestExpiredConnectionsReceiveNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := conn.NewMemory()
-		e := &authz.Expiry{Renewals: new(authz.MemoryRenewals), Verifier: authz.VerifierFunc(tokens)}
+		e := &authz.CredentialExpiry{Renewals: new(authz.MemoryRenewals), Verifier: authz.VerifierFunc(tokens)}
 		r := gatesock.New()
-		r.Use(authz.Connect(authz.Bearer(authz.VerifierFunc(tokens))), authz.Remember(store), e.Middleware(), conn.Track(store))
+		r.Use(authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(tokens))), authz.RestorePrincipal(store), e.Middleware(), conn.Track(store))
 		e.Handle(r)
 		gatesock.HandleReply(r, "whoami", whoami)
 		began := time.Now()
@@ -229,13 +229,13 @@ func TestExpiredConnectionsReceiveNothing(t *testing.T) {
 
 func TestDenyByDefault(t *testing.T) {
 	t.Parallel()
-	r := gatesock.New(authz.DenyByDefault())
+	r := gatesock.New(gatesock.DenyByDefault())
 	gatesock.HandleReply(r, "whoami", whoami)
 	require.Panics(t, r.Freeze)
 	for _, misuse := range []func(){
-		func() { authz.Require() }, func() { authz.Require("a", "") }, func() { authz.RequireRole("a b") }, func() { authz.RequireFunc("", nil) },
-		func() { authz.Connect(nil) }, func() { authz.Remember(nil) }, func() { authz.Subprotocol() }, func() { authz.Subprotocol("") },
-		func() { (&authz.Expiry{Verifier: authz.VerifierFunc(tokens)}).Middleware() }, func() { new(authz.Expiry).Handle(gatesock.New()) },
+		func() { authz.RequireScopes() }, func() { authz.RequireScopes("a", "") }, func() { authz.RequireRole("a b") }, func() { authz.RequireFunc("", nil) },
+		func() { authz.AuthenticateConnect(nil) }, func() { authz.RestorePrincipal(nil) }, func() { authz.NegotiateSubprotocol() }, func() { authz.NegotiateSubprotocol("") },
+		func() { (&authz.CredentialExpiry{Verifier: authz.VerifierFunc(tokens)}).Middleware() }, func() { new(authz.CredentialExpiry).Handle(gatesock.New()) },
 		func() { (&authz.Tickets{Store: new(authz.MemoryTickets)}).Handler(nil) },
 		func() { (&authz.Tickets{Store: new(authz.MemoryTickets)}).Authenticator(nil) },
 		func() { new(authz.Tickets).Authenticator() },
@@ -250,7 +250,7 @@ func TestDenyByDefault(t *testing.T) {
 func TestSubprotocol(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New()
-	r.Use(authz.Connect(authz.Bearer(authz.VerifierFunc(tokens), authz.Protocol())), authz.Subprotocol("chat.v2", "chat.v1"))
+	r.Use(authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(tokens), authz.SubprotocolToken())), authz.NegotiateSubprotocol("chat.v2", "chat.v1"))
 	h := wstest.New(t, r)
 	token := authz.ProtocolPrefix + "ann/read/"
 	require.Equal(t, "chat.v1", h.Connect(wstest.WithSubprotocols("chat.v1", token)).Subprotocol())
@@ -264,8 +264,8 @@ func TestSubprotocol(t *testing.T) {
 func TestSubprotocolOfTheHandler(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New()
-	r.Use(authz.Subprotocol("a", "b"))
-	r.Connect(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+	r.Use(authz.NegotiateSubprotocol("a", "b"))
+	r.OnConnect(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 		return &gatesock.Reply{Subprotocol: req.Query.Get("choose")}, nil
 	})
 	h := wstest.New(t, r)
@@ -315,10 +315,10 @@ func TestExpiry(t *testing.T) {
 	now, err := onTheDay("10:00:00")
 	require.NoError(t, err)
 	var kept renewals
-	e := &authz.Expiry{Renewals: &kept, Verifier: authz.VerifierFunc(tokens), Clock: func() time.Time { return now }}
-	r := gatesock.New(authz.DenyByDefault())
+	e := &authz.CredentialExpiry{Renewals: &kept, Verifier: authz.VerifierFunc(tokens), Clock: func() time.Time { return now }}
+	r := gatesock.New(gatesock.DenyByDefault())
 	r.Use(e.Middleware())
-	gatesock.HandleReply(r, "whoami", whoami, authz.Require("read"))
+	gatesock.HandleReply(r, "whoami", whoami, authz.RequireScopes("read"))
 	e.Handle(r)
 	h := wstest.New(t, r)
 	ann := h.Connect(wstest.WithAuthorizerContext("ann", map[string]any{"scopes": "read", "exp": fmt.Sprint(now.Add(time.Hour).Unix())}))
@@ -335,7 +335,7 @@ func TestExpiry(t *testing.T) {
 		ann.Request("authenticate", map[string]string{"token": token}).ExpectError(code)
 		ann.Request("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
 	}
-	var renewed authz.Renewed
+	var renewed authz.RenewReply
 	ann.Request("authenticate", map[string]string{"token": "ann/read,write/12:00:00"}).ExpectReply(&renewed)
 	require.Equal(t, now.Add(time.Hour), renewed.Expires)
 	loads := kept.loads
@@ -363,7 +363,7 @@ func TestExpiry(t *testing.T) {
 
 	now = now.Add(time.Hour)
 	ann.Request("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
-	var forever authz.Renewed
+	var forever authz.RenewReply
 	ann.Request("authenticate", map[string]string{"token": "ann/none/"}).ExpectReply(&forever)
 	require.True(t, forever.Expires.IsZero())
 	ann.Request("whoami", nil).ExpectError(gatesock.CodePermissionDenied)
@@ -378,7 +378,7 @@ func TestExpiry(t *testing.T) {
 func TestExpiryWithoutRenewalsHasNoRouteForThem(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New()
-	r.Use(new(authz.Expiry).Middleware())
+	r.Use(new(authz.CredentialExpiry).Middleware())
 	gatesock.HandleReply(r, authz.DefaultRenewRoute, whoami)
 	ann := wstest.New(t, r).Connect(wstest.WithAuthorizerContext("ann", map[string]any{"exp": "1"}))
 	ann.Request(authz.DefaultRenewRoute, nil).ExpectError(gatesock.CodeUnauthenticated)
@@ -388,7 +388,7 @@ func TestExpiryWithoutRenewalsHasNoRouteForThem(t *testing.T) {
 func TestExpiryCloses(t *testing.T) {
 	t.Parallel()
 	c := &closer{}
-	e := &authz.Expiry{Disconnector: c, Endpoint: func(*gatesock.Request) string { return "https://other.example.com" }}
+	e := &authz.CredentialExpiry{Disconnector: c, Endpoint: func(*gatesock.Request) string { return "https://other.example.com" }}
 	r := gatesock.New()
 	r.Use(e.Middleware())
 	gatesock.HandleReply(r, "whoami", whoami)
@@ -404,10 +404,10 @@ func TestExpiryCloses(t *testing.T) {
 func TestAuthorizerBehindTheGateway(t *testing.T) {
 	t.Parallel()
 	store := conn.NewMemory()
-	r := gatesock.New(authz.DenyByDefault())
-	r.Use(authz.Subprotocol("chat.v1"), conn.Track(store))
-	gatesock.HandleReply(r, "whoami", whoami, authz.Require("read"))
-	admits := authz.All(authz.Origins("https://app.example.com"), authz.Bearer(authz.VerifierFunc(tokens), authz.Protocol(), authz.AuthorizationHeader()))
+	r := gatesock.New(gatesock.DenyByDefault())
+	r.Use(authz.NegotiateSubprotocol("chat.v1"), conn.Track(store))
+	gatesock.HandleReply(r, "whoami", whoami, authz.RequireScopes("read"))
+	admits := authz.All(authz.Origins("https://app.example.com"), authz.Bearer(authz.VerifierFunc(tokens), authz.SubprotocolToken(), authz.AuthorizationHeader()))
 	h := wstest.New(t, eventmux.New(eventmux.WebSocket(r), eventmux.Authorizer(authz.NewAuthorizer(admits))))
 	for token, status := range map[string]int{"": 401, "x": 401, "banned": 403, "often": 403, "fault": 500} {
 		require.Equal(t, status, h.ConnectRefused(bearer(token)), token)
@@ -427,7 +427,7 @@ func TestAuthorizerBehindTheGateway(t *testing.T) {
 // Where the route is not what the action says, the action of a fresh token opens no other route.
 func TestExpiryGoesByTheRoute(t *testing.T) {
 	t.Parallel()
-	e := &authz.Expiry{Renewals: new(authz.MemoryRenewals), Verifier: authz.VerifierFunc(tokens)}
+	e := &authz.CredentialExpiry{Renewals: new(authz.MemoryRenewals), Verifier: authz.VerifierFunc(tokens)}
 	r := gatesock.New()
 	r.Use(e.Middleware())
 	gatesock.HandleReply(r, "whoami", whoami)
@@ -448,17 +448,17 @@ func TestExpiryGoesByTheRoute(t *testing.T) {
 // An API may do with $default, where the action alone says that a token comes.
 func TestRenewalOverDefault(t *testing.T) {
 	t.Parallel()
-	e := &authz.Expiry{Renewals: new(authz.MemoryRenewals), Verifier: authz.VerifierFunc(tokens)}
+	e := &authz.CredentialExpiry{Renewals: new(authz.MemoryRenewals), Verifier: authz.VerifierFunc(tokens)}
 	r := gatesock.New()
 	r.Use(e.Middleware())
 	gatesock.HandleReply(r, "whoami", whoami)
 	e.Handle(r)
 	h := wstest.New(t, r, wstest.WithConfig(func(c *emulator.Config) {
-		c.Routes = []gatesock.Route{{Key: "$connect"}, {Key: "$disconnect"}, {Key: "$default", TwoWay: true}}
+		c.Routes = []gatesock.Route{{Key: "$connect"}, {Key: "$disconnect"}, {Key: "$default", NeedsResponse: true}}
 	}))
 	ann := h.Connect(wstest.WithAuthorizerContext("ann", map[string]any{"exp": "1"}))
 	ann.Request("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
-	var renewed authz.Renewed
+	var renewed authz.RenewReply
 	ann.Request("authenticate", map[string]string{"token": "ann/read/"}).ExpectReply(&renewed)
 	var me who
 	ann.Request("whoami", nil).ExpectReply(&me)
@@ -470,17 +470,17 @@ func TestExpiryReadsAgainWhenAFreshTokenEnds(t *testing.T) {
 	t.Parallel()
 	now := time.Now().Truncate(time.Second)
 	kept := new(authz.MemoryRenewals)
-	e := &authz.Expiry{Renewals: kept, Verifier: authz.VerifierFunc(tokens), Clock: func() time.Time { return now }}
+	e := &authz.CredentialExpiry{Renewals: kept, Verifier: authz.VerifierFunc(tokens), Clock: func() time.Time { return now }}
 	h := e.Middleware()(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 	for _, scope := range []string{"first", "second"} {
-		require.NoError(t, kept.Save(t.Context(), "a", authz.Principal{ID: "ann", Scopes: []string{scope}, Expires: now.Add(time.Minute)}))
+		require.NoError(t, kept.Save(t.Context(), "a", authz.Principal{ID: "ann", Scopes: []string{scope}, ExpiresAt: now.Add(time.Minute)}))
 		for range 2 {
 			req := &gatesock.Request{
 				EventType: gatesock.EventMessage, ConnectionID: "a", Authorizer: map[string]string{"principalId": "ann", "exp": "1"},
 			}
 			_, err := h(t.Context(), req)
 			require.NoError(t, err)
-			p, _ := authz.PrincipalOf(req)
+			p, _ := authz.PrincipalFrom(req)
 			require.Equal(t, []string{scope}, p.Scopes)
 		}
 		now = now.Add(time.Minute)
@@ -491,7 +491,7 @@ func TestExpiryReadsAgainWhenAFreshTokenEnds(t *testing.T) {
 func TestAFreshTokenIsCheckedAsThatOfTheHandshake(t *testing.T) {
 	t.Parallel()
 	kept := new(authz.MemoryRenewals)
-	e := &authz.Expiry{Renewals: kept, Verifier: authz.VerifierFunc(func(context.Context, string) (authz.Principal, error) {
+	e := &authz.CredentialExpiry{Renewals: kept, Verifier: authz.VerifierFunc(func(context.Context, string) (authz.Principal, error) {
 		return authz.Principal{ID: "ann", Scopes: []string{"read admin"}}, nil
 	})}
 	r := gatesock.New()
@@ -500,14 +500,14 @@ func TestAFreshTokenIsCheckedAsThatOfTheHandshake(t *testing.T) {
 	ann := wstest.New(t, r).Connect(wstest.WithAuthorizerContext("ann", nil))
 	ann.Request("authenticate", map[string]string{"token": "x"}).ExpectError(gatesock.CodeInternal)
 	_, err := kept.Load(t.Context(), ann.ID())
-	require.ErrorIs(t, err, authz.ErrNotRenewed)
+	require.ErrorIs(t, err, authz.ErrNoRenewal)
 }
 
 // Behind an authorizer, too, a fresh token that comes after the end asks the client to connect again.
 func TestAFreshTokenThatComesTooLate(t *testing.T) {
 	t.Parallel()
 	store := conn.NewMemory()
-	e := &authz.Expiry{Renewals: new(authz.MemoryRenewals), Verifier: authz.VerifierFunc(tokens)}
+	e := &authz.CredentialExpiry{Renewals: new(authz.MemoryRenewals), Verifier: authz.VerifierFunc(tokens)}
 	r := gatesock.New()
 	r.Use(e.Middleware(), conn.Track(store))
 	e.Handle(r)
@@ -521,7 +521,7 @@ func TestAFreshTokenThatComesTooLate(t *testing.T) {
 func TestAFreshTokenWithoutTheMiddlewareIsTold(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
-	e := &authz.Expiry{Renewals: new(authz.MemoryRenewals), Verifier: authz.VerifierFunc(tokens)}
+	e := &authz.CredentialExpiry{Renewals: new(authz.MemoryRenewals), Verifier: authz.VerifierFunc(tokens)}
 	r := gatesock.New(gatesock.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 	e.Handle(r)
 	ann := wstest.New(t, r).Connect(wstest.WithAuthorizerContext("ann", nil))

@@ -42,15 +42,15 @@ func ExampleNewAuthorizer() {
 }
 
 // The same as middleware, and routes that ask for a scope.
-func ExampleConnect() {
+func ExampleAuthenticateConnect() {
 	store := conn.NewMemory()
-	r := gatesock.New(authz.DenyByDefault(), gatesock.WithLogger(slog.New(slog.DiscardHandler)))
-	r.Use(authz.Connect(authz.Bearer(authz.VerifierFunc(sessions))), authz.Remember(store), conn.Track(store))
+	r := gatesock.New(gatesock.DenyByDefault(), gatesock.WithLogger(slog.New(slog.DiscardHandler)))
+	r.Use(authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(sessions))), authz.RestorePrincipal(store), conn.Track(store))
 	gatesock.HandleReply(r, "whoami", func(_ context.Context, req *gatesock.Request, _ struct{}) (string, error) {
-		p, _ := authz.PrincipalOf(req)
+		p, _ := authz.PrincipalFrom(req)
 		return p.ID, nil
 	}, authz.RequirePrincipal())
-	gatesock.Handle(r, "say", func(context.Context, *gatesock.Request, struct{}) error { return nil }, authz.Require("chat:write"))
+	gatesock.Handle(r, "say", func(context.Context, *gatesock.Request, struct{}) error { return nil }, authz.RequireScopes("chat:write"))
 
 	// In your own tests this is the body of a test.
 	h := wstest.New(new(testing.T), r)

@@ -14,22 +14,22 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// ErrNotRenewed says that a connection has sent no fresh token.
-var ErrNotRenewed = errors.New("authz: the connection was not renewed")
+// ErrNoRenewal says that a connection has sent no fresh token.
+var ErrNoRenewal = errors.New("authz: the connection was not renewed")
 
-// Renewals keeps the principals of connections that have sent a fresh token, since the gateway goes on telling the one of
+// RenewalStore keeps the principals of connections that have sent a fresh token, since the gateway goes on telling the one of
 // the handshake. [MemoryRenewals] is one for a single process. It is safe for concurrent use, takes nothing over from the caller
 // but copies, and fails with the context's error once that has ended. Package authz/authztest has the suite of what it
 // promises.
-type Renewals interface {
+type RenewalStore interface {
 	// Save keeps the principal of a connection, in place of an earlier one, until it expires or the connection must have
 	// ended, two hours after it began.
 	Save(ctx context.Context, connectionID string, p Principal) error
-	// Load returns what was saved last, or [ErrNotRenewed]. What has expired may be returned or not.
+	// Load returns what was saved last, or [ErrNoRenewal]. What has expired may be returned or not.
 	Load(ctx context.Context, connectionID string) (Principal, error)
 }
 
-// MemoryRenewals is a [Renewals] in memory. It holds those of up to [MaxMemoryPerPrincipal] connections of a principal, of which one
+// MemoryRenewals is a [RenewalStore] in memory. It holds those of up to [MaxMemoryPerPrincipal] connections of a principal, of which one
 // more puts out the oldest, and of up to [MaxMemoryEntries] connections in all: one more is refused with [ErrMemoryFull],
 // unless one has expired, so that nobody can put out those of others. The zero value is ready to use.
 type MemoryRenewals struct {
@@ -46,8 +46,8 @@ func (r *MemoryRenewals) Save(ctx context.Context, connectionID string, p Princi
 	}
 	now := clockOf(r.Clock)
 	ends := now.Add(conn.DefaultTTL)
-	if !p.Expires.IsZero() && p.Expires.Before(ends) {
-		ends = p.Expires
+	if !p.ExpiresAt.IsZero() && p.ExpiresAt.Before(ends) {
+		ends = p.ExpiresAt
 	}
 	return r.renewals.put(connectionID, p.ID, p.own(), ends, now)
 }
@@ -59,7 +59,7 @@ func (r *MemoryRenewals) Load(ctx context.Context, connectionID string) (Princip
 	}
 	p, ok := r.renewals.get(connectionID)
 	if !ok {
-		return Principal{}, ErrNotRenewed
+		return Principal{}, ErrNoRenewal
 	}
 	return p.own(), nil
 }
@@ -67,12 +67,12 @@ func (r *MemoryRenewals) Load(ctx context.Context, connectionID string) (Princip
 // DefaultRenewRoute is the action of a message with a fresh token.
 const DefaultRenewRoute = "authenticate"
 
-// Expiry is what becomes of connections whose credential expires while they are open, which may be for two hours: what they
-// send is refused. What they receive ends with the record that [conn.Track] makes. See [Expiry.Middleware] and
-// [Expiry.Handle]. It is safe for concurrent use, and must not be changed or copied when it is used.
-type Expiry struct {
+// CredentialExpiry is what becomes of connections whose credential expires while they are open, which may be for two hours: what they
+// send is refused. What they receive ends with the record that [conn.Track] makes. See [CredentialExpiry.Middleware] and
+// [CredentialExpiry.Handle]. It is safe for concurrent use, and must not be changed or copied when it is used.
+type CredentialExpiry struct {
 	// Renewals, with Verifier, lets clients go on with a fresh token. Nil: what has expired stays so.
-	Renewals Renewals
+	Renewals RenewalStore
 	// Verifier verifies fresh tokens.
 	Verifier Verifier
 	// Route is the action of the message with a fresh token; "" is [DefaultRenewRoute].
@@ -95,14 +95,14 @@ type Expiry struct {
 }
 
 // Middleware refuses messages of connections whose principal has expired, with [gatesock.CodeUnauthenticated], unless the
-// client has sent a fresh token. It costs nothing before that time, and after it one [Renewals.Load] in a process and lifetime
+// client has sent a fresh token. It costs nothing before that time, and after it one [RenewalStore.Load] in a process and lifetime
 // of a token; of a connection that has sent no fresh token, one a second at the most. Events without a principal pass: they
 // are for the guards.
 //
-// It comes after [Remember], which refuses messages that it finds behind an Expiry, and before the guards; limits of package
+// It comes after [RestorePrincipal], which refuses messages that it finds behind an Expiry, and before the guards; limits of package
 // ratelimit come before both, so that who sends too much costs no read. It panics if the Expiry has Renewals without a
 // Verifier or a Verifier without Renewals.
-func (e *Expiry) Middleware() gatesock.Middleware {
+func (e *CredentialExpiry) Middleware() gatesock.Middleware {
 	if (e.Renewals == nil) != (e.Verifier == nil) {
 		panic("authz: an Expiry needs both Renewals and a Verifier, or none")
 	}
@@ -121,12 +121,12 @@ func (e *Expiry) Middleware() gatesock.Middleware {
 	}
 }
 
-func (e *Expiry) message(ctx context.Context, req *gatesock.Request, next gatesock.HandlerFunc) (*gatesock.Reply, error) {
-	p, ok := PrincipalOf(req)
+func (e *CredentialExpiry) message(ctx context.Context, req *gatesock.Request, next gatesock.HandlerFunc) (*gatesock.Reply, error) {
+	p, ok := PrincipalFrom(req)
 	switch {
 	case !ok:
 		return next(context.WithValue(ctx, passedKey{}, true), req)
-	case !p.Expired(e.now()), e.Renewals != nil && req.HandledBy == e.route():
+	case !p.Expired(e.now()), e.Renewals != nil && req.Route == e.route():
 		return next(ctx, req)
 	}
 	fresh, err := e.renewed(ctx, req.ConnectionID)
@@ -147,7 +147,7 @@ type passedKey struct{}
 const missTime = time.Second
 
 // renewed returns the principal of a fresh token that has not expired; one without ID if there is none.
-func (e *Expiry) renewed(ctx context.Context, id string) (Principal, error) {
+func (e *CredentialExpiry) renewed(ctx context.Context, id string) (Principal, error) {
 	if e.Renewals == nil {
 		return Principal{}, nil
 	}
@@ -164,7 +164,7 @@ func (e *Expiry) renewed(ctx context.Context, id string) (Principal, error) {
 		e.known.put(id, p)
 		e.missed.delete(id)
 		return p, nil
-	case err == nil, errors.Is(err, ErrNotRenewed):
+	case err == nil, errors.Is(err, ErrNoRenewal):
 		e.missed.put(id, now)
 		return Principal{}, nil
 	default:
@@ -172,7 +172,7 @@ func (e *Expiry) renewed(ctx context.Context, id string) (Principal, error) {
 	}
 }
 
-func (e *Expiry) refuse(ctx context.Context, req *gatesock.Request) error {
+func (e *CredentialExpiry) refuse(ctx context.Context, req *gatesock.Request) error {
 	refusal := gatesock.Errorf(gatesock.CodeUnauthenticated, "the credential has expired")
 	if e.Disconnector == nil {
 		return refusal
@@ -202,56 +202,56 @@ func (r renewal) Validate() error {
 	return nil
 }
 
-// Renewed is the reply to a fresh token.
-type Renewed struct {
+// RenewReply is the reply to a fresh token.
+type RenewReply struct {
 	// Expires is when the next one is needed; the zero time is never.
 	Expires time.Time `json:"expires,omitzero"`
 }
 
 // Handle registers the route that takes fresh tokens: {"action":"authenticate","id":"1","token":"…"} is answered with
-// [Renewed]. The token has to be of the same principal, since the connection is registered as its. Its scopes and roles
-// count when the token before it has expired. Without [Expiry.Middleware] nothing would be refused: fresh tokens are then
+// [RenewReply]. The token has to be of the same principal, since the connection is registered as its. Its scopes and roles
+// count when the token before it has expired. Without [CredentialExpiry.Middleware] nothing would be refused: fresh tokens are then
 // answered with an error, and the log says why. It panics if the Expiry has no Renewals.
 //
 // Where [conn.Track] is used, the connection's record expires with the token, and the connection receives nothing from then
 // on. A fresh one puts that off, by [conn.Renew]; so clients have to send it before the former one's end. One that comes
 // later is answered with [gatesock.CodeStaleConnection], which asks the client to connect again. Where $connect is taken by
 // another function, this one needs Track all the same: it is what puts off the record's end.
-func (e *Expiry) Handle(r *gatesock.Router, opts ...gatesock.RouteOption) {
+func (e *CredentialExpiry) Handle(r *gatesock.Router, opts ...gatesock.RouteOption) {
 	if e.Renewals == nil || e.Verifier == nil {
 		panic("authz: Handle of an Expiry without Renewals or without a Verifier")
 	}
 	gatesock.HandleReply(r, e.route(), e.renew, append([]gatesock.RouteOption{RequirePrincipal()}, opts...)...)
 }
 
-func (e *Expiry) renew(ctx context.Context, req *gatesock.Request, in renewal) (Renewed, error) {
+func (e *CredentialExpiry) renew(ctx context.Context, req *gatesock.Request, in renewal) (RenewReply, error) {
 	if !e.used.Load() {
-		return Renewed{}, gatesock.Errorf(gatesock.CodeInternal, "the credential could not be kept").WithCause(errExpiryUnused)
+		return RenewReply{}, gatesock.Errorf(gatesock.CodeInternal, "the credential could not be kept").WithCause(errExpiryUnused)
 	}
-	was, _ := PrincipalOf(req)
+	was, _ := PrincipalFrom(req)
 	p, err := e.Verifier.Verify(ctx, in.Token)
 	if err == nil {
 		err = p.check()
 	}
 	if err != nil {
-		return Renewed{}, refusalOf(loggedError{err})
+		return RenewReply{}, refusalOf(loggedError{err})
 	}
 	if p.ID != was.ID {
 		cause := fmt.Errorf("%w: the token is of %.200q, the connection of %.200q", ErrForbidden, p.ID, was.ID)
-		return Renewed{}, gatesock.Errorf(gatesock.CodePermissionDenied, "the token belongs to a different principal").WithCause(cause)
+		return RenewReply{}, gatesock.Errorf(gatesock.CodePermissionDenied, "the token belongs to a different principal").WithCause(cause)
 	}
 	if p.Expired(e.now()) {
-		return Renewed{}, gatesock.Errorf(gatesock.CodeUnauthenticated, "the credential has expired")
+		return RenewReply{}, gatesock.Errorf(gatesock.CodeUnauthenticated, "the credential has expired")
 	}
 	if err := e.keep(ctx, req, p); err != nil {
-		return Renewed{}, err
+		return RenewReply{}, err
 	}
-	return Renewed{p.Expires}, nil
+	return RenewReply{p.ExpiresAt}, nil
 }
 
 // keep has a fresh credential count: for what the connection receives, and then for what it sends.
-func (e *Expiry) keep(ctx context.Context, req *gatesock.Request, p Principal) error {
-	_, err := conn.Renew(ctx, p.Expires)
+func (e *CredentialExpiry) keep(ctx context.Context, req *gatesock.Request, p Principal) error {
+	_, err := conn.Renew(ctx, p.ExpiresAt)
 	if errors.Is(err, conn.ErrNotFound) {
 		return err // conn.Track answers it.
 	}
@@ -266,6 +266,6 @@ func (e *Expiry) keep(ctx context.Context, req *gatesock.Request, p Principal) e
 	return nil
 }
 
-func (e *Expiry) route() string { return cmp.Or(e.Route, DefaultRenewRoute) }
+func (e *CredentialExpiry) route() string { return cmp.Or(e.Route, DefaultRenewRoute) }
 
-func (e *Expiry) now() time.Time { return clockOf(e.Clock) }
+func (e *CredentialExpiry) now() time.Time { return clockOf(e.Clock) }

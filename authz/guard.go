@@ -8,18 +8,18 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// Guard decides if a principal may have a message handled. An error that is not a [gatesock.Error] answers it with
+// GuardFunc decides if a principal may have a message handled. An error that is not a [gatesock.Error] answers it with
 // [gatesock.CodeInternal].
-type Guard func(ctx context.Context, req *gatesock.Request, p Principal) error
+type GuardFunc func(ctx context.Context, req *gatesock.Request, p Principal) error
 
-// Require is a guard for a route: the principal has to have all of the scopes. Otherwise the client gets
+// RequireScopes is a guard for a route: the principal has to have all of the scopes. Otherwise the client gets
 // [gatesock.CodePermissionDenied] with a message that names those that are missing; and [gatesock.CodeUnauthenticated] if the event
 // has no principal.
 //
-//	gatesock.Handle(r, "say", say, authz.Require("chat:write"))
+//	gatesock.Handle(r, "say", say, authz.RequireScopes("chat:write"))
 //
 // It panics without a scope, and if one is empty; [RequirePrincipal] takes everybody who is known.
-func Require(scopes ...string) gatesock.RouteOption {
+func RequireScopes(scopes ...string) gatesock.RouteOption {
 	mustHaveAll("Require", scopes)
 	return guard("scope "+strings.Join(scopes, " "), func(_ context.Context, _ *gatesock.Request, p Principal) error {
 		var missing []string
@@ -35,7 +35,7 @@ func Require(scopes ...string) gatesock.RouteOption {
 	})
 }
 
-// RequireRole is a guard for a route: the principal has to have one of the roles. It is otherwise like [Require].
+// RequireRole is a guard for a route: the principal has to have one of the roles. It is otherwise like [RequireScopes].
 func RequireRole(roles ...string) gatesock.RouteOption {
 	mustHaveAll("RequireRole", roles)
 	return guard("role "+strings.Join(roles, "|"), func(_ context.Context, _ *gatesock.Request, p Principal) error {
@@ -55,26 +55,22 @@ func RequirePrincipal() gatesock.RouteOption {
 
 // RequireFunc is a guard of your own. The name says in [gatesock.Route] what it asks for. It panics if g is nil or the name
 // is empty.
-func RequireFunc(name string, g Guard) gatesock.RouteOption {
+func RequireFunc(name string, g GuardFunc) gatesock.RouteOption {
 	if name == "" || g == nil {
 		panic("authz: RequireFunc without a name or with a nil Guard")
 	}
 	return guard(name, g)
 }
 
-// Public says of a route that anybody may use it, where [DenyByDefault] wants something said.
-func Public() gatesock.RouteOption {
-	return gatesock.Guard("public", func(next gatesock.HandlerFunc) gatesock.HandlerFunc { return next })
+// AllowAnyone says of a route that anybody may use it, where [gatesock.DenyByDefault] wants something said.
+func AllowAnyone() gatesock.RouteOption {
+	return gatesock.WithGuard("public", func(next gatesock.HandlerFunc) gatesock.HandlerFunc { return next })
 }
 
-// DenyByDefault is an option of [gatesock.New]: every message route has to have a guard, [Public] among them. One without
-// makes the program panic when it starts ([gatesock.Start], emulator.New), with the place where it was registered.
-func DenyByDefault() gatesock.Option { return gatesock.RequireGuards() }
-
-func guard(name string, g Guard) gatesock.RouteOption {
-	return gatesock.Guard(name, func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
+func guard(name string, g GuardFunc) gatesock.RouteOption {
+	return gatesock.WithGuard(name, func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
 		return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
-			p, ok := PrincipalOf(req)
+			p, ok := PrincipalFrom(req)
 			if !ok {
 				return nil, gatesock.Errorf(gatesock.CodeUnauthenticated, "the connection is not authenticated")
 			}

@@ -38,13 +38,13 @@ func TestLogsAreShort(t *testing.T) {
 		require.Less(t, log.Len(), c.most, name)
 		require.Equal(t, name == "a panic", strings.Contains(log.String(), "goroutine"), "the stack of a panic is whole")
 
-		_, err := Connect(c.a)(nil)(t.Context(), &gatesock.Request{
+		_, err := AuthenticateConnect(c.a)(nil)(t.Context(), &gatesock.Request{
 			EventType: gatesock.EventConnect, ConnectionID: "c", Header: http.Header{"Origin": {long}},
 		})
 		require.Error(t, err)
 		require.Less(t, len(err.Error()), c.most+2000, "what the Router logs")
 
-		e := &Expiry{Renewals: new(MemoryRenewals), Verifier: VerifierFunc(func(context.Context, string) (Principal, error) {
+		e := &CredentialExpiry{Renewals: new(MemoryRenewals), Verifier: VerifierFunc(func(context.Context, string) (Principal, error) {
 			return Principal{}, fmt.Errorf("%w: %s", ErrUnauthenticated, long)
 		})}
 		_, err = e.renew(t.Context(), &gatesock.Request{}, renewal{Token: "x"})

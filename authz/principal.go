@@ -21,21 +21,21 @@ type Principal struct {
 	// ID names the user or the device: not empty, UTF-8. [conn.Track] registers the connection as this user's. All
 	// authenticators of an API share one namespace of ids; see [PrefixIDs].
 	ID string
-	// Scopes and Roles are what [Require] and [RequireRole] ask for. They have no spaces.
+	// Scopes and Roles are what [RequireScopes] and [RequireRole] ask for. They have no spaces.
 	Scopes []string
 	Roles  []string
 	// Attributes is what else is to be known of it in every event. Names are ASCII letters, digits, "_", "-" and ".".
 	Attributes map[string]string
-	// Expires is when the credential ends; zero is never. It is kept in seconds. See [Expiry].
-	Expires time.Time
+	// Expires is when the credential ends; zero is never. It is kept in seconds. See [CredentialExpiry].
+	ExpiresAt time.Time
 	// UsageKey is the API key that the gateway's usage plans count the connection under, empty for none. It is
 	// usageIdentifierKey in the authorizer's answer, and is not carried to later events.
 	UsageKey string
 }
 
-// MaxContext is how large the answer of an authorizer may be, in bytes (AWS Developer Guide, "Quotas for configuring and
+// MaxAuthorizerResult is how large the answer of an authorizer may be, in bytes (AWS Developer Guide, "Quotas for configuring and
 // running a WebSocket API": "Authorizer result size").
-const MaxContext = 8 << 10
+const MaxAuthorizerResult = 8 << 10
 
 // The keys that a Principal has in an authorizer's context. Attributes have a prefix, so that they are in nobody's way.
 const (
@@ -53,7 +53,9 @@ func (p Principal) HasScope(scope string) bool { return slices.Contains(p.Scopes
 func (p Principal) HasRole(role string) bool { return slices.Contains(p.Roles, role) }
 
 // Expired reports whether its time is over.
-func (p Principal) Expired(now time.Time) bool { return !p.Expires.IsZero() && !now.Before(p.Expires) }
+func (p Principal) Expired(now time.Time) bool {
+	return !p.ExpiresAt.IsZero() && !now.Before(p.ExpiresAt)
+}
 
 // check refuses what an authorizer's context can't carry, by name.
 func (p Principal) check() error {
@@ -98,8 +100,8 @@ func (p Principal) context() map[string]string {
 	if len(p.Roles) > 0 {
 		c[keyRoles] = strings.Join(p.Roles, " ")
 	}
-	if !p.Expires.IsZero() {
-		c[keyExpires] = strconv.FormatInt(p.Expires.Unix(), 10)
+	if !p.ExpiresAt.IsZero() {
+		c[keyExpires] = strconv.FormatInt(p.ExpiresAt.Unix(), 10)
 	}
 	for name, value := range p.Attributes {
 		c[attribute+name] = value
@@ -107,10 +109,10 @@ func (p Principal) context() map[string]string {
 	return c
 }
 
-// PrincipalOf returns who an event's connection belongs to, as the API's [Authorizer] or the [Connect] middleware has
+// PrincipalFrom returns who an event's connection belongs to, as the API's [Authorizer] or the [AuthenticateConnect] middleware has
 // found out. It is false if neither has run. An authorizer that is not of this package is understood as far as it has
 // a principalId, and its values are attributes.
-func PrincipalOf(req *gatesock.Request) (Principal, bool) {
+func PrincipalFrom(req *gatesock.Request) (Principal, bool) {
 	return fromContext(req.Authorizer)
 }
 
@@ -118,9 +120,9 @@ func PrincipalOf(req *gatesock.Request) (Principal, bool) {
 // it.
 const APIKeyAttribute = "key"
 
-// AttributeOf returns an attribute of the principal of an event without building the whole, as [PrincipalOf] does; empty if there
+// AttributeFrom returns an attribute of the principal of an event without building the whole, as [PrincipalFrom] does; empty if there
 // is none.
-func AttributeOf(req *gatesock.Request, name string) string {
+func AttributeFrom(req *gatesock.Request, name string) string {
 	if value, ok := req.Authorizer[attribute+name]; ok {
 		return value
 	}
@@ -136,8 +138,8 @@ func fromContext(values map[string]string) (Principal, bool) {
 	p.Scopes = strings.Fields(values[keyScopes])
 	p.Roles = strings.Fields(values[keyRoles])
 	var err error
-	if p.Expires, err = credential.Expiry(values); err != nil {
-		p.Expires = time.Unix(0, 0).UTC()
+	if p.ExpiresAt, err = credential.Expiry(values); err != nil {
+		p.ExpiresAt = time.Unix(0, 0).UTC()
 	}
 	for k, v := range values {
 		switch k {
@@ -173,8 +175,8 @@ func merge(a, b Principal) (Principal, error) {
 		maps.Copy(attributes, a.Attributes)
 		a.Attributes = attributes
 	}
-	if a.Expires.IsZero() || !b.Expires.IsZero() && b.Expires.Before(a.Expires) {
-		a.Expires = b.Expires
+	if a.ExpiresAt.IsZero() || !b.ExpiresAt.IsZero() && b.ExpiresAt.Before(a.ExpiresAt) {
+		a.ExpiresAt = b.ExpiresAt
 	}
 	a.UsageKey = cmp.Or(a.UsageKey, b.UsageKey)
 	return a, nil

@@ -23,13 +23,13 @@ func TestPrincipalTravels(t *testing.T) {
 			Attributes: rapid.MapOfN(rapid.StringMatching(`[A-Za-z0-9_.-]{1,8}`), rapid.String(), 1, 4).Draw(t, "attributes"),
 		}
 		if rapid.Bool().Draw(t, "expires") {
-			p.Expires = time.Unix(rapid.Int64Range(0, 1e10).Draw(t, "exp"), 0).UTC()
+			p.ExpiresAt = time.Unix(rapid.Int64Range(0, 1e10).Draw(t, "exp"), 0).UTC()
 		}
 		require.NoError(t, p.check())
 		var req gatesock.Request
 		setPrincipal(&req, p)
 		req.Authorizer["integrationLatency"] = "12"
-		got, ok := PrincipalOf(&req)
+		got, ok := PrincipalFrom(&req)
 		require.True(t, ok)
 		require.Equal(t, strings.Fields(strings.Join(p.Scopes, " ")), got.Scopes)
 		p.Scopes, p.Roles, got.Scopes, got.Roles = nil, nil, nil, nil
@@ -55,16 +55,16 @@ func TestPrincipalRefused(t *testing.T) {
 
 func TestPrincipalOfAnotherAuthorizer(t *testing.T) {
 	t.Parallel()
-	_, ok := PrincipalOf(&gatesock.Request{})
+	_, ok := PrincipalFrom(&gatesock.Request{})
 	require.False(t, ok)
-	_, ok = PrincipalOf(&gatesock.Request{Authorizer: map[string]string{"scopes": "admin"}})
+	_, ok = PrincipalFrom(&gatesock.Request{Authorizer: map[string]string{"scopes": "admin"}})
 	require.False(t, ok)
-	p, ok := PrincipalOf(&gatesock.Request{Authorizer: map[string]string{"principalId": "u", "tenant": "t", "exp": "soon"}})
+	p, ok := PrincipalFrom(&gatesock.Request{Authorizer: map[string]string{"principalId": "u", "tenant": "t", "exp": "soon"}})
 	require.True(t, ok)
 	require.Equal(t, map[string]string{"tenant": "t"}, p.Attributes)
 	require.True(t, p.Expired(time.Now()), "a time that can't be read is over")
 	for _, exp := range []string{"-62135596800", "-1", "0", "", "NaN"} {
-		p, ok = PrincipalOf(&gatesock.Request{Authorizer: map[string]string{"principalId": "u", "exp": exp}})
+		p, ok = PrincipalFrom(&gatesock.Request{Authorizer: map[string]string{"principalId": "u", "exp": exp}})
 		require.True(t, ok)
 		require.True(t, p.Expired(time.Now()), "%q is never", exp)
 	}
@@ -74,18 +74,18 @@ func TestMerge(t *testing.T) {
 	t.Parallel()
 	early, late := time.Unix(1, 0), time.Unix(2, 0)
 	p, err := merge(
-		Principal{ID: "u", Scopes: []string{"b", "a"}, Attributes: map[string]string{"x": "1"}, Expires: late},
-		Principal{ID: "u", Scopes: []string{"c", "a"}, Roles: []string{"r"}, Attributes: map[string]string{"x": "2", "y": "3"}, Expires: early, UsageKey: "k"},
+		Principal{ID: "u", Scopes: []string{"b", "a"}, Attributes: map[string]string{"x": "1"}, ExpiresAt: late},
+		Principal{ID: "u", Scopes: []string{"c", "a"}, Roles: []string{"r"}, Attributes: map[string]string{"x": "2", "y": "3"}, ExpiresAt: early, UsageKey: "k"},
 	)
 	require.NoError(t, err)
 	require.Equal(t, Principal{
-		ID: "u", Scopes: []string{"a", "b", "c"}, Roles: []string{"r"}, Attributes: map[string]string{"x": "1", "y": "3"}, Expires: early, UsageKey: "k",
+		ID: "u", Scopes: []string{"a", "b", "c"}, Roles: []string{"r"}, Attributes: map[string]string{"x": "1", "y": "3"}, ExpiresAt: early, UsageKey: "k",
 	}, p)
 	// One that names nobody says as much of what the principal may do, whether it comes first or last.
-	limits := Principal{Scopes: []string{"s"}, Roles: []string{"r"}, Attributes: map[string]string{"x": "1"}, Expires: early, UsageKey: "k"}
+	limits := Principal{Scopes: []string{"s"}, Roles: []string{"r"}, Attributes: map[string]string{"x": "1"}, ExpiresAt: early, UsageKey: "k"}
 	want := limits
 	want.ID = "u"
-	for _, two := range [][2]Principal{{limits, {ID: "u", Expires: late}}, {{ID: "u", Expires: late}, limits}} {
+	for _, two := range [][2]Principal{{limits, {ID: "u", ExpiresAt: late}}, {{ID: "u", ExpiresAt: late}, limits}} {
 		p, err = merge(two[0], two[1])
 		require.NoError(t, err)
 		require.Equal(t, want, p)

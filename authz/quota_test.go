@@ -18,7 +18,7 @@ func TestMemoryTicketsUnderFlood(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	s := &MemoryTickets{Clock: func() time.Time { return now }}
 	create := func(owner string, i int, life time.Duration) error {
-		return s.Create(t.Context(), fmt.Sprint(owner, i), Ticket{Principal: Principal{ID: owner}, Expires: now.Add(life)})
+		return s.Create(t.Context(), fmt.Sprint(owner, i), Ticket{Principal: Principal{ID: owner}, ExpiresAt: now.Add(life)})
 	}
 	require.NoError(t, create("ann", 0, time.Second))
 	for i := range 3 * MaxMemoryEntries {
@@ -47,7 +47,7 @@ func TestMemoryRenewalsUnderFlood(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	s := &MemoryRenewals{Clock: func() time.Time { return now }}
-	require.NoError(t, s.Save(t.Context(), "ann", Principal{ID: "ann", Expires: now.Add(time.Second)}))
+	require.NoError(t, s.Save(t.Context(), "ann", Principal{ID: "ann", ExpiresAt: now.Add(time.Second)}))
 	for i := range 2 * MaxMemoryEntries {
 		require.NoError(t, s.Save(t.Context(), fmt.Sprint("eve", i), Principal{ID: "eve"}))
 	}
@@ -70,7 +70,7 @@ func TestWhatHasExpiredGoesBeforeWhatIsGood(t *testing.T) {
 	s := &MemoryRenewals{Clock: func() time.Time { return now }}
 	require.NoError(t, s.Save(t.Context(), "first", Principal{ID: "ann"}))
 	for i := range MaxMemoryPerPrincipal - 1 {
-		require.NoError(t, s.Save(t.Context(), fmt.Sprint(i), Principal{ID: "ann", Expires: now.Add(time.Minute)}))
+		require.NoError(t, s.Save(t.Context(), fmt.Sprint(i), Principal{ID: "ann", ExpiresAt: now.Add(time.Minute)}))
 	}
 	now = now.Add(time.Minute)
 	require.NoError(t, s.Save(t.Context(), "last", Principal{ID: "ann"}))
@@ -89,7 +89,7 @@ func TestMemoryTicketsCreateOnce(t *testing.T) {
 		var all sync.WaitGroup
 		for range 8 {
 			all.Go(func() {
-				if s.Create(t.Context(), fmt.Sprint(i), Ticket{Principal: Principal{ID: "ann"}, Expires: time.Now().Add(time.Hour)}) == nil {
+				if s.Create(t.Context(), fmt.Sprint(i), Ticket{Principal: Principal{ID: "ann"}, ExpiresAt: time.Now().Add(time.Hour)}) == nil {
 					kept.Add(1)
 				}
 			})

@@ -10,7 +10,7 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// Remember is middleware for APIs without an authorizer: it brings the principal that [Connect] found, and
+// RestorePrincipal is middleware for APIs without an authorizer: it brings the principal that [AuthenticateConnect] found, and
 // conn.Track registered, back to every later event of the connection. It reads the connection's record once in each process, which costs
 // what store.Get does, and keeps up to 10,000 principals in memory, each until its record expires; a record that is not there
 // is looked for once a second at the most. A principal does not change while its connection lives, and no id is given twice.
@@ -24,7 +24,7 @@ import (
 // does not know is answered with [gatesock.CodeStaleConnection], which asks the client to connect again; a $disconnect goes
 // on without a principal. If the store fails, a message is answered with [gatesock.CodeUnavailable]. It panics if store is
 // nil.
-func Remember(store conn.Store) gatesock.Middleware {
+func RestorePrincipal(store conn.Store) gatesock.Middleware {
 	if store == nil {
 		panic("authz: Remember with a nil store")
 	}

@@ -19,13 +19,13 @@ func TestRememberTakesNothingFromTheApplication(t *testing.T) {
 	t.Parallel()
 	store := conn.NewMemory()
 	principal := func(_ context.Context, req *gatesock.Request, _ struct{}) (authz.Principal, error) {
-		p, _ := authz.PrincipalOf(req)
+		p, _ := authz.PrincipalFrom(req)
 		return p, nil
 	}
 	// Each process has a Remember, which does not know what the others have read.
 	process := func() *gatesock.Router {
 		r := gatesock.New()
-		r.Use(authz.Connect(authz.Bearer(authz.VerifierFunc(tokens))), authz.Remember(store), conn.Track(store))
+		r.Use(authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(tokens))), authz.RestorePrincipal(store), conn.Track(store))
 		gatesock.Handle(r, "profile", func(ctx context.Context, req *gatesock.Request, set map[string]string) error {
 			_, err := store.SetAttributes(ctx, req.ConnectionID, set, "exp")
 			return err
@@ -42,12 +42,12 @@ func TestRememberTakesNothingFromTheApplication(t *testing.T) {
 		ann.Request("profile", map[string]string{name: "admin"}).ExpectError(gatesock.CodeInternal)
 	}
 	req := &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: ann.ID()}
-	_, err := authz.Remember(store)(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })(t.Context(), req)
+	_, err := authz.RestorePrincipal(store)(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })(t.Context(), req)
 	require.NoError(t, err)
-	p, ok := authz.PrincipalOf(req)
+	p, ok := authz.PrincipalFrom(req)
 	require.True(t, ok)
 	require.Equal(t, authz.Principal{
-		ID: "ann", Scopes: []string{"read"}, Roles: []string{"member"}, Attributes: map[string]string{"tenant": "t"}, Expires: exp,
+		ID: "ann", Scopes: []string{"read"}, Roles: []string{"member"}, Attributes: map[string]string{"tenant": "t"}, ExpiresAt: exp,
 	}, p)
 }
 
@@ -66,20 +66,20 @@ func TestRememberBesideWithAttributes(t *testing.T) {
 	})
 	require.NoError(t, err)
 	req := &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "a"}
-	_, err = authz.Remember(store)(next)(t.Context(), req)
+	_, err = authz.RestorePrincipal(store)(next)(t.Context(), req)
 	require.NoError(t, err)
-	p, _ := authz.PrincipalOf(req)
+	p, _ := authz.PrincipalFrom(req)
 	require.Equal(t, authz.Principal{ID: "ann", Scopes: []string{}, Roles: []string{}}, p)
-	require.Empty(t, authz.AttributeOf(req, authz.APIKeyAttribute))
+	require.Empty(t, authz.AttributeFrom(req, authz.APIKeyAttribute))
 }
 
 // What a key or a token calls "key" is an attribute; what another authorizer calls so does not come before it.
 func TestAttributeOf(t *testing.T) {
 	t.Parallel()
 	req := &gatesock.Request{Authorizer: map[string]string{"principalId": "ann", "key": "foreign", "attr.key": "own", "tenant": "t"}}
-	require.Equal(t, "own", authz.AttributeOf(req, authz.APIKeyAttribute))
-	require.Equal(t, "t", authz.AttributeOf(req, "tenant"))
-	require.Empty(t, authz.AttributeOf(req, "none"))
+	require.Equal(t, "own", authz.AttributeFrom(req, authz.APIKeyAttribute))
+	require.Equal(t, "t", authz.AttributeFrom(req, "tenant"))
+	require.Empty(t, authz.AttributeFrom(req, "none"))
 }
 
 // A page that connects with ?roles=admin runs no route of administrators, whatever the application keeps of it.
@@ -87,7 +87,7 @@ func TestNobodyMakesThemselvesAnAdministrator(t *testing.T) {
 	t.Parallel()
 	store := conn.NewMemory()
 	r := gatesock.New()
-	r.Use(authz.Connect(authz.Bearer(authz.VerifierFunc(tokens))), authz.Remember(store),
+	r.Use(authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(tokens))), authz.RestorePrincipal(store),
 		conn.Track(store, conn.WithAttributes(func(req *gatesock.Request) map[string]string {
 			attributes := make(map[string]string)
 			for name := range req.Query {
@@ -106,7 +106,7 @@ func TestExpiryBeforeRememberIsTold(t *testing.T) {
 	t.Parallel()
 	store := conn.NewMemory()
 	r := gatesock.New()
-	r.Use(authz.Connect(authz.Bearer(authz.VerifierFunc(tokens))), new(authz.Expiry).Middleware(), authz.Remember(store), conn.Track(store))
+	r.Use(authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(tokens))), new(authz.CredentialExpiry).Middleware(), authz.RestorePrincipal(store), conn.Track(store))
 	gatesock.HandleReply(r, "whoami", whoami)
 	e := wstest.New(t, r).Connect(bearer("ann/read/")).Request("whoami", nil).ExpectError(gatesock.CodeInternal)
 	require.Equal(t, "could not be authenticated", e.Message)
@@ -117,7 +117,7 @@ func TestRememberLooksUpWhatIsNotThereOnceASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := &counting{Memory: conn.NewMemory()}
-		h := authz.Remember(store)(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+		h := authz.RestorePrincipal(store)(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 		ask := func() {
 			_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "gone"})
 			require.Equal(t, gatesock.CodeStaleConnection, gatesock.CodeOf(err))
@@ -141,7 +141,7 @@ func TestRememberForgetsWhatHasExpired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := conn.NewMemory()
 		require.NoError(t, store.Put(t.Context(), conn.Conn{ID: "a", User: "ann", ExpiresAt: time.Now().Add(time.Minute)}))
-		h := authz.Remember(store)(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+		h := authz.RestorePrincipal(store)(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 		ask := func() error {
 			_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "a"})
 			return err

@@ -60,10 +60,10 @@ func Cookie(name string) Source {
 	})
 }
 
-// ProtocolPrefix is what a token has before it in [Protocol].
+// ProtocolPrefix is what a token has before it in [SubprotocolToken].
 const ProtocolPrefix = "bearer."
 
-// Protocol takes the token of the subprotocols that the client offers, in the one header that a browser lets a page choose:
+// SubprotocolToken takes the token of the subprotocols that the client offers, in the one header that a browser lets a page choose:
 //
 //	new WebSocket(url, ["chat.v1", "bearer." + token]) // or
 //	new WebSocket(url, ["bearer", token])
@@ -75,8 +75,8 @@ const ProtocolPrefix = "bearer."
 //
 // The token has to consist of the characters that a header's token may have, as those of a JWT and of an API key do. The
 // handshake has to be answered with a protocol that is offered and is not the token, or the browser closes the connection: see
-// [Subprotocol], which takes "bearer" too.
-func Protocol(own ...string) Source {
+// [NegotiateSubprotocol], which takes "bearer" too.
+func SubprotocolToken(own ...string) Source {
 	return SourceFunc(func(h *Handshake) string {
 		all := offered(h.Header)
 		for _, p := range all {

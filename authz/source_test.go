@@ -23,7 +23,7 @@ func TestSources(t *testing.T) {
 		Query: url.Values{"token": {"q"}, "empty": {""}},
 	}
 	for want, source := range map[string]Source{
-		"abc": AuthorizationHeader(), "k": Header("x-api-key"), "q": QueryParameter("token"), "s": Cookie("session"), "tok": Protocol(),
+		"abc": AuthorizationHeader(), "k": Header("x-api-key"), "q": QueryParameter("token"), "s": Cookie("session"), "tok": SubprotocolToken(),
 	} {
 		p, err := Bearer(VerifierFunc(echo), QueryParameter("empty"), source, QueryParameter("token")).Authenticate(t.Context(), h)
 		require.NoError(t, err)
@@ -36,7 +36,7 @@ func TestSources(t *testing.T) {
 	h.Header.Set("Authorization", "Basic abc")
 	_, err := Bearer(VerifierFunc(echo)).Authenticate(t.Context(), h)
 	require.ErrorIs(t, err, ErrNoCredential)
-	_, err = Bearer(VerifierFunc(echo), Protocol(), Cookie("a")).Authenticate(t.Context(), &Handshake{})
+	_, err = Bearer(VerifierFunc(echo), SubprotocolToken(), Cookie("a")).Authenticate(t.Context(), &Handshake{})
 	require.ErrorIs(t, err, ErrNoCredential, "a handshake without anything")
 	for _, misuse := range []func(){
 		func() { Bearer(nil) }, func() { Bearer(VerifierFunc(echo), nil) }, func() { Header("") }, func() { QueryParameter("") }, func() { Cookie("") },
@@ -71,7 +71,7 @@ func TestProtocol(t *testing.T) {
 		{"", []string{"chat.v1"}, ""},
 	} {
 		h := &Handshake{Header: http.Header{"Sec-Websocket-Protocol": {c.offered}}}
-		require.Equal(t, c.want, Protocol(c.own...).Token(h), "%q, own %q", c.offered, c.own)
+		require.Equal(t, c.want, SubprotocolToken(c.own...).Token(h), "%q, own %q", c.offered, c.own)
 	}
 }
 

@@ -27,7 +27,7 @@ type Ticket struct {
 	// Origin is that of the page that the ticket was issued to; empty if it was not issued to a page.
 	Origin string
 	// Expires is when it ends, in UTC.
-	Expires time.Time
+	ExpiresAt time.Time
 }
 
 // TicketStore keeps tickets by a hash of what the client has, so that those that read the store can't use them. It is safe for
@@ -41,8 +41,8 @@ type TicketStore interface {
 	Consume(ctx context.Context, hash string) (Ticket, error)
 }
 
-// DefaultTicketTime is how long a ticket is good.
-const DefaultTicketTime = 30 * time.Second
+// DefaultTicketTTL is how long a ticket is good.
+const DefaultTicketTTL = 30 * time.Second
 
 // Tickets issues one-time tickets, with which a page opens a connection: browsers can't send an Authorization header with a
 // WebSocket, and a token in a URL ends up in logs. A ticket in a log is worth nothing, since it was used.
@@ -66,8 +66,8 @@ type Tickets struct {
 	// Origins are those of the pages that [Tickets.Handler] issues tickets to: the same as guard the handshake. Nil lets only
 	// pages of the handler's own origin ask.
 	Origins *OriginPolicy
-	// Time is how long one is good; 0 is [DefaultTicketTime].
-	Time time.Duration
+	// Time is how long one is good; 0 is [DefaultTicketTTL].
+	TTL time.Duration
 	// Clock returns the time; nil is [time.Now].
 	Clock func() time.Time
 	// Logger gets what fails while issuing; nil is [slog.Default].
@@ -84,17 +84,17 @@ func (t *Tickets) Issue(ctx context.Context, p Principal, origin string) (ticket
 		return "", time.Time{}, fmt.Errorf("%w: the origin has %d bytes, the most is %d", ErrForbidden, len(origin), maxOrigin)
 	}
 	now := t.now()
-	expires = now.Add(cmp.Or(t.Time, DefaultTicketTime)).UTC()
+	expires = now.Add(cmp.Or(t.TTL, DefaultTicketTTL)).UTC()
 	if p.Expired(now) {
 		return "", time.Time{}, fmt.Errorf("%w: the principal has expired", ErrUnauthenticated)
 	}
-	if !p.Expires.IsZero() && p.Expires.Before(expires) {
-		expires = p.Expires.UTC()
+	if !p.ExpiresAt.IsZero() && p.ExpiresAt.Before(expires) {
+		expires = p.ExpiresAt.UTC()
 	}
 	var secret [32]byte
 	_, _ = rand.Read(secret[:]) // It never fails.
 	ticket = base64.RawURLEncoding.EncodeToString(secret[:])
-	if err := t.Store.Create(ctx, hashOf(ticket), Ticket{Principal: p, Origin: origin, Expires: expires}); err != nil {
+	if err := t.Store.Create(ctx, hashOf(ticket), Ticket{Principal: p, Origin: origin, ExpiresAt: expires}); err != nil {
 		return "", time.Time{}, fmt.Errorf("authz: keep a ticket: %w", err)
 	}
 	return ticket, expires, nil
@@ -140,7 +140,7 @@ func (t *Tickets) use(ctx context.Context, ticket, origin string) (Principal, er
 		return Principal{}, fmt.Errorf("%w: the ticket was used, has expired or never was", ErrUnauthenticated)
 	case err != nil:
 		return Principal{}, fmt.Errorf("authz: use a ticket: %w", err)
-	case !t.now().Before(is.Expires):
+	case !t.now().Before(is.ExpiresAt):
 		return Principal{}, fmt.Errorf("%w: the ticket has expired", ErrUnauthenticated)
 	case !strings.EqualFold(is.Origin, origin):
 		return Principal{}, fmt.Errorf("%w: the ticket is of origin %.200q, the handshake of %.200q", ErrUnauthenticated, is.Origin, origin)
@@ -252,7 +252,7 @@ func (s *MemoryTickets) Create(ctx context.Context, hash string, t Ticket) error
 		return err
 	}
 	t.Principal = t.Principal.own()
-	err := s.tickets.add(hash, t.Principal.ID, t, t.Expires, clockOf(s.Clock))
+	err := s.tickets.add(hash, t.Principal.ID, t, t.ExpiresAt, clockOf(s.Clock))
 	if errors.Is(err, errTaken) {
 		return errors.New("authz: create a ticket: there is one with this hash")
 	}

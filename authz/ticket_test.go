@@ -37,7 +37,7 @@ func TestTickets(t *testing.T) {
 	issue := func(p Principal, origin string) string {
 		ticket, expires, err := tickets.Issue(t.Context(), p, origin)
 		require.NoError(t, err)
-		require.Equal(t, now.Add(DefaultTicketTime), expires)
+		require.Equal(t, now.Add(DefaultTicketTTL), expires)
 		return ticket
 	}
 	ticket := issue(ann, app)
@@ -63,15 +63,15 @@ func TestTickets(t *testing.T) {
 	require.Error(t, err, "it is used up by the attempt")
 
 	ticket = issue(ann, app)
-	now = now.Add(DefaultTicketTime)
+	now = now.Add(DefaultTicketTTL)
 	_, err = a.Authenticate(t.Context(), with(ticket, app))
 	require.ErrorContains(t, err, "has expired")
 
-	ann.Expires = now.Add(time.Second)
+	ann.ExpiresAt = now.Add(time.Second)
 	_, expires, err := tickets.Issue(t.Context(), ann, "")
 	require.NoError(t, err)
-	require.Equal(t, ann.Expires, expires, "not longer than the principal")
-	now = ann.Expires
+	require.Equal(t, ann.ExpiresAt, expires, "not longer than the principal")
+	now = ann.ExpiresAt
 	_, _, err = tickets.Issue(t.Context(), ann, "")
 	require.ErrorIs(t, err, ErrUnauthenticated)
 	_, _, err = tickets.Issue(t.Context(), Principal{}, "")
@@ -236,8 +236,8 @@ func TestTicketHandlerAcrossOrigins(t *testing.T) {
 func TestTicketEndsWhileFrozen(t *testing.T) {
 	t.Parallel()
 	for name, clock := range map[string]func(at time.Time) time.Time{
-		"frozen":  func(at time.Time) time.Time { return testclock.Frozen(at, DefaultTicketTime) },
-		"running": func(at time.Time) time.Time { return at.Add(DefaultTicketTime) },
+		"frozen":  func(at time.Time) time.Time { return testclock.Frozen(at, DefaultTicketTTL) },
+		"running": func(at time.Time) time.Time { return at.Add(DefaultTicketTTL) },
 	} {
 		now := time.Now()
 		read := func() time.Time { return now }

@@ -33,11 +33,11 @@ type disconnector interface {
 	Disconnect(ctx context.Context, from gatesock.Target) error
 }
 
-// ErrNoTime says that a Send stopped because the deadline of its context was near: posts are not begun in the time
-// of [WithReserve], nor after that of [WithHandOffAfter]. What matches it also matches [context.DeadlineExceeded].
-var ErrNoTime = errors.New("broadcast: no time left before the deadline")
+// ErrDeadline says that a Send stopped because the deadline of its context was near: posts are not begun in the time
+// of [WithDeadlineMargin], nor after that of [WithHandOffAfter]. What matches it also matches [context.DeadlineExceeded].
+var ErrDeadline = errors.New("broadcast: no time left before the deadline")
 
-var errNoTime = fmt.Errorf("%w: %w", ErrNoTime, context.DeadlineExceeded)
+var errNoTime = fmt.Errorf("%w: %w", ErrDeadline, context.DeadlineExceeded)
 
 // New returns a Broadcaster that posts through poster to the members it finds in store. It panics if either
 // is nil.
@@ -73,7 +73,7 @@ func New(poster gatesock.Poster, store conn.Store, opts ...Option) *Broadcaster 
 //     audience is empty ([ErrNoAudience]): nothing was read or sent.
 //   - ctx ended: what was running was cut off, the rest is unsent. The error wraps [context.Cause]. It is no
 //     error if nothing but the removal of connections that are gone was left to do.
-//   - The deadline of ctx was near: [ErrNoTime], unless all that was left was handed on to a [Relay].
+//   - The deadline of ctx was near: [ErrDeadline], unless all that was left was handed on to a [Relay].
 //   - The poster's own endpoint answered [gatesock.ErrForbidden], which it would to every post: no further ones
 //     were begun, also not to other endpoints.
 //   - The store could not be read to the end; the members that were read have been tried.

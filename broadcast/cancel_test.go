@@ -77,7 +77,7 @@ func TestContextThatEndsWithTheLastPost(t *testing.T) {
 					<-time.After(time.Second) // virtual time: the send has seen the end when the post ends.
 					return c.err
 				})
-				rep, err := New(p, room(2, 1), WithReserve(0)).Send(ctx, To("room"), hello())
+				rep, err := New(p, room(2, 1), WithDeadlineMargin(0)).Send(ctx, To("room"), hello())
 				require.Equal(t, rep.Unsent > 0, rep.Cursor != "")
 				rep.Cursor = ""
 				require.Equal(t, c.failed, errors.Is(err, errStopped), "%v", err)

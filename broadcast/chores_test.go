@@ -169,7 +169,7 @@ func TestGoneArePrunedOverSeveralInvocations(t *testing.T) {
 			q.jobs = q.jobs[1:]
 			invoke(func(ctx context.Context) (Report, error) { return b.Run(ctx, j) })
 		}
-		total, missing := Merge(reports[0].ID, reports...)
+		total, missing := MergeReports(reports[0].ID, reports...)
 		require.Empty(t, missing)
 		require.Equal(t, []int{members, members - gone, gone}, []int{total.Audience, total.Delivered, total.Gone})
 		require.Equal(t, gone, total.Pruned)
@@ -305,7 +305,7 @@ func TestRemovalThatIsCutOffIsHandedOn(t *testing.T) {
 		rep, err := b.Send(ctx, To("room"), hello())
 		require.NoError(t, err)
 		require.Len(t, q.jobs, 1)
-		require.Equal(t, Report{ID: rep.ID, Handed: []string{q.jobs[0].ID}, Audience: 1, Gone: 1}, rep)
+		require.Equal(t, Report{ID: rep.ID, HandedOff: []string{q.jobs[0].ID}, Audience: 1, Gone: 1}, rep)
 		hangs = false
 		rep, err = b.Run(t.Context(), q.jobs[0])
 		require.NoError(t, err)
@@ -355,7 +355,7 @@ func TestSlowEndedFuncLeavesTimeToHandOn(t *testing.T) {
 		rep, err := b.Send(ctx, To("room"), hello())
 		require.NoError(t, err)
 		require.LessOrEqual(t, time.Since(start), 9500*time.Millisecond)
-		require.NotEmpty(t, rep.Handed)
+		require.NotEmpty(t, rep.HandedOff)
 		require.Zero(t, rep.Unsent)
 	})
 }

@@ -84,7 +84,7 @@ func TestDisconnectGoesOn(t *testing.T) {
 				require.Positive(t, n)
 				break
 			}
-			require.ErrorIs(t, err, ErrNoTime)
+			require.ErrorIs(t, err, ErrDeadline)
 			to = Resume(rep.Cursor)
 		}
 		require.Empty(t, q.jobs)
@@ -124,7 +124,7 @@ func TestExceptUser(t *testing.T) {
 				if relayed {
 					opts = append(opts, WithRelay(q))
 				}
-				b := New(p, store, append(opts, WithConcurrency(2), WithReserve(100*time.Millisecond))...)
+				b := New(p, store, append(opts, WithConcurrency(2), WithDeadlineMargin(100*time.Millisecond))...)
 				to := To("room").And(ToConnections("x", "y")).ExceptUser("ann").Except("c5")
 				if relayed {
 					to = To("room").ExceptUser("ann").Except("c5")
@@ -190,8 +190,8 @@ func TestExceptedGroupThatTakesLong(t *testing.T) {
 				rep, err := New(always(nil), store, opts...).Send(ctx, To("room").ExceptGroups("staff"), hello())
 				require.NoError(t, err)
 				require.Equal(t, c.want, time.Since(start))
-				require.Equal(t, Report{ID: rep.ID, Handed: rep.Handed}, rep)
-				require.Len(t, rep.Handed, 1)
+				require.Equal(t, Report{ID: rep.ID, HandedOff: rep.HandedOff}, rep)
+				require.Len(t, rep.HandedOff, 1)
 				store.takes = 0
 				rep, err = New(always(nil), store, WithRelay(q)).Run(t.Context(), q.jobs[0])
 				require.NoError(t, err)

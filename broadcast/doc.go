@@ -35,7 +35,7 @@
 //
 // # Deadlines
 //
-// A Send begins no post in the last part of the time of its context; see [WithReserve]. The members that are unsent then are
+// A Send begins no post in the last part of the time of its context; see [WithDeadlineMargin]. The members that are unsent then are
 // in [Report.Cursor], and [Resume] makes an audience of it. With a [Relay] the rest is handed on instead, in jobs that
 // another invocation carries on with [Broadcaster.Run]:
 //
@@ -44,7 +44,7 @@
 //	gatesock.Start(eventmux.New(eventmux.WebSocket(router), eventmux.SQS("relay", sqsrelay.Handler(b))))
 //
 // A group that its store keeps in several shards is handed on shard by shard from the start, so that several
-// invocations work on it at once. Each returns a Report; [Merge] puts them together. Connections that are gone are removed
+// invocations work on it at once. Each returns a Report; [MergeReports] puts them together. Connections that are gone are removed
 // while the send goes on, with an eighth of its workers and of its rate, and what is left of that is handed on as well.
 //
 // # What is promised

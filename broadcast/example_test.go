@@ -134,10 +134,10 @@ func ExampleWithHandOffAfter() {
 	b := broadcast.New(&gateway{}, store, broadcast.WithRelay(q), broadcast.WithHandOffAfter(0))
 
 	sent, err := b.Send(ctx, broadcast.To("room:1"), gatesock.Push{Event: "news"})
-	fmt.Println("handed on:", len(sent.Handed), err)
+	fmt.Println("handed on:", len(sent.HandedOff), err)
 
 	done, err := b.Run(ctx, q.jobs[0]) // in another invocation
-	total, missing := broadcast.Merge(sent.ID, sent, done)
+	total, missing := broadcast.MergeReports(sent.ID, sent, done)
 	fmt.Println("delivered:", total.Delivered, missing, err)
 	// Output:
 	// handed on: 1 <nil>

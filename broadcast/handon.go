@@ -27,7 +27,7 @@ func (b *Broadcaster) newJob(frame []byte) Job {
 	j := Job{Frame: frame}
 	if b.relay != nil {
 		j.ID = fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64())
-		j.Send = j.ID
+		j.RootID = j.ID
 	}
 	return j
 }
@@ -140,12 +140,12 @@ func (s *send) done() []string {
 // reached.
 func (s *send) handsOn(ctx context.Context) bool {
 	return s.relay != nil && ctx.Err() == nil &&
-		(s.job.Hops > 0 || errors.Is(s.ended, ErrNoTime) || errors.Is(s.ended, errStuck))
+		(s.job.Hops > 0 || errors.Is(s.ended, ErrDeadline) || errors.Is(s.ended, errStuck))
 }
 
 // delay is how long the rest should wait: not at all if nothing but time was missing.
 func (s *send) delay() time.Duration {
-	if errors.Is(s.ended, ErrNoTime) {
+	if errors.Is(s.ended, ErrDeadline) {
 		return 0
 	}
 	return min(time.Second<<min(s.job.Hops, 10), maxJobDelay)
@@ -176,7 +176,7 @@ func (s *send) handOn(ctx context.Context, r rest, delay time.Duration) (rest, [
 			kept = append(kept, parts[i])
 			continue
 		}
-		s.report.Handed = append(s.report.Handed, jobs[i].ID)
+		s.report.HandedOff = append(s.report.HandedOff, jobs[i].ID)
 		s.report.Audience -= len(parts[i].Members)
 	}
 	return join(kept), errs

@@ -101,7 +101,7 @@ func TestRestIsHandedOnExactlyOnce(t *testing.T) {
 		h := newHistory()
 		var reports []Report
 		synctest.Test(t, func(*testing.T) { reports = r.carryOutAll(rt, h) })
-		total, missing := Merge(reports[0].ID, reports...)
+		total, missing := MergeReports(reports[0].ID, reports...)
 		require.Empty(rt, missing)
 		require.Equal(rt, len(r.audience()), total.Audience, "%+v", reports)
 		require.Equal(rt, total.Audience, total.Delivered+total.Gone+total.Failed+total.Unsent)
@@ -120,7 +120,7 @@ func TestRestIsHandedOnExactlyOnce(t *testing.T) {
 
 func (r relayed) carryOutAll(t *rapid.T, h *history) []Report {
 	q := &queue{outcomes: r.relay}
-	b := New(r.poster(h), r.store(h), WithRelay(q), WithMaxHops(1000), WithReserve(r.reserve),
+	b := New(r.poster(h), r.store(h), WithRelay(q), WithMaxHops(1000), WithDeadlineMargin(r.reserve),
 		WithConcurrency(r.concurrency), WithRetries(r.attempts, r.retryTime), WithPostTimeout(time.Second),
 		WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
 	reports := r.first(b)
@@ -160,7 +160,7 @@ func (r relayed) first(b *Broadcaster) (reports []Report) {
 		rep.Audience -= rep.Unsent // they are in the next
 		rep.Unsent, rep.Incomplete, rep.Cursor = 0, false, ""
 		if reports = append(reports, rep); i > 0 { // counted as one more job of the send
-			reports[0].Handed = append(reports[0].Handed, rep.ID)
+			reports[0].HandedOff = append(reports[0].HandedOff, rep.ID)
 		}
 		if end {
 			return reports
@@ -206,7 +206,7 @@ func TestRetriesEndOverSeveralInvocations(t *testing.T) {
 			reports = append(reports, invocation(func(ctx context.Context) (Report, error) { return b.Run(ctx, j) }))
 		}
 		require.Len(t, reports, 5, "30 s in parts of 7.2 s")
-		total, missing := Merge(reports[0].ID, reports...)
+		total, missing := MergeReports(reports[0].ID, reports...)
 		require.Empty(t, missing)
 		require.Equal(t, []int{100, 99, 1}, []int{total.Audience, total.Delivered, total.Unsent})
 
@@ -236,7 +236,7 @@ func TestOutageIsSatOut(t *testing.T) {
 				require.NoError(t, err)
 				reports = append(reports, rep)
 			}
-			total, missing := Merge(reports[0].ID, reports...)
+			total, missing := MergeReports(reports[0].ID, reports...)
 			require.Empty(t, missing)
 			require.Equal(t, []int{size, size}, []int{total.Audience, total.Delivered})
 		})
@@ -312,14 +312,14 @@ func TestTooManyHops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := &queue{}
 		slow := posterFunc(func(ctx context.Context, _ gatesock.Target, _ []byte) error { return wait(ctx, time.Second, nil) })
-		b := New(slow, room(10, 10), WithRelay(q), WithMaxHops(2), WithConcurrency(1), WithReserve(time.Second))
+		b := New(slow, room(10, 10), WithRelay(q), WithMaxHops(2), WithConcurrency(1), WithDeadlineMargin(time.Second))
 		run := func(do func(ctx context.Context) (Report, error)) Report {
 			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 			defer cancel()
 			rep, err := do(ctx)
 			require.NoError(t, err)
 			require.Equal(t, 3, rep.Delivered)
-			require.NotEmpty(t, rep.Handed)
+			require.NotEmpty(t, rep.HandedOff)
 			return rep
 		}
 		reports := []Report{run(func(ctx context.Context) (Report, error) { return b.Send(ctx, To("room"), hello()) })}
@@ -330,7 +330,7 @@ func TestTooManyHops(t *testing.T) {
 		}
 		_, err := b.Run(t.Context(), q.jobs[0])
 		require.ErrorIs(t, err, ErrTooManyHops)
-		total, missing := Merge(reports[0].ID, reports...)
+		total, missing := MergeReports(reports[0].ID, reports...)
 		require.Equal(t, []string{q.jobs[0].ID}, missing)
 		require.Equal(t, 9, total.Delivered)
 
@@ -353,7 +353,7 @@ func TestSplitByShard(t *testing.T) {
 	b := New(p, store, WithRelay(q))
 	rep, err := b.Send(t.Context(), To("room").Except("c1"), hello())
 	require.NoError(t, err)
-	require.Len(t, rep.Handed, 3)
+	require.Len(t, rep.HandedOff, 3)
 	reports := []Report{rep}
 	for _, j := range q.jobs {
 		require.Equal(t, 1, j.Hops)
@@ -362,7 +362,7 @@ func TestSplitByShard(t *testing.T) {
 		require.NoError(t, err)
 		reports = append(reports, rep)
 	}
-	total, missing := Merge(rep.ID, reports...)
+	total, missing := MergeReports(rep.ID, reports...)
 	require.Empty(t, missing)
 	require.Equal(t, 39, total.Delivered)
 	slices.Sort(posted.ids)
@@ -383,7 +383,7 @@ func TestResharded(t *testing.T) {
 	store.shards, q.jobs = 2, nil
 	q.outcomes = []outcome{fault}
 	rep, err := b.Run(t.Context(), j)
-	require.ErrorIs(t, err, ErrResharded)
+	require.ErrorIs(t, err, ErrShardsChanged)
 	require.ErrorIs(t, err, errFault)
 	require.Equal(t, j.Cursor, rep.Cursor)
 	require.Zero(t, rep.Audience)

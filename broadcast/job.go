@@ -30,7 +30,7 @@ type Job struct {
 	// members have been tried again.
 	ID string
 	// Send is the id of the Report of the send that it is a part of.
-	Send string
+	RootID string
 	// Hops is how often the send was handed on to come to this job, at least 1.
 	Hops int
 	// Cursor says whom it is for; see [Resume].
@@ -63,7 +63,7 @@ const jobVersion = 1
 
 // Encode gives the job as JSON in ASCII, with the frame in base64, so that it is about 4/3 of the frame and the cursor.
 func (j Job) Encode() []byte {
-	b, err := json.Marshal(jobForm{jobVersion, j.ID, j.Send, j.Hops, j.Cursor, j.Frame})
+	b, err := json.Marshal(jobForm{jobVersion, j.ID, j.RootID, j.Hops, j.Cursor, j.Frame})
 	if err != nil {
 		panic(err) // strings and integers
 	}
@@ -79,7 +79,7 @@ func ParseJob(data []byte) (Job, error) {
 	if f.Version != jobVersion {
 		return Job{}, fmt.Errorf("%w: it is of version %d, this program knows %d", ErrBadJob, f.Version, jobVersion)
 	}
-	j := Job{ID: f.ID, Send: f.Send, Hops: f.Hops, Cursor: f.Cursor, Frame: f.Frame}
+	j := Job{ID: f.ID, RootID: f.Send, Hops: f.Hops, Cursor: f.Cursor, Frame: f.Frame}
 	_, err := j.check()
 	return j, err
 }
@@ -87,7 +87,7 @@ func ParseJob(data []byte) (Job, error) {
 // check reads the job's cursor.
 func (j Job) check() (rest, error) {
 	switch {
-	case j.ID == "" || j.Send == "":
+	case j.ID == "" || j.RootID == "":
 		return rest{}, fmt.Errorf("%w: it has no id", ErrBadJob)
 	case j.Hops < 1:
 		return rest{}, fmt.Errorf("%w: it has %d hops", ErrBadJob, j.Hops)
@@ -118,7 +118,7 @@ func checkFrame(frame []byte) error {
 // next returns the job for a rest of this one. Its id tells the content but for how long members have waited, so that a
 // job which is run twice and stops at the same place twice hands on the same job.
 func (j Job) next(r rest, delay time.Duration) Job {
-	n := Job{Send: j.Send, Hops: j.Hops + 1, Cursor: r.encode(), Frame: j.Frame, Delay: delay}
+	n := Job{RootID: j.RootID, Hops: j.Hops + 1, Cursor: r.encode(), Frame: j.Frame, Delay: delay}
 	r.Members = slices.Clone(r.Members)
 	for i := range r.Members {
 		r.Members[i].Waited = 0

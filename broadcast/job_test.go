@@ -12,7 +12,7 @@ import (
 
 func goodJob() Job {
 	r := rest{Members: []restMember{{ID: "a\x00é", Endpoint: "https://x", Group: "g"}}, Read: []segment{{Group: "g", Shard: 2, Shards: 4, After: "c"}}}
-	return Job{ID: "i", Send: "s", Hops: 3, Cursor: r.cursor(), Frame: []byte("{\"x\":\"\u0000\uffff\"}")}
+	return Job{ID: "i", RootID: "s", Hops: 3, Cursor: r.cursor(), Frame: []byte("{\"x\":\"\u0000\uffff\"}")}
 }
 
 func TestJobComesBackAsItWas(t *testing.T) {

@@ -1,6 +1,6 @@
 package broadcast
 
-// Merge puts the reports of a send that was handed on together: that of the send, whose id is given, and those of its
+// MergeReports puts the reports of a send that was handed on together: that of the send, whose id is given, and those of its
 // jobs, in any order. Each job is counted once, however often it was run: the reports that were not needed are left out. The
 // sum accounts for every member of the audience as a single Report does.
 //
@@ -8,7 +8,7 @@ package broadcast
 // than once, the run that left the least undone is the one that counts.
 //
 // The total has the cursors of parts that were left unsent no more; they are in the reports.
-func Merge(id string, reports ...Report) (total Report, missing []string) {
+func MergeReports(id string, reports ...Report) (total Report, missing []string) {
 	runs := make(map[string][]Report, len(reports))
 	for _, r := range reports {
 		runs[r.ID] = append(runs[r.ID], r)
@@ -49,7 +49,7 @@ func (m merger) merge(id string) merged {
 	for i, run := range m.runs[id] {
 		var sum merged
 		sum.total.add(run)
-		for _, child := range run.Handed {
+		for _, child := range run.HandedOff {
 			part := m.merge(child)
 			sum.total.add(part.total)
 			sum.missing = append(sum.missing, part.missing...)

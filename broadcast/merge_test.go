@@ -10,7 +10,7 @@ import (
 func TestMerge(t *testing.T) {
 	t.Parallel()
 	done := func(id string, n int, handed ...string) Report {
-		return Report{ID: id, Audience: n, Delivered: n, Handed: handed}
+		return Report{ID: id, Audience: n, Delivered: n, HandedOff: handed}
 	}
 	for name, c := range map[string]struct {
 		reports   []Report
@@ -29,7 +29,7 @@ func TestMerge(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			total, missing := Merge("s", c.reports...)
+			total, missing := MergeReports("s", c.reports...)
 			require.Equal(t, "s", total.ID)
 			require.Equal(t, c.delivered, total.Delivered)
 			require.Equal(t, c.delivered, total.Audience)
@@ -41,7 +41,7 @@ func TestMerge(t *testing.T) {
 func TestReportIsKeptAsJSON(t *testing.T) {
 	t.Parallel()
 	rep := Report{
-		ID: "s", Handed: []string{"a"}, Cursor: "c", Audience: 3, Delivered: 1, Failed: 2,
+		ID: "s", HandedOff: []string{"a"}, Cursor: "c", Audience: 3, Delivered: 1, Failed: 2,
 		Errors: []PostError{{"x", 2, errFault}, {"y", 0, nil}},
 	}
 	data, err := json.Marshal(rep)

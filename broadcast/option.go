@@ -209,10 +209,10 @@ func WithMaxHops(n int) Option {
 	return option(func(s *settings) { s.maxHops = n })
 }
 
-// WithReserve sets how long before the deadline of its context a Send begins no more posts. Those that run are cut off
+// WithDeadlineMargin sets how long before the deadline of its context a Send begins no more posts. Those that run are cut off
 // when half of it is over, and the other half is for handing on. The default is [DefaultReserve], but not more
 // than a tenth of the time that there is when the Send begins. 0 uses all the time, and leaves none to hand on.
-func WithReserve(d time.Duration) Option {
+func WithDeadlineMargin(d time.Duration) Option {
 	if d < 0 {
 		panic("broadcast: WithReserve with a negative time")
 	}

@@ -51,7 +51,7 @@ func TestOverlappingGroupsAreServedOnce(t *testing.T) {
 							return wait(ctx, 5*time.Millisecond, nil)
 						})
 						q := &queue{}
-						opts := []Option{WithConcurrency(1), WithReserve(50 * time.Millisecond), WithMaxHops(100)}
+						opts := []Option{WithConcurrency(1), WithDeadlineMargin(50 * time.Millisecond), WithMaxHops(100)}
 						if relayed {
 							opts = append(opts, WithRelay(q))
 						}
@@ -78,7 +78,7 @@ func carryOn(t *testing.T, b *Broadcaster, q *queue, to Audience, first time.Dur
 		limit = 900 * time.Millisecond
 		rep, err := do(ctx)
 		if err != nil {
-			require.ErrorIs(t, err, ErrNoTime)
+			require.ErrorIs(t, err, ErrDeadline)
 		}
 		return rep
 	}
@@ -126,11 +126,11 @@ func TestPostsAreCutOffAtHalfTheReserve(t *testing.T) {
 			<-ctx.Done()
 			return ctx.Err()
 		})
-		b := New(p, room(10, 5), WithConcurrency(2), WithReserve(2*time.Second), WithPostTimeout(time.Hour))
+		b := New(p, room(10, 5), WithConcurrency(2), WithDeadlineMargin(2*time.Second), WithPostTimeout(time.Hour))
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		rep, err := b.Send(ctx, To("room"), hello())
-		require.ErrorIs(t, err, ErrNoTime)
+		require.ErrorIs(t, err, ErrDeadline)
 		require.Equal(t, 9*time.Second, time.Since(start))
 		require.Equal(t, []int{2, 3}, []int{rep.Failed, rep.Unsent})
 	})

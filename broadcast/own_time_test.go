@@ -85,7 +85,7 @@ func TestPostsThatDidNotBeginAreUnsent(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				p := newPooled(2)
-				b := New(p, room(100, 10), append(opts, WithConcurrency(10), WithReserve(0))...)
+				b := New(p, room(100, 10), append(opts, WithConcurrency(10), WithDeadlineMargin(0))...)
 				ctx, cancel := context.WithTimeout(t.Context(), 109*time.Millisecond)
 				defer cancel()
 				rep, err := b.Send(ctx, To("room"), hello())
@@ -222,7 +222,7 @@ func TestDialThatIsCutOff(t *testing.T) {
 		defer cancel()
 		rep, err = b.Send(ctx, To("room"), hello())
 		require.NoError(t, err)
-		require.Len(t, rep.Handed, 1)
+		require.Len(t, rep.HandedOff, 1)
 		require.Equal(t, []int{0, 0, 0}, []int{rep.Audience, rep.Failed, rep.Unsent})
 	})
 }
@@ -306,7 +306,7 @@ func TestHandOffAfter(t *testing.T) {
 				if after == 0 {
 					require.Zero(t, rep.Audience)
 				}
-				require.NotEmpty(t, rep.Handed)
+				require.NotEmpty(t, rep.HandedOff)
 				reports := []Report{rep}
 				refused = false
 				for _, j := range q.jobs {
@@ -315,7 +315,7 @@ func TestHandOffAfter(t *testing.T) {
 					require.NoError(t, err)
 					reports = append(reports, rep)
 				}
-				total, missing := Merge(rep.ID, reports...)
+				total, missing := MergeReports(rep.ID, reports...)
 				require.Empty(t, missing)
 				require.Equal(t, []int{99, 99}, []int{total.Audience, total.Delivered})
 			})
@@ -325,7 +325,7 @@ func TestHandOffAfter(t *testing.T) {
 
 func TestReportErr(t *testing.T) {
 	t.Parallel()
-	require.NoError(t, Report{Audience: 3, Delivered: 2, Gone: 1, Handed: []string{"j"}}.Err())
+	require.NoError(t, Report{Audience: 3, Delivered: 2, Gone: 1, HandedOff: []string{"j"}}.Err())
 	err := Report{Audience: 3, Failed: 1, Unsent: 1, Delivered: 1, Errors: []PostError{{"x", 2, errFault}}}.Err()
 	require.ErrorIs(t, err, errFault)
 	var failure PostError

@@ -244,7 +244,7 @@ func (p plan) carryOut(t *testing.T) (rep Report, h *history, err error) {
 	synctest.Test(t, func(*testing.T) {
 		store := p.store(h)
 		b := New(p.poster(h), store,
-			WithConcurrency(p.concurrency), WithRetries(p.attempts, p.retryTime), WithPostTimeout(time.Second), WithReserve(0),
+			WithConcurrency(p.concurrency), WithRetries(p.attempts, p.retryTime), WithPostTimeout(time.Second), WithDeadlineMargin(0),
 			WithJitter(func(limit time.Duration) time.Duration { return limit * time.Duration(p.jitter) / 100 }),
 			WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
 		ctx := context.Background()
@@ -311,7 +311,7 @@ func checkReport(t require.TestingT, p plan, rep Report, h *history, err error) 
 			errors.Is(err, errStore) && len(p.readErr) > 0 || errors.Is(err, gatesock.ErrForbidden), "%v", err)
 		require.True(t, rep.Incomplete || rep.Unsent+rep.Failed > 0, "nothing is missing, but %v", err)
 	}
-	require.Len(t, rep.Errors, min(rep.Failed, MaxErrors))
+	require.Len(t, rep.Errors, min(rep.Failed, MaxReportErrors))
 	for _, e := range rep.Errors {
 		require.Error(t, e.Err)
 		require.GreaterOrEqual(t, e.Attempts, 1)

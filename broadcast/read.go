@@ -8,9 +8,9 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// ErrResharded says that the number of shards of a group is not the one that a cursor was made for, so that it does not
+// ErrShardsChanged says that the number of shards of a group is not the one that a cursor was made for, so that it does not
 // tell who has been read. Send to the whole group again, or set the store's number of shards as it was.
-var ErrResharded = errors.New("broadcast: the group has another number of shards than when it was begun")
+var ErrShardsChanged = errors.New("broadcast: the group has another number of shards than when it was begun")
 
 // page is what the reader hands over. The last one has no members.
 type page struct {
@@ -104,7 +104,7 @@ func (b *Broadcaster) cut(ctx context.Context, s *segment) error {
 	case s.Shards == 0:
 		s.Shards = n
 	case s.Shards != n:
-		return fmt.Errorf("%w: %.100q had %d and has %d", ErrResharded, s.Group, s.Shards, n)
+		return fmt.Errorf("%w: %.100q had %d and has %d", ErrShardsChanged, s.Group, s.Shards, n)
 	}
 	return nil
 }

@@ -30,12 +30,12 @@ func TestRelayThatTakesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				b := New(always(nil), room(10, 5), WithReserve(time.Hour), WithRelay(relay), quiet())
+				b := New(always(nil), room(10, 5), WithDeadlineMargin(time.Hour), WithRelay(relay), quiet())
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				rep, err := b.Send(ctx, To("room").And(ToConnections("x")), hello())
-				require.ErrorIs(t, err, ErrNoTime)
-				require.Empty(t, rep.Handed)
+				require.ErrorIs(t, err, ErrDeadline)
+				require.Empty(t, rep.HandedOff)
 				require.True(t, rep.Incomplete)
 				require.NotEmpty(t, rep.Cursor)
 			})
@@ -87,7 +87,7 @@ func TestResumeAgainAndAgain(t *testing.T) {
 		to, sends := To(groups...), 0
 		for cursor := "-"; cursor != ""; sends++ {
 			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
-			rep, err := New(p, store, WithConcurrency(1), WithReserve(time.Second)).Send(ctx, to, hello())
+			rep, err := New(p, store, WithConcurrency(1), WithDeadlineMargin(time.Second)).Send(ctx, to, hello())
 			cancel()
 			require.True(t, err == nil || rep.Cursor != "", err)
 			cursor = rep.Cursor

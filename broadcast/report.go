@@ -7,19 +7,19 @@ import (
 	"log/slog"
 )
 
-// MaxErrors is how many errors a [Report] keeps.
-const MaxErrors = 20
+// MaxReportErrors is how many errors a [Report] keeps.
+const MaxReportErrors = 20
 
 // Report accounts for every member of the audience that was read:
 // Delivered + Gone + Failed + Unsent = Audience.
 //
-// It can be kept as JSON; its errors are texts then. Reports of a send that was handed on are put together by [Merge].
+// It can be kept as JSON; its errors are texts then. Reports of a send that was handed on are put together by [MergeReports].
 type Report struct {
 	// ID names the send or the job that this is the report of; empty where there is no [Relay].
 	ID string
 	// Handed has the ids of the jobs that the rest was handed on in. Who is in them is not counted here, but
 	// in their reports.
-	Handed []string
+	HandedOff []string
 	// Cursor says who is unsent, those who were not read included: [Resume] makes an audience of it. It is
 	// empty if there is nobody.
 	Cursor string
@@ -60,7 +60,7 @@ type Report struct {
 	Slow         int
 	Disconnected int
 
-	// Errors has the errors of the first [MaxErrors] that Failed counts.
+	// Errors has the errors of the first [MaxReportErrors] that Failed counts.
 	Errors []PostError
 }
 
@@ -120,7 +120,7 @@ func (r Report) LogValue() slog.Value {
 		{"pruneFailed", r.PruneFailed},
 		{"slow", r.Slow},
 		{"disconnected", r.Disconnected},
-		{"handedOn", len(r.Handed)},
+		{"handedOn", len(r.HandedOff)},
 	} {
 		if c.n > 0 {
 			attrs = append(attrs, slog.Int(c.name, c.n))
@@ -180,7 +180,7 @@ func (e *PostError) UnmarshalJSON(data []byte) error {
 
 func (r *Report) fail(e PostError) {
 	r.Failed++
-	if len(r.Errors) < MaxErrors {
+	if len(r.Errors) < MaxReportErrors {
 		r.Errors = append(r.Errors, e)
 	}
 }
@@ -199,6 +199,6 @@ func (r *Report) add(o Report) {
 	r.PruneFailed += o.PruneFailed
 	r.Slow += o.Slow
 	r.Disconnected += o.Disconnected
-	room := min(len(o.Errors), MaxErrors-len(r.Errors))
+	room := min(len(o.Errors), MaxReportErrors-len(r.Errors))
 	r.Errors = append(r.Errors, o.Errors[:max(0, room)]...)
 }

@@ -242,7 +242,7 @@ func TestReadingWaitsForRetries(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		p := always(gatesock.ErrThrottled)
-		b := New(p, store, WithReserve(0), WithConcurrency(2), WithJitter(func(time.Duration) time.Duration { return time.Minute }), WithRetries(2, time.Hour))
+		b := New(p, store, WithDeadlineMargin(0), WithConcurrency(2), WithJitter(func(time.Duration) time.Duration { return time.Minute }), WithRetries(2, time.Hour))
 		rep, err := b.Send(ctx, To("room"), hello())
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Equal(t, 50*time.Millisecond, time.Since(start), "the end of the context is not waited for in vain")
@@ -258,7 +258,7 @@ func TestErrorsAreBounded(t *testing.T) {
 	rep, err := New(p, room(100, 10)).Send(t.Context(), To("room"), hello())
 	require.NoError(t, err)
 	require.Equal(t, 100, rep.Failed)
-	require.Len(t, rep.Errors, MaxErrors)
+	require.Len(t, rep.Errors, MaxReportErrors)
 }
 
 func TestSendsAtOnce(t *testing.T) {

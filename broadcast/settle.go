@@ -158,7 +158,7 @@ func (s *send) finish(ctx context.Context) (Report, error) {
 // handedOn logs what stopped a send whose rest was handed on. The user's own policy fails a Send, but never a job, which
 // would be delivered again.
 func (s *send) handedOn(ctx context.Context) error {
-	if len(s.report.Handed) > 0 && len(s.errs) > 0 {
+	if len(s.report.HandedOff) > 0 && len(s.errs) > 0 {
 		s.logger().WarnContext(ctx, "broadcast: a send stopped early, and its rest is handed on",
 			"job", s.job.ID, "error", errors.Join(s.errs...))
 	}

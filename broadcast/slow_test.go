@@ -272,9 +272,9 @@ func TestFailOnSlowBesideARelay(t *testing.T) {
 		defer cancel()
 		rep, err := b.Send(ctx, To("room"), hello())
 		require.ErrorIs(t, err, ErrSlowConsumer)
-		require.NotErrorIs(t, err, ErrNoTime)
+		require.NotErrorIs(t, err, ErrDeadline)
 		require.Equal(t, 1, rep.Slow)
-		require.Len(t, rep.Handed, 1)
+		require.Len(t, rep.HandedOff, 1)
 
 		job := goodJob()
 		job.Cursor = rest{Read: []segment{{Group: "room"}}}.cursor()
@@ -287,7 +287,7 @@ func TestFailOnSlowBesideARelay(t *testing.T) {
 		rep, err = only.Run(t.Context(), job)
 		require.NoError(t, err)
 		require.Equal(t, 1, rep.Slow)
-		require.Empty(t, rep.Handed)
+		require.Empty(t, rep.HandedOff)
 	})
 }
 

@@ -18,8 +18,8 @@ func TestTrackKeepsTheAuthorizersValuesApart(t *testing.T) {
 	c, err := m.SetAttributes(t.Context(), "c1", map[string]string{"tenant": "mine"})
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"tenant": "mine", conn.AuthorizerPrefix + "tenant": "t1"}, c.Attributes)
-	require.ErrorIs(t, conn.CheckAttributes(map[string]string{conn.AuthorizerPrefix + "x": ""}, nil), conn.ErrInvalid)
-	require.ErrorContains(t, conn.CheckAttributes(nil, []string{conn.AuthorizerPrefix + "x"}), `"auth.x"`)
+	require.ErrorIs(t, conn.ValidateAttributes(map[string]string{conn.AuthorizerPrefix + "x": ""}, nil), conn.ErrInvalid)
+	require.ErrorContains(t, conn.ValidateAttributes(nil, []string{conn.AuthorizerPrefix + "x"}), `"auth.x"`)
 }
 
 func TestTrackRefusesReservedAttributes(t *testing.T) {

@@ -97,7 +97,7 @@ func (m *Memory) Put(ctx context.Context, c Conn) error {
 	if err := refuse(ctx); err != nil {
 		return err
 	}
-	c, err := c.Canonical(m.clock())
+	c, err := c.Normalize(m.clock())
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (m *Memory) Get(ctx context.Context, id string) (Conn, error) {
 	if err := refuse(ctx); err != nil {
 		return Conn{}, err
 	}
-	if err := CheckName("connection id", id); err != nil {
+	if err := ValidateName("connection id", id); err != nil {
 		return Conn{}, err
 	}
 	m.mu.RLock()
@@ -152,7 +152,7 @@ func (m *Memory) Delete(ctx context.Context, id string) (Conn, error) {
 	if err := refuse(ctx); err != nil {
 		return Conn{}, err
 	}
-	if err := CheckName("connection id", id); err != nil {
+	if err := ValidateName("connection id", id); err != nil {
 		return Conn{}, err
 	}
 	c, err := m.take(id)
@@ -207,10 +207,10 @@ func checkMembership(ctx context.Context, id, group string) error {
 	if err := refuse(ctx); err != nil {
 		return err
 	}
-	if err := CheckName("connection id", id); err != nil {
+	if err := ValidateName("connection id", id); err != nil {
 		return err
 	}
-	return CheckName("group", group)
+	return ValidateName("group", group)
 }
 
 // Shards tells the number that [WithShards] set; see [Store].
@@ -218,7 +218,7 @@ func (m *Memory) Shards(ctx context.Context, group string) (int, error) {
 	if err := refuse(ctx); err != nil {
 		return 0, err
 	}
-	if err := CheckName("group", group); err != nil {
+	if err := ValidateName("group", group); err != nil {
 		return 0, err
 	}
 	return m.shards, nil
@@ -230,7 +230,7 @@ func (m *Memory) Read(ctx context.Context, q Query) (Page, error) {
 	if err := refuse(ctx); err != nil {
 		return Page{}, err
 	}
-	if err := q.Check(m.shards); err != nil {
+	if err := q.Validate(m.shards); err != nil {
 		return Page{}, err
 	}
 	m.mu.RLock()

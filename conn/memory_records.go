@@ -12,7 +12,7 @@ func (m *Memory) GetMany(ctx context.Context, ids []string) ([]Conn, error) {
 		return nil, err
 	}
 	for _, id := range ids {
-		if err := CheckName("connection id", id); err != nil {
+		if err := ValidateName("connection id", id); err != nil {
 			return nil, err
 		}
 	}
@@ -34,10 +34,10 @@ func (m *Memory) SetAttributes(ctx context.Context, id string, set map[string]st
 	if err := refuse(ctx); err != nil {
 		return Conn{}, err
 	}
-	if err := CheckName("connection id", id); err != nil {
+	if err := ValidateName("connection id", id); err != nil {
 		return Conn{}, err
 	}
-	if err := CheckAttributes(set, remove); err != nil {
+	if err := ValidateAttributes(set, remove); err != nil {
 		return Conn{}, err
 	}
 	m.mu.Lock()
@@ -55,10 +55,10 @@ func (m *Memory) Extend(ctx context.Context, id string, until time.Time) (Conn, 
 	if err := refuse(ctx); err != nil {
 		return Conn{}, err
 	}
-	if err := CheckName("connection id", id); err != nil {
+	if err := ValidateName("connection id", id); err != nil {
 		return Conn{}, err
 	}
-	if err := CheckExpiry(until); err != nil {
+	if err := ValidateExpiry(until); err != nil {
 		return Conn{}, err
 	}
 	m.mu.Lock()

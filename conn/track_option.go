@@ -20,7 +20,7 @@ func WithUser(user func(*gatesock.Request) string) TrackOption {
 }
 
 // WithAttributes says what to keep in [Conn.Attributes] in place of what the authorizer returned, which by default is kept
-// under names with [AuthorizerPrefix], without the principal id and what the gateway adds. authz.Remember then knows no
+// under names with [AuthorizerPrefix], without the principal id and what the gateway adds. authz.RestorePrincipal then knows no
 // scopes, roles or expiry of the principal. A handshake with an attribute whose own name has that prefix is refused with
 // [gatesock.CodeInternal].
 func WithAttributes(attributes func(*gatesock.Request) map[string]string) TrackOption {

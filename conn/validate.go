@@ -17,9 +17,9 @@ func refuse(ctx context.Context) error {
 	return fmt.Errorf("conn: %w", context.Cause(ctx))
 }
 
-// CheckName fails with [ErrInvalid] and says what it is if a name is empty or not UTF-8: no [Store] takes it. It is for
+// ValidateName fails with [ErrInvalid] and says what it is if a name is empty or not UTF-8: no [Store] takes it. It is for
 // those that write a Store.
-func CheckName(what, name string) error {
+func ValidateName(what, name string) error {
 	if name == "" {
 		return fmt.Errorf("%w: %s is empty", ErrInvalid, what)
 	}
@@ -33,10 +33,10 @@ func checkText(what, s string) error {
 	return nil
 }
 
-// CheckAttributes fails with [ErrInvalid] and names what no [Store] takes of a change of attributes: names that are empty
+// ValidateAttributes fails with [ErrInvalid] and names what no [Store] takes of a change of attributes: names that are empty
 // or not UTF-8 or begin with [AuthorizerPrefix], values that are not UTF-8, and a name that is to be both set and removed.
 // It is for those that write a Store.
-func CheckAttributes(set map[string]string, remove []string) error {
+func ValidateAttributes(set map[string]string, remove []string) error {
 	if err := checkAttributes(set); err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func CheckAttributes(set map[string]string, remove []string) error {
 		}
 	}
 	for _, name := range remove {
-		if err := CheckName("attribute's name", name); err != nil {
+		if err := ValidateName("attribute's name", name); err != nil {
 			return err
 		}
 		if err := checkReserved(name); err != nil {
@@ -62,7 +62,7 @@ func CheckAttributes(set map[string]string, remove []string) error {
 // checkAttributes checks the attributes of a record, those of the authorizer among them.
 func checkAttributes(attributes map[string]string) error {
 	for name, value := range attributes {
-		if err := CheckName("attribute's name", name); err != nil {
+		if err := ValidateName("attribute's name", name); err != nil {
 			return err
 		}
 		if err := checkText("attribute", value); err != nil {
@@ -72,9 +72,9 @@ func checkAttributes(attributes map[string]string) error {
 	return nil
 }
 
-// CheckExpiry fails with [ErrInvalid] on a time to which no [Store] extends a record: the zero time, and years above 9999. It
+// ValidateExpiry fails with [ErrInvalid] on a time to which no [Store] extends a record: the zero time, and years above 9999. It
 // is for those that write a Store.
-func CheckExpiry(until time.Time) error {
+func ValidateExpiry(until time.Time) error {
 	if until.IsZero() {
 		return fmt.Errorf("%w: the time to extend to is zero", ErrInvalid)
 	}
@@ -84,7 +84,7 @@ func CheckExpiry(until time.Time) error {
 // Canonical returns a record as a [Store] keeps it, for those that write one: with the times filled in and cut, and with
 // the groups sorted, each once, that of the user among them. It shares no memory with c. It fails with [ErrInvalid]
 // and names the part that no Store takes.
-func (c Conn) Canonical(now time.Time) (Conn, error) {
+func (c Conn) Normalize(now time.Time) (Conn, error) {
 	if err := c.check(); err != nil {
 		return Conn{}, err
 	}
@@ -127,7 +127,7 @@ func (c *Conn) canonicalGroups() []string {
 }
 
 func (c *Conn) check() error {
-	if err := CheckName("connection id", c.ID); err != nil {
+	if err := ValidateName("connection id", c.ID); err != nil {
 		return err
 	}
 	if err := checkText("user", c.User); err != nil {
@@ -140,7 +140,7 @@ func (c *Conn) check() error {
 		return err
 	}
 	for _, g := range c.Groups {
-		if err := CheckName("group", g); err != nil {
+		if err := ValidateName("group", g); err != nil {
 			return err
 		}
 	}
@@ -160,8 +160,8 @@ func checkTime(what string, t time.Time) error {
 
 // Check fails with [ErrInvalid] if no [Store] takes the query of a group that is read in so many shards. It is for those
 // who write a Store, and does not look at the cursor.
-func (q Query) Check(shards int) error {
-	if err := CheckName("group", q.Group); err != nil {
+func (q Query) Validate(shards int) error {
+	if err := ValidateName("group", q.Group); err != nil {
 		return err
 	}
 	if q.Shard < 0 || q.Shard >= shards {

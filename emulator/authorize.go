@@ -124,7 +124,7 @@ func (s *Session) authorize(ctx context.Context, h *Handshake, st stamp) error {
 		return s.refuse(http.StatusForbidden, messageForbidden, st)
 	case err != nil:
 		s.g.cfg.Logger.Error("the authorizer failed", slog.String("connectionId", s.id), loggedError(err))
-		return s.refuse(http.StatusInternalServerError, s.g.cfg.Unknown.AuthorizerFaultMessage, st)
+		return s.refuse(http.StatusInternalServerError, s.g.cfg.Undocumented.AuthorizerFaultMessage, st)
 	}
 	h.Authorizer = result.values
 	h.Authorizer[keyIntegrationLatency] = s.g.cfg.Clock.Now().Sub(began).Milliseconds()

@@ -57,7 +57,7 @@ func TestDisconnectExactlyOnce(t *testing.T) {
 		ctx := context.Background()
 		ways := []func(*Session){
 			func(s *Session) { s.Close(ctx, 1000, "") },
-			func(s *Session) { s.Drop(ctx) },
+			func(s *Session) { s.Abort(ctx) },
 			func(s *Session) { _ = g.Disconnect(ctx, gatesock.Target{ConnectionID: s.ID()}) },
 			func(s *Session) { _ = s.Receive(ctx, Message{Binary: true}) },
 			func(s *Session) { _ = s.Receive(ctx, Message{Data: []byte("x")}) },

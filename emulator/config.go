@@ -88,7 +88,7 @@ type Config struct {
 	OutboundBuffer int
 
 	// Unknown decides what is not known about the real gateway.
-	Unknown Unknowns
+	Undocumented Undocumented
 
 	// Clock is the time. Default: the machine's.
 	Clock Clock
@@ -97,9 +97,9 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Unknowns decides what is neither documented nor was observed, or was observed both ways. The zero value is the
+// Undocumented decides what is neither documented nor was observed, or was observed both ways. The zero value is the
 // choice that we hold to be most likely. If you know better, tell us.
-type Unknowns struct {
+type Undocumented struct {
 	// FailNon2xx makes a statusCode outside 2xx on a message route an "Internal server error" frame. By
 	// default the code is ignored. (Conflict: React-Chat-App#2 against architect/sandbox#560.)
 	FailNon2xx bool
@@ -193,11 +193,11 @@ func (c Config) withDefaults() Config {
 	if c.Burst == 0 && c.Rate > 0 {
 		c.Burst = int(c.Rate + 0.999)
 	}
-	c.Unknown = c.Unknown.withDefaults()
+	c.Undocumented = c.Undocumented.withDefaults()
 	return c
 }
 
-func (u Unknowns) withDefaults() Unknowns {
+func (u Undocumented) withDefaults() Undocumented {
 	goingAway := CloseStatus{Code: 1001, Reason: "Going away"}
 	u.AbnormalClose = u.AbnormalClose.or(CloseStatus{Code: 1006, Reason: "Connection closed abnormally"})
 	u.MaxAgeClose = u.MaxAgeClose.or(goingAway)
@@ -255,11 +255,11 @@ func (c Config) validate() error {
 	if err := checkAPIKeys(c.APIKeys, c.APIKeySelectionExpression); err != nil {
 		return err
 	}
-	return c.Unknown.validate()
+	return c.Undocumented.validate()
 }
 
 // validate keeps out what can't be sent.
-func (u Unknowns) validate() error {
+func (u Undocumented) validate() error {
 	for _, c := range []CloseStatus{u.ThrottledClose.or(CloseStatus{Code: 1008}), u.MaxAgeClose, u.ShutdownClose, u.InvalidUTF8Close, {1009, u.TooBigReason}, {1003, u.BinaryReason}} {
 		if v := c.check(); v != nil {
 			return fmt.Errorf("close status %d %q can't be sent: %w", c.Code, c.Reason, v)

@@ -210,7 +210,7 @@ func authorizerCases() []conformanceCase {
 				header, query := http.Header{"X-Token": {"t"}}, url.Values{"q": {"1"}}
 				for _, h := range []Handshake{{}, {Header: header}, {Query: query}, {Header: http.Header{"X-Token": {""}}, Query: query}} {
 					_, err := gw.Connect(t.Context(), h, ignoring{})
-					var refused *Refused
+					var refused *HandshakeError
 					require.ErrorAs(t, err, &refused)
 					require.Equal(t, 401, refused.StatusCode)
 				}
@@ -311,7 +311,7 @@ func TestMuxIsItsOwnAuthorizer(t *testing.T) {
 	gw, err := New(mux, Config{})
 	require.NoError(t, err)
 	_, err = gw.Connect(t.Context(), Handshake{}, ignoring{})
-	var refused *Refused
+	var refused *HandshakeError
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, 403, refused.StatusCode)
 	require.Equal(t, "Forbidden", refused.Message)

@@ -157,7 +157,7 @@ func connectCases() []conformanceCase {
 		},
 		{
 			section: "§3", mark: unknown, behaviour: "… or none, by option",
-			config: Config{Unknown: Unknowns{ForgetAbandonedConnect: true}},
+			config: Config{Undocumented: Undocumented{ForgetAbandonedConnect: true}},
 			check: func(w *world) {
 				t := w.t
 				ctx, cancel := context.WithCancel(context.Background())

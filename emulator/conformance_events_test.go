@@ -171,7 +171,7 @@ func eventCases() []conformanceCase {
 				e := w.event("$connect")
 				require.Equal(t, "2001:db8::7", e.Context.Identity["sourceIp"])
 				require.Equal(t, "2001:db8::7", e.Headers["X-Forwarded-For"])
-				s.Drop(t.Context())
+				s.Abort(t.Context())
 			},
 		},
 		{

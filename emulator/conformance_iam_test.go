@@ -301,7 +301,7 @@ func TestSignedConnectAsksNoAuthorizer(t *testing.T) {
 	_, err = gw.Connect(t.Context(), w.signedHandshake(signing{by: root}), ignoring{})
 	require.NoError(t, err)
 	_, err = gw.Connect(t.Context(), Handshake{}, ignoring{})
-	var refused *Refused
+	var refused *HandshakeError
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, "Missing Authentication Token", refused.Message)
 	require.NoError(t, gw.Shutdown(t.Context()))

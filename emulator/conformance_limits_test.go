@@ -189,7 +189,7 @@ func keepaliveCases() []conformanceCase {
 		},
 		{
 			section: "§10", mark: unknown, behaviour: "… or do, by option",
-			config: Config{Unknown: Unknowns{PingResetsIdle: true}},
+			config: Config{Undocumented: Undocumented{PingResetsIdle: true}},
 			check: func(w *world) {
 				t := w.t
 				p := w.connect()

@@ -65,7 +65,7 @@ func routingCases() []conformanceCase {
 		defaultCase(unknown, "a message that names $disconnect counts as unmatched", `{"action":"$disconnect"}`),
 		{
 			section: "§5", mark: unknown, behaviour: "a message that names $connect is Forbidden, by option",
-			config: Config{Unknown: Unknowns{ForbidReservedKeys: true}},
+			config: Config{Undocumented: Undocumented{ForbidReservedKeys: true}},
 			check: func(w *world) {
 				t := w.t
 				p := w.connect()
@@ -108,7 +108,7 @@ func routingCases() []conformanceCase {
 		},
 		{
 			section: "§5", mark: unknown, behaviour: "the body of an empty message is left out, by option",
-			config: Config{Unknown: Unknowns{OmitEmptyBody: true}},
+			config: Config{Undocumented: Undocumented{OmitEmptyBody: true}},
 			check: func(w *world) {
 				t := w.t
 				w.connect().text("")
@@ -213,7 +213,7 @@ func answerCases() []conformanceCase {
 		answerCase(inferred, "a body that is no string: Internal server error", "$default!", internal, always(`{"statusCode":200,"body":{"a":1}}`)),
 		{
 			section: "§6", mark: unknown, behaviour: "a status outside 2xx is an Internal server error, by option",
-			config:  Config{Routes: routes("$connect", "$default!"), Unknown: Unknowns{FailNon2xx: true}},
+			config:  Config{Routes: routes("$connect", "$default!"), Undocumented: Undocumented{FailNon2xx: true}},
 			respond: on("$default", always(`{"statusCode":500,"body":"hello"}`)),
 			check: func(w *world) {
 				t := w.t
@@ -224,7 +224,7 @@ func answerCases() []conformanceCase {
 		},
 		{
 			section: "§6", mark: unknown, behaviour: "an empty body sends nothing, by option",
-			config: Config{Routes: routes("$connect", "$default!"), Unknown: Unknowns{DropEmptyAnswers: true}},
+			config: Config{Routes: routes("$connect", "$default!"), Undocumented: Undocumented{DropEmptyAnswers: true}},
 			check: func(w *world) {
 				p := w.connect()
 				p.text("x")
@@ -299,7 +299,7 @@ func answerCases() []conformanceCase {
 		},
 		{
 			section: "§6", mark: unknown, behaviour: "… or taken, as REST APIs do, by option",
-			config: Config{Unknown: Unknowns{AcceptStringStatus: true}}, respond: func(_ context.Context, event []byte) ([]byte, error) {
+			config: Config{Undocumented: Undocumented{AcceptStringStatus: true}}, respond: func(_ context.Context, event []byte) ([]byte, error) {
 				if bytes.Contains(event, []byte("refuse")) {
 					return []byte(`{"statusCode":"403"}`), nil
 				}
@@ -316,7 +316,7 @@ func answerCases() []conformanceCase {
 		},
 		{
 			section: "§6", mark: documented, behaviour: "a client that sends too much is closed with 1008, by option (how it is told from the account's limit: unknown)",
-			config: Config{Rate: 1, Burst: 2, Unknown: Unknowns{ThrottledClose: CloseStatus{Code: 1008}}},
+			config: Config{Rate: 1, Burst: 2, Undocumented: Undocumented{ThrottledClose: CloseStatus{Code: 1008}}},
 			check: func(w *world) {
 				t := w.t
 				p := w.connect()

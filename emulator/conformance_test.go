@@ -137,7 +137,7 @@ func routes(keys ...string) []gatesock.Route {
 	table := make([]gatesock.Route, 0, len(keys))
 	for _, k := range keys {
 		key, twoWay := strings.CutSuffix(k, "!")
-		table = append(table, gatesock.Route{Key: key, TwoWay: twoWay})
+		table = append(table, gatesock.Route{Key: key, NeedsResponse: twoWay})
 	}
 	return table
 }

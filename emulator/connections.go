@@ -38,7 +38,7 @@ func (g *Gateway) serveConnection(w http.ResponseWriter, r *http.Request, to gat
 			w.WriteHeader(http.StatusOK)
 		}
 	case http.MethodGet:
-		var info Info
+		var info gatesock.ConnectionInfo
 		if info, err = g.Info(r.Context(), to); err == nil {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write(appendInfo(nil, info))
@@ -89,7 +89,7 @@ func writeError(w http.ResponseWriter, to gatesock.Target, err error) {
 const infoTime = "2006-01-02T15:04:05.000Z"
 
 // appendInfo appends what GET answers. A missing user agent is null there, unlike in events.
-func appendInfo(b []byte, i Info) []byte {
+func appendInfo(b []byte, i gatesock.ConnectionInfo) []byte {
 	stamp := func(t time.Time) { b = append(t.UTC().AppendFormat(append(b, '"'), infoTime), '"') }
 	b = append(b, `{"connectedAt":`...)
 	stamp(i.ConnectedAt)

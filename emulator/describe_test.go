@@ -41,7 +41,7 @@ func TestWrappersKeepTheAuthorizer(t *testing.T) {
 		gw, err := New(tt.handler, Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		require.NoError(t, err)
 		_, err = gw.Connect(t.Context(), Handshake{}, ignoring{})
-		var refused *Refused
+		var refused *HandshakeError
 		require.ErrorAs(t, err, &refused, name)
 		require.Equal(t, tt.status, refused.StatusCode, name)
 		require.NoError(t, gw.Shutdown(t.Context()))
@@ -59,7 +59,7 @@ func TestWrappersKeepTheAuthorizer(t *testing.T) {
 // A wrapper that describes itself keeps the replies, and has the registration checked.
 func TestWrappersKeepRoutesAndFreeze(t *testing.T) {
 	t.Parallel()
-	r := gatesock.New(gatesock.RequireGuards())
+	r := gatesock.New(gatesock.DenyByDefault())
 	gatesock.Handle(r, "say", func(context.Context, *gatesock.Request, struct{}) error { return nil })
 	h := gatesock.Wrap(r, func(h lambda.Handler) lambda.Handler { return forgetful{h} })
 	app, description := describe(h, Config{}.withDefaults())
@@ -79,7 +79,7 @@ func TestDroppedAnswersAreLogged(t *testing.T) {
 		"one way":              {`{"statusCode":200,"body":"hello"}`, gatesock.Route{Key: "$default"}, true},
 		"one way, no answer":   {`{"statusCode":200}`, gatesock.Route{Key: "$default"}, false},
 		"one way, empty":       {`{"statusCode":200,"body":""}`, gatesock.Route{Key: "$default"}, false},
-		"with route responses": {`{"statusCode":200,"body":"hello"}`, gatesock.Route{Key: "$default", TwoWay: true}, false},
+		"with route responses": {`{"statusCode":200,"body":"hello"}`, gatesock.Route{Key: "$default", NeedsResponse: true}, false},
 	} {
 		var log bytes.Buffer
 		gw, err := New(handlerFunc(func(context.Context, []byte) ([]byte, error) { return []byte(tt.answer), nil }), Config{

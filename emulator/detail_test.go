@@ -42,7 +42,7 @@ func TestStringStatusIsDigits(t *testing.T) {
 	for text, ok := range map[string]bool{
 		"200": true, "0xc8": false, "+200": false, "-200": false, "20 0": false, "2_00": false, "2e2": false, "": false, "600": false, "99999999999999999999": false,
 	} {
-		_, err := decodeResponse([]byte(`{"statusCode":"`+text+`"}`), &Unknowns{AcceptStringStatus: true})
+		_, err := decodeResponse([]byte(`{"statusCode":"`+text+`"}`), &Undocumented{AcceptStringStatus: true})
 		require.Equal(t, ok, err == nil, "%q: %v", text, err)
 	}
 }

@@ -29,7 +29,7 @@
 //
 // Each behaviour has a case in the package's conformance table (testdata/conformance.md lists them) that says
 // whether it is documented, observed by others on AWS, inferred, or not known. What is not known is an option
-// in [Unknowns], whose zero value is what we hold to be most likely.
+// in [Undocumented], whose zero value is what we hold to be most likely.
 //
 // # What it does not do
 //

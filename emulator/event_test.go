@@ -49,7 +49,7 @@ func sampleEvents(tb testing.TB) map[string][]byte {
 		"connect-full.json":    s.parts.connectEvent(st, s.headers(full, st), fieldsOf(full.Query)),
 		"message.json":         plain.parts.messageEvent(st, "chat", body),
 		"message-full.json":    s.parts.messageEvent(st, "chat", body),
-		"disconnect.json":      plain.parts.disconnectEvent(st, plain.domain, CloseStatus{NoStatus, reasonNoStatus}),
+		"disconnect.json":      plain.parts.disconnectEvent(st, plain.domain, CloseStatus{StatusNoStatusRcvd, reasonNoStatus}),
 		"disconnect-full.json": s.parts.disconnectEvent(st, s.domain, CloseStatus{Code: 1001}),
 	}
 }
@@ -132,7 +132,7 @@ func TestAuthorizerValuesMustBeScalar(t *testing.T) {
 		w := newWorld(t, inMemory{}, Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}, nil)
 		bad := map[string]any{"bad": v}
 		_, err := w.gw.Connect(context.Background(), Handshake{Authorizer: bad}, memoryClient{&peer{}})
-		var refused *Refused
+		var refused *HandshakeError
 		require.ErrorAs(t, err, &refused)
 		require.Equal(t, http.StatusInternalServerError, refused.StatusCode)
 		require.Contains(t, log.String(), `authorizer value \"bad\"`)

@@ -106,7 +106,7 @@ func ExampleManualClock() {
 // What a client sees of a $connect that does not succeed.
 func ExampleGateway_Connect_refused() {
 	r := gatesock.New()
-	r.Connect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
+	r.OnConnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
 		return nil, gatesock.Errorf(gatesock.CodePermissionDenied, "members only")
 	})
 	gw, err := emulator.New(r, emulator.Config{})

@@ -128,10 +128,10 @@ func (f *frameReader) drain(rest int64) error {
 	}
 }
 
-// closeStatus reads the payload of a close frame. No payload is [NoStatus].
+// closeStatus reads the payload of a close frame. No payload is [StatusNoStatusRcvd].
 func closeStatus(payload []byte) (CloseStatus, error) {
 	if len(payload) == 0 {
-		return CloseStatus{Code: NoStatus}, nil
+		return CloseStatus{Code: StatusNoStatusRcvd}, nil
 	}
 	if len(payload) == 1 {
 		return CloseStatus{}, &violation{code: 1002, cause: "close frame with half a code"}

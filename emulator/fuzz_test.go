@@ -68,8 +68,8 @@ func FuzzResponse(f *testing.F) {
 		f.Add([]byte(r))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		lenient, lenientErr := decodeResponse(bytes.Clone(data), &Unknowns{AcceptStringStatus: true})
-		r, err := decodeResponse(data, &Unknowns{})
+		lenient, lenientErr := decodeResponse(bytes.Clone(data), &Undocumented{AcceptStringStatus: true})
+		r, err := decodeResponse(data, &Undocumented{})
 		if err == nil {
 			require.NoError(t, lenientErr)
 			require.Equal(t, r, lenient)
@@ -125,7 +125,7 @@ func FuzzFrameReader(f *testing.F) {
 				return
 			case op == ws.OpClose:
 				status, err := closeStatus(payload)
-				require.True(t, err != nil || status.Code == NoStatus || sendable(status.Code))
+				require.True(t, err != nil || status.Code == StatusNoStatusRcvd || sendable(status.Code))
 			case op == ws.OpText:
 				require.LessOrEqual(t, len(payload), gatesock.MaxMessageSize)
 			}

@@ -162,7 +162,7 @@ func routeTable(routes []gatesock.Route) (map[string]gatesock.Route, error) {
 // error.
 func (g *Gateway) Quiesce(ctx context.Context) error { return g.running.wait(ctx) }
 
-// Shutdown takes no more connections, closes those that are open (Unknowns.ShutdownClose), each with its
+// Shutdown takes no more connections, closes those that are open (Undocumented.ShutdownClose), each with its
 // $disconnect, and returns when every invocation and every goroutine of the gateway has ended. A client
 // that does not answer the close frame is cut off after a second. If ctx ends first, the contexts of the
 // handlers that still run end too, and the error names them and wraps that of ctx. Calling it again does
@@ -176,7 +176,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	}
 	g.mu.Unlock()
 	for _, s := range open {
-		s.end(g.cfg.Unknown.ShutdownClose, byGateway).start()
+		s.end(g.cfg.Undocumented.ShutdownClose, byGateway).start()
 	}
 	err := g.running.wait(ctx)
 	g.workers.stop()

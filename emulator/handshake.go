@@ -44,8 +44,8 @@ type Handshake struct {
 // UserAgent gives the client's User-Agent, empty if it sent none.
 func (h *Handshake) UserAgent() string { return headerValue(h.Header, "User-Agent") }
 
-// Refused is the error of [Gateway.Connect] for a handshake that the gateway answers with another status than 101.
-type Refused struct {
+// HandshakeError is the error of [Gateway.Connect] for a handshake that the gateway answers with another status than 101.
+type HandshakeError struct {
 	// StatusCode is the HTTP status that the client sees (§3 of docs/gateway-facts.md): the handler's own where it
 	// answered, 502 where it failed, 504 where it took too long, 401, 403 or 500 where the authorizer refused or
 	// failed, 403 without an API key or a signature that is demanded, 500 where Handshake.Authorizer has a value
@@ -58,7 +58,7 @@ type Refused struct {
 	RequestID    string
 }
 
-func (e *Refused) Error() string {
+func (e *HandshakeError) Error() string {
 	if e.Message == "" {
 		return fmt.Sprintf("emulator: connection refused with status %d", e.StatusCode)
 	}
@@ -66,12 +66,12 @@ func (e *Refused) Error() string {
 }
 
 // Connect runs a handshake and, with it, $connect. The connection is open when it returns; until then posts to it
-// answer gone. The error is a *[Refused] where the gateway refuses. The client must be ready to be called before
+// answer gone. The error is a *[HandshakeError] where the gateway refuses. The client must be ready to be called before
 // Connect returns.
 //
 // The end of ctx stands for a client that goes away. It does not stop the invocation; Connect waits for its
 // end. If the handler accepted, the connection counts as opened and lost at once (see
-// Unknowns.ForgetAbandonedConnect), and Connect gives the context's error.
+// Undocumented.ForgetAbandonedConnect), and Connect gives the context's error.
 func (g *Gateway) Connect(ctx context.Context, h Handshake, c Client) (*Session, error) {
 	now := g.cfg.Clock.Now()
 	s := &Session{g: g, client: c, id: g.ids.next(now, kindMessage), connectedAt: now.Add(-time.Millisecond)}
@@ -83,7 +83,7 @@ func (g *Gateway) Connect(ctx context.Context, h Handshake, c Client) (*Session,
 		return nil, s.refuse(http.StatusServiceUnavailable, "Service Unavailable", st)
 	}
 	if !g.bucket.take() {
-		return nil, s.refuse(http.StatusTooManyRequests, g.cfg.Unknown.ThrottledMessage, st)
+		return nil, s.refuse(http.StatusTooManyRequests, g.cfg.Undocumented.ThrottledMessage, st)
 	}
 	if err := s.admit(ctx, &h, st); err != nil {
 		return nil, err
@@ -173,9 +173,9 @@ func (s *Session) verdict(r response, err error, st stamp) error {
 	return nil
 }
 
-func (s *Session) refuse(status int, message string, st stamp) *Refused {
+func (s *Session) refuse(status int, message string, st stamp) *HandshakeError {
 	s.g.cfg.Logger.Info("connection refused", slog.Int("status", status), slog.String("connectionId", s.id))
-	return &Refused{StatusCode: status, Message: message, ConnectionID: s.id, RequestID: st.requestID}
+	return &HandshakeError{StatusCode: status, Message: message, ConnectionID: s.id, RequestID: st.requestID}
 }
 
 // headers gives what $connect sees: the client's headers without those of the upgrade, and the gateway's.

@@ -25,7 +25,7 @@ const maxURLLength = 4096
 // origin ([net/http.CrossOriginProtection]), are refused with 403. Whether a page may connect is for the handler of $connect
 // to decide, as on AWS.
 //
-// What is not documented and was chosen: 414 for a URL that is too long; Unknowns.PlainRequestStatus for a plain
+// What is not documented and was chosen: 414 for a URL that is too long; Undocumented.PlainRequestStatus for a plain
 // request to the stage, or a plain GET below it; 403 for a handshake at any other path; bodies of refused handshakes.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p := g.parsePath(r.URL.EscapedPath())
@@ -50,7 +50,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor == 1 {
 			w.Header().Set("Upgrade", "websocket")
 		}
-		writeMessage(w, g.cfg.Unknown.PlainRequestStatus, "", http.StatusText(g.cfg.Unknown.PlainRequestStatus))
+		writeMessage(w, g.cfg.Undocumented.PlainRequestStatus, "", http.StatusText(g.cfg.Undocumented.PlainRequestStatus))
 	default:
 		writeNoRoute(w, p.route, r.Method)
 	}

@@ -95,7 +95,7 @@ func (inv *invocation) run() {
 	}
 	r := response{raw: out}
 	if !inv.raw {
-		r, err = decodeResponse(out, &inv.g.cfg.Unknown)
+		r, err = decodeResponse(out, &inv.g.cfg.Undocumented)
 	}
 	if !inv.settle((*Session).replyAndFlush, r, err) {
 		inv.log(slog.LevelWarn, "the function answered too late")

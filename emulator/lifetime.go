@@ -37,7 +37,7 @@ func (s *Session) check() {
 	var inv *invocation
 	switch {
 	case !old.After(now):
-		inv = s.end(s.g.cfg.Unknown.MaxAgeClose, byGateway)
+		inv = s.end(s.g.cfg.Undocumented.MaxAgeClose, byGateway)
 	case !idle.After(now):
 		inv = s.end(closeIdle(), byGateway)
 	default:

@@ -18,9 +18,6 @@ var ErrNotUTF8 = errors.New("emulator: posted data is not UTF-8")
 // ErrNoRoute is given for an endpoint that is not one of this API.
 var ErrNoRoute = errors.New("emulator: no method found matching the endpoint's path")
 
-// Info is what GET @connections tells about a connection.
-type Info = gatesock.ConnectionInfo
-
 // Post sends a message to a connection, as POST @connections does. It never blocks. Its errors match those
 // of [gatesock.Poster], or [ErrNotUTF8], or [ErrNoRoute].
 //
@@ -46,10 +43,10 @@ func (g *Gateway) post(ctx context.Context, to gatesock.Target, data []byte) err
 }
 
 // Info tells about a connection, as GET @connections does. Errors are as with [Gateway.Post].
-func (g *Gateway) Info(ctx context.Context, of gatesock.Target) (Info, error) {
+func (g *Gateway) Info(ctx context.Context, of gatesock.Target) (gatesock.ConnectionInfo, error) {
 	s, err := g.target(ctx, of)
 	if err != nil {
-		return Info{}, fmt.Errorf("emulator: info on %.100q: %w", of.ConnectionID, err)
+		return gatesock.ConnectionInfo{}, fmt.Errorf("emulator: info on %.100q: %w", of.ConnectionID, err)
 	}
 	return s.info(), nil
 }
@@ -124,8 +121,8 @@ func (s *Session) post(data []byte) error {
 	return err
 }
 
-func (s *Session) info() Info {
-	return Info{
+func (s *Session) info() gatesock.ConnectionInfo {
+	return gatesock.ConnectionInfo{
 		ConnectedAt:  s.connectedAt.UTC().Truncate(time.Millisecond),
 		LastActiveAt: s.lastActive().UTC().Truncate(time.Millisecond),
 		Identity:     gatesock.Identity{SourceIP: s.sourceIP, UserAgent: s.userAgent},

@@ -38,7 +38,7 @@ func (s *Session) Receive(ctx context.Context, m Message) error {
 // judge is accept for a message whose kind and size nobody has looked at: binary ones end the session with 1003,
 // those that are too big with 1009 (both AWS Developer Guide).
 func (s *Session) judge(ctx context.Context, m Message) (*invocation, error) {
-	u := &s.g.cfg.Unknown
+	u := &s.g.cfg.Undocumented
 	switch {
 	case s.ended.Load():
 		return nil, ErrClosed
@@ -60,7 +60,7 @@ func (s *Session) accept(ctx context.Context, data []byte) (*invocation, error) 
 	case s.ended.Load():
 		return nil, ErrClosed
 	case !utf8.Valid(data):
-		return s.end(s.g.cfg.Unknown.InvalidUTF8Close, byGateway), nil
+		return s.end(s.g.cfg.Undocumented.InvalidUTF8Close, byGateway), nil
 	}
 	s.touch()
 	return s.dispatch(ctx, data), nil
@@ -71,10 +71,10 @@ func (s *Session) dispatch(ctx context.Context, data []byte) *invocation {
 	now := s.g.cfg.Clock.Now()
 	st := stamp{requestID: s.g.ids.next(now, kindRequest), messageID: s.g.ids.next(now, kindMessage), time: now}
 	if !s.g.bucket.take() {
-		if c := s.g.cfg.Unknown.ThrottledClose; c.Code != 0 {
+		if c := s.g.cfg.Undocumented.ThrottledClose; c.Code != 0 {
 			return s.end(c, byGateway)
 		}
-		s.reply(errorFrame(s.g.cfg.Unknown.ThrottledMessage, s.id, st.requestID))
+		s.reply(errorFrame(s.g.cfg.Undocumented.ThrottledMessage, s.id, st.requestID))
 		return nil
 	}
 	route, ok := s.g.route(data)
@@ -111,7 +111,7 @@ func (s *Session) body(data []byte) []byte {
 	if len(data) > 0 {
 		return data
 	}
-	if s.g.cfg.Unknown.OmitEmptyBody {
+	if s.g.cfg.Undocumented.OmitEmptyBody {
 		return nil
 	}
 	return []byte{}
@@ -121,7 +121,7 @@ func (s *Session) body(data []byte) []byte {
 func (g *Gateway) route(body []byte) (gatesock.Route, bool) {
 	key, ok := g.selection.evaluate(body)
 	if reserved := key == gatesock.RouteConnect || key == gatesock.RouteDisconnect; reserved {
-		if g.cfg.Unknown.ForbidReservedKeys {
+		if g.cfg.Undocumented.ForbidReservedKeys {
 			return gatesock.Route{}, false
 		}
 		ok = false
@@ -138,13 +138,13 @@ func (g *Gateway) route(body []byte) (gatesock.Route, bool) {
 // answer sends what the client gets for a message: the frame of a failure, on every route, or the body of the
 // response on a route with a route response; see §6 of docs/gateway-facts.md.
 func (s *Session) answer(reply replier, route gatesock.Route, requestID string, r response, err error) {
-	u := &s.g.cfg.Unknown
+	u := &s.g.cfg.Undocumented
 	switch {
 	case err == errTimeout: //nolint:errorlint // begin's own value, never wrapped
 		reply(s, errorFrame(messageTimeout, s.id, requestID))
 	case err != nil, u.FailNon2xx && (r.statusCode < 200 || r.statusCode > 299):
 		reply(s, errorFrame(messageInternal, s.id, requestID))
-	case !route.TwoWay:
+	case !route.NeedsResponse:
 		if len(r.body) > 0 {
 			s.g.cfg.Logger.Warn("an answer was dropped: the route has no route response",
 				slog.String("routeKey", route.Key), slog.String("connectionId", s.id), slog.Int("bytes", len(r.body)))

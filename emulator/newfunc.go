@@ -58,10 +58,10 @@ func (c *comingGateway) Post(ctx context.Context, to gatesock.Target, data []byt
 	return g.Post(ctx, to, data)
 }
 
-func (c *comingGateway) Info(ctx context.Context, of gatesock.Target) (Info, error) {
+func (c *comingGateway) Info(ctx context.Context, of gatesock.Target) (gatesock.ConnectionInfo, error) {
 	g, err := c.get("info on", of)
 	if err != nil {
-		return Info{}, err
+		return gatesock.ConnectionInfo{}, err
 	}
 	return g.Info(ctx, of)
 }

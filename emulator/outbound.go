@@ -115,7 +115,7 @@ func (o *outbound) Close(code int, reason string) {
 	}
 	o.closed = true
 	var payload []byte
-	if code != NoStatus {
+	if code != StatusNoStatusRcvd {
 		payload = ws.NewCloseFrameBody(ws.StatusCode(code), reason)
 	}
 	o.pending = appendFrame(o.pending, ws.OpClose, true, payload)

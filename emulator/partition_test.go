@@ -23,7 +23,7 @@ func TestPartition(t *testing.T) {
 			t.Parallel()
 			var domain, arn string
 			r := gatesock.New()
-			r.Connect(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+			r.OnConnect(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 				domain = req.DomainName
 				return nil, nil
 			})

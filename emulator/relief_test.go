@@ -19,15 +19,15 @@ func TestReliefIsNotShared(t *testing.T) {
 	t.Parallel()
 	first := make(chan struct{})
 	r := gatesock.New()
-	r.Message("first", func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
+	r.HandleFunc("first", func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
 		<-first
 		return nil, nil
 	})
-	r.Message("second", func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
+	r.HandleFunc("second", func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
 		first <- struct{}{}
 		return nil, nil
 	})
-	r.Message("third", func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+	r.HandleFunc("third", func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 	g, err := emulator.New(r, emulator.Config{})
 	require.NoError(t, err)
 	srv, err := emulator.Serve(t.Context(), g, "127.0.0.1:0")

@@ -25,7 +25,7 @@ type response struct {
 // decodeResponse reads a Lambda proxy response as strictly as the gateway does: it must be an object with a
 // statusCode and may have the members of events.APIGatewayProxyResponse, and no other (observed: middy#1219,
 // architect#1093).
-func decodeResponse(data []byte, u *Unknowns) (response, error) {
+func decodeResponse(data []byte, u *Undocumented) (response, error) {
 	var r response
 	s := jsontext.NewScanner(data, nil)
 	if s.Peek() != '{' {
@@ -59,7 +59,7 @@ func (r *response) decodeBase64() error {
 }
 
 // read reads the response's members. What is wrong about the JSON itself is left to the scanner.
-func (r *response) read(s *jsontext.Scanner, u *Unknowns) (err error) {
+func (r *response) read(s *jsontext.Scanner, u *Undocumented) (err error) {
 	s.Open('{')
 	for s.More('}') {
 		switch key := s.Key(); string(key) {

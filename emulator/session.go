@@ -21,10 +21,10 @@ type Client interface {
 	Close(code int, reason string)
 }
 
-// NoStatus is the code of a close frame without one (RFC 6455, section 7.1.5).
-const NoStatus = 1005
+// StatusNoStatusRcvd is the code of a close frame without one (RFC 6455, section 7.1.5).
+const StatusNoStatusRcvd = 1005
 
-// reasonNoStatus is what $disconnect reports with NoStatus (AWS Developer Guide; observed).
+// reasonNoStatus is what $disconnect reports with StatusNoStatusRcvd (AWS Developer Guide; observed).
 const reasonNoStatus = "Client-side close frame status not set"
 
 // Session is one open connection. It is safe for concurrent use.
@@ -59,14 +59,14 @@ func (s *Session) Subprotocol() string {
 	return s.subprotocols[0]
 }
 
-// Close is the client's close frame, with its code ([NoStatus] or 0 for none) and reason. It returns when $disconnect
+// Close is the client's close frame, with its code ([StatusNoStatusRcvd] or 0 for none) and reason. It returns when $disconnect
 // has ended, or when ctx has. On a session that has ended it does nothing.
 //
 // What no close frame may have makes the gateway close the connection, as over a socket: with 1002 for a code
 // outside 1000–1003, 1007–1014 and 3000–4999 or a reason above 123 bytes, with 1007 for a reason that is not UTF-8.
 func (s *Session) Close(ctx context.Context, code int, reason string) {
-	if code == 0 || code == NoStatus {
-		s.endAndWait(ctx, CloseStatus{Code: NoStatus, Reason: reasonNoStatus}, byClient)
+	if code == 0 || code == StatusNoStatusRcvd {
+		s.endAndWait(ctx, CloseStatus{Code: StatusNoStatusRcvd, Reason: reasonNoStatus}, byClient)
 		return
 	}
 	status := CloseStatus{Code: code, Reason: reason}
@@ -77,15 +77,15 @@ func (s *Session) Close(ctx context.Context, code int, reason string) {
 	s.endAndWait(ctx, status, byClient)
 }
 
-// Drop is the loss of the link without a close frame (Unknowns.AbnormalClose). It returns when $disconnect has ended,
+// Drop is the loss of the link without a close frame (Undocumented.AbnormalClose). It returns when $disconnect has ended,
 // or when ctx has. On a session that has ended it does nothing.
-func (s *Session) Drop(ctx context.Context) {
-	s.endAndWait(ctx, s.g.cfg.Unknown.AbnormalClose, byClient)
+func (s *Session) Abort(ctx context.Context) {
+	s.endAndWait(ctx, s.g.cfg.Undocumented.AbnormalClose, byClient)
 }
 
-// Ping is a ping frame of the client. It matters only with Unknowns.PingResetsIdle; the pong is the front's affair.
+// Ping is a ping frame of the client. It matters only with Undocumented.PingResetsIdle; the pong is the front's affair.
 func (s *Session) Ping() {
-	if s.g.cfg.Unknown.PingResetsIdle {
+	if s.g.cfg.Undocumented.PingResetsIdle {
 		s.touch()
 	}
 }
@@ -102,8 +102,8 @@ func (s *Session) open() bool {
 
 // abandon is the end of a connection whose client did not wait for the handshake's answer.
 func (s *Session) abandon(ctx context.Context) {
-	if !s.g.cfg.Unknown.ForgetAbandonedConnect {
-		s.Drop(context.WithoutCancel(ctx))
+	if !s.g.cfg.Undocumented.ForgetAbandonedConnect {
+		s.Abort(context.WithoutCancel(ctx))
 	}
 }
 

@@ -119,7 +119,7 @@ func TestProtocolHeaderOfTheHandler(t *testing.T) {
 		"chat": true, "a, b": true, "": true, "v1.chat~!": true,
 		"a\\tb": false, "caf\u00e9": false, "a\\u007f": false, " a": false, "a,": false, "a\\r\\nX: y": false,
 	} {
-		_, err := decodeResponse([]byte(`{"statusCode":200,"headers":{"sec-websocket-protocol":"`+value+`"}}`), &Unknowns{})
+		_, err := decodeResponse([]byte(`{"statusCode":200,"headers":{"sec-websocket-protocol":"`+value+`"}}`), &Undocumented{})
 		if ok {
 			require.NoError(t, err, value)
 		} else {

@@ -46,7 +46,7 @@ func (c *socket) read(ctx context.Context) {
 		c.fail(v)
 	default:
 		// The link is lost, or the client did not answer the gateway's close frame in time.
-		c.session.end(c.session.g.cfg.Unknown.AbnormalClose, byClient).start()
+		c.session.end(c.session.g.cfg.Undocumented.AbnormalClose, byClient).start()
 	}
 	if err := c.out.finish(); err != nil {
 		c.session.g.cfg.Logger.Debug("closing a connection", slog.Any("error", err))
@@ -105,7 +105,7 @@ func (c *socket) closedByClient(payload []byte) error {
 		return err
 	}
 	code := status.Code
-	if code == NoStatus {
+	if code == StatusNoStatusRcvd {
 		status.Reason = reasonNoStatus
 	}
 	c.session.end(status, byClient).start()
@@ -117,7 +117,7 @@ func (c *socket) closedByClient(payload []byte) error {
 // since to close on unread data would take the close frame from it.
 func (c *socket) fail(v *violation) {
 	status := CloseStatus{Code: v.code}
-	switch u := &c.session.g.cfg.Unknown; v.code {
+	switch u := &c.session.g.cfg.Undocumented; v.code {
 	case 1003:
 		status.Reason = u.BinaryReason
 	case 1009:

@@ -41,7 +41,7 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	conn, in, err := switchProtocols(w, key, s.subprotocols)
 	if err != nil {
 		g.cfg.Logger.Error("the handshake could not be answered", slog.Any("error", err))
-		s.end(g.cfg.Unknown.AbnormalClose, byClient).start()
+		s.end(g.cfg.Undocumented.AbnormalClose, byClient).start()
 		ended()
 		return
 	}
@@ -75,7 +75,7 @@ func (g *Gateway) handshakeOf(r *http.Request) Handshake {
 
 // writeRefusal answers a handshake that did not succeed.
 func writeRefusal(w http.ResponseWriter, err error) {
-	var refused *Refused
+	var refused *HandshakeError
 	switch {
 	case !errors.As(err, &refused): // the context's error: the client has gone, and this status is for nobody
 		w.WriteHeader(http.StatusBadGateway)

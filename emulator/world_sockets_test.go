@@ -66,7 +66,7 @@ func (f *sockets) dial(w *world, h Handshake) (*peer, answer) {
 	}
 	p.close = func(code int, reason string) {
 		var payload []byte
-		if code != 0 && code != NoStatus {
+		if code != 0 && code != StatusNoStatusRcvd {
 			payload = ws.NewCloseFrameBody(ws.StatusCode(code), reason)
 		}
 		send(ws.OpClose, true, string(payload))
@@ -138,7 +138,7 @@ func readFrames(in *bufio.Reader, frames chan<- string) CloseStatus {
 		case h.OpCode == ws.OpClose:
 			code, reason := ws.ParseCloseFrameData(payload)
 			if len(payload) == 0 {
-				code = NoStatus
+				code = StatusNoStatusRcvd
 			}
 			return CloseStatus{int(code), reason}
 		case h.OpCode == ws.OpPong:

@@ -230,7 +230,7 @@ func (inMemory) dial(w *world, h Handshake) (*peer, answer) {
 	p := &peer{frames: make(chan string, 1000), ends: make(chan CloseStatus, 1)}
 	s, err := w.gw.Connect(context.Background(), h, memoryClient{p})
 	if err != nil {
-		var refused *Refused
+		var refused *HandshakeError
 		require.ErrorAs(w.t, err, &refused)
 		return nil, answer{status: refused.StatusCode}
 	}
@@ -249,7 +249,7 @@ func (inMemory) dial(w *world, h Handshake) (*peer, answer) {
 		receive(m)
 	}
 	p.close = func(code int, reason string) { s.Close(context.Background(), code, reason) }
-	p.drop = func() { s.Drop(context.Background()) }
+	p.drop = func() { s.Abort(context.Background()) }
 	p.ping = s.Ping
 	return p, answer{status: http.StatusSwitchingProtocols, subprotocol: s.Subprotocol()}
 }

@@ -340,7 +340,7 @@ func TestMuxDescribesItself(t *testing.T) {
 
 func TestFreezeFreezesTheRouter(t *testing.T) {
 	t.Parallel()
-	r := gatesock.New(gatesock.RequireGuards())
+	r := gatesock.New(gatesock.DenyByDefault())
 	gatesock.Handle(r, "say", func(context.Context, *gatesock.Request, struct{}) error { return nil })
 	m := eventmux.New(eventmux.SQS("mail", says("")), eventmux.WebSocket(gatesock.Wrap(r, func(next lambda.Handler) lambda.Handler {
 		return handlerFunc(next.Invoke)

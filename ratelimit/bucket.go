@@ -54,7 +54,7 @@ func (b Bucket) AllowN(t time.Time, l Limit, n int) (Bucket, Decision) {
 }
 
 // Check says what is wrong with a limit.
-func (l Limit) Check() error {
+func (l Limit) Validate() error {
 	switch {
 	case !(l.Rate > 0) || l.Rate > 1e6:
 		return fmt.Errorf("ratelimit: the rate %v is not above 0 and at most a million a second", l.Rate)
@@ -79,7 +79,7 @@ func (l Limit) token() int64 { return int64(math.Ceil(1e9 / l.Rate)) }
 
 // take is AllowN on plain numbers.
 func (l Limit) take(full, now int64, n int) (after int64, d Decision) {
-	if l.Check() != nil {
+	if l.Validate() != nil {
 		return full, Decision{RetryAfter: Never}
 	}
 	token := l.token()

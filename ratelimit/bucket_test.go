@@ -51,13 +51,13 @@ func TestLimitsThatMakeNoSense(t *testing.T) {
 	for _, l := range []Limit{
 		{}, {Rate: 1}, {Burst: 1}, {-1, 1}, {1, -1}, {math.NaN(), 1}, {math.Inf(1), 1}, {1e6 + 1, 1}, {1e-9, 10}, {1e-300, 1}, {1, math.MaxInt},
 	} {
-		require.Error(t, l.Check(), "%+v", l)
+		require.Error(t, l.Validate(), "%+v", l)
 		b, d := Bucket{}.AllowN(noon(), l, 1)
 		require.Equal(t, Decision{RetryAfter: Never}, d)
 		require.Zero(t, b)
 	}
 	for _, l := range []Limit{{1e6, 1e6}, {1. / 86400, 100}, {0.1, 1}} {
-		require.NoError(t, l.Check())
+		require.NoError(t, l.Validate())
 	}
 }
 
@@ -139,7 +139,7 @@ func FuzzAllowN(f *testing.F) {
 		after, d := l.take(full, now, n)
 		require.GreaterOrEqual(t, after, full)
 		require.GreaterOrEqual(t, d.RetryAfter, time.Duration(0))
-		require.False(t, d.Allowed && l.Check() != nil)
+		require.False(t, d.Allowed && l.Validate() != nil)
 		require.False(t, d.Allowed && n > burst)
 		require.False(t, !d.Allowed && after != full)
 	})

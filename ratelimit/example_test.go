@@ -19,8 +19,8 @@ func ExampleLimiter_Middleware() {
 
 	r := gatesock.New()
 	r.Use(
-		connects.Middleware(ratelimit.BySource(), ratelimit.Rule{Routes: []string{gatesock.RouteConnect}}),
-		messages.Middleware(ratelimit.ByConnection(), ratelimit.Rule{Router: r, Costs: map[string]int{"export": 10, "ping": 0}}),
+		connects.Middleware(ratelimit.BySourceIP(), ratelimit.MiddlewareOptions{Routes: []string{gatesock.RouteConnect}}),
+		messages.Middleware(ratelimit.ByConnection(), ratelimit.MiddlewareOptions{Router: r, Costs: map[string]int{"export": 10, "ping": 0}}),
 	)
 	gatesock.Handle(r, "export", func(context.Context, *gatesock.Request, struct{}) error { return nil })
 	gatesock.Handle(r, "ping", func(context.Context, *gatesock.Request, struct{}) error { return nil })
@@ -70,7 +70,7 @@ func ExampleNewQuota() {
 	}
 	clock := func() time.Time { return time.Date(2026, time.October, 24, 23, 0, 0, 0, berlin) } // clocks go back in the night
 	quota := ratelimit.Quota{Max: 2, Per: ratelimit.Day, Zone: berlin}
-	reports := ratelimit.NewQuota(new(ratelimit.Memory), "reports", quota, ratelimit.FailOpen, ratelimit.WithReserve(10), ratelimit.WithClock(clock))
+	reports := ratelimit.NewQuota(new(ratelimit.Memory), "reports", quota, ratelimit.FailOpen, ratelimit.WithBatchSize(10), ratelimit.WithClock(clock))
 	for range 3 {
 		d, err := reports.Allow(context.Background(), "customer:7", 1)
 		if err != nil {
@@ -87,9 +87,9 @@ func ExampleNewQuota() {
 }
 
 // Everybody has the limits of their own plan, which their API key names.
-func ExamplePlans() {
+func ExamplePlanLimiter() {
 	store := new(ratelimit.Memory)
-	plans := &ratelimit.Plans{
+	plans := &ratelimit.PlanLimiter{
 		Source: ratelimit.PlanMap{
 			"free": {Limit: ratelimit.Limit{Rate: 1, Burst: 2}, Quotas: []ratelimit.Quota{{Max: 1000, Per: ratelimit.Day}}},
 			"pro":  {Limit: ratelimit.Limit{Rate: 50, Burst: 200}},
@@ -97,7 +97,7 @@ func ExamplePlans() {
 		Default: "free", Buckets: store, Counters: store, Failure: ratelimit.FailOpen,
 	}
 	r := gatesock.New()
-	r.Use(plans.Middleware(ratelimit.ByAPIKey(), ratelimit.Rule{}))
+	r.Use(plans.Middleware(ratelimit.ByAPIKey(), ratelimit.MiddlewareOptions{}))
 
 	for _, plan := range []string{"free", "pro"} {
 		d, err := plans.Allow(context.Background(), plan, "report", 3)

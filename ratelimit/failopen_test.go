@@ -50,11 +50,11 @@ func (s *tableLike) Take(ctx context.Context, key string, l ratelimit.Limit, n i
 	return s.Memory.Take(ctx, key, l, n)
 }
 
-func (s *tableLike) Use(ctx context.Context, key string, start, end time.Time, n, maximum int64) (ratelimit.Used, error) {
+func (s *tableLike) Consume(ctx context.Context, key string, start, end time.Time, n, maximum int64) (ratelimit.Usage, error) {
 	if err := s.check(key); err != nil {
-		return ratelimit.Used{}, err
+		return ratelimit.Usage{}, err
 	}
-	return s.Memory.Use(ctx, key, start, end, n, maximum)
+	return s.Memory.Consume(ctx, key, start, end, n, maximum)
 }
 
 // Names that no table takes are limited as all others, each by itself.
@@ -90,8 +90,8 @@ func TestKeysThatNoTableTakesAreLimited(t *testing.T) {
 	require.True(t, store.keys["messages#short"], "a name that is short stays as it is")
 
 	l := ratelimit.New(store, "events", ratelimit.Limit{Rate: 1e-6, Burst: 2}, ratelimit.FailOpen, ratelimit.WithLogger(silent()))
-	by := ratelimit.By("sender", func(req *gatesock.Request) string { return req.ConnectionID })
-	h := l.Middleware(by, ratelimit.Rule{})(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+	by := ratelimit.ByFunc("sender", func(req *gatesock.Request) string { return req.ConnectionID })
+	h := l.Middleware(by, ratelimit.MiddlewareOptions{})(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 	for _, name := range []string{long, "not\xffUTF-8"} {
 		for range 2 {
 			_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: name})
@@ -109,8 +109,10 @@ func TestShardsThatAreTooSmallAreToldAtStart(t *testing.T) {
 	store := ratelimit.Shard(new(ratelimit.Memory), 4)
 	require.Panics(t, func() { ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 3}, ratelimit.FailOpen) })
 	l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 20}, ratelimit.FailOpen, ratelimit.WithLogger(silent()))
-	require.Panics(t, func() { l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$default": 6}}) })
-	l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$default": 5}})
+	require.Panics(t, func() {
+		l.Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{Costs: map[string]int{"$default": 6}})
+	})
+	l.Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{Costs: map[string]int{"$default": 5}})
 	d, err := l.Allow(t.Context(), "k", 6)
 	require.ErrorIs(t, err, ratelimit.ErrInvalid, "no failure of a store")
 	require.False(t, d.Allowed)
@@ -128,8 +130,8 @@ func (e erring) Take(ctx context.Context, _ string, _ ratelimit.Limit, _ int) (r
 	return ratelimit.Decision{}, e.err
 }
 
-func (e erring) Use(context.Context, string, time.Time, time.Time, int64, int64) (ratelimit.Used, error) {
-	return ratelimit.Used{}, e.err
+func (e erring) Consume(context.Context, string, time.Time, time.Time, int64, int64) (ratelimit.Usage, error) {
+	return ratelimit.Usage{}, e.err
 }
 
 // What a store can never answer is refused with either choice, and a call that was given up lets nothing through.
@@ -139,7 +141,7 @@ func TestFailOpenIsForFailuresOfTheStore(t *testing.T) {
 	var log strings.Builder
 	l := ratelimit.New(erring{fmt.Errorf("the bucket is no bucket: %w", ratelimit.ErrInvalid)}, "messages", limit, ratelimit.FailOpen,
 		ratelimit.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
-	h := wstest.New(t, limited(l, ratelimit.BySource(), ratelimit.Rule{Routes: []string{"say"}}))
+	h := wstest.New(t, limited(l, ratelimit.BySourceIP(), ratelimit.MiddlewareOptions{Routes: []string{"say"}}))
 	h.Connect().Request("say", nil).ExpectError(gatesock.CodeUnavailable)
 	require.Contains(t, log.String(), "level=ERROR")
 	require.Contains(t, log.String(), "open=false")
@@ -159,11 +161,11 @@ func TestFailOpenIsForFailuresOfTheStore(t *testing.T) {
 func TestEventsWithoutAnAddressAreLimited(t *testing.T) {
 	t.Parallel()
 	l := ratelimit.New(new(ratelimit.Memory), "x", ratelimit.Limit{Rate: 1e-6, Burst: 1}, ratelimit.FailOpen)
-	for _, by := range []ratelimit.Key{ratelimit.BySource(), ratelimit.ByUser(), ratelimit.ByAPIKey()} {
-		h := l.Middleware(by, ratelimit.Rule{})(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+	for _, by := range []ratelimit.KeyFunc{ratelimit.BySourceIP(), ratelimit.ByUser(), ratelimit.ByAPIKey()} {
+		h := l.Middleware(by, ratelimit.MiddlewareOptions{})(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 		refused := 0
 		for range 3 {
-			if _, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, HandledBy: "say"}); err != nil {
+			if _, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, Route: "say"}); err != nil {
 				refused++
 			}
 		}
@@ -193,9 +195,9 @@ func TestAQuotaThatHangsIsAskedOnceForAllThatWait(t *testing.T) {
 // slowCounters fail after a second.
 type slowCounters struct{}
 
-func (slowCounters) Use(context.Context, string, time.Time, time.Time, int64, int64) (ratelimit.Used, error) {
+func (slowCounters) Consume(context.Context, string, time.Time, time.Time, int64, int64) (ratelimit.Usage, error) {
 	<-time.After(time.Second) // of a synctest bubble
-	return ratelimit.Used{}, errors.New("down")
+	return ratelimit.Usage{}, errors.New("down")
 }
 
 // What a caller has given up is no failure for those that wait behind it: they ask.
@@ -232,10 +234,10 @@ type patient struct {
 	open atomic.Bool
 }
 
-func (p *patient) Use(ctx context.Context, key string, start, end time.Time, n, maximum int64) (ratelimit.Used, error) {
+func (p *patient) Consume(ctx context.Context, key string, start, end time.Time, n, maximum int64) (ratelimit.Usage, error) {
 	if !p.open.Load() {
 		<-ctx.Done()
-		return ratelimit.Used{}, ctx.Err()
+		return ratelimit.Usage{}, ctx.Err()
 	}
-	return p.Memory.Use(ctx, key, start, end, n, maximum)
+	return p.Memory.Consume(ctx, key, start, end, n, maximum)
 }

@@ -11,15 +11,15 @@ import (
 	"github.com/gatesock/gatesock/authz"
 )
 
-// Key says whose bucket an event takes its tokens from.
-type Key struct {
+// KeyFunc says whose bucket an event takes its tokens from.
+type KeyFunc struct {
 	// of gives a kind of names, and a name of it: those of different kinds are apart, however they are written.
 	of func(req *gatesock.Request) (kind, name string)
 }
 
 // ByConnection gives each connection a bucket, for its messages: a $connect takes nothing, since the bucket of a new connection is full.
-func ByConnection() Key {
-	return Key{func(req *gatesock.Request) (kind, name string) {
+func ByConnection() KeyFunc {
+	return KeyFunc{func(req *gatesock.Request) (kind, name string) {
 		if req.EventType == gatesock.EventConnect {
 			return "connection", ""
 		}
@@ -28,9 +28,9 @@ func ByConnection() Key {
 }
 
 // ByUser gives each user a bucket, for all connections together: the principal of the authorizer. Events without one take from the
-// bucket of their address, as with [BySource].
-func ByUser() Key {
-	return Key{func(req *gatesock.Request) (kind, name string) {
+// bucket of their address, as with [BySourceIP].
+func ByUser() KeyFunc {
+	return KeyFunc{func(req *gatesock.Request) (kind, name string) {
 		if id := req.PrincipalID(); id != "" {
 			return "user", id
 		}
@@ -39,10 +39,10 @@ func ByUser() Key {
 }
 
 // ByAPIKey gives each API key a bucket: those of package authz/apikey, and those of the gateway. Events without one take from the bucket
-// of their address, as with [BySource].
-func ByAPIKey() Key {
-	return Key{func(req *gatesock.Request) (kind, name string) {
-		if key := authz.AttributeOf(req, authz.APIKeyAttribute); key != "" {
+// of their address, as with [BySourceIP].
+func ByAPIKey() KeyFunc {
+	return KeyFunc{func(req *gatesock.Request) (kind, name string) {
+		if key := authz.AttributeFrom(req, authz.APIKeyAttribute); key != "" {
 			return "key", key
 		}
 		if req.Identity.APIKeyID != "" {
@@ -52,9 +52,9 @@ func ByAPIKey() Key {
 	}}
 }
 
-// BySource gives each address a bucket; of IPv6 each network of 64 bits, since a host has as many addresses in it as it likes.
+// BySourceIP gives each address a bucket; of IPv6 each network of 64 bits, since a host has as many addresses in it as it likes.
 // Events without an address, which the gateway does not send, share one bucket.
-func BySource() Key { return Key{bySource} }
+func BySourceIP() KeyFunc { return KeyFunc{bySource} }
 
 func bySource(req *gatesock.Request) (kind, name string) {
 	return "source", cmp.Or(network(req.Identity.SourceIP), noAddress)
@@ -64,17 +64,17 @@ func bySource(req *gatesock.Request) (kind, name string) {
 const noAddress = "unknown"
 
 // ByRoute gives each route one bucket for all.
-func ByRoute() Key {
-	return Key{func(req *gatesock.Request) (kind, name string) { return "route", req.HandledBy }}
+func ByRoute() KeyFunc {
+	return KeyFunc{func(req *gatesock.Request) (kind, name string) { return "route", req.Route }}
 }
 
-// By takes the bucket that a function names, apart from those of other kinds; an empty name limits nothing. It panics if of is nil, or
+// ByFunc takes the bucket that a function names, apart from those of other kinds; an empty name limits nothing. It panics if of is nil, or
 // the kind is empty, longer than 64 bytes, not UTF-8 or has a ":" or a "#".
-func By(kind string, of func(req *gatesock.Request) string) Key {
+func ByFunc(kind string, of func(req *gatesock.Request) string) KeyFunc {
 	if !isKind(kind) || of == nil {
 		panic(fmt.Sprintf("ratelimit: By with a nil function, or with the kind %.80q, which needs 1 to 64 bytes of UTF-8 without : and #", kind))
 	}
-	return Key{func(req *gatesock.Request) (string, string) { return kind, of(req) }}
+	return KeyFunc{func(req *gatesock.Request) (string, string) { return kind, of(req) }}
 }
 
 func isKind(kind string) bool {

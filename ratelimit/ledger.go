@@ -13,7 +13,7 @@ const maxAccounts = 100_000
 
 // ledger is a quota with what a process knows of it.
 type ledger struct {
-	counters Counters
+	counters QuotaStore
 	quota    Quota
 	reserve  int64
 	clock    func() time.Time
@@ -85,7 +85,7 @@ func (l *ledger) get(ctx context.Context, key string, a *account, start, end tim
 		if n < missing {
 			return nil
 		}
-		used, err := l.counters.Use(ctx, key, start, end, n, l.quota.Max)
+		used, err := l.counters.Consume(ctx, key, start, end, n, l.quota.Max)
 		if err != nil {
 			return err
 		}

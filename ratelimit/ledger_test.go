@@ -19,18 +19,18 @@ import (
 
 // counted counts what is asked of counters, which can be told to fail.
 type counted struct {
-	ratelimit.Counters
+	ratelimit.QuotaStore
 
 	calls atomic.Int64
 	fail  error
 }
 
-func (c *counted) Use(ctx context.Context, key string, start, end time.Time, n, maximum int64) (ratelimit.Used, error) {
+func (c *counted) Consume(ctx context.Context, key string, start, end time.Time, n, maximum int64) (ratelimit.Usage, error) {
 	c.calls.Add(1)
 	if c.fail != nil {
-		return ratelimit.Used{}, c.fail
+		return ratelimit.Usage{}, c.fail
 	}
-	return c.Counters.Use(ctx, key, start, end, n, maximum)
+	return c.QuotaStore.Consume(ctx, key, start, end, n, maximum)
 }
 
 // noon is a Tuesday.
@@ -39,7 +39,7 @@ func noon() time.Time { return time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) }
 func TestQuota(t *testing.T) {
 	t.Parallel()
 	now := noon()
-	counters := &counted{Counters: new(ratelimit.Memory)}
+	counters := &counted{QuotaStore: new(ratelimit.Memory)}
 	l := ratelimit.NewQuota(counters, "day", ratelimit.Quota{Max: 3, Per: ratelimit.Day}, ratelimit.FailClosed, ratelimit.WithClock(func() time.Time { return now }))
 	allow := func(key string, n int) ratelimit.Decision {
 		t.Helper()
@@ -73,12 +73,12 @@ func TestReserves(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		now := noon()
-		counters := &counted{Counters: new(ratelimit.Memory)}
+		counters := &counted{QuotaStore: new(ratelimit.Memory)}
 		quota := ratelimit.Quota{Max: rapid.Int64Range(1, 200).Draw(t, "max"), Per: ratelimit.Week}
 		reserve := rapid.IntRange(1, 20).Draw(t, "reserve")
 		processes := make([]*ratelimit.Limiter, rapid.IntRange(1, 5).Draw(t, "processes"))
 		for i := range processes {
-			processes[i] = ratelimit.NewQuota(counters, "x", quota, ratelimit.FailClosed, ratelimit.WithReserve(reserve), ratelimit.WithClock(func() time.Time { return now }))
+			processes[i] = ratelimit.NewQuota(counters, "x", quota, ratelimit.FailClosed, ratelimit.WithBatchSize(reserve), ratelimit.WithClock(func() time.Time { return now }))
 		}
 		for range 2 { // weeks
 			used := int64(0)
@@ -115,7 +115,7 @@ func TestReserves(t *testing.T) {
 func TestTheLastUnits(t *testing.T) {
 	t.Parallel()
 	quota := ratelimit.Quota{Max: 12, Per: ratelimit.Day}
-	l := ratelimit.NewQuota(new(ratelimit.Memory), "x", quota, ratelimit.FailOpen, ratelimit.WithReserve(10), ratelimit.WithClock(noon))
+	l := ratelimit.NewQuota(new(ratelimit.Memory), "x", quota, ratelimit.FailOpen, ratelimit.WithBatchSize(10), ratelimit.WithClock(noon))
 	for _, n := range []int{7, 5} {
 		d, err := l.Allow(t.Context(), "k", n)
 		require.NoError(t, err)
@@ -129,20 +129,20 @@ func TestWhatACrashLoses(t *testing.T) {
 	counters := new(ratelimit.Memory)
 	quota := ratelimit.Quota{Max: 100, Per: ratelimit.Month}
 	for range 5 { // processes that use one unit each, and end
-		l := ratelimit.NewQuota(counters, "x", quota, ratelimit.FailOpen, ratelimit.WithReserve(10), ratelimit.WithClock(noon))
+		l := ratelimit.NewQuota(counters, "x", quota, ratelimit.FailOpen, ratelimit.WithBatchSize(10), ratelimit.WithClock(noon))
 		d, err := l.Allow(t.Context(), "k", 1)
 		require.NoError(t, err)
 		require.True(t, d.Allowed)
 	}
-	d, err := ratelimit.NewQuota(counters, "x", quota, ratelimit.FailOpen, ratelimit.WithReserve(10), ratelimit.WithClock(noon)).Allow(t.Context(), "k", 1)
+	d, err := ratelimit.NewQuota(counters, "x", quota, ratelimit.FailOpen, ratelimit.WithBatchSize(10), ratelimit.WithClock(noon)).Allow(t.Context(), "k", 1)
 	require.NoError(t, err)
 	require.Equal(t, 100-5*10-1, d.Remaining)
 }
 
 func TestQuotaAtOnce(t *testing.T) {
 	t.Parallel()
-	counters := &counted{Counters: new(ratelimit.Memory)}
-	l := ratelimit.NewQuota(counters, "x", ratelimit.Quota{Max: 1000, Per: ratelimit.Day}, ratelimit.FailOpen, ratelimit.WithReserve(100), ratelimit.WithClock(noon))
+	counters := &counted{QuotaStore: new(ratelimit.Memory)}
+	l := ratelimit.NewQuota(counters, "x", ratelimit.Quota{Max: 1000, Per: ratelimit.Day}, ratelimit.FailOpen, ratelimit.WithBatchSize(100), ratelimit.WithClock(noon))
 	var allowed atomic.Int64
 	var wg sync.WaitGroup
 	for range 16 {
@@ -176,23 +176,23 @@ func TestQuotaOfMessages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
 		l := ratelimit.NewQuota(store, "messages", ratelimit.Quota{Max: 2, Per: ratelimit.Day}, ratelimit.FailOpen, ratelimit.WithClock(store.Clock))
-		return limited(l, ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$connect": 0}})
+		return limited(l, ratelimit.ByUser(), ratelimit.MiddlewareOptions{Costs: map[string]int{"$connect": 0}})
 	})
-	ann := w.Connect(wstest.AsUser("ann"))
+	ann := w.Connect(wstest.WithUser("ann"))
 	ann.Request("say", nil).ExpectAck()
 	ann.Request("say", nil).ExpectAck()
 	e := ann.Request("say", nil).ExpectError(gatesock.CodeRateLimited)
 	require.Equal(t, "too many requests: the limit is 2 a day", e.Message)
 	require.LessOrEqual(t, e.RetryAfter, 24*time.Hour)
-	w.Connect(wstest.AsUser("bob")).Request("say", nil).ExpectAck()
+	w.Connect(wstest.WithUser("bob")).Request("say", nil).ExpectAck()
 }
 
 func TestMemoryCountersAreBounded(t *testing.T) {
 	t.Parallel()
 	m := &ratelimit.Memory{MaxKeys: 100}
 	start, end := noon(), noon().Add(time.Hour)
-	use := func(key string, n int64) ratelimit.Used {
-		u, err := m.Use(t.Context(), key, start, end, n, 10)
+	use := func(key string, n int64) ratelimit.Usage {
+		u, err := m.Consume(t.Context(), key, start, end, n, 10)
 		require.NoError(t, err)
 		return u
 	}
@@ -202,7 +202,7 @@ func TestMemoryCountersAreBounded(t *testing.T) {
 	}
 	require.False(t, use("much", 1).Allowed, "what has counted most stays")
 	start, end = end, end.Add(time.Hour)
-	require.Equal(t, ratelimit.Used{Allowed: true, Total: 1}, use("much", 1))
+	require.Equal(t, ratelimit.Usage{Allowed: true, Total: 1}, use("much", 1))
 }
 
 func TestQuotaMisuse(t *testing.T) {
@@ -213,7 +213,7 @@ func TestQuotaMisuse(t *testing.T) {
 		"no name":     func() { ratelimit.NewQuota(store, "", good, ratelimit.FailOpen) },
 		"no choice":   func() { ratelimit.NewQuota(store, "x", good, 0) },
 		"no quota":    func() { ratelimit.NewQuota(store, "x", ratelimit.Quota{}, ratelimit.FailOpen) },
-		"no reserve":  func() { ratelimit.WithReserve(0) },
+		"no reserve":  func() { ratelimit.WithBatchSize(0) },
 		"no clock":    func() { ratelimit.WithClock(nil) },
 	} {
 		require.Panics(t, f, name)

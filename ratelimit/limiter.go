@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 )
 
-// ErrInvalid is wrapped by errors of a [Store], of [Counters] and of a [PlanStore] that are mistakes in the program or
+// ErrInvalid is wrapped by errors of a [Store], of [QuotaStore] and of a [PlanStore] that are mistakes in the program or
 // in the table, and no failures of the store: a request that makes no sense, or a stored item that can't be read.
 // [FailOpen] does not open for them.
 var ErrInvalid = errors.New("ratelimit: invalid")
@@ -28,13 +28,13 @@ type Store interface {
 	Take(ctx context.Context, key string, l Limit, n int) (Decision, error)
 }
 
-// OnFailure says what a [Limiter] does when its store fails.
-type OnFailure int
+// FailureMode says what a [Limiter] does when its store fails.
+type FailureMode int
 
 const (
 	// FailOpen lets everything through while the store fails, for limits that protect other clients or save money. It
 	// does not open for mistakes ([ErrInvalid]) or for calls whose context has ended.
-	FailOpen OnFailure = iota + 1
+	FailOpen FailureMode = iota + 1
 	// FailClosed refuses it, as [gatesock.CodeUnavailable]: the limit protects a secret, as one on attempts to sign in.
 	FailClosed
 )
@@ -47,7 +47,7 @@ type Limiter struct {
 	most     int    // the most that one call may take: less than burst where that is in shards
 	quota    bool   // of units, which are paid for, rather than of tokens
 	text     string // the limit, for clients
-	failure  OnFailure
+	failure  FailureMode
 	failures atomic.Int64
 	log      *slog.Logger
 	// ask takes n of what a key has.
@@ -76,12 +76,12 @@ func WithLogger(l *slog.Logger) Option {
 
 // New returns a Limiter by token buckets. Its name is the first part of its keys in the store, so that two limiters have buckets of their
 // own, and is in the log; clients are not told. It panics without a store, a name of up to 255 bytes of UTF-8 or a choice for
-// failures, on a limit that [Limit.Check] refuses, and on one that is too small for its shards ([Shard]).
-func New(store Store, name string, limit Limit, failure OnFailure, opts ...Option) *Limiter {
+// failures, on a limit that [Limit.Validate] refuses, and on one that is too small for its shards ([Shard]).
+func New(store Store, name string, limit Limit, failure FailureMode, opts ...Option) *Limiter {
 	if store == nil {
 		panic("ratelimit: New with a nil Store")
 	}
-	must(limit.Check())
+	must(limit.Validate())
 	most, err := mostOf(store, limit)
 	must(err)
 	text := fmt.Sprintf("%.4g a second, %d at once", limit.Rate, limit.Burst)
@@ -115,7 +115,7 @@ func must(err error) {
 }
 
 func newLimiter(
-	name string, burst int, text string, failure OnFailure, ask func(ctx context.Context, key string, n int) (Decision, error),
+	name string, burst int, text string, failure FailureMode, ask func(ctx context.Context, key string, n int) (Decision, error),
 ) *Limiter {
 	switch {
 	case name == "" || len(name) > maxLimiterName || !utf8.ValidString(name):

@@ -11,7 +11,7 @@ import (
 // DefaultMaxKeys is how many buckets a [Memory] holds.
 const DefaultMaxKeys = 100_000
 
-// Memory is a [Store] and [Counters] of one process. The zero value is ready to use. It is safe for concurrent use and must not be copied.
+// Memory is a [Store] and [QuotaStore] of one process. The zero value is ready to use. It is safe for concurrent use and must not be copied.
 //
 // It holds a bounded number of buckets, and of counters. One more puts out one that is full, which nobody misses, or whose period is
 // over; if it finds none, one that is soon full, or has counted least: who needs more keys at once than it holds gets something twice.
@@ -33,12 +33,12 @@ type counter struct {
 }
 
 var (
-	_ Store    = (*Memory)(nil)
-	_ Counters = (*Memory)(nil)
+	_ Store      = (*Memory)(nil)
+	_ QuotaStore = (*Memory)(nil)
 )
 
 // Use counts n units. It never fails.
-func (m *Memory) Use(_ context.Context, key string, start, end time.Time, n, maximum int64) (Used, error) {
+func (m *Memory) Consume(_ context.Context, key string, start, end time.Time, n, maximum int64) (Usage, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c, known := m.used[key]
@@ -46,14 +46,14 @@ func (m *Memory) Use(_ context.Context, key string, start, end time.Time, n, max
 		c = counter{start: start, end: end}
 	}
 	if c.total+n > maximum {
-		return Used{Total: c.total}, nil
+		return Usage{Total: c.total}, nil
 	}
 	if !known {
 		m.makeRoom(start)
 	}
 	c.total += n
 	m.used[key] = c
-	return Used{Allowed: true, Total: c.total}, nil
+	return Usage{Allowed: true, Total: c.total}, nil
 }
 
 // looked is how many counters are looked at to find some that can go.

@@ -12,8 +12,8 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// Rule is what a [Limiter]'s middleware does beyond refusing. The zero Rule is one.
-type Rule struct {
+// MiddlewareOptions is what a [Limiter]'s middleware does beyond refusing. The zero Rule is one.
+type MiddlewareOptions struct {
 	// Routes are the keys of the only routes that are limited, "$connect" among them; empty is all.
 	Routes []string
 	// Costs says how many tokens a route takes, by its key; those that are not named take one, and a cost of 0 is free. Messages that
@@ -38,17 +38,17 @@ type Rule struct {
 // [FailOpen], and is [gatesock.CodeUnavailable] with [FailClosed].
 //
 //	messages := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 5, Burst: 20}, ratelimit.FailOpen)
-//	r.Use(gatesock.Recover(), messages.Middleware(ratelimit.ByConnection(), ratelimit.Rule{}))
+//	r.Use(gatesock.Recover(), messages.Middleware(ratelimit.ByConnection(), ratelimit.MiddlewareOptions{}))
 //
-// A limit by connection or by address comes first, before what reads a store, such as authz.Expiry and authz.Remember. One by user or by
-// API key needs the principal: it comes first as well where the API has an authorizer, and after authz.Connect and authz.Remember where it
+// A limit by connection or by address comes first, before what reads a store, such as authz.CredentialExpiry and authz.RestorePrincipal. One by user or by
+// API key needs the principal: it comes first as well where the API has an authorizer, and after authz.AuthenticateConnect and authz.RestorePrincipal where it
 // has none. All come before what costs something, such as conn.Track.
 //
 // A route that costs more than the limit ever holds is refused with [gatesock.CodePermissionDenied], and takes one token.
 //
 // It panics on a Key that is not of this package, and on a Rule that makes no sense; the handler that it makes panics when the router is
-// frozen if the Rule names a route that [Rule].Router does not have.
-func (l *Limiter) Middleware(by Key, rule Rule) gatesock.Middleware {
+// frozen if the Rule names a route that [MiddlewareOptions].Router does not have.
+func (l *Limiter) Middleware(by KeyFunc, rule MiddlewareOptions) gatesock.Middleware {
 	g := newGuard(by, rule, l.most, l.log)
 	all := []*Limiter{l}
 	g.limiters = func(context.Context, *gatesock.Request) ([]*Limiter, error) { return all, nil }
@@ -58,8 +58,8 @@ func (l *Limiter) Middleware(by Key, rule Rule) gatesock.Middleware {
 // guard is a rule at work on events.
 type guard struct {
 	limiters func(ctx context.Context, req *gatesock.Request) ([]*Limiter, error)
-	by       Key
-	rule     Rule
+	by       KeyFunc
+	rule     MiddlewareOptions
 	costs    map[string]int // by route
 	other    int            // of routes that are not in costs
 	log      *slog.Logger
@@ -67,7 +67,7 @@ type guard struct {
 }
 
 // newGuard makes a guard of what makes sense. most is the highest cost; 0 is any.
-func newGuard(by Key, rule Rule, most int, log *slog.Logger) *guard {
+func newGuard(by KeyFunc, rule MiddlewareOptions, most int, log *slog.Logger) *guard {
 	if by.of == nil {
 		panic("ratelimit: Middleware with an empty Key")
 	}
@@ -112,7 +112,7 @@ func (g *guard) admit(ctx context.Context, req *gatesock.Request) error {
 		}
 		return nil
 	}
-	cost, ok := g.costs[req.HandledBy]
+	cost, ok := g.costs[req.Route]
 	if !ok {
 		cost = g.other
 	}

@@ -26,7 +26,7 @@ func echo(use ...gatesock.Middleware) *gatesock.Router {
 	gatesock.Handle(r, "say", nothing)
 	gatesock.Handle(r, "export", nothing)
 	gatesock.Handle(r, "ping", nothing)
-	r.Default(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
+	r.OnDefault(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
 		return nil, gatesock.Errorf(gatesock.CodeNotFound, "unknown")
 	})
 	return r
@@ -34,11 +34,11 @@ func echo(use ...gatesock.Middleware) *gatesock.Router {
 
 // limiter is a Limiter, or Plans.
 type limiter interface {
-	Middleware(by ratelimit.Key, rule ratelimit.Rule) gatesock.Middleware
+	Middleware(by ratelimit.KeyFunc, rule ratelimit.MiddlewareOptions) gatesock.Middleware
 }
 
 // limited is the application of echo with a limit, whose rule may name its routes.
-func limited(l limiter, by ratelimit.Key, rule ratelimit.Rule) *gatesock.Router {
+func limited(l limiter, by ratelimit.KeyFunc, rule ratelimit.MiddlewareOptions) *gatesock.Router {
 	r := echo()
 	rule.Router = r
 	r.Use(l.Middleware(by, rule))
@@ -63,7 +63,7 @@ func TestMessagesAboveTheLimit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
 		l := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 2, Burst: 3}, ratelimit.FailOpen)
-		return limited(l, ratelimit.ByConnection(), ratelimit.Rule{Costs: map[string]int{"export": 3, "ping": 0}})
+		return limited(l, ratelimit.ByConnection(), ratelimit.MiddlewareOptions{Costs: map[string]int{"export": 3, "ping": 0}})
 	})
 	ann, bob := w.Connect(), w.Connect()
 	for range 3 {
@@ -92,7 +92,7 @@ func TestConnectsAboveTheLimit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
 		l := ratelimit.New(store, "connects", ratelimit.Limit{Rate: 1, Burst: 2}, ratelimit.FailOpen)
-		return limited(l, ratelimit.BySource(), ratelimit.Rule{Routes: []string{"$connect", "export"}, Costs: map[string]int{"export": 2}})
+		return limited(l, ratelimit.BySourceIP(), ratelimit.MiddlewareOptions{Routes: []string{"$connect", "export"}, Costs: map[string]int{"export": 2}})
 	})
 	from := wstest.WithSourceIP("2001:db8:1:2:3::1")
 	ann := w.Connect(from)
@@ -115,21 +115,21 @@ func TestKeys(t *testing.T) {
 		return func(w world) *wstest.Client { return w.Connect(o...) }
 	}
 	for name, c := range map[string]struct {
-		by          ratelimit.Key
+		by          ratelimit.KeyFunc
 		same, other connect // as the first; as somebody else
 		first       options
 	}{
 		"user": {
-			ratelimit.ByUser(), as(wstest.AsUser("ann")), as(wstest.AsUser("bob")), options{wstest.AsUser("ann")},
+			ratelimit.ByUser(), as(wstest.WithUser("ann")), as(wstest.WithUser("bob")), options{wstest.WithUser("ann")},
 		},
 		"nobody": {
 			ratelimit.ByUser(), as(), as(wstest.WithSourceIP("192.0.2.1")), nil,
 		},
 		"somebody called like an address": {
-			ratelimit.ByUser(), as(), as(wstest.AsUser("127.0.0.1")), nil,
+			ratelimit.ByUser(), as(), as(wstest.WithUser("127.0.0.1")), nil,
 		},
 		"somebody called like a key of the store": {
-			ratelimit.ByUser(), as(), as(wstest.AsUser("source:127.0.0.1")), nil,
+			ratelimit.ByUser(), as(), as(wstest.WithUser("source:127.0.0.1")), nil,
 		},
 		"API key": {
 			ratelimit.ByAPIKey(), as(wstest.WithAuthorizerContext("bob", map[string]any{"attr.key": "k1"})), as(wstest.WithAuthorizerContext("ann", map[string]any{"attr.key": "k2"})),
@@ -137,7 +137,7 @@ func TestKeys(t *testing.T) {
 		},
 		"no API key": {ratelimit.ByAPIKey(), as(), as(wstest.WithSourceIP("192.0.2.1")), nil},
 		"one's own": {
-			ratelimit.By("tenant", func(req *gatesock.Request) string { return req.Authorizer["tenant"] }),
+			ratelimit.ByFunc("tenant", func(req *gatesock.Request) string { return req.Authorizer["tenant"] }),
 			as(wstest.WithAuthorizerContext("bob", map[string]any{"tenant": "t1"})), as(wstest.WithAuthorizerContext("ann", map[string]any{"tenant": "t2"})),
 			options{wstest.WithAuthorizerContext("ann", map[string]any{"tenant": "t1"})},
 		},
@@ -146,7 +146,7 @@ func TestKeys(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
 				l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 1}, ratelimit.FailOpen)
-				return limited(l, c.by, ratelimit.Rule{Costs: map[string]int{"$connect": 0}})
+				return limited(l, c.by, ratelimit.MiddlewareOptions{Costs: map[string]int{"$connect": 0}})
 			})
 			first, same, other := w.Connect(c.first...), c.same(w), c.other(w)
 			first.Request("say", nil).ExpectAck()
@@ -158,7 +158,7 @@ func TestKeys(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
 			l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 1}, ratelimit.FailOpen)
-			return limited(l, ratelimit.ByRoute(), ratelimit.Rule{Costs: map[string]int{"$connect": 0}})
+			return limited(l, ratelimit.ByRoute(), ratelimit.MiddlewareOptions{Costs: map[string]int{"$connect": 0}})
 		})
 		ann, bob := w.Connect(), w.Connect()
 		ann.Request("say", nil).ExpectAck()
@@ -171,7 +171,7 @@ func TestKeys(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
 			l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 1}, ratelimit.FailOpen)
-			return limited(l, ratelimit.By("none", func(*gatesock.Request) string { return "" }), ratelimit.Rule{})
+			return limited(l, ratelimit.ByFunc("none", func(*gatesock.Request) string { return "" }), ratelimit.MiddlewareOptions{})
 		})
 		ann := w.Connect()
 		for range 10 {
@@ -193,18 +193,18 @@ func TestWhenTheStoreFails(t *testing.T) {
 	logger := ratelimit.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))
 	limit := ratelimit.Limit{Rate: 1, Burst: 1}
 	open := ratelimit.New(broken{}, "messages", limit, ratelimit.FailOpen, logger)
-	h := wstest.New(t, limited(open, ratelimit.ByConnection(), ratelimit.Rule{}))
+	h := wstest.New(t, limited(open, ratelimit.ByConnection(), ratelimit.MiddlewareOptions{}))
 	ann := h.Connect()
 	ann.Request("say", nil).ExpectAck()
 	require.EqualValues(t, 1, open.Failures())
 	require.Equal(t, 1, strings.Count(log.String(), "limiter=messages open=true error=\"the table is gone\""))
 
 	closed := ratelimit.New(broken{}, "sign-in", limit, ratelimit.FailClosed, logger)
-	h = wstest.New(t, limited(closed, ratelimit.BySource(), ratelimit.Rule{}))
+	h = wstest.New(t, limited(closed, ratelimit.BySourceIP(), ratelimit.MiddlewareOptions{}))
 	require.Equal(t, 503, h.ConnectRefused())
 	_, err := closed.Allow(t.Context(), "k", 1)
 	require.ErrorContains(t, err, "ratelimit: sign-in: the table is gone")
-	h = wstest.New(t, limited(closed, ratelimit.ByRoute(), ratelimit.Rule{Costs: map[string]int{"$connect": 0}}))
+	h = wstest.New(t, limited(closed, ratelimit.ByRoute(), ratelimit.MiddlewareOptions{Costs: map[string]int{"$connect": 0}}))
 	e := h.Connect().Request("say", nil).ExpectError(gatesock.CodeUnavailable)
 	require.Equal(t, "the limits can't be checked now", e.Message)
 }
@@ -215,7 +215,7 @@ func TestDisconnectAfterRefusals(t *testing.T) {
 	store := &ratelimit.Memory{Clock: func() time.Time { return h.Now() }}
 	l := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 1, Burst: 1}, ratelimit.FailOpen)
 	gateway := &hangUp{}
-	h = wstest.New(t, limited(l, ratelimit.ByConnection(), ratelimit.Rule{DisconnectAfter: 3, Disconnector: gateway}))
+	h = wstest.New(t, limited(l, ratelimit.ByConnection(), ratelimit.MiddlewareOptions{DisconnectAfter: 3, Disconnector: gateway}))
 	gateway.of = h.Gateway().Disconnect
 	ann, bob := h.Connect(), h.Connect()
 	ann.Request("say", nil).ExpectAck()
@@ -234,7 +234,7 @@ func TestRatesAreReadable(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
 		l := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 10. / 60, Burst: 1}, ratelimit.FailOpen)
-		return limited(l, ratelimit.ByConnection(), ratelimit.Rule{})
+		return limited(l, ratelimit.ByConnection(), ratelimit.MiddlewareOptions{})
 	})
 	ann := w.Connect()
 	ann.Request("say", nil).ExpectAck()
@@ -248,17 +248,17 @@ func TestDisconnectsAreNotLimited(t *testing.T) {
 	left := 0
 	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
 		l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 2}, ratelimit.FailOpen)
-		r := limited(l, ratelimit.ByUser(), ratelimit.Rule{})
-		r.Disconnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { left++; return nil, nil })
+		r := limited(l, ratelimit.ByUser(), ratelimit.MiddlewareOptions{})
+		r.OnDisconnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { left++; return nil, nil })
 		return r
 	})
 	for range 2 {
-		ann := w.Connect(wstest.AsUser("ann"))
+		ann := w.Connect(wstest.WithUser("ann"))
 		w.Advance(500 * time.Millisecond)
 		ann.Close(1000, "")
 	}
 	require.Equal(t, 2, left)
-	ann := w.Connect(wstest.AsUser("ann")) // the last token
+	ann := w.Connect(wstest.WithUser("ann")) // the last token
 	ann.Request("say", nil).ExpectError(gatesock.CodeRateLimited)
 	ann.Close(1000, "")
 	require.Equal(t, 3, left)
@@ -277,19 +277,23 @@ func TestMisuse(t *testing.T) {
 	good := ratelimit.Limit{Rate: 1, Burst: 2}
 	l := ratelimit.New(store, "x", good, ratelimit.FailOpen)
 	for name, f := range map[string]func(){
-		"no store":        func() { ratelimit.New(nil, "x", good, ratelimit.FailOpen) },
-		"no name":         func() { ratelimit.New(store, "", good, ratelimit.FailOpen) },
-		"no choice":       func() { ratelimit.New(store, "x", good, 0) },
-		"no limit":        func() { ratelimit.New(store, "x", ratelimit.Limit{}, ratelimit.FailOpen) },
-		"no logger":       func() { ratelimit.WithLogger(nil) },
-		"no key":          func() { l.Middleware(ratelimit.Key{}, ratelimit.Rule{}) },
-		"a colon":         func() { ratelimit.By("a:b", func(*gatesock.Request) string { return "" }) },
-		"no kind":         func() { ratelimit.By("", func(*gatesock.Request) string { return "" }) },
-		"no function":     func() { ratelimit.By("x", nil) },
-		"a negative cost": func() { l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$default": -1}}) },
-		"a high cost":     func() { l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$default": 3}}) },
-		"nobody hangs up": func() { l.Middleware(ratelimit.ByUser(), ratelimit.Rule{DisconnectAfter: 1}) },
-		"negative":        func() { l.Middleware(ratelimit.ByUser(), ratelimit.Rule{DisconnectAfter: -1}) },
+		"no store":    func() { ratelimit.New(nil, "x", good, ratelimit.FailOpen) },
+		"no name":     func() { ratelimit.New(store, "", good, ratelimit.FailOpen) },
+		"no choice":   func() { ratelimit.New(store, "x", good, 0) },
+		"no limit":    func() { ratelimit.New(store, "x", ratelimit.Limit{}, ratelimit.FailOpen) },
+		"no logger":   func() { ratelimit.WithLogger(nil) },
+		"no key":      func() { l.Middleware(ratelimit.KeyFunc{}, ratelimit.MiddlewareOptions{}) },
+		"a colon":     func() { ratelimit.ByFunc("a:b", func(*gatesock.Request) string { return "" }) },
+		"no kind":     func() { ratelimit.ByFunc("", func(*gatesock.Request) string { return "" }) },
+		"no function": func() { ratelimit.ByFunc("x", nil) },
+		"a negative cost": func() {
+			l.Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{Costs: map[string]int{"$default": -1}})
+		},
+		"a high cost": func() {
+			l.Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{Costs: map[string]int{"$default": 3}})
+		},
+		"nobody hangs up": func() { l.Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{DisconnectAfter: 1}) },
+		"negative":        func() { l.Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{DisconnectAfter: -1}) },
 	} {
 		require.Panics(t, f, name)
 	}
@@ -304,10 +308,10 @@ const event = `{"requestContext":{"routeKey":"ping","messageId":"m","eventType":
 func measured() map[string]*gatesock.Router {
 	l := ratelimit.New(new(ratelimit.Memory), "messages", ratelimit.Limit{Rate: 1e6, Burst: 1e6}, ratelimit.FailOpen)
 	routers := map[string]*gatesock.Router{"none": echo()}
-	for name, by := range map[string]ratelimit.Key{
-		"connection": ratelimit.ByConnection(), "user": ratelimit.ByUser(), "source": ratelimit.BySource(), "route": ratelimit.ByRoute(),
+	for name, by := range map[string]ratelimit.KeyFunc{
+		"connection": ratelimit.ByConnection(), "user": ratelimit.ByUser(), "source": ratelimit.BySourceIP(), "route": ratelimit.ByRoute(),
 	} {
-		routers[name] = limited(l, by, ratelimit.Rule{Costs: map[string]int{"export": 3}})
+		routers[name] = limited(l, by, ratelimit.MiddlewareOptions{Costs: map[string]int{"export": 3}})
 	}
 	return routers
 }

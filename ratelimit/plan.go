@@ -27,14 +27,14 @@ type Plan struct {
 }
 
 // Check says what is wrong with a plan. One without any limit is one.
-func (p Plan) Check() error {
+func (p Plan) Validate() error {
 	if p.Limit != (Limit{}) {
-		if err := p.Limit.Check(); err != nil {
+		if err := p.Limit.Validate(); err != nil {
 			return err
 		}
 	}
 	for i, q := range p.Quotas {
-		if err := q.Check(); err != nil {
+		if err := q.Validate(); err != nil {
 			return err
 		}
 		if slices.ContainsFunc(p.Quotas[:i], func(o Quota) bool { return o.Per == q.Per }) {
@@ -51,7 +51,7 @@ func (p Plan) equal(o Plan) bool {
 	})
 }
 
-// PlanStore knows plans by their names: [PlanMap] those that the program has, dynamolimit.Plans those in a table, which may be changed
+// PlanStore knows plans by their names: [PlanMap] those that the program has, dynamolimit.PlanStore those in a table, which may be changed
 // while the program runs. It is safe for concurrent use.
 type PlanStore interface {
 	// Plan returns the plan with a name, or [ErrNoPlan] if it does not exist, also for names that no plan can have, such
@@ -73,23 +73,23 @@ func (m PlanMap) Plan(_ context.Context, name string) (Plan, error) {
 	return p, nil
 }
 
-// The defaults of [Plans].
+// The defaults of [PlanLimiter].
 const (
-	// DefaultPlanTime is how long a process uses a plan that it has read.
-	DefaultPlanTime = time.Minute
+	// DefaultPlanTTL is how long a process uses a plan that it has read.
+	DefaultPlanTTL = time.Minute
 	// DefaultPlanTimeout is how long reading a plan may take. A client's message waits for it.
 	DefaultPlanTimeout = time.Second
 )
 
-// Plans limits everybody by their own plan: that of their API key, or whatever says which it is. See [Plans.Middleware]. It is safe for
+// PlanLimiter limits everybody by their own plan: that of their API key, or whatever says which it is. See [PlanLimiter.Middleware]. It is safe for
 // concurrent use, and must not be changed or copied when it is used.
-type Plans struct {
-	// Source has the plans. A plan is read again after CacheFor ([DefaultPlanTime] if that is 0), and used as it was while
+type PlanLimiter struct {
+	// Source has the plans. A plan is read again after CacheFor ([DefaultPlanTTL] if that is 0), and used as it was while
 	// reading fails. One call reads a plan at a time, for up to Timeout ([DefaultPlanTimeout] if that is 0); meanwhile
 	// other calls use the plan as it was, or wait if it was never read. The failure of a first read is remembered for
 	// five seconds.
 	Source   PlanStore
-	CacheFor time.Duration
+	CacheTTL time.Duration
 	Timeout  time.Duration
 	// Default names the plan of clients that have none, or whose plan does not exist or can't be applied. While Default
 	// itself does not exist, their messages are refused, whatever Failure says. To limit nobody by default, name a plan
@@ -97,11 +97,11 @@ type Plans struct {
 	Default string
 	// Buckets and Counters keep what is used. Counters is needed if a plan has quotas.
 	Buckets  Store
-	Counters Counters
-	// Reserve is how many units of a quota a process takes at once, as with [WithReserve]; 0 is 1.
-	Reserve int
+	Counters QuotaStore
+	// Reserve is how many units of a quota a process takes at once, as with [WithDeadlineMargin]; 0 is 1.
+	BatchSize int
 	// Failure is what to do when Source, Buckets or Counters fails: [FailOpen] or [FailClosed].
-	Failure OnFailure
+	Failure FailureMode
 	// Clock returns the time; nil is [time.Now]. Logger receives failures, and the names of plans that do not exist each
 	// time that they are looked up; nil is [slog.Default].
 	Clock  func() time.Time
@@ -120,31 +120,31 @@ const PlanAttribute = "plan"
 // them with [gatesock.CodePermissionDenied].
 //
 // It panics if the Plans have no Source, Default, Buckets or choice for failures, and if Source is a [PlanMap] whose plans can't be applied
-// or that lacks the default. Of plans that are read from elsewhere [Plans.Check] says so.
+// or that lacks the default. Of plans that are read from elsewhere [PlanLimiter.Check] says so.
 //
-//	plans := &ratelimit.Plans{
+//	plans := &ratelimit.PlanLimiter{
 //		Source: ratelimit.PlanMap{
 //			"free": {Limit: ratelimit.Limit{Rate: 1, Burst: 5}, Quotas: []ratelimit.Quota{{Max: 1000, Per: ratelimit.Day}}},
 //			"pro":  {Limit: ratelimit.Limit{Rate: 50, Burst: 200}},
 //		},
 //		Default: "free", Buckets: store, Counters: store, Failure: ratelimit.FailOpen,
 //	}
-//	r.Use(plans.Middleware(ratelimit.ByAPIKey(), ratelimit.Rule{}))
-func (p *Plans) Middleware(by Key, rule Rule) gatesock.Middleware {
+//	r.Use(plans.Middleware(ratelimit.ByAPIKey(), ratelimit.MiddlewareOptions{}))
+func (p *PlanLimiter) Middleware(by KeyFunc, rule MiddlewareOptions) gatesock.Middleware {
 	p.check()
 	if m, ok := p.Source.(PlanMap); ok {
 		must(p.checkAll(m))
 	}
 	g := newGuard(by, rule, 0, p.Logger)
 	g.limiters = func(ctx context.Context, req *gatesock.Request) ([]*Limiter, error) {
-		return p.of(ctx, authz.AttributeOf(req, PlanAttribute))
+		return p.of(ctx, authz.AttributeFrom(req, PlanAttribute))
 	}
 	return g.middleware
 }
 
 // Allow takes n tokens and units of a key by a plan, as [Limiter.Allow] does: of the bucket first, and of all quotas if that has them. What
 // one of them refuses, those before it have taken. The Decision is that of the first which refuses, or of the one that has least left.
-func (p *Plans) Allow(ctx context.Context, plan, key string, n int) (Decision, error) {
+func (p *PlanLimiter) Allow(ctx context.Context, plan, key string, n int) (Decision, error) {
 	p.check()
 	limiters, err := p.of(ctx, plan)
 	if err != nil {
@@ -164,22 +164,22 @@ func (p *Plans) Allow(ctx context.Context, plan, key string, n int) (Decision, e
 }
 
 // Failures is how often Source has failed. Limiters count their own.
-func (p *Plans) Failures() int64 { return p.failures.Load() }
+func (p *PlanLimiter) Failures() int64 { return p.failures.Load() }
 
-func (p *Plans) check() {
+func (p *PlanLimiter) check() {
 	switch {
 	case p.Source == nil || p.Buckets == nil || p.Failure != FailOpen && p.Failure != FailClosed:
 		panic("ratelimit: Plans without a Source, without Buckets or with neither FailOpen nor FailClosed")
 	case p.Default == "":
 		panic("ratelimit: Plans without a Default: name a plan for those who have none")
-	case p.CacheFor < 0 || p.Timeout < 0:
+	case p.CacheTTL < 0 || p.Timeout < 0:
 		panic("ratelimit: Plans with a negative CacheFor or Timeout")
 	}
 }
 
 // Check reads the default plan and returns an error if it does not exist ([ErrNoPlan]), can't be applied ([ErrInvalid])
-// or can't be read. Programs whose plans are in a table call it when they start. It panics as [Plans.Middleware] does.
-func (p *Plans) Check(ctx context.Context) error {
+// or can't be read. Programs whose plans are in a table call it when they start. It panics as [PlanLimiter.Middleware] does.
+func (p *PlanLimiter) Validate(ctx context.Context) error {
 	p.check()
 	plan, err := p.read(ctx, p.Default)
 	if err == nil {
@@ -192,7 +192,7 @@ func (p *Plans) Check(ctx context.Context) error {
 }
 
 // checkAll checks the plans that a program has.
-func (p *Plans) checkAll(m PlanMap) error {
+func (p *PlanLimiter) checkAll(m PlanMap) error {
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		if err := p.checkPlan(m[name]); err != nil {
 			return fmt.Errorf("ratelimit: plan %q: %w", name, err)
@@ -205,8 +205,8 @@ func (p *Plans) checkAll(m PlanMap) error {
 }
 
 // checkPlan returns an [ErrInvalid] if a plan can't be applied.
-func (p *Plans) checkPlan(plan Plan) error {
-	err := plan.Check()
+func (p *PlanLimiter) checkPlan(plan Plan) error {
+	err := plan.Validate()
 	if err == nil && plan.Limit != (Limit{}) {
 		_, err = mostOf(p.Buckets, plan.Limit)
 	}
@@ -220,10 +220,10 @@ func (p *Plans) checkPlan(plan Plan) error {
 }
 
 // build makes the limiters of a plan. Their keys do not name it, so that who changes to another has used what they have used.
-func (p *Plans) build(name string, plan Plan) []*Limiter {
+func (p *PlanLimiter) build(name string, plan Plan) []*Limiter {
 	var limiters []*Limiter
 	var logging []Option
-	counting := []QuotaOption{WithReserve(max(p.Reserve, 1))}
+	counting := []QuotaOption{WithBatchSize(max(p.BatchSize, 1))}
 	if p.Logger != nil {
 		logging = append(logging, WithLogger(p.Logger))
 		counting = append(counting, WithLogger(p.Logger))

@@ -32,11 +32,11 @@ func (s *shelf) Plan(ctx context.Context, name string) (ratelimit.Plan, error) {
 func daily(n int64) []ratelimit.Quota { return []ratelimit.Quota{{Max: n, Per: ratelimit.Day}} }
 
 // newPlans gives plans whose time the test moves.
-func newPlans(now *time.Time, plans ratelimit.PlanMap) (*ratelimit.Plans, *shelf) {
+func newPlans(now *time.Time, plans ratelimit.PlanMap) (*ratelimit.PlanLimiter, *shelf) {
 	s := &shelf{plans: plans}
 	clock := func() time.Time { return *now }
 	store := &ratelimit.Memory{Clock: clock}
-	return &ratelimit.Plans{Source: s, Default: "free", Buckets: store, Counters: store, Failure: ratelimit.FailClosed, Clock: clock, Logger: silent()}, s
+	return &ratelimit.PlanLimiter{Source: s, Default: "free", Buckets: store, Counters: store, Failure: ratelimit.FailClosed, Clock: clock, Logger: silent()}, s
 }
 
 func TestPlans(t *testing.T) {
@@ -83,13 +83,13 @@ func TestPlans(t *testing.T) {
 	s.plans = ratelimit.PlanMap{"free": {Quotas: daily(100)}, "pro": s.plans["pro"]}
 	allow("pro", "c", 1)
 	require.Equal(t, reads, s.reads.Load())
-	now = now.Add(ratelimit.DefaultPlanTime)
+	now = now.Add(ratelimit.DefaultPlanTTL)
 	require.True(t, allow("free", "a", 50).Allowed)
 	require.Equal(t, reads+1, s.reads.Load())
 
 	// While the plans can't be read they stay as they are.
 	s.fail = errors.New("down")
-	now = now.Add(ratelimit.DefaultPlanTime)
+	now = now.Add(ratelimit.DefaultPlanTTL)
 	require.True(t, allow("free", "a", 1).Allowed)
 	require.False(t, allow("free", "a", 50).Allowed, "of a hundred, fifty-one are used")
 	require.EqualValues(t, 1, p.Failures())
@@ -104,7 +104,7 @@ func TestAPlanThatStaysKeepsItsReserves(t *testing.T) {
 	t.Parallel()
 	now := noon()
 	p, s := newPlans(&now, ratelimit.PlanMap{"free": {Quotas: daily(20)}})
-	p.Reserve = 10
+	p.BatchSize = 10
 	for range 20 {
 		now = now.Add(time.Minute)
 		berlin, err := time.LoadLocation("Europe/Berlin")
@@ -120,16 +120,16 @@ func TestAPlanThatStaysKeepsItsReserves(t *testing.T) {
 func TestPlansOfMessages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
-		p := &ratelimit.Plans{
+		p := &ratelimit.PlanLimiter{
 			Source: ratelimit.PlanMap{
 				"free": {Limit: ratelimit.Limit{Rate: 1, Burst: 1}},
 				"pro":  {Limit: ratelimit.Limit{Rate: 10, Burst: 10}},
 			},
 			Default: "free", Buckets: store, Failure: ratelimit.FailOpen, Clock: store.Clock,
 		}
-		return limited(p, ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"$connect": 0, "export": 5}})
+		return limited(p, ratelimit.ByUser(), ratelimit.MiddlewareOptions{Costs: map[string]int{"$connect": 0, "export": 5}})
 	})
-	ann := w.Connect(wstest.AsUser("ann"))
+	ann := w.Connect(wstest.WithUser("ann"))
 	bob := w.Connect(wstest.WithAuthorizerContext("bob", map[string]any{"plan": "pro"}))
 	ann.Request("say", nil).ExpectAck()
 	e := ann.Request("say", nil).ExpectError(gatesock.CodeRateLimited)
@@ -154,10 +154,10 @@ func TestWhatIsNeverAllowedHasItsPrice(t *testing.T) {
 		var h *wstest.Harness
 		store := &ratelimit.Memory{Clock: func() time.Time { return h.Now() }}
 		gateway := &hangUp{}
-		p := &ratelimit.Plans{
+		p := &ratelimit.PlanLimiter{
 			Source: ratelimit.PlanMap{"free": plan}, Default: "free", Buckets: store, Counters: store, Failure: ratelimit.FailOpen, Clock: store.Clock,
 		}
-		h = wstest.New(t, limited(p, ratelimit.ByConnection(), ratelimit.Rule{
+		h = wstest.New(t, limited(p, ratelimit.ByConnection(), ratelimit.MiddlewareOptions{
 			Costs: map[string]int{"export": 5}, DisconnectAfter: 4, Disconnector: gateway,
 		}))
 		gateway.of = h.Gateway().Disconnect
@@ -189,12 +189,12 @@ func TestPlansThatCannotBeHad(t *testing.T) {
 		"two quotas for one period": {ratelimit.PlanMap{"free": {Quotas: append(daily(1), daily(2)...)}}, "two quotas a day"},
 		"a quota without a counter": {ratelimit.PlanMap{"free": {Quotas: daily(1)}}, "no Counters"},
 	} {
-		p := &ratelimit.Plans{Source: &shelf{plans: c.plans}, Default: "free", Buckets: new(ratelimit.Memory), Failure: ratelimit.FailClosed, Logger: silent()}
+		p := &ratelimit.PlanLimiter{Source: &shelf{plans: c.plans}, Default: "free", Buckets: new(ratelimit.Memory), Failure: ratelimit.FailClosed, Logger: silent()}
 		_, err := p.Allow(t.Context(), "", "k", 1)
 		require.ErrorContains(t, err, c.says, name)
-		h := wstest.New(t, limited(p, ratelimit.ByUser(), ratelimit.Rule{}))
+		h := wstest.New(t, limited(p, ratelimit.ByUser(), ratelimit.MiddlewareOptions{}))
 		require.Equal(t, 503, h.ConnectRefused(), name)
 	}
-	require.Panics(t, func() { new(ratelimit.Plans).Middleware(ratelimit.ByUser(), ratelimit.Rule{}) })
-	require.NoError(t, ratelimit.Plan{Limit: good}.Check())
+	require.Panics(t, func() { new(ratelimit.PlanLimiter).Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{}) })
+	require.NoError(t, ratelimit.Plan{Limit: good}.Validate())
 }

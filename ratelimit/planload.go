@@ -36,7 +36,7 @@ func (k knownPlan) hasPlan() bool { return k.err == nil && !k.until.IsZero() }
 func isMistake(err error) bool { return errors.Is(err, ErrNoPlan) || errors.Is(err, ErrInvalid) }
 
 // of returns the limiters of a plan; none if they can't be had because the source fails, and the Plans fail open.
-func (p *Plans) of(ctx context.Context, name string) ([]*Limiter, error) {
+func (p *PlanLimiter) of(ctx context.Context, name string) ([]*Limiter, error) {
 	name = cmp.Or(name, p.Default)
 	k, fresh, err := p.load(ctx, name)
 	if err == nil && isMistake(k.err) && name != p.Default {
@@ -63,9 +63,9 @@ func (p *Plans) of(ctx context.Context, name string) ([]*Limiter, error) {
 	return nil, fmt.Errorf("plan %.60q: %w", name, k.err)
 }
 
-func (p *Plans) logger() *slog.Logger { return cmp.Or(p.Logger, slog.Default()) }
+func (p *PlanLimiter) logger() *slog.Logger { return cmp.Or(p.Logger, slog.Default()) }
 
-func (p *Plans) now() time.Time { return wallClock(p.Clock) }
+func (p *PlanLimiter) now() time.Time { return wallClock(p.Clock) }
 
 // wallClock returns what a clock says, or the time, without the monotonic clock: that one stands still while Lambda has a process frozen.
 func wallClock(clock func() time.Time) time.Time {
@@ -86,7 +86,7 @@ func short(name string) string {
 
 // load returns what is known of a name, and whether this call has asked the source for it. One call asks at a time; meanwhile the others
 // go by the plan as it was, or wait if there was none. It fails only if ctx ends.
-func (p *Plans) load(ctx context.Context, name string) (k knownPlan, fresh bool, err error) {
+func (p *PlanLimiter) load(ctx context.Context, name string) (k knownPlan, fresh bool, err error) {
 	e := p.entry(name)
 	k, current := p.recall(e)
 	if current {
@@ -123,19 +123,19 @@ func (p *Plans) load(ctx context.Context, name string) (k knownPlan, fresh bool,
 }
 
 // read asks the source for a plan, for a bounded time.
-func (p *Plans) read(ctx context.Context, name string) (Plan, error) {
+func (p *PlanLimiter) read(ctx context.Context, name string) (Plan, error) {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(p.Timeout, DefaultPlanTimeout))
 	defer cancel()
 	return p.Source.Plan(ctx, name)
 }
 
 // learn returns what is known of a name after the source has answered.
-func (p *Plans) learn(ctx context.Context, name string, before knownPlan, plan Plan, err error) knownPlan {
+func (p *PlanLimiter) learn(ctx context.Context, name string, before knownPlan, plan Plan, err error) knownPlan {
 	if err == nil {
 		err = p.checkPlan(plan)
 	}
 	k := before
-	k.until = p.now().Add(cmp.Or(p.CacheFor, DefaultPlanTime))
+	k.until = p.now().Add(cmp.Or(p.CacheTTL, DefaultPlanTTL))
 	if err != nil && !isMistake(err) {
 		p.failures.Add(1)
 	}
@@ -149,13 +149,13 @@ func (p *Plans) learn(ctx context.Context, name string, before knownPlan, plan P
 		k.plan, k.limiters, k.err = Plan{}, nil, err
 	default:
 		k.err = err
-		k.until = p.now().Add(min(planRetry, cmp.Or(p.CacheFor, DefaultPlanTime)))
+		k.until = p.now().Add(min(planRetry, cmp.Or(p.CacheTTL, DefaultPlanTTL)))
 	}
 	return k
 }
 
 // recall returns what is known, and whether it is new enough.
-func (p *Plans) recall(e *planEntry) (k knownPlan, current bool) {
+func (p *PlanLimiter) recall(e *planEntry) (k knownPlan, current bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return e.known, p.now().Before(e.known.until)
@@ -163,7 +163,7 @@ func (p *Plans) recall(e *planEntry) (k knownPlan, current bool) {
 
 // entry returns the one of a name. Where there are too many it forgets one: if it can, one of a name without a plan, since names may be
 // made up.
-func (p *Plans) entry(name string) *planEntry {
+func (p *PlanLimiter) entry(name string) *planEntry {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if e, ok := p.entries[name]; ok {

@@ -24,7 +24,7 @@ func admitted(t *testing.T, mw gatesock.Middleware, n int) int {
 	through := 0
 	h := mw(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { through++; return nil, nil })
 	for range n {
-		_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "c", HandledBy: "say"})
+		_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "c", Route: "say"})
 		if err != nil {
 			require.Equal(t, gatesock.CodeUnavailable, gatesock.CodeOf(err))
 		}
@@ -40,24 +40,24 @@ func TestPlansThatAreMistakesLetNothingThrough(t *testing.T) {
 		"the default makes no limit":       {"free": {Limit: ratelimit.Limit{Rate: 1}}},
 		"the default has uncounted quotas": {"free": {Quotas: daily(1)}},
 	} {
-		for _, failure := range []ratelimit.OnFailure{ratelimit.FailOpen, ratelimit.FailClosed} {
+		for _, failure := range []ratelimit.FailureMode{ratelimit.FailOpen, ratelimit.FailClosed} {
 			var log strings.Builder
-			p := &ratelimit.Plans{
+			p := &ratelimit.PlanLimiter{
 				Source: &shelf{plans: plans}, Default: "free", Buckets: new(ratelimit.Memory), Failure: failure,
 				Logger: slog.New(slog.NewTextHandler(&log, nil)),
 			}
-			require.Zero(t, admitted(t, p.Middleware(ratelimit.ByConnection(), ratelimit.Rule{}), 1000), name)
+			require.Zero(t, admitted(t, p.Middleware(ratelimit.ByConnection(), ratelimit.MiddlewareOptions{}), 1000), name)
 			require.Contains(t, log.String(), "level=ERROR", name)
 			require.Less(t, strings.Count(log.String(), "\n"), 5, "%s: one line, and not one for each message", name)
 		}
 	}
 }
 
-// Plans that a program has are checked when it starts.
+// PlanLimiter that a program has are checked when it starts.
 func TestPlansOfAProgramAreCheckedAtStart(t *testing.T) {
 	t.Parallel()
 	good := ratelimit.PlanMap{"free": {Limit: ratelimit.Limit{Rate: 1, Burst: 8}}}
-	for name, p := range map[string]*ratelimit.Plans{
+	for name, p := range map[string]*ratelimit.PlanLimiter{
 		"no default":                {Source: &shelf{plans: good}},
 		"a default that is not":     {Source: good, Default: "fee"},
 		"a limit that makes none":   {Source: ratelimit.PlanMap{"free": {}, "pro": {Limit: ratelimit.Limit{Rate: 1}}}, Default: "free"},
@@ -69,12 +69,12 @@ func TestPlansOfAProgramAreCheckedAtStart(t *testing.T) {
 		if p.Buckets == nil {
 			p.Buckets = new(ratelimit.Memory)
 		}
-		require.Panics(t, func() { p.Middleware(ratelimit.ByUser(), ratelimit.Rule{}) }, name)
+		require.Panics(t, func() { p.Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{}) }, name)
 	}
-	p := &ratelimit.Plans{Source: &shelf{plans: good}, Default: "fee", Buckets: new(ratelimit.Memory), Failure: ratelimit.FailOpen, Logger: silent()}
-	require.ErrorIs(t, p.Check(t.Context()), ratelimit.ErrNoPlan, "of a table it is told where the program asks")
+	p := &ratelimit.PlanLimiter{Source: &shelf{plans: good}, Default: "fee", Buckets: new(ratelimit.Memory), Failure: ratelimit.FailOpen, Logger: silent()}
+	require.ErrorIs(t, p.Validate(t.Context()), ratelimit.ErrNoPlan, "of a table it is told where the program asks")
 	p.Default = "free"
-	require.NoError(t, p.Check(t.Context()))
+	require.NoError(t, p.Validate(t.Context()))
 }
 
 // A plan that somebody has broken in the table counts as one that is not there: it has the default's limits, and not none.
@@ -82,7 +82,7 @@ func TestABrokenPlanHasTheLimitsOfTheDefault(t *testing.T) {
 	t.Parallel()
 	s := &shelf{plans: ratelimit.PlanMap{"free": {Limit: ratelimit.Limit{Rate: 1e-6, Burst: 2}}, "pro": {Limit: ratelimit.Limit{Rate: 1}}}}
 	var log strings.Builder
-	p := &ratelimit.Plans{
+	p := &ratelimit.PlanLimiter{
 		Source: s, Default: "free", Buckets: new(ratelimit.Memory), Failure: ratelimit.FailOpen, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	}
 	allowed := 0
@@ -110,7 +110,7 @@ func TestAnUnknownPlanIsLoggedOnce(t *testing.T) {
 	}
 	require.Equal(t, 1, strings.Count(log.String(), "\n"))
 	require.Less(t, log.Len(), 500)
-	now = now.Add(ratelimit.DefaultPlanTime)
+	now = now.Add(ratelimit.DefaultPlanTTL)
 	_, err := p.Allow(t.Context(), "made up "+strings.Repeat("x", 9000), "k", 1)
 	require.NoError(t, err)
 	require.Equal(t, 2, strings.Count(log.String(), "\n"))
@@ -137,7 +137,7 @@ func TestASourceThatHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		source := &hanging{plans: ratelimit.PlanMap{"free": {Limit: ratelimit.Limit{Rate: 1e-6, Burst: 30}}}}
-		p := &ratelimit.Plans{Source: source, Default: "free", Buckets: new(ratelimit.Memory), Failure: ratelimit.FailOpen, Logger: silent()}
+		p := &ratelimit.PlanLimiter{Source: source, Default: "free", Buckets: new(ratelimit.Memory), Failure: ratelimit.FailOpen, Logger: silent()}
 		atOnce := func(n int) (allowed int64, took time.Duration) {
 			begun := time.Now()
 			var through atomic.Int64
@@ -173,7 +173,7 @@ func TestASourceThatHangs(t *testing.T) {
 
 		// A plan that is known holds while the source hangs: one call asks, and the others go by what is known.
 		source.open.Store(false)
-		<-time.After(ratelimit.DefaultPlanTime)
+		<-time.After(ratelimit.DefaultPlanTTL)
 		ctx, cancel := context.WithCancel(t.Context())
 		var asking sync.WaitGroup
 		asking.Go(func() { _, _ = p.Allow(ctx, "free", "other", 1) })
@@ -193,7 +193,7 @@ func TestASourceThatFailsIsLeftAlone(t *testing.T) {
 	for cacheFor, wait := range map[time.Duration]time.Duration{0: 5 * time.Second, time.Second: time.Second, time.Hour: 5 * time.Second} {
 		now := noon()
 		p, s := newPlans(&now, ratelimit.PlanMap{"free": {}})
-		p.CacheFor, s.fail = cacheFor, errors.New("down")
+		p.CacheTTL, s.fail = cacheFor, errors.New("down")
 		for range 3 {
 			_, err := p.Allow(t.Context(), "free", "k", 1)
 			require.ErrorContains(t, err, "down")
@@ -213,7 +213,7 @@ func TestACallerThatGivesUpOpensNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		source := &hanging{plans: ratelimit.PlanMap{"free": {}}}
-		p := &ratelimit.Plans{Source: source, Default: "free", Buckets: new(ratelimit.Memory), Failure: ratelimit.FailOpen, Logger: silent()}
+		p := &ratelimit.PlanLimiter{Source: source, Default: "free", Buckets: new(ratelimit.Memory), Failure: ratelimit.FailOpen, Logger: silent()}
 		ctx, cancel := context.WithTimeout(t.Context(), ratelimit.DefaultPlanTimeout/2)
 		defer cancel()
 		d, err := p.Allow(ctx, "free", "k", 1)
@@ -253,13 +253,13 @@ func TestMadeUpPlansPutOutNoGoodOnes(t *testing.T) {
 func TestARouteThatNoShardHolds(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
-	p := &ratelimit.Plans{
+	p := &ratelimit.PlanLimiter{
 		Source: ratelimit.PlanMap{"free": {Limit: ratelimit.Limit{Rate: 1, Burst: 20}}}, Default: "free",
 		Buckets: ratelimit.Shard(new(ratelimit.Memory), 4), Failure: ratelimit.FailOpen, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	}
-	mw := p.Middleware(ratelimit.ByConnection(), ratelimit.Rule{Costs: map[string]int{"$default": 6}})
+	mw := p.Middleware(ratelimit.ByConnection(), ratelimit.MiddlewareOptions{Costs: map[string]int{"$default": 6}})
 	h := mw(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
-	_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "c", HandledBy: "$default"})
+	_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "c", Route: "$default"})
 	require.Equal(t, gatesock.CodePermissionDenied, gatesock.CodeOf(err))
 	require.Empty(t, log.String())
 }
@@ -270,7 +270,7 @@ func TestTimeGoesOnWhileFrozen(t *testing.T) {
 	now := time.Now()
 	p, s := newPlans(&now, ratelimit.PlanMap{"free": {}})
 	store := new(picky)
-	u := &ratelimit.Usage{Store: store, Clock: func() time.Time { return now }, Logger: silent()}
+	u := &ratelimit.UsageMeter{Store: store, Clock: func() time.Time { return now }, Logger: silent()}
 	send := sending(t, u)
 	for want := range int64(3) {
 		_, err := p.Allow(t.Context(), "free", "k", 1)
@@ -278,7 +278,7 @@ func TestTimeGoesOnWhileFrozen(t *testing.T) {
 		send("ann")
 		require.Equal(t, want+1, s.reads.Load())
 		require.Equal(t, want, store.writes.Load())
-		now = testclock.Frozen(now, ratelimit.DefaultPlanTime)
+		now = testclock.Frozen(now, ratelimit.DefaultPlanTTL)
 	}
 }
 
@@ -291,7 +291,7 @@ func TestAPlanThatWasDeleted(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, d.Allowed)
 	delete(s.plans, "pro")
-	now = now.Add(ratelimit.DefaultPlanTime)
+	now = now.Add(ratelimit.DefaultPlanTTL)
 	d, err = p.Allow(t.Context(), "pro", "k", 1)
 	require.NoError(t, err)
 	require.False(t, d.Allowed)

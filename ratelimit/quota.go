@@ -45,7 +45,7 @@ type Quota struct {
 }
 
 // Check says what is wrong with a quota.
-func (q Quota) Check() error {
+func (q Quota) Validate() error {
 	switch {
 	case q.Max < 1:
 		return fmt.Errorf("ratelimit: the quota %d is less than 1", q.Max)
@@ -88,18 +88,18 @@ func firstMoment(year int, month time.Month, day int, zone *time.Location) time.
 	return from.Add(time.Duration(minutes) * time.Minute).In(zone)
 }
 
-// Counters counts what is used of quotas by key: [Memory] in one process, package ratelimit/dynamolimit in many; package
+// QuotaStore counts what is used of quotas by key: [Memory] in one process, package ratelimit/dynamolimit in many; package
 // ratelimit/limittest checks one of your own. It is safe for concurrent use.
-type Counters interface {
+type QuotaStore interface {
 	// Use adds n units to what a key has used in the window that begins at start, if that makes no more than maximum, and tells. The
 	// count may be forgotten after end. n is not negative. Keys are
 	// as those of [Store]. An error says that the store could not tell; the units may have been counted or not. One that no later call
 	// can mend wraps [ErrInvalid].
-	Use(ctx context.Context, key string, start, end time.Time, n, maximum int64) (Used, error)
+	Consume(ctx context.Context, key string, start, end time.Time, n, maximum int64) (Usage, error)
 }
 
-// Used is what is used of a quota.
-type Used struct {
+// Usage is what is used of a quota.
+type Usage struct {
 	// Allowed tells if the units were added.
 	Allowed bool
 	// Total is how many are used, with those that were added.
@@ -113,10 +113,10 @@ type quotaOption func(*ledger)
 
 func (o quotaOption) applyQuota(_ *Limiter, of *ledger) { o(of) }
 
-// WithReserve sets how many units a process takes from the counters at once; the default is 1. With k it asks them for every k-th unit
+// WithDeadlineMargin sets how many units a process takes from the counters at once; the default is 1. With k it asks them for every k-th unit
 // only, which cuts what they cost by k, and up to k−1 units for each key and process are lost when the process ends: they count as used. It
 // panics if k is below 1.
-func WithReserve(k int) QuotaOption {
+func WithBatchSize(k int) QuotaOption {
 	if k < 1 {
 		panic("ratelimit: WithReserve with less than 1")
 	}
@@ -132,12 +132,12 @@ func WithClock(now func() time.Time) QuotaOption {
 }
 
 // NewQuota returns a Limiter by a quota: [Decision.RetryAfter] is the time until the period ends. What is refused is remembered, and costs
-// nothing from then on. It panics as [New] does, and on a quota that [Quota.Check] refuses.
-func NewQuota(counters Counters, name string, q Quota, failure OnFailure, opts ...QuotaOption) *Limiter {
+// nothing from then on. It panics as [New] does, and on a quota that [Quota.Validate] refuses.
+func NewQuota(counters QuotaStore, name string, q Quota, failure FailureMode, opts ...QuotaOption) *Limiter {
 	if counters == nil {
 		panic("ratelimit: NewQuota with nil Counters")
 	}
-	must(q.Check())
+	must(q.Validate())
 	of := &ledger{counters: counters, quota: q, reserve: 1, clock: time.Now}
 	l := newLimiter(name, int(q.Max), fmt.Sprintf("%d a %v", q.Max, q.Per), failure, of.take)
 	l.quota = true

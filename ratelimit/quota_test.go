@@ -82,8 +82,8 @@ func TestWindowsFollowEachOther(t *testing.T) {
 func TestQuotasThatMakeNoSense(t *testing.T) {
 	t.Parallel()
 	for _, q := range []Quota{{}, {Max: 1}, {Per: Day}, {Max: -1, Per: Day}, {Max: 1, Per: 4}} {
-		require.Error(t, q.Check())
+		require.Error(t, q.Validate())
 	}
-	require.NoError(t, Quota{Max: 1, Per: Month}.Check())
+	require.NoError(t, Quota{Max: 1, Per: Month}.Validate())
 	require.Equal(t, "week, Period(7)", Week.String()+", "+Period(7).String())
 }

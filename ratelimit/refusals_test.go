@@ -27,7 +27,7 @@ func TestRefusalsAreBounded(t *testing.T) {
 // However many plans are named, a process remembers a bounded number.
 func TestPlansAreBounded(t *testing.T) {
 	t.Parallel()
-	p := &Plans{Source: PlanMap{"free": {}}, Default: "free", Buckets: new(Memory), Failure: FailOpen, Logger: slog.New(slog.DiscardHandler)}
+	p := &PlanLimiter{Source: PlanMap{"free": {}}, Default: "free", Buckets: new(Memory), Failure: FailOpen, Logger: slog.New(slog.DiscardHandler)}
 	for i := range 3 * maxPlans {
 		_, err := p.Allow(t.Context(), fmt.Sprint(i), "k", 1)
 		require.NoError(t, err)

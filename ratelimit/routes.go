@@ -10,7 +10,7 @@ import (
 )
 
 // routesOf returns the routes that a rule names, sorted.
-func routesOf(rule Rule) []string {
+func routesOf(rule MiddlewareOptions) []string {
 	names := slices.AppendSeq(slices.Clone(rule.Routes), maps.Keys(rule.Costs))
 	slices.Sort(names)
 	return slices.Compact(names)
@@ -22,7 +22,7 @@ func isCustom(route string) bool {
 }
 
 // checkRoutes panics on a rule that names a route which can't be one.
-func checkRoutes(rule Rule) {
+func checkRoutes(rule MiddlewareOptions) {
 	for _, route := range routesOf(rule) {
 		switch {
 		case route == gatesock.RouteDisconnect:
@@ -38,7 +38,7 @@ func checkRoutes(rule Rule) {
 }
 
 // checkRegistered panics on a rule that names a route which its router does not have.
-func checkRegistered(rule Rule) {
+func checkRegistered(rule MiddlewareOptions) {
 	if rule.Router == nil {
 		return
 	}

@@ -20,17 +20,17 @@ func TestMisspeltRoutes(t *testing.T) {
 	t.Parallel()
 	l := ratelimit.New(new(ratelimit.Memory), "x", ratelimit.Limit{Rate: 1, Burst: 20}, ratelimit.FailOpen)
 	for name, c := range map[string]struct {
-		rule ratelimit.Rule
+		rule ratelimit.MiddlewareOptions
 		says string
 	}{
-		"a cost":              {ratelimit.Rule{Costs: map[string]int{"exprot": 10}}, `the Rule names the route "exprot", which the router does not have: "export", "ping", "say"`},
-		"a route":             {ratelimit.Rule{Routes: []string{"say", "exprot"}}, `"exprot"`},
-		"of no router":        {ratelimit.Rule{Costs: map[string]int{"export": 10}, Router: gatesock.New()}, `"export"`},
-		"a cost of no route":  {ratelimit.Rule{Routes: []string{"say"}, Costs: map[string]int{"export": 10}}, `the Rule has a cost of the route "export", which is not among its Routes`},
-		"a reserved one":      {ratelimit.Rule{Routes: []string{"$conect"}}, `"$conect", which the gateway does not have`},
-		"disconnects":         {ratelimit.Rule{Routes: []string{"$disconnect"}}, `"$disconnect" is never limited`},
-		"the cost of leaving": {ratelimit.Rule{Costs: map[string]int{"$disconnect": 0}}, `"$disconnect" is never limited`},
-		"nothing":             {ratelimit.Rule{Routes: []string{""}}, `""`},
+		"a cost":              {ratelimit.MiddlewareOptions{Costs: map[string]int{"exprot": 10}}, `the Rule names the route "exprot", which the router does not have: "export", "ping", "say"`},
+		"a route":             {ratelimit.MiddlewareOptions{Routes: []string{"say", "exprot"}}, `"exprot"`},
+		"of no router":        {ratelimit.MiddlewareOptions{Costs: map[string]int{"export": 10}, Router: gatesock.New()}, `"export"`},
+		"a cost of no route":  {ratelimit.MiddlewareOptions{Routes: []string{"say"}, Costs: map[string]int{"export": 10}}, `the Rule has a cost of the route "export", which is not among its Routes`},
+		"a reserved one":      {ratelimit.MiddlewareOptions{Routes: []string{"$conect"}}, `"$conect", which the gateway does not have`},
+		"disconnects":         {ratelimit.MiddlewareOptions{Routes: []string{"$disconnect"}}, `"$disconnect" is never limited`},
+		"the cost of leaving": {ratelimit.MiddlewareOptions{Costs: map[string]int{"$disconnect": 0}}, `"$disconnect" is never limited`},
+		"nothing":             {ratelimit.MiddlewareOptions{Routes: []string{""}}, `""`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -48,14 +48,14 @@ func TestMisspeltRoutes(t *testing.T) {
 		})
 	}
 	require.PanicsWithValue(t, `ratelimit: the Rule names the route "export", but has no Router to look it up in`, func() {
-		l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Costs: map[string]int{"export": 1}})
+		l.Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{Costs: map[string]int{"export": 1}})
 	})
 
 	// Routes may be registered after the middleware, and those of the gateway need no router.
 	r := gatesock.New(gatesock.WithLogger(silent()))
-	r.Use(l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Router: r, Costs: map[string]int{"late": 3, "$default": 2}}))
-	r.Use(l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Routes: []string{"$connect", "$default"}}))
+	r.Use(l.Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{Router: r, Costs: map[string]int{"late": 3, "$default": 2}}))
+	r.Use(l.Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{Routes: []string{"$connect", "$default"}}))
 	gatesock.Handle(r, "late", func(context.Context, *gatesock.Request, struct{}) error { return nil })
-	r.Use(l.Middleware(ratelimit.ByUser(), ratelimit.Rule{Router: ofNone{}, Costs: map[string]int{"$connect": 2, "$default": 2}}))
+	r.Use(l.Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{Router: ofNone{}, Costs: map[string]int{"$connect": 2, "$default": 2}}))
 	require.NotPanics(t, r.Freeze)
 }

@@ -24,7 +24,7 @@ const dayLayout = time.DateOnly
 type UsageRecord struct {
 	// Day is the day in UTC, as in 2026-11-24.
 	Day string
-	// Kind is what Name is: "connection", "user", "key", "gateway-key", "source", "route", that of [By], or "plan".
+	// Kind is what Name is: "connection", "user", "key", "gateway-key", "source", "route", that of [ByFunc], or "plan".
 	Kind, Name string
 	// Connections and Messages are how many were opened and sent.
 	Connections, Messages int64
@@ -35,7 +35,7 @@ const maxUsageName = 1024 - len("#")
 
 // Check returns what no [UsageStore] takes of a record: a Day that is not a date, a Kind that is empty or has a "#", a Name that is empty,
 // either of them not UTF-8, more than 1,023 bytes of both, or a count below 0. It is an [ErrInvalid].
-func (r UsageRecord) Check() error {
+func (r UsageRecord) Validate() error {
 	_, err := time.Parse(time.DateOnly, r.Day)
 	switch {
 	case err != nil:
@@ -50,34 +50,34 @@ func (r UsageRecord) Check() error {
 	return nil
 }
 
-// UsageStore keeps usage: [MemoryUsage] in one process, dynamolimit.Usage in a table; package ratelimit/limittest checks one of your own.
+// UsageStore keeps usage: [MemoryUsage] in one process, dynamolimit.UsageStore in a table; package ratelimit/limittest checks one of your own.
 // It is safe for concurrent use.
 type UsageStore interface {
 	// Add adds to what was used, each record by itself. With an error it returns those that were not added: retry may be given to it again,
-	// rejected are those that it can never take, such as those that [UsageRecord.Check] refuses. An error without either says that none was
+	// rejected are those that it can never take, such as those that [UsageRecord.Validate] refuses. An error without either says that none was
 	// added. It returns when ctx ends.
 	Add(ctx context.Context, records []UsageRecord) (retry, rejected []UsageRecord, err error)
 	// Day returns what was used on a day, the one in UTC that a time is in, sorted by kind and name. The records belong to the caller.
 	Day(ctx context.Context, day time.Time) ([]UsageRecord, error)
 }
 
-// The defaults of [Usage].
+// The defaults of [UsageMeter].
 const (
 	DefaultFlushEvery   = 10 * time.Second
 	DefaultMaxPending   = 100
 	DefaultFlushTimeout = 3 * time.Second
 )
 
-// Usage counts the connections and messages of everybody, and of every plan, day by day. It is safe for concurrent use, and must not be
-// changed or copied when it is used. See [Usage.Middleware].
+// UsageMeter counts the connections and messages of everybody, and of every plan, day by day. It is safe for concurrent use, and must not be
+// changed or copied when it is used. See [UsageMeter.Middleware].
 //
 // It writes what it has counted together, while an event is handled: nothing goes on in the background, which Lambda would freeze. What
 // an instance has counted in the FlushEvery before its last event is lost with it.
 //
 // What could not be written is kept, up to ten times MaxPending records, and written later: after twice FlushEvery, and after twice as long
 // each time that it fails again, up to five minutes. What the store can never take is dropped, as is what can't be kept; see
-// [Usage.Dropped].
-type Usage struct {
+// [UsageMeter.Dropped].
+type UsageMeter struct {
 	Store UsageStore
 	// FlushEvery is how often it is written, at the next event; 0 is [DefaultFlushEvery].
 	FlushEvery time.Duration
@@ -145,7 +145,7 @@ const (
 
 // Middleware counts the events that come to it, for those whom a Key names and for the plan that the principal's [PlanAttribute] names,
 // if it does. Placed after limits it counts what they let through. It panics if the Usage has no Store, or by is none of this package's.
-func (u *Usage) Middleware(by Key) gatesock.Middleware {
+func (u *UsageMeter) Middleware(by KeyFunc) gatesock.Middleware {
 	if u.Store == nil || by.of == nil {
 		panic("ratelimit: Usage without a Store, or with an empty Key")
 	}
@@ -162,16 +162,16 @@ func (u *Usage) Middleware(by Key) gatesock.Middleware {
 
 // Dropped is how many records were lost so far: those that the store can never take, and what came when it failed and no more could be
 // kept.
-func (u *Usage) Dropped() int64 { return u.dropped.Load() }
+func (u *UsageMeter) Dropped() int64 { return u.dropped.Load() }
 
-func (u *Usage) logger() *slog.Logger { return cmp.Or(u.Logger, slog.Default()) }
+func (u *UsageMeter) logger() *slog.Logger { return cmp.Or(u.Logger, slog.Default()) }
 
-func (u *Usage) now() time.Time { return wallClock(u.Clock) }
+func (u *UsageMeter) now() time.Time { return wallClock(u.Clock) }
 
-func (u *Usage) flushEvery() time.Duration { return cmp.Or(u.FlushEvery, DefaultFlushEvery) }
+func (u *UsageMeter) flushEvery() time.Duration { return cmp.Or(u.FlushEvery, DefaultFlushEvery) }
 
 // count counts an event, and reports whether the caller has to write, which nobody else does meanwhile.
-func (u *Usage) count(req *gatesock.Request, by Key) bool {
+func (u *UsageMeter) count(req *gatesock.Request, by KeyFunc) bool {
 	if req.EventType == gatesock.EventDisconnect {
 		return false
 	}
@@ -187,7 +187,7 @@ func (u *Usage) count(req *gatesock.Request, by Key) bool {
 	}
 	kind, name := by.of(req)
 	u.add(r, kind, name)
-	u.add(r, "plan", authz.AttributeOf(req, PlanAttribute))
+	u.add(r, "plan", authz.AttributeFrom(req, PlanAttribute))
 	due := !now.Before(u.next) || u.failed == 0 && len(u.pending) >= u.maxPending()
 	if u.flushing || !due {
 		return false
@@ -197,7 +197,7 @@ func (u *Usage) count(req *gatesock.Request, by Key) bool {
 }
 
 // add counts what a record says for a name, if there is one; u.mu is held.
-func (u *Usage) add(r UsageRecord, kind, name string) {
+func (u *UsageMeter) add(r UsageRecord, kind, name string) {
 	if name == "" {
 		return
 	}
@@ -206,16 +206,16 @@ func (u *Usage) add(r UsageRecord, kind, name string) {
 }
 
 // keep adds a record to those that wait; u.mu is held.
-func (u *Usage) keep(r UsageRecord) {
+func (u *UsageMeter) keep(r UsageRecord) {
 	if !u.pending.add(r, maxKept*u.maxPending()) {
 		u.dropped.Add(1)
 	}
 }
 
-func (u *Usage) maxPending() int { return cmp.Or(u.MaxPending, DefaultMaxPending) }
+func (u *UsageMeter) maxPending() int { return cmp.Or(u.MaxPending, DefaultMaxPending) }
 
 // flushWithin writes for an event, which it does not hold up for long.
-func (u *Usage) flushWithin(ctx context.Context) {
+func (u *UsageMeter) flushWithin(ctx context.Context) {
 	bounded, cancel := context.WithTimeout(ctx, cmp.Or(u.FlushTimeout, DefaultFlushTimeout))
 	defer cancel()
 	defer func() {
@@ -229,8 +229,8 @@ func (u *Usage) flushWithin(ctx context.Context) {
 }
 
 // Flush writes what was counted, as before a program ends, also where it would wait after a failure. It fails if some of it could not be
-// written, which is kept for the next time. What the store can never take is logged and counted ([Usage.Dropped]), and is not a failure.
-func (u *Usage) Flush(ctx context.Context) error {
+// written, which is kept for the next time. What the store can never take is logged and counted ([UsageMeter.Dropped]), and is not a failure.
+func (u *UsageMeter) Flush(ctx context.Context) error {
 	u.mu.Lock()
 	records := u.pending.records("")
 	u.pending = nil
@@ -272,7 +272,7 @@ func backoff(every time.Duration, failures int) time.Duration {
 }
 
 // drop counts records that can never be written, and logs one of them.
-func (u *Usage) drop(ctx context.Context, rejected []UsageRecord, err error) {
+func (u *UsageMeter) drop(ctx context.Context, rejected []UsageRecord, err error) {
 	u.dropped.Add(int64(len(rejected)))
 	now := u.now()
 	u.mu.Lock()
@@ -294,12 +294,12 @@ type MemoryUsage struct {
 	all tally
 }
 
-// Add adds to what was used. It fails only for records that [UsageRecord.Check] refuses.
+// Add adds to what was used. It fails only for records that [UsageRecord.Validate] refuses.
 func (m *MemoryUsage) Add(_ context.Context, records []UsageRecord) (retry, rejected []UsageRecord, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, r := range records {
-		if e := r.Check(); e != nil {
+		if e := r.Validate(); e != nil {
 			rejected, err = append(rejected, r), e
 			continue
 		}

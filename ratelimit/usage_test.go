@@ -34,11 +34,11 @@ func TestUsage(t *testing.T) {
 	t.Parallel()
 	book := new(ledgerBook)
 	var h *wstest.Harness
-	usage := &ratelimit.Usage{Store: book, Clock: func() time.Time { return h.Now() }, Logger: silent()}
+	usage := &ratelimit.UsageMeter{Store: book, Clock: func() time.Time { return h.Now() }, Logger: silent()}
 	h = wstest.New(t, echo(usage.Middleware(ratelimit.ByUser())))
 	day := h.Now()
 	ann := h.Connect(wstest.WithAuthorizerContext("ann", map[string]any{"plan": "pro"}))
-	bob := h.Connect(wstest.AsUser("bob"))
+	bob := h.Connect(wstest.WithUser("bob"))
 	for range 100 {
 		ann.Request("say", nil).ExpectAck()
 	}
@@ -77,8 +77,8 @@ func TestUsageIsBounded(t *testing.T) {
 	t.Parallel()
 	book := new(ledgerBook)
 	now := noon()
-	usage := &ratelimit.Usage{Store: book, MaxPending: 2, Clock: func() time.Time { return now }, Logger: silent()}
-	handler := usage.Middleware(ratelimit.BySource())(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+	usage := &ratelimit.UsageMeter{Store: book, MaxPending: 2, Clock: func() time.Time { return now }, Logger: silent()}
+	handler := usage.Middleware(ratelimit.BySourceIP())(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 	for i := range 100 {
 		req := &gatesock.Request{EventType: gatesock.EventMessage}
 		req.Identity.SourceIP = time.Duration(i).String()
@@ -89,8 +89,8 @@ func TestUsageIsBounded(t *testing.T) {
 	require.NoError(t, usage.Flush(t.Context()))
 
 	// Where nothing can be written, ten times as much is kept.
-	full := &ratelimit.Usage{Store: refusing{}, MaxPending: 2, Clock: func() time.Time { return now }, Logger: silent()}
-	handler = full.Middleware(ratelimit.BySource())(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+	full := &ratelimit.UsageMeter{Store: refusing{}, MaxPending: 2, Clock: func() time.Time { return now }, Logger: silent()}
+	handler = full.Middleware(ratelimit.BySourceIP())(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 	for i := range 100 {
 		req := &gatesock.Request{EventType: gatesock.EventMessage}
 		req.Identity.SourceIP = time.Duration(i).String()
@@ -102,6 +102,6 @@ func TestUsageIsBounded(t *testing.T) {
 	kept, err := full.Store.Day(t.Context(), now)
 	require.NoError(t, err)
 	require.Len(t, kept, 20)
-	require.Panics(t, func() { new(ratelimit.Usage).Middleware(ratelimit.ByUser()) })
-	require.Panics(t, func() { usage.Middleware(ratelimit.Key{}) })
+	require.Panics(t, func() { new(ratelimit.UsageMeter).Middleware(ratelimit.ByUser()) })
+	require.Panics(t, func() { usage.Middleware(ratelimit.KeyFunc{}) })
 }

@@ -54,9 +54,9 @@ func (s *picky) Add(ctx context.Context, records []ratelimit.UsageRecord) (retry
 }
 
 // sending returns a function that handles one message of a sender.
-func sending(t *testing.T, u *ratelimit.Usage) func(from string) {
+func sending(t *testing.T, u *ratelimit.UsageMeter) func(from string) {
 	t.Helper()
-	by := ratelimit.By("sender", func(req *gatesock.Request) string { return req.ConnectionID })
+	by := ratelimit.ByFunc("sender", func(req *gatesock.Request) string { return req.ConnectionID })
 	h := u.Middleware(by)(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 	return func(from string) {
 		if _, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: from}); err != nil {
@@ -71,7 +71,7 @@ func TestRecordsThatCanNeverBeWrittenAreDropped(t *testing.T) {
 	var log strings.Builder
 	now := noon()
 	store := &picky{rejects: func(r ratelimit.UsageRecord) bool { return strings.HasPrefix(r.Name, "bad") }}
-	u := &ratelimit.Usage{Store: store, Clock: func() time.Time { return now }, Logger: slog.New(slog.NewTextHandler(&log, nil))}
+	u := &ratelimit.UsageMeter{Store: store, Clock: func() time.Time { return now }, Logger: slog.New(slog.NewTextHandler(&log, nil))}
 	send := sending(t, u)
 	for i := range ratelimit.DefaultMaxPending {
 		send(fmt.Sprint("bad ", i))
@@ -103,7 +103,7 @@ func TestAFlushThatFailedWaits(t *testing.T) {
 	now := noon()
 	store := new(picky)
 	store.down.Store(true)
-	u := &ratelimit.Usage{Store: store, Clock: func() time.Time { return now }, Logger: silent()}
+	u := &ratelimit.UsageMeter{Store: store, Clock: func() time.Time { return now }, Logger: silent()}
 	send := sending(t, u)
 	for i := range ratelimit.DefaultMaxPending {
 		send(fmt.Sprint(i))
@@ -155,7 +155,7 @@ func TestAFailureHastensNothing(t *testing.T) {
 		now := noon()
 		store := new(picky)
 		store.down.Store(true)
-		u := &ratelimit.Usage{Store: store, FlushEvery: every, Clock: func() time.Time { return now }, Logger: silent()}
+		u := &ratelimit.UsageMeter{Store: store, FlushEvery: every, Clock: func() time.Time { return now }, Logger: silent()}
 		send := sending(t, u)
 		send("ann")
 		for failure := range 20 {
@@ -186,7 +186,7 @@ func (s *failing) Add(ctx context.Context, records []ratelimit.UsageRecord) (ret
 func TestAnErrorWithoutRecordsLosesNone(t *testing.T) {
 	t.Parallel()
 	store := &failing{down: true}
-	u := &ratelimit.Usage{Store: store, Clock: noon, Logger: silent()}
+	u := &ratelimit.UsageMeter{Store: store, Clock: noon, Logger: silent()}
 	send := sending(t, u)
 	for _, from := range []string{"ann", "bob", "ann"} {
 		send(from)
@@ -207,7 +207,7 @@ func TestWhatCanNotBeKeptIsCounted(t *testing.T) {
 	now := noon()
 	store := new(picky)
 	store.down.Store(true)
-	u := &ratelimit.Usage{Store: store, MaxPending: 2, Clock: func() time.Time { return now }, Logger: silent()}
+	u := &ratelimit.UsageMeter{Store: store, MaxPending: 2, Clock: func() time.Time { return now }, Logger: silent()}
 	send := sending(t, u)
 	for i := range 25 {
 		send(fmt.Sprint(i))
@@ -220,7 +220,7 @@ func TestWhatCanNotBeKeptIsCounted(t *testing.T) {
 func TestUsageOfNamesThatNoTableTakes(t *testing.T) {
 	t.Parallel()
 	store := new(picky)
-	u := &ratelimit.Usage{Store: store, Clock: noon, Logger: silent()}
+	u := &ratelimit.UsageMeter{Store: store, Clock: noon, Logger: silent()}
 	send := sending(t, u)
 	send(strings.Repeat("x", 5000))
 	send("\xff")
@@ -229,14 +229,14 @@ func TestUsageOfNamesThatNoTableTakes(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, got, 2)
 	for _, r := range got {
-		require.NoError(t, r.Check())
+		require.NoError(t, r.Validate())
 		require.True(t, utf8.ValidString(r.Name))
 		require.Less(t, len(r.Name), 100)
 	}
 
 	// A name that had to wait is counted under the name that it had.
 	down := &failing{down: true}
-	u = &ratelimit.Usage{Store: down, Clock: noon, Logger: silent()}
+	u = &ratelimit.UsageMeter{Store: down, Clock: noon, Logger: silent()}
 	send = sending(t, u)
 	send("\xff")
 	require.Error(t, u.Flush(t.Context()))
@@ -261,7 +261,7 @@ func (*stuck) Add(ctx context.Context, records []ratelimit.UsageRecord) (retry, 
 func TestAUsageStoreThatHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		u := &ratelimit.Usage{Store: new(stuck), Logger: silent()}
+		u := &ratelimit.UsageMeter{Store: new(stuck), Logger: silent()}
 		send := sending(t, u)
 		send("ann")
 		<-time.After(ratelimit.DefaultFlushEvery)

@@ -111,7 +111,7 @@ func (c *Client) Close(code int, reason string) {
 
 // Drop breaks the connection without a close frame. The gateway notices at once, which on AWS may take until the
 // idle timeout. It returns when $disconnect has ended. On a connection that has ended it does nothing.
-func (c *Client) Drop() {
+func (c *Client) Abort() {
 	c.t.Helper()
 	c.hangUp(c.link.drop)
 }

@@ -50,7 +50,7 @@ func TestManyPushAtOnce(t *testing.T) {
 	h := wstest.New(t, newRoom(rec), wstest.WithPoster(rec))
 	clients := make([]*wstest.Client, pushers)
 	for i := range clients {
-		clients[i] = h.Connect(wstest.AsUser(fmt.Sprint("user ", i)))
+		clients[i] = h.Connect(wstest.WithUser(fmt.Sprint("user ", i)))
 	}
 	pushAll(t, clients)
 }
@@ -61,7 +61,7 @@ func TestManyPushAtOnceOverSockets(t *testing.T) {
 	srv := wstest.NewServer(t, newRoom(rec), wstest.WithPoster(rec))
 	clients := make([]*wstest.Client, pushers)
 	for i := range clients {
-		clients[i] = srv.Dial(t, wstest.AsUser(fmt.Sprint("user ", i)))
+		clients[i] = srv.Dial(t, wstest.WithUser(fmt.Sprint("user ", i)))
 	}
 	pushAll(t, clients)
 }
@@ -78,7 +78,7 @@ func TestHeldHandler(t *testing.T) {
 		return nil
 	})
 	h := wstest.New(t, app, wstest.WithPoster(rec))
-	alice, bob := h.Connect(wstest.AsUser("alice")), h.Connect(wstest.AsUser("bob"))
+	alice, bob := h.Connect(wstest.WithUser("alice")), h.Connect(wstest.WithUser("bob"))
 	var wg sync.WaitGroup
 	wg.Go(func() { alice.Request("hold", nil).ExpectAck() })
 	<-begun
@@ -102,10 +102,10 @@ func TestDisconnectedByTheHandler(t *testing.T) {
 		return h.Gateway().Disconnect(ctx, to(in.Who))
 	})
 	h = wstest.New(t, app, wstest.WithPoster(rec))
-	alice := h.Connect(wstest.AsUser("alice"))
+	alice := h.Connect(wstest.WithUser("alice"))
 	alice.Request("join", nil).ExpectAck()
 	for range 50 {
-		bob := h.Connect(wstest.AsUser("bob"))
+		bob := h.Connect(wstest.WithUser("bob"))
 		bob.Request("join", nil).ExpectAck()
 		alice.ExpectPush("joined", nil)
 		alice.Request("kick", kick{bob.ID()}).ExpectAck()

@@ -66,7 +66,7 @@ func (s *Server) DialRefused(t testing.TB, opts ...ConnectOption) int {
 }
 
 // TryDial connects a client over a socket, or tells how it was refused. One of the two is nil.
-func (s *Server) TryDial(t testing.TB, opts ...ConnectOption) (*Client, *emulator.Refused) {
+func (s *Server) TryDial(t testing.TB, opts ...ConnectOption) (*Client, *emulator.HandshakeError) {
 	t.Helper()
 	d := &dial{request: newRequest(opts)}
 	if err := d.request.err; err != nil {
@@ -94,7 +94,7 @@ func (s *Server) TryDial(t testing.TB, opts ...ConnectOption) (*Client, *emulato
 	return c, nil
 }
 
-func (s *Server) handshake(ctx context.Context, r *request, token string) (*websocket.Conn, *emulator.Refused, error) {
+func (s *Server) handshake(ctx context.Context, r *request, token string) (*websocket.Conn, *emulator.HandshakeError, error) {
 	header := r.Header.Clone()
 	maps.DeleteFunc(header, func(name string, _ []string) bool {
 		return strings.EqualFold(name, "Sec-WebSocket-Protocol") // the client sets it
@@ -121,8 +121,8 @@ func (s *Server) handshake(ctx context.Context, r *request, token string) (*webs
 }
 
 // refusal reads the answer to a refused handshake.
-func refusal(response *http.Response) *emulator.Refused {
-	refused := &emulator.Refused{StatusCode: response.StatusCode}
+func refusal(response *http.Response) *emulator.HandshakeError {
+	refused := &emulator.HandshakeError{StatusCode: response.StatusCode}
 	var body struct{ Message, ConnectionID, RequestID string }
 	// An answer without such a body is one of the handler's.
 	if json.NewDecoder(response.Body).Decode(&body) == nil {
@@ -175,7 +175,7 @@ func (l *socketLink) send(ctx context.Context, data []byte, binary bool) error {
 
 func (l *socketLink) close(ctx context.Context, code int, reason string) error {
 	if code == 0 {
-		code = emulator.NoStatus
+		code = emulator.StatusNoStatusRcvd
 	}
 	// It fails if the connection has ended already.
 	_ = l.conn.Close(websocket.StatusCode(code), reason)

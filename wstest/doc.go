@@ -5,7 +5,7 @@
 //		rec := wstest.NewRecorder()                              // the application posts through it
 //		h := wstest.New(t, chat.New(rec).Router(), wstest.WithPoster(rec))
 //
-//		alice, bob := h.Connect(wstest.AsUser("alice")), h.Connect(wstest.AsUser("bob"))
+//		alice, bob := h.Connect(wstest.WithUser("alice")), h.Connect(wstest.WithUser("bob"))
 //		alice.Request("join", Join{Room: "1"}).ExpectAck()          // {"action":"join","id":"…","room":"1"}
 //		bob.Request("say", Say{Room: "1"}).ExpectError(gatesock.CodeFailedPrecondition)
 //
@@ -29,7 +29,7 @@
 //
 // # As whom
 //
-// [As] connects as a principal of package authz, with scopes, roles, attributes and an expiry, and [AsUser] as one of whom nothing
+// [WithPrincipal] connects as a principal of package authz, with scopes, roles, attributes and an expiry, and [WithUser] as one of whom nothing
 // is known but the id; the events are those behind a deployed [authz.Authorizer]. Without them a client is one of an API without an
 // authorizer, or the API's own authorizer is asked.
 //

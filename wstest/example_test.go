@@ -19,7 +19,7 @@ import (
 func newGreeter(post gatesock.Poster) *gatesock.Router {
 	var first string
 	r := gatesock.New()
-	r.Connect(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+	r.OnConnect(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 		if req.PrincipalID() == "" {
 			return nil, gatesock.Errorf(gatesock.CodeUnauthenticated, "who are you?")
 		}
@@ -45,7 +45,7 @@ func testGreeter(t testing.TB) {
 	rec := wstest.NewRecorder()
 	h := wstest.New(t, newGreeter(rec), wstest.WithPoster(rec))
 	fmt.Println("anonymous:", h.ConnectRefused())
-	alice, bob := h.Connect(wstest.AsUser("alice")), h.Connect(wstest.AsUser("bob"))
+	alice, bob := h.Connect(wstest.WithUser("alice")), h.Connect(wstest.WithUser("bob"))
 
 	var reply, push string
 	bob.Request("hello", nil).ExpectReply(&reply)

@@ -113,7 +113,7 @@ func TestExpectFailuresShowTheFrames(t *testing.T) {
 		},
 		"sending on a closed connection": {
 			act: func(_ *wstest.Harness, c *wstest.Client) {
-				c.Drop()
+				c.Abort()
 				c.Send("ack", nil)
 			},
 			want: `wstest: CLIENT can't send: emulator: closed
@@ -174,7 +174,7 @@ func TestExpectFailuresShowTheFrames(t *testing.T) {
 		},
 		"refused": {
 			act: func(h *wstest.Harness, _ *wstest.Client) {
-				h.ConnectRefused(wstest.AsUser("bob"))
+				h.ConnectRefused(wstest.WithUser("bob"))
 			},
 			want: `wstest: expected the connection to be refused, but it opened as bob (`,
 		},
@@ -184,7 +184,7 @@ func TestExpectFailuresShowTheFrames(t *testing.T) {
 			var client string
 			failures := runFake(t, func(ft *fakeTB) {
 				h := wstest.New(ft, script())
-				cl := h.Connect(wstest.AsUser("alice"))
+				cl := h.Connect(wstest.WithUser("alice"))
 				client = cl.String()
 				for _, frame := range c.frames {
 					require.NoError(t, h.Poster().Post(t.Context(), gatesock.Target{ConnectionID: cl.ID()}, []byte(frame)))

@@ -26,7 +26,7 @@ func (f handlerFunc) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 // onMessage is an application with one handler for all messages.
 func onMessage(f func(ctx context.Context, req *gatesock.Request) error) *gatesock.Router {
 	r := gatesock.New()
-	r.Default(func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) { return nil, f(ctx, req) })
+	r.OnDefault(func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) { return nil, f(ctx, req) })
 	return r
 }
 
@@ -264,11 +264,11 @@ func TestFaultsGivesThemToTheTest(t *testing.T) {
 	failures := runFake(t, func(ft *fakeTB) {
 		h := wstest.New(ft, messageHandler(func() ([]byte, error) { panic(errors.New("boom")) }))
 		h.Connect().SendText("go")
-		faults := h.Faults()
+		faults := h.TakeErrors()
 		require.Len(t, faults, 1)
 		require.ErrorContains(t, faults[0], "panicked: boom")
 		require.ErrorContains(t, faults[0], "faults_test.go", "the stack")
-		require.Empty(t, h.Faults())
+		require.Empty(t, h.TakeErrors())
 	})
 	require.Empty(t, failures)
 }

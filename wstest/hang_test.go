@@ -60,8 +60,8 @@ func hangingOn(route string, release chan struct{}) *gatesock.Router {
 		return nil, nil
 	}
 	r := gatesock.New()
-	r.Connect(hold)
-	r.Default(hold)
+	r.OnConnect(hold)
+	r.OnDefault(hold)
 	return r
 }
 

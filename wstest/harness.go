@@ -56,7 +56,7 @@ func newHarness(t testing.TB, h lambda.Handler, s settings, opts []Option) *Harn
 		s.recorder = NewRecorder()
 	}
 	w := newWatch(h, rand.Text())
-	w.unknown = s.config.Unknown
+	w.unknown = s.config.Undocumented
 	gateway, err := emulator.New(w, s.config)
 	if h == nil || err != nil {
 		t.Fatalf("wstest: the gateway: %v", errors.Join(err, missing(h)))
@@ -126,7 +126,7 @@ func (h *Harness) ConnectRefused(opts ...ConnectOption) int {
 }
 
 // TryConnect connects a client, or tells how it was refused. One of the two is nil.
-func (h *Harness) TryConnect(opts ...ConnectOption) (*Client, *emulator.Refused) {
+func (h *Harness) TryConnect(opts ...ConnectOption) (*Client, *emulator.HandshakeError) {
 	h.t.Helper()
 	r := newRequest(opts)
 	c := h.newClient(h.t, r)
@@ -138,7 +138,7 @@ func (h *Harness) TryConnect(opts ...ConnectOption) (*Client, *emulator.Refused)
 	c.link = l
 	session, err := h.handshake(r, l)
 	if err != nil {
-		var refused *emulator.Refused
+		var refused *emulator.HandshakeError
 		if !errors.As(err, &refused) {
 			h.t.Fatalf("wstest: %s can't connect: %v", clip(c.name), err)
 		}
@@ -200,7 +200,7 @@ func (h *Harness) newClient(t testing.TB, r *request) *Client {
 
 // Faults gives what would have failed the test at its end so far, and forgets it: the test then answers for it. With
 // it a test can provoke a panic or a malformed response on purpose.
-func (h *Harness) Faults() []error { return h.watch.take() }
+func (h *Harness) TakeErrors() []error { return h.watch.take() }
 
 // Close ends the harness; the end of the test does it otherwise. It closes all connections, each with its $disconnect,
 // and then fails the test, naming route and connection, if

@@ -16,7 +16,7 @@ func TestConnectRequestAndExpect(t *testing.T) {
 	t.Parallel()
 	rec := wstest.NewRecorder()
 	h := wstest.New(t, newRoom(rec), wstest.WithPoster(rec))
-	alice := h.Connect(wstest.AsUser("alice"))
+	alice := h.Connect(wstest.WithUser("alice"))
 	bob := h.Connect(wstest.WithAuthorizerContext("bob", map[string]any{"plan": "free"}))
 	require.NotEqual(t, alice.ID(), bob.ID())
 
@@ -39,7 +39,7 @@ func TestConnectRequestAndExpect(t *testing.T) {
 	require.Contains(t, e.Message, "text")
 	bob.Request("nothing", nil).ExpectError(gatesock.CodeNotFound)
 
-	bob.Drop()
+	bob.Abort()
 	alice.ExpectPush("left", nil)
 	h.Advance(10 * time.Minute)
 	require.Equal(t, "Going away", alice.ExpectClosed(1001))

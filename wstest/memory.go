@@ -44,7 +44,7 @@ func (l *memoryLink) close(ctx context.Context, code int, reason string) error {
 }
 
 func (l *memoryLink) drop(ctx context.Context) error {
-	l.session.Drop(ctx)
+	l.session.Abort(ctx)
 	return ctx.Err()
 }
 

@@ -31,11 +31,11 @@ func TestFailuresShowTextInOneLine(t *testing.T) {
 		"a name": func(ft *fakeTB) {
 			wstest.New(ft, r).Connect(wstest.WithAuthorizerContext(hostile[:4000], nil)).ExpectPush("x", nil)
 		},
-		"a principal": func(ft *fakeTB) { wstest.New(ft, r).Connect(wstest.As(authz.Principal{ID: hostile})) },
+		"a principal": func(ft *fakeTB) { wstest.New(ft, r).Connect(wstest.WithPrincipal(authz.Principal{ID: hostile})) },
 		"a scope": func(ft *fakeTB) {
-			wstest.New(ft, r).Connect(wstest.As(authz.Principal{ID: "a", Scopes: []string{hostile}}))
+			wstest.New(ft, r).Connect(wstest.WithPrincipal(authz.Principal{ID: "a", Scopes: []string{hostile}}))
 		},
-		"a principal's socket": func(ft *fakeTB) { wstest.NewServer(ft, r).Dial(ft, wstest.As(authz.Principal{ID: hostile})) },
+		"a principal's socket": func(ft *fakeTB) { wstest.NewServer(ft, r).Dial(ft, wstest.WithPrincipal(authz.Principal{ID: hostile})) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -19,7 +19,7 @@ type seen struct{ requests chan gatesock.Request }
 
 func (s seen) router() *gatesock.Router {
 	r := gatesock.New()
-	r.Connect(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+	r.OnConnect(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 		s.requests <- *req
 		return &gatesock.Reply{Subprotocol: "b"}, nil
 	})
@@ -85,7 +85,7 @@ func TestRefused(t *testing.T) {
 
 	failures := runFake(t, func(ft *fakeTB) { srv.Dial(ft) })
 	require.Equal(t, []string{"wstest: expected the connection to open, but it was refused with status 401 "}, failures)
-	failures = runFake(t, func(ft *fakeTB) { srv.DialRefused(ft, wstest.AsUser("bob")) })
+	failures = runFake(t, func(ft *fakeTB) { srv.DialRefused(ft, wstest.WithUser("bob")) })
 	require.Len(t, failures, 1)
 	require.Contains(t, failures[0], "expected the connection to be refused, but it opened as bob (")
 	failures = runFake(t, func(ft *fakeTB) { wstest.New(ft, newRoom(rec)).Connect() })
@@ -141,7 +141,7 @@ func TestInABubble(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				rec := wstest.NewRecorder()
 				h := wstest.New(t, newRoom(rec), wstest.WithPoster(rec), opt)
-				alice, bob := h.Connect(wstest.AsUser("alice")), h.Connect(wstest.AsUser("bob"))
+				alice, bob := h.Connect(wstest.WithUser("alice")), h.Connect(wstest.WithUser("bob"))
 				alice.Request("join", nil).ExpectAck()
 				bob.Request("join", nil).ExpectAck()
 				alice.ExpectPush("joined", nil)

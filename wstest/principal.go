@@ -12,27 +12,27 @@ import (
 	"github.com/gatesock/gatesock/authz"
 )
 
-// As connects as a principal whom the API's authorizer has let in: the events of the connection have in
-// requestContext.authorizer what they have behind an [authz.Authorizer] that finds that principal, so that [authz.PrincipalOf],
-// [authz.Require], [authz.RequireRole] and [authz.Expiry] see it. The API's own authorizer is not asked.
+// WithPrincipal connects as a principal whom the API's authorizer has let in: the events of the connection have in
+// requestContext.authorizer what they have behind an [authz.Authorizer] that finds that principal, so that [authz.PrincipalFrom],
+// [authz.RequireScopes], [authz.RequireRole] and [authz.CredentialExpiry] see it. The API's own authorizer is not asked.
 //
-//	h.Connect(wstest.As(authz.Principal{ID: "alice", Scopes: []string{"chat:write"}}))
+//	h.Connect(wstest.WithPrincipal(authz.Principal{ID: "alice", Scopes: []string{"chat:write"}}))
 //
-// A principal that an authorizer could not let in, as one without an ID, fails the test. See [AsUser] and
+// A principal that an authorizer could not let in, as one without an ID, fails the test. See [WithUser] and
 // [WithAuthorizerContext].
-func As(p authz.Principal) ConnectOption {
+func WithPrincipal(p authz.Principal) ConnectOption {
 	return connectOption(func(r *request) {
 		r.user = p.ID
 		r.Authorizer, r.UsageKey, r.err = authorizerResult(p)
 	})
 }
 
-// AsUser is [As] for a principal of whom nothing is known but its ID.
-func AsUser(id string) ConnectOption { return As(authz.Principal{ID: id}) }
+// WithUser is [WithPrincipal] for a principal of whom nothing is known but its ID.
+func WithUser(id string) ConnectOption { return WithPrincipal(authz.Principal{ID: id}) }
 
 // WithAuthorizerContext connects as somebody whom an authorizer that is not of package authz has let in: the events of the
 // connection have principalID and the values in requestContext.authorizer. They are strings, numbers and booleans, as the
-// gateway takes no others. The API's own authorizer is not asked. For principals of package authz there is [As]: how they are
+// gateway takes no others. The API's own authorizer is not asked. For principals of package authz there is [WithPrincipal]: how they are
 // written is up to that package.
 func WithAuthorizerContext(principalID string, values map[string]any) ConnectOption {
 	return connectOption(func(r *request) {

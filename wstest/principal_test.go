@@ -59,8 +59,8 @@ func (d deployed) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 
 func newTapped() *tapped {
 	r := gatesock.New()
-	r.Connect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return &gatesock.Reply{}, nil })
-	r.Disconnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return &gatesock.Reply{}, nil })
+	r.OnConnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return &gatesock.Reply{}, nil })
+	r.OnDisconnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return &gatesock.Reply{}, nil })
 	gatesock.Handle(r, "hi", func(context.Context, *gatesock.Request, struct{}) error { return nil })
 	return &tapped{Router: r}
 }
@@ -74,7 +74,7 @@ func TestAsIsWhatAnAuthorizerSays(t *testing.T) {
 		"everything": {
 			ID: "<alice> \u2028 ü\"", Scopes: []string{"chat:write", "a<b"}, Roles: []string{"admin", "owner"},
 			Attributes: map[string]string{"tenant": "t&\x01é", "scopes": "other", "principalId": "bob", "exp": "1", "a.b-c_d": ""},
-			Expires:    time.Date(2036, 1, 2, 3, 4, 5, 6, time.FixedZone("", 3600)), UsageKey: "usage-key-1",
+			ExpiresAt:  time.Date(2036, 1, 2, 3, 4, 5, 6, time.FixedZone("", 3600)), UsageKey: "usage-key-1",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -92,11 +92,11 @@ func TestAsIsWhatAnAuthorizerSays(t *testing.T) {
 			require.Contains(t, want.kept[0], `"principalId"`)
 
 			inMemory := newTapped()
-			use(wstest.New(t, inMemory, keys).Connect(wstest.As(p)))
+			use(wstest.New(t, inMemory, keys).Connect(wstest.WithPrincipal(p)))
 			require.Equal(t, want.kept, inMemory.kept)
 
 			bySocket := newTapped()
-			use(wstest.NewServer(t, bySocket, keys).Dial(t, wstest.As(p), wstest.WithHeader("User-Agent", "")))
+			use(wstest.NewServer(t, bySocket, keys).Dial(t, wstest.WithPrincipal(p), wstest.WithHeader("User-Agent", "")))
 			require.Len(t, bySocket.kept, 3)
 			require.Equal(t, want.kept, bySocket.kept)
 		})
@@ -111,21 +111,21 @@ func use(c *wstest.Client) {
 
 func TestAsPassesGuards(t *testing.T) {
 	t.Parallel()
-	r, expiry := gatesock.New(), &authz.Expiry{}
+	r, expiry := gatesock.New(), &authz.CredentialExpiry{}
 	r.Use(expiry.Middleware())
 	who := func(_ context.Context, req *gatesock.Request, _ struct{}) (authz.Principal, error) {
-		p, _ := authz.PrincipalOf(req)
+		p, _ := authz.PrincipalFrom(req)
 		return p, nil
 	}
-	gatesock.HandleReply(r, "write", who, authz.Require("chat:write"))
+	gatesock.HandleReply(r, "write", who, authz.RequireScopes("chat:write"))
 	gatesock.HandleReply(r, "ban", who, authz.RequireRole("admin"))
 	h := wstest.New(t, r)
 	expiry.Clock = h.Now
 	alice := authz.Principal{
 		ID: "alice", Scopes: []string{"chat:write"}, Roles: []string{"admin"}, Attributes: map[string]string{"tenant": "t1"},
-		Expires: h.Now().Add(5 * time.Minute).Truncate(time.Second).UTC(),
+		ExpiresAt: h.Now().Add(5 * time.Minute).Truncate(time.Second).UTC(),
 	}
-	a, bob := h.Connect(wstest.As(alice)), h.Connect(wstest.As(authz.Principal{ID: "bob", Scopes: []string{"chat:read"}}))
+	a, bob := h.Connect(wstest.WithPrincipal(alice)), h.Connect(wstest.WithPrincipal(authz.Principal{ID: "bob", Scopes: []string{"chat:read"}}))
 	nobody := h.Connect()
 	for _, action := range []string{"write", "ban"} {
 		var got authz.Principal
@@ -154,8 +154,8 @@ func TestAsRefusesWhatNoAuthorizerLetsIn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, connect := range []func(ft *fakeTB){
-				func(ft *fakeTB) { wstest.New(ft, script()).Connect(wstest.As(c.p)) },
-				func(ft *fakeTB) { wstest.NewServer(ft, script()).Dial(ft, wstest.As(c.p)) },
+				func(ft *fakeTB) { wstest.New(ft, script()).Connect(wstest.WithPrincipal(c.p)) },
+				func(ft *fakeTB) { wstest.NewServer(ft, script()).Dial(ft, wstest.WithPrincipal(c.p)) },
 			} {
 				failures := runFake(t, connect)
 				require.Len(t, failures, 1)
@@ -167,7 +167,7 @@ func TestAsRefusesWhatNoAuthorizerLetsIn(t *testing.T) {
 	}
 }
 
-// As comes before the API's own authorizer, which lets nobody in here.
+// WithPrincipal comes before the API's own authorizer, which lets nobody in here.
 func TestAsDoesNotAskTheAuthorizer(t *testing.T) {
 	t.Parallel()
 	nobody := authz.AuthenticatorFunc(func(context.Context, *authz.Handshake) (authz.Principal, error) {
@@ -176,7 +176,7 @@ func TestAsDoesNotAskTheAuthorizer(t *testing.T) {
 	quiet := authz.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil)))
 	h := wstest.New(t, deployed{newTapped(), authz.NewAuthorizer(nobody, quiet)})
 	require.Equal(t, 403, h.ConnectRefused())
-	for _, o := range []wstest.ConnectOption{wstest.AsUser("alice"), wstest.WithAuthorizerContext("alice", nil)} {
+	for _, o := range []wstest.ConnectOption{wstest.WithUser("alice"), wstest.WithAuthorizerContext("alice", nil)} {
 		use(h.Connect(o))
 	}
 }
@@ -188,8 +188,8 @@ func ExampleAs() {
 	t.run(func(t testing.TB) {
 		t.Helper()
 		h := wstest.New(t, r)
-		h.Connect(wstest.As(authz.Principal{ID: "alice", Roles: []string{"admin"}})).Request("ban", nil).ExpectAck()
-		e := h.Connect(wstest.AsUser("bob")).Request("ban", nil).ExpectError(gatesock.CodePermissionDenied)
+		h.Connect(wstest.WithPrincipal(authz.Principal{ID: "alice", Roles: []string{"admin"}})).Request("ban", nil).ExpectAck()
+		e := h.Connect(wstest.WithUser("bob")).Request("ban", nil).ExpectError(gatesock.CodePermissionDenied)
 		fmt.Println("bob:", e.Message)
 	})
 	// Output: bob: the role admin is missing

@@ -151,7 +151,7 @@ func TestRecorderOutlivesItsHarness(t *testing.T) {
 	for range 2 {
 		failures := runFake(t, func(ft *fakeTB) {
 			h := wstest.New(ft, newRoom(rec), wstest.WithPoster(rec))
-			c := h.Connect(wstest.AsUser("alice"))
+			c := h.Connect(wstest.WithUser("alice"))
 			rec.Gone(c.ID())
 			require.ErrorIs(t, rec.Post(t.Context(), to(c.ID()), nil), gatesock.ErrGone)
 			rec.Clear()

@@ -37,8 +37,8 @@ func newRoom(p gatesock.Poster) *gatesock.Router {
 	a := &room{post: p, members: map[string]string{}}
 	r := gatesock.New()
 	r.Use(gatesock.Recover())
-	r.Connect(a.connect)
-	r.Disconnect(a.disconnect)
+	r.OnConnect(a.connect)
+	r.OnDisconnect(a.disconnect)
 	gatesock.Handle(r, "join", a.join)
 	gatesock.Handle(r, "say", a.say)
 	gatesock.HandleReply(r, "who", a.who)

@@ -17,8 +17,8 @@ func TestServerHasTheSameClients(t *testing.T) {
 	t.Parallel()
 	rec := wstest.NewRecorder()
 	srv := wstest.NewServer(t, newRoom(rec), wstest.WithPoster(rec))
-	alice := srv.Dial(t, wstest.AsUser("alice"), wstest.WithSubprotocols("other", "chat"))
-	bob := srv.Dial(t, wstest.AsUser("bob"))
+	alice := srv.Dial(t, wstest.WithUser("alice"), wstest.WithSubprotocols("other", "chat"))
+	bob := srv.Dial(t, wstest.WithUser("bob"))
 	require.Equal(t, "chat", alice.Subprotocol())
 	require.Empty(t, bob.Subprotocol())
 	require.NotEqual(t, alice.ID(), bob.ID())
@@ -36,7 +36,7 @@ func TestServerHasTheSameClients(t *testing.T) {
 	bob.SendBinary([]byte{1})
 	bob.ExpectClosed(1003)
 	alice.ExpectPush("left", nil)
-	bob.Drop()
+	bob.Abort()
 	bob.Close(1000, "")
 	alice.ExpectNone()
 }
@@ -72,7 +72,7 @@ func TestClientsEndTheirConnectionOverSockets(t *testing.T) {
 	rec := wstest.NewRecorder()
 	ends := make(chan gatesock.Request, 1)
 	app := gatesock.New()
-	app.Disconnect(func(_ ctx, req *request) (*gatesock.Reply, error) {
+	app.OnDisconnect(func(_ ctx, req *request) (*gatesock.Reply, error) {
 		ends <- *req
 		return nil, nil
 	})
@@ -84,7 +84,7 @@ func TestClientsEndTheirConnectionOverSockets(t *testing.T) {
 	}{
 		"close":                {func(c *wstest.Client) { c.Close(3001, "bye") }, 3001, "bye"},
 		"close without a code": {func(c *wstest.Client) { c.Close(0, "") }, 1005, "Client-side close frame status not set"},
-		"drop":                 {func(c *wstest.Client) { c.Drop() }, 1006, "Connection closed abnormally"},
+		"drop":                 {func(c *wstest.Client) { c.Abort() }, 1006, "Connection closed abnormally"},
 	} {
 		for front, client := range map[string]*wstest.Client{"memory": srv.Connect(), "socket": srv.Dial(t)} {
 			t.Run(name+" by "+front, func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestServerTimeout(t *testing.T) {
 	t.Parallel()
 	failures := runFake(t, func(ft *fakeTB) {
 		srv := wstest.NewServer(ft, script(), wstest.WithTimeout(20*time.Millisecond))
-		srv.Dial(ft, wstest.AsUser("alice")).ExpectPush("never", nil)
+		srv.Dial(ft, wstest.WithUser("alice")).ExpectPush("never", nil)
 	})
 	require.Len(t, failures, 1)
 	require.Contains(t, failures[0], `expected a push of event "never" within 20ms (see WithTimeout)`)
@@ -118,7 +118,7 @@ func TestServerFindsLeaksAndLatePosts(t *testing.T) {
 		rec := wstest.NewRecorder()
 		now, result := make(chan struct{}), make(chan error, 1)
 		app := lateApp(rec, func(c ctx) ctx { return c }, now, result)
-		app.Connect(func(ctx, *request) (*gatesock.Reply, error) {
+		app.OnConnect(func(ctx, *request) (*gatesock.Reply, error) {
 			go leakUntil(release)
 			return nil, nil
 		})
@@ -136,7 +136,7 @@ func TestServerFindsLeaksAndLatePosts(t *testing.T) {
 
 func TestServerWithoutRoutesForConnections(t *testing.T) {
 	t.Parallel()
-	routes := []gatesock.Route{{Key: "ack", TwoWay: true}}
+	routes := []gatesock.Route{{Key: "ack", NeedsResponse: true}}
 	srv := wstest.NewServer(t, script(), wstest.WithConfig(func(c *emulator.Config) { c.Routes = routes }))
 	for _, c := range []*wstest.Client{srv.Connect(), srv.Dial(t)} {
 		c.Request("ack", nil).ExpectAck()
@@ -145,7 +145,7 @@ func TestServerWithoutRoutesForConnections(t *testing.T) {
 	}
 	dialled := srv.Dial(t)
 	require.Empty(t, dialled.ID())
-	dialled.Drop()
+	dialled.Abort()
 }
 
 // TestExpectNoneSeesWhatIsOnItsWay: a message that nobody waits for, to a handler that takes its time, is there when
@@ -154,11 +154,11 @@ func TestExpectNoneSeesWhatIsOnItsWay(t *testing.T) {
 	t.Parallel()
 	rec := wstest.NewRecorder()
 	srv := wstest.NewServer(t, newRoom(rec), wstest.WithPoster(rec))
-	alice, carol := srv.Dial(t, wstest.AsUser("alice")), srv.Connect(wstest.AsUser("carol"))
+	alice, carol := srv.Dial(t, wstest.WithUser("alice")), srv.Connect(wstest.WithUser("carol"))
 	for i := range 30 {
 		var id string
 		failures := runFake(t, func(ft *fakeTB) {
-			bob := srv.Dial(ft, wstest.AsUser("bob"))
+			bob := srv.Dial(ft, wstest.WithUser("bob"))
 			id = bob.ID()
 			bob.Request("join", nil).ExpectAck()
 			rec.Slow(id, time.Duration(i%3)*time.Millisecond)

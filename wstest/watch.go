@@ -35,7 +35,7 @@ type watch struct {
 	label string // unique to this watch
 	owner string // the id of the goroutine that made it: the test's own
 
-	unknown emulator.Unknowns
+	unknown emulator.Undocumented
 
 	examining sync.Mutex // held by the goroutine that is in ownInvocation
 
@@ -89,7 +89,7 @@ func (w *watch) call(ctx context.Context, inv *invocation, event []byte) (respon
 	response, err = w.next.Invoke(ctx, event)
 	returned = true
 	if err == nil && eventkind.Read(event).Kind != eventkind.Authorizer { // which is answered otherwise
-		if bad := emulator.CheckResponse(response, w.unknown); bad != nil {
+		if bad := emulator.ValidateResponse(response, w.unknown); bad != nil {
 			w.fail(fmt.Errorf("%s: %w: %s", inv, bad, clip(string(response))))
 		}
 	}

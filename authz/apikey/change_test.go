@@ -15,7 +15,7 @@ import (
 func TestChangesHoldAtOnceInTheProcessThatMakesThem(t *testing.T) {
 	t.Parallel()
 	store := new(counting)
-	keys := New(store, WithLastUsed(0), WithCacheFor(time.Hour))
+	keys := New(store, WithLastUsed(0), WithCacheTTL(time.Hour))
 	key, secret, err := keys.Create(t.Context(), Key{Owner: "plant"})
 	require.NoError(t, err)
 	v := keys.Verifier()
@@ -54,7 +54,7 @@ func TestChangesHoldAtOnceInTheProcessThatMakesThem(t *testing.T) {
 func TestWhatWasReadEndsByTheWallClock(t *testing.T) {
 	t.Parallel()
 	for name, move := range map[string]func(at time.Time) time.Time{
-		"frozen":   func(at time.Time) time.Time { return testclock.Frozen(at, DefaultCacheFor) },
+		"frozen":   func(at time.Time) time.Time { return testclock.Frozen(at, DefaultCacheTTL) },
 		"set back": func(at time.Time) time.Time { return at.Add(-time.Hour) },
 	} {
 		at := time.Now()
@@ -92,7 +92,7 @@ func (s *slowGet) Get(ctx context.Context, id string) (Key, error) {
 func TestAChangeWhileAKeyIsRead(t *testing.T) {
 	t.Parallel()
 	store := new(slowGet)
-	keys := New(store, WithLastUsed(0), WithCacheFor(time.Hour))
+	keys := New(store, WithLastUsed(0), WithCacheTTL(time.Hour))
 	key, secret, err := keys.Create(t.Context(), Key{Owner: "plant"})
 	require.NoError(t, err)
 	v := keys.Verifier()

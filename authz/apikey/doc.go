@@ -4,7 +4,7 @@
 //	key, secret, err := keys.Create(ctx, apikey.Key{Name: "sensor 7", Owner: "plant-1", Scopes: []string{"readings:write"}})
 //	// show the secret once: nobody can again
 //
-//	who := authz.Bearer(keys.Verifier(), authz.Header("X-Api-Key"), authz.Protocol())
+//	who := authz.Bearer(keys.Verifier(), authz.Header("X-Api-Key"), authz.SubprotocolToken())
 //
 // A key looks like gs_0K3f9bQxT2mR_8jW…: a prefix that secret scanners can look for, an id, a secret of 256 bits and a checksum, by
 // which a key that was cut or mistyped is told from one that is unknown without asking the store. The store has a hash of the
@@ -15,7 +15,7 @@
 //
 //	_, secret, err := keys.Rotate(ctx, id, 0)
 //
-// On the command line, gatesock keys does what [Keys] does (cmd/gatesock); for a leak, gatesock keys rotate --leaked.
+// On the command line, gatesock keys does what [Manager] does (cmd/gatesock); for a leak, gatesock keys rotate --leaked.
 //
 // A [Store] keeps keys: [Memory] in one process, package authz/dynamokeys on DynamoDB.
 package apikey

@@ -12,8 +12,8 @@ import (
 	"github.com/gatesock/gatesock/authz"
 )
 
-// Keys makes and changes keys. It is safe for concurrent use. See [New].
-type Keys struct {
+// Manager makes and changes keys. It is safe for concurrent use. See [New].
+type Manager struct {
 	store    Store
 	prefix   string
 	cacheFor time.Duration
@@ -25,35 +25,35 @@ type Keys struct {
 
 // The defaults of [New].
 const (
-	// DefaultCacheFor is how long a process goes by what it has read of a key.
-	DefaultCacheFor = 30 * time.Second
+	// DefaultCacheTTL is how long a process goes by what it has read of a key.
+	DefaultCacheTTL = 30 * time.Second
 	// DefaultLastUsed is how often the use of a key is noted.
 	DefaultLastUsed = 10 * time.Minute
 )
 
 // Option is an option of [New]. Options panic on values that make no sense.
-type Option interface{ apply(*Keys) }
+type Option interface{ apply(*Manager) }
 
-type option func(*Keys)
+type option func(*Manager)
 
-func (o option) apply(k *Keys) { o(k) }
+func (o option) apply(k *Manager) { o(k) }
 
 // WithPrefix sets what new keys begin with; the default is [DefaultPrefix]. It has 1 to 16 lower-case letters and digits, with _
 // within.
 func WithPrefix(prefix string) Option {
-	if err := CheckPrefix(prefix); err != nil {
+	if err := ValidatePrefix(prefix); err != nil {
 		panic(err.Error())
 	}
-	return option(func(k *Keys) { k.prefix = prefix })
+	return option(func(k *Manager) { k.prefix = prefix })
 }
 
-// WithCacheFor sets how long a process goes by what it has read of a key, or that there is none; the default is
-// [DefaultCacheFor]. For that long a key works on that was deactivated. 0 reads each time.
-func WithCacheFor(d time.Duration) Option {
+// WithCacheTTL sets how long a process goes by what it has read of a key, or that there is none; the default is
+// [DefaultCacheTTL]. For that long a key works on that was deactivated. 0 reads each time.
+func WithCacheTTL(d time.Duration) Option {
 	if d < 0 {
 		panic("apikey: WithCacheFor with a negative time")
 	}
-	return option(func(k *Keys) { k.cacheFor = d })
+	return option(func(k *Manager) { k.cacheFor = d })
 }
 
 // WithLastUsed sets how often the use of a key is noted at most; the default is [DefaultLastUsed]. 0 is never.
@@ -61,7 +61,7 @@ func WithLastUsed(interval time.Duration) Option {
 	if interval < 0 {
 		panic("apikey: WithLastUsed with a negative time")
 	}
-	return option(func(k *Keys) { k.interval = interval })
+	return option(func(k *Manager) { k.interval = interval })
 }
 
 // WithClock sets the time; the default is [time.Now].
@@ -69,7 +69,7 @@ func WithClock(now func() time.Time) Option {
 	if now == nil {
 		panic("apikey: WithClock with a nil clock")
 	}
-	return option(func(k *Keys) { k.clock = now })
+	return option(func(k *Manager) { k.clock = now })
 }
 
 // WithLogger sets where it is logged that the use of a key could not be noted; the default is [slog.Default] at that time.
@@ -77,15 +77,15 @@ func WithLogger(l *slog.Logger) Option {
 	if l == nil {
 		panic("apikey: WithLogger with a nil logger")
 	}
-	return option(func(k *Keys) { k.log = l })
+	return option(func(k *Manager) { k.log = l })
 }
 
 // New returns Keys in a store. It panics if that is nil.
-func New(store Store, opts ...Option) *Keys {
+func New(store Store, opts ...Option) *Manager {
 	if store == nil {
 		panic("apikey: New with a nil Store")
 	}
-	k := &Keys{store: store, prefix: DefaultPrefix, cacheFor: DefaultCacheFor, interval: DefaultLastUsed, clock: time.Now, cache: newCache()}
+	k := &Manager{store: store, prefix: DefaultPrefix, cacheFor: DefaultCacheTTL, interval: DefaultLastUsed, clock: time.Now, cache: newCache()}
 	for _, o := range opts {
 		o.apply(k)
 	}
@@ -93,13 +93,13 @@ func New(store Store, opts ...Option) *Keys {
 }
 
 // now is in UTC and whole milliseconds, as stores keep it.
-func (k *Keys) now() time.Time { return k.clock().UTC().Truncate(time.Millisecond) }
+func (k *Manager) now() time.Time { return k.clock().UTC().Truncate(time.Millisecond) }
 
 // Create makes a key with the name, owner, plan, scopes, roles, attributes, usage key and expiry of the given one, and
 // returns it with its secret, which cannot be had again. It fails without an owner, with an expiry that has passed, with
-// a principal that could not connect ([authz.Principal.Check]), and with attributes named "key" or "plan", which are
+// a principal that could not connect ([authz.Principal.Validate]), and with attributes named "key" or "plan", which are
 // those of the key's ID and of its Plan.
-func (k *Keys) Create(ctx context.Context, given Key) (Key, string, error) {
+func (k *Manager) Create(ctx context.Context, given Key) (Key, string, error) {
 	now := k.now()
 	switch {
 	case given.Owner == "":
@@ -114,7 +114,7 @@ func (k *Keys) Create(ctx context.Context, given Key) (Key, string, error) {
 	}
 	key.ID, key.Prefix, key.CreatedAt, key.Hash, key.Version = t.id, t.prefix, now, t.hash(), 1
 	key.ExpiresAt = given.ExpiresAt.Truncate(time.Millisecond)
-	key.LastUsed, key.Old, key.OldUntil, key.Inactive = time.Time{}, "", time.Time{}, false
+	key.LastUsed, key.PreviousHash, key.PreviousValidUntil, key.Disabled = time.Time{}, "", time.Time{}, false
 	if err := k.store.Create(ctx, key); err != nil {
 		return Key{}, "", fmt.Errorf("apikey: create: %w", err)
 	}
@@ -136,14 +136,14 @@ func (k *Key) usable(id string) error {
 	}
 	named := *k
 	named.ID = id
-	return named.principal().Check()
+	return named.principal().Validate()
 }
 
 // Rotate makes a new secret for a key and returns both; the secret cannot be had again. The previous secret is accepted
 // for the overlap and then refused. An overlap of 0, for a secret that has leaked, ends all previous secrets: at once
-// for verifiers of these Keys, and after [WithCacheFor] for others that have read the key. Open connections stay open
+// for verifiers of these Keys, and after [WithCacheTTL] for others that have read the key. Open connections stay open
 // until they end or are closed.
-func (k *Keys) Rotate(ctx context.Context, id string, overlap time.Duration) (Key, string, error) {
+func (k *Manager) Rotate(ctx context.Context, id string, overlap time.Duration) (Key, string, error) {
 	if overlap < 0 {
 		return Key{}, "", errors.New("apikey: rotate: the overlap is negative")
 	}
@@ -151,9 +151,9 @@ func (k *Keys) Rotate(ctx context.Context, id string, overlap time.Duration) (Ke
 	key, err := k.change(ctx, "rotate", id, func(key *Key) {
 		t = newText(cmp.Or(key.Prefix, k.prefix))
 		t.id = key.ID
-		key.Old, key.OldUntil = key.Hash, time.Time{} // over for every clock, also one that is slow
+		key.PreviousHash, key.PreviousValidUntil = key.Hash, time.Time{} // over for every clock, also one that is slow
 		if overlap > 0 {
-			key.OldUntil = k.now().Add(overlap)
+			key.PreviousValidUntil = k.now().Add(overlap)
 		}
 		key.Hash = t.hash()
 	})
@@ -164,23 +164,23 @@ func (k *Keys) Rotate(ctx context.Context, id string, overlap time.Duration) (Ke
 }
 
 // Deactivate marks a key as inactive. Verifiers of these Keys refuse it at once, others that have read it after
-// [WithCacheFor].
-func (k *Keys) Deactivate(ctx context.Context, id string) (Key, error) {
-	return k.change(ctx, "deactivate", id, func(key *Key) { key.Inactive = true })
+// [WithCacheTTL].
+func (k *Manager) Deactivate(ctx context.Context, id string) (Key, error) {
+	return k.change(ctx, "deactivate", id, func(key *Key) { key.Disabled = true })
 }
 
-// Activate undoes [Keys.Deactivate].
-func (k *Keys) Activate(ctx context.Context, id string) (Key, error) {
-	return k.change(ctx, "activate", id, func(key *Key) { key.Inactive = false })
+// Activate undoes [Manager.Deactivate].
+func (k *Manager) Activate(ctx context.Context, id string) (Key, error) {
+	return k.change(ctx, "activate", id, func(key *Key) { key.Disabled = false })
 }
 
 // Expire sets when a key ends; the zero time is never.
-func (k *Keys) Expire(ctx context.Context, id string, at time.Time) (Key, error) {
+func (k *Manager) Expire(ctx context.Context, id string, at time.Time) (Key, error) {
 	return k.change(ctx, "expire", id, func(key *Key) { key.ExpiresAt = at.UTC().Truncate(time.Millisecond) })
 }
 
 // Delete removes a key.
-func (k *Keys) Delete(ctx context.Context, id string) error {
+func (k *Manager) Delete(ctx context.Context, id string) error {
 	defer k.cache.forget(id)
 	if err := k.store.Delete(ctx, id); err != nil {
 		return fmt.Errorf("apikey: delete %q: %w", id, err)
@@ -189,7 +189,7 @@ func (k *Keys) Delete(ctx context.Context, id string) error {
 }
 
 // Get gives a key.
-func (k *Keys) Get(ctx context.Context, id string) (Key, error) {
+func (k *Manager) Get(ctx context.Context, id string) (Key, error) {
 	key, err := k.store.Get(ctx, id)
 	if err != nil {
 		return Key{}, fmt.Errorf("apikey: get %q: %w", id, err)
@@ -198,7 +198,7 @@ func (k *Keys) Get(ctx context.Context, id string) (Key, error) {
 }
 
 // List gives up to limit keys, 100 if it is 0, and a cursor for those after them, which is empty at the end.
-func (k *Keys) List(ctx context.Context, cursor string, limit int) (keys []Key, next string, err error) {
+func (k *Manager) List(ctx context.Context, cursor string, limit int) (keys []Key, next string, err error) {
 	if keys, next, err = k.store.List(ctx, cursor, limit); err != nil {
 		return nil, "", fmt.Errorf("apikey: list: %w", err)
 	}
@@ -209,7 +209,7 @@ func (k *Keys) List(ctx context.Context, cursor string, limit int) (keys []Key, 
 const tries = 5
 
 // change reads a key, changes it, and writes it if nobody has meanwhile.
-func (k *Keys) change(ctx context.Context, operation, id string, change func(*Key)) (Key, error) {
+func (k *Manager) change(ctx context.Context, operation, id string, change func(*Key)) (Key, error) {
 	defer k.cache.forget(id) // also where it fails: the answer of a change that was made may be lost
 	var err error
 	for range tries {

@@ -32,18 +32,18 @@ func (c *counting) Get(ctx context.Context, id string) (Key, error) {
 	return c.Memory.Get(ctx, id)
 }
 
-func (c *counting) Used(ctx context.Context, id string, at, since time.Time) error {
+func (c *counting) TouchLastUsed(ctx context.Context, id string, at, since time.Time) error {
 	if c.uses++; c.fail != nil {
 		return c.fail
 	}
-	return c.Memory.Used(ctx, id, at, since)
+	return c.Memory.TouchLastUsed(ctx, id, at, since)
 }
 
 func TestLifeOfAKey(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	store := new(counting)
-	keys := New(store, WithClock(func() time.Time { return now }), WithCacheFor(0), WithPrefix("acme_live"))
+	keys := New(store, WithClock(func() time.Time { return now }), WithCacheTTL(0), WithPrefix("acme_live"))
 	v := keys.Verifier()
 	refused := func(secret, why string) {
 		t.Helper()
@@ -54,7 +54,7 @@ func TestLifeOfAKey(t *testing.T) {
 	}
 	key, secret, err := keys.Create(t.Context(), Key{
 		Name: "sensor", Owner: "plant", Plan: "free", Scopes: []string{"write"}, Attributes: map[string]string{"x": "y"}, UsageKey: "u",
-		ID: "mine", Hash: "mine", Inactive: true, Version: 9,
+		ID: "mine", Hash: "mine", Disabled: true, Version: 9,
 	})
 	require.NoError(t, err)
 	require.Regexp(t, `^acme_live_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}$`, secret)
@@ -88,7 +88,7 @@ func TestLifeOfAKey(t *testing.T) {
 	require.NoError(t, err)
 	p, err = v.Verify(t.Context(), fresh)
 	require.NoError(t, err)
-	require.Equal(t, now.Add(time.Minute), p.Expires, "the connection's time ends with the key's")
+	require.Equal(t, now.Add(time.Minute), p.ExpiresAt, "the connection's time ends with the key's")
 	now = now.Add(time.Minute)
 	refused(fresh, "it has expired")
 
@@ -147,7 +147,7 @@ func TestVerifierRemembers(t *testing.T) {
 	store.fail = errors.New("down")
 	_, err = v.Verify(t.Context(), secret)
 	require.NoError(t, err, "it is remembered")
-	now = now.Add(DefaultCacheFor)
+	now = now.Add(DefaultCacheTTL)
 	_, err = v.Verify(t.Context(), secret)
 	require.ErrorContains(t, err, "down")
 	require.NotErrorIs(t, err, authz.ErrUnauthenticated, "a fault of ours")
@@ -178,7 +178,7 @@ func TestMalformed(t *testing.T) {
 		require.NotContains(t, err.Error(), parts[2][:20], name)
 	}
 	for _, misuse := range []func(){
-		func() { New(nil) }, func() { WithPrefix("") }, func() { WithPrefix("_a") }, func() { WithPrefix("A") }, func() { WithCacheFor(-1) },
+		func() { New(nil) }, func() { WithPrefix("") }, func() { WithPrefix("_a") }, func() { WithPrefix("A") }, func() { WithCacheTTL(-1) },
 		func() { WithLastUsed(-1) }, func() { WithClock(nil) }, func() { WithLogger(nil) },
 	} {
 		require.Panics(t, misuse)

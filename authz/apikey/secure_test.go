@@ -34,7 +34,7 @@ func TestAKeyWorksWithItsOwnPrefixOnly(t *testing.T) {
 	store := new(Memory)
 	key, secret, err := New(store, WithPrefix("old")).Create(t.Context(), Key{Owner: "plant"})
 	require.NoError(t, err)
-	later := New(store, WithPrefix("new"), WithCacheFor(0))
+	later := New(store, WithPrefix("new"), WithCacheTTL(0))
 	_, err = later.Verifier().Verify(t.Context(), secret)
 	require.NoError(t, err)
 	_, fresh, err := later.Rotate(t.Context(), key.ID, time.Hour)
@@ -69,7 +69,7 @@ func TestCreateRefusesWhatCanNeverConnect(t *testing.T) {
 		"an attribute's value":       {Key{Owner: "x", Attributes: map[string]string{"a": "\xff"}}, `attribute "a"`},
 		"a plan":                     {Key{Owner: "x", Plan: "\xff"}, `attribute "plan"`},
 		"a name":                     {Key{Owner: "x", Name: "\xff"}, "name"},
-		"too much of all":            {Key{Owner: "x", Attributes: map[string]string{"a": strings.Repeat("x", authz.MaxContext)}}, "8192"},
+		"too much of all":            {Key{Owner: "x", Attributes: map[string]string{"a": strings.Repeat("x", authz.MaxAuthorizerResult)}}, "8192"},
 		"the key's own attribute":    {Key{Owner: "x", Attributes: map[string]string{authz.APIKeyAttribute: "another"}}, `"key"`},
 		"the plan as an attribute":   {Key{Owner: "x", Attributes: map[string]string{"plan": "pro"}}, `"plan"`},
 		"a usage key":                {Key{Owner: "x", UsageKey: "\xff"}, "usage key"},
@@ -96,7 +96,7 @@ func TestNoAttributeStandsForTheKey(t *testing.T) {
 	require.Equal(t, map[string]string{authz.APIKeyAttribute: x.id, "plan": "free"}, p.Attributes)
 }
 
-// Keys that are made up, whose checksum anybody can make, put out no key that there is.
+// Manager that are made up, whose checksum anybody can make, put out no key that there is.
 func TestMadeUpKeysPutOutNoGoodOnes(t *testing.T) {
 	t.Parallel()
 	store := new(counting)
@@ -127,7 +127,7 @@ func TestMadeUpKeysPutOutNoGoodOnes(t *testing.T) {
 // A key that is rotated for a leak is good with its new secret alone, whatever overlap there was before.
 func TestRotateWithoutOverlapEndsAllSecretsBefore(t *testing.T) {
 	t.Parallel()
-	keys := New(new(Memory), WithCacheFor(0))
+	keys := New(new(Memory), WithCacheTTL(0))
 	key, first, err := keys.Create(t.Context(), Key{Owner: "plant"})
 	require.NoError(t, err)
 	_, second, err := keys.Rotate(t.Context(), key.ID, 24*time.Hour)
@@ -157,7 +157,7 @@ func TestRotateWithoutOverlapEndsSecretsForSlowClocks(t *testing.T) {
 	require.NoError(t, err)
 	key, fresh, err := keys.Rotate(t.Context(), key.ID, 0)
 	require.NoError(t, err)
-	require.True(t, key.OldUntil.IsZero())
+	require.True(t, key.PreviousValidUntil.IsZero())
 	for _, behind := range []time.Duration{0, time.Millisecond, time.Hour} {
 		v := New(store, at(-behind)).Verifier()
 		_, err = v.Verify(t.Context(), leaked)
@@ -180,7 +180,7 @@ func TestAKeyThatComesAndGoes(t *testing.T) {
 		} else if round > 0 {
 			require.NoError(t, store.Delete(t.Context(), x.id))
 		}
-		now = now.Add(DefaultCacheFor)
+		now = now.Add(DefaultCacheTTL)
 		for range 10 {
 			_, err := v.Verify(t.Context(), x.String())
 			require.Equal(t, there, err == nil)

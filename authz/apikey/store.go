@@ -42,14 +42,14 @@ type Key struct {
 	// CreatedAt is when it was made, ExpiresAt when it ends; zero is never.
 	CreatedAt, ExpiresAt time.Time
 	// Inactive keys are refused.
-	Inactive bool
+	Disabled bool
 	// LastUsed is about when it was last used; see [WithLastUsed].
 	LastUsed time.Time
 
-	// Hash is that of the secret. Old is that of the secret before, which is good until OldUntil.
-	Hash     string
-	Old      string
-	OldUntil time.Time
+	// Hash is that of the secret. Old is that of the secret before, which is good until PreviousValidUntil.
+	Hash               string
+	PreviousHash       string
+	PreviousValidUntil time.Time
 	// Version counts the changes of a key, but for LastUsed.
 	Version int
 }
@@ -66,7 +66,7 @@ type Store interface {
 	Update(ctx context.Context, k Key) error
 	// Used sets LastUsed, unless the key has one that is later than since. It fails with [ErrNotFound]; it is no error if
 	// there was nothing to do.
-	Used(ctx context.Context, id string, at, since time.Time) error
+	TouchLastUsed(ctx context.Context, id string, at, since time.Time) error
 	// Delete removes a key, or fails with [ErrNotFound].
 	Delete(ctx context.Context, id string) error
 	// List gives up to limit keys, and a cursor for those after them, which is empty at the end. A page may have fewer, also
@@ -74,10 +74,10 @@ type Store interface {
 	List(ctx context.Context, cursor string, limit int) (keys []Key, next string, err error)
 }
 
-// MaxMemory is how many keys a [Memory] holds.
-const MaxMemory = 100_000
+// MaxMemoryKeys is how many keys a [Memory] holds.
+const MaxMemoryKeys = 100_000
 
-// ErrFull says that a [Memory] has [MaxMemory] keys.
+// ErrFull says that a [Memory] has [MaxMemoryKeys] keys.
 var ErrFull = errors.New("apikey: too many keys in memory")
 
 // Memory is a [Store] in memory, for tests and single processes. The zero value is ready to use.
@@ -100,7 +100,7 @@ func (m *Memory) Create(_ context.Context, k Key) error {
 	if _, ok := m.keys[k.ID]; ok {
 		return ErrExists
 	}
-	if len(m.keys) >= MaxMemory {
+	if len(m.keys) >= MaxMemoryKeys {
 		return ErrFull
 	}
 	if m.keys == nil {
@@ -138,7 +138,7 @@ func (m *Memory) Update(_ context.Context, k Key) error {
 }
 
 // Used sets when a key was last used.
-func (m *Memory) Used(_ context.Context, id string, at, since time.Time) error {
+func (m *Memory) TouchLastUsed(_ context.Context, id string, at, since time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	k, ok := m.keys[id]

@@ -50,7 +50,7 @@ func parse(key string) (text, error) {
 	switch {
 	case !ok || !ok2:
 		return text{}, fmt.Errorf("%w: it has no three parts with _ between them", ErrMalformed)
-	case CheckPrefix(prefix) != nil:
+	case ValidatePrefix(prefix) != nil:
 		return text{}, fmt.Errorf("%w: its prefix is none", ErrMalformed)
 	case len(id) != idDigits || strings.Trim(id, digits) != "":
 		return text{}, fmt.Errorf("%w: its id does not have %d letters and digits", ErrMalformed, idDigits)
@@ -72,9 +72,9 @@ func cutLast(s, sep string) (before, after string, ok bool) {
 	return s[:i], s[i+len(sep):], true
 }
 
-// CheckPrefix says what is wrong with a prefix that [WithPrefix] does not take: it has 1 to 16 lower-case letters and digits, with
+// ValidatePrefix says what is wrong with a prefix that [WithPrefix] does not take: it has 1 to 16 lower-case letters and digits, with
 // _ within.
-func CheckPrefix(prefix string) error {
+func ValidatePrefix(prefix string) error {
 	if prefix == "" || len(prefix) > 16 || strings.Trim(prefix, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" ||
 		strings.HasPrefix(prefix, "_") || strings.HasSuffix(prefix, "_") {
 		return fmt.Errorf("apikey: prefix %.20q is not made of 1 to 16 lower-case letters and digits, with _ within", prefix)

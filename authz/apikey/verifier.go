@@ -16,13 +16,13 @@ import (
 	"github.com/gatesock/gatesock/authz"
 )
 
-// Verifier verifies keys. It is an [authz.Verifier], safe for concurrent use. See [Keys.Verifier].
-type Verifier struct{ keys *Keys }
+// Verifier verifies keys. It is an [authz.Verifier], safe for concurrent use. See [Manager.Verifier].
+type Verifier struct{ keys *Manager }
 
 var _ authz.Verifier = (*Verifier)(nil)
 
 // Verifier returns a Verifier of the keys. All of the same Keys remember together what they have read.
-func (k *Keys) Verifier() *Verifier { return &Verifier{keys: k} }
+func (k *Manager) Verifier() *Verifier { return &Verifier{keys: k} }
 
 // Verify gives the principal of a key: its owner, with the scopes, roles and attributes of the key, its id as the attribute
 // [authz.APIKeyAttribute], and its plan as the attribute "plan". What has not the form of a key is an [authz.ErrNoCredential], or an [authz.ErrUnauthenticated] if it begins
@@ -52,7 +52,7 @@ func (v *Verifier) Verify(ctx context.Context, key string) (authz.Principal, err
 // without a prefix has the one that new keys have.
 func (k *Key) check(t text, prefix string, now time.Time) error {
 	current := matches(k.Hash, t)
-	old := matches(k.Old, t)
+	old := matches(k.PreviousHash, t)
 	switch {
 	case k.ID == "":
 		return errors.New("it is unknown")
@@ -60,9 +60,9 @@ func (k *Key) check(t text, prefix string, now time.Time) error {
 		return errors.New("its secret is wrong")
 	case t.prefix != cmp.Or(k.Prefix, prefix): // which says nothing of the secret
 		return errors.New("its prefix is another")
-	case !current && !now.Before(k.OldUntil):
+	case !current && !now.Before(k.PreviousValidUntil):
 		return errors.New("its secret was replaced")
-	case k.Inactive:
+	case k.Disabled:
 		return errors.New("it is inactive")
 	case !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt):
 		return errors.New("it has expired")
@@ -87,7 +87,7 @@ const planAttribute = "plan"
 
 func (k *Key) principal() authz.Principal {
 	p := authz.Principal{
-		ID: k.Owner, Scopes: k.Scopes, Roles: k.Roles, Attributes: k.Attributes, Expires: k.ExpiresAt, UsageKey: k.UsageKey,
+		ID: k.Owner, Scopes: k.Scopes, Roles: k.Roles, Attributes: k.Attributes, ExpiresAt: k.ExpiresAt, UsageKey: k.UsageKey,
 	}
 	p.Attributes = make(map[string]string, len(k.Attributes)+2)
 	maps.Copy(p.Attributes, k.Attributes)
@@ -128,7 +128,7 @@ func (v *Verifier) note(ctx context.Context, known look) {
 	if !v.keys.cache.claimNote(known.key.ID, now, since) { // another call does it, or the key was put out of memory just now
 		return
 	}
-	if err := v.keys.store.Used(ctx, known.key.ID, now, since); err != nil {
+	if err := v.keys.store.TouchLastUsed(ctx, known.key.ID, now, since); err != nil {
 		cmp.Or(v.keys.log, slog.Default()).WarnContext(ctx, "apikey: the use of a key could not be noted", "key", known.key.ID, "error", err)
 	}
 }

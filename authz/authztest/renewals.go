@@ -9,9 +9,9 @@ import (
 	"github.com/gatesock/gatesock/authz"
 )
 
-// RenewalChecks are the promises of an [authz.Renewals].
-func RenewalChecks() []Check[authz.Renewals] {
-	return []Check[authz.Renewals]{
+// RenewalChecks are the promises of an [authz.RenewalStore].
+func RenewalChecks() []Check[authz.RenewalStore] {
+	return []Check[authz.RenewalStore]{
 		{"a principal comes back whole, in another process too", renewalWhole},
 		{"the principal that was saved last counts", renewalLast},
 		{"a renewal lasts for two hours, if it does not expire before", renewalKept},
@@ -25,30 +25,30 @@ func RenewalChecks() []Check[authz.Renewals] {
 }
 
 // load wants the principal of a connection.
-func load(ctx context.Context, s authz.Renewals, id string, want authz.Principal) error {
+func load(ctx context.Context, s authz.RenewalStore, id string, want authz.Principal) error {
 	got, err := s.Load(ctx, id)
 	if err != nil {
 		return fmt.Errorf("load the renewal of %q: %w", id, err)
 	}
-	if !got.Expires.Equal(want.Expires) {
-		return fmt.Errorf("the principal expires at %v, want %v", got.Expires, want.Expires)
+	if !got.ExpiresAt.Equal(want.ExpiresAt) {
+		return fmt.Errorf("the principal expires at %v, want %v", got.ExpiresAt, want.ExpiresAt)
 	}
-	got.Expires = want.Expires
+	got.ExpiresAt = want.ExpiresAt
 	return same("the principal", got, want)
 }
 
 // notRenewed wants a connection not to be there.
-func notRenewed(ctx context.Context, s authz.Renewals, id string) error {
+func notRenewed(ctx context.Context, s authz.RenewalStore, id string) error {
 	got, err := s.Load(ctx, id)
-	return errors.Join(isError("Load", err, authz.ErrNotRenewed), same("what came beside the error", got, authz.Principal{}))
+	return errors.Join(isError("Load", err, authz.ErrNoRenewal), same("what came beside the error", got, authz.Principal{}))
 }
 
-func renewalWhole(ctx context.Context, a, b authz.Renewals, clock *Clock) error {
+func renewalWhole(ctx context.Context, a, b authz.RenewalStore, clock *Clock) error {
 	err := errors.Join(a.Save(ctx, "c1=", principal(clock, "ann")), a.Save(ctx, "c2=", authz.Principal{ID: "bob"}))
 	return errors.Join(err, load(ctx, b, "c1=", principal(clock, "ann")), load(ctx, b, "c2=", authz.Principal{ID: "bob"}))
 }
 
-func renewalLast(ctx context.Context, a, b authz.Renewals, clock *Clock) error {
+func renewalLast(ctx context.Context, a, b authz.RenewalStore, clock *Clock) error {
 	less := authz.Principal{ID: "ann", Roles: []string{"less"}}
 	return errors.Join(
 		a.Save(ctx, "c=", principal(clock, "ann")),
@@ -61,9 +61,9 @@ func renewalLast(ctx context.Context, a, b authz.Renewals, clock *Clock) error {
 }
 
 // renewalKept saves others meanwhile, since a store may make room then.
-func renewalKept(ctx context.Context, a, b authz.Renewals, clock *Clock) error {
+func renewalKept(ctx context.Context, a, b authz.RenewalStore, clock *Clock) error {
 	forever, long := authz.Principal{ID: "ann"}, principal(clock, "ann")
-	long.Expires = clock.Now().Truncate(time.Second).Add(24 * time.Hour)
+	long.ExpiresAt = clock.Now().Truncate(time.Second).Add(24 * time.Hour)
 	err := errors.Join(a.Save(ctx, "forever", forever), a.Save(ctx, "long", long))
 	for i := range 24 {
 		clock.Advance(5 * time.Minute)
@@ -72,12 +72,12 @@ func renewalKept(ctx context.Context, a, b authz.Renewals, clock *Clock) error {
 	return errors.Join(err, load(ctx, b, "forever", forever), load(ctx, b, "long", long))
 }
 
-func renewalUnknown(ctx context.Context, a, b authz.Renewals, clock *Clock) error {
+func renewalUnknown(ctx context.Context, a, b authz.RenewalStore, clock *Clock) error {
 	err := a.Save(ctx, "c=", principal(clock, "ann"))
 	return errors.Join(err, notRenewed(ctx, b, "d="), notRenewed(ctx, b, "c"), load(ctx, b, "c=", principal(clock, "ann")))
 }
 
-func renewalsApart(ctx context.Context, a, b authz.Renewals, clock *Clock) error {
+func renewalsApart(ctx context.Context, a, b authz.RenewalStore, clock *Clock) error {
 	ids := []string{"W9In0cvXIAMCFvw=", "W9In0cvXIAMCFvw", "日本", "a#b", "A", "a"}
 	for _, id := range ids {
 		if err := a.Save(ctx, id, principal(clock, "user "+id)); err != nil {
@@ -92,7 +92,7 @@ func renewalsApart(ctx context.Context, a, b authz.Renewals, clock *Clock) error
 	return nil
 }
 
-func renewalAgain(ctx context.Context, a, b authz.Renewals, clock *Clock) error {
+func renewalAgain(ctx context.Context, a, b authz.RenewalStore, clock *Clock) error {
 	err := a.Save(ctx, "c=", principal(clock, "ann"))
 	for range 3 {
 		err = errors.Join(err, load(ctx, a, "c=", principal(clock, "ann")), load(ctx, b, "c=", principal(clock, "ann")))
@@ -100,7 +100,7 @@ func renewalAgain(ctx context.Context, a, b authz.Renewals, clock *Clock) error 
 	return err
 }
 
-func renewalCopies(ctx context.Context, a, _ authz.Renewals, clock *Clock) error {
+func renewalCopies(ctx context.Context, a, _ authz.RenewalStore, clock *Clock) error {
 	p := principal(clock, "ann")
 	if err := a.Save(ctx, "c=", p); err != nil {
 		return err
@@ -114,7 +114,7 @@ func renewalCopies(ctx context.Context, a, _ authz.Renewals, clock *Clock) error
 	return load(ctx, a, "c=", principal(clock, "ann"))
 }
 
-func renewalCancelled(ctx context.Context, a, _ authz.Renewals, clock *Clock) error {
+func renewalCancelled(ctx context.Context, a, _ authz.RenewalStore, clock *Clock) error {
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
 	_, err := a.Load(ended, "c=")
@@ -125,10 +125,10 @@ func renewalCancelled(ctx context.Context, a, _ authz.Renewals, clock *Clock) er
 	)
 }
 
-func renewalRace(ctx context.Context, a, b authz.Renewals, clock *Clock) error {
-	saved, err := atOnce(16, authz.ErrNotRenewed, func(i int) error {
+func renewalRace(ctx context.Context, a, b authz.RenewalStore, clock *Clock) error {
+	saved, err := atOnce(16, authz.ErrNoRenewal, func(i int) error {
 		id := fmt.Sprint("c", i%4)
-		s := []authz.Renewals{a, b}[i%2]
+		s := []authz.RenewalStore{a, b}[i%2]
 		if err := s.Save(ctx, id, principal(clock, "ann")); err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-// Package authztest is the conformance suite of [authz.TicketStore] and [authz.Renewals]: what every one promises.
+// Package authztest is the conformance suite of [authz.TicketStore] and [authz.RenewalStore]: what every one promises.
 //
 //	func TestTickets(t *testing.T) {
 //		authztest.RunTickets(t, func(t *testing.T, now func() time.Time) authz.TicketStore {
@@ -54,7 +54,7 @@ func RunTickets(t *testing.T, open func(t *testing.T, now func() time.Time) auth
 }
 
 // RunRenewals runs the suite of renewals, as [RunTickets] that of tickets.
-func RunRenewals(t *testing.T, open func(t *testing.T, now func() time.Time) authz.Renewals) {
+func RunRenewals(t *testing.T, open func(t *testing.T, now func() time.Time) authz.RenewalStore) {
 	t.Helper()
 	run(t, RenewalChecks(), open)
 }
@@ -77,7 +77,7 @@ func principal(clock *Clock, id string) authz.Principal {
 	return authz.Principal{
 		ID: id, Scopes: []string{"read", "say"}, Roles: []string{"member"},
 		Attributes: map[string]string{"tenant": "ü\n\"", "empty": "", "key": "k1"},
-		Expires:    clock.Now().Truncate(time.Second).Add(time.Hour), UsageKey: "usage",
+		ExpiresAt:  clock.Now().Truncate(time.Second).Add(time.Hour), UsageKey: "usage",
 	}
 }
 

@@ -31,9 +31,9 @@ func ticketsOf() func(*testing.T, func() time.Time) authz.TicketStore {
 func TestMemoryRenewals(t *testing.T) {
 	t.Parallel()
 	var stores sync.Map
-	authztest.RunRenewals(t, func(t *testing.T, now func() time.Time) authz.Renewals {
+	authztest.RunRenewals(t, func(t *testing.T, now func() time.Time) authz.RenewalStore {
 		s, _ := stores.LoadOrStore(t.Name(), &authz.MemoryRenewals{Clock: now})
-		return s.(authz.Renewals)
+		return s.(authz.RenewalStore)
 	})
 }
 
@@ -220,7 +220,7 @@ func TestSuiteFindsBrokenRenewals(t *testing.T) {
 		}}, []string{"a principal comes"}},
 		"gives nobody for what is not there": {renewals{load: func(s *renewals, ctx context.Context, id string) (authz.Principal, error) {
 			p, err := s.MemoryRenewals.Load(ctx, id)
-			if errors.Is(err, authz.ErrNotRenewed) {
+			if errors.Is(err, authz.ErrNoRenewal) {
 				err = nil
 			}
 			return p, err
@@ -238,7 +238,7 @@ func TestSuiteFindsBrokenRenewals(t *testing.T) {
 		"keeps renewals for an hour": {renewals{load: func(s *renewals, ctx context.Context, id string) (authz.Principal, error) {
 			p, err := s.MemoryRenewals.Load(ctx, id)
 			if at, _ := s.cache.LoadOrStore(id, s.Clock()); err == nil && s.Clock().Sub(at.(time.Time)) > time.Hour {
-				return authz.Principal{}, authz.ErrNotRenewed
+				return authz.Principal{}, authz.ErrNoRenewal
 			}
 			return p, err
 		}, save: func(s *renewals, ctx context.Context, id string, p authz.Principal) error {
@@ -257,7 +257,7 @@ func TestSuiteFindsBrokenRenewals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := failing(t, authztest.RenewalChecks(), func(now func() time.Time) authz.Renewals {
+			got := failing(t, authztest.RenewalChecks(), func(now func() time.Time) authz.RenewalStore {
 				return &renewals{cache: new(sync.Map), MemoryRenewals: &authz.MemoryRenewals{Clock: now}, save: c.broken.save, load: c.broken.load}
 			})
 			require.Subset(t, got, c.fails)

@@ -32,7 +32,7 @@ func hash(i int) string { return fmt.Sprintf("%064x", i) }
 
 func ticket(clock *Clock, id string) authz.Ticket {
 	return authz.Ticket{
-		Principal: principal(clock, id), Origin: "https://app.example.com", Expires: clock.Now().Add(30*time.Second + 123456789),
+		Principal: principal(clock, id), Origin: "https://app.example.com", ExpiresAt: clock.Now().Add(30*time.Second + 123456789),
 	}
 }
 
@@ -42,10 +42,10 @@ func consume(ctx context.Context, s authz.TicketStore, i int, want authz.Ticket)
 	if err != nil {
 		return fmt.Errorf("consume a ticket: %w", err)
 	}
-	if !got.Expires.Equal(want.Expires) {
-		return fmt.Errorf("the ticket expires at %v, want %v", got.Expires, want.Expires)
+	if !got.ExpiresAt.Equal(want.ExpiresAt) {
+		return fmt.Errorf("the ticket expires at %v, want %v", got.ExpiresAt, want.ExpiresAt)
 	}
-	got.Expires = want.Expires
+	got.ExpiresAt = want.ExpiresAt
 	return same("the ticket", got, want)
 }
 
@@ -56,7 +56,7 @@ func used(ctx context.Context, s authz.TicketStore, i int) error {
 }
 
 func ticketWhole(ctx context.Context, a, b authz.TicketStore, clock *Clock) error {
-	bare := authz.Ticket{Principal: authz.Principal{ID: "bob"}, Expires: clock.Now().Add(time.Second)}
+	bare := authz.Ticket{Principal: authz.Principal{ID: "bob"}, ExpiresAt: clock.Now().Add(time.Second)}
 	if err := errors.Join(a.Create(ctx, hash(1), ticket(clock, "ann")), a.Create(ctx, hash(2), bare)); err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func ticketOnce(ctx context.Context, a, b authz.TicketStore, clock *Clock) error
 // ticketKept creates others meanwhile, since a store may make room then.
 func ticketKept(ctx context.Context, a, b authz.TicketStore, clock *Clock) error {
 	kept := ticket(clock, "ann")
-	kept.Expires = clock.Now().Add(time.Minute + 1)
+	kept.ExpiresAt = clock.Now().Add(time.Minute + 1)
 	err := a.Create(ctx, hash(0), kept)
 	for i := range 60 {
 		clock.Advance(time.Second)

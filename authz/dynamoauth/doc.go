@@ -6,7 +6,7 @@
 //		return err
 //	}
 //	tickets := &authz.Tickets{Store: store}
-//	expiry := &authz.Expiry{Renewals: store, Verifier: tokens, Disconnector: client}
+//	expiry := &authz.CredentialExpiry{Renewals: store, Verifier: tokens, Disconnector: client}
 //
 // A ticket costs one write unit to issue and one to use, if its principal fits into a kilobyte with it; a renewal costs one
 // write unit, and one read unit in each other process that meets the connection when its earlier token has expired (AWS,

@@ -23,7 +23,7 @@ type API interface {
 	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
 }
 
-// Store is an [authz.TicketStore] and an [authz.Renewals] in a DynamoDB table. It is safe for concurrent use.
+// Store is an [authz.TicketStore] and an [authz.RenewalStore] in a DynamoDB table. It is safe for concurrent use.
 type Store struct {
 	api    API
 	table  string
@@ -32,8 +32,8 @@ type Store struct {
 }
 
 var (
-	_ authz.TicketStore = (*Store)(nil)
-	_ authz.Renewals    = (*Store)(nil)
+	_ authz.TicketStore  = (*Store)(nil)
+	_ authz.RenewalStore = (*Store)(nil)
 )
 
 // Option is an option of [New].
@@ -109,12 +109,12 @@ func (s *Store) key(kind, name string) map[string]types.AttributeValue {
 
 // Create keeps a ticket: one write unit.
 func (s *Store) Create(ctx context.Context, hash string, t authz.Ticket) error {
-	item, err := s.item(ticket, hash, t.Principal, t.Expires)
+	item, err := s.item(ticket, hash, t.Principal, t.ExpiresAt)
 	if err != nil {
 		return fmt.Errorf("dynamoauth: create a ticket: %w", err)
 	}
 	item[attrOrigin] = text(t.Origin)
-	item[attrExpires] = number(t.Expires.UnixNano())
+	item[attrExpires] = number(t.ExpiresAt.UnixNano())
 	_, err = s.api.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &s.table, Item: item, ConditionExpression: aws.String("attribute_not_exists(" + dynamotable.PartitionKey + ")"),
 	})
@@ -146,7 +146,7 @@ func (s *Store) Consume(ctx context.Context, hash string) (authz.Ticket, error) 
 	if err != nil {
 		return authz.Ticket{}, fmt.Errorf("dynamoauth: consume a ticket: its expiry: %w", err)
 	}
-	t.Expires = time.Unix(0, nanoseconds).UTC()
+	t.ExpiresAt = time.Unix(0, nanoseconds).UTC()
 	return t, nil
 }
 
@@ -168,7 +168,7 @@ func (s *Store) Load(ctx context.Context, connectionID string) (authz.Principal,
 		TableName: &s.table, Key: s.key(renewal, connectionID), ConsistentRead: aws.Bool(true),
 	})
 	if err == nil && len(out.Item) == 0 {
-		return authz.Principal{}, authz.ErrNotRenewed
+		return authz.Principal{}, authz.ErrNoRenewal
 	}
 	var p authz.Principal
 	if err == nil {

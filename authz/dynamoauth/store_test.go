@@ -53,21 +53,21 @@ func TestConformance(t *testing.T) {
 	})
 	t.Run("renewals", func(t *testing.T) {
 		t.Parallel()
-		authztest.RunRenewals(t, func(t *testing.T, now func() time.Time) authz.Renewals { return open(t, now) })
+		authztest.RunRenewals(t, func(t *testing.T, now func() time.Time) authz.RenewalStore { return open(t, now) })
 	})
 }
 
 func ann() authz.Principal {
 	return authz.Principal{
 		ID: "ann", Scopes: []string{"read", "say"}, Roles: []string{"member"}, Attributes: map[string]string{"tenant": "ü"},
-		Expires: testclock.Noon().AddDate(0, 0, 7), UsageKey: "k",
+		ExpiresAt: testclock.Noon().AddDate(0, 0, 7), UsageKey: "k",
 	}
 }
 
 func TestTickets(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, nil)
-	want := authz.Ticket{Principal: ann(), Origin: "https://app.example.com", Expires: time.Now().Add(time.Minute).UTC().Round(0)}
+	want := authz.Ticket{Principal: ann(), Origin: "https://app.example.com", ExpiresAt: time.Now().Add(time.Minute).UTC().Round(0)}
 	require.NoError(t, s.Create(t.Context(), "hash", want))
 	require.Error(t, s.Create(t.Context(), "hash", want), "the hash is new")
 	_, err := s.Consume(t.Context(), "other")
@@ -117,14 +117,14 @@ func TestRenewals(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, nil)
 	_, err := s.Load(t.Context(), "c=")
-	require.ErrorIs(t, err, authz.ErrNotRenewed)
+	require.ErrorIs(t, err, authz.ErrNoRenewal)
 	require.NoError(t, s.Save(t.Context(), "c=", authz.Principal{ID: "bob"}))
 	require.NoError(t, s.Save(t.Context(), "c=", ann()))
 	p, err := s.Load(t.Context(), "c=")
 	require.NoError(t, err)
 	require.Equal(t, ann(), p)
 	_, err = newStore(t, nil).Load(t.Context(), "c=")
-	require.ErrorIs(t, err, authz.ErrNotRenewed, "another namespace")
+	require.ErrorIs(t, err, authz.ErrNoRenewal, "another namespace")
 }
 
 // spy sees what goes to the table and what it costs.
@@ -175,7 +175,7 @@ func TestCosts(t *testing.T) {
 		units float64
 	}{
 		{"create", func() error {
-			return s.Create(t.Context(), "h", authz.Ticket{Principal: ann(), Expires: now.Add(30 * time.Second)})
+			return s.Create(t.Context(), "h", authz.Ticket{Principal: ann(), ExpiresAt: now.Add(30 * time.Second)})
 		}, 1},
 		{"consume", func() error { _, err := s.Consume(t.Context(), "h"); return err }, 1},
 		{"save", func() error { return s.Save(t.Context(), "c", ann()) }, 1},
@@ -229,7 +229,7 @@ func TestFaults(t *testing.T) {
 		}
 		_, err = s.Load(t.Context(), "c")
 		require.Error(t, err, name)
-		require.NotErrorIs(t, err, authz.ErrNotRenewed, name)
+		require.NotErrorIs(t, err, authz.ErrNoRenewal, name)
 	}
 	s := newStore(t, foreign{err: errors.New("down")})
 	require.ErrorContains(t, s.Create(t.Context(), "h", authz.Ticket{}), "down")

@@ -226,7 +226,7 @@ func (s *Store) Update(ctx context.Context, k apikey.Key) error {
 }
 
 // Used sets when a key was last used, unless that is later than since: one write unit.
-func (s *Store) Used(ctx context.Context, id string, at, since time.Time) error {
+func (s *Store) TouchLastUsed(ctx context.Context, id string, at, since time.Time) error {
 	return s.change(ctx, "note the use of", id, nil, "SET "+attrUsed+" = :at",
 		exists+" AND (attribute_not_exists("+attrUsed+") OR "+attrUsed+" <= :since)",
 		map[string]types.AttributeValue{":at": number(at.UnixMilli()), ":since": number(since.UnixMilli())})

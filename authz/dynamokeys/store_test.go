@@ -96,7 +96,7 @@ func TestCosts(t *testing.T) {
 	m := &meter{API: dynamotest.Client(t)}
 	s := newStore(t, m)
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	k := apikey.Key{ID: "a", Owner: "o", Name: strings.Repeat("n", 200), Hash: strings.Repeat("h", 64), Old: strings.Repeat("o", 64), CreatedAt: now, Version: 1}
+	k := apikey.Key{ID: "a", Owner: "o", Name: strings.Repeat("n", 200), Hash: strings.Repeat("h", 64), PreviousHash: strings.Repeat("o", 64), CreatedAt: now, Version: 1}
 	changed := k
 	changed.Version = 2
 	for _, c := range []struct {
@@ -107,7 +107,7 @@ func TestCosts(t *testing.T) {
 		{"create", func() error { return s.Create(t.Context(), k) }, 1},
 		{"get", func() error { _, err := s.Get(t.Context(), "a"); return err }, 1},
 		{"update", func() error { return s.Update(t.Context(), changed) }, 1},
-		{"used", func() error { return s.Used(t.Context(), "a", now, now.Add(-time.Hour)) }, 1},
+		{"used", func() error { return s.TouchLastUsed(t.Context(), "a", now, now.Add(-time.Hour)) }, 1},
 		// On AWS a read of nothing costs a unit, too: 15 more (Amazon DynamoDB Developer Guide, "Read operations"). DynamoDB
 		// Local counts none.
 		{"list", func() error { _, _, err := s.List(t.Context(), "", 0); return err }, 1},

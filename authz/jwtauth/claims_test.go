@@ -71,7 +71,7 @@ func TestDates(t *testing.T) {
 		p, err := v.Verify(t.Context(), token)
 		if c.says == "" {
 			require.NoError(t, err, "%v", c)
-			require.True(t, p.Expires.After(now) && p.Expires.Year() <= 9999, "%v", p.Expires)
+			require.True(t, p.ExpiresAt.After(now) && p.ExpiresAt.Year() <= 9999, "%v", p.ExpiresAt)
 			continue
 		}
 		require.ErrorIs(t, err, authz.ErrUnauthenticated, "%v", c)
@@ -201,7 +201,7 @@ func TestPrincipalFromClaims(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, authz.Principal{
 		ID: "o-1", Scopes: []string{"read", "say", "say:loud"}, Roles: []string{"member", "owner", "staff"},
-		Attributes: map[string]string{"username": "ann", "tenant": "7"}, Expires: now.Add(time.Hour),
+		Attributes: map[string]string{"username": "ann", "tenant": "7"}, ExpiresAt: now.Add(time.Hour),
 	}, p)
 }
 
@@ -259,7 +259,7 @@ func TestPrincipalIsAskedEachTime(t *testing.T) {
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			return authz.Principal{ID: id, Expires: ends}, nil
+			return authz.Principal{ID: id, ExpiresAt: ends}, nil
 		}
 	})
 	token := pairs()["ed"].sign(less("", jwt.MapClaims{"nested": map[string]any{"a": "b"}}), nil)
@@ -267,7 +267,7 @@ func TestPrincipalIsAskedEachTime(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 20 {
-				if p, err := v.Verify(t.Context(), token); err != nil || p.ID != "ann" || !p.Expires.Equal(ends) {
+				if p, err := v.Verify(t.Context(), token); err != nil || p.ID != "ann" || !p.ExpiresAt.Equal(ends) {
 					t.Error(p, err)
 				}
 			}
@@ -282,7 +282,7 @@ func TestPrincipalIsAskedEachTime(t *testing.T) {
 		ends = late
 		p, err := v.Verify(t.Context(), token)
 		require.NoError(t, err)
-		require.Equal(t, now.Add(time.Hour), p.Expires)
+		require.Equal(t, now.Add(time.Hour), p.ExpiresAt)
 	}
 }
 
@@ -333,7 +333,7 @@ func FuzzClaims(f *testing.F) {
 			return
 		}
 		require.NotEmpty(t, p.ID)
-		require.True(t, now.Before(p.Expires.Add(DefaultSkew)) && p.Expires.Year() <= 9999, "%v", p.Expires)
+		require.True(t, now.Before(p.ExpiresAt.Add(DefaultSkew)) && p.ExpiresAt.Year() <= 9999, "%v", p.ExpiresAt)
 		for _, word := range append(p.Scopes, p.Roles...) {
 			require.False(t, word == "" || strings.ContainsFunc(word, unicode.IsSpace), "%q", word)
 		}

@@ -25,8 +25,8 @@ const (
 	DefaultMinRefresh   = time.Minute
 	DefaultStaleFor     = 24 * time.Hour
 	DefaultMaxCached    = 4096
-	// MaxToken is the longest token that is looked at, in bytes: API Gateway accepts 10,240 bytes of headers in all.
-	MaxToken = 8 << 10
+	// MaxTokenBytes is the longest token that is looked at, in bytes: API Gateway accepts 10,240 bytes of headers in all.
+	MaxTokenBytes = 8 << 10
 )
 
 // Config describes which tokens are accepted. It needs an Issuer, an Audience or ClientIDs, and one source of keys:

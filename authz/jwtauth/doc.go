@@ -9,7 +9,7 @@
 //	if err != nil {
 //		return err
 //	}
-//	who := authz.Bearer(tokens, authz.Protocol())
+//	who := authz.Bearer(tokens, authz.SubprotocolToken())
 //
 // docs/identity-providers.md has the lines for Amazon Cognito, Auth0, Clerk, Google, Keycloak, Microsoft Entra ID
 // and Okta.

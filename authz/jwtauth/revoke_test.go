@@ -26,7 +26,7 @@ func TestTokenSeenBeforeExpires(t *testing.T) {
 		at = now.Add(after)
 		p, err := v.Verify(t.Context(), token)
 		require.NoError(t, err, after)
-		require.Equal(t, now.Add(time.Hour), p.Expires)
+		require.Equal(t, now.Add(time.Hour), p.ExpiresAt)
 		require.NotNil(t, v.seen.signer(sumOf(token)), "it is remembered, so that this is about tokens seen before")
 	}
 	for _, after := range []time.Duration{time.Hour + DefaultSkew, 2 * time.Hour, 1000 * time.Hour} {

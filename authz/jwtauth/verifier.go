@@ -83,8 +83,8 @@ func (v *Verifier) Verify(ctx context.Context, token string) (authz.Principal, e
 	if strings.Count(token, ".") != 2 {
 		return authz.Principal{}, authz.ErrNoCredential
 	}
-	if len(token) > MaxToken {
-		return authz.Principal{}, refuse("it has more than %d bytes", MaxToken)
+	if len(token) > MaxTokenBytes {
+		return authz.Principal{}, refuse("it has more than %d bytes", MaxTokenBytes)
 	}
 	claims, err := v.claims(ctx, token)
 	if err != nil {
@@ -170,8 +170,8 @@ func (v *Verifier) principal(claims Claims, exp *jwt.NumericDate) (authz.Princip
 	switch {
 	case err != nil:
 		return authz.Principal{}, err
-	case p.Expires.IsZero() || !p.Expires.Before(exp.Time):
-		p.Expires = exp.UTC()
+	case p.ExpiresAt.IsZero() || !p.ExpiresAt.Before(exp.Time):
+		p.ExpiresAt = exp.UTC()
 	case p.Expired(v.cfg.Clock()):
 		return authz.Principal{}, refuse("its principal has expired")
 	}

@@ -118,7 +118,7 @@ func TestGoodTokens(t *testing.T) {
 	t.Parallel()
 	v := local(t, nil)
 	want := authz.Principal{
-		ID: "ann", Scopes: []string{"read", "say"}, Roles: []string{"member"}, Expires: now.Add(time.Hour),
+		ID: "ann", Scopes: []string{"read", "say"}, Roles: []string{"member"}, ExpiresAt: now.Add(time.Hour),
 		Attributes: map[string]string{"tenant": "t", "level": "3", "beta": "true"},
 	}
 	for _, p := range pairs() {
@@ -273,7 +273,7 @@ func hostile() map[string]string {
 		"sub a number":                     p.sign(less("", jwt.MapClaims{"sub": 7}), nil),
 		"scope a number":                   p.sign(less("", jwt.MapClaims{"scope": 7}), nil),
 		"roles of numbers":                 p.sign(less("", jwt.MapClaims{"roles": []int{7}}), nil),
-		"huge":                             p.sign(less("", jwt.MapClaims{"x": strings.Repeat("x", MaxToken)}), nil),
+		"huge":                             p.sign(less("", jwt.MapClaims{"x": strings.Repeat("x", MaxTokenBytes)}), nil),
 		"deep":                             body(strings.Repeat(`{"a":`, 2000)),
 		"three dots of nothing":            "..",
 		"spaces around":                    " " + token,
@@ -316,7 +316,7 @@ func TestHostileTokens(t *testing.T) {
 			require.Regexp(t, "the token: its (sub|scope|roles) ", err.Error(), "its signature is good, and all else that is checked before: %s", name)
 		}
 	}
-	for length, tooLong := range map[int]bool{MaxToken: false, MaxToken + 1: true} {
+	for length, tooLong := range map[int]bool{MaxTokenBytes: false, MaxTokenBytes + 1: true} {
 		_, err := v.Verify(t.Context(), "a.b."+strings.Repeat("c", length-len("a.b.")))
 		require.Equal(t, tooLong, strings.Contains(err.Error(), "more than 8192 bytes"), "%d: %v", length, err)
 	}
@@ -348,14 +348,14 @@ func TestOwnPrincipal(t *testing.T) {
 			if claims["email_verified"] != true {
 				return authz.Principal{}, fmt.Errorf("%w: the address is not verified", authz.ErrForbidden)
 			}
-			return authz.Principal{ID: claims["email"].(string), Expires: now.Add(time.Minute)}, nil
+			return authz.Principal{ID: claims["email"].(string), ExpiresAt: now.Add(time.Minute)}, nil
 		}
 	})
 	_, err := v.Verify(t.Context(), pairs()["ed"].sign(good(), nil))
 	require.ErrorIs(t, err, authz.ErrForbidden)
 	p, err := v.Verify(t.Context(), pairs()["ed"].sign(less("sub", jwt.MapClaims{"email": "a@b.test", "email_verified": true}), nil))
 	require.NoError(t, err)
-	require.Equal(t, authz.Principal{ID: "a@b.test", Expires: now.Add(time.Minute)}, p)
+	require.Equal(t, authz.Principal{ID: "a@b.test", ExpiresAt: now.Add(time.Minute)}, p)
 }
 
 func TestNewRefuses(t *testing.T) {

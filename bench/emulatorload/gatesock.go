@@ -46,8 +46,8 @@ func (t *tally) counts() counts {
 func startGatesock(ctx context.Context) (*server, error) {
 	t := tally{n: counts{Disconnects: map[int]int{}}}
 	r := gatesock.New()
-	r.Connect(t.connect)
-	r.Disconnect(t.disconnect)
+	r.OnConnect(t.connect)
+	r.OnDisconnect(t.disconnect)
 	gatesock.HandleReply(r, "echo", func(_ context.Context, _ *gatesock.Request, in echoed) (echoed, error) {
 		return in, nil
 	})

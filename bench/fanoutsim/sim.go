@@ -77,7 +77,7 @@ func (f *fleet) merge(n int) (broadcast.Report, []string) {
 	for i, r := range f.receipts[:n] {
 		reports[i] = r.Report
 	}
-	return broadcast.Merge(f.receipts[0].ID, reports...)
+	return broadcast.MergeReports(f.receipts[0].ID, reports...)
 }
 
 // settled is when the receipts were complete for the first time; what came later are duplicates.

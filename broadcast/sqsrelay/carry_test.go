@@ -35,7 +35,7 @@ func TestCarryOn(t *testing.T) {
 			require.NoError(t, err)
 			// Most of the time is kept free, so that a slow machine cuts nothing off.
 			b := broadcast.New(gateway, store, broadcast.WithRelay(relay), broadcast.WithMaxHops(100),
-				broadcast.WithConcurrency(32), broadcast.WithReserve(timeout-400*time.Millisecond))
+				broadcast.WithConcurrency(32), broadcast.WithDeadlineMargin(timeout-400*time.Millisecond))
 			var kept reports
 			f := function{queue: queue, timeout: timeout, handler: sqsrelay.Handler(b, sqsrelay.WithReports(kept.keep))}
 
@@ -44,7 +44,7 @@ func TestCarryOn(t *testing.T) {
 			first, err := b.Send(ctx, broadcast.To("all"), gatesock.Push{Event: "hello"})
 			require.NoError(t, err)
 			require.NoError(t, kept.keep(ctx, first))
-			require.NotEmpty(t, first.Handed)
+			require.NotEmpty(t, first.HandedOff)
 			invocations := f.drain(t)
 
 			require.Greater(t, invocations, 3)

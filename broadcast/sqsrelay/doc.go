@@ -78,5 +78,5 @@
 //
 // A job may be done twice: SQS may deliver a message more than once, and a job that failed in the middle begins from
 // the start. Members that it had served then get the message again; clients that mind need an id in the message. In
-// what [broadcast.Merge] makes of the reports, everybody is counted once.
+// what [broadcast.MergeReports] makes of the reports, everybody is counted once.
 package sqsrelay

@@ -43,7 +43,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	b := broadcast.New(new(clients), store, broadcast.WithRelay(relay), broadcast.WithReserve(10*time.Second))
+	b := broadcast.New(new(clients), store, broadcast.WithRelay(relay), broadcast.WithDeadlineMargin(10*time.Second))
 	var receipts []broadcast.Report
 	function := eventmux.New(eventmux.SQS(eventmux.Any, sqsrelay.Handler(b,
 		sqsrelay.WithReports(func(_ context.Context, r broadcast.Report) error {
@@ -54,12 +54,12 @@ func Example() {
 	short, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	report, err := b.Send(short, broadcast.To("room:1"), gatesock.Push{Event: "hello"})
-	fmt.Println("delivered", report.Delivered, "jobs", len(report.Handed), err)
+	fmt.Println("delivered", report.Delivered, "jobs", len(report.HandedOff), err)
 	receipts = append(receipts, report)
 
 	answer, err := function.Invoke(ctx, queue.events[0])
 	fmt.Println(string(answer), err)
-	total, missing := broadcast.Merge(report.ID, receipts...)
+	total, missing := broadcast.MergeReports(report.ID, receipts...)
 	fmt.Println("delivered", total.Delivered, "of", total.Audience, "missing", len(missing))
 	// Output:
 	// delivered 0 jobs 1 <nil>

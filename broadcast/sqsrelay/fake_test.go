@@ -82,7 +82,7 @@ func (d *drawer) Relay(_ context.Context, job broadcast.Job) error {
 }
 
 // noTime is an option by which a send with a deadline hands everything on at once.
-func noTime() broadcast.Option { return broadcast.WithReserve(time.Hour) }
+func noTime() broadcast.Option { return broadcast.WithDeadlineMargin(time.Hour) }
 
 // jobs gives a job for each of the groups' members, and the report of the send that handed them on.
 func jobs(t *testing.T, store conn.Store, audience ...broadcast.Audience) []broadcast.Job {
@@ -134,7 +134,7 @@ func (r *reports) merge(t *testing.T, id string) broadcast.Report {
 	t.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	total, missing := broadcast.Merge(id, slices.Clone(r.all)...)
+	total, missing := broadcast.MergeReports(id, slices.Clone(r.all)...)
 	require.Empty(t, missing)
 	return total
 }

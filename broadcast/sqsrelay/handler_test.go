@@ -144,7 +144,7 @@ func TestNoTimeForAll(t *testing.T) {
 			made := jobs(t, store, broadcast.ToConnections("c0"), broadcast.ToConnections("c1"), broadcast.ToConnections("c2"))
 			batch := event(t, made[0].Encode(), made[1].Encode(), made[2].Encode())
 			synctest.Test(t, func(t *testing.T) {
-				b := broadcast.New(&clients{takes: 3 * time.Second}, store, broadcast.WithRelay(new(drawer)), broadcast.WithReserve(time.Second), broadcast.WithPostTimeout(10*time.Second))
+				b := broadcast.New(&clients{takes: 3 * time.Second}, store, broadcast.WithRelay(new(drawer)), broadcast.WithDeadlineMargin(time.Second), broadcast.WithPostTimeout(10*time.Second))
 				h := sqsrelay.Handler(b, append(c.options, sqsrelay.WithLogger(quiet()))...)
 				require.Equal(t, c.want, failures(t, c.timeout, h, batch))
 			})

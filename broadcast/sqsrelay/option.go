@@ -41,7 +41,7 @@ func WithLogger(l *slog.Logger) HandlerOption {
 	return handlerOption(func(h *handler) { h.log = l })
 }
 
-// WithReports sets what gets the report of each job that was done, as to keep it for [broadcast.Merge]. A job that is
+// WithReports sets what gets the report of each job that was done, as to keep it for [broadcast.MergeReports]. A job that is
 // delivered twice is reported twice. That it fails is logged and not a failure of the job, whose members have been
 // served.
 func WithReports(keep func(ctx context.Context, r broadcast.Report) error) HandlerOption {
@@ -55,7 +55,7 @@ func WithReports(keep func(ctx context.Context, r broadcast.Report) error) Handl
 const DefaultMinTime = 2 * time.Second
 
 // WithMinTime sets how much time before the deadline a job must have to be begun; the default is [DefaultMinTime]. It is not
-// asked of the first of a batch. Use more than what broadcast.WithReserve keeps free: a job that is begun later than
+// asked of the first of a batch. Use more than what broadcast.WithDeadlineMargin keeps free: a job that is begun later than
 // that is only handed on.
 func WithMinTime(d time.Duration) HandlerOption {
 	if d < 0 {

@@ -32,7 +32,7 @@ type keysCommand struct {
 
 // keyring is what a command on keys works with.
 type keyring struct {
-	keys *apikey.Keys
+	keys *apikey.Manager
 	out  printer
 }
 
@@ -48,7 +48,7 @@ func (c *keysCommand) AfterApply(ctx context.Context, command *kong.Context, std
 	}
 	options := []apikey.Option{}
 	if prefix := c.Create.Prefix; prefix != "" {
-		if err := apikey.CheckPrefix(prefix); err != nil {
+		if err := apikey.ValidatePrefix(prefix); err != nil {
 			return misuse{fmt.Errorf("--prefix: %w", err)}
 		}
 		options = append(options, apikey.WithPrefix(prefix))

@@ -102,7 +102,7 @@ func TestKeys(t *testing.T) {
 	store, err := dynamokeys.New(dynamotest.Client(t), dynamotest.Table(t), dynamokeys.WithNamespace(x.namespace))
 	require.NoError(t, err)
 	verify := func(secret string) (authz.Principal, error) {
-		return apikey.New(store, apikey.WithCacheFor(0)).Verifier().Verify(t.Context(), secret)
+		return apikey.New(store, apikey.WithCacheTTL(0)).Verifier().Verify(t.Context(), secret)
 	}
 
 	require.Equal(t, "ID  NAME  OWNER  PLAN  STATE  CREATED  EXPIRES  LAST USED\n", x.keys("list"))
@@ -126,7 +126,7 @@ func TestKeys(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, authz.Principal{
 		ID: "plant-1", Scopes: []string{"readings:write", "a,b"}, Roles: []string{"device"}, Attributes: map[string]string{"hall": "B;C", "plan": "free", "key": id},
-		UsageKey: "0123456789-usage", Expires: expires,
+		UsageKey: "0123456789-usage", ExpiresAt: expires,
 	}, p)
 
 	text := x.keys("create", "--owner", "plant-2")
@@ -207,7 +207,7 @@ func TestPlans(t *testing.T) {
 		`{"max":20000,"per":"month","zone":"Europe/Berlin"}]}]`, plans("list", "--json"))
 	require.JSONEq(t, `{"name":"all"}`, plans("show", "all", "--json"))
 
-	store, err := dynamolimit.NewPlans(dynamotest.Client(t), dynamotest.Table(t), x.namespace)
+	store, err := dynamolimit.NewPlanStore(dynamotest.Client(t), dynamotest.Table(t), x.namespace)
 	require.NoError(t, err)
 	plan, err := store.Plan(t.Context(), "free")
 	require.NoError(t, err)
@@ -224,7 +224,7 @@ func TestPlans(t *testing.T) {
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	x := newTool(t)
-	store, err := dynamolimit.NewUsage(dynamotest.Client(t), dynamotest.Table(t), x.namespace)
+	store, err := dynamolimit.NewUsageStore(dynamotest.Client(t), dynamotest.Table(t), x.namespace)
 	require.NoError(t, err)
 	today := time.Now().UTC()
 	day := today.Format(time.DateOnly)

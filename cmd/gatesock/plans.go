@@ -28,7 +28,7 @@ type plansCommand struct {
 
 // planBook is what a command on plans works with.
 type planBook struct {
-	plans *dynamolimit.Plans
+	plans *dynamolimit.PlanStore
 	out   printer
 }
 
@@ -38,7 +38,7 @@ func (c *plansCommand) AfterApply(ctx context.Context, command *kong.Context, st
 	if err != nil {
 		return err
 	}
-	plans, err := dynamolimit.NewPlans(client, c.Table, c.Namespace)
+	plans, err := dynamolimit.NewPlanStore(client, c.Table, c.Namespace)
 	if err != nil {
 		return err
 	}
@@ -142,11 +142,11 @@ func (p printer) plan(name string, plan ratelimit.Plan) error {
 	if p.json {
 		return p.object(showPlanOf(name, plan))
 	}
-	return p.plans([]dynamolimit.Named{{Name: name, Plan: plan}})
+	return p.plans([]dynamolimit.NamedPlan{{Name: name, Plan: plan}})
 }
 
 // plans prints plans.
-func (p printer) plans(all []dynamolimit.Named) error {
+func (p printer) plans(all []dynamolimit.NamedPlan) error {
 	if p.json {
 		shown := make([]shownPlan, 0, len(all))
 		for _, n := range all {

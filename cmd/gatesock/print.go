@@ -33,7 +33,7 @@ const (
 
 func stateOf(k apikey.Key, now time.Time) string {
 	switch {
-	case k.Inactive:
+	case k.Disabled:
 		return inactive
 	case !k.ExpiresAt.IsZero() && !k.ExpiresAt.After(now):
 		return expired
@@ -58,7 +58,7 @@ type shown struct {
 	CreatedAt time.Time `json:"createdAt,omitzero"`
 	ExpiresAt time.Time `json:"expiresAt,omitzero"`
 	LastUsed  time.Time `json:"lastUsed,omitzero"`
-	// OldUntil is until when the secret before is good too.
+	// PreviousValidUntil is until when the secret before is good too.
 	OldUntil time.Time `json:"oldSecretUntil,omitzero"`
 	Version  int       `json:"version"`
 }
@@ -68,8 +68,8 @@ func (p printer) show(k apikey.Key) shown {
 		ID: k.ID, Prefix: k.Prefix, Name: k.Name, Owner: k.Owner, Plan: k.Plan, Scopes: k.Scopes, Roles: k.Roles, Attributes: k.Attributes,
 		UsageKey: k.UsageKey != "", State: stateOf(k, p.now), CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt, LastUsed: k.LastUsed, Version: k.Version,
 	}
-	if k.OldUntil.After(p.now) {
-		s.OldUntil = k.OldUntil
+	if k.PreviousValidUntil.After(p.now) {
+		s.OldUntil = k.PreviousValidUntil
 	}
 	return s
 }
@@ -98,8 +98,8 @@ func (p printer) rotated(k apikey.Key, secret string) error {
 	const ended = "\nAll secrets before are refused: at once, or within half a minute where the key was read before.\n" +
 		"Connections that are open stay open.\n"
 	var err error
-	if k.OldUntil.After(p.now) {
-		_, err = fmt.Fprintf(p.w, leaked, moment(k.OldUntil, ""), clean(k.ID))
+	if k.PreviousValidUntil.After(p.now) {
+		_, err = fmt.Fprintf(p.w, leaked, moment(k.PreviousValidUntil, ""), clean(k.ID))
 	} else {
 		_, err = fmt.Fprint(p.w, ended)
 	}

@@ -38,7 +38,7 @@ func TestNoOutputHasControlCharacters(t *testing.T) {
 			"create": func(p printer) error { return p.made(key, "secret") },
 			"rotate": func(p printer) error { return p.rotated(key, "secret") },
 			"delete": func(p printer) error { return p.gone("key", text) },
-			"plans":  func(p printer) error { return p.plans([]dynamolimit.Named{{Name: text, Plan: plan}}) },
+			"plans":  func(p printer) error { return p.plans([]dynamolimit.NamedPlan{{Name: text, Plan: plan}}) },
 			"plan":   func(p printer) error { return p.plan(text, plan) },
 			"usage":  func(p printer) error { return p.usage("table", []ratelimit.UsageRecord{record}) },
 			"csv":    func(p printer) error { return p.usage("csv", []ratelimit.UsageRecord{record}) },
@@ -102,11 +102,11 @@ func TestRotateTellsOfTheSecretBefore(t *testing.T) {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	var out strings.Builder
 	p := printer{w: &out, now: now}
-	require.NoError(t, p.rotated(apikey.Key{ID: "0K3f9bQxT2mR", OldUntil: now.Add(24 * time.Hour)}, "s"))
+	require.NoError(t, p.rotated(apikey.Key{ID: "0K3f9bQxT2mR", PreviousValidUntil: now.Add(24 * time.Hour)}, "s"))
 	require.Contains(t, out.String(), "The secret before is good until 2026-11-25 12:00Z.")
 	require.Contains(t, out.String(), "gatesock keys rotate 0K3f9bQxT2mR --leaked")
 	out.Reset()
-	require.NoError(t, p.rotated(apikey.Key{ID: "0K3f9bQxT2mR", OldUntil: now}, "s"))
+	require.NoError(t, p.rotated(apikey.Key{ID: "0K3f9bQxT2mR", PreviousValidUntil: now}, "s"))
 	require.Contains(t, out.String(), "All secrets before are refused")
 	require.Contains(t, out.String(), "Connections that are open stay open")
 }

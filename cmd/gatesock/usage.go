@@ -43,7 +43,7 @@ func (c *usageCommand) Run(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	usage, err := dynamolimit.NewUsage(client, c.Table, c.Namespace)
+	usage, err := dynamolimit.NewUsageStore(client, c.Table, c.Namespace)
 	if err != nil {
 		return err
 	}

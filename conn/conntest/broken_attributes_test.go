@@ -198,7 +198,7 @@ type strict struct{ *conn.Memory }
 func (s strict) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
 	c, err := s.Get(ctx, id)
 	for _, name := range remove {
-		if _, ok := c.Attributes[name]; err == nil && !ok && conn.CheckAttributes(set, remove) == nil {
+		if _, ok := c.Attributes[name]; err == nil && !ok && conn.ValidateAttributes(set, remove) == nil {
 			return conn.Conn{}, errors.New("there is no such attribute")
 		}
 	}
@@ -292,7 +292,7 @@ func (s nameless) Join(ctx context.Context, id, group string) error {
 type rewriting struct{ *conn.Memory }
 
 func (s rewriting) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
-	if err := conn.CheckAttributes(set, remove); err != nil {
+	if err := conn.ValidateAttributes(set, remove); err != nil {
 		return conn.Conn{}, err
 	}
 	c, err := s.Get(ctx, id)
@@ -323,7 +323,7 @@ func (s rewriting) SetAttributes(ctx context.Context, id string, set map[string]
 type piecemeal struct{ *conn.Memory }
 
 func (s piecemeal) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
-	if err := conn.CheckAttributes(set, remove); err != nil {
+	if err := conn.ValidateAttributes(set, remove); err != nil {
 		return conn.Conn{}, err
 	}
 	c, err := s.Memory.SetAttributes(ctx, id, nil, remove...)

@@ -46,7 +46,7 @@ func TestSuiteFindsStoresThatChangeInSteps(t *testing.T) {
 type twoRequests struct{ *conn.Memory }
 
 func (s twoRequests) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
-	if err := conn.CheckAttributes(set, remove); err != nil {
+	if err := conn.ValidateAttributes(set, remove); err != nil {
 		return conn.Conn{}, err
 	}
 	c, err := s.Memory.SetAttributes(ctx, id, set)
@@ -77,7 +77,7 @@ func (s slow) Delete(ctx context.Context, id string) (conn.Conn, error) {
 
 // read reads a record that is to be changed a second later.
 func (s slow) read(ctx context.Context, id string, set map[string]string, remove []string) (conn.Conn, error) {
-	if err := conn.CheckAttributes(set, remove); err != nil {
+	if err := conn.ValidateAttributes(set, remove); err != nil {
 		return conn.Conn{}, err
 	}
 	c, err := s.Get(ctx, id)

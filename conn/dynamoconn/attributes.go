@@ -99,7 +99,7 @@ type change struct {
 }
 
 func newChange(set map[string]string, remove []string) (change, error) {
-	if err := conn.CheckAttributes(set, remove); err != nil {
+	if err := conn.ValidateAttributes(set, remove); err != nil {
 		return change{}, err
 	}
 	c := change{set: set, remove: slices.Clone(remove)}

@@ -75,9 +75,9 @@ func dispatchWith(route string, status int, opts ...conn.TrackOption) func(conte
 		r := gatesock.New()
 		opts := append([]conn.TrackOption{conn.WithGroups(func(*gatesock.Request) []string { return []string{room} })}, opts...)
 		r.Use(conn.Track(s.Store, opts...))
-		r.Connect(handler)
-		r.Disconnect(handler)
-		r.Message("ping", handler)
+		r.OnConnect(handler)
+		r.OnDisconnect(handler)
+		r.HandleFunc("ping", handler)
 		kind := map[string]string{gatesock.RouteConnect: "CONNECT", gatesock.RouteDisconnect: "DISCONNECT"}[route]
 		if kind == "" {
 			kind = "MESSAGE"

@@ -18,11 +18,11 @@ func sweeps() []operation {
 			why: "about 23 KB in 300 items, at half the price of a strongly consistent read; the sweep's progress, taken and saved",
 		},
 		{
-			name: "a pass, all 100 connections probed and open", given: audience(dynamoconn.DefaultUnseen), do: sweep(nil), want: units{102, 3},
+			name: "a pass, all 100 connections probed and open", given: audience(dynamoconn.DefaultProbeAfter), do: sweep(nil), want: units{102, 3},
 			why: "1 more for each, to mark it as seen",
 		},
 		{
-			name: "a pass, all 100 connections probed and gone", given: audience(dynamoconn.DefaultUnseen), do: sweep(gatesock.ErrGone), want: units{302, 3},
+			name: "a pass, all 100 connections probed and gone", given: audience(dynamoconn.DefaultProbeAfter), do: sweep(gatesock.ErrGone), want: units{302, 3},
 			why: "1 more for each record and for each of its 2 rows",
 		},
 		{

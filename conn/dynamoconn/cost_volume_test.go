@@ -69,11 +69,11 @@ func large() []operation {
 
 // parts puts the room, and no other group, into parts.
 func parts(write, also int) []dynamoconn.Option {
-	return []dynamoconn.Option{dynamoconn.WithShards(func(group string) dynamoconn.Shards {
+	return []dynamoconn.Option{dynamoconn.WithShards(func(group string) dynamoconn.Sharding {
 		if group != room {
-			return dynamoconn.Shards{}
+			return dynamoconn.Sharding{}
 		}
-		return dynamoconn.Shards{Write: write, Also: also}
+		return dynamoconn.Sharding{Write: write, Read: also}
 	})}
 }
 

@@ -33,7 +33,7 @@ func (s *Store) parseCursor(q conn.Query) (position, error) {
 	switch {
 	case err != nil:
 		return position{}, fmt.Errorf("%w: it is not base64", conn.ErrBadCursor)
-	case len(b) <= cursorHead || len(b) > cursorHead+MaxName:
+	case len(b) <= cursorHead || len(b) > cursorHead+MaxNameBytes:
 		return position{}, fmt.Errorf("%w: it has %d bytes", conn.ErrBadCursor, len(b))
 	case b[0] != cursorVersion:
 		return position{}, fmt.Errorf("%w: it is of version %d, this store knows %d", conn.ErrBadCursor, b[0], cursorVersion)

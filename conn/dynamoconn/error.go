@@ -21,11 +21,11 @@ func refuse(ctx context.Context) error {
 }
 
 func checkName(what, name string) error {
-	if err := conn.CheckName(what, name); err != nil {
+	if err := conn.ValidateName(what, name); err != nil {
 		return err
 	}
-	if len(name) > MaxName {
-		return fmt.Errorf("%w: %s has %d bytes, the most is %d", conn.ErrInvalid, what, len(name), MaxName)
+	if len(name) > MaxNameBytes {
+		return fmt.Errorf("%w: %s has %d bytes, the most is %d", conn.ErrInvalid, what, len(name), MaxNameBytes)
 	}
 	return nil
 }

@@ -61,11 +61,11 @@ func Example() {
 
 // One group is too busy for one partition: everyone joins it.
 func ExampleWithShards() {
-	store := testStore(dynamoconn.WithShards(func(group string) dynamoconn.Shards {
+	store := testStore(dynamoconn.WithShards(func(group string) dynamoconn.Sharding {
 		if group == conn.Everyone {
-			return dynamoconn.Shards{Write: 8}
+			return dynamoconn.Sharding{Write: 8}
 		}
-		return dynamoconn.Shards{}
+		return dynamoconn.Sharding{}
 	}))
 	ctx := context.Background()
 	for _, group := range []string{conn.Everyone, "room:1"} {

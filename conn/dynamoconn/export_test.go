@@ -29,7 +29,7 @@ func WithoutBackoff() Option {
 }
 
 // Homes gives the parts in which there may be a membership of a connection.
-func (l Shards) Homes(id string) []int { return l.homes(id) }
+func (l Sharding) Homes(id string) []int { return l.homes(id) }
 
 // Parts gives the parts in which there are members of one of n shards.
-func (l Shards) Parts(of, n int) []int { return l.parts(of, n) }
+func (l Sharding) Parts(of, n int) []int { return l.parts(of, n) }

@@ -21,7 +21,7 @@ func (s *Store) Extend(ctx context.Context, id string, until time.Time) (conn.Co
 	if err := check(ctx, "connection id", id); err != nil {
 		return conn.Conn{}, err
 	}
-	if err := conn.CheckExpiry(until); err != nil {
+	if err := conn.ValidateExpiry(until); err != nil {
 		return conn.Conn{}, err
 	}
 	r, err := s.extendRecord(ctx, id, until.Unix())

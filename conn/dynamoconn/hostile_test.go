@@ -15,7 +15,7 @@ import (
 
 // hostile are records that a store has to keep exactly.
 func hostile() map[string]conn.Conn {
-	long := strings.Repeat("#", dynamoconn.MaxName)
+	long := strings.Repeat("#", dynamoconn.MaxNameBytes)
 	return map[string]conn.Conn{
 		"keys with #":        {ID: "c#a#0", User: "u#0", Groups: []string{"g#0#1", "#", "##", "c#a"}},
 		"empty values":       {ID: "a", Attributes: map[string]string{"empty": "", " ": " "}},
@@ -23,7 +23,7 @@ func hostile() map[string]conn.Conn {
 		"Unicode":            {ID: "🙂\x00", User: "日本", Groups: []string{"a\u0308", "ä", "\U0010ffff", "\x00"}, Attributes: map[string]string{"\u202e": "\ufffd"}},
 		"placeholders":       {ID: ":v", User: "#groups", Groups: []string{"#group", ":none", "groups.a[0]", "a.b", "v"}},
 		"attributes' names":  {ID: "a", Attributes: map[string]string{"pk": "1", "exp": "x", "a.b": "c", "#n": ":v"}},
-		"longest names":      {ID: long, User: long[:dynamoconn.MaxName-5], Groups: []string{long}},
+		"longest names":      {ID: long, User: long[:dynamoconn.MaxNameBytes-5], Groups: []string{long}},
 		"the largest record": {ID: "a", Attributes: map[string]string{"blob": strings.Repeat("x", 400<<10-400)}},
 		"much in many":       {ID: "a", Groups: names(200, 1000)},
 		"the far future":     {ID: "a", ExpiresAt: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)},
@@ -46,7 +46,7 @@ func TestHostileValuesAreKept(t *testing.T) {
 			t.Parallel()
 			h, err := harness(t)(t.Context())
 			require.NoError(t, err)
-			want, err := c.Canonical(h.Clock.Now())
+			want, err := c.Normalize(h.Clock.Now())
 			require.NoError(t, err)
 			require.NoError(t, h.Store.Put(t.Context(), c))
 			got, err := h.Store.Get(t.Context(), c.ID)
@@ -70,7 +70,7 @@ func TestTooLargeIsRefusedByName(t *testing.T) {
 	t.Parallel()
 	h, err := harness(t)(t.Context())
 	require.NoError(t, err)
-	longer := strings.Repeat("x", dynamoconn.MaxName+1)
+	longer := strings.Repeat("x", dynamoconn.MaxNameBytes+1)
 	large := strings.Repeat("x", 400<<10)
 	for want, c := range map[string]conn.Conn{
 		"connection id has 1025 bytes, the most is 1024": {ID: longer},

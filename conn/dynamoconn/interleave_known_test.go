@@ -68,7 +68,7 @@ func TestKnownInterleavings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := w.interleaving(rand.Uint64(), dynamoconn.Shards{})
+			r := w.interleaving(rand.Uint64(), dynamoconn.Sharding{})
 			for i, call := range c.calls {
 				r.cast(call, c.faults[i+1])
 			}

@@ -47,23 +47,23 @@ func (w world) tables() dynamoconn.API {
 }
 
 // interleaving makes one of a seed, with nothing in it.
-func (w world) interleaving(seed uint64, layout dynamoconn.Shards) *interleaving {
+func (w world) interleaving(seed uint64, layout dynamoconn.Sharding) *interleaving {
 	clock, api := conntest.NewClock(), w.tables()
 	r := &interleaving{seed: seed, id: "i" + strconv.FormatUint(seed, 36), clock: clock, met: map[string]int{}}
-	store := func(api dynamoconn.API, layout dynamoconn.Shards) *dynamoconn.Store {
+	store := func(api dynamoconn.API, layout dynamoconn.Sharding) *dynamoconn.Store {
 		s, err := dynamoconn.New(api, w.table, dynamoconn.WithNamespace(w.namespace), dynamoconn.WithClock(clock.Now),
 			dynamoconn.WithConcurrency(1), dynamoconn.WithoutBackoff(),
-			dynamoconn.WithShards(func(string) dynamoconn.Shards { return layout }))
+			dynamoconn.WithShards(func(string) dynamoconn.Sharding { return layout }))
 		if err != nil {
 			panic(err) // no option can fail
 		}
 		return s
 	}
 	ahead := layout
-	if layout.Also > 0 {
-		ahead = dynamoconn.Shards{Write: layout.Also, Also: layout.Write}
+	if layout.Read > 0 {
+		ahead = dynamoconn.Sharding{Write: layout.Read, Read: layout.Write}
 		r.halves = []*dynamoconn.Store{
-			store(api, dynamoconn.Shards{Write: layout.Write}), store(api, dynamoconn.Shards{Write: layout.Also}),
+			store(api, dynamoconn.Sharding{Write: layout.Write}), store(api, dynamoconn.Sharding{Write: layout.Read}),
 		}
 	}
 	r.store, r.other, r.plain = store(gate{api, r}, layout), store(gate{api, r}, ahead), store(api, layout)
@@ -73,7 +73,7 @@ func (w world) interleaving(seed uint64, layout dynamoconn.Shards) *interleaving
 // random makes, plays and checks the interleaving of a seed.
 func (w world) random(ctx context.Context, seed uint64) (*interleaving, error) {
 	rng := rand.New(rand.NewPCG(seed, 3))
-	layouts := []dynamoconn.Shards{{}, {}, {}, {Write: 4, Also: 1}}
+	layouts := []dynamoconn.Sharding{{}, {}, {}, {Write: 4, Read: 1}}
 	r := w.interleaving(seed, layouts[rng.IntN(len(layouts))])
 	r.plan(rng)
 	if err := r.setUp(ctx, rng); err != nil {

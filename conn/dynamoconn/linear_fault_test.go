@@ -86,14 +86,14 @@ func TestHistoriesFindFaults(t *testing.T) {
 	const most = 500 // each was found in one of the first 30
 	for name, c := range map[string]struct {
 		api   dynamoconn.API
-		fleet [][]dynamoconn.Shards
+		fleet [][]dynamoconn.Sharding
 	}{
 		"a record is read from a cache":                   {&forgetfulReader{API: client, read: map[string]*dynamodb.GetItemOutput{}}, resharding4()},
 		"rows are not deleted":                            {&lazy{API: client}, resharding4()},
 		"a change of attributes overwrites the rest":      {overwriting{client}, resharding4()},
-		"instances that do not know of each other":        {client, [][]dynamoconn.Shards{{{Write: 1}, {Write: 4}}}},
-		"a step of the re-sharding that is left out":      {client, [][]dynamoconn.Shards{{{Write: 1}}, {{Write: 4}}}},
-		"a step that is taken before all are at the last": {client, [][]dynamoconn.Shards{{{Write: 1}, {Write: 4, Also: 1}}}},
+		"instances that do not know of each other":        {client, [][]dynamoconn.Sharding{{{Write: 1}, {Write: 4}}}},
+		"a step of the re-sharding that is left out":      {client, [][]dynamoconn.Sharding{{{Write: 1}}, {{Write: 4}}}},
+		"a step that is taken before all are at the last": {client, [][]dynamoconn.Sharding{{{Write: 1}, {Write: 4, Read: 1}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -40,18 +40,18 @@ type historian struct {
 	api     dynamoconn.API
 	table   string
 	prefix  string
-	fleet   [][]dynamoconn.Shards // layouts that instances have at the same time, step by step
+	fleet   [][]dynamoconn.Sharding // layouts that instances have at the same time, step by step
 	clock   *conntest.Clock
 	tick    atomic.Int64
 	mu      sync.Mutex
 	history []porcupine.Operation
 }
 
-func resharding4() [][]dynamoconn.Shards {
-	return [][]dynamoconn.Shards{
-		{{Write: 1}, {Write: 1, Also: 4}},
-		{{Write: 1, Also: 4}, {Write: 4, Also: 1}},
-		{{Write: 4, Also: 1}},
+func resharding4() [][]dynamoconn.Sharding {
+	return [][]dynamoconn.Sharding{
+		{{Write: 1}, {Write: 1, Read: 4}},
+		{{Write: 1, Read: 4}, {Write: 4, Read: 1}},
+		{{Write: 4, Read: 1}},
 	}
 }
 
@@ -85,10 +85,10 @@ func losing(ctx context.Context, err error) error {
 	return err
 }
 
-func (h *historian) store(layout dynamoconn.Shards) *dynamoconn.Store {
+func (h *historian) store(layout dynamoconn.Sharding) *dynamoconn.Store {
 	s, err := dynamoconn.New(h.api, h.table, dynamoconn.WithNamespace(h.prefix), dynamoconn.WithClock(h.clock.Now),
 		dynamoconn.WithConcurrency(1), dynamoconn.WithoutBackoff(),
-		dynamoconn.WithShards(func(string) dynamoconn.Shards { return layout }))
+		dynamoconn.WithShards(func(string) dynamoconn.Sharding { return layout }))
 	if err != nil {
 		panic(err) // no option can fail
 	}
@@ -222,7 +222,7 @@ func (h *historian) String() string {
 }
 
 // checkHistory records the history of a seed and checks it.
-func checkHistory(ctx context.Context, api dynamoconn.API, table, namespace string, fleet [][]dynamoconn.Shards, seed uint64) error {
+func checkHistory(ctx context.Context, api dynamoconn.API, table, namespace string, fleet [][]dynamoconn.Sharding, seed uint64) error {
 	h := &historian{
 		id: "h" + strconv.FormatUint(seed, 36), api: lossy{api}, table: table, prefix: namespace, fleet: fleet, clock: conntest.NewClock(),
 	}

@@ -69,9 +69,9 @@ func WithConcurrency(n int) Option {
 }
 
 // WithShards sets in how many parts groups are kept, by the group's name; the default is one part for each. The function is
-// called in every operation and must be fast, safe for concurrent use, and give the same in all processes. See [Shards]
+// called in every operation and must be fast, safe for concurrent use, and give the same in all processes. See [Sharding]
 // for how to change it while connections are open.
-func WithShards(of func(group string) Shards) Option {
+func WithShards(of func(group string) Sharding) Option {
 	if of == nil {
 		panic("dynamoconn: WithShards with a nil function")
 	}

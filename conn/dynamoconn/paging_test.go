@@ -44,7 +44,7 @@ type handover struct {
 
 func crowdStore(api dynamoconn.API, table, namespace string) (*dynamoconn.Store, error) {
 	return dynamoconn.New(api, table, dynamoconn.WithNamespace(namespace), dynamoconn.WithPageSize(997),
-		dynamoconn.WithShards(func(string) dynamoconn.Shards { return dynamoconn.Shards{Write: crowdShards} }))
+		dynamoconn.WithShards(func(string) dynamoconn.Sharding { return dynamoconn.Sharding{Write: crowdShards} }))
 }
 
 // Half of a large group is read in this process and the rest in another, which has nothing but the cursors.

@@ -43,7 +43,7 @@ func (s *Store) Put(ctx context.Context, c conn.Conn) error {
 
 // canonical checks a record, and what only this store asks of it.
 func (s *Store) canonical(c conn.Conn) (conn.Conn, error) {
-	c, err := c.Canonical(s.clock())
+	c, err := c.Normalize(s.clock())
 	if err != nil {
 		return conn.Conn{}, err
 	}

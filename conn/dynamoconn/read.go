@@ -34,7 +34,7 @@ func (s *Store) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 			return conn.Page{}, err
 		}
 	}
-	if err := q.Check(at.shards); err != nil {
+	if err := q.Validate(at.shards); err != nil {
 		return conn.Page{}, err
 	}
 	if q.Limit == 0 {
@@ -60,7 +60,7 @@ type position struct {
 type reading struct {
 	store  *Store
 	query  conn.Query
-	layout Shards
+	layout Sharding
 	at     position
 }
 

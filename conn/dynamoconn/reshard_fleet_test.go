@@ -18,7 +18,7 @@ type instance struct {
 // fleet is all instances, with what they share: the table.
 type fleet struct {
 	instances []*instance
-	deployed  func(dynamoconn.Shards) (*dynamoconn.Store, error)
+	deployed  func(dynamoconn.Sharding) (*dynamoconn.Store, error)
 }
 
 // use does something in any of the instances.
@@ -30,7 +30,7 @@ func (f *fleet) use(do func(*dynamoconn.Store) error) error {
 }
 
 // deploy gives an instance another layout.
-func (f *fleet) deploy(i int, layout dynamoconn.Shards) error {
+func (f *fleet) deploy(i int, layout dynamoconn.Sharding) error {
 	store, err := f.deployed(layout)
 	if err != nil {
 		return err

@@ -22,7 +22,7 @@ func TestLayouts(t *testing.T) {
 				continue
 			}
 			for _, n := range powers {
-				layout := dynamoconn.Shards{Write: write, Also: also}
+				layout := dynamoconn.Sharding{Write: write, Read: also}
 				parts := make([][]int, n)
 				read := map[int]bool{}
 				for of := range n {
@@ -53,18 +53,18 @@ func TestLayouts(t *testing.T) {
 func TestParts(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		layout dynamoconn.Shards
+		layout dynamoconn.Sharding
 		of, n  int
 		want   []int
 	}{
-		{dynamoconn.Shards{Write: 1}, 0, 1, []int{0}},
-		{dynamoconn.Shards{Write: 4}, 3, 4, []int{3}},
-		{dynamoconn.Shards{Write: 4}, 0, 1, []int{0, 1, 2, 3}},
-		{dynamoconn.Shards{Write: 4}, 1, 2, []int{1, 3}},
-		{dynamoconn.Shards{Write: 2}, 5, 8, []int{1}},
-		{dynamoconn.Shards{Write: 1, Also: 4}, 0, 1, []int{0, 1, 2, 3}},
-		{dynamoconn.Shards{Write: 8, Also: 2}, 1, 2, []int{1, 3, 5, 7}},
-		{dynamoconn.Shards{Write: 1, Also: 8}, 5, 8, []int{0, 5}},
+		{dynamoconn.Sharding{Write: 1}, 0, 1, []int{0}},
+		{dynamoconn.Sharding{Write: 4}, 3, 4, []int{3}},
+		{dynamoconn.Sharding{Write: 4}, 0, 1, []int{0, 1, 2, 3}},
+		{dynamoconn.Sharding{Write: 4}, 1, 2, []int{1, 3}},
+		{dynamoconn.Sharding{Write: 2}, 5, 8, []int{1}},
+		{dynamoconn.Sharding{Write: 1, Read: 4}, 0, 1, []int{0, 1, 2, 3}},
+		{dynamoconn.Sharding{Write: 8, Read: 2}, 1, 2, []int{1, 3, 5, 7}},
+		{dynamoconn.Sharding{Write: 1, Read: 8}, 5, 8, []int{0, 5}},
 	} {
 		require.Equal(t, c.want, c.layout.Parts(c.of, c.n), "%v: shard %d of %d", c.layout, c.of, c.n)
 	}

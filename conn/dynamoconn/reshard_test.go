@@ -46,39 +46,39 @@ func TestLiveResharding(t *testing.T) {
 		presence: presence{changes: map[string]int{}, member: map[string]bool{}},
 		stop:     make(chan struct{}), ticks: make(chan tick),
 	}
-	r.deployed = func(layout dynamoconn.Shards) (*dynamoconn.Store, error) {
+	r.deployed = func(layout dynamoconn.Sharding) (*dynamoconn.Store, error) {
 		return dynamoconn.New(client, table, dynamoconn.WithNamespace(namespace), dynamoconn.WithPageSize(20),
-			dynamoconn.WithShards(func(string) dynamoconn.Shards { return layout }))
+			dynamoconn.WithShards(func(string) dynamoconn.Sharding { return layout }))
 	}
 	for range fleetSize {
 		r.instances = append(r.instances, &instance{})
 	}
-	r.roll(t, dynamoconn.Shards{Write: 1}, 0)
+	r.roll(t, dynamoconn.Sharding{Write: 1}, 0)
 	r.arrive(t, "first")
 	r.begin(t.Context())
 	defer r.works.Wait()
 	defer close(r.stop)
 
 	early := r.half(t)
-	r.roll(t, dynamoconn.Shards{Write: 1, Also: 8}, 1)
+	r.roll(t, dynamoconn.Sharding{Write: 1, Read: 8}, 1)
 	r.carryOn(t, early, "first")
-	r.roll(t, dynamoconn.Shards{Write: 8, Also: 1}, 1)
+	r.roll(t, dynamoconn.Sharding{Write: 8, Read: 1}, 1)
 	r.carryOn(t, early, "first")
 	r.replace(t, "first", "second", 8)
 	early = r.half(t)
-	r.roll(t, dynamoconn.Shards{Write: 8}, 1)
+	r.roll(t, dynamoconn.Sharding{Write: 8}, 1)
 	r.carryOn(t, early, "second")
 	early = r.half(t)
-	r.roll(t, dynamoconn.Shards{Write: 8, Also: 1}, 1)
+	r.roll(t, dynamoconn.Sharding{Write: 8, Read: 1}, 1)
 	r.carryOn(t, early, "second")
-	r.roll(t, dynamoconn.Shards{Write: 1, Also: 8}, 1)
+	r.roll(t, dynamoconn.Sharding{Write: 1, Read: 8}, 1)
 	r.replace(t, "second", "third", 1)
-	r.roll(t, dynamoconn.Shards{Write: 1}, 1)
+	r.roll(t, dynamoconn.Sharding{Write: 1}, 1)
 	r.carryOn(t, early, "third")
 }
 
 // roll deploys a layout, and waits after each instance until everybody has gone so many rounds.
-func (r *livingGroup) roll(t *testing.T, layout dynamoconn.Shards, rounds int) {
+func (r *livingGroup) roll(t *testing.T, layout dynamoconn.Sharding, rounds int) {
 	t.Helper()
 	for i := range r.instances {
 		require.NoError(t, r.deploy(i, layout))

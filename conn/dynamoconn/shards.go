@@ -12,7 +12,7 @@ import (
 // maxShards bounds the parts of a group: 1,024 take a million writes a second.
 const maxShards = 1024
 
-// Shards says in how many parts a group is kept. Each part is a partition key of its own, which takes 1,000 write units a
+// Sharding says in how many parts a group is kept. Each part is a partition key of its own, which takes 1,000 write units a
 // second: Join, Leave, and Put and Delete of a member write one. The numbers are powers of two up to 1,024;
 // with others every operation on the group fails with [conn.ErrInvalid].
 //
@@ -25,15 +25,15 @@ const maxShards = 1024
 // After the first step every reader looks in the old parts and in the new ones, so none misses what those of the second
 // step write. The same steps lead from more parts to fewer. Meanwhile a membership that ends costs up to 3 write
 // units more, and a reading of a group of which Also is not 0 some more read units; it yields each member once.
-type Shards struct {
+type Sharding struct {
 	// Write is how many parts memberships are written in; 0 means 1.
 	Write int
 	// Also is in how many parts there may be memberships from before, or from instances that are ahead; 0 means
 	// no others.
-	Also int
+	Read int
 }
 
-// Shards tells in how many parts a group is read: the smaller of the two numbers that [WithShards] gave. See
+// Sharding tells in how many parts a group is read: the smaller of the two numbers that [WithShards] gave. See
 // [conn.Store].
 func (s *Store) Shards(ctx context.Context, group string) (int, error) {
 	if err := check(ctx, "group", group); err != nil {
@@ -81,51 +81,51 @@ func (s *Store) settledPart(ctx context.Context, group string, part, write int) 
 }
 
 // layout gives the parts of a group, with the defaults filled in.
-func (s *Store) layout(group string) (Shards, error) {
+func (s *Store) layout(group string) (Sharding, error) {
 	l := s.shards(group)
 	if l.Write == 0 {
 		l.Write = 1
 	}
-	if l.Also == l.Write {
-		l.Also = 0
+	if l.Read == l.Write {
+		l.Read = 0
 	}
-	for _, n := range []int{l.Write, l.Also} {
+	for _, n := range []int{l.Write, l.Read} {
 		if n < 0 || n > maxShards || n&(n-1) != 0 {
-			return Shards{}, fmt.Errorf("%w: %d shards of group %.100q, want a power of two up to %d", conn.ErrInvalid, n, group, maxShards)
+			return Sharding{}, fmt.Errorf("%w: %d shards of group %.100q, want a power of two up to %d", conn.ErrInvalid, n, group, maxShards)
 		}
 	}
 	return l, nil
 }
 
 // readable is the number of parts in which the group can be read without reading any of them twice.
-func (l Shards) readable() int {
-	if l.Also == 0 {
+func (l Sharding) readable() int {
+	if l.Read == 0 {
 		return l.Write
 	}
-	return min(l.Write, l.Also)
+	return min(l.Write, l.Read)
 }
 
 // homes gives the parts in which there may be a membership of a connection, the one where it is written first.
-func (l Shards) homes(id string) []int {
+func (l Sharding) homes(id string) []int {
 	homes := []int{shard.Of(id, l.Write)}
-	if l.Also == 0 {
+	if l.Read == 0 {
 		return homes
 	}
-	if also := shard.Of(id, l.Also); also != homes[0] {
+	if also := shard.Of(id, l.Read); also != homes[0] {
 		homes = append(homes, also)
 	}
 	return homes
 }
 
 // holds tells if there may be a membership of a connection in a part.
-func (l Shards) holds(part int, id string) bool {
-	return shard.Of(id, l.Write) == part || l.Also != 0 && shard.Of(id, l.Also) == part
+func (l Sharding) holds(part int, id string) bool {
+	return shard.Of(id, l.Write) == part || l.Read != 0 && shard.Of(id, l.Read) == part
 }
 
 // parts gives the parts in which there are members of one of n shards.
-func (l Shards) parts(of, n int) []int {
+func (l Sharding) parts(of, n int) []int {
 	var parts []int
-	for _, total := range []int{l.Write, l.Also} {
+	for _, total := range []int{l.Write, l.Read} {
 		step := min(n, total)
 		if step == 0 {
 			continue

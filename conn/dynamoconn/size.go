@@ -22,15 +22,15 @@ const (
 
 // checkSizes refuses a record that DynamoDB would not take.
 func checkSizes(c conn.Conn, prefix int) error {
-	if len(c.ID) > MaxName {
-		return tooLong("connection id", len(c.ID), MaxName)
+	if len(c.ID) > MaxNameBytes {
+		return tooLong("connection id", len(c.ID), MaxNameBytes)
 	}
-	if most := MaxName - len(conn.UserGroup("")); len(c.User) > most {
+	if most := MaxNameBytes - len(conn.UserGroup("")); len(c.User) > most {
 		return tooLong("user", len(c.User), most)
 	}
 	for _, g := range c.Groups {
-		if len(g) > MaxName {
-			return tooLong("group "+shorten(g), len(g), MaxName)
+		if len(g) > MaxNameBytes {
+			return tooLong("group "+shorten(g), len(g), MaxNameBytes)
 		}
 	}
 	for k := range c.Attributes {

@@ -13,9 +13,9 @@ import (
 	"github.com/gatesock/gatesock/internal/dynamotable"
 )
 
-// MaxName is the most bytes that a connection id or the name of a group may have: an id is a sort key, of which
+// MaxNameBytes is the most bytes that a connection id or the name of a group may have: an id is a sort key, of which
 // DynamoDB takes 1,024 (Amazon DynamoDB Developer Guide, "Quotas"). A user has 5 fewer; see [conn.UserGroup].
-const MaxName = 1024
+const MaxNameBytes = 1024
 
 // API is what a Store calls; [*dynamodb.Client] has it.
 type API interface {
@@ -34,13 +34,13 @@ type API interface {
 // most 3 seconds, with full jitter between them, and none that the context's deadline leaves no time for. The client's
 // own retryer is not used. An error names the operation, the step that failed, and what may have been done.
 //
-// A record of more than 400 KB is refused with [conn.ErrInvalid], as are ids and names of groups above [MaxName].
+// A record of more than 400 KB is refused with [conn.ErrInvalid], as are ids and names of groups above [MaxNameBytes].
 type Store struct {
 	api         API
 	table       string
 	prefix      string // of every partition key
 	clock       func() time.Time
-	shards      func(group string) Shards
+	shards      func(group string) Sharding
 	pageSize    int
 	concurrency int
 	backoff     func(attempt int) time.Duration
@@ -65,7 +65,7 @@ func New(client API, table string, opts ...Option) (*Store, error) {
 		api:         client,
 		table:       table,
 		clock:       time.Now,
-		shards:      func(string) Shards { return Shards{} },
+		shards:      func(string) Sharding { return Sharding{} },
 		pageSize:    defaultPageSize,
 		concurrency: defaultConcurrency,
 		backoff:     fullJitter,

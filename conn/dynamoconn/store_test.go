@@ -38,13 +38,13 @@ func harnessOf(tb testing.TB, tables func() dynamoconn.API, table string, opts .
 		opts := append(opts[:len(opts):len(opts)], dynamoconn.WithEnded(ended.Record),
 			dynamoconn.WithClock(clock.Now), dynamoconn.WithNamespace(dynamotest.Namespace(tb)))
 		store, err := dynamoconn.New(tables(), table, opts...)
-		return conntest.Harness{Store: store, Clock: clock, Ended: ended, MaxName: dynamoconn.MaxName, Large: 1200}, err
+		return conntest.Harness{Store: store, Clock: clock, Ended: ended, MaxName: dynamoconn.MaxNameBytes, Large: 1200}, err
 	}
 }
 
 func inShards(write, also int) dynamoconn.Option {
-	return dynamoconn.WithShards(func(string) dynamoconn.Shards {
-		return dynamoconn.Shards{Write: write, Also: also}
+	return dynamoconn.WithShards(func(string) dynamoconn.Sharding {
+		return dynamoconn.Sharding{Write: write, Read: also}
 	})
 }
 

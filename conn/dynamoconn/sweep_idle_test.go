@@ -53,7 +53,7 @@ func TestSweepClosesIdleConnections(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w, closing := newSweepWorld(t), &closer{err: c.err}
 				w.connect("a", 1, conn.Conn{Endpoint: "https://a.example"})
-				pass(limit + time.Second) // less than DefaultUnseen
+				pass(limit + time.Second) // less than DefaultProbeAfter
 				if c.idle > 0 {
 					w.active = time.Now().Add(-c.idle)
 				}

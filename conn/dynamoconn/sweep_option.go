@@ -10,8 +10,8 @@ import (
 
 // The defaults of [NewSweeper].
 const (
-	// DefaultUnseen is how long a connection was not seen before it is probed.
-	DefaultUnseen = 10 * time.Minute
+	// DefaultProbeAfter is how long a connection was not seen before it is probed.
+	DefaultProbeAfter = 10 * time.Minute
 	// DefaultProbeRate is how many probes a second are made at the most.
 	DefaultProbeRate = 50
 	// DefaultProbeTimeout is how long one probe may take.
@@ -30,10 +30,10 @@ type sweeperOption func(*Sweeper)
 
 func (o sweeperOption) applySweeper(s *Sweeper) { o(s) }
 
-// WithUnseen sets how long a connection was not seen before it is probed; the default is [DefaultUnseen]. Put, Join, Leave,
+// WithProbeAfter sets how long a connection was not seen before it is probed; the default is [DefaultProbeAfter]. Put, Join, Leave,
 // SetAttributes and a probe that found it open count as seeing it. 0 probes every connection in every pass, but for those that
 // are younger than 30 seconds. An open connection costs a probe and a write unit each time.
-func WithUnseen(d time.Duration) SweeperOption {
+func WithProbeAfter(d time.Duration) SweeperOption {
 	if d < 0 {
 		panic("dynamoconn: WithUnseen with a negative time")
 	}
@@ -50,7 +50,7 @@ type Disconnector interface {
 // for configuring and running a WebSocket API"), so d is less than that, or the clients send what keeps them open and d is
 // for those that do not any more. By default none is closed.
 //
-// A connection is probed when it was not seen for d, or for what [WithUnseen] says if that is less; from then on it may take
+// A connection is probed when it was not seen for d, or for what [WithProbeAfter] says if that is less; from then on it may take
 // that long again, and until the next sweep, before it is closed. Its record ends as with every connection: by its
 // $disconnect, or, should that not come, by a later sweep that finds it gone. Each that is closed costs a second call of
 // @connections. Where closing is forbidden, as for a role that may only probe, the connection stays and counts as live; the
@@ -104,11 +104,11 @@ func WithProbeTimeout(d time.Duration) SweeperOption {
 	return sweeperOption(func(s *Sweeper) { s.probeTimeout = d })
 }
 
-// WithReserve sets how long before its context's deadline a sweep stops to scan and to probe, so that it can end the
+// WithDeadlineMargin sets how long before its context's deadline a sweep stops to scan and to probe, so that it can end the
 // removals under way, save how far it has come and return; the default is [DefaultReserve]. One removal takes a third
 // of it at most, and so does saving. The function of [WithEnded] has 30 seconds, but not longer than until the sweep stops,
 // or that third if it is more. The context's time must be longer: Lambda's default timeout of 3 seconds is not.
-func WithReserve(d time.Duration) SweeperOption {
+func WithDeadlineMargin(d time.Duration) SweeperOption {
 	if d <= 0 {
 		panic("dynamoconn: WithReserve with no time")
 	}

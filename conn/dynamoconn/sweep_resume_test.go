@@ -254,7 +254,7 @@ func TestSweepWithoutTimeIsAnError(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.ErrorContains(t, err, "reserve")
 		require.Empty(t, w.table.under(""), "nothing was written")
-		_, err = w.sweeper(dynamoconn.WithReserve(time.Second)).Sweep(ctx)
+		_, err = w.sweeper(dynamoconn.WithDeadlineMargin(time.Second)).Sweep(ctx)
 		require.NoError(t, err)
 
 		// A table that does not answer.

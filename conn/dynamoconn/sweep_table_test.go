@@ -264,4 +264,4 @@ func TestSweepersAtTheSameTimeInATable(t *testing.T) {
 }
 
 // patient lets removals take their time on a busy machine.
-func patient() dynamoconn.SweeperOption { return dynamoconn.WithReserve(time.Minute) }
+func patient() dynamoconn.SweeperOption { return dynamoconn.WithDeadlineMargin(time.Minute) }

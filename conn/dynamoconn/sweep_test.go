@@ -76,7 +76,7 @@ func TestSweepLeavesTheYoungAlone(t *testing.T) {
 		w.connect("a", 3, conn.Conn{})
 		w.gone("a", 3)
 		pass(29 * time.Second)
-		s := w.sweeper(dynamoconn.WithUnseen(0))
+		s := w.sweeper(dynamoconn.WithProbeAfter(0))
 		rep, err := s.Sweep(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, dynamoconn.Counts{Scanned: 3, Live: 3}, rep.Run)
@@ -342,12 +342,12 @@ func TestSweeperRefusesNonsense(t *testing.T) {
 	for name, f := range map[string]func(){
 		"no store":         func() { dynamoconn.NewSweeper(nil, w.probe) },
 		"no probe":         func() { dynamoconn.NewSweeper(w.store, nil) },
-		"unseen":           func() { dynamoconn.WithUnseen(-1) },
+		"unseen":           func() { dynamoconn.WithProbeAfter(-1) },
 		"no rate":          func() { dynamoconn.WithProbeRate(0) },
 		"no number":        func() { dynamoconn.WithProbeRate(nan()) },
 		"no probes":        func() { dynamoconn.WithProbeConcurrency(0) },
 		"no time to probe": func() { dynamoconn.WithProbeTimeout(0) },
-		"no reserve":       func() { dynamoconn.WithReserve(0) },
+		"no reserve":       func() { dynamoconn.WithDeadlineMargin(0) },
 		"no items":         func() { dynamoconn.WithScanPageSize(0) },
 		"no log":           func() { dynamoconn.WithSweepLogger(nil) },
 	} {

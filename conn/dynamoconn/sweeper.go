@@ -76,7 +76,7 @@ func NewSweeper(store *Store, probe Probe, opts ...SweeperOption) *Sweeper {
 	s := &Sweeper{
 		store:        store,
 		probe:        probe,
-		unseen:       DefaultUnseen,
+		unseen:       DefaultProbeAfter,
 		concurrency:  defaultProbeConcurrency,
 		probeTimeout: DefaultProbeTimeout,
 		reserve:      DefaultReserve,

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// Protocol is the subprotocol that the chat speaks. Pages offer it beside their token; see authz.Protocol.
+	// Protocol is the subprotocol that the chat speaks. Pages offer it beside their token; see authz.SubprotocolToken.
 	Protocol = "chat.v1"
 	// Scope is what a token needs to be used for the chat.
 	Scope = "chat"
@@ -31,14 +31,14 @@ func WithSignIn(tokens authz.Verifier, origins *authz.OriginPolicy) Option {
 type access struct {
 	tokens   authz.Verifier // nil: anybody may come, under any name
 	origins  *authz.OriginPolicy
-	renewals authz.Renewals
+	renewals authz.RenewalStore
 }
 
 // authorizer decides who may connect.
 func (a *access) authorizer() *authz.Authorizer {
 	return authz.NewAuthorizer(authz.All(
 		a.origins,
-		authz.Bearer(a.tokens, authz.Protocol(), authz.AuthorizationHeader()),
+		authz.Bearer(a.tokens, authz.SubprotocolToken(), authz.AuthorizationHeader()),
 	))
 }
 
@@ -46,18 +46,18 @@ func (a *access) authorizer() *authz.Authorizer {
 // {"action":"authenticate","token":"…"}; one that has ended receives nothing more.
 func (a *access) guard(r *gatesock.Router) gatesock.RouteOption {
 	if a.tokens == nil {
-		return authz.Public()
+		return authz.AllowAnyone()
 	}
-	expiry := &authz.Expiry{Verifier: a.tokens, Renewals: a.renewals}
+	expiry := &authz.CredentialExpiry{Verifier: a.tokens, Renewals: a.renewals}
 	r.Use(expiry.Middleware())
 	expiry.Handle(r)
-	return authz.Require(Scope)
+	return authz.RequireScopes(Scope)
 }
 
 // name gives the name that who sends a request goes by.
 func (a *access) name(req *gatesock.Request, wanted string) (string, error) {
 	name := wanted
-	if p, ok := authz.PrincipalOf(req); ok && a.tokens != nil {
+	if p, ok := authz.PrincipalFrom(req); ok && a.tokens != nil {
 		if name = p.Attributes[NameClaim]; name == "" {
 			name = p.ID
 		}
@@ -76,7 +76,7 @@ func (a *access) enter(req *gatesock.Request, room string) error {
 	if a.tokens == nil || room != "staff" && !strings.HasPrefix(room, "staff-") {
 		return nil
 	}
-	if p, ok := authz.PrincipalOf(req); !ok || !p.HasScope(StaffScope) {
+	if p, ok := authz.PrincipalFrom(req); !ok || !p.HasScope(StaffScope) {
 		return gatesock.Errorf(gatesock.CodePermissionDenied, "the room %q needs the scope %q", room, StaffScope)
 	}
 	return nil

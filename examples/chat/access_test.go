@@ -114,8 +114,8 @@ func TestRoomsForStaff(t *testing.T) {
 func TestATokenThatHasEnded(t *testing.T) {
 	t.Parallel()
 	tokens := book{
-		"ended": {ID: "Eve", Scopes: []string{chat.Scope, chat.StaffScope}, Expires: time.Now().Add(-time.Minute)},
-		"good":  {ID: "Eve", Scopes: []string{chat.Scope}, Expires: time.Now().Add(time.Hour)},
+		"ended": {ID: "Eve", Scopes: []string{chat.Scope, chat.StaffScope}, ExpiresAt: time.Now().Add(-time.Minute)},
+		"good":  {ID: "Eve", Scopes: []string{chat.Scope}, ExpiresAt: time.Now().Add(time.Hour)},
 		"bob":   {ID: "Bob", Scopes: []string{chat.Scope}},
 	}
 	h := newClosedChat(t, tokens)
@@ -137,9 +137,9 @@ func TestATokenThatEndsWhileOneListens(t *testing.T) {
 	store := conn.NewMemory(clock, conn.WithEnded(conn.CloseExpired(rec)))
 	tokens := book{
 		"ann":   {ID: "Ann", Scopes: []string{chat.Scope}},
-		"bob":   {ID: "Bob", Scopes: []string{chat.Scope}, Expires: time.Now().Add(time.Hour)},
-		"eve":   {ID: "Eve", Scopes: []string{chat.Scope}, Expires: time.Now().Add(time.Hour)},
-		"fresh": {ID: "Eve", Scopes: []string{chat.Scope}, Expires: time.Now().Add(100 * time.Minute)},
+		"bob":   {ID: "Bob", Scopes: []string{chat.Scope}, ExpiresAt: time.Now().Add(time.Hour)},
+		"eve":   {ID: "Eve", Scopes: []string{chat.Scope}, ExpiresAt: time.Now().Add(time.Hour)},
+		"fresh": {ID: "Eve", Scopes: []string{chat.Scope}, ExpiresAt: time.Now().Add(100 * time.Minute)},
 	}
 	app := chat.New(store, chat.NewMemoryHistory(), rec, chat.WithSignIn(tokens, authz.Origins(origin)))
 	h := wstest.New(t, app.Handler(), wstest.WithPoster(rec))

@@ -63,8 +63,8 @@ func (a *App) Handler() lambda.Handler {
 
 // Router returns the chat's routes.
 func (a *App) Router() *gatesock.Router {
-	r := gatesock.New(authz.DenyByDefault())
-	r.Use(gatesock.Recover(), authz.Subprotocol(Protocol))
+	r := gatesock.New(gatesock.DenyByDefault())
+	r.Use(gatesock.Recover(), authz.NegotiateSubprotocol(Protocol))
 	a.limits.apply(r) // before what may read a table
 	guard := a.access.guard(r)
 	r.Use(a.sayGoodbye, conn.Track(a.store))
@@ -73,7 +73,7 @@ func (a *App) Router() *gatesock.Router {
 	gatesock.HandleReply(r, "say", a.say, guard)
 	gatesock.Handle(r, "typing", a.typing, guard)
 	gatesock.Handle(r, "ping", ping, guard)
-	r.Default(unknown, authz.Public())
+	r.OnDefault(unknown, authz.AllowAnyone())
 	return r
 }
 

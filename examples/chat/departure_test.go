@@ -32,7 +32,7 @@ func TestDisconnectTellsEveryRoom(t *testing.T) {
 	}
 	ann.ExpectPushOn("room:attic", "joined", nil)
 
-	bob.Drop()
+	bob.Abort()
 	for _, topic := range []string{"room:attic", "room:lobby"} {
 		var left chat.Notice
 		ann.ExpectPushOn(topic, "left", &left)
@@ -62,7 +62,7 @@ func TestAVanishedConnectionIsFoundOut(t *testing.T) {
 	require.ElementsMatch(t, []string{"Bob", "Cy"}, names)
 	require.Equal(t, []string{"Ann"}, newest.Names)
 
-	bob.Drop() // the $disconnect comes after all
+	bob.Abort() // the $disconnect comes after all
 	ann.ExpectNone()
 }
 

@@ -23,7 +23,7 @@ func (l *limits) apply(r *gatesock.Router) {
 	if l.limit == (ratelimit.Limit{}) {
 		return
 	}
-	speaker := ratelimit.By("speaker", func(req *gatesock.Request) string {
+	speaker := ratelimit.ByFunc("speaker", func(req *gatesock.Request) string {
 		if who := req.PrincipalID(); who != "" {
 			return "user " + who
 		}
@@ -31,5 +31,5 @@ func (l *limits) apply(r *gatesock.Router) {
 	})
 	// If the table can't tell, people talk on.
 	limiter := ratelimit.New(l.store, "messages", l.limit, ratelimit.FailOpen)
-	r.Use(limiter.Middleware(speaker, ratelimit.Rule{Router: r, Costs: costs()}))
+	r.Use(limiter.Middleware(speaker, ratelimit.MiddlewareOptions{Router: r, Costs: costs()}))
 }

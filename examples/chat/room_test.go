@@ -110,7 +110,7 @@ func TestTheNewestListIsRight(t *testing.T) {
 		wg.Go(func() {
 			c.Send("join", chat.Join{Room: "lobby", Name: fmt.Sprint("Guest ", i)})
 			if i%2 == 0 {
-				c.Drop()
+				c.Abort()
 			}
 		})
 	}

@@ -39,7 +39,7 @@ func TestSaidAgainUnderTheSameKeyIsSaidOnce(t *testing.T) {
 	message := chat.Say{Room: "lobby", Text: "Hello", Key: "k1"}
 	var first, again chat.Message
 	ann.Request("say", message).ExpectReply(&first)
-	ann.Drop() // before the answer came, say
+	ann.Abort() // before the answer came, say
 	bob.ExpectPush("message", nil)
 	bob.ExpectPush("left", nil)
 

@@ -49,13 +49,13 @@ const (
 	maxLifetime = 7 * 24 * time.Hour
 )
 
-// Fault is why a signature does not count: an error of AWS by its type, with a message for the client.
-type Fault struct{ Type, Message string }
+// Error is why a signature does not count: an error of AWS by its type, with a message for the client.
+type Error struct{ Type, Message string }
 
-func (f *Fault) Error() string { return f.Type + ": " + f.Message }
+func (f *Error) Error() string { return f.Type + ": " + f.Message }
 
-func faultf(kind, format string, args ...any) *Fault {
-	return &Fault{kind, fmt.Sprintf(format, args...)}
+func faultf(kind, format string, args ...any) *Error {
+	return &Error{kind, fmt.Sprintf(format, args...)}
 }
 
 const (
@@ -63,7 +63,7 @@ const (
 	invalid    = "InvalidSignatureException"
 )
 
-// ReadClaim reads what a request says of its signature. The error is a [*Fault]; nothing is verified yet.
+// ReadClaim reads what a request says of its signature. The error is a [*Error]; nothing is verified yet.
 func ReadClaim(r *Received) (*Claim, error) {
 	if line := r.Header.Get("Authorization"); line != "" {
 		return claimOfHeader(r, line)
@@ -71,7 +71,7 @@ func ReadClaim(r *Received) (*Claim, error) {
 	if r.Query.Has("X-Amz-Algorithm") {
 		return claimOfQuery(r)
 	}
-	return nil, &Fault{"MissingAuthenticationTokenException", "Missing Authentication Token"}
+	return nil, &Error{"MissingAuthenticationTokenException", "Missing Authentication Token"}
 }
 
 func claimOfHeader(r *Received, line string) (*Claim, error) {

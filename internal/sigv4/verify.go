@@ -12,7 +12,7 @@ import (
 )
 
 // Verify tells if a request is signed with a secret, for execute-api in a region, and at a time that is near enough. The
-// error is a [*Fault], whose message has the canonical request where the signature is another, as that of AWS has.
+// error is a [*Error], whose message has the canonical request where the signature is another, as that of AWS has.
 func (c *Claim) Verify(r *Received, secret, region string, now time.Time) error {
 	switch s := c.scope; {
 	case s.region != region:

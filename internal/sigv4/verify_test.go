@@ -97,7 +97,7 @@ func TestVerifiesWhatTheSDKSigns(t *testing.T) {
 			r.PayloadHash = HashPayload(append(body, 'x'))
 		}
 		err = verify(r, c.SecretAccessKey, noon)
-		var f *Fault
+		var f *Error
 		require.ErrorAs(t, err, &f)
 		require.Contains(t, f.Message, "does not match the signature you provided")
 	})
@@ -174,7 +174,7 @@ func TestFaults(t *testing.T) {
 				c.change(r)
 			}
 			err := verify(r, alice.SecretAccessKey, noon.Add(c.now))
-			var f *Fault
+			var f *Error
 			require.ErrorAs(t, err, &f)
 			require.Equal(t, c.kind, f.Type)
 			require.Contains(t, f.Message, c.says)
@@ -224,7 +224,7 @@ func FuzzVerify(f *testing.F) {
 		}
 		r := &Received{Method: "GET", Path: path, Query: values, Host: "h", Header: http.Header{"Authorization": {line}, "X-Amz-Date": {date}}}
 		err = verify(r, "a secret that nobody guesses", noon)
-		var fault *Fault
+		var fault *Error
 		require.True(t, errors.As(err, &fault), "%v", err)
 	})
 }

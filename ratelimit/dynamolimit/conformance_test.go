@@ -33,7 +33,7 @@ func TestPlansConformance(t *testing.T) {
 	t.Parallel()
 	limittest.RunPlans(t, func(t *testing.T, plans map[string]ratelimit.Plan) ratelimit.PlanStore {
 		t.Helper()
-		s, err := dynamolimit.NewPlans(dynamotest.Client(t), dynamotest.Table(t), dynamotest.Namespace(t))
+		s, err := dynamolimit.NewPlanStore(dynamotest.Client(t), dynamotest.Table(t), dynamotest.Namespace(t))
 		require.NoError(t, err)
 		for name, plan := range plans {
 			require.NoError(t, s.Set(t.Context(), name, plan))
@@ -50,7 +50,7 @@ func TestUsageConformance(t *testing.T) {
 		if namespaces[t.Name()] == "" {
 			namespaces[t.Name()] = dynamotest.Namespace(t)
 		}
-		s, err := dynamolimit.NewUsage(dynamotest.Client(t), dynamotest.Table(t), namespaces[t.Name()])
+		s, err := dynamolimit.NewUsageStore(dynamotest.Client(t), dynamotest.Table(t), namespaces[t.Name()])
 		require.NoError(t, err)
 		return s
 	})

@@ -19,12 +19,12 @@ import (
 const attrCount = "n"
 
 // Use counts n units in one conditional write: 1 write unit, also if they are refused. It fails as [Store.Take] does.
-func (s *Store) Use(ctx context.Context, key string, start, end time.Time, n, maximum int64) (ratelimit.Used, error) {
+func (s *Store) Consume(ctx context.Context, key string, start, end time.Time, n, maximum int64) (ratelimit.Usage, error) {
 	if err := checkKey(key); err != nil {
-		return ratelimit.Used{}, err
+		return ratelimit.Usage{}, err
 	}
 	if n > maximum {
-		return ratelimit.Used{}, nil
+		return ratelimit.Usage{}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -39,7 +39,7 @@ func (s *Store) Use(ctx context.Context, key string, start, end time.Time, n, ma
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}, once)
 	var failed *types.ConditionalCheckFailedException
-	used := ratelimit.Used{Allowed: true}
+	used := ratelimit.Usage{Allowed: true}
 	switch {
 	case errors.As(err, &failed):
 		used.Allowed = false
@@ -48,7 +48,7 @@ func (s *Store) Use(ctx context.Context, key string, start, end time.Time, n, ma
 		used.Total, err = numberOf(out.Attributes, attrCount)
 	}
 	if err != nil {
-		return ratelimit.Used{}, fmt.Errorf("dynamolimit: use %d units of %.60q: %w", n, key, marked(err))
+		return ratelimit.Usage{}, fmt.Errorf("dynamolimit: use %d units of %.60q: %w", n, key, marked(err))
 	}
 	return used, nil
 }

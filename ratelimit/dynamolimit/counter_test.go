@@ -29,25 +29,25 @@ func TestUse(t *testing.T) {
 	for i, step := range []struct {
 		start      time.Time
 		n, maximum int64
-		want       ratelimit.Used
+		want       ratelimit.Usage
 	}{
-		{start, 3, 5, ratelimit.Used{Allowed: true, Total: 3}},
-		{start, 3, 5, ratelimit.Used{Total: 3}},
-		{start, 2, 5, ratelimit.Used{Allowed: true, Total: 5}},
-		{start, 1, 5, ratelimit.Used{Total: 5}},
-		{start, 0, 5, ratelimit.Used{Allowed: true, Total: 5}},
-		{start, 1, 6, ratelimit.Used{Allowed: true, Total: 6}}, // the quota was raised
-		{start, 1, 2, ratelimit.Used{Total: 6}},                // and lowered
-		{end, 5, 5, ratelimit.Used{Allowed: true, Total: 5}},
+		{start, 3, 5, ratelimit.Usage{Allowed: true, Total: 3}},
+		{start, 3, 5, ratelimit.Usage{Total: 3}},
+		{start, 2, 5, ratelimit.Usage{Allowed: true, Total: 5}},
+		{start, 1, 5, ratelimit.Usage{Total: 5}},
+		{start, 0, 5, ratelimit.Usage{Allowed: true, Total: 5}},
+		{start, 1, 6, ratelimit.Usage{Allowed: true, Total: 6}}, // the quota was raised
+		{start, 1, 2, ratelimit.Usage{Total: 6}},                // and lowered
+		{end, 5, 5, ratelimit.Usage{Allowed: true, Total: 5}},
 	} {
-		got, err := s.Use(t.Context(), "k", step.start, step.start.Add(24*time.Hour), step.n, step.maximum)
+		got, err := s.Consume(t.Context(), "k", step.start, step.start.Add(24*time.Hour), step.n, step.maximum)
 		require.NoError(t, err)
 		require.Equal(t, step.want, got, "%+v", step)
 		require.EqualValues(t, i+1, m.requests.Load())
 	}
 	require.EqualValues(t, 5, m.units.Load(), "a write unit each; those that are refused cost one too")
 	require.EqualValues(t, 3, m.failed.Load())
-	got, err := s.Use(t.Context(), "k", start, end, 7, 6)
+	got, err := s.Consume(t.Context(), "k", start, end, 7, 6)
 	require.NoError(t, err)
 	require.False(t, got.Allowed)
 	require.EqualValues(t, 8, m.requests.Load(), "what can never be is not asked for")
@@ -68,7 +68,7 @@ func TestAQuotaOfManyInstances(t *testing.T) {
 	var wg sync.WaitGroup
 	const instances, reserve = 16, 10
 	for range instances {
-		l := ratelimit.NewQuota(newStore(t, m, namespace, c.skewed(0)), "x", quota, ratelimit.FailClosed, ratelimit.WithReserve(reserve), ratelimit.WithClock(c.skewed(0)))
+		l := ratelimit.NewQuota(newStore(t, m, namespace, c.skewed(0)), "x", quota, ratelimit.FailClosed, ratelimit.WithBatchSize(reserve), ratelimit.WithClock(c.skewed(0)))
 		wg.Go(func() {
 			for d := (ratelimit.Decision{Allowed: true}); d.Allowed; {
 				var err error
@@ -95,9 +95,9 @@ func TestUseFails(t *testing.T) {
 	t.Parallel()
 	s, err := dynamolimit.New(down{errors.New("no network")}, "t")
 	require.NoError(t, err)
-	_, err = s.Use(t.Context(), "k", time.Now(), time.Now(), 1, 2)
+	_, err = s.Consume(t.Context(), "k", time.Now(), time.Now(), 1, 2)
 	require.ErrorContains(t, err, `use 1 units of "k": no network`)
-	_, err = s.Use(t.Context(), "", time.Now(), time.Now(), 1, 2)
+	_, err = s.Consume(t.Context(), "", time.Now(), time.Now(), 1, 2)
 	require.ErrorContains(t, err, "the key")
 
 	client, namespace := dynamotest.Client(t), dynamotest.Namespace(t)
@@ -106,6 +106,6 @@ func TestUseFails(t *testing.T) {
 	item["n"] = &types.AttributeValueMemberS{Value: "x"}
 	_, err = client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: name(dynamotest.Table(t)), Item: item})
 	require.NoError(t, err)
-	_, err = newStore(t, client, namespace, time.Now).Use(t.Context(), "k", time.Unix(0, 0), time.Now(), 1, 2)
+	_, err = newStore(t, client, namespace, time.Now).Consume(t.Context(), "k", time.Unix(0, 0), time.Now(), 1, 2)
 	require.Error(t, err)
 }

@@ -51,10 +51,10 @@ func TestItemsThatAreBrokenOpenNothing(t *testing.T) {
 	_, err = s.Take(t.Context(), strings.Repeat("k", maxKey+1), ratelimit.Limit{Rate: 1, Burst: 1}, 1)
 	require.ErrorIs(t, err, ratelimit.ErrInvalid)
 	require.Less(t, len(err.Error()), 300)
-	_, err = s.Use(t.Context(), "not\xffUTF-8", now, now.Add(time.Hour), 1, 1)
+	_, err = s.Consume(t.Context(), "not\xffUTF-8", now, now.Add(time.Hour), 1, 1)
 	require.ErrorIs(t, err, ratelimit.ErrInvalid)
 
-	plans, err := NewPlans(client, table, namespace)
+	plans, err := NewPlanStore(client, table, namespace)
 	require.NoError(t, err)
 	item := plans.key("pro")
 	item[attrPlan] = &types.AttributeValueMemberS{Value: "{"}
@@ -94,7 +94,7 @@ func TestWhichErrorsAreMistakes(t *testing.T) {
 		_, err = s.Take(t.Context(), long, ratelimit.Limit{Rate: 1, Burst: 1}, 1)
 		require.Equal(t, c.mistake, errors.Is(err, ratelimit.ErrInvalid), name)
 		require.Less(t, len(err.Error()), 300, name)
-		_, err = s.Use(t.Context(), long, testclock.Noon(), testclock.Noon().Add(time.Hour), 1, 1)
+		_, err = s.Consume(t.Context(), long, testclock.Noon(), testclock.Noon().Add(time.Hour), 1, 1)
 		require.Equal(t, c.mistake, errors.Is(err, ratelimit.ErrInvalid), name)
 		require.Less(t, len(err.Error()), 300, name)
 	}

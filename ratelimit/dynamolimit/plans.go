@@ -16,7 +16,7 @@ import (
 	"github.com/gatesock/gatesock/ratelimit"
 )
 
-// PlansAPI is what [Plans] call; [*dynamodb.Client] has it, and repeats what failed on the way.
+// PlansAPI is what [PlanStore] call; [*dynamodb.Client] has it, and repeats what failed on the way.
 type PlansAPI interface {
 	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
@@ -24,21 +24,21 @@ type PlansAPI interface {
 	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
 }
 
-// Plans is a [ratelimit.PlanStore] in a DynamoDB table. Plans are changed by Set and Delete, or on the command line by gatesock plans;
-// a program that reads them notices within [ratelimit.Plans].CacheFor. It is safe for concurrent use.
+// PlanStore is a [ratelimit.PlanStore] in a DynamoDB table. Plans are changed by Set and Delete, or on the command line by gatesock plans;
+// a program that reads them notices within [ratelimit.PlanLimiter].CacheFor. It is safe for concurrent use.
 //
 // Reading a plan is half a read unit, and a write unit to set or delete one. All plans are in one partition: pk p#, sk the plan's name.
-type Plans struct {
+type PlanStore struct {
 	api    PlansAPI
 	table  string
 	prefix string
 }
 
-var _ ratelimit.PlanStore = (*Plans)(nil)
+var _ ratelimit.PlanStore = (*PlanStore)(nil)
 
-// NewPlans returns Plans in a table of the form that dynamoconn.CreateTable makes; the namespace is that of [WithNamespace], or empty. It
+// NewPlanStore returns Plans in a table of the form that dynamoconn.CreateTable makes; the namespace is that of [WithNamespace], or empty. It
 // sends nothing. It fails if the table's name is empty or the namespace is none, and panics if client is nil.
-func NewPlans(client PlansAPI, table, namespace string) (*Plans, error) {
+func NewPlanStore(client PlansAPI, table, namespace string) (*PlanStore, error) {
 	if client == nil {
 		panic("dynamolimit: NewPlans with a nil client")
 	}
@@ -49,11 +49,11 @@ func NewPlans(client PlansAPI, table, namespace string) (*Plans, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dynamolimit: %w", err)
 	}
-	return &Plans{api: client, table: table, prefix: prefix}, nil
+	return &PlanStore{api: client, table: table, prefix: prefix}, nil
 }
 
-// Named is a plan with its name.
-type Named struct {
+// NamedPlan is a plan with its name.
+type NamedPlan struct {
 	Name string
 	ratelimit.Plan
 }
@@ -75,7 +75,7 @@ type quotaRecord struct {
 }
 
 // Plan returns a plan by an eventually consistent read. An item that is not a plan is a [ratelimit.ErrInvalid].
-func (p *Plans) Plan(ctx context.Context, name string) (ratelimit.Plan, error) {
+func (p *PlanStore) Plan(ctx context.Context, name string) (ratelimit.Plan, error) {
 	if err := checkPlanName(name); err != nil {
 		return ratelimit.Plan{}, ratelimit.ErrNoPlan
 	}
@@ -93,10 +93,10 @@ func (p *Plans) Plan(ctx context.Context, name string) (ratelimit.Plan, error) {
 	return plan, nil
 }
 
-// Set makes or replaces a plan. It fails on one that ratelimit.Plan.Check refuses, and on a name that is empty, longer than 255 bytes or
+// Set makes or replaces a plan. It fails on one that ratelimit.Plan.Validate refuses, and on a name that is empty, longer than 255 bytes or
 // not UTF-8.
-func (p *Plans) Set(ctx context.Context, name string, plan ratelimit.Plan) error {
-	err := errors.Join(checkPlanName(name), plan.Check())
+func (p *PlanStore) Set(ctx context.Context, name string, plan ratelimit.Plan) error {
+	err := errors.Join(checkPlanName(name), plan.Validate())
 	var text []byte
 	if err == nil {
 		text, err = encodePlan(plan)
@@ -113,7 +113,7 @@ func (p *Plans) Set(ctx context.Context, name string, plan ratelimit.Plan) error
 }
 
 // Delete removes a plan, or fails with [ratelimit.ErrNoPlan].
-func (p *Plans) Delete(ctx context.Context, name string) error {
+func (p *PlanStore) Delete(ctx context.Context, name string) error {
 	if err := checkPlanName(name); err != nil {
 		return ratelimit.ErrNoPlan
 	}
@@ -131,8 +131,8 @@ func (p *Plans) Delete(ctx context.Context, name string) error {
 }
 
 // List gives all plans, by name, in strongly consistent reads.
-func (p *Plans) List(ctx context.Context) ([]Named, error) {
-	var all []Named
+func (p *PlanStore) List(ctx context.Context) ([]NamedPlan, error) {
+	var all []NamedPlan
 	in := &dynamodb.QueryInput{
 		TableName: &p.table, ConsistentRead: aws.Bool(true),
 		KeyConditionExpression:    aws.String(dynamotable.PartitionKey + " = :p"),
@@ -149,7 +149,7 @@ func (p *Plans) List(ctx context.Context) ([]Named, error) {
 			if err != nil {
 				return nil, fmt.Errorf("dynamolimit: list plans: %q: %w", name.Value, err)
 			}
-			all = append(all, Named{name.Value, plan})
+			all = append(all, NamedPlan{name.Value, plan})
 		}
 		if in.ExclusiveStartKey = out.LastEvaluatedKey; len(in.ExclusiveStartKey) == 0 {
 			return all, nil
@@ -157,7 +157,7 @@ func (p *Plans) List(ctx context.Context) ([]Named, error) {
 	}
 }
 
-func (p *Plans) key(name string) map[string]types.AttributeValue {
+func (p *PlanStore) key(name string) map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{
 		dynamotable.PartitionKey: &types.AttributeValueMemberS{Value: p.prefix + "p#"},
 		dynamotable.SortKey:      &types.AttributeValueMemberS{Value: name},
@@ -210,5 +210,5 @@ func decodePlan(item map[string]types.AttributeValue) (ratelimit.Plan, error) {
 		}
 		plan.Quotas = append(plan.Quotas, quota)
 	}
-	return plan, plan.Check()
+	return plan, plan.Validate()
 }

@@ -20,7 +20,7 @@ import (
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	client, namespace := dynamotest.Client(t), dynamotest.Namespace(t)
-	p, err := NewPlans(client, dynamotest.Table(t), namespace)
+	p, err := NewPlanStore(client, dynamotest.Table(t), namespace)
 	require.NoError(t, err)
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	require.NoError(t, err)
@@ -44,7 +44,7 @@ func TestPlans(t *testing.T) {
 	require.NoError(t, p.Set(t.Context(), "all#of it", ratelimit.Plan{}))
 	all, err := p.List(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []Named{{Name: "all#of it"}, {Name: "pro"}}, all)
+	require.Equal(t, []NamedPlan{{Name: "all#of it"}, {Name: "pro"}}, all)
 	require.NoError(t, p.Delete(t.Context(), "pro"))
 	require.ErrorIs(t, p.Delete(t.Context(), "pro"), ratelimit.ErrNoPlan)
 	require.ErrorIs(t, p.Delete(t.Context(), ""), ratelimit.ErrNoPlan)
@@ -76,11 +76,11 @@ func TestPlans(t *testing.T) {
 		require.ErrorContains(t, err, name)
 		require.NoError(t, p.Delete(t.Context(), name))
 	}
-	_, err = NewPlans(client, "", "")
+	_, err = NewPlanStore(client, "", "")
 	require.ErrorContains(t, err, "empty")
-	_, err = NewPlans(client, "t", "a#b")
+	_, err = NewPlanStore(client, "t", "a#b")
 	require.ErrorContains(t, err, "namespace")
-	require.Panics(t, func() { _, _ = NewPlans(nil, "t", "") })
+	require.Panics(t, func() { _, _ = NewPlanStore(nil, "t", "") })
 }
 
 // Nothing in the table makes the reader panic, and what it gives is a plan, which comes out of the table as it went in.
@@ -96,7 +96,7 @@ func FuzzDecodePlan(f *testing.F) {
 		if err != nil {
 			return
 		}
-		require.NoError(t, plan.Check())
+		require.NoError(t, plan.Validate())
 		again, err := encodePlan(plan)
 		if err != nil { // "Local" is a zone of this machine only
 			return

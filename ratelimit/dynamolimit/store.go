@@ -6,14 +6,14 @@
 //		return err
 //	}
 //	messages := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 5, Burst: 20}, ratelimit.FailOpen)
-//	month := ratelimit.NewQuota(store, "month", ratelimit.Quota{Max: 10_000, Per: ratelimit.Month}, ratelimit.FailOpen, ratelimit.WithReserve(10))
+//	month := ratelimit.NewQuota(store, "month", ratelimit.Quota{Max: 10_000, Per: ratelimit.Month}, ratelimit.FailOpen, ratelimit.WithBatchSize(10))
 //
 // # What it costs
 //
 // A message that is let through is one conditional write: 1 write unit. It is two, of which the first fails, where another instance
 // has taken tokens of that bucket which are not there again yet. A message that is refused is one or two writes the first time; from
 // then on the instance knows when there are tokens again, and refuses until then by itself, at no cost. No call makes more than two
-// requests, and none is repeated: a request that fails is up to [ratelimit.OnFailure]. The credentials need dynamodb:UpdateItem, and
+// requests, and none is repeated: a request that fails is up to [ratelimit.FailureMode]. The credentials need dynamodb:UpdateItem, and
 // GetItem for who asks for 0 tokens.
 //
 // A quota is one write unit for each unit that is used, or for each reserve of several (ratelimit.NewQuota), and at most two for a
@@ -60,7 +60,7 @@ type API interface {
 	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
 }
 
-// Store is a [ratelimit.Store] and [ratelimit.Counters] in a DynamoDB table. It is safe for concurrent use.
+// Store is a [ratelimit.Store] and [ratelimit.QuotaStore] in a DynamoDB table. It is safe for concurrent use.
 type Store struct {
 	api     API
 	table   string
@@ -74,8 +74,8 @@ type Store struct {
 }
 
 var (
-	_ ratelimit.Store    = (*Store)(nil)
-	_ ratelimit.Counters = (*Store)(nil)
+	_ ratelimit.Store      = (*Store)(nil)
+	_ ratelimit.QuotaStore = (*Store)(nil)
 )
 
 // DefaultTimeout is how long a call may take: whoever sends a message waits for it.

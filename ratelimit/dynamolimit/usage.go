@@ -18,27 +18,27 @@ import (
 	"github.com/gatesock/gatesock/ratelimit"
 )
 
-// UsageAPI is what a [Usage] calls; [*dynamodb.Client] has it.
+// UsageAPI is what a [UsageStore] calls; [*dynamodb.Client] has it.
 type UsageAPI interface {
 	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
 	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
 }
 
-// Usage is a [ratelimit.UsageStore] in a DynamoDB table. It is safe for concurrent use.
+// UsageStore is a [ratelimit.UsageStore] in a DynamoDB table. It is safe for concurrent use.
 //
 // A record is one write unit, however many events it stands for. A day is one partition: pk u#<day>, sk <kind>#<name>, which takes 1,000
 // records a second. A record expires after 400 days. A write whose answer is lost is reported as failed, and may be counted twice.
-type Usage struct {
+type UsageStore struct {
 	api    UsageAPI
 	table  string
 	prefix string
 }
 
-var _ ratelimit.UsageStore = (*Usage)(nil)
+var _ ratelimit.UsageStore = (*UsageStore)(nil)
 
-// NewUsage returns a Usage in a table of the form that dynamoconn.CreateTable makes; the namespace is that of [WithNamespace], or empty. It
+// NewUsageStore returns a Usage in a table of the form that dynamoconn.CreateTable makes; the namespace is that of [WithNamespace], or empty. It
 // sends nothing. It fails if the table's name is empty or the namespace is none, and panics if client is nil.
-func NewUsage(client UsageAPI, table, namespace string) (*Usage, error) {
+func NewUsageStore(client UsageAPI, table, namespace string) (*UsageStore, error) {
 	if client == nil {
 		panic("dynamolimit: NewUsage with a nil client")
 	}
@@ -49,7 +49,7 @@ func NewUsage(client UsageAPI, table, namespace string) (*Usage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dynamolimit: %w", err)
 	}
-	return &Usage{api: client, table: table, prefix: prefix}, nil
+	return &UsageStore{api: client, table: table, prefix: prefix}, nil
 }
 
 const (
@@ -60,8 +60,8 @@ const (
 )
 
 // Add adds to what was used, several records at once. All writes have ended when it returns. It rejects records that
-// [ratelimit.UsageRecord.Check] refuses, without a request, and those that the table refuses as invalid.
-func (u *Usage) Add(ctx context.Context, records []ratelimit.UsageRecord) (retry, rejected []ratelimit.UsageRecord, err error) {
+// [ratelimit.UsageRecord.Validate] refuses, without a request, and those that the table refuses as invalid.
+func (u *UsageStore) Add(ctx context.Context, records []ratelimit.UsageRecord) (retry, rejected []ratelimit.UsageRecord, err error) {
 	var (
 		mu   sync.Mutex
 		errs []error
@@ -90,8 +90,8 @@ func (u *Usage) Add(ctx context.Context, records []ratelimit.UsageRecord) (retry
 	return retry, rejected, fmt.Errorf("dynamolimit: add usage: %w", errs[0])
 }
 
-func (u *Usage) add(ctx context.Context, r ratelimit.UsageRecord) error {
-	if err := r.Check(); err != nil {
+func (u *UsageStore) add(ctx context.Context, r ratelimit.UsageRecord) error {
+	if err := r.Validate(); err != nil {
 		return err
 	}
 	day, err := time.Parse(time.DateOnly, r.Day)
@@ -112,13 +112,13 @@ func (u *Usage) add(ctx context.Context, r ratelimit.UsageRecord) error {
 	return marked(err)
 }
 
-func (u *Usage) partition(day string) types.AttributeValue {
+func (u *UsageStore) partition(day string) types.AttributeValue {
 	return &types.AttributeValueMemberS{Value: u.prefix + "u#" + day}
 }
 
 // Day returns what was used on a day, by kind and name, in eventually consistent reads: half a read unit for each 4 KB, which are about 60
 // records.
-func (u *Usage) Day(ctx context.Context, day time.Time) ([]ratelimit.UsageRecord, error) {
+func (u *UsageStore) Day(ctx context.Context, day time.Time) ([]ratelimit.UsageRecord, error) {
 	text := day.UTC().Format(time.DateOnly)
 	in := &dynamodb.QueryInput{
 		TableName: &u.table, KeyConditionExpression: aws.String(dynamotable.PartitionKey + " = :p"),

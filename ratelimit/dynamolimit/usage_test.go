@@ -50,7 +50,7 @@ func (c *unitCounter) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInp
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	api, table := &unitCounter{UsageAPI: dynamotest.Client(t)}, dynamotest.Table(t)
-	u, err := NewUsage(api, table, dynamotest.Namespace(t))
+	u, err := NewUsageStore(api, table, dynamotest.Namespace(t))
 	require.NoError(t, err)
 	day := testclock.Noon().Add(11 * time.Hour)
 	today := day.Format(time.DateOnly)
@@ -89,24 +89,24 @@ func TestUsage(t *testing.T) {
 	require.NoError(t, err)
 	_, err = u.Day(t.Context(), day)
 	require.ErrorContains(t, err, "usage of "+today+": ratelimit: invalid: the item has no number c")
-	_, err = NewUsage(api, "", "")
+	_, err = NewUsageStore(api, "", "")
 	require.ErrorContains(t, err, "empty")
-	_, err = NewUsage(api, "t", "#")
+	_, err = NewUsageStore(api, "t", "#")
 	require.ErrorContains(t, err, "namespace")
-	require.Panics(t, func() { _, _ = NewUsage(nil, "t", "") })
+	require.Panics(t, func() { _, _ = NewUsageStore(nil, "t", "") })
 }
 
 // A hundred records that the table can never take cost a request each, once; the messages after them write what they should.
 func TestRecordsThatTheTableRefuses(t *testing.T) {
 	t.Parallel()
 	api := &unitCounter{UsageAPI: dynamotest.Client(t), invalid: "sender#bad"}
-	store, err := NewUsage(api, dynamotest.Table(t), dynamotest.Namespace(t))
+	store, err := NewUsageStore(api, dynamotest.Table(t), dynamotest.Namespace(t))
 	require.NoError(t, err)
 	now := testclock.Noon()
-	u := &ratelimit.Usage{
+	u := &ratelimit.UsageMeter{
 		Store: store, Clock: func() time.Time { return now }, FlushTimeout: time.Hour, Logger: slog.New(slog.DiscardHandler),
 	}
-	by := ratelimit.By("sender", func(req *gatesock.Request) string { return req.ConnectionID })
+	by := ratelimit.ByFunc("sender", func(req *gatesock.Request) string { return req.ConnectionID })
 	handler := u.Middleware(by)(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 	send := func(from string) {
 		_, err := handler(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: from})

@@ -1,5 +1,5 @@
 // Package limittest has the conformance suites of what package ratelimit stores: [Run] that of [ratelimit.Store] and
-// [ratelimit.Counters], [RunPlans] that of [ratelimit.PlanStore] and [RunUsage] that of [ratelimit.UsageStore]. They check what every
+// [ratelimit.QuotaStore], [RunPlans] that of [ratelimit.PlanStore] and [RunUsage] that of [ratelimit.UsageStore]. They check what every
 // implementation promises.
 //
 //	func TestConformance(t *testing.T) {
@@ -23,7 +23,7 @@ import (
 // Store is what the suite checks.
 type Store interface {
 	ratelimit.Store
-	ratelimit.Counters
+	ratelimit.QuotaStore
 }
 
 // Check is one promise. It is given two stores on the same, empty buckets and counters, as two processes have them (the same one twice,
@@ -232,8 +232,8 @@ func takenOnce(ctx context.Context, a, b Store, _ *Clock) error {
 }
 
 // use counts n units and compares what it is told.
-func use(ctx context.Context, s ratelimit.Counters, key string, start time.Time, n, maximum int64, want ratelimit.Used) error {
-	got, err := s.Use(ctx, key, start, start.Add(24*time.Hour), n, maximum)
+func use(ctx context.Context, s ratelimit.QuotaStore, key string, start time.Time, n, maximum int64, want ratelimit.Usage) error {
+	got, err := s.Consume(ctx, key, start, start.Add(24*time.Hour), n, maximum)
 	if err == nil && got != want {
 		err = fmt.Errorf("using %d of %d of %q: %+v, want %+v", n, maximum, key, got, want)
 	}
@@ -243,30 +243,30 @@ func use(ctx context.Context, s ratelimit.Counters, key string, start time.Time,
 func counts(ctx context.Context, a, b Store, c *Clock) error {
 	start := c.Now()
 	return first(
-		func() error { return use(ctx, a, "k", start, 3, 5, ratelimit.Used{Allowed: true, Total: 3}) },
-		func() error { return use(ctx, b, "k", start, 2, 5, ratelimit.Used{Allowed: true, Total: 5}) },
-		func() error { return use(ctx, a, "k", start, 1, 5, ratelimit.Used{Total: 5}) },
-		func() error { return use(ctx, b, "k", start, 1, 6, ratelimit.Used{Allowed: true, Total: 6}) },
-		func() error { return use(ctx, a, "k", start, 1, 2, ratelimit.Used{Total: 6}) },
+		func() error { return use(ctx, a, "k", start, 3, 5, ratelimit.Usage{Allowed: true, Total: 3}) },
+		func() error { return use(ctx, b, "k", start, 2, 5, ratelimit.Usage{Allowed: true, Total: 5}) },
+		func() error { return use(ctx, a, "k", start, 1, 5, ratelimit.Usage{Total: 5}) },
+		func() error { return use(ctx, b, "k", start, 1, 6, ratelimit.Usage{Allowed: true, Total: 6}) },
+		func() error { return use(ctx, a, "k", start, 1, 2, ratelimit.Usage{Total: 6}) },
 	)
 }
 
 func refusedUse(ctx context.Context, a, b Store, c *Clock) error {
 	start := c.Now()
 	return first(
-		func() error { return use(ctx, a, "k", start, 3, 5, ratelimit.Used{Allowed: true, Total: 3}) },
-		func() error { return use(ctx, b, "k", start, 3, 5, ratelimit.Used{Total: 3}) },
-		func() error { return use(ctx, a, "k", start, 2, 5, ratelimit.Used{Allowed: true, Total: 5}) },
+		func() error { return use(ctx, a, "k", start, 3, 5, ratelimit.Usage{Allowed: true, Total: 3}) },
+		func() error { return use(ctx, b, "k", start, 3, 5, ratelimit.Usage{Total: 3}) },
+		func() error { return use(ctx, a, "k", start, 2, 5, ratelimit.Usage{Allowed: true, Total: 5}) },
 	)
 }
 
 func periodsApart(ctx context.Context, a, b Store, c *Clock) error {
 	start := c.Now()
 	return first(
-		func() error { return use(ctx, a, "k", start, 5, 5, ratelimit.Used{Allowed: true, Total: 5}) },
-		func() error { return use(ctx, b, "l", start, 5, 5, ratelimit.Used{Allowed: true, Total: 5}) },
+		func() error { return use(ctx, a, "k", start, 5, 5, ratelimit.Usage{Allowed: true, Total: 5}) },
+		func() error { return use(ctx, b, "l", start, 5, 5, ratelimit.Usage{Allowed: true, Total: 5}) },
 		func() error {
-			return use(ctx, a, "k", start.Add(24*time.Hour), 5, 5, ratelimit.Used{Allowed: true, Total: 5})
+			return use(ctx, a, "k", start.Add(24*time.Hour), 5, 5, ratelimit.Usage{Allowed: true, Total: 5})
 		},
 		func() error { return take(ctx, b, "k", limit, 4, allowed(0)) },
 	)
@@ -275,7 +275,7 @@ func periodsApart(ctx context.Context, a, b Store, c *Clock) error {
 func countedOnce(ctx context.Context, a, b Store, c *Clock) error {
 	start := c.Now()
 	n, err := atOnce(func(worker int) (bool, error) {
-		u, err := []Store{a, b}[worker%2].Use(ctx, "k", start, start.Add(time.Hour), 1, 25)
+		u, err := []Store{a, b}[worker%2].Consume(ctx, "k", start, start.Add(time.Hour), 1, 25)
 		return u.Allowed, err
 	})
 	if err == nil && n != 25 {

@@ -32,7 +32,7 @@ type broken struct {
 	*ratelimit.Memory
 
 	take func(m *ratelimit.Memory, key string, l ratelimit.Limit, n int) ratelimit.Decision
-	use  func(m *ratelimit.Memory, key string, start, end time.Time, n, maximum int64) ratelimit.Used
+	use  func(m *ratelimit.Memory, key string, start, end time.Time, n, maximum int64) ratelimit.Usage
 }
 
 func (b broken) Take(ctx context.Context, key string, l ratelimit.Limit, n int) (ratelimit.Decision, error) {
@@ -42,11 +42,11 @@ func (b broken) Take(ctx context.Context, key string, l ratelimit.Limit, n int) 
 	return b.Memory.Take(ctx, key, l, n)
 }
 
-func (b broken) Use(ctx context.Context, key string, start, end time.Time, n, maximum int64) (ratelimit.Used, error) {
+func (b broken) Consume(ctx context.Context, key string, start, end time.Time, n, maximum int64) (ratelimit.Usage, error) {
 	if b.use != nil {
 		return b.use(b.Memory, key, start, end, n, maximum), nil
 	}
-	return b.Memory.Use(ctx, key, start, end, n, maximum)
+	return b.Memory.Consume(ctx, key, start, end, n, maximum)
 }
 
 // Each broken store fails the check of what it breaks.
@@ -56,8 +56,8 @@ func TestBrokenStoresAreFound(t *testing.T) {
 	take := func(m *ratelimit.Memory, key string, l ratelimit.Limit, n int) decision {
 		return m.AllowN(m.Clock(), key, l, n)
 	}
-	use := func(m *ratelimit.Memory, key string, start, end time.Time, n, maximum int64) ratelimit.Used {
-		u, _ := m.Use(context.Background(), key, start, end, n, maximum)
+	use := func(m *ratelimit.Memory, key string, start, end time.Time, n, maximum int64) ratelimit.Usage {
+		u, _ := m.Consume(context.Background(), key, start, end, n, maximum)
 		return u
 	}
 	for name, c := range map[string]struct {
@@ -106,23 +106,23 @@ func TestBrokenStoresAreFound(t *testing.T) {
 			}
 			return take(m, key, l, n)
 		}}, "tokens are taken once, by many at the same time"},
-		"counts without end": {broken{use: func(m *ratelimit.Memory, key string, start, end time.Time, n, _ int64) ratelimit.Used {
+		"counts without end": {broken{use: func(m *ratelimit.Memory, key string, start, end time.Time, n, _ int64) ratelimit.Usage {
 			return use(m, key, start, end, n, 1<<40)
 		}}, "a count goes up to its maximum"},
-		"counts what it refuses": {broken{use: func(m *ratelimit.Memory, key string, start, end time.Time, n, maximum int64) ratelimit.Used {
+		"counts what it refuses": {broken{use: func(m *ratelimit.Memory, key string, start, end time.Time, n, maximum int64) ratelimit.Usage {
 			u := use(m, key, start, end, n, maximum)
 			if !u.Allowed {
 				use(m, key, start, end, n, 1<<40)
 			}
 			return u
 		}}, "a refused use counts nothing"},
-		"has one period": {broken{use: func(m *ratelimit.Memory, key string, _, end time.Time, n, maximum int64) ratelimit.Used {
+		"has one period": {broken{use: func(m *ratelimit.Memory, key string, _, end time.Time, n, maximum int64) ratelimit.Usage {
 			return use(m, key, time.Time{}, end, n, maximum)
 		}}, "periods and keys of counts are apart"},
-		"has one count": {broken{use: func(m *ratelimit.Memory, _ string, start, end time.Time, n, maximum int64) ratelimit.Used {
+		"has one count": {broken{use: func(m *ratelimit.Memory, _ string, start, end time.Time, n, maximum int64) ratelimit.Usage {
 			return use(m, "all", start, end, n, maximum)
 		}}, "periods and keys of counts are apart"},
-		"counts some twice": {broken{use: func(m *ratelimit.Memory, key string, start, end time.Time, n, maximum int64) ratelimit.Used {
+		"counts some twice": {broken{use: func(m *ratelimit.Memory, key string, start, end time.Time, n, maximum int64) ratelimit.Usage {
 			if maximum == 25 {
 				maximum = 26
 			}

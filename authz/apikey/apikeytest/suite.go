@@ -57,8 +57,8 @@ func Checks() []Check {
 func sample(id string) apikey.Key {
 	return apikey.Key{
 		ID: id, Prefix: "gs", Name: "sensor ü", Owner: "plant-1", Plan: "free", Scopes: []string{"a", "b"}, Roles: []string{"r"},
-		Attributes: map[string]string{"x": "y"}, UsageKey: "u", CreatedAt: at(0), ExpiresAt: at(1000), Inactive: true,
-		Hash: "h", Old: "o", OldUntil: at(5), Version: 1,
+		Attributes: map[string]string{"x": "y"}, UsageKey: "u", CreatedAt: at(0), ExpiresAt: at(1000), Disabled: true,
+		Hash: "h", PreviousHash: "o", PreviousValidUntil: at(5), Version: 1,
 	}
 }
 
@@ -116,7 +116,7 @@ func notFound(ctx context.Context, s apikey.Store) error {
 	return errors.Join(
 		wants(err, apikey.ErrNotFound, "get"),
 		wants(s.Update(ctx, sample("none")), apikey.ErrNotFound, "update"),
-		wants(s.Used(ctx, "none", at(1), at(0)), apikey.ErrNotFound, "used"),
+		wants(s.TouchLastUsed(ctx, "none", at(1), at(0)), apikey.ErrNotFound, "used"),
 		wants(s.Delete(ctx, "none"), apikey.ErrNotFound, "delete"),
 	)
 }
@@ -126,7 +126,7 @@ func update(ctx context.Context, s apikey.Store) error {
 	if err := s.Create(ctx, k); err != nil {
 		return err
 	}
-	k.Name, k.Scopes, k.Inactive, k.Version = "changed", nil, false, 2
+	k.Name, k.Scopes, k.Disabled, k.Version = "changed", nil, false, 2
 	if err := s.Update(ctx, k); err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func updatesAtOnce(ctx context.Context, s apikey.Store) error {
 
 func updateLeavesUse(ctx context.Context, s apikey.Store) error {
 	k := sample("a")
-	if err := errors.Join(s.Create(ctx, k), s.Used(ctx, "a", at(10), at(0))); err != nil {
+	if err := errors.Join(s.Create(ctx, k), s.TouchLastUsed(ctx, "a", at(10), at(0))); err != nil {
 		return err
 	}
 	k.Version, k.LastUsed = 2, at(3)
@@ -192,7 +192,7 @@ func used(ctx context.Context, s apikey.Store) error {
 		return err
 	}
 	for _, c := range []struct{ at, since, want int }{{100, 0, 100}, {150, 50, 100}, {200, 99, 100}, {201, 100, 201}, {300, 250, 300}} {
-		if err := s.Used(ctx, "a", at(c.at), at(c.since)); err != nil {
+		if err := s.TouchLastUsed(ctx, "a", at(c.at), at(c.since)); err != nil {
 			return err
 		}
 		k.LastUsed = at(c.want)

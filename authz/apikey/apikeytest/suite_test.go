@@ -44,11 +44,11 @@ func (b *broken) Update(ctx context.Context, k apikey.Key) error {
 	return b.Memory.Update(ctx, k)
 }
 
-func (b *broken) Used(ctx context.Context, id string, at, since time.Time) error {
+func (b *broken) TouchLastUsed(ctx context.Context, id string, at, since time.Time) error {
 	if b.used != nil {
 		return b.used(b, ctx, id, at, since)
 	}
-	return b.Memory.Used(ctx, id, at, since)
+	return b.Memory.TouchLastUsed(ctx, id, at, since)
 }
 
 func (b *broken) List(ctx context.Context, cursor string, limit int) ([]apikey.Key, string, error) {
@@ -102,7 +102,7 @@ func TestBrokenStoresAreFound(t *testing.T) {
 			return b.Memory.Create(ctx, k)
 		}}, "an update leaves the last use"},
 		"notes every use": {&broken{used: func(b *broken, ctx context.Context, id string, at, _ time.Time) error {
-			return b.Memory.Used(ctx, id, at, at.Add(1000*time.Hour))
+			return b.Memory.TouchLastUsed(ctx, id, at, at.Add(1000*time.Hour))
 		}}, "a use is noted once in an interval"},
 		"notes no use": {&broken{used: func(b *broken, ctx context.Context, id string, _, _ time.Time) error {
 			_, err := b.Memory.Get(ctx, id)

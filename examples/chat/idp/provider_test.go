@@ -241,7 +241,7 @@ func TestTokensVerify(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "Ann", who.Attributes["name"])
 	require.Equal(t, []string{"chat"}, who.Scopes)
-	require.Equal(t, w.now.Add(10*time.Minute), who.Expires.UTC())
+	require.Equal(t, w.now.Add(10*time.Minute), who.ExpiresAt.UTC())
 	_, err = v.Verify(t.Context(), answer["id_token"].(string))
 	require.Error(t, err)
 }

@@ -73,7 +73,7 @@ func newAPI(origin string) (http.Handler, error) {
 		return nil, err
 	}
 	tickets := &authz.Tickets{Store: new(authz.MemoryTickets), Origins: origins}
-	r := gatesock.New(authz.DenyByDefault())
+	r := gatesock.New(gatesock.DenyByDefault())
 	gatesock.HandleReply(r, "whoami", func(_ context.Context, req *gatesock.Request, _ struct{}) (string, error) {
 		return req.PrincipalID(), nil
 	}, authz.RequirePrincipal())

@@ -44,7 +44,7 @@ func main() {
 	flag.Parse()
 	if limit.Rate == 0 {
 		limit = ratelimit.Limit{}
-	} else if err := limit.Check(); err != nil || limit.Burst < 2 {
+	} else if err := limit.Validate(); err != nil || limit.Burst < 2 {
 		log.Fatal("-rate or -burst: ", errors.Join(err, errors.New("a burst is at least 2")))
 	}
 	if s.tokenTime < time.Second {
