@@ -28,22 +28,32 @@ func TestNewRefuses(t *testing.T) {
 	}{
 		{"it is empty", keys(), "", nil},
 		{"region", keys(), "https://ws.example.com", nil},
-		{"credentials", nil, "https://ws.example.com", []apigw.Option{region}},
-		{"timeout 0s", keys(), "https://ws.example.com", []apigw.Option{region, apigw.WithTimeout(0)}},
-		{"concurrency 0", keys(), "https://ws.example.com", []apigw.Option{apigw.WithConcurrency(0)}},
-		{"transport is nil", keys(), "https://ws.example.com", []apigw.Option{apigw.WithTransport(nil)}},
-		{"TLS configuration is nil", keys(), "https://ws.example.com", []apigw.Option{apigw.WithTLSConfig(nil)}},
-		{"clock is nil", keys(), "https://ws.example.com", []apigw.Option{apigw.WithClock(nil)}},
-		{`region "eu west"`, keys(), "https://ws.example.com", []apigw.Option{apigw.WithRegion("eu west")}},
-		{"belongs to that", keys(), "https://ws.example.com", []apigw.Option{
-			apigw.WithTransport(http.DefaultTransport), apigw.WithTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12}),
-		}},
+		{"redentials", nil, "https://ws.example.com", []apigw.Option{region}},
+		{`"eu west" is not a region`, keys(), "https://ws.example.com", []apigw.Option{apigw.WithRegion("eu west")}},
 	} {
 		_, err := apigw.New(c.credentials, c.endpoint, c.opts...)
 		require.ErrorContains(t, err, c.says)
 		_, err = apigw.NewSDK(aws.Config{Credentials: c.credentials}, c.endpoint, c.opts...)
 		require.ErrorContains(t, err, c.says)
 	}
+}
+
+func TestOptionsPanic(t *testing.T) {
+	t.Parallel()
+	for want, option := range map[string]func() apigw.Option{
+		"apigw: WithTimeout: d is 0s, must be positive":    func() apigw.Option { return apigw.WithTimeout(0) },
+		"apigw: WithConcurrency: n is 0, must be positive": func() apigw.Option { return apigw.WithConcurrency(0) },
+		"apigw: WithTransport: t must not be nil":          func() apigw.Option { return apigw.WithTransport(nil) },
+		"apigw: WithTLSConfig: cfg must not be nil":        func() apigw.Option { return apigw.WithTLSConfig(nil) },
+		"apigw: WithClock: now must not be nil":            func() apigw.Option { return apigw.WithClock(nil) },
+	} {
+		require.PanicsWithValue(t, want, func() { option() })
+	}
+	require.PanicsWithValue(t,
+		"apigw: WithTransport and WithTLSConfig exclude each other: configure TLS in the transport", func() {
+			_, _ = apigw.New(keys(), "https://ws.example.com", apigw.WithTransport(http.DefaultTransport),
+				apigw.WithTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12}))
+		})
 }
 
 // recorder is a transport that keeps the last request and answers 200.

@@ -16,7 +16,7 @@ import (
 )
 
 // local is an emulated API whose clients are told their connection id, posted to the endpoint of the event.
-func local(t *testing.T, cfg emulator.Config, mappings apigw.Mappings) (*emulator.Server, *apigw.Client) {
+func local(t *testing.T, cfg emulator.Config, mappings map[string]string) (*emulator.Server, *apigw.Client) {
 	t.Helper()
 	// Its own endpoint leads nowhere: the events' one is used.
 	client, err := apigw.New(nil, "http://localhost:1/none", apigw.Patient())
@@ -72,7 +72,7 @@ func TestAgainstTheEmulatorsCustomDomain(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"", "chat", "chat/v1"} {
 		cfg := emulator.Config{Stage: "dev", CustomDomain: true, BasePath: key}
-		server, client := local(t, cfg, apigw.Mappings{"127.0.0.1": key})
+		server, client := local(t, cfg, map[string]string{"127.0.0.1": key})
 		ws, id := join(t, server)
 		exercise(t, client, ws, gatesock.Target{ConnectionID: id, Endpoint: server.Endpoint})
 	}

@@ -162,10 +162,7 @@ func TestProxyIsUsed(t *testing.T) {
 	via, err := url.Parse(proxy.URL)
 	require.NoError(t, err)
 	client, err := New(credentials.NewStaticCredentialsProvider("AKID", "SECRET", ""), "http://ws.example.com/x",
-		WithRegion("eu-west-1"), option(func(s *settings) error {
-			s.proxy = http.ProxyURL(via)
-			return nil
-		}))
+		WithRegion("eu-west-1"), option(func(s *settings) { s.proxy = http.ProxyURL(via) }))
 	require.NoError(t, err)
 	t.Cleanup(client.CloseIdleConnections)
 	require.NoError(t, client.Post(t.Context(), gatesock.Target{ConnectionID: "AbC="}, []byte("x")))
@@ -177,13 +174,13 @@ func TestTLSConfig(t *testing.T) {
 	t.Parallel()
 	client, err := New(EnvironmentCredentials(), "https://ws.example.com", WithRegion("eu-west-1"))
 	require.NoError(t, err)
-	cfg := client.wires.http.transport.(*http.Transport).TLSClientConfig
+	cfg := client.transports.http.roundTripper.(*http.Transport).TLSClientConfig
 	require.Nil(t, cfg.RootCAs)
 	require.NotNil(t, cfg.ClientSessionCache)
-	require.Nil(t, client.wires.tls.RootCAs)
-	require.NotSame(t, cfg, client.wires.tls, "net/http changes its own")
+	require.Nil(t, client.transports.tls.RootCAs)
+	require.NotSame(t, cfg, client.transports.tls, "net/http changes its own")
 	// Otherwise a new connection's requests leave in several records, each of which is a write.
-	require.True(t, client.wires.tls.DynamicRecordSizingDisabled)
+	require.True(t, client.transports.tls.DynamicRecordSizingDisabled)
 }
 
 // counted counts the writes on a connection.
@@ -205,7 +202,7 @@ func TestOneWritePerPost(t *testing.T) {
 	}))
 	t.Cleanup(srv.Close)
 	var writes atomic.Int64
-	transport := newTransport(&settings{concurrency: 1, dial: newDialer().DialContext, handshake: handshakeTimeout}, nil)
+	transport := newHTTPTransport(&settings{concurrency: 1, dial: newDialer().DialContext, handshake: handshakeTimeout}, nil)
 	dial := transport.DialContext
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)

@@ -19,10 +19,10 @@ func hostNamed(t *testing.T, name string) *endpoint {
 }
 
 // Calls run in the order in which they came. One that gives up leaves no gap.
-func TestLineIsInOrder(t *testing.T) {
+func TestQueueIsInOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l, to := newLines(1), hostNamed(t, "a.example.com")
+		l, to := newQueues(1), hostNamed(t, "a.example.com")
 		first, err := l.enter(t.Context(), to)
 		require.NoError(t, err)
 		why := errors.New("the operator said stop")
@@ -59,7 +59,7 @@ func TestLineIsInOrder(t *testing.T) {
 // A call whose context has ended does not run, not even where there is room.
 func TestNoTurnAfterTheEnd(t *testing.T) {
 	t.Parallel()
-	l, to := newLines(1), hostNamed(t, "a.example.com")
+	l, to := newQueues(1), hostNamed(t, "a.example.com")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 100 { // Which of the two is noticed is random.
@@ -71,10 +71,10 @@ func TestNoTurnAfterTheEnd(t *testing.T) {
 	l.leave(turn)
 }
 
-// Targets may name any number of hosts. Lines that calls are in stay, and a host has one line at a time.
-func TestLinesAreBounded(t *testing.T) {
+// Targets may name any number of hosts. Queues that calls are in stay, and a host has one queue at a time.
+func TestQueuesAreBounded(t *testing.T) {
 	t.Parallel()
-	l, busy := newLines(1), hostNamed(t, "busy.example.com")
+	l, busy := newQueues(1), hostNamed(t, "busy.example.com")
 	turn, err := l.enter(t.Context(), busy)
 	require.NoError(t, err)
 	for i := range 10 * maxOthers {

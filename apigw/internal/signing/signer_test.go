@@ -1,9 +1,8 @@
-package sigv4
+package signing
 
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"net/http"
 	"net/url"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/gatesock/gatesock/internal/sigv4"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
@@ -22,7 +22,7 @@ func fixed(c Credentials) func(context.Context) (Credentials, error) {
 	return func(context.Context) (Credentials, error) { return c, nil }
 }
 
-// sdk signs the same request with the SDK's signer, and gives its headers and its path on the wire.
+// sdk signs the same request with the SDK's signer, and returns its headers and its path on the wire.
 func sdk(t require.TestingT, cfg Config, c Credentials, r Request, data []byte) (http.Header, string) {
 	path, err := url.PathUnescape(cfg.Path)
 	require.NoError(t, err)
@@ -39,10 +39,10 @@ func sdk(t require.TestingT, cfg Config, c Credentials, r Request, data []byte) 
 	if r.ContentType != "" {
 		req.Header.Set("Content-Type", r.ContentType)
 	}
-	hash := HashPayload(data)
+	hash := sigv4.HashPayload(data)
 	err = v4.NewSigner().SignHTTP(context.Background(),
 		aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken},
-		req, string(hash[:]), service, cfg.Region, cfg.Clock())
+		req, string(hash[:]), sigv4.Service, cfg.Region, cfg.Clock())
 	require.NoError(t, err)
 	require.Equal(t, cfg.Host, req.URL.Host)
 	return req.Header, req.URL.EscapedPath()
@@ -74,7 +74,7 @@ func TestSignsAsTheSDKDoes(t *testing.T) {
 			).Draw(t, "id"),
 			ContentType:   rapid.SampledFrom([]string{"", "application/octet-stream", "text/plain; charset=utf-8"}).Draw(t, "type"),
 			ContentLength: len(data),
-			PayloadHash:   HashPayload(data),
+			PayloadHash:   sigv4.HashPayload(data),
 		}
 		m, err := New(cfg).Moment(context.Background())
 		require.NoError(t, err)
@@ -100,15 +100,7 @@ func TestAppendPath(t *testing.T) {
 	}
 }
 
-func TestHashPayload(t *testing.T) {
-	t.Parallel()
-	empty := HashPayload(nil)
-	require.Equal(t, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", string(empty[:]))
-	_, err := hex.DecodeString(string(empty[:]))
-	require.NoError(t, err)
-}
-
-// A moment is shared within its second; the next one has the credentials and the date of its own.
+// A moment is shared within its second. The next one has new credentials and a new date.
 func TestMomentsFollowTheClock(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 12, 31, 23, 59, 59, 0, time.UTC)
@@ -160,7 +152,7 @@ func TestOneGoroutineRetrieves(t *testing.T) {
 	require.EqualValues(t, 1, calls.Load())
 }
 
-// Who waits for another goroutine's credentials still has an own deadline.
+// A goroutine that waits for another one to retrieve the credentials keeps its own deadline.
 func TestWaitingEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan struct{}), make(chan struct{})

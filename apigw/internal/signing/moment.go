@@ -1,36 +1,33 @@
-package sigv4
+package signing
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
 	"time"
+
+	"github.com/gatesock/gatesock/internal/sigv4"
 )
 
-const (
-	algorithm = "AWS4-HMAC-SHA256"
-	service   = "execute-api"
-	closing   = "aws4_request"
-)
-
-// Moment is what the requests of one second to one endpoint have in common. It does not change and may be shared.
+// Moment has everything that requests to one endpoint share within one second. It is immutable and
+// safe for concurrent use.
 type Moment struct {
-	// Date and Token are the values of the headers X-Amz-Date and X-Amz-Security-Token; without a token, that header
-	// is left out.
+	// Date and Token are the values of the headers X-Amz-Date and X-Amz-Security-Token. Without a
+	// token, leave that header out.
 	Date, Token string
 
 	second int64
-	// path is the canonical path up to the id.
+	// path is the canonical path up to the connection id.
 	path string
-	// headers ends a canonical request's headers: those that all requests have.
+	// headers has the canonical headers that every request has, the last ones in their order.
 	headers string
-	// names ends the list of signed headers.
+	// names is the end of the list of signed headers.
 	names string
-	// credential begins the value of Authorization, up to the list of signed headers.
+	// credential is the value of Authorization up to the list of signed headers.
 	credential string
-	// inner begins what the signature's inner hash is of: the key's block, and the string to sign but for the
-	// request's own hash. outer is the key's block for the outer hash (RFC 2104).
+	// inner is what the inner hash of a signature begins with: the block of the key, and the string
+	// to sign without the hash of the request. outer is the block of the key for the outer hash
+	// (RFC 2104).
 	inner []byte
 	outer [sha256.BlockSize]byte
 }
@@ -38,7 +35,7 @@ type Moment struct {
 func newMoment(s *Signer, c Credentials, now time.Time) *Moment {
 	now = now.UTC()
 	m := &Moment{
-		Date:   now.Format("20060102T150405Z"),
+		Date:   now.Format(sigv4.TimeLayout),
 		Token:  c.SessionToken,
 		second: now.Unix(),
 		path:   s.path,
@@ -49,15 +46,15 @@ func newMoment(s *Signer, c Credentials, now time.Time) *Moment {
 		m.headers += "x-amz-security-token:" + m.Token + "\n"
 		m.names += ";x-amz-security-token"
 	}
-	day := m.Date[:len("20060102")]
-	scope := day + "/" + s.cfg.Region + "/" + service + "/" + closing
-	m.credential = algorithm + " Credential=" + c.AccessKeyID + "/" + scope + ", SignedHeaders="
-	m.setKey(deriveKey(c.SecretAccessKey, day, s.cfg.Region))
-	m.inner = append(m.inner, algorithm+"\n"+m.Date+"\n"+scope+"\n"...)
+	day := m.Date[:len(sigv4.DayLayout)]
+	scope := day + "/" + s.cfg.Region + "/" + sigv4.Service + "/" + sigv4.Terminator
+	m.credential = sigv4.Algorithm + " Credential=" + c.AccessKeyID + "/" + scope + ", SignedHeaders="
+	m.setKey(sigv4.Key(c.SecretAccessKey, day, s.cfg.Region))
+	m.inner = append(m.inner, sigv4.Algorithm+"\n"+m.Date+"\n"+scope+"\n"...)
 	return m
 }
 
-// setKey lays out the two blocks of an HMAC, so that a signature is two hashes and no allocation.
+// setKey makes the two blocks of an HMAC, so that a signature takes two hashes and no allocation.
 func (m *Moment) setKey(key [sha256.Size]byte) {
 	var inner [sha256.BlockSize]byte
 	copy(inner[:], key[:])
@@ -69,40 +66,21 @@ func (m *Moment) setKey(key [sha256.Size]byte) {
 	m.inner = inner[:]
 }
 
-func deriveKey(secret, day, region string) [sha256.Size]byte {
-	key := []byte("AWS4" + secret)
-	for _, part := range []string{day, region, service, closing} {
-		h := hmac.New(sha256.New, key)
-		h.Write([]byte(part))
-		key = h.Sum(nil)
-	}
-	return [sha256.Size]byte(key)
-}
-
-// Hash is a payload's SHA-256 in lower-case hexadecimal digits.
-type Hash [2 * sha256.Size]byte
-
-// HashPayload hashes a message, once for all requests that carry it. Without a message, it is that of no bytes.
-func HashPayload(data []byte) (h Hash) {
-	sum := sha256.Sum256(data)
-	hex.Encode(h[:], sum[:])
-	return h
-}
-
-// Request is what is signed of one request.
+// Request has the signed parts of one request.
 type Request struct {
 	// Method is POST, GET or DELETE.
 	Method       string
 	ConnectionID string
-	// ContentType is the value of Content-Type, empty if the request has none. It is printable and has no spaces at
-	// its ends and no two in a row.
+	// ContentType is the value of Content-Type, or empty if the request does not have that header.
+	// It is printable, and has neither spaces at its ends nor two spaces in a row.
 	ContentType string
-	// ContentLength is the payload's size. The header is signed only where it is above 0.
+	// ContentLength is the size of the payload in bytes. The header is signed if it is above 0.
 	ContentLength int
-	PayloadHash   Hash
+	PayloadHash   sigv4.Hash
 }
 
-// AppendAuthorization appends the value of the Authorization header to dst. Room after it in dst is written to.
+// AppendAuthorization appends the value of the Authorization header to dst. It uses the capacity of
+// dst beyond that value as scratch space.
 func (m *Moment) AppendAuthorization(dst []byte, r Request) []byte {
 	start := len(dst)
 	dst = m.appendCanonical(dst, &r)
@@ -122,12 +100,12 @@ func (m *Moment) AppendAuthorization(dst []byte, r Request) []byte {
 	return hex.AppendEncode(dst, signature[:])
 }
 
-// appendCanonical appends the canonical request. Its headers are in the order of their names.
+// appendCanonical appends the canonical request, whose headers are sorted by name.
 func (m *Moment) appendCanonical(dst []byte, r *Request) []byte {
 	dst = append(dst, r.Method...)
 	dst = append(dst, '\n')
 	dst = append(dst, m.path...)
-	dst = appendTwiceEscaped(dst, r.ConnectionID)
+	dst = sigv4.AppendEscapedTwice(dst, r.ConnectionID)
 	dst = append(dst, "\n\n"...) // no query
 	if r.ContentLength > 0 {
 		dst = append(dst, "content-length:"...)
@@ -154,4 +132,15 @@ func (m *Moment) appendNames(dst []byte, r *Request) []byte {
 		dst = append(dst, "content-type;"...)
 	}
 	return append(dst, m.names...)
+}
+
+// connections is the path between that of the API and a connection id.
+const connections = "/@connections/"
+
+// AppendPath appends the path of a connection as it is on the wire: base, which is the escaped path
+// of the API, "/@connections/", and the id with everything escaped but letters, digits and "-._~",
+// as the SDK does.
+func AppendPath(dst []byte, base, connectionID string) []byte {
+	dst = append(dst, base...)
+	return sigv4.AppendEscaped(append(dst, connections...), connectionID)
 }
