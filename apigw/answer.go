@@ -48,8 +48,8 @@ func (a *answer) read(resp *http.Response) error {
 func (a *answer) refused() bool { return a.status != 0 && (a.status < 200 || a.status >= 300) }
 
 // cutOff returns why only a part of a refusal arrived: the cause of ctx if that has ended, or
-// [context.DeadlineExceeded] if the timeout of the call had passed. Each transport has its own words
-// for it in err. In all other cases it returns err.
+// [context.DeadlineExceeded] if the timeout of the call had passed. Each transport has its own
+// words for it in err. In all other cases it returns err.
 func (a *answer) cutOff(ctx context.Context, err error) error {
 	if err == nil || !a.refused() {
 		return err

@@ -27,11 +27,13 @@ func TestBodyText(t *testing.T) {
 	}
 }
 
-// Errors that quote the other side are one line that a terminal can show, and still what they were.
+// Errors that quote the gateway have one line, which is safe to print, and wrap their cause.
 func TestErrorsArePrintable(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("valid for a\nERROR\x1b[31m" + strings.Repeat("ü", 2*maxErrorText))
-	for _, f := range []failure{{err: cause}, {err: cause, status: 500}, {err: cause, status: 410}, {err: cause, sent: true}} {
+	for _, f := range []failure{
+		{err: cause}, {err: cause, status: 500}, {err: cause, status: 410}, {err: cause, sent: true},
+	} {
 		err := call{"post to", "AbC=", time.Second}.wrap(t.Context(), f)
 		require.ErrorIs(t, err, cause)
 		require.ErrorContains(t, err, `valid for a\nERROR\x1b[31mü`)

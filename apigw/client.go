@@ -35,18 +35,18 @@ import (
 //
 // # Requests that are sent twice
 //
-// A request is sent once, with one exception. If it went out on a connection that had been idle, and
-// that connection broke before a single byte of an answer arrived, then the connection is assumed to
-// have died while idle, as happens in Lambda. The request is then sent once more, on a new
-// connection. This holds for HTTP/1.1 and HTTP/2. Over HTTP/1.1, a connection that one call hands
-// directly to another call, which was waiting for it, was not idle.
+// A request is sent once, with one exception. If it went out on a connection that had been idle,
+// and that connection broke before a single byte of an answer arrived, then the connection is
+// assumed to have died while idle, as happens in Lambda. The request is then sent once more, on a
+// new connection. This holds for HTTP/1.1 and HTTP/2. Over HTTP/1.1, a connection that one call
+// hands directly to another call, which was waiting for it, was not idle.
 //
 // # Connections
 //
-// A Client keeps up to [WithConcurrency] connections to its endpoint, and as many to each of the 16
-// other endpoints that were last named by a Target. A connection that was idle for 30 seconds is not
-// used again; the next call, or [Client.CloseIdleConnections], closes it. A Client itself starts no
-// goroutine that outlives a call; net/http does where it is used.
+// A Client keeps up to [WithConcurrency] connections to its endpoint, and as many to each of the
+// 16 other endpoints that were last named by a Target. A connection that was idle for 30 seconds
+// is not used again; the next call, or [Client.CloseIdleConnections], closes it. A Client itself
+// starts no goroutine that outlives a call; net/http does where it is used.
 type Client struct {
 	own         *gateway
 	others      others
@@ -78,8 +78,8 @@ var (
 //
 // # HTTP/2 and proxies
 //
-// A Client speaks HTTP/1.1 over its own connections. It uses net/http instead if the endpoint offers
-// HTTP/2, which is then spoken, if the environment has a proxy for the endpoint (see
+// A Client speaks HTTP/1.1 over its own connections. It uses net/http instead if the endpoint
+// offers HTTP/2, which is then spoken, if the environment has a proxy for the endpoint (see
 // [net/http.ProxyFromEnvironment]), and with [WithTransport]. To avoid HTTP/2, set NextProtos of
 // [WithTLSConfig] to "http/1.1" alone.
 func New(credentials aws.CredentialsProvider, endpoint string, opts ...Option) (*Client, error) {
@@ -159,8 +159,8 @@ func (c *Client) Info(ctx context.Context, of gatesock.Target) (gatesock.Connect
 	return info, nil
 }
 
-// Disconnect closes a connection. The client on it sees close code 1000; API Gateway accepts neither
-// another code nor a reason (observed: aws-sdk-js#3636, boto3#3789). It fails with
+// Disconnect closes a connection. The client on it sees close code 1000; API Gateway accepts
+// neither another code nor a reason (observed: aws-sdk-js#3636, boto3#3789). It fails with
 // [gatesock.ErrGone] if the connection is not open.
 func (c *Client) Disconnect(ctx context.Context, from gatesock.Target) error {
 	_, err := c.do(ctx, "disconnect", from, http.MethodDelete, nil, c.settings.timeout)
@@ -208,8 +208,8 @@ func (c *Client) do(
 	return x.answer.body, nil
 }
 
-// at returns the gateway of an endpoint; an empty name is the client's own. Any other gateway has to
-// be released.
+// at returns the gateway of an endpoint; an empty name is the client's own. Any other gateway has
+// to be released.
 func (c *Client) at(name string) (*gateway, error) {
 	if name == "" || name == c.own.name {
 		return c.own, nil

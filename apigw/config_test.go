@@ -88,7 +88,7 @@ func TestSigningRegion(t *testing.T) {
 	}
 }
 
-// The path, the host and all that is signed by both are the same from both clients.
+// Both clients send the same path, the same host and the same values of signed headers.
 func TestRequestsAreTheSDKs(t *testing.T) {
 	t.Parallel()
 	now := func() time.Time { return time.Date(2026, 11, 24, 1, 2, 3, 4, time.UTC) }
@@ -98,7 +98,8 @@ func TestRequestsAreTheSDKs(t *testing.T) {
 		"https://abc.execute-api.us-west-2.amazonaws.com/prod", "http://localhost:80/dev", "http://[::1]:3001/dev",
 	} {
 		var direct, sdk recorder
-		own, err := apigw.New(keys(), endpoint, apigw.WithTransport(&direct), apigw.WithClock(now), apigw.WithRegion("eu-west-1"))
+		own, err := apigw.New(keys(), endpoint,
+			apigw.WithTransport(&direct), apigw.WithClock(now), apigw.WithRegion("eu-west-1"))
 		require.NoError(t, err)
 		theirs, err := apigw.NewSDK(aws.Config{Region: "eu-west-1", Credentials: keys()}, endpoint,
 			apigw.WithTransport(&sdk), apigw.WithClock(now))
@@ -138,7 +139,7 @@ func TestLoopbackNeedsNoConfiguration(t *testing.T) {
 		t.Cleanup(c.CloseIdleConnections)
 		require.NoError(t, c.Post(t.Context(), to, []byte("x")))
 	}
-	// Elsewhere an unsigned request is refused, so it is not sent.
+	// Other hosts would refuse an unsigned request, so it is not sent.
 	err = direct.Post(t.Context(), gatesock.Target{ConnectionID: id, Endpoint: "https://ws.example.com"}, nil)
 	require.ErrorIs(t, err, gatesock.ErrForbidden)
 	require.ErrorContains(t, err, "no credentials")
@@ -168,7 +169,7 @@ func TestTargetEndpoint(t *testing.T) {
 	})
 }
 
-// What else a configuration says about endpoints is not for this client.
+// Other endpoints in a configuration are ignored.
 func TestConfigurationsOwnEndpoints(t *testing.T) {
 	t.Parallel()
 	cfg := aws.Config{Region: "eu-west-1", Credentials: keys(), BaseEndpoint: aws.String("https://elsewhere.example")}

@@ -22,9 +22,9 @@
 //	https://ws.example.com                                    a custom domain without a mapping key
 //	http://localhost:3001/dev                                 an emulator on this machine
 //
-// [EndpointFor] returns the endpoint that an event came through. Behind a custom domain the stage is
-// not a part of the URL, so that the domain and the stage of an event do not make an endpoint there
-// (observed: simple-websockets-chat-app#40). The URL does not name the region either: use
+// [EndpointFor] returns the endpoint that an event came through. Behind a custom domain the stage
+// is not a part of the URL, so that the domain and the stage of an event do not make an endpoint
+// there (observed: simple-websockets-chat-app#40). The URL does not name the region either: use
 // [WithRegion].
 //
 // # The SDK

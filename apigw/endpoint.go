@@ -18,13 +18,14 @@ import (
 // whose mapping key it does not know. The event does not have it.
 var ErrUnknownMapping = errors.New("apigw: the mapping key of the custom domain is unknown")
 
-// EndpointFor returns the endpoint of the API that an event came through. Set it as the Endpoint of a
-// [gatesock.Target] where one function serves several APIs or stages.
+// EndpointFor returns the endpoint of the API that an event came through. Set it as the Endpoint
+// of a [gatesock.Target] where one function serves several APIs or stages.
 //
-// If the event came through the API's own host or a loopback host, the endpoint is made of its domain
-// name and stage. If it came through a custom domain, mappings must have the mapping key of the API
-// there: domain to key, with an empty key for an API that is mapped without one, and with domains in
-// lower case. Otherwise EndpointFor fails with [ErrUnknownMapping]. Mappings may be nil.
+// If the event came through the API's own host or a loopback host, the endpoint is made of its
+// domain name and stage. If it came through a custom domain, mappings must have the mapping key of
+// the API there: domain to key, with an empty key for an API that is mapped without one, and with
+// domains in lower case. Otherwise EndpointFor fails with [ErrUnknownMapping]. Mappings may be
+// nil.
 //
 // An emulator on this machine can stand for a custom domain: then mappings has its loopback host,
 // with the port or, for all ports, without.
@@ -258,8 +259,8 @@ func checkStage(stage string) error {
 	return nil
 }
 
-// isPathSegment reports whether s can be a stage or a segment of a mapping key (AWS Developer Guide,
-// "WebSocket API mapping": letters, digits and $-_.+!*'()).
+// isPathSegment reports whether s can be a stage or a segment of a mapping key (AWS Developer
+// Guide, "WebSocket API mapping": letters, digits and $-_.+!*'()).
 func isPathSegment(s string) bool {
 	for _, c := range []byte(s) {
 		if !isAlphanumeric(c) && !strings.ContainsRune("$-_.+!*'()~", rune(c)) {

@@ -11,9 +11,13 @@ import (
 func TestParseEndpoint(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]endpointFacts{
-		"https://abc.execute-api.eu-west-1.amazonaws.com/prod":      {region: "eu-west-1"},
-		"https://abc.execute-api.eu-west-1.amazonaws.com/prod/":     {uri: "https://abc.execute-api.eu-west-1.amazonaws.com/prod", region: "eu-west-1"},
-		"https://ABC.execute-api.eu-west-1.amazonaws.com/Prod":      {uri: "https://abc.execute-api.eu-west-1.amazonaws.com/Prod", region: "eu-west-1"},
+		"https://abc.execute-api.eu-west-1.amazonaws.com/prod": {region: "eu-west-1"},
+		"https://abc.execute-api.eu-west-1.amazonaws.com/prod/": {
+			uri: "https://abc.execute-api.eu-west-1.amazonaws.com/prod", region: "eu-west-1",
+		},
+		"https://ABC.execute-api.eu-west-1.amazonaws.com/Prod": {
+			uri: "https://abc.execute-api.eu-west-1.amazonaws.com/Prod", region: "eu-west-1",
+		},
 		"https://abc.execute-api.cn-north-1.amazonaws.com.cn/p-1_x": {region: "cn-north-1"},
 		"https://abc.execute-api.eusc-de-east-1.amazonaws.eu/prod":  {region: "eusc-de-east-1"},
 		"https://abc.execute-api.zz-new-1.amazonaws.com/prod":       {region: "zz-new-1"},
@@ -192,7 +196,7 @@ func TestEndpointForRefuses(t *testing.T) {
 	require.ErrorIs(t, err, ErrUnknownMapping)
 	require.ErrorContains(t, err, `"ws.example.com"`)
 
-	// A name that only looks like one of AWS is a custom domain like any other.
+	// A name that only looks like one of AWS is a custom domain.
 	for _, domain := range []string{
 		"execute-api.eu-west-1.amazonaws.com",
 		"abc.execute-api.eu-west-1.amazonaws.com.evil.example",

@@ -34,8 +34,8 @@ type failure struct {
 	err       error
 }
 
-// wrap returns the error for a failure. ctx is the caller's context. An answer of the gateway counts
-// even if ctx ended meanwhile.
+// wrap returns the error for a failure. ctx is the caller's context. An answer of the gateway
+// counts even if ctx ended meanwhile.
 func (c call) wrap(ctx context.Context, f failure) error {
 	f.err = printable{f.err}
 	err := f.err
@@ -87,8 +87,8 @@ func ended(ctx context.Context) error {
 }
 
 // meaning returns the sentinel for an answer of the gateway, or nil. The type comes before the
-// status. The status has to do where there is no type: the body of a 410 is empty or is not JSON, and
-// older gateways did not set its type (observed: georgeboot/laravel-echo-api-gateway#9,
+// status. The status has to do where there is no type: the body of a 410 is empty or is not JSON,
+// and older gateways did not set its type (observed: georgeboot/laravel-echo-api-gateway#9,
 // aws-sdk-js#2591).
 func (f failure) meaning() error {
 	switch strings.ToLower(f.errorType) {
@@ -104,8 +104,8 @@ func (f failure) meaning() error {
 	switch f.status {
 	case http.StatusGone:
 		return gatesock.ErrGone
-	// The answer is 404 for a path without an API (observed: simple-websockets-chat-app#40), and 403
-	// for a missing stage.
+	// The answer is 404 for a path without an API (observed: simple-websockets-chat-app#40), and
+	// 403 for a missing stage.
 	case http.StatusForbidden, http.StatusNotFound:
 		return gatesock.ErrForbidden
 	case http.StatusTooManyRequests:

@@ -136,7 +136,8 @@ func ExampleNew_customDomain() {
 // To post to an API of another account, assume a role there. The cache keeps the role's credentials
 // until they expire.
 func ExampleNew_assumedRole() {
-	// Stands for stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), "arn:aws:iam::111122223333:role/Poster").
+	// Stands for stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg),
+	// "arn:aws:iam::111122223333:role/Poster").
 	role := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		fmt.Println("the role is assumed")
 		return aws.Credentials{
@@ -186,7 +187,8 @@ func ExampleWithTimeout() {
 	// apigw: post to "ann=": apigw: no answer in time: 20ms passed: context deadline exceeded
 }
 
-// One function may serve several APIs. Each connection is reached through the one that it came from.
+// One function may serve several APIs. Each connection is reached through the one that it came
+// from.
 func ExampleEndpointFor() {
 	own := &gatesock.Request{DomainName: "abc123.execute-api.eu-west-1.amazonaws.com", Stage: "prod"}
 	custom := &gatesock.Request{DomainName: "ws.example.com", Stage: "prod"}

@@ -27,8 +27,8 @@ func Patient() Option {
 	})
 }
 
-// Delaying makes each connection take d to open, and reports to net/http that it is being opened. It
-// comes after Dialing.
+// Delaying makes each connection take d to open, and reports to net/http that it is being opened.
+// It comes after Dialing.
 func Delaying(d time.Duration) Option {
 	return option(func(s *settings) {
 		dial := s.dial

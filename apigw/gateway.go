@@ -8,8 +8,8 @@ import (
 	"github.com/gatesock/gatesock/apigw/internal/signing"
 )
 
-// maxOthers is how many endpoints a Client keeps connections to, besides its own. Targets name other
-// endpoints where an app has several APIs or stages.
+// maxOthers is how many endpoints a Client keeps connections to, besides its own. Targets name
+// other endpoints where an app has several APIs or stages.
 const maxOthers = 16
 
 // gateway is an endpoint with what is needed to call it.
@@ -57,8 +57,8 @@ func (o *others) use(name string) *gateway {
 	return g
 }
 
-// add keeps a gateway and returns it, or returns the one of the same name that another goroutine has
-// added meanwhile. The caller has to release it.
+// add keeps a gateway and returns it, or returns the one of the same name that another goroutine
+// has added meanwhile. The caller has to release it.
 func (o *others) add(g *gateway) *gateway {
 	o.mu.Lock()
 	if known := o.use(g.name); known != nil {

@@ -65,7 +65,7 @@ func TestOfTwoOfTheSameNameOneStays(t *testing.T) {
 	require.Equal(t, 2, first.calls)
 }
 
-// A call that is under way when its gateway is dropped leaves an idle connection behind, which is closed too.
+// If a gateway is dropped during a call, the connection of that call is closed after it.
 func TestDroppedWhileInUse(t *testing.T) {
 	t.Parallel()
 	c, err := New(nil, "http://localhost:3000/own")
@@ -92,7 +92,7 @@ func TestDroppedWhileInUse(t *testing.T) {
 	require.Zero(t, busy.calls)
 }
 
-// Over net/http all endpoints share a pool, which stays when one of them is dropped.
+// Over net/http all endpoints share a pool, which remains when one of them is dropped.
 func TestManyEndpointsShareAPool(t *testing.T) {
 	t.Parallel()
 	srv, opened := countConns(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))

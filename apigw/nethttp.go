@@ -153,8 +153,8 @@ type outgoing struct {
 	values [5]string // of the headers
 }
 
-// compose makes the request. net/http knows the type of its body to be in memory, and therefore does
-// not send the header alone while it waits for the body.
+// compose makes the request. net/http knows the type of its body to be in memory, and therefore
+// does not send the header alone while it waits for the body.
 func (t *httpTransport) compose(ctx context.Context, r *request) *http.Request {
 	req := t.template.WithContext(ctx)
 	out := new(outgoing)
@@ -262,9 +262,9 @@ func (t *connTrace) result() traced {
 }
 
 // sent reports whether a byte of a failed request may have gone out. That is ruled out only if the
-// transport reported that it asked for a connection, and did not report that it got one. A transport
-// that reports nothing may have sent the request before its last error, even if that is one of a
-// dial.
+// transport reported that it asked for a connection, and did not report that it got one. A
+// transport that reports nothing may have sent the request before its last error, even if that is
+// one of a dial.
 func (t traced) sent() bool { return !t.asked || t.got || t.answered }
 
 // diedIdle reports whether a request failed because its connection had died while idle. Over HTTP/2

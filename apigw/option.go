@@ -18,8 +18,8 @@ const (
 	DefaultConcurrency = 64
 )
 
-// Option configures a [Client] or an [SDKClient]. Options panic if their argument is impossible, such
-// as nil or a negative number.
+// Option configures a [Client] or an [SDKClient]. Options panic if their argument is impossible,
+// such as nil or a negative number.
 type Option interface{ apply(*settings) }
 
 type settings struct {
@@ -85,17 +85,17 @@ func WithConcurrency(n int) Option {
 	return option(func(s *settings) { s.concurrency = n })
 }
 
-// WithRegion sets the region that requests are signed for if the endpoint's host name does not name
-// one, as behind a custom domain. In Lambda, pass the value of AWS_REGION. An empty region counts as
-// not set; with a malformed one, [New] fails.
+// WithRegion sets the region that requests are signed for if the endpoint's host name does not
+// name one, as behind a custom domain. In Lambda, pass the value of AWS_REGION. An empty region
+// counts as not set; with a malformed one, [New] fails.
 func WithRegion(region string) Option {
 	return option(func(s *settings) { s.region = region })
 }
 
 // WithTransport sends requests through t, which must not be nil, instead of the client's own
-// connections. It excludes [WithTLSConfig]. [WithConcurrency] then bounds calls alone: t decides how
-// many connections there are, and a call that waits inside t uses up its timeout. Redirects are not
-// followed.
+// connections. It excludes [WithTLSConfig]. [WithConcurrency] then bounds calls alone: t decides
+// how many connections there are, and a call that waits inside t uses up its timeout. Redirects
+// are not followed.
 //
 // The error of a call that failed inside t matches [gatesock.ErrNotSent] only if t reports through
 // [net/http/httptrace] that it asked for a connection and got none, as [net/http.Transport] does.
@@ -106,9 +106,9 @@ func WithTransport(t http.RoundTripper) Option {
 	return option(func(s *settings) { s.roundTripper = t })
 }
 
-// WithTLSConfig sets the configuration of TLS connections, such as the roots of a private authority.
-// It must not be nil. The client uses a copy, in which it sets a session cache and the minimum
-// version TLS 1.2 if they are not set. Without RootCAs the system's roots apply.
+// WithTLSConfig sets the configuration of TLS connections, such as the roots of a private
+// authority. It must not be nil. The client uses a copy, in which it sets a session cache and the
+// minimum version TLS 1.2 if they are not set. Without RootCAs the system's roots apply.
 func WithTLSConfig(cfg *tls.Config) Option {
 	if cfg == nil {
 		panic("apigw: WithTLSConfig: cfg must not be nil")

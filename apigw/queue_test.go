@@ -56,7 +56,7 @@ func TestQueueIsInOrder(t *testing.T) {
 	})
 }
 
-// A call whose context has ended does not run, not even where there is room.
+// A call whose context has ended does not run, even if there is room.
 func TestNoTurnAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	l, to := newQueues(1), hostNamed(t, "a.example.com")
@@ -71,7 +71,7 @@ func TestNoTurnAfterTheEnd(t *testing.T) {
 	l.leave(turn)
 }
 
-// Targets may name any number of hosts. Queues that calls are in stay, and a host has one queue at a time.
+// Targets may name any number of hosts. Queues with calls stay, and a host never has two queues.
 func TestQueuesAreBounded(t *testing.T) {
 	t.Parallel()
 	l, busy := newQueues(1), hostNamed(t, "busy.example.com")

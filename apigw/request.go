@@ -17,8 +17,8 @@ import (
 
 // EnvironmentCredentials returns the credentials that Lambda sets in the environment:
 // AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for temporary keys, AWS_SESSION_TOKEN (AWS Lambda
-// Developer Guide, "Using Lambda environment variables"). The environment is read at each retrieval,
-// which fails if a key is not set.
+// Developer Guide, "Using Lambda environment variables"). The environment is read at each
+// retrieval, which fails if a key is not set.
 //
 // A function that makes no other calls to AWS needs no config package of the SDK with them, which
 // saves start-up time and size.

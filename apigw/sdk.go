@@ -41,10 +41,10 @@ var (
 
 // NewSDK returns an SDKClient for the API at endpoint; see [New] for endpoints and errors.
 //
-// It takes the credentials, the region, the retryer and the middleware from cfg. [WithRegion] comes
-// before the region of cfg. The HTTP client of cfg is not used, because its pool is too small for
-// this work; see [WithTransport]. Endpoints on loopback hosts need neither a region nor credentials;
-// without credentials, requests are not signed.
+// It takes the credentials, the region, the retryer and the middleware from cfg. [WithRegion]
+// comes before the region of cfg. The HTTP client of cfg is not used, because its pool is too
+// small for this work; see [WithTransport]. Endpoints on loopback hosts need neither a region nor
+// credentials; without credentials, requests are not signed.
 func NewSDK(cfg aws.Config, endpoint string, opts ...Option) (*SDKClient, error) {
 	set, err := newSettings(opts)
 	if err != nil {
@@ -128,8 +128,8 @@ func (now signerAt) SignHTTP(
 	return v4.NewSigner().SignHTTP(ctx, c, r, payloadHash, service, region, now(), opts...)
 }
 
-// Post sends data to one connection, as [Client.Post] does. It never sends a request twice: it fails
-// if the connection to the gateway had died while idle.
+// Post sends data to one connection, as [Client.Post] does. It never sends a request twice: it
+// fails if the connection to the gateway had died while idle.
 func (c *SDKClient) Post(ctx context.Context, to gatesock.Target, data []byte) error {
 	return c.post(ctx, to, data, c.timeout)
 }
@@ -179,8 +179,8 @@ func (c *SDKClient) Info(ctx context.Context, of gatesock.Target) (gatesock.Conn
 	return info, err
 }
 
-// Disconnect closes a connection, as [Client.Disconnect] does. The SDK's retryer may repeat the call,
-// within the timeout.
+// Disconnect closes a connection, as [Client.Disconnect] does. The SDK's retryer may repeat the
+// call, within the timeout.
 func (c *SDKClient) Disconnect(ctx context.Context, from gatesock.Target) error {
 	return c.do(ctx, "disconnect", from, c.timeout, func(ctx context.Context, at func(*api.Options)) error {
 		_, err := c.sdk.DeleteConnection(ctx, &api.DeleteConnectionInput{ConnectionId: &from.ConnectionID}, at)

@@ -64,7 +64,8 @@ func (t transports) to(e *endpoint) transport {
 	return &directTransport{client: h1.New(cfg), fallback: sharedTransport{t.http}, buffers: t.buffers}
 }
 
-// proxied reports whether a proxy is set for an endpoint. net/http reports a malformed address of it.
+// proxied reports whether a proxy is set for an endpoint. net/http reports a malformed address of
+// it.
 func (t transports) proxied(e *endpoint) bool {
 	proxy, err := t.set.proxy(&http.Request{URL: &e.uri})
 	return proxy != nil || err != nil
@@ -93,9 +94,9 @@ func newDialer() *net.Dialer {
 }
 
 // readRoots makes package x509 read the system's roots, which it does once per process, for the
-// clients of other services too. That takes milliseconds. It is better done now than while the first
-// post waits, because Lambda gives a function more CPU while it starts than later. If there are no
-// roots, the handshake reports it.
+// clients of other services too. That takes milliseconds. It is better done now than while the
+// first post waits, because a function in Lambda has more CPU while it starts than later. If there
+// are no roots, the handshake reports it.
 func readRoots(given *tls.Config) {
 	if given == nil || given.RootCAs == nil {
 		_, _ = x509.SystemCertPool()
@@ -109,7 +110,8 @@ func newTLSConfig(given *tls.Config) *tls.Config {
 		cfg = &tls.Config{}
 	}
 	if cfg.MinVersion == 0 {
-		// All endpoints accept TLS 1.2 and 1.3 (AWS Developer Guide, "WebSocket API security policy").
+		// All endpoints accept TLS 1.2 and 1.3 (AWS Developer Guide, "WebSocket API security
+		// policy").
 		cfg.MinVersion = tls.VersionTLS12
 	}
 	if cfg.ClientSessionCache == nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// One is the error type; over TLS there are two readers for each record.
+// One allocation is the error type. TLS makes two readers for each record.
 func TestAllocs(t *testing.T) {
 	server, client := certificates(t)
 	serve := func(_ int, conn net.Conn, r *bufio.Reader) {

@@ -11,15 +11,16 @@ import (
 	"time"
 )
 
-// MaxBody is how much of an answer's body is kept, in bytes.
+// MaxBody is how much of the body of an answer is read, in bytes.
 const MaxBody = 64 << 10
 
-// ErrHTTP2 says that the server chose HTTP/2 in the TLS handshake, of this call or of an earlier one.
-// Nothing was sent. From then on no connection is kept, also none that speaks HTTP/1.1.
+// ErrHTTP2 is the error of calls after the server has chosen HTTP/2 in a TLS handshake. Nothing was
+// sent. From then on no connection is kept, not even one that speaks HTTP/1.1.
 var ErrHTTP2 = errors.New("h1: the server speaks HTTP/2")
 
-// ErrHandshakeTimeout says that the TLS handshake took longer than [Config] allows. Nothing was sent. It does not match
-// [context.DeadlineExceeded]: neither the deadline of the call has passed nor that of its context. It is a [net.Error].
+// ErrHandshakeTimeout is the error of a TLS handshake that took longer than [Config] allows.
+// Nothing was sent. It is a [net.Error]. It does not match [context.DeadlineExceeded], because
+// neither the deadline of the call nor that of its context has passed.
 var ErrHandshakeTimeout error = handshakeTimeout{}
 
 type handshakeTimeout struct{}
@@ -30,26 +31,29 @@ func (handshakeTimeout) Error() string   { return "no answer in time" }
 func (handshakeTimeout) Timeout() bool   { return true }
 func (handshakeTimeout) Temporary() bool { return true }
 
-// Config is what a [Client] is made of.
+// Config configures a [Client].
 type Config struct {
 	// Address is the host and the port to dial.
 	Address string
-	// TLS is used as it is, but for ServerName and NextProtos where they are not set; nil means no TLS. If HTTP/2 is
-	// among its NextProtos, which it is unless they are set, [Client.Do] may fail with [ErrHTTP2].
+	// TLS is the configuration of TLS; nil means no TLS. ServerName and NextProtos are completed if
+	// they are not set. If NextProtos has HTTP/2, as it has by default, [Client.Do] may fail with
+	// [ErrHTTP2].
 	TLS *tls.Config
-	// MaxConns is how many connections are open at most, and kept while idle.
+	// MaxConns is the maximum number of connections, idle ones included.
 	MaxConns int
-	// IdleTimeout is how long a connection may be idle and still be used, by the wall clock: a process may have been
-	// frozen meanwhile. One that is too old is closed by the next call of Do.
+	// IdleTimeout is how long a connection may be idle and still be used. It is measured by the
+	// wall clock, because a process may be frozen meanwhile. The next call of Wait closes a
+	// connection that was idle for longer.
 	IdleTimeout time.Duration
-	// HandshakeTimeout is how long the TLS handshake may take; 0 means until the deadline of the call. If it takes longer,
-	// [Client.Do] fails with [ErrHandshakeTimeout].
+	// HandshakeTimeout is how long a TLS handshake may take before [Client.Do] fails with
+	// [ErrHandshakeTimeout]; 0 means until the deadline of the call.
 	HandshakeTimeout time.Duration
-	// Dial opens a connection; nil means that of a [net.Dialer].
+	// Dial opens a connection; nil means a [net.Dialer].
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Client sends requests to one server. It is safe for concurrent use. It starts no goroutine that outlives a call.
+// Client sends requests to one server. It is safe for concurrent use, and starts no goroutine that
+// outlives a call.
 type Client struct {
 	cfg   Config
 	pool  pool
@@ -73,8 +77,9 @@ func New(cfg Config) *Client {
 	return &Client{cfg: cfg, pool: pool{max: cfg.MaxConns, idleTimeout: cfg.IdleTimeout}}
 }
 
-// Response is an answer. Status is 0 if there was none.
+// Response is an answer.
 type Response struct {
+	// Status is 0 if there was no answer.
 	Status int
 	// ErrorType is the value of the header x-amzn-ErrorType.
 	ErrorType string
@@ -84,46 +89,38 @@ type Response struct {
 	Sent bool
 }
 
-// Place is the right to one connection, an idle one or one that is to be opened. Either [Client.Do] or [Client.Leave] has
-// to be called with it, once.
-type Place struct{ conn *conn } // nil: it is to be opened
-
-// Wait returns a place as soon as there is one. It waits for nothing but that, for as long as ctx lasts,
-// and the first to come is the first to be served. It fails with the cause of ctx, or with [ErrHTTP2] if
-// the server is known to choose that.
+// Wait returns a place as soon as one is free. Callers are served in the order in which they came.
+// It fails with the cause of ctx, or with [ErrHTTP2] if the server is known to choose HTTP/2.
 func (c *Client) Wait(ctx context.Context) (Place, error) {
 	if c.http2.Load() {
 		return Place{}, ErrHTTP2
 	}
-	conn, err := c.pool.get(ctx)
+	p, err := c.pool.get(ctx)
 	if err != nil {
 		return Place{}, fmt.Errorf("wait for a connection: %w", err)
 	}
-	return Place{conn}, nil
+	return p, nil
 }
 
-// Leave returns a place that was not used. A connection in it is kept as if nobody had taken it: it is idle since its
-// last call.
-func (c *Client) Leave(p Place) {
-	if p.conn != nil {
-		c.pool.put(p.conn)
-	} else {
-		c.pool.free()
-	}
-}
+// Leave puts back a place that was not used. A connection in it has been idle since its last call.
+func (c *Client) Leave(p Place) { c.pool.giveBack(p) }
 
-// Do sends a request in a place, and returns that. The request is a whole one with header and body, and the answer to
-// it is read into a zero resp. Do ends at the deadline, or with ctx, which it notices within 50 ms.
+// Do sends a request in a place, and puts the place back. The request has its header and its body.
+// The answer is read into resp, which must be zero. Do returns at the deadline, or within 50
+// ms after ctx has ended.
 //
-// A connection that was idle may have died unnoticed. If such a one breaks with not a single byte of an answer, the
-// request is sent once more, on a connection that is opened in its place, and the idle connections are closed. Nothing
-// else is sent twice: a connection that a call hands straight to the next one was not idle.
+// If a part of the answer is missing, Do fails, and resp has the rest. If a connection could not
+// be opened, the error is a [*net.OpError] with the Op "dial", unless the request had been sent
+// before, on a dead connection.
 //
-// If all of the answer did not come, Do fails, and resp has what is known of it. The error of a connection that could
-// not be opened is a [*net.OpError] with the Op "dial", unless the request had been sent before on one that was dead.
+// A connection that was idle may have died unnoticed. If it breaks before a single byte of an
+// answer came, idle connections are closed, and the request is sent once more, on a new
+// connection. Nothing else is sent twice. A connection that a call hands directly to the next call
+// was not idle.
 //
-// The answer is read when all of the request is written. A server that answers early is heard if it closes the
-// connection; if it does neither close nor read on, the deadline decides.
+// The answer is read after the whole request was written. If the server answers early and closes
+// the connection, the answer is read, too. If it answers early and neither closes nor reads on,
+// the call ends at its deadline.
 func (c *Client) Do(ctx context.Context, p Place, deadline time.Time, request []byte, resp *Response) error {
 	conn, err := c.connect(ctx, p, deadline)
 	if err != nil {
@@ -148,7 +145,8 @@ func (c *Client) Do(ctx context.Context, p Place, deadline time.Time, request []
 	return err
 }
 
-// again sends a request that was sent before, on a connection that it opens and returns. first is why it was in vain.
+// again sends a request once more, on a connection that it opens and returns. first is the error of
+// the first time.
 func (c *Client) again(
 	ctx context.Context, deadline time.Time, request []byte, resp *Response, first error,
 ) (*conn, error) {
@@ -159,7 +157,7 @@ func (c *Client) again(
 	return fresh, fresh.exchange(ctx, deadline, request, resp)
 }
 
-// CloseIdleConnections closes the connections that no call is using. The Client stays usable.
+// CloseIdleConnections closes the connections that no call is using. The Client remains usable.
 func (c *Client) CloseIdleConnections() { closeAll(c.pool.takeIdle()) }
 
 func closeAll(conns []*conn) {
@@ -168,7 +166,8 @@ func closeAll(conns []*conn) {
 	}
 }
 
-// connect returns the connection of a place, or another one if it has died. The place is the caller's still.
+// connect returns the connection of a place, or another one if that has died. The place remains the
+// caller's.
 func (c *Client) connect(ctx context.Context, p Place, deadline time.Time) (*conn, error) {
 	for conn := p.conn; conn != nil; conn = c.pool.swap() {
 		if conn.isQuiet() {
@@ -205,7 +204,7 @@ func (c *Client) open(ctx context.Context) (*conn, error) {
 	if conn.secure.ConnectionState().NegotiatedProtocol == "h2" {
 		conn.close()
 		c.http2.Store(true)
-		closeAll(c.pool.retire()) // No new call will use them, or close them when they are too old.
+		closeAll(c.pool.retire()) // No later call will use them, or close them when they are too old.
 		return nil, ErrHTTP2
 	}
 	return conn, nil
@@ -219,7 +218,7 @@ func (c *Client) handshake(ctx context.Context, conn *tls.Conn) error {
 	defer cancel()
 	err := conn.HandshakeContext(ctx)
 	if err != nil && errors.Is(context.Cause(ctx), ErrHandshakeTimeout) {
-		return ErrHandshakeTimeout // That of ctx is what a caller's deadline would be.
+		return ErrHandshakeTimeout // The error of ctx would look like the end of the caller's deadline.
 	}
 	return err
 }

@@ -22,7 +22,9 @@ import (
 func TestDo(t *testing.T) {
 	t.Parallel()
 	kinds(t, func(t *testing.T, dial func(*host, Config) *Client) {
-		h := &host{serve: answering(ok, gone, "HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", ok)}
+		h := &host{serve: answering(
+			ok, gone, "HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", ok,
+		)}
 		c := dial(h, Config{})
 		for _, want := range []Response{
 			{Status: 200}, {Status: 410, ErrorType: "GoneException"}, {Status: 500, Body: []byte("abc")}, {Status: 200},
@@ -41,7 +43,7 @@ func TestDo(t *testing.T) {
 	})
 }
 
-// A message of the largest size leaves in pieces, since the server is slow to read it.
+// A large message leaves in pieces, because the server reads slowly.
 func TestLargeRequest(t *testing.T) {
 	t.Parallel()
 	kinds(t, func(t *testing.T, dial func(*host, Config) *Client) {
@@ -63,13 +65,14 @@ func TestLargeRequest(t *testing.T) {
 			return conn, err
 		}})
 		var resp Response
-		err := call(t.Context(), c, time.Now().Add(never), []byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2097152\r\n\r\n"+body), &resp)
+		message := []byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2097152\r\n\r\n" + body)
+		err := call(t.Context(), c, time.Now().Add(never), message, &resp)
 		require.NoError(t, err)
 		require.True(t, body == <-got)
 	})
 }
 
-// Whether a call may take longer than it waits at a time is up to its deadline.
+// A call may take longer than one wait, up to its deadline.
 func TestSlowAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -89,7 +92,7 @@ func TestSlowAnswer(t *testing.T) {
 	})
 }
 
-// Each phase of a call ends at its deadline, and soon after its context.
+// Each phase of a call ends at its deadline, and soon after its context has ended.
 func TestCallsEndInTime(t *testing.T) {
 	t.Parallel()
 	stuck := func(_ int, conn net.Conn, r *bufio.Reader) {
@@ -116,13 +119,19 @@ func TestCallsEndInTime(t *testing.T) {
 		}}},
 		{name: "handshake, unread", cfg: Config{TLS: &tls.Config{MinVersion: tls.VersionTLS12}}},
 		{name: "handshake, unanswered", cfg: Config{TLS: &tls.Config{MinVersion: tls.VersionTLS12}}, serve: stuck},
-		{name: "line", busy: true, serve: stuck}, // which only the context ends
+		{name: "wait", busy: true, serve: stuck}, // which only the context ends
 		{name: "write", sent: true},
 		{name: "answer", sent: true, serve: stuck},
 		{name: "head", sent: true, serve: after("HTTP/1.1 200 OK\r\nContent-")},
 		{name: "body", sent: true, serve: after("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"), status: 200},
-		{name: "chunk", sent: true, serve: after("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc"), status: 200},
-		{name: "trailer", sent: true, serve: after("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"), status: 200},
+		{
+			name: "chunk", sent: true, serve: after("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc"),
+			status: 200,
+		},
+		{
+			name: "trailer", sent: true, serve: after("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"),
+			status: 200,
+		},
 		{name: "end", sent: true, serve: after("HTTP/1.1 200 OK\r\n\r\nabc"), status: 200},
 	} {
 		for _, cancelled := range []bool{false, true} {
@@ -175,7 +184,7 @@ func TestCallsEndInTime(t *testing.T) {
 	}
 }
 
-// What has no time left is not begun.
+// A call without time left is not begun.
 func TestNoTimeLeft(t *testing.T) {
 	t.Parallel()
 	kinds(t, func(t *testing.T, dial func(*host, Config) *Client) {
@@ -240,7 +249,7 @@ func TestDialFails(t *testing.T) {
 	}
 }
 
-// A certificate that is not trusted, or is for another host.
+// A certificate may be untrusted, or that of another host.
 func TestHandshakeFails(t *testing.T) {
 	t.Parallel()
 	server, client := certificates(t)
@@ -272,7 +281,7 @@ func TestHTTP2(t *testing.T) {
 	}
 	require.Equal(t, 1, h.count())
 
-	// Whoever does not want HTTP/2 says so.
+	// Without HTTP/2 among its protocols, a client keeps HTTP/1.1.
 	older := client.Clone()
 	older.NextProtos = []string{"http/1.1"}
 	_, err := do(t, open(t, Config{Address: address, TLS: older}))

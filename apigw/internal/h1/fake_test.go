@@ -23,8 +23,8 @@ const (
 	never = time.Hour
 )
 
-// host is a server whose connections are served one by one, by what the test says: serve has their number and returns
-// when the connection is to be closed.
+// host is a server. It calls serve for each connection, with its number, and closes the connection
+// when serve returns.
 type host struct {
 	serve func(number int, conn net.Conn, r *bufio.Reader)
 
@@ -89,7 +89,7 @@ func request(r *bufio.Reader) (string, bool) {
 	return string(body), err == nil
 }
 
-// answering answers each request with the next of answers, with the last one for ever.
+// answering answers each request with the next of answers, and repeats the last one.
 func answering(answers ...string) func(int, net.Conn, *bufio.Reader) {
 	return func(_ int, conn net.Conn, r *bufio.Reader) {
 		for i := 0; ; i++ {
@@ -114,7 +114,8 @@ func certificates(t *testing.T) (server, client *tls.Config) {
 	return server, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, DynamicRecordSizingDisabled: true}
 }
 
-// hidden hides what kind of connection it has, so that the system calls are those of package net.
+// hidden hides the type of its connection, so that the client uses the system calls of package
+// net.
 type hidden struct{ net.Conn }
 
 func hide(ctx context.Context, network, address string) (net.Conn, error) {
@@ -133,7 +134,12 @@ func kinds(t *testing.T, test func(t *testing.T, dial func(*host, Config) *Clien
 		name   string
 		secure bool
 		hidden bool
-	}{{"TCP", false, false}, {"TLS", true, false}, {"TCP of another kind", false, true}, {"TLS over another kind", true, true}} {
+	}{
+		{"TCP", false, false},
+		{"TLS", true, false},
+		{"TCP of another kind", false, true},
+		{"TLS over another kind", true, true},
+	} {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
 			test(t, func(h *host, cfg Config) *Client {

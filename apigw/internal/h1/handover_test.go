@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// waiting returns how many callers stand in the line of a client.
+// waiting returns how many callers wait for a place.
 func waiting(c *Client) int {
 	c.pool.mu.Lock()
 	defer c.pool.mu.Unlock()
@@ -25,8 +25,9 @@ func idle(c *Client) int {
 	return len(c.pool.idle)
 }
 
-// A connection that goes from one call straight to the next was never idle: where it breaks, the server has had the
-// request, and it is not sent again. Once it was idle it may have died there.
+// A connection that goes directly from one call to the next was never idle. If it breaks, the
+// server has had the request, and the request is not sent again. After it was idle, it may have
+// died.
 func TestHandedOverIsNotIdle(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -12,8 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mixed is a server behind a balancer: its first connection speaks HTTP/1.1, the others HTTP/2. Each answer is held
-// until there is something in answer, the second handshake until shake is closed; shaking is closed when it has begun.
+// mixed is a server behind a load balancer: its first connection speaks HTTP/1.1, the others
+// HTTP/2. Each answer waits for a value in answer. The second handshake closes shaking when it
+// begins, and waits until shake is closed.
 type mixed struct {
 	asked, answer, shaking, shake chan struct{}
 }
@@ -47,7 +48,8 @@ func (m *mixed) serve(t *testing.T) *Client {
 	return open(t, Config{TLS: client, Address: h.listen(t, server)})
 }
 
-// When HTTP/2 is found out no call will use the connections any more that spoke HTTP/1.1, whatever they are doing then.
+// After a client has found out about HTTP/2, no call uses the connections that speak HTTP/1.1,
+// whatever they are doing.
 func TestHTTP2LeavesNothingOpen(t *testing.T) {
 	t.Parallel()
 	post := func(t *testing.T, wg *sync.WaitGroup, c *Client, want error) {

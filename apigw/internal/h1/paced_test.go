@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A call leaves a deadline on its connection, which passes while that is idle. It is no end of the connection.
+// A call leaves a deadline on its connection. When that passes while the connection is idle, the
+// connection stays usable.
 func TestPacedCallsShareAConnection(t *testing.T) {
 	t.Parallel()
 	kinds(t, func(t *testing.T, dial func(*host, Config) *Client) {

@@ -1,4 +1,4 @@
-//go:build linux && (amd64 || arm64)
+//go:build linux && (amd64 || arm64) && !gatesock_noraw
 
 package h1
 
@@ -7,8 +7,9 @@ import (
 	"unsafe"
 )
 
-// peek looks at what has come, by a system call that the scheduler is not told of, as [rawConn] does and for the same
-// reason. It takes nothing that the race detector would have to know of, so that it is the same there.
+// peek looks at what has come, by a raw system call, as [rawConn] reads and for the same reason.
+// It takes nothing from the connection that the race detector would have to see, so that race
+// builds use it too.
 func peek(fd uintptr) error {
 	var b [1]byte
 	for {

@@ -1,4 +1,4 @@
-//go:build unix && !(linux && (amd64 || arm64))
+//go:build unix && !(linux && (amd64 || arm64) && !gatesock_noraw)
 
 package h1
 
@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// peek looks at what has come. The descriptor does not block.
+// peek looks at what has come. The descriptor is non-blocking.
 func peek(fd uintptr) error {
 	var b [1]byte
 	for {

@@ -7,27 +7,47 @@ import (
 	"time"
 )
 
-// pool keeps the idle connections, and counts all. Each connection has a place; a place is free, or a call that dials or
-// sends has it, or it is that of an idle connection. Where there is no place callers wait in a line.
+// Place is the right to use one of a client's connections. Pass it once, to [Client.Do] or to
+// [Client.Leave].
+type Place struct {
+	kind placeKind
+	conn *conn
+}
+
+// placeKind is what a place has. The zero placeKind is not valid.
+type placeKind int
+
+const (
+	connected placeKind = iota + 1 // a connection that was used before
+	vacant                         // the right to open a connection
+)
+
+func placeOf(c *conn) Place { return Place{connected, c} }
+
+func vacancy() Place { return Place{kind: vacant} }
+
+// pool keeps the idle connections and counts places. A place is with a call, or it is that of an
+// idle connection, or it is free: max minus open are free. Callers wait while no place is free and
+// no connection is idle.
 type pool struct {
 	max         int
 	idleTimeout time.Duration
 
 	mu      sync.Mutex
-	open    int
-	idle    []*conn  // The one that was used last is the last one, and the first to be used again.
-	retired bool     // Nothing is kept any more.
-	waiting []waiter // The first to come is the first one.
+	open    int      // places that are not free
+	idle    []*conn  // The one used last comes last, and is the first to be used again.
+	retired bool     // No connection is kept any more.
+	waiting []waiter // The first to come is the first.
 }
 
-// waiter is a caller in the line. What it receives is a connection, or nil for a place for one.
-type waiter chan *conn
+// waiter is a waiting caller. It receives one place.
+type waiter chan Place
 
-// get returns an idle connection, or nil for a place to open one in. put or free takes it back.
-func (p *pool) get(ctx context.Context) (*conn, error) {
+// get waits for a place. The caller has to return it by giveBack, put or free.
+func (p *pool) get(ctx context.Context) (Place, error) {
 	p.mu.Lock()
 	expired := p.expire()
-	c, ok := p.take()
+	place, ok := p.take()
 	var w waiter
 	if !ok {
 		w = make(waiter, 1)
@@ -36,24 +56,30 @@ func (p *pool) get(ctx context.Context) (*conn, error) {
 	p.mu.Unlock()
 	closeAll(expired)
 	if ok {
-		return c, nil
+		return place, nil
 	}
-	return p.wait(ctx, w)
+	select {
+	case place := <-w:
+		return place, nil
+	case <-ctx.Done():
+		p.giveUp(w)
+		return Place{}, context.Cause(ctx)
+	}
 }
 
-// take returns a connection or a place, if there is one.
-func (p *pool) take() (*conn, bool) {
+// take returns a place if there is one: that of an idle connection, or else a free one.
+func (p *pool) take() (Place, bool) {
 	if c := p.last(); c != nil {
-		return c, true
+		return placeOf(c), true
 	}
 	if p.open < p.max {
 		p.open++
-		return nil, true
+		return vacancy(), true
 	}
-	return nil, false
+	return Place{}, false
 }
 
-// last takes the idle connection that was used last, nil if there is none.
+// last removes and returns the idle connection that was used last, or nil.
 func (p *pool) last() *conn {
 	n := len(p.idle)
 	if n == 0 {
@@ -65,18 +91,19 @@ func (p *pool) last() *conn {
 	return c
 }
 
-// swap returns an idle connection for the place of one that was closed, or nil, and the place stays the caller's.
+// swap returns an idle connection for a place whose connection was closed, or nil. The place
+// remains the caller's.
 func (p *pool) swap() *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := p.last()
 	if c != nil {
-		p.open-- // Nobody waits for it: there was an idle connection.
+		p.open-- // Nobody waits for the place of c: there was an idle connection.
 	}
 	return c
 }
 
-// expire takes the connections that were idle for too long.
+// expire removes the connections that were idle for too long.
 func (p *pool) expire() []*conn {
 	n := 0
 	for n < len(p.idle) && p.idle[n].idleFor() > p.idleTimeout {
@@ -91,35 +118,34 @@ func (p *pool) expire() []*conn {
 	return expired
 }
 
-func (p *pool) wait(ctx context.Context, w waiter) (*conn, error) {
-	select {
-	case c := <-w:
-		return c, nil
-	case <-ctx.Done():
-		p.leave(w)
-		return nil, context.Cause(ctx)
-	}
-}
-
-// leave goes out of the line. What came meanwhile goes to the next one.
-func (p *pool) leave(w waiter) {
+// giveUp ends the wait of a caller. A place that the caller was given meanwhile goes to the next
+// one.
+func (p *pool) giveUp(w waiter) {
 	p.mu.Lock()
 	i := slices.Index(p.waiting, w)
 	if i >= 0 {
 		p.waiting = slices.Delete(p.waiting, i, i+1)
 	}
 	p.mu.Unlock()
-	if i >= 0 {
-		return
-	}
-	if c := <-w; c != nil {
-		p.put(c)
-	} else {
-		p.free()
+	if i < 0 {
+		p.giveBack(<-w)
 	}
 }
 
-// put takes a connection back that can be used again. Whoever waits gets it at once; it is idle only if nobody does.
+// giveBack takes back a place that was not used.
+func (p *pool) giveBack(place Place) {
+	switch place.kind {
+	case connected:
+		p.put(place.conn)
+	case vacant:
+		p.free()
+	default:
+		panic("h1: a place that is not from Wait")
+	}
+}
+
+// put takes back a place with a connection that can be used again. The first caller that waits gets
+// it. If nobody waits, the connection is idle.
 func (p *pool) put(c *conn) {
 	if c.idle && c.idleFor() > p.idleTimeout { // It was not used, and has become too old meanwhile.
 		c.close()
@@ -131,15 +157,15 @@ func (p *pool) put(c *conn) {
 	kept := w != nil || p.keep(c)
 	p.mu.Unlock()
 	if w != nil {
-		w <- c
+		w <- placeOf(c)
 	}
 	if !kept {
 		c.close()
 	}
 }
 
-// keep puts a connection among the idle ones, by when it was used last, and reports whether it did. If it
-// did not, the connection's place is free.
+// keep adds a connection to the idle ones, ordered by their last use, and reports whether it did.
+// If not, the place is free.
 func (p *pool) keep(c *conn) bool {
 	if p.retired {
 		p.open--
@@ -154,7 +180,7 @@ func (p *pool) keep(c *conn) bool {
 	return true
 }
 
-// free takes back a place whose connection is closed.
+// free takes back a place whose connection is closed, or was never opened.
 func (p *pool) free() {
 	p.mu.Lock()
 	w := p.next()
@@ -163,11 +189,11 @@ func (p *pool) free() {
 	}
 	p.mu.Unlock()
 	if w != nil {
-		w <- nil
+		w <- vacancy()
 	}
 }
 
-// next calls the first in the line, nil if nobody waits.
+// next removes and returns the caller that has waited longest, or nil.
 func (p *pool) next() waiter {
 	if len(p.waiting) == 0 {
 		return nil
@@ -178,7 +204,8 @@ func (p *pool) next() waiter {
 	return w
 }
 
-// retire takes all idle connections, and keeps none from then on. Whoever waits still gets what others put back.
+// retire removes all idle connections, and keeps none from then on. Callers that wait still get
+// places.
 func (p *pool) retire() []*conn {
 	p.mu.Lock()
 	p.retired = true
@@ -186,7 +213,7 @@ func (p *pool) retire() []*conn {
 	return p.takeIdle()
 }
 
-// takeIdle takes all idle connections.
+// takeIdle removes all idle connections.
 func (p *pool) takeIdle() []*conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -196,5 +223,5 @@ func (p *pool) takeIdle() []*conn {
 	return idle
 }
 
-// now is the time of the wall clock alone.
+// now returns the time without its monotonic part, which stands still while a process is frozen.
 func now() time.Time { return time.Now().Round(0) }

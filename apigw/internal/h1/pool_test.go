@@ -77,7 +77,8 @@ func TestLastUsedFirst(t *testing.T) {
 	})
 }
 
-// Whoever waits gets the place of a connection that ended, and what a caller that gave up was about to get.
+// Callers that wait get the place of a connection that ended, and what a caller that gave up was
+// about to get.
 func TestPlacesArePassedOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -109,7 +110,7 @@ func TestPlacesArePassedOn(t *testing.T) {
 	})
 }
 
-// A waiter may give up in the moment in which it is served. What it was to receive is not lost.
+// A caller may give up at the moment in which it is served. Its place is not lost.
 func TestGivingUpWhileServed(t *testing.T) {
 	t.Parallel()
 	for _, give := range []struct {
@@ -127,13 +128,13 @@ func TestGivingUpWhileServed(t *testing.T) {
 		p.waiting = append(p.waiting, w)
 		give.do(&p)
 		require.Empty(t, p.waiting)
-		p.leave(w)
+		p.giveUp(w)
 		require.Equal(t, give.open, p.open, give.name)
 		require.Len(t, p.idle, give.open, give.name)
 	}
 }
 
-// A place outlives its connection, and is only that of one.
+// A place outlives its connection, and has one connection at a time.
 func TestSwap(t *testing.T) {
 	t.Parallel()
 	p := pool{max: 2, idleTimeout: time.Hour}
@@ -149,7 +150,7 @@ func TestSwap(t *testing.T) {
 	require.Equal(t, 1, p.open)
 }
 
-// A place that was not used goes back with its connection, which is as old as it was.
+// A place that was not used goes back with its connection, which has been idle all the time.
 func TestLeave(t *testing.T) {
 	t.Parallel()
 	kinds(t, func(t *testing.T, dial func(*host, Config) *Client) {
@@ -169,7 +170,7 @@ func TestLeave(t *testing.T) {
 	})
 }
 
-// To take a connection and not to use it makes it no younger, in whatever way it is not used.
+// A connection that was taken and not used has been idle all the time.
 func TestUnusedGrowsOld(t *testing.T) {
 	t.Parallel()
 	for name, unused := range map[string]func(t *testing.T, c *Client, p Place){
@@ -208,7 +209,7 @@ func TestUnusedGrowsOld(t *testing.T) {
 	}
 }
 
-// Whoever waits has not begun: its own time runs from the moment in which it has a place.
+// A call that waits has not begun: its time runs from the moment that it has a place.
 func TestWaitingIsFree(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -230,8 +231,8 @@ func TestWaitingIsFree(t *testing.T) {
 	})
 }
 
-// Many callers, connections that break in all ways, and callers that give up: every answer is that to its own request, and in
-// the end no connection is lost from the count.
+// Many callers, connections that break in many ways, and callers that give up: every call gets the
+// answer to its own request, and the count of connections is right at the end.
 func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
 	kinds(t, func(t *testing.T, dial func(*host, Config) *Client) {

@@ -4,7 +4,7 @@ package h1
 
 import "net"
 
-// quiet is for Unix only: elsewhere a connection can't be looked at without reading from it.
+// quiet exists on Unix only: elsewhere one cannot look at a connection without reading from it.
 type quiet struct{}
 
 func newQuiet(net.Conn) *quiet { return nil }

@@ -8,14 +8,14 @@ import (
 	"syscall"
 )
 
-// quiet looks at what has come on a connection, without taking it.
+// quiet looks at what has come on a connection, and does not take it.
 type quiet struct {
 	fd    syscall.RawConn
-	step  func(fd uintptr) // the method value, which is made once
+	step  func(fd uintptr) // the method value, made once
 	quiet bool
 }
 
-// newQuiet returns nil for a connection that has no descriptor.
+// newQuiet returns nil for a connection without a descriptor.
 func newQuiet(conn net.Conn) *quiet {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
@@ -30,8 +30,9 @@ func newQuiet(conn net.Conn) *quiet {
 	return q
 }
 
-// isQuiet reports whether the connection is open and nothing has come. It looks by Control, which does not ask for the
-// connection's deadline: that of the last call may have passed long ago, and Read would not even look then.
+// isQuiet reports whether the connection is open and nothing has come. It uses Control, which
+// ignores the deadline of the connection. The deadline of the last call may have passed long ago,
+// and Read would not even look then.
 func (q *quiet) isQuiet() bool {
 	if q == nil {
 		return true

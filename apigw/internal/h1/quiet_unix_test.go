@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// An answer that nobody asked for, on an idle connection, is nobody's answer.
+// An answer without a request, on an idle connection, is not the answer to the next request.
 func TestUnsolicitedAnswer(t *testing.T) {
 	t.Parallel()
 	timeout := "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"

@@ -1,4 +1,4 @@
-//go:build linux && (amd64 || arm64) && !race
+//go:build linux && (amd64 || arm64) && !race && !gatesock_noraw
 
 package h1
 
@@ -10,20 +10,25 @@ import (
 	"unsafe"
 )
 
-// rawConn reads from a TCP connection and writes to it with system calls that the scheduler is not told of. They do not
-// block, since the descriptor does not, and where nothing can be done the goroutine waits for the poller as usual.
-// A post that waits for its answer leaves most processes idle, and from there the scheduler wakes a thread to watch over
-// each system call that it is told of: a fifth of what a post costs.
+// rawConn reads from and writes to a TCP connection with raw system calls, which do not notify the
+// Go scheduler. They cannot block, because the descriptor is non-blocking; where nothing can be
+// read or written yet, the goroutine waits for the network poller as usual. One goroutine may read
+// while another one writes.
 //
-// One goroutine may read while another one writes. The race detector takes what goes over a socket for an order of
-// events, and would miss these calls, so that they are left out where it watches. make test-go runs the tests without it too.
+// A client that waits for answers leaves its processors idle. In that state the scheduler wakes a
+// thread at each system call that it is notified of, which is a fifth to a half of what a post
+// costs (docs/adr/0018-raw-system-calls.md).
+//
+// The race detector takes bytes on a socket for a synchronization, and would not see these calls.
+// Race builds therefore use the calls of package net, as do builds with the tag gatesock_noraw.
+// make test-go runs the tests without the race detector too.
 type rawConn struct {
 	net.Conn
 	fd            syscall.RawConn
 	reads, writes transfer
 }
 
-// newRawConn returns nil for a connection that has no descriptor.
+// newRawConn returns nil for a connection without a descriptor.
 func newRawConn(conn net.Conn) *rawConn {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
@@ -38,9 +43,9 @@ func newRawConn(conn net.Conn) *rawConn {
 	return r
 }
 
-// transfer is what a system call has to do and has done.
+// transfer is the state of one Read or Write.
 type transfer struct {
-	step  func(fd uintptr) bool // the method value, which is made once
+	step  func(fd uintptr) bool // the method value, made once
 	p     []byte
 	n     int
 	errno syscall.Errno
@@ -54,7 +59,7 @@ func (r *rawConn) Read(p []byte) (int, error) {
 	t.p, t.n, t.errno = p, 0, 0
 	err := r.fd.Read(t.step)
 	t.p = nil
-	if err = r.fault("read", err, t.errno); err == nil && t.n == 0 {
+	if err = r.asNetError("read", err, t.errno); err == nil && t.n == 0 {
 		err = io.EOF
 	}
 	return t.n, err
@@ -65,11 +70,12 @@ func (r *rawConn) Write(p []byte) (int, error) {
 	t.p, t.n, t.errno = p, 0, 0
 	err := r.fd.Write(t.step)
 	t.p = nil
-	return t.n, r.fault("write", err, t.errno)
+	return t.n, r.asNetError("write", err, t.errno)
 }
 
-// fault returns an error as package net does. err is one of the poller, such as that the deadline has passed.
-func (r *rawConn) fault(op string, err error, errno syscall.Errno) error {
+// asNetError returns an error as package net does. err is that of the poller, for example that the
+// deadline has passed.
+func (r *rawConn) asNetError(op string, err error, errno syscall.Errno) error {
 	switch {
 	case err != nil:
 		return err
@@ -82,7 +88,7 @@ func (r *rawConn) fault(op string, err error, errno syscall.Errno) error {
 	}
 }
 
-// read reports whether it is done; otherwise the caller waits until there is something to read.
+// read reports whether it is done. Otherwise the poller waits until there is something to read.
 func (t *transfer) read(fd uintptr) bool {
 	for {
 		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(&t.p[0])), uintptr(len(t.p)))
@@ -100,7 +106,8 @@ func (t *transfer) read(fd uintptr) bool {
 	}
 }
 
-// write reports whether all was written, or can't be; otherwise the caller waits until there is room.
+// write reports whether all was written, or the write failed. Otherwise the poller waits until
+// there is room.
 func (t *transfer) write(fd uintptr) bool {
 	for t.n < len(t.p) {
 		rest := t.p[t.n:]

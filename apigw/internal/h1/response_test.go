@@ -35,19 +35,37 @@ func TestReadResponse(t *testing.T) {
 		{"body", "HTTP/1.1 200 OK\r\ncontent-length:3 \r\n\r\nabcd", Response{Status: 200, Body: []byte("abc")}, true, "d"},
 		{"no reason", "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", Response{Status: 200}, true, ""},
 		{
-			"error type, the first of two", "HTTP/1.1 410 Gone\r\nX-AMZN-ERRORTYPE: \t GoneException \r\nx-amzn-errortype: x\r\nContent-Length: 0\r\n\r\n",
+			"error type, the first of two",
+			"HTTP/1.1 410 Gone\r\nX-AMZN-ERRORTYPE: \t GoneException \r\nx-amzn-errortype: x\r\n" +
+				"Content-Length: 0\r\n\r\n",
 			Response{Status: 410, ErrorType: "GoneException"},
 			true, "",
 		},
-		{"204 has no body", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nabcde", Response{Status: 204}, true, "abcde"},
-		{"304 has no body", "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\nx", Response{Status: 304}, true, "x"},
+		{
+			"204 has no body", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nabcde", Response{Status: 204},
+			true, "abcde",
+		},
+		{
+			"304 has no body", "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\nx",
+			Response{Status: 304}, true, "x",
+		},
 		{"to the end", "HTTP/1.1 200 OK\r\n\r\nabc", Response{Status: 200, Body: []byte("abc")}, false, ""},
 		{"to the end, empty", "HTTP/1.1 200 OK\r\n\r\n", Response{Status: 200, Body: []byte{}}, false, ""},
 		{"close", "HTTP/1.1 200 OK\r\nConnection: x, Close\r\nContent-Length: 0\r\n\r\n", Response{Status: 200}, false, ""},
-		{"two connection fields", "HTTP/1.1 200 OK\r\nConnection: close\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n", Response{Status: 200}, false, ""},
+		{
+			"two connection fields",
+			"HTTP/1.1 200 OK\r\nConnection: close\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n",
+			Response{Status: 200}, false, "",
+		},
 		{"HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", Response{Status: 200}, false, ""},
-		{"HTTP/1.0 that stays", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n", Response{Status: 200}, true, ""},
-		{"equal lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nab", Response{Status: 200, Body: []byte("a")}, true, "b"},
+		{
+			"HTTP/1.0 that stays", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n",
+			Response{Status: 200}, true, "",
+		},
+		{
+			"equal lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nab",
+			Response{Status: 200, Body: []byte("a")}, true, "b",
+		},
 		{
 			"chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\n\r\nrest",
 			Response{Status: 200, Body: []byte("abcde")},
@@ -59,24 +77,37 @@ func TestReadResponse(t *testing.T) {
 			true, "rest",
 		},
 		{
-			"chunks and a length", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+			"chunks and a length",
+			"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
 			Response{Status: 200, Body: []byte("a")},
 			false, "",
 		},
 		{
-			"after 1xx", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nx-amzn-errortype: no\r\nContent-Length: 7\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+			"after 1xx",
+			"HTTP/1.1 100 Continue\r\n\r\n" +
+				"HTTP/1.1 103 Early Hints\r\nx-amzn-errortype: no\r\nContent-Length: 7\r\n\r\n" +
+				"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
 			Response{Status: 200},
 			true, "",
 		},
 		{"bare line feeds", "HTTP/1.1 200 OK\nContent-Length: 1\n\na", Response{Status: 200, Body: []byte("a")}, true, ""},
-		{"the most of a body", "HTTP/1.1 200 OK\r\nContent-Length: 65536\r\n\r\n" + big + "r", Response{Status: 200, Body: []byte(big)}, true, "r"},
-		{"more than is read", "HTTP/1.1 200 OK\r\nContent-Length: 65537\r\n\r\n" + big + "r", Response{Status: 200, Body: []byte(big)}, false, "r"},
+		{
+			"the most of a body", "HTTP/1.1 200 OK\r\nContent-Length: 65536\r\n\r\n" + big + "r",
+			Response{Status: 200, Body: []byte(big)}, true, "r",
+		},
+		{
+			"more than is read", "HTTP/1.1 200 OK\r\nContent-Length: 65537\r\n\r\n" + big + "r",
+			Response{Status: 200, Body: []byte(big)}, false, "r",
+		},
 		{
 			"more chunks than are read", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10001\r\n" + big + "r",
 			Response{Status: 200, Body: []byte(big)},
 			false, "r",
 		},
-		{"more to the end than is read", "HTTP/1.1 200 OK\r\n\r\n" + big + "r", Response{Status: 200, Body: []byte(big)}, false, "r"},
+		{
+			"more to the end than is read", "HTTP/1.1 200 OK\r\n\r\n" + big + "r",
+			Response{Status: 200, Body: []byte(big)}, false, "r",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -139,9 +170,9 @@ func TestReadResponseRefuses(t *testing.T) {
 	}
 }
 
-// stricter is what net/http takes and this package does not: another version, a status below 100, spaces before the
-// status, folded lines, a head or a line that is too long, an encoding in HTTP/1.0, which it ignores there, or a Trailer
-// that is wrong.
+// stricter reports whether this package refuses what net/http accepts: another version, a status
+// below 100, spaces before the status, folded lines, a head or a line that is too long, an
+// encoding in HTTP/1.0, which net/http ignores, or a wrong Trailer.
 func stricter(wire []byte, err error) bool {
 	loose := regexp.MustCompile(`^HTTP/\d\.\d +0?\d\d|\n[ \t]|^HTTP/([^1]|1\.[^01])`)
 	for _, says := range []string{"bytes", "HTTP/1.0", "switched", "status line"} {
@@ -152,7 +183,7 @@ func stricter(wire []byte, err error) bool {
 	return loose.Match(wire)
 }
 
-// What is read is what net/http reads, which is also asked whether the connection stays.
+// This package reads what net/http reads, and keeps a connection if net/http does.
 func FuzzReadResponse(f *testing.F) {
 	for _, wire := range []string{
 		"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",

@@ -15,7 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// scripted answers the requests of each connection in turn as the script says, and then closes. It keeps the bodies.
+// scripted answers the requests of each connection by a script, and then closes the connection. It
+// keeps the bodies.
 func scripted(script ...[]string) (*host, func() []string) {
 	var mu sync.Mutex
 	var bodies []string
@@ -41,7 +42,7 @@ func scripted(script ...[]string) (*host, func() []string) {
 	}
 }
 
-// What is sent again and what is not. Each connection's last answer is followed by its end.
+// What is sent again, and what is not. After its last answer, each connection is closed.
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	const hangUp = ""
@@ -77,7 +78,8 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// Where one idle connection has died the others may have too: they are closed, and not tried one after the other.
+// If one idle connection has died, the others may have, too: they are closed, not tried one after
+// the other.
 func TestOneDeadAllDead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -108,12 +110,15 @@ func TestOneDeadAllDead(t *testing.T) {
 	})
 }
 
-// The call whose connection had died, and that gets no other, was sent; it is no failed dial.
+// A call whose connection had died was sent, even if no other connection can be opened. Its error
+// is not that of a dial.
 func TestNoFreshConnection(t *testing.T) {
 	t.Parallel()
 	h, bodies := scripted([]string{ok, ""})
 	dials := 0
-	c := open(t, Config{MaxConns: 1, Address: h.listen(t, nil), Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+	c := open(t, Config{MaxConns: 1, Address: h.listen(t, nil), Dial: func(
+		ctx context.Context, network, address string,
+	) (net.Conn, error) {
 		if dials++; dials > 1 {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errMine}
 		}
@@ -130,7 +135,8 @@ func TestNoFreshConnection(t *testing.T) {
 	require.Zero(t, opened(c))
 }
 
-// A connection that the server closed while it was idle costs no request, where the end can be seen.
+// A connection that the server closed while it was idle costs no request, if the client can see
+// its end.
 func TestClosedWhileIdle(t *testing.T) {
 	t.Parallel()
 	kinds(t, func(t *testing.T, dial func(*host, Config) *Client) {
@@ -162,7 +168,8 @@ func TestTwoAnswers(t *testing.T) {
 			}}
 			c := dial(h, Config{})
 			for range 20 {
-				// The second one may come while the next request is on its way, if it came apart. Nobody can tell then.
+				// If the second answer is separate, it may come while the next request is on its
+				// way. That cannot be detected.
 				resp, err := do(t, c)
 				if len(pieces) == 1 {
 					require.NoError(t, err)
@@ -177,7 +184,8 @@ func TestTwoAnswers(t *testing.T) {
 	})
 }
 
-// The second answer is in the same segment, but in a record of its own, where TLS has it and has not returned it yet.
+// The second answer is in the same segment, but in its own record. TLS has it, and has not
+// returned it.
 func TestTwoAnswersInOneSegment(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -211,7 +219,7 @@ func TestTwoAnswersInOneSegment(t *testing.T) {
 	})
 }
 
-// batched keeps what is written while it holds, and writes it all at once.
+// batched collects writes while it holds, and then writes them at once.
 type batched struct {
 	net.Conn
 	hold bool
@@ -229,7 +237,7 @@ func (b *batched) Write(p []byte) (int, error) {
 	return len(p), err
 }
 
-// A server that answers before it has read the request, and closes, is heard.
+// The answer of a server is read even if it answers before it has read the request, and closes.
 func TestEarlyAnswer(t *testing.T) {
 	t.Parallel()
 	kinds(t, func(t *testing.T, dial func(*host, Config) *Client) {
@@ -244,7 +252,8 @@ func TestEarlyAnswer(t *testing.T) {
 		}}
 		c := dial(h, Config{})
 		var resp Response
-		err := call(t.Context(), c, time.Now().Add(never), []byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8388608\r\n\r\n"+body), &resp)
+		message := []byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8388608\r\n\r\n" + body)
+		err := call(t.Context(), c, time.Now().Add(never), message, &resp)
 		if resp.Status == 0 { // The reset may outrun the answer.
 			require.Error(t, err)
 		} else {
@@ -255,7 +264,7 @@ func TestEarlyAnswer(t *testing.T) {
 	})
 }
 
-// A process that was frozen finds its connections too old, by the wall clock.
+// After a process was frozen, its connections are too old, by the wall clock.
 func TestIdleTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

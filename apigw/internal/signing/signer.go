@@ -6,13 +6,16 @@
 // test holds that. Work that requests share is done once: the hash of a payload per message, and
 // everything that depends on the second and the credentials in a [Moment].
 //
-//	signer := signing.New(signing.Config{Region: "eu-west-1", Host: host, Path: "/prod", Retrieve: retrieve})
+//	signer := signing.New(signing.Config{
+//		Region: "eu-west-1", Host: host, Path: "/prod", Retrieve: retrieve,
+//	})
 //	moment, err := signer.Moment(ctx)
 //	if err != nil {
 //		return err
 //	}
 //	header = moment.AppendAuthorization(header, signing.Request{
-//		Method: "POST", ConnectionID: id, ContentLength: len(data), PayloadHash: sigv4.HashPayload(data),
+//		Method: "POST", ConnectionID: id, ContentLength: len(data),
+//		PayloadHash: sigv4.HashPayload(data),
 //	})
 package signing
 

@@ -22,7 +22,8 @@ func fixed(c Credentials) func(context.Context) (Credentials, error) {
 	return func(context.Context) (Credentials, error) { return c, nil }
 }
 
-// sdk signs the same request with the SDK's signer, and returns its headers and its path on the wire.
+// sdk signs the same request with the SDK's signer, and returns its headers and its path on the
+// wire.
 func sdk(t require.TestingT, cfg Config, c Credentials, r Request, data []byte) (http.Header, string) {
 	path, err := url.PathUnescape(cfg.Path)
 	require.NoError(t, err)
@@ -72,7 +73,9 @@ func TestSignsAsTheSDKDoes(t *testing.T) {
 				rapid.StringMatching(`[A-Za-z0-9_-]{15}=`), rapid.String(), rapid.StringMatching(`[ -~]*`),
 				rapid.Custom(func(t *rapid.T) string { return string(rapid.SliceOf(rapid.Byte()).Draw(t, "bytes")) }),
 			).Draw(t, "id"),
-			ContentType:   rapid.SampledFrom([]string{"", "application/octet-stream", "text/plain; charset=utf-8"}).Draw(t, "type"),
+			ContentType: rapid.SampledFrom([]string{
+				"", "application/octet-stream", "text/plain; charset=utf-8",
+			}).Draw(t, "type"),
 			ContentLength: len(data),
 			PayloadHash:   sigv4.HashPayload(data),
 		}
@@ -135,10 +138,11 @@ func TestOneGoroutineRetrieves(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1e9, 0)
 	var calls atomic.Int64
-	s := New(Config{Host: "h", Clock: func() time.Time { return now }, Retrieve: func(context.Context) (Credentials, error) {
+	retrieve := func(context.Context) (Credentials, error) {
 		calls.Add(1)
 		return Credentials{"AKID", "SECRET", ""}, nil
-	}})
+	}
+	s := New(Config{Host: "h", Clock: func() time.Time { return now }, Retrieve: retrieve})
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {

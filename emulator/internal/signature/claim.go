@@ -47,7 +47,7 @@ type Claim struct {
 	presigned bool
 }
 
-// scope limits what a signing key is good for.
+// scope is where and when a signing key is valid.
 type scope struct{ day, region, service, terminator string }
 
 func (s scope) String() string { return s.day + "/" + s.region + "/" + s.service + "/" + s.terminator }

@@ -14,8 +14,8 @@ import (
 )
 
 // Verify checks that a request is signed with a secret, for API Gateway in a region, and at a time
-// near enough to now. Its errors are of type [*Error]. If the signature differs, the message has the
-// canonical request, as that of AWS has.
+// near enough to now. Its errors are of type [*Error]. If the signature differs, the message has
+// the canonical request, as that of AWS has.
 func (c *Claim) Verify(r *Request, secret, region string, now time.Time) error {
 	if err := c.checkScope(region); err != nil {
 		return err
@@ -73,8 +73,8 @@ func (c *Claim) checkTime(now time.Time) error {
 	}
 }
 
-// canonical returns the request in the form that is signed (IAM User Guide, "Create a signed AWS API
-// request").
+// canonical returns the request in the form that is signed (IAM User Guide, "Create a signed AWS
+// API request").
 func (c *Claim) canonical(r *Request) string {
 	lines := []string{r.Method, sigv4.CanonicalPath(r.Path), c.canonicalQuery(r.Query)}
 	for _, name := range c.names {
