@@ -231,7 +231,7 @@ func TestPlans(t *testing.T) {
 	require.Equal(t, "NAME  RATE/S  BURST  QUOTAS\n", plans("list"))
 	require.Equal(
 		t,
-		"NAME  RATE/S  BURST  QUOTAS\nfree  0.5       5        1000 per day (Europe/Berlin), 20000 per month (Europe/Berlin)\n",
+		"NAME  RATE/S  BURST  QUOTAS\nfree  0.5     5      1000 per day (Europe/Berlin), 20000 per month (Europe/Berlin)\n",
 		plans(
 			"set",
 			"free",
@@ -247,7 +247,7 @@ func TestPlans(t *testing.T) {
 			"Europe/Berlin",
 		),
 	)
-	require.Contains(t, plans("set", "all"), "all   -         -        -\n")
+	require.Contains(t, plans("set", "all"), "all   -       -      -\n")
 	require.JSONEq(
 		t,
 		`[{"name":"all"},{"name":"free","rate":0.5,"burst":5,"quotas":[{"max":1000,"per":"day","zone":"Europe/Berlin"},`+
