@@ -116,7 +116,7 @@ func rowOf(name string) string {
 	return name
 }
 
-// readPackages returns the packages of the module, with their imports in code that is no test.
+// readPackages returns the packages of the module, with their imports outside tests.
 func readPackages(t *testing.T) map[string][]string {
 	t.Helper()
 	packages := map[string][]string{}

@@ -13,8 +13,8 @@ import (
 	"unicode/utf8"
 )
 
-// passage is prose that is read as a whole: a comment, a string or a paragraph. Its lines are joined
-// by spaces, so that a rule finds words that a line break separates.
+// passage is prose that is read as a whole: a comment, a string or a paragraph. Its lines are
+// joined by spaces, so that a rule finds words that a line break separates.
 type passage struct {
 	text   string
 	starts []int // where in text each line begins
@@ -110,7 +110,8 @@ func lengthLimits(path string) limits {
 	}
 }
 
-// splitter returns the function that takes the passages from a file, or nil for a file without prose.
+// splitter returns the function that takes the passages from a file, or nil for a file without
+// prose.
 func splitter(path string) func(path, src string) ([]passage, error) {
 	switch filepath.Ext(path) {
 	case ".go":

@@ -10,8 +10,8 @@ type rule struct {
 	advice string
 }
 
-// rules returns the wording that Go's own documentation does not have. What a rule finds and what it
-// leaves alone is in testdata/samples.txt.
+// rules returns the wording that Go's own documentation does not have. What a rule finds and what
+// it leaves alone is in testdata/samples.txt.
 func rules() []rule {
 	find := func(pattern, advice string) rule {
 		return rule{regexp.MustCompile(pattern), nil, advice}
@@ -26,7 +26,7 @@ func rules() []rule {
 		find(`\b[Tt]ells\b`, `write "reports whether", "returns" or "describes"`),
 		find(`\btell (if|whether)\b`, `write "report whether"`),
 		find(`\b[Ww]h(oever|omever)\b`, `name them: "callers that", "clients that"`),
-		find(`\b(for|of|to|by|with|from|and|but|than|as|that|is|are) who\b`,
+		find(`\b(for|of|to|by|with|from|than) who\b`,
 			`name them: "callers that", "clients that"`),
 		find(`(^|[.;:] )Who [^.?]*\.`, `name them: "Callers that", "Clients that"`),
 		unless(`(?i)\bthere is no|\bis no (longer|more than|less than|better|fewer)\b`,
