@@ -95,7 +95,7 @@ func TestAllocsPerPost(t *testing.T) {
 		post := client.Prepare(make([]byte, 512), 0)
 		// As in a function whose own deadline is near. Otherwise a context for the timeout adds 7
 		// to net/http.
-		ctx, cancel := context.WithTimeout(t.Context(), DefaultTimeout)
+		ctx, cancel := context.WithTimeout(t.Context(), defaultTimeout)
 		defer cancel()
 		allocs := testing.AllocsPerRun(300, func() {
 			if err := post(ctx, gatesock.Target{ConnectionID: "R0oXAdfD0kwCH6w="}); err != nil {

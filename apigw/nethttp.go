@@ -74,8 +74,9 @@ func (t *httpTransport) roundTrip(ctx context.Context, r *request, a *answer) er
 //	repeat    met the same dead connection             wait 1 ms; repeat, up to maxRepeats times
 //	repeat    was the last of maxRepeats               return the first error
 //
-// In no state can two attempts have reached the server: what was written to the dead connection did
-// not. [httpTransport.try] decides what "dead" means.
+// The server sees a request twice only if it had read the first one and then closed the connection
+// without a byte of an answer. That cannot be distinguished from a connection that died while idle.
+// [httpTransport.try] decides what "dead" means.
 func (t *httpTransport) send(ctx context.Context, r *request, a *answer) error {
 	dead, first := t.try(ctx, r, a, nil)
 	if dead == nil {

@@ -10,12 +10,9 @@ import (
 	"time"
 )
 
-// The defaults of [New] and [NewSDK].
 const (
-	// DefaultTimeout is the default of [WithTimeout].
-	DefaultTimeout = 10 * time.Second
-	// DefaultConcurrency is the default of [WithConcurrency].
-	DefaultConcurrency = 64
+	defaultTimeout     = 10 * time.Second
+	defaultConcurrency = 64
 )
 
 // Option configures a [Client] or an [SDKClient]. Options panic if their argument is impossible,
@@ -40,7 +37,7 @@ func (o option) apply(s *settings) { o(s) }
 
 func newSettings(opts []Option) (settings, error) {
 	s := settings{
-		timeout: DefaultTimeout, concurrency: DefaultConcurrency,
+		timeout: defaultTimeout, concurrency: defaultConcurrency,
 		proxy: http.ProxyFromEnvironment, dial: newDialer().DialContext, handshake: handshakeTimeout,
 	}
 	for _, o := range opts {
@@ -56,7 +53,7 @@ func newSettings(opts []Option) (settings, error) {
 }
 
 // WithTimeout sets the timeout of one call: to open a connection if there is none, to sign, to send
-// and to read the answer. The default is [DefaultTimeout]; d must be positive. A call always has a
+// and to read the answer. The default is 10 seconds; d must be positive. A call always has a
 // timeout, because calls without one were seen never to return (observed: aws-sdk-go-v2#1534,
 // aws-sdk-js-v3#6896).
 //
@@ -71,9 +68,9 @@ func WithTimeout(d time.Duration) Option {
 	return option(func(s *settings) { s.timeout = d })
 }
 
-// WithConcurrency sets how many calls to one endpoint run at once. The default is
-// [DefaultConcurrency]; n must be positive. Further calls wait, in the order in which they came and
-// for as long as their contexts last.
+// WithConcurrency sets how many calls to one endpoint run at once. The default is 64; n must be
+// positive. Further calls wait, in the order in which they came and for as long as their contexts
+// last.
 //
 // It also bounds the number of connections to the endpoint, idle ones included. Over HTTP/2 calls
 // share connections, so that there are fewer. A Lambda environment has 1,024 file descriptors (AWS

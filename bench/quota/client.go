@@ -81,15 +81,15 @@ func newClient(o order) (*apigw.Client, error) {
 		return nil, errors.New("the order has no certificate")
 	}
 	cfg := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	opts := []apigw.Option{apigw.WithRegion("eu-west-1")}
+	opts := []apigw.Option{apigw.WithRegion("eu-west-1"), apigw.WithConcurrency(o.Load.AtOnce)}
 	switch o.Kind {
 	case kindDirect:
 		opts = append(opts, apigw.WithTLSConfig(cfg))
 	case kindNetHTTP:
 		opts = append(opts, apigw.WithTransport(&http.Transport{
 			TLSClientConfig:     cfg,
-			MaxConnsPerHost:     apigw.DefaultConcurrency,
-			MaxIdleConnsPerHost: apigw.DefaultConcurrency,
+			MaxConnsPerHost:     o.Load.AtOnce,
+			MaxIdleConnsPerHost: o.Load.AtOnce,
 			WriteBufferSize:     16 << 10,
 		}))
 	default:
