@@ -31,7 +31,8 @@ import (
 //
 // The timeout of a call runs from the moment that the call has a connection or may open one. A call
 // that waits because [WithConcurrency] others are running uses none of its timeout; how long it
-// waits is up to its context. A call returns within 50 milliseconds after its context has ended.
+// waits is up to its context. When the timeout passes, the error matches [ErrTimeout]. A call
+// returns within 50 milliseconds after its context has ended.
 //
 // # Requests that are sent twice
 //

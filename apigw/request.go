@@ -20,8 +20,8 @@ import (
 // Developer Guide, "Using Lambda environment variables"). The environment is read at each
 // retrieval, which fails if a key is not set.
 //
-// A function that makes no other calls to AWS needs no config package of the SDK with them, which
-// saves start-up time and size.
+// With them, a function that makes no other calls to AWS does not need the config package of the
+// SDK, which saves start-up time and size.
 func EnvironmentCredentials() aws.CredentialsProvider {
 	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		c := aws.Credentials{
