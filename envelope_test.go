@@ -75,16 +75,16 @@ func TestEnvelope(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, `{"type":"message","channel":"room:1","payload":"hello"}`, string(f))
 	_, err = gatesock.Envelope{Event: "data"}.EncodePush(push, nil)
-	require.EqualError(t, err, `gatesock: the envelope of push "message": a push would have two members "data"`)
+	require.EqualError(t, err, `gatesock: encoding push "message": a push would have two members "data"`)
 	for says, e := range map[string]gatesock.Envelope{
 		`a push would have a member "id", and look like a reply`:     {Event: "id"},
 		`a push would have a member "ref", and look like a reply`:    {Event: "type", Action: "type", Topic: "ref", ID: "ref"},
 		`a push would have a member "error", and look like an error`: {Event: "error"},
 		`a push would have a member "fault", and look like an error`: {Topic: "fault", Error: "fault"},
-		`the name "\xff" is not UTF-8, which no message has`:         {Input: "\xff"},
+		`the name "\xff" is not UTF-8, so no message can have it`:         {Input: "\xff"},
 	} {
 		_, err = e.EncodePush(push, nil)
-		require.EqualError(t, err, `gatesock: the envelope of push "message": `+says)
+		require.EqualError(t, err, `gatesock: encoding push "message": `+says)
 	}
 	f, err = gatesock.Envelope{Topic: "id"}.EncodePush(push, nil) // which its event tells from a reply
 	require.NoError(t, err)
@@ -112,7 +112,7 @@ func TestCodecsThatMakeNoJSON(t *testing.T) {
 		{`{"a":1`, "unexpected end"},
 		{`1 2`, "unexpected '2', want the end"},
 		{`hello`, "unexpected 'h', want a value"},
-		{"\"\xff\"", "it is not UTF-8"},
+		{"\"\xff\"", "the value is not UTF-8"},
 	} {
 		log := new(logBuffer)
 		r := gatesock.New(log.option(), gatesock.WithCodec(scriptCodec{}))
@@ -135,4 +135,24 @@ func TestCodecsThatMakeNoJSON(t *testing.T) {
 	r := gatesock.New(gatesock.WithCodec(scriptCodec{}))
 	gatesock.HandleReply(r, "say", func(context.Context, *gatesock.Request, say) (string, error) { return " [1]\n", nil })
 	require.Equal(t, "{\"action\":\"say\",\"data\": [1]\n}", frame(t, r, message("say", `{}`)))
+}
+
+func TestPushEncode(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		push gatesock.Push
+		want string
+	}{
+		{gatesock.Push{Event: "message", Topic: "room:1", Data: map[string]any{"text": "a<b"}}, `{"event":"message","topic":"room:1","data":{"text":"a<b"}}`},
+		{gatesock.Push{Event: "tick"}, `{"event":"tick","data":null}`},
+		{gatesock.Push{Event: "\"", Topic: "\xff"}, `{"event":"\"","topic":"\ufffd","data":null}`},
+	} {
+		got, err := tt.push.Encode(nil)
+		require.NoError(t, err)
+		require.Equal(t, tt.want, string(got))
+	}
+	_, err := gatesock.Push{}.Encode(nil)
+	require.EqualError(t, err, "gatesock: encoding a push: Event is empty")
+	_, err = gatesock.Push{Event: "x", Data: func() {}}.Encode(nil)
+	require.ErrorContains(t, err, `gatesock: encoding the data of push "x"`)
 }

@@ -157,7 +157,7 @@ func ExampleOneWay() {
 	r := gatesock.New()
 	gatesock.Handle(r, "typing", func(context.Context, *gatesock.Request, struct{}) error { return nil }, gatesock.OneWay())
 	fmt.Println(send(r, "typing", `{"action":"typing","id":"1"}`))
-	for _, route := range r.Routes() {
+	for _, route := range r.Describe().Routes {
 		fmt.Println(route.Key, route.NeedsResponse)
 	}
 	// Output:
@@ -217,7 +217,7 @@ func ExampleTimeout() {
 func ExampleWithoutDefaultRoute() {
 	for _, r := range []*gatesock.Router{gatesock.New(), gatesock.New(gatesock.WithoutDefaultRoute())} {
 		var keys []string
-		for _, route := range r.Routes() {
+		for _, route := range r.Describe().Routes {
 			keys = append(keys, route.Key)
 		}
 		fmt.Println(keys)

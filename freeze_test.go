@@ -22,6 +22,6 @@ func TestStartFreezesWhatIsWrapped(t *testing.T) {
 	require.Panics(t, func() { freeze(Wrap(r, forgetful), logger) })
 	require.Empty(t, log.String())
 	require.NotPanics(t, func() { freeze(forgetful(r), logger) })
-	require.Contains(t, log.String(), "level=WARN msg=\"gatesock: the handler given to Start tells nothing about itself")
+	require.Contains(t, log.String(), "level=WARN msg=\"gatesock: the handler given to Start is not an App")
 	require.Contains(t, log.String(), "handler=\"struct { lambda.Handler }\"")
 }

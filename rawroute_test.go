@@ -44,7 +44,7 @@ func TestOneWayRoutesNeverAnswer(t *testing.T) {
 		}
 	}
 	require.Contains(t, log.String(), `error="disk full"`)
-	require.Contains(t, log.String(), `level=WARN msg="gatesock: the route is one-way: the reply of its handler is not sent" routeKey=talkative`)
+	require.Contains(t, log.String(), `level=WARN msg="gatesock: the route is one-way, so the reply of its handler is not sent" routeKey=talkative`)
 
 	r = log.router()
 	r.HandleFunc("silent", func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {

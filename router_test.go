@@ -253,15 +253,15 @@ func TestMiddlewareOrder(t *testing.T) {
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New()
-	require.Equal(t, []gatesock.Route{{Key: "$connect"}, {Key: "$default", NeedsResponse: true}, {Key: "$disconnect"}}, r.Routes())
-	require.Equal(t, []gatesock.Route{{Key: "$connect"}, {Key: "$disconnect"}}, gatesock.New(gatesock.WithoutDefaultRoute()).Routes())
+	require.Equal(t, []gatesock.Route{{Key: "$connect"}, {Key: "$default", NeedsResponse: true}, {Key: "$disconnect"}}, r.Describe().Routes)
+	require.Equal(t, []gatesock.Route{{Key: "$connect"}, {Key: "$disconnect"}}, gatesock.New(gatesock.WithoutDefaultRoute()).Describe().Routes)
 	r.OnConnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 	r.OnDefault(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 	gatesock.Handle(r, "say", func(context.Context, *gatesock.Request, say) error { return nil })
 	gatesock.Handle(r, "typing", func(context.Context, *gatesock.Request, say) error { return nil }, gatesock.OneWay())
 	require.Equal(t, []gatesock.Route{
 		{Key: "$connect"}, {Key: "$default", NeedsResponse: true}, {Key: "$disconnect"}, {Key: "say", NeedsResponse: true}, {Key: "typing"},
-	}, r.Routes())
+	}, r.Describe().Routes)
 }
 
 func TestRecoverLogsTheStack(t *testing.T) {
@@ -311,7 +311,7 @@ func TestPanicsAreInternalWhateverTheirValue(t *testing.T) {
 	}
 	require.Equal(t, 6, strings.Count(log.String(), "stack="), log.String())
 	require.Equal(t, 8, strings.Count(log.String(), "level=ERROR"), log.String())
-	require.Contains(t, log.String(), "an error of type *net.OpError was returned, which panics when it is read")
+	require.Contains(t, log.String(), "the handler returned an error of type *net.OpError that panics when it is read")
 	connect := gatesock.New(quiet())
 	connect.OnConnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, vicious{} })
 	require.Equal(t, 500, invoke(t, connect, event(gatesock.EventConnect, "$connect", "")).StatusCode)
@@ -345,7 +345,7 @@ func TestMiddlewareMayAskForRoutes(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New()
 	r.Use(func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
-		require.Len(t, r.Routes(), 3)
+		require.Len(t, r.Describe().Routes, 3)
 		return next
 	})
 	require.Equal(t, 200, invoke(t, r, event(gatesock.EventConnect, "$connect", "")).StatusCode)

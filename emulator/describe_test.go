@@ -63,7 +63,7 @@ func TestWrappersKeepRoutesAndFreeze(t *testing.T) {
 	gatesock.Handle(r, "say", func(context.Context, *gatesock.Request, struct{}) error { return nil })
 	h := gatesock.Wrap(r, func(h lambda.Handler) lambda.Handler { return forgetful{h} })
 	app, description := describe(h, Config{}.withDefaults())
-	require.Equal(t, r.Routes(), description.Routes)
+	require.Equal(t, r.Describe().Routes, description.Routes)
 	require.Same(t, r, app)
 	require.Panics(t, func() { _, _ = New(h, Config{}) })
 }

@@ -326,7 +326,7 @@ func TestMuxDescribesItself(t *testing.T) {
 		"a wrapped router":   {[]eventmux.Source{eventmux.WebSocket(gatesock.Wrap(r))}, r.Describe()},
 		"a mux":              {[]eventmux.Source{eventmux.WebSocket(eventmux.New(eventmux.WebSocket(r)))}, r.Describe()},
 		"another handler":    {[]eventmux.Source{eventmux.WebSocket(says(""))}, gatesock.Description{}},
-		"with an authorizer": {[]eventmux.Source{eventmux.WebSocket(r), eventmux.Authorizer(says(""))}, gatesock.Description{Routes: r.Routes(), Authorizer: true, Envelope: names}},
+		"with an authorizer": {[]eventmux.Source{eventmux.WebSocket(r), eventmux.Authorizer(says(""))}, gatesock.Description{Routes: r.Describe().Routes, Authorizer: true, Envelope: names}},
 	} {
 		require.Equal(t, tt.want, eventmux.New(tt.sources...).Describe(), name)
 	}

@@ -9,19 +9,19 @@ import (
 	"unicode"
 )
 
-// field is a member of a struct as encoding/json has it.
+// field is a field of a struct in the eyes of encoding/json.
 type field struct {
 	name   string // in JSON
 	goName string
 	typ    reflect.Type
-	index  []int // where it stands, as in [reflect.StructField]
-	tagged bool  // the name is from the tag
-	quoted bool  // with the option "string"
-	zero   bool  // with the option "omitzero"
+	index  []int // as in [reflect.StructField]
+	tagged bool  // the tag has the name
+	quoted bool  // the tag has the option "string"
+	zero   bool  // the tag has the option "omitzero"
 }
 
-// fieldNamed returns the field that a member of a message is decoded into: the one of just that name, or else the first of that
-// name in another case, in the order of the declaration. It is nil if there is none.
+// fieldNamed returns the field that a member of a message is decoded into, or nil if there is none: the field with exactly
+// that name, or else the first that differs only in case.
 func fieldNamed(fields []field, name string) *field {
 	var folded *field
 	for i := range fields {
@@ -36,9 +36,9 @@ func fieldNamed(fields []field, name string) *field {
 	return folded
 }
 
-// fieldsOf returns the members of a struct as encoding/json finds them: those of embedded structs as the struct's own, unless
-// one that is less deep, or as deep and tagged, hides them; two that are alike hide each other. They are in the order
-// of the declaration.
+// fieldsOf returns the fields of a struct that encoding/json uses, in the order of their declaration. Fields of embedded
+// structs count as the struct's own. Of several fields with one name, the least deep counts; of those, a tagged one; and
+// none, if there are still several.
 func fieldsOf(t reflect.Type) []field {
 	var all []field
 	taken := make(map[string]bool)
@@ -67,7 +67,7 @@ func fieldsOf(t reflect.Type) []field {
 	return all
 }
 
-// dominates reports whether f is the one among fields of the same depth that has its name.
+// dominates reports whether f is the field that counts among those of the same depth with its name.
 func dominates(f field, level []field) bool {
 	alike := 0
 	for _, other := range level {
@@ -84,7 +84,7 @@ func dominates(f field, level []field) bool {
 	return alike == 1
 }
 
-// ownFields returns the fields of a struct itself, and the structs that are embedded in it.
+// ownFields returns the fields that a struct declares itself, and the structs that it embeds.
 func ownFields(from field) (fields, embedded []field) {
 	for i := range from.typ.NumField() {
 		sf := from.typ.Field(i)
@@ -118,7 +118,7 @@ func ownFields(from field) (fields, embedded []field) {
 	return fields, embedded
 }
 
-// validName reports whether encoding/json takes a name in a tag.
+// validName reports whether encoding/json accepts a name in a tag.
 func validName(name string) bool {
 	for _, c := range name {
 		if !strings.ContainsRune("!#$%&()*+-./:;<=>?@[]^_{|}~ ", c) && !unicode.IsLetter(c) && !unicode.IsDigit(c) {
@@ -137,7 +137,7 @@ const (
 	textMarshaler
 )
 
-// implements reports whether a type has the method by which encoding/json lets it decode or encode itself.
+// implements reports whether a type implements one of the interfaces that encoding/json honors.
 func implements(t reflect.Type, c capability) bool {
 	switch c {
 	case unmarshaler:

@@ -11,14 +11,14 @@ import (
 	"github.com/gatesock/gatesock/internal/jsontext"
 )
 
-// locator finds the first value of a message that encoding/json can't decode. It walks over a text that is valid JSON, and over
-// the type beside it, once, by the rules of that package.
+// locator finds the first value of a message that encoding/json cannot decode. It walks once over valid JSON and, in
+// parallel, over the type, by the rules of that package.
 type locator struct {
 	s      jsontext.Scanner
 	strict bool
 	fields map[reflect.Type][]field
-	alone  map[reflect.Type]reflect.Type // structs with one member of the option "string", by its type
-	path   place                         // where it is; what it passes on as a place is the beginning of it
+	alone  map[reflect.Type]reflect.Type // by a type T: struct{V T `json:"v,string"`}
+	path   place                         // of the current value; each place that is passed on shares its beginning
 }
 
 func (l *locator) member(at place, name string) place {
@@ -31,7 +31,7 @@ func (l *locator) element(at place, i int) place {
 	return l.path
 }
 
-// value reads the next value, and returns what is wrong with it for type t; nil if nothing is.
+// value reads the next value and returns the error if it cannot be decoded into t.
 func (l *locator) value(t reflect.Type, at place) *Error {
 	c := l.s.Peek()
 	isPointer := t.Kind() == reflect.Pointer
@@ -66,7 +66,7 @@ func (l *locator) value(t reflect.Type, at place) *Error {
 	}
 }
 
-// anything reads a value of any type. Only a number can be wrong with it, as 1e999.
+// anything reads a value for an empty interface. Only a number in it can be wrong, such as 1e999.
 func (l *locator) anything(at place) *Error {
 	switch c := l.s.Peek(); {
 	case c == '{':
@@ -129,7 +129,7 @@ func (l *locator) mapping(t reflect.Type, at place) *Error {
 	return nil
 }
 
-// badKey says what is wrong with the name of a map's member; it is empty if nothing is.
+// badKey describes why a name cannot be a key of type t. It returns "" if it can.
 func badKey(t reflect.Type, name string) string {
 	switch {
 	case implements(reflect.PointerTo(t), textUnmarshaler):
@@ -142,7 +142,7 @@ func badKey(t reflect.Type, name string) string {
 	return ""
 }
 
-// asText decodes a text into a type that takes one.
+// asText decodes a text by UnmarshalText.
 func asText(t reflect.Type, text string) error {
 	u, ok := reflect.New(t).Interface().(encoding.TextUnmarshaler)
 	if !ok {
@@ -161,7 +161,7 @@ func (l *locator) array(t reflect.Type, at place) *Error {
 	}
 	l.s.Open('[')
 	for i := 0; l.s.More(']'); i++ {
-		if t.Kind() == reflect.Array && i >= t.Len() { // encoding/json drops it
+		if t.Kind() == reflect.Array && i >= t.Len() { // encoding/json ignores it
 			l.s.Skip()
 			continue
 		}
@@ -193,7 +193,7 @@ func (l *locator) scalar(t reflect.Type, at place) *Error {
 	}
 }
 
-// leaf reads a value that has to be decoded to see whether it can be.
+// leaf reads a value of a type for which only decoding shows whether it works.
 func (l *locator) leaf(t reflect.Type, at place) *Error {
 	err := json.Unmarshal([]byte(l.s.Raw()), reflect.New(t).Interface())
 	if err == nil {
@@ -217,8 +217,8 @@ func (l *locator) leaf(t reflect.Type, at place) *Error {
 	}
 }
 
-// quoted reads a member that is tagged to be a string with JSON in it. What encoding/json accepts there is not JSON in
-// every case, so it decides.
+// quoted reads a member with the tag option "string". encoding/json accepts more than JSON in that string, so encoding/json
+// decides.
 func (l *locator) quoted(t reflect.Type, at place) *Error {
 	alone := l.alone[t]
 	if alone == nil {
@@ -235,7 +235,7 @@ func (l *locator) quoted(t reflect.Type, at place) *Error {
 	return at.refuse("must be a string that contains " + wanted(t))
 }
 
-// mismatch returns the error for the next value, which is of another kind than t.
+// mismatch returns the error for the next value, whose kind does not fit t.
 func (l *locator) mismatch(t reflect.Type, at place) *Error {
 	return at.refuse(mustBe(t, kindOf(l.s.Peek())))
 }
@@ -248,7 +248,7 @@ func mustBe(t reflect.Type, got string) string {
 	return "must be " + want + ", not " + got
 }
 
-// kindOf names the kind of the JSON value that begins with c.
+// kindOf returns the kind of the JSON value that begins with c, such as "an object".
 func kindOf(c byte) string {
 	switch c {
 	case '{':
@@ -266,7 +266,7 @@ func kindOf(c byte) string {
 	}
 }
 
-// wanted says in a client's words what a type takes; it is empty for a type about which there is nothing to say.
+// wanted describes to a client which values fit t, such as "a string". It returns "" if there is no short description.
 func wanted(t reflect.Type) string {
 	if t == nil {
 		return ""
@@ -306,7 +306,7 @@ func wanted(t reflect.Type) string {
 	}
 }
 
-// wantedOf says which numbers a type takes, for one that it does not take.
+// wantedOf describes which numbers fit t, for a number that does not.
 func wantedOf(t reflect.Type, number string) string {
 	switch t.Kind() {
 	case reflect.Float32:
@@ -323,7 +323,7 @@ func wantedOf(t reflect.Type, number string) string {
 	return wantedInRange(t)
 }
 
-// wantedInRange names the whole numbers that a type takes.
+// wantedInRange describes the range of an integer type.
 func wantedInRange(t reflect.Type) string {
 	bits := t.Bits()
 	if isUnsigned(t) {
@@ -333,7 +333,7 @@ func wantedInRange(t reflect.Type) string {
 	return "a whole number from -" + strconv.FormatUint(limit, 10) + " to " + strconv.FormatUint(limit-1, 10)
 }
 
-// fits reports whether a number, as JSON has it, is one of a numeric type.
+// fits reports whether a number in JSON fits a numeric type.
 func fits(t reflect.Type, number string) bool {
 	var err error
 	switch {
@@ -353,7 +353,7 @@ func isUnsigned(t reflect.Type) bool { return reflect.Uint <= t.Kind() && t.Kind
 
 func isNumeric(t reflect.Type) bool { return reflect.Int <= t.Kind() && t.Kind() <= reflect.Float64 }
 
-// isBytes reports whether encoding/json has a type as a string in base64.
+// isBytes reports whether encoding/json encodes a type as a string in base64.
 func isBytes(t reflect.Type) bool {
 	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8
 }

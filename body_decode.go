@@ -10,47 +10,37 @@ import (
 	"github.com/gatesock/gatesock/internal/jsontext"
 )
 
-// newDecoder returns the function that makes an In of a message.
+// newDecoder returns the function that decodes a message into the In of a typed handler and validates it. The decoding is
+// a [bodyDecoder]'s, which knows In by reflection only; what needs the type is here.
 func newDecoder[In any](rt *route) func(*Request) (In, error) {
-	target := newTarget[In]()
-	body := newBodyDecoder(rt, reflect.TypeFor[In](), func() any { _, to := target(); return to })
-	_, to := target()
-	_, validates := to.(validator) // of In, or of a pointer to it
+	t := reflect.TypeFor[In]()
+	isPointer := t.Kind() == reflect.Pointer
+	d := newBodyDecoder(rt, t)
+	_, validates := d.newTarget().Interface().(validator) // In does, or a pointer to it
 	return func(req *Request) (In, error) {
-		in, to := target()
-		if err := body.decode(req.Body, to); err != nil {
-			return *in, err
+		var in In
+		target := any(&in)
+		if isPointer {
+			v := d.newTarget()
+			in, _ = v.Convert(t).Interface().(In)
+			target = v.Interface()
+		}
+		if err := d.decode(req.Body, target); err != nil {
+			return in, err
 		}
 		if validates {
-			if err := to.(validator).Validate(); err != nil {
-				return *in, validationError(err)
+			if err := target.(validator).Validate(); err != nil {
+				return in, validationError(err)
 			}
 		}
-		return *in, nil
+		return in, nil
 	}
 }
 
-// newTarget returns a function that makes an In, and the pointer that a codec decodes into: to the In or, if that is a pointer
-// itself, what it points to.
-func newTarget[In any]() func() (*In, any) {
-	t := reflect.TypeFor[In]()
-	if t.Kind() != reflect.Pointer {
-		return func() (*In, any) {
-			in := new(In)
-			return in, in
-		}
-	}
-	return func() (*In, any) {
-		to := reflect.New(t.Elem())
-		in, _ := to.Convert(t).Interface().(In)
-		return &in, to.Interface()
-	}
-}
-
-// validator is what an In may have.
+// validator is an In that validates itself.
 type validator interface{ Validate() error }
 
-// validationError returns the public form of what Validate returned.
+// validationError returns the public error for an error of Validate.
 func validationError(err error) error {
 	var public *Error
 	if errors.As(err, &public) {
@@ -59,24 +49,36 @@ func validationError(err error) error {
 	return Errorf(CodeInvalidArgument, "%s", err.Error())
 }
 
-// bodyDecoder decodes the messages of a route.
+// bodyDecoder decodes the messages of one route into its In, and explains to clients why a message cannot be decoded. It
+// is safe for concurrent use.
+//
+// Decoding has three steps, in decode:
+//
+//  1. Find the JSON of the In: the message itself, or its member [Envelope.Input].
+//  2. For a strict codec, remove the members of the protocol that In does not have.
+//  3. Let the codec decode it into the target.
+//
+// If the codec fails, explain finds the wrong member. An error of the codec does not name it reliably: encoding/json
+// reports no path into arrays and maps, and a codec of the application may report anything. With the codec [JSON], a
+// [locator] therefore walks over the message and the type together. With other codecs, guess decodes the top-level
+// members one by one, each in an object of its own, and the first that fails is the wrong one. None of this runs for a
+// message that can be decoded.
 type bodyDecoder struct {
 	rt        *route
 	in        reflect.Type
-	target    func() any // what a codec decodes into
 	unmarshal func([]byte, any) error
 	strict    bool
-	own       []string // members that are the protocol's alone, hidden from a strict codec
+	removed   []string // members of the protocol to remove before a strict codec sees the message
 }
 
-func newBodyDecoder(rt *route, in reflect.Type, target func() any) *bodyDecoder {
-	d := &bodyDecoder{rt: rt, in: in, target: target, unmarshal: rt.codec.Unmarshal, strict: rt.strict}
+func newBodyDecoder(rt *route, in reflect.Type) *bodyDecoder {
+	d := &bodyDecoder{rt: rt, in: in, unmarshal: rt.codec.Unmarshal, strict: rt.strict}
 	if !rt.strict {
 		return d
 	}
 	strict, ok := rt.codec.(StrictCodec)
 	if !ok {
-		panic(fmt.Sprintf("gatesock: route %q at %s wants strict decoding, but its codec %T is not a StrictCodec", rt.key, rt.site, rt.codec))
+		panic(fmt.Sprintf("gatesock: route %q at %s has StrictDecoding, but its codec %T is not a StrictCodec", rt.key, rt.site, rt.codec))
 	}
 	d.unmarshal = strict.UnmarshalStrict
 	if rt.nested() || rt.raw {
@@ -84,18 +86,26 @@ func newBodyDecoder(rt *route, in reflect.Type, target func() any) *bodyDecoder 
 	}
 	for _, name := range []string{rt.wire.names.Action, rt.wire.names.ID} {
 		probe := append(member{name, "null"}.appendTo([]byte{'{'}), '}')
-		if strict.UnmarshalStrict(probe, target()) != nil {
-			d.own = append(d.own, name)
+		if strict.UnmarshalStrict(probe, d.newTarget().Interface()) != nil {
+			d.removed = append(d.removed, name)
 		}
 	}
 	return d
 }
 
-// nested reports whether the In of the route stands in a member of its own.
+// newTarget returns a pointer for the codec to decode into: to a new In or, if In is a pointer, to what it points to.
+func (d *bodyDecoder) newTarget() reflect.Value {
+	if d.in.Kind() == reflect.Pointer {
+		return reflect.New(d.in.Elem())
+	}
+	return reflect.New(d.in)
+}
+
+// nested reports whether the In of the route is one member of the message, rather than the message itself.
 func (rt *route) nested() bool { return rt.wire.names.Input != "" && !rt.raw }
 
-// decode decodes a message.
-func (d *bodyDecoder) decode(body []byte, to any) error {
+// decode decodes a message into a target.
+func (d *bodyDecoder) decode(body []byte, target any) error {
 	switch {
 	case d.rt.nested():
 		input, err := d.input(body)
@@ -106,16 +116,16 @@ func (d *bodyDecoder) decode(body []byte, to any) error {
 	case !d.rt.raw && string(bytes.TrimSpace(body)) == "null":
 		return errNotObject()
 	}
-	if len(d.own) > 0 {
-		body = without(body, d.own)
+	if len(d.removed) > 0 {
+		body = without(body, d.removed)
 	}
-	if err := d.unmarshal(body, to); err != nil {
+	if err := d.unmarshal(body, target); err != nil {
 		return d.explain(err, body)
 	}
 	return nil
 }
 
-// input returns the member that the In stands in, nil if there is none.
+// input returns the member [Envelope.Input] of a message, or nil if there is none.
 func (d *bodyDecoder) input(body []byte) (input []byte, err error) {
 	s := jsontext.NewScanner(body, nil)
 	if s.Peek() != '{' {
@@ -156,7 +166,7 @@ func errSyntax(err error) *Error {
 	return Errorf(CodeInvalidArgument, "the message is not valid JSON: %v", err)
 }
 
-// without returns a JSON object without some of its members. Anything else it returns as it is.
+// without returns a JSON object without some of its members. It returns other JSON unchanged.
 func without(data []byte, names []string) []byte {
 	members, ok := membersOf(data)
 	if !ok {

@@ -166,3 +166,14 @@ func FuzzInvoke(f *testing.F) {
 		}
 	})
 }
+
+func TestJSONUnmarshalStrict(t *testing.T) {
+	t.Parallel()
+	var v say
+	require.NoError(t, gatesock.JSON{}.UnmarshalStrict([]byte(`{"room":"a"} `), &v))
+	require.Error(t, gatesock.JSON{}.UnmarshalStrict([]byte(`{"room":"a"} {}`), &v))
+	require.Error(t, gatesock.JSON{}.UnmarshalStrict([]byte(`{"rom":"a"}`), &v))
+	b, err := gatesock.JSON{}.Marshal(nil)
+	require.NoError(t, err)
+	require.Equal(t, "null", string(b))
+}

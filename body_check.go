@@ -5,7 +5,7 @@ import (
 	"reflect"
 )
 
-// checkIn panics if no message can be decoded into an In, or if a part of it can't.
+// checkIn panics if JSON cannot be decoded into an In or into a part of it.
 func checkIn[In any](rt *route) {
 	t := reflect.TypeFor[In]()
 	if _, ok := rt.codec.(JSON); !ok {
@@ -17,11 +17,12 @@ func checkIn[In any](rt *route) {
 	}
 	c := checker{decoding: true, seen: make(map[reflect.Type]bool)}
 	if why := c.fault(t, "In"); why != "" {
-		panic(fmt.Sprintf("gatesock: route %q at %s has an In, %v, that JSON can't be decoded into: %s; a tag json:\"-\" leaves a member out", rt.key, rt.site, t, why))
+		panic(fmt.Sprintf("gatesock: route %q at %s has an In, %v, that JSON cannot be decoded into: %s; "+
+			`the tag json:"-" excludes a field`, rt.key, rt.site, t, why))
 	}
 }
 
-// checkOut panics if an Out can't be encoded.
+// checkOut panics if an Out cannot be encoded as JSON.
 func checkOut[Out any](rt *route) {
 	t := reflect.TypeFor[Out]()
 	if _, ok := rt.codec.(JSON); !ok {
@@ -30,11 +31,12 @@ func checkOut[Out any](rt *route) {
 	}
 	c := checker{seen: make(map[reflect.Type]bool)}
 	if why := c.fault(t, "Out"); why != "" {
-		panic(fmt.Sprintf("gatesock: route %q at %s has an Out, %v, that can't be encoded as JSON: %s; a tag json:\"-\" leaves a member out", rt.key, rt.site, t, why))
+		panic(fmt.Sprintf("gatesock: route %q at %s has an Out, %v, that cannot be encoded as JSON: %s; "+
+			`the tag json:"-" excludes a field`, rt.key, rt.site, t, why))
 	}
 }
 
-// checkAnyCodec panics at what no codec can handle.
+// checkAnyCodec panics for a type that no codec can handle.
 func (rt *route) checkAnyCodec(what string, t reflect.Type) {
 	switch t.Kind() {
 	case reflect.Chan, reflect.Func, reflect.UnsafePointer:
@@ -43,7 +45,7 @@ func (rt *route) checkAnyCodec(what string, t reflect.Type) {
 	}
 }
 
-// checkObject panics if t can't take the JSON object that a message is, with its action and id.
+// checkObject panics if the JSON object that every message is, with its action and id, does not fit t.
 func (rt *route) checkObject(t reflect.Type) {
 	in := t
 	for t.Kind() == reflect.Pointer {
@@ -52,11 +54,11 @@ func (rt *route) checkObject(t reflect.Type) {
 	switch p := reflect.PointerTo(t); {
 	case implements(p, unmarshaler), t.Kind() == reflect.Interface && t.NumMethod() == 0:
 	case implements(p, textUnmarshaler) || t.Kind() != reflect.Struct && t.Kind() != reflect.Map:
-		panic(fmt.Sprintf("gatesock: route %q at %s decodes messages, which are JSON objects, into a %v: In has to be a struct, a map, any, "+
+		panic(fmt.Sprintf("gatesock: route %q at %s decodes messages, which are JSON objects, into a %v: In must be a struct, a map, any, "+
 			"json.RawMessage, a type with UnmarshalJSON or a pointer to one of these; see also Raw", rt.key, rt.site, in))
 	case t.Kind() == reflect.Map:
 		if !takesString(t.Elem(), false) || badKey(t.Key(), rt.wire.names.Action) != "" {
-			panic(fmt.Sprintf("gatesock: route %q at %s decodes messages into a %v, which has no place for the strings %q and %q of a message",
+			panic(fmt.Sprintf("gatesock: route %q at %s decodes messages into a %v, which cannot hold the strings %q and %q of a message",
 				rt.key, rt.site, in, rt.wire.names.Action, rt.wire.names.ID))
 		}
 	default:
@@ -64,12 +66,12 @@ func (rt *route) checkObject(t reflect.Type) {
 	}
 }
 
-// checkOwnMembers panics if a field stands where the message has a string of the protocol's, and can't take one.
+// checkOwnMembers panics if a field has the name of one of the protocol's strings and cannot hold a string.
 func (rt *route) checkOwnMembers(in reflect.Type, fields []field) {
 	for _, name := range []string{rt.wire.names.Action, rt.wire.names.ID} {
 		if f := fieldNamed(fields, name); f != nil && !takesString(f.typ, f.quoted) {
 			panic(fmt.Sprintf("gatesock: route %q at %s decodes the string %q of every message into %s of %v, which is of type %v: "+
-				"give that member another name", rt.key, rt.site, name, f.goName, in, f.typ))
+				"give that field another name", rt.key, rt.site, name, f.goName, in, f.typ))
 		}
 	}
 }
@@ -84,13 +86,13 @@ func takesString(t reflect.Type, quoted bool) bool {
 		implements(p, unmarshaler) || implements(p, textUnmarshaler)
 }
 
-// checker looks for parts of a type that encoding/json can't handle.
+// checker finds parts of a type that encoding/json cannot handle.
 type checker struct {
 	decoding bool
 	seen     map[reflect.Type]bool
 }
 
-// fault says which part of a type can't be handled; it is empty if there is none.
+// fault describes the first part of a type that cannot be handled. It returns "" if there is none.
 func (c checker) fault(t reflect.Type, path string) string {
 	if c.seen[t] || c.handlesItself(t) {
 		return ""
@@ -100,7 +102,7 @@ func (c checker) fault(t reflect.Type, path string) string {
 	case reflect.Chan, reflect.Func, reflect.UnsafePointer, reflect.Complex64, reflect.Complex128:
 		return fmt.Sprintf("%s is a %v", path, t)
 	case reflect.Interface:
-		// As a member it is of use, too: it can be null or left out, as those of generated types for one of several.
+		// A field of such a type is useful: it can be null or missing, like those of generated union types.
 		if c.decoding && t.NumMethod() > 0 && path == "In" {
 			return fmt.Sprintf("%s is a %v, an interface with methods", path, t)
 		}
@@ -110,7 +112,7 @@ func (c checker) fault(t reflect.Type, path string) string {
 		return c.fault(t.Elem(), path+"[]")
 	case reflect.Map:
 		if !c.isKey(t.Key()) {
-			return fmt.Sprintf("%s is a %v, whose keys can't be names", path, t)
+			return fmt.Sprintf("%s is a %v, whose keys cannot be names", path, t)
 		}
 		return c.fault(t.Elem(), path+"[]")
 	case reflect.Struct:
@@ -122,10 +124,10 @@ func (c checker) fault(t reflect.Type, path string) string {
 
 func (c checker) structFault(t reflect.Type, path string) string {
 	if embedded := hiddenPointer(t); c.decoding && embedded != "" {
-		return fmt.Sprintf("%s embeds %s, a pointer to a struct that is not exported", path, embedded)
+		return fmt.Sprintf("%s embeds %s, a pointer to an unexported struct", path, embedded)
 	}
 	for _, f := range fieldsOf(t) {
-		if !c.decoding && f.zero { // left out as long as it is nil
+		if !c.decoding && f.zero { // omitted while it is nil
 			continue
 		}
 		if why := c.fault(f.typ, path+"."+f.goName); why != "" {
@@ -135,7 +137,7 @@ func (c checker) structFault(t reflect.Type, path string) string {
 	return ""
 }
 
-// hiddenPointer returns the name of an embedded pointer that encoding/json can't set, empty if there is none.
+// hiddenPointer returns the name of an embedded pointer that encoding/json cannot set, or "" if there is none.
 func hiddenPointer(t reflect.Type) string {
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -146,7 +148,7 @@ func hiddenPointer(t reflect.Type) string {
 	return ""
 }
 
-// handlesItself reports whether a type has its own way from or to JSON.
+// handlesItself reports whether a type encodes or decodes itself.
 func (c checker) handlesItself(t reflect.Type) bool {
 	p := reflect.PointerTo(t)
 	if c.decoding {
@@ -155,7 +157,7 @@ func (c checker) handlesItself(t reflect.Type) bool {
 	return implements(p, marshaler) || implements(p, textMarshaler)
 }
 
-// isKey reports whether encoding/json takes a type for the keys of a map.
+// isKey reports whether encoding/json accepts a type as the key of a map.
 func (c checker) isKey(t reflect.Type) bool {
 	isInteger := isNumeric(t) && t.Kind() != reflect.Float32 && t.Kind() != reflect.Float64
 	return t.Kind() == reflect.String || isInteger ||

@@ -9,17 +9,17 @@ import (
 	"github.com/gatesock/gatesock/internal/jsontext"
 )
 
-// explain puts the error of a codec into words for the client: without the names of Go's types, and with the path of the
-// member that is wrong.
+// explain returns the error for the client of a message that a codec failed to decode with err. Its text has the path of
+// the wrong member, and no names of Go types.
 func (d *bodyDecoder) explain(err error, data []byte) error {
 	var public *Error
 	if errors.As(err, &public) {
 		return err
 	}
-	return d.inWords(err, data).WithCause(err)
+	return d.describe(err, data).WithCause(err)
 }
 
-func (d *bodyDecoder) inWords(err error, data []byte) *Error {
+func (d *bodyDecoder) describe(err error, data []byte) *Error {
 	_, isJSON := d.rt.codec.(JSON)
 	if d.rt.raw && !isJSON {
 		return Errorf(CodeInvalidArgument, "the message could not be decoded")
@@ -42,7 +42,7 @@ func (d *bodyDecoder) inWords(err error, data []byte) *Error {
 	return d.guess(err, data, base)
 }
 
-// guess finds the top-level member that a codec refuses by its error, or by decoding each alone.
+// guess finds the wrong top-level member by the codec's error, or else by decoding each member alone.
 func (d *bodyDecoder) guess(err error, data []byte, base place) *Error {
 	var wrongType *json.UnmarshalTypeError
 	if errors.As(err, &wrongType) && wrongType.Field != "" {
@@ -56,7 +56,7 @@ func (d *bodyDecoder) guess(err error, data []byte, base place) *Error {
 		return Errorf(CodeInvalidArgument, "unknown member %s", name)
 	}
 	for _, m := range members {
-		memberErr := d.unmarshal(append(m.appendTo([]byte{'{'}), '}'), d.target())
+		memberErr := d.unmarshal(append(m.appendTo([]byte{'{'}), '}'), d.newTarget().Interface())
 		switch {
 		case memberErr == nil:
 		case errors.As(memberErr, &wrongType):
@@ -68,7 +68,7 @@ func (d *bodyDecoder) guess(err error, data []byte, base place) *Error {
 	return base.refuse("has a value that is not accepted")
 }
 
-// place is where in a message a value stands, as "items[2].price"; empty for the whole.
+// place is the path of a value in a message, such as "items[2].price". It is empty for the whole message.
 type place []byte
 
 func (p place) member(name string) place {
@@ -78,7 +78,7 @@ func (p place) member(name string) place {
 	return append(p, name...)
 }
 
-// String returns the place for a text, quoted, and cut in the middle if it is long.
+// String returns the path for a message to the client: quoted, and shortened in the middle if it is long.
 func (p place) String() string {
 	const most = 128
 	if len(p) == 0 {
@@ -91,20 +91,20 @@ func (p place) String() string {
 	return string(jsontext.AppendString(nil, s))
 }
 
-// refuse returns the error that says what is wrong with the value at a place.
+// refuse returns the error for the value at a path; what describes the problem.
 func (p place) refuse(what string) *Error {
 	return Errorf(CodeInvalidArgument, "%v %s", p, what)
 }
 
-// unknown returns the error for a member that a strict route does not know.
+// unknown returns the error for a member that a strict route does not accept.
 func (p place) unknown() *Error {
-	if len(p) == 0 { // it has no name, and p would stand for the whole
+	if len(p) == 0 { // the member has no name; an empty path means the whole message
 		return Errorf(CodeInvalidArgument, `unknown member ""`)
 	}
 	return Errorf(CodeInvalidArgument, "unknown member %v", p)
 }
 
-// wrongType puts an error of encoding/json, which may come out of an own type of the application, into words.
+// wrongType returns the error for an error of encoding/json, which may come from the application's own UnmarshalJSON.
 func (p place) wrongType(e *json.UnmarshalTypeError) *Error {
 	kind, _, _ := strings.Cut(e.Value, " ")
 	got := map[string]string{

@@ -183,12 +183,12 @@ func TestTimeoutBlamesNoDeadlineForACancellation(t *testing.T) {
 func TestWrongTimeoutsPanic(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
-		0:                `gatesock: Timeout(0s) at %s: it must be above zero and below the 29s after which the gateway answers in the handler's place`,
-		29 * time.Second: `gatesock: Timeout(29s) at %s: it must be above zero and below the 29s after which the gateway answers in the handler's place`,
+		0:                `gatesock: Timeout(0s) at %s: d must be above zero and below 29s, after which the gateway itself answers`,
+		29 * time.Second: `gatesock: Timeout(29s) at %s: d must be above zero and below 29s, after which the gateway itself answers`,
 	} {
 		func() {
 			defer func() {
-				require.Regexp(t, strings.ReplaceAll(sitePattern(want), "register_test", "timeout_test"), fmt.Sprint(recover()))
+				require.Regexp(t, strings.ReplaceAll(sitePattern(want), "register_test", "middleware_test"), fmt.Sprint(recover()))
 			}()
 			gatesock.Timeout(d)
 		}()
