@@ -8,11 +8,12 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 )
 
-// Start runs an [App] in Lambda and never returns. The App is a [Router], or a mux of package eventmux if the function
-// has other events too.
+// Start runs an [App] in Lambda and never returns. The App is a [Router], or a mux of package
+// eventmux if the function has other events too.
 //
-// Start freezes the App, so that a wrong registration shows before the first event. For a handler that is not an App it
-// logs a warning instead; see [Wrap]. Outside Lambda it prints how to run the program and exits with status 2.
+// Start freezes the App, so that a wrong registration shows before the first event. For a handler
+// that is not an App it logs a warning instead; see [Wrap]. Outside Lambda it prints how to run the
+// program and exits with status 2.
 func Start(h lambda.Handler) {
 	if os.Getenv("AWS_LAMBDA_RUNTIME_API") == "" {
 		fmt.Fprint(os.Stderr, startHelp)
@@ -22,7 +23,8 @@ func Start(h lambda.Handler) {
 	lambda.Start(h)
 }
 
-const startHelp = `gatesock: this program is a Lambda function, but AWS_LAMBDA_RUNTIME_API is not set: it is not running in Lambda.
+const startHelp = `gatesock: this program is a Lambda function, but it is not running in Lambda:
+AWS_LAMBDA_RUNTIME_API is not set.
 
 To run the same handlers on this machine, give the router to the emulator:
 
@@ -33,12 +35,13 @@ To run the same handlers on this machine, give the router to the emulator:
 See the package documentation of github.com/gatesock/gatesock/emulator, and examples/chat/cmd/local.
 `
 
-// App is a [lambda.Handler] that describes itself: a [Router], or the mux of package eventmux. The emulator and package
-// wstest take the routes and the authorizer from the description, and [Start] checks the registration before the first
-// event.
+// App is a [lambda.Handler] that describes itself: a [Router], or the mux of package eventmux. The
+// emulator and package wstest take the routes and the authorizer from the description, and [Start]
+// checks the registration before the first event.
 //
-// A handler that wraps an App, for example to trace events, must not hide it. [Wrap] returns a handler that does not. Your
-// own type can have a method Unwrap instead, which [AppOf] uses to find the App:
+// A handler that wraps an App, for example to trace events, must not hide it. [Wrap] returns a
+// handler that does not. Your own type can have a method Unwrap instead, which [AppOf] uses to find
+// the App:
 //
 //	func (h *tracer) Unwrap() lambda.Handler { return h.next }
 type App interface {
@@ -54,11 +57,11 @@ type App interface {
 type Description struct {
 	// Routes are the routes of the API, sorted by key; nil if they are not known.
 	Routes []Route
-	// Authorizer reports whether the App handles the events of a REQUEST authorizer. If so, the API must use the function
-	// as the authorizer of $connect.
+	// Authorizer reports whether the App handles the events of a REQUEST authorizer. If so, the API
+	// must use the function as the authorizer of $connect.
 	Authorizer bool
-	// Envelope has the names of the members of the App's frames. The API's route selection expression must name the
-	// same member as its Action. The zero Envelope has the names of the protocol.
+	// Envelope has the names of the members of the App's frames. The API's route selection expression
+	// must name the same member as its Action. The zero Envelope has the names of the protocol.
 	Envelope Envelope
 }
 
@@ -66,8 +69,8 @@ type Description struct {
 type Route struct {
 	// Key is the route key.
 	Key string
-	// NeedsResponse reports whether the API needs a route response for this route, without which the gateway drops the
-	// handler's answers. It is false for $connect, $disconnect and [OneWay] routes.
+	// NeedsResponse reports whether the API needs a route response for this route, without which the
+	// gateway drops the handler's answers. It is false for $connect, $disconnect and [OneWay] routes.
 	NeedsResponse bool
 	// Guards are the names of the middleware that decides who may use the route; see [WithGuard].
 	Guards []string
@@ -76,8 +79,8 @@ type Route struct {
 // maxWraps bounds the search for an App, for a handler that unwraps to itself.
 const maxWraps = 100
 
-// AppOf returns h if it is an [App], or else the first App that methods Unwrap() lambda.Handler lead to. It reports
-// whether there is one.
+// AppOf returns h if it is an [App], or else the first App that methods Unwrap() lambda.Handler
+// lead to. It reports whether there is one.
 func AppOf(h lambda.Handler) (App, bool) {
 	for range maxWraps {
 		if app, ok := h.(App); ok {
@@ -92,8 +95,8 @@ func AppOf(h lambda.Handler) (App, bool) {
 	return nil, false
 }
 
-// Wrap returns h wrapped in middleware for whole events, the first one outermost. The result still leads to the [App]
-// that h is or wraps, unless a middleware returns an App of its own.
+// Wrap returns h wrapped in middleware for whole events, the first one outermost. The result still
+// leads to the [App] that h is or wraps, unless a middleware returns an App of its own.
 //
 //	gatesock.Start(gatesock.Wrap(router, func(next lambda.Handler) lambda.Handler {
 //		return otellambda.WrapHandler(next)

@@ -16,7 +16,7 @@ func (f handlerFunc) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 	return f(ctx, payload)
 }
 
-// tracer is a wrapper as a user writes one.
+// tracer is a wrapper with a method Unwrap.
 type tracer struct{ next lambda.Handler }
 
 func (t tracer) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
@@ -25,10 +25,10 @@ func (t tracer) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 
 func (t tracer) Unwrap() lambda.Handler { return t.next }
 
-// embedding is a wrapper that has what it wraps in it.
+// embedding is a wrapper that embeds the router.
 type embedding struct{ *gatesock.Router }
 
-// forgetful is a wrapper that says nothing of what it wraps.
+// forgetful is a wrapper that hides what it wraps.
 type forgetful struct{ lambda.Handler }
 
 // circular unwraps to itself.
@@ -79,7 +79,7 @@ func TestWrapPutsTheFirstOutermost(t *testing.T) {
 	require.Equal(t, "ab", string(out))
 }
 
-// A middleware may describe the app otherwise than the app itself does.
+// A middleware may return an App with a description of its own.
 func TestWrapKeepsAnAppOfTheMiddleware(t *testing.T) {
 	t.Parallel()
 	other := gatesock.New()

@@ -45,7 +45,8 @@ func (rt *route) checkAnyCodec(what string, t reflect.Type) {
 	}
 }
 
-// checkObject panics if the JSON object that every message is, with its action and id, does not fit t.
+// checkObject panics if the JSON object that every message is, with its action and id, does not fit
+// t.
 func (rt *route) checkObject(t reflect.Type) {
 	in := t
 	for t.Kind() == reflect.Pointer {
@@ -66,7 +67,8 @@ func (rt *route) checkObject(t reflect.Type) {
 	}
 }
 
-// checkOwnMembers panics if a field has the name of one of the protocol's strings and cannot hold a string.
+// checkOwnMembers panics if a field has the name of one of the protocol's strings and cannot hold a
+// string.
 func (rt *route) checkOwnMembers(in reflect.Type, fields []field) {
 	for _, name := range []string{rt.wire.names.Action, rt.wire.names.ID} {
 		if f := fieldNamed(fields, name); f != nil && !takesString(f.typ, f.quoted) {
@@ -102,7 +104,8 @@ func (c checker) fault(t reflect.Type, path string) string {
 	case reflect.Chan, reflect.Func, reflect.UnsafePointer, reflect.Complex64, reflect.Complex128:
 		return fmt.Sprintf("%s is a %v", path, t)
 	case reflect.Interface:
-		// A field of such a type is useful: it can be null or missing, like those of generated union types.
+		// A field of such a type is useful: it can be null or missing, like those of generated union
+		// types.
 		if c.decoding && t.NumMethod() > 0 && path == "In" {
 			return fmt.Sprintf("%s is a %v, an interface with methods", path, t)
 		}
@@ -137,11 +140,13 @@ func (c checker) structFault(t reflect.Type, path string) string {
 	return ""
 }
 
-// hiddenPointer returns the name of an embedded pointer that encoding/json cannot set, or "" if there is none.
+// hiddenPointer returns the name of an embedded pointer that encoding/json cannot set, or "" if
+// there is none.
 func hiddenPointer(t reflect.Type) string {
 	for i := range t.NumField() {
 		f := t.Field(i)
-		if f.Anonymous && !f.IsExported() && f.Type.Kind() == reflect.Pointer && f.Type.Elem().Kind() == reflect.Struct && f.Tag.Get("json") != "-" {
+		isPointer := f.Type.Kind() == reflect.Pointer && f.Type.Elem().Kind() == reflect.Struct
+		if f.Anonymous && !f.IsExported() && isPointer && f.Tag.Get("json") != "-" {
 			return f.Name
 		}
 	}

@@ -10,8 +10,9 @@ import (
 	"github.com/gatesock/gatesock/internal/jsontext"
 )
 
-// newDecoder returns the function that decodes a message into the In of a typed handler and validates it. The decoding is
-// a [bodyDecoder]'s, which knows In by reflection only; what needs the type is here.
+// newDecoder returns the function that decodes a message into the In of a typed handler and
+// validates it. The decoding is a [bodyDecoder]'s, which knows In by reflection only; what needs
+// the type is here.
 func newDecoder[In any](rt *route) func(*Request) (In, error) {
 	t := reflect.TypeFor[In]()
 	isPointer := t.Kind() == reflect.Pointer
@@ -49,8 +50,8 @@ func validationError(err error) error {
 	return Errorf(CodeInvalidArgument, "%s", err.Error())
 }
 
-// bodyDecoder decodes the messages of one route into its In, and explains to clients why a message cannot be decoded. It
-// is safe for concurrent use.
+// bodyDecoder decodes the messages of one route into its In, and explains to clients why a message
+// cannot be decoded. It is safe for concurrent use.
 //
 // Decoding has three steps, in decode:
 //
@@ -58,11 +59,12 @@ func validationError(err error) error {
 //  2. For a strict codec, remove the members of the protocol that In does not have.
 //  3. Let the codec decode it into the target.
 //
-// If the codec fails, explain finds the wrong member. An error of the codec does not name it reliably: encoding/json
-// reports no path into arrays and maps, and a codec of the application may report anything. With the codec [JSON], a
-// [locator] therefore walks over the message and the type together. With other codecs, guess decodes the top-level
-// members one by one, each in an object of its own, and the first that fails is the wrong one. None of this runs for a
-// message that can be decoded.
+// If the codec fails, explain finds the wrong member. An error of the codec does not name it
+// reliably: encoding/json reports no path into arrays and maps, and a codec of the application may
+// report anything. With the codec [JSON], a [locator] therefore walks over the message and the type
+// together. With other codecs, guess decodes the top-level members one by one, each in an object of
+// its own, and the first that fails is the wrong one. None of this runs for a message that can be
+// decoded.
 type bodyDecoder struct {
 	rt        *route
 	in        reflect.Type
@@ -93,7 +95,8 @@ func newBodyDecoder(rt *route, in reflect.Type) *bodyDecoder {
 	return d
 }
 
-// newTarget returns a pointer for the codec to decode into: to a new In or, if In is a pointer, to what it points to.
+// newTarget returns a pointer for the codec to decode into: to a new In or, if In is a pointer, to
+// what it points to.
 func (d *bodyDecoder) newTarget() reflect.Value {
 	if d.in.Kind() == reflect.Pointer {
 		return reflect.New(d.in.Elem())
@@ -101,7 +104,8 @@ func (d *bodyDecoder) newTarget() reflect.Value {
 	return reflect.New(d.in)
 }
 
-// nested reports whether the In of the route is one member of the message, rather than the message itself.
+// nested reports whether the In of the route is one member of the message, rather than the message
+// itself.
 func (rt *route) nested() bool { return rt.wire.names.Input != "" && !rt.raw }
 
 // decode decodes a message into a target.

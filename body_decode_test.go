@@ -35,7 +35,7 @@ func (o order) Validate() error {
 	}
 }
 
-// wholeNumber takes the strings of the protocol, and numbers.
+// wholeNumber accepts the strings of the protocol, and numbers.
 type wholeNumber int
 
 func (n *wholeNumber) UnmarshalJSON(b []byte) error {
@@ -45,7 +45,7 @@ func (n *wholeNumber) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*int)(n))
 }
 
-// pointerOrder has its Validate on the pointer.
+// pointerOrder declares Validate on the pointer.
 type pointerOrder struct{ Item string }
 
 func (o *pointerOrder) Validate() error {
@@ -119,7 +119,9 @@ func TestStrictDecoding(t *testing.T) {
 	r := gatesock.New(gatesock.StrictDecoding())
 	gatesock.HandleReply(r, "plain", func(_ context.Context, _ *gatesock.Request, in say) (say, error) { return in, nil })
 	type withAction struct{ Action, ID, Text string }
-	gatesock.HandleReply(r, "own", func(_ context.Context, _ *gatesock.Request, in withAction) (withAction, error) { return in, nil })
+	gatesock.HandleReply(r, "own", func(_ context.Context, _ *gatesock.Request, in withAction) (withAction, error) {
+		return in, nil
+	})
 	type actionAlone struct{ Action string }
 	gatesock.Handle(r, "one", func(context.Context, *gatesock.Request, actionAlone) error { return nil })
 	require.Equal(t, `{"id":"1","action":"plain","data":{"room":"a","text":"b"}}`,
@@ -129,7 +131,7 @@ func TestStrictDecoding(t *testing.T) {
 		frame(t, r, message("own", `{"action":"own","id":"1","text":"b"}`)))
 }
 
-// upperCodec is a codec of the application's own.
+// upperCodec is a codec of the application.
 type upperCodec struct{ gatesock.JSON }
 
 func (upperCodec) Unmarshal([]byte, any) error {
@@ -153,7 +155,9 @@ func FuzzInvoke(f *testing.F) {
 		if opts != nil {
 			key = "strict"
 		}
-		gatesock.HandleReply(r, key, func(_ context.Context, _ *gatesock.Request, in order) (order, error) { return in, nil }, opts...)
+		gatesock.HandleReply(r, key, func(_ context.Context, _ *gatesock.Request, in order) (order, error) {
+			return in, nil
+		}, opts...)
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		_, _ = r.Invoke(t.Context(), body)

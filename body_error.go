@@ -9,8 +9,8 @@ import (
 	"github.com/gatesock/gatesock/internal/jsontext"
 )
 
-// explain returns the error for the client of a message that a codec failed to decode with err. Its text has the path of
-// the wrong member, and no names of Go types.
+// explain returns the error for the client of a message that a codec failed to decode with err. Its
+// text has the path of the wrong member, and no names of Go types.
 func (d *bodyDecoder) explain(err error, data []byte) error {
 	var public *Error
 	if errors.As(err, &public) {
@@ -42,7 +42,8 @@ func (d *bodyDecoder) describe(err error, data []byte) *Error {
 	return d.guess(err, data, base)
 }
 
-// guess finds the wrong top-level member by the codec's error, or else by decoding each member alone.
+// guess finds the wrong top-level member by the codec's error, or else by decoding each member
+// alone.
 func (d *bodyDecoder) guess(err error, data []byte, base place) *Error {
 	var wrongType *json.UnmarshalTypeError
 	if errors.As(err, &wrongType) && wrongType.Field != "" {
@@ -68,7 +69,8 @@ func (d *bodyDecoder) guess(err error, data []byte, base place) *Error {
 	return base.refuse("has a value that is not accepted")
 }
 
-// place is the path of a value in a message, such as "items[2].price". It is empty for the whole message.
+// place is the path of a value in a message, such as "items[2].price". It is empty for the whole
+// message.
 type place []byte
 
 func (p place) member(name string) place {
@@ -78,7 +80,8 @@ func (p place) member(name string) place {
 	return append(p, name...)
 }
 
-// String returns the path for a message to the client: quoted, and shortened in the middle if it is long.
+// String returns the path for a message to the client: quoted, and shortened in the middle if it is
+// long.
 func (p place) String() string {
 	const most = 128
 	if len(p) == 0 {
@@ -104,7 +107,8 @@ func (p place) unknown() *Error {
 	return Errorf(CodeInvalidArgument, "unknown member %v", p)
 }
 
-// wrongType returns the error for an error of encoding/json, which may come from the application's own UnmarshalJSON.
+// wrongType returns the error for an error of encoding/json, which may come from the application's
+// own UnmarshalJSON.
 func (p place) wrongType(e *json.UnmarshalTypeError) *Error {
 	kind, _, _ := strings.Cut(e.Value, " ")
 	got := map[string]string{

@@ -14,7 +14,7 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// color is a text of few values.
+// color is a text with few valid values.
 type color string
 
 func (c *color) UnmarshalText(b []byte) error {
@@ -25,7 +25,7 @@ func (c *color) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// interval decodes itself by way of a type of its own, as many do.
+// interval decodes itself by decoding another type.
 type interval struct{ From, To int8 }
 
 func (i *interval) UnmarshalJSON(b []byte) error {
@@ -33,7 +33,7 @@ func (i *interval) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*plain)(i))
 }
 
-// moody refuses everything, in its own words.
+// moody refuses everything with a message of its own.
 type moody struct{}
 
 func (moody) UnmarshalJSON([]byte) error {
@@ -55,7 +55,7 @@ type common struct {
 	} `json:"deep"`
 }
 
-// everything has a member of each kind.
+// everything has a field of each kind.
 type everything struct {
 	common
 	Items  []lineItem           `json:"items"`
@@ -167,7 +167,8 @@ func TestWordsForDecodeErrors(t *testing.T) {
 		errorOf(t, frame(t, r, message("do", long))).Message)
 }
 
-// TestDeepMessagesAreLocatedOnce: a client must not be able to make an error much dearer than a message.
+// TestDeepMessagesAreLocatedOnce checks that no message makes its error much more expensive than
+// its decoding.
 func TestDeepMessagesAreLocatedOnce(t *testing.T) {
 	t.Parallel()
 	type node struct {
@@ -187,13 +188,14 @@ var (
 	quotedText = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 )
 
-// requireNoGo fails for a text that has something of Go in it, outside of what it quotes of the client's message.
+// requireNoGo fails for a text that mentions Go or its types, except in quotations of the client's
+// message.
 func requireNoGo(t *testing.T, body, text string) {
 	t.Helper()
 	require.NotRegexp(t, goWords, quotedText.ReplaceAllString(text, "…"), body)
 }
 
-// FuzzDecodeErrors: no client has to know what Go is, whatever it sends.
+// FuzzDecodeErrors checks that errors mention nothing of Go, whatever the client sends.
 func FuzzDecodeErrors(f *testing.F) {
 	for _, seed := range []string{
 		`{"items":[{"price":1},{"count":300}],"byNum":{"x":"y"}}`, `{"at":5,"moody":[]}`, `{"quoted":7}`, `{"quoted":"x"}`, `{"data":"&"}`,

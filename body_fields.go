@@ -20,8 +20,8 @@ type field struct {
 	zero   bool  // the tag has the option "omitzero"
 }
 
-// fieldNamed returns the field that a member of a message is decoded into, or nil if there is none: the field with exactly
-// that name, or else the first that differs only in case.
+// fieldNamed returns the field that a member of a message is decoded into, or nil if there is none:
+// the field with exactly that name, or else the first that differs only in case.
 func fieldNamed(fields []field, name string) *field {
 	var folded *field
 	for i := range fields {
@@ -36,9 +36,9 @@ func fieldNamed(fields []field, name string) *field {
 	return folded
 }
 
-// fieldsOf returns the fields of a struct that encoding/json uses, in the order of their declaration. Fields of embedded
-// structs count as the struct's own. Of several fields with one name, the least deep counts; of those, a tagged one; and
-// none, if there are still several.
+// fieldsOf returns the fields of a struct that encoding/json uses, in the order of their
+// declaration. Fields of embedded structs count as the struct's own. Of several fields with one
+// name, the least deep counts; of those, a tagged one; and none, if there are still several.
 func fieldsOf(t reflect.Type) []field {
 	var all []field
 	taken := make(map[string]bool)
@@ -110,12 +110,17 @@ func ownFields(from field) (fields, embedded []field) {
 			f.name = sf.Name
 		}
 		for option := range strings.SplitSeq(options, ",") {
-			f.quoted = f.quoted || option == "string" && (isNumeric(elem) || elem.Kind() == reflect.Bool || elem.Kind() == reflect.String)
+			f.quoted = f.quoted || option == "string" && mayBeQuoted(elem)
 			f.zero = f.zero || option == "omitzero"
 		}
 		fields = append(fields, f)
 	}
 	return fields, embedded
+}
+
+// mayBeQuoted reports whether encoding/json honors the tag option "string" for a type.
+func mayBeQuoted(t reflect.Type) bool {
+	return isNumeric(t) || t.Kind() == reflect.Bool || t.Kind() == reflect.String
 }
 
 // validName reports whether encoding/json accepts a name in a tag.

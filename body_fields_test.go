@@ -27,7 +27,8 @@ type again struct{ inner }
 
 type word string
 
-// TestFieldsAreThoseOfEncodingJSON: a struct has the members that encoding/json writes.
+// TestFieldsAreThoseOfEncodingJSON checks that fieldsOf finds the fields that encoding/json
+// encodes.
 func TestFieldsAreThoseOfEncodingJSON(t *testing.T) {
 	t.Parallel()
 	for _, v := range []any{
@@ -82,8 +83,8 @@ func TestFieldsAreThoseOfEncodingJSON(t *testing.T) {
 	}
 }
 
-// TestFoldedNamesAreFoundInOrder: of members whose names differ in case alone, encoding/json takes the first that is
-// declared, not the least deep, for a name of neither.
+// TestFoldedNamesAreFoundInOrder has fields whose names differ only in case, and a member that
+// matches none of them exactly: encoding/json takes the first declared field, not the least deep.
 func TestFoldedNamesAreFoundInOrder(t *testing.T) {
 	t.Parallel()
 	type deeper struct {

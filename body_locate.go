@@ -11,8 +11,8 @@ import (
 	"github.com/gatesock/gatesock/internal/jsontext"
 )
 
-// locator finds the first value of a message that encoding/json cannot decode. It walks once over valid JSON and, in
-// parallel, over the type, by the rules of that package.
+// locator finds the first value of a message that encoding/json cannot decode. It walks once over
+// valid JSON and, in parallel, over the type, by the rules of that package.
 type locator struct {
 	s      jsontext.Scanner
 	strict bool
@@ -217,8 +217,8 @@ func (l *locator) leaf(t reflect.Type, at place) *Error {
 	}
 }
 
-// quoted reads a member with the tag option "string". encoding/json accepts more than JSON in that string, so encoding/json
-// decides.
+// quoted reads a member with the tag option "string". encoding/json accepts more than JSON in that
+// string, so encoding/json decides.
 func (l *locator) quoted(t reflect.Type, at place) *Error {
 	alone := l.alone[t]
 	if alone == nil {
@@ -266,7 +266,8 @@ func kindOf(c byte) string {
 	}
 }
 
-// wanted describes to a client which values fit t, such as "a string". It returns "" if there is no short description.
+// wanted describes to a client which values fit t, such as "a string". It returns "" if there is no
+// short description.
 func wanted(t reflect.Type) string {
 	if t == nil {
 		return ""

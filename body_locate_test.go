@@ -47,7 +47,7 @@ type tree struct {
 	D []*tree         `json:"d"`
 }
 
-// located has what encoding/json treats in a way of its own.
+// located has the cases that encoding/json treats specially.
 type located struct {
 	hiding
 	*Pointed
@@ -104,8 +104,8 @@ func (d doc) text() string {
 	return string(d.open) + strings.Join(parts, ",") + string(d.open+2)
 }
 
-// upTo returns the part of a text before the value at a path, with last in the place of that value; an empty last leaves
-// it as it is. It reports whether there is such a value.
+// upTo returns the part of a document before the value at a path, with last in place of that value.
+// If last is empty, it keeps the value. It reports whether there is a value at the path.
 func (d doc) upTo(path []string, last string) (doc, bool) {
 	if len(path) == 0 {
 		if last != "" {
@@ -116,7 +116,8 @@ func (d doc) upTo(path []string, last string) (doc, bool) {
 	for i, v := range d.values {
 		if d.open == '{' && d.names[i] == path[0] || d.open == '[' && "["+strconv.Itoa(i)+"]" == path[0] {
 			end, ok := v.upTo(path[1:], last)
-			return doc{names: d.names[:min(i+1, len(d.names))], values: append(append([]doc(nil), d.values[:i]...), end), open: d.open}, ok
+			values := append(append([]doc(nil), d.values[:i]...), end)
+			return doc{names: d.names[:min(i+1, len(d.names))], values: values, open: d.open}, ok
 		}
 	}
 	return d, false
@@ -128,7 +129,7 @@ const (
 		"\u00201" "2026-01-02T03:04:05Z" "AAAA" "A" "1.2.3.4" true false null null null`
 )
 
-// draw returns any text.
+// draw returns a random document.
 func draw(t *rapid.T, depth int) doc {
 	switch kind := rapid.IntRange(0, 9).Draw(t, "kind"); {
 	case kind < 4 && depth > 0:
@@ -144,7 +145,8 @@ func draw(t *rapid.T, depth int) doc {
 }
 
 func drawObject(t *rapid.T, depth int) doc {
-	d := doc{open: '{', names: rapid.SliceOfNDistinct(rapid.SampledFrom(strings.Fields(memberNames)), 0, 4, rapid.ID).Draw(t, "names")}
+	names := rapid.SliceOfNDistinct(rapid.SampledFrom(strings.Fields(memberNames)), 0, 4, rapid.ID)
+	d := doc{open: '{', names: names.Draw(t, "names")}
 	for range d.names {
 		d.values = append(d.values, draw(t, depth-1))
 	}
@@ -156,8 +158,8 @@ var (
 	stepOfPlace    = regexp.MustCompile(`\[\d+\]|[^.\[\]]+`)
 )
 
-// agree checks that what is named is the first value that encoding/json refuses: the text up to it decodes with a null in
-// its place, and does not with the value.
+// agree checks that the error names the first value that encoding/json refuses: the document up to
+// it can be decoded with a null in its place, and not with the value.
 func agree(t *rapid.T) {
 	d := drawObject(t, 4)
 	strict := rapid.Bool().Draw(t, "strict")

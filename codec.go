@@ -11,16 +11,18 @@ import (
 	"github.com/gatesock/gatesock/internal/jsontext"
 )
 
-// Codec encodes and decodes the values of the application: the members of a request, and the data of a reply, an error or
-// a push. The library itself encodes the envelope around them. The default is [JSON]; [WithCodec] sets another one, for
-// example a faster JSON library. A Codec must be safe for concurrent use.
+// Codec encodes and decodes the values of the application: the members of a request, and the data
+// of a reply, an error or a push. The library itself encodes the envelope around them. The default
+// is [JSON]; [WithCodec] sets another one, for example a faster JSON library. A Codec must be safe
+// for concurrent use.
 type Codec interface {
-	// Marshal returns v as one JSON value in UTF-8. Any other result is logged and not sent, and the client receives
-	// [CodeInternal]. On a [Raw] route Marshal may return any bytes but none.
+	// Marshal returns v as one JSON value in UTF-8. Any other result is logged and not sent, and the
+	// client receives [CodeInternal]. On a [Raw] route Marshal may return any bytes but none.
 	Marshal(v any) ([]byte, error)
-	// Unmarshal decodes data into v, a pointer to the In of a handler, or the In itself if it is a pointer. It must refuse
-	// bytes after the value. If it returns an [*Error], the client receives that error. For other errors, among
-	// them those of encoding/json, the library writes a message that names the wrong member.
+	// Unmarshal decodes data into v, a pointer to the In of a handler, or the In itself if it is a
+	// pointer. It must refuse bytes after the value. If it returns an [*Error], the client receives
+	// that error. For other errors, among them those of encoding/json, the library writes a message
+	// that names the wrong member.
 	Unmarshal(data []byte, v any) error
 }
 
@@ -31,13 +33,14 @@ type StrictCodec interface {
 	UnmarshalStrict(data []byte, v any) error
 }
 
-// JSON is the default [Codec]. It is encoding/json without the escaping of <, > and &, which HTML pages need and WebSocket
-// frames do not.
+// JSON is the default [Codec]. It is encoding/json without the escaping of <, > and &, which HTML
+// pages need and WebSocket frames do not.
 type JSON struct{}
 
 var _ StrictCodec = JSON{}
 
-// checkEncoded returns an error if data, which c returned, is not one JSON value in UTF-8. encoding/json returns no other.
+// checkEncoded returns an error if data, which c returned, is not one JSON value in UTF-8.
+// encoding/json returns no other.
 func checkEncoded(c Codec, data []byte) error {
 	if _, ok := c.(JSON); ok {
 		return nil

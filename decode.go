@@ -14,8 +14,9 @@ import (
 	"github.com/gatesock/gatesock/internal/jsontext"
 )
 
-// ErrNotWebSocket is wrapped by the error that [Router.Invoke] returns for an event that does not come from a WebSocket API.
-// The text of that error describes what the event looks like. To serve other events too, use package eventmux.
+// ErrNotWebSocket is wrapped by the error that [Router.Invoke] returns for an event that does not
+// come from a WebSocket API. The text of that error describes what the event looks like. To serve
+// other events too, use package eventmux.
 var ErrNotWebSocket = errors.New("gatesock: not an event of a WebSocket API")
 
 // maxIDLength is the length of the longest id and the longest action that answers repeat, in bytes.
@@ -23,9 +24,9 @@ const maxIDLength = 128
 
 // envelope is an event while it is decoded.
 //
-// Members that decide something must be well-formed: those that select the route, the authorizer's result, the client's
-// handshake, and the message. Any other member is taken as text, whatever it is, so that an unusual value does not cost
-// the client its connection.
+// Members that decide something must be well-formed: those that select the route, the authorizer's
+// result, the client's handshake, and the message. Any other member is taken as text, whatever it
+// is, so that an unusual value does not cost the client its connection.
 type envelope struct {
 	*Request
 	wire                                        *wire // the names of the members of a message
@@ -37,7 +38,8 @@ type envelope struct {
 	headers, multiHeaders, query, multiQuery string
 }
 
-// decodeEvent decodes an event of the gateway in one pass. The Request shares no memory with payload.
+// decodeEvent decodes an event of the gateway in one pass. The Request shares no memory with
+// payload.
 func decodeEvent(payload []byte, w *wire) (*Request, error) {
 	kept := new(strings.Builder)
 	kept.Grow(len(payload) / 2) // enough for most events
@@ -183,9 +185,9 @@ func (e *envelope) readContext(s *jsontext.Scanner) {
 	}
 }
 
-// readAuthorizer reads the authorizer's result. An API without an authorizer was observed to send "" (aws-lambda-go#154).
-// Any other value that is not an object is refused, because a client whose rights are unreadable must not pass for one
-// without an authorizer.
+// readAuthorizer reads the authorizer's result. An API without an authorizer was observed to send
+// "" (aws-lambda-go#154). Any other value that is not an object is refused, because a client whose
+// rights are unreadable must not pass for one without an authorizer.
 func (e *envelope) readAuthorizer(s *jsontext.Scanner) {
 	switch c := s.Peek(); c {
 	case '{':
@@ -232,7 +234,8 @@ func readIdentity(s *jsontext.Scanner, id *Identity) {
 	}
 }
 
-// readScalars reads a flat object into m: strings as they are, other values in their JSON spelling. It skips nulls.
+// readScalars reads a flat object into m: strings as they are, other values in their JSON spelling.
+// It skips nulls.
 func readScalars(s *jsontext.Scanner, m map[string]string) map[string]string {
 	s.Open('{')
 	for s.More('}') {
@@ -282,7 +285,8 @@ func (e *envelope) finish(kept *strings.Builder) {
 	}
 }
 
-// timeOf returns the time of a timestamp in milliseconds, or the zero time for a missing one, which is 0.
+// timeOf returns the time of a timestamp in milliseconds, or the zero time for a missing one, which
+// is 0.
 func timeOf(millis int64) time.Time {
 	if millis == 0 {
 		return time.Time{}
@@ -290,8 +294,8 @@ func timeOf(millis int64) time.Time {
 	return time.UnixMilli(millis).UTC()
 }
 
-// readHandshake reads the headers and the query of a handshake. They decide whether the client may connect, so they must
-// be well-formed.
+// readHandshake reads the headers and the query of a handshake. They decide whether the client may
+// connect, so they must be well-formed.
 func (e *envelope) readHandshake() {
 	e.Header = make(http.Header)
 	e.Query = make(url.Values)
@@ -347,8 +351,8 @@ func readMulti(s *jsontext.Scanner) []string {
 	return vs
 }
 
-// decodeBase64 decodes the message of an integration with CONVERT_TO_BINARY. It reports whether the message is
-// well-formed.
+// decodeBase64 decodes the message of an integration with CONVERT_TO_BINARY. It reports whether the
+// message is well-formed.
 func (e *envelope) decodeBase64() bool {
 	if !e.base64 {
 		return true

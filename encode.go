@@ -8,7 +8,8 @@ import (
 	"github.com/gatesock/gatesock/internal/jsontext"
 )
 
-// replyHead appends `{"id":…,"action":…`, the members by which a client matches an answer to its request.
+// replyHead appends `{"id":…,"action":…`, the members by which a client matches an answer to its
+// request.
 func (w *wire) replyHead(b []byte, req *Request) []byte {
 	b = append(b, '{')
 	if req.hasID() {
@@ -53,8 +54,8 @@ func (w *wire) errorFrame(req *Request, e *Error, details []byte) []byte {
 	return append(b, "}}"...)
 }
 
-// okResponse returns the Lambda proxy response that sends frame through the route response. For an empty frame it has no
-// body.
+// okResponse returns the Lambda proxy response that sends frame through the route response. For an
+// empty frame it has no body.
 func okResponse(frame []byte) []byte {
 	if len(frame) == 0 {
 		return []byte(`{"statusCode":200}`)

@@ -14,8 +14,8 @@ import (
 //
 //	{"event":"message","topic":"room:1","data":{…}}
 //
-// A broadcaster of package broadcast sends it to a group. To post it to one connection, encode it and give the frame to
-// a [Poster].
+// A broadcaster of package broadcast sends it to a group. To post it to one connection, encode it
+// and give the frame to a [Poster].
 type Push struct {
 	// Event names what happened. It must not be empty.
 	Event string
@@ -25,14 +25,14 @@ type Push struct {
 	Data any
 }
 
-// Encode returns the frame of the push. If c is nil, it uses [JSON]. Encode fails if Event is empty, and if c fails or does
-// not return one JSON value. It does not enforce [MaxMessageSize]; the sender does. For clients with other names for the
-// members, use [Envelope.EncodePush].
+// Encode returns the frame of the push. If c is nil, it uses [JSON]. Encode fails if Event is
+// empty, and if c fails or does not return one JSON value. It does not enforce [MaxMessageSize];
+// the sender does. For clients with other names for the members, use [Envelope.EncodePush].
 func (p Push) Encode(c Codec) ([]byte, error) { return protocolWire.push(p, c) }
 
-// Envelope has the names of the members that the wire format adds to the application's own data (docs/protocol.md). Use it
-// for existing clients that expect other names. An empty name means the name in the protocol, which is the field's name
-// in lower case.
+// Envelope has the names of the members that the wire format adds to the application's own data
+// (docs/protocol.md). Use it for existing clients that expect other names. An empty name means the
+// name in the protocol, which is the field's name in lower case.
 //
 //	names := gatesock.Envelope{Action: "type", ID: "requestId", Data: "payload", Input: "payload"}
 //	r := gatesock.New(gatesock.WithEnvelope(names))
@@ -40,27 +40,31 @@ func (p Push) Encode(c Codec) ([]byte, error) { return protocolWire.push(p, c) }
 //	→ {"type":"add","requestId":"1","payload":{"a":1,"b":2}}
 //	← {"requestId":"1","type":"add","payload":{"sum":3}}
 //
-// A [Router] takes it by [WithEnvelope], a broadcaster by broadcast.WithEnvelope, and [Envelope.EncodePush] encodes a push
-// with it. The route selection expression of the API must name the same member as Action, here $request.body.type. The
-// emulator and package wstest take all names from the [App].
+// A [Router] takes it by [WithEnvelope], a broadcaster by broadcast.WithEnvelope, and
+// [Envelope.EncodePush] encodes a push with it. The route selection expression of the API must name
+// the same member as Action, here $request.body.type. The emulator and package wstest take all
+// names from the [App].
 //
-// The members inside "error" keep their names. So do the gateway's own error frames, which have a "message" and a
-// "requestId" of the gateway: if ID is "requestId" too, clients can recognize these frames because they lack Action.
+// The members inside "error" keep their names. So do the gateway's own error frames, which have a
+// "message" and a "requestId" of the gateway: if ID is "requestId" too, clients can recognize these
+// frames because they lack Action.
 type Envelope struct {
 	// Action and ID are members of requests, replies and errors.
 	Action, ID string
 	// Data is a member of replies and pushes, Error a member of errors.
 	Data, Error string
-	// Event and Topic are members of pushes. Event may be the same name as Action, for clients that recognize a push
-	// because it lacks ID.
+	// Event and Topic are members of pushes. Event may be the same name as Action, for clients that
+	// recognize a push because it lacks ID.
 	Event, Topic string
-	// Input is the member of a request that contains the input of the action, from which the In of a typed handler is
-	// decoded. If it is empty, as in the protocol, the input's members stand beside Action and ID.
+	// Input is the member of a request that contains the input of the action, from which the In of a
+	// typed handler is decoded. If it is empty, as in the protocol, the input's members stand beside
+	// Action and ID.
 	Input string
 }
 
-// WithEnvelope sets the names of the members of the wire format. It panics if two members of one frame would have the same
-// name, if a push could be mistaken for a reply or an error, or if a name is not UTF-8.
+// WithEnvelope sets the names of the members of the wire format. It panics if two members of one
+// frame would have the same name, if a push could be mistaken for a reply or an error, or if a name
+// is not UTF-8.
 func WithEnvelope(e Envelope) Option {
 	w, err := newWire(e)
 	if err != nil {
@@ -78,7 +82,8 @@ func (e Envelope) EncodePush(p Push, c Codec) ([]byte, error) {
 	return w.push(p, c)
 }
 
-// wire is an Envelope prepared for use: each name to compare with, and each as JSON with a colon after it.
+// wire is an Envelope prepared for use: each name to compare with, and each as JSON with a colon
+// after it.
 type wire struct {
 	names                               Envelope
 	id, action, data, err, event, topic string
@@ -101,7 +106,11 @@ func newWire(e Envelope) (*wire, error) {
 	if err := e.check(); err != nil {
 		return nil, err
 	}
-	return &wire{e, written(e.ID), written(e.Action), written(e.Data), written(e.Error), written(e.Event), written(e.Topic)}, nil
+	return &wire{
+		names: e,
+		id:    written(e.ID), action: written(e.Action), data: written(e.Data), err: written(e.Error),
+		event: written(e.Event), topic: written(e.Topic),
+	}, nil
 }
 
 // check returns an error if clients could not distinguish the members of a frame, or the frames.

@@ -11,7 +11,7 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// TestEnvelope: the frames of an existing client, which calls everything by other names.
+// TestEnvelope has the frames of an existing client with other names for everything.
 func TestEnvelope(t *testing.T) {
 	t.Parallel()
 	names := gatesock.Envelope{Action: "type", ID: "requestId", Data: "payload", Error: "fault", Event: "type", Topic: "channel"}
@@ -59,7 +59,9 @@ func TestEnvelope(t *testing.T) {
 				return gatesock.Errorf(gatesock.CodeNotFound, "%s", strings.Repeat("x", gatesock.MaxMessageSize))
 			})
 			if tt.envelope.Input != "" {
-				gatesock.HandleReply(r, "list", func(_ context.Context, _ *gatesock.Request, in []string) (int, error) { return len(in), nil })
+				gatesock.HandleReply(r, "list", func(_ context.Context, _ *gatesock.Request, in []string) (int, error) {
+					return len(in), nil
+				})
 			}
 			require.Equal(t, tt.want, frame(t, r, message("$default", tt.body)))
 		})
@@ -81,12 +83,12 @@ func TestEnvelope(t *testing.T) {
 		`a push would have a member "ref", and look like a reply`:    {Event: "type", Action: "type", Topic: "ref", ID: "ref"},
 		`a push would have a member "error", and look like an error`: {Event: "error"},
 		`a push would have a member "fault", and look like an error`: {Topic: "fault", Error: "fault"},
-		`the name "\xff" is not UTF-8, so no message can have it`:         {Input: "\xff"},
+		`the name "\xff" is not UTF-8, so no message can have it`:    {Input: "\xff"},
 	} {
 		_, err = e.EncodePush(push, nil)
 		require.EqualError(t, err, `gatesock: encoding push "message": `+says)
 	}
-	f, err = gatesock.Envelope{Topic: "id"}.EncodePush(push, nil) // which its event tells from a reply
+	f, err = gatesock.Envelope{Topic: "id"}.EncodePush(push, nil) // its event distinguishes it from a reply
 	require.NoError(t, err)
 	require.Equal(t, `{"event":"message","id":"room:1","data":"hello"}`, string(f))
 	plain, err := push.Encode(nil)
@@ -96,7 +98,7 @@ func TestEnvelope(t *testing.T) {
 	require.Equal(t, string(plain), string(same))
 }
 
-// scriptCodec encodes to whatever the application's value says.
+// scriptCodec encodes a value to the bytes that the value contains.
 type scriptCodec struct{ gatesock.JSON }
 
 func (scriptCodec) Marshal(v any) ([]byte, error) {
@@ -104,7 +106,7 @@ func (scriptCodec) Marshal(v any) ([]byte, error) {
 	return []byte(text), nil
 }
 
-// TestCodecsThatMakeNoJSON: a frame around what is not JSON would be one that no client can read.
+// TestCodecsThatMakeNoJSON checks that data which is not JSON is never put into a frame.
 func TestCodecsThatMakeNoJSON(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ data, why string }{

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Code is the kind of an [Error]. Error frames contain it, and docs/protocol.md explains to clients what each code means.
+// Code is the kind of an [Error]. Error frames contain it, and docs/protocol.md explains to clients
+// what each code means.
 type Code string
 
 // The codes of the protocol. The number is the HTTP status with which $connect refuses a handshake.
@@ -28,8 +29,8 @@ const (
 	CodeInternal           Code = "internal"            // 500: a fault of the application
 )
 
-// HTTPStatus returns the status with which $connect refuses a handshake for this code. It is 500 for a code that is not in
-// the protocol.
+// HTTPStatus returns the status with which $connect refuses a handshake for this code. It is 500
+// for a code that is not in the protocol.
 func (c Code) HTTPStatus() int {
 	switch c {
 	case CodeInvalidArgument:
@@ -61,8 +62,9 @@ func (c Code) HTTPStatus() int {
 	}
 }
 
-// Error is an error that the client sees: a handler returns one to refuse a request. The client receives Code, Message,
-// RetryAfter and Details. The cause is for the log, and never reaches the client.
+// Error is an error that the client sees: a handler returns one to refuse a request. The client
+// receives Code, Message, RetryAfter and Details. The cause is for the log, and never reaches the
+// client.
 //
 //	return gatesock.Errorf(gatesock.CodeNotFound, "there is no room %q", name)
 //	return gatesock.Errorf(gatesock.CodeUnavailable, "history is not available").WithCause(err)
@@ -71,35 +73,40 @@ func (c Code) HTTPStatus() int {
 //
 //	{"id":"1","action":"join","error":{"code":"not_found","message":"there is no room \"x\""}}
 //
-// A handshake that $connect refuses ends with the status of the code, [Code.HTTPStatus]. The gateway sends nothing else
-// with it.
+// A handshake that $connect refuses ends with the status of the code, [Code.HTTPStatus]. The
+// gateway sends nothing else with it.
 //
 // # Other errors
 //
-// A handler may return any error. The router looks for the first *Error in its tree, which may be wrapped. If there is
-// none, the client receives [CodeDeadlineExceeded] for [context.DeadlineExceeded] and [os.ErrDeadlineExceeded], and
-// [CodeInternal] for all others, with a message that reveals nothing. [context.Canceled] is internal too, because only
-// the program itself cancels the context of a handler.
+// A handler may return any error. The router looks for the first *Error in its tree, which may be
+// wrapped. If there is none, the client receives [CodeDeadlineExceeded] for
+// [context.DeadlineExceeded] and [os.ErrDeadlineExceeded], and [CodeInternal] for all others, with
+// a message that reveals nothing. [context.Canceled] is internal too, because only the program
+// itself cancels the context of a handler.
 type Error struct {
 	// Code is the kind of failure. If it is empty, the client receives [CodeInternal].
 	Code Code
 	// Message is public: the client sees it.
 	Message string
-	// RetryAfter, if positive, tells the client how long to wait. It is sent in whole milliseconds, rounded up.
+	// RetryAfter, if positive, is how long the client should wait. It is sent in whole milliseconds,
+	// rounded up.
 	RetryAfter time.Duration
-	// Details is encoded by the route's [Codec] into the error frame. If it is nil, the frame has no details.
+	// Details is encoded by the route's [Codec] into the error frame. If it is nil, the frame has no
+	// details.
 	Details any
 
 	cause error
 }
 
-// Errorf returns an *Error with a public message, formatted by [fmt.Sprintf]. It does not support %w, because the client
-// would see the text of the wrapped error. To keep an error for the log, use [Error.WithCause].
+// Errorf returns an *Error with a public message, formatted by [fmt.Sprintf]. It does not support
+// %w, because the client would see the text of the wrapped error. To keep an error for the log, use
+// [Error.WithCause].
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// WithCause returns a copy of the error that wraps cause, for the log and for [errors.Is]. The client does not see it.
+// WithCause returns a copy of the error that wraps cause, for the log and for [errors.Is]. The
+// client does not see it.
 func (e *Error) WithCause(cause error) *Error {
 	c := *e
 	c.cause = cause
@@ -113,7 +120,7 @@ func (e *Error) WithDetails(details any) *Error {
 	return &c
 }
 
-// WithRetryAfter returns a copy of the error that tells the client to wait for d.
+// WithRetryAfter returns a copy of the error that asks the client to wait for d.
 func (e *Error) WithRetryAfter(d time.Duration) *Error {
 	c := *e
 	c.RetryAfter = d
@@ -143,7 +150,8 @@ func (e *Error) Unwrap() error {
 	return e.cause
 }
 
-// CodeOf returns the code that a client receives for err, by the rules of [Error]. It returns "" for a nil error.
+// CodeOf returns the code that a client receives for err, by the rules of [Error]. It returns ""
+// for a nil error.
 func CodeOf(err error) Code {
 	if err == nil {
 		return ""

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Start has the registration checked also of a router that is wrapped, and warns where it can't.
+// TestStartFreezesWhatIsWrapped checks that Start also freezes a wrapped router, and warns if it
+// cannot find one.
 func TestStartFreezesWhatIsWrapped(t *testing.T) {
 	t.Parallel()
 	r := New(DenyByDefault())

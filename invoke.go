@@ -8,12 +8,13 @@ import (
 	"net/http"
 )
 
-// Invoke handles one event in the form that Lambda delivers, and returns the response for the gateway: a status for
-// $connect and $disconnect, and the frame of a reply or an error for a message. It makes Router a lambda.Handler.
+// Invoke handles one event in the form that Lambda delivers, and returns the response for the
+// gateway: a status for $connect and $disconnect, and the frame of a reply or an error for a
+// message. It makes Router a lambda.Handler.
 //
-// Errors of handlers are part of the response. Invoke itself fails only if payload is not an event of a WebSocket API, with
-// an error that wraps [ErrNotWebSocket], or if the event is malformed. It does not recover from a panic in a handler;
-// see [Recover].
+// Errors of handlers are part of the response. Invoke itself fails only if payload is not an event
+// of a WebSocket API, with an error that wraps [ErrNotWebSocket], or if the event is malformed. It
+// does not recover from a panic in a handler; see [Recover].
 func (r *Router) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	r.freezing()
 	req, err := decodeEvent(payload, r.wire)
@@ -58,8 +59,9 @@ func (r *Router) lookup(req *Request) *route {
 	return r.fallback
 }
 
-// answer returns the response to a message. Its status is 200 even for an error, because the gateway was observed to
-// replace the body of a response with any other status by a frame of its own (architect/sandbox#560).
+// answer returns the response to a message. Its status is 200 even for an error, because the
+// gateway was observed to replace the body of a response with any other status by a frame of its
+// own (architect/sandbox#560).
 func (r *Router) answer(ctx context.Context, rt *route, req *Request, reply *Reply, err error) []byte {
 	if err == nil {
 		var frame []byte
@@ -86,7 +88,8 @@ func (r *Router) answer(ctx context.Context, rt *route, req *Request, reply *Rep
 	return okResponse(frame)
 }
 
-// details returns the encoded details of an error. Details that cannot be encoded are logged and left out.
+// details returns the encoded details of an error. Details that cannot be encoded are logged and
+// left out.
 func (r *Router) details(ctx context.Context, rt *route, req *Request, e *Error) []byte {
 	if e.Details == nil {
 		return nil
@@ -102,7 +105,8 @@ func (r *Router) details(ctx context.Context, rt *route, req *Request, e *Error)
 	return details
 }
 
-// ownErrorFrame returns the application's frame for an error ([WithErrorFrame]), and false if there is none.
+// ownErrorFrame returns the application's frame for an error ([WithErrorFrame]), and false if there
+// is none.
 func (r *Router) ownErrorFrame(ctx context.Context, rt *route, req *Request, e *Error) (frame []byte, ok bool) {
 	if rt.errorFrame == nil {
 		return nil, false
@@ -116,7 +120,8 @@ func (r *Router) ownErrorFrame(ctx context.Context, rt *route, req *Request, e *
 	return rt.errorFrame(req, e), true
 }
 
-// appendFrame appends the frame of a reply to b, which is empty. It returns nil if there is nothing to send.
+// appendFrame appends the frame of a reply to b, which is empty. It returns nil if there is nothing
+// to send.
 func (rt *route) appendFrame(b []byte, req *Request, reply *Reply) ([]byte, error) {
 	var frame []byte
 	switch {
@@ -143,7 +148,8 @@ func (rt *route) appendFrame(b []byte, req *Request, reply *Reply) ([]byte, erro
 	return frame, nil
 }
 
-// encode encodes the data of a reply. On a raw route the codec need not return JSON, but must return something.
+// encode encodes the data of a reply. On a raw route the codec need not return JSON, but must
+// return something.
 func (rt *route) encode(v any) ([]byte, error) {
 	data, err := marshal(rt.codec, v)
 	switch {
@@ -157,7 +163,8 @@ func (rt *route) encode(v any) ([]byte, error) {
 	return data, nil
 }
 
-// marshal encodes a value of the application. It runs outside all middleware, so it recovers from panics itself.
+// marshal encodes a value of the application. It runs outside all middleware, so it recovers from
+// panics itself.
 func marshal(c Codec, v any) (data []byte, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -168,8 +175,9 @@ func marshal(c Codec, v any) (data []byte, err error) {
 	return data, readable(err)
 }
 
-// readable returns err, or another error in its place if reading it panics, for example because it is a nil pointer of the
-// application's error type. The router reads a handler's error outside all middleware.
+// readable returns err, or another error in its place if reading it panics, for example because it
+// is a nil pointer of the application's error type. The router reads a handler's error outside all
+// middleware.
 func readable(err error) (safe error) {
 	if err == nil {
 		return nil

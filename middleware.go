@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Recover returns middleware that turns a panic into an error with [CodeInternal], whose cause is a [*PanicError]. Give
-// it to [Router.Use] first. Without it a panic ends the Lambda process: the client sees the gateway's "Internal server
-// error", and the next event waits for a cold start.
+// Recover returns middleware that turns a panic into an error with [CodeInternal], whose cause is a
+// [*PanicError]. Give it to [Router.Use] first. Without it a panic ends the Lambda process: the
+// client sees the gateway's "Internal server error", and the next event waits for a cold start.
 func Recover() Middleware {
 	return func(next HandlerFunc) HandlerFunc {
 		return func(ctx context.Context, req *Request) (reply *Reply, err error) {
@@ -24,7 +24,8 @@ func Recover() Middleware {
 	}
 }
 
-// PanicError is the cause of the error that [Recover] returns for a panic. The router logs its stack.
+// PanicError is the cause of the error that [Recover] returns for a panic. The router logs its
+// stack.
 type PanicError struct {
 	// Value is the value of the panic.
 	Value any
@@ -41,42 +42,45 @@ func (p *PanicError) Unwrap() error {
 	return err
 }
 
-// recovered returns the error for a panic. Even if the panic's value is an *Error, the client learns nothing of it.
+// recovered returns the error for a panic. Even if the panic's value is an *Error, the client
+// learns nothing of it.
 func recovered(v any) error {
 	return &Error{Code: CodeInternal, Message: "internal error", cause: &PanicError{Value: v, Stack: debug.Stack()}}
 }
 
-// IntegrationTimeout is how long the gateway waits for a function. After that the gateway itself answers, with "Endpoint
-// request timed out" (AWS Developer Guide, "Quotas for configuring and running a WebSocket API"). The quota cannot
-// be raised.
+// IntegrationTimeout is how long the gateway waits for a function. After that the gateway itself
+// answers, with "Endpoint request timed out" (AWS Developer Guide, "Quotas for configuring and
+// running a WebSocket API"). The quota cannot be raised.
 const IntegrationTimeout = 29 * time.Second
 
-// lateThreshold is how long after its timeout a handler must return for the log to mention it. A handler that respects
-// its context needs some time to return, too.
+// lateThreshold is how long after its timeout a handler must return for the log to mention it. A
+// handler that respects its context needs some time to return, too.
 const lateThreshold = time.Second
 
-// Timeout returns middleware that ends the context of a handler after d, so that the client receives
-// [CodeDeadlineExceeded] with the id of its request, instead of the gateway's own frame, which has no id. It can be used
-// for all routes, for one, or both:
+// Timeout returns middleware that ends the context of a handler after d, so that the client
+// receives [CodeDeadlineExceeded] with the id of its request, instead of the gateway's own frame,
+// which has no id. It can be used for all routes, for one, or both:
 //
 //	r.Use(gatesock.Recover(), gatesock.Timeout(25*time.Second))
 //	gatesock.Handle(r, "search", search, gatesock.WithMiddleware(gatesock.Timeout(3*time.Second)))
 //
-// What the handler returns after the timeout still reaches the client: a result as it is, an [*Error] as it is, and any
-// other error as CodeDeadlineExceeded.
+// What the handler returns after the timeout still reaches the client: a result as it is, an
+// [*Error] as it is, and any other error as CodeDeadlineExceeded.
 //
 // Timeout panics unless d is above zero and below [IntegrationTimeout].
 //
 // # Handlers that ignore their context
 //
-// Timeout does not answer before the handler has returned: Lambda freezes the process with the answer, and would freeze
-// the handler in it. A timeout therefore works only for handlers that pass their context on, or check it. A handler that
-// ignores its context runs on, and if it returns a second or more too late, the log names it in a warning.
+// Timeout does not answer before the handler has returned: Lambda freezes the process with the
+// answer, and would freeze the handler in it. A timeout therefore works only for handlers that pass
+// their context on, or check it. A handler that ignores its context runs on, and if it returns a
+// second or more too late, the log names it in a warning.
 //
 // # Outer deadlines
 //
-// If Lambda's deadline, or the deadline of another context around the handler, is near, the context ends before it, so
-// that there is time to answer: earlier by a tenth of the remaining time, and by at most one second.
+// If Lambda's deadline, or the deadline of another context around the handler, is near, the context
+// ends before it, so that there is time to answer: earlier by a tenth of the remaining time, and by
+// at most one second.
 func Timeout(d time.Duration) Middleware {
 	if d <= 0 || d >= IntegrationTimeout {
 		panic(fmt.Sprintf("gatesock: Timeout(%v) at %s: d must be above zero and below %v, after which the gateway itself answers",
@@ -111,7 +115,8 @@ func endOf(ctx context.Context, now time.Time, d time.Duration) time.Time {
 	return end
 }
 
-// blameDeadline returns the error for the client of a handler that returned err in ctx, whose deadline may have passed.
+// blameDeadline returns the error for the client of a handler that returned err in ctx, whose
+// deadline may have passed.
 func blameDeadline(ctx context.Context, err error) error {
 	var public *Error
 	if err == nil || !errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.As(err, &public) {

@@ -50,7 +50,8 @@ func TestCodesOfErrors(t *testing.T) {
 	}
 }
 
-// slogQuoted returns a part of what slog's text handler makes of s that does not depend on its quoting.
+// slogQuoted returns the first line of s, which slog's text handler writes unchanged, quoted or
+// not.
 func slogQuoted(s string) string {
 	first, _, _ := strings.Cut(s, "\n")
 	return first
@@ -69,7 +70,7 @@ func errorOf(t *testing.T, frame string) wireError {
 	return got.Error
 }
 
-// TestTimeout has handlers that respect their context. Everything happens in virtual time.
+// TestTimeout has handlers that respect their context. Time is virtual.
 func TestTimeout(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -131,7 +132,7 @@ func sleepFor(d time.Duration) func(context.Context) error {
 	}
 }
 
-// TestTimeoutNamesHandlersThatIgnoreIt: nothing can be answered before such a handler returns, but the log says which it is.
+// TestTimeoutNamesHandlersThatIgnoreIt checks that the log names handlers that return too late.
 func TestTimeoutNamesHandlersThatIgnoreIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -165,7 +166,7 @@ func TestTimeoutNamesHandlersThatIgnoreIt(t *testing.T) {
 	})
 }
 
-// TestTimeoutBlamesNoDeadlineForACancellation: only the program itself cancels a context.
+// TestTimeoutBlamesNoDeadlineForACancellation checks that a canceled context is an internal error.
 func TestTimeoutBlamesNoDeadlineForACancellation(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New(quiet())
@@ -195,7 +196,8 @@ func TestWrongTimeoutsPanic(t *testing.T) {
 	}
 }
 
-// TestLogNamesWhoAndWhat: with an API of $default alone, the route key says nothing.
+// TestLogNamesWhoAndWhat has an API whose only route is $default, so that the route key does not
+// help.
 func TestLogNamesWhoAndWhat(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer

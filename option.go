@@ -8,7 +8,8 @@ import (
 // Option configures a [Router]. Options are given to [New].
 type Option interface{ applyRouter(*Router) }
 
-// RouteOption configures one route. Options are given to the function that registers the route, such as [Handle].
+// RouteOption configures one route. Options are given to the function that registers the route,
+// such as [Handle].
 type RouteOption interface{ applyRoute(*route) }
 
 // SharedOption configures one route, or a [Router] and so all its routes.
@@ -25,19 +26,20 @@ type routeOption func(*route)
 
 func (o routeOption) applyRoute(rt *route) { o(rt) }
 
-// WithLogger sets the logger for errors of handlers. The default is [slog.Default] at the first event. It panics if l is
-// nil.
+// WithLogger sets the logger for errors of handlers. The default is [slog.Default] at the first
+// event. It panics if l is nil.
 //
-// Each error is one record with its code, the route key, the route that handled the event (handledBy), the connection, the
-// request and, if there is one, the principal. Its level depends on who must act:
+// Each error is one record with its code, the route key, the route that handled the event
+// (handledBy), the connection, the request and, if there is one, the principal. Its level depends
+// on who must act:
 //
-//   - Error: failures of the application and its dependencies, which are the codes with a status of 500 or above
-//     ([CodeInternal], [CodeUnavailable], [CodeDeadlineExceeded] and the application's own codes), with the cause and,
-//     for a panic, the stack.
+//   - Error: failures of the application and its dependencies, which are the codes with a status of
+//     500 or above ([CodeInternal], [CodeUnavailable], [CodeDeadlineExceeded] and the application's
+//     own codes), with the cause and, for a panic, the stack.
 //   - Warn: problems although the client was served, such as a handler that ignores its [Timeout].
 //   - Info: other codes with a cause behind the public message ([Error.WithCause]).
-//   - Debug: all other refusals, and every [CodeInvalidArgument]. Any client can provoke these as often as it likes, so
-//     they are logged only if the logger's level is lowered.
+//   - Debug: all other refusals, and every [CodeInvalidArgument]. Any client can provoke these as
+//     often as it likes, so they are logged only if the logger's level is lowered.
 func WithLogger(l *slog.Logger) Option {
 	if l == nil {
 		panic(fmt.Sprintf("gatesock: WithLogger at %s: l must not be nil", callerSite()))
@@ -45,8 +47,8 @@ func WithLogger(l *slog.Logger) Option {
 	return routerOption(func(r *Router) { r.logger = l })
 }
 
-// WithMiddleware wraps one route in middleware, the first one outermost. The middleware of [Router.Use] is outside it. A
-// nil middleware panics when the route is registered.
+// WithMiddleware wraps one route in middleware, the first one outermost. The middleware of
+// [Router.Use] is outside it. A nil middleware panics when the route is registered.
 func WithMiddleware(mw ...Middleware) RouteOption {
 	return routeOption(func(rt *route) {
 		for i, m := range mw {
@@ -58,9 +60,9 @@ func WithMiddleware(mw ...Middleware) RouteOption {
 	})
 }
 
-// WithGuard is [WithMiddleware] for middleware that decides who may use the route, such as the guards of package authz.
-// The name describes what the guard requires. [Route.Guards] lists it, and [DenyByDefault] requires one. WithGuard panics
-// if name is empty or mw is nil.
+// WithGuard is [WithMiddleware] for middleware that decides who may use the route, such as the
+// guards of package authz. The name describes what the guard requires. [Route.Guards] lists it, and
+// [DenyByDefault] requires one. WithGuard panics if name is empty or mw is nil.
 func WithGuard(name string, mw Middleware) RouteOption {
 	if name == "" || mw == nil {
 		panic(fmt.Sprintf("gatesock: WithGuard at %s: name must not be empty, mw must not be nil", callerSite()))
@@ -71,8 +73,9 @@ func WithGuard(name string, mw Middleware) RouteOption {
 	})
 }
 
-// DenyByDefault requires a [WithGuard] for every message route, so that no route is open by mistake. [Router.Freeze]
-// panics if one has none. That includes $default if it has a handler; without one it only refuses messages.
+// DenyByDefault requires a [WithGuard] for every message route, so that no route is open by
+// mistake. [Router.Freeze] panics if one has none. That includes $default if it has a handler;
+// without one it only refuses messages.
 func DenyByDefault() Option { return routerOption(func(r *Router) { r.denyByDefault = true }) }
 
 type codecOption struct{ codec Codec }
@@ -80,8 +83,8 @@ type codecOption struct{ codec Codec }
 func (o codecOption) applyRouter(r *Router) { r.codec = o.codec }
 func (o codecOption) applyRoute(rt *route)  { rt.codec = o.codec }
 
-// WithCodec sets the [Codec] for the application's own data: the members of requests, and the data of replies and errors.
-// The default is [JSON]. It panics if c is nil.
+// WithCodec sets the [Codec] for the application's own data: the members of requests, and the data
+// of replies and errors. The default is [JSON]. It panics if c is nil.
 func WithCodec(c Codec) SharedOption {
 	if c == nil {
 		panic(fmt.Sprintf("gatesock: WithCodec at %s: c must not be nil", callerSite()))
@@ -89,27 +92,31 @@ func WithCodec(c Codec) SharedOption {
 	return codecOption{c}
 }
 
-// OneWay makes a message route one that never answers: it sends no reply, no acknowledgement and no error. Errors are
-// only logged. [Router.Describe] lists the route without a route response, so that the client receives no frame at all.
+// OneWay makes a message route one that never answers: it sends no reply, no acknowledgement and no
+// error. Errors are only logged. [Router.Describe] lists the route without a route response, so
+// that the client receives no frame at all.
 //
-// [HandleReply] panics for a one-way route. On [Router.OnDefault], OneWay removes the route response from all actions that
-// have no route of their own in the API.
+// [HandleReply] panics for a one-way route. On [Router.OnDefault], OneWay removes the route
+// response from all actions that have no route of their own in the API.
 //
-// If the API has a route response for the route all the same, or if the message comes through a $default that answers other
-// actions, the gateway sends an empty frame (observed: serverless#6816).
+// If the API has a route response for the route all the same, or if the message comes through a
+// $default that answers other actions, the gateway sends an empty frame (observed:
+// serverless#6816).
 func OneWay() RouteOption { return routeOption(func(rt *route) { rt.oneWay = true }) }
 
-// Raw removes a message route from the wire format, for other protocols such as graphql-ws, JSON-RPC and OCPP. It is most
-// useful on [Router.OnDefault]. On a raw route
+// Raw removes a message route from the wire format, for other protocols such as graphql-ws,
+// JSON-RPC and OCPP. It is most useful on [Router.OnDefault]. On a raw route
 //
 //   - the data of a reply is sent without an envelope, and a nil reply sends nothing;
 //   - the In of a typed handler is decoded from the whole message, and may have any type;
 //   - the message's id is ignored, whatever it is;
 //   - the [Codec] need not be for JSON.
 //
-// Errors, also those of middleware, still have the frame of the wire format; [WithErrorFrame] changes that.
+// Errors, also those of middleware, still have the frame of the wire format; [WithErrorFrame]
+// changes that.
 //
-// A message on $default whose "action" names another route goes to that route, even if $default is raw.
+// A message on $default whose "action" names another route goes to that route, even if $default is
+// raw.
 func Raw() RouteOption { return routeOption(func(rt *route) { rt.raw = true }) }
 
 type errorFrameOption func(*Request, *Error) []byte
@@ -117,10 +124,11 @@ type errorFrameOption func(*Request, *Error) []byte
 func (o errorFrameOption) applyRouter(r *Router) { r.errorFrame = o }
 func (o errorFrameOption) applyRoute(rt *route)  { rt.errorFrame = o }
 
-// WithErrorFrame sets the function that encodes the frame of an error, in place of the error frame of the wire format. If
-// encode returns an empty frame, nothing is sent. Send only Code, Message, RetryAfter and Details: the text of the error,
-// [Error.Error], is for the log, where the router writes it in any case. encode must be safe for concurrent use.
-// WithErrorFrame panics if encode is nil.
+// WithErrorFrame sets the function that encodes the frame of an error, in place of the error frame
+// of the wire format. If encode returns an empty frame, nothing is sent. Send only Code, Message,
+// RetryAfter and Details: the text of the error, [Error.Error], is for the log, where the router
+// writes it in any case. encode must be safe for concurrent use. WithErrorFrame panics if encode is
+// nil.
 func WithErrorFrame(encode func(req *Request, err *Error) []byte) SharedOption {
 	if encode == nil {
 		panic(fmt.Sprintf("gatesock: WithErrorFrame at %s: encode must not be nil", callerSite()))
@@ -128,9 +136,9 @@ func WithErrorFrame(encode func(req *Request, err *Error) []byte) SharedOption {
 	return errorFrameOption(encode)
 }
 
-// WithoutDefaultRoute removes $default from [Router.Describe], for an API without it. The gateway then answers a message
-// with an unknown action itself, with "Forbidden" and without an id, which saves the invocation. [Router.OnDefault]
-// panics for such a router.
+// WithoutDefaultRoute removes $default from [Router.Describe], for an API without it. The gateway
+// then answers a message with an unknown action itself, with "Forbidden" and without an id, which
+// saves the invocation. [Router.OnDefault] panics for such a router.
 func WithoutDefaultRoute() Option { return routerOption(func(r *Router) { r.noDefault = true }) }
 
 type strictOption struct{}
@@ -138,6 +146,7 @@ type strictOption struct{}
 func (strictOption) applyRouter(r *Router) { r.strict = true }
 func (strictOption) applyRoute(rt *route)  { rt.strict = true }
 
-// StrictDecoding refuses messages with members that the handler's In does not have, at any depth. "action" and "id", or the
-// names that [WithEnvelope] gives them, are always accepted. The route's codec must be a [StrictCodec].
+// StrictDecoding refuses messages with members that the handler's In does not have, at any depth.
+// "action" and "id", or the names that [WithEnvelope] sets, are always accepted. The route's
+// codec must be a [StrictCodec].
 func StrictDecoding() SharedOption { return strictOption{} }

@@ -18,7 +18,7 @@ func ok(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return ni
 
 func typed(context.Context, *gatesock.Request, say) error { return nil }
 
-// looseCodec is a codec that can't be strict.
+// looseCodec is a codec without UnmarshalStrict.
 type looseCodec struct{ gatesock.Codec }
 
 func TestWrongRegistrationsPanic(t *testing.T) {
@@ -65,12 +65,16 @@ func TestWrongRegistrationsPanic(t *testing.T) {
 			_, _ = r.Invoke(context.Background(), nil)
 		}},
 		{"middleware of a route that returns nil", `gatesock: the middleware at %s returned nil for route "say"`, func(r *gatesock.Router) {
-			gatesock.Handle(r, "say", typed, gatesock.WithMiddleware(func(gatesock.HandlerFunc) gatesock.HandlerFunc { return nil }))
+			gatesock.Handle(r, "say", typed, gatesock.WithMiddleware(func(gatesock.HandlerFunc) gatesock.HandlerFunc {
+				return nil
+			}))
 			_, _ = r.Invoke(context.Background(), nil)
 		}},
 		{"nil error frame", `gatesock: WithErrorFrame at %s: encode must not be nil`, func(*gatesock.Router) { gatesock.WithErrorFrame(nil) }},
 		{"a reply on a one-way route", `gatesock: route "say" at %s is OneWay, but HandleReply would send a reply; use Handle`, func(r *gatesock.Router) {
-			gatesock.HandleReply(r, "say", func(context.Context, *gatesock.Request, say) (int, error) { return 0, nil }, gatesock.OneWay())
+			gatesock.HandleReply(r, "say", func(context.Context, *gatesock.Request, say) (int, error) {
+				return 0, nil
+			}, gatesock.OneWay())
 		}},
 		{"one-way $connect", `gatesock: OneWay and Raw at %s are for message routes, not for $connect`, func(r *gatesock.Router) {
 			r.OnConnect(ok, gatesock.OneWay())
@@ -111,10 +115,10 @@ func TestWrongRegistrationsPanic(t *testing.T) {
 	}
 }
 
-// embedded is embedded by pointer, where encoding/json can't set it.
+// embedded is embedded by pointer, which encoding/json cannot set.
 type embedded struct{ A int }
 
-// textual decodes itself from a string, and so takes no object.
+// textual decodes itself from a string, not from an object.
 type textual struct{ s string }
 
 func (t *textual) UnmarshalText(b []byte) error {
@@ -122,7 +126,7 @@ func (t *textual) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// objectLike decodes itself, from whatever.
+// objectLike decodes itself from any JSON.
 type objectLike []int
 
 func (*objectLike) UnmarshalJSON([]byte) error { return nil }
@@ -139,15 +143,18 @@ func route[In any](r *gatesock.Router, opts ...gatesock.RouteOption) {
 }
 
 func replying[Out any](r *gatesock.Router, opts ...gatesock.RouteOption) {
-	gatesock.HandleReply(r, "say", func(context.Context, *gatesock.Request, say) (out Out, err error) { return out, nil }, opts...)
+	gatesock.HandleReply(r, "say", func(context.Context, *gatesock.Request, say) (out Out, err error) {
+		return out, nil
+	}, opts...)
 }
 
-// TestTypesThatCannotWork: what no message of any client could use is told at start-up. An empty text is a type that works.
-// ownChan can be decoded, though what it has can't.
+// ownChan can be decoded, although its field cannot.
 type ownChan struct{ C chan int }
 
 func (*ownChan) UnmarshalJSON([]byte) error { return nil }
 
+// TestTypesThatCannotWork checks that types for which no message can work panic at registration. An
+// empty text means that the type works.
 func TestTypesThatCannotWork(t *testing.T) {
 	t.Parallel()
 	const (
@@ -299,10 +306,10 @@ func TestTypesThatCannotWork(t *testing.T) {
 	}
 }
 
-// numbered is embedded with an id that is a number.
+// numbered is embedded and has an id that is a number.
 type numbered struct{ ID uint8 }
 
-// sitePattern makes a pattern of a text in which each %s stands for a place in this file.
+// sitePattern returns a pattern for a text in which each %s is a line of this file.
 func sitePattern(text string) string {
 	return "^" + strings.ReplaceAll(regexp.QuoteMeta(text), "%s", `\S*/register_test\.go:\d+`) + "$"
 }

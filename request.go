@@ -9,7 +9,8 @@ import (
 // EventType is the moment in a connection's life that an event is about.
 type EventType string
 
-// The event types of a WebSocket API (AWS Developer Guide, "API Gateway mapping template reference").
+// The event types of a WebSocket API (AWS Developer Guide, "API Gateway mapping template
+// reference").
 const (
 	EventConnect    EventType = "CONNECT"
 	EventMessage    EventType = "MESSAGE"
@@ -23,25 +24,28 @@ const (
 	RouteDefault    = "$default"
 )
 
-// Request is one event of the gateway: a client connects, sends a message, or has disconnected. The router decodes it once,
-// before any middleware runs. Fields that do not belong to the event's type have their zero value.
+// Request is one event of the gateway: a client connects, sends a message, or has disconnected. The
+// router decodes it once, before any middleware runs. Fields that do not belong to the event's type
+// have their zero value.
 //
-//   - Every event has ConnectionID, RequestID, Identity and, if the API has an authorizer, Authorizer.
+//   - Every event has ConnectionID, RequestID, Identity and, if the API has an authorizer,
+//     Authorizer.
 //   - EventConnect has the Header and Query of the handshake.
 //   - EventMessage has the Body of the message, and its Action and ID.
 //   - EventDisconnect has a DisconnectCode and a DisconnectReason.
 //
-// A Request belongs to one invocation. Its strings share one buffer of some hundred bytes. To keep one of them for
-// longer without the buffer, clone it with [strings.Clone].
+// A Request belongs to one invocation. Its strings share one buffer of some hundred bytes. To keep
+// one of them for longer without the buffer, clone it with [strings.Clone].
 type Request struct {
 	// EventType is the type of the event.
 	EventType EventType
-	// RouteKey is the route that the gateway selected: "$connect", "$disconnect", "$default" or one of the API's own
-	// routes.
+	// RouteKey is the route that the gateway selected: "$connect", "$disconnect", "$default" or one of
+	// the API's own routes.
 	RouteKey string
-	// Route is the key of the [Router]'s route that handles the event. It is RouteKey, or the route that Action names if
-	// RouteKey is "$default" and there is such a route. Unlike Action, it is never a name that a client made up, and so fits
-	// as a label of metrics. It is empty outside a Router.
+	// Route is the key of the [Router]'s route that handles the event. It is RouteKey, or the route
+	// that Action names if RouteKey is "$default" and there is such a route. Unlike Action, it is
+	// never a name that a client made up, and so fits as a label of metrics. It is empty outside a
+	// Router.
 	Route string
 	// ConnectionID identifies the connection for as long as it is open. It is opaque.
 	ConnectionID string
@@ -49,42 +53,46 @@ type Request struct {
 	RequestID string
 	MessageID string
 
-	// APIID, Stage and DomainName identify the API. DomainName is the custom domain if the client used one; Stage is then
-	// not part of the API's address.
+	// APIID, Stage and DomainName identify the API. DomainName is the custom domain if the client used
+	// one; Stage is then not part of the API's address.
 	APIID      string
 	Stage      string
 	DomainName string
 
-	// Time is when the gateway received the event, ConnectedAt when the connection began. Both are in UTC, with
-	// millisecond precision, and zero if the event does not have them.
+	// Time is when the gateway received the event, ConnectedAt when the connection began. Both are in
+	// UTC, with millisecond precision, and zero if the event does not have them.
 	Time        time.Time
 	ConnectedAt time.Time
 
 	// Identity is what the gateway itself knows about the client.
 	Identity Identity
-	// Authorizer has what the API's authorizer returned, with numbers and booleans in their JSON spelling. The
-	// gateway adds "principalId" and "integrationLatency". It is nil without an authorizer.
+	// Authorizer has what the API's authorizer returned, with numbers and booleans in their JSON
+	// spelling. The gateway adds "principalId" and "integrationLatency". It is nil without an
+	// authorizer.
 	Authorizer map[string]string
 	// StageVariables has the variables of the stage; nil if the event has none.
 	StageVariables map[string]string
 
-	// Header and Query are those of the handshake (EventConnect only). The keys of Header are in canonical form.
+	// Header and Query are those of the handshake (EventConnect only). The keys of Header are in
+	// canonical form.
 	Header http.Header
 	Query  url.Values
 
-	// DisconnectCode is the WebSocket close code, and DisconnectReason the text that came with it, which is often empty
-	// (EventDisconnect only).
+	// DisconnectCode is the WebSocket close code, and DisconnectReason the text that came with it,
+	// which is often empty (EventDisconnect only).
 	DisconnectCode   int
 	DisconnectReason string
 
-	// Body is the message as the client sent it (EventMessage only). Action and ID come from it if it is a JSON object;
-	// see docs/protocol.md.
+	// Body is the message as the client sent it (EventMessage only). Action and ID come from it if it
+	// is a JSON object; see docs/protocol.md.
 	Body []byte
-	// Action is the message's "action", or the member that [WithEnvelope] names; empty if there is none.
+	// Action is the message's "action", or the member that [WithEnvelope] names; empty if there is
+	// none.
 	Action string
-	// ID is the id that the client chose for its request, and that the answer repeats; empty if there is none. Only a
-	// string is an id: typed routes and those of [Router.HandleFunc] refuse a message with another one, unless they are
-	// [Raw], and an answer to a number repeats the number all the same.
+	// ID is the id that the client chose for its request, and that the answer repeats; empty if there
+	// is none. Only a string is an id: typed routes and those of [Router.HandleFunc] refuse a message
+	// with another one, unless they are [Raw], and an answer to a number repeats the number all the
+	// same.
 	ID string
 
 	badID    bool          // the message has an invalid "id"
@@ -101,7 +109,8 @@ type Identity struct {
 	// APIKey and APIKeyID are set if the API requires a key.
 	APIKey   string
 	APIKeyID string
-	// AccountID, Caller, User, UserARN and PrincipalOrgID are set for connections signed with IAM credentials.
+	// AccountID, Caller, User, UserARN and PrincipalOrgID are set for connections signed with IAM
+	// credentials.
 	AccountID      string
 	Caller         string
 	User           string

@@ -13,8 +13,8 @@ import (
 	"github.com/gatesock/gatesock/internal/event"
 )
 
-// Router routes the events of a WebSocket API to handlers. [New] makes one, [Start] runs it in Lambda. It has handlers
-// for
+// Router routes the events of a WebSocket API to handlers. [New] makes one, [Start] runs it in
+// Lambda. It has handlers for
 //
 //   - messages, by their action: [Handle], [HandleReply] and [Router.HandleFunc];
 //   - clients that connect: [Router.OnConnect], which may refuse them;
@@ -29,10 +29,10 @@ import (
 //	gatesock.HandleReply(r, "add", add)
 //	gatesock.Start(r)
 //
-// Register everything first, from any goroutine. The first event freezes the router, which is then safe for
-// concurrent use. A wrong registration panics with a text that names the line where it was made, because it is a mistake in
-// the program that should show when the program starts: a route twice, an empty or reserved key, a nil handler, or
-// anything after the first event.
+// Register everything first, from any goroutine. The first event freezes the router, which is then
+// safe for concurrent use. A wrong registration panics with a text that names the line where it was
+// made, because it is a mistake in the program that should show when the program starts: a route
+// twice, an empty or reserved key, a nil handler, or anything after the first event.
 type Router struct {
 	logger        *slog.Logger
 	codec         Codec
@@ -88,10 +88,11 @@ func New(opts ...Option) *Router {
 	return r
 }
 
-// Use wraps every handler in middleware, the first one outermost, whether the route is registered before or after the
-// call. The middleware also runs for messages that no route takes, and for $connect and $disconnect without a
-// handler. It is called once for each route, before the first event, so each route has its own copy of anything that
-// the middleware makes outside the handler it returns. Use panics if a middleware is nil, and after the first event.
+// Use wraps every handler in middleware, the first one outermost, whether the route is registered
+// before or after the call. The middleware also runs for messages that no route takes, and for
+// $connect and $disconnect without a handler. It is called once for each route, before the first
+// event, so each route has its own copy of anything that the middleware makes outside the handler
+// it returns. Use panics if a middleware is nil, and after the first event.
 func (r *Router) Use(mw ...Middleware) {
 	site := callerSite()
 	layers := make([]layer, len(mw))
@@ -109,27 +110,29 @@ func (r *Router) Use(mw ...Middleware) {
 	r.middleware = append(r.middleware, layers...)
 }
 
-// OnConnect sets the handler of $connect. The connection opens if the handler returns no error. An error refuses the handshake
-// with the status of its code, [Code.HTTPStatus]. Nothing can be posted to the connection before the handler has
-// returned. Without a handler every connection is accepted, unless middleware refuses it.
+// OnConnect sets the handler of $connect. The connection opens if the handler returns no error. An
+// error refuses the handshake with the status of its code, [Code.HTTPStatus]. Nothing can be posted
+// to the connection before the handler has returned. Without a handler every connection is
+// accepted, unless middleware refuses it.
 func (r *Router) OnConnect(h HandlerFunc, opts ...RouteOption) { r.handle(RouteConnect, h, opts) }
 
-// OnDisconnect sets the handler of $disconnect. The connection is already closed, and the handler's result reaches
-// nobody; an error is logged. The gateway tries to deliver the event, but does not guarantee it (AWS Developer Guide,
-// "Manage connected users and client apps").
+// OnDisconnect sets the handler of $disconnect. The connection is already closed, and the handler's
+// result reaches nobody; an error is logged. The gateway tries to deliver the event, but does not
+// guarantee it (AWS Developer Guide, "Manage connected users and client apps").
 func (r *Router) OnDisconnect(h HandlerFunc, opts ...RouteOption) {
 	r.handle(RouteDisconnect, h, opts)
 }
 
-// OnDefault sets the handler of $default, for messages that no other route takes. Without a handler they are answered
-// with [CodeNotFound], or with [CodeInvalidArgument] if they have no action. For an API without $default, see
-// [WithoutDefaultRoute].
+// OnDefault sets the handler of $default, for messages that no other route takes. Without a handler
+// they are answered with [CodeNotFound], or with [CodeInvalidArgument] if they have no action. For
+// an API without $default, see [WithoutDefaultRoute].
 //
-// A message that the gateway sends to $default although its action names a registered route goes to that route. An API
-// therefore needs no routes other than $connect, $disconnect and $default.
+// A message that the gateway sends to $default although its action names a registered route goes to
+// that route. An API therefore needs no routes other than $connect, $disconnect and $default.
 func (r *Router) OnDefault(h HandlerFunc, opts ...RouteOption) { r.handle(RouteDefault, h, opts) }
 
-// HandleFunc registers an untyped handler for the messages of one action. [Handle] and [HandleReply] register typed ones.
+// HandleFunc registers an untyped handler for the messages of one action. [Handle] and
+// [HandleReply] register typed ones.
 func (r *Router) HandleFunc(key string, h HandlerFunc, opts ...RouteOption) {
 	rt := r.newRoute(key, h == nil, opts)
 	rt.checkCustom()
@@ -184,10 +187,11 @@ func (r *Router) add(rt *route) {
 	r.registered[rt.key] = rt
 }
 
-// Describe returns the routes that an API in front of this router needs, and the names of [WithEnvelope]. The routes are
-// $connect, $disconnect, $default and every registered message route. Message routes have a route response unless they
-// are [OneWay]. $default is included even without a handler, so that a client that misspells an action receives an answer
-// with its id; see [WithoutDefaultRoute].
+// Describe returns the routes that an API in front of this router needs, and the names of
+// [WithEnvelope]. The routes are $connect, $disconnect, $default and every registered message
+// route. Message routes have a route response unless they are [OneWay]. $default is included even
+// without a handler, so that a client that misspells an action receives an answer with its id; see
+// [WithoutDefaultRoute].
 func (r *Router) Describe() Description {
 	return Description{Routes: r.describeRoutes(), Envelope: r.wire.names}
 }
@@ -212,9 +216,9 @@ func (r *Router) describeRoutes() []Route {
 	return list
 }
 
-// Freeze ends the registration, as the first event would, so that mistakes show when the program starts. It panics, every
-// time, if a middleware panics or returns nil, or if [DenyByDefault] finds a route without a guard. [Start] and the
-// emulator call it.
+// Freeze ends the registration, as the first event would, so that mistakes show when the program
+// starts. It panics, every time, if a middleware panics or returns nil, or if [DenyByDefault] finds
+// a route without a guard. [Start] and the emulator call it.
 func (r *Router) Freeze() { r.freezing() }
 
 // checkGuards panics if DenyByDefault finds a message route without a guard.
@@ -246,7 +250,9 @@ func (r *Router) build() {
 		r.logger = slog.Default()
 	}
 	routes := make(map[string]*route)
-	for key, h := range map[string]HandlerFunc{RouteConnect: doNothing, RouteDisconnect: doNothing, RouteDefault: r.refuseUnknown} {
+	for key, h := range map[string]HandlerFunc{
+		RouteConnect: doNothing, RouteDisconnect: doNothing, RouteDefault: r.refuseUnknown,
+	} {
 		routes[key] = &route{key: key, handler: h, codec: r.codec, wire: r.wire, errorFrame: r.errorFrame}
 	}
 	maps.Copy(routes, registered)
