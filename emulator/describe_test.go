@@ -49,7 +49,7 @@ func TestWrappersKeepTheAuthorizer(t *testing.T) {
 			require.Contains(t, log.String(), "the handler does not describe itself: everybody may connect")
 			require.Contains(t, log.String(), "handler=emulator.forgetful")
 			require.Contains(t, log.String(), "the handler does not describe its routes")
-			require.Contains(t, log.String(), "a $connect came without what an authorizer says")
+			require.Contains(t, log.String(), "a $connect event without an authorizer's result")
 		} else {
 			require.NotContains(t, log.String(), "does not describe")
 		}

@@ -50,7 +50,7 @@ func TestTheLeastWorthIsEvicted(t *testing.T) {
 	require.False(t, ok)
 	m.Set("newer", 50)
 	_, ok = m.Get("new")
-	require.False(t, ok, "what was set last is no safer than others")
+	require.False(t, ok, "the newest entry is evicted like any other")
 	require.Equal(t, 8, m.Len())
 }
 
