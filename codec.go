@@ -17,7 +17,7 @@ import (
 // for concurrent use.
 type Codec interface {
 	// Marshal returns v as one JSON value in UTF-8. Any other result is logged and not sent, and the
-	// client receives [CodeInternal]. On a [Raw] route Marshal may return any bytes but none.
+	// client receives [CodeInternal]. On a [Raw] route Marshal may return any bytes, but at least one.
 	Marshal(v any) ([]byte, error)
 	// Unmarshal decodes data into v, a pointer to the In of a handler, or the In itself if it is a
 	// pointer. It must refuse bytes after the value. If it returns an [*Error], the client receives

@@ -33,7 +33,8 @@ type HandlerFunc func(ctx context.Context, req *Request) (*Reply, error)
 //	}
 type Middleware func(next HandlerFunc) HandlerFunc
 
-// Reply is a handler's answer. Its zero value acknowledges a message, and accepts a connection.
+// Reply is a handler's answer. The zero Reply answers a message with null data, and accepts a
+// connection.
 type Reply struct {
 	// Data becomes the data of the reply frame, encoded by the route's [Codec] (messages only). On a
 	// [Raw] route it is the whole frame.
@@ -81,11 +82,11 @@ type Reply struct {
 // # Which types In may have
 //
 // In is a struct, a map, any, json.RawMessage, another type with UnmarshalJSON, or a pointer to one
-// of these. Other types do not accept a JSON object, which every message is. Nor does a type work
-// that has members which JSON cannot be decoded into, such as a func, or a member "id" or "action"
-// that does not accept a string: both are members of the message. On a [Raw] route and with
-// [Envelope.Input], In may have any type. With a codec other than [JSON], only types that no codec
-// can decode are refused, such as a func or a chan.
+// of these. Other types do not accept a JSON object, which every message is. JSON must fit every
+// field: a func does not work, nor does a field "id" or "action" that does not accept a string,
+// because both are members of the message. On a [Raw] route and with [Envelope.Input], In may have
+// any type. With a codec other than [JSON], only types that no codec can decode are refused, such
+// as a func or a chan.
 func Handle[In any](r *Router, key string, h func(context.Context, *Request, In) error, opts ...RouteOption) {
 	rt := r.newRoute(key, h == nil, opts)
 	register(r, rt, func(ctx context.Context, req *Request, in In) (*Reply, error) {
@@ -105,7 +106,7 @@ func Handle[In any](r *Router, key string, h func(context.Context, *Request, In)
 //	→ {"action":"add","id":"1","a":1,"b":2}
 //	← {"id":"1","action":"add","data":{"sum":3}}
 //
-// It is otherwise like [Handle]. It also panics if an Out cannot be encoded, for example because it
+// It is otherwise like [Handle]. It also panics if Out cannot be encoded, for example because it
 // contains a func, and if the route is [OneWay]. A message without an id is answered too, by a
 // reply without an id.
 func HandleReply[In, Out any](

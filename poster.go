@@ -73,7 +73,7 @@ type ConnectionInfo struct {
 }
 
 // Errors that every [Poster] returns, to be matched with [errors.Is]. An error that matches none of
-// them is a failure on the way, such as a broken connection, a 5xx answer or a cancelled context.
+// them is a failure on the way, such as a broken connection, a 5xx answer or a canceled context.
 // It does not mean that the connection is gone.
 var (
 	// ErrGone means that the connection is closed, was never open, or is not open yet: the gateway

@@ -90,9 +90,9 @@ type Request struct {
 	// none.
 	Action string
 	// ID is the id that the client chose for its request, and that the answer repeats; empty if there
-	// is none. Only a string is an id: typed routes and those of [Router.HandleFunc] refuse a message
-	// with another one, unless they are [Raw], and an answer to a number repeats the number all the
-	// same.
+	// is none. Only a string of at most 128 bytes is an id. Routes refuse messages with another one,
+	// unless they are [Raw] or $default. The answer to a message whose id is a number repeats the
+	// number.
 	ID string
 
 	badID    bool          // the message has an invalid "id"
