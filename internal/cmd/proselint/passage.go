@@ -99,8 +99,9 @@ func lengthLimits(path string) limits {
 			if strings.HasPrefix(strings.TrimSpace(line), "```") {
 				fenced = !fenced
 			}
-			if fenced || strings.HasPrefix(strings.TrimSpace(line), "|") || link.MatchString(line) {
-				return 0, 0 // a table's row and a link can't be wrapped
+			text := strings.TrimSpace(line)
+			if fenced || strings.HasPrefix(text, "|") || link.MatchString(line) || !strings.Contains(text, " ") {
+				return 0, 0 // a table's row, a link and a single word can't be wrapped
 			}
 			return utf8.RuneCountInString(line), proseColumns
 		}
