@@ -31,8 +31,8 @@ type Post struct {
 //	rec := wstest.NewRecorder()
 //	h := wstest.New(t, newApp(rec), wstest.WithPoster(rec))
 //
-//	rec.Gone(bob.ID())                                // posts to bob fail with gatesock.ErrGone
-//	alice.Request("say", Say{Text: "hello"}).ExpectAck() // and the application copes
+//	rec.Gone(bob.ID()) // posts to bob fail with gatesock.ErrGone
+//	alice.Request("say", Say{Text: "hello"}).ExpectAck() // the application must cope
 //	rec.PostsTo(bob.ID())
 //
 // By default it forwards to the gateway of its harness. [Recorder.Attach] sets another target. A
