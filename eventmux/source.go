@@ -120,9 +120,9 @@ func EventBridge(source, detailType string, h lambda.Handler) Source {
 	s := newSource("EventBridge", "eventbridge", source, h)
 	switch {
 	case source == "":
-		s.panic("source must not be empty")
+		s.mistake("source must not be empty")
 	case source == Any && detailType != "":
-		s.panic("detailType must be empty if source is Any")
+		s.mistake("detailType must be empty if source is Any")
 	}
 	if detailType != "" {
 		s.key = busKey(source, detailType)
@@ -140,7 +140,7 @@ func busKey(source, detailType string) string { return source + "\x00" + detailT
 func Member(name, value string, h lambda.Handler) Source {
 	s := newSource("Member", "member", name, h)
 	if name == "" {
-		s.panic("name must not be empty")
+		s.mistake("name must not be empty")
 	}
 	if value != "" {
 		s.name += "=" + value
@@ -157,9 +157,9 @@ func Match(name string, matches func(Event) bool, h lambda.Handler) Source {
 	s.matches = matches
 	switch {
 	case name == "":
-		s.panic("name must not be empty")
+		s.mistake("name must not be empty")
 	case matches == nil:
-		s.panic("matches must not be nil")
+		s.mistake("matches must not be nil")
 	}
 	return s
 }
@@ -174,13 +174,13 @@ func newSource(function, kind, name string, h lambda.Handler) Source {
 		s.site = fmt.Sprintf("%s at %s:%d", function, file, line)
 	}
 	if isNil(h) {
-		s.panic("h must not be nil")
+		s.mistake("h must not be nil")
 	}
 	return s
 }
 
-// panic panics for a mistake in the call that made the source.
-func (s Source) panic(mistake string) { panic("eventmux: " + s.site + ": " + mistake) }
+// mistake panics for a mistake in the call that made the source.
+func (s Source) mistake(text string) { panic("eventmux: " + s.site + ": " + text) }
 
 // isNil reports whether a handler is nil, or a nil pointer or function.
 func isNil(h any) bool {
@@ -194,11 +194,11 @@ func (s Source) checkName(parameter, services, resource string, path bool) Sourc
 	case s.name == Any:
 	case strings.HasPrefix(s.name, "arn:"):
 		if !isARN(s.name, services, resource) {
-			s.panic(fmt.Sprintf("%s %s is not an ARN of %s: want arn:PARTITION:SERVICE:REGION:ACCOUNT:%sNAME",
+			s.mistake(fmt.Sprintf("%s %s is not an ARN of %s: want arn:PARTITION:SERVICE:REGION:ACCOUNT:%sNAME",
 				parameter, event.Quote(s.name), services, resource))
 		}
 	case !isName(s.name, path):
-		s.panic(fmt.Sprintf("%s %s is not a name, an ARN or %q", parameter, event.Quote(s.name), Any))
+		s.mistake(fmt.Sprintf("%s %s is not a name, an ARN or %q", parameter, event.Quote(s.name), Any))
 	}
 	return s
 }
