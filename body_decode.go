@@ -11,8 +11,7 @@ import (
 )
 
 // newDecoder returns the function that decodes a message into the In of a typed handler and
-// validates it. The decoding is a [bodyDecoder]'s, which knows In by reflection only; what needs
-// the type is here.
+// validates it. A [bodyDecoder], which knows In only by reflection, decodes the message.
 func newDecoder[In any](rt *route) func(*Request) (In, error) {
 	t := reflect.TypeFor[In]()
 	isPointer := t.Kind() == reflect.Pointer

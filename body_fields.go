@@ -9,7 +9,7 @@ import (
 	"unicode"
 )
 
-// field is a field of a struct in the eyes of encoding/json.
+// field is a field of a struct that encoding/json uses.
 type field struct {
 	name   string // in JSON
 	goName string

@@ -43,15 +43,15 @@ func TestFieldsAreThoseOfEncodingJSON(t *testing.T) {
 			A string `json:"a"`
 			B []int
 		}{},
-		struct { // alike, and so hidden
+		struct { // equal, and so hidden
 			twice
 			again
 		}{},
-		struct { // of two as deep the tagged one counts
+		struct { // of two at one depth, the tagged one counts
 			X struct{} `json:"y"`
 			Y struct{}
 		}{},
-		struct { // a name makes a member of what is embedded
+		struct { // a tag makes the embedded struct a member
 			inner `json:"in"`
 			*Other
 			Word word
@@ -60,7 +60,7 @@ func TestFieldsAreThoseOfEncodingJSON(t *testing.T) {
 		struct {
 			Skipped int `json:"-"`
 			Dash    int `json:"-,"`   //nolint:staticcheck // a member of the name "-"
-			Bad     int `json:"a\"b"` //nolint:staticcheck // that it is not a name is the case
+			Bad     int `json:"a\"b"` //nolint:staticcheck // the invalid name is under test
 			Odd     int `json:"ö/$"`
 			Option  int `json:",string"`
 			hidden  int

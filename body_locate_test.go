@@ -68,7 +68,7 @@ type located struct {
 	Raw     json.RawMessage   `json:"rm"`
 	Number  *json.Number      `json:"n"`
 	QInt    int               `json:"qi,string"`
-	QBool   **bool            `json:"qb,string"` //nolint:staticcheck // that it is of no use on a pointer to a pointer is the case
+	QBool   **bool            `json:"qb,string"` //nolint:staticcheck // the useless option is under test
 	QString string            `json:"qs,string"`
 	QNumber json.Number       `json:"qn,string"`
 	QText   noX               `json:"qut,string"`
@@ -78,14 +78,14 @@ type located struct {
 	Float   float32           `json:"f"`
 	Grid    [][]float64       `json:"af"`
 	Map     map[string]any    `json:"many"`
-	BadName int               `json:"bad\\name"` //nolint:staticcheck // that it is not a name is the case
+	BadName int               `json:"bad\\name"` //nolint:staticcheck // the invalid name is under test
 	Folded  int               `json:"ſtr"`
 	Strings map[string]string `json:"s"`
 }
 
 // doc is a JSON text: an object, an array or a scalar.
 type doc struct {
-	names  []string // of an object, none of them twice
+	names  []string // of an object, all different
 	values []doc
 	open   byte
 	scalar string
@@ -176,7 +176,7 @@ func agree(t *rapid.T) {
 	}
 	require.NotNil(t, found, "%s: %v", d.text(), err)
 	if strings.Contains(found.Message, "whose name") {
-		return // of which there is no place
+		return // which has no path
 	}
 	named := placeInMessage.FindStringSubmatch(found.Message)
 	require.NotNil(t, named, found.Message)
