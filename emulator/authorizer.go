@@ -1,14 +1,255 @@
 package emulator
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/internal/jsontext"
 )
+
+// Authorizer is the Lambda REQUEST authorizer of $connect, which decides before the handler is asked (§4 of
+// docs/gateway-facts.md). What it says of the client is in requestContext.authorizer of every later event.
+type Authorizer struct {
+	// Handler is the authorizer's function.
+	Handler lambda.Handler
+	// FunctionTimeout is how long the function may run; the gateway waits for no longer than Config.IntegrationTimeout.
+	// Default Config.FunctionTimeout.
+	FunctionTimeout time.Duration
+	// IdentitySources are what a handshake must have for the function to be asked; otherwise it is refused with 401. Each
+	// is route.request.header.NAME, route.request.querystring.NAME, stageVariables.NAME, or context.NAME with one of
+	// identity.sourceIp, identity.userAgent, apiId, stage, domainName, connectionId, routeKey, eventType and requestId.
+	IdentitySources []string
+}
+
+// authorizer is an Authorizer that was found valid.
+type authorizer struct {
+	handler  lambda.Handler
+	timeouts Timeouts
+	sources  []identitySource
+}
+
+// newAuthorizer returns nil for an API without one. A handler that is its own authorizer, as it describes itself, needs
+// no configuration.
+func newAuthorizer(h lambda.Handler, own bool, c Config) (*authorizer, error) {
+	if c.IAM != nil && c.IAM.Connect {
+		return nil, nil
+	}
+	cfg := c.Authorizer
+	if cfg == nil {
+		if own {
+			return &authorizer{handler: h, timeouts: Timeouts{c.IntegrationTimeout, c.FunctionTimeout}}, nil
+		}
+		return nil, nil
+	}
+	a := &authorizer{handler: cfg.Handler, timeouts: Timeouts{c.IntegrationTimeout, cfg.FunctionTimeout}}
+	setDefault(&a.timeouts.Function, c.FunctionTimeout)
+	if a.handler == nil {
+		if !own {
+			return nil, errors.New("no Handler, and the gateway's handler does not describe itself as one with an Authorizer")
+		}
+		a.handler = h
+	}
+	for _, s := range cfg.IdentitySources {
+		source, err := parseIdentitySource(s)
+		if err != nil {
+			return nil, fmt.Errorf("IdentitySources: %q: %w", s, err)
+		}
+		a.sources = append(a.sources, source)
+	}
+	return a, nil
+}
+
+// identitySource gives what a handshake has in a place, empty for nothing.
+type identitySource func(s *Session, h *Handshake, st stamp) string
+
+func parseIdentitySource(text string) (identitySource, error) {
+	for prefix, find := range map[string]func(h *Handshake, g *Gateway, name string) string{
+		"route.request.header.":      func(h *Handshake, _ *Gateway, name string) string { return headerValue(h.Header, name) },
+		"route.request.querystring.": func(h *Handshake, _ *Gateway, name string) string { return h.Query.Get(name) },
+		"stageVariables.":            func(_ *Handshake, g *Gateway, name string) string { return g.cfg.StageVariables[name] },
+	} {
+		if name, ok := strings.CutPrefix(text, prefix); ok && name != "" {
+			return func(s *Session, h *Handshake, _ stamp) string { return find(h, s.g, name) }, nil
+		}
+	}
+	name, ok := strings.CutPrefix(text, "context.")
+	if _, known := contextOf(&Session{g: &Gateway{}}, stamp{})[name]; !ok || !known {
+		return nil, errors.New("it is no identity source")
+	}
+	return func(s *Session, _ *Handshake, st stamp) string { return contextOf(s, st)[name] }, nil
+}
+
+// contextOf is what context.NAME can be.
+func contextOf(s *Session, st stamp) map[string]string {
+	return map[string]string{
+		"identity.sourceIp": s.sourceIP, "identity.userAgent": s.userAgent, "apiId": s.g.cfg.APIID, "stage": s.g.cfg.Stage,
+		"domainName": s.domain, "connectionId": s.id, "routeKey": gatesock.RouteConnect, "eventType": "CONNECT", "requestId": st.requestID,
+	}
+}
+
+// Why an authorizer lets nobody in. Others are faults: 500.
+var (
+	errUnauthorized = errors.New("not authorized")
+	errDenied       = errors.New("denied by the policy")
+)
+
+// authorize asks the authorizer, unless the handshake brings its result. It gives the error that refuses the handshake.
+func (s *Session) authorize(ctx context.Context, h *Handshake, st stamp) error {
+	a := s.g.authorizer
+	if a == nil || len(h.Authorizer) > 0 {
+		return nil
+	}
+	for _, source := range a.sources {
+		if source(s, h, st) == "" {
+			return s.refuse(http.StatusUnauthorized, messageUnauthorized, st)
+		}
+	}
+	began := s.g.cfg.Clock.Now()
+	result, err := s.ask(ctx, a, h, st)
+	switch {
+	case errors.Is(err, errUnauthorized):
+		return s.refuse(http.StatusUnauthorized, messageUnauthorized, st)
+	case errors.Is(err, errDenied):
+		return s.refuse(http.StatusForbidden, messageForbidden, st)
+	case err != nil:
+		s.g.cfg.Logger.Error("the authorizer failed", slog.String("connectionId", s.id), loggedError(err))
+		return s.refuse(http.StatusInternalServerError, s.g.cfg.Undocumented.AuthorizerFaultMessage, st)
+	}
+	h.Authorizer = result.values
+	h.Authorizer[keyIntegrationLatency] = s.g.cfg.Clock.Now().Sub(began).Milliseconds()
+	h.UsageKey = result.usageKey
+	return nil
+}
+
+// ask runs the authorizer's function and reads its answer.
+func (s *Session) ask(ctx context.Context, a *authorizer, h *Handshake, st stamp) (result authorization, err error) {
+	unauthorized := &unauthorizedAnswers{Handler: a.handler}
+	inv := s.invocationWithin(ctx, a.timeouts, "authorizer", st.requestID, s.authorizerEvent(h, st), func(_ replier, r response, failed error) {
+		switch {
+		case failed != nil:
+			err = failed
+		case unauthorized.said:
+			err = errUnauthorized
+		default:
+			result, err = readAuthorization(r.raw, s.g.connectARN())
+		}
+	})
+	inv.handler = unauthorized
+	inv.raw = true
+	inv.start()
+	inv.wait(context.Background())
+	return result, err
+}
+
+// unauthorizedAnswers takes the error that refuses with 401 for an answer, since the function has not failed.
+type unauthorizedAnswers struct {
+	lambda.Handler
+	said bool
+}
+
+func (h *unauthorizedAnswers) Invoke(ctx context.Context, event []byte) ([]byte, error) {
+	out, err := h.Handler.Invoke(ctx, event)
+	if err != nil && err.Error() == messageUnauthorized {
+		h.said = true
+		return nil, nil
+	}
+	return out, err
+}
+
+// connectARN names $connect of the stage, in what authorizers get and policies say.
+func (g *Gateway) connectARN() string { return g.stageARN(g.cfg.AccountID) + gatesock.RouteConnect }
+
+// stageARN begins the name of what is in the stage.
+func (g *Gateway) stageARN(account string) string {
+	return g.cfg.arn("execute-api") + g.cfg.Region + ":" + account + ":" + g.cfg.APIID + "/" + g.cfg.Stage + "/"
+}
+
+// authorizerEvent encodes the event of the authorizer.
+func (s *Session) authorizerEvent(h *Handshake, st stamp) []byte {
+	headers := append([]field{
+		{"Connection", []string{"upgrade"}}, {"content-length", []string{"0"}}, {"Upgrade", []string{"websocket"}},
+	}, s.headers(h, st)...)
+	slices.SortFunc(headers, func(a, b field) int { return compareFold(a.name, b.name) })
+	b := append(make([]byte, 0, 2048), `{"type":"REQUEST","methodArn":`...)
+	b = jsontext.AppendString(b, s.g.connectARN())
+	b = appendFields(b, "headers", "multiValueHeaders", headers)
+	b = appendFields(b, "queryStringParameters", "multiValueQueryStringParameters", fieldsOf(h.Query))
+	if s.g.stageVariables == "" {
+		b = append(b, `,"stageVariables":{}`...)
+	}
+	b = append(append(b, s.g.stageVariables...), ',')
+	b = s.parts.open(b, gatesock.RouteConnect)
+	b = append(b, `,"eventType":"CONNECT"`...)
+	return append(s.parts.close(s.parts.stamped(b, st), st), '}')
+}
+
+// authorization is what a good answer says.
+type authorization struct {
+	values   map[string]any // principalId and the context
+	usageKey string
+}
+
+// exactValues keeps numbers as they are written.
+type exactValues map[string]any
+
+func (v *exactValues) UnmarshalJSON(data []byte) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	return d.Decode((*map[string]any)(v))
+}
+
+// maxAuthorization is how large an answer may be (AWS Developer Guide, "Quotas for configuring and running a WebSocket API").
+const maxAuthorization = 8 << 10
+
+// readAuthorization reads the answer of an authorizer (AWS Developer Guide, "Output from an API Gateway Lambda authorizer").
+func readAuthorization(out []byte, arn string) (authorization, error) {
+	if len(out) > maxAuthorization {
+		return authorization{}, fmt.Errorf("the answer has %d bytes, the gateway takes %d", len(out), maxAuthorization)
+	}
+	var answer struct {
+		PrincipalID, UsageIdentifierKey string
+		Policy                          *policy
+		Context                         exactValues
+	}
+	if err := members(out, map[string]any{
+		"principalId": &answer.PrincipalID, "policyDocument": &answer.Policy, "context": &answer.Context,
+		"usageIdentifierKey": &answer.UsageIdentifierKey,
+	}); err != nil {
+		return authorization{}, fmt.Errorf("the answer: %w", err)
+	}
+	switch {
+	case answer.PrincipalID == "":
+		return authorization{}, errors.New("the answer has no principalId")
+	case answer.Policy == nil:
+		return authorization{}, errors.New("the answer has no policyDocument")
+	}
+	if err := answer.Policy.decide(actionInvoke, arn); err != nil {
+		return authorization{}, err
+	}
+	values := make(map[string]any, len(answer.Context)+2)
+	for name, value := range answer.Context {
+		text, err := scalarText(value)
+		if err != nil {
+			return authorization{}, fmt.Errorf("context %.100q: %w", name, err)
+		}
+		values[name] = text
+	}
+	values[keyPrincipalID] = answer.PrincipalID
+	return authorization{values, answer.UsageIdentifierKey}, nil
+}
 
 // Keys that the gateway itself adds to an authorizer's context. They come last, in this order, in captured events.
 const (
@@ -68,3 +309,29 @@ func scalarText(v any) (string, error) {
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+type authorizerKey struct{}
+
+// WithAuthorizer gives the context of an HTTP request what an authorizer returns for it: [Gateway.ServeHTTP] takes it as
+// Handshake.Authorizer. So an [net/http.Handler] in front of the gateway can stand for the API's authorizer: it
+// refuses a handshake with 401 or 403 itself, or hands it on with this context.
+func WithAuthorizer(ctx context.Context, values map[string]any) context.Context {
+	return context.WithValue(ctx, authorizerKey{}, values)
+}
+
+func authorizerOf(ctx context.Context) map[string]any {
+	values, _ := ctx.Value(authorizerKey{}).(map[string]any)
+	return values
+}
+
+type usageKeyKey struct{}
+
+// WithUsageKey is [WithAuthorizer] for Handshake.UsageKey, the usageIdentifierKey of an authorizer's answer.
+func WithUsageKey(ctx context.Context, key string) context.Context {
+	return context.WithValue(ctx, usageKeyKey{}, key)
+}
+
+func usageKeyOf(ctx context.Context) string {
+	key, _ := ctx.Value(usageKeyKey{}).(string)
+	return key
+}

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -216,4 +217,43 @@ func (s *Session) headers(h *Handshake, st stamp) []field {
 // traceID makes an X-Ray trace id in which the request id stands for the random part.
 func traceID(st stamp) string {
 	return fmt.Sprintf("Root=1-%08x-%024x", uint32(st.time.Unix()), st.requestID[:12])
+}
+
+// APIKey is one that the gateway takes where $connect demands one (§11 of docs/gateway-facts.md).
+type APIKey struct{ ID, Value string }
+
+// The two places that a key can come from: all that the apiKeySelectionExpression may be.
+const (
+	keyFromHeader     = "$request.header.x-api-key"
+	keyFromAuthorizer = "$context.authorizer.usageIdentifierKey"
+)
+
+func checkAPIKeys(keys []APIKey, expression string) error {
+	if expression != keyFromHeader && expression != keyFromAuthorizer {
+		return fmt.Errorf("APIKeySelectionExpression %q is neither %s nor %s", expression, keyFromHeader, keyFromAuthorizer)
+	}
+	for _, k := range keys {
+		if k.ID == "" || k.Value == "" {
+			return errors.New("an APIKey without an ID or a Value")
+		}
+	}
+	return nil
+}
+
+// identify finds the API key of a handshake, if the API demands one. It gives the error that refuses the handshake.
+func (s *Session) identify(h *Handshake, st stamp) error {
+	if len(s.g.cfg.APIKeys) == 0 {
+		return nil
+	}
+	value := headerValue(h.Header, "X-Api-Key")
+	if s.g.cfg.APIKeySelectionExpression == keyFromAuthorizer {
+		value = h.UsageKey
+	}
+	for _, k := range s.g.cfg.APIKeys {
+		if k.Value == value {
+			h.apiKey = k
+			return nil
+		}
+	}
+	return s.refuse(http.StatusForbidden, messageForbidden, st)
 }

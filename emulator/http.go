@@ -1,11 +1,20 @@
 package emulator
 
 import (
+	"bufio"
+	"crypto/sha1" //nolint:gosec // RFC 6455 asks for it
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/internal/jsontext"
@@ -109,4 +118,199 @@ func writeMessage(w http.ResponseWriter, status int, errorType, message string) 
 	w.WriteHeader(status)
 	// The client may have gone; there is nobody to tell.
 	_, _ = w.Write(append(jsontext.AppendString([]byte(`{"message":`), message), '}'))
+}
+
+// upgrade runs a handshake, then the connection until its end.
+func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
+	key := r.Header.Get("Sec-WebSocket-Key")
+	if raw, err := base64.StdEncoding.DecodeString(key); err != nil || len(raw) != 16 {
+		writeMessage(w, http.StatusBadRequest, "", "Bad Sec-WebSocket-Key")
+		return
+	}
+	if r.Header.Get("Sec-WebSocket-Version") != "13" {
+		w.Header().Set("Sec-WebSocket-Version", "13")
+		writeMessage(w, http.StatusUpgradeRequired, "", http.StatusText(http.StatusUpgradeRequired))
+		return
+	}
+	g.fronts.begin()
+	open := make(chan struct{})
+	ended := func() {
+		g.fronts.end()
+		close(open)
+	}
+	out := newOutbound(&g.fronts, g.cfg.OutboundBuffer)
+	s, err := g.Connect(r.Context(), g.handshakeOf(r), out)
+	if err != nil {
+		writeRefusal(w, err)
+		ended()
+		return
+	}
+	conn, in, err := switchProtocols(w, key, s.subprotocols)
+	if err != nil {
+		g.cfg.Logger.Error("the handshake could not be answered", slog.Any("error", err))
+		s.end(g.cfg.Undocumented.AbnormalClose, byClient).start()
+		ended()
+		return
+	}
+	if head := headOf(r); head != nil {
+		head.forget()
+	}
+	out.attach(conn)
+	c := socket{session: s, conn: conn, in: in, frames: frameReader{r: in}, out: out, ended: ended}
+	c.read(r.Context())
+	<-open
+}
+
+// handshakeOf makes a handshake of a request. The client's address is the connection's, whatever a proxy says.
+func (g *Gateway) handshakeOf(r *http.Request) Handshake {
+	ip, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		ip = r.RemoteAddr
+	}
+	ip, _, _ = strings.Cut(ip, "%") // the zone of an IPv6 address is this machine's affair
+	header, spelled := clientHeader(r)
+	if !spelled {
+		g.noteSpelling.Do(func() {
+			g.cfg.Logger.Info("events have the names of headers in net/http's spelling, not the client's: serve the gateway by emulator.Serve or from an emulator.NewListener")
+		})
+	}
+	return Handshake{
+		Header: header, spelled: spelled, Query: parseQuery(r.URL.RawQuery), Host: r.Host, SourceIP: ip, path: wirePath(r),
+		Authorizer: authorizerOf(r.Context()), UsageKey: usageKeyOf(r.Context()),
+	}
+}
+
+// writeRefusal answers a handshake that did not succeed.
+func writeRefusal(w http.ResponseWriter, err error) {
+	var refused *HandshakeError
+	switch {
+	case !errors.As(err, &refused): // the context's error: the client has gone, and this status is for nobody
+		w.WriteHeader(http.StatusBadGateway)
+	case refused.Message == "":
+		w.WriteHeader(refused.StatusCode)
+	default:
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(refused.StatusCode)
+		_, _ = w.Write(errorFrame(refused.Message, refused.ConnectionID, refused.RequestID))
+	}
+}
+
+// switchProtocols takes the connection over and answers 101. Of what the handler returned only the subprotocols
+// reach the client; the spelling of the names is as observed (websockets#1065).
+func switchProtocols(w http.ResponseWriter, key string, subprotocols []string) (net.Conn, *bufio.Reader, error) {
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, nil, fmt.Errorf("taking the connection over: %w", err)
+	}
+	b := append(make([]byte, 0, 256), "HTTP/1.1 101 Switching Protocols\r\nDate: "...)
+	b = time.Now().UTC().AppendFormat(b, http.TimeFormat)
+	b = append(b, "\r\nConnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: "...)
+	b = append(b, acceptKey(key)...)
+	for _, p := range subprotocols {
+		b = append(append(b, "\r\nsec-websocket-protocol: "...), p...)
+	}
+	b = append(b, "\r\n\r\n"...)
+	if err = conn.SetDeadline(time.Time{}); err == nil {
+		_, err = conn.Write(b)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("writing the answer: %w", err), conn.Close())
+	}
+	return conn, rw.Reader, nil
+}
+
+// acceptKey proves that the server has read the key (RFC 6455, section 1.3).
+func acceptKey(key string) string {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // see the import
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// pathKind says what an address of the gateway is for.
+type pathKind int
+
+const (
+	pathUnmatched  pathKind = iota // of this API, but of nothing in it
+	pathForbidden                  // of no stage or mapping that exists
+	pathStage                      // where clients connect
+	pathConnection                 // @connections/{id}
+)
+
+type path struct {
+	kind  pathKind
+	id    string // pathConnection
+	route string // pathUnmatched: what was asked for, after the stage or the mapping
+}
+
+// parsePath tells what the path of an address is for. The path may be escaped once or twice: SDKs escape "@" and
+// "=", and sign what they have escaped twice (§7 of docs/gateway-facts.md).
+func (g *Gateway) parsePath(escaped string) path {
+	text := unescape(unescape(escaped))
+	rest, ok := strings.CutPrefix(text, g.BasePath())
+	if !ok || rest != "" && rest[0] != '/' {
+		return path{kind: pathForbidden}
+	}
+	rest = strings.TrimPrefix(rest, "/")
+	if rest == "" {
+		return path{kind: pathStage}
+	}
+	if id, ok := strings.CutPrefix(rest, "@connections/"); ok && id != "" && !strings.Contains(id, "/") {
+		return path{kind: pathConnection, id: id}
+	}
+	return path{kind: pathUnmatched, route: rest}
+}
+
+// BasePath is what the path of every address of the gateway begins with: "/" and the stage, or, with
+// Config.CustomDomain, "/" and Config.BasePath; empty if that is.
+func (g *Gateway) BasePath() string {
+	if g.cfg.CustomDomain {
+		return strings.TrimSuffix("/"+g.cfg.BasePath, "/")
+	}
+	return "/" + g.cfg.Stage
+}
+
+// unescape removes one layer of escapes, if there is a well-formed one.
+func unescape(s string) string {
+	if plain, err := url.PathUnescape(s); err == nil {
+		return plain
+	}
+	return s
+}
+
+// parseQuery reads the parameters of an address. Unlike net/url it keeps those that have a semicolon, which stands for
+// itself (WHATWG URL Standard, application/x-www-form-urlencoded), or a "%" that begins no escape, which stays as it is:
+// what AWS does with them is not known, and a parameter that is lost without a word helps nobody.
+func parseQuery(raw string) url.Values {
+	query := url.Values{}
+	for pair := range strings.SplitSeq(raw, "&") {
+		if pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		name = unescapeParameter(name)
+		query[name] = append(query[name], unescapeParameter(value))
+	}
+	return query
+}
+
+// unescapeParameter decodes what is well formed and leaves the rest.
+func unescapeParameter(s string) string {
+	if plain, err := url.QueryUnescape(s); err == nil {
+		return plain
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' {
+			if plain, err := url.PathUnescape(s[i:min(i+3, len(s))]); err == nil {
+				b = append(b, plain...)
+				i += 2
+				continue
+			}
+		}
+		if s[i] == '+' {
+			b = append(b, ' ')
+			continue
+		}
+		b = append(b, s[i])
+	}
+	return string(b)
 }

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
 // How an invocation fails. A malformed response wraps errMalformed.
@@ -210,4 +212,194 @@ func (inv *invocation) finish() {
 func (inv *invocation) log(level slog.Level, message string, attrs ...slog.Attr) {
 	attrs = append(attrs, slog.String("routeKey", inv.route), slog.String("requestId", inv.id))
 	inv.g.cfg.Logger.LogAttrs(&inv.ctx, level, message, attrs...)
+}
+
+// functionContext is the context of one invocation. It keeps the values of the caller's context but not its
+// cancellation: a client that goes away does not stop a function. The gateway's clock ends it, while Deadline
+// is in the machine's time, in which the network packages and most handlers read it. What it is rarely asked for
+// it makes when asked.
+type functionContext struct {
+	parent    context.Context //nolint:containedctx // it is a Context itself, made from this one
+	deadline  time.Time
+	requestID string
+	arn       string // of the function
+
+	mu     sync.Mutex
+	values context.Context //nolint:containedctx // the parent's with those of Lambda; nil until asked for
+	done   chan struct{}   // nil until somebody waits
+	err    error
+}
+
+func (c *functionContext) Deadline() (time.Time, bool) { return c.deadline, true }
+
+func (c *functionContext) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done == nil {
+		c.done = make(chan struct{})
+		if c.err != nil {
+			close(c.done)
+		}
+	}
+	return c.done
+}
+
+func (c *functionContext) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+func (c *functionContext) Value(key any) any {
+	c.mu.Lock()
+	if c.values == nil {
+		c.values = lambdacontext.NewContext(context.WithoutCancel(c.parent), &lambdacontext.LambdaContext{
+			AwsRequestID:       c.requestID,
+			InvokedFunctionArn: c.arn,
+		})
+	}
+	values := c.values
+	c.mu.Unlock()
+	return values.Value(key)
+}
+
+// end ends the context with err, unless it has ended.
+func (c *functionContext) end(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return
+	}
+	c.err = err
+	if c.done != nil {
+		close(c.done)
+	}
+}
+
+// invocations are those whose handler has not returned.
+type invocations struct {
+	mu      sync.Mutex
+	running map[*invocation]struct{}
+	cut     bool // those that still come have no time
+}
+
+func (s *invocations) add(inv *invocation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running == nil {
+		s.running = make(map[*invocation]struct{})
+	}
+	s.running[inv] = struct{}{}
+	if s.cut {
+		inv.ctx.end(context.Canceled)
+	}
+}
+
+func (s *invocations) remove(inv *invocation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.running, inv)
+}
+
+// cancel ends the contexts of all, those too that follow from them, as the $disconnect of a client whose $connect returns
+// now. It returns the descriptions of those that run, sorted.
+func (s *invocations) cancel() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cut = true
+	var cut []string
+	for inv := range s.running {
+		cut = append(cut, inv.String())
+		inv.ctx.end(context.Canceled)
+	}
+	slices.Sort(cut)
+	return cut
+}
+
+// maxIdleWorkers is how many goroutines wait for an invocation.
+const maxIdleWorkers = 32
+
+// workers are the goroutines that run invocations. There are as many as are needed at once; some that have done their
+// work wait for more, because a goroutine that calls a handler for the first time has its stack to grow
+// (measured by "cd bench && go run ./emulatorload").
+type workers struct {
+	next    chan *invocation
+	idle    atomic.Int32
+	quit    chan struct{}
+	stop    func() // ends those that wait, also later; at most once
+	running tracker
+}
+
+func newWorkers() *workers {
+	w := &workers{next: make(chan *invocation), quit: make(chan struct{})}
+	w.stop = sync.OnceFunc(func() { close(w.quit) })
+	return w
+}
+
+// run runs an invocation in a goroutine that waits for one, or in a new one.
+func (w *workers) run(inv *invocation) {
+	select {
+	case w.next <- inv:
+	default:
+		w.running.begin()
+		go w.work(inv)
+	}
+}
+
+func (w *workers) work(inv *invocation) {
+	defer w.running.end()
+	for inv.run(); w.idle.Add(1) <= maxIdleWorkers; inv.run() {
+		select {
+		case inv = <-w.next:
+			w.idle.Add(-1)
+		case <-w.quit:
+			w.idle.Add(-1)
+			return
+		}
+	}
+	w.idle.Add(-1)
+}
+
+// tracker counts what is running, for those who wait until nothing is. Unlike a sync.WaitGroup it may be
+// added to while somebody waits, and the wait can be given up.
+type tracker struct {
+	mu   sync.Mutex
+	n    int
+	idle chan struct{} // closed when n falls to zero; nil while nobody waits
+}
+
+func (t *tracker) begin() {
+	t.mu.Lock()
+	t.n++
+	t.mu.Unlock()
+}
+
+func (t *tracker) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.n--
+	if t.n == 0 && t.idle != nil {
+		close(t.idle)
+		t.idle = nil
+	}
+}
+
+// wait returns when nothing runs, or with the context's error.
+func (t *tracker) wait(ctx context.Context) error {
+	t.mu.Lock()
+	if t.n == 0 {
+		t.mu.Unlock()
+		return nil
+	}
+	if t.idle == nil {
+		t.idle = make(chan struct{})
+	}
+	idle := t.idle
+	t.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
