@@ -1,13 +1,10 @@
 package emulator
 
 import (
-	"context"
+	"encoding/base64"
 	"encoding/json"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"strings"
 	"testing"
 	"time"
 
@@ -115,37 +112,49 @@ func TestEventsAreJSON(t *testing.T) {
 	})
 }
 
-// A latency that reads as a number without being one in JSON does not break the event.
-func TestLatencyIsANumberOfJSON(t *testing.T) {
+// TestIDsAreUnique also where the clock stands still for more ids than a tick has room for.
+func TestIDsAreUnique(t *testing.T) {
 	t.Parallel()
-	for latency, want := range map[any]string{"+5": "5", "007": "7", "-0": "0", 21: "21", "fast": `"fast"`, 1.5: `"1.5"`} {
-		text, err := encodeAuthorizer(map[string]any{"integrationLatency": latency})
+	s := newIDSource([4]byte{1, 2, 3, 7})
+	seen := make(map[string]bool, 70_000)
+	last := ""
+	for range 70_000 {
+		id := s.next(start(), kindMessage)
+		require.False(t, seen[id])
+		require.True(t, validID(id))
+		seen[id], last = true, id
+	}
+	require.NotEqual(t, last[:6], newIDSource([4]byte{1, 2, 3, 7}).next(start(), kindMessage)[:6])
+}
+
+// TestIDsOfTwoGateways: they differ though all else is alike, also the time.
+func TestIDsOfTwoGateways(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for range 20 {
+		id := newWorld(t, inMemory{}, Config{}, nil).connect().id
+		require.False(t, seen[id], id)
+		seen[id] = true
+		raw, err := base64.URLEncoding.DecodeString(id)
 		require.NoError(t, err)
-		require.Equal(t, `,"authorizer":{"integrationLatency":`+want+"}", text)
+		require.Zero(t, raw[10]%4)
 	}
 }
 
-func TestAuthorizerValuesMustBeScalar(t *testing.T) {
+// TestIDsOfCaptures: at the time of two public captures the counter reads what they read.
+func TestIDsOfCaptures(t *testing.T) {
 	t.Parallel()
-	for _, v := range []any{map[string]any{}, []string{"a"}, nil, func() {}} {
-		var log strings.Builder
-		w := newWorld(t, inMemory{}, Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}, nil)
-		bad := map[string]any{"bad": v}
-		_, err := w.gw.Connect(context.Background(), Handshake{Authorizer: bad}, memoryClient{&peer{}})
-		var refused *HandshakeError
-		require.ErrorAs(t, err, &refused)
-		require.Equal(t, http.StatusInternalServerError, refused.StatusCode)
-		require.Contains(t, log.String(), `authorizer value \"bad\"`)
+	for connectedAt, prefix := range map[int64]string{1660651467489: "W9In", 1731332735513: "BFaT"} {
+		require.Equal(t, prefix, newIDSource([4]byte{}).next(time.UnixMilli(connectedAt), kindMessage)[:4])
+	}
+}
 
-		r := httptest.NewRequestWithContext(WithAuthorizer(context.Background(), bad), http.MethodGet, "http://localhost/local", nil)
-		for name, value := range map[string]string{
-			"Connection": "upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-		} {
-			r.Header.Set(name, value)
-		}
-		answer := httptest.NewRecorder()
-		w.gw.ServeHTTP(answer, r)
-		require.Equal(t, http.StatusInternalServerError, answer.Code)
-		require.Contains(t, answer.Body.String(), `{"message": "Internal server error"`)
+func TestValidID(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"W9In0cvXIAMCFvw=", "BFaT_fALIAMCKug=", "R1kmxc2VNjMCFIA="} {
+		require.True(t, validID(id))
+	}
+	for _, id := range []string{"", "nope", "W9In0cvXIAMCFvw", "W9In0cvXIAMCFvwx", "W9In0cvXIAMCF/w=", "W9In0cvXIAMCFvw=="} {
+		require.False(t, validID(id), id)
 	}
 }

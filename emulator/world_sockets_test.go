@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"testing"
 
 	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
@@ -154,4 +155,11 @@ func readFrames(in *bufio.Reader, frames chan<- string) CloseStatus {
 			message.Reset()
 		}
 	}
+}
+
+func mustURL(t *testing.T, text string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(text)
+	require.NoError(t, err)
+	return u
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -118,4 +119,10 @@ func (e *endless) Read(p []byte) (int, error) {
 	}
 	e.read += len(p)
 	return len(p), nil
+}
+
+// A parameter with an escape that is none is otherwise read as every other.
+func TestBrokenParameter(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, url.Values{"a b": {"%zz c+"}, "%": {""}}, parseQuery("a+b=%zz+c%2B&%"))
 }

@@ -1,18 +1,50 @@
 package emulator
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
 )
+
+// TestCloseFrameBehindASlowWrite: the close frame has its own grace, from when its writing begins. What was written
+// before it, or a machine that comes late to the writing, does not use it up.
+func TestCloseFrameBehindASlowWrite(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		here, there := net.Pipe() // it takes nothing that is not read
+		var running tracker
+		out := newOutbound(&running, 1<<10)
+		out.attach(there)
+		require.NoError(t, out.Send([]byte("slow")))
+		synctest.Wait()
+		out.Close(1001, "bye")
+		frames, in := make(chan string, 1), bufio.NewReader(here)
+		require.NoError(t, here.SetReadDeadline(time.Now().Add(time.Minute))) // of the bubble
+		<-time.After(closeGrace * 9 / 10)
+		_, err := in.Peek(1) // the pipe hands over the whole write
+		require.NoError(t, err)
+		<-time.After(closeGrace * 9 / 10)
+		require.Equal(t, CloseStatus{1001, "bye"}, readFrames(in, frames))
+		require.Equal(t, "slow", <-frames)
+		require.NoError(t, out.finish())
+		require.NoError(t, here.Close())
+	})
+}
 
 // TestErrorFramesToAClientThatDoesNotRead: what the gateway answers itself does not keep it from reading on, up to the
 // close frame.
@@ -115,4 +147,75 @@ func floodUnread(t *testing.T, conn net.Conn, n int) {
 		_, err := conn.Write(bytes.Repeat(frame, batch))
 		require.NoError(t, err)
 	}
+}
+
+func TestSlowReaderOverSockets(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, newSockets(), Config{}, nil)
+	server := w.front.(*sockets).server(w)
+	slow := dialSilent(t, w, server)
+	quick := w.connect()
+	big := strings.Repeat("x", 128*kb)
+	var err error
+	for range 10_000 { // what the system buffers is far less
+		if err = w.post(slow, big); err != nil {
+			break
+		}
+	}
+	require.ErrorIs(t, err, gatesock.ErrThrottled)
+	require.NoError(t, w.post(quick, "hello"))
+	require.Equal(t, "hello", w.frame(quick))
+	// The server's Close, in the cleanup, must come to an end too.
+}
+
+// dialSilent connects a client that never reads.
+func dialSilent(t *testing.T, w *world, s *Server) *peer {
+	t.Helper()
+	u := mustURL(t, s.URL)
+	conn, _, a := handshake(w, u, nil)
+	require.Equal(t, http.StatusSwitchingProtocols, a.status)
+	t.Cleanup(func() { _ = conn.Close() })
+	return &peer{id: w.event("$connect").Context.ConnectionID}
+}
+
+// TestMessagesInOneSegment: messages that arrive together overlap too.
+func TestMessagesInOneSegment(t *testing.T) {
+	t.Parallel()
+	var arrived sync.WaitGroup
+	arrived.Add(3)
+	w := newWorld(t, newSockets(), Config{}, on("$default", func(context.Context, []byte) ([]byte, error) {
+		arrived.Done()
+		arrived.Wait() // for the others
+		return status(200), nil
+	}))
+	conn, in, _ := handshake(w, mustURL(t, w.front.(*sockets).server(w).URL), nil)
+	w.event("$connect")
+	frame := ws.MustCompileFrame(masked(ws.OpText, true, "x"))
+	_, err := conn.Write(bytes.Repeat(frame, 3))
+	require.NoError(t, err)
+	for range 3 {
+		w.event("$default")
+	}
+	w.quiesce()
+	require.NoError(t, conn.Close())
+	require.Zero(t, in.Buffered())
+	w.event("$disconnect")
+}
+
+// TestEmptyFramesCostNothing: a message may go on for ever without growing.
+//
+//nolint:paralleltest // it measures what the process allocates
+func TestEmptyFramesCostNothing(t *testing.T) {
+	const frames = 200_000
+	stream := string(ws.MustCompileFrame(masked(ws.OpText, false, "a"))) +
+		strings.Repeat(string(ws.MustCompileFrame(masked(ws.OpContinuation, false, ""))), frames) +
+		string(ws.MustCompileFrame(masked(ws.OpContinuation, true, "b")))
+	r := frameReader{r: strings.NewReader(stream)}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, payload, err := r.next()
+	runtime.ReadMemStats(&after)
+	require.NoError(t, err)
+	require.Equal(t, "ab", string(payload))
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(frames))
 }

@@ -1,0 +1,45 @@
+package emulator
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestNewNamesTheBadSetting(t *testing.T) {
+	t.Parallel()
+	for want, cfg := range map[string]Config{
+		"Stage":                    {Stage: "a/b"},
+		"BasePath":                 {BasePath: "x"},
+		"begins or ends":           {CustomDomain: true, BasePath: "/x"},
+		"IntegrationTimeout":       {IntegrationTimeout: 30 * time.Second},
+		"FunctionTimeout":          {FunctionTimeout: -1},
+		"IdleTimeout":              {IdleTimeout: -1},
+		"MaxAge":                   {MaxAge: -1},
+		"Rate":                     {Rate: -1},
+		"OutboundBuffer":           {OutboundBuffer: -1},
+		"RouteSelectionExpression": {RouteSelectionExpression: "$context.routeKey"},
+		"reason of 124 bytes":      {Undocumented: Undocumented{TooBigReason: strings.Repeat("x", 124)}},
+		"close status 999":         {Undocumented: Undocumented{MaxAgeClose: CloseStatus{Code: 999}}},
+		"PlainRequestStatus":       {Undocumented: Undocumented{PlainRequestStatus: 101}},
+		`route "a" twice`:          {Routes: routes("a", "a")},
+		"without a key":            {Routes: routes("")},
+		`"nope", which RouteTime`:  {RouteTimeouts: map[string]Timeouts{"nope": {}}},
+		`"nope", which Models`:     {Models: map[string]func([]byte) error{"nope": nil}},
+		`for route "$default"`:     {RouteTimeouts: map[string]Timeouts{"$default": {Integration: time.Minute}}},
+		`"$default": Function`:     {RouteTimeouts: map[string]Timeouts{"$default": {Function: -1}}},
+		"Authorizer.Function":      {Authorizer: &Authorizer{Handler: handlerFunc(failing), FunctionTimeout: -1}},
+		"close status 1006":        {Undocumented: Undocumented{ThrottledClose: CloseStatus{Code: 1006}}},
+		"HTTP APIs":                {Stage: "$default"},
+		`Hosts has "http://a"`:     {Hosts: []string{"http://a"}},
+		`Hosts has "a:80"`:         {Hosts: []string{"a:80"}},
+		`Hosts has ""`:             {Hosts: []string{""}},
+	} {
+		_, err := New(handlerFunc(failing), cfg)
+		require.ErrorContains(t, err, want)
+	}
+	_, err := New(nil, Config{})
+	require.ErrorContains(t, err, "no handler")
+}
