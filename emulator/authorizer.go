@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 // Authorizer is the Lambda REQUEST authorizer of $connect, which decides before the handler is asked (§4 of
@@ -184,7 +184,7 @@ func (s *Session) authorizerEvent(h *Handshake, st stamp) []byte {
 	}, s.headers(h, st)...)
 	slices.SortFunc(headers, func(a, b field) int { return compareFold(a.name, b.name) })
 	b := append(make([]byte, 0, 2048), `{"type":"REQUEST","methodArn":`...)
-	b = jsontext.AppendString(b, s.g.connectARN())
+	b = jsonscan.AppendString(b, s.g.connectARN())
 	b = appendFields(b, "headers", "multiValueHeaders", headers)
 	b = appendFields(b, "queryStringParameters", "multiValueQueryStringParameters", fieldsOf(h.Query))
 	if s.g.stageVariables == "" {
@@ -284,7 +284,7 @@ func encodeAuthorizer(values map[string]any) (string, error) {
 			b = strconv.AppendInt(b, int64(n), 10) // not as written, which may be +5 or 007
 			continue
 		}
-		b = jsontext.AppendString(b, text)
+		b = jsonscan.AppendString(b, text)
 	}
 	return string(append(b, '}')), nil
 }

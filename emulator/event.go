@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 // clfTime is the layout of requestTime, the one of the Common Log Format, in UTC.
@@ -34,30 +34,30 @@ func newEventParts(g *Gateway, h *Handshake, domain, id string, connectedAt time
 	p := eventParts{stageVariables: g.stageVariables, authorizer: authorizer}
 
 	b := make([]byte, 0, 192)
-	b = jsontext.AppendString(append(b, `,"stage":`...), g.cfg.Stage)
+	b = jsonscan.AppendString(append(b, `,"stage":`...), g.cfg.Stage)
 	b = strconv.AppendInt(append(b, `,"connectedAt":`...), connectedAt.UnixMilli(), 10)
 	p.middle = string(append(b, `,"requestTimeEpoch":`...))
 
 	b = append(b[:0], `,"identity":{`...)
 	if h.UserAgent() != "" {
-		b = append(jsontext.AppendString(append(b, `"userAgent":`...), h.UserAgent()), ',')
+		b = append(jsonscan.AppendString(append(b, `"userAgent":`...), h.UserAgent()), ',')
 	}
-	b = jsontext.AppendString(append(b, `"sourceIp":`...), h.SourceIP)
+	b = jsonscan.AppendString(append(b, `"sourceIp":`...), h.SourceIP)
 	if h.apiKey.ID != "" {
-		b = jsontext.AppendString(append(b, `,"apiKey":`...), h.apiKey.Value)
-		b = jsontext.AppendString(append(b, `,"apiKeyId":`...), h.apiKey.ID)
+		b = jsonscan.AppendString(append(b, `,"apiKey":`...), h.apiKey.Value)
+		b = jsonscan.AppendString(append(b, `,"apiKeyId":`...), h.apiKey.ID)
 	}
 	if h.user.ARN != "" {
-		b = jsontext.AppendString(append(b, `,"accountId":`...), g.cfg.AccountID)
-		b = jsontext.AppendString(append(b, `,"caller":`...), h.user.AccessKeyID)
-		b = jsontext.AppendString(append(b, `,"user":`...), h.user.AccessKeyID)
-		b = jsontext.AppendString(append(b, `,"userArn":`...), h.user.ARN)
+		b = jsonscan.AppendString(append(b, `,"accountId":`...), g.cfg.AccountID)
+		b = jsonscan.AppendString(append(b, `,"caller":`...), h.user.AccessKeyID)
+		b = jsonscan.AppendString(append(b, `,"user":`...), h.user.AccessKeyID)
+		b = jsonscan.AppendString(append(b, `,"userArn":`...), h.user.ARN)
 	}
 	p.identity = string(append(b, `},"requestId":"`...))
 
-	b = jsontext.AppendString(append(b[:0], `","domainName":`...), domain)
+	b = jsonscan.AppendString(append(b[:0], `","domainName":`...), domain)
 	b = append(append(b, `,"connectionId":"`...), id...)
-	b = jsontext.AppendString(append(b, `","apiId":`...), g.cfg.APIID)
+	b = jsonscan.AppendString(append(b, `","apiId":`...), g.cfg.APIID)
 	p.end = string(append(b, '}'))
 	return p, nil
 }
@@ -71,7 +71,7 @@ type stamp struct {
 
 // open appends a requestContext up to the event type.
 func (p *eventParts) open(b []byte, routeKey string) []byte {
-	b = jsontext.AppendString(append(b, `"requestContext":{"routeKey":`...), routeKey)
+	b = jsonscan.AppendString(append(b, `"requestContext":{"routeKey":`...), routeKey)
 	return append(b, p.authorizer...)
 }
 
@@ -118,7 +118,7 @@ func (p *eventParts) messageEvent(st stamp, routeKey string, body []byte) []byte
 	b = append(b, `","eventType":"MESSAGE"`...)
 	b = p.close(p.stamped(b, st), st)
 	if body != nil {
-		b = jsontext.AppendString(append(b, `,"body":`...), body)
+		b = jsonscan.AppendString(append(b, `,"body":`...), body)
 	}
 	return append(b, `,"isBase64Encoded":false}`...)
 }
@@ -134,7 +134,7 @@ func (p *eventParts) disconnectEvent(st stamp, host string, status CloseStatus) 
 	b = p.open(b, "$disconnect")
 	b = strconv.AppendInt(append(b, `,"disconnectStatusCode":`...), int64(status.Code), 10)
 	b = p.stamped(append(b, `,"eventType":"DISCONNECT"`...), st)
-	b = jsontext.AppendString(append(b, `,"disconnectReason":`...), status.Reason)
+	b = jsonscan.AppendString(append(b, `,"disconnectReason":`...), status.Reason)
 	b = p.close(b, st)
 	return append(b, `,"isBase64Encoded":false}`...)
 }
@@ -147,7 +147,7 @@ func encodeStageVariables(vars map[string]string) string {
 	}
 	b := []byte(`,"stageVariables":{`)
 	for i, name := range sortedKeys(vars) {
-		b = jsontext.AppendString(appendKey(b, i, name), vars[name])
+		b = jsonscan.AppendString(appendKey(b, i, name), vars[name])
 	}
 	return string(append(b, '}'))
 }
@@ -169,12 +169,12 @@ type field struct {
 // appendFields appends the two objects that events have of a list of fields: under name those with a single value
 // each, the last one given, and under multiName those with all values.
 func appendFields(b []byte, name, multiName string, fields []field) []byte {
-	b = append(jsontext.AppendString(append(b, ','), name), ":{"...)
+	b = append(jsonscan.AppendString(append(b, ','), name), ":{"...)
 	for i, f := range fields {
 		b = appendKey(b, i, f.name)
-		b = jsontext.AppendString(b, f.values[len(f.values)-1])
+		b = jsonscan.AppendString(b, f.values[len(f.values)-1])
 	}
-	b = append(jsontext.AppendString(append(b, "},"...), multiName), ":{"...)
+	b = append(jsonscan.AppendString(append(b, "},"...), multiName), ":{"...)
 	for i, f := range fields {
 		b = appendKey(b, i, f.name)
 		for j, v := range f.values {
@@ -183,7 +183,7 @@ func appendFields(b []byte, name, multiName string, fields []field) []byte {
 			} else {
 				b = append(b, ',')
 			}
-			b = jsontext.AppendString(b, v)
+			b = jsonscan.AppendString(b, v)
 		}
 		b = append(b, ']')
 	}
@@ -195,7 +195,7 @@ func appendKey(b []byte, i int, key string) []byte {
 	if i > 0 {
 		b = append(b, ',')
 	}
-	return append(jsontext.AppendString(b, key), ':')
+	return append(jsonscan.AppendString(b, key), ':')
 }
 
 // fieldsOf gives the fields of a header or a query that have a value, by name.

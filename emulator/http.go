@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 // maxURLLength is the longest WebSocket URL, in characters (AWS, quotas).
@@ -117,7 +117,7 @@ func writeMessage(w http.ResponseWriter, status int, errorType, message string) 
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	// The client may have gone; there is nobody to tell.
-	_, _ = w.Write(append(jsontext.AppendString([]byte(`{"message":`), message), '}'))
+	_, _ = w.Write(append(jsonscan.AppendString([]byte(`{"message":`), message), '}'))
 }
 
 // upgrade runs a handshake, then the connection until its end.

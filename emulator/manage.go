@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 // ErrNotUTF8 is given for posted data that is not UTF-8. What AWS does with it is not known, and all frames that were
@@ -215,12 +215,12 @@ func appendInfo(b []byte, i gatesock.ConnectionInfo) []byte {
 	stamp := func(t time.Time) { b = append(t.UTC().AppendFormat(append(b, '"'), infoTime), '"') }
 	b = append(b, `{"connectedAt":`...)
 	stamp(i.ConnectedAt)
-	b = jsontext.AppendString(append(b, `,"identity":{"sourceIp":`...), i.Identity.SourceIP)
+	b = jsonscan.AppendString(append(b, `,"identity":{"sourceIp":`...), i.Identity.SourceIP)
 	b = append(b, `,"userAgent":`...)
 	if i.Identity.UserAgent == "" {
 		b = append(b, "null"...)
 	} else {
-		b = jsontext.AppendString(b, i.Identity.UserAgent)
+		b = jsonscan.AppendString(b, i.Identity.UserAgent)
 	}
 	b = append(b, `},"lastActiveAt":`...)
 	stamp(i.LastActiveAt)

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 // Message is one whole message of a client.
@@ -163,7 +163,7 @@ func (s *Session) answer(reply replier, route gatesock.Route, requestID string, 
 
 // errorFrame gives the frame that tells a client that the gateway itself could not answer.
 func errorFrame(message, connectionID, requestID string) []byte {
-	b := jsontext.AppendString(append(make([]byte, 0, 128), `{"message": `...), message)
+	b := jsonscan.AppendString(append(make([]byte, 0, 128), `{"message": `...), message)
 	b = append(append(b, `, "connectionId":"`...), connectionID...)
 	b = append(append(b, `", "requestId":"`...), requestID...)
 	return append(b, `"}`...)

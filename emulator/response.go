@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 // errMalformed is wrapped by the errors of decodeResponse.
@@ -27,7 +27,7 @@ type response struct {
 // architect#1093).
 func decodeResponse(data []byte, u *Undocumented) (response, error) {
 	var r response
-	s := jsontext.NewScanner(data, nil)
+	s := jsonscan.NewScanner(data, nil)
 	if s.Peek() != '{' {
 		if s.Skip(); s.End() != nil {
 			return r, fmt.Errorf("%w: not JSON", errMalformed)
@@ -59,7 +59,7 @@ func (r *response) decodeBase64() error {
 }
 
 // read reads the response's members. What is wrong about the JSON itself is left to the scanner.
-func (r *response) read(s *jsontext.Scanner, u *Undocumented) (err error) {
+func (r *response) read(s *jsonscan.Scanner, u *Undocumented) (err error) {
 	s.Open('{')
 	for s.More('}') {
 		switch key := s.Key(); string(key) {
@@ -85,7 +85,7 @@ func (r *response) read(s *jsontext.Scanner, u *Undocumented) (err error) {
 	return err
 }
 
-func (r *response) readStringStatus(s *jsontext.Scanner) error {
+func (r *response) readStringStatus(s *jsonscan.Scanner) error {
 	var text string
 	s.String(&text)
 	status, err := strconv.ParseUint(text, 10, 16) // which takes no sign
@@ -96,7 +96,7 @@ func (r *response) readStringStatus(s *jsontext.Scanner) error {
 	return nil
 }
 
-func (r *response) readHeaders(s *jsontext.Scanner) (err error) {
+func (r *response) readHeaders(s *jsonscan.Scanner) (err error) {
 	if !s.Open('{') {
 		return nil
 	}
@@ -106,7 +106,7 @@ func (r *response) readHeaders(s *jsontext.Scanner) (err error) {
 	return err
 }
 
-func (r *response) readMultiValueHeaders(s *jsontext.Scanner) (err error) {
+func (r *response) readMultiValueHeaders(s *jsonscan.Scanner) (err error) {
 	if !s.Open('{') {
 		return nil
 	}
@@ -124,7 +124,7 @@ func (r *response) readMultiValueHeaders(s *jsontext.Scanner) (err error) {
 
 // readHeader reads a header's value, which may be of any scalar type, and keeps that of the one header that reaches the
 // client.
-func (r *response) readHeader(name string, s *jsontext.Scanner) error {
+func (r *response) readHeader(name string, s *jsonscan.Scanner) error {
 	if c := s.Peek(); c == '{' || c == '[' {
 		s.Skip()
 		return fmt.Errorf("%w: header %.80q has no scalar value", errMalformed, name)

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 // expression is a parsed route selection expression: its value is the values of its parts in a row.
@@ -166,7 +166,7 @@ func (e expression) evaluate(body []byte) (string, bool) {
 			key.WriteString(p.literal)
 			continue
 		}
-		s := jsontext.NewScanner(body, nil)
+		s := jsonscan.NewScanner(body, nil)
 		var few [4]string
 		found := follow(&s, p.path, few[:0])
 		if s.End() != nil {
@@ -205,7 +205,7 @@ func (p part) write(b *strings.Builder, found []string) {
 
 // follow reads a value and appends the texts of those that the path leads to. Of members with one name the last
 // counts, as with decoders that keep a map.
-func follow(s *jsontext.Scanner, path []step, found []string) []string {
+func follow(s *jsonscan.Scanner, path []step, found []string) []string {
 	if len(path) == 0 {
 		return append(found, stringify(s))
 	}
@@ -243,7 +243,7 @@ func follow(s *jsontext.Scanner, path []step, found []string) []string {
 
 // stringify reads a JSON value as text: a string without quotes, an array as "[item1, item2]" (AWS Developer
 // Guide), null as nothing. For an object AWS does not say; it stays JSON.
-func stringify(s *jsontext.Scanner) string {
+func stringify(s *jsonscan.Scanner) string {
 	if s.Peek() != '[' {
 		text, _ := s.Scalar()
 		return text
