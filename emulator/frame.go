@@ -1,15 +1,45 @@
 package emulator
 
 import (
-	"errors"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"slices"
 	"unicode/utf8"
 
-	"github.com/gobwas/ws"
-
 	"github.com/gatesock/gatesock"
+)
+
+// opcode is what a frame is (RFC 6455, section 5.2).
+type opcode byte
+
+const (
+	opContinuation opcode = 0x0
+	opText         opcode = 0x1
+	opBinary       opcode = 0x2
+	opClose        opcode = 0x8
+	opPing         opcode = 0x9
+	opPong         opcode = 0xA
+)
+
+func (op opcode) isControl() bool { return op&0x8 != 0 }
+
+func (op opcode) isReserved() bool { return opBinary < op && op < opClose || op > opPong }
+
+// frameHeader is the part of a frame before its payload.
+type frameHeader struct {
+	fin      bool
+	reserved bool // one of the reserved bits is set
+	op       opcode
+	masked   bool
+	mask     [4]byte
+	length   int64 // of the payload
+}
+
+// Sizes of RFC 6455, section 5.2 and 5.5.
+const (
+	maxExtendedHeader = 8 + 4 // the length and the mask
+	maxControlPayload = 125
 )
 
 // violation is a frame that ends the connection from the gateway's side.
@@ -25,10 +55,10 @@ func (v *violation) Error() string { return fmt.Sprintf("%d: %s", v.code, v.caus
 // in between. It judges a frame by its header, before it reads the payload.
 type frameReader struct {
 	r       io.Reader
-	state   ws.State // ws.StateFragmented between the frames of a message
+	inside  bool // between the frames of a message
 	message []byte
-	control [ws.MaxControlFramePayloadSize]byte
-	header  [ws.MaxHeaderSize]byte
+	control [maxControlPayload]byte
+	header  [maxExtendedHeader]byte
 }
 
 // keptBuffer is how much memory a reader or a writer holds on to between messages.
@@ -36,64 +66,108 @@ const keptBuffer = 4 << 10
 
 // next gives the next text message or control frame. The payload is good until the next call. The error is a
 // *violation, or that of the reader.
-func (f *frameReader) next() (ws.OpCode, []byte, error) {
+func (f *frameReader) next() (opcode, []byte, error) {
 	for {
-		h, err := ws.ReadHeaderBuffer(f.r, f.header[:])
-		switch {
-		case errors.Is(err, ws.ErrHeaderLengthMSB), errors.Is(err, ws.ErrHeaderLengthUnexpected):
-			return 0, nil, &violation{code: 1002, cause: err.Error()}
-		case err != nil:
+		h, err := f.readHeader()
+		if err != nil {
 			return 0, nil, err
 		}
 		if err := f.check(h); err != nil {
 			return 0, nil, err
 		}
-		if h.OpCode.IsControl() {
-			payload := f.control[:h.Length]
-			return h.OpCode, payload, f.read(payload, h)
+		if h.op.isControl() {
+			payload := f.control[:h.length]
+			return h.op, payload, f.read(payload, h)
 		}
 		if err := f.appendFrame(h); err != nil {
 			return 0, nil, err
 		}
-		if h.Fin {
-			return ws.OpText, f.message, nil
+		if h.fin {
+			return opText, f.message, nil
 		}
 	}
 }
 
-// check judges a frame by its header: RFC 6455 for the form, the gateway's quotas for the size.
-func (f *frameReader) check(h ws.Header) error {
-	if err := ws.CheckHeader(h, ws.StateServerSide|f.state); err != nil {
-		return &violation{code: 1002, cause: err.Error(), rest: h.Length}
+// readHeader reads a frame's header. The error is a *violation, or that of the reader.
+func (f *frameReader) readHeader() (frameHeader, error) {
+	b := f.header[:2]
+	if _, err := io.ReadFull(f.r, b); err != nil {
+		return frameHeader{}, err
 	}
+	h := frameHeader{
+		fin: b[0]&0x80 != 0, reserved: b[0]&0x70 != 0, op: opcode(b[0] & 0x0f),
+		masked: b[1]&0x80 != 0, length: int64(b[1] & 0x7f),
+	}
+	extended := 0 // bytes of a longer length
+	switch h.length {
+	case 126:
+		extended = 2
+	case 127:
+		extended = 8
+	}
+	b = f.header[:extended]
+	if h.masked {
+		b = f.header[:extended+len(h.mask)]
+	}
+	if _, err := io.ReadFull(f.r, b); err != nil {
+		return frameHeader{}, err
+	}
+	switch extended {
+	case 2:
+		h.length = int64(binary.BigEndian.Uint16(b))
+	case 8:
+		h.length = int64(binary.BigEndian.Uint64(b)) //nolint:gosec // a negative length is refused
+	}
+	if h.length < 0 {
+		return frameHeader{}, &violation{code: 1002, cause: "payload length of 64 bits"}
+	}
+	copy(h.mask[:], b[extended:])
+	return h, nil
+}
+
+// check judges a frame by its header: RFC 6455 for the form, the gateway's quotas for the size.
+func (f *frameReader) check(h frameHeader) error {
 	switch {
-	case h.OpCode.IsControl():
+	case h.op.isReserved():
+		return h.violates(1002, "reserved opcode")
+	case h.op.isControl() && h.length > maxControlPayload:
+		return h.violates(1002, "control frame above 125 bytes")
+	case h.op.isControl() && !h.fin:
+		return h.violates(1002, "control frame in fragments")
+	case h.reserved:
+		return h.violates(1002, "reserved bit without an extension")
+	case !h.masked:
+		return h.violates(1002, "unmasked frame")
+	case h.op.isControl():
 		return nil
-	case h.OpCode == ws.OpBinary:
-		return &violation{code: 1003, cause: "binary frame", rest: h.Length}
-	case h.Length > gatesock.MaxFrameSize:
-		return &violation{code: 1009, cause: fmt.Sprintf("frame of %d bytes", h.Length), rest: h.Length}
-	case h.OpCode == ws.OpContinuation && int64(len(f.message))+h.Length > gatesock.MaxMessageSize:
-		return &violation{code: 1009, cause: "message too large", rest: h.Length}
+	case f.inside != (h.op == opContinuation):
+		return h.violates(1002, "continuation without a message, or a message within another")
+	case h.op == opBinary:
+		return h.violates(1003, "binary frame")
+	case h.length > gatesock.MaxFrameSize:
+		return h.violates(1009, fmt.Sprintf("frame of %d bytes", h.length))
+	case int64(len(f.message))+h.length > gatesock.MaxMessageSize && f.inside:
+		return h.violates(1009, "message too large")
 	}
 	return nil
 }
 
+// violates returns the violation of a frame whose payload was not read.
+func (h frameHeader) violates(code int, cause string) error {
+	return &violation{code: code, cause: cause, rest: h.length}
+}
+
 // appendFrame adds the payload of a data frame to the message.
-func (f *frameReader) appendFrame(h ws.Header) error {
-	if h.OpCode != ws.OpContinuation {
+func (f *frameReader) appendFrame(h frameHeader) error {
+	if h.op != opContinuation {
 		f.reset()
 	}
 	start := len(f.message)
-	f.message = slices.Grow(f.message, int(h.Length))[:start+int(h.Length)]
+	f.message = slices.Grow(f.message, int(h.length))[:start+int(h.length)]
 	if err := f.read(f.message[start:], h); err != nil {
 		return err
 	}
-	if !h.Fin {
-		f.state = ws.StateFragmented
-	} else {
-		f.state = 0
-	}
+	f.inside = !h.fin
 	return nil
 }
 
@@ -106,12 +180,24 @@ func (f *frameReader) reset() {
 }
 
 // read reads a payload and unmasks it.
-func (f *frameReader) read(payload []byte, h ws.Header) error {
+func (f *frameReader) read(payload []byte, h frameHeader) error {
 	if _, err := io.ReadFull(f.r, payload); err != nil {
 		return err
 	}
-	ws.Cipher(payload, h.Mask, 0)
+	unmask(payload, h.mask)
 	return nil
+}
+
+// unmask decodes what a client has masked (RFC 6455, section 5.3).
+func unmask(payload []byte, mask [4]byte) {
+	key := uint64(binary.LittleEndian.Uint32(mask[:]))
+	key |= key << 32
+	for ; len(payload) >= 8; payload = payload[8:] {
+		binary.LittleEndian.PutUint64(payload, binary.LittleEndian.Uint64(payload)^key)
+	}
+	for i := range payload {
+		payload[i] ^= mask[i%len(mask)]
+	}
 }
 
 // drain throws away what comes after a violation, up to the client's close frame.
@@ -120,11 +206,11 @@ func (f *frameReader) drain(rest int64) error {
 		if _, err := io.CopyN(io.Discard, f.r, rest); err != nil {
 			return err
 		}
-		h, err := ws.ReadHeaderBuffer(f.r, f.header[:])
-		if err != nil || h.OpCode == ws.OpClose {
+		h, err := f.readHeader()
+		if err != nil || h.op == opClose {
 			return err
 		}
-		rest = h.Length
+		rest = h.length
 	}
 }
 
@@ -136,8 +222,7 @@ func closeStatus(payload []byte) (CloseStatus, error) {
 	if len(payload) == 1 {
 		return CloseStatus{}, &violation{code: 1002, cause: "close frame with half a code"}
 	}
-	code, reason := ws.ParseCloseFrameData(payload)
-	status := CloseStatus{Code: int(code), Reason: reason}
+	status := CloseStatus{Code: int(binary.BigEndian.Uint16(payload)), Reason: string(payload[2:])}
 	if v := status.check(); v != nil {
 		return CloseStatus{}, v
 	}
@@ -161,4 +246,37 @@ func (c CloseStatus) check() *violation {
 // (1012 to 1014 came after the RFC), and those for libraries and applications.
 func sendable(code int) bool {
 	return 1000 <= code && code <= 1003 || 1007 <= code && code <= 1014 || 3000 <= code && code <= 4999
+}
+
+// appendMessage appends a text message as frames.
+func appendMessage(b, data []byte) []byte {
+	op := opText
+	for len(data) > gatesock.MaxFrameSize {
+		b = appendFrame(b, op, false, data[:gatesock.MaxFrameSize])
+		data = data[gatesock.MaxFrameSize:]
+		op = opContinuation
+	}
+	return appendFrame(b, op, true, data)
+}
+
+// appendFrame appends an unmasked frame of up to 64 KB, as servers send it.
+func appendFrame(b []byte, op opcode, fin bool, payload []byte) []byte {
+	first := byte(op)
+	if fin {
+		first |= 0x80
+	}
+	if n := len(payload); n <= 125 {
+		b = append(b, first, byte(n))
+	} else {
+		b = append(b, first, 126, byte(n>>8), byte(n))
+	}
+	return append(b, payload...)
+}
+
+// closePayload returns the payload of a close frame. [StatusNoStatusRcvd] has none.
+func closePayload(code int, reason string) []byte {
+	if code == StatusNoStatusRcvd {
+		return nil
+	}
+	return append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...) //nolint:gosec // four digits
 }

@@ -8,12 +8,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
@@ -97,18 +97,11 @@ func FuzzResponse(f *testing.F) {
 
 // FuzzFrameReader: any bytes give frames within the limits, a violation with a code that may be sent, or the end.
 func FuzzFrameReader(f *testing.F) {
-	frame := func(frames ...ws.Frame) []byte {
-		var b bytes.Buffer
-		for _, fr := range frames {
-			ws.MustWriteFrame(&b, fr)
-		}
-		return b.Bytes()
-	}
-	f.Add(frame(masked(ws.OpText, true, "hello"), masked(ws.OpClose, true, "\x03\xe8bye")))
-	f.Add(frame(masked(ws.OpText, false, "a"), masked(ws.OpPing, true, "p"), masked(ws.OpContinuation, true, "b")))
-	f.Add(frame(masked(ws.OpBinary, true, "b")))
-	f.Add(frame(ws.NewTextFrame([]byte("unmasked"))))
-	f.Add(frame(masked(ws.OpText, true, strings.Repeat("x", 32*kb+1))))
+	f.Add(slices.Concat(masked(opText, true, "hello"), masked(opClose, true, "\x03\xe8bye")))
+	f.Add(slices.Concat(masked(opText, false, "a"), masked(opPing, true, "p"), masked(opContinuation, true, "b")))
+	f.Add(slices.Concat(masked(opBinary, true, "b")))
+	f.Add([]byte("\x81\x08unmasked"))
+	f.Add(slices.Concat(masked(opText, true, strings.Repeat("x", 32*kb+1))))
 	f.Add([]byte{0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r := frameReader{r: bytes.NewReader(data)}
@@ -123,10 +116,10 @@ func FuzzFrameReader(f *testing.F) {
 			case err != nil:
 				require.True(t, errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF), "%v", err)
 				return
-			case op == ws.OpClose:
+			case op == opClose:
 				status, err := closeStatus(payload)
 				require.True(t, err != nil || status.Code == StatusNoStatusRcvd || sendable(status.Code))
-			case op == ws.OpText:
+			case op == opText:
 				require.LessOrEqual(t, len(payload), gatesock.MaxMessageSize)
 			}
 		}

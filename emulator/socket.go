@@ -9,10 +9,6 @@ import (
 	"net"
 	"sync"
 	"time"
-
-	"github.com/gobwas/ws"
-
-	"github.com/gatesock/gatesock"
 )
 
 // turn is how long a goroutine that reads may handle a message itself. It spares most messages a change of goroutines,
@@ -66,14 +62,14 @@ func (c *socket) readAll(ctx context.Context, relief *time.Timer) error {
 			return err
 		}
 		switch op {
-		case ws.OpText:
+		case opText:
 			if !c.handle(ctx, payload, relief) {
 				return errRelieved
 			}
-		case ws.OpPing:
+		case opPing:
 			c.session.Ping()
 			c.out.pong(payload)
-		case ws.OpClose:
+		case opClose:
 			return c.closedByClient(payload)
 		default: // an unasked pong
 		}
@@ -223,7 +219,7 @@ func (o *outbound) pong(payload []byte) {
 	if o.closed || o.full(len(payload)) {
 		return
 	}
-	o.pending = appendFrame(o.pending, ws.OpPong, true, payload)
+	o.pending = appendFrame(o.pending, opPong, true, payload)
 	o.wake()
 }
 
@@ -235,11 +231,7 @@ func (o *outbound) Close(code int, reason string) {
 		return
 	}
 	o.closed = true
-	var payload []byte
-	if code != StatusNoStatusRcvd {
-		payload = ws.NewCloseFrameBody(ws.StatusCode(code), reason)
-	}
-	o.pending = appendFrame(o.pending, ws.OpClose, true, payload)
+	o.pending = appendFrame(o.pending, opClose, true, closePayload(code, reason))
 	o.limitTime()
 	o.wake()
 }
@@ -330,29 +322,4 @@ func (o *outbound) writePending() {
 	}
 	o.writing = false
 	o.idle.Broadcast()
-}
-
-// appendMessage appends a text message as frames.
-func appendMessage(b, data []byte) []byte {
-	op := ws.OpText
-	for len(data) > gatesock.MaxFrameSize {
-		b = appendFrame(b, op, false, data[:gatesock.MaxFrameSize])
-		data = data[gatesock.MaxFrameSize:]
-		op = ws.OpContinuation
-	}
-	return appendFrame(b, op, true, data)
-}
-
-// appendFrame appends an unmasked frame of up to 64 KB, as servers send it.
-func appendFrame(b []byte, op ws.OpCode, fin bool, payload []byte) []byte {
-	first := byte(op)
-	if fin {
-		first |= 0x80
-	}
-	if n := len(payload); n <= 125 {
-		b = append(b, first, byte(n))
-	} else {
-		b = append(b, first, 126, byte(n>>8), byte(n))
-	}
-	return append(b, payload...)
 }

@@ -15,7 +15,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
@@ -61,7 +60,7 @@ func TestErrorFramesToAClientThatDoesNotRead(t *testing.T) {
 			w := newWorld(t, nil, cfg, nil)
 			conn := dialStalled(t, w)
 			floodUnread(t, conn, 10_000)
-			_, err := conn.Write(ws.MustCompileFrame(masked(ws.OpClose, true, "\x03\xe8")))
+			_, err := conn.Write(masked(opClose, true, "\x03\xe8"))
 			require.NoError(t, err)
 			require.Equal(t, 1000, w.event("$disconnect").Context.Code)
 		})
@@ -141,7 +140,7 @@ func dialStalled(t *testing.T, w *world) net.Conn {
 // that waits for the client to read takes no more of them, and the test does not end.
 func floodUnread(t *testing.T, conn net.Conn, n int) {
 	t.Helper()
-	frame := ws.MustCompileFrame(masked(ws.OpText, true, `{"action":"x"}`))
+	frame := masked(opText, true, `{"action":"x"}`)
 	const batch = 100
 	for range n / batch {
 		_, err := conn.Write(bytes.Repeat(frame, batch))
@@ -190,7 +189,7 @@ func TestMessagesInOneSegment(t *testing.T) {
 	}))
 	conn, in, _ := handshake(w, mustURL(t, w.front.(*sockets).server(w).URL), nil)
 	w.event("$connect")
-	frame := ws.MustCompileFrame(masked(ws.OpText, true, "x"))
+	frame := masked(opText, true, "x")
 	_, err := conn.Write(bytes.Repeat(frame, 3))
 	require.NoError(t, err)
 	for range 3 {
@@ -207,9 +206,9 @@ func TestMessagesInOneSegment(t *testing.T) {
 //nolint:paralleltest // it measures what the process allocates
 func TestEmptyFramesCostNothing(t *testing.T) {
 	const frames = 200_000
-	stream := string(ws.MustCompileFrame(masked(ws.OpText, false, "a"))) +
-		strings.Repeat(string(ws.MustCompileFrame(masked(ws.OpContinuation, false, ""))), frames) +
-		string(ws.MustCompileFrame(masked(ws.OpContinuation, true, "b")))
+	stream := string(masked(opText, false, "a")) +
+		strings.Repeat(string(masked(opContinuation, false, "")), frames) +
+		string(masked(opContinuation, true, "b"))
 	r := frameReader{r: strings.NewReader(stream)}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
