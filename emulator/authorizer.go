@@ -72,32 +72,51 @@ func newAuthorizer(h lambda.Handler, own bool, c Config) (*authorizer, error) {
 	return a, nil
 }
 
-// identitySource gives what a handshake has in a place, empty for nothing.
+// identitySource returns the value that a handshake has for an identity source, or "".
 type identitySource func(s *Session, h *Handshake, st stamp) string
 
+// parseIdentitySource parses one of Authorizer.IdentitySources.
 func parseIdentitySource(text string) (identitySource, error) {
-	for prefix, find := range map[string]func(h *Handshake, g *Gateway, name string) string{
-		"route.request.header.":      func(h *Handshake, _ *Gateway, name string) string { return headerValue(h.Header, name) },
-		"route.request.querystring.": func(h *Handshake, _ *Gateway, name string) string { return h.Query.Get(name) },
-		"stageVariables.":            func(_ *Handshake, g *Gateway, name string) string { return g.cfg.StageVariables[name] },
-	} {
-		if name, ok := strings.CutPrefix(text, prefix); ok && name != "" {
-			return func(s *Session, h *Handshake, _ stamp) string { return find(h, s.g, name) }, nil
+	if name, ok := strings.CutPrefix(text, "route.request.header."); ok && name != "" {
+		return func(_ *Session, h *Handshake, _ stamp) string { return headerValue(h.Header, name) }, nil
+	}
+	if name, ok := strings.CutPrefix(text, "route.request.querystring."); ok && name != "" {
+		return func(_ *Session, h *Handshake, _ stamp) string { return h.Query.Get(name) }, nil
+	}
+	if name, ok := strings.CutPrefix(text, "stageVariables."); ok && name != "" {
+		return func(s *Session, _ *Handshake, _ stamp) string { return s.g.cfg.StageVariables[name] }, nil
+	}
+	if name, ok := strings.CutPrefix(text, "context."); ok {
+		if value := contextValue(name); value != nil {
+			return func(s *Session, _ *Handshake, st stamp) string { return value(s, st) }, nil
 		}
 	}
-	name, ok := strings.CutPrefix(text, "context.")
-	if _, known := contextOf(&Session{g: &Gateway{}}, stamp{})[name]; !ok || !known {
-		return nil, errors.New("it is no identity source")
-	}
-	return func(s *Session, _ *Handshake, st stamp) string { return contextOf(s, st)[name] }, nil
+	return nil, errors.New("want route.request.header.NAME, route.request.querystring.NAME, stageVariables.NAME or context.NAME")
 }
 
-// contextOf is what context.NAME can be.
-func contextOf(s *Session, st stamp) map[string]string {
-	return map[string]string{
-		"identity.sourceIp": s.sourceIP, "identity.userAgent": s.userAgent, "apiId": s.g.cfg.APIID, "stage": s.g.cfg.Stage,
-		"domainName": s.domain, "connectionId": s.id, "routeKey": gatesock.RouteConnect, "eventType": "CONNECT", "requestId": st.requestID,
+// contextValue returns the value of context.NAME at $connect; nil if there is no such name.
+func contextValue(name string) func(s *Session, st stamp) string {
+	switch name {
+	case "identity.sourceIp":
+		return func(s *Session, _ stamp) string { return s.sourceIP }
+	case "identity.userAgent":
+		return func(s *Session, _ stamp) string { return s.userAgent }
+	case "apiId":
+		return func(s *Session, _ stamp) string { return s.g.cfg.APIID }
+	case "stage":
+		return func(s *Session, _ stamp) string { return s.g.cfg.Stage }
+	case "domainName":
+		return func(s *Session, _ stamp) string { return s.domain }
+	case "connectionId":
+		return func(s *Session, _ stamp) string { return s.id }
+	case "requestId":
+		return func(_ *Session, st stamp) string { return st.requestID }
+	case "routeKey":
+		return func(*Session, stamp) string { return gatesock.RouteConnect }
+	case "eventType":
+		return func(*Session, stamp) string { return "CONNECT" }
 	}
+	return nil
 }
 
 // Why an authorizer lets nobody in. Others are faults: 500.
@@ -310,28 +329,20 @@ func scalarText(v any) (string, error) {
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
+// authorizerKey is the context key of [WithAuthorizer].
 type authorizerKey struct{}
 
-// WithAuthorizer gives the context of an HTTP request what an authorizer returns for it: [Gateway.ServeHTTP] takes it as
-// Handshake.Authorizer. So an [net/http.Handler] in front of the gateway can stand for the API's authorizer: it
-// refuses a handshake with 401 or 403 itself, or hands it on with this context.
-func WithAuthorizer(ctx context.Context, values map[string]any) context.Context {
-	return context.WithValue(ctx, authorizerKey{}, values)
+// authorizerResult is what [WithAuthorizer] puts into a context.
+type authorizerResult struct {
+	values   map[string]any
+	usageKey string
 }
 
-func authorizerOf(ctx context.Context) map[string]any {
-	values, _ := ctx.Value(authorizerKey{}).(map[string]any)
-	return values
-}
-
-type usageKeyKey struct{}
-
-// WithUsageKey is [WithAuthorizer] for Handshake.UsageKey, the usageIdentifierKey of an authorizer's answer.
-func WithUsageKey(ctx context.Context, key string) context.Context {
-	return context.WithValue(ctx, usageKeyKey{}, key)
-}
-
-func usageKeyOf(ctx context.Context) string {
-	key, _ := ctx.Value(usageKeyKey{}).(string)
-	return key
+// WithAuthorizer returns a context that carries the result of an authorizer, for an
+// [net/http.Handler] in front of the gateway that stands in for the API's authorizer. It refuses
+// a handshake with 401 or 403 itself, or calls [Gateway.ServeHTTP] with a request that has this
+// context. The arguments become Handshake.Authorizer and Handshake.UsageKey; usageKey is usually
+// empty.
+func WithAuthorizer(ctx context.Context, values map[string]any, usageKey string) context.Context {
+	return context.WithValue(ctx, authorizerKey{}, authorizerResult{values, usageKey})
 }

@@ -34,7 +34,7 @@ func TestAuthorizerValuesMustBeScalar(t *testing.T) {
 		require.Equal(t, http.StatusInternalServerError, refused.StatusCode)
 		require.Contains(t, log.String(), `authorizer value \"bad\"`)
 
-		r := httptest.NewRequestWithContext(WithAuthorizer(context.Background(), bad), http.MethodGet, "http://localhost/local", nil)
+		r := httptest.NewRequestWithContext(WithAuthorizer(context.Background(), bad, ""), http.MethodGet, "http://localhost/local", nil)
 		for name, value := range map[string]string{
 			"Connection": "upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 		} {

@@ -40,6 +40,5 @@ func TestNewNamesTheBadSetting(t *testing.T) {
 		_, err := New(handlerFunc(failing), cfg)
 		require.ErrorContains(t, err, want)
 	}
-	_, err := New(nil, Config{})
-	require.ErrorContains(t, err, "no handler")
+	require.PanicsWithValue(t, "emulator: New: h must not be nil", func() { _, _ = New(nil, Config{}) })
 }

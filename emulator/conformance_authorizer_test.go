@@ -289,9 +289,9 @@ func TestAuthorizerConfiguration(t *testing.T) {
 	router := gatesock.New()
 	for says, cfg := range map[string]Config{
 		"no Handler":                {Authorizer: &Authorizer{}},
-		"it is no identity":         {Authorizer: &Authorizer{Handler: router, IdentitySources: []string{"method.request.header.X"}}},
-		`"context.nothing": it`:     {Authorizer: &Authorizer{Handler: router, IdentitySources: []string{"context.nothing"}}},
-		`querystring.": it`:         {Authorizer: &Authorizer{Handler: router, IdentitySources: []string{"route.request.querystring."}}},
+		"want route.request":        {Authorizer: &Authorizer{Handler: router, IdentitySources: []string{"method.request.header.X"}}},
+		`"context.nothing": want`:   {Authorizer: &Authorizer{Handler: router, IdentitySources: []string{"context.nothing"}}},
+		`querystring.": want`:       {Authorizer: &Authorizer{Handler: router, IdentitySources: []string{"route.request.querystring."}}},
 		"APIKeySelectionExpression": {APIKeySelectionExpression: "$request.body.key"},
 		"without an ID":             {APIKeys: []APIKey{{"", "v"}}},
 	} {

@@ -273,13 +273,13 @@ func TestIAMConfiguration(t *testing.T) {
 	both := strict()
 	both.Authorizer = &Authorizer{Handler: always("")}
 	for says, cfg := range map[string]Config{
-		`user "A" twice`:            twice,
-		"one authorization type":    both,
-		"no AccessKeyID":            {IAM: &IAM{Users: []IAMUser{{SecretAccessKey: "B"}}}},
-		"no SecretAccessKey":        {IAM: &IAM{Users: []IAMUser{{AccessKeyID: "A"}}}},
-		`user "A": the Policy`:      user("{"),
-		"no Statement":              user("{}"),
-		"Condition are not imitate": user(`{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Bool":{}}}]}`),
+		`user "A": the AccessKeyID is not unique`: twice,
+		"one authorization type":                  both,
+		`user "": AccessKeyID and`:                {IAM: &IAM{Users: []IAMUser{{SecretAccessKey: "B"}}}},
+		"SecretAccessKey must not be":             {IAM: &IAM{Users: []IAMUser{{AccessKeyID: "A"}}}},
+		`user "A": Policy`:                        user("{"),
+		"no Statement":                            user("{}"),
+		"does not support NotAction":              user(`{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Bool":{}}}]}`),
 	} {
 		_, err := New(gatesock.New(), cfg)
 		require.ErrorContains(t, err, says)

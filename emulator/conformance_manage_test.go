@@ -242,7 +242,7 @@ func postCases() []conformanceCase {
 				}
 				require.NoError(t, post("https://localapi00.execute-api.us-east-1.amazonaws.com/local"))
 				require.ErrorIs(t, post("https://localapi00.execute-api.us-east-1.amazonaws.com"), gatesock.ErrForbidden)
-				require.ErrorIs(t, post("http://localhost/local/more"), ErrNoRoute)
+				require.ErrorIs(t, post("http://localhost/local/more"), errNoRoute)
 			},
 		},
 	}

@@ -39,8 +39,8 @@ func newEventParts(g *Gateway, h *Handshake, domain, id string, connectedAt time
 	p.middle = string(append(b, `,"requestTimeEpoch":`...))
 
 	b = append(b[:0], `,"identity":{`...)
-	if h.UserAgent() != "" {
-		b = append(jsonscan.AppendString(append(b, `"userAgent":`...), h.UserAgent()), ',')
+	if h.userAgent() != "" {
+		b = append(jsonscan.AppendString(append(b, `"userAgent":`...), h.userAgent()), ',')
 	}
 	b = jsonscan.AppendString(append(b, `"sourceIp":`...), h.SourceIP)
 	if h.apiKey.ID != "" {

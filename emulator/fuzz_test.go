@@ -13,7 +13,6 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
@@ -55,44 +54,6 @@ func actionOf(body []byte) (string, bool) {
 	}
 	action, ok := object["action"].(string)
 	return action, ok
-}
-
-// FuzzResponse: whatever a handler answers is malformed or has its status and body as aws-lambda-go reads them.
-func FuzzResponse(f *testing.F) {
-	for _, r := range []string{
-		`{"statusCode":200}`, `{"statusCode":200,"headers":null,"multiValueHeaders":null,"body":"\u00e9\n","isBase64Encoded":false}`,
-		`{"statusCode":200,"body":"aGVsbG8=","isBase64Encoded":true}`, `{"statusCode":"200"}`, `{"body":"x"}`, `[]`, `null`, ``,
-		`{"statusCode":200,"headers":{"Sec-WebSocket-Protocol":"a"},"multiValueHeaders":{"sec-websocket-protocol":["b",1]}}`,
-		`{"statusCode":200,"extra":1}`, `{"statusCode":200,"body":{"a":1}}`,
-	} {
-		f.Add([]byte(r))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		lenient, lenientErr := decodeResponse(bytes.Clone(data), &Undocumented{AcceptStringStatus: true})
-		r, err := decodeResponse(data, &Undocumented{})
-		if err == nil {
-			require.NoError(t, lenientErr)
-			require.Equal(t, r, lenient)
-		} else if lenientErr == nil {
-			require.Contains(t, string(data), `"`, "only a string is taken that is not")
-			require.InDelta(t, 400, lenient.statusCode, 200)
-		}
-		if err != nil {
-			require.ErrorIs(t, err, errMalformed)
-			return
-		}
-		var want events.APIGatewayProxyResponse
-		if json.Unmarshal(data, &want) != nil || !utf8.Valid(data) {
-			return // it is stricter about the headers' values
-		}
-		require.EqualValues(t, want.StatusCode, r.statusCode)
-		if !want.IsBase64Encoded {
-			require.Equal(t, want.Body, string(r.body))
-		}
-		for _, p := range r.subprotocols {
-			require.Regexp(t, `^([!-~]([ -~]*[!-~])?)?$`, p)
-		}
-	})
 }
 
 // FuzzFrameReader: any bytes give frames within the limits, a violation with a code that may be sent, or the end.

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"golang.org/x/time/rate"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/internal/oneline"
@@ -32,7 +32,7 @@ type Gateway struct {
 	stageVariables string
 	functionARN    string
 	ids            *idSource
-	bucket         *bucket
+	limiter        *rate.Limiter // nil: no limit
 	noteSpelling   sync.Once
 	crossOrigin    http.CrossOriginProtection
 
@@ -58,7 +58,7 @@ var ErrClosed = errors.New("emulator: closed")
 // ${request.body.path}; \$ is a dollar sign. A path is made of .name, ['name'], [0] and [*].
 func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 	if h == nil {
-		return nil, errors.New("emulator: no handler")
+		panic("emulator: New: h must not be nil")
 	}
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -99,7 +99,7 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 		functionARN:    cfg.arn("lambda") + cfg.Region + ":" + cfg.AccountID + ":function:" + cfg.APIID,
 		ids:            newIDSource(randomSeed()),
 		workers:        newWorkers(),
-		bucket:         newBucket(cfg.Clock, cfg.Rate, cfg.Burst),
+		limiter:        newLimiter(cfg),
 		sessions:       map[string]*Session{},
 	}, nil
 }
@@ -236,12 +236,15 @@ var errNotReady = errors.New("there is no gateway yet: build has not returned")
 // from a goroutine that build starts, fail with [gatesock.ErrNotSent]. NewFunc calls build once, and returns its error as it is.
 func NewFunc(build func(api gatesock.ConnectionsAPI) (lambda.Handler, error), cfg Config) (*Gateway, error) {
 	if build == nil {
-		return nil, errors.New("emulator: NewFunc with a nil function")
+		panic("emulator: NewFunc: build must not be nil")
 	}
 	api := new(comingGateway)
 	h, err := build(api)
 	if err != nil {
 		return nil, err
+	}
+	if h == nil {
+		panic("emulator: NewFunc: build returned a nil handler")
 	}
 	g, err := New(h, cfg)
 	if err != nil {
@@ -285,36 +288,18 @@ func (c *comingGateway) Disconnect(ctx context.Context, from gatesock.Target) er
 	return g.Disconnect(ctx, from)
 }
 
-// bucket is the token bucket that handshakes, messages and @connections calls share.
-type bucket struct {
-	clock Clock
-	rate  float64 // tokens a second; 0 is no limit
-	size  float64
-
-	mu     sync.Mutex
-	tokens float64
-	filled time.Time
+// newLimiter returns the token bucket of Config.Rate and Config.Burst; nil without a limit.
+func newLimiter(cfg Config) *rate.Limiter {
+	if cfg.Rate == 0 {
+		return nil
+	}
+	return rate.NewLimiter(rate.Limit(cfg.Rate), cfg.Burst)
 }
 
-func newBucket(clock Clock, rate float64, burst int) *bucket {
-	return &bucket{clock: clock, rate: rate, size: float64(burst), tokens: float64(burst), filled: clock.Now()}
-}
-
-// take takes a token if there is one.
-func (b *bucket) take() bool {
-	if b.rate == 0 {
-		return true
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	now := b.clock.Now()
-	b.tokens = min(b.size, b.tokens+b.rate*now.Sub(b.filled).Seconds())
-	b.filled = now
-	if b.tokens < 1 {
-		return false
-	}
-	b.tokens--
-	return true
+// allow takes a token from the bucket that handshakes, messages and @connections calls share. It
+// reports whether there was one.
+func (g *Gateway) allow() bool {
+	return g.limiter == nil || g.limiter.AllowN(g.cfg.Clock.Now(), 1)
 }
 
 // maxLogged is how many bytes of what a client or a handler says the log has at a time.

@@ -42,8 +42,8 @@ type Handshake struct {
 	user    IAMUser // who signed
 }
 
-// UserAgent gives the client's User-Agent, empty if it sent none.
-func (h *Handshake) UserAgent() string { return headerValue(h.Header, "User-Agent") }
+// userAgent returns the client's User-Agent, empty if it sent none.
+func (h *Handshake) userAgent() string { return headerValue(h.Header, "User-Agent") }
 
 // HandshakeError is the error of [Gateway.Connect] for a handshake that the gateway answers with another status than 101.
 type HandshakeError struct {
@@ -83,7 +83,7 @@ func (g *Gateway) Connect(ctx context.Context, h Handshake, c Client) (*Session,
 	if g.isClosing() {
 		return nil, s.refuse(http.StatusServiceUnavailable, "Service Unavailable", st)
 	}
-	if !g.bucket.take() {
+	if !g.allow() {
 		return nil, s.refuse(http.StatusTooManyRequests, g.cfg.Undocumented.ThrottledMessage, st)
 	}
 	if err := s.admit(ctx, &h, st); err != nil {
@@ -135,7 +135,7 @@ func (g *Gateway) isClosing() bool {
 // describe settles what the session's events have in common.
 func (s *Session) describe(h *Handshake) error {
 	setDefault(&h.SourceIP, "127.0.0.1")
-	s.sourceIP, s.userAgent = h.SourceIP, h.UserAgent()
+	s.sourceIP, s.userAgent = h.SourceIP, h.userAgent()
 	s.domain = s.g.cfg.DomainName
 	setDefault(&s.domain, h.Host)
 	setDefault(&s.domain, s.g.cfg.executeAPI())
@@ -167,10 +167,10 @@ func (s *Session) verdict(r response, err error, st stamp) error {
 		return s.refuse(http.StatusGatewayTimeout, messageTimeout, st)
 	case err != nil:
 		return s.refuse(http.StatusBadGateway, messageInternal, st)
-	case r.statusCode < 200 || r.statusCode > 299:
-		return s.refuse(int(r.statusCode), "", st)
+	case r.StatusCode < 200 || r.StatusCode > 299:
+		return s.refuse(r.StatusCode, "", st)
 	}
-	s.subprotocols = r.subprotocols
+	s.subprotocols = r.Subprotocols
 	return nil
 }
 

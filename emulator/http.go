@@ -174,9 +174,10 @@ func (g *Gateway) handshakeOf(r *http.Request) Handshake {
 			g.cfg.Logger.Info("events have the names of headers in net/http's spelling, not the client's: serve the gateway by emulator.Serve or from an emulator.NewListener")
 		})
 	}
+	authorized, _ := r.Context().Value(authorizerKey{}).(authorizerResult)
 	return Handshake{
 		Header: header, spelled: spelled, Query: parseQuery(r.URL.RawQuery), Host: r.Host, SourceIP: ip, path: wirePath(r),
-		Authorizer: authorizerOf(r.Context()), UsageKey: usageKeyOf(r.Context()),
+		Authorizer: authorized.values, UsageKey: authorized.usageKey,
 	}
 }
 

@@ -63,25 +63,35 @@ func newIAM(cfg Config) (map[string]iamUser, error) {
 	}
 	users := make(map[string]iamUser, len(cfg.IAM.Users))
 	for _, u := range cfg.IAM.Users {
-		setDefault(&u.ARN, cfg.arn("iam")+":"+cfg.AccountID+":user/"+u.AccessKeyID)
-		user := iamUser{IAMUser: u}
+		user, err := newIAMUser(u, cfg)
+		if err != nil {
+			return nil, fmt.Errorf("user %q: %w", u.AccessKeyID, err)
+		}
 		if _, twice := users[u.AccessKeyID]; twice {
-			return nil, fmt.Errorf("user %q twice", u.AccessKeyID)
-		}
-		if u.AccessKeyID == "" || u.SecretAccessKey == "" {
-			return nil, fmt.Errorf("user %q has no AccessKeyID or no SecretAccessKey", u.AccessKeyID)
-		}
-		if u.Policy != "" {
-			if err := json.Unmarshal([]byte(u.Policy), &user.policy); err != nil {
-				return nil, fmt.Errorf("user %q: the Policy: %w", u.AccessKeyID, err)
-			}
-			if err := user.policy.decide(actionInvoke, "*"); err != nil && !errors.Is(err, errDenied) {
-				return nil, fmt.Errorf("user %q: %w", u.AccessKeyID, err)
-			}
+			return nil, fmt.Errorf("user %q: the AccessKeyID is not unique", u.AccessKeyID)
 		}
 		users[u.AccessKeyID] = user
 	}
 	return users, nil
+}
+
+// newIAMUser validates a user and fills in its defaults.
+func newIAMUser(u IAMUser, cfg Config) (iamUser, error) {
+	if u.AccessKeyID == "" || u.SecretAccessKey == "" {
+		return iamUser{}, errors.New("AccessKeyID and SecretAccessKey must not be empty")
+	}
+	setDefault(&u.ARN, cfg.arn("iam")+":"+cfg.AccountID+":user/"+u.AccessKeyID)
+	user := iamUser{IAMUser: u}
+	if u.Policy == "" {
+		return user, nil
+	}
+	if err := json.Unmarshal([]byte(u.Policy), &user.policy); err != nil {
+		return iamUser{}, fmt.Errorf("Policy: %w", err) //nolint:staticcheck // a setting's name
+	}
+	if err := user.policy.validate(); err != nil {
+		return iamUser{}, fmt.Errorf("Policy: %w", err) //nolint:staticcheck // a setting's name
+	}
+	return user, nil
 }
 
 // authenticate tells who signed a request, if that may do what it asks for. The error is a *sigv4.Error.
@@ -210,14 +220,11 @@ func (l *oneOrMore[T]) UnmarshalJSON(data []byte) error {
 // decide tells if a policy allows an action: some statement has to, and none may deny it (IAM User Guide, "Policy evaluation
 // logic").
 func (p *policy) decide(action, resource string) error {
-	if len(p.Statement) == 0 {
-		return errors.New("the policyDocument has no Statement")
+	if err := p.validate(); err != nil {
+		return fmt.Errorf("policyDocument: %w", err)
 	}
 	allowed, denied := false, false
 	for _, s := range p.Statement {
-		if err := s.check(); err != nil {
-			return fmt.Errorf("the policyDocument: %w", err)
-		}
 		matches := slices.ContainsFunc(s.Action, func(a string) bool { return wild(strings.ToLower(a), strings.ToLower(action)) }) &&
 			slices.ContainsFunc(s.Resource, func(r string) bool { return matchARN(r, resource) })
 		allowed = allowed || matches && s.Effect == "Allow"
@@ -229,18 +236,31 @@ func (p *policy) decide(action, resource string) error {
 	return nil
 }
 
-func (s *statement) check() error {
+// validate returns the first fault of the policy, or nil.
+func (p *policy) validate() error {
+	if len(p.Statement) == 0 {
+		return errors.New("no Statement")
+	}
+	for i, s := range p.Statement {
+		if err := s.validate(); err != nil {
+			return fmt.Errorf("statement %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+func (s *statement) validate() error {
 	switch {
 	case s.Effect != "Allow" && s.Effect != "Deny":
-		return fmt.Errorf("the Effect is %.100q", s.Effect)
+		return fmt.Errorf("want the Effect Allow or Deny, got %.100q", s.Effect)
 	case len(s.NotAction)+len(s.NotResource)+len(s.Condition) > 0:
-		return errors.New("NotAction, NotResource and Condition are not imitated")
+		return errors.New("the emulator does not support NotAction, NotResource and Condition")
 	case len(s.Action) == 0 || len(s.Resource) == 0:
-		return errors.New("a statement has no Action or no Resource (names count as they are written)")
+		return errors.New("no Action or no Resource (member names are case-sensitive)")
 	}
 	for _, r := range s.Resource {
 		if len(r) > maxResource {
-			return fmt.Errorf("a Resource has %d characters, the gateway takes %d", len(r), maxResource)
+			return fmt.Errorf("a Resource of %d characters, at most %d are allowed", len(r), maxResource)
 		}
 	}
 	return nil

@@ -13,13 +13,21 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/gatesock/gatesock/internal/proxyresponse"
 )
 
-// How an invocation fails. A malformed response wraps errMalformed.
+// The errors of an invocation, beside [proxyresponse.ErrMalformed].
 var (
 	errFunction = errors.New("the function failed")
 	errTimeout  = errors.New("the integration timed out")
 )
+
+// response is what a handler returned.
+type response struct {
+	proxyresponse.Response
+	raw []byte // as returned, for authorizers, which return something else
+}
 
 // invocation is one call of the handler. It is settled once: by the handler's answer or by a timeout, after which
 // the handler may go on and its answer is dropped, as on AWS.
@@ -97,7 +105,7 @@ func (inv *invocation) run() {
 	}
 	r := response{raw: out}
 	if !inv.raw {
-		r, err = decodeResponse(out, &inv.g.cfg.Undocumented)
+		r.Response, err = proxyresponse.Decode(out, inv.g.cfg.Undocumented.AcceptStringStatus)
 	}
 	if !inv.settle((*Session).replyAndFlush, r, err) {
 		inv.log(slog.LevelWarn, "the function answered too late")

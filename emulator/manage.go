@@ -18,11 +18,11 @@ import (
 // ever seen are text; so that nobody relies on it, it is an error here.
 var ErrNotUTF8 = errors.New("emulator: posted data is not UTF-8")
 
-// ErrNoRoute is given for an endpoint that is not one of this API.
-var ErrNoRoute = errors.New("emulator: no method found matching the endpoint's path")
+// errNoRoute is given for an endpoint that is not one of this API.
+var errNoRoute = errors.New("emulator: no method found matching the endpoint's path")
 
 // Post sends a message to a connection, as POST @connections does. It never blocks. Its errors match those
-// of [gatesock.Poster], or [ErrNotUTF8], or [ErrNoRoute].
+// of [gatesock.Poster], or [ErrNotUTF8], or [errNoRoute].
 //
 // The endpoint is empty or an address of the @connections API of this gateway; its path is checked, its host is
 // not.
@@ -93,7 +93,7 @@ func (g *Gateway) checkEndpoint(endpoint string) error {
 	case p.kind == pathForbidden:
 		return fmt.Errorf("endpoint %.200q: %w", endpoint, gatesock.ErrForbidden)
 	case p.kind != pathStage:
-		return fmt.Errorf("endpoint %.200q: %w", endpoint, ErrNoRoute)
+		return fmt.Errorf("endpoint %.200q: %w", endpoint, errNoRoute)
 	}
 	return nil
 }
@@ -101,7 +101,7 @@ func (g *Gateway) checkEndpoint(endpoint string) error {
 // find gives the open session with that id. The order of the checks is that of the answers' precedence.
 func (g *Gateway) find(id string) (*Session, error) {
 	switch {
-	case !g.bucket.take():
+	case !g.allow():
 		return nil, gatesock.ErrThrottled
 	case !validID(id):
 		return nil, gatesock.ErrBadConnectionID

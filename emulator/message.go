@@ -71,7 +71,7 @@ func (s *Session) accept(ctx context.Context, data []byte) (*invocation, error) 
 func (s *Session) dispatch(ctx context.Context, data []byte) *invocation {
 	now := s.g.cfg.Clock.Now()
 	st := stamp{requestID: s.g.ids.next(now, kindRequest), messageID: s.g.ids.next(now, kindMessage), time: now}
-	if !s.g.bucket.take() {
+	if !s.g.allow() {
 		if c := s.g.cfg.Undocumented.ThrottledClose; c.Code != 0 {
 			return s.end(c, byGateway)
 		}
@@ -143,19 +143,19 @@ func (s *Session) answer(reply replier, route gatesock.Route, requestID string, 
 	switch {
 	case err == errTimeout: //nolint:errorlint // begin's own value, never wrapped
 		reply(s, errorFrame(messageTimeout, s.id, requestID))
-	case err != nil, u.FailNon2xx && (r.statusCode < 200 || r.statusCode > 299):
+	case err != nil, u.FailNon2xx && (r.StatusCode < 200 || r.StatusCode > 299):
 		reply(s, errorFrame(messageInternal, s.id, requestID))
 	case !route.NeedsResponse:
-		if len(r.body) > 0 {
+		if len(r.Body) > 0 {
 			s.g.cfg.Logger.Warn("an answer was dropped: the route has no route response",
-				slog.String("routeKey", route.Key), slog.String("connectionId", s.id), slog.Int("bytes", len(r.body)))
+				slog.String("routeKey", route.Key), slog.String("connectionId", s.id), slog.Int("bytes", len(r.Body)))
 		}
-	case len(r.body) == 0 && u.DropEmptyAnswers:
-	case len(r.body) > gatesock.MaxMessageSize, !utf8.Valid(r.body):
+	case len(r.Body) == 0 && u.DropEmptyAnswers:
+	case len(r.Body) > gatesock.MaxMessageSize, !utf8.Valid(r.Body):
 		s.g.cfg.Logger.Error("the route response is too large or not UTF-8", slog.String("routeKey", route.Key))
 		reply(s, errorFrame(messageInternal, s.id, requestID))
 	default:
-		reply(s, r.body)
+		reply(s, r.Body)
 	}
 }
 

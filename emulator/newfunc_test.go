@@ -76,19 +76,13 @@ func TestNewFuncPassesEveryCallOn(t *testing.T) {
 func TestNewFuncFails(t *testing.T) {
 	t.Parallel()
 	boom := errors.New("boom")
-	for name, c := range map[string]struct {
-		build func(gatesock.ConnectionsAPI) (lambda.Handler, error)
-		want  string
-	}{
-		"no function": {nil, "emulator: NewFunc with a nil function"},
-		"no handler":  {func(gatesock.ConnectionsAPI) (lambda.Handler, error) { return nil, nil }, "emulator: no handler"},
-		"its error":   {func(gatesock.ConnectionsAPI) (lambda.Handler, error) { return nil, boom }, "boom"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			gw, err := emulator.NewFunc(c.build, emulator.Config{})
-			require.EqualError(t, err, c.want)
-			require.Nil(t, gw)
-		})
-	}
+	gw, err := emulator.NewFunc(func(gatesock.ConnectionsAPI) (lambda.Handler, error) { return nil, boom }, emulator.Config{})
+	require.Equal(t, boom, err)
+	require.Nil(t, gw)
+	require.PanicsWithValue(t, "emulator: NewFunc: build must not be nil", func() {
+		_, _ = emulator.NewFunc(nil, emulator.Config{})
+	})
+	require.PanicsWithValue(t, "emulator: NewFunc: build returned a nil handler", func() {
+		_, _ = emulator.NewFunc(func(gatesock.ConnectionsAPI) (lambda.Handler, error) { return nil, nil }, emulator.Config{})
+	})
 }

@@ -21,13 +21,17 @@ type part struct {
 
 // step is one step of a JSONPath.
 type step struct {
-	name  string // of a member, if index is notIndex
-	index int
+	kind  stepKind
+	name  string // of stepMember
+	index int    // of stepIndex
 }
 
+type stepKind int
+
 const (
-	notIndex = -1
-	wildcard = -2
+	stepMember   stepKind = iota // .name or ['name'], of an object
+	stepIndex                    // [0], of an array
+	stepWildcard                 // .* or [*], of either
 )
 
 // bodyVariable is the only variable that a route selection expression has.
@@ -132,11 +136,11 @@ func parseDotStep(path string) (step, string, error) {
 	case name == "":
 		return step{}, "", errors.New("empty name in the path")
 	case name == "*":
-		return step{index: wildcard}, path[end:], nil
+		return step{kind: stepWildcard}, path[end:], nil
 	case strings.ContainsAny(name, `]'"*`):
 		return step{}, "", fmt.Errorf("name %q in the path", name)
 	}
-	return step{name: name, index: notIndex}, path[end:], nil
+	return step{kind: stepMember, name: name}, path[end:], nil
 }
 
 func parseBracketStep(path string) (step, string, error) {
@@ -145,16 +149,16 @@ func parseBracketStep(path string) (step, string, error) {
 		return step{}, "", fmt.Errorf("bad path at %q", path)
 	}
 	if inner == "*" {
-		return step{index: wildcard}, rest, nil
+		return step{kind: stepWildcard}, rest, nil
 	}
 	if n := len(inner); n > 2 && inner[0] == inner[n-1] && (inner[0] == '\'' || inner[0] == '"') {
-		return step{name: inner[1 : n-1], index: notIndex}, rest, nil
+		return step{kind: stepMember, name: inner[1 : n-1]}, rest, nil
 	}
 	index, err := strconv.Atoi(inner)
 	if err != nil || index < 0 || inner[0] == '+' {
 		return step{}, "", fmt.Errorf("index %q in the path", inner)
 	}
-	return step{index: index}, rest, nil
+	return step{kind: stepIndex, index: index}, rest, nil
 }
 
 // evaluate gives the route key that the expression makes of a message. It gives false if the message is not JSON and
@@ -183,7 +187,7 @@ func (e expression) evaluate(body []byte) (string, bool) {
 // many tells whether the path may lead to several values.
 func (p part) many() bool {
 	for _, s := range p.path {
-		if s.index == wildcard {
+		if s.kind == stepWildcard {
 			return true
 		}
 	}
@@ -203,22 +207,20 @@ func (p part) write(b *strings.Builder, found []string) {
 	b.WriteByte(']')
 }
 
-// follow reads a value and appends the texts of those that the path leads to. Of members with one name the last
-// counts, as with decoders that keep a map.
+// follow reads a value and appends the texts of the values that the path leads to. Of several
+// members with the same name the last counts, as in a decoder that fills a map.
 func follow(s *jsonscan.Scanner, path []step, found []string) []string {
 	if len(path) == 0 {
 		return append(found, stringify(s))
 	}
 	step, rest := path[0], path[1:]
 	before := len(found)
-	switch c := s.Peek(); {
-	case c == '{' && step.index != wildcard && step.index != notIndex, c == '[' && step.index == notIndex:
-		s.Skip()
-	case c == '{':
-		s.Open(c)
+	switch open := s.Peek(); {
+	case open == '{' && step.kind != stepIndex:
+		s.Open(open)
 		for s.More('}') {
 			switch key := s.Key(); {
-			case step.index == wildcard:
+			case step.kind == stepWildcard:
 				found = follow(s, rest, found)
 			case string(key) == step.name:
 				found = follow(s, rest, found[:before])
@@ -226,16 +228,16 @@ func follow(s *jsonscan.Scanner, path []step, found []string) []string {
 				s.Skip()
 			}
 		}
-	case c == '[':
-		s.Open(c)
+	case open == '[' && step.kind != stepMember:
+		s.Open(open)
 		for i := 0; s.More(']'); i++ {
-			if step.index == wildcard || step.index == i {
+			if step.kind == stepWildcard || step.index == i {
 				found = follow(s, rest, found)
 			} else {
 				s.Skip()
 			}
 		}
-	default:
+	default: // nothing that the step leads into
 		s.Skip()
 	}
 	return found
