@@ -20,29 +20,32 @@ import (
 	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
-// Authorizer is the Lambda REQUEST authorizer of $connect, which decides before the handler is asked (§4 of
-// docs/gateway-facts.md). What it says of the client is in requestContext.authorizer of every later event.
+// Authorizer is a Lambda REQUEST authorizer for $connect. The gateway calls it before the handler
+// (docs/gateway-facts.md, §4). Its result is in requestContext.authorizer of every later event.
 type Authorizer struct {
-	// Handler is the authorizer's function.
+	// Handler is the authorizer's function. Default: the gateway's handler, if that describes
+	// itself as an authorizer.
 	Handler lambda.Handler
-	// FunctionTimeout is how long the function may run; the gateway waits for no longer than Config.IntegrationTimeout.
-	// Default Config.FunctionTimeout.
+	// FunctionTimeout is how long the function may run. The gateway does not wait for longer than
+	// Config.IntegrationTimeout. Default: Config.FunctionTimeout.
 	FunctionTimeout time.Duration
-	// IdentitySources are what a handshake must have for the function to be asked; otherwise it is refused with 401. Each
-	// is route.request.header.NAME, route.request.querystring.NAME, stageVariables.NAME, or context.NAME with one of
-	// identity.sourceIp, identity.userAgent, apiId, stage, domainName, connectionId, routeKey, eventType and requestId.
+	// IdentitySources are values that a handshake must have. If one is missing, the gateway answers
+	// 401 without calling the function. Each is route.request.header.NAME,
+	// route.request.querystring.NAME, stageVariables.NAME or context.NAME, where NAME is one of
+	// identity.sourceIp, identity.userAgent, apiId, stage, domainName, connectionId, routeKey,
+	// eventType and requestId.
 	IdentitySources []string
 }
 
-// authorizer is an Authorizer that was found valid.
+// authorizer is a valid Authorizer.
 type authorizer struct {
 	handler  lambda.Handler
 	timeouts Timeouts
 	sources  []identitySource
 }
 
-// newAuthorizer returns nil for an API without one. A handler that is its own authorizer, as it describes itself, needs
-// no configuration.
+// newAuthorizer returns the authorizer of the API, or nil if it has none. If own is true, h
+// describes itself as an authorizer and needs no configuration.
 func newAuthorizer(h lambda.Handler, own bool, c Config) (*authorizer, error) {
 	if c.IAM != nil && c.IAM.Connect {
 		return nil, nil
@@ -58,7 +61,7 @@ func newAuthorizer(h lambda.Handler, own bool, c Config) (*authorizer, error) {
 	setDefault(&a.timeouts.Function, c.FunctionTimeout)
 	if a.handler == nil {
 		if !own {
-			return nil, errors.New("no Handler, and the gateway's handler does not describe itself as one with an Authorizer")
+			return nil, errors.New("no Handler, and the gateway's handler does not describe itself as an authorizer")
 		}
 		a.handler = h
 	}
@@ -91,7 +94,8 @@ func parseIdentitySource(text string) (identitySource, error) {
 			return func(s *Session, _ *Handshake, st stamp) string { return value(s, st) }, nil
 		}
 	}
-	return nil, errors.New("want route.request.header.NAME, route.request.querystring.NAME, stageVariables.NAME or context.NAME")
+	return nil, errors.New("want route.request.header.NAME, route.request.querystring.NAME," +
+		" stageVariables.NAME or context.NAME")
 }
 
 // contextValue returns the value of context.NAME at $connect; nil if there is no such name.
@@ -119,13 +123,14 @@ func contextValue(name string) func(s *Session, st stamp) string {
 	return nil
 }
 
-// Why an authorizer lets nobody in. Others are faults: 500.
+// The refusals of an authorizer. Any other error means that it failed: 500.
 var (
 	errUnauthorized = errors.New("not authorized")
 	errDenied       = errors.New("denied by the policy")
 )
 
-// authorize asks the authorizer, unless the handshake brings its result. It gives the error that refuses the handshake.
+// authorize calls the authorizer, unless the handshake has its result already. The error refuses
+// the handshake.
 func (s *Session) authorize(ctx context.Context, h *Handshake, st stamp) error {
 	a := s.g.authorizer
 	if a == nil || len(h.Authorizer) > 0 {
@@ -153,10 +158,10 @@ func (s *Session) authorize(ctx context.Context, h *Handshake, st stamp) error {
 	return nil
 }
 
-// ask runs the authorizer's function and reads its answer.
+// ask calls the authorizer's function and decodes its result.
 func (s *Session) ask(ctx context.Context, a *authorizer, h *Handshake, st stamp) (result authorization, err error) {
 	unauthorized := &unauthorizedAnswers{Handler: a.handler}
-	inv := s.invocationWithin(ctx, a.timeouts, "authorizer", st.requestID, s.authorizerEvent(h, st), func(_ replier, r response, failed error) {
+	read := func(_ replier, r response, failed error) {
 		switch {
 		case failed != nil:
 			err = failed
@@ -165,7 +170,8 @@ func (s *Session) ask(ctx context.Context, a *authorizer, h *Handshake, st stamp
 		default:
 			result, err = readAuthorization(r.raw, s.g.connectARN())
 		}
-	})
+	}
+	inv := s.invocationWithin(ctx, a.timeouts, "authorizer", st.requestID, s.authorizerEvent(h, st), read)
 	inv.handler = unauthorized
 	inv.raw = true
 	inv.start()
@@ -173,7 +179,8 @@ func (s *Session) ask(ctx context.Context, a *authorizer, h *Handshake, st stamp
 	return result, err
 }
 
-// unauthorizedAnswers takes the error that refuses with 401 for an answer, since the function has not failed.
+// unauthorizedAnswers turns the error "Unauthorized" into a result: it refuses the handshake with
+// 401 and is not a failure of the function.
 type unauthorizedAnswers struct {
 	lambda.Handler
 	said bool
@@ -188,10 +195,10 @@ func (h *unauthorizedAnswers) Invoke(ctx context.Context, event []byte) ([]byte,
 	return out, err
 }
 
-// connectARN names $connect of the stage, in what authorizers get and policies say.
+// connectARN returns the ARN of $connect, as authorizers and policies use it.
 func (g *Gateway) connectARN() string { return g.stageARN(g.cfg.AccountID) + gatesock.RouteConnect }
 
-// stageARN begins the name of what is in the stage.
+// stageARN returns the first part of the ARNs of the stage.
 func (g *Gateway) stageARN(account string) string {
 	return g.cfg.arn("execute-api") + g.cfg.Region + ":" + account + ":" + g.cfg.APIID + "/" + g.cfg.Stage + "/"
 }
@@ -215,13 +222,13 @@ func (s *Session) authorizerEvent(h *Handshake, st stamp) []byte {
 	return append(s.parts.close(s.parts.stamped(b, st), st), '}')
 }
 
-// authorization is what a good answer says.
+// authorization is the result of an authorizer that allows the connection.
 type authorization struct {
 	values   map[string]any // principalId and the context
 	usageKey string
 }
 
-// exactValues keeps numbers as they are written.
+// exactValues decodes numbers as they are written.
 type exactValues map[string]any
 
 func (v *exactValues) UnmarshalJSON(data []byte) error {
@@ -230,13 +237,15 @@ func (v *exactValues) UnmarshalJSON(data []byte) error {
 	return d.Decode((*map[string]any)(v))
 }
 
-// maxAuthorization is how large an answer may be (AWS Developer Guide, "Quotas for configuring and running a WebSocket API").
+// maxAuthorization is the maximum size of a result (AWS Developer Guide, "Quotas for configuring
+// and running a WebSocket API").
 const maxAuthorization = 8 << 10
 
-// readAuthorization reads the answer of an authorizer (AWS Developer Guide, "Output from an API Gateway Lambda authorizer").
+// readAuthorization decodes the result of an authorizer (AWS Developer Guide, "Output from an API
+// Gateway Lambda authorizer").
 func readAuthorization(out []byte, arn string) (authorization, error) {
 	if len(out) > maxAuthorization {
-		return authorization{}, fmt.Errorf("the answer has %d bytes, the gateway takes %d", len(out), maxAuthorization)
+		return authorization{}, fmt.Errorf("the result has %d bytes, at most %d are allowed", len(out), maxAuthorization)
 	}
 	var answer struct {
 		PrincipalID, UsageIdentifierKey string
@@ -247,13 +256,13 @@ func readAuthorization(out []byte, arn string) (authorization, error) {
 		"principalId": &answer.PrincipalID, "policyDocument": &answer.Policy, "context": &answer.Context,
 		"usageIdentifierKey": &answer.UsageIdentifierKey,
 	}); err != nil {
-		return authorization{}, fmt.Errorf("the answer: %w", err)
+		return authorization{}, fmt.Errorf("the result: %w", err)
 	}
 	switch {
 	case answer.PrincipalID == "":
-		return authorization{}, errors.New("the answer has no principalId")
+		return authorization{}, errors.New("the result has no principalId")
 	case answer.Policy == nil:
-		return authorization{}, errors.New("the answer has no policyDocument")
+		return authorization{}, errors.New("the result has no policyDocument")
 	}
 	if err := answer.Policy.decide(actionInvoke, arn); err != nil {
 		return authorization{}, err
@@ -270,16 +279,17 @@ func readAuthorization(out []byte, arn string) (authorization, error) {
 	return authorization{values, answer.UsageIdentifierKey}, nil
 }
 
-// Keys that the gateway itself adds to an authorizer's context. They come last, in this order, in captured events.
+// The keys that the gateway adds to an authorizer's context. In captured events they come last, in
+// this order.
 const (
 	keyPrincipalID        = "principalId"
 	keyIntegrationLatency = "integrationLatency"
 )
 
-// encodeAuthorizer gives the member that requestContext has where an authorizer ran: flat, the values as strings
-// but for the numeric integrationLatency (observed: aws-lambda-typing#65; the strings are inferred from
-// REST APIs). Values may be strings, numbers and booleans (AWS Developer Guide, "Output from API Gateway
-// Lambda authorizer"). It is empty without any.
+// encodeAuthorizer returns the member "authorizer" of requestContext, or "" for no values. It is
+// flat, with the values as strings, except the numeric integrationLatency (observed:
+// aws-lambda-typing#65; the strings are inferred from REST APIs). Values may be strings, numbers
+// and booleans (AWS Developer Guide, "Output from API Gateway Lambda authorizer").
 func encodeAuthorizer(values map[string]any) (string, error) {
 	if len(values) == 0 {
 		return "", nil
@@ -300,7 +310,7 @@ func encodeAuthorizer(values map[string]any) (string, error) {
 		}
 		b = appendKey(b, i, k)
 		if n, err := strconv.Atoi(text); err == nil && k == keyIntegrationLatency {
-			b = strconv.AppendInt(b, int64(n), 10) // not as written, which may be +5 or 007
+			b = strconv.AppendInt(b, int64(n), 10) // not as written: that may be +5 or 007
 			continue
 		}
 		b = jsonscan.AppendString(b, text)
@@ -318,7 +328,7 @@ func scalarText(v any) (string, error) {
 	}
 	switch text[0] {
 	case '{', '[', 'n':
-		return "", fmt.Errorf("%.200s is neither a string nor a number nor a boolean", text)
+		return "", fmt.Errorf("%.200s: want a string, number or boolean", text)
 	case '"':
 		var s string
 		err = json.Unmarshal(text, &s)

@@ -6,31 +6,31 @@ import (
 	"time"
 )
 
-// Clock is where a [Gateway] takes the time from. It must be safe for concurrent use.
+// Clock provides the time of a [Gateway]. It must be safe for concurrent use.
 type Clock interface {
-	// Now gives the time.
+	// Now returns the current time.
 	Now() time.Time
-	// AfterFunc calls f once, in any goroutine, when d has passed.
+	// AfterFunc calls f once, in any goroutine, after d has passed.
 	AfterFunc(d time.Duration, f func()) Timer
 }
 
-// Timer is a pending call of [Clock] AfterFunc. *[time.Timer] is one.
+// Timer is a pending call of [Clock].AfterFunc. A *[time.Timer] is one.
 type Timer interface {
-	// Stop keeps the call from happening; it gives false if it has begun or was stopped before.
+	// Stop prevents the call. It returns false if the call has begun or was stopped before.
 	Stop() bool
 }
 
-// systemClock is the machine's clock. In a bubble of testing/synctest it is the bubble's.
+// systemClock is the machine's clock, or that of a testing/synctest bubble.
 type systemClock struct{}
 
 func (systemClock) Now() time.Time { return time.Now() }
 
 func (systemClock) AfterFunc(d time.Duration, f func()) Timer { return time.AfterFunc(d, f) }
 
-// patience is how long a move of a [ManualClock] waits for a call that it has made.
+// patience is how long [ManualClock.Advance] waits for a call to return.
 const patience = 30 * time.Second
 
-// ManualClock is a [Clock] that moves only when it is told to. It is safe for concurrent use.
+// ManualClock is a [Clock] that moves only by [ManualClock.Advance]. It is safe for concurrent use.
 type ManualClock struct {
 	advance sync.Mutex // held while the clock moves
 
@@ -43,14 +43,14 @@ type ManualClock struct {
 // NewManualClock returns a clock that stands at now.
 func NewManualClock(now time.Time) *ManualClock { return &ManualClock{now: now} }
 
-// Now gives the time at which the clock stands.
+// Now returns the time at which the clock stands.
 func (c *ManualClock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-// AfterFunc calls f from the [ManualClock.Advance] that passes the time d from now.
+// AfterFunc lets [ManualClock.Advance] call f when it passes the time d from now.
 func (c *ManualClock) AfterFunc(d time.Duration, f func()) Timer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -60,14 +60,16 @@ func (c *ManualClock) AfterFunc(d time.Duration, f func()) Timer {
 	return t
 }
 
-// Advance moves the clock by d and makes the calls that fall due on the way, each at its own time and in the
-// order of those times, also those that are asked for during the move. It waits for each call to return before it
-// goes on, so that what a timeout causes (a close frame, a whole $disconnect invocation) has happened when
-// Advance returns. A call that itself waits for the clock can't return, as a $disconnect handler that waits for its
-// context to end: after 30 s of the machine's time, which pass at once in a bubble of testing/synctest, Advance leaves it
-// behind. A call that merely takes long on a busy machine is waited for.
+// Advance moves the clock by d. It makes the calls that are due on the way, including those that
+// are added during the move, each at its own time and in the order of these times. It waits for
+// each call to return. So when Advance returns, what a timeout causes has happened, such as a close
+// frame or a whole $disconnect invocation.
 //
-// It must not be called from a call that it makes. Concurrent calls follow one another.
+// A call that itself waits for the clock can't return, for example a $disconnect handler that waits
+// for its context to end. Advance stops waiting for it after 30 seconds of the machine's time,
+// which pass at once in a testing/synctest bubble.
+//
+// The functions that Advance calls must not call Advance. Concurrent calls run one after the other.
 func (c *ManualClock) Advance(d time.Duration) {
 	c.advance.Lock()
 	defer c.advance.Unlock()
@@ -93,8 +95,8 @@ func (c *ManualClock) Advance(d time.Duration) {
 	}
 }
 
-// next takes the first timer that is due by end and puts the clock on its time; without one it puts the clock
-// on end and gives nil.
+// next removes and returns the first timer that is due by end and sets the clock to its time. If
+// there is none, it sets the clock to end and returns nil.
 func (c *ManualClock) next(end time.Time) *manualTimer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -114,7 +116,7 @@ type manualTimer struct {
 	due   time.Time
 	seq   uint64
 	call  func()
-	index int // in the heap; -1 outside
+	index int // in the heap, or -1
 }
 
 func (t *manualTimer) Stop() bool {
@@ -127,7 +129,7 @@ func (t *manualTimer) Stop() bool {
 	return true
 }
 
-// timerHeap is a heap.Interface: the earliest first, and of two at one time the one that was set first.
+// timerHeap is a heap.Interface ordered by time, then by the order in which the timers were set.
 type timerHeap []*manualTimer
 
 func (h timerHeap) Len() int { return len(h) }

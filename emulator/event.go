@@ -13,11 +13,11 @@ import (
 	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
-// clfTime is the layout of requestTime, the one of the Common Log Format, in UTC.
+// clfTime is the layout of requestTime: that of the Common Log Format, in UTC.
 const clfTime = "02/Jan/2006:15:04:05 +0000"
 
-// eventParts is what the events of one connection have in common, encoded once. The order of the keys is that of
-// captured events; see §1 of docs/gateway-facts.md.
+// eventParts is what the events of one connection have in common, encoded once. The keys are in the
+// order of captured events (docs/gateway-facts.md, §1).
 type eventParts struct {
 	stageVariables string // `,"stageVariables":{…}` or empty
 	authorizer     string // `,"authorizer":{…}` or empty
@@ -62,7 +62,7 @@ func newEventParts(g *Gateway, h *Handshake, domain, id string, connectedAt time
 	return p, nil
 }
 
-// stamp is what tells an event from others of its connection.
+// stamp is what distinguishes an event from others of its connection.
 type stamp struct {
 	requestID string
 	messageID string
@@ -105,7 +105,7 @@ func (p *eventParts) connectEvent(st stamp, headers, query []field) []byte {
 	return append(b, `,"isBase64Encoded":false}`...)
 }
 
-// messageEvent encodes the event of a message. A nil body is left out.
+// messageEvent encodes the event of a message. A nil body is omitted.
 func (p *eventParts) messageEvent(st stamp, routeKey string, body []byte) []byte {
 	size := len(p.stageVariables) + len(p.authorizer) + len(p.middle) + len(p.identity) + len(p.end)
 	b := make([]byte, 0, size+len(routeKey)+len(body)+len(body)/8+320)
@@ -123,7 +123,7 @@ func (p *eventParts) messageEvent(st stamp, routeKey string, body []byte) []byte
 	return append(b, `,"isBase64Encoded":false}`...)
 }
 
-// disconnectEvent encodes the event of $disconnect. Its four headers are the gateway's own.
+// disconnectEvent encodes the event of $disconnect. Its four headers come from the gateway.
 func (p *eventParts) disconnectEvent(st stamp, host string, status CloseStatus) []byte {
 	empty := []string{""}
 	b := appendFields(make([]byte, 0, 1024), "headers", "multiValueHeaders", []field{
@@ -139,8 +139,9 @@ func (p *eventParts) disconnectEvent(st stamp, host string, status CloseStatus) 
 	return append(b, `,"isBase64Encoded":false}`...)
 }
 
-// encodeStageVariables gives the member that events have if the stage has variables. That they have it is
-// not known: every public capture is of a stage without.
+// encodeStageVariables returns the member stageVariables of events, or "" for a stage without
+// variables. That events of WebSocket APIs have it is not known: every public capture is of a stage
+// without.
 func encodeStageVariables(vars map[string]string) string {
 	if len(vars) == 0 {
 		return ""
@@ -152,7 +153,8 @@ func encodeStageVariables(vars map[string]string) string {
 	return string(append(b, '}'))
 }
 
-// knownHeaderSpelling restores the usual spelling of the handshake's own headers, which net/http changes.
+// knownHeaderSpelling restores the usual spelling of the names of the handshake's headers, which
+// net/http changes.
 func knownHeaderSpelling(name string) string {
 	if rest, ok := strings.CutPrefix(name, "Sec-Websocket-"); ok {
 		return "Sec-WebSocket-" + rest
@@ -160,14 +162,14 @@ func knownHeaderSpelling(name string) string {
 	return name
 }
 
-// field is a name with its values, as of a header or a query parameter.
+// field is a name with its values, such as a header or a query parameter.
 type field struct {
 	name   string
 	values []string
 }
 
-// appendFields appends the two objects that events have of a list of fields: under name those with a single value
-// each, the last one given, and under multiName those with all values.
+// appendFields appends the two objects that events have for a list of fields: under name the last
+// value of each field, under multiName all values.
 func appendFields(b []byte, name, multiName string, fields []field) []byte {
 	b = append(jsonscan.AppendString(append(b, ','), name), ":{"...)
 	for i, f := range fields {
@@ -190,7 +192,7 @@ func appendFields(b []byte, name, multiName string, fields []field) []byte {
 	return append(b, '}')
 }
 
-// appendKey appends the key of an object's member number i.
+// appendKey appends the key of the member with index i.
 func appendKey(b []byte, i int, key string) []byte {
 	if i > 0 {
 		b = append(b, ',')
@@ -198,7 +200,7 @@ func appendKey(b []byte, i int, key string) []byte {
 	return append(jsonscan.AppendString(b, key), ':')
 }
 
-// fieldsOf gives the fields of a header or a query that have a value, by name.
+// fieldsOf returns the fields of a header or a query that have a value, sorted by name.
 func fieldsOf(m map[string][]string) []field {
 	fields := make([]field, 0, len(m)+8)
 	for name, values := range m {
@@ -210,25 +212,26 @@ func fieldsOf(m map[string][]string) []field {
 	return fields
 }
 
-// Ids of the gateway are 11 bytes in URL-safe base64, with one "=": 4 bytes of a counter that advances every 25 ms,
-// 4 bytes more, a byte that tells request ids from the others, and 2 bytes of which the last is a multiple of
-// four (observed; see §2 of docs/gateway-facts.md).
+// Ids of the gateway are 11 bytes in URL-safe base64 with one "=": 4 bytes of a counter that
+// advances every 25 ms, 4 more bytes, a byte that distinguishes request ids, and 2 bytes of which
+// the last is a multiple of four (observed; docs/gateway-facts.md, §2).
 const (
 	idSize   = 11
 	idLength = 16
 	idTick   = 25 * time.Millisecond
 
-	kindMessage byte = 0x02 // of connections and messages
+	kindMessage byte = 0x02 // and connections
 	kindRequest byte = 0x05
 )
 
-// idEpoch is where the counter of us-east-1 stood at zero, in milliseconds since 1970, from two captures.
+// idEpoch is when the counter of us-east-1 was zero, in milliseconds since 1970, computed from two
+// captures.
 const idEpoch = 1622138982_000
 
-// idSource makes ids. It is safe for concurrent use.
+// idSource generates ids. It is safe for concurrent use.
 type idSource struct {
-	last atomic.Uint64 // counter<<16 | sequence within the tick
-	seed [4]byte       // what all ids have in common, and those of another gateway have not
+	last atomic.Uint64 // counter<<16 | sequence number within the tick
+	seed [4]byte       // in all ids of this gateway, to distinguish them from other gateways'
 }
 
 func newIDSource(seed [4]byte) *idSource {
@@ -236,14 +239,14 @@ func newIDSource(seed [4]byte) *idSource {
 	return &idSource{seed: seed}
 }
 
-// randomSeed keeps apart the ids of gateways that share a store.
+// randomSeed returns a seed that keeps apart the ids of gateways that share a store.
 func randomSeed() (seed [4]byte) {
-	_, _ = rand.Read(seed[:]) // it never fails
+	_, _ = rand.Read(seed[:]) // never fails
 	return seed
 }
 
-// next gives an id that the source has not given before. Where more than 65,536 are asked for in one tick the
-// counter runs ahead of the clock.
+// next returns a new id. If more than 65,536 ids are needed in one tick, the counter runs ahead of
+// the clock.
 func (s *idSource) next(now time.Time, kind byte) string {
 	n := s.reserve(now)
 	b := [idSize]byte{
@@ -267,10 +270,10 @@ func (s *idSource) reserve(now time.Time) uint64 {
 	}
 }
 
-// newUUID makes a random UUID (RFC 9562, version 4), as the ids of requests to AWS's services are.
+// newUUID returns a random UUID (RFC 9562, version 4), such as AWS services use for requests.
 func newUUID() string {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // it never fails
+	_, _ = rand.Read(b[:]) // never fails
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	text := make([]byte, 0, 36)
 	for i, part := range [][]byte{b[:4], b[4:6], b[6:8], b[8:10], b[10:]} {
@@ -282,8 +285,8 @@ func newUUID() string {
 	return string(text)
 }
 
-// validID tells whether id has the form of a connection id; the gateway answers 400 to others and 410 to unknown
-// ones (observed: localstack#4694).
+// validID reports whether id has the form of a connection id. The gateway answers 400 to other ids
+// and 410 to unknown ones (observed: localstack#4694).
 func validID(id string) bool {
 	if len(id) != idLength || id[idLength-1] != '=' {
 		return false

@@ -10,7 +10,7 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// opcode is what a frame is (RFC 6455, section 5.2).
+// opcode is the kind of a frame (RFC 6455, section 5.2).
 type opcode byte
 
 const (
@@ -29,30 +29,30 @@ func (op opcode) isReserved() bool { return opBinary < op && op < opClose || op 
 // frameHeader is the part of a frame before its payload.
 type frameHeader struct {
 	fin      bool
-	reserved bool // one of the reserved bits is set
+	reserved bool // a reserved bit is set
 	op       opcode
 	masked   bool
 	mask     [4]byte
 	length   int64 // of the payload
 }
 
-// Sizes of RFC 6455, section 5.2 and 5.5.
+// Limits of RFC 6455, sections 5.2 and 5.5.
 const (
-	maxExtendedHeader = 8 + 4 // the length and the mask
+	maxExtendedHeader = 8 + 4 // a long length and the mask
 	maxControlPayload = 125
 )
 
-// violation is a frame that ends the connection from the gateway's side.
+// violation is the error of a frame for which the gateway closes the connection.
 type violation struct {
 	code  int
 	cause string
-	rest  int64 // the size of the frame's payload, which was not read
+	rest  int64 // length of the frame's payload, which is still unread
 }
 
 func (v *violation) Error() string { return fmt.Sprintf("%d: %s", v.code, v.cause) }
 
-// frameReader reads what a client sends: whole text messages, put together from their frames, and the control frames
-// in between. It judges a frame by its header, before it reads the payload.
+// frameReader reads what a client sends: whole text messages, assembled from their frames, and the
+// control frames in between. It checks the header of a frame before it reads the payload.
 type frameReader struct {
 	r       io.Reader
 	inside  bool // between the frames of a message
@@ -61,11 +61,11 @@ type frameReader struct {
 	header  [maxExtendedHeader]byte
 }
 
-// keptBuffer is how much memory a reader or a writer holds on to between messages.
+// keptBuffer is the maximum size of a buffer that a reader or a writer keeps between messages.
 const keptBuffer = 4 << 10
 
-// next gives the next text message or control frame. The payload is good until the next call. The error is a
-// *violation, or that of the reader.
+// next returns the next text message or control frame. The payload is valid until the next call.
+// The error is a *violation, or that of the reader.
 func (f *frameReader) next() (opcode, []byte, error) {
 	for {
 		h, err := f.readHeader()
@@ -88,7 +88,7 @@ func (f *frameReader) next() (opcode, []byte, error) {
 	}
 }
 
-// readHeader reads a frame's header. The error is a *violation, or that of the reader.
+// readHeader reads the header of a frame. The error is a *violation, or that of the reader.
 func (f *frameReader) readHeader() (frameHeader, error) {
 	b := f.header[:2]
 	if _, err := io.ReadFull(f.r, b); err != nil {
@@ -125,7 +125,8 @@ func (f *frameReader) readHeader() (frameHeader, error) {
 	return h, nil
 }
 
-// check judges a frame by its header: RFC 6455 for the form, the gateway's quotas for the size.
+// check returns a *violation if a frame is not allowed: by RFC 6455 for its form, by the quotas of
+// the gateway for its size.
 func (f *frameReader) check(h frameHeader) error {
 	switch {
 	case h.op.isReserved():
@@ -152,12 +153,12 @@ func (f *frameReader) check(h frameHeader) error {
 	return nil
 }
 
-// violates returns the violation of a frame whose payload was not read.
+// violates returns the violation of a frame whose payload is unread.
 func (h frameHeader) violates(code int, cause string) error {
 	return &violation{code: code, cause: cause, rest: h.length}
 }
 
-// appendFrame adds the payload of a data frame to the message.
+// appendFrame appends the payload of a data frame to the message.
 func (f *frameReader) appendFrame(h frameHeader) error {
 	if h.op != opContinuation {
 		f.reset()
@@ -171,7 +172,7 @@ func (f *frameReader) appendFrame(h frameHeader) error {
 	return nil
 }
 
-// reset begins a new message.
+// reset starts a new message.
 func (f *frameReader) reset() {
 	f.message = f.message[:0]
 	if cap(f.message) > keptBuffer {
@@ -179,7 +180,7 @@ func (f *frameReader) reset() {
 	}
 }
 
-// read reads a payload and unmasks it.
+// read reads and unmasks a payload.
 func (f *frameReader) read(payload []byte, h frameHeader) error {
 	if _, err := io.ReadFull(f.r, payload); err != nil {
 		return err
@@ -188,7 +189,7 @@ func (f *frameReader) read(payload []byte, h frameHeader) error {
 	return nil
 }
 
-// unmask decodes what a client has masked (RFC 6455, section 5.3).
+// unmask decodes a payload that a client has masked (RFC 6455, section 5.3).
 func unmask(payload []byte, mask [4]byte) {
 	key := uint64(binary.LittleEndian.Uint32(mask[:]))
 	key |= key << 32
@@ -200,7 +201,7 @@ func unmask(payload []byte, mask [4]byte) {
 	}
 }
 
-// drain throws away what comes after a violation, up to the client's close frame.
+// drain discards what follows a violation, up to the client's close frame.
 func (f *frameReader) drain(rest int64) error {
 	for {
 		if _, err := io.CopyN(io.Discard, f.r, rest); err != nil {
@@ -214,7 +215,7 @@ func (f *frameReader) drain(rest int64) error {
 	}
 }
 
-// closeStatus reads the payload of a close frame. No payload is [StatusNoStatusRcvd].
+// closeStatus decodes the payload of a close frame. An empty payload is [StatusNoStatusRcvd].
 func closeStatus(payload []byte) (CloseStatus, error) {
 	if len(payload) == 0 {
 		return CloseStatus{Code: StatusNoStatusRcvd}, nil
@@ -229,7 +230,7 @@ func closeStatus(payload []byte) (CloseStatus, error) {
 	return status, nil
 }
 
-// check tells what keeps a close frame from having this status; nil if nothing does.
+// check returns a violation if a close frame can't have this status.
 func (c CloseStatus) check() *violation {
 	switch {
 	case !sendable(c.Code):
@@ -242,13 +243,14 @@ func (c CloseStatus) check() *violation {
 	return nil
 }
 
-// sendable tells whether a close frame may have that code: those that RFC 6455 and the IANA registry define for frames
-// (1012 to 1014 came after the RFC), and those for libraries and applications.
+// sendable reports whether a close frame may have that code: the codes that RFC 6455 and the IANA
+// registry define for frames (1012 to 1014 are later than the RFC), and the codes for libraries and
+// applications.
 func sendable(code int) bool {
 	return 1000 <= code && code <= 1003 || 1007 <= code && code <= 1014 || 3000 <= code && code <= 4999
 }
 
-// appendMessage appends a text message as frames.
+// appendMessage appends a text message as one or more frames.
 func appendMessage(b, data []byte) []byte {
 	op := opText
 	for len(data) > gatesock.MaxFrameSize {

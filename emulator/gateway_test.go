@@ -51,7 +51,7 @@ func TestWrappersKeepTheAuthorizer(t *testing.T) {
 		require.Equal(t, tt.status, refused.StatusCode, name)
 		require.NoError(t, gw.Shutdown(t.Context()))
 		if tt.status == 502 {
-			require.Contains(t, log.String(), "the handler does not describe itself: everybody may connect")
+			require.Contains(t, log.String(), "the handler does not describe itself: any client may connect")
 			require.Contains(t, log.String(), "handler=emulator.forgetful")
 			require.Contains(t, log.String(), "the handler does not describe its routes")
 			require.Contains(t, log.String(), "a $connect came without what an authorizer says")
@@ -97,7 +97,7 @@ func TestDroppedAnswersAreLogged(t *testing.T) {
 		require.NoError(t, gw.Quiesce(t.Context()))
 		require.NoError(t, gw.Shutdown(t.Context()))
 		if tt.logged {
-			require.Contains(t, log.String(), `msg="an answer was dropped: the route has no route response" routeKey=$default connectionId=`+strconv.Quote(s.ID()), name)
+			require.Contains(t, log.String(), `msg="a response was dropped: the route has no route response" routeKey=$default connectionId=`+strconv.Quote(s.ID()), name)
 		} else {
 			require.NotContains(t, log.String(), "dropped: the route", name)
 		}
@@ -139,7 +139,7 @@ func TestLogIsShort(t *testing.T) {
 	}{
 		"a panic":              {func(context.Context, []byte) ([]byte, error) { panic(long) }, Config{}, say, "the handler panicked"},
 		"an error":             {func(context.Context, []byte) ([]byte, error) { return nil, errors.New(long) }, Config{}, say, "the invocation failed"},
-		"a model":              {ok, Config{Models: map[string]func([]byte) error{"$default": func([]byte) error { return errors.New(long) }}}, say, "the model refused"},
+		"a model":              {ok, Config{Models: map[string]func([]byte) error{"$default": func([]byte) error { return errors.New(long) }}}, say, "the model rejected"},
 		"an authorizer's list": {ok, Config{Authorizer: answer(allow("Allow", "*", `,"context":{"a":["`+long[:5]+strings.Repeat("x", 7000)+`"]}`))}, say, "the authorizer failed"},
 		"an effect":            {ok, Config{Authorizer: answer(allow(strings.Repeat("x", 7000), "*", ""))}, say, "the authorizer failed"},
 		"a value":              {ok, Config{}, connect(Handshake{Authorizer: map[string]any{"a": []string{long}}}), "the authorizer's result"},

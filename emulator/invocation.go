@@ -17,7 +17,7 @@ import (
 	"github.com/gatesock/gatesock/internal/proxyresponse"
 )
 
-// The errors of an invocation, beside [proxyresponse.ErrMalformed].
+// The errors of an invocation, besides [proxyresponse.ErrMalformed].
 var (
 	errFunction = errors.New("the function failed")
 	errTimeout  = errors.New("the integration timed out")
@@ -29,35 +29,37 @@ type response struct {
 	raw []byte // as returned, for authorizers, which return something else
 }
 
-// invocation is one call of the handler. It is settled once: by the handler's answer or by a timeout, after which
-// the handler may go on and its answer is dropped, as on AWS.
+// invocation is one call of the handler. It is settled once: by the response of the handler or by a
+// timeout. After a timeout the handler may continue, and its response is dropped, as on AWS.
 type invocation struct {
 	g       *Gateway
 	ctx     functionContext
-	from    string // the connection's id
+	from    string // the connection id
 	event   []byte
 	id      string // the request id
 	route   string
-	answer  func(replier, response, error) // called once; it does not block
-	session *Session                       // whose client the answer may wait for; nil if there is none
+	answer  func(replier, response, error) // called once; must not block
+	session *Session                       // whose client run may wait for, or nil
 	handler lambda.Handler
-	raw     bool // the answer is not a proxy response
+	raw     bool // the handler does not return a proxy response
 	limits  Timeouts
 	settled atomic.Bool
 
 	mu       sync.Mutex
-	timer    Timer         // of the timeout that comes next
-	returned bool          // the handler has
+	timer    Timer         // of the next timeout
+	returned bool          // the handler has returned
 	answered bool          // answer has returned
-	done     chan struct{} // closed when it has; nil until somebody waits
+	done     chan struct{} // closed when answered becomes true; nil until wait is called
 }
 
-// invocation prepares an invocation and starts its timeouts. Its run must follow.
-func (s *Session) invocation(ctx context.Context, route, id string, event []byte, answer func(replier, response, error)) *invocation {
+// invocation prepares an invocation and starts its timeouts. The caller must call run or start.
+func (s *Session) invocation(
+	ctx context.Context, route, id string, event []byte, answer func(replier, response, error),
+) *invocation {
 	return s.invocationWithin(ctx, s.g.cfg.timeouts(route), route, id, event, answer)
 }
 
-// invocationWithin is invocation with the timeouts of something else than a route.
+// invocationWithin is invocation with other timeouts than those of the route.
 func (s *Session) invocationWithin(
 	ctx context.Context, limits Timeouts, route, id string, event []byte, answer func(replier, response, error),
 ) *invocation {
@@ -85,13 +87,13 @@ func (s *Session) invocationWithin(
 	return inv
 }
 
-// String names the invocation in an error.
+// String returns the name of the invocation for an error.
 func (inv *invocation) String() string {
 	return fmt.Sprintf("the handler of route %q for connection %s", inv.route, inv.from)
 }
 
-// run calls the handler, in the calling goroutine. The client may let it wait for the answer to be written; by then the
-// invocation has ended.
+// run calls the handler in the calling goroutine. If it waits until the client has read the
+// response, the invocation has ended before.
 func (inv *invocation) run() {
 	if inv.session != nil {
 		defer inv.session.flush()
@@ -108,11 +110,11 @@ func (inv *invocation) run() {
 		r.Response, err = proxyresponse.Decode(out, inv.g.cfg.Undocumented.AcceptStringStatus)
 	}
 	if !inv.settle((*Session).replyAndFlush, r, err) {
-		inv.log(slog.LevelWarn, "the function answered too late")
+		inv.log(slog.LevelWarn, "the function returned too late")
 	}
 }
 
-// start runs the invocation in another goroutine. A nil invocation is none.
+// start runs the invocation in another goroutine. It does nothing for nil.
 func (inv *invocation) start() {
 	if inv != nil {
 		inv.g.workers.run(inv)
@@ -142,8 +144,8 @@ func (inv *invocation) answeredChan() <-chan struct{} {
 	return inv.done
 }
 
-// call calls the handler and makes a failure of whatever it does other than to return: a panic, which ends the
-// function's process on AWS, or runtime.Goexit.
+// call calls the handler. It returns an error if the handler panics, which ends the function's
+// process on AWS, or calls runtime.Goexit.
 func (inv *invocation) call() (out []byte, err error) {
 	returned := false
 	defer func() {
@@ -151,9 +153,10 @@ func (inv *invocation) call() (out []byte, err error) {
 			return
 		}
 		cause := recover()
-		inv.log(slog.LevelError, "the handler panicked", logged("panic", fmt.Sprint(cause)), slog.String("stack", string(debug.Stack())))
+		inv.log(slog.LevelError, "the handler panicked",
+			logged("panic", fmt.Sprint(cause)), slog.String("stack", string(debug.Stack())))
 		err = fmt.Errorf("%w: panic: %v", errFunction, cause)
-		if cause == nil { // Goexit: nothing after this runs
+		if cause == nil { // Goexit: the caller does not continue
 			inv.settle((*Session).replyAndFlush, response{}, err)
 		}
 	}()
@@ -165,7 +168,8 @@ func (inv *invocation) call() (out []byte, err error) {
 	return out, err
 }
 
-// settle hands over the answer if nothing was handed over before.
+// settle passes on a response or an error, unless the invocation is settled. It reports whether it
+// did.
 func (inv *invocation) settle(reply replier, r response, err error) bool {
 	if !inv.settled.CompareAndSwap(false, true) {
 		return false
@@ -183,7 +187,8 @@ func (inv *invocation) settle(reply replier, r response, err error) bool {
 	return true
 }
 
-// integrationTimeout is when the gateway stops to wait. The function goes on until its own timeout.
+// integrationTimeout settles the invocation when the gateway stops waiting. The function continues
+// until its own timeout.
 func (inv *invocation) integrationTimeout() {
 	rest := inv.limits.Function - inv.limits.Integration
 	inv.mu.Lock()
@@ -203,11 +208,11 @@ func (inv *invocation) functionTimeout() {
 	if returned {
 		return
 	}
-	inv.settle((*Session).reply, response{}, fmt.Errorf("%w: it ran for longer than %v", errFunction, inv.limits.Function))
+	inv.settle((*Session).reply, response{}, fmt.Errorf("%w: it ran longer than %v", errFunction, inv.limits.Function))
 	inv.ctx.end(context.DeadlineExceeded)
 }
 
-// finish ends what belongs to the invocation after the handler has returned.
+// finish stops the timers and ends the context after the handler has returned.
 func (inv *invocation) finish() {
 	inv.g.invocations.remove(inv)
 	inv.mu.Lock()
@@ -222,19 +227,19 @@ func (inv *invocation) log(level slog.Level, message string, attrs ...slog.Attr)
 	inv.g.cfg.Logger.LogAttrs(&inv.ctx, level, message, attrs...)
 }
 
-// functionContext is the context of one invocation. It keeps the values of the caller's context but not its
-// cancellation: a client that goes away does not stop a function. The gateway's clock ends it, while Deadline
-// is in the machine's time, in which the network packages and most handlers read it. What it is rarely asked for
-// it makes when asked.
+// functionContext is the context of one invocation. It has the values of the caller's context, but
+// not its cancellation: a client that leaves does not stop a function. The gateway's clock ends it.
+// Its deadline is in the machine's time, which is the time that network packages and most handlers
+// compare it with. It creates what is rarely used on demand.
 type functionContext struct {
-	parent    context.Context //nolint:containedctx // it is a Context itself, made from this one
+	parent    context.Context //nolint:containedctx // this is a Context itself
 	deadline  time.Time
 	requestID string
 	arn       string // of the function
 
 	mu     sync.Mutex
-	values context.Context //nolint:containedctx // the parent's with those of Lambda; nil until asked for
-	done   chan struct{}   // nil until somebody waits
+	values context.Context //nolint:containedctx // the parent's values and those of Lambda; nil until needed
+	done   chan struct{}   // nil until needed
 	err    error
 }
 
@@ -284,11 +289,11 @@ func (c *functionContext) end(err error) {
 	}
 }
 
-// invocations are those whose handler has not returned.
+// invocations are the invocations whose handler has not returned.
 type invocations struct {
 	mu      sync.Mutex
 	running map[*invocation]struct{}
-	cut     bool // those that still come have no time
+	cut     bool // cancel was called: cancel new ones at once
 }
 
 func (s *invocations) add(inv *invocation) {
@@ -309,8 +314,8 @@ func (s *invocations) remove(inv *invocation) {
 	delete(s.running, inv)
 }
 
-// cancel ends the contexts of all, those too that follow from them, as the $disconnect of a client whose $connect returns
-// now. It returns the descriptions of those that run, sorted.
+// cancel cancels the contexts of all invocations, including later ones, such as the $disconnect of
+// a client whose $connect returns after the call. It returns the names of the running ones, sorted.
 func (s *invocations) cancel() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -324,17 +329,17 @@ func (s *invocations) cancel() []string {
 	return cut
 }
 
-// maxIdleWorkers is how many goroutines wait for an invocation.
+// maxIdleWorkers is how many goroutines may wait for an invocation.
 const maxIdleWorkers = 32
 
-// workers are the goroutines that run invocations. There are as many as are needed at once; some that have done their
-// work wait for more, because a goroutine that calls a handler for the first time has its stack to grow
-// (measured by "cd bench && go run ./emulatorload").
+// workers are the goroutines that run invocations. There are as many as are needed at once. After
+// an invocation, some wait for the next, because a new goroutine must grow its stack when it calls
+// a handler (measured by "cd bench && go run ./emulatorload").
 type workers struct {
 	next    chan *invocation
 	idle    atomic.Int32
 	quit    chan struct{}
-	stop    func() // ends those that wait, also later; at most once
+	stop    func() // ends idle goroutines, now and later; may be called again
 	running tracker
 }
 
@@ -344,7 +349,7 @@ func newWorkers() *workers {
 	return w
 }
 
-// run runs an invocation in a goroutine that waits for one, or in a new one.
+// run runs an invocation in an idle goroutine, or in a new one.
 func (w *workers) run(inv *invocation) {
 	select {
 	case w.next <- inv:
@@ -368,12 +373,12 @@ func (w *workers) work(inv *invocation) {
 	w.idle.Add(-1)
 }
 
-// tracker counts what is running, for those who wait until nothing is. Unlike a sync.WaitGroup it may be
-// added to while somebody waits, and the wait can be given up.
+// tracker counts what is running. Unlike a sync.WaitGroup, its count may rise while a goroutine
+// waits, and the wait takes a context.
 type tracker struct {
 	mu   sync.Mutex
 	n    int
-	idle chan struct{} // closed when n falls to zero; nil while nobody waits
+	idle chan struct{} // closed when n becomes zero; nil if nothing waits
 }
 
 func (t *tracker) begin() {

@@ -14,18 +14,19 @@ import (
 	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
-// ErrNotUTF8 is given for posted data that is not UTF-8. What AWS does with it is not known, and all frames that were
-// ever seen are text; so that nobody relies on it, it is an error here.
+// ErrNotUTF8 is the error for posted data that is not UTF-8. How AWS handles it is not known, and
+// all frames that were observed are text. It is an error here so that applications do not rely on
+// it.
 var ErrNotUTF8 = errors.New("emulator: posted data is not UTF-8")
 
-// errNoRoute is given for an endpoint that is not one of this API.
-var errNoRoute = errors.New("emulator: no method found matching the endpoint's path")
+// errNoRoute is the error for an endpoint that is not the base URL of this API.
+var errNoRoute = errors.New("no method found matching the path")
 
-// Post sends a message to a connection, as POST @connections does. It never blocks. Its errors match those
-// of [gatesock.Poster], or [ErrNotUTF8], or [errNoRoute].
+// Post sends a message to a connection, like POST @connections. It never blocks. Its errors are
+// those of [gatesock.Poster] and [ErrNotUTF8].
 //
-// The endpoint is empty or an address of the @connections API of this gateway; its path is checked, its host is
-// not.
+// The endpoint of the target is empty or the base URL of the @connections API of this gateway. Its
+// path is checked, its host is not.
 func (g *Gateway) Post(ctx context.Context, to gatesock.Target, data []byte) error {
 	if err := g.post(ctx, to, data); err != nil {
 		return fmt.Errorf("emulator: post to %.100q: %w", to.ConnectionID, err)
@@ -33,7 +34,8 @@ func (g *Gateway) Post(ctx context.Context, to gatesock.Target, data []byte) err
 	return nil
 }
 
-// post judges the size before it looks for the connection: so a front needs to read no more than decides it.
+// post checks the size before it looks for the connection, so that a front can decide without
+// reading a large body.
 func (g *Gateway) post(ctx context.Context, to gatesock.Target, data []byte) error {
 	if len(data) > gatesock.MaxMessageSize {
 		return gatesock.ErrTooLarge
@@ -45,7 +47,8 @@ func (g *Gateway) post(ctx context.Context, to gatesock.Target, data []byte) err
 	return s.post(data)
 }
 
-// Info tells about a connection, as GET @connections does. Errors are as with [Gateway.Post].
+// Info returns the times and the identity of a connection, like GET @connections. Its errors are
+// those of [Gateway.Post].
 func (g *Gateway) Info(ctx context.Context, of gatesock.Target) (gatesock.ConnectionInfo, error) {
 	s, err := g.target(ctx, of)
 	if err != nil {
@@ -54,12 +57,12 @@ func (g *Gateway) Info(ctx context.Context, of gatesock.Target) (gatesock.Connec
 	return s.info(), nil
 }
 
-// Disconnect closes a connection, as DELETE @connections does, with 1000 "Connection Closed Normally" (observed:
-// boto3#3789). It does not wait for $disconnect. Errors are as with [Gateway.Post].
-func (g *Gateway) Disconnect(ctx context.Context, who gatesock.Target) error {
-	s, err := g.target(ctx, who)
+// Disconnect closes a connection, like DELETE @connections, with 1000 "Connection Closed Normally"
+// (observed: boto3#3789). It does not wait for $disconnect. Its errors are those of [Gateway.Post].
+func (g *Gateway) Disconnect(ctx context.Context, from gatesock.Target) error {
+	s, err := g.target(ctx, from)
 	if err != nil {
-		return fmt.Errorf("emulator: disconnecting %.100q: %w", who.ConnectionID, err)
+		return fmt.Errorf("emulator: disconnecting %.100q: %w", from.ConnectionID, err)
 	}
 	s.end(closeNormally(), byGateway).start()
 	return nil
@@ -69,7 +72,7 @@ func closeNormally() CloseStatus {
 	return CloseStatus{Code: 1000, Reason: "Connection Closed Normally"}
 }
 
-// target finds the session that a call is about.
+// target returns the session that a call is about.
 func (g *Gateway) target(ctx context.Context, to gatesock.Target) (*Session, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -98,7 +101,8 @@ func (g *Gateway) checkEndpoint(endpoint string) error {
 	return nil
 }
 
-// find gives the open session with that id. The order of the checks is that of the answers' precedence.
+// find returns the open session with that id. The order of the checks is the precedence of the
+// errors.
 func (g *Gateway) find(id string) (*Session, error) {
 	switch {
 	case !g.allow():
@@ -132,15 +136,16 @@ func (s *Session) info() gatesock.ConnectionInfo {
 	}
 }
 
-// headerErrorType names the error's type for SDKs, which matters most for 410, whose body is empty (inferred from
-// how SDKs fail on it: laravel-echo-api-gateway#9, aws-sdk-java#2200).
+// headerErrorType is the header with the type of an error for SDKs. It matters most for 410, which
+// has no body (inferred from how SDKs fail on it: laravel-echo-api-gateway#9, aws-sdk-java#2200).
 const headerErrorType = "x-amzn-ErrorType"
 
-// serveConnection is the @connections API (AWS, API Gateway Management API reference).
+// serveConnection serves the @connections API (AWS, API Gateway Management API reference).
 func (g *Gateway) serveConnection(w http.ResponseWriter, r *http.Request, to gatesock.Target) {
 	if err := g.crossOrigin.Check(r); err != nil {
 		g.cfg.Logger.Warn("@connections call refused", logged("origin", r.Header.Get("Origin")), loggedError(err))
-		writeMessage(w, http.StatusForbidden, "ForbiddenException", "The emulator refuses @connections calls by pages of another origin: nobody has signed them")
+		writeMessage(w, http.StatusForbidden, "ForbiddenException",
+			"The emulator refuses @connections calls by web pages of another origin")
 		return
 	}
 	data, err := readBody(w, r)
@@ -148,7 +153,7 @@ func (g *Gateway) serveConnection(w http.ResponseWriter, r *http.Request, to gat
 	case err != nil:
 		writeMessage(w, http.StatusBadRequest, "BadRequestException", "The request body could not be read")
 		return
-	case len(data) > gatesock.MaxMessageSize: // not read to its end, so that no signature of it can be verified
+	case len(data) > gatesock.MaxMessageSize: // not read to its end, so a signature can't be verified
 		writeError(w, to, gatesock.ErrTooLarge)
 		return
 	case !g.checkSignature(w, r, data):
@@ -180,15 +185,15 @@ func (g *Gateway) serveConnection(w http.ResponseWriter, r *http.Request, to gat
 // bodyTimeout is how long a client may take to send the body of a call.
 const bodyTimeout = 30 * time.Second
 
-// readBody reads a body, as far as it is needed to see that it is too large. The server's timeout for the whole of a request
-// can't bound that, since handlers of $connect may take longer.
+// readBody reads a body, or enough of it to know that it is too large. The timeouts of the server
+// can't limit the time for it, since a handler of $connect may take longer.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	// A ResponseWriter without deadlines has no client to wait for.
+	// It fails for a ResponseWriter without deadlines, which has no client to wait for.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 	return io.ReadAll(io.LimitReader(r.Body, gatesock.MaxMessageSize+1))
 }
 
-// writeError answers with an error's status, type and body; see §7 of docs/gateway-facts.md.
+// writeError answers with the status, type and body of an error (docs/gateway-facts.md, §7).
 func writeError(w http.ResponseWriter, to gatesock.Target, err error) {
 	switch {
 	case errors.Is(err, gatesock.ErrGone):
@@ -207,10 +212,11 @@ func writeError(w http.ResponseWriter, to gatesock.Target, err error) {
 	}
 }
 
-// infoTime is the layout of times in the answer to GET: ISO 8601 with milliseconds (observed in a public capture).
+// infoTime is the layout of the times that GET returns: ISO 8601 with milliseconds (observed in a
+// public capture).
 const infoTime = "2006-01-02T15:04:05.000Z"
 
-// appendInfo appends what GET answers. A missing user agent is null there, unlike in events.
+// appendInfo appends the response to GET. It has null for a missing user agent, which events omit.
 func appendInfo(b []byte, i gatesock.ConnectionInfo) []byte {
 	stamp := func(t time.Time) { b = append(t.UTC().AppendFormat(append(b, '"'), infoTime), '"') }
 	b = append(b, `{"connectedAt":`...)

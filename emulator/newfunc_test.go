@@ -51,7 +51,7 @@ func TestNewFuncPassesEveryCallOn(t *testing.T) {
 		for _, early := range []error{a.Post(t.Context(), to, nil), a.Disconnect(t.Context(), to), infoErr} {
 			require.ErrorIs(t, early, gatesock.ErrNotSent)
 			require.NotErrorIs(t, early, gatesock.ErrGone)
-			require.ErrorContains(t, early, "there is no gateway yet")
+			require.ErrorContains(t, early, "the gateway does not exist yet")
 		}
 		return gatesock.New(), nil
 	}, emulator.Config{})

@@ -9,7 +9,8 @@ import (
 	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
-// expression is a parsed route selection expression: its value is the values of its parts in a row.
+// expression is a parsed route selection expression. Its value is the concatenation of the values
+// of its parts.
 type expression []part
 
 // part is literal text or a variable.
@@ -34,10 +35,10 @@ const (
 	stepWildcard                 // .* or [*], of either
 )
 
-// bodyVariable is the only variable that a route selection expression has.
+// bodyVariable is the only variable in route selection expressions.
 const bodyVariable = "request.body"
 
-// parseExpression parses an expression; [New] describes the language.
+// parseExpression parses an expression. [New] describes the syntax.
 func parseExpression(text string) (expression, error) {
 	if text == "" {
 		return nil, errors.New("empty expression")
@@ -74,7 +75,7 @@ func parseExpression(text string) (expression, error) {
 	return e, nil
 }
 
-// parseVariable parses what follows a dollar sign, and gives what comes after the variable.
+// parseVariable parses what follows a dollar sign. It returns the text after the variable.
 func parseVariable(text string) (part, string, error) {
 	end := strings.IndexFunc(text, func(r rune) bool { return !isPathRune(r) })
 	if end < 0 {
@@ -89,7 +90,7 @@ func parseVariable(text string) (part, string, error) {
 	}
 	path, ok := strings.CutPrefix(name, bodyVariable)
 	if !ok || path != "" && path[0] != '.' && path[0] != '[' {
-		return part{}, "", fmt.Errorf(`unknown variable "$%s": there is $%s; a plain dollar sign is \$`, name, bodyVariable)
+		return part{}, "", fmt.Errorf(`unknown variable "$%s": want $%s; a plain dollar sign is \$`, name, bodyVariable)
 	}
 	steps, err := parsePathSteps(path)
 	if err != nil {
@@ -98,14 +99,14 @@ func parseVariable(text string) (part, string, error) {
 	return part{variable: true, path: steps}, rest, nil
 }
 
-// isPathRune tells whether a variable without braces may have r in it. The hyphen belongs to it, which is why
-// AWS writes ${request.body.version}-beta.
+// isPathRune reports whether a variable without braces may contain r. The hyphen is included, which
+// is why AWS writes ${request.body.version}-beta.
 func isPathRune(r rune) bool {
 	return r == '_' || r == '-' || strings.ContainsRune(`.[]'"*`, r) ||
 		'0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
 }
 
-// parsePathSteps parses .name, ['name'], [0] and [*] in any number.
+// parsePathSteps parses any number of .name, ['name'], [0] and [*].
 func parsePathSteps(path string) ([]step, error) {
 	var steps []step
 	for path != "" {
@@ -161,8 +162,9 @@ func parseBracketStep(path string) (step, string, error) {
 	return step{kind: stepIndex, index: index}, rest, nil
 }
 
-// evaluate gives the route key that the expression makes of a message. It gives false if the message is not JSON and
-// the expression asks for a part of it; then $default is selected (AWS Developer Guide, "Create routes").
+// evaluate returns the route key for a message. It returns false if the expression needs a part of
+// the message and the message is not JSON. Then $default is selected (AWS Developer Guide, "Create
+// routes").
 func (e expression) evaluate(body []byte) (string, bool) {
 	var key strings.Builder
 	for _, p := range e {
@@ -184,7 +186,7 @@ func (e expression) evaluate(body []byte) (string, bool) {
 	return key.String(), true
 }
 
-// many tells whether the path may lead to several values.
+// many reports whether the path may lead to several values.
 func (p part) many() bool {
 	for _, s := range p.path {
 		if s.kind == stepWildcard {
@@ -194,7 +196,7 @@ func (p part) many() bool {
 	return false
 }
 
-// write writes what the path has led to: a list, or one value, or nothing.
+// write writes the values that the path led to: a list, or one value, or nothing.
 func (p part) write(b *strings.Builder, found []string) {
 	if !p.many() {
 		for _, v := range found {
@@ -243,8 +245,9 @@ func follow(s *jsonscan.Scanner, path []step, found []string) []string {
 	return found
 }
 
-// stringify reads a JSON value as text: a string without quotes, an array as "[item1, item2]" (AWS Developer
-// Guide), null as nothing. For an object AWS does not say; it stays JSON.
+// stringify reads a JSON value and returns its text: a string without quotes, an array as "[item1,
+// item2]" (AWS Developer Guide), null as nothing. An object stays JSON, since AWS does not describe
+// it.
 func stringify(s *jsonscan.Scanner) string {
 	if s.Peek() != '[' {
 		text, _ := s.Scalar()

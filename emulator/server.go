@@ -15,24 +15,25 @@ import (
 	"time"
 )
 
-// Server is a [Gateway] on a port. It is safe for concurrent use.
+// Server is a [Gateway] on a TCP port. It is safe for concurrent use.
 type Server struct {
-	// URL is where clients connect, as in "ws://127.0.0.1:3001/local".
+	// URL is the address for clients, such as "ws://127.0.0.1:3001/local".
 	URL string
-	// Endpoint is the base URL of the @connections API, as in "http://127.0.0.1:3001/local".
+	// Endpoint is the base URL of the @connections API, such as "http://127.0.0.1:3001/local".
 	Endpoint string
 
 	gateway *Gateway
 	http    http.Server
 	closing atomic.Bool
-	silent  sync.Map      // of net.Conn: those without a request yet
-	served  chan struct{} // closed when http.Serve has returned, with
-	err     error
+	silent  sync.Map      // of net.Conn: connections without a request yet
+	served  chan struct{} // closed when http.Serve has returned
+	err     error         // of http.Serve
 }
 
-// Serve starts to serve g on a TCP address; "127.0.0.1:0" takes a free port. ctx is for the start only. A client has ten
-// seconds for the head of a request, and a connection between two requests two minutes; see [Config.Hosts] for the names
-// under which g may be asked for.
+// Serve starts serving g on a TCP address. "127.0.0.1:0" takes a free port. ctx limits the start
+// only. A client has ten seconds to send the head of a request, and may be idle for two minutes
+// between requests. [Config.Hosts] has the names that requests may use. Stop the server with
+// [Server.Close].
 func Serve(ctx context.Context, g *Gateway, addr string) (*Server, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
@@ -65,7 +66,7 @@ func serve(g *Gateway, l net.Listener) *Server {
 	return s
 }
 
-// watch takes note of a connection's state.
+// watch records which connections have not sent a request yet.
 func (s *Server) watch(conn net.Conn, state http.ConnState) {
 	if state != http.StateNew {
 		s.silent.Delete(conn)
@@ -77,8 +78,8 @@ func (s *Server) watch(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// closeSilent closes the connections that have not had a request, as browsers open them in advance: net/http waits for
-// theirs for five seconds.
+// closeSilent closes the connections that have not sent a request, such as those that browsers open
+// in advance. net/http would wait five seconds for them.
 func (s *Server) closeSilent() {
 	s.closing.Store(true)
 	s.silent.Range(func(conn, _ any) bool {
@@ -87,8 +88,8 @@ func (s *Server) closeSilent() {
 	})
 }
 
-// Close stops to listen, shuts the gateway down (see [Gateway.Shutdown]), and returns when every goroutine of both
-// has ended, or when ctx has. Calling it again does no harm.
+// Close stops listening, shuts the gateway down (see [Gateway.Shutdown]), and returns when all
+// goroutines of both have ended, or when ctx has. It may be called more than once.
 func (s *Server) Close(ctx context.Context) error {
 	err := s.gateway.Shutdown(ctx)
 	s.closeSilent()
@@ -105,15 +106,16 @@ func (s *Server) Close(ctx context.Context) error {
 	return nil
 }
 
-// NewListener returns a listener whose connections remember how their clients spell the names of headers, so that
-// $connect and the authorizer get those names as they were sent, as on AWS (§1 of docs/gateway-facts.md). net/http hands
-// a handler its own spelling only: "HeaderAuth1" as "Headerauth1". [Serve] listens with one; a gateway behind a server
-// of your own needs it, with any handlers in between:
+// NewListener returns a listener that remembers how clients spell header names, so that $connect
+// and the authorizer get them as sent, as on AWS (docs/gateway-facts.md, §1). Without it they get
+// the spelling of net/http: "Headerauth1" for "HeaderAuth1". [Serve] uses it. If the gateway is
+// behind a server of your own, with or without other handlers in between, use it there:
 //
 //	err := server.Serve(emulator.NewListener(l))
 //
-// For TLS wrap the listener of [crypto/tls.NewListener] and call Serve, since what ServeTLS reads from l is encrypted;
-// the server then knows nothing of TLS, and serves HTTP/1.1 only.
+// For TLS, wrap the listener of [crypto/tls.NewListener] and call Serve, because what ServeTLS
+// reads from l is encrypted. The server then does not know about TLS and serves HTTP/1.1 only.
+//
 // The [net/http.LocalAddrContextKey] of requests is a net.Addr of its own type.
 func NewListener(l net.Listener) net.Listener { return listener{l} }
 
@@ -127,17 +129,18 @@ func (l listener) Accept() (net.Conn, error) {
 	return &headConn{Conn: conn}, nil
 }
 
-// keptHead is how many of the bytes that a connection has read are looked through for the head of a request: more than a
-// handshake may have, which is 4,096 characters of URL and, on REST APIs, 10,240 bytes of headers (AWS, quotas).
+// keptHead is how many of the last bytes of a connection are searched for the head of a request. It
+// is more than a handshake may have: 4,096 characters of URL and, on REST APIs, 10,240 bytes of
+// headers (AWS, quotas).
 const keptHead = 32 << 10
 
 // headConn is a connection of a listener.
 type headConn struct {
 	net.Conn
-	upgraded atomic.Bool // no more requests come
+	upgraded atomic.Bool // no more requests follow
 
 	mu   sync.Mutex
-	read []byte // the last bytes that were read, at least keptHead of them
+	read []byte // the last bytes that were read, keptHead or more
 }
 
 func (c *headConn) Read(p []byte) (int, error) {
@@ -158,7 +161,7 @@ func (c *headConn) note(p []byte) {
 	c.read = append(c.read, p...)
 }
 
-// forget is called when no more requests come.
+// forget is called when no more requests follow.
 func (c *headConn) forget() {
 	c.upgraded.Store(true)
 	c.mu.Lock()
@@ -166,10 +169,10 @@ func (c *headConn) forget() {
 	c.read = nil
 }
 
-// CloseWrite ends the writing side, as that of a TCP or TLS connection does.
+// CloseWrite closes the writing side, as for a TCP or TLS connection.
 func (c *headConn) CloseWrite() error { return closeWrite(c.Conn) }
 
-// closeWrite ends the writing side of a connection that can do so.
+// closeWrite closes the writing side of a connection that supports it.
 func closeWrite(conn net.Conn) error {
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -177,7 +180,8 @@ func closeWrite(conn net.Conn) error {
 	return errors.ErrUnsupported
 }
 
-// LocalAddr brings the connection to the handlers: net/http puts it into the context of requests.
+// LocalAddr passes the connection to the handlers: net/http puts the result into the context of
+// requests.
 func (c *headConn) LocalAddr() net.Addr { return localAddr{c.Conn.LocalAddr(), c} }
 
 type localAddr struct {
@@ -185,14 +189,15 @@ type localAddr struct {
 	conn *headConn
 }
 
-// headOf returns the connection that has read a request; nil without [NewListener].
+// headOf returns the connection that a request came from; nil without [NewListener].
 func headOf(r *http.Request) *headConn {
 	addr, _ := r.Context().Value(http.LocalAddrContextKey).(localAddr)
 	return addr.conn
 }
 
-// clientHeader returns the headers of a request under the names that the client wrote, and whether these are known. Else
-// they are those of net/http, but for the handshake's own, which have a usual spelling.
+// clientHeader returns the headers of a request under the names that the client wrote, and whether
+// they are known. If not, the names are those of net/http, with the usual spelling of the names of
+// the handshake.
 func clientHeader(r *http.Request) (http.Header, bool) {
 	var names map[string]string
 	if c := headOf(r); c != nil {
@@ -210,12 +215,13 @@ func clientHeader(r *http.Request) (http.Header, bool) {
 	return header, names != nil
 }
 
-// spellings finds a request by its first line in what a connection has read, and returns the names of its headers as they
-// are written there, by their canonical form. A name that is written in several ways has the first one. It returns nil if
-// the request is not there as a whole.
+// spellings finds a request by its first line in the bytes of a connection. It returns the names of
+// its headers as they are written there, by canonical form, or nil if the whole head is not there.
+// If a name is written in several ways, the first counts.
 //
-// The line may be there more than once: in an earlier request, in a header's value, or in a frame that was sent before the
-// answer. What has the most of the request's headers after it is the request, the last one of equals.
+// The first line may also occur in an earlier request, in the value of a header, or in a frame that
+// was sent before the response. The occurrence that is followed by most headers of the request is
+// the request; the last one wins a tie.
 func spellings(read []byte, requestLine string, header http.Header) map[string]string {
 	var best map[string]string
 	most := -1
@@ -234,10 +240,11 @@ func spellings(read []byte, requestLine string, header http.Header) map[string]s
 	return best
 }
 
-// maxSameLine is how often the first line of a request is looked for, so that a client that repeats it costs little.
+// maxSameLine is how many occurrences of the first line are examined, so that a client that repeats
+// it costs little.
 const maxSameLine = 20
 
-// countNames returns how many of the header's names are there.
+// countNames returns how many names of the header are in names.
 func countNames(names map[string]string, header http.Header) (n int) {
 	for name := range header {
 		if _, ok := names[name]; ok {
@@ -247,7 +254,8 @@ func countNames(names map[string]string, header http.Header) (n int) {
 	return n
 }
 
-// namesAfter returns the names of the headers after a request's first line; nil if they do not end.
+// namesAfter returns the names of the headers after the first line of a request; nil if the headers
+// do not end.
 func namesAfter(read []byte) map[string]string {
 	_, rest, _ := bytes.Cut(read, []byte("\n"))
 	names := map[string]string{}
@@ -262,7 +270,7 @@ func namesAfter(read []byte) map[string]string {
 		rest = after
 		name, _, ok := bytes.Cut(line, []byte(":"))
 		if !ok {
-			continue // the rest of a value
+			continue // a folded value
 		}
 		canonical := textproto.CanonicalMIMEHeaderKey(string(name))
 		if _, twice := names[canonical]; !twice {
@@ -271,7 +279,7 @@ func namesAfter(read []byte) map[string]string {
 	}
 }
 
-// headerValue returns the first value of a header, however its name is spelled.
+// headerValue returns the first value of a header, ignoring the case of its name.
 func headerValue(h http.Header, name string) string {
 	for _, f := range headerFields(h) {
 		if compareFold(f.name, name) == 0 {
@@ -281,7 +289,7 @@ func headerValue(h http.Header, name string) string {
 	return ""
 }
 
-// canonicalHeader returns the headers under the names of net/http.
+// canonicalHeader returns the headers under their canonical names.
 func canonicalHeader(h http.Header) http.Header {
 	canonical := make(http.Header, len(h))
 	for _, f := range headerFields(h) {
@@ -290,8 +298,9 @@ func canonicalHeader(h http.Header) http.Header {
 	return canonical
 }
 
-// headerFields returns the headers that have a value, sorted by name. One whose name is spelled in several ways has
-// all its values under the first of them: the order is that of a map that ignores case, as captured events have it.
+// headerFields returns the headers that have a value, sorted by name without regard to case, as in
+// captured events. If a name is spelled in several ways, all its values are under the first
+// spelling.
 func headerFields(h http.Header) []field {
 	fields := fieldsOf(h)
 	slices.SortStableFunc(fields, func(a, b field) int { return compareFold(a.name, b.name) })
