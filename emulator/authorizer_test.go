@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A latency that reads as a number without being one in JSON does not break the event.
+// An integrationLatency that parses as a number, but is not one in JSON, does not break the event.
 func TestLatencyIsANumberOfJSON(t *testing.T) {
 	t.Parallel()
 	for latency, want := range map[any]string{"+5": "5", "007": "7", "-0": "0", 21: "21", "fast": `"fast"`, 1.5: `"1.5"`} {
@@ -34,9 +34,11 @@ func TestAuthorizerValuesMustBeScalar(t *testing.T) {
 		require.Equal(t, http.StatusInternalServerError, refused.StatusCode)
 		require.Contains(t, log.String(), `authorizer value \"bad\"`)
 
-		r := httptest.NewRequestWithContext(WithAuthorizer(context.Background(), bad, ""), http.MethodGet, "http://localhost/local", nil)
+		r := httptest.NewRequestWithContext(WithAuthorizer(context.Background(), bad, ""), http.MethodGet,
+			"http://localhost/local", nil)
 		for name, value := range map[string]string{
-			"Connection": "upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+			"Connection": "upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+			"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 		} {
 			r.Header.Set(name, value)
 		}
@@ -47,7 +49,7 @@ func TestAuthorizerValuesMustBeScalar(t *testing.T) {
 	}
 }
 
-// Handshakes whose client spells the names of headers in lower case are signed as well as others.
+// A handshake with header names in lower case is signed like any other.
 func TestSignedHandshakeInLowerCase(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, inMemory{}, strict(), nil)
@@ -61,13 +63,14 @@ func TestSignedHandshakeInLowerCase(t *testing.T) {
 	require.Equal(t, http.StatusSwitchingProtocols, a.status)
 }
 
-// Only the error "Unauthorized" itself refuses with 401.
+// Only the error "Unauthorized" means 401.
 func TestErrorsLikeUnauthorized(t *testing.T) {
 	t.Parallel()
-	for text, status := range map[string]int{"Unauthorized": 401, "Unauthorized: no token": 500, "unauthorized": 500, "not Unauthorized": 500} {
-		w := newWorld(t, inMemory{}, Config{Authorizer: &Authorizer{Handler: handlerFunc(func(context.Context, []byte) ([]byte, error) {
-			return nil, errors.New(text)
-		})}}, nil)
+	for text, status := range map[string]int{
+		"Unauthorized": 401, "Unauthorized: no token": 500, "unauthorized": 500, "not Unauthorized": 500,
+	} {
+		refuse := func(context.Context, []byte) ([]byte, error) { return nil, errors.New(text) }
+		w := newWorld(t, inMemory{}, Config{Authorizer: &Authorizer{Handler: handlerFunc(refuse)}}, nil)
 		_, a := w.front.dial(w, Handshake{})
 		require.Equal(t, status, a.status, text)
 	}

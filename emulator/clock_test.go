@@ -32,7 +32,7 @@ func TestManualClock(t *testing.T) {
 
 func TestManualClockLeavesBehindWhoWaitsForIt(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(*testing.T) { // its patience passes at once
+	synctest.Test(t, func(*testing.T) { // patience passes at once
 		c := NewManualClock(start())
 		tick, done := make(chan struct{}), make(chan struct{})
 		c.AfterFunc(time.Second, func() {
@@ -45,7 +45,7 @@ func TestManualClockLeavesBehindWhoWaitsForIt(t *testing.T) {
 	})
 }
 
-// TestManualClockWaitsForASlowCall: one that takes long on a busy machine is not left behind.
+// Advance waits for a call that takes long on a busy machine.
 func TestManualClockWaitsForASlowCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -28,14 +28,18 @@ func TestNewNamesTheBadSetting(t *testing.T) {
 		"without a key":            {Routes: routes("")},
 		`RouteTimeouts: the API has no route "nope"`: {RouteTimeouts: map[string]Timeouts{"nope": {}}},
 		`Models: the API has no route "nope"`:        {Models: map[string]func([]byte) error{"nope": nil}},
-		`for route "$default"`:                       {RouteTimeouts: map[string]Timeouts{"$default": {Integration: time.Minute}}},
-		`"$default": Function`:                       {RouteTimeouts: map[string]Timeouts{"$default": {Function: -1}}},
-		"Authorizer.Function":                        {Authorizer: &Authorizer{Handler: handlerFunc(failing), FunctionTimeout: -1}},
-		"close status 1006":                          {Undocumented: Undocumented{ThrottledClose: CloseStatus{Code: 1006}}},
-		"HTTP APIs":                                  {Stage: "$default"},
-		`Hosts: "http://a"`:                          {Hosts: []string{"http://a"}},
-		`Hosts: "a:80"`:                              {Hosts: []string{"a:80"}},
-		`Hosts: ""`:                                  {Hosts: []string{""}},
+		`for route "$default"`: {
+			RouteTimeouts: map[string]Timeouts{"$default": {Integration: time.Minute}},
+		},
+		`"$default": Function`: {RouteTimeouts: map[string]Timeouts{"$default": {Function: -1}}},
+		"Authorizer.Function": {
+			Authorizer: &Authorizer{Handler: handlerFunc(failing), FunctionTimeout: -1},
+		},
+		"close status 1006": {Undocumented: Undocumented{ThrottledClose: CloseStatus{Code: 1006}}},
+		"HTTP APIs":         {Stage: "$default"},
+		`Hosts: "http://a"`: {Hosts: []string{"http://a"}},
+		`Hosts: "a:80"`:     {Hosts: []string{"a:80"}},
+		`Hosts: ""`:         {Hosts: []string{""}},
 	} {
 		_, err := New(handlerFunc(failing), cfg)
 		require.ErrorContains(t, err, want)

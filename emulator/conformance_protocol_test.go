@@ -10,11 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// protocolCase says with which code a connection ends after these bytes. Its section is that of RFC 6455, whose
-// rules AWS does not restate.
-func protocolCase(behaviour string, code int, frames ...[]byte) conformanceCase {
+// protocolCase checks the code that ends a connection after these bytes. Its section is RFC 6455,
+// whose rules AWS does not repeat.
+func protocolCase(behavior string, code int, frames ...[]byte) conformanceCase {
 	return conformanceCase{
-		section: "RFC 6455", mark: inferred, behaviour: behaviour, fronts: socketsOnly,
+		section: "RFC 6455", mark: inferred, behavior: behavior, fronts: socketsOnly,
 		check: func(w *world) {
 			t := w.t
 			u, err := url.Parse(w.front.(*sockets).server(w).URL)
@@ -42,15 +42,16 @@ func protocolCases() []conformanceCase {
 		protocolCase("a reserved opcode: 1002", 1002, masked(0x3, true, "x")),
 		protocolCase("a control frame in fragments: 1002", 1002, masked(opPing, false, "x")),
 		protocolCase("a control frame above 125 bytes: 1002", 1002, masked(opPing, true, string(make([]byte, 126)))),
-		protocolCase("a continuation of nothing: 1002", 1002, masked(opContinuation, true, "x")),
+		protocolCase("a continuation without a message: 1002", 1002, masked(opContinuation, true, "x")),
 		protocolCase("a new message inside another: 1002", 1002, masked(opText, false, "x"), masked(opText, true, "x")),
 		protocolCase("a close frame with half a code: 1002", 1002, masked(opClose, true, "\x03")),
 		protocolCase("a close frame with a code that may not be sent: 1002", 1002, masked(opClose, true, "\x03\xed")),
 		protocolCase("a close frame with code 5000: 1002", 1002, masked(opClose, true, "\x13\x88")),
 		protocolCase("a close frame whose reason is not UTF-8: 1007", 1007, masked(opClose, true, "\x03\xe8\xff")),
 		{
-			section: "RFC 6455", mark: inferred, behaviour: "what a client sends after its close frame is ignored, and the connection ends in order",
-			fronts: socketsOnly,
+			section: "RFC 6455", mark: inferred,
+			behavior: "what a client sends after its close frame is ignored, and the connection ends in order",
+			fronts:   socketsOnly,
 			check: func(w *world) {
 				t := w.t
 				u, err := url.Parse(w.front.(*sockets).server(w).URL)
@@ -71,7 +72,7 @@ func protocolCases() []conformanceCase {
 			},
 		},
 		{
-			section: "RFC 6455", mark: inferred, behaviour: "control frames may come between the frames of a message",
+			section: "RFC 6455", mark: inferred, behavior: "control frames may come between the frames of a message",
 			fronts: socketsOnly,
 			check: func(w *world) {
 				t := w.t
@@ -95,8 +96,9 @@ func protocolCases() []conformanceCase {
 			},
 		},
 		{
-			section: "RFC 6455", mark: inferred, behaviour: "a handshake with a bad key is 400, of another version 426, at another path 403",
-			fronts: socketsOnly,
+			section: "RFC 6455", mark: inferred,
+			behavior: "a handshake with a bad key is 400, of another version 426, at another path 403",
+			fronts:   socketsOnly,
 			check: func(w *world) {
 				t := w.t
 				u, err := url.Parse(w.front.(*sockets).server(w).URL)

@@ -13,11 +13,12 @@ import (
 	"pgregory.net/rapid"
 )
 
-// sampleSession is a session with ids that do not change.
+// sampleSession returns a session with constant ids.
 func sampleSession(tb testing.TB, h *Handshake) (*Session, stamp) {
 	tb.Helper()
 	g, err := New(handlerFunc(hanging), Config{
-		APIID: "abcd123", Stage: "prod", DomainName: "abcd123.execute-api.us-east-1.amazonaws.com", Clock: NewManualClock(start()),
+		APIID: "abcd123", Stage: "prod", DomainName: "abcd123.execute-api.us-east-1.amazonaws.com",
+		Clock: NewManualClock(start()),
 	})
 	require.NoError(tb, err)
 	s := &Session{g: g, id: "BFaT_fALIAMCKug=", connectedAt: time.UnixMilli(1731332735513)}
@@ -26,7 +27,7 @@ func sampleSession(tb testing.TB, h *Handshake) (*Session, stamp) {
 	return s, st
 }
 
-// sampleEvents are events of every kind.
+// sampleEvents returns events of every kind.
 func sampleEvents(tb testing.TB) map[string][]byte {
 	tb.Helper()
 	plain, st := sampleSession(tb, &Handshake{})
@@ -42,11 +43,12 @@ func sampleEvents(tb testing.TB) map[string][]byte {
 	s, _ := sampleSession(tb, full)
 	body := []byte(`{"action": "chat", "message": "Hello"}`)
 	return map[string][]byte{
-		"connect.json":         plain.parts.connectEvent(st, plain.headers(&Handshake{SourceIP: "127.0.0.1"}, st), nil),
-		"connect-full.json":    s.parts.connectEvent(st, s.headers(full, st), fieldsOf(full.Query)),
-		"message.json":         plain.parts.messageEvent(st, "chat", body),
-		"message-full.json":    s.parts.messageEvent(st, "chat", body),
-		"disconnect.json":      plain.parts.disconnectEvent(st, plain.domain, CloseStatus{StatusNoStatusRcvd, reasonNoStatus}),
+		"connect.json":      plain.parts.connectEvent(st, plain.headers(&Handshake{SourceIP: "127.0.0.1"}, st), nil),
+		"connect-full.json": s.parts.connectEvent(st, s.headers(full, st), fieldsOf(full.Query)),
+		"message.json":      plain.parts.messageEvent(st, "chat", body),
+		"message-full.json": s.parts.messageEvent(st, "chat", body),
+		"disconnect.json": plain.parts.disconnectEvent(st, plain.domain,
+			CloseStatus{StatusNoStatusRcvd, reasonNoStatus}),
 		"disconnect-full.json": s.parts.disconnectEvent(st, s.domain, CloseStatus{Code: 1001}),
 	}
 }
@@ -58,7 +60,8 @@ func TestEventGoldens(t *testing.T) {
 	}
 }
 
-// TestEventsFitLambdaGo encodes events into the struct of aws-lambda-go and back, without loss.
+// TestEventsFitLambdaGo decodes events into the struct of aws-lambda-go and encodes them again,
+// without loss.
 func TestEventsFitLambdaGo(t *testing.T) {
 	t.Parallel()
 	for name, event := range sampleEvents(t) {
@@ -76,7 +79,7 @@ func TestEventsFitLambdaGo(t *testing.T) {
 	}
 }
 
-// requireWithin says that got has every member of want, with its value.
+// requireWithin checks that got has every member of want, with the same value.
 func requireWithin(t *testing.T, at string, want, got map[string]any) {
 	t.Helper()
 	for k, v := range want {
@@ -90,7 +93,7 @@ func requireWithin(t *testing.T, at string, want, got map[string]any) {
 	}
 }
 
-// TestEventsAreJSON holds the encoder to encoding/json for any text from outside.
+// TestEventsAreJSON compares the encoder with encoding/json for any text from outside.
 func TestEventsAreJSON(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -112,7 +115,7 @@ func TestEventsAreJSON(t *testing.T) {
 	})
 }
 
-// TestIDsAreUnique also where the clock stands still for more ids than a tick has room for.
+// TestIDsAreUnique generates more ids than a tick has room for while the clock stands still.
 func TestIDsAreUnique(t *testing.T) {
 	t.Parallel()
 	s := newIDSource([4]byte{1, 2, 3, 7})
@@ -127,7 +130,7 @@ func TestIDsAreUnique(t *testing.T) {
 	require.NotEqual(t, last[:6], newIDSource([4]byte{1, 2, 3, 7}).next(start(), kindMessage)[:6])
 }
 
-// TestIDsOfTwoGateways: they differ though all else is alike, also the time.
+// The ids of two gateways differ at the same time and with the same configuration.
 func TestIDsOfTwoGateways(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
@@ -141,7 +144,7 @@ func TestIDsOfTwoGateways(t *testing.T) {
 	}
 }
 
-// TestIDsOfCaptures: at the time of two public captures the counter reads what they read.
+// At the time of two public captures the counter has the value in the captured ids.
 func TestIDsOfCaptures(t *testing.T) {
 	t.Parallel()
 	for connectedAt, prefix := range map[int64]string{1660651467489: "W9In", 1731332735513: "BFaT"} {
@@ -154,7 +157,8 @@ func TestValidID(t *testing.T) {
 	for _, id := range []string{"W9In0cvXIAMCFvw=", "BFaT_fALIAMCKug=", "R1kmxc2VNjMCFIA="} {
 		require.True(t, validID(id))
 	}
-	for _, id := range []string{"", "nope", "W9In0cvXIAMCFvw", "W9In0cvXIAMCFvwx", "W9In0cvXIAMCF/w=", "W9In0cvXIAMCFvw=="} {
+	for _, id := range []string{"", "nope", "W9In0cvXIAMCFvw", "W9In0cvXIAMCFvwx", "W9In0cvXIAMCF/w=",
+		"W9In0cvXIAMCFvw=="} {
 		require.False(t, validID(id), id)
 	}
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// FuzzExpression: any expression is refused or evaluates; a JSON body never makes it fail; single values are what
-// encoding/json finds.
+// FuzzExpression checks that any expression is rejected or evaluates, that no JSON body makes it
+// fail, and that single values are what encoding/json finds.
 func FuzzExpression(f *testing.F) {
 	for _, e := range []string{
 		"$request.body.action", "${request.body.service}/${request.body.action}", `\$default`, "$request.body.a[0]['b'].*",
@@ -46,7 +46,7 @@ func FuzzExpression(f *testing.F) {
 	})
 }
 
-// actionOf finds the action as encoding/json does, if it is a string.
+// actionOf returns the action that encoding/json finds, if it is a string.
 func actionOf(body []byte) (string, bool) {
 	var object map[string]any
 	if !utf8.Valid(body) || json.Unmarshal(body, &object) != nil {
@@ -56,7 +56,8 @@ func actionOf(body []byte) (string, bool) {
 	return action, ok
 }
 
-// FuzzFrameReader: any bytes give frames within the limits, a violation with a code that may be sent, or the end.
+// FuzzFrameReader checks that any bytes lead to frames within the limits, to a violation with a
+// valid code, or to the end.
 func FuzzFrameReader(f *testing.F) {
 	f.Add(slices.Concat(masked(opText, true, "hello"), masked(opClose, true, "\x03\xe8bye")))
 	f.Add(slices.Concat(masked(opText, false, "a"), masked(opPing, true, "p"), masked(opContinuation, true, "b")))
@@ -87,11 +88,12 @@ func FuzzFrameReader(f *testing.F) {
 	})
 }
 
-// FuzzPath: any path means one thing; an id has no slash, and an open connection's path is understood however it is
-// escaped.
+// FuzzPath checks that any path has one meaning, that an id has no slash, and that the path of an
+// open connection is recognized however it is escaped.
 func FuzzPath(f *testing.F) {
 	for _, p := range []string{
-		"/dev", "/dev/", "/dev/@connections/AAAAAAAAAAAAAAA=", "/dev/%40connections/AAAAAAAAAAAAAAA%3D", "/dev/%2540connections/x%253D",
+		"/dev", "/dev/", "/dev/@connections/AAAAAAAAAAAAAAA=", "/dev/%40connections/AAAAAAAAAAAAAAA%3D",
+		"/dev/%2540connections/x%253D",
 		"/@connections/x", "/dev/@connections/", "/dev/@connections/a/b", "/deva", "", "/dev/%", "/dev/@connections/%2F",
 	} {
 		f.Add(p)
@@ -109,11 +111,12 @@ func FuzzPath(f *testing.F) {
 	})
 }
 
-// FuzzSpellings: whatever net/http reads as the head of a request, its headers are found under names of the same meaning,
-// and no bytes make the search fail.
+// FuzzSpellings checks that the headers of any head that net/http accepts are found under
+// equivalent names, and that the search accepts any bytes.
 func FuzzSpellings(f *testing.F) {
 	for _, head := range []string{
-		"GET /dev HTTP/1.1\r\nHost: h\r\nHeaderAuth1: a\r\nauthorization: b\r\n\r\n", "GET / HTTP/1.1\nhost: h\nX: a\n b\nx: c\n\n",
+		"GET /dev HTTP/1.1\r\nHost: h\r\nHeaderAuth1: a\r\nauthorization: b\r\n\r\n",
+		"GET / HTTP/1.1\nhost: h\nX: a\n b\nx: c\n\n",
 		"POST /a HTTP/1.1\r\nHost: h\r\n\r\nGET /dev HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\n", "",
 	} {
 		f.Add([]byte(head))
@@ -137,7 +140,7 @@ func FuzzSpellings(f *testing.F) {
 	})
 }
 
-// FuzzQuery: what net/url reads of a query this reads alike, and nothing that is there is lost.
+// FuzzQuery compares with net/url where that accepts the query, and checks that nothing gets lost.
 func FuzzQuery(f *testing.F) {
 	for _, q := range []string{"a=1&b=2", "a=1;b=2", "a=%zz&%=%4", "=&&=", "a+b=%41+%", ""} {
 		f.Add(q)

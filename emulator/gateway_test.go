@@ -20,17 +20,18 @@ import (
 	"github.com/gatesock/gatesock/eventmux"
 )
 
-// forgetful is a wrapper that says nothing of what it wraps.
+// forgetful is a wrapper that does not describe what it wraps.
 type forgetful struct{ lambda.Handler }
 
-// guarded is a mux whose authorizer lets nobody in.
+// guarded returns a mux whose authorizer refuses every client.
 func guarded() *eventmux.Mux {
-	return eventmux.New(eventmux.WebSocket(gatesock.New()), eventmux.Authorizer(handlerFunc(func(context.Context, []byte) ([]byte, error) {
-		return nil, errors.New("Unauthorized")
-	})))
+	return eventmux.New(eventmux.WebSocket(gatesock.New()),
+		eventmux.Authorizer(handlerFunc(func(context.Context, []byte) ([]byte, error) {
+			return nil, errors.New("Unauthorized")
+		})))
 }
 
-// A wrapper around a mux does not let everybody in, whether it is one that describes itself or not.
+// A wrapper around a mux does not open the API to every client, whether it describes itself or not.
 func TestWrappersKeepTheAuthorizer(t *testing.T) {
 	t.Parallel()
 	wrap := func(h lambda.Handler) lambda.Handler { return forgetful{h} }
@@ -61,7 +62,7 @@ func TestWrappersKeepTheAuthorizer(t *testing.T) {
 	}
 }
 
-// A wrapper that describes itself keeps the replies, and has the registration checked.
+// With a wrapper that describes itself, replies arrive and late registrations are detected.
 func TestWrappersKeepRoutesAndFreeze(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New(gatesock.DenyByDefault())
@@ -73,7 +74,7 @@ func TestWrappersKeepRoutesAndFreeze(t *testing.T) {
 	require.Panics(t, func() { _, _ = New(h, Config{}) })
 }
 
-// What a route without a route response answers reaches nobody, and the log says so.
+// A response on a route without route response is dropped and logged.
 func TestDroppedAnswersAreLogged(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -81,10 +82,11 @@ func TestDroppedAnswersAreLogged(t *testing.T) {
 		route  gatesock.Route
 		logged bool
 	}{
-		"one way":              {`{"statusCode":200,"body":"hello"}`, gatesock.Route{Key: "$default"}, true},
-		"one way, no answer":   {`{"statusCode":200}`, gatesock.Route{Key: "$default"}, false},
-		"one way, empty":       {`{"statusCode":200,"body":""}`, gatesock.Route{Key: "$default"}, false},
-		"with route responses": {`{"statusCode":200,"body":"hello"}`, gatesock.Route{Key: "$default", NeedsResponse: true}, false},
+		"one way":            {`{"statusCode":200,"body":"hello"}`, gatesock.Route{Key: "$default"}, true},
+		"one way, no answer": {`{"statusCode":200}`, gatesock.Route{Key: "$default"}, false},
+		"one way, empty":     {`{"statusCode":200,"body":""}`, gatesock.Route{Key: "$default"}, false},
+		"with route responses": {`{"statusCode":200,"body":"hello"}`, gatesock.Route{Key: "$default", NeedsResponse: true},
+			false},
 	} {
 		var log bytes.Buffer
 		gw, err := New(handlerFunc(func(context.Context, []byte) ([]byte, error) { return []byte(tt.answer), nil }), Config{
@@ -97,14 +99,16 @@ func TestDroppedAnswersAreLogged(t *testing.T) {
 		require.NoError(t, gw.Quiesce(t.Context()))
 		require.NoError(t, gw.Shutdown(t.Context()))
 		if tt.logged {
-			require.Contains(t, log.String(), `msg="a response was dropped: the route has no route response" routeKey=$default connectionId=`+strconv.Quote(s.ID()), name)
+			want := `msg="a response was dropped: the route has no route response" routeKey=$default connectionId=`
+			require.Contains(t, log.String(), want+strconv.Quote(s.ID()), name)
 		} else {
 			require.NotContains(t, log.String(), "dropped: the route", name)
 		}
 	}
 }
 
-// What a client, a handler or an authorizer says is a part of a line in the log, whatever its length.
+// Text from a client, a handler or an authorizer is part of one line in the log, however long it
+// is.
 func TestLogIsShort(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("long\n", 20_000)
@@ -129,7 +133,8 @@ func TestLogIsShort(t *testing.T) {
 	ok := always(`{"statusCode":200}`)
 	now := time.Now().UTC().Format("20060102T150405Z")
 	signed := http.Header{"X-Amz-Date": {now}, "Authorization": {
-		"AWS4-HMAC-SHA256 Credential=AK/" + now[:8] + "/us-east-1/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature=x",
+		"AWS4-HMAC-SHA256 Credential=AK/" + now[:8] + "/us-east-1/execute-api/aws4_request, " +
+			"SignedHeaders=host;x-amz-date, Signature=x",
 	}}
 	for name, c := range map[string]struct {
 		handler handlerFunc
@@ -137,19 +142,30 @@ func TestLogIsShort(t *testing.T) {
 		act     func(g *Gateway)
 		want    string
 	}{
-		"a panic":              {func(context.Context, []byte) ([]byte, error) { panic(long) }, Config{}, say, "the handler panicked"},
-		"an error":             {func(context.Context, []byte) ([]byte, error) { return nil, errors.New(long) }, Config{}, say, "the invocation failed"},
-		"a model":              {ok, Config{Models: map[string]func([]byte) error{"$default": func([]byte) error { return errors.New(long) }}}, say, "the model rejected"},
-		"an authorizer's list": {ok, Config{Authorizer: answer(allow("Allow", "*", `,"context":{"a":["`+long[:5]+strings.Repeat("x", 7000)+`"]}`))}, say, "the authorizer failed"},
-		"an effect":            {ok, Config{Authorizer: answer(allow(strings.Repeat("x", 7000), "*", ""))}, say, "the authorizer failed"},
-		"a value":              {ok, Config{}, connect(Handshake{Authorizer: map[string]any{"a": []string{long}}}), "the authorizer's result"},
-		"a value's name":       {ok, Config{}, connect(Handshake{Authorizer: map[string]any{long: nil}}), "the authorizer's result"},
-		"a host":               {ok, Config{}, ask("GET", "/local", http.Header{"Host": {strings.Repeat("h", 4000)}}), "request refused"},
-		"an origin":            {ok, Config{}, ask("POST", "http://localhost/local/@connections/x", http.Header{"Origin": {"http://" + long}}), "call refused"},
+		"a panic": {func(context.Context, []byte) ([]byte, error) { panic(long) }, Config{}, say,
+			"the handler panicked"},
+		"an error": {func(context.Context, []byte) ([]byte, error) { return nil, errors.New(long) }, Config{},
+			say, "the invocation failed"},
+		"a model": {ok,
+			Config{Models: map[string]func([]byte) error{"$default": func([]byte) error { return errors.New(long) }}}, say,
+			"the model rejected"},
+		"an authorizer's list": {ok, Config{Authorizer: answer(allow("Allow", "*",
+			`,"context":{"a":["`+long[:5]+strings.Repeat("x", 7000)+`"]}`))}, say, "the authorizer failed"},
+		"an effect": {ok, Config{Authorizer: answer(allow(strings.Repeat("x", 7000), "*", ""))}, say,
+			"the authorizer failed"},
+		"a value": {ok, Config{}, connect(Handshake{Authorizer: map[string]any{"a": []string{long}}}),
+			"the authorizer's result"},
+		"a value's name": {ok, Config{}, connect(Handshake{Authorizer: map[string]any{long: nil}}),
+			"the authorizer's result"},
+		"a host": {ok, Config{}, ask("GET", "/local", http.Header{"Host": {strings.Repeat("h", 4000)}}),
+			"request refused"},
+		"an origin": {ok, Config{}, ask("POST", "http://localhost/local/@connections/x",
+			http.Header{"Origin": {"http://" + long}}), "call refused"},
 		"a signature": {
 			ok,
 			Config{IAM: &IAM{Users: []IAMUser{{AccessKeyID: "AK", SecretAccessKey: "SK"}}}},
-			ask("POST", "http://localhost/local/@connections/x?"+strings.Repeat("q", 3900), signed), "InvalidSignatureException: The request signature we calculated",
+			ask("POST", "http://localhost/local/@connections/x?"+strings.Repeat("q", 3900),
+				signed), "InvalidSignatureException: The request signature we calculated",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -181,7 +197,7 @@ func TestLogIsShort(t *testing.T) {
 	}
 }
 
-// TestRoutesOfTheHandler: a handler that describes itself is believed.
+// The routes are those that the handler describes.
 func TestRoutesOfTheHandler(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New()

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestFunctionContext: what a function finds in its context.
+// TestFunctionContext checks the values and the deadline in the context of a function.
 func TestFunctionContext(t *testing.T) {
 	t.Parallel()
 	type key struct{}
@@ -26,13 +26,13 @@ func TestFunctionContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), key{}, "value"))
 	cancel()
 	_, err := w.gw.Connect(ctx, Handshake{}, memoryClient{&peer{}})
-	require.ErrorIs(t, err, context.Canceled) // the client has gone …
+	require.ErrorIs(t, err, context.Canceled) // the client has gone
 	seen := <-got
-	require.Equal(t, "value", seen.Value(key{})) // … but the function was not told
+	require.Equal(t, "value", seen.Value(key{})) // the function was not canceled
 	lc, ok := lambdacontext.FromContext(seen)
 	require.True(t, ok)
 	require.Equal(t, w.event("$connect").Context.RequestID, lc.AwsRequestID)
-	require.ErrorIs(t, seen.Err(), context.Canceled) // it has returned
+	require.ErrorIs(t, seen.Err(), context.Canceled) // the function has returned
 }
 
 func TestHandlerThatExitsItsGoroutine(t *testing.T) {

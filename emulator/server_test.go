@@ -23,7 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pipes is a listener in memory, for a clock that a test moves.
+// pipes is a listener in memory, for tests with a clock of their own.
 type pipes struct {
 	conns chan net.Conn
 	once  sync.Once
@@ -54,8 +54,8 @@ func (p *pipes) Close() error {
 
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
 
-// A client that stops in the middle of a request, or between two, does not keep a connection for ever; one whose $connect
-// takes its time does.
+// A client that stops in the middle of a request, or between two, loses its connection. One with a
+// slow $connect does not.
 func TestServerTimeouts(t *testing.T) {
 	t.Parallel()
 	const upgrade = "GET /local HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
@@ -64,8 +64,9 @@ func TestServerTimeouts(t *testing.T) {
 		sent  string
 		after time.Duration // the connection ends
 	}{
-		"in the head":      {"GET /local HTTP/1.1\r\nHost: loc", 10 * time.Second},
-		"in the body":      {"POST /local/@connections/" + wellFormed + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx", 30 * time.Second},
+		"in the head": {"GET /local HTTP/1.1\r\nHost: loc", 10 * time.Second},
+		"in the body": {"POST /local/@connections/" + wellFormed +
+			" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx", 30 * time.Second},
 		"after the answer": {"GET /local HTTP/1.1\r\nHost: localhost\r\n\r\n", 2 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -93,10 +94,11 @@ func TestServerTimeouts(t *testing.T) {
 				<-time.After(28 * time.Second)
 				return status(200), nil
 			}
-			g, err := New(handlerFunc(slow), Config{Authorizer: &Authorizer{Handler: handlerFunc(func(context.Context, []byte) ([]byte, error) {
+			slowToo := func(context.Context, []byte) ([]byte, error) {
 				<-time.After(28 * time.Second)
 				return []byte(allow("Allow", "*", "")), nil
-			})}})
+			}
+			g, err := New(handlerFunc(slow), Config{Authorizer: &Authorizer{Handler: handlerFunc(slowToo)}})
 			require.NoError(t, err)
 			l := newPipes()
 			s := serve(g, l)
@@ -115,7 +117,7 @@ func TestServerTimeouts(t *testing.T) {
 	})
 }
 
-// soleSession is the id of the only open connection.
+// soleSession returns the id of the only open connection.
 func soleSession(g *Gateway) string {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
@@ -125,7 +127,7 @@ func soleSession(g *Gateway) string {
 	return ""
 }
 
-// Connections that browsers open in advance do not hold up the end of a server.
+// Connections that browsers open in advance do not delay Close.
 func TestServerClosesSilentConnections(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -147,19 +149,20 @@ func TestServerClosesSilentConnections(t *testing.T) {
 	})
 }
 
-// TestAnotherClient connects with a WebSocket client that is not ours.
+// TestAnotherClient connects with an independent WebSocket client.
 func TestAnotherClient(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, newSockets(), Config{Routes: routes("$connect", "$disconnect", "$default!")}, func(_ context.Context, event []byte) ([]byte, error) {
-		in, err := read(event)
-		if err != nil || in.Body == nil {
-			return []byte(`{"statusCode":200,"headers":{"Sec-WebSocket-Protocol":"chat"}}`), err
-		}
-		return json.Marshal(events.APIGatewayProxyResponse{StatusCode: 200, Body: *in.Body})
-	})
+	w := newWorld(t, newSockets(), Config{Routes: routes("$connect", "$disconnect", "$default!")},
+		func(_ context.Context, event []byte) ([]byte, error) {
+			in, err := read(event)
+			if err != nil || in.Body == nil {
+				return []byte(`{"statusCode":200,"headers":{"Sec-WebSocket-Protocol":"chat"}}`), err
+			}
+			return json.Marshal(events.APIGatewayProxyResponse{StatusCode: 200, Body: *in.Body})
+		})
 	ctx := context.Background()
 	server := w.front.(*sockets).server(w)
-	//nolint:bodyclose // the package says that it never needs to be closed
+	//nolint:bodyclose // never needed, by the documentation
 	c, _, err := websocket.Dial(ctx, server.URL+"?token=t", &websocket.DialOptions{
 		Subprotocols: []string{"chat"}, CompressionMode: websocket.CompressionContextTakeover,
 	})
@@ -181,7 +184,8 @@ const spelledHandshake = "GET /local HTTP/1.1\r\nhost: localhost\r\nConnection: 
 
 	"sec-websocket-version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nHeaderAuth1: v\r\n\r\n"
 
-// talk writes a handshake after what came before it on the connection, and returns the headers of its $connect.
+// talk writes a handshake after other requests on the connection, and returns the headers of its
+// $connect.
 func talk(t *testing.T, w *world, conn net.Conn, before ...string) map[string]string {
 	t.Helper()
 	in := bufio.NewReader(conn)
@@ -215,7 +219,7 @@ func dialTCP(t *testing.T, addr string) net.Conn {
 	return conn
 }
 
-// Other requests on the connection, whatever they carry, do not take the spelling from the one that counts.
+// Other requests on the connection do not affect the spelling, whatever they contain.
 func TestSpellingAfterOtherRequests(t *testing.T) {
 	t.Parallel()
 	misleading := "POST /local/@connections/" + wellFormed + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 54\r\n\r\n" +
@@ -238,7 +242,7 @@ func TestSpellingAfterOtherRequests(t *testing.T) {
 	}
 }
 
-// Neither does what the request itself has, nor what comes with it before the answer.
+// Nor does the request itself, or what is sent before the response.
 func TestSpellingBesideTheSameLine(t *testing.T) {
 	t.Parallel()
 	const line = "GET /local HTTP/1.1"
@@ -266,15 +270,18 @@ func TestSpellingOverTLS(t *testing.T) {
 	t.Cleanup(donor.Close)
 	w := newWorld(t, inMemory{}, Config{}, nil)
 	server := httptest.NewUnstartedServer(w.gw)
-	server.Listener = NewListener(tls.NewListener(server.Listener, &tls.Config{Certificates: donor.TLS.Certificates, MinVersion: tls.VersionTLS12}))
+	server.Listener = NewListener(tls.NewListener(server.Listener,
+		&tls.Config{Certificates: donor.TLS.Certificates, MinVersion: tls.VersionTLS12}))
 	server.Start()
 	t.Cleanup(server.Close)
 	trusted := donor.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-	conn := tls.Client(dialTCP(t, server.Listener.Addr().String()), &tls.Config{RootCAs: trusted, ServerName: "example.com", MinVersion: tls.VersionTLS12})
+	conn := tls.Client(dialTCP(t, server.Listener.Addr().String()),
+		&tls.Config{RootCAs: trusted, ServerName: "example.com", MinVersion: tls.VersionTLS12})
 	require.Equal(t, "v", talk(t, w, conn)["HeaderAuth1"])
 }
 
-// Without the listener, and with a head that is too long for it, names are those of net/http, which the log says once.
+// Without the listener, or with a head that is too long for it, names are those of net/http. The
+// log says so once.
 func TestSpellingThatIsNotKnown(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
@@ -301,7 +308,8 @@ func TestSpellingThatIsNotKnown(t *testing.T) {
 	require.Nil(t, c.read)
 }
 
-// A head is whole again after its first half was kept beside much else, and an upgraded connection keeps nothing.
+// A head is found whole after its first half was kept beside other bytes. An upgraded connection
+// keeps nothing.
 func TestSpellingIsKept(t *testing.T) {
 	t.Parallel()
 	here, there := net.Pipe()

@@ -145,7 +145,7 @@ func TestPostRacesClose(t *testing.T) {
 	require.ErrorIs(t, w.post(p, "x"), gatesock.ErrGone)
 }
 
-// TestEndsOnce: of the two sides' ends only the first has a $disconnect.
+// Of two ends by either side only the first invokes $disconnect.
 func TestEndsOnce(t *testing.T) {
 	t.Parallel()
 	for _, first := range []closer{byClient, byGateway} {
@@ -161,7 +161,7 @@ func TestEndsOnce(t *testing.T) {
 	}
 }
 
-// TestIdleTimeoutAtAnyDate: also where Unix nanoseconds do not fit into an int64.
+// The idle timeout works at dates whose Unix nanoseconds do not fit into an int64.
 func TestIdleTimeoutAtAnyDate(t *testing.T) {
 	t.Parallel()
 	for _, now := range []time.Time{{}, time.Date(2400, 1, 1, 0, 0, 0, 0, time.UTC)} {

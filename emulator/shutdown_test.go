@@ -30,7 +30,7 @@ func TestShutdownGivesUpOnAHandler(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, a.status)
 }
 
-// hookClock is the machine's clock, and calls a function once when it is asked for the time.
+// hookClock is the machine's clock. It calls a function once when its time is read.
 type hookClock struct {
 	systemClock
 	hook atomic.Pointer[func()]
@@ -43,8 +43,8 @@ func (c *hookClock) Now() time.Time {
 	return c.systemClock.Now()
 }
 
-// TestNoHandlerAfterShutdown shuts the gateway down at the moments when a handshake and a message have passed the check
-// whether it is.
+// TestNoHandlerAfterShutdown shuts the gateway down when a handshake or a message has just passed
+// the check for it.
 func TestNoHandlerAfterShutdown(t *testing.T) {
 	t.Parallel()
 	for _, route := range []string{"$connect", "$default"} {
@@ -69,7 +69,8 @@ func TestNoHandlerAfterShutdown(t *testing.T) {
 					synctest.Wait()
 				}
 				if route == "$connect" {
-					// The first look at the clock comes before the check, the second is the rate limit's.
+					// The first reading of the clock comes before the check, the second is for the
+					// rate.
 					first := func() { clock.hook.Store(&shutdown) }
 					clock.hook.Store(&first)
 					_, err = g.Connect(context.Background(), Handshake{}, discardClient{})
@@ -94,8 +95,8 @@ func TestServerClosesTwice(t *testing.T) {
 	require.NoError(t, s.Close(context.Background()))
 }
 
-// A $connect that a shutdown cuts off and that lets its client in all the same is followed by a $disconnect, which has no
-// more time than it had.
+// If a shutdown cancels a $connect that accepts its client all the same, the $disconnect that
+// follows is canceled too.
 func TestShutdownCutsWhatFollows(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

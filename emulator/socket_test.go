@@ -20,12 +20,12 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// TestCloseFrameBehindASlowWrite: the close frame has its own grace, from when its writing begins. What was written
-// before it, or a machine that comes late to the writing, does not use it up.
+// The close frame has its own grace from the time when it is written, whatever a previous write or
+// a slow machine has used up.
 func TestCloseFrameBehindASlowWrite(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		here, there := net.Pipe() // it takes nothing that is not read
+		here, there := net.Pipe() // writes block until they are read
 		var running tracker
 		out := newOutbound(&running, 1<<10)
 		out.attach(there)
@@ -35,7 +35,7 @@ func TestCloseFrameBehindASlowWrite(t *testing.T) {
 		frames, in := make(chan string, 1), bufio.NewReader(here)
 		require.NoError(t, here.SetReadDeadline(time.Now().Add(time.Minute))) // of the bubble
 		<-time.After(closeGrace * 9 / 10)
-		_, err := in.Peek(1) // the pipe hands over the whole write
+		_, err := in.Peek(1) // the pipe passes the whole write
 		require.NoError(t, err)
 		<-time.After(closeGrace * 9 / 10)
 		require.Equal(t, CloseStatus{1001, "bye"}, readFrames(in, frames))
@@ -45,8 +45,7 @@ func TestCloseFrameBehindASlowWrite(t *testing.T) {
 	})
 }
 
-// TestErrorFramesToAClientThatDoesNotRead: what the gateway answers itself does not keep it from reading on, up to the
-// close frame.
+// The gateway's own frames do not keep it from reading, up to the close frame.
 func TestErrorFramesToAClientThatDoesNotRead(t *testing.T) {
 	t.Parallel()
 	refusing := map[string]func([]byte) error{"x": func([]byte) error { return errors.New("no") }}
@@ -67,7 +66,7 @@ func TestErrorFramesToAClientThatDoesNotRead(t *testing.T) {
 	}
 }
 
-// TestAnswersToAClientThatDoesNotRead: the gateway comes to rest though its answers can't be written.
+// The gateway comes to rest although its responses can't be written.
 func TestAnswersToAClientThatDoesNotRead(t *testing.T) {
 	t.Parallel()
 	answer := []byte(`{"statusCode":200,"body":"` + strings.Repeat("x", 64*kb) + `"}`)
@@ -83,13 +82,13 @@ func TestAnswersToAClientThatDoesNotRead(t *testing.T) {
 	w.event("$disconnect")
 }
 
-// TestTimeoutOfAClientThatDoesNotRead: the clock's goroutine does not wait for the client.
+// The clock's goroutine does not wait for the client.
 func TestTimeoutOfAClientThatDoesNotRead(t *testing.T) {
 	t.Parallel()
 	clock := NewManualClock(start())
 	g, err := New(handlerFunc(hanging), Config{Clock: clock, Routes: routes("x")})
 	require.NoError(t, err)
-	here, there := net.Pipe() // it takes nothing that is not read
+	here, there := net.Pipe() // writes block until they are read
 	out := newOutbound(&g.fronts, 1<<10)
 	out.attach(there)
 	s, err := g.Connect(context.Background(), Handshake{}, out)
@@ -109,7 +108,7 @@ func TestTimeoutOfAClientThatDoesNotRead(t *testing.T) {
 	require.NoError(t, out.finish())
 }
 
-// lean is a listener whose connections buffer little of what they are to send, so that few messages fill them.
+// lean is a listener whose connections have a small write buffer, so that few messages fill it.
 type lean struct{ net.Listener }
 
 func (l lean) Accept() (net.Conn, error) {
@@ -129,15 +128,15 @@ func dialStalled(t *testing.T, w *world) net.Conn {
 	t.Cleanup(server.Close)
 	conn, _, a := handshake(w, mustURL(t, server.URL+w.gw.BasePath()), nil)
 	require.Equal(t, http.StatusSwitchingProtocols, a.status)
-	// A buffer whose size was not set grows with what comes in, though nobody reads it.
+	// Without a fixed size the buffer would grow with what arrives.
 	require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(4*kb))
 	t.Cleanup(func() { _ = conn.Close() })
 	w.event("$connect")
 	return conn
 }
 
-// floodUnread sends n messages for the route x, whose answers fill every buffer on the way several times over. A gateway
-// that waits for the client to read takes no more of them, and the test does not end.
+// floodUnread sends n messages for the route x, whose responses overflow every buffer. If the
+// gateway waits for the client to read, the test does not end.
 func floodUnread(t *testing.T, conn net.Conn, n int) {
 	t.Helper()
 	frame := masked(opText, true, `{"action":"x"}`)
@@ -156,7 +155,7 @@ func TestSlowReaderOverSockets(t *testing.T) {
 	quick := w.connect()
 	big := strings.Repeat("x", 128*kb)
 	var err error
-	for range 10_000 { // what the system buffers is far less
+	for range 10_000 { // the system buffers far less
 		if err = w.post(slow, big); err != nil {
 			break
 		}
@@ -164,7 +163,7 @@ func TestSlowReaderOverSockets(t *testing.T) {
 	require.ErrorIs(t, err, gatesock.ErrThrottled)
 	require.NoError(t, w.post(quick, "hello"))
 	require.Equal(t, "hello", w.frame(quick))
-	// The server's Close, in the cleanup, must come to an end too.
+	// Close, in the cleanup, must return as well.
 }
 
 // dialSilent connects a client that never reads.
@@ -177,7 +176,7 @@ func dialSilent(t *testing.T, w *world, s *Server) *peer {
 	return &peer{id: w.event("$connect").Context.ConnectionID}
 }
 
-// TestMessagesInOneSegment: messages that arrive together overlap too.
+// Messages that arrive together overlap as well.
 func TestMessagesInOneSegment(t *testing.T) {
 	t.Parallel()
 	var arrived sync.WaitGroup
@@ -201,7 +200,7 @@ func TestMessagesInOneSegment(t *testing.T) {
 	w.event("$disconnect")
 }
 
-// TestEmptyFramesCostNothing: a message may go on for ever without growing.
+// A message of many empty frames does not allocate memory for them.
 //
 //nolint:paralleltest // it measures what the process allocates
 func TestEmptyFramesCostNothing(t *testing.T) {

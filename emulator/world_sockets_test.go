@@ -25,7 +25,7 @@ type sockets struct {
 
 func newSockets() *sockets { return &sockets{servers: map[*Gateway]*Server{}} }
 
-// server gives the world's server, and starts it at the first call.
+// server returns the world's server. The first call starts it.
 func (f *sockets) server(w *world) *Server {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -77,7 +77,7 @@ func (f *sockets) dial(w *world, h Handshake) (*peer, answer) {
 	var reader sync.WaitGroup
 	reader.Go(func() {
 		end := readFrames(in, p.frames)
-		p.close(end.Code, "") // clients answer a close frame
+		p.close(end.Code, "") // as clients answer a close frame
 		p.ends <- end
 	})
 	w.t.Cleanup(func() {
@@ -87,7 +87,7 @@ func (f *sockets) dial(w *world, h Handshake) (*peer, answer) {
 	return p, a
 }
 
-// handshake asks for a connection at u, and gives what is left to read after the answer.
+// handshake requests a connection at u, and returns what follows the response.
 func handshake(w *world, u *url.URL, header http.Header) (net.Conn, *bufio.Reader, answer) {
 	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", u.Host)
 	require.NoError(w.t, err)
@@ -103,7 +103,7 @@ func handshake(w *world, u *url.URL, header http.Header) (net.Conn, *bufio.Reade
 			r.Header[name] = []string{value} // as browsers write it
 		}
 	}
-	var head bytes.Buffer // by hand, since net/http would add a User-Agent of its own
+	var head bytes.Buffer // not by net/http, which adds a User-Agent
 	_, _ = fmt.Fprintf(&head, "GET %s HTTP/1.1\r\nHost: %s\r\n", u.RequestURI(), u.Host)
 	require.NoError(w.t, r.Header.Write(&head))
 	head.WriteString("\r\n")
@@ -157,7 +157,7 @@ func readFrame(in io.Reader) (op opcode, fin bool, payload []byte, err error) {
 		return 0, false, nil, err
 	}
 	size := uint64(head[1])
-	if size >= 126 { // and not masked
+	if size >= 126 { // servers do not mask
 		long := make([]byte, 8)
 		if _, err := io.ReadFull(in, long[len(long)-map[uint64]int{126: 2, 127: 8}[size]:]); err != nil {
 			return 0, false, nil, err
@@ -169,8 +169,9 @@ func readFrame(in io.Reader) (op opcode, fin bool, payload []byte, err error) {
 	return opcode(head[0] & 0x0f), head[0]&0x80 != 0, payload, err
 }
 
-// readFrames hands on the messages that arrive until the connection ends, and gives the close frame's status; a zero one
-// if there was none. It puts fragments together; a fragment too large shows up as a message of its own.
+// readFrames sends the messages that arrive to frames until the connection ends. It returns the
+// status of the close frame, or a zero one. It joins fragments; one that is too large appears as a
+// message of its own.
 func readFrames(in *bufio.Reader, frames chan<- string) CloseStatus {
 	var message strings.Builder
 	for {
