@@ -25,8 +25,8 @@ type Response struct {
 	Subprotocols []string // the values of Sec-WebSocket-Protocol
 }
 
-// Decode reads a Lambda proxy response. It must be an object with a statusCode, and may have the other
-// members of events.APIGatewayProxyResponse, but no further ones (observed: middy#1219,
+// Decode reads a Lambda proxy response. It must be an object with a statusCode, and may have the
+// other members of events.APIGatewayProxyResponse, but no further ones (observed: middy#1219,
 // architect#1093). If stringStatus is true, the statusCode may be a string of digits.
 func Decode(data []byte, stringStatus bool) (Response, error) {
 	r := response{stringStatus: stringStatus}
@@ -136,8 +136,8 @@ func (r *response) readMultiValueHeaders(s *jsonscan.Scanner) (err error) {
 	return err
 }
 
-// readHeader reads the value of a header, which may be of any scalar type. It keeps the value of the only header
-// that reaches the client.
+// readHeader reads the value of a header, which may be of any scalar type. It keeps the value of
+// the only header that reaches the client.
 func (r *response) readHeader(name string, s *jsonscan.Scanner) error {
 	if c := s.Peek(); c == '{' || c == '[' {
 		s.Skip()
