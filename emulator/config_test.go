@@ -24,7 +24,7 @@ func TestNewNamesTheBadSetting(t *testing.T) {
 		"reason of 124 bytes":      {Undocumented: Undocumented{TooBigReason: strings.Repeat("x", 124)}},
 		"close status 999":         {Undocumented: Undocumented{MaxAgeClose: CloseStatus{Code: 999}}},
 		"PlainRequestStatus":       {Undocumented: Undocumented{PlainRequestStatus: 101}},
-		`route "a" twice`:          {Routes: routes("a", "a")},
+		`route "a" is not unique`:  {Routes: routes("a", "a")},
 		"without a key":            {Routes: routes("")},
 		`RouteTimeouts: the API has no route "nope"`: {RouteTimeouts: map[string]Timeouts{"nope": {}}},
 		`Models: the API has no route "nope"`:        {Models: map[string]func([]byte) error{"nope": nil}},
@@ -44,5 +44,18 @@ func TestNewNamesTheBadSetting(t *testing.T) {
 		_, err := New(handlerFunc(failing), cfg)
 		require.ErrorContains(t, err, want)
 	}
-	require.PanicsWithValue(t, "emulator: New: h must not be nil", func() { _, _ = New(nil, Config{}) })
+}
+
+func TestNilParameters(t *testing.T) {
+	t.Parallel()
+	for want, call := range map[string]func(){
+		"emulator: New: h must not be nil":         func() { _, _ = New(nil, Config{}) },
+		"emulator: Serve: g must not be nil":       func() { _, _ = Serve(t.Context(), nil, "") },
+		"emulator: NewListener: l must not be nil": func() { NewListener(nil) },
+		"emulator: Connect: c must not be nil": func() {
+			_, _ = new(Gateway).Connect(t.Context(), Handshake{}, nil)
+		},
+	} {
+		require.PanicsWithValue(t, want, call)
+	}
 }

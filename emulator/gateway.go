@@ -158,7 +158,7 @@ func routeTable(routes []gatesock.Route) (map[string]gatesock.Route, error) {
 			return nil, errors.New("a route without a key")
 		}
 		if _, ok := table[r.Key]; ok {
-			return nil, fmt.Errorf("route %q twice", r.Key)
+			return nil, fmt.Errorf("route %q is not unique", r.Key)
 		}
 		table[r.Key] = r
 	}

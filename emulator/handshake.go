@@ -82,6 +82,9 @@ func (e *HandshakeError) Error() string {
 // and returns the error of ctx. If the handler accepted the client, the connection counts as opened
 // and lost at once (see Undocumented.ForgetAbandonedConnect).
 func (g *Gateway) Connect(ctx context.Context, h Handshake, c Client) (*Session, error) {
+	if c == nil {
+		panic("emulator: Connect: c must not be nil")
+	}
 	now := g.cfg.Clock.Now()
 	s := &Session{g: g, client: c, id: g.ids.next(now, kindMessage), connectedAt: now.Add(-time.Millisecond)}
 	s.batch, _ = c.(batcher)

@@ -139,7 +139,7 @@ func parseDotStep(path string) (step, string, error) {
 	case name == "*":
 		return step{kind: stepWildcard}, path[end:], nil
 	case strings.ContainsAny(name, `]'"*`):
-		return step{}, "", fmt.Errorf("name %q in the path", name)
+		return step{}, "", fmt.Errorf("bad name %q in the path", name)
 	}
 	return step{kind: stepMember, name: name}, path[end:], nil
 }
@@ -157,7 +157,7 @@ func parseBracketStep(path string) (step, string, error) {
 	}
 	index, err := strconv.Atoi(inner)
 	if err != nil || index < 0 || inner[0] == '+' {
-		return step{}, "", fmt.Errorf("index %q in the path", inner)
+		return step{}, "", fmt.Errorf("bad index %q in the path", inner)
 	}
 	return step{kind: stepIndex, index: index}, rest, nil
 }

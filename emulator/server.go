@@ -35,6 +35,9 @@ type Server struct {
 // between requests. [Config.Hosts] has the names that requests may use. Stop the server with
 // [Server.Close].
 func Serve(ctx context.Context, g *Gateway, addr string) (*Server, error) {
+	if g == nil {
+		panic("emulator: Serve: g must not be nil")
+	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
@@ -117,7 +120,12 @@ func (s *Server) Close(ctx context.Context) error {
 // reads from l is encrypted. The server then does not know about TLS and serves HTTP/1.1 only.
 //
 // The [net/http.LocalAddrContextKey] of requests is a net.Addr of its own type.
-func NewListener(l net.Listener) net.Listener { return listener{l} }
+func NewListener(l net.Listener) net.Listener {
+	if l == nil {
+		panic("emulator: NewListener: l must not be nil")
+	}
+	return listener{l}
+}
 
 type listener struct{ net.Listener }
 
