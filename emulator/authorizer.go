@@ -348,9 +348,9 @@ type authorizerResult struct {
 	usageKey string
 }
 
-// WithAuthorizer returns a context that carries the result of an authorizer, for an
-// [net/http.Handler] in front of the gateway that stands in for the API's authorizer. It refuses
-// a handshake with 401 or 403 itself, or calls [Gateway.ServeHTTP] with a request that has this
+// WithAuthorizer returns a context that carries the result of an authorizer, for a
+// [net/http.Handler] in front of the gateway that stands in for the API's authorizer. It refuses a
+// handshake with 401 or 403 itself, or calls [Gateway.ServeHTTP] with a request that has this
 // context. The arguments become Handshake.Authorizer and Handshake.UsageKey; usageKey is usually
 // empty.
 func WithAuthorizer(ctx context.Context, values map[string]any, usageKey string) context.Context {

@@ -13,8 +13,10 @@ import (
 )
 
 // Config describes the API and the stage that a [Gateway] emulates. The zero value is valid: an API
-// with the routes that the handler describes, and the quotas of AWS. [New] returns an error for a
-// value that no API could have.
+// with the routes that the handler describes, and with the quotas of AWS except the account's rate.
+// [New] returns an error for a value that no API could have.
+//
+// The fields are in groups: names and addresses, routes, access, timeouts, limits, and the rest.
 type Config struct {
 	// Names and addresses.
 
@@ -104,7 +106,7 @@ type Config struct {
 
 	// The rest.
 
-	// Undocumented selects behaviors that are not known of AWS.
+	// Undocumented selects behaviors that AWS does not document.
 	Undocumented Undocumented
 	// Clock provides the time. Default: the machine's clock.
 	Clock Clock

@@ -26,8 +26,8 @@
 // # Structure
 //
 // A [Gateway] has a core without sockets: [Gateway.Connect], [Session.Receive] and [Session.Close].
-// Its front is an [net/http.Handler], [Gateway.ServeHTTP]. [Serve] listens on a local port. To use
-// a server of your own, listen with [NewListener]. The front accepts requests for names of this
+// Its front is a [net/http.Handler], [Gateway.ServeHTTP]. [Serve] listens on a local port. To use a
+// server of your own, listen with [NewListener]. The front accepts requests for names of this
 // machine only, unless [Config.Hosts] has others.
 //
 // A [Clock] provides the time. With a [ManualClock], idle timeouts and the maximum age of a

@@ -18,7 +18,7 @@ import (
 	"github.com/gatesock/gatesock/internal/oneline"
 )
 
-// Gateway emulates one stage of one WebSocket API. It is a [gatesock.ConnectionsAPI] and an
+// Gateway emulates one stage of one WebSocket API. It is a [gatesock.ConnectionsAPI] and a
 // [net/http.Handler]. End it with [Gateway.Shutdown]; otherwise some idle goroutines remain. It is
 // safe for concurrent use.
 type Gateway struct {

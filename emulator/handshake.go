@@ -232,7 +232,8 @@ func traceID(st stamp) string {
 	return fmt.Sprintf("Root=1-%08x-%024x", uint32(st.time.Unix()), st.requestID[:12])
 }
 
-// APIKey is an API key that $connect accepts (docs/gateway-facts.md, §11).
+// APIKey is an API key that $connect accepts (docs/gateway-facts.md, §11). Clients send the Value.
+// Events have both.
 type APIKey struct{ ID, Value string }
 
 // The values of the apiKeySelectionExpression: the two places of an API key.
