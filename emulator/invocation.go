@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,6 +13,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"github.com/gatesock/gatesock/internal/panics"
 	"github.com/gatesock/gatesock/internal/proxyresponse"
 )
 
@@ -145,27 +145,32 @@ func (inv *invocation) answeredChan() <-chan struct{} {
 }
 
 // call calls the handler. It returns an error if the handler panics, which ends the function's
-// process on AWS, or calls runtime.Goexit.
+// process on AWS, or ends its goroutine, for example by a test's FailNow.
 func (inv *invocation) call() (out []byte, err error) {
-	returned := false
-	defer func() {
-		if returned {
-			return
+	panics.Watch("emulator: panic in the handler", func() {
+		if out, err = inv.handler.Invoke(&inv.ctx, inv.event); err != nil {
+			err = fmt.Errorf("%w: %w", errFunction, err)
 		}
-		cause := recover()
-		inv.log(slog.LevelError, "the handler panicked",
-			logged("panic", fmt.Sprint(cause)), slog.String("stack", string(debug.Stack())))
-		err = fmt.Errorf("%w: panic: %v", errFunction, cause)
-		if cause == nil { // Goexit: the caller does not continue
-			inv.settle((*Session).replyAndFlush, response{}, err)
+	}, func(cause error) {
+		if cause != nil {
+			err = inv.fault(cause)
 		}
-	}()
-	out, err = inv.handler.Invoke(&inv.ctx, inv.event)
-	returned = true
-	if err != nil {
-		err = fmt.Errorf("%w: %w", errFunction, err)
-	}
+	})
 	return out, err
+}
+
+// fault logs a panic or [panics.ErrGoexit] and returns it as an error. After the latter the
+// goroutine ends, so that fault settles the invocation.
+func (inv *invocation) fault(cause error) error {
+	var p *panics.Error
+	if errors.As(cause, &p) {
+		inv.log(slog.LevelError, "the handler panicked",
+			logged("panic", fmt.Sprint(p.Value)), slog.String("stack", string(p.Stack)))
+		return fmt.Errorf("%w: panic: %v", errFunction, p.Value)
+	}
+	err := fmt.Errorf("%w: %w", errFunction, cause)
+	inv.settle((*Session).replyAndFlush, response{}, err)
+	return err
 }
 
 // settle passes on a response or an error, unless the invocation is settled. It reports whether it
