@@ -63,8 +63,10 @@ func BenchmarkMessageEvent(b *testing.B) {
 }
 
 func BenchmarkConnectEvent(b *testing.B) {
-	h := &Handshake{Header: http.Header{"User-Agent": {"Mozilla/5.0"}, "Origin": {"https://example.com"}},
-		SourceIP: "192.0.2.1"}
+	h := &Handshake{
+		Header:   http.Header{"User-Agent": {"Mozilla/5.0"}, "Origin": {"https://example.com"}},
+		SourceIP: "192.0.2.1",
+	}
 	s, st := sampleSession(b, h)
 	b.ReportAllocs()
 	for b.Loop() {

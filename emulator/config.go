@@ -263,7 +263,7 @@ func (c Config) validate() error {
 	case c.MaxAge < 0:
 		return fmt.Errorf("MaxAge %v must not be negative", c.MaxAge)
 	case c.Rate < 0 || c.Burst < 0:
-		return fmt.Errorf("Rate %v and Burst %v must not be negative", c.Rate, c.Burst)
+		return fmt.Errorf("negative Rate %v or Burst %v", c.Rate, c.Burst)
 	case c.OutboundBuffer < 0:
 		return fmt.Errorf("OutboundBuffer %v must not be negative", c.OutboundBuffer)
 	}
@@ -294,7 +294,8 @@ func (c Config) validate() error {
 func (u Undocumented) validate() error {
 	for _, c := range []CloseStatus{
 		u.ThrottledClose.or(CloseStatus{Code: 1008}), u.MaxAgeClose, u.ShutdownClose, u.InvalidUTF8Close,
-		{1009, u.TooBigReason}, {1003, u.BinaryReason},
+		{1009, u.TooBigReason},
+		{1003, u.BinaryReason},
 	} {
 		if v := c.check(); v != nil {
 			return fmt.Errorf("close status %d %q can't be sent: %w", c.Code, c.Reason, v)

@@ -143,14 +143,16 @@ func authorizerCases() []conformanceCase {
 			check: func(w *world) {
 				t := w.t
 				var got []byte
-				gw := w.another(Config{StageVariables: map[string]string{"v": "1"},
+				gw := w.another(Config{
+					StageVariables: map[string]string{"v": "1"},
 					Authorizer: &Authorizer{Handler: handlerFunc(func(_ context.Context, event []byte) ([]byte, error) {
 						got = event
 						return []byte(allow("Allow", connect, "")), nil
-					})}})
+					})},
+				})
 				s, err := gw.Connect(t.Context(), Handshake{
-					Header: http.Header{"HeaderAuth1": {"v1", "v2"},
-						"Origin": {"https://app.example.com"}}, Query: url.Values{"q": {"1", "2"}}, Host: "h",
+					Header: http.Header{"HeaderAuth1": {"v1", "v2"}, "Origin": {"https://app.example.com"}},
+					Query:  url.Values{"q": {"1", "2"}}, Host: "h",
 				}, ignoring{})
 				require.NoError(t, err)
 				var e struct {
@@ -165,8 +167,10 @@ func authorizerCases() []conformanceCase {
 				require.NoError(t, json.Unmarshal(got, &e))
 				require.Equal(t, "REQUEST", e.Type)
 				require.Equal(t, connect, e.MethodARN)
-				for name, value := range map[string]string{"Connection": "upgrade", "content-length": "0", "Upgrade": "websocket",
-					"HeaderAuth1": "v2", "Origin": "https://app.example.com"} {
+				for name, value := range map[string]string{
+					"Connection": "upgrade", "content-length": "0", "Upgrade": "websocket",
+					"HeaderAuth1": "v2", "Origin": "https://app.example.com",
+				} {
 					require.Equal(t, value, e.Headers[name])
 				}
 				require.Equal(t, []string{"v1", "v2"}, e.MultiValueHeaders["HeaderAuth1"])
@@ -183,13 +187,17 @@ func authorizerCases() []conformanceCase {
 			behavior: "AWS's sample authorizer accepts clients with its header, parameter and stage variable",
 			config: Config{
 				StageVariables: map[string]string{"StageVar1": "stageValue1"}, Authorizer: &Authorizer{
-					Handler: handlerFunc(sampleAuthorizer), IdentitySources: []string{"route.request.header.HeaderAuth1",
-						"route.request.querystring.QueryString1"},
+					Handler: handlerFunc(sampleAuthorizer),
+					IdentitySources: []string{
+						"route.request.header.HeaderAuth1", "route.request.querystring.QueryString1",
+					},
 				},
 			},
 			check: func(w *world) {
-				good := Handshake{Header: http.Header{"HeaderAuth1": {"headerValue1"}},
-					Query: url.Values{"QueryString1": {"queryValue1"}}}
+				good := Handshake{
+					Header: http.Header{"HeaderAuth1": {"headerValue1"}},
+					Query:  url.Values{"QueryString1": {"queryValue1"}},
+				}
 				_, a := w.front.dial(w, good)
 				require.Equal(w.t, 101, a.status)
 				require.Equal(w.t, "value", w.event("$connect").Context.Authorizer["stringKey"])
@@ -240,12 +248,18 @@ func authorizerCases() []conformanceCase {
 						asked++
 						return []byte(allow("Allow", connect, "")), nil
 					}),
-					IdentitySources: []string{"route.request.header.X-Token", "route.request.querystring.q", "stageVariables.v",
-						"context.identity.sourceIp"},
+					IdentitySources: []string{
+						"route.request.header.X-Token", "route.request.querystring.q", "stageVariables.v",
+						"context.identity.sourceIp",
+					},
 				}})
 				header, query := http.Header{"X-Token": {"t"}}, url.Values{"q": {"1"}}
-				for _, h := range []Handshake{{}, {Header: header}, {Query: query},
-					{Header: http.Header{"X-Token": {""}}, Query: query}} {
+				for _, h := range []Handshake{
+					{},
+					{Header: header},
+					{Query: query},
+					{Header: http.Header{"X-Token": {""}}, Query: query},
+				} {
 					_, err := gw.Connect(t.Context(), h, ignoring{})
 					var refused *HandshakeError
 					require.ErrorAs(t, err, &refused)
@@ -327,11 +341,15 @@ func TestAuthorizerConfiguration(t *testing.T) {
 	router := gatesock.New()
 	for says, cfg := range map[string]Config{
 		"no Handler": {Authorizer: &Authorizer{}},
-		"want route.request": {Authorizer: &Authorizer{Handler: router,
-			IdentitySources: []string{"method.request.header.X"}}},
+		"want route.request": {Authorizer: &Authorizer{
+			Handler:         router,
+			IdentitySources: []string{"method.request.header.X"},
+		}},
 		`"context.nothing": want`: {Authorizer: &Authorizer{Handler: router, IdentitySources: []string{"context.nothing"}}},
-		`querystring.": want`: {Authorizer: &Authorizer{Handler: router,
-			IdentitySources: []string{"route.request.querystring."}}},
+		`querystring.": want`: {Authorizer: &Authorizer{
+			Handler:         router,
+			IdentitySources: []string{"route.request.querystring."},
+		}},
 		"APIKeySelectionExpression": {APIKeySelectionExpression: "$request.body.key"},
 		"without an ID":             {APIKeys: []APIKey{{"", "v"}}},
 	} {
@@ -401,8 +419,10 @@ func TestReadAuthorization(t *testing.T) {
 	arn := stageARN + "$connect"
 	const denied, allowed = `{"Action":"*","Effect":"Deny","Resource":"*"}`, `{"Action":"*","Effect":"Allow",` +
 		`"Resource":"*"}`
-	for _, statements := range []string{denied + "," + allowed, allowed + "," + denied,
-		allowed + "," + denied + "," + allowed} {
+	for _, statements := range []string{
+		denied + "," + allowed, allowed + "," + denied,
+		allowed + "," + denied + "," + allowed,
+	} {
 		_, err := readAuthorization([]byte(`{"principalId":"a","policyDocument":{"Statement":[`+statements+`]}}`), arn)
 		require.ErrorIs(t, err, errDenied, statements)
 	}

@@ -121,8 +121,10 @@ func eventCases() []conformanceCase {
 					"x-forwarded-for": {"192.0.2.9"},
 				}})
 				e := w.event("$connect")
-				for name, value := range map[string]string{"HeaderAuth1": "1", "authorization": "2", "x-amzn-trace-id": "Root=1",
-					"user-agent": "test/1"} {
+				for name, value := range map[string]string{
+					"HeaderAuth1": "1", "authorization": "2", "x-amzn-trace-id": "Root=1",
+					"user-agent": "test/1",
+				} {
 					require.Equal(t, value, e.Headers[name], name)
 				}
 				for _, name := range []string{"Headerauth1", "Authorization", "X-Amzn-Trace-Id", "User-Agent", "x-forwarded-for"} {

@@ -127,8 +127,9 @@ func signedConnectCases() []conformanceCase {
 		signedConnect(documented, "another session token is 403", 403, signing{by: guest},
 			func(h *Handshake) { h.Header.Set("X-Amz-Security-Token", "other") }),
 		signedConnect(inferred, "a signature with the token of another session is 403", 403,
-			signing{by: aws.Credentials{AccessKeyID: guest.AccessKeyID, SecretAccessKey: guest.SecretAccessKey,
-				SessionToken: "other"}}, nil),
+			signing{by: aws.Credentials{
+				AccessKeyID: guest.AccessKeyID, SecretAccessKey: guest.SecretAccessKey, SessionToken: "other",
+			}}, nil),
 		signedConnect(inferred, "a handshake without a signature is 403", 403, signing{by: root},
 			func(h *Handshake) { h.Header.Del("Authorization") }),
 		signedConnect(inferred, "a handshake with another signature is 403", 403,
@@ -238,8 +239,8 @@ func signedCallCases() []conformanceCase {
 				`Consult the service documentation for details.\n\n`+
 				`The Canonical String for this request should have been\n'POST\n/local/%40connections/`),
 		signedCall(inferred, "an unknown user: 403", "POST", raw,
-			&signing{by: aws.Credentials{AccessKeyID: "AKIDOTHER",
-				SecretAccessKey: "x"}}, 403, "UnrecognizedClientException", "security token"),
+			&signing{by: aws.Credentials{AccessKeyID: "AKIDOTHER", SecretAccessKey: "x"}},
+			403, "UnrecognizedClientException", "security token"),
 		signedCall(observed, "a user whose policy does not allow it: 403, with the account masked", "POST", raw,
 			&signing{by: guest}, 403, "AccessDeniedException", refused),
 		{
@@ -264,8 +265,11 @@ func TestClientsOfAStrictGateway(t *testing.T) {
 	for name, c := range map[string]struct {
 		by   aws.Credentials
 		want error
-	}{"allowed": {by: root}, "not allowed": {guest, gatesock.ErrForbidden}, "unknown": {aws.Credentials{AccessKeyID: "A",
-		SecretAccessKey: "B"}, gatesock.ErrForbidden}} {
+	}{
+		"allowed":     {by: root},
+		"not allowed": {guest, gatesock.ErrForbidden},
+		"unknown":     {aws.Credentials{AccessKeyID: "A", SecretAccessKey: "B"}, gatesock.ErrForbidden},
+	} {
 		provider := credentials.NewStaticCredentialsProvider(c.by.AccessKeyID, c.by.SecretAccessKey, c.by.SessionToken)
 		own, err := apigw.New(provider, endpoint, apigw.WithRegion("us-east-1"), apigw.WithClock(w.clock.Now))
 		require.NoError(t, err)

@@ -63,8 +63,8 @@ func limitCases() []conformanceCase {
 				w.clock.Advance(11 * time.Second)
 			}),
 		closeCase("§8", documented,
-			"a gateway that shuts down closes with 1012, service restart (its reason: unknown)", CloseStatus{1012,
-				""},
+			"a gateway that shuts down closes with 1012, service restart (its reason: unknown)",
+			CloseStatus{1012, ""},
 			func(w *world, _ *peer) { require.NoError(w.t, w.gw.Shutdown(context.Background())) }),
 		{
 			section: "§8", mark: observed, behavior: "traffic in either direction postpones the idle timeout",

@@ -88,9 +88,11 @@ func managementCases() []conformanceCase {
 		callCase(documented, "POST to an escaped path", dev, "POST", "/dev/%40connections/{id}", "hello", ok),
 		callCase(observed, "GET returns 200 and what is known, with null for a missing userAgent", dev, "GET",
 			"/dev/@connections/{id}", "",
-			called{200, "",
+			called{
+				200, "",
 				`{"connectedAt":"2026-03-01T11:59:59.999Z","identity":{"sourceIp":"127.0.0.1","userAgent":null},` +
-					`"lastActiveAt":"2026-03-01T12:00:00.000Z"}`}),
+					`"lastActiveAt":"2026-03-01T12:00:00.000Z"}`,
+			}),
 		callCase(documented, "DELETE returns 204", dev, "DELETE", "/dev/@connections/{id}", "", called{status: 204}),
 		callCase(documented, "POST to an unknown id: 410, no body, the type in a header", dev, "POST",
 			"/dev/@connections/"+wellFormed, "x", gone),

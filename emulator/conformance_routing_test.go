@@ -293,8 +293,9 @@ func answerCases() []conformanceCase {
 				t := w.t
 				p := w.connect()
 				for i, c := range []struct{ route, want string }{
-					{"slow", "Endpoint request timed out"}, {"short", "Internal server error"}, {"$default",
-						"Endpoint request timed out"},
+					{"slow", "Endpoint request timed out"},
+					{"short", "Internal server error"},
+					{"$default", "Endpoint request timed out"},
 				} {
 					p.text(`{"action":"` + c.route + `"}`)
 					w.event(c.route)

@@ -117,13 +117,19 @@ type difference struct{ section, mark, behavior, reason string }
 func notSupported() []difference {
 	return []difference{
 		{"§3", observed, "permessage-deflate is negotiated", "frames stay readable on the wire"},
-		{"§4", documented, "resource policies, and conditions in the policies of users",
-			"New has no resource policies, and rejects conditions instead of guessing"},
-		{"§5", documented, "JSONPath filters, slices and recursive descent in the selection expression",
-			"New rejects them instead of guessing what they select"},
+		{
+			"§4", documented, "resource policies, and conditions in the policies of users",
+			"New has no resource policies, and rejects conditions instead of guessing",
+		},
+		{
+			"§5", documented, "JSONPath filters, slices and recursive descent in the selection expression",
+			"New rejects them instead of guessing what they select",
+		},
 		{"§8", documented, "an internal error of the service closes with 1011", "what causes one is not known"},
-		{"§8", documented, "the account's 500 new connections and 10,000 requests a second",
-			"they apply to the account, not to the API; Config.Rate is off by default"},
+		{
+			"§8", documented, "the account's 500 new connections and 10,000 requests a second",
+			"they apply to the account, not to the API; Config.Rate is off by default",
+		},
 	}
 }
 

@@ -157,8 +157,10 @@ func TestValidID(t *testing.T) {
 	for _, id := range []string{"W9In0cvXIAMCFvw=", "BFaT_fALIAMCKug=", "R1kmxc2VNjMCFIA="} {
 		require.True(t, validID(id))
 	}
-	for _, id := range []string{"", "nope", "W9In0cvXIAMCFvw", "W9In0cvXIAMCFvwx", "W9In0cvXIAMCF/w=",
-		"W9In0cvXIAMCFvw=="} {
+	for _, id := range []string{
+		"", "nope", "W9In0cvXIAMCFvw", "W9In0cvXIAMCFvwx", "W9In0cvXIAMCF/w=",
+		"W9In0cvXIAMCFvw==",
+	} {
 		require.False(t, validID(id), id)
 	}
 }

@@ -58,7 +58,7 @@ func ExampleNewFunc() {
 		panic(err)
 	}
 	ctx := context.Background()
-	defer gw.Shutdown(ctx)
+	defer func() { _ = gw.Shutdown(ctx) }()
 
 	var c client
 	s, err := gw.Connect(ctx, emulator.Handshake{}, &c)
@@ -97,7 +97,7 @@ func newGateway(response map[string]any, cfg emulator.Config) *emulator.Gateway 
 func ExampleGateway_Post() {
 	gw := newGateway(map[string]any{"statusCode": 200}, emulator.Config{})
 	ctx := context.Background()
-	defer gw.Shutdown(ctx)
+	defer func() { _ = gw.Shutdown(ctx) }()
 
 	var c client
 	s, err := gw.Connect(ctx, emulator.Handshake{SourceIP: "192.0.2.7"}, &c)
@@ -125,7 +125,7 @@ func ExampleConfig_routeResponse() {
 		Routes: []gatesock.Route{{Key: "ask", NeedsResponse: true}, {Key: "tell"}},
 	})
 	ctx := context.Background()
-	defer gw.Shutdown(ctx)
+	defer func() { _ = gw.Shutdown(ctx) }()
 
 	for _, message := range []string{`{"action":"ask"}`, `{"action":"tell"}`} {
 		var c client
@@ -148,7 +148,7 @@ func ExampleAuthorizer() {
 	type event struct{ Headers map[string]string }
 	authorize := func(e event) (map[string]any, error) {
 		if e.Headers["Authorization"] != "Bearer secret" {
-			return nil, errors.New("Unauthorized") //nolint:staticcheck // the text that means 401
+			return nil, errors.New("Unauthorized") // the text that means 401
 		}
 		return map[string]any{
 			"principalId": "ann",
@@ -162,7 +162,7 @@ func ExampleAuthorizer() {
 		Authorizer: &emulator.Authorizer{Handler: lambda.NewHandler(authorize)},
 	})
 	ctx := context.Background()
-	defer gw.Shutdown(ctx)
+	defer func() { _ = gw.Shutdown(ctx) }()
 
 	for _, token := range []string{"Bearer wrong", "Bearer secret"} {
 		h := emulator.Handshake{Header: http.Header{"Authorization": {token}}}
@@ -185,7 +185,7 @@ func ExampleGateway_Connect_refused() {
 		panic(err)
 	}
 	ctx := context.Background()
-	defer gw.Shutdown(ctx)
+	defer func() { _ = gw.Shutdown(ctx) }()
 
 	_, err = gw.Connect(ctx, emulator.Handshake{}, &client{})
 	var refused *emulator.HandshakeError
@@ -198,7 +198,7 @@ func ExampleManualClock() {
 	clock := emulator.NewManualClock(time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC))
 	gw := newGateway(map[string]any{"statusCode": 200}, emulator.Config{Clock: clock})
 	ctx := context.Background()
-	defer gw.Shutdown(ctx)
+	defer func() { _ = gw.Shutdown(ctx) }()
 
 	var c client
 	s, err := gw.Connect(ctx, emulator.Handshake{}, &c)

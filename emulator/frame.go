@@ -116,7 +116,7 @@ func (f *frameReader) readHeader() (frameHeader, error) {
 	case 2:
 		h.length = int64(binary.BigEndian.Uint16(b))
 	case 8:
-		h.length = int64(binary.BigEndian.Uint64(b)) //nolint:gosec // a negative length is refused
+		h.length = int64(binary.BigEndian.Uint64(b))
 	}
 	if h.length < 0 {
 		return frameHeader{}, &violation{code: 1002, cause: "payload length of 64 bits"}
@@ -280,5 +280,5 @@ func closePayload(code int, reason string) []byte {
 	if code == StatusNoStatusRcvd {
 		return nil
 	}
-	return append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...) //nolint:gosec // four digits
+	return append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...)
 }

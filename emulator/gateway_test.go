@@ -85,8 +85,11 @@ func TestDroppedAnswersAreLogged(t *testing.T) {
 		"one way":            {`{"statusCode":200,"body":"hello"}`, gatesock.Route{Key: "$default"}, true},
 		"one way, no answer": {`{"statusCode":200}`, gatesock.Route{Key: "$default"}, false},
 		"one way, empty":     {`{"statusCode":200,"body":""}`, gatesock.Route{Key: "$default"}, false},
-		"with route responses": {`{"statusCode":200,"body":"hello"}`, gatesock.Route{Key: "$default", NeedsResponse: true},
-			false},
+		"with route responses": {
+			`{"statusCode":200,"body":"hello"}`,
+			gatesock.Route{Key: "$default", NeedsResponse: true},
+			false,
+		},
 	} {
 		var log bytes.Buffer
 		gw, err := New(handlerFunc(func(context.Context, []byte) ([]byte, error) { return []byte(tt.answer), nil }), Config{
@@ -142,23 +145,49 @@ func TestLogIsShort(t *testing.T) {
 		act     func(g *Gateway)
 		want    string
 	}{
-		"a panic": {func(context.Context, []byte) ([]byte, error) { panic(long) }, Config{}, say,
-			"the handler panicked"},
-		"an error": {func(context.Context, []byte) ([]byte, error) { return nil, errors.New(long) }, Config{},
-			say, "the invocation failed"},
-		"a model": {ok,
-			Config{Models: map[string]func([]byte) error{"$default": func([]byte) error { return errors.New(long) }}}, say,
-			"the model rejected"},
+		"a panic": {
+			func(context.Context, []byte) ([]byte, error) { panic(long) },
+			Config{},
+			say,
+			"the handler panicked",
+		},
+		"an error": {
+			func(context.Context, []byte) ([]byte, error) { return nil, errors.New(long) },
+			Config{},
+			say, "the invocation failed",
+		},
+		"a model": {
+			ok,
+			Config{Models: map[string]func([]byte) error{"$default": func([]byte) error { return errors.New(long) }}},
+			say,
+			"the model rejected",
+		},
 		"an authorizer's list": {ok, Config{Authorizer: answer(allow("Allow", "*",
 			`,"context":{"a":["`+long[:5]+strings.Repeat("x", 7000)+`"]}`))}, say, "the authorizer failed"},
-		"an effect": {ok, Config{Authorizer: answer(allow(strings.Repeat("x", 7000), "*", ""))}, say,
-			"the authorizer failed"},
-		"a value": {ok, Config{}, connect(Handshake{Authorizer: map[string]any{"a": []string{long}}}),
-			"the authorizer's result"},
-		"a value's name": {ok, Config{}, connect(Handshake{Authorizer: map[string]any{long: nil}}),
-			"the authorizer's result"},
-		"a host": {ok, Config{}, ask("GET", "/local", http.Header{"Host": {strings.Repeat("h", 4000)}}),
-			"request refused"},
+		"an effect": {
+			ok,
+			Config{Authorizer: answer(allow(strings.Repeat("x", 7000), "*", ""))},
+			say,
+			"the authorizer failed",
+		},
+		"a value": {
+			ok,
+			Config{},
+			connect(Handshake{Authorizer: map[string]any{"a": []string{long}}}),
+			"the authorizer's result",
+		},
+		"a value's name": {
+			ok,
+			Config{},
+			connect(Handshake{Authorizer: map[string]any{long: nil}}),
+			"the authorizer's result",
+		},
+		"a host": {
+			ok,
+			Config{},
+			ask("GET", "/local", http.Header{"Host": {strings.Repeat("h", 4000)}}),
+			"request refused",
+		},
 		"an origin": {ok, Config{}, ask("POST", "http://localhost/local/@connections/x",
 			http.Header{"Origin": {"http://" + long}}), "call refused"},
 		"a signature": {

@@ -17,8 +17,10 @@ import (
 func TestHosts(t *testing.T) {
 	t.Parallel()
 	plain := newWorld(t, inMemory{}, Config{}, nil).gw
-	named := newWorld(t, inMemory{}, Config{DomainName: "ws.example.com:8443",
-		Hosts: []string{"host.docker.internal", "Gateway"}}, nil).gw
+	named := newWorld(t, inMemory{}, Config{
+		DomainName: "ws.example.com:8443",
+		Hosts:      []string{"host.docker.internal", "Gateway"},
+	}, nil).gw
 	anyHost := newWorld(t, inMemory{}, Config{Hosts: []string{"*"}}, nil).gw
 	for _, c := range []struct {
 		gateway *Gateway
@@ -47,8 +49,10 @@ func TestHosts(t *testing.T) {
 		{named, "evil.example", false},
 		{anyHost, "evil.example", true},
 	} {
-		for path, method := range map[string]string{"/local": "GET", "/local?upgrade": "GET",
-			"/local/@connections/" + wellFormed: "POST"} {
+		for path, method := range map[string]string{
+			"/local": "GET", "/local?upgrade": "GET",
+			"/local/@connections/" + wellFormed: "POST",
+		} {
 			r := httptest.NewRequestWithContext(t.Context(), method, path, nil)
 			r.Host = c.host
 			if r.URL.RawQuery != "" {

@@ -92,8 +92,8 @@ func (inv *invocation) String() string {
 	return fmt.Sprintf("the handler of route %q for connection %s", inv.route, inv.from)
 }
 
-// run calls the handler in the calling goroutine. If it waits until the client has read the
-// response, the invocation has ended before.
+// run calls the handler in the calling goroutine and sends the response. It may wait for the client
+// to read; by then the invocation has ended.
 func (inv *invocation) run() {
 	if inv.session != nil {
 		defer inv.session.flush()

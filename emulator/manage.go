@@ -26,7 +26,7 @@ var errNoRoute = errors.New("no method found matching the path")
 // those of [gatesock.Poster] and [ErrNotUTF8].
 //
 // The endpoint of the target is empty or the base URL of the @connections API of this gateway. Its
-// path is checked, its host is not.
+// host is not checked. Another stage is [gatesock.ErrForbidden], any other path an error as well.
 func (g *Gateway) Post(ctx context.Context, to gatesock.Target, data []byte) error {
 	if err := g.post(ctx, to, data); err != nil {
 		return fmt.Errorf("emulator: post to %.100q: %w", to.ConnectionID, err)

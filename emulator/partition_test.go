@@ -27,12 +27,14 @@ func TestPartition(t *testing.T) {
 				domain = req.DomainName
 				return nil, nil
 			})
-			g, err := emulator.New(r, emulator.Config{Region: region,
+			g, err := emulator.New(r, emulator.Config{
+				Region: region,
 				Authorizer: &emulator.Authorizer{Handler: authorizerFunc(func(event []byte) []byte {
 					arn = string(event)
 					return []byte(`{"principalId":"ann","policyDocument":{"Statement":[{"Action":"execute-api:Invoke",` +
 						`"Effect":"Allow","Resource":"*"}]}}`)
-				})}})
+				})},
+			})
 			require.NoError(t, err)
 			s, err := g.Connect(t.Context(), emulator.Handshake{}, silent{})
 			require.NoError(t, err)

@@ -55,8 +55,10 @@ func TestSDKCalls(t *testing.T) {
 			p := w.connectAs(Handshake{Header: http.Header{"User-Agent": {"test/1"}}})
 			id := aws.String(p.id)
 
-			_, err := client.PostToConnection(ctx, &apigatewaymanagementapi.PostToConnectionInput{ConnectionId: id,
-				Data: []byte("hello")})
+			_, err := client.PostToConnection(ctx, &apigatewaymanagementapi.PostToConnectionInput{
+				ConnectionId: id,
+				Data:         []byte("hello"),
+			})
 			require.NoError(t, err)
 			require.Equal(t, "hello", w.frame(p))
 
