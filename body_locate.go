@@ -8,13 +8,13 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 // locator finds the first value of a message that encoding/json cannot decode. It walks once over
 // valid JSON and, in parallel, over the type, by the rules of that package.
 type locator struct {
-	s      jsontext.Scanner
+	s      jsonscan.Scanner
 	strict bool
 	fields map[reflect.Type][]field
 	alone  map[reflect.Type]reflect.Type // by a type T: struct{V T `json:"v,string"`}

@@ -19,6 +19,7 @@ import (
 	eventkind "github.com/gatesock/gatesock/internal/event"
 	"github.com/gatesock/gatesock/internal/oneline"
 	"github.com/gatesock/gatesock/internal/panics"
+	"github.com/gatesock/gatesock/internal/proxyresponse"
 	"github.com/gatesock/gatesock/wstest/internal/goroutines"
 )
 
@@ -89,7 +90,7 @@ func (w *watch) call(ctx context.Context, inv *invocation, event []byte) (respon
 		}
 	})
 	if err == nil && eventkind.Read(event).Kind != eventkind.Authorizer { // whose response has another form
-		if bad := emulator.ValidateResponse(response, w.undocumented); bad != nil {
+		if _, bad := proxyresponse.Decode(response, w.undocumented.AcceptStringStatus); bad != nil {
 			w.fail(fmt.Errorf("%s: %w: %s", inv, bad, clip(string(response))))
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"cmp"
 	"strings"
 
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 // Kind is a kind of event source.
@@ -73,7 +73,7 @@ type requestContext struct {
 // readTraits reads the members by which an event is recognized.
 func readTraits(payload []byte) traits {
 	var t traits
-	s := jsontext.NewScanner(payload, nil)
+	s := jsonscan.NewScanner(payload, nil)
 	if s.Peek() != '{' {
 		t.shape = shapeOf(payload)
 		return t
@@ -88,7 +88,7 @@ func readTraits(payload []byte) traits {
 	return t
 }
 
-func (t *traits) readMember(s *jsontext.Scanner) {
+func (t *traits) readMember(s *jsonscan.Scanner) {
 	switch string(s.Key()) {
 	case "type":
 		t.typ, _ = s.StringOr()
@@ -120,14 +120,14 @@ func (t *traits) readMember(s *jsontext.Scanner) {
 }
 
 // isString skips a value and reports whether it is a string.
-func isString(s *jsontext.Scanner) bool {
+func isString(s *jsonscan.Scanner) bool {
 	is := s.Peek() == '"'
 	s.Skip()
 	return is
 }
 
 // readFirst returns the first element of an array if it is a string.
-func readFirst(s *jsontext.Scanner) (first string) {
+func readFirst(s *jsonscan.Scanner) (first string) {
 	if s.Peek() != '[' {
 		s.Skip()
 		return ""
@@ -144,7 +144,7 @@ func readFirst(s *jsontext.Scanner) (first string) {
 }
 
 // readRecords reads the source of the records. Records of several sources are mixed.
-func (t *traits) readRecords(s *jsontext.Scanner) {
+func (t *traits) readRecords(s *jsonscan.Scanner) {
 	t.records = true
 	if s.Peek() != '[' {
 		s.Skip()
@@ -161,7 +161,7 @@ func (t *traits) readRecords(s *jsontext.Scanner) {
 	}
 }
 
-func readRecord(s *jsontext.Scanner) (source, arn string) {
+func readRecord(s *jsonscan.Scanner) (source, arn string) {
 	if s.Peek() != '{' {
 		s.Skip()
 		return "", ""
@@ -183,7 +183,7 @@ func readRecord(s *jsontext.Scanner) (source, arn string) {
 }
 
 // readMember reads an object and returns the string in one of its members.
-func readMember(s *jsontext.Scanner, name string) (value string) {
+func readMember(s *jsonscan.Scanner, name string) (value string) {
 	s.Open('{')
 	for s.More('}') {
 		if string(s.Key()) == name {
@@ -195,7 +195,7 @@ func readMember(s *jsontext.Scanner, name string) (value string) {
 	return value
 }
 
-func (c *requestContext) read(s *jsontext.Scanner) {
+func (c *requestContext) read(s *jsonscan.Scanner) {
 	if s.Peek() != '{' {
 		s.Skip()
 		return
@@ -232,7 +232,7 @@ func (c *requestContext) read(s *jsontext.Scanner) {
 
 // hasResult skips the member for an authorizer's result and reports whether there is a result: an
 // object with a member that is not null, other than the one that the gateway itself adds.
-func hasResult(s *jsontext.Scanner) (has bool) {
+func hasResult(s *jsonscan.Scanner) (has bool) {
 	if s.Peek() != '{' {
 		s.Skip()
 		return false

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 	"github.com/gatesock/gatesock/internal/oneline"
 )
 
@@ -76,7 +76,7 @@ func withMembers(payload []byte) string {
 	const most = 6
 	var names []string
 	count := 0
-	s := jsontext.NewScanner(payload, nil)
+	s := jsonscan.NewScanner(payload, nil)
 	s.Open('{')
 	for ; s.More('}'); count++ {
 		if k := s.Key(); count < most {
@@ -97,7 +97,7 @@ func withMembers(payload []byte) string {
 }
 
 func shapeOf(payload []byte) string {
-	s := jsontext.NewScanner(payload, nil)
+	s := jsonscan.NewScanner(payload, nil)
 	c := s.Peek()
 	s.Skip()
 	switch err := s.End(); {
@@ -137,7 +137,7 @@ func Quote(s string) string { return oneline.Quote(s, maxQuoted) }
 // Member returns a member of an event as text: the contents of a string, or the JSON of another
 // value. It reports whether there is such a member and it is not null.
 func Member(payload []byte, name string) (value string, ok bool) {
-	s := jsontext.NewScanner(payload, nil)
+	s := jsonscan.NewScanner(payload, nil)
 	if s.Peek() != '{' {
 		return "", false
 	}
