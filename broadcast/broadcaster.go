@@ -7,9 +7,10 @@ import (
 	"sync"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/broadcast/internal/coalesce"
+	"github.com/gatesock/gatesock/broadcast/internal/pace"
+	"github.com/gatesock/gatesock/broadcast/internal/slowness"
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/internal/coalesce"
-	"github.com/gatesock/gatesock/internal/pace"
 )
 
 // Broadcaster sends messages to audiences. It is safe for concurrent use; each Send has workers of its own.
@@ -24,7 +25,7 @@ type Broadcaster struct {
 	disconnector disconnector // nil if the poster is none
 	store        conn.Store
 	rate         *pace.Rate
-	evidence     *evidence
+	slowness     *slowness.Detector
 	unclosed     sync.Once // it was said that closing is forbidden
 }
 
@@ -50,11 +51,12 @@ func New(poster gatesock.Poster, store conn.Store, opts ...Option) *Broadcaster 
 	if store == nil {
 		panic("broadcast: New with a nil Store")
 	}
-	b := &Broadcaster{settings: defaults(), poster: poster, store: store, evidence: newEvidence()}
+	b := &Broadcaster{settings: defaults(), poster: poster, store: store}
 	for _, o := range opts {
 		o.apply(&b.settings)
 	}
 	b.rate = pace.New(b.ceiling)
+	b.slowness = slowness.New(b.refusals)
 	b.disconnector, _ = poster.(disconnector)
 	b.settings.check(b.disconnector != nil)
 	if b.window > 0 {

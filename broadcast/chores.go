@@ -55,7 +55,7 @@ func (s *send) settleRemoval(ctx context.Context, r result) {
 	case r.err != nil && ctx.Err() != nil:
 		s.chores = append(s.chores, r.errand) // to be handed on
 	case errors.Is(r.err, gatesock.ErrThrottled) && r.attempts < s.attempts:
-		s.rate.Refused(time.Now(), r.attempts-1)
+		s.rate.Throttled(time.Now(), r.attempts-1)
 		s.chores = append(s.chores, r.errand)
 	case r.err != nil:
 		s.report.PruneFailed++
@@ -76,7 +76,7 @@ func (s *send) logRemovals(ctx context.Context, errs []error) {
 func (s *send) settleDisconnection(ctx context.Context, r result) {
 	switch {
 	case r.err == nil || errors.Is(r.err, gatesock.ErrGone):
-		s.evidence.forget(r.member.Member)
+		s.slowness.Forget(target(r.member.Member))
 		s.report.Disconnected++
 	case ctx.Err() == nil:
 		s.logger().WarnContext(ctx, "broadcast: a slow connection could not be closed",

@@ -32,9 +32,9 @@ func (s *send) settlePost(ctx context.Context, r result) {
 	switch {
 	case r.err == nil:
 		s.report.Delivered++
-		s.rate.Passed(time.Now(), r.refused)
+		s.rate.Delivered(time.Now(), r.refused)
 		if !s.closing {
-			s.evidence.passed(r.member.Member, r.refused)
+			s.slowness.Delivered(target(r.member.Member), r.refused)
 		}
 	case errors.Is(r.err, gatesock.ErrGone):
 		s.report.Gone++

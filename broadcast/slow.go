@@ -30,16 +30,16 @@ const maxSlow = 4096
 
 // settleRefusal puts off a member that was throttled, or gives up on it if it is too slow.
 func (s *send) settleRefusal(r result) {
-	s.rate.Refused(time.Now(), r.refused)
+	s.rate.Throttled(time.Now(), r.refused)
 	if s.closing { // The account is meant: a client need not take anything.
 		r.refused++
 		s.settleFailure(r)
 		return
 	}
-	known := s.evidence.refused(r.member.Member, r.refused)
+	refusals, tooSlow := s.slowness.Refused(target(r.member.Member), r.refused)
 	r.refused++
-	if !known.isSlow(s.refusals) {
-		r.slow = known.trials > 0 && s.slow < maxSlow
+	if !tooSlow {
+		r.slow = refusals > 0 && s.slow < maxSlow
 		s.settleFailure(r)
 		return
 	}

@@ -145,7 +145,7 @@ func TestSlowConsumerIsRemembered(t *testing.T) {
 			require.Equal(t, 1, rep.Slow)
 			require.Equal(t, first+i+1, p.posts["00000-slow"])
 		}
-		b.evidence.passed(connMember("00000-slow"), 1)
+		b.slowness.Delivered(gatesock.Target{ConnectionID: "00000-slow"}, 1)
 		_, err = b.Send(t.Context(), mixed(6000, 1), hello())
 		require.NoError(t, err)
 		require.Greater(t, p.posts["00000-slow"], first+4)
@@ -182,15 +182,6 @@ func TestDisconnectNeedsAPosterThatCan(t *testing.T) {
 	require.PanicsWithValue(t,
 		"broadcast: DisconnectSlow with a Poster that has no method Disconnect(context.Context, gatesock.Target) error",
 		func() { New(always(nil), room(0, 1), WithSlowConsumers(1, DisconnectSlow)) })
-}
-
-func TestEvidenceIsBounded(t *testing.T) {
-	t.Parallel()
-	e := newEvidence()
-	for i := range 2 * maxRows {
-		require.Zero(t, e.refused(connMember(name(i)), 0).trials)
-	}
-	require.Len(t, e.rows, maxRows)
 }
 
 // outage is a gateway that refuses everybody while it lasts.

@@ -88,6 +88,10 @@ func caught(value any) *panicError {
 	return &panicError{value, debug.Stack()}
 }
 
+func target(m conn.Member) gatesock.Target {
+	return gatesock.Target{ConnectionID: m.ID, Endpoint: m.Endpoint}
+}
+
 // work does errands until there are none. There is a result for each, whatever becomes of it.
 func (s *send) work(ctx context.Context) {
 	var left allowance

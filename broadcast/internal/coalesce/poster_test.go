@@ -16,7 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/internal/coalesce"
+	"github.com/gatesock/gatesock/broadcast/internal/coalesce"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

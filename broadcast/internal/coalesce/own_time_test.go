@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/internal/coalesce"
+	"github.com/gatesock/gatesock/broadcast/internal/coalesce"
 )
 
 // A frame has the shortest of the times of the posts in it, from the moment that it goes out.

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/gatesock/gatesock/internal/pace"
+	"github.com/gatesock/gatesock/broadcast/internal/pace"
 )
 
 // event is something that happens at a time, in the simulation's own order.
@@ -117,10 +117,10 @@ func (b *broadcaster) answer(now time.Time, refused int) {
 	switch before := max(refused, -refused); {
 	case !slow && b.take():
 		b.served++
-		b.rate.Passed(now, before)
+		b.rate.Delivered(now, before)
 	default:
 		b.refused++
-		b.rate.Refused(now, before)
+		b.rate.Throttled(now, before)
 		if before++; before < 5 {
 			if slow {
 				before = -before
@@ -261,12 +261,12 @@ func TestLimitIsForgotten(t *testing.T) {
 	r := pace.New(0)
 	now := time.Now()
 	for i := range 100 {
-		r.Refused(now.Add(time.Duration(i)*10*time.Millisecond), 0)
+		r.Throttled(now.Add(time.Duration(i)*10*time.Millisecond), 0)
 	}
 	require.NotZero(t, r.Limit())
 	now = now.Add(2 * time.Minute)
-	r.Passed(now, 0)
-	r.Passed(now.Add(time.Second), 0)
+	r.Delivered(now, 0)
+	r.Delivered(now.Add(time.Second), 0)
 	require.Zero(t, r.Limit())
 }
 
@@ -284,9 +284,9 @@ func TestCeilingHolds(t *testing.T) {
 				n++
 				require.LessOrEqual(t, float64(n), max(1, ceiling*0.02)+ceiling*now.Sub(start).Seconds()+1e-6)
 				if rapid.IntRange(0, 3).Draw(t, "answer") == 0 {
-					r.Refused(now, 0)
+					r.Throttled(now, 0)
 				} else {
-					r.Passed(now, 0)
+					r.Delivered(now, 0)
 				}
 			}
 			now = now.Add(rapid.SampledFrom([]time.Duration{0, wait, wait / 2, time.Millisecond}).Draw(t, "later"))
