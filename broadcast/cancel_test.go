@@ -28,7 +28,7 @@ func TestCancelKeepsWhatIsDone(t *testing.T) {
 		}
 		return nil
 	})
-	b := New(p, room(10, 5), WithConcurrency(1), inOrder(), WithJitter(func(time.Duration) time.Duration { return time.Hour }), WithRetries(2, 2*time.Hour))
+	b := New(p, room(10, 5), WithConcurrency(1), inOrder(), withJitter(func(time.Duration) time.Duration { return time.Hour }), WithRetries(2, 2*time.Hour))
 	rep, err := b.Send(ctx, To("room"), hello())
 	require.ErrorIs(t, err, why)
 	require.Equal(t, 2, rep.Delivered)

@@ -84,8 +84,8 @@ func ExampleAudience() {
 	// 2 <nil>
 }
 
-// A message to everybody in a room but its sender, on whatever device. The error of the send is about the whole; that of
-// the report is about its members.
+// A message to everybody in a room but its sender, on whatever device. The error of the send is
+// about the whole; that of the report is about its members.
 func ExampleAudience_ExceptUser() {
 	ctx := context.Background()
 	store := conn.NewMemory()
@@ -120,7 +120,8 @@ func (q *queue) Relay(_ context.Context, j broadcast.Job) error {
 	return nil
 }
 
-// A handler that hands its send on at once answers its caller after one message to the queue, however large the group.
+// A handler that hands its send on at once answers its caller after one message to the queue,
+// however large the group.
 func ExampleWithHandOffAfter() {
 	ctx := context.Background()
 	store := conn.NewMemory()

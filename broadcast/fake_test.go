@@ -145,3 +145,8 @@ func always(err error) posterFunc {
 }
 
 func connMember(id string) conn.Member { return conn.Member{ID: id} }
+
+// withJitter replaces the random part of the wait before a retry.
+func withJitter(wait func(limit time.Duration) time.Duration) Option {
+	return option(func(s *settings) { s.jitter = wait })
+}

@@ -14,8 +14,8 @@ import (
 
 const deleted = "https://deleted.example"
 
-// spread is a shelf with one group, "room", of n members in pages of the given size; those that here tells are at
-// the deleted endpoint.
+// spread is a shelf with one group, "room", of n members in pages of the given size; those that
+// here tells are at the deleted endpoint.
 func spread(n, pageSize int, here func(i int) bool) *shelf {
 	store := room(n, pageSize)
 	for i := range n {

@@ -234,7 +234,8 @@ func (p plan) store(h *history) *shelf {
 	}
 }
 
-// carryOut runs the plan in virtual time. All goroutines have ended when it returns: the bubble sees to it.
+// carryOut runs the plan in virtual time. All goroutines have ended when it returns: the bubble
+// sees to it.
 func (p plan) carryOut(t *testing.T) (rep Report, h *history, err error) {
 	t.Helper()
 	h = &history{
@@ -245,7 +246,7 @@ func (p plan) carryOut(t *testing.T) (rep Report, h *history, err error) {
 		store := p.store(h)
 		b := New(p.poster(h), store,
 			WithConcurrency(p.concurrency), WithRetries(p.attempts, p.retryTime), WithPostTimeout(time.Second), WithDeadlineMargin(0),
-			WithJitter(func(limit time.Duration) time.Duration { return limit * time.Duration(p.jitter) / 100 }),
+			withJitter(func(limit time.Duration) time.Duration { return limit * time.Duration(p.jitter) / 100 }),
 			WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
 		ctx := context.Background()
 		if p.cancelAt >= 0 {
@@ -289,7 +290,7 @@ func TestEveryMemberIsAccountedFor(t *testing.T) {
 		rep, h, err := p.carryOut(t)
 		checkReport(rt, p, rep, h, err)
 		checkHistory(rt, p, rep, h)
-		if p.cancelAt < 0 && h.count(forbidden) == 0 && !errors.Is(err, errStuck) {
+		if p.cancelAt < 0 && h.count(forbidden) == 0 && !errors.Is(err, errUnreached) {
 			checkRemovals(rt, p, h)
 		}
 	})
@@ -307,11 +308,11 @@ func checkReport(t require.TestingT, p plan, rep Report, h *history, err error) 
 		require.False(t, rep.Incomplete)
 		require.Equal(t, h.count(throttled), rep.Unsent)
 	} else {
-		require.True(t, errors.Is(err, errStopped) && p.cancelAt >= 0 || errors.Is(err, errStuck) ||
+		require.True(t, errors.Is(err, errStopped) && p.cancelAt >= 0 || errors.Is(err, errUnreached) ||
 			errors.Is(err, errStore) && len(p.readErr) > 0 || errors.Is(err, gatesock.ErrForbidden), "%v", err)
 		require.True(t, rep.Incomplete || rep.Unsent+rep.Failed > 0, "nothing is missing, but %v", err)
 	}
-	require.Len(t, rep.Errors, min(rep.Failed, MaxReportErrors))
+	require.Len(t, rep.Errors, min(rep.Failed, maxReportErrors))
 	for _, e := range rep.Errors {
 		require.Error(t, e.Err)
 		require.GreaterOrEqual(t, e.Attempts, 1)
@@ -365,7 +366,8 @@ func checkStrays(t require.TestingT, p plan, h *history) {
 	}
 }
 
-// checkRemovals: every connection that is gone was removed, or left its group, unless the store or its age forbid it.
+// checkRemovals: every connection that is gone was removed, or left its group, unless the store or
+// its age forbid it.
 func checkRemovals(t require.TestingT, p plan, h *history) {
 	for id := range h.gone {
 		require.Equal(t, p.prune[id] == ok || p.prune[id] == fault, h.deletes[id] == 1, id)

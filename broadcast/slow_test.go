@@ -61,7 +61,8 @@ func mixed(n, slow int) Audience {
 
 func quiet() Option { return WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))) }
 
-// Slow consumers cost the others nothing: all that are not slow have their message as early as without them.
+// Slow consumers cost the others nothing: all that are not slow have their message as early as
+// without them.
 func TestSlowConsumersDoNotSlowTheOthers(t *testing.T) {
 	t.Parallel()
 	last := func(slow int) (took time.Duration) {
@@ -108,7 +109,7 @@ func TestSlowPolicies(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				p := &slowPoster{}
-				b := New(p, room(0, 1), WithConcurrency(4), WithSlowConsumers(3, c.policy), WithRetries(10, time.Minute), WithJitter(fullJitter), inOrder())
+				b := New(p, room(0, 1), WithConcurrency(4), WithSlowConsumers(3, c.policy), WithRetries(10, time.Minute), withJitter(fullJitter), inOrder())
 				rep, err := b.Send(t.Context(), mixed(6000, 2), hello())
 				if c.fails {
 					require.ErrorIs(t, err, ErrSlowConsumer)
@@ -135,7 +136,7 @@ func TestSlowConsumerIsRemembered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &slowPoster{}
-		b := New(p, room(0, 1), WithConcurrency(4), WithSlowConsumers(3, SkipSlow), WithRetries(10, time.Minute), WithJitter(fullJitter), inOrder())
+		b := New(p, room(0, 1), WithConcurrency(4), WithSlowConsumers(3, SkipSlow), WithRetries(10, time.Minute), withJitter(fullJitter), inOrder())
 		_, err := b.Send(t.Context(), mixed(6000, 1), hello())
 		require.NoError(t, err)
 		first := p.posts["00000-slow"]
@@ -170,7 +171,7 @@ func TestDisconnectFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &slowPoster{disconnect: errFault}
-		b := New(p, room(0, 1), WithConcurrency(4), WithSlowConsumers(2, DisconnectSlow), WithJitter(fullJitter), quiet(), inOrder())
+		b := New(p, room(0, 1), WithConcurrency(4), WithSlowConsumers(2, DisconnectSlow), withJitter(fullJitter), quiet(), inOrder())
 		rep, err := b.Send(t.Context(), mixed(6000, 1), hello())
 		require.NoError(t, err)
 		require.Equal(t, []int{1, 0}, []int{rep.Slow, rep.Disconnected})
@@ -180,7 +181,7 @@ func TestDisconnectFails(t *testing.T) {
 func TestDisconnectNeedsAPosterThatCan(t *testing.T) {
 	t.Parallel()
 	require.PanicsWithValue(t,
-		"broadcast: DisconnectSlow with a Poster that has no method Disconnect(context.Context, gatesock.Target) error",
+		"broadcast: New: DisconnectSlow needs a poster that is a gatesock.Disconnector",
 		func() { New(always(nil), room(0, 1), WithSlowConsumers(1, DisconnectSlow)) })
 }
 
@@ -257,7 +258,7 @@ func TestFailOnSlowBesideARelay(t *testing.T) {
 				return wait(ctx, 10*time.Millisecond, nil)
 			}
 		})
-		q := &queue{}
+		q := &jobQueue{}
 		b := New(p, room(3000, 50), WithConcurrency(4), WithSlowConsumers(2, FailOnSlow), WithRetries(1000, time.Hour), WithRelay(q), quiet(), inOrder())
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
 		defer cancel()
@@ -268,7 +269,7 @@ func TestFailOnSlowBesideARelay(t *testing.T) {
 		require.Len(t, rep.HandedOff, 1)
 
 		job := goodJob()
-		job.Cursor = rest{Read: []segment{{Group: "room"}}}.cursor()
+		job.Cursor = remaining{unread: []span{{group: "room"}}}.cursor()
 		only := New(posterFunc(func(ctx context.Context, to gatesock.Target, _ []byte) error {
 			if to.ConnectionID == "c0" {
 				return gatesock.ErrThrottled
@@ -282,7 +283,8 @@ func TestFailOnSlowBesideARelay(t *testing.T) {
 	})
 }
 
-// Slow connections do not hold up the reading of the others, though they are many more than may wait for a retry.
+// Slow connections do not hold up the reading of the others, though they are many more than may
+// wait for a retry.
 func TestSlowConsumersDoNotHoldUpReading(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -304,7 +306,7 @@ func TestSlowConsumersDoNotHoldUpReading(t *testing.T) {
 			mu.Unlock()
 			return wait(ctx, 10*time.Millisecond, nil)
 		})
-		b := New(p, store, WithConcurrency(concurrency), WithJitter(fullJitter), WithSlowConsumers(8, SkipSlow))
+		b := New(p, store, WithConcurrency(concurrency), withJitter(fullJitter), WithSlowConsumers(8, SkipSlow))
 		rep, err := b.Send(t.Context(), To("room"), hello())
 		require.NoError(t, err)
 		require.Equal(t, others, rep.Delivered)

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// haunted is a Memory whose groups list members that are not registered, as a crash between two writes leaves
-// them in a store that is not a Memory.
+// haunted is a Memory whose groups list members that are not registered, as a crash between two
+// writes leaves them in a store that is not a Memory.
 type haunted struct {
 	*conn.Memory
 
@@ -51,8 +51,8 @@ func (s *haunted) Leave(ctx context.Context, id, group string) error {
 	return s.Memory.Leave(ctx, id, group)
 }
 
-// A stray leaves the group that it was read from, whatever its endpoint, and is not posted to again. No grace is
-// given.
+// A stray leaves the group that it was read from, whatever its endpoint, and is not posted to
+// again. No grace is given.
 func TestPruningOfAStray(t *testing.T) {
 	t.Parallel()
 	store := haunt([]conn.Member{{ID: "stray"}, {ID: "away", Endpoint: "https://other.example"}}, "room", "hall")
@@ -141,7 +141,7 @@ func TestPruningOfManyStrays(t *testing.T) {
 		}
 		return gatesock.ErrGone
 	})
-	b := New(p, store, WithConcurrency(2), WithJitter(func(limit time.Duration) time.Duration { return limit / 50 }))
+	b := New(p, store, WithConcurrency(2), withJitter(func(limit time.Duration) time.Duration { return limit / 50 }))
 	rep, err := b.Send(t.Context(), To("a", "b", "c"), hello())
 	require.NoError(t, err)
 	require.Equal(t, Report{Audience: 90, Gone: 90, Throttled: 90, Retries: 90}, rep)

@@ -14,9 +14,9 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// Applications keep cursors and queues hold jobs while programs change. Both must stay the same byte for byte, and
-// so must job IDs, which identify a job that ran twice. The golden strings here come from the first version of this
-// package.
+// Applications keep cursors and queues hold jobs while programs change. Both must stay the same
+// byte for byte, and so must job IDs, which identify a job that ran twice. The golden strings here
+// come from the first version of this package.
 
 func cursorOf(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 
@@ -42,8 +42,8 @@ func lobby() *shelf {
 	}}
 }
 
-// TestGoldenCursorsRoundTrip resumes cursors of every form with a context that has ended: the cursor of the report is the
-// one that was resumed.
+// TestGoldenCursorsRoundTrip resumes cursors of every form with a context that has ended: the
+// cursor of the report is the one that was resumed.
 func TestGoldenCursorsRoundTrip(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
@@ -125,7 +125,7 @@ func TestGoldenCursorsOfAudiences(t *testing.T) {
 func synctestWait() { <-time.After(time.Millisecond) }
 
 // tray is a queue whose jobs can be compared: several are handed off at once, in any order.
-type tray struct{ queue }
+type tray struct{ jobQueue }
 
 func (q *tray) texts() (all []string) {
 	for _, j := range q.jobs {
@@ -180,7 +180,7 @@ func TestGoldenJobs(t *testing.T) {
 					return conn.Conn{}, wait(ctx, time.Hour, nil)
 				}
 				q := &tray{}
-				b := New(p, store, WithRelay(q), WithConcurrency(1), WithPostTimeout(time.Hour), WithJitter(fullJitter), inOrder(), quiet())
+				b := New(p, store, WithRelay(q), WithConcurrency(1), WithPostTimeout(time.Hour), withJitter(fullJitter), inOrder(), quiet())
 				job := Job{ID: "job", RootID: "root", Hops: 2, Cursor: cursorOf(c.cursor), Frame: []byte(`{"event":"é"}`)}
 				_, err := b.Run(ctx, job)
 				require.NoError(t, err)

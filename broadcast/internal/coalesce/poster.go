@@ -14,9 +14,9 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// Poster holds each message back for a short time, and posts all messages to the same connection that arrive meanwhile as
-// one JSON array, in the order of their arrival. A single message is posted unchanged. Make it with [New]. It is safe
-// for concurrent use.
+// Poster holds each message back for a short time, and posts all messages to the same connection
+// that arrive meanwhile as one JSON array, in the order of their arrival. A single message is
+// posted unchanged. Make it with [New]. It is safe for concurrent use.
 type Poster struct {
 	inner  gatesock.Poster
 	window time.Duration
@@ -27,7 +27,8 @@ type Poster struct {
 
 var _ gatesock.Preparer = (*Poster)(nil)
 
-// batch is the messages of one frame. Its goroutine ends before the last Post that waits for it returns.
+// batch is the messages of one frame. Its goroutine ends before the last Post that waits for it
+// returns.
 type batch struct {
 	messages []*[]byte     // one for each caller; nil if the caller has left
 	size     int           // bytes of the array
@@ -48,17 +49,19 @@ func New(inner gatesock.Poster, window time.Duration) *Poster {
 	return &Poster{inner: inner, window: window, open: make(map[gatesock.Target]*batch)}
 }
 
-// Post posts data, alone or in a frame with other messages to the same connection, and returns the result of that frame.
-// Data other than a JSON object is posted alone and at once. If ctx ends before the frame is posted, the message is
-// taken out of it, and Post fails with [gatesock.ErrNotSent].
+// Post posts data, alone or in a frame with other messages to the same connection, and returns the
+// result of that frame. Data other than a JSON object is posted alone and at once. If ctx ends
+// before the frame is posted, the message is taken out of it, and Post fails with
+// [gatesock.ErrNotSent].
 //
 // If the inner Poster panics, all callers with a message in the frame get the panic as an error.
 func (p *Poster) Post(ctx context.Context, to gatesock.Target, data []byte) error {
 	return p.post(ctx, to, data, 0)
 }
 
-// Prepare returns a function that posts data like Post. The timeout limits the post of the frame, without the time for
-// which messages are held back. The shortest timeout of the messages in a frame applies.
+// Prepare returns a function that posts data like Post. The timeout limits the post of the frame,
+// without the time for which messages are held back. The shortest timeout of the messages in a
+// frame applies.
 func (p *Poster) Prepare(data []byte, timeout time.Duration) func(ctx context.Context, to gatesock.Target) error {
 	return func(ctx context.Context, to gatesock.Target) error { return p.post(ctx, to, data, timeout) }
 }
@@ -97,7 +100,8 @@ func isObject(data []byte) bool {
 	return len(trimmed) > 0 && trimmed[0] == '{' && json.Valid(trimmed)
 }
 
-// join adds a message to the open batch of its connection, or to a new one, and returns its index there.
+// join adds a message to the open batch of its connection, or to a new one, and returns its index
+// there.
 func (p *Poster) join(ctx context.Context, to gatesock.Target, data []byte, timeout time.Duration) (*batch, int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -118,7 +122,8 @@ func (p *Poster) join(ctx context.Context, to gatesock.Target, data []byte, time
 	return b, len(b.messages) - 1
 }
 
-// begin opens a batch. Its post has the values of the first caller's context, and is cut off when all callers have left.
+// begin opens a batch. Its post has the values of the first caller's context, and is cut off when
+// all callers have left.
 func (p *Poster) begin(ctx context.Context, to gatesock.Target) *batch {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	b := &batch{size: 1, full: make(chan struct{}), done: make(chan struct{}), cancel: cancel}
@@ -137,8 +142,8 @@ func (p *Poster) seal(b *batch, to gatesock.Target) {
 	delete(p.open, to)
 }
 
-// leave takes a caller out of the batch, and its message too if the frame is not being posted yet. The last caller waits
-// for the batch to end. If an answer has arrived by then, it counts.
+// leave takes a caller out of the batch, and its message too if the frame is not being posted yet.
+// The last caller waits for the batch to end. If an answer has arrived by then, it counts.
 func (p *Poster) leave(ctx context.Context, b *batch, to gatesock.Target, index int) error {
 	p.mu.Lock()
 	sent := b.posting
@@ -164,8 +169,8 @@ func (p *Poster) leave(ctx context.Context, b *batch, to gatesock.Target, index 
 	}
 }
 
-// result returns the result of a batch for a caller whose context has ended. If the post was cut off, that is the cause of
-// the caller's own context.
+// result returns the result of a batch for a caller whose context has ended. If the post was cut
+// off, that is the cause of the caller's own context.
 func (b *batch) result(ctx context.Context) error {
 	cut := errors.Is(b.err, context.Canceled) || errors.Is(b.err, context.DeadlineExceeded)
 	if cut && !errors.Is(b.err, gatesock.ErrNotSent) {

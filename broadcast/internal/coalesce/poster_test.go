@@ -111,7 +111,8 @@ func TestGathering(t *testing.T) {
 	}
 }
 
-// A caller that goes while the frame is on its way leaves it to the others; the last one cancels it.
+// A caller that goes while the frame is on its way leaves it to the others; the last one cancels
+// it.
 func TestCallersThatGo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -143,7 +144,8 @@ func TestErrorsReachAll(t *testing.T) {
 	}
 }
 
-// Each message is in one frame, no frame is too large, and who posts one after the other is read in that order.
+// Each message is in one frame, no frame is too large, and who posts one after the other is read in
+// that order.
 func TestNothingIsLost(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

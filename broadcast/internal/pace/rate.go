@@ -1,8 +1,10 @@
-// Package pace finds how many posts per second an account has room for, knowing only which posts were throttled.
+// Package pace finds how many posts per second an account has room for, knowing only which posts
+// were throttled.
 //
-// API Gateway does not tell a client how much of the account's quota is left, and other programs draw on the same
-// quota. A [Rate] therefore does what TCP does on a shared line: additive increase, multiplicative decrease. It counts
-// the answers of a window of 200 ms, and derives the limit of the next window from them; see [state.next].
+// API Gateway does not tell a client how much of the account's quota is left, and other programs
+// draw on the same quota. A [Rate] therefore does what TCP does on a shared line: additive
+// increase, multiplicative decrease. It counts the answers of a window of 200 ms, and derives the
+// limit of the next window from them; see [state.next].
 package pace
 
 import (
@@ -10,7 +12,8 @@ import (
 	"time"
 )
 
-// Rate limits the posts per second of all that share it. Make it with [New]. It is safe for concurrent use.
+// Rate limits the posts per second of all that share it. Make it with [New]. It is safe for
+// concurrent use.
 type Rate struct {
 	mu      sync.Mutex
 	ceiling float64 // posts per second; 0: there is no ceiling
@@ -29,8 +32,8 @@ const (
 	maxWait = time.Hour
 )
 
-// New returns a Rate with a ceiling in posts per second; 0 means no ceiling. It has no other limit until posts are
-// throttled.
+// New returns a Rate with a ceiling in posts per second; 0 means no ceiling. It has no other limit
+// until posts are throttled.
 func New(ceiling float64) *Rate { return &Rate{ceiling: ceiling} }
 
 // Take returns 0 and counts a post as begun, or returns how long to wait before asking again.
@@ -56,8 +59,9 @@ func (r *Rate) Take(now time.Time) time.Duration {
 	return max(time.Microsecond, time.Duration(wait*float64(time.Second)))
 }
 
-// Delivered counts a post that the gateway accepted. throttled is how often the same member was throttled before in
-// this send: since the client reads after all, it was the account that was throttled.
+// Delivered counts a post that the gateway accepted. throttled is how often the same member was
+// throttled before in this send: since the client reads after all, it was the account that was
+// throttled.
 func (r *Rate) Delivered(now time.Time, throttled int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -67,7 +71,8 @@ func (r *Rate) Delivered(now time.Time, throttled int) {
 	r.window.confirmed += throttled
 }
 
-// Throttled counts a post that was throttled. before is how often the same member was throttled before in this send.
+// Throttled counts a post that was throttled. before is how often the same member was throttled
+// before in this send.
 func (r *Rate) Throttled(now time.Time, before int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

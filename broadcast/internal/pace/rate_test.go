@@ -227,8 +227,8 @@ func TestOutage(t *testing.T) {
 	require.Greater(t, b.served-before, 4_000, "64 at once, 12.5 ms each, make 5,120")
 }
 
-// After an outage the rate is back within seconds near what it was, also where outages come again and again; and where
-// the quota has become smaller meanwhile it is found.
+// After an outage the rate is back within seconds near what it was, also where outages come again
+// and again; and where the quota has become smaller meanwhile it is found.
 func TestRateComesBackAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	for _, quota := range []float64{10_000, 2_000} {
@@ -294,7 +294,8 @@ func TestCeilingHolds(t *testing.T) {
 	})
 }
 
-// Who asks again after the wait may post: a caller that has nobody to compete with makes the whole rate.
+// Who asks again after the wait may post: a caller that has nobody to compete with makes the whole
+// rate.
 func TestWaitIsNotTooLong(t *testing.T) {
 	t.Parallel()
 	r := pace.New(1000)

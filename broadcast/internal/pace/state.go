@@ -5,42 +5,48 @@ import (
 	"time"
 )
 
-// The constants were tuned with the simulations in this package's tests: several broadcasters and inbound traffic on
-// one account, outages, and slow clients.
+// The constants were tuned with the simulations in this package's tests: several broadcasters and
+// inbound traffic on one account, outages, and slow clients.
 const (
-	// windowLength is the time over which answers are counted. It is longer than a post takes, so that a window sees
-	// the effect of the limit that it has.
+	// windowLength is the time over which answers are counted. It is longer than a post takes, so
+	// that a window sees the effect of the limit that it has.
 	windowLength = 200 * time.Millisecond
-	// staleAfter is the length of a window that says nothing about the limit: there was too little to post.
+	// staleAfter is the length of a window that says nothing about the limit: there was too little
+	// to post.
 	staleAfter = 5 * windowLength
 	// forgetAfter is how long after the last throttling the limit is lifted.
 	forgetAfter = time.Minute
 
-	// decrease is the part of the limit that each throttled post takes off. It counts posts, not windows, so that all
-	// programs that share a quota, and see the same part of their posts throttled, arrive at the same limit.
+	// decrease is the part of the limit that each throttled post takes off. It counts posts, not
+	// windows, so that all programs that share a quota, and see the same part of their posts
+	// throttled, arrive at the same limit.
 	decrease = 0.004
-	// leastKept is the part of the limit that one window leaves, however many posts were throttled in it.
+	// leastKept is the part of the limit that one window leaves, however many posts were throttled
+	// in it.
 	leastKept = 0.8
-	// increase is by how many posts per second the limit rises each second. It rises by as much again for each second
-	// since the last throttling, so that a limit that is far too low does not last.
+	// increase is by how many posts per second the limit rises each second. It rises by as much
+	// again for each second since the last throttling, so that a limit that is far too low does not
+	// last.
 	increase = 60.0
 	// used is the part of the limit that must have been used for it to rise.
 	used = 0.7
 
-	// leastFirst is the lowest limit to begin with: there may have been little to do when the first post was throttled.
+	// leastFirst is the lowest limit to begin with: there may have been little to do when the first
+	// post was throttled.
 	leastFirst = 500.0
 	// floor is the lowest limit: these posts find out that the quota has room again.
 	floor = 20.0
-	// crowd is how many members must be throttled for the first time before the account, rather than single slow
-	// clients, is the likely cause.
+	// crowd is how many members must be throttled for the first time before the account, rather
+	// than single slow clients, is the likely cause.
 	crowd = 10
-	// tolerated is the part of the answers that may be throttled without a limit: clients that stall for a moment
-	// look the same.
+	// tolerated is the part of the answers that may be throttled without a limit: clients that
+	// stall for a moment look the same.
 	tolerated = 0.02
-	// outagePart is the part of the answers below which deliveries belong to an outage, and say nothing about the
-	// quota.
+	// outagePart is the part of the answers below which deliveries belong to an outage, and say
+	// nothing about the quota.
 	outagePart = 0.1
-	// resumedPart is the part of the rate before an outage up to which the limit doubles in each window after it.
+	// resumedPart is the part of the rate before an outage up to which the limit doubles in each
+	// window after it.
 	resumedPart = 0.7
 )
 
@@ -77,8 +83,9 @@ const (
 	contested
 )
 
-// next returns the state after a window: a window of a minute since the last throttling lifts the limit, a stale one
-// changes nothing, and any other is of the first kind in this table whose condition holds.
+// next returns the state after a window: a window of a minute since the last throttling lifts the
+// limit, a stale one changes nothing, and any other is of the first kind in this table whose
+// condition holds.
 //
 //	kind       condition                                       limit afterwards                  throttled
 //	resuming   an outage interrupted a higher rate, and        doubled, at most to resume        unchanged
@@ -142,8 +149,8 @@ func (s state) classify(w window) kind {
 	}
 }
 
-// noteOutage keeps the rate that an outage interrupts, and forgets it when a crowd is throttled although most posts are
-// delivered: then the limit was found again.
+// noteOutage keeps the rate that an outage interrupts, and forgets it when a crowd is throttled
+// although most posts are delivered: then the limit was found again.
 func (s state) noteOutage(w window) state {
 	if w.newlyThrottled+w.confirmed == 0 {
 		s.healthy = w.perSecond(w.delivered)

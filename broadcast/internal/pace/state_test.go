@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Every row of the table of state.next, with a window of 200 ms that ends a second after the last throttling.
+// Every row of the table of state.next, with a window of 200 ms that ends a second after the last
+// throttling.
 func TestStateAfterEachKindOfWindow(t *testing.T) {
 	t.Parallel()
 	end := time.Unix(1e9, 0)

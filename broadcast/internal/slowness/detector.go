@@ -1,15 +1,17 @@
 // Package slowness finds the clients that read too slowly.
 //
-// API Gateway refuses a post to a client whose buffer is full with the same answer, 429, as a post that exceeds the
-// account's rate. A single refusal therefore says nothing about the client. A [Detector] compares the refusals of a
-// connection with the posts to other connections at the same time.
+// API Gateway refuses a post to a client whose buffer is full with the same answer, 429, as a post
+// that exceeds the account's rate. A single refusal therefore says nothing about the client. A
+// [Detector] compares the refusals of a connection with the posts to other connections at the same
+// time.
 //
 // # Model
 //
-// It is a permutation test. The null hypothesis is that the account is throttled, and picks the posts to refuse without
-// regard to the connection. Take one refusal of a connection, and n first posts to other connections within the same
-// time, r of which were refused too. Under the null hypothesis each of the n+1 posts is equally likely to be among the
-// r+1 that were refused, whatever the account's quota is, so that
+// It is a permutation test. The null hypothesis is that the account is throttled, and picks the
+// posts to refuse without regard to the connection. Take one refusal of a connection, and n first
+// posts to other connections within the same time, r of which were refused too. Under the null
+// hypothesis each of the n+1 posts is equally likely to be among the r+1 that were refused,
+// whatever the account's quota is, so that
 //
 //	P(this one is refused) = (r+1) / (n+1)
 //
@@ -17,13 +19,13 @@
 //
 //	p = ∏ (r_i+1) / (n_i+1),  i = 1 … k
 //
-// The connection is too slow if p ≤ 1e-9, the significance level, and if in addition the streak has a number of
-// refusals that the user sets, and lasts for 5 seconds: a client that stalls for a moment is not too slow. A delivery
-// ends the streak.
+// The connection is too slow if p ≤ 1e-9, the significance level, and if in addition the streak has
+// a number of refusals that the user sets, and lasts for 5 seconds: a client that stalls for a
+// moment is not too slow. A delivery ends the streak.
 //
-// A refusal does not count if nothing was delivered to others at that time, as in an outage. Only first posts are
-// compared, because retries go to connections that were refused before, and only posts to the same endpoint, because
-// another endpoint may belong to another account.
+// A refusal does not count if nothing was delivered to others at that time, as in an outage. Only
+// first posts are compared, because retries go to connections that were refused before, and only
+// posts to the same endpoint, because another endpoint may belong to another account.
 package slowness
 
 import (
@@ -34,10 +36,11 @@ import (
 )
 
 const (
-	// slotLength is the unit of time. A refusal is compared with the first posts of its own slot and of the slots
-	// before and after it.
+	// slotLength is the unit of time. A refusal is compared with the first posts of its own slot
+	// and of the slots before and after it.
 	slotLength = 100 * time.Millisecond
-	// spacing is how many slots lie between two refusals of a streak, so that no post is compared with both.
+	// spacing is how many slots lie between two refusals of a streak, so that no post is compared
+	// with both.
 	spacing = 3
 	// leastLasting is how long a streak lasts at least.
 	leastLasting = 5 * time.Second
@@ -46,12 +49,14 @@ const (
 	// significance is the p-value up to which the null hypothesis is rejected.
 	significance = 1e-9
 
-	// maxStreaks bounds the connections that are remembered, maxEndpoints the endpoints whose posts are counted.
+	// maxStreaks bounds the connections that are remembered, maxEndpoints the endpoints whose posts
+	// are counted.
 	maxStreaks   = 10_000
 	maxEndpoints = 100
 )
 
-// Detector decides which connections are too slow. Make it with [New]. It is safe for concurrent use.
+// Detector decides which connections are too slow. Make it with [New]. It is safe for concurrent
+// use.
 type Detector struct {
 	leastRefusals int
 	began         time.Time
@@ -92,7 +97,8 @@ func New(leastRefusals int) *Detector {
 	}
 }
 
-// Delivered notes a delivery. before is how often the connection was refused before in the same send.
+// Delivered notes a delivery. before is how often the connection was refused before in the same
+// send.
 func (d *Detector) Delivered(to gatesock.Target, before int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -103,9 +109,9 @@ func (d *Detector) Delivered(to gatesock.Target, before int) {
 	delete(d.streaks, to)
 }
 
-// Refused notes a refusal. before is how often the connection was refused before in the same send. It returns how many
-// refusals in a row count so far, and whether the connection is too slow. The refusal itself is compared later, when
-// the posts around it have been answered.
+// Refused notes a refusal. before is how often the connection was refused before in the same send.
+// It returns how many refusals in a row count so far, and whether the connection is too slow. The
+// refusal itself is compared later, when the posts around it have been answered.
 func (d *Detector) Refused(to gatesock.Target, before int) (refusals int, tooSlow bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -174,7 +180,8 @@ func (d *Detector) current(endpoint string) *slot {
 	return s
 }
 
-// compare multiplies the chance of a refusal into its streak, unless a delivery has ended the streak since.
+// compare multiplies the chance of a refusal into its streak, unless a delivery has ended the
+// streak since.
 func (d *Detector) compare(r refusal) {
 	s, slots := d.streaks[r.to], d.slots[r.to.Endpoint]
 	if s == nil || s.last != r.slot || slots == nil {

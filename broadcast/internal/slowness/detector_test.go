@@ -130,7 +130,8 @@ func TestTooSlow(t *testing.T) {
 	}
 }
 
-// The detector is called for each refusal of a real client: the first calls are not enough, then one is.
+// The detector is called for each refusal of a real client: the first calls are not enough, then
+// one is.
 func TestRefusedReportsWhenTheStreakIsEnough(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
