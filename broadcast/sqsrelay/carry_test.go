@@ -58,7 +58,8 @@ func TestCarryOn(t *testing.T) {
 	}
 }
 
-// TestHopsUsedUp: who is left when a job was handed on too often is in the dead-letter queue, and is served from there.
+// TestHopsUsedUp: who is left when a job was handed on too often is in the dead-letter queue, and
+// is served from there.
 func TestHopsUsedUp(t *testing.T) {
 	t.Parallel()
 	const n = 200
@@ -93,7 +94,8 @@ func TestHopsUsedUp(t *testing.T) {
 	require.Equal(t, map[int]int{1: n - 1}, gateway.counts())
 }
 
-// TestPoison: what is no job, or fails each time, ends in the dead-letter queue; the others of its batch don't.
+// TestPoison: what is no job, or fails each time, ends in the dead-letter queue; the others of its
+// batch don't.
 func TestPoison(t *testing.T) {
 	t.Parallel()
 	store := members(t, 10)
@@ -122,7 +124,8 @@ func TestPoison(t *testing.T) {
 	require.ElementsMatch(t, [][]byte{bodies[0], bodies[2], bodies[3]}, left)
 }
 
-// TestMessageDeliveredTwice: a standard queue may do so. The members get the push twice, and count once.
+// TestMessageDeliveredTwice: a standard queue may do so. The members get the push twice, and count
+// once.
 func TestMessageDeliveredTwice(t *testing.T) {
 	t.Parallel()
 	const n = 50

@@ -25,8 +25,8 @@ func (r record) receives() string {
 	return fmt.Sprint(attributes.ApproximateReceiveCount)
 }
 
-// parseEvent fails if the event is not an SQS event, or a record has no message ID, without which it
-// cannot be reported as failed.
+// parseEvent fails if the event is not an SQS event, or a record has no message ID, without which
+// it cannot be reported as failed.
 func parseEvent(payload []byte) ([]record, error) {
 	var event struct {
 		Records *[]record `json:"Records"`
@@ -49,8 +49,8 @@ func parseEvent(payload []byte) ([]record, error) {
 }
 
 // answer names the messages that failed. Lambda deletes all others. An empty list means that all
-// messages are done; there is no other form for that (AWS Lambda Developer Guide, "Handling errors for
-// an SQS event source in Lambda").
+// messages are done; there is no other form for that (AWS Lambda Developer Guide, "Handling errors
+// for an SQS event source in Lambda").
 type answer struct {
 	Failures []failure `json:"batchItemFailures"`
 }

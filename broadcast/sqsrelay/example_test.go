@@ -71,8 +71,8 @@ func Example() {
 	// together: delivered 3 of 3 missing []
 }
 
-// A message that is not a job is reported as failed and logged. It stays in the queue, and gets into the
-// dead-letter queue in the end.
+// A message that is not a job is reported as failed and logged. It stays in the queue, and gets
+// into the dead-letter queue in the end.
 func ExampleHandler_damagedMessage() {
 	relay, err := sqsrelay.New(new(line), "https://sqs.eu-west-1.amazonaws.com/123456789012/fanout")
 	if err != nil {

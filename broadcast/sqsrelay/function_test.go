@@ -16,7 +16,8 @@ import (
 	"github.com/gatesock/gatesock/internal/sqstest"
 )
 
-// function stands for a Lambda function with a queue as its event source, and does what Lambda does with both.
+// function stands for a Lambda function with a queue as its event source, and does what Lambda does
+// with both.
 type function struct {
 	queue   string
 	timeout time.Duration
@@ -38,7 +39,8 @@ func (f function) drain(t *testing.T) int {
 	return n
 }
 
-// invoke deletes the messages that have not failed. The others can be received again when they are visible again.
+// invoke deletes the messages that have not failed. The others can be received again when they are
+// visible again.
 func (f function) invoke(t *testing.T, messages []types.Message) {
 	t.Helper()
 	failed := failures(t, f.timeout, f.handler, sqsEvent(t, messages))
@@ -53,7 +55,8 @@ func (f function) invoke(t *testing.T, messages []types.Message) {
 	}
 }
 
-// failures invokes a handler and gives the messages that have failed. The answer has one shape only.
+// failures invokes a handler and gives the messages that have failed. The answer has one shape
+// only.
 func failures(t *testing.T, timeout time.Duration, h lambda.Handler, event []byte) map[string]bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)

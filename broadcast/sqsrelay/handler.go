@@ -19,9 +19,9 @@ const defaultMinTime = 2 * time.Second
 
 var errLate = errors.New("no time left in this invocation")
 
-// Handler returns the handler of SQS events that runs their jobs. Use it as the SQS source of package
-// eventmux, or by itself. It panics if b is nil or has no [broadcast.Relay]. It is safe for concurrent
-// use.
+// Handler returns the handler of SQS events that runs their jobs. Use it as the SQS source of
+// package eventmux, or by itself. It panics if b is nil or has no [broadcast.Relay]. It is safe for
+// concurrent use.
 //
 // Its response names the messages whose jobs are not done. They stay in the queue, or get into its
 // dead-letter queue after several failures. The handler logs each of them, with its message ID:
@@ -100,8 +100,8 @@ func (b *batch) serve(ctx context.Context, r record) error {
 	return err
 }
 
-// checkTime returns why no job should start now, if so. The first job of a batch starts as long as there
-// is any time: it would not have more of it when it is delivered again.
+// checkTime returns why no job should start now, if so. The first job of a batch starts as long as
+// there is any time: it would not have more of it when it is delivered again.
 func (b *batch) checkTime(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -154,9 +154,9 @@ func WithLogger(l *slog.Logger) Option {
 	return option(func(h *handler) { h.log = l })
 }
 
-// WithReports sets a function that gets the report of each job that is done, for example to keep it for
-// [broadcast.MergeReports]. The report of a job that runs twice comes twice. An error of keep is
-// logged; the job does not fail for it, because its members have been served.
+// WithReports sets a function that gets the report of each job that is done, for example to keep it
+// for [broadcast.MergeReports]. The report of a job that runs twice comes twice. An error of keep
+// is logged; the job does not fail for it, because its members have been served.
 func WithReports(keep func(ctx context.Context, r broadcast.Report) error) Option {
 	if keep == nil {
 		panic("sqsrelay: WithReports: keep must not be nil")
@@ -165,9 +165,9 @@ func WithReports(keep func(ctx context.Context, r broadcast.Report) error) Optio
 }
 
 // WithMinTime sets how much time there must be before the deadline of the invocation for a job to
-// start; the default is 2 s, and 0 starts every job. It does not apply to the first job of a batch. Use
-// more than the margin of [broadcast.WithDeadlineMargin]: a job that starts within the margin is only
-// handed off again.
+// start; the default is 2 s, and 0 starts every job. It does not apply to the first job of a batch.
+// Use more than the margin of [broadcast.WithDeadlineMargin]: a job that starts within the margin
+// is only handed off again.
 func WithMinTime(d time.Duration) Option {
 	if d < 0 {
 		panic("sqsrelay: WithMinTime: d must not be negative")

@@ -25,7 +25,8 @@ const (
 // connections by ID. A queue with a lower limit refuses a job with an error of the client.
 var ErrTooLarge = errors.New("sqsrelay: the job is too large for a message")
 
-// API is what a [Relay] needs of SQS. *sqs.Client implements it. It must be safe for concurrent use.
+// API is what a [Relay] needs of SQS. *sqs.Client implements it. It must be safe for concurrent
+// use.
 type API interface {
 	SendMessage(
 		ctx context.Context, in *sqs.SendMessageInput, opts ...func(*sqs.Options),
@@ -41,8 +42,9 @@ type Relay struct {
 
 var _ broadcast.Relay = (*Relay)(nil)
 
-// New returns a Relay for the queue with this URL. It fails if the URL is empty, for example because
-// an environment variable is not set, or is the URL of a FIFO queue. It panics if client is nil.
+// New returns a Relay for the queue with this URL. It fails if the URL is empty, for example
+// because an environment variable is not set, or is the URL of a FIFO queue. It panics if client is
+// nil.
 func New(client API, queueURL string) (*Relay, error) {
 	switch {
 	case client == nil:
@@ -55,11 +57,11 @@ func New(client API, queueURL string) (*Relay, error) {
 	return &Relay{client: client, url: queueURL}, nil
 }
 
-// Relay sends the job as the body of a message. Its Delay is rounded up to seconds, and limited to the
-// 15 minutes that SQS allows; without one, the delay of the queue applies.
+// Relay sends the job as the body of a message. Its Delay is rounded up to seconds, and limited to
+// the 15 minutes that SQS allows; without one, the delay of the queue applies.
 //
-// It fails with [ErrTooLarge] or the error of the client, which has repeated the request by then as far
-// as its retryer allows.
+// It fails with [ErrTooLarge] or the error of the client, which has repeated the request by then as
+// far as its retryer allows.
 func (r *Relay) Relay(ctx context.Context, job broadcast.Job) error {
 	body := string(job.Encode())
 	if len(body) > maxMessageSize {
