@@ -84,7 +84,8 @@ func TestNothingElseIsClosed(t *testing.T) {
 			store.get = func(context.Context, string) (conn.Conn, error) {
 				return conn.Conn{ConnectedAt: now.Add(-c.age), Endpoint: c.endpoint}, nil
 			}
-			rep, err := New(p, store, WithClock(func() time.Time { return now }), WithLogger(slog.New(slog.NewTextHandler(&out, nil)))).Send(t.Context(), To("room"), hello())
+			rep, err := New(p, store, WithClock(func() time.Time { return now }),
+				WithLogger(slog.New(slog.NewTextHandler(&out, nil)))).Send(t.Context(), To("room"), hello())
 			require.NoError(t, err)
 			require.Equal(t, Report{Audience: 1, Gone: 1}, rep)
 			require.Empty(t, p.closed)
@@ -255,7 +256,8 @@ func TestRemovalsAloneAreNotTooManyHops(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := &jobQueue{}
-		d := &door{posterFunc: func(context.Context, gatesock.Target, []byte) error { return gatesock.ErrGone }, answers: map[string][]error{}}
+		d := &door{posterFunc: func(context.Context, gatesock.Target, []byte) error { return gatesock.ErrGone },
+			answers: map[string][]error{}}
 		b := New(d, room(1000, 100), WithRelay(q), WithRate(20), WithMaxHops(3), quiet())
 		job := goodJob()
 		job.Cursor = remaining{unread: []span{{group: "room"}}}.encode()
@@ -288,8 +290,8 @@ func TestNamedWithoutARecordIsNotClosed(t *testing.T) {
 	require.Empty(t, p.closed)
 }
 
-// A removal that is cut off by the deadline is handed on with those that were not begun.
-func TestRemovalThatIsCutOffIsHandedOn(t *testing.T) {
+// A removal that is cut off by the deadline is handed off with those that were not begun.
+func TestRemovalThatIsCutOffIsHandedOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := room(1, 1)
@@ -315,14 +317,15 @@ func TestRemovalThatIsCutOffIsHandedOn(t *testing.T) {
 	})
 }
 
-// A send whose members are all served does not fail because removals could not be handed on.
-func TestRemovalsThatCannotBeHandedOn(t *testing.T) {
+// A send whose members are all served does not fail because removals could not be handed off.
+func TestRemovalsThatCannotBeHandedOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := room(1, 1)
 		store.del = func(ctx context.Context, _ string) error { return wait(ctx, time.Hour, nil) }
 		var out bytes.Buffer
-		b := New(always(gatesock.ErrGone), store, WithRelay(&jobQueue{outcomes: []outcome{fault}}), WithPostTimeout(time.Hour),
+		b := New(always(gatesock.ErrGone), store, WithRelay(&jobQueue{outcomes: []outcome{fault}}),
+			WithPostTimeout(time.Hour),
 			WithLogger(slog.New(slog.NewTextHandler(&out, nil))))
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()

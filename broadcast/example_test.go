@@ -3,6 +3,7 @@ package broadcast_test
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -149,11 +150,12 @@ func ExampleReport() {
 	rep, err := b.Send(context.Background(), broadcast.To("room:1"), gatesock.Push{Event: "news"})
 	fmt.Println("of", rep.Audience, "delivered", rep.Delivered, "gone", rep.Gone, "failed", rep.Failed)
 	fmt.Println("the send:", err)
-	fmt.Println("its members:", cmp.Or(err, rep.Err()))
+	err = cmp.Or(err, rep.Err())
+	fmt.Println("its members:", errors.Is(err, gatesock.ErrTooLarge), rep.Errors[0].ConnectionID)
 	// Output:
 	// of 3 delivered 1 gone 1 failed 1
 	// the send: <nil>
-	// its members: broadcast: 1 of 3 members not served: 1 failed, 0 unsent; the first failure: broadcast: connection "cy", attempts 1: gatesock: payload is too large
+	// its members: true cy
 }
 
 // A send that runs out of time leaves a cursor. A later one continues there: together they reach
@@ -171,13 +173,13 @@ func ExampleResume() {
 	short, cancel := context.WithTimeout(context.Background(), time.Minute) // no time beside the margin
 	defer cancel()
 	rep, err := b.Send(short, broadcast.To("room:1"), push)
-	fmt.Println("delivered", rep.Delivered, "incomplete", rep.Incomplete, "-", err)
+	fmt.Println("delivered", rep.Delivered, "no time left:", errors.Is(err, broadcast.ErrDeadline))
 
 	rep, err = b.Send(context.Background(), broadcast.Resume(rep.Cursor), push)
-	fmt.Println("delivered", rep.Delivered, "incomplete", rep.Incomplete, "-", err)
+	fmt.Println("delivered", rep.Delivered, err)
 	// Output:
-	// delivered 0 incomplete true - broadcast: stopped: broadcast: no time left before the deadline: context deadline exceeded
-	// delivered 3 incomplete false - <nil>
+	// delivered 0 no time left: true
+	// delivered 3 <nil>
 }
 
 // jobs stands for a queue; package sqsrelay has a Relay for Amazon SQS.

@@ -139,7 +139,7 @@ func inOrder() Option { return option(func(s *settings) { s.shuffle = func(int, 
 
 func hello() gatesock.Push { return gatesock.Push{Event: "hello"} }
 
-// always is a Poster that gives the same answer to every post.
+// always is a Poster with the same answer to every post.
 func always(err error) posterFunc {
 	return func(context.Context, gatesock.Target, []byte) error { return err }
 }

@@ -83,20 +83,22 @@ func drawRelayed(t *rapid.T) relayed {
 		}
 		return m
 	}
-	limit := rapid.Map(rapid.OneOf(rapid.IntRange(0, 1500), rapid.IntRange(50, 300)), func(ms int) time.Duration { return time.Duration(ms) * time.Millisecond })
+	limit := rapid.Map(rapid.OneOf(rapid.IntRange(0, 1500), rapid.IntRange(50, 300)),
+		func(ms int) time.Duration { return time.Duration(ms) * time.Millisecond })
 	return relayed{
 		plan:    p,
 		limits:  append(rapid.SliceOfN(limit, 0, 8).Draw(t, "limits"), time.Hour),
 		crashes: set("crashes"),
 		doubles: set("doubles"),
-		relay:   append(rapid.SliceOfN(rapid.SampledFrom([]outcome{ok, ok, ok, fault, slowFault, hang}), 0, 4).Draw(t, "relay"), ok),
+		relay: append(
+			rapid.SliceOfN(rapid.SampledFrom([]outcome{ok, ok, ok, fault, slowFault, hang}), 0, 4).Draw(t, "relay"), ok),
 		reserve: time.Duration(rapid.IntRange(20, 400).Draw(t, "reserve")) * time.Millisecond,
 	}
 }
 
-// TestRestIsHandedOnExactlyOnce: whatever stops the invocations of a send, the merged reports
+// TestRestIsHandedOffExactlyOnce: whatever stops the invocations of a send, the merged reports
 // account for each member once.
-func TestRestIsHandedOnExactlyOnce(t *testing.T) {
+func TestRestIsHandedOffExactlyOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		r := drawRelayed(rt)
@@ -147,7 +149,7 @@ func (r relayed) carryOutAll(t *rapid.T, h *history) []Report {
 	return reports
 }
 
-// first is the Send itself. What it can't hand on is in its cursor, which is sent to as a user
+// first is the Send itself. What it cannot hand off is in its cursor, which is sent to as a user
 // would.
 func (r relayed) first(b *Broadcaster) (reports []Report) {
 	to := ToConnections(r.ids...).Except(r.except...)
@@ -221,7 +223,7 @@ func TestRetriesEndOverSeveralInvocations(t *testing.T) {
 	})
 }
 
-// What an outage leaves of a send or a job is handed on, once the retries are over, and tried again
+// What an outage leaves of a send or a job is handed off, once the retries are over, and tried again
 // after a while.
 func TestOutageIsSatOut(t *testing.T) {
 	t.Parallel()
@@ -313,12 +315,14 @@ func TestCursorVersions(t *testing.T) {
 	}
 }
 
-// A job that is handed on too often is refused as it is, with everybody in it.
+// A job that is handed off too often is refused as it is, with everybody in it.
 func TestTooManyHops(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := &jobQueue{}
-		slow := posterFunc(func(ctx context.Context, _ gatesock.Target, _ []byte) error { return wait(ctx, time.Second, nil) })
+		slow := posterFunc(func(ctx context.Context, _ gatesock.Target, _ []byte) error {
+			return wait(ctx, time.Second, nil)
+		})
 		b := New(slow, room(10, 10), WithRelay(q), WithMaxHops(2), WithConcurrency(1), WithDeadlineMargin(time.Second))
 		run := func(do func(ctx context.Context) (Report, error)) Report {
 			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)

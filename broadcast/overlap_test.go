@@ -42,7 +42,8 @@ func TestOverlappingGroupsAreServedOnce(t *testing.T) {
 	t.Parallel()
 	const n = 301
 	for _, shards := range []int{1, 3} {
-		for _, first := range []time.Duration{150 * time.Millisecond, 600 * time.Millisecond, 1400 * time.Millisecond, 1600 * time.Millisecond} {
+		for _, first := range []time.Duration{150 * time.Millisecond, 600 * time.Millisecond,
+			1400 * time.Millisecond, 1600 * time.Millisecond} {
 			for _, relayed := range []bool{false, true} {
 				t.Run(fmt.Sprint(shards, first, relayed), func(t *testing.T) {
 					t.Parallel()
@@ -99,7 +100,7 @@ func carryOn(t *testing.T, b *Broadcaster, q *jobQueue, to Audience, first time.
 	}
 }
 
-// Whoever is excepted is so in each shard that is handed on.
+// An exception holds in each shard that is handed off.
 func TestExceptedInEachShard(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -121,7 +122,7 @@ func TestExceptedInEachShard(t *testing.T) {
 }
 
 // Posts that run when half of the reserve is over are cut off, so that the other half is left for
-// handing on.
+// handing off.
 func TestPostsAreCutOffAtHalfTheReserve(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

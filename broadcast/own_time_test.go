@@ -49,8 +49,8 @@ func (p *pooled) Post(ctx context.Context, _ gatesock.Target, _ []byte) error {
 	return wait(ctx, 20*time.Millisecond, nil)
 }
 
-// What many Sends wait for, a free connection, is no part of a post's own time: 1,920 posts over 8
-// connections take 4.8 seconds, and none of them more than its second.
+// The wait of many Sends for a free connection does not belong to a post's own time: 1,920 posts
+// over 8 connections take 4.8 seconds, and none of them more than its second.
 func TestWaitingForAConnectionIsNoPartOfAPost(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string][]Option{"alone": nil, "coalesced": {WithCoalescing(10 * time.Millisecond)}} {
@@ -106,8 +106,8 @@ func TestPostsThatDidNotBeginAreUnsent(t *testing.T) {
 	}
 }
 
-// A Poster that does not know a post's own time says that nothing was sent when that is over; the
-// post waits on.
+// A Poster that does not know a post's own time reports that nothing was sent when it is over; the
+// post keeps waiting.
 func TestNotSentIsNoAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -119,7 +119,8 @@ func TestNotSentIsNoAttempt(t *testing.T) {
 			}
 			return nil
 		})
-		rep, err := New(p, room(1, 1), WithRetries(2, time.Minute), WithPostTimeout(time.Second)).Send(t.Context(), To("room"), hello())
+		rep, err := New(p, room(1, 1), WithRetries(2, time.Minute), WithPostTimeout(time.Second)).Send(t.Context(),
+			To("room"), hello())
 		require.NoError(t, err)
 		require.Equal(t, Report{Audience: 1, Delivered: 1}, rep)
 	})
@@ -193,14 +194,15 @@ func TestPutBackKeepsCount(t *testing.T) {
 				return nil
 			}
 		})
-		b := New(p, room(1000, 10), WithConcurrency(1), WithPostTimeout(time.Second), WithRetries(2, time.Hour), inOrder(), quiet())
+		b := New(p, room(1000, 10), WithConcurrency(1), WithPostTimeout(time.Second), WithRetries(2, time.Hour),
+			inOrder(), quiet())
 		rep, err := b.Send(t.Context(), To("room"), hello())
 		require.NoError(t, err)
 		require.Equal(t, 1000, rep.Delivered)
 	})
 }
 
-// A dial that is cut off has sent nothing, whoever cuts it.
+// A dial that is cut off has sent nothing, whether the send or the post is over.
 func TestDialThatIsCutOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

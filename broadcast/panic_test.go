@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// panicOf gives what f panics with.
+// panicOf returns the value that f panics with.
 func panicOf(f func()) (v any) {
 	defer func() { v = recover() }()
 	f()
@@ -61,7 +61,8 @@ func TestOtherPanics(t *testing.T) {
 		},
 		"jitter": func(ctx context.Context) {
 			throttles := always(gatesock.ErrThrottled)
-			b := New(throttles, room(50, 2), WithConcurrency(5), withJitter(func(time.Duration) time.Duration { boom(); return 0 }))
+			b := New(throttles, room(50, 2), WithConcurrency(5),
+				withJitter(func(time.Duration) time.Duration { boom(); return 0 }))
 			_, _ = b.Send(ctx, To("room"), hello())
 		},
 	} {

@@ -41,7 +41,9 @@ type plan struct {
 	ids, except []string
 	shards      int
 	readErr     map[string]int
-	prune       map[string]outcome // ok, fault (of Delete), slowFault (of Get), hang, gone (no record), throttled (too young)
+	// prune is ok, fault (of Delete), slowFault (of Get), hang, gone (no record), throttled (too
+	// young).
+	prune       map[string]outcome
 	concurrency int
 	attempts    int
 	retryTime   time.Duration
@@ -65,7 +67,8 @@ func drawPlan(t *rapid.T) plan {
 	most := rapid.SampledFrom([]outcome{gone, badID, hang, lateGone, forbidden}).Draw(t, "worst outcome")
 	for i := range all {
 		all[i] = name(i)
-		p.scripts[all[i]] = rapid.SliceOfN(rapid.Map(rapid.IntRange(0, int(most)), func(i int) outcome { return outcome(i) }), 1, 4).Draw(t, "script")
+		p.scripts[all[i]] = rapid.SliceOfN(rapid.Map(rapid.IntRange(0, int(most)),
+			func(i int) outcome { return outcome(i) }), 1, 4).Draw(t, "script")
 		p.prune[all[i]] = rapid.SampledFrom([]outcome{ok, ok, fault, slowFault, hang, gone, throttled}).Draw(t, "prune")
 	}
 	if n > 0 {
@@ -245,7 +248,8 @@ func (p plan) carryOut(t *testing.T) (rep Report, h *history, err error) {
 	synctest.Test(t, func(*testing.T) {
 		store := p.store(h)
 		b := New(p.poster(h), store,
-			WithConcurrency(p.concurrency), WithRetries(p.attempts, p.retryTime), WithPostTimeout(time.Second), WithDeadlineMargin(0),
+			WithConcurrency(p.concurrency), WithRetries(p.attempts, p.retryTime),
+			WithPostTimeout(time.Second), WithDeadlineMargin(0),
 			withJitter(func(limit time.Duration) time.Duration { return limit * time.Duration(p.jitter) / 100 }),
 			WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
 		ctx := context.Background()
@@ -360,7 +364,7 @@ func checkHistory(t require.TestingT, p plan, rep Report, h *history) {
 func checkStrays(t require.TestingT, p plan, h *history) {
 	for id, n := range h.leaves {
 		require.Equal(t, 1, n, "%s left more than once", id)
-		require.True(t, h.gone[id] && p.prune[id] == gone, "%s left and is no stray that is gone", id)
+		require.True(t, h.gone[id] && p.prune[id] == gone, "%s left, but is registered or not gone", id)
 		require.NotContains(t, p.ids, id, "left a group, but was named")
 		require.Contains(t, slices.Concat(p.groups[h.left[id]]...), conn.Member{ID: id}, "left another's group")
 	}

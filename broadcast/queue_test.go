@@ -105,16 +105,18 @@ func TestQueueRetries(t *testing.T) {
 		task task
 		want time.Duration // until the next attempt; 0: there is none
 	}{
-		"first":                   {nil, task{attempts: 1}, 100 * time.Millisecond},
-		"third":                   {nil, task{attempts: 3}, 400 * time.Millisecond},
-		"last":                    {nil, task{attempts: 5}, 0},
-		"throttled":               {nil, task{attempts: 40, throttled: 36}, 5 * time.Second},
-		"suspect":                 {nil, task{attempts: 40, throttled: 36, suspect: true}, time.Second},
-		"time is over":            {nil, task{attempts: 1, failedAt: now.Add(-29901 * time.Millisecond)}, 0},
-		"time is just enough":     {nil, task{attempts: 1, failedAt: now.Add(-29900 * time.Millisecond)}, 100 * time.Millisecond},
-		"one attempt, throttled":  {[]Option{WithRetries(1, time.Hour)}, task{attempts: 1, throttled: 1}, 0},
-		"no time":                 {[]Option{WithRetries(5, 0)}, task{attempts: 1}, 0},
-		"jitter that is negative": {[]Option{withJitter(func(time.Duration) time.Duration { return -time.Hour })}, task{attempts: 1}, leastRetryDelay},
+		"first":                  {nil, task{attempts: 1}, 100 * time.Millisecond},
+		"third":                  {nil, task{attempts: 3}, 400 * time.Millisecond},
+		"last":                   {nil, task{attempts: 5}, 0},
+		"throttled":              {nil, task{attempts: 40, throttled: 36}, 5 * time.Second},
+		"suspect":                {nil, task{attempts: 40, throttled: 36, suspect: true}, time.Second},
+		"time is over":           {nil, task{attempts: 1, failedAt: now.Add(-29901 * time.Millisecond)}, 0},
+		"time is just enough":    {nil, task{attempts: 1, failedAt: now.Add(-29900 * time.Millisecond)}, 100 * time.Millisecond},
+		"one attempt, throttled": {[]Option{WithRetries(1, time.Hour)}, task{attempts: 1, throttled: 1}, 0},
+		"no time":                {[]Option{WithRetries(5, 0)}, task{attempts: 1}, 0},
+		"negative jitter": {
+			[]Option{withJitter(func(time.Duration) time.Duration { return -time.Hour })}, task{attempts: 1}, leastRetryDelay,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

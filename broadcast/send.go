@@ -338,7 +338,7 @@ func (s *send) settlePost(ctx context.Context, r result) {
 	}
 }
 
-// settleThrottled retries a throttled post, or gives the member up if its client is too slow.
+// settleThrottled retries a throttled post, or gives up on the member if its client is too slow.
 func (s *send) settleThrottled(r result) {
 	s.ledger.report.Throttled++
 	s.rate.Throttled(time.Now(), r.throttled)
@@ -374,7 +374,7 @@ func (s *send) settleSlow(r result) {
 }
 
 // settleNotStarted takes back a member whose post did not start before its time, or the time of the
-// send, was over. That is no attempt, but it does not extend the time for retries.
+// send, was over. This does not count as an attempt, but it does not extend the time for retries.
 func (s *send) settleNotStarted(ctx context.Context, r result) {
 	t := r.task
 	s.ledger.takeBack(&t)
@@ -388,7 +388,7 @@ func (s *send) settleNotStarted(ctx context.Context, r result) {
 	}
 }
 
-// settleFailure retries a post, or gives the member up.
+// settleFailure retries a post, or gives up on the member.
 func (s *send) settleFailure(r result) {
 	switch {
 	case !r.exited && !r.cut && isRetryable(r.err) && s.queue.retry(r.task, time.Now()):

@@ -101,7 +101,8 @@ func TestEarliestRetryComesFirst(t *testing.T) {
 			}
 			return nil
 		})
-		waits := []time.Duration{30 * time.Millisecond, 10 * time.Millisecond, 40 * time.Millisecond, 20 * time.Millisecond} // for c0 to c3
+		waits := []time.Duration{30 * time.Millisecond, 10 * time.Millisecond, 40 * time.Millisecond,
+			20 * time.Millisecond} // for c0 to c3
 		jitter := func(time.Duration) time.Duration {
 			defer func() { waits = waits[1:] }()
 			return waits[0]
@@ -215,7 +216,8 @@ func TestReadingWaitsForRetries(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		p := always(gatesock.ErrThrottled)
-		b := New(p, store, WithDeadlineMargin(0), WithConcurrency(2), withJitter(func(time.Duration) time.Duration { return time.Minute }), WithRetries(2, time.Hour))
+		b := New(p, store, WithDeadlineMargin(0), WithConcurrency(2),
+			withJitter(func(time.Duration) time.Duration { return time.Minute }), WithRetries(2, time.Hour))
 		rep, err := b.Send(ctx, To("room"), hello())
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Equal(t, 50*time.Millisecond, time.Since(start), "the end of the context is not waited for in vain")

@@ -109,7 +109,8 @@ func TestSlowPolicies(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				p := &slowPoster{}
-				b := New(p, room(0, 1), WithConcurrency(4), WithSlowConsumers(3, c.policy), WithRetries(10, time.Minute), withJitter(fullJitter), inOrder())
+				b := New(p, room(0, 1), WithConcurrency(4), WithSlowConsumers(3, c.policy), WithRetries(10, time.Minute),
+					withJitter(fullJitter), inOrder())
 				rep, err := b.Send(t.Context(), mixed(6000, 2), hello())
 				if c.fails {
 					require.ErrorIs(t, err, ErrSlowConsumer)
@@ -136,7 +137,8 @@ func TestSlowConsumerIsRemembered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &slowPoster{}
-		b := New(p, room(0, 1), WithConcurrency(4), WithSlowConsumers(3, SkipSlow), WithRetries(10, time.Minute), withJitter(fullJitter), inOrder())
+		b := New(p, room(0, 1), WithConcurrency(4), WithSlowConsumers(3, SkipSlow), WithRetries(10, time.Minute),
+			withJitter(fullJitter), inOrder())
 		_, err := b.Send(t.Context(), mixed(6000, 1), hello())
 		require.NoError(t, err)
 		first := p.posts["00000-slow"]
@@ -171,7 +173,8 @@ func TestDisconnectFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &slowPoster{disconnect: errFault}
-		b := New(p, room(0, 1), WithConcurrency(4), WithSlowConsumers(2, DisconnectSlow), withJitter(fullJitter), quiet(), inOrder())
+		b := New(p, room(0, 1), WithConcurrency(4), WithSlowConsumers(2, DisconnectSlow), withJitter(fullJitter),
+			quiet(), inOrder())
 		rep, err := b.Send(t.Context(), mixed(6000, 1), hello())
 		require.NoError(t, err)
 		require.Equal(t, []int{1, 0}, []int{rep.Slow, rep.Disconnected})
@@ -220,7 +223,7 @@ func TestOutageIsNoSlowConsumer(t *testing.T) {
 				o.fails = func(to string) bool { calls++; return to == id && calls == 1 }
 				rep, err := b.Send(t.Context(), ToConnections(id), hello())
 				require.NoError(t, err)
-				require.Equal(t, 1, rep.Delivered, "one refusal is no reason: %+v", rep)
+				require.Equal(t, 1, rep.Delivered, "one refusal is not enough: %+v", rep)
 			}
 			require.Empty(t, o.disconnected)
 		})
@@ -244,7 +247,7 @@ func TestRefusedFrameIsOneRefusal(t *testing.T) {
 	})
 }
 
-// FailOnSlow fails a Send also if the rest was handed on, and no job.
+// FailOnSlow fails a Send also if the rest was handed off, and no job.
 func TestFailOnSlowBesideARelay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -259,7 +262,8 @@ func TestFailOnSlowBesideARelay(t *testing.T) {
 			}
 		})
 		q := &jobQueue{}
-		b := New(p, room(3000, 50), WithConcurrency(4), WithSlowConsumers(2, FailOnSlow), WithRetries(1000, time.Hour), WithRelay(q), quiet(), inOrder())
+		b := New(p, room(3000, 50), WithConcurrency(4), WithSlowConsumers(2, FailOnSlow),
+			WithRetries(1000, time.Hour), WithRelay(q), quiet(), inOrder())
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
 		defer cancel()
 		rep, err := b.Send(ctx, To("room"), hello())
@@ -316,7 +320,7 @@ func TestSlowConsumersDoNotHoldUpReading(t *testing.T) {
 	})
 }
 
-// A refusal is no attempt: nobody is given up on because the account was throttled for a while.
+// A refusal does not count as an attempt: no member is given up because the account was throttled.
 func TestRefusalsAreNoAttempts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -148,7 +148,7 @@ func TestPruningOfManyStrays(t *testing.T) {
 	require.Equal(t, want, store.left)
 }
 
-// Who removed it may have been cut off before it removed the membership.
+// Another process that removed it may have been interrupted before it removed the membership.
 func TestPruningOfWhatAnotherRemoves(t *testing.T) {
 	t.Parallel()
 	store := room(1, 1)
@@ -159,7 +159,7 @@ func TestPruningOfWhatAnotherRemoves(t *testing.T) {
 	require.Equal(t, map[string]string{"c0": "room"}, store.left)
 }
 
-// What the store could not tell is no absence.
+// A store that fails has not reported that the record is absent.
 func TestPruningLeavesNothingWhenTheStoreFails(t *testing.T) {
 	t.Parallel()
 	store := room(2, 2)
@@ -170,7 +170,8 @@ func TestPruningLeavesNothingWhenTheStoreFails(t *testing.T) {
 		return conn.Conn{}, nil
 	}
 	store.del = func(context.Context, string) error { return errStore }
-	rep, err := New(always(gatesock.ErrGone), store, WithLogger(slog.New(slog.DiscardHandler))).Send(t.Context(), To("room"), hello())
+	rep, err := New(always(gatesock.ErrGone), store, WithLogger(slog.New(slog.DiscardHandler))).Send(t.Context(),
+		To("room"), hello())
 	require.NoError(t, err)
 	require.Equal(t, Report{Audience: 2, Gone: 2, PruneFailed: 2}, rep)
 	require.Empty(t, store.left)

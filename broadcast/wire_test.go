@@ -180,7 +180,8 @@ func TestGoldenJobs(t *testing.T) {
 					return conn.Conn{}, wait(ctx, time.Hour, nil)
 				}
 				q := &tray{}
-				b := New(p, store, WithRelay(q), WithConcurrency(1), WithPostTimeout(time.Hour), withJitter(fullJitter), inOrder(), quiet())
+				b := New(p, store, WithRelay(q), WithConcurrency(1), WithPostTimeout(time.Hour), withJitter(fullJitter),
+					inOrder(), quiet())
 				job := Job{ID: "job", RootID: "root", Hops: 2, Cursor: cursorOf(c.cursor), Frame: []byte(`{"event":"é"}`)}
 				_, err := b.Run(ctx, job)
 				require.NoError(t, err)

@@ -80,20 +80,21 @@ func ExampleHandler_damagedMessage() {
 		return
 	}
 	b := broadcast.New(new(clients), conn.NewMemory(), broadcast.WithRelay(relay))
-	log := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: withoutTime}))
+	log := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: onlyError}))
 	handler := sqsrelay.Handler(b, sqsrelay.WithLogger(log))
 
 	event := `{"Records":[{"messageId":"m1","eventSource":"aws:sqs","body":"{}"}]}`
 	response, err := handler.Invoke(context.Background(), []byte(event))
 	fmt.Println(string(response), err)
 	// Output:
-	// level=ERROR msg="sqsrelay: job is not done and stays in the queue" message=m1 receives="" error="broadcast: malformed job: version 0 is unknown, want 1"
+	// message=m1 error="broadcast: malformed job: version 0 is unknown, want 1"
 	// {"batchItemFailures":[{"itemIdentifier":"m1"}]} <nil>
 }
 
-func withoutTime(_ []string, a slog.Attr) slog.Attr {
-	if a.Key == slog.TimeKey {
-		return slog.Attr{}
+// onlyError shortens a log for this page.
+func onlyError(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == "message" || a.Key == "error" {
+		return a
 	}
-	return a
+	return slog.Attr{}
 }

@@ -26,7 +26,7 @@ type function struct {
 	visibility int32 // seconds until what has failed can be received again; 0 is half a minute, the queue's
 }
 
-// drain invokes the function until the queue is empty, and tells how often that was.
+// drain invokes the function until the queue is empty, and returns how often that was.
 func (f function) drain(t *testing.T) int {
 	t.Helper()
 	n := 0
@@ -55,8 +55,7 @@ func (f function) invoke(t *testing.T, messages []types.Message) {
 	}
 }
 
-// failures invokes a handler and gives the messages that have failed. The answer has one shape
-// only.
+// failures invokes a handler and returns the messages that failed. The answer has only one shape.
 func failures(t *testing.T, timeout time.Duration, h lambda.Handler, event []byte) map[string]bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
@@ -115,7 +114,7 @@ func attributes(t *testing.T, queue string) map[string]string {
 	return out.Attributes
 }
 
-// empty tells if a queue has no messages, nor any that can't be received now.
+// empty reports whether a queue has no messages, not even invisible ones.
 func empty(t *testing.T, queue string) bool {
 	t.Helper()
 	all := attributes(t, queue)

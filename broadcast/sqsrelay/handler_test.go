@@ -136,7 +136,8 @@ func TestNoTimeForAll(t *testing.T) {
 		"for the first":     {4 * time.Second, nil, map[string]bool{"m1": true, "m2": true}},
 		"less than for one": {1 * time.Second, nil, map[string]bool{"m1": true, "m2": true}},
 		"for none":          {0, nil, map[string]bool{"m0": true, "m1": true, "m2": true}},
-		"set by the user":   {20 * time.Second, []sqsrelay.Option{sqsrelay.WithMinTime(18 * time.Second)}, map[string]bool{"m1": true, "m2": true}},
+		"set by the user": {20 * time.Second, []sqsrelay.Option{sqsrelay.WithMinTime(18 * time.Second)},
+			map[string]bool{"m1": true, "m2": true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -144,7 +145,8 @@ func TestNoTimeForAll(t *testing.T) {
 			made := jobs(t, store, broadcast.ToConnections("c0"), broadcast.ToConnections("c1"), broadcast.ToConnections("c2"))
 			batch := event(t, made[0].Encode(), made[1].Encode(), made[2].Encode())
 			synctest.Test(t, func(t *testing.T) {
-				b := broadcast.New(&clients{takes: 3 * time.Second}, store, broadcast.WithRelay(new(drawer)), broadcast.WithDeadlineMargin(time.Second), broadcast.WithPostTimeout(10*time.Second))
+				b := broadcast.New(&clients{takes: 3 * time.Second}, store, broadcast.WithRelay(new(drawer)),
+					broadcast.WithDeadlineMargin(time.Second), broadcast.WithPostTimeout(10*time.Second))
 				h := sqsrelay.Handler(b, append(c.options, sqsrelay.WithLogger(quiet()))...)
 				require.Equal(t, c.want, failures(t, c.timeout, h, batch))
 			})
@@ -170,8 +172,8 @@ func TestInvocationsAtOnce(t *testing.T) {
 	require.Equal(t, map[int]int{8: 100}, gateway.counts())
 }
 
-// TestHandingOnFails: what could not be handed on is still in the job's message.
-func TestHandingOnFails(t *testing.T) {
+// TestHandingOffFails: what could not be handed off is still in the job's message.
+func TestHandingOffFails(t *testing.T) {
 	t.Parallel()
 	store := members(t, 5)
 	job := jobs(t, store, broadcast.To("all"))[0].Encode()

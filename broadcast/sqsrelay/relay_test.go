@@ -24,7 +24,8 @@ import (
 // apiFunc is an API.
 type apiFunc func(ctx context.Context, in *sqs.SendMessageInput) error
 
-func (f apiFunc) SendMessage(ctx context.Context, in *sqs.SendMessageInput, _ ...func(*sqs.Options)) (*sqs.SendMessageOutput, error) {
+func (f apiFunc) SendMessage(ctx context.Context, in *sqs.SendMessageInput,
+	_ ...func(*sqs.Options)) (*sqs.SendMessageOutput, error) {
 	return new(sqs.SendMessageOutput), f(ctx, in)
 }
 

@@ -107,7 +107,8 @@ func (b *broadcaster) next(now time.Time) {
 			refused, b.retries = b.retries[last], b.retries[:last]
 		}
 		b.free--
-		b.after(5*time.Millisecond+time.Duration(b.chance.Int64N(int64(15*time.Millisecond))), func(now time.Time) { b.answer(now, refused) })
+		b.after(5*time.Millisecond+time.Duration(b.chance.Int64N(int64(15*time.Millisecond))),
+			func(now time.Time) { b.answer(now, refused) })
 	}
 }
 
@@ -218,7 +219,7 @@ func TestOutage(t *testing.T) {
 	fallen := b.rate.Limit()
 	require.Less(t, fallen, 100.0)
 	w.run(60 * time.Second)
-	require.LessOrEqual(t, b.rate.Limit(), fallen, "nothing says that there is room")
+	require.LessOrEqual(t, b.rate.Limit(), fallen, "nothing shows that there is room")
 	w.refill()
 	w.quota = 1e6
 	w.run(80 * time.Second)
@@ -294,8 +295,7 @@ func TestCeilingHolds(t *testing.T) {
 	})
 }
 
-// Who asks again after the wait may post: a caller that has nobody to compete with makes the whole
-// rate.
+// A caller that asks again after the wait may post: alone it reaches the whole rate.
 func TestWaitIsNotTooLong(t *testing.T) {
 	t.Parallel()
 	r := pace.New(1000)

@@ -83,21 +83,22 @@ const (
 	contested
 )
 
-// next returns the state after a window: a window of a minute since the last throttling lifts the
-// limit, a stale one changes nothing, and any other is of the first kind in this table whose
-// condition holds.
+// next returns the state after a window. A window that ends a minute after the last throttling
+// lifts the limit, and a stale window changes nothing. Any other window is of the first kind in
+// this table whose condition holds. All kinds but resuming and quiet, and limited without confirmed
+// throttlings, note that the account was throttled.
 //
-//	kind       condition                                       limit afterwards                  throttled
-//	resuming   an outage interrupted a higher rate, and        doubled, at most to resume        unchanged
+//	kind       condition                                    limit afterwards
+//	resuming   an outage interrupted a higher rate, and     doubled, at most to resume
 //	           deliveries come without a crowd
-//	crowded    10 members or more are newly throttled, and     the deliveries per second,        yes
-//	           they outnumber the deliveries                   if lower; at least the floor
-//	silent     nothing was delivered                           unchanged                         yes
-//	limited    there is a limit                                raised if it was used, then       if confirmed
-//	                                                           cut for each confirmed throttling
-//	contested  over 2 % of the answers are confirmed           the answers per second, at least  yes
-//	           throttlings                                     500, cut likewise
-//	quiet      none of these                                   unchanged: there is none          unchanged
+//	crowded    10 members or more are newly throttled,      the deliveries per second, if lower;
+//	           and they outnumber the deliveries            at least the floor
+//	silent     nothing was delivered                        unchanged
+//	limited    there is a limit                             raised if it was used, then cut for
+//	                                                        each confirmed throttling
+//	contested  over 2 % of the answers are confirmed        the answers per second, at least 500,
+//	           throttlings                                  cut likewise
+//	quiet      none of these                                none, as before
 func (s state) next(w window, ceiling float64) state {
 	if s.limit > 0 && w.end.Sub(s.throttled) >= forgetAfter {
 		s.limit = 0
@@ -134,7 +135,7 @@ func (s state) next(w window, ceiling float64) state {
 
 func (s state) classify(w window) kind {
 	switch {
-	case s.limit > 0 && s.limit < s.resume && w.delivered > 0 && w.newlyThrottled < crowd && w.newlyThrottled <= w.delivered:
+	case s.isInterrupted() && w.delivered > 0 && w.newlyThrottled < crowd && w.newlyThrottled <= w.delivered:
 		return resuming
 	case w.newlyThrottled >= crowd && w.newlyThrottled > w.delivered:
 		return crowded
@@ -149,6 +150,9 @@ func (s state) classify(w window) kind {
 	}
 }
 
+// isInterrupted reports whether an outage interrupted a rate above the limit.
+func (s state) isInterrupted() bool { return s.limit > 0 && s.limit < s.resume }
+
 // noteOutage keeps the rate that an outage interrupts, and forgets it when a crowd is throttled
 // although most posts are delivered: then the limit was found again.
 func (s state) noteOutage(w window) state {
@@ -158,7 +162,7 @@ func (s state) noteOutage(w window) state {
 	if float64(w.delivered) < outagePart*float64(w.answers) {
 		s.resume = max(s.resume, resumedPart*s.healthy)
 	}
-	if s.limit > 0 && s.limit < s.resume && w.newlyThrottled >= crowd && w.newlyThrottled < w.delivered {
+	if s.isInterrupted() && w.newlyThrottled >= crowd && w.newlyThrottled < w.delivered {
 		s.resume = 0
 	}
 	return s
