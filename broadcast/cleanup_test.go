@@ -256,8 +256,10 @@ func TestRemovalsAloneAreNotTooManyHops(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := &jobQueue{}
-		d := &door{posterFunc: func(context.Context, gatesock.Target, []byte) error { return gatesock.ErrGone },
-			answers: map[string][]error{}}
+		d := &door{
+			posterFunc: func(context.Context, gatesock.Target, []byte) error { return gatesock.ErrGone },
+			answers:    map[string][]error{},
+		}
 		b := New(d, room(1000, 100), WithRelay(q), WithRate(20), WithMaxHops(3), quiet())
 		job := goodJob()
 		job.Cursor = remaining{unread: []span{{group: "room"}}}.encode()

@@ -171,8 +171,8 @@ func TestExceptedGroupThatTakesLong(t *testing.T) {
 	for name, c := range map[string]struct {
 		limit, reading, after, want time.Duration
 	}{
-		"longer than the deadline": {10 * time.Second, 20 * time.Second, -1, 9500 * time.Millisecond},
-		"nearly as long":           {10 * time.Second, 9200 * time.Millisecond, -1, 9200 * time.Millisecond},
+		"longer than the deadline":  {10 * time.Second, 20 * time.Second, -1, 9500 * time.Millisecond},
+		"nearly as long":            {10 * time.Second, 9200 * time.Millisecond, -1, 9200 * time.Millisecond},
 		"all is handed off at once": {time.Minute, 5 * time.Second, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

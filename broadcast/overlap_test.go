@@ -42,8 +42,10 @@ func TestOverlappingGroupsAreServedOnce(t *testing.T) {
 	t.Parallel()
 	const n = 301
 	for _, shards := range []int{1, 3} {
-		for _, first := range []time.Duration{150 * time.Millisecond, 600 * time.Millisecond,
-			1400 * time.Millisecond, 1600 * time.Millisecond} {
+		for _, first := range []time.Duration{
+			150 * time.Millisecond, 600 * time.Millisecond,
+			1400 * time.Millisecond, 1600 * time.Millisecond,
+		} {
 			for _, relayed := range []bool{false, true} {
 				t.Run(fmt.Sprint(shards, first, relayed), func(t *testing.T) {
 					t.Parallel()

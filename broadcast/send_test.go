@@ -101,8 +101,10 @@ func TestEarliestRetryComesFirst(t *testing.T) {
 			}
 			return nil
 		})
-		waits := []time.Duration{30 * time.Millisecond, 10 * time.Millisecond, 40 * time.Millisecond,
-			20 * time.Millisecond} // for c0 to c3
+		waits := []time.Duration{
+			30 * time.Millisecond, 10 * time.Millisecond, 40 * time.Millisecond,
+			20 * time.Millisecond,
+		} // for c0 to c3
 		jitter := func(time.Duration) time.Duration {
 			defer func() { waits = waits[1:] }()
 			return waits[0]

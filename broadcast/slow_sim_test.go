@@ -106,8 +106,10 @@ func healthy(t *testing.T, refuses func() func(int) bool, size, sends int, whole
 // the message after it.
 func TestNobodyIsSlowInAnOutage(t *testing.T) {
 	t.Parallel()
-	for _, d := range []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second,
-		10 * time.Second, 20 * time.Second} {
+	for _, d := range []time.Duration{
+		500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second,
+		10 * time.Second, 20 * time.Second,
+	} {
 		t.Run(d.String(), func(t *testing.T) {
 			t.Parallel()
 			for _, size := range sizes() {
@@ -137,8 +139,10 @@ func TestNobodyIsSlowByChance(t *testing.T) {
 // The same holds for an account that refuses all posts for a part of each period.
 func TestNobodyIsSlowInShortOutages(t *testing.T) {
 	t.Parallel()
-	for _, period := range []time.Duration{40 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond,
-		time.Second, 3 * time.Second} {
+	for _, period := range []time.Duration{
+		40 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond,
+		time.Second, 3 * time.Second,
+	} {
 		t.Run(period.String(), func(t *testing.T) {
 			t.Parallel()
 			for _, part := range []float64{0.2, 0.5, 0.8} {

@@ -70,8 +70,10 @@ func TestHopsUsedUp(t *testing.T) {
 	var kept reports
 	// Nothing is done in an invocation but handing off.
 	b := broadcast.New(gateway, store, broadcast.WithRelay(relay), broadcast.WithMaxHops(3), noTime())
-	f := function{queue, time.Minute,
-		sqsrelay.Handler(b, sqsrelay.WithReports(kept.keep), sqsrelay.WithLogger(quiet())), 1}
+	f := function{
+		queue, time.Minute,
+		sqsrelay.Handler(b, sqsrelay.WithReports(kept.keep), sqsrelay.WithLogger(quiet())), 1,
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	first, err := b.Send(ctx, broadcast.To("all").Except("c7"), gatesock.Push{Event: "hello"})

@@ -136,8 +136,11 @@ func TestNoTimeForAll(t *testing.T) {
 		"for the first":     {4 * time.Second, nil, map[string]bool{"m1": true, "m2": true}},
 		"less than for one": {1 * time.Second, nil, map[string]bool{"m1": true, "m2": true}},
 		"for none":          {0, nil, map[string]bool{"m0": true, "m1": true, "m2": true}},
-		"set by the user": {20 * time.Second, []sqsrelay.Option{sqsrelay.WithMinTime(18 * time.Second)},
-			map[string]bool{"m1": true, "m2": true}},
+		"set by the user": {
+			20 * time.Second,
+			[]sqsrelay.Option{sqsrelay.WithMinTime(18 * time.Second)},
+			map[string]bool{"m1": true, "m2": true},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

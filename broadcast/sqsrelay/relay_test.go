@@ -25,7 +25,8 @@ import (
 type apiFunc func(ctx context.Context, in *sqs.SendMessageInput) error
 
 func (f apiFunc) SendMessage(ctx context.Context, in *sqs.SendMessageInput,
-	_ ...func(*sqs.Options)) (*sqs.SendMessageOutput, error) {
+	_ ...func(*sqs.Options),
+) (*sqs.SendMessageOutput, error) {
 	return new(sqs.SendMessageOutput), f(ctx, in)
 }
 

@@ -86,13 +86,17 @@ func TestGathering(t *testing.T) {
 		"together": {[]post{{0, "a", `{"n":1}`, 0}, {5 * ms, "a", `{"n":2}`, 0}, {19 * ms, "a", ` {"n":3}`, 0}}, []string{`a [{"n":1},{"n":2}, {"n":3}]`}},
 		"too late": {[]post{{0, "a", `{"n":1}`, 0}, {21 * ms, "a", `{"n":2}`, 0}}, []string{`a {"n":1}`, `a {"n":2}`}},
 		"others":   {[]post{{0, "a", `{"n":1}`, 0}, {1 * ms, "b", `{"n":2}`, 0}}, []string{`a {"n":1}`, `b {"n":2}`}},
-		"no object": {[]post{{0, "a", `{"n":1}`, 0}, {1 * ms, "a", `[1]`, 0}, {2 * ms, "a", `{x`, 0}, {3 * ms, "a", ` `, 0}},
-			[]string{`a [1]`, `a {x`, `a  `, `a {"n":1}`}},
+		"no object": {
+			[]post{{0, "a", `{"n":1}`, 0}, {1 * ms, "a", `[1]`, 0}, {2 * ms, "a", `{x`, 0}, {3 * ms, "a", ` `, 0}},
+			[]string{`a [1]`, `a {x`, `a  `, `a {"n":1}`},
+		},
 		"empty":         {[]post{{0, "a", "", 0}}, []string{`a `}},
 		"withdrawn":     {[]post{{0, "a", `{"n":1}`, 5 * ms}, {1 * ms, "a", `{"n":2}`, 0}}, []string{`a {"n":2}`}},
 		"all withdrawn": {[]post{{0, "a", `{"n":1}`, 5 * ms}, {1 * ms, "a", `{"n":2}`, 5 * ms}}, nil},
-		"exactly full": {[]post{{0, "a", big(65536), 0}, {1 * ms, "a", big(65533), 0}},
-			[]string{"a [" + big(65536) + "," + big(65533) + "]"}},
+		"exactly full": {
+			[]post{{0, "a", big(65536), 0}, {1 * ms, "a", big(65533), 0}},
+			[]string{"a [" + big(65536) + "," + big(65533) + "]"},
+		},
 		"one byte too many": {[]post{{0, "a", big(65536), 0}, {1 * ms, "a", big(65534), 0}}, []string{"a " + big(65536), "a " + big(65534)}},
 		"fills it alone":    {[]post{{0, "a", big(131072), 0}}, []string{"a " + big(131072)}},
 	} {

@@ -33,6 +33,7 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/bounded"
 )
 
 const (
@@ -64,7 +65,7 @@ type Detector struct {
 	mu      sync.Mutex
 	now     int64               // the number of the current slot
 	slots   map[string]*[4]slot // by endpoint: the newest slots, by number modulo 4
-	streaks map[gatesock.Target]*streak
+	streaks *bounded.Map[gatesock.Target, *streak]
 	pending []refusal // whose three slots are not over yet, oldest first
 }
 
@@ -93,7 +94,7 @@ type refusal struct {
 func New(leastRefusals int) *Detector {
 	return &Detector{
 		leastRefusals: leastRefusals, began: time.Now(),
-		slots: make(map[string]*[4]slot), streaks: make(map[gatesock.Target]*streak),
+		slots: make(map[string]*[4]slot), streaks: bounded.New[gatesock.Target, *streak](maxStreaks, nil),
 	}
 }
 
@@ -103,10 +104,11 @@ func (d *Detector) Delivered(to gatesock.Target, before int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.advance()
-	if before == 0 && d.streaks[to] == nil { // as first posts that are refused are counted
+	_, hasStreak := d.streaks.Get(to)
+	if before == 0 && !hasStreak { // as first posts that are refused are counted
 		d.current(to.Endpoint).delivered++
 	}
-	delete(d.streaks, to)
+	d.streaks.Delete(to)
 }
 
 // Refused notes a refusal. before is how often the connection was refused before in the same send.
@@ -116,15 +118,14 @@ func (d *Detector) Refused(to gatesock.Target, before int) (refusals int, tooSlo
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.advance()
-	s := d.streaks[to]
+	s, _ := d.streaks.Get(to)
 	sample := s == nil && before == 0 // a connection that an earlier send left refused is not a random one
 	if sample {
 		d.current(to.Endpoint).refused++
 	}
 	if s == nil || d.now-s.last > int64(maxGap/slotLength) {
-		d.makeRoom()
 		s = &streak{p: 1, last: d.now - spacing}
-		d.streaks[to] = s
+		d.streaks.Set(to, s)
 	}
 	if d.now-s.last >= spacing {
 		s.last = d.now
@@ -137,17 +138,7 @@ func (d *Detector) Refused(to gatesock.Target, before int) (refusals int, tooSlo
 func (d *Detector) Forget(to gatesock.Target) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.streaks, to)
-}
-
-func (d *Detector) makeRoom() {
-	if len(d.streaks) < maxStreaks {
-		return
-	}
-	for other := range d.streaks {
-		delete(d.streaks, other)
-		return
-	}
+	d.streaks.Delete(to)
 }
 
 // advance moves on to the current slot, and compares the refusals whose three slots are over.
@@ -183,7 +174,8 @@ func (d *Detector) current(endpoint string) *slot {
 // compare multiplies the chance of a refusal into its streak, unless a delivery has ended the
 // streak since.
 func (d *Detector) compare(r refusal) {
-	s, slots := d.streaks[r.to], d.slots[r.to.Endpoint]
+	s, _ := d.streaks.Get(r.to)
+	slots := d.slots[r.to.Endpoint]
 	if s == nil || s.last != r.slot || slots == nil {
 		return
 	}

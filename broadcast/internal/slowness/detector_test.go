@@ -106,7 +106,8 @@ func TestRefusalsAreCompared(t *testing.T) {
 				refusals, tooSlow := d.Refused(x, 1)
 				require.Equal(t, c.refusals, refusals)
 				require.False(t, tooSlow)
-				require.InDelta(t, c.p, d.streaks[x].p, 1e-12)
+				s, _ := d.streaks.Get(x)
+				require.InDelta(t, c.p, s.p, 1e-12)
 			})
 		})
 	}
@@ -155,5 +156,5 @@ func TestStreaksAreBounded(t *testing.T) {
 		require.Zero(t, refusals)
 		require.False(t, tooSlow)
 	}
-	require.Len(t, d.streaks, maxStreaks)
+	require.Equal(t, maxStreaks, d.streaks.Len())
 }
