@@ -74,18 +74,20 @@ func New(poster gatesock.Poster, store conn.Store, opts ...Option) *Broadcaster 
 // whole. It is nil as long as every member was read and tried; failures of single connections are
 // only in the Report, see [Report.Err]. The error is one of these:
 //
-//   - The push cannot be encoded, is larger than [gatesock.MaxMessageSize]
-//     ([gatesock.ErrTooLarge]), or the audience is empty ([ErrNoAudience]) or malformed: nothing
-//     was read or sent.
+//   - The push cannot be encoded or is larger than [gatesock.MaxMessageSize]
+//     ([gatesock.ErrTooLarge]), or the audience is empty ([ErrNoAudience]) or malformed
+//     ([ErrBadCursor]): nothing was read or sent.
 //   - ctx was cancelled: running posts were cut off, and the other members are unsent. The error
 //     wraps [context.Cause]. If only removals of gone connections remained, there is no error.
 //   - The deadline of ctx was near ([ErrDeadline]), and not all of the rest was handed off to a
 //     [Relay].
 //   - The poster's own endpoint answered [gatesock.ErrForbidden], as it would to every post. No
 //     further posts were started.
-//   - The store failed. The members that were read until then have been tried.
+//   - The store failed, or keeps a group in another number of shards than when the cursor was
+//     made ([ErrShardsChanged]). The members that were read until then have been tried.
 //   - Too many connections, 16 times the concurrency, were throttled or unreachable for as long as
 //     [WithRetries] allows. The others were not tried.
+//   - A client was too slow, and the policy is [FailOnSlow] ([ErrSlowConsumer]).
 //
 // # Retries
 //

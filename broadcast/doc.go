@@ -59,8 +59,8 @@
 // # Guarantees
 //
 // Every member that was read is counted in the [Report] exactly once: Delivered + Gone + Failed +
-// Unsent = Audience. The merged Reports of a send that was handed off count everyone exactly once
-// who was a member all the time, even if jobs ran twice or were interrupted.
+// Unsent = Audience. The merged Reports of a send that was handed off count every connection that
+// was a member all the time exactly once, even if jobs ran twice or were interrupted.
 //
 // Within one send, a message that the gateway accepted is never posted to the same connection
 // again. A post that broke on the way may have arrived, and its retry may deliver the message

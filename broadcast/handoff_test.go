@@ -223,8 +223,8 @@ func TestRetriesEndOverSeveralInvocations(t *testing.T) {
 	})
 }
 
-// What an outage leaves of a send or a job is handed off, once the retries are over, and tried again
-// after a while.
+// What an outage leaves of a send or a job is handed off once the retries are over, and tried
+// again after a while.
 func TestOutageIsSatOut(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1, 500, 1500, 3000} {

@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// show returns a plan as text: a group with its shards, "=" before those whose members had the message.
+// show returns a plan as text: groups with their shards, and "=" before those whose members had the
+// message.
 func show(plan []step) string {
 	var all []string
 	for _, s := range plan {

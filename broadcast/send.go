@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"github.com/gatesock/gatesock"
@@ -424,41 +423,5 @@ func (s *send) forbid(endpoint string, failure PostError) {
 	s.ledger.forbid(endpoint, failure.Err)
 	if endpoint == "" && !s.stopped {
 		s.fail(failure)
-	}
-}
-
-// isAnswer reports whether err is an answer of the gateway, or of the Poster for it.
-func isAnswer(err error) bool { return errors.Is(err, gatesock.ErrThrottled) || isFinal(err) }
-
-// isFinal reports whether err is an answer that would come again.
-func isFinal(err error) bool {
-	for _, final := range []error{
-		gatesock.ErrGone, gatesock.ErrTooLarge, gatesock.ErrForbidden, gatesock.ErrBadConnectionID,
-	} {
-		if errors.Is(err, final) {
-			return true
-		}
-	}
-	return false
-}
-
-// isUndelivered reports whether a post that failed with err certainly did not arrive, and may be
-// delivered later.
-func isUndelivered(err error) bool {
-	return errors.Is(err, gatesock.ErrThrottled) || errors.Is(err, gatesock.ErrNotSent)
-}
-
-// isRetryable reports whether a post that failed with err may be repeated: nothing was sent, it was
-// throttled, or something failed on the way. A post that used up its time is not repeated, since it
-// may have arrived, unless dialing used it up: that error is a [context.DeadlineExceeded] too.
-func isRetryable(err error) bool {
-	var op *net.OpError
-	switch {
-	case isFinal(err):
-		return false
-	case isUndelivered(err), errors.As(err, &op) && op.Op == "dial":
-		return true
-	default:
-		return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 	}
 }
