@@ -24,7 +24,7 @@ func ExampleLimiter_Middleware() {
 	)
 	gatesock.Handle(r, "export", func(context.Context, *gatesock.Request, struct{}) error { return nil })
 	gatesock.Handle(r, "ping", func(context.Context, *gatesock.Request, struct{}) error { return nil })
-	fmt.Println(len(r.Routes()), "routes")
+	fmt.Println(len(r.Describe().Routes), "routes")
 	// Output: 5 routes
 }
 

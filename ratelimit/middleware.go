@@ -22,7 +22,7 @@ type MiddlewareOptions struct {
 	Costs map[string]int
 	// Router is the application's [gatesock.Router], which the rule is looked up in: it is needed if Routes or Costs name others than
 	// "$connect" and "$default". A route that it does not have panics when it is frozen, since it would limit nothing.
-	Router interface{ Routes() []gatesock.Route }
+	Router interface{ Describe() gatesock.Description }
 	// DisconnectAfter closes a connection with its so many-th refused message; 0 never does. Each process counts for itself.
 	DisconnectAfter int
 	// Disconnector closes them: an apigw.Client is one. Endpoint is where, for connections of other APIs; nil is the

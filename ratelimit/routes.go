@@ -43,7 +43,7 @@ func checkRegistered(rule MiddlewareOptions) {
 		return
 	}
 	var has []string
-	for _, r := range rule.Router.Routes() {
+	for _, r := range rule.Router.Describe().Routes {
 		has = append(has, r.Key)
 	}
 	for _, route := range routesOf(rule) {

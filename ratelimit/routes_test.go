@@ -13,7 +13,7 @@ import (
 // ofNone is a router that has no routes.
 type ofNone struct{}
 
-func (ofNone) Routes() []gatesock.Route { return nil }
+func (ofNone) Describe() gatesock.Description { return gatesock.Description{} }
 
 // A route that a Rule misspells is told when the program starts: it would limit nothing.
 func TestMisspeltRoutes(t *testing.T) {
