@@ -1,4 +1,4 @@
-// Package coalesce puts several messages to one connection into one frame.
+// Package coalesce combines several messages to one connection into one frame.
 package coalesce
 
 import (
@@ -14,8 +14,9 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// Poster lets a message wait for others to the same connection and posts those that have come together as one JSON array,
-// in the order in which they came; one that is alone goes as it is. It is safe for concurrent use.
+// Poster holds each message back for a short time, and posts all messages to the same connection
+// that arrive meanwhile as one JSON array, in the order of their arrival. A single message is
+// posted unchanged. Make it with [New]. It is safe for concurrent use.
 type Poster struct {
 	inner  gatesock.Poster
 	window time.Duration
@@ -26,39 +27,41 @@ type Poster struct {
 
 var _ gatesock.Preparer = (*Poster)(nil)
 
-// batch is what goes out in one frame. Its goroutine lives no longer than the last Post that waits for it.
+// batch is the messages of one frame. Its goroutine ends before the last Post that waits for it
+// returns.
 type batch struct {
-	messages []*[]byte // one for each caller; nil if it has gone
-	size     int       // of the array
-	sealed   bool
-	gathered bool          // the frame is made, and on its way
-	full     chan struct{} // closed when it need not wait for more
+	messages []*[]byte     // one for each caller; nil if the caller has left
+	size     int           // bytes of the array
+	sealed   bool          // no message joins any more
+	posting  bool          // the frame is made, and being posted
+	full     chan struct{} // closed when the batch is sealed
 	callers  int
-	timeout  time.Duration // of the post, 0: as long as its callers wait
+	timeout  time.Duration // of the post; 0: until all callers have left
 	cancel   context.CancelFunc
-	done     chan struct{}
+	done     chan struct{} // closed when err is set
 	err      error
 }
 
-// errAlone says that all callers have gone.
-var errAlone = errors.New("coalesce: nobody waits for the post any more")
+var errNoCallers = errors.New("coalesce: all callers have left")
 
-// New gives a Poster that waits for up to the window.
+// New returns a Poster that holds messages back for up to the window.
 func New(inner gatesock.Poster, window time.Duration) *Poster {
 	return &Poster{inner: inner, window: window, open: make(map[gatesock.Target]*batch)}
 }
 
-// Post sends data, alone or with others to the same connection, whose result it shares. What is not a JSON object goes
-// alone and at once. If ctx ends before the frame is on its way, the message is taken out of it, and Post fails with
+// Post posts data, alone or in a frame with other messages to the same connection, and returns the
+// result of that frame. Data other than a JSON object is posted alone and at once. If ctx ends
+// before the frame is posted, the message is taken out of it, and Post fails with
 // [gatesock.ErrNotSent].
 //
-// A panic of the inner Poster is an error of all whose message was in the frame.
+// If the inner Poster panics, all callers with a message in the frame get the panic as an error.
 func (p *Poster) Post(ctx context.Context, to gatesock.Target, data []byte) error {
 	return p.post(ctx, to, data, 0)
 }
 
-// Prepare returns a function that posts data as Post does. The timeout is that of the frame from the moment that it goes
-// out; where messages with several timeouts are in it, the shortest.
+// Prepare returns a function that posts data like Post. The timeout limits the post of the frame,
+// without the time for which messages are held back. The shortest timeout of the messages in a
+// frame applies.
 func (p *Poster) Prepare(data []byte, timeout time.Duration) func(ctx context.Context, to gatesock.Target) error {
 	return func(ctx context.Context, to gatesock.Target) error { return p.post(ctx, to, data, timeout) }
 }
@@ -70,16 +73,16 @@ func (p *Poster) post(ctx context.Context, to gatesock.Target, data []byte, time
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: %w", gatesock.ErrNotSent, context.Cause(ctx))
 	}
-	b, place := p.join(ctx, to, data, timeout)
+	b, index := p.join(ctx, to, data, timeout)
 	select {
 	case <-b.done:
 		return b.err
 	case <-ctx.Done():
-		return p.leave(ctx, b, to, place)
+		return p.leave(ctx, b, to, index)
 	}
 }
 
-// send posts a frame through the inner Poster.
+// send posts a frame with the inner Poster.
 func (p *Poster) send(ctx context.Context, to gatesock.Target, frame []byte, timeout time.Duration) error {
 	if inner, ok := p.inner.(gatesock.Preparer); ok {
 		return inner.Prepare(frame, timeout)(ctx, to)
@@ -97,7 +100,8 @@ func isObject(data []byte) bool {
 	return len(trimmed) > 0 && trimmed[0] == '{' && json.Valid(trimmed)
 }
 
-// join adds a message to the open batch of its connection, or to a new one.
+// join adds a message to the open batch of its connection, or to a new one, and returns its index
+// there.
 func (p *Poster) join(ctx context.Context, to gatesock.Target, data []byte, timeout time.Duration) (*batch, int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -118,16 +122,17 @@ func (p *Poster) join(ctx context.Context, to gatesock.Target, data []byte, time
 	return b, len(b.messages) - 1
 }
 
-// begin opens a batch. The post has the values of the first caller's context, and ends when all callers have gone.
+// begin opens a batch. Its post has the values of the first caller's context, and is cut off when
+// all callers have left.
 func (p *Poster) begin(ctx context.Context, to gatesock.Target) *batch {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	b := &batch{size: 1, full: make(chan struct{}), done: make(chan struct{}), cancel: cancel}
 	p.open[to] = b
-	go p.carryOut(ctx, b, to)
+	go p.run(ctx, b, to)
 	return b
 }
 
-// seal keeps further messages out.
+// seal closes the batch to further messages.
 func (p *Poster) seal(b *batch, to gatesock.Target) {
 	if b.sealed {
 		return
@@ -137,12 +142,12 @@ func (p *Poster) seal(b *batch, to gatesock.Target) {
 	delete(p.open, to)
 }
 
-// leave takes a caller out of the batch, and its message if it is not on its way. The last one waits for the end. An answer
-// that has come by then is the caller's all the same.
-func (p *Poster) leave(ctx context.Context, b *batch, to gatesock.Target, place int) error {
+// leave takes a caller out of the batch, and its message too if the frame is not being posted yet.
+// The last caller waits for the batch to end. If an answer has arrived by then, it counts.
+func (p *Poster) leave(ctx context.Context, b *batch, to gatesock.Target, index int) error {
 	p.mu.Lock()
-	sent := b.gathered
-	b.messages[place] = nil
+	sent := b.posting
+	b.messages[index] = nil
 	b.callers--
 	last := b.callers == 0
 	if last {
@@ -164,8 +169,8 @@ func (p *Poster) leave(ctx context.Context, b *batch, to gatesock.Target, place 
 	}
 }
 
-// result is the end of a batch for a caller whose context has ended. That the post was cut off is told with the caller's
-// own cause.
+// result returns the result of a batch for a caller whose context has ended. If the post was cut
+// off, that is the cause of the caller's own context.
 func (b *batch) result(ctx context.Context) error {
 	cut := errors.Is(b.err, context.Canceled) || errors.Is(b.err, context.DeadlineExceeded)
 	if cut && !errors.Is(b.err, gatesock.ErrNotSent) {
@@ -174,7 +179,8 @@ func (b *batch) result(ctx context.Context) error {
 	return b.err
 }
 
-func (p *Poster) carryOut(ctx context.Context, b *batch, to gatesock.Target) {
+// run gathers messages, and posts their frame.
+func (p *Poster) run(ctx context.Context, b *batch, to gatesock.Target) {
 	defer close(b.done)
 	defer b.cancel()
 	b.err = errors.New("coalesce: the poster ended its goroutine")
@@ -190,20 +196,20 @@ func (p *Poster) carryOut(ctx context.Context, b *batch, to gatesock.Target) {
 	case <-b.full:
 	case <-ctx.Done():
 	}
-	frame := p.close(b, to)
+	frame := p.frame(b, to)
 	if frame == nil {
-		b.err = errAlone
+		b.err = errNoCallers
 		return
 	}
 	b.err = p.send(ctx, to, frame, b.timeout)
 }
 
-// close ends the gathering and returns what has gathered, nil if nobody is left.
-func (p *Poster) close(b *batch, to gatesock.Target) []byte {
+// frame seals the batch and returns its messages as one frame, nil if all callers have left.
+func (p *Poster) frame(b *batch, to gatesock.Target) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.seal(b, to)
-	b.gathered = true
+	b.posting = true
 	var all [][]byte
 	for _, m := range b.messages {
 		if m != nil {

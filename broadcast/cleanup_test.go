@@ -35,8 +35,8 @@ func (c *closer) Disconnect(_ context.Context, from gatesock.Target) error {
 	return c.answer
 }
 
-// A connection that was called gone is closed before its record goes, since it may be open: then its client connects
-// anew. Where it can't be known that it is closed the record stays.
+// A connection that was called gone is closed before its record goes, since it may be open: then
+// its client connects anew. Where it can't be known that it is closed the record stays.
 func TestPruningClosesFirst(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -44,11 +44,11 @@ func TestPruningClosesFirst(t *testing.T) {
 		want   Report
 		logged string
 	}{
-		"was open":  {nil, Report{Audience: 1, Gone: 1, Pruned: 1}, "called gone was open, and is closed"},
+		"was open":  {nil, Report{Audience: 1, Gone: 1, Pruned: 1}, "called gone although it was open"},
 		"is gone":   {gatesock.ErrGone, Report{Audience: 1, Gone: 1, Pruned: 1}, ""},
 		"forbidden": {gatesock.ErrForbidden, Report{Audience: 1, Gone: 1, Pruned: 1}, "allow execute-api:ManageConnections on DELETE"},
-		"throttled": {gatesock.ErrThrottled, Report{Audience: 1, Gone: 1, PruneFailed: 1}, "could not be removed"},
-		"fault":     {errFault, Report{Audience: 1, Gone: 1, PruneFailed: 1}, "close it first: the line is down"},
+		"throttled": {gatesock.ErrThrottled, Report{Audience: 1, Gone: 1, PruneFailed: 1}, "cannot remove a connection"},
+		"fault":     {errFault, Report{Audience: 1, Gone: 1, PruneFailed: 1}, "closing it before its removal: the line is down"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -58,7 +58,7 @@ func TestPruningClosesFirst(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, c.want, rep)
 			require.Equal(t, []string{"c0"}, slices.Compact(p.closed))
-			require.Equal(t, name == "throttled", len(p.closed) == DefaultAttempts, "tried again where that helps")
+			require.Equal(t, name == "throttled", len(p.closed) == defaultAttempts, "tried again where that helps")
 			require.Len(t, store.deleted, rep.Pruned)
 			require.Contains(t, out.String(), c.logged)
 			require.Equal(t, c.logged == "", out.Len() == 0)
@@ -84,11 +84,12 @@ func TestNothingElseIsClosed(t *testing.T) {
 			store.get = func(context.Context, string) (conn.Conn, error) {
 				return conn.Conn{ConnectedAt: now.Add(-c.age), Endpoint: c.endpoint}, nil
 			}
-			rep, err := New(p, store, WithClock(func() time.Time { return now }), WithLogger(slog.New(slog.NewTextHandler(&out, nil)))).Send(t.Context(), To("room"), hello())
+			rep, err := New(p, store, WithClock(func() time.Time { return now }),
+				WithLogger(slog.New(slog.NewTextHandler(&out, nil)))).Send(t.Context(), To("room"), hello())
 			require.NoError(t, err)
 			require.Equal(t, Report{Audience: 1, Gone: 1}, rep)
 			require.Empty(t, p.closed)
-			require.Equal(t, name == "too young", strings.Contains(out.String(), "until its $connect has returned"))
+			require.Equal(t, name == "too young", strings.Contains(out.String(), "its $connect has not returned yet"))
 		})
 	}
 }
@@ -132,8 +133,8 @@ func TestPruningSaysWhatEndedTheRecord(t *testing.T) {
 	require.Equal(t, 5, posts)
 }
 
-// Removals do not wait for the end of a send, and those that are left at its deadline are handed on: after all
-// invocations each connection that is gone has been removed, once.
+// Removals do not wait for the end of a send, and those that are left at its deadline are handed
+// on: after all invocations each connection that is gone has been removed, once.
 func TestGoneArePrunedOverSeveralInvocations(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -153,7 +154,7 @@ func TestGoneArePrunedOverSeveralInvocations(t *testing.T) {
 			}
 			return wait(ctx, 10*time.Millisecond, nil)
 		})
-		q := &queue{}
+		q := &jobQueue{}
 		b := New(p, store, WithRelay(q), quiet())
 		var reports []Report
 		invoke := func(do func(context.Context) (Report, error)) {
@@ -208,10 +209,11 @@ func TestRemovalsLeaveRoomForPosts(t *testing.T) {
 func TestJobsAreBoundedWhateverTheNames(t *testing.T) {
 	t.Parallel()
 	for _, group := range []string{"room", strings.Repeat("\x01", 200), strings.Repeat("<", 200), strings.Repeat("\u2028", 200)} {
-		var r rest
+		var r remaining
 		for i := range 2000 {
-			r.Members = append(r.Members, restMember{ID: name(i), Group: group})
-			r.Gone = append(r.Gone, restMember{ID: name(i), Group: group})
+			m := member{conn.Member{ID: name(i)}, group}
+			r.members = append(r.members, unserved{member: m})
+			r.gone = append(r.gone, m)
 		}
 		for _, part := range r.parts(partSize) {
 			j := goodJob().next(part, 0)
@@ -235,11 +237,11 @@ func TestRemovalsLeaveTheRateToPosts(t *testing.T) {
 			},
 			answers: map[string][]error{},
 		}
-		r := rest{Read: []segment{{Group: "room"}}}
+		r := remaining{unread: []span{{group: "room"}}}
 		for i := range 1000 {
 			id := fmt.Sprint("gone", i)
 			d.answers[id] = []error{gatesock.ErrGone}
-			r.Gone = append(r.Gone, restMember{ID: id, Group: "room"})
+			r.gone = append(r.gone, member{conn.Member{ID: id}, "room"})
 		}
 		rep, err := New(d, room(100, 10), WithRate(10), quiet()).Send(t.Context(), Resume(r.encode()), hello())
 		require.NoError(t, err)
@@ -248,22 +250,26 @@ func TestRemovalsLeaveTheRateToPosts(t *testing.T) {
 	})
 }
 
-// Removals alone do not take a job over the limit of its hops, beyond which it is for the dead-letter queue.
+// Removals alone do not take a job over the limit of its hops, beyond which it is for the
+// dead-letter queue.
 func TestRemovalsAloneAreNotTooManyHops(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		q := &queue{}
-		d := &door{posterFunc: func(context.Context, gatesock.Target, []byte) error { return gatesock.ErrGone }, answers: map[string][]error{}}
+		q := &jobQueue{}
+		d := &door{
+			posterFunc: func(context.Context, gatesock.Target, []byte) error { return gatesock.ErrGone },
+			answers:    map[string][]error{},
+		}
 		b := New(d, room(1000, 100), WithRelay(q), WithRate(20), WithMaxHops(3), quiet())
 		job := goodJob()
-		job.Cursor = rest{Read: []segment{{Group: "room"}}}.encode()
+		job.Cursor = remaining{unread: []span{{group: "room"}}}.encode()
 		q.jobs = []Job{job}
 		for len(q.jobs) > 0 {
 			j := q.jobs[0]
 			q.jobs = q.jobs[1:]
-			j.Cursor = rest{Gone: func() (all []restMember) {
+			j.Cursor = remaining{gone: func() (all []member) {
 				for i := range 1000 {
-					all = append(all, restMember{ID: name(i), Group: "room"})
+					all = append(all, member{conn.Member{ID: name(i)}, "room"})
 				}
 				return all
 			}()}.encode()
@@ -286,8 +292,8 @@ func TestNamedWithoutARecordIsNotClosed(t *testing.T) {
 	require.Empty(t, p.closed)
 }
 
-// A removal that is cut off by the deadline is handed on with those that were not begun.
-func TestRemovalThatIsCutOffIsHandedOn(t *testing.T) {
+// A removal that is cut off by the deadline is handed off with those that were not begun.
+func TestRemovalThatIsCutOffIsHandedOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := room(1, 1)
@@ -298,7 +304,7 @@ func TestRemovalThatIsCutOffIsHandedOn(t *testing.T) {
 			}
 			return nil
 		}
-		q := &queue{}
+		q := &jobQueue{}
 		b := New(always(gatesock.ErrGone), store, WithRelay(q), WithPostTimeout(time.Hour), quiet())
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
@@ -313,25 +319,27 @@ func TestRemovalThatIsCutOffIsHandedOn(t *testing.T) {
 	})
 }
 
-// A send whose members are all served does not fail because removals could not be handed on.
-func TestRemovalsThatCannotBeHandedOn(t *testing.T) {
+// A send whose members are all served does not fail because removals could not be handed off.
+func TestRemovalsThatCannotBeHandedOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := room(1, 1)
 		store.del = func(ctx context.Context, _ string) error { return wait(ctx, time.Hour, nil) }
 		var out bytes.Buffer
-		b := New(always(gatesock.ErrGone), store, WithRelay(&queue{outcomes: []outcome{fault}}), WithPostTimeout(time.Hour),
+		b := New(always(gatesock.ErrGone), store, WithRelay(&jobQueue{outcomes: []outcome{fault}}),
+			WithPostTimeout(time.Hour),
 			WithLogger(slog.New(slog.NewTextHandler(&out, nil))))
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		rep, err := b.Send(ctx, To("room"), hello())
 		require.NoError(t, err)
 		require.Equal(t, Report{ID: rep.ID, Audience: 1, Gone: 1}, rep)
-		require.Contains(t, out.String(), "connections that are gone were not removed")
+		require.Contains(t, out.String(), "no time to remove connections that are gone")
 	})
 }
 
-// A function that is told of ends, and takes all the time that there is, does not keep a send from handing its rest on.
+// A function that is told of ends, and takes all the time that there is, does not keep a send from
+// handing its rest on.
 func TestSlowEndedFuncLeavesTimeToHandOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -347,7 +355,7 @@ func TestSlowEndedFuncLeavesTimeToHandOn(t *testing.T) {
 			}
 			return wait(ctx, time.Second, nil)
 		})
-		q := &queue{}
+		q := &jobQueue{}
 		b := New(p, store, WithRelay(q), WithConcurrency(16), quiet())
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/gatesock/gatesock/internal/pace"
+	"github.com/gatesock/gatesock/broadcast/internal/pace"
 )
 
 // event is something that happens at a time, in the simulation's own order.
@@ -107,7 +107,8 @@ func (b *broadcaster) next(now time.Time) {
 			refused, b.retries = b.retries[last], b.retries[:last]
 		}
 		b.free--
-		b.after(5*time.Millisecond+time.Duration(b.chance.Int64N(int64(15*time.Millisecond))), func(now time.Time) { b.answer(now, refused) })
+		b.after(5*time.Millisecond+time.Duration(b.chance.Int64N(int64(15*time.Millisecond))),
+			func(now time.Time) { b.answer(now, refused) })
 	}
 }
 
@@ -117,10 +118,10 @@ func (b *broadcaster) answer(now time.Time, refused int) {
 	switch before := max(refused, -refused); {
 	case !slow && b.take():
 		b.served++
-		b.rate.Passed(now, before)
+		b.rate.Delivered(now, before)
 	default:
 		b.refused++
-		b.rate.Refused(now, before)
+		b.rate.Throttled(now, before)
 		if before++; before < 5 {
 			if slow {
 				before = -before
@@ -218,7 +219,7 @@ func TestOutage(t *testing.T) {
 	fallen := b.rate.Limit()
 	require.Less(t, fallen, 100.0)
 	w.run(60 * time.Second)
-	require.LessOrEqual(t, b.rate.Limit(), fallen, "nothing says that there is room")
+	require.LessOrEqual(t, b.rate.Limit(), fallen, "nothing shows that there is room")
 	w.refill()
 	w.quota = 1e6
 	w.run(80 * time.Second)
@@ -227,8 +228,8 @@ func TestOutage(t *testing.T) {
 	require.Greater(t, b.served-before, 4_000, "64 at once, 12.5 ms each, make 5,120")
 }
 
-// After an outage the rate is back within seconds near what it was, also where outages come again and again; and where
-// the quota has become smaller meanwhile it is found.
+// After an outage the rate is back within seconds near what it was, also where outages come again
+// and again; and where the quota has become smaller meanwhile it is found.
 func TestRateComesBackAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	for _, quota := range []float64{10_000, 2_000} {
@@ -261,12 +262,12 @@ func TestLimitIsForgotten(t *testing.T) {
 	r := pace.New(0)
 	now := time.Now()
 	for i := range 100 {
-		r.Refused(now.Add(time.Duration(i)*10*time.Millisecond), 0)
+		r.Throttled(now.Add(time.Duration(i)*10*time.Millisecond), 0)
 	}
 	require.NotZero(t, r.Limit())
 	now = now.Add(2 * time.Minute)
-	r.Passed(now, 0)
-	r.Passed(now.Add(time.Second), 0)
+	r.Delivered(now, 0)
+	r.Delivered(now.Add(time.Second), 0)
 	require.Zero(t, r.Limit())
 }
 
@@ -284,9 +285,9 @@ func TestCeilingHolds(t *testing.T) {
 				n++
 				require.LessOrEqual(t, float64(n), max(1, ceiling*0.02)+ceiling*now.Sub(start).Seconds()+1e-6)
 				if rapid.IntRange(0, 3).Draw(t, "answer") == 0 {
-					r.Refused(now, 0)
+					r.Throttled(now, 0)
 				} else {
-					r.Passed(now, 0)
+					r.Delivered(now, 0)
 				}
 			}
 			now = now.Add(rapid.SampledFrom([]time.Duration{0, wait, wait / 2, time.Millisecond}).Draw(t, "later"))
@@ -294,7 +295,7 @@ func TestCeilingHolds(t *testing.T) {
 	})
 }
 
-// Who asks again after the wait may post: a caller that has nobody to compete with makes the whole rate.
+// A caller that asks again after the wait may post: alone it reaches the whole rate.
 func TestWaitIsNotTooLong(t *testing.T) {
 	t.Parallel()
 	r := pace.New(1000)

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/internal/coalesce"
+	"github.com/gatesock/gatesock/broadcast/internal/coalesce"
 )
 
 // A frame has the shortest of the times of the posts in it, from the moment that it goes out.
@@ -50,7 +50,8 @@ func (l late) Post(ctx context.Context, _ gatesock.Target, _ []byte) error {
 	return l.answer
 }
 
-// What the gateway has answered counts, however late; a post that was taken out of its frame has not been sent.
+// What the gateway has answered counts, however late; a post that was taken out of its frame has
+// not been sent.
 func TestAnswerAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	for _, answer := range []error{nil, gatesock.ErrGone, gatesock.ErrThrottled, fmt.Errorf("wait: %w", gatesock.ErrNotSent)} {

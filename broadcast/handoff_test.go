@@ -17,16 +17,17 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/panics"
 )
 
-// queue is a Relay that fails and forgets to say that it has taken a job, as the plan has it.
-type queue struct {
+// jobQueue is a Relay that fails, or loses its answer, according to the plan.
+type jobQueue struct {
 	mu       sync.Mutex
 	jobs     []Job
 	outcomes []outcome // of one Relay after the other; the last repeats
 }
 
-func (q *queue) Relay(ctx context.Context, j Job) error {
+func (q *jobQueue) Relay(ctx context.Context, j Job) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	o := ok
@@ -82,19 +83,22 @@ func drawRelayed(t *rapid.T) relayed {
 		}
 		return m
 	}
-	limit := rapid.Map(rapid.OneOf(rapid.IntRange(0, 1500), rapid.IntRange(50, 300)), func(ms int) time.Duration { return time.Duration(ms) * time.Millisecond })
+	limit := rapid.Map(rapid.OneOf(rapid.IntRange(0, 1500), rapid.IntRange(50, 300)),
+		func(ms int) time.Duration { return time.Duration(ms) * time.Millisecond })
 	return relayed{
 		plan:    p,
 		limits:  append(rapid.SliceOfN(limit, 0, 8).Draw(t, "limits"), time.Hour),
 		crashes: set("crashes"),
 		doubles: set("doubles"),
-		relay:   append(rapid.SliceOfN(rapid.SampledFrom([]outcome{ok, ok, ok, fault, slowFault, hang}), 0, 4).Draw(t, "relay"), ok),
+		relay: append(
+			rapid.SliceOfN(rapid.SampledFrom([]outcome{ok, ok, ok, fault, slowFault, hang}), 0, 4).Draw(t, "relay"), ok),
 		reserve: time.Duration(rapid.IntRange(20, 400).Draw(t, "reserve")) * time.Millisecond,
 	}
 }
 
-// TestRestIsHandedOnExactlyOnce: whatever stops the invocations of a send, the merged reports account for each member once.
-func TestRestIsHandedOnExactlyOnce(t *testing.T) {
+// TestRestIsHandedOffExactlyOnce: whatever stops the invocations of a send, the merged reports
+// account for each member once.
+func TestRestIsHandedOffExactlyOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		r := drawRelayed(rt)
@@ -119,7 +123,7 @@ func TestRestIsHandedOnExactlyOnce(t *testing.T) {
 }
 
 func (r relayed) carryOutAll(t *rapid.T, h *history) []Report {
-	q := &queue{outcomes: r.relay}
+	q := &jobQueue{outcomes: r.relay}
 	b := New(r.poster(h), r.store(h), WithRelay(q), WithMaxHops(1000), WithDeadlineMargin(r.reserve),
 		WithConcurrency(r.concurrency), WithRetries(r.attempts, r.retryTime), WithPostTimeout(time.Second),
 		WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
@@ -132,7 +136,7 @@ func (r relayed) carryOutAll(t *rapid.T, h *history) []Report {
 		cancel()
 		if err != nil {
 			require.True(t, errors.Is(err, errFault) || errors.Is(err, context.DeadlineExceeded) ||
-				errors.Is(err, errStuck) || errors.As(err, new(*panicError)), "%v", err)
+				errors.Is(err, errUnreached) || errors.As(err, new(*panics.Error)), "%v", err)
 		}
 		done := err == nil && !r.crashes[i]
 		if done {
@@ -145,7 +149,8 @@ func (r relayed) carryOutAll(t *rapid.T, h *history) []Report {
 	return reports
 }
 
-// first is the Send itself. What it can't hand on is in its cursor, which is sent to as a user would.
+// first is the Send itself. What it cannot hand off is in its cursor, which is sent to as a user
+// would.
 func (r relayed) first(b *Broadcaster) (reports []Report) {
 	to := ToConnections(r.ids...).Except(r.except...)
 	for g := range r.groups {
@@ -179,8 +184,8 @@ func newHistory() *history {
 	}
 }
 
-// A client that takes nothing is not tried from hop to hop: its retries end when their time is over, however many
-// invocations that takes.
+// A client that takes nothing is not tried from hop to hop: its retries end when their time is
+// over, however many invocations that takes.
 func TestRetriesEndOverSeveralInvocations(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -190,7 +195,7 @@ func TestRetriesEndOverSeveralInvocations(t *testing.T) {
 			}
 			return wait(ctx, 10*time.Millisecond, nil)
 		})
-		q := &queue{}
+		q := &jobQueue{}
 		b := New(p, room(100, 10), WithRelay(q), quiet())
 		invocation := func(do func(context.Context) (Report, error)) Report {
 			ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
@@ -218,12 +223,13 @@ func TestRetriesEndOverSeveralInvocations(t *testing.T) {
 	})
 }
 
-// What an outage leaves of a send or a job is handed on, once the retries are over, and tried again after a while.
+// What an outage leaves of a send or a job is handed off once the retries are over, and tried
+// again after a while.
 func TestOutageIsSatOut(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1, 500, 1500, 3000} {
 		synctest.Test(t, func(t *testing.T) {
-			q := &queue{}
+			q := &jobQueue{}
 			b := New(newAccount(during(0, time.Minute)), room(size, 100), WithRelay(q), quiet())
 			rep, err := b.Send(t.Context(), To("room"), hello())
 			require.NoError(t, err)
@@ -243,12 +249,12 @@ func TestOutageIsSatOut(t *testing.T) {
 	}
 }
 
-// A client that takes nothing and is alone in its room is tried for two minutes, and then unsent: it does not go on until the
-// dead-letter queue.
+// A client that takes nothing and is alone in its room is tried for two minutes, and then unsent:
+// it does not go on until the dead-letter queue.
 func TestAloneAndStuckEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		q := &queue{}
+		q := &jobQueue{}
 		posts := 0
 		b := New(posterFunc(func(context.Context, gatesock.Target, []byte) error {
 			posts++
@@ -275,29 +281,32 @@ func TestAloneAndStuckEnds(t *testing.T) {
 func TestJobIDs(t *testing.T) {
 	t.Parallel()
 	j := goodJob()
-	one := j.next(rest{Members: []restMember{{ID: "a", Waited: 1000}}}, 0)
-	two := j.next(rest{Members: []restMember{{ID: "a", Waited: 1003}}}, 0)
-	other := j.next(rest{Members: []restMember{{ID: "b", Waited: 1000}}}, 0)
+	a, later, b := named("a"), named("a"), named("b")
+	a.retried, later.retried, b.retried = time.Second, 1003*time.Millisecond, time.Second
+	one := j.next(remaining{members: []unserved{a}}, 0)
+	two := j.next(remaining{members: []unserved{later}}, 0)
+	other := j.next(remaining{members: []unserved{b}}, 0)
 	require.Equal(t, one.ID, two.ID)
 	require.NotEqual(t, one.Cursor, two.Cursor)
 	require.NotEqual(t, one.ID, other.ID)
 }
 
-// A cursor is of version 1 unless it has something that a program which knows no other would overlook.
+// A cursor is of version 1 unless it has something that a program which knows no other would
+// overlook.
 func TestCursorVersions(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		rest    rest
-		version string
+		remaining remaining
+		version   string
 	}{
-		{rest{Members: []restMember{{ID: "a", Waited: 7}}}, `{"v":1`},
-		{rest{Members: []restMember{{ID: "a"}}, ExceptGroups: []string{"x"}}, `{"v":2`},
-		{rest{Gone: []restMember{{ID: "a"}}}, `{"v":2`},
+		{remaining{members: []unserved{named("a")}}, `{"v":1`},
+		{remaining{members: []unserved{named("a")}, exceptGroups: []string{"x"}}, `{"v":2`},
+		{remaining{gone: []member{named("a").member}}, `{"v":2`},
 	} {
-		text, err := base64.RawURLEncoding.DecodeString(c.rest.encode())
+		text, err := base64.RawURLEncoding.DecodeString(c.remaining.encode())
 		require.NoError(t, err)
 		require.True(t, strings.HasPrefix(string(text), c.version), "%s", text)
-		_, err = parseCursor(c.rest.encode())
+		_, err = parseCursor(c.remaining.encode())
 		require.NoError(t, err)
 	}
 	for _, version := range []string{`{"v":0,`, `{"v":3,`} {
@@ -306,12 +315,14 @@ func TestCursorVersions(t *testing.T) {
 	}
 }
 
-// A job that is handed on too often is refused as it is, with everybody in it.
+// A job that is handed off too often is refused as it is, with everybody in it.
 func TestTooManyHops(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		q := &queue{}
-		slow := posterFunc(func(ctx context.Context, _ gatesock.Target, _ []byte) error { return wait(ctx, time.Second, nil) })
+		q := &jobQueue{}
+		slow := posterFunc(func(ctx context.Context, _ gatesock.Target, _ []byte) error {
+			return wait(ctx, time.Second, nil)
+		})
 		b := New(slow, room(10, 10), WithRelay(q), WithMaxHops(2), WithConcurrency(1), WithDeadlineMargin(time.Second))
 		run := func(do func(ctx context.Context) (Report, error)) Report {
 			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
@@ -342,7 +353,7 @@ func TestTooManyHops(t *testing.T) {
 
 func TestSplitByShard(t *testing.T) {
 	t.Parallel()
-	q := &queue{}
+	q := &jobQueue{}
 	store := room(40, 4)
 	store.shards = 4
 	var posted record
@@ -373,7 +384,7 @@ func TestSplitByShard(t *testing.T) {
 // A rest that was cut for another number of shards can't be read: it fails, and stays whole.
 func TestResharded(t *testing.T) {
 	t.Parallel()
-	q := &queue{}
+	q := &jobQueue{}
 	store := room(40, 4)
 	store.shards = 4
 	b := New(always(nil), store, WithRelay(q))

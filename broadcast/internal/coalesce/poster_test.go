@@ -16,7 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/internal/coalesce"
+	"github.com/gatesock/gatesock/broadcast/internal/coalesce"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -47,12 +47,12 @@ func (w *wire) Post(ctx context.Context, to gatesock.Target, data []byte) error 
 	}
 }
 
-// posts makes posts at times and gives their errors when all have returned.
+// post is a post at a time. postAll makes all of them, and returns their errors.
 type post struct {
 	at      time.Duration
 	to      string
 	message string
-	gives   time.Duration // 0: no limit
+	limit   time.Duration // 0: none
 }
 
 func postAll(p gatesock.Poster, posts []post) []error {
@@ -62,9 +62,9 @@ func postAll(p gatesock.Poster, posts []post) []error {
 		wg.Go(func() {
 			<-time.After(x.at) // virtual time: when the post is made.
 			ctx := context.Background()
-			if x.gives > 0 {
+			if x.limit > 0 {
 				var cancel context.CancelFunc
-				ctx, cancel = context.WithTimeout(ctx, x.gives)
+				ctx, cancel = context.WithTimeout(ctx, x.limit)
 				defer cancel()
 			}
 			errs[i] = p.Post(ctx, gatesock.Target{ConnectionID: x.to}, []byte(x.message))
@@ -82,15 +82,21 @@ func TestGathering(t *testing.T) {
 		posts  []post
 		frames []string
 	}{
-		"alone":             {[]post{{0, "a", `{"n":1}`, 0}}, []string{`a {"n":1}`}},
-		"together":          {[]post{{0, "a", `{"n":1}`, 0}, {5 * ms, "a", `{"n":2}`, 0}, {19 * ms, "a", ` {"n":3}`, 0}}, []string{`a [{"n":1},{"n":2}, {"n":3}]`}},
-		"too late":          {[]post{{0, "a", `{"n":1}`, 0}, {21 * ms, "a", `{"n":2}`, 0}}, []string{`a {"n":1}`, `a {"n":2}`}},
-		"others":            {[]post{{0, "a", `{"n":1}`, 0}, {1 * ms, "b", `{"n":2}`, 0}}, []string{`a {"n":1}`, `b {"n":2}`}},
-		"no object":         {[]post{{0, "a", `{"n":1}`, 0}, {1 * ms, "a", `[1]`, 0}, {2 * ms, "a", `{x`, 0}, {3 * ms, "a", ` `, 0}}, []string{`a [1]`, `a {x`, `a  `, `a {"n":1}`}},
-		"empty":             {[]post{{0, "a", "", 0}}, []string{`a `}},
-		"withdrawn":         {[]post{{0, "a", `{"n":1}`, 5 * ms}, {1 * ms, "a", `{"n":2}`, 0}}, []string{`a {"n":2}`}},
-		"all withdrawn":     {[]post{{0, "a", `{"n":1}`, 5 * ms}, {1 * ms, "a", `{"n":2}`, 5 * ms}}, nil},
-		"exactly full":      {[]post{{0, "a", big(65536), 0}, {1 * ms, "a", big(65533), 0}}, []string{"a [" + big(65536) + "," + big(65533) + "]"}},
+		"alone":    {[]post{{0, "a", `{"n":1}`, 0}}, []string{`a {"n":1}`}},
+		"together": {[]post{{0, "a", `{"n":1}`, 0}, {5 * ms, "a", `{"n":2}`, 0}, {19 * ms, "a", ` {"n":3}`, 0}}, []string{`a [{"n":1},{"n":2}, {"n":3}]`}},
+		"too late": {[]post{{0, "a", `{"n":1}`, 0}, {21 * ms, "a", `{"n":2}`, 0}}, []string{`a {"n":1}`, `a {"n":2}`}},
+		"others":   {[]post{{0, "a", `{"n":1}`, 0}, {1 * ms, "b", `{"n":2}`, 0}}, []string{`a {"n":1}`, `b {"n":2}`}},
+		"no object": {
+			[]post{{0, "a", `{"n":1}`, 0}, {1 * ms, "a", `[1]`, 0}, {2 * ms, "a", `{x`, 0}, {3 * ms, "a", ` `, 0}},
+			[]string{`a [1]`, `a {x`, `a  `, `a {"n":1}`},
+		},
+		"empty":         {[]post{{0, "a", "", 0}}, []string{`a `}},
+		"withdrawn":     {[]post{{0, "a", `{"n":1}`, 5 * ms}, {1 * ms, "a", `{"n":2}`, 0}}, []string{`a {"n":2}`}},
+		"all withdrawn": {[]post{{0, "a", `{"n":1}`, 5 * ms}, {1 * ms, "a", `{"n":2}`, 5 * ms}}, nil},
+		"exactly full": {
+			[]post{{0, "a", big(65536), 0}, {1 * ms, "a", big(65533), 0}},
+			[]string{"a [" + big(65536) + "," + big(65533) + "]"},
+		},
 		"one byte too many": {[]post{{0, "a", big(65536), 0}, {1 * ms, "a", big(65534), 0}}, []string{"a " + big(65536), "a " + big(65534)}},
 		"fills it alone":    {[]post{{0, "a", big(131072), 0}}, []string{"a " + big(131072)}},
 	} {
@@ -99,7 +105,7 @@ func TestGathering(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := &wire{}
 				for i, err := range postAll(coalesce.New(w, window), c.posts) {
-					if gives := c.posts[i].gives; gives > 0 {
+					if gives := c.posts[i].limit; gives > 0 {
 						require.ErrorIs(t, err, context.DeadlineExceeded)
 					} else {
 						require.NoError(t, err)
@@ -111,7 +117,8 @@ func TestGathering(t *testing.T) {
 	}
 }
 
-// A caller that goes while the frame is on its way leaves it to the others; the last one cancels it.
+// A caller that goes while the frame is on its way leaves it to the others; the last one cancels
+// it.
 func TestCallersThatGo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -123,7 +130,8 @@ func TestCallersThatGo(t *testing.T) {
 		require.Equal(t, window+time.Second, time.Since(start))
 
 		start = time.Now()
-		errs = postAll(coalesce.New(w, window), []post{{0, "a", `{}`, 500 * time.Millisecond}, {0, "a", `{}`, 600 * time.Millisecond}})
+		errs = postAll(coalesce.New(w, window),
+			[]post{{0, "a", `{}`, 500 * time.Millisecond}, {0, "a", `{}`, 600 * time.Millisecond}})
 		require.ErrorIs(t, errs[0], context.DeadlineExceeded)
 		require.ErrorIs(t, errs[1], context.DeadlineExceeded)
 		require.Equal(t, 600*time.Millisecond, time.Since(start))
@@ -143,7 +151,8 @@ func TestErrorsReachAll(t *testing.T) {
 	}
 }
 
-// Each message is in one frame, no frame is too large, and who posts one after the other is read in that order.
+// Each message is in one frame, no frame is too large, and who posts one after the other is read in
+// that order.
 func TestNothingIsLost(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
