@@ -21,7 +21,8 @@ import (
 
 const arn = "arn:aws:execute-api:us-east-1:123456789012:abcdef123/default/$connect"
 
-// documented is the event of the AWS Developer Guide ("Create an API Gateway Lambda REQUEST authorizer function").
+// documented is the event of the AWS Developer Guide ("Create an API Gateway Lambda REQUEST
+// authorizer function").
 const documented = `{"type":"REQUEST","methodArn":"` + arn + `",
  "headers":{"Connection":"upgrade","content-length":"0","HeaderAuth1":"headerValue1","Host":"abcdef123.execute-api.us-east-1.amazonaws.com","Origin":"https://app.example.com","Upgrade":"websocket"},
  "multiValueHeaders":{"Connection":["upgrade"],"HeaderAuth1":["headerValue1","headerValue2"]},
@@ -69,7 +70,7 @@ func TestAuthorizerAllows(t *testing.T) {
 
 func TestAuthorizerRefuses(t *testing.T) {
 	t.Parallel()
-	big := map[string]string{"small": "x", "big": strings.Repeat("y", MaxAuthorizerResult)}
+	big := map[string]string{"small": "x", "big": strings.Repeat("y", maxAuthorizerResult)}
 	for _, c := range []struct {
 		name   string
 		a      Authenticator
@@ -111,10 +112,10 @@ func TestLargestContext(t *testing.T) {
 	out, _, err := ask(t, says(p, nil), documented)
 	require.NoError(t, err)
 	for extra, ok := range map[int]bool{0: true, 1: false} {
-		p.Attributes["x"] = strings.Repeat("y", MaxAuthorizerResult-len(out)+extra)
+		p.Attributes["x"] = strings.Repeat("y", maxAuthorizerResult-len(out)+extra)
 		got, _, err := ask(t, says(p, nil), documented)
 		require.Equal(t, ok, err == nil)
-		require.Equal(t, ok, len(got) == MaxAuthorizerResult)
+		require.Equal(t, ok, len(got) == maxAuthorizerResult)
 	}
 }
 
@@ -171,7 +172,7 @@ func TestNotAnAuthorizersEvent(t *testing.T) {
 	} {
 		_, log, err := ask(t, says(Principal{ID: "u"}, nil), payload)
 		require.ErrorIs(t, err, errFault, payload)
-		require.Contains(t, log, "not an event of an authorizer")
+		require.Contains(t, log, "the event is not one of an authorizer")
 	}
 	require.Panics(t, func() { NewAuthorizer(nil) })
 	require.Panics(t, func() { WithLogger(nil) })
@@ -186,7 +187,8 @@ func TestAuthorizerInAMux(t *testing.T) {
 	require.Contains(t, string(out), `"principalId":"ann"`)
 }
 
-// No bytes make it panic, and none make it say anything but that it failed or is asked for a principal.
+// No bytes make it panic, and none make it say anything but that it failed or is asked for a
+// principal.
 func FuzzAuthorizer(f *testing.F) {
 	f.Add([]byte(documented))
 	f.Add([]byte(`{"type":"REQUEST","methodArn":"x","headers":{"a":"b"},"requestContext":{"routeKey":"$connect","connectionId":"c"}}`))
@@ -200,6 +202,6 @@ func FuzzAuthorizer(f *testing.F) {
 		}
 		var got answer
 		require.NoError(t, json.Unmarshal(out, &got))
-		require.LessOrEqual(t, len(out), MaxAuthorizerResult)
+		require.LessOrEqual(t, len(out), maxAuthorizerResult)
 	})
 }

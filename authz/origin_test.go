@@ -100,7 +100,7 @@ func TestOriginPatternsRefused(t *testing.T) {
 func TestAnyOriginIsLogged(t *testing.T) {
 	t.Parallel()
 	var text bytes.Buffer
-	check := DangerouslyAllowAnyOrigin(slog.New(slog.NewTextHandler(&text, nil)))
+	check := DangerouslyAllowAnyOrigin(WithLogger(slog.New(slog.NewTextHandler(&text, nil))))
 	require.Contains(t, text.String(), "level=WARN msg=\"authz: pages of any origin may connect")
 	_, err := check.Authenticate(t.Context(), from("https://evil.test"))
 	require.NoError(t, err)

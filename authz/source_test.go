@@ -71,14 +71,14 @@ func TestProtocol(t *testing.T) {
 		{"", []string{"chat.v1"}, ""},
 	} {
 		h := &Handshake{Header: http.Header{"Sec-Websocket-Protocol": {c.offered}}}
-		require.Equal(t, c.want, SubprotocolToken(c.own...).Token(h), "%q, own %q", c.offered, c.own)
+		require.Equal(t, c.want, SubprotocolToken(c.own...)(h), "%q, own %q", c.offered, c.own)
 	}
 }
 
 // A user's own source is as good as one of the package's.
 func TestOwnSource(t *testing.T) {
 	t.Parallel()
-	own := SourceFunc(func(h *Handshake) string { return h.StageVariables["token"] })
+	own := func(h *Handshake) string { return h.StageVariables["token"] }
 	p, err := Bearer(VerifierFunc(echo), own).Authenticate(t.Context(), &Handshake{StageVariables: map[string]string{"token": "s"}})
 	require.NoError(t, err)
 	require.Equal(t, "s", p.ID)

@@ -8,7 +8,8 @@ import (
 	"github.com/gatesock/gatesock/authz"
 )
 
-// A limit goes by the key's id, so that no attribute which somebody has given a key may stand for another one.
+// A limit goes by the key's id, so that no attribute which somebody has given a key may stand for
+// another one.
 func TestKeyIDWinsOverAnAttributeOfThatName(t *testing.T) {
 	t.Parallel()
 	given := map[string]string{authz.APIKeyAttribute: "another", "plan": "gold", "tenant": "t"}

@@ -14,15 +14,16 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// A client that writes attributes of its connection, as an application may let it, is the same principal as before.
-func TestRememberTakesNothingFromTheApplication(t *testing.T) {
+// A client that writes attributes of its connection, as an application may let it, is the same
+// principal as before.
+func TestRestoreTakesNothingFromTheApplication(t *testing.T) {
 	t.Parallel()
 	store := conn.NewMemory()
 	principal := func(_ context.Context, req *gatesock.Request, _ struct{}) (authz.Principal, error) {
 		p, _ := authz.PrincipalFrom(req)
 		return p, nil
 	}
-	// Each process has a Remember, which does not know what the others have read.
+	// Each process has a RestorePrincipal, which does not know what the others have read.
 	process := func() *gatesock.Router {
 		r := gatesock.New()
 		r.Use(authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(tokens))), authz.RestorePrincipal(store), conn.Track(store))
@@ -51,9 +52,9 @@ func TestRememberTakesNothingFromTheApplication(t *testing.T) {
 	}, p)
 }
 
-// What an application keeps of a handshake in place of the authorizer's values makes nobody a principal of more than its
-// name.
-func TestRememberBesideWithAttributes(t *testing.T) {
+// What an application keeps of a handshake in place of the authorizer's values makes nobody a
+// principal of more than its name.
+func TestRestoreBesideWithAttributes(t *testing.T) {
 	t.Parallel()
 	store := conn.NewMemory()
 	track := conn.Track(store, conn.WithAttributes(func(req *gatesock.Request) map[string]string {
@@ -73,8 +74,8 @@ func TestRememberBesideWithAttributes(t *testing.T) {
 	require.Empty(t, authz.AttributeFrom(req, authz.APIKeyAttribute))
 }
 
-// What a key or a token calls "key" is an attribute; what another authorizer calls so does not come before it.
-func TestAttributeOf(t *testing.T) {
+// An attribute "key" of our own authorizer wins over a value "key" of another one.
+func TestAttributeFrom(t *testing.T) {
 	t.Parallel()
 	req := &gatesock.Request{Authorizer: map[string]string{"principalId": "ann", "key": "foreign", "attr.key": "own", "tenant": "t"}}
 	require.Equal(t, "own", authz.AttributeFrom(req, authz.APIKeyAttribute))
@@ -82,7 +83,8 @@ func TestAttributeOf(t *testing.T) {
 	require.Empty(t, authz.AttributeFrom(req, "none"))
 }
 
-// A page that connects with ?roles=admin runs no route of administrators, whatever the application keeps of it.
+// A page that connects with ?roles=admin runs no route of administrators, whatever the application
+// keeps of it.
 func TestNobodyMakesThemselvesAnAdministrator(t *testing.T) {
 	t.Parallel()
 	store := conn.NewMemory()
@@ -101,19 +103,21 @@ func TestNobodyMakesThemselvesAnAdministrator(t *testing.T) {
 	require.Equal(t, 500, h.ConnectRefused(bearer("ann/read/"), wstest.WithQuery(conn.AuthorizerPrefix+"roles", "admin")))
 }
 
-// Before Remember nothing has a principal, and an Expiry would let everything pass.
-func TestExpiryBeforeRememberIsTold(t *testing.T) {
+// Before RestorePrincipal no event has a principal, and CredentialExpiry would let all of them
+// pass.
+func TestExpiryBeforeRestoreIsLogged(t *testing.T) {
 	t.Parallel()
 	store := conn.NewMemory()
 	r := gatesock.New()
-	r.Use(authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(tokens))), new(authz.CredentialExpiry).Middleware(), authz.RestorePrincipal(store), conn.Track(store))
+	r.Use(authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(tokens))), authz.NewCredentialExpiry().Middleware(), authz.RestorePrincipal(store), conn.Track(store))
 	gatesock.HandleReply(r, "whoami", whoami)
 	e := wstest.New(t, r).Connect(bearer("ann/read/")).Request("whoami", nil).ExpectError(gatesock.CodeInternal)
 	require.Equal(t, "could not be authenticated", e.Message)
 }
 
-// A client whose connection is not registered any more can send as much as it likes: that is looked up once a second.
-func TestRememberLooksUpWhatIsNotThereOnceASecond(t *testing.T) {
+// A client whose connection is not registered any more can send as much as it likes: that is looked
+// up once a second.
+func TestRestoreLooksForAMissingRecordOnceASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := &counting{Memory: conn.NewMemory()}
@@ -136,7 +140,7 @@ func TestRememberLooksUpWhatIsNotThereOnceASecond(t *testing.T) {
 }
 
 // A principal is remembered no longer than its record would be found.
-func TestRememberForgetsWhatHasExpired(t *testing.T) {
+func TestRestoreForgetsWhatHasExpired(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := conn.NewMemory()

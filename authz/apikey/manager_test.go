@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // counting counts what goes to the store, which can be told to fail.
 type counting struct {
-	Memory
+	Store
 
 	gets, uses int
 	fail       error
@@ -29,22 +29,22 @@ func (c *counting) Get(ctx context.Context, id string) (Key, error) {
 	if c.gets++; c.fail != nil {
 		return Key{}, c.fail
 	}
-	return c.Memory.Get(ctx, id)
+	return c.Store.Get(ctx, id)
 }
 
 func (c *counting) TouchLastUsed(ctx context.Context, id string, at, since time.Time) error {
 	if c.uses++; c.fail != nil {
 		return c.fail
 	}
-	return c.Memory.TouchLastUsed(ctx, id, at, since)
+	return c.Store.TouchLastUsed(ctx, id, at, since)
 }
 
 func TestLifeOfAKey(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
-	store := new(counting)
+	store := &counting{Store: NewMemory()}
 	keys := New(store, WithClock(func() time.Time { return now }), WithCacheTTL(0), WithPrefix("acme_live"))
-	v := keys.Verifier()
+	v := keys
 	refused := func(secret, why string) {
 		t.Helper()
 		_, err := v.Verify(t.Context(), secret)
@@ -72,14 +72,14 @@ func TestLifeOfAKey(t *testing.T) {
 		require.NoError(t, err)
 	}
 	now = now.Add(time.Hour)
-	refused(secret, "its secret was replaced")
+	refused(secret, "the secret was replaced")
 	_, err = v.Verify(t.Context(), fresh)
 	require.NoError(t, err)
 
-	_, err = keys.Deactivate(t.Context(), key.ID)
+	_, err = keys.Disable(t.Context(), key.ID)
 	require.NoError(t, err)
-	refused(fresh, "it is inactive")
-	_, err = keys.Activate(t.Context(), key.ID)
+	refused(fresh, "the key is disabled")
+	_, err = keys.Enable(t.Context(), key.ID)
 	require.NoError(t, err)
 	_, err = v.Verify(t.Context(), fresh)
 	require.NoError(t, err)
@@ -90,7 +90,7 @@ func TestLifeOfAKey(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, now.Add(time.Minute), p.ExpiresAt, "the connection's time ends with the key's")
 	now = now.Add(time.Minute)
-	refused(fresh, "it has expired")
+	refused(fresh, "the key has expired")
 
 	all, next, err := keys.List(t.Context(), "", 0)
 	require.NoError(t, err)
@@ -98,7 +98,7 @@ func TestLifeOfAKey(t *testing.T) {
 	require.Len(t, all, 1)
 	require.Equal(t, 5, all[0].Version)
 	require.NoError(t, keys.Delete(t.Context(), key.ID))
-	refused(fresh, "it is unknown")
+	refused(fresh, "the key is unknown")
 	for _, err := range []error{
 		keys.Delete(t.Context(), key.ID),
 		func() error { _, err := keys.Get(t.Context(), key.ID); return err }(),
@@ -117,9 +117,9 @@ func TestLifeOfAKey(t *testing.T) {
 func TestVerifierRemembers(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
-	store := new(counting)
+	store := &counting{Store: NewMemory()}
 	keys := New(store, WithClock(func() time.Time { return now }), WithLogger(slog.New(slog.DiscardHandler)))
-	v := keys.Verifier()
+	v := keys
 	key, secret, err := keys.Create(t.Context(), Key{Owner: "plant"})
 	require.NoError(t, err)
 	made := newText("gs").String() // nobody has made it
@@ -131,7 +131,7 @@ func TestVerifierRemembers(t *testing.T) {
 	}
 	require.Equal(t, 2, store.gets)
 	require.Equal(t, 1, store.uses)
-	kept, err := store.Memory.Get(t.Context(), key.ID)
+	kept, err := store.Store.Get(t.Context(), key.ID)
 	require.NoError(t, err)
 	require.Equal(t, now, kept.LastUsed)
 
@@ -147,7 +147,7 @@ func TestVerifierRemembers(t *testing.T) {
 	store.fail = errors.New("down")
 	_, err = v.Verify(t.Context(), secret)
 	require.NoError(t, err, "it is remembered")
-	now = now.Add(DefaultCacheTTL)
+	now = now.Add(defaultCacheTTL)
 	_, err = v.Verify(t.Context(), secret)
 	require.ErrorContains(t, err, "down")
 	require.NotErrorIs(t, err, authz.ErrUnauthenticated, "a fault of ours")
@@ -156,15 +156,15 @@ func TestVerifierRemembers(t *testing.T) {
 	for range maxCached + 10 {
 		_, _ = v.Verify(t.Context(), newText("gs").String())
 	}
-	require.Len(t, keys.cache.unknown, maxCached, "no more are remembered, and all of these")
-	require.Len(t, keys.cache.cached, 1)
+	require.Equal(t, maxCached, keys.cache.unknown.Len(), "no more are remembered, and all of these")
+	require.Equal(t, 1, keys.cache.known.Len())
 }
 
 func TestMalformed(t *testing.T) {
 	t.Parallel()
 	good := newText("gs").String()
 	parts := strings.Split(good, "_")
-	v := New(new(Memory)).Verifier()
+	v := New(NewMemory())
 	for name, key := range map[string]string{
 		"empty": "", "a word": "hello", "cut": good[:len(good)-1], "longer": good + "0", "a JWT": "a.b.c", "no prefix": "_" + parts[1] + "_" + parts[2],
 		"id cut": "gs_" + parts[1][1:] + "_" + parts[2], "upper-case prefix": "GS_" + parts[1] + "_" + parts[2], "spaces": " " + good,
@@ -174,7 +174,7 @@ func TestMalformed(t *testing.T) {
 		_, err := v.Verify(t.Context(), key)
 		require.ErrorIs(t, err, authz.ErrUnauthenticated, name)
 		require.Equal(t, !strings.HasPrefix(key, "gs_"), errors.Is(err, authz.ErrNoCredential), name)
-		require.ErrorIs(t, err, ErrMalformed, name)
+		require.ErrorIs(t, err, errMalformed, name)
 		require.NotContains(t, err.Error(), parts[2][:20], name)
 	}
 	for _, misuse := range []func(){
@@ -199,6 +199,6 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		_, err := parse(good[:at] + string(c) + good[at+1:])
-		require.ErrorIs(t, err, ErrMalformed)
+		require.ErrorIs(t, err, errMalformed)
 	})
 }
