@@ -47,8 +47,8 @@ type Authenticator interface {
 	// an [ErrForbidden] with 403. Without an authorizer a [gatesock.Error] refuses it with the status
 	// of its code. Any other error is internal: 500.
 	//
-	// An Authenticator that checks something else than who connects, such as [Origins], returns a
-	// Principal without an ID.
+	// An Authenticator that does not identify the client, such as [Origins], returns a Principal
+	// without an ID.
 	Authenticate(ctx context.Context, h *Handshake) (Principal, error)
 }
 

@@ -30,7 +30,7 @@ const documented = `{"type":"REQUEST","methodArn":"` + arn + `",
  "stageVariables":{"StageVar1":"stageValue1"},
  "requestContext":{"routeKey":"$connect","eventType":"CONNECT","extendedRequestId":"x","requestTime":"19/Jan/2023:21:13:26 +0000","messageDirection":"IN","stage":"default","connectedAt":1674162806344,"requestTimeEpoch":1674162806345,"identity":{"sourceIp":"192.0.2.1"},"requestId":"r","domainName":"abcdef123.execute-api.us-east-1.amazonaws.com","connectionId":"c0nn=","apiId":"abcdef123"}}`
 
-// ask invokes an authorizer, and gives its log.
+// ask invokes an authorizer, and returns its log too.
 func ask(t *testing.T, a Authenticator, payload string) (out []byte, log string, err error) {
 	t.Helper()
 	var text bytes.Buffer
@@ -70,6 +70,7 @@ func TestAuthorizerAllows(t *testing.T) {
 
 func TestAuthorizerRefuses(t *testing.T) {
 	t.Parallel()
+	panics := AuthenticatorFunc(func(context.Context, *Handshake) (Principal, error) { panic("bug") })
 	big := map[string]string{"small": "x", "big": strings.Repeat("y", maxAuthorizerResult)}
 	for _, c := range []struct {
 		name   string
@@ -85,9 +86,9 @@ func TestAuthorizerRefuses(t *testing.T) {
 		{"a code of 401", says(Principal{}, gatesock.Errorf(gatesock.CodeUnauthenticated, "who?")), "Unauthorized", nil},
 		{"a code of 503", says(Principal{}, gatesock.Errorf(gatesock.CodeUnavailable, "later")), errFault.Error(), []string{"ERROR", "later"}},
 		{"a fault", says(Principal{}, errors.New("the database is down")), errFault.Error(), []string{"ERROR", "500", "the database is down"}},
-		{"a panic", AuthenticatorFunc(func(context.Context, *Handshake) (Principal, error) { panic("bug") }), errFault.Error(), []string{"panic while authenticating: bug"}},
+		{"a panic", panics, errFault.Error(), []string{"panic while authenticating: bug"}},
 		{"too large", says(Principal{ID: "u", Attributes: big}, nil), errFault.Error(), []string{`largest part is \"big\" with 8192`, "8192; "}},
-		{"not sayable", says(Principal{ID: "u", Scopes: []string{"a b"}}, nil), errFault.Error(), []string{`scope \"a b\"`}},
+		{"a scope with a space", says(Principal{ID: "u", Scopes: []string{"a b"}}, nil), errFault.Error(), []string{`scope \"a b\"`}},
 	} {
 		out, log, err := ask(t, c.a, documented)
 		if c.answer == "Deny" {
@@ -181,7 +182,8 @@ func TestNotAnAuthorizersEvent(t *testing.T) {
 // A mux knows the event for what it is.
 func TestAuthorizerInAMux(t *testing.T) {
 	t.Parallel()
-	mux := eventmux.New(eventmux.WebSocket(gatesock.New()), eventmux.Authorizer(NewAuthorizer(says(Principal{ID: "ann"}, nil))))
+	authorizer := NewAuthorizer(says(Principal{ID: "ann"}, nil))
+	mux := eventmux.New(eventmux.WebSocket(gatesock.New()), eventmux.Authorizer(authorizer))
 	out, err := mux.Invoke(t.Context(), []byte(documented))
 	require.NoError(t, err)
 	require.Contains(t, string(out), `"principalId":"ann"`)

@@ -10,7 +10,7 @@ import (
 )
 
 // AuthenticateConnect returns middleware that authenticates $connect in the function of the
-// handlers, for APIs without an authorizer. It gives the event the principal, as an authorizer
+// handlers, for APIs without an authorizer. It adds the principal to the event, as an authorizer
 // would, so that conn.Track registers the connection as this principal's. A refusal becomes the
 // status of the handshake: 401 for an [ErrUnauthenticated], 403 for an [ErrForbidden], the status
 // of its code for a [gatesock.Error], such as 429, and 500 for any other error. The Router logs the

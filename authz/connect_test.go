@@ -37,7 +37,10 @@ func tokens(_ context.Context, token string) (authz.Principal, error) {
 	case len(parts) != 3:
 		return authz.Principal{}, fmt.Errorf("%w: %d parts", authz.ErrUnauthenticated, len(parts))
 	}
-	p := authz.Principal{ID: parts[0], Scopes: strings.Split(parts[1], ","), Roles: []string{"member"}, Attributes: map[string]string{"tenant": "t"}}
+	p := authz.Principal{
+		ID: parts[0], Scopes: strings.Split(parts[1], ","), Roles: []string{"member"},
+		Attributes: map[string]string{"tenant": "t"},
+	}
 	if parts[2] != "" {
 		at, err := onTheDay(parts[2])
 		if err != nil {
@@ -87,12 +90,14 @@ func TestConnect(t *testing.T) {
 	store := &counting{Memory: conn.NewMemory()}
 	var left []string
 	r := gatesock.New()
-	r.Use(authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(tokens))), authz.RestorePrincipal(store), conn.Track(store))
+	bearerTokens := authz.Bearer(authz.VerifierFunc(tokens))
+	r.Use(authz.AuthenticateConnect(bearerTokens), authz.RestorePrincipal(store), conn.Track(store))
 	gatesock.HandleReply(r, "whoami", whoami, authz.RequireScopes("read"))
-	gatesock.Handle(r, "write", func(context.Context, *gatesock.Request, struct{}) error { return nil }, authz.RequireScopes("read", "write", "delete"))
-	gatesock.Handle(r, "admin", func(context.Context, *gatesock.Request, struct{}) error { return nil }, authz.RequireRole("admin", "owner"))
-	gatesock.Handle(r, "member", func(context.Context, *gatesock.Request, struct{}) error { return nil }, authz.RequireRole("owner", "member"))
-	gatesock.Handle(r, "own", func(context.Context, *gatesock.Request, struct{}) error { return nil },
+	nothing := func(context.Context, *gatesock.Request, struct{}) error { return nil }
+	gatesock.Handle(r, "write", nothing, authz.RequireScopes("read", "write", "delete"))
+	gatesock.Handle(r, "admin", nothing, authz.RequireRole("admin", "owner"))
+	gatesock.Handle(r, "member", nothing, authz.RequireRole("owner", "member"))
+	gatesock.Handle(r, "own", nothing,
 		authz.RequireFunc("tenant", func(_ context.Context, _ *gatesock.Request, p authz.Principal) error {
 			if p.Attributes["tenant"] != "t" {
 				return gatesock.Errorf(gatesock.CodeNotFound, "no such tenant")
@@ -115,8 +120,11 @@ func TestConnect(t *testing.T) {
 		ann.Request("whoami", nil).ExpectReply(&me)
 		require.Equal(t, who{"ann", []string{"read", "say"}, "t"}, me)
 	}
-	require.Equal(t, "the scopes write, delete are missing", ann.Request("write", nil).ExpectError(gatesock.CodePermissionDenied).Message)
-	require.Equal(t, "the role admin or owner is missing", ann.Request("admin", nil).ExpectError(gatesock.CodePermissionDenied).Message)
+	for action, message := range map[string]string{
+		"write": "the scopes write, delete are missing", "admin": "the role admin or owner is missing",
+	} {
+		require.Equal(t, message, ann.Request(action, nil).ExpectError(gatesock.CodePermissionDenied).Message)
+	}
 	ann.Request("member", nil).ExpectAck()
 	ann.Request("own", nil).ExpectAck()
 	require.EqualValues(t, 1, store.gets.Load(), "a connection is looked up once")
@@ -132,7 +140,7 @@ func TestConnect(t *testing.T) {
 	bob.Request("whoami", nil).ExpectError(gatesock.CodeStaleConnection)
 }
 
-// With an authorizer nothing is read: the gateway tells of the principal in every event.
+// With an authorizer nothing is read: every event carries the principal.
 func TestGuardsBehindAnAuthorizer(t *testing.T) {
 	t.Parallel()
 	store := &counting{Memory: conn.NewMemory()}
@@ -205,15 +213,17 @@ func TestDenyByDefault(t *testing.T) {
 	}
 }
 
-// The whole way: the emulated gateway asks the authorizer, and tells of the principal in every
-// event.
+// The emulated gateway asks the authorizer, and carries the principal in every event.
 func TestAuthorizerBehindTheGateway(t *testing.T) {
 	t.Parallel()
 	store := conn.NewMemory()
 	r := gatesock.New(gatesock.DenyByDefault())
 	r.Use(authz.NegotiateSubprotocol("chat.v1"), conn.Track(store))
 	gatesock.HandleReply(r, "whoami", whoami, authz.RequireScopes("read"))
-	admits := authz.All(authz.Origins("https://app.example.com"), authz.Bearer(authz.VerifierFunc(tokens), authz.SubprotocolToken(), authz.AuthorizationHeader()))
+	admits := authz.All(
+		authz.Origins("https://app.example.com"),
+		authz.Bearer(authz.VerifierFunc(tokens), authz.SubprotocolToken(), authz.AuthorizationHeader()),
+	)
 	h := wstest.New(t, eventmux.New(eventmux.WebSocket(r), eventmux.Authorizer(authz.NewAuthorizer(admits))))
 	for token, status := range map[string]int{"": 401, "x": 401, "banned": 403, "often": 403, "fault": 500} {
 		require.Equal(t, status, h.ConnectRefused(bearer(token)), token)

@@ -17,7 +17,10 @@
 //	r := gatesock.New(gatesock.DenyByDefault())
 //	r.Use(authz.NegotiateSubprotocol("chat.v1"), conn.Track(store))
 //	gatesock.Handle(r, "say", say, authz.RequireScopes("chat:write"))
-//	gatesock.Start(eventmux.New(eventmux.WebSocket(r), eventmux.Authorizer(authz.NewAuthorizer(who))))
+//	gatesock.Start(eventmux.New(
+//		eventmux.WebSocket(r),
+//		eventmux.Authorizer(authz.NewAuthorizer(who)),
+//	))
 //
 // A [Verifier] verifies tokens: package authz/jwtauth has one for JWTs, authz/apikey one for API
 // keys. [Tickets] are for pages, which can't set headers on a WebSocket. In the handler of a

@@ -28,7 +28,8 @@ func TestExpiredConnectionsReceiveNothing(t *testing.T) {
 		store := conn.NewMemory()
 		e := authz.NewCredentialExpiry(authz.WithRenewals(authz.NewMemoryRenewals(), authz.VerifierFunc(tokens)))
 		r := gatesock.New()
-		r.Use(authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(tokens))), authz.RestorePrincipal(store), e.Middleware(), conn.Track(store))
+		r.Use(authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(tokens))), authz.RestorePrincipal(store))
+		r.Use(e.Middleware(), conn.Track(store))
 		e.Handle(r, "authenticate")
 		gatesock.HandleReply(r, "whoami", whoami)
 		began := time.Now()
@@ -105,7 +106,8 @@ func TestExpiry(t *testing.T) {
 	now, err := onTheDay("10:00:00")
 	require.NoError(t, err)
 	kept := renewals{RenewalStore: authz.NewMemoryRenewals()}
-	e := authz.NewCredentialExpiry(authz.WithRenewals(&kept, authz.VerifierFunc(tokens)), authz.WithClock(func() time.Time { return now }))
+	clock := authz.WithClock(func() time.Time { return now })
+	e := authz.NewCredentialExpiry(authz.WithRenewals(&kept, authz.VerifierFunc(tokens)), clock)
 	r := gatesock.New(gatesock.DenyByDefault())
 	r.Use(e.Middleware())
 	gatesock.HandleReply(r, "whoami", whoami, authz.RequireScopes("read"))
@@ -213,7 +215,7 @@ func TestExpiryGoesByTheRoute(t *testing.T) {
 	}
 }
 
-// An API may do with $default, where the action alone says that a token comes.
+// An API may have no routes but $default, where only the action marks a fresh token.
 func TestRenewalOverDefault(t *testing.T) {
 	t.Parallel()
 	e := authz.NewCredentialExpiry(authz.WithRenewals(authz.NewMemoryRenewals(), authz.VerifierFunc(tokens)))
@@ -239,10 +241,12 @@ func TestExpiryReadsAgainWhenAFreshTokenEnds(t *testing.T) {
 	t.Parallel()
 	now := time.Now().Truncate(time.Second)
 	kept := authz.NewMemoryRenewals()
-	e := authz.NewCredentialExpiry(authz.WithRenewals(kept, authz.VerifierFunc(tokens)), authz.WithClock(func() time.Time { return now }))
+	clock := authz.WithClock(func() time.Time { return now })
+	e := authz.NewCredentialExpiry(authz.WithRenewals(kept, authz.VerifierFunc(tokens)), clock)
 	h := e.Middleware()(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 	for _, scope := range []string{"first", "second"} {
-		require.NoError(t, kept.Save(t.Context(), "a", authz.Principal{ID: "ann", Scopes: []string{scope}, ExpiresAt: now.Add(time.Minute)}))
+		fresh := authz.Principal{ID: "ann", Scopes: []string{scope}, ExpiresAt: now.Add(time.Minute)}
+		require.NoError(t, kept.Save(t.Context(), "a", fresh))
 		for range 2 {
 			req := &gatesock.Request{
 				EventType: gatesock.EventMessage, ConnectionID: "a", Authorizer: map[string]string{"principalId": "ann", "exp": "1"},
@@ -260,9 +264,10 @@ func TestExpiryReadsAgainWhenAFreshTokenEnds(t *testing.T) {
 func TestAFreshTokenIsCheckedAsThatOfTheHandshake(t *testing.T) {
 	t.Parallel()
 	kept := authz.NewMemoryRenewals()
-	e := authz.NewCredentialExpiry(authz.WithRenewals(kept, authz.VerifierFunc(func(context.Context, string) (authz.Principal, error) {
+	twoWords := func(context.Context, string) (authz.Principal, error) {
 		return authz.Principal{ID: "ann", Scopes: []string{"read admin"}}, nil
-	})))
+	}
+	e := authz.NewCredentialExpiry(authz.WithRenewals(kept, authz.VerifierFunc(twoWords)))
 	r := gatesock.New()
 	r.Use(e.Middleware())
 	e.Handle(r, "authenticate")

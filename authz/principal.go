@@ -202,7 +202,7 @@ func fromContext(values map[string]string) (Principal, bool) {
 	return p, true
 }
 
-// setPrincipal gives an event a principal, in place of the one from the authorizer.
+// setPrincipal adds a principal to an event, in place of the one from the authorizer.
 func setPrincipal(req *gatesock.Request, p Principal) {
 	values := p.context()
 	values[keyPrincipal] = p.ID

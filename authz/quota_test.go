@@ -89,7 +89,8 @@ func TestMemoryTicketsCreateOnce(t *testing.T) {
 		var all sync.WaitGroup
 		for range 8 {
 			all.Go(func() {
-				if s.Create(t.Context(), fmt.Sprint(i), Ticket{Principal: Principal{ID: "ann"}, ExpiresAt: time.Now().Add(time.Hour)}) == nil {
+				ticket := Ticket{Principal: Principal{ID: "ann"}, ExpiresAt: time.Now().Add(time.Hour)}
+				if s.Create(t.Context(), fmt.Sprint(i), ticket) == nil {
 					kept.Add(1)
 				}
 			})

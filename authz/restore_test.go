@@ -26,7 +26,8 @@ func TestRestoreTakesNothingFromTheApplication(t *testing.T) {
 	// Each process has a RestorePrincipal, which does not know what the others have read.
 	process := func() *gatesock.Router {
 		r := gatesock.New()
-		r.Use(authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(tokens))), authz.RestorePrincipal(store), conn.Track(store))
+		r.Use(authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(tokens))))
+		r.Use(authz.RestorePrincipal(store), conn.Track(store))
 		gatesock.Handle(r, "profile", func(ctx context.Context, req *gatesock.Request, set map[string]string) error {
 			_, err := store.SetAttributes(ctx, req.ConnectionID, set, "exp")
 			return err
@@ -43,7 +44,7 @@ func TestRestoreTakesNothingFromTheApplication(t *testing.T) {
 		ann.Request("profile", map[string]string{name: "admin"}).ExpectError(gatesock.CodeInternal)
 	}
 	req := &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: ann.ID()}
-	_, err := authz.RestorePrincipal(store)(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })(t.Context(), req)
+	_, err := authz.RestorePrincipal(store)(noReply)(t.Context(), req)
 	require.NoError(t, err)
 	p, ok := authz.PrincipalFrom(req)
 	require.True(t, ok)
@@ -60,14 +61,13 @@ func TestRestoreBesideWithAttributes(t *testing.T) {
 	track := conn.Track(store, conn.WithAttributes(func(req *gatesock.Request) map[string]string {
 		return map[string]string{"roles": req.Query.Get("roles"), authz.APIKeyAttribute: req.Query.Get("key")}
 	}))
-	next := func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil }
-	_, err := track(next)(t.Context(), &gatesock.Request{
+	_, err := track(noReply)(t.Context(), &gatesock.Request{
 		EventType: gatesock.EventConnect, ConnectionID: "a", Query: map[string][]string{"roles": {"admin"}, "key": {"another's"}},
 		Authorizer: map[string]string{"principalId": "ann", "roles": "member"},
 	})
 	require.NoError(t, err)
 	req := &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "a"}
-	_, err = authz.RestorePrincipal(store)(next)(t.Context(), req)
+	_, err = authz.RestorePrincipal(store)(noReply)(t.Context(), req)
 	require.NoError(t, err)
 	p, _ := authz.PrincipalFrom(req)
 	require.Equal(t, authz.Principal{ID: "ann", Scopes: []string{}, Roles: []string{}}, p)
@@ -109,7 +109,8 @@ func TestExpiryBeforeRestoreIsLogged(t *testing.T) {
 	t.Parallel()
 	store := conn.NewMemory()
 	r := gatesock.New()
-	r.Use(authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(tokens))), authz.NewCredentialExpiry().Middleware(), authz.RestorePrincipal(store), conn.Track(store))
+	r.Use(authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(tokens))))
+	r.Use(authz.NewCredentialExpiry().Middleware(), authz.RestorePrincipal(store), conn.Track(store))
 	gatesock.HandleReply(r, "whoami", whoami)
 	e := wstest.New(t, r).Connect(bearer("ann/read/")).Request("whoami", nil).ExpectError(gatesock.CodeInternal)
 	require.Equal(t, "could not be authenticated", e.Message)
@@ -121,7 +122,7 @@ func TestRestoreLooksForAMissingRecordOnceASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := &counting{Memory: conn.NewMemory()}
-		h := authz.RestorePrincipal(store)(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+		h := authz.RestorePrincipal(store)(noReply)
 		ask := func() {
 			_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "gone"})
 			require.Equal(t, gatesock.CodeStaleConnection, gatesock.CodeOf(err))
@@ -145,7 +146,7 @@ func TestRestoreForgetsWhatHasExpired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := conn.NewMemory()
 		require.NoError(t, store.Put(t.Context(), conn.Conn{ID: "a", User: "ann", ExpiresAt: time.Now().Add(time.Minute)}))
-		h := authz.RestorePrincipal(store)(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+		h := authz.RestorePrincipal(store)(noReply)
 		ask := func() error {
 			_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "a"})
 			return err
@@ -155,3 +156,5 @@ func TestRestoreForgetsWhatHasExpired(t *testing.T) {
 		require.Equal(t, gatesock.CodeStaleConnection, gatesock.CodeOf(ask()))
 	})
 }
+
+func noReply(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil }

@@ -39,7 +39,8 @@ func TestSources(t *testing.T) {
 	_, err = Bearer(VerifierFunc(echo), SubprotocolToken(), Cookie("a")).Authenticate(t.Context(), &Handshake{})
 	require.ErrorIs(t, err, ErrNoCredential, "a handshake without anything")
 	for _, misuse := range []func(){
-		func() { Bearer(nil) }, func() { Bearer(VerifierFunc(echo), nil) }, func() { Header("") }, func() { QueryParameter("") }, func() { Cookie("") },
+		func() { Bearer(nil) }, func() { Bearer(VerifierFunc(echo), nil) },
+		func() { Header("") }, func() { QueryParameter("") }, func() { Cookie("") },
 	} {
 		require.Panics(t, misuse)
 	}
@@ -79,7 +80,8 @@ func TestProtocol(t *testing.T) {
 func TestOwnSource(t *testing.T) {
 	t.Parallel()
 	own := func(h *Handshake) string { return h.StageVariables["token"] }
-	p, err := Bearer(VerifierFunc(echo), own).Authenticate(t.Context(), &Handshake{StageVariables: map[string]string{"token": "s"}})
+	h := &Handshake{StageVariables: map[string]string{"token": "s"}}
+	p, err := Bearer(VerifierFunc(echo), own).Authenticate(t.Context(), h)
 	require.NoError(t, err)
 	require.Equal(t, "s", p.ID)
 }
@@ -94,9 +96,12 @@ func TestPrefixIDs(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, p.ID)
 	}
-	_, err := PrefixIDs("x", VerifierFunc(func(context.Context, string) (Principal, error) { return Principal{}, ErrForbidden })).Verify(t.Context(), "")
+	answers := func(err error) Verifier {
+		return VerifierFunc(func(context.Context, string) (Principal, error) { return Principal{}, err })
+	}
+	_, err := PrefixIDs("x", answers(ErrForbidden)).Verify(t.Context(), "")
 	require.ErrorIs(t, err, ErrForbidden)
-	p, err := PrefixIDs("x", VerifierFunc(func(context.Context, string) (Principal, error) { return Principal{}, nil })).Verify(t.Context(), "")
+	p, err := PrefixIDs("x", answers(nil)).Verify(t.Context(), "")
 	require.NoError(t, err)
 	require.Empty(t, p.ID, "nobody is not somebody with a prefix")
 	require.Panics(t, func() { PrefixIDs("", VerifierFunc(echo)) })

@@ -14,7 +14,8 @@ import (
 func TestSubprotocol(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New()
-	r.Use(authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(tokens), authz.SubprotocolToken())), authz.NegotiateSubprotocol("chat.v2", "chat.v1"))
+	r.Use(authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(tokens), authz.SubprotocolToken())))
+	r.Use(authz.NegotiateSubprotocol("chat.v2", "chat.v1"))
 	h := wstest.New(t, r)
 	token := "bearer.ann/read/"
 	require.Equal(t, "chat.v1", h.Connect(wstest.WithSubprotocols("chat.v1", token)).Subprotocol())

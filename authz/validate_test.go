@@ -14,7 +14,8 @@ import (
 func TestValidate(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, authz.Principal{
-		ID: "ann", Scopes: []string{"a:b"}, Roles: []string{"r"}, Attributes: map[string]string{"plan": strings.Repeat("x", 7000)}, UsageKey: "u",
+		ID: "ann", Scopes: []string{"a:b"}, Roles: []string{"r"}, UsageKey: "u",
+		Attributes: map[string]string{"plan": strings.Repeat("x", 7000)},
 	}.Validate())
 	for says, p := range map[string]authz.Principal{
 		"id":                  {},
@@ -41,11 +42,13 @@ func TestValidateLeavesRoomForTheARN(t *testing.T) {
 		}
 	}
 	require.Greater(t, largest, 7000)
-	authorizer := authz.NewAuthorizer(authz.AuthenticatorFunc(func(context.Context, *authz.Handshake) (authz.Principal, error) {
+	admit := func(context.Context, *authz.Handshake) (authz.Principal, error) {
 		return authz.Principal{ID: "ann", Attributes: map[string]string{"a": strings.Repeat("x", largest)}}, nil
-	}))
+	}
+	authorizer := authz.NewAuthorizer(authz.AuthenticatorFunc(admit))
 	event, err := json.Marshal(map[string]any{
-		"type": "REQUEST", "methodArn": arn, "requestContext": map[string]any{"routeKey": "$connect", "eventType": "CONNECT", "connectionId": "c"},
+		"type": "REQUEST", "methodArn": arn,
+		"requestContext": map[string]any{"routeKey": "$connect", "eventType": "CONNECT", "connectionId": "c"},
 	})
 	require.NoError(t, err)
 	_, err = authorizer.Invoke(t.Context(), event)

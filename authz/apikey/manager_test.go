@@ -61,7 +61,10 @@ func TestLifeOfAKey(t *testing.T) {
 	require.NotContains(t, fmt.Sprintf("%+v", key), strings.Split(secret, "_")[3][:20], "the secret is not kept")
 	p, err := v.Verify(t.Context(), secret)
 	require.NoError(t, err)
-	require.Equal(t, authz.Principal{ID: "plant", Scopes: []string{"write"}, Attributes: map[string]string{"x": "y", "plan": "free", "key": key.ID}, UsageKey: "u"}, p)
+	require.Equal(t, authz.Principal{
+		ID: "plant", Scopes: []string{"write"}, UsageKey: "u",
+		Attributes: map[string]string{"x": "y", "plan": "free", "key": key.ID},
+	}, p)
 	require.Equal(t, map[string]string{"x": "y"}, key.Attributes)
 
 	_, fresh, err := keys.Rotate(t.Context(), key.ID, time.Hour)
@@ -169,7 +172,8 @@ func TestMalformed(t *testing.T) {
 		"empty": "", "a word": "hello", "cut": good[:len(good)-1], "longer": good + "0", "a JWT": "a.b.c", "no prefix": "_" + parts[1] + "_" + parts[2],
 		"id cut": "gs_" + parts[1][1:] + "_" + parts[2], "upper-case prefix": "GS_" + parts[1] + "_" + parts[2], "spaces": " " + good,
 		"another id": "gs_" + strings.Repeat("0", 12) + "_" + parts[2], "other letters": strings.Replace(good, parts[2][:1], "-", 1),
-		"two swapped": good[:20] + good[21:22] + good[20:21] + good[22:] + "x", "prefix too long": strings.Repeat("g", 17) + "_" + parts[1] + "_" + parts[2],
+		"two swapped":     good[:20] + good[21:22] + good[20:21] + good[22:] + "x",
+		"prefix too long": strings.Repeat("g", 17) + "_" + parts[1] + "_" + parts[2],
 	} {
 		_, err := v.Verify(t.Context(), key)
 		require.ErrorIs(t, err, authz.ErrUnauthenticated, name)
@@ -178,7 +182,8 @@ func TestMalformed(t *testing.T) {
 		require.NotContains(t, err.Error(), parts[2][:20], name)
 	}
 	for _, misuse := range []func(){
-		func() { New(nil) }, func() { WithPrefix("") }, func() { WithPrefix("_a") }, func() { WithPrefix("A") }, func() { WithCacheTTL(-1) },
+		func() { New(nil) }, func() { WithPrefix("") }, func() { WithPrefix("_a") }, func() { WithPrefix("A") },
+		func() { WithCacheTTL(-1) }, func() { New(NewMemory(), nil) },
 		func() { WithLastUsed(-1) }, func() { WithClock(nil) }, func() { WithLogger(nil) },
 	} {
 		require.Panics(t, misuse)

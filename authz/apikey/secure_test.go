@@ -150,8 +150,8 @@ func TestRotateWithoutOverlapEndsAllSecretsBefore(t *testing.T) {
 	}
 }
 
-// A secret that has leaked ends with the rotation also where the clock of a process is behind that
-// of who rotates it.
+// A secret that has leaked ends with the rotation, even for a process whose clock is behind the one
+// of the process that rotates it.
 func TestRotateWithoutOverlapEndsSecretsForSlowClocks(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)

@@ -119,7 +119,7 @@ func (m *Manager) look(ctx context.Context, id string) (look, error) {
 	return known, nil
 }
 
-// note writes that a key was used, once in an interval. An error is no reason to refuse the key.
+// note writes that a key was used, once in an interval. It does not refuse the key if that fails.
 func (m *Manager) note(ctx context.Context, known look) {
 	now := m.now()
 	since := now.Add(-m.interval)

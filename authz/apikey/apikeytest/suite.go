@@ -193,7 +193,9 @@ func used(ctx context.Context, s apikey.Store) error {
 	if err := s.Create(ctx, k); err != nil {
 		return err
 	}
-	for _, c := range []struct{ at, since, want int }{{100, 0, 100}, {150, 50, 100}, {200, 99, 100}, {201, 100, 201}, {300, 250, 300}} {
+	for _, c := range []struct{ at, since, want int }{
+		{100, 0, 100}, {150, 50, 100}, {200, 99, 100}, {201, 100, 201}, {300, 250, 300},
+	} {
 		if err := s.TouchLastUsed(ctx, "a", at(c.at), at(c.since)); err != nil {
 			return err
 		}
@@ -215,7 +217,10 @@ func deletes(ctx context.Context, s apikey.Store) error {
 	if len(keys) > 0 {
 		listed = errors.Join(listed, errors.New("it is still listed"))
 	}
-	return errors.Join(wants(err, apikey.ErrNotFound, "get"), wants(s.Delete(ctx, "a"), apikey.ErrNotFound, "delete again"), listed, s.Create(ctx, sample("a")))
+	return errors.Join(
+		wants(err, apikey.ErrNotFound, "get"), wants(s.Delete(ctx, "a"), apikey.ErrNotFound, "delete again"),
+		listed, s.Create(ctx, sample("a")),
+	)
 }
 
 func list(ctx context.Context, s apikey.Store) error {
