@@ -16,7 +16,8 @@ import (
 	"github.com/gatesock/gatesock/authz"
 )
 
-// jwkOf returns the JSON Web Key of a pair, with other members than it would have. Members that are nil are left out.
+// jwkOf returns the JSON Web Key of a pair, with other members than it would have. Members that are
+// nil are left out.
 func jwkOf(pair string, members map[string]any) map[string]any {
 	key, err := jwkset.NewJWKFromKey(pairs()[pair].private.Public(), jwkset.JWKOptions{})
 	must(err)
@@ -39,7 +40,8 @@ func (p *provider) publish(keys ...map[string]any) {
 	p.set(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(text) })
 }
 
-// Issuers publish several algorithms and kinds of key under one id (RFC 7517 §4.5; keycloak#15616, pyjwt#1139).
+// Issuers publish several algorithms and kinds of key under one id (RFC 7517 §4.5; keycloak#15616,
+// pyjwt#1139).
 func TestKeysOfOneID(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -79,7 +81,8 @@ func TestKeysOfOneID(t *testing.T) {
 	}
 }
 
-// Two keys of one id, algorithm and kind are both tried, as in the middle of a rotation that keeps the id.
+// Two keys of one id, algorithm and kind are both tried, as in the middle of a rotation that keeps
+// the id.
 func TestTwoKeysOfOneIDAndAlgorithm(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -114,8 +117,8 @@ func TestKeyTakesItsAlgorithmOnly(t *testing.T) {
 	}
 }
 
-// A key without an id is tried for tokens of any, after those of the token's id; a token without one is tried with
-// all keys.
+// A key without an id is tried for tokens of any, after those of the token's id; a token without
+// one is tried with all keys.
 func TestKeysWithoutID(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -144,7 +147,8 @@ func TestKeysWithoutID(t *testing.T) {
 	require.Equal(t, []string{"named", ""}, []string{candidates[0].ID, candidates[1].ID})
 }
 
-// A signature is tried with so many keys and no more: those that fit count, and not those of another algorithm or id.
+// A signature is tried with so many keys and no more: those that fit count, and not those of
+// another algorithm or id.
 func TestBoundOnKeysTried(t *testing.T) {
 	t.Parallel()
 	var keys []Key
@@ -172,19 +176,19 @@ func TestBoundOnKeysTried(t *testing.T) {
 	}
 }
 
-// Keys that can't verify are left out, and why is told; a set of nothing else is an answer, by which all tokens are
-// refused.
+// Keys that can't verify are left out, and why is told; a set of nothing else is an answer, by
+// which all tokens are refused.
 func TestKeysThatAreLeftOut(t *testing.T) {
 	t.Parallel()
 	for says, members := range map[string]map[string]any{
-		`its kty is "oct"`:                  {"kty": "oct", "k": "AAAA"},
-		`its kty is "AKP"`:                  {"kty": "AKP"},
-		`its use is "enc"`:                  {"use": "enc"},
-		`its key_ops do not include verify`: {"key_ops": []string{"sign"}},
-		`do not include verify`:             {"key_ops": []string{"encrypt", "wrapKey"}, "use": "sig"},
-		`its alg "RS256" is not one`:        {"alg": "RS256"},
-		`its alg "HS256" is not one`:        {"alg": "HS256"},
-		`cannot unmarshal number`:           {"kid": 5},
+		`kty is "oct"`:                  {"kty": "oct", "k": "AAAA"},
+		`kty is "AKP"`:                  {"kty": "AKP"},
+		`use is "enc"`:                  {"use": "enc"},
+		`key_ops do not include verify`: {"key_ops": []string{"sign"}},
+		`do not include verify`:         {"key_ops": []string{"encrypt", "wrapKey"}, "use": "sig"},
+		`alg "RS256" does not fit`:      {"alg": "RS256"},
+		`alg "HS256" does not fit`:      {"alg": "HS256"},
+		`cannot unmarshal number`:       {"kid": 5},
 	} {
 		p := newProvider(t)
 		p.publish(jwkOf("ed", map[string]any{"kid": "ed"}), jwkOf("ed", mapWith(members, "kid", "bad")))
@@ -192,7 +196,7 @@ func TestKeysThatAreLeftOut(t *testing.T) {
 		require.NoError(t, verify(t, v, "ed"), says)
 		_, err := v.Verify(t.Context(), pairs()["rsa"].sign(good(), map[string]any{"kid": "bad"}))
 		require.ErrorIs(t, err, authz.ErrUnauthenticated)
-		require.ErrorContains(t, err, "1 keys of the issuer's set are left out: key 1: ")
+		require.ErrorContains(t, err, "keys of the issuer's set that are left out: 1; key 1: ")
 		require.ErrorContains(t, err, says)
 
 		p = newProvider(t)
@@ -230,8 +234,8 @@ func TestKeysAreReadLiberally(t *testing.T) {
 	}
 }
 
-// A key that takes the place of another, under the same id or with none, is found with the first token that it
-// signed, and forged tokens make no load.
+// A key that takes the place of another, under the same id or with none, is found with the first
+// token that it signed, and forged tokens make no load.
 func TestKeyIsReplacedUnderItsID(t *testing.T) {
 	t.Parallel()
 	for _, kid := range []any{"one", nil} {
@@ -243,11 +247,11 @@ func TestKeyIsReplacedUnderItsID(t *testing.T) {
 		_, err := v.Verify(t.Context(), token("rsa"))
 		require.NoError(t, err)
 		p.publish(jwkOf("other", members))
-		p.advance(DefaultMinRefresh)
+		p.advance(defaultMinRefresh)
 		_, err = v.Verify(t.Context(), token("other"))
 		require.NoError(t, err)
 		require.Equal(t, 2, p.count("/keys"))
-		p.advance(DefaultMinRefresh)
+		p.advance(defaultMinRefresh)
 		for range 50 {
 			_, err = v.Verify(t.Context(), token("rsa"))
 			require.ErrorIs(t, err, authz.ErrUnauthenticated)
