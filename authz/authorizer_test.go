@@ -106,7 +106,7 @@ func TestAuthorizerRefuses(t *testing.T) {
 	}
 }
 
-// The largest answer that the gateway takes is given.
+// An answer of exactly the limit is returned.
 func TestLargestContext(t *testing.T) {
 	t.Parallel()
 	p := Principal{ID: "u", Attributes: map[string]string{"x": ""}}
@@ -120,7 +120,7 @@ func TestLargestContext(t *testing.T) {
 	}
 }
 
-// TestUnusualAuthorizerEvents: what no decision depends on costs nobody the connection.
+// A malformed member that no decision depends on does not refuse a connection.
 func TestUnusualAuthorizerEvents(t *testing.T) {
 	t.Parallel()
 	var seen *Handshake
@@ -179,7 +179,7 @@ func TestNotAnAuthorizersEvent(t *testing.T) {
 	require.Panics(t, func() { WithLogger(nil) })
 }
 
-// A mux knows the event for what it is.
+// A mux recognizes the event of an authorizer.
 func TestAuthorizerInAMux(t *testing.T) {
 	t.Parallel()
 	authorizer := NewAuthorizer(says(Principal{ID: "ann"}, nil))
@@ -189,8 +189,7 @@ func TestAuthorizerInAMux(t *testing.T) {
 	require.Contains(t, string(out), `"principalId":"ann"`)
 }
 
-// No bytes make it panic, and none make it say anything but that it failed or is asked for a
-// principal.
+// For any bytes it does not panic, and returns an answer or one of its two errors.
 func FuzzAuthorizer(f *testing.F) {
 	f.Add([]byte(documented))
 	f.Add([]byte(`{"type":"REQUEST","methodArn":"x","headers":{"a":"b"},"requestContext":{"routeKey":"$connect","connectionId":"c"}}`))

@@ -20,11 +20,11 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// onTheDay returns a time of the day of the tests.
+// onTheDay returns a time of day on the date of the tests.
 func onTheDay(clock string) (time.Time, error) { return time.Parse(time.DateTime, "2000-01-01 "+clock) }
 
-// tokens verifies "name/scope,scope/time": a token of name that expires at a time, of the day of
-// the tests or as RFC 3339 has it.
+// tokens verifies "name/scope,scope/time": a token of name that expires at a time of day or at a
+// time in the format of RFC 3339.
 func tokens(_ context.Context, token string) (authz.Principal, error) {
 	parts := strings.SplitN(token, "/", 3)
 	switch {
@@ -69,7 +69,7 @@ func whoami(_ context.Context, req *gatesock.Request, _ struct{}) (who, error) {
 	return who{p.ID, p.Scopes, p.Attributes["tenant"]}, nil
 }
 
-// counting is a store that counts what is read.
+// counting is a store that counts reads.
 type counting struct {
 	*conn.Memory
 
@@ -176,7 +176,7 @@ func TestConnectAfterTrackIsTold(t *testing.T) {
 	}
 }
 
-// invoke passes an event to a router, and returns its answer.
+// invoke passes an event to a router and returns the answer.
 func invoke(t *testing.T, r *gatesock.Router, kind, id, body string, header map[string]string, began time.Time) string {
 	t.Helper()
 	route := map[string]string{"CONNECT": gatesock.RouteConnect}[kind]

@@ -20,8 +20,7 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// From the end of its credential on a connection receives nothing; a fresh one in time puts that
-// off.
+// A connection receives nothing after its credential has expired; a fresh one in time extends it.
 func TestExpiredConnectionsReceiveNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -79,7 +78,7 @@ func (c *closer) Disconnect(_ context.Context, from gatesock.Target) error {
 	return c.err
 }
 
-// renewals counts what is read.
+// renewals counts reads.
 type renewals struct {
 	authz.RenewalStore
 
@@ -166,7 +165,7 @@ func TestExpiry(t *testing.T) {
 	bob.Request("authenticate", map[string]string{"token": "bob/read/"}).ExpectError(gatesock.CodeUnavailable)
 }
 
-// Without Renewals nobody can send a fresh token: a route with that name is an ordinary one.
+// Without WithRenewals no action is exempt from the check.
 func TestExpiryWithoutRenewalsHasNoRouteForThem(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New()
@@ -176,7 +175,7 @@ func TestExpiryWithoutRenewalsHasNoRouteForThem(t *testing.T) {
 	ann.Request("authenticate", nil).ExpectError(gatesock.CodeUnauthenticated)
 }
 
-// Where there are no fresh tokens the connection can be closed.
+// With a Disconnector the connection is closed.
 func TestExpiryCloses(t *testing.T) {
 	t.Parallel()
 	c := &closer{}
@@ -194,7 +193,7 @@ func TestExpiryCloses(t *testing.T) {
 	ann.Request("whoami", nil).ExpectError(gatesock.CodeUnauthenticated)
 }
 
-// Where the route is not what the action says, the action of a fresh token opens no other route.
+// The exemption for fresh tokens goes by the route, not by a member of the message.
 func TestExpiryGoesByTheRoute(t *testing.T) {
 	t.Parallel()
 	e := authz.NewCredentialExpiry(authz.WithRenewals(authz.NewMemoryRenewals(), authz.VerifierFunc(tokens)))
@@ -235,8 +234,8 @@ func TestRenewalOverDefault(t *testing.T) {
 	require.Equal(t, "ann", me.ID)
 }
 
-// A process that has read a fresh token goes by it until its end, and then by what another process
-// has saved meanwhile.
+// A process uses the fresh token that it has read until it expires, and then the one that another
+// process has saved.
 func TestExpiryReadsAgainWhenAFreshTokenEnds(t *testing.T) {
 	t.Parallel()
 	now := time.Now().Truncate(time.Second)
@@ -260,7 +259,8 @@ func TestExpiryReadsAgainWhenAFreshTokenEnds(t *testing.T) {
 	}
 }
 
-// A principal that an event can't carry is refused: a scope with a space would be two.
+// A fresh token whose principal events can't carry is refused: a scope with a space would become
+// two.
 func TestAFreshTokenIsCheckedAsThatOfTheHandshake(t *testing.T) {
 	t.Parallel()
 	kept := authz.NewMemoryRenewals()
@@ -277,8 +277,7 @@ func TestAFreshTokenIsCheckedAsThatOfTheHandshake(t *testing.T) {
 	require.ErrorIs(t, err, authz.ErrNoRenewal)
 }
 
-// Behind an authorizer, too, a fresh token that comes after the end asks the client to connect
-// again.
+// Behind an authorizer, too, a client whose fresh token comes too late is asked to connect again.
 func TestAFreshTokenThatComesTooLate(t *testing.T) {
 	t.Parallel()
 	store := conn.NewMemory()

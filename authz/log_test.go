@@ -14,8 +14,7 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// What a client sends makes no long log lines: neither its origin nor what an error repeats of a
-// token.
+// Clients cannot cause long log lines, neither by an origin nor by a token that an error repeats.
 func TestLogsAreShort(t *testing.T) {
 	t.Parallel()
 	long := "https://" + strings.Repeat("€", 3000) + ".example.com"

@@ -12,7 +12,7 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// A principal comes out of an event as it went into the authorizer's context.
+// A principal survives the way through an authorizer's context and an event.
 func TestPrincipalTravels(t *testing.T) {
 	t.Parallel()
 	word := rapid.StringMatching(`[!-~äöü]{1,8}`)

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A flood puts out nothing of others: not that of one principal, which loses its own, nor that of
-// many, which is refused.
+// A flood evicts nothing of others: one principal loses its own tickets, and the tickets of many
+// are refused.
 func TestMemoryTicketsUnderFlood(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -62,8 +62,7 @@ func TestMemoryRenewalsUnderFlood(t *testing.T) {
 	require.NoError(t, s.Save(t.Context(), "bob", Principal{ID: "bob"}))
 }
 
-// Of a principal with the most entries, those that have expired make room before those that are
-// good.
+// If a principal has too many entries, expired ones make room before valid ones.
 func TestWhatHasExpiredGoesBeforeWhatIsGood(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -80,7 +79,7 @@ func TestWhatHasExpiredGoesBeforeWhatIsGood(t *testing.T) {
 	}
 }
 
-// A hash is kept once, however many create it at the same time.
+// Of several calls that create the same hash at the same time, one succeeds.
 func TestMemoryTicketsCreateOnce(t *testing.T) {
 	t.Parallel()
 	s := NewMemoryTickets()
@@ -100,8 +99,7 @@ func TestMemoryTicketsCreateOnce(t *testing.T) {
 	}
 }
 
-// Each step of a full store takes a time that does not grow with what it holds: it looks at none
-// but those it removes.
+// The map, the owners' lists and the heap hold the same entries after many changes.
 func TestQuotasAreConsistent(t *testing.T) {
 	t.Parallel()
 	var q quotas[int]

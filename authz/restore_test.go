@@ -14,8 +14,7 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// A client that writes attributes of its connection, as an application may let it, is the same
-// principal as before.
+// A client that may write attributes of its connection can't change its principal.
 func TestRestoreTakesNothingFromTheApplication(t *testing.T) {
 	t.Parallel()
 	store := conn.NewMemory()
@@ -53,8 +52,8 @@ func TestRestoreTakesNothingFromTheApplication(t *testing.T) {
 	}, p)
 }
 
-// What an application keeps of a handshake in place of the authorizer's values makes nobody a
-// principal of more than its name.
+// With WithAttributes, values that an application takes from the handshake do not become part of
+// the principal.
 func TestRestoreBesideWithAttributes(t *testing.T) {
 	t.Parallel()
 	store := conn.NewMemory()
@@ -83,8 +82,8 @@ func TestAttributeFrom(t *testing.T) {
 	require.Empty(t, authz.AttributeFrom(req, "none"))
 }
 
-// A page that connects with ?roles=admin runs no route of administrators, whatever the application
-// keeps of it.
+// A page that connects with ?roles=admin can't use the routes of administrators, even if the
+// application keeps its parameters.
 func TestNobodyMakesThemselvesAnAdministrator(t *testing.T) {
 	t.Parallel()
 	store := conn.NewMemory()
@@ -116,8 +115,7 @@ func TestExpiryBeforeRestoreIsLogged(t *testing.T) {
 	require.Equal(t, "could not be authenticated", e.Message)
 }
 
-// A client whose connection is not registered any more can send as much as it likes: that is looked
-// up once a second.
+// A client that floods an unregistered connection causes one read a second.
 func TestRestoreLooksForAMissingRecordOnceASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -140,7 +138,7 @@ func TestRestoreLooksForAMissingRecordOnceASecond(t *testing.T) {
 	})
 }
 
-// A principal is remembered no longer than its record would be found.
+// A principal is forgotten when its record expires.
 func TestRestoreForgetsWhatHasExpired(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// echo verifies every token, as of the principal of that name.
+// echo accepts every token, as the ID of its principal.
 func echo(_ context.Context, token string) (Principal, error) { return Principal{ID: token}, nil }
 
 func TestSources(t *testing.T) {
@@ -76,7 +76,7 @@ func TestProtocol(t *testing.T) {
 	}
 }
 
-// A user's own source is as good as one of the package's.
+// A Source may be any function.
 func TestOwnSource(t *testing.T) {
 	t.Parallel()
 	own := func(h *Handshake) string { return h.StageVariables["token"] }
@@ -86,7 +86,7 @@ func TestOwnSource(t *testing.T) {
 	require.Equal(t, "s", p.ID)
 }
 
-// The user 7 and the owner 7 of a key are two.
+// The user 7 and the owner 7 of a key are two principals.
 func TestPrefixIDs(t *testing.T) {
 	t.Parallel()
 	who := Any(Bearer(PrefixIDs("user:", VerifierFunc(echo))), Bearer(PrefixIDs("key:", VerifierFunc(echo)), Header("X-Api-Key")))

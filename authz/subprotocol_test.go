@@ -25,7 +25,7 @@ func TestSubprotocol(t *testing.T) {
 	require.Equal(t, 401, h.ConnectRefused())
 }
 
-// The handler's own choice counts, and where none is offered none is chosen.
+// The choice of the handler wins, and a client that offers none gets none.
 func TestSubprotocolOfTheHandler(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New()

@@ -153,10 +153,10 @@ func TestTicketHandler(t *testing.T) {
 	require.NotErrorIs(t, err, ErrUnauthenticated, "a fault of ours")
 }
 
-// header is what a request or an answer has, without what has nothing to do with origins.
+// header has the headers of a request or a response that concern origins.
 type header map[string]string
 
-// The origins that may connect may fetch a ticket, with cookies, and no others.
+// Pages of the allowed origins can fetch a ticket, with cookies; others can't.
 func TestTicketHandlerAcrossOrigins(t *testing.T) {
 	t.Parallel()
 	const app, evil = "https://app.example.com", "https://app.example.com.evil.test"
@@ -232,7 +232,7 @@ func TestTicketHandlerAcrossOrigins(t *testing.T) {
 	}
 }
 
-// A ticket ends by the wall clock, also where the process was frozen in between.
+// A ticket expires by the wall clock, even if the process was frozen in between.
 func TestTicketEndsWhileFrozen(t *testing.T) {
 	t.Parallel()
 	for name, clock := range map[string]func(at time.Time) time.Time{

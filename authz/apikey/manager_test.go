@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// counting counts what goes to the store, which can be told to fail.
+// counting counts the calls of a store, and can make them fail.
 type counting struct {
 	Store
 
@@ -44,10 +44,9 @@ func TestLifeOfAKey(t *testing.T) {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	store := &counting{Store: NewMemory()}
 	keys := New(store, WithClock(func() time.Time { return now }), WithCacheTTL(0), WithPrefix("acme_live"))
-	v := keys
 	refused := func(secret, why string) {
 		t.Helper()
-		_, err := v.Verify(t.Context(), secret)
+		_, err := keys.Verify(t.Context(), secret)
 		require.ErrorIs(t, err, authz.ErrUnauthenticated)
 		require.ErrorContains(t, err, why)
 		require.NotContains(t, err.Error(), secret[len(secret)-20:])
@@ -59,7 +58,7 @@ func TestLifeOfAKey(t *testing.T) {
 	require.NoError(t, err)
 	require.Regexp(t, `^acme_live_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}$`, secret)
 	require.NotContains(t, fmt.Sprintf("%+v", key), strings.Split(secret, "_")[3][:20], "the secret is not kept")
-	p, err := v.Verify(t.Context(), secret)
+	p, err := keys.Verify(t.Context(), secret)
 	require.NoError(t, err)
 	require.Equal(t, authz.Principal{
 		ID: "plant", Scopes: []string{"write"}, UsageKey: "u",
@@ -71,12 +70,12 @@ func TestLifeOfAKey(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, secret, fresh)
 	for _, both := range []string{secret, fresh} {
-		_, err = v.Verify(t.Context(), both)
+		_, err = keys.Verify(t.Context(), both)
 		require.NoError(t, err)
 	}
 	now = now.Add(time.Hour)
 	refused(secret, "the secret was replaced")
-	_, err = v.Verify(t.Context(), fresh)
+	_, err = keys.Verify(t.Context(), fresh)
 	require.NoError(t, err)
 
 	_, err = keys.Disable(t.Context(), key.ID)
@@ -84,12 +83,12 @@ func TestLifeOfAKey(t *testing.T) {
 	refused(fresh, "the key is disabled")
 	_, err = keys.Enable(t.Context(), key.ID)
 	require.NoError(t, err)
-	_, err = v.Verify(t.Context(), fresh)
+	_, err = keys.Verify(t.Context(), fresh)
 	require.NoError(t, err)
 
 	_, err = keys.Expire(t.Context(), key.ID, now.Add(time.Minute))
 	require.NoError(t, err)
-	p, err = v.Verify(t.Context(), fresh)
+	p, err = keys.Verify(t.Context(), fresh)
 	require.NoError(t, err)
 	require.Equal(t, now.Add(time.Minute), p.ExpiresAt, "the connection's time ends with the key's")
 	now = now.Add(time.Minute)
@@ -122,14 +121,13 @@ func TestVerifierRemembers(t *testing.T) {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	store := &counting{Store: NewMemory()}
 	keys := New(store, WithClock(func() time.Time { return now }), WithLogger(slog.New(slog.DiscardHandler)))
-	v := keys
 	key, secret, err := keys.Create(t.Context(), Key{Owner: "plant"})
 	require.NoError(t, err)
 	made := newText("gs").String() // nobody has made it
 	for range 100 {
-		_, err = v.Verify(t.Context(), secret)
+		_, err = keys.Verify(t.Context(), secret)
 		require.NoError(t, err)
-		_, err = v.Verify(t.Context(), made)
+		_, err = keys.Verify(t.Context(), made)
 		require.ErrorIs(t, err, authz.ErrUnauthenticated)
 	}
 	require.Equal(t, 2, store.gets)
@@ -140,7 +138,7 @@ func TestVerifierRemembers(t *testing.T) {
 
 	for range 100 {
 		now = now.Add(time.Minute)
-		_, err = v.Verify(t.Context(), secret)
+		_, err = keys.Verify(t.Context(), secret)
 		require.NoError(t, err)
 	}
 	require.Equal(t, 102, store.gets)
@@ -148,16 +146,16 @@ func TestVerifierRemembers(t *testing.T) {
 	require.GreaterOrEqual(t, store.uses, 10)
 
 	store.fail = errors.New("down")
-	_, err = v.Verify(t.Context(), secret)
+	_, err = keys.Verify(t.Context(), secret)
 	require.NoError(t, err, "it is remembered")
 	now = now.Add(defaultCacheTTL)
-	_, err = v.Verify(t.Context(), secret)
+	_, err = keys.Verify(t.Context(), secret)
 	require.ErrorContains(t, err, "down")
 	require.NotErrorIs(t, err, authz.ErrUnauthenticated, "a fault of ours")
 	store.fail = nil
 
 	for range maxCached + 10 {
-		_, _ = v.Verify(t.Context(), newText("gs").String())
+		_, _ = keys.Verify(t.Context(), newText("gs").String())
 	}
 	require.Equal(t, maxCached, keys.cache.unknown.Len(), "no more are remembered, and all of these")
 	require.Equal(t, 1, keys.cache.known.Len())
@@ -190,7 +188,7 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// A key that is read comes out as it went in, and any change of one character is noticed.
+// A key that parses has the same text again, and a change of any character is detected.
 func FuzzParse(f *testing.F) {
 	f.Add(newText("gs").String(), 3, byte('x'))
 	f.Add("gs__", 0, byte('_'))

@@ -12,21 +12,20 @@ import (
 	"github.com/gatesock/gatesock/authz"
 )
 
-// A key that is given another prefix, with a checksum made anew, is another key: what scanners and
-// firewalls look for holds.
+// A key with another prefix and a matching checksum is refused: scanners and firewalls can rely on
+// the prefix.
 func TestAKeyWorksWithItsOwnPrefixOnly(t *testing.T) {
 	t.Parallel()
 	keys := New(NewMemory(), WithPrefix("acme"))
 	_, secret, err := keys.Create(t.Context(), Key{Owner: "plant"})
 	require.NoError(t, err)
-	v := keys
-	_, err = v.Verify(t.Context(), secret)
+	_, err = keys.Verify(t.Context(), secret)
 	require.NoError(t, err)
 	for _, prefix := range []string{"gs", "acm", "acme_live", "x"} {
 		parts, err := parse(secret)
 		require.NoError(t, err)
 		parts.prefix = prefix
-		_, err = v.Verify(t.Context(), parts.String())
+		_, err = keys.Verify(t.Context(), parts.String())
 		require.ErrorIs(t, err, authz.ErrUnauthenticated, prefix)
 		require.ErrorContains(t, err, "the prefix is wrong", prefix)
 	}
@@ -55,7 +54,7 @@ func TestAKeyWorksWithItsOwnPrefixOnly(t *testing.T) {
 	require.ErrorIs(t, err, authz.ErrUnauthenticated)
 }
 
-// A key that could never connect is not made.
+// Create refuses a key that could never connect.
 func TestCreateRefusesWhatCanNeverConnect(t *testing.T) {
 	t.Parallel()
 	keys := New(NewMemory())
@@ -85,8 +84,7 @@ func TestCreateRefusesWhatCanNeverConnect(t *testing.T) {
 	require.Empty(t, all)
 }
 
-// Whatever a store has as an attribute, the id by which limits and usage are counted is the key's
-// own.
+// Limits and usage are counted by the key's own id, whatever attributes the store has.
 func TestNoAttributeStandsForTheKey(t *testing.T) {
 	t.Parallel()
 	store, x := NewMemory(), newText("gs")
@@ -99,35 +97,34 @@ func TestNoAttributeStandsForTheKey(t *testing.T) {
 	require.Equal(t, map[string]string{authz.APIKeyAttribute: x.id, "plan": "free"}, p.Attributes)
 }
 
-// Manager that are made up, whose checksum anybody can make, put out no key that there is.
+// Made-up keys, whose checksum anybody can compute, evict no real key.
 func TestMadeUpKeysPutOutNoGoodOnes(t *testing.T) {
 	t.Parallel()
 	store := &counting{Store: NewMemory()}
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	keys := New(store, WithLastUsed(0), WithClock(func() time.Time { return now }))
-	v := keys
 	var secrets []string
 	for i := range 100 {
 		_, secret, err := keys.Create(t.Context(), Key{Owner: fmt.Sprint(i)})
 		require.NoError(t, err)
 		secrets = append(secrets, secret)
-		_, err = v.Verify(t.Context(), secret)
+		_, err = keys.Verify(t.Context(), secret)
 		require.NoError(t, err)
 	}
 	for range maxCached + 2000 {
-		_, err := v.Verify(t.Context(), newText("gs").String())
+		_, err := keys.Verify(t.Context(), newText("gs").String())
 		require.ErrorIs(t, err, authz.ErrUnauthenticated)
 	}
 	store.fail = errors.New("down")
 	for _, secret := range secrets {
-		_, err := v.Verify(t.Context(), secret)
+		_, err := keys.Verify(t.Context(), secret)
 		require.NoError(t, err)
 	}
 	require.Equal(t, maxCached, keys.cache.unknown.Len())
 	require.Equal(t, 100, keys.cache.known.Len())
 }
 
-// A key that is rotated for a leak is good with its new secret alone, whatever overlap there was
+// After a rotation without an overlap only the new secret is valid, whatever overlap there was
 // before.
 func TestRotateWithoutOverlapEndsAllSecretsBefore(t *testing.T) {
 	t.Parallel()
@@ -172,14 +169,13 @@ func TestRotateWithoutOverlapEndsSecretsForSlowClocks(t *testing.T) {
 	}
 }
 
-// A key that was deleted is remembered as unknown, and one that was unknown as what it is when it
-// is there.
+// A key that was deleted becomes unknown, and one that was unknown becomes known once it is
+// created.
 func TestAKeyThatComesAndGoes(t *testing.T) {
 	t.Parallel()
 	store, x := &counting{Store: NewMemory()}, newText("gs")
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	keys := New(store, WithLastUsed(0), WithClock(func() time.Time { return now }))
-	v := keys
 	for round, there := range []bool{false, true, false, true} {
 		if there {
 			require.NoError(t, store.Create(t.Context(), Key{ID: x.id, Prefix: "gs", Owner: "plant", Hash: x.hash(), Version: 1}))
@@ -188,7 +184,7 @@ func TestAKeyThatComesAndGoes(t *testing.T) {
 		}
 		now = now.Add(defaultCacheTTL)
 		for range 10 {
-			_, err := v.Verify(t.Context(), x.String())
+			_, err := keys.Verify(t.Context(), x.String())
 			require.Equal(t, there, err == nil)
 		}
 		require.Equal(t, round+1, store.gets)

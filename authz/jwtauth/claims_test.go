@@ -18,7 +18,7 @@ import (
 	"github.com/gatesock/gatesock/authz"
 )
 
-// raw signs claims that are written out, since Go would not write some of them.
+// raw signs claims as a text: Go would not write some of them.
 func raw(claims string) string {
 	p := pairs()["ed"]
 	input := segment(`{"alg":"EdDSA","kid":"ed"}`) + "." + segment(claims)
@@ -79,8 +79,7 @@ func TestDates(t *testing.T) {
 	}
 }
 
-// ClientIDs take the place of an audience, or are demanded beside one; a token that has neither is
-// never good.
+// ClientIDs replace an audience, or are required beside one. A token with neither is refused.
 func TestClientIDs(t *testing.T) {
 	t.Parallel()
 	instead := func(c *Config) { c.Audience, c.ClientIDs = nil, []string{"web", "app"} }
@@ -186,7 +185,7 @@ func TestLookup(t *testing.T) {
 	}
 }
 
-// Where scopes, roles, attributes and the id are is configurable.
+// The claims of scopes, roles, attributes and the id are configurable.
 func TestPrincipalFromClaims(t *testing.T) {
 	t.Parallel()
 	v := local(t, func(c *Config) {
@@ -206,8 +205,8 @@ func TestPrincipalFromClaims(t *testing.T) {
 	}, p)
 }
 
-// An application's own list is asked about every token each time, seen before or not, and what it
-// does with claims is its affair.
+// Check is called for every token each time, also for one that was seen before, and may change the
+// claims.
 func TestCheckIsAskedEachTime(t *testing.T) {
 	t.Parallel()
 	type key struct{}
@@ -245,7 +244,7 @@ func TestCheckIsAskedEachTime(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// Config.Principal is asked each time too, by many at once, and may do to the claims what it likes.
+// Config.Principal is called each time too, by several goroutines, and may change the claims.
 func TestPrincipalIsAskedEachTime(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -306,8 +305,8 @@ func TestCloneClaims(t *testing.T) {
 	require.JSONEq(t, string(text), string(after))
 }
 
-// Whatever claims an issuer signs, nothing panics, and no principal lives longer than its token, or
-// has a scope or role that can't be carried.
+// For any claims that an issuer signs, nothing panics, and no principal lives longer than its token
+// or has a scope or role that events can't carry.
 func FuzzClaims(f *testing.F) {
 	for _, claims := range []string{
 		`{"iss":"https://login.example.com/","client_id":"web","sub":"ann","exp":1795608000,"scope":"a b","token_use":"access"}`,

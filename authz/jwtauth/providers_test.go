@@ -38,8 +38,8 @@ type shape struct {
 	claims string
 }
 
-// shapes are the tokens of the providers, all of one user. Times and the key are filled in by
-// token.
+// shapes returns the tokens of the providers, all of one user. The function token adds times and
+// the key.
 func shapes() map[string]shape {
 	return map[string]shape{
 		// Amazon Cognito Developer Guide, "Understanding the access token".
@@ -162,8 +162,7 @@ func must(err error) {
 	}
 }
 
-// newServer starts a server that is all providers at once: it answers as the host that is asked
-// for.
+// newServer starts a server that is all providers at once: it answers as the host of the request.
 func newServer() (*httptest.Server, *http.Client) {
 	public := signingKey().Public().(*rsa.PublicKey) //nolint:forcetypeassert // It is one.
 	numbers := fmt.Sprintf(`"kty":"RSA","kid":"k1","n":%q,"e":%q`, base64.RawURLEncoding.EncodeToString(public.N.Bytes()),
@@ -203,7 +202,7 @@ func newServer() (*httptest.Server, *http.Client) {
 	return server, &http.Client{Transport: toServer{address.Host, &http.Transport{DisableKeepAlives: true}}}
 }
 
-// toServer sends all requests to one server, which sees the host that they are for.
+// toServer sends all requests to one server, with the host that they are for.
 type toServer struct {
 	address string
 	next    http.RoundTripper
@@ -216,8 +215,7 @@ func (t toServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.next.RoundTrip(r)
 }
 
-// newVerifier returns a verifier for whose keys the test server is asked, in the year of the
-// tokens.
+// newVerifier returns a Verifier that fetches keys from the test server, in the year of the tokens.
 func newVerifier(cfg jwtauth.Config, client *http.Client) *jwtauth.Verifier {
 	cfg.HTTPClient, cfg.Timeout, cfg.Clock = client, time.Hour, func() time.Time { return time.Unix(issuedAt+60, 0) }
 	v, err := jwtauth.New(cfg)
@@ -225,9 +223,8 @@ func newVerifier(cfg jwtauth.Config, client *http.Client) *jwtauth.Verifier {
 	return v
 }
 
-// Tokens of each provider that are not for this API are refused: another client's, an ID token
-// where an access token is wanted and the other way round, a page's of another origin, another
-// pool's or tenant's.
+// Tokens that are not for this API are refused: tokens of another client, origin, pool or tenant,
+// ID tokens in place of access tokens, and the other way round.
 func TestTokensOfProviders(t *testing.T) {
 	t.Parallel()
 	server, client := newServer()
@@ -359,8 +356,7 @@ func TestTokensOfProviders(t *testing.T) {
 	}
 }
 
-// revocations is an application's list of what it has revoked, of which the jwtauth package knows
-// nothing.
+// revocations is an application's list of revoked tokens.
 type revocations map[string]bool
 
 func (r revocations) Revoked(_ context.Context, _ ...any) (bool, error) {
@@ -370,7 +366,7 @@ func (r revocations) Revoked(_ context.Context, _ ...any) (bool, error) {
 	return r["all"], nil
 }
 
-// withList is the configuration of docs/identity-providers.md for a list of one's own.
+// withList is the configuration of docs/identity-providers.md for an application's list.
 func withList(list revocations) jwtauth.Config {
 	return jwtauth.Config{
 		Issuer:   "https://example.eu.auth0.com/",
@@ -404,7 +400,7 @@ func TestListOfRevocations(t *testing.T) {
 	require.NotErrorIs(t, err, authz.ErrUnauthenticated)
 }
 
-// The lines of docs/identity-providers.md are those that are tested here.
+// The configurations in docs/identity-providers.md are the tested ones.
 func TestDocumentedLines(t *testing.T) {
 	t.Parallel()
 	var sources strings.Builder

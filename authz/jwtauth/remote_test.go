@@ -219,7 +219,7 @@ func TestLies(t *testing.T) {
 	t.Cleanup(func() { require.Zero(t, elsewhere.count("/keys")) })
 }
 
-// hijack answers with bytes of any kind, and closes.
+// hijack answers with any bytes, and closes the connection.
 func hijack(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
@@ -241,7 +241,7 @@ func TestBadKeyAmongGoodOnes(t *testing.T) {
 	require.NoError(t, verify(t, v, "rsa"))
 }
 
-// An issuer that hangs costs the time that is set.
+// An issuer that hangs costs the configured timeout.
 func TestHangingProviderCostsTheTimeout(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -251,7 +251,7 @@ func TestHangingProviderCostsTheTimeout(t *testing.T) {
 	require.NotErrorIs(t, err, authz.ErrUnauthenticated)
 }
 
-// No more than one call at a time asks an issuer that hangs.
+// At most one call at a time waits for an issuer that hangs.
 func TestHangingProvider(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -276,7 +276,7 @@ func TestHangingProvider(t *testing.T) {
 	require.Equal(t, 2, p.count("/keys"))
 }
 
-// While one call waits for a provider that hangs, others go on with the keys of the last time.
+// While one call waits for a provider that hangs, others use the keys of the last fetch.
 func TestKeysOfTheLastTimeAreGoodWhileOthersAreFetched(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, "ed")
@@ -343,8 +343,7 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
-// Keys that are too old to be used are waited for, by all calls: the fetch of another one may
-// succeed.
+// If keys are too old to be used, all calls wait for the fetch of one of them.
 func TestKeysThatAreTooOldAreWaitedFor(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, "ed")
@@ -378,7 +377,7 @@ func TestKeysThatAreTooOldAreWaitedFor(t *testing.T) {
 	require.Equal(t, 2, p.count("/keys"))
 }
 
-// Keys that are no longer where they were are looked for anew.
+// Keys that have moved are discovered again.
 func TestDiscoveryOfKeysThatHaveMoved(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, "ed")
@@ -404,7 +403,7 @@ func TestDiscoveryOfKeysThatHaveMoved(t *testing.T) {
 	require.Equal(t, 1, p.count("/moved"))
 }
 
-// A client of the user's own is used, without its way with redirects.
+// A configured HTTP client is used, without its CheckRedirect.
 func TestOwnHTTPClient(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, "ed")
@@ -415,7 +414,7 @@ func TestOwnHTTPClient(t *testing.T) {
 	require.NoError(t, verify(t, v, "ed"))
 }
 
-// No bytes of an issuer make the reader of key sets panic, and what it returns can verify.
+// No bytes make the parser of key sets panic, and the keys that it returns can verify.
 func FuzzParseJWKS(f *testing.F) {
 	f.Add(jwks("rsa", "ed", "ES256", "ES384", "ES512"))
 	f.Add([]byte(`{"keys":[]}`))

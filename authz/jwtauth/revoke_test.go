@@ -75,8 +75,8 @@ func TestSignaturesAreRemembered(t *testing.T) {
 
 func sumOf(token string) [sha256.Size]byte { return sha256.Sum256([]byte(token)) }
 
-// A token seen before is refused once the set is fetched that its key was taken out of, and the set
-// is fetched although all tokens were seen before.
+// A token that was seen before is refused after a fetch of the set without its key, and the set is
+// fetched even if all tokens were seen before.
 func TestWithdrawnKey(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, "rsa", "ed")
@@ -109,8 +109,8 @@ func TestWithdrawnKey(t *testing.T) {
 	require.ErrorIs(t, err, authz.ErrUnauthenticated)
 }
 
-// The time in which a process is frozen counts: keys that were withdrawn meanwhile are not good for
-// another hour.
+// The time in which a process is frozen counts: keys that were withdrawn meanwhile are not accepted
+// for another hour.
 func TestWithdrawnKeyWhileFrozen(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, "rsa", "ed")
@@ -126,7 +126,7 @@ func TestWithdrawnKeyWhileFrozen(t *testing.T) {
 	require.Equal(t, 2, p.count("/keys"))
 }
 
-// A clock that was ahead when keys were fetched, and is set right, makes them no better.
+// Keys that were fetched while the clock was ahead are fetched again once it is set right.
 func TestWithdrawnKeyOfAClockSetBack(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, "rsa", "ed")
@@ -142,7 +142,7 @@ func TestWithdrawnKeyOfAClockSetBack(t *testing.T) {
 	require.Equal(t, 2, p.count("/keys"))
 }
 
-// Another key under the id of a withdrawn one makes tokens of that one no better.
+// A key under the id of a withdrawn key does not make the tokens of the withdrawn key valid.
 func TestWithdrawnKeyWhoseIDIsUsedAgain(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -208,8 +208,8 @@ func TestEmptyKeySet(t *testing.T) {
 	}
 }
 
-// Callers with less time than Config.Timeout, and clients that leave, do not have an issuer that
-// hangs asked again with each token once its keys were had.
+// Callers with less time than Config.Timeout, and clients that leave, do not cause a fetch for each
+// token from an issuer that hangs, once there are keys.
 func TestHangingProviderAndImpatientCallers(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, "ed")

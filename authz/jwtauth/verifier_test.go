@@ -28,7 +28,7 @@ const (
 	audience = "https://ws.example.com"
 )
 
-// now is the time of all tests that do not move it.
+// now is the current time in tests that do not move it.
 var now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // A constant, if it could be one.
 
 // pair is a private key and the algorithms that are for it.
@@ -38,7 +38,7 @@ type pair struct {
 	methods []jwt.SigningMethod
 }
 
-// pairs are made once: RSA keys take a while.
+// pairs returns the key pairs, which are made once: RSA keys take a while.
 var pairs = sync.OnceValue(func() map[string]pair { //nolint:gochecknoglobals // Keys of the tests.
 	r, err := rsa.GenerateKey(rand.Reader, 2048)
 	must(err)
@@ -76,7 +76,7 @@ func good() jwt.MapClaims {
 	}
 }
 
-// sign makes a token. Headers that are nil are left out.
+// sign returns a token. Headers that are nil are left out.
 func sign(method jwt.SigningMethod, key any, claims jwt.Claims, header map[string]any) string {
 	t := jwt.NewWithClaims(method, claims)
 	maps.Copy(t.Header, header)
@@ -96,7 +96,7 @@ func (p pair) sign(claims jwt.Claims, header map[string]any) string {
 	return sign(p.methods[0], p.private, claims, h)
 }
 
-// local is a verifier that knows all keys but "other".
+// local returns a Verifier with all keys except "other".
 func local(t testing.TB, change func(*Config)) *Verifier {
 	t.Helper()
 	cfg := Config{
@@ -170,7 +170,7 @@ func less(without string, with jwt.MapClaims) jwt.MapClaims {
 
 func segment(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
-// hostile are tokens that must be refused, by what is wrong with them.
+// hostile returns tokens that must be refused, by what is wrong with them.
 func hostile() map[string]string {
 	p, other := pairs()["rsa"], pairs()["other"]
 	token := p.sign(good(), nil)
