@@ -62,10 +62,10 @@ type renewReply struct {
 // [gatesock.CodeStaleConnection], which asks the client to connect again. Use Track in the function
 // of this route, even if another function handles $connect.
 //
-// Call Handle before the router serves. It panics if there is no [WithRenewals], if the action is
-// empty, or if this CredentialExpiry has another action already. Without
-// [CredentialExpiry.Middleware] fresh tokens are refused, and the log says why: nothing would ever
-// be refused for an old one.
+// Call Handle before the router serves. It panics without the option [WithRenewals], if the action is
+// empty, and if this CredentialExpiry has another action already. Without
+// [CredentialExpiry.Middleware] nothing refuses expired credentials: fresh tokens are then answered
+// with [gatesock.CodeInternal], and the log names the mistake.
 func (e *CredentialExpiry) Handle(r *gatesock.Router, action string, opts ...gatesock.RouteOption) {
 	switch {
 	case e.renewals == nil:

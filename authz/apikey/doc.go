@@ -9,7 +9,7 @@
 //
 //	who := authz.Bearer(keys, authz.Header("X-Api-Key"), authz.SubprotocolToken())
 //
-// A [Store] keeps keys: [NewMemory] makes one for a single process, and package authz/dynamokeys
+// A [Store] keeps keys: [NewMemory] makes one for a single process, and package dynamo has
 // one on DynamoDB. On the command line, "gatesock keys" manages keys in a table (cmd/gatesock).
 //
 // # Rotation

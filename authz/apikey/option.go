@@ -5,11 +5,10 @@ import (
 	"time"
 )
 
-// The defaults of the options of [New].
-const (
-	// DefaultPrefix is what keys begin with.
-	DefaultPrefix = "gs"
+// DefaultPrefix is what keys begin with, unless [WithPrefix] sets another prefix.
+const DefaultPrefix = "gs"
 
+const (
 	defaultCacheTTL = 30 * time.Second
 	defaultLastUsed = 10 * time.Minute
 )
