@@ -62,8 +62,8 @@ type renewReply struct {
 // [gatesock.CodeStaleConnection], which asks the client to connect again. Use Track in the function
 // of this route, even if another function handles $connect.
 //
-// Call Handle before the router serves. It panics without the option [WithRenewals], if the action is
-// empty, and if this CredentialExpiry has another action already. Without
+// Call Handle before the router serves. It panics without the option [WithRenewals], if the action
+// is empty, and if this CredentialExpiry has another action already. Without
 // [CredentialExpiry.Middleware] nothing refuses expired credentials: fresh tokens are then answered
 // with [gatesock.CodeInternal], and the log names the mistake.
 func (e *CredentialExpiry) Handle(r *gatesock.Router, action string, opts ...gatesock.RouteOption) {
