@@ -71,6 +71,7 @@ func TestAuthorizerAllows(t *testing.T) {
 func TestAuthorizerRefuses(t *testing.T) {
 	t.Parallel()
 	panics := AuthenticatorFunc(func(context.Context, *Handshake) (Principal, error) { panic("bug") })
+	forbids := AuthenticatorFunc(func(context.Context, *Handshake) (Principal, error) { panic(ErrForbidden) })
 	big := map[string]string{"small": "x", "big": strings.Repeat("y", maxAuthorizerResult)}
 	for _, c := range []struct {
 		name   string
@@ -87,6 +88,7 @@ func TestAuthorizerRefuses(t *testing.T) {
 		{"a code of 503", says(Principal{}, gatesock.Errorf(gatesock.CodeUnavailable, "later")), errFault.Error(), []string{"ERROR", "later"}},
 		{"a fault", says(Principal{}, errors.New("the database is down")), errFault.Error(), []string{"ERROR", "500", "the database is down"}},
 		{"a panic", panics, errFault.Error(), []string{"panic while authenticating: bug"}},
+		{"a panic with an error", forbids, errFault.Error(), []string{"ERROR", "panic while authenticating: authz: forbidden"}},
 		{"too large", says(Principal{ID: "u", Attributes: big}, nil), errFault.Error(), []string{`largest part is \"big\" with 8192`, "8192; "}},
 		{"a scope with a space", says(Principal{ID: "u", Scopes: []string{"a b"}}, nil), errFault.Error(), []string{`scope \"a b\"`}},
 	} {

@@ -1,12 +1,16 @@
 package authz
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/conn"
 )
 
 // A connection is looked up again when its entry has expired, a second after it was missing, and
@@ -66,4 +70,26 @@ func TestLookupsAreBounded(t *testing.T) {
 	}
 	require.Equal(t, maxLookups, l.found.Len())
 	require.Equal(t, maxLookups, l.missed.Len())
+}
+
+// What is remembered of a connection goes with its $disconnect.
+func TestNothingIsRememberedOfAClosedConnection(t *testing.T) {
+	t.Parallel()
+	ctx, store := t.Context(), conn.NewMemory()
+	require.NoError(t, store.Put(ctx, conn.Conn{ID: "c", User: "ann", ExpiresAt: time.Now().Add(time.Hour)}))
+	r := &restorer{settings: newSettings("RestorePrincipal", nil), store: store, lookups: newLookups(conn.ErrNotFound)}
+	e := NewCredentialExpiry(WithRenewals(NewMemoryRenewals(), VerifierFunc(echo)))
+	check := e.Middleware()(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+	for _, event := range []gatesock.EventType{gatesock.EventMessage, gatesock.EventDisconnect} {
+		for _, id := range []string{"c", "unknown"} {
+			_ = r.restore(ctx, &gatesock.Request{EventType: event, ConnectionID: id})
+		}
+		_, _ = check(ctx, &gatesock.Request{
+			EventType: event, ConnectionID: "c", Authorizer: map[string]string{"principalId": "ann", "exp": "1"},
+		})
+		left := map[gatesock.EventType]int{gatesock.EventMessage: 1}[event]
+		require.Equal(t, left, r.lookups.found.Len())
+		require.Equal(t, left, r.lookups.missed.Len())
+		require.Equal(t, left, e.lookups.missed.Len())
+	}
 }

@@ -39,3 +39,10 @@ func TestTicketTTL(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, now.Add(time.Minute), expires)
 }
+
+// The monotonic clock stands still while a process is frozen, so nothing may be compared by it.
+func TestTimesAreOfTheWallClock(t *testing.T) {
+	t.Parallel()
+	s := newSettings("NewTickets", nil)
+	require.NotContains(t, s.now().String(), "m=")
+}

@@ -120,6 +120,7 @@ func TestMadeUpKeysPutOutNoGoodOnes(t *testing.T) {
 		_, err := keys.Verify(t.Context(), secret)
 		require.NoError(t, err)
 	}
+	require.Zero(t, store.uses, "WithLastUsed(0) turns it off")
 	require.Equal(t, maxCached, keys.cache.unknown.Len())
 	require.Equal(t, 100, keys.cache.known.Len())
 }

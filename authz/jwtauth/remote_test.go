@@ -403,6 +403,20 @@ func TestDiscoveryOfKeysThatHaveMoved(t *testing.T) {
 	require.Equal(t, 1, p.count("/moved"))
 }
 
+// A free turn goes to a call even if its context has ended: its fetch says why.
+func TestAFreeTurnIsTaken(t *testing.T) {
+	t.Parallel()
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	free := make(turn, 1)
+	for range 100 {
+		require.NoError(t, free.wait(ended))
+		require.ErrorIs(t, free.wait(ended), context.Canceled)
+		require.False(t, free.try())
+		free.end()
+	}
+}
+
 // A configured HTTP client is used, without its CheckRedirect.
 func TestOwnHTTPClient(t *testing.T) {
 	t.Parallel()
