@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 // event is the event of a REQUEST authorizer, as far as this package reads it.
@@ -83,7 +83,7 @@ type text string
 
 // UnmarshalJSON never fails.
 func (t *text) UnmarshalJSON(b []byte) error {
-	s := jsontext.NewScanner(b, nil)
+	s := jsonscan.NewScanner(b, nil)
 	value, _ := s.Scalar()
 	*t = text(value)
 	return nil
@@ -94,7 +94,7 @@ type texts []string
 
 // UnmarshalJSON never fails.
 func (l *texts) UnmarshalJSON(b []byte) error {
-	s := jsontext.NewScanner(b, nil)
+	s := jsonscan.NewScanner(b, nil)
 	if s.Null() {
 		return nil
 	}
@@ -116,7 +116,7 @@ type millis int64
 
 // UnmarshalJSON never fails.
 func (m *millis) UnmarshalJSON(b []byte) error {
-	s := jsontext.NewScanner(b, nil)
+	s := jsonscan.NewScanner(b, nil)
 	s.Integer((*int64)(m))
 	return nil
 }
@@ -126,7 +126,7 @@ type object[V text | texts] map[string]V
 
 // UnmarshalJSON fails for any other value: headers that can't be read must not pass for no headers.
 func (o *object[V]) UnmarshalJSON(b []byte) error {
-	s := jsontext.NewScanner(b, nil)
+	s := jsonscan.NewScanner(b, nil)
 	if string(b) == `""` || s.Null() {
 		return nil
 	}

@@ -49,8 +49,7 @@ func check(passages []passage, limits limits, src string) (found []finding) {
 	for _, r := range rules() {
 		for _, p := range passages {
 			for _, at := range r.pattern.FindAllStringIndex(p.text, -1) {
-				around := p.text[max(0, at[0]-12):min(len(p.text), at[1]+12)]
-				if r.unless != nil && r.unless.MatchString(around) {
+				if r.excepts(p.text, at[0]) {
 					continue
 				}
 				words := strings.TrimSpace(p.text[at[0]:at[1]])
@@ -100,8 +99,9 @@ func lengthLimits(path string) limits {
 			if strings.HasPrefix(strings.TrimSpace(line), "```") {
 				fenced = !fenced
 			}
-			if fenced || strings.HasPrefix(strings.TrimSpace(line), "|") || link.MatchString(line) {
-				return 0, 0 // a table's row and a link can't be wrapped
+			text := strings.TrimSpace(line)
+			if fenced || strings.HasPrefix(text, "|") || link.MatchString(line) || !strings.Contains(text, " ") {
+				return 0, 0 // a table's row, a link and a single word can't be wrapped
 			}
 			return utf8.RuneCountInString(line), proseColumns
 		}

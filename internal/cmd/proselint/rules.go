@@ -5,9 +5,22 @@ import "regexp"
 // rule is wording that is not to be used.
 type rule struct {
 	pattern *regexp.Regexp
-	// unless matches the words around a finding that make it right; nil matches nothing.
+	// unless matches wording that has a finding in it and is right; nil matches nothing.
 	unless *regexp.Regexp
 	advice string
+}
+
+// excepts reports whether the finding at an offset of a text is in wording that is right.
+func (r rule) excepts(text string, at int) bool {
+	if r.unless == nil {
+		return false
+	}
+	for _, right := range r.unless.FindAllStringIndex(text, -1) {
+		if right[0] <= at && at < right[1] {
+			return true
+		}
+	}
+	return false
 }
 
 // rules returns the wording that Go's own documentation does not have. What a rule finds and what
@@ -23,7 +36,7 @@ func rules() []rule {
 	return []rule{
 		unless(`\bgives? (up|way)\b`,
 			find(`\b[Gg]ives\b`, `write "returns", "has" or "makes"`)),
-		find(`\b[Tt]ells\b`, `write "reports whether", "returns" or "describes"`),
+		unless(`\btells [a-z ]*apart\b`, find(`\b[Tt]ells\b`, `write "reports whether", "returns" or "describes"`)),
 		find(`\btell (if|whether)\b`, `write "report whether"`),
 		find(`\b[Ww]h(oever|omever)\b`, `name them: "callers that", "clients that"`),
 		find(`\b(for|of|to|by|with|from|than) who\b`,
