@@ -110,7 +110,7 @@ func TestKeys(t *testing.T) {
 	store, err := dynamokeys.New(dynamotest.Client(t), dynamotest.Table(t), dynamokeys.WithNamespace(x.namespace))
 	require.NoError(t, err)
 	verify := func(secret string) (authz.Principal, error) {
-		return apikey.New(store, apikey.WithCacheTTL(0)).Verifier().Verify(t.Context(), secret)
+		return apikey.New(store, apikey.WithCacheTTL(0)).Verify(t.Context(), secret)
 	}
 
 	require.Equal(t, "ID  NAME  OWNER  PLAN  STATE  CREATED  EXPIRES  LAST USED\n", x.keys("list"))

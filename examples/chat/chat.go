@@ -44,7 +44,7 @@ func New(store conn.Store, history History, poster gatesock.Poster, opts ...Opti
 			broadcast.WithPostTimeout(postTimeout), broadcast.WithPruneGrace(0)),
 		clock:   &clock{},
 		history: history,
-		access:  access{renewals: new(authz.MemoryRenewals)},
+		access:  access{renewals: authz.NewMemoryRenewals()},
 		limits:  limits{store: new(ratelimit.Memory)},
 	}
 	for _, o := range opts {
