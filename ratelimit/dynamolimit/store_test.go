@@ -19,6 +19,7 @@ import (
 	"github.com/gatesock/gatesock/internal/dynamotable"
 	"github.com/gatesock/gatesock/internal/dynamotest"
 	"github.com/gatesock/gatesock/internal/testclock"
+	"github.com/gatesock/gatesock/internal/tokenbucket"
 	"github.com/gatesock/gatesock/ratelimit"
 	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
 )
@@ -89,7 +90,7 @@ func TestDecidesAsMemory(t *testing.T) {
 		stores := []*dynamolimit.Store{newStore(t, client, namespace, c.skewed(0)), newStore(t, client, namespace, c.skewed(0))}
 		l := ratelimit.Limit{Rate: rapid.SampledFrom([]float64{0.5, 3, 1000}).Draw(r, "rate"), Burst: rapid.IntRange(1, 5).Draw(r, "burst")}
 		for range rapid.IntRange(1, 12).Draw(r, "steps") {
-			c.advance(time.Duration(rapid.Int64Range(0, 2*int64(l.Token())).Draw(r, "step")))
+			c.advance(time.Duration(rapid.Int64Range(0, 2*int64(tokenbucket.Limit(l).Token())).Draw(r, "step")))
 			n := rapid.IntRange(-1, l.Burst+1).Draw(r, "n")
 			want, err := memory.Take(context.Background(), key, l, n)
 			require.NoError(r, err)
