@@ -10,8 +10,8 @@ import (
 	"github.com/gatesock/gatesock/ratelimit"
 )
 
-// A limit on the messages of each connection, of which an export costs as much as ten others and a ping nothing; and one on how often
-// an address may connect.
+// A limit on the messages of each connection, of which an export costs as much as ten others and
+// a ping nothing; and one on how often an address may connect.
 func ExampleLimiter_Middleware() {
 	store := ratelimit.NewMemory()
 	messages := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 5, Burst: 20}, ratelimit.FailOpen)
@@ -61,8 +61,8 @@ func ExampleBucket_AllowN() {
 	// {Allowed:true Limit:2 Remaining:1 RetryAfter:0s}
 }
 
-// A quota on the calendar of Berlin. Units are reserved ten at a time, which spares nine of ten writes where the counters are on
-// DynamoDB.
+// A quota on the calendar of Berlin. Units are reserved ten at a time, which spares nine of ten
+// writes where the counters are on DynamoDB.
 func ExampleNewQuota() {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {

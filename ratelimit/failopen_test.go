@@ -22,7 +22,8 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// tableLike is a store that refuses keys as a DynamoDB table does, and remembers those that it was asked for.
+// tableLike is a store that refuses keys as a DynamoDB table does, and remembers those that it
+// was asked for.
 type tableLike struct {
 	*ratelimit.Memory
 
@@ -79,7 +80,8 @@ func TestKeysThatNoTableTakesAreLimited(t *testing.T) {
 		}
 		require.Zero(t, l.Failures(), what)
 	}
-	// Nobody takes the tokens of somebody else by a name that looks like what the store gets for a longer one.
+	// Nobody takes the tokens of somebody else by a name that looks like what the store gets for
+	// a longer one.
 	for _, key := range slices.Collect(maps.Keys(store.keys)) {
 		if name := strings.TrimPrefix(key, "messages#"); strings.HasPrefix(name, "sha256#") {
 			d, err := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 1e-6, Burst: 2}, ratelimit.FailClosed).Allow(t.Context(), name, 1)
@@ -134,7 +136,8 @@ func (e erring) Consume(context.Context, string, time.Time, time.Time, int64, in
 	return ratelimit.Usage{}, e.err
 }
 
-// What a store can never answer is refused with either choice, and a call that was given up lets nothing through.
+// What a store can never answer is refused with either choice, and a call that was given up lets
+// nothing through.
 func TestFailOpenIsForFailuresOfTheStore(t *testing.T) {
 	t.Parallel()
 	limit := ratelimit.Limit{Rate: 1, Burst: 1}
@@ -173,7 +176,8 @@ func TestEventsWithoutAnAddressAreLimited(t *testing.T) {
 	}
 }
 
-// Calls for one key that wait for one another share a failure: the tenth does not wait ten times as long.
+// Calls for one key that wait for one another share a failure: the tenth does not wait ten times
+// as long.
 func TestAQuotaThatHangsIsAskedOnceForAllThatWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -68,7 +68,8 @@ func TestQuota(t *testing.T) {
 	require.ErrorContains(t, err, "ratelimit: day: down")
 }
 
-// Processes that reserve use no more than there is; what they can leave unused is what they have reserved.
+// Processes that reserve use no more than there is; what they can leave unused is what they have
+// reserved.
 func TestReserves(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -94,7 +95,8 @@ func TestReserves(t *testing.T) {
 				// Once for each reserve, and twice where that is no longer whole.
 				require.LessOrEqual(t, counters.calls.Load()-calls, used/int64(reserve)+3*int64(len(processes)))
 			}
-			// All that is left comes out of the processes that have it, and no more than that is lost.
+			// All that is left comes out of the processes that have it, and no more than that is
+			// lost.
 			for _, l := range processes {
 				for {
 					d, err := l.Allow(context.Background(), "k", 1)

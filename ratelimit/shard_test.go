@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// admitted is how many of the requests of a minute a store lets through, at a multiple of the rate and evenly spread.
+// admitted is how many of the requests of a minute a store lets through, at a multiple of the
+// rate and evenly spread.
 func admitted(t *testing.T, store Store, now *time.Time, l Limit, load float64) int {
 	t.Helper()
 	step := time.Duration(float64(time.Second) / (l.Rate * load))

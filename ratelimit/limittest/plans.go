@@ -13,8 +13,8 @@ import (
 	"github.com/gatesock/gatesock/ratelimit/plan"
 )
 
-// RunPlans tests a store of plans. open returns a store that has the given plans and no others; it is
-// called for each subtest.
+// RunPlans tests a store of plans. open returns a store that has the given plans and no others;
+// it is called for each subtest.
 func RunPlans(t *testing.T, open func(t *testing.T, plans map[string]plan.Plan) plan.Store) {
 	t.Helper()
 	for _, c := range planChecks() {
@@ -49,7 +49,8 @@ func tokyo() *time.Location {
 	return zone
 }
 
-// samePlan returns how a plan differs from the wanted one. Zones are compared by name; nil means UTC.
+// samePlan returns how a plan differs from the wanted one. Zones are compared by name; nil means
+// UTC.
 func samePlan(got, want plan.Plan) error {
 	if got.Limit != want.Limit || len(got.Quotas) != len(want.Quotas) {
 		return fmt.Errorf("the plan is %+v, want %+v", got, want)

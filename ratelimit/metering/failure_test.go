@@ -66,7 +66,8 @@ func sending(t *testing.T, u *metering.Meter) func(from string) {
 	}
 }
 
-// Records that the store can never take are written once, counted and told of once; all others are kept.
+// Records that the store can never take are written once, counted and told of once; all others
+// are kept.
 func TestRecordsThatCanNeverBeWrittenAreDropped(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
@@ -98,7 +99,8 @@ func TestRecordsThatCanNeverBeWrittenAreDropped(t *testing.T) {
 	require.Equal(t, []metering.Record{{Day: "2026-11-24", Kind: "sender", Name: "ann", Messages: 21}}, got)
 }
 
-// A flush that failed waits, longer each time; when the store is there again everything is written, once.
+// A flush that failed waits, longer each time; when the store is there again everything is
+// written, once.
 func TestAFlushThatFailedWaits(t *testing.T) {
 	t.Parallel()
 	now := noon()

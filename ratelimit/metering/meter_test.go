@@ -116,8 +116,8 @@ func TestUsageIsBounded(t *testing.T) {
 	require.Panics(t, func() { usage.Middleware(ratelimit.KeyFunc{}) })
 }
 
-// TestTimeGoesOnWhileFrozen checks that the time in which a process is frozen counts: what was counted
-// before is written.
+// TestTimeGoesOnWhileFrozen checks that the time in which a process is frozen counts: what was
+// counted before is written.
 func TestTimeGoesOnWhileFrozen(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

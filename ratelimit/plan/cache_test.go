@@ -86,7 +86,8 @@ func TestPlansOfAProgramAreCheckedAtStart(t *testing.T) {
 	require.NoError(t, p.Validate(t.Context()))
 }
 
-// A plan that somebody has broken in the table counts as one that is not there: it has the default's limits, and not none.
+// A plan that somebody has broken in the table counts as one that is not there: it has the
+// default's limits, and not none.
 func TestABrokenPlanHasTheLimitsOfTheDefault(t *testing.T) {
 	t.Parallel()
 	s := &shelf{plans: plan.Map{"free": {Limit: ratelimit.Limit{Rate: 1e-6, Burst: 2}}, "pro": {Limit: ratelimit.Limit{Rate: 1}}}}
@@ -105,7 +106,8 @@ func TestABrokenPlanHasTheLimitsOfTheDefault(t *testing.T) {
 	require.Equal(t, 1, strings.Count(log.String(), "\n"), "%s", log.String())
 }
 
-// That there is no plan of a name is logged once for each time that it is looked up, and not for each message, without all of its text.
+// That there is no plan of a name is logged once for each time that it is looked up, and not for
+// each message, without all of its text.
 func TestAnUnknownPlanIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
@@ -139,7 +141,8 @@ func (s *hanging) Plan(ctx context.Context, name string) (plan.Plan, error) {
 	return s.plans.Plan(ctx, name)
 }
 
-// A source of plans that hangs is asked by one call at a time and for a bounded time; and not again for each message.
+// A source of plans that hangs is asked by one call at a time and for a bounded time; and not
+// again for each message.
 func TestASourceThatHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -178,7 +181,8 @@ func TestASourceThatHangs(t *testing.T) {
 		require.Zero(t, took)
 		require.EqualValues(t, 2, source.reads.Load())
 
-		// A plan that is known holds while the source hangs: one call asks, and the others go by what is known.
+		// A plan that is known holds while the source hangs: one call asks, and the others go by
+		// what is known.
 		source.open.Store(false)
 		<-time.After(time.Minute)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -256,7 +260,8 @@ func TestMadeUpPlansPutOutNoGoodOnes(t *testing.T) {
 	require.Equal(t, reads, s.reads.Load())
 }
 
-// A route that no shard of a plan's bucket can hold is refused without asking the store, and without a line in the log for each message.
+// A route that no shard of a plan's bucket can hold is refused without asking the store, and
+// without a line in the log for each message.
 func TestARouteThatNoShardHolds(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
@@ -270,8 +275,8 @@ func TestARouteThatNoShardHolds(t *testing.T) {
 	require.Empty(t, log.String())
 }
 
-// TestTimeGoesOnWhileFrozen checks that the time in which a process is frozen counts: a plan is read
-// again.
+// TestTimeGoesOnWhileFrozen checks that the time in which a process is frozen counts: a plan is
+// read again.
 func TestTimeGoesOnWhileFrozen(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -284,7 +289,8 @@ func TestTimeGoesOnWhileFrozen(t *testing.T) {
 	}
 }
 
-// A plan that was taken away is gone when it is read again: those who were on it have the default.
+// A plan that was taken away is gone when it is read again: those who were on it have the
+// default.
 func TestAPlanThatWasDeleted(t *testing.T) {
 	t.Parallel()
 	now := noon()

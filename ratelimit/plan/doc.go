@@ -8,6 +8,6 @@
 //	limits := plan.NewLimiter(plans, ratelimit.NewMemory(), "free", ratelimit.FailOpen)
 //	r.Use(limits.Middleware(ratelimit.ByAPIKey(), ratelimit.MiddlewareOptions{}))
 //
-// A [Map] is a part of the program. Plans in a DynamoDB table can change while the program runs; a
-// [Limiter] notices within a minute.
+// A [Map] is a part of the program. Plans in a DynamoDB table can change while the program runs;
+// a [Limiter] notices within a minute.
 package plan

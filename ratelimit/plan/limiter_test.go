@@ -144,7 +144,8 @@ func TestPlansOfMessages(t *testing.T) {
 	ann.Request("say", nil).ExpectError(gatesock.CodeRateLimited) // it has cost a token
 }
 
-// What a plan can never allow costs a token like any message, and those who go on are disconnected.
+// What a plan can never allow costs a token like any message, and those who go on are
+// disconnected.
 func TestWhatIsNeverAllowedHasItsPrice(t *testing.T) {
 	t.Parallel()
 	for name, only := range map[string]plan.Plan{
