@@ -2,7 +2,8 @@
 // hold for one process, or, on DynamoDB, for all instances of a function together.
 //
 //	store := ratelimit.NewMemory()
-//	messages := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 5, Burst: 20}, ratelimit.FailOpen)
+//	limit := ratelimit.Limit{Rate: 5, Burst: 20}
+//	messages := ratelimit.New(store, "messages", limit, ratelimit.FailOpen)
 //
 //	r := gatesock.New()
 //	r.Use(messages.Middleware(ratelimit.ByConnection(), ratelimit.MiddlewareOptions{}))
@@ -14,8 +15,8 @@
 //
 // [New] limits the rate, by token buckets; [NewQuota] limits the number in a calendar day, week
 // or month. [Limiter.Allow] limits anything that has a key. docs/limits.md shows which limit
-// belongs where. Package plan gives each customer their own limits, and package metering counts
-// what was used without limiting it.
+// belongs where. Package plan has limits for each customer, and package metering counts what was
+// used without limiting it.
 //
 // # In Lambda
 //

@@ -40,8 +40,9 @@ type MiddlewareOptions struct {
 // is never limited. If the store fails, [FailOpen] lets the event through and [FailClosed]
 // answers [gatesock.CodeUnavailable].
 //
-//	messages := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 5, Burst: 20}, ratelimit.FailOpen)
-//	r.Use(gatesock.Recover(), messages.Middleware(ratelimit.ByConnection(), ratelimit.MiddlewareOptions{}))
+//	limit := ratelimit.Limit{Rate: 5, Burst: 20}
+//	messages := ratelimit.New(store, "messages", limit, ratelimit.FailOpen)
+//	r.Use(messages.Middleware(ratelimit.ByConnection(), ratelimit.MiddlewareOptions{}))
 //
 // It panics if by is the zero [KeyFunc], or if the options contradict each other or the limit.
 //
@@ -102,7 +103,14 @@ func newGuard(
 	checkRoutes(o)
 	for route, cost := range o.Costs {
 		if cost < 0 || most != anyCost && cost > most {
-			panic(fmt.Sprintf("ratelimit: the cost %d of route %q must be from 0 to %d, which may be done at once", cost, route, most))
+			panic(
+				fmt.Sprintf(
+					"ratelimit: the cost %d of route %q must be from 0 to %d, which may be done at once",
+					cost,
+					route,
+					most,
+				),
+			)
 		}
 	}
 	if o.DisconnectAfter < 0 || o.DisconnectAfter > 0 && o.Disconnector == nil {

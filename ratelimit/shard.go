@@ -57,8 +57,15 @@ func (s *sharded) Take(ctx context.Context, key string, l Limit, n int) (Decisio
 		return Decision{Limit: l.Burst, RetryAfter: Never}, nil
 	}
 	if n > s.most(l) || s.most(l) == 0 {
-		return Decision{}, fmt.Errorf("%w: %d tokens of %.60q: a shard holds %d of the burst, which is %d in %d shards",
-			ErrInvalid, n, key, s.most(l), l.Burst, s.shards)
+		return Decision{}, fmt.Errorf(
+			"%w: %d tokens of %.60q: a shard holds %d of the burst, which is %d in %d shards",
+			ErrInvalid,
+			n,
+			key,
+			s.most(l),
+			l.Burst,
+			s.shards,
+		)
 	}
 	first := s.pick(s.shards)
 	d, err := s.take(ctx, first, key, l, n)

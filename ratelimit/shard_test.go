@@ -70,7 +70,7 @@ func TestWhatIsTooMuchForAShard(t *testing.T) {
 		require.LessOrEqual(t, d.RetryAfter, 4*time.Second)
 	}
 	require.Equal(t, 10, total, "what is left over belongs to the first shards")
-	// One that always begins with the first shard still finds the other.
+	// A call that begins with an empty shard still finds the other.
 	s = shardsOf(NewMemory(WithClock(noon)), 2)
 	s.pick = func(int) int { return 0 }
 	for range 4 {

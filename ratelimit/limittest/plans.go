@@ -97,7 +97,10 @@ func checkPlansKept() planCheck {
 			{Max: 10, Per: ratelimit.Day},
 			{Max: 20, Per: ratelimit.Week, Zone: time.UTC},
 		}},
-		"both": {Limit: ratelimit.Limit{Rate: 1e6, Burst: 1}, Quotas: []ratelimit.Quota{{Max: 1, Per: ratelimit.Day}}},
+		"both": {
+			Limit:  ratelimit.Limit{Rate: 1e6, Burst: 1},
+			Quotas: []ratelimit.Quota{{Max: 1, Per: ratelimit.Day}},
+		},
 	}
 	return planCheck{"a plan keeps its limits", plans, eachPlan(plans)}
 }
@@ -116,7 +119,10 @@ func checkPlanMissing() planCheck {
 		var errs []error
 		for _, name := range []string{"", "fre", "free ", "Free", "\xff", strings.Repeat("x", 5000)} {
 			if _, err := s.Plan(ctx, name); !errors.Is(err, plan.ErrNotFound) {
-				errs = append(errs, fmt.Errorf("plan %.40q: the error is %w, want ErrNotFound", name, errors.Join(errOther, err)))
+				errs = append(
+					errs,
+					fmt.Errorf("plan %.40q: the error is %w, want ErrNotFound", name, errors.Join(errOther, err)),
+				)
 			}
 		}
 		return errors.Join(errs...)

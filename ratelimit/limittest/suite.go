@@ -75,7 +75,14 @@ var limit = ratelimit.Limit{Rate: 2, Burst: 4} //nolint:gochecknoglobals // nobo
 
 // take takes n tokens and compares the decision. If they are refused, the wanted Remaining and
 // RetryAfter are bounds: a store may answer from what it knows.
-func take(ctx context.Context, s ratelimit.Store, key string, l ratelimit.Limit, n int, want ratelimit.Decision) error {
+func take(
+	ctx context.Context,
+	s ratelimit.Store,
+	key string,
+	l ratelimit.Limit,
+	n int,
+	want ratelimit.Decision,
+) error {
 	got, err := s.Take(ctx, key, l, n)
 	if err != nil {
 		return err
@@ -223,7 +230,14 @@ func takenOnce(ctx context.Context, a, b Store, _ *testclock.Clock) error {
 }
 
 // use counts n units and compares the answer.
-func use(ctx context.Context, s ratelimit.QuotaStore, key string, start time.Time, n, maximum int64, want ratelimit.Usage) error {
+func use(
+	ctx context.Context,
+	s ratelimit.QuotaStore,
+	key string,
+	start time.Time,
+	n, maximum int64,
+	want ratelimit.Usage,
+) error {
 	got, err := s.Consume(ctx, key, start, start.Add(24*time.Hour), n, maximum)
 	if err == nil && got != want {
 		err = fmt.Errorf("using %d units of %d of %q: %+v, want %+v", n, maximum, key, got, want)

@@ -113,7 +113,7 @@ func TestBrokenStoresAreFound(t *testing.T) {
 		"begins anew with another limit": {broken{take: func(m memory, key string, l ratelimit.Limit, n int) decision {
 			return take(m, key+fmt.Sprint(l), l, n)
 		}}, "a changed limit keeps the time until the bucket is full"},
-		"gives a token twice": {broken{take: func(m memory, key string, l ratelimit.Limit, n int) decision {
+		"has a token too many": {broken{take: func(m memory, key string, l ratelimit.Limit, n int) decision {
 			if l.Burst == 25 {
 				l.Burst = 26
 			}

@@ -33,10 +33,19 @@ func (r Record) Validate() error {
 	_, err := time.Parse(time.DateOnly, r.Day)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w: metering: the day %.20q must be a date such as 2026-11-24", ratelimit.ErrInvalid, r.Day)
+		return fmt.Errorf(
+			"%w: metering: the day %.20q must be a date such as 2026-11-24",
+			ratelimit.ErrInvalid,
+			r.Day,
+		)
 	case r.Kind == "" || r.Name == "" || len(r.Kind)+len(r.Name) > longest:
-		return fmt.Errorf("%w: metering: the kind %.20q and the name %.20q must not be empty, and at most %d bytes together",
-			ratelimit.ErrInvalid, r.Kind, r.Name, longest)
+		return fmt.Errorf(
+			"%w: metering: the kind %.20q and the name %.20q must not be empty, and at most %d bytes together",
+			ratelimit.ErrInvalid,
+			r.Kind,
+			r.Name,
+			longest,
+		)
 	case !utf8.ValidString(r.Kind) || strings.Contains(r.Kind, "#") || !utf8.ValidString(r.Name):
 		return fmt.Errorf("%w: metering: the kind %.20q and the name %.20q must be UTF-8, and the kind without #",
 			ratelimit.ErrInvalid, r.Kind, r.Name)

@@ -90,9 +90,13 @@ func NewLimiter(
 //
 // It panics as [ratelimit.Limiter.Middleware] does.
 func (l *Limiter) Middleware(by ratelimit.KeyFunc, o ratelimit.MiddlewareOptions) gatesock.Middleware {
-	return ratelimit.MiddlewareFor(by, o, func(ctx context.Context, req *gatesock.Request) ([]*ratelimit.Limiter, error) {
-		return l.limiters(ctx, authz.AttributeFrom(req, Attribute))
-	})
+	return ratelimit.MiddlewareFor(
+		by,
+		o,
+		func(ctx context.Context, req *gatesock.Request) ([]*ratelimit.Limiter, error) {
+			return l.limiters(ctx, authz.AttributeFrom(req, Attribute))
+		},
+	)
 }
 
 // Allow takes n tokens and units from a key by the plan with a name, as [ratelimit.Limiter.Allow]
