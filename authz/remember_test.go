@@ -116,7 +116,7 @@ func TestExpiryBeforeRememberIsTold(t *testing.T) {
 func TestRememberLooksUpWhatIsNotThereOnceASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store := &counting{Memory: conn.NewMemory()}
+		store := &counting{Store: conn.NewMemory()}
 		h := authz.RestorePrincipal(store)(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 		ask := func() {
 			_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "gone"})

@@ -10,7 +10,7 @@ import (
 )
 
 // crowd is a store with n connections in the group "g".
-func crowd(tb testing.TB, n int) *conn.Memory {
+func crowd(tb testing.TB, n int) conn.Store {
 	tb.Helper()
 	m := conn.NewMemory()
 	for i := range n {

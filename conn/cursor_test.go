@@ -9,7 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// FuzzParseCursor wants every text to be a cursor that the store itself would have written, or refused.
+// FuzzParseCursor wants every text to be a cursor that the store itself would have written, or
+// refused.
 func FuzzParseCursor(f *testing.F) {
 	seed := maphash.MakeSeed()
 	q := Query{Group: "g", Shard: 1}

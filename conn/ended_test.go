@@ -31,11 +31,11 @@ func (f *told) ended(ctx context.Context, c conn.Conn, cause conn.EndCause) {
 func TestTrackSaysWhatEndsARecord(t *testing.T) {
 	t.Parallel()
 	refuse := func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, errBackend }
-	leftover := func(m *conn.Memory) error {
+	leftover := func(m conn.Store) error {
 		return m.Put(context.Background(), conn.Conn{ID: "c1", User: "eve", Groups: []string{"g"}})
 	}
 	for name, c := range map[string]struct {
-		given   func(*conn.Memory) error
+		given   func(conn.Store) error
 		handler gatesock.HandlerFunc
 		req     *gatesock.Request
 		want    []string
@@ -60,8 +60,8 @@ func TestTrackSaysWhatEndsARecord(t *testing.T) {
 	}
 }
 
-// The function has the time of the event, not the 2 seconds that Track leaves the store, and some time also when the event
-// has none.
+// The function has the time of the event, not the 2 seconds that Track leaves the store, and some
+// time also when the event has none.
 func TestEndedHasTheEventsTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -93,7 +93,7 @@ func TestEndedHasTheEventsTime(t *testing.T) {
 func TestEndedAfterItsFunctionHasReturned(t *testing.T) {
 	t.Parallel()
 	var (
-		m    *conn.Memory
+		m    conn.Store
 		late context.Context
 		list []string
 	)

@@ -12,7 +12,8 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// Callers of Delete that have a deadline need the time after it for something else: no function runs beyond it.
+// Callers of Delete that have a deadline need the time after it for something else: no function
+// runs beyond it.
 func TestEndedStopsAtItsCallersDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -49,7 +50,7 @@ func TestEndedStopsAtItsCallersDeadline(t *testing.T) {
 func TestEachEndedHasItsOwnTimeAfterTheEvent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var m *conn.Memory
+		var m conn.Store
 		left := make(map[string]time.Duration)
 		m = conn.NewMemory(conn.WithEnded(func(ctx context.Context, c conn.Conn, _ conn.EndCause) {
 			deadline, _ := ctx.Deadline()

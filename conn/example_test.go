@@ -113,7 +113,8 @@ func ExampleStore_read() {
 	// [{c3 }]
 }
 
-// Those in a room are told when somebody is not there any more, whatever has ended the connection.
+// Those in a room are told when somebody is not there any more, whatever has ended the
+// connection.
 func ExampleWithEnded() {
 	ctx := context.Background()
 	store := conn.NewMemory(conn.WithEnded(func(_ context.Context, c conn.Conn, cause conn.EndCause) {

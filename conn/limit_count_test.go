@@ -15,8 +15,8 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// littered is a store whose groups list connections that have no record, as a Delete leaves them whose answer was lost. It
-// counts what is asked of it.
+// littered is a store whose groups list connections that have no record, as a Delete leaves them
+// whose answer was lost. It counts what is asked of it.
 type littered struct {
 	conn.Store
 
@@ -151,7 +151,8 @@ func (s *pausing) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 	return s.Store.Read(ctx, q)
 }
 
-// A second delivery finds the record of the first, which is then refused: none is accepted without a record.
+// A second delivery finds the record of the first, which is then refused: none is accepted
+// without a record.
 func TestTrackAcceptsNoDeliveryWhoseRecordIsRemoved(t *testing.T) {
 	t.Parallel()
 	m := conn.NewMemory()
@@ -175,17 +176,17 @@ func TestTrackAcceptsNoDeliveryWhoseRecordIsRemoved(t *testing.T) {
 		return nil, nil
 	})(t.Context(), req)
 	require.Equal(t, gatesock.CodeUnavailable, gatesock.CodeOf(err))
-	require.Equal(t, 1, m.Records(), "the other's")
+	require.Equal(t, 1, conn.CountRecords(m), "the other's")
 }
 
 func TestTrackRefusesADeliveryWhoseRecordIsGone(t *testing.T) {
 	t.Parallel()
-	for name, remove := range map[string]func(*testing.T, *conn.Memory, *gatesock.Request){
-		"refused by the first delivery's handler": func(t *testing.T, m *conn.Memory, req *gatesock.Request) {
+	for name, remove := range map[string]func(*testing.T, conn.Store, *gatesock.Request){
+		"refused by the first delivery's handler": func(t *testing.T, m conn.Store, req *gatesock.Request) {
 			_, err := m.Delete(t.Context(), req.ConnectionID)
 			require.NoError(t, err)
 		},
-		"replaced": func(t *testing.T, m *conn.Memory, req *gatesock.Request) {
+		"replaced": func(t *testing.T, m conn.Store, req *gatesock.Request) {
 			_, err := m.Delete(t.Context(), req.ConnectionID)
 			require.NoError(t, err)
 			require.NoError(t, m.Put(t.Context(), conn.Conn{ID: req.ConnectionID, User: "eve"}))

@@ -11,7 +11,7 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/conn/conntest"
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
 // ending is a handshake whose credential ends a time after the connection's beginning.
@@ -22,7 +22,7 @@ func ending(after time.Duration) *gatesock.Request {
 }
 
 // member reports whether a connection is in the group that broadcasts read.
-func member(t *testing.T, m *conn.Memory, group string) bool {
+func member(t *testing.T, m conn.Store, group string) bool {
 	t.Helper()
 	for _, err := range conn.Members(t.Context(), m, group) {
 		require.NoError(t, err)
@@ -35,23 +35,23 @@ func member(t *testing.T, m *conn.Memory, group string) bool {
 func TestTrackLetsTheRecordExpireWithTheCredential(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		opts []conn.TrackOption
+		opts []conn.Option
 		exp  time.Duration // after the beginning
 		want time.Duration
 	}{
 		"the credential first":      {nil, time.Hour, time.Hour},
 		"the connection first":      {nil, 24 * time.Hour, conn.DefaultTTL},
-		"a time to live of its own": {[]conn.TrackOption{conn.WithTTL(time.Minute)}, time.Hour, time.Minute},
-		"said by the application": {[]conn.TrackOption{conn.WithExpiry(func(req *gatesock.Request) time.Time {
+		"a time to live of its own": {[]conn.Option{conn.WithTTL(time.Minute)}, time.Hour, time.Minute},
+		"said by the application": {[]conn.Option{conn.WithExpiry(func(req *gatesock.Request) time.Time {
 			return req.ConnectedAt.Add(2 * time.Minute)
 		})}, time.Hour, 2 * time.Minute},
-		"never, says the application": {[]conn.TrackOption{conn.WithExpiry(func(*gatesock.Request) time.Time {
+		"never, says the application": {[]conn.Option{conn.WithExpiry(func(*gatesock.Request) time.Time {
 			return time.Time{}
 		})}, time.Hour, conn.DefaultTTL},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			clock := conntest.NewClock()
+			clock := testclock.New(testclock.Noon())
 			m := conn.NewMemory(conn.WithClock(clock.Now))
 			req := ending(c.exp)
 			clock.Set(req.ConnectedAt)
@@ -82,7 +82,8 @@ func TestTrackRefusesACredentialThatHasEnded(t *testing.T) {
 	}
 }
 
-// What ends in the second in which the connection begins has ended: its record would never be there.
+// What ends in the second in which the connection begins has ended: its record would never be
+// there.
 func TestTrackRefusesACredentialOfLessThanASecond(t *testing.T) {
 	t.Parallel()
 	began := connecting().ConnectedAt.Truncate(time.Second)
@@ -115,7 +116,7 @@ func TestTrackRefusesACredentialOfLessThanASecond(t *testing.T) {
 // A fresh credential puts the end off, for the groups too.
 func TestRenew(t *testing.T) {
 	t.Parallel()
-	clock := conntest.NewClock()
+	clock := testclock.New(testclock.Noon())
 	m := conn.NewMemory(conn.WithClock(clock.Now))
 	req := ending(time.Hour)
 	req.ConnectedAt = req.ConnectedAt.Add(-10 * time.Minute) // it is open for a while when its token is renewed
@@ -175,7 +176,7 @@ func (d *disconnects) Disconnect(_ context.Context, from gatesock.Target) error 
 func TestCloseExpired(t *testing.T) {
 	t.Parallel()
 	for _, fails := range []error{nil, gatesock.ErrGone, errors.New("no right to")} {
-		clock := conntest.NewClock()
+		clock := testclock.New(testclock.Noon())
 		closer := &disconnects{err: fails}
 		var told []string
 		m := conn.NewMemory(conn.WithClock(clock.Now), conn.WithEnded(conn.CloseExpired(closer,
@@ -201,7 +202,7 @@ func TestCloseExpired(t *testing.T) {
 // One that was extended does not stand before those that expire meanwhile.
 func TestExtendedRecordsDoNotHoldUpTheExpired(t *testing.T) {
 	t.Parallel()
-	clock := conntest.NewClock()
+	clock := testclock.New(testclock.Noon())
 	var told []string
 	m := conn.NewMemory(conn.WithClock(clock.Now), conn.WithEnded(func(_ context.Context, c conn.Conn, _ conn.EndCause) {
 		told = append(told, c.ID)

@@ -13,7 +13,8 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// A client whose record was removed while its connection is open learns it from the first call that looks the record up.
+// A client whose record was removed while its connection is open learns it from the first call
+// that looks the record up.
 func TestTrackTellsWhoIsNotRegisteredAnyMore(t *testing.T) {
 	t.Parallel()
 	m := conn.NewMemory()

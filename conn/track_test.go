@@ -69,10 +69,10 @@ func disconnecting() *gatesock.Request {
 
 func accept(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil }
 
-func requireNothingLeft(t *testing.T, m *conn.Memory) {
+func requireNothingLeft(t *testing.T, m conn.Store) {
 	t.Helper()
-	require.Zero(t, m.Records())
-	require.Zero(t, m.Groups())
+	require.Zero(t, conn.CountRecords(m))
+	require.Zero(t, conn.CountGroups(m))
 }
 
 func TestTrackRegistersBeforeTheHandler(t *testing.T) {

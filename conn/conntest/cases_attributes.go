@@ -8,13 +8,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/conn/conntest/internal/require"
 )
 
-func attributeCases() []Case {
-	return []Case{
+func attributeCases() []promise {
+	return []promise{
 		{"attributes-set", "SetAttributes sets, changes and removes attributes and nothing else, and returns the record as it is then", attributesSet},
 		{"attributes-keep", "SetAttributes keeps the attributes that it does not name", attributesKeep},
 		{"attributes-none", "attributes may be set on a record that was put without, and be removed to the last", attributesNone},
@@ -39,7 +38,7 @@ func set(ctx context.Context, t require.TestingT, s conn.Store, id string, attri
 	return c
 }
 
-func attributesSet(ctx context.Context, t *probe, h Harness) {
+func attributesSet(ctx context.Context, t *probe, h *fixture) {
 	want := sample(h)
 	put(ctx, t, h.Store, want)
 	got := set(ctx, t, h.Store, want.ID, map[string]string{"new": "1", "tenant": "t2"}, "empty")
@@ -51,7 +50,7 @@ func attributesSet(ctx context.Context, t *probe, h Harness) {
 	}
 }
 
-func attributesKeep(ctx context.Context, t *probe, h Harness) {
+func attributesKeep(ctx context.Context, t *probe, h *fixture) {
 	want := sample(h)
 	put(ctx, t, h.Store, want)
 	require.Equal(t, want, set(ctx, t, h.Store, want.ID, nil), "a change of nothing")
@@ -63,52 +62,52 @@ func attributesKeep(ctx context.Context, t *probe, h Harness) {
 	require.Equal(t, want, get(ctx, t, h.Store, want.ID))
 }
 
-func attributesNone(ctx context.Context, t *probe, h Harness) {
+func attributesNone(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a"})
-	require.Nil(t, set(ctx, t, h.Store, "a", map[string]string{}).Attributes)
+	require.Zero(t, set(ctx, t, h.Store, "a", map[string]string{}).Attributes)
 	require.Equal(t, map[string]string{"k": "v"}, set(ctx, t, h.Store, "a", map[string]string{"k": "v"}).Attributes)
-	require.Nil(t, set(ctx, t, h.Store, "a", nil, "k").Attributes)
-	require.Nil(t, get(ctx, t, h.Store, "a").Attributes)
+	require.Zero(t, set(ctx, t, h.Store, "a", nil, "k").Attributes)
+	require.Zero(t, get(ctx, t, h.Store, "a").Attributes)
 	set(ctx, t, h.Store, "a", map[string]string{"k": "w"})
 	require.Equal(t, map[string]string{"k": "w"}, get(ctx, t, h.Store, "a").Attributes)
 }
 
-func attributesAbsent(ctx context.Context, t *probe, h Harness) {
+func attributesAbsent(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, sample(h), conn.Conn{ID: "bare"})
 	id := sample(h).ID
 	require.Equal(t, sample(h), set(ctx, t, h.Store, id, nil, "never", "never", "nor this"))
-	require.Nil(t, set(ctx, t, h.Store, "bare", nil, "never").Attributes)
+	require.Zero(t, set(ctx, t, h.Store, "bare", nil, "never").Attributes)
 	require.Equal(t, sample(h), get(ctx, t, h.Store, id))
 }
 
-func attributesUnknown(ctx context.Context, t *probe, h Harness) {
+func attributesUnknown(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "stays", Groups: []string{"g"}}, conn.Conn{ID: "goes", Groups: []string{"g"}})
 	remove(ctx, t, h.Store, "goes")
-	at := h.Clock.Now().Truncate(time.Second).Add(time.Minute)
+	at := h.clock.Now().Truncate(time.Second).Add(time.Minute)
 	put(ctx, t, h.Store, conn.Conn{ID: "expires", Groups: []string{"g"}, ExpiresAt: at})
-	h.Clock.Set(at)
+	h.clock.Set(at)
 	for _, id := range []string{"unknown", "goes", "expires"} {
 		got, err := h.Store.SetAttributes(ctx, id, map[string]string{"k": "v"}, "old")
 		require.ErrorIs(t, err, conn.ErrNotFound, id)
 		require.Zero(t, got)
 		requireAbsent(ctx, t, h.Store, id)
 		put(ctx, t, h.Store, conn.Conn{ID: id})
-		require.Nil(t, get(ctx, t, h.Store, id).Attributes, "the next life of %q", id)
+		require.Zero(t, get(ctx, t, h.Store, id).Attributes, "the next life of %q", id)
 	}
 	requireMembers(ctx, t, h.Store, "g", "stays")
 }
 
-func attributesExpiry(ctx context.Context, t *probe, h Harness) {
-	at := h.Clock.Now().Truncate(time.Second).Add(time.Minute)
+func attributesExpiry(ctx context.Context, t *probe, h *fixture) {
+	at := h.clock.Now().Truncate(time.Second).Add(time.Minute)
 	put(ctx, t, h.Store, conn.Conn{ID: "a", Groups: []string{"g"}, ExpiresAt: at})
-	h.Clock.Set(at.Add(-time.Second))
+	h.clock.Set(at.Add(-time.Second))
 	require.Equal(t, at.UTC(), set(ctx, t, h.Store, "a", map[string]string{"k": "v"}).ExpiresAt)
-	h.Clock.Set(at)
+	h.clock.Set(at)
 	requireAbsent(ctx, t, h.Store, "a")
 	requireMembers(ctx, t, h.Store, "g")
 }
 
-func attributesInvalid(ctx context.Context, t *probe, h Harness) {
+func attributesInvalid(ctx context.Context, t *probe, h *fixture) {
 	const reserved = conn.AuthorizerPrefix + "roles"
 	want := sample(h)
 	want.Attributes[reserved] = "member" // as Track puts it
@@ -134,11 +133,11 @@ func attributesInvalid(ctx context.Context, t *probe, h Harness) {
 }
 
 // setSample changes the attributes of the sample.
-func setSample(ctx context.Context, h Harness, attributes map[string]string, remove ...string) (conn.Conn, error) {
+func setSample(ctx context.Context, h *fixture, attributes map[string]string, remove ...string) (conn.Conn, error) {
 	return h.Store.SetAttributes(ctx, sample(h).ID, attributes, remove...)
 }
 
-func attributesHostile(ctx context.Context, t *probe, h Harness) {
+func attributesHostile(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a"})
 	want := make(map[string]string)
 	for _, name := range append(hostile(), "a.b", "a[0]", ":0", "#0", "attrs", "seen", strings.Repeat("n", 300)) {
@@ -152,7 +151,7 @@ func attributesHostile(ctx context.Context, t *probe, h Harness) {
 	}
 }
 
-func attributesCopies(ctx context.Context, t *probe, h Harness) {
+func attributesCopies(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a", Groups: []string{"g"}})
 	given := map[string]string{"k": "v"}
 	got := set(ctx, t, h.Store, "a", given)
@@ -164,16 +163,16 @@ func attributesCopies(ctx context.Context, t *probe, h Harness) {
 	require.Equal(t, []string{"g"}, before.Groups)
 }
 
-func attributesDelete(ctx context.Context, t *probe, h Harness) {
+func attributesDelete(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, sample(h))
 	id := sample(h).ID
 	want := set(ctx, t, h.Store, id, map[string]string{"status": "away"}, "tenant")
 	require.Equal(t, want, remove(ctx, t, h.Store, id))
 	put(ctx, t, h.Store, conn.Conn{ID: id})
-	require.Nil(t, get(ctx, t, h.Store, id).Attributes)
+	require.Zero(t, get(ctx, t, h.Store, id).Attributes)
 }
 
-func raceAttributes(ctx context.Context, t *probe, h Harness) {
+func raceAttributes(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a", Attributes: map[string]string{"first": "1"}})
 	want := map[string]string{"first": "1"}
 	names := numbered(16)
@@ -191,7 +190,7 @@ func raceAttributes(ctx context.Context, t *probe, h Harness) {
 	require.Equal(t, want, get(ctx, t, h.Store, "a").Attributes)
 }
 
-func raceAttributesOne(ctx context.Context, t *probe, h Harness) {
+func raceAttributesOne(ctx context.Context, t *probe, h *fixture) {
 	for _, id := range numbered(10) {
 		put(ctx, t, h.Store, conn.Conn{ID: id})
 		errs := atOnce(8, func(i int) error {
@@ -208,7 +207,7 @@ func raceAttributesOne(ctx context.Context, t *probe, h Harness) {
 	}
 }
 
-func raceAttributesSwap(ctx context.Context, t *probe, h Harness) {
+func raceAttributesSwap(ctx context.Context, t *probe, h *fixture) {
 	for _, id := range numbered(10) {
 		put(ctx, t, h.Store, conn.Conn{ID: id})
 		names := []string{"x", "y"}
@@ -224,7 +223,7 @@ func raceAttributesSwap(ctx context.Context, t *probe, h Harness) {
 	}
 }
 
-func raceAttributesJoin(ctx context.Context, t *probe, h Harness) {
+func raceAttributesJoin(ctx context.Context, t *probe, h *fixture) {
 	for _, id := range numbered(10) {
 		put(ctx, t, h.Store, conn.Conn{ID: id, Groups: []string{"left"}})
 		errs := atOnce(3, func(i int) error {
@@ -247,7 +246,7 @@ func raceAttributesJoin(ctx context.Context, t *probe, h Harness) {
 	requireMembers(ctx, t, h.Store, "left")
 }
 
-func raceAttributesDelete(ctx context.Context, t *probe, h Harness) {
+func raceAttributesDelete(ctx context.Context, t *probe, h *fixture) {
 	for _, id := range numbered(20) {
 		put(ctx, t, h.Store, conn.Conn{ID: id, Groups: []string{"g"}})
 		errs := atOnce(3, func(i int) error {

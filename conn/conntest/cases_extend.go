@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/conn/conntest/internal/require"
 )
 
-func extendCases() []Case {
-	return []Case{
+func extendCases() []promise {
+	return []promise{
 		{"extend", "Extend puts off the expiry of a record and of all its memberships, and changes nothing else", extend},
 		{"extend-many-groups", "Extend puts off the memberships of however many groups", extendManyGroups},
 		{"extend-never-shortens", "Extend leaves a record alone that expires later", extendNeverShortens},
@@ -34,11 +33,11 @@ func extended(ctx context.Context, t require.TestingT, s conn.Store, id string, 
 }
 
 // minutes returns a whole second that is some minutes ahead.
-func minutes(h Harness, n int) time.Time {
-	return h.Clock.Now().UTC().Truncate(time.Second).Add(time.Duration(n) * time.Minute)
+func minutes(h *fixture, n int) time.Time {
+	return h.clock.Now().UTC().Truncate(time.Second).Add(time.Duration(n) * time.Minute)
 }
 
-func extend(ctx context.Context, t *probe, h Harness) {
+func extend(ctx context.Context, t *probe, h *fixture) {
 	at := minutes(h, 1)
 	want := sample(h)
 	want.ExpiresAt = at
@@ -48,11 +47,11 @@ func extend(ctx context.Context, t *probe, h Harness) {
 	want.ExpiresAt = at.Add(time.Minute)
 	require.Equal(t, want, extended(ctx, t, h.Store, want.ID, want.ExpiresAt.Add(time.Second/2)))
 	require.Equal(t, want, get(ctx, t, h.Store, want.ID))
-	h.Clock.Set(want.ExpiresAt.Add(-time.Nanosecond))
+	h.clock.Set(want.ExpiresAt.Add(-time.Nanosecond))
 	for _, group := range want.Groups {
 		require.Equal(t, []conn.Member{{ID: want.ID, Endpoint: want.Endpoint}}, members(ctx, t, h.Store, group, 0), "of %q", group)
 	}
-	h.Clock.Set(want.ExpiresAt)
+	h.clock.Set(want.ExpiresAt)
 	for _, group := range want.Groups {
 		requireMembers(ctx, t, h.Store, group)
 	}
@@ -60,33 +59,33 @@ func extend(ctx context.Context, t *probe, h Harness) {
 }
 
 // extendManyGroups has more groups than backends take in one request.
-func extendManyGroups(ctx context.Context, t *probe, h Harness) {
+func extendManyGroups(ctx context.Context, t *probe, h *fixture) {
 	at := minutes(h, 1)
 	groups := numbered(30)
 	put(ctx, t, h.Store, conn.Conn{ID: "a", Groups: groups, ExpiresAt: at})
 	require.Len(t, extended(ctx, t, h.Store, "a", at.Add(time.Minute)).Groups, len(groups))
-	h.Clock.Set(at)
+	h.clock.Set(at)
 	for _, group := range groups {
 		requireMembers(ctx, t, h.Store, group, "a")
 	}
 }
 
-func extendNeverShortens(ctx context.Context, t *probe, h Harness) {
+func extendNeverShortens(ctx context.Context, t *probe, h *fixture) {
 	at := minutes(h, 2)
 	put(ctx, t, h.Store, conn.Conn{ID: "a", Groups: []string{"g"}, ExpiresAt: at})
 	for _, until := range []time.Time{at, at.Add(-time.Minute), at.Add(-time.Hour), time.Unix(1, 0)} {
 		require.Equal(t, at, extended(ctx, t, h.Store, "a", until).ExpiresAt)
 	}
-	h.Clock.Set(at.Add(-time.Second))
+	h.clock.Set(at.Add(-time.Second))
 	require.Equal(t, at, get(ctx, t, h.Store, "a").ExpiresAt)
 	requireMembers(ctx, t, h.Store, "g", "a")
 }
 
-func extendUnknown(ctx context.Context, t *probe, h Harness) {
+func extendUnknown(ctx context.Context, t *probe, h *fixture) {
 	at := minutes(h, 1)
 	put(ctx, t, h.Store, conn.Conn{ID: "goes", Groups: []string{"g"}}, conn.Conn{ID: "expires", Groups: []string{"g"}, ExpiresAt: at})
 	remove(ctx, t, h.Store, "goes")
-	h.Clock.Set(at)
+	h.clock.Set(at)
 	for _, id := range []string{"unknown", "goes", "expires"} {
 		got, err := h.Store.Extend(ctx, id, at.Add(time.Hour))
 		require.ErrorIs(t, err, conn.ErrNotFound, id)
@@ -99,23 +98,23 @@ func extendUnknown(ctx context.Context, t *probe, h Harness) {
 	requireMembers(ctx, t, h.Store, "g")
 }
 
-func extendJoinedTwice(ctx context.Context, t *probe, h Harness) {
+func extendJoinedTwice(ctx context.Context, t *probe, h *fixture) {
 	at := minutes(h, 1)
 	put(ctx, t, h.Store, conn.Conn{ID: "a", Groups: []string{"g", "left"}, ExpiresAt: at})
 	join(ctx, t, h.Store, "a", "g", "g", "back")
 	leave(ctx, t, h.Store, "a", "left", "back")
 	join(ctx, t, h.Store, "a", "back")
 	require.Equal(t, []string{"back", "g"}, extended(ctx, t, h.Store, "a", at.Add(time.Minute)).Groups)
-	h.Clock.Set(at)
+	h.clock.Set(at)
 	requireMembers(ctx, t, h.Store, "g", "a")
 	requireMembers(ctx, t, h.Store, "back", "a")
 	requireMembers(ctx, t, h.Store, "left")
-	h.Clock.Set(at.Add(time.Minute))
+	h.clock.Set(at.Add(time.Minute))
 	requireMembers(ctx, t, h.Store, "g")
 	requireMembers(ctx, t, h.Store, "back")
 }
 
-func extendThenLeave(ctx context.Context, t *probe, h Harness) {
+func extendThenLeave(ctx context.Context, t *probe, h *fixture) {
 	at := minutes(h, 1)
 	for _, id := range []string{"a", "b"} {
 		put(ctx, t, h.Store, conn.Conn{ID: id, Groups: []string{"g", "twice"}, ExpiresAt: at})
@@ -129,11 +128,11 @@ func extendThenLeave(ctx context.Context, t *probe, h Harness) {
 	requireMembers(ctx, t, h.Store, "g")
 	requireMembers(ctx, t, h.Store, "twice")
 	join(ctx, t, h.Store, "a", "g")
-	h.Clock.Set(at)
+	h.clock.Set(at)
 	requireMembers(ctx, t, h.Store, "g", "a")
 }
 
-func extendInvalid(ctx context.Context, t *probe, h Harness) {
+func extendInvalid(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, sample(h))
 	at := minutes(h, 90)
 	for what, f := range map[string]func() (conn.Conn, error){
@@ -151,7 +150,7 @@ func extendInvalid(ctx context.Context, t *probe, h Harness) {
 	require.Equal(t, sample(h), get(ctx, t, h.Store, sample(h).ID))
 }
 
-func raceExtend(ctx context.Context, t *probe, h Harness) {
+func raceExtend(ctx context.Context, t *probe, h *fixture) {
 	at := minutes(h, 1)
 	for _, id := range numbered(10) {
 		put(ctx, t, h.Store, conn.Conn{ID: id, Groups: []string{"g"}, ExpiresAt: at})
@@ -166,13 +165,13 @@ func raceExtend(ctx context.Context, t *probe, h Harness) {
 		require.NoError(t, errors.Join(errs...))
 		require.Equal(t, at.Add(8*time.Minute), get(ctx, t, h.Store, id).ExpiresAt)
 	}
-	h.Clock.Set(at.Add(8*time.Minute - time.Second))
+	h.clock.Set(at.Add(8*time.Minute - time.Second))
 	requireMembers(ctx, t, h.Store, "g", numbered(10)...)
-	h.Clock.Set(at.Add(8 * time.Minute))
+	h.clock.Set(at.Add(8 * time.Minute))
 	requireMembers(ctx, t, h.Store, "g")
 }
 
-func raceExtendGroups(ctx context.Context, t *probe, h Harness) {
+func raceExtendGroups(ctx context.Context, t *probe, h *fixture) {
 	at := minutes(h, 1)
 	for _, id := range numbered(20) {
 		put(ctx, t, h.Store, conn.Conn{ID: id, Groups: []string{"left"}, ExpiresAt: at})
@@ -193,14 +192,14 @@ func raceExtendGroups(ctx context.Context, t *probe, h Harness) {
 		require.Equal(t, at.Add(time.Minute), got.ExpiresAt)
 	}
 	requireMembers(ctx, t, h.Store, "left")
-	h.Clock.Set(at.Add(time.Minute - time.Second))
+	h.clock.Set(at.Add(time.Minute - time.Second))
 	requireMembers(ctx, t, h.Store, "joined", numbered(20)...)
 	requireMembers(ctx, t, h.Store, "left")
-	h.Clock.Set(at.Add(time.Minute))
+	h.clock.Set(at.Add(time.Minute))
 	requireMembers(ctx, t, h.Store, "joined")
 }
 
-func raceExtendDelete(ctx context.Context, t *probe, h Harness) {
+func raceExtendDelete(ctx context.Context, t *probe, h *fixture) {
 	at := minutes(h, 1)
 	for _, id := range numbered(20) {
 		put(ctx, t, h.Store, conn.Conn{ID: id, Groups: []string{"g"}, ExpiresAt: at})

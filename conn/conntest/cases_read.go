@@ -5,13 +5,12 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/conn/conntest/internal/require"
 )
 
-func readCases() []Case {
-	return []Case{
+func readCases() []promise {
+	return []promise{
 		{"read-unknown", "an unknown group has no members, and neither has one that all have left", readUnknown},
 		{"read-limits", "following Next yields every member exactly once, whatever the limit", readLimits},
 		{"read-large", "a large group is read whole", readLarge},
@@ -33,7 +32,7 @@ func numbered(n int) []string {
 }
 
 // filled puts n connections into a group and gives their ids.
-func filled(ctx context.Context, t *probe, h Harness, group string, n int) []string {
+func filled(ctx context.Context, t *probe, h *fixture, group string, n int) []string {
 	list := numbered(n)
 	for _, id := range list {
 		put(ctx, t, h.Store, conn.Conn{ID: id, Groups: []string{group}})
@@ -50,7 +49,7 @@ func requireOnce(t require.TestingT, got []conn.Member) {
 	}
 }
 
-func readUnknown(ctx context.Context, t *probe, h Harness) {
+func readUnknown(ctx context.Context, t *probe, h *fixture) {
 	requireMembers(ctx, t, h.Store, "unknown")
 	for _, id := range filled(ctx, t, h, "g", 3) {
 		leave(ctx, t, h.Store, id, "g")
@@ -58,14 +57,14 @@ func readUnknown(ctx context.Context, t *probe, h Harness) {
 	requireMembers(ctx, t, h.Store, "g")
 }
 
-func readLimits(ctx context.Context, t *probe, h Harness) {
+func readLimits(ctx context.Context, t *probe, h *fixture) {
 	want := filled(ctx, t, h, "g", 60)
 	for _, limit := range []int{0, 1, 2, 3, 7, 10, 59, 60, 61, 1000, math.MaxInt32} {
 		require.Equal(t, want, ids(members(ctx, t, h.Store, "g", limit)), "limit %d", limit)
 	}
 }
 
-func readLarge(ctx context.Context, t *probe, h Harness) {
+func readLarge(ctx context.Context, t *probe, h *fixture) {
 	want := filled(ctx, t, h, "g", h.large())
 	require.Equal(t, want, ids(members(ctx, t, h.Store, "g", 0)))
 	require.Equal(t, want, ids(members(ctx, t, h.Store, "g", 97)))
@@ -77,7 +76,7 @@ func readLarge(ctx context.Context, t *probe, h Harness) {
 	require.Len(t, members(ctx, t, h.Store, "g", 0), (len(want)+9)/10)
 }
 
-func readShards(ctx context.Context, t *probe, h Harness) {
+func readShards(ctx context.Context, t *probe, h *fixture) {
 	want := filled(ctx, t, h, "g", 200)
 	home := make(map[string]int)
 	for range 2 {
@@ -94,7 +93,7 @@ func readShards(ctx context.Context, t *probe, h Harness) {
 	require.Len(t, home, len(want))
 }
 
-func readOutOfRange(ctx context.Context, t *probe, h Harness) {
+func readOutOfRange(ctx context.Context, t *probe, h *fixture) {
 	filled(ctx, t, h, "g", 3)
 	shards, err := h.Store.Shards(ctx, "g")
 	require.NoError(t, err)
@@ -110,7 +109,7 @@ func readOutOfRange(ctx context.Context, t *probe, h Harness) {
 	}
 }
 
-func readWhileChanging(ctx context.Context, t *probe, h Harness) {
+func readWhileChanging(ctx context.Context, t *probe, h *fixture) {
 	all := filled(ctx, t, h, "g", 90)
 	var stay, leaving []string
 	for i, id := range all {
@@ -135,10 +134,10 @@ func readWhileChanging(ctx context.Context, t *probe, h Harness) {
 		})
 	})
 	requireOnce(t, got)
-	require.Subset(t, ids(got), stay)
+	require.Contains(t, ids(got), stay)
 }
 
-func leaveOrDelete(ctx context.Context, t *probe, h Harness, id string, turn int) {
+func leaveOrDelete(ctx context.Context, t *probe, h *fixture, id string, turn int) {
 	if turn%2 == 0 {
 		leave(ctx, t, h.Store, id, "g")
 		return
@@ -146,7 +145,7 @@ func leaveOrDelete(ctx context.Context, t *probe, h Harness, id string, turn int
 	remove(ctx, t, h.Store, id)
 }
 
-func readWhileReturning(ctx context.Context, t *probe, h Harness) {
+func readWhileReturning(ctx context.Context, t *probe, h *fixture) {
 	want := filled(ctx, t, h, "g", 20)
 	var got []conn.Member
 	eachShard(ctx, t, h.Store, "g", 2, func(q conn.Query) {
@@ -167,7 +166,7 @@ func readWhileReturning(ctx context.Context, t *probe, h Harness) {
 	requireMembers(ctx, t, h.Store, "g", want...)
 }
 
-func readAfterReturn(ctx context.Context, t *probe, h Harness) {
+func readAfterReturn(ctx context.Context, t *probe, h *fixture) {
 	for i, id := range numbered(30) {
 		put(ctx, t, h.Store, conn.Conn{ID: id})
 		join(ctx, t, h.Store, id, "g")

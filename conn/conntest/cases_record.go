@@ -5,13 +5,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/conn/conntest/internal/require"
 )
 
-func recordCases() []Case {
-	return []Case{
+func recordCases() []promise {
+	return []promise{
 		{"put-get", "Get gives what Put was given", putGet},
 		{"put-exists", "Put of a registered connection fails with ErrExists and changes nothing", putExists},
 		{"put-default-times", "a zero ConnectedAt is now, a zero ExpiresAt is DefaultTTL after ConnectedAt", putDefaultTimes},
@@ -34,8 +33,8 @@ func recordCases() []Case {
 }
 
 // sample is a record that says something in every member.
-func sample(h Harness) conn.Conn {
-	now := h.Clock.Now().UTC()
+func sample(h *fixture) conn.Conn {
+	now := h.clock.Now().UTC()
 	return conn.Conn{
 		ID:          "W9In0cvXIAMCFvw=",
 		User:        "ann",
@@ -47,7 +46,7 @@ func sample(h Harness) conn.Conn {
 	}
 }
 
-func putGet(ctx context.Context, t *probe, h Harness) {
+func putGet(ctx context.Context, t *probe, h *fixture) {
 	want := sample(h)
 	put(ctx, t, h.Store, want)
 	require.Equal(t, want, get(ctx, t, h.Store, want.ID))
@@ -56,7 +55,7 @@ func putGet(ctx context.Context, t *probe, h Harness) {
 	}
 }
 
-func putExists(ctx context.Context, t *probe, h Harness) {
+func putExists(ctx context.Context, t *probe, h *fixture) {
 	first := sample(h)
 	put(ctx, t, h.Store, first)
 	second := conn.Conn{ID: first.ID, User: "eve", Groups: []string{"admins"}, Endpoint: "https://evil.example"}
@@ -67,8 +66,8 @@ func putExists(ctx context.Context, t *probe, h Harness) {
 	requireMembers(ctx, t, h.Store, "lobby", first.ID)
 }
 
-func putDefaultTimes(ctx context.Context, t *probe, h Harness) {
-	now := h.Clock.Now()
+func putDefaultTimes(ctx context.Context, t *probe, h *fixture) {
+	now := h.clock.Now()
 	began := now.Add(-time.Hour)
 	put(ctx, t, h.Store, conn.Conn{ID: "now"}, conn.Conn{ID: "before", ConnectedAt: began})
 	for id, at := range map[string]time.Time{"now": now, "before": began} {
@@ -78,31 +77,31 @@ func putDefaultTimes(ctx context.Context, t *probe, h Harness) {
 	}
 }
 
-func putCutsTimes(ctx context.Context, t *probe, h Harness) {
+func putCutsTimes(ctx context.Context, t *probe, h *fixture) {
 	zone := time.FixedZone("elsewhere", 5*60*60)
-	at := h.Clock.Now().Truncate(time.Second).Add(999_999_999).In(zone)
+	at := h.clock.Now().Truncate(time.Second).Add(999_999_999).In(zone)
 	put(ctx, t, h.Store, conn.Conn{ID: "a", ConnectedAt: at, ExpiresAt: at.Add(time.Hour)})
 	got := get(ctx, t, h.Store, "a")
 	require.Equal(t, at.UTC().Truncate(time.Millisecond), got.ConnectedAt)
 	require.Equal(t, at.UTC().Add(time.Hour).Truncate(time.Second), got.ExpiresAt)
 }
 
-func putUserGroup(ctx context.Context, t *probe, h Harness) {
+func putUserGroup(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a", User: "ann"}, conn.Conn{ID: "b", User: "ann"}, conn.Conn{ID: "c", User: "bob"})
 	requireMembers(ctx, t, h.Store, conn.UserGroup("ann"), "a", "b")
 	require.Equal(t, []string{conn.UserGroup("ann")}, get(ctx, t, h.Store, "a").Groups)
 }
 
-func putAnonymous(ctx context.Context, t *probe, h Harness) {
+func putAnonymous(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a", Attributes: map[string]string{}, Groups: []string{}})
 	got := get(ctx, t, h.Store, "a")
 	require.Empty(t, got.User)
-	require.Nil(t, got.Groups)
-	require.Nil(t, got.Attributes)
+	require.Zero(t, got.Groups)
+	require.Zero(t, got.Attributes)
 	requireMembers(ctx, t, h.Store, conn.UserGroup(""))
 }
 
-func putGroupsSorted(ctx context.Context, t *probe, h Harness) {
+func putGroupsSorted(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{
 		ID: "a", User: "u", Groups: []string{"z", "ä", "a", "z", conn.UserGroup("u"), "B"},
 	})
@@ -112,7 +111,7 @@ func putGroupsSorted(ctx context.Context, t *probe, h Harness) {
 	requireMembers(ctx, t, h.Store, conn.UserGroup("u"), "a")
 }
 
-func putCopies(ctx context.Context, t *probe, h Harness) {
+func putCopies(ctx context.Context, t *probe, h *fixture) {
 	given := sample(h)
 	put(ctx, t, h.Store, given)
 	given.Attributes["tenant"] = "stolen"
@@ -121,7 +120,7 @@ func putCopies(ctx context.Context, t *probe, h Harness) {
 	require.Equal(t, sample(h), get(ctx, t, h.Store, given.ID))
 }
 
-func getCopies(ctx context.Context, t *probe, h Harness) {
+func getCopies(ctx context.Context, t *probe, h *fixture) {
 	want := sample(h)
 	put(ctx, t, h.Store, want)
 	spoil := func(c conn.Conn) {
@@ -135,14 +134,14 @@ func getCopies(ctx context.Context, t *probe, h Harness) {
 	require.Equal(t, want, remove(ctx, t, h.Store, want.ID))
 }
 
-func getUnknown(ctx context.Context, t *probe, h Harness) {
+func getUnknown(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a"})
 	got, err := h.Store.Get(ctx, "b")
 	require.ErrorIs(t, err, conn.ErrNotFound)
 	require.Zero(t, got)
 }
 
-func deleteRecord(ctx context.Context, t *probe, h Harness) {
+func deleteRecord(ctx context.Context, t *probe, h *fixture) {
 	want := sample(h)
 	put(ctx, t, h.Store, want)
 	join(ctx, t, h.Store, want.ID, "zoo")
@@ -151,14 +150,14 @@ func deleteRecord(ctx context.Context, t *probe, h Harness) {
 	require.Equal(t, want, remove(ctx, t, h.Store, want.ID))
 }
 
-func deleteUnknown(ctx context.Context, t *probe, h Harness) {
+func deleteUnknown(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a"})
 	requireAbsent(ctx, t, h.Store, "b")
 	remove(ctx, t, h.Store, "a")
 	requireAbsent(ctx, t, h.Store, "a")
 }
 
-func deleteMemberships(ctx context.Context, t *probe, h Harness) {
+func deleteMemberships(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a", User: "u", Groups: []string{"g"}}, conn.Conn{ID: "b", Groups: []string{"g"}})
 	join(ctx, t, h.Store, "a", "joined")
 	remove(ctx, t, h.Store, "a")
@@ -167,7 +166,7 @@ func deleteMemberships(ctx context.Context, t *probe, h Harness) {
 	requireMembers(ctx, t, h.Store, conn.UserGroup("u"))
 }
 
-func deletePut(ctx context.Context, t *probe, h Harness) {
+func deletePut(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, sample(h))
 	id := remove(ctx, t, h.Store, sample(h).ID).ID
 	put(ctx, t, h.Store, conn.Conn{ID: id, Groups: []string{"new"}})
@@ -187,7 +186,7 @@ func hostile() []string {
 	}
 }
 
-func namesHostile(ctx context.Context, t *probe, h Harness) {
+func namesHostile(ctx context.Context, t *probe, h *fixture) {
 	names := hostile()
 	for _, name := range names {
 		put(ctx, t, h.Store, conn.Conn{ID: name, User: "u" + name, Attributes: map[string]string{name: name}, Groups: []string{"put" + name}})
@@ -211,7 +210,7 @@ func namesHostile(ctx context.Context, t *probe, h Harness) {
 	}
 }
 
-func namesInvalid(ctx context.Context, t *probe, h Harness) {
+func namesInvalid(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a"})
 	for _, bad := range []string{"", "\xff", "a\xc3"} {
 		_, getErr := h.Store.Get(ctx, bad)
@@ -246,7 +245,7 @@ func namesInvalid(ctx context.Context, t *probe, h Harness) {
 	require.Empty(t, get(ctx, t, h.Store, "a").Groups)
 }
 
-func namesLong(ctx context.Context, t *probe, h Harness) {
+func namesLong(ctx context.Context, t *probe, h *fixture) {
 	longest := h.MaxName
 	if longest == 0 {
 		longest = 2000
@@ -272,7 +271,7 @@ type cause struct{}
 
 func (cause) Error() string { return "the deadline is near" }
 
-func cancelled(ctx context.Context, t *probe, h Harness) {
+func cancelled(ctx context.Context, t *probe, h *fixture) {
 	want := sample(h)
 	put(ctx, t, h.Store, want)
 	ended, cancel := context.WithCancelCause(ctx)

@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
-// model is what a store has to be, in the plainest way: the records by id, and nothing else. Who is a member of a
-// group is asked of every record.
+// model is what a store has to be, in the plainest way: the records by id, and nothing else. Who
+// is a member of a group is asked of every record.
 type model struct {
-	clock *Clock
+	clock *testclock.Clock
 	conns map[string]conn.Conn
 }
 

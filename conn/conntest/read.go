@@ -4,19 +4,19 @@ import (
 	"context"
 	"slices"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/conn/conntest/internal/require"
 )
 
-// walk reads a shard page by page and hands each page on. It checks what every reading has to keep.
+// walk reads a shard page by page and hands each page on. It checks what every reading has to
+// keep.
 func walk(ctx context.Context, t require.TestingT, s conn.Store, q conn.Query, each func(conn.Page)) {
 	given := make(map[conn.Cursor]bool)
 	for {
 		page, err := s.Read(ctx, q)
 		require.NoError(t, err, "Read(%+v)", q)
 		if q.Limit > 0 {
-			require.LessOrEqual(t, len(page.Members), q.Limit, "members of a page of Read(%+v)", q)
+			require.True(t, len(page.Members) <= q.Limit, "members of a page of Read(%+v)", q)
 		}
 		require.False(t, given[page.Next], "Read(%+v) gave the cursor %q again", q, page.Next)
 		given[page.Next] = true
@@ -32,13 +32,14 @@ func walk(ctx context.Context, t require.TestingT, s conn.Store, q conn.Query, e
 func eachShard(ctx context.Context, t require.TestingT, s conn.Store, group string, limit int, f func(conn.Query)) {
 	shards, err := s.Shards(ctx, group)
 	require.NoError(t, err)
-	require.Positive(t, shards, "Shards(%q)", group)
+	require.True(t, shards > 0, "Shards(%q)", group)
 	for shard := range shards {
 		f(conn.Query{Group: group, Shard: shard, Limit: limit})
 	}
 }
 
-// members reads a group in pages of the given limit. A member that comes twice is in the result twice.
+// members reads a group in pages of the given limit. A member that comes twice is in the result
+// twice.
 func members(ctx context.Context, t require.TestingT, s conn.Store, group string, limit int) []conn.Member {
 	var all []conn.Member
 	eachShard(ctx, t, s, group, limit, func(q conn.Query) {
