@@ -106,7 +106,11 @@ func (f EndedFunc) Call(ctx context.Context, c Conn) {
 		return
 	}
 	e := endingOf(ctx)
-	c.Attributes, c.Groups = maps.Clone(c.Attributes), slices.Clone(c.Groups) // the caller of Delete has the same record
+	c.Attributes, c.Groups = maps.Clone(
+		c.Attributes,
+	), slices.Clone(
+		c.Groups,
+	) // the caller of Delete has the same record
 	item := endedItem{f, c, e.cause}
 	if outer, ok := ctx.Value(endedQueue{}).(*endings); ok && outer.add(item) {
 		return

@@ -56,7 +56,11 @@ func (t *tracker) admit(ctx context.Context, c Conn, put bool) error {
 	case t.limit == 1:
 		return gatesock.Errorf(gatesock.CodeRateLimited, "a user has at most 1 connection; close another one first")
 	default:
-		return gatesock.Errorf(gatesock.CodeRateLimited, "a user has at most %d connections; close another one first", t.limit)
+		return gatesock.Errorf(
+			gatesock.CodeRateLimited,
+			"a user has at most %d connections; close another one first",
+			t.limit,
+		)
 	}
 }
 

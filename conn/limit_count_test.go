@@ -15,8 +15,8 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// littered is a store whose groups list connections that have no record, as a Delete leaves them
-// whose answer was lost. It counts what is asked of it.
+// littered is a store whose groups list connections without a record, as after a Delete whose
+// answer was lost. It counts its calls.
 type littered struct {
 	conn.Store
 
@@ -57,7 +57,8 @@ func (s *littered) Leave(ctx context.Context, id, group string) error {
 	return s.Store.Leave(ctx, id, group)
 }
 
-// Memberships without a record lock nobody out, and are ended.
+// TestLimitPerUserCountsNoStrays checks that memberships without a record keep no client out, and
+// are removed.
 func TestLimitPerUserCountsNoStrays(t *testing.T) {
 	t.Parallel()
 	for _, strays := range []int{1, 2, 3, 5, 150} {
@@ -110,7 +111,8 @@ func TestLimitPerUserNamesTheLimit(t *testing.T) {
 	}
 }
 
-// A connection that is open stays so when its event comes again after the limit was lowered.
+// TestLimitPerUserLetsInWhatIsRegistered checks that an open connection is not refused when its
+// event comes again after the limit was lowered.
 func TestLimitPerUserLetsInWhatIsRegistered(t *testing.T) {
 	t.Parallel()
 	m := conn.NewMemory()
@@ -126,7 +128,7 @@ func TestLimitPerUserLetsInWhatIsRegistered(t *testing.T) {
 	again := *req
 	again.ConnectedAt = again.ConnectedAt.Add(1e9)
 	_, err = mw(accept)(t.Context(), &again)
-	require.Equal(t, gatesock.CodeRateLimited, gatesock.CodeOf(err), "a leftover is none")
+	require.Equal(t, gatesock.CodeRateLimited, gatesock.CodeOf(err), "a leftover does not count as this connection")
 }
 
 // pausing stops before its nth Read.
@@ -151,8 +153,8 @@ func (s *pausing) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 	return s.Store.Read(ctx, q)
 }
 
-// A second delivery finds the record of the first, which is then refused: none is accepted
-// without a record.
+// TestTrackAcceptsNoDeliveryWhoseRecordIsRemoved checks that a second delivery is not accepted
+// without a record if the first one, whose record it found, is refused.
 func TestTrackAcceptsNoDeliveryWhoseRecordIsRemoved(t *testing.T) {
 	t.Parallel()
 	m := conn.NewMemory()

@@ -55,8 +55,8 @@ func TestLimitPerUser(t *testing.T) {
 	require.Panics(t, func() { conn.WithLimitPerUser(0) })
 }
 
-// An event that is delivered again is no further connection, even if another is at its handshake
-// meanwhile.
+// TestLimitPerUserCountsAConnectionOnce checks that an event that is delivered again is not
+// another connection, even if another one is at its handshake meanwhile.
 func TestLimitPerUserCountsAConnectionOnce(t *testing.T) {
 	t.Parallel()
 	m := conn.NewMemory()
@@ -89,8 +89,8 @@ func (s *crossing) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 	return page, err
 }
 
-// However many come at once, there are never more than the limit, and who was refused has left
-// nothing.
+// TestLimitPerUserHoldsWhenManyComeAtOnce checks that there are never more connections than the
+// limit, however many come at once, and that a refused one leaves nothing behind.
 func TestLimitPerUserHoldsWhenManyComeAtOnce(t *testing.T) {
 	t.Parallel()
 	const limit, at = 3, 10

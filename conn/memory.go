@@ -231,7 +231,12 @@ func (m *memory) GetMany(ctx context.Context, ids []string) ([]Conn, error) {
 	return found, nil
 }
 
-func (m *memory) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (Conn, error) {
+func (m *memory) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (Conn, error) {
 	if err := refuse(ctx); err != nil {
 		return Conn{}, err
 	}

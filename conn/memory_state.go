@@ -179,15 +179,15 @@ type group struct {
 }
 
 // members are the members of a shard, in the order of joining. A member that leaves becomes a
-// tombstone, so that leaving costs a binary search. When most entries are tombstones, all are removed
-// at once.
+// tombstone, so that leaving costs a binary search. When most entries are tombstones, all are
+// removed at once.
 type members struct {
 	entries []entry // sorted by seq
 	dead    int     // tombstones among entries
 }
 
-// entry is a member. Its number is never used again, so that a reading can go on from a member that
-// has left.
+// entry is a member. Its number is never used again, so that a reading can go on from a member
+// that has left.
 type entry struct {
 	seq uint64
 	rec *record // nil in a tombstone

@@ -53,7 +53,10 @@ func TestMemorySpreadsSequentialIDsOverShards(t *testing.T) {
 			t.Parallel()
 			m := conn.NewMemory(conn.WithShards(shards), conn.WithPageSize(5000))
 			for i := range 4000 {
-				require.NoError(t, m.Put(t.Context(), conn.Conn{ID: fmt.Sprintf("W9In0%04dIAMCFvw=", i), Groups: []string{"g"}}))
+				require.NoError(
+					t,
+					m.Put(t.Context(), conn.Conn{ID: fmt.Sprintf("W9In0%04dIAMCFvw=", i), Groups: []string{"g"}}),
+				)
 			}
 			for shard := range shards {
 				page, err := m.Read(t.Context(), conn.Query{Group: "g", Shard: shard})
@@ -91,15 +94,18 @@ func TestMemoryForgetsEmptyGroups(t *testing.T) {
 	require.Zero(t, conn.CountGroups(m))
 }
 
-// However many have expired, the store is locked for a bounded time; the rest comes with further
-// pages.
+// TestMemoryBoundsWhatAPageGoesPast checks that the store is locked for a bounded time, however
+// many members have expired.
 func TestMemoryBoundsWhatAPageGoesPast(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
 	m := conn.NewMemory(conn.WithClock(func() time.Time { return now }))
 	const expired = 5000
 	for i := range expired {
-		require.NoError(t, m.Put(t.Context(), conn.Conn{ID: fmt.Sprint(i), Groups: []string{"g"}, ExpiresAt: now.Add(time.Minute)}))
+		require.NoError(
+			t,
+			m.Put(t.Context(), conn.Conn{ID: fmt.Sprint(i), Groups: []string{"g"}, ExpiresAt: now.Add(time.Minute)}),
+		)
 	}
 	require.NoError(t, m.Put(t.Context(), conn.Conn{ID: "stays", Groups: []string{"g"}}))
 	now = now.Add(time.Minute)
@@ -116,7 +122,8 @@ func TestMemoryBoundsWhatAPageGoesPast(t *testing.T) {
 	require.Equal(t, expired/1024+1, read)
 }
 
-// Each Put removes two that expired, so that they become fewer although it adds one.
+// TestMemoryForgetsTwoAPut checks that each Put removes two expired records, so that they become
+// fewer although it adds one.
 func TestMemoryForgetsTwoAPut(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
@@ -131,7 +138,8 @@ func TestMemoryForgetsTwoAPut(t *testing.T) {
 	}
 }
 
-// TestMemoryGivesUpTheMemoryOfAGroup checks that a group that was large once does not keep its memory.
+// TestMemoryGivesUpTheMemoryOfAGroup checks that a group that was large once does not keep its
+// memory.
 func TestMemoryGivesUpTheMemoryOfAGroup(t *testing.T) {
 	t.Parallel()
 	m := conn.NewMemory()
@@ -186,7 +194,8 @@ func TestMemoryRefusesCursorOfAnotherStore(t *testing.T) {
 	}
 }
 
-// Who leaves and joins again while the group is read comes once, and the reading has an end.
+// TestMemoryReadingEndsWhileMembersReturn checks that a member that leaves and joins again during
+// a reading comes once, and that the reading ends.
 func TestMemoryReadingEndsWhileMembersReturn(t *testing.T) {
 	t.Parallel()
 	m := conn.NewMemory()
@@ -225,4 +234,6 @@ func TestMemoryOptionsPanicOnNonsense(t *testing.T) {
 	require.Panics(t, func() { conn.WithClock(nil) })
 	require.Panics(t, func() { conn.WithShards(0) })
 	require.Panics(t, func() { conn.WithPageSize(-1) })
+	require.Panics(t, func() { conn.WithEnded(nil) })
+	require.Panics(t, func() { conn.NewMemory(conn.WithEveryone()) }, "an option of Track")
 }

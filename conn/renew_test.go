@@ -14,7 +14,7 @@ import (
 	"github.com/gatesock/gatesock/internal/testclock"
 )
 
-// ending is a handshake whose credential ends a time after the connection's beginning.
+// ending returns a handshake whose credential ends some time after the connection began.
 func ending(after time.Duration) *gatesock.Request {
 	req := connecting()
 	req.Authorizer["exp"] = strconv.FormatInt(req.ConnectedAt.Add(after).Unix(), 10)
@@ -31,7 +31,8 @@ func member(t *testing.T, m conn.Store, group string) bool {
 	return false
 }
 
-// After its credential's end a connection receives nothing.
+// TestTrackLetsTheRecordExpireWithTheCredential checks that a connection receives nothing after
+// the end of its credential.
 func TestTrackLetsTheRecordExpireWithTheCredential(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -82,8 +83,8 @@ func TestTrackRefusesACredentialThatHasEnded(t *testing.T) {
 	}
 }
 
-// What ends in the second in which the connection begins has ended: its record would never be
-// there.
+// TestTrackRefusesACredentialOfLessThanASecond checks that a credential that ends in the second
+// in which the connection begins has ended: its record would never exist.
 func TestTrackRefusesACredentialOfLessThanASecond(t *testing.T) {
 	t.Parallel()
 	began := connecting().ConnectedAt.Truncate(time.Second)
@@ -102,7 +103,15 @@ func TestTrackRefusesACredentialOfLessThanASecond(t *testing.T) {
 		req := connecting()
 		req.ConnectedAt = began.Add(c.began)
 		ends := began.Add(c.ends)
-		_, err := conn.Track(m, conn.WithExpiry(func(*gatesock.Request) time.Time { return ends }))(accept)(t.Context(), req)
+		_, err := conn.Track(
+			m,
+			conn.WithExpiry(func(*gatesock.Request) time.Time { return ends }),
+		)(
+			accept,
+		)(
+			t.Context(),
+			req,
+		)
 		if !c.accepted {
 			require.Equal(t, gatesock.CodeUnauthenticated, gatesock.CodeOf(err), c)
 			requireNothingLeft(t, m)
@@ -113,7 +122,7 @@ func TestTrackRefusesACredentialOfLessThanASecond(t *testing.T) {
 	}
 }
 
-// A fresh credential puts the end off, for the groups too.
+// TestRenew checks that a fresh credential extends the record and its groups.
 func TestRenew(t *testing.T) {
 	t.Parallel()
 	clock := testclock.New(testclock.Noon())
@@ -162,7 +171,7 @@ func TestTracked(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// disconnects notes what is closed.
+// disconnects records what is closed.
 type disconnects struct {
 	from []gatesock.Target
 	err  error
@@ -199,14 +208,18 @@ func TestCloseExpired(t *testing.T) {
 	require.Panics(t, func() { conn.CloseExpired(nil) })
 }
 
-// One that was extended does not stand before those that expire meanwhile.
+// TestExtendedRecordsDoNotHoldUpTheExpired checks that an extended record does not hide others
+// that expire earlier.
 func TestExtendedRecordsDoNotHoldUpTheExpired(t *testing.T) {
 	t.Parallel()
 	clock := testclock.New(testclock.Noon())
 	var told []string
-	m := conn.NewMemory(conn.WithClock(clock.Now), conn.WithEnded(func(_ context.Context, c conn.Conn, _ conn.EndCause) {
-		told = append(told, c.ID)
-	}))
+	m := conn.NewMemory(
+		conn.WithClock(clock.Now),
+		conn.WithEnded(func(_ context.Context, c conn.Conn, _ conn.EndCause) {
+			told = append(told, c.ID)
+		}),
+	)
 	now := clock.Now()
 	for id, ends := range map[string]time.Duration{"extended": time.Minute, "ends": 2 * time.Minute} {
 		require.NoError(t, m.Put(t.Context(), conn.Conn{ID: id, ConnectedAt: now, ExpiresAt: now.Add(ends)}))

@@ -16,7 +16,7 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// brokenRecords are stores that break what is promised of records after they were put.
+// brokenRecords are stores that break promises about records that exist.
 func brokenRecords() []brokenStore {
 	return []brokenStore{
 		{
@@ -75,7 +75,7 @@ func brokenRecords() []brokenStore {
 			[]string{"many-unknown", "many-large", "many-fresh"},
 		},
 		{
-			"names nobody who was not found",
+			"does not name what was not found",
 			func(m conn.Store, _ func() time.Time) conn.Store { return nameless{m} },
 			[]string{"not-found-names"},
 		},
@@ -99,7 +99,7 @@ func TestModelFindsBrokenRecords(t *testing.T) {
 		"lets an attribute of the authorizer's be changed": true, // nor what is reserved,
 		"takes dots in names for paths":                    true, // has no such names,
 		"reads a hundred records at the most":              true, // nor so many records,
-		"names nobody who was not found":                   true, // and does not ask who was not found
+		"does not name what was not found":                 true, // and does not look at the error's id
 	}
 	for _, b := range brokenRecords() {
 		t.Run(b.name, func(t *testing.T) {
@@ -110,8 +110,8 @@ func TestModelFindsBrokenRecords(t *testing.T) {
 	}
 }
 
-// In virtual time everybody who changes has read before the first writes, so that chance does not
-// decide.
+// TestSuiteFindsStoresWhoseChangesAreNotOneStep runs in virtual time, in which all calls have
+// read before the first one writes, so that chance does not decide.
 func TestSuiteFindsStoresWhoseChangesAreNotOneStep(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -134,10 +134,15 @@ func TestSuiteFindsStoresWhoseChangesAreNotOneStep(t *testing.T) {
 	}
 }
 
-// replacing takes what is set for all that there is to be.
+// replacing replaces all attributes with those that are set.
 type replacing struct{ conn.Store }
 
-func (s replacing) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s replacing) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	c, err := s.Get(ctx, id)
 	for name := range c.Attributes {
 		if _, ok := set[name]; err == nil && !ok && len(set) > 0 {
@@ -150,7 +155,12 @@ func (s replacing) SetAttributes(ctx context.Context, id string, set map[string]
 // raising takes SetAttributes for an upsert.
 type raising struct{ conn.Store }
 
-func (s raising) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s raising) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	c, err := s.Store.SetAttributes(ctx, id, set, remove...)
 	if !errors.Is(err, conn.ErrNotFound) {
 		return c, err
@@ -161,14 +171,19 @@ func (s raising) SetAttributes(ctx context.Context, id string, set map[string]st
 	return s.Store.SetAttributes(ctx, id, set, remove...)
 }
 
-// prolonging gives a connection that is about to expire another minute, since it has shown life.
+// prolonging extends a connection that is about to expire by a minute.
 type prolonging struct {
 	conn.Store
 	clock func() time.Time
 	mu    sync.Mutex
 }
 
-func (s *prolonging) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s *prolonging) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c, err := s.Store.SetAttributes(ctx, id, set, remove...)
@@ -182,10 +197,15 @@ func (s *prolonging) SetAttributes(ctx context.Context, id string, set map[strin
 	return c, s.Put(ctx, c)
 }
 
-// halfway sets what it can before it comes across what it can't.
+// halfway sets the valid attributes before it finds an invalid one.
 type halfway struct{ conn.Store }
 
-func (s halfway) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s halfway) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	c, err := s.Store.SetAttributes(ctx, id, set, remove...)
 	if v, ok := set["tenant"]; errors.Is(err, conn.ErrInvalid) && ok {
 		_, _ = s.Store.SetAttributes(ctx, id, map[string]string{"tenant": v})
@@ -193,10 +213,15 @@ func (s halfway) SetAttributes(ctx context.Context, id string, set map[string]st
 	return c, err
 }
 
-// strict takes the removal of what is not there for a mistake.
+// strict takes the removal of a missing attribute for a mistake.
 type strict struct{ conn.Store }
 
-func (s strict) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s strict) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	c, err := s.Get(ctx, id)
 	for _, name := range remove {
 		if _, ok := c.Attributes[name]; err == nil && !ok && conn.ValidateAttributes(set, remove) == nil {
@@ -209,7 +234,12 @@ func (s strict) SetAttributes(ctx context.Context, id string, set map[string]str
 // dotted cuts names at a dot.
 type dotted struct{ conn.Store }
 
-func (s dotted) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s dotted) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	cut := make(map[string]string)
 	for name, value := range set {
 		if head, _, _ := strings.Cut(name, "."); head != "" {
@@ -220,7 +250,7 @@ func (s dotted) SetAttributes(ctx context.Context, id string, set map[string]str
 	return s.Store.SetAttributes(ctx, id, cut, remove...)
 }
 
-// nostalgic gives a connection that is put again the attributes that were set before.
+// nostalgic restores the old attributes of a connection that is put again.
 type nostalgic struct {
 	conn.Store
 	mu   sync.Mutex
@@ -231,7 +261,12 @@ func newNostalgic(m conn.Store) *nostalgic {
 	return &nostalgic{Store: m, last: make(map[string]map[string]string)}
 }
 
-func (s *nostalgic) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s *nostalgic) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	c, err := s.Store.SetAttributes(ctx, id, set, remove...)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -250,7 +285,7 @@ func (s *nostalgic) Put(ctx context.Context, c conn.Conn) error {
 	return s.Store.Put(ctx, c)
 }
 
-// hundred reads what one request can.
+// hundred reads as many records as one request can.
 type hundred struct{ conn.Store }
 
 func (s hundred) GetMany(ctx context.Context, ids []string) ([]conn.Conn, error) {
@@ -266,7 +301,7 @@ func (s sorting) GetMany(ctx context.Context, ids []string) ([]conn.Conn, error)
 	return s.Store.GetMany(ctx, ids)
 }
 
-// demanding wants to find everybody.
+// demanding requires all connections to exist.
 type demanding struct{ conn.Store }
 
 func (s demanding) GetMany(ctx context.Context, ids []string) ([]conn.Conn, error) {
@@ -278,7 +313,7 @@ func (s demanding) GetMany(ctx context.Context, ids []string) ([]conn.Conn, erro
 	return s.Store.GetMany(ctx, ids)
 }
 
-// nameless gives the bare sentinel.
+// nameless returns the bare sentinel.
 type nameless struct{ conn.Store }
 
 func (s nameless) Join(ctx context.Context, id, group string) error {
@@ -292,7 +327,12 @@ func (s nameless) Join(ctx context.Context, id, group string) error {
 // rewriting reads the attributes, thinks for a while, and writes all of them.
 type rewriting struct{ conn.Store }
 
-func (s rewriting) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s rewriting) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	if err := conn.ValidateAttributes(set, remove); err != nil {
 		return conn.Conn{}, err
 	}
@@ -323,7 +363,12 @@ func (s rewriting) SetAttributes(ctx context.Context, id string, set map[string]
 // piecemeal changes one attribute after the other.
 type piecemeal struct{ conn.Store }
 
-func (s piecemeal) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s piecemeal) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	if err := conn.ValidateAttributes(set, remove); err != nil {
 		return conn.Conn{}, err
 	}
@@ -341,7 +386,12 @@ func (s piecemeal) SetAttributes(ctx context.Context, id string, set map[string]
 // permissive takes every name for one of the application's.
 type permissive struct{ conn.Store }
 
-func (s permissive) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s permissive) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	const reserved = conn.AuthorizerPrefix + "roles"
 	value, ok := set[reserved]
 	if !ok {

@@ -10,7 +10,7 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// announcer is a store that tells of records that end in its own way.
+// announcer is a store that announces ended records in its own way.
 type announcer struct {
 	conn.Store
 	ended  conn.EndedFunc
@@ -64,7 +64,7 @@ func TestSuiteFindsStoresThatAnnounceWrongly(t *testing.T) {
 				}
 				return s.Store.Delete(ctx, id)
 			},
-			[]string{"ended-after", "ended-nested"}, // and race-ended, as it happens
+			[]string{"ended-after", "ended-nested"}, // and race-ended by chance
 		},
 		"each within the other, and not as it was": {
 			func(s announcer, ctx context.Context, id string) (conn.Conn, error) {

@@ -22,7 +22,7 @@ func (s extending) Extend(ctx context.Context, id string, until time.Time) (conn
 	return s.extend(s, ctx, id, until)
 }
 
-// rewrite puts a record again, as change makes it.
+// rewrite puts a record again after a change.
 func (s extending) rewrite(ctx context.Context, id string, change func(*conn.Conn)) (conn.Conn, error) {
 	c, err := s.Delete(ctx, id)
 	if err != nil {
@@ -96,9 +96,14 @@ func TestSuiteFindsStoresThatExtendWrongly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := failing(t, onMemory(func(m conn.Store, clock func() time.Time) conn.Store { return extending{m, clock, c.extend} }))
+			got := failing(
+				t,
+				onMemory(
+					func(m conn.Store, clock func() time.Time) conn.Store { return extending{m, clock, c.extend} },
+				),
+			)
 			require.Subset(t, got, c.fails)
-			for _, name := range got { // what a race finds besides depends on how it goes
+			for _, name := range got { // races find more by chance
 				require.Contains(t, name, "extend")
 			}
 		})

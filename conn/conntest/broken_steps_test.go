@@ -13,8 +13,8 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// Stores that change a record in several steps, with what the steps of others do in between. In
-// virtual time chance does not decide what comes first.
+// TestSuiteFindsStoresThatChangeInSteps has stores that change a record in several steps, between
+// which other calls run. In virtual time chance does not decide which comes first.
 func TestSuiteFindsStoresThatChangeInSteps(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -41,10 +41,15 @@ func TestSuiteFindsStoresThatChangeInSteps(t *testing.T) {
 	}
 }
 
-// twoRequests sets what is to be set, and then removes what is to be removed.
+// twoRequests sets attributes in one request and removes others in the next.
 type twoRequests struct{ conn.Store }
 
-func (s twoRequests) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s twoRequests) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	if err := conn.ValidateAttributes(set, remove); err != nil {
 		return conn.Conn{}, err
 	}
@@ -56,8 +61,8 @@ func (s twoRequests) SetAttributes(ctx context.Context, id string, set map[strin
 	return s.Store.SetAttributes(ctx, id, nil, remove...)
 }
 
-// slow takes half a second for what else is done to a record, so that a change of a whole second
-// has it in its middle.
+// slow takes half a second for other calls, so that they run in the middle of a change that takes
+// a second.
 type slow struct{ conn.Store }
 
 func (s slow) Join(ctx context.Context, id, group string) error {
@@ -109,7 +114,12 @@ type wholesale struct {
 	mu sync.Mutex
 }
 
-func (s *wholesale) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s *wholesale) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	c, err := s.read(ctx, id, set, remove)
 	if err != nil {
 		return conn.Conn{}, err
@@ -123,10 +133,15 @@ func (s *wholesale) SetAttributes(ctx context.Context, id string, set map[string
 	return c, s.Put(ctx, c)
 }
 
-// reviving writes a record that it has seen, whether it is still there or not.
+// reviving writes a record that it has read, even if it is gone.
 type reviving struct{ slow }
 
-func (s reviving) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s reviving) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	c, err := s.read(ctx, id, set, remove)
 	if err != nil {
 		return conn.Conn{}, err

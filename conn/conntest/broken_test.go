@@ -15,8 +15,7 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// brokenStore breaks one promise; the cases that it fails are those that stand on the promise,
-// and no others.
+// brokenStore breaks one promise, and fails the checks that rely on it and no others.
 type brokenStore struct {
 	name  string
 	wrap  func(conn.Store, func() time.Time) conn.Store
@@ -112,7 +111,14 @@ func brokenStores() []brokenStore {
 		{
 			"deletes more than once",
 			func(m conn.Store, _ func() time.Time) conn.Store { return newGenerous(m) },
-			[]string{"delete-unknown", "attributes-unknown", "race-attributes-delete", "extend-unknown", "race-extend-delete", "race-delete"},
+			[]string{
+				"delete-unknown",
+				"attributes-unknown",
+				"race-attributes-delete",
+				"extend-unknown",
+				"race-extend-delete",
+				"race-delete",
+			},
 		},
 		{
 			"trims names",
@@ -125,12 +131,12 @@ func brokenStores() []brokenStore {
 			[]string{"put-groups-sorted", "groups-many"},
 		},
 		{
-			"lets nobody leave who is not registered",
+			"refuses Leave of an unregistered connection",
 			func(m conn.Store, _ func() time.Time) conn.Store { return holding{m} },
 			[]string{"expiry-leave", "leave-idempotent", "leave-deleted"},
 		},
 		{
-			"remembers who left when it was gone",
+			"applies an old Leave to a new record",
 			func(m conn.Store, _ func() time.Time) conn.Store { return newResentful(m) },
 			[]string{"leave-deleted"},
 		},
@@ -147,8 +153,8 @@ func TestSuiteFindsBrokenStores(t *testing.T) {
 	}
 }
 
-// In virtual time a Put lasts until somebody has had the time to read, so that chance does not
-// decide.
+// TestSuiteFindsAStoreThatListsBeforeItRegisters runs in virtual time, in which a Put lasts until
+// another call has read, so that chance does not decide.
 func TestSuiteFindsAStoreThatListsBeforeItRegisters(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -171,7 +177,7 @@ func (s overwriting) Put(ctx context.Context, c conn.Conn) error {
 	return err
 }
 
-// haunted does not end the membership of the user's group, which Join did not make.
+// haunted keeps the membership of the user's group, which Join did not make.
 type haunted struct {
 	conn.Store
 	mu     sync.Mutex
@@ -202,7 +208,7 @@ func (s *haunted) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 	return page, err
 }
 
-// eager writes the membership before it looks for the connection, and leaves it there.
+// eager writes the membership before it looks up the connection, and leaves it there.
 type eager struct {
 	conn.Store
 	mu    sync.Mutex
@@ -228,7 +234,7 @@ func (s *eager) Put(ctx context.Context, c conn.Conn) error {
 	return s.Store.Put(ctx, c)
 }
 
-// repeating gives the last member of a page again on the next.
+// repeating returns the last member of a page again on the next page.
 type repeating struct{ conn.Store }
 
 func (s repeating) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
@@ -242,7 +248,7 @@ func (s repeating) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 	return page, err
 }
 
-// impatient forgets that a page is not the whole.
+// impatient returns only one page.
 type impatient struct{ conn.Store }
 
 func (s impatient) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
@@ -251,7 +257,7 @@ func (s impatient) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 	return page, err
 }
 
-// stuck gives the cursor that it was given.
+// stuck returns the same cursor again.
 type stuck struct{ conn.Store }
 
 func (s stuck) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
@@ -262,7 +268,7 @@ func (s stuck) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 	return page, err
 }
 
-// shifted is a store whose records live longer than they should.
+// shifted is a store whose records live too long.
 func shifted(clock func() time.Time, now func(time.Time) time.Time) conn.Store {
 	return conn.NewMemory(conn.WithShards(3), conn.WithClock(func() time.Time { return now(clock()) }))
 }
@@ -282,7 +288,7 @@ func newLate(clock func() time.Time) conn.Store {
 	})
 }
 
-// sharing hands out the maps and slices that it was given.
+// sharing returns the maps and slices that it got.
 type sharing struct {
 	conn.Store
 	mu    sync.Mutex
@@ -315,7 +321,12 @@ func (s *sharing) Get(ctx context.Context, id string) (conn.Conn, error) {
 	return c, err
 }
 
-func (s *sharing) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s *sharing) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	c, err := s.Store.SetAttributes(ctx, id, set, remove...)
 	if err == nil {
 		s.mu.Lock()
@@ -325,8 +336,7 @@ func (s *sharing) SetAttributes(ctx context.Context, id string, set map[string]s
 	return c, err
 }
 
-// pointing loses its way when the member that a cursor points at is gone: it takes that for the
-// end.
+// pointing takes a cursor whose member is gone for the end.
 type pointing struct {
 	conn.Store
 	mu    sync.Mutex
@@ -353,7 +363,7 @@ func (s *pointing) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 	return page, err
 }
 
-// careless does not look which group a cursor was made for.
+// careless does not check which group a cursor is of.
 type careless struct {
 	conn.Store
 	mu    sync.Mutex
@@ -377,14 +387,14 @@ func (s *careless) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 	return page, err
 }
 
-// uncancelled goes on when nobody waits any more.
+// uncancelled ignores that the context has ended.
 type uncancelled struct{ conn.Store }
 
 func (s uncancelled) Leave(ctx context.Context, id, group string) error {
 	return s.Store.Leave(context.WithoutCancel(ctx), id, group)
 }
 
-// overlapping gives members of the first shard in the second too, if the group is not small.
+// overlapping returns members of the first shard in the second too, if the group is not small.
 type overlapping struct{ conn.Store }
 
 func (s overlapping) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
@@ -396,7 +406,7 @@ func (s overlapping) Read(ctx context.Context, q conn.Query) (conn.Page, error) 
 	return page, err
 }
 
-// generous gives the record to a second Delete too.
+// generous returns the record to a second Delete too.
 type generous struct {
 	conn.Store
 	mu   sync.Mutex
@@ -418,7 +428,7 @@ func (s *generous) Delete(ctx context.Context, id string) (conn.Conn, error) {
 	return c, err
 }
 
-// trimming thinks that it knows what a name should look like.
+// trimming removes spaces around names.
 type trimming struct{ conn.Store }
 
 func (s trimming) Join(ctx context.Context, id, group string) error {
@@ -428,7 +438,7 @@ func (s trimming) Join(ctx context.Context, id, group string) error {
 	return s.Store.Join(ctx, id, group)
 }
 
-// unsorted gives groups in an order of its own, if there are many.
+// unsorted returns many groups in an order of its own.
 type unsorted struct{ conn.Store }
 
 func (s unsorted) Get(ctx context.Context, id string) (conn.Conn, error) {
@@ -439,8 +449,8 @@ func (s unsorted) Get(ctx context.Context, id string) (conn.Conn, error) {
 	return c, err
 }
 
-// hasty lists a connection in its groups before it registers it, and takes its time: until all
-// who read have ended, or wait as well.
+// hasty lists a connection in its groups before it registers it, and waits in between until all
+// readers have ended or wait too.
 type hasty struct {
 	conn.Store
 	mu     sync.Mutex
@@ -471,7 +481,7 @@ func (s *hasty) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 	return page, err
 }
 
-// holding takes Leave of a connection that it does not know for a mistake.
+// holding takes Leave of an unknown connection for a mistake.
 type holding struct{ conn.Store }
 
 func (s holding) Leave(ctx context.Context, id, group string) error {
@@ -481,8 +491,7 @@ func (s holding) Leave(ctx context.Context, id, group string) error {
 	return s.Store.Leave(ctx, id, group)
 }
 
-// resentful notes that a connection left though it was not registered, and holds it against its
-// next life.
+// resentful keeps a Leave of an unregistered connection, and applies it to its next record.
 type resentful struct {
 	conn.Store
 	mu   sync.Mutex
@@ -505,6 +514,9 @@ func (s *resentful) Leave(ctx context.Context, id, group string) error {
 func (s *resentful) Put(ctx context.Context, c conn.Conn) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.Groups = slices.DeleteFunc(slices.Clone(c.Groups), func(g string) bool { return slices.Contains(s.left[c.ID], g) })
+	c.Groups = slices.DeleteFunc(
+		slices.Clone(c.Groups),
+		func(g string) bool { return slices.Contains(s.left[c.ID], g) },
+	)
 	return s.Store.Put(ctx, c)
 }

@@ -14,25 +14,68 @@ import (
 
 func attributeCases() []promise {
 	return []promise{
-		{"attributes-set", "SetAttributes sets, changes and removes attributes and nothing else, and returns the record as it is then", attributesSet},
+		{
+			"attributes-set",
+			"SetAttributes changes only the attributes that it names, and returns the new record",
+			attributesSet,
+		},
 		{"attributes-keep", "SetAttributes keeps the attributes that it does not name", attributesKeep},
-		{"attributes-none", "attributes may be set on a record that was put without, and be removed to the last", attributesNone},
-		{"attributes-absent", "to remove an attribute that is not there is no error", attributesAbsent},
-		{"attributes-unknown", "SetAttributes of an unknown, deleted or expired connection fails with ErrNotFound and registers nothing", attributesUnknown},
-		{"attributes-expiry", "SetAttributes does not put off the expiry", attributesExpiry},
-		{"attributes-invalid", "what no store takes is refused with ErrInvalid, and nothing is changed", attributesInvalid},
-		{"attributes-hostile", "any non-empty UTF-8 string is an attribute's name, any UTF-8 string its value", attributesHostile},
-		{"attributes-copies", "what SetAttributes was given may be changed afterwards, what it returns belongs to the caller", attributesCopies},
-		{"attributes-delete", "Delete returns the attributes as they were set, and a next life has none of them", attributesDelete},
-		{"race-attributes", "of concurrent changes of different attributes none is lost", raceAttributes},
+		{
+			"attributes-none",
+			"a record may gain its first attribute and lose its last",
+			attributesNone,
+		},
+		{"attributes-absent", "removing a missing attribute is not an error", attributesAbsent},
+		{
+			"attributes-unknown",
+			"SetAttributes of an unknown, deleted or expired connection fails with ErrNotFound and registers nothing",
+			attributesUnknown,
+		},
+		{"attributes-expiry", "SetAttributes does not change the expiry", attributesExpiry},
+		{
+			"attributes-invalid",
+			"an invalid change is refused with ErrInvalid and changes nothing",
+			attributesInvalid,
+		},
+		{
+			"attributes-hostile",
+			"an attribute's name is any non-empty UTF-8 string, its value any UTF-8 string",
+			attributesHostile,
+		},
+		{
+			"attributes-copies",
+			"SetAttributes copies its arguments, and its result belongs to the caller",
+			attributesCopies,
+		},
+		{
+			"attributes-delete",
+			"Delete returns the attributes as they were set, and a new record has none of them",
+			attributesDelete,
+		},
+		{"race-attributes", "concurrent changes of different attributes are all kept", raceAttributes},
 		{"race-attributes-one", "concurrent changes of several attributes are not mixed", raceAttributesOne},
-		{"race-attributes-swap", "SetAttributes sets and removes in one step, also beside one that does the opposite", raceAttributesSwap},
-		{"race-attributes-join", "changes of attributes and joins and leaves at the same time do not undo each other", raceAttributesJoin},
+		{
+			"race-attributes-swap",
+			"SetAttributes sets and removes in one step, even beside the opposite call",
+			raceAttributesSwap,
+		},
+		{
+			"race-attributes-join",
+			"concurrent changes of attributes and groups do not undo each other",
+			raceAttributesJoin,
+		},
 		{"race-attributes-delete", "SetAttributes beside Delete leaves no record", raceAttributesDelete},
 	}
 }
 
-func set(ctx context.Context, t require.TestingT, s conn.Store, id string, attributes map[string]string, remove ...string) conn.Conn {
+func set(
+	ctx context.Context,
+	t require.TestingT,
+	s conn.Store,
+	id string,
+	attributes map[string]string,
+	remove ...string,
+) conn.Conn {
 	c, err := s.SetAttributes(ctx, id, attributes, remove...)
 	require.NoError(t, err, "SetAttributes(%q, %v, %v)", id, attributes, remove)
 	return c
@@ -110,7 +153,7 @@ func attributesExpiry(ctx context.Context, t *probe, h *fixture) {
 func attributesInvalid(ctx context.Context, t *probe, h *fixture) {
 	const reserved = conn.AuthorizerPrefix + "roles"
 	want := sample(h)
-	want.Attributes[reserved] = "member" // as Track puts it
+	want.Attributes[reserved] = "member" // as Track does
 	put(ctx, t, h.Store, want)
 	good := map[string]string{"tenant": "t2"}
 	for what, f := range map[string]func() (conn.Conn, error){

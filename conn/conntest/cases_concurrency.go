@@ -21,8 +21,8 @@ func concurrencyCases() []promise {
 	}
 }
 
-// atOnce calls f n times at the same time and gives the errors. A panic is an error, or it would
-// end the process.
+// atOnce calls f n times at the same time and returns the errors. A panic is an error, since it
+// would end the process.
 func atOnce(n int, f func(i int) error) []error {
 	errs := make([]error, n)
 	var start, done sync.WaitGroup
@@ -43,7 +43,7 @@ func atOnce(n int, f func(i int) error) []error {
 	return errs
 }
 
-// requireOneWinner wants one nil and the loser's error otherwise.
+// requireOneWinner requires one call to succeed and all others to fail with the loser's error.
 func requireOneWinner(t require.TestingT, errs []error, loser error) {
 	winners := 0
 	for _, err := range errs {
@@ -76,7 +76,7 @@ func racePut(ctx context.Context, t *probe, h *fixture) {
 	}
 }
 
-// racePutRead looks up everybody who is listed while connections are registered.
+// racePutRead looks up each listed member while connections are registered.
 func racePutRead(ctx context.Context, t *probe, h *fixture) {
 	list := numbered(20)
 	done := make(chan struct{})
@@ -100,8 +100,7 @@ func putAll(ctx context.Context, s conn.Store, ids []string) error {
 	return nil
 }
 
-// getListed reads g again and again, until done, and gets the record of each member that it comes
-// across.
+// getListed reads g repeatedly until done, and gets the record of each member.
 func getListed(ctx context.Context, s conn.Store, done <-chan struct{}) error {
 	for {
 		for m, err := range conn.Members(ctx, s, "g") {
@@ -160,8 +159,7 @@ func raceJoinDelete(ctx context.Context, t *probe, h *fixture) {
 	}
 }
 
-// raceAll lets connections come, move and go at the same time, each on its own way, and reads
-// meanwhile.
+// raceAll registers, moves and deletes connections at the same time, and reads meanwhile.
 func raceAll(ctx context.Context, t *probe, h *fixture) {
 	list := numbered(16)
 	errs := atOnce(len(list), func(i int) error {
@@ -185,7 +183,7 @@ func raceAll(ctx context.Context, t *probe, h *fixture) {
 	requireMembers(ctx, t, h.Store, "odd")
 }
 
-// live takes a connection through several lives and ends as a member of g and even.
+// live registers and deletes a connection several times, and leaves it as a member of g and even.
 func live(ctx context.Context, s conn.Store, id string) error {
 	for range 5 {
 		if _, err := s.Delete(ctx, id); err != nil && !errors.Is(err, conn.ErrNotFound) {

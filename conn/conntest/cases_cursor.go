@@ -11,7 +11,7 @@ import (
 
 func cursorCases() []promise {
 	return []promise{
-		{"cursor-member-gone", "a cursor stays valid when the connection it points at is gone", cursorMemberGone},
+		{"cursor-member-gone", "a cursor stays valid when its connection is gone", cursorMemberGone},
 		{"cursor-group-gone", "a cursor stays valid when the whole group is gone", cursorGroupGone},
 		{"cursor-text", "a cursor is printable ASCII and may be kept outside", cursorText},
 		{"cursor-again", "a cursor may be used again", cursorAgain},
@@ -21,8 +21,8 @@ func cursorCases() []promise {
 	}
 }
 
-// begun fills a group and reads a page of each shard, as far as those have more than one. It
-// gives the queries to go on with and who was read.
+// begun fills a group and reads one page of each shard that has several. It returns the queries
+// of the next pages and the members so far.
 func begun(ctx context.Context, t *probe, h *fixture) (rest []conn.Query, read []conn.Member) {
 	filled(ctx, t, h, "g", 100)
 	eachShard(ctx, t, h.Store, "g", 3, func(q conn.Query) {
@@ -69,7 +69,13 @@ func cursorText(ctx context.Context, t *probe, h *fixture) {
 	rest, got := begun(ctx, t, h)
 	for _, q := range rest {
 		for i := range len(q.After) {
-			require.True(t, q.After[i] > ' ' && q.After[i] < 0x7f, "character %q in the cursor %q", q.After[i], q.After)
+			require.True(
+				t,
+				q.After[i] > ' ' && q.After[i] < 0x7f,
+				"character %q in the cursor %q",
+				q.After[i],
+				q.After,
+			)
 		}
 		text, err := json.Marshal(q)
 		require.NoError(t, err)
@@ -101,7 +107,21 @@ func cursorCorrupted(ctx context.Context, t *probe, h *fixture) {
 	rest, _ := begun(ctx, t, h)
 	q := rest[0]
 	good := q.After
-	bad := []conn.Cursor{" ", "x", "0", "\x00", "\xff", "null", "AAAA", "🙂", good + good, good + "A", good + "=", good + "\n", "\n" + good}
+	bad := []conn.Cursor{
+		" ",
+		"x",
+		"0",
+		"\x00",
+		"\xff",
+		"null",
+		"AAAA",
+		"🙂",
+		good + good,
+		good + "A",
+		good + "=",
+		good + "\n",
+		"\n" + good,
+	}
 	for i := range len(good) {
 		bad = append(bad, good[:i]+"!"+good[i+1:], good[:i]+"\r"+good[i:])
 		if i > 0 {

@@ -11,18 +11,34 @@ import (
 
 func endedCases() []promise {
 	return []promise{
-		{"ended-delete", "the function for records that end is told of a deleted one once, as it was, and why", announcing(endedDelete)},
-		{"ended-after", "it is called when the record and its memberships are gone, and before Delete returns, and is not cancelled with it", announcing(endedAfter)},
-		{"ended-nothing", "it is not called where nothing ends", announcing(endedNothing)},
-		{"ended-copies", "what it is given is its own", announcing(endedCopies)},
-		{"ended-nested", "records that end while it runs are announced after it has returned", announcing(endedNested)},
-		{"ended-panic", "its panic undoes nothing and goes no further", announcing(endedPanic)},
-		{"ended-expired", "an expired record in whose place another is put was announced as expired, once", announcing(endedExpired)},
+		{
+			"ended-delete",
+			"the EndedFunc gets a deleted record once, as it was, with the cause",
+			announcing(endedDelete),
+		},
+		{
+			"ended-after",
+			"the EndedFunc runs after the record and its memberships are gone and before Delete returns, and is not canceled with it",
+			announcing(endedAfter),
+		},
+		{"ended-nothing", "the EndedFunc is not called if no record ends", announcing(endedNothing)},
+		{"ended-copies", "the record that the EndedFunc gets is a copy", announcing(endedCopies)},
+		{
+			"ended-nested",
+			"records that end during an EndedFunc are announced after it has returned",
+			announcing(endedNested),
+		},
+		{"ended-panic", "a panic of the EndedFunc is stopped and undoes nothing", announcing(endedPanic)},
+		{
+			"ended-expired",
+			"an expired record that Put replaces is announced once, as expired",
+			announcing(endedExpired),
+		},
 		{"race-ended", "of several concurrent calls of Delete one announces the record", announcing(raceEnded)},
 	}
 }
 
-// announcing makes a case of those stores that announce what ends.
+// announcing restricts a check to stores that announce ended records.
 func announcing(check func(context.Context, *probe, *fixture)) func(context.Context, *probe, *fixture) {
 	return func(ctx context.Context, t *probe, h *fixture) {
 		if h.Ended {
@@ -77,7 +93,9 @@ func endedNothing(ctx context.Context, t *probe, h *fixture) {
 func endedCopies(ctx context.Context, t *probe, h *fixture) {
 	want := sample(h)
 	put(ctx, t, h.Store, want)
-	h.ended.does(func(_ context.Context, e end) { e.Conn.Attributes["tenant"], e.Conn.Groups[0] = "stolen", "stolen" })
+	h.ended.does(
+		func(_ context.Context, e end) { e.Conn.Attributes["tenant"], e.Conn.Groups[0] = "stolen", "stolen" },
+	)
 	require.Equal(t, want, remove(ctx, t, h.Store, want.ID))
 }
 
@@ -90,7 +108,7 @@ func endedNested(ctx context.Context, t *probe, h *fixture) {
 		running++
 		defer func() { running-- }()
 		require.Equal(t, 1, running, "calls under way")
-		for m, err := range conn.Members(ctx, h.Store, "g") { // as a broadcast that finds everybody gone
+		for m, err := range conn.Members(ctx, h.Store, "g") { // like a broadcast that finds all gone
 			require.NoError(t, err)
 			remove(conn.WithEndCause(ctx, conn.EndPruned), t, h.Store, m.ID)
 			if e.Conn.ID == "a" {

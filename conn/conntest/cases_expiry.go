@@ -10,17 +10,17 @@ import (
 
 func expiryCases() []promise {
 	return []promise{
-		{"expiry-get", "a record is there until the moment of its expiry, and not from then on", expiryGet},
+		{"expiry-get", "a record exists until the moment of its expiry", expiryGet},
 		{"expiry-delete", "Delete of an expired connection fails with ErrNotFound", expiryDelete},
 		{"expiry-join", "Join of an expired connection fails with ErrNotFound and leaves no membership", expiryJoin},
-		{"expiry-leave", "Leave of an expired connection is no error and makes it no member", expiryLeave},
-		{"expiry-read", "an expired connection is a member of no group", expiryRead},
-		{"expiry-put", "an expired connection may be registered again and has nothing of its former life", expiryPut},
-		{"expiry-while-reading", "a reading goes on past members that expire meanwhile", expiryWhileReading},
+		{"expiry-leave", "Leave of an expired connection is not an error", expiryLeave},
+		{"expiry-read", "an expired connection is not a member of any group", expiryRead},
+		{"expiry-put", "an expired connection may be registered again, with nothing of its old record", expiryPut},
+		{"expiry-while-reading", "a reading skips members that expire meanwhile", expiryWhileReading},
 	}
 }
 
-// expiring registers connections that expire in a minute, and moves the clock by what it gives to
+// expiring registers connections that expire in a minute, and returns how to move the clock to
 // that moment.
 func expiring(ctx context.Context, t *probe, h *fixture, ids ...string) (expire func()) {
 	at := h.clock.Now().Truncate(time.Second).Add(time.Minute)

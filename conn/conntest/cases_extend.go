@@ -12,27 +12,43 @@ import (
 
 func extendCases() []promise {
 	return []promise{
-		{"extend", "Extend puts off the expiry of a record and of all its memberships, and changes nothing else", extend},
-		{"extend-many-groups", "Extend puts off the memberships of however many groups", extendManyGroups},
-		{"extend-never-shortens", "Extend leaves a record alone that expires later", extendNeverShortens},
-		{"extend-unknown", "Extend of a connection that is not registered or has expired fails with ErrNotFound and registers none", extendUnknown},
-		{"extend-joined-twice", "Extend puts off a membership that was joined again, and one that ended stays ended", extendJoinedTwice},
-		{"extend-then-leave", "what was extended can be left and deleted as before", extendThenLeave},
+		{
+			"extend",
+			"Extend extends a record and all its memberships, and changes nothing else",
+			extend,
+		},
+		{"extend-many-groups", "Extend extends the memberships of any number of groups", extendManyGroups},
+		{"extend-never-shortens", "Extend does not change a record that expires later", extendNeverShortens},
+		{
+			"extend-unknown",
+			"Extend of an unknown or expired connection fails with ErrNotFound and registers nothing",
+			extendUnknown,
+		},
+		{
+			"extend-joined-twice",
+			"Extend extends a membership that was joined again, and brings none back that ended",
+			extendJoinedTwice,
+		},
+		{"extend-then-leave", "an extended record can be deleted and leave groups as before", extendThenLeave},
 		{"extend-invalid", "Extend refuses invalid ids and times with ErrInvalid", extendInvalid},
-		{"race-extend", "of concurrent calls of Extend the latest time holds, for the memberships too", raceExtend},
-		{"race-extend-groups", "Extend beside Join and Leave loses no membership and brings none back", raceExtendGroups},
+		{"race-extend", "after concurrent calls of Extend the latest time holds, for memberships too", raceExtend},
+		{
+			"race-extend-groups",
+			"Extend beside Join and Leave loses no membership and brings none back",
+			raceExtendGroups,
+		},
 		{"race-extend-delete", "Extend beside Delete leaves nothing", raceExtendDelete},
 	}
 }
 
-// extended puts off the expiry of a connection and wants no error.
+// extended extends a connection and requires no error.
 func extended(ctx context.Context, t require.TestingT, s conn.Store, id string, until time.Time) conn.Conn {
 	c, err := s.Extend(ctx, id, until)
 	require.NoError(t, err, "Extend(%q, %v)", id, until)
 	return c
 }
 
-// minutes returns a whole second that is some minutes ahead.
+// minutes returns a whole second some minutes ahead.
 func minutes(h *fixture, n int) time.Time {
 	return h.clock.Now().UTC().Truncate(time.Second).Add(time.Duration(n) * time.Minute)
 }
@@ -49,7 +65,13 @@ func extend(ctx context.Context, t *probe, h *fixture) {
 	require.Equal(t, want, get(ctx, t, h.Store, want.ID))
 	h.clock.Set(want.ExpiresAt.Add(-time.Nanosecond))
 	for _, group := range want.Groups {
-		require.Equal(t, []conn.Member{{ID: want.ID, Endpoint: want.Endpoint}}, members(ctx, t, h.Store, group, 0), "of %q", group)
+		require.Equal(
+			t,
+			[]conn.Member{{ID: want.ID, Endpoint: want.Endpoint}},
+			members(ctx, t, h.Store, group, 0),
+			"of %q",
+			group,
+		)
 	}
 	h.clock.Set(want.ExpiresAt)
 	for _, group := range want.Groups {
@@ -83,7 +105,13 @@ func extendNeverShortens(ctx context.Context, t *probe, h *fixture) {
 
 func extendUnknown(ctx context.Context, t *probe, h *fixture) {
 	at := minutes(h, 1)
-	put(ctx, t, h.Store, conn.Conn{ID: "goes", Groups: []string{"g"}}, conn.Conn{ID: "expires", Groups: []string{"g"}, ExpiresAt: at})
+	put(
+		ctx,
+		t,
+		h.Store,
+		conn.Conn{ID: "goes", Groups: []string{"g"}},
+		conn.Conn{ID: "expires", Groups: []string{"g"}, ExpiresAt: at},
+	)
 	remove(ctx, t, h.Store, "goes")
 	h.clock.Set(at)
 	for _, id := range []string{"unknown", "goes", "expires"} {

@@ -9,13 +9,21 @@ import (
 
 func groupCases() []promise {
 	return []promise{
-		{"join", "Join makes a connection a member, as its record and the group say", joinMakesMember},
+		{"join", "Join adds a connection to a group and the group to its record", joinMakesMember},
 		{"join-idempotent", "a member that joins again is a member once", joinIdempotent},
-		{"join-unknown", "Join of an unknown connection fails with ErrNotFound and leaves no membership", joinUnknown},
+		{
+			"join-unknown",
+			"Join of an unknown connection fails with ErrNotFound and leaves no membership",
+			joinUnknown,
+		},
 		{"leave", "Leave ends a membership and no other", leaveEnds},
-		{"leave-idempotent", "Leave of no member and of an unknown connection is no error", leaveIdempotent},
-		{"leave-deleted", "Leave of a deleted connection is no error and does not follow it into a next life", leaveDeleted},
-		{"leave-join", "who left may join again", leaveJoin},
+		{"leave-idempotent", "Leave of a connection that is not a member or not registered is not an error", leaveIdempotent},
+		{
+			"leave-deleted",
+			"Leave of a deleted connection is not an error and does not affect a new record",
+			leaveDeleted,
+		},
+		{"leave-join", "a connection that left may join again", leaveJoin},
 		{"groups-apart", "groups with names that resemble each other have their own members", groupsApart},
 		{"groups-many", "a connection may be a member of many groups", groupsMany},
 	}

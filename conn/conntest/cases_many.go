@@ -13,9 +13,13 @@ import (
 func manyCases() []promise {
 	return []promise{
 		{"many", "GetMany returns records as Get does, in the order of the ids, each once", manyOrder},
-		{"many-unknown", "GetMany leaves out connections that are not registered, were deleted or have expired", manyUnknown},
-		{"many-large", "any number of ids may be asked for", manyLarge},
-		{"many-fresh", "GetMany sees what a call that has returned did", manyFresh},
+		{
+			"many-unknown",
+			"GetMany leaves out connections that are not registered, were deleted or have expired",
+			manyUnknown,
+		},
+		{"many-large", "GetMany takes any number of ids", manyLarge},
+		{"many-fresh", "GetMany sees what earlier calls have done", manyFresh},
 		{"many-invalid", "GetMany refuses an invalid id with ErrInvalid", manyInvalid},
 		{"records", "Records reads the records of a group's members", recordsOfGroup},
 		{"not-found-names", "an error of ErrNotFound names the connection", notFoundNames},
@@ -45,7 +49,12 @@ func manyOrder(ctx context.Context, t *probe, h *fixture) {
 	got := getMany(ctx, t, h.Store, "b", want.ID, "b", "a", want.ID)
 	require.Equal(t, []conn.Conn{get(ctx, t, h.Store, "b"), want, get(ctx, t, h.Store, "a")}, got)
 	got[1].Attributes["tenant"], got[1].Groups[0] = "stolen", "stolen"
-	require.Equal(t, []conn.Conn{want}, getMany(ctx, t, h.Store, want.ID), "what GetMany returns belongs to the caller")
+	require.Equal(
+		t,
+		[]conn.Conn{want},
+		getMany(ctx, t, h.Store, want.ID),
+		"what GetMany returns belongs to the caller",
+	)
 }
 
 func manyUnknown(ctx context.Context, t *probe, h *fixture) {

@@ -11,18 +11,26 @@ import (
 
 func readCases() []promise {
 	return []promise{
-		{"read-unknown", "an unknown group has no members, and neither has one that all have left", readUnknown},
+		{"read-unknown", "an unknown group has no members, nor has one that all have left", readUnknown},
 		{"read-limits", "following Next yields every member exactly once, whatever the limit", readLimits},
 		{"read-large", "a large group is read whole", readLarge},
 		{"read-shards", "shards are disjoint and a member stays in its shard", readShards},
 		{"read-out-of-range", "a shard or a limit out of range is refused with ErrInvalid", readOutOfRange},
-		{"read-while-changing", "who is a member during the whole reading comes exactly once while others join and leave", readWhileChanging},
-		{"read-while-returning", "who leaves and joins again during a reading comes at most once", readWhileReturning},
-		{"read-after-return", "what a call has returned from is seen by every later reading", readAfterReturn},
+		{
+			"read-while-changing",
+			"a member during the whole reading comes exactly once while others join and leave",
+			readWhileChanging,
+		},
+		{
+			"read-while-returning",
+			"a member that leaves and joins again during a reading comes at most once",
+			readWhileReturning,
+		},
+		{"read-after-return", "a reading sees what earlier calls have done", readAfterReturn},
 	}
 }
 
-// numbered gives n different ids, sorted, that begin alike as the gateway's do.
+// numbered returns n different ids, sorted, with a common prefix like those of the gateway.
 func numbered(n int) []string {
 	list := make([]string, n)
 	for i := range list {
@@ -31,7 +39,7 @@ func numbered(n int) []string {
 	return list
 }
 
-// filled puts n connections into a group and gives their ids.
+// filled puts n connections into a group and returns their ids.
 func filled(ctx context.Context, t *probe, h *fixture, group string, n int) []string {
 	list := numbered(n)
 	for _, id := range list {
@@ -40,7 +48,7 @@ func filled(ctx context.Context, t *probe, h *fixture, group string, n int) []st
 	return list
 }
 
-// requireOnce wants nobody twice.
+// requireOnce requires each member once.
 func requireOnce(t require.TestingT, got []conn.Member) {
 	seen := make(map[string]bool, len(got))
 	for _, m := range got {
@@ -124,7 +132,7 @@ func readWhileChanging(ctx context.Context, t *probe, h *fixture) {
 	eachShard(ctx, t, h.Store, "g", 4, func(q conn.Query) {
 		walk(ctx, t, h.Store, q, func(p conn.Page) {
 			got = append(got, p.Members...)
-			if pages++; pages < len(all) { // or a store with small pages would never come to the end
+			if pages++; pages < len(all) { // otherwise a store with small pages would never finish
 				put(ctx, t, h.Store, conn.Conn{ID: fmt.Sprintf("%s new", all[pages]), Groups: []string{"g"}})
 			}
 			if len(leaving) > 0 {

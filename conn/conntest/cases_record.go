@@ -11,28 +11,40 @@ import (
 
 func recordCases() []promise {
 	return []promise{
-		{"put-get", "Get gives what Put was given", putGet},
+		{"put-get", "Get returns what was put", putGet},
 		{"put-exists", "Put of a registered connection fails with ErrExists and changes nothing", putExists},
-		{"put-default-times", "a zero ConnectedAt is now, a zero ExpiresAt is DefaultTTL after ConnectedAt", putDefaultTimes},
+		{
+			"put-default-times",
+			"a zero ConnectedAt is now, a zero ExpiresAt is DefaultTTL after ConnectedAt",
+			putDefaultTimes,
+		},
 		{"put-cuts-times", "ConnectedAt has whole milliseconds and ExpiresAt whole seconds, in UTC", putCutsTimes},
 		{"put-user-group", "Put makes a connection a member of its user's group", putUserGroup},
 		{"put-anonymous", "a connection without a user and without groups is in no group", putAnonymous},
 		{"put-groups-sorted", "the groups of a record are sorted, each once", putGroupsSorted},
-		{"put-copies", "what Put was given may be changed afterwards", putCopies},
+		{"put-copies", "Put copies its argument", putCopies},
 		{"get-copies", "what Get and Delete return belongs to the caller", getCopies},
 		{"get-unknown", "Get of an unknown connection fails with ErrNotFound", getUnknown},
 		{"delete-record", "Delete returns the record as it was, with the groups joined and left since", deleteRecord},
-		{"delete-unknown", "Delete of an unknown connection fails with ErrNotFound, and so does a second Delete", deleteUnknown},
+		{
+			"delete-unknown",
+			"Delete of an unknown connection fails with ErrNotFound, and so does a second Delete",
+			deleteUnknown,
+		},
 		{"delete-memberships", "Delete ends all memberships", deleteMemberships},
-		{"delete-put", "a connection that is put again after Delete has nothing of its former life", deletePut},
+		{"delete-put", "a connection that is put again after Delete has nothing of its old record", deletePut},
 		{"names-hostile", "any non-empty UTF-8 string is a name", namesHostile},
-		{"names-invalid", "what is empty, not UTF-8 or of no year from 1 to 9999 is refused with ErrInvalid, and nothing is written", namesInvalid},
+		{
+			"names-invalid",
+			"a name that is empty or not UTF-8, or a year outside 1 to 9999, is refused with ErrInvalid, and nothing is written",
+			namesInvalid,
+		},
 		{"names-long", "a long name is taken, or refused with ErrInvalid above the store's bound", namesLong},
-		{"cancelled", "a cancelled context is refused with its cause before anything changes", cancelled},
+		{"cancelled", "a canceled context is refused with its cause before anything changes", cancelled},
 	}
 }
 
-// sample is a record that says something in every member.
+// sample returns a record with a value in every field.
 func sample(h *fixture) conn.Conn {
 	now := h.clock.Now().UTC()
 	return conn.Conn{
@@ -87,7 +99,14 @@ func putCutsTimes(ctx context.Context, t *probe, h *fixture) {
 }
 
 func putUserGroup(ctx context.Context, t *probe, h *fixture) {
-	put(ctx, t, h.Store, conn.Conn{ID: "a", User: "ann"}, conn.Conn{ID: "b", User: "ann"}, conn.Conn{ID: "c", User: "bob"})
+	put(
+		ctx,
+		t,
+		h.Store,
+		conn.Conn{ID: "a", User: "ann"},
+		conn.Conn{ID: "b", User: "ann"},
+		conn.Conn{ID: "c", User: "bob"},
+	)
 	requireMembers(ctx, t, h.Store, conn.UserGroup("ann"), "a", "b")
 	require.Equal(t, []string{conn.UserGroup("ann")}, get(ctx, t, h.Store, "a").Groups)
 }
@@ -158,7 +177,13 @@ func deleteUnknown(ctx context.Context, t *probe, h *fixture) {
 }
 
 func deleteMemberships(ctx context.Context, t *probe, h *fixture) {
-	put(ctx, t, h.Store, conn.Conn{ID: "a", User: "u", Groups: []string{"g"}}, conn.Conn{ID: "b", Groups: []string{"g"}})
+	put(
+		ctx,
+		t,
+		h.Store,
+		conn.Conn{ID: "a", User: "u", Groups: []string{"g"}},
+		conn.Conn{ID: "b", Groups: []string{"g"}},
+	)
 	join(ctx, t, h.Store, "a", "joined")
 	remove(ctx, t, h.Store, "a")
 	requireMembers(ctx, t, h.Store, "g", "b")
@@ -178,7 +203,8 @@ func deletePut(ctx context.Context, t *probe, h *fixture) {
 	requireMembers(ctx, t, h.Store, "new", id)
 }
 
-// hostile are names that a careless key layout, query or cursor would mistake for something else.
+// hostile returns names that a careless key layout, query or cursor would mistake for something
+// else.
 func hostile() []string {
 	return []string{
 		"#", "a#0", "a#1", "a", "g#a", "c#a", "0", "00", " ", "a b", "a\x00", "\x00", "a\x00b", "\n", "user:", "user:a",
@@ -189,7 +215,17 @@ func hostile() []string {
 func namesHostile(ctx context.Context, t *probe, h *fixture) {
 	names := hostile()
 	for _, name := range names {
-		put(ctx, t, h.Store, conn.Conn{ID: name, User: "u" + name, Attributes: map[string]string{name: name}, Groups: []string{"put" + name}})
+		put(
+			ctx,
+			t,
+			h.Store,
+			conn.Conn{
+				ID:         name,
+				User:       "u" + name,
+				Attributes: map[string]string{name: name},
+				Groups:     []string{"put" + name},
+			},
+		)
 		join(ctx, t, h.Store, name, "joined"+name, "left"+name)
 		leave(ctx, t, h.Store, name, "left"+name)
 	}

@@ -68,7 +68,11 @@ func errorOf(t *testing.T, name string, newHarness NewHarness) error {
 
 func TestAnErrorNamesThePromise(t *testing.T) {
 	t.Parallel()
-	err := errorOf(t, "put-exists", onMemory(func(m conn.Store, _ func() time.Time) conn.Store { return overwriting{m} }))
+	err := errorOf(
+		t,
+		"put-exists",
+		onMemory(func(m conn.Store, _ func() time.Time) conn.Store { return overwriting{m} }),
+	)
 	require.ErrorContains(t, err,
 		"put-exists: Put of a registered connection fails with ErrExists and changes nothing")
 }
@@ -94,7 +98,13 @@ func TestHarnessBoundsTheLengthOfNames(t *testing.T) {
 	t.Parallel()
 	bounded := func(claim int) NewHarness {
 		return func(t testing.TB, now func() time.Time, ended conn.EndedFunc) Harness {
-			h := onMemory(func(m conn.Store, _ func() time.Time) conn.Store { return shortNames{m, 1024} })(t, now, ended)
+			h := onMemory(
+				func(m conn.Store, _ func() time.Time) conn.Store { return shortNames{m, 1024} },
+			)(
+				t,
+				now,
+				ended,
+			)
 			h.MaxName = claim
 			return h
 		}

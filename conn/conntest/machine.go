@@ -251,7 +251,7 @@ func same(t *probe, want, got error) {
 	require.ErrorIs(t, got, want)
 }
 
-// reading is a reading of a group in small pages, with commands in between.
+// reading is a reading of a group in small pages, with other calls in between.
 type reading struct {
 	query  conn.Query
 	shards int

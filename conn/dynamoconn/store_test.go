@@ -210,7 +210,7 @@ func TestStoreIsLikeMemory(t *testing.T) {
 		client, table := dynamotest.Client(t), dynamotest.Table(t)
 		compared := func() dynamoconn.API { return newComparedTable(client) }
 		for _, l := range layouts() {
-			conntest.RunModel(t, likeMemory(harnessOf(t, compared, table, inShards(l[0], l[1]), dynamoconn.WithPageSize(2))), 25)
+			conntest.RunModel(t, likeMemory(harnessOf(t, compared, table, inShards(l[0], l[1]), dynamoconn.WithPageSize(2))), 15)
 		}
 	})
 }
