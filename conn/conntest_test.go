@@ -34,7 +34,7 @@ func TestMemoryIsLikeTheModel(t *testing.T) {
 	for _, shards := range []int{1, 2, 5} {
 		t.Run(fmt.Sprint(shards, " shards"), func(t *testing.T) {
 			t.Parallel()
-			conntest.RunModel(t, harness(conn.WithShards(shards), conn.WithPageSize(2)), 200)
+			conntest.RunModel(t, harness(conn.WithShards(shards), conn.WithPageSize(2)), 100)
 		})
 	}
 }

@@ -13,7 +13,7 @@ import (
 // is found.
 const (
 	testSeed      = 2026
-	testSequences = 250
+	testSequences = 150
 )
 
 func TestModelPassesAGoodStore(t *testing.T) {
@@ -56,7 +56,7 @@ func TestAFailureIsReportedWithFewCalls(t *testing.T) {
 func TestShrinkKeepsWhatMatters(t *testing.T) {
 	t.Parallel()
 	s := randomSequence(rand.New(rand.NewPCG(1, 1))) //nolint:gosec // the same in every run
-	s[3].text, s[30].text = "first", "second"
+	s[3].text, s[30].text = texts("first"), texts("second")
 	fails := func(s sequence) error {
 		if text := s.String(); strings.Contains(text, "first") && strings.Contains(text, "second") {
 			return errors.New("failed")
