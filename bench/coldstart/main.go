@@ -20,22 +20,16 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
+
+	"github.com/gatesock/gatesock/bench/internal/harness"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := compare(ctx, os.Args[1:], os.Stdout)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "coldstart:", err)
-		os.Exit(1)
-	}
-}
+func main() { command().Main() }
+
+func command() harness.Command { return harness.Command{Name: "coldstart", Run: compare} }
 
 // settings are the command's flags.
 type settings struct {
@@ -50,12 +44,10 @@ func parseSettings(args []string) (settings, error) {
 	f.IntVar(&s.runs, "runs", 20, "starts of each program, for each quota")
 	f.StringVar(&s.certs, "certs", certsSystem, "where the system's certificates are: system, as here, or lambda")
 	quotas := f.String("quota", "0,1,0.25", "shares of a processor, each of which is measured; 0 is without a bound")
-	if err := f.Parse(args); err != nil {
+	if err := harness.Parse(f, args); err != nil {
 		return s, err
 	}
 	switch {
-	case f.NArg() > 0:
-		return s, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	case s.runs < 1:
 		return s, errors.New("-runs must be positive")
 	case s.certs != certsSystem && s.certs != certsLambda:
@@ -74,12 +66,9 @@ func parseSettings(args []string) (settings, error) {
 // apps are the programs, the one to compare with first.
 func apps() []string { return []string{"sdk", "gatesock"} }
 
-// compare is what the command does for its user.
+// compare measures the programs and writes the tables.
 func compare(ctx context.Context, args []string, out io.Writer) (err error) {
 	s, err := parseSettings(args)
-	if errors.Is(err, flag.ErrHelp) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
@@ -91,8 +80,8 @@ func compare(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err := buildApps(ctx, folder); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "Start of a function; %s %s/%s, %d CPUs. Medians of %d starts, with the least and the greatest.\n",
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), s.runs)
+	fmt.Fprintf(out, "Start of a function; %v. Medians of %d starts, with the least and the greatest.\n",
+		harness.ThisMachine(), s.runs)
 	for _, share := range s.quotas {
 		if err := measure(ctx, s, share, folder, out); err != nil {
 			return err

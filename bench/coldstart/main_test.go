@@ -3,16 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
-	"io"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
+
+	"github.com/gatesock/gatesock/bench/internal/harness/harnesstest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { harnesstest.Main(m, command()) }
 
 // Both programs start, ask for an event and post, with each layout of certificates. The quota may not be there.
 func TestCompare(t *testing.T) {
@@ -34,7 +33,7 @@ func TestCompare(t *testing.T) {
 
 func TestSettingsAreRefused(t *testing.T) {
 	t.Parallel()
-	for args, want := range map[string]string{
+	harnesstest.Refuses(t, command(), map[string]string{
 		"-runs 0":       "positive",
 		"-certs mine":   "-certs",
 		"-quota 0.01":   "-quota",
@@ -43,10 +42,7 @@ func TestSettingsAreRefused(t *testing.T) {
 		"word":          `"word"`,
 		"-nonsense":     "nonsense",
 		"-quota 0,1,65": "-quota",
-	} {
-		require.ErrorContains(t, compare(t.Context(), strings.Fields(args), io.Discard), want, args)
-	}
-	require.NoError(t, compare(t.Context(), []string{"-h"}, io.Discard))
+	})
 }
 
 // A program that ends, or never asks, is an error.

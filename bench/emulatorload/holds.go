@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 
-	"github.com/gatesock/gatesock/bench/internal/process"
+	"github.com/gatesock/gatesock/bench/internal/harness"
 )
 
 // holding is one measurement with many connections open at once.
@@ -39,7 +39,7 @@ func (r *report) addHolds(ctx context.Context) error {
 
 // hold takes one such measurement, on a fresh server.
 func (r *report) hold(ctx context.Context, h *holding) error {
-	server, address, err := startServer(ctx, h.Server)
+	server, address, err := startServer(ctx, serverOrder{Kind: h.Server})
 	if err != nil {
 		return err
 	}
@@ -47,9 +47,9 @@ func (r *report) hold(ctx context.Context, h *holding) error {
 	if h.Before, err = resident(server); err != nil {
 		return err
 	}
-	load, err := process.Start(ctx, loadSettings{
-		load: loadHold, address: address, clients: r.Settings.Open, payload: r.Settings.Payload, touch: h.Echoed,
-	}.args()...)
+	load, err := harness.Start(ctx, roleLoad, loadOrder{
+		Load: loadHold, Address: address, Clients: r.Settings.Open, Payload: r.Settings.Payload, Touch: h.Echoed,
+	})
 	if err != nil {
 		return err
 	}
@@ -68,13 +68,13 @@ func (r *report) hold(ctx context.Context, h *holding) error {
 }
 
 // endHold ends the connections and sees what the server makes of it.
-func (r *report) endHold(ctx context.Context, h *holding, server, load *process.Child) error {
+func (r *report) endHold(ctx context.Context, h *holding, server, load *harness.Child) error {
 	code := 1006
 	if h.Killed {
 		load.Kill()
 	} else {
 		code = 1000
-		err := r.expectWell(h, "closing", func(v any) error { return load.Order(orderClose, v) })
+		err := r.expectWell(h, "closing", func(v any) error { return load.Ask(orderClose, v) })
 		if err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func (r *report) endHold(ctx context.Context, h *holding, server, load *process.
 	if h.Server != kindGatesock {
 		return nil
 	}
-	c, err := r.expectClosed(ctx, h.String(), func() (counts, error) { return askCounts(server) }, r.Settings.Open, code)
+	c, err := r.expectClosed(ctx, h.String(), func() (counts, error) { return readCounts(server) }, r.Settings.Open, code)
 	h.Disconnects = c.Disconnects
 	return err
 }

@@ -5,13 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gatesock/gatesock/bench/internal/harness"
 )
 
 // The loads.
@@ -31,35 +32,15 @@ const (
 // orderClose tells loadHold to close its connections.
 const orderClose = "close"
 
-// loadSettings are the flags of a load process.
-type loadSettings struct {
-	load     string
-	address  string
-	duration time.Duration
-	clients  int
-	depth    int // loadEcho
-	payload  int
-	touch    bool // loadHold: echo once on each connection
-}
-
-func (s loadSettings) args() []string {
-	return []string{
-		roleLoad, "-load", s.load, "-address", s.address, "-duration", s.duration.String(),
-		fmt.Sprint("-clients=", s.clients), fmt.Sprint("-depth=", s.depth),
-		fmt.Sprint("-payload=", s.payload), fmt.Sprint("-touch=", s.touch),
-	}
-}
-
-func parseLoadSettings(args []string) (s loadSettings, err error) {
-	f := flag.NewFlagSet(roleLoad, flag.ContinueOnError)
-	f.StringVar(&s.load, "load", "", "the kind of load")
-	f.StringVar(&s.address, "address", "", "of the server")
-	f.DurationVar(&s.duration, "duration", 0, "of the load")
-	f.IntVar(&s.clients, "clients", 0, "how many at once")
-	f.IntVar(&s.depth, "depth", 0, "messages under way on each connection")
-	f.IntVar(&s.payload, "payload", 0, "size of a message")
-	f.BoolVar(&s.touch, "touch", false, "echo once on each held connection")
-	return s, f.Parse(args)
+// loadOrder is what a load process is started with.
+type loadOrder struct {
+	Load     string        `json:"load"`
+	Address  string        `json:"address"` // of the server
+	Duration time.Duration `json:"durationNanoseconds"`
+	Clients  int           `json:"clients"` // at the same time
+	Depth    int           `json:"depth"`   // messages in flight on each connection, for loadEcho
+	Payload  int           `json:"payload"` // bytes
+	Touch    bool          `json:"touch"`   // for loadHold: echo once on each connection
 }
 
 // outcome is what a load process found.
@@ -73,12 +54,12 @@ type outcome struct {
 // generate is a load process. It writes an outcome when it is done, and if it holds connections one before that, when
 // they are open.
 func generate(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
-	s, err := parseLoadSettings(args)
-	if err != nil {
+	var s loadOrder
+	if err := harness.ReadOrder(roleLoad, args, &s); err != nil {
 		return err
 	}
 	answer := json.NewEncoder(out)
-	switch s.load {
+	switch s.Load {
 	case loadEcho:
 		return answer.Encode(echoLoad(ctx, s))
 	case loadConnect:
@@ -86,7 +67,7 @@ func generate(ctx context.Context, args []string, in io.Reader, out io.Writer) e
 	case loadHold:
 		return hold(ctx, s, in, answer)
 	default:
-		return fmt.Errorf("no load %q", s.load)
+		return fmt.Errorf("no load %q", s.Load)
 	}
 }
 
@@ -139,22 +120,22 @@ func closeAll(clients []*client) (closed int, err error) {
 
 // echoLoad echoes on all connections at once, at least once on each. A message is lost if its echo has not come within
 // the grace.
-func echoLoad(ctx context.Context, s loadSettings) outcome {
-	deadline := time.Now().Add(s.duration + loadGrace)
-	clients, err := openAll(ctx, newTarget(s.address), s.clients, deadline)
+func echoLoad(ctx context.Context, s loadOrder) outcome {
+	deadline := time.Now().Add(s.Duration + loadGrace)
+	clients, err := openAll(ctx, newTarget(s.Address), s.Clients, deadline)
 	if err != nil {
 		_, closing := closeAll(clients)
 		return failed(outcome{}, err, closing)
 	}
 	parts := make([]echoing, len(clients))
 	for i, c := range clients {
-		parts[i] = echoing{client: c, message: newMessage(s.payload), waiting: make([]int, s.depth)}
+		parts[i] = echoing{client: c, message: newMessage(s.Payload), waiting: make([]int, s.Depth)}
 	}
 	var over atomic.Bool
-	most := maxEchoes / s.clients
+	most := maxEchoes / s.Clients
 	more := func(sent int) bool { return sent == 0 || sent < most && !over.Load() }
 	start := time.Now()
-	defer time.AfterFunc(s.duration, func() { over.Store(true) }).Stop()
+	defer time.AfterFunc(s.Duration, func() { over.Store(true) }).Stop()
 	err = concurrently(len(parts), func(i int) error { return parts[i].run(more) })
 	o := outcome{Elapsed: time.Since(start)}
 	for i := range parts {
@@ -166,13 +147,13 @@ func echoLoad(ctx context.Context, s loadSettings) outcome {
 }
 
 // connectLoad connects and closes again, each client one connection after the other, and at least one.
-func connectLoad(ctx context.Context, s loadSettings) outcome {
-	t := newTarget(s.address)
+func connectLoad(ctx context.Context, s loadOrder) outcome {
+	t := newTarget(s.Address)
 	start := time.Now()
-	end := start.Add(s.duration)
+	end := start.Add(s.Duration)
 	var done, lost atomic.Int64
-	err := concurrently(s.clients, func(int) error {
-		for i := range maxConnects / s.clients {
+	err := concurrently(s.Clients, func(int) error {
+		for i := range maxConnects / s.Clients {
 			if i > 0 && !time.Now().Before(end) {
 				break
 			}
@@ -197,14 +178,14 @@ func connectOnce(ctx context.Context, t target, deadline time.Time) error {
 }
 
 // hold opens the connections, says so, and closes them all at once when it is told to.
-func hold(ctx context.Context, s loadSettings, in io.Reader, answer *json.Encoder) error {
-	deadline := time.Now().Add(s.duration + loadGrace)
+func hold(ctx context.Context, s loadOrder, in io.Reader, answer *json.Encoder) error {
+	deadline := time.Now().Add(s.Duration + loadGrace)
 	start := time.Now()
-	clients, err := openAll(ctx, newTarget(s.address), s.clients, deadline)
-	if err == nil && s.touch {
-		err = touchAll(clients, s.payload)
+	clients, err := openAll(ctx, newTarget(s.Address), s.Clients, deadline)
+	if err == nil && s.Touch {
+		err = touchAll(clients, s.Payload)
 	}
-	opened := outcome{Operations: s.clients, Elapsed: time.Since(start)}
+	opened := outcome{Operations: s.Clients, Elapsed: time.Since(start)}
 	if err := answer.Encode(failed(opened, err, nil)); err != nil {
 		return err
 	}

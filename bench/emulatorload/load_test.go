@@ -46,8 +46,8 @@ func echoOnce(f func([]byte) []byte) func(*bufio.ReadWriter) {
 
 func same(b []byte) []byte { return b }
 
-func quick(address string) loadSettings {
-	return loadSettings{address: address, duration: 20 * time.Millisecond, clients: 3, depth: 2, payload: 80}
+func quick(address string) loadOrder {
+	return loadOrder{Address: address, Duration: 20 * time.Millisecond, Clients: 3, Depth: 2, Payload: 80}
 }
 
 func TestEchoLoadFindsWhatIsWrong(t *testing.T) {

@@ -36,20 +36,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"time"
+
+	"github.com/gatesock/gatesock/bench/internal/harness"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := play(ctx, os.Args[1:], os.Stdin, os.Stdout)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "emulatorload:", err)
-		os.Exit(exitStatus(err))
-	}
-}
+func main() { command().Main() }
 
 // errTargets is for -check: correct, but too slow.
 var errTargets = errors.New("a target is missed")
@@ -67,17 +59,11 @@ const (
 	roleLoad  = "load"
 )
 
-// play runs the program in the role that the first argument names.
-func play(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
-	if len(args) > 0 {
-		switch args[0] {
-		case roleServe:
-			return serve(ctx, args[1:], in, out)
-		case roleLoad:
-			return generate(ctx, args[1:], in, out)
-		}
+func command() harness.Command {
+	return harness.Command{
+		Name: "emulatorload", Run: measure, Status: exitStatus,
+		Roles: map[string]func(context.Context, []string, io.Reader, io.Writer) error{roleServe: serve, roleLoad: generate},
 	}
-	return measure(ctx, args, out)
 }
 
 // settings are the command's flags.
@@ -106,11 +92,8 @@ func parseSettings(args []string) (s settings, asJSON, check bool, err error) {
 	f.StringVar(&s.Profiles, "profiles", "", "a folder for CPU profiles of the emulator under each load")
 	f.BoolVar(&asJSON, "json", false, "print everything as JSON")
 	f.BoolVar(&check, "check", false, "exit with status 2 if a target is missed")
-	if err := f.Parse(args); err != nil {
+	if err := harness.Parse(f, args); err != nil {
 		return s, false, false, err
-	}
-	if f.NArg() > 0 {
-		return s, false, false, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
 	return s, asJSON, check, s.validate()
 }
@@ -130,12 +113,9 @@ func (s settings) validate() error {
 // spareFiles is how many files a process has open besides its connections, and more.
 const spareFiles = 100
 
-// measure is what the command does for its user.
+// measure takes the measurements and writes the report.
 func measure(ctx context.Context, args []string, out io.Writer) error {
 	s, asJSON, check, err := parseSettings(args)
-	if errors.Is(err, flag.ErrHelp) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}

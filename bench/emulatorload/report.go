@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/gatesock/gatesock/bench/internal/harness"
 	"github.com/gatesock/gatesock/bench/internal/stats"
 )
 
@@ -18,10 +19,8 @@ const (
 
 // report is everything that was measured.
 type report struct {
-	Go       string   `json:"go"`
-	OS       string   `json:"os"`
-	Arch     string   `json:"arch"`
-	CPUs     int      `json:"cpus"`
+	harness.Machine
+
 	Settings settings `json:"settings"`
 
 	Echo    comparison `json:"echo"`

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/bench/internal/harness"
+	"github.com/gatesock/gatesock/bench/internal/harness/harnesstest"
 )
 
 // figures is a report in which every target is met, by a hair.
@@ -16,7 +19,7 @@ func figures() *report {
 	slow := sample{Operations: 100, Elapsed: time.Second, ServerCPU: 5 * time.Millisecond, LoadCPU: time.Millisecond}
 	c := comparison{Bare: []sample{fast, fast, fast}, Gatesock: []sample{slow, fast, slow}}
 	return &report{
-		Go: "go1.26", OS: "plan9", Arch: "mips", CPUs: 3,
+		Machine:  harness.Machine{Go: "go1.26", OS: "plan9", Arch: "mips", CPUs: 3},
 		Settings: settings{Rounds: 3, Duration: time.Second, Conns: 5, Depth: 1, Payload: 100, Dialers: 2, Open: 10, Starts: 2},
 		Echo:     c, Connect: c,
 		Example: comparison{Bare: []sample{slow}, Gatesock: []sample{slow}},
@@ -72,11 +75,7 @@ func TestText(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	require.NoError(t, figures().writeText(&out))
-	_, table, _ := strings.Cut(out.String(), "\n\n")
-	var lines []string
-	for line := range strings.Lines(table) {
-		lines = append(lines, strings.Join(strings.Fields(line), " "))
-	}
+	lines := harnesstest.Lines(out.String())
 	require.Equal(t, []string{
 		"bare gatesock ratio target",
 		"echo messages/s 200 (200–200) 100 (100–200) 0.50 (0.50–1.00) ≥ 0.50, met",

@@ -15,7 +15,7 @@ import (
 func (r *report) writeText(w io.Writer) error {
 	s := r.Settings
 	b := bufio.NewWriter(w)
-	fmt.Fprintf(b, "Package emulator beside a bare echo server on gobwas/ws; %s %s/%s, %d CPUs.\n", r.Go, r.OS, r.Arch, r.CPUs)
+	fmt.Fprintf(b, "Package emulator beside a bare echo server on gobwas/ws; %v.\n", r.Machine)
 	fmt.Fprintf(b, "Rounds of %v on each server in turn: %d.\n", s.Duration, s.Rounds)
 	fmt.Fprintf(b, "Echo: %d connections, %d under way on each, messages of %d bytes. ", s.Conns, s.Depth, s.Payload)
 	fmt.Fprintf(b, "Connects: %d clients, each of which opens and closes one connection after the other.\n", s.Dialers)

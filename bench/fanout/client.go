@@ -9,7 +9,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/gatesock/gatesock/bench/internal/process"
+	"github.com/gatesock/gatesock/bench/internal/harness"
 )
 
 // clientOrder is what a client process is started with.
@@ -37,9 +37,9 @@ type outcome struct {
 }
 
 // post is a client process. It has one core.
-func post(ctx context.Context, args []string, out io.Writer) error {
+func post(ctx context.Context, args []string, _ io.Reader, out io.Writer) error {
 	var o clientOrder
-	if err := readOrder(roleClient, args, &o); err != nil {
+	if err := harness.ReadOrder(roleClient, args, &o); err != nil {
 		return err
 	}
 	runtime.GOMAXPROCS(1)
@@ -97,13 +97,11 @@ func sendAll(ctx context.Context, o clientOrder, groups []string, send fanout) (
 
 // measure gives what a call of send takes.
 func measure(file string, send func() error) (outcome, error) {
-	if file != "" {
-		stop, err := process.Profile(file)
-		if err != nil {
-			return outcome{}, err
-		}
-		defer stop()
+	stop, err := harness.Profile(file)
+	if err != nil {
+		return outcome{}, err
 	}
+	defer stop()
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)

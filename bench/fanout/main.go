@@ -30,22 +30,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gatesock/gatesock/bench/internal/harness"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := play(ctx, os.Args[1:], os.Stdin, os.Stdout)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "fanout:", err)
-		os.Exit(1)
-	}
-}
+func main() { command().Main() }
 
 // The roles of the processes that the command starts.
 const (
@@ -53,17 +45,11 @@ const (
 	roleClient = "client"
 )
 
-// play runs the program in the role that the first argument names.
-func play(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
-	if len(args) > 0 {
-		switch args[0] {
-		case roleServe:
-			return serve(ctx, args[1:], in, out)
-		case roleClient:
-			return post(ctx, args[1:], out)
-		}
+func command() harness.Command {
+	return harness.Command{
+		Name: "fanout", Run: compare,
+		Roles: map[string]func(context.Context, []string, io.Reader, io.Writer) error{roleServe: serve, roleClient: post},
 	}
-	return compare(ctx, args, out)
 }
 
 // settings are the command's flags.
@@ -95,11 +81,8 @@ func parseSettings(args []string) (settings, error) {
 	f.BoolVar(&s.h2, "h2", false, "let the server offer HTTP/2")
 	f.StringVar(&s.profiles, "profiles", "", "a folder for CPU profiles of the clients")
 	names := f.String("peers", strings.Join(peerNames(), ","), "which to compare; the ratio is to the first")
-	if err := f.Parse(args); err != nil {
+	if err := harness.Parse(f, args); err != nil {
 		return s, err
-	}
-	if f.NArg() > 0 {
-		return s, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
 	s.peers = strings.Split(*names, ",")
 	return s, s.validate()
@@ -131,12 +114,9 @@ func (s settings) validate() error {
 	return nil
 }
 
-// compare is what the command does for its user.
+// compare measures the peers and writes the report.
 func compare(ctx context.Context, args []string, out io.Writer) error {
 	s, err := parseSettings(args)
-	if errors.Is(err, flag.ErrHelp) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}

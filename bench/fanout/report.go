@@ -3,16 +3,16 @@ package main
 import (
 	"slices"
 
+	"github.com/gatesock/gatesock/bench/internal/harness"
 	"github.com/gatesock/gatesock/bench/internal/stats"
 )
 
 // report is everything that was measured.
 type report struct {
-	goVersion, os, arch string
-	cpus                int
-	settings            settings
-	samples             map[string][]sample // by peer, in the order of the rounds
-	paced               map[string][]sample // the same, of paced messages
+	machine  harness.Machine
+	settings settings
+	samples  map[string][]sample // by peer, in the order of the rounds
+	paced    map[string][]sample // the same, of paced messages
 }
 
 // cpu is what the client took for a post, in microseconds.

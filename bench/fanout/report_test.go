@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/bench/internal/harness"
+	"github.com/gatesock/gatesock/bench/internal/harness/harnesstest"
 )
 
 // figures is a report in which gatesock-post meets its target and gatesock does not.
@@ -23,7 +25,7 @@ func figures() *report {
 		return list
 	}
 	return &report{
-		goVersion: "go1.26", os: "plan9", arch: "mips", cpus: 3,
+		machine:  harness.Machine{Go: "go1.26", OS: "plan9", Arch: "mips", CPUs: 3},
 		settings: settings{rounds: 3, posts: 100, payload: 512, concurrency: 64, peers: []string{baseline, "gatesock-post", "gatesock"}},
 		samples: map[string][]sample{
 			baseline:        of(60*time.Millisecond, 90*time.Millisecond, 30*time.Millisecond),
@@ -57,11 +59,7 @@ func TestText(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	require.NoError(t, figures().writeText(&out))
-	_, table, _ := strings.Cut(out.String(), "\n\n")
-	var lines []string
-	for line := range strings.Lines(table) {
-		lines = append(lines, strings.Join(strings.Fields(line), " "))
-	}
+	lines := harnesstest.Lines(out.String())
 	require.Equal(t, []string{
 		"CPU a post posts/CPU s ratio to sdk-defaults target posts/s connections allocations a post",
 		"sdk-defaults 600.0 µs (300.0–900.0) 1667 1.00 (1.00–1.00) 50 2 45.0",

@@ -14,7 +14,7 @@ import (
 func (r *report) writeText(w io.Writer) error {
 	s := r.settings
 	b := bufio.NewWriter(w)
-	fmt.Fprintf(b, "Posts to @connections over TLS; %s %s/%s, %d CPUs, one for the client.\n", r.goVersion, r.os, r.arch, r.cpus)
+	fmt.Fprintf(b, "Posts to @connections over TLS; %v, one for the client.\n", r.machine)
 	fmt.Fprintf(b, "%d posts of %d bytes a measurement, %d under way at once, answered after %v to %v; %s.\n",
 		s.posts, s.payload, s.concurrency, minDelay, maxDelay, s.protocol())
 	fmt.Fprintf(b, "%d rounds; figures are medians with the least and the greatest; ratios are taken within each round.\n\n", s.rounds)
