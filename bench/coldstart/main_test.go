@@ -13,7 +13,8 @@ import (
 
 func TestMain(m *testing.M) { harnesstest.Main(m, command()) }
 
-// Both programs start, ask for an event and post, with each layout of certificates. The quota may not be there.
+// Both programs start, ask for an event and post, with each layout of certificates. The machine may
+// not offer quotas.
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	for _, certs := range []string{certsSystem, certsLambda} {
@@ -23,7 +24,7 @@ func TestCompare(t *testing.T) {
 		var out bytes.Buffer
 		require.NoError(t, compare(t.Context(), []string{"-runs", "2", "-quota", "0,0.5", "-certs", certs}, &out))
 		require.Contains(t, out.String(), "Medians of 2 starts")
-		require.Contains(t, out.String(), "no bound:")
+		require.Contains(t, out.String(), "no quota:")
 		require.Contains(t, out.String(), "0.5 of a processor:")
 		for _, app := range apps() {
 			require.Regexp(t, `(?m)^`+app+` +\d.* ms .*ms .*ms .*1?`, out.String())
@@ -45,7 +46,7 @@ func TestSettingsAreRefused(t *testing.T) {
 	})
 }
 
-// A program that ends, or never asks, is an error.
+// A program that exits, or never asks for an event, is an error.
 func TestProgramsThatFail(t *testing.T) {
 	t.Parallel()
 	if _, err := systemBundle(); err != nil {

@@ -30,8 +30,9 @@ func (s say) check() error {
 	return nil
 }
 
-// ordinary is what the documentation of aws-lambda-go leads to: decode the event into its struct, decode the
-// body for the action, switch, decode the body again for the action's members, encode the answer.
+// ordinary is what the documentation of aws-lambda-go leads to: decode the event into its struct,
+// decode the body for the action, switch, decode the body again for the action's members, encode
+// the answer.
 func ordinary() lambda.Handler {
 	return lambda.NewHandler(func(_ context.Context, ev events.APIGatewayWebsocketProxyRequest) (events.APIGatewayProxyResponse, error) {
 		var head struct {
@@ -73,8 +74,9 @@ func event(b *testing.B, name string) []byte {
 	return event
 }
 
-// BenchmarkDispatch runs one event of 1.4 kB with a typed body of 300 B through both: a chat message that is mostly
-// text, and one of many members, of which encoding/json takes the larger share.
+// BenchmarkDispatch runs one event of 1.4 kB with a typed body of 300 B through both: a chat
+// message that is mostly text, and one of many members, of which encoding/json takes the larger
+// share.
 func BenchmarkDispatch(b *testing.B) {
 	for _, body := range []string{"message", "message-dense"} {
 		ev := event(b, body+".json")

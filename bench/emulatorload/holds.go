@@ -9,9 +9,9 @@ import (
 // holding is one measurement with many connections open at once.
 type holding struct {
 	Server string `json:"server"`
-	// Echoed says that each connection had one message before; the others had none.
+	// Echoed means that each connection has echoed one message before.
 	Echoed bool `json:"echoed"`
-	// Killed says that the clients' process was killed; the others closed.
+	// Killed means that the clients' process was killed instead of closing its connections.
 	Killed bool `json:"killed"`
 
 	Before      int         `json:"residentBefore"` // in bytes, with no connection
@@ -19,8 +19,8 @@ type holding struct {
 	Disconnects map[int]int `json:"disconnects"`    // events by code
 }
 
-// addHolds holds many connections open on both servers, used and unused, and closes them, those of the emulator in both
-// ways.
+// addHolds measures both servers with many open connections, idle ones and ones that have echoed.
+// The emulator is measured with clients that close and with clients that are killed.
 func (r *report) addHolds(ctx context.Context) error {
 	for _, h := range []holding{
 		{Server: kindBare},
@@ -37,7 +37,7 @@ func (r *report) addHolds(ctx context.Context) error {
 	return nil
 }
 
-// hold takes one such measurement, on a fresh server.
+// hold takes one measurement on a fresh server.
 func (r *report) hold(ctx context.Context, h *holding) error {
 	server, address, err := startServer(ctx, serverOrder{Kind: h.Server})
 	if err != nil {
@@ -67,7 +67,7 @@ func (r *report) hold(ctx context.Context, h *holding) error {
 	return err
 }
 
-// endHold ends the connections and sees what the server makes of it.
+// endHold ends the connections and checks the events that follow.
 func (r *report) endHold(ctx context.Context, h *holding, server, load *harness.Child) error {
 	code := 1006
 	if h.Killed {
@@ -90,7 +90,7 @@ func (r *report) endHold(ctx context.Context, h *holding, server, load *harness.
 	return err
 }
 
-// expectWell reads an outcome, and expects that it is a good one.
+// expectWell reads an outcome and expects that nothing was lost.
 func (r *report) expectWell(h *holding, what string, read func(any) error) error {
 	var o outcome
 	if err := read(&o); err != nil {
@@ -100,7 +100,7 @@ func (r *report) expectWell(h *holding, what string, read func(any) error) error
 	return nil
 }
 
-// String says which measurement it is.
+// String describes the measurement.
 func (h *holding) String() string {
 	s := h.Server + " with idle connections"
 	if h.Echoed {

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestLoadsOnAMachineThatIsLate: when a load begins after its time is over, each client still does one thing, so that
-// there is something to report.
+// TestLoadsOnAMachineThatIsLate: a load that begins after its time is over still does one operation
+// for each client, so that there is something to report.
 func TestLoadsOnAMachineThatIsLate(t *testing.T) {
 	t.Parallel()
 	s, err := startKind(t.Context(), kindGatesock)

@@ -18,18 +18,18 @@ import (
 // The loads.
 const (
 	loadEcho    = "echo"    // echo on all connections for the duration
-	loadConnect = "connect" // connect and close again for the duration
-	loadHold    = "hold"    // open connections, and close them all at once when told
+	loadConnect = "connect" // open and close connections for the duration
+	loadHold    = "hold"    // open connections, and close them all at once on request
 )
 
-// Bounds of one load, besides its duration.
+// Limits of one load, besides its duration.
 const (
 	maxEchoes   = 5_000_000
 	maxConnects = 100_000
-	loadGrace   = time.Minute // for what is under way when the duration is over
+	loadGrace   = time.Minute // for messages in flight when the duration is over
 )
 
-// orderClose tells loadHold to close its connections.
+// orderClose asks loadHold to close its connections.
 const orderClose = "close"
 
 // loadOrder is what a load process is started with.
@@ -43,16 +43,16 @@ type loadOrder struct {
 	Touch    bool          `json:"touch"`   // for loadHold: echo once on each connection
 }
 
-// outcome is what a load process found.
+// outcome is the result of a load.
 type outcome struct {
 	Operations int           `json:"operations"` // that succeeded
-	Lost       int           `json:"lost"`       // that were begun and did not
+	Lost       int           `json:"lost"`       // that were begun and did not succeed
 	Elapsed    time.Duration `json:"elapsed"`
 	Error      string        `json:"error,omitempty"` // the first one
 }
 
-// generate is a load process. It writes an outcome when it is done, and if it holds connections one before that, when
-// they are open.
+// generate is a load process. It writes an outcome when it is done. loadHold writes another one
+// before that, when its connections are open.
 func generate(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	var s loadOrder
 	if err := harness.ReadOrder(roleLoad, args, &s); err != nil {
@@ -71,7 +71,7 @@ func generate(ctx context.Context, args []string, in io.Reader, out io.Writer) e
 	}
 }
 
-// concurrently calls f for 0 to n-1, all at once, and joins the errors.
+// concurrently calls f with 0 to n-1 in parallel, and joins the errors.
 func concurrently(n int, f func(int) error) error {
 	errs := make([]error, n)
 	var wg sync.WaitGroup
@@ -82,7 +82,7 @@ func concurrently(n int, f func(int) error) error {
 	return errors.Join(errs...)
 }
 
-// openAll opens n connections, a few at a time.
+// openAll opens n connections, 32 at a time.
 func openAll(ctx context.Context, t target, n int, deadline time.Time) ([]*client, error) {
 	clients := make([]*client, n)
 	var next atomic.Int64
@@ -102,7 +102,7 @@ func openAll(ctx context.Context, t target, n int, deadline time.Time) ([]*clien
 	return clients, err
 }
 
-// closeAll says goodbye on all connections at once.
+// closeAll closes all connections in parallel.
 func closeAll(clients []*client) (closed int, err error) {
 	var n atomic.Int64
 	err = concurrently(len(clients), func(i int) error {
@@ -118,8 +118,8 @@ func closeAll(clients []*client) (closed int, err error) {
 	return int(n.Load()), err
 }
 
-// echoLoad echoes on all connections at once, at least once on each. A message is lost if its echo has not come within
-// the grace.
+// echoLoad echoes on all connections in parallel, at least once on each. A message is lost if its
+// echo does not arrive within loadGrace after the end.
 func echoLoad(ctx context.Context, s loadOrder) outcome {
 	deadline := time.Now().Add(s.Duration + loadGrace)
 	clients, err := openAll(ctx, newTarget(s.Address), s.Clients, deadline)
@@ -146,7 +146,7 @@ func echoLoad(ctx context.Context, s loadOrder) outcome {
 	return failed(o, err, closing)
 }
 
-// connectLoad connects and closes again, each client one connection after the other, and at least one.
+// connectLoad lets each client open and close one connection after another, at least one.
 func connectLoad(ctx context.Context, s loadOrder) outcome {
 	t := newTarget(s.Address)
 	start := time.Now()
@@ -177,7 +177,7 @@ func connectOnce(ctx context.Context, t target, deadline time.Time) error {
 	return c.close()
 }
 
-// hold opens the connections, says so, and closes them all at once when it is told to.
+// hold opens the connections, reports it, and closes them all at once when it is asked to.
 func hold(ctx context.Context, s loadOrder, in io.Reader, answer *json.Encoder) error {
 	deadline := time.Now().Add(s.Duration + loadGrace)
 	start := time.Now()
@@ -191,7 +191,7 @@ func hold(ctx context.Context, s loadOrder, in io.Reader, answer *json.Encoder) 
 	}
 	orders := bufio.NewScanner(in)
 	if !orders.Scan() || orders.Text() != orderClose {
-		return fmt.Errorf("want the order %q, not %q", orderClose, orders.Text())
+		return fmt.Errorf("want the question %q, got %q", orderClose, orders.Text())
 	}
 	start = time.Now()
 	n, err := closeAll(clients)
@@ -207,7 +207,7 @@ func touchAll(clients []*client, payload int) error {
 	})
 }
 
-// failed adds the first line of what went wrong to an outcome.
+// failed adds the first line of the errors to an outcome.
 func failed(o outcome, errs ...error) outcome {
 	if err := errors.Join(errs...); err != nil {
 		o.Error, _, _ = strings.Cut(err.Error(), "\n")

@@ -8,8 +8,8 @@ import (
 	"github.com/gatesock/gatesock/bench/internal/harness"
 )
 
-// takeMeasurements takes all of them, one after the other. What a server does wrong is a failure in the report; the
-// error is for what keeps the measurements from being taken.
+// takeMeasurements takes all measurements, one after another. Wrong behavior of a server is a
+// failure in the report; the error is for measurements that could not be taken.
 func takeMeasurements(ctx context.Context, s settings) (*report, error) {
 	r := &report{Machine: harness.ThisMachine(), Settings: s}
 	echo := loadOrder{Load: loadEcho, Duration: s.Duration, Clients: s.Conns, Depth: s.Depth, Payload: s.Payload}
@@ -56,7 +56,8 @@ func (r *report) addRound(ctx context.Context, l loadOrder, c *comparison) error
 	return nil
 }
 
-// addExample runs the echo load on the library's example, to go with the emulator's round before it.
+// addExample runs the echo load on the library's example, to compare with the emulator's latest
+// round.
 func (r *report) addExample(ctx context.Context, l loadOrder) error {
 	example, err := r.runLoad(ctx, kindExample, l)
 	if err != nil {
@@ -67,7 +68,7 @@ func (r *report) addExample(ctx context.Context, l loadOrder) error {
 	return nil
 }
 
-// runLoad runs a load on a fresh server. With profiles the last round's stay.
+// runLoad runs a load on a fresh server. A profile replaces the one of the round before.
 func (r *report) runLoad(ctx context.Context, kind string, l loadOrder) (sample, error) {
 	order := serverOrder{Kind: kind}
 	if dir := r.Settings.Profiles; dir != "" && kind == kindGatesock {
@@ -86,7 +87,7 @@ func (r *report) runLoad(ctx context.Context, kind string, l loadOrder) (sample,
 	}
 	defer load.Kill()
 	name := kind + " " + l.Load
-	r.expect(o.Error == "" && o.Lost == 0, "%s: %d lost, %d not: %s", name, o.Lost, o.Operations, o.Error)
+	r.expect(o.Error == "" && o.Lost == 0, "%s: %d lost, %d succeeded: %s", name, o.Lost, o.Operations, o.Error)
 	result := sample{Operations: o.Operations, Elapsed: o.Elapsed}
 	if result.LoadCPU, err = load.End(); err != nil {
 		return sample{}, err
@@ -116,7 +117,7 @@ func (r *report) addStart(ctx context.Context) error {
 	return err
 }
 
-// timeStart gives the time from the start of a server process to its first open WebSocket connection.
+// timeStart returns the time from the start of a server process to its first open connection.
 func timeStart(ctx context.Context, kind string) (time.Duration, error) {
 	server, address, err := startServer(ctx, serverOrder{Kind: kind})
 	if err != nil {

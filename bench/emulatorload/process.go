@@ -14,7 +14,7 @@ import (
 // readCounts asks a server for its counts.
 func readCounts(c *harness.Child) (n counts, err error) { return n, c.Ask(askCounts, &n) }
 
-// resident gives a child's resident memory in bytes.
+// resident returns a child's resident memory in bytes.
 func resident(c *harness.Child) (int, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.PID()))
 	if err != nil {

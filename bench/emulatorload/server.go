@@ -25,13 +25,13 @@ type ready struct {
 // askCounts asks a server process for its counts.
 const askCounts = "counts"
 
-// counts is what a server's handlers have seen. The others leave it empty.
+// counts has the events that the emulator's handlers have seen. Other servers leave it empty.
 type counts struct {
 	Connects    int         `json:"connects"`
 	Disconnects map[int]int `json:"disconnects"` // by close code
 }
 
-// disconnects gives the number of all of them.
+// disconnects returns the number of $disconnect events.
 func (c counts) disconnects() int {
 	n := 0
 	for _, m := range c.Disconnects {

@@ -16,17 +16,17 @@ func (r *report) writeText(w io.Writer) error {
 	s := r.Settings
 	b := bufio.NewWriter(w)
 	fmt.Fprintf(b, "Package emulator beside a bare echo server on gobwas/ws; %v.\n", r.Machine)
-	fmt.Fprintf(b, "Rounds of %v on each server in turn: %d.\n", s.Duration, s.Rounds)
-	fmt.Fprintf(b, "Echo: %d connections, %d under way on each, messages of %d bytes. ", s.Conns, s.Depth, s.Payload)
-	fmt.Fprintf(b, "Connects: %d clients, each of which opens and closes one connection after the other.\n", s.Dialers)
-	fmt.Fprint(b, "Servers and load generator are processes of their own and share the CPUs; nothing is pinned.\n",
-		"Figures are medians with the least and the greatest; ratios are taken within each round.\n\n")
+	fmt.Fprintf(b, "%d rounds of %v, alternating between the servers.\n", s.Rounds, s.Duration)
+	fmt.Fprintf(b, "Echo: %d connections, each with %d messages in flight, of %d bytes. ", s.Conns, s.Depth, s.Payload)
+	fmt.Fprintf(b, "Connects: %d clients that each open and close one connection after another.\n", s.Dialers)
+	fmt.Fprint(b, "Servers and load generator are separate processes that share the CPUs; nothing is pinned.\n",
+		"Figures are medians with minimum and maximum; ratios are taken within each round.\n\n")
 	r.writeTable(b)
 	r.writeFailures(b)
 	return b.Flush()
 }
 
-// columns is how many the table has.
+// columns is the number of columns in the table.
 const columns = 5
 
 // writeRow writes the first cells of a row; the others stay empty.
@@ -52,7 +52,7 @@ func (r *report) writeTable(w io.Writer) {
 	t.Flush()
 }
 
-// writeTo writes the rates, and the CPU time that they took.
+// writeTo writes the rates and the CPU time per operation.
 func (c comparison) writeTo(row writeRow, name, operation string, target check) {
 	row(name, rates(c.Bare), rates(c.Gatesock), ratios(c), verdict(target))
 	row("  server's CPU per "+operation,
@@ -61,8 +61,8 @@ func (c comparison) writeTo(row writeRow, name, operation string, target check) 
 		stats.Spread("%.1f", " µs", c.Bare, sample.loadCPU), stats.Spread("%.1f", " µs", c.Gatesock, sample.loadCPU))
 }
 
-// writeHold writes what was measured with many connections: resident memory, the bare server's too where there is
-// one with the same load, and the events that followed.
+// writeHold writes a measurement with many connections: resident memory, beside the bare server's
+// under the same load if there is one, and the events that followed.
 func (r *report) writeHold(row writeRow, h holding, memory check) {
 	name := fmt.Sprintf("%d idle", r.Settings.Open)
 	if h.Echoed {
@@ -84,7 +84,7 @@ func (r *report) writeHold(row writeRow, h holding, memory check) {
 
 func (r *report) writeFailures(w io.Writer) {
 	if len(r.Failures) == 0 {
-		fmt.Fprintln(w, "\nNo echo was lost or changed, no $disconnect event was missing or one too many.")
+		fmt.Fprintln(w, "\nEvery echo arrived unchanged, and every connection had one $disconnect event.")
 		return
 	}
 	fmt.Fprintln(w, "\nWRONG:")
@@ -104,7 +104,7 @@ func verdict(c check) string {
 	return c.Target + ", MISSED"
 }
 
-// disconnects says how many events there were with which code.
+// disconnects writes the number of events for each close code.
 func disconnects(h holding) string {
 	var parts []string
 	for code, n := range h.Disconnects {

@@ -14,7 +14,8 @@ import (
 
 func TestMain(m *testing.M) { harnesstest.Main(m, command()) }
 
-// small is a run of the whole command in about a second. takeSample checks that every post arrived, once.
+// small is a run of the whole command in about a second. takeSample checks that every post arrived,
+// once.
 func small() []string {
 	return strings.Fields("-rounds 1 -posts 30 -warmup 10 -concurrency 7 -payload 200 -messages 2 -pace 1ms")
 }

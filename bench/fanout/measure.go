@@ -9,19 +9,19 @@ import (
 	"github.com/gatesock/gatesock/bench/internal/harness"
 )
 
-// measurementTime is after how long a measurement is hopeless.
+// measurementTime is the timeout of a measurement.
 const measurementTime = 5 * time.Minute
 
 // sample is one measurement of one peer.
 type sample struct {
 	outcome
 	posts       int
-	connections int // that the server saw, those of the warm-up too
-	// The server process's whole life.
+	connections int // that the server saw, warm-up included
+	// Of the server process's whole life.
 	serverCPU, lived time.Duration
 }
 
-// takeMeasurements takes all of them, one after the other. Peers take turns at being first.
+// takeMeasurements takes all measurements, one after another. Each round starts with another peer.
 func takeMeasurements(ctx context.Context, s settings) (*report, error) {
 	r := &report{
 		machine: harness.ThisMachine(), settings: s, samples: map[string][]sample{}, paced: map[string][]sample{},
@@ -82,7 +82,7 @@ func takeSample(ctx context.Context, so serverOrder, o clientOrder) (sample, err
 	}, err
 }
 
-// clientOrder is that of a burst, without the server.
+// clientOrder returns the order for a burst, without the server's address.
 func (s settings) clientOrder(peer string) clientOrder {
 	o := clientOrder{Peer: peer, Posts: s.posts, Warmup: s.warmup, Concurrency: s.concurrency, Payload: s.payload}
 	if s.profiles != "" {
@@ -91,7 +91,7 @@ func (s settings) clientOrder(peer string) clientOrder {
 	return o
 }
 
-// pacedOrder is that of messages that are paced, without the server.
+// pacedOrder returns the order for paced messages, without the server's address.
 func (s settings) pacedOrder(peer string) clientOrder {
 	return clientOrder{
 		Peer: peer, Posts: s.messages * s.atOnce, Warmup: s.atOnce, Concurrency: s.concurrency, Payload: s.payload,

@@ -10,7 +10,7 @@ import (
 // peer is a way to post.
 type peer struct {
 	name, about string
-	// target is what the ratio to the SDK's defaults has to be; 0: none.
+	// target is the wanted ratio to the SDK's defaults; 0 means none.
 	target float64
 	open   func(clientOrder, *members) (fanout, error)
 }
@@ -46,7 +46,7 @@ func findPeer(name string) (peer, error) {
 			return p, nil
 		}
 	}
-	return peer{}, fmt.Errorf("no peer %q; there are %s", name, strings.Join(peerNames(), ", "))
+	return peer{}, fmt.Errorf("unknown peer %q: want one of %s", name, strings.Join(peerNames(), ", "))
 }
 
 // firstError keeps the first of several goroutines' errors.
@@ -61,7 +61,7 @@ func (f *firstError) set(err error) {
 	}
 }
 
-// eachInGoroutine posts as is commonly done: a goroutine for each post, a semaphore for how many at once.
+// eachInGoroutine posts the common way: a goroutine for each post, and a semaphore as the limit.
 func eachInGoroutine(ids []string, concurrency int, post func(id string) error) error {
 	var first firstError
 	var all sync.WaitGroup
@@ -77,7 +77,7 @@ func eachInGoroutine(ids []string, concurrency int, post func(id string) error) 
 	return first.err
 }
 
-// byWorkers posts with goroutines that last, one for each post under way.
+// byWorkers posts with a fixed number of goroutines.
 func byWorkers(ids []string, concurrency int, post func(id string) error) error {
 	var first firstError
 	var all sync.WaitGroup

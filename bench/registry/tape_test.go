@@ -9,8 +9,8 @@ import (
 	"github.com/gatesock/gatesock/conn/dynamoconn"
 )
 
-// tape records what an API answers and then answers the same at once and without allocating, so that what is left is the
-// store's own work.
+// tape records the answers of an API, and then plays them back without allocating, so that only the
+// store's own work is measured.
 type tape struct {
 	api     dynamoconn.API
 	playing bool
@@ -24,7 +24,7 @@ type tape struct {
 	scan   track[dynamodb.ScanOutput]
 }
 
-// track are the answers of one method, played in a circle.
+// track has the answers of one method, played in a loop.
 type track[Out any] struct {
 	mu      sync.Mutex
 	answers []*Out

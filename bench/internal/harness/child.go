@@ -49,7 +49,8 @@ func Start(ctx context.Context, role string, order any) (*Child, error) {
 	return c, nil
 }
 
-// StartReady is [Start], and reads the child's first answer. A child that does not answer is killed.
+// StartReady is [Start], and reads the child's first answer. A child that does not answer is
+// killed.
 func StartReady(ctx context.Context, role string, order, ready any) (*Child, error) {
 	c, err := Start(ctx, role, order)
 	if err != nil {
@@ -78,8 +79,8 @@ func (c *Child) Ask(question string, v any) error {
 	return c.Answer(v)
 }
 
-// End closes the child's input, waits until the child exits, and returns the CPU time of its whole life, system time
-// included.
+// End closes the child's input, waits until the child exits, and returns the CPU time of its whole
+// life, system time included.
 func (c *Child) End() (time.Duration, error) {
 	err := errors.Join(c.questions.Close(), c.cmd.Wait())
 	if err != nil {
@@ -93,7 +94,7 @@ func (c *Child) Kill() {
 	if c.cmd.ProcessState != nil {
 		return
 	}
-	// Both fail only if the child is gone already, or by the kill.
+	// Both fail only if the child is gone already, or because it was killed.
 	_ = c.cmd.Process.Kill()
 	_ = c.cmd.Wait()
 }

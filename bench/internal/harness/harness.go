@@ -1,8 +1,9 @@
 // Package harness runs the commands that measure programs side by side.
 //
-// A [Command] starts itself again in other roles, so that no two things that it compares share a heap, a scheduler or a
-// CPU account. A role gets its order as JSON in its only argument ([ReadOrder]) and writes its answers as JSON to its
-// standard output ([Serve]); the command's side of that is a [Child].
+// A [Command] starts itself again in other roles, so that no two things that it compares share a
+// heap, a scheduler or a CPU account. A role gets its order as JSON in its only argument
+// ([ReadOrder]) and writes its answers as JSON to its standard output ([Serve]); the command's side
+// of that is a [Child].
 package harness
 
 import (
@@ -23,13 +24,15 @@ type Command struct {
 	Name string
 	// Run is what the command does for its user. It ends without an error on [flag.ErrHelp].
 	Run func(ctx context.Context, args []string, out io.Writer) error
-	// Roles are what the command does if its first argument names one of them. args does not include that name.
+	// Roles are what the command does if its first argument names one of them. args does not
+	// include that name.
 	Roles map[string]func(ctx context.Context, args []string, in io.Reader, out io.Writer) error
 	// Status returns the exit status for an error of Run; nil means 1 for every error.
 	Status func(error) int
 }
 
-// Main runs the command with the process's arguments until it is done or interrupted, and exits if it fails.
+// Main runs the command with the process's arguments until it is done or interrupted, and exits if
+// it fails.
 func (c Command) Main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := c.Play(ctx, os.Args[1:], os.Stdin, os.Stdout)
@@ -44,7 +47,8 @@ func (c Command) Main() {
 	os.Exit(1)
 }
 
-// Play runs the command in the role that the first argument names, or for its user if it names no role.
+// Play runs the command in the role that the first argument names, or for its user if it names no
+// role.
 func (c Command) Play(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	if len(args) > 0 {
 		if role, ok := c.Roles[args[0]]; ok {
@@ -79,7 +83,8 @@ func ReadOrder(role string, args []string, order any) error {
 	return nil
 }
 
-// Serve writes what [Child.Answer] reads first, and then the answer to each question until the input ends.
+// Serve writes what [Child.Answer] reads first, and then the answer to each question until the
+// input ends.
 func Serve(in io.Reader, out io.Writer, first any, answers map[string]func() any) error {
 	w := json.NewEncoder(out)
 	if err := w.Encode(first); err != nil {

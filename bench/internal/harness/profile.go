@@ -6,7 +6,8 @@ import (
 	"runtime/pprof"
 )
 
-// Profile writes a CPU profile of this process to a file until stop is called. An empty name writes nothing.
+// Profile writes a CPU profile of this process to a file until stop is called. An empty name writes
+// nothing.
 func Profile(file string) (stop func(), err error) {
 	if file == "" {
 		return func() {}, nil

@@ -14,7 +14,8 @@ import (
 	"github.com/gatesock/gatesock/bench/internal/harness"
 )
 
-// Main is a TestMain that also plays the roles in which the command starts itself: in a test it starts the test binary.
+// Main is a TestMain that also plays the roles in which the command starts itself: in a test it
+// starts the test binary.
 func Main(m *testing.M, c harness.Command) {
 	if len(os.Args) > 1 && c.Roles[os.Args[1]] != nil {
 		c.Main()
