@@ -45,8 +45,17 @@ func parseSettings(args []string) (settings, error) {
 	var s settings
 	f := flag.NewFlagSet("coldstart", flag.ContinueOnError)
 	f.IntVar(&s.runs, "runs", 20, "starts of each program at each quota")
-	f.StringVar(&s.certs, "certs", certsSystem, "layout of the system certificates: system (as on this machine) or lambda")
-	quotas := f.String("quota", "0,1,0.25", "shares of a processor to measure with, separated by commas; 0 means no quota")
+	f.StringVar(
+		&s.certs,
+		"certs",
+		certsSystem,
+		"layout of the system certificates: system (as on this machine) or lambda",
+	)
+	quotas := f.String(
+		"quota",
+		"0,1,0.25",
+		"shares of a processor to measure with, separated by commas; 0 means no quota",
+	)
 	if err := harness.Parse(f, args); err != nil {
 		return s, err
 	}

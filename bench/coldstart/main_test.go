@@ -71,6 +71,14 @@ func TestTable(t *testing.T) {
 		"sdk":      {ms(30, 60), ms(40, 80), ms(20, 40)},
 		"gatesock": {ms(40, 45), ms(20, 20), ms(30, 40)},
 	}))
-	require.Regexp(t, `sdk +30\.0 ms \(20\.0–40\.0\) +30\.0 ms \(20\.0–40\.0\) +60\.0 ms \(40\.0–80\.0\) +1\.00`, out.String())
-	require.Regexp(t, `gatesock +30\.0 ms .* 5\.0 ms \(0\.0–10\.0\) +40\.0 ms \(20\.0–45\.0\) +0\.75 \(0\.25–1\.00\)`, out.String())
+	require.Regexp(
+		t,
+		`sdk +30\.0 ms \(20\.0–40\.0\) +30\.0 ms \(20\.0–40\.0\) +60\.0 ms \(40\.0–80\.0\) +1\.00`,
+		out.String(),
+	)
+	require.Regexp(
+		t,
+		`gatesock +30\.0 ms .* 5\.0 ms \(0\.0–10\.0\) +40\.0 ms \(20\.0–45\.0\) +0\.75 \(0\.25–1\.00\)`,
+		out.String(),
+	)
 }

@@ -34,29 +34,31 @@ func (s say) check() error {
 // decode the body for the action, switch, decode the body again for the action's members, encode
 // the answer.
 func ordinary() lambda.Handler {
-	return lambda.NewHandler(func(_ context.Context, ev events.APIGatewayWebsocketProxyRequest) (events.APIGatewayProxyResponse, error) {
-		var head struct {
-			Action string `json:"action"`
-			ID     string `json:"id"`
-		}
-		if err := json.Unmarshal([]byte(ev.Body), &head); err != nil {
-			return events.APIGatewayProxyResponse{}, err
-		}
-		switch head.Action {
-		case "say":
-			var in say
-			if err := json.Unmarshal([]byte(ev.Body), &in); err != nil {
+	return lambda.NewHandler(
+		func(_ context.Context, ev events.APIGatewayWebsocketProxyRequest) (events.APIGatewayProxyResponse, error) {
+			var head struct {
+				Action string `json:"action"`
+				ID     string `json:"id"`
+			}
+			if err := json.Unmarshal([]byte(ev.Body), &head); err != nil {
 				return events.APIGatewayProxyResponse{}, err
 			}
-			if err := in.check(); err != nil {
-				return events.APIGatewayProxyResponse{}, err
+			switch head.Action {
+			case "say":
+				var in say
+				if err := json.Unmarshal([]byte(ev.Body), &in); err != nil {
+					return events.APIGatewayProxyResponse{}, err
+				}
+				if err := in.check(); err != nil {
+					return events.APIGatewayProxyResponse{}, err
+				}
+				out, err := json.Marshal(map[string]any{"id": head.ID, "action": head.Action, "data": nil})
+				return events.APIGatewayProxyResponse{StatusCode: 200, Body: string(out)}, err
+			default:
+				return events.APIGatewayProxyResponse{}, fmt.Errorf("unknown action %q", head.Action)
 			}
-			out, err := json.Marshal(map[string]any{"id": head.ID, "action": head.Action, "data": nil})
-			return events.APIGatewayProxyResponse{StatusCode: 200, Body: string(out)}, err
-		default:
-			return events.APIGatewayProxyResponse{}, fmt.Errorf("unknown action %q", head.Action)
-		}
-	})
+		},
+	)
 }
 
 func router() lambda.Handler {

@@ -10,7 +10,12 @@ const settleTime = time.Minute
 
 // expectClosed expects that n connections were opened, and that each was closed once with the same
 // code.
-func (r *report) expectClosed(ctx context.Context, name string, ask func() (counts, error), n, code int) (counts, error) {
+func (r *report) expectClosed(
+	ctx context.Context,
+	name string,
+	ask func() (counts, error),
+	n, code int,
+) (counts, error) {
 	c, err := settledCounts(ctx, ask, n)
 	if err != nil {
 		return counts{}, err

@@ -85,7 +85,13 @@ func (r *report) endHold(ctx context.Context, h *holding, server, load *harness.
 	if h.Server != kindGatesock {
 		return nil
 	}
-	c, err := r.expectClosed(ctx, h.String(), func() (counts, error) { return readCounts(server) }, r.Settings.Open, code)
+	c, err := r.expectClosed(
+		ctx,
+		h.String(),
+		func() (counts, error) { return readCounts(server) },
+		r.Settings.Open,
+		code,
+	)
 	h.Disconnects = c.Disconnects
 	return err
 }

@@ -9,9 +9,9 @@
 // heap or a scheduler:
 //
 //   - serve runs a server. The kind bare reads each frame into a reused buffer and writes it back:
-//     one system call each to read and to write, and no garbage. It is as fast as the library gets in
-//     plain Go. The kind example is the echo server in the library's README, which allocates each
-//     message and reads it in three parts. The kind gatesock is an emulator with a
+//     one system call each to read and to write, and no garbage. It is as fast as the library gets
+//     in plain Go. The kind example is the echo server in the library's README, which allocates
+//     each message and reads it in three parts. The kind gatesock is an emulator with a
 //     [github.com/gatesock/gatesock.Router] that has one echo route; it does all the work of the
 //     gateway for each message: ids, route selection, event, handler, strict parsing of the
 //     response, route response.
@@ -64,8 +64,13 @@ const (
 
 func command() harness.Command {
 	return harness.Command{
-		Name: "emulatorload", Run: measure, Status: exitStatus,
-		Roles: map[string]func(context.Context, []string, io.Reader, io.Writer) error{roleServe: serve, roleLoad: generate},
+		Name:   "emulatorload",
+		Run:    measure,
+		Status: exitStatus,
+		Roles: map[string]func(context.Context, []string, io.Reader, io.Writer) error{
+			roleServe: serve,
+			roleLoad:  generate,
+		},
 	}
 }
 

@@ -97,7 +97,13 @@ func (r *report) runLoad(ctx context.Context, kind string, l loadOrder) (sample,
 		if l.Load == loadConnect {
 			opened = o.Operations
 		}
-		if _, err := r.expectClosed(ctx, name, func() (counts, error) { return readCounts(server) }, opened, 1000); err != nil {
+		if _, err := r.expectClosed(
+			ctx,
+			name,
+			func() (counts, error) { return readCounts(server) },
+			opened,
+			1000,
+		); err != nil {
 			return sample{}, err
 		}
 	}

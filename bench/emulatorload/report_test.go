@@ -19,9 +19,19 @@ func figures() *report {
 	slow := sample{Operations: 100, Elapsed: time.Second, ServerCPU: 5 * time.Millisecond, LoadCPU: time.Millisecond}
 	c := comparison{Bare: []sample{fast, fast, fast}, Gatesock: []sample{slow, fast, slow}}
 	return &report{
-		Machine:  harness.Machine{Go: "go1.26", OS: "plan9", Arch: "mips", CPUs: 3},
-		Settings: settings{Rounds: 3, Duration: time.Second, Conns: 5, Depth: 1, Payload: 100, Dialers: 2, Open: 10, Starts: 2},
-		Echo:     c, Connect: c,
+		Machine: harness.Machine{Go: "go1.26", OS: "plan9", Arch: "mips", CPUs: 3},
+		Settings: settings{
+			Rounds:   3,
+			Duration: time.Second,
+			Conns:    5,
+			Depth:    1,
+			Payload:  100,
+			Dialers:  2,
+			Open:     10,
+			Starts:   2,
+		},
+		Echo:    c,
+		Connect: c,
 		Example: comparison{Bare: []sample{slow}, Gatesock: []sample{slow}},
 		Start: starts{
 			Bare:     []time.Duration{time.Millisecond, 3 * time.Millisecond},
@@ -30,7 +40,13 @@ func figures() *report {
 		Holds: []holding{
 			{Server: kindBare, Resident: 20e6},
 			{Server: kindGatesock, Before: 11e6, Resident: 59.9e6, Disconnects: map[int]int{1000: 10}},
-			{Server: kindGatesock, Echoed: true, Killed: true, Resident: 30e6, Disconnects: map[int]int{1006: 9, 1000: 1}},
+			{
+				Server:      kindGatesock,
+				Echoed:      true,
+				Killed:      true,
+				Resident:    30e6,
+				Disconnects: map[int]int{1006: 9, 1000: 1},
+			},
 		},
 	}
 }
@@ -41,7 +57,8 @@ func TestChecks(t *testing.T) {
 	for name, spoil := range map[string]func(*report){
 		"the example's": func(r *report) { r.Example.Gatesock = []sample{{Operations: 1, Elapsed: time.Second}} },
 		"the bare server's": func(r *report) {
-			r.Echo.Gatesock = []sample{{Operations: 99, Elapsed: time.Second}, r.Echo.Gatesock[1], {Operations: 99, Elapsed: time.Second}}
+			slow := sample{Operations: 99, Elapsed: time.Second}
+			r.Echo.Gatesock = []sample{slow, r.Echo.Gatesock[1], slow}
 		},
 		"connects/s": func(r *report) {
 			r.Connect.Gatesock = []sample{{Operations: 100, Elapsed: 2 * time.Second}, {}, r.Connect.Gatesock[1]}

@@ -40,12 +40,22 @@ func (r *report) writeTable(w io.Writer) {
 	targets := r.checks()
 	row("", kindBare, kindGatesock, "ratio", "target")
 	r.Echo.writeTo(row, "echo messages/s", "message", targets[0])
-	row("  beside the library's example", rates(r.Example.Bare), rates(r.Example.Gatesock), ratios(r.Example), verdict(targets[1]))
+	row(
+		"  beside the library's example",
+		rates(r.Example.Bare),
+		rates(r.Example.Gatesock),
+		ratios(r.Example),
+		verdict(targets[1]),
+	)
 	row("  the example's CPU per message", stats.Spread("%.1f", " µs", r.Example.Bare, sample.serverCPU))
 	r.Connect.writeTo(row, "connects/s", "connect", targets[2])
-	row("start to first connection",
-		stats.Spread("%.1f", " ms", r.Start.Bare, milliseconds), stats.Spread("%.1f", " ms", r.Start.Gatesock, milliseconds),
-		"", verdict(targets[3]))
+	row(
+		"start to first connection",
+		stats.Spread("%.1f", " ms", r.Start.Bare, milliseconds),
+		stats.Spread("%.1f", " ms", r.Start.Gatesock, milliseconds),
+		"",
+		verdict(targets[3]),
+	)
 	for _, h := range r.holds(kindGatesock) {
 		r.writeHold(row, h, targets[4])
 	}
@@ -55,8 +65,11 @@ func (r *report) writeTable(w io.Writer) {
 // writeTo writes the rates and the CPU time per operation.
 func (c comparison) writeTo(row writeRow, name, operation string, target check) {
 	row(name, rates(c.Bare), rates(c.Gatesock), ratios(c), verdict(target))
-	row("  server's CPU per "+operation,
-		stats.Spread("%.1f", " µs", c.Bare, sample.serverCPU), stats.Spread("%.1f", " µs", c.Gatesock, sample.serverCPU))
+	row(
+		"  server's CPU per "+operation,
+		stats.Spread("%.1f", " µs", c.Bare, sample.serverCPU),
+		stats.Spread("%.1f", " µs", c.Gatesock, sample.serverCPU),
+	)
 	row("  generator's CPU per "+operation,
 		stats.Spread("%.1f", " µs", c.Bare, sample.loadCPU), stats.Spread("%.1f", " µs", c.Gatesock, sample.loadCPU))
 }
@@ -78,7 +91,13 @@ func (r *report) writeHold(row writeRow, h holding, memory check) {
 			bare = fmt.Sprintf("%.1f MB", b.megabytes())
 		}
 	}
-	row(name+": resident", bare, fmt.Sprintf("%.1f MB, %.1f MB before", h.megabytes(), float64(h.Before)/1e6), "", verdict(memory))
+	row(
+		name+": resident",
+		bare,
+		fmt.Sprintf("%.1f MB, %.1f MB before", h.megabytes(), float64(h.Before)/1e6),
+		"",
+		verdict(memory),
+	)
 	row("  "+how+": $disconnect events", "", disconnects(h), "", fmt.Sprintf("= %d", r.Settings.Open))
 }
 

@@ -24,8 +24,15 @@ func openFastHTTP(o clientOrder, m *members) (fanout, error) {
 		return nil, err
 	}
 	f := &fast{
-		to: *at, signer: v4.NewSigner(),
-		client: &fasthttp.HostClient{Addr: at.Host, IsTLS: true, TLSConfig: cfg, MaxConns: o.Concurrency, DisablePathNormalizing: true},
+		to:     *at,
+		signer: v4.NewSigner(),
+		client: &fasthttp.HostClient{
+			Addr:                   at.Host,
+			IsTLS:                  true,
+			TLSConfig:              cfg,
+			MaxConns:               o.Concurrency,
+			DisablePathNormalizing: true,
+		},
 	}
 	return func(ctx context.Context, group string) error {
 		data, err := message(group, o.Payload)

@@ -95,8 +95,12 @@ func (g *gateway) handle(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	err = g.counter.count(&request{
-		method: r.Method, path: r.URL.EscapedPath(), length: int(n),
-		authorization: r.Header.Get("Authorization"), date: r.Header.Get("X-Amz-Date"), token: r.Header.Get("X-Amz-Security-Token"),
+		method:        r.Method,
+		path:          r.URL.EscapedPath(),
+		length:        int(n),
+		authorization: r.Header.Get("Authorization"),
+		date:          r.Header.Get("X-Amz-Date"),
+		token:         r.Header.Get("X-Amz-Security-Token"),
 	})
 	if !wait(time.NewTimer(g.delay()), r.Context().Done()) {
 		return

@@ -1,18 +1,17 @@
 // Command fanout compares ways to post to @connections by their cost: the client's CPU time for
 // each post.
 //
-//	cd bench && go run ./fanout                                # or make bench-fanout; takes two minutes
-//	go run ./fanout -rounds 9 -peers sdk-defaults,gatesock     # ratios are to the first peer
-//	go run ./fanout -messages 0                                # the burst only
+//	cd bench && go run ./fanout                            # or make bench-fanout; two minutes
+//	go run ./fanout -rounds 9 -peers sdk-defaults,gatesock # ratios are to the first peer
+//	go run ./fanout -messages 0                            # the burst only
 //	go run ./fanout -payload 32768 -concurrency 16 -h2
 //
 // For each measurement the command starts itself in these roles, so that no two of them share a
 // heap or a scheduler:
 //
 //   - serve is a gateway of two hundred lines on crypto/tls. It answers every post with 200 after 5
-//     to
-//     20 milliseconds. It does not verify signatures, but refuses a post without a complete one, and
-//     counts the posts, so that no peer wins by omitting work.
+//     to 20 milliseconds. It does not verify signatures, but refuses a post without a complete one,
+//     and counts the posts, so that no peer wins by omitting work.
 //   - client runs one peer on one core. It warms up, sends its posts, and reports the CPU time that
 //     the operating system accounts for them.
 //
@@ -52,8 +51,12 @@ const (
 
 func command() harness.Command {
 	return harness.Command{
-		Name: "fanout", Run: compare,
-		Roles: map[string]func(context.Context, []string, io.Reader, io.Writer) error{roleServe: serve, roleClient: post},
+		Name: "fanout",
+		Run:  compare,
+		Roles: map[string]func(context.Context, []string, io.Reader, io.Writer) error{
+			roleServe:  serve,
+			roleClient: post,
+		},
 	}
 }
 
@@ -85,7 +88,11 @@ func parseSettings(args []string) (settings, error) {
 	f.DurationVar(&s.pace, "pace", 100*time.Millisecond, "interval between paced messages")
 	f.BoolVar(&s.h2, "h2", false, "let the server offer HTTP/2")
 	f.StringVar(&s.profiles, "profiles", "", "directory for CPU profiles of the clients")
-	names := f.String("peers", strings.Join(peerNames(), ","), "peers to compare, separated by commas; ratios are to the first")
+	names := f.String(
+		"peers",
+		strings.Join(peerNames(), ","),
+		"peers to compare, separated by commas; ratios are to the first",
+	)
 	if err := harness.Parse(f, args); err != nil {
 		return s, err
 	}

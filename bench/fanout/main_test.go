@@ -50,7 +50,10 @@ func TestMeasurements(t *testing.T) {
 func TestRoundsRotate(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	require.NoError(t, command().Play(t.Context(), append(small(), "-rounds", "3", "-peers", "fasthttp,gatesock"), nil, &out))
+	require.NoError(
+		t,
+		command().Play(t.Context(), append(small(), "-rounds", "3", "-peers", "fasthttp,gatesock"), nil, &out),
+	)
 	require.Contains(t, out.String(), "ratio to fasthttp")
 	require.NotContains(t, out.String(), "sdk")
 }
@@ -79,7 +82,11 @@ func TestSettingsAreRefused(t *testing.T) {
 		"client":                   "usage",
 		`client {"peer":"nobody"}`: `"nobody"`,
 	})
-	require.ErrorContains(t, command().Play(t.Context(), []string{roleServe, "{}"}, strings.NewReader("nonsense\n"), io.Discard), "nonsense")
+	require.ErrorContains(
+		t,
+		command().Play(t.Context(), []string{roleServe, "{}"}, strings.NewReader("nonsense\n"), io.Discard),
+		"nonsense",
+	)
 }
 
 func TestInterrupt(t *testing.T) {
@@ -95,7 +102,13 @@ func TestClientFails(t *testing.T) {
 	require.NoError(t, g.close())
 	for _, name := range peerNames() {
 		_, err := runClient(t.Context(), clientOrder{
-			Peer: name, Endpoint: g.ready.Endpoint, Roots: g.ready.Roots, Posts: 1, Warmup: 1, Concurrency: 1, Payload: 100,
+			Peer:        name,
+			Endpoint:    g.ready.Endpoint,
+			Roots:       g.ready.Roots,
+			Posts:       1,
+			Warmup:      1,
+			Concurrency: 1,
+			Payload:     100,
 		})
 		require.Error(t, err, name)
 	}

@@ -23,10 +23,20 @@ const baseline = "sdk-defaults"
 
 func peers() []peer {
 	return []peer{
-		{baseline, "the SDK's client with a pool of 10 connections, a goroutine for each post, a semaphore", 0, openSDKDefaults},
+		{
+			baseline,
+			"the SDK's client with a pool of 10 connections, a goroutine for each post, a semaphore",
+			0,
+			openSDKDefaults,
+		},
 		{"sdk-tuned", "the same with a pool as large as the concurrency", 0, openSDKTuned},
 		{"fasthttp", "the SDK's signer, the payload hashed once, fasthttp.HostClient, workers", 0, openFastHTTP},
-		{"nethttp", "apigw.Client over the user's own http.Transport (WithTransport), Prepare, workers", 0, openNetHTTP},
+		{
+			"nethttp",
+			"apigw.Client over the user's own http.Transport (WithTransport), Prepare, workers",
+			0,
+			openNetHTTP,
+		},
 		{"gatesock-post", "apigw.Client as New makes it, Prepare, workers", 6, openPost},
 		{"gatesock", "the same in a Broadcaster, which reads the members from a store", 6, openBroadcaster},
 	}

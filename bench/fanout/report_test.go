@@ -25,8 +25,14 @@ func figures() *report {
 		return list
 	}
 	return &report{
-		machine:  harness.Machine{Go: "go1.26", OS: "plan9", Arch: "mips", CPUs: 3},
-		settings: settings{rounds: 3, posts: 100, payload: 512, concurrency: 64, peers: []string{baseline, "gatesock-post", "gatesock"}},
+		machine: harness.Machine{Go: "go1.26", OS: "plan9", Arch: "mips", CPUs: 3},
+		settings: settings{
+			rounds:      3,
+			posts:       100,
+			payload:     512,
+			concurrency: 64,
+			peers:       []string{baseline, "gatesock-post", "gatesock"},
+		},
 		samples: map[string][]sample{
 			baseline:        of(60*time.Millisecond, 90*time.Millisecond, 30*time.Millisecond),
 			"gatesock-post": of(10*time.Millisecond, 7500*time.Microsecond, 7500*time.Microsecond),
@@ -70,7 +76,11 @@ func TestText(t *testing.T) {
 	}, lines[:5])
 	require.Equal(t, "Every post arrived exactly once. The server used at most 25 % of one core.", lines[len(lines)-1])
 	require.Contains(t, out.String(), "3 CPUs")
-	require.Contains(t, out.String(), "100 posts of 512 bytes in each measurement, 64 in flight, answered after 5ms to 20ms; HTTP/1.1.")
+	require.Contains(
+		t,
+		out.String(),
+		"100 posts of 512 bytes in each measurement, 64 in flight, answered after 5ms to 20ms; HTTP/1.1.",
+	)
 }
 
 func TestPacedText(t *testing.T) {

@@ -137,7 +137,8 @@ func checkAuthorization(header, day string) error {
 		return fmt.Errorf("the Authorization header is %q", header)
 	}
 	scope := strings.Split(credential, "/")
-	if len(scope) != 5 || scope[0] == "" || !slices.Equal(scope[1:], []string{day, region, "execute-api", "aws4_request"}) {
+	if len(scope) != 5 || scope[0] == "" ||
+		!slices.Equal(scope[1:], []string{day, region, "execute-api", "aws4_request"}) {
 		return fmt.Errorf("credential %q", credential)
 	}
 	names := strings.Split(signed, ";")

@@ -17,7 +17,11 @@ func (r *report) writeText(w io.Writer) error {
 	fmt.Fprintf(b, "Posts to @connections over TLS; %v, one for the client.\n", r.machine)
 	fmt.Fprintf(b, "%d posts of %d bytes in each measurement, %d in flight, answered after %v to %v; %s.\n",
 		s.posts, s.payload, s.concurrency, minDelay, maxDelay, s.protocol())
-	fmt.Fprintf(b, "%d rounds; figures are medians with minimum and maximum; ratios are taken within each round.\n\n", s.rounds)
+	fmt.Fprintf(
+		b,
+		"%d rounds; figures are medians with minimum and maximum; ratios are taken within each round.\n\n",
+		s.rounds,
+	)
 	r.writeTable(b)
 	r.writePaced(b)
 	fmt.Fprintln(b)
@@ -35,7 +39,16 @@ func (s settings) protocol() string {
 func (r *report) writeTable(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(cells ...string) { fmt.Fprintln(t, strings.Join(cells, "\t")) }
-	row("", "CPU per post", "posts/CPU s", "ratio to "+r.settings.peers[0], "target", "posts/s", "connections", "allocations per post")
+	row(
+		"",
+		"CPU per post",
+		"posts/CPU s",
+		"ratio to "+r.settings.peers[0],
+		"target",
+		"posts/s",
+		"connections",
+		"allocations per post",
+	)
 	for _, p := range r.named() {
 		list := r.samples[p.name]
 		row(
@@ -58,7 +71,13 @@ func (r *report) writePaced(w io.Writer) {
 	if s.messages == 0 {
 		return
 	}
-	fmt.Fprintf(w, "\nPaced: %d messages to %d members each, %v apart, answered without delay.\n\n", s.messages, s.atOnce, s.pace)
+	fmt.Fprintf(
+		w,
+		"\nPaced: %d messages to %d members each, %v apart, answered without delay.\n\n",
+		s.messages,
+		s.atOnce,
+		s.pace,
+	)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\tconnections\tmessage, mean\tp50\tp99\tCPU per post")
 	for _, p := range r.named() {

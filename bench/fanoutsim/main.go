@@ -34,14 +34,19 @@ func main() {
 	flag.Uint64Var(&s.seed, "seed", 1, "random seed")
 	// Virtual time exists in tests only, so the command runs as one. It exits with 1 if the test
 	// fails.
-	testing.Main(func(_, _ string) (bool, error) { return true, nil }, []testing.InternalTest{{Name: "fanoutsim", F: func(t *testing.T) {
-		t.Helper()
-		scenarios := []scenario{s}
-		if s.members == 0 {
-			scenarios = table(s)
-		}
-		show(t, scenarios)
-	}}}, nil, nil)
+	testing.Main(
+		func(_, _ string) (bool, error) { return true, nil },
+		[]testing.InternalTest{{Name: "fanoutsim", F: func(t *testing.T) {
+			t.Helper()
+			scenarios := []scenario{s}
+			if s.members == 0 {
+				scenarios = table(s)
+			}
+			show(t, scenarios)
+		}}},
+		nil,
+		nil,
+	)
 }
 
 // table returns the default scenarios: sizes and limits, each without faults, with crashes and
@@ -70,9 +75,27 @@ func show(t *testing.T, scenarios []scenario) {
 	for _, s := range scenarios {
 		begun := time.Now()
 		r := bubble(t, s)
-		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1fs\t%.1fs\t%.2f\t%d\t%.1fs\t\n", s.members, s.limit, s.outages(), r.crashes, r.doubles,
-			r.total.Delivered, r.total.Gone, r.total.Failed, r.total.Unsent, r.posts, r.refused, r.hops, r.took.Seconds(), r.bound.Seconds(), r.ratio(), r.twice,
-			time.Since(begun).Seconds())
+		fmt.Fprintf(
+			w,
+			"%d\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1fs\t%.1fs\t%.2f\t%d\t%.1fs\t\n",
+			s.members,
+			s.limit,
+			s.outages(),
+			r.crashes,
+			r.doubles,
+			r.total.Delivered,
+			r.total.Gone,
+			r.total.Failed,
+			r.total.Unsent,
+			r.posts,
+			r.refused,
+			r.hops,
+			r.took.Seconds(),
+			r.bound.Seconds(),
+			r.ratio(),
+			r.twice,
+			time.Since(begun).Seconds(),
+		)
 	}
 }
 

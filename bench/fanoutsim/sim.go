@@ -56,9 +56,19 @@ func (r result) ratio() float64 {
 func simulate(s scenario) (result, error) {
 	every := func(n, from int) func(int) bool { return func(m int) bool { return n > 0 && m%n == n-from } }
 	g := &gateway{
-		quota: s.quota, burst: s.burst, inbound: s.inbound, tokens: s.burst,
-		outage: s.outage, outageEvery: s.outageEvery, began: time.Now(),
-		chance: rand.New(rand.NewPCG(s.seed, 1)), got: make([]uint8, s.members), gone: every(s.gone, 1), slow: every(s.slow, 2),
+		quota:       s.quota,
+		burst:       s.burst,
+		inbound:     s.inbound,
+		tokens:      s.burst,
+		outage:      s.outage,
+		outageEvery: s.outageEvery,
+		began:       time.Now(),
+		chance: rand.New(
+			rand.NewPCG(s.seed, 1),
+		),
+		got:  make([]uint8, s.members),
+		gone: every(s.gone, 1),
+		slow: every(s.slow, 2),
 	}
 	f := &fleet{
 		scenario: s, gateway: g, store: &store{members: s.members, shards: s.shards, page: 500},
@@ -84,7 +94,10 @@ func (f *fleet) merge(n int) (broadcast.Report, []string) {
 
 // settled returns when the receipts were first complete. Later ones are duplicates.
 func (f *fleet) settled() time.Time {
-	slices.SortStableFunc(f.receipts[1:], func(a, b receipt) int { return cmp.Compare(a.at.UnixNano(), b.at.UnixNano()) })
+	slices.SortStableFunc(
+		f.receipts[1:],
+		func(a, b receipt) int { return cmp.Compare(a.at.UnixNano(), b.at.UnixNano()) },
+	)
 	n := sort.Search(len(f.receipts), func(n int) bool {
 		_, missing := f.merge(n + 1)
 		return len(missing) == 0

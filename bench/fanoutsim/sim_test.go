@@ -24,7 +24,15 @@ func TestEveryoneIsAccountedForOnce(t *testing.T) {
 // TestSlowMembersAreGivenUp: slow members are failed or unsent, all others are delivered.
 func TestSlowMembersAreGivenUp(t *testing.T) {
 	r := bubble(t, scenario{
-		members: 12_000, shards: 4, workers: 4, limit: 15 * time.Minute, quota: 2_000, burst: 1_000, inbound: 400, slow: 500, seed: 1,
+		members: 12_000,
+		shards:  4,
+		workers: 4,
+		limit:   15 * time.Minute,
+		quota:   2_000,
+		burst:   1_000,
+		inbound: 400,
+		slow:    500,
+		seed:    1,
 	})
 	require.Equal(t, 24, r.total.Failed+r.total.Unsent)
 	require.Equal(t, r.total.Slow, r.total.Failed)
@@ -50,7 +58,15 @@ func TestOutagesCallNobodySlow(t *testing.T) {
 // several invocations.
 func TestQuotaIsWhatLimits(t *testing.T) {
 	r := bubble(t, scenario{
-		members: 40_000, shards: 8, workers: 8, limit: 10 * time.Second, quota: 2_000, burst: 1_000, inbound: 400, gone: 50, seed: 1,
+		members: 40_000,
+		shards:  8,
+		workers: 8,
+		limit:   10 * time.Second,
+		quota:   2_000,
+		burst:   1_000,
+		inbound: 400,
+		gone:    50,
+		seed:    1,
 	})
 	require.Greater(t, r.hops, 1)
 	require.Positive(t, r.refused)

@@ -66,7 +66,12 @@ func compare(b *testing.B, connected bool, do, undo call) {
 func undoBatch(b *testing.B, store conn.Store, undo call) {
 	b.Helper()
 	for i := range batch {
-		if err := undo(b.Context(), store, i); err != nil && !errors.Is(err, conn.ErrNotFound) && !errors.Is(err, conn.ErrExists) {
+		if err := undo(
+			b.Context(),
+			store,
+			i,
+		); err != nil && !errors.Is(err, conn.ErrNotFound) &&
+			!errors.Is(err, conn.ErrExists) {
 			b.Fatal(err)
 		}
 	}
