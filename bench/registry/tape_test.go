@@ -6,13 +6,13 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"github.com/gatesock/gatesock/conn/dynamoconn"
+	"github.com/gatesock/gatesock/dynamo"
 )
 
 // tape records what an API answers and then answers the same at once and without allocating, so that what is left is the
 // store's own work.
 type tape struct {
-	api     dynamoconn.API
+	api     dynamo.API
 	playing bool
 
 	get    track[dynamodb.GetItemOutput]

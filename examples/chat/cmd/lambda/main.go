@@ -4,7 +4,7 @@
 // https://abc123.execute-api.eu-west-1.amazonaws.com/prod. The function's role needs
 // execute-api:ManageConnections on the API.
 //
-// TABLE is the DynamoDB table that keeps the state, as dynamoconn.CreateTable makes it. The role needs
+// TABLE is the DynamoDB table that keeps the state, as dynamo.DB.CreateTable makes it. The role needs
 // dynamodb:GetItem, BatchGetItem, PutItem, UpdateItem, DeleteItem and Query on it. Without TABLE the state is in memory: each
 // instance of the function has its own, which is lost with it, so limit the function to one instance (reserved
 // concurrency 1).
