@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/conn/dynamoconn"
+	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/internal/dynamotest"
 )
 
@@ -40,11 +40,9 @@ func stores() []struct {
 	}
 }
 
-func onDynamoDB(tb testing.TB, api dynamoconn.API) *dynamoconn.Store {
+func onDynamoDB(tb testing.TB, api dynamo.API) *dynamo.Connections {
 	tb.Helper()
-	store, err := dynamoconn.New(api, dynamotest.Table(tb), dynamoconn.WithNamespace(dynamotest.Namespace(tb)))
-	require.NoError(tb, err)
-	return store
+	return dynamo.Open(api, dynamotest.Table(tb), dynamo.WithNamespace(dynamotest.Namespace(tb))).Connections()
 }
 
 // crowd registers n connections in the room.

@@ -6,13 +6,13 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"github.com/gatesock/gatesock/conn/dynamoconn"
+	"github.com/gatesock/gatesock/dynamo"
 )
 
 // tape records the answers of an API, and then plays them back without allocating, so that only the
 // store's own work is measured.
 type tape struct {
-	api     dynamoconn.API
+	api     dynamo.API
 	playing bool
 
 	get    track[dynamodb.GetItemOutput]

@@ -73,7 +73,7 @@ func (e *tableError) explainAnswer(answer smithy.APIError) string {
 			answer.ErrorMessage())
 	case "ValidationException":
 		if strings.Contains(answer.ErrorMessage(), "schema") {
-			return fmt.Sprintf("table %q at %s has other keys than the table of an application, which conn/dynamoconn/template.json describes: %s",
+			return fmt.Sprintf("table %q at %s has other keys than the table of an application, which dynamo/template.json describes: %s",
 				e.table, e.server(), answer.ErrorMessage())
 		}
 	case "UnknownError":
@@ -93,10 +93,10 @@ func (e *tableError) server() string {
 // missing says what to do where a table is not.
 func (e *tableError) missing() string {
 	if e.endpoint == "" {
-		return "check --table, --region and --profile; conn/dynamoconn/template.json makes the table"
+		return "check --table, --region and --profile; dynamo/template.json makes the table"
 	}
 	return "check --table; DynamoDB Local keeps the tables of each access key and region apart, unless it was started with -sharedDb; " +
-		"dynamoconn.CreateTable makes the table"
+		"dynamo.DB.CreateTable makes the table"
 }
 
 // advice says what to do about a server that is not there.

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
-	"github.com/gatesock/gatesock/conn/dynamoconn"
+	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/internal/dynamotest"
 	"github.com/gatesock/gatesock/internal/testclock"
 )
@@ -21,7 +21,7 @@ import (
 func newTableHistory(t *testing.T) *TableHistory {
 	t.Helper()
 	h := NewTableHistory(dynamotest.Local(t), "chat-"+rand.Text())
-	require.NoError(t, dynamoconn.CreateTable(t.Context(), h.client, h.table))
+	require.NoError(t, dynamo.Open(h.client, h.table).CreateTable(t.Context()))
 	return h
 }
 

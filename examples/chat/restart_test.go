@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/conn/dynamoconn"
+	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/examples/chat"
 	"github.com/gatesock/gatesock/internal/dynamotest"
 	"github.com/gatesock/gatesock/wstest"
@@ -44,7 +44,7 @@ func (p process) kill() {
 func newTable(t *testing.T) (start func() process) {
 	t.Helper()
 	client, table := dynamotest.Local(t), "chat-"+rand.Text()
-	require.NoError(t, dynamoconn.CreateTable(t.Context(), client, table))
+	require.NoError(t, dynamo.Open(client, table).CreateTable(t.Context()))
 	return func() process {
 		t.Helper()
 		rec := wstest.NewRecorder()

@@ -1,12 +1,14 @@
 package chat
 
 import (
+	"errors"
+
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/authz/dynamoauth"
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/conn/dynamoconn"
+	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
 )
 
@@ -19,18 +21,18 @@ func NewInMemory(api gatesock.ConnectionsAPI, opts ...Option) *App {
 }
 
 // NewOnTable returns a chat with its connections, messages, renewed sign-ins and limits in a table
-// that dynamo.CreateTable has made. Any number of processes may share the table. NewOnTable makes
-// no request, and fails if the table's name is empty.
+// that dynamo.DB.CreateTable has made. Any number of processes may share the table. NewOnTable
+// makes no request, and fails if the table's name is empty.
 //
 // Connections whose token has expired receive nothing more. They are closed when the registry finds
 // them, for example in a sweep.
 func NewOnTable(client *dynamodb.Client, table string, api gatesock.ConnectionsAPI, opts ...Option) (*App, error) {
 	registry := new(departures)
-	store, err := dynamoconn.New(client, table, dynamoconn.WithEnded(conn.CloseExpired(api, registry.expired)))
-	if err != nil {
-		return nil, err
+	if table == "" {
+		return nil, errors.New("chat: the table name must not be empty")
 	}
-	registry.Store = store
+	db := dynamo.Open(client, table, dynamo.WithEnded(conn.CloseExpired(api, registry.expired)))
+	registry.Store = db.Connections()
 	renewals, err := dynamoauth.New(client, table)
 	if err != nil {
 		return nil, err

@@ -14,7 +14,7 @@
 // taken from AWS_REGION, the credentials from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and
 // another endpoint from AWS_ENDPOINT_URL_DYNAMODB. What the tests have written there is deleted at the end.
 //
-// The table is the one that dynamotable.Create makes for users, time to live and all: what has expired on the clock of the
+// The table is the one that dynamo.DB.CreateTable makes for users, time to live and all: what has expired on the clock of the
 // machine is deleted under the tests, in DynamoDB Local within seconds. A test whose store has a clock of its own begins at
 // testclock.Noon, which is still to come. scripts/test-clock moves the clock of the machine, for the tests and for DynamoDB Local.
 //

@@ -14,7 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"github.com/gatesock/gatesock/internal/dynamotable"
+	"github.com/gatesock/gatesock/dynamo"
 )
 
 // clients is for how many calls at a time the transport keeps connections.
@@ -72,7 +72,7 @@ func (f *fixture) openDatabase() (database, error) {
 	const table = "gatesock-test"
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	return database{client, table}, dynamotable.Create(ctx, client, table)
+	return database{client, table}, dynamo.Open(client, table).CreateTable(ctx)
 }
 
 // close leaves nothing behind: no items on a real table, no process, no connection.

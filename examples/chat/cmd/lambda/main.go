@@ -4,9 +4,9 @@
 // https://abc123.execute-api.eu-west-1.amazonaws.com/prod. The function's role needs
 // execute-api:ManageConnections on the API.
 //
-// TABLE is the DynamoDB table that keeps the state, as dynamo.CreateTable makes it. The role needs
-// dynamodb:GetItem, BatchGetItem, PutItem, UpdateItem, DeleteItem and Query on it. Without TABLE
-// the state is in the memory of each instance and lost with it, so limit the function to one
+// TABLE is the DynamoDB table that keeps the state, as dynamo.DB.CreateTable makes it. The role
+// needs dynamodb:GetItem, BatchGetItem, PutItem, UpdateItem, DeleteItem and Query on it. Without
+// TABLE the state is in the memory of each instance and lost with it, so limit the function to one
 // instance (reserved concurrency 1).
 //
 // ISSUER and AUDIENCE turn sign-in on: ISSUER is an OpenID Connect provider whose access tokens are

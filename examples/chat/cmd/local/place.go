@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/conn/dynamoconn"
+	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/examples/chat"
 )
 
@@ -40,7 +40,7 @@ func (p place) open(ctx context.Context, api gatesock.ConnectionsAPI, opts ...ch
 	if err != nil {
 		return nil, err
 	}
-	if err := dynamoconn.CreateTable(ctx, client, p.table); err != nil {
+	if err := dynamo.Open(client, p.table).CreateTable(ctx); err != nil {
 		return nil, err
 	}
 	return chat.NewOnTable(client, p.table, api, opts...)

@@ -1,0 +1,305 @@
+package dynamo_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/dynamo"
+	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/internal/shard"
+)
+
+const (
+	fleetSize = 3
+	loyal     = 16 // connections that stay from one step to the next
+	restless  = 4  // goroutines that have connections come and go
+	readers   = 2
+)
+
+// livingGroup is a group whose number of parts is changed while connections come and go and readers read.
+type livingGroup struct {
+	fleet
+	presence
+	stop  chan struct{}
+	works sync.WaitGroup
+	ticks chan tick // for who waits for them
+}
+
+// tick tells that somebody has gone a round: a visit or a reading.
+type tick struct {
+	who int
+	err error
+}
+
+// TestLiveResharding goes from 1 part to 8 and back, by the steps that Shards tells of, one instance after the other.
+func TestLiveResharding(t *testing.T) {
+	t.Parallel()
+	client, table, namespace := dynamotest.Client(t), dynamotest.Table(t), dynamotest.Namespace(t)
+	r := &livingGroup{
+		presence: presence{changes: map[string]int{}, member: map[string]bool{}},
+		stop:     make(chan struct{}), ticks: make(chan tick),
+	}
+	r.deployed = func(layout dynamo.Sharding) *dynamo.Connections {
+		return dynamo.Open(client, table, dynamo.WithNamespace(namespace), dynamo.WithPageSize(20),
+			dynamo.WithSharding(func(string) dynamo.Sharding { return layout })).Connections()
+	}
+	for range fleetSize {
+		r.instances = append(r.instances, &instance{})
+	}
+	r.roll(t, dynamo.Sharding{Write: 1}, 0)
+	r.arrive(t, "first")
+	r.begin(t.Context())
+	defer r.works.Wait()
+	defer close(r.stop)
+
+	early := r.half(t)
+	r.roll(t, dynamo.Sharding{Write: 1, Read: 8}, 1)
+	r.carryOn(t, early, "first")
+	r.roll(t, dynamo.Sharding{Write: 8, Read: 1}, 1)
+	r.carryOn(t, early, "first")
+	r.replace(t, "first", "second", 8)
+	early = r.half(t)
+	r.roll(t, dynamo.Sharding{Write: 8}, 1)
+	r.carryOn(t, early, "second")
+	early = r.half(t)
+	r.roll(t, dynamo.Sharding{Write: 8, Read: 1}, 1)
+	r.carryOn(t, early, "second")
+	r.roll(t, dynamo.Sharding{Write: 1, Read: 8}, 1)
+	r.replace(t, "second", "third", 1)
+	r.roll(t, dynamo.Sharding{Write: 1}, 1)
+	r.carryOn(t, early, "third")
+}
+
+// roll deploys a layout, and waits after each instance until everybody has gone so many rounds.
+func (r *livingGroup) roll(t *testing.T, layout dynamo.Sharding, rounds int) {
+	t.Helper()
+	for i := range r.instances {
+		r.deploy(i, layout)
+		r.await(t, rounds)
+	}
+}
+
+// await waits until each worker and reader has gone so many rounds that began from now on. The first may be one that
+// began before.
+func (r *livingGroup) await(t *testing.T, rounds int) {
+	t.Helper()
+	if rounds == 0 {
+		return
+	}
+	done := make([]int, restless+readers)
+	for left := len(done); left > 0; {
+		tick := <-r.ticks
+		require.NoError(t, tick.err)
+		if done[tick.who]++; done[tick.who] == rounds+1 {
+			left--
+		}
+	}
+}
+
+// begin starts those who come and go, and those who read.
+func (r *livingGroup) begin(ctx context.Context) {
+	for who := range restless + readers {
+		round := r.read
+		if who < restless {
+			round = func(ctx context.Context) error { return r.visit(ctx, fmt.Sprintf("guest-%d-%d", who, rand.IntN(3))) }
+		}
+		r.works.Go(func() {
+			for {
+				if err := round(ctx); !r.tell(tick{who, err}) {
+					return
+				}
+			}
+		})
+	}
+}
+
+// tell tells who waits that a round is over, and everybody of an error. It tells whether to go on.
+func (r *livingGroup) tell(t tick) bool {
+	if t.err != nil {
+		select {
+		case <-r.stop:
+		case r.ticks <- t:
+		}
+		return false
+	}
+	select {
+	case <-r.stop:
+		return false
+	case r.ticks <- t:
+	default:
+	}
+	return true
+}
+
+// visit has a connection come, join, perhaps twice, leave and join again, and go. Each is a call to any instance.
+func (r *livingGroup) visit(ctx context.Context, id string) error {
+	join := func(s *dynamo.Connections) error { return s.Join(ctx, id, "crowd") }
+	r.changing(id)
+	err := r.use(func(s *dynamo.Connections) error { return s.Put(ctx, conn.Conn{ID: id, Groups: []string{"crowd"}}) })
+	r.changed(id, true)
+	for n := range rand.IntN(4) {
+		switch {
+		case err != nil:
+		case n == 1:
+			r.changing(id)
+			err = r.use(func(s *dynamo.Connections) error { return s.Leave(ctx, id, "crowd") })
+			r.changed(id, false)
+		case n == 2:
+			r.changing(id)
+			err = r.use(join)
+			r.changed(id, true)
+		default:
+			err = r.use(join) // it is a member already
+		}
+	}
+	r.changing(id)
+	err = errors.Join(err, r.use(func(s *dynamo.Connections) error {
+		_, err := s.Delete(ctx, id)
+		return err
+	}))
+	r.changed(id, false)
+	return err
+}
+
+// read reads the group and compares it with who was there all the time.
+func (r *livingGroup) read(ctx context.Context) error {
+	members, others := r.known()
+	seen, err := r.readAll(ctx, "crowd")
+	if err != nil {
+		return err
+	}
+	membersStill, othersStill := r.known()
+	for id, times := range seen {
+		if times > 1 {
+			return fmt.Errorf("%s was seen %d times", id, times)
+		}
+	}
+	for _, id := range still(members, membersStill) {
+		if seen[id] != 1 {
+			return fmt.Errorf("%s was not seen", id)
+		}
+	}
+	for _, id := range still(others, othersStill) {
+		if seen[id] != 0 {
+			return fmt.Errorf("%s was seen, and is no member", id)
+		}
+	}
+	return nil
+}
+
+func loyalIDs(name string) (ids []string) {
+	for i := range loyal {
+		ids = append(ids, fmt.Sprintf("%s-%d", name, i))
+	}
+	return ids
+}
+
+func (r *livingGroup) arrive(t *testing.T, name string) {
+	t.Helper()
+	for _, id := range loyalIDs(name) {
+		r.changing(id)
+		require.NoError(t, r.use(func(s *dynamo.Connections) error {
+			return s.Put(t.Context(), conn.Conn{ID: id, Groups: []string{"crowd"}})
+		}))
+		r.changed(id, true)
+	}
+}
+
+// replace has all connections go that are where memberships were written before, and others come. The group is settled from
+// the last on, and not before.
+func (r *livingGroup) replace(t *testing.T, old, name string, parts int) {
+	t.Helper()
+	r.arrive(t, name)
+	r.await(t, 1) // who came before this step has gone
+	elsewhere := 0
+	for _, id := range loyalIDs(old) {
+		if shard.Of(id, parts) != shard.Of(id, 9-parts) {
+			elsewhere++
+		}
+	}
+	require.Positive(t, elsewhere)
+	for _, id := range loyalIDs(old) {
+		require.Equal(t, elsewhere == 0, r.settled(t), "with %d memberships elsewhere", elsewhere)
+		if shard.Of(id, parts) != shard.Of(id, 9-parts) {
+			elsewhere--
+		}
+		r.changing(id)
+		require.NoError(t, r.use(func(s *dynamo.Connections) error {
+			_, err := s.Delete(t.Context(), id)
+			return err
+		}))
+		r.changed(id, false)
+	}
+	require.True(t, r.settled(t))
+}
+
+func (r *livingGroup) settled(t *testing.T) (settled bool) {
+	t.Helper()
+	require.NoError(t, r.use(func(s *dynamo.Connections) (err error) {
+		settled, err = s.Settled(t.Context(), "crowd")
+		return err
+	}))
+	return settled
+}
+
+// half is a reading that was begun and put aside: a cursor for each shard, and who has been seen.
+type half struct {
+	cursors []conn.Cursor
+	seen    map[string]int
+}
+
+func (r *livingGroup) half(t *testing.T) half {
+	t.Helper()
+	h := half{seen: map[string]int{}}
+	require.NoError(t, r.use(func(s *dynamo.Connections) error {
+		shards, err := s.Shards(t.Context(), "crowd")
+		for i := range shards {
+			page, err := s.Read(t.Context(), conn.Query{Group: "crowd", Shard: i, Limit: 3})
+			require.NoError(t, err)
+			h.cursors = append(h.cursors, page.Next)
+			for _, m := range page.Members {
+				h.seen[m.ID]++
+			}
+		}
+		return err
+	}))
+	return h
+}
+
+// carryOn reads the rest of a reading that was begun before one or more steps. Nobody comes twice. Of those who came in
+// meanwhile, it finds the ones that are after the cursors; of those who were there, all.
+func (r *livingGroup) carryOn(t *testing.T, h half, name string) {
+	t.Helper()
+	seen := map[string]int{}
+	for id, times := range h.seen {
+		seen[id] = times
+	}
+	for i, after := range h.cursors {
+		for after != "" {
+			require.NoError(t, r.use(func(s *dynamo.Connections) error {
+				page, err := s.Read(t.Context(), conn.Query{Group: "crowd", Shard: i, After: after, Limit: 4})
+				for _, m := range page.Members {
+					seen[m.ID]++
+				}
+				after = page.Next
+				return err
+			}))
+		}
+	}
+	for id, times := range seen {
+		require.Equal(t, 1, times, id)
+	}
+	if name == "third" {
+		return // they came after the reading had begun
+	}
+	for _, id := range loyalIDs(name) {
+		require.Contains(t, seen, id)
+	}
+}

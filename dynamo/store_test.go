@@ -1,0 +1,211 @@
+package dynamo_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/conn/conntest"
+	"github.com/gatesock/gatesock/dynamo"
+	"github.com/gatesock/gatesock/internal/dynamotest"
+)
+
+func TestMain(m *testing.M) { dynamotest.Main(m) }
+
+// harness makes stores in the table of the tests, each in a namespace of its own.
+func harness(tb testing.TB, opts ...dynamo.Option) conntest.NewHarness {
+	tb.Helper()
+	client, table := dynamotest.Client(tb), dynamotest.Table(tb)
+	return harnessOf(tb, func() dynamo.API { return client }, table, opts...)
+}
+
+// onTwins makes stores each of which has a table in memory.
+func onTwins(tb testing.TB, opts ...dynamo.Option) conntest.NewHarness {
+	tb.Helper()
+	return harnessOf(tb, func() dynamo.API { return newTwinTable() }, "twin", opts...)
+}
+
+func harnessOf(tb testing.TB, tables func() dynamo.API, table string, opts ...dynamo.Option) conntest.NewHarness {
+	tb.Helper()
+	return func(context.Context) (conntest.Harness, error) {
+		clock, ended := conntest.NewClock(), new(conntest.Ended)
+		opts := append(opts[:len(opts):len(opts)], dynamo.WithEnded(ended.Record),
+			dynamo.WithClock(clock.Now), dynamo.WithNamespace(dynamotest.Namespace(tb)))
+		store := dynamo.Open(tables(), table, opts...).Connections()
+		return conntest.Harness{Store: store, Clock: clock, Ended: ended, MaxName: dynamo.MaxNameBytes, Large: 1200}, nil
+	}
+}
+
+func inShards(write, also int) dynamo.Option {
+	return dynamo.WithSharding(func(string) dynamo.Sharding {
+		return dynamo.Sharding{Write: write, Read: also}
+	})
+}
+
+func layouts() [][2]int { return [][2]int{{1, 0}, {4, 0}, {8, 2}, {1, 4}} }
+
+// The contract is that of a store on DynamoDB. The large groups are large on the twin of the table only, which costs a small part;
+// on DynamoDB they have as many pages, of fewer members. TestReadingAcrossARestart reads one there that is larger than either.
+// All layouts are tested on twins; DynamoDB knows nothing of them, so there it is the simplest one and the one of most requests.
+func TestStoreKeepsTheContract(t *testing.T) {
+	t.Parallel()
+	for _, l := range [][2]int{{1, 0}, {8, 2}} {
+		t.Run(fmt.Sprint(l), func(t *testing.T) {
+			t.Parallel()
+			newStore := harness(t, inShards(l[0], l[1]), dynamo.WithPageSize(31))
+			conntest.Run(t, func(ctx context.Context) (conntest.Harness, error) {
+				h, err := newStore(ctx)
+				h.Large = 150
+				return h, err
+			})
+		})
+	}
+}
+
+func TestStoreKeepsTheContractOnTwins(t *testing.T) {
+	t.Parallel()
+	for _, l := range layouts() {
+		t.Run(fmt.Sprint(l), func(t *testing.T) {
+			t.Parallel()
+			conntest.Run(t, onTwins(t, inShards(l[0], l[1]), dynamo.WithPageSize(250)))
+		})
+	}
+}
+
+// twins are a Store and a Memory that are given the same calls and must answer alike. What they say of a whole group is
+// compared at the beginning of a reading; pages may differ.
+type twins struct {
+	*dynamo.Connections
+	memory *conn.Memory
+	tb     require.TestingT
+}
+
+func (t twins) same(want, got error) {
+	if want == nil {
+		require.NoError(t.tb, got)
+		return
+	}
+	for _, err := range []error{conn.ErrNotFound, conn.ErrExists, conn.ErrInvalid, conn.ErrBadCursor} {
+		require.Equal(t.tb, errors.Is(want, err), errors.Is(got, err), "Memory: %v; this store: %v", want, got)
+	}
+	require.Error(t.tb, got)
+}
+
+func (t twins) Put(ctx context.Context, c conn.Conn) error {
+	err := t.Connections.Put(ctx, c)
+	t.same(t.memory.Put(ctx, c), err)
+	return err
+}
+
+func (t twins) Get(ctx context.Context, id string) (conn.Conn, error) {
+	got, err := t.Connections.Get(ctx, id)
+	want, wantErr := t.memory.Get(ctx, id)
+	t.same(wantErr, err)
+	require.Equal(t.tb, want, got)
+	return got, err
+}
+
+func (t twins) GetMany(ctx context.Context, ids []string) ([]conn.Conn, error) {
+	got, err := t.Connections.GetMany(ctx, ids)
+	want, wantErr := t.memory.GetMany(ctx, ids)
+	t.same(wantErr, err)
+	require.Equal(t.tb, want, got)
+	return got, err
+}
+
+func (t twins) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+	got, err := t.Connections.SetAttributes(ctx, id, set, remove...)
+	want, wantErr := t.memory.SetAttributes(ctx, id, set, remove...)
+	t.same(wantErr, err)
+	require.Equal(t.tb, want, got)
+	return got, err
+}
+
+func (t twins) Extend(ctx context.Context, id string, until time.Time) (conn.Conn, error) {
+	got, err := t.Connections.Extend(ctx, id, until)
+	want, wantErr := t.memory.Extend(ctx, id, until)
+	t.same(wantErr, err)
+	require.Equal(t.tb, want, got)
+	return got, err
+}
+
+func (t twins) Delete(ctx context.Context, id string) (conn.Conn, error) {
+	got, err := t.Connections.Delete(ctx, id)
+	want, wantErr := t.memory.Delete(ctx, id)
+	t.same(wantErr, err)
+	require.Equal(t.tb, want, got)
+	return got, err
+}
+
+func (t twins) Join(ctx context.Context, id, group string) error {
+	err := t.Connections.Join(ctx, id, group)
+	t.same(t.memory.Join(ctx, id, group), err)
+	return err
+}
+
+func (t twins) Leave(ctx context.Context, id, group string) error {
+	err := t.Connections.Leave(ctx, id, group)
+	t.same(t.memory.Leave(ctx, id, group), err)
+	return err
+}
+
+func (t twins) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
+	if q.After == "" && q.Shard == 0 {
+		require.ElementsMatch(t.tb, t.everybody(ctx, t.memory, q.Group), t.everybody(ctx, t.Connections, q.Group))
+	}
+	return t.Connections.Read(ctx, q)
+}
+
+func (t twins) everybody(ctx context.Context, s conn.Store, group string) []conn.Member {
+	var all []conn.Member
+	for m, err := range conn.Members(ctx, s, group) {
+		require.NoError(t.tb, err)
+		all = append(all, m)
+	}
+	return all
+}
+
+// likeMemory is a property of the stores that a harness makes.
+func likeMemory(newStore conntest.NewHarness) func(*rapid.T) {
+	return func(t *rapid.T) {
+		conntest.Machine(t, func(ctx context.Context) (conntest.Harness, error) {
+			h, err := newStore(ctx)
+			if err != nil {
+				return h, err
+			}
+			h.Store = twins{h.Store.(*dynamo.Connections), conn.NewMemory(conn.WithClock(h.Clock.Now)), t}
+			return h, nil
+		})
+	}
+}
+
+func TestStoreIsLikeMemory(t *testing.T) {
+	t.Parallel()
+	for _, l := range layouts() {
+		t.Run(fmt.Sprint(l), func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, likeMemory(onTwins(t, inShards(l[0], l[1]), dynamo.WithPageSize(2))))
+		})
+	}
+	// DynamoDB has nothing to do with layouts, so that those share the runs. It and the twin must answer alike.
+	t.Run("on DynamoDB", func(t *testing.T) {
+		t.Parallel()
+		client, table := dynamotest.Client(t), dynamotest.Table(t)
+		compared := func() dynamo.API { return newComparedTable(client) }
+		rapid.Check(t, func(r *rapid.T) {
+			l := rapid.SampledFrom(layouts()).Draw(r, "layout")
+			likeMemory(harnessOf(t, compared, table, inShards(l[0], l[1]), dynamo.WithPageSize(2)))(r)
+		})
+	})
+}
+
+// later has the time of a DB ahead.
+func later(d time.Duration) dynamo.Option {
+	return dynamo.WithClock(func() time.Time { return time.Now().Add(d) })
+}
