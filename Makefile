@@ -34,7 +34,8 @@ test: dynamodb sqs check-tidy ## Run everything that CI runs
 test-quick: ## Vet and test the packages that differ from BASE (main), and those that import them, in under a minute
 	@scripts/test-quick $(BASE) $(MODULES)
 
-lint: ## Run golangci-lint, with gofumpt and vet in it
+lint: ## Run golangci-lint, with gofumpt and vet in it, and check wording and line lengths
+	go run ./internal/cmd/proselint
 	$(call in,$(MODULES),$(GOTOOL) golangci-lint run ./...)
 
 fmt: ## Format the Go code

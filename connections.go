@@ -13,9 +13,15 @@ import (
 // concurrent use.
 type ConnectionsAPI interface {
 	Poster
+	Disconnector
 
 	// Info returns what the gateway knows about an open connection.
 	Info(ctx context.Context, of Target) (ConnectionInfo, error)
+}
+
+// Disconnector closes connections. The clients of package apigw, the Gateway of package emulator and the Recorder of
+// package wstest implement it. Its errors are those of a [Poster]. It is safe for concurrent use.
+type Disconnector interface {
 	// Disconnect closes a connection. The client sees close code 1000, and the $disconnect event follows.
 	Disconnect(ctx context.Context, from Target) error
 }

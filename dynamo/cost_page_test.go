@@ -60,7 +60,7 @@ func sizes(t *testing.T) itemSizes {
 	s := newScene(t)
 	inRoom(s)
 	item := func(partition, sort string) int {
-		size, err := s.meter.size(t.Context(), &s.table, key(partition, sort))
+		size, err := s.meter.Size(t.Context(), &s.table, key(partition, sort))
 		require.NoError(t, err)
 		return size
 	}
@@ -135,7 +135,7 @@ func compare(t *testing.T, f figures) {
 	}
 	have, err := os.ReadFile(costsPage)
 	require.NoError(t, err)
-	require.Equal(t, b.String(), string(have), "docs/costs.md is stale; write it with go test ./conn/dynamoconn -run TestCosts -update")
+	require.Equal(t, b.String(), string(have), "docs/costs.md is stale; write it with go test ./dynamo -run TestCosts -update")
 }
 
 // dollars shows a price: below 10 dollars as it is, else in cents.

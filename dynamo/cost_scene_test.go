@@ -15,6 +15,7 @@ import (
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/conn/conntest"
 	"github.com/gatesock/gatesock/dynamo"
+	"github.com/gatesock/gatesock/dynamo/internal/meter"
 	"github.com/gatesock/gatesock/internal/dynamotest"
 	"github.com/gatesock/gatesock/internal/testclock"
 )
@@ -31,7 +32,7 @@ func ann(groups ...string) conn.Conn { return conn.Conn{ID: id, User: "ann", Gro
 type scene struct {
 	*dynamo.Connections
 	db     *dynamo.DB
-	meter  *meter
+	meter  *meter.Meter
 	client *dynamodb.Client
 	table  string
 	clock  *conntest.Clock
@@ -45,7 +46,7 @@ func newScene(tb testing.TB, opts ...dynamo.Option) *scene {
 	require.NoError(tb, dynamo.Open(client, table).CreateTable(tb.Context()))
 	clock := conntest.NewClock()
 	clock.Set(testclock.Noon().Add(time.Minute + 7*time.Second + 123_457*time.Microsecond)) // zeros at the end would make items smaller
-	m := &meter{api: client}
+	m := meter.New(client)
 	db := dynamo.Open(m, table, append(opts, dynamo.WithClock(clock.Now))...)
 	return &scene{Connections: db.Connections(), db: db, meter: m, client: client, table: table, clock: clock, tb: tb}
 }

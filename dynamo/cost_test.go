@@ -9,7 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/dynamo"
+	"github.com/gatesock/gatesock/dynamo/internal/meter"
 )
+
+// units are request units.
+type units struct{ Write, Read float64 }
 
 // operation is something that costs.
 type operation struct {
@@ -59,15 +63,15 @@ func (op operation) measure(t *testing.T, s *scene) row {
 	if op.given != nil {
 		op.given(s)
 	}
-	s.meter.take()
+	s.meter.Take()
 	if err := op.do(t.Context(), s.with(op.opts...)); op.err == nil {
 		require.NoError(t, err, op.name)
 	} else {
 		require.ErrorIs(t, err, op.err, op.name)
 	}
-	got := s.meter.take()
-	require.Equal(t, op.want, got.documented, "%s, by the documentation", op.name)
-	require.Equal(t, units{op.want.Write, op.want.Read - op.unbilled}, got.answered, "%s, as DynamoDB Local answers", op.name)
+	got := s.meter.Take()
+	require.Equal(t, op.want, units(got.Documented), "%s, by the documentation", op.name)
+	require.Equal(t, units{op.want.Write, op.want.Read - op.unbilled}, units(got.Answered), "%s, as DynamoDB Local answers", op.name)
 	return row{op.name, op.want, op.why}
 }
 
@@ -99,7 +103,7 @@ const memberSize = 49
 func readUnits(members int) float64 {
 	sum := 0.0
 	for ; members >= 1000; members -= 1000 {
-		sum += inUnits(1000*memberSize, 4096)
+		sum += meter.InUnits(1000*memberSize, 4096)
 	}
-	return sum + inUnits(members*memberSize, 4096)
+	return sum + meter.InUnits(members*memberSize, 4096)
 }

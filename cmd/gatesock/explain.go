@@ -12,7 +12,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// tableError is what DynamoDB answers, or that it does not, with where it was asked.
+// tableError is an error of a request to DynamoDB, with the place that it was sent to.
 type tableError struct {
 	place
 	err error
@@ -22,7 +22,8 @@ func (e *tableError) Error() string { return e.err.Error() }
 
 func (e *tableError) Unwrap() error { return e.err }
 
-// explain makes of an error what somebody needs who typed a command: what is wrong, where, and what to do.
+// explain returns the text of an error for the user of a command: what is wrong, where, and what to
+// do.
 func explain(err error) string {
 	var at *tableError
 	if !errors.As(err, &at) {
@@ -34,7 +35,7 @@ func explain(err error) string {
 	return err.Error()
 }
 
-// explain returns "" for an error that says enough by itself.
+// explain returns "" for an error that needs no explanation.
 func (e *tableError) explain() string {
 	var answer smithy.APIError
 	if errors.As(e.err, &answer) {
@@ -57,24 +58,48 @@ func (e *tableError) explain() string {
 }
 
 func (e *tableError) explainStranger() string {
-	return fmt.Sprintf("what answers at %s is not DynamoDB: %s", e.server(), e.advice())
+	return fmt.Sprintf("the server at %s is not DynamoDB: %s", e.server(), e.advice())
 }
 
 func (e *tableError) explainAnswer(answer smithy.APIError) string {
 	switch answer.ErrorCode() {
 	case "ResourceNotFoundException":
-		return fmt.Sprintf("there is no table %q at %s, access key %s: %s", e.table, e.server(), abridged(e.accessKey), e.missing())
-	case "UnrecognizedClientException", "InvalidSignatureException", "IncompleteSignatureException", "ExpiredTokenException",
-		"MissingAuthenticationTokenException", "InvalidClientTokenId":
-		return fmt.Sprintf("DynamoDB at %s refuses the credentials, access key %s: %s: check --profile, or AWS_ACCESS_KEY_ID, "+
-			"AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN", e.server(), abridged(e.accessKey), answer.ErrorMessage())
+		return fmt.Sprintf(
+			"there is no table %q at %s, access key %s: %s",
+			e.table,
+			e.server(),
+			abridged(e.accessKey),
+			e.missing(),
+		)
+	case "UnrecognizedClientException",
+		"InvalidSignatureException",
+		"IncompleteSignatureException",
+		"ExpiredTokenException",
+		"MissingAuthenticationTokenException",
+		"InvalidClientTokenId":
+		return fmt.Sprintf(
+			"DynamoDB at %s refuses the credentials, access key %s: %s: check --profile, or AWS_ACCESS_KEY_ID, "+
+				"AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN",
+			e.server(),
+			abridged(e.accessKey),
+			answer.ErrorMessage(),
+		)
 	case "AccessDeniedException":
-		return fmt.Sprintf("the credentials, access key %s, may not do this on table %q at %s: %s", abridged(e.accessKey), e.table, e.server(),
-			answer.ErrorMessage())
+		return fmt.Sprintf(
+			"the credentials, access key %s, may not do this on table %q at %s: %s",
+			abridged(e.accessKey),
+			e.table,
+			e.server(),
+			answer.ErrorMessage(),
+		)
 	case "ValidationException":
 		if strings.Contains(answer.ErrorMessage(), "schema") {
-			return fmt.Sprintf("table %q at %s has other keys than the table of an application, which dynamo/template.json describes: %s",
-				e.table, e.server(), answer.ErrorMessage())
+			return fmt.Sprintf(
+				"table %q at %s has the wrong key schema; an application's table is described in dynamo/template.json: %s",
+				e.table,
+				e.server(),
+				answer.ErrorMessage(),
+			)
 		}
 	case "UnknownError":
 		return e.explainStranger()
@@ -82,7 +107,7 @@ func (e *tableError) explainAnswer(answer smithy.APIError) string {
 	return ""
 }
 
-// server names the server that was asked, with its region.
+// server returns the name and region of the server.
 func (e *tableError) server() string {
 	if e.endpoint == "" {
 		return "AWS, region " + e.region
@@ -90,7 +115,7 @@ func (e *tableError) server() string {
 	return e.endpoint + ", region " + e.region
 }
 
-// missing says what to do where a table is not.
+// missing returns what to do about a table that does not exist.
 func (e *tableError) missing() string {
 	if e.endpoint == "" {
 		return "check --table, --region and --profile; dynamo/template.json makes the table"
@@ -99,7 +124,7 @@ func (e *tableError) missing() string {
 		"dynamo.DB.CreateTable makes the table"
 }
 
-// advice says what to do about a server that is not there.
+// advice returns what to do about a server that cannot be reached.
 func (e *tableError) advice() string {
 	if e.endpoint == "" {
 		return "check --region and the network"
@@ -107,7 +132,7 @@ func (e *tableError) advice() string {
 	return "check that DynamoDB Local runs there"
 }
 
-// cause returns what is at the bottom of a request that was not answered, without the request.
+// cause returns the innermost network error of a request that was not answered.
 func cause(err error) error {
 	var dns *net.DNSError
 	var op *net.OpError
@@ -120,7 +145,7 @@ func cause(err error) error {
 	return err
 }
 
-// abridged shows enough of an access key to know it by.
+// abridged returns enough of an access key to recognize it.
 func abridged(accessKey string) string {
 	if len(accessKey) <= 8 {
 		return accessKey
@@ -128,5 +153,6 @@ func abridged(accessKey string) string {
 	return accessKey[:4] + "…" + accessKey[len(accessKey)-4:]
 }
 
-// maxError is how much of an error is printed, in bytes: it may have parts of what a server or the command line said.
+// maxError bounds how much of an error is printed, in bytes: it may quote a server or the command
+// line.
 const maxError = 2000

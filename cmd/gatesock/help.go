@@ -9,9 +9,9 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// helpCommand shows what --help shows after a command.
+// helpCommand shows the same as --help after a command.
 type helpCommand struct {
-	Command []string `arg:"" optional:"" help:"The command; all of them without."`
+	Command []string `arg:"" optional:"" help:"The command; without it, all commands."`
 }
 
 func (c *helpCommand) Run(command *kong.Context) error {
@@ -32,7 +32,7 @@ func (versionCommand) Run(stdout io.Writer) error {
 	return err
 }
 
-// versionFlag is --version, which comes before everything else that a command line says.
+// versionFlag is --version, which wins over everything else on the command line.
 type versionFlag bool
 
 // BeforeReset prints the version and ends the program.
@@ -44,7 +44,8 @@ func (versionFlag) BeforeReset(app *kong.Kong) error {
 	return nil
 }
 
-// version is the module's version as the toolchain has it: a tag, or the commit that it was built from.
+// version returns the module's version as the toolchain knows it: a tag, or the commit of the
+// build.
 func version() string {
 	v := "(devel)"
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {

@@ -15,28 +15,28 @@ import (
 	"github.com/gatesock/gatesock/authz/dynamokeys"
 )
 
-// keysCommand has what all commands on keys have in common.
+// keysCommand is what all commands on keys share.
 type keysCommand struct {
 	table
 	JSON bool `help:"Print JSON instead of a table."`
 
-	Create     createKey     `cmd:"" help:"Make a key and print its secret, once."`
+	Create     createKey     `cmd:"" help:"Create a key and print its secret, once."`
 	List       listKeys      `cmd:"" help:"List the keys."`
 	Show       showKey       `cmd:"" help:"Show a key."`
-	Rotate     rotateKey     `cmd:"" help:"Give a key another secret and print it, once. If the one before has leaked: --leaked."`
-	Deactivate deactivateKey `cmd:"" help:"Have a key refused; who knows it notices within half a minute."`
-	Activate   activateKey   `cmd:"" help:"Undo deactivate."`
-	Expire     expireKey     `cmd:"" help:"Set when a key ends."`
-	Delete     deleteKey     `cmd:"" help:"Remove a key."`
+	Rotate     rotateKey     `cmd:"" help:"Replace a key's secret and print the new one, once. If the old one has leaked, add --leaked."`
+	Deactivate deactivateKey `cmd:"" help:"Disable a key. Takes effect within 30 seconds."`
+	Activate   activateKey   `cmd:"" help:"Enable a key again."`
+	Expire     expireKey     `cmd:"" help:"Set when a key expires."`
+	Delete     deleteKey     `cmd:"" help:"Delete a key."`
 }
 
-// keyring is what a command on keys works with.
+// keyring holds what a command on keys works with.
 type keyring struct {
 	keys *apikey.Manager
 	out  printer
 }
 
-// AfterApply opens the table, when the command line has been read.
+// AfterApply opens the table once the command line is parsed.
 func (c *keysCommand) AfterApply(ctx context.Context, command *kong.Context, stdout io.Writer) error {
 	client, err := c.client(ctx)
 	if err != nil {
@@ -58,20 +58,22 @@ func (c *keysCommand) AfterApply(ctx context.Context, command *kong.Context, std
 }
 
 type createKey struct {
-	Owner     string            `required:"" help:"Who has the key: the id of the principal."`
-	Name      string            `help:"A name, for people."`
+	Owner     string            `required:"" help:"The id of the principal that the key belongs to."`
+	Name      string            `help:"A display name."`
 	Plan      string            `help:"The plan of the key."`
-	Scope     []string          `sep:"none" help:"What the key may be used for; may be repeated."`
+	Scope     []string          `sep:"none" help:"A scope of the key; may be repeated."`
 	Role      []string          `sep:"none" help:"A role of the principal; may be repeated."`
 	Attribute map[string]string `mapsep:"none" placeholder:"NAME=VALUE" help:"An attribute of the principal; may be repeated."`
-	UsageKey  string            `env:"GATESOCK_USAGE_KEY" placeholder:"VALUE" help:"The gateway's API key that stands for it in usage plans. It is a secret, which the table has as it is: better in the environment."`
-	Expires   expiry            `default:"never" placeholder:"WHEN" help:"When the key ends: 90d, 12h, 2027-01-31, a time like 2027-01-31T12:00:00Z, or never."`
-	Prefix    string            `help:"What the key begins with. Default: ${prefix}."`
+	UsageKey  string            `env:"GATESOCK_USAGE_KEY" placeholder:"VALUE" help:"The API Gateway key that usage plans count this key as. It is a secret and is stored in plain text; prefer the environment variable."`
+	Expires   expiry            `default:"never" placeholder:"WHEN" help:"When the key expires: 90d, 12h, 2027-01-31, a time like 2027-01-31T12:00:00Z, or never."`
+	Prefix    string            `help:"The first part of the key. Default: ${prefix}."`
 }
 
 func (c *createKey) Run(ctx context.Context, r *keyring) error {
 	key, secret, err := r.keys.Create(ctx, apikey.Key{
-		Owner: c.Owner, Name: c.Name, Plan: c.Plan, Scopes: c.Scope, Roles: c.Role, Attributes: c.Attribute, UsageKey: c.UsageKey,
+		Owner: c.Owner, Name: c.Name, Plan: c.Plan,
+		Scopes: c.Scope, Roles: c.Role, Attributes: c.Attribute,
+		UsageKey:  c.UsageKey,
 		ExpiresAt: c.Expires.from(r.out.now),
 	})
 	if err != nil {
@@ -81,7 +83,7 @@ func (c *createKey) Run(ctx context.Context, r *keyring) error {
 }
 
 type listKeys struct {
-	Owner string `help:"Only the keys of this owner."`
+	Owner string `help:"List only the keys of this owner."`
 }
 
 func (c *listKeys) Run(ctx context.Context, r *keyring) error {
@@ -99,13 +101,16 @@ func (c *listKeys) Run(ctx context.Context, r *keyring) error {
 	if c.Owner != "" {
 		all = slices.DeleteFunc(all, func(k apikey.Key) bool { return k.Owner != c.Owner })
 	}
-	slices.SortFunc(all, func(a, b apikey.Key) int { return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(
+		all,
+		func(a, b apikey.Key) int { return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID)) },
+	)
 	return r.out.list(all)
 }
 
 // one is the argument of the commands on one key.
 type one struct {
-	ID string `arg:"" help:"The key's id: what is between its prefix and its secret."`
+	ID string `arg:"" help:"The key's id, the part between its prefix and its secret."`
 }
 
 type showKey struct{ one }
@@ -116,8 +121,8 @@ func (c *showKey) Run(ctx context.Context, r *keyring) error {
 
 type rotateKey struct {
 	one
-	Leaked  bool  `xor:"ending" help:"The secret has leaked: all secrets before end at once. The same as --overlap 0."`
-	Overlap *span `xor:"ending" placeholder:"24h" help:"How long the secret before is good too, as in 90d or 12h; 0 ends it at once. Default: 24h."`
+	Leaked  bool  `xor:"ending" help:"Revoke all earlier secrets at once, because one has leaked. The same as --overlap 0."`
+	Overlap *span `xor:"ending" placeholder:"24h" help:"How long the old secret stays valid, such as 90d or 12h; 0 revokes it at once. Default: 24h."`
 }
 
 func (c *rotateKey) Run(ctx context.Context, r *keyring) error {
@@ -149,7 +154,7 @@ func (c *activateKey) Run(ctx context.Context, r *keyring) error {
 
 type expireKey struct {
 	one
-	When expiry `arg:"" help:"When: 90d, 12h, 2027-01-31, a time like 2027-01-31T12:00:00Z, 0 for now, or never."`
+	When expiry `arg:"" help:"When the key expires: 90d, 12h, 2027-01-31, a time like 2027-01-31T12:00:00Z, 0 for now, or never."`
 }
 
 func (c *expireKey) Run(ctx context.Context, r *keyring) error {
@@ -158,17 +163,21 @@ func (c *expireKey) Run(ctx context.Context, r *keyring) error {
 
 type deleteKey struct {
 	one
-	Force bool `help:"Delete it though it is in use."`
+	Force bool `help:"Delete the key even if it is active."`
 }
 
-// Run keeps a key that is good, unless it is forced: nothing brings it back.
+// Run refuses to delete an active key without --force: a deleted key cannot be restored.
 func (c *deleteKey) Run(ctx context.Context, r *keyring) error {
 	key, err := r.keys.Get(ctx, c.ID)
 	if err != nil {
 		return plain(err)
 	}
 	if stateOf(key, r.out.now) == active && !c.Force {
-		return fmt.Errorf("the key %s of %s is active: deactivate it first, or use --force", clean(key.ID), clean(key.Owner))
+		return fmt.Errorf(
+			"key %s of %s is active: deactivate it first, or use --force",
+			clean(key.ID),
+			clean(key.Owner),
+		)
 	}
 	if err := r.keys.Delete(ctx, c.ID); err != nil {
 		return plain(err)
@@ -176,7 +185,7 @@ func (c *deleteKey) Run(ctx context.Context, r *keyring) error {
 	return r.out.gone("key", key.ID)
 }
 
-// changed prints a key as it is now.
+// changed prints a key after a change.
 func (r *keyring) changed(key apikey.Key, err error) error {
 	if err != nil {
 		return plain(err)
@@ -184,10 +193,10 @@ func (r *keyring) changed(key apikey.Key, err error) error {
 	return r.out.one(key)
 }
 
-// plain makes of an error what somebody needs who typed a command.
+// plain adds to an error what the user of a command can do about it.
 func plain(err error) error {
 	if errors.Is(err, apikey.ErrNotFound) {
-		return fmt.Errorf("%w; gatesock keys list shows those that there are", err)
+		return fmt.Errorf("%w; run gatesock keys list to see all keys", err)
 	}
 	return err
 }

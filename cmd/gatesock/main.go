@@ -1,5 +1,5 @@
-// Command gatesock is the tool beside the library: it manages the API keys of package authz/apikey and the plans of package ratelimit in
-// the table of an application.
+// Command gatesock manages what an application keeps in its DynamoDB table: API keys (package
+// authz/apikey), plans (how much a key or a user may send), and the usage of both.
 //
 //	export GATESOCK_TABLE=chat
 //	gatesock keys create --owner plant-1 --name "sensor 7" --scope readings:write --expires 365d
@@ -10,16 +10,19 @@
 //	gatesock usage --from 2026-11-01 --kind plan --format csv
 //	gatesock help keys create
 //
-// Commands print tables for people, or JSON. The secret of a key is printed once, by the command that makes it, and by no other.
+// Commands print tables, or JSON with --json. The secret of a key is printed once, by the command
+// that creates it.
 //
-// Region, credentials and endpoint of DynamoDB are those of the environment and the shared AWS configuration.
+// The exit status is 0, 1 if a command failed, and 2 if the command line is invalid.
 //
-// With --dynamodb a command works on DynamoDB Local instead. It signs with the credentials and for the region of the environment and
-// the AWS configuration there too, since DynamoDB Local keeps the tables of each access key and region apart, unless it was started
-// with -sharedDb. Where the configuration has no credentials the access key and the secret are "local", and where it has no region
-// that is us-east-1. The roles of EC2 instances are not looked for.
+// # AWS and DynamoDB Local
 //
-// The exit status is 0, 1 if a command failed, and 2 if the command line was not understood.
+// Region, credentials and the endpoint of DynamoDB come from the environment and the shared AWS
+// configuration. With --dynamodb a command works on DynamoDB Local instead. It signs requests with
+// the same credentials and for the same region there, because DynamoDB Local keeps the tables of
+// each access key and region apart unless it was started with -sharedDb. If the configuration has
+// no credentials, access key and secret are "local"; if it has no region, the region is us-east-1.
+// The roles of EC2 instances are not looked up.
 package main
 
 import (
@@ -39,10 +42,10 @@ import (
 
 // cli is the command line.
 type cli struct {
-	Keys    keysCommand    `cmd:"" help:"Make, list and change API keys."`
-	Plans   plansCommand   `cmd:"" help:"Make, list and change plans: how much keys and users may send."`
-	Usage   usageCommand   `cmd:"" help:"Show what keys, users and plans have used, day by day."`
-	Help    helpCommand    `cmd:"" help:"Show help on a command, as in gatesock help keys create."`
+	Keys    keysCommand    `cmd:"" help:"Create, list and change API keys."`
+	Plans   plansCommand   `cmd:"" help:"Create, list and change plans: how much keys and users may send."`
+	Usage   usageCommand   `cmd:"" help:"Show daily usage by key, user and plan."`
+	Help    helpCommand    `cmd:"" help:"Show the help of a command, for example: gatesock help keys create."`
 	Version versionCommand `cmd:"" help:"Show the version."`
 
 	ShowVersion versionFlag `name:"version" help:"Show the version."`
@@ -62,32 +65,21 @@ const (
 	misused   = 2 // as of most commands; kong's own is 80
 )
 
-// misuse is the error of a command line that makes no sense.
+// misuse is the error of an invalid command line.
 type misuse struct{ error }
 
 func (m misuse) Unwrap() error { return m.error }
 
-// exited is what kong's exit is turned into.
-type exited int
-
 // run runs one command line and returns the exit status.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status int) {
-	defer func() {
-		switch e := recover().(type) {
-		case nil:
-		case exited:
-			status = int(e)
-		default:
-			panic(e)
-		}
-	}()
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	printed := false // --help and --version print and exit, whatever else the command line has
 	parser := kong.Must(&cli{},
 		kong.Name("gatesock"),
-		kong.Description("The tool beside the Go library gatesock, for WebSocket APIs of Amazon API Gateway."),
+		kong.Description("Manages the API keys, plans and usage of an application built on the Go library gatesock."),
 		kong.Vars{"prefix": apikey.DefaultPrefix},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Writers(stdout, stderr),
-		kong.Exit(func(code int) { panic(exited(code)) }),
+		kong.Exit(func(int) { printed = true }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.BindTo(stdout, (*io.Writer)(nil)),
 	)
@@ -95,6 +87,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 		args = []string{"--help"}
 	}
 	command, err := parser.Parse(args)
+	if printed {
+		return succeeded
+	}
 	if err == nil {
 		err = command.Run()
 	}
@@ -105,12 +100,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 	if !isMisuse(err) {
 		return failed
 	}
-	_, _ = fmt.Fprint(stderr, "See gatesock help, or --help after a command.\n")
+	_, _ = fmt.Fprint(stderr, "Run gatesock help, or add --help to a command.\n")
 	return misused
 }
 
-// isMisuse reports whether a command line was at fault. What goes wrong in a hook of a command, such as one that opens the table, has
-// kong's status 1.
+// isMisuse reports whether the command line is at fault. Errors of a command's hook, such as one
+// that opens the table, have kong's status 1.
 func isMisuse(err error) bool {
 	var own misuse
 	var parsing *kong.ParseError

@@ -22,10 +22,10 @@ import (
 	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
 )
 
-// asTool is the environment variable that makes the test binary the command itself.
+// asTool is the environment variable that turns the test binary into the command.
 const asTool = "GATESOCK_TEST_AS_TOOL"
 
-// TestMain runs the tests, or the command for one of them: a test does not have to build it.
+// TestMain runs the tests, or the command for a test, which then need not build it.
 func TestMain(m *testing.M) {
 	if os.Getenv(asTool) != "" {
 		main()
@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	dynamotest.Main(m)
 }
 
-// tool is the command as a process of its own, on a namespace of its own.
+// tool runs the command as a process of its own, in a namespace of its own.
 type tool struct {
 	t         *testing.T
 	path      string
@@ -49,16 +49,24 @@ func newTool(t *testing.T) *tool {
 	credentials, err := options.Credentials.Retrieve(t.Context())
 	require.NoError(t, err)
 	x := &tool{t: t, path: path, namespace: dynamotest.Namespace(t)}
-	x.env = append(os.Environ(), asTool+"=1",
-		"AWS_REGION="+options.Region, "AWS_ACCESS_KEY_ID="+credentials.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+credentials.SecretAccessKey,
-		"AWS_SESSION_TOKEN="+credentials.SessionToken, "GATESOCK_TABLE="+dynamotest.Table(t), "GATESOCK_NAMESPACE="+x.namespace, "TZ=UTC")
+	x.env = append(
+		os.Environ(),
+		asTool+"=1",
+		"AWS_REGION="+options.Region,
+		"AWS_ACCESS_KEY_ID="+credentials.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY="+credentials.SecretAccessKey,
+		"AWS_SESSION_TOKEN="+credentials.SessionToken,
+		"GATESOCK_TABLE="+dynamotest.Table(t),
+		"GATESOCK_NAMESPACE="+x.namespace,
+		"TZ=UTC",
+	)
 	if options.BaseEndpoint != nil {
 		x.env = append(x.env, "AWS_ENDPOINT_URL_DYNAMODB="+*options.BaseEndpoint)
 	}
 	return x
 }
 
-// run gives what a command line prints, and its exit status.
+// run returns the output and the exit status of a command line.
 func (x *tool) run(args ...string) (stdout, stderr string, status int) {
 	x.t.Helper()
 	c := exec.CommandContext(context.Background(), x.path, args...)
@@ -70,7 +78,7 @@ func (x *tool) run(args ...string) (stdout, stderr string, status int) {
 	return out.String(), problems.String(), c.ProcessState.ExitCode()
 }
 
-// keys is run for a command on keys that must succeed.
+// keys runs a command on keys that must succeed.
 func (x *tool) keys(args ...string) string {
 	x.t.Helper()
 	out, problems, status := x.run(append([]string{"keys"}, args...)...)
@@ -79,7 +87,7 @@ func (x *tool) keys(args ...string) string {
 	return out
 }
 
-// object is keys with --json, decoded.
+// object runs a command on keys with --json, and decodes the output.
 func (x *tool) object(args ...string) map[string]any {
 	x.t.Helper()
 	var got map[string]any
@@ -87,7 +95,7 @@ func (x *tool) object(args ...string) map[string]any {
 	return got
 }
 
-// fails is run for a command that must fail; it gives what it says.
+// fails runs a command that must fail, and returns its error output.
 func (x *tool) fails(status int, args ...string) string {
 	x.t.Helper()
 	out, problems, got := x.run(args...)
@@ -109,8 +117,29 @@ func TestKeys(t *testing.T) {
 	require.Equal(t, "[]\n", x.keys("list", "--json"))
 
 	begun := time.Now().Truncate(time.Second)
-	made := x.object("create", "--owner", "plant-1", "--name", "sensor 7, hall B", "--plan", "free", "--scope", "readings:write", "--scope", "a,b",
-		"--role", "device", "--attribute", "hall=B;C", "--usage-key", "0123456789-usage", "--expires", "90d", "--prefix", "acme")
+	made := x.object(
+		"create",
+		"--owner",
+		"plant-1",
+		"--name",
+		"sensor 7, hall B",
+		"--plan",
+		"free",
+		"--scope",
+		"readings:write",
+		"--scope",
+		"a,b",
+		"--role",
+		"device",
+		"--attribute",
+		"hall=B;C",
+		"--usage-key",
+		"0123456789-usage",
+		"--expires",
+		"90d",
+		"--prefix",
+		"acme",
+	)
 	secret := made["secret"].(string)
 	key := made["key"].(map[string]any)
 	id := key["id"].(string)
@@ -132,7 +161,7 @@ func TestKeys(t *testing.T) {
 	text := x.keys("create", "--owner", "plant-2")
 	second := regexp.MustCompile(`(?m)^gs_(\w{12})_\w+$`).FindStringSubmatch(text)
 	require.Len(t, second, 2, "%s", text)
-	require.Contains(t, text, "It is shown this once")
+	require.Contains(t, text, "It is shown only once")
 	_, err = verify(second[0])
 	require.NoError(t, err)
 
@@ -152,7 +181,7 @@ func TestKeys(t *testing.T) {
 	secret, fresh = overlapping, x.object("rotate", id, "--leaked")["secret"].(string)
 	require.NotContains(t, x.keys("show", id), "Old secret until")
 	_, err = verify(secret)
-	require.ErrorIs(t, err, authz.ErrUnauthenticated, "a day's overlap is over with --leaked")
+	require.ErrorIs(t, err, authz.ErrUnauthenticated, "--leaked ends the overlap of a day")
 	_, err = verify(fresh)
 	require.NoError(t, err)
 
@@ -172,7 +201,7 @@ func TestKeys(t *testing.T) {
 	require.Regexp(t, `^`+second[1]+` .* expired `, lines[2])
 	require.NotContains(t, x.keys("list", "--owner", "plant-1"), second[1])
 
-	// What was printed once is not printed again, nor what it could be made from.
+	// A secret is not printed again, nor its hash.
 	for _, again := range []string{list, x.keys("list", "--json"), x.keys("show", id), x.keys("show", id, "--json"), x.keys("expire", id, "1h", "--json")} {
 		for _, hidden := range []string{secret[len(secret)-40:], fresh[len(fresh)-40:], "0123456789-usage", "hash", "Hash"} {
 			require.NotContains(t, again, hidden)
@@ -184,10 +213,10 @@ func TestKeys(t *testing.T) {
 	require.NotContains(t, x.keys("show", id, "--json"), kept.Hash)
 
 	require.Contains(t, x.fails(1, "keys", "delete", id), "deactivate it first, or use --force")
-	require.Equal(t, "The key "+id+" is deleted.\n", x.keys("delete", id, "--force"))
+	require.Equal(t, "Deleted key "+id+".\n", x.keys("delete", id, "--force"))
 	require.Equal(t, map[string]any{"id": second[1], "deleted": true}, x.object("delete", second[1]))
 	require.Contains(t, x.fails(1, "keys", "show", id), "no such key")
-	require.Contains(t, x.fails(1, "keys", "rotate", id), "gatesock keys list shows")
+	require.Contains(t, x.fails(1, "keys", "rotate", id), "run gatesock keys list")
 }
 
 func TestPlans(t *testing.T) {
@@ -199,12 +228,32 @@ func TestPlans(t *testing.T) {
 		require.Zero(t, status, "%s", problems)
 		return out
 	}
-	require.Equal(t, "NAME  A SECOND  AT ONCE  QUOTAS\n", plans("list"))
-	require.Equal(t, "NAME  A SECOND  AT ONCE  QUOTAS\nfree  0.5       5        1000 a day (Europe/Berlin), 20000 a month (Europe/Berlin)\n",
-		plans("set", "free", "--rate", "0.5", "--burst", "5", "--per-day", "1000", "--per-month", "20000", "--zone", "Europe/Berlin"))
-	require.Contains(t, plans("set", "all"), "all   -         -        -\n")
-	require.JSONEq(t, `[{"name":"all"},{"name":"free","rate":0.5,"burst":5,"quotas":[{"max":1000,"per":"day","zone":"Europe/Berlin"},`+
-		`{"max":20000,"per":"month","zone":"Europe/Berlin"}]}]`, plans("list", "--json"))
+	require.Equal(t, "NAME  RATE/S  BURST  QUOTAS\n", plans("list"))
+	require.Equal(
+		t,
+		"NAME  RATE/S  BURST  QUOTAS\nfree  0.5     5      1000 per day (Europe/Berlin), 20000 per month (Europe/Berlin)\n",
+		plans(
+			"set",
+			"free",
+			"--rate",
+			"0.5",
+			"--burst",
+			"5",
+			"--per-day",
+			"1000",
+			"--per-month",
+			"20000",
+			"--zone",
+			"Europe/Berlin",
+		),
+	)
+	require.Contains(t, plans("set", "all"), "all   -       -      -\n")
+	require.JSONEq(
+		t,
+		`[{"name":"all"},{"name":"free","rate":0.5,"burst":5,"quotas":[{"max":1000,"per":"day","zone":"Europe/Berlin"},`+
+			`{"max":20000,"per":"month","zone":"Europe/Berlin"}]}]`,
+		plans("list", "--json"),
+	)
 	require.JSONEq(t, `{"name":"all"}`, plans("show", "all", "--json"))
 
 	store, err := dynamolimit.NewPlanStore(dynamotest.Client(t), dynamotest.Table(t), x.namespace)
@@ -213,8 +262,8 @@ func TestPlans(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, ratelimit.Limit{Rate: 0.5, Burst: 5}, plan.Limit)
 
-	require.Equal(t, "The plan all is deleted.\n", plans("delete", "all"))
-	require.Contains(t, x.fails(1, "plans", "show", "all"), `there is no plan "all"; gatesock plans list`)
+	require.Equal(t, "Deleted plan all.\n", plans("delete", "all"))
+	require.Contains(t, x.fails(1, "plans", "show", "all"), `there is no plan "all"; run gatesock plans list`)
 	require.Contains(t, x.fails(1, "plans", "delete", "all"), `there is no plan "all"`)
 	require.Contains(t, x.fails(2, "plans", "set", "x", "--zone", "Mars"), "--zone")
 	require.Contains(t, x.fails(1, "plans", "set", "x", "--rate", "1"), "burst")
@@ -229,7 +278,10 @@ func TestUsage(t *testing.T) {
 	today := time.Now().UTC()
 	day := today.Format(time.DateOnly)
 	yesterday := today.AddDate(0, 0, -1).Format(time.DateOnly)
-	longAgo, dayBefore := today.AddDate(0, 0, -300).Format(time.DateOnly), today.AddDate(0, 0, -301).Format(time.DateOnly)
+	longAgo, dayBefore := today.AddDate(0, 0, -300).
+		Format(time.DateOnly),
+		today.AddDate(0, 0, -301).
+			Format(time.DateOnly)
 	_, _, err = store.Add(t.Context(), []ratelimit.UsageRecord{
 		{Day: day, Kind: "key", Name: "k1", Connections: 2, Messages: 30},
 		{Day: day, Kind: "plan", Name: "pro, new", Connections: 2, Messages: 30},
@@ -243,15 +295,23 @@ func TestUsage(t *testing.T) {
 		require.Zero(t, status, "%s", problems)
 		return out
 	}
-	require.Equal(t, "DAY         KIND  NAME      CONNECTIONS  MESSAGES\n"+yesterday+"  key   k1        1            4\n"+
-		day+"  key   k1        2            30\n"+day+"  plan  pro, new  2            30\n", usage())
-	require.Equal(t, "day,kind,name,connections,messages\n"+day+",plan,\"pro, new\",2,30\n", usage("--kind", "plan", "--format", "csv"))
+	require.Equal(
+		t,
+		"DAY         KIND  NAME      CONNECTIONS  MESSAGES\n"+yesterday+"  key   k1        1            4\n"+
+			day+"  key   k1        2            30\n"+day+"  plan  pro, new  2            30\n",
+		usage(),
+	)
+	require.Equal(
+		t,
+		"day,kind,name,connections,messages\n"+day+",plan,\"pro, new\",2,30\n",
+		usage("--kind", "plan", "--format", "csv"),
+	)
 	require.JSONEq(t, `[{"day":"`+longAgo+`","kind":"key","name":"k1","connections":0,"messages":1}]`,
 		usage("--from", dayBefore, "--to", longAgo, "--name", "k1", "--format", "json"))
 	require.Equal(t, "[]\n", usage("--name", "nobody", "--format", "json"))
 	require.Contains(t, x.fails(2, "usage", "--from", day, "--to", longAgo), "--from is after --to")
 	require.Contains(t, x.fails(2, "usage", "--from", "2020-01-01"), "at most 400")
-	require.Contains(t, x.fails(2, "usage", "--from", "soon"), `"soon" is no day`)
+	require.Contains(t, x.fails(2, "usage", "--from", "soon"), `invalid day "soon"`)
 	require.Contains(t, x.fails(2, "usage", "--from", "-3 days ago"), "day")
 	require.Contains(t, x.fails(2, "usage", "--format", "xml"), "format")
 }
@@ -267,9 +327,9 @@ func TestMistakes(t *testing.T) {
 		{2, []string{"keys", "list", "--tables"}, "--tables"},
 		{2, []string{"keys", "create"}, "--owner"},
 		{2, []string{"keys", "show"}, "<id>"},
-		{2, []string{"keys", "create", "--owner", "x", "--expires", "soon"}, `"soon" is no end`},
-		{2, []string{"keys", "create", "--owner", "x", "--expires", "99999999999d"}, "is no end"},
-		{2, []string{"keys", "rotate", "x", "--overlap=-1h"}, "is no time span"},
+		{2, []string{"keys", "create", "--owner", "x", "--expires", "soon"}, `invalid expiry "soon"`},
+		{2, []string{"keys", "create", "--owner", "x", "--expires", "99999999999d"}, "invalid expiry"},
+		{2, []string{"keys", "rotate", "x", "--overlap=-1h"}, "invalid duration"},
 		{2, []string{"keys", "create", "--owner", "x", "--prefix", "A B"}, "--prefix"},
 		{2, []string{"keys", "rotate", "x", "--leaked", "--overlap", "1h"}, "--leaked"},
 		{1, []string{"keys", "create", "--owner", "x", "--expires", "2001-01-01"}, "has passed"},
@@ -303,7 +363,7 @@ func TestWhen(t *testing.T) {
 	}
 }
 
-// What somebody named a key cannot move the cursor of who looks at it, nor add a line.
+// The name of a key cannot move the terminal's cursor or add a line.
 func TestClean(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder

@@ -7,7 +7,7 @@ import (
 	"io"
 	"strings"
 	"time"
-	_ "time/tzdata" // for the zones of quotas, wherever this runs
+	_ "time/tzdata" // so that the time zones of quotas are known on every machine
 
 	"github.com/alecthomas/kong"
 
@@ -15,24 +15,24 @@ import (
 	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
 )
 
-// plansCommand has what all commands on plans have in common.
+// plansCommand is what all commands on plans share.
 type plansCommand struct {
 	table
 	JSON bool `help:"Print JSON instead of a table."`
 
-	Set    setPlan    `cmd:"" help:"Make a plan, or replace it. Programs notice within a minute."`
+	Set    setPlan    `cmd:"" help:"Create or replace a plan. Takes effect within a minute."`
 	List   listPlans  `cmd:"" help:"List the plans."`
 	Show   showPlan   `cmd:"" help:"Show a plan."`
-	Delete deletePlan `cmd:"" help:"Remove a plan. Who is on it gets the one of those who have none."`
+	Delete deletePlan `cmd:"" help:"Delete a plan. Its users fall back to the default plan."`
 }
 
-// planBook is what a command on plans works with.
+// planBook holds what a command on plans works with.
 type planBook struct {
 	plans *dynamolimit.PlanStore
 	out   printer
 }
 
-// AfterApply opens the table, when the command line has been read.
+// AfterApply opens the table once the command line is parsed.
 func (c *plansCommand) AfterApply(ctx context.Context, command *kong.Context, stdout io.Writer) error {
 	client, err := c.client(ctx)
 	if err != nil {
@@ -48,12 +48,12 @@ func (c *plansCommand) AfterApply(ctx context.Context, command *kong.Context, st
 
 type setPlan struct {
 	Name     string  `arg:"" help:"The plan's name."`
-	Rate     float64 `help:"Messages a second in the long run."`
-	Burst    int     `help:"Messages at once."`
-	PerDay   int64   `help:"Messages a day."`
-	PerWeek  int64   `help:"Messages a week, from Monday on."`
-	PerMonth int64   `help:"Messages a month."`
-	Zone     string  `default:"UTC" help:"Where days, weeks and months are of, as in Europe/Berlin. Default: ${default}."`
+	Rate     float64 `help:"Messages per second, sustained."`
+	Burst    int     `help:"Messages in a burst."`
+	PerDay   int64   `help:"Messages per day."`
+	PerWeek  int64   `help:"Messages per week, from Monday."`
+	PerMonth int64   `help:"Messages per month."`
+	Zone     string  `default:"UTC" help:"The time zone in which days, weeks and months begin, such as Europe/Berlin. Default: ${default}."`
 }
 
 func (c *setPlan) Run(ctx context.Context, b *planBook) error {
@@ -63,7 +63,9 @@ func (c *setPlan) Run(ctx context.Context, b *planBook) error {
 	}
 	plan := ratelimit.Plan{Limit: ratelimit.Limit{Rate: c.Rate, Burst: c.Burst}}
 	for _, q := range []ratelimit.Quota{
-		{Max: c.PerDay, Per: ratelimit.Day, Zone: zone}, {Max: c.PerWeek, Per: ratelimit.Week, Zone: zone}, {Max: c.PerMonth, Per: ratelimit.Month, Zone: zone},
+		{Max: c.PerDay, Per: ratelimit.Day, Zone: zone},
+		{Max: c.PerWeek, Per: ratelimit.Week, Zone: zone},
+		{Max: c.PerMonth, Per: ratelimit.Month, Zone: zone},
 	} {
 		if q.Max != 0 {
 			plan.Quotas = append(plan.Quotas, q)
@@ -110,12 +112,12 @@ func (c *deletePlan) Run(ctx context.Context, b *planBook) error {
 
 func planError(name string, err error) error {
 	if errors.Is(err, ratelimit.ErrNoPlan) {
-		return fmt.Errorf("there is no plan %q; gatesock plans list shows those that there are", name)
+		return fmt.Errorf("there is no plan %q; run gatesock plans list to see all plans", name)
 	}
 	return plain(err)
 }
 
-// shownPlan is what is printed of a plan as JSON.
+// shownPlan is the JSON form of a plan.
 type shownPlan struct {
 	Name   string       `json:"name"`
 	Rate   float64      `json:"rate,omitempty"`
@@ -154,7 +156,7 @@ func (p printer) plans(all []dynamolimit.NamedPlan) error {
 		}
 		return p.object(shown)
 	}
-	rows := [][]string{{"NAME", "A SECOND", "AT ONCE", "QUOTAS"}}
+	rows := [][]string{{"NAME", "RATE/S", "BURST", "QUOTAS"}}
 	for _, n := range all {
 		s := showPlanOf(n.Name, n.Plan)
 		rate, burst := "-", "-"
@@ -163,7 +165,7 @@ func (p printer) plans(all []dynamolimit.NamedPlan) error {
 		}
 		quotas := []string{}
 		for _, q := range s.Quotas {
-			quotas = append(quotas, fmt.Sprintf("%d a %s (%s)", q.Max, q.Per, q.Zone))
+			quotas = append(quotas, fmt.Sprintf("%d per %s (%s)", q.Max, q.Per, q.Zone))
 		}
 		if len(quotas) == 0 {
 			quotas = append(quotas, "-")

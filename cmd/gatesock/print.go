@@ -16,8 +16,8 @@ import (
 	"github.com/gatesock/gatesock/authz/apikey"
 )
 
-// printer writes keys, as tables for people or as JSON for programs. What has a secret it writes once; the hashes and the
-// gateway's own key it never does.
+// printer writes keys, plans and usage as tables or as JSON. It writes a secret once, and never a
+// hash or the gateway's own key.
 type printer struct {
 	w    io.Writer
 	json bool
@@ -42,7 +42,7 @@ func stateOf(k apikey.Key, now time.Time) string {
 	}
 }
 
-// shown is what is printed of a key as JSON.
+// shown is the JSON form of a key.
 type shown struct {
 	ID         string            `json:"id"`
 	Prefix     string            `json:"prefix"`
@@ -52,21 +52,23 @@ type shown struct {
 	Scopes     []string          `json:"scopes,omitempty"`
 	Roles      []string          `json:"roles,omitempty"`
 	Attributes map[string]string `json:"attributes,omitempty"`
-	// UsageKey says that there is one.
+	// UsageKey reports whether the key has one.
 	UsageKey  bool      `json:"usageKey,omitempty"`
 	State     string    `json:"state"`
 	CreatedAt time.Time `json:"createdAt,omitzero"`
 	ExpiresAt time.Time `json:"expiresAt,omitzero"`
 	LastUsed  time.Time `json:"lastUsed,omitzero"`
-	// PreviousValidUntil is until when the secret before is good too.
+	// OldUntil is until when the old secret is valid.
 	OldUntil time.Time `json:"oldSecretUntil,omitzero"`
 	Version  int       `json:"version"`
 }
 
 func (p printer) show(k apikey.Key) shown {
 	s := shown{
-		ID: k.ID, Prefix: k.Prefix, Name: k.Name, Owner: k.Owner, Plan: k.Plan, Scopes: k.Scopes, Roles: k.Roles, Attributes: k.Attributes,
-		UsageKey: k.UsageKey != "", State: stateOf(k, p.now), CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt, LastUsed: k.LastUsed, Version: k.Version,
+		ID: k.ID, Prefix: k.Prefix, Name: k.Name, Owner: k.Owner, Plan: k.Plan,
+		Scopes: k.Scopes, Roles: k.Roles, Attributes: k.Attributes,
+		UsageKey: k.UsageKey != "", State: stateOf(k, p.now), Version: k.Version,
+		CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt, LastUsed: k.LastUsed,
 	}
 	if k.PreviousValidUntil.After(p.now) {
 		s.OldUntil = k.PreviousValidUntil
@@ -85,18 +87,18 @@ func (p printer) made(k apikey.Key, secret string) error {
 	if err := p.one(k); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(p.w, "\n%s\n\nThis is the key with its secret. It is shown this once: keep it now.\n", secret)
+	_, err := fmt.Fprintf(p.w, "\n%s\n\nThis is the key with its secret. It is shown only once: save it now.\n", secret)
 	return err
 }
 
-// rotated prints a key with its new secret, and what became of the one before.
+// rotated prints a key with its new secret, and until when the old one is valid.
 func (p printer) rotated(k apikey.Key, secret string) error {
 	if err := p.made(k, secret); err != nil || p.json {
 		return err
 	}
-	const leaked = "\nThe secret before is good until %s. If it has leaked, end it now:\n  gatesock keys rotate %s --leaked\n"
-	const ended = "\nAll secrets before are refused: at once, or within half a minute where the key was read before.\n" +
-		"Connections that are open stay open.\n"
+	const leaked = "\nThe old secret is valid until %s. If it has leaked, revoke it now:\n  gatesock keys rotate %s --leaked\n"
+	const ended = "\nAll earlier secrets are revoked. Processes that have the key in their cache follow within 30 seconds.\n" +
+		"Open connections stay open.\n"
 	var err error
 	if k.PreviousValidUntil.After(p.now) {
 		_, err = fmt.Fprintf(p.w, leaked, moment(k.PreviousValidUntil, ""), clean(k.ID))
@@ -158,7 +160,7 @@ func (p printer) list(keys []apikey.Key) error {
 	return p.rows(rows)
 }
 
-// gone says that something is no more.
+// gone prints that something is deleted.
 func (p printer) gone(what, id string) error {
 	if p.json {
 		return p.object(struct {
@@ -166,7 +168,7 @@ func (p printer) gone(what, id string) error {
 			Deleted bool   `json:"deleted"`
 		}{id, true})
 	}
-	_, err := fmt.Fprintf(p.w, "The %s %s is deleted.\n", what, clean(id))
+	_, err := fmt.Fprintf(p.w, "Deleted %s %s.\n", what, clean(id))
 	return err
 }
 
@@ -183,8 +185,8 @@ func (p printer) object(v any) error {
 	return err
 }
 
-// escaped returns JSON in which characters that a terminal may act on are escapes; encoding/json leaves those above ASCII. They are in
-// strings only.
+// escaped escapes the characters in JSON that a terminal may act on; encoding/json leaves those
+// above ASCII. They occur in strings only.
 func escaped(text string) string {
 	var b strings.Builder
 	for _, c := range text {
@@ -225,7 +227,7 @@ func (p printer) rows(rows [][]string) error {
 	return nil
 }
 
-// clean keeps what somebody put into a key from moving a terminal's cursor or breaking a column.
+// clean quotes text that would move a terminal's cursor or break a column.
 func clean(text string) string {
 	if !utf8.ValidString(text) {
 		return strconv.Quote(text)
@@ -238,8 +240,9 @@ func clean(text string) string {
 	return text
 }
 
-// csvCell keeps what somebody put into a name from being a formula where a spreadsheet opens the file (OWASP, "CSV Injection"): it gets a
-// quote in front. So does what follows a semicolon, which is where cells begin in the spreadsheets of many countries.
+// csvCell puts a quote before a name that a spreadsheet would take for a formula (OWASP, "CSV
+// Injection"), and before what follows a semicolon, where cells begin in the spreadsheets of many
+// countries.
 func csvCell(text string) string {
 	cells := strings.Split(clean(text), ";")
 	for i, cell := range cells {

@@ -16,19 +16,20 @@ import (
 	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
 )
 
-// hostile are texts that somebody may have put into the table: what moves a cursor, turns the direction of text round, adds a line, or
-// is a formula.
+// hostile are texts that may be in the table: they move a cursor, reverse the direction of text,
+// add a line, or are a formula.
 var hostile = []string{ //nolint:gochecknoglobals // nobody changes it
 	"\x1b[2J", "\x9b2J", "\u009b2J", "a\u202eb", "a\nb", "a\tb", "a\rb", "\x7f", "\u2066x", "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "＝1+1", "'=1",
 	"a,b", `a"b`, "\u0000", "a;=1+1", "a; @SUM(A1);b", "  =1+1", ";-1", ";",
 }
 
-// Whatever is in the table, no command prints what a terminal acts on, nor a line more than there are records.
+// No command prints what a terminal acts on, or more lines than there are records.
 func TestNoOutputHasControlCharacters(t *testing.T) {
 	t.Parallel()
 	for _, text := range hostile {
 		key := apikey.Key{
-			ID: text, Prefix: text, Name: text, Owner: text, Plan: text, Scopes: []string{text}, Roles: []string{text}, Attributes: map[string]string{text: text},
+			ID: text, Prefix: text, Name: text, Owner: text, Plan: text,
+			Scopes: []string{text}, Roles: []string{text}, Attributes: map[string]string{text: text},
 		}
 		plan := ratelimit.Plan{Quotas: []ratelimit.Quota{{Max: 1, Per: ratelimit.Day}}}
 		record := ratelimit.UsageRecord{Day: "2026-11-24", Kind: text, Name: text, Messages: 1}
@@ -51,7 +52,8 @@ func TestNoOutputHasControlCharacters(t *testing.T) {
 					require.True(t, c == '\n' || c == ' ' || isPlain(c), "%s of %q prints %q", command, text, c)
 				}
 				require.True(t, utf8.ValidString(out.String()), "%s of %q", command, text)
-				if oneLine := []string{"list", "usage", "csv", "plans", "plan"}; !asJSON && slices.Contains(oneLine, command) {
+				if oneLine := []string{"list", "usage", "csv", "plans", "plan"}; !asJSON &&
+					slices.Contains(oneLine, command) {
 					require.Equal(t, 2, strings.Count(out.String(), "\n"), "%s of %q", command, text)
 				}
 			}
@@ -59,10 +61,10 @@ func TestNoOutputHasControlCharacters(t *testing.T) {
 	}
 }
 
-// isPlain reports whether a character is one of printed text: no control, no mark of direction.
+// isPlain reports whether a character is printable: not a control and not a mark of direction.
 func isPlain(c rune) bool { return c >= ' ' && c < 0x7f || c > 0xa0 && c != 0x202e && c != 0x2066 }
 
-// A spreadsheet computes nothing that a client has named itself, and the names can be told from one another.
+// A spreadsheet takes no name for a formula, and different names stay different.
 func TestCSVHasNoFormulas(t *testing.T) {
 	t.Parallel()
 	var records []ratelimit.UsageRecord
@@ -84,8 +86,8 @@ func TestCSVHasNoFormulas(t *testing.T) {
 	require.Equal(t, "a,b", rows[1+16][2], "what is harmless stays as it is")
 }
 
-// JSON is what it was, for programs.
-func TestJSONIsAsItWas(t *testing.T) {
+// Programs read the same text back from JSON.
+func TestJSONKeepsText(t *testing.T) {
 	t.Parallel()
 	for _, text := range append(hostile, "ü", "😀", "\U000e0001", "<&>") {
 		var out strings.Builder
@@ -96,17 +98,18 @@ func TestJSONIsAsItWas(t *testing.T) {
 	}
 }
 
-// Who rotates a key is told how long the secret before is good, and what to do if it has leaked.
-func TestRotateTellsOfTheSecretBefore(t *testing.T) {
+// After a rotation the output has how long the old secret is valid, and what to do if it has
+// leaked.
+func TestRotateMentionsTheOldSecret(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	var out strings.Builder
 	p := printer{w: &out, now: now}
 	require.NoError(t, p.rotated(apikey.Key{ID: "0K3f9bQxT2mR", PreviousValidUntil: now.Add(24 * time.Hour)}, "s"))
-	require.Contains(t, out.String(), "The secret before is good until 2026-11-25 12:00Z.")
+	require.Contains(t, out.String(), "The old secret is valid until 2026-11-25 12:00Z.")
 	require.Contains(t, out.String(), "gatesock keys rotate 0K3f9bQxT2mR --leaked")
 	out.Reset()
 	require.NoError(t, p.rotated(apikey.Key{ID: "0K3f9bQxT2mR", PreviousValidUntil: now}, "s"))
-	require.Contains(t, out.String(), "All secrets before are refused")
-	require.Contains(t, out.String(), "Connections that are open stay open")
+	require.Contains(t, out.String(), "All earlier secrets are revoked")
+	require.Contains(t, out.String(), "Open connections stay open")
 }

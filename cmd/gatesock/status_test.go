@@ -41,15 +41,15 @@ func localEndpoint(t *testing.T) string {
 	return aws.ToString(dynamotest.Local(t).Options().BaseEndpoint)
 }
 
-// TestStatus holds what every kind of command line prints, where, and the exit status.
+// TestStatus checks the output and the exit status of every kind of command line.
 func TestStatus(t *testing.T) {
 	t.Parallel()
 	const (
 		usage  = `Usage: gatesock <command> \[flags\](.|\n)*keys create(.|\n)*plans set(.|\n)*usage (.|\n)*help (.|\n)*version `
-		onKeys = `Usage: gatesock keys --table=STRING <command>(.|\n)*\n  keys rotate  +Give a key`
-		onMake = `Usage: gatesock keys create --table=STRING --owner=STRING(.|\n)*Make a key and print its secret, once.`
+		onKeys = `Usage: gatesock keys --table=STRING <command>(.|\n)*\n  keys rotate  +Replace a key`
+		onMake = `Usage: gatesock keys create --table=STRING --owner=STRING(.|\n)*Create a key and print its secret, once.`
 		which  = `^gatesock \S+ \(go1\.\S+, \w+/\w+\)\n$`
-		see    = `\nSee gatesock help, or --help after a command\.\n$`
+		see    = `\nRun gatesock help, or add --help to a command\.\n$`
 	)
 	for line, c := range map[string]struct {
 		status         int
@@ -91,7 +91,7 @@ func TestStatus(t *testing.T) {
 		"plans set x --rate much":            {2, "", `--rate` + `(.|\n)*` + see},
 		"keys create --owner x --prefix A!B": {2, "", `--prefix: .*"A!B"` + `(.|\n)*` + see},
 		"usage --from 2026-03-02 --to 2026-03-01": {2, "", `--from is after --to` + see},
-		"usage --from 2001-01-01 --to 2026-03-01": {2, "", `at most \d+ are kept` + see},
+		"usage --from 2001-01-01 --to 2026-03-01": {2, "", `want at most \d+` + see},
 		"keys list --table=":                      {2, "", `--table is empty` + see},
 		"plans list --table=":                     {2, "", `--table is empty` + see},
 		"usage --table=":                          {2, "", `--table is empty` + see},
@@ -119,7 +119,7 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// TestDynamoDBErrors holds what the tool says where it does not get at its table, on DynamoDB Local and on servers that are none.
+// TestDynamoDBErrors checks the errors of commands that cannot reach their table.
 func TestDynamoDBErrors(t *testing.T) {
 	t.Parallel()
 	refused := func(*testing.T) string { return "http://127.0.0.1:1" } // nobody listens there; a free port may be another test's soon
@@ -137,7 +137,9 @@ func TestDynamoDBErrors(t *testing.T) {
 		}
 	}
 	problem := func(code, message string) func(t *testing.T) string {
-		text, err := json.Marshal(map[string]string{"__type": "com.amazonaws.dynamodb.v20120810#" + code, "message": message})
+		text, err := json.Marshal(
+			map[string]string{"__type": "com.amazonaws.dynamodb.v20120810#" + code, "message": message},
+		)
 		require.NoError(t, err)
 		return answers(400, "application/x-amz-json-1.0", string(text))
 	}
@@ -166,7 +168,7 @@ func TestDynamoDBErrors(t *testing.T) {
 		},
 		"another server": {
 			answers(404, "text/html", "<html>\x1b[2J not found</html>"), func(*tool) {},
-			`^gatesock: what answers at http://127\.0\.0\.1:\d+, region us-east-1 is not DynamoDB: check that DynamoDB Local runs there\n$`,
+			`^gatesock: the server at http://127\.0\.0\.1:\d+, region us-east-1 is not DynamoDB: check that DynamoDB Local runs there\n$`,
 		},
 		"refused credentials": {
 			problem("UnrecognizedClientException", "The security token included in the request is invalid."), withKey("AKIAIOSFODNN7EXAMPLE"),
@@ -190,14 +192,23 @@ func TestDynamoDBErrors(t *testing.T) {
 			t.Parallel()
 			lines := []string{"keys list"}
 			if name == "no such table" { // every command finds that out in another way
-				lines = append(lines, "plans list", "usage", "keys create --owner x", "plans set x", "keys show 0K3f9bQxT2mR")
+				lines = append(
+					lines,
+					"plans list",
+					"usage",
+					"keys create --owner x",
+					"plans set x",
+					"keys show 0K3f9bQxT2mR",
+				)
 			}
 			for _, line := range lines {
 				x := newTool(t)
 				x.unconfigured()
 				x.set("AWS_MAX_ATTEMPTS", "1")
 				c.set(x)
-				problems := x.fails(1, append(strings.Fields(line), "--table", "no-such-table", "--dynamodb", c.at(t))...)
+				problems := x.fails(
+					1,
+					append(strings.Fields(line), "--table", "no-such-table", "--dynamodb", c.at(t))...)
 				require.Regexp(t, c.says, problems, line)
 				require.Less(t, len(problems), 2100, line)
 				require.Equal(t, 1, strings.Count(problems, "\n"), line)
@@ -213,14 +224,18 @@ func TestAnotherKindOfTable(t *testing.T) {
 	name := "other-" + x.namespace
 	_, err := db.CreateTable(t.Context(), &dynamodb.CreateTableInput{
 		TableName: &name, BillingMode: types.BillingModePayPerRequest,
-		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("number"), AttributeType: types.ScalarAttributeTypeN}},
-		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("number"), KeyType: types.KeyTypeHash}},
+		AttributeDefinitions: []types.AttributeDefinition{
+			{AttributeName: aws.String("number"), AttributeType: types.ScalarAttributeTypeN},
+		},
+		KeySchema: []types.KeySchemaElement{
+			{AttributeName: aws.String("number"), KeyType: types.KeyTypeHash},
+		},
 	})
 	require.NoError(t, err)
 	require.Contains(t, x.fails(1, "keys", "list", "--table", name, "--dynamodb", localEndpoint(t)), "template.json")
 }
 
-// TestNoConfiguration holds what AWS needs and DynamoDB Local does not.
+// TestNoConfiguration checks the errors of an AWS configuration that lacks something.
 func TestNoConfiguration(t *testing.T) {
 	t.Parallel()
 	for _, line := range []string{"keys list", "plans list", "usage"} {
@@ -228,17 +243,30 @@ func TestNoConfiguration(t *testing.T) {
 		x.unconfigured()
 		args := strings.Fields(line)
 		require.Equal(t, "gatesock: no AWS region: use --region, or set AWS_REGION\n", x.fails(1, args...), line)
-		require.Regexp(t, `^gatesock: no AWS credentials: set AWS_ACCESS_KEY_ID and .*--profile: .*\n$`, x.fails(1, append(args, "--region", "eu-west-3")...))
+		require.Regexp(
+			t,
+			`^gatesock: no AWS credentials: set AWS_ACCESS_KEY_ID and .*--profile: .*\n$`,
+			x.fails(1, append(args, "--region", "eu-west-3")...),
+		)
 	}
 }
 
-// TestLocalCredentials holds whose access key and which region DynamoDB Local gets to see.
+// TestLocalCredentials checks the access key and the region that requests to DynamoDB Local have.
 func TestLocalCredentials(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := dir + "/credentials"
-	require.NoError(t, os.WriteFile(file, []byte("[default]\naws_access_key_id=FILEKEY\naws_secret_access_key=s\n[second]\naws_access_key_id=SECONDKEY\naws_secret_access_key=s\n"+
-		"[broken]\ncredential_process=/no/such/program\n"), 0o600))
+	require.NoError(
+		t,
+		os.WriteFile(
+			file,
+			[]byte(
+				"[default]\naws_access_key_id=FILEKEY\naws_secret_access_key=s\n[second]\naws_access_key_id=SECONDKEY\naws_secret_access_key=s\n"+
+					"[broken]\ncredential_process=/no/such/program\n",
+			),
+			0o600,
+		),
+	)
 	for name, c := range map[string]struct {
 		env  map[string]string
 		args []string
@@ -262,7 +290,8 @@ func TestLocalCredentials(t *testing.T) {
 			x := newTool(t)
 			x.unconfigured()
 			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				// Programs that wait for a DynamoDB Local ask the port that they want for it, which may be this one.
+				// Programs that wait for a DynamoDB Local ask the port that they want for it, which may be this
+				// one.
 				body, err := io.ReadAll(r.Body)
 				if err != nil || !strings.Contains(string(body), x.namespace) {
 					w.WriteHeader(http.StatusNotFound)

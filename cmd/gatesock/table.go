@@ -17,13 +17,13 @@ import (
 	"github.com/aws/smithy-go/middleware"
 )
 
-// table says which table a command works on.
+// table selects the table that a command works on.
 type table struct {
 	Table     string   `required:"" env:"GATESOCK_TABLE" help:"The DynamoDB table."`
-	Namespace string   `env:"GATESOCK_NAMESPACE" help:"The namespace in the table, if the application has one."`
-	Region    string   `help:"The AWS region. Default: that of the AWS configuration."`
-	Profile   string   `help:"The profile of the AWS configuration."`
-	DynamoDB  endpoint `name:"dynamodb" placeholder:"URL" help:"Where DynamoDB Local is, as in http://127.0.0.1:8000, instead of AWS. Signed with the credentials of the AWS configuration, or, where it has none, with the access key local."`
+	Namespace string   `env:"GATESOCK_NAMESPACE" help:"The application's namespace in the table, if it uses one."`
+	Region    string   `help:"The AWS region. Default: the region of the AWS configuration."`
+	Profile   string   `help:"A profile of the AWS configuration."`
+	DynamoDB  endpoint `name:"dynamodb" placeholder:"URL" help:"The address of DynamoDB Local, such as http://127.0.0.1:8000, to use instead of AWS. Requests are signed with the credentials of the AWS configuration, or with the access key local if it has none."`
 }
 
 // endpoint is the address of DynamoDB Local.
@@ -39,13 +39,15 @@ func (e *endpoint) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// localRegion and localKey are what DynamoDB Local gets where the AWS configuration has nothing; localKey is the secret too.
+// localRegion and localKey are what DynamoDB Local gets if the AWS configuration has nothing;
+// localKey is the secret too.
 const (
 	localRegion = "us-east-1"
 	localKey    = "local"
 )
 
-// client returns DynamoDB as the machine's AWS configuration has it, or DynamoDB Local. What goes wrong is a [tableError].
+// client returns a client for DynamoDB on AWS or for DynamoDB Local, whose errors are
+// [tableError]s.
 func (t *table) client(ctx context.Context) (*dynamodb.Client, error) {
 	cfg, err := t.load(ctx)
 	if err != nil {
@@ -53,8 +55,11 @@ func (t *table) client(ctx context.Context) (*dynamodb.Client, error) {
 	}
 	key, err := cfg.Credentials.Retrieve(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a profile that has some "+
-			"with --profile: %w", err)
+		return nil, fmt.Errorf(
+			"no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a profile that has some "+
+				"with --profile: %w",
+			err,
+		)
 	}
 	at := place{table: t.Table, region: cfg.Region, accessKey: key.AccessKeyID}
 	client := dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
@@ -62,13 +67,13 @@ func (t *table) client(ctx context.Context) (*dynamodb.Client, error) {
 			o.BaseEndpoint = aws.String(string(t.DynamoDB))
 		}
 		at.endpoint = aws.ToString(o.BaseEndpoint)
-		o.Logger = logging.Nop{} // its warnings, such as of checksums that DynamoDB Local gets wrong, are for nobody here
+		o.Logger = logging.Nop{} // drops warnings, such as those about checksums of DynamoDB Local
 		o.APIOptions = append(o.APIOptions, at.locate)
 	})
 	return client, nil
 }
 
-// load reads the AWS configuration, and fills in for DynamoDB Local what that does not need.
+// load loads the AWS configuration, and fills in what DynamoDB Local does not need.
 func (t *table) load(ctx context.Context) (aws.Config, error) {
 	if t.Region != "" && !regexp.MustCompile(`^[A-Za-z0-9-]+$`).MatchString(t.Region) {
 		return aws.Config{}, misuse{fmt.Errorf("--region: %q is not a region like eu-central-1", t.Region)}
@@ -91,17 +96,17 @@ func (t *table) load(ctx context.Context) (aws.Config, error) {
 	if cfg.Region == "" {
 		return aws.Config{}, errors.New("no AWS region: use --region, or set AWS_REGION")
 	}
-	// The role of the machine is what is asked where the configuration names no other credentials.
+	// The SDK falls back to the role of the machine if the configuration names no other credentials.
 	if local && aws.IsCredentialsProvider(cfg.Credentials, (*ec2rolecreds.Provider)(nil)) {
 		cfg.Credentials = credentials.NewStaticCredentialsProvider(localKey, localKey, "")
 	}
 	return cfg, nil
 }
 
-// place is where a table is looked for.
+// place is where a command looks for its table.
 type place struct{ table, region, endpoint, accessKey string }
 
-// locate makes the errors of a client [tableError]s.
+// locate turns the errors of a client into [tableError]s.
 func (p place) locate(stack *middleware.Stack) error {
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("gatesock.locate", func(
 		ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,

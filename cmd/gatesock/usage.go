@@ -17,17 +17,17 @@ import (
 	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
 )
 
-// usageCommand shows what was used.
+// usageCommand shows daily usage.
 type usageCommand struct {
 	table
-	From   date   `default:"6 days ago" placeholder:"DAY" help:"The first day, in UTC, as in 2027-01-31 or today. Default: ${default}."`
+	From   date   `default:"6 days ago" placeholder:"DAY" help:"The first day in UTC, such as 2027-01-31 or today. Default: ${default}."`
 	To     date   `default:"today" placeholder:"DAY" help:"The last day. Default: ${default}."`
-	Kind   string `help:"Only of this kind: key, user, source, plan, …"`
-	Name   string `help:"Only of this name: the key's id, the user, the plan."`
-	Format string `enum:"table,csv,json" default:"table" help:"How to print: ${enum}."`
+	Kind   string `help:"Show only this kind: key, user, source, plan, …"`
+	Name   string `help:"Show only this name: the key's id, the user or the plan."`
+	Format string `enum:"table,csv,json" default:"table" help:"Output format: ${enum}."`
 }
 
-// maxDays is how many days are shown at once: each is a query.
+// maxDays bounds the days of one command: each is a query.
 const maxDays = 400
 
 func (c *usageCommand) Run(ctx context.Context, stdout io.Writer) error {
@@ -37,7 +37,15 @@ func (c *usageCommand) Run(ctx context.Context, stdout io.Writer) error {
 	case days < 1:
 		return misuse{errors.New("--from is after --to")}
 	case days > maxDays:
-		return misuse{fmt.Errorf("from %s to %s are %d days; at most %d are kept", from.Format(time.DateOnly), to.Format(time.DateOnly), days, maxDays)}
+		return misuse{
+			fmt.Errorf(
+				"%s to %s is %d days: want at most %d",
+				from.Format(time.DateOnly),
+				to.Format(time.DateOnly),
+				days,
+				maxDays,
+			),
+		}
 	}
 	client, err := c.client(ctx)
 	if err != nil {
@@ -60,7 +68,7 @@ func (c *usageCommand) Run(ctx context.Context, stdout io.Writer) error {
 	return printer{w: stdout, now: now}.usage(c.Format, all)
 }
 
-// shownUsage is what is printed of a record as JSON.
+// shownUsage is the JSON form of a record.
 type shownUsage struct {
 	Day         string `json:"day"`
 	Kind        string `json:"kind"`
@@ -79,7 +87,10 @@ func (p printer) usage(format string, records []ratelimit.UsageRecord) error {
 	}
 	rows := make([][]string, 0, len(records)+1)
 	for _, r := range records {
-		rows = append(rows, []string{r.Day, r.Kind, r.Name, strconv.FormatInt(r.Connections, 10), strconv.FormatInt(r.Messages, 10)})
+		rows = append(
+			rows,
+			[]string{r.Day, r.Kind, r.Name, strconv.FormatInt(r.Connections, 10), strconv.FormatInt(r.Messages, 10)},
+		)
 	}
 	if format == "csv" {
 		for _, row := range rows {
@@ -91,7 +102,7 @@ func (p printer) usage(format string, records []ratelimit.UsageRecord) error {
 	return p.rows(slices.Insert(rows, 0, []string{"DAY", "KIND", "NAME", "CONNECTIONS", "MESSAGES"}))
 }
 
-// date is a day in UTC: one of the calendar, or so many days ago.
+// date is a day in UTC: a calendar day, or a number of days ago.
 type date struct {
 	at  time.Time
 	ago int
@@ -99,7 +110,7 @@ type date struct {
 
 var _ kong.MapperValue = (*date)(nil)
 
-// Decode reads a date.
+// Decode parses a date.
 func (d *date) Decode(c *kong.DecodeContext) error {
 	var text string
 	if err := c.Scan.PopValueInto("day", &text); err != nil {
@@ -116,7 +127,7 @@ func (d *date) Decode(c *kong.DecodeContext) error {
 	}
 	var err error
 	if d.at, err = time.Parse(time.DateOnly, text); err != nil {
-		return fmt.Errorf("%q is no day like 2027-01-31, today or 6 days ago", text)
+		return fmt.Errorf("invalid day %q: want 2027-01-31, today or 6 days ago", text)
 	}
 	return nil
 }

@@ -8,36 +8,36 @@ import (
 	"time"
 )
 
-// span is a time like 90d, 12h or 1h30m.
+// span is a duration like 90d, 12h or 1h30m.
 type span time.Duration
 
-// UnmarshalText reads a span.
+// UnmarshalText parses a span.
 func (s *span) UnmarshalText(text []byte) error {
 	const day = 24 * time.Hour
 	if count, ok := strings.CutSuffix(string(text), "d"); ok {
 		n, err := strconv.ParseInt(count, 10, 64)
 		if err != nil || n < 0 || n > math.MaxInt64/int64(day) {
-			return fmt.Errorf("%q is no number of days", text)
+			return fmt.Errorf("invalid number of days %q", text)
 		}
 		*s = span(time.Duration(n) * day)
 		return nil
 	}
 	d, err := time.ParseDuration(string(text))
 	if err != nil || d < 0 {
-		return fmt.Errorf("%q is no time span like 90d, 12h or 30m", text)
+		return fmt.Errorf("invalid duration %q: want 90d, 12h or 30m", text)
 	}
 	*s = span(d)
 	return nil
 }
 
-// expiry is an end: a time, a span from now, or never.
+// expiry is when something expires: a time, a span from now, or never.
 type expiry struct {
 	at    time.Time
 	after span
 	never bool
 }
 
-// UnmarshalText reads an expiry.
+// UnmarshalText parses an expiry.
 func (e *expiry) UnmarshalText(text []byte) error {
 	*e = expiry{}
 	if string(text) == "never" {
@@ -52,12 +52,12 @@ func (e *expiry) UnmarshalText(text []byte) error {
 		}
 	}
 	if err := e.after.UnmarshalText(text); err != nil {
-		return fmt.Errorf("%q is no end like 90d, 12h, 2027-01-31, 2027-01-31T12:00:00Z or never", text)
+		return fmt.Errorf("invalid expiry %q: want 90d, 12h, 2027-01-31, an RFC 3339 time or never", text)
 	}
 	return nil
 }
 
-// from gives the time of the end, zero for never.
+// from returns the time of expiry, zero for never.
 func (e expiry) from(now time.Time) time.Time {
 	switch {
 	case e.never:

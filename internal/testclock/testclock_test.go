@@ -21,6 +21,17 @@ func TestNoonIsAheadOfTheRealClock(t *testing.T) {
 	require.Greater(t, ahead, 11*time.Hour, "the process has run for less than an hour")
 }
 
+func TestClock(t *testing.T) {
+	t.Parallel()
+	clock := testclock.New(testclock.Noon())
+	require.Equal(t, testclock.Noon(), clock.Now())
+	clock.Advance(time.Minute)
+	clock.Advance(-time.Second)
+	require.Equal(t, testclock.Noon().Add(59*time.Second), clock.Now())
+	clock.Set(testclock.Noon())
+	require.Equal(t, testclock.Noon(), clock.Now())
+}
+
 func TestFrozen(t *testing.T) {
 	t.Parallel()
 	before := time.Now()
@@ -30,8 +41,8 @@ func TestFrozen(t *testing.T) {
 	require.Panics(t, func() { testclock.Frozen(before.Round(0), time.Hour) })
 }
 
-// TestTheClockIsMoved holds that scripts/test-clock moves the clock of the tests, by as much as it says. The system's
-// clock, which it does not move, is that of the files. Without the script, both are the same.
+// TestTheClockIsMoved checks that scripts/test-clock moves the clock of the tests by as much as it announces. Files
+// have the time of the system's clock, which the script does not move. Without the script both are the same.
 func TestTheClockIsMoved(t *testing.T) {
 	t.Parallel()
 	var offset int64

@@ -10,10 +10,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
-// passage is prose that is read as a whole: a comment, a string or a paragraph. Its lines are joined
-// by spaces, so that a rule finds words that a line break separates.
+// passage is prose that is read as a whole: a comment, a string or a paragraph. Its lines are
+// joined by spaces, so that a rule finds words that a line break separates.
 type passage struct {
 	text   string
 	starts []int // where in text each line begins
@@ -48,8 +49,7 @@ func check(passages []passage, limits limits, src string) (found []finding) {
 	for _, r := range rules() {
 		for _, p := range passages {
 			for _, at := range r.pattern.FindAllStringIndex(p.text, -1) {
-				around := p.text[max(0, at[0]-12):min(len(p.text), at[1]+12)]
-				if r.unless != nil && r.unless.MatchString(around) {
+				if r.excepts(p.text, at[0]) {
 					continue
 				}
 				words := strings.TrimSpace(p.text[at[0]:at[1]])
@@ -58,17 +58,16 @@ func check(passages []passage, limits limits, src string) (found []finding) {
 		}
 	}
 	for i, line := range strings.Split(src, "\n") {
-		if limit := limits(line); limit > 0 && len([]rune(line)) > limit {
-			text := fmt.Sprintf("%d columns, at most %d", len([]rune(line)), limit)
-			found = append(found, finding{i + 1, text})
+		if width, limit := limits(line); limit > 0 && width > limit {
+			found = append(found, finding{i + 1, fmt.Sprintf("%d columns, at most %d", width, limit)})
 		}
 	}
 	slices.SortStableFunc(found, func(a, b finding) int { return a.line - b.line })
 	return found
 }
 
-// limits returns how long a line may be, or 0 where any length will do.
-type limits func(line string) int
+// limits returns how long a line is, and how long it may be: 0 is any length.
+type limits func(line string) (width, limit int)
 
 const (
 	proseColumns = 100
@@ -77,38 +76,42 @@ const (
 
 var (
 	goComment = regexp.MustCompile(`^\s*//`)
+	literal   = regexp.MustCompile(`"(\\.|[^"\\])*"|` + "`[^`]*`")
 	link      = regexp.MustCompile(`https?://`)
 )
 
 func lengthLimits(path string) limits {
 	switch filepath.Ext(path) {
 	case ".go":
-		return func(line string) int {
+		return func(line string) (width, limit int) {
 			switch {
 			case link.MatchString(line) || strings.HasPrefix(line, "//go:"):
-				return 0
+				return 0, 0
 			case goComment.MatchString(line):
-				return proseColumns
+				return utf8.RuneCountInString(line), proseColumns
 			}
-			return codeColumns
+			// A text is in one piece, so that grep finds it.
+			return utf8.RuneCountInString(literal.ReplaceAllString(line, `""`)), codeColumns
 		}
 	case ".md":
 		fenced := false
-		return func(line string) int {
+		return func(line string) (width, limit int) {
 			if strings.HasPrefix(strings.TrimSpace(line), "```") {
 				fenced = !fenced
 			}
-			if fenced || strings.HasPrefix(strings.TrimSpace(line), "|") || link.MatchString(line) {
-				return 0 // a table's row and a link can't be wrapped
+			text := strings.TrimSpace(line)
+			if fenced || strings.HasPrefix(text, "|") || link.MatchString(line) || !strings.Contains(text, " ") {
+				return 0, 0 // a table's row, a link and a single word can't be wrapped
 			}
-			return proseColumns
+			return utf8.RuneCountInString(line), proseColumns
 		}
 	default:
-		return func(string) int { return 0 }
+		return func(string) (width, limit int) { return 0, 0 }
 	}
 }
 
-// splitter returns the function that takes the passages from a file, or nil for a file without prose.
+// splitter returns the function that takes the passages from a file, or nil for a file without
+// prose.
 func splitter(path string) func(path, src string) ([]passage, error) {
 	switch filepath.Ext(path) {
 	case ".go":
