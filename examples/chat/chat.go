@@ -44,7 +44,7 @@ func New(store conn.Store, history History, poster gatesock.Poster, opts ...Opti
 		clock:   &clock{},
 		history: history,
 		access:  access{renewals: new(authz.MemoryRenewals)},
-		limits:  limits{store: new(ratelimit.Memory)},
+		limits:  limits{store: ratelimit.NewMemory()},
 	}
 	for _, o := range opts {
 		o(a)

@@ -1,4 +1,4 @@
-package ratelimit_test
+package plan_test
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/internal/testclock"
 	"github.com/gatesock/gatesock/ratelimit"
+	"github.com/gatesock/gatesock/ratelimit/plan"
 )
 
 // admitted is how many of n messages come through a middleware.
@@ -35,17 +36,15 @@ func admitted(t *testing.T, mw gatesock.Middleware, n int) int {
 // A plan that can't be applied is a mistake, and lets nothing through with either choice.
 func TestPlansThatAreMistakesLetNothingThrough(t *testing.T) {
 	t.Parallel()
-	for name, plans := range map[string]ratelimit.PlanMap{
+	for name, plans := range map[string]plan.Map{
 		"the default is not there":         {},
 		"the default makes no limit":       {"free": {Limit: ratelimit.Limit{Rate: 1}}},
 		"the default has uncounted quotas": {"free": {Quotas: daily(1)}},
 	} {
 		for _, failure := range []ratelimit.FailureMode{ratelimit.FailOpen, ratelimit.FailClosed} {
 			var log strings.Builder
-			p := &ratelimit.PlanLimiter{
-				Source: &shelf{plans: plans}, Default: "free", Buckets: new(ratelimit.Memory), Failure: failure,
-				Logger: slog.New(slog.NewTextHandler(&log, nil)),
-			}
+			p := plan.NewLimiter(&shelf{plans: plans}, bucketsOnly{ratelimit.NewMemory()}, "free", failure,
+				plan.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 			require.Zero(t, admitted(t, p.Middleware(ratelimit.ByConnection(), ratelimit.MiddlewareOptions{}), 1000), name)
 			require.Contains(t, log.String(), "level=ERROR", name)
 			require.Less(t, strings.Count(log.String(), "\n"), 5, "%s: one line, and not one for each message", name)
@@ -56,35 +55,44 @@ func TestPlansThatAreMistakesLetNothingThrough(t *testing.T) {
 // PlanLimiter that a program has are checked when it starts.
 func TestPlansOfAProgramAreCheckedAtStart(t *testing.T) {
 	t.Parallel()
-	good := ratelimit.PlanMap{"free": {Limit: ratelimit.Limit{Rate: 1, Burst: 8}}}
-	for name, p := range map[string]*ratelimit.PlanLimiter{
-		"no default":                {Source: &shelf{plans: good}},
-		"a default that is not":     {Source: good, Default: "fee"},
-		"a limit that makes none":   {Source: ratelimit.PlanMap{"free": {}, "pro": {Limit: ratelimit.Limit{Rate: 1}}}, Default: "free"},
-		"quotas without Counters":   {Source: ratelimit.PlanMap{"free": {Quotas: daily(1)}}, Default: "free"},
-		"shards that are too small": {Source: good, Default: "free", Buckets: ratelimit.Shard(new(ratelimit.Memory), 10)},
-		"a negative time":           {Source: good, Default: "free", Timeout: -1},
+	good := plan.Map{"free": {Limit: ratelimit.Limit{Rate: 1, Burst: 8}}}
+	store := bucketsOnly{ratelimit.NewMemory()}
+	broken := plan.Map{"free": {}, "pro": {Limit: ratelimit.Limit{Rate: 1}}}
+	for name, f := range map[string]func(){
+		"no plans":               func() { plan.NewLimiter(nil, store, "free", ratelimit.FailOpen) },
+		"no store":               func() { plan.NewLimiter(good, nil, "free", ratelimit.FailOpen) },
+		"no default":             func() { plan.NewLimiter(&shelf{plans: good}, store, "", ratelimit.FailOpen) },
+		"no choice":              func() { plan.NewLimiter(good, store, "free", 0) },
+		"a missing default":      func() { plan.NewLimiter(good, store, "fee", ratelimit.FailOpen) },
+		"a limit without tokens": func() { plan.NewLimiter(broken, store, "free", ratelimit.FailOpen) },
+		"quotas without a store": func() {
+			plan.NewLimiter(plan.Map{"free": {Quotas: daily(1)}}, store, "free", ratelimit.FailOpen)
+		},
+		"shards that are too small": func() {
+			plan.NewLimiter(good, ratelimit.Shard(ratelimit.NewMemory(), 10), "free", ratelimit.FailOpen)
+		},
+		"no time to read": func() { plan.WithTimeout(0) },
+		"no time to keep": func() { plan.WithCacheTTL(-1) },
+		"no quota store":  func() { plan.WithQuotaStore(nil) },
+		"no key": func() {
+			plan.NewLimiter(good, store, "free", ratelimit.FailOpen).Middleware(ratelimit.KeyFunc{}, ratelimit.MiddlewareOptions{})
+		},
 	} {
-		p.Failure = ratelimit.FailOpen
-		if p.Buckets == nil {
-			p.Buckets = new(ratelimit.Memory)
-		}
-		require.Panics(t, func() { p.Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{}) }, name)
+		require.Panics(t, f, name)
 	}
-	p := &ratelimit.PlanLimiter{Source: &shelf{plans: good}, Default: "fee", Buckets: new(ratelimit.Memory), Failure: ratelimit.FailOpen, Logger: silent()}
-	require.ErrorIs(t, p.Validate(t.Context()), ratelimit.ErrNoPlan, "of a table it is told where the program asks")
-	p.Default = "free"
+	p := plan.NewLimiter(&shelf{plans: good}, store, "fee", ratelimit.FailOpen, plan.WithLogger(silent()))
+	require.ErrorIs(t, p.Validate(t.Context()), plan.ErrNotFound, "of a table it is told where the program asks")
+	p = plan.NewLimiter(&shelf{plans: good}, store, "free", ratelimit.FailOpen, plan.WithLogger(silent()))
 	require.NoError(t, p.Validate(t.Context()))
 }
 
 // A plan that somebody has broken in the table counts as one that is not there: it has the default's limits, and not none.
 func TestABrokenPlanHasTheLimitsOfTheDefault(t *testing.T) {
 	t.Parallel()
-	s := &shelf{plans: ratelimit.PlanMap{"free": {Limit: ratelimit.Limit{Rate: 1e-6, Burst: 2}}, "pro": {Limit: ratelimit.Limit{Rate: 1}}}}
+	s := &shelf{plans: plan.Map{"free": {Limit: ratelimit.Limit{Rate: 1e-6, Burst: 2}}, "pro": {Limit: ratelimit.Limit{Rate: 1}}}}
 	var log strings.Builder
-	p := &ratelimit.PlanLimiter{
-		Source: s, Default: "free", Buckets: new(ratelimit.Memory), Failure: ratelimit.FailOpen, Logger: slog.New(slog.NewTextHandler(&log, nil)),
-	}
+	p := plan.NewLimiter(s, ratelimit.NewMemory(), "free", ratelimit.FailOpen,
+		plan.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 	allowed := 0
 	for range 100 {
 		d, err := p.Allow(t.Context(), "pro", "k", 1)
@@ -102,15 +110,14 @@ func TestAnUnknownPlanIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
 	now := noon()
-	p, _ := newPlans(&now, ratelimit.PlanMap{"free": {}})
-	p.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	p, _ := newPlans(&now, plan.Map{"free": {}}, plan.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 	for range 100 {
 		_, err := p.Allow(t.Context(), "made up "+strings.Repeat("x", 9000), "k", 1)
 		require.NoError(t, err)
 	}
 	require.Equal(t, 1, strings.Count(log.String(), "\n"))
 	require.Less(t, log.Len(), 500)
-	now = now.Add(ratelimit.DefaultPlanTTL)
+	now = now.Add(time.Minute)
 	_, err := p.Allow(t.Context(), "made up "+strings.Repeat("x", 9000), "k", 1)
 	require.NoError(t, err)
 	require.Equal(t, 2, strings.Count(log.String(), "\n"))
@@ -118,16 +125,16 @@ func TestAnUnknownPlanIsLoggedOnce(t *testing.T) {
 
 // hanging is a PlanStore that answers when its context ends, unless it is open.
 type hanging struct {
-	plans ratelimit.PlanMap
+	plans plan.Map
 	open  atomic.Bool
 	reads atomic.Int64
 }
 
-func (s *hanging) Plan(ctx context.Context, name string) (ratelimit.Plan, error) {
+func (s *hanging) Plan(ctx context.Context, name string) (plan.Plan, error) {
 	s.reads.Add(1)
 	if !s.open.Load() {
 		<-ctx.Done()
-		return ratelimit.Plan{}, ctx.Err()
+		return plan.Plan{}, ctx.Err()
 	}
 	return s.plans.Plan(ctx, name)
 }
@@ -136,8 +143,8 @@ func (s *hanging) Plan(ctx context.Context, name string) (ratelimit.Plan, error)
 func TestASourceThatHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		source := &hanging{plans: ratelimit.PlanMap{"free": {Limit: ratelimit.Limit{Rate: 1e-6, Burst: 30}}}}
-		p := &ratelimit.PlanLimiter{Source: source, Default: "free", Buckets: new(ratelimit.Memory), Failure: ratelimit.FailOpen, Logger: silent()}
+		source := &hanging{plans: plan.Map{"free": {Limit: ratelimit.Limit{Rate: 1e-6, Burst: 30}}}}
+		p := plan.NewLimiter(source, ratelimit.NewMemory(), "free", ratelimit.FailOpen, plan.WithLogger(silent()))
 		atOnce := func(n int) (allowed int64, took time.Duration) {
 			begun := time.Now()
 			var through atomic.Int64
@@ -158,13 +165,13 @@ func TestASourceThatHangs(t *testing.T) {
 		}
 		allowed, took := atOnce(20)
 		require.EqualValues(t, 20, allowed, "it fails open: the source is down")
-		require.Equal(t, ratelimit.DefaultPlanTimeout, took)
+		require.Equal(t, time.Second, took)
 		require.EqualValues(t, 1, source.reads.Load())
 		_, took = atOnce(20)
 		require.Zero(t, took, "it was down a moment ago")
 		require.EqualValues(t, 1, source.reads.Load())
 
-		<-time.After(ratelimit.DefaultPlanTimeout * 5)
+		<-time.After(time.Second * 5)
 		source.open.Store(true)
 		allowed, took = atOnce(20)
 		require.EqualValues(t, 20, allowed)
@@ -173,7 +180,7 @@ func TestASourceThatHangs(t *testing.T) {
 
 		// A plan that is known holds while the source hangs: one call asks, and the others go by what is known.
 		source.open.Store(false)
-		<-time.After(ratelimit.DefaultPlanTTL)
+		<-time.After(time.Minute)
 		ctx, cancel := context.WithCancel(t.Context())
 		var asking sync.WaitGroup
 		asking.Go(func() { _, _ = p.Allow(ctx, "free", "other", 1) })
@@ -190,10 +197,10 @@ func TestASourceThatHangs(t *testing.T) {
 // A source that has failed is left alone for five seconds, and for no longer than a plan is good.
 func TestASourceThatFailsIsLeftAlone(t *testing.T) {
 	t.Parallel()
-	for cacheFor, wait := range map[time.Duration]time.Duration{0: 5 * time.Second, time.Second: time.Second, time.Hour: 5 * time.Second} {
+	for ttl, wait := range map[time.Duration]time.Duration{time.Minute: 5 * time.Second, time.Second: time.Second, time.Hour: 5 * time.Second} {
 		now := noon()
-		p, s := newPlans(&now, ratelimit.PlanMap{"free": {}})
-		p.CacheTTL, s.fail = cacheFor, errors.New("down")
+		p, s := newPlans(&now, plan.Map{"free": {}}, plan.WithCacheTTL(ttl))
+		s.fail = errors.New("down")
 		for range 3 {
 			_, err := p.Allow(t.Context(), "free", "k", 1)
 			require.ErrorContains(t, err, "down")
@@ -201,10 +208,10 @@ func TestASourceThatFailsIsLeftAlone(t *testing.T) {
 		require.EqualValues(t, 1, s.reads.Load())
 		now = now.Add(wait - 1)
 		_, _ = p.Allow(t.Context(), "free", "k", 1)
-		require.EqualValues(t, 1, s.reads.Load(), cacheFor)
+		require.EqualValues(t, 1, s.reads.Load(), ttl)
 		now = now.Add(1)
 		_, _ = p.Allow(t.Context(), "free", "k", 1)
-		require.EqualValues(t, 2, s.reads.Load(), cacheFor)
+		require.EqualValues(t, 2, s.reads.Load(), ttl)
 	}
 }
 
@@ -212,9 +219,9 @@ func TestASourceThatFailsIsLeftAlone(t *testing.T) {
 func TestACallerThatGivesUpOpensNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		source := &hanging{plans: ratelimit.PlanMap{"free": {}}}
-		p := &ratelimit.PlanLimiter{Source: source, Default: "free", Buckets: new(ratelimit.Memory), Failure: ratelimit.FailOpen, Logger: silent()}
-		ctx, cancel := context.WithTimeout(t.Context(), ratelimit.DefaultPlanTimeout/2)
+		source := &hanging{plans: plan.Map{"free": {}}}
+		p := plan.NewLimiter(source, ratelimit.NewMemory(), "free", ratelimit.FailOpen, plan.WithLogger(silent()))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
 		defer cancel()
 		d, err := p.Allow(ctx, "free", "k", 1)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
@@ -231,7 +238,7 @@ func TestACallerThatGivesUpOpensNothing(t *testing.T) {
 func TestMadeUpPlansPutOutNoGoodOnes(t *testing.T) {
 	t.Parallel()
 	now := noon()
-	p, s := newPlans(&now, ratelimit.PlanMap{"free": {}, "pro": {}})
+	p, s := newPlans(&now, plan.Map{"free": {}, "pro": {}})
 	for _, plan := range []string{"free", "pro"} {
 		_, err := p.Allow(t.Context(), plan, "k", 1)
 		require.NoError(t, err)
@@ -253,10 +260,9 @@ func TestMadeUpPlansPutOutNoGoodOnes(t *testing.T) {
 func TestARouteThatNoShardHolds(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
-	p := &ratelimit.PlanLimiter{
-		Source: ratelimit.PlanMap{"free": {Limit: ratelimit.Limit{Rate: 1, Burst: 20}}}, Default: "free",
-		Buckets: ratelimit.Shard(new(ratelimit.Memory), 4), Failure: ratelimit.FailOpen, Logger: slog.New(slog.NewTextHandler(&log, nil)),
-	}
+	p := plan.NewLimiter(plan.Map{"free": {Limit: ratelimit.Limit{Rate: 1, Burst: 20}}},
+		ratelimit.Shard(ratelimit.NewMemory(), 4), "free", ratelimit.FailOpen,
+		plan.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 	mw := p.Middleware(ratelimit.ByConnection(), ratelimit.MiddlewareOptions{Costs: map[string]int{"$default": 6}})
 	h := mw(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 	_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "c", Route: "$default"})
@@ -264,21 +270,17 @@ func TestARouteThatNoShardHolds(t *testing.T) {
 	require.Empty(t, log.String())
 }
 
-// The time in which a process is frozen counts: what has changed meanwhile is read, and what was counted is written.
+// TestTimeGoesOnWhileFrozen checks that the time in which a process is frozen counts: a plan is read
+// again.
 func TestTimeGoesOnWhileFrozen(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	p, s := newPlans(&now, ratelimit.PlanMap{"free": {}})
-	store := new(picky)
-	u := &ratelimit.UsageMeter{Store: store, Clock: func() time.Time { return now }, Logger: silent()}
-	send := sending(t, u)
+	p, s := newPlans(&now, plan.Map{"free": {}})
 	for want := range int64(3) {
 		_, err := p.Allow(t.Context(), "free", "k", 1)
 		require.NoError(t, err)
-		send("ann")
 		require.Equal(t, want+1, s.reads.Load())
-		require.Equal(t, want, store.writes.Load())
-		now = testclock.Frozen(now, ratelimit.DefaultPlanTTL)
+		now = testclock.Frozen(now, time.Minute)
 	}
 }
 
@@ -286,12 +288,12 @@ func TestTimeGoesOnWhileFrozen(t *testing.T) {
 func TestAPlanThatWasDeleted(t *testing.T) {
 	t.Parallel()
 	now := noon()
-	p, s := newPlans(&now, ratelimit.PlanMap{"free": {Quotas: daily(1)}, "pro": {Quotas: daily(100)}})
+	p, s := newPlans(&now, plan.Map{"free": {Quotas: daily(1)}, "pro": {Quotas: daily(100)}})
 	d, err := p.Allow(t.Context(), "pro", "k", 50)
 	require.NoError(t, err)
 	require.True(t, d.Allowed)
 	delete(s.plans, "pro")
-	now = now.Add(ratelimit.DefaultPlanTTL)
+	now = now.Add(time.Minute)
 	d, err = p.Allow(t.Context(), "pro", "k", 1)
 	require.NoError(t, err)
 	require.False(t, d.Allowed)

@@ -1,4 +1,4 @@
-package ratelimit_test
+package plan_test
 
 import (
 	"context"
@@ -11,38 +11,40 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/ratelimit"
+	"github.com/gatesock/gatesock/ratelimit/plan"
 	"github.com/gatesock/gatesock/wstest"
 )
 
 // shelf is a PlanStore that the test changes.
 type shelf struct {
-	plans ratelimit.PlanMap
+	plans plan.Map
 	fail  error
 	reads atomic.Int64
 }
 
-func (s *shelf) Plan(ctx context.Context, name string) (ratelimit.Plan, error) {
+func (s *shelf) Plan(ctx context.Context, name string) (plan.Plan, error) {
 	s.reads.Add(1)
 	if s.fail != nil {
-		return ratelimit.Plan{}, s.fail
+		return plan.Plan{}, s.fail
 	}
 	return s.plans.Plan(ctx, name)
 }
 
 func daily(n int64) []ratelimit.Quota { return []ratelimit.Quota{{Max: n, Per: ratelimit.Day}} }
 
-// newPlans gives plans whose time the test moves.
-func newPlans(now *time.Time, plans ratelimit.PlanMap) (*ratelimit.PlanLimiter, *shelf) {
+// newPlans returns a limiter by plans whose time the test moves.
+func newPlans(now *time.Time, plans plan.Map, opts ...plan.Option) (*plan.Limiter, *shelf) {
 	s := &shelf{plans: plans}
 	clock := func() time.Time { return *now }
-	store := &ratelimit.Memory{Clock: clock}
-	return &ratelimit.PlanLimiter{Source: s, Default: "free", Buckets: store, Counters: store, Failure: ratelimit.FailClosed, Clock: clock, Logger: silent()}, s
+	store := ratelimit.NewMemory(ratelimit.WithClock(clock))
+	opts = append([]plan.Option{plan.WithClock(clock), plan.WithLogger(silent())}, opts...)
+	return plan.NewLimiter(s, store, "free", ratelimit.FailClosed, opts...), s
 }
 
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	now := noon()
-	p, s := newPlans(&now, ratelimit.PlanMap{
+	p, s := newPlans(&now, plan.Map{
 		"free": {Limit: ratelimit.Limit{Rate: 1, Burst: 2}, Quotas: daily(3)},
 		"pro":  {Quotas: []ratelimit.Quota{{Max: 5, Per: ratelimit.Day}, {Max: 7, Per: ratelimit.Month}}},
 		"all":  {},
@@ -80,22 +82,22 @@ func TestPlans(t *testing.T) {
 		allow("made up", "b", 0)
 	}
 	require.Equal(t, reads, s.reads.Load(), "that there is none is remembered too")
-	s.plans = ratelimit.PlanMap{"free": {Quotas: daily(100)}, "pro": s.plans["pro"]}
+	s.plans = plan.Map{"free": {Quotas: daily(100)}, "pro": s.plans["pro"]}
 	allow("pro", "c", 1)
 	require.Equal(t, reads, s.reads.Load())
-	now = now.Add(ratelimit.DefaultPlanTTL)
+	now = now.Add(time.Minute)
 	require.True(t, allow("free", "a", 50).Allowed)
 	require.Equal(t, reads+1, s.reads.Load())
 
 	// While the plans can't be read they stay as they are.
 	s.fail = errors.New("down")
-	now = now.Add(ratelimit.DefaultPlanTTL)
+	now = now.Add(time.Minute)
 	require.True(t, allow("free", "a", 1).Allowed)
 	require.False(t, allow("free", "a", 50).Allowed, "of a hundred, fifty-one are used")
 	require.EqualValues(t, 1, p.Failures())
 	_, err := p.Allow(t.Context(), "new", "a", 1)
 	require.ErrorContains(t, err, `plan "new": down`)
-	p.Failure = ratelimit.FailOpen
+	p = plan.NewLimiter(s, ratelimit.NewMemory(), "free", ratelimit.FailOpen, plan.WithLogger(silent()))
 	require.True(t, allow("new", "a", 1).Allowed)
 }
 
@@ -103,8 +105,7 @@ func TestPlans(t *testing.T) {
 func TestAPlanThatStaysKeepsItsReserves(t *testing.T) {
 	t.Parallel()
 	now := noon()
-	p, s := newPlans(&now, ratelimit.PlanMap{"free": {Quotas: daily(20)}})
-	p.BatchSize = 10
+	p, s := newPlans(&now, plan.Map{"free": {Quotas: daily(20)}}, plan.WithBatchSize(10))
 	for range 20 {
 		now = now.Add(time.Minute)
 		berlin, err := time.LoadLocation("Europe/Berlin")
@@ -119,16 +120,15 @@ func TestAPlanThatStaysKeepsItsReserves(t *testing.T) {
 
 func TestPlansOfMessages(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
-		p := &ratelimit.PlanLimiter{
-			Source: ratelimit.PlanMap{
-				"free": {Limit: ratelimit.Limit{Rate: 1, Burst: 1}},
-				"pro":  {Limit: ratelimit.Limit{Rate: 10, Burst: 10}},
-			},
-			Default: "free", Buckets: store, Failure: ratelimit.FailOpen, Clock: store.Clock,
-		}
-		return limited(p, ratelimit.ByUser(), ratelimit.MiddlewareOptions{Costs: map[string]int{"$connect": 0, "export": 5}})
-	})
+	var w *wstest.Harness
+	now := func() time.Time { return w.Now() }
+	p := plan.NewLimiter(plan.Map{
+		"free": {Limit: ratelimit.Limit{Rate: 1, Burst: 1}},
+		"pro":  {Limit: ratelimit.Limit{Rate: 10, Burst: 10}},
+	}, ratelimit.NewMemory(ratelimit.WithClock(now)), "free", ratelimit.FailOpen, plan.WithClock(now))
+	w = wstest.New(t, limited(p, ratelimit.ByUser(), ratelimit.MiddlewareOptions{
+		Costs: map[string]int{"$connect": 0, "export": 5},
+	}))
 	ann := w.Connect(wstest.WithUser("ann"))
 	bob := w.Connect(wstest.WithAuthorizerContext("bob", map[string]any{"plan": "pro"}))
 	ann.Request("say", nil).ExpectAck()
@@ -147,16 +147,15 @@ func TestPlansOfMessages(t *testing.T) {
 // What a plan can never allow costs a token like any message, and those who go on are disconnected.
 func TestWhatIsNeverAllowedHasItsPrice(t *testing.T) {
 	t.Parallel()
-	for name, plan := range map[string]ratelimit.Plan{
+	for name, only := range map[string]plan.Plan{
 		"bucket": {Limit: ratelimit.Limit{Rate: 1, Burst: 2}},
 		"quota":  {Quotas: daily(2)},
 	} {
 		var h *wstest.Harness
-		store := &ratelimit.Memory{Clock: func() time.Time { return h.Now() }}
+		now := func() time.Time { return h.Now() }
 		gateway := &hangUp{}
-		p := &ratelimit.PlanLimiter{
-			Source: ratelimit.PlanMap{"free": plan}, Default: "free", Buckets: store, Counters: store, Failure: ratelimit.FailOpen, Clock: store.Clock,
-		}
+		p := plan.NewLimiter(plan.Map{"free": only}, ratelimit.NewMemory(ratelimit.WithClock(now)), "free",
+			ratelimit.FailOpen, plan.WithClock(now))
 		h = wstest.New(t, limited(p, ratelimit.ByConnection(), ratelimit.MiddlewareOptions{
 			Costs: map[string]int{"export": 5}, DisconnectAfter: 4, Disconnector: gateway,
 		}))
@@ -180,21 +179,21 @@ func TestPlansThatCannotBeHad(t *testing.T) {
 	t.Parallel()
 	good := ratelimit.Limit{Rate: 1, Burst: 1}
 	for name, c := range map[string]struct {
-		plans ratelimit.PlanMap
+		plans plan.Map
 		says  string
 	}{
-		"none":                      {ratelimit.PlanMap{}, "no such plan"},
-		"a limit that makes none":   {ratelimit.PlanMap{"free": {Limit: ratelimit.Limit{Rate: 1}}}, "burst"},
-		"a quota that makes none":   {ratelimit.PlanMap{"free": {Quotas: []ratelimit.Quota{{Max: 1}}}}, "period"},
-		"two quotas for one period": {ratelimit.PlanMap{"free": {Quotas: append(daily(1), daily(2)...)}}, "two quotas a day"},
-		"a quota without a counter": {ratelimit.PlanMap{"free": {Quotas: daily(1)}}, "no Counters"},
+		"none":                      {plan.Map{}, "no such plan"},
+		"a limit that makes none":   {plan.Map{"free": {Limit: ratelimit.Limit{Rate: 1}}}, "burst"},
+		"a quota that makes none":   {plan.Map{"free": {Quotas: []ratelimit.Quota{{Max: 1}}}}, "period"},
+		"two quotas for one period": {plan.Map{"free": {Quotas: append(daily(1), daily(2)...)}}, "two quotas a day"},
+		"a quota without a counter": {plan.Map{"free": {Quotas: daily(1)}}, "use WithQuotaStore"},
 	} {
-		p := &ratelimit.PlanLimiter{Source: &shelf{plans: c.plans}, Default: "free", Buckets: new(ratelimit.Memory), Failure: ratelimit.FailClosed, Logger: silent()}
+		p := plan.NewLimiter(&shelf{plans: c.plans}, bucketsOnly{ratelimit.NewMemory()}, "free", ratelimit.FailClosed,
+			plan.WithLogger(silent()))
 		_, err := p.Allow(t.Context(), "", "k", 1)
 		require.ErrorContains(t, err, c.says, name)
 		h := wstest.New(t, limited(p, ratelimit.ByUser(), ratelimit.MiddlewareOptions{}))
 		require.Equal(t, 503, h.ConnectRefused(), name)
 	}
-	require.Panics(t, func() { new(ratelimit.PlanLimiter).Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{}) })
-	require.NoError(t, ratelimit.Plan{Limit: good}.Validate())
+	require.NoError(t, plan.Plan{Limit: good}.Validate())
 }

@@ -1,4 +1,4 @@
-package ratelimit_test
+package metering_test
 
 import (
 	"context"
@@ -17,22 +17,23 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/ratelimit"
+	"github.com/gatesock/gatesock/ratelimit/metering"
 )
 
 // picky is a UsageStore that counts the records it is given, and treats them as a test says.
 type picky struct {
-	ratelimit.MemoryUsage
+	metering.Memory
 
 	writes   atomic.Int64
-	rejects  func(r ratelimit.UsageRecord) bool
+	rejects  func(r metering.Record) bool
 	down     atomic.Bool
 	mu       sync.Mutex
-	rejected []ratelimit.UsageRecord
+	rejected []metering.Record
 }
 
-func (s *picky) Add(ctx context.Context, records []ratelimit.UsageRecord) (retry, rejected []ratelimit.UsageRecord, err error) {
+func (s *picky) Add(ctx context.Context, records []metering.Record) (retry, rejected []metering.Record, err error) {
 	s.writes.Add(int64(len(records)))
-	var good []ratelimit.UsageRecord
+	var good []metering.Record
 	for _, r := range records {
 		switch {
 		case s.rejects != nil && s.rejects(r):
@@ -46,7 +47,7 @@ func (s *picky) Add(ctx context.Context, records []ratelimit.UsageRecord) (retry
 	if len(retry)+len(rejected) > 0 {
 		err = errors.New("not all of them")
 	}
-	_, _, _ = s.MemoryUsage.Add(ctx, good)
+	_, _, _ = s.Memory.Add(ctx, good)
 	s.mu.Lock()
 	s.rejected = append(s.rejected, rejected...)
 	s.mu.Unlock()
@@ -54,7 +55,7 @@ func (s *picky) Add(ctx context.Context, records []ratelimit.UsageRecord) (retry
 }
 
 // sending returns a function that handles one message of a sender.
-func sending(t *testing.T, u *ratelimit.UsageMeter) func(from string) {
+func sending(t *testing.T, u *metering.Meter) func(from string) {
 	t.Helper()
 	by := ratelimit.ByFunc("sender", func(req *gatesock.Request) string { return req.ConnectionID })
 	h := u.Middleware(by)(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
@@ -70,10 +71,10 @@ func TestRecordsThatCanNeverBeWrittenAreDropped(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
 	now := noon()
-	store := &picky{rejects: func(r ratelimit.UsageRecord) bool { return strings.HasPrefix(r.Name, "bad") }}
-	u := &ratelimit.UsageMeter{Store: store, Clock: func() time.Time { return now }, Logger: slog.New(slog.NewTextHandler(&log, nil))}
+	store := &picky{rejects: func(r metering.Record) bool { return strings.HasPrefix(r.Name, "bad") }}
+	u := metering.NewMeter(store, metering.WithClock(func() time.Time { return now }), metering.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 	send := sending(t, u)
-	for i := range ratelimit.DefaultMaxPending {
+	for i := range maxPending {
 		send(fmt.Sprint("bad ", i))
 	}
 	require.EqualValues(t, 100, store.writes.Load())
@@ -81,20 +82,20 @@ func TestRecordsThatCanNeverBeWrittenAreDropped(t *testing.T) {
 		send("ann")
 	}
 	require.EqualValues(t, 100, store.writes.Load(), "20 messages of one sender are one record, when it is time")
-	now = now.Add(ratelimit.DefaultFlushEvery)
+	now = now.Add(flushEvery)
 	send("ann")
 	require.EqualValues(t, 101, store.writes.Load(), "and nothing is written that was refused")
 	require.EqualValues(t, 100, u.Dropped())
 	require.Equal(t, 1, strings.Count(log.String(), "\n"), "%s", log.String())
 	require.Contains(t, log.String(), "level=ERROR")
-	for i := range ratelimit.DefaultMaxPending {
+	for i := range maxPending {
 		send(fmt.Sprint("bad too ", i))
 	}
 	require.EqualValues(t, 200, u.Dropped())
 	require.Equal(t, 1, strings.Count(log.String(), "\n"), "once an hour")
 	got, err := store.Day(t.Context(), now)
 	require.NoError(t, err)
-	require.Equal(t, []ratelimit.UsageRecord{{Day: "2026-11-24", Kind: "sender", Name: "ann", Messages: 21}}, got)
+	require.Equal(t, []metering.Record{{Day: "2026-11-24", Kind: "sender", Name: "ann", Messages: 21}}, got)
 }
 
 // A flush that failed waits, longer each time; when the store is there again everything is written, once.
@@ -103,9 +104,9 @@ func TestAFlushThatFailedWaits(t *testing.T) {
 	now := noon()
 	store := new(picky)
 	store.down.Store(true)
-	u := &ratelimit.UsageMeter{Store: store, Clock: func() time.Time { return now }, Logger: silent()}
+	u := metering.NewMeter(store, metering.WithClock(func() time.Time { return now }), metering.WithLogger(silent()))
 	send := sending(t, u)
-	for i := range ratelimit.DefaultMaxPending {
+	for i := range maxPending {
 		send(fmt.Sprint(i))
 	}
 	require.EqualValues(t, 100, store.writes.Load())
@@ -139,13 +140,13 @@ func TestAFlushThatFailedWaits(t *testing.T) {
 
 	// From then on it is as at first.
 	before := store.writes.Load()
-	now = now.Add(ratelimit.DefaultFlushEvery)
+	now = now.Add(flushEvery)
 	send("0")
 	require.Equal(t, before+1, store.writes.Load())
-	for i := range ratelimit.DefaultMaxPending {
+	for i := range maxPending {
 		send(fmt.Sprint(i))
 	}
-	require.Equal(t, before+1+ratelimit.DefaultMaxPending, store.writes.Load(), "a hundred do not wait")
+	require.Equal(t, before+1+maxPending, store.writes.Load(), "a hundred do not wait")
 }
 
 // After a failure it never writes sooner than it would without one.
@@ -155,7 +156,7 @@ func TestAFailureHastensNothing(t *testing.T) {
 		now := noon()
 		store := new(picky)
 		store.down.Store(true)
-		u := &ratelimit.UsageMeter{Store: store, FlushEvery: every, Clock: func() time.Time { return now }, Logger: silent()}
+		u := metering.NewMeter(store, metering.WithFlushInterval(every), metering.WithClock(func() time.Time { return now }), metering.WithLogger(silent()))
 		send := sending(t, u)
 		send("ann")
 		for failure := range 20 {
@@ -170,33 +171,33 @@ func TestAFailureHastensNothing(t *testing.T) {
 
 // failing is a UsageStore that says no more than that it has failed.
 type failing struct {
-	ratelimit.MemoryUsage
+	metering.Memory
 
 	down bool
 }
 
-func (s *failing) Add(ctx context.Context, records []ratelimit.UsageRecord) (retry, rejected []ratelimit.UsageRecord, err error) {
+func (s *failing) Add(ctx context.Context, records []metering.Record) (retry, rejected []metering.Record, err error) {
 	if s.down {
 		return nil, nil, errors.New("down")
 	}
-	return s.MemoryUsage.Add(ctx, records)
+	return s.Memory.Add(ctx, records)
 }
 
 // Nothing is lost where a store returns an error, and does not say of which records.
 func TestAnErrorWithoutRecordsLosesNone(t *testing.T) {
 	t.Parallel()
 	store := &failing{down: true}
-	u := &ratelimit.UsageMeter{Store: store, Clock: noon, Logger: silent()}
+	u := metering.NewMeter(store, metering.WithClock(noon), metering.WithLogger(silent()))
 	send := sending(t, u)
 	for _, from := range []string{"ann", "bob", "ann"} {
 		send(from)
 	}
-	require.ErrorContains(t, u.Flush(t.Context()), "2 of 2 records of usage: down")
+	require.ErrorContains(t, u.Flush(t.Context()), "2 of 2 records: down")
 	store.down = false
 	require.NoError(t, u.Flush(t.Context()))
 	got, err := store.Day(t.Context(), noon())
 	require.NoError(t, err)
-	require.Equal(t, []ratelimit.UsageRecord{
+	require.Equal(t, []metering.Record{
 		{Day: "2026-11-24", Kind: "sender", Name: "ann", Messages: 2}, {Day: "2026-11-24", Kind: "sender", Name: "bob", Messages: 1},
 	}, got)
 }
@@ -207,7 +208,7 @@ func TestWhatCanNotBeKeptIsCounted(t *testing.T) {
 	now := noon()
 	store := new(picky)
 	store.down.Store(true)
-	u := &ratelimit.UsageMeter{Store: store, MaxPending: 2, Clock: func() time.Time { return now }, Logger: silent()}
+	u := metering.NewMeter(store, metering.WithMaxPending(2), metering.WithClock(func() time.Time { return now }), metering.WithLogger(silent()))
 	send := sending(t, u)
 	for i := range 25 {
 		send(fmt.Sprint(i))
@@ -220,7 +221,7 @@ func TestWhatCanNotBeKeptIsCounted(t *testing.T) {
 func TestUsageOfNamesThatNoTableTakes(t *testing.T) {
 	t.Parallel()
 	store := new(picky)
-	u := &ratelimit.UsageMeter{Store: store, Clock: noon, Logger: silent()}
+	u := metering.NewMeter(store, metering.WithClock(noon), metering.WithLogger(silent()))
 	send := sending(t, u)
 	send(strings.Repeat("x", 5000))
 	send("\xff")
@@ -236,7 +237,7 @@ func TestUsageOfNamesThatNoTableTakes(t *testing.T) {
 
 	// A name that had to wait is counted under the name that it had.
 	down := &failing{down: true}
-	u = &ratelimit.UsageMeter{Store: down, Clock: noon, Logger: silent()}
+	u = metering.NewMeter(down, metering.WithClock(noon), metering.WithLogger(silent()))
 	send = sending(t, u)
 	send("\xff")
 	require.Error(t, u.Flush(t.Context()))
@@ -250,9 +251,9 @@ func TestUsageOfNamesThatNoTableTakes(t *testing.T) {
 }
 
 // stuck is a UsageStore that answers when its context ends.
-type stuck struct{ ratelimit.MemoryUsage }
+type stuck struct{ metering.Memory }
 
-func (*stuck) Add(ctx context.Context, records []ratelimit.UsageRecord) (retry, rejected []ratelimit.UsageRecord, err error) {
+func (*stuck) Add(ctx context.Context, records []metering.Record) (retry, rejected []metering.Record, err error) {
 	<-ctx.Done()
 	return records, nil, ctx.Err()
 }
@@ -261,10 +262,10 @@ func (*stuck) Add(ctx context.Context, records []ratelimit.UsageRecord) (retry, 
 func TestAUsageStoreThatHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		u := &ratelimit.UsageMeter{Store: new(stuck), Logger: silent()}
+		u := metering.NewMeter(new(stuck), metering.WithLogger(silent()))
 		send := sending(t, u)
 		send("ann")
-		<-time.After(ratelimit.DefaultFlushEvery)
+		<-time.After(flushEvery)
 		begun := time.Now()
 		var first sync.WaitGroup
 		first.Go(func() { send("ann") })
@@ -274,6 +275,6 @@ func TestAUsageStoreThatHangs(t *testing.T) {
 		}
 		require.Zero(t, time.Since(begun))
 		first.Wait()
-		require.Equal(t, ratelimit.DefaultFlushTimeout, time.Since(begun))
+		require.Equal(t, flushTimeout, time.Since(begun))
 	})
 }
