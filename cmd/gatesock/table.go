@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
+
+	"github.com/gatesock/gatesock/dynamo"
 )
 
 // table selects the table that a command works on.
@@ -71,6 +73,18 @@ func (t *table) client(ctx context.Context) (*dynamodb.Client, error) {
 		o.APIOptions = append(o.APIOptions, at.locate)
 	})
 	return client, nil
+}
+
+// open returns the table, or the namespace in it.
+func (t *table) open(ctx context.Context) (*dynamo.DB, error) {
+	if err := dynamo.ValidateNamespace(t.Namespace); err != nil {
+		return nil, misuse{fmt.Errorf("--namespace: %w", err)}
+	}
+	client, err := t.client(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return dynamo.Open(client, t.Table, dynamo.WithNamespace(t.Namespace)), nil
 }
 
 // load loads the AWS configuration, and fills in what DynamoDB Local does not need.

@@ -6,10 +6,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/authz/dynamoauth"
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/dynamo"
-	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
 )
 
 // NewInMemory returns a chat for one process, with its state in memory. Connections whose token has
@@ -33,14 +31,6 @@ func NewOnTable(client *dynamodb.Client, table string, api gatesock.ConnectionsA
 	}
 	db := dynamo.Open(client, table, dynamo.WithEnded(conn.CloseExpired(api, registry.expired)))
 	registry.Store = db.Connections()
-	renewals, err := dynamoauth.New(client, table)
-	if err != nil {
-		return nil, err
-	}
-	buckets, err := dynamolimit.New(client, table)
-	if err != nil {
-		return nil, err
-	}
-	onTable := func(a *App) { a.access.renewals, a.limits.store = renewals, buckets }
+	onTable := func(a *App) { a.access.renewals, a.limits.store = db.Renewals(), db.Buckets() }
 	return New(registry, NewTableHistory(client, table), api, append([]Option{onTable}, opts...)...), nil
 }
