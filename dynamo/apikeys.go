@@ -25,30 +25,30 @@ import (
 //
 // For keys of up to a kilobyte it costs a write unit to create, change or delete a key and to note
 // its use, and a read unit to get one. A list costs a read unit for each 4 KB of keys, but at least
-// 16. An apikey.Verifier gets a key once in 30 seconds in each process, and notes its use once in 10
-// minutes. The role needs dynamodb:GetItem, PutItem, UpdateItem, DeleteItem and Query.
+// 16. An apikey.Verifier gets a key once in 30 seconds in each process, and notes its use once in
+// 10 minutes. The role needs dynamodb:GetItem, PutItem, UpdateItem, DeleteItem and Query.
 //
-// Reads are strongly consistent. Keys do not expire in the table, so that an expired key can still be
-// listed. An item that is not a key is an error that names the attribute.
+// Reads are strongly consistent. Keys do not expire in the table, so that an expired key can still
+// be listed. An item that is not a key is an error that names the attribute.
 //
 // # Secrets
 //
-// An item has a hash of the key's secret. It also has the API Gateway key that the key may stand for
-// (UsageKey of apikey.Key), in plain text: anybody that can read the table can use it, and anybody
-// that can write to the table can make keys.
+// An item has a hash of the key's secret. It also has the API Gateway key that the key may stand
+// for (UsageKey of apikey.Key), in plain text: anybody that can read the table can use it, and
+// anybody that can write to the table can make keys.
 //
 // # Lost answers
 //
 // If the answer to a write is lost, the store repeats the write and then compares the item with its
 // own, so a change that was made is not reported as [apikey.ErrExists] or [apikey.ErrChanged]. If
-// another change has replaced the item in between, the change fails with an error of its own: whether
-// it was made is unknown, and repeating a rotation could end the secret that clients use.
+// another change has replaced the item in between, the change fails with an error of its own:
+// whether it was made is unknown, and repeating a rotation could end the secret that clients use.
 func (db *DB) APIKeys() apikey.Store { return apiKeys{db.t} }
 
 type apiKeys struct{ t *table.Table }
 
-// The attributes of an item: the key as JSON, without its version and its last use, which have their
-// own attributes.
+// The attributes of an item: the key as JSON, without its version and its last use, which have
+// their own attributes.
 const (
 	attrAPIKey   = "d"
 	attrVersion  = "v"
@@ -224,8 +224,8 @@ func (s apiKeys) Delete(ctx context.Context, id string) error {
 	return nil
 }
 
-// deleteExisting deletes an item, and reports whether it existed. If the answer to a delete was lost,
-// and the next attempt finds no item, it may have existed: it is reported as deleted.
+// deleteExisting deletes an item, and reports whether it existed. If the answer to a delete was
+// lost, and the next attempt finds no item, it may have existed: it is reported as deleted.
 func deleteExisting(ctx context.Context, t *table.Table, key table.Item) (existed bool, err error) {
 	_, past, err := table.Do(ctx, t, t.API.DeleteItem, &dynamodb.DeleteItemInput{
 		TableName: &t.Name, Key: key, ConditionExpression: aws.String(ifExists),
@@ -318,7 +318,8 @@ func parseAPIKeyCursor(cursor string) (apiKeyCursor, error) {
 	}
 	first, after, ok := strings.Cut(cursor, "/")
 	partition, err := strconv.ParseUint(first, table.APIKeyPartitions, 8)
-	if !ok || err != nil || partition >= table.APIKeyPartitions || !utf8.ValidString(after) || len(after) > MaxNameBytes {
+	if !ok || err != nil || partition >= table.APIKeyPartitions || !utf8.ValidString(after) ||
+		len(after) > MaxNameBytes {
 		return apiKeyCursor{}, fmt.Errorf("%w: %.40q", errBadAPIKeyCursor, cursor)
 	}
 	return apiKeyCursor{int(partition), after}, nil

@@ -43,8 +43,8 @@ func TestAPIKeysCost(t *testing.T) {
 			call:  func() error { return s.TouchLastUsed(t.Context(), "a", now, now.Add(-time.Hour)) },
 			price: write,
 		},
-		// An empty partition costs a unit too (Amazon DynamoDB Developer Guide, "Read operations"), but not
-		// on DynamoDB Local.
+		// An empty partition costs a unit too (Amazon DynamoDB Developer Guide, "Read operations"),
+		// but not on DynamoDB Local.
 		priced{
 			name: "list", call: func() error { _, _, err := s.List(t.Context(), "", 0); return err },
 			price: meter.Units{Read: 16}, local: read,
@@ -142,8 +142,8 @@ func TestAPIKeyRotatedWithALostAnswer(t *testing.T) {
 	}
 }
 
-// If another change comes behind the lost answer, the caller learns that its own may have been made. A
-// second rotation would end the secret that clients use.
+// If another change comes behind the lost answer, the caller learns that its own may have been
+// made. A second rotation would end the secret that clients use.
 func TestAPIKeyChangedBehindALostAnswer(t *testing.T) {
 	t.Parallel()
 	namespace := dynamotest.Namespace(t)

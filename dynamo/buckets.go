@@ -25,24 +25,26 @@ type Buckets interface {
 	ratelimit.QuotaStore
 }
 
-// Buckets returns the store of token buckets and quotas for package ratelimit. The limits hold for all
-// processes together:
+// Buckets returns the store of token buckets and quotas for package ratelimit. The limits hold for
+// all processes together:
 //
-//	messages := ratelimit.New(db.Buckets(), "messages", ratelimit.Limit{Rate: 5, Burst: 20}, ratelimit.FailOpen)
+//	limit := ratelimit.Limit{Rate: 5, Burst: 20}
+//	messages := ratelimit.New(db.Buckets(), "messages", limit, ratelimit.FailOpen)
 //
 // It is the same store each time. A call may take a second ([WithLimitTimeout]). The role needs
 // dynamodb:UpdateItem, and GetItem for callers that take 0 tokens.
 //
 // # Cost
 //
-// An allowed message is one conditional write, of 1 write unit. It is two, the first of which fails,
-// if another process has used the bucket and it is not full again. The first refusal is one or two
-// writes; after it the process knows when the bucket has tokens again and refuses until then by
-// itself, for free. A refusal by memory may report more tokens and a shorter wait than there are,
-// because others may have taken some since.
+// An allowed message is one conditional write, of 1 write unit. It is two, the first of which
+// fails, if another process has used the bucket and it is not full again. The first refusal is one
+// or two writes; after it the process knows when the bucket has tokens again and refuses until then
+// by itself, for free. A refusal by memory may report more tokens and a shorter wait than there
+// are, because others may have taken some since.
 //
 // A quota costs one write unit for each unit that is used, or for each batch of units
-// (ratelimit.WithBatchSize), and at most two for a refusal, which is remembered until the period ends.
+// (ratelimit.WithBatchSize), and at most two for a refusal, which is remembered until the period
+// ends.
 //
 // # Accuracy
 //
@@ -52,17 +54,18 @@ type Buckets interface {
 //
 // # Lost answers
 //
-// No request is repeated: a repeated one would take its tokens or units twice, and a client waits for
-// the answer. A request that fails, or whose answer is lost, is an error, never a refusal; the
+// No request is repeated: a repeated one would take its tokens or units twice, and a client waits
+// for the answer. A request that fails, or whose answer is lost, is an error, never a refusal; the
 // limiter's failure mode decides. It may have taken its tokens.
 //
 // # Keys
 //
-// A bucket is one item and takes up to 1,000 writes a second (Amazon DynamoDB Developer Guide, "Best
-// practices for designing and using partition keys effectively"). So limit connections, users, keys or
-// addresses, not all messages of an API; ratelimit.Shard splits a bucket that many clients share. Keys
-// have 1 to 1,500 bytes of UTF-8; others are an error that wraps [ratelimit.ErrInvalid]. Items expire
-// an hour after the bucket is full or the period has ended, so made-up keys leave nothing behind.
+// A bucket is one item and takes up to 1,000 writes a second (Amazon DynamoDB Developer Guide,
+// "Best practices for designing and using partition keys effectively"). So limit connections,
+// users, keys or addresses, not all messages of an API; ratelimit.Shard splits a bucket that many
+// clients share. Keys have 1 to 1,500 bytes of UTF-8; others are an error that wraps
+// [ratelimit.ErrInvalid]. Items expire an hour after the bucket is full or the period has ended, so
+// made-up keys leave nothing behind.
 func (db *DB) Buckets() Buckets {
 	db.bucketsOnce.Do(func() { db.buckets = newBuckets(db.t, db.limitTimeout) })
 	return db.buckets
@@ -71,8 +74,8 @@ func (db *DB) Buckets() Buckets {
 // defaultLimitTimeout is short because a client waits for its message to pass.
 const defaultLimitTimeout = time.Second
 
-// WithLimitTimeout sets how long a call of [DB.Buckets] may take; the default is a second. It panics
-// if d is not above 0.
+// WithLimitTimeout sets how long a call of [DB.Buckets] may take; the default is a second. It
+// panics if d is not above 0.
 func WithLimitTimeout(d time.Duration) Option {
 	if d <= 0 {
 		panic("dynamo: WithLimitTimeout: d must be above 0")
@@ -99,7 +102,11 @@ func newBuckets(t *table.Table, timeout time.Duration) *buckets {
 	if timeout == 0 {
 		timeout = defaultLimitTimeout
 	}
-	return &buckets{t: t, timeout: timeout, known: bounded.New[string](maxKnown, func(full int64) int64 { return full })}
+	return &buckets{
+		t:       t,
+		timeout: timeout,
+		known:   bounded.New[string](maxKnown, func(full int64) int64 { return full }),
+	}
 }
 
 const (
@@ -130,13 +137,18 @@ func (b *buckets) Take(ctx context.Context, key string, l ratelimit.Limit, n int
 	return r.decide(full), nil
 }
 
-// maxLimitKey is the longest key in bytes. A partition key has up to 2,048 (Amazon DynamoDB Developer
-// Guide, "Constraints in Amazon DynamoDB").
+// maxLimitKey is the longest key in bytes. A partition key has up to 2,048 (Amazon DynamoDB
+// Developer Guide, "Constraints in Amazon DynamoDB").
 const maxLimitKey = 1500
 
 func checkLimitKey(key string) error {
 	if key == "" || len(key) > maxLimitKey || !utf8.ValidString(key) {
-		return fmt.Errorf("%w: dynamo: the key %.60q must have 1 to %d bytes of UTF-8", ratelimit.ErrInvalid, key, maxLimitKey)
+		return fmt.Errorf(
+			"%w: dynamo: the key %.60q must have 1 to %d bytes of UTF-8",
+			ratelimit.ErrInvalid,
+			key,
+			maxLimitKey,
+		)
 	}
 	return nil
 }
@@ -161,11 +173,12 @@ func (r taking) cost() int64 { return int64(tokenbucket.Limit(r.limit).Token()) 
 // latest is when the bucket is full that is empty now.
 func (r taking) latest() int64 { return r.now + int64(tokenbucket.Limit(r.limit).Fill()) }
 
-// take takes the tokens in the table, and returns when the bucket was full before that. If the bucket
-// was refused, nothing is taken, and decide refuses the result too.
+// take takes the tokens in the table, and returns when the bucket was full before that. If the
+// bucket was refused, nothing is taken, and decide refuses the result too.
 //
-// One update cannot serve both a bucket that is full, whose past must not count, and one that is not.
-// So take guesses by what it knows, and makes the other update if the answer shows a wrong guess.
+// One update cannot serve both a bucket that is full, whose past must not count, and one that is
+// not. So take guesses by what it knows, and makes the other update if the answer shows a wrong
+// guess.
 func (b *buckets) take(ctx context.Context, r taking, known int64) (full int64, err error) {
 	first, second := r.tryFull, r.tryPartial
 	if known > r.now {
@@ -196,7 +209,9 @@ func (r taking) tryFull() *dynamodb.UpdateItemInput {
 // tryPartial is the update of a bucket that is not full but has enough tokens.
 func (r taking) tryPartial() *dynamodb.UpdateItemInput {
 	return &dynamodb.UpdateItemInput{
-		UpdateExpression:    aws.String("SET " + attrFullAt + " = " + attrFullAt + " + :cost, " + table.Expiry + " = :exp"),
+		UpdateExpression: aws.String(
+			"SET " + attrFullAt + " = " + attrFullAt + " + :cost, " + table.Expiry + " = :exp",
+		),
 		ConditionExpression: aws.String(attrFullAt + " > :now AND " + attrFullAt + " <= :most"),
 		ExpressionAttributeValues: table.Item{
 			":cost": table.Number(r.cost()), ":now": table.Number(r.now), ":most": table.Number(r.latest() - r.cost()),
@@ -283,8 +298,8 @@ func (b *buckets) Consume(
 	return used, nil
 }
 
-// limitNumber reads a number of an item. It is 0 if there is no item: a full bucket, an unused quota.
-// A number that does not fit is an error, because sums with it overflow.
+// limitNumber reads a number of an item. It is 0 if there is no item: a full bucket, an unused
+// quota. A number that does not fit is an error, because sums with it overflow.
 func limitNumber(it table.Item, name string) (int64, error) {
 	if len(it) == 0 {
 		return 0, nil

@@ -49,7 +49,7 @@ func take(t require.TestingT, s dynamo.Buckets, key string, l ratelimit.Limit, n
 	return d
 }
 
-// One instance after another decides as a bucket in memory does, whichever is asked.
+// Processes that are asked in turn decide as a bucket in memory does.
 func TestDecidesAsMemory(t *testing.T) {
 	t.Parallel()
 	client, namespace := dynamotest.Client(t), dynamotest.Namespace(t)
@@ -59,8 +59,14 @@ func TestDecidesAsMemory(t *testing.T) {
 		run++
 		key := fmt.Sprint("key ", run)
 		memory := ratelimit.NewMemory(ratelimit.WithClock(c.Now))
-		stores := []dynamo.Buckets{openIn(t, client, namespace, skewed(c, 0)).Buckets(), openIn(t, client, namespace, skewed(c, 0)).Buckets()}
-		l := ratelimit.Limit{Rate: rapid.SampledFrom([]float64{0.5, 3, 1000}).Draw(r, "rate"), Burst: rapid.IntRange(1, 5).Draw(r, "burst")}
+		stores := []dynamo.Buckets{
+			openIn(t, client, namespace, skewed(c, 0)).Buckets(),
+			openIn(t, client, namespace, skewed(c, 0)).Buckets(),
+		}
+		l := ratelimit.Limit{
+			Rate:  rapid.SampledFrom([]float64{0.5, 3, 1000}).Draw(r, "rate"),
+			Burst: rapid.IntRange(1, 5).Draw(r, "burst"),
+		}
 		for range rapid.IntRange(1, 12).Draw(r, "steps") {
 			c.Advance(time.Duration(rapid.Int64Range(0, 2*int64(tokenbucket.Limit(l).Token())).Draw(r, "step")))
 			n := rapid.IntRange(-1, l.Burst+1).Draw(r, "n")
@@ -71,13 +77,13 @@ func TestDecidesAsMemory(t *testing.T) {
 				require.Equal(r, want, got)
 				continue
 			}
-			// Refused from memory: of what the instance saw last, when there was more.
+			// Refused by what the process saw last, when there were more tokens.
 			require.False(r, got.Allowed)
 			require.GreaterOrEqual(r, got.Remaining, want.Remaining)
 			require.LessOrEqual(r, got.RetryAfter, want.RetryAfter)
 			require.Positive(r, got.RetryAfter)
 		}
-		c.Advance(time.Hour) // the next one's buckets are its own, but time does not go back
+		c.Advance(time.Hour) // the next run has another bucket, but time does not go back
 	})
 }
 
@@ -122,7 +128,10 @@ func TestAFloodIsFree(t *testing.T) {
 	m, c := &counted{API: dynamotest.Client(t)}, testclock.New(testclock.Noon())
 	namespace := dynamotest.Namespace(t)
 	l := ratelimit.Limit{Rate: 1, Burst: 3}
-	stores := []dynamo.Buckets{openIn(t, m, namespace, skewed(c, 0)).Buckets(), openIn(t, m, namespace, skewed(c, 0)).Buckets()}
+	stores := []dynamo.Buckets{
+		openIn(t, m, namespace, skewed(c, 0)).Buckets(),
+		openIn(t, m, namespace, skewed(c, 0)).Buckets(),
+	}
 	for range 3 {
 		require.True(t, take(t, stores[0], "flood", l, 1).Allowed)
 	}
@@ -143,14 +152,15 @@ func TestAFloodIsFree(t *testing.T) {
 	}
 }
 
-// Sixteen instances whose clocks differ by up to four seconds let through what they should. All clocks are moved by hand, together: how
-// fast the machine is makes no difference.
+// Sixteen processes whose clocks differ by up to four seconds allow what they should. The test
+// moves all clocks together, so the speed of the machine does not matter.
 func TestManyInstances(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // nothing secret
 	for _, l := range []ratelimit.Limit{
-		// A bucket of one is full when the token of between two rounds is there, and loses what comes until the next round.
+		// A bucket of one token is full between two rounds, and gains nothing more until the next
+		// round.
 		{Rate: 39, Burst: 1},
 		{Rate: 79, Burst: 1},
 		{Rate: float64(20 + random.IntN(60)), Burst: 1 + random.IntN(50)},
@@ -165,7 +175,12 @@ func TestManyInstances(t *testing.T) {
 		}
 		allowed := letThrough(t, c, l, stores...)
 		c = testclock.New(testclock.Noon())
-		alone := letThrough(t, c, l, ratelimit.NewMemory(ratelimit.WithClock(func() time.Time { return c.Now().Add(fastest) })))
+		alone := letThrough(
+			t,
+			c,
+			l,
+			ratelimit.NewMemory(ratelimit.WithClock(func() time.Time { return c.Now().Add(fastest) })),
+		)
 		t.Logf("seed %d: %+v let %d through, alone %d", seed, l, allowed, alone)
 		due := float64(l.Burst) + l.Rate*letThroughFor.Seconds()
 		require.LessOrEqual(t, float64(allowed), due+l.Rate*spread.Seconds(), "no more than clocks that differ explain")
@@ -177,11 +192,11 @@ type taker interface {
 	Take(ctx context.Context, key string, l ratelimit.Limit, n int) (ratelimit.Decision, error)
 }
 
-// letThroughFor is how much time passes on the clock in letThrough.
+// letThroughFor is the time that passes on the clock in letThrough.
 const letThroughFor = 6 * time.Second
 
-// letThrough has all instances take one token after the other until they are refused, and moves the clock by 10 ms, and so on. It
-// returns how many tokens they were given.
+// letThrough lets all processes take single tokens until they are refused, moves the clock by 10
+// ms, and repeats that. It returns how many tokens they got.
 func letThrough(t *testing.T, c *testclock.Clock, l ratelimit.Limit, instances ...taker) int64 {
 	t.Helper()
 	var allowed atomic.Int64
@@ -207,7 +222,7 @@ func letThrough(t *testing.T, c *testclock.Clock, l ratelimit.Limit, instances .
 	return allowed.Load()
 }
 
-// Instances at once take no token twice.
+// Concurrent processes take no token twice.
 func TestAtOnce(t *testing.T) {
 	t.Parallel()
 	client, namespace, c := dynamotest.Client(t), dynamotest.Namespace(t), testclock.New(testclock.Noon())
@@ -257,7 +272,8 @@ func TestBucketsExpire(t *testing.T) {
 	require.Equal(t, ratelimit.Decision{Allowed: true, Limit: 30, Remaining: 29}, take(t, s, "x", l, 1))
 }
 
-// An item that is not a bucket or a counter is an error that no retry helps against, and opens nothing.
+// An item that is not a bucket or a counter is an error that no retry helps against, and opens
+// nothing.
 func TestBrokenItemsOpenNothing(t *testing.T) {
 	t.Parallel()
 	namespace, now := dynamotest.Namespace(t), testclock.Noon()
@@ -286,8 +302,8 @@ func TestBrokenItemsOpenNothing(t *testing.T) {
 	}
 }
 
-// A request that DynamoDB will never accept is the caller's mistake; others may succeed later. Keys are
-// not logged in full.
+// A request that DynamoDB will never accept is the caller's mistake; others may succeed later. Keys
+// are not logged in full.
 func TestWhichErrorsAreInvalid(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -407,7 +423,8 @@ func TestQuotas(t *testing.T) {
 	require.Equal(t, numeral(fmt.Sprint(end.Add(time.Hour).Unix()+1)), it["exp"])
 }
 
-// Processes at once, each of which reserves: all of a quota is used, none of it twice, and one write serves a whole reserve.
+// Concurrent processes that take batches use a quota up, use no unit twice, and make one write for
+// each batch.
 func TestAQuotaOfManyInstances(t *testing.T) {
 	t.Parallel()
 	m, namespace, now := &counted{API: dynamotest.Client(t)}, dynamotest.Namespace(t), testclock.Noon()

@@ -16,15 +16,16 @@ import (
 	"github.com/gatesock/gatesock/ratelimit/plan"
 )
 
-// Plans is the store of plans: a [plan.Store]. Change plans with its methods, or on the command line
-// with gatesock plans; other processes notice within a minute (plan.WithCacheTTL). It is safe for
-// concurrent use. See [DB.Plans].
+// Plans is the store of plans: a [plan.Store]. Change plans with its methods, or on the command
+// line with gatesock plans; other processes notice within a minute (plan.WithCacheTTL). It is safe
+// for concurrent use. See [DB.Plans].
 //
 // Reading a plan costs half a read unit, setting or deleting one a write unit. All plans are in one
-// partition. The role of a program that only reads them needs dynamodb:GetItem; the other methods need
-// PutItem, DeleteItem and Query.
+// partition. The role of a program that only reads them needs dynamodb:GetItem; the other methods
+// need PutItem, DeleteItem and Query.
 //
-// A write whose answer is lost is repeated, so it may replace what somebody else has set in between.
+// A write whose answer is lost is repeated, so it may replace what somebody else has set in
+// between.
 type Plans struct{ t *table.Table }
 
 var _ plan.Store = (*Plans)(nil)
@@ -52,7 +53,12 @@ func (p *Plans) Plan(ctx context.Context, name string) (plan.Plan, error) {
 	if checkPlanName(name) != nil {
 		return plan.Plan{}, plan.ErrNotFound
 	}
-	out, _, err := table.Do(ctx, p.t, p.t.API.GetItem, &dynamodb.GetItemInput{TableName: &p.t.Name, Key: p.t.PlanKey(name)})
+	out, _, err := table.Do(
+		ctx,
+		p.t,
+		p.t.API.GetItem,
+		&dynamodb.GetItemInput{TableName: &p.t.Name, Key: p.t.PlanKey(name)},
+	)
 	switch {
 	case err != nil:
 		return plan.Plan{}, fmt.Errorf("dynamo: get plan %.60q: %w", name, err)
@@ -66,8 +72,8 @@ func (p *Plans) Plan(ctx context.Context, name string) (plan.Plan, error) {
 	return limits, nil
 }
 
-// Set creates or replaces a plan. It fails if [plan.Plan.Validate] does, if the time zone of a quota is
-// not in the time zone database, or if the name does not have 1 to 255 bytes of UTF-8.
+// Set creates or replaces a plan. It fails if [plan.Plan.Validate] does, if the time zone of a
+// quota is not in the time zone database, or if the name does not have 1 to 255 bytes of UTF-8.
 func (p *Plans) Set(ctx context.Context, name string, limits plan.Plan) error {
 	err := errors.Join(checkPlanName(name), limits.Validate())
 	var text []byte
@@ -85,8 +91,8 @@ func (p *Plans) Set(ctx context.Context, name string, limits plan.Plan) error {
 	return nil
 }
 
-// Delete deletes a plan, or fails with [plan.ErrNotFound]. It succeeds if the answer to an attempt was
-// lost and the next one does not find the plan.
+// Delete deletes a plan, or fails with [plan.ErrNotFound]. It succeeds if the answer to an attempt
+// was lost and the next one does not find the plan.
 func (p *Plans) Delete(ctx context.Context, name string) error {
 	if checkPlanName(name) != nil {
 		return plan.ErrNotFound

@@ -9,7 +9,8 @@ import (
 	"github.com/gatesock/gatesock/dynamo/internal/table"
 )
 
-// Nothing in the table makes the reader panic, and every result is a plan, which survives a round trip.
+// Nothing in the table makes the reader panic, and every result is a plan, which survives a round
+// trip.
 func FuzzDecodePlan(f *testing.F) {
 	f.Add(`{"rate":1,"burst":2,"quotas":[{"max":3,"per":"week","zone":"Europe/Berlin"}]}`)
 	f.Add(`{"rate":-1,"burst":1e9}`)

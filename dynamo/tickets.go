@@ -15,11 +15,11 @@ import (
 	"github.com/gatesock/gatesock/dynamo/internal/table"
 )
 
-// Tickets returns the store of one-time tickets. Every process of an application must use it, so that
-// a ticket that one process issues is accepted by the others, and only once.
+// Tickets returns the store of one-time tickets. Every process of an application must use it, so
+// that a ticket that one process issues is accepted by the others, and only once.
 //
-// A ticket costs one write unit to issue and one to use, if it fits into a kilobyte together with its
-// principal. Unused tickets expire. The role needs dynamodb:PutItem and DeleteItem.
+// A ticket costs one write unit to issue and one to use, if it fits into a kilobyte together with
+// its principal. Unused tickets expire. The role needs dynamodb:PutItem and DeleteItem.
 //
 // # Lost answers
 //
@@ -71,7 +71,11 @@ func (s tickets) Consume(ctx context.Context, hash string) (authz.Ticket, error)
 	case refused:
 		return authz.Ticket{}, authz.ErrNoTicket
 	case err != nil:
-		return authz.Ticket{}, fmt.Errorf("dynamo: consume a ticket: %s: %w", table.OutcomeOf(err, "it may be used"), err)
+		return authz.Ticket{}, fmt.Errorf(
+			"dynamo: consume a ticket: %s: %w",
+			table.OutcomeOf(err, "it may be used"),
+			err,
+		)
 	}
 	t, err := decodeTicket(out.Attributes)
 	if err != nil {
@@ -95,14 +99,14 @@ func decodeTicket(it table.Item) (t authz.Ticket, err error) {
 	return t, nil
 }
 
-// Renewals returns the store of renewed credentials, for authz.CredentialExpiry. Every process of an
-// application must use it, because each invocation may run in another one.
+// Renewals returns the store of renewed credentials, for authz.CredentialExpiry. Every process of
+// an application must use it, because each invocation may run in another one.
 //
-// A renewal costs one write unit if its principal fits into a kilobyte. Each other process that meets
-// the connection after its first credential has expired reads the renewal once, for one read unit.
-// Renewals expire after three hours, which is longer than a connection lasts (AWS Developer Guide,
-// "Quotas for configuring and running a WebSocket API": two hours). The role needs dynamodb:PutItem and
-// GetItem.
+// A renewal costs one write unit if its principal fits into a kilobyte. Each other process that
+// meets the connection after its first credential has expired reads the renewal once, for one read
+// unit. Renewals expire after three hours, which is longer than a connection lasts (AWS Developer
+// Guide, "Quotas for configuring and running a WebSocket API": two hours). The role needs
+// dynamodb:PutItem and GetItem.
 //
 // If the answer to a write is lost, the write is repeated, and may replace what another process has
 // saved for the same connection in between.

@@ -170,18 +170,30 @@ func TestTicketsCost(t *testing.T) {
 		return attributes{"exp": numeral(strconv.FormatInt(testclock.Noon().Unix()+n, 10))}
 	}
 	write, read := meter.Units{Write: 1}, meter.Units{Read: 1}
-	requirePrices(t, m,
+	requirePrices(
+		t,
+		m,
 		priced{name: "create", price: write, call: func() error {
 			ticket := authz.Ticket{Principal: annPrincipal(), ExpiresAt: now.Add(30 * time.Second)}
 			return tickets.Create(t.Context(), "h", ticket)
 		}},
-		priced{name: "save", price: write, call: func() error { return renewals.Save(t.Context(), "c", annPrincipal()) }},
+		priced{
+			name:  "save",
+			price: write,
+			call:  func() error { return renewals.Save(t.Context(), "c", annPrincipal()) },
+		},
 		priced{name: "load", price: read, call: func() error { _, err := renewals.Load(t.Context(), "c"); return err }},
 	)
 	require.Equal(t, seconds(31)["exp"], getRaw(t, namespace, "t#h", "t")["exp"], "rounded up")
 	require.Equal(t, seconds(10801)["exp"], getRaw(t, namespace, "a#c", "a")["exp"], "rounded up")
-	requirePrices(t, m,
-		priced{name: "use", price: write, call: func() error { _, err := tickets.Consume(t.Context(), "h"); return err }},
+	requirePrices(
+		t,
+		m,
+		priced{
+			name:  "use",
+			price: write,
+			call:  func() error { _, err := tickets.Consume(t.Context(), "h"); return err },
+		},
 	)
 }
 

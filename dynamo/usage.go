@@ -19,14 +19,14 @@ import (
 
 // Usage returns the store of usage records for package ratelimit/metering.
 //
-// A record costs one write unit, however many events it counts. Reading a day costs half a read unit
-// for each 4 KB, which are about 60 records; these reads are eventually consistent. A day is one
-// partition, which takes 1,000 records a second. Records expire after 400 days. The role needs
+// A record costs one write unit, however many events it counts. Reading a day costs half a read
+// unit for each 4 KB, which are about 60 records; these reads are eventually consistent. A day is
+// one partition, which takes 1,000 records a second. Records expire after 400 days. The role needs
 // dynamodb:UpdateItem, and Query to read a day.
 //
 // Add writes several records at the same time ([WithConcurrency]), and returns when all writes have
-// ended. No write is repeated, because it would count twice. A write that fails is returned for retry;
-// if only its answer was lost, the retry counts it again.
+// ended. No write is repeated, because it would count twice. A write that fails is returned for
+// retry; if only its answer was lost, the retry counts it again.
 func (db *DB) Usage() metering.Store { return usage{db.t} }
 
 type usage struct{ t *table.Table }
@@ -78,7 +78,11 @@ func (u usage) add(ctx context.Context, r metering.Record) error {
 		UpdateExpression: aws.String(
 			"ADD " + attrConnections + " :c, " + attrMessages + " :m SET " + table.Expiry + " = :exp"),
 		ExpressionAttributeValues: table.Item{
-			":c": table.Number(r.Connections), ":m": table.Number(r.Messages), ":exp": table.Number(day.Add(usageTTL).Unix()),
+			":c": table.Number(
+				r.Connections,
+			),
+			":m":   table.Number(r.Messages),
+			":exp": table.Number(day.Add(usageTTL).Unix()),
 		},
 	})
 	return markInvalid(err)

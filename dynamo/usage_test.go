@@ -107,8 +107,8 @@ func TestUsage(t *testing.T) {
 	require.ErrorContains(t, err, `attribute "c" is absent`)
 }
 
-// Records that no time is left for are returned for later, and so is one whose answer is lost: it may
-// be counted twice, but is not repeated here.
+// Records that no time is left for are returned for later, and so is one whose answer is lost: it
+// may be counted twice, but is not repeated here.
 func TestUsageThatIsNotAdded(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -131,8 +131,8 @@ func TestUsageThatIsNotAdded(t *testing.T) {
 	require.Equal(t, 1, api.writes)
 }
 
-// A hundred records that the table never accepts cost a request each, once; the messages after them are
-// written as usual.
+// A hundred records that the table never accepts cost a request each, once; the messages after them
+// are written as usual.
 func TestRecordsThatTheTableRejects(t *testing.T) {
 	t.Parallel()
 	m, now := meter.New(dynamotest.Client(t)), testclock.Noon()
@@ -159,5 +159,9 @@ func TestRecordsThatTheTableRejects(t *testing.T) {
 	require.EqualValues(t, 100, u.Dropped())
 	got, err := store.Day(t.Context(), now)
 	require.NoError(t, err)
-	require.Equal(t, []metering.Record{{Day: now.UTC().Format(time.DateOnly), Kind: "sender", Name: "ann", Messages: 21}}, got)
+	require.Equal(
+		t,
+		[]metering.Record{{Day: now.UTC().Format(time.DateOnly), Kind: "sender", Name: "ann", Messages: 21}},
+		got,
+	)
 }

@@ -48,7 +48,9 @@ func (c *keysCommand) AfterApply(ctx context.Context, command *kong.Context, std
 		}
 		options = append(options, apikey.WithPrefix(prefix))
 	}
-	command.Bind(&keyring{keys: apikey.New(db.APIKeys(), options...), out: printer{w: stdout, json: c.JSON, now: time.Now()}})
+	command.Bind(
+		&keyring{keys: apikey.New(db.APIKeys(), options...), out: printer{w: stdout, json: c.JSON, now: time.Now()}},
+	)
 	return nil
 }
 

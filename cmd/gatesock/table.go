@@ -110,7 +110,8 @@ func (t *table) load(ctx context.Context) (aws.Config, error) {
 	if cfg.Region == "" {
 		return aws.Config{}, errors.New("no AWS region: use --region, or set AWS_REGION")
 	}
-	// The SDK falls back to the role of the machine if the configuration names no other credentials.
+	// The SDK falls back to the role of the machine if the configuration names no other
+	// credentials.
 	if local && aws.IsCredentialsProvider(cfg.Credentials, (*ec2rolecreds.Provider)(nil)) {
 		cfg.Credentials = credentials.NewStaticCredentialsProvider(localKey, localKey, "")
 	}
