@@ -17,18 +17,20 @@ import (
 	"github.com/gatesock/gatesock/dynamo/internal/table"
 )
 
-// MaxChanges is the most attributes that one call of [Connections.SetAttributes] sets and removes: the expression that says
-// which has 4 KB at the most (Amazon DynamoDB Developer Guide, "Quotas").
-const MaxChanges = 100
+// maxChanges is how many attributes one call of SetAttributes can change: its expression has up to 4 KB (Amazon
+// DynamoDB Developer Guide, "Quotas").
+const maxChanges = 100
 
-// SetAttributes changes attributes of a connection; see [conn.Store]. It costs 1 write unit for each KB of the record,
-// and no read; the first change of a record that an earlier version of this package has written without attributes costs
-// 2. It counts as seeing the connection. A change of more than [MaxChanges] attributes is refused with
-// [conn.ErrInvalid].
+// SetAttributes changes attributes of a connection; see [conn.Store]. It costs 1 write unit for each KB of the
+// record, and no read; the first change of a record that an earlier version of this package has written
+// without attributes costs 2. It counts as a sign of life of the connection. A change of more than 100
+// attributes is refused with [conn.ErrInvalid].
 //
-// If the answer to an attempt is lost, the next one makes the change again, and so undoes what another call has set in
-// between.
-func (cs *Connections) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+// If the answer to an attempt is lost, the next attempt makes the change again, and so undoes what another call
+// has set in between.
+func (cs *Connections) SetAttributes(
+	ctx context.Context, id string, set map[string]string, remove ...string,
+) (conn.Conn, error) {
 	if err := check(ctx, "connection id", id); err != nil {
 		return conn.Conn{}, err
 	}
@@ -43,8 +45,8 @@ func (cs *Connections) SetAttributes(ctx context.Context, id string, set map[str
 	return r.Conn, nil
 }
 
-// change makes a change. Records of earlier versions have no map of attributes unless one was put with them, and DynamoDB
-// sets nothing in a map that is not there; once a record has one, it keeps it.
+// change makes a change. Records of earlier versions have no map of attributes if they were put without any, and
+// DynamoDB cannot set a value in a map that does not exist. Once a record has the map, it keeps it.
 func (cs *Connections) change(ctx context.Context, id string, c change) (registry.Record, error) {
 	for range 2 {
 		r, bare, err := cs.update(ctx, id, c.update(cs.t.Now()))
@@ -59,8 +61,8 @@ func (cs *Connections) change(ctx context.Context, id string, c change) (registr
 	return registry.Record{}, fmt.Errorf("dynamo: set attributes of connection %.100q: it ends and begins again each time", id)
 }
 
-// update sends an update of a record. It reports whether the record lives but is not of the form that the condition asks
-// for.
+// update sends an update of a record. It reports whether the record exists but does not have the form that the
+// condition asks for.
 func (cs *Connections) update(ctx context.Context, id string, in *dynamodb.UpdateItemInput) (r registry.Record, otherwise bool, err error) {
 	in.TableName, in.Key = &cs.t.Name, cs.t.ConnectionKey(id)
 	in.ReturnValues = types.ReturnValueAllNew
@@ -80,23 +82,25 @@ func (cs *Connections) update(ctx context.Context, id string, in *dynamodb.Updat
 	return r, false, err
 }
 
-// changeError says what an error means for the connection.
+// changeError describes what an error means for the connection.
 func (cs *Connections) changeError(id string, c change, err error) error {
 	switch {
 	case err == nil, errors.Is(err, conn.ErrNotFound):
 		return err
 	case table.TooLarge(err):
-		return fmt.Errorf("%w: %s: the record of connection %.100q would have more than %d bytes", conn.ErrInvalid, c.largest, id, maxItem)
+		return fmt.Errorf("%w: %s: the record of connection %.100q would have more than %d bytes",
+			conn.ErrInvalid, c.largest, id, maxItem)
 	default:
-		return fmt.Errorf("dynamo: set attributes of connection %.100q: %s: %w", id, table.OutcomeOf(err, "they may be set"), err)
+		return fmt.Errorf("dynamo: set attributes of connection %.100q: %s: %w", id,
+			table.OutcomeOf(err, "they may be set"), err)
 	}
 }
 
-// change is a change of attributes that is to be made.
+// change is a change of attributes.
 type change struct {
 	set     map[string]string
 	remove  []string // each once
-	largest string   // what takes the most, for an error
+	largest string   // the largest attribute, for an error
 }
 
 func newChange(set map[string]string, remove []string) (change, error) {
@@ -106,8 +110,8 @@ func newChange(set map[string]string, remove []string) (change, error) {
 	c := change{set: set, remove: slices.Clone(remove)}
 	slices.Sort(c.remove)
 	c.remove = slices.Compact(c.remove)
-	if n := len(c.set) + len(c.remove); n > MaxChanges {
-		return change{}, fmt.Errorf("%w: %d attributes are to be changed, the most is %d", conn.ErrInvalid, n, MaxChanges)
+	if n := len(c.set) + len(c.remove); n > maxChanges {
+		return change{}, fmt.Errorf("%w: %d attributes are to be changed, the most is %d", conn.ErrInvalid, n, maxChanges)
 	}
 	if err := c.measure(); err != nil {
 		return change{}, err
@@ -115,7 +119,7 @@ func newChange(set map[string]string, remove []string) (change, error) {
 	return c, nil
 }
 
-// measure refuses what makes a record too large whatever else is in it.
+// measure refuses a change that makes any record too large.
 func (c *change) measure() error {
 	total, most := 0, 0
 	for name, value := range c.set {
@@ -134,7 +138,7 @@ func (c *change) measure() error {
 	return c.measureRemovals()
 }
 
-// measureRemovals refuses what no record can have had: an update has a bound on the names in it, too.
+// measureRemovals refuses names that no record can have had: the size of an update is limited, too.
 func (c *change) measureRemovals() error {
 	total := 0
 	for _, name := range c.remove {

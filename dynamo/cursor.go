@@ -11,9 +11,9 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// A cursor is in base64: the version of this form, the logarithm of the number of shards, a checksum, and the
-// connection id up to which the reading has come. The checksum binds it to table, namespace, group and shard. It is no
-// secret: who makes a cursor by hand reads on in the same group.
+// A cursor is, in base64: the version of this format, the logarithm of the number of shards, a checksum, and
+// the last connection id that was read. The checksum binds it to the table, namespace, group and shard. It is
+// not a secret: a caller that makes up a cursor continues in the same group.
 const (
 	cursorVersion  = 1
 	cursorChecksum = 8

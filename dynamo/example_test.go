@@ -5,27 +5,28 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/internal/dynamotest"
 )
 
-// page stands for a test where there is none.
+// page stands for a test in an example, which has none.
 type page struct{ testing.TB }
 
 func (page) Helper()           {}
 func (page) Fatal(args ...any) { panic(fmt.Sprint(args...)) }
 
-// testStore gives a Store in the table of the tests.
-func testStore(opts ...dynamo.Option) *dynamo.Connections {
-	opts = append(opts, dynamo.WithNamespace(dynamotest.Namespace(page{})))
-	store := dynamo.Open(dynamotest.Client(page{}), dynamotest.Table(page{}), opts...).Connections()
-	return store
+// openTable is, in a program, dynamo.Open(dynamodb.NewFromConfig(cfg), os.Getenv("TABLE"), opts...).
+func openTable(opts ...dynamo.Option) *dynamo.DB {
+	opts = append([]dynamo.Option{dynamo.WithNamespace(dynamotest.Namespace(page{}))}, opts...)
+	return dynamo.Open(dynamotest.Client(page{}), dynamotest.Table(page{}), opts...)
 }
 
-func Example() {
-	store := testStore() // or dynamo.Open(dynamodb.NewFromConfig(cfg), os.Getenv("TABLE")).Connections()
+// The registry of connections: two users enter a room, and one of them leaves.
+func Example_trackConnectionsAndGroups() {
+	store := openTable().Connections()
 	ctx := context.Background()
 
 	for _, c := range []conn.Conn{
@@ -56,14 +57,43 @@ func Example() {
 	// ann was in room:1 and user:ann <nil>
 }
 
+// A program that may be the first to use a table, such as a test, creates it. Calling CreateTable
+// again changes nothing.
+func ExampleDB_CreateTable_whenAProgramStarts() {
+	db := dynamo.Open(dynamotest.Local(page{}), "chat-"+dynamotest.Namespace(page{}))
+	ctx := context.Background()
+	fmt.Println(db.CreateTable(ctx))
+	fmt.Println(db.CreateTable(ctx))
+	fmt.Println(db.Connections().Put(ctx, conn.Conn{ID: "W9In0cvXIAMCFvw="}))
+	// Output:
+	// <nil>
+	// <nil>
+	// <nil>
+}
+
+// Two stages of an API share a table, and neither sees the other's connections.
+func ExampleWithNamespace_shareATableBetweenStages() {
+	client, table, ctx := dynamotest.Client(page{}), dynamotest.Table(page{}), context.Background()
+	run := dynamotest.Namespace(page{}) // "" in a program
+	test := dynamo.Open(client, table, dynamo.WithNamespace(run+"-test")).Connections()
+	prod := dynamo.Open(client, table, dynamo.WithNamespace(run+"-prod")).Connections()
+
+	fmt.Println(test.Put(ctx, conn.Conn{ID: "W9In0cvXIAMCFvw="}))
+	_, err := prod.Get(ctx, "W9In0cvXIAMCFvw=")
+	fmt.Println(err)
+	// Output:
+	// <nil>
+	// conn: connection "W9In0cvXIAMCFvw=" not found
+}
+
 // One group is too busy for one partition: everyone joins it.
-func ExampleWithShards() {
-	store := testStore(dynamo.WithSharding(func(group string) dynamo.Sharding {
+func ExampleWithSharding_spreadALargeGroup() {
+	store := openTable(dynamo.WithSharding(func(group string) dynamo.Sharding {
 		if group == conn.Everyone {
 			return dynamo.Sharding{Write: 8}
 		}
 		return dynamo.Sharding{}
-	}))
+	})).Connections()
 	ctx := context.Background()
 	for _, group := range []string{conn.Everyone, "room:1"} {
 		n, err := store.Shards(ctx, group)
@@ -72,4 +102,19 @@ func ExampleWithShards() {
 	// Output:
 	// everyone 8 <nil>
 	// room:1 1 <nil>
+}
+
+// A function sees the end of every connection, with its user and its groups.
+func ExampleWithEnded_announceWhoLeft() {
+	store := openTable(dynamo.WithEnded(func(_ context.Context, c conn.Conn, cause conn.EndCause) {
+		fmt.Println(c.User, "left", c.Groups, "cause:", cause)
+	})).Connections()
+	ctx := context.Background()
+	fmt.Println(store.Put(ctx, conn.Conn{ID: "W9In0cvXIAMCFvw=", User: "ann", ConnectedAt: time.Now()}))
+	_, err := store.Delete(ctx, "W9In0cvXIAMCFvw=")
+	fmt.Println(err)
+	// Output:
+	// <nil>
+	// ann left [user:ann] cause: deleted
+	// <nil>
 }

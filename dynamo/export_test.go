@@ -7,10 +7,13 @@ import (
 	"github.com/gatesock/gatesock/dynamo/internal/table"
 )
 
+// MaxChanges is how many attributes one call of SetAttributes can change.
+const MaxChanges = maxChanges
+
 // FullJitter is the wait before an attempt.
 func FullJitter(attempt int) time.Duration { return table.FullJitter(attempt) }
 
-// FormatCursor gives the cursor of a place in a reading of a shard.
+// FormatCursor returns the cursor of a place in a reading of a shard.
 func FormatCursor(s *Connections, group string, shard, shards int, after string) conn.Cursor {
 	return s.formatCursor(conn.Query{Group: group, Shard: shard}, position{shards, after})
 }
@@ -26,8 +29,8 @@ func WithoutBackoff() Option {
 	return option(func(db *DB) { db.t.Backoff = func(int) time.Duration { return 0 } })
 }
 
-// Homes gives the parts in which there may be a membership of a connection.
+// Homes returns the parts in which there may be a membership of a connection.
 func (l Sharding) Homes(id string) []int { return l.homes(id) }
 
-// Parts gives the parts in which there are members of one of n shards.
+// Parts returns the parts in which there are members of one of n shards.
 func (l Sharding) Parts(of, n int) []int { return l.parts(of, n) }

@@ -15,9 +15,9 @@ import (
 	"github.com/gatesock/gatesock/dynamo/internal/table"
 )
 
-// Extend puts off the expiry of a connection; see [conn.Store]. It costs 1 write unit for each KB of the record, and 1 for each
-// group, and no read; a group that the connection has joined twice costs 2. It counts as seeing the connection. The record
-// is written first, and then the memberships, at the same time.
+// Extend puts off the expiry of a connection; see [conn.Store]. It costs 1 write unit for each KB of the record
+// and 1 for each group, or 2 for a group that the connection has joined twice, and no read. It counts as a
+// sign of life of the connection. It writes the record first, and then the memberships at the same time.
 func (cs *Connections) Extend(ctx context.Context, id string, until time.Time) (conn.Conn, error) {
 	if err := check(ctx, "connection id", id); err != nil {
 		return conn.Conn{}, err
@@ -40,8 +40,8 @@ func (cs *Connections) Extend(ctx context.Context, id string, until time.Time) (
 	return r.Conn, nil
 }
 
-// extendRecord puts off the expiry of a record, and returns the record as it is then. One that expires later already, or that
-// an attempt whose answer was lost has extended, is returned as it is.
+// extendRecord puts off the expiry of a record, and returns the new record. A record that expires later
+// anyway, or that an attempt whose answer was lost has extended, is returned unchanged.
 func (cs *Connections) extendRecord(ctx context.Context, id string, until int64) (registry.Record, error) {
 	now := cs.t.Now()
 	out, _, err := table.Do(ctx, cs.t, cs.t.API.UpdateItem, &dynamodb.UpdateItemInput{
@@ -65,13 +65,13 @@ func (cs *Connections) extendRecord(ctx context.Context, id string, until int64)
 	return registry.DecodeRecord(id, out.Attributes)
 }
 
-// extendMembership puts off the expiry of a membership that a record names. The row of exactly the version that the record
-// has is changed in its place: no leave that deletes it meanwhile is undone, since what is not there is not written. Where
-// that row is not there, a call that has written the record and not yet the row may write it with the expiry that it was
-// told; a further join of a connection that is still a member gives the row a later version, which keeps that one out.
+// extendMembership puts off the expiry of a membership that a record names. It changes the row of exactly the
+// version that the record has, so that it does not bring back a row that a leave deletes meanwhile. If that
+// row does not exist, a call that has written the record may be about to write it, with the old expiry.
+// Joining again, if the connection is still a member, writes a row of a later version, which keeps that out.
 func (cs *Connections) extendMembership(ctx context.Context, r *registry.Record, group string) error {
 	if version := r.Entries[group]; version < r.Next {
-		extended, err := cs.extendRow(ctx, group, membership{id: r.ID, version: version, expires: r.ExpiresAt.Unix()})
+		extended, err := cs.extendRow(ctx, group, row{id: r.ID, kind: member, version: version, expires: r.ExpiresAt.Unix()})
 		if extended || err != nil {
 			return err
 		}
@@ -86,9 +86,9 @@ func (cs *Connections) extendMembership(ctx context.Context, r *registry.Record,
 	return cs.putMembership(ctx, group, m)
 }
 
-// extendRow puts off the expiry of the row of a membership where Join writes it. It reports whether the row is there, and
-// does not expire before.
-func (cs *Connections) extendRow(ctx context.Context, group string, m membership) (extended bool, err error) {
+// extendRow puts off the expiry of a row, in the part where Join writes it. It reports whether the row exists
+// and expires no earlier than wanted.
+func (cs *Connections) extendRow(ctx context.Context, group string, m row) (extended bool, err error) {
 	layout, err := cs.layout(group)
 	if err != nil {
 		return false, err
@@ -98,12 +98,12 @@ func (cs *Connections) extendRow(ctx context.Context, group string, m membership
 		Key:                                 cs.t.MembershipKey(group, layout.homes(m.id)[0], m.id),
 		UpdateExpression:                    aws.String("SET exp = :until"),
 		ConditionExpression:                 aws.String("v = :v AND exp < :until"),
-		ExpressionAttributeValues:           table.Item{":v": table.Number(m.version), ":until": table.Number(m.expires)},
+		ExpressionAttributeValues:           table.Item{":v": table.Number(m.order()), ":until": table.Number(m.expires)},
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
-	if there, ok := table.Refused(err); ok {
-		row, err := decodeMembership(there)
-		return err == nil && row.version == m.version && row.expires >= m.expires, nil
+	if existing, ok := table.Refused(err); ok {
+		r, err := decodeRow(existing)
+		return err == nil && r.order() == m.order() && r.expires >= m.expires, nil
 	}
 	if err != nil {
 		return false, fmt.Errorf("extend the membership in %q: %w", group, err)

@@ -15,20 +15,74 @@ import (
 	"github.com/gatesock/gatesock/dynamo/internal/table"
 )
 
-// membership is a member of a group as the table has it. An even version is that of a member; an odd one is the mark
-// that an ending left where the row of that membership may still come.
-type membership struct {
+// A connection has one place in each part of a group: the item with its id. The row in it is a member, or a
+// tombstone that the end of a membership has left. Each membership has a version, which is even; the version
+// attribute is the version itself for a member, and one more for the tombstone of that version. Writes
+// compare it, so that they come out the same in whatever order they arrive:
+//
+//	in the place               put member V                  bury V
+//	nothing                    written                       tombstone V written
+//	expired, or malformed      replaced                      replaced by tombstone V
+//	member below V             replaced, keeps the guard     replaced by tombstone V
+//	member V                   replaced (1)                  deleted, unless guarded (2)
+//	member above V             left                          left, guarded (3)
+//	tombstone below V          replaced, keeps the guard     replaced by tombstone V
+//	tombstone V                left                          renewed
+//	tombstone above V          left                          left, guarded (3)
+//
+//	(1) unless its expiry is later: Extend has put it off.
+//	(2) then it is replaced by tombstone V.
+//	(3) The guard is a time until which this place must keep out rows below it, as the tombstone would
+//	    have. When the later membership ends, a tombstone takes its place instead of nothing.
+//
+// A tombstone and a guard keep out the row of a call that has written the record and not yet its row, when the
+// membership has ended meanwhile. Both last for tombstoneLife.
+
+// kind is what a row is.
+type kind int
+
+const (
+	member kind = iota
+	tombstone
+)
+
+// row is the item of a connection in a part of a group.
+type row struct {
 	id       string
+	kind     kind
+	version  int64 // of the membership
 	endpoint string
 	expires  int64
-	version  int64
 	part     int // where it was read
 }
 
-func (m *membership) live(now int64) bool { return m.version%2 == 0 && m.expires > now }
+// order is the version attribute, by which rows of one connection are ordered.
+func (r *row) order() int64 {
+	if r.kind == tombstone {
+		return r.version + 1
+	}
+	return r.version
+}
+
+func (r *row) live(now int64) bool { return r.kind == member && r.expires > now }
+
+func decodeRow(it table.Item) (r row, err error) {
+	var errs [4]error
+	r.id, errs[0] = table.GetText(it, table.SortKey)
+	r.endpoint, errs[1] = table.GetText(it, registry.AttrEndpoint)
+	r.expires, errs[2] = table.GetNumber(it, table.Expiry)
+	r.version, errs[3] = table.GetNumber(it, registry.AttrVersion)
+	if err := errors.Join(errs[:]...); err != nil {
+		return row{id: r.id}, fmt.Errorf("the item of %.100q is not a membership: %w", r.id, err)
+	}
+	if r.version%2 != 0 {
+		r.kind, r.version = tombstone, r.version-1
+	}
+	return r, nil
+}
 
 // putMembership writes a member's row, unless there is a later one.
-func (cs *Connections) putMembership(ctx context.Context, group string, m membership) error {
+func (cs *Connections) putMembership(ctx context.Context, group string, m row) error {
 	layout, err := cs.layout(group)
 	if err != nil {
 		return err
@@ -41,10 +95,11 @@ func (cs *Connections) putMembership(ctx context.Context, group string, m member
 	return cs.confirm(ctx, group, part, m)
 }
 
-// confirm is for a row that was written after an attempt whose answer was lost. That attempt may have written it as well, and
-// a leave deleted it in between: then nobody would delete what has come back. A record that has expired and names the group
-// is left alone: the row expires with it, or an Extend that read the clock before has put off both.
-func (cs *Connections) confirm(ctx context.Context, group string, part int, m membership) error {
+// confirm is for a row that was written after an attempt whose answer was lost. That attempt may have written
+// the row, too, and a leave may have deleted it in between: then nobody would delete the second one. The row
+// of an expired record that names the group is left alone: it expires with the record, or an Extend that read
+// the clock before has put off both.
+func (cs *Connections) confirm(ctx context.Context, group string, part int, m row) error {
 	r, err := cs.reg.ReadRecord(ctx, m.id)
 	if err == nil && slices.Contains(r.Groups, group) {
 		return nil
@@ -52,29 +107,31 @@ func (cs *Connections) confirm(ctx context.Context, group string, part int, m me
 	if err != nil && !errors.Is(err, conn.ErrNotFound) {
 		return fmt.Errorf("read the record: %w", err)
 	}
-	return cs.buryIn(ctx, part, ended{group, m.id, m.version})
+	return cs.buryIn(ctx, part, ended{group: group, id: m.id, version: m.version, exact: true})
 }
 
-// putRow writes a member's row, or the mark of an ending, unless there is a later one, or the same row with an expiry that was
-// put off. What has expired, and what somebody else has put there, gives way to anything. A row in the place of a mark keeps
-// the mark's guard.
-func (cs *Connections) putRow(ctx context.Context, group string, part int, m membership) (written bool, past table.Attempts, err error) {
+// putRow writes a row as the table above has it, and reports whether it did.
+func (cs *Connections) putRow(
+	ctx context.Context, group string, part int, r row,
+) (written bool, past table.Attempts, err error) {
 	set, remove := "SET exp = :exp, v = :v", ""
-	values := table.Item{":exp": table.Number(m.expires), ":v": table.Number(m.version), ":now": table.Number(cs.t.Now())}
-	if m.endpoint != "" {
+	values := table.Item{
+		":exp": table.Number(r.expires), ":v": table.Number(r.order()), ":now": table.Number(cs.t.Now()),
+	}
+	if r.endpoint != "" {
 		set += ", ep = :ep"
-		values[":ep"] = table.Text(m.endpoint)
+		values[":ep"] = table.Text(r.endpoint)
 	} else {
 		remove = " REMOVE ep"
 	}
 	condition := "NOT (exp > :now AND (v > :v OR v = :v AND exp > :exp))"
-	if m.version%2 != 0 {
+	if r.kind == tombstone {
 		set += ", " + registry.AttrGuard + " = :exp"
 		condition = "NOT (v > :v AND exp > :now)"
 	}
 	_, past, err = table.Do(ctx, cs.t, cs.t.API.UpdateItem, &dynamodb.UpdateItemInput{
 		TableName:                 &cs.t.Name,
-		Key:                       cs.t.MembershipKey(group, part, m.id),
+		Key:                       cs.t.MembershipKey(group, part, r.id),
 		UpdateExpression:          aws.String(set + remove),
 		ConditionExpression:       aws.String(condition),
 		ExpressionAttributeValues: values,
@@ -88,29 +145,37 @@ func (cs *Connections) putRow(ctx context.Context, group string, part int, m mem
 	return true, past, nil
 }
 
-// markLife is how long the mark of an ending keeps out the row that it was left for. No call in Lambda takes longer
-// (AWS Lambda Developer Guide, "Lambda quotas": 15 minutes).
-const markLife = 15 * time.Minute
+// tombstoneLife is longer than any call in Lambda takes (AWS Lambda Developer Guide, "Lambda quotas": 15
+// minutes).
+const tombstoneLife = 15 * time.Minute
 
-// maxBurials is how often a row that changes meanwhile is tried to be buried.
+// maxBurials is how often buryIn tries to bury a row that changes meanwhile.
 const maxBurials = 10
 
 // ended is a membership that its record does not name any more.
 type ended struct {
 	group, id string
-	// version is that of the row. If several calls have written it, this is an odd one, above all of theirs.
-	version int64
+	version   int64
+	// exact is true if one call has written the row, with this version, so that it can be deleted. Otherwise
+	// all versions up to this one have ended, and only a tombstone ends them all.
+	exact bool
 }
 
-// endedMembership gives the membership that a record's entry stood for; next is the record's next version.
-func endedMembership(group, id string, entry, next int64) ended {
+// endOf returns the end of the membership that a record's entry stands for; next is the record's next version.
+// An entry of next or more is a sum: several calls have written the membership.
+func endOf(group, id string, entry, next int64) ended {
 	if entry >= next {
-		return ended{group, id, next - 1}
+		return endOfAll(group, id, next)
 	}
-	return ended{group, id, entry}
+	return ended{group: group, id: id, version: entry, exact: true}
 }
 
-// bury removes the row of a membership that has ended, from wherever it may be.
+// endOfAll returns the end of all memberships below the record's next version.
+func endOfAll(group, id string, next int64) ended {
+	return ended{group: group, id: id, version: next - 2}
+}
+
+// bury removes the row of a membership that has ended from each place where it may be.
 func (cs *Connections) bury(ctx context.Context, m ended) error {
 	layout, err := cs.layout(m.group)
 	if err != nil {
@@ -124,25 +189,22 @@ func (cs *Connections) bury(ctx context.Context, m ended) error {
 	return nil
 }
 
-// buryIn deletes the row if it is the one that the entry stood for. Where that one is not there, it may still come from a
-// call that has written the record and not yet the row; a mark keeps it out. A later row is left in its place, but from
-// then on it guards that place as the mark would: when that membership ends, in its turn, a mark takes the place
-// of its row.
+// buryIn does in one place what the table above says under "bury V".
 func (cs *Connections) buryIn(ctx context.Context, part int, m ended) error {
-	if m.version%2 == 0 {
+	if m.exact {
 		deleted, err := cs.deleteRow(ctx, part, m)
 		if deleted || err != nil {
 			return err
 		}
-		m.version++
 	}
-	for range maxBurials { // it goes round only if a row comes or goes between the two
-		until := cs.t.Clock().Add(markLife).Unix()
-		marked, _, err := cs.putRow(ctx, m.group, part, membership{id: m.id, version: m.version, expires: until})
-		if marked || err != nil {
+	for range maxBurials { // the second round comes only if a row appears or disappears between the two writes
+		until := cs.t.Clock().Add(tombstoneLife).Unix()
+		stone := row{id: m.id, kind: tombstone, version: m.version, expires: until}
+		written, _, err := cs.putRow(ctx, m.group, part, stone)
+		if written || err != nil {
 			return err
 		}
-		guarded, err := cs.guardRow(ctx, part, m, until)
+		guarded, err := cs.guardRow(ctx, part, stone, m.group)
 		if guarded || err != nil {
 			return err
 		}
@@ -150,13 +212,15 @@ func (cs *Connections) buryIn(ctx context.Context, part int, m ended) error {
 	return fmt.Errorf("the membership in %.100q changes each time it is to be deleted", m.group)
 }
 
-// deleteRow deletes the row of exactly one version, unless it guards its place.
+// deleteRow deletes the member of exactly one version, unless it guards its place, and reports whether it did.
 func (cs *Connections) deleteRow(ctx context.Context, part int, m ended) (deleted bool, err error) {
 	_, _, err = table.Do(ctx, cs.t, cs.t.API.DeleteItem, &dynamodb.DeleteItemInput{
-		TableName:                 &cs.t.Name,
-		Key:                       cs.t.MembershipKey(m.group, part, m.id),
-		ConditionExpression:       aws.String("v = :v AND (attribute_not_exists(m) OR m <= :now)"),
-		ExpressionAttributeValues: table.Item{":v": table.Number(m.version), ":now": table.Number(cs.t.Now())},
+		TableName:           &cs.t.Name,
+		Key:                 cs.t.MembershipKey(m.group, part, m.id),
+		ConditionExpression: aws.String("v = :v AND (attribute_not_exists(m) OR m <= :now)"),
+		ExpressionAttributeValues: table.Item{
+			":v": table.Number(m.version), ":now": table.Number(cs.t.Now()),
+		},
 	})
 	if _, ok := table.Refused(err); ok {
 		return false, nil
@@ -167,49 +231,38 @@ func (cs *Connections) deleteRow(ctx context.Context, part int, m ended) (delete
 	return true, nil
 }
 
-// guardRow makes a later row guard its place. It tells if there was one.
-func (cs *Connections) guardRow(ctx context.Context, part int, m ended, until int64) (guarded bool, err error) {
+// guardRow makes a row that is later than a tombstone guard its place, and reports whether there was one.
+func (cs *Connections) guardRow(ctx context.Context, part int, stone row, group string) (guarded bool, err error) {
 	_, _, err = table.Do(ctx, cs.t, cs.t.API.UpdateItem, &dynamodb.UpdateItemInput{
-		TableName:                 &cs.t.Name,
-		Key:                       cs.t.MembershipKey(m.group, part, m.id),
-		UpdateExpression:          aws.String("SET m = :until"),
-		ConditionExpression:       aws.String("v > :v"),
-		ExpressionAttributeValues: table.Item{":v": table.Number(m.version), ":until": table.Number(until)},
+		TableName:           &cs.t.Name,
+		Key:                 cs.t.MembershipKey(group, part, stone.id),
+		UpdateExpression:    aws.String("SET m = :until"),
+		ConditionExpression: aws.String("v > :v"),
+		ExpressionAttributeValues: table.Item{
+			":v": table.Number(stone.order()), ":until": table.Number(stone.expires),
+		},
 	})
 	if _, ok := table.Refused(err); ok {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("guard the place of the membership in %.100q: %w", m.group, err)
+		return false, fmt.Errorf("guard the place of the membership in %.100q: %w", group, err)
 	}
 	return true, nil
 }
 
-// getRow reads a membership. It tells if there is one that has neither ended nor expired; an item that is none is not
-// one.
-func (cs *Connections) getRow(ctx context.Context, group string, part int, id string) (m membership, live bool, err error) {
+// getRow reads a row, and reports whether it is that of a member that has not expired. A malformed item is not.
+func (cs *Connections) getRow(ctx context.Context, group string, part int, id string) (r row, live bool, err error) {
 	out, _, err := table.Do(ctx, cs.t, cs.t.API.GetItem, &dynamodb.GetItemInput{
 		TableName:      &cs.t.Name,
 		Key:            cs.t.MembershipKey(group, part, id),
 		ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {
-		return membership{}, false, fmt.Errorf("read the membership in %.100q: %w", group, err)
+		return row{}, false, fmt.Errorf("read the membership in %.100q: %w", group, err)
 	}
-	if m, err = decodeMembership(out.Item); err != nil {
-		return membership{}, false, nil //nolint:nilerr // No item is no membership either.
+	if r, err = decodeRow(out.Item); err != nil {
+		return row{}, false, nil //nolint:nilerr // A malformed item is not a membership.
 	}
-	return m, m.live(cs.t.Now()), nil
-}
-
-func decodeMembership(it table.Item) (m membership, err error) {
-	var errs [4]error
-	m.id, errs[0] = table.GetText(it, table.SortKey)
-	m.endpoint, errs[1] = table.GetText(it, registry.AttrEndpoint)
-	m.expires, errs[2] = table.GetNumber(it, table.Expiry)
-	m.version, errs[3] = table.GetNumber(it, registry.AttrVersion)
-	if err := errors.Join(errs[:]...); err != nil {
-		return membership{}, fmt.Errorf("the item of %.100q is no membership: %w", m.id, err)
-	}
-	return m, nil
+	return r, r.live(cs.t.Now()), nil
 }

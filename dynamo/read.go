@@ -15,11 +15,11 @@ import (
 	"github.com/gatesock/gatesock/internal/shard"
 )
 
-// Read gives a page of a shard of a group, in the order of the connection ids; see [conn.Store]. It costs 1 read unit for
-// each 4 KB of memberships, which are about 80 with names of usual length, and at least 1.
+// Read returns a page of a shard of a group, in the order of the connection ids; see [conn.Store]. It costs 1
+// read unit for each 4 KB of memberships, which are about 80 with names of usual length, and at least 1.
 //
-// A cursor is good in every process that has the same table and namespace, also after the number of shards has
-// changed: what was begun in some number of shards is carried on in it.
+// A cursor is valid in every process that has the same table and namespace. It stays valid when the number of
+// shards changes: a reading that began with some number of shards continues with that number.
 func (cs *Connections) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 	if err := check(ctx, "group", q.Group); err != nil {
 		return conn.Page{}, err
@@ -48,15 +48,15 @@ func (cs *Connections) Read(ctx context.Context, q conn.Query) (conn.Page, error
 	return page, nil
 }
 
-// position is a place in a reading of a group in a number of shards: the connection id up to which it has come.
+// position is a place in a reading of a group in a number of shards: the last connection id that was read.
 type position struct {
 	shards int
 	after  string
 }
 
-// reading is the making of a page. A shard of the reading may be in several parts of the table; they are read side by side
-// in the order of the ids, so that a connection that is in two of them, or moves from one to the other, comes
-// once.
+// reading makes one page. A shard of the reading may be in several parts of the table. They are read side by
+// side in the order of the ids, so that a connection that is in two of them, or moves from one to the other,
+// appears once.
 type reading struct {
 	store  *Connections
 	query  conn.Query
@@ -84,38 +84,38 @@ func (r *reading) page(ctx context.Context) (conn.Page, error) {
 	return page, nil
 }
 
-// members picks the members out of the rows, as many as the query wants, and tells up to which id it has come; that
-// is empty if nothing is left.
+// members returns the members among the rows, up to the query's limit, and the last id that it has looked at,
+// or "" if there are no more.
 func (r *reading) members(from rows) (members []conn.Member, last string) {
 	now := r.store.t.Now()
 	members = make([]conn.Member, 0, min(len(from.list), r.query.Limit))
-	for i, row := range from.list {
-		if i > 0 && row.id == from.list[i-1].id {
+	for i, m := range from.list {
+		if i > 0 && m.id == from.list[i-1].id {
 			continue
 		}
 		if len(members) == r.query.Limit {
 			return members, from.list[i-1].id
 		}
-		if row.live(now) && r.owns(row) {
-			members = append(members, conn.Member{ID: row.id, Endpoint: row.endpoint})
+		if m.live(now) && r.owns(m) {
+			members = append(members, conn.Member{ID: m.id, Endpoint: m.endpoint})
 		}
 	}
 	return members, from.last
 }
 
-// owns tells if a row belongs to the shard, and is where a row of its connection can be.
-func (r *reading) owns(m membership) bool {
+// owns reports whether a row belongs to the shard, and is in a part where its connection can be.
+func (r *reading) owns(m row) bool {
 	return shard.Of(m.id, r.at.shards) == r.query.Shard && r.layout.holds(m.part, m.id)
 }
 
-// rows are memberships in the order of their ids. Last is up to where they were read, empty if that is the end.
+// rows are in the order of their ids. last is the last id that was read, or "" at the end.
 type rows struct {
-	list []membership
+	list []row
 	last string
 }
 
-// merge puts rows of several parts into one order, up to where all of them were read. Of two rows of one connection the
-// one that counts comes first: the later.
+// merge sorts the rows of several parts, up to the last id that was read in all of them. Of two rows of one
+// connection, the later one comes first: it is the one that counts.
 func merge(found []rows) rows {
 	if len(found) == 1 {
 		return found[0]
@@ -128,26 +128,26 @@ func merge(found []rows) rows {
 		}
 	}
 	if all.last != "" {
-		all.list = slices.DeleteFunc(all.list, func(m membership) bool { return m.id > all.last })
+		all.list = slices.DeleteFunc(all.list, func(m row) bool { return m.id > all.last })
 	}
-	slices.SortFunc(all.list, func(a, b membership) int {
-		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(b.version, a.version))
+	slices.SortFunc(all.list, func(a, b row) int {
+		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(b.order(), a.order()))
 	})
 	return all
 }
 
-// rowOf gives the membership that was read in a part. An item that is none, which somebody else must have written, is taken
-// for a mark: it is no member, and keeps nobody from reading on.
-func rowOf(it table.Item, part int) membership {
-	m, err := decodeMembership(it)
+// readRow decodes a row that was read in a part. A malformed item, which somebody else must have written, is
+// treated as a tombstone: it is not a member, and does not keep others from being read.
+func readRow(it table.Item, part int) row {
+	r, err := decodeRow(it)
 	if err != nil {
-		m = membership{id: m.id, version: 1}
+		r = row{id: r.id, kind: tombstone}
 	}
-	m.part = part
-	return m
+	r.part = part
+	return r
 }
 
-// queryPart reads rows of one part, after an id.
+// queryPart reads the rows of one part that come after an id.
 func (cs *Connections) queryPart(ctx context.Context, group string, part int, after string, limit int) (rows, error) {
 	in := &dynamodb.QueryInput{
 		TableName:                 &cs.t.Name,
@@ -164,9 +164,9 @@ func (cs *Connections) queryPart(ctx context.Context, group string, part int, af
 	if err != nil {
 		return rows{}, err
 	}
-	found := rows{list: make([]membership, len(out.Items))}
+	found := rows{list: make([]row, len(out.Items))}
 	for i, it := range out.Items {
-		found.list[i] = rowOf(it, part)
+		found.list[i] = readRow(it, part)
 	}
 	if len(out.LastEvaluatedKey) > 0 {
 		found.last, err = table.GetText(out.LastEvaluatedKey, table.SortKey)

@@ -15,12 +15,12 @@ const (
 	maxAttributeName = 64<<10 - 1
 	// maxNumber is the most bytes that a number takes: one for two digits, and one.
 	maxNumber = 21
-	// fixed is what a record takes beside the parts that the application gives: the names of its attributes, the
-	// numbers, the nonce and the maps' own bytes.
+	// fixed is what a record takes beside the application's values: the names of its attributes, the numbers, the
+	// nonce and the maps' own bytes.
 	fixed = 200
 )
 
-// checkSizes refuses a record that DynamoDB would not take.
+// checkSizes refuses a record that DynamoDB would refuse.
 func checkSizes(c conn.Conn, prefix int) error {
 	if len(c.ID) > MaxNameBytes {
 		return tooLong("connection id", len(c.ID), MaxNameBytes)
@@ -68,7 +68,7 @@ func checkTotal(c conn.Conn, prefix int) error {
 	return nil
 }
 
-// shorten gives the beginning of a name, quoted, for an error.
+// shorten returns the beginning of a name, quoted, for an error.
 func shorten(name string) string {
 	const most = 40
 	if len(name) <= most {

@@ -253,7 +253,7 @@ func TestSweepWithoutTimeIsAnError(t *testing.T) {
 		defer cancel()
 		_, err := w.sweeper().Sweep(ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.ErrorContains(t, err, "reserve")
+		require.ErrorContains(t, err, "deadline margin")
 		require.Empty(t, w.table.under(""), "nothing was written")
 		_, err = w.sweeper(sweep.WithDeadlineMargin(time.Second)).Sweep(ctx)
 		require.NoError(t, err)
@@ -394,9 +394,9 @@ func TestSweepDiscardsProgressThatIsNone(t *testing.T) {
 	}{
 		"no JSON":             {`x`, "invalid character"},
 		"nothing":             {``, "unexpected end"},
-		"another version":     {`{"version":2}`, "of version 2"},
-		"a place of no table": {`{"version":1,"pass":{"started":"2026-01-01T00:00:00Z"},"after":{"pk":"a","sk":""}}`, "no key"},
-		"a long key":          {`{"version":1,"pass":{"started":"2026-01-01T00:00:00Z"},"after":{"pk":"a","sk":"` + strings.Repeat("x", 1025) + `"}}`, "no key"},
+		"another version":     {`{"version":2}`, "version is 2"},
+		"a place of no table": {`{"version":1,"pass":{"started":"2026-01-01T00:00:00Z"},"after":{"pk":"a","sk":""}}`, "not a key"},
+		"a long key":          {`{"version":1,"pass":{"started":"2026-01-01T00:00:00Z"},"after":{"pk":"a","sk":"` + strings.Repeat("x", 1025) + `"}}`, "not a key"},
 		"a wrong sum":         {`{"version":1,"pass":{"started":"2026-01-01T00:00:00Z","scanned":1}}`, "add up"},
 		"numbers below zero":  {`{"version":1,"pass":{"started":"2026-01-01T00:00:00Z","scanned":-1,"live":-1}}`, "add up"},
 		"no beginning":        {`{"version":1,"after":{"pk":"a","sk":"b"}}`, "not begun"},

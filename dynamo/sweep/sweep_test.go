@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
@@ -19,6 +20,7 @@ import (
 	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/dynamo/sweep"
 	"github.com/gatesock/gatesock/eventmux"
+	"github.com/gatesock/gatesock/internal/dynamotest"
 )
 
 var _ lambda.Handler = (*sweep.Sweeper)(nil)
@@ -270,6 +272,17 @@ func TestSweepFailsWithTheTable(t *testing.T) {
 	}
 }
 
+// A table that does not exist is named, and the error keeps DynamoDB's.
+func TestSweepErrorsNameTheTable(t *testing.T) {
+	t.Parallel()
+	probe := func(context.Context, gatesock.Target) (time.Time, error) { return time.Time{}, nil }
+	_, err := sweep.New(dynamo.Open(dynamotest.Client(t), "not-there"), probe).Sweep(t.Context())
+	var missing *types.ResourceNotFoundException
+	require.ErrorAs(t, err, &missing)
+	require.ErrorContains(t, err, `sweep: begin: table "not-there"`)
+	require.NotContains(t, err.Error(), "may")
+}
+
 // A table whose pages go round in a circle ends the sweep.
 func TestSweepOfATableThatDoesNotMoveOn(t *testing.T) {
 	t.Parallel()
@@ -277,7 +290,7 @@ func TestSweepOfATableThatDoesNotMoveOn(t *testing.T) {
 		last fakeItem
 		want string
 	}{
-		"the same key":  {fakeItem{"pk": stringValue("a"), "sk": stringValue("b")}, "does not move on"},
+		"the same key":  {fakeItem{"pk": stringValue("a"), "sk": stringValue("b")}, "the same as this one"},
 		"no key at all": {fakeItem{"pk": numberValue(1), "sk": stringValue("b")}, "is not a string"},
 	} {
 		t.Run(name, func(t *testing.T) {

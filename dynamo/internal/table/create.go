@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -11,29 +13,34 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// ErrMismatch means that a table of that name exists and is not as the packages need it; the error's text says
-// what differs.
-var ErrMismatch = errors.New("dynamotable: table differs")
+// ErrMismatch means that a table of that name exists and has another form; the text names the difference.
+var ErrMismatch = errors.New("the table exists in another form")
 
 // Creator is what [Create] calls; a [*dynamodb.Client] implements it.
 type Creator interface {
-	CreateTable(context.Context, *dynamodb.CreateTableInput, ...func(*dynamodb.Options)) (*dynamodb.CreateTableOutput, error)
-	DescribeTable(context.Context, *dynamodb.DescribeTableInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeTableOutput, error)
-	DescribeTimeToLive(context.Context, *dynamodb.DescribeTimeToLiveInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeTimeToLiveOutput, error)
-	UpdateTimeToLive(context.Context, *dynamodb.UpdateTimeToLiveInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateTimeToLiveOutput, error)
+	CreateTable(
+		context.Context, *dynamodb.CreateTableInput, ...func(*dynamodb.Options),
+	) (*dynamodb.CreateTableOutput, error)
+	DescribeTable(
+		context.Context, *dynamodb.DescribeTableInput, ...func(*dynamodb.Options),
+	) (*dynamodb.DescribeTableOutput, error)
+	DescribeTimeToLive(
+		context.Context, *dynamodb.DescribeTimeToLiveInput, ...func(*dynamodb.Options),
+	) (*dynamodb.DescribeTimeToLiveOutput, error)
+	UpdateTimeToLive(
+		context.Context, *dynamodb.UpdateTimeToLiveInput, ...func(*dynamodb.Options),
+	) (*dynamodb.UpdateTimeToLiveOutput, error)
 }
 
-// Create makes the table, waits until it is active and turns its time to live on. A table that is there already
-// is left as it is, but for the time to live, which is turned on if it is off; with other keys, or with another
-// time-to-live attribute, Create fails with [ErrMismatch]. Several calls may run at the same time, in several
-// processes too.
+// Create makes the table, waits until it is active and turns its time to live on. If the table exists, Create
+// turns on its time to live; a table with other keys or another time-to-live attribute is an [ErrMismatch].
+// Several calls may run at the same time, also in several processes.
 //
-// On AWS it takes some 10 seconds. It waits as long as ctx lets it, and ends with an error that wraps
-// [context.Cause]. The credentials need dynamodb:CreateTable, DescribeTable, DescribeTimeToLive and
-// UpdateTimeToLive.
+// On AWS it takes about 10 seconds. It waits until ctx ends, and then fails with an error that wraps
+// [context.Cause].
 func Create(ctx context.Context, client Creator, name string) error {
 	d := define()
-	table, err := describe(ctx, client, name)
+	table, err := describeTable(ctx, client, name)
 	if err == nil && table == nil {
 		err = create(ctx, client, name, d)
 	}
@@ -52,11 +59,11 @@ func Create(ctx context.Context, client Creator, name string) error {
 	return nil
 }
 
-// describe gives nil if there is no such table.
-func describe(ctx context.Context, client Creator, name string) (*types.TableDescription, error) {
+// describeTable returns nil if the table does not exist.
+func describeTable(ctx context.Context, client Creator, name string) (*types.TableDescription, error) {
 	out, err := client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &name})
 	if missing := (*types.ResourceNotFoundException)(nil); errors.As(err, &missing) {
-		return nil, nil //nolint:nilnil // absence is the ordinary case, and both callers look for it
+		return nil, nil //nolint:nilnil // absence is the usual case, and both callers check for it
 	}
 	if err != nil {
 		return nil, fmt.Errorf("describe table: %w", err)
@@ -81,22 +88,22 @@ func create(ctx context.Context, client Creator, name string, d definition) erro
 	return nil
 }
 
-// usable tells whether the table takes reads and writes.
+// usable reports whether the table accepts reads and writes.
 func usable(table *types.TableDescription) bool {
 	return table != nil && (table.TableStatus == types.TableStatusActive || table.TableStatus == types.TableStatusUpdating)
 }
 
-// waitActive asks for the table until it is there. A table that was just made may be unknown for some seconds
+// waitActive waits until the table is active. A table that was just made may be unknown for some seconds
 // (DynamoDB API Reference, "DescribeTable").
 func waitActive(ctx context.Context, client Creator, name string) (*types.TableDescription, error) {
 	const longest = time.Second
 	for delay := 25 * time.Millisecond; ; delay = min(2*delay, longest) {
-		table, err := describe(ctx, client, name)
+		table, err := describeTable(ctx, client, name)
 		switch {
 		case err != nil || usable(table):
 			return table, err
 		case table != nil && table.TableStatus != types.TableStatusCreating:
-			return nil, fmt.Errorf("its status is %s", table.TableStatus)
+			return nil, fmt.Errorf("the status is %s", table.TableStatus)
 		}
 		select {
 		case <-ctx.Done():
@@ -104,4 +111,77 @@ func waitActive(ctx context.Context, client Creator, name string) (*types.TableD
 		case <-time.After(delay):
 		}
 	}
+}
+
+// compare compares the primary key of a table with the definition. Billing, indexes and the rest are up to the
+// owner.
+func (d definition) compare(table *types.TableDescription) error {
+	if have := keysOf(table); !slices.Equal(have, d.keys) {
+		return fmt.Errorf("%w: the key is %s, want %s", ErrMismatch, describeKeys(have), describeKeys(d.keys))
+	}
+	return nil
+}
+
+// keysOf returns the primary key, the partition key first.
+func keysOf(table *types.TableDescription) []key {
+	var keys []key
+	for _, element := range table.KeySchema {
+		k := key{name: aws.ToString(element.AttributeName), role: element.KeyType}
+		for _, a := range table.AttributeDefinitions {
+			if aws.ToString(a.AttributeName) == k.name {
+				k.kind = a.AttributeType
+			}
+		}
+		keys = append(keys, k)
+	}
+	return keys
+}
+
+func describeKeys(keys []key) string {
+	parts := make([]string, len(keys))
+	for i, k := range keys {
+		parts[i] = fmt.Sprintf("%s %s (%s)", k.role, k.name, k.kind)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// enableTimeToLive turns the time to live on if it is off. DynamoDB fails if it is on already, so a call that
+// comes second checks again before it fails.
+func enableTimeToLive(ctx context.Context, client Creator, name, attribute string) error {
+	enabled, err := timeToLiveEnabled(ctx, client, name, attribute)
+	if err != nil || enabled {
+		return err
+	}
+	_, updateErr := client.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{
+		TableName:               &name,
+		TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: &attribute, Enabled: aws.Bool(true)},
+	})
+	if updateErr == nil {
+		return nil
+	}
+	if enabled, err = timeToLiveEnabled(ctx, client, name, attribute); err != nil || enabled {
+		return err
+	}
+	return fmt.Errorf("turn time to live on: %w", updateErr)
+}
+
+// timeToLiveEnabled reports whether items expire by the attribute. It fails if they expire by another one.
+func timeToLiveEnabled(ctx context.Context, client Creator, name, attribute string) (bool, error) {
+	out, err := client.DescribeTimeToLive(ctx, &dynamodb.DescribeTimeToLiveInput{TableName: &name})
+	if err != nil {
+		return false, fmt.Errorf("describe time to live: %w", err)
+	}
+	description := out.TimeToLiveDescription
+	if description == nil {
+		return false, nil
+	}
+	switch description.TimeToLiveStatus {
+	case types.TimeToLiveStatusEnabled, types.TimeToLiveStatusEnabling:
+	default:
+		return false, nil
+	}
+	if have := aws.ToString(description.AttributeName); have != attribute {
+		return false, fmt.Errorf("%w: the time-to-live attribute is %q, want %q", ErrMismatch, have, attribute)
+	}
+	return true, nil
 }

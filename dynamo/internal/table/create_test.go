@@ -67,9 +67,9 @@ func TestCreateRefusesAnotherKey(t *testing.T) {
 		keys []string
 		want string
 	}{
-		"names":       {types.ScalarAttributeTypeS, []string{"id", "sk"}, "its key is HASH id (S), RANGE sk (S), want HASH pk (S), RANGE sk (S)"},
-		"no sort key": {types.ScalarAttributeTypeS, []string{"pk"}, "its key is HASH pk (S), want HASH pk (S), RANGE sk (S)"},
-		"type":        {types.ScalarAttributeTypeB, []string{"pk", "sk"}, "its key is HASH pk (B), RANGE sk (B), want"},
+		"names":       {types.ScalarAttributeTypeS, []string{"id", "sk"}, "the key is HASH id (S), RANGE sk (S), want HASH pk (S), RANGE sk (S)"},
+		"no sort key": {types.ScalarAttributeTypeS, []string{"pk"}, "the key is HASH pk (S), want HASH pk (S), RANGE sk (S)"},
+		"type":        {types.ScalarAttributeTypeB, []string{"pk", "sk"}, "the key is HASH pk (B), RANGE sk (B), want"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -95,7 +95,7 @@ func TestCreateRefusesAnotherTimeToLive(t *testing.T) {
 	require.NoError(t, err)
 	err = table.Create(t.Context(), client, name)
 	require.ErrorIs(t, err, table.ErrMismatch)
-	require.ErrorContains(t, err, `its time-to-live attribute is "ttl", want "exp"`)
+	require.ErrorContains(t, err, `the time-to-live attribute is "ttl", want "exp"`)
 }
 
 func TestCreateKeepsToItsContext(t *testing.T) {

@@ -102,7 +102,7 @@ func TestCreateGivesUpWithItsContext(t *testing.T) {
 func TestCreateRefusesATableThatGoes(t *testing.T) {
 	t.Parallel()
 	s := &script{statuses: []types.TableStatus{"DELETING"}}
-	require.EqualError(t, table.Create(t.Context(), s, "gone"), `table "gone": its status is DELETING`)
+	require.EqualError(t, table.Create(t.Context(), s, "gone"), `table "gone": the status is DELETING`)
 }
 
 func TestCreateLooksAgainAfterARefusedTimeToLive(t *testing.T) {

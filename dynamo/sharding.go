@@ -9,31 +9,34 @@ import (
 	"github.com/gatesock/gatesock/internal/shard"
 )
 
-// maxShards bounds the parts of a group: 1,024 take a million writes a second.
+// maxShards bounds the parts of a group: 1,024 of them take a million writes a second.
 const maxShards = 1024
 
-// Sharding says in how many parts a group is kept. Each part is a partition key of its own, which takes 1,000 write units a
-// second: Join, Leave, and Put and Delete of a member write one. The numbers are powers of two up to 1,024;
-// with others every operation on the group fails with [conn.ErrInvalid].
+// Sharding is how many partitions a group is spread over; see [WithSharding]. Each partition takes 1,000 write
+// units a second (Amazon DynamoDB Developer Guide, "Best practices for designing and using partition keys
+// effectively"), and each Join, Leave, Put or Delete of a member writes one. The numbers are powers of two up
+// to 1,024; with others every operation on the group fails with [conn.ErrInvalid].
 //
-// To change the number from 1 to 8 while connections are open, deploy three times:
+// # Changing it while connections are open
 //
-//	{Write: 1, Also: 8}   until every instance runs it
-//	{Write: 8, Also: 1}   until [Connections.Settled], at the latest when the oldest connection has expired
+// To change the number from 1 to 8, deploy three times:
+//
+//	{Write: 1, Read: 8}   until every instance runs it
+//	{Write: 8, Read: 1}   until [Connections.Settled], or until the oldest connection has expired
 //	{Write: 8}
 //
-// After the first step every reader looks in the old parts and in the new ones, so none misses what those of the second
-// step write. The same steps lead from more parts to fewer. Meanwhile a membership that ends costs up to 3 write
-// units more, and a reading of a group of which Also is not 0 some more read units; it yields each member once.
+// From the first step on, every reader looks in the old and in the new partitions, so that none misses what
+// the second step writes. The same steps lead to fewer partitions. Meanwhile a membership that ends costs up to
+// 3 write units more, and reading a group costs some more read units. A reading returns each member once.
 type Sharding struct {
-	// Write is how many parts memberships are written in; 0 means 1.
+	// Write is how many partitions memberships are written to; 0 means 1.
 	Write int
-	// Also is in how many parts there may be memberships from before, or from instances that are ahead; 0 means
-	// no others.
+	// Read is how many partitions there may be memberships in from before the change, or from instances that
+	// are ahead of it; 0 means no others than Write.
 	Read int
 }
 
-// Sharding tells in how many parts a group is read: the smaller of the two numbers that [WithShards] gave. See
+// Shards returns how many shards a group can be read in: the smaller of the two numbers of its [Sharding]. See
 // [conn.Store].
 func (cs *Connections) Shards(ctx context.Context, group string) (int, error) {
 	if err := check(ctx, "group", group); err != nil {
@@ -43,8 +46,8 @@ func (cs *Connections) Shards(ctx context.Context, group string) (int, error) {
 	return layout.readable(), err
 }
 
-// Settled tells whether every membership of a group is where [WithShards] says that it is written, so that Also may be
-// taken away. It reads the group whole, or up to the first membership that is elsewhere.
+// Settled reports whether every membership of a group is in the partition where [Sharding] writes it, so that
+// Sharding.Read can be removed. It reads the whole group, or up to the first membership that is elsewhere.
 func (cs *Connections) Settled(ctx context.Context, group string) (bool, error) {
 	if err := check(ctx, "group", group); err != nil {
 		return false, err
@@ -69,8 +72,8 @@ func (cs *Connections) settledPart(ctx context.Context, group string, part, writ
 		if err != nil {
 			return false, fmt.Errorf("dynamo: is group %.100q settled: %w", group, err)
 		}
-		for _, row := range found.list {
-			if row.live(now) && shard.Of(row.id, write) != part {
+		for _, m := range found.list {
+			if m.live(now) && shard.Of(m.id, write) != part {
 				return false, nil
 			}
 		}
@@ -80,7 +83,7 @@ func (cs *Connections) settledPart(ctx context.Context, group string, part, writ
 	}
 }
 
-// layout gives the parts of a group, with the defaults filled in.
+// layout returns the sharding of a group, with the defaults filled in.
 func (cs *Connections) layout(group string) (Sharding, error) {
 	l := cs.sharding(group)
 	if l.Write == 0 {
@@ -91,13 +94,14 @@ func (cs *Connections) layout(group string) (Sharding, error) {
 	}
 	for _, n := range []int{l.Write, l.Read} {
 		if n < 0 || n > maxShards || n&(n-1) != 0 {
-			return Sharding{}, fmt.Errorf("%w: %d shards of group %.100q, want a power of two up to %d", conn.ErrInvalid, n, group, maxShards)
+			return Sharding{}, fmt.Errorf("%w: %d shards of group %.100q, want a power of two up to %d",
+				conn.ErrInvalid, n, group, maxShards)
 		}
 	}
 	return l, nil
 }
 
-// readable is the number of parts in which the group can be read without reading any of them twice.
+// readable is the number of shards in which the group can be read without reading any part twice.
 func (l Sharding) readable() int {
 	if l.Read == 0 {
 		return l.Write
@@ -105,7 +109,7 @@ func (l Sharding) readable() int {
 	return min(l.Write, l.Read)
 }
 
-// homes gives the parts in which there may be a membership of a connection, the one where it is written first.
+// homes returns the parts in which a membership of a connection may be. The part where it is written is first.
 func (l Sharding) homes(id string) []int {
 	homes := []int{shard.Of(id, l.Write)}
 	if l.Read == 0 {
@@ -117,12 +121,12 @@ func (l Sharding) homes(id string) []int {
 	return homes
 }
 
-// holds tells if there may be a membership of a connection in a part.
+// holds reports whether a membership of a connection may be in a part.
 func (l Sharding) holds(part int, id string) bool {
 	return shard.Of(id, l.Write) == part || l.Read != 0 && shard.Of(id, l.Read) == part
 }
 
-// parts gives the parts in which there are members of one of n shards.
+// parts returns the parts that members of one of n shards are in.
 func (l Sharding) parts(of, n int) []int {
 	var parts []int
 	for _, total := range []int{l.Write, l.Read} {

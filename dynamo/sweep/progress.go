@@ -3,6 +3,7 @@ package sweep
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -14,26 +15,89 @@ import (
 	"github.com/gatesock/gatesock/dynamo/internal/table"
 )
 
-// The item of the progress. Its lease keeps sweepers from working at the same time, which would do no harm but cost
-// every probe twice; its condition keeps one that was overtaken from saving.
+// progress is what a sweep leaves for the next one, as JSON in one item.
+type progress struct {
+	Version int `json:"version"`
+	// Pass is the pass under way; it is zero between passes.
+	Pass Pass `json:"pass,omitzero"`
+	// After is the last key that was read; it is zero at the beginning of a pass.
+	After place `json:"after,omitzero"`
+	// Last is the latest complete pass.
+	Last *Pass `json:"last,omitempty"`
+}
+
+// progressVersion changes with the meaning of the JSON.
+const progressVersion = 1
+
+// place is the primary key of an item of any kind.
+type place struct {
+	PK string `json:"pk"`
+	SK string `json:"sk"`
+}
+
+const (
+	maxPartitionKey = 2048 // bytes (Amazon DynamoDB Developer Guide, "Quotas")
+	maxSortKey      = 1024
+)
+
+func (p place) valid() bool {
+	return p == place{} || p.PK != "" && p.SK != "" && len(p.PK) <= maxPartitionKey && len(p.SK) <= maxSortKey
+}
+
+func encodeProgress(p progress) (string, error) {
+	p.Version = progressVersion
+	b, err := json.Marshal(p)
+	return string(b), err
+}
+
+// decodeProgress refuses a progress that no sweeper can have written: continuing there could end with
+// wrong numbers, or never.
+func decodeProgress(data string) (progress, error) {
+	var p progress
+	if err := json.Unmarshal([]byte(data), &p); err != nil {
+		return progress{}, err
+	}
+	if p.Version != progressVersion {
+		return progress{}, fmt.Errorf("the version is %d, this sweeper knows %d", p.Version, progressVersion)
+	}
+	return p, p.check()
+}
+
+func (p *progress) check() error {
+	switch begun := !p.Pass.Started.IsZero(); {
+	case !p.After.valid():
+		return errors.New("the place is not a key of the table")
+	case !p.Pass.plausible():
+		return errors.New("the numbers do not add up")
+	case !p.Pass.Ended.IsZero() || !begun && (p.After != place{} || p.Pass.Counts != Counts{}):
+		return errors.New("the pass has ended, or has not begun")
+	case p.Last != nil && (!p.Last.plausible() || p.Last.Started.IsZero() || p.Last.Ended.IsZero()):
+		return errors.New("the last pass is not a complete one")
+	}
+	return nil
+}
+
+// The item of the progress has a lease. It keeps sweepers from working at the same time, which would
+// do no harm but cost every probe twice. Its condition keeps a sweeper from saving that another one
+// has overtaken.
 const (
 	attrProgress = "progress" // S, JSON; see progress
-	attrHolder   = "holder"   // B, who has the lease
+	attrHolder   = "holder"   // B, identifies the sweeper that has the lease
 	attrUntil    = "until"    // N, seconds since 1970: when the lease ends if it is not renewed
 
-	// progressLife is when the progress expires after the latest save.
+	// progressLife is when the progress expires after it was saved last.
 	progressLife = 24 * time.Hour
-	// saveEvery is about how often the progress is saved, and the lease renewed, where a page takes long.
+	// saveEvery is about how often the progress is saved and the lease renewed while a page takes long.
 	saveEvery = 10 * time.Second
-	// leaseSlack is what comes between two saves beside that and a probe: the removals, and a request with its
-	// attempts, and twice announceTime, as one may wait for the place of another.
+	// leaseSlack is the longest time between two saves beside saveEvery and a probe: removals, a request
+	// with its attempts, and twice announceTime, since one announcement may wait for another to end.
 	leaseSlack = 110 * time.Second
-	// announceTime is the most that the function for records that end has for one.
+	// announceTime is the longest time that the function of dynamo.WithEnded has for one record.
 	announceTime = 30 * time.Second
 )
 
 var (
-	errBusy = errors.New("another sweeper is at work")
+	errBusy = errors.New("another sweeper is working")
 	errLost = errors.New("another sweeper has taken over, since this one did not save for too long")
 )
 
@@ -43,8 +107,8 @@ type lease struct {
 	holder types.AttributeValue
 }
 
-// take begins a lease and reads the progress. It fails with errBusy if there is another lease; the progress is then that
-// lease's. A lease that ends later than one can is none.
+// take begins a lease and reads the progress. It fails with errBusy if there is another lease, and
+// then returns the progress of that one. A lease that ends later than one can end does not count.
 func (s *Sweeper) take(ctx context.Context) (*lease, progress, error) {
 	nonce := make([]byte, 8)
 	_, _ = rand.Read(nonce) // it never fails
@@ -66,8 +130,8 @@ func (s *Sweeper) take(ctx context.Context) (*lease, progress, error) {
 		ReturnValues:                        types.ReturnValueAllOld,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
-	if there, ok := table.Refused(err); ok {
-		return nil, s.readProgress(ctx, there), errBusy
+	if existing, ok := table.Refused(err); ok {
+		return nil, s.readProgress(ctx, existing), errBusy
 	}
 	if err != nil {
 		return nil, progress{}, fmt.Errorf("begin: %w", err)
@@ -75,7 +139,7 @@ func (s *Sweeper) take(ctx context.Context) (*lease, progress, error) {
 	return l, s.readProgress(ctx, out.Attributes), nil
 }
 
-// save writes how far the sweep has come and renews the lease, or gives it back.
+// save saves the progress, and renews the lease or gives it back.
 func (l *lease) save(ctx context.Context, p progress, giveBack bool) error {
 	data, err := encodeProgress(p)
 	if err != nil {
@@ -107,19 +171,20 @@ func (l *lease) save(ctx context.Context, p progress, giveBack bool) error {
 	return nil
 }
 
-// until gives when a lease ends that is taken now. With its context's deadline a sweep in Lambda ends for certain, so
-// that the next need not wait for one that died.
+// until returns when a lease ends that is taken now. A sweep in Lambda certainly ends with its
+// context's deadline, so that the next one need not wait longer for one that died.
 func (l *lease) until(ctx context.Context) int64 {
 	d := l.longestLease()
 	if deadline, ok := ctx.Deadline(); ok {
-		d = min(d, time.Until(deadline)+l.reserve)
+		d = min(d, time.Until(deadline)+l.deadlineMargin)
 	}
 	return l.reg.Clock().Add(d).Unix() + 1
 }
 
 func (s *Sweeper) longestLease() time.Duration { return saveEvery + s.probeTimeout + leaseSlack }
 
-// readProgress gives what the item holds; nothing if there is none, if it has expired, or if it can't be used.
+// readProgress returns the progress in an item, or a zero one if there is none, it has expired or it
+// is unusable.
 func (s *Sweeper) readProgress(ctx context.Context, it table.Item) progress {
 	if it[attrProgress] == nil {
 		return progress{}
@@ -134,6 +199,6 @@ func (s *Sweeper) readProgress(ctx context.Context, it table.Item) progress {
 			return p
 		}
 	}
-	s.logger().WarnContext(ctx, "sweep: the sweeper's progress can't be used, a new pass begins", "error", err)
+	s.logger().WarnContext(ctx, "sweep: the saved progress is unusable, a new pass begins", "error", err)
 	return progress{}
 }
