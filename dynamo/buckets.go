@@ -143,12 +143,8 @@ const maxLimitKey = 1500
 
 func checkLimitKey(key string) error {
 	if key == "" || len(key) > maxLimitKey || !utf8.ValidString(key) {
-		return fmt.Errorf(
-			"%w: dynamo: the key %.60q must have 1 to %d bytes of UTF-8",
-			ratelimit.ErrInvalid,
-			key,
-			maxLimitKey,
-		)
+		return fmt.Errorf("%w: dynamo: the key %.60q must have 1 to %d bytes of UTF-8",
+			ratelimit.ErrInvalid, key, maxLimitKey)
 	}
 	return nil
 }
@@ -210,8 +206,7 @@ func (r taking) tryFull() *dynamodb.UpdateItemInput {
 func (r taking) tryPartial() *dynamodb.UpdateItemInput {
 	return &dynamodb.UpdateItemInput{
 		UpdateExpression: aws.String(
-			"SET " + attrFullAt + " = " + attrFullAt + " + :cost, " + table.Expiry + " = :exp",
-		),
+			"SET " + attrFullAt + " = " + attrFullAt + " + :cost, " + table.Expiry + " = :exp"),
 		ConditionExpression: aws.String(attrFullAt + " > :now AND " + attrFullAt + " <= :most"),
 		ExpressionAttributeValues: table.Item{
 			":cost": table.Number(r.cost()), ":now": table.Number(r.now), ":most": table.Number(r.latest() - r.cost()),

@@ -53,12 +53,9 @@ func (p *Plans) Plan(ctx context.Context, name string) (plan.Plan, error) {
 	if checkPlanName(name) != nil {
 		return plan.Plan{}, plan.ErrNotFound
 	}
-	out, _, err := table.Do(
-		ctx,
-		p.t,
-		p.t.API.GetItem,
-		&dynamodb.GetItemInput{TableName: &p.t.Name, Key: p.t.PlanKey(name)},
-	)
+	out, _, err := table.Do(ctx, p.t, p.t.API.GetItem, &dynamodb.GetItemInput{
+		TableName: &p.t.Name, Key: p.t.PlanKey(name),
+	})
 	switch {
 	case err != nil:
 		return plan.Plan{}, fmt.Errorf("dynamo: get plan %.60q: %w", name, err)

@@ -78,9 +78,7 @@ func (u usage) add(ctx context.Context, r metering.Record) error {
 		UpdateExpression: aws.String(
 			"ADD " + attrConnections + " :c, " + attrMessages + " :m SET " + table.Expiry + " = :exp"),
 		ExpressionAttributeValues: table.Item{
-			":c": table.Number(
-				r.Connections,
-			),
+			":c":   table.Number(r.Connections),
 			":m":   table.Number(r.Messages),
 			":exp": table.Number(day.Add(usageTTL).Unix()),
 		},
