@@ -69,7 +69,7 @@ func rareExtensions() []operation {
 			why: "refused at the record and at the 2 rows, which are looked at in case a former call was cut off",
 		},
 		{
-			name: "`Extend` of who has joined twice", given: joinedTwice, do: extendTo(3 * time.Hour), want: units{4, 0},
+			name: "`Extend` after joining twice", given: joinedTwice, do: extendTo(3 * time.Hour), want: units{4, 0},
 			why: "the record, the user's row, and a further join of the room: the record again, and its row",
 		},
 	}

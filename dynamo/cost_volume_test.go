@@ -94,13 +94,13 @@ func resharding() []operation {
 			why: "as ever",
 		},
 		{
-			name: "`Leave`, from 1 part to 8, of who joined in the old part", opts: moving, given: inRoom, do: leave, want: units{4, 0},
-			why: "the record; a delete in the new part that is refused, and a mark there; the delete in the old part",
+			name: "`Leave`, from 1 part to 8, of a member in the old part", opts: moving, given: inRoom, do: leave, want: units{4, 0},
+			why: "the record; a delete in the new part that is refused, and a tombstone there; the delete in the old part",
 		},
 		{
-			name: "`Leave`, from 1 part to 8, of who joined in a new part", opts: moving, given: func(s *scene) { inRoom(s.with(moving...)) },
+			name: "`Leave`, from 1 part to 8, of a member in a new part", opts: moving, given: func(s *scene) { inRoom(s.with(moving...)) },
 			do: leave, want: units{4, 0},
-			why: "the record and the row; a delete in the old part that is refused, and a mark there",
+			why: "the record and the row; a delete in the old part that is refused, and a tombstone there",
 		},
 		{
 			name: "`Delete`, with a user and the room, from 1 part to 8", opts: moving, given: inRoom, do: remove, want: units{5, 0},
