@@ -144,7 +144,7 @@ func rare() []operation {
 			name: "`Put` in the place of an expired record", given: expired, do: put(ann(room)), want: units{3, 0},
 			why: "the record and 2 rows, written over the old ones",
 		},
-		{name: "`Get` of no connection", do: get, err: conn.ErrNotFound, want: units{0, 1}, why: "what is not there costs a unit, too"},
+		{name: "`Get` of no connection", do: get, err: conn.ErrNotFound, want: units{0, 1}, why: "a missing item costs a unit, too"},
 		{name: "`Delete` of no connection", do: remove, err: conn.ErrNotFound, want: units{1, 0}, why: "refused"},
 		{name: "`Join` of no connection", do: join, err: conn.ErrNotFound, want: units{1, 0}, why: "refused at the record; no row is written"},
 		{name: "`Leave` of no connection", do: leave, want: units{1, 1}, why: "refused at the record; the row is looked for"},
@@ -158,7 +158,7 @@ func rare() []operation {
 		},
 		{
 			name: "`Leave` in the 15 minutes after a mark", given: afterMark, do: leave, want: units{3, 0},
-			why: "the record, a delete that is refused since the row guards its place, and a mark again",
+			why: "the record, a delete that is refused since the row guards its place, and a tombstone again",
 		},
 		{
 			name: "`Leave` where only a row was left", given: strayRow, do: leave, want: units{3, 1},
@@ -166,7 +166,7 @@ func rare() []operation {
 		},
 		{
 			name: "`Leave` where the row was never written", given: missingRow, do: leave, want: units{3, 0},
-			why: "the record, a delete that is refused, and a mark",
+			why: "the record, a delete that is refused, and a tombstone",
 		},
 	}
 }

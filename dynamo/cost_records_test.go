@@ -103,7 +103,7 @@ func records() []operation {
 		},
 		{
 			name: "`GetMany` of 100 connections, 40 of which are gone", given: without(40, audience(0)), do: getMany(100, 60), want: units{0, 100},
-			unbilled: 40, why: "what is not there costs a unit, too",
+			unbilled: 40, why: "a missing item costs a unit, too",
 		},
 		{
 			name: "`conn.Records`, a room of 100", given: audience(0), do: readRecords(100), want: units{0, 102},

@@ -87,11 +87,11 @@ func resharding() []operation {
 		},
 		{
 			name: "read 100 members, from 1 part to 8, none moved yet", opts: moving, given: crowd(100), do: read(100), want: units{0, 9}, unbilled: 7,
-			why: "2 for the old part, and 7 for parts that are empty yet",
+			why: "2 for the old part, and 7 for partitions that are still empty",
 		},
 		{
 			name: "`Put`, with a user and the room, from 1 part to 8", opts: moving, do: put(ann(room)), want: units{3, 0},
-			why: "as ever",
+			why: "as without sharding",
 		},
 		{
 			name: "`Leave`, from 1 part to 8, of a member in the old part", opts: moving, given: inRoom, do: leave, want: units{4, 0},
@@ -108,7 +108,7 @@ func resharding() []operation {
 		},
 		{
 			name: "`Leave`, from 1 part to 8, where the row was never written", opts: moving, given: missingRow, do: leave, want: units{5, 0},
-			why: "the record; in each of two parts a delete that is refused, and a mark",
+			why: "the record; in each of two parts a delete that is refused, and a tombstone",
 		},
 		{
 			name: "`Settled`, 100 members in the old part", opts: moving, given: crowd(100), do: unsettled, want: units{0, 2},
