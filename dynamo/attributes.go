@@ -17,17 +17,17 @@ import (
 	"github.com/gatesock/gatesock/dynamo/internal/table"
 )
 
-// maxChanges is how many attributes one call of SetAttributes can change: its expression has up to 4 KB (Amazon
-// DynamoDB Developer Guide, "Quotas").
+// maxChanges is how many attributes one call of SetAttributes can change: its expression has up to
+// 4 KB (Amazon DynamoDB Developer Guide, "Quotas").
 const maxChanges = 100
 
-// SetAttributes changes attributes of a connection; see [conn.Store]. It costs 1 write unit for each KB of the
-// record, and no read; the first change of a record that an earlier version of this package has written
-// without attributes costs 2. It counts as a sign of life of the connection. A change of more than 100
-// attributes is refused with [conn.ErrInvalid].
+// SetAttributes changes attributes of a connection; see [conn.Store]. It costs 1 write unit for
+// each KB of the record, and no read; the first change of a record that an earlier version of this
+// package has written without attributes costs 2. It counts as a sign of life of the connection. A
+// change of more than 100 attributes is refused with [conn.ErrInvalid].
 //
-// If the answer to an attempt is lost, the next attempt makes the change again, and so undoes what another call
-// has set in between.
+// If the answer to an attempt is lost, the next attempt makes the change again, and so undoes what
+// another call has set in between.
 func (cs *Connections) SetAttributes(
 	ctx context.Context, id string, set map[string]string, remove ...string,
 ) (conn.Conn, error) {
@@ -45,8 +45,9 @@ func (cs *Connections) SetAttributes(
 	return r.Conn, nil
 }
 
-// change makes a change. Records of earlier versions have no map of attributes if they were put without any, and
-// DynamoDB cannot set a value in a map that does not exist. Once a record has the map, it keeps it.
+// change makes a change. Records of earlier versions have no map of attributes if they were put
+// without any, and DynamoDB cannot set a value in a map that does not exist. Once a record has the
+// map, it keeps it.
 func (cs *Connections) change(ctx context.Context, id string, c change) (registry.Record, error) {
 	for range 2 {
 		r, bare, err := cs.update(ctx, id, c.update(cs.t.Now()))
@@ -61,9 +62,11 @@ func (cs *Connections) change(ctx context.Context, id string, c change) (registr
 	return registry.Record{}, fmt.Errorf("dynamo: set attributes of connection %.100q: it ends and begins again each time", id)
 }
 
-// update sends an update of a record. It reports whether the record exists but does not have the form that the
-// condition asks for.
-func (cs *Connections) update(ctx context.Context, id string, in *dynamodb.UpdateItemInput) (r registry.Record, otherwise bool, err error) {
+// update sends an update of a record. It reports whether the record exists but does not have the
+// form that the condition asks for.
+func (cs *Connections) update(
+	ctx context.Context, id string, in *dynamodb.UpdateItemInput) (r registry.Record, otherwise bool, err error,
+) {
 	in.TableName, in.Key = &cs.t.Name, cs.t.ConnectionKey(id)
 	in.ReturnValues = types.ReturnValueAllNew
 	in.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld

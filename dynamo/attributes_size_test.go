@@ -12,10 +12,12 @@ import (
 	"github.com/gatesock/gatesock/internal/dynamotest"
 )
 
-// Names that are to be removed and that no record has room for are refused before they are sent, those that one has are not.
+// Names that are to be removed and that no record has room for are refused before they are sent,
+// those that one has are not.
 func TestRemovalsOfLongNames(t *testing.T) {
 	t.Parallel()
-	store := dynamo.Open(dynamotest.Client(t), dynamotest.Table(t), dynamo.WithNamespace(dynamotest.Namespace(t))).Connections()
+	namespace := dynamo.WithNamespace(dynamotest.Namespace(t))
+	store := dynamo.Open(dynamotest.Client(t), dynamotest.Table(t), namespace).Connections()
 	const size = 60 << 10
 	long := func(n int) (names []string) {
 		for i := range n {

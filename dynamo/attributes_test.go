@@ -11,8 +11,8 @@ import (
 	"github.com/gatesock/gatesock/dynamo"
 )
 
-// What is too large is refused by name before anything changes, whether the change is by itself or only with what the
-// record has already.
+// What is too large is refused by name before anything changes, whether the change is by itself or
+// only with what the record has already.
 func TestTooLargeAttributesAreRefusedByName(t *testing.T) {
 	t.Parallel()
 	h, err := harness(t)(t.Context())
@@ -65,8 +65,8 @@ func TestTooLargeAttributesAreRefusedByName(t *testing.T) {
 	}
 }
 
-// A record that an earlier version has put without attributes has no map of them. Two that set the first ones at the same
-// time lose nothing.
+// A record that an earlier version has put without attributes has no map of them. Two that set the
+// first ones at the same time lose nothing.
 func TestAttributesOfBareRecords(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)

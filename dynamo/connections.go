@@ -16,14 +16,17 @@ import (
 	"github.com/gatesock/gatesock/dynamo/internal/table"
 )
 
-// MaxNameBytes is the longest connection id or group name: an id is a sort key, which has up to 1,024 bytes (Amazon DynamoDB
-// Developer Guide, "Quotas"). A user's name may have 5 bytes less; see [conn.UserGroup].
+// MaxNameBytes is the longest connection id or group name: an id is a sort key, which has up to
+// 1,024 bytes (Amazon DynamoDB Developer Guide, "Quotas"). A user's name may have 5 bytes less;
+// see [conn.UserGroup].
 const MaxNameBytes = 1024
 
-// Connections is the registry of open connections and their groups: a [conn.Store]. It is safe for concurrent use. See
+// Connections is the registry of open connections and their groups: a [conn.Store]. It is safe for
+// concurrent use. See
 // [DB.Connections].
 //
-// A record of more than 400 KB is refused with [conn.ErrInvalid], and so are connection ids and group names longer than
+// A record of more than 400 KB is refused with [conn.ErrInvalid], and so are connection ids and
+// group names longer than
 // [MaxNameBytes].
 type Connections struct {
 	t        *table.Table
@@ -40,7 +43,8 @@ var _ conn.Store = (*Connections)(nil)
 // Connections returns the registry of connections. It is the same each time.
 func (db *DB) Connections() *Connections { return db.connections }
 
-// Get returns the record of a connection; see [conn.Store]. It costs 1 read unit for each 4 KB of the record.
+// Get returns the record of a connection; see [conn.Store]. It costs 1 read unit for each 4 KB of
+// the record.
 func (cs *Connections) Get(ctx context.Context, id string) (conn.Conn, error) {
 	if err := check(ctx, "connection id", id); err != nil {
 		return conn.Conn{}, err
@@ -55,9 +59,10 @@ func (cs *Connections) Get(ctx context.Context, id string) (conn.Conn, error) {
 // maxBatch is how many items one request asks for (Amazon DynamoDB API Reference, "BatchGetItem").
 const maxBatch = 100
 
-// GetMany returns the records of several connections; see [conn.Store]. It reads 100 in a request, several
-// requests at the same time, and repeats the request for keys that DynamoDB leaves out. It costs as much as a
-// Get of each, even of those that are not registered: 1 read unit for each 4 KB of a record.
+// GetMany returns the records of several connections; see [conn.Store]. It reads 100 in a request,
+// several requests at the same time, and repeats the request for keys that DynamoDB leaves out. It
+// costs as much as a Get of each, even of those that are not registered: 1 read unit for each 4 KB
+// of a record.
 func (cs *Connections) GetMany(ctx context.Context, ids []string) ([]conn.Conn, error) {
 	if err := table.Ended(ctx); err != nil {
 		return nil, err
@@ -109,8 +114,8 @@ func (cs *Connections) getBatch(ctx context.Context, ids []string) ([]conn.Conn,
 	return found, nil
 }
 
-// batch returns the items of records by their partition keys. It requests again what an answer leaves out,
-// after a wait that becomes longer if several requests in a row have brought nothing.
+// batch returns the items of records by their partition keys. It requests again what an answer
+// leaves out, after a wait that becomes longer if several requests in a row have brought nothing.
 func (cs *Connections) batch(ctx context.Context, ids []string) (map[string]table.Item, error) {
 	keys := make([]table.Item, len(ids))
 	for i, id := range ids {
@@ -158,9 +163,10 @@ func collect(items map[string]table.Item, responses map[string][]table.Item) err
 	return nil
 }
 
-// firstVersion returns the version that a new record begins with: even, and, as far as clocks agree, larger than those that
-// an earlier record of the same id has come to. A version is twice a number of microseconds since 1970, and each join or
-// leave adds 2; while the clock does not move, the process leaves room for a thousand.
+// firstVersion returns the version that a new record begins with: even, and, as far as clocks
+// agree, larger than those that an earlier record of the same id has come to. A version is twice a
+// number of microseconds since 1970, and each join or leave adds 2; while the clock does not move,
+// the process leaves room for a thousand.
 func (cs *Connections) firstVersion() int64 {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()

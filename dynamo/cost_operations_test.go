@@ -36,11 +36,13 @@ func tracked() []operation {
 			why: "the put is refused; a get shows that it is the same connection, and one after the handler that its record is still there",
 		},
 		{
-			name: "`$connect`, with `WithLimitPerUser`", given: others(2), do: dispatchWith(gatesock.RouteConnect, 200, conn.WithLimitPerUser(3)), want: units{3, 2},
+			name: "`$connect`, with `WithLimitPerUser`", given: others(2),
+			do: dispatchWith(gatesock.RouteConnect, 200, conn.WithLimitPerUser(3)), want: units{3, 2},
 			why: "the user's group is counted before and after; up to about 80 connections of the user are 1 read unit",
 		},
 		{
-			name: "`$connect`, above `WithLimitPerUser`", given: others(3), do: dispatchWith(gatesock.RouteConnect, 429, conn.WithLimitPerUser(3)), want: units{0, 5}, unbilled: 1,
+			name: "`$connect`, above `WithLimitPerUser`", given: others(3),
+			do: dispatchWith(gatesock.RouteConnect, 429, conn.WithLimitPerUser(3)), want: units{0, 5}, unbilled: 1,
 			why: "counted, and refused before anything is written; the 3 others are looked up, in case one has left but a membership, and so is its own record, in case it comes again",
 		},
 		{
@@ -50,7 +52,8 @@ func tracked() []operation {
 	}
 }
 
-// dispatch sends an event of the usual connection through a router, whose handlers refuse if the status is an error.
+// dispatch sends an event of the usual connection through a router, whose handlers refuse if the
+// status is an error.
 func dispatch(route string, status int) func(context.Context, *scene) error {
 	return dispatchWith(route, status)
 }
@@ -73,7 +76,8 @@ func dispatchWith(route string, status int, opts ...conn.TrackOption) func(conte
 			return nil, nil
 		}
 		r := gatesock.New()
-		opts := append([]conn.TrackOption{conn.WithGroups(func(*gatesock.Request) []string { return []string{room} })}, opts...)
+		inRoom := conn.WithGroups(func(*gatesock.Request) []string { return []string{room} })
+		opts := append([]conn.TrackOption{inRoom}, opts...)
 		r.Use(conn.Track(s.Connections, opts...))
 		r.OnConnect(handler)
 		r.OnDisconnect(handler)
@@ -140,21 +144,21 @@ func rare() []operation {
 			name: "`Put` in the place of an expired record", given: expired, do: put(ann(room)), want: units{3, 0},
 			why: "the record and 2 rows, written over the old ones",
 		},
-		{name: "`Get` of no connection", do: get, err: conn.ErrNotFound, want: units{0, 1}, why: "what is not there costs a unit, too"},
+		{name: "`Get` of no connection", do: get, err: conn.ErrNotFound, want: units{0, 1}, why: "a missing item costs a unit, too"},
 		{name: "`Delete` of no connection", do: remove, err: conn.ErrNotFound, want: units{1, 0}, why: "refused"},
 		{name: "`Join` of no connection", do: join, err: conn.ErrNotFound, want: units{1, 0}, why: "refused at the record; no row is written"},
 		{name: "`Leave` of no connection", do: leave, want: units{1, 1}, why: "refused at the record; the row is looked for"},
 		{
-			name: "`Leave` of who has joined twice", given: joinedTwice, do: leave, want: units{2, 0},
-			why: "the record, and a mark in the place of the row",
+			name: "`Leave` after joining twice", given: joinedTwice, do: leave, want: units{2, 0},
+			why: "the record, and a tombstone in place of the row",
 		},
 		{
-			name: "`Delete` of who has joined twice", given: joinedTwice, do: remove, want: units{3, 0},
-			why: "the record, the user's row, and a mark in the place of the room's",
+			name: "`Delete` after joining twice", given: joinedTwice, do: remove, want: units{3, 0},
+			why: "the record, the user's row, and a tombstone in place of the room's",
 		},
 		{
 			name: "`Leave` in the 15 minutes after a mark", given: afterMark, do: leave, want: units{3, 0},
-			why: "the record, a delete that is refused since the row guards its place, and a mark again",
+			why: "the record, a delete that is refused since the row guards its place, and a tombstone again",
 		},
 		{
 			name: "`Leave` where only a row was left", given: strayRow, do: leave, want: units{3, 1},
@@ -162,7 +166,7 @@ func rare() []operation {
 		},
 		{
 			name: "`Leave` where the row was never written", given: missingRow, do: leave, want: units{3, 0},
-			why: "the record, a delete that is refused, and a mark",
+			why: "the record, a delete that is refused, and a tombstone",
 		},
 	}
 }

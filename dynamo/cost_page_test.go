@@ -26,8 +26,9 @@ type price struct {
 	Storage                 float64 // for each GB and month
 }
 
-// prices are those of us-east-1 as docs/gateway-facts.md, section 13, has them on 23 November 2026, with its sources; that
-// of storage is from AWS's page "Amazon DynamoDB pricing". costs.md.tmpl names the same date and sources.
+// prices are those of us-east-1 as docs/gateway-facts.md, section 13, has them on 23 November
+// 2026, with its sources; that of storage is from AWS's page "Amazon DynamoDB pricing".
+// costs.md.tmpl names the same date and sources.
 func prices() price {
 	return price{Write: 0.625, Read: 0.125, Message: 1, Minute: 0.25, Lambda: 0.2, Storage: 0.25}
 }
@@ -74,8 +75,8 @@ func sizes(t *testing.T) itemSizes {
 	return got
 }
 
-// example is a month of 730 hours with 10,000 connections open at any time, each for 2 hours, with a user and a room
-// of 100. In one of the rooms somebody says something every second.
+// example is a month of 730 hours with 10,000 connections open at any time, each for 2 hours, with
+// a user and a room of 100. In one of the rooms somebody says something every second.
 type example struct {
 	Connects, Broadcasts, Posts, Minutes float64
 	Writes, Reads                        float64

@@ -69,7 +69,7 @@ func rareExtensions() []operation {
 			why: "refused at the record and at the 2 rows, which are looked at in case a former call was cut off",
 		},
 		{
-			name: "`Extend` of who has joined twice", given: joinedTwice, do: extendTo(3 * time.Hour), want: units{4, 0},
+			name: "`Extend` after joining twice", given: joinedTwice, do: extendTo(3 * time.Hour), want: units{4, 0},
 			why: "the record, the user's row, and a further join of the room: the record again, and its row",
 		},
 	}
@@ -103,7 +103,7 @@ func records() []operation {
 		},
 		{
 			name: "`GetMany` of 100 connections, 40 of which are gone", given: without(40, audience(0)), do: getMany(100, 60), want: units{0, 100},
-			unbilled: 40, why: "what is not there costs a unit, too",
+			unbilled: 40, why: "a missing item costs a unit, too",
 		},
 		{
 			name: "`conn.Records`, a room of 100", given: audience(0), do: readRecords(100), want: units{0, 102},

@@ -45,13 +45,14 @@ func newScene(tb testing.TB, opts ...dynamo.Option) *scene {
 	client, table := dynamotest.Local(tb), "costs-"+dynamotest.Namespace(tb)
 	require.NoError(tb, dynamo.Open(client, table).CreateTable(tb.Context()))
 	clock := conntest.NewClock()
-	clock.Set(testclock.Noon().Add(time.Minute + 7*time.Second + 123_457*time.Microsecond)) // zeros at the end would make items smaller
+	// Zeros at the end would make items smaller.
+	clock.Set(testclock.Noon().Add(time.Minute + 7*time.Second + 123_457*time.Microsecond))
 	m := meter.New(client)
 	db := dynamo.Open(m, table, append(opts, dynamo.WithClock(clock.Now))...)
 	return &scene{Connections: db.Connections(), db: db, meter: m, client: client, table: table, clock: clock, tb: tb}
 }
 
-// with gives the same table to a store with other options.
+// with returns the scene with other options.
 func (s *scene) with(opts ...dynamo.Option) *scene {
 	s.tb.Helper()
 	other := *s
@@ -65,7 +66,7 @@ func (s *scene) put(c conn.Conn) {
 	require.NoError(s.tb, s.Put(s.tb.Context(), c))
 }
 
-// items gives everything that the table holds.
+// items returns everything in the table.
 func (s *scene) items() (all []map[string]types.AttributeValue) {
 	s.tb.Helper()
 	pages := dynamodb.NewScanPaginator(s.client, &dynamodb.ScanInput{TableName: &s.table, ConsistentRead: aws.Bool(true)})
@@ -81,7 +82,8 @@ func (s *scene) items() (all []map[string]types.AttributeValue) {
 func (s *scene) crowd(n int) {
 	s.tb.Helper()
 	s.put(conn.Conn{ID: memberID(0), Groups: []string{room}})
-	out, err := s.client.GetItem(s.tb.Context(), &dynamodb.GetItemInput{TableName: &s.table, Key: key("g#"+room+"#0", memberID(0))})
+	in := &dynamodb.GetItemInput{TableName: &s.table, Key: key("g#"+room+"#0", memberID(0))}
+	out, err := s.client.GetItem(s.tb.Context(), in)
 	require.NoError(s.tb, err)
 	require.NotEmpty(s.tb, out.Item)
 	for first := 0; first < n; first += 25 {

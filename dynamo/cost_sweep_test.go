@@ -28,7 +28,7 @@ func sweeps() []operation {
 		},
 		{
 			name: "a pass, all 100 connections expired", given: audience(conn.DefaultTTL), do: sweeping(nil), want: units{2, 3},
-			why: "they are left to DynamoDB, which deletes them for nothing",
+			why: "they are left to DynamoDB, which deletes them for free",
 		},
 		{
 			name: "a pass, all 100 connections expired, with `WithEnded`", given: audience(conn.DefaultTTL), do: sweeping(nil), want: units{102, 3},

@@ -22,16 +22,16 @@ type operation struct {
 	do    func(context.Context, *scene) error
 	err   error
 	want  units
-	// unbilled are the read units of empty queries, and of keys of no item in a batch, of which DynamoDB Local says that they cost nothing. The
-	// documentation says otherwise, and want goes by that.
+	// unbilled are the read units of empty queries, and of keys without an item in a batch. They
+	// cost nothing on DynamoDB Local, but do by the documentation, and so in want.
 	unbilled float64
 	why      string
 	members  int // of a reading
 	opts     []dynamo.Option
 }
 
-// TestCosts holds what every operation costs on DynamoDB Local, and what it would cost by the documentation, and that
-// docs/costs.md says so. The flag -update writes that page.
+// TestCosts holds what every operation costs on DynamoDB Local, and what it would cost by the
+// documentation, and that docs/costs.md says so. The flag -update writes that page.
 func TestCosts(t *testing.T) {
 	t.Parallel()
 	page := figures{Prices: prices(), Sizes: sizes(t)}
@@ -75,8 +75,9 @@ func (op operation) measure(t *testing.T, s *scene) row {
 	return row{op.name, op.want, op.why}
 }
 
-// A reading costs what readUnits says. The budget is half a unit for each 4 KB of members of 100 bytes: it holds for every
-// size if it is rounded up to whole units, as DynamoDB rounds, and as it stands from 4,670 members on.
+// A reading costs what readUnits says. The budget is half a unit for each 4 KB of members of 100
+// bytes: it holds for every size if it is rounded up to whole units, as DynamoDB rounds, and as it
+// stands from 4,670 members on.
 func TestReadingKeepsTheBudget(t *testing.T) {
 	t.Parallel()
 	for _, op := range readings() {
@@ -96,10 +97,12 @@ func TestReadingKeepsTheBudget(t *testing.T) {
 // budgetHolds is the number of members from which on the budget holds as it stands.
 const budgetHolds = 4670
 
-// memberSize is what a member takes, with an id of 16 characters, a group of 6, no endpoint and no namespace.
+// memberSize is what a member takes, with an id of 16 characters, a group of 6, no endpoint and no
+// namespace.
 const memberSize = 49
 
-// readUnits are those of a whole group in pages of 1,000: each is rounded up, and a full one is followed by another.
+// readUnits are those of a whole group in pages of 1,000: each is rounded up, and a full one is
+// followed by another.
 func readUnits(members int) float64 {
 	sum := 0.0
 	for ; members >= 1000; members -= 1000 {

@@ -87,20 +87,20 @@ func resharding() []operation {
 		},
 		{
 			name: "read 100 members, from 1 part to 8, none moved yet", opts: moving, given: crowd(100), do: read(100), want: units{0, 9}, unbilled: 7,
-			why: "2 for the old part, and 7 for parts that are empty yet",
+			why: "2 for the old part, and 7 for partitions that are still empty",
 		},
 		{
 			name: "`Put`, with a user and the room, from 1 part to 8", opts: moving, do: put(ann(room)), want: units{3, 0},
-			why: "as ever",
+			why: "as without sharding",
 		},
 		{
-			name: "`Leave`, from 1 part to 8, of who joined in the old part", opts: moving, given: inRoom, do: leave, want: units{4, 0},
-			why: "the record; a delete in the new part that is refused, and a mark there; the delete in the old part",
+			name: "`Leave`, from 1 part to 8, of a member in the old part", opts: moving, given: inRoom, do: leave, want: units{4, 0},
+			why: "the record; a delete in the new part that is refused, and a tombstone there; the delete in the old part",
 		},
 		{
-			name: "`Leave`, from 1 part to 8, of who joined in a new part", opts: moving, given: func(s *scene) { inRoom(s.with(moving...)) },
+			name: "`Leave`, from 1 part to 8, of a member in a new part", opts: moving, given: func(s *scene) { inRoom(s.with(moving...)) },
 			do: leave, want: units{4, 0},
-			why: "the record and the row; a delete in the old part that is refused, and a mark there",
+			why: "the record and the row; a delete in the old part that is refused, and a tombstone there",
 		},
 		{
 			name: "`Delete`, with a user and the room, from 1 part to 8", opts: moving, given: inRoom, do: remove, want: units{5, 0},
@@ -108,7 +108,7 @@ func resharding() []operation {
 		},
 		{
 			name: "`Leave`, from 1 part to 8, where the row was never written", opts: moving, given: missingRow, do: leave, want: units{5, 0},
-			why: "the record; in each of two parts a delete that is refused, and a mark",
+			why: "the record; in each of two parts a delete that is refused, and a tombstone",
 		},
 		{
 			name: "`Settled`, 100 members in the old part", opts: moving, given: crowd(100), do: unsettled, want: units{0, 2},

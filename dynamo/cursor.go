@@ -11,9 +11,10 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// A cursor is, in base64: the version of this format, the logarithm of the number of shards, a checksum, and
-// the last connection id that was read. The checksum binds it to the table, namespace, group and shard. It is
-// not a secret: a caller that makes up a cursor continues in the same group.
+// A cursor is, in base64: the version of this format, the logarithm of the number of shards, a
+// checksum, and the last connection id that was read. The checksum binds it to the table,
+// namespace, group and shard. It is not a secret: a caller that makes up a cursor continues in the
+// same group.
 const (
 	cursorVersion  = 1
 	cursorChecksum = 8

@@ -1,5 +1,5 @@
-// Package dynamo keeps what an application remembers in one DynamoDB table, which all instances of a
-// Lambda function share.
+// Package dynamo keeps what an application remembers in one DynamoDB table, which all instances of
+// a Lambda function share.
 //
 //	cfg, err := config.LoadDefaultConfig(ctx)
 //	...
@@ -8,9 +8,9 @@
 //	r := gatesock.New()
 //	r.Use(gatesock.Recover(), conn.Track(db.Connections()))
 //
-// [DB.CreateTable] makes the table. The file template.json in this package's folder declares the same
-// table for CloudFormation and SAM. An application uses as many of the stores as it needs; a binary
-// contains the code of those that it uses.
+// [DB.CreateTable] makes the table. The file template.json in this package's folder declares the
+// same table for CloudFormation and SAM. An application uses as many of the stores as it needs; a
+// binary contains the code of those that it uses.
 //
 // Package [github.com/gatesock/gatesock/dynamo/sweep] removes connections whose $disconnect event
 // never arrived.
@@ -26,32 +26,32 @@
 // # Cost
 //
 // For [DB.Connections], a Put costs 1 write unit and 1 for each group, including the group of the
-// user. Join and Leave cost 2, SetAttributes 1, Delete and Extend the same as Put. A Get costs 1 read
-// unit, GetMany 1 for each record, and reading a group about 1 for 80 members. A record above 1 KB
-// costs a write unit more for each further KB. docs/costs.md has all figures, which tests check, and
-// what they are in money.
+// user. Join and Leave cost 2, SetAttributes 1, Delete and Extend the same as Put. A Get costs 1
+// read unit, GetMany 1 for each record, and reading a group about 1 for 80 members. A record above
+// 1 KB costs a write unit more for each further KB. docs/costs.md has all figures, which tests
+// check, and what they are in money.
 //
 // # Consistency
 //
 // Reads of the registry are strongly consistent. There is no secondary index, since an index cannot
 // be read that way (Amazon DynamoDB Developer Guide, "DynamoDB read consistency").
 //
-// The record of a connection is one item, and decides: it has the groups of the connection, each with
-// a version. A membership is a second item, in the group's partition, with the same version; reading
-// a group finds these. Both are written under conditions, so that calls of any processes have the
-// same result as if they were made one after the other. A call whose answer is lost is repeated, and
-// may take effect twice: see [Connections.Put] and [Connections.SetAttributes].
+// The record of a connection is one item, and decides: it has the groups of the connection, each
+// with a version. A membership is a second item, in the group's partition, with the same version;
+// reading a group finds these. Both are written under conditions, so that calls of any processes
+// have the same result as if they were made one after the other. A call whose answer is lost is
+// repeated, and may take effect twice: see [Connections.Put] and [Connections.SetAttributes].
 //
-// If a process dies between the two writes, one of them is missing. Repeating the call completes it.
-// Otherwise, a record that names a group too many lasts until the connection is deleted, and a
-// membership too many disappears when it expires, with the record, or when the first broadcast finds
-// the connection gone.
+// If a process dies between the two writes, one of them is missing. Repeating the call completes
+// it. Otherwise, a record that names a group too many lasts until the connection is deleted, and a
+// membership too many disappears when it expires, with the record, or when the first broadcast
+// finds the connection gone.
 //
 // Items that something else has written into a group are ignored and overwritten.
 //
 // # Large groups
 //
-// A partition takes 1,000 write units a second (Amazon DynamoDB Developer Guide, "Best practices for
-// designing and using partition keys effectively"). A group that more connections join and leave in a
-// second must be spread over several partitions: see [WithSharding].
+// A partition takes 1,000 write units a second (Amazon DynamoDB Developer Guide, "Best practices
+// for designing and using partition keys effectively"). A group that more connections join and
+// leave in a second must be spread over several partitions: see [WithSharding].
 package dynamo

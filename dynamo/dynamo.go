@@ -12,11 +12,14 @@ import (
 	"github.com/gatesock/gatesock/dynamo/internal/table"
 )
 
-// API is what a [DB] calls; a [*dynamodb.Client] implements it. Each method is one IAM action on the table, such as
-// dynamodb:GetItem. A role needs those of the features that its function uses; see the package documentation.
+// API is what a [DB] calls; a [*dynamodb.Client] implements it. Each method is one IAM action on
+// the table, such as dynamodb:GetItem. A role needs those of the features that its function uses;
+// see the package documentation.
 type API interface {
 	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
+	BatchGetItem(
+		context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options),
+	) (*dynamodb.BatchGetItemOutput, error)
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
 	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
 	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
@@ -24,13 +27,14 @@ type API interface {
 	Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error)
 }
 
-// DB is the table of an application, or one namespace of it. Its methods return the stores in it. It is safe for
-// concurrent use. See [Open].
+// DB is the table of an application, or one namespace of it. Its methods return the stores in it.
+// It is safe for concurrent use. See [Open].
 //
-// All requests follow one policy: DB repeats what DynamoDB throttles or fails at, and what fails on the way, in up to 10
-// attempts of at most 3 seconds each, with waits of full jitter between them, and stops when the context's deadline leaves
-// no time for another attempt. It does not use the client's own retryer. Requests that must not be repeated are made once;
-// the stores that make such requests say so. An error names the operation, the step that failed and what may have been
+// All requests follow one policy: DB repeats what DynamoDB throttles or fails at, and what fails
+// on the way, in up to 10 attempts of at most 3 seconds each, with waits of full jitter between
+// them, and stops when the context's deadline leaves no time for another attempt. It does not use
+// the client's own retryer. Requests that must not be repeated are made once; the stores that make
+// such requests say so. An error names the operation, the step that failed and what may have been
 // written.
 type DB struct {
 	holder      // package sweep gets at the registry by it
@@ -45,8 +49,8 @@ type DB struct {
 // holder is an alias so that the embedded field is not exported.
 type holder = registry.Holder
 
-// Open returns a DB for a table, which [DB.CreateTable] or template.json in this package's folder makes. It sends nothing.
-// It panics if client is nil or table is empty.
+// Open returns a DB for a table, which [DB.CreateTable] or template.json in this package's folder
+// makes. It sends nothing. It panics if client is nil or table is empty.
 func Open(client API, tableName string, opts ...Option) *DB {
 	if client == nil {
 		panic("dynamo: Open: client must not be nil")
@@ -74,12 +78,14 @@ func Open(client API, tableName string, opts ...Option) *DB {
 	return db
 }
 
-// CreateTable makes the table, with on-demand billing and expiry switched on, and returns when it can be used, which on AWS
-// takes about 10 seconds. If the table exists, CreateTable switches expiry on; a table with other keys, or another expiry
-// attribute, is an error. Several calls may run at the same time.
+// CreateTable makes the table, with on-demand billing and expiry switched on, and returns when it
+// can be used, which on AWS takes about 10 seconds. If the table exists, CreateTable switches
+// expiry on; a table with other keys, or another expiry attribute, is an error. Several calls may
+// run at the same time.
 //
-// The client that was passed to [Open] must be a [*dynamodb.Client], or have its methods CreateTable, DescribeTable,
-// DescribeTimeToLive and UpdateTimeToLive. The caller needs the IAM actions of these names.
+// The client that was passed to [Open] must be a [*dynamodb.Client], or have its methods
+// CreateTable, DescribeTable, DescribeTimeToLive and UpdateTimeToLive. The caller needs the IAM
+// actions of these names.
 func (db *DB) CreateTable(ctx context.Context) error {
 	creator, ok := db.t.API.(table.Creator)
 	if !ok {

@@ -11,8 +11,8 @@ import (
 	"github.com/gatesock/gatesock/internal/dynamotest"
 )
 
-// A record whose removal lost its answer is announced by nobody, as docs/adr/0007-table.md says: an error tells of it, and a
-// broadcast's Leave ends what is left.
+// The end of a record is not announced if the answer to its removal was lost; see
+// docs/adr/0007-table.md. Delete returns an error, and a broadcast's Leave ends the memberships.
 func TestWhatALostRemovalLeaves(t *testing.T) {
 	t.Parallel()
 	api := &forgetful{API: dynamotest.Client(t)}

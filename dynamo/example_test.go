@@ -18,7 +18,8 @@ type page struct{ testing.TB }
 func (page) Helper()           {}
 func (page) Fatal(args ...any) { panic(fmt.Sprint(args...)) }
 
-// openTable is, in a program, dynamo.Open(dynamodb.NewFromConfig(cfg), os.Getenv("TABLE"), opts...).
+// openTable is, in a program, dynamo.Open(dynamodb.NewFromConfig(cfg), os.Getenv("TABLE"),
+// opts...).
 func openTable(opts ...dynamo.Option) *dynamo.DB {
 	opts = append([]dynamo.Option{dynamo.WithNamespace(dynamotest.Namespace(page{}))}, opts...)
 	return dynamo.Open(dynamotest.Client(page{}), dynamotest.Table(page{}), opts...)

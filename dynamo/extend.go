@@ -15,9 +15,10 @@ import (
 	"github.com/gatesock/gatesock/dynamo/internal/table"
 )
 
-// Extend puts off the expiry of a connection; see [conn.Store]. It costs 1 write unit for each KB of the record
-// and 1 for each group, or 2 for a group that the connection has joined twice, and no read. It counts as a
-// sign of life of the connection. It writes the record first, and then the memberships at the same time.
+// Extend puts off the expiry of a connection; see [conn.Store]. It costs 1 write unit for each KB
+// of the record and 1 for each group, or 2 for a group that the connection has joined twice, and
+// no read. It counts as a sign of life of the connection. It writes the record first, and then the
+// memberships at the same time.
 func (cs *Connections) Extend(ctx context.Context, id string, until time.Time) (conn.Conn, error) {
 	if err := check(ctx, "connection id", id); err != nil {
 		return conn.Conn{}, err
@@ -40,8 +41,8 @@ func (cs *Connections) Extend(ctx context.Context, id string, until time.Time) (
 	return r.Conn, nil
 }
 
-// extendRecord puts off the expiry of a record, and returns the new record. A record that expires later
-// anyway, or that an attempt whose answer was lost has extended, is returned unchanged.
+// extendRecord puts off the expiry of a record, and returns the new record. A record that expires
+// later anyway, or that an attempt whose answer was lost has extended, is returned unchanged.
 func (cs *Connections) extendRecord(ctx context.Context, id string, until int64) (registry.Record, error) {
 	now := cs.t.Now()
 	out, _, err := table.Do(ctx, cs.t, cs.t.API.UpdateItem, &dynamodb.UpdateItemInput{
@@ -65,10 +66,11 @@ func (cs *Connections) extendRecord(ctx context.Context, id string, until int64)
 	return registry.DecodeRecord(id, out.Attributes)
 }
 
-// extendMembership puts off the expiry of a membership that a record names. It changes the row of exactly the
-// version that the record has, so that it does not bring back a row that a leave deletes meanwhile. If that
-// row does not exist, a call that has written the record may be about to write it, with the old expiry.
-// Joining again, if the connection is still a member, writes a row of a later version, which keeps that out.
+// extendMembership puts off the expiry of a membership that a record names. It changes the row of
+// exactly the version that the record has, so that it does not bring back a row that a leave
+// deletes meanwhile. If that row does not exist, a call that has written the record may be about
+// to write it, with the old expiry. Joining again, if the connection is still a member, writes a
+// row of a later version, which keeps that out.
 func (cs *Connections) extendMembership(ctx context.Context, r *registry.Record, group string) error {
 	if version := r.Entries[group]; version < r.Next {
 		extended, err := cs.extendRow(ctx, group, row{id: r.ID, kind: member, version: version, expires: r.ExpiresAt.Unix()})
@@ -86,8 +88,8 @@ func (cs *Connections) extendMembership(ctx context.Context, r *registry.Record,
 	return cs.putMembership(ctx, group, m)
 }
 
-// extendRow puts off the expiry of a row, in the part where Join writes it. It reports whether the row exists
-// and expires no earlier than wanted.
+// extendRow puts off the expiry of a row, in the part where Join writes it. It reports whether the
+// row exists and expires no earlier than wanted.
 func (cs *Connections) extendRow(ctx context.Context, group string, m row) (extended bool, err error) {
 	layout, err := cs.layout(group)
 	if err != nil {

@@ -18,14 +18,17 @@ import (
 	"github.com/gatesock/gatesock/internal/testclock"
 )
 
-// meanwhile does something in the middle of the first write of a row in a group: before it, or after it, with its answer lost.
+// meanwhile does something in the middle of the first write of a row in a group: before it, or
+// after it, with its answer lost.
 type meanwhile struct {
 	dynamo.API
 	group         string
 	before, after func()
 }
 
-func (m *meanwhile) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+func (m *meanwhile) UpdateItem(
+	ctx context.Context, in *dynamodb.UpdateItemInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error,
+) {
 	pk := in.Key["pk"].(*types.AttributeValueMemberS).Value
 	if !strings.Contains(pk, "g#"+m.group+"#") {
 		return m.API.UpdateItem(ctx, in, o...)
@@ -48,11 +51,14 @@ type cutOff struct{ dynamo.API }
 
 var errCutOff = errors.New("cut off")
 
-func (cutOff) DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+func (cutOff) DeleteItem(
+	context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error,
+) {
 	return nil, errCutOff
 }
 
-// Extend beside a call that has written the record and not yet, or not surely, the row of a membership.
+// Extend beside a call that has written the record and not yet, or not surely, the row of a
+// membership.
 func TestExtendInTheMiddleOfAnotherCall(t *testing.T) {
 	t.Parallel()
 	type stores struct{ slow, other, cut *dynamo.Connections }

@@ -16,7 +16,8 @@ import (
 	"github.com/gatesock/gatesock/internal/dynamotest"
 )
 
-// Items that somebody wrote by hand in the place of a membership harm nobody else, and every call comes to its end.
+// Items that somebody wrote by hand in the place of a membership harm nobody else, and every call
+// comes to its end.
 func TestForeignMemberships(t *testing.T) {
 	t.Parallel()
 	number := func(s string) types.AttributeValue { return &types.AttributeValueMemberN{Value: s} }
@@ -43,7 +44,8 @@ func TestForeignMemberships(t *testing.T) {
 				for k, v := range attributes {
 					it[k] = v
 				}
-				_, err := dynamotest.Client(t).PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(dynamotest.Table(t)), Item: it})
+				in := &dynamodb.PutItemInput{TableName: aws.String(dynamotest.Table(t)), Item: it}
+				_, err := dynamotest.Client(t).PutItem(ctx, in)
 				require.NoError(t, err)
 			}
 			require.NoError(t, store.Put(ctx, conn.Conn{ID: "a", Groups: []string{"g"}}))
@@ -76,11 +78,15 @@ type spoiled struct {
 	fail func() error
 }
 
-func (s *spoiled) UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+func (s *spoiled) UpdateItem(
+	context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error,
+) {
 	return nil, s.fail()
 }
 
-func (s *spoiled) PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+func (s *spoiled) PutItem(
+	context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error,
+) {
 	return &dynamodb.PutItemOutput{}, nil
 }
 
@@ -109,7 +115,8 @@ func TestPutOfManyGroupsEndsWithTheContext(t *testing.T) {
 	require.Equal(t, 1, calls)
 }
 
-// A panic of the application's function reaches the goroutine that called, where it can be recovered.
+// A panic of the application's function reaches the goroutine that called, where it can be
+// recovered.
 func TestPanicsReachTheCaller(t *testing.T) {
 	t.Parallel()
 	store := dynamo.Open(&spoiled{fail: func() error { panic("no") }}, "table").Connections()

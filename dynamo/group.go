@@ -13,8 +13,8 @@ import (
 	"github.com/gatesock/gatesock/dynamo/internal/table"
 )
 
-// Join makes a connection a member of a group; see [conn.Store]. It costs 2 write units, even if the connection
-// is already a member.
+// Join makes a connection a member of a group; see [conn.Store]. It costs 2 write units, even if
+// the connection is already a member.
 func (cs *Connections) Join(ctx context.Context, id, group string) error {
 	if err := cs.checkMembership(ctx, id, group); err != nil {
 		return err
@@ -30,8 +30,8 @@ func (cs *Connections) Join(ctx context.Context, id, group string) error {
 	return nil
 }
 
-// enter adds a group to a record that meets a condition, and returns the row to be written. The update sets
-// some attributes to themselves so that they are returned.
+// enter adds a group to a record that meets a condition, and returns the row to be written. The
+// update sets some attributes to themselves so that they are returned.
 func (cs *Connections) enter(ctx context.Context, id, group, condition string) (row, error) {
 	out, _, err := table.Do(ctx, cs.t, cs.t.API.UpdateItem, &dynamodb.UpdateItemInput{
 		TableName: &cs.t.Name,
@@ -67,9 +67,9 @@ func (cs *Connections) enter(ctx context.Context, id, group, condition string) (
 	return m, nil
 }
 
-// Leave ends a membership; see [conn.Store]. It costs 2 write units, or 1 write unit and 1 read unit if the
-// connection is not a member. It also ends a membership that another call has left half done, and one of a
-// connection that has no record any more.
+// Leave ends a membership; see [conn.Store]. It costs 2 write units, or 1 write unit and 1 read
+// unit if the connection is not a member. It also ends a membership that another call has left
+// half done, and one of a connection that has no record any more.
 func (cs *Connections) Leave(ctx context.Context, id, group string) error {
 	if err := cs.checkMembership(ctx, id, group); err != nil {
 		return err
@@ -103,9 +103,9 @@ func (cs *Connections) leaveRows(ctx context.Context, id, group string, left exi
 	return nil
 }
 
-// leaveStray removes a row that no record names. It reads the row first and then looks at the record again: a
-// row that was there before and is not named afterwards does not belong to a join under way, since joins write
-// the record first.
+// leaveStray removes a row that no record names. It reads the row first and then looks at the
+// record again: a row that was there before and is not named afterwards does not belong to a join
+// under way, since joins write the record first.
 func (cs *Connections) leaveStray(ctx context.Context, id, group string, part int) error {
 	stray, live, err := cs.getRow(ctx, group, part, id)
 	if err != nil || !live {
@@ -150,8 +150,9 @@ func (cs *Connections) exit(ctx context.Context, id, group string) (exited, erro
 	return decodeExit(id, group, out.Attributes, past.Lost)
 }
 
-// decodeExit reads what the record had before. If the answer to an attempt was lost, that attempt may have
-// removed another membership, whose version is not known: then all versions below the record's next have ended.
+// decodeExit reads what the record had before. If the answer to an attempt was lost, that attempt
+// may have removed another membership, whose version is not known: then all versions below the
+// record's next have ended.
 func decodeExit(id, group string, old table.Item, lost bool) (exited, error) {
 	groups, err := table.GetMap(old, registry.AttrGroups)
 	if err != nil {

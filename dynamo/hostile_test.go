@@ -27,7 +27,9 @@ func hostile() map[string]conn.Conn {
 		"the largest record": {ID: "a", Attributes: map[string]string{"blob": strings.Repeat("x", 400<<10-400)}},
 		"much in many":       {ID: "a", Groups: names(200, 1000)},
 		"the far future":     {ID: "a", ExpiresAt: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)},
-		"long ago":           {ID: "a", ConnectedAt: time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC), ExpiresAt: testclock.Noon().AddDate(150, 0, 0)},
+		"long ago": {
+			ID: "a", ConnectedAt: time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC), ExpiresAt: testclock.Noon().AddDate(150, 0, 0),
+		},
 	}
 }
 
@@ -94,7 +96,8 @@ func TestTooLargeIsRefusedByName(t *testing.T) {
 	require.Empty(t, page.Members)
 }
 
-// A record grows as its connection joins groups. What is too much is refused before the group lists the connection.
+// A record grows as its connection joins groups. What is too much is refused before the group
+// lists the connection.
 func TestJoinOfAFullRecordIsRefused(t *testing.T) {
 	t.Parallel()
 	h, err := harness(t)(t.Context())

@@ -13,17 +13,17 @@ import (
 	"github.com/gatesock/gatesock/dynamo"
 )
 
-// An interleaving gates the requests of its calls: each waits until the schedule lets it through, alone and to its
-// end. Requests of no call of the interleaving pass at once.
+// An interleaving gates the requests of its calls: each waits until the schedule lets it through,
+// alone and to its end. Requests of no call of the interleaving pass at once.
 
-// verdict is what becomes of a request.
+// verdict is what happens to a request.
 type verdict int
 
 const (
 	carry       verdict = iota
 	dieBefore           // the process dies before the request
 	dieAfter            // the process dies before the answer comes
-	loseAnswer          // it is carried out, and the answer says that DynamoDB failed
+	loseAnswer          // it is carried out, and the answer is an error of DynamoDB
 	faultKinds  = 4     // of verdicts
 	lastRequest = 5     // faults are planned for requests below this, most for the first ones
 )
@@ -43,8 +43,8 @@ type gate struct {
 	run *interleaving
 }
 
-// through sends a request through the gate. The gate has its own idea of time, so the deadline of an attempt is
-// nothing to it.
+// through sends a request through the gate. The gate has its own idea of time, so the deadline of
+// an attempt is nothing to it.
 func through[In, Out any](
 	ctx context.Context, run *interleaving, in In, opts []func(*dynamodb.Options),
 	request func(context.Context, In, ...func(*dynamodb.Options)) (Out, error),
@@ -90,33 +90,47 @@ func through[In, Out any](
 	}
 }
 
-func (g gate) GetItem(ctx context.Context, in *dynamodb.GetItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+func (g gate) GetItem(
+	ctx context.Context, in *dynamodb.GetItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error,
+) {
 	return through(ctx, g.run, in, opts, g.API.GetItem)
 }
 
-func (g gate) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+func (g gate) BatchGetItem(
+	ctx context.Context,
+	in *dynamodb.BatchGetItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error,
+) {
 	return through(ctx, g.run, in, opts, g.API.BatchGetItem)
 }
 
-func (g gate) PutItem(ctx context.Context, in *dynamodb.PutItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+func (g gate) PutItem(
+	ctx context.Context, in *dynamodb.PutItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error,
+) {
 	return through(ctx, g.run, in, opts, g.API.PutItem)
 }
 
-func (g gate) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+func (g gate) UpdateItem(
+	ctx context.Context, in *dynamodb.UpdateItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error,
+) {
 	return through(ctx, g.run, in, opts, g.API.UpdateItem)
 }
 
-func (g gate) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+func (g gate) DeleteItem(
+	ctx context.Context, in *dynamodb.DeleteItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error,
+) {
 	return through(ctx, g.run, in, opts, g.API.DeleteItem)
 }
 
-func (g gate) Query(ctx context.Context, in *dynamodb.QueryInput, opts ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+func (g gate) Query(
+	ctx context.Context, in *dynamodb.QueryInput, opts ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error,
+) {
 	return through(ctx, g.run, in, opts, g.API.Query)
 }
 
 type attributes = map[string]types.AttributeValue
 
-// describeRequest names a request and what came of it, for the trace and for the count of what has been met.
+// describeRequest names a request and what came of it, for the trace and for the count of what has
+// been met.
 func describeRequest(in, out any, err error) string {
 	name := ""
 	switch in := in.(type) {
@@ -148,7 +162,7 @@ func outcome(err error) string {
 	}
 }
 
-// whose tells if a key is of a record or of a row.
+// whose returns whether a key is of a record or of a row.
 func whose(key attributes) string {
 	pk := key["pk"].(*types.AttributeValueMemberS).Value
 	if strings.Contains(pk, "#c#") {
@@ -157,7 +171,7 @@ func whose(key attributes) string {
 	return "row"
 }
 
-// parity tells a mark.
+// parity returns a letter for a tombstone.
 func parity(v types.AttributeValue) string {
 	if number, ok := v.(*types.AttributeValueMemberN); ok {
 		if n, err := strconv.ParseInt(number.Value, 10, 64); err == nil && n%2 != 0 {

@@ -10,8 +10,9 @@ import (
 	"github.com/gatesock/gatesock/internal/dynamotest"
 )
 
-// Schedules that went wrong once. The connection is registered, and a member of nothing. The schedule names the actors by
-// their numbers; each of their steps but the first is a request. What is left when it ends, runs in order.
+// Schedules that went wrong once. The connection is registered, and a member of nothing. The
+// schedule names the actors by their numbers; each of their steps but the first is a request. What
+// is left when it ends, runs in order.
 func TestKnownInterleavings(t *testing.T) {
 	t.Parallel()
 	w := world{dynamotest.Client(t), dynamotest.Table(t), dynamotest.Namespace(t)}

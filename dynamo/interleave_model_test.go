@@ -6,18 +6,20 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// What the calls of an interleaving answered, and what remains, must be explained by an order in which they might have
-// been made one after the other. There are few orders, so all are tried.
+// What the calls of an interleaving answered, and what remains, must be explained by an order in
+// which they might have been made one after the other. There are few orders, so all are tried.
 
-// effect is a call that has taken effect, in an order. A call that asked for its record to be written again, since the
-// answer was lost, may have taken effect before: those events are its ghosts.
+// effect is a call that has taken effect, in an order. A call that asked for its record to be
+// written again, since the answer was lost, may have taken effect before: those events are its
+// ghosts.
 type effect struct {
 	*actor
 	ghost bool
 }
 
-// events are those of all calls. A call that was told that it succeeded was told so of the last change that it made; but an
-// Extend that asks again, since the answer was lost, finds the record extended, and is told what that has become meanwhile.
+// events are those of all calls. A call that was told that it succeeded was told so of the last
+// change that it made; but an Extend that asks again, since the answer was lost, finds the record
+// extended, and is told what that has become meanwhile.
 func (r *interleaving) events() (all []*effect) {
 	for _, a := range r.actors {
 		ghosts := a.changes
@@ -34,8 +36,8 @@ func (r *interleaving) events() (all []*effect) {
 	return all
 }
 
-// member is what an order says of a connection and a group: the event that made it a member or ended that, and if a call
-// that completed has said since that it is a member.
+// member is what an order says of a connection and a group: the event that made it a member or
+// ended that, and if a call that completed has said since that it is a member.
 type member struct {
 	by        *effect
 	is        bool
@@ -49,15 +51,16 @@ type state struct {
 	by     int // the call that put it
 	set    int // the call that has set its attribute; 0 if none
 	mortal bool
-	// low tells that the record's versions are below those of the one before: a Put takes its version when it begins, and
-	// another Put and a Delete of the same id may come between that and its record; so may a Join and a Delete, if the answer
-	// to the Put was lost and it asks again. Their marks keep its rows out for 15 minutes. The gateway gives no id twice.
+	// low is true if the record's versions are below those of the one before: a Put takes its version
+	// when it begins, and another Put and a Delete of the same id may come between that and its
+	// record; so may a Join and a Delete, if the answer to the Put was lost and it asks again. Their
+	// marks keep its rows out for 15 minutes. The gateway never uses an id twice.
 	low    bool
 	latest int // when the latest of the Puts began
 	groups [maxGroups]member
 }
 
-// visible tells if there is a record for who has read the clock before or after the jump.
+// visible reports whether a call that has read the clock before, or after, the jump sees a record.
 func (s *state) visible(late bool) bool { return s.there && (!s.mortal || !late) }
 
 func (s *state) names() (groups groupSet) {
@@ -79,8 +82,8 @@ func (s *state) end(groups groupSet, by *effect) {
 }
 
 func (s *state) begin(groups groupSet, by *effect) {
-	// A Put that was carried out, undone by a Delete, and carried out again, since its answer was lost, finds the marks of
-	// the Delete.
+	// A Put that was carried out, undone by a Delete, and carried out again, since its answer was
+	// lost, finds the marks of the Delete.
 	twice := by.call.kind == putCall && by.changes > 1
 	sure := !by.ghost && !by.unsure() && !twice && !s.low
 	for i := range s.groups {
@@ -95,8 +98,9 @@ func (s *state) begin(groups groupSet, by *effect) {
 	}
 }
 
-// extend lets the record live on after the jump, and its memberships if the call completed: it writes the rows that others have
-// left out, too. Of one that was cut off the rows may end at the jump.
+// extend lets the record live on after the jump, and its memberships if the call completed: it
+// writes the rows that others have left out, too. Of one that was cut off the rows may end at the
+// jump.
 func (s *state) extend(sure bool) {
 	for i := range s.groups {
 		m := &s.groups[i]
@@ -105,7 +109,7 @@ func (s *state) extend(sure bool) {
 	s.mortal = false
 }
 
-// apply makes a call. It gives the answer.
+// apply makes a call, and returns the answer.
 func (s *state) apply(e *effect) answer {
 	visible := s.visible(e.late)
 	switch e.call.kind {
@@ -154,7 +158,8 @@ func (s *state) apply(e *effect) answer {
 	}
 }
 
-// explained tells if some order of the events explains the answers and what was seen at the end.
+// explained reports whether some order of the events explains the answers and what was seen at the
+// end.
 func (r *interleaving) explained(s state, rest, made []*effect) bool {
 	if len(rest) == 0 {
 		return r.right(&s, made)
@@ -180,7 +185,7 @@ func (r *interleaving) explained(s state, rest, made []*effect) bool {
 	return false
 }
 
-// mayBeNext tells if no other event that is to come must come before.
+// mayBeNext reports whether no other event in rest must come before.
 func mayBeNext(e *effect, rest []*effect) bool {
 	for _, other := range rest {
 		if other.ended < e.began || other.actor == e.actor && other.ghost && !e.ghost {
@@ -190,8 +195,8 @@ func mayBeNext(e *effect, rest []*effect) bool {
 	return true
 }
 
-// right compares what was seen at the end with an order. Record and group may disagree by halves of calls that did not
-// complete.
+// right compares what was seen at the end with an order. Record and group may disagree by halves
+// of calls that did not complete.
 func (r *interleaving) right(s *state, made []*effect) bool {
 	there := s.visible(r.jumped)
 	if there != r.seen.there || there && (s.by != r.seen.by || s.set != r.seen.set || s.names() != r.seen.groups) {
@@ -210,15 +215,18 @@ func (r *interleaving) right(s *state, made []*effect) bool {
 	return true
 }
 
-// late reports whether a row may have outlived the last end of a membership, because an end before that did not complete: the
-// row came later, from a call that was under way then, or the last record had low versions.
+// late reports whether a row may have outlived the last end of a membership, because an end before
+// that did not complete: the row came later, from a call that was under way then, or the last
+// record had low versions.
 func late(group int, last member, made []*effect) bool {
 	for i, end := range made {
-		if end.call.kind != deleteCall && (end.call.kind != leaveCall || !end.call.groups.has(group)) || !unfinished(end, made) {
+		ends := end.call.kind == deleteCall || end.call.kind == leaveCall && end.call.groups.has(group)
+		if !ends || !unfinished(end, made) {
 			continue
 		}
 		for _, e := range made[:i] {
-			writes := e.call.kind == extendCall || (e.call.kind == joinCall || e.call.kind == putCall) && e.call.groups.has(group)
+			writes := e.call.kind == extendCall ||
+				(e.call.kind == joinCall || e.call.kind == putCall) && e.call.groups.has(group)
 			if writes && (last.low || e.ended > last.by.began) {
 				return true
 			}
@@ -227,10 +235,11 @@ func late(group int, last member, made []*effect) bool {
 	return false
 }
 
-// unfinished tells if an end of a membership did not complete. There are two ways in which an answer that was lost has the
-// same effect. A Leave took the group out of the record, which was gone before the next attempt: nothing then
-// tells it of a join that is under way. And a Delete removed a record, and the next attempt another of the same id,
-// which the gateway never gives twice.
+// unfinished reports whether an end of a membership did not complete. There are two ways in which
+// an answer that was lost has the same effect. A Leave took the group out of the record, which was
+// gone before the next attempt: then it cannot know of a join that is under way. And a Delete
+// removed a record, and the next attempt another of the same id, which the gateway never uses
+// twice.
 func unfinished(e *effect, made []*effect) bool {
 	switch {
 	case e.unsure():
@@ -238,7 +247,9 @@ func unfinished(e *effect, made []*effect) bool {
 	case e.call.kind == deleteCall:
 		return e.ghost
 	case e.call.kind == leaveCall && e.lost != "":
-		return slices.ContainsFunc(made, func(other *effect) bool { return other.call.kind == deleteCall && other.changes > 0 })
+		return slices.ContainsFunc(made, func(other *effect) bool {
+			return other.call.kind == deleteCall && other.changes > 0
+		})
 	default:
 		return false
 	}

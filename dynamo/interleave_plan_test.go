@@ -49,8 +49,8 @@ func (c call) String() string {
 	return fmt.Sprintf("%v(%02b)", c.kind, c.groups)
 }
 
-// answer is what a call returned. Of a Delete, a SetAttributes and an Extend, that is who put the record, its groups, and who has set
-// its attribute.
+// answer is what a call returned. Of a Delete, a SetAttributes and an Extend, that is who put the
+// record, its groups, and who has set its attribute.
 type answer struct {
 	err    error
 	by     int
@@ -61,8 +61,8 @@ type answer struct {
 // errUnsure stands for all errors that leave open what was done.
 var errUnsure = errors.New("it may have been carried out")
 
-// actor makes one call of an interleaving. Its fields belong to the actor's goroutine while that runs, which is from a
-// verdict to the next arrival, and to the schedule otherwise.
+// actor makes one call of an interleaving. Its fields belong to the actor's goroutine while that
+// runs, which is from a verdict to the next arrival, and to the schedule otherwise.
 type actor struct {
 	number   int
 	call     call
@@ -80,7 +80,7 @@ type actor struct {
 	answer       answer
 }
 
-// changed tells if a request that is so described has changed the record.
+// changed reports whether the request with a label has changed the record.
 func (a *actor) changed(label string) bool {
 	switch a.call.kind {
 	case putCall:
@@ -136,8 +136,8 @@ func (a *actor) act(ctx context.Context, r *interleaving) {
 	a.answer.err = a.judge(err)
 }
 
-// judge gives the kind of an error. One that is not of the contract is for calls only that died, or lost the answer of a
-// Delete.
+// judge returns the kind of an error. Only calls that died, or lost the answer of a Delete, may
+// have one outside the contract.
 func (a *actor) judge(err error) error {
 	switch {
 	case a.dead && errors.Is(err, errDead), err != nil && strings.HasPrefix(a.lost, "delete record"):
@@ -157,10 +157,12 @@ func (a *actor) unsure() bool { return errors.Is(a.answer.err, errUnsure) }
 
 // interleaving is a few calls of one connection, and a schedule of their requests.
 type interleaving struct {
-	seed   uint64
-	id     string
-	store  *dynamo.Connections // gated, as is other
-	other  *dynamo.Connections // of an instance that is a step ahead; it registers nobody, so that versions have one source
+	seed  uint64
+	id    string
+	store *dynamo.Connections // gated, as is other
+	// other is of an instance that is a step ahead. It registers nobody, so that versions have one
+	// source.
+	other  *dynamo.Connections
 	plain  *dynamo.Connections
 	halves []*dynamo.Connections // of one layout each, if the group has two
 	clock  interface {
@@ -185,7 +187,8 @@ type seen struct {
 	groups, listed groupSet
 }
 
-// lifetime is that of the records; the jump is a bit more. Both are less than the 15 minutes that a call may take.
+// lifetime is that of the records; the jump is a bit more. Both are less than the 15 minutes that
+// a call may take.
 const (
 	lifetime = time.Minute
 	jump     = 2 * time.Minute
@@ -237,13 +240,17 @@ func (r *interleaving) note(a *actor, what string) {
 
 func (r *interleaving) count(what string) { r.met[what]++ }
 
-// plan makes up an interleaving. Joins and leaves of one group are the most frequent, since they race.
+// plan makes up an interleaving. Joins and leaves of one group are the most frequent, since they
+// race.
 func (r *interleaving) plan(rng *rand.Rand) {
 	groups := 1
 	if rng.IntN(4) == 0 {
 		groups = maxGroups
 	}
-	kinds := []kind{putCall, joinCall, joinCall, joinCall, leaveCall, leaveCall, leaveCall, deleteCall, deleteCall, setCall, setCall, extendCall, extendCall}
+	kinds := []kind{
+		putCall, joinCall, joinCall, joinCall, leaveCall, leaveCall, leaveCall, deleteCall, deleteCall,
+		setCall, setCall, extendCall, extendCall,
+	}
 	for i := range 2 + rng.IntN(3) {
 		c := call{kinds[rng.IntN(len(kinds))], 1 << rng.IntN(groups)}
 		if c.kind == putCall {
@@ -299,8 +306,8 @@ func (r *interleaving) jump() {
 	}
 }
 
-// play runs the calls, one request at a time, in the order that choose says, which is given how many of the actors, and
-// the jump, can go on.
+// play runs the calls, one request at a time, in the order that choose says, which is given how
+// many of the actors, and the jump, can go on.
 func (r *interleaving) play(ctx context.Context, choose func(ready []*actor) int) {
 	for {
 		var ready []*actor
@@ -323,7 +330,8 @@ func (r *interleaving) play(ctx context.Context, choose func(ready []*actor) int
 	}
 }
 
-// step lets an actor begin, or make its next request, and waits until it is at the one after that or at the end.
+// step lets an actor begin, or make its next request, and waits until it is at the one after that
+// or at the end.
 func (r *interleaving) step(ctx context.Context, a *actor) {
 	r.now++
 	if a.began == 0 {

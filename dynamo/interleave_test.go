@@ -29,9 +29,9 @@ const (
 	seedVariable = "GATESOCK_INTERLEAVING"
 )
 
-// world is where interleavings happen: on DynamoDB, or, without a client, on its twin in memory, at a small part of the cost.
-// On DynamoDB each request is made of the twin as well, and the two must answer alike: so what is found on the one is true of
-// the other.
+// world is where interleavings happen: on DynamoDB, or, without a client, on its twin in memory,
+// at a small part of the cost. On DynamoDB each request is made of the twin as well, and the two
+// must answer alike: so what is found on the one is true of the other.
 type world struct {
 	client    dynamo.API
 	table     string
@@ -76,8 +76,8 @@ func (w world) random(ctx context.Context, seed uint64) (*interleaving, error) {
 	if err := r.setUp(ctx, rng); err != nil {
 		return r, err
 	}
-	// A call that is at its first write is left there for a while, now and then: those that write the record first and
-	// the row last are where it becomes difficult.
+	// A call that is at its first write is left there for a while, now and then: those that write the
+	// record first and the row last are where it becomes difficult.
 	var slow *actor
 	if rng.IntN(2) == 0 {
 		slow = r.actors[rng.IntN(len(r.actors))]
@@ -125,7 +125,7 @@ func (r *interleaving) check(ctx context.Context, rng *rand.Rand) error {
 	}
 }
 
-// puts tells how often a record was put.
+// puts returns how often a record was put.
 func (r *interleaving) puts() (n int) {
 	for _, a := range r.actors {
 		if a.call.kind == putCall {
@@ -135,8 +135,8 @@ func (r *interleaving) puts() (n int) {
 	return n
 }
 
-// lookBehind looks at each half of a group that is in two layouts. A row of one who is no member may be hidden by a mark in
-// the other half, but only if a call was cut off.
+// lookBehind looks at each half of a group that is in two layouts. A tombstone in the other half
+// may hide a row of a connection that is not a member, but only if a call was cut off.
 func (r *interleaving) lookBehind(ctx context.Context) error {
 	if r.puts() > 1 || slices.ContainsFunc(r.actors, func(a *actor) bool { return a.unsure() || a.lost != "" }) {
 		return nil
@@ -179,7 +179,8 @@ func (r *interleaving) look(ctx context.Context) error {
 	return nil
 }
 
-// lists tells if a group lists the connection; a group that no call named has no need to be read.
+// lists reports whether a group lists the connection; a group that no call named has no need to be
+// read.
 func (r *interleaving) lists(ctx context.Context, store *dynamo.Connections, i int) (bool, error) {
 	if i > 0 && !slices.ContainsFunc(r.actors, func(a *actor) bool { return a.call.groups.has(i) }) {
 		return false, nil
@@ -193,7 +194,7 @@ func (r *interleaving) lists(ctx context.Context, store *dynamo.Connections, i i
 	return false, nil
 }
 
-// disagreement gives the groups of which the record says something else than their rows.
+// disagreement returns the groups whose rows differ from the record.
 func (r *interleaving) disagreement() groupSet {
 	if !r.seen.there {
 		return r.seen.listed
@@ -201,7 +202,8 @@ func (r *interleaving) disagreement() groupSet {
 	return r.seen.groups ^ r.seen.listed
 }
 
-// repeat makes the calls again that were cut off. Record and rows agree then; what a Put or a Delete left, a Leave ends.
+// repeat makes the calls again that were cut off. Record and rows agree then; what a Put or a
+// Delete left, a Leave ends.
 func (r *interleaving) repeat(ctx context.Context) error {
 	for _, a := range r.actors {
 		if !a.unsure() && a.lost == "" {
@@ -239,8 +241,8 @@ func (r *interleaving) repeat(ctx context.Context) error {
 	return nil
 }
 
-// prune does what a broadcast does that finds the connection gone: it deletes it, and leaves the group if it was deleted
-// before. One that comes later does the rest.
+// prune does what a broadcast does that finds the connection gone: it deletes it, and leaves the
+// group if it was deleted before. One that comes later does the rest.
 func (r *interleaving) prune(ctx context.Context, groups groupSet) error {
 	r.count("pruned")
 	for i := range maxGroups {
@@ -293,14 +295,16 @@ func (r *interleaving) String() string {
 	return b.String()
 }
 
-// mustMeet are the things that interleavings have to come across: the test would not see what it does not meet.
+// mustMeet are the things that interleavings have to come across: the test would not see what it
+// does not meet.
 func mustMeet() []string {
 	return []string{
 		// Every call is refused by the record, and every write of a row by a later one.
 		"Put: put record refused", "Put: put row refused", "Join: enter refused", "Join: put row refused",
 		"Leave: exit refused", "Leave: exit: was none", "Delete: delete record refused", "SetAttributes: set refused",
 		"Extend: extend refused",
-		// Every way in which the row of a membership is extended, or written in the place of one that is not there.
+		// Every way in which the row of a membership is extended, or written in the place of one that is
+		// not there.
 		"Extend: extend row", "Extend: extend row refused", "Extend: enter", "Extend: enter refused", "Extend: put row", "Extend: put row refused",
 		// Every way in which a membership is buried.
 		"Leave: delete row", "Leave: delete row refused", "Leave: put row as mark", "Leave: put row as mark refused", "Leave: guard row",
@@ -370,7 +374,7 @@ func report(t *testing.T, met map[string]int) {
 	t.Log("met:\n" + strings.Join(lines, "\n"))
 }
 
-// many runs interleavings, several at a time. It gives what they met, and the first that failed.
+// many runs interleavings, several at a time. It returns what they met, and the first that failed.
 func (w world) many(ctx context.Context, n int) (map[string]int, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -18,14 +18,17 @@ import (
 	"github.com/gatesock/gatesock/internal/dynamotest"
 )
 
-// forgetfulReader answers a reading of a record with what it has read before, now and then, as a cache would.
+// forgetfulReader answers a reading of a record with what it has read before, now and then, as a
+// cache would.
 type forgetfulReader struct {
 	dynamo.API
 	mu   sync.Mutex
 	read map[string]*dynamodb.GetItemOutput
 }
 
-func (f *forgetfulReader) GetItem(ctx context.Context, in *dynamodb.GetItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+func (f *forgetfulReader) GetItem(
+	ctx context.Context, in *dynamodb.GetItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error,
+) {
 	out, err := f.API.GetItem(ctx, in, opts...)
 	if err != nil || whose(in.Key) == "row" {
 		return out, err
@@ -47,7 +50,9 @@ type lazy struct {
 	n  int
 }
 
-func (l *lazy) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+func (l *lazy) DeleteItem(
+	ctx context.Context, in *dynamodb.DeleteItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error,
+) {
 	l.mu.Lock()
 	l.n++
 	skip := whose(in.Key) == "row" && l.n%2 == 0
@@ -58,11 +63,14 @@ func (l *lazy) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, opt
 	return l.API.DeleteItem(ctx, in, opts...)
 }
 
-// overwriting sets the whole map of attributes and groups back to what a change has read, as a store without conditions
-// on single members would: here, SetAttributes takes the connection out of its groups.
+// overwriting sets the whole map of attributes and groups back to what a change has read, as a
+// store without conditions on single members would: here, SetAttributes takes the connection out
+// of its groups.
 type overwriting struct{ dynamo.API }
 
-func (o overwriting) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+func (o overwriting) UpdateItem(
+	ctx context.Context, in *dynamodb.UpdateItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error,
+) {
 	if whose(in.Key) == "record" && strings.HasPrefix(*in.UpdateExpression, "SET seen") {
 		changed := *in
 		changed.UpdateExpression = aws.String(strings.Replace(*in.UpdateExpression, "SET ", "SET #groups = :groups, ", 1))
@@ -79,7 +87,8 @@ func (o overwriting) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInpu
 	return o.API.UpdateItem(ctx, in, opts...)
 }
 
-// The checker finds faults that are made on purpose, in the store's requests and in how a group is re-sharded.
+// The checker finds faults that are made on purpose, in the store's requests and in how a group is
+// re-sharded.
 func TestHistoriesFindFaults(t *testing.T) {
 	t.Parallel()
 	client, table, namespace := dynamotest.Client(t), dynamotest.Table(t), dynamotest.Namespace(t)
@@ -126,18 +135,39 @@ func TestLinearModels(t *testing.T) {
 		history ops
 		want    bool
 	}{
-		"in order":                     {ops{put, op(3, 4, joins, ok), op(5, 6, gets, is), op(7, 8, reads, is), op(9, 10, leaves, ok), op(11, 12, reads, isNot)}, true},
-		"a reading that is late":       {ops{put, op(3, 4, joins, ok), op(5, 6, reads, isNot)}, false},
-		"a record that is late":        {ops{put, op(3, 4, joins, ok), op(5, 6, gets, isNot)}, false},
-		"a reading meanwhile":          {ops{put, op(3, 8, joins, ok), op(4, 5, reads, isNot), op(6, 7, reads, is)}, true},
-		"forth and back":               {ops{put, op(3, 8, joins, ok), op(4, 5, reads, is), op(6, 7, reads, isNot)}, false},
-		"back by a ghost":              {ops{put, op(3, 8, joins, ok), op(3, 8, linearIn{kind: linearLeave, ghost: true}, ok), op(4, 5, reads, is), op(6, 7, reads, isNot)}, true},
-		"a join after the end":         {ops{put, op(3, 4, deletes, ok), op(5, 6, joins, ok)}, false},
-		"a join that is refused":       {ops{put, op(3, 4, deletes, ok), op(5, 6, joins, none), op(7, 8, reads, isNot), op(9, 10, gets, none)}, true},
-		"a value that was not set":     {ops{put, op(3, 4, sets, linearOut{found: true, value: "v"}), op(5, 6, gets, isNot)}, false},
-		"a change that is not told":    {ops{put, op(3, 4, joins, ok), op(5, 6, sets, linearOut{found: true, value: "v"})}, false},
-		"a removal, perhaps":           {ops{put, op(3, 4, joins, ok), op(5, 6, deletes, linearOut{unsure: true}), op(7, 8, gets, none), op(9, 10, reads, is)}, true},
-		"a leave that ends after it":   {ops{put, op(3, 4, joins, ok), op(5, 10, leaves, ok), op(6, 7, deletes, ok), op(8, 9, reads, is), op(11, 12, reads, isNot)}, true},
+		"in order": {ops{
+			put, op(3, 4, joins, ok), op(5, 6, gets, is),
+			op(7, 8, reads, is), op(9, 10, leaves, ok), op(11, 12, reads, isNot),
+		}, true},
+		"a reading that is late": {ops{put, op(3, 4, joins, ok), op(5, 6, reads, isNot)}, false},
+		"a record that is late":  {ops{put, op(3, 4, joins, ok), op(5, 6, gets, isNot)}, false},
+		"a reading meanwhile":    {ops{put, op(3, 8, joins, ok), op(4, 5, reads, isNot), op(6, 7, reads, is)}, true},
+		"forth and back":         {ops{put, op(3, 8, joins, ok), op(4, 5, reads, is), op(6, 7, reads, isNot)}, false},
+		"back by a ghost": {ops{
+			put, op(3, 8, joins, ok), op(3, 8, linearIn{kind: linearLeave, ghost: true}, ok),
+			op(4, 5, reads, is), op(6, 7, reads, isNot),
+		}, true},
+		"a join after the end": {ops{put, op(3, 4, deletes, ok), op(5, 6, joins, ok)}, false},
+		"a join that is refused": {ops{
+			put, op(3, 4, deletes, ok), op(5, 6, joins, none),
+			op(7, 8, reads, isNot), op(9, 10, gets, none),
+		}, true},
+		"a value that was not set": {ops{
+			put, op(3, 4, sets, linearOut{found: true, value: "v"}),
+			op(5, 6, gets, isNot),
+		}, false},
+		"a change that is not told": {ops{
+			put, op(3, 4, joins, ok),
+			op(5, 6, sets, linearOut{found: true, value: "v"}),
+		}, false},
+		"a removal, perhaps": {ops{
+			put, op(3, 4, joins, ok), op(5, 6, deletes, linearOut{unsure: true}),
+			op(7, 8, gets, none), op(9, 10, reads, is),
+		}, true},
+		"a leave that ends after it": {ops{
+			put, op(3, 4, joins, ok), op(5, 10, leaves, ok),
+			op(6, 7, deletes, ok), op(8, 9, reads, is), op(11, 12, reads, isNot),
+		}, true},
 		"two that get one record":      {ops{put, op(3, 4, deletes, ok), op(5, 6, deletes, ok)}, false},
 		"a record without its own end": {ops{put, op(3, 4, gets, none)}, false},
 	} {

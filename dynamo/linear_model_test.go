@@ -6,10 +6,10 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// Histories of one connection and one group are checked with porcupine, beside the interleavings, which know all orders of
-// few requests: here calls run at their own pace, more of them, and all that they have read counts. There are two views,
-// since a membership is two items and nothing promises that both change at one moment: what the record says, and what the
-// group lists.
+// Histories of one connection and one group are checked with porcupine, beside the interleavings,
+// which know all orders of few requests: here calls run at their own pace, more of them, and all
+// that they have read counts. There are two views, since a membership is two items and nothing
+// promises that both change at one moment: what the record says, and what the group lists.
 
 // linearKind is a call of a history, or a reading.
 type linearKind int
@@ -25,8 +25,8 @@ const (
 	linearRead
 )
 
-// linearIn is what was asked. A ghost may or may not have happened: it stands for an attempt of a call whose answer was
-// lost, beside the one that was answered.
+// linearIn is what was asked. A ghost may or may not have happened: it stands for an attempt of a
+// call whose answer was lost, beside the one that was answered.
 type linearIn struct {
 	kind  linearKind
 	value string // of linearSet
@@ -86,8 +86,8 @@ func groupModel() porcupine.Model {
 		case linearLeave:
 			next.member = false
 		case linearDelete:
-			// It ends what the record names. A membership that another call is about to end may be listed until that
-			// returns.
+			// It ends what the record names. A membership that another call is about to end may be listed
+			// until that returns.
 			if out.found && out.member || out.unsure || in.ghost {
 				next.member = false
 			}
@@ -123,8 +123,8 @@ func linearModel(step func(linearState, linearIn, linearOut) []linearState) porc
 	return model.ToModel()
 }
 
-// linearizable reports whether a history can be explained in both views. Each is checked without the calls that it does not
-// know, since the time that it takes grows fast with them.
+// linearizable reports whether a history can be explained in both views. Each is checked without
+// the calls that it does not know, since the time that it takes grows fast with them.
 func linearizable(history []porcupine.Operation) bool {
 	return porcupine.CheckOperations(recordModel(), view(history, linearRead)) &&
 		porcupine.CheckOperations(groupModel(), view(history, linearPut, linearSet, linearGet, linearExtend))

@@ -33,8 +33,8 @@ const (
 	linearVariable = "GATESOCK_HISTORY"
 )
 
-// historian makes a history: a connection that is registered once, calls at the same time by instances of a fleet whose
-// group goes from 1 part to 4, and answers that are lost.
+// historian makes a history: a connection that is registered once, calls at the same time by
+// instances of a fleet whose group goes from 1 part to 4, and answers that are lost.
 type historian struct {
 	id      string
 	api     dynamo.API
@@ -66,12 +66,16 @@ type lossesKey struct{}
 // lossy loses one answer of six, of the calls that are told to.
 type lossy struct{ dynamo.API }
 
-func (l lossy) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+func (l lossy) UpdateItem(
+	ctx context.Context, in *dynamodb.UpdateItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error,
+) {
 	out, err := l.API.UpdateItem(ctx, in, opts...)
 	return out, losing(ctx, err)
 }
 
-func (l lossy) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+func (l lossy) DeleteItem(
+	ctx context.Context, in *dynamodb.DeleteItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error,
+) {
 	out, err := l.API.DeleteItem(ctx, in, opts...)
 	return out, losing(ctx, err)
 }
@@ -121,8 +125,8 @@ func (h *historian) record(ctx context.Context, seed uint64) error {
 	return nil
 }
 
-// quiet makes one call while there are no others, so that it is certain what comes next, and has the instances of the next
-// step read.
+// quiet makes one call while there are no others, so that it is certain what comes next, and has
+// the instances of the next step read.
 func (h *historian) quiet(ctx context.Context, seed uint64, step int) error {
 	last := h.fleet[step][len(h.fleet[step])-1]
 	kinds := []linearKind{linearJoin, linearJoin, linearLeave}
@@ -140,7 +144,10 @@ func randomKind(rng *rand.Rand) linearKind {
 	if rng.IntN(25) == 0 {
 		return linearDelete
 	}
-	kinds := []linearKind{linearJoin, linearJoin, linearLeave, linearLeave, linearSet, linearExtend, linearGet, linearRead, linearRead, linearRead}
+	kinds := []linearKind{
+		linearJoin, linearJoin, linearLeave, linearLeave, linearSet, linearExtend,
+		linearGet, linearRead, linearRead, linearRead,
+	}
 	return kinds[rng.IntN(len(kinds))]
 }
 
@@ -219,9 +226,12 @@ func (h *historian) String() string {
 }
 
 // checkHistory records the history of a seed and checks it.
-func checkHistory(ctx context.Context, api dynamo.API, table, namespace string, fleet [][]dynamo.Sharding, seed uint64) error {
+func checkHistory(
+	ctx context.Context, api dynamo.API, table, namespace string, fleet [][]dynamo.Sharding, seed uint64,
+) error {
 	h := &historian{
-		id: "h" + strconv.FormatUint(seed, 36), api: lossy{api}, table: table, prefix: namespace, fleet: fleet, clock: conntest.NewClock(),
+		id: "h" + strconv.FormatUint(seed, 36), api: lossy{api},
+		table: table, prefix: namespace, fleet: fleet, clock: conntest.NewClock(),
 	}
 	if err := h.record(ctx, seed); err != nil {
 		return fmt.Errorf("%s=%d: %w\n%v", linearVariable, seed, err, h)

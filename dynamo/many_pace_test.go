@@ -20,7 +20,9 @@ type dripping struct {
 	times []time.Time
 }
 
-func (s *dripping) BatchGetItem(_ context.Context, in *dynamodb.BatchGetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+func (s *dripping) BatchGetItem(
+	_ context.Context, in *dynamodb.BatchGetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error,
+) {
 	s.times = append(s.times, time.Now())
 	out := &dynamodb.BatchGetItemOutput{UnprocessedKeys: make(map[string]types.KeysAndAttributes)}
 	for table, keys := range in.RequestItems {
@@ -31,8 +33,8 @@ func (s *dripping) BatchGetItem(_ context.Context, in *dynamodb.BatchGetItemInpu
 	return out, nil
 }
 
-// A table that leaves keys out is short of capacity: it is not asked again at once, also if it did process some. What it has
-// processed is no attempt that failed.
+// A table that leaves keys out is short of capacity: it is not asked again at once, also if it did
+// process some. An answer with some of the keys does not count as a failed attempt.
 func TestGetManyWaitsAlsoAfterProgress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

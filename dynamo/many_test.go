@@ -27,7 +27,10 @@ type stingy struct {
 	sizes []int
 }
 
-func (s *stingy) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+func (s *stingy) BatchGetItem(
+	ctx context.Context,
+	in *dynamodb.BatchGetItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error,
+) {
 	s.mu.Lock()
 	s.calls++
 	s.mu.Unlock()
@@ -102,7 +105,8 @@ func TestUnprocessedKeysEndInAnError(t *testing.T) {
 // Large records come in several answers, since one has 16 MB at the most.
 func TestManyLargeRecords(t *testing.T) {
 	t.Parallel()
-	store := dynamo.Open(dynamotest.Client(t), dynamotest.Table(t), dynamo.WithNamespace(dynamotest.Namespace(t))).Connections()
+	namespace := dynamo.WithNamespace(dynamotest.Namespace(t))
+	store := dynamo.Open(dynamotest.Client(t), dynamotest.Table(t), namespace).Connections()
 	blob := names(1, 300<<10)[0]
 	var ids []string
 	for i := range 60 {

@@ -15,10 +15,11 @@ import (
 	"github.com/gatesock/gatesock/dynamo/internal/table"
 )
 
-// A connection has one place in each part of a group: the item with its id. The row in it is a member, or a
-// tombstone that the end of a membership has left. Each membership has a version, which is even; the version
-// attribute is the version itself for a member, and one more for the tombstone of that version. Writes
-// compare it, so that they come out the same in whatever order they arrive:
+// A connection has one place in each part of a group: the item with its id. The row in it is a
+// member, or a tombstone that the end of a membership has left. Each membership has a version,
+// which is even; the version attribute is the version itself for a member, and one more for the
+// tombstone of that version. Writes compare it, so that they come out the same in whatever order
+// they arrive:
 //
 //	in the place               put member V                  bury V
 //	nothing                    written                       tombstone V written
@@ -32,11 +33,11 @@ import (
 //
 //	(1) unless its expiry is later: Extend has put it off.
 //	(2) then it is replaced by tombstone V.
-//	(3) The guard is a time until which this place must keep out rows below it, as the tombstone would
-//	    have. When the later membership ends, a tombstone takes its place instead of nothing.
+//	(3) The guard is a time until which this place must keep out rows below it, as the tombstone
+//	    would have. When the later membership ends, a tombstone takes its place instead of nothing.
 //
-// A tombstone and a guard keep out the row of a call that has written the record and not yet its row, when the
-// membership has ended meanwhile. Both last for tombstoneLife.
+// A tombstone and a guard keep out the row of a call that has written the record and not yet its
+// row, when the membership has ended meanwhile. Both last for tombstoneLife.
 
 // kind is what a row is.
 type kind int
@@ -95,10 +96,10 @@ func (cs *Connections) putMembership(ctx context.Context, group string, m row) e
 	return cs.confirm(ctx, group, part, m)
 }
 
-// confirm is for a row that was written after an attempt whose answer was lost. That attempt may have written
-// the row, too, and a leave may have deleted it in between: then nobody would delete the second one. The row
-// of an expired record that names the group is left alone: it expires with the record, or an Extend that read
-// the clock before has put off both.
+// confirm is for a row that was written after an attempt whose answer was lost. That attempt may
+// have written the row, too, and a leave may have deleted it in between: then nobody would delete
+// the second one. The row of an expired record that names the group is left alone: it expires with
+// the record, or an Extend that read the clock before has put off both.
 func (cs *Connections) confirm(ctx context.Context, group string, part int, m row) error {
 	r, err := cs.reg.ReadRecord(ctx, m.id)
 	if err == nil && slices.Contains(r.Groups, group) {
@@ -145,8 +146,8 @@ func (cs *Connections) putRow(
 	return true, past, nil
 }
 
-// tombstoneLife is longer than any call in Lambda takes (AWS Lambda Developer Guide, "Lambda quotas": 15
-// minutes).
+// tombstoneLife is longer than any call in Lambda takes (AWS Lambda Developer Guide, "Lambda
+// quotas": 15 minutes).
 const tombstoneLife = 15 * time.Minute
 
 // maxBurials is how often buryIn tries to bury a row that changes meanwhile.
@@ -156,13 +157,13 @@ const maxBurials = 10
 type ended struct {
 	group, id string
 	version   int64
-	// exact is true if one call has written the row, with this version, so that it can be deleted. Otherwise
-	// all versions up to this one have ended, and only a tombstone ends them all.
+	// exact is true if one call has written the row, with this version, so that it can be deleted.
+	// Otherwise all versions up to this one have ended, and only a tombstone ends them all.
 	exact bool
 }
 
-// endOf returns the end of the membership that a record's entry stands for; next is the record's next version.
-// An entry of next or more is a sum: several calls have written the membership.
+// endOf returns the end of the membership that a record's entry stands for; next is the record's
+// next version. An entry of next or more is a sum: several calls have written the membership.
 func endOf(group, id string, entry, next int64) ended {
 	if entry >= next {
 		return endOfAll(group, id, next)
@@ -212,7 +213,8 @@ func (cs *Connections) buryIn(ctx context.Context, part int, m ended) error {
 	return fmt.Errorf("the membership in %.100q changes each time it is to be deleted", m.group)
 }
 
-// deleteRow deletes the member of exactly one version, unless it guards its place, and reports whether it did.
+// deleteRow deletes the member of exactly one version, unless it guards its place, and reports
+// whether it did.
 func (cs *Connections) deleteRow(ctx context.Context, part int, m ended) (deleted bool, err error) {
 	_, _, err = table.Do(ctx, cs.t, cs.t.API.DeleteItem, &dynamodb.DeleteItemInput{
 		TableName:           &cs.t.Name,
@@ -231,7 +233,8 @@ func (cs *Connections) deleteRow(ctx context.Context, part int, m ended) (delete
 	return true, nil
 }
 
-// guardRow makes a row that is later than a tombstone guard its place, and reports whether there was one.
+// guardRow makes a row that is later than a tombstone guard its place, and reports whether there
+// was one.
 func (cs *Connections) guardRow(ctx context.Context, part int, stone row, group string) (guarded bool, err error) {
 	_, _, err = table.Do(ctx, cs.t, cs.t.API.UpdateItem, &dynamodb.UpdateItemInput{
 		TableName:           &cs.t.Name,
@@ -251,7 +254,8 @@ func (cs *Connections) guardRow(ctx context.Context, part int, stone row, group 
 	return true, nil
 }
 
-// getRow reads a row, and reports whether it is that of a member that has not expired. A malformed item is not.
+// getRow reads a row, and reports whether it is that of a member that has not expired. A malformed
+// item is not.
 func (cs *Connections) getRow(ctx context.Context, group string, part int, id string) (r row, live bool, err error) {
 	out, _, err := table.Do(ctx, cs.t, cs.t.API.GetItem, &dynamodb.GetItemInput{
 		TableName:      &cs.t.Name,

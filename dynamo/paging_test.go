@@ -33,7 +33,8 @@ const (
 	handoverVariable = "GATESOCK_HANDOVER"
 )
 
-// handover is what one process leaves to the next: where the table is, and how far it has come in each shard.
+// handover is what one process leaves to the next: where the table is, and how far it has come in
+// each shard.
 type handover struct {
 	Endpoint  string
 	Table     string
@@ -47,7 +48,8 @@ func crowdStore(api dynamo.API, table, namespace string) *dynamo.Connections {
 		dynamo.WithSharding(func(string) dynamo.Sharding { return dynamo.Sharding{Write: crowdShards} })).Connections()
 }
 
-// Half of a large group is read in this process and the rest in another, which has nothing but the cursors.
+// Half of a large group is read in this process and the rest in another, which has nothing but the
+// cursors.
 func TestReadingAcrossARestart(t *testing.T) {
 	t.Parallel()
 	if file, ok := os.LookupEnv(handoverVariable); ok {
@@ -84,8 +86,8 @@ func TestReadingAcrossARestart(t *testing.T) {
 	requireCrowd(t, seen)
 }
 
-// fill writes a group in the form of the store's rows, much faster than the store would. One row is the store's own:
-// the form must be the same.
+// fill writes a group in the form of the store's rows, much faster than the store would. One row
+// is the store's own: the form must be the same.
 func fill(t *testing.T, client *dynamodb.Client, store *dynamo.Connections, h handover) {
 	t.Helper()
 	expires := time.Now().Add(time.Hour).Truncate(time.Second)
@@ -116,7 +118,8 @@ func fill(t *testing.T, client *dynamodb.Client, store *dynamo.Connections, h ha
 			for first := range numbers {
 				var requests []types.WriteRequest
 				for n := first; n < min(first+batch, crowdSize); n++ {
-					requests = append(requests, types.WriteRequest{PutRequest: &types.PutRequest{Item: row(crowdID(n), version.Value)}})
+					put := &types.PutRequest{Item: row(crowdID(n), version.Value)}
+					requests = append(requests, types.WriteRequest{PutRequest: put})
 				}
 				if errs[w] == nil {
 					errs[w] = writeAll(t.Context(), client, h.Table, requests)
@@ -137,7 +140,8 @@ func fill(t *testing.T, client *dynamodb.Client, store *dynamo.Connections, h ha
 
 func writeAll(ctx context.Context, client *dynamodb.Client, table string, requests []types.WriteRequest) error {
 	for len(requests) > 0 {
-		out, err := client.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{table: requests}})
+		in := &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{table: requests}}
+		out, err := client.BatchWriteItem(ctx, in)
 		if err != nil {
 			return err
 		}
@@ -156,7 +160,7 @@ func requireCrowd(t *testing.T, seen map[string]int) {
 	}
 }
 
-// readSome reads some pages of a shard, of different sizes, and gives the cursor behind them.
+// readSome reads some pages of a shard, of different sizes, and returns the cursor after them.
 func readSome(t *testing.T, store *dynamo.Connections, i, pages int, seen map[string]int) (after conn.Cursor) {
 	t.Helper()
 	for n := range pages {
@@ -172,7 +176,7 @@ func readSome(t *testing.T, store *dynamo.Connections, i, pages int, seen map[st
 	return after
 }
 
-// carryOn lets another process read the rest, and gives what that has found.
+// carryOn lets another process read the rest, and returns what that has found.
 func carryOn(t *testing.T, h handover) (ids []string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "handover")

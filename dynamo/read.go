@@ -15,11 +15,13 @@ import (
 	"github.com/gatesock/gatesock/internal/shard"
 )
 
-// Read returns a page of a shard of a group, in the order of the connection ids; see [conn.Store]. It costs 1
-// read unit for each 4 KB of memberships, which are about 80 with names of usual length, and at least 1.
+// Read returns a page of a shard of a group, in the order of the connection ids; see [conn.Store].
+// It costs 1 read unit for each 4 KB of memberships, which are about 80 with names of usual
+// length, and at least 1.
 //
-// A cursor is valid in every process that has the same table and namespace. It stays valid when the number of
-// shards changes: a reading that began with some number of shards continues with that number.
+// A cursor is valid in every process that has the same table and namespace. It stays valid when
+// the number of shards changes: a reading that began with some number of shards continues with
+// that number.
 func (cs *Connections) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 	if err := check(ctx, "group", q.Group); err != nil {
 		return conn.Page{}, err
@@ -48,15 +50,16 @@ func (cs *Connections) Read(ctx context.Context, q conn.Query) (conn.Page, error
 	return page, nil
 }
 
-// position is a place in a reading of a group in a number of shards: the last connection id that was read.
+// position is a place in a reading of a group in a number of shards: the last connection id that
+// was read.
 type position struct {
 	shards int
 	after  string
 }
 
-// reading makes one page. A shard of the reading may be in several parts of the table. They are read side by
-// side in the order of the ids, so that a connection that is in two of them, or moves from one to the other,
-// appears once.
+// reading makes one page. A shard of the reading may be in several parts of the table. They are
+// read side by side in the order of the ids, so that a connection that is in two of them, or moves
+// from one to the other, appears once.
 type reading struct {
 	store  *Connections
 	query  conn.Query
@@ -84,8 +87,8 @@ func (r *reading) page(ctx context.Context) (conn.Page, error) {
 	return page, nil
 }
 
-// members returns the members among the rows, up to the query's limit, and the last id that it has looked at,
-// or "" if there are no more.
+// members returns the members among the rows, up to the query's limit, and the last id that it has
+// looked at, or "" if there are no more.
 func (r *reading) members(from rows) (members []conn.Member, last string) {
 	now := r.store.t.Now()
 	members = make([]conn.Member, 0, min(len(from.list), r.query.Limit))
@@ -114,8 +117,8 @@ type rows struct {
 	last string
 }
 
-// merge sorts the rows of several parts, up to the last id that was read in all of them. Of two rows of one
-// connection, the later one comes first: it is the one that counts.
+// merge sorts the rows of several parts, up to the last id that was read in all of them. Of two
+// rows of one connection, the later one comes first: it is the one that counts.
 func merge(found []rows) rows {
 	if len(found) == 1 {
 		return found[0]
@@ -136,8 +139,9 @@ func merge(found []rows) rows {
 	return all
 }
 
-// readRow decodes a row that was read in a part. A malformed item, which somebody else must have written, is
-// treated as a tombstone: it is not a member, and does not keep others from being read.
+// readRow decodes a row that was read in a part. A malformed item, which somebody else must have
+// written, is treated as a tombstone: it is not a member, and does not keep others from being
+// read.
 func readRow(it table.Item, part int) row {
 	r, err := decodeRow(it)
 	if err != nil {

@@ -15,10 +15,10 @@ import (
 	"github.com/gatesock/gatesock/dynamo/internal/table"
 )
 
-// Put registers a connection; see [conn.Store]. It costs 1 write unit and 1 for each group, including the
-// group of the user. It writes the record first, and then the memberships at the same time. If the answer to
-// its first attempt is lost and the connection is deleted before the second attempt, the second attempt
-// registers the connection again.
+// Put registers a connection; see [conn.Store]. It costs 1 write unit and 1 for each group,
+// including the group of the user. It writes the record first, and then the memberships at the
+// same time. If the answer to its first attempt is lost and the connection is deleted before the
+// second attempt, the second attempt registers the connection again.
 func (cs *Connections) Put(ctx context.Context, c conn.Conn) error {
 	if err := table.Ended(ctx); err != nil {
 		return err
@@ -62,8 +62,9 @@ func (cs *Connections) normalize(c conn.Conn) (conn.Conn, error) {
 	return c, nil
 }
 
-// putRecord writes the record unless a live one exists. A record that an earlier attempt of the same call has
-// written counts as written. It returns the expired item that the record has replaced.
+// putRecord writes the record unless a live one exists. A record that an earlier attempt of the
+// same call has written counts as written. It returns the expired item that the record has
+// replaced.
 func (cs *Connections) putRecord(ctx context.Context, c conn.Conn, version int64) (expired table.Item, err error) {
 	nonce := make([]byte, 8)
 	_, _ = rand.Read(nonce) // it never fails
@@ -88,13 +89,15 @@ func (cs *Connections) putRecord(ctx context.Context, c conn.Conn, version int64
 	return out.Attributes, nil
 }
 
-// Delete removes a connection and its memberships; see [conn.Store]. It costs 1 write unit and 1 for each
-// group, and no read.
+// Delete removes a connection and its memberships; see [conn.Store]. It costs 1 write unit and 1
+// for each group, and no read.
 //
-// If a membership could not be removed, Delete returns the record and an error; calling [Connections.Leave]
-// for each of its groups completes the removal. If an attempt removed the record and its answer was lost, the
-// record's content is lost, too: Delete fails with an error that is not [conn.ErrNotFound], the function of
-// [WithEnded] is not called, and groups list the connection until it expires or a broadcast finds it gone.
+// If a membership could not be removed, Delete returns the record and an error; calling
+// [Connections.Leave] for each of its groups completes the removal. If an attempt removed the
+// record and its answer was lost, the record's content is lost, too: Delete fails with an error
+// that is not [conn.ErrNotFound], the function of
+// [WithEnded] is not called, and groups list the connection until it expires or a broadcast finds
+// it gone.
 func (cs *Connections) Delete(ctx context.Context, id string) (conn.Conn, error) {
 	if err := check(ctx, "connection id", id); err != nil {
 		return conn.Conn{}, err

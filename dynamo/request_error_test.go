@@ -42,7 +42,8 @@ func writes() []string {
 	}
 }
 
-// A table that is not there is named, whatever was asked of it, and nobody is told that something may have been done.
+// A table that is not there is named, whatever was asked of it, and nobody is told that something
+// may have been done.
 func TestErrorsNameTheTable(t *testing.T) {
 	t.Parallel()
 	store := dynamo.Open(dynamotest.Client(t), "not-there").Connections()
@@ -65,15 +66,21 @@ type refusing struct {
 	err error
 }
 
-func (r refusing) PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+func (r refusing) PutItem(
+	context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error,
+) {
 	return nil, r.err
 }
 
-func (r refusing) UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+func (r refusing) UpdateItem(
+	context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error,
+) {
 	return nil, r.err
 }
 
-func (r refusing) DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+func (r refusing) DeleteItem(
+	context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error,
+) {
 	return nil, r.err
 }
 

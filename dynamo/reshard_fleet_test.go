@@ -29,7 +29,7 @@ func (f *fleet) use(do func(*dynamo.Connections) error) error {
 	return do(in.store)
 }
 
-// deploy gives an instance another layout.
+// deploy changes the layout of an instance.
 func (f *fleet) deploy(i int, layout dynamo.Sharding) {
 	store := f.deployed(layout)
 	f.instances[i].mu.Lock()
@@ -37,8 +37,8 @@ func (f *fleet) deploy(i int, layout dynamo.Sharding) {
 	f.instances[i].store = store
 }
 
-// readAll reads a group. The first pages are of one instance, which says in how many shards; each of the others is of
-// any.
+// readAll reads a group. The first pages are of one instance, which says in how many shards; each
+// of the others is of any.
 func (f *fleet) readAll(ctx context.Context, group string) (seen map[string]int, err error) {
 	seen = map[string]int{}
 	var next []conn.Cursor
@@ -92,7 +92,8 @@ func (p *presence) changed(id string, member bool) {
 	p.member[id] = member
 }
 
-// known gives those of whom it is known whether they are members, each with its number of changes.
+// known returns the connections that are certainly members, or certainly not, with their numbers of
+// changes.
 func (p *presence) known() (members, others map[string]int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -107,7 +108,7 @@ func (p *presence) known() (members, others map[string]int) {
 	return members, others
 }
 
-// still gives those who are in both and have not changed in between.
+// still returns the connections that are in both and have not changed in between.
 func still(before, after map[string]int) []string {
 	var ids []string
 	for id, changes := range before {

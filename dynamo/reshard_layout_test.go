@@ -11,8 +11,8 @@ import (
 	"github.com/gatesock/gatesock/internal/shard"
 )
 
-// In every layout, and for every number of shards that a cursor may have, the shard of a connection is read where its
-// rows may be, and all shards together read every part.
+// In every layout, and for every number of shards that a cursor may have, the shard of a
+// connection is read where its rows may be, and all shards together read every part.
 func TestLayouts(t *testing.T) {
 	t.Parallel()
 	powers := []int{1, 2, 4, 8, 64, 1024}

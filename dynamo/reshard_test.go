@@ -23,22 +23,24 @@ const (
 	readers   = 2
 )
 
-// livingGroup is a group whose number of parts is changed while connections come and go and readers read.
+// livingGroup is a group whose number of parts is changed while connections come and go and
+// readers read.
 type livingGroup struct {
 	fleet
 	presence
 	stop  chan struct{}
 	works sync.WaitGroup
-	ticks chan tick // for who waits for them
+	ticks chan tick // for those that wait for them
 }
 
-// tick tells that somebody has gone a round: a visit or a reading.
+// tick is the end of a round: a visit or a reading.
 type tick struct {
 	who int
 	err error
 }
 
-// TestLiveResharding goes from 1 part to 8 and back, by the steps that Shards tells of, one instance after the other.
+// TestLiveResharding goes from 1 part to 8 and back, by the steps that Sharding
+// documents, one instance after the other.
 func TestLiveResharding(t *testing.T) {
 	t.Parallel()
 	client, table, namespace := dynamotest.Client(t), dynamotest.Table(t), dynamotest.Namespace(t)
@@ -86,8 +88,8 @@ func (r *livingGroup) roll(t *testing.T, layout dynamo.Sharding, rounds int) {
 	}
 }
 
-// await waits until each worker and reader has gone so many rounds that began from now on. The first may be one that
-// began before.
+// await waits until each worker and reader has gone so many rounds that began from now on. The
+// first may be one that began before.
 func (r *livingGroup) await(t *testing.T, rounds int) {
 	t.Helper()
 	if rounds == 0 {
@@ -120,7 +122,7 @@ func (r *livingGroup) begin(ctx context.Context) {
 	}
 }
 
-// tell tells who waits that a round is over, and everybody of an error. It tells whether to go on.
+// tell announces the end of a round to await, or an error to all. It reports whether to continue.
 func (r *livingGroup) tell(t tick) bool {
 	if t.err != nil {
 		select {
@@ -138,7 +140,8 @@ func (r *livingGroup) tell(t tick) bool {
 	return true
 }
 
-// visit has a connection come, join, perhaps twice, leave and join again, and go. Each is a call to any instance.
+// visit has a connection come, join, perhaps twice, leave and join again, and go. Each is a call
+// to any instance.
 func (r *livingGroup) visit(ctx context.Context, id string) error {
 	join := func(s *dynamo.Connections) error { return s.Join(ctx, id, "crowd") }
 	r.changing(id)
@@ -168,7 +171,7 @@ func (r *livingGroup) visit(ctx context.Context, id string) error {
 	return err
 }
 
-// read reads the group and compares it with who was there all the time.
+// read reads the group and compares it with the connections that were members all the time.
 func (r *livingGroup) read(ctx context.Context) error {
 	members, others := r.known()
 	seen, err := r.readAll(ctx, "crowd")
@@ -188,7 +191,7 @@ func (r *livingGroup) read(ctx context.Context) error {
 	}
 	for _, id := range still(others, othersStill) {
 		if seen[id] != 0 {
-			return fmt.Errorf("%s was seen, and is no member", id)
+			return fmt.Errorf("%s was seen, and is not a member", id)
 		}
 	}
 	return nil
@@ -212,8 +215,8 @@ func (r *livingGroup) arrive(t *testing.T, name string) {
 	}
 }
 
-// replace has all connections go that are where memberships were written before, and others come. The group is settled from
-// the last on, and not before.
+// replace has all connections go that are where memberships were written before, and others come.
+// The group is settled from the last on, and not before.
 func (r *livingGroup) replace(t *testing.T, old, name string, parts int) {
 	t.Helper()
 	r.arrive(t, name)
@@ -273,8 +276,9 @@ func (r *livingGroup) half(t *testing.T) half {
 	return h
 }
 
-// carryOn reads the rest of a reading that was begun before one or more steps. Nobody comes twice. Of those who came in
-// meanwhile, it finds the ones that are after the cursors; of those who were there, all.
+// carryOn reads the rest of a reading that was begun before one or more steps. Nobody comes twice.
+// Of those who came in meanwhile, it finds the ones that are after the cursors; of those who were
+// there, all.
 func (r *livingGroup) carryOn(t *testing.T, h half, name string) {
 	t.Helper()
 	seen := map[string]int{}

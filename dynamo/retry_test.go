@@ -28,7 +28,9 @@ type failing struct {
 	hang  int // so many calls do not answer until their context ends
 }
 
-func (f *failing) GetItem(ctx context.Context, _ *dynamodb.GetItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+func (f *failing) GetItem(
+	ctx context.Context, _ *dynamodb.GetItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error,
+) {
 	var o dynamodb.Options
 	for _, opt := range opts {
 		opt(&o)
@@ -47,7 +49,8 @@ func (f *failing) GetItem(ctx context.Context, _ *dynamodb.GetItemInput, opts ..
 }
 
 func throttle() error {
-	return &smithy.OperationError{OperationName: "GetItem", Err: &types.ProvisionedThroughputExceededException{Message: aws.String("slow down")}}
+	err := &types.ProvisionedThroughputExceededException{Message: aws.String("slow down")}
+	return &smithy.OperationError{OperationName: "GetItem", Err: err}
 }
 
 func times(n int, err error) []error {
@@ -167,17 +170,23 @@ func lose(n *int, err error) error {
 	return err
 }
 
-func (f *forgetful) PutItem(ctx context.Context, in *dynamodb.PutItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+func (f *forgetful) PutItem(
+	ctx context.Context, in *dynamodb.PutItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error,
+) {
 	out, err := f.API.PutItem(ctx, in, opts...)
 	return out, lose(&f.puts, err)
 }
 
-func (f *forgetful) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+func (f *forgetful) UpdateItem(
+	ctx context.Context, in *dynamodb.UpdateItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error,
+) {
 	out, err := f.API.UpdateItem(ctx, in, opts...)
 	return out, lose(&f.updates, err)
 }
 
-func (f *forgetful) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+func (f *forgetful) DeleteItem(
+	ctx context.Context, in *dynamodb.DeleteItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error,
+) {
 	out, err := f.API.DeleteItem(ctx, in, opts...)
 	return out, lose(&f.deletes, err)
 }
@@ -188,7 +197,9 @@ type congested struct {
 	calls int
 }
 
-func (c *congested) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+func (c *congested) DeleteItem(
+	ctx context.Context, in *dynamodb.DeleteItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error,
+) {
 	if c.calls++; c.calls == 2 {
 		return nil, throttle()
 	}

@@ -12,10 +12,11 @@ import (
 // maxShards bounds the parts of a group: 1,024 of them take a million writes a second.
 const maxShards = 1024
 
-// Sharding is how many partitions a group is spread over; see [WithSharding]. Each partition takes 1,000 write
-// units a second (Amazon DynamoDB Developer Guide, "Best practices for designing and using partition keys
-// effectively"), and each Join, Leave, Put or Delete of a member writes one. The numbers are powers of two up
-// to 1,024; with others every operation on the group fails with [conn.ErrInvalid].
+// Sharding is how many partitions a group is spread over; see [WithSharding]. Each partition takes
+// 1,000 write units a second (Amazon DynamoDB Developer Guide, "Best practices for designing and
+// using partition keys effectively"), and each Join, Leave, Put or Delete of a member writes one.
+// The numbers are powers of two up to 1,024; with others every operation on the group fails with
+// [conn.ErrInvalid].
 //
 // # Changing it while connections are open
 //
@@ -25,18 +26,20 @@ const maxShards = 1024
 //	{Write: 8, Read: 1}   until [Connections.Settled], or until the oldest connection has expired
 //	{Write: 8}
 //
-// From the first step on, every reader looks in the old and in the new partitions, so that none misses what
-// the second step writes. The same steps lead to fewer partitions. Meanwhile a membership that ends costs up to
-// 3 write units more, and reading a group costs some more read units. A reading returns each member once.
+// From the first step on, every reader looks in the old and in the new partitions, so that none
+// misses what the second step writes. The same steps lead to fewer partitions. Meanwhile a
+// membership that ends costs up to 3 write units more, and reading a group costs some more read
+// units. A reading returns each member once.
 type Sharding struct {
 	// Write is how many partitions memberships are written to; 0 means 1.
 	Write int
-	// Read is how many partitions there may be memberships in from before the change, or from instances that
-	// are ahead of it; 0 means no others than Write.
+	// Read is how many partitions there may be memberships in from before the change, or from
+	// instances that are ahead of it; 0 means no others than Write.
 	Read int
 }
 
-// Shards returns how many shards a group can be read in: the smaller of the two numbers of its [Sharding]. See
+// Shards returns how many shards a group can be read in: the smaller of the two numbers of its
+// [Sharding]. See
 // [conn.Store].
 func (cs *Connections) Shards(ctx context.Context, group string) (int, error) {
 	if err := check(ctx, "group", group); err != nil {
@@ -46,8 +49,9 @@ func (cs *Connections) Shards(ctx context.Context, group string) (int, error) {
 	return layout.readable(), err
 }
 
-// Settled reports whether every membership of a group is in the partition where [Sharding] writes it, so that
-// Sharding.Read can be removed. It reads the whole group, or up to the first membership that is elsewhere.
+// Settled reports whether every membership of a group is in the partition where [Sharding] writes
+// it, so that Sharding.Read can be removed. It reads the whole group, or up to the first
+// membership that is elsewhere.
 func (cs *Connections) Settled(ctx context.Context, group string) (bool, error) {
 	if err := check(ctx, "group", group); err != nil {
 		return false, err
@@ -109,7 +113,8 @@ func (l Sharding) readable() int {
 	return min(l.Write, l.Read)
 }
 
-// homes returns the parts in which a membership of a connection may be. The part where it is written is first.
+// homes returns the parts in which a membership of a connection may be. The part where it is
+// written is first.
 func (l Sharding) homes(id string) []int {
 	homes := []int{shard.Of(id, l.Write)}
 	if l.Read == 0 {

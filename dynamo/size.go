@@ -8,15 +8,15 @@ import (
 )
 
 const (
-	// maxItem is the most bytes of an item, names of attributes counted in (Amazon DynamoDB Developer Guide,
-	// "Quotas").
+	// maxItem is the most bytes of an item, names of attributes counted in (Amazon DynamoDB Developer
+	// Guide, "Quotas").
 	maxItem = 400 << 10
 	// maxAttributeName is the most bytes of an attribute's name, in a map too (the same page).
 	maxAttributeName = 64<<10 - 1
 	// maxNumber is the most bytes that a number takes: one for two digits, and one.
 	maxNumber = 21
-	// fixed is what a record takes beside the application's values: the names of its attributes, the numbers, the
-	// nonce and the maps' own bytes.
+	// fixed is what a record takes beside the application's values: the names of its attributes, the
+	// numbers, the nonce and the maps' own bytes.
 	fixed = 200
 )
 
@@ -41,8 +41,8 @@ func checkSizes(c conn.Conn, prefix int) error {
 	return checkTotal(c, prefix)
 }
 
-// checkTotal counts as DynamoDB does (Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats"), numbers as if
-// they were the longest. An error names the largest part.
+// checkTotal counts as DynamoDB does (Amazon DynamoDB Developer Guide, "DynamoDB item sizes and
+// formats"), numbers as if they were the longest. An error names the largest part.
 func checkTotal(c conn.Conn, prefix int) error {
 	total, largest, what := fixed+prefix, 0, ""
 	add := func(size int, name string) {

@@ -50,9 +50,11 @@ func inShards(write, also int) dynamo.Option {
 
 func layouts() [][2]int { return [][2]int{{1, 0}, {4, 0}, {8, 2}, {1, 4}} }
 
-// The contract is that of a store on DynamoDB. The large groups are large on the twin of the table only, which costs a small part;
-// on DynamoDB they have as many pages, of fewer members. TestReadingAcrossARestart reads one there that is larger than either.
-// All layouts are tested on twins; DynamoDB knows nothing of them, so there it is the simplest one and the one of most requests.
+// The contract is that of a store on DynamoDB. The large groups are large on the twin of the table
+// only, which costs a small part; on DynamoDB they have as many pages, of fewer members.
+// TestReadingAcrossARestart reads one there that is larger than either. All layouts are tested on
+// twins; DynamoDB knows nothing of them, so there it is the simplest one and the one of most
+// requests.
 func TestStoreKeepsTheContract(t *testing.T) {
 	t.Parallel()
 	for _, l := range [][2]int{{1, 0}, {8, 2}} {
@@ -78,8 +80,8 @@ func TestStoreKeepsTheContractOnTwins(t *testing.T) {
 	}
 }
 
-// twins are a Store and a Memory that are given the same calls and must answer alike. What they say of a whole group is
-// compared at the beginning of a reading; pages may differ.
+// twins are a Store and a Memory that are given the same calls and must answer alike. What they
+// say of a whole group is compared at the beginning of a reading; pages may differ.
 type twins struct {
 	*dynamo.Connections
 	memory *conn.Memory
@@ -119,7 +121,9 @@ func (t twins) GetMany(ctx context.Context, ids []string) ([]conn.Conn, error) {
 	return got, err
 }
 
-func (t twins) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (t twins) SetAttributes(
+	ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error,
+) {
 	got, err := t.Connections.SetAttributes(ctx, id, set, remove...)
 	want, wantErr := t.memory.SetAttributes(ctx, id, set, remove...)
 	t.same(wantErr, err)
@@ -193,7 +197,8 @@ func TestStoreIsLikeMemory(t *testing.T) {
 			rapid.Check(t, likeMemory(onTwins(t, inShards(l[0], l[1]), dynamo.WithPageSize(2))))
 		})
 	}
-	// DynamoDB has nothing to do with layouts, so that those share the runs. It and the twin must answer alike.
+	// DynamoDB has nothing to do with layouts, so that those share the runs. It and the twin must
+	// answer alike.
 	t.Run("on DynamoDB", func(t *testing.T) {
 		t.Parallel()
 		client, table := dynamotest.Client(t), dynamotest.Table(t)

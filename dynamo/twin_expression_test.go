@@ -8,9 +8,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// expressions are the names and values of a request's expressions. Of DynamoDB's language this knows comparisons of numbers,
-// attribute_exists and attribute_not_exists with AND, OR, NOT and parentheses; SET with sums and if_not_exists; REMOVE. What it
-// does not know is a panic.
+// expressions are the names and values of a request's expressions. Of DynamoDB's language this
+// knows comparisons of numbers, attribute_exists and attribute_not_exists with AND, OR, NOT and
+// parentheses; SET with sums and if_not_exists; REMOVE. What it does not know is a panic.
 type expressions struct {
 	names  map[string]string
 	values attributes
@@ -74,8 +74,8 @@ func at(it attributes, path []string) types.AttributeValue {
 	return it[path[len(path)-1]]
 }
 
-// with returns a copy of an item that has a value at a path, or nothing if the value is nil. Maps that lead there are made
-// only if they may be.
+// with returns a copy of an item that has a value at a path, or nothing if the value is nil. Maps
+// that lead there are made only if they may be.
 func with(it attributes, path []string, v types.AttributeValue, may bool) attributes {
 	changed := maps.Clone(it)
 	name := path[0]

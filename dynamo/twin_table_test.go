@@ -17,8 +17,9 @@ import (
 	"github.com/gatesock/gatesock/dynamo"
 )
 
-// twinTable is a table in memory that answers what a Store asks for, but for scans, as DynamoDB does. That it does is not taken
-// on trust: a compared table asks both. It is safe for concurrent use.
+// twinTable is a table in memory that answers what a Store asks for, but for scans, as DynamoDB
+// does. That it does is not taken on trust: a compared table asks both. It is safe for concurrent
+// use.
 type twinTable struct {
 	dynamo.API
 	mu    sync.Mutex
@@ -34,7 +35,9 @@ func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{V
 func newTwinTable() *twinTable { return &twinTable{items: make(map[[2]string]attributes)} }
 
 // meets returns the item at a key, and an error if that does not meet a condition.
-func (t *twinTable) meets(key [2]string, e expressions, condition *string, tell types.ReturnValuesOnConditionCheckFailure) (attributes, error) {
+func (t *twinTable) meets(
+	key [2]string, e expressions, condition *string, tell types.ReturnValuesOnConditionCheckFailure) (attributes, error,
+) {
 	old := t.items[key]
 	if condition == nil || e.holds(*condition, old) {
 		return old, nil
@@ -46,13 +49,17 @@ func (t *twinTable) meets(key [2]string, e expressions, condition *string, tell 
 	return old, refusal
 }
 
-func (t *twinTable) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+func (t *twinTable) GetItem(
+	_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error,
+) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return &dynamodb.GetItemOutput{Item: t.items[twinKey(in.Key)]}, nil
 }
 
-func (t *twinTable) BatchGetItem(_ context.Context, in *dynamodb.BatchGetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+func (t *twinTable) BatchGetItem(
+	_ context.Context, in *dynamodb.BatchGetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error,
+) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	out := &dynamodb.BatchGetItemOutput{Responses: map[string][]attributes{}}
@@ -66,7 +73,9 @@ func (t *twinTable) BatchGetItem(_ context.Context, in *dynamodb.BatchGetItemInp
 	return out, nil
 }
 
-func (t *twinTable) PutItem(_ context.Context, in *dynamodb.PutItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+func (t *twinTable) PutItem(
+	_ context.Context, in *dynamodb.PutItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error,
+) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e, key := expressions{in.ExpressionAttributeNames, in.ExpressionAttributeValues}, twinKey(in.Item)
@@ -78,7 +87,9 @@ func (t *twinTable) PutItem(_ context.Context, in *dynamodb.PutItemInput, _ ...f
 	return &dynamodb.PutItemOutput{Attributes: returned(in.ReturnValues, old, nil, nil)}, nil
 }
 
-func (t *twinTable) DeleteItem(_ context.Context, in *dynamodb.DeleteItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+func (t *twinTable) DeleteItem(
+	_ context.Context, in *dynamodb.DeleteItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error,
+) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e, key := expressions{in.ExpressionAttributeNames, in.ExpressionAttributeValues}, twinKey(in.Key)
@@ -90,7 +101,9 @@ func (t *twinTable) DeleteItem(_ context.Context, in *dynamodb.DeleteItemInput, 
 	return &dynamodb.DeleteItemOutput{Attributes: returned(in.ReturnValues, old, nil, nil)}, nil
 }
 
-func (t *twinTable) UpdateItem(_ context.Context, in *dynamodb.UpdateItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+func (t *twinTable) UpdateItem(
+	_ context.Context, in *dynamodb.UpdateItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error,
+) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e, key := expressions{in.ExpressionAttributeNames, in.ExpressionAttributeValues}, twinKey(in.Key)
@@ -103,10 +116,12 @@ func (t *twinTable) UpdateItem(_ context.Context, in *dynamodb.UpdateItemInput, 
 	}
 	updated := e.update(*in.UpdateExpression, old)
 	t.items[key] = updated
-	return &dynamodb.UpdateItemOutput{Attributes: returned(in.ReturnValues, old, updated, e.targets(*in.UpdateExpression))}, nil
+	attributes := returned(in.ReturnValues, old, updated, e.targets(*in.UpdateExpression))
+	return &dynamodb.UpdateItemOutput{Attributes: attributes}, nil
 }
 
-// returned is what a write answers. An item and its maps are never changed once they are in the table.
+// returned is what a write answers. An item and its maps are never changed once they are in the
+// table.
 func returned(values types.ReturnValue, old, updated attributes, paths [][]string) attributes {
 	switch values {
 	case types.ReturnValueAllOld:
@@ -133,7 +148,9 @@ func only(it attributes, paths [][]string) attributes {
 	return some
 }
 
-func (t *twinTable) Query(_ context.Context, in *dynamodb.QueryInput, _ ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+func (t *twinTable) Query(
+	_ context.Context, in *dynamodb.QueryInput, _ ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error,
+) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if *in.KeyConditionExpression != "pk = :pk" || in.FilterExpression != nil {
@@ -167,8 +184,8 @@ func (t *twinTable) Query(_ context.Context, in *dynamodb.QueryInput, _ ...func(
 	return out, nil
 }
 
-// comparedTable makes each request of DynamoDB, too, and fails where that answers something else than the twin. It makes one
-// request at a time, so that both see them in the same order.
+// comparedTable makes each request of DynamoDB, too, and fails where that answers something else
+// than the twin. It makes one request at a time, so that both see them in the same order.
 type comparedTable struct {
 	*twinTable
 	local dynamo.API
@@ -179,27 +196,40 @@ func newComparedTable(local dynamo.API) comparedTable {
 	return comparedTable{newTwinTable(), local, new(sync.Mutex)}
 }
 
-func (c comparedTable) GetItem(ctx context.Context, in *dynamodb.GetItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+func (c comparedTable) GetItem(
+	ctx context.Context, in *dynamodb.GetItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error,
+) {
 	return both(ctx, c.mu, in, opts, c.local.GetItem, c.twinTable.GetItem)
 }
 
-func (c comparedTable) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+func (c comparedTable) BatchGetItem(
+	ctx context.Context,
+	in *dynamodb.BatchGetItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error,
+) {
 	return both(ctx, c.mu, in, opts, c.local.BatchGetItem, c.twinTable.BatchGetItem)
 }
 
-func (c comparedTable) PutItem(ctx context.Context, in *dynamodb.PutItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+func (c comparedTable) PutItem(
+	ctx context.Context, in *dynamodb.PutItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error,
+) {
 	return both(ctx, c.mu, in, opts, c.local.PutItem, c.twinTable.PutItem)
 }
 
-func (c comparedTable) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+func (c comparedTable) UpdateItem(
+	ctx context.Context, in *dynamodb.UpdateItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error,
+) {
 	return both(ctx, c.mu, in, opts, c.local.UpdateItem, c.twinTable.UpdateItem)
 }
 
-func (c comparedTable) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+func (c comparedTable) DeleteItem(
+	ctx context.Context, in *dynamodb.DeleteItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error,
+) {
 	return both(ctx, c.mu, in, opts, c.local.DeleteItem, c.twinTable.DeleteItem)
 }
 
-func (c comparedTable) Query(ctx context.Context, in *dynamodb.QueryInput, opts ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+func (c comparedTable) Query(
+	ctx context.Context, in *dynamodb.QueryInput, opts ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error,
+) {
 	return both(ctx, c.mu, in, opts, c.local.Query, c.twinTable.Query)
 }
 
@@ -232,8 +262,9 @@ type answered struct {
 	last    attributes
 }
 
-// said returns what an answer says. DynamoDB Local returns the whole of a map where an update has changed one of its members and
-// is asked for what has changed; DynamoDB is not known to, and the store may not need it.
+// said returns what an answer says. DynamoDB Local returns the whole of a map where an update has
+// changed one of its members and is asked for what has changed; DynamoDB is not known to, and the
+// store may not need it.
 func said(in, out any, err error) (a answered) {
 	var refused *types.ConditionalCheckFailedException
 	if errors.As(err, &refused) {

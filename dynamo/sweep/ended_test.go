@@ -17,8 +17,8 @@ import (
 	"github.com/gatesock/gatesock/dynamo/sweep"
 )
 
-// A function for records that end takes all the time that it gets. The sweep saves its progress before its deadline all the
-// same, whatever has ended the record and however late.
+// A function for records that end takes all the time that it gets. The sweep saves its progress
+// before its deadline all the same, whatever has ended the record and however late.
 func TestSweepEndsInTimeWhateverIsAnnounced(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -77,8 +77,8 @@ func TestSweepEndsInTimeWhateverIsAnnounced(t *testing.T) {
 	}
 }
 
-// A function that takes all its time in a sweep without a deadline ends all the same, before the lease does: no other sweeper
-// takes over meanwhile.
+// A function that takes all its time in a sweep without a deadline ends all the same, before the
+// lease does: no other sweeper takes over meanwhile.
 func TestSweepKeepsItsLeaseWhileItAnnounces(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -111,7 +111,8 @@ func TestSweepKeepsItsLeaseWhileItAnnounces(t *testing.T) {
 	})
 }
 
-// A sweeper announces whom it finds gone, and, for a store that wants to know, what has expired before DynamoDB deletes it.
+// A sweeper announces whom it finds gone, and, for a store that wants to know, what has expired
+// before DynamoDB deletes it.
 func TestSweepAnnouncesWhatEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

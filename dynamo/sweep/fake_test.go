@@ -21,9 +21,10 @@ import (
 
 type fakeItem = map[string]types.AttributeValue
 
-// fakeTable is a table in memory, for the virtual clock. Of DynamoDB's expressions it knows those that a Sweeper, Put and
-// Delete use for records and for the progress; what it does not know is a panic. A membership is only there or not. Items
-// come in the order of a hash, as those of DynamoDB do.
+// fakeTable is a table in memory, for the virtual clock. Of DynamoDB's expressions it knows those
+// that a Sweeper, Put and Delete use for records and for the progress; what it does not know is a
+// panic. A membership is only there or not. Items come in the order of a hash, as those of
+// DynamoDB do.
 type fakeTable struct {
 	dynamo.API
 	// before is called with the operation's name before it is carried out; an error takes its place.
@@ -63,7 +64,7 @@ func (f *fakeTable) put(it fakeItem) {
 	f.items[fakeKey(it)] = it
 }
 
-// under gives the partition keys that begin with a prefix.
+// under returns the partition keys that begin with a prefix.
 func (f *fakeTable) under(prefix string) []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -77,7 +78,9 @@ func (f *fakeTable) under(prefix string) []string {
 	return keys
 }
 
-func (f *fakeTable) GetItem(ctx context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+func (f *fakeTable) GetItem(
+	ctx context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error,
+) {
 	if err := f.enter(ctx, "GetItem"); err != nil {
 		return nil, err
 	}
@@ -85,7 +88,9 @@ func (f *fakeTable) GetItem(ctx context.Context, in *dynamodb.GetItemInput, _ ..
 	return &dynamodb.GetItemOutput{Item: f.get(key[0], key[1])}, nil
 }
 
-func (f *fakeTable) PutItem(ctx context.Context, in *dynamodb.PutItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+func (f *fakeTable) PutItem(
+	ctx context.Context, in *dynamodb.PutItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error,
+) {
 	if err := f.enter(ctx, "PutItem"); err != nil {
 		return nil, err
 	}
@@ -103,7 +108,9 @@ func (f *fakeTable) PutItem(ctx context.Context, in *dynamodb.PutItemInput, _ ..
 	return &dynamodb.PutItemOutput{}, nil
 }
 
-func (f *fakeTable) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+func (f *fakeTable) DeleteItem(
+	ctx context.Context, in *dynamodb.DeleteItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error,
+) {
 	if err := f.enter(ctx, "DeleteItem"); err != nil {
 		return nil, err
 	}
@@ -120,7 +127,9 @@ func (f *fakeTable) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput
 	return &dynamodb.DeleteItemOutput{Attributes: old}, nil
 }
 
-func (f *fakeTable) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+func (f *fakeTable) UpdateItem(
+	ctx context.Context, in *dynamodb.UpdateItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error,
+) {
 	if err := f.enter(ctx, "UpdateItem"); err != nil {
 		return nil, err
 	}
@@ -132,7 +141,8 @@ func (f *fakeTable) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput
 		f.items[key] = maps.Clone(in.Key)
 		return &dynamodb.UpdateItemOutput{}, nil
 	}
-	if err := fakeCheck(in.ConditionExpression, old, in.ExpressionAttributeNames, in.ExpressionAttributeValues); err != nil {
+	names, values := in.ExpressionAttributeNames, in.ExpressionAttributeValues
+	if err := fakeCheck(in.ConditionExpression, old, names, values); err != nil {
 		return nil, err
 	}
 	updated := maps.Clone(old)
@@ -154,7 +164,9 @@ func (f *fakeTable) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput
 	return &dynamodb.UpdateItemOutput{Attributes: old}, nil
 }
 
-func (f *fakeTable) Scan(ctx context.Context, in *dynamodb.ScanInput, _ ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error) {
+func (f *fakeTable) Scan(
+	ctx context.Context, in *dynamodb.ScanInput, _ ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error,
+) {
 	if err := f.enter(ctx, "Scan"); err != nil {
 		return nil, err
 	}
@@ -189,7 +201,7 @@ func fakeOrder(a, b [2]string) int {
 
 func fakeHash(key string) uint64 {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(key)) // a hash gives no errors
+	_, _ = h.Write([]byte(key)) // a hash never fails
 	return h.Sum64() * 0x9e3779b97f4a7c15
 }
 
@@ -206,7 +218,8 @@ func fakeCheck(condition *string, it fakeItem, names map[string]string, values f
 	return &types.ConditionalCheckFailedException{Message: aws.String("refused"), Item: maps.Clone(it)}
 }
 
-// fakeHolds evaluates a condition: alternatives of clauses, or of one BETWEEN, without parentheses but those of functions.
+// fakeHolds evaluates a condition: alternatives of clauses, or of one BETWEEN, without parentheses
+// but those of functions.
 func fakeHolds(condition string, it fakeItem, names map[string]string, values fakeItem) bool {
 	for alias, name := range names {
 		condition = strings.ReplaceAll(condition, alias, name)
@@ -235,7 +248,8 @@ func fakeHoldsClause(clause string, it, values fakeItem) bool {
 	case "attribute_not_exists":
 		return it[f[1]] == nil
 	case "begins_with":
-		return strings.HasPrefix(it[f[1]].(*types.AttributeValueMemberS).Value, values[f[2]].(*types.AttributeValueMemberS).Value)
+		text := func(v types.AttributeValue) string { return v.(*types.AttributeValueMemberS).Value }
+		return strings.HasPrefix(text(it[f[1]]), text(values[f[2]]))
 	}
 	order, ok := fakeCompare(it[f[0]], values[f[2]])
 	switch f[1] {
@@ -254,7 +268,7 @@ func fakeHoldsClause(clause string, it, values fakeItem) bool {
 	panic("fakeTable: condition " + clause)
 }
 
-// fakeCompare tells the order of two values of one type.
+// fakeCompare returns the order of two values of one type.
 func fakeCompare(a, b types.AttributeValue) (int, bool) {
 	switch b := b.(type) {
 	case *types.AttributeValueMemberN:

@@ -72,7 +72,8 @@ func TestSweepClosesIdleConnections(t *testing.T) {
 	}
 }
 
-// A connection that was closed and whose $disconnect never came is found to be gone by the next sweep.
+// A connection that was closed and whose $disconnect never came is found to be gone by the next
+// sweep.
 func TestSweepFindsOutWhomItHasClosed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -94,8 +95,8 @@ func TestSweepFindsOutWhomItHasClosed(t *testing.T) {
 	require.Panics(t, func() { sweep.WithIdleLimit(time.Minute, nil) })
 }
 
-// A connection that was called gone may be open: it is closed before its record goes, and the record stays if that is not
-// known.
+// A connection that was called gone may be open: it is closed before its record goes, and the
+// record stays if that is not known.
 func TestSweepClosesWhatIsGone(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -16,9 +16,10 @@ type option func(*Sweeper)
 
 func (o option) apply(s *Sweeper) { o(s) }
 
-// WithProbeAfter sets how long a connection must not have been seen before it is probed; the default
-// is 10 minutes. Put, Join, Leave, SetAttributes, Extend and a probe that finds it open count as
-// seeing it. Each probe of an open connection costs a call of @connections and a write unit.
+// WithProbeAfter sets how long a connection must not have been seen before it is probed; the
+// default is 10 minutes. Put, Join, Leave, SetAttributes, Extend and a probe that finds it open
+// count as seeing it. Each probe of an open connection costs a call of @connections and a write
+// unit.
 //
 // With 0 every pass probes all connections that are older than 30 seconds. It panics if d is
 // negative.
@@ -37,11 +38,11 @@ func WithProbeAfter(d time.Duration) Option {
 // (AWS Developer Guide, "Quotas for configuring and running a WebSocket API"). So d is less than
 // that, or longer for clients that send messages to stay connected and may stop doing so.
 //
-// A connection is probed when it was not seen for d, or for the time of [WithProbeAfter] if that is
-// less. So it may take twice as long, and until the next sweep, before it is closed. Its record ends
-// by its $disconnect or, if that does not arrive, by a later sweep. If closing is forbidden, as for a
-// role that may only probe, the connection stays and counts as live, and the log mentions it once a
-// sweep.
+// A connection is probed when it was not seen for d, or for the time of [WithProbeAfter] if that
+// is less. So it may take twice as long, and until the next sweep, before it is closed. Its record
+// ends by its $disconnect or, if that does not arrive, by a later sweep. If closing is forbidden,
+// as for a role that may only probe, the connection stays and counts as live, and the log mentions
+// it once a sweep.
 //
 // The time without activity is the DB's clock minus API Gateway's: choose d long in comparison to
 // how wrong the clock may be.
@@ -54,8 +55,8 @@ func WithIdleLimit(d time.Duration, closer gatesock.Disconnector) Option {
 
 // WithCloser closes each connection that a probe reports as gone before its record is removed, for
 // one call of @connections each. API Gateway has reported open connections as gone
-// (aws-sdk-js#3773). Closing makes their clients connect again; without it they would stay connected
-// and receive nothing. [WithIdleLimit] includes it. It panics if closer is nil.
+// (aws-sdk-js#3773). Closing makes their clients connect again; without it they would stay
+// connected and receive nothing. [WithIdleLimit] includes it. It panics if closer is nil.
 func WithCloser(closer gatesock.Disconnector) Option {
 	if closer == nil {
 		panic("sweep: WithCloser: closer must not be nil")
@@ -63,10 +64,10 @@ func WithCloser(closer gatesock.Disconnector) Option {
 	return option(func(s *Sweeper) { s.closer = closer })
 }
 
-// WithProbeRate limits the probes a second, evenly spaced, of all calls of one Sweeper together; the
-// default is 50. Calls of @connections share the account's quota of 10,000 requests a second (AWS
-// Developer Guide, "Quotas for configuring and running a WebSocket API"). It panics if perSecond is
-// not positive.
+// WithProbeRate limits the probes a second, evenly spaced, of all calls of one Sweeper together;
+// the default is 50. Calls of @connections share the account's quota of 10,000 requests a second
+// (AWS Developer Guide, "Quotas for configuring and running a WebSocket API"). It panics if
+// perSecond is not positive.
 func WithProbeRate(perSecond float64) Option {
 	if !(perSecond > 0) {
 		panic("sweep: WithProbeRate: perSecond must be positive")
@@ -94,11 +95,11 @@ func WithProbeTimeout(d time.Duration) Option {
 
 // WithDeadlineMargin sets how long before the deadline of its context a sweep stops scanning and
 // probing, so that it can finish removals and save its progress; the default is 4 seconds. The
-// context's time must be longer, and Lambda's default timeout of 3 seconds is not. A removal takes at
-// most a third of the margin, and so does saving. It panics if d is not positive.
+// context's time must be longer, and Lambda's default timeout of 3 seconds is not. A removal takes
+// at most a third of the margin, and so does saving. It panics if d is not positive.
 //
-// The function of dynamo.WithEnded has 30 seconds, but at most until the sweep stops, and at least a
-// third of the margin.
+// The function of dynamo.WithEnded has 30 seconds, but at most until the sweep stops, and at least
+// a third of the margin.
 func WithDeadlineMargin(d time.Duration) Option {
 	if d <= 0 {
 		panic("sweep: WithDeadlineMargin: d must be positive")

@@ -14,9 +14,9 @@ import (
 	"github.com/gatesock/gatesock/internal/panics"
 )
 
-// grace is how old a connection must be to be probed: while its $connect runs, for up to 29 seconds,
-// API Gateway reports it as gone (AWS re:Post, "410 GoneException"; AWS Developer Guide, "Quotas for
-// configuring and running a WebSocket API").
+// grace is how old a connection must be to be probed: while its $connect runs, for up to 29
+// seconds, API Gateway reports it as gone (AWS re:Post, "410 GoneException"; AWS Developer Guide,
+// "Quotas for configuring and running a WebSocket API").
 const grace = 30 * time.Second
 
 // start counts a record, or starts a goroutine that settles and counts it. It returns false if the
@@ -42,8 +42,8 @@ func (r *run) start(ctx context.Context, record sighting) bool {
 	return true
 }
 
-// step returns what settles a record, and whether it is paced like a probe. If there is nothing to do
-// but to count the record, step does that and returns nil.
+// step returns what settles a record, and whether it is paced like a probe. If there is nothing to
+// do but to count the record, step does that and returns nil.
 func (r *run) step(ctx context.Context, record sighting) (settle func(context.Context, sighting), paced bool) {
 	now := r.reg.Clock()
 	switch {
@@ -242,8 +242,9 @@ func (r *run) isForbidden(endpoint string) bool {
 	return r.forbidden[endpoint]
 }
 
-// pace spaces the probes. A throttled probe halves the rate, at most once a second, since the probes
-// under way will be throttled, too. Each answer then adds a little, up to the rate of the option.
+// pace spaces the probes. A throttled probe halves the rate, at most once a second, since the
+// probes under way will be throttled, too. Each answer then adds a little, up to the rate of the
+// option.
 type pace struct {
 	limiter *rate.Limiter
 	most    rate.Limit

@@ -50,8 +50,8 @@ func encodeProgress(p progress) (string, error) {
 	return string(b), err
 }
 
-// decodeProgress refuses a progress that no sweeper can have written: continuing there could end with
-// wrong numbers, or never.
+// decodeProgress refuses a progress that no sweeper can have written: continuing there could end
+// with wrong numbers, or never.
 func decodeProgress(data string) (progress, error) {
 	var p progress
 	if err := json.Unmarshal([]byte(data), &p); err != nil {
@@ -77,9 +77,9 @@ func (p *progress) check() error {
 	return nil
 }
 
-// The item of the progress has a lease. It keeps sweepers from working at the same time, which would
-// do no harm but cost every probe twice. Its condition keeps a sweeper from saving that another one
-// has overtaken.
+// The item of the progress has a lease. It keeps sweepers from working at the same time, which
+// would do no harm but cost every probe twice. Its condition keeps a sweeper from saving that
+// another one has overtaken.
 const (
 	attrProgress = "progress" // S, JSON; see progress
 	attrHolder   = "holder"   // B, identifies the sweeper that has the lease
@@ -87,10 +87,12 @@ const (
 
 	// progressLife is when the progress expires after it was saved last.
 	progressLife = 24 * time.Hour
-	// saveEvery is about how often the progress is saved and the lease renewed while a page takes long.
+	// saveEvery is about how often the progress is saved and the lease renewed while a page takes
+	// long.
 	saveEvery = 10 * time.Second
-	// leaseSlack is the longest time between two saves beside saveEvery and a probe: removals, a request
-	// with its attempts, and twice announceTime, since one announcement may wait for another to end.
+	// leaseSlack is the longest time between two saves beside saveEvery and a probe: removals, a
+	// request with its attempts, and twice announceTime, since one announcement may wait for another
+	// to end.
 	leaseSlack = 110 * time.Second
 	// announceTime is the longest time that the function of dynamo.WithEnded has for one record.
 	announceTime = 30 * time.Second
@@ -139,7 +141,7 @@ func (s *Sweeper) take(ctx context.Context) (*lease, progress, error) {
 	return l, s.readProgress(ctx, out.Attributes), nil
 }
 
-// save saves the progress, and renews the lease or gives it back.
+// save saves the progress, and renews the lease or ends it.
 func (l *lease) save(ctx context.Context, p progress, giveBack bool) error {
 	data, err := encodeProgress(p)
 	if err != nil {
@@ -183,8 +185,8 @@ func (l *lease) until(ctx context.Context) int64 {
 
 func (s *Sweeper) longestLease() time.Duration { return saveEvery + s.probeTimeout + leaseSlack }
 
-// readProgress returns the progress in an item, or a zero one if there is none, it has expired or it
-// is unusable.
+// readProgress returns the progress in an item, or a zero one if there is none, it has expired or
+// it is unusable.
 func (s *Sweeper) readProgress(ctx context.Context, it table.Item) progress {
 	if it[attrProgress] == nil {
 		return progress{}

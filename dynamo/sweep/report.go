@@ -19,8 +19,8 @@ type Report struct {
 	Busy bool `json:"busy,omitempty"`
 }
 
-// Pass is one reading of the whole table. It took from Started to Ended, and its counts are not exact
-// for connections that were registered or removed in that time.
+// Pass is one reading of the whole table. It took from Started to Ended, and its counts are not
+// exact for connections that were registered or removed in that time.
 type Pass struct {
 	Started time.Time `json:"started,omitzero"`
 	// Ended is zero while the pass is not complete.

@@ -20,7 +20,7 @@ import (
 
 var errCut = errors.New("cut")
 
-// cut calls f at the n-th request or probe from now, and gives what stops it.
+// cut calls f at the n-th request or probe from now, and returns what stops it.
 func (w *sweepWorld) cut(n int, f func() error) {
 	calls := 0
 	w.table.before = func(context.Context, string) error {
@@ -57,8 +57,9 @@ func smallSteps() []sweep.Option {
 	return []sweep.Option{sweep.WithPageSize(5), sweep.WithProbeConcurrency(3)}
 }
 
-// The process dies before some request, for each of them: nothing it does after that is carried out. The next call finds
-// the lease of the dead one until it runs out, and goes on where that one saved last.
+// The process dies before some request, for each of them: nothing it does after that is carried
+// out. The next call finds the lease of the dead one until it runs out, and goes on where that one
+// saved last.
 func TestSweepResumesAfterADeathAtEachRequest(t *testing.T) {
 	t.Parallel()
 	for k, died := 1, true; died; k++ {
@@ -97,7 +98,8 @@ func TestSweepResumesAfterADeathAtEachRequest(t *testing.T) {
 	}
 }
 
-// The caller cancels at some request, for each of them, again and again. The progress is saved nevertheless.
+// The caller cancels at some request, for each of them, again and again. The progress is saved
+// nevertheless.
 func TestSweepResumesAfterACancellationAtEachRequest(t *testing.T) {
 	t.Parallel()
 	for k, cut := 3, true; cut; k++ {
@@ -303,7 +305,8 @@ func TestSweepTwoAtOnce(t *testing.T) {
 	})
 }
 
-// A sweeper that takes another's lease for over, since its clock is ahead: both work, one of them saves.
+// A sweeper that takes another's lease for over, since its clock is ahead: both work, one of them
+// saves.
 func TestSweepTwoAtOnceInSpiteOfTheLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -425,7 +428,8 @@ func TestSweepDiscardsProgressThatIsNone(t *testing.T) {
 	}
 }
 
-// Progress of another type of attribute, with a lease that ends in the far future: neither is in the way.
+// Progress of another type of attribute, with a lease that ends in the far future: neither is in
+// the way.
 func TestSweepDiscardsALeaseThatIsNone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

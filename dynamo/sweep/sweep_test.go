@@ -71,7 +71,8 @@ func TestSweepOfAnEmptyTable(t *testing.T) {
 	})
 }
 
-// A connection whose $connect may still run is not asked for: the gateway would say that it is gone.
+// A connection whose $connect may still run is not asked for: the gateway would say that it is
+// gone.
 func TestSweepLeavesTheYoungAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -18,9 +18,9 @@ import (
 // connection was active last, which only [WithIdleLimit] needs; the zero time means unknown.
 //
 // Only an error that matches [gatesock.ErrGone] removes the connection. [gatesock.ErrThrottled]
-// slows the sweep down. [gatesock.ErrForbidden] ends the sweep or, for a connection with an endpoint
-// of its own, the probes of that endpoint. Any other error is a fault, after which the connection
-// counts as unknown.
+// slows the sweep down. [gatesock.ErrForbidden] ends the sweep or, for a connection with an
+// endpoint of its own, the probes of that endpoint. Any other error is a fault, after which the
+// connection counts as unknown.
 //
 // A Probe is called by several goroutines at the same time, and must return when ctx ends. It must
 // ask the API that the connections belong to: another API does not know them, and answers that they
@@ -47,8 +47,9 @@ type Sweeper struct {
 	log            *slog.Logger
 }
 
-// New returns a Sweeper of the connections in a namespace of a table. It uses the clock of the DB to
-// know how long a connection was not seen; waits use real time. It panics if db or probe is nil.
+// New returns a Sweeper of the connections in a namespace of a table. It uses the clock of the DB
+// to know how long a connection was not seen; waits use real time. It panics if db or probe is
+// nil.
 func New(db *dynamo.DB, probe Probe, opts ...Option) *Sweeper {
 	if db == nil || probe == nil {
 		panic("sweep: New: db and probe must not be nil")
@@ -76,15 +77,16 @@ func New(db *dynamo.DB, probe Probe, opts ...Option) *Sweeper {
 // errMargin ends the context of the work when the rest of the time is needed to finish.
 var errMargin = fmt.Errorf("no time is left before the deadline margin: %w", context.DeadlineExceeded)
 
-// Sweep continues the pass over the table that an earlier call has begun, or begins one. It returns
-// when the pass is complete, or shortly before the deadline of ctx, so that it can save its
-// progress. Stopping for the deadline is not an error, unless there was no time for a single page;
-// then [Report].Done is false. If a process dies, the next call repeats what was not saved, which is
-// about 10 seconds of work.
+// Sweep continues the pass over the table that an earlier call has begun, or begins one. It
+// returns when the pass is complete, or shortly before the deadline of ctx, so that it can save
+// its progress. Stopping for the deadline is not an error, unless there was no time for a single
+// page; then [Report].Done is false. If a process dies, the next call repeats what was not saved,
+// which is about 10 seconds of work.
 //
-// A fault of the table, [gatesock.ErrForbidden] for the API's own endpoint, and the end of ctx stop
-// the sweep with an error, and the Report counts what was done. A panic of the probe is raised again.
-// Before it returns or panics, Sweep saves the progress, and all its goroutines have ended.
+// A fault of the table, [gatesock.ErrForbidden] for the API's own endpoint, and the end of ctx
+// stop the sweep with an error, and the Report counts what was done. A panic of the probe is
+// raised again. Before it returns or panics, Sweep saves the progress, and all its goroutines have
+// ended.
 func (s *Sweeper) Sweep(ctx context.Context) (Report, error) {
 	work, cancel := s.working(ctx)
 	defer cancel()
@@ -133,9 +135,9 @@ func (s *Sweeper) finishing(ctx context.Context) (context.Context, context.Cance
 	return context.WithTimeout(context.WithoutCancel(ctx), s.deadlineMargin/3)
 }
 
-// removing returns the context of the removal of a record. The function of dynamo.WithEnded has until
-// the end of the sweep, up to announceTime, but at least as long as the removal: then the progress
-// can still be saved.
+// removing returns the context of the removal of a record. The function of dynamo.WithEnded has
+// until the end of the sweep, up to announceTime, but at least as long as the removal: then the
+// progress can still be saved.
 func (s *Sweeper) removing(ctx context.Context, why conn.EndCause) (context.Context, context.CancelFunc) {
 	now := time.Now()
 	end := now.Add(announceTime)

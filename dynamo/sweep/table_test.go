@@ -22,7 +22,8 @@ import (
 	"github.com/gatesock/gatesock/internal/dynamotest"
 )
 
-// sweepTable makes a table for one test: a sweep reads the table whole, with what other tests have there.
+// sweepTable makes a table for one test: a sweep reads the table whole, with what other tests have
+// there.
 func sweepTable(t *testing.T) (client *dynamodb.Client, table string) {
 	t.Helper()
 	client, table = dynamotest.Local(t), "sweep-"+dynamotest.Namespace(t)
@@ -71,7 +72,7 @@ func newDeaf(t *testing.T, store conn.Store) deaf {
 
 func (d deaf) connect(t *testing.T) (ws *websocket.Conn, id string) {
 	t.Helper()
-	ws, _, err := websocket.Dial(t.Context(), d.URL, nil) //nolint:bodyclose // Dial gives a body that needs no closing
+	ws, _, err := websocket.Dial(t.Context(), d.URL, nil) //nolint:bodyclose // the body of Dial needs no closing
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = ws.CloseNow() })
 	require.NoError(t, wsjson.Write(t.Context(), ws, map[string]string{"action": "whoami", "id": "1"}))
@@ -88,7 +89,9 @@ type interrupted struct {
 	stop context.CancelFunc
 }
 
-func (i *interrupted) Scan(ctx context.Context, in *dynamodb.ScanInput, opts ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error) {
+func (i *interrupted) Scan(
+	ctx context.Context, in *dynamodb.ScanInput, opts ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error,
+) {
 	out, err := i.API.Scan(ctx, in, opts...)
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -98,8 +101,8 @@ func (i *interrupted) Scan(ctx context.Context, in *dynamodb.ScanInput, opts ...
 	return out, err
 }
 
-// The whole of it: connections whose end nobody announced, in a table, found out with the SDK's client over HTTP, by
-// sweepers that are interrupted after every second page.
+// The whole of it: connections whose end nobody announced, in a table, found out with the SDK's
+// client over HTTP, by sweepers that are interrupted after every second page.
 func TestSweepWithTheEmulatorAndDynamoDB(t *testing.T) {
 	t.Parallel()
 	client, table := sweepTable(t)
@@ -211,7 +214,8 @@ func TestSweepLeaseInTheTable(t *testing.T) {
 	}
 }
 
-// Eight sweepers at the same time, each as often as it can: whoever is gone is removed, and nobody else.
+// Eight sweepers at the same time, each as often as it can: the connections that are gone are
+// removed, and no others.
 func TestSweepersAtTheSameTimeInATable(t *testing.T) {
 	t.Parallel()
 	client, table := sweepTable(t)

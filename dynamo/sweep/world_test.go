@@ -94,8 +94,9 @@ func (w *sweepWorld) seen(id string) string {
 // pass lets virtual time pass.
 func pass(d time.Duration) { <-time.After(d) }
 
-// mixed registers 7 of each kind and gives what a whole pass counts: of the connections that have not been seen for 20
-// minutes some are open, some gone, some throttled; others were seen lately, or have expired.
+// mixed registers 7 of each kind and returns what a whole pass counts: of the connections that have
+// not been seen for 20 minutes some are open, some gone, some throttled; others were seen lately,
+// or have expired.
 func (w *sweepWorld) mixed() sweep.Counts {
 	w.t.Helper()
 	w.connect("expired", 7, conn.Conn{ExpiresAt: time.Now().Add(time.Minute)})

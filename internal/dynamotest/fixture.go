@@ -17,16 +17,16 @@ import (
 	"github.com/gatesock/gatesock/dynamo"
 )
 
-// clients is for how many calls at a time the transport keeps connections.
+// clients is how many connections the transport keeps.
 const clients = 64
 
-// database is where a test binary keeps its items.
+// database is where the tests of a binary keep their items.
 type database struct {
 	client *dynamodb.Client
 	table  string
 }
 
-// fixture is what the tests of a binary share. Its functions do their work once.
+// fixture is what the tests of a binary share. Each of its functions does its work once.
 type fixture struct {
 	transport *http.Transport
 	local     func() (*dynamodb.Client, error)
@@ -50,7 +50,7 @@ func (f *fixture) namespace() string {
 	return f.run + "x" + strconv.FormatUint(f.names.Add(1), 36)
 }
 
-// startLocal outlives the test that was the first to ask, so it has a context of its own.
+// startLocal uses a context of its own, since the server outlives the first test that needs it.
 func (f *fixture) startLocal() (*dynamodb.Client, error) {
 	s, err := start(context.Background(), f.transport)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// purge deletes every item whose partition key begins with "@" and the prefix: those of all namespaces of a run,
-// in one pass over the table.
+// purge deletes every item whose partition key begins with "@" and the prefix: those of all
+// namespaces of a run, in one pass over the table.
 func (d database) purge(ctx context.Context, prefix string) error {
 	pages := dynamodb.NewScanPaginator(d.client, &dynamodb.ScanInput{
 		TableName:                 &d.table,

@@ -18,10 +18,11 @@ func TestPurgeDeletesTheRunsItemsOnly(t *testing.T) {
 	d := database{client: Local(t), table: Namespace(t)}
 	require.NoError(t, dynamo.Open(d.client, d.table).CreateTable(t.Context()))
 	put := func(pk string) {
-		_, err := d.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &d.table, Item: map[string]types.AttributeValue{
+		in := &dynamodb.PutItemInput{TableName: &d.table, Item: map[string]types.AttributeValue{
 			"pk": &types.AttributeValueMemberS{Value: pk},
 			"sk": &types.AttributeValueMemberS{Value: "s"},
-		}})
+		}}
+		_, err := d.client.PutItem(t.Context(), in)
 		require.NoError(t, err)
 	}
 	for i := range 40 {

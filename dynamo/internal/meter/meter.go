@@ -23,15 +23,16 @@ func (u Units) plus(v Units) Units { return Units{u.Write + v.Write, u.Read + v.
 
 // Bill is what requests have cost.
 type Bill struct {
-	// Answered is what ReturnConsumedCapacity returned. The answer to a write whose condition did not hold is an
-	// error, which has no such figure: it counts as in Documented.
+	// Answered is what ReturnConsumedCapacity returned. The answer to a write whose condition did not
+	// hold is an error, which has no such figure: it counts as in Documented.
 	Answered Units
-	// Documented is computed, by the rules of the documentation, from the items that the requests read and wrote.
+	// Documented is computed, by the rules of the documentation, from the items that the requests
+	// read and wrote.
 	Documented Units
 }
 
-// Meter passes requests on and keeps the bill. It reads the items that it needs from the same table, off the bill. It is safe
-// for concurrent use.
+// Meter passes requests on and keeps the bill. It reads the items that it needs from the same
+// table, off the bill. It is safe for concurrent use.
 type Meter struct {
 	api  table.API
 	mu   sync.Mutex
@@ -105,8 +106,9 @@ func (m *Meter) DeleteItem(
 	return out, err
 }
 
-// write bills a write by the larger of the items before and after it, and one whose condition did not hold by the item
-// that it met (Amazon DynamoDB Developer Guide, "DynamoDB read and write operations").
+// write bills a write by the larger of the items before and after it, and one whose condition did
+// not hold by the item that it met (Amazon DynamoDB Developer Guide, "DynamoDB read and write
+// operations").
 func (m *Meter) write(
 	ctx context.Context, tableName *string, key table.Item, request func() (*types.ConsumedCapacity, error),
 ) error {
@@ -152,7 +154,8 @@ func (m *Meter) GetItem(
 	return out, err
 }
 
-// BatchGetItem bills each item by itself, and a key without an item as one unit (Amazon DynamoDB API Reference, "BatchGetItem").
+// BatchGetItem bills each item by itself, and a key without an item as one unit (Amazon DynamoDB
+// API Reference, "BatchGetItem").
 func (m *Meter) BatchGetItem(
 	ctx context.Context, in *dynamodb.BatchGetItemInput, opts ...func(*dynamodb.Options),
 ) (*dynamodb.BatchGetItemOutput, error) {
@@ -221,7 +224,8 @@ func (m *Meter) Scan(
 	return out, err
 }
 
-// read bills a read by all bytes that it processed, half of that if it is eventually consistent (same page).
+// read bills a read by all bytes that it processed, half of that if it is eventually consistent
+// (same page).
 func (m *Meter) read(consumed *types.ConsumedCapacity, bytes int, consistent *bool) {
 	documented := InUnits(bytes, 4096)
 	if !aws.ToBool(consistent) {
@@ -233,7 +237,8 @@ func (m *Meter) read(consumed *types.ConsumedCapacity, bytes int, consistent *bo
 	})
 }
 
-// InUnits returns the units of a number of bytes, rounded up. An item that does not exist costs one, too.
+// InUnits returns the units of a number of bytes, rounded up. An item that does not exist costs
+// one, too.
 func InUnits(bytes, of int) float64 {
 	return math.Ceil(float64(max(bytes, 1)) / float64(of))
 }
@@ -245,7 +250,8 @@ func itemsSize(items []table.Item) (sum int) {
 	return sum
 }
 
-// itemSize counts the bytes of an item (Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats").
+// itemSize counts the bytes of an item (Amazon DynamoDB Developer Guide, "DynamoDB item sizes and
+// formats").
 func itemSize(it table.Item) (sum int) {
 	for name, v := range it {
 		sum += len(name) + valueSize(v)

@@ -15,8 +15,8 @@ import (
 	"github.com/gatesock/gatesock/dynamo/internal/table"
 )
 
-// The attributes of records and memberships, beside the keys and the expiry. docs/adr/0007-table.md explains
-// them.
+// The attributes of records and memberships, beside the keys and the expiry.
+// docs/adr/0007-table.md explains them.
 const (
 	AttrUser        = "user"   // S, absent if empty
 	AttrEndpoint    = "ep"     // S, may be empty in a record; absent from a membership if empty
@@ -32,8 +32,9 @@ const (
 // Record is a connection as the table has it.
 type Record struct {
 	conn.Conn
-	// Entries are the versions of the memberships, by group. A second join adds its version to the version of
-	// the first, so that the sum is at least Next: that marks a membership that several calls have written.
+	// Entries are the versions of the memberships, by group. A second join adds its version to the
+	// version of the first, so that the sum is at least Next: that marks a membership that several
+	// calls have written.
 	Entries map[string]int64
 	Next    int64 // the next version; all that have been given out are below it
 	Seen    time.Time

@@ -1,5 +1,5 @@
-// Package registry is the common ground of dynamo.Connections and the sweeper: the record of a connection, as
-// an item, and what both of them do with it.
+// Package registry is the common ground of dynamo.Connections and the sweeper: the record of a
+// connection, as an item, and what both of them do with it.
 package registry
 
 import (
@@ -21,8 +21,8 @@ type Registry struct {
 	EndedFunc conn.EndedFunc
 }
 
-// Holder gives this module's packages the Registry of a value of another package, and nobody else: a struct
-// that embeds it has its unexported method.
+// Holder lets the packages below dynamo get at the Registry of a dynamo.DB, and no others: a struct
+// that embeds a Holder has its unexported method, which only [Of] can call.
 type Holder struct{ registry *Registry }
 
 // Hold returns a Holder of a Registry.
@@ -33,9 +33,9 @@ func (h Holder) hold() *Registry { return h.registry }
 // Of returns the Registry of a struct that embeds a [Holder].
 func Of(h interface{ hold() *Registry }) *Registry { return h.hold() }
 
-// Expire deletes a record that has expired, before DynamoDB does, so that its end can be announced. Its
-// memberships have expired with it. It is not an error if the record is gone or the connection lives again.
-// The caller says with [conn.WithEndCause] that it has expired.
+// Expire deletes a record that has expired, before DynamoDB does, so that its end can be
+// announced. Its memberships have expired with it. It is not an error if the record is gone or the
+// connection lives again. The caller says with [conn.WithEndCause] that it has expired.
 func (r *Registry) Expire(ctx context.Context, id string) error {
 	out, _, err := table.Do(ctx, r.Table, r.API.DeleteItem, &dynamodb.DeleteItemInput{
 		TableName:                 &r.Name,
@@ -53,8 +53,8 @@ func (r *Registry) Expire(ctx context.Context, id string) error {
 	return r.AnnounceExpired(ctx, id, out.Attributes)
 }
 
-// AnnounceExpired announces the end of the record in an item that has expired. There is nothing to announce if
-// the item is nil.
+// AnnounceExpired announces the end of the record in an item that has expired. There is nothing to
+// announce if the item is nil.
 func (r *Registry) AnnounceExpired(ctx context.Context, id string, it table.Item) error {
 	if it == nil || r.EndedFunc == nil {
 		return nil
@@ -67,7 +67,8 @@ func (r *Registry) AnnounceExpired(ctx context.Context, id string, it table.Item
 	return nil
 }
 
-// Touch notes that a connection was seen now. A connection whose record is gone meanwhile stays gone.
+// Touch notes that a connection was seen now. A connection whose record is gone meanwhile stays
+// gone.
 func (r *Registry) Touch(ctx context.Context, id string) error {
 	_, _, err := table.Do(ctx, r.Table, r.API.UpdateItem, &dynamodb.UpdateItemInput{
 		TableName:                 &r.Name,

@@ -13,7 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// ErrMismatch means that a table of that name exists and has another form; the text names the difference.
+// ErrMismatch means that a table of that name exists and has another form; the text names the
+// difference.
 var ErrMismatch = errors.New("the table exists in another form")
 
 // Creator is what [Create] calls; a [*dynamodb.Client] implements it.
@@ -32,11 +33,13 @@ type Creator interface {
 	) (*dynamodb.UpdateTimeToLiveOutput, error)
 }
 
-// Create makes the table, waits until it is active and turns its time to live on. If the table exists, Create
-// turns on its time to live; a table with other keys or another time-to-live attribute is an [ErrMismatch].
-// Several calls may run at the same time, also in several processes.
+// Create makes the table, waits until it is active and turns its time to live on. If the table
+// exists, Create turns on its time to live; a table with other keys or another time-to-live
+// attribute is an [ErrMismatch]. Several calls may run at the same time, also in several
+// processes.
 //
-// On AWS it takes about 10 seconds. It waits until ctx ends, and then fails with an error that wraps
+// On AWS it takes about 10 seconds. It waits until ctx ends, and then fails with an error that
+// wraps
 // [context.Cause].
 func Create(ctx context.Context, client Creator, name string) error {
 	d := define()
@@ -93,8 +96,8 @@ func usable(table *types.TableDescription) bool {
 	return table != nil && (table.TableStatus == types.TableStatusActive || table.TableStatus == types.TableStatusUpdating)
 }
 
-// waitActive waits until the table is active. A table that was just made may be unknown for some seconds
-// (DynamoDB API Reference, "DescribeTable").
+// waitActive waits until the table is active. A table that was just made may be unknown for some
+// seconds (DynamoDB API Reference, "DescribeTable").
 func waitActive(ctx context.Context, client Creator, name string) (*types.TableDescription, error) {
 	const longest = time.Second
 	for delay := 25 * time.Millisecond; ; delay = min(2*delay, longest) {
@@ -113,8 +116,8 @@ func waitActive(ctx context.Context, client Creator, name string) (*types.TableD
 	}
 }
 
-// compare compares the primary key of a table with the definition. Billing, indexes and the rest are up to the
-// owner.
+// compare compares the primary key of a table with the definition. Billing, indexes and the rest
+// are up to the owner.
 func (d definition) compare(table *types.TableDescription) error {
 	if have := keysOf(table); !slices.Equal(have, d.keys) {
 		return fmt.Errorf("%w: the key is %s, want %s", ErrMismatch, describeKeys(have), describeKeys(d.keys))
@@ -145,8 +148,8 @@ func describeKeys(keys []key) string {
 	return strings.Join(parts, ", ")
 }
 
-// enableTimeToLive turns the time to live on if it is off. DynamoDB fails if it is on already, so a call that
-// comes second checks again before it fails.
+// enableTimeToLive turns the time to live on if it is off. DynamoDB fails if it is on already, so
+// a call that comes second checks again before it fails.
 func enableTimeToLive(ctx context.Context, client Creator, name, attribute string) error {
 	enabled, err := timeToLiveEnabled(ctx, client, name, attribute)
 	if err != nil || enabled {
@@ -165,7 +168,8 @@ func enableTimeToLive(ctx context.Context, client Creator, name, attribute strin
 	return fmt.Errorf("turn time to live on: %w", updateErr)
 }
 
-// timeToLiveEnabled reports whether items expire by the attribute. It fails if they expire by another one.
+// timeToLiveEnabled reports whether items expire by the attribute. It fails if they expire by
+// another one.
 func timeToLiveEnabled(ctx context.Context, client Creator, name, attribute string) (bool, error) {
 	out, err := client.DescribeTimeToLive(ctx, &dynamodb.DescribeTimeToLiveInput{TableName: &name})
 	if err != nil {

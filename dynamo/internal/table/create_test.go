@@ -127,7 +127,8 @@ func makeTable(t *testing.T, client *dynamodb.Client, name string, kind types.Sc
 	t.Helper()
 	in := &dynamodb.CreateTableInput{TableName: &name, BillingMode: types.BillingModePayPerRequest}
 	for i, k := range keys {
-		in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{AttributeName: &k, AttributeType: kind})
+		definition := types.AttributeDefinition{AttributeName: &k, AttributeType: kind}
+		in.AttributeDefinitions = append(in.AttributeDefinitions, definition)
 		role := []types.KeyType{types.KeyTypeHash, types.KeyTypeRange}[i]
 		in.KeySchema = append(in.KeySchema, types.KeySchemaElement{AttributeName: &k, KeyType: role})
 	}

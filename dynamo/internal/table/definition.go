@@ -8,9 +8,9 @@ const (
 	PartitionKey = "pk"
 	// SortKey is the sort key, a string.
 	SortKey = "sk"
-	// Expiry is the time-to-live attribute: a number, the Unix time in seconds. DynamoDB deletes expired items
-	// within a few days (Amazon DynamoDB Developer Guide, "Using time to live (TTL) in DynamoDB"), so readers
-	// must leave them out.
+	// Expiry is the time-to-live attribute: a number, the Unix time in seconds. DynamoDB deletes
+	// expired items within a few days (Amazon DynamoDB Developer Guide, "Using time to live (TTL) in
+	// DynamoDB"), so readers must leave them out.
 	Expiry = "exp"
 )
 
@@ -45,8 +45,9 @@ type Resource struct {
 	Properties Properties
 }
 
-// Properties are those of an AWS::DynamoDB::Table (AWS CloudFormation Template Reference, "AWS::DynamoDB::Table").
-// The table has no fixed name: CloudFormation generates one, so that it can replace the table.
+// Properties are those of an AWS::DynamoDB::Table (AWS CloudFormation Template Reference,
+// "AWS::DynamoDB::Table"). The table has no fixed name: CloudFormation generates one, so that it
+// can replace the table.
 type Properties struct {
 	AttributeDefinitions    []AttributeDefinition
 	KeySchema               []KeySchema

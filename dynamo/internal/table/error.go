@@ -20,8 +20,8 @@ func Ended(ctx context.Context) error {
 	return fmt.Errorf("dynamo: %w", context.Cause(ctx))
 }
 
-// Refused reports whether a write was not made because its condition did not hold, and returns the item that
-// it met, if the request asked for it.
+// Refused reports whether a write was not made because its condition did not hold, and returns the
+// item that it met, if the request asked for it.
 func Refused(err error) (Item, bool) {
 	var failed *types.ConditionalCheckFailedException
 	if !errors.As(err, &failed) {
@@ -30,15 +30,15 @@ func Refused(err error) (Item, bool) {
 	return failed.Item, true
 }
 
-// Invalid reports whether DynamoDB will never accept a request like this one (Amazon DynamoDB Developer Guide,
-// "Error handling with DynamoDB": ValidationException).
+// Invalid reports whether DynamoDB will never accept a request like this one (Amazon DynamoDB
+// Developer Guide, "Error handling with DynamoDB": ValidationException).
 func Invalid(err error) bool {
 	var failed smithy.APIError
 	return errors.As(err, &failed) && failed.ErrorCode() == "ValidationException"
 }
 
-// TooLarge reports whether an update was refused because the item would have become larger than DynamoDB
-// allows.
+// TooLarge reports whether an update was refused because the item would have become larger than
+// DynamoDB allows.
 func TooLarge(err error) bool {
 	var failed smithy.APIError
 	return Invalid(err) && errors.As(err, &failed) &&
@@ -56,8 +56,8 @@ type requestError struct {
 func (e *requestError) Error() string { return fmt.Sprintf("table %q: %v", e.table, e.err) }
 func (e *requestError) Unwrap() error { return e.err }
 
-// OutcomeOf returns, for an error text, what the failed first write of an operation has done: otherwise,
-// unless it is certain that nothing was written.
+// OutcomeOf returns, for an error text, what the failed first write of an operation has done:
+// otherwise, unless it is certain that nothing was written.
 func OutcomeOf(err error, otherwise string) string {
 	var e *requestError
 	if errors.As(err, &e) && e.undone {
@@ -66,7 +66,8 @@ func OutcomeOf(err error, otherwise string) string {
 	return otherwise
 }
 
-// describe adds to an error the table, the number of attempts, and the context's cause if that has ended.
+// describe adds to an error the table, the number of attempts, and the context's cause if that has
+// ended.
 func (t *Table) describe(ctx context.Context, past Attempts, err error) error {
 	if err == nil {
 		return nil
@@ -81,8 +82,9 @@ func (t *Table) describe(ctx context.Context, past Attempts, err error) error {
 	return &requestError{t.Name, undone, err}
 }
 
-// rejected reports whether DynamoDB has answered that it does not carry out a request: the table does not
-// exist, the caller may not do it, the request is malformed, or there is no capacity for it now.
+// rejected reports whether DynamoDB has answered that it does not carry out a request: the table
+// does not exist, the caller may not do it, the request is malformed, or there is no capacity for
+// it now.
 func rejected(err error) bool {
 	if throttled(err) {
 		return true

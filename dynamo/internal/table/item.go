@@ -19,8 +19,8 @@ func Number(n int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }
 
-// The functions below read an attribute of an item. The table is outside input: somebody may have written to
-// it by hand, so an attribute of another type is an error that names the attribute.
+// The functions below read an attribute of an item. The table is outside input: somebody may have
+// written to it by hand, so an attribute of another type is an error that names the attribute.
 
 var errAbsent = errors.New("is absent")
 
@@ -36,8 +36,8 @@ func GetText(it Item, name string) (string, error) {
 	}
 }
 
-// GetNumber reads a whole number. An absent one is an error. A number above those of int64 is read as the
-// largest of them, for a sum of versions.
+// GetNumber reads a whole number. An absent one is an error. A number above those of int64 is read
+// as the largest of them, for a sum of versions.
 func GetNumber(it Item, name string) (int64, error) {
 	v, ok := it[name]
 	if !ok {

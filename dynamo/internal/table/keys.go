@@ -11,12 +11,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// MaxNamespaceBytes is the longest namespace: it is part of every partition key, which has up to 2,048 bytes
-// (Amazon DynamoDB Developer Guide, "Constraints in Amazon DynamoDB").
+// MaxNamespaceBytes is the longest namespace: it is part of every partition key, which has up to
+// 2,048 bytes (Amazon DynamoDB Developer Guide, "Constraints in Amazon DynamoDB").
 const MaxNamespaceBytes = 255
 
-// Prefix returns what the partition keys of a namespace begin with, and no others do. The empty namespace has
-// no prefix. It fails on a namespace that is longer than [MaxNamespaceBytes], contains '#' or is not UTF-8.
+// Prefix returns what the partition keys of a namespace begin with, and no others do. The empty
+// namespace has no prefix. It fails on a namespace that is longer than [MaxNamespaceBytes],
+// contains '#' or is not UTF-8.
 func Prefix(namespace string) (string, error) {
 	switch {
 	case namespace == "":
@@ -44,8 +45,8 @@ func (t *Table) ConnectionPrefix() string { return t.Prefix + "c#" }
 // ConnectionKey returns the key of a connection's record.
 func (t *Table) ConnectionKey(id string) Item { return t.key("c#"+id, ConnectionSort) }
 
-// GroupPartition returns the partition key of one part of a group. The number comes last and has no '#', so
-// that no two groups meet, whatever their names are.
+// GroupPartition returns the partition key of one part of a group. The number comes last and has
+// no '#', so that no two groups meet, whatever their names are.
 func (t *Table) GroupPartition(group string, part int) types.AttributeValue {
 	return Text(t.Prefix + "g#" + group + "#" + strconv.Itoa(part))
 }

@@ -9,7 +9,8 @@ import (
 
 func TestPrefix(t *testing.T) {
 	t.Parallel()
-	for namespace, want := range map[string]string{"": "", "dev": "@dev#", strings.Repeat("x", 255): "@" + strings.Repeat("x", 255) + "#"} {
+	long := strings.Repeat("x", 255)
+	for namespace, want := range map[string]string{"": "", "dev": "@dev#", long: "@" + long + "#"} {
 		got, err := Prefix(namespace)
 		require.NoError(t, err)
 		require.Equal(t, want, got)

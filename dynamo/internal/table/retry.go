@@ -22,29 +22,32 @@ const (
 	longestBackoff = time.Second
 )
 
-// FullJitter returns how long to wait before an attempt: anything up to a bound that doubles from attempt to
-// attempt (AWS Architecture Blog, "Exponential Backoff And Jitter").
+// FullJitter returns how long to wait before an attempt: anything up to a bound that doubles from
+// attempt to attempt (AWS Architecture Blog, "Exponential Backoff And Jitter").
 func FullJitter(attempt int) time.Duration {
 	bound := min(firstBackoff<<(attempt-1), longestBackoff)
 	return rand.N(bound)
 }
 
-// Attempts tells what happened to a request.
+// Attempts is what happened to a request.
 type Attempts struct {
 	Made int
-	// Lost is true if an attempt before the last may have been carried out: its answer did not arrive, or
-	// was that DynamoDB failed.
+	// Lost is true if an attempt before the last may have been carried out: its answer did not
+	// arrive, or was that DynamoDB failed.
 	Lost bool
 }
 
 // Request is a method of an [API].
 type Request[In, Out any] = func(context.Context, In, ...func(*dynamodb.Options)) (Out, error)
 
-// Do makes a request, and repeats it where that may help: up to [MaxAttempts] times, each with a timeout of 3
-// seconds, with waits between them, and not once ctx's deadline leaves no time. The client's own retryer is
-// not used. A request that a condition refuses is not repeated; see [Refused]. A write whose answer was lost
-// may be carried out twice, so it must be one that can be.
-func Do[In, Out any](ctx context.Context, t *Table, request Request[In, Out], in In) (out Out, past Attempts, err error) {
+// Do makes a request, and repeats it where that may help: up to [MaxAttempts] times, each with a
+// timeout of 3 seconds, with waits between them, and not once ctx's deadline leaves no time. The
+// client's own retryer is not used. A request that a condition refuses is not repeated; see
+// [Refused]. A write whose answer was lost may be carried out twice, so it must be one that can
+// be.
+func Do[In, Out any](
+	ctx context.Context, t *Table, request Request[In, Out], in In,
+) (out Out, past Attempts, err error) {
 	if ctx.Err() != nil {
 		return out, past, &requestError{t.Name, true, context.Cause(ctx)}
 	}
@@ -61,8 +64,8 @@ func Do[In, Out any](ctx context.Context, t *Table, request Request[In, Out], in
 	}
 }
 
-// Once makes a request that must not be repeated, since it counts something and may have been carried out, or
-// since its caller has no time to wait.
+// Once makes a request that must not be repeated, since it counts something and may have been
+// carried out, or since its caller has no time to wait.
 func Once[In, Out any](ctx context.Context, t *Table, request Request[In, Out], in In) (out Out, err error) {
 	if ctx.Err() != nil {
 		return out, &requestError{t.Name, true, context.Cause(ctx)}
@@ -95,8 +98,9 @@ func wait(ctx context.Context, d time.Duration) bool {
 
 var errUnprocessed = errors.New("DynamoDB has not processed all keys")
 
-// Pause waits before keys are requested again that DynamoDB left unprocessed, since it had no capacity for them
-// or its answer had no room. idle is how many requests in a row have brought nothing.
+// Pause waits before keys are requested again that DynamoDB left unprocessed, since it had no
+// capacity for them or its answer had no room. idle is how many requests in a row have brought
+// nothing.
 func (t *Table) Pause(ctx context.Context, idle int) error {
 	switch {
 	case idle == MaxAttempts:
@@ -108,7 +112,8 @@ func (t *Table) Pause(ctx context.Context, idle int) error {
 	return nil
 }
 
-// retryable reports whether a request that failed is worth another attempt. An attempt's own timeout is.
+// retryable reports whether a request that failed is worth another attempt. An attempt's own
+// timeout is.
 func retryable(ctx context.Context, err error) bool {
 	if ctx.Err() != nil {
 		return false
@@ -117,8 +122,8 @@ func retryable(ctx context.Context, err error) bool {
 		retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) == aws.TrueTernary
 }
 
-// throttled reports whether DynamoDB refused a request for now, so that it was certainly not carried out. A
-// conflict is with somebody else's transaction: this package makes none.
+// throttled reports whether DynamoDB refused a request for now, so that it was certainly not
+// carried out. A conflict is with somebody else's transaction: this package makes none.
 func throttled(err error) bool {
 	var failed smithy.APIError
 	if !errors.As(err, &failed) {

@@ -15,7 +15,9 @@ import (
 // API is what the package calls; it is the same as dynamo.API, which documents it.
 type API interface {
 	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
+	BatchGetItem(
+		context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options),
+	) (*dynamodb.BatchGetItemOutput, error)
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
 	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
 	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
@@ -33,13 +35,14 @@ type Table struct {
 	Backoff     func(attempt int) time.Duration // before the next attempt
 }
 
-// Now returns the time in whole seconds, as expiries are kept. An item that expires at a second exists until
-// that second begins.
+// Now returns the time in whole seconds, as expiries are kept. An item that expires at a second
+// exists until that second begins.
 func (t *Table) Now() int64 { return t.Clock().Unix() }
 
-// Each calls f for the numbers from 0 to n-1, up to Concurrency of them at the same time, and returns when all
-// calls have returned. An error does not keep the others from being tried; the end of ctx does. Each returns
-// the first error and how many there are. A panic is raised again, as a
+// Each calls f for the numbers from 0 to n-1, up to Concurrency of them at the same time, and
+// returns when all calls have returned. An error does not keep the others from being tried; the
+// end of ctx does. Each returns the first error and how many there are. A panic is raised again,
+// as a
 // [*panics.Error] with its stack.
 func (t *Table) Each(ctx context.Context, n int, f func(i int) error) error {
 	if n == 1 {

@@ -15,8 +15,9 @@ import (
 	"github.com/gatesock/gatesock/dynamo/internal/table"
 )
 
-// script answers DescribeTable with one status after the other, the last one again and again; an empty status is
-// a table that is not known. Its time to live turns on between an Update and the Describe after it.
+// script answers DescribeTable with one status after the other, the last one again and again; an
+// empty status is a table that is not known. Its time to live turns on between an Update and the
+// Describe after it.
 type script struct {
 	statuses  []types.TableStatus
 	created   int
@@ -25,7 +26,9 @@ type script struct {
 	updated   bool
 }
 
-func (s *script) DescribeTable(context.Context, *dynamodb.DescribeTableInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeTableOutput, error) {
+func (s *script) DescribeTable(
+	context.Context, *dynamodb.DescribeTableInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeTableOutput, error,
+) {
 	status := s.statuses[0]
 	if len(s.statuses) > 1 {
 		s.statuses = s.statuses[1:]
@@ -46,12 +49,17 @@ func (s *script) DescribeTable(context.Context, *dynamodb.DescribeTableInput, ..
 	}}, nil
 }
 
-func (s *script) CreateTable(context.Context, *dynamodb.CreateTableInput, ...func(*dynamodb.Options)) (*dynamodb.CreateTableOutput, error) {
+func (s *script) CreateTable(
+	context.Context, *dynamodb.CreateTableInput, ...func(*dynamodb.Options)) (*dynamodb.CreateTableOutput, error,
+) {
 	s.created++
 	return nil, &types.ResourceInUseException{}
 }
 
-func (s *script) DescribeTimeToLive(context.Context, *dynamodb.DescribeTimeToLiveInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeTimeToLiveOutput, error) {
+func (s *script) DescribeTimeToLive(
+	context.Context, *dynamodb.DescribeTimeToLiveInput,
+	...func(*dynamodb.Options)) (*dynamodb.DescribeTimeToLiveOutput, error,
+) {
 	d := &types.TimeToLiveDescription{TimeToLiveStatus: types.TimeToLiveStatusDisabled}
 	if s.updated {
 		d = &types.TimeToLiveDescription{TimeToLiveStatus: s.lateTTL, AttributeName: aws.String("exp")}
@@ -59,7 +67,9 @@ func (s *script) DescribeTimeToLive(context.Context, *dynamodb.DescribeTimeToLiv
 	return &dynamodb.DescribeTimeToLiveOutput{TimeToLiveDescription: d}, nil
 }
 
-func (s *script) UpdateTimeToLive(context.Context, *dynamodb.UpdateTimeToLiveInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateTimeToLiveOutput, error) {
+func (s *script) UpdateTimeToLive(
+	context.Context, *dynamodb.UpdateTimeToLiveInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateTimeToLiveOutput, error,
+) {
 	s.updated = true
 	return &dynamodb.UpdateTimeToLiveOutput{}, s.updateErr
 }
