@@ -8,6 +8,16 @@
 //	r := gatesock.New()
 //	r.Use(gatesock.Recover(), conn.Track(db.Connections()))
 //
+// These are its stores:
+//
+//	[DB.Connections]    open connections and their groups, for package conn
+//	[DB.APIKeys]        API keys, for package authz/apikey
+//	[DB.Tickets]        one-time tickets, for package authz
+//	[DB.Renewals]       renewed credentials, for package authz
+//	[DB.Buckets]        token buckets and quotas, for package ratelimit
+//	[DB.Plans]          plans, for package ratelimit/plan
+//	[DB.Usage]          usage records, for package ratelimit/metering
+//
 // [DB.CreateTable] makes the table. The file template.json in this package's folder declares the
 // same table for CloudFormation and SAM. An application uses as many of the stores as it needs; a
 // binary contains the code of those that it uses.
@@ -20,6 +30,12 @@
 // The role of the function needs these IAM actions on the table:
 //
 //	[DB.Connections]    dynamodb:GetItem, BatchGetItem, PutItem, UpdateItem, DeleteItem, Query
+//	[DB.APIKeys]        dynamodb:GetItem, PutItem, UpdateItem, DeleteItem, Query
+//	[DB.Tickets]        dynamodb:PutItem, DeleteItem
+//	[DB.Renewals]       dynamodb:GetItem, PutItem
+//	[DB.Buckets]        dynamodb:UpdateItem, GetItem
+//	[DB.Plans]          dynamodb:GetItem; to manage plans PutItem, DeleteItem, Query
+//	[DB.Usage]          dynamodb:UpdateItem; to read a day Query
 //	package sweep       dynamodb:Scan, UpdateItem, DeleteItem
 //	[DB.CreateTable]    dynamodb:CreateTable, DescribeTable, DescribeTimeToLive, UpdateTimeToLive
 //
