@@ -11,8 +11,8 @@ import (
 	"github.com/gatesock/gatesock/dynamo"
 )
 
-// What is too large is refused by name before anything changes, whether the change is by itself or
-// only with what the record has already.
+// A change that is too large, by itself or together with the record, is refused before anything
+// changes, and the error names the attribute.
 func TestTooLargeAttributesAreRefusedByName(t *testing.T) {
 	t.Parallel()
 	h, err := harness(t)(t.Context())

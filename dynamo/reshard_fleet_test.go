@@ -37,8 +37,8 @@ func (f *fleet) deploy(i int, layout dynamo.Sharding) {
 	f.instances[i].store = store
 }
 
-// readAll reads a group. The first pages are of one instance, which says in how many shards; each
-// of the others is of any.
+// readAll reads a group. One instance chooses the number of shards and reads the first pages; any
+// instances read the others.
 func (f *fleet) readAll(ctx context.Context, group string) (seen map[string]int, err error) {
 	seen = map[string]int{}
 	var next []conn.Cursor
@@ -70,7 +70,7 @@ func (f *fleet) readAll(ctx context.Context, group string) (seen map[string]int,
 	return seen, err
 }
 
-// presence is who is a member for certain, and who may have been one of late.
+// presence is which connections are certainly members, and which may have been until a moment ago.
 type presence struct {
 	mu      sync.Mutex
 	changes map[string]int // how often a membership has begun to change, by id

@@ -105,7 +105,7 @@ func (r *livingGroup) await(t *testing.T, rounds int) {
 	}
 }
 
-// begin starts those who come and go, and those who read.
+// begin starts the connections that come and go, and the readers.
 func (r *livingGroup) begin(ctx context.Context) {
 	for who := range restless + readers {
 		round := r.read
@@ -252,7 +252,8 @@ func (r *livingGroup) settled(t *testing.T) (settled bool) {
 	return settled
 }
 
-// half is a reading that was begun and put aside: a cursor for each shard, and who has been seen.
+// half is a reading that was begun and interrupted: a cursor for each shard, and the connections
+// seen.
 type half struct {
 	cursors []conn.Cursor
 	seen    map[string]int
@@ -276,9 +277,9 @@ func (r *livingGroup) half(t *testing.T) half {
 	return h
 }
 
-// carryOn reads the rest of a reading that was begun before one or more steps. Nobody comes twice.
-// Of those who came in meanwhile, it finds the ones that are after the cursors; of those who were
-// there, all.
+// carryOn reads the rest of a reading that was begun before one or more steps. No connection
+// appears twice. It finds all connections that were there, and of those that have joined meanwhile
+// the ones after the cursors.
 func (r *livingGroup) carryOn(t *testing.T, h half, name string) {
 	t.Helper()
 	seen := map[string]int{}

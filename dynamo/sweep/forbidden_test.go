@@ -14,8 +14,9 @@ import (
 	"github.com/gatesock/gatesock/dynamo/sweep"
 )
 
-// A role that may probe and not close does not stop the sweep, whose main work is to remove what
-// is gone. The connections that it can't close were seen, and are not probed again at once.
+// A role that may probe and not close does not stop the sweep, whose main work is to remove the
+// connections that are gone. The ones that it cannot close count as seen, and are not probed again
+// at once.
 func TestSweepGoesOnWhereItMayNotClose(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -72,8 +72,7 @@ func TestSweepClosesIdleConnections(t *testing.T) {
 	}
 }
 
-// A connection that was closed and whose $disconnect never came is found to be gone by the next
-// sweep.
+// If a connection was closed and its $disconnect did not arrive, the next sweep finds it gone.
 func TestSweepFindsOutWhomItHasClosed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
