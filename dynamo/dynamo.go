@@ -3,6 +3,7 @@ package dynamo
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -39,6 +40,10 @@ type DB struct {
 	holder      // package sweep gets at the registry by it
 	t           *table.Table
 	connections *Connections
+
+	limitTimeout time.Duration
+	bucketsOnce  sync.Once
+	buckets      *buckets // made when it is first used, so that an app without limits does not link it
 }
 
 // holder is an alias so that the embedded field is not exported.

@@ -13,7 +13,7 @@ import (
 // A limit on the messages of each connection, of which an export costs as much as ten others and a ping nothing; and one on how often
 // an address may connect.
 func ExampleLimiter_Middleware() {
-	store := new(ratelimit.Memory)
+	store := ratelimit.NewMemory()
 	messages := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 5, Burst: 20}, ratelimit.FailOpen)
 	connects := ratelimit.New(store, "connects", ratelimit.Limit{Rate: 10. / 60, Burst: 10}, ratelimit.FailOpen)
 
@@ -30,7 +30,7 @@ func ExampleLimiter_Middleware() {
 
 // A limit for whatever has a key.
 func ExampleLimiter_Allow() {
-	invitations := ratelimit.New(new(ratelimit.Memory), "invitations", ratelimit.Limit{Rate: 1. / 3600, Burst: 2}, ratelimit.FailClosed)
+	invitations := ratelimit.New(ratelimit.NewMemory(), "invitations", ratelimit.Limit{Rate: 1. / 3600, Burst: 2}, ratelimit.FailClosed)
 	for range 3 {
 		d, err := invitations.Allow(context.Background(), "user:ann", 1)
 		if err != nil {
@@ -70,7 +70,7 @@ func ExampleNewQuota() {
 	}
 	clock := func() time.Time { return time.Date(2026, time.October, 24, 23, 0, 0, 0, berlin) } // clocks go back in the night
 	quota := ratelimit.Quota{Max: 2, Per: ratelimit.Day, Zone: berlin}
-	reports := ratelimit.NewQuota(new(ratelimit.Memory), "reports", quota, ratelimit.FailOpen, ratelimit.WithBatchSize(10), ratelimit.WithClock(clock))
+	reports := ratelimit.NewQuota(ratelimit.NewMemory(), "reports", quota, ratelimit.FailOpen, ratelimit.WithBatchSize(10), ratelimit.WithClock(clock))
 	for range 3 {
 		d, err := reports.Allow(context.Background(), "customer:7", 1)
 		if err != nil {
@@ -84,29 +84,4 @@ func ExampleNewQuota() {
 	// true 0 0s
 	// false 0 1h0m0s
 	// 2026-10-25 00:00:00 +0200 CEST 2026-10-26 00:00:00 +0100 CET
-}
-
-// Everybody has the limits of their own plan, which their API key names.
-func ExamplePlanLimiter() {
-	store := new(ratelimit.Memory)
-	plans := &ratelimit.PlanLimiter{
-		Source: ratelimit.PlanMap{
-			"free": {Limit: ratelimit.Limit{Rate: 1, Burst: 2}, Quotas: []ratelimit.Quota{{Max: 1000, Per: ratelimit.Day}}},
-			"pro":  {Limit: ratelimit.Limit{Rate: 50, Burst: 200}},
-		},
-		Default: "free", Buckets: store, Counters: store, Failure: ratelimit.FailOpen,
-	}
-	r := gatesock.New()
-	r.Use(plans.Middleware(ratelimit.ByAPIKey(), ratelimit.MiddlewareOptions{}))
-
-	for _, plan := range []string{"free", "pro"} {
-		d, err := plans.Allow(context.Background(), plan, "report", 3)
-		if err != nil {
-			log.Fatal(err)
-		}
-		fmt.Println(plan, d.Allowed, d.Limit)
-	}
-	// Output:
-	// free false 2
-	// pro true 200
 }

@@ -24,7 +24,7 @@ import (
 
 // tableLike is a store that refuses keys as a DynamoDB table does, and remembers those that it was asked for.
 type tableLike struct {
-	ratelimit.Memory
+	*ratelimit.Memory
 
 	mu   sync.Mutex
 	keys map[string]bool
@@ -60,7 +60,7 @@ func (s *tableLike) Consume(ctx context.Context, key string, start, end time.Tim
 // Names that no table takes are limited as all others, each by itself.
 func TestKeysThatNoTableTakesAreLimited(t *testing.T) {
 	t.Parallel()
-	store := new(tableLike)
+	store := &tableLike{Memory: ratelimit.NewMemory()}
 	long := strings.Repeat("a", 5000)
 	for what, l := range map[string]*ratelimit.Limiter{
 		"bucket": ratelimit.New(store, "messages", ratelimit.Limit{Rate: 1e-6, Burst: 2}, ratelimit.FailOpen, ratelimit.WithLogger(silent())),
@@ -106,7 +106,7 @@ func TestKeysThatNoTableTakesAreLimited(t *testing.T) {
 // A limit whose store can't hold it is told when it is made.
 func TestShardsThatAreTooSmallAreToldAtStart(t *testing.T) {
 	t.Parallel()
-	store := ratelimit.Shard(new(ratelimit.Memory), 4)
+	store := ratelimit.Shard(ratelimit.NewMemory(), 4)
 	require.Panics(t, func() { ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 3}, ratelimit.FailOpen) })
 	l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 20}, ratelimit.FailOpen, ratelimit.WithLogger(silent()))
 	require.Panics(t, func() {
@@ -160,7 +160,7 @@ func TestFailOpenIsForFailuresOfTheStore(t *testing.T) {
 // An event without an address is limited, together with all others of that kind.
 func TestEventsWithoutAnAddressAreLimited(t *testing.T) {
 	t.Parallel()
-	l := ratelimit.New(new(ratelimit.Memory), "x", ratelimit.Limit{Rate: 1e-6, Burst: 1}, ratelimit.FailOpen)
+	l := ratelimit.New(ratelimit.NewMemory(), "x", ratelimit.Limit{Rate: 1e-6, Burst: 1}, ratelimit.FailOpen)
 	for _, by := range []ratelimit.KeyFunc{ratelimit.BySourceIP(), ratelimit.ByUser(), ratelimit.ByAPIKey()} {
 		h := l.Middleware(by, ratelimit.MiddlewareOptions{})(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 		refused := 0
@@ -204,7 +204,7 @@ func (slowCounters) Consume(context.Context, string, time.Time, time.Time, int64
 func TestACallerThatGivesUpIsNoFailureOfAQuota(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		counters := &patient{}
+		counters := &patient{Memory: ratelimit.NewMemory()}
 		l := ratelimit.NewQuota(counters, "day", ratelimit.Quota{Max: 10, Per: ratelimit.Day}, ratelimit.FailClosed, ratelimit.WithLogger(silent()))
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
@@ -229,7 +229,7 @@ func TestACallerThatGivesUpIsNoFailureOfAQuota(t *testing.T) {
 
 // patient are Counters that wait for the end of the context unless they are open.
 type patient struct {
-	ratelimit.Memory
+	*ratelimit.Memory
 
 	open atomic.Bool
 }

@@ -5,21 +5,23 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatesock/gatesock/internal/tokenbucket"
 	"github.com/gatesock/gatesock/internal/until"
 )
 
-// DefaultMaxKeys is how many buckets a [Memory] holds.
-const DefaultMaxKeys = 100_000
+// defaultMaxKeys is how many buckets a [Memory] holds by default, and how many counters.
+const defaultMaxKeys = 100_000
 
-// Memory is a [Store] and [QuotaStore] of one process. The zero value is ready to use. It is safe for concurrent use and must not be copied.
+// Memory keeps the buckets and the counters of one process: it is a [Store] and a [QuotaStore]. Use
+// it in tests, in development, and where each process may have a limit of its own. It is safe for
+// concurrent use, and never fails.
 //
-// It holds a bounded number of buckets, and of counters. One more puts out one that is full, which nobody misses, or whose period is
-// over; if it finds none, one that is soon full, or has counted least: who needs more keys at once than it holds gets something twice.
+// It holds a bounded number of buckets, and of counters ([WithMaxKeys]). When it is full, it evicts a
+// bucket that is full again or an expired counter if it finds one, or else the bucket that is full
+// soonest or the counter that has counted least. An evicted key starts afresh.
 type Memory struct {
-	// MaxKeys is how many buckets it holds, and how many counters; 0 is [DefaultMaxKeys]. Set it before the first call.
-	MaxKeys int
-	// Clock gives the time; nil is [time.Now]. Set it before the first call.
-	Clock func() time.Time
+	now     func() time.Time
+	maxKeys int
 
 	mu   sync.Mutex
 	full until.Map // when a bucket is full again
@@ -37,7 +39,30 @@ var (
 	_ QuotaStore = (*Memory)(nil)
 )
 
-// Use counts n units. It never fails.
+// NewMemory returns an empty Memory. Its options are [WithMaxKeys] and [WithClock].
+func NewMemory(opts ...Option) *Memory {
+	s := apply("NewMemory", opts, "WithMaxKeys", "WithClock")
+	return &Memory{now: s.now, maxKeys: s.maxKeys, full: until.Map{Max: s.maxKeys}, used: make(map[string]counter)}
+}
+
+// Take implements [Store].
+func (m *Memory) Take(_ context.Context, key string, l Limit, n int) (Decision, error) {
+	return m.takeAt(m.now(), key, l, n), nil
+}
+
+func (m *Memory) takeAt(t time.Time, key string, l Limit, n int) Decision {
+	now := t.UnixNano()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	full, _ := m.full.Get(key)
+	after, d := tokenbucket.Limit(l).Take(full, now, n)
+	if after > now && after != full {
+		m.full.Set(key, after, now)
+	}
+	return Decision(d)
+}
+
+// Consume implements [QuotaStore].
 func (m *Memory) Consume(_ context.Context, key string, start, end time.Time, n, maximum int64) (Usage, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -60,11 +85,7 @@ func (m *Memory) Consume(_ context.Context, key string, start, end time.Time, n,
 const looked = 8
 
 func (m *Memory) makeRoom(start time.Time) {
-	if m.used == nil {
-		m.used = make(map[string]counter)
-	}
-	limit := m.maxKeys()
-	if len(m.used) < limit {
+	if len(m.used) < m.maxKeys {
 		return
 	}
 	var next string
@@ -81,37 +102,7 @@ func (m *Memory) makeRoom(start time.Time) {
 			break
 		}
 	}
-	if len(m.used) >= limit {
+	if len(m.used) >= m.maxKeys {
 		delete(m.used, next)
 	}
-}
-
-func (m *Memory) maxKeys() int {
-	if m.MaxKeys > 0 {
-		return m.MaxKeys
-	}
-	return DefaultMaxKeys
-}
-
-// Take takes n tokens now. It never fails.
-func (m *Memory) Take(_ context.Context, key string, l Limit, n int) (Decision, error) {
-	now := time.Now
-	if m.Clock != nil {
-		now = m.Clock
-	}
-	return m.AllowN(now(), key, l, n), nil
-}
-
-// AllowN takes n tokens at a time, from the bucket of a key.
-func (m *Memory) AllowN(t time.Time, key string, l Limit, n int) Decision {
-	now := t.UnixNano()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	full, _ := m.full.Get(key)
-	after, d := l.take(full, now, n)
-	if after > now && after != full {
-		m.full.Max = m.maxKeys()
-		m.full.Set(key, after, now)
-	}
-	return d
 }

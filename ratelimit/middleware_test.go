@@ -32,13 +32,8 @@ func echo(use ...gatesock.Middleware) *gatesock.Router {
 	return r
 }
 
-// limiter is a Limiter, or Plans.
-type limiter interface {
-	Middleware(by ratelimit.KeyFunc, rule ratelimit.MiddlewareOptions) gatesock.Middleware
-}
-
 // limited is the application of echo with a limit, whose rule may name its routes.
-func limited(l limiter, by ratelimit.KeyFunc, rule ratelimit.MiddlewareOptions) *gatesock.Router {
+func limited(l *ratelimit.Limiter, by ratelimit.KeyFunc, rule ratelimit.MiddlewareOptions) *gatesock.Router {
 	r := echo()
 	rule.Router = r
 	r.Use(l.Middleware(by, rule))
@@ -50,18 +45,18 @@ type world struct {
 	*wstest.Harness
 }
 
-// newWorld makes one of a function that gets a store.
-func newWorld(t *testing.T, app func(store *ratelimit.Memory) *gatesock.Router) world {
+// newWorld returns the world of an application that gets a store and its clock.
+func newWorld(t *testing.T, app func(store *ratelimit.Memory, now func() time.Time) *gatesock.Router) world {
 	t.Helper()
 	var h *wstest.Harness
-	store := &ratelimit.Memory{Clock: func() time.Time { return h.Now() }}
-	h = wstest.New(t, app(store))
+	now := func() time.Time { return h.Now() }
+	h = wstest.New(t, app(ratelimit.NewMemory(ratelimit.WithClock(now)), now))
 	return world{h}
 }
 
 func TestMessagesAboveTheLimit(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
+	w := newWorld(t, func(store *ratelimit.Memory, _ func() time.Time) *gatesock.Router {
 		l := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 2, Burst: 3}, ratelimit.FailOpen)
 		return limited(l, ratelimit.ByConnection(), ratelimit.MiddlewareOptions{Costs: map[string]int{"export": 3, "ping": 0}})
 	})
@@ -90,7 +85,7 @@ func TestMessagesAboveTheLimit(t *testing.T) {
 
 func TestConnectsAboveTheLimit(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
+	w := newWorld(t, func(store *ratelimit.Memory, _ func() time.Time) *gatesock.Router {
 		l := ratelimit.New(store, "connects", ratelimit.Limit{Rate: 1, Burst: 2}, ratelimit.FailOpen)
 		return limited(l, ratelimit.BySourceIP(), ratelimit.MiddlewareOptions{Routes: []string{"$connect", "export"}, Costs: map[string]int{"export": 2}})
 	})
@@ -144,7 +139,7 @@ func TestKeys(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
+			w := newWorld(t, func(store *ratelimit.Memory, _ func() time.Time) *gatesock.Router {
 				l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 1}, ratelimit.FailOpen)
 				return limited(l, c.by, ratelimit.MiddlewareOptions{Costs: map[string]int{"$connect": 0}})
 			})
@@ -156,7 +151,7 @@ func TestKeys(t *testing.T) {
 	}
 	t.Run("route", func(t *testing.T) {
 		t.Parallel()
-		w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
+		w := newWorld(t, func(store *ratelimit.Memory, _ func() time.Time) *gatesock.Router {
 			l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 1}, ratelimit.FailOpen)
 			return limited(l, ratelimit.ByRoute(), ratelimit.MiddlewareOptions{Costs: map[string]int{"$connect": 0}})
 		})
@@ -169,7 +164,7 @@ func TestKeys(t *testing.T) {
 	})
 	t.Run("none", func(t *testing.T) {
 		t.Parallel()
-		w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
+		w := newWorld(t, func(store *ratelimit.Memory, _ func() time.Time) *gatesock.Router {
 			l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 1}, ratelimit.FailOpen)
 			return limited(l, ratelimit.ByFunc("none", func(*gatesock.Request) string { return "" }), ratelimit.MiddlewareOptions{})
 		})
@@ -206,13 +201,13 @@ func TestWhenTheStoreFails(t *testing.T) {
 	require.ErrorContains(t, err, "ratelimit: sign-in: the table is gone")
 	h = wstest.New(t, limited(closed, ratelimit.ByRoute(), ratelimit.MiddlewareOptions{Costs: map[string]int{"$connect": 0}}))
 	e := h.Connect().Request("say", nil).ExpectError(gatesock.CodeUnavailable)
-	require.Equal(t, "the limits can't be checked now", e.Message)
+	require.Equal(t, "the limits cannot be checked now", e.Message)
 }
 
 func TestDisconnectAfterRefusals(t *testing.T) {
 	t.Parallel()
 	var h *wstest.Harness
-	store := &ratelimit.Memory{Clock: func() time.Time { return h.Now() }}
+	store := ratelimit.NewMemory(ratelimit.WithClock(func() time.Time { return h.Now() }))
 	l := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 1, Burst: 1}, ratelimit.FailOpen)
 	gateway := &hangUp{}
 	h = wstest.New(t, limited(l, ratelimit.ByConnection(), ratelimit.MiddlewareOptions{DisconnectAfter: 3, Disconnector: gateway}))
@@ -232,7 +227,7 @@ func TestDisconnectAfterRefusals(t *testing.T) {
 
 func TestRatesAreReadable(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
+	w := newWorld(t, func(store *ratelimit.Memory, _ func() time.Time) *gatesock.Router {
 		l := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 10. / 60, Burst: 1}, ratelimit.FailOpen)
 		return limited(l, ratelimit.ByConnection(), ratelimit.MiddlewareOptions{})
 	})
@@ -246,7 +241,7 @@ func TestRatesAreReadable(t *testing.T) {
 func TestDisconnectsAreNotLimited(t *testing.T) {
 	t.Parallel()
 	left := 0
-	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
+	w := newWorld(t, func(store *ratelimit.Memory, _ func() time.Time) *gatesock.Router {
 		l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 2}, ratelimit.FailOpen)
 		r := limited(l, ratelimit.ByUser(), ratelimit.MiddlewareOptions{})
 		r.OnDisconnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { left++; return nil, nil })
@@ -273,7 +268,7 @@ func (h *hangUp) Disconnect(ctx context.Context, to gatesock.Target) error { ret
 
 func TestMisuse(t *testing.T) {
 	t.Parallel()
-	store := new(ratelimit.Memory)
+	store := ratelimit.NewMemory()
 	good := ratelimit.Limit{Rate: 1, Burst: 2}
 	l := ratelimit.New(store, "x", good, ratelimit.FailOpen)
 	for name, f := range map[string]func(){
@@ -306,7 +301,7 @@ const event = `{"requestContext":{"routeKey":"ping","messageId":"m","eventType":
 
 // measured are routers with and without limits, by what the limit is for.
 func measured() map[string]*gatesock.Router {
-	l := ratelimit.New(new(ratelimit.Memory), "messages", ratelimit.Limit{Rate: 1e6, Burst: 1e6}, ratelimit.FailOpen)
+	l := ratelimit.New(ratelimit.NewMemory(), "messages", ratelimit.Limit{Rate: 1e6, Burst: 1e6}, ratelimit.FailOpen)
 	routers := map[string]*gatesock.Router{"none": echo()}
 	for name, by := range map[string]ratelimit.KeyFunc{
 		"connection": ratelimit.ByConnection(), "user": ratelimit.ByUser(), "source": ratelimit.BySourceIP(), "route": ratelimit.ByRoute(),

@@ -5,14 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // so that the time zones of quotas are known on every machine
 
 	"github.com/alecthomas/kong"
 
+	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/ratelimit"
-	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
+	"github.com/gatesock/gatesock/ratelimit/plan"
 )
 
 // plansCommand is what all commands on plans share.
@@ -28,21 +31,17 @@ type plansCommand struct {
 
 // planBook holds what a command on plans works with.
 type planBook struct {
-	plans *dynamolimit.PlanStore
+	plans *dynamo.Plans
 	out   printer
 }
 
 // AfterApply opens the table once the command line is parsed.
 func (c *plansCommand) AfterApply(ctx context.Context, command *kong.Context, stdout io.Writer) error {
-	client, err := c.client(ctx)
+	db, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
-	plans, err := dynamolimit.NewPlanStore(client, c.Table, c.Namespace)
-	if err != nil {
-		return err
-	}
-	command.Bind(&planBook{plans: plans, out: printer{w: stdout, json: c.JSON, now: time.Now()}})
+	command.Bind(&planBook{plans: db.Plans(), out: printer{w: stdout, json: c.JSON, now: time.Now()}})
 	return nil
 }
 
@@ -61,20 +60,20 @@ func (c *setPlan) Run(ctx context.Context, b *planBook) error {
 	if err != nil {
 		return misuse{fmt.Errorf("--zone: %w", err)}
 	}
-	plan := ratelimit.Plan{Limit: ratelimit.Limit{Rate: c.Rate, Burst: c.Burst}}
+	limits := plan.Plan{Limit: ratelimit.Limit{Rate: c.Rate, Burst: c.Burst}}
 	for _, q := range []ratelimit.Quota{
 		{Max: c.PerDay, Per: ratelimit.Day, Zone: zone},
 		{Max: c.PerWeek, Per: ratelimit.Week, Zone: zone},
 		{Max: c.PerMonth, Per: ratelimit.Month, Zone: zone},
 	} {
 		if q.Max != 0 {
-			plan.Quotas = append(plan.Quotas, q)
+			limits.Quotas = append(limits.Quotas, q)
 		}
 	}
-	if err := b.plans.Set(ctx, c.Name, plan); err != nil {
+	if err := b.plans.Set(ctx, c.Name, limits); err != nil {
 		return plain(err)
 	}
-	return b.out.plan(c.Name, plan)
+	return b.out.plan(c.Name, limits)
 }
 
 type listPlans struct{}
@@ -92,11 +91,11 @@ type showPlan struct {
 }
 
 func (c *showPlan) Run(ctx context.Context, b *planBook) error {
-	plan, err := b.plans.Plan(ctx, c.Name)
+	limits, err := b.plans.Plan(ctx, c.Name)
 	if err != nil {
 		return planError(c.Name, err)
 	}
-	return b.out.plan(c.Name, plan)
+	return b.out.plan(c.Name, limits)
 }
 
 type deletePlan struct {
@@ -111,7 +110,7 @@ func (c *deletePlan) Run(ctx context.Context, b *planBook) error {
 }
 
 func planError(name string, err error) error {
-	if errors.Is(err, ratelimit.ErrNoPlan) {
+	if errors.Is(err, plan.ErrNotFound) {
 		return fmt.Errorf("there is no plan %q; run gatesock plans list to see all plans", name)
 	}
 	return plain(err)
@@ -131,34 +130,35 @@ type shownQuota struct {
 	Zone string `json:"zone"`
 }
 
-func showPlanOf(name string, plan ratelimit.Plan) shownPlan {
-	s := shownPlan{Name: name, Rate: plan.Limit.Rate, Burst: plan.Limit.Burst}
-	for _, q := range plan.Quotas {
+func showPlanOf(name string, limits plan.Plan) shownPlan {
+	s := shownPlan{Name: name, Rate: limits.Limit.Rate, Burst: limits.Limit.Burst}
+	for _, q := range limits.Quotas {
 		s.Quotas = append(s.Quotas, shownQuota{q.Max, q.Per.String(), q.Zone.String()})
 	}
 	return s
 }
 
 // plan prints a plan.
-func (p printer) plan(name string, plan ratelimit.Plan) error {
+func (p printer) plan(name string, limits plan.Plan) error {
 	if p.json {
-		return p.object(showPlanOf(name, plan))
+		return p.object(showPlanOf(name, limits))
 	}
-	return p.plans([]dynamolimit.NamedPlan{{Name: name, Plan: plan}})
+	return p.plans(map[string]plan.Plan{name: limits})
 }
 
-// plans prints plans.
-func (p printer) plans(all []dynamolimit.NamedPlan) error {
+// plans prints plans, sorted by name.
+func (p printer) plans(all map[string]plan.Plan) error {
+	names := slices.Sorted(maps.Keys(all))
 	if p.json {
 		shown := make([]shownPlan, 0, len(all))
-		for _, n := range all {
-			shown = append(shown, showPlanOf(n.Name, n.Plan))
+		for _, name := range names {
+			shown = append(shown, showPlanOf(name, all[name]))
 		}
 		return p.object(shown)
 	}
 	rows := [][]string{{"NAME", "RATE/S", "BURST", "QUOTAS"}}
-	for _, n := range all {
-		s := showPlanOf(n.Name, n.Plan)
+	for _, name := range names {
+		s := showPlanOf(name, all[name])
 		rate, burst := "-", "-"
 		if s.Burst > 0 {
 			rate, burst = fmt.Sprint(s.Rate), fmt.Sprint(s.Burst)

@@ -1,4 +1,5 @@
-// Command quickstart is the smallest whole application: rooms to join and to talk in. The README shows it.
+// Command quickstart is the smallest whole application: rooms to join and to talk in. The README
+// shows it.
 package main
 
 import (

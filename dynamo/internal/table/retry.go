@@ -46,8 +46,11 @@ type Request[In, Out any] = func(context.Context, In, ...func(*dynamodb.Options)
 // [Refused]. A write whose answer was lost may be carried out twice, so it must be one that can
 // be.
 func Do[In, Out any](
-	ctx context.Context, t *Table, request Request[In, Out], in In) (out Out, past Attempts, err error,
-) {
+	ctx context.Context, t *Table, request Request[In, Out], in In,
+) (out Out, past Attempts, err error) {
+	if ctx.Err() != nil {
+		return out, past, &requestError{t.Name, true, context.Cause(ctx)}
+	}
 	for {
 		past.Made++
 		out, err = attempt(ctx, request, in)
@@ -63,8 +66,11 @@ func Do[In, Out any](
 
 // Once makes a request that must not be repeated, since it counts something and may have been
 // carried out, or since its caller has no time to wait.
-func Once[In, Out any](ctx context.Context, t *Table, request Request[In, Out], in In) (Out, error) {
-	out, err := attempt(ctx, request, in)
+func Once[In, Out any](ctx context.Context, t *Table, request Request[In, Out], in In) (out Out, err error) {
+	if ctx.Err() != nil {
+		return out, &requestError{t.Name, true, context.Cause(ctx)}
+	}
+	out, err = attempt(ctx, request, in)
 	return out, t.describe(ctx, Attempts{Made: 1}, err)
 }
 
