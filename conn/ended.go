@@ -28,7 +28,7 @@ const (
 )
 
 // EndedFunc is called for a record that has ended, with the record as it was, so that an application can say "left" to
-// its groups. [WithEnded] and dynamoconn.WithEnded give it to a store.
+// its groups. [WithEnded] and dynamo.WithEnded give it to a store.
 //
 // It is called once for each record that a store removes, whatever has removed it: $disconnect, a broadcast that found
 // the connection gone, a sweeper, the application itself. Of a handshake that was refused after its record was put, cause

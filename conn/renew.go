@@ -92,7 +92,7 @@ func Renew(ctx context.Context, until time.Time) (tracked bool, err error) {
 // running a WebSocket API").
 const maxLife = 2 * time.Hour
 
-// CloseExpired returns a function for [WithEnded] or dynamoconn.WithEnded that closes the connections whose record has expired
+// CloseExpired returns a function for [WithEnded] or dynamo.WithEnded that closes the connections whose record has expired
 // while they may be open, as those are whose credential has ended: they would receive nothing more, and not know. It then calls
 // the other functions, if there are any, for every record. The closer is an apigw.Client, as a rule.
 //

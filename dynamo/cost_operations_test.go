@@ -52,7 +52,7 @@ func tracked() []operation {
 	}
 }
 
-// dispatch sends an event of the usual connection through a router, whose handlers refuse if the
+// dispatch sends an event of the usual connection through a router whose handlers refuse it if the
 // status is an error.
 func dispatch(route string, status int) func(context.Context, *scene) error {
 	return dispatchWith(route, status)

@@ -26,8 +26,8 @@ type price struct {
 	Storage                 float64 // for each GB and month
 }
 
-// prices are those of us-east-1 as docs/gateway-facts.md, section 13, has them on 23 November
-// 2026, with its sources; that of storage is from AWS's page "Amazon DynamoDB pricing".
+// prices returns the prices of us-east-1 on 23 November 2026. docs/gateway-facts.md, section 13,
+// has them with their sources; the price of storage is from AWS's page "Amazon DynamoDB pricing".
 // costs.md.tmpl names the same date and sources.
 func prices() price {
 	return price{Write: 0.625, Read: 0.125, Message: 1, Minute: 0.25, Lambda: 0.2, Storage: 0.25}
@@ -48,7 +48,7 @@ type row struct {
 	Why string
 }
 
-// Dollars are those of a million operations.
+// Dollars returns the price of a million operations.
 func (r row) Dollars() string { return dollars(r.Write*prices().Write + r.Read*prices().Read) }
 
 // itemSizes are the bytes of what a connection with a user and one room has in the table.

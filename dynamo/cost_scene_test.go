@@ -78,7 +78,8 @@ func (s *scene) items() (all []map[string]types.AttributeValue) {
 	return all
 }
 
-// crowd fills the group with so many connections. The rows are those of the first, under other ids.
+// crowd puts n connections into the group. Their rows are copies of the first one's, with other
+// ids.
 func (s *scene) crowd(n int) {
 	s.tb.Helper()
 	s.put(conn.Conn{ID: memberID(0), Groups: []string{room}})

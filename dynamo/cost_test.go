@@ -30,8 +30,8 @@ type operation struct {
 	opts     []dynamo.Option
 }
 
-// TestCosts holds what every operation costs on DynamoDB Local, and what it would cost by the
-// documentation, and that docs/costs.md says so. The flag -update writes that page.
+// TestCosts checks what every operation costs on DynamoDB Local and by the documentation, and that
+// docs/costs.md has these figures. The flag -update writes that page.
 func TestCosts(t *testing.T) {
 	t.Parallel()
 	page := figures{Prices: prices(), Sizes: sizes(t)}
@@ -75,9 +75,9 @@ func (op operation) measure(t *testing.T, s *scene) row {
 	return row{op.name, op.want, op.why}
 }
 
-// A reading costs what readUnits says. The budget is half a unit for each 4 KB of members of 100
-// bytes: it holds for every size if it is rounded up to whole units, as DynamoDB rounds, and as it
-// stands from 4,670 members on.
+// A reading costs what readUnits returns. The budget is half a unit for each 4 KB of members of
+// 100 bytes. It holds for every size if it is rounded up to whole units, as DynamoDB rounds, and
+// without rounding from 4,670 members on.
 func TestReadingKeepsTheBudget(t *testing.T) {
 	t.Parallel()
 	for _, op := range readings() {
@@ -101,8 +101,8 @@ const budgetHolds = 4670
 // namespace.
 const memberSize = 49
 
-// readUnits are those of a whole group in pages of 1,000: each is rounded up, and a full one is
-// followed by another.
+// readUnits returns the units of reading a whole group in pages of 1,000. Each page is rounded up,
+// and a full one is followed by another.
 func readUnits(members int) float64 {
 	sum := 0.0
 	for ; members >= 1000; members -= 1000 {

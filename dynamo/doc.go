@@ -8,46 +8,40 @@
 //	r := gatesock.New()
 //	r.Use(gatesock.Recover(), conn.Track(db.Connections()))
 //
-// These are its stores:
-//
-//	[DB.Connections]    open connections and their groups, for package conn
-//	[DB.APIKeys]        API keys, for package authz/apikey
-//	[DB.Tickets]        one-time tickets, for package authz
-//	[DB.Renewals]       renewed credentials, for package authz
-//	[DB.Buckets]        token buckets and quotas, for package ratelimit
-//	[DB.Plans]          plans, for package ratelimit/plan
-//	[DB.Usage]          usage records, for package ratelimit/metering
-//
 // [DB.CreateTable] makes the table. The file template.json in this package's folder declares the
-// same table for CloudFormation and SAM. An application uses as many of the stores as it needs; a
-// binary contains the code of those that it uses.
+// same table for CloudFormation and SAM.
+//
+// # Stores
+//
+// Each store is a method of [DB]. An application uses those that it needs, and its binary has only
+// their code. The role of a function needs these IAM actions on the table:
+//
+//	Connections   open connections and     dynamodb:GetItem, BatchGetItem, PutItem, UpdateItem,
+//	              their groups             DeleteItem, Query; package sweep needs Scan, too
+//	APIKeys       API keys                 dynamodb:GetItem, UpdateItem to verify keys; PutItem,
+//	                                       DeleteItem, Query to manage them
+//	Tickets       one-time tickets         dynamodb:PutItem, DeleteItem
+//	Renewals      renewed credentials      dynamodb:GetItem, PutItem
+//	Buckets       rate limits and quotas   dynamodb:GetItem, UpdateItem
+//	Plans         the plans of customers   dynamodb:GetItem to read them; PutItem, DeleteItem,
+//	                                       Query to manage them
+//	Usage         usage by day             dynamodb:UpdateItem; Query to read it
+//	CreateTable                            dynamodb:CreateTable, DescribeTable, DescribeTimeToLive,
+//	                                       UpdateTimeToLive
 //
 // Package [github.com/gatesock/gatesock/dynamo/sweep] removes connections whose $disconnect event
 // never arrived.
 //
-// # Permissions
-//
-// The role of the function needs these IAM actions on the table:
-//
-//	[DB.Connections]    dynamodb:GetItem, BatchGetItem, PutItem, UpdateItem, DeleteItem, Query
-//	[DB.APIKeys]        dynamodb:GetItem, PutItem, UpdateItem, DeleteItem, Query
-//	[DB.Tickets]        dynamodb:PutItem, DeleteItem
-//	[DB.Renewals]       dynamodb:GetItem, PutItem
-//	[DB.Buckets]        dynamodb:UpdateItem, GetItem
-//	[DB.Plans]          dynamodb:GetItem; to manage plans PutItem, DeleteItem, Query
-//	[DB.Usage]          dynamodb:UpdateItem; to read a day Query
-//	package sweep       dynamodb:Scan, UpdateItem, DeleteItem
-//	[DB.CreateTable]    dynamodb:CreateTable, DescribeTable, DescribeTimeToLive, UpdateTimeToLive
-//
 // # Cost
 //
-// For [DB.Connections], a Put costs 1 write unit and 1 for each group, including the group of the
-// user. Join and Leave cost 2, SetAttributes 1, Delete and Extend the same as Put. A Get costs 1
-// read unit, GetMany 1 for each record, and reading a group about 1 for 80 members. A record above
-// 1 KB costs a write unit more for each further KB. docs/costs.md has all figures, which tests
-// check, and what they are in money.
+// DynamoDB charges for write units, of up to 1 KB, and read units, of up to 4 KB. In [Connections],
+// Put costs 1 write unit and 1 for each group, including the group of the user. Join and Leave cost
+// 2, SetAttributes 1, and Delete and Extend the same as Put. Get costs 1 read unit, GetMany 1 for
+// each record, and reading a group about 1 for 80 members. A record above 1 KB costs a write unit
+// more for each further KB. docs/costs.md has all figures and what they are in money; tests check
+// them. The other stores document their cost.
 //
-// # Consistency
+// # Consistency of the registry
 //
 // Reads of the registry are strongly consistent. There is no secondary index, since an index cannot
 // be read that way (Amazon DynamoDB Developer Guide, "DynamoDB read consistency").
@@ -58,16 +52,16 @@
 // have the same result as if they were made one after the other. A call whose answer is lost is
 // repeated, and may take effect twice: see [Connections.Put] and [Connections.SetAttributes].
 //
-// If a process dies between the two writes, one of them is missing. Repeating the call completes
-// it. Otherwise, a record that names a group too many lasts until the connection is deleted, and a
-// membership too many disappears when it expires, with the record, or when the first broadcast
-// finds the connection gone.
+// If a process dies between the two writes, only one of them is made. Repeating the call completes
+// it. Otherwise the record may name a group that does not list the connection, until the connection
+// is deleted; or a group may list a connection that is not a member, until the membership expires
+// with its record, or a broadcast finds the connection gone.
 //
-// Items that something else has written into a group are ignored and overwritten.
+// Malformed items in a group are ignored and overwritten.
 //
 // # Large groups
 //
 // A partition takes 1,000 write units a second (Amazon DynamoDB Developer Guide, "Best practices
-// for designing and using partition keys effectively"). A group that more connections join and
-// leave in a second must be spread over several partitions: see [WithSharding].
+// for designing and using partition keys effectively"). If more connections join and leave a group
+// in a second, spread it over several partitions: see [WithSharding].
 package dynamo

@@ -30,12 +30,12 @@ type API interface {
 // DB is the table of an application, or one namespace of it. Its methods return the stores in it.
 // It is safe for concurrent use. See [Open].
 //
-// All requests follow one policy: DB repeats what DynamoDB throttles or fails at, and what fails
-// on the way, in up to 10 attempts of at most 3 seconds each, with waits of full jitter between
-// them, and stops when the context's deadline leaves no time for another attempt. It does not use
-// the client's own retryer. Requests that must not be repeated are made once; the stores that make
-// such requests say so. An error names the operation, the step that failed and what may have been
-// written.
+// DB retries requests that DynamoDB throttles or fails to answer: up to 10 attempts of at most 3
+// seconds each, with full jitter between them, and none after the context's deadline. It does not
+// use the client's own retryer. Some stores make requests that must not be repeated, and document
+// it.
+//
+// An error names the operation, the table, the number of attempts, and what may have been written.
 type DB struct {
 	holder      // package sweep gets at the registry by it
 	t           *table.Table
@@ -50,7 +50,7 @@ type DB struct {
 type holder = registry.Holder
 
 // Open returns a DB for a table, which [DB.CreateTable] or template.json in this package's folder
-// makes. It sends nothing. It panics if client is nil or table is empty.
+// makes. It sends nothing. It panics if client is nil or tableName is empty.
 func Open(client API, tableName string, opts ...Option) *DB {
 	if client == nil {
 		panic("dynamo: Open: client must not be nil")

@@ -16,8 +16,7 @@ import (
 	"github.com/gatesock/gatesock/internal/dynamotest"
 )
 
-// Items that somebody wrote by hand in the place of a membership harm nobody else, and every call
-// comes to its end.
+// Malformed items in the place of a membership do not affect others, and every call ends.
 func TestForeignMemberships(t *testing.T) {
 	t.Parallel()
 	number := func(s string) types.AttributeValue { return &types.AttributeValueMemberN{Value: s} }

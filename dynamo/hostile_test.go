@@ -96,8 +96,8 @@ func TestTooLargeIsRefusedByName(t *testing.T) {
 	require.Empty(t, page.Members)
 }
 
-// A record grows as its connection joins groups. What is too much is refused before the group
-// lists the connection.
+// A record grows as its connection joins groups. A join that would make it too large is refused
+// before the group lists the connection.
 func TestJoinOfAFullRecordIsRefused(t *testing.T) {
 	t.Parallel()
 	h, err := harness(t)(t.Context())

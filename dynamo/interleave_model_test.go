@@ -17,9 +17,9 @@ type effect struct {
 	ghost bool
 }
 
-// events are those of all calls. A call that was told that it succeeded was told so of the last
-// change that it made; but an Extend that asks again, since the answer was lost, finds the record
-// extended, and is told what that has become meanwhile.
+// events returns the events of all calls. A call that reported success reported it for the last
+// change that it made. An exception is an Extend that repeats itself after a lost answer: it finds
+// the record extended, and returns what the record has become since.
 func (r *interleaving) events() (all []*effect) {
 	for _, a := range r.actors {
 		ghosts := a.changes
@@ -36,8 +36,8 @@ func (r *interleaving) events() (all []*effect) {
 	return all
 }
 
-// member is what an order says of a connection and a group: the event that made it a member or
-// ended that, and if a call that completed has said since that it is a member.
+// member is the state of a connection in a group by some order: the event that made it a member or
+// ended that, and whether a call that completed has found since that it is a member.
 type member struct {
 	by        *effect
 	is        bool

@@ -49,8 +49,8 @@ func (c call) String() string {
 	return fmt.Sprintf("%v(%02b)", c.kind, c.groups)
 }
 
-// answer is what a call returned. Of a Delete, a SetAttributes and an Extend, that is who put the
-// record, its groups, and who has set its attribute.
+// answer is what a call returned. For Delete, SetAttributes and Extend it is the Put that made the
+// record, its groups, and the call that has set its attribute.
 type answer struct {
 	err    error
 	by     int
@@ -187,8 +187,8 @@ type seen struct {
 	groups, listed groupSet
 }
 
-// lifetime is that of the records; the jump is a bit more. Both are less than the 15 minutes that
-// a call may take.
+// lifetime is the lifetime of records, and jump is a bit more. Both are less than the 15 minutes
+// that a call may take.
 const (
 	lifetime = time.Minute
 	jump     = 2 * time.Minute
@@ -306,8 +306,8 @@ func (r *interleaving) jump() {
 	}
 }
 
-// play runs the calls, one request at a time, in the order that choose says, which is given how
-// many of the actors, and the jump, can go on.
+// play runs the calls, one request at a time. choose picks the next one of the actors, and the
+// jump, that can continue.
 func (r *interleaving) play(ctx context.Context, choose func(ready []*actor) int) {
 	for {
 		var ready []*actor

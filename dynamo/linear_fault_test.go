@@ -43,7 +43,7 @@ func (f *forgetfulReader) GetItem(
 	return out, nil
 }
 
-// lazy does not delete every second row that it says it has deleted.
+// lazy does not delete every second row that it reports as deleted.
 type lazy struct {
 	dynamo.API
 	mu sync.Mutex

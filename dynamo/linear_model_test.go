@@ -6,10 +6,10 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// Histories of one connection and one group are checked with porcupine, beside the interleavings,
-// which know all orders of few requests: here calls run at their own pace, more of them, and all
-// that they have read counts. There are two views, since a membership is two items and nothing
-// promises that both change at one moment: what the record says, and what the group lists.
+// Histories of one connection and one group are checked with porcupine. The interleavings cover
+// all orders of few requests; here calls run at their own pace, there are more of them, and all
+// that they have read counts. There are two views, the groups in the record and the members of the
+// group: a membership is two items, and no promise is made that both change at one moment.
 
 // linearKind is a call of a history, or a reading.
 type linearKind int
@@ -25,8 +25,8 @@ const (
 	linearRead
 )
 
-// linearIn is what was asked. A ghost may or may not have happened: it stands for an attempt of a
-// call whose answer was lost, beside the one that was answered.
+// linearIn is a call. A ghost may or may not have happened: it stands for an attempt whose answer
+// was lost, beside the attempt that was answered.
 type linearIn struct {
 	kind  linearKind
 	value string // of linearSet

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 
@@ -15,6 +16,65 @@ import (
 	"github.com/gatesock/gatesock/internal/dynamotest"
 	"github.com/gatesock/gatesock/internal/shard"
 )
+
+// In every layout, and for every number of shards that a cursor may have, the shard of a
+// connection is read where its rows may be, and all shards together read every part.
+func TestLayouts(t *testing.T) {
+	t.Parallel()
+	powers := []int{1, 2, 4, 8, 64, 1024}
+	for _, write := range powers {
+		for _, also := range append([]int{0}, powers...) {
+			if also == write {
+				continue
+			}
+			for _, n := range powers {
+				layout := dynamo.Sharding{Write: write, Read: also}
+				parts := make([][]int, n)
+				read := map[int]bool{}
+				for of := range n {
+					parts[of] = layout.Parts(of, n)
+					require.True(t, slices.IsSorted(parts[of]))
+					require.Len(t, slices.Compact(slices.Clone(parts[of])), len(parts[of]), "a part is read twice")
+					for _, part := range parts[of] {
+						read[part] = true
+					}
+				}
+				require.Len(t, read, max(write, also))
+				for i := range 40 {
+					id := fmt.Sprintf("L0SM9cOF%06dAMCtA=", i*7)
+					homes := layout.Homes(id)
+					require.Equal(t, shard.Of(id, write), homes[0], "where it is written")
+					if also > 0 {
+						require.Contains(t, homes, shard.Of(id, also))
+					}
+					for _, home := range homes {
+						require.Contains(t, parts[shard.Of(id, n)], home, "%v in %d shards: %s", layout, n, id)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestParts(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		layout dynamo.Sharding
+		of, n  int
+		want   []int
+	}{
+		{dynamo.Sharding{Write: 1}, 0, 1, []int{0}},
+		{dynamo.Sharding{Write: 4}, 3, 4, []int{3}},
+		{dynamo.Sharding{Write: 4}, 0, 1, []int{0, 1, 2, 3}},
+		{dynamo.Sharding{Write: 4}, 1, 2, []int{1, 3}},
+		{dynamo.Sharding{Write: 2}, 5, 8, []int{1}},
+		{dynamo.Sharding{Write: 1, Read: 4}, 0, 1, []int{0, 1, 2, 3}},
+		{dynamo.Sharding{Write: 8, Read: 2}, 1, 2, []int{1, 3, 5, 7}},
+		{dynamo.Sharding{Write: 1, Read: 8}, 5, 8, []int{0, 5}},
+	} {
+		require.Equal(t, c.want, c.layout.Parts(c.of, c.n), "%v: shard %d of %d", c.layout, c.of, c.n)
+	}
+}
 
 const (
 	fleetSize = 3
@@ -105,7 +165,7 @@ func (r *livingGroup) await(t *testing.T, rounds int) {
 	}
 }
 
-// begin starts those who come and go, and those who read.
+// begin starts the connections that come and go, and the readers.
 func (r *livingGroup) begin(ctx context.Context) {
 	for who := range restless + readers {
 		round := r.read
@@ -252,7 +312,8 @@ func (r *livingGroup) settled(t *testing.T) (settled bool) {
 	return settled
 }
 
-// half is a reading that was begun and put aside: a cursor for each shard, and who has been seen.
+// half is a reading that was begun and interrupted: a cursor for each shard, and the connections
+// seen.
 type half struct {
 	cursors []conn.Cursor
 	seen    map[string]int
@@ -276,9 +337,9 @@ func (r *livingGroup) half(t *testing.T) half {
 	return h
 }
 
-// carryOn reads the rest of a reading that was begun before one or more steps. Nobody comes twice.
-// Of those who came in meanwhile, it finds the ones that are after the cursors; of those who were
-// there, all.
+// carryOn reads the rest of a reading that was begun before one or more steps. No connection
+// appears twice. It finds all connections that were there, and of those that have joined meanwhile
+// the ones after the cursors.
 func (r *livingGroup) carryOn(t *testing.T, h half, name string) {
 	t.Helper()
 	seen := map[string]int{}
@@ -306,4 +367,114 @@ func (r *livingGroup) carryOn(t *testing.T, h half, name string) {
 	for _, id := range loyalIDs(name) {
 		require.Contains(t, seen, id)
 	}
+}
+
+// instance is a process of an app. Its deployment waits until what it is doing has ended.
+type instance struct {
+	mu    sync.RWMutex
+	store *dynamo.Connections
+}
+
+// fleet is all instances, with what they share: the table.
+type fleet struct {
+	instances []*instance
+	deployed  func(dynamo.Sharding) *dynamo.Connections
+}
+
+// use does something in any of the instances.
+func (f *fleet) use(do func(*dynamo.Connections) error) error {
+	in := f.instances[rand.IntN(len(f.instances))]
+	in.mu.RLock()
+	defer in.mu.RUnlock()
+	return do(in.store)
+}
+
+// deploy changes the layout of an instance.
+func (f *fleet) deploy(i int, layout dynamo.Sharding) {
+	store := f.deployed(layout)
+	f.instances[i].mu.Lock()
+	defer f.instances[i].mu.Unlock()
+	f.instances[i].store = store
+}
+
+// readAll reads a group. One instance chooses the number of shards and reads the first pages; any
+// instances read the others.
+func (f *fleet) readAll(ctx context.Context, group string) (seen map[string]int, err error) {
+	seen = map[string]int{}
+	var next []conn.Cursor
+	read := func(s *dynamo.Connections, i int, after conn.Cursor) (conn.Cursor, error) {
+		page, err := s.Read(ctx, conn.Query{Group: group, Shard: i, After: after, Limit: 4 + rand.IntN(16)})
+		for _, m := range page.Members {
+			seen[m.ID]++
+		}
+		return page.Next, err
+	}
+	err = f.use(func(s *dynamo.Connections) error {
+		shards, err := s.Shards(ctx, group)
+		next = make([]conn.Cursor, shards)
+		for i := range shards {
+			if err == nil {
+				next[i], err = read(s, i, "")
+			}
+		}
+		return err
+	})
+	for i := range next {
+		for next[i] != "" && err == nil {
+			err = f.use(func(s *dynamo.Connections) (err error) {
+				next[i], err = read(s, i, next[i])
+				return err
+			})
+		}
+	}
+	return seen, err
+}
+
+// presence is which connections are certainly members, and which may have been until a moment ago.
+type presence struct {
+	mu      sync.Mutex
+	changes map[string]int // how often a membership has begun to change, by id
+	member  map[string]bool
+}
+
+// changing is called before a membership changes, and changed when it has.
+func (p *presence) changing(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.changes[id]++
+	delete(p.member, id)
+}
+
+func (p *presence) changed(id string, member bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.changes[id]++
+	p.member[id] = member
+}
+
+// known returns the connections that are certainly members, or certainly not, with their numbers of
+// changes.
+func (p *presence) known() (members, others map[string]int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	members, others = map[string]int{}, map[string]int{}
+	for id, is := range p.member {
+		if is {
+			members[id] = p.changes[id]
+		} else {
+			others[id] = p.changes[id]
+		}
+	}
+	return members, others
+}
+
+// still returns the connections that are in both and have not changed in between.
+func still(before, after map[string]int) []string {
+	var ids []string
+	for id, changes := range before {
+		if now, ok := after[id]; ok && now == changes {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }

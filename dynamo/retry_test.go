@@ -156,7 +156,7 @@ func TestJitterIsFull(t *testing.T) {
 	}
 }
 
-// forgetful carries out requests, and loses the answers of as many as it is told.
+// forgetful carries out requests, and loses the answers of as many as a test wants.
 type forgetful struct {
 	dynamo.API
 	puts, updates, deletes int
@@ -217,7 +217,7 @@ func TestLostAnswersBeforeThrottling(t *testing.T) {
 	require.Equal(t, 3, api.calls)
 }
 
-// Attempts that were carried out and whose answer was lost are told from those of others.
+// The store can tell an attempt of its own, whose answer was lost, from a call of another process.
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
 	api := &forgetful{API: dynamotest.Client(t)}

@@ -38,9 +38,8 @@ type Sharding struct {
 	Read int
 }
 
-// Shards returns how many shards a group can be read in: the smaller of the two numbers of its
-// [Sharding]. See
-// [conn.Store].
+// Shards returns how many shards a group can be read in; see [conn.Store]. It is the smaller of the
+// two numbers of the group's [Sharding].
 func (cs *Connections) Shards(ctx context.Context, group string) (int, error) {
 	if err := check(ctx, "group", group); err != nil {
 		return 0, err

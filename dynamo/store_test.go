@@ -50,11 +50,10 @@ func inShards(write, also int) dynamo.Option {
 
 func layouts() [][2]int { return [][2]int{{1, 0}, {4, 0}, {8, 2}, {1, 4}} }
 
-// The contract is that of a store on DynamoDB. The large groups are large on the twin of the table
-// only, which costs a small part; on DynamoDB they have as many pages, of fewer members.
-// TestReadingAcrossARestart reads one there that is larger than either. All layouts are tested on
-// twins; DynamoDB knows nothing of them, so there it is the simplest one and the one of most
-// requests.
+// The suite of package conntest. Its large groups are large only on the twin of the table, which
+// is fast; on DynamoDB they have as many pages with fewer members, and TestReadingAcrossARestart
+// reads a larger one there. All layouts are tested on twins. DynamoDB does not know about layouts,
+// so there the simplest one and the one with the most requests are tested.
 func TestStoreKeepsTheContract(t *testing.T) {
 	t.Parallel()
 	for _, l := range [][2]int{{1, 0}, {8, 2}} {

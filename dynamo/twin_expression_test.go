@@ -141,7 +141,7 @@ func (e expressions) clause(t *tokens, it attributes) bool {
 	}
 }
 
-// inOrder reports whether two numbers are in an order. What is not a number is in none.
+// inOrder reports whether two numbers are in an order. It is false for other values.
 func inOrder(a types.AttributeValue, operator string, b types.AttributeValue) bool {
 	x, ok := a.(*types.AttributeValueMemberN)
 	if !ok {

@@ -262,9 +262,9 @@ type answered struct {
 	last    attributes
 }
 
-// said returns what an answer says. DynamoDB Local returns the whole of a map where an update has
-// changed one of its members and is asked for what has changed; DynamoDB is not known to, and the
-// store may not need it.
+// said returns the content of an answer. If an update changes a member of a map and asks for what
+// it has changed, DynamoDB Local returns the whole map. DynamoDB is not known to, so that the
+// store may not depend on it.
 func said(in, out any, err error) (a answered) {
 	var refused *types.ConditionalCheckFailedException
 	if errors.As(err, &refused) {

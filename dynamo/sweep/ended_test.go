@@ -111,8 +111,8 @@ func TestSweepKeepsItsLeaseWhileItAnnounces(t *testing.T) {
 	})
 }
 
-// A sweeper announces whom it finds gone, and, for a store that wants to know, what has expired
-// before DynamoDB deletes it.
+// A sweeper announces the connections that it finds gone and, for a store with a function, the
+// records that have expired, before DynamoDB deletes them.
 func TestSweepAnnouncesWhatEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -150,7 +150,7 @@ func TestSweepAnnouncesWhatEnds(t *testing.T) {
 	})
 }
 
-// closes notes what is closed.
+// closes records which connections are closed.
 type closes struct{ ids []string }
 
 func (c *closes) Disconnect(_ context.Context, from gatesock.Target) error {

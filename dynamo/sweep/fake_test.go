@@ -21,10 +21,9 @@ import (
 
 type fakeItem = map[string]types.AttributeValue
 
-// fakeTable is a table in memory, for the virtual clock. Of DynamoDB's expressions it knows those
-// that a Sweeper, Put and Delete use for records and for the progress; what it does not know is a
-// panic. A membership is only there or not. Items come in the order of a hash, as those of
-// DynamoDB do.
+// fakeTable is a table in memory, for the virtual clock. It knows the expressions of DynamoDB that
+// a Sweeper, Put and Delete use for records and for the progress, and panics at others. Of a
+// membership it keeps only whether it exists. Items come in the order of a hash, as in DynamoDB.
 type fakeTable struct {
 	dynamo.API
 	// before is called with the operation's name before it is carried out; an error takes its place.
@@ -219,7 +218,7 @@ func fakeCheck(condition *string, it fakeItem, names map[string]string, values f
 }
 
 // fakeHolds evaluates a condition: alternatives of clauses, or of one BETWEEN, without parentheses
-// but those of functions.
+// except those of functions.
 func fakeHolds(condition string, it fakeItem, names map[string]string, values fakeItem) bool {
 	for alias, name := range names {
 		condition = strings.ReplaceAll(condition, alias, name)

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whatever is in the table, what is taken for progress can be gone on from: it is written again as
-// it was read.
+// Any progress that is accepted, whatever is in the table, can be continued: it is written again
+// as it was read.
 func FuzzDecodeProgress(f *testing.F) {
 	counts := Counts{Scanned: 5, Live: 1, Gone: 2, Expired: 1, Failed: 1, Probed: 3, Unknown: 1}
 	pass := Pass{Started: time.Unix(1e9, 0).UTC(), Counts: counts}

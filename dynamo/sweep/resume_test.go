@@ -33,7 +33,7 @@ func (w *sweepWorld) cut(n int, f func() error) {
 	}
 }
 
-// accounts checks that a complete pass missed nobody and that no more were removed than are gone.
+// accounts checks that a complete pass has missed no connection, and removed no more than are gone.
 func (w *sweepWorld) accounts(want sweep.Counts, got sweep.Pass, lost int64) {
 	w.t.Helper()
 	got.Gone += lost

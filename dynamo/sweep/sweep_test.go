@@ -71,8 +71,7 @@ func TestSweepOfAnEmptyTable(t *testing.T) {
 	})
 }
 
-// A connection whose $connect may still run is not asked for: the gateway would say that it is
-// gone.
+// A connection whose $connect may still run is not probed: API Gateway would report it as gone.
 func TestSweepLeavesTheYoungAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -91,7 +90,7 @@ func TestSweepLeavesTheYoungAlone(t *testing.T) {
 	})
 }
 
-// Only that it is gone leads to a removal. What the probe does besides harms nobody.
+// Only the answer that a connection is gone removes it. Nothing else that a probe does affects it.
 func TestSweepOutlivesProbes(t *testing.T) {
 	t.Parallel()
 	unknown := sweep.Counts{Scanned: 1, Live: 1, Probed: 1, Unknown: 1}

@@ -101,8 +101,8 @@ func (i *interrupted) Scan(
 	return out, err
 }
 
-// The whole of it: connections whose end nobody announced, in a table, found out with the SDK's
-// client over HTTP, by sweepers that are interrupted after every second page.
+// Everything together: connections in a table whose end was not announced are found out with the
+// SDK's client over HTTP, by sweepers that are interrupted after every second page.
 func TestSweepWithTheEmulatorAndDynamoDB(t *testing.T) {
 	t.Parallel()
 	client, table := sweepTable(t)
@@ -161,7 +161,7 @@ func TestSweepWithTheEmulatorAndDynamoDB(t *testing.T) {
 	_, err = other.Get(t.Context(), "W9In0cvXIAMCFvw=")
 	require.NoError(t, err)
 
-	// The last number can be read, and nobody is asked twice but those whose probe was cut off.
+	// The last number can be read, and only the connections whose probe was cut off are probed again.
 	soon := dynamo.Open(client, table, namespace, later(21*time.Minute))
 	rep, err := sweep.New(soon, probe, patient()).Sweep(t.Context())
 	require.NoError(t, err)

@@ -27,7 +27,7 @@ type sweepWorld struct {
 	mu     sync.Mutex
 	log    bytes.Buffer
 	probes []probed
-	// answers are those of the gateway, by id; who is not in them is open.
+	// answers are the answers of API Gateway, by id. Other connections are open.
 	answers map[string]error
 	// active is when those that are open were active last.
 	active time.Time

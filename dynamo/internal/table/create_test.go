@@ -122,7 +122,7 @@ func requireDefined(t *testing.T, client *dynamodb.Client, name string) {
 	}, expiry.TimeToLiveDescription)
 }
 
-// makeTable makes a table as somebody else might have.
+// makeTable makes a table with keys of any kind.
 func makeTable(t *testing.T, client *dynamodb.Client, name string, kind types.ScalarAttributeType, keys ...string) {
 	t.Helper()
 	in := &dynamodb.CreateTableInput{TableName: &name, BillingMode: types.BillingModePayPerRequest}

@@ -18,7 +18,7 @@ import (
 	"github.com/gatesock/gatesock/internal/dynamotest"
 )
 
-// operations are all that a store asks of a table, with what each says it may have done.
+// operations are all operations of a store, by the beginning of their errors.
 func operations(s *dynamo.Connections) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		`put connection "a"`: func(ctx context.Context) error { return s.Put(ctx, conn.Conn{ID: "a", Groups: []string{"g"}}) },
@@ -42,8 +42,8 @@ func writes() []string {
 	}
 }
 
-// A table that is not there is named, whatever was asked of it, and nobody is told that something
-// may have been done.
+// Every error names a table that does not exist, and none claims that something may have been
+// written.
 func TestErrorsNameTheTable(t *testing.T) {
 	t.Parallel()
 	store := dynamo.Open(dynamotest.Client(t), "not-there").Connections()
