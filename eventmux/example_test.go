@@ -34,7 +34,7 @@ func (clients) Post(context.Context, gatesock.Target, []byte) error { return nil
 // carries long sends on, a queue of the app's own, a schedule with an input, and a warmer.
 func Example() {
 	pages := authz.Origins("https://app.example.com")
-	tickets := &authz.Tickets{Store: new(authz.MemoryTickets), Origins: pages}
+	tickets := authz.NewTickets(authz.NewMemoryTickets(), authz.WithOrigins(pages))
 	endpoint := http.NewServeMux()
 	endpoint.Handle("/ticket", tickets.Handler(func(*http.Request) (authz.Principal, error) {
 		return authz.Principal{ID: "ann"}, nil // whoever the session of the request is of

@@ -114,7 +114,7 @@ func TestKeys(t *testing.T) {
 	x := newTool(t)
 	store := x.db().APIKeys()
 	verify := func(secret string) (authz.Principal, error) {
-		return apikey.New(store, apikey.WithCacheTTL(0)).Verifier().Verify(t.Context(), secret)
+		return apikey.New(store, apikey.WithCacheTTL(0)).Verify(t.Context(), secret)
 	}
 
 	require.Equal(t, "ID  NAME  OWNER  PLAN  STATE  CREATED  EXPIRES  LAST USED\n", x.keys("list"))

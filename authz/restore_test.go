@@ -14,18 +14,19 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// A client that writes attributes of its connection, as an application may let it, is the same principal as before.
-func TestRememberTakesNothingFromTheApplication(t *testing.T) {
+// A client that may write attributes of its connection can't change its principal.
+func TestRestoreTakesNothingFromTheApplication(t *testing.T) {
 	t.Parallel()
 	store := conn.NewMemory()
 	principal := func(_ context.Context, req *gatesock.Request, _ struct{}) (authz.Principal, error) {
 		p, _ := authz.PrincipalFrom(req)
 		return p, nil
 	}
-	// Each process has a Remember, which does not know what the others have read.
+	// Each process has a RestorePrincipal, which does not know what the others have read.
 	process := func() *gatesock.Router {
 		r := gatesock.New()
-		r.Use(authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(tokens))), authz.RestorePrincipal(store), conn.Track(store))
+		r.Use(authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(tokens))))
+		r.Use(authz.RestorePrincipal(store), conn.Track(store))
 		gatesock.Handle(r, "profile", func(ctx context.Context, req *gatesock.Request, set map[string]string) error {
 			_, err := store.SetAttributes(ctx, req.ConnectionID, set, "exp")
 			return err
@@ -42,7 +43,7 @@ func TestRememberTakesNothingFromTheApplication(t *testing.T) {
 		ann.Request("profile", map[string]string{name: "admin"}).ExpectError(gatesock.CodeInternal)
 	}
 	req := &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: ann.ID()}
-	_, err := authz.RestorePrincipal(store)(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })(t.Context(), req)
+	_, err := authz.RestorePrincipal(store)(noReply)(t.Context(), req)
 	require.NoError(t, err)
 	p, ok := authz.PrincipalFrom(req)
 	require.True(t, ok)
@@ -51,30 +52,29 @@ func TestRememberTakesNothingFromTheApplication(t *testing.T) {
 	}, p)
 }
 
-// What an application keeps of a handshake in place of the authorizer's values makes nobody a principal of more than its
-// name.
-func TestRememberBesideWithAttributes(t *testing.T) {
+// With WithAttributes, values that an application takes from the handshake do not become part of
+// the principal.
+func TestRestoreBesideWithAttributes(t *testing.T) {
 	t.Parallel()
 	store := conn.NewMemory()
 	track := conn.Track(store, conn.WithAttributes(func(req *gatesock.Request) map[string]string {
 		return map[string]string{"roles": req.Query.Get("roles"), authz.APIKeyAttribute: req.Query.Get("key")}
 	}))
-	next := func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil }
-	_, err := track(next)(t.Context(), &gatesock.Request{
+	_, err := track(noReply)(t.Context(), &gatesock.Request{
 		EventType: gatesock.EventConnect, ConnectionID: "a", Query: map[string][]string{"roles": {"admin"}, "key": {"another's"}},
 		Authorizer: map[string]string{"principalId": "ann", "roles": "member"},
 	})
 	require.NoError(t, err)
 	req := &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "a"}
-	_, err = authz.RestorePrincipal(store)(next)(t.Context(), req)
+	_, err = authz.RestorePrincipal(store)(noReply)(t.Context(), req)
 	require.NoError(t, err)
 	p, _ := authz.PrincipalFrom(req)
 	require.Equal(t, authz.Principal{ID: "ann", Scopes: []string{}, Roles: []string{}}, p)
 	require.Empty(t, authz.AttributeFrom(req, authz.APIKeyAttribute))
 }
 
-// What a key or a token calls "key" is an attribute; what another authorizer calls so does not come before it.
-func TestAttributeOf(t *testing.T) {
+// An attribute "key" of our own authorizer wins over a value "key" of another one.
+func TestAttributeFrom(t *testing.T) {
 	t.Parallel()
 	req := &gatesock.Request{Authorizer: map[string]string{"principalId": "ann", "key": "foreign", "attr.key": "own", "tenant": "t"}}
 	require.Equal(t, "own", authz.AttributeFrom(req, authz.APIKeyAttribute))
@@ -82,7 +82,8 @@ func TestAttributeOf(t *testing.T) {
 	require.Empty(t, authz.AttributeFrom(req, "none"))
 }
 
-// A page that connects with ?roles=admin runs no route of administrators, whatever the application keeps of it.
+// A page that connects with ?roles=admin can't use the routes of administrators, even if the
+// application keeps its parameters.
 func TestNobodyMakesThemselvesAnAdministrator(t *testing.T) {
 	t.Parallel()
 	store := conn.NewMemory()
@@ -101,23 +102,25 @@ func TestNobodyMakesThemselvesAnAdministrator(t *testing.T) {
 	require.Equal(t, 500, h.ConnectRefused(bearer("ann/read/"), wstest.WithQuery(conn.AuthorizerPrefix+"roles", "admin")))
 }
 
-// Before Remember nothing has a principal, and an Expiry would let everything pass.
-func TestExpiryBeforeRememberIsTold(t *testing.T) {
+// Before RestorePrincipal no event has a principal, and CredentialExpiry would let all of them
+// pass.
+func TestExpiryBeforeRestoreIsLogged(t *testing.T) {
 	t.Parallel()
 	store := conn.NewMemory()
 	r := gatesock.New()
-	r.Use(authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(tokens))), new(authz.CredentialExpiry).Middleware(), authz.RestorePrincipal(store), conn.Track(store))
+	r.Use(authz.AuthenticateConnect(authz.Bearer(authz.VerifierFunc(tokens))))
+	r.Use(authz.NewCredentialExpiry().Middleware(), authz.RestorePrincipal(store), conn.Track(store))
 	gatesock.HandleReply(r, "whoami", whoami)
 	e := wstest.New(t, r).Connect(bearer("ann/read/")).Request("whoami", nil).ExpectError(gatesock.CodeInternal)
 	require.Equal(t, "could not be authenticated", e.Message)
 }
 
-// A client whose connection is not registered any more can send as much as it likes: that is looked up once a second.
-func TestRememberLooksUpWhatIsNotThereOnceASecond(t *testing.T) {
+// A client that floods an unregistered connection causes one read a second.
+func TestRestoreLooksForAMissingRecordOnceASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := &counting{Memory: conn.NewMemory()}
-		h := authz.RestorePrincipal(store)(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+		h := authz.RestorePrincipal(store)(noReply)
 		ask := func() {
 			_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "gone"})
 			require.Equal(t, gatesock.CodeStaleConnection, gatesock.CodeOf(err))
@@ -135,13 +138,13 @@ func TestRememberLooksUpWhatIsNotThereOnceASecond(t *testing.T) {
 	})
 }
 
-// A principal is remembered no longer than its record would be found.
-func TestRememberForgetsWhatHasExpired(t *testing.T) {
+// A principal is forgotten when its record expires.
+func TestRestoreForgetsWhatHasExpired(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := conn.NewMemory()
 		require.NoError(t, store.Put(t.Context(), conn.Conn{ID: "a", User: "ann", ExpiresAt: time.Now().Add(time.Minute)}))
-		h := authz.RestorePrincipal(store)(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+		h := authz.RestorePrincipal(store)(noReply)
 		ask := func() error {
 			_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "a"})
 			return err
@@ -151,3 +154,5 @@ func TestRememberForgetsWhatHasExpired(t *testing.T) {
 		require.Equal(t, gatesock.CodeStaleConnection, gatesock.CodeOf(ask()))
 	})
 }
+
+func noReply(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil }

@@ -11,10 +11,11 @@ import (
 	"github.com/gatesock/gatesock/authz"
 )
 
-func TestCheck(t *testing.T) {
+func TestValidate(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, authz.Principal{
-		ID: "ann", Scopes: []string{"a:b"}, Roles: []string{"r"}, Attributes: map[string]string{"plan": strings.Repeat("x", 7000)}, UsageKey: "u",
+		ID: "ann", Scopes: []string{"a:b"}, Roles: []string{"r"}, UsageKey: "u",
+		Attributes: map[string]string{"plan": strings.Repeat("x", 7000)},
 	}.Validate())
 	for says, p := range map[string]authz.Principal{
 		"id":                  {},
@@ -29,23 +30,25 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// Whoever passes Check is let in by an authorizer, also of an API whose ARN is long.
-func TestCheckLeavesRoomForTheARN(t *testing.T) {
+// A principal that Validate accepts is admitted by an authorizer, even if the ARN is long.
+func TestValidateLeavesRoomForTheARN(t *testing.T) {
 	t.Parallel()
 	arn := "arn:aws-us-gov:execute-api:us-gov-west-1:123456789012:abcdefghij/" + strings.Repeat("s", 128) + "/$connect"
 	largest := 0
-	for n := range authz.MaxAuthorizerResult {
+	for n := range 8 << 10 {
 		p := authz.Principal{ID: "ann", Attributes: map[string]string{"a": strings.Repeat("x", n)}}
 		if p.Validate() == nil {
 			largest = n
 		}
 	}
 	require.Greater(t, largest, 7000)
-	authorizer := authz.NewAuthorizer(authz.AuthenticatorFunc(func(context.Context, *authz.Handshake) (authz.Principal, error) {
+	admit := func(context.Context, *authz.Handshake) (authz.Principal, error) {
 		return authz.Principal{ID: "ann", Attributes: map[string]string{"a": strings.Repeat("x", largest)}}, nil
-	}))
+	}
+	authorizer := authz.NewAuthorizer(authz.AuthenticatorFunc(admit))
 	event, err := json.Marshal(map[string]any{
-		"type": "REQUEST", "methodArn": arn, "requestContext": map[string]any{"routeKey": "$connect", "eventType": "CONNECT", "connectionId": "c"},
+		"type": "REQUEST", "methodArn": arn,
+		"requestContext": map[string]any{"routeKey": "$connect", "eventType": "CONNECT", "connectionId": "c"},
 	})
 	require.NoError(t, err)
 	_, err = authorizer.Invoke(t.Context(), event)
