@@ -336,7 +336,7 @@ func TestMistakes(t *testing.T) {
 		{2, []string{"keys", "rotate", "x", "--leaked", "--overlap", "1h"}, "--leaked"},
 		{1, []string{"keys", "create", "--owner", "x", "--expires", "2001-01-01"}, "has passed"},
 		{1, []string{"keys", "create", "--owner", "x", "--scope", "a b"}, `scope "a b"`},
-		{1, []string{"keys", "create", "--owner", "x", "--attribute", "key=y"}, `the attribute "key" is taken`},
+		{1, []string{"keys", "create", "--owner", "x", "--attribute", "key=y"}, `the attribute "key" is reserved`},
 		{1, []string{"keys", "list", "--table", "no-such-table"}, `there is no table "no-such-table"`},
 		{1, []string{"keys", "show", "a#b"}, "no such key"},
 		{1, []string{"keys", "show", ""}, "apikey"},
