@@ -116,7 +116,7 @@ func Example_denyByDefault() {
 	gatesock.Handle(r, "say", say, authz.RequireScopes("chat:write"))
 	gatesock.Handle(r, "rules", say, authz.AllowAnyone())
 	r.Freeze() // gatesock.Start does it
-	for _, route := range r.Routes() {
+	for _, route := range r.Describe().Routes {
 		fmt.Println(route.Key, route.Guards)
 	}
 

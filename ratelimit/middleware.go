@@ -24,7 +24,7 @@ type MiddlewareOptions struct {
 	// Router is the application's [gatesock.Router]. It is required if Routes or Costs name
 	// routes other than "$connect" and "$default": a misspelled route would limit nothing, so it
 	// panics when the router is frozen.
-	Router interface{ Routes() []gatesock.Route }
+	Router interface{ Describe() gatesock.Description }
 	// DisconnectAfter closes a connection after this many rejected messages; 0 never does. Each
 	// process counts for itself.
 	DisconnectAfter int

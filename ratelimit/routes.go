@@ -52,7 +52,7 @@ func checkRegistered(o MiddlewareOptions) {
 		return
 	}
 	var has []string
-	for _, r := range o.Router.Routes() {
+	for _, r := range o.Router.Describe().Routes {
 		has = append(has, r.Key)
 	}
 	for _, route := range routesOf(o) {

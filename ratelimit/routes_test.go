@@ -13,7 +13,7 @@ import (
 // ofNone is a router that has no routes.
 type ofNone struct{}
 
-func (ofNone) Routes() []gatesock.Route { return nil }
+func (ofNone) Describe() gatesock.Description { return gatesock.Description{} }
 
 // TestMisspeltRoutes checks that a misspelled route panics when the program starts, since it would
 // limit nothing.
