@@ -17,5 +17,5 @@
 //
 // On the command line, gatesock keys does what [Manager] does (cmd/gatesock); for a leak, gatesock keys rotate --leaked.
 //
-// A [Store] keeps keys: [Memory] in one process, package authz/dynamokeys on DynamoDB.
+// A [Store] keeps keys: [Memory] in one process, package dynamo in a DynamoDB table.
 package apikey
