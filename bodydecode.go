@@ -7,7 +7,7 @@ import (
 	"reflect"
 	"slices"
 
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 // newDecoder returns the function that makes an In of a message.
@@ -117,7 +117,7 @@ func (d *bodyDecoder) decode(body []byte, to any) error {
 
 // input returns the member that the In stands in, nil if there is none.
 func (d *bodyDecoder) input(body []byte) (input []byte, err error) {
-	s := jsontext.NewScanner(body, nil)
+	s := jsonscan.NewScanner(body, nil)
 	if s.Peek() != '{' {
 		s.Skip()
 		if err := s.End(); err != nil {
@@ -178,13 +178,13 @@ func (m member) appendTo(b []byte) []byte {
 	if b[len(b)-1] != '{' {
 		b = append(b, ',')
 	}
-	b = append(jsontext.AppendString(b, m.name), ':')
+	b = append(jsonscan.AppendString(b, m.name), ':')
 	return append(b, m.value...)
 }
 
 // membersOf returns the members of a JSON object, and false if data is not one.
 func membersOf(data []byte) ([]member, bool) {
-	s := jsontext.NewScanner(data, nil)
+	s := jsonscan.NewScanner(data, nil)
 	if s.Peek() != '{' {
 		return nil, false
 	}

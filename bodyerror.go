@@ -6,7 +6,7 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 // explain puts the error of a codec into words for the client: without the names of Go's types, and with the path of the
@@ -24,7 +24,7 @@ func (d *bodyDecoder) inWords(err error, data []byte) *Error {
 	if d.rt.raw && !isJSON {
 		return Errorf(CodeInvalidArgument, "the message could not be decoded")
 	}
-	s := jsontext.NewScanner(data, nil)
+	s := jsonscan.NewScanner(data, nil)
 	s.Skip()
 	if syntax := s.End(); syntax != nil {
 		return errSyntax(syntax)
@@ -34,7 +34,7 @@ func (d *bodyDecoder) inWords(err error, data []byte) *Error {
 		base = base.member(d.rt.wire.names.Input)
 	}
 	if isJSON {
-		l := locator{s: jsontext.NewScanner(data, nil), strict: d.strict, fields: make(map[reflect.Type][]field), path: base}
+		l := locator{s: jsonscan.NewScanner(data, nil), strict: d.strict, fields: make(map[reflect.Type][]field), path: base}
 		if found := l.value(d.in, base); found != nil {
 			return found
 		}
@@ -88,7 +88,7 @@ func (p place) String() string {
 	if len(s) > most {
 		s = strings.ToValidUTF8(s[:most/2], "") + "…" + strings.ToValidUTF8(s[len(s)-most/2:], "")
 	}
-	return string(jsontext.AppendString(nil, s))
+	return string(jsonscan.AppendString(nil, s))
 }
 
 // refuse returns the error that says what is wrong with the value at a place.

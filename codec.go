@@ -8,7 +8,7 @@ import (
 	"io"
 	"unicode/utf8"
 
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 // Codec turns typed values into JSON and back. It handles what is the application's own: the members
@@ -40,7 +40,7 @@ func checkEncoded(c Codec, data []byte) error {
 	if _, ok := c.(JSON); ok {
 		return nil
 	}
-	s := jsontext.NewScanner(data, nil)
+	s := jsonscan.NewScanner(data, nil)
 	s.Skip()
 	err := s.End()
 	if err == nil && !utf8.Valid(data) {

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock/internal/event"
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 // ErrNotWebSocket is wrapped by the error that [Router.Invoke] returns for an event that is not one of a
@@ -41,7 +41,7 @@ type envelope struct {
 func decodeEvent(payload []byte, w *wire) (*Request, error) {
 	kept := new(strings.Builder)
 	kept.Grow(len(payload) / 2) // what a usual event needs
-	s := jsontext.NewScanner(payload, kept)
+	s := jsonscan.NewScanner(payload, kept)
 	e := envelope{Request: new(Request), wire: w}
 	e.readEvent(&s)
 	if err := s.End(); err != nil {
@@ -69,7 +69,7 @@ func (e *envelope) refuse(member, why string) {
 }
 
 // decisive reads a string that the event's handling depends on; a null leaves dst as it is.
-func (e *envelope) decisive(s *jsontext.Scanner, member string, dst *string) {
+func (e *envelope) decisive(s *jsonscan.Scanner, member string, dst *string) {
 	switch c := s.Peek(); c {
 	case '"':
 		*dst = s.Quoted()
@@ -81,7 +81,7 @@ func (e *envelope) decisive(s *jsontext.Scanner, member string, dst *string) {
 	}
 }
 
-func (e *envelope) readEvent(s *jsontext.Scanner) {
+func (e *envelope) readEvent(s *jsonscan.Scanner) {
 	if !s.Open('{') {
 		return
 	}
@@ -114,7 +114,7 @@ func (e *envelope) readEvent(s *jsontext.Scanner) {
 }
 
 // readText reads the message as it stands in the event.
-func (e *envelope) readText(s *jsontext.Scanner) {
+func (e *envelope) readText(s *jsonscan.Scanner) {
 	switch c := s.Peek(); c {
 	case '"', 'n':
 		e.Body = s.Bytes()
@@ -125,7 +125,7 @@ func (e *envelope) readText(s *jsontext.Scanner) {
 }
 
 // readBase64 reads whether the message is in base64.
-func (e *envelope) readBase64(s *jsontext.Scanner) {
+func (e *envelope) readBase64(s *jsonscan.Scanner) {
 	switch c := s.Peek(); c {
 	case 't', 'f', 'n':
 		s.Bool(&e.base64)
@@ -135,7 +135,7 @@ func (e *envelope) readBase64(s *jsontext.Scanner) {
 	}
 }
 
-func (e *envelope) readContext(s *jsontext.Scanner) {
+func (e *envelope) readContext(s *jsonscan.Scanner) {
 	switch c := s.Peek(); c {
 	case '{':
 		s.Open(c)
@@ -186,7 +186,7 @@ func (e *envelope) readContext(s *jsontext.Scanner) {
 // readAuthorizer reads what the authorizer returned. An API without one was seen to send ""
 // (aws-lambda-go#154). Any other value that is not an object is refused: a client whose rights can't be
 // read is not one that has none.
-func (e *envelope) readAuthorizer(s *jsontext.Scanner) {
+func (e *envelope) readAuthorizer(s *jsonscan.Scanner) {
 	switch c := s.Peek(); c {
 	case '{':
 		e.Authorizer = readScalars(s, e.Authorizer)
@@ -200,7 +200,7 @@ func (e *envelope) readAuthorizer(s *jsontext.Scanner) {
 	}
 }
 
-func readIdentity(s *jsontext.Scanner, id *Identity) {
+func readIdentity(s *jsonscan.Scanner, id *Identity) {
 	if s.Peek() != '{' {
 		s.Skip()
 		return
@@ -234,7 +234,7 @@ func readIdentity(s *jsontext.Scanner, id *Identity) {
 
 // readScalars reads a flat object into m: strings as they are, other values in their JSON spelling, nulls not
 // at all.
-func readScalars(s *jsontext.Scanner, m map[string]string) map[string]string {
+func readScalars(s *jsonscan.Scanner, m map[string]string) map[string]string {
 	s.Open('{')
 	for s.More('}') {
 		k := s.Name()
@@ -299,7 +299,7 @@ func (e *envelope) readHandshake() {
 		name, json string
 		into       map[string][]string
 		key        func(string) string
-		read       func(*jsontext.Scanner) []string
+		read       func(*jsonscan.Scanner) []string
 	}{
 		{"headers", e.headers, e.Header, textproto.CanonicalMIMEHeaderKey, readSingle},
 		{"multiValueHeaders", e.multiHeaders, e.Header, textproto.CanonicalMIMEHeaderKey, readMulti},
@@ -313,7 +313,7 @@ func (e *envelope) readHandshake() {
 			e.refuse(part.name, "is "+event.JSONType(part.json[0])+", not an object")
 			return
 		}
-		s := jsontext.NewScanner([]byte(part.json), nil)
+		s := jsonscan.NewScanner([]byte(part.json), nil)
 		s.Open('{')
 		for s.More('}') {
 			k := part.key(s.Name())
@@ -325,13 +325,13 @@ func (e *envelope) readHandshake() {
 func asIs(s string) string { return s }
 
 // readSingle reads the value of a header or parameter; a null is an empty one.
-func readSingle(s *jsontext.Scanner) []string {
+func readSingle(s *jsonscan.Scanner) []string {
 	text, _ := s.Scalar()
 	return []string{text}
 }
 
 // readMulti reads the values of a header or parameter: an array, or one value that stands for itself.
-func readMulti(s *jsontext.Scanner) []string {
+func readMulti(s *jsonscan.Scanner) []string {
 	if s.Null() {
 		return nil
 	}
@@ -370,7 +370,7 @@ func (e *envelope) readBody(kept *strings.Builder) {
 	if len(e.Body) == 0 {
 		return
 	}
-	s := jsontext.NewScanner(e.Body, kept)
+	s := jsonscan.NewScanner(e.Body, kept)
 	if s.Peek() != '{' {
 		return
 	}
@@ -400,7 +400,7 @@ type messageID struct {
 	bad          bool
 }
 
-func readMessageID(s *jsontext.Scanner) messageID {
+func readMessageID(s *jsonscan.Scanner) messageID {
 	if c := s.Peek(); c == '-' || '0' <= c && c <= '9' {
 		number := s.Raw()
 		if len(number) > maxIDLength {

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 // replyHead appends `{"id":…,"action":…`, the members that tell a client which request is answered.
@@ -16,7 +16,7 @@ func (w *wire) replyHead(b []byte, req *Request) []byte {
 		if req.numberID != "" {
 			b = append(b, req.numberID...)
 		} else {
-			b = jsontext.AppendString(b, req.ID)
+			b = jsonscan.AppendString(b, req.ID)
 		}
 		b = append(b, ',')
 	}
@@ -25,7 +25,7 @@ func (w *wire) replyHead(b []byte, req *Request) []byte {
 	if action == "" || len(action) > maxIDLength {
 		action = req.RouteKey
 	}
-	return jsontext.AppendString(b, action)
+	return jsonscan.AppendString(b, action)
 }
 
 // appendReply appends the frame of a reply or, with null data, of an acknowledgement.
@@ -39,9 +39,9 @@ func (w *wire) appendReply(b []byte, req *Request, data []byte) []byte {
 func (w *wire) errorFrame(req *Request, e *Error, details []byte) []byte {
 	b := append(w.replyHead(make([]byte, 0, len(details)+len(e.Message)+128), req), ',')
 	b = append(append(b, w.err...), `{"code":`...)
-	b = jsontext.AppendString(b, string(e.Code))
+	b = jsonscan.AppendString(b, string(e.Code))
 	b = append(b, `,"message":`...)
-	b = jsontext.AppendString(b, e.Message)
+	b = jsonscan.AppendString(b, e.Message)
 	if e.RetryAfter > 0 {
 		b = append(b, `,"retryAfterMs":`...)
 		b = strconv.AppendInt(b, int64((e.RetryAfter-1)/time.Millisecond)+1, 10)
@@ -61,7 +61,7 @@ func okResponse(frame []byte) []byte {
 	}
 	b := make([]byte, 0, len(frame)+bytes.Count(frame, []byte{'"'})+bytes.Count(frame, []byte{'\\'})+32)
 	b = append(b, `{"statusCode":200,"body":`...)
-	b = jsontext.AppendString(b, frame)
+	b = jsonscan.AppendString(b, frame)
 	return append(b, '}')
 }
 
@@ -71,7 +71,7 @@ func statusResponse(status int, subprotocol string) []byte {
 	b = strconv.AppendInt(b, int64(status), 10)
 	if subprotocol != "" {
 		b = append(b, `,"headers":{"Sec-WebSocket-Protocol":`...)
-		b = jsontext.AppendString(b, subprotocol)
+		b = jsonscan.AppendString(b, subprotocol)
 		b = append(b, '}')
 	}
 	return append(b, '}')

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 // Envelope names the members of frames that are the protocol's own (docs/protocol.md), for clients that know them by other
@@ -113,7 +113,7 @@ func (e Envelope) check() error {
 }
 
 // written returns a name as it stands in an object.
-func written(name string) string { return string(jsontext.AppendString(nil, name)) + ":" }
+func written(name string) string { return string(jsonscan.AppendString(nil, name)) + ":" }
 
 // push encodes a push.
 func (w *wire) push(p Push, c Codec) ([]byte, error) {
@@ -132,10 +132,10 @@ func (w *wire) push(p Push, c Codec) ([]byte, error) {
 	}
 	f := make([]byte, 0, len(data)+len(p.Event)+len(p.Topic)+len(w.event)+len(w.topic)+len(w.data)+8)
 	f = append(append(f, '{'), w.event...)
-	f = jsontext.AppendString(f, p.Event)
+	f = jsonscan.AppendString(f, p.Event)
 	if p.Topic != "" {
 		f = append(append(f, ','), w.topic...)
-		f = jsontext.AppendString(f, p.Topic)
+		f = jsonscan.AppendString(f, p.Topic)
 	}
 	f = append(append(f, ','), w.data...)
 	f = append(f, data...)

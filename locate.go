@@ -8,13 +8,13 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 // locator finds the first value of a message that encoding/json can't decode. It walks over a text that is valid JSON, and over
 // the type beside it, once, by the rules of that package.
 type locator struct {
-	s      jsontext.Scanner
+	s      jsonscan.Scanner
 	strict bool
 	fields map[reflect.Type][]field
 	alone  map[reflect.Type]reflect.Type // structs with one member of the option "string", by its type

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 type hiding struct {
@@ -98,7 +98,7 @@ func (d doc) text() string {
 	parts := make([]string, len(d.values))
 	for i, v := range d.values {
 		if parts[i] = v.text(); d.open == '{' {
-			parts[i] = string(jsontext.AppendString(nil, d.names[i])) + ":" + parts[i]
+			parts[i] = string(jsonscan.AppendString(nil, d.names[i])) + ":" + parts[i]
 		}
 	}
 	return string(d.open) + strings.Join(parts, ",") + string(d.open+2)
@@ -166,7 +166,7 @@ func agree(t *rapid.T) {
 		decode = JSON{}.UnmarshalStrict
 	}
 	err := decode([]byte(d.text()), new(located))
-	l := locator{s: jsontext.NewScanner([]byte(d.text()), nil), strict: strict, fields: make(map[reflect.Type][]field)}
+	l := locator{s: jsonscan.NewScanner([]byte(d.text()), nil), strict: strict, fields: make(map[reflect.Type][]field)}
 	found := l.value(reflect.TypeFor[located](), nil)
 	if err == nil {
 		require.Nil(t, found, d.text())

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 // The members of an event are strict where a decision depends on what they say, and otherwise take what an event has in
@@ -15,7 +15,7 @@ type text string
 
 // UnmarshalJSON never fails.
 func (t *text) UnmarshalJSON(b []byte) error {
-	s := jsontext.NewScanner(b, nil)
+	s := jsonscan.NewScanner(b, nil)
 	value, _ := s.Scalar()
 	*t = text(value)
 	return nil
@@ -26,7 +26,7 @@ type texts []string
 
 // UnmarshalJSON never fails.
 func (l *texts) UnmarshalJSON(b []byte) error {
-	s := jsontext.NewScanner(b, nil)
+	s := jsonscan.NewScanner(b, nil)
 	if s.Null() {
 		return nil
 	}
@@ -48,7 +48,7 @@ type millis int64
 
 // UnmarshalJSON never fails.
 func (m *millis) UnmarshalJSON(b []byte) error {
-	s := jsontext.NewScanner(b, nil)
+	s := jsonscan.NewScanner(b, nil)
 	s.Integer((*int64)(m))
 	return nil
 }
@@ -58,7 +58,7 @@ type object[V text | texts] map[string]V
 
 // UnmarshalJSON fails for any other value: a client whose headers can't be read is not one that has sent none.
 func (o *object[V]) UnmarshalJSON(b []byte) error {
-	s := jsontext.NewScanner(b, nil)
+	s := jsonscan.NewScanner(b, nil)
 	if string(b) == `""` || s.Null() {
 		return nil
 	}

@@ -50,7 +50,7 @@ func take(t require.TestingT, s dynamo.Buckets, key string, l ratelimit.Limit, n
 }
 
 // Processes that are asked in turn decide as a bucket in memory does.
-func TestDecidesAsMemory(t *testing.T) {
+func TestBucketsDecideAsMemory(t *testing.T) {
 	t.Parallel()
 	client, namespace := dynamotest.Client(t), dynamotest.Namespace(t)
 	c := testclock.New(testclock.Noon())
@@ -154,7 +154,7 @@ func TestAFloodIsFree(t *testing.T) {
 
 // Sixteen processes whose clocks differ by up to four seconds allow what they should. The test
 // moves all clocks together, so the speed of the machine does not matter.
-func TestManyInstances(t *testing.T) {
+func TestBucketsOfManyProcesses(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // nothing secret
@@ -223,7 +223,7 @@ func letThrough(t *testing.T, c *testclock.Clock, l ratelimit.Limit, instances .
 }
 
 // Concurrent processes take no token twice.
-func TestAtOnce(t *testing.T) {
+func TestBucketsAtOnce(t *testing.T) {
 	t.Parallel()
 	client, namespace, c := dynamotest.Client(t), dynamotest.Namespace(t), testclock.New(testclock.Noon())
 	l := ratelimit.Limit{Rate: 1, Burst: 50}
@@ -425,7 +425,7 @@ func TestQuotas(t *testing.T) {
 
 // Concurrent processes that take batches use a quota up, use no unit twice, and make one write for
 // each batch.
-func TestAQuotaOfManyInstances(t *testing.T) {
+func TestQuotaOfManyProcesses(t *testing.T) {
 	t.Parallel()
 	m, namespace, now := &counted{API: dynamotest.Client(t)}, dynamotest.Namespace(t), testclock.Noon()
 	quota := ratelimit.Quota{Max: 503, Per: ratelimit.Day}

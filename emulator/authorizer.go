@@ -1,25 +1,295 @@
 package emulator
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
-// Keys that the gateway itself adds to an authorizer's context. They come last, in this order, in captured events.
+// Authorizer is a Lambda REQUEST authorizer for $connect. The gateway calls it before the handler
+// (docs/gateway-facts.md, §4). Its result is in requestContext.authorizer of every later event.
+type Authorizer struct {
+	// Handler is the authorizer's function. Default: the gateway's handler, if that describes
+	// itself as an authorizer.
+	Handler lambda.Handler
+	// FunctionTimeout is how long the function may run. The gateway does not wait for longer than
+	// Config.IntegrationTimeout. Default: Config.FunctionTimeout.
+	FunctionTimeout time.Duration
+	// IdentitySources are values that a handshake must have. If one is missing, the gateway answers
+	// 401 without calling the function. Each is route.request.header.NAME,
+	// route.request.querystring.NAME, stageVariables.NAME or context.NAME, where NAME is one of
+	// identity.sourceIp, identity.userAgent, apiId, stage, domainName, connectionId, routeKey,
+	// eventType and requestId.
+	IdentitySources []string
+}
+
+// authorizer is a valid Authorizer.
+type authorizer struct {
+	handler  lambda.Handler
+	timeouts Timeouts
+	sources  []identitySource
+}
+
+// newAuthorizer returns the authorizer of the API, or nil if it has none. If own is true, h
+// describes itself as an authorizer and needs no configuration.
+func newAuthorizer(h lambda.Handler, own bool, c Config) (*authorizer, error) {
+	if c.IAM != nil && c.IAM.Connect {
+		return nil, nil
+	}
+	cfg := c.Authorizer
+	if cfg == nil {
+		if own {
+			return &authorizer{handler: h, timeouts: Timeouts{c.IntegrationTimeout, c.FunctionTimeout}}, nil
+		}
+		return nil, nil
+	}
+	a := &authorizer{handler: cfg.Handler, timeouts: Timeouts{c.IntegrationTimeout, cfg.FunctionTimeout}}
+	setDefault(&a.timeouts.Function, c.FunctionTimeout)
+	if a.handler == nil {
+		if !own {
+			return nil, errors.New("no Handler, and the gateway's handler does not describe itself as an authorizer")
+		}
+		a.handler = h
+	}
+	for _, s := range cfg.IdentitySources {
+		source, err := parseIdentitySource(s)
+		if err != nil {
+			return nil, fmt.Errorf("IdentitySources: %q: %w", s, err)
+		}
+		a.sources = append(a.sources, source)
+	}
+	return a, nil
+}
+
+// identitySource returns the value that a handshake has for an identity source, or "".
+type identitySource func(s *Session, h *Handshake, st stamp) string
+
+// parseIdentitySource parses one of Authorizer.IdentitySources.
+func parseIdentitySource(text string) (identitySource, error) {
+	if name, ok := strings.CutPrefix(text, "route.request.header."); ok && name != "" {
+		return func(_ *Session, h *Handshake, _ stamp) string { return headerValue(h.Header, name) }, nil
+	}
+	if name, ok := strings.CutPrefix(text, "route.request.querystring."); ok && name != "" {
+		return func(_ *Session, h *Handshake, _ stamp) string { return h.Query.Get(name) }, nil
+	}
+	if name, ok := strings.CutPrefix(text, "stageVariables."); ok && name != "" {
+		return func(s *Session, _ *Handshake, _ stamp) string { return s.g.cfg.StageVariables[name] }, nil
+	}
+	if name, ok := strings.CutPrefix(text, "context."); ok {
+		if value := contextValue(name); value != nil {
+			return func(s *Session, _ *Handshake, st stamp) string { return value(s, st) }, nil
+		}
+	}
+	return nil, errors.New("want route.request.header.NAME, route.request.querystring.NAME," +
+		" stageVariables.NAME or context.NAME")
+}
+
+// contextValue returns the value of context.NAME at $connect; nil if there is no such name.
+func contextValue(name string) func(s *Session, st stamp) string {
+	switch name {
+	case "identity.sourceIp":
+		return func(s *Session, _ stamp) string { return s.sourceIP }
+	case "identity.userAgent":
+		return func(s *Session, _ stamp) string { return s.userAgent }
+	case "apiId":
+		return func(s *Session, _ stamp) string { return s.g.cfg.APIID }
+	case "stage":
+		return func(s *Session, _ stamp) string { return s.g.cfg.Stage }
+	case "domainName":
+		return func(s *Session, _ stamp) string { return s.domain }
+	case "connectionId":
+		return func(s *Session, _ stamp) string { return s.id }
+	case "requestId":
+		return func(_ *Session, st stamp) string { return st.requestID }
+	case "routeKey":
+		return func(*Session, stamp) string { return gatesock.RouteConnect }
+	case "eventType":
+		return func(*Session, stamp) string { return "CONNECT" }
+	}
+	return nil
+}
+
+// The refusals of an authorizer. Any other error means that it failed: 500.
+var (
+	errUnauthorized = errors.New("not authorized")
+	errDenied       = errors.New("denied by the policy")
+)
+
+// authorize calls the authorizer, unless the handshake has its result already. The error refuses
+// the handshake.
+func (s *Session) authorize(ctx context.Context, h *Handshake, st stamp) error {
+	a := s.g.authorizer
+	if a == nil || len(h.Authorizer) > 0 {
+		return nil
+	}
+	for _, source := range a.sources {
+		if source(s, h, st) == "" {
+			return s.refuse(http.StatusUnauthorized, messageUnauthorized, st)
+		}
+	}
+	began := s.g.cfg.Clock.Now()
+	result, err := s.ask(ctx, a, h, st)
+	switch {
+	case errors.Is(err, errUnauthorized):
+		return s.refuse(http.StatusUnauthorized, messageUnauthorized, st)
+	case errors.Is(err, errDenied):
+		return s.refuse(http.StatusForbidden, messageForbidden, st)
+	case err != nil:
+		s.g.cfg.Logger.Error("the authorizer failed", slog.String("connectionId", s.id), loggedError(err))
+		return s.refuse(http.StatusInternalServerError, s.g.cfg.Undocumented.AuthorizerFaultMessage, st)
+	}
+	h.Authorizer = result.values
+	h.Authorizer[keyIntegrationLatency] = s.g.cfg.Clock.Now().Sub(began).Milliseconds()
+	h.UsageKey = result.usageKey
+	return nil
+}
+
+// ask calls the authorizer's function and decodes its result.
+func (s *Session) ask(ctx context.Context, a *authorizer, h *Handshake, st stamp) (result authorization, err error) {
+	unauthorized := &unauthorizedAnswers{Handler: a.handler}
+	read := func(_ replier, r response, failed error) {
+		switch {
+		case failed != nil:
+			err = failed
+		case unauthorized.said:
+			err = errUnauthorized
+		default:
+			result, err = readAuthorization(r.raw, s.g.connectARN())
+		}
+	}
+	inv := s.invocationWithin(ctx, a.timeouts, "authorizer", st.requestID, s.authorizerEvent(h, st), read)
+	inv.handler = unauthorized
+	inv.raw = true
+	inv.start()
+	inv.wait(context.Background())
+	return result, err
+}
+
+// unauthorizedAnswers turns the error "Unauthorized" into a result: it refuses the handshake with
+// 401 and is not a failure of the function.
+type unauthorizedAnswers struct {
+	lambda.Handler
+	said bool
+}
+
+func (h *unauthorizedAnswers) Invoke(ctx context.Context, event []byte) ([]byte, error) {
+	out, err := h.Handler.Invoke(ctx, event)
+	if err != nil && err.Error() == messageUnauthorized {
+		h.said = true
+		return nil, nil
+	}
+	return out, err
+}
+
+// connectARN returns the ARN of $connect, as authorizers and policies use it.
+func (g *Gateway) connectARN() string { return g.stageARN(g.cfg.AccountID) + gatesock.RouteConnect }
+
+// stageARN returns the first part of the ARNs of the stage.
+func (g *Gateway) stageARN(account string) string {
+	return g.cfg.arn("execute-api") + g.cfg.Region + ":" + account + ":" + g.cfg.APIID + "/" + g.cfg.Stage + "/"
+}
+
+// authorizerEvent encodes the event of the authorizer.
+func (s *Session) authorizerEvent(h *Handshake, st stamp) []byte {
+	headers := append([]field{
+		{"Connection", []string{"upgrade"}}, {"content-length", []string{"0"}}, {"Upgrade", []string{"websocket"}},
+	}, s.headers(h, st)...)
+	slices.SortFunc(headers, func(a, b field) int { return compareFold(a.name, b.name) })
+	b := append(make([]byte, 0, 2048), `{"type":"REQUEST","methodArn":`...)
+	b = jsonscan.AppendString(b, s.g.connectARN())
+	b = appendFields(b, "headers", "multiValueHeaders", headers)
+	b = appendFields(b, "queryStringParameters", "multiValueQueryStringParameters", fieldsOf(h.Query))
+	if s.g.stageVariables == "" {
+		b = append(b, `,"stageVariables":{}`...)
+	}
+	b = append(append(b, s.g.stageVariables...), ',')
+	b = s.parts.open(b, gatesock.RouteConnect)
+	b = append(b, `,"eventType":"CONNECT"`...)
+	return append(s.parts.close(s.parts.stamped(b, st), st), '}')
+}
+
+// authorization is the result of an authorizer that allows the connection.
+type authorization struct {
+	values   map[string]any // principalId and the context
+	usageKey string
+}
+
+// exactValues decodes numbers as they are written.
+type exactValues map[string]any
+
+func (v *exactValues) UnmarshalJSON(data []byte) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	return d.Decode((*map[string]any)(v))
+}
+
+// maxAuthorization is the maximum size of a result (AWS Developer Guide, "Quotas for configuring
+// and running a WebSocket API").
+const maxAuthorization = 8 << 10
+
+// readAuthorization decodes the result of an authorizer (AWS Developer Guide, "Output from an API
+// Gateway Lambda authorizer").
+func readAuthorization(out []byte, arn string) (authorization, error) {
+	if len(out) > maxAuthorization {
+		return authorization{}, fmt.Errorf("the result has %d bytes, at most %d are allowed", len(out), maxAuthorization)
+	}
+	var answer struct {
+		PrincipalID, UsageIdentifierKey string
+		Policy                          *policy
+		Context                         exactValues
+	}
+	if err := members(out, map[string]any{
+		"principalId": &answer.PrincipalID, "policyDocument": &answer.Policy, "context": &answer.Context,
+		"usageIdentifierKey": &answer.UsageIdentifierKey,
+	}); err != nil {
+		return authorization{}, fmt.Errorf("the result: %w", err)
+	}
+	switch {
+	case answer.PrincipalID == "":
+		return authorization{}, errors.New("the result has no principalId")
+	case answer.Policy == nil:
+		return authorization{}, errors.New("the result has no policyDocument")
+	}
+	if err := answer.Policy.decide(actionInvoke, arn); err != nil {
+		return authorization{}, err
+	}
+	values := make(map[string]any, len(answer.Context)+2)
+	for name, value := range answer.Context {
+		text, err := scalarText(value)
+		if err != nil {
+			return authorization{}, fmt.Errorf("context %.100q: %w", name, err)
+		}
+		values[name] = text
+	}
+	values[keyPrincipalID] = answer.PrincipalID
+	return authorization{values, answer.UsageIdentifierKey}, nil
+}
+
+// The keys that the gateway adds to an authorizer's context. In captured events they come last, in
+// this order.
 const (
 	keyPrincipalID        = "principalId"
 	keyIntegrationLatency = "integrationLatency"
 )
 
-// encodeAuthorizer gives the member that requestContext has where an authorizer ran: flat, the values as strings
-// but for the numeric integrationLatency (observed: aws-lambda-typing#65; the strings are inferred from
-// REST APIs). Values may be strings, numbers and booleans (AWS Developer Guide, "Output from API Gateway
-// Lambda authorizer"). It is empty without any.
+// encodeAuthorizer returns the member "authorizer" of requestContext, or "" for no values. It is
+// flat, with the values as strings, except the numeric integrationLatency (observed:
+// aws-lambda-typing#65; the strings are inferred from REST APIs). Values may be strings, numbers
+// and booleans (AWS Developer Guide, "Output from API Gateway Lambda authorizer").
 func encodeAuthorizer(values map[string]any) (string, error) {
 	if len(values) == 0 {
 		return "", nil
@@ -40,10 +310,10 @@ func encodeAuthorizer(values map[string]any) (string, error) {
 		}
 		b = appendKey(b, i, k)
 		if n, err := strconv.Atoi(text); err == nil && k == keyIntegrationLatency {
-			b = strconv.AppendInt(b, int64(n), 10) // not as written, which may be +5 or 007
+			b = strconv.AppendInt(b, int64(n), 10) // not as written: that may be +5 or 007
 			continue
 		}
-		b = jsontext.AppendString(b, text)
+		b = jsonscan.AppendString(b, text)
 	}
 	return string(append(b, '}')), nil
 }
@@ -58,7 +328,7 @@ func scalarText(v any) (string, error) {
 	}
 	switch text[0] {
 	case '{', '[', 'n':
-		return "", fmt.Errorf("%.200s is neither a string nor a number nor a boolean", text)
+		return "", fmt.Errorf("%.200s: want a string, number or boolean", text)
 	case '"':
 		var s string
 		err = json.Unmarshal(text, &s)
@@ -68,3 +338,21 @@ func scalarText(v any) (string, error) {
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// authorizerKey is the context key of [WithAuthorizer].
+type authorizerKey struct{}
+
+// authorizerResult is what [WithAuthorizer] puts into a context.
+type authorizerResult struct {
+	values   map[string]any
+	usageKey string
+}
+
+// WithAuthorizer returns a context that carries the result of an authorizer, for a
+// [net/http.Handler] in front of the gateway that stands in for the API's authorizer. It refuses a
+// handshake with 401 or 403 itself, or calls [Gateway.ServeHTTP] with a request that has this
+// context. The arguments become Handshake.Authorizer and Handshake.UsageKey; usageKey is usually
+// empty.
+func WithAuthorizer(ctx context.Context, values map[string]any, usageKey string) context.Context {
+	return context.WithValue(ctx, authorizerKey{}, authorizerResult{values, usageKey})
+}

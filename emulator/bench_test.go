@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// echoGateway is a gateway with a two-way route and a handler that costs nothing.
+// echoGateway returns a session of a gateway with a route response and a handler that costs
+// nothing.
 func echoGateway(tb testing.TB) *Session {
 	tb.Helper()
 	answer := []byte(`{"statusCode":200,"body":"{\"action\":\"echo\",\"data\":\"0123456789\"}"}`)
@@ -28,7 +29,7 @@ func (discardClient) Send([]byte) error { return nil }
 
 func (discardClient) Close(int, string) {}
 
-// message is a message of 300 bytes.
+// message returns a message of 300 bytes.
 func message() Message {
 	return Message{Data: []byte(`{"action":"echo","text":"` + string(make300()) + `"}`)}
 }
@@ -62,7 +63,10 @@ func BenchmarkMessageEvent(b *testing.B) {
 }
 
 func BenchmarkConnectEvent(b *testing.B) {
-	h := &Handshake{Header: http.Header{"User-Agent": {"Mozilla/5.0"}, "Origin": {"https://example.com"}}, SourceIP: "192.0.2.1"}
+	h := &Handshake{
+		Header:   http.Header{"User-Agent": {"Mozilla/5.0"}, "Origin": {"https://example.com"}},
+		SourceIP: "192.0.2.1",
+	}
 	s, st := sampleSession(b, h)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -70,7 +74,8 @@ func BenchmarkConnectEvent(b *testing.B) {
 	}
 }
 
-// maxRoundTripAllocs bounds what a message costs: the event, the ids, the context, the timer, the goroutine, the answer.
+// maxRoundTripAllocs limits the allocations for a message: event, ids, context, timer, goroutine,
+// response.
 const maxRoundTripAllocs = 11
 
 func TestRoundTripAllocations(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// on answers the events of one route, and 200 to the others.
+// on returns a handler for the events of one route. The other events get 200.
 func on(route string, respond handlerFunc) handlerFunc {
 	return func(ctx context.Context, event []byte) ([]byte, error) {
 		in, err := read(event)
@@ -21,7 +21,7 @@ func on(route string, respond handlerFunc) handlerFunc {
 	}
 }
 
-// always answers with the same bytes.
+// always returns a handler with a fixed response.
 func always(response string) handlerFunc {
 	return func(context.Context, []byte) ([]byte, error) { return []byte(response), nil }
 }
@@ -30,16 +30,16 @@ func failing(context.Context, []byte) ([]byte, error) { return nil, errors.New("
 
 func panicking(context.Context, []byte) ([]byte, error) { panic("boom") }
 
-// hanging answers when its context ends.
+// hanging returns when its context ends.
 func hanging(ctx context.Context, _ []byte) ([]byte, error) {
 	<-ctx.Done()
 	return status(200), nil
 }
 
-// handshakeCase says which status a client gets for an answer to $connect.
-func handshakeCase(mark, behaviour string, status int, respond handlerFunc) conformanceCase {
+// handshakeCase checks the status that a client gets for a response to $connect.
+func handshakeCase(mark, behavior string, status int, respond handlerFunc) conformanceCase {
 	return conformanceCase{
-		section: "§3", mark: mark, behaviour: behaviour, respond: on("$connect", respond),
+		section: "§3", mark: mark, behavior: behavior, respond: on("$connect", respond),
 		check: func(w *world) {
 			t := w.t
 			_, a := w.front.dial(w, Handshake{})
@@ -58,13 +58,13 @@ func connectCases() []conformanceCase {
 		handshakeCase(documented, "status 403 is passed on", 403, always(`{"statusCode":403}`)),
 		handshakeCase(observed, "status 501 is passed on", 501, always(`{"statusCode":501}`)),
 		handshakeCase(observed, "a handler's error is 502", 502, failing),
-		handshakeCase(inferred, "a handler's panic is 502, and the gateway goes on", 502, panicking),
+		handshakeCase(inferred, "a handler's panic is 502, and the gateway continues", 502, panicking),
 		handshakeCase(observed, "a handler that returns nothing is 502", 502, always(``)),
 		handshakeCase(inferred, "a response without statusCode is 502", 502, always(`{"body":"x"}`)),
 		handshakeCase(inferred, "a response with an unknown member is 502", 502, always(`{"statusCode":200,"data":1}`)),
-		handshakeCase(inferred, "a response that is no JSON is 502", 502, always(`ok`)),
+		handshakeCase(inferred, "a response that is not JSON is 502", 502, always(`ok`)),
 		{
-			section: "§3", mark: documented, behaviour: "without a $connect route the handshake succeeds",
+			section: "§3", mark: documented, behavior: "without a $connect route the handshake succeeds",
 			config:  Config{Routes: routes("$default!")},
 			respond: always(`{"statusCode":200,"body":"hello"}`),
 			check: func(w *world) {
@@ -75,7 +75,7 @@ func connectCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§3", mark: inferred, behaviour: "an integration timeout on $connect is 504",
+			section: "§3", mark: inferred, behavior: "an integration timeout on $connect is 504",
 			respond: on("$connect", hanging),
 			check: func(w *world) {
 				t := w.t
@@ -92,7 +92,7 @@ func connectCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§3", mark: observed, behaviour: "a throttled handshake is 429",
+			section: "§3", mark: observed, behavior: "a throttled handshake is 429",
 			config: Config{Rate: 1, Burst: 1},
 			check: func(w *world) {
 				t := w.t
@@ -103,8 +103,9 @@ func connectCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§3", mark: documented, behaviour: "the upgrade is pending until $connect has ended, and posts to it answer 410",
-			respond: on("$connect", hanging),
+			section: "§3", mark: documented,
+			behavior: "the upgrade is pending until $connect has ended, and posts to it answer 410",
+			respond:  on("$connect", hanging),
 			check: func(w *world) {
 				t := w.t
 				done := make(chan answer)
@@ -127,7 +128,7 @@ func connectCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§3", mark: unknown, behaviour: "no $disconnect follows a refused $connect",
+			section: "§3", mark: unknown, behavior: "no $disconnect follows a refused $connect",
 			respond: on("$connect", always(`{"statusCode":403}`)),
 			check: func(w *world) {
 				t := w.t
@@ -138,8 +139,9 @@ func connectCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§3", mark: unknown, behaviour: "a client that goes away during an accepted $connect gets a $disconnect with 1006",
-			respond: on("$connect", hanging),
+			section: "§3", mark: unknown,
+			behavior: "a client that goes away during an accepted $connect gets a $disconnect with 1006",
+			respond:  on("$connect", hanging),
 			check: func(w *world) {
 				t := w.t
 				ctx, cancel := context.WithCancel(context.Background())
@@ -156,7 +158,7 @@ func connectCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§3", mark: unknown, behaviour: "… or none, by option",
+			section: "§3", mark: unknown, behavior: "… or none, by option",
 			config: Config{Undocumented: Undocumented{ForgetAbandonedConnect: true}},
 			check: func(w *world) {
 				t := w.t
@@ -169,7 +171,7 @@ func connectCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§3", mark: observed, behaviour: "the selection expression is not applied to $connect and $disconnect",
+			section: "§3", mark: observed, behavior: "the selection expression is not applied to $connect and $disconnect",
 			config: Config{RouteSelectionExpression: `\$default`},
 			check: func(w *world) {
 				w.connect().close(1000, "")
@@ -177,7 +179,7 @@ func connectCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§3", mark: observed, behaviour: "a subprotocol that the client offers is not echoed",
+			section: "§3", mark: observed, behavior: "a subprotocol that the client offers is not echoed",
 			check: func(w *world) {
 				t := w.t
 				_, a := w.front.dial(w, Handshake{Header: http.Header{headerProtocol: {"graphql-ws"}}})
@@ -186,7 +188,7 @@ func connectCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§3", mark: observed, behaviour: "the subprotocol that the handler returns reaches the client",
+			section: "§3", mark: observed, behavior: "the subprotocol that the handler returns reaches the client",
 			respond: on("$connect", always(`{"statusCode":200,"headers":{"sec-websocket-protocol":"graphql-ws"}}`)),
 			check: func(w *world) {
 				t := w.t
@@ -195,9 +197,12 @@ func connectCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§3", mark: observed, behaviour: "no other header and no body of the handler's reaches the client; 101 carries Date",
-			fronts:  socketsOnly,
-			respond: on("$connect", always(`{"statusCode":200,"headers":{"X-Secret":"1","Set-Cookie":"a=b"},"multiValueHeaders":{"Sec-WebSocket-Protocol":["a","b"]},"body":"x"}`)),
+			section: "§3", mark: observed,
+			behavior: "no other header and no body of the handler reaches the client; 101 has a Date",
+			fronts:   socketsOnly,
+			respond: on("$connect",
+				always(`{"statusCode":200,"headers":{"X-Secret":"1","Set-Cookie":"a=b"},`+
+					`"multiValueHeaders":{"Sec-WebSocket-Protocol":["a","b"]},"body":"x"}`)),
 			check: func(w *world) {
 				t := w.t
 				_, a := w.front.dial(w, Handshake{})
@@ -210,7 +215,7 @@ func connectCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§3", mark: observed, behaviour: "neither body nor headers of a refusing handler reach the client",
+			section: "§3", mark: observed, behavior: "neither body nor headers of a refusing handler reach the client",
 			fronts:  socketsOnly,
 			respond: on("$connect", always(`{"statusCode":401,"headers":{"WWW-Authenticate":"x"},"body":"who are you"}`)),
 			check: func(w *world) {

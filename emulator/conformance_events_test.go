@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// keyPaths lists the keys of an event in order, those of requestContext after a dot. What is below is left out.
+// keyPaths returns the keys of an event in order, with the keys of requestContext after a dot. It
+// omits deeper ones.
 func keyPaths(t *testing.T, raw []byte) []string {
 	t.Helper()
 	var keys []string
@@ -30,7 +31,7 @@ func keyPaths(t *testing.T, raw []byte) []string {
 	return keys
 }
 
-// keysOf gives the keys of an object in order.
+// keysOf returns the keys of an object in order.
 func keysOf(t *testing.T, raw []byte) []string {
 	t.Helper()
 	d := json.NewDecoder(bytes.NewReader(raw))
@@ -50,7 +51,7 @@ func keysOf(t *testing.T, raw []byte) []string {
 func eventCases() []conformanceCase {
 	return []conformanceCase{
 		{
-			section: "§1", mark: documented, behaviour: "the members of a CONNECT event and their order",
+			section: "§1", mark: documented, behavior: "the members of a CONNECT event and their order",
 			check: func(w *world) {
 				t := w.t
 				w.front.dial(w, Handshake{})
@@ -62,7 +63,8 @@ func eventCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§1", mark: documented, behaviour: "the members of a MESSAGE event and their order: no headers, a messageId, a body",
+			section: "§1", mark: documented,
+			behavior: "the members of a MESSAGE event and their order: no headers, a messageId, a body",
 			check: func(w *world) {
 				t := w.t
 				w.connect().text(`{"action": "chat"}`)
@@ -75,7 +77,8 @@ func eventCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§1", mark: documented, behaviour: "the members of a DISCONNECT event and their order; four headers of the gateway's own",
+			section: "§1", mark: documented,
+			behavior: "the members of a DISCONNECT event and their order; four headers of the gateway",
 			check: func(w *world) {
 				t := w.t
 				w.connect().close(1001, "")
@@ -90,7 +93,8 @@ func eventCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§1", mark: observed, behaviour: "$connect gets the client's headers and the gateway's, without those of the upgrade",
+			section: "§1", mark: observed,
+			behavior: "$connect gets the client's headers and the gateway's, without those of the upgrade",
 			check: func(w *world) {
 				t := w.t
 				w.front.dial(w, Handshake{Header: http.Header{"X-Custom": {"1"}, "Origin": {"https://example.com"}}})
@@ -109,14 +113,18 @@ func eventCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§1", mark: documented, behaviour: "headers reach $connect under the names that the client wrote",
+			section: "§1", mark: documented, behavior: "headers reach $connect under the names that the client wrote",
 			check: func(w *world) {
 				t := w.t
 				w.front.dial(w, Handshake{Header: http.Header{
-					"HeaderAuth1": {"1"}, "authorization": {"2"}, "x-amzn-trace-id": {"Root=1"}, "user-agent": {"test/1"}, "x-forwarded-for": {"192.0.2.9"},
+					"HeaderAuth1": {"1"}, "authorization": {"2"}, "x-amzn-trace-id": {"Root=1"}, "user-agent": {"test/1"},
+					"x-forwarded-for": {"192.0.2.9"},
 				}})
 				e := w.event("$connect")
-				for name, value := range map[string]string{"HeaderAuth1": "1", "authorization": "2", "x-amzn-trace-id": "Root=1", "user-agent": "test/1"} {
+				for name, value := range map[string]string{
+					"HeaderAuth1": "1", "authorization": "2", "x-amzn-trace-id": "Root=1",
+					"user-agent": "test/1",
+				} {
 					require.Equal(t, value, e.Headers[name], name)
 				}
 				for _, name := range []string{"Headerauth1", "Authorization", "X-Amzn-Trace-Id", "User-Agent", "x-forwarded-for"} {
@@ -127,7 +135,7 @@ func eventCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§1", mark: inferred, behaviour: "a header whose name is written in two ways is one, under the first",
+			section: "§1", mark: inferred, behavior: "a header whose name is spelled in two ways appears once, under the first",
 			check: func(w *world) {
 				t := w.t
 				w.front.dial(w, Handshake{Header: http.Header{"X-Twice": {"1", "2"}, "x-twice": {"3"}}})
@@ -138,7 +146,8 @@ func eventCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§1", mark: observed, behaviour: "the query is in the event only if there was one; repeated parameters: all, and the last",
+			section: "§1", mark: observed,
+			behavior: "the event has a query only if the client sent one; repeated parameters: all values, and the last",
 			check: func(w *world) {
 				t := w.t
 				w.front.dial(w, Handshake{Query: url.Values{"token": {"a b", "c"}}})
@@ -150,7 +159,9 @@ func eventCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§1", mark: unknown, behaviour: "parameters with a semicolon or a broken escape are kept, with what can't be decoded as it is", fronts: socketsOnly,
+			section: "§1", mark: unknown,
+			behavior: "parameters with a semicolon or a broken escape are kept, undecodable parts unchanged",
+			fronts:   socketsOnly,
 			check: func(w *world) {
 				t := w.t
 				u, err := url.Parse(w.front.(*sockets).server(w).URL + "?a=1;b=2&c=%zz&d=%41%&%4=%42&&e")
@@ -158,12 +169,13 @@ func eventCases() []conformanceCase {
 				conn, _, a := handshake(w, u, nil)
 				require.Equal(t, 101, a.status)
 				require.NoError(t, conn.Close())
-				require.Equal(t, map[string]string{"a": "1;b=2", "c": "%zz", "d": "A%", "%4": "B", "e": ""}, w.event("$connect").Query)
+				require.Equal(t, map[string]string{"a": "1;b=2", "c": "%zz", "d": "A%", "%4": "B", "e": ""},
+					w.event("$connect").Query)
 				w.event("$disconnect")
 			},
 		},
 		{
-			section: "§1", mark: documented, behaviour: "sourceIp may be an IPv6 address",
+			section: "§1", mark: documented, behavior: "sourceIp may be an IPv6 address",
 			check: func(w *world) {
 				t := w.t
 				s, err := w.gw.Connect(t.Context(), Handshake{SourceIP: "2001:db8::7"}, ignoring{})
@@ -175,7 +187,7 @@ func eventCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§1", mark: observed, behaviour: "identity has a userAgent only if the client sent one, in every event",
+			section: "§1", mark: observed, behavior: "identity has a userAgent only if the client sent one, in every event",
 			check: func(w *world) {
 				t := w.t
 				p := w.connectAs(Handshake{Header: http.Header{"User-Agent": {"test/1"}}})
@@ -189,7 +201,8 @@ func eventCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§1", mark: documented, behaviour: "requestId and extendedRequestId are one, messageId is another; direction IN; never base64",
+			section: "§1", mark: documented,
+			behavior: "requestId and extendedRequestId are equal, messageId differs; direction IN; never base64",
 			check: func(w *world) {
 				t := w.t
 				w.connect().text("x")
@@ -201,7 +214,8 @@ func eventCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§1", mark: documented, behaviour: "times: requestTime in Common Log Format, epochs in ms, connectedAt the same in all events",
+			section: "§1", mark: documented,
+			behavior: "times: requestTime in Common Log Format, epochs in ms, connectedAt the same in all events",
 			check: func(w *world) {
 				t := w.t
 				p, _ := w.front.dial(w, Handshake{})
@@ -217,7 +231,7 @@ func eventCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§1", mark: observed, behaviour: "a custom domain is domainName and Host",
+			section: "§1", mark: observed, behavior: "a custom domain is domainName and Host",
 			config: Config{DomainName: "ws.example.com", CustomDomain: true},
 			check: func(w *world) {
 				t := w.t
@@ -228,7 +242,7 @@ func eventCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§1", mark: unknown, behaviour: "stageVariables are in events if the stage has some, else absent",
+			section: "§1", mark: unknown, behavior: "events have stageVariables only if the stage has variables",
 			config: Config{StageVariables: map[string]string{"b": "2", "a": "1"}},
 			check: func(w *world) {
 				t := w.t
@@ -242,7 +256,8 @@ func eventCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§1", mark: documented, behaviour: "a body with quotes, control characters and any Unicode arrives as it was sent",
+			section: "§1", mark: documented,
+			behavior: "a body with quotes, control characters and any Unicode arrives as it was sent",
 			check: func(w *world) {
 				t := w.t
 				body := "\"\\\r\n\t\x00\x1f\x7f<>&\u2028é🙂"
@@ -268,7 +283,8 @@ func idCases() []conformanceCase {
 	}
 	return []conformanceCase{
 		{
-			section: "§2", mark: observed, behaviour: "ids are 11 bytes in URL-safe base64; byte 8 tells requests from connections and messages",
+			section: "§2", mark: observed,
+			behavior: "ids are 11 bytes in URL-safe base64; byte 8 distinguishes requests from connections and messages",
 			check: func(w *world) {
 				t := w.t
 				w.connect().text("x")
@@ -279,7 +295,7 @@ func idCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§2", mark: observed, behaviour: "the first four bytes are a counter that advances 40 times a second",
+			section: "§2", mark: observed, behavior: "the first four bytes are a counter that advances 40 times a second",
 			check: func(w *world) {
 				t := w.t
 				first := counter(decode(t, w.connect().id))

@@ -22,7 +22,7 @@ import (
 	"github.com/gatesock/gatesock/internal/sigv4"
 )
 
-// Two users: one that may do everything, one with temporary credentials that may connect and no more.
+// Two users: one that may do everything, and one with temporary credentials that may only connect.
 //
 //nolint:gochecknoglobals // values that nobody changes
 var (
@@ -30,26 +30,27 @@ var (
 	guest = aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "example2", SessionToken: "token+/="}
 )
 
-// strict is an API that demands signatures.
+// strict returns the configuration of an API that requires signatures.
 func strict() Config {
 	return Config{IAM: &IAM{Connect: true, Users: []IAMUser{
 		{AccessKeyID: root.AccessKeyID, SecretAccessKey: root.SecretAccessKey},
 		{
 			AccessKeyID: guest.AccessKeyID, SecretAccessKey: guest.SecretAccessKey, SessionToken: guest.SessionToken,
-			ARN:    "arn:aws:sts::123456789012:assumed-role/guest/session",
-			Policy: `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"execute-api:Invoke","Resource":"` + stageARN + `$connect"}}`,
+			ARN: "arn:aws:sts::123456789012:assumed-role/guest/session",
+			Policy: `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"execute-api:Invoke",` +
+				`"Resource":"` + stageARN + `$connect"}}`,
 		},
 	}}}
 }
 
-// strictManagement demands signatures of @connections calls only.
+// strictManagement requires signatures for @connections calls only.
 func strictManagement() Config {
 	cfg := strict()
 	cfg.IAM.Connect = false
 	return cfg
 }
 
-// signing says how a request is signed.
+// signing is how a request is signed.
 type signing struct {
 	by        aws.Credentials
 	presigned bool
@@ -75,23 +76,24 @@ func (s signing) sign(t *testing.T, r *http.Request, body string) {
 	require.NoError(t, err)
 }
 
-// signedHandshake makes a handshake that is signed, with a parameter of its own.
+// signedHandshake returns a signed handshake with a query parameter.
 func (w *world) signedHandshake(s signing) Handshake {
 	w.t.Helper()
 	host := "localapi00.execute-api.us-east-1.amazonaws.com"
 	if f, ok := w.front.(*sockets); ok {
 		host = strings.SplitN(f.server(w).URL, "/", 4)[2]
 	}
-	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, "https://"+host+w.gw.BasePath()+"?room=a+b", http.NoBody)
+	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, "https://"+host+w.gw.BasePath()+"?room=a+b",
+		http.NoBody)
 	require.NoError(w.t, err)
 	s.sign(w.t, r, "")
 	return Handshake{Header: r.Header, Query: r.URL.Query()}
 }
 
-// signedConnect says which status a client gets for a handshake that is signed in a way, and then changed.
-func signedConnect(mark, behaviour string, status int, s signing, change func(h *Handshake)) conformanceCase {
+// signedConnect checks the status that a client gets for a signed handshake that is then changed.
+func signedConnect(mark, behavior string, status int, s signing, change func(h *Handshake)) conformanceCase {
 	return conformanceCase{
-		section: "§4", mark: mark, behaviour: behaviour, config: strict(),
+		section: "§4", mark: mark, behavior: behavior, config: strict(),
 		check: func(w *world) {
 			h := w.signedHandshake(s)
 			if change != nil {
@@ -114,39 +116,54 @@ func signedConnect(mark, behaviour string, status int, s signing, change func(h 
 
 func signedConnectCases() []conformanceCase {
 	denied := strict()
-	denied.IAM.Users[0].Policy = `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"execute-api:Invoke","Resource":"` + stageARN + `$connect"}]}`
+	denied.IAM.Users[0].Policy = `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny",` +
+		`"Action":"execute-api:Invoke","Resource":"` + stageARN + `$connect"}]}`
 	return []conformanceCase{
-		signedConnect(documented, "a handshake signed in the header opens, and the events tell who signed", 101, signing{by: root}, nil),
+		signedConnect(documented, "a handshake signed in the header opens, and events name the user", 101,
+			signing{by: root}, nil),
 		signedConnect(observed, "a handshake presigned in the query opens", 101, signing{by: root, presigned: true}, nil),
-		signedConnect(documented, "temporary credentials need their session token", 101, signing{by: guest, presigned: true}, nil),
-		signedConnect(documented, "another session token is 403", 403, signing{by: guest}, func(h *Handshake) { h.Header.Set("X-Amz-Security-Token", "other") }),
+		signedConnect(documented, "temporary credentials need their session token", 101,
+			signing{by: guest, presigned: true}, nil),
+		signedConnect(documented, "another session token is 403", 403, signing{by: guest},
+			func(h *Handshake) { h.Header.Set("X-Amz-Security-Token", "other") }),
 		signedConnect(inferred, "a signature with the token of another session is 403", 403,
-			signing{by: aws.Credentials{AccessKeyID: guest.AccessKeyID, SecretAccessKey: guest.SecretAccessKey, SessionToken: "other"}}, nil),
-		signedConnect(inferred, "a handshake without a signature is 403", 403, signing{by: root}, func(h *Handshake) { h.Header.Del("Authorization") }),
-		signedConnect(inferred, "a handshake with another signature is 403", 403, signing{by: aws.Credentials{AccessKeyID: root.AccessKeyID, SecretAccessKey: "x"}}, nil),
-		signedConnect(inferred, "a user that nobody knows is 403", 403, signing{by: aws.Credentials{AccessKeyID: "AKIDOTHER", SecretAccessKey: "x"}}, nil),
+			signing{by: aws.Credentials{
+				AccessKeyID: guest.AccessKeyID, SecretAccessKey: guest.SecretAccessKey, SessionToken: "other",
+			}}, nil),
+		signedConnect(inferred, "a handshake without a signature is 403", 403, signing{by: root},
+			func(h *Handshake) { h.Header.Del("Authorization") }),
+		signedConnect(inferred, "a handshake with another signature is 403", 403,
+			signing{by: aws.Credentials{AccessKeyID: root.AccessKeyID, SecretAccessKey: "x"}}, nil),
+		signedConnect(inferred, "an unknown user is 403", 403,
+			signing{by: aws.Credentials{AccessKeyID: "AKIDOTHER", SecretAccessKey: "x"}}, nil),
 		signedConnect(inferred, "a signature for another region is 403", 403, signing{by: root, region: "eu-west-1"}, nil),
-		signedConnect(documented, "a signature older than five minutes is 403", 403, signing{by: root, at: start().Add(-5*time.Minute - time.Second)}, nil),
-		signedConnect(documented, "a presigned handshake after X-Amz-Expires is 403", 403, signing{by: root, presigned: true, at: start().Add(-61 * time.Second)}, nil),
-		signedConnect(inferred, "a parameter that was added to what is signed is 403", 403, signing{by: root, presigned: true}, func(h *Handshake) { h.Query.Set("more", "1") }),
+		signedConnect(documented, "a signature older than five minutes is 403", 403,
+			signing{by: root, at: start().Add(-5*time.Minute - time.Second)}, nil),
+		signedConnect(documented, "a presigned handshake after X-Amz-Expires is 403", 403,
+			signing{by: root, presigned: true, at: start().Add(-61 * time.Second)}, nil),
+		signedConnect(inferred, "a parameter added after signing is 403", 403,
+			signing{by: root, presigned: true}, func(h *Handshake) { h.Query.Set("more", "1") }),
 		{
-			section: "§4", mark: documented, behaviour: "a policy of the user that denies $connect is 403, and says what was not allowed", config: denied,
+			section: "§4", mark: documented,
+			behavior: "a policy of the user that denies $connect is 403, and the body names what is not allowed",
+			config:   denied,
 			check: func(w *world) {
 				_, a := w.front.dial(w, w.signedHandshake(signing{by: root}))
 				require.Equal(w.t, 403, a.status)
 				if a.body != "" {
-					require.Contains(w.t, a.body, "User: arn:aws:iam::123456789012:user/AKIDEXAMPLE is not authorized to perform: execute-api:Invoke "+
-						"on resource: arn:aws:execute-api:us-east-1:********9012:localapi00/local/$connect")
+					require.Contains(w.t, a.body,
+						"User: arn:aws:iam::123456789012:user/AKIDEXAMPLE is not authorized to perform: execute-api:Invoke "+
+							"on resource: arn:aws:execute-api:us-east-1:********9012:localapi00/local/$connect")
 				}
 			},
 		},
 	}
 }
 
-// signedCall says what an @connections call answers that is signed in a way: its status and the type of its error.
-func signedCall(mark, behaviour, method, path string, s *signing, status int, kind, says string) conformanceCase {
+// signedCall checks the status and the error type of a signed @connections call.
+func signedCall(mark, behavior, method, path string, s *signing, status int, kind, says string) conformanceCase {
 	return conformanceCase{
-		section: "§7", mark: mark, behaviour: behaviour, fronts: socketsOnly, config: strictManagement(),
+		section: "§7", mark: mark, behavior: behavior, fronts: socketsOnly, config: strictManagement(),
 		check: func(w *world) {
 			p := w.connect()
 			body := ""
@@ -186,17 +203,20 @@ func (w *world) signedCall(method, path, body string, s *signing) called {
 func signedCallCases() []conformanceCase {
 	const (
 		raw     = "/local/@connections/{id}"
-		refused = "User: arn:aws:sts::123456789012:assumed-role/guest/session is not authorized to perform: execute-api:ManageConnections " +
+		refused = "User: arn:aws:sts::123456789012:assumed-role/guest/session is not authorized to perform: " +
+			"execute-api:ManageConnections " +
 			"on resource: arn:aws:execute-api:us-east-1:********9012:localapi00/local/POST/@connections/{connectionId}"
 	)
 	byRoot := &signing{by: root}
 	return []conformanceCase{
 		signedCall(documented, "a signed POST sends", "POST", raw, byRoot, 200, "", ""),
-		signedCall(documented, "a signed GET tells", "GET", raw, byRoot, 200, "", "connectedAt"),
+		signedCall(documented, "a signed GET returns what is known", "GET", raw, byRoot, 200, "", "connectedAt"),
 		signedCall(documented, "a signed DELETE closes", "DELETE", raw, byRoot, 204, "", ""),
-		signedCall(documented, "a signed POST with an escaped @ sends", "POST", "/local/%40connections/{id}", byRoot, 200, "", ""),
+		signedCall(documented, "a signed POST with an escaped @ sends", "POST", "/local/%40connections/{id}", byRoot, 200,
+			"", ""),
 		{
-			section: "§7", mark: inferred, behaviour: "a signed POST with an escaped id sends", fronts: socketsOnly, config: strictManagement(),
+			section: "§7", mark: inferred,
+			behavior: "a signed POST with an escaped id sends", fronts: socketsOnly, config: strictManagement(),
 			check: func(w *world) {
 				p := w.connect()
 				for _, at := range []string{"@", "%40"} {
@@ -206,28 +226,37 @@ func signedCallCases() []conformanceCase {
 				}
 			},
 		},
-		signedCall(inferred, "a POST without a signature: 403", "POST", raw, nil, 403, "MissingAuthenticationTokenException", `{"message":"Missing Authentication Token"}`),
-		signedCall(inferred, "a GET without a signature: 403", "GET", raw, nil, 403, "MissingAuthenticationTokenException", "Missing"),
-		signedCall(inferred, "a DELETE without a signature: 403", "DELETE", raw, nil, 403, "MissingAuthenticationTokenException", "Missing"),
-		signedCall(observed, "another signature: 403, and what it should have been of", "POST", raw,
+		signedCall(inferred, "a POST without a signature: 403", "POST", raw, nil, 403,
+			"MissingAuthenticationTokenException", `{"message":"Missing Authentication Token"}`),
+		signedCall(inferred, "a GET without a signature: 403", "GET", raw, nil, 403, "MissingAuthenticationTokenException",
+			"Missing"),
+		signedCall(inferred, "a DELETE without a signature: 403", "DELETE", raw, nil, 403,
+			"MissingAuthenticationTokenException", "Missing"),
+		signedCall(observed, "another signature: 403, with the canonical request", "POST", raw,
 			&signing{by: aws.Credentials{AccessKeyID: root.AccessKeyID, SecretAccessKey: "x"}}, 403, "InvalidSignatureException",
-			`The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. `+
-				`Consult the service documentation for details.\n\nThe Canonical String for this request should have been\n'POST\n/local/%40connections/`),
-		signedCall(inferred, "a user that nobody knows: 403", "POST", raw,
-			&signing{by: aws.Credentials{AccessKeyID: "AKIDOTHER", SecretAccessKey: "x"}}, 403, "UnrecognizedClientException", "security token"),
-		signedCall(observed, "a user whose policy does not allow it: 403, with the account masked", "POST", raw, &signing{by: guest}, 403, "AccessDeniedException", refused),
+			`The request signature we calculated does not match the signature you provided. `+
+				`Check your AWS Secret Access Key and signing method. `+
+				`Consult the service documentation for details.\n\n`+
+				`The Canonical String for this request should have been\n'POST\n/local/%40connections/`),
+		signedCall(inferred, "an unknown user: 403", "POST", raw,
+			&signing{by: aws.Credentials{AccessKeyID: "AKIDOTHER", SecretAccessKey: "x"}},
+			403, "UnrecognizedClientException", "security token"),
+		signedCall(observed, "a user whose policy does not allow it: 403, with the account masked", "POST", raw,
+			&signing{by: guest}, 403, "AccessDeniedException", refused),
 		{
-			section: "§7", mark: inferred, behaviour: "a signature of another body: 403", fronts: socketsOnly, config: strictManagement(),
+			section: "§7", mark: inferred,
+			behavior: "a signature of another body: 403", fronts: socketsOnly, config: strictManagement(),
 			check: func(w *world) {
 				p := w.connect()
-				require.Equal(w.t, "InvalidSignatureException", w.signedCall("POST", "/local/@connections/"+p.id, "jello", byRoot).kind)
+				require.Equal(w.t, "InvalidSignatureException",
+					w.signedCall("POST", "/local/@connections/"+p.id, "jello", byRoot).kind)
 				w.noFrame(p)
 			},
 		},
 	}
 }
 
-// Both clients of this module's users work against the strict gateway, and understand its refusals.
+// The module's own client and the SDK's work with the strict gateway and recognize its refusals.
 func TestClientsOfAStrictGateway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, newSockets(), strictManagement(), nil)
@@ -236,7 +265,11 @@ func TestClientsOfAStrictGateway(t *testing.T) {
 	for name, c := range map[string]struct {
 		by   aws.Credentials
 		want error
-	}{"allowed": {by: root}, "not allowed": {guest, gatesock.ErrForbidden}, "unknown": {aws.Credentials{AccessKeyID: "A", SecretAccessKey: "B"}, gatesock.ErrForbidden}} {
+	}{
+		"allowed":     {by: root},
+		"not allowed": {guest, gatesock.ErrForbidden},
+		"unknown":     {aws.Credentials{AccessKeyID: "A", SecretAccessKey: "B"}, gatesock.ErrForbidden},
+	} {
 		provider := credentials.NewStaticCredentialsProvider(c.by.AccessKeyID, c.by.SecretAccessKey, c.by.SessionToken)
 		own, err := apigw.New(provider, endpoint, apigw.WithRegion("us-east-1"), apigw.WithClock(w.clock.Now))
 		require.NoError(t, err)
@@ -247,10 +280,11 @@ func TestClientsOfAStrictGateway(t *testing.T) {
 			require.Equal(t, name, w.frame(p))
 		}
 	}
-	// The SDK's client signs with the time of the machine, which is not that of this gateway: the refusal says so.
-	_, err := sdkClient(t, endpoint).PostToConnection(t.Context(), &apigatewaymanagementapi.PostToConnectionInput{ConnectionId: &p.id, Data: []byte("x")})
+	// The SDK's client signs with the machine's time, which this gateway's clock does not have.
+	_, err := sdkClient(t, endpoint).PostToConnection(t.Context(),
+		&apigatewaymanagementapi.PostToConnectionInput{ConnectionId: &p.id, Data: []byte("x")})
 	require.ErrorContains(t, err, "InvalidSignatureException: Signature ")
-	// One beside it, in the present.
+	// A second gateway, in the present.
 	gw, err := New(always(`{"statusCode":200}`), Config{IAM: strictManagement().IAM})
 	require.NoError(t, err)
 	s, err := Serve(t.Context(), gw, "127.0.0.1:0")
@@ -259,7 +293,8 @@ func TestClientsOfAStrictGateway(t *testing.T) {
 	to, err := gw.Connect(t.Context(), Handshake{}, ignoring{})
 	require.NoError(t, err)
 	id := to.ID()
-	_, err = sdkClient(t, s.Endpoint).PostToConnection(t.Context(), &apigatewaymanagementapi.PostToConnectionInput{ConnectionId: &id, Data: []byte("x")})
+	_, err = sdkClient(t, s.Endpoint).PostToConnection(t.Context(),
+		&apigatewaymanagementapi.PostToConnectionInput{ConnectionId: &id, Data: []byte("x")})
 	require.NoError(t, err)
 }
 
@@ -273,25 +308,28 @@ func TestIAMConfiguration(t *testing.T) {
 	both := strict()
 	both.Authorizer = &Authorizer{Handler: always("")}
 	for says, cfg := range map[string]Config{
-		`user "A" twice`:            twice,
-		"one authorization type":    both,
-		"no AccessKeyID":            {IAM: &IAM{Users: []IAMUser{{SecretAccessKey: "B"}}}},
-		"no SecretAccessKey":        {IAM: &IAM{Users: []IAMUser{{AccessKeyID: "A"}}}},
-		`user "A": the Policy`:      user("{"),
-		"no Statement":              user("{}"),
-		"Condition are not imitate": user(`{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Bool":{}}}]}`),
+		`user "A": the AccessKeyID is not unique`: twice,
+		"one authorization type":                  both,
+		`user "": AccessKeyID and`:                {IAM: &IAM{Users: []IAMUser{{SecretAccessKey: "B"}}}},
+		"SecretAccessKey must not be":             {IAM: &IAM{Users: []IAMUser{{AccessKeyID: "A"}}}},
+		`user "A": Policy`:                        user("{"),
+		"no Statement":                            user("{}"),
+		"does not support NotAction": user(`{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*",` +
+			`"Condition":{"Bool":{}}}]}`),
 	} {
 		_, err := New(gatesock.New(), cfg)
 		require.ErrorContains(t, err, says)
 	}
 }
 
-// A handler that is its own authorizer is not asked where $connect is signed: a route has one authorization type.
+// A handler that is its own authorizer is not called if $connect is signed: a route has one
+// authorization type.
 func TestSignedConnectAsksNoAuthorizer(t *testing.T) {
 	t.Parallel()
-	mux := eventmux.New(eventmux.WebSocket(gatesock.New()), eventmux.Authorizer(handlerFunc(func(context.Context, []byte) ([]byte, error) {
-		return nil, errors.New("asked")
-	})))
+	mux := eventmux.New(eventmux.WebSocket(gatesock.New()),
+		eventmux.Authorizer(handlerFunc(func(context.Context, []byte) ([]byte, error) {
+			return nil, errors.New("asked")
+		})))
 	cfg := strict()
 	clock := NewManualClock(start())
 	cfg.Clock = clock

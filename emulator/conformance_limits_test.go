@@ -14,10 +14,10 @@ import (
 
 const kb = 1 << 10
 
-// closeCase says with what a connection ends after something happened to it, for the client and for $disconnect.
-func closeCase(section, mark, behaviour string, want CloseStatus, happen func(w *world, p *peer)) conformanceCase {
+// closeCase checks the end of a connection for the client and for $disconnect.
+func closeCase(section, mark, behavior string, want CloseStatus, happen func(w *world, p *peer)) conformanceCase {
 	return conformanceCase{
-		section: section, mark: mark, behaviour: behaviour,
+		section: section, mark: mark, behavior: behavior,
 		check: func(w *world) {
 			t := w.t
 			p := w.connect()
@@ -44,7 +44,7 @@ func limitCases() []conformanceCase {
 				p.parts(part, part, part, part, "x")
 			}),
 		{
-			section: "§8", mark: documented, behaviour: "a message of 128 KB in frames of 32 KB is let through",
+			section: "§8", mark: documented, behavior: "a message of 128 KB in frames of 32 KB is accepted",
 			check: func(w *world) {
 				t := w.t
 				part := strings.Repeat("x", 32*kb)
@@ -62,10 +62,12 @@ func limitCases() []conformanceCase {
 				}
 				w.clock.Advance(11 * time.Second)
 			}),
-		closeCase("§8", documented, "a gateway that shuts down, as a service that restarts, closes with 1012 (its reason: unknown)", CloseStatus{1012, ""},
+		closeCase("§8", documented,
+			"a gateway that shuts down closes with 1012, service restart (its reason: unknown)",
+			CloseStatus{1012, ""},
 			func(w *world, _ *peer) { require.NoError(w.t, w.gw.Shutdown(context.Background())) }),
 		{
-			section: "§8", mark: observed, behaviour: "traffic in either direction puts the idle timeout off",
+			section: "§8", mark: observed, behavior: "traffic in either direction postpones the idle timeout",
 			check: func(w *world) {
 				t := w.t
 				p := w.connect()
@@ -83,7 +85,7 @@ func limitCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§8", mark: documented, behaviour: "a URL above 4096 characters is refused (with 414: unknown)",
+			section: "§8", mark: documented, behavior: "a URL above 4096 characters is refused (with 414: unknown)",
 			fronts: socketsOnly,
 			check: func(w *world) {
 				t := w.t
@@ -96,9 +98,9 @@ func limitCases() []conformanceCase {
 }
 
 func disconnectCases() []conformanceCase {
-	reported := func(mark, behaviour string, want CloseStatus, happen func(p *peer)) conformanceCase {
+	reported := func(mark, behavior string, want CloseStatus, happen func(p *peer)) conformanceCase {
 		return conformanceCase{
-			section: "§9", mark: mark, behaviour: behaviour,
+			section: "§9", mark: mark, behavior: behavior,
 			check: func(w *world) {
 				t := w.t
 				p := w.connect()
@@ -111,13 +113,16 @@ func disconnectCases() []conformanceCase {
 		}
 	}
 	return []conformanceCase{
-		reported(documented, "a close frame without a code: 1005 and its text", CloseStatus{1005, "Client-side close frame status not set"},
+		reported(documented, "a close frame without a code: 1005 and its text",
+			CloseStatus{1005, "Client-side close frame status not set"},
 			func(p *peer) { p.close(0, "") }),
-		reported(observed, "a closed tab: 1001 with an empty reason", CloseStatus{1001, ""}, func(p *peer) { p.close(1001, "") }),
+		reported(observed, "a closed tab: 1001 with an empty reason", CloseStatus{1001, ""},
+			func(p *peer) { p.close(1001, "") }),
 		reported(inferred, "the client's own code and reason are passed through", CloseStatus{4001, "enough é"},
 			func(p *peer) { p.close(4001, "enough é") }),
 		{
-			section: "§9", mark: inferred, behaviour: "… with every code that a close frame may have: 1000–1003, 1007–1014, 3000–4999",
+			section: "§9", mark: inferred,
+			behavior: "… with every code that a close frame may have: 1000–1003, 1007–1014, 3000–4999",
 			check: func(w *world) {
 				for _, code := range []int{1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 4999} {
 					w.connect().close(code, "why")
@@ -127,7 +132,7 @@ func disconnectCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§9", mark: inferred, behaviour: "another code is a protocol error: 1002",
+			section: "§9", mark: inferred, behavior: "another code is a protocol error: 1002",
 			check: func(w *world) {
 				for _, code := range []int{999, 1004, 1006, 1015, 1016, 2999, 5000} {
 					p := w.connect()
@@ -137,13 +142,16 @@ func disconnectCases() []conformanceCase {
 				}
 			},
 		},
-		reported(observed, "a lost link: 1006 (documented) and its text", CloseStatus{1006, "Connection closed abnormally"}, func(p *peer) { p.drop() }),
-		closeCase("§9", observed, "DELETE closes with 1000 Connection Closed Normally", CloseStatus{1000, "Connection Closed Normally"},
+		reported(observed, "a lost connection: 1006 (documented) and its text", CloseStatus{1006, "Connection closed " +
+			"abnormally"},
+			func(p *peer) { p.drop() }),
+		closeCase("§9", observed, "DELETE closes with 1000 Connection Closed Normally",
+			CloseStatus{1000, "Connection Closed Normally"},
 			func(w *world, p *peer) {
 				require.NoError(w.t, w.gw.Disconnect(context.Background(), gatesock.Target{ConnectionID: p.id}))
 			}),
 		{
-			section: "§9", mark: documented, behaviour: "without a $disconnect route nothing is called",
+			section: "§9", mark: documented, behavior: "without a $disconnect route nothing is invoked",
 			config: Config{Routes: routes("$connect", "$default")},
 			check: func(w *world) {
 				w.connect().close(1000, "")
@@ -151,7 +159,7 @@ func disconnectCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§9", mark: observed, behaviour: "the gateway answers a client's close frame with its code",
+			section: "§9", mark: observed, behavior: "the gateway answers a client's close frame with its code",
 			fronts: socketsOnly,
 			check: func(w *world) {
 				t := w.t
@@ -166,7 +174,7 @@ func disconnectCases() []conformanceCase {
 func keepaliveCases() []conformanceCase {
 	return []conformanceCase{
 		{
-			section: "§10", mark: inferred, behaviour: "a ping is answered with a pong, and control frames reach no handler",
+			section: "§10", mark: inferred, behavior: "a ping is answered with a pong, and control frames reach no handler",
 			fronts: socketsOnly,
 			check: func(w *world) {
 				t := w.t
@@ -177,7 +185,7 @@ func keepaliveCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§10", mark: unknown, behaviour: "pings do not put the idle timeout off",
+			section: "§10", mark: unknown, behavior: "pings do not postpone the idle timeout",
 			check: func(w *world) {
 				t := w.t
 				p := w.connect()
@@ -188,7 +196,7 @@ func keepaliveCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§10", mark: unknown, behaviour: "… or do, by option",
+			section: "§10", mark: unknown, behavior: "… or do, by option",
 			config: Config{Undocumented: Undocumented{PingResetsIdle: true}},
 			check: func(w *world) {
 				t := w.t

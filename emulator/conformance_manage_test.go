@@ -13,30 +13,30 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// wellFormed is an id that no gateway has given.
+// wellFormed is a well-formed id that no gateway has issued.
 const wellFormed = "AAAAAAAAAAAAAAA="
 
-// called is what an HTTP call answered.
+// called is the response to an HTTP call.
 type called struct {
 	status int
 	kind   string // x-amzn-ErrorType
 	body   string
 }
 
-// call calls an address below the server's root.
+// call calls an address below the root of the server.
 func (w *world) call(method, path, body string) called {
 	w.t.Helper()
 	return w.callWith(method, path, strings.NewReader(body))
 }
 
-// callWith is call with any body: without a known length it is sent in chunks.
+// callWith is call with any body. A body of unknown length is sent in chunks.
 func (w *world) callWith(method, path string, body io.Reader) called {
 	w.t.Helper()
 	c, _ := w.answerTo(method, path, body)
 	return c
 }
 
-// answerTo is callWith, with the headers of the answer.
+// answerTo is callWith with the headers of the response.
 func (w *world) answerTo(method, path string, body io.Reader) (called, http.Header) {
 	w.t.Helper()
 	s := w.front.(*sockets).server(w)
@@ -52,10 +52,11 @@ func (w *world) answerTo(method, path string, body io.Reader) (called, http.Head
 	return called{resp.StatusCode, resp.Header.Get("x-amzn-ErrorType"), string(text)}, resp.Header
 }
 
-// callCase says what a call answers; "{id}" in the path is that of an open connection.
-func callCase(mark, behaviour string, cfg Config, method, path, body string, want called) conformanceCase {
+// callCase checks the response to a call. "{id}" in the path stands for the id of an open
+// connection.
+func callCase(mark, behavior string, cfg Config, method, path, body string, want called) conformanceCase {
 	return conformanceCase{
-		section: "§7", mark: mark, behaviour: behaviour, fronts: socketsOnly, config: cfg,
+		section: "§7", mark: mark, behavior: behavior, fronts: socketsOnly, config: cfg,
 		check: func(w *world) {
 			t := w.t
 			p := w.connect()
@@ -79,24 +80,33 @@ func managementCases() []conformanceCase {
 		upgradeRequired = called{426, "", `{"message":"Upgrade Required"}`}
 	)
 	noRoute := func(route, method string) called {
-		return called{404, "NotFoundException", `{"message":"No method found matching route ` + route + ` for http method ` + method + `."}`}
+		return called{404, "NotFoundException", `{"message":"No method found matching route ` + route +
+			` for http method ` + method + `."}`}
 	}
 	return append([]conformanceCase{
-		callCase(documented, "POST answers 200 and sends the message", dev, "POST", "/dev/@connections/{id}", "hello é", ok),
+		callCase(documented, "POST returns 200 and sends the message", dev, "POST", "/dev/@connections/{id}", "hello é", ok),
 		callCase(documented, "POST to an escaped path", dev, "POST", "/dev/%40connections/{id}", "hello", ok),
-		callCase(observed, "GET answers 200 and what is known, a missing userAgent as null", dev, "GET", "/dev/@connections/{id}", "",
-			called{200, "", `{"connectedAt":"2026-03-01T11:59:59.999Z","identity":{"sourceIp":"127.0.0.1","userAgent":null},"lastActiveAt":"2026-03-01T12:00:00.000Z"}`}),
-		callCase(documented, "DELETE answers 204", dev, "DELETE", "/dev/@connections/{id}", "", called{status: 204}),
-		callCase(documented, "POST to an id that was never given: 410, no body, the type in a header", dev, "POST", "/dev/@connections/"+wellFormed, "x", gone),
-		callCase(documented, "GET of one: 410", dev, "GET", "/dev/@connections/"+wellFormed, "", gone),
-		callCase(documented, "DELETE of one: 410", dev, "DELETE", "/dev/@connections/"+wellFormed, "", gone),
-		callCase(observed, "an id of no valid form: 400", dev, "POST", "/dev/@connections/nope", "x",
+		callCase(observed, "GET returns 200 and what is known, with null for a missing userAgent", dev, "GET",
+			"/dev/@connections/{id}", "",
+			called{
+				200, "",
+				`{"connectedAt":"2026-03-01T11:59:59.999Z","identity":{"sourceIp":"127.0.0.1","userAgent":null},` +
+					`"lastActiveAt":"2026-03-01T12:00:00.000Z"}`,
+			}),
+		callCase(documented, "DELETE returns 204", dev, "DELETE", "/dev/@connections/{id}", "", called{status: 204}),
+		callCase(documented, "POST to an unknown id: 410, no body, the type in a header", dev, "POST",
+			"/dev/@connections/"+wellFormed, "x", gone),
+		callCase(documented, "GET of an unknown id: 410", dev, "GET", "/dev/@connections/"+wellFormed, "", gone),
+		callCase(documented, "DELETE of an unknown id: 410", dev, "DELETE", "/dev/@connections/"+wellFormed, "", gone),
+		callCase(observed, "a malformed id: 400", dev, "POST", "/dev/@connections/nope", "x",
 			called{400, "BadRequestException", `{"message":"Invalid connectionId: nope"}`}),
-		callCase(documented, "POST of more than 128 KB: 413", dev, "POST", "/dev/@connections/{id}", strings.Repeat("x", 128*kb+1),
+		callCase(documented, "POST of more than 128 KB: 413", dev, "POST", "/dev/@connections/{id}",
+			strings.Repeat("x", 128*kb+1),
 			called{413, "PayloadTooLargeException", `{"message":"Payload is larger than 131072 bytes"}`}),
-		callCase(documented, "POST of 128 KB arrives, in frames of at most 32 KB", dev, "POST", "/dev/@connections/{id}", strings.Repeat("x", 128*kb), ok),
+		callCase(documented, "POST of 128 KB arrives, in frames of at most 32 KB", dev, "POST", "/dev/@connections/{id}",
+			strings.Repeat("x", 128*kb), ok),
 		{
-			section: "§7", mark: unknown, behaviour: "POST of more than 128 KB to an id that was never given: 413, whichever way it comes",
+			section: "§7", mark: unknown, behavior: "POST of more than 128 KB to an unknown id: 413, however it is sent",
 			fronts: socketsOnly,
 			check: func(w *world) {
 				t := w.t
@@ -110,22 +120,30 @@ func managementCases() []conformanceCase {
 		},
 		callCase(unknown, "POST of data that is not UTF-8: 400", dev, "POST", "/dev/@connections/{id}", "\xff",
 			called{400, "BadRequestException", `{"message":"emulator: posted data is not UTF-8"}`}),
-		callCase(documented, "POST above the rate: 429", Config{Stage: "dev", Rate: 1, Burst: 1}, "POST", "/dev/@connections/{id}", "x",
+		callCase(documented, "POST above the rate: 429", Config{Stage: "dev", Rate: 1, Burst: 1}, "POST",
+			"/dev/@connections/{id}", "x",
 			called{429, "LimitExceededException", `{"message":"Too Many Requests"}`}),
 		callCase(observed, "without the stage: 403", dev, "POST", "/@connections/{id}", "x", forbid),
 		callCase(inferred, "with another stage: 403", dev, "POST", "/prod/@connections/{id}", "x", forbid),
-		callCase(observed, "under a custom domain the stage is no part of the path", root, "POST", "/@connections/{id}", "x", ok),
-		callCase(documented, "under a custom domain the mapping's key is", custom, "POST", "/api/@connections/{id}", "x", ok),
-		callCase(observed, "under a custom domain, with the stage: 404 and its text", root, "POST", "/test0/@connections/"+wellFormed, "x",
+		callCase(observed, "with a custom domain the path has no stage", root, "POST", "/@connections/{id}",
+			"x", ok),
+		callCase(documented, "with a custom domain the path has the mapping's "+
+			"key", custom, "POST", "/api/@connections/{id}", "x", ok),
+		callCase(observed, "with a custom domain, with the stage: 404 and its text", root, "POST",
+			"/test0/@connections/"+wellFormed, "x",
 			noRoute("test0/@connections/"+wellFormed, "POST")),
-		callCase(inferred, "under a custom domain, without the mapping's key: 403", custom, "POST", "/@connections/{id}", "x", forbid),
-		callCase(inferred, "another method: 404", dev, "PUT", "/dev/@connections/"+wellFormed, "", noRoute("@connections/"+wellFormed, "PUT")),
+		callCase(inferred, "with a custom domain, without the mapping's key: 403", custom, "POST", "/@connections/{id}",
+			"x", forbid),
+		callCase(inferred, "another method: 404", dev, "PUT", "/dev/@connections/"+wellFormed, "",
+			noRoute("@connections/"+wellFormed, "PUT")),
 		callCase(unknown, "a plain GET of the stage: 426", dev, "GET", "/dev", "", upgradeRequired),
-		callCase(observed, "a plain GET of a path below the stage: 426", dev, "GET", "/dev/1700000000000", "", upgradeRequired),
+		callCase(observed, "a plain GET of a path below the stage: 426", dev, "GET", "/dev/1700000000000", "",
+			upgradeRequired),
 		callCase(observed, "… also of a longer one", dev, "GET", "/dev/1700000000000/1700000000000", "", upgradeRequired),
-		callCase(inferred, "… and of one that names no connection", dev, "GET", "/dev/@connections", "", upgradeRequired),
+		callCase(inferred, "… and of one without a connection id", dev, "GET", "/dev/@connections", "", upgradeRequired),
 		{
-			section: "§7", mark: observed, behaviour: "POST and DELETE of a connection that has closed: 410", fronts: socketsOnly,
+			section: "§7", mark: observed,
+			behavior: "POST and DELETE of a connection that has closed: 410", fronts: socketsOnly,
 			check: func(w *world) {
 				p := w.connect()
 				p.close(1000, "")
@@ -136,7 +154,7 @@ func managementCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§7", mark: observed, behaviour: "an answer has an x-amzn-RequestId of its own, whatever its status", fronts: socketsOnly,
+			section: "§7", mark: observed, behavior: "every response has its own x-amzn-RequestId", fronts: socketsOnly,
 			check: func(w *world) {
 				t := w.t
 				p := w.connect()
@@ -153,7 +171,8 @@ func managementCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§7", mark: inferred, behaviour: "over HTTP/2 the 426 has no Upgrade header (RFC 9113, section 8.2.2)", fronts: socketsOnly,
+			section: "§7", mark: inferred,
+			behavior: "over HTTP/2 the 426 has no Upgrade header (RFC 9113, section 8.2.2)", fronts: socketsOnly,
 			check: func(w *world) {
 				t := w.t
 				for _, major := range []int{1, 2} {
@@ -173,14 +192,15 @@ func managementCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§7", mark: inferred, behaviour: "paths that are escaped once or twice mean the same",
+			section: "§7", mark: inferred, behavior: "paths that are escaped once or twice mean the same",
 			fronts: socketsOnly,
 			check: func(w *world) {
 				t := w.t
 				p := w.connect()
 				id := strings.TrimSuffix(p.id, "=")
 				for _, path := range []string{
-					"/local/@connections/" + id + "%3D", "/local/%40connections/" + id + "%3D", "/local/%2540connections/" + id + "%253D",
+					"/local/@connections/" + id + "%3D", "/local/%40connections/" + id + "%3D",
+					"/local/%2540connections/" + id + "%253D",
 				} {
 					require.Equal(t, ok, w.call("POST", path, path))
 					require.Equal(t, path, w.frame(p))
@@ -190,11 +210,11 @@ func managementCases() []conformanceCase {
 	}, postCases()...)
 }
 
-// postCases are about posts over both fronts.
+// postCases check posts over both fronts.
 func postCases() []conformanceCase {
 	return []conformanceCase{
 		{
-			section: "§7", mark: documented, behaviour: "after the close: gone",
+			section: "§7", mark: documented, behavior: "after the close: gone",
 			check: func(w *world) {
 				t := w.t
 				p := w.connect()
@@ -204,13 +224,14 @@ func postCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§7", mark: documented, behaviour: "a client that does not read: throttled when its buffer is full, and alive",
-			fronts: socketsOnly, config: Config{OutboundBuffer: 128 * kb},
+			section: "§7", mark: documented,
+			behavior: "a client that does not read is throttled when its buffer is full, and stays connected",
+			fronts:   socketsOnly, config: Config{OutboundBuffer: 128 * kb},
 			check: func(w *world) {
 				t := w.t
 				path := "/local/@connections/" + dialSilent(t, w, w.front.(*sockets).server(w)).id
 				big, answer := strings.Repeat("x", 128*kb), called{status: http.StatusOK}
-				for range 1000 { // what the system buffers is far less
+				for range 1000 { // the system buffers far less
 					if answer = w.call("POST", path, big); answer.status != http.StatusOK {
 						break
 					}
@@ -220,7 +241,7 @@ func postCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§7", mark: documented, behaviour: "lastActiveAt follows the traffic",
+			section: "§7", mark: documented, behavior: "lastActiveAt follows the traffic",
 			check: func(w *world) {
 				t := w.t
 				p := w.connect()
@@ -233,7 +254,8 @@ func postCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§7", mark: observed, behaviour: "a post to an endpoint without the stage is forbidden, to one of another path unmatched",
+			section: "§7", mark: observed,
+			behavior: "a post to an endpoint without the stage is forbidden, to one of another path unmatched",
 			check: func(w *world) {
 				t := w.t
 				p := w.connect()
@@ -242,7 +264,7 @@ func postCases() []conformanceCase {
 				}
 				require.NoError(t, post("https://localapi00.execute-api.us-east-1.amazonaws.com/local"))
 				require.ErrorIs(t, post("https://localapi00.execute-api.us-east-1.amazonaws.com"), gatesock.ErrForbidden)
-				require.ErrorIs(t, post("http://localhost/local/more"), ErrNoRoute)
+				require.ErrorIs(t, post("http://localhost/local/more"), errNoRoute)
 			},
 		},
 	}

@@ -12,12 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// selectionCase says which route a message goes to under an expression.
+// selectionCase checks which route an expression selects for a message.
 func selectionCase(expression, body, key string) conformanceCase {
 	return conformanceCase{
 		section: "§5", mark: documented,
-		behaviour: fmt.Sprintf("`%s` selects `%s` for `%s`", expression, key, body),
-		config:    Config{RouteSelectionExpression: expression, Routes: routes("$connect", "$default", key)},
+		behavior: fmt.Sprintf("`%s` selects `%s` for `%s`", expression, key, body),
+		config:   Config{RouteSelectionExpression: expression, Routes: routes("$connect", "$default", key)},
 		check: func(w *world) {
 			t := w.t
 			w.connect().text(body)
@@ -43,10 +43,11 @@ func selectionCases() []conformanceCase {
 	}
 }
 
-// defaultCase says that a message goes to $default.
-func defaultCase(mark, behaviour, body string) conformanceCase {
+// defaultCase checks that a message selects $default.
+func defaultCase(mark, behavior, body string) conformanceCase {
 	return conformanceCase{
-		section: "§5", mark: mark, behaviour: behaviour, config: Config{Routes: routes("$connect", "$disconnect", "$default", "join")},
+		section: "§5", mark: mark, behavior: behavior, config: Config{Routes: routes("$connect", "$disconnect",
+			"$default", "join")},
 		check: func(w *world) {
 			t := w.t
 			w.connect().text(body)
@@ -64,7 +65,7 @@ func routingCases() []conformanceCase {
 		defaultCase(unknown, "a message that names $connect counts as unmatched", `{"action":"$connect"}`),
 		defaultCase(unknown, "a message that names $disconnect counts as unmatched", `{"action":"$disconnect"}`),
 		{
-			section: "§5", mark: unknown, behaviour: "a message that names $connect is Forbidden, by option",
+			section: "§5", mark: unknown, behavior: "a message that names $connect is Forbidden, by option",
 			config: Config{Undocumented: Undocumented{ForbidReservedKeys: true}},
 			check: func(w *world) {
 				t := w.t
@@ -74,30 +75,34 @@ func routingCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§5", mark: observed, behaviour: "no match and no $default: the Forbidden frame, byte for byte; the connection stays open",
-			config: Config{Routes: routes("$connect", "join")},
+			section: "§5", mark: observed,
+			behavior: "no match and no $default: the Forbidden frame, byte for byte; the connection stays open",
+			config:   Config{Routes: routes("$connect", "join")},
 			check: func(w *world) {
 				t := w.t
 				p := w.connect()
 				p.text(`{"action":"leave"}`)
-				require.Regexp(t, `^\{"message": "Forbidden", "connectionId":"`+p.id+`", "requestId":"[A-Za-z0-9_-]{15}="\}$`, w.frame(p))
+				require.Regexp(t, `^\{"message": "Forbidden", "connectionId":"`+p.id+`", "requestId":"[A-Za-z0-9_-]{15}="\}$`,
+					w.frame(p))
 				p.text(`{"action":"join"}`)
 				w.event("join")
 			},
 		},
 		{
-			section: "§5", mark: documented, behaviour: "a message that the model refuses: the Bad request body frame; the handler is not called",
-			config: Config{Models: map[string]func([]byte) error{"$default": func([]byte) error { return errors.New("no") }}},
+			section: "§5", mark: documented,
+			behavior: "a message that the model rejects: the Bad request body frame; the handler is not called",
+			config:   Config{Models: map[string]func([]byte) error{"$default": func([]byte) error { return errors.New("no") }}},
 			check: func(w *world) {
 				t := w.t
 				p := w.connect()
 				p.text("x")
-				require.Regexp(t, `^\{"message" : "Bad request body", "connectionId": "`+p.id+`", "messageId": "[A-Za-z0-9_-]{15}="\}$`, w.frame(p))
+				require.Regexp(t,
+					`^\{"message" : "Bad request body", "connectionId": "`+p.id+`", "messageId": "[A-Za-z0-9_-]{15}="\}$`, w.frame(p))
 				w.noEvent()
 			},
 		},
 		{
-			section: "§5", mark: documented, behaviour: "a binary frame closes with 1003",
+			section: "§5", mark: documented, behavior: "a binary frame closes with 1003",
 			check: func(w *world) {
 				t := w.t
 				p := w.connect()
@@ -107,7 +112,7 @@ func routingCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§5", mark: unknown, behaviour: "the body of an empty message is left out, by option",
+			section: "§5", mark: unknown, behavior: "the body of an empty message is omitted, by option",
 			config: Config{Undocumented: Undocumented{OmitEmptyBody: true}},
 			check: func(w *world) {
 				t := w.t
@@ -116,7 +121,7 @@ func routingCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§5", mark: unknown, behaviour: "a text message that is not UTF-8 closes with 1007",
+			section: "§5", mark: unknown, behavior: "a text message that is not UTF-8 closes with 1007",
 			check: func(w *world) {
 				t := w.t
 				p := w.connect()
@@ -129,15 +134,16 @@ func routingCases() []conformanceCase {
 	}
 }
 
-// overlapCase has a first message whose handler waits for the second's.
+// overlapCase has a message whose handler waits for the handler of the next one.
 func overlapCase() conformanceCase {
 	second := make(map[string]chan struct{}, 2)
 	for _, front := range []string{"memory", "sockets"} {
 		second[front] = make(chan struct{})
 	}
 	return conformanceCase{
-		section: "§5", mark: documented, behaviour: "invocations of one connection overlap, and answers may overtake each other",
-		config: Config{Routes: routes("wait!", "go!")},
+		section: "§5", mark: documented,
+		behavior: "invocations of one connection overlap, and responses may overtake each other",
+		config:   Config{Routes: routes("wait!", "go!")},
 		respond: func(_ context.Context, event []byte) ([]byte, error) {
 			in, err := read(event)
 			if err != nil {
@@ -170,10 +176,10 @@ func overlapCase() conformanceCase {
 	}
 }
 
-// answerCase says what a client gets for a message; with "" nothing.
-func answerCase(mark, behaviour, route, want string, respond handlerFunc) conformanceCase {
+// answerCase checks what a client gets for a message; "" means nothing.
+func answerCase(mark, behavior, route, want string, respond handlerFunc) conformanceCase {
 	return conformanceCase{
-		section: "§6", mark: mark, behaviour: behaviour,
+		section: "§6", mark: mark, behavior: behavior,
 		config:  Config{Routes: routes("$connect", "$disconnect", route)},
 		respond: on("$default", respond),
 		check: func(w *world) {
@@ -186,33 +192,41 @@ func answerCase(mark, behaviour, route, want string, respond handlerFunc) confor
 				return
 			}
 			require.Regexp(t, want, w.frame(p))
-			w.noFrame(p) // nothing more, and still open
+			w.noFrame(p) // nothing more, and the connection is open
 		},
 	}
 }
 
 func answerCases() []conformanceCase {
 	const (
-		internal = `^\{"message": "Internal server error", "connectionId":"[A-Za-z0-9_-]{15}=", "requestId":"[A-Za-z0-9_-]{15}="\}$`
-		hello    = `{"statusCode":200,"body":"hello"}`
+		internal = `^\{"message": "Internal server error", "connectionId":"[A-Za-z0-9_-]{15}=", ` +
+			`"requestId":"[A-Za-z0-9_-]{15}="\}$`
+		hello = `{"statusCode":200,"body":"hello"}`
 	)
 	return []conformanceCase{
-		answerCase(documented, "a one-way route sends nothing", "$default", "", always(hello)),
-		answerCase(documented, "a two-way route sends the body", "$default!", "^hello$", always(hello)),
-		answerCase(observed, "a status of 500 changes nothing", "$default!", "^hello$", always(`{"statusCode":500,"body":"hello"}`)),
-		answerCase(observed, "an empty body sends an empty message", "$default!", "^$", always(`{"statusCode":200,"body":""}`)),
+		answerCase(documented, "a route without route response sends nothing", "$default", "", always(hello)),
+		answerCase(documented, "a route with route response sends the body", "$default!", "^hello$", always(hello)),
+		answerCase(observed, "a status of 500 changes nothing", "$default!", "^hello$",
+			always(`{"statusCode":500,"body":"hello"}`)),
+		answerCase(observed, "an empty body sends an empty message", "$default!", "^$",
+			always(`{"statusCode":200,"body":""}`)),
 		answerCase(observed, "no body sends an empty message", "$default!", "^$", always(`{"statusCode":200}`)),
-		answerCase(inferred, "a base64 body is decoded", "$default!", "^hello$", always(`{"statusCode":200,"body":"aGVsbG8=","isBase64Encoded":true}`)),
-		answerCase(observed, "a handler's error: Internal server error, byte for byte, also one way", "$default", internal, failing),
-		answerCase(observed, "… and two-way", "$default!", internal, failing),
+		answerCase(inferred, "a base64 body is decoded", "$default!", "^hello$",
+			always(`{"statusCode":200,"body":"aGVsbG8=","isBase64Encoded":true}`)),
+		answerCase(observed, "a handler's error: Internal server error, byte for byte, also without route "+
+			"response", "$default", internal,
+			failing),
+		answerCase(observed, "… and with route response", "$default!", internal, failing),
 		answerCase(inferred, "a handler's panic: Internal server error", "$default", internal, panicking),
 		answerCase(observed, "no statusCode: Internal server error", "$default", internal, always(`{"body":"x"}`)),
-		answerCase(observed, "an unknown member: Internal server error", "$default", internal, always(`{"statusCode":200,"ConnectionId":"x","Data":"y"}`)),
+		answerCase(observed, "an unknown member: Internal server error", "$default", internal,
+			always(`{"statusCode":200,"ConnectionId":"x","Data":"y"}`)),
 		answerCase(inferred, "null: Internal server error", "$default", internal, always(`null`)),
 		answerCase(observed, "nothing: Internal server error", "$default", internal, always(``)),
-		answerCase(inferred, "a body that is no string: Internal server error", "$default!", internal, always(`{"statusCode":200,"body":{"a":1}}`)),
+		answerCase(inferred, "a body that is not a string: Internal server error", "$default!", internal,
+			always(`{"statusCode":200,"body":{"a":1}}`)),
 		{
-			section: "§6", mark: unknown, behaviour: "a status outside 2xx is an Internal server error, by option",
+			section: "§6", mark: unknown, behavior: "a status outside 2xx is an Internal server error, by option",
 			config:  Config{Routes: routes("$connect", "$default!"), Undocumented: Undocumented{FailNon2xx: true}},
 			respond: on("$default", always(`{"statusCode":500,"body":"hello"}`)),
 			check: func(w *world) {
@@ -223,7 +237,7 @@ func answerCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§6", mark: unknown, behaviour: "an empty body sends nothing, by option",
+			section: "§6", mark: unknown, behavior: "an empty body sends nothing, by option",
 			config: Config{Routes: routes("$connect", "$default!"), Undocumented: Undocumented{DropEmptyAnswers: true}},
 			check: func(w *world) {
 				p := w.connect()
@@ -233,7 +247,9 @@ func answerCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§6", mark: observed, behaviour: "an integration timeout: Endpoint request timed out, byte for byte; the function goes on and its answer is dropped",
+			section: "§6", mark: observed,
+			behavior: "an integration timeout: Endpoint request timed out, byte for byte; the function continues and " +
+				"its response is dropped",
 			config:  Config{Routes: routes("$connect", "$default!")},
 			respond: on("$default", hanging),
 			check: func(w *world) {
@@ -242,13 +258,15 @@ func answerCases() []conformanceCase {
 				p.text("x")
 				w.event("$default")
 				w.clock.Advance(maxIntegrationTimeout)
-				require.Regexp(t, `^\{"message": "Endpoint request timed out", "connectionId":"`+p.id+`", "requestId":"[A-Za-z0-9_-]{15}="\}$`, w.frame(p))
+				require.Regexp(t,
+					`^\{"message": "Endpoint request timed out", "connectionId":"`+p.id+`", "requestId":"[A-Za-z0-9_-]{15}="\}$`,
+					w.frame(p))
 				w.clock.Advance(maxIntegrationTimeout) // the function's own timeout
 				w.noFrame(p)
 			},
 		},
 		{
-			section: "§6", mark: inferred, behaviour: "a function that runs out of its own time: Internal server error",
+			section: "§6", mark: inferred, behavior: "a function timeout: Internal server error",
 			config:  Config{FunctionTimeout: 3e9},
 			respond: on("$default", hanging),
 			check: func(w *world) {
@@ -261,7 +279,7 @@ func answerCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§6", mark: documented, behaviour: "a route has an integration timeout and a function timeout of its own",
+			section: "§6", mark: documented, behavior: "a route has an integration timeout and a function timeout of its own",
 			config: Config{Routes: routes("$connect", "$default", "slow", "short"), RouteTimeouts: map[string]Timeouts{
 				"slow": {Integration: time.Second}, "short": {Function: 2 * time.Second},
 			}},
@@ -275,7 +293,9 @@ func answerCases() []conformanceCase {
 				t := w.t
 				p := w.connect()
 				for i, c := range []struct{ route, want string }{
-					{"slow", "Endpoint request timed out"}, {"short", "Internal server error"}, {"$default", "Endpoint request timed out"},
+					{"slow", "Endpoint request timed out"},
+					{"short", "Internal server error"},
+					{"$default", "Endpoint request timed out"},
 				} {
 					p.text(`{"action":"` + c.route + `"}`)
 					w.event(c.route)
@@ -289,8 +309,9 @@ func answerCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§6", mark: unknown, behaviour: "a statusCode that is a string is malformed",
-			config: Config{Routes: routes("$connect", "$default!")}, respond: on("$default", always(`{"statusCode":"200","body":"hello"}`)),
+			section: "§6", mark: unknown, behavior: "a statusCode that is a string is malformed",
+			config: Config{Routes: routes("$connect", "$default!")}, respond: on("$default",
+				always(`{"statusCode":"200","body":"hello"}`)),
 			check: func(w *world) {
 				p := w.connect()
 				p.text("x")
@@ -298,8 +319,9 @@ func answerCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§6", mark: unknown, behaviour: "… or taken, as REST APIs do, by option",
-			config: Config{Undocumented: Undocumented{AcceptStringStatus: true}}, respond: func(_ context.Context, event []byte) ([]byte, error) {
+			section: "§6", mark: unknown, behavior: "… or accepted, as REST APIs do, by option",
+			config: Config{Undocumented: Undocumented{AcceptStringStatus: true}},
+			respond: func(_ context.Context, event []byte) ([]byte, error) {
 				if bytes.Contains(event, []byte("refuse")) {
 					return []byte(`{"statusCode":"403"}`), nil
 				}
@@ -315,7 +337,9 @@ func answerCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§6", mark: documented, behaviour: "a client that sends too much is closed with 1008, by option (how it is told from the account's limit: unknown)",
+			section: "§6", mark: documented,
+			behavior: "a client that sends too much is closed with 1008, by option (how it differs from the account's " +
+				"limit: unknown)",
 			config: Config{Rate: 1, Burst: 2, Undocumented: Undocumented{ThrottledClose: CloseStatus{Code: 1008}}},
 			check: func(w *world) {
 				t := w.t
@@ -328,7 +352,7 @@ func answerCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§6", mark: unknown, behaviour: "a throttled message gets a frame with the gateway's word for it",
+			section: "§6", mark: unknown, behavior: "a throttled message gets a frame with the gateway's message",
 			config: Config{Rate: 1, Burst: 2},
 			check: func(w *world) {
 				t := w.t
@@ -341,7 +365,7 @@ func answerCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§6", mark: inferred, behaviour: "what $disconnect answers is dropped, be it an error or a panic",
+			section: "§6", mark: inferred, behavior: "the response of $disconnect is dropped, even an error or a panic",
 			respond: on("$disconnect", panicking),
 			check: func(w *world) {
 				w.connect().close(1000, "")

@@ -17,7 +17,7 @@ import (
 //nolint:gochecknoglobals // a flag must be known before the tests run
 var update = flag.Bool("update", false, "write testdata anew")
 
-// The marks of the facts: what a behaviour rests on.
+// The marks of the cases: the source of a behavior.
 const (
 	documented = "D"
 	observed   = "O"
@@ -25,7 +25,7 @@ const (
 	unknown    = "U"
 )
 
-// which says over which fronts a case runs.
+// which selects the fronts of a case.
 type which string
 
 const (
@@ -33,22 +33,23 @@ const (
 	socketsOnly which = "sockets"
 )
 
-// conformanceCase is one behaviour of the gateway.
+// conformanceCase is one behavior of the gateway.
 type conformanceCase struct {
-	section   string // of the facts
-	mark      string
-	behaviour string
-	fronts    which // bothFronts if empty
-	config    Config
-	respond   handlerFunc
-	check     func(w *world)
+	section  string // of docs/gateway-facts.md
+	mark     string
+	behavior string
+	fronts   which // default: bothFronts
+	config   Config
+	respond  handlerFunc
+	check    func(w *world)
 }
 
-// conformanceTable is every case, by section.
+// conformanceTable returns all cases, by section.
 func conformanceTable() []conformanceCase {
 	var table []conformanceCase
 	for _, cases := range [][]conformanceCase{
-		eventCases(), idCases(), connectCases(), signedConnectCases(), authorizerCases(), selectionCases(), routingCases(), answerCases(),
+		eventCases(), idCases(), connectCases(), signedConnectCases(), authorizerCases(), selectionCases(), routingCases(),
+		answerCases(),
 		managementCases(), signedCallCases(), limitCases(), disconnectCases(), keepaliveCases(), protocolCases(),
 	} {
 		table = append(table, cases...)
@@ -59,7 +60,7 @@ func conformanceTable() []conformanceCase {
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	for _, c := range conformanceTable() {
-		t.Run(c.section+" "+c.behaviour, func(t *testing.T) {
+		t.Run(c.section+" "+c.behavior, func(t *testing.T) {
 			t.Parallel()
 			if c.fronts != socketsOnly {
 				t.Run("in memory", func(t *testing.T) {
@@ -75,33 +76,34 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// TestConformanceList holds testdata/conformance.md to the table.
+// TestConformanceList compares testdata/conformance.md with the table.
 func TestConformanceList(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
 	b.WriteString("# Conformance cases\n\nWritten by `go test ./emulator -run TestConformanceList -update`. " +
-		"Sections and marks are those of [docs/gateway-facts.md](../../docs/gateway-facts.md): D documented, O observed by others on AWS, I inferred, " +
+		"Sections and marks are those of [docs/gateway-facts.md](../../docs/gateway-facts.md): D documented, O " +
+		"observed by others on AWS, I inferred, " +
 		"U unknown (our choice, an option where it matters).\n")
 	section := ""
 	for _, c := range conformanceTable() {
 		if c.section != section {
 			section = c.section
-			fmt.Fprintf(&b, "\n## %s\n\n| mark | behaviour | fronts |\n|---|---|---|\n", linked(section))
+			fmt.Fprintf(&b, "\n## %s\n\n| mark | behavior | fronts |\n|---|---|---|\n", linked(section))
 		}
 		fronts := c.fronts
 		if fronts == "" {
 			fronts = bothFronts
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", c.mark, strings.ReplaceAll(c.behaviour, "|", `\|`), fronts)
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", c.mark, strings.ReplaceAll(c.behavior, "|", `\|`), fronts)
 	}
-	b.WriteString("\n## Not imitated\n\n| section | mark | on AWS | why not here |\n|---|---|---|---|\n")
-	for _, d := range notImitated() {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", linked(d.section), d.mark, d.behaviour, d.reason)
+	b.WriteString("\n## Not supported\n\n| section | mark | on AWS | why not here |\n|---|---|---|---|\n")
+	for _, d := range notSupported() {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", linked(d.section), d.mark, d.behavior, d.reason)
 	}
 	golden(t, "testdata/conformance.md", b.String())
 }
 
-// linked makes a section of the facts a link to them.
+// linked returns a link to a section of docs/gateway-facts.md.
 func linked(section string) string {
 	if !strings.HasPrefix(section, "§") {
 		return section
@@ -109,16 +111,25 @@ func linked(section string) string {
 	return "[" + section + "](../../docs/gateway-facts.md)"
 }
 
-// difference is a behaviour of AWS that the gateway does not have.
-type difference struct{ section, mark, behaviour, reason string }
+// difference is a behavior of AWS that the emulator does not have.
+type difference struct{ section, mark, behavior, reason string }
 
-func notImitated() []difference {
+func notSupported() []difference {
 	return []difference{
 		{"§3", observed, "permessage-deflate is negotiated", "frames stay readable on the wire"},
-		{"§4", documented, "resource policies, and conditions in the policies of users", "New takes no resource policy, and refuses a condition rather than to let somebody in or out by guess"},
-		{"§5", documented, "JSONPath filters, slices and recursive descent in the selection expression", "New refuses them rather than to guess what they select"},
-		{"§8", documented, "an internal error of the service closes with 1011", "what would be one is not known"},
-		{"§8", documented, "the account's 500 new connections and 10,000 requests a second", "they are the account's, not the API's: Config.Rate is off by default"},
+		{
+			"§4", documented, "resource policies, and conditions in the policies of users",
+			"New has no resource policies, and rejects conditions instead of guessing",
+		},
+		{
+			"§5", documented, "JSONPath filters, slices and recursive descent in the selection expression",
+			"New rejects them instead of guessing what they select",
+		},
+		{"§8", documented, "an internal error of the service closes with 1011", "what causes one is not known"},
+		{
+			"§8", documented, "the account's 500 new connections and 10,000 requests a second",
+			"they apply to the account, not to the API; Config.Rate is off by default",
+		},
 	}
 }
 
@@ -129,10 +140,10 @@ func golden(t *testing.T, name, got string) {
 	}
 	want, err := os.ReadFile(name)
 	require.NoError(t, err)
-	require.Equal(t, string(want), got, "run the test with -update if this is meant")
+	require.Equal(t, string(want), got, "run the test with -update if the change is intended")
 }
 
-// routes makes one-way routes, and two-way ones of the keys that end in "!".
+// routes returns routes with these keys. A key that ends in "!" needs a route response.
 func routes(keys ...string) []gatesock.Route {
 	table := make([]gatesock.Route, 0, len(keys))
 	for _, k := range keys {

@@ -1,6 +1,6 @@
-// Package emulator is Amazon API Gateway's WebSocket APIs on your own machine: one stage of one API, with its
-// events, its routing, its error frames, its limits and its @connections API, in front of any Lambda handler.
-// What works here is meant to work on AWS, and what fails there is meant to fail here.
+// Package emulator runs one stage of an Amazon API Gateway WebSocket API on your machine, in front
+// of any Lambda handler: its events, routing, error frames, limits, timeouts and @connections API.
+// What works here should work on AWS, and what fails on AWS should fail here.
 //
 //	r := gatesock.New()
 //	gatesock.Handle(r, "say", say)
@@ -9,7 +9,7 @@
 //	if err != nil {
 //		log.Fatal(err)
 //	}
-//	// Clients connect to ws://localhost:3001/dev; handlers post through gw, which is a
+//	// Clients connect to ws://localhost:3001/dev. Handlers post through gw, which is a
 //	// gatesock.ConnectionsAPI, or over HTTP to http://localhost:3001/dev/@connections/{id}.
 //	server, err := emulator.Serve(ctx, gw, "localhost:3001")
 //	if err != nil {
@@ -18,21 +18,30 @@
 //	<-ctx.Done()
 //	err = server.Close(context.WithoutCancel(ctx))
 //
-// Handlers that post through the gateway need it before it needs them: [NewFunc] is for those.
+// If the handler posts to its own clients, use [NewFunc]: it makes the gateway and the handler,
+// which need each other.
 //
-// A [Gateway] has a core without sockets ([Gateway.Connect], [Session.Receive], [Session.Close]), on which
-// package wstest builds, and a front that is an [net/http.Handler]. [Serve] starts the front on a local port;
-// on a server of your own, listen with [NewListener]. It is for this machine: see [Config.Hosts] for other names.
-// Time is a [Clock]: with a [ManualClock] idle timeouts and the two hours of a connection's life pass at once.
+// To test an application, use package wstest, which is built on this one.
 //
-// # What it is faithful to
+// # Structure
 //
-// Each behaviour has a case in the package's conformance table (testdata/conformance.md lists them) that says
-// whether it is documented, observed by others on AWS, inferred, or not known. What is not known is an option
-// in [Undocumented], whose zero value is what we hold to be most likely.
+// A [Gateway] has a core without sockets: [Gateway.Connect], [Session.Receive] and [Session.Close].
+// Its front is a [net/http.Handler], [Gateway.ServeHTTP]. [Serve] listens on a local port. To use a
+// server of your own, listen with [NewListener]. The front accepts requests for names of this
+// machine only, unless [Config.Hosts] has others.
 //
-// # What it does not do
+// A [Clock] provides the time. With a [ManualClock], idle timeouts and the maximum age of a
+// connection pass at once.
 //
-// Usage plans, resource policies, access logs, non-proxy integrations and mapping templates,
-// and the permessage-deflate extension, which AWS negotiates and this does not, so that frames stay readable.
+// # Fidelity
+//
+// Each behavior has a case in the package's conformance table, which is listed in
+// testdata/conformance.md. The table marks it as documented by AWS, observed on AWS, inferred or
+// unknown. [Undocumented] has an option for each unknown one. Its zero value is what we believe is
+// most likely.
+//
+// # Limitations
+//
+// The emulator does not support usage plans, resource policies, access logs, non-proxy
+// integrations, mapping templates, and the permessage-deflate extension, which AWS negotiates.
 package emulator

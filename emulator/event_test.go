@@ -1,13 +1,10 @@
 package emulator
 
 import (
-	"context"
+	"encoding/base64"
 	"encoding/json"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,11 +13,12 @@ import (
 	"pgregory.net/rapid"
 )
 
-// sampleSession is a session with ids that do not change.
+// sampleSession returns a session with constant ids.
 func sampleSession(tb testing.TB, h *Handshake) (*Session, stamp) {
 	tb.Helper()
 	g, err := New(handlerFunc(hanging), Config{
-		APIID: "abcd123", Stage: "prod", DomainName: "abcd123.execute-api.us-east-1.amazonaws.com", Clock: NewManualClock(start()),
+		APIID: "abcd123", Stage: "prod", DomainName: "abcd123.execute-api.us-east-1.amazonaws.com",
+		Clock: NewManualClock(start()),
 	})
 	require.NoError(tb, err)
 	s := &Session{g: g, id: "BFaT_fALIAMCKug=", connectedAt: time.UnixMilli(1731332735513)}
@@ -29,7 +27,7 @@ func sampleSession(tb testing.TB, h *Handshake) (*Session, stamp) {
 	return s, st
 }
 
-// sampleEvents are events of every kind.
+// sampleEvents returns events of every kind.
 func sampleEvents(tb testing.TB) map[string][]byte {
 	tb.Helper()
 	plain, st := sampleSession(tb, &Handshake{})
@@ -45,11 +43,12 @@ func sampleEvents(tb testing.TB) map[string][]byte {
 	s, _ := sampleSession(tb, full)
 	body := []byte(`{"action": "chat", "message": "Hello"}`)
 	return map[string][]byte{
-		"connect.json":         plain.parts.connectEvent(st, plain.headers(&Handshake{SourceIP: "127.0.0.1"}, st), nil),
-		"connect-full.json":    s.parts.connectEvent(st, s.headers(full, st), fieldsOf(full.Query)),
-		"message.json":         plain.parts.messageEvent(st, "chat", body),
-		"message-full.json":    s.parts.messageEvent(st, "chat", body),
-		"disconnect.json":      plain.parts.disconnectEvent(st, plain.domain, CloseStatus{StatusNoStatusRcvd, reasonNoStatus}),
+		"connect.json":      plain.parts.connectEvent(st, plain.headers(&Handshake{SourceIP: "127.0.0.1"}, st), nil),
+		"connect-full.json": s.parts.connectEvent(st, s.headers(full, st), fieldsOf(full.Query)),
+		"message.json":      plain.parts.messageEvent(st, "chat", body),
+		"message-full.json": s.parts.messageEvent(st, "chat", body),
+		"disconnect.json": plain.parts.disconnectEvent(st, plain.domain,
+			CloseStatus{StatusNoStatusRcvd, reasonNoStatus}),
 		"disconnect-full.json": s.parts.disconnectEvent(st, s.domain, CloseStatus{Code: 1001}),
 	}
 }
@@ -61,7 +60,8 @@ func TestEventGoldens(t *testing.T) {
 	}
 }
 
-// TestEventsFitLambdaGo encodes events into the struct of aws-lambda-go and back, without loss.
+// TestEventsFitLambdaGo decodes events into the struct of aws-lambda-go and encodes them again,
+// without loss.
 func TestEventsFitLambdaGo(t *testing.T) {
 	t.Parallel()
 	for name, event := range sampleEvents(t) {
@@ -79,7 +79,7 @@ func TestEventsFitLambdaGo(t *testing.T) {
 	}
 }
 
-// requireWithin says that got has every member of want, with its value.
+// requireWithin checks that got has every member of want, with the same value.
 func requireWithin(t *testing.T, at string, want, got map[string]any) {
 	t.Helper()
 	for k, v := range want {
@@ -93,7 +93,7 @@ func requireWithin(t *testing.T, at string, want, got map[string]any) {
 	}
 }
 
-// TestEventsAreJSON holds the encoder to encoding/json for any text from outside.
+// TestEventsAreJSON compares the encoder with encoding/json for any text from outside.
 func TestEventsAreJSON(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -115,37 +115,52 @@ func TestEventsAreJSON(t *testing.T) {
 	})
 }
 
-// A latency that reads as a number without being one in JSON does not break the event.
-func TestLatencyIsANumberOfJSON(t *testing.T) {
+// TestIDsAreUnique generates more ids than a tick has room for while the clock stands still.
+func TestIDsAreUnique(t *testing.T) {
 	t.Parallel()
-	for latency, want := range map[any]string{"+5": "5", "007": "7", "-0": "0", 21: "21", "fast": `"fast"`, 1.5: `"1.5"`} {
-		text, err := encodeAuthorizer(map[string]any{"integrationLatency": latency})
+	s := newIDSource([4]byte{1, 2, 3, 7})
+	seen := make(map[string]bool, 70_000)
+	last := ""
+	for range 70_000 {
+		id := s.next(start(), kindMessage)
+		require.False(t, seen[id])
+		require.True(t, validID(id))
+		seen[id], last = true, id
+	}
+	require.NotEqual(t, last[:6], newIDSource([4]byte{1, 2, 3, 7}).next(start(), kindMessage)[:6])
+}
+
+// The ids of two gateways differ at the same time and with the same configuration.
+func TestIDsOfTwoGateways(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for range 20 {
+		id := newWorld(t, inMemory{}, Config{}, nil).connect().id
+		require.False(t, seen[id], id)
+		seen[id] = true
+		raw, err := base64.URLEncoding.DecodeString(id)
 		require.NoError(t, err)
-		require.Equal(t, `,"authorizer":{"integrationLatency":`+want+"}", text)
+		require.Zero(t, raw[10]%4)
 	}
 }
 
-func TestAuthorizerValuesMustBeScalar(t *testing.T) {
+// At the time of two public captures the counter has the value in the captured ids.
+func TestIDsOfCaptures(t *testing.T) {
 	t.Parallel()
-	for _, v := range []any{map[string]any{}, []string{"a"}, nil, func() {}} {
-		var log strings.Builder
-		w := newWorld(t, inMemory{}, Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}, nil)
-		bad := map[string]any{"bad": v}
-		_, err := w.gw.Connect(context.Background(), Handshake{Authorizer: bad}, memoryClient{&peer{}})
-		var refused *HandshakeError
-		require.ErrorAs(t, err, &refused)
-		require.Equal(t, http.StatusInternalServerError, refused.StatusCode)
-		require.Contains(t, log.String(), `authorizer value \"bad\"`)
+	for connectedAt, prefix := range map[int64]string{1660651467489: "W9In", 1731332735513: "BFaT"} {
+		require.Equal(t, prefix, newIDSource([4]byte{}).next(time.UnixMilli(connectedAt), kindMessage)[:4])
+	}
+}
 
-		r := httptest.NewRequestWithContext(WithAuthorizer(context.Background(), bad), http.MethodGet, "http://localhost/local", nil)
-		for name, value := range map[string]string{
-			"Connection": "upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-		} {
-			r.Header.Set(name, value)
-		}
-		answer := httptest.NewRecorder()
-		w.gw.ServeHTTP(answer, r)
-		require.Equal(t, http.StatusInternalServerError, answer.Code)
-		require.Contains(t, answer.Body.String(), `{"message": "Internal server error"`)
+func TestValidID(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"W9In0cvXIAMCFvw=", "BFaT_fALIAMCKug=", "R1kmxc2VNjMCFIA="} {
+		require.True(t, validID(id))
+	}
+	for _, id := range []string{
+		"", "nope", "W9In0cvXIAMCFvw", "W9In0cvXIAMCFvwx", "W9In0cvXIAMCF/w=",
+		"W9In0cvXIAMCFvw==",
+	} {
+		require.False(t, validID(id), id)
 	}
 }

@@ -15,15 +15,12 @@ import (
 	"github.com/gatesock/gatesock/emulator"
 )
 
-type sum struct{ A, B int }
-
-func add(_ context.Context, _ *gatesock.Request, in sum) (int, error) { return in.A + in.B, nil }
-
-// A gateway on a local port, in front of a router, and a client that connects to it.
+// Run a handler on a local port and call it with a WebSocket client.
 func Example() {
 	r := gatesock.New()
-	gatesock.HandleReply(r, "add", add)
-
+	gatesock.HandleReply(r, "add", func(_ context.Context, _ *gatesock.Request, in struct{ A, B int }) (int, error) {
+		return in.A + in.B, nil
+	})
 	gw, err := emulator.New(r, emulator.Config{Stage: "dev"})
 	if err != nil {
 		panic(err)
@@ -35,12 +32,12 @@ func Example() {
 	}
 	defer server.Close(ctx)
 
-	//nolint:bodyclose // the package says that it never needs to be closed
-	c, _, err := websocket.Dial(ctx, server.URL, nil)
+	c, _, err := websocket.Dial(ctx, server.URL, nil) //nolint:bodyclose // never needed, by the documentation
 	if err != nil {
 		panic(err)
 	}
-	if err := c.Write(ctx, websocket.MessageText, []byte(`{"action":"add","id":"1","a":1,"b":2}`)); err != nil {
+	err = c.Write(ctx, websocket.MessageText, []byte(`{"action":"add","id":"1","a":1,"b":2}`))
+	if err != nil {
 		panic(err)
 	}
 	_, reply, err := c.Read(ctx)
@@ -48,8 +45,177 @@ func Example() {
 	// Output: {"id":"1","action":"add","data":3} <nil> <nil>
 }
 
-// A Gateway is an http.Handler: put it behind any server, with a listener that keeps the spelling of headers.
-func ExampleGateway_ServeHTTP() {
+// Build the gateway together with a handler that posts to its own clients.
+func ExampleNewFunc() {
+	gw, err := emulator.NewFunc(func(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
+		r := gatesock.New()
+		gatesock.Handle(r, "shout", func(ctx context.Context, req *gatesock.Request, in struct{ Text string }) error {
+			return api.Post(ctx, gatesock.Target{ConnectionID: req.ConnectionID}, []byte(in.Text+"!"))
+		})
+		return r, nil
+	}, emulator.Config{Stage: "dev"})
+	if err != nil {
+		panic(err)
+	}
+	ctx := context.Background()
+	defer func() { _ = gw.Shutdown(ctx) }()
+
+	var c client
+	s, err := gw.Connect(ctx, emulator.Handshake{}, &c)
+	if err != nil {
+		panic(err)
+	}
+	if err := s.Receive(ctx, emulator.Message{Data: []byte(`{"action":"shout","text":"hello"}`)}); err != nil {
+		panic(err)
+	}
+	fmt.Println(c.received[0])
+	// Output: hello!
+}
+
+// client is a client in memory that keeps what it receives.
+type client struct{ received []string }
+
+func (c *client) Send(data []byte) error {
+	c.received = append(c.received, string(data))
+	return nil
+}
+
+func (c *client) Close(code int, reason string) {
+	c.received = append(c.received, fmt.Sprintf("closed with %d %s", code, reason))
+}
+
+// newGateway returns a gateway in front of a function that returns the response for every event.
+func newGateway(response map[string]any, cfg emulator.Config) *emulator.Gateway {
+	gw, err := emulator.New(lambda.NewHandler(func() (map[string]any, error) { return response, nil }), cfg)
+	if err != nil {
+		panic(err)
+	}
+	return gw
+}
+
+// Post to a connection, read its info and close it, as with the @connections API.
+func ExampleGateway_Post() {
+	gw := newGateway(map[string]any{"statusCode": 200}, emulator.Config{})
+	ctx := context.Background()
+	defer func() { _ = gw.Shutdown(ctx) }()
+
+	var c client
+	s, err := gw.Connect(ctx, emulator.Handshake{SourceIP: "192.0.2.7"}, &c)
+	if err != nil {
+		panic(err)
+	}
+	to := gatesock.Target{ConnectionID: s.ID()}
+	fmt.Println(gw.Post(ctx, to, []byte("hello")))
+	info, err := gw.Info(ctx, to)
+	fmt.Println(info.Identity.SourceIP, err)
+	fmt.Println(gw.Disconnect(ctx, to))
+	fmt.Println(errors.Is(gw.Post(ctx, to, []byte("hello?")), gatesock.ErrGone))
+	fmt.Printf("%q\n", c.received)
+	// Output:
+	// <nil>
+	// 192.0.2.7 <nil>
+	// <nil>
+	// true
+	// ["hello" "closed with 1000 Connection Closed Normally"]
+}
+
+// Only a route with a route response sends what its handler returns.
+func ExampleConfig_routeResponse() {
+	gw := newGateway(map[string]any{"statusCode": 200, "body": "hello"}, emulator.Config{
+		Routes: []gatesock.Route{{Key: "ask", NeedsResponse: true}, {Key: "tell"}},
+	})
+	ctx := context.Background()
+	defer func() { _ = gw.Shutdown(ctx) }()
+
+	for _, message := range []string{`{"action":"ask"}`, `{"action":"tell"}`} {
+		var c client
+		s, err := gw.Connect(ctx, emulator.Handshake{}, &c)
+		if err != nil {
+			panic(err)
+		}
+		if err := s.Receive(ctx, emulator.Message{Data: []byte(message)}); err != nil {
+			panic(err)
+		}
+		fmt.Println(message, c.received)
+	}
+	// Output:
+	// {"action":"ask"} [hello]
+	// {"action":"tell"} []
+}
+
+// Refuse clients with an authorizer, which runs before $connect.
+func ExampleAuthorizer() {
+	type event struct{ Headers map[string]string }
+	authorize := func(e event) (map[string]any, error) {
+		if e.Headers["Authorization"] != "Bearer secret" {
+			return nil, errors.New("Unauthorized") // the text that means 401
+		}
+		return map[string]any{
+			"principalId": "ann",
+			"policyDocument": map[string]any{
+				"Version":   "2012-10-17",
+				"Statement": map[string]any{"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"},
+			},
+		}, nil
+	}
+	gw := newGateway(map[string]any{"statusCode": 200}, emulator.Config{
+		Authorizer: &emulator.Authorizer{Handler: lambda.NewHandler(authorize)},
+	})
+	ctx := context.Background()
+	defer func() { _ = gw.Shutdown(ctx) }()
+
+	for _, token := range []string{"Bearer wrong", "Bearer secret"} {
+		h := emulator.Handshake{Header: http.Header{"Authorization": {token}}}
+		_, err := gw.Connect(ctx, h, &client{})
+		fmt.Println(token, "-", err)
+	}
+	// Output:
+	// Bearer wrong - emulator: connection refused with status 401: Unauthorized
+	// Bearer secret - <nil>
+}
+
+// Refuse a client in the handler of $connect.
+func ExampleGateway_Connect_refused() {
+	r := gatesock.New()
+	r.OnConnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
+		return nil, gatesock.Errorf(gatesock.CodePermissionDenied, "members only")
+	})
+	gw, err := emulator.New(r, emulator.Config{})
+	if err != nil {
+		panic(err)
+	}
+	ctx := context.Background()
+	defer func() { _ = gw.Shutdown(ctx) }()
+
+	_, err = gw.Connect(ctx, emulator.Handshake{}, &client{})
+	var refused *emulator.HandshakeError
+	fmt.Println(errors.As(err, &refused), refused.StatusCode)
+	// Output: true 403
+}
+
+// Let the idle timeout of ten minutes pass at once.
+func ExampleManualClock() {
+	clock := emulator.NewManualClock(time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC))
+	gw := newGateway(map[string]any{"statusCode": 200}, emulator.Config{Clock: clock})
+	ctx := context.Background()
+	defer func() { _ = gw.Shutdown(ctx) }()
+
+	var c client
+	s, err := gw.Connect(ctx, emulator.Handshake{}, &c)
+	if err != nil {
+		panic(err)
+	}
+	clock.Advance(9 * time.Minute)
+	fmt.Println(gw.Post(ctx, gatesock.Target{ConnectionID: s.ID()}, []byte("hello")))
+	clock.Advance(10 * time.Minute)
+	fmt.Printf("%q\n", c.received)
+	// Output:
+	// <nil>
+	// ["hello" "closed with 1001 Going away"]
+}
+
+// Use a server of your own, with a listener that keeps the spelling of header names.
+func ExampleNewListener() {
 	gw, err := emulator.New(gatesock.New(), emulator.Config{Stage: "dev"})
 	if err != nil {
 		panic(err)
@@ -60,60 +226,7 @@ func ExampleGateway_ServeHTTP() {
 		panic(err)
 	}
 	served := make(chan error)
-	go func() { served <- server.Serve(emulator.NewListener(l)) }() // ws://{l.Addr()}/dev, until:
+	go func() { served <- server.Serve(emulator.NewListener(l)) }() // clients connect to ws://{l.Addr()}/dev
 	fmt.Println(gw.Shutdown(context.Background()), server.Close(), <-served)
 	// Output: <nil> <nil> http: Server closed
-}
-
-// client is a client in memory that keeps what it got.
-type client struct{ got []string }
-
-func (c *client) Send(data []byte) error {
-	c.got = append(c.got, string(data))
-	return nil
-}
-
-func (c *client) Close(code int, reason string) {
-	c.got = append(c.got, fmt.Sprintf("closed with %d %s", code, reason))
-}
-
-// Without sockets and with a clock of its own: ten minutes without traffic take no time.
-func ExampleManualClock() {
-	clock := emulator.NewManualClock(time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC))
-	handler := lambda.NewHandler(func() (map[string]int, error) { return map[string]int{"statusCode": 200}, nil })
-	gw, err := emulator.New(handler, emulator.Config{Clock: clock})
-	if err != nil {
-		panic(err)
-	}
-	ctx := context.Background()
-	var c client
-	s, err := gw.Connect(ctx, emulator.Handshake{}, &c)
-	if err != nil {
-		panic(err)
-	}
-	if err := gw.Post(ctx, gatesock.Target{ConnectionID: s.ID()}, []byte("hello")); err != nil {
-		panic(err)
-	}
-	clock.Advance(10 * time.Minute)
-	err = gw.Post(ctx, gatesock.Target{ConnectionID: s.ID()}, []byte("hello?"))
-	fmt.Printf("%q, then gone: %v\n", c.got, errors.Is(err, gatesock.ErrGone))
-	if err := gw.Shutdown(ctx); err != nil {
-		panic(err)
-	}
-	// Output: ["hello" "closed with 1001 Going away"], then gone: true
-}
-
-// What a client sees of a $connect that does not succeed.
-func ExampleGateway_Connect_refused() {
-	r := gatesock.New()
-	r.OnConnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
-		return nil, gatesock.Errorf(gatesock.CodePermissionDenied, "members only")
-	})
-	gw, err := emulator.New(r, emulator.Config{})
-	if err != nil {
-		panic(err)
-	}
-	_, err = gw.Connect(context.Background(), emulator.Handshake{}, &client{})
-	fmt.Println(err, gw.Shutdown(context.Background()))
-	// Output: emulator: connection refused with status 403 <nil>
 }

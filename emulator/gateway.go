@@ -9,53 +9,59 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"golang.org/x/time/rate"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/oneline"
 )
 
-// Gateway is one stage of one WebSocket API. It is safe for concurrent use.
-//
-// It is a [gatesock.ConnectionsAPI] and an [net/http.Handler]. [Gateway.Shutdown] ends it; without, some idle
-// goroutines stay behind.
+// Gateway emulates one stage of one WebSocket API. It is a [gatesock.ConnectionsAPI] and a
+// [net/http.Handler]. End it with [Gateway.Shutdown]; otherwise some idle goroutines remain. It is
+// safe for concurrent use.
 type Gateway struct {
 	handler        lambda.Handler
 	cfg            Config
 	routes         map[string]gatesock.Route
 	selection      expression
-	authorizer     *authorizer        // nil: everybody may connect
-	iam            map[string]iamUser // by access key id; nil: no signature is looked at
+	authorizer     *authorizer        // nil: any client may connect
+	iam            map[string]iamUser // by access key id; nil: signatures are ignored
 	stageVariables string
 	functionARN    string
 	ids            *idSource
-	bucket         *bucket
+	limiter        *rate.Limiter // nil: no limit
 	noteSpelling   sync.Once
 	crossOrigin    http.CrossOriginProtection
 
-	running     tracker // invocations, and what leads to them
+	running     tracker // invocations, and calls that may start one
 	workers     *workers
-	fronts      tracker // sockets, and what writes to them
+	fronts      tracker // sockets and their writers
 	invocations invocations
 
 	mu       sync.RWMutex
-	sessions map[string]*Session // the open ones
+	sessions map[string]*Session // the open sessions, by connection id
 	closing  bool
 }
 
 var _ gatesock.ConnectionsAPI = (*Gateway)(nil)
 
-// ErrClosed is given for a session that has ended and a gateway that is shut down.
+// ErrClosed is the error for a session that has ended.
 var ErrClosed = errors.New("emulator: closed")
 
-// New returns a gateway in front of a handler. Its error names the setting that no API could have.
+// New returns a gateway in front of h. It panics if h is nil. The error names the setting of cfg
+// that is not valid.
 //
-// The language of Config.RouteSelectionExpression is that of AWS (Developer Guide, "WebSocket selection
-// expressions"): literal text and variables, written $request.body.path or, where text follows,
-// ${request.body.path}; \$ is a dollar sign. A path is made of .name, ['name'], [0] and [*].
+// # Route selection expressions
+//
+// Config.RouteSelectionExpression has the syntax of AWS (Developer Guide, "WebSocket selection
+// expressions"): literal text and variables. A variable is $request.body.path or, before more text,
+// ${request.body.path}. A literal dollar sign is \$. A path consists of .name, ['name'], [0] and
+// [*].
 func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 	if h == nil {
-		return nil, errors.New("emulator: no handler")
+		panic("emulator: New: h must not be nil")
 	}
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -96,14 +102,14 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 		functionARN:    cfg.arn("lambda") + cfg.Region + ":" + cfg.AccountID + ":function:" + cfg.APIID,
 		ids:            newIDSource(randomSeed()),
 		workers:        newWorkers(),
-		bucket:         newBucket(cfg.Clock, cfg.Rate, cfg.Burst),
+		limiter:        newLimiter(cfg),
 		sessions:       map[string]*Session{},
 	}, nil
 }
 
-// describe returns the App that gatesock.AppOf finds, nil if it finds none, and its description, with the
-// routes of the configuration in place of its own. What nobody has said is logged, since nothing else
-// shows it.
+// describe returns the description of the handler, with the routes of the configuration in place of
+// its own, and the App that [gatesock.AppOf] finds, or nil. It logs a warning for each thing that
+// neither describes.
 func describe(h lambda.Handler, cfg Config) (gatesock.App, gatesock.Description) {
 	var d gatesock.Description
 	app, ok := gatesock.AppOf(h)
@@ -114,18 +120,20 @@ func describe(h lambda.Handler, cfg Config) (gatesock.App, gatesock.Description)
 		d.Routes = cfg.Routes
 	}
 	warn := func(text string) {
-		cfg.Logger.Warn("emulator: "+text+"; see gatesock.App", slog.String("handler", fmt.Sprintf("%T", innermost(h))))
+		handler := slog.String("handler", fmt.Sprintf("%T", innermost(h)))
+		cfg.Logger.Warn("emulator: "+text+"; see gatesock.App", handler)
 	}
 	if d.Routes == nil {
-		warn("the handler does not describe its routes: what it answers is dropped, unless Config.Routes says otherwise")
+		warn("the handler does not describe its routes: responses to messages are dropped" +
+			" unless Config.Routes sets NeedsResponse")
 	}
 	if !ok && cfg.Authorizer == nil && cfg.IAM == nil {
-		warn("the handler does not describe itself: everybody may connect, unless Config.Authorizer says otherwise")
+		warn("the handler does not describe itself: any client may connect unless Config.Authorizer is set")
 	}
 	return app, d
 }
 
-// innermost returns the handler that all others are wrapped around, as far as they tell.
+// innermost returns the handler inside all wrappers that have an Unwrap method.
 func innermost(h lambda.Handler) lambda.Handler {
 	for range 100 {
 		w, ok := h.(interface{ Unwrap() lambda.Handler })
@@ -137,7 +145,7 @@ func innermost(h lambda.Handler) lambda.Handler {
 	return h
 }
 
-// routeTable has the routes by their keys; nil stands for those that every API may have.
+// routeTable returns the routes by key. For nil it has the routes that any API may have.
 func routeTable(routes []gatesock.Route) (map[string]gatesock.Route, error) {
 	if routes == nil {
 		routes = []gatesock.Route{
@@ -150,23 +158,24 @@ func routeTable(routes []gatesock.Route) (map[string]gatesock.Route, error) {
 			return nil, errors.New("a route without a key")
 		}
 		if _, ok := table[r.Key]; ok {
-			return nil, fmt.Errorf("route %q twice", r.Key)
+			return nil, fmt.Errorf("route %q is not unique", r.Key)
 		}
 		table[r.Key] = r
 	}
 	return table, nil
 }
 
-// Quiesce returns when no invocation is running and nothing that the gateway started on its own is under
-// way, as the $disconnect that follows a timeout or [Gateway.Disconnect]; or else with the context's
-// error.
+// Quiesce waits until no invocation is running and the gateway has nothing else to do, such as the
+// $disconnect after a timeout or after [Gateway.Disconnect]. It returns the error of ctx if ctx
+// ends first.
 func (g *Gateway) Quiesce(ctx context.Context) error { return g.running.wait(ctx) }
 
-// Shutdown takes no more connections, closes those that are open (Undocumented.ShutdownClose), each with its
-// $disconnect, and returns when every invocation and every goroutine of the gateway has ended. A client
-// that does not answer the close frame is cut off after a second. If ctx ends first, the contexts of the
-// handlers that still run end too, and the error names them and wraps that of ctx. Calling it again does
-// no harm.
+// Shutdown refuses new connections, closes the open ones (Undocumented.ShutdownClose), each with
+// its $disconnect, and waits until all invocations and goroutines of the gateway have ended. A
+// client that does not answer the close frame is cut off after a second.
+//
+// If ctx ends first, Shutdown cancels the contexts of the handlers that are still running. Its
+// error names them and wraps the error of ctx. It may be called more than once.
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.mu.Lock()
 	g.closing = true
@@ -194,7 +203,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// session finds an open session.
+// session returns the open session with that id.
 func (g *Gateway) session(id string) (*Session, bool) {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
@@ -202,7 +211,7 @@ func (g *Gateway) session(id string) (*Session, bool) {
 	return s, ok
 }
 
-// register makes a session an open one, unless the gateway is closing.
+// register adds an open session. It returns false if the gateway is closing.
 func (g *Gateway) register(s *Session) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -218,3 +227,92 @@ func (g *Gateway) unregister(s *Session) {
 	defer g.mu.Unlock()
 	delete(g.sessions, s.id)
 }
+
+// errNotReady is the error of a call that comes before the gateway exists.
+var errNotReady = errors.New("the gateway does not exist yet: build has not returned")
+
+// NewFunc returns a gateway in front of the handler that build returns. It is [New] for a handler
+// that posts to its own clients, and thus needs the gateway that needs the handler:
+//
+//	gateway, err := emulator.NewFunc(func(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
+//		return newRouter(conn.NewMemory(), api), nil
+//	}, emulator.Config{Stage: "dev"})
+//
+// NewFunc calls build once and returns its error unchanged. The api works before the first event.
+// Until then, for example in a goroutine that build starts, its calls fail with
+// [gatesock.ErrNotSent]. NewFunc panics if build is nil or returns a nil handler.
+func NewFunc(build func(api gatesock.ConnectionsAPI) (lambda.Handler, error), cfg Config) (*Gateway, error) {
+	if build == nil {
+		panic("emulator: NewFunc: build must not be nil")
+	}
+	api := new(comingGateway)
+	h, err := build(api)
+	if err != nil {
+		return nil, err
+	}
+	if h == nil {
+		panic("emulator: NewFunc: build returned a nil handler")
+	}
+	g, err := New(h, cfg)
+	if err != nil {
+		return nil, err
+	}
+	api.gateway.Store(g)
+	return g, nil
+}
+
+// comingGateway is the @connections API of a gateway that does not exist yet.
+type comingGateway struct{ gateway atomic.Pointer[Gateway] }
+
+func (c *comingGateway) get(operation string, to gatesock.Target) (*Gateway, error) {
+	if g := c.gateway.Load(); g != nil {
+		return g, nil
+	}
+	return nil, fmt.Errorf("emulator: %s %.100q: %w: %w", operation, to.ConnectionID, gatesock.ErrNotSent, errNotReady)
+}
+
+func (c *comingGateway) Post(ctx context.Context, to gatesock.Target, data []byte) error {
+	g, err := c.get("post to", to)
+	if err != nil {
+		return err
+	}
+	return g.Post(ctx, to, data)
+}
+
+func (c *comingGateway) Info(ctx context.Context, of gatesock.Target) (gatesock.ConnectionInfo, error) {
+	g, err := c.get("info on", of)
+	if err != nil {
+		return gatesock.ConnectionInfo{}, err
+	}
+	return g.Info(ctx, of)
+}
+
+func (c *comingGateway) Disconnect(ctx context.Context, from gatesock.Target) error {
+	g, err := c.get("disconnecting", from)
+	if err != nil {
+		return err
+	}
+	return g.Disconnect(ctx, from)
+}
+
+// newLimiter returns the token bucket of Config.Rate and Config.Burst; nil without a limit.
+func newLimiter(cfg Config) *rate.Limiter {
+	if cfg.Rate == 0 {
+		return nil
+	}
+	return rate.NewLimiter(rate.Limit(cfg.Rate), cfg.Burst)
+}
+
+// allow takes a token from the bucket that handshakes, messages and @connections calls share. It
+// reports whether there was one.
+func (g *Gateway) allow() bool {
+	return g.limiter == nil || g.limiter.AllowN(g.cfg.Clock.Now(), 1)
+}
+
+// maxLogged is the maximum length in bytes of a logged text that comes from a client or a handler.
+const maxLogged = 2000
+
+// logged returns an attribute whose value comes from a client or a handler.
+func logged(key, value string) slog.Attr { return slog.String(key, oneline.Of(value, maxLogged)) }
+
+func loggedError(err error) slog.Attr { return logged("error", err.Error()) }

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -14,46 +15,53 @@ import (
 
 const headerProtocol = "Sec-WebSocket-Protocol"
 
-// Handshake is a client's request to connect. The zero value is one.
+// Handshake is a request of a client to connect. The zero value is valid.
 type Handshake struct {
-	// Header holds the client's own headers, to which the gateway adds its own. Its keys are the names as the client spells
-	// them, in any case, and events have them so: write http.Header{"authorization": {token}} for a client that sends that.
-	// Of names that differ in case only, the first in alphabetical order has all the values. Subprotocols are offered by
+	// Header holds the headers that the client sends. The gateway adds its own. The keys are the
+	// names as the client spells them, in any case, and appear so in events: for a client that
+	// sends "authorization", write http.Header{"authorization": {token}}. If names differ in case
+	// only, the first in alphabetical order has all the values. To offer subprotocols, set
 	// Sec-WebSocket-Protocol.
 	Header http.Header
-	// Query holds the parameters of the address.
+	// Query holds the query parameters.
 	Query url.Values
-	// Host is the host that the client asked for, with the port if there is one; see Config.DomainName.
+	// Host is the host that the client requests, with a port if it has one. See Config.DomainName.
 	Host string
-	// SourceIP is the client's address. Default "127.0.0.1".
+	// SourceIP is the address of the client. Default: "127.0.0.1".
 	SourceIP string
-	// Authorizer is what an authorizer would have put into requestContext.authorizer of every event of the
-	// connection: "principalId" and a context of strings, numbers and booleans. Empty: that of Config.Authorizer is
-	// asked, if there is one.
+	// Authorizer is the result of an authorizer, which requestContext.authorizer has in every event
+	// of the connection: "principalId" and a context of strings, numbers and booleans. If it is
+	// empty, the gateway calls Config.Authorizer, if there is one.
 	Authorizer map[string]any
-	// UsageKey is the usageIdentifierKey of an authorizer's answer: the API key's value, where
-	// Config.APIKeySelectionExpression takes it from there. It goes with Authorizer.
+	// UsageKey is the usageIdentifierKey in the result of an authorizer: the value of an API key.
+	// It counts only with Authorizer, and if Config.APIKeySelectionExpression selects it.
 	UsageKey string
 
-	path    string  // the escaped one of the wire; empty for that of the stage
-	spelled bool    // Header has the names of the wire
-	apiKey  APIKey  // the one that was given
-	user    IAMUser // who signed
+	path    string  // escaped, as sent; "" means the path of the stage
+	spelled bool    // the names in Header are spelled as sent
+	apiKey  APIKey  // the key that the client sent
+	user    IAMUser // the user that signed the request
 }
 
-// UserAgent gives the client's User-Agent, empty if it sent none.
-func (h *Handshake) UserAgent() string { return headerValue(h.Header, "User-Agent") }
+// userAgent returns the User-Agent of the client, or "".
+func (h *Handshake) userAgent() string { return headerValue(h.Header, "User-Agent") }
 
-// HandshakeError is the error of [Gateway.Connect] for a handshake that the gateway answers with another status than 101.
+// HandshakeError is the error of [Gateway.Connect] if the client gets a status other than 101.
 type HandshakeError struct {
-	// StatusCode is the HTTP status that the client sees (§3 of docs/gateway-facts.md): the handler's own where it
-	// answered, 502 where it failed, 504 where it took too long, 401, 403 or 500 where the authorizer refused or
-	// failed, 403 without an API key or a signature that is demanded, 500 where Handshake.Authorizer has a value
-	// that no authorizer may give, 429 where the rate was exceeded, 503 where the gateway is shutting down.
+	// StatusCode is the HTTP status that the client gets (docs/gateway-facts.md, §3):
+	//
+	//   - 401, 403 or 500: the authorizer refused the client or failed
+	//   - 403: a required API key or signature is missing or wrong
+	//   - 429: the rate was exceeded
+	//   - 500: Handshake.Authorizer has a value that no authorizer may return
+	//   - 502: the handler of $connect failed
+	//   - 503: the gateway is shutting down
+	//   - 504: the handler of $connect took too long
+	//   - otherwise the status that the handler returned
 	StatusCode int
-	// Message is the gateway's own word, empty where the handler decided.
+	// Message is the gateway's text, or "" if the handler returned the status.
 	Message string
-	// ConnectionID and RequestID are those of the $connect event.
+	// ConnectionID and RequestID are the ids in the $connect event.
 	ConnectionID string
 	RequestID    string
 }
@@ -65,31 +73,35 @@ func (e *HandshakeError) Error() string {
 	return fmt.Sprintf("emulator: connection refused with status %d: %s", e.StatusCode, e.Message)
 }
 
-// Connect runs a handshake and, with it, $connect. The connection is open when it returns; until then posts to it
-// answer gone. The error is a *[HandshakeError] where the gateway refuses. The client must be ready to be called before
-// Connect returns.
+// Connect performs a handshake, with authorizer and $connect. When it returns, the connection is
+// open. Until then posts to it return [gatesock.ErrGone]. The client must be ready for calls before
+// Connect returns. If the gateway or the handler refuses the client, the error is a
+// *[HandshakeError].
 //
-// The end of ctx stands for a client that goes away. It does not stop the invocation; Connect waits for its
-// end. If the handler accepted, the connection counts as opened and lost at once (see
-// Undocumented.ForgetAbandonedConnect), and Connect gives the context's error.
+// If ctx ends, the client has gone away. That does not stop the invocation: Connect waits for it
+// and returns the error of ctx. If the handler accepted the client, the connection counts as opened
+// and lost at once (see Undocumented.ForgetAbandonedConnect).
 func (g *Gateway) Connect(ctx context.Context, h Handshake, c Client) (*Session, error) {
+	if c == nil {
+		panic("emulator: Connect: c must not be nil")
+	}
 	now := g.cfg.Clock.Now()
 	s := &Session{g: g, client: c, id: g.ids.next(now, kindMessage), connectedAt: now.Add(-time.Millisecond)}
 	s.batch, _ = c.(batcher)
 	st := stamp{requestID: g.ids.next(now, kindRequest), time: now}
-	g.running.begin() // before the look: a shutdown waits for what has passed it
+	g.running.begin() // before isClosing, so that a shutdown waits for what has passed it
 	defer g.running.end()
 	if g.isClosing() {
 		return nil, s.refuse(http.StatusServiceUnavailable, "Service Unavailable", st)
 	}
-	if !g.bucket.take() {
+	if !g.allow() {
 		return nil, s.refuse(http.StatusTooManyRequests, g.cfg.Undocumented.ThrottledMessage, st)
 	}
 	if err := s.admit(ctx, &h, st); err != nil {
 		return nil, err
 	}
 	if err := s.describe(&h); err != nil {
-		g.cfg.Logger.Error("the authorizer's result is none", slog.String("connectionId", s.id), loggedError(err))
+		g.cfg.Logger.Error("the authorizer's result is not valid", slog.String("connectionId", s.id), loggedError(err))
 		return nil, s.refuse(http.StatusInternalServerError, messageInternal, st)
 	}
 	if err := s.connect(ctx, &h, st); err != nil {
@@ -106,7 +118,7 @@ func (g *Gateway) Connect(ctx context.Context, h Handshake, c Client) (*Session,
 	return s, nil
 }
 
-// admit does what comes before $connect: authorizer or signature, and API key.
+// admit performs the checks before $connect: authorizer or signature, and API key.
 func (s *Session) admit(ctx context.Context, h *Handshake, st stamp) error {
 	stranger := *h
 	stranger.Authorizer = nil
@@ -131,10 +143,10 @@ func (g *Gateway) isClosing() bool {
 	return g.closing
 }
 
-// describe settles what the session's events have in common.
+// describe sets what the session's events have in common.
 func (s *Session) describe(h *Handshake) error {
 	setDefault(&h.SourceIP, "127.0.0.1")
-	s.sourceIP, s.userAgent = h.SourceIP, h.UserAgent()
+	s.sourceIP, s.userAgent = h.SourceIP, h.userAgent()
 	s.domain = s.g.cfg.DomainName
 	setDefault(&s.domain, h.Host)
 	setDefault(&s.domain, s.g.cfg.executeAPI())
@@ -143,8 +155,8 @@ func (s *Session) describe(h *Handshake) error {
 	return err
 }
 
-// connect runs $connect if the API has it; without, every handshake succeeds (AWS Developer Guide, "Manage
-// connected users and client apps").
+// connect invokes $connect if the API has that route. If not, every handshake succeeds (AWS
+// Developer Guide, "Manage connected users and client apps").
 func (s *Session) connect(ctx context.Context, h *Handshake, st stamp) error {
 	if _, ok := s.g.routes[gatesock.RouteConnect]; !ok {
 		return nil
@@ -159,17 +171,18 @@ func (s *Session) connect(ctx context.Context, h *Handshake, st stamp) error {
 	return refused
 }
 
-// verdict reads the answer to $connect; see §3 of docs/gateway-facts.md.
+// verdict returns the error of a $connect that does not accept the client (docs/gateway-facts.md,
+// §3).
 func (s *Session) verdict(r response, err error, st stamp) error {
 	switch {
-	case err == errTimeout: //nolint:errorlint // begin's own value, never wrapped
+	case err == errTimeout: //nolint:errorlint // never wrapped
 		return s.refuse(http.StatusGatewayTimeout, messageTimeout, st)
 	case err != nil:
 		return s.refuse(http.StatusBadGateway, messageInternal, st)
-	case r.statusCode < 200 || r.statusCode > 299:
-		return s.refuse(int(r.statusCode), "", st)
+	case r.StatusCode < 200 || r.StatusCode > 299:
+		return s.refuse(r.StatusCode, "", st)
 	}
-	s.subprotocols = r.subprotocols
+	s.subprotocols = r.Subprotocols
 	return nil
 }
 
@@ -178,7 +191,8 @@ func (s *Session) refuse(status int, message string, st stamp) *HandshakeError {
 	return &HandshakeError{StatusCode: status, Message: message, ConnectionID: s.id, RequestID: st.requestID}
 }
 
-// headers gives what $connect sees: the client's headers without those of the upgrade, and the gateway's.
+// headers returns the headers that $connect gets: the client's, without those of the upgrade, and
+// the gateway's.
 func (s *Session) headers(h *Handshake, st stamp) []field {
 	fields := headerFields(h.Header)
 	fields = slices.DeleteFunc(fields, func(f field) bool {
@@ -213,7 +227,48 @@ func (s *Session) headers(h *Handshake, st stamp) []field {
 	return fields
 }
 
-// traceID makes an X-Ray trace id in which the request id stands for the random part.
+// traceID returns an X-Ray trace id with the request id in place of the random part.
 func traceID(st stamp) string {
 	return fmt.Sprintf("Root=1-%08x-%024x", uint32(st.time.Unix()), st.requestID[:12])
+}
+
+// APIKey is an API key that $connect accepts (docs/gateway-facts.md, §11). Clients send the Value.
+// Events have both.
+type APIKey struct{ ID, Value string }
+
+// The values of the apiKeySelectionExpression: the two places of an API key.
+const (
+	keyFromHeader     = "$request.header.x-api-key"
+	keyFromAuthorizer = "$context.authorizer.usageIdentifierKey"
+)
+
+func checkAPIKeys(keys []APIKey, expression string) error {
+	if expression != keyFromHeader && expression != keyFromAuthorizer {
+		return fmt.Errorf("APIKeySelectionExpression %q: want %s or %s", expression, keyFromHeader, keyFromAuthorizer)
+	}
+	for _, k := range keys {
+		if k.ID == "" || k.Value == "" {
+			return errors.New("APIKeys: a key without an ID or a Value")
+		}
+	}
+	return nil
+}
+
+// identify finds the API key of a handshake if the API requires one. The error refuses the
+// handshake.
+func (s *Session) identify(h *Handshake, st stamp) error {
+	if len(s.g.cfg.APIKeys) == 0 {
+		return nil
+	}
+	value := headerValue(h.Header, "X-Api-Key")
+	if s.g.cfg.APIKeySelectionExpression == keyFromAuthorizer {
+		value = h.UsageKey
+	}
+	for _, k := range s.g.cfg.APIKeys {
+		if k.Value == value {
+			h.apiKey = k
+			return nil
+		}
+	}
+	return s.refuse(http.StatusForbidden, messageForbidden, st)
 }

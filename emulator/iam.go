@@ -7,83 +7,97 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/internal/sigv4"
 )
 
-// IAM makes the gateway strict: @connections calls over HTTP must be signed with the credentials of one of the users (AWS
-// Signature Version 4, service execute-api, the region of Config), and the user's policy must allow them; what is not is
-// refused with 403 (§7 of docs/gateway-facts.md). [Gateway.Post] and its like are calls within a process: they are not
-// signed.
+// IAM requires that @connections calls over HTTP are signed with the credentials of one of the
+// Users (AWS Signature Version 4, service execute-api, the region of Config), and that the user's
+// policy allows them. Other calls get 403 (docs/gateway-facts.md, §7). [Gateway.Post],
+// [Gateway.Info] and [Gateway.Disconnect] are calls within a process, and are not signed.
 type IAM struct {
-	// Connect says that $connect has the authorization type AWS_IAM: handshakes must be signed too, in the header
-	// Authorization or presigned in the query. There is no other Authorizer then.
+	// Connect sets the authorization type AWS_IAM for $connect: handshakes must be signed too, in
+	// the header Authorization or presigned in the query. Then there is no Authorizer.
 	Connect bool
-	// Users are those whose signatures count.
+	// Users are the users whose signatures are valid.
 	Users []IAMUser
 }
 
-// IAMUser is somebody who signs.
+// IAMUser is a user with credentials and a policy.
 type IAMUser struct {
 	AccessKeyID, SecretAccessKey string
-	// SessionToken is that of temporary credentials; empty for those that last.
+	// SessionToken is the token of temporary credentials, or "".
 	SessionToken string
-	// ARN is the user's name in events and policies. Default "arn:aws:iam::{AccountID}:user/{AccessKeyID}", with
-	// the partition of [Config.Region].
+	// ARN is the user's ARN in events and policies. Default:
+	// "arn:aws:iam::{AccountID}:user/{AccessKeyID}", with the partition of Config.Region.
 	ARN string
-	// Policy is an IAM policy in JSON, with Effect, Action and Resource. Empty allows everything. Handshakes are the action
-	// execute-api:Invoke on arn:aws:execute-api:{region}:{account}:{api}/{stage}/$connect, @connections calls
-	// execute-api:ManageConnections on …/{stage}/{method}/@connections/{connectionId}: with "{connectionId}" as it stands
-	// there, so that no policy can tell connections apart (observed, from the text of a refusal).
+	// Policy is an IAM policy in JSON, with Effect, Action and Resource. If it is empty, everything
+	// is allowed. A handshake is the action execute-api:Invoke on
+	// arn:aws:execute-api:{region}:{account}:{api}/{stage}/$connect. A call of @connections is
+	// execute-api:ManageConnections on …/{stage}/{method}/@connections/{connectionId}, where
+	// "{connectionId}" stands literally, so that a policy can't distinguish connections (observed,
+	// from the text of a refusal).
 	Policy string
 }
 
-// iamUser is an IAMUser that was found valid.
+// iamUser is a valid IAMUser.
 type iamUser struct {
 	IAMUser
 	policy *policy // nil allows everything
 }
 
-// Actions of the policies.
+// The actions in policies.
 const (
 	actionInvoke = "execute-api:Invoke"
 	actionManage = "execute-api:ManageConnections"
 )
 
-// newIAM gives the users by their access key ids; nil where no signature is looked at.
+// newIAM returns the users by access key id; nil if signatures are not required.
 func newIAM(cfg Config) (map[string]iamUser, error) {
 	if cfg.IAM == nil {
 		return nil, nil
 	}
 	if cfg.IAM.Connect && cfg.Authorizer != nil {
-		return nil, errors.New("a $connect has one authorization type: IAM.Connect or an Authorizer")
+		return nil, errors.New("$connect has one authorization type: IAM.Connect or an Authorizer, not both")
 	}
 	users := make(map[string]iamUser, len(cfg.IAM.Users))
 	for _, u := range cfg.IAM.Users {
-		setDefault(&u.ARN, cfg.arn("iam")+":"+cfg.AccountID+":user/"+u.AccessKeyID)
-		user := iamUser{IAMUser: u}
+		user, err := newIAMUser(u, cfg)
+		if err != nil {
+			return nil, fmt.Errorf("user %q: %w", u.AccessKeyID, err)
+		}
 		if _, twice := users[u.AccessKeyID]; twice {
-			return nil, fmt.Errorf("user %q twice", u.AccessKeyID)
-		}
-		if u.AccessKeyID == "" || u.SecretAccessKey == "" {
-			return nil, fmt.Errorf("user %q has no AccessKeyID or no SecretAccessKey", u.AccessKeyID)
-		}
-		if u.Policy != "" {
-			if err := json.Unmarshal([]byte(u.Policy), &user.policy); err != nil {
-				return nil, fmt.Errorf("user %q: the Policy: %w", u.AccessKeyID, err)
-			}
-			if err := user.policy.decide(actionInvoke, "*"); err != nil && !errors.Is(err, errDenied) {
-				return nil, fmt.Errorf("user %q: %w", u.AccessKeyID, err)
-			}
+			return nil, fmt.Errorf("user %q: the AccessKeyID is not unique", u.AccessKeyID)
 		}
 		users[u.AccessKeyID] = user
 	}
 	return users, nil
 }
 
-// authenticate tells who signed a request, if that may do what it asks for. The error is a *sigv4.Error.
+// newIAMUser validates a user and fills in its defaults.
+func newIAMUser(u IAMUser, cfg Config) (iamUser, error) {
+	if u.AccessKeyID == "" || u.SecretAccessKey == "" {
+		return iamUser{}, errors.New("AccessKeyID and SecretAccessKey must not be empty")
+	}
+	setDefault(&u.ARN, cfg.arn("iam")+":"+cfg.AccountID+":user/"+u.AccessKeyID)
+	user := iamUser{IAMUser: u}
+	if u.Policy == "" {
+		return user, nil
+	}
+	if err := json.Unmarshal([]byte(u.Policy), &user.policy); err != nil {
+		return iamUser{}, fmt.Errorf("Policy: %w", err) //nolint:staticcheck // a setting's name
+	}
+	if err := user.policy.validate(); err != nil {
+		return iamUser{}, fmt.Errorf("Policy: %w", err) //nolint:staticcheck // a setting's name
+	}
+	return user, nil
+}
+
+// authenticate returns the user that signed a request, if the policy allows the action. The error
+// is a *sigv4.Error.
 func (g *Gateway) authenticate(r *sigv4.Received, action, resource string) (iamUser, error) {
 	claim, err := sigv4.ReadClaim(r)
 	if err != nil {
@@ -91,7 +105,10 @@ func (g *Gateway) authenticate(r *sigv4.Received, action, resource string) (iamU
 	}
 	user, ok := g.iam[claim.AccessKeyID]
 	if !ok || subtle.ConstantTimeCompare([]byte(claim.Token), []byte(user.SessionToken)) == 0 {
-		return iamUser{}, &sigv4.Error{Type: "UnrecognizedClientException", Message: "The security token included in the request is invalid."}
+		return iamUser{}, &sigv4.Error{
+			Type:    "UnrecognizedClientException",
+			Message: "The security token included in the request is invalid.",
+		}
 	}
 	if err := claim.Verify(r, user.SecretAccessKey, g.cfg.Region, g.cfg.Clock.Now()); err != nil {
 		return iamUser{}, err
@@ -99,17 +116,19 @@ func (g *Gateway) authenticate(r *sigv4.Received, action, resource string) (iamU
 	if user.policy != nil && user.policy.decide(action, g.stageARN(g.cfg.AccountID)+resource) != nil {
 		masked := "********" + g.cfg.AccountID[max(0, len(g.cfg.AccountID)-4):]
 		return iamUser{}, &sigv4.Error{
-			Type:    "AccessDeniedException",
-			Message: "User: " + user.ARN + " is not authorized to perform: " + action + " on resource: " + g.stageARN(masked) + resource,
+			Type: "AccessDeniedException",
+			Message: "User: " + user.ARN + " is not authorized to perform: " + action +
+				" on resource: " + g.stageARN(masked) + resource,
 		}
 	}
 	return user, nil
 }
 
-// signedHandshake tells who signed a handshake.
+// signedHandshake sets the user that signed a handshake. The error refuses the handshake.
 func (s *Session) signedHandshake(h *Handshake, st stamp) error {
 	r := &sigv4.Received{
-		Method: http.MethodGet, Path: h.path, Query: h.Query, Host: h.Host, Header: canonicalHeader(h.Header), PayloadHash: sigv4.HashPayload(nil),
+		Method: http.MethodGet, Path: h.path, Query: h.Query, Host: h.Host,
+		Header: canonicalHeader(h.Header), PayloadHash: sigv4.HashPayload(nil),
 	}
 	setDefault(&r.Path, s.g.BasePath())
 	setDefault(&r.Path, "/")
@@ -123,27 +142,182 @@ func (s *Session) signedHandshake(h *Handshake, st stamp) error {
 	return err
 }
 
-// checkSignature tells if an @connections call is signed as it must be, and answers one that is not.
+// checkSignature reports whether an @connections call is allowed. If not, it has written the
+// response.
 func (g *Gateway) checkSignature(w http.ResponseWriter, r *http.Request, payload []byte) bool {
 	if g.iam == nil {
 		return true
 	}
 	_, err := g.authenticate(&sigv4.Received{
-		Method: r.Method, Path: wirePath(r), Query: parseQuery(r.URL.RawQuery), Host: r.Host, Header: r.Header, PayloadHash: sigv4.HashPayload(payload),
+		Method: r.Method, Path: wirePath(r), Query: parseQuery(r.URL.RawQuery), Host: r.Host,
+		Header: r.Header, PayloadHash: sigv4.HashPayload(payload),
 	}, actionManage, r.Method+"/@connections/{connectionId}")
 	var fault *sigv4.Error
 	if errors.As(err, &fault) {
-		reason, _, _ := strings.Cut(fault.Message, "\n") // what follows is the request as it should have been signed
+		reason, _, _ := strings.Cut(fault.Message, "\n") // without the canonical request that follows
 		g.cfg.Logger.Info("@connections call refused", logged("error", fault.Type+": "+reason))
 		writeMessage(w, http.StatusForbidden, fault.Type, fault.Message)
 	}
 	return err == nil
 }
 
-// wirePath gives a request's path as it was sent, wherever the gateway is mounted.
+// wirePath returns the path of a request as it was sent, wherever the gateway is mounted.
 func wirePath(r *http.Request) string {
 	if u, err := url.ParseRequestURI(r.RequestURI); err == nil {
 		return u.EscapedPath()
 	}
 	return r.URL.EscapedPath()
+}
+
+// policy is the part of an IAM policy that the emulator supports: statements with actions and
+// resources.
+type policy struct {
+	Version   string
+	Statement oneOrMore[statement]
+}
+
+type statement struct {
+	Effect   string
+	Action   oneOrMore[string]
+	Resource oneOrMore[string]
+	// Not supported. A policy that has them is an error, since ignoring them could allow too much.
+	NotAction, NotResource oneOrMore[string]
+	Condition              map[string]json.RawMessage
+}
+
+// members decodes the members of an object that into has a place for. It matches names exactly, as
+// AWS documents them. encoding/json ignores case.
+func members(object []byte, into map[string]any) error {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(object, &all); err != nil {
+		return err
+	}
+	for name, place := range into {
+		if text, ok := all[name]; ok && string(text) != "null" {
+			if err := json.Unmarshal(text, place); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (p *policy) UnmarshalJSON(data []byte) error {
+	return members(data, map[string]any{"Version": &p.Version, "Statement": &p.Statement})
+}
+
+func (s *statement) UnmarshalJSON(data []byte) error {
+	return members(data, map[string]any{
+		"Effect": &s.Effect, "Action": &s.Action, "Resource": &s.Resource,
+		"NotAction": &s.NotAction, "NotResource": &s.NotResource, "Condition": &s.Condition,
+	})
+}
+
+// oneOrMore is a list that may be written as its only element (IAM User Guide, "IAM JSON policy
+// elements").
+type oneOrMore[T any] []T
+
+func (l *oneOrMore[T]) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] == '[' {
+		return json.Unmarshal(data, (*[]T)(l))
+	}
+	var one T
+	if err := json.Unmarshal(data, &one); err != nil {
+		return err
+	}
+	*l = oneOrMore[T]{one}
+	return nil
+}
+
+// decide returns nil if the policy allows the action on the resource: a statement allows it and
+// none denies it (IAM User Guide, "Policy evaluation logic"). Otherwise it returns errDenied, or an
+// error for a policy that is not valid.
+func (p *policy) decide(action, resource string) error {
+	if err := p.validate(); err != nil {
+		return fmt.Errorf("policyDocument: %w", err)
+	}
+	allowed, denied := false, false
+	for _, s := range p.Statement {
+		if s.matches(action, resource) {
+			allowed = allowed || s.Effect == "Allow"
+			denied = denied || s.Effect == "Deny"
+		}
+	}
+	if denied || !allowed {
+		return errDenied
+	}
+	return nil
+}
+
+// matches reports whether the statement is about the action on the resource.
+func (s *statement) matches(action, resource string) bool {
+	isAction := func(a string) bool { return wild(strings.ToLower(a), strings.ToLower(action)) }
+	isResource := func(r string) bool { return matchARN(r, resource) }
+	return slices.ContainsFunc(s.Action, isAction) && slices.ContainsFunc(s.Resource, isResource)
+}
+
+// validate returns an error for the first statement that is not valid.
+func (p *policy) validate() error {
+	if len(p.Statement) == 0 {
+		return errors.New("no Statement")
+	}
+	for i, s := range p.Statement {
+		if err := s.validate(); err != nil {
+			return fmt.Errorf("statement %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+func (s *statement) validate() error {
+	switch {
+	case s.Effect != "Allow" && s.Effect != "Deny":
+		return fmt.Errorf("want the Effect Allow or Deny, got %.100q", s.Effect)
+	case len(s.NotAction)+len(s.NotResource)+len(s.Condition) > 0:
+		return errors.New("the emulator does not support NotAction, NotResource and Condition")
+	case len(s.Action) == 0 || len(s.Resource) == 0:
+		return errors.New("no Action or no Resource (member names are case-sensitive)")
+	}
+	for _, r := range s.Resource {
+		if len(r) > maxResource {
+			return fmt.Errorf("a Resource of %d characters, at most %d are allowed", len(r), maxResource)
+		}
+	}
+	return nil
+}
+
+// maxResource is the maximum length of a resource (docs/gateway-facts.md, §4).
+const maxResource = 512
+
+// matchARN reports whether a pattern matches an ARN. It compares the parts between colons. In each
+// part * stands for any characters, including slashes, and ? for one (IAM User Guide, "IAM JSON
+// policy elements: Resource"). A single * matches every resource.
+func matchARN(pattern, arn string) bool {
+	if pattern == "*" {
+		return true
+	}
+	p, a := strings.SplitN(pattern, ":", 6), strings.SplitN(arn, ":", 6)
+	return slices.EqualFunc(p, a, wild)
+}
+
+// wild reports whether a pattern matches a text, in time proportional to the product of their
+// lengths.
+func wild(pattern, text string) bool {
+	p, t, star, from := 0, 0, -1, 0
+	for t < len(text) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, from = p, t
+			p++
+		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == text[t]):
+			p++
+			t++
+		case star >= 0:
+			from++
+			p, t = star+1, from
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[p:], "*") == ""
 }

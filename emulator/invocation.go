@@ -5,49 +5,61 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/gatesock/gatesock/internal/panics"
+	"github.com/gatesock/gatesock/internal/proxyresponse"
 )
 
-// How an invocation fails. A malformed response wraps errMalformed.
+// The errors of an invocation, besides [proxyresponse.ErrMalformed].
 var (
 	errFunction = errors.New("the function failed")
 	errTimeout  = errors.New("the integration timed out")
 )
 
-// invocation is one call of the handler. It is settled once: by the handler's answer or by a timeout, after which
-// the handler may go on and its answer is dropped, as on AWS.
+// response is what a handler returned.
+type response struct {
+	proxyresponse.Response
+	raw []byte // as returned, for authorizers, which return something else
+}
+
+// invocation is one call of the handler. It is settled once: by the response of the handler or by a
+// timeout. After a timeout the handler may continue, and its response is dropped, as on AWS.
 type invocation struct {
 	g       *Gateway
 	ctx     functionContext
-	from    string // the connection's id
+	from    string // the connection id
 	event   []byte
 	id      string // the request id
 	route   string
-	answer  func(replier, response, error) // called once; it does not block
-	session *Session                       // whose client the answer may wait for; nil if there is none
+	answer  func(replier, response, error) // called once; must not block
+	session *Session                       // whose client run may wait for, or nil
 	handler lambda.Handler
-	raw     bool // the answer is not a proxy response
+	raw     bool // the handler does not return a proxy response
 	limits  Timeouts
 	settled atomic.Bool
 
 	mu       sync.Mutex
-	timer    Timer         // of the timeout that comes next
-	returned bool          // the handler has
+	timer    Timer         // of the next timeout
+	returned bool          // the handler has returned
 	answered bool          // answer has returned
-	done     chan struct{} // closed when it has; nil until somebody waits
+	done     chan struct{} // closed when answered becomes true; nil until wait is called
 }
 
-// invocation prepares an invocation and starts its timeouts. Its run must follow.
-func (s *Session) invocation(ctx context.Context, route, id string, event []byte, answer func(replier, response, error)) *invocation {
+// invocation prepares an invocation and starts its timeouts. The caller must call run or start.
+func (s *Session) invocation(
+	ctx context.Context, route, id string, event []byte, answer func(replier, response, error),
+) *invocation {
 	return s.invocationWithin(ctx, s.g.cfg.timeouts(route), route, id, event, answer)
 }
 
-// invocationWithin is invocation with the timeouts of something else than a route.
+// invocationWithin is invocation with other timeouts than those of the route.
 func (s *Session) invocationWithin(
 	ctx context.Context, limits Timeouts, route, id string, event []byte, answer func(replier, response, error),
 ) *invocation {
@@ -75,13 +87,13 @@ func (s *Session) invocationWithin(
 	return inv
 }
 
-// String names the invocation in an error.
+// String returns the name of the invocation for an error.
 func (inv *invocation) String() string {
 	return fmt.Sprintf("the handler of route %q for connection %s", inv.route, inv.from)
 }
 
-// run calls the handler, in the calling goroutine. The client may let it wait for the answer to be written; by then the
-// invocation has ended.
+// run calls the handler in the calling goroutine and sends the response. It may wait for the client
+// to read; by then the invocation has ended.
 func (inv *invocation) run() {
 	if inv.session != nil {
 		defer inv.session.flush()
@@ -95,14 +107,14 @@ func (inv *invocation) run() {
 	}
 	r := response{raw: out}
 	if !inv.raw {
-		r, err = decodeResponse(out, &inv.g.cfg.Undocumented)
+		r.Response, err = proxyresponse.Decode(out, inv.g.cfg.Undocumented.AcceptStringStatus)
 	}
 	if !inv.settle((*Session).replyAndFlush, r, err) {
-		inv.log(slog.LevelWarn, "the function answered too late")
+		inv.log(slog.LevelWarn, "the function returned too late")
 	}
 }
 
-// start runs the invocation in another goroutine. A nil invocation is none.
+// start runs the invocation in another goroutine. It does nothing for nil.
 func (inv *invocation) start() {
 	if inv != nil {
 		inv.g.workers.run(inv)
@@ -132,30 +144,37 @@ func (inv *invocation) answeredChan() <-chan struct{} {
 	return inv.done
 }
 
-// call calls the handler and makes a failure of whatever it does other than to return: a panic, which ends the
-// function's process on AWS, or runtime.Goexit.
+// call calls the handler. It returns an error if the handler panics, which ends the function's
+// process on AWS, or ends its goroutine, for example by a test's FailNow.
 func (inv *invocation) call() (out []byte, err error) {
-	returned := false
-	defer func() {
-		if returned {
-			return
+	panics.Watch("emulator: panic in the handler", func() {
+		if out, err = inv.handler.Invoke(&inv.ctx, inv.event); err != nil {
+			err = fmt.Errorf("%w: %w", errFunction, err)
 		}
-		cause := recover()
-		inv.log(slog.LevelError, "the handler panicked", logged("panic", fmt.Sprint(cause)), slog.String("stack", string(debug.Stack())))
-		err = fmt.Errorf("%w: panic: %v", errFunction, cause)
-		if cause == nil { // Goexit: nothing after this runs
-			inv.settle((*Session).replyAndFlush, response{}, err)
+	}, func(cause error) {
+		if cause != nil {
+			err = inv.fault(cause)
 		}
-	}()
-	out, err = inv.handler.Invoke(&inv.ctx, inv.event)
-	returned = true
-	if err != nil {
-		err = fmt.Errorf("%w: %w", errFunction, err)
-	}
+	})
 	return out, err
 }
 
-// settle hands over the answer if nothing was handed over before.
+// fault logs a panic or [panics.ErrGoexit] and returns it as an error. After the latter the
+// goroutine ends, so that fault settles the invocation.
+func (inv *invocation) fault(cause error) error {
+	var p *panics.Error
+	if errors.As(cause, &p) {
+		inv.log(slog.LevelError, "the handler panicked",
+			logged("panic", fmt.Sprint(p.Value)), slog.String("stack", string(p.Stack)))
+		return fmt.Errorf("%w: panic: %v", errFunction, p.Value)
+	}
+	err := fmt.Errorf("%w: %w", errFunction, cause)
+	inv.settle((*Session).replyAndFlush, response{}, err)
+	return err
+}
+
+// settle passes on a response or an error, unless the invocation is settled. It reports whether it
+// did.
 func (inv *invocation) settle(reply replier, r response, err error) bool {
 	if !inv.settled.CompareAndSwap(false, true) {
 		return false
@@ -173,7 +192,8 @@ func (inv *invocation) settle(reply replier, r response, err error) bool {
 	return true
 }
 
-// integrationTimeout is when the gateway stops to wait. The function goes on until its own timeout.
+// integrationTimeout settles the invocation when the gateway stops waiting. The function continues
+// until its own timeout.
 func (inv *invocation) integrationTimeout() {
 	rest := inv.limits.Function - inv.limits.Integration
 	inv.mu.Lock()
@@ -193,11 +213,11 @@ func (inv *invocation) functionTimeout() {
 	if returned {
 		return
 	}
-	inv.settle((*Session).reply, response{}, fmt.Errorf("%w: it ran for longer than %v", errFunction, inv.limits.Function))
+	inv.settle((*Session).reply, response{}, fmt.Errorf("%w: it ran longer than %v", errFunction, inv.limits.Function))
 	inv.ctx.end(context.DeadlineExceeded)
 }
 
-// finish ends what belongs to the invocation after the handler has returned.
+// finish stops the timers and ends the context after the handler has returned.
 func (inv *invocation) finish() {
 	inv.g.invocations.remove(inv)
 	inv.mu.Lock()
@@ -210,4 +230,194 @@ func (inv *invocation) finish() {
 func (inv *invocation) log(level slog.Level, message string, attrs ...slog.Attr) {
 	attrs = append(attrs, slog.String("routeKey", inv.route), slog.String("requestId", inv.id))
 	inv.g.cfg.Logger.LogAttrs(&inv.ctx, level, message, attrs...)
+}
+
+// functionContext is the context of one invocation. It has the values of the caller's context, but
+// not its cancellation: a client that leaves does not stop a function. The gateway's clock ends it.
+// Its deadline is in the machine's time, which is the time that network packages and most handlers
+// compare it with. It creates what is rarely used on demand.
+type functionContext struct {
+	parent    context.Context //nolint:containedctx // this is a Context itself
+	deadline  time.Time
+	requestID string
+	arn       string // of the function
+
+	mu     sync.Mutex
+	values context.Context //nolint:containedctx // the parent's values and those of Lambda; nil until needed
+	done   chan struct{}   // nil until needed
+	err    error
+}
+
+func (c *functionContext) Deadline() (time.Time, bool) { return c.deadline, true }
+
+func (c *functionContext) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done == nil {
+		c.done = make(chan struct{})
+		if c.err != nil {
+			close(c.done)
+		}
+	}
+	return c.done
+}
+
+func (c *functionContext) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+func (c *functionContext) Value(key any) any {
+	c.mu.Lock()
+	if c.values == nil {
+		c.values = lambdacontext.NewContext(context.WithoutCancel(c.parent), &lambdacontext.LambdaContext{
+			AwsRequestID:       c.requestID,
+			InvokedFunctionArn: c.arn,
+		})
+	}
+	values := c.values
+	c.mu.Unlock()
+	return values.Value(key)
+}
+
+// end ends the context with err, unless it has ended.
+func (c *functionContext) end(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return
+	}
+	c.err = err
+	if c.done != nil {
+		close(c.done)
+	}
+}
+
+// invocations are the invocations whose handler has not returned.
+type invocations struct {
+	mu      sync.Mutex
+	running map[*invocation]struct{}
+	cut     bool // cancel was called: cancel new ones at once
+}
+
+func (s *invocations) add(inv *invocation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running == nil {
+		s.running = make(map[*invocation]struct{})
+	}
+	s.running[inv] = struct{}{}
+	if s.cut {
+		inv.ctx.end(context.Canceled)
+	}
+}
+
+func (s *invocations) remove(inv *invocation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.running, inv)
+}
+
+// cancel cancels the contexts of all invocations, including later ones, such as the $disconnect of
+// a client whose $connect returns after the call. It returns the names of the running ones, sorted.
+func (s *invocations) cancel() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cut = true
+	var cut []string
+	for inv := range s.running {
+		cut = append(cut, inv.String())
+		inv.ctx.end(context.Canceled)
+	}
+	slices.Sort(cut)
+	return cut
+}
+
+// maxIdleWorkers is how many goroutines may wait for an invocation.
+const maxIdleWorkers = 32
+
+// workers are the goroutines that run invocations. There are as many as are needed at once. After
+// an invocation, some wait for the next, because a new goroutine must grow its stack when it calls
+// a handler (measured by "cd bench && go run ./emulatorload").
+type workers struct {
+	next    chan *invocation
+	idle    atomic.Int32
+	quit    chan struct{}
+	stop    func() // ends idle goroutines, now and later; may be called again
+	running tracker
+}
+
+func newWorkers() *workers {
+	w := &workers{next: make(chan *invocation), quit: make(chan struct{})}
+	w.stop = sync.OnceFunc(func() { close(w.quit) })
+	return w
+}
+
+// run runs an invocation in an idle goroutine, or in a new one.
+func (w *workers) run(inv *invocation) {
+	select {
+	case w.next <- inv:
+	default:
+		w.running.begin()
+		go w.work(inv)
+	}
+}
+
+func (w *workers) work(inv *invocation) {
+	defer w.running.end()
+	for inv.run(); w.idle.Add(1) <= maxIdleWorkers; inv.run() {
+		select {
+		case inv = <-w.next:
+			w.idle.Add(-1)
+		case <-w.quit:
+			w.idle.Add(-1)
+			return
+		}
+	}
+	w.idle.Add(-1)
+}
+
+// tracker counts what is running. Unlike a sync.WaitGroup, its count may rise while a goroutine
+// waits, and the wait takes a context.
+type tracker struct {
+	mu   sync.Mutex
+	n    int
+	idle chan struct{} // closed when n becomes zero; nil if nothing waits
+}
+
+func (t *tracker) begin() {
+	t.mu.Lock()
+	t.n++
+	t.mu.Unlock()
+}
+
+func (t *tracker) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.n--
+	if t.n == 0 && t.idle != nil {
+		close(t.idle)
+		t.idle = nil
+	}
+}
+
+// wait returns when nothing runs, or with the context's error.
+func (t *tracker) wait(ctx context.Context) error {
+	t.mu.Lock()
+	if t.n == 0 {
+		t.mu.Unlock()
+		return nil
+	}
+	if t.idle == nil {
+		t.idle = make(chan struct{})
+	}
+	idle := t.idle
+	t.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

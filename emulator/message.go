@@ -6,25 +6,27 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 // Message is one whole message of a client.
 type Message struct {
-	// Data is the payload. It is not kept.
+	// Data is the payload. [Session.Receive] does not keep it.
 	Data []byte
-	// Frames holds the payload sizes of the frames that the message came in, if it was more than one.
+	// Frames holds the payload sizes of the frames of the message, if it has more than one.
 	Frames []int
-	// Binary says that it is no text message.
+	// Binary marks a binary message. The gateway does not accept those.
 	Binary bool
 }
 
-// Receive takes a message from the client and routes it. It returns when the invocation that it causes has ended, and
-// its answer was sent; or when the gateway has given the invocation up; or when ctx has ended, which does not
-// stop the invocation. Concurrent calls run concurrently: the gateway does not put the messages of a connection in
-// order (AWS Developer Guide: answers may come in another order than the messages).
+// Receive takes a message from the client and routes it. It returns when the invocation has ended
+// and the response is sent, when the gateway has given up the invocation, or when ctx has ended,
+// which does not stop the invocation. Concurrent calls run concurrently: the gateway does not order
+// the messages of a connection (AWS Developer Guide: responses may come in another order than the
+// messages).
 //
-// A message that the gateway does not permit ends the session; that is no error. The error is [ErrClosed] on a session
-// that had ended before.
+// A message that the gateway does not allow ends the session and returns nil. The error is
+// [ErrClosed] on a session that had ended before.
 func (s *Session) Receive(ctx context.Context, m Message) error {
 	inv, err := s.judge(ctx, m)
 	if err != nil {
@@ -35,8 +37,8 @@ func (s *Session) Receive(ctx context.Context, m Message) error {
 	return nil
 }
 
-// judge is accept for a message whose kind and size nobody has looked at: binary ones end the session with 1003,
-// those that are too big with 1009 (both AWS Developer Guide).
+// judge is accept for a message of unchecked kind and size. Binary messages end the session with
+// 1003, large ones with 1009 (both AWS Developer Guide).
 func (s *Session) judge(ctx context.Context, m Message) (*invocation, error) {
 	u := &s.g.cfg.Undocumented
 	switch {
@@ -50,9 +52,10 @@ func (s *Session) judge(ctx context.Context, m Message) (*invocation, error) {
 	return s.accept(ctx, m.Data)
 }
 
-// accept takes the payload of a message up to the invocation that it needs; nil if it needs none. Text that is not UTF-8
-// ends the session (RFC 6455, section 8.1). It is counted as running before it looks whether the session has ended,
-// so that a shutdown either ends the session first or waits for what is accepted.
+// accept returns the invocation for the payload of a message, or nil if it needs none. Text that is
+// not UTF-8 ends the session (RFC 6455, section 8.1). The call counts as running before it checks
+// whether the session has ended. So a shutdown either ends the session first or waits for what was
+// accepted.
 func (s *Session) accept(ctx context.Context, data []byte) (*invocation, error) {
 	s.g.running.begin()
 	defer s.g.running.end()
@@ -66,11 +69,12 @@ func (s *Session) accept(ctx context.Context, data []byte) (*invocation, error) 
 	return s.dispatch(ctx, data), nil
 }
 
-// dispatch finds the route of a message and prepares its invocation, or answers in the gateway's name.
+// dispatch selects the route of a message and prepares its invocation, or answers with one of the
+// gateway's frames.
 func (s *Session) dispatch(ctx context.Context, data []byte) *invocation {
 	now := s.g.cfg.Clock.Now()
 	st := stamp{requestID: s.g.ids.next(now, kindRequest), messageID: s.g.ids.next(now, kindMessage), time: now}
-	if !s.g.bucket.take() {
+	if !s.g.allow() {
 		if c := s.g.cfg.Undocumented.ThrottledClose; c.Code != 0 {
 			return s.end(c, byGateway)
 		}
@@ -84,7 +88,7 @@ func (s *Session) dispatch(ctx context.Context, data []byte) *invocation {
 	}
 	if validate := s.g.cfg.Models[route.Key]; validate != nil {
 		if err := validate(data); err != nil {
-			s.g.cfg.Logger.Info("the model refused a message", slog.String("routeKey", route.Key), loggedError(err))
+			s.g.cfg.Logger.Info("the model rejected a message", slog.String("routeKey", route.Key), loggedError(err))
 			s.reply(badBodyFrame(s.id, st.messageID))
 			return nil
 		}
@@ -106,7 +110,7 @@ func tooBig(m Message) bool {
 	return len(m.Data) > gatesock.MaxMessageSize || len(m.Frames) == 0 && len(m.Data) > gatesock.MaxFrameSize
 }
 
-// body gives the body of the event; nil leaves it out.
+// body returns the body for the event; nil omits it.
 func (s *Session) body(data []byte) []byte {
 	if len(data) > 0 {
 		return data
@@ -117,7 +121,7 @@ func (s *Session) body(data []byte) []byte {
 	return []byte{}
 }
 
-// route selects the route of a message; see §5 of docs/gateway-facts.md.
+// route selects the route of a message (docs/gateway-facts.md, §5).
 func (g *Gateway) route(body []byte) (gatesock.Route, bool) {
 	key, ok := g.selection.evaluate(body)
 	if reserved := key == gatesock.RouteConnect || key == gatesock.RouteDisconnect; reserved {
@@ -135,25 +139,50 @@ func (g *Gateway) route(body []byte) (gatesock.Route, bool) {
 	return r, found
 }
 
-// answer sends what the client gets for a message: the frame of a failure, on every route, or the body of the
-// response on a route with a route response; see §6 of docs/gateway-facts.md.
+// answer sends the response to a message: a frame for a failure, on any route, or the body of the
+// handler's response on a route with a route response (docs/gateway-facts.md, §6).
 func (s *Session) answer(reply replier, route gatesock.Route, requestID string, r response, err error) {
 	u := &s.g.cfg.Undocumented
 	switch {
-	case err == errTimeout: //nolint:errorlint // begin's own value, never wrapped
+	case err == errTimeout: //nolint:errorlint // never wrapped
 		reply(s, errorFrame(messageTimeout, s.id, requestID))
-	case err != nil, u.FailNon2xx && (r.statusCode < 200 || r.statusCode > 299):
+	case err != nil, u.FailNon2xx && (r.StatusCode < 200 || r.StatusCode > 299):
 		reply(s, errorFrame(messageInternal, s.id, requestID))
 	case !route.NeedsResponse:
-		if len(r.body) > 0 {
-			s.g.cfg.Logger.Warn("an answer was dropped: the route has no route response",
-				slog.String("routeKey", route.Key), slog.String("connectionId", s.id), slog.Int("bytes", len(r.body)))
+		if len(r.Body) > 0 {
+			s.g.cfg.Logger.Warn("a response was dropped: the route has no route response",
+				slog.String("routeKey", route.Key), slog.String("connectionId", s.id), slog.Int("bytes", len(r.Body)))
 		}
-	case len(r.body) == 0 && u.DropEmptyAnswers:
-	case len(r.body) > gatesock.MaxMessageSize, !utf8.Valid(r.body):
+	case len(r.Body) == 0 && u.DropEmptyAnswers:
+	case len(r.Body) > gatesock.MaxMessageSize, !utf8.Valid(r.Body):
 		s.g.cfg.Logger.Error("the route response is too large or not UTF-8", slog.String("routeKey", route.Key))
 		reply(s, errorFrame(messageInternal, s.id, requestID))
 	default:
-		reply(s, r.body)
+		reply(s, r.Body)
 	}
 }
+
+// The frames of the gateway itself, with its uneven spaces (docs/gateway-facts.md, §5 and §6).
+
+// errorFrame returns the frame for a message that the gateway could not process.
+func errorFrame(message, connectionID, requestID string) []byte {
+	b := jsonscan.AppendString(append(make([]byte, 0, 128), `{"message": `...), message)
+	b = append(append(b, `, "connectionId":"`...), connectionID...)
+	b = append(append(b, `", "requestId":"`...), requestID...)
+	return append(b, `"}`...)
+}
+
+// badBodyFrame returns the frame for a message that the model of its route rejects.
+func badBodyFrame(connectionID, messageID string) []byte {
+	b := append(make([]byte, 0, 128), `{"message" : "Bad request body", "connectionId": "`...)
+	b = append(append(b, connectionID...), `", "messageId": "`...)
+	return append(append(b, messageID...), `"}`...)
+}
+
+// The messages in error frames.
+const (
+	messageForbidden    = "Forbidden"
+	messageInternal     = "Internal server error"
+	messageUnauthorized = "Unauthorized"
+	messageTimeout      = "Endpoint request timed out"
+)

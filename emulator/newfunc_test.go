@@ -1,9 +1,7 @@
 package emulator_test
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -12,34 +10,6 @@ import (
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/emulator"
 )
-
-// A handler that posts to its own clients needs the gateway, which needs the handler.
-func ExampleNewFunc() {
-	gw, err := emulator.NewFunc(func(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
-		r := gatesock.New()
-		gatesock.Handle(r, "shout", func(ctx context.Context, req *gatesock.Request, in struct{ Text string }) error {
-			return api.Post(ctx, gatesock.Target{ConnectionID: req.ConnectionID}, []byte(in.Text+"!"))
-		})
-		return r, nil
-	}, emulator.Config{Stage: "dev"})
-	if err != nil {
-		panic(err)
-	}
-	ctx := context.Background()
-	var c client
-	s, err := gw.Connect(ctx, emulator.Handshake{}, &c)
-	if err != nil {
-		panic(err)
-	}
-	if err := s.Receive(ctx, emulator.Message{Data: []byte(`{"action":"shout","text":"hello"}`)}); err != nil {
-		panic(err)
-	}
-	fmt.Println(c.got[0])
-	if err := gw.Shutdown(ctx); err != nil {
-		panic(err)
-	}
-	// Output: hello!
-}
 
 func TestNewFuncPassesEveryCallOn(t *testing.T) {
 	t.Parallel()
@@ -51,7 +21,7 @@ func TestNewFuncPassesEveryCallOn(t *testing.T) {
 		for _, early := range []error{a.Post(t.Context(), to, nil), a.Disconnect(t.Context(), to), infoErr} {
 			require.ErrorIs(t, early, gatesock.ErrNotSent)
 			require.NotErrorIs(t, early, gatesock.ErrGone)
-			require.ErrorContains(t, early, "there is no gateway yet")
+			require.ErrorContains(t, early, "the gateway does not exist yet")
 		}
 		return gatesock.New(), nil
 	}, emulator.Config{})
@@ -69,26 +39,21 @@ func TestNewFuncPassesEveryCallOn(t *testing.T) {
 	require.Equal(t, gatesock.Identity{SourceIP: "192.0.2.7"}, info.Identity)
 	require.NoError(t, api.Disconnect(t.Context(), to))
 	require.ErrorIs(t, api.Post(t.Context(), to, nil), gatesock.ErrGone)
-	require.Equal(t, []string{"hello", "closed with 1000 Connection Closed Normally"}, c.got)
+	require.Equal(t, []string{"hello", "closed with 1000 Connection Closed Normally"}, c.received)
 	require.NoError(t, gw.Shutdown(t.Context()))
 }
 
 func TestNewFuncFails(t *testing.T) {
 	t.Parallel()
 	boom := errors.New("boom")
-	for name, c := range map[string]struct {
-		build func(gatesock.ConnectionsAPI) (lambda.Handler, error)
-		want  string
-	}{
-		"no function": {nil, "emulator: NewFunc with a nil function"},
-		"no handler":  {func(gatesock.ConnectionsAPI) (lambda.Handler, error) { return nil, nil }, "emulator: no handler"},
-		"its error":   {func(gatesock.ConnectionsAPI) (lambda.Handler, error) { return nil, boom }, "boom"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			gw, err := emulator.NewFunc(c.build, emulator.Config{})
-			require.EqualError(t, err, c.want)
-			require.Nil(t, gw)
-		})
-	}
+	gw, err := emulator.NewFunc(func(gatesock.ConnectionsAPI) (lambda.Handler, error) { return nil, boom },
+		emulator.Config{})
+	require.Equal(t, boom, err)
+	require.Nil(t, gw)
+	require.PanicsWithValue(t, "emulator: NewFunc: build must not be nil", func() {
+		_, _ = emulator.NewFunc(nil, emulator.Config{})
+	})
+	require.PanicsWithValue(t, "emulator: NewFunc: build returned a nil handler", func() {
+		_, _ = emulator.NewFunc(func(gatesock.ConnectionsAPI) (lambda.Handler, error) { return nil, nil }, emulator.Config{})
+	})
 }

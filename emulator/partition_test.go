@@ -10,7 +10,7 @@ import (
 	"github.com/gatesock/gatesock/emulator"
 )
 
-// Names of hosts and of resources are those of the region's partition.
+// Host names and resource names have the partition of the region.
 func TestPartition(t *testing.T) {
 	t.Parallel()
 	for region, want := range map[string]struct{ domain, arn string }{
@@ -27,10 +27,14 @@ func TestPartition(t *testing.T) {
 				domain = req.DomainName
 				return nil, nil
 			})
-			g, err := emulator.New(r, emulator.Config{Region: region, Authorizer: &emulator.Authorizer{Handler: authorizerFunc(func(event []byte) []byte {
-				arn = string(event)
-				return []byte(`{"principalId":"ann","policyDocument":{"Statement":[{"Action":"execute-api:Invoke","Effect":"Allow","Resource":"*"}]}}`)
-			})}})
+			g, err := emulator.New(r, emulator.Config{
+				Region: region,
+				Authorizer: &emulator.Authorizer{Handler: authorizerFunc(func(event []byte) []byte {
+					arn = string(event)
+					return []byte(`{"principalId":"ann","policyDocument":{"Statement":[{"Action":"execute-api:Invoke",` +
+						`"Effect":"Allow","Resource":"*"}]}}`)
+				})},
+			})
 			require.NoError(t, err)
 			s, err := g.Connect(t.Context(), emulator.Handshake{}, silent{})
 			require.NoError(t, err)
@@ -46,7 +50,7 @@ type authorizerFunc func(event []byte) []byte
 
 func (f authorizerFunc) Invoke(_ context.Context, event []byte) ([]byte, error) { return f(event), nil }
 
-// silent is a client that hears nothing.
+// silent is a client that ignores everything.
 type silent struct{}
 
 func (silent) Send([]byte) error { return nil }

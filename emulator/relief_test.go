@@ -12,9 +12,9 @@ import (
 	"github.com/gatesock/gatesock/emulator"
 )
 
-// TestReliefIsNotShared: a handler that outlasts its turn ends just when the one of the next message has begun its own.
-// The goroutine that was relieved must not take the other's turn for its own and read beside it; the race detector
-// sees two that read, and an answer that is lost fails the test without it.
+// A handler that outlasts its turn ends while the handler of the next message has begun its own.
+// The goroutine that was relieved must not mistake that turn for its own and read as well. The race
+// detector finds two readers. Without it, a lost response fails the test.
 func TestReliefIsNotShared(t *testing.T) {
 	t.Parallel()
 	first := make(chan struct{})
@@ -33,7 +33,7 @@ func TestReliefIsNotShared(t *testing.T) {
 	srv, err := emulator.Serve(t.Context(), g, "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, srv.Close(context.Background())) }()
-	c, _, err := websocket.Dial(t.Context(), srv.URL, nil) //nolint:bodyclose // Dial gives a body that needs no closing
+	c, _, err := websocket.Dial(t.Context(), srv.URL, nil) //nolint:bodyclose // never needed, by the documentation
 	require.NoError(t, err)
 	defer func() { _ = c.CloseNow() }()
 

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sdkClient is the real client, in front of a gateway.
+// sdkClient returns the SDK's client for a gateway.
 func sdkClient(t *testing.T, endpoint string) *apigatewaymanagementapi.Client {
 	t.Helper()
 	transport := &http.Transport{}
@@ -31,7 +31,7 @@ func sdkClient(t *testing.T, endpoint string) *apigatewaymanagementapi.Client {
 	})
 }
 
-// errorAs says that err is of type E.
+// errorAs checks that err is of type E.
 func errorAs[E error](t *testing.T, err error) {
 	t.Helper()
 	var e E
@@ -55,7 +55,10 @@ func TestSDKCalls(t *testing.T) {
 			p := w.connectAs(Handshake{Header: http.Header{"User-Agent": {"test/1"}}})
 			id := aws.String(p.id)
 
-			_, err := client.PostToConnection(ctx, &apigatewaymanagementapi.PostToConnectionInput{ConnectionId: id, Data: []byte("hello")})
+			_, err := client.PostToConnection(ctx, &apigatewaymanagementapi.PostToConnectionInput{
+				ConnectionId: id,
+				Data:         []byte("hello"),
+			})
 			require.NoError(t, err)
 			require.Equal(t, "hello", w.frame(p))
 

@@ -1,36 +1,43 @@
 package emulator
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/textproto"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Server is a [Gateway] on a port. It is safe for concurrent use.
+// Server is a [Gateway] on a TCP port. It is safe for concurrent use.
 type Server struct {
-	// URL is where clients connect, as in "ws://127.0.0.1:3001/local".
+	// URL is the address for clients, such as "ws://127.0.0.1:3001/local".
 	URL string
-	// Endpoint is the base URL of the @connections API, as in "http://127.0.0.1:3001/local".
+	// Endpoint is the base URL of the @connections API, such as "http://127.0.0.1:3001/local".
 	Endpoint string
 
 	gateway *Gateway
 	http    http.Server
 	closing atomic.Bool
-	silent  sync.Map      // of net.Conn: those without a request yet
-	served  chan struct{} // closed when http.Serve has returned, with
-	err     error
+	silent  sync.Map      // of net.Conn: connections without a request yet
+	served  chan struct{} // closed when http.Serve has returned
+	err     error         // of http.Serve
 }
 
-// Serve starts to serve g on a TCP address; "127.0.0.1:0" takes a free port. ctx is for the start only. A client has ten
-// seconds for the head of a request, and a connection between two requests two minutes; see [Config.Hosts] for the names
-// under which g may be asked for.
+// Serve starts serving g on a TCP address. "127.0.0.1:0" takes a free port. ctx limits the start
+// only. A client has ten seconds to send the head of a request, and may be idle for two minutes
+// between requests. [Config.Hosts] has the names that requests may use. Stop the server with
+// [Server.Close].
 func Serve(ctx context.Context, g *Gateway, addr string) (*Server, error) {
+	if g == nil {
+		panic("emulator: Serve: g must not be nil")
+	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
@@ -62,7 +69,7 @@ func serve(g *Gateway, l net.Listener) *Server {
 	return s
 }
 
-// watch takes note of a connection's state.
+// watch records which connections have not sent a request yet.
 func (s *Server) watch(conn net.Conn, state http.ConnState) {
 	if state != http.StateNew {
 		s.silent.Delete(conn)
@@ -74,8 +81,8 @@ func (s *Server) watch(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// closeSilent closes the connections that have not had a request, as browsers open them in advance: net/http waits for
-// theirs for five seconds.
+// closeSilent closes the connections that have not sent a request, such as those that browsers open
+// in advance. net/http would wait five seconds for them.
 func (s *Server) closeSilent() {
 	s.closing.Store(true)
 	s.silent.Range(func(conn, _ any) bool {
@@ -84,8 +91,8 @@ func (s *Server) closeSilent() {
 	})
 }
 
-// Close stops to listen, shuts the gateway down (see [Gateway.Shutdown]), and returns when every goroutine of both
-// has ended, or when ctx has. Calling it again does no harm.
+// Close stops listening, shuts the gateway down (see [Gateway.Shutdown]), and returns when all
+// goroutines of both have ended, or when ctx has. It may be called more than once.
 func (s *Server) Close(ctx context.Context) error {
 	err := s.gateway.Shutdown(ctx)
 	s.closeSilent()
@@ -100,4 +107,235 @@ func (s *Server) Close(ctx context.Context) error {
 		return fmt.Errorf("emulator: closing the server: %w", err)
 	}
 	return nil
+}
+
+// NewListener returns a listener that remembers how clients spell header names, so that $connect
+// and the authorizer get them as sent, as on AWS (docs/gateway-facts.md, §1). Without it they get
+// the spelling of net/http: "Headerauth1" for "HeaderAuth1". [Serve] uses it. If the gateway is
+// behind a server of your own, with or without other handlers in between, use it there:
+//
+//	err := server.Serve(emulator.NewListener(l))
+//
+// For TLS, wrap the listener of [crypto/tls.NewListener] and call Serve, because what ServeTLS
+// reads from l is encrypted. The server then does not know about TLS and serves HTTP/1.1 only.
+//
+// The [net/http.LocalAddrContextKey] of requests is a net.Addr of its own type.
+func NewListener(l net.Listener) net.Listener {
+	if l == nil {
+		panic("emulator: NewListener: l must not be nil")
+	}
+	return listener{l}
+}
+
+type listener struct{ net.Listener }
+
+func (l listener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &headConn{Conn: conn}, nil
+}
+
+// keptHead is how many of the last bytes of a connection are searched for the head of a request. It
+// is more than a handshake may have: 4,096 characters of URL and, on REST APIs, 10,240 bytes of
+// headers (AWS, quotas).
+const keptHead = 32 << 10
+
+// headConn is a connection of a listener.
+type headConn struct {
+	net.Conn
+	upgraded atomic.Bool // no more requests follow
+
+	mu   sync.Mutex
+	read []byte // the last bytes that were read, keptHead or more
+}
+
+func (c *headConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 && !c.upgraded.Load() {
+		c.note(p[:n])
+	}
+	return n, err
+}
+
+func (c *headConn) note(p []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.read)+len(p) > 2*keptHead {
+		c.read = append(c.read[:0], c.read[max(0, len(c.read)-keptHead):]...)
+		p = p[max(0, len(p)-keptHead):]
+	}
+	c.read = append(c.read, p...)
+}
+
+// forget is called when no more requests follow.
+func (c *headConn) forget() {
+	c.upgraded.Store(true)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.read = nil
+}
+
+// CloseWrite closes the writing side, as for a TCP or TLS connection.
+func (c *headConn) CloseWrite() error { return closeWrite(c.Conn) }
+
+// closeWrite closes the writing side of a connection that supports it.
+func closeWrite(conn net.Conn) error {
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
+// LocalAddr passes the connection to the handlers: net/http puts the result into the context of
+// requests.
+func (c *headConn) LocalAddr() net.Addr { return localAddr{c.Conn.LocalAddr(), c} }
+
+type localAddr struct {
+	net.Addr
+	conn *headConn
+}
+
+// headOf returns the connection that a request came from; nil without [NewListener].
+func headOf(r *http.Request) *headConn {
+	addr, _ := r.Context().Value(http.LocalAddrContextKey).(localAddr)
+	return addr.conn
+}
+
+// clientHeader returns the headers of a request under the names that the client wrote, and whether
+// they are known. If not, the names are those of net/http, with the usual spelling of the names of
+// the handshake.
+func clientHeader(r *http.Request) (http.Header, bool) {
+	var names map[string]string
+	if c := headOf(r); c != nil {
+		c.mu.Lock()
+		names = spellings(c.read, r.Method+" "+r.RequestURI+" "+r.Proto, r.Header)
+		c.mu.Unlock()
+	}
+	header := make(http.Header, len(r.Header))
+	for name, values := range r.Header {
+		if spelled, ok := names[name]; ok {
+			name = spelled
+		}
+		header[name] = values
+	}
+	return header, names != nil
+}
+
+// spellings finds a request by its first line in the bytes of a connection. It returns the names of
+// its headers as they are written there, by canonical form, or nil if the whole head is not there.
+// If a name is written in several ways, the first counts.
+//
+// The first line may also occur in an earlier request, in the value of a header, or in a frame that
+// was sent before the response. The occurrence that is followed by most headers of the request is
+// the request; the last one wins a tie.
+func spellings(read []byte, requestLine string, header http.Header) map[string]string {
+	var best map[string]string
+	most := -1
+	end := len(read)
+	for range maxSameLine {
+		at := bytes.LastIndex(read[:end], []byte(requestLine))
+		if at < 0 || most == len(header) {
+			break
+		}
+		end = at
+		names := namesAfter(read[at:])
+		if n := countNames(names, header); names != nil && n > most {
+			best, most = names, n
+		}
+	}
+	return best
+}
+
+// maxSameLine is how many occurrences of the first line are examined, so that a client that repeats
+// it costs little.
+const maxSameLine = 20
+
+// countNames returns how many names of the header are in names.
+func countNames(names map[string]string, header http.Header) (n int) {
+	for name := range header {
+		if _, ok := names[name]; ok {
+			n++
+		}
+	}
+	return n
+}
+
+// namesAfter returns the names of the headers after the first line of a request; nil if the headers
+// do not end.
+func namesAfter(read []byte) map[string]string {
+	_, rest, _ := bytes.Cut(read, []byte("\n"))
+	names := map[string]string{}
+	for {
+		line, after, whole := bytes.Cut(rest, []byte("\n"))
+		if line = bytes.TrimSuffix(line, []byte("\r")); !whole {
+			return nil
+		}
+		if len(line) == 0 {
+			return names
+		}
+		rest = after
+		name, _, ok := bytes.Cut(line, []byte(":"))
+		if !ok {
+			continue // a folded value
+		}
+		canonical := textproto.CanonicalMIMEHeaderKey(string(name))
+		if _, twice := names[canonical]; !twice {
+			names[canonical] = string(name)
+		}
+	}
+}
+
+// headerValue returns the first value of a header, ignoring the case of its name.
+func headerValue(h http.Header, name string) string {
+	for _, f := range headerFields(h) {
+		if compareFold(f.name, name) == 0 {
+			return f.values[0]
+		}
+	}
+	return ""
+}
+
+// canonicalHeader returns the headers under their canonical names.
+func canonicalHeader(h http.Header) http.Header {
+	canonical := make(http.Header, len(h))
+	for _, f := range headerFields(h) {
+		canonical[http.CanonicalHeaderKey(f.name)] = f.values
+	}
+	return canonical
+}
+
+// headerFields returns the headers that have a value, sorted by name without regard to case, as in
+// captured events. If a name is spelled in several ways, all its values are under the first
+// spelling.
+func headerFields(h http.Header) []field {
+	fields := fieldsOf(h)
+	slices.SortStableFunc(fields, func(a, b field) int { return compareFold(a.name, b.name) })
+	merged := fields[:0]
+	for _, f := range fields {
+		if n := len(merged); n > 0 && compareFold(merged[n-1].name, f.name) == 0 {
+			merged[n-1].values = slices.Concat(merged[n-1].values, f.values)
+			continue
+		}
+		merged = append(merged, f)
+	}
+	return merged
+}
+
+// compareFold compares names without regard to the case of ASCII letters.
+func compareFold(a, b string) int {
+	for i := range min(len(a), len(b)) {
+		if x, y := lower(a[i]), lower(b[i]); x != y {
+			return int(x) - int(y)
+		}
+	}
+	return len(a) - len(b)
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
 }

@@ -10,28 +10,30 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// Client is how a [Gateway] reaches a connected client. Its methods are called concurrently and must not block.
+// Client receives what a [Gateway] sends to a connected client. Its methods are called concurrently
+// and must not block.
 type Client interface {
-	// Send takes one text message. It must not keep data. An error says that the client's buffer is full,
-	// and that the message was not taken.
+	// Send takes one text message. It must not keep data. It returns an error if the client's
+	// buffer is full and it did not take the message.
 	Send(data []byte) error
-	// Close says that the gateway closes the connection, with the code and the reason of its close frame. It is
-	// called at most once, and not after the client itself has ended the connection. A Send that comes
-	// after it is to be ignored.
+	// Close means that the gateway has closed the connection, with the code and the reason of its
+	// close frame. It is called at most once, and not after the client has ended the connection.
+	// Calls of Send that follow are to be ignored.
 	Close(code int, reason string)
 }
 
-// StatusNoStatusRcvd is the code of a close frame without one (RFC 6455, section 7.1.5).
+// StatusNoStatusRcvd is the code of a close frame without a code (RFC 6455, section 7.1.5).
 const StatusNoStatusRcvd = 1005
 
-// reasonNoStatus is what $disconnect reports with StatusNoStatusRcvd (AWS Developer Guide; observed).
+// reasonNoStatus is the reason in $disconnect for StatusNoStatusRcvd (AWS Developer Guide;
+// observed).
 const reasonNoStatus = "Client-side close frame status not set"
 
-// Session is one open connection. It is safe for concurrent use.
+// Session is a connection. [Gateway.Connect] opens it. It is safe for concurrent use.
 type Session struct {
 	g            *Gateway
 	client       Client
-	batch        batcher // the client, if it is one; else nil
+	batch        batcher // the client as a batcher, or nil
 	id           string
 	domain       string
 	sourceIP     string
@@ -40,18 +42,18 @@ type Session struct {
 	connectedAt  time.Time
 	parts        eventParts
 
-	active atomic.Int64 // when the last traffic was, in nanoseconds since connectedAt
+	active atomic.Int64 // time of the last traffic, in nanoseconds since connectedAt
 	ended  atomic.Bool
 
 	mu    sync.Mutex
 	timer Timer // of the next check of the connection's lifetime
 }
 
-// ID is the connection id.
+// ID returns the connection id.
 func (s *Session) ID() string { return s.id }
 
-// Subprotocol is what the handler of $connect returned in Sec-WebSocket-Protocol, the only header of its answer that
-// reaches the client (observed: chalice#1768), empty if it returned none.
+// Subprotocol returns the Sec-WebSocket-Protocol that the handler of $connect returned, or "". No
+// other header of the response reaches the client (observed: chalice#1768).
 func (s *Session) Subprotocol() string {
 	if len(s.subprotocols) == 0 {
 		return ""
@@ -59,11 +61,13 @@ func (s *Session) Subprotocol() string {
 	return s.subprotocols[0]
 }
 
-// Close is the client's close frame, with its code ([StatusNoStatusRcvd] or 0 for none) and reason. It returns when $disconnect
-// has ended, or when ctx has. On a session that has ended it does nothing.
+// Close ends the session with a close frame of the client. A code of 0 or [StatusNoStatusRcvd]
+// means a frame without a code. Close returns when $disconnect or ctx has ended. On a session that
+// has ended it does nothing.
 //
-// What no close frame may have makes the gateway close the connection, as over a socket: with 1002 for a code
-// outside 1000–1003, 1007–1014 and 3000–4999 or a reason above 123 bytes, with 1007 for a reason that is not UTF-8.
+// If a close frame can't have the code or the reason, the gateway closes the connection instead:
+// with 1002 for a code outside 1000–1003, 1007–1014 and 3000–4999 or a reason above 123 bytes, with
+// 1007 for a reason that is not UTF-8.
 func (s *Session) Close(ctx context.Context, code int, reason string) {
 	if code == 0 || code == StatusNoStatusRcvd {
 		s.endAndWait(ctx, CloseStatus{Code: StatusNoStatusRcvd, Reason: reasonNoStatus}, byClient)
@@ -77,20 +81,23 @@ func (s *Session) Close(ctx context.Context, code int, reason string) {
 	s.endAndWait(ctx, status, byClient)
 }
 
-// Drop is the loss of the link without a close frame (Undocumented.AbnormalClose). It returns when $disconnect has ended,
-// or when ctx has. On a session that has ended it does nothing.
+// Abort ends the session without a close frame, as if the connection were lost
+// (Undocumented.AbnormalClose). It returns when $disconnect or ctx has ended. On a session that has
+// ended it does nothing.
 func (s *Session) Abort(ctx context.Context) {
 	s.endAndWait(ctx, s.g.cfg.Undocumented.AbnormalClose, byClient)
 }
 
-// Ping is a ping frame of the client. It matters only with Undocumented.PingResetsIdle; the pong is the front's affair.
+// Ping is a ping frame of the client. It has an effect only with Undocumented.PingResetsIdle. The
+// front sends the pong.
 func (s *Session) Ping() {
 	if s.g.cfg.Undocumented.PingResetsIdle {
 		s.touch()
 	}
 }
 
-// open makes the session known to the gateway, and its lifetime begin.
+// open registers the session with the gateway and starts its timer. It returns false if the gateway
+// is closing.
 func (s *Session) open() bool {
 	s.touch()
 	if !s.g.register(s) {
@@ -100,20 +107,20 @@ func (s *Session) open() bool {
 	return true
 }
 
-// abandon is the end of a connection whose client did not wait for the handshake's answer.
+// abandon ends a connection whose client did not wait for the response to its handshake.
 func (s *Session) abandon(ctx context.Context) {
 	if !s.g.cfg.Undocumented.ForgetAbandonedConnect {
 		s.Abort(context.WithoutCancel(ctx))
 	}
 }
 
-// touch notes traffic.
+// touch records traffic.
 func (s *Session) touch() { s.active.Store(int64(s.g.cfg.Clock.Now().Sub(s.connectedAt))) }
 
-// lastActive is the time of the last message in either direction.
+// lastActive returns the time of the last message in either direction.
 func (s *Session) lastActive() time.Time { return s.connectedAt.Add(time.Duration(s.active.Load())) }
 
-// send hands a message to the client, if the session is open.
+// send passes a message to the client if the session is open.
 func (s *Session) send(data []byte, send func([]byte) error) error {
 	if s.ended.Load() {
 		return gatesock.ErrGone
@@ -125,22 +132,22 @@ func (s *Session) send(data []byte, send func([]byte) error) error {
 	return nil
 }
 
-// batcher is a [Client] whose messages can be written by the goroutine that sends them, which spares a change of
-// goroutines.
+// batcher is a [Client] that lets the goroutine that sends messages write them as well, which saves
+// a switch of goroutines.
 type batcher interface {
-	// queue takes a message as Send does, and leaves it to flush.
+	// queue takes a message as Send does, and leaves the writing to flush.
 	queue(data []byte) error
-	// flush writes what is queued. It blocks while the client does not read.
+	// flush writes the queued messages. It blocks while the client does not read.
 	flush()
 }
 
-// replier hands over what answers a message; there is nobody to report a failure to.
+// replier sends the response to a message. It logs failures.
 type replier func(s *Session, data []byte)
 
-// reply answers from a goroutine that must not wait for the client.
+// reply sends a response from a goroutine that must not wait for the client.
 func (s *Session) reply(data []byte) { s.noteDropped(s.send(data, s.client.Send)) }
 
-// replyAndFlush answers from a goroutine that calls flush next.
+// replyAndFlush sends a response from a goroutine that calls flush next.
 func (s *Session) replyAndFlush(data []byte) {
 	if s.batch == nil {
 		s.reply(data)
@@ -149,7 +156,7 @@ func (s *Session) replyAndFlush(data []byte) {
 	s.noteDropped(s.send(data, s.batch.queue))
 }
 
-// flush writes what replyAndFlush has left.
+// flush writes what replyAndFlush has queued.
 func (s *Session) flush() {
 	if s.batch != nil {
 		s.batch.flush()
@@ -176,9 +183,9 @@ const (
 	byGateway closer = true
 )
 
-// end ends the session, tells the client if it was not the client who ended it, and gives the invocation of $disconnect
-// to be run: nil if the session had ended before or the API has no such route. A shutdown that finds the session ended
-// waits for it.
+// end ends the session. A close by the gateway also closes the client. It returns the invocation of
+// $disconnect, which the caller must start, or nil if the session had ended before or the API has
+// no such route. A shutdown that finds the session ended waits for end to return.
 func (s *Session) end(status CloseStatus, by closer) *invocation {
 	s.g.running.begin()
 	defer s.g.running.end()
@@ -197,6 +204,59 @@ func (s *Session) end(status CloseStatus, by closer) *invocation {
 	now := s.g.cfg.Clock.Now()
 	st := stamp{requestID: s.g.ids.next(now, kindRequest), time: now}
 	event := s.parts.disconnectEvent(st, s.domain, status)
-	// The answer goes nowhere: the connection is closed.
-	return s.invocation(context.Background(), gatesock.RouteDisconnect, st.requestID, event, func(replier, response, error) {})
+	// Nobody gets the response: the connection is closed.
+	ignore := func(replier, response, error) {}
+	return s.invocation(context.Background(), gatesock.RouteDisconnect, st.requestID, event, ignore)
+}
+
+// closeIdle returns the status that closes an idle connection (observed in public captures).
+func closeIdle() CloseStatus { return CloseStatus{Code: 1001, Reason: "Going away"} }
+
+// watch sets the timer for the time when, without further traffic, the session will be too old or
+// idle for too long. Traffic does not move the timer. Instead, check sets it again.
+func (s *Session) watch() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended.Load() {
+		return
+	}
+	idle, old := s.deadlines()
+	if old.Before(idle) {
+		idle = old
+	}
+	s.timer = s.g.cfg.Clock.AfterFunc(idle.Sub(s.g.cfg.Clock.Now()), s.check)
+}
+
+// deadlines returns when the session will be idle for too long without further traffic, and when it
+// will be too old.
+func (s *Session) deadlines() (idle, old time.Time) {
+	return s.lastActive().Add(s.g.cfg.IdleTimeout), s.connectedAt.Add(s.g.cfg.MaxAge)
+}
+
+// check ends the session if it is due and waits for its $disconnect. Otherwise it sets the timer
+// again.
+func (s *Session) check() {
+	s.g.running.begin()
+	defer s.g.running.end()
+	now := s.g.cfg.Clock.Now()
+	idle, old := s.deadlines()
+	var inv *invocation
+	switch {
+	case !old.After(now):
+		inv = s.end(s.g.cfg.Undocumented.MaxAgeClose, byGateway)
+	case !idle.After(now):
+		inv = s.end(closeIdle(), byGateway)
+	default:
+		s.watch()
+	}
+	inv.start()
+	inv.wait(context.Background())
+}
+
+func (s *Session) unwatch() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.timer != nil {
+		s.timer.Stop()
+	}
 }

@@ -2,18 +2,35 @@ package emulator
 
 import (
 	"context"
-	"runtime"
-	"strings"
+	"net/http"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
 )
 
-// hookClock is the machine's clock, and calls a function once when it is asked for the time.
+func TestShutdownGivesUpOnAHandler(t *testing.T) {
+	t.Parallel()
+	canceled := make(chan error, 1)
+	w := newWorld(t, inMemory{}, Config{}, on("$default", func(ctx context.Context, _ []byte) ([]byte, error) {
+		<-ctx.Done()
+		canceled <- ctx.Err()
+		return nil, ctx.Err()
+	}))
+	w.connect().text("x")
+	w.event("$default")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.ErrorIs(t, w.gw.Shutdown(ctx), context.Canceled)
+	require.ErrorIs(t, <-canceled, context.Canceled)
+	require.NoError(t, w.gw.Shutdown(context.Background()))
+	_, a := w.front.dial(w, Handshake{})
+	require.Equal(t, http.StatusServiceUnavailable, a.status)
+}
+
+// hookClock is the machine's clock. It calls a function once when its time is read.
 type hookClock struct {
 	systemClock
 	hook atomic.Pointer[func()]
@@ -26,8 +43,8 @@ func (c *hookClock) Now() time.Time {
 	return c.systemClock.Now()
 }
 
-// TestNoHandlerAfterShutdown shuts the gateway down at the moments when a handshake and a message have passed the check
-// whether it is.
+// TestNoHandlerAfterShutdown shuts the gateway down when a handshake or a message has just passed
+// the check for it.
 func TestNoHandlerAfterShutdown(t *testing.T) {
 	t.Parallel()
 	for _, route := range []string{"$connect", "$default"} {
@@ -52,7 +69,8 @@ func TestNoHandlerAfterShutdown(t *testing.T) {
 					synctest.Wait()
 				}
 				if route == "$connect" {
-					// The first look at the clock comes before the check, the second is the rate limit's.
+					// The first reading of the clock comes before the check, the second is for the
+					// rate.
 					first := func() { clock.hook.Store(&shutdown) }
 					clock.hook.Store(&first)
 					_, err = g.Connect(context.Background(), Handshake{}, discardClient{})
@@ -77,59 +95,8 @@ func TestServerClosesTwice(t *testing.T) {
 	require.NoError(t, s.Close(context.Background()))
 }
 
-// TestIdleTimeoutAtAnyDate: also where Unix nanoseconds do not fit into an int64.
-func TestIdleTimeoutAtAnyDate(t *testing.T) {
-	t.Parallel()
-	for _, now := range []time.Time{{}, time.Date(2400, 1, 1, 0, 0, 0, 0, time.UTC)} {
-		clock := NewManualClock(now)
-		g, err := New(handlerFunc(hanging), Config{Clock: clock, Routes: routes("x")})
-		require.NoError(t, err)
-		p := &peer{ends: make(chan CloseStatus, 1)}
-		_, err = g.Connect(context.Background(), Handshake{}, memoryClient{p})
-		require.NoError(t, err)
-		clock.Advance(9 * time.Minute)
-		require.Empty(t, p.ends)
-		clock.Advance(time.Minute)
-		require.Equal(t, closeIdle(), <-p.ends)
-		require.NoError(t, g.Shutdown(context.Background()))
-	}
-}
-
-// TestEmptyFramesCostNothing: a message may go on for ever without growing.
-//
-//nolint:paralleltest // it measures what the process allocates
-func TestEmptyFramesCostNothing(t *testing.T) {
-	const frames = 200_000
-	stream := string(ws.MustCompileFrame(masked(ws.OpText, false, "a"))) +
-		strings.Repeat(string(ws.MustCompileFrame(masked(ws.OpContinuation, false, ""))), frames) +
-		string(ws.MustCompileFrame(masked(ws.OpContinuation, true, "b")))
-	r := frameReader{r: strings.NewReader(stream)}
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	_, payload, err := r.next()
-	runtime.ReadMemStats(&after)
-	require.NoError(t, err)
-	require.Equal(t, "ab", string(payload))
-	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(frames))
-}
-
-func TestProtocolHeaderOfTheHandler(t *testing.T) {
-	t.Parallel()
-	for value, ok := range map[string]bool{
-		"chat": true, "a, b": true, "": true, "v1.chat~!": true,
-		"a\\tb": false, "caf\u00e9": false, "a\\u007f": false, " a": false, "a,": false, "a\\r\\nX: y": false,
-	} {
-		_, err := decodeResponse([]byte(`{"statusCode":200,"headers":{"sec-websocket-protocol":"`+value+`"}}`), &Undocumented{})
-		if ok {
-			require.NoError(t, err, value)
-		} else {
-			require.ErrorIs(t, err, errMalformed, value)
-		}
-	}
-}
-
-// A $connect that a shutdown cuts off and that lets its client in all the same is followed by a $disconnect, which has no
-// more time than it had.
+// If a shutdown cancels a $connect that accepts its client all the same, the $disconnect that
+// follows is canceled too.
 func TestShutdownCutsWhatFollows(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -4,42 +4,42 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
-
-	"github.com/gobwas/ws"
 )
 
-// turn is how long a goroutine that reads may handle a message itself. It spares most messages a change of goroutines,
-// and is short enough for messages of one connection to overlap. What it spares shows "cd bench && go run
-// ./emulatorload".
+// turn is how long a goroutine that reads may handle a message itself. For most messages that saves
+// a switch of goroutines, and it is short enough for messages of one connection to overlap. "cd
+// bench && go run ./emulatorload" measures the effect.
 const turn = time.Millisecond
 
-// socket is an open connection over the network. One goroutine at a time reads. It handles a message itself, if no
-// other waits behind it, and loses the reading to a new goroutine if that takes longer than a turn: so invocations for
-// one connection overlap.
+// socket is a connection over the network. One goroutine at a time reads. It handles a message
+// itself if no other message waits behind it. If that takes longer than a turn, a new goroutine
+// takes over the reading. So the invocations of one connection overlap.
 type socket struct {
 	session *Session
 	conn    net.Conn
 	in      *bufio.Reader
 	frames  frameReader
 	out     *outbound
-	ended   func() // called when the connection is closed
+	ended   func() // called after the connection is closed
 }
 
-// errRelieved is how a reader ends that another one has followed.
+// errRelieved ends a reader after another goroutine has taken over.
 var errRelieved = errors.New("emulator: another goroutine reads")
 
-// read reads until the connection ends, and closes it, unless another goroutine takes over.
+// read reads until the connection ends and closes it, unless another goroutine takes over.
 func (c *socket) read(ctx context.Context) {
-	// The timer is this goroutine's own: whether it could be stopped tells who reads on.
+	// The timer belongs to this goroutine. If it can't be stopped, another goroutine reads.
 	relief := time.AfterFunc(time.Hour, func() { c.read(ctx) })
 	relief.Stop()
 	err := c.readAll(ctx, relief)
 	var v *violation
 	switch {
-	case err == errRelieved: //nolint:errorlint // readAll's own value, never wrapped
+	case err == errRelieved: //nolint:errorlint // never wrapped
 		return
 	case err == nil:
 	case errors.As(err, &v):
@@ -54,7 +54,7 @@ func (c *socket) read(ctx context.Context) {
 	c.ended()
 }
 
-// readAll handles what the client sends until its close frame, for which it gives nil, or an error.
+// readAll handles what the client sends. It returns nil after the client's close frame.
 func (c *socket) readAll(ctx context.Context, relief *time.Timer) error {
 	for {
 		op, payload, err := c.frames.next()
@@ -62,24 +62,25 @@ func (c *socket) readAll(ctx context.Context, relief *time.Timer) error {
 			return err
 		}
 		switch op {
-		case ws.OpText:
+		case opText:
 			if !c.handle(ctx, payload, relief) {
 				return errRelieved
 			}
-		case ws.OpPing:
+		case opPing:
 			c.session.Ping()
 			c.out.pong(payload)
-		case ws.OpClose:
+		case opClose:
 			return c.closedByClient(payload)
-		default: // an unasked pong
+		default: // an unsolicited pong
 		}
 	}
 }
 
-// handle handles a message. It gives false if another goroutine has begun to read, as relief makes one after a turn.
+// handle handles a message. It returns false if it took longer than a turn and another goroutine
+// reads now.
 func (c *socket) handle(ctx context.Context, payload []byte, relief *time.Timer) bool {
 	inv, err := c.session.accept(ctx, payload)
-	if inv == nil || err != nil { // after the end messages go nowhere
+	if inv == nil || err != nil { // messages after the end are dropped
 		return true
 	}
 	if c.in.Buffered() > 0 {
@@ -98,7 +99,8 @@ func (c *socket) handle(ctx context.Context, payload []byte, relief *time.Timer)
 	return relief.Stop()
 }
 
-// closedByClient ends the session as the client wishes, and answers its close frame with the same code.
+// closedByClient ends the session with the status of the client's close frame, and answers with the
+// same code.
 func (c *socket) closedByClient(payload []byte) error {
 	status, err := closeStatus(payload)
 	if err != nil {
@@ -113,8 +115,9 @@ func (c *socket) closedByClient(payload []byte) error {
 	return nil
 }
 
-// fail ends the session because of a frame that must not be. What the client still sends is thrown away for a moment,
-// since to close on unread data would take the close frame from it.
+// fail ends the session because of a frame that is not allowed. It discards what the client still
+// sends for a moment: closing a connection with unread data could prevent the client from getting
+// the close frame.
 func (c *socket) fail(v *violation) {
 	status := CloseStatus{Code: v.code}
 	switch u := &c.session.g.cfg.Undocumented; v.code {
@@ -123,8 +126,206 @@ func (c *socket) fail(v *violation) {
 	case 1009:
 		status.Reason = u.TooBigReason
 	}
-	c.session.g.cfg.Logger.Info("the client broke a rule", slog.String("connectionId", c.session.id), slog.Any("error", v))
+	c.session.g.cfg.Logger.Info("the client violated the protocol",
+		slog.String("connectionId", c.session.id), slog.Any("error", v))
 	c.session.end(status, byGateway).start()
-	// The deadline that the close frame set ends it, if the client does not.
+	// It ends with the client's close frame or with the deadline that our close frame has set.
 	_ = c.frames.drain(v.rest)
+}
+
+// errBufferFull is the error of Send for a client that reads slowly.
+var errBufferFull = errors.New("emulator: the client's buffer is full")
+
+// closeGrace is how long a closing connection may take for each of these: to end the write in
+// progress, to write what is pending, and to receive the client's close frame.
+const closeGrace = time.Second
+
+// outbound sends to a client over a socket. It has a bounded buffer of frames and, while there are
+// any, one goroutine that writes them. It is a [Client] and a batcher.
+type outbound struct {
+	tracker *tracker
+	limit   int
+
+	mu      sync.Mutex
+	idle    sync.Cond // signaled when writing becomes false
+	conn    net.Conn  // nil until the handshake is answered
+	pending []byte    // frames to write
+	inWrite int       // bytes being written
+	writing bool      // a goroutine writes
+	closed  bool      // the close frame is queued or the connection is lost: accept no more frames
+}
+
+func newOutbound(t *tracker, limit int) *outbound {
+	o := &outbound{tracker: t, limit: limit}
+	o.idle.L = &o.mu
+	return o
+}
+
+// attach sets the connection and starts to write the frames that are already queued.
+func (o *outbound) attach(conn net.Conn) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.conn = conn
+	if o.closed {
+		o.limitTime()
+	}
+	o.wake()
+}
+
+// Send queues a text message, in frames of at most 32 KB (AWS, quotas: larger payloads are split,
+// also those of @connections).
+func (o *outbound) Send(data []byte) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	err := o.add(data)
+	o.wake()
+	return err
+}
+
+// queue is Send without starting a writer. A call of flush must follow.
+func (o *outbound) queue(data []byte) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.add(data)
+}
+
+// flush writes what is pending in the calling goroutine, unless another goroutine is writing. It
+// blocks while the client does not read.
+func (o *outbound) flush() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.begin() {
+		o.writePending()
+	}
+}
+
+func (o *outbound) add(data []byte) error {
+	switch {
+	case o.closed:
+		return nil
+	case o.full(len(data)):
+		return errBufferFull
+	}
+	o.pending = appendMessage(o.pending, data)
+	return nil
+}
+
+// full reports whether n more bytes do not fit. Any message fits into an empty buffer.
+func (o *outbound) full(n int) bool {
+	waiting := len(o.pending) + o.inWrite
+	return waiting > 0 && waiting+n > o.limit
+}
+
+// pong answers a ping, unless the buffer is full.
+func (o *outbound) pong(payload []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed || o.full(len(payload)) {
+		return
+	}
+	o.pending = appendFrame(o.pending, opPong, true, payload)
+	o.wake()
+}
+
+// Close queues the close frame. The client has closeGrace to answer it.
+func (o *outbound) Close(code int, reason string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return
+	}
+	o.closed = true
+	o.pending = appendFrame(o.pending, opClose, true, closePayload(code, reason))
+	o.limitTime()
+	o.wake()
+}
+
+// limitTime ends reads and writes after closeGrace. The grace starts again when the close frame is
+// written, so that a slow machine does not lose the frame.
+func (o *outbound) limitTime() {
+	if o.conn != nil {
+		// It fails only if the connection is closed.
+		_ = o.conn.SetDeadline(time.Now().Add(closeGrace))
+	}
+}
+
+// finish waits until what is pending is written, at most for closeGrace, and closes the connection.
+func (o *outbound) finish() error {
+	o.mu.Lock()
+	if !o.closed { // the connection is lost
+		o.closed = true
+		o.pending = nil
+		_ = o.conn.SetDeadline(time.Now())
+	}
+	for o.writing {
+		o.idle.Wait()
+	}
+	o.mu.Unlock()
+	o.linger()
+	return o.conn.Close()
+}
+
+// linger closes the writing side and discards what the client sends until it has closed its side,
+// or until closeGrace has passed. Closing a connection with unread data would reset it, and could
+// prevent the client from getting the close frame.
+func (o *outbound) linger() {
+	if closeWrite(o.conn) == nil {
+		_, _ = io.Copy(io.Discard, onlyReader{o.conn})
+	}
+}
+
+// onlyReader hides the other methods of a reader from io.Copy.
+type onlyReader struct{ io.Reader }
+
+// begin makes the caller the writer if something is pending and no goroutine is writing. It reports
+// whether it did.
+func (o *outbound) begin() bool {
+	if o.writing || o.conn == nil || len(o.pending) == 0 {
+		return false
+	}
+	o.writing = true
+	return true
+}
+
+// wake starts a writer goroutine if one is needed.
+func (o *outbound) wake() {
+	if !o.begin() {
+		return
+	}
+	o.tracker.begin()
+	go func() {
+		defer o.tracker.end()
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.writePending()
+	}()
+}
+
+// writePending writes until nothing is pending. It holds the lock except while it writes.
+func (o *outbound) writePending() {
+	var spare []byte
+	for len(o.pending) > 0 {
+		batch := o.pending
+		o.pending, o.inWrite = spare, len(batch)
+		if o.closed {
+			o.limitTime()
+		}
+		o.mu.Unlock()
+		_, err := o.conn.Write(batch)
+		o.mu.Lock()
+		o.inWrite = 0
+		if err != nil {
+			o.closed = true
+			o.pending = nil
+			break
+		}
+		if spare = nil; cap(batch) <= keptBuffer {
+			spare = batch[:0]
+		}
+	}
+	if o.pending == nil {
+		o.pending = spare
+	}
+	o.writing = false
+	o.idle.Broadcast()
 }

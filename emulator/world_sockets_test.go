@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
@@ -11,8 +12,8 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"testing"
 
-	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
 )
 
@@ -24,7 +25,7 @@ type sockets struct {
 
 func newSockets() *sockets { return &sockets{servers: map[*Gateway]*Server{}} }
 
-// server gives the world's server, and starts it at the first call.
+// server returns the world's server. The first call starts it.
 func (f *sockets) server(w *world) *Server {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -49,34 +50,34 @@ func (f *sockets) dial(w *world, h Handshake) (*peer, answer) {
 	}
 	p := &peer{frames: make(chan string, 1000), ends: make(chan CloseStatus, 1)}
 	var mu sync.Mutex
-	send := func(op ws.OpCode, fin bool, data string) {
+	send := func(op opcode, fin bool, data string) {
 		mu.Lock()
 		defer mu.Unlock()
 		// The gateway may have closed the connection.
-		_, _ = conn.Write(ws.MustCompileFrame(ws.MaskFrame(ws.NewFrame(op, fin, []byte(data)))))
+		_, _ = conn.Write(masked(op, fin, data))
 	}
-	p.text = func(data string) { send(ws.OpText, true, data) }
-	p.binary = func(data string) { send(ws.OpBinary, true, data) }
+	p.text = func(data string) { send(opText, true, data) }
+	p.binary = func(data string) { send(opBinary, true, data) }
 	p.parts = func(parts ...string) {
-		op := ws.OpText
+		op := opText
 		for i, part := range parts {
 			send(op, i == len(parts)-1, part)
-			op = ws.OpContinuation
+			op = opContinuation
 		}
 	}
 	p.close = func(code int, reason string) {
 		var payload []byte
 		if code != 0 && code != StatusNoStatusRcvd {
-			payload = ws.NewCloseFrameBody(ws.StatusCode(code), reason)
+			payload = append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...)
 		}
-		send(ws.OpClose, true, string(payload))
+		send(opClose, true, string(payload))
 	}
 	p.drop = func() { _ = conn.Close() }
-	p.ping = func() { send(ws.OpPing, true, "ping") }
+	p.ping = func() { send(opPing, true, "ping") }
 	var reader sync.WaitGroup
 	reader.Go(func() {
 		end := readFrames(in, p.frames)
-		p.close(end.Code, "") // clients answer a close frame
+		p.close(end.Code, "") // as clients answer a close frame
 		p.ends <- end
 	})
 	w.t.Cleanup(func() {
@@ -86,7 +87,7 @@ func (f *sockets) dial(w *world, h Handshake) (*peer, answer) {
 	return p, a
 }
 
-// handshake asks for a connection at u, and gives what is left to read after the answer.
+// handshake requests a connection at u, and returns what follows the response.
 func handshake(w *world, u *url.URL, header http.Header) (net.Conn, *bufio.Reader, answer) {
 	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", u.Host)
 	require.NoError(w.t, err)
@@ -102,7 +103,7 @@ func handshake(w *world, u *url.URL, header http.Header) (net.Conn, *bufio.Reade
 			r.Header[name] = []string{value} // as browsers write it
 		}
 	}
-	var head bytes.Buffer // by hand, since net/http would add a User-Agent of its own
+	var head bytes.Buffer // not by net/http, which adds a User-Agent
 	_, _ = fmt.Fprintf(&head, "GET %s HTTP/1.1\r\nHost: %s\r\n", u.RequestURI(), u.Host)
 	require.NoError(w.t, r.Header.Write(&head))
 	head.WriteString("\r\n")
@@ -121,27 +122,68 @@ func handshake(w *world, u *url.URL, header http.Header) (net.Conn, *bufio.Reade
 	return conn, in, a
 }
 
-// readFrames hands on the messages that arrive until the connection ends, and gives the close frame's status; a zero one
-// if there was none. It puts fragments together; a fragment too large shows up as a message of its own.
+// masked encodes a frame as clients send it.
+func masked(op opcode, fin bool, payload string) []byte {
+	b := []byte{byte(op)}
+	if fin {
+		b[0] |= 0x80
+	}
+	switch n := len(payload); {
+	case n < 126:
+		b = append(b, 0x80|byte(n))
+	case n < 1<<16:
+		b = binary.BigEndian.AppendUint16(append(b, 0x80|126), uint16(n))
+	default:
+		b = binary.BigEndian.AppendUint64(append(b, 0x80|127), uint64(n))
+	}
+	mask := []byte{0x12, 0x34, 0x56, 0x78}
+	b = append(b, mask...)
+	for i := range len(payload) {
+		b = append(b, payload[i]^mask[i%4])
+	}
+	return b
+}
+
+// reserved sets a reserved bit of a frame.
+func reserved(frame []byte) []byte {
+	frame[0] |= 0x40
+	return frame
+}
+
+// readFrame reads a frame as servers send it.
+func readFrame(in io.Reader) (op opcode, fin bool, payload []byte, err error) {
+	var head [2]byte
+	if _, err := io.ReadFull(in, head[:]); err != nil {
+		return 0, false, nil, err
+	}
+	size := uint64(head[1])
+	if size >= 126 { // servers do not mask
+		long := make([]byte, 8)
+		if _, err := io.ReadFull(in, long[len(long)-map[uint64]int{126: 2, 127: 8}[size]:]); err != nil {
+			return 0, false, nil, err
+		}
+		size = binary.BigEndian.Uint64(long)
+	}
+	payload = make([]byte, size)
+	_, err = io.ReadFull(in, payload)
+	return opcode(head[0] & 0x0f), head[0]&0x80 != 0, payload, err
+}
+
+// readFrames sends the messages that arrive to frames until the connection ends. It returns the
+// status of the close frame, or a zero one. It joins fragments; one that is too large appears as a
+// message of its own.
 func readFrames(in *bufio.Reader, frames chan<- string) CloseStatus {
 	var message strings.Builder
 	for {
-		h, err := ws.ReadHeader(in)
-		if err != nil {
-			return CloseStatus{}
-		}
-		payload := make([]byte, h.Length)
-		if _, err := io.ReadFull(in, payload); err != nil {
-			return CloseStatus{}
-		}
+		op, fin, payload, err := readFrame(in)
 		switch {
-		case h.OpCode == ws.OpClose:
-			code, reason := ws.ParseCloseFrameData(payload)
-			if len(payload) == 0 {
-				code = StatusNoStatusRcvd
-			}
-			return CloseStatus{int(code), reason}
-		case h.OpCode == ws.OpPong:
+		case err != nil:
+			return CloseStatus{}
+		case op == opClose && len(payload) == 0:
+			return CloseStatus{Code: StatusNoStatusRcvd}
+		case op == opClose:
+			return CloseStatus{int(binary.BigEndian.Uint16(payload)), string(payload[2:])}
+		case op == opPong:
 			frames <- "pong:" + string(payload)
 			continue
 		case len(payload) > 32<<10:
@@ -149,9 +191,16 @@ func readFrames(in *bufio.Reader, frames chan<- string) CloseStatus {
 			continue
 		}
 		message.Write(payload)
-		if h.Fin {
+		if fin {
 			frames <- message.String()
 			message.Reset()
 		}
 	}
+}
+
+func mustURL(t *testing.T, text string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(text)
+	require.NoError(t, err)
+	return u
 }

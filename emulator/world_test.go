@@ -14,15 +14,15 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// start is where the tests' clock stands at first.
+// start is the time at which the tests' clock stands at first.
 func start() time.Time { return time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC) }
 
-// handlerFunc makes a lambda.Handler of a function.
+// handlerFunc is a function as a lambda.Handler.
 type handlerFunc func(ctx context.Context, event []byte) ([]byte, error)
 
 func (f handlerFunc) Invoke(ctx context.Context, event []byte) ([]byte, error) { return f(ctx, event) }
 
-// invoked is an event that a handler got.
+// invoked is an event that a handler received.
 type invoked struct {
 	raw          []byte
 	Headers      map[string]string   `json:"headers"`
@@ -58,7 +58,7 @@ func read(event []byte) (invoked, error) {
 	return in, err
 }
 
-// status is what a handler answers that has only a status code to say.
+// status returns a response that has a status code only.
 func status(code int) []byte { return append(appendInt([]byte(`{"statusCode":`), code), '}') }
 
 func appendInt(b []byte, n int) []byte {
@@ -66,7 +66,8 @@ func appendInt(b []byte, n int) []byte {
 	return append(b, text...)
 }
 
-// world is a gateway under test, with a handler that reports what it gets and a clock that stands still.
+// world is a gateway under test, with a handler that reports its events and a clock that stands
+// still.
 type world struct {
 	t      *testing.T
 	gw     *Gateway
@@ -81,7 +82,7 @@ type front interface {
 	dial(w *world, h Handshake) (*peer, answer)
 }
 
-// answer is what a client sees of the answer to its handshake.
+// answer is the response to a handshake as the client sees it.
 type answer struct {
 	status      int
 	subprotocol string
@@ -99,11 +100,12 @@ type peer struct {
 	parts  func(parts ...string)         // sends a message in several frames
 	binary func(data string)             // sends a binary message
 	close  func(code int, reason string) // sends a close frame
-	drop   func()                        // cuts the link
+	drop   func()                        // cuts the connection
 	ping   func()
 }
 
-// newWorld starts a gateway; respond is its handler, nil for one that answers 200 to everything.
+// newWorld starts a gateway with the handler respond. If that is nil, the handler returns 200 for
+// everything.
 func newWorld(t *testing.T, f front, cfg Config, respond handlerFunc) *world {
 	t.Helper()
 	w := &world{t: t, clock: NewManualClock(start()), events: make(chan invoked, 10_000), front: f}
@@ -128,7 +130,7 @@ func newWorld(t *testing.T, f front, cfg Config, respond handlerFunc) *world {
 	return w
 }
 
-// connect connects a client that must be let in, and takes the event of its $connect.
+// connect connects a client, which must be accepted, and takes the event of its $connect.
 func (w *world) connect() *peer { w.t.Helper(); return w.connectAs(Handshake{}) }
 
 func (w *world) connectAs(h Handshake) *peer {
@@ -141,8 +143,8 @@ func (w *world) connectAs(h Handshake) *peer {
 	return p
 }
 
-// event takes the next event, which must be of that route. It waits for as long as the test binary may run, as everything
-// here does that waits for what must happen: how long that takes is the machine's affair.
+// event takes the next event, which must be of that route. It waits for as long as the test binary
+// may run, like everything here that waits for something that must happen.
 func (w *world) event(route string) invoked {
 	w.t.Helper()
 	e := <-w.events
@@ -150,7 +152,7 @@ func (w *world) event(route string) invoked {
 	return e
 }
 
-// noEvent says that no event has come and none is on its way.
+// noEvent checks that there is no further event, now or later.
 func (w *world) noEvent() {
 	w.t.Helper()
 	w.quiesce()
@@ -166,7 +168,7 @@ func (w *world) quiesce() {
 	require.NoError(w.t, w.gw.Quiesce(context.Background()))
 }
 
-// frame takes the next message that the client got.
+// frame takes the next message that the client received.
 func (w *world) frame(p *peer) string {
 	w.t.Helper()
 	select {
@@ -178,7 +180,7 @@ func (w *world) frame(p *peer) string {
 	}
 }
 
-// noFrame says that the client has got nothing, and that the connection still works: a post comes next.
+// noFrame checks that the client has received nothing, and that a post still arrives.
 func (w *world) noFrame(p *peer) {
 	w.t.Helper()
 	w.quiesce()
@@ -186,14 +188,14 @@ func (w *world) noFrame(p *peer) {
 	require.Equal(w.t, "probe", w.frame(p))
 }
 
-// noAnswer says that the client has got nothing so far, while a handler is running.
+// noAnswer checks that the client has received nothing so far, while a handler is running.
 func (w *world) noAnswer(p *peer) {
 	w.t.Helper()
 	require.NoError(w.t, w.post(p, "probe"))
 	require.Equal(w.t, "probe", w.frame(p))
 }
 
-// end takes the close frame that the client got.
+// end takes the close frame that the client received.
 func (w *world) end(p *peer) CloseStatus {
 	w.t.Helper()
 	for {
@@ -212,7 +214,7 @@ func (w *world) post(p *peer, data string) error {
 // inMemory is the front without sockets.
 type inMemory struct{}
 
-// memoryClient is a Client that hands everything to a peer.
+// memoryClient is a Client that passes everything to a peer.
 type memoryClient struct{ p *peer }
 
 func (c memoryClient) Send(data []byte) error {

@@ -59,8 +59,8 @@ func NewServer(t testing.TB, h lambda.Handler, opts ...Option) *Server {
 // serve puts what only the test knows of a client where the gateway looks for it, as an authorizer does.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if d := s.take(r.Header.Get(dialHeader)); d != nil {
-		ctx := emulator.WithAuthorizer(context.WithValue(r.Context(), dialKey{}, d), d.request.Authorizer)
-		r = r.WithContext(emulator.WithUsageKey(ctx, d.request.UsageKey))
+		ctx := context.WithValue(r.Context(), dialKey{}, d)
+		r = r.WithContext(emulator.WithAuthorizer(ctx, d.request.Authorizer, d.request.UsageKey))
 		r.Header.Del(dialHeader)
 		if ip := d.request.SourceIP; ip != "" {
 			r.RemoteAddr = net.JoinHostPort(ip, "0")

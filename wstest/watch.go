@@ -17,6 +17,7 @@ import (
 	"github.com/gatesock/gatesock/emulator"
 	eventkind "github.com/gatesock/gatesock/internal/event"
 	"github.com/gatesock/gatesock/internal/oneline"
+	"github.com/gatesock/gatesock/internal/proxyresponse"
 )
 
 // errLate refuses calls that come after the handler that makes them has returned.
@@ -89,7 +90,7 @@ func (w *watch) call(ctx context.Context, inv *invocation, event []byte) (respon
 	response, err = w.next.Invoke(ctx, event)
 	returned = true
 	if err == nil && eventkind.Read(event).Kind != eventkind.Authorizer { // which is answered otherwise
-		if bad := emulator.ValidateResponse(response, w.unknown); bad != nil {
+		if _, bad := proxyresponse.Decode(response, w.unknown.AcceptStringStatus); bad != nil {
 			w.fail(fmt.Errorf("%s: %w: %s", inv, bad, clip(string(response))))
 		}
 	}

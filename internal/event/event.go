@@ -6,7 +6,7 @@ import (
 	"cmp"
 	"strings"
 
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 // Kind is a kind of event source.
@@ -72,7 +72,7 @@ type requestContext struct {
 // readTraits reads the members by which an event is recognized.
 func readTraits(payload []byte) traits {
 	var t traits
-	s := jsontext.NewScanner(payload, nil)
+	s := jsonscan.NewScanner(payload, nil)
 	if s.Peek() != '{' {
 		t.shape = shapeOf(payload)
 		return t
@@ -87,7 +87,7 @@ func readTraits(payload []byte) traits {
 	return t
 }
 
-func (t *traits) readMember(s *jsontext.Scanner) {
+func (t *traits) readMember(s *jsonscan.Scanner) {
 	switch string(s.Key()) {
 	case "type":
 		t.typ, _ = s.StringOr()
@@ -119,14 +119,14 @@ func (t *traits) readMember(s *jsontext.Scanner) {
 }
 
 // isString passes over a value and reports whether it is a string.
-func isString(s *jsontext.Scanner) bool {
+func isString(s *jsonscan.Scanner) bool {
 	is := s.Peek() == '"'
 	s.Skip()
 	return is
 }
 
 // readFirst returns the first element of an array if that is a string.
-func readFirst(s *jsontext.Scanner) (first string) {
+func readFirst(s *jsonscan.Scanner) (first string) {
 	if s.Peek() != '[' {
 		s.Skip()
 		return ""
@@ -143,7 +143,7 @@ func readFirst(s *jsontext.Scanner) (first string) {
 }
 
 // readRecords reads the source of records. A batch that claims several is mixed.
-func (t *traits) readRecords(s *jsontext.Scanner) {
+func (t *traits) readRecords(s *jsonscan.Scanner) {
 	t.records = true
 	if s.Peek() != '[' {
 		s.Skip()
@@ -160,7 +160,7 @@ func (t *traits) readRecords(s *jsontext.Scanner) {
 	}
 }
 
-func readRecord(s *jsontext.Scanner) (source, arn string) {
+func readRecord(s *jsonscan.Scanner) (source, arn string) {
 	if s.Peek() != '{' {
 		s.Skip()
 		return "", ""
@@ -182,7 +182,7 @@ func readRecord(s *jsontext.Scanner) (source, arn string) {
 }
 
 // readMember reads an object, and returns the string that the member of that name has.
-func readMember(s *jsontext.Scanner, name string) (value string) {
+func readMember(s *jsonscan.Scanner, name string) (value string) {
 	s.Open('{')
 	for s.More('}') {
 		if string(s.Key()) == name {
@@ -194,7 +194,7 @@ func readMember(s *jsontext.Scanner, name string) (value string) {
 	return value
 }
 
-func (c *requestContext) read(s *jsontext.Scanner) {
+func (c *requestContext) read(s *jsonscan.Scanner) {
 	if s.Peek() != '{' {
 		s.Skip()
 		return
@@ -231,7 +231,7 @@ func (c *requestContext) read(s *jsontext.Scanner) {
 
 // saysAnything passes over the place of an authorizer's answer, and reports whether there is one: an object with a
 // member that is not null, other than the one that the gateway adds by itself.
-func saysAnything(s *jsontext.Scanner) (says bool) {
+func saysAnything(s *jsonscan.Scanner) (says bool) {
 	if s.Peek() != '{' {
 		s.Skip()
 		return false

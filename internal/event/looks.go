@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 // Looks returns what an event looks like, for error messages, as "an SQS event".
@@ -77,7 +77,7 @@ func withMembers(payload []byte) string {
 	const most = 6
 	var names []string
 	count := 0
-	s := jsontext.NewScanner(payload, nil)
+	s := jsonscan.NewScanner(payload, nil)
 	s.Open('{')
 	for ; s.More('}'); count++ {
 		if k := s.Key(); count < most {
@@ -98,7 +98,7 @@ func withMembers(payload []byte) string {
 }
 
 func shapeOf(payload []byte) string {
-	s := jsontext.NewScanner(payload, nil)
+	s := jsonscan.NewScanner(payload, nil)
 	c := s.Peek()
 	s.Skip()
 	switch err := s.End(); {
@@ -145,7 +145,7 @@ func Quote(s string) string {
 // Member returns the text of a member of the event: a string's contents or the JSON of another value. It
 // reports whether there is one other than null.
 func Member(payload []byte, name string) (value string, ok bool) {
-	s := jsontext.NewScanner(payload, nil)
+	s := jsonscan.NewScanner(payload, nil)
 	if s.Peek() != '{' {
 		return "", false
 	}

@@ -44,7 +44,7 @@ type Request[In, Out any] = func(context.Context, In, ...func(*dynamodb.Options)
 // timeout of 3 seconds, with waits between them, and not once ctx's deadline leaves no time. The
 // client's own retryer is not used. A request that a condition refuses is not repeated; see
 // [Refused]. A write whose answer was lost may be carried out twice, so it must be one that can
-// be.
+// be. If ctx has ended, Do makes no request.
 func Do[In, Out any](
 	ctx context.Context, t *Table, request Request[In, Out], in In,
 ) (out Out, past Attempts, err error) {

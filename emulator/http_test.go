@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,11 +12,15 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// A page whose name was bound to this machine's address (DNS rebinding) reaches nothing, whatever it asks for.
+// A page whose name was bound to the address of this machine (DNS rebinding) reaches nothing,
+// whatever it requests.
 func TestHosts(t *testing.T) {
 	t.Parallel()
 	plain := newWorld(t, inMemory{}, Config{}, nil).gw
-	named := newWorld(t, inMemory{}, Config{DomainName: "ws.example.com:8443", Hosts: []string{"host.docker.internal", "Gateway"}}, nil).gw
+	named := newWorld(t, inMemory{}, Config{
+		DomainName: "ws.example.com:8443",
+		Hosts:      []string{"host.docker.internal", "Gateway"},
+	}, nil).gw
 	anyHost := newWorld(t, inMemory{}, Config{Hosts: []string{"*"}}, nil).gw
 	for _, c := range []struct {
 		gateway *Gateway
@@ -32,7 +37,7 @@ func TestHosts(t *testing.T) {
 		{plain, "192.168.1.5:3001", true},
 		{plain, "[fe80::1%25eth0]:3001", true},
 		{plain, "localapi00.execute-api.us-east-1.amazonaws.com", true},
-		{plain, "", true}, // HTTP/1.0; no browser sends it
+		{plain, "", true}, // HTTP/1.0, which browsers do not use
 		{plain, "evil.example:3001", false},
 		{plain, "localhost.evil.example", false},
 		{plain, "127.0.0.1.evil.example", false},
@@ -44,11 +49,14 @@ func TestHosts(t *testing.T) {
 		{named, "evil.example", false},
 		{anyHost, "evil.example", true},
 	} {
-		for path, method := range map[string]string{"/local": "GET", "/local?upgrade": "GET", "/local/@connections/" + wellFormed: "POST"} {
+		for path, method := range map[string]string{
+			"/local": "GET", "/local?upgrade": "GET",
+			"/local/@connections/" + wellFormed: "POST",
+		} {
 			r := httptest.NewRequestWithContext(t.Context(), method, path, nil)
 			r.Host = c.host
 			if r.URL.RawQuery != "" {
-				r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}} // without a key, which is judged later
+				r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}} // the key is checked later
 			}
 			answer := httptest.NewRecorder()
 			c.gateway.ServeHTTP(answer, r)
@@ -62,7 +70,7 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-// A page of another site can make a browser send a POST with a text, or a DELETE, without asking first; nobody has signed it.
+// A page of another site can make a browser send an unsigned POST with text, or a DELETE.
 func TestCrossSiteCalls(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -97,7 +105,7 @@ func TestCrossSiteCalls(t *testing.T) {
 	}
 }
 
-// A call's body is read no further than it takes to see that it is too large.
+// The body of a call is read only until it is known to be too large.
 func TestEndlessBody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, inMemory{}, Config{}, nil)
@@ -109,7 +117,7 @@ func TestEndlessBody(t *testing.T) {
 	require.LessOrEqual(t, body.read, 2*gatesock.MaxMessageSize)
 }
 
-// endless is a reader that ends far above what may be read of it.
+// endless is a reader that ends far beyond what may be read of it.
 type endless struct{ read int }
 
 func (e *endless) Read(p []byte) (int, error) {
@@ -118,4 +126,10 @@ func (e *endless) Read(p []byte) (int, error) {
 	}
 	e.read += len(p)
 	return len(p), nil
+}
+
+// A parameter with a broken escape is otherwise decoded like any other.
+func TestBrokenParameter(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, url.Values{"a b": {"%zz c+"}, "%": {""}}, parseQuery("a+b=%zz+c%2B&%"))
 }

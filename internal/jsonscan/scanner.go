@@ -1,6 +1,7 @@
-// Package jsontext reads and writes JSON text where each allocation counts: the envelope of an event on the way into
-// a handler and out of the emulator. What has a type of its own goes through encoding/json.
-package jsontext
+// Package jsonscan reads and writes JSON with few allocations. It serves the code that every
+// message passes: the event's envelope, on its way into a handler and out of the emulator. Values
+// with a Go type of their own go through encoding/json.
+package jsonscan
 
 import (
 	"fmt"
@@ -12,9 +13,9 @@ import (
 // maxDepth is the nesting that encoding/json accepts.
 const maxDepth = 10000
 
-// Scanner reads JSON once from left to right, and checks all of it, also what it passes over. It accepts what
-// encoding/json accepts, but matches names exactly, which the gateway's events allow. The first error
-// sticks: later calls do nothing.
+// Scanner reads JSON once, from left to right, and validates all of it, including what it skips. It
+// accepts what encoding/json accepts, but matches names exactly. After the first error, calls do
+// nothing.
 //
 //	if s.Open('{') {
 //		for s.More('}') {
@@ -28,15 +29,16 @@ const maxDepth = 10000
 //	}
 type Scanner struct {
 	data  []byte
-	kept  *strings.Builder // what the strings that were read are parts of
+	kept  *strings.Builder // holds the strings that were read
 	pos   int
 	depth int
-	fresh bool // an object or array was opened and nothing in it was read yet
+	fresh bool // an object or array is open and nothing in it has been read
 	err   error
 }
 
-// NewScanner returns a Scanner of data. The strings that it reads are parts of what it appends to kept, and share no
-// memory with data; a nil kept is a buffer of the scanner's own.
+// NewScanner returns a Scanner that reads data. The strings that it returns are parts of kept, to
+// which it appends, and share no memory with data. If kept is nil, the scanner uses a buffer of its
+// own.
 func NewScanner(data []byte, kept *strings.Builder) Scanner {
 	if kept == nil {
 		kept = new(strings.Builder)
@@ -44,10 +46,10 @@ func NewScanner(data []byte, kept *strings.Builder) Scanner {
 	return Scanner{data: data, kept: kept}
 }
 
-// Err returns the first error, with its place in the text.
+// Err returns the first error, with its offset in the text.
 func (s *Scanner) Err() error { return s.err }
 
-// syntaxError is where and why a text is not JSON, or not of the shape that was asked for.
+// syntaxError is the error for text that is not JSON or does not have the requested shape.
 type syntaxError struct {
 	offset int
 	reason string
@@ -70,7 +72,7 @@ func (s *Scanner) unexpected(want string) {
 	s.fail("unexpected " + strconv.QuoteRune(rune(s.data[s.pos])) + ", want " + want)
 }
 
-// Peek passes over white space and returns the next byte, 0 at the end.
+// Peek skips white space and returns the next byte without reading it, or 0 at the end.
 func (s *Scanner) Peek() byte {
 	for s.pos < len(s.data) {
 		c := s.data[s.pos]
@@ -82,7 +84,8 @@ func (s *Scanner) Peek() byte {
 	return 0
 }
 
-// Open reads the beginning of an object or array; it is false if a null stands in its place.
+// Open reads the opening brace or bracket of an object or array. It returns false if the value is
+// null.
 func (s *Scanner) Open(c byte) bool {
 	if s.Peek() != c {
 		if s.Null() {
@@ -101,7 +104,8 @@ func (s *Scanner) Open(c byte) bool {
 	return true
 }
 
-// More tells whether another member or element follows, and reads the end if none does.
+// More reports whether another member or element follows. If none does, it reads the closing brace
+// or bracket.
 func (s *Scanner) More(end byte) bool {
 	if s.err != nil {
 		return false
@@ -129,7 +133,7 @@ func (s *Scanner) More(end byte) bool {
 	return true
 }
 
-// Key reads the name of a member and the colon after it. What it returns is to be compared, not kept.
+// Key reads the name of a member and the colon after it. The result is valid until the next call.
 func (s *Scanner) Key() []byte {
 	start, end, plain := s.skipString()
 	if s.Peek() != ':' {
@@ -146,7 +150,7 @@ func (s *Scanner) Key() []byte {
 	return k
 }
 
-// Name reads the name of a member as key does, to be kept.
+// Name is [Scanner.Key] with a result that stays valid.
 func (s *Scanner) Name() string {
 	k := s.Quoted()
 	if s.Peek() != ':' {
@@ -174,7 +178,7 @@ func (s *Scanner) literal(l string) {
 	s.unexpected(l)
 }
 
-// String reads a string into dst; a null leaves dst as it is.
+// String reads a string into dst. A null leaves dst unchanged.
 func (s *Scanner) String(dst *string) {
 	if s.Peek() == '"' {
 		*dst = s.Quoted()
@@ -183,7 +187,7 @@ func (s *Scanner) String(dst *string) {
 	}
 }
 
-// Int reads an integer into dst; a null leaves dst as it is.
+// Int reads an integer into dst. A null leaves dst unchanged.
 func (s *Scanner) Int(dst *int64) {
 	if s.Null() || s.err != nil {
 		return
@@ -202,8 +206,8 @@ func (s *Scanner) Int(dst *int64) {
 	*dst = n
 }
 
-// Integer reads a whole number into dst, also one that is written with a fraction, which is dropped, or in a string.
-// Any other value, such as a null or a number that no int64 is near, leaves dst as it is.
+// Integer reads a number into dst. It drops a fraction, and accepts a number in a string. Any other
+// value, such as null or a number outside int64, leaves dst unchanged.
 func (s *Scanner) Integer(dst *int64) {
 	var start, end int
 	switch c := s.Peek(); {
@@ -227,14 +231,15 @@ func (s *Scanner) Integer(dst *int64) {
 	}
 }
 
-// Text reads any value but a null into dst: a string's contents, or the JSON of another value.
+// Text reads any value into dst: the contents of a string, or the JSON of another value. A null
+// leaves dst unchanged.
 func (s *Scanner) Text(dst *string) {
 	if text, ok := s.Scalar(); ok {
 		*dst = text
 	}
 }
 
-// Bool reads a boolean into dst; a null leaves dst as it is.
+// Bool reads a boolean into dst. A null leaves dst unchanged.
 func (s *Scanner) Bool(dst *bool) {
 	switch s.Peek() {
 	case 't':
@@ -250,7 +255,8 @@ func (s *Scanner) Bool(dst *bool) {
 	}
 }
 
-// Scalar reads any value into its text: a string's contents, or the JSON of anything else. It is false for a null.
+// Scalar reads any value and returns the contents of a string, or the JSON of another value, and
+// whether it is not null.
 func (s *Scanner) Scalar() (string, bool) {
 	switch s.Peek() {
 	case '"':
@@ -264,7 +270,8 @@ func (s *Scanner) Scalar() (string, bool) {
 	}
 }
 
-// StringOr reads any value; it returns a string's contents, empty for a null, and is false for anything else.
+// StringOr reads any value. It returns the contents of a string, "" for a null, and false for any
+// other value.
 func (s *Scanner) StringOr() (string, bool) {
 	if s.Peek() == '"' {
 		return s.Quoted(), true
@@ -276,7 +283,7 @@ func (s *Scanner) StringOr() (string, bool) {
 	return "", false
 }
 
-// Raw passes over a value and returns its JSON.
+// Raw skips a value and returns its JSON.
 func (s *Scanner) Raw() string {
 	s.Peek()
 	start := s.pos
@@ -287,14 +294,14 @@ func (s *Scanner) Raw() string {
 	return s.cut(start, s.pos)
 }
 
-// cut returns a part of the text, in memory that it shares with the strings read before.
+// cut returns a part of the text, in the memory of the strings that were read before.
 func (s *Scanner) cut(start, end int) string {
 	n := s.kept.Len()
 	s.kept.Write(s.data[start:end])
 	return s.kept.String()[n:]
 }
 
-// Skip passes over a value.
+// Skip skips a value.
 func (s *Scanner) Skip() {
 	switch c := s.Peek(); c {
 	case '{':
@@ -326,7 +333,7 @@ func (s *Scanner) Skip() {
 	}
 }
 
-// End checks that nothing but white space is left, and returns the first error of all.
+// End checks that only white space is left. It returns the first error of the scanner.
 func (s *Scanner) End() error {
 	if s.err == nil && (s.Peek() != 0 || s.pos < len(s.data)) {
 		s.unexpected("the end")
@@ -370,7 +377,7 @@ func (s *Scanner) digits() {
 	}
 }
 
-// byte returns the next byte without passing over white space, 0 at the end.
+// byte returns the next byte without skipping white space, or 0 at the end.
 func (s *Scanner) byte() byte {
 	if s.pos < len(s.data) {
 		return s.data[s.pos]

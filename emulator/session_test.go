@@ -1,18 +1,14 @@
 package emulator
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"net/http"
-	"runtime"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -149,102 +145,7 @@ func TestPostRacesClose(t *testing.T) {
 	require.ErrorIs(t, w.post(p, "x"), gatesock.ErrGone)
 }
 
-func TestSlowReaderOverSockets(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, newSockets(), Config{}, nil)
-	server := w.front.(*sockets).server(w)
-	slow := dialSilent(t, w, server)
-	quick := w.connect()
-	big := strings.Repeat("x", 128*kb)
-	var err error
-	for range 10_000 { // what the system buffers is far less
-		if err = w.post(slow, big); err != nil {
-			break
-		}
-	}
-	require.ErrorIs(t, err, gatesock.ErrThrottled)
-	require.NoError(t, w.post(quick, "hello"))
-	require.Equal(t, "hello", w.frame(quick))
-	// The server's Close, in the cleanup, must come to an end too.
-}
-
-// dialSilent connects a client that never reads.
-func dialSilent(t *testing.T, w *world, s *Server) *peer {
-	t.Helper()
-	u := mustURL(t, s.URL)
-	conn, _, a := handshake(w, u, nil)
-	require.Equal(t, http.StatusSwitchingProtocols, a.status)
-	t.Cleanup(func() { _ = conn.Close() })
-	return &peer{id: w.event("$connect").Context.ConnectionID}
-}
-
-func TestShutdownGivesUpOnAHandler(t *testing.T) {
-	t.Parallel()
-	canceled := make(chan error, 1)
-	w := newWorld(t, inMemory{}, Config{}, on("$default", func(ctx context.Context, _ []byte) ([]byte, error) {
-		<-ctx.Done()
-		canceled <- ctx.Err()
-		return nil, ctx.Err()
-	}))
-	w.connect().text("x")
-	w.event("$default")
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	require.ErrorIs(t, w.gw.Shutdown(ctx), context.Canceled)
-	require.ErrorIs(t, <-canceled, context.Canceled)
-	require.NoError(t, w.gw.Shutdown(context.Background()))
-	_, a := w.front.dial(w, Handshake{})
-	require.Equal(t, http.StatusServiceUnavailable, a.status)
-}
-
-func TestHandlerThatExitsItsGoroutine(t *testing.T) {
-	t.Parallel()
-	for name, f := range map[string]front{"in memory": inMemory{}, "sockets": newSockets()} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, f, Config{}, on("$default", func(context.Context, []byte) ([]byte, error) {
-				runtime.Goexit()
-				return nil, nil
-			}))
-			p := w.connect()
-			for range 3 {
-				p.text("x")
-				require.Contains(t, w.frame(p), "Internal server error")
-			}
-			p.close(1000, "")
-			w.event("$default")
-			w.event("$default")
-			w.event("$default")
-			w.event("$disconnect")
-		})
-	}
-}
-
-// TestMessagesInOneSegment: messages that arrive together overlap too.
-func TestMessagesInOneSegment(t *testing.T) {
-	t.Parallel()
-	var arrived sync.WaitGroup
-	arrived.Add(3)
-	w := newWorld(t, newSockets(), Config{}, on("$default", func(context.Context, []byte) ([]byte, error) {
-		arrived.Done()
-		arrived.Wait() // for the others
-		return status(200), nil
-	}))
-	conn, in, _ := handshake(w, mustURL(t, w.front.(*sockets).server(w).URL), nil)
-	w.event("$connect")
-	frame := ws.MustCompileFrame(masked(ws.OpText, true, "x"))
-	_, err := conn.Write(bytes.Repeat(frame, 3))
-	require.NoError(t, err)
-	for range 3 {
-		w.event("$default")
-	}
-	w.quiesce()
-	require.NoError(t, conn.Close())
-	require.Zero(t, in.Buffered())
-	w.event("$disconnect")
-}
-
-// TestEndsOnce: of the two sides' ends only the first has a $disconnect.
+// Of two ends by either side only the first invokes $disconnect.
 func TestEndsOnce(t *testing.T) {
 	t.Parallel()
 	for _, first := range []closer{byClient, byGateway} {
@@ -257,5 +158,23 @@ func TestEndsOnce(t *testing.T) {
 			inv.start()
 			require.Nil(t, s.end(CloseStatus{Code: 1001}, second))
 		}
+	}
+}
+
+// The idle timeout works at dates whose Unix nanoseconds do not fit into an int64.
+func TestIdleTimeoutAtAnyDate(t *testing.T) {
+	t.Parallel()
+	for _, now := range []time.Time{{}, time.Date(2400, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		clock := NewManualClock(now)
+		g, err := New(handlerFunc(hanging), Config{Clock: clock, Routes: routes("x")})
+		require.NoError(t, err)
+		p := &peer{ends: make(chan CloseStatus, 1)}
+		_, err = g.Connect(context.Background(), Handshake{}, memoryClient{p})
+		require.NoError(t, err)
+		clock.Advance(9 * time.Minute)
+		require.Empty(t, p.ends)
+		clock.Advance(time.Minute)
+		require.Equal(t, closeIdle(), <-p.ends)
+		require.NoError(t, g.Shutdown(context.Background()))
 	}
 }

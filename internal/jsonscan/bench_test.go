@@ -1,11 +1,11 @@
-package jsontext_test
+package jsonscan_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
 
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 func BenchmarkAppendString(b *testing.B) {
@@ -15,7 +15,7 @@ func BenchmarkAppendString(b *testing.B) {
 			b.ReportAllocs()
 			dst := make([]byte, 0, 2*size)
 			for b.Loop() {
-				dst = jsontext.AppendString(dst[:0], text)
+				dst = jsonscan.AppendString(dst[:0], text)
 			}
 		})
 		b.Run(fmt.Sprintf("bytes/%d", size), func(b *testing.B) {
@@ -23,7 +23,7 @@ func BenchmarkAppendString(b *testing.B) {
 			raw := []byte(text)
 			dst := make([]byte, 0, 2*size)
 			for b.Loop() {
-				dst = jsontext.AppendString(dst[:0], raw)
+				dst = jsonscan.AppendString(dst[:0], raw)
 			}
 		})
 	}

@@ -1,11 +1,11 @@
-package jsontext
+package jsonscan
 
 import "unicode/utf8"
 
 const hexDigits = "0123456789abcdef"
 
-// AppendString appends s as a JSON string. Invalid UTF-8 becomes U+FFFD, as in encoding/json; nothing is
-// escaped that JSON does not demand.
+// AppendString appends s to b as a JSON string. Invalid UTF-8 becomes U+FFFD, as in encoding/json.
+// It escapes only what JSON requires.
 func AppendString[S string | []byte](b []byte, s S) []byte {
 	b = append(b, '"')
 	return append(appendEscaped(b, []byte(s)), '"')

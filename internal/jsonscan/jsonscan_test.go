@@ -1,4 +1,4 @@
-package jsontext_test
+package jsonscan_test
 
 import (
 	"encoding/json"
@@ -7,45 +7,48 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/gatesock/gatesock/internal/jsontext"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
 func FuzzSkip(f *testing.F) {
 	for _, s := range []string{
-		``, ` `, `{}`, `[]`, `null`, `nul`, `[1,2,]`, `{"a":1,}`, `{"a" 1}`, `-`, `01`, `1.`, `1e`, `-0.5e+7`, `"a`, `"\x"`, `"\u12"`,
-		"\"\x1f\"", "\"\xff\"", `[[[`, `{"a":[{"b":null}]} `, `true false`, `"12345678"`, `"1234567\"`, `{"a":1 "b":2}`, `[1 2]`, `{1:2}`,
+		``, ` `, `{}`, `[]`, `null`, `nul`, `[1,2,]`, `{"a":1,}`, `{"a" 1}`, `-`, `01`, `1.`, `1e`, `-0.5e+7`,
+		`"a`, `"\x"`, `"\u12"`, "\"\x1f\"", "\"\xff\"", `[[[`, `{"a":[{"b":null}]} `, `true false`, `"12345678"`,
+		`"1234567\"`, `{"a":1 "b":2}`, `[1 2]`, `{1:2}`,
 	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		s := jsontext.NewScanner(text, nil)
+		s := jsonscan.NewScanner(text, nil)
 		s.Skip()
 		require.Equal(t, json.Valid(text), s.End() == nil, "%q: %v", text, s.Err())
 	})
 }
 
 func FuzzString(f *testing.F) {
-	for _, s := range []string{"", "plain", "é\u2028", "\"\\\b\f\n\r\t\x00\x7f", "\xff\xc3(", "😀", "a long text without anything of note in it"} {
+	for _, s := range []string{
+		"", "plain", "é\u2028", "\"\\\b\f\n\r\t\x00\x7f", "\xff\xc3(", "😀", "a long text without escapes",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		want := strings.ToValidUTF8(text, "\ufffd")
 		if strings.Count(want, "\ufffd") != strings.Count(text, "\ufffd") {
-			want = string([]rune(text)) // each wrong byte by itself
+			want = string([]rune(text)) // one U+FFFD for each invalid byte
 		}
-		quoted := jsontext.AppendString(nil, text)
-		require.Equal(t, string(quoted), string(jsontext.AppendString(nil, []byte(text))))
+		quoted := jsonscan.AppendString(nil, text)
+		require.Equal(t, string(quoted), string(jsonscan.AppendString(nil, []byte(text))))
 		var decoded string
 		require.NoError(t, json.Unmarshal(quoted, &decoded), "%s", quoted)
 		require.Equal(t, want, decoded)
 
 		for _, spelling := range [][]byte{quoted, marshal(t, text)} {
-			s := jsontext.NewScanner(spelling, nil)
+			s := jsonscan.NewScanner(spelling, nil)
 			var got string
 			s.String(&got)
 			require.NoError(t, s.End())
 			require.Equal(t, want, got)
-			s = jsontext.NewScanner(spelling, nil)
+			s = jsonscan.NewScanner(spelling, nil)
 			require.Equal(t, want, string(s.Bytes()))
 			require.NoError(t, s.End())
 		}
@@ -62,7 +65,7 @@ func marshal(t *testing.T, v any) []byte {
 func TestScannerKeepsNoPartOfTheText(t *testing.T) {
 	t.Parallel()
 	text := []byte(`{"name":"value","raw":[1]}`)
-	s := jsontext.NewScanner(text, nil)
+	s := jsonscan.NewScanner(text, nil)
 	require.True(t, s.Open('{'))
 	require.True(t, s.More('}'))
 	name := s.Name()
@@ -81,7 +84,7 @@ func TestIntegerAndText(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		json    string
-		integer int64 // -7 is left as it is
+		integer int64 // -7 means unchanged
 		text    string
 	}{
 		{`0`, 0, "0"},
@@ -101,19 +104,19 @@ func TestIntegerAndText(t *testing.T) {
 		{`[1, {}]`, -7, "[1, {}]"},
 		{`{"a":1}`, -7, `{"a":1}`},
 	} {
-		s := jsontext.NewScanner([]byte(tt.json), nil)
+		s := jsonscan.NewScanner([]byte(tt.json), nil)
 		n := int64(-7)
 		s.Integer(&n)
 		require.NoError(t, s.End(), tt.json)
 		require.Equal(t, tt.integer, n, tt.json)
-		s = jsontext.NewScanner([]byte(tt.json), nil)
+		s = jsonscan.NewScanner([]byte(tt.json), nil)
 		text := "as it was"
 		s.Text(&text)
 		require.NoError(t, s.End(), tt.json)
 		require.Equal(t, tt.text, text, tt.json)
 	}
 	for _, broken := range []string{``, `-`, `1.`, `"1`, `nul`, `[`} {
-		s := jsontext.NewScanner([]byte(broken), nil)
+		s := jsonscan.NewScanner([]byte(broken), nil)
 		s.Integer(new(int64))
 		require.Error(t, s.End(), broken)
 	}
@@ -123,36 +126,38 @@ func TestErrorsNameThePlace(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		text, want string
-		read       func(*jsontext.Scanner)
+		read       func(*jsonscan.Scanner)
 	}{
-		{`{"a":5}`, `unexpected '5', want a string at byte 5`, func(s *jsontext.Scanner) {
+		{`{"a":5}`, `unexpected '5', want a string at byte 5`, func(s *jsonscan.Scanner) {
 			s.Open('{')
 			s.More('}')
 			s.Key()
 			s.String(new(string))
 		}},
-		{` 5`, `unexpected '5', want '{' at byte 1`, func(s *jsontext.Scanner) { s.Open('{') }},
-		{`1.5`, `number is not a 64-bit integer at byte 0`, func(s *jsontext.Scanner) { s.Int(new(int64)) }},
-		{`5`, `unexpected '5', want a boolean at byte 0`, func(s *jsontext.Scanner) { s.Bool(new(bool)) }},
-		{`"a` + "\n" + `"`, `control character in a string at byte 2`, (*jsontext.Scanner).Skip},
-		{`"\q"`, `invalid escape in a string at byte 1`, func(s *jsontext.Scanner) { s.Bytes() }},
-		{`[1`, `unexpected end, want ',' or ']' at byte 2`, (*jsontext.Scanner).Skip},
-		{strings.Repeat("[", 10001), `nesting too deep at byte 10001`, (*jsontext.Scanner).Skip},
+		{` 5`, `unexpected '5', want '{' at byte 1`, func(s *jsonscan.Scanner) { s.Open('{') }},
+		{`1.5`, `number is not a 64-bit integer at byte 0`, func(s *jsonscan.Scanner) { s.Int(new(int64)) }},
+		{`5`, `unexpected '5', want a boolean at byte 0`, func(s *jsonscan.Scanner) { s.Bool(new(bool)) }},
+		{`"a` + "\n" + `"`, `control character in a string at byte 2`, (*jsonscan.Scanner).Skip},
+		{`"\q"`, `invalid escape in a string at byte 1`, func(s *jsonscan.Scanner) { s.Bytes() }},
+		{`[1`, `unexpected end, want ',' or ']' at byte 2`, (*jsonscan.Scanner).Skip},
+		{strings.Repeat("[", 10001), `nesting too deep at byte 10001`, (*jsonscan.Scanner).Skip},
 	} {
-		s := jsontext.NewScanner([]byte(tt.text), nil)
+		s := jsonscan.NewScanner([]byte(tt.text), nil)
 		tt.read(&s)
 		require.EqualError(t, s.End(), tt.want)
 	}
 }
 
-// TestWords has what the fuzzer finds late: control characters within the eight bytes that are looked at together,
-// many siblings, and text before a wrong byte.
+// TestWords covers inputs that the fuzzer finds late: a control character within a word of eight
+// bytes, many siblings, and text before an invalid byte.
 func TestWords(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"\"abcdefg\x01hijklmnop\"", "[" + strings.Repeat("[],", 20000) + "[]]", "[" + strings.Repeat("{},", 20000) + "{}]"} {
-		s := jsontext.NewScanner([]byte(text), nil)
+	for _, text := range []string{
+		"\"abcdefg\x01hijklmnop\"", "[" + strings.Repeat("[],", 20000) + "[]]", "[" + strings.Repeat("{},", 20000) + "{}]",
+	} {
+		s := jsonscan.NewScanner([]byte(text), nil)
 		s.Skip()
 		require.Equal(t, json.Valid([]byte(text)), s.End() == nil, "%.40q: %v", text, s.Err())
 	}
-	require.Equal(t, `"abc\ufffddef"`, string(jsontext.AppendString(nil, "abc\xffdef")))
+	require.Equal(t, `"abc\ufffddef"`, string(jsonscan.AppendString(nil, "abc\xffdef")))
 }

@@ -1,4 +1,4 @@
-package jsontext
+package jsonscan
 
 import (
 	"bytes"
@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// skipString reads a string without decoding it, and tells where its contents are and whether they stand for
-// themselves, that is, without escapes and bytes outside ASCII.
+// skipString reads a string without decoding it. It returns where the contents begin and end, and
+// whether they are plain: without escapes and bytes outside ASCII.
 func (s *Scanner) skipString() (start, end int, plain bool) {
 	if s.Peek() != '"' {
 		s.unexpected("a string")
@@ -31,7 +31,7 @@ func (s *Scanner) skipString() (start, end int, plain bool) {
 	return s.skipRest(start, i)
 }
 
-// skipRest reads on from i in a string that is not a plain one or ends near the end of the text.
+// skipRest continues at i in a string that is not plain or ends near the end of the text.
 func (s *Scanner) skipRest(start, i int) (int, int, bool) {
 	for plain := true; ; {
 		i = skipPlain(s.data, i)
@@ -77,9 +77,9 @@ func skipPlain(text []byte, i int) int {
 	return i
 }
 
-// special looks at eight bytes at a time for those that do not stand for themselves in a string: a quote, a
-// backslash, a control character, or a byte outside ASCII. The lowest bit that is set is the high bit of
-// the first of them; bits above it may be wrong.
+// special finds bytes that are not plain in a word of eight: quotes, backslashes, control
+// characters and bytes outside ASCII. The lowest bit set is the high bit of the first such byte.
+// Bits above it may be wrong.
 func special(x uint64) uint64 {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	quote, slash := x^(ones*'"'), x^(ones*'\\')
@@ -112,7 +112,7 @@ func (s *Scanner) Quoted() string {
 	return string(s.unquote(start, end-start))
 }
 
-// Bytes reads a string into memory of its own; it is nil for a null.
+// Bytes reads a string and returns it in new memory. It returns nil for a null.
 func (s *Scanner) Bytes() []byte {
 	if s.Peek() != '"' {
 		if !s.Null() {
@@ -123,7 +123,7 @@ func (s *Scanner) Bytes() []byte {
 	return s.unquote(s.pos+1, len(s.data)-s.pos)
 }
 
-// unquote reads a string whose contents begin at start, into memory of its own of the given capacity.
+// unquote decodes the string whose contents begin at start into new memory of the given capacity.
 func (s *Scanner) unquote(start, capacity int) []byte {
 	b := make([]byte, 0, capacity)
 	for s.pos = start; ; {
@@ -155,8 +155,8 @@ func (s *Scanner) unquote(start, capacity int) []byte {
 	}
 }
 
-// appendUnescaped appends what the escape at the beginning of raw stands for, and tells its length, 0 if it is
-// not a valid one. Halves of surrogate pairs that are alone become U+FFFD, as in encoding/json.
+// appendUnescaped appends the decoded escape at the beginning of raw. It returns the length of the
+// escape, or 0 if the escape is not valid. Unpaired surrogates become U+FFFD, as in encoding/json.
 func appendUnescaped(b, raw []byte) ([]byte, int) {
 	n := escapeLength(raw)
 	if n == 2 {
