@@ -3,53 +3,84 @@ package gatesock
 import (
 	"fmt"
 	"log/slog"
+	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
 )
 
-// App is a [lambda.Handler] that describes itself, as [Router] does and the mux of package eventmux. What
-// runs a handler needs that: the emulator and package wstest take the routes and the authorizer from it,
-// and [Start] has the registration checked before the first event.
+// Start runs an [App] in Lambda and never returns. The App is a [Router], or a mux of package
+// eventmux if the function has other events too.
 //
-// A handler around another one, as one that traces each event, should not hide it. [Wrap] makes such a
-// handler; a type of one's own has a method
+// Start freezes the App, so that a wrong registration shows before the first event. For a handler
+// that is not an App it logs a warning instead; see [Wrap]. Outside Lambda it prints how to run the
+// program and exits with status 2.
+func Start(h lambda.Handler) {
+	if os.Getenv("AWS_LAMBDA_RUNTIME_API") == "" {
+		fmt.Fprint(os.Stderr, startHelp)
+		os.Exit(2)
+	}
+	freeze(h, slog.Default())
+	lambda.Start(h)
+}
+
+const startHelp = `gatesock: this program is a Lambda function, but it is not running in Lambda:
+AWS_LAMBDA_RUNTIME_API is not set.
+
+To run the same handlers on this machine, give the router to the emulator:
+
+	gw, err := emulator.New(router, emulator.Config{})
+	...
+	server, err := emulator.Serve(ctx, gw, "127.0.0.1:8080")
+
+See the package documentation of github.com/gatesock/gatesock/emulator, and examples/chat/cmd/local.
+`
+
+// App is a [lambda.Handler] that describes itself: a [Router], or the mux of package eventmux. The
+// emulator and package wstest take the routes and the authorizer from the description, and [Start]
+// checks the registration before the first event.
+//
+// A handler that wraps an App, for example to trace events, must not hide it. [Wrap] returns a
+// handler that does not. Your own type can have a method Unwrap instead, which [AppOf] uses to find
+// the App:
 //
 //	func (h *tracer) Unwrap() lambda.Handler { return h.next }
-//
-// by which [AppOf] finds the App.
 type App interface {
 	lambda.Handler
 
-	// Describe returns what the API in front of the App needs to have. It does not freeze the App.
+	// Describe returns what the API in front of the App must have. It does not freeze the App.
 	Describe() Description
-	// Freeze ends the registration, and panics if something that was registered can't work.
+	// Freeze ends the registration. It panics if something that was registered cannot work.
 	Freeze()
 }
 
-// Description is what an [App] says about itself. Later versions may add members.
+// Description is what an [App] needs of the API in front of it. Later versions may add fields.
 type Description struct {
-	// Routes are the routes of the API; nil if they are not known.
+	// Routes are the routes of the API, sorted by key; nil if they are not known.
 	Routes []Route
-	// Authorizer reports whether the App takes the events of a REQUEST authorizer, so that the API must
-	// have the function as its authorizer on $connect.
+	// Authorizer reports whether the App handles the events of a REQUEST authorizer. If so, the API
+	// must use the function as the authorizer of $connect.
 	Authorizer bool
-	// Envelope names the members of the App's frames. The API's route selection expression names the
-	// same member as its Action. The zero Envelope has the names of the protocol.
+	// Envelope has the names of the members of the App's frames. The API's route selection expression
+	// must name the same member as its Action. The zero Envelope has the names of the protocol.
 	Envelope Envelope
 }
 
-// Describe returns the router's [Router.Routes], and the names of [WithEnvelope].
-func (r *Router) Describe() Description {
-	return Description{Routes: r.Routes(), Envelope: r.wire.names}
+// Route is a route that an API must have, for a program that deploys or emulates it.
+type Route struct {
+	// Key is the route key.
+	Key string
+	// NeedsResponse reports whether the API needs a route response for this route, without which the
+	// gateway drops the handler's answers. It is false for $connect, $disconnect and [OneWay] routes.
+	NeedsResponse bool
+	// Guards are the names of the middleware that decides who may use the route; see [WithGuard].
+	Guards []string
 }
 
-var _ App = (*Router)(nil)
-
-// maxWraps is how many handlers may be around an App. It ends the search in one that unwraps to itself.
+// maxWraps bounds the search for an App, for a handler that unwraps to itself.
 const maxWraps = 100
 
-// AppOf returns h if that is an [App], or else the first App that it finds in h by methods
-// Unwrap() lambda.Handler. It reports whether there is one.
+// AppOf returns h if it is an [App], or else the first App that methods Unwrap() lambda.Handler
+// lead to. It reports whether there is one.
 func AppOf(h lambda.Handler) (App, bool) {
 	for range maxWraps {
 		if app, ok := h.(App); ok {
@@ -64,24 +95,25 @@ func AppOf(h lambda.Handler) (App, bool) {
 	return nil, false
 }
 
-// Wrap puts middleware for whole events around a handler, the first one outermost, and keeps what the
-// handler says about itself, unless a middleware does; see [App]. It panics if h, a middleware, or what
-// one returns is nil.
+// Wrap returns h wrapped in middleware for whole events, the first one outermost. The result still
+// leads to the [App] that h is or wraps, unless a middleware returns an App of its own.
 //
 //	gatesock.Start(gatesock.Wrap(router, func(next lambda.Handler) lambda.Handler {
 //		return otellambda.WrapHandler(next)
 //	}))
+//
+// It panics if h, a middleware, or the result of a middleware is nil.
 func Wrap(h lambda.Handler, middleware ...func(next lambda.Handler) lambda.Handler) lambda.Handler {
 	if h == nil {
-		panic("gatesock: Wrap at " + callerSite() + " got no handler")
+		panic("gatesock: Wrap at " + callerSite() + ": h must not be nil")
 	}
 	outer := h
 	for i := len(middleware) - 1; i >= 0; i-- {
 		if middleware[i] == nil {
-			panic("gatesock: Wrap at " + callerSite() + " got a nil middleware")
+			panic(fmt.Sprintf("gatesock: Wrap at %s: middleware %d must not be nil", callerSite(), i))
 		}
 		if outer = middleware[i](outer); outer == nil {
-			panic("gatesock: a middleware given to Wrap at " + callerSite() + " returned nil")
+			panic(fmt.Sprintf("gatesock: Wrap at %s: middleware %d returned nil", callerSite(), i))
 		}
 	}
 	if _, ok := AppOf(outer); ok {
@@ -90,7 +122,7 @@ func Wrap(h lambda.Handler, middleware ...func(next lambda.Handler) lambda.Handl
 	return wrapped{outer, h}
 }
 
-// wrapped is a handler and what it is wrapped around.
+// wrapped is a handler and the handler that it wraps.
 type wrapped struct {
 	lambda.Handler
 	inner lambda.Handler
@@ -102,8 +134,8 @@ func (w wrapped) Unwrap() lambda.Handler { return w.inner }
 func freeze(h lambda.Handler, log *slog.Logger) {
 	app, ok := AppOf(h)
 	if !ok {
-		log.Warn("gatesock: the handler given to Start tells nothing about itself, so that its registration is not checked "+
-			"before the first event; if it is wrapped around a Router or a mux, use gatesock.Wrap or add a method Unwrap",
+		log.Warn("gatesock: the handler given to Start is not an App, so its registration is not checked before the first event; "+
+			"if it wraps a Router or a mux, use gatesock.Wrap or add a method Unwrap",
 			slog.String("handler", fmt.Sprintf("%T", h)))
 		return
 	}

@@ -11,31 +11,36 @@ import (
 	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
-// Codec turns typed values into JSON and back. It handles what is the application's own: the members
-// of a request, and the data of a reply, an error or a push. The envelope around them is the library's.
-//
-// A Codec must be safe for concurrent use. Marshal must return one JSON value in UTF-8; anything else is not sent, but logged
-// and answered with [CodeInternal]. It is bound to that no more than to JSON on a [Raw] route. Unmarshal refuses
-// bytes after the value. Its target is a pointer to the In of the handler, or the In itself if that is a pointer. An [*Error] that Unmarshal returns reaches the client as it is; of other
-// errors, those of encoding/json are put into words that name the member.
+// Codec encodes and decodes the values of the application: the members of a request, and the data
+// of a reply, an error or a push. The library itself encodes the envelope around them. The default
+// is [JSON]; [WithCodec] sets another one, for example a faster JSON library. A Codec must be safe
+// for concurrent use.
 type Codec interface {
+	// Marshal returns v as one JSON value in UTF-8. Any other result is logged and not sent, and the
+	// client receives [CodeInternal]. On a [Raw] route Marshal may return any bytes, but at least one.
 	Marshal(v any) ([]byte, error)
+	// Unmarshal decodes data into v, a pointer to the In of a handler, or the In itself if it is a
+	// pointer. It must refuse bytes after the value. If it returns an [*Error], the client receives
+	// that error. For other errors, among them those of encoding/json, the library writes a message
+	// that names the wrong member.
 	Unmarshal(data []byte, v any) error
 }
 
-// StrictCodec is a [Codec] that can refuse members that the target does not have; [StrictDecoding] needs one.
+// StrictCodec is a [Codec] that can refuse unknown members. [StrictDecoding] needs one.
 type StrictCodec interface {
 	Codec
+	// UnmarshalStrict decodes like Unmarshal, but fails for a member that v does not have.
 	UnmarshalStrict(data []byte, v any) error
 }
 
-// JSON is the default [Codec]: encoding/json, without the escaping of <, > and & that HTML pages want and
-// WebSocket frames pay for by the byte.
+// JSON is the default [Codec]. It is encoding/json without the escaping of <, > and &, which HTML
+// pages need and WebSocket frames do not.
 type JSON struct{}
 
 var _ StrictCodec = JSON{}
 
-// checkEncoded returns an error if what a codec has made is not one JSON value in UTF-8. encoding/json makes no other.
+// checkEncoded returns an error if data, which c returned, is not one JSON value in UTF-8.
+// encoding/json returns no other.
 func checkEncoded(c Codec, data []byte) error {
 	if _, ok := c.(JSON); ok {
 		return nil
@@ -44,7 +49,7 @@ func checkEncoded(c Codec, data []byte) error {
 	s.Skip()
 	err := s.End()
 	if err == nil && !utf8.Valid(data) {
-		err = errors.New("it is not UTF-8")
+		err = errors.New("the value is not UTF-8")
 	}
 	if err != nil {
 		return fmt.Errorf("codec %T did not return one JSON value: %w", c, err)
@@ -69,7 +74,7 @@ func (JSON) Marshal(v any) ([]byte, error) {
 // Unmarshal decodes data into v.
 func (JSON) Unmarshal(data []byte, v any) error { return json.Unmarshal(data, v) }
 
-// UnmarshalStrict decodes data into v and refuses members that v does not have.
+// UnmarshalStrict decodes data into v, and fails for a member that v does not have.
 func (JSON) UnmarshalStrict(data []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()

@@ -14,38 +14,40 @@ import (
 	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
-// ErrNotWebSocket is wrapped by the error that [Router.Invoke] returns for an event that is not one of a
-// WebSocket API. The error's text says what the event looks like.
-var ErrNotWebSocket = errors.New("not an event of a WebSocket API")
+// ErrNotWebSocket is wrapped by the error that [Router.Invoke] returns for an event that does not
+// come from a WebSocket API. The text of that error describes what the event looks like. To serve
+// other events too, use package eventmux.
+var ErrNotWebSocket = errors.New("gatesock: not an event of a WebSocket API")
 
-// maxIDLength is the longest id and the longest action that are echoed, in bytes.
+// maxIDLength is the length of the longest id and the longest action that answers repeat, in bytes.
 const maxIDLength = 128
 
-// envelope is an event while it is read.
+// envelope is an event while it is decoded.
 //
-// What a decision is made from has to be readable: the members that choose the route, what the authorizer
-// and the client's handshake said, and the message. Other members have whatever the event has in their
-// place, as text, so that an unusual one does not cost the connection.
+// Members that decide something must be well-formed: those that select the route, the authorizer's
+// result, the client's handshake, and the message. Any other member is taken as text, whatever it
+// is, so that an unusual value does not cost the client its connection.
 type envelope struct {
 	*Request
-	wire                                        *wire // how the members of a message are named
+	wire                                        *wire // the names of the members of a message
 	timeMillis, connectedMillis, disconnectCode int64
 	base64                                      bool
-	fault                                       string // the first member that can't be read, and why
-	bodyFault                                   string // why the message can't be read, if the event has one
-	// JSON that has a use only in some events.
+	fault                                       string // the first malformed member, and why
+	bodyFault                                   string // why the message is malformed, if the event has one
+	// JSON that only some events need.
 	headers, multiHeaders, query, multiQuery string
 }
 
-// decodeEvent reads an event of the gateway in one pass. What it returns shares no memory with payload.
+// decodeEvent decodes an event of the gateway in one pass. The Request shares no memory with
+// payload.
 func decodeEvent(payload []byte, w *wire) (*Request, error) {
 	kept := new(strings.Builder)
-	kept.Grow(len(payload) / 2) // what a usual event needs
+	kept.Grow(len(payload) / 2) // enough for most events
 	s := jsonscan.NewScanner(payload, kept)
 	e := envelope{Request: new(Request), wire: w}
 	e.readEvent(&s)
 	if err := s.End(); err != nil {
-		return nil, fmt.Errorf("gatesock: %w: %w; it looks like %s", ErrNotWebSocket, err, event.Looks(payload))
+		return nil, fmt.Errorf("%w: %w; it looks like %s", ErrNotWebSocket, err, event.Looks(payload))
 	}
 	e.require()
 	if e.fault == "" {
@@ -57,18 +59,18 @@ func decodeEvent(payload []byte, w *wire) (*Request, error) {
 	case event.Read(payload).Kind == event.WebSocket:
 		return nil, fmt.Errorf("gatesock: malformed WebSocket event: %s", e.fault)
 	default:
-		return nil, fmt.Errorf("gatesock: %w: %s; it looks like %s", ErrNotWebSocket, e.fault, event.Looks(payload))
+		return nil, fmt.Errorf("%w: %s; it looks like %s", ErrNotWebSocket, e.fault, event.Looks(payload))
 	}
 }
 
-// refuse takes note of a member that can't be read.
+// refuse records that a member is malformed; the first one counts.
 func (e *envelope) refuse(member, why string) {
 	if e.fault == "" {
 		e.fault = member + " " + why
 	}
 }
 
-// decisive reads a string that the event's handling depends on; a null leaves dst as it is.
+// decisive reads a string that decides how the event is handled. A null leaves dst unchanged.
 func (e *envelope) decisive(s *jsonscan.Scanner, member string, dst *string) {
 	switch c := s.Peek(); c {
 	case '"':
@@ -113,7 +115,7 @@ func (e *envelope) readEvent(s *jsonscan.Scanner) {
 	}
 }
 
-// readText reads the message as it stands in the event.
+// readText reads the message, without decoding its base64.
 func (e *envelope) readText(s *jsonscan.Scanner) {
 	switch c := s.Peek(); c {
 	case '"', 'n':
@@ -124,7 +126,7 @@ func (e *envelope) readText(s *jsonscan.Scanner) {
 	}
 }
 
-// readBase64 reads whether the message is in base64.
+// readBase64 reads the member that means that the message is in base64.
 func (e *envelope) readBase64(s *jsonscan.Scanner) {
 	switch c := s.Peek(); c {
 	case 't', 'f', 'n':
@@ -183,9 +185,9 @@ func (e *envelope) readContext(s *jsonscan.Scanner) {
 	}
 }
 
-// readAuthorizer reads what the authorizer returned. An API without one was seen to send ""
-// (aws-lambda-go#154). Any other value that is not an object is refused: a client whose rights can't be
-// read is not one that has none.
+// readAuthorizer reads the authorizer's result. An API without an authorizer was observed to send
+// "" (aws-lambda-go#154). Any other value that is not an object is refused, because a client whose
+// rights are unreadable must not pass for one without an authorizer.
 func (e *envelope) readAuthorizer(s *jsonscan.Scanner) {
 	switch c := s.Peek(); c {
 	case '{':
@@ -232,8 +234,8 @@ func readIdentity(s *jsonscan.Scanner, id *Identity) {
 	}
 }
 
-// readScalars reads a flat object into m: strings as they are, other values in their JSON spelling, nulls not
-// at all.
+// readScalars reads a flat object into m: strings as they are, other values in their JSON spelling.
+// It skips nulls.
 func readScalars(s *jsonscan.Scanner, m map[string]string) map[string]string {
 	s.Open('{')
 	for s.More('}') {
@@ -250,7 +252,7 @@ func readScalars(s *jsonscan.Scanner, m map[string]string) map[string]string {
 	return m
 }
 
-// require refuses an event without what every event has.
+// require refuses an event that lacks what every event has.
 func (e *envelope) require() {
 	switch {
 	case e.ConnectionID == "":
@@ -258,13 +260,13 @@ func (e *envelope) require() {
 	case e.EventType == "":
 		e.refuse("requestContext.eventType", "is missing")
 	case e.EventType != EventConnect && e.EventType != EventMessage && e.EventType != EventDisconnect:
-		e.refuse("requestContext.eventType", "is "+quoteShort(string(e.EventType))+", not CONNECT, MESSAGE or DISCONNECT")
+		e.refuse("requestContext.eventType", "is "+event.Quote(string(e.EventType))+", not CONNECT, MESSAGE or DISCONNECT")
 	case e.RouteKey == "":
 		e.refuse("requestContext.routeKey", "is missing")
 	}
 }
 
-// finish turns what was read into the members that depend on the event's type.
+// finish sets the fields of the Request that depend on the event's type.
 func (e *envelope) finish(kept *strings.Builder) {
 	e.Time = timeOf(e.timeMillis)
 	e.ConnectedAt = timeOf(e.connectedMillis)
@@ -283,7 +285,8 @@ func (e *envelope) finish(kept *strings.Builder) {
 	}
 }
 
-// timeOf returns the time of an event's milliseconds; what the event does not say is the zero time.
+// timeOf returns the time of a timestamp in milliseconds, or the zero time for a missing one, which
+// is 0.
 func timeOf(millis int64) time.Time {
 	if millis == 0 {
 		return time.Time{}
@@ -291,7 +294,8 @@ func timeOf(millis int64) time.Time {
 	return time.UnixMilli(millis).UTC()
 }
 
-// readHandshake reads the headers and the query of a handshake, which decide whether the client may connect.
+// readHandshake reads the headers and the query of a handshake. They decide whether the client may
+// connect, so they must be well-formed.
 func (e *envelope) readHandshake() {
 	e.Header = make(http.Header)
 	e.Query = make(url.Values)
@@ -324,13 +328,13 @@ func (e *envelope) readHandshake() {
 
 func asIs(s string) string { return s }
 
-// readSingle reads the value of a header or parameter; a null is an empty one.
+// readSingle reads the value of a header or parameter. A null is an empty value.
 func readSingle(s *jsonscan.Scanner) []string {
 	text, _ := s.Scalar()
 	return []string{text}
 }
 
-// readMulti reads the values of a header or parameter: an array, or one value that stands for itself.
+// readMulti reads the values of a header or parameter: an array, or a single value.
 func readMulti(s *jsonscan.Scanner) []string {
 	if s.Null() {
 		return nil
@@ -347,8 +351,8 @@ func readMulti(s *jsonscan.Scanner) []string {
 	return vs
 }
 
-// decodeBase64 undoes the encoding of a message that an integration with CONVERT_TO_BINARY hands over. It
-// reports whether there is a message.
+// decodeBase64 decodes the message of an integration with CONVERT_TO_BINARY. It reports whether the
+// message is well-formed.
 func (e *envelope) decodeBase64() bool {
 	if !e.base64 {
 		return true
@@ -362,10 +366,7 @@ func (e *envelope) decodeBase64() bool {
 	return true
 }
 
-// quoteShort quotes a text from outside for a message, at a length that fits there.
-func quoteShort(s string) string { return event.Quote(s) }
-
-// readBody takes the client's action and id from the message, if it is a JSON object.
+// readBody reads the client's action and id from the message, if it is a JSON object.
 func (e *envelope) readBody(kept *strings.Builder) {
 	if len(e.Body) == 0 {
 		return
@@ -394,7 +395,7 @@ func (e *envelope) readBody(kept *strings.Builder) {
 	e.Action, e.ID, e.numberID, e.badID = action, id.text, id.number, id.bad
 }
 
-// messageID is the id of a message: a string that the protocol permits, or a bad one, among them numbers.
+// messageID is the id of a message. A number is bad, but kept for the answer to repeat.
 type messageID struct {
 	text, number string
 	bad          bool

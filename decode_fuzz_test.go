@@ -15,7 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzDecodeEvent compares the scanner with encoding/json on the same bytes: the same Request, or both refuse.
+// FuzzDecodeEvent compares the scanner with encoding/json on the same bytes: both return the same
+// Request, or both refuse.
 func FuzzDecodeEvent(f *testing.F) {
 	for _, seed := range eventSeeds(f) {
 		f.Add(seed)
@@ -79,8 +80,8 @@ func eventSeeds(tb testing.TB) [][]byte {
 	return seeds
 }
 
-// referenceDecode decodes an event by encoding/json. It goes through maps of raw messages, since names are to
-// match exactly, which structs don't ask for.
+// referenceDecode decodes an event by encoding/json. It uses maps of raw messages, because names
+// must match exactly, and those of struct fields need not.
 func referenceDecode(payload []byte) (*Request, bool) {
 	var d reference
 	req := d.event(payload)
@@ -95,8 +96,8 @@ func (d *reference) into(raw json.RawMessage, dst any) {
 	}
 }
 
-// object gives the members of raw; of equal names the last that is not null counts, as when a struct is
-// decoded member by member.
+// object returns the members of raw. Of several members with one name, the last that is not null
+// counts, as for the fields of a struct.
 func (d *reference) object(raw []byte) []member {
 	if raw == nil {
 		return nil
@@ -209,7 +210,7 @@ func (d *reference) context(raw json.RawMessage, req *Request, connected, at, co
 	}
 }
 
-// text is a string's contents, or the JSON of another value; false for a null.
+// text returns the contents of a string or the JSON of another value, and false for a null.
 func text(value string) (string, bool) {
 	var s *string
 	if json.Unmarshal([]byte(value), &s) != nil {

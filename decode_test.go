@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestUnusualEvents has shapes that were seen on AWS or that runners in other languages make. None of them says anything that
-// the event's handling depends on.
+// TestUnusualEvents has shapes that were observed on AWS, or that emulators in other languages
+// produce. Their unusual members decide nothing.
 func TestUnusualEvents(t *testing.T) {
 	t.Parallel()
 	at := time.UnixMilli(1757065815123).UTC()
@@ -75,8 +75,8 @@ func TestUnusualHandshakes(t *testing.T) {
 	}
 }
 
-// TestRefusedEvents has what an event's handling depends on: it is refused by the name of the member, and a complete event is not
-// called an incomplete one.
+// TestRefusedEvents has malformed members that decide how the event is handled. The error names the
+// member, and does not claim that it is missing.
 func TestRefusedEvents(t *testing.T) {
 	t.Parallel()
 	const message = `"connectionId":"a","eventType":"MESSAGE","routeKey":"say"`
@@ -104,7 +104,7 @@ func TestRefusedEvents(t *testing.T) {
 	}
 }
 
-// TestOnlyMessagesHaveABody: what an event of another type has there is not looked at.
+// TestOnlyMessagesHaveABody checks that the body of other events is ignored.
 func TestOnlyMessagesHaveABody(t *testing.T) {
 	t.Parallel()
 	for eventType, want := range map[EventType]string{EventConnect: "", EventDisconnect: "", EventMessage: `{"action":"say"}`} {
@@ -132,7 +132,7 @@ func TestEventsThatAreNoWebSocketEvents(t *testing.T) {
 	}
 }
 
-// A long text of outside is cut for a message, between two characters.
+// A long text from outside is shortened, and no character is cut.
 func TestMessagesCutNoCharacter(t *testing.T) {
 	t.Parallel()
 	_, err := New().Invoke(t.Context(), []byte(`{"requestContext":{"connectionId":"a","eventType":"`+"x"+strings.Repeat("é", 99)+`","routeKey":"x"}}`))

@@ -1,50 +1,65 @@
-// Package gatesock routes the events of an Amazon API Gateway WebSocket API to handlers in a Lambda function.
+// Package gatesock routes the events of an Amazon API Gateway WebSocket API to handlers in a Lambda
+// function.
+//
+//	type Add struct{ A, B int }
+//
+//	type Sum struct {
+//		Sum int `json:"sum"`
+//	}
+//
+//	func add(ctx context.Context, req *gatesock.Request, in Add) (Sum, error) {
+//		return Sum{in.A + in.B}, nil
+//	}
 //
 //	func main() {
 //		r := gatesock.New()
 //		r.Use(gatesock.Recover())
-//		r.Connect(func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+//		r.OnConnect(func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 //			if req.Query.Get("token") == "" {
-//				return nil, gatesock.Errorf(gatesock.CodeUnauthenticated, "a token is needed")
+//				return nil, gatesock.Errorf(gatesock.CodeUnauthenticated, "a token is required")
 //			}
 //			return nil, nil
 //		})
-//		gatesock.HandleReply(r, "add", func(ctx context.Context, req *gatesock.Request, in Add) (Sum, error) {
-//			return Sum{in.A + in.B}, nil
-//		})
+//		gatesock.HandleReply(r, "add", add)
 //		gatesock.Start(r)
 //	}
 //
-// A client sends {"action":"add","id":"1","a":1,"b":2} and receives {"id":"1","action":"add","data":{"sum":3}}; the
-// wire format is specified in docs/protocol.md. The same router runs on a developer's machine behind the gateway
-// of package emulator, and in unit tests with package wstest.
+// A client sends {"action":"add","id":"1","a":1,"b":2} and receives
+// {"id":"1","action":"add","data":{"sum":3}}. docs/protocol.md specifies the wire format. The same
+// router runs on a developer's machine behind the gateway of package emulator, and in unit tests
+// with package wstest.
 //
 // # Handlers
 //
-// Typed handlers are registered by [Handle] and [HandleReply]; they and the untyped ones of [Router.OnConnect],
-// [Router.OnDisconnect], [Router.OnDefault] and [Router.HandleFunc] reduce to a [HandlerFunc], which [Middleware] wraps.
-// An [*Error] carries a [Code] and a public message to the client; of any other error the client learns
-// nothing, and the log everything.
+// [Handle] and [HandleReply] register typed handlers: they decode the message and check it before
+// the handler runs. [Router.OnConnect], [Router.OnDisconnect], [Router.OnDefault] and
+// [Router.HandleFunc] register untyped ones. Both kinds become a [HandlerFunc], and [Middleware]
+// wraps it: [Router.Use] for all routes, [WithMiddleware] for one.
+//
+// A handler refuses a request by returning an [*Error], whose [Code] and message the client sees.
+// Any other error is logged, and the client receives only [CodeInternal].
 //
 // # What the API needs
 //
-// [Router.Routes] lists the routes. Every message route needs a route response, without which the gateway
-// drops replies and errors (AWS Developer Guide, "Set up route responses for a WebSocket API"). With a route
-// response the gateway sends a frame for each message, an empty one if the handler has nothing to say
-// (observed: serverless#6816); clients ignore empty frames. A route that never answers is [OneWay], and needs none.
+// [Router.Describe] lists the routes that the API must have. Every message route needs a route
+// response; without one the gateway drops replies and errors (AWS Developer Guide, "Set up route
+// responses for a WebSocket API"). With one, the gateway sends a frame for each message, and an
+// empty frame if the handler has no answer (observed: serverless#6816). Clients ignore empty
+// frames. A route that never answers is [OneWay] and needs no route response.
 //
-// # Clients that exist already
+// # Existing clients
 //
-// [WithEnvelope] serves clients that call the members of the envelope by other names; [Raw] and [WithErrorFrame] are for
-// protocols that have none.
+// [WithEnvelope] serves clients that use other names for the members of the wire format. [Raw] and
+// [WithErrorFrame] serve other protocols.
 //
 // # Other events
 //
-// Package eventmux lets the same function serve other sources of events: the authorizer, HTTP requests, queues,
-// schedules. What is wrapped around a router or a mux should not hide what they tell about themselves; see [App] and [Wrap].
+// Package eventmux lets the same function serve other event sources: the API's authorizer, HTTP
+// requests, queues, schedules. A handler that wraps a router or a mux must not hide its
+// description; see [App] and [Wrap].
 //
 // # Sending to clients
 //
-// Messages that answer no request are sent by a [Poster]: the client of package apigw for one connection, and
-// the broadcaster of package broadcast for the groups that package conn keeps.
+// A [Poster] sends messages that no client has requested: the client of package apigw to one
+// connection, the broadcaster of package broadcast to the groups that package conn tracks.
 package gatesock

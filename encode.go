@@ -8,7 +8,8 @@ import (
 	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
-// replyHead appends `{"id":…,"action":…`, the members that tell a client which request is answered.
+// replyHead appends `{"id":…,"action":…`, the members by which a client matches an answer to its
+// request.
 func (w *wire) replyHead(b []byte, req *Request) []byte {
 	b = append(b, '{')
 	if req.hasID() {
@@ -28,14 +29,14 @@ func (w *wire) replyHead(b []byte, req *Request) []byte {
 	return jsonscan.AppendString(b, action)
 }
 
-// appendReply appends the frame of a reply or, with null data, of an acknowledgement.
+// appendReply appends the frame of a reply. An acknowledgement is a reply with null data.
 func (w *wire) appendReply(b []byte, req *Request, data []byte) []byte {
 	b = append(w.replyHead(b, req), ',')
 	b = append(append(b, w.data...), data...)
 	return append(b, '}')
 }
 
-// errorFrame returns the frame of an error; details is encoded JSON or empty.
+// errorFrame returns the frame of an error. details is JSON, or empty for none.
 func (w *wire) errorFrame(req *Request, e *Error, details []byte) []byte {
 	b := append(w.replyHead(make([]byte, 0, len(details)+len(e.Message)+128), req), ',')
 	b = append(append(b, w.err...), `{"code":`...)
@@ -53,8 +54,8 @@ func (w *wire) errorFrame(req *Request, e *Error, details []byte) []byte {
 	return append(b, "}}"...)
 }
 
-// okResponse returns the Lambda proxy response that sends frame through the route response. It has no body for an empty
-// frame.
+// okResponse returns the Lambda proxy response that sends frame through the route response. For an
+// empty frame it has no body.
 func okResponse(frame []byte) []byte {
 	if len(frame) == 0 {
 		return []byte(`{"statusCode":200}`)

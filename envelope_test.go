@@ -11,7 +11,7 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// TestEnvelope: the frames of an existing client, which calls everything by other names.
+// TestEnvelope has the frames of an existing client with other names for everything.
 func TestEnvelope(t *testing.T) {
 	t.Parallel()
 	names := gatesock.Envelope{Action: "type", ID: "requestId", Data: "payload", Error: "fault", Event: "type", Topic: "channel"}
@@ -59,7 +59,9 @@ func TestEnvelope(t *testing.T) {
 				return gatesock.Errorf(gatesock.CodeNotFound, "%s", strings.Repeat("x", gatesock.MaxMessageSize))
 			})
 			if tt.envelope.Input != "" {
-				gatesock.HandleReply(r, "list", func(_ context.Context, _ *gatesock.Request, in []string) (int, error) { return len(in), nil })
+				gatesock.HandleReply(r, "list", func(_ context.Context, _ *gatesock.Request, in []string) (int, error) {
+					return len(in), nil
+				})
 			}
 			require.Equal(t, tt.want, frame(t, r, message("$default", tt.body)))
 		})
@@ -75,18 +77,18 @@ func TestEnvelope(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, `{"type":"message","channel":"room:1","payload":"hello"}`, string(f))
 	_, err = gatesock.Envelope{Event: "data"}.EncodePush(push, nil)
-	require.EqualError(t, err, `gatesock: the envelope of push "message": a push would have two members "data"`)
+	require.EqualError(t, err, `gatesock: encoding push "message": a push would have two members "data"`)
 	for says, e := range map[string]gatesock.Envelope{
 		`a push would have a member "id", and look like a reply`:     {Event: "id"},
 		`a push would have a member "ref", and look like a reply`:    {Event: "type", Action: "type", Topic: "ref", ID: "ref"},
 		`a push would have a member "error", and look like an error`: {Event: "error"},
 		`a push would have a member "fault", and look like an error`: {Topic: "fault", Error: "fault"},
-		`the name "\xff" is not UTF-8, which no message has`:         {Input: "\xff"},
+		`the name "\xff" is not UTF-8, so no message can have it`:    {Input: "\xff"},
 	} {
 		_, err = e.EncodePush(push, nil)
-		require.EqualError(t, err, `gatesock: the envelope of push "message": `+says)
+		require.EqualError(t, err, `gatesock: encoding push "message": `+says)
 	}
-	f, err = gatesock.Envelope{Topic: "id"}.EncodePush(push, nil) // which its event tells from a reply
+	f, err = gatesock.Envelope{Topic: "id"}.EncodePush(push, nil) // its event distinguishes it from a reply
 	require.NoError(t, err)
 	require.Equal(t, `{"event":"message","id":"room:1","data":"hello"}`, string(f))
 	plain, err := push.Encode(nil)
@@ -96,7 +98,7 @@ func TestEnvelope(t *testing.T) {
 	require.Equal(t, string(plain), string(same))
 }
 
-// scriptCodec encodes to whatever the application's value says.
+// scriptCodec encodes a value to the bytes that the value contains.
 type scriptCodec struct{ gatesock.JSON }
 
 func (scriptCodec) Marshal(v any) ([]byte, error) {
@@ -104,7 +106,7 @@ func (scriptCodec) Marshal(v any) ([]byte, error) {
 	return []byte(text), nil
 }
 
-// TestCodecsThatMakeNoJSON: a frame around what is not JSON would be one that no client can read.
+// TestCodecsThatMakeNoJSON checks that data which is not JSON is never put into a frame.
 func TestCodecsThatMakeNoJSON(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ data, why string }{
@@ -112,7 +114,7 @@ func TestCodecsThatMakeNoJSON(t *testing.T) {
 		{`{"a":1`, "unexpected end"},
 		{`1 2`, "unexpected '2', want the end"},
 		{`hello`, "unexpected 'h', want a value"},
-		{"\"\xff\"", "it is not UTF-8"},
+		{"\"\xff\"", "the value is not UTF-8"},
 	} {
 		log := new(logBuffer)
 		r := gatesock.New(log.option(), gatesock.WithCodec(scriptCodec{}))
@@ -135,4 +137,24 @@ func TestCodecsThatMakeNoJSON(t *testing.T) {
 	r := gatesock.New(gatesock.WithCodec(scriptCodec{}))
 	gatesock.HandleReply(r, "say", func(context.Context, *gatesock.Request, say) (string, error) { return " [1]\n", nil })
 	require.Equal(t, "{\"action\":\"say\",\"data\": [1]\n}", frame(t, r, message("say", `{}`)))
+}
+
+func TestPushEncode(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		push gatesock.Push
+		want string
+	}{
+		{gatesock.Push{Event: "message", Topic: "room:1", Data: map[string]any{"text": "a<b"}}, `{"event":"message","topic":"room:1","data":{"text":"a<b"}}`},
+		{gatesock.Push{Event: "tick"}, `{"event":"tick","data":null}`},
+		{gatesock.Push{Event: "\"", Topic: "\xff"}, `{"event":"\"","topic":"\ufffd","data":null}`},
+	} {
+		got, err := tt.push.Encode(nil)
+		require.NoError(t, err)
+		require.Equal(t, tt.want, string(got))
+	}
+	_, err := gatesock.Push{}.Encode(nil)
+	require.EqualError(t, err, "gatesock: encoding a push: Event is empty")
+	_, err = gatesock.Push{Event: "x", Data: func() {}}.Encode(nil)
+	require.ErrorContains(t, err, `gatesock: encoding the data of push "x"`)
 }

@@ -9,28 +9,28 @@ import (
 	"time"
 )
 
-// Code says what kind of failure an [Error] is. It travels in error frames; docs/protocol.md lists what each
-// means to a client.
+// Code is the kind of an [Error]. Error frames contain it, and docs/protocol.md explains to clients
+// what each code means.
 type Code string
 
-// The codes of the protocol. On $connect a code becomes the status of the handshake, in parentheses.
+// The codes of the protocol. The number is the HTTP status with which $connect refuses a handshake.
 const (
-	CodeInvalidArgument    Code = "invalid_argument"    // the message is malformed or its values are (400)
-	CodeUnauthenticated    Code = "unauthenticated"     // who is asking is not known (401)
-	CodePermissionDenied   Code = "permission_denied"   // known, but not allowed (403)
-	CodeNotFound           Code = "not_found"           // the thing or the action does not exist (404)
-	CodeAlreadyExists      Code = "already_exists"      // the thing to create exists (409)
-	CodeStaleConnection    Code = "stale_connection"    // the connection is not registered any more: connect again (410)
-	CodeFailedPrecondition Code = "failed_precondition" // the state does not permit it, as with "join first" (412)
-	CodeTooLarge           Code = "too_large"           // above a size limit (413)
-	CodeRateLimited        Code = "rate_limited"        // try again after the stated time (429)
-	CodeUnavailable        Code = "unavailable"         // a dependency is down; try again (503)
-	CodeDeadlineExceeded   Code = "deadline_exceeded"   // it took too long; it may have been done (504)
-	CodeInternal           Code = "internal"            // a fault of the application (500)
+	CodeInvalidArgument    Code = "invalid_argument"    // 400: the message or one of its values is malformed
+	CodeUnauthenticated    Code = "unauthenticated"     // 401: the client has not proved its identity
+	CodePermissionDenied   Code = "permission_denied"   // 403: the client is known, but not allowed
+	CodeNotFound           Code = "not_found"           // 404: the thing or the action does not exist
+	CodeAlreadyExists      Code = "already_exists"      // 409: the thing to create exists
+	CodeStaleConnection    Code = "stale_connection"    // 410: the connection is no longer registered; connect again
+	CodeFailedPrecondition Code = "failed_precondition" // 412: the state does not permit it, for example "join first"
+	CodeTooLarge           Code = "too_large"           // 413: a size limit is exceeded
+	CodeRateLimited        Code = "rate_limited"        // 429: try again after RetryAfter
+	CodeUnavailable        Code = "unavailable"         // 503: a dependency is down; try again
+	CodeDeadlineExceeded   Code = "deadline_exceeded"   // 504: it took too long; it may have been done
+	CodeInternal           Code = "internal"            // 500: a fault of the application
 )
 
-// HTTPStatus returns the status of a handshake that $connect refuses with this code; 500 for a code that is not
-// one of the protocol's.
+// HTTPStatus returns the status with which $connect refuses a handshake for this code. It is 500
+// for a code that is not in the protocol.
 func (c Code) HTTPStatus() int {
 	switch c {
 	case CodeInvalidArgument:
@@ -62,51 +62,65 @@ func (c Code) HTTPStatus() int {
 	}
 }
 
-// Error is an error that a client may see. Code, Message, RetryAfter and Details go over the wire; the cause
-// never does, and is logged by the [Router].
+// Error is an error that the client sees: a handler returns one to refuse a request. The client
+// receives Code, Message, RetryAfter and Details. The cause is for the log, and never reaches the
+// client.
 //
 //	return gatesock.Errorf(gatesock.CodeNotFound, "there is no room %q", name)
 //	return gatesock.Errorf(gatesock.CodeUnavailable, "history is not available").WithCause(err)
 //
-// An error that is not an *Error, and wraps none, reaches the client as [CodeDeadlineExceeded] if it wraps
-// [context.DeadlineExceeded] or [os.ErrDeadlineExceeded], and as [CodeInternal] otherwise, with a message that tells
-// nothing. [context.Canceled] is internal: only the program itself cancels the context of a handler. An *Error is what the
-// application chose to say, and so counts before a deadline that it wraps or is joined with.
+// For a message the client receives an error frame:
+//
+//	{"id":"1","action":"join","error":{"code":"not_found","message":"there is no room \"x\""}}
+//
+// A handshake that $connect refuses ends with the status of the code, [Code.HTTPStatus]. The
+// gateway sends nothing else with it.
+//
+// # Other errors
+//
+// A handler may return any error. The router looks for the first *Error in its tree, which may be
+// wrapped. If there is none, the client receives [CodeDeadlineExceeded] for
+// [context.DeadlineExceeded] and [os.ErrDeadlineExceeded], and [CodeInternal] for all others, with
+// a message that reveals nothing. [context.Canceled] is internal too, because only the program
+// itself cancels the context of a handler.
 type Error struct {
-	// Code is the kind of failure. An empty one stands for [CodeInternal].
+	// Code is the kind of failure. If it is empty, the client receives [CodeInternal].
 	Code Code
-	// Message is public: it is shown to the client.
+	// Message is public: the client sees it.
 	Message string
-	// RetryAfter, if positive, tells the client how long to wait; it travels in whole milliseconds,
+	// RetryAfter, if positive, is how long the client should wait. It is sent in whole milliseconds,
 	// rounded up.
 	RetryAfter time.Duration
-	// Details is encoded by the route's [Codec] into the error frame; nil leaves it out.
+	// Details is encoded by the route's [Codec] into the error frame. If it is nil, the frame has no
+	// details.
 	Details any
 
 	cause error
 }
 
-// Errorf returns an *Error with a public message. It does not know the verb %w, on purpose: what is in the
-// message is seen by the client. Use [Error.WithCause] to keep the error behind it.
+// Errorf returns an *Error with a public message, formatted by [fmt.Sprintf]. It does not support
+// %w, because the client would see the text of the wrapped error. To keep an error for the log, use
+// [Error.WithCause].
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// WithCause returns a copy of the error that wraps cause, for the log and for [errors.Is].
+// WithCause returns a copy of the error that wraps cause, for the log and for [errors.Is]. The
+// client does not see it.
 func (e *Error) WithCause(cause error) *Error {
 	c := *e
 	c.cause = cause
 	return &c
 }
 
-// WithDetails returns a copy of the error that carries details to the client.
+// WithDetails returns a copy of the error with details for the client.
 func (e *Error) WithDetails(details any) *Error {
 	c := *e
 	c.Details = details
 	return &c
 }
 
-// WithRetryAfter returns a copy of the error that tells the client to wait for d.
+// WithRetryAfter returns a copy of the error that asks the client to wait for d.
 func (e *Error) WithRetryAfter(d time.Duration) *Error {
 	c := *e
 	c.RetryAfter = d
@@ -136,8 +150,8 @@ func (e *Error) Unwrap() error {
 	return e.cause
 }
 
-// CodeOf returns the code that err reaches a client with: that of the first *Error in its tree; without one
-// [CodeDeadlineExceeded] for a deadline that has passed, and [CodeInternal] for anything else. It is empty for a nil error.
+// CodeOf returns the code that a client receives for err, by the rules of [Error]. It returns ""
+// for a nil error.
 func CodeOf(err error) Code {
 	if err == nil {
 		return ""
@@ -145,7 +159,7 @@ func CodeOf(err error) Code {
 	return publicError(err).Code
 }
 
-// publicError returns the *Error that stands for err on the wire.
+// publicError returns the *Error that the client receives for err.
 func publicError(err error) *Error {
 	var e *Error
 	switch {

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Start has the registration checked also of a router that is wrapped, and warns where it can't.
+// TestStartFreezesWhatIsWrapped checks that Start also freezes a wrapped router, and warns if it
+// cannot find one.
 func TestStartFreezesWhatIsWrapped(t *testing.T) {
 	t.Parallel()
 	r := New(DenyByDefault())
@@ -22,6 +23,6 @@ func TestStartFreezesWhatIsWrapped(t *testing.T) {
 	require.Panics(t, func() { freeze(Wrap(r, forgetful), logger) })
 	require.Empty(t, log.String())
 	require.NotPanics(t, func() { freeze(forgetful(r), logger) })
-	require.Contains(t, log.String(), "level=WARN msg=\"gatesock: the handler given to Start tells nothing about itself")
+	require.Contains(t, log.String(), "level=WARN msg=\"gatesock: the handler given to Start is not an App")
 	require.Contains(t, log.String(), "handler=\"struct { lambda.Handler }\"")
 }

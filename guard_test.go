@@ -29,9 +29,9 @@ func TestGuards(t *testing.T) {
 		{Key: "$disconnect"},
 		{Key: "closed", NeedsResponse: true, Guards: []string{"public", "nobody"}},
 		{Key: "open", NeedsResponse: true, Guards: []string{"public"}},
-	}, r.Routes())
-	r.Routes()[3].Guards[0] = "changed"
-	require.Equal(t, "public", r.Routes()[3].Guards[0])
+	}, r.Describe().Routes)
+	r.Describe().Routes[3].Guards[0] = "changed"
+	require.Equal(t, "public", r.Describe().Routes[3].Guards[0])
 	r.Freeze()
 	for _, f := range []func(){func() { gatesock.WithGuard("", open) }, func() { gatesock.WithGuard("x", nil) }} {
 		require.Panics(t, f)
@@ -48,7 +48,7 @@ func TestRoutesWithoutGuard(t *testing.T) {
 	for _, start := range []func(){r.Freeze, func() { _, _ = r.Invoke(t.Context(), nil) }} {
 		func() {
 			defer func() {
-				require.Regexp(t, `^gatesock: RequireGuards, but these routes have no Guard: "\$default" at \S+guard_test.go:\d+, "b" at \S+guard_test.go:\d+$`, recover())
+				require.Regexp(t, `^gatesock: DenyByDefault requires a guard, but these routes have none: "\$default" at \S+guard_test.go:\d+, "b" at \S+guard_test.go:\d+$`, recover())
 			}()
 			start()
 		}()

@@ -8,11 +8,13 @@ import (
 	"net/http"
 )
 
-// Invoke handles one event as Lambda hands it over, and returns the response for the gateway: a status for
-// $connect and $disconnect, and the reply or error frame for a message. It makes Router a [lambda.Handler].
+// Invoke handles one event in the form that Lambda delivers, and returns the response for the
+// gateway: a status for $connect and $disconnect, and the frame of a reply or an error for a
+// message. It makes Router a lambda.Handler.
 //
-// It fails only if payload is not a WebSocket event, with an error that wraps [ErrNotWebSocket] or says what
-// in the event is malformed. A panic in a handler passes through; see [Recover].
+// Errors of handlers are part of the response. Invoke itself fails only if payload is not an event
+// of a WebSocket API, with an error that wraps [ErrNotWebSocket], or if the event is malformed. It
+// does not recover from a panic in a handler; see [Recover].
 func (r *Router) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	r.freezing()
 	req, err := decodeEvent(payload, r.wire)
@@ -23,7 +25,7 @@ func (r *Router) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	req.Route = rt.key
 	reply, err := rt.handler(ctx, req)
 	err = readable(err)
-	if req.late >= lateEnough {
+	if req.late >= lateThreshold {
 		r.logLate(ctx, req)
 	}
 	if req.EventType == EventMessage {
@@ -57,15 +59,16 @@ func (r *Router) lookup(req *Request) *route {
 	return r.fallback
 }
 
-// answer returns the response to a message. Its status is 200 also for an error: some have seen the gateway
-// put a frame of its own in place of the body of any other status (observed: architect/sandbox#560).
+// answer returns the response to a message. Its status is 200 even for an error, because the
+// gateway was observed to replace the body of a response with any other status by a frame of its
+// own (architect/sandbox#560).
 func (r *Router) answer(ctx context.Context, rt *route, req *Request, reply *Reply, err error) []byte {
 	if err == nil {
 		var frame []byte
-		var short [256]byte // spares an allocation
+		var short [256]byte // saves an allocation
 		if frame, err = rt.appendFrame(short[:0], req, reply); err == nil {
 			if rt.oneWay && reply != nil && !reply.Silent {
-				r.logger.LogAttrs(ctx, slog.LevelWarn, "gatesock: the route is one-way: the reply of its handler is not sent", req.logAttrs()...)
+				r.logger.LogAttrs(ctx, slog.LevelWarn, "gatesock: the route is one-way, so the reply of its handler is not sent", req.logAttrs()...)
 			}
 			return okResponse(frame)
 		}
@@ -85,7 +88,8 @@ func (r *Router) answer(ctx context.Context, rt *route, req *Request, reply *Rep
 	return okResponse(frame)
 }
 
-// details returns the encoded details of an error, none if they can't be encoded.
+// details returns the encoded details of an error. Details that cannot be encoded are logged and
+// left out.
 func (r *Router) details(ctx context.Context, rt *route, req *Request, e *Error) []byte {
 	if e.Details == nil {
 		return nil
@@ -101,7 +105,8 @@ func (r *Router) details(ctx context.Context, rt *route, req *Request, e *Error)
 	return details
 }
 
-// ownErrorFrame returns the frame that the application makes of an error ([WithErrorFrame]), and false if it makes none.
+// ownErrorFrame returns the application's frame for an error ([WithErrorFrame]), and false if there
+// is none.
 func (r *Router) ownErrorFrame(ctx context.Context, rt *route, req *Request, e *Error) (frame []byte, ok bool) {
 	if rt.errorFrame == nil {
 		return nil, false
@@ -115,7 +120,8 @@ func (r *Router) ownErrorFrame(ctx context.Context, rt *route, req *Request, e *
 	return rt.errorFrame(req, e), true
 }
 
-// appendFrame appends the frame that stands for a reply to b, which is empty; nil if there is nothing to send.
+// appendFrame appends the frame of a reply to b, which is empty. It returns nil if there is nothing
+// to send.
 func (rt *route) appendFrame(b []byte, req *Request, reply *Reply) ([]byte, error) {
 	var frame []byte
 	switch {
@@ -142,7 +148,8 @@ func (rt *route) appendFrame(b []byte, req *Request, reply *Reply) ([]byte, erro
 	return frame, nil
 }
 
-// encode encodes the data of a reply. What a codec makes for a raw route need not be JSON, but it has to be something.
+// encode encodes the data of a reply. On a raw route the codec need not return JSON, but must
+// return something.
 func (rt *route) encode(v any) ([]byte, error) {
 	data, err := marshal(rt.codec, v)
 	switch {
@@ -156,8 +163,8 @@ func (rt *route) encode(v any) ([]byte, error) {
 	return data, nil
 }
 
-// marshal encodes a value of the application's. It runs outside all middleware, so it makes an error of a panic by
-// itself.
+// marshal encodes a value of the application. It runs outside all middleware, so it recovers from
+// panics itself.
 func marshal(c Codec, v any) (data []byte, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -168,22 +175,23 @@ func marshal(c Codec, v any) (data []byte, err error) {
 	return data, readable(err)
 }
 
-// readable returns err, or an error that stands for it if reading it panics, as with a nil pointer of a type of
-// the application's. What a handler returns is read outside all middleware.
+// readable returns err, or another error in its place if reading it panics, for example because it
+// is a nil pointer of the application's error type. The router reads a handler's error outside all
+// middleware.
 func readable(err error) (safe error) {
 	if err == nil {
 		return nil
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			safe = recovered(fmt.Errorf("an error of type %T was returned, which panics when it is read: %v", err, v))
+			safe = recovered(fmt.Errorf("the handler returned an error of type %T that panics when it is read: %v", err, v))
 		}
 	}()
 	_ = publicError(err).Error() + err.Error()
 	return err
 }
 
-// log records an error at the level that [WithLogger] documents.
+// log logs an error at the level that [WithLogger] documents.
 func (r *Router) log(ctx context.Context, req *Request, err error) {
 	level := slog.LevelDebug
 	e := publicError(err)
@@ -204,13 +212,13 @@ func (r *Router) log(ctx context.Context, req *Request, err error) {
 	r.logger.LogAttrs(ctx, level, "gatesock: handler failed", attrs...)
 }
 
-// logLate records that a handler returned long after the time that [Timeout] had left it.
+// logLate logs that a handler returned long after its [Timeout].
 func (r *Router) logLate(ctx context.Context, req *Request) {
-	r.logger.LogAttrs(ctx, slog.LevelWarn, "gatesock: handler returned late: it does not end when its context does",
+	r.logger.LogAttrs(ctx, slog.LevelWarn, "gatesock: the handler returned late, because it ignores the end of its context",
 		append(req.logAttrs(), slog.Duration("late", req.late))...)
 }
 
-// logAttrs returns what the log says of a request.
+// logAttrs returns the attributes that identify a request in the log.
 func (r *Request) logAttrs() []slog.Attr {
 	attrs := []slog.Attr{
 		slog.String("routeKey", r.RouteKey),

@@ -5,13 +5,14 @@ import (
 	"log/slog"
 )
 
-// Option configures a [Router].
+// Option configures a [Router]. Options are given to [New].
 type Option interface{ applyRouter(*Router) }
 
-// RouteOption configures one route.
+// RouteOption configures one route. Options are given to the function that registers the route,
+// such as [Handle].
 type RouteOption interface{ applyRoute(*route) }
 
-// SharedOption configures a [Router] and so all its routes, or one route.
+// SharedOption configures one route, or a [Router] and so all its routes.
 type SharedOption interface {
 	Option
 	RouteOption
@@ -25,41 +26,46 @@ type routeOption func(*route)
 
 func (o routeOption) applyRoute(rt *route) { o(rt) }
 
-// WithLogger sets where errors of handlers are logged; the default is [slog.Default] at the first event. It panics
-// if l is nil. Each error is one line with its code, the route key, the route that handled the event (handledBy), the
-// connection, the request and, if there is an authorizer, the principal. Its level depends on who has to know:
+// WithLogger sets the logger for errors of handlers. The default is [slog.Default] at the first
+// event. It panics if l is nil.
 //
-//   - error: faults of the application and of what it needs, that is, the codes whose status is 500 or above
-//     ([CodeInternal], [CodeUnavailable], [CodeDeadlineExceeded], and codes of the application's own), with the cause and,
-//     for a panic, the stack;
-//   - warning: what is wrong though the client was served, as a handler that ignores its [Timeout];
-//   - information: other codes that have a cause behind the public message ([Error.WithCause]);
-//   - debug: all other refusals, and every [CodeInvalidArgument]. Any client can provoke these, as often as it likes; lower
-//     the level of the logger to see them.
+// Each error is one record with its code, the route key, the route that handled the event
+// (handledBy), the connection, the request and, if there is one, the principal. Its level depends
+// on who must act:
+//
+//   - Error: failures of the application and its dependencies, which are the codes with a status of
+//     500 or above ([CodeInternal], [CodeUnavailable], [CodeDeadlineExceeded] and the application's
+//     own codes), with the cause and, for a panic, the stack.
+//   - Warn: problems although the client was served, such as a handler that ignores its [Timeout].
+//   - Info: other codes with a cause behind the public message ([Error.WithCause]).
+//   - Debug: all other refusals, and every [CodeInvalidArgument]. Any client can provoke these as
+//     often as it likes, so they are logged only if the logger's level is lowered.
 func WithLogger(l *slog.Logger) Option {
 	if l == nil {
-		panic(fmt.Sprintf("gatesock: WithLogger at %s got no logger", callerSite()))
+		panic(fmt.Sprintf("gatesock: WithLogger at %s: l must not be nil", callerSite()))
 	}
 	return routerOption(func(r *Router) { r.logger = l })
 }
 
-// WithMiddleware puts middleware around one route, inside that of [Router.Use], the first one outermost.
+// WithMiddleware wraps one route in middleware, the first one outermost. The middleware of
+// [Router.Use] is outside it. A nil middleware panics when the route is registered.
 func WithMiddleware(mw ...Middleware) RouteOption {
 	return routeOption(func(rt *route) {
 		for i, m := range mw {
 			if m == nil {
-				panic(fmt.Sprintf("gatesock: middleware %d of route %q at %s is nil", i, rt.key, rt.site))
+				panic(fmt.Sprintf("gatesock: route %q at %s: middleware %d must not be nil", rt.key, rt.site, i))
 			}
 			rt.middleware = append(rt.middleware, layer{m, rt.site})
 		}
 	})
 }
 
-// WithGuard is [WithMiddleware] for middleware that decides who may use the route, such as those of package authz. The name says what it asks
-// for; [Route.Guards] has it, and [DenyByDefault] wants one. It panics if mw is nil or the name is empty.
+// WithGuard is [WithMiddleware] for middleware that decides who may use the route, such as the
+// guards of package authz. The name describes what the guard requires. [Route.Guards] lists it, and
+// [DenyByDefault] requires one. WithGuard panics if name is empty or mw is nil.
 func WithGuard(name string, mw Middleware) RouteOption {
 	if name == "" || mw == nil {
-		panic(fmt.Sprintf("gatesock: Guard at %s without a name or with nil middleware", callerSite()))
+		panic(fmt.Sprintf("gatesock: WithGuard at %s: name must not be empty, mw must not be nil", callerSite()))
 	}
 	return routeOption(func(rt *route) {
 		rt.middleware = append(rt.middleware, layer{mw, rt.site})
@@ -67,44 +73,50 @@ func WithGuard(name string, mw Middleware) RouteOption {
 	})
 }
 
-// DenyByDefault makes a message route without a [WithGuard] a wrong registration, which [Router.Freeze] panics on. $default needs one if it
-// has a handler; without one it only refuses.
-func DenyByDefault() Option { return routerOption(func(r *Router) { r.guarded = true }) }
+// DenyByDefault requires a [WithGuard] for every message route, so that no route is open by
+// mistake. [Router.Freeze] panics if one has none. That includes $default if it has a handler;
+// without one it only refuses messages.
+func DenyByDefault() Option { return routerOption(func(r *Router) { r.denyByDefault = true }) }
 
 type codecOption struct{ codec Codec }
 
 func (o codecOption) applyRouter(r *Router) { r.codec = o.codec }
 func (o codecOption) applyRoute(rt *route)  { rt.codec = o.codec }
 
-// WithCodec replaces encoding/json for the application's own data: the members of requests, and the data
-// of replies and errors.
-//
-// It panics if c is nil.
+// WithCodec sets the [Codec] for the application's own data: the members of requests, and the data
+// of replies and errors. The default is [JSON]. It panics if c is nil.
 func WithCodec(c Codec) SharedOption {
 	if c == nil {
-		panic(fmt.Sprintf("gatesock: WithCodec at %s got no codec", callerSite()))
+		panic(fmt.Sprintf("gatesock: WithCodec at %s: c must not be nil", callerSite()))
 	}
 	return codecOption{c}
 }
 
-// OneWay makes a message route one that never answers: neither with a reply nor with an acknowledgement nor with an error,
-// which is only logged. [Router.Routes] lists it without a route response, so that the API needs none and the client gets no
-// frame at all; with one, the gateway would send an empty frame (observed: serverless#6816), as it does for a message
-// that comes to a one-way action through a $default that answers others.
+// OneWay makes a message route one that never answers: it sends no reply, no acknowledgement and no
+// error. Errors are only logged. [Router.Describe] lists the route without a route response, so
+// that the client receives no frame at all.
 //
-// On [Router.OnDefault] it takes the route response from all actions that have no route of their own in the API.
+// [HandleReply] panics for a one-way route. On [Router.OnDefault], OneWay removes the route
+// response from all actions that have no route of their own in the API.
 //
-// [HandleReply] refuses a one-way route.
+// If the API has a route response for the route all the same, or if the message comes through a
+// $default that answers other actions, the gateway sends an empty frame (observed:
+// serverless#6816).
 func OneWay() RouteOption { return routeOption(func(rt *route) { rt.oneWay = true }) }
 
-// Raw takes a message route out of the wire format, for protocols with frames of their own, such as graphql-ws, JSON-RPC and OCPP,
-// most often on [Router.OnDefault]. The message's id is not looked at, and may be anything; the data of a reply is sent as
-// it is, without an envelope, and a nil reply sends nothing. The In of a typed handler is decoded from the whole message and may
-// be of any type, and the route's [Codec] need not speak JSON.
+// Raw removes a message route from the wire format, for other protocols such as graphql-ws,
+// JSON-RPC and OCPP. It is most useful on [Router.OnDefault]. On a raw route
 //
-// Errors, also those of middleware, are still sent as the wire format has them, unless [WithErrorFrame] says how.
+//   - the data of a reply is sent without an envelope, and a nil reply sends nothing;
+//   - the In of a typed handler is decoded from the whole message, and may have any type;
+//   - the message's id is ignored, whatever it is;
+//   - the [Codec] need not be for JSON.
 //
-// A message on $default whose "action" names another route goes to that route, also if Default is raw.
+// Errors, also those of middleware, still have the frame of the wire format; [WithErrorFrame]
+// changes that.
+//
+// A message on $default whose "action" names another route goes to that route, even if $default is
+// raw.
 func Raw() RouteOption { return routeOption(func(rt *route) { rt.raw = true }) }
 
 type errorFrameOption func(*Request, *Error) []byte
@@ -112,19 +124,21 @@ type errorFrameOption func(*Request, *Error) []byte
 func (o errorFrameOption) applyRouter(r *Router) { r.errorFrame = o }
 func (o errorFrameOption) applyRoute(rt *route)  { rt.errorFrame = o }
 
-// WithErrorFrame sets the function that makes the frame for an error, in place of the error frame of the wire format. If
-// encode returns an empty frame, nothing is sent. Only Code, Message, RetryAfter and Details of the error are public: its text is
-// for the log, which has it in any case. encode must be safe for concurrent use. WithErrorFrame panics if it is nil.
+// WithErrorFrame sets the function that encodes the frame of an error, in place of the error frame
+// of the wire format. If encode returns an empty frame, nothing is sent. Send only Code, Message,
+// RetryAfter and Details: the text of the error, [Error.Error], is for the log, where the router
+// writes it in any case. encode must be safe for concurrent use. WithErrorFrame panics if encode is
+// nil.
 func WithErrorFrame(encode func(req *Request, err *Error) []byte) SharedOption {
 	if encode == nil {
-		panic(fmt.Sprintf("gatesock: WithErrorFrame at %s got no function", callerSite()))
+		panic(fmt.Sprintf("gatesock: WithErrorFrame at %s: encode must not be nil", callerSite()))
 	}
 	return errorFrameOption(encode)
 }
 
-// WithoutDefaultRoute takes $default out of [Router.Routes], so that an API is made without it, and the gateway answers a message
-// with an unknown action by its own "Forbidden", which carries no id. That spares the invocation. [Router.OnDefault]
-// is then a wrong registration.
+// WithoutDefaultRoute removes $default from [Router.Describe], for an API without it. The gateway
+// then answers a message with an unknown action itself, with "Forbidden" and without an id, which
+// saves the invocation. [Router.OnDefault] panics for such a router.
 func WithoutDefaultRoute() Option { return routerOption(func(r *Router) { r.noDefault = true }) }
 
 type strictOption struct{}
@@ -132,6 +146,7 @@ type strictOption struct{}
 func (strictOption) applyRouter(r *Router) { r.strict = true }
 func (strictOption) applyRoute(rt *route)  { rt.strict = true }
 
-// StrictDecoding refuses messages with members that the handler's type does not have, at any depth, other than "action" and
-// "id" or what [WithEnvelope] has in their place. The route's codec must be a [StrictCodec].
+// StrictDecoding refuses messages with members that the handler's In does not have, at any depth.
+// "action" and "id", or the names that [WithEnvelope] sets, are always accepted. The route's
+// codec must be a [StrictCodec].
 func StrictDecoding() SharedOption { return strictOption{} }

@@ -14,7 +14,7 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// logBuffer keeps the log of a router.
+// logBuffer is the log of a router.
 type logBuffer struct{ bytes.Buffer }
 
 func (b *logBuffer) option() gatesock.Option {
@@ -32,7 +32,9 @@ func TestOneWayRoutesNeverAnswer(t *testing.T) {
 	log := new(logBuffer)
 	r := log.router()
 	gatesock.Handle(r, "typing", typed, gatesock.OneWay())
-	gatesock.Handle(r, "broken", func(context.Context, *gatesock.Request, say) error { return errors.New("disk full") }, gatesock.OneWay())
+	gatesock.Handle(r, "broken", func(context.Context, *gatesock.Request, say) error {
+		return errors.New("disk full")
+	}, gatesock.OneWay())
 	r.HandleFunc("talkative", func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
 		return &gatesock.Reply{Data: 1}, nil
 	}, gatesock.OneWay())
@@ -44,7 +46,7 @@ func TestOneWayRoutesNeverAnswer(t *testing.T) {
 		}
 	}
 	require.Contains(t, log.String(), `error="disk full"`)
-	require.Contains(t, log.String(), `level=WARN msg="gatesock: the route is one-way: the reply of its handler is not sent" routeKey=talkative`)
+	require.Contains(t, log.String(), `level=WARN msg="gatesock: the route is one-way, so the reply of its handler is not sent" routeKey=talkative`)
 
 	r = log.router()
 	r.HandleFunc("silent", func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
@@ -54,7 +56,7 @@ func TestOneWayRoutesNeverAnswer(t *testing.T) {
 	require.Empty(t, log.String())
 }
 
-// TestSilence has what ordinary routes don't answer.
+// TestSilence has the messages that ordinary routes do not answer.
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New(quiet())
@@ -66,7 +68,7 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// TestRawRoutes speaks protocols that know nothing of the envelope.
+// TestRawRoutes uses protocols without the envelope.
 func TestRawRoutes(t *testing.T) {
 	t.Parallel()
 	type call struct {
@@ -91,8 +93,8 @@ func TestRawRoutes(t *testing.T) {
 	gatesock.HandleReply(r, "ocpp", func(_ context.Context, _ *gatesock.Request, in []json.RawMessage) ([]any, error) {
 		return []any{3, in[1], struct{}{}}, nil
 	}, gatesock.Raw())
-	gatesock.HandleReply(r, "words", func(_ context.Context, _ *gatesock.Request, in *string) (string, error) { return *in + "!", nil },
-		gatesock.Raw(), gatesock.WithCodec(plainCodec{}))
+	words := func(_ context.Context, _ *gatesock.Request, in *string) (string, error) { return *in + "!", nil }
+	gatesock.HandleReply(r, "words", words, gatesock.Raw(), gatesock.WithCodec(plainCodec{}))
 	gatesock.Handle(r, "mute", func(context.Context, *gatesock.Request, any) error { return nil }, gatesock.Raw())
 	gatesock.Handle(r, "strict", typed, gatesock.Raw(), gatesock.StrictDecoding())
 	for _, tt := range []struct{ route, body, want string }{
@@ -115,7 +117,7 @@ func TestRawRoutes(t *testing.T) {
 	}
 }
 
-// plainCodec speaks no JSON.
+// plainCodec is not for JSON.
 type plainCodec struct{}
 
 func (plainCodec) Marshal(v any) ([]byte, error) {
@@ -150,8 +152,12 @@ func TestErrorFrames(t *testing.T) {
 	}
 	log := new(logBuffer)
 	r := log.router(gatesock.WithErrorFrame(rpc))
-	r.OnDefault(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, errors.New("broken") }, gatesock.Raw())
-	gatesock.Handle(r, "plain", typed, gatesock.WithErrorFrame(func(*gatesock.Request, *gatesock.Error) []byte { return []byte("own") }))
+	r.OnDefault(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
+		return nil, errors.New("broken")
+	}, gatesock.Raw())
+	gatesock.Handle(r, "plain", typed, gatesock.WithErrorFrame(func(*gatesock.Request, *gatesock.Error) []byte {
+		return []byte("own")
+	}))
 	for body, want := range map[string]string{
 		`{}`:                  `{"jsonrpc":"2.0","error":"internal"}`,
 		`{"action":"silent"}`: ``,
@@ -166,7 +172,7 @@ func TestErrorFrames(t *testing.T) {
 		frame(t, gatesock.New(quiet(), gatesock.WithErrorFrame(rpc)), message("$default", `{"action":"nope"}`)))
 }
 
-// pointerCodec refuses what it has no use for: a pointer to a pointer.
+// pointerCodec refuses a pointer to a pointer.
 type pointerCodec struct {
 	gatesock.JSON
 	seen *[]any
@@ -177,7 +183,8 @@ func (c pointerCodec) Unmarshal(b []byte, v any) error {
 	return c.JSON.Unmarshal(b, v)
 }
 
-// TestCodecsGetAPointer: a codec for generated messages asks its target for a method, which a **T has not.
+// TestCodecsGetAPointer has a codec for generated messages: it needs a method of its target, which
+// a **T does not have.
 func TestCodecsGetAPointer(t *testing.T) {
 	t.Parallel()
 	type named *say

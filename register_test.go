@@ -18,7 +18,7 @@ func ok(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return ni
 
 func typed(context.Context, *gatesock.Request, say) error { return nil }
 
-// looseCodec is a codec that can't be strict.
+// looseCodec is a codec without UnmarshalStrict.
 type looseCodec struct{ gatesock.Codec }
 
 func TestWrongRegistrationsPanic(t *testing.T) {
@@ -28,49 +28,53 @@ func TestWrongRegistrationsPanic(t *testing.T) {
 		name, want string // %s stands for a site in this file
 		register   func(r *gatesock.Router)
 	}{
-		{"twice", `gatesock: route "say" at %s was registered already at %s`, func(r *gatesock.Router) {
+		{"twice", `gatesock: route "say" at %s is already registered at %s`, func(r *gatesock.Router) {
 			gatesock.Handle(r, "say", typed)
 			gatesock.Handle(r, "say", typed)
 		}},
-		{"typed and untyped", `gatesock: route "say" at %s was registered already at %s`, func(r *gatesock.Router) {
+		{"typed and untyped", `gatesock: route "say" at %s is already registered at %s`, func(r *gatesock.Router) {
 			gatesock.Handle(r, "say", typed)
 			r.HandleFunc("say", ok)
 		}},
-		{"two $connect", `gatesock: route "$connect" at %s was registered already at %s`, func(r *gatesock.Router) {
+		{"two $connect", `gatesock: route "$connect" at %s is already registered at %s`, func(r *gatesock.Router) {
 			r.OnConnect(ok)
 			r.OnConnect(ok)
 		}},
-		{"empty key", `gatesock: the route key at %s is empty`, func(r *gatesock.Router) { gatesock.Handle(r, "", typed) }},
-		{"reserved key", `gatesock: the route key "$connect" at %s is reserved; use Connect, Disconnect or Default`, func(r *gatesock.Router) {
+		{"empty key", `gatesock: the route at %s: key must not be empty`, func(r *gatesock.Router) { gatesock.Handle(r, "", typed) }},
+		{"reserved key", `gatesock: the route key "$connect" at %s is reserved; use OnConnect, OnDisconnect or OnDefault`, func(r *gatesock.Router) {
 			gatesock.Handle(r, "$connect", typed)
 		}},
-		{"reserved untyped key", `gatesock: the route key "$default" at %s is reserved; use Connect, Disconnect or Default`, func(r *gatesock.Router) {
+		{"reserved untyped key", `gatesock: the route key "$default" at %s is reserved; use OnConnect, OnDisconnect or OnDefault`, func(r *gatesock.Router) {
 			r.HandleFunc("$default", ok)
 		}},
-		{"nil typed handler", `gatesock: the handler of route "say" at %s is nil`, func(r *gatesock.Router) { gatesock.Handle(r, "say", nilHandler) }},
-		{"nil handler", `gatesock: the handler of route "$default" at %s is nil`, func(r *gatesock.Router) { r.OnDefault(nil) }},
-		{"nil middleware", `gatesock: middleware 1 given to Use at %s is nil`, func(r *gatesock.Router) { r.Use(gatesock.Recover(), nil) }},
-		{"nil middleware of a route", `gatesock: middleware 0 of route "say" at %s is nil`, func(r *gatesock.Router) {
+		{"nil typed handler", `gatesock: route "say" at %s: h must not be nil`, func(r *gatesock.Router) { gatesock.Handle(r, "say", nilHandler) }},
+		{"nil handler", `gatesock: route "$default" at %s: h must not be nil`, func(r *gatesock.Router) { r.OnDefault(nil) }},
+		{"nil middleware", `gatesock: Use at %s: middleware 1 must not be nil`, func(r *gatesock.Router) { r.Use(gatesock.Recover(), nil) }},
+		{"nil middleware of a route", `gatesock: route "say" at %s: middleware 0 must not be nil`, func(r *gatesock.Router) {
 			gatesock.Handle(r, "say", typed, gatesock.WithMiddleware(nil))
 		}},
-		{"strict without a strict codec", `gatesock: route "say" at %s wants strict decoding, but its codec gatesock_test.looseCodec is not a StrictCodec`, func(r *gatesock.Router) {
+		{"strict without a strict codec", `gatesock: route "say" at %s has StrictDecoding, but its codec gatesock_test.looseCodec is not a StrictCodec`, func(r *gatesock.Router) {
 			gatesock.Handle(r, "say", typed, gatesock.StrictDecoding(), gatesock.WithCodec(looseCodec{}))
 		}},
-		{"nil option", `gatesock: option 0 given to New at %s is nil`, func(*gatesock.Router) { gatesock.New(nil) }},
-		{"nil route option", `gatesock: option 0 of route "say" at %s is nil`, func(r *gatesock.Router) { gatesock.Handle(r, "say", typed, nil) }},
-		{"nil codec", `gatesock: WithCodec at %s got no codec`, func(*gatesock.Router) { gatesock.WithCodec(nil) }},
-		{"nil logger", `gatesock: WithLogger at %s got no logger`, func(*gatesock.Router) { gatesock.WithLogger(nil) }},
-		{"middleware that returns nil", `gatesock: the middleware given at %s returned nil for route "$connect"`, func(r *gatesock.Router) {
+		{"nil option", `gatesock: New at %s: option 0 must not be nil`, func(*gatesock.Router) { gatesock.New(nil) }},
+		{"nil route option", `gatesock: route "say" at %s: option 0 must not be nil`, func(r *gatesock.Router) { gatesock.Handle(r, "say", typed, nil) }},
+		{"nil codec", `gatesock: WithCodec at %s: c must not be nil`, func(*gatesock.Router) { gatesock.WithCodec(nil) }},
+		{"nil logger", `gatesock: WithLogger at %s: l must not be nil`, func(*gatesock.Router) { gatesock.WithLogger(nil) }},
+		{"middleware that returns nil", `gatesock: the middleware at %s returned nil for route "$connect"`, func(r *gatesock.Router) {
 			r.Use(func(gatesock.HandlerFunc) gatesock.HandlerFunc { return nil })
 			_, _ = r.Invoke(context.Background(), nil)
 		}},
-		{"middleware of a route that returns nil", `gatesock: the middleware given at %s returned nil for route "say"`, func(r *gatesock.Router) {
-			gatesock.Handle(r, "say", typed, gatesock.WithMiddleware(func(gatesock.HandlerFunc) gatesock.HandlerFunc { return nil }))
+		{"middleware of a route that returns nil", `gatesock: the middleware at %s returned nil for route "say"`, func(r *gatesock.Router) {
+			gatesock.Handle(r, "say", typed, gatesock.WithMiddleware(func(gatesock.HandlerFunc) gatesock.HandlerFunc {
+				return nil
+			}))
 			_, _ = r.Invoke(context.Background(), nil)
 		}},
-		{"nil error frame", `gatesock: WithErrorFrame at %s got no function`, func(*gatesock.Router) { gatesock.WithErrorFrame(nil) }},
+		{"nil error frame", `gatesock: WithErrorFrame at %s: encode must not be nil`, func(*gatesock.Router) { gatesock.WithErrorFrame(nil) }},
 		{"a reply on a one-way route", `gatesock: route "say" at %s is OneWay, but HandleReply would send a reply; use Handle`, func(r *gatesock.Router) {
-			gatesock.HandleReply(r, "say", func(context.Context, *gatesock.Request, say) (int, error) { return 0, nil }, gatesock.OneWay())
+			gatesock.HandleReply(r, "say", func(context.Context, *gatesock.Request, say) (int, error) {
+				return 0, nil
+			}, gatesock.OneWay())
 		}},
 		{"one-way $connect", `gatesock: OneWay and Raw at %s are for message routes, not for $connect`, func(r *gatesock.Router) {
 			r.OnConnect(ok, gatesock.OneWay())
@@ -78,7 +82,7 @@ func TestWrongRegistrationsPanic(t *testing.T) {
 		{"raw $disconnect", `gatesock: OneWay and Raw at %s are for message routes, not for $disconnect`, func(r *gatesock.Router) {
 			r.OnDisconnect(ok, gatesock.Raw())
 		}},
-		{"a handler of $default without $default", `gatesock: Default at %s, but the router was made WithoutDefaultRoute`, func(*gatesock.Router) {
+		{"a handler of $default without $default", `gatesock: OnDefault at %s, but the router has the option WithoutDefaultRoute`, func(*gatesock.Router) {
 			gatesock.New(gatesock.WithoutDefaultRoute()).OnDefault(ok)
 		}},
 		{"two members of one name", `gatesock: WithEnvelope at %s: a request would have two members "id"`, func(*gatesock.Router) {
@@ -111,10 +115,10 @@ func TestWrongRegistrationsPanic(t *testing.T) {
 	}
 }
 
-// embedded is embedded by pointer, where encoding/json can't set it.
+// embedded is embedded by pointer, which encoding/json cannot set.
 type embedded struct{ A int }
 
-// textual decodes itself from a string, and so takes no object.
+// textual decodes itself from a string, not from an object.
 type textual struct{ s string }
 
 func (t *textual) UnmarshalText(b []byte) error {
@@ -122,7 +126,7 @@ func (t *textual) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// objectLike decodes itself, from whatever.
+// objectLike decodes itself from any JSON.
 type objectLike []int
 
 func (*objectLike) UnmarshalJSON([]byte) error { return nil }
@@ -139,21 +143,24 @@ func route[In any](r *gatesock.Router, opts ...gatesock.RouteOption) {
 }
 
 func replying[Out any](r *gatesock.Router, opts ...gatesock.RouteOption) {
-	gatesock.HandleReply(r, "say", func(context.Context, *gatesock.Request, say) (out Out, err error) { return out, nil }, opts...)
+	gatesock.HandleReply(r, "say", func(context.Context, *gatesock.Request, say) (out Out, err error) {
+		return out, nil
+	}, opts...)
 }
 
-// TestTypesThatCannotWork: what no message of any client could use is told at start-up. An empty text is a type that works.
-// ownChan can be decoded, though what it has can't.
+// ownChan can be decoded, although its field cannot.
 type ownChan struct{ C chan int }
 
 func (*ownChan) UnmarshalJSON([]byte) error { return nil }
 
+// TestTypesThatCannotWork checks that types for which no message can work panic at registration. An
+// empty text means that the type works.
 func TestTypesThatCannotWork(t *testing.T) {
 	t.Parallel()
 	const (
 		object    = `gatesock: route "say" at %s decodes messages, which are JSON objects, into a `
-		objectEnd = `: In has to be a struct, a map, any, json.RawMessage, a type with UnmarshalJSON or a pointer to one of these; see also Raw`
-		leaveOut  = `; a tag json:"-" leaves a member out`
+		objectEnd = `: In must be a struct, a map, any, json.RawMessage, a type with UnmarshalJSON or a pointer to one of these; see also Raw`
+		leaveOut  = `; the tag json:"-" excludes a field`
 	)
 	for _, tt := range []struct {
 		name, want string
@@ -181,27 +188,27 @@ func TestTypesThatCannotWork(t *testing.T) {
 		}},
 		{"slice with a codec of its own", "", func(r *gatesock.Router) { route[[]string](r, gatesock.WithCodec(upperCodec{})) }},
 
-		{"id of another type", `gatesock: route "say" at %s decodes the string "id" of every message into ID of struct { ID int }, which is of type int: give that member another name`, func(r *gatesock.Router) {
+		{"id of another type", `gatesock: route "say" at %s decodes the string "id" of every message into ID of struct { ID int }, which is of type int: give that field another name`, func(r *gatesock.Router) {
 			route[struct{ ID int }](r)
 		}},
-		{"tagged action of another type", `gatesock: route "say" at %s decodes the string "action" of every message into Kind of *struct { Kind []string "json:\"action\"" }, which is of type []string: give that member another name`, func(r *gatesock.Router) {
+		{"tagged action of another type", `gatesock: route "say" at %s decodes the string "action" of every message into Kind of *struct { Kind []string "json:\"action\"" }, which is of type []string: give that field another name`, func(r *gatesock.Router) {
 			route[*struct {
 				Kind []string `json:"action"`
 			}](r)
 		}},
-		{"embedded id of another type", `gatesock: route "say" at %s decodes the string "id" of every message into ID of struct { gatesock_test.numbered }, which is of type uint8: give that member another name`, func(r *gatesock.Router) {
+		{"embedded id of another type", `gatesock: route "say" at %s decodes the string "id" of every message into ID of struct { gatesock_test.numbered }, which is of type uint8: give that field another name`, func(r *gatesock.Router) {
 			route[struct{ numbered }](r)
 		}},
-		{"map with numbers for names", `gatesock: route "say" at %s decodes messages into a map[int]string, which has no place for the strings "action" and "id" of a message`, func(r *gatesock.Router) {
+		{"map with numbers for names", `gatesock: route "say" at %s decodes messages into a map[int]string, which cannot hold the strings "action" and "id" of a message`, func(r *gatesock.Router) {
 			route[map[int]string](r)
 		}},
-		{"map with names that take no action", `gatesock: route "say" at %s decodes messages into a map[netip.Addr]string, which has no place for the strings "action" and "id" of a message`, func(r *gatesock.Router) {
+		{"map with names that take no action", `gatesock: route "say" at %s decodes messages into a map[netip.Addr]string, which cannot hold the strings "action" and "id" of a message`, func(r *gatesock.Router) {
 			route[map[netip.Addr]string](r)
 		}},
 		{"map with numbers for names in a member", "", func(*gatesock.Router) {
 			route[map[int]string](gatesock.New(gatesock.WithEnvelope(gatesock.Envelope{Input: "data"})))
 		}},
-		{"func that is left out of what is encoded", `gatesock: route "say" at %s has an In, struct { F func() "json:\"f,omitzero\"" }, that JSON can't be decoded into: In.F is a func()` + leaveOut, func(r *gatesock.Router) {
+		{"func that is left out of what is encoded", `gatesock: route "say" at %s has an In, struct { F func() "json:\"f,omitzero\"" }, that JSON cannot be decoded into: In.F is a func()` + leaveOut, func(r *gatesock.Router) {
 			route[struct {
 				F func() `json:"f,omitzero"`
 			}](r)
@@ -220,13 +227,13 @@ func TestTypesThatCannotWork(t *testing.T) {
 				ID string
 			}](r)
 		}},
-		{"renamed action of another type", `gatesock: route "say" at %s decodes the string "type" of every message into Type of struct { Type int }, which is of type int: give that member another name`, func(*gatesock.Router) {
+		{"renamed action of another type", `gatesock: route "say" at %s decodes the string "type" of every message into Type of struct { Type int }, which is of type int: give that field another name`, func(*gatesock.Router) {
 			route[struct{ Type int }](gatesock.New(gatesock.WithEnvelope(gatesock.Envelope{Action: "type"})))
 		}},
 		{"action of another type where it is another's name", "", func(*gatesock.Router) {
 			route[struct{ Action int }](gatesock.New(gatesock.WithEnvelope(gatesock.Envelope{Action: "type"})))
 		}},
-		{"map of numbers", `gatesock: route "say" at %s decodes messages into a map[string]int, which has no place for the strings "action" and "id" of a message`, func(r *gatesock.Router) {
+		{"map of numbers", `gatesock: route "say" at %s decodes messages into a map[string]int, which cannot hold the strings "action" and "id" of a message`, func(r *gatesock.Router) {
 			route[map[string]int](r)
 		}},
 		{"strings of all kinds", "", func(r *gatesock.Router) {
@@ -243,20 +250,20 @@ func TestTypesThatCannotWork(t *testing.T) {
 			}](r)
 		}},
 
-		{"func in an In", `gatesock: route "say" at %s has an In, struct { A struct { F []func() } }, that JSON can't be decoded into: In.A.F[] is a func()` + leaveOut, func(r *gatesock.Router) {
+		{"func in an In", `gatesock: route "say" at %s has an In, struct { A struct { F []func() } }, that JSON cannot be decoded into: In.A.F[] is a func()` + leaveOut, func(r *gatesock.Router) {
 			route[struct{ A struct{ F []func() } }](r)
 		}},
-		{"func in a recursive In", `gatesock: route "say" at %s has an In, gatesock_test.tree, that JSON can't be decoded into: In.Done is a func()` + leaveOut, func(r *gatesock.Router) {
+		{"func in a recursive In", `gatesock: route "say" at %s has an In, gatesock_test.tree, that JSON cannot be decoded into: In.Done is a func()` + leaveOut, func(r *gatesock.Router) {
 			route[tree](r)
 		}},
 		{"interface in an In", "", func(r *gatesock.Router) { route[struct{ Err error }](r) }},
-		{"interface as an In", `gatesock: route "say" at %s has an In, error, that JSON can't be decoded into: In is a error, an interface with methods` + leaveOut, func(r *gatesock.Router) {
+		{"interface as an In", `gatesock: route "say" at %s has an In, error, that JSON cannot be decoded into: In is a error, an interface with methods` + leaveOut, func(r *gatesock.Router) {
 			route[error](r, gatesock.Raw())
 		}},
-		{"keys that are no names", `gatesock: route "say" at %s has an In, struct { M map[float64]int }, that JSON can't be decoded into: In.M is a map[float64]int, whose keys can't be names` + leaveOut, func(r *gatesock.Router) {
+		{"keys that are no names", `gatesock: route "say" at %s has an In, struct { M map[float64]int }, that JSON cannot be decoded into: In.M is a map[float64]int, whose keys cannot be names` + leaveOut, func(r *gatesock.Router) {
 			route[struct{ M map[float64]int }](r)
 		}},
-		{"pointer that can't be set", `gatesock: route "say" at %s has an In, struct { *gatesock_test.embedded }, that JSON can't be decoded into: In embeds embedded, a pointer to a struct that is not exported` + leaveOut, func(r *gatesock.Router) {
+		{"pointer that can't be set", `gatesock: route "say" at %s has an In, struct { *gatesock_test.embedded }, that JSON cannot be decoded into: In embeds embedded, a pointer to an unexported struct` + leaveOut, func(r *gatesock.Router) {
 			route[struct{ *embedded }](r)
 		}},
 		{"func that is left out", "", func(r *gatesock.Router) {
@@ -269,10 +276,10 @@ func TestTypesThatCannotWork(t *testing.T) {
 			route[func()](r, gatesock.WithCodec(upperCodec{}))
 		}},
 
-		{"chan as an Out", `gatesock: route "say" at %s has an Out, chan int, that can't be encoded as JSON: Out is a chan int` + leaveOut, func(r *gatesock.Router) {
+		{"chan as an Out", `gatesock: route "say" at %s has an Out, chan int, that cannot be encoded as JSON: Out is a chan int` + leaveOut, func(r *gatesock.Router) {
 			replying[chan int](r)
 		}},
-		{"complex in an Out", `gatesock: route "say" at %s has an Out, *struct { C map[string]complex128 }, that can't be encoded as JSON: Out.C[] is a complex128` + leaveOut, func(r *gatesock.Router) {
+		{"complex in an Out", `gatesock: route "say" at %s has an Out, *struct { C map[string]complex128 }, that cannot be encoded as JSON: Out.C[] is a complex128` + leaveOut, func(r *gatesock.Router) {
 			replying[*struct{ C map[string]complex128 }](r)
 		}},
 		{"chan with a codec of its own", `gatesock: route "say" at %s has an Out, chan int, that no codec can handle`, func(r *gatesock.Router) {
@@ -299,10 +306,10 @@ func TestTypesThatCannotWork(t *testing.T) {
 	}
 }
 
-// numbered is embedded with an id that is a number.
+// numbered is embedded and has an id that is a number.
 type numbered struct{ ID uint8 }
 
-// sitePattern makes a pattern of a text in which each %s stands for a place in this file.
+// sitePattern returns a pattern for a text in which each %s is a line of this file.
 func sitePattern(text string) string {
 	return "^" + strings.ReplaceAll(regexp.QuoteMeta(text), "%s", `\S*/register_test\.go:\d+`) + "$"
 }

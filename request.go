@@ -6,60 +6,71 @@ import (
 	"time"
 )
 
-// EventType says which moment of a connection's life an event is about.
+// EventType is the moment in a connection's life that an event is about.
 type EventType string
 
-// The event types of a WebSocket API (AWS Developer Guide, "API Gateway mapping template reference").
+// The event types of a WebSocket API (AWS Developer Guide, "API Gateway mapping template
+// reference").
 const (
 	EventConnect    EventType = "CONNECT"
 	EventMessage    EventType = "MESSAGE"
 	EventDisconnect EventType = "DISCONNECT"
 )
 
-// The route keys that the gateway itself defines.
+// The route keys that the gateway defines.
 const (
 	RouteConnect    = "$connect"
 	RouteDisconnect = "$disconnect"
 	RouteDefault    = "$default"
 )
 
-// Request is one event of the gateway, decoded once before any middleware runs.
+// Request is one event of the gateway: a client connects, sends a message, or has disconnected. The
+// router decodes it once, before any middleware runs. Fields that do not belong to the event's type
+// have their zero value.
 //
-// A Request belongs to one invocation. Its strings share one buffer of some hundred bytes: clone what has to
-// outlive the invocation (see [strings.Clone]), to let the rest go.
+//   - Every event has ConnectionID, RequestID, Identity and, if the API has an authorizer,
+//     Authorizer.
+//   - EventConnect has the Header and Query of the handshake.
+//   - EventMessage has the Body of the message, and its Action and ID.
+//   - EventDisconnect has a DisconnectCode and a DisconnectReason.
+//
+// A Request belongs to one invocation. Its strings share one buffer of some hundred bytes. To keep
+// one of them for longer without the buffer, clone it with [strings.Clone].
 type Request struct {
-	// EventType says which of the groups of members below are set.
+	// EventType is the type of the event.
 	EventType EventType
-	// RouteKey is the route that the gateway selected: "$connect", "$disconnect", "$default" or a
-	// route of the API's own.
+	// RouteKey is the route that the gateway selected: "$connect", "$disconnect", "$default" or one of
+	// the API's own routes.
 	RouteKey string
-	// Route is the key of the [Router]'s route that handles the event: RouteKey, or for "$default" that of the route which
-	// Action names, if there is one. Unlike Action it is never something that a client made up. Empty outside a Router.
+	// Route is the key of the [Router]'s route that handles the event. It is RouteKey, or the route
+	// that Action names if RouteKey is "$default" and there is such a route. Unlike Action, it is
+	// never a name that a client made up, and so fits as a label of metrics. It is empty outside a
+	// Router.
 	Route string
-	// ConnectionID identifies the connection for as long as it lives. It is opaque.
+	// ConnectionID identifies the connection for as long as it is open. It is opaque.
 	ConnectionID string
 	// RequestID identifies the event, MessageID the message (EventMessage only).
 	RequestID string
 	MessageID string
 
-	// APIID, Stage and DomainName say which API the event came through. DomainName is the custom domain
-	// where the client used one; then Stage is not part of the API's address.
+	// APIID, Stage and DomainName identify the API. DomainName is the custom domain if the client used
+	// one; Stage is then not part of the API's address.
 	APIID      string
 	Stage      string
 	DomainName string
 
-	// Time is when the gateway took the event, ConnectedAt when the connection began; in milliseconds, UTC,
-	// and zero if the event does not say.
+	// Time is when the gateway received the event, ConnectedAt when the connection began. Both are in
+	// UTC, with millisecond precision, and zero if the event does not have them.
 	Time        time.Time
 	ConnectedAt time.Time
 
-	// Identity is what the gateway knows about the client by itself.
+	// Identity is what the gateway itself knows about the client.
 	Identity Identity
-	// Authorizer holds what the API's authorizer returned, flat, with numbers and booleans in their
-	// JSON spelling. The gateway adds "principalId" and "integrationLatency". It is nil without an
+	// Authorizer has what the API's authorizer returned, with numbers and booleans in their JSON
+	// spelling. The gateway adds "principalId" and "integrationLatency". It is nil without an
 	// authorizer.
 	Authorizer map[string]string
-	// StageVariables holds the stage's variables; nil if the event has none.
+	// StageVariables has the variables of the stage; nil if the event has none.
 	StageVariables map[string]string
 
 	// Header and Query are those of the handshake (EventConnect only). The keys of Header are in
@@ -67,35 +78,39 @@ type Request struct {
 	Header http.Header
 	Query  url.Values
 
-	// DisconnectCode is the WebSocket close code, DisconnectReason the text that came with it, often
-	// empty (EventDisconnect only).
+	// DisconnectCode is the WebSocket close code, and DisconnectReason the text that came with it,
+	// which is often empty (EventDisconnect only).
 	DisconnectCode   int
 	DisconnectReason string
 
-	// Body is the message as the client sent it (EventMessage only). The members below are taken
-	// from it if it is a JSON object; see docs/protocol.md.
+	// Body is the message as the client sent it (EventMessage only). Action and ID come from it if it
+	// is a JSON object; see docs/protocol.md.
 	Body []byte
-	// Action is the message's "action", or what [WithEnvelope] has in its place; empty if there is none.
+	// Action is the message's "action", or the member that [WithEnvelope] names; empty if there is
+	// none.
 	Action string
-	// ID is the id that the client chose for its request, echoed in the reply, empty if there is none. An id that is not a
-	// string is none: a route that is not [Raw] refuses it, except Default. What answers a number carries it all the same.
+	// ID is the id that the client chose for its request, and that the answer repeats; empty if there
+	// is none. Only a string of at most 128 bytes is an id. Routes refuse messages with another one,
+	// unless they are [Raw] or $default. The answer to a message whose id is a number repeats the
+	// number.
 	ID string
 
-	badID    bool          // the message has an "id" that is not a valid one
-	numberID string        // the id as it was sent, if it is a number, for answers to carry it
+	badID    bool          // the message has an invalid "id"
+	numberID string        // the id as it was sent, if it is a number, for the answer to repeat
 	late     time.Duration // how long after the end of its Timeout the handler returned
 }
 
 // Identity is what the gateway knows about a client without an authorizer.
 type Identity struct {
-	// SourceIP is the address that the client's connection came from.
+	// SourceIP is the address that the client connected from.
 	SourceIP string
 	// UserAgent is empty if the client sent none.
 	UserAgent string
-	// APIKey and APIKeyID are set where the API demands a key.
+	// APIKey and APIKeyID are set if the API requires a key.
 	APIKey   string
 	APIKeyID string
-	// AccountID, Caller, User, UserARN and PrincipalOrgID are set for connections signed with IAM credentials.
+	// AccountID, Caller, User, UserARN and PrincipalOrgID are set for connections signed with IAM
+	// credentials.
 	AccountID      string
 	Caller         string
 	User           string
@@ -103,8 +118,8 @@ type Identity struct {
 	PrincipalOrgID string
 }
 
-// PrincipalID returns the authorizer's principalId, empty if there is none.
+// PrincipalID returns the authorizer's principalId, or "" if there is none.
 func (r *Request) PrincipalID() string { return r.Authorizer["principalId"] }
 
-// hasID reports whether the message has an id that its answer carries.
+// hasID reports whether the message has an id for its answer to repeat.
 func (r *Request) hasID() bool { return r.ID != "" || r.numberID != "" }

@@ -10,26 +10,37 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/gatesock/gatesock/internal/event"
 )
 
-// Router hands the events of a WebSocket API to handlers by their route key. It is a [lambda.Handler].
+// Router routes the events of a WebSocket API to handlers. [New] makes one, [Start] runs it in
+// Lambda. It has handlers for
 //
-// Handlers and middleware are registered first, from any goroutine; the first event freezes the router, and
-// it is then safe for concurrent use. A wrong registration (a route twice, an empty or reserved key, a nil
-// handler, anything after the first event) panics, and names where it was made: it is a mistake in the program
-// that should show when the program starts.
+//   - messages, by their action: [Handle], [HandleReply] and [Router.HandleFunc];
+//   - clients that connect: [Router.OnConnect], which may refuse them;
+//   - clients that have disconnected: [Router.OnDisconnect];
+//   - messages that no other route takes: [Router.OnDefault].
+//
+// Middleware of [Router.Use] wraps them all:
+//
+//	r := gatesock.New()
+//	r.Use(gatesock.Recover(), gatesock.Timeout(25*time.Second))
+//	r.OnConnect(authenticate)
+//	gatesock.HandleReply(r, "add", add)
+//	gatesock.Start(r)
+//
+// Register everything first, from any goroutine. The first event freezes the router, which is then
+// safe for concurrent use. A wrong registration panics with a text that names the line where it was
+// made, because it is a mistake in the program that should show when the program starts: a route
+// twice, an empty or reserved key, a nil handler, or anything after the first event.
 type Router struct {
-	logger *slog.Logger
-	codec  Codec
-	strict bool
-	// wire has the names of the members that are the protocol's own.
-	wire       *wire
-	errorFrame func(*Request, *Error) []byte
-	// guarded: every message route has to have a guard.
-	guarded bool
-	// noDefault: the API has no $default.
-	noDefault bool
+	logger        *slog.Logger
+	codec         Codec
+	strict        bool
+	wire          *wire // the names of the members of the wire format
+	errorFrame    func(*Request, *Error) []byte
+	denyByDefault bool // every message route needs a guard
+	noDefault     bool // the API has no $default
 
 	mu         sync.Mutex // guards what follows
 	frozen     bool
@@ -47,9 +58,9 @@ type layer struct {
 	site string
 }
 
-var _ lambda.Handler = (*Router)(nil)
+var _ App = (*Router)(nil)
 
-// route is one registered handler and what was said of it.
+// route is one registered handler and its options.
 type route struct {
 	key        string
 	site       string
@@ -57,8 +68,8 @@ type route struct {
 	middleware []layer
 	codec      Codec
 	strict     bool
-	oneWay     bool // it never answers
-	raw        bool // what it takes and answers has no envelope
+	oneWay     bool
+	raw        bool
 	wire       *wire
 	errorFrame func(*Request, *Error) []byte
 	guards     []string
@@ -70,23 +81,24 @@ func New(opts ...Option) *Router {
 	r.freezing = sync.OnceFunc(r.build)
 	for i, o := range opts {
 		if o == nil {
-			panic(fmt.Sprintf("gatesock: option %d given to New at %s is nil", i, callerSite()))
+			panic(fmt.Sprintf("gatesock: New at %s: option %d must not be nil", callerSite(), i))
 		}
 		o.applyRouter(r)
 	}
 	return r
 }
 
-// Use adds middleware around every handler, the first one outermost. It also runs for $connect and $disconnect,
-// with and without a handler for them, and for messages that no route takes. Middleware applies to all
-// routes, whether they are registered before or after it. Each middleware is called once for each route, at the first
-// event: what it makes outside the handler it returns is that route's own.
+// Use wraps every handler in middleware, the first one outermost, whether the route is registered
+// before or after the call. The middleware also runs for messages that no route takes, and for
+// $connect and $disconnect without a handler. It is called once for each route, before the first
+// event, so each route has its own copy of anything that the middleware makes outside the handler
+// it returns. Use panics if a middleware is nil, and after the first event.
 func (r *Router) Use(mw ...Middleware) {
 	site := callerSite()
 	layers := make([]layer, len(mw))
 	for i, m := range mw {
 		if m == nil {
-			panic(fmt.Sprintf("gatesock: middleware %d given to Use at %s is nil", i, site))
+			panic(fmt.Sprintf("gatesock: Use at %s: middleware %d must not be nil", site, i))
 		}
 		layers[i] = layer{m, site}
 	}
@@ -98,27 +110,29 @@ func (r *Router) Use(mw ...Middleware) {
 	r.middleware = append(r.middleware, layers...)
 }
 
-// Connect sets the handler of $connect. The connection opens if it returns no error; an error refuses the
-// handshake with the status of its code ([Code.HTTPStatus]). Nothing can be posted to the connection before
-// the handler has returned. Without a handler every connection is accepted, unless middleware refuses it.
+// OnConnect sets the handler of $connect. The connection opens if the handler returns no error. An
+// error refuses the handshake with the status of its code, [Code.HTTPStatus]. Nothing can be posted
+// to the connection before the handler has returned. Without a handler every connection is
+// accepted, unless middleware refuses it.
 func (r *Router) OnConnect(h HandlerFunc, opts ...RouteOption) { r.handle(RouteConnect, h, opts) }
 
-// Disconnect sets the handler of $disconnect. The connection is closed already; the gateway tries to send the
-// event, but does not promise it (AWS Developer Guide, "Manage connected users and client apps"). What the
-// handler returns reaches nobody; an error is logged.
+// OnDisconnect sets the handler of $disconnect. The connection is already closed, and the handler's
+// result reaches nobody; an error is logged. The gateway tries to deliver the event, but does not
+// guarantee it (AWS Developer Guide, "Manage connected users and client apps").
 func (r *Router) OnDisconnect(h HandlerFunc, opts ...RouteOption) {
 	r.handle(RouteDisconnect, h, opts)
 }
 
-// Default sets the handler of messages that no other route takes: no JSON, no action, or an unknown one.
-// Without it they are answered with [CodeNotFound], or [CodeInvalidArgument] if they have no action; see [WithoutDefaultRoute] for
-// APIs that leave that to the gateway.
+// OnDefault sets the handler of $default, for messages that no other route takes. Without a handler
+// they are answered with [CodeNotFound], or with [CodeInvalidArgument] if they have no action. For
+// an API without $default, see [WithoutDefaultRoute].
 //
-// A message that the gateway sends to $default although its action names a registered route goes to that
-// route. An API can therefore do with $connect, $disconnect and $default.
+// A message that the gateway sends to $default although its action names a registered route goes to
+// that route. An API therefore needs no routes other than $connect, $disconnect and $default.
 func (r *Router) OnDefault(h HandlerFunc, opts ...RouteOption) { r.handle(RouteDefault, h, opts) }
 
-// Message sets an untyped handler for a custom route; [Handle] and [HandleReply] set typed ones.
+// HandleFunc registers an untyped handler for the messages of one action. [Handle] and
+// [HandleReply] register typed ones.
 func (r *Router) HandleFunc(key string, h HandlerFunc, opts ...RouteOption) {
 	rt := r.newRoute(key, h == nil, opts)
 	rt.checkCustom()
@@ -130,7 +144,7 @@ func (r *Router) handle(key string, h HandlerFunc, opts []RouteOption) {
 	rt := r.newRoute(key, h == nil, opts)
 	switch {
 	case key == RouteDefault && r.noDefault:
-		panic(fmt.Sprintf("gatesock: Default at %s, but the router was made WithoutDefaultRoute", rt.site))
+		panic(fmt.Sprintf("gatesock: OnDefault at %s, but the router has the option WithoutDefaultRoute", rt.site))
 	case key != RouteDefault && (rt.oneWay || rt.raw):
 		panic(fmt.Sprintf("gatesock: OneWay and Raw at %s are for message routes, not for %s", rt.site, key))
 	}
@@ -141,11 +155,11 @@ func (r *Router) handle(key string, h HandlerFunc, opts []RouteOption) {
 func (r *Router) newRoute(key string, isNil bool, opts []RouteOption) *route {
 	rt := &route{key: key, site: callerSite(), codec: r.codec, strict: r.strict, wire: r.wire, errorFrame: r.errorFrame}
 	if isNil {
-		panic(fmt.Sprintf("gatesock: the handler of route %q at %s is nil", key, rt.site))
+		panic(fmt.Sprintf("gatesock: route %q at %s: h must not be nil", key, rt.site))
 	}
 	for i, o := range opts {
 		if o == nil {
-			panic(fmt.Sprintf("gatesock: option %d of route %q at %s is nil", i, key, rt.site))
+			panic(fmt.Sprintf("gatesock: route %q at %s: option %d must not be nil", key, rt.site, i))
 		}
 		o.applyRoute(rt)
 	}
@@ -155,9 +169,9 @@ func (r *Router) newRoute(key string, isNil bool, opts []RouteOption) *route {
 func (rt *route) checkCustom() {
 	switch {
 	case rt.key == "":
-		panic(fmt.Sprintf("gatesock: the route key at %s is empty", rt.site))
+		panic(fmt.Sprintf("gatesock: the route at %s: key must not be empty", rt.site))
 	case strings.HasPrefix(rt.key, "$"):
-		panic(fmt.Sprintf("gatesock: the route key %q at %s is reserved; use Connect, Disconnect or Default", rt.key, rt.site))
+		panic(fmt.Sprintf("gatesock: the route key %q at %s is reserved; use OnConnect, OnDisconnect or OnDefault", rt.key, rt.site))
 	}
 }
 
@@ -168,16 +182,21 @@ func (r *Router) add(rt *route) {
 		panic(fmt.Sprintf("gatesock: route %q at %s comes after the first event", rt.key, rt.site))
 	}
 	if old := r.registered[rt.key]; old != nil {
-		panic(fmt.Sprintf("gatesock: route %q at %s was registered already at %s", rt.key, rt.site, old.site))
+		panic(fmt.Sprintf("gatesock: route %q at %s is already registered at %s", rt.key, rt.site, old.site))
 	}
 	r.registered[rt.key] = rt
 }
 
-// Routes lists the routes that an API in front of this router needs, sorted by key: $connect, $disconnect, $default, and
-// every registered message route. Those of messages have a route response, but for the ones that are [OneWay]. $default is
-// there without a handler too, so that a client that misspells an action gets an answer with its id; see [WithoutDefaultRoute].
-// Routes does not freeze the router.
-func (r *Router) Routes() []Route {
+// Describe returns the routes that an API in front of this router needs, and the names of
+// [WithEnvelope]. The routes are $connect, $disconnect, $default and every registered message
+// route. Message routes have a route response unless they are [OneWay]. $default is included even
+// without a handler, so that a client that misspells an action receives an answer with its id; see
+// [WithoutDefaultRoute].
+func (r *Router) Describe() Description {
+	return Description{Routes: r.describeRoutes(), Envelope: r.wire.names}
+}
+
+func (r *Router) describeRoutes() []Route {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	routes := map[string]Route{RouteConnect: {}, RouteDisconnect: {}}
@@ -197,14 +216,14 @@ func (r *Router) Routes() []Route {
 	return list
 }
 
-// Freeze ends the registration, which the first event does otherwise, so that what is wrong shows when the program starts:
-// it panics, each time, if middleware does or if a route has no guard that has to have one ([DenyByDefault]). [Start] calls
-// it, and so does the emulator.
+// Freeze ends the registration, as the first event would, so that mistakes show when the program
+// starts. It panics, every time, if a middleware panics or returns nil, or if [DenyByDefault] finds
+// a route without a guard. [Start] and the emulator call it.
 func (r *Router) Freeze() { r.freezing() }
 
-// checkGuards panics if a message route should have a guard and has not.
+// checkGuards panics if DenyByDefault finds a message route without a guard.
 func (r *Router) checkGuards(registered map[string]*route) {
-	if !r.guarded {
+	if !r.denyByDefault {
 		return
 	}
 	var open []string
@@ -215,11 +234,11 @@ func (r *Router) checkGuards(registered map[string]*route) {
 		}
 	}
 	if len(open) > 0 {
-		panic("gatesock: RequireGuards, but these routes have no Guard: " + strings.Join(open, ", "))
+		panic("gatesock: DenyByDefault requires a guard, but these routes have none: " + strings.Join(open, ", "))
 	}
 }
 
-// build puts every handler into its middleware. From here on nothing is registered.
+// build wraps every handler in its middleware. Nothing can be registered any more.
 func (r *Router) build() {
 	r.mu.Lock()
 	r.frozen = true
@@ -231,7 +250,9 @@ func (r *Router) build() {
 		r.logger = slog.Default()
 	}
 	routes := make(map[string]*route)
-	for key, h := range map[string]HandlerFunc{RouteConnect: doNothing, RouteDisconnect: doNothing, RouteDefault: r.refuseUnknown} {
+	for key, h := range map[string]HandlerFunc{
+		RouteConnect: doNothing, RouteDisconnect: doNothing, RouteDefault: r.refuseUnknown,
+	} {
 		routes[key] = &route{key: key, handler: h, codec: r.codec, wire: r.wire, errorFrame: r.errorFrame}
 	}
 	maps.Copy(routes, registered)
@@ -242,13 +263,13 @@ func (r *Router) build() {
 	r.routes = routes
 }
 
-// wrapped returns a route whose handler is that of rt in all its middleware.
+// wrapped returns a copy of rt whose handler is wrapped in all its middleware.
 func (rt *route) wrapped(outer []layer) *route {
 	w := *rt
 	for _, layers := range [][]layer{rt.middleware, outer} {
 		for _, l := range slices.Backward(layers) {
 			if w.handler = l.wrap(w.handler); w.handler == nil {
-				panic(fmt.Sprintf("gatesock: the middleware given at %s returned nil for route %q", l.site, rt.key))
+				panic(fmt.Sprintf("gatesock: the middleware at %s returned nil for route %q", l.site, rt.key))
 			}
 		}
 	}
@@ -257,7 +278,7 @@ func (rt *route) wrapped(outer []layer) *route {
 
 func doNothing(context.Context, *Request) (*Reply, error) { return nil, nil }
 
-// refuseBadID keeps requests whose id is not as the protocol wants it from the handler of a custom route.
+// refuseBadID refuses messages with an invalid id before they reach the handler of a custom route.
 func (rt *route) refuseBadID(next HandlerFunc) HandlerFunc {
 	if rt.raw {
 		return next
@@ -274,10 +295,10 @@ func (r *Router) refuseUnknown(_ context.Context, req *Request) (*Reply, error) 
 	if req.Action == "" {
 		return nil, Errorf(CodeInvalidArgument, `the message must be a JSON object with a string %q`, r.wire.names.Action)
 	}
-	return nil, Errorf(CodeNotFound, "there is no action %s", quoteShort(req.Action))
+	return nil, Errorf(CodeNotFound, "there is no action %s", event.Quote(req.Action))
 }
 
-// callerSite returns the file and line from which this package was called.
+// callerSite returns the file and line that called this package.
 func callerSite() string {
 	var pcs [16]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])

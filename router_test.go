@@ -19,7 +19,7 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// event gives an event with the members that the router looks at.
+// event returns an event with the members that the router looks at.
 func event(eventType gatesock.EventType, routeKey, body string) []byte {
 	b, err := json.Marshal(map[string]any{
 		"requestContext": map[string]any{
@@ -35,7 +35,7 @@ func event(eventType gatesock.EventType, routeKey, body string) []byte {
 
 func message(routeKey, body string) []byte { return event(gatesock.EventMessage, routeKey, body) }
 
-// response is what API Gateway reads of the answer of a Lambda function.
+// response has the members of a function's response that API Gateway reads.
 type response struct {
 	StatusCode int               `json:"statusCode"`
 	Headers    map[string]string `json:"headers"`
@@ -53,7 +53,7 @@ func invoke(t *testing.T, r *gatesock.Router, payload []byte) response {
 	return resp
 }
 
-// frame invokes and gives the frame that the client would see, empty for none.
+// frame invokes the router and returns the frame that the client would see, or "" for none.
 func frame(t *testing.T, r *gatesock.Router, payload []byte) string {
 	t.Helper()
 	resp := invoke(t, r, payload)
@@ -84,7 +84,8 @@ func TestReplies(t *testing.T) {
 	})
 	gatesock.HandleReply(r, "unencodable", func(context.Context, *gatesock.Request, struct{}) (any, error) { return func() {}, nil })
 	gatesock.Handle(r, "limited", func(context.Context, *gatesock.Request, struct{}) error {
-		return gatesock.Errorf(gatesock.CodeRateLimited, "slow down").WithRetryAfter(1500 * time.Microsecond).WithDetails(map[string]int{"limit": 5})
+		return gatesock.Errorf(gatesock.CodeRateLimited, "slow down").
+			WithRetryAfter(1500 * time.Microsecond).WithDetails(map[string]int{"limit": 5})
 	})
 	gatesock.Handle(r, "broken", func(context.Context, *gatesock.Request, struct{}) error { return errors.New("password is hunter2") })
 	gatesock.Handle(r, "wrapped", func(context.Context, *gatesock.Request, struct{}) error {
@@ -158,7 +159,7 @@ func TestDefaultTakesWhatNoRouteTakes(t *testing.T) {
 	require.Equal(t, `{"action":"nope","data":"default nope"}`, frame(t, r, message("nope", `{"action":"nope"}`)))
 	require.Equal(t, `{"id":"1","action":"say","data":null}`, frame(t, r, message("$default", `{"action":"say","id":"1"}`)))
 	require.Equal(t, `{"action":"$default","data":"default "}`, frame(t, r, message("$default", `ping`)))
-	// JSON-RPC puts numbers into its ids; an untyped handler may want them.
+	// JSON-RPC uses numbers as ids, which an untyped handler may need.
 	require.Equal(t, `{"id":1,"action":"$default","data":"default "}`, frame(t, r, message("$default", `{"jsonrpc":"2.0","id":1}`)))
 }
 
@@ -253,15 +254,16 @@ func TestMiddlewareOrder(t *testing.T) {
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New()
-	require.Equal(t, []gatesock.Route{{Key: "$connect"}, {Key: "$default", NeedsResponse: true}, {Key: "$disconnect"}}, r.Routes())
-	require.Equal(t, []gatesock.Route{{Key: "$connect"}, {Key: "$disconnect"}}, gatesock.New(gatesock.WithoutDefaultRoute()).Routes())
+	require.Equal(t, []gatesock.Route{{Key: "$connect"}, {Key: "$default", NeedsResponse: true}, {Key: "$disconnect"}}, r.Describe().Routes)
+	without := gatesock.New(gatesock.WithoutDefaultRoute()).Describe()
+	require.Equal(t, []gatesock.Route{{Key: "$connect"}, {Key: "$disconnect"}}, without.Routes)
 	r.OnConnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 	r.OnDefault(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 	gatesock.Handle(r, "say", func(context.Context, *gatesock.Request, say) error { return nil })
 	gatesock.Handle(r, "typing", func(context.Context, *gatesock.Request, say) error { return nil }, gatesock.OneWay())
 	require.Equal(t, []gatesock.Route{
 		{Key: "$connect"}, {Key: "$default", NeedsResponse: true}, {Key: "$disconnect"}, {Key: "say", NeedsResponse: true}, {Key: "typing"},
-	}, r.Routes())
+	}, r.Describe().Routes)
 }
 
 func TestRecoverLogsTheStack(t *testing.T) {
@@ -291,7 +293,9 @@ func TestPanicsAreInternalWhateverTheirValue(t *testing.T) {
 	gatesock.HandleReply(r, "handler", func(context.Context, *gatesock.Request, struct{}) (int, error) {
 		panic(fmt.Errorf("wrapped: %w", gatesock.Errorf(gatesock.CodeNotFound, "not for the client")))
 	})
-	gatesock.HandleReply(r, "encoding", func(context.Context, *gatesock.Request, struct{}) (panicky, error) { return panicky{}, nil })
+	gatesock.HandleReply(r, "encoding", func(context.Context, *gatesock.Request, struct{}) (panicky, error) {
+		return panicky{}, nil
+	})
 	gatesock.Handle(r, "details", func(context.Context, *gatesock.Request, struct{}) error {
 		return gatesock.Errorf(gatesock.CodeInternal, "internal error").WithDetails(panicky{})
 	})
@@ -304,33 +308,35 @@ func TestPanicsAreInternalWhateverTheirValue(t *testing.T) {
 		return none
 	})
 	gatesock.Handle(r, "wrapped", func(context.Context, *gatesock.Request, struct{}) error { return fmt.Errorf("%w", vicious{}) })
-	gatesock.HandleReply(r, "codec", func(context.Context, *gatesock.Request, struct{}) (vicious, error) { return vicious{}, nil })
+	gatesock.HandleReply(r, "codec", func(context.Context, *gatesock.Request, struct{}) (vicious, error) {
+		return vicious{}, nil
+	})
 	for _, action := range []string{"handler", "encoding", "details", "typednil", "nilpointer", "wrapped", "codec"} {
 		require.Equal(t, `{"action":"`+action+`","error":{"code":"internal","message":"internal error"}}`,
 			frame(t, r, message(action, `{"action":"`+action+`"}`)))
 	}
 	require.Equal(t, 6, strings.Count(log.String(), "stack="), log.String())
 	require.Equal(t, 8, strings.Count(log.String(), "level=ERROR"), log.String())
-	require.Contains(t, log.String(), "an error of type *net.OpError was returned, which panics when it is read")
+	require.Contains(t, log.String(), "the handler returned an error of type *net.OpError that panics when it is read")
 	connect := gatesock.New(quiet())
 	connect.OnConnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, vicious{} })
 	require.Equal(t, 500, invoke(t, connect, event(gatesock.EventConnect, "$connect", "")).StatusCode)
 }
 
-// vicious is an error that can't be read.
+// vicious is an error that panics when it is read.
 type vicious struct{}
 
 func (vicious) Error() string                { return "vicious" }
 func (vicious) As(any) bool                  { panic("boom") }
 func (vicious) MarshalJSON() ([]byte, error) { return nil, vicious{} }
 
-// panicky can't be encoded.
+// panicky panics when it is encoded.
 type panicky struct{}
 
 func (panicky) MarshalJSON() ([]byte, error) { panic("boom") }
 
-// TestBrokenMiddlewareLetsNothingThrough: whoever survives the panic of the first event must not serve handlers without
-// what stands before them.
+// TestBrokenMiddlewareLetsNothingThrough checks that a process that survives the panic of the first
+// event does not serve handlers without their middleware.
 func TestBrokenMiddlewareLetsNothingThrough(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New()
@@ -345,7 +351,7 @@ func TestMiddlewareMayAskForRoutes(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New()
 	r.Use(func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
-		require.Len(t, r.Routes(), 3)
+		require.Len(t, r.Describe().Routes, 3)
 		return next
 	})
 	require.Equal(t, 200, invoke(t, r, event(gatesock.EventConnect, "$connect", "")).StatusCode)
@@ -371,15 +377,16 @@ func TestLogLevels(t *testing.T) {
 		{gatesock.Errorf(gatesock.CodeInvalidArgument, "no").WithCause(errors.New("cause")), "DEBUG"},
 	} {
 		var log bytes.Buffer
-		r := gatesock.New(gatesock.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+		logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		r := gatesock.New(gatesock.WithLogger(logger))
 		gatesock.Handle(r, "say", func(context.Context, *gatesock.Request, say) error { return tt.err })
 		invoke(t, r, message("say", `{}`))
 		require.Contains(t, log.String(), "level="+tt.want+" ", tt.err)
 	}
 }
 
-// TestDispatchAllocations holds the budget for an event of 1.4 kB with a typed body of 300 B, which bench/dispatch
-// measures too.
+// TestDispatchAllocations checks the budget for an event of 1.4 kB with a typed body of 300 B,
+// which bench/dispatch measures too.
 func TestDispatchAllocations(t *testing.T) {
 	const budget = 22
 	type in struct{ Room, Text, ReplyTo, ClientMessageID string }

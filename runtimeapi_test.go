@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// runtimeAPI is as much of Lambda's runtime API as one event needs.
+// runtimeAPI is the part of Lambda's runtime API that one event needs.
 type runtimeAPI struct {
 	address  string
 	response chan string

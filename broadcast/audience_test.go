@@ -68,7 +68,7 @@ func TestAudienceRefused(t *testing.T) {
 	_, err := New(always(nil), room(1, 1)).Send(t.Context(), To("room", ""), hello())
 	require.ErrorContains(t, err, "empty name")
 	_, err = New(always(nil), room(1, 1)).Send(t.Context(), ToConnections(""), hello())
-	require.ErrorContains(t, err, "empty connection id")
+	require.ErrorContains(t, err, "connection ID is empty")
 }
 
 func TestAudienceIsAValue(t *testing.T) {

@@ -39,8 +39,8 @@ func BenchmarkSend(b *testing.B) {
 	}
 }
 
-// maxAllocs is how many allocations a post may cost, reading its member included: those of a Send and of its workers,
-// over all of its posts.
+// maxAllocs is how many allocations a post may cost, reading its member included: those of a Send
+// and of its workers, over all of its posts.
 const maxAllocs = 0.2
 
 func TestAllocationsPerPost(t *testing.T) {

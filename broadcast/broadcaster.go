@@ -7,92 +7,108 @@ import (
 	"sync"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/broadcast/internal/coalesce"
+	"github.com/gatesock/gatesock/broadcast/internal/pace"
+	"github.com/gatesock/gatesock/broadcast/internal/slowness"
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/internal/coalesce"
-	"github.com/gatesock/gatesock/internal/pace"
 )
 
-// Broadcaster sends messages to audiences. It is safe for concurrent use; each Send has workers of its own.
-// Make it with [New].
+// Broadcaster sends messages to audiences and closes the connections of audiences. Make it with
+// [New]. It is safe for concurrent use, and each call has workers of its own.
 //
-// What it learns is kept from one Send to the next, so make one per process: the rate that the gateway takes (see
-// [WithRate]), and which connections are too slow (see [WithSlowConsumers]).
+// Make one Broadcaster per process. It keeps what it learns from one call to the next: the rate
+// that the gateway accepts (see [WithRate]), and which clients are too slow (see
+// [WithSlowConsumers]).
 type Broadcaster struct {
 	settings
 
-	poster       gatesock.Poster
-	disconnector disconnector // nil if the poster is none
-	store        conn.Store
-	rate         *pace.Rate
-	evidence     *evidence
-	unclosed     sync.Once // it was said that closing is forbidden
+	poster           gatesock.Poster
+	disconnector     gatesock.Disconnector // nil if the poster is not one
+	store            conn.Store
+	rate             *pace.Rate
+	slowness         *slowness.Detector
+	closingForbidden sync.Once // for the log
 }
 
-// disconnector is a Poster that can close connections, such as the Client of package apigw.
-type disconnector interface {
-	Disconnect(ctx context.Context, from gatesock.Target) error
-}
-
-// ErrDeadline says that a Send stopped because the deadline of its context was near: posts are not begun in the time
-// of [WithDeadlineMargin], nor after that of [WithHandOffAfter]. What matches it also matches [context.DeadlineExceeded].
+// ErrDeadline means that a send stopped because its time was over: the time before the margin of
+// [WithDeadlineMargin], or that of [WithHandOffAfter]. An error that matches it also matches
+// [context.DeadlineExceeded].
 var ErrDeadline = errors.New("broadcast: no time left before the deadline")
 
-var errNoTime = fmt.Errorf("%w: %w", ErrDeadline, context.DeadlineExceeded)
+var (
+	errNoTime       = fmt.Errorf("%w: %w", ErrDeadline, context.DeadlineExceeded)
+	errNoDisconnect = errors.New("broadcast: Disconnect: the Poster is not a gatesock.Disconnector")
+	errNoRelay      = errors.New("broadcast: Run: the Broadcaster has no Relay, see WithRelay")
+)
 
-// New returns a Broadcaster that posts through poster to the members it finds in store. It panics if either
-// is nil.
+// New returns a Broadcaster that posts through poster to the members it finds in store. It panics
+// if either is nil, or if options contradict each other.
 //
-// The poster must honour its context: a Send does not return before the posts it has started.
+// The poster is usually a Client of package apigw. It must stop when its context ends, because a
+// send waits for the posts that it started.
 func New(poster gatesock.Poster, store conn.Store, opts ...Option) *Broadcaster {
 	if poster == nil {
-		panic("broadcast: New with a nil Poster")
+		panic("broadcast: New: poster must not be nil")
 	}
 	if store == nil {
-		panic("broadcast: New with a nil Store")
+		panic("broadcast: New: store must not be nil")
 	}
-	b := &Broadcaster{settings: defaults(), poster: poster, store: store, evidence: newEvidence()}
+	b := &Broadcaster{settings: defaults(), poster: poster, store: store}
 	for _, o := range opts {
 		o.apply(&b.settings)
 	}
 	b.rate = pace.New(b.ceiling)
-	b.disconnector, _ = poster.(disconnector)
-	b.settings.check(b.disconnector != nil)
+	b.slowness = slowness.New(b.refusals)
+	b.disconnector, _ = poster.(gatesock.Disconnector)
+	b.settings.validate(b.disconnector != nil)
 	if b.window > 0 {
 		b.poster = coalesce.New(poster, b.window)
 	}
 	return b
 }
 
-// Send encodes a push and sends it to the audience.
+// Send encodes a push and sends it to every member of the audience. It returns when each member is
+// settled: the gateway accepted the message, the connection is gone, or the Broadcaster gave up.
 //
-// The Report is about what was done, also beside an error. The error is about the send as a whole, and nil
-// as long as every member was read and tried; that single connections failed, or could not be posted to for as long as
-// [WithRetries] allows, is in the Report only (see [Report.Err]):
+// The [Report] counts what happened, also if there is an error. The error is about the send as a
+// whole. It is nil as long as every member was read and tried; failures of single connections are
+// only in the Report, see [Report.Err]. The error is one of these:
 //
-//   - The push can't be encoded, is above [gatesock.MaxMessageSize] ([gatesock.ErrTooLarge]), or the
-//     audience is empty ([ErrNoAudience]): nothing was read or sent.
-//   - ctx ended: what was running was cut off, the rest is unsent. The error wraps [context.Cause]. It is no
-//     error if nothing but the removal of connections that are gone was left to do.
-//   - The deadline of ctx was near: [ErrDeadline], unless all that was left was handed on to a [Relay].
-//   - The poster's own endpoint answered [gatesock.ErrForbidden], which it would to every post: no further ones
-//     were begun, also not to other endpoints.
-//   - The store could not be read to the end; the members that were read have been tried.
-//   - So many connections, 16 times the concurrency, were throttled or could not be reached for as long as WithRetries
-//     allows that there is no use in trying the others.
+//   - The push cannot be encoded or is larger than [gatesock.MaxMessageSize]
+//     ([gatesock.ErrTooLarge]), or the audience is empty ([ErrNoAudience]) or malformed
+//     ([ErrBadCursor]): nothing was read or sent.
+//   - ctx was cancelled: running posts were cut off, and the other members are unsent. The error
+//     wraps [context.Cause]. If only removals of gone connections remained, there is no error.
+//   - The deadline of ctx was near ([ErrDeadline]), and not all of the rest was handed off to a
+//     [Relay].
+//   - The poster's own endpoint answered [gatesock.ErrForbidden], as it would to every post. No
+//     further posts were started.
+//   - The store failed, or keeps a group in another number of shards than when the cursor was
+//     made ([ErrShardsChanged]). The members that were read until then have been tried.
+//   - Too many connections, 16 times the concurrency, were throttled or unreachable for as long as
+//     [WithRetries] allows. The others were not tried.
+//   - A client was too slow, and the policy is [FailOnSlow] ([ErrSlowConsumer]).
 //
-// An endpoint of [conn.Member] that answers gatesock.ErrForbidden, as that of an API which was deleted, is not
-// posted to again in this Send: its other members fail with the same error and without an attempt. Those of other
-// endpoints get the message, and the Send has no error.
+// # Retries
 //
-// Throttled posts and faults are tried again after a random wait of up to 100 ms, doubled each time, at most
-// 5 s. What is not: a connection that is gone, a payload too large, a malformed connection id, and a post
-// that used up its time, since it may well have arrived. Members wait in memory for their retry; while about 16
-// times the concurrency do, reading pauses. Connections that are refused while others are taken do not count there, up to
-// 4,096 of them.
+// Throttled posts and faults are retried after a random wait of up to 100 ms, which doubles with
+// each attempt up to 5 s. Not retried are: a connection that is gone, a payload that is too large,
+// a malformed connection ID, and a post whose time was over, because the message may have arrived.
+// Members that wait for a retry are kept in memory; reading pauses while 16 times the concurrency
+// wait. Up to 4,096 connections that are throttled while others are not do not count for that.
 //
-// A panic of the poster or of the store stops the send, and Send panics with it.
+// # Several endpoints
+//
+// A [conn.Member] can be at another endpoint. If that one answers [gatesock.ErrForbidden], for
+// example because its API was deleted, its other members fail with the same error and without an
+// attempt. The members of other endpoints get the message, and Send returns no error for it.
+//
+// # Panics
+//
+// If the poster or the store panics, Send stops, waits for the posts that run, and panics with an
+// error that has the value and the stack of the first panic.
 func (b *Broadcaster) Send(ctx context.Context, to Audience, p gatesock.Push) (Report, error) {
-	r, err := b.check(to)
+	r, err := b.begin(to)
 	if err != nil {
 		return Report{}, err
 	}
@@ -100,28 +116,75 @@ func (b *Broadcaster) Send(ctx context.Context, to Audience, p gatesock.Push) (R
 	if err != nil {
 		return Report{}, fmt.Errorf("broadcast: %w", err)
 	}
-	if err := checkFrame(frame); err != nil {
+	if err := validateFrame(frame); err != nil {
 		return Report{}, err
 	}
-	return b.run(ctx, b.newJob(frame), r)
+	return b.send(ctx, b.newJob(frame), r)
 }
 
-// SendFrame sends a frame that is encoded already, as by [gatesock.Push.Encode]. It must be UTF-8 and not
-// empty; the caller must not change it before SendFrame returns. All else is as with [Broadcaster.Send].
+// SendFrame is [Broadcaster.Send] for a message that is already encoded, for example by
+// [gatesock.Push.Encode]. The frame must be UTF-8 and not empty. The caller must not change it
+// before SendFrame returns.
 func (b *Broadcaster) SendFrame(ctx context.Context, to Audience, frame []byte) (Report, error) {
-	r, err := b.check(to)
+	r, err := b.begin(to)
 	if err != nil {
 		return Report{}, err
 	}
-	if err := checkFrame(frame); err != nil {
+	if err := validateFrame(frame); err != nil {
 		return Report{}, err
 	}
-	return b.run(ctx, b.newJob(frame), r)
+	return b.send(ctx, b.newJob(frame), r)
 }
 
-func (b *Broadcaster) check(to Audience) (rest, error) {
-	if b == nil || b.poster == nil {
-		return rest{}, errors.New("broadcast: the Broadcaster was not made by New")
+// Disconnect closes the connections of an audience, for example with [ToUser] all connections of a
+// user. Clients see close code 1000; the gateway supports neither another code nor a reason. The
+// records of the connections go with their $disconnect events, as after every end of a connection.
+// The records of connections that are already gone are removed.
+//
+// It has the retries, the rate, the Report and the errors of [Broadcaster.Send]: Delivered counts
+// the connections that were closed, and Gone those that were not open any more. Nothing is handed
+// off to a [Relay]. If the time is over, [Report.Cursor] has the rest, and Disconnect accepts
+// [Resume] of it. Connections that open meanwhile may be closed or not.
+//
+// Disconnect fails if the Poster is not a [gatesock.Disconnector].
+func (b *Broadcaster) Disconnect(ctx context.Context, from Audience) (Report, error) {
+	r, err := b.begin(from)
+	if err != nil {
+		return Report{}, err
 	}
-	return to.rest()
+	if b.disconnector == nil {
+		return Report{}, errNoDisconnect
+	}
+	return b.disconnect(ctx, r)
+}
+
+// Run continues a send with a job that its [Relay] delivers. It does what Send does for the members
+// of the job, and hands off what remains in further jobs. A nil error means that every member of
+// the job is in the Report or in a job that was handed off. Run needs a Broadcaster with a Relay.
+//
+// Unlike Send, Run hands off what remains after every failure, with a delay that grows with the
+// hops. An error means that the job is still to be done: the job was refused ([ErrBadJob],
+// [ErrTooManyHops]), ctx was cancelled, or handing off failed.
+func (b *Broadcaster) Run(ctx context.Context, job Job) (Report, error) {
+	if !b.HasRelay() {
+		return Report{}, errNoRelay
+	}
+	r, err := job.parse()
+	if err != nil {
+		return Report{}, err
+	}
+	if job.Hops > b.maxHops {
+		return Report{}, fmt.Errorf("%w: %d times, the limit is %d", ErrTooManyHops, job.Hops, b.maxHops)
+	}
+	return b.send(ctx, job, r)
+}
+
+// HasRelay reports whether the Broadcaster has a [Relay], which [Broadcaster.Run] needs.
+func (b *Broadcaster) HasRelay() bool { return b != nil && b.relay != nil }
+
+func (b *Broadcaster) begin(to Audience) (remaining, error) {
+	if b == nil || b.poster == nil {
+		return remaining{}, errors.New("broadcast: the Broadcaster was not made by New")
+	}
+	return to.remaining()
 }

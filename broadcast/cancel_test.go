@@ -28,7 +28,8 @@ func TestCancelKeepsWhatIsDone(t *testing.T) {
 		}
 		return nil
 	})
-	b := New(p, room(10, 5), WithConcurrency(1), inOrder(), WithJitter(func(time.Duration) time.Duration { return time.Hour }), WithRetries(2, 2*time.Hour))
+	b := New(p, room(10, 5), WithConcurrency(1), inOrder(),
+		withJitter(func(time.Duration) time.Duration { return time.Hour }), WithRetries(2, 2*time.Hour))
 	rep, err := b.Send(ctx, To("room"), hello())
 	require.ErrorIs(t, err, why)
 	require.Equal(t, 2, rep.Delivered)
@@ -108,7 +109,7 @@ func TestContextThatEndsAfterATimeout(t *testing.T) {
 	})
 }
 
-// Who was not read is missing too, though all that were have got the message.
+// Members that were not read are missing too, although all others got the message.
 func TestContextThatEndsWhileReading(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

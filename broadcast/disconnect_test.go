@@ -66,11 +66,12 @@ func TestDisconnectAnAudience(t *testing.T) {
 	})
 }
 
-// What there was no time for is in the cursor, also where a Broadcaster has a Relay, whose jobs are messages.
+// What there was no time for is in the cursor, also where a Broadcaster has a Relay, whose jobs are
+// messages.
 func TestDisconnectGoesOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d, q := &door{}, &queue{}
+		d, q := &door{}, &jobQueue{}
 		store := room(1000, 100)
 		store.shards = 2
 		b := New(d, store, WithConcurrency(4), WithRelay(q), WithHandOffAfter(0))
@@ -99,7 +100,7 @@ func TestDisconnectNeedsAPosterThatCanClose(t *testing.T) {
 	t.Parallel()
 	b := New(always(nil), room(1, 1))
 	_, err := b.Disconnect(t.Context(), To("room"))
-	require.ErrorIs(t, err, ErrNoDisconnect)
+	require.ErrorIs(t, err, errNoDisconnect)
 	_, err = b.Disconnect(t.Context(), Audience{})
 	require.ErrorIs(t, err, ErrNoAudience)
 }
@@ -119,7 +120,7 @@ func TestExceptUser(t *testing.T) {
 					posted.add(to.ConnectionID)
 					return wait(ctx, 10*time.Millisecond, nil)
 				})
-				q := &queue{}
+				q := &jobQueue{}
 				var opts []Option
 				if relayed {
 					opts = append(opts, WithRelay(q))
@@ -164,22 +165,22 @@ func TestExceptUser(t *testing.T) {
 	}
 }
 
-// The time that reading who is excepted takes is a part of the send's.
+// The time that reading the excepted groups takes is a part of the send's.
 func TestExceptedGroupThatTakesLong(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		limit, reading, after, want time.Duration
 	}{
-		"longer than the deadline": {10 * time.Second, 20 * time.Second, -1, 9500 * time.Millisecond},
-		"nearly as long":           {10 * time.Second, 9200 * time.Millisecond, -1, 9200 * time.Millisecond},
-		"all is handed on at once": {time.Minute, 5 * time.Second, 0, 0},
+		"longer than the deadline":  {10 * time.Second, 20 * time.Second, -1, 9500 * time.Millisecond},
+		"nearly as long":            {10 * time.Second, 9200 * time.Millisecond, -1, 9200 * time.Millisecond},
+		"all is handed off at once": {time.Minute, 5 * time.Second, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				store := &slowGroup{room(10, 5), c.reading}
 				store.groups["staff"] = [][]conn.Member{{{ID: "c3"}}}
-				q := &queue{}
+				q := &jobQueue{}
 				opts := []Option{WithRelay(q)}
 				if c.after >= 0 {
 					opts = append(opts, WithHandOffAfter(c.after))
@@ -226,14 +227,14 @@ func TestExceptedGroupThatCannotBeRead(t *testing.T) {
 	to := To("room").And(ToConnections("x")).ExceptGroups("staff")
 	rep, err := New(always(nil), store).Send(t.Context(), to, hello())
 	require.ErrorIs(t, err, errStore)
-	require.ErrorContains(t, err, "reading who is excepted")
+	require.ErrorContains(t, err, "reading the excepted groups")
 	require.Equal(t, Report{Audience: 1, Unsent: 1, Incomplete: true, Cursor: rep.Cursor}, rep)
 
 	store.readErr = nil
 	rep, err = New(always(nil), store).Send(t.Context(), Resume(rep.Cursor), hello())
 	require.NoError(t, err)
 	require.Equal(t, 10, rep.Delivered)
-	for _, to := range []Audience{To("room"), Resume(rest{Read: []segment{{Group: "room"}}}.encode())} {
+	for _, to := range []Audience{To("room"), Resume(remaining{unread: []span{{group: "room"}}}.encode())} {
 		_, err = New(always(nil), store).Send(t.Context(), to.ExceptGroups(""), hello())
 		require.ErrorContains(t, err, "empty name")
 		_, err = New(always(nil), store).Send(t.Context(), to.ExceptGroups("a\xff"), hello())
@@ -241,13 +242,14 @@ func TestExceptedGroupThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// A client need not take anything to be disconnected, so that none is too slow for it, however often it is throttled.
+// A client need not take anything to be disconnected, so that none is too slow for it, however
+// often it is throttled.
 func TestDisconnectCallsNobodySlow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := &door{answers: map[string][]error{"c0": append(slices.Repeat([]error{gatesock.ErrThrottled}, 14), nil)}}
 		half := func(limit time.Duration) time.Duration { return limit / 2 } // so that 14 of them are within 30 seconds
-		b := New(d, room(5000, 100), WithConcurrency(4), WithSlowConsumers(1, SkipSlow), WithJitter(half))
+		b := New(d, room(5000, 100), WithConcurrency(4), WithSlowConsumers(1, SkipSlow), withJitter(half))
 		rep, err := b.Disconnect(t.Context(), To("room"))
 		require.NoError(t, err)
 		require.Equal(t, []int{5000, 14, 0}, []int{rep.Delivered, rep.Throttled, rep.Slow})

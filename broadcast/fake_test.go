@@ -139,9 +139,14 @@ func inOrder() Option { return option(func(s *settings) { s.shuffle = func(int, 
 
 func hello() gatesock.Push { return gatesock.Push{Event: "hello"} }
 
-// always is a Poster that gives the same answer to every post.
+// always is a Poster with the same answer to every post.
 func always(err error) posterFunc {
 	return func(context.Context, gatesock.Target, []byte) error { return err }
 }
 
 func connMember(id string) conn.Member { return conn.Member{ID: id} }
+
+// withJitter replaces the random part of the wait before a retry.
+func withJitter(wait func(limit time.Duration) time.Duration) Option {
+	return option(func(s *settings) { s.jitter = wait })
+}

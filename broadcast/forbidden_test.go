@@ -14,8 +14,8 @@ import (
 
 const deleted = "https://deleted.example"
 
-// spread is a shelf with one group, "room", of n members in pages of the given size; those that here tells are at
-// the deleted endpoint.
+// spread is a shelf with one group, "room", of n members in pages of the given size; those that
+// here returns true are at the deleted endpoint.
 func spread(n, pageSize int, here func(i int) bool) *shelf {
 	store := room(n, pageSize)
 	for i := range n {
@@ -67,7 +67,7 @@ func TestForbiddenEndpointFailsItsOwnMembers(t *testing.T) {
 	require.Equal(t, Report{Audience: 200, Delivered: 180, Failed: 20}, rep)
 }
 
-// Who waits for a retry when the endpoint turns out to be forbidden is not posted to again.
+// A member that waits for a retry is not posted to again if its endpoint turns out to be forbidden.
 func TestForbiddenEndpointEndsRetries(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestForbiddenAtOnceIsOneError(t *testing.T) {
 	})
 }
 
-// Who is not posted to takes nothing of the rate.
+// A member that is not posted to does not count for the rate.
 func TestForbiddenEndpointTakesNoRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

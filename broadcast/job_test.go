@@ -8,10 +8,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/conn"
 )
 
+func named(id string) unserved { return unserved{member: member{Member: conn.Member{ID: id}}} }
+
 func goodJob() Job {
-	r := rest{Members: []restMember{{ID: "a\x00é", Endpoint: "https://x", Group: "g"}}, Read: []segment{{Group: "g", Shard: 2, Shards: 4, After: "c"}}}
+	r := remaining{
+		members: []unserved{{member: member{conn.Member{ID: "a\x00é", Endpoint: "https://x"}, "g"}}},
+		unread:  []span{{group: "g", shard: 2, shards: 4, after: "c"}},
+	}
 	return Job{ID: "i", RootID: "s", Hops: 3, Cursor: r.cursor(), Frame: []byte("{\"x\":\"\u0000\uffff\"}")}
 }
 
@@ -36,24 +42,24 @@ func TestBadJobs(t *testing.T) {
 	}
 	cursor := func(s string) []byte { return with(func(j *Job) { j.Cursor = s }) }
 	for says, data := range map[string][]byte{
-		"unexpected end of JSON":          nil,
-		"cannot unmarshal":                []byte(`[]`),
-		"of version 0":                    []byte(`{}`),
-		"of version 2":                    []byte(`{"v":2}`),
-		"has no id":                       with(func(j *Job) { j.ID = "" }),
-		"has 0 hops":                      with(func(j *Job) { j.Hops = 0 }),
-		"frame is empty":                  with(func(j *Job) { j.Frame = nil }),
-		"frame is not UTF-8":              with(func(j *Job) { j.Frame = []byte{0xff} }),
-		"payload is too large":            with(func(j *Job) { j.Frame = []byte(strings.Repeat("x", gatesock.MaxMessageSize+1)) }),
-		"not base64":                      cursor("*"),
-		"invalid character":               cursor(raw(`x`)),
-		"of version 7":                    cursor(raw(`{"v":7}`)),
-		"it has nobody in it":             cursor(raw(`{"v":1}`)),
-		`connection id "" is not valid`:   cursor(raw(`{"v":1,"m":[{}]}`)),
-		`no valid place in group ""`:      cursor(raw(`{"v":1,"r":[{}]}`)),
-		`no valid place in group "shard"`: cursor(raw(`{"v":1,"r":[{"g":"shard","s":4,"n":4}]}`)),
-		`no valid place in group "minus"`: cursor(raw(`{"v":1,"r":[{"g":"minus","s":-1,"n":4}]}`)),
-		`no valid place in group "only"`:  cursor(raw(`{"v":1,"r":[{"g":"only","o":true}]}`)),
+		"unexpected end of JSON":                 nil,
+		"cannot unmarshal":                       []byte(`[]`),
+		"version 0 is unknown":                   []byte(`{}`),
+		"version 2 is unknown":                   []byte(`{"v":2}`),
+		"ID is missing":                          with(func(j *Job) { j.ID = "" }),
+		"0 hops":                                 with(func(j *Job) { j.Hops = 0 }),
+		"frame is empty":                         with(func(j *Job) { j.Frame = nil }),
+		"frame is not UTF-8":                     with(func(j *Job) { j.Frame = []byte{0xff} }),
+		"payload is too large":                   with(func(j *Job) { j.Frame = []byte(strings.Repeat("x", gatesock.MaxMessageSize+1)) }),
+		"not base64":                             cursor("*"),
+		"invalid character":                      cursor(raw(`x`)),
+		"version 7 is unknown":                   cursor(raw(`{"v":7}`)),
+		"cursor is empty":                        cursor(raw(`{"v":1}`)),
+		`connection ID "" is not valid`:          cursor(raw(`{"v":1,"m":[{}]}`)),
+		`position in group "" is not valid`:      cursor(raw(`{"v":1,"r":[{}]}`)),
+		`position in group "shard" is not valid`: cursor(raw(`{"v":1,"r":[{"g":"shard","s":4,"n":4}]}`)),
+		`position in group "minus" is not valid`: cursor(raw(`{"v":1,"r":[{"g":"minus","s":-1,"n":4}]}`)),
+		`position in group "only" is not valid`:  cursor(raw(`{"v":1,"r":[{"g":"only","o":true}]}`)),
 	} {
 		_, err := ParseJob(data)
 		require.ErrorIs(t, err, ErrBadJob)
@@ -70,12 +76,12 @@ func TestBadCursorIsRefusedBeforeAnythingIsSent(t *testing.T) {
 		require.ErrorIs(t, err, ErrBadCursor)
 		require.Equal(t, Report{}, rep)
 	}
-	c0 := restMember{ID: "c0"}
-	for says, r := range map[string]rest{
-		`"c0" is in it twice`:        {Members: []restMember{c0, {ID: "c1"}, c0}},
-		`group "room" twice`:         {Read: []segment{{Group: "room", Shard: 1, Shards: 4}, {Group: "room", Shard: 3, Shards: 4, Only: true}}},
-		"a group without a name":     {Members: []restMember{c0}, Done: []string{""}},
-		`no valid place in group ""`: {Read: []segment{{}}},
+	c0, c1 := named("c0"), named("c1")
+	for says, r := range map[string]remaining{
+		`"c0" appears twice`:                {members: []unserved{c0, c1, c0}},
+		`two parts of group "room" overlap`: {unread: []span{{group: "room", shard: 1, shards: 4}, {group: "room", shard: 3, shards: 4, only: true}}},
+		"a group has an empty name":         {members: []unserved{c0}, read: []string{""}},
+		`position in group "" is not valid`: {unread: []span{{}}},
 	} {
 		_, err := b.Send(t.Context(), Resume(r.cursor()), hello())
 		require.ErrorIs(t, err, ErrBadCursor)
@@ -84,8 +90,8 @@ func TestBadCursorIsRefusedBeforeAnythingIsSent(t *testing.T) {
 	_, err := b.Send(t.Context(), Resume(""), hello())
 	require.ErrorIs(t, err, ErrNoAudience)
 	_, err = b.Run(t.Context(), goodJob())
-	require.ErrorContains(t, err, "needs a Broadcaster with a Relay")
-	_, err = New(always(nil), room(3, 3), WithRelay(&queue{})).Run(t.Context(), Job{})
+	require.ErrorContains(t, err, "has no Relay")
+	_, err = New(always(nil), room(3, 3), WithRelay(&jobQueue{})).Run(t.Context(), Job{})
 	require.ErrorIs(t, err, ErrBadJob)
 }
 
@@ -105,7 +111,7 @@ func FuzzParseJob(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, j, again)
 		store := room(4, 2)
-		_, err = New(always(nil), store, WithRelay(&queue{}), quiet()).Run(t.Context(), j)
+		_, err = New(always(nil), store, WithRelay(&jobQueue{}), quiet()).Run(t.Context(), j)
 		if err != nil {
 			require.ErrorIs(t, err, ErrTooManyHops)
 		}

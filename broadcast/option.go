@@ -2,6 +2,7 @@ package broadcast
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math"
 	"math/rand/v2"
@@ -10,52 +11,41 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// The defaults of [New].
+// The defaults of [New]. The documentation of the options states them.
 const (
-	// DefaultConcurrency is how many posts of one Send run at once.
-	DefaultConcurrency = 64
-	// DefaultPostTimeout is how long one post may take where the context has no deadline. Where it has one, a post may
-	// take a tenth of the time that there is when the send begins, but at least MinPostTimeout and at most
-	// DefaultPostTimeout: a handler that waits for a send is not to spend its time on one connection that hangs.
-	DefaultPostTimeout = 5 * time.Second
-	// MinPostTimeout is the least that one post may take unless [WithPostTimeout] says otherwise.
-	MinPostTimeout = time.Second
-	// DefaultAttempts is how often a connection is posted to, the first time included.
-	DefaultAttempts = 5
-	// DefaultRetryTime is how long after its first failure a connection is tried again.
-	DefaultRetryTime = 30 * time.Second
-	// DefaultPruneGrace is how old a connection is before it is pruned.
-	DefaultPruneGrace = 5 * time.Second
-	// DefaultReserve is how long before the deadline posts end, if that is not more than a tenth of the time
-	// there is.
-	DefaultReserve = time.Second
-	// DefaultMaxHops is how often a send is handed on at most. Lambda itself stops a chain of about 16 invocations of one
-	// function (AWS Lambda Developer Guide, "Use Lambda recursive loop detection to prevent infinite loops").
-	DefaultMaxHops = 15
-	// DefaultRefusals is how often in a row a connection is throttled while others are not, at least, before it is too
-	// slow.
-	DefaultRefusals = 5
+	defaultConcurrency    = 64
+	defaultPostTimeout    = 5 * time.Second
+	leastPostTimeout      = time.Second // where the deadline determines the timeout
+	defaultAttempts       = 5
+	defaultRetryTime      = 30 * time.Second
+	defaultPruneGrace     = 5 * time.Second
+	defaultDeadlineMargin = time.Second
+	// defaultMaxHops is below the chain of about 16 invocations that Lambda stops (AWS Lambda
+	// Developer Guide, "Use Lambda recursive loop detection to prevent infinite loops").
+	defaultMaxHops  = 15
+	defaultRefusals = 5
 )
 
 type settings struct {
 	concurrency  int
 	handOffAfter time.Duration // negative: not before the deadline
-	postTimeout  time.Duration // 0: by the deadline
+	postTimeout  time.Duration // 0: determined by the deadline
 	attempts     int
 	retryTime    time.Duration
 	pruneGrace   time.Duration
 	clock        func() time.Time
-	jitter       func(limit time.Duration) time.Duration
-	// shuffle brings members into an order of chance: where it is always the last posts of a burst that are
-	// throttled, they are not to be always the same ones, which would look as if these were slow.
+	// jitter returns a random wait of up to limit. It and shuffle are replaced in tests.
+	jitter func(limit time.Duration) time.Duration
+	// shuffle makes the order of members random. If the last posts of each burst are throttled,
+	// these must not always be the same members, which would look slow.
 	shuffle    func(n int, swap func(i, j int))
 	codec      gatesock.Codec
 	envelope   gatesock.Envelope
 	log        *slog.Logger
 	relay      Relay
 	maxHops    int
-	reserve    time.Duration // negative: the default
-	ceiling    float64
+	margin     time.Duration // negative: the default
+	ceiling    float64       // posts per second; 0: none
 	window     time.Duration
 	refusals   int
 	slowPolicy SlowPolicy
@@ -63,219 +53,28 @@ type settings struct {
 
 func defaults() settings {
 	return settings{
-		concurrency:  DefaultConcurrency,
+		concurrency:  defaultConcurrency,
 		handOffAfter: -1,
-		attempts:     DefaultAttempts,
-		retryTime:    DefaultRetryTime,
-		pruneGrace:   DefaultPruneGrace,
-		maxHops:      DefaultMaxHops,
-		reserve:      -1,
-		refusals:     DefaultRefusals,
+		attempts:     defaultAttempts,
+		retryTime:    defaultRetryTime,
+		pruneGrace:   defaultPruneGrace,
+		maxHops:      defaultMaxHops,
+		margin:       -1,
+		refusals:     defaultRefusals,
 		clock:        time.Now,
 		shuffle:      rand.Shuffle,
 		jitter:       func(limit time.Duration) time.Duration { return rand.N(limit + 1) },
 	}
 }
 
-// Option is an option of [New]. Options panic on values that make no sense.
-type Option interface{ apply(*settings) }
-
-type option func(*settings)
-
-func (o option) apply(s *settings) { o(s) }
-
-// WithConcurrency sets how many posts of one Send run at once; the default is [DefaultConcurrency]. A
-// client's connection pool should be as large.
-func WithConcurrency(n int) Option {
-	if n < 1 {
-		panic("broadcast: WithConcurrency with less than 1")
-	}
-	return option(func(s *settings) { s.concurrency = n })
-}
-
-// WithPostTimeout sets how long one post may take, one removal from the store, and one handing on of a job. The
-// default depends on the deadline of the context; see [DefaultPostTimeout].
-//
-// It is the post's own time: a [gatesock.Preparer] such as the Client of package apigw counts it from the moment that it
-// has a connection to the gateway. With other Posters it includes what they wait for, and a post may be cut off a tenth
-// of it earlier.
-func WithPostTimeout(d time.Duration) Option {
-	if d <= 0 {
-		panic("broadcast: WithPostTimeout with no time")
-	}
-	return option(func(s *settings) { s.postTimeout = d })
-}
-
-// timeoutWithin returns how long one post of a send with this context may take.
-func (s settings) timeoutWithin(ctx context.Context) time.Duration {
-	if s.postTimeout > 0 {
-		return s.postTimeout
-	}
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return DefaultPostTimeout
-	}
-	return min(max(time.Until(deadline)/10, MinPostTimeout), DefaultPostTimeout)
-}
-
-// WithRetries sets how often a connection is posted to, the first time included, and how long after its first
-// failure another try may begin; the defaults are [DefaultAttempts] and [DefaultRetryTime]. One attempt
-// means no retries. A post that was throttled does not count as an attempt; it is tried again
-// for as long as the time allows, unless the connection is too slow (see [WithSlowConsumers]). What was throttled to the
-// end, or never sent, is not failed but unsent: it is in [Report.Cursor]. With a [Relay] it is handed on, unless it looks as
-// if the client is too slow, and tried six times more within two minutes.
-func WithRetries(attempts int, within time.Duration) Option {
-	if attempts < 1 || within < 0 {
-		panic("broadcast: WithRetries with less than 1 attempt, or a negative time")
-	}
-	return option(func(s *settings) { s.attempts, s.retryTime = attempts, within })
-}
-
-// WithJitter replaces the chance that decides how long to wait before a retry: anything from 0 to limit, of which at
-// least 5 ms are waited. The default is uniform. It must be safe for concurrent use.
-func WithJitter(wait func(limit time.Duration) time.Duration) Option {
-	if wait == nil {
-		panic("broadcast: WithJitter with a nil function")
-	}
-	return option(func(s *settings) { s.jitter = wait })
-}
-
-// WithPruneGrace sets how old a connection must be to be pruned when it is gone; the default is
-// [DefaultPruneGrace]. Posts to a connection whose $connect still runs answer as if it were gone (AWS
-// re:Post, "410 GoneException").
-func WithPruneGrace(d time.Duration) Option {
-	if d < 0 {
-		panic("broadcast: WithPruneGrace with a negative time")
-	}
-	return option(func(s *settings) { s.pruneGrace = d })
-}
-
-// WithClock gives the Broadcaster its clock; the default is [time.Now]. It tells how old a connection is, for
-// [WithPruneGrace], and nothing else: waits and timeouts run on the machine's own time. It must be safe for
-// concurrent use.
-func WithClock(now func() time.Time) Option {
-	if now == nil {
-		panic("broadcast: WithClock with a nil clock")
-	}
-	return option(func(s *settings) { s.clock = now })
-}
-
-// WithCodec sets what encodes the data of a push; the default is [gatesock.JSON].
-func WithCodec(c gatesock.Codec) Option {
-	if c == nil {
-		panic("broadcast: WithCodec with a nil codec")
-	}
-	return option(func(s *settings) { s.codec = c })
-}
-
-// WithEnvelope sets the names of the members of a push, for clients that know them by other names; the default is those of
-// docs/protocol.md. Give the [gatesock.Router] the same. It panics if two of them are the same.
-func WithEnvelope(e gatesock.Envelope) Option {
-	if _, err := e.EncodePush(gatesock.Push{Event: "probe"}, nil); err != nil {
-		panic("broadcast: WithEnvelope: " + err.Error())
-	}
-	return option(func(s *settings) { s.envelope = e })
-}
-
-// WithRelay hands on what a Send can't do in its time: the rest when the deadline of its context is near, and all shards
-// but the first of a group that its store keeps in several, from the start. What comes out of the relay is given
-// to [Broadcaster.Run]. Package sqsrelay has a Relay for SQS. Without one, what is left is in [Report.Cursor].
-func WithRelay(r Relay) Option {
-	if r == nil {
-		panic("broadcast: WithRelay with a nil Relay")
-	}
-	return option(func(s *settings) { s.relay = r })
-}
-
-// WithHandOffAfter sets how long a Send works at most before it hands the rest on to its [Relay], though its deadline
-// may be far: a handler that answers its caller does not wait for those that are throttled. Posts that run, or wait in the
-// Poster for a connection, are waited for. 0 hands on everything at once, so that the Send takes as long as a message to the queue. Jobs go on
-// until their own deadline. The default is to hand on for the deadline only.
-//
-// New panics if there is no WithRelay.
-func WithHandOffAfter(d time.Duration) Option {
-	if d < 0 {
-		panic("broadcast: WithHandOffAfter with a negative time")
-	}
-	return option(func(s *settings) { s.handOffAfter = d })
-}
-
-// WithMaxHops sets how often a send is handed on at most; the default is [DefaultMaxHops]. The next job is then refused
-// with [ErrTooManyHops], so that the queue puts it aside with everybody who is left in it.
-func WithMaxHops(n int) Option {
-	if n < 1 {
-		panic("broadcast: WithMaxHops with less than 1")
-	}
-	return option(func(s *settings) { s.maxHops = n })
-}
-
-// WithDeadlineMargin sets how long before the deadline of its context a Send begins no more posts. Those that run are cut off
-// when half of it is over, and the other half is for handing on. The default is [DefaultReserve], but not more
-// than a tenth of the time that there is when the Send begins. 0 uses all the time, and leaves none to hand on.
-func WithDeadlineMargin(d time.Duration) Option {
-	if d < 0 {
-		panic("broadcast: WithReserve with a negative time")
-	}
-	return option(func(s *settings) { s.reserve = d })
-}
-
-// WithRate sets a ceiling for the posts per second of all Sends of this Broadcaster together. The account's quota is
-// shared by posts, inbound messages and all other APIs (AWS Developer Guide, "Quotas for configuring and running a
-// WebSocket API": 10,000 requests per second). Without a ceiling, and below it, the rate follows what the gateway takes: it
-// falls when posts are throttled, and rises again step by step.
-func WithRate(postsPerSecond float64) Option {
-	if !(postsPerSecond > 0) || math.IsInf(postsPerSecond, 1) { // also not a number
-		panic("broadcast: WithRate with no rate")
-	}
-	return option(func(s *settings) { s.ceiling = postsPerSecond })
-}
-
-// WithCoalescing lets messages wait for others to the same connection, for up to the window, and sends those that come
-// together as one message: a JSON array of pushes, which docs/protocol.md defines and clients must understand. It is off by
-// default. It is for many Sends at a time to the same people: each post takes the window longer, so that a Send of
-// n connections takes about n / concurrency windows.
-func WithCoalescing(window time.Duration) Option {
-	if window <= 0 {
-		panic("broadcast: WithCoalescing with no time")
-	}
-	return option(func(s *settings) { s.window = window })
-}
-
-// WithSlowConsumers sets what is done with a connection that takes its messages too slowly, and how many refusals in a
-// row, at least, in one Send or several, show that. The defaults are [DefaultRefusals] and [SkipSlow].
-//
-// The gateway answers a post to a client whose buffer is full as it answers when the account's rate is exceeded
-// (observed: gchq/sleeper#7494), so a refusal counts against a client only if messages to other clients were taken
-// within about 200 ms of it. If r of n of those were refused too, this one was among the refused by chance with a
-// probability of (r+1)/(n+1). A client is too slow when the product of these over its refusals in a row is below one in
-// a billion, and they are spread over at least 5 seconds.
-//
-// So in an outage nobody is slow, nor is the only member of a group that nobody else is posted to; such a connection is
-// tried again for as long as [WithRetries] allows. Among 50 others that are posted to at the same time it takes six
-// refusals, some seconds apart.
-func WithSlowConsumers(refusals int, p SlowPolicy) Option {
-	if refusals < 1 || p < SkipSlow || p > FailOnSlow {
-		panic("broadcast: WithSlowConsumers with less than 1 refusal, or an unknown policy")
-	}
-	return option(func(s *settings) { s.refusals, s.slowPolicy = refusals, p })
-}
-
-// check panics where options don't go together, or with the poster.
-func (s settings) check(disconnects bool) {
+// validate panics if options contradict each other or the poster.
+func (s settings) validate(canDisconnect bool) {
 	switch {
-	case s.slowPolicy == DisconnectSlow && !disconnects:
-		panic("broadcast: DisconnectSlow with a Poster that has no method Disconnect(context.Context, gatesock.Target) error")
+	case s.slowPolicy == DisconnectSlow && !canDisconnect:
+		panic("broadcast: New: DisconnectSlow needs a poster that is a gatesock.Disconnector")
 	case s.handOffAfter >= 0 && s.relay == nil:
-		panic("broadcast: WithHandOffAfter without WithRelay")
+		panic("broadcast: New: WithHandOffAfter needs WithRelay")
 	}
-}
-
-// WithLogger sets where failures to prune are logged; the default is [slog.Default] at that time.
-func WithLogger(l *slog.Logger) Option {
-	if l == nil {
-		panic("broadcast: WithLogger with a nil logger")
-	}
-	return option(func(s *settings) { s.log = l })
 }
 
 func (s settings) logger() *slog.Logger {
@@ -283,4 +82,231 @@ func (s settings) logger() *slog.Logger {
 		return s.log
 	}
 	return slog.Default()
+}
+
+// timeoutWithin returns the time limit of one post in a send with this context.
+func (s settings) timeoutWithin(ctx context.Context) time.Duration {
+	if s.postTimeout > 0 {
+		return s.postTimeout
+	}
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return defaultPostTimeout
+	}
+	return min(max(time.Until(deadline)/10, leastPostTimeout), defaultPostTimeout)
+}
+
+// Option is an option of [New]. Options panic if a parameter is nil or out of range.
+type Option interface{ apply(*settings) }
+
+type option func(*settings)
+
+func (o option) apply(s *settings) { o(s) }
+
+// WithConcurrency sets how many posts of one send run at once. The default is 64. The connection
+// pool of the poster should be as large.
+func WithConcurrency(n int) Option {
+	if n < 1 {
+		panic("broadcast: WithConcurrency: n must be at least 1")
+	}
+	return option(func(s *settings) { s.concurrency = n })
+}
+
+// WithPostTimeout sets the time limit of one post, one removal from the store, and handing off one
+// job.
+//
+// The default is a tenth of the time until the deadline of the context, at least 1 s and at most 5
+// s, so that a single connection that hangs does not use up the time of a handler. Without a
+// deadline it is 5 s.
+//
+// A [gatesock.Preparer], such as the Client of package apigw, counts the time from the moment that
+// it has a connection to the gateway. Other Posters include the time for which they wait, and a
+// post may be cut off a tenth of the limit earlier.
+func WithPostTimeout(d time.Duration) Option {
+	if d <= 0 {
+		panic("broadcast: WithPostTimeout: d must be positive")
+	}
+	return option(func(s *settings) { s.postTimeout = d })
+}
+
+// WithRetries sets how often a member is tried, with the first attempt, and for how long after its
+// first failure a retry may start. The defaults are 5 attempts and 30 s. One attempt, or a time of
+// 0, means no retries.
+//
+// A throttled post does not count as an attempt. It is retried until the time is over, unless the
+// client is too slow (see [WithSlowConsumers]). A member that was throttled until the end is not
+// failed but unsent. With a [Relay] it is handed off, unless the client may be too slow, and tried
+// up to six more times within two minutes.
+func WithRetries(attempts int, within time.Duration) Option {
+	if attempts < 1 {
+		panic("broadcast: WithRetries: attempts must be at least 1")
+	}
+	if within < 0 {
+		panic("broadcast: WithRetries: within must not be negative")
+	}
+	return option(func(s *settings) { s.attempts, s.retryTime = attempts, within })
+}
+
+// WithPruneGrace sets how old a connection must be to be removed from the store when it is gone.
+// The default is 5 s; 0 means any age. While the $connect event of a connection is handled, posts
+// to it are answered as if it were gone (AWS re:Post, "410 GoneException").
+func WithPruneGrace(d time.Duration) Option {
+	if d < 0 {
+		panic("broadcast: WithPruneGrace: d must not be negative")
+	}
+	return option(func(s *settings) { s.pruneGrace = d })
+}
+
+// WithClock sets the clock by which the age of connections is computed for [WithPruneGrace]; the
+// default is [time.Now]. Waits and timeouts do not use it. It must be safe for concurrent use.
+func WithClock(now func() time.Time) Option {
+	if now == nil {
+		panic("broadcast: WithClock: now must not be nil")
+	}
+	return option(func(s *settings) { s.clock = now })
+}
+
+// WithCodec sets the codec for the data of a push; the default is [gatesock.JSON].
+func WithCodec(c gatesock.Codec) Option {
+	if c == nil {
+		panic("broadcast: WithCodec: c must not be nil")
+	}
+	return option(func(s *settings) { s.codec = c })
+}
+
+// WithEnvelope sets the names of the members of a push, for clients that use names other than those
+// in docs/protocol.md. Use the same envelope for the [gatesock.Router]. It panics if two names are
+// the same.
+func WithEnvelope(e gatesock.Envelope) Option {
+	if _, err := e.EncodePush(gatesock.Push{Event: "probe"}, nil); err != nil {
+		panic("broadcast: WithEnvelope: e: " + err.Error())
+	}
+	return option(func(s *settings) { s.envelope = e })
+}
+
+// WithRelay sets the [Relay] that hands off what a send cannot do itself: what remains when the
+// deadline of its context is near, and, from the start, all shards but the first of a group that
+// has several in the store. [Broadcaster.Run] does the jobs. Package sqsrelay has a Relay for
+// Amazon SQS.
+//
+// Without a Relay, what remains is in [Report.Cursor].
+func WithRelay(r Relay) Option {
+	if r == nil {
+		panic("broadcast: WithRelay: r must not be nil")
+	}
+	return option(func(s *settings) { s.relay = r })
+}
+
+// WithHandOffAfter sets for how long Send works before it hands off the rest to its [Relay], even
+// if the deadline is far. A handler can then answer its client without waiting for throttled
+// members. 0 hands off everything at once, so that Send takes as long as one message to the queue.
+// By default only the deadline counts.
+//
+// Send still waits for the posts that it started. Jobs work until their own deadline. New panics if
+// there is no [WithRelay].
+func WithHandOffAfter(d time.Duration) Option {
+	if d < 0 {
+		panic("broadcast: WithHandOffAfter: d must not be negative")
+	}
+	return option(func(s *settings) { s.handOffAfter = d })
+}
+
+// WithMaxHops sets how often a send may be handed off; the default is 15, since Lambda stops a
+// chain of about 16 invocations of one function (AWS Lambda Developer Guide, "Use Lambda recursive
+// loop detection to prevent infinite loops"). [Broadcaster.Run] refuses the next job with
+// [ErrTooManyHops], so that the job gets into the dead-letter queue with all of its members.
+func WithMaxHops(n int) Option {
+	if n < 1 {
+		panic("broadcast: WithMaxHops: n must be at least 1")
+	}
+	return option(func(s *settings) { s.maxHops = n })
+}
+
+// WithDeadlineMargin sets how long before the deadline of its context a send stops to start posts.
+// Posts that run are cut off when half of the margin is over; the other half is for handing off.
+// The default is 1 s, but at most a tenth of the time that there is when the send begins. 0 uses
+// all the time, and leaves none to hand off.
+func WithDeadlineMargin(d time.Duration) Option {
+	if d < 0 {
+		panic("broadcast: WithDeadlineMargin: d must not be negative")
+	}
+	return option(func(s *settings) { s.margin = d })
+}
+
+// WithRate sets a ceiling for the posts per second of all sends of this Broadcaster together. By
+// default there is none. With or without a ceiling, the rate follows what the gateway accepts: it
+// falls when posts are throttled, and rises again step by step.
+//
+// The account's quota is shared by posts, inbound messages and all other APIs (AWS Developer Guide,
+// "Quotas for configuring and running a WebSocket API": 10,000 requests per second).
+func WithRate(postsPerSecond float64) Option {
+	if !(postsPerSecond > 0) || math.IsInf(postsPerSecond, 1) { // also not a number
+		panic("broadcast: WithRate: postsPerSecond must be positive and finite")
+	}
+	return option(func(s *settings) { s.ceiling = postsPerSecond })
+}
+
+// WithCoalescing combines messages to the same connection. Each message waits for up to the window,
+// and all that arrive meanwhile are sent as one: a JSON array of pushes, which clients must
+// understand (see docs/protocol.md). It is off by default.
+//
+// It is for many sends at a time to the same connections. Each post takes longer by the window, so
+// that a send to n members takes about n / concurrency windows.
+func WithCoalescing(window time.Duration) Option {
+	if window <= 0 {
+		panic("broadcast: WithCoalescing: window must be positive")
+	}
+	return option(func(s *settings) { s.window = window })
+}
+
+// WithLogger sets the log for what neither a Report nor an error shows, such as failures to remove
+// a connection; the default is [slog.Default] at that time.
+func WithLogger(l *slog.Logger) Option {
+	if l == nil {
+		panic("broadcast: WithLogger: l must not be nil")
+	}
+	return option(func(s *settings) { s.log = l })
+}
+
+// ErrSlowConsumer means that a member failed because its client reads its messages too slowly.
+var ErrSlowConsumer = errors.New("broadcast: the client is too slow")
+
+// SlowPolicy is what happens to a client that is too slow; see [WithSlowConsumers]. With every
+// policy the member is counted in [Report.Failed] and [Report.Slow], and the other members are
+// served.
+type SlowPolicy int
+
+const (
+	// SkipSlow gives up the message. Further sends try the connection once each, until a post
+	// succeeds or none was refused for 10 minutes.
+	SkipSlow SlowPolicy = iota
+	// DisconnectSlow also closes the connection. The Poster must be a [gatesock.Disconnector].
+	DisconnectSlow
+	// FailOnSlow also makes Send return [ErrSlowConsumer], after all others have been served or
+	// handed off. A job does not fail for it, because it would run again; see [Report.Slow].
+	FailOnSlow
+)
+
+// WithSlowConsumers sets what happens to a client that reads its messages too slowly, and how many
+// refused posts in a row, in one send or several, show that at least. The defaults are 5 and
+// [SkipSlow].
+//
+// API Gateway refuses a post to a client whose buffer is full in the same way as a post above the
+// account's rate (observed: gchq/sleeper#7494). A refusal counts against a client only if posts to
+// others succeeded within about 200 ms of it. If r of n posts to others were refused too, chance
+// explains this refusal with a probability of (r+1)/(n+1). A client is too slow when the product of
+// these probabilities over its refusals in a row is at most one in a billion, and they spread over
+// at least 5 seconds.
+//
+// In an outage no client is slow. Among 50 others that get messages at the same time, six refusals
+// some seconds apart are enough. The only member of a group to which nobody else is compared is
+// never slow: it is retried for as long as [WithRetries] allows.
+func WithSlowConsumers(refusals int, p SlowPolicy) Option {
+	if refusals < 1 {
+		panic("broadcast: WithSlowConsumers: refusals must be at least 1")
+	}
+	if p < SkipSlow || p > FailOnSlow {
+		panic("broadcast: WithSlowConsumers: p is not a SlowPolicy")
+	}
+	return option(func(s *settings) { s.refusals, s.slowPolicy = refusals, p })
 }

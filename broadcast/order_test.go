@@ -14,8 +14,8 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// What is promised of the order: a Send that begins after another has returned comes after it at every connection,
-// whatever was throttled or failed on the way.
+// What is promised of the order: a Send that begins after another has returned comes after it at
+// every connection, whatever was throttled or failed on the way.
 func TestSendsOneAfterTheOtherComeInOrder(t *testing.T) {
 	t.Parallel()
 	for _, opts := range [][]Option{nil, {WithCoalescing(20 * time.Millisecond)}, {WithRate(500)}} {

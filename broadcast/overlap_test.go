@@ -13,7 +13,8 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// overlapping is a store of three groups: b has the members of a in the opposite order, and c every third of them.
+// overlapping is a store of three groups: b has the members of a in the opposite order, and c every
+// third of them.
 func overlapping(n, pageSize, shards int) *shelf {
 	groups := map[string][][]conn.Member{}
 	add := func(group string, i int) {
@@ -34,13 +35,17 @@ func overlapping(n, pageSize, shards int) *shelf {
 	return &shelf{groups: groups, shards: shards}
 }
 
-// However often a send to overlapping groups is cut, and wherever, each member gets the message once: also where the cut
-// is in the middle of a group, most of whose members come up again in the next.
+// However often a send to overlapping groups is cut, and wherever, each member gets the message
+// once: also where the cut is in the middle of a group, most of whose members come up again in the
+// next.
 func TestOverlappingGroupsAreServedOnce(t *testing.T) {
 	t.Parallel()
 	const n = 301
 	for _, shards := range []int{1, 3} {
-		for _, first := range []time.Duration{150 * time.Millisecond, 600 * time.Millisecond, 1400 * time.Millisecond, 1600 * time.Millisecond} {
+		for _, first := range []time.Duration{
+			150 * time.Millisecond, 600 * time.Millisecond,
+			1400 * time.Millisecond, 1600 * time.Millisecond,
+		} {
 			for _, relayed := range []bool{false, true} {
 				t.Run(fmt.Sprint(shards, first, relayed), func(t *testing.T) {
 					t.Parallel()
@@ -50,7 +55,7 @@ func TestOverlappingGroupsAreServedOnce(t *testing.T) {
 							got[to.ConnectionID]++
 							return wait(ctx, 5*time.Millisecond, nil)
 						})
-						q := &queue{}
+						q := &jobQueue{}
 						opts := []Option{WithConcurrency(1), WithDeadlineMargin(50 * time.Millisecond), WithMaxHops(100)}
 						if relayed {
 							opts = append(opts, WithRelay(q))
@@ -68,8 +73,9 @@ func TestOverlappingGroupsAreServedOnce(t *testing.T) {
 	}
 }
 
-// carryOn sends in invocations of limited time until nobody is left: the first ends early, the others later.
-func carryOn(t *testing.T, b *Broadcaster, q *queue, to Audience, first time.Duration) {
+// carryOn sends in invocations of limited time until nobody is left: the first ends early, the
+// others later.
+func carryOn(t *testing.T, b *Broadcaster, q *jobQueue, to Audience, first time.Duration) {
 	t.Helper()
 	limit := first
 	invoke := func(do func(context.Context) (Report, error)) Report {
@@ -96,7 +102,7 @@ func carryOn(t *testing.T, b *Broadcaster, q *queue, to Audience, first time.Dur
 	}
 }
 
-// Whoever is excepted is so in each shard that is handed on.
+// An exception holds in each shard that is handed off.
 func TestExceptedInEachShard(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -107,7 +113,7 @@ func TestExceptedInEachShard(t *testing.T) {
 			posted.add(to.ConnectionID)
 			return nil
 		})
-		q := &queue{}
+		q := &jobQueue{}
 		excepted := []string{"c0", "c4", "c8", "c12"} // of the first page of each shard
 		carryOn(t, New(p, store, WithRelay(q)), q, To("room").Except(excepted...), time.Hour)
 		require.Len(t, posted.ids, 76)
@@ -117,7 +123,8 @@ func TestExceptedInEachShard(t *testing.T) {
 	})
 }
 
-// Posts that run when half of the reserve is over are cut off, so that the other half is left for handing on.
+// Posts that run when half of the reserve is over are cut off, so that the other half is left for
+// handing off.
 func TestPostsAreCutOffAtHalfTheReserve(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

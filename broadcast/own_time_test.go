@@ -15,8 +15,8 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// pooled is a Preparer with a few places, as a client has connections. A post waits for one until ctx ends, and then
-// takes 20 ms of its own time.
+// pooled is a Preparer with a few places, as a client has connections. A post waits for one until
+// ctx ends, and then takes 20 ms of its own time.
 type pooled struct {
 	places chan struct{}
 
@@ -49,8 +49,8 @@ func (p *pooled) Post(ctx context.Context, _ gatesock.Target, _ []byte) error {
 	return wait(ctx, 20*time.Millisecond, nil)
 }
 
-// What many Sends wait for, a free connection, is no part of a post's own time: 1,920 posts over 8 connections take 4.8
-// seconds, and none of them more than its second.
+// The wait of many Sends for a free connection does not belong to a post's own time: 1,920 posts
+// over 8 connections take 4.8 seconds, and none of them more than its second.
 func TestWaitingForAConnectionIsNoPartOfAPost(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string][]Option{"alone": nil, "coalesced": {WithCoalescing(10 * time.Millisecond)}} {
@@ -106,7 +106,8 @@ func TestPostsThatDidNotBeginAreUnsent(t *testing.T) {
 	}
 }
 
-// A Poster that does not know a post's own time says that nothing was sent when that is over; the post waits on.
+// A Poster that does not know a post's own time reports that nothing was sent when it is over; the
+// post keeps waiting.
 func TestNotSentIsNoAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -118,7 +119,8 @@ func TestNotSentIsNoAttempt(t *testing.T) {
 			}
 			return nil
 		})
-		rep, err := New(p, room(1, 1), WithRetries(2, time.Minute), WithPostTimeout(time.Second)).Send(t.Context(), To("room"), hello())
+		rep, err := New(p, room(1, 1), WithRetries(2, time.Minute), WithPostTimeout(time.Second)).Send(t.Context(),
+			To("room"), hello())
 		require.NoError(t, err)
 		require.Equal(t, Report{Audience: 1, Delivered: 1}, rep)
 	})
@@ -172,8 +174,8 @@ func (c closing) Disconnect(ctx context.Context, from gatesock.Target) error {
 	return c(ctx, from, nil)
 }
 
-// Members that are refused while others are taken, and then wait for a connection, are counted as what they are: the send
-// goes on reading.
+// Members that are refused while others are taken, and then wait for a connection, are counted as
+// what they are: the send goes on reading.
 func TestPutBackKeepsCount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -192,14 +194,15 @@ func TestPutBackKeepsCount(t *testing.T) {
 				return nil
 			}
 		})
-		b := New(p, room(1000, 10), WithConcurrency(1), WithPostTimeout(time.Second), WithRetries(2, time.Hour), inOrder(), quiet())
+		b := New(p, room(1000, 10), WithConcurrency(1), WithPostTimeout(time.Second), WithRetries(2, time.Hour),
+			inOrder(), quiet())
 		rep, err := b.Send(t.Context(), To("room"), hello())
 		require.NoError(t, err)
 		require.Equal(t, 1000, rep.Delivered)
 	})
 }
 
-// A dial that is cut off has sent nothing, whoever cuts it.
+// A dial that is cut off has sent nothing, whether the send or the post is over.
 func TestDialThatIsCutOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -216,7 +219,7 @@ func TestDialThatIsCutOff(t *testing.T) {
 		require.Equal(t, Report{Audience: 1, Delivered: 1}, rep)
 
 		calls = 0
-		q := &queue{}
+		q := &jobQueue{}
 		b := New(p, room(1, 1), WithRelay(q), WithPostTimeout(time.Hour))
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
@@ -227,8 +230,8 @@ func TestDialThatIsCutOff(t *testing.T) {
 	})
 }
 
-// A gateway that can't be reached is tried as often as any, and nobody is counted as failed for it. Where there are many
-// the send stops: there is no use in trying them all.
+// A gateway that can't be reached is tried as often as any, and nobody is counted as failed for it.
+// Where there are many the send stops: there is no use in trying them all.
 func TestGatewayThatCannotBeReached(t *testing.T) {
 	t.Parallel()
 	down := fmt.Errorf("%w: no route", gatesock.ErrNotSent)
@@ -257,9 +260,9 @@ func TestPostTimeoutByTheDeadline(t *testing.T) {
 	t.Parallel()
 	for limit, want := range map[time.Duration]time.Duration{
 		0:                0, // no deadline
-		3 * time.Second:  MinPostTimeout,
+		3 * time.Second:  leastPostTimeout,
 		29 * time.Second: 2900 * time.Millisecond,
-		15 * time.Minute: DefaultPostTimeout,
+		15 * time.Minute: defaultPostTimeout,
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx := t.Context()
@@ -268,7 +271,7 @@ func TestPostTimeoutByTheDeadline(t *testing.T) {
 				ctx, cancel = context.WithTimeout(ctx, limit)
 				defer cancel()
 			} else {
-				want = DefaultPostTimeout
+				want = defaultPostTimeout
 			}
 			p := posterFunc(func(ctx context.Context, _ gatesock.Target, _ []byte) error {
 				<-ctx.Done()
@@ -297,7 +300,7 @@ func TestHandOffAfter(t *testing.T) {
 					}
 					return wait(ctx, 10*time.Millisecond, nil)
 				})
-				q := &queue{}
+				q := &jobQueue{}
 				b := New(p, room(100, 10), WithConcurrency(4), WithRelay(q), WithHandOffAfter(after), quiet())
 				start := time.Now()
 				rep, err := b.Send(t.Context(), To("room").Except("c1"), hello())

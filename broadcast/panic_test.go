@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// panicOf gives what f panics with.
+// panicOf returns the value that f panics with.
 func panicOf(f func()) (v any) {
 	defer func() { v = recover() }()
 	f()
@@ -61,7 +61,8 @@ func TestOtherPanics(t *testing.T) {
 		},
 		"jitter": func(ctx context.Context) {
 			throttles := always(gatesock.ErrThrottled)
-			b := New(throttles, room(50, 2), WithConcurrency(5), WithJitter(func(time.Duration) time.Duration { boom(); return 0 }))
+			b := New(throttles, room(50, 2), WithConcurrency(5),
+				withJitter(func(time.Duration) time.Duration { boom(); return 0 }))
 			_, _ = b.Send(ctx, To("room"), hello())
 		},
 	} {
@@ -85,7 +86,7 @@ func TestPosterEndsItsGoroutine(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 4, rep.Failed)
 	require.Equal(t, 1, rep.Delivered)
-	require.ErrorIs(t, rep.Errors[0], errExited)
+	require.ErrorIs(t, rep.Errors[0], errGoexit)
 }
 
 // exiting is a store whose reading ends its goroutine.
@@ -96,6 +97,6 @@ func (exiting) Shards(context.Context, string) (int, error) { runtime.Goexit(); 
 func TestStoreEndsItsGoroutine(t *testing.T) {
 	t.Parallel()
 	rep, err := New(always(nil), exiting{}).Send(t.Context(), To("room"), hello())
-	require.ErrorIs(t, err, errExited)
+	require.ErrorIs(t, err, errGoexit)
 	require.True(t, rep.Incomplete)
 }

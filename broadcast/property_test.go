@@ -41,7 +41,9 @@ type plan struct {
 	ids, except []string
 	shards      int
 	readErr     map[string]int
-	prune       map[string]outcome // ok, fault (of Delete), slowFault (of Get), hang, gone (no record), throttled (too young)
+	// prune is ok, fault (of Delete), slowFault (of Get), hang, gone (no record), throttled (too
+	// young).
+	prune       map[string]outcome
 	concurrency int
 	attempts    int
 	retryTime   time.Duration
@@ -65,7 +67,8 @@ func drawPlan(t *rapid.T) plan {
 	most := rapid.SampledFrom([]outcome{gone, badID, hang, lateGone, forbidden}).Draw(t, "worst outcome")
 	for i := range all {
 		all[i] = name(i)
-		p.scripts[all[i]] = rapid.SliceOfN(rapid.Map(rapid.IntRange(0, int(most)), func(i int) outcome { return outcome(i) }), 1, 4).Draw(t, "script")
+		p.scripts[all[i]] = rapid.SliceOfN(rapid.Map(rapid.IntRange(0, int(most)),
+			func(i int) outcome { return outcome(i) }), 1, 4).Draw(t, "script")
 		p.prune[all[i]] = rapid.SampledFrom([]outcome{ok, ok, fault, slowFault, hang, gone, throttled}).Draw(t, "prune")
 	}
 	if n > 0 {
@@ -234,7 +237,8 @@ func (p plan) store(h *history) *shelf {
 	}
 }
 
-// carryOut runs the plan in virtual time. All goroutines have ended when it returns: the bubble sees to it.
+// carryOut runs the plan in virtual time. All goroutines have ended when it returns: the bubble
+// sees to it.
 func (p plan) carryOut(t *testing.T) (rep Report, h *history, err error) {
 	t.Helper()
 	h = &history{
@@ -244,8 +248,9 @@ func (p plan) carryOut(t *testing.T) (rep Report, h *history, err error) {
 	synctest.Test(t, func(*testing.T) {
 		store := p.store(h)
 		b := New(p.poster(h), store,
-			WithConcurrency(p.concurrency), WithRetries(p.attempts, p.retryTime), WithPostTimeout(time.Second), WithDeadlineMargin(0),
-			WithJitter(func(limit time.Duration) time.Duration { return limit * time.Duration(p.jitter) / 100 }),
+			WithConcurrency(p.concurrency), WithRetries(p.attempts, p.retryTime),
+			WithPostTimeout(time.Second), WithDeadlineMargin(0),
+			withJitter(func(limit time.Duration) time.Duration { return limit * time.Duration(p.jitter) / 100 }),
 			WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
 		ctx := context.Background()
 		if p.cancelAt >= 0 {
@@ -289,7 +294,7 @@ func TestEveryMemberIsAccountedFor(t *testing.T) {
 		rep, h, err := p.carryOut(t)
 		checkReport(rt, p, rep, h, err)
 		checkHistory(rt, p, rep, h)
-		if p.cancelAt < 0 && h.count(forbidden) == 0 && !errors.Is(err, errStuck) {
+		if p.cancelAt < 0 && h.count(forbidden) == 0 && !errors.Is(err, errUnreached) {
 			checkRemovals(rt, p, h)
 		}
 	})
@@ -307,11 +312,11 @@ func checkReport(t require.TestingT, p plan, rep Report, h *history, err error) 
 		require.False(t, rep.Incomplete)
 		require.Equal(t, h.count(throttled), rep.Unsent)
 	} else {
-		require.True(t, errors.Is(err, errStopped) && p.cancelAt >= 0 || errors.Is(err, errStuck) ||
+		require.True(t, errors.Is(err, errStopped) && p.cancelAt >= 0 || errors.Is(err, errUnreached) ||
 			errors.Is(err, errStore) && len(p.readErr) > 0 || errors.Is(err, gatesock.ErrForbidden), "%v", err)
 		require.True(t, rep.Incomplete || rep.Unsent+rep.Failed > 0, "nothing is missing, but %v", err)
 	}
-	require.Len(t, rep.Errors, min(rep.Failed, MaxReportErrors))
+	require.Len(t, rep.Errors, min(rep.Failed, maxReportErrors))
 	for _, e := range rep.Errors {
 		require.Error(t, e.Err)
 		require.GreaterOrEqual(t, e.Attempts, 1)
@@ -359,13 +364,14 @@ func checkHistory(t require.TestingT, p plan, rep Report, h *history) {
 func checkStrays(t require.TestingT, p plan, h *history) {
 	for id, n := range h.leaves {
 		require.Equal(t, 1, n, "%s left more than once", id)
-		require.True(t, h.gone[id] && p.prune[id] == gone, "%s left and is no stray that is gone", id)
+		require.True(t, h.gone[id] && p.prune[id] == gone, "%s left, but is registered or not gone", id)
 		require.NotContains(t, p.ids, id, "left a group, but was named")
 		require.Contains(t, slices.Concat(p.groups[h.left[id]]...), conn.Member{ID: id}, "left another's group")
 	}
 }
 
-// checkRemovals: every connection that is gone was removed, or left its group, unless the store or its age forbid it.
+// checkRemovals: every connection that is gone was removed, or left its group, unless the store or
+// its age forbid it.
 func checkRemovals(t require.TestingT, p plan, h *history) {
 	for id := range h.gone {
 		require.Equal(t, p.prune[id] == ok || p.prune[id] == fault, h.deletes[id] == 1, id)

@@ -4,84 +4,117 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/internal/panics"
 )
 
-// ErrShardsChanged says that the number of shards of a group is not the one that a cursor was made for, so that it does not
-// tell who has been read. Send to the whole group again, or set the store's number of shards as it was.
-var ErrShardsChanged = errors.New("broadcast: the group has another number of shards than when it was begun")
+// ErrShardsChanged means that the store's number of shards for a group changed since the cursor was
+// made, so that the cursor no longer determines which members have been read. Send to the whole
+// group again, or restore the number.
+var ErrShardsChanged = errors.New("broadcast: shard count changed since the cursor was made")
+
+// errGoexit is the failure of a call of the Poster, the Store or the Relay that ended its
+// goroutine.
+var errGoexit = fmt.Errorf("broadcast: %w", panics.ErrGoexit)
+
+// panicText begins the text of panics of the Poster and the Store.
+const panicText = "broadcast: panic while sending"
 
 // page is what the reader hands over. The last one has no members.
 type page struct {
 	members  []conn.Member
-	group    string    // that they were read from; empty if they were named
-	known    bool      // the members had the message before
-	left     []segment // what remains to be read after it
+	group    string
+	served   bool   // they are not posted to; see step
+	unread   []span // what remains to be read after it
 	last     bool
-	err      error // with last: why it is the last before the end
-	panicked *panicError
+	err      error         // with last: why the reading ended early
+	panicked *panics.Error // with last
 }
 
-// read reads the segments one after the other and hands over a page at a time, holding at most one that nobody
-// has asked for. It ends with a last page, or when ctx does.
-func (b *Broadcaster) read(ctx context.Context, plan []segment, pages chan<- page) {
-	end := page{last: true, err: errExited}
+// reader reads an audience, in a goroutine of its own that is at most one page ahead.
+type reader struct {
+	store  conn.Store
+	pages  chan page
+	more   bool   // the last page has not come
+	unread []span // what has not come
+
+	joined sync.WaitGroup
+}
+
+// startReader starts to read what remains of an audience.
+func startReader(ctx context.Context, store conn.Store, r remaining) *reader {
+	rd := &reader{store: store, pages: make(chan page), more: true, unread: r.unread}
+	rd.joined.Go(func() { rd.run(ctx, r.plan()) })
+	return rd
+}
+
+// wait returns when the reader has ended: after its last page, or when its context has ended.
+func (rd *reader) wait() { rd.joined.Wait() }
+
+// note keeps what a page reports about the reading itself.
+func (rd *reader) note(p page) {
+	if p.last {
+		rd.more = false
+		return
+	}
+	rd.unread = p.unread
+}
+
+// run reads the steps one after the other. It ends with a last page, or when ctx does.
+func (rd *reader) run(ctx context.Context, plan []step) {
+	end := page{last: true, err: errGoexit}
 	defer func() {
-		if end.panicked = caught(recover()); end.panicked == nil && ctx.Err() != nil {
+		if end.panicked = panics.New(panicText, recover()); end.panicked == nil && ctx.Err() != nil {
 			return
 		}
-		select {
-		case pages <- end:
-		case <-ctx.Done():
-		}
+		rd.handOver(ctx, end)
 	}()
-	end.err = b.readSegments(ctx, plan, pages)
+	end.err = rd.readAll(ctx, plan)
 }
 
-func (b *Broadcaster) readSegments(ctx context.Context, plan []segment, pages chan<- page) error {
+func (rd *reader) readAll(ctx context.Context, plan []step) error {
 	for i, s := range plan {
-		if err := b.readSegment(ctx, s, unknown(plan[i+1:]), pages); err != nil {
-			return err
+		var later []span
+		for _, l := range plan[i+1:] {
+			if !l.served {
+				later = append(later, l.span)
+			}
+		}
+		if err := rd.read(ctx, s, later); err != nil {
+			return fmt.Errorf("broadcast: %w", err)
 		}
 	}
 	return nil
 }
 
-// unknown gives the segments that hold members to serve.
-func unknown(plan []segment) []segment {
-	var left []segment
-	for _, s := range plan {
-		if !s.known {
-			left = append(left, s)
-		}
+// read reads the shards of one step, each page by page; later is what is to be read after it.
+func (rd *reader) read(ctx context.Context, s step, later []span) error {
+	at, err := rd.pin(ctx, s.span)
+	if err != nil {
+		return err
 	}
-	return left
-}
-
-// readSegment reads one segment; later is what follows it.
-func (b *Broadcaster) readSegment(ctx context.Context, s segment, later []segment, pages chan<- page) error {
-	if err := b.cut(ctx, &s); err != nil {
-		return fmt.Errorf("broadcast: %w", err)
+	end := at.shards
+	if at.only {
+		end = at.shard + 1
 	}
-	for more := true; more; {
-		q := conn.Query{Group: s.Group, Shard: s.Shard, After: s.After}
-		for p, err := range conn.ShardPages(ctx, b.store, q) {
+	for at.shard < end {
+		q := conn.Query{Group: at.group, Shard: at.shard, After: at.after}
+		at.shard, at.after = at.shard+1, ""
+		for p, err := range conn.ShardPages(ctx, rd.store, q) {
 			if err != nil {
-				return fmt.Errorf("broadcast: %w", err)
+				return err
 			}
-			s.After = p.Next
-			if s.After == "" {
-				s.Shard++
-				more = !s.Only && s.Shard < s.Shards
+			next := at
+			if p.Next != "" {
+				next.shard, next.after = q.Shard, p.Next
 			}
-			out := page{members: p.Members, group: s.Group, known: s.known, left: later}
-			if more && !s.known {
-				out.left = append([]segment{s}, later...)
+			out := page{members: p.Members, group: at.group, served: s.served, unread: later}
+			if !s.served && next.shard < end {
+				out.unread = append([]span{next}, later...)
 			}
-			select {
-			case pages <- out:
-			case <-ctx.Done():
+			if !rd.handOver(ctx, out) {
 				return context.Cause(ctx)
 			}
 		}
@@ -89,22 +122,32 @@ func (b *Broadcaster) readSegment(ctx context.Context, s segment, later []segmen
 	return nil
 }
 
-// cut fills in the number of shards, and refuses a place that was cut for another number. A cursor of a store knows
-// that for itself.
-func (b *Broadcaster) cut(ctx context.Context, s *segment) error {
-	if s.Only && s.After != "" {
-		return nil
+// handOver waits until the send takes a page, and reports whether it did before ctx ended.
+func (rd *reader) handOver(ctx context.Context, p page) bool {
+	select {
+	case rd.pages <- p:
+		return true
+	case <-ctx.Done():
+		return false
 	}
-	n, err := b.store.Shards(ctx, s.Group)
+}
+
+// pin sets the number of shards of a span that has not been read, and refuses one that was made for
+// another number. Inside a single shard the store's own cursor notices that.
+func (rd *reader) pin(ctx context.Context, s span) (span, error) {
+	if s.only && s.after != "" {
+		return s, nil
+	}
+	n, err := rd.store.Shards(ctx, s.group)
 	switch {
 	case err != nil:
-		return err
+		return s, err
 	case n < 1:
-		return fmt.Errorf("reading group %.100q: the store has %d shards", s.Group, n)
-	case s.Shards == 0:
-		s.Shards = n
-	case s.Shards != n:
-		return fmt.Errorf("%w: %.100q had %d and has %d", ErrShardsChanged, s.Group, s.Shards, n)
+		return s, fmt.Errorf("reading group %.100q: the store returned %d shards", s.group, n)
+	case s.shards == 0:
+		s.shards = n
+	case s.shards != n:
+		return s, fmt.Errorf("%w: group %.100q had %d and has %d", ErrShardsChanged, s.group, s.shards, n)
 	}
-	return nil
+	return s, nil
 }

@@ -17,7 +17,7 @@ type relayFunc func(ctx context.Context, j Job) error
 
 func (f relayFunc) Relay(ctx context.Context, j Job) error { return f(ctx, j) }
 
-// What a Relay did not take is not handed on, however it says so.
+// What a Relay did not take is not handed off, however it says so.
 func TestRelayThatTakesNothing(t *testing.T) {
 	t.Parallel()
 	for name, relay := range map[string]relayFunc{
@@ -43,7 +43,8 @@ func TestRelayThatTakesNothing(t *testing.T) {
 	}
 }
 
-// A Relay that hangs while shards are handed on takes no more than the time of a post from those that are read here.
+// A Relay that hangs while shards are handed off takes no more than the time of a post from those
+// that are read here.
 func TestRelayHangsWhileSplitting(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -56,7 +57,7 @@ func TestRelayHangsWhileSplitting(t *testing.T) {
 		rep, err := New(always(nil), store, WithRelay(relay), quiet()).Send(ctx, To("room"), hello())
 		require.NoError(t, err)
 		require.Equal(t, 20, rep.Delivered)
-		require.Equal(t, DefaultPostTimeout, time.Since(start))
+		require.Equal(t, defaultPostTimeout, time.Since(start))
 	})
 }
 

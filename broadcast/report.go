@@ -7,76 +7,79 @@ import (
 	"log/slog"
 )
 
-// MaxReportErrors is how many errors a [Report] keeps.
-const MaxReportErrors = 20
+// maxReportErrors is how many errors a Report keeps.
+const maxReportErrors = 20
 
-// Report accounts for every member of the audience that was read:
-// Delivered + Gone + Failed + Unsent = Audience.
+// Report accounts for a send. Each member of the audience that was read is counted in exactly one
+// of four numbers:
 //
-// It can be kept as JSON; its errors are texts then. Reports of a send that was handed on are put together by [MergeReports].
+//	Delivered + Gone + Failed + Unsent = Audience
+//
+// Members that were handed off to a [Relay] are in the Reports of the jobs instead; [MergeReports]
+// adds them up. A Report can be kept as JSON, in which its errors become text.
 type Report struct {
-	// ID names the send or the job that this is the report of; empty where there is no [Relay].
+	// ID identifies the send or the job; empty without a [Relay].
 	ID string
-	// Handed has the ids of the jobs that the rest was handed on in. Who is in them is not counted here, but
-	// in their reports.
+	// HandedOff has the IDs of the jobs that do the rest.
 	HandedOff []string
-	// Cursor says who is unsent, those who were not read included: [Resume] makes an audience of it. It is
-	// empty if there is nobody.
+	// Cursor determines the members that are unsent, with those that were not read; [Resume] makes
+	// an audience of it. It is empty if there are none.
 	Cursor string
 
-	// Audience counts the members that were read, without those excepted.
+	// Audience counts the members that were read, without the excepted ones.
 	Audience int
-	// Delivered counts those for whom the gateway took the message.
+	// Delivered counts the members whose message the gateway accepted.
 	Delivered int
-	// Gone counts those whose connection is closed, or not open yet.
+	// Gone counts the members whose connection is closed, or not open yet.
 	Gone int
-	// Failed counts those that were given up on: the error is not one to try again after, the attempts
-	// were used up, the post was cut off in the middle (it may have arrived), their endpoint had forbidden another's
-	// post before, or they are too slow.
+	// Failed counts the members that the send gave up, or that may have got the message: an error
+	// that would come again, all attempts used up, a post that was cut off in the middle, an
+	// endpoint that has forbidden another post, or a client that is too slow.
 	Failed int
-	// Unsent counts those that have certainly not got the message and may get it later: never tried when the send
-	// stopped, waiting for another try then, or throttled or without a connection to the gateway for as long as
-	// [WithRetries] allows.
+	// Unsent counts the members that certainly did not get the message, and may get it later: not
+	// tried when the send stopped, waiting for a retry then, or throttled or unreachable for as
+	// long as [WithRetries] allows.
 	Unsent int
 
-	// Incomplete is true if the audience was not read to its end. How many members there are beyond is
-	// not known.
+	// Incomplete is set if the audience was not read to its end. The number of members that were
+	// not read is unknown.
 	Incomplete bool
 
-	// Throttled counts answers that said so, Retries the posts that were repeats.
+	// Throttled counts answers, not members: those that refused a post because of its rate.
 	Throttled int
-	Retries   int
+	// Retries counts the posts that were repeats.
+	Retries int
 
-	// Pruned counts connections that were removed from the store because they are gone, PruneFailed those
-	// that could not be closed first, or for which the store failed. A connection that is gone and is in neither was too young, was not in the
-	// store, or its turn did not come before the context ended. One that was not in the store, but was read from
-	// a group, has been removed from that group; it is not in Pruned, since the store does not tell if it was
-	// still a member.
-	Pruned      int
+	// Pruned counts the gone connections that were removed from the store. Those that were not
+	// registered, and were removed from the group only, do not count.
+	Pruned int
+	// PruneFailed counts the gone connections for which the store failed, or that could not be
+	// closed first. Connections that were too young, and those for which no time was left, do not
+	// count.
 	PruneFailed int
 
-	// Slow counts those of Failed that were given up on as too slow to take what is sent; see [WithSlowConsumers].
-	// Disconnected counts those of them that were disconnected for it.
-	Slow         int
+	// Slow counts the members of Failed whose client was too slow; see [WithSlowConsumers].
+	Slow int
+	// Disconnected counts the members of Slow that were disconnected.
 	Disconnected int
 
-	// Errors has the errors of the first [MaxReportErrors] that Failed counts.
+	// Errors has the first 20 errors of the members of Failed.
 	Errors []PostError
 }
 
-// Err returns an error if members of the audience were not served: failed, unsent, or not read. Connections that are
-// gone are not missing. It wraps the errors of the first of those that failed. The error of [Broadcaster.Send] is about
-// the send as a whole; where each member matters, check both:
+// Err returns an error if members did not get the message: failed, unsent or not read. Connections
+// that are gone and members that were handed off do not count. The error wraps Errors.
+//
+// It complements the error of [Broadcaster.Send]. If every member matters, check both:
 //
 //	rep, err := b.Send(ctx, audience, push)
 //	if err := cmp.Or(err, rep.Err()); err != nil {
-//
-// What was handed on is not missing here: its members are in the reports of the jobs.
 func (r Report) Err() error {
 	if r.Failed == 0 && r.Unsent == 0 && !r.Incomplete {
 		return nil
 	}
-	text := fmt.Sprintf("broadcast: %d of %d members not served: %d failed, %d unsent", r.Failed+r.Unsent, r.Audience, r.Failed, r.Unsent)
+	text := fmt.Sprintf("broadcast: %d of %d members not served: %d failed, %d unsent",
+		r.Failed+r.Unsent, r.Audience, r.Failed, r.Unsent)
 	if r.Incomplete {
 		text += ", others not read"
 	}
@@ -87,7 +90,8 @@ func (r Report) Err() error {
 	return &reportError{text, errs}
 }
 
-// reportError is the error of a Report. Its text has the first failure, and it wraps all that are kept.
+// reportError is the error of a Report. Its text has the first failure, and it wraps all that are
+// kept.
 type reportError struct {
 	text string
 	errs []error
@@ -102,8 +106,8 @@ func (e *reportError) Error() string {
 
 func (e *reportError) Unwrap() []error { return e.errs }
 
-// LogValue returns the counts that are not zero, the audience always, for package log/slog. Single connections and
-// cursors are not logged.
+// LogValue returns the counts for package log/slog: the audience, and the others if they are not
+// zero. It leaves out cursors and single connections.
 func (r Report) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.Int("audience", r.Audience)}
 	for _, c := range []struct {
@@ -120,7 +124,7 @@ func (r Report) LogValue() slog.Value {
 		{"pruneFailed", r.PruneFailed},
 		{"slow", r.Slow},
 		{"disconnected", r.Disconnected},
-		{"handedOn", len(r.HandedOff)},
+		{"handedOff", len(r.HandedOff)},
 	} {
 		if c.n > 0 {
 			attrs = append(attrs, slog.Int(c.name, c.n))
@@ -135,21 +139,22 @@ func (r Report) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// PostError is the failure of one connection.
+// PostError is the failure of one member.
 type PostError struct {
 	ConnectionID string
-	// Attempts counts the posts that were tried. It may be 0 where the endpoint had forbidden another's post before.
+	// Attempts counts the posts that were tried. It is 0 if another post had shown that the
+	// endpoint is forbidden.
 	Attempts int
-	// Err is the last attempt's error, or that of the post that was forbidden.
+	// Err is the error of the last attempt, or of the post that was forbidden.
 	Err error
 }
 
-// Error names the connection, the number of attempts and what is in Err.
+// Error returns the connection, the number of attempts, and the text of Err.
 func (e PostError) Error() string {
 	return fmt.Sprintf("broadcast: connection %.100q, attempts %d: %v", e.ConnectionID, e.Attempts, e.Err)
 }
 
-// Unwrap gives Err.
+// Unwrap returns Err.
 func (e PostError) Unwrap() error { return e.Err }
 
 // postErrorForm is the JSON of a PostError.
@@ -159,7 +164,7 @@ type postErrorForm struct {
 	Err          string
 }
 
-// MarshalJSON gives the text of Err.
+// MarshalJSON encodes Err as its text.
 func (e PostError) MarshalJSON() ([]byte, error) {
 	f := postErrorForm{ConnectionID: e.ConnectionID, Attempts: e.Attempts}
 	if e.Err != nil {
@@ -168,7 +173,7 @@ func (e PostError) MarshalJSON() ([]byte, error) {
 	return json.Marshal(f)
 }
 
-// UnmarshalJSON reads what MarshalJSON gives. Err is an error with the same text.
+// UnmarshalJSON decodes what MarshalJSON encoded. Err is a plain error with the same text.
 func (e *PostError) UnmarshalJSON(data []byte) error {
 	var f postErrorForm
 	if err := json.Unmarshal(data, &f); err != nil {
@@ -178,14 +183,7 @@ func (e *PostError) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-func (r *Report) fail(e PostError) {
-	r.Failed++
-	if len(r.Errors) < MaxReportErrors {
-		r.Errors = append(r.Errors, e)
-	}
-}
-
-// add counts another report's numbers in.
+// add adds the numbers of another report.
 func (r *Report) add(o Report) {
 	r.Audience += o.Audience
 	r.Delivered += o.Delivered
@@ -199,6 +197,68 @@ func (r *Report) add(o Report) {
 	r.PruneFailed += o.PruneFailed
 	r.Slow += o.Slow
 	r.Disconnected += o.Disconnected
-	room := min(len(o.Errors), MaxReportErrors-len(r.Errors))
+	room := min(len(o.Errors), maxReportErrors-len(r.Errors))
 	r.Errors = append(r.Errors, o.Errors[:max(0, room)]...)
+}
+
+// MergeReports adds up the reports of a send that was handed off: the report of the send, whose ID
+// is id, and those of its jobs, in any order. The total accounts for every member of the audience
+// exactly once, even if jobs ran several times: only the run that left the least undone counts.
+// Other reports are ignored.
+//
+// missing has the IDs of the jobs without a report, and id if that one is missing. The total has no
+// Cursor; the reports of the parts that were left unsent have them.
+func MergeReports(id string, reports ...Report) (total Report, missing []string) {
+	runs := make(map[string][]Report, len(reports))
+	for _, r := range reports {
+		runs[r.ID] = append(runs[r.ID], r)
+	}
+	m := merger{runs: runs, merged: make(map[string]subtotal)}
+	sum := m.merge(id)
+	sum.total.ID = id
+	return sum.total, sum.missing
+}
+
+type merger struct {
+	runs   map[string][]Report
+	merged map[string]subtotal
+}
+
+// subtotal is the sum of a job and of all jobs that it handed off.
+type subtotal struct {
+	total   Report
+	missing []string
+}
+
+// undone counts the jobs without a report, and the members that are in no job.
+func (s subtotal) undone() int {
+	n := len(s.missing) + s.total.Unsent
+	if s.total.Incomplete {
+		n++
+	}
+	return n
+}
+
+// merge returns the subtotal of a job. A Broadcaster does not make reports that name each other in
+// a circle; a job is not counted within itself.
+func (m merger) merge(id string) subtotal {
+	if sum, ok := m.merged[id]; ok {
+		return sum
+	}
+	best := subtotal{missing: []string{id}}
+	m.merged[id] = best
+	for i, run := range m.runs[id] {
+		var sum subtotal
+		sum.total.add(run)
+		for _, child := range run.HandedOff {
+			part := m.merge(child)
+			sum.total.add(part.total)
+			sum.missing = append(sum.missing, part.missing...)
+		}
+		if i == 0 || sum.undone() < best.undone() {
+			best = sum
+		}
+	}
+	m.merged[id] = best
+	return best
 }

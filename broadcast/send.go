@@ -2,118 +2,97 @@ package broadcast
 
 import (
 	"context"
-	"sync"
+	"errors"
+	"fmt"
 	"time"
 
+	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/internal/panics"
 )
 
-// backlogFactor times the concurrency is how many members may wait for a retry or to be pruned before
-// reading pauses.
-const backlogFactor = 16
-
-// send is the state of one Send. It belongs to the goroutine that called; workers and the reader are reached
-// over channels only. A member is in exactly one place: in named, in fresh, in delayed, in unserved, with a worker, or
-// counted in the report.
+// send is one call of Send, Disconnect or Run. Its loop moves members between four parts, each of
+// which owns its state:
+//
+//	reader  reads the audience page by page
+//	queue   decides what is next, and when: members, retries, cleanups
+//	pool    runs it
+//	ledger  accounts for the members
+//
+// It belongs to the goroutine of the caller. The reader and the workers of the pool are reached
+// over channels only.
 type send struct {
 	*Broadcaster
 
-	job      Job
-	audience rest  // as it was begun
-	relay    Relay // nil: the rest is not handed on
-	closing  bool  // connections are closed, and no message is sent
-	deliver  delivery
-	timeout  time.Duration // of a post, a removal, and handing on
-	stopAt   time.Time     // no post begins after it; zero: there is no deadline
+	job           Job
+	audience      remaining // at the beginning
+	relay         Relay     // nil: what remains is not handed off
+	disconnecting bool      // connections are closed, and no message is sent
+	timeout       time.Duration
+	stopAt        time.Time // no call starts after it; zero: there is no deadline
 
-	report  Report
-	members members
-	named   []task    // by the audience or its cursor, not tried yet
-	fresh   page      // read, not tried yet
-	left    []segment // not read yet
-	delayed delayed   // to be tried again
-	slow    int       // of those, how many are refused while others are taken
-	chores  []errand  // removals and disconnections
+	filter filter
+	queue  queue
+	pool   *pool
+	ledger ledger
+	reader *reader // nil if there is nothing to read
 
-	unserved []task // given up on, though it is certain that they have nothing
-	stuck    int    // of those, how many were not refused while others were taken
-
-	pages   <-chan page // nil when the audience was read to its end, or can't be
-	jobs    chan errand // never holds more than are free to work on it
-	results chan result // has room for every worker, so that none waits
-
-	workers int       // started
-	busy    int       // with a job
-	posting int       // of those, with a post
-	posted  int       // posts since the last chore that went before others
-	paced   time.Time // no post begins before it, since the rate does not allow it
-	granted bool      // the rate allows one that has not begun
-	alarm   time.Time // what the timer is set to
-
-	forbidden map[string]error // endpoints that answered so, and with what
-	stopped   bool
-	ended     error // why time was up, if that is what stopped the send
-	cutOff    bool  // a post was cut off when it was
-	errs      []error
-	tooSlow   error // that a connection was, if that is to fail the send; also in errs
-	panicked  *panicError
+	stopped  bool
+	reason   error // why it stopped early: the time is over, or too many members are unreached
+	cutOff   bool  // a post was cut off by that, and may have arrived
+	errs     []error
+	slowErr  error // the error of FailOnSlow; also in errs
+	panicked *panics.Error
 }
 
-func (b *Broadcaster) newSend(ctx context.Context, to rest) *send {
-	return &send{
-		Broadcaster: b,
-		audience:    to,
-		members:     to.set(),
-		timeout:     b.timeoutWithin(ctx),
-		forbidden:   make(map[string]error),
-		jobs:        make(chan errand, b.concurrency),
-		results:     make(chan result, b.concurrency),
+func (b *Broadcaster) newSend(ctx context.Context, audience remaining) *send {
+	s := &send{Broadcaster: b, audience: audience, filter: audience.filter(), timeout: b.timeoutWithin(ctx)}
+	s.queue = queue{
+		settings: &b.settings, rate: b.rate, cleanupsArePaced: b.disconnector != nil, skip: s.ledger.skip,
 	}
+	return s
 }
 
-// run does one send of a frame.
-func (b *Broadcaster) run(ctx context.Context, job Job, to rest) (Report, error) {
-	s := b.newSend(ctx, to)
-	s.job, s.report.ID, s.relay = job, job.ID, b.relay
-	s.deliver = b.posting(job.Frame, s.timeout)
+// send sends a frame to what remains of an audience.
+func (b *Broadcaster) send(ctx context.Context, job Job, audience remaining) (Report, error) {
+	s := b.newSend(ctx, audience)
+	s.job, s.ledger.report.ID, s.relay = job, job.ID, b.relay
+	c := calls{post: func(ctx context.Context, to gatesock.Target) error { return b.poster.Post(ctx, to, job.Frame) }}
+	if p, ok := b.poster.(gatesock.Preparer); ok {
+		c.post, c.boundsItself = p.Prepare(job.Frame, s.timeout), true
+	}
 	s.split(ctx)
-	return s.run(ctx)
+	return s.run(ctx, c)
 }
 
-// run starts workers as members come up; all have ended when it returns or panics.
-func (s *send) run(ctx context.Context) (Report, error) {
-	inner, cancel := s.bound(ctx)
+// disconnect closes the connections of an audience.
+func (b *Broadcaster) disconnect(ctx context.Context, audience remaining) (Report, error) {
+	s := b.newSend(ctx, audience)
+	s.disconnecting = true
+	return s.run(ctx, calls{post: b.disconnector.Disconnect})
+}
+
+// run serves the audience. All goroutines have ended when it returns or panics.
+func (s *send) run(ctx context.Context, c calls) (Report, error) {
+	bounded, cancel := s.bound(ctx)
 	defer cancel()
-	inner = conn.WithEndCause(inner, conn.EndPruned) // what is told of an end has the time that the send has
-	s.exclude(inner)
-	s.name(s.audience.Members)
-	s.prepareRemovals(s.audience.Gone)
-	s.carryOut(inner)
+	bounded = conn.WithEndCause(bounded, conn.EndPruned)
+	c.remove = s.prune
+	if s.disconnector != nil {
+		c.disconnect = s.disconnector.Disconnect
+	}
+	s.pool = newPool(s.concurrency, s.timeout, c)
+	s.readExcepted(bounded)
+	s.addNamed()
+	s.serve(bounded, cancel)
 	if s.panicked != nil {
 		panic(s.panicked)
 	}
 	return s.finish(ctx)
 }
 
-// carryOut posts until all are served or the time is up. Its goroutines have ended when it returns.
-func (s *send) carryOut(ctx context.Context) {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer close(s.jobs)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-
-	s.left = s.audience.Read
-	if len(s.left) > 0 && !s.stopped {
-		pages := make(chan page)
-		s.pages = pages
-		wg.Go(func() { s.read(ctx, s.audience.plan(), pages) })
-	}
-	s.loop(ctx, func() { wg.Go(func() { s.work(ctx) }) })
-}
-
-// bound keeps the reserve free of ctx's time: no post begins in it, and those that still run are cut off at half of
-// it.
+// bound keeps the margin before the deadline free: no post starts in it, and those that run are cut
+// off in the middle of it.
 func (s *send) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	if s.handOffAfter >= 0 && s.relay != nil && s.job.Hops == 0 {
 		s.stopAt = time.Now().Add(s.handOffAfter)
@@ -122,218 +101,154 @@ func (s *send) bound(ctx context.Context) (context.Context, context.CancelFunc) 
 	if !ok {
 		return context.WithCancel(ctx)
 	}
-	reserve := s.reserve
-	if reserve < 0 {
-		reserve = min(DefaultReserve, time.Until(deadline)/10)
+	margin := s.margin
+	if margin < 0 {
+		margin = min(defaultDeadlineMargin, time.Until(deadline)/10)
 	}
-	if reserve <= 0 {
+	if margin <= 0 {
 		return context.WithCancel(ctx)
 	}
-	s.stopAt = earliest(s.stopAt, deadline.Add(-reserve))
-	return context.WithDeadlineCause(ctx, deadline.Add(-reserve/2), errNoTime)
+	s.stopAt = earliest(s.stopAt, deadline.Add(-margin))
+	return context.WithDeadlineCause(ctx, deadline.Add(-margin/2), errNoTime)
 }
 
-// name adds the members that the audience has without reading.
-func (s *send) name(all []restMember) {
-	for _, m := range all {
-		if s.members.excepts(m.ID) {
-			continue
-		}
-		t := task{member: m.member()}
-		if s.job.Hops > 0 && m.Waited > 0 {
-			t.failed = time.Now().Add(-time.Duration(m.Waited) * time.Millisecond)
-		}
-		s.named = append(s.named, t)
-	}
-	s.shuffle(len(s.named), func(i, j int) { s.named[i], s.named[j] = s.named[j], s.named[i] })
-	s.report.Audience += len(s.named)
-}
-
-// loop runs until every member is settled or, after a stop, until the workers are idle.
-func (s *send) loop(ctx context.Context, startWorker func()) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		s.heed(ctx)
-		s.dispatch(startWorker)
-		if s.busy == 0 && (s.stopped || s.isSettled()) {
+// readExcepted reads the groups whose members are excepted. Nothing is sent if that fails. If there
+// is no time for it, for example because everything is handed off at once, the next invocation
+// reads them.
+func (s *send) readExcepted(ctx context.Context) {
+	for _, group := range s.audience.exceptGroups {
+		if s.stopIfOver(ctx); s.stopped {
 			return
 		}
-		done := ctx.Done()
-		if s.stopped {
-			done = nil
+		if err := s.except(ctx, group); err != nil {
+			if s.stopIfOver(ctx); !s.stopped {
+				s.fail(fmt.Errorf("broadcast: reading the excepted groups: %w", err))
+			}
+			return
 		}
+	}
+}
+
+func (s *send) except(ctx context.Context, group string) error {
+	for m, err := range conn.Members(ctx, s.store, group) {
+		if err != nil {
+			return err
+		}
+		s.filter.exclude(m.ID)
+	}
+	return nil
+}
+
+// addNamed adds the members and the removals that need no reading.
+func (s *send) addNamed() {
+	var named []task
+	for _, u := range s.audience.members {
+		if s.filter.excepts(u.member.ID) {
+			continue
+		}
+		t := task{member: u.member}
+		if s.job.Hops > 0 && u.retried > 0 {
+			t.failedAt = time.Now().Add(-u.retried)
+		}
+		named = append(named, t)
+	}
+	s.queue.addNamed(named)
+	s.ledger.add(len(named))
+	for _, m := range s.audience.gone {
+		s.queue.addCleanup(remove, m)
+	}
+}
+
+// serve posts until all members are served or the time is over. Its goroutines have ended when it
+// returns; cancel ends ctx for those that still run.
+func (s *send) serve(ctx context.Context, cancel context.CancelFunc) {
+	defer s.pool.wait()
+	if len(s.audience.unread) > 0 && !s.stopped {
+		s.reader = startReader(ctx, s.store, s.audience)
+		defer s.reader.wait()
+	}
+	defer cancel()
+	s.loop(ctx)
+}
+
+// loop runs until nothing is left to do or, after a stop, until the workers are idle.
+func (s *send) loop(ctx context.Context) {
+	wake := alarm{timer: time.NewTimer(time.Hour)}
+	defer wake.timer.Stop()
+	for s.dispatch(ctx); !s.isOver(); s.dispatch(ctx) {
 		select {
-		case r := <-s.results:
+		case r := <-s.pool.results:
 			s.settle(ctx, r)
-		case p := <-s.wanted():
-			s.take(p)
-		case <-s.wake(timer):
-			s.alarm = time.Time{}
-		case <-done:
+		case p := <-s.nextPage():
+			s.addPage(p)
+		case <-wake.at(s.nextAt()):
+			wake.rang()
+		case <-ctx.Done():
 		}
 	}
-}
-
-// heed stops the send if its time is up.
-func (s *send) heed(ctx context.Context) {
-	switch {
-	case s.stopped:
-	case ctx.Err() != nil:
-		s.stopped = true
-		s.ended = context.Cause(ctx)
-	case !s.stopAt.IsZero() && !time.Now().Before(s.stopAt):
-		s.stopped = true
-		s.ended = errNoTime
+	for s.pool.busy > 0 {
+		s.settle(ctx, <-s.pool.results)
 	}
 }
 
-// isSettled reports whether the audience was read, and nothing is left to be done for it but what workers do.
-func (s *send) isSettled() bool {
-	return s.pages == nil && !s.waiting() && len(s.delayed) == 0 && len(s.chores) == 0
+// isOver reports whether the send stopped, or nothing is left to do, now or later.
+func (s *send) isOver() bool {
+	return s.stopped || s.pool.busy == 0 && !s.isReading() && s.queue.isEmpty()
 }
 
-// waiting: there are members that were not tried.
-func (s *send) waiting() bool { return len(s.named)+len(s.fresh.members) > 0 }
+// isReading reports whether the reader has more pages.
+func (s *send) isReading() bool { return s.reader != nil && s.reader.more }
 
-// dispatch gives jobs to workers while there are both, and starts workers for jobs that would wait.
-func (s *send) dispatch(startWorker func()) {
-	for !s.stopped && s.busy < s.concurrency {
-		j, ok := s.next()
+// dispatch starts what can be started now.
+func (s *send) dispatch(ctx context.Context) {
+	s.stopIfOver(ctx)
+	for !s.stopped && s.pool.hasRoom() {
+		t, ok := s.queue.next(time.Now(), s.pool.cleaning(), s.isReading())
 		if !ok {
 			return
 		}
-		if s.busy == s.workers {
-			s.workers++
-			startWorker()
-		}
-		s.busy++
-		if j.kind == posts {
-			s.posting++
-		}
-		s.jobs <- j
+		s.ledger.started(t)
+		s.pool.start(ctx, t)
 	}
 }
 
-// next returns what to do next: a post, or a chore, which posts leave some room for. Members of an endpoint that is
-// forbidden fail instead.
-func (s *send) next() (errand, bool) {
-	now := time.Now()
-	if s.busy-s.posting < s.concurrency/choreShare && s.posted >= choreShare-1 {
-		if e, ok := s.nextChore(now); ok {
-			s.posted = 0
-			return e, true
-		}
-	}
-	for (s.waiting() || s.delayed.ready(now)) && s.mayCall(now) {
-		t, ok := s.nextPost(now)
-		if !ok {
-			break
-		}
-		if err := s.forbidden[t.member.Endpoint]; err != nil {
-			s.report.fail(PostError{ConnectionID: t.member.ID, Attempts: t.attempts, Err: err})
-			continue
-		}
-		s.granted = false
-		s.posted++
-		if t.attempts++; t.attempts > 1 {
-			s.report.Retries++
-		}
-		return errand{task: t}, true
-	}
-	if s.pages != nil && !s.isFull() { // posts will come
-		return errand{}, false
-	}
-	return s.nextChore(now)
-}
-
-// mayCall reports whether the rate allows a call of the gateway, which is then counted on.
-func (s *send) mayCall(now time.Time) bool {
-	if s.granted {
-		return true
-	}
-	if now.Before(s.paced) {
-		return false
-	}
-	wait := s.rate.Take(now)
-	if wait > 0 {
-		s.paced = now.Add(wait)
-	}
-	s.granted = wait <= 0
-	return s.granted
-}
-
-// nextPost gives who to post to next: a retry whose time has come, or a member not tried yet.
-func (s *send) nextPost(now time.Time) (task, bool) {
-	switch {
-	case s.delayed.ready(now):
-		t := s.delayed.take()
-		if t.slow {
-			s.slow--
-		}
-		return t, true
-	case len(s.named) > 0:
-		t := s.named[0]
-		s.named = s.named[1:]
-		return t, true
-	case len(s.fresh.members) > 0:
-		m := member{s.fresh.members[0], s.fresh.group}
-		s.fresh.members = s.fresh.members[1:]
-		return task{member: m}, true
-	default:
-		return task{}, false
-	}
-}
-
-// wanted gives the channel of pages if there is room for another.
-func (s *send) wanted() <-chan page {
-	if s.stopped || len(s.fresh.members) > 0 || s.isFull() {
+// nextPage returns the channel of the reader if there is room for a page, otherwise nil.
+func (s *send) nextPage() <-chan page {
+	if !s.isReading() || !s.queue.wantsPage() {
 		return nil
 	}
-	return s.pages
+	return s.reader.pages
 }
 
-// isFull reports whether so many members wait for a retry or to be removed that reading pauses.
-func (s *send) isFull() bool { return len(s.delayed)-s.slow+len(s.chores) >= s.backlog() }
-
-// backlog is how many members may wait for a retry or to be removed before reading pauses.
-func (s *send) backlog() int { return backlogFactor * s.concurrency }
-
-// wake gives the timer's channel, set to when something is to be done: a retry or a paced post, if there is a worker
-// for it, or the stop.
-func (s *send) wake(timer *time.Timer) <-chan time.Time {
-	if s.stopped {
-		return nil
+func (s *send) addPage(p page) {
+	s.reader.note(p)
+	if p.last {
+		if p.err != nil {
+			s.errs = append(s.errs, p.err)
+		}
+		s.stopForPanic(p.panicked)
+		return
 	}
-	at := s.stopAt
-	if s.busy < s.concurrency {
-		at = earliest(at, s.nextDue())
+	added := make([]conn.Member, 0, len(p.members)) // the page may belong to a cache of the store
+	for _, m := range p.members {
+		if s.filter.accept(m.ID) && !p.served {
+			added = append(added, m)
+		}
 	}
-	if at.IsZero() {
-		return nil
-	}
-	if !at.Equal(s.alarm) {
-		s.alarm = at
-		timer.Reset(time.Until(at))
-	}
-	return timer.C
+	s.queue.addPage(added, p.group)
+	s.ledger.add(len(added))
 }
 
-// nextDue is when the next post or chore can begin, zero if there is none.
-func (s *send) nextDue() time.Time {
-	var at time.Time
-	if len(s.delayed) > 0 {
-		at = s.delayed[0].due
+// nextAt returns when the loop has something to do although nothing happens, zero if that is not a
+// matter of time.
+func (s *send) nextAt() time.Time {
+	if !s.pool.hasRoom() {
+		return s.stopAt
 	}
-	if s.waiting() || len(s.chores) > 0 && time.Now().Before(s.paced) {
-		at = s.paced
-	}
-	if at.Before(s.paced) && !at.IsZero() {
-		at = s.paced
-	}
-	return at
+	return earliest(s.stopAt, s.queue.nextAt())
 }
 
+// earliest returns the earlier of two times, of which zero stands for never.
 func earliest(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
@@ -341,24 +256,172 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-// take adds a page to the audience.
-func (s *send) take(p page) {
-	if p.last {
-		s.pages = nil
-		if p.err != nil {
-			s.errs = append(s.errs, p.err)
+// alarm is a timer that is reset only when its time changes.
+type alarm struct {
+	timer *time.Timer
+	set   time.Time
+}
+
+// at returns a channel that receives at a time, nil if the time is zero.
+func (a *alarm) at(at time.Time) <-chan time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	if !at.Equal(a.set) {
+		a.set = at
+		a.timer.Reset(time.Until(at))
+	}
+	return a.timer.C
+}
+
+func (a *alarm) rang() { a.set = time.Time{} }
+
+// stopIfOver stops the send if its time is over.
+func (s *send) stopIfOver(ctx context.Context) {
+	switch {
+	case s.stopped:
+	case ctx.Err() != nil:
+		s.stop(context.Cause(ctx))
+	case !s.stopAt.IsZero() && !time.Now().Before(s.stopAt):
+		s.stop(errNoTime)
+	}
+}
+
+func (s *send) stop(reason error) { s.stopped, s.reason = true, reason }
+
+// fail stops the send with an error.
+func (s *send) fail(err error) {
+	s.stopped = true
+	s.errs = append(s.errs, err)
+}
+
+// stopForPanic stops the send for a panic, which is raised again when the workers are idle.
+func (s *send) stopForPanic(p *panics.Error) {
+	if p != nil && s.panicked == nil {
+		s.panicked, s.stopped = p, true
+	}
+}
+
+// settle takes the result of a task.
+func (s *send) settle(ctx context.Context, r result) {
+	s.pool.done(r)
+	s.stopForPanic(r.panicked)
+	switch r.kind {
+	case post:
+		s.settlePost(ctx, r)
+	case remove:
+		s.settleRemoval(ctx, r)
+	case disconnect:
+		s.settleDisconnection(ctx, r)
+	}
+}
+
+func (s *send) settlePost(ctx context.Context, r result) {
+	switch {
+	case r.err == nil:
+		s.ledger.report.Delivered++
+		s.rate.Delivered(time.Now(), r.throttled)
+		if !s.disconnecting {
+			s.slowness.Delivered(r.member.target(), r.throttled)
 		}
-		s.escalate(p.panicked)
+	case errors.Is(r.err, gatesock.ErrGone):
+		s.ledger.report.Gone++
+		s.queue.addCleanup(remove, r.member)
+	case errors.Is(r.err, gatesock.ErrThrottled):
+		s.settleThrottled(r)
+	case r.cut && isUndelivered(r.err):
+		s.settleNotStarted(ctx, r)
+	default:
+		s.cutOff = s.cutOff || r.cut && ctx.Err() != nil
+		s.settleFailure(r)
+	}
+}
+
+// settleThrottled retries a throttled post, or gives up on the member if its client is too slow.
+func (s *send) settleThrottled(r result) {
+	s.ledger.report.Throttled++
+	s.rate.Throttled(time.Now(), r.throttled)
+	before := r.throttled
+	r.throttled++
+	if s.disconnecting { // It was the account: a client takes no part in being disconnected.
+		s.settleFailure(r)
 		return
 	}
-	s.left = p.left
-	added := make([]conn.Member, 0, len(p.members)) // The store may keep its page.
-	for _, m := range p.members {
-		if s.members.add(m.ID) && !p.known {
-			added = append(added, m)
+	refusals, tooSlow := s.slowness.Refused(r.member.target(), before)
+	if tooSlow {
+		s.settleSlow(r)
+		return
+	}
+	r.suspect = refusals > 0 && s.queue.canSuspect()
+	s.settleFailure(r)
+}
+
+// settleSlow applies the user's policy to a client that is too slow.
+func (s *send) settleSlow(r result) {
+	failure := s.ledger.fail(r.task, fmt.Errorf("%w: %w", ErrSlowConsumer, r.err))
+	s.ledger.report.Slow++
+	switch s.slowPolicy {
+	case DisconnectSlow:
+		s.queue.addCleanup(disconnect, r.member)
+	case FailOnSlow:
+		if s.slowErr == nil {
+			s.slowErr = failure
+			s.errs = append(s.errs, failure)
+		}
+	case SkipSlow:
+	}
+}
+
+// settleNotStarted takes back a member whose post did not start before its time, or the time of the
+// send, was over. This does not count as an attempt, but it does not extend the time for retries.
+func (s *send) settleNotStarted(ctx context.Context, r result) {
+	t := r.task
+	s.ledger.takeBack(&t)
+	now := time.Now()
+	switch {
+	case s.stopped || ctx.Err() != nil:
+		t.notBefore = now
+		s.queue.putBack(t)
+	case !s.queue.retry(t, now):
+		s.giveUp(t, r.err)
+	}
+}
+
+// settleFailure retries a post, or gives up on the member.
+func (s *send) settleFailure(r result) {
+	switch {
+	case !r.exited && !r.cut && isRetryable(r.err) && s.queue.retry(r.task, time.Now()):
+	case !r.exited && isUndelivered(r.err):
+		s.giveUp(r.task, r.err)
+	default:
+		failure := s.ledger.fail(r.task, r.err)
+		if errors.Is(r.err, gatesock.ErrForbidden) {
+			s.forbid(r.member.Endpoint, failure)
 		}
 	}
-	s.shuffle(len(added), func(i, j int) { added[i], added[j] = added[j], added[i] })
-	s.fresh = page{members: added, group: p.group}
-	s.report.Audience += len(added)
+}
+
+// errUnreached means that there is no use in trying the other members.
+var errUnreached = errors.New("too many connections could not be posted to")
+
+// giveUp gives up a member that certainly did not get the message. If there are many of them, and
+// they are not single slow clients, the send stops, and they remain to be tried with the others.
+func (s *send) giveUp(t task, why error) {
+	unreached := s.ledger.giveUp(t)
+	if t.suspect || unreached < s.queue.backlog() || !s.isReading() && !s.queue.hasUntried() || s.stopped {
+		return
+	}
+	s.stop(fmt.Errorf("%w: %d, the last one: %w", errUnreached, unreached, why))
+	for _, t := range s.ledger.takeUnreached() {
+		t.failedAt = time.Time{} // the time for its retries starts again
+		s.queue.putBack(t)
+	}
+}
+
+// forbid ends the posts to an endpoint. For the poster's own endpoint it ends the send.
+func (s *send) forbid(endpoint string, failure PostError) {
+	s.ledger.forbid(endpoint, failure.Err)
+	if endpoint == "" && !s.stopped {
+		s.fail(failure)
+	}
 }

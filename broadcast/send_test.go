@@ -40,7 +40,7 @@ func TestDelayedPostHoldsNoWorker(t *testing.T) {
 			}
 			return nil
 		})
-		b := New(p, room(10, 10), WithConcurrency(1), WithJitter(fullJitter), inOrder())
+		b := New(p, room(10, 10), WithConcurrency(1), withJitter(fullJitter), inOrder())
 		rep, err := b.Send(t.Context(), To("room"), hello())
 		require.NoError(t, err)
 		require.Equal(t, Report{Audience: 10, Delivered: 10, Throttled: 3, Retries: 3}, rep)
@@ -50,8 +50,8 @@ func TestDelayedPostHoldsNoWorker(t *testing.T) {
 	})
 }
 
-// When one post in a hundred is throttled the others lose nothing by it: no worker sleeps until the retry, and it is too
-// little for the rate to fall.
+// When one post in a hundred is throttled the others lose nothing by it: no worker sleeps until the
+// retry, and it is too little for the rate to fall.
 func TestAFewThrottledPostsCostNoTime(t *testing.T) {
 	t.Parallel()
 	const members, concurrency, latency = 20_000, 64, 10 * time.Millisecond
@@ -84,7 +84,7 @@ func TestDueRetryComesBeforeFreshMembers(t *testing.T) {
 			}
 			return nil
 		})
-		b := New(p, room(4, 4), WithConcurrency(1), WithJitter(fullJitter), inOrder())
+		b := New(p, room(4, 4), WithConcurrency(1), withJitter(fullJitter), inOrder())
 		_, err := b.Send(t.Context(), To("room"), hello())
 		require.NoError(t, err)
 		require.Equal(t, []string{"c0", "c1", "c2", "c0", "c3"}, posts.ids)
@@ -101,26 +101,18 @@ func TestEarliestRetryComesFirst(t *testing.T) {
 			}
 			return nil
 		})
-		waits := []time.Duration{30 * time.Millisecond, 10 * time.Millisecond, 40 * time.Millisecond, 20 * time.Millisecond} // for c0 to c3
+		waits := []time.Duration{
+			30 * time.Millisecond, 10 * time.Millisecond, 40 * time.Millisecond,
+			20 * time.Millisecond,
+		} // for c0 to c3
 		jitter := func(time.Duration) time.Duration {
 			defer func() { waits = waits[1:] }()
 			return waits[0]
 		}
-		_, err := New(p, room(4, 4), WithConcurrency(1), WithJitter(jitter), inOrder()).Send(t.Context(), To("room"), hello())
+		_, err := New(p, room(4, 4), WithConcurrency(1), withJitter(jitter), inOrder()).Send(t.Context(), To("room"), hello())
 		require.NoError(t, err)
 		require.Equal(t, []string{"c1", "c3", "c0", "c2"}, posts.ids[4:])
 	})
-}
-
-// A jitter below zero waits no time, and does not reach back before the failure.
-func TestNegativeJitter(t *testing.T) {
-	t.Parallel()
-	now := time.Now()
-	s := defaults()
-	s.jitter = func(time.Duration) time.Duration { return -time.Hour }
-	k := task{attempts: 1}
-	require.True(t, s.schedule(&k, now))
-	require.Equal(t, now.Add(leastDelay), k.due)
 }
 
 func TestRetriesEnd(t *testing.T) {
@@ -144,7 +136,7 @@ func TestRetriesEnd(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
 				p := answers(map[string]error{"c0": errFault})
-				b := New(p, room(1, 1), WithRetries(c.attempts, c.within), WithJitter(fullJitter))
+				b := New(p, room(1, 1), WithRetries(c.attempts, c.within), withJitter(fullJitter))
 				rep, err := b.Send(t.Context(), To("room"), hello())
 				require.NoError(t, err)
 				require.Equal(t, c.posts-1, rep.Retries)
@@ -187,7 +179,7 @@ func TestStoreThatBreaksItsContract(t *testing.T) {
 	}{
 		{"the same cursor again", circling{shards: 1, next: map[conn.Cursor]conn.Cursor{"": "a", "a": "a"}}},
 		{"the same cursor again", circling{shards: 1, next: map[conn.Cursor]conn.Cursor{"": "a", "a": "b", "b": "a"}}},
-		{"the store has 0 shards", circling{}},
+		{"the store returned 0 shards", circling{}},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		rep, err := New(always(nil), c.store).Send(ctx, To("room"), hello())
@@ -217,22 +209,6 @@ func TestNoMoreGoroutinesThanNeeded(t *testing.T) {
 	}
 }
 
-// A worker that is free takes the next member; a new one is started only if none is.
-func TestWorkersPersist(t *testing.T) {
-	t.Parallel()
-	b := New(always(nil), room(0, 1), WithConcurrency(8))
-	s := &send{Broadcaster: b, jobs: make(chan errand, 8), results: make(chan result, 8)}
-	started := 0
-	start := func() { started++ }
-	for i := range 20 {
-		s.fresh = page{members: []conn.Member{{ID: name(i)}}}
-		s.dispatch(start)
-		s.settle(t.Context(), result{errand: <-s.jobs})
-	}
-	require.Equal(t, 1, started)
-	require.Equal(t, 20, s.report.Delivered)
-}
-
 // Reading pauses while as many wait for a retry as may.
 func TestReadingWaitsForRetries(t *testing.T) {
 	t.Parallel()
@@ -242,7 +218,8 @@ func TestReadingWaitsForRetries(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		p := always(gatesock.ErrThrottled)
-		b := New(p, store, WithDeadlineMargin(0), WithConcurrency(2), WithJitter(func(time.Duration) time.Duration { return time.Minute }), WithRetries(2, time.Hour))
+		b := New(p, store, WithDeadlineMargin(0), WithConcurrency(2),
+			withJitter(func(time.Duration) time.Duration { return time.Minute }), WithRetries(2, time.Hour))
 		rep, err := b.Send(ctx, To("room"), hello())
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Equal(t, 50*time.Millisecond, time.Since(start), "the end of the context is not waited for in vain")
@@ -258,7 +235,7 @@ func TestErrorsAreBounded(t *testing.T) {
 	rep, err := New(p, room(100, 10)).Send(t.Context(), To("room"), hello())
 	require.NoError(t, err)
 	require.Equal(t, 100, rep.Failed)
-	require.Len(t, rep.Errors, MaxReportErrors)
+	require.Len(t, rep.Errors, maxReportErrors)
 }
 
 func TestSendsAtOnce(t *testing.T) {
@@ -339,15 +316,14 @@ func TestCodec(t *testing.T) {
 
 func TestMisuse(t *testing.T) {
 	t.Parallel()
-	require.PanicsWithValue(t, "broadcast: New with a nil Poster", func() { New(nil, room(0, 1)) })
-	require.PanicsWithValue(t, "broadcast: New with a nil Store", func() { New(always(nil), nil) })
+	require.PanicsWithValue(t, "broadcast: New: poster must not be nil", func() { New(nil, room(0, 1)) })
+	require.PanicsWithValue(t, "broadcast: New: store must not be nil", func() { New(always(nil), nil) })
 	for _, f := range []func(){
 		func() { WithConcurrency(0) },
 		func() { WithPostTimeout(0) },
 		func() { WithRetries(0, 0) },
 		func() { WithRetries(1, -1) },
 		func() { WithEnvelope(gatesock.Envelope{Event: "data"}) },
-		func() { WithJitter(nil) },
 		func() { WithPruneGrace(-1) },
 		func() { WithClock(nil) },
 		func() { WithCodec(nil) },

@@ -15,7 +15,8 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// account is a gateway whose account refuses posts, whatever connection they are to. It answers after 5 to 20 ms.
+// account is a gateway whose account refuses posts, whatever connection they are to. It answers
+// after 5 to 20 ms.
 type account struct {
 	refuses func(taken int) bool // asked under the lock, with how many were taken
 
@@ -81,12 +82,13 @@ func flapping(period time.Duration, part float64) func(int) bool {
 
 func sizes() []int { return []int{1, 2, 3, 50, 500, 5000} }
 
-// healthy sends to a room and requires that no client was called slow. What was not delivered is unsent at most.
+// healthy sends to a room and requires that no client was called slow. What was not delivered is
+// unsent at most.
 func healthy(t *testing.T, refuses func() func(int) bool, size, sends int, whole bool) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(refuses())
-		b := New(a, room(size, 100), WithSlowConsumers(DefaultRefusals, DisconnectSlow), quiet())
+		b := New(a, room(size, 100), WithSlowConsumers(defaultRefusals, DisconnectSlow), quiet())
 		for range sends {
 			rep, err := b.Send(t.Context(), To("room"), hello())
 			require.Zero(t, rep.Slow, "size %d", size)
@@ -100,10 +102,14 @@ func healthy(t *testing.T, refuses func() func(int) bool, size, sends int, whole
 	})
 }
 
-// In an outage of the account nobody is too slow, wherever in the send it begins, and everybody has the message after it.
+// In an outage of the account nobody is too slow, wherever in the send it begins, and everybody has
+// the message after it.
 func TestNobodyIsSlowInAnOutage(t *testing.T) {
 	t.Parallel()
-	for _, d := range []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 20 * time.Second} {
+	for _, d := range []time.Duration{
+		500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second,
+		10 * time.Second, 20 * time.Second,
+	} {
 		t.Run(d.String(), func(t *testing.T) {
 			t.Parallel()
 			for _, size := range sizes() {
@@ -130,10 +136,13 @@ func TestNobodyIsSlowByChance(t *testing.T) {
 	}
 }
 
-// An account that refuses all posts for a part of each period is no different.
+// The same holds for an account that refuses all posts for a part of each period.
 func TestNobodyIsSlowInShortOutages(t *testing.T) {
 	t.Parallel()
-	for _, period := range []time.Duration{40 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, time.Second, 3 * time.Second} {
+	for _, period := range []time.Duration{
+		40 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond,
+		time.Second, 3 * time.Second,
+	} {
 		t.Run(period.String(), func(t *testing.T) {
 			t.Parallel()
 			for _, part := range []float64{0.2, 0.5, 0.8} {
@@ -145,7 +154,8 @@ func TestNobodyIsSlowInShortOutages(t *testing.T) {
 	}
 }
 
-// Many instances, each with a room of one and a Broadcaster of its own, know nothing of each other's refusals.
+// Many instances, each with a room of one and a Broadcaster of its own, know nothing of each
+// other's refusals.
 func TestNobodyIsSlowAloneInManyInstances(t *testing.T) {
 	t.Parallel()
 	for _, percent := range []int{80, 90} {
@@ -154,7 +164,7 @@ func TestNobodyIsSlowAloneInManyInstances(t *testing.T) {
 			var wg sync.WaitGroup
 			for i := range 50 {
 				wg.Go(func() {
-					b := New(a, room(0, 1), WithSlowConsumers(DefaultRefusals, DisconnectSlow), quiet())
+					b := New(a, room(0, 1), WithSlowConsumers(defaultRefusals, DisconnectSlow), quiet())
 					for range 20 {
 						rep, err := b.Send(t.Context(), ToConnections(name(i)), hello())
 						if err != nil || rep.Failed > 0 {
@@ -169,8 +179,8 @@ func TestNobodyIsSlowAloneInManyInstances(t *testing.T) {
 	}
 }
 
-// A client whose buffer never empties is found while others take their messages, also where some of theirs are refused:
-// in the first sends of a small room, in the first send to a large one.
+// A client whose buffer never empties is found while others take their messages, also where some of
+// theirs are refused: in the first sends of a small room, in the first send to a large one.
 func TestStuckClientIsFound(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -190,7 +200,7 @@ func TestStuckClientIsFound(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := newAccount(byChance(c.refused))
 				a.stuck = map[string]bool{"c0": true}
-				b := New(a, room(c.size, 100), WithSlowConsumers(DefaultRefusals, DisconnectSlow), quiet())
+				b := New(a, room(c.size, 100), WithSlowConsumers(defaultRefusals, DisconnectSlow), quiet())
 				for range c.sends {
 					rep, err := b.Send(t.Context(), To("room"), hello())
 					require.NoError(t, err)
@@ -212,7 +222,7 @@ func TestNobodyIsSlowWithoutRetries(t *testing.T) {
 		for _, every := range []time.Duration{200 * time.Millisecond, time.Second} {
 			synctest.Test(t, func(t *testing.T) {
 				a := newAccount(byChance(float64(percent) / 100))
-				b := New(a, room(50, 100), WithSlowConsumers(DefaultRefusals, DisconnectSlow), WithRetries(1, 0), quiet())
+				b := New(a, room(50, 100), WithSlowConsumers(defaultRefusals, DisconnectSlow), WithRetries(1, 0), quiet())
 				for range 200 {
 					_, err := b.Send(t.Context(), To("room"), hello())
 					require.NoError(t, err)
@@ -224,7 +234,8 @@ func TestNobodyIsSlowWithoutRetries(t *testing.T) {
 	}
 }
 
-// Where each burst empties the account's bucket the last posts of it are refused, which are not always the same members'.
+// Where each burst empties the account's bucket the last posts of it are refused, which are not
+// always the same members'.
 func TestNobodyIsSlowAtTheEndOfBursts(t *testing.T) {
 	t.Parallel()
 	for _, within := range []time.Duration{0, 200 * time.Millisecond, 30 * time.Second} {
@@ -240,7 +251,7 @@ func TestNobodyIsSlowAtTheEndOfBursts(t *testing.T) {
 					tokens--
 					return false
 				})
-				b := New(a, room(size, 100), WithSlowConsumers(DefaultRefusals, DisconnectSlow), WithRetries(5, within), quiet())
+				b := New(a, room(size, 100), WithSlowConsumers(defaultRefusals, DisconnectSlow), WithRetries(5, within), quiet())
 				for range 60 {
 					_, err := b.Send(t.Context(), To("room"), hello())
 					require.NoError(t, err)
@@ -283,7 +294,8 @@ func TestNobodyIsSlowForAnotherEndpoint(t *testing.T) {
 	})
 }
 
-// A client that stalls for some seconds, on a train, is not too slow, however many messages come meanwhile.
+// A client that stalls for some seconds, on a train, is not too slow, however many messages come
+// meanwhile.
 func TestStallIsNotSlow(t *testing.T) {
 	t.Parallel()
 	for stall, closed := range map[time.Duration]bool{4 * time.Second: false, 30 * time.Second: true} {
@@ -295,7 +307,7 @@ func TestStallIsNotSlow(t *testing.T) {
 				defer a.mu.Unlock()
 				a.stuck = nil
 			})
-			b := New(a, room(100, 100), WithSlowConsumers(DefaultRefusals, DisconnectSlow), quiet())
+			b := New(a, room(100, 100), WithSlowConsumers(defaultRefusals, DisconnectSlow), quiet())
 			var sends sync.WaitGroup
 			for range 200 {
 				sends.Go(func() { _, _ = b.Send(t.Context(), To("room"), hello()) })

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// haunted is a Memory whose groups list members that are not registered, as a crash between two writes leaves
-// them in a store that is not a Memory.
+// haunted is a Memory whose groups list members that are not registered, as a crash between two
+// writes leaves them in a store that is not a Memory.
 type haunted struct {
 	*conn.Memory
 
@@ -51,8 +51,8 @@ func (s *haunted) Leave(ctx context.Context, id, group string) error {
 	return s.Memory.Leave(ctx, id, group)
 }
 
-// A stray leaves the group that it was read from, whatever its endpoint, and is not posted to again. No grace is
-// given.
+// A stray leaves the group that it was read from, whatever its endpoint, and is not posted to
+// again. No grace is given.
 func TestPruningOfAStray(t *testing.T) {
 	t.Parallel()
 	store := haunt([]conn.Member{{ID: "stray"}, {ID: "away", Endpoint: "https://other.example"}}, "room", "hall")
@@ -141,14 +141,14 @@ func TestPruningOfManyStrays(t *testing.T) {
 		}
 		return gatesock.ErrGone
 	})
-	b := New(p, store, WithConcurrency(2), WithJitter(func(limit time.Duration) time.Duration { return limit / 50 }))
+	b := New(p, store, WithConcurrency(2), withJitter(func(limit time.Duration) time.Duration { return limit / 50 }))
 	rep, err := b.Send(t.Context(), To("a", "b", "c"), hello())
 	require.NoError(t, err)
 	require.Equal(t, Report{Audience: 90, Gone: 90, Throttled: 90, Retries: 90}, rep)
 	require.Equal(t, want, store.left)
 }
 
-// Who removed it may have been cut off before it removed the membership.
+// Another process that removed it may have been interrupted before it removed the membership.
 func TestPruningOfWhatAnotherRemoves(t *testing.T) {
 	t.Parallel()
 	store := room(1, 1)
@@ -159,7 +159,7 @@ func TestPruningOfWhatAnotherRemoves(t *testing.T) {
 	require.Equal(t, map[string]string{"c0": "room"}, store.left)
 }
 
-// What the store could not tell is no absence.
+// A store that fails has not reported that the record is absent.
 func TestPruningLeavesNothingWhenTheStoreFails(t *testing.T) {
 	t.Parallel()
 	store := room(2, 2)
@@ -170,7 +170,8 @@ func TestPruningLeavesNothingWhenTheStoreFails(t *testing.T) {
 		return conn.Conn{}, nil
 	}
 	store.del = func(context.Context, string) error { return errStore }
-	rep, err := New(always(gatesock.ErrGone), store, WithLogger(slog.New(slog.DiscardHandler))).Send(t.Context(), To("room"), hello())
+	rep, err := New(always(gatesock.ErrGone), store, WithLogger(slog.New(slog.DiscardHandler))).Send(t.Context(),
+		To("room"), hello())
 	require.NoError(t, err)
 	require.Equal(t, Report{Audience: 2, Gone: 2, PruneFailed: 2}, rep)
 	require.Empty(t, store.left)

@@ -26,7 +26,7 @@ func TestHangingPostIsCutOff(t *testing.T) {
 		require.Zero(t, rep.Retries)
 		require.ErrorContains(t, rep.Errors[0], "no answer within 5s")
 		require.ErrorIs(t, rep.Errors[0], context.DeadlineExceeded)
-		require.Equal(t, DefaultPostTimeout, time.Since(start))
+		require.Equal(t, defaultPostTimeout, time.Since(start))
 	})
 }
 

@@ -104,7 +104,7 @@ func TestAPIKeyCreatedWithALostAnswer(t *testing.T) {
 		k, secret, err := keys.Create(t.Context(), apikey.Key{Owner: "ann"})
 		require.NoError(t, err)
 		require.Equal(t, 2, api.writes)
-		p, err := keys.Verifier().Verify(t.Context(), secret)
+		p, err := keys.Verify(t.Context(), secret)
 		require.NoError(t, err)
 		require.Equal(t, "ann", p.ID)
 		require.Equal(t, 1, k.Version)
@@ -136,7 +136,7 @@ func TestAPIKeyRotatedWithALostAnswer(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 2, k.Version)
 		for _, secret := range []string{first, second} {
-			_, err := keys.Verifier().Verify(t.Context(), secret)
+			_, err := keys.Verify(t.Context(), secret)
 			require.NoError(t, err)
 		}
 	}
@@ -158,14 +158,14 @@ func TestAPIKeyChangedBehindALostAnswer(t *testing.T) {
 	_, _, err = apikey.New(openIn(t, api, namespace).APIKeys()).Rotate(t.Context(), k.ID, time.Hour)
 	require.ErrorContains(t, err, "version 2 may have been written before another change")
 	require.NotErrorIs(t, err, apikey.ErrChanged)
-	_, err = others.Verifier().Verify(t.Context(), first)
+	_, err = others.Verify(t.Context(), first)
 	require.NoError(t, err, "the secret that clients have")
 
 	// A change that was not made is made again on top of the other one.
 	api = unheardOnce(t)
 	api.early = true
 	api.meanwhile = func() {
-		_, err := others.Deactivate(t.Context(), k.ID)
+		_, err := others.Disable(t.Context(), k.ID)
 		require.NoError(t, err)
 	}
 	k, err = apikey.New(openIn(t, api, namespace).APIKeys()).Expire(t.Context(), k.ID, time.Time{})

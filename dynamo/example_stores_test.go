@@ -43,7 +43,7 @@ func ExampleDB_APIKeys_rotate() {
 		return
 	}
 	verify := func(secret string) string {
-		p, err := keys.Verifier().Verify(ctx, secret)
+		p, err := keys.Verify(ctx, secret)
 		if err != nil {
 			return "refused"
 		}

@@ -21,28 +21,27 @@ import (
 	"github.com/gatesock/gatesock/internal/testclock"
 )
 
-// Two processes have one namespace.
 func TestTicketsConformance(t *testing.T) {
 	t.Parallel()
-	var namespaces sync.Map // by test
-	open := func(t *testing.T, now func() time.Time) *dynamo.DB {
+	authztest.RunTickets(t, func(t *testing.T, now func() time.Time) (a, b authz.TicketStore) {
 		t.Helper()
-		namespace, _ := namespaces.LoadOrStore(t.Name(), dynamotest.Namespace(t))
-		return openIn(t, dynamotest.Client(t), namespace.(string), dynamo.WithClock(now))
-	}
-	t.Run("tickets", func(t *testing.T) {
-		t.Parallel()
-		authztest.RunTickets(t, func(t *testing.T, now func() time.Time) authz.TicketStore {
-			t.Helper()
-			return open(t, now).Tickets()
-		})
+		namespace := dynamotest.Namespace(t)
+		open := func() authz.TicketStore {
+			return openIn(t, dynamotest.Client(t), namespace, dynamo.WithClock(now)).Tickets()
+		}
+		return open(), open()
 	})
-	t.Run("renewals", func(t *testing.T) {
-		t.Parallel()
-		authztest.RunRenewals(t, func(t *testing.T, now func() time.Time) authz.RenewalStore {
-			t.Helper()
-			return open(t, now).Renewals()
-		})
+}
+
+func TestRenewalsConformance(t *testing.T) {
+	t.Parallel()
+	authztest.RunRenewals(t, func(t *testing.T, now func() time.Time) (a, b authz.RenewalStore) {
+		t.Helper()
+		namespace := dynamotest.Namespace(t)
+		open := func() authz.RenewalStore {
+			return openIn(t, dynamotest.Client(t), namespace, dynamo.WithClock(now)).Renewals()
+		}
+		return open(), open()
 	})
 }
 
@@ -82,7 +81,7 @@ func TestTicketIsUsedOnce(t *testing.T) {
 	var issuer *authz.Tickets
 	for range 4 {
 		s := openIn(t, dynamotest.Client(t), namespace).Tickets()
-		issuer = &authz.Tickets{Store: s, Logger: slog.New(slog.DiscardHandler)}
+		issuer = authz.NewTickets(s, authz.WithLogger(slog.New(slog.DiscardHandler)))
 		processes = append(processes, issuer.Authenticator())
 	}
 	for range 10 {

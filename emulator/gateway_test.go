@@ -55,7 +55,7 @@ func TestWrappersKeepTheAuthorizer(t *testing.T) {
 			require.Contains(t, log.String(), "the handler does not describe itself: any client may connect")
 			require.Contains(t, log.String(), "handler=emulator.forgetful")
 			require.Contains(t, log.String(), "the handler does not describe its routes")
-			require.Contains(t, log.String(), "a $connect came without what an authorizer says")
+			require.Contains(t, log.String(), "a $connect event without an authorizer's result")
 		} else {
 			require.NotContains(t, log.String(), "does not describe")
 		}
@@ -69,7 +69,7 @@ func TestWrappersKeepRoutesAndFreeze(t *testing.T) {
 	gatesock.Handle(r, "say", func(context.Context, *gatesock.Request, struct{}) error { return nil })
 	h := gatesock.Wrap(r, func(h lambda.Handler) lambda.Handler { return forgetful{h} })
 	app, description := describe(h, Config{}.withDefaults())
-	require.Equal(t, r.Routes(), description.Routes)
+	require.Equal(t, r.Describe().Routes, description.Routes)
 	require.Same(t, r, app)
 	require.Panics(t, func() { _, _ = New(h, Config{}) })
 }

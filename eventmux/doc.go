@@ -1,33 +1,44 @@
-// Package eventmux lets one Lambda function serve several event sources: a WebSocket API beside its
-// authorizer, queues, topics, streams, schedules, HTTP requests and whatever else invokes the function.
+// Package eventmux lets one Lambda function serve several event sources: a WebSocket API and its
+// authorizer, queues, topics, streams, schedules, HTTP requests and other invocations.
 //
 //	gatesock.Start(eventmux.New(
 //		eventmux.WebSocket(router),
 //		eventmux.Authorizer(authz.NewAuthorizer(tokens)),
 //		eventmux.HTTP(tickets),
 //		eventmux.SQS("chat-relay", sqsrelay.Handler(b)),
-//		eventmux.SQS("mail", lambda.NewHandler(sendMail)), // func(context.Context, events.SQSEvent) error
+//		eventmux.SQS("mail", lambda.NewHandler(sendMail)),
 //		eventmux.Schedule("sweep", sweeper),
 //		eventmux.Member("warmer", "true", lambda.NewHandler(func() {})),
 //	))
 //
+// Here sendMail is a func(context.Context, events.SQSEvent) error; package lambda makes a handler
+// of it.
+//
 // # Which source takes an event
 //
-// The sources of [Match] are asked first, in the order of New. Then the shape of the event decides: it is
-// of one kind, and of the sources of that kind the one that names its origin most exactly takes it, an ARN
-// before a name, and a name before [Any]. What is left is for [Member], with a value before without one,
-// and last for [Fallback]. The order of New matters only between several sources of Match, and between
-// several of Member. Two sources that can't be told apart are refused by [New].
+// In this order:
 //
-// A batch of records is one event, and goes to one handler: Lambda polls each queue and stream by itself,
-// and never mixes them. A batch that claims several origins is of no kind.
+//  1. The first [Match] whose function returns true.
+//  2. The source for the event's kind, which its shape decides, such as [SQS]. If there are several
+//     of one kind, the most specific takes the event: an ARN before a name, a name before [Any].
+//  3. A [Member] with a value, then a Member without one.
+//  4. The [Fallback].
+//
+// The order in which sources are given to [New] matters only between several of Match and between
+// several of Member. Two sources that would take the same events are a mistake, for which New
+// panics.
+//
+// A batch of records is one event and goes to one handler. Lambda reads each queue and each stream
+// separately, so all records of a batch have the same origin. A batch that claims several origins
+// has no kind.
 //
 // # Trust
 //
-// The shape of an event does not prove where it came from. Anyone that may invoke the function
-// (lambda:InvokeFunction) can send it any event, among them one of a WebSocket API with any principal. The
-// same is true of a device whose messages an IoT rule hands on unchanged (SELECT *), and of any other
-// source that passes on JSON which somebody else has written: give these a function of their own, or put
-// what they pass on below a member of your choice. AWS's own sources in this package do: clients of an
-// API, senders to a queue or publishers to a topic choose what is in a body, never the members around it.
+// The shape of an event does not prove where it came from. Anyone with permission to invoke the
+// function (lambda:InvokeFunction) can send any event, including an event of a WebSocket API with
+// any principal. So can a device whose messages an IoT rule forwards unchanged (SELECT *), and
+// anyone whose JSON another source forwards unchanged. Give such sources a function of their own,
+// or put their JSON into a member whose name you choose. The AWS sources in this package are safe
+// in that respect: clients of an API, senders to a queue and publishers to a topic choose what is
+// in a body, and never the members around it.
 package eventmux

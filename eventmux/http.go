@@ -17,7 +17,7 @@ import (
 	"unicode/utf8"
 )
 
-// httpHandler answers the HTTP requests that events describe by an http.Handler.
+// httpHandler answers events that are HTTP requests by an http.Handler.
 type httpHandler struct{ next http.Handler }
 
 // Invoke answers one request.
@@ -32,21 +32,21 @@ func (h httpHandler) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 	}
 	w := &response{header: make(http.Header)}
 	h.next.ServeHTTP(w, r)
-	w.WriteHeader(http.StatusOK) // no more than a default
+	w.WriteHeader(http.StatusOK) // has no effect if the handler has set a status
 	return e.encode(r.Method, w)
 }
 
 type payloadKey struct{}
 
-// Payload returns the event that a request of [HTTP] came in, nil outside such a request. It must not be
-// changed.
-func Payload(ctx context.Context) []byte {
+// PayloadFrom returns the event of a request of [HTTP], for members that an http.Request does not
+// have. It must not be changed. Outside such a request PayloadFrom returns nil.
+func PayloadFrom(ctx context.Context) []byte {
 	payload, _ := ctx.Value(payloadKey{}).([]byte)
 	return payload
 }
 
-// httpEvent is an HTTP request as an event has it. AWS documents three forms: payload version 2.0 (HTTP
-// APIs and function URLs), version 1.0 (REST APIs and HTTP APIs), and that of load balancers, which
+// httpEvent is the event of an HTTP request. AWS documents three forms: payload version 2.0 (HTTP
+// APIs and function URLs), version 1.0 (REST APIs and HTTP APIs), and one for load balancers, which
 // resembles version 1.0.
 type httpEvent struct {
 	RawPath        string   `json:"rawPath"`
@@ -73,13 +73,13 @@ type httpEvent struct {
 	} `json:"requestContext"`
 }
 
-// http2 is what version 2.0 says of the request's line.
+// http2 has the members of version 2.0 for the request line and the client's address.
 type http2 struct {
 	Method   string `json:"method"`
 	SourceIP string `json:"sourceIp"`
 }
 
-// request makes the request that the event describes.
+// request returns the request that the event describes.
 func (e *httpEvent) request(ctx context.Context) (*http.Request, error) {
 	body := []byte(e.Body)
 	if e.IsBase64 {
@@ -112,7 +112,7 @@ func (e *httpEvent) request(ctx context.Context) (*http.Request, error) {
 	return r, nil
 }
 
-// lastHop is the client's address as the load balancer has seen it.
+// lastHop returns the client's address as the load balancer saw it.
 func lastHop(h http.Header) string {
 	hops := strings.Split(h.Get("X-Forwarded-For"), ",")
 	return strings.TrimSpace(hops[len(hops)-1])
@@ -128,20 +128,20 @@ func (e *httpEvent) url() *url.URL {
 	}
 	path, err := url.PathUnescape(raw)
 	if err != nil {
-		path = raw // it is not escaped
+		path = raw // not escaped
 	}
 	u := &url.URL{Path: path, RawQuery: query}
-	if u.EscapedPath() != raw { // routers look at RawPath first, and take what it has as escaped
+	if u.EscapedPath() != raw { // routers prefer RawPath, and take it as escaped
 		u.RawPath = raw
 	}
 	if u.EscapedPath() != raw {
-		u.RawPath = "" // it is not a path's encoding
+		u.RawPath = "" // raw is not a valid encoding of a path
 	}
 	return u
 }
 
-// withoutStage is the path of version 2.0, which has the stage in it on the API's own domain, except for
-// $default.
+// withoutStage returns the path of version 2.0 without the stage. The path has the stage in it on
+// the API's own domain, except for the stage $default.
 func (e *httpEvent) withoutStage() string {
 	rest, ok := strings.CutPrefix(e.RawPath, "/"+e.Context.Stage)
 	if ok && (rest == "" || rest[0] == '/') && strings.Contains(e.Context.DomainName, ".execute-api.") {
@@ -150,7 +150,7 @@ func (e *httpEvent) withoutStage() string {
 	return e.RawPath
 }
 
-// query joins the parameters of version 1.0. Those of a load balancer are escaped already.
+// query joins the parameters of version 1.0. A load balancer has already escaped them.
 func (e *httpEvent) query() string {
 	values := maps.Clone(url.Values(e.MultiParameters))
 	if values == nil {
@@ -191,18 +191,19 @@ func (e *httpEvent) header() http.Header {
 	return h
 }
 
-// response keeps what the handler writes.
+// response is an http.ResponseWriter that buffers the response.
 type response struct {
 	header http.Header
-	sent   http.Header // the headers at the time that the status was written
+	sent   http.Header // the headers when the status was written
 	status int
 	body   bytes.Buffer
 }
 
-// Header returns the headers that will be sent.
+// Header returns the headers of the response.
 func (w *response) Header() http.Header { return w.header }
 
-// WriteHeader sets the status, unless there is one. Informational ones can't be sent.
+// WriteHeader sets the status if there is none yet. It ignores informational statuses, which cannot
+// be sent.
 func (w *response) WriteHeader(status int) {
 	if w.status != 0 || status < 200 && status >= 100 {
 		return
@@ -227,7 +228,8 @@ func (w *response) WriteString(s string) (int, error) { return w.Write([]byte(s)
 
 var _ io.StringWriter = (*response)(nil)
 
-// begin sends the headers before the first bytes of the body, and detects their type if no header has it.
+// begin fixes the headers before the first bytes of the body, and detects the content type if no
+// header has it.
 func (w *response) begin(p []byte) {
 	if w.status != 0 && w.body.Len() > 0 {
 		return
@@ -242,7 +244,7 @@ func (w *response) mayHaveBody() bool {
 	return w.status != http.StatusNoContent && w.status != http.StatusNotModified
 }
 
-// httpAnswer is the answer to any of the three forms.
+// httpAnswer is the response to an event of any of the three forms.
 type httpAnswer struct {
 	StatusCode        int                 `json:"statusCode"`
 	StatusDescription string              `json:"statusDescription,omitempty"` // only load balancers
@@ -253,7 +255,7 @@ type httpAnswer struct {
 	IsBase64Encoded   bool                `json:"isBase64Encoded"`
 }
 
-// encode returns the response in the form that the source of the event takes.
+// encode returns the response in the form for the source of the event.
 func (e *httpEvent) encode(method string, w *response) ([]byte, error) {
 	a := httpAnswer{StatusCode: w.status}
 	sent := sendable(w.sent)
@@ -273,8 +275,8 @@ func (e *httpEvent) encode(method string, w *response) ([]byte, error) {
 	case e.Context.ELB == nil, e.MultiHeaders != nil:
 		a.MultiValueHeaders = sent
 	case len(sent.Values("Set-Cookie")) > 1:
-		return nil, errors.New("eventmux: the response has several cookies; " +
-			"turn on multi-value headers in the load balancer's target group")
+		return nil, errors.New("eventmux: the response has several cookies: " +
+			"enable multi-value headers in the load balancer's target group")
 	default:
 		a.Headers = joined(sent)
 	}
@@ -284,8 +286,8 @@ func (e *httpEvent) encode(method string, w *response) ([]byte, error) {
 	return json.Marshal(a)
 }
 
-// sendable returns the headers that net/http would send: none without a value, none whose name is malformed, and no
-// line ends.
+// sendable returns the headers that net/http would send: without line breaks, and only those with a
+// value and a valid name.
 func sendable(h http.Header) http.Header {
 	sent := make(http.Header, len(h))
 	for _, k := range slices.Sorted(maps.Keys(h)) {
@@ -299,19 +301,20 @@ func sendable(h http.Header) http.Header {
 	return sent
 }
 
-var lineEnds = strings.NewReplacer("\r", " ", "\n", " ") //nolint:gochecknoglobals // A constant.
+var lineEnds = strings.NewReplacer("\r", " ", "\n", " ") //nolint:gochecknoglobals // a constant
 
-// isToken reports whether a name may be that of a header (RFC 9110, section 5.6.2).
+// isToken reports whether a name is valid for a header (RFC 9110, section 5.6.2).
 func isToken(name string) bool {
 	for _, c := range []byte(name) {
-		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+		isAlphanumeric := '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+		if !isAlphanumeric && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
 			return false
 		}
 	}
 	return name != ""
 }
 
-// joined has one value for each header.
+// joined returns the headers with the values of each joined by commas.
 func joined(h http.Header) map[string]string {
 	one := make(map[string]string, len(h))
 	for k, v := range h {

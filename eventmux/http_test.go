@@ -18,23 +18,24 @@ import (
 	"github.com/gatesock/gatesock/eventmux"
 )
 
-// got is what a handler has seen of a request.
+// got is a request as a handler received it.
 type got struct {
 	Method, Host, URI, Path, RawPath, RawQuery, Remote, Body, Cookie string
 	Header                                                           http.Header
 	Length                                                           int64
 }
 
-// see invokes a handler with a payload, and returns the request.
+// see invokes a handler with an event and returns the request that it received.
 func see(t *testing.T, payload string) got {
 	t.Helper()
 	var g got
 	m := eventmux.New(eventmux.HTTP(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		require.NoError(t, err)
-		require.Equal(t, payload, string(eventmux.Payload(r.Context())))
+		require.Equal(t, payload, string(eventmux.PayloadFrom(r.Context())))
 		g = got{
-			r.Method, r.Host, r.RequestURI, r.URL.Path, r.URL.RawPath, r.URL.RawQuery, r.RemoteAddr, string(body), r.Header.Get("Cookie"), r.Header, r.ContentLength,
+			r.Method, r.Host, r.RequestURI, r.URL.Path, r.URL.RawPath, r.URL.RawQuery, r.RemoteAddr, string(body),
+			r.Header.Get("Cookie"), r.Header, r.ContentLength,
 		}
 	})))
 	_, err := m.Invoke(t.Context(), []byte(payload))
@@ -84,7 +85,7 @@ func TestRequestsOfSamples(t *testing.T) {
 	}
 }
 
-// v2 is an event of version 2.0.
+// v2 returns an event of version 2.0.
 func v2(domain, stage, path, query, more string) string {
 	return fmt.Sprintf(`{"version":"2.0","rawPath":%q,"rawQueryString":%q,"requestContext":{"stage":%q,"domainName":%q,"http":{"method":"GET","sourceIp":"2001:db8::1"}}%s}`,
 		path, query, stage, domain, more)
@@ -127,7 +128,7 @@ func TestRequests(t *testing.T) {
 		_, err := eventmux.New(eventmux.HTTP(http.NotFoundHandler())).Invoke(t.Context(), []byte(payload))
 		require.ErrorContains(t, err, "eventmux: "+says)
 	}
-	require.Nil(t, eventmux.Payload(context.Background()))
+	require.Nil(t, eventmux.PayloadFrom(context.Background()))
 }
 
 func answer(t *testing.T, payload string, h http.HandlerFunc) string {
@@ -172,23 +173,34 @@ func TestResponses(t *testing.T) {
 		"HEAD": {head, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "x") }, `{"statusCode":200,"headers":{"Content-Type":"text/plain; charset=utf-8"},"body":"","isBase64Encoded":false}`},
 		"headers that net/http sends otherwise, v2": {url, oddHeaders, `{"statusCode":200,"headers":{"X":"a  b"},"cookies":["a=1","b=2"],"body":"hi","isBase64Encoded":false}`},
 		"headers that net/http sends otherwise":     {restAPI, oddHeaders, `{"statusCode":200,"multiValueHeaders":{"X":["a  b"],"Set-Cookie":["a=1","b=2"]},"body":"hi","isBase64Encoded":false}`},
-		"no content":                                {url, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204); fmt.Fprint(w, "x") }, `{"statusCode":204,"body":"","isBase64Encoded":false}`},
-		"not modified":                              {url, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304); fmt.Fprint(w, "x") }, `{"statusCode":304,"body":"","isBase64Encoded":false}`},
-		"early hints":                               {url, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103); w.WriteHeader(404) }, `{"statusCode":404,"body":"","isBase64Encoded":false}`},
-		"cookies of v2":                             {url, cookies, `{"statusCode":201,"headers":{"Vary":"Origin, Accept"},"cookies":["a=1","b=2"],"body":"","isBase64Encoded":false}`},
-		"of a REST API":                             {restAPI, cookies, `{"statusCode":201,"multiValueHeaders":{"Set-Cookie":["a=1","b=2"],"Vary":["Origin","Accept"]},"body":"","isBase64Encoded":false}`},
-		"of a balancer":                             {multi, cookies, `{"statusCode":201,"statusDescription":"201 Created","multiValueHeaders":{"Set-Cookie":["a=1","b=2"],"Vary":["Origin","Accept"]},"body":"","isBase64Encoded":false}`},
-		"single headers":                            {balancer, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Set-Cookie", "a=1") }, `{"statusCode":200,"statusDescription":"200 OK","headers":{"Set-Cookie":"a=1"},"body":"","isBase64Encoded":false}`},
+		"no content": {url, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(204)
+			fmt.Fprint(w, "x")
+		}, `{"statusCode":204,"body":"","isBase64Encoded":false}`},
+		"not modified": {url, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(304)
+			fmt.Fprint(w, "x")
+		}, `{"statusCode":304,"body":"","isBase64Encoded":false}`},
+		"early hints": {url, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(103)
+			w.WriteHeader(404)
+		}, `{"statusCode":404,"body":"","isBase64Encoded":false}`},
+		"cookies of v2": {url, cookies, `{"statusCode":201,"headers":{"Vary":"Origin, Accept"},"cookies":["a=1","b=2"],"body":"","isBase64Encoded":false}`},
+		"of a REST API": {restAPI, cookies, `{"statusCode":201,"multiValueHeaders":{"Set-Cookie":["a=1","b=2"],"Vary":["Origin","Accept"]},"body":"","isBase64Encoded":false}`},
+		"of a balancer": {multi, cookies, `{"statusCode":201,"statusDescription":"201 Created","multiValueHeaders":{"Set-Cookie":["a=1","b=2"],"Vary":["Origin","Accept"]},"body":"","isBase64Encoded":false}`},
+		"single headers": {balancer, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Set-Cookie", "a=1")
+		}, `{"statusCode":200,"statusDescription":"200 OK","headers":{"Set-Cookie":"a=1"},"body":"","isBase64Encoded":false}`},
 	} {
 		require.JSONEq(t, tt.want, answer(t, tt.payload, tt.h), name)
 	}
 	_, err := eventmux.New(eventmux.HTTP(http.HandlerFunc(cookies))).Invoke(t.Context(), []byte(balancer))
-	require.ErrorContains(t, err, "eventmux: the response has several cookies; turn on multi-value headers")
+	require.ErrorContains(t, err, "eventmux: the response has several cookies: enable multi-value headers")
 	require.Panics(t, func() { answer(t, url, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(42) }) })
 }
 
-// oddHeaders sets headers that net/http leaves out or mends: a service in front of the function may refuse the whole
-// answer for one of them.
+// oddHeaders sets headers that net/http omits or corrects. A service in front of the function may
+// refuse the whole response because of one of them.
 func oddHeaders(w http.ResponseWriter, _ *http.Request) {
 	w.Header()["Date"] = nil
 	w.Header()["Content-Type"] = nil
@@ -201,7 +213,8 @@ func oddHeaders(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprint(w, "hi")
 }
 
-// FuzzHTTP has a handler answer over an event what it answers over net/http's own recorder.
+// FuzzHTTP checks that a handler's response to an event equals its response in net/http's own
+// recorder.
 func FuzzHTTP(f *testing.F) {
 	f.Add(200, "Vary", "Origin", []byte("hello"), "/a%20b", "q=1", false)
 	f.Add(204, "Content-Type", "text/css", []byte{0xff}, "//", "%", true)

@@ -14,11 +14,12 @@ import (
 // ErrNoSource is wrapped by the error that [Mux.Invoke] returns for an event that no source takes.
 var ErrNoSource = errors.New("eventmux: no source takes this event")
 
-// errUnauthorized refuses a connection that has passed by the authorizer.
-var errUnauthorized = errors.New("eventmux: a $connect came without what an authorizer says, " +
-	"although the mux has one: make the function the authorizer of the API's $connect route (in the emulator, see gatesock.Wrap)")
+// errUnauthorized refuses a connection that bypassed the authorizer.
+var errUnauthorized = errors.New("eventmux: a $connect event without an authorizer's result, although the mux has an Authorizer: " +
+	"make the function the authorizer of the API's $connect route (in the emulator, see gatesock.Wrap)")
 
-// Mux hands each event to the handler of its source. It is a [gatesock.App], and safe for concurrent use.
+// Mux passes each event to the handler of its source. It is a [gatesock.App], and safe for
+// concurrent use.
 type Mux struct {
 	sources  []Source
 	matchers []*Source
@@ -29,29 +30,27 @@ type Mux struct {
 
 var _ gatesock.App = (*Mux)(nil)
 
-// New returns a mux for sources. It panics if one can't work or if two can't be told apart, and says where
-// they were made: two that take the same events, a malformed name or ARN, a nil handler.
+// New returns a mux for sources. It panics if two sources would take the same events. Its text
+// names the lines where they were made.
 func New(sources ...Source) *Mux {
 	m := &Mux{sources: slices.Clone(sources), kinds: make(map[event.Kind]map[string]*Source)}
 	taken := make(map[string]*Source)
 	for i := range m.sources {
 		s := &m.sources[i]
-		switch old := taken[s.Kind+"\x00"+s.key]; {
-		case s.handler == nil && s.mistake == "":
-			panic(fmt.Sprintf("eventmux: source %d was not made by a function of this package", i))
-		case s.mistake != "":
-			panic(fmt.Sprintf("eventmux: the source %s at %s: %s", s, s.site, s.mistake))
+		switch old := taken[s.kind+"\x00"+s.key]; {
+		case s.handler == nil:
+			panic(fmt.Sprintf("eventmux: New: source %d is the zero Source; use a function of this package", i))
 		case old != nil:
-			panic(fmt.Sprintf("eventmux: the source %s at %s is there already, from %s", s, s.site, old.site))
+			panic(fmt.Sprintf("eventmux: New: two sources for %s: %s and %s", s.label(), old.site, s.site))
 		}
-		taken[s.Kind+"\x00"+s.key] = s
+		taken[s.kind+"\x00"+s.key] = s
 		m.add(s)
 	}
 	slices.SortStableFunc(m.members, func(a, b *Source) int { return rank(a) - rank(b) })
 	return m
 }
 
-// rank orders the sources of Member.
+// rank orders the sources of Member: those with a value first.
 func rank(s *Source) int {
 	if s.member.value != "" {
 		return 0
@@ -60,7 +59,7 @@ func rank(s *Source) int {
 }
 
 func (m *Mux) add(s *Source) {
-	switch s.Kind {
+	switch s.kind {
 	case "match":
 		m.matchers = append(m.matchers, s)
 	case "member":
@@ -68,7 +67,7 @@ func (m *Mux) add(s *Source) {
 	case "fallback":
 		m.fallback = s
 	default:
-		kind := kindOf(s.Kind)
+		kind := kindOf(s.kind)
 		if m.kinds[kind] == nil {
 			m.kinds[kind] = make(map[string]*Source)
 		}
@@ -77,27 +76,27 @@ func (m *Mux) add(s *Source) {
 }
 
 // kindNames are the names of the kinds, in the order of package event.
-var kindNames = [...]string{ //nolint:gochecknoglobals // A constant.
+var kindNames = [...]string{ //nolint:gochecknoglobals // a constant
 	"", "websocket", "authorizer", "http", "sqs", "sns", "dynamodb", "kinesis", "schedule", "eventbridge",
 }
 
 func kindOf(name string) event.Kind { return event.Kind(slices.Index(kindNames[:], name)) }
 
-// Invoke hands an event to the handler of its source. Its error wraps [ErrNoSource] if there is none, and
-// says what the event looks like and which sources there are.
+// Invoke passes an event to the handler of its source and returns the handler's result. If no
+// source takes the event, the error wraps [ErrNoSource] and describes the event and the sources.
 func (m *Mux) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	e := event.Read(payload)
 	s := m.find(e, payload)
 	if s == nil {
 		return nil, m.noSource(e, payload)
 	}
-	if s.Kind == "websocket" && e.Connect && !e.Authorized && m.kinds[event.Authorizer] != nil {
+	if s.kind == "websocket" && e.Connect && !e.Authorized && m.kinds[event.Authorizer] != nil {
 		return nil, errUnauthorized
 	}
 	return s.handler.Invoke(ctx, payload)
 }
 
-// find returns the source that takes an event, nil for none.
+// find returns the source that takes an event, or nil if none does.
 func (m *Mux) find(e event.Event, payload []byte) *Source {
 	for _, s := range m.matchers {
 		if s.matches(Event{kindNames[e.Kind], e.Source, e.DetailType, e.ARN, payload}) {
@@ -117,7 +116,8 @@ func (m *Mux) find(e event.Event, payload []byte) *Source {
 	return m.fallback
 }
 
-// ofKind returns the source that an event's shape chooses. A schedule's event is one of an event bus too.
+// ofKind returns the source that an event's shape selects. The event of a schedule comes from an
+// event bus too.
 func (m *Mux) ofKind(e event.Event) *Source {
 	if s := firstOf(m.kinds[e.Kind], origins(e)); s != nil || e.Kind != event.Schedule {
 		return s
@@ -138,7 +138,7 @@ func firstOf(sources map[string]*Source, keys []string) *Source {
 	return nil
 }
 
-// origins returns the keys that a source for the event may have, the most exact one first.
+// origins returns the keys that a source for the event may have, the most specific first.
 func origins(e event.Event) []string {
 	switch e.Kind {
 	case event.SQS, event.SNS:
@@ -148,7 +148,7 @@ func origins(e event.Event) []string {
 	case event.Kinesis:
 		return ofStream(e.ARN, ":stream/", "/consumer/")
 	case event.Schedule:
-		_, path, _ := strings.Cut(e.ARN, "/") // of rule/NAME, rule/BUS/NAME or schedule/GROUP/NAME
+		_, path, _ := strings.Cut(e.ARN, "/") // after rule/ or schedule/: NAME, BUS/NAME or GROUP/NAME
 		return []string{e.ARN, path, path[strings.LastIndexByte(path, '/')+1:], Any}
 	case event.EventBridge:
 		return []string{busKey(e.Source, e.DetailType), e.Source, Any}
@@ -157,7 +157,7 @@ func origins(e event.Event) []string {
 	}
 }
 
-// ofStream returns the names of a stream whose ARN has the name after before, and more from after on.
+// ofStream returns the keys of a stream. In its ARN the name is between before and after.
 func ofStream(arn, before, after string) []string {
 	whole, _, _ := strings.Cut(arn, after)
 	_, name, _ := strings.Cut(whole, before)
@@ -172,7 +172,7 @@ func (m *Mux) noSource(e event.Event, payload []byte) error {
 	return fmt.Errorf("%w: it looks like %s; the mux takes %s", ErrNoSource, looks, m.names())
 }
 
-// names lists the sources, up to a length that fits into a message.
+// names lists the sources for an error message.
 func (m *Mux) names() string {
 	const most = 20
 	if len(m.sources) == 0 {
@@ -180,7 +180,7 @@ func (m *Mux) names() string {
 	}
 	var list []string
 	for _, s := range m.sources[:min(len(m.sources), most)] {
-		list = append(list, s.String())
+		list = append(list, s.label())
 	}
 	if len(m.sources) > most {
 		list = append(list, "…")
@@ -188,10 +188,8 @@ func (m *Mux) names() string {
 	return strings.Join(list, ", ")
 }
 
-// Sources returns the sources, in the order of [New].
-func (m *Mux) Sources() []Source { return slices.Clone(m.sources) }
-
-// Describe returns what the handler of [WebSocket] describes, and whether there is an [Authorizer].
+// Describe returns the description of the handler of [WebSocket], and whether there is an
+// [Authorizer].
 func (m *Mux) Describe() gatesock.Description {
 	var d gatesock.Description
 	if s := firstOf(m.kinds[event.WebSocket], []string{""}); s != nil {

@@ -26,7 +26,7 @@ func says(name string) lambda.Handler {
 	return handlerFunc(func(context.Context, []byte) ([]byte, error) { return []byte(name), nil })
 }
 
-// taker returns which handler took an event, empty for none.
+// taker returns the name of the handler that took an event, or "" if none did.
 func taker(t *testing.T, m *eventmux.Mux, payload string) string {
 	t.Helper()
 	out, err := m.Invoke(t.Context(), []byte(payload))
@@ -37,7 +37,7 @@ func taker(t *testing.T, m *eventmux.Mux, payload string) string {
 	return string(out)
 }
 
-// oneOfEach is a mux with a source for each kind of origin.
+// oneOfEach returns a mux with a source of each kind.
 func oneOfEach() *eventmux.Mux {
 	return eventmux.New(
 		eventmux.WebSocket(says("websocket")),
@@ -54,7 +54,7 @@ func oneOfEach() *eventmux.Mux {
 	)
 }
 
-// samples returns the folder of the samples of events that AWS's own library has.
+// samples returns the folder with the sample events of aws-lambda-go.
 func samples(t testing.TB) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/aws/aws-lambda-go").Output()
@@ -62,7 +62,8 @@ func samples(t testing.TB) string {
 	return filepath.Join(strings.TrimSpace(string(out)), "events", "testdata")
 }
 
-// TestSamplesOfAWS hands every sample to a mux. What is not named here is of no kind, and no kind takes it.
+// TestSamplesOfAWS passes every sample to a mux. Samples that are not listed here have no kind, and
+// no source takes them.
 func TestSamplesOfAWS(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
@@ -113,7 +114,7 @@ func TestSamplesOfAWS(t *testing.T) {
 			seen++
 		}
 	}
-	require.Len(t, want, seen, "a sample has gone")
+	require.Len(t, want, seen, "a sample is missing")
 }
 
 const (
@@ -139,7 +140,7 @@ func onBus(source, detailType, resource string) string {
 	return `{"version":"0","detail-type":"` + detailType + `","source":"` + source + `","resources":["` + resource + `"],"detail":{}}`
 }
 
-// The origin that is named most exactly takes an event.
+// TestPrecedence checks that the most specific source takes an event.
 func TestPrecedence(t *testing.T) {
 	t.Parallel()
 	m := eventmux.New(
@@ -211,10 +212,15 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
-// The error of an event that nobody takes says what it looks like, and what the mux takes.
+// TestNoSource checks that the error for an event that no source takes describes the event and the
+// sources.
 func TestNoSource(t *testing.T) {
 	t.Parallel()
-	m := eventmux.New(eventmux.SQS("mail", says("")), eventmux.EventBridge("shop", "Order", says("")), eventmux.Member("job", "report", says("")))
+	m := eventmux.New(
+		eventmux.SQS("mail", says("")),
+		eventmux.EventBridge("shop", "Order", says("")),
+		eventmux.Member("job", "report", says("")),
+	)
 	const takes = `; the mux takes sqs "mail", eventbridge "shop: Order", member "job=report"`
 	for _, tt := range []struct{ payload, looks string }{
 		{message, "a WebSocket event"},
@@ -266,49 +272,57 @@ func TestNoSource(t *testing.T) {
 	require.ErrorContains(t, err, `sqs "s", sqs "t", …`)
 }
 
-// Two sources that can't be told apart, and one that can't work, are told when the program starts.
+// TestMistakes checks that a source which cannot work panics where it is made, and that New panics
+// for two sources which would take the same events.
 func TestMistakes(t *testing.T) {
 	t.Parallel()
 	h := says("")
 	yes := func(eventmux.Event) bool { return true }
 	const site = ` at \S+mux_test\.go:\d+`
-	for says, sources := range map[string][]eventmux.Source{
-		`websocket` + site + ` is there already, from \S+mux_test\.go:\d+$`:          {eventmux.WebSocket(h), eventmux.WebSocket(h)},
-		`authorizer` + site + ` is there already`:                                    {eventmux.Authorizer(h), eventmux.Authorizer(h)},
-		`sqs "mail"` + site + ` is there already`:                                    {eventmux.SQS("mail", h), eventmux.SQS("mail", h)},
-		`sqs "\*"` + site + ` is there already`:                                      {eventmux.SQS("*", h), eventmux.SQS(eventmux.Any, h)},
-		`eventbridge "shop: Order"` + site + ` is there already`:                     {eventmux.EventBridge("shop", "Order", h), eventmux.EventBridge("shop", "Order", h)},
-		`member "job=x"` + site + ` is there already`:                                {eventmux.Member("job", "x", h), eventmux.Member("job", "x", h)},
-		`match "all"` + site + ` is there already`:                                   {eventmux.Match("all", yes, h), eventmux.Match("all", yes, h)},
-		`fallback` + site + ` is there already`:                                      {eventmux.Fallback(h), eventmux.Fallback(h)},
-		`websocket` + site + `: the handler is nil$`:                                 {eventmux.WebSocket(nil)},
-		`authorizer` + site + `: the handler is nil$`:                                {eventmux.Authorizer((*gatesock.Router)(nil))},
-		`fallback` + site + `: the handler is nil$`:                                  {eventmux.Fallback(handlerFunc(nil))},
-		`http` + site + `: the handler is nil$`:                                      {eventmux.HTTP(nil)},
-		`sqs "mail"` + site + `: the handler is nil$`:                                {eventmux.SQS("mail", nil)},
-		`sqs` + site + `: "" is neither a name nor an ARN nor "\*"$`:                 {eventmux.SQS("", h)},
-		`sqs "a b"` + site + `: "a b" is neither`:                                    {eventmux.SQS("a b", h)},
-		`sqs "https://sqs…/mail"` + site + `: "https://sqs…/mail" is neither`:        {eventmux.SQS("https://sqs…/mail", h)},
-		`sqs "arn:aws:sns:x:1:mail"` + site + `: .* is not an ARN of sqs`:            {eventmux.SQS("arn:aws:sns:x:1:mail", h)},
-		`sqs "arn:aws:sqs:::mail"` + site + `: .* is not an ARN of sqs`:              {eventmux.SQS("arn:aws:sqs:::mail", h)},
-		`sns "arn:aws:sns:x:1:"` + site + `: .* is not an ARN of sns`:                {eventmux.SNS("arn:aws:sns:x:1:", h)},
-		`dynamodb "arn:aws:dynamodb:x:1:orders"` + site + `: .*ACCOUNT:table/NAME`:   {eventmux.DynamoDB("arn:aws:dynamodb:x:1:orders", h)},
-		`kinesis "arn:aws"` + site + `: .* is not an ARN of kinesis`:                 {eventmux.Kinesis("arn:aws", h)},
-		`schedule "arn:aws:sqs:x:1:n"` + site + `: .* an ARN of events or scheduler`: {eventmux.Schedule("arn:aws:sqs:x:1:n", h)},
-		`schedule` + site + `: "" is neither`:                                        {eventmux.Schedule("", h)},
-		`eventbridge` + site + `: the source is empty`:                               {eventmux.EventBridge("", "", h)},
-		`eventbridge "\*: Order"` + site + `: a detail type needs a source`:          {eventmux.EventBridge("*", "Order", h)},
-		`member "=x"` + site + `: the member has no name`:                            {eventmux.Member("", "x", h)},
-		`match` + site + `: it has no name`:                                          {eventmux.Match("", yes, h)},
-		`match "all"` + site + `: the function is nil`:                               {eventmux.Match("all", nil, h)},
+	for says, mistake := range map[string]func(){
+		`New: two sources for websocket: WebSocket` + site + ` and WebSocket` + site + `$`: func() {
+			eventmux.New(eventmux.WebSocket(h), eventmux.WebSocket(h))
+		},
+		`New: two sources for authorizer: `: func() { eventmux.New(eventmux.Authorizer(h), eventmux.Authorizer(h)) },
+		`New: two sources for sqs "mail": `: func() { eventmux.New(eventmux.SQS("mail", h), eventmux.SQS("mail", h)) },
+		`New: two sources for sqs "\*": `:   func() { eventmux.New(eventmux.SQS("*", h), eventmux.SQS(eventmux.Any, h)) },
+		`New: two sources for eventbridge "shop: Order": `: func() {
+			eventmux.New(eventmux.EventBridge("shop", "Order", h), eventmux.EventBridge("shop", "Order", h))
+		},
+		`New: two sources for member "job=x": `: func() { eventmux.New(eventmux.Member("job", "x", h), eventmux.Member("job", "x", h)) },
+		`New: two sources for match "all": `:    func() { eventmux.New(eventmux.Match("all", yes, h), eventmux.Match("all", yes, h)) },
+		`New: two sources for fallback: `:       func() { eventmux.New(eventmux.Fallback(h), eventmux.Fallback(h)) },
+		`New: source 0 is the zero Source`:      func() { eventmux.New(eventmux.Source{}) },
+
+		`WebSocket` + site + `: h must not be nil$`:  func() { eventmux.WebSocket(nil) },
+		`Authorizer` + site + `: h must not be nil$`: func() { eventmux.Authorizer((*gatesock.Router)(nil)) },
+		`Fallback` + site + `: h must not be nil$`:   func() { eventmux.Fallback(handlerFunc(nil)) },
+		`HTTP` + site + `: h must not be nil$`:       func() { eventmux.HTTP(nil) },
+		`SQS` + site + `: h must not be nil$`:        func() { eventmux.SQS("mail", nil) },
+
+		`SQS` + site + `: queue "" is not a name, an ARN or "\*"$`:         func() { eventmux.SQS("", h) },
+		`SQS` + site + `: queue "a b" is not a name`:                       func() { eventmux.SQS("a b", h) },
+		`SQS` + site + `: queue "https://sqs…/mail" is not a name`:         func() { eventmux.SQS("https://sqs…/mail", h) },
+		`SQS` + site + `: queue ".*" is not an ARN of sqs`:                 func() { eventmux.SQS("arn:aws:sns:x:1:mail", h) },
+		`SQS` + site + `: queue "arn:aws:sqs:::mail" is not an ARN of sqs`: func() { eventmux.SQS("arn:aws:sqs:::mail", h) },
+		`SNS` + site + `: topic ".*" is not an ARN of sns`:                 func() { eventmux.SNS("arn:aws:sns:x:1:", h) },
+		`DynamoDB` + site + `: table ".*" .*ACCOUNT:table/NAME`:            func() { eventmux.DynamoDB("arn:aws:dynamodb:x:1:orders", h) },
+		`Kinesis` + site + `: stream ".*" is not an ARN of kinesis`:        func() { eventmux.Kinesis("arn:aws", h) },
+		`Schedule` + site + `: name ".*" .* an ARN of events or scheduler`: func() { eventmux.Schedule("arn:aws:sqs:x:1:n", h) },
+		`Schedule` + site + `: name "" is not a name`:                      func() { eventmux.Schedule("", h) },
+
+		`EventBridge` + site + `: source must not be empty`: func() { eventmux.EventBridge("", "", h) },
+		`EventBridge` + site + `: detailType must be empty`: func() { eventmux.EventBridge("*", "Order", h) },
+		`Member` + site + `: name must not be empty`:        func() { eventmux.Member("", "x", h) },
+		`Match` + site + `: name must not be empty`:         func() { eventmux.Match("", yes, h) },
+		`Match` + site + `: matches must not be nil`:        func() { eventmux.Match("all", nil, h) },
 	} {
 		func() {
-			defer func() { require.Regexp(t, `^eventmux: the source `+says, recover()) }()
-			eventmux.New(sources...)
+			defer func() { require.Regexp(t, `^eventmux: `+says, recover()) }()
+			mistake()
 		}()
 	}
-	require.PanicsWithValue(t, "eventmux: source 0 was not made by a function of this package", func() { eventmux.New(eventmux.Source{Kind: "sqs"}) })
-	eventmux.New(eventmux.EventBridge("a", "b: c", h), eventmux.EventBridge("a: b", "c", h)) // other sources
+	eventmux.New(eventmux.EventBridge("a", "b: c", h), eventmux.EventBridge("a: b", "c", h)) // different sources
 }
 
 func TestMuxDescribesItself(t *testing.T) {
@@ -321,35 +335,32 @@ func TestMuxDescribesItself(t *testing.T) {
 		sources []eventmux.Source
 		want    gatesock.Description
 	}{
-		"nothing":            {nil, gatesock.Description{}},
-		"a router":           {[]eventmux.Source{eventmux.WebSocket(r)}, r.Describe()},
-		"a wrapped router":   {[]eventmux.Source{eventmux.WebSocket(gatesock.Wrap(r))}, r.Describe()},
-		"a mux":              {[]eventmux.Source{eventmux.WebSocket(eventmux.New(eventmux.WebSocket(r)))}, r.Describe()},
-		"another handler":    {[]eventmux.Source{eventmux.WebSocket(says(""))}, gatesock.Description{}},
-		"with an authorizer": {[]eventmux.Source{eventmux.WebSocket(r), eventmux.Authorizer(says(""))}, gatesock.Description{Routes: r.Routes(), Authorizer: true, Envelope: names}},
+		"nothing":          {nil, gatesock.Description{}},
+		"a router":         {[]eventmux.Source{eventmux.WebSocket(r)}, r.Describe()},
+		"a wrapped router": {[]eventmux.Source{eventmux.WebSocket(gatesock.Wrap(r))}, r.Describe()},
+		"a mux":            {[]eventmux.Source{eventmux.WebSocket(eventmux.New(eventmux.WebSocket(r)))}, r.Describe()},
+		"another handler":  {[]eventmux.Source{eventmux.WebSocket(says(""))}, gatesock.Description{}},
+		"with an authorizer": {
+			[]eventmux.Source{eventmux.WebSocket(r), eventmux.Authorizer(says(""))},
+			gatesock.Description{Routes: r.Describe().Routes, Authorizer: true, Envelope: names},
+		},
 	} {
 		require.Equal(t, tt.want, eventmux.New(tt.sources...).Describe(), name)
 	}
-	m := eventmux.New(eventmux.SQS("mail", says("")), eventmux.WebSocket(r))
-	var list []string
-	for _, s := range m.Sources() {
-		list = append(list, s.Kind+":"+s.Name)
-	}
-	require.Equal(t, []string{"sqs:mail", "websocket:"}, list)
 }
 
 func TestFreezeFreezesTheRouter(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New(gatesock.DenyByDefault())
 	gatesock.Handle(r, "say", func(context.Context, *gatesock.Request, struct{}) error { return nil })
-	m := eventmux.New(eventmux.SQS("mail", says("")), eventmux.WebSocket(gatesock.Wrap(r, func(next lambda.Handler) lambda.Handler {
-		return handlerFunc(next.Invoke)
-	})))
+	wrapped := gatesock.Wrap(r, func(next lambda.Handler) lambda.Handler { return handlerFunc(next.Invoke) })
+	m := eventmux.New(eventmux.SQS("mail", says("")), eventmux.WebSocket(wrapped))
 	require.Panics(t, m.Freeze)
 	eventmux.New(eventmux.WebSocket(gatesock.New())).Freeze()
 }
 
-// A function that is an authorizer takes no connection that no authorizer has seen.
+// TestConnectionsWithoutTheAuthorizer checks that a mux with an Authorizer refuses a $connect that
+// bypassed it.
 func TestConnectionsWithoutTheAuthorizer(t *testing.T) {
 	t.Parallel()
 	with := eventmux.New(eventmux.WebSocket(says("websocket")), eventmux.Authorizer(says("authorizer")))
@@ -379,14 +390,15 @@ func TestConnectionsWithoutTheAuthorizer(t *testing.T) {
 		if tt.takes {
 			require.NoError(t, err, string(payload))
 		} else {
-			require.ErrorContains(t, err, "eventmux: a $connect came without what an authorizer says", string(payload))
+			require.ErrorContains(t, err, "eventmux: a $connect event without an authorizer's result", string(payload))
 		}
 		_, err = without.Invoke(t.Context(), payload)
 		require.NoError(t, err)
 	}
 }
 
-// FuzzMux has any event taken by one source or refused, and never by the WebSocket source if it is not one.
+// FuzzMux checks that one source takes an event or none does, and that the WebSocket source takes
+// only events of WebSocket APIs.
 func FuzzMux(f *testing.F) {
 	files, err := filepath.Glob(filepath.Join(samples(f), "*.json"))
 	require.NoError(f, err)

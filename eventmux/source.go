@@ -12,166 +12,175 @@ import (
 	"github.com/gatesock/gatesock/internal/event"
 )
 
-// Any stands for every queue, topic, table, stream, schedule or event source that no other [Source] names.
+// Any, as a name, takes the events of every queue, topic, table, stream, schedule or bus that no
+// other [Source] names.
 const Any = "*"
 
-// Source is one source of events and the handler that takes them. The functions of this package make one.
+// Source is a source of events and the handler for them. The functions of this package return
+// Sources, for [New]. All of them panic if the handler is nil or a name is malformed.
 type Source struct {
-	// Kind is "websocket", "authorizer", "http", "sqs", "sns", "dynamodb", "kinesis", "schedule",
-	// "eventbridge", "match", "member" or "fallback".
-	Kind string
-	// Name is what the source was made with, such as the queue's name or ARN; [Any] for all of the kind.
-	Name string
-
+	kind    string // "websocket", "authorizer", "http", "sqs", …, "match", "member" or "fallback"
+	name    string // for errors: what the source was made with
+	key     string // distinguishes the source from others of its kind
 	handler lambda.Handler
-	key     string // what tells the source from others of its kind
 	matches func(Event) bool
 	member  member
-	site    string
-	mistake string // why it can't work
+	site    string // the call that made it
 }
 
-// member is what Member looks for.
+// member is the member that a Member looks for.
 type member struct{ name, value string }
 
 // Event is what a mux knows about an event, for [Match].
 type Event struct {
-	// Kind is the kind that the event's shape has, one of those of [Source]; empty if it has none.
+	// Kind is the kind that the event's shape decides: "websocket", "authorizer", "http", "sqs",
+	// "sns", "dynamodb", "kinesis", "schedule" or "eventbridge". It is empty for all other events.
 	Kind string
-	// Source is the service that sent records, such as "aws:s3", or the source of an event of an event bus.
+	// Source is the service that sent the records, such as "aws:s3", or the source of an event from an
+	// event bus.
 	Source string
-	// DetailType is the detail-type of an event of an event bus.
+	// DetailType is the detail-type of an event from an event bus.
 	DetailType string
-	// ARN names the queue, topic, stream, rule or schedule.
+	// ARN is the ARN of the queue, topic, stream, rule or schedule.
 	ARN string
-	// Payload is the event itself, and must not be changed.
+	// Payload is the event itself. It must not be changed.
 	Payload []byte
 }
 
-// String returns how the source is named in errors, as `sqs "mail"`.
-func (s Source) String() string {
-	if s.Name == "" {
-		return s.Kind
+// label returns the name of the source in errors, such as `sqs "mail"`.
+func (s Source) label() string {
+	if s.name == "" {
+		return s.kind
 	}
-	return s.Kind + " " + event.Quote(s.Name)
+	return s.kind + " " + event.Quote(s.name)
 }
 
-// WebSocket takes the events of a WebSocket API, usually by a [gatesock.Router].
+// WebSocket takes the events of a WebSocket API. Its handler is usually a [gatesock.Router].
 //
-// Beside an [Authorizer] a $connect that no authorizer has seen is refused, unless it is signed with IAM
-// credentials: the API has lost its authorizer, and everybody could connect.
-func WebSocket(h lambda.Handler) Source { return newSource("websocket", "", h) }
+// If the mux has an [Authorizer] too, it refuses a $connect without an authorizer's result, unless
+// it is signed with IAM credentials. Such an event means that the API has lost its authorizer, and
+// that anyone could connect.
+func WebSocket(h lambda.Handler) Source { return newSource("WebSocket", "websocket", "", h) }
 
-// Authorizer takes the events of a WebSocket API's REQUEST authorizer.
-func Authorizer(h lambda.Handler) Source { return newSource("authorizer", "", h) }
+// Authorizer takes the events of a WebSocket API's REQUEST authorizer. Package authz has a handler
+// for them.
+func Authorizer(h lambda.Handler) Source { return newSource("Authorizer", "authorizer", "", h) }
 
-// HTTP takes HTTP requests, whether they come from an HTTP API (of either payload version), a REST API, a
-// function URL without response streaming, or an Application Load Balancer.
+// HTTP takes HTTP requests of an HTTP API (either payload version), a REST API, a function URL
+// without response streaming or an Application Load Balancer.
 //
-// The path is the request's without the stage of an API's own domain. RemoteAddr has the client's address,
-// with port 0. [Payload] returns the event, in which are the claims of an API's own authorizer. The whole
-// response is kept until the handler returns; what is not UTF-8, or has a Content-Encoding, is sent as
-// base64, which a REST API decodes for its binary media types only. Several cookies behind a load balancer
-// need the multi-value headers of its target group. A panic ends the process as in any Lambda function.
+// The request's path does not include the stage. RemoteAddr is the client's address, with port 0.
+// [PayloadFrom] returns the event, which contains the claims of the API's own authorizer. A panic
+// of the handler ends the process, as in any Lambda function.
+//
+// The response is buffered until the handler returns. A body that is not UTF-8, or has a
+// Content-Encoding, is sent as base64, which a REST API decodes only for its binary media types. A
+// response with several cookies behind a load balancer fails unless multi-value headers are enabled
+// for the target group.
 func HTTP(h http.Handler) Source {
 	if isNil(h) {
-		return newSource("http", "", nil)
+		return newSource("HTTP", "http", "", nil)
 	}
-	return newSource("http", "", httpHandler{h})
+	return newSource("HTTP", "http", "", httpHandler{h})
 }
 
-// SQS takes batches of messages of a queue, which is given by its name, its ARN or [Any].
+// SQS takes batches of messages of a queue. The queue is a name, an ARN or [Any].
 func SQS(queue string, h lambda.Handler) Source {
-	return newSource("sqs", queue, h).named("sqs", "", false)
+	return newSource("SQS", "sqs", queue, h).checkName("queue", "sqs", "", false)
 }
 
-// SNS takes the notifications of a topic, which is given by its name, its ARN or [Any].
+// SNS takes the notifications of a topic. The topic is a name, an ARN or [Any].
 func SNS(topic string, h lambda.Handler) Source {
-	return newSource("sns", topic, h).named("sns", "", false)
+	return newSource("SNS", "sns", topic, h).checkName("topic", "sns", "", false)
 }
 
-// DynamoDB takes the records of a table's stream. The table is given by its name, its ARN, the stream's
-// ARN or [Any].
+// DynamoDB takes the records of a table's stream. The table is a name, the ARN of the table or its
+// stream, or [Any].
 func DynamoDB(table string, h lambda.Handler) Source {
-	return newSource("dynamodb", table, h).named("dynamodb", "table/", false)
+	return newSource("DynamoDB", "dynamodb", table, h).checkName("table", "dynamodb", "table/", false)
 }
 
-// Kinesis takes the records of a stream, which is given by its name, its ARN or [Any].
+// Kinesis takes the records of a stream. The stream is a name, an ARN or [Any].
 func Kinesis(stream string, h lambda.Handler) Source {
-	return newSource("kinesis", stream, h).named("kinesis", "stream/", false)
+	return newSource("Kinesis", "kinesis", stream, h).checkName("stream", "kinesis", "stream/", false)
 }
 
-// Schedule takes the events of a schedule: of a rule of EventBridge, or of EventBridge Scheduler as long
-// as the schedule does not have an input of its own, for which [Member] is. It is given by its name, its
-// ARN or [Any]; of EventBridge Scheduler by its group and name too, as "default/sweep".
+// Schedule takes the events of a schedule: a rule of EventBridge, or a schedule of EventBridge
+// Scheduler without an input of its own. For one with an input, use [Member]. The schedule is a
+// name, an ARN or [Any]; for EventBridge Scheduler it may also be a group and a name, such as
+// "default/sweep".
 func Schedule(name string, h lambda.Handler) Source {
-	return newSource("schedule", name, h).named("events or scheduler", "", true)
+	return newSource("Schedule", "schedule", name, h).checkName("name", "events or scheduler", "", true)
 }
 
-// EventBridge takes the events of an event bus that have a source and a detail type. An empty detail type
-// stands for all of the source, and [Any] as the source for all events.
+// EventBridge takes events from an event bus by their source and detail type. If detailType is
+// empty, it takes all events of the source. If source is [Any], it takes all events, and detailType
+// must be empty.
 func EventBridge(source, detailType string, h lambda.Handler) Source {
-	s := newSource("eventbridge", source, h)
+	s := newSource("EventBridge", "eventbridge", source, h)
 	switch {
 	case source == "":
-		s.mistake = "the source is empty"
+		s.mistake("source must not be empty")
 	case source == Any && detailType != "":
-		s.mistake = "a detail type needs a source"
+		s.mistake("detailType must be empty if source is Any")
 	}
 	if detailType != "" {
 		s.key = busKey(source, detailType)
-		s.Name += ": " + detailType
+		s.name += ": " + detailType
 	}
 	return s
 }
 
-// busKey is the key of a source of EventBridge that has a detail type.
+// busKey returns the key of a source of EventBridge with a detail type.
 func busKey(source, detailType string) string { return source + "\x00" + detailType }
 
-// Member takes JSON objects by a member of theirs: the input of a schedule, an invocation by another
-// program, a warmer. The value is a string's contents, or the JSON of another value, as "true"; an empty
-// one stands for every value but null.
+// Member takes JSON objects that have a member with that name and value: the input of a schedule,
+// an invocation by another program, a warmer. The value is the contents of a string or the JSON of
+// another value, such as "true". If it is empty, any value but null matches.
 func Member(name, value string, h lambda.Handler) Source {
-	s := newSource("member", name, h)
+	s := newSource("Member", "member", name, h)
 	if name == "" {
-		s.mistake = "the member has no name"
+		s.mistake("name must not be empty")
 	}
 	if value != "" {
-		s.Name += "=" + value
+		s.name += "=" + value
 	}
 	s.key = name + "\x00" + value
 	s.member = member{name, value}
 	return s
 }
 
-// Match takes the events for which a function returns true. It is asked before all other sources, and safe
-// for concurrent use. The name is for errors and descriptions.
+// Match takes the events for which matches returns true. It comes before all other sources. The
+// name is for errors. The function must be safe for concurrent use.
 func Match(name string, matches func(Event) bool, h lambda.Handler) Source {
-	s := newSource("match", name, h)
+	s := newSource("Match", "match", name, h)
 	s.matches = matches
 	switch {
 	case name == "":
-		s.mistake = "it has no name"
+		s.mistake("name must not be empty")
 	case matches == nil:
-		s.mistake = "the function is nil"
+		s.mistake("matches must not be nil")
 	}
 	return s
 }
 
 // Fallback takes every event that no other source takes.
-func Fallback(h lambda.Handler) Source { return newSource("fallback", "", h) }
+func Fallback(h lambda.Handler) Source { return newSource("Fallback", "fallback", "", h) }
 
-// newSource makes a source that remembers where the exported function was called.
-func newSource(kind, name string, h lambda.Handler) Source {
-	s := Source{Kind: kind, Name: name, key: name, handler: h, site: "an unknown place"}
+// newSource returns a source that remembers which line called the exported function.
+func newSource(function, kind, name string, h lambda.Handler) Source {
+	s := Source{kind: kind, name: name, key: name, handler: h, site: function}
 	if _, file, line, ok := runtime.Caller(2); ok {
-		s.site = fmt.Sprintf("%s:%d", file, line)
+		s.site = fmt.Sprintf("%s at %s:%d", function, file, line)
 	}
 	if isNil(h) {
-		s.mistake = "the handler is nil"
+		s.mistake("h must not be nil")
 	}
 	return s
 }
+
+// mistake panics for a mistake in the call that made the source.
+func (s Source) mistake(text string) { panic("eventmux: " + s.site + ": " + text) }
 
 // isNil reports whether a handler is nil, or a nil pointer or function.
 func isNil(h any) bool {
@@ -179,22 +188,22 @@ func isNil(h any) bool {
 	return h == nil || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil()
 }
 
-// named checks the name of a source that has a name, an ARN of a service or Any.
-func (s Source) named(service, resource string, path bool) Source {
+// checkName panics unless the source's name is a name, an ARN of one of the services, or Any.
+func (s Source) checkName(parameter, services, resource string, path bool) Source {
 	switch {
-	case s.mistake != "" || s.Name == Any:
-	case strings.HasPrefix(s.Name, "arn:"):
-		if !isARN(s.Name, service, resource) {
-			s.mistake = fmt.Sprintf("%s is not an ARN of %s, arn:PARTITION:SERVICE:REGION:ACCOUNT:%sNAME",
-				event.Quote(s.Name), service, resource)
+	case s.name == Any:
+	case strings.HasPrefix(s.name, "arn:"):
+		if !isARN(s.name, services, resource) {
+			s.mistake(fmt.Sprintf("%s %s is not an ARN of %s: want arn:PARTITION:SERVICE:REGION:ACCOUNT:%sNAME",
+				parameter, event.Quote(s.name), services, resource))
 		}
-	case !isName(s.Name, path):
-		s.mistake = fmt.Sprintf("%s is neither a name nor an ARN nor %q", event.Quote(s.Name), Any)
+	case !isName(s.name, path):
+		s.mistake(fmt.Sprintf("%s %s is not a name, an ARN or %q", parameter, event.Quote(s.name), Any))
 	}
 	return s
 }
 
-// isARN reports whether an ARN is complete and of one of the services.
+// isARN reports whether an ARN is complete and belongs to one of the services.
 func isARN(arn, services, resource string) bool {
 	part := strings.SplitN(arn, ":", 6)
 	if len(part) < 6 || part[1] == "" || part[3] == "" || part[4] == "" {
@@ -204,11 +213,12 @@ func isARN(arn, services, resource string) bool {
 	return ok && name != "" && part[2] != "" && strings.Contains(" "+services+" ", " "+part[2]+" ")
 }
 
-// isName reports whether a name is made of what names on AWS are made of.
+// isName reports whether a name has only characters that names on AWS may have.
 func isName(name string, path bool) bool {
 	for _, c := range []byte(name) {
 		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.', path && c == '/':
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.':
+		case path && c == '/':
 		default:
 			return false
 		}

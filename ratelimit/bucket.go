@@ -23,8 +23,8 @@ type Limit struct {
 	Burst int
 }
 
-// Validate returns an error if the rate is not above 0 and at most a million a second, if the burst
-// is below 1, or if filling the bucket takes more than 100 years.
+// Validate returns an error if the rate is not above 0 and at most a million a second, if the
+// burst is below 1, or if filling the bucket takes more than 100 years.
 func (l Limit) Validate() error {
 	if err := tokenbucket.Limit(l).Validate(); err != nil {
 		return fmt.Errorf("ratelimit: %w", err)
@@ -43,20 +43,20 @@ type Decision struct {
 	Limit int
 	// Remaining is how many tokens are left.
 	Remaining int
-	// RetryAfter is how long it takes until enough tokens are there, if nobody else takes some. It is
-	// 0 if Allowed, and [Never] if there can never be enough.
+	// RetryAfter is how long it takes until enough tokens are there, if nobody else takes some.
+	// It is 0 if Allowed, and [Never] if there can never be enough.
 	RetryAfter time.Duration
 }
 
-// Bucket is the state of a token bucket, as a value without a clock or a lock. A [Store] of your own
-// keeps it: the whole state is one time. The zero Bucket is full.
+// Bucket is the state of a token bucket, as a value without a clock or a lock. A [Store] of your
+// own keeps it: the whole state is one time. The zero Bucket is full.
 type Bucket struct {
 	// FullAt is when the bucket is full again. A time in the past means that it is full.
 	FullAt time.Time
 }
 
-// AllowN takes n tokens at time t if the bucket has them, and returns the bucket afterwards. With n
-// at 0 or below it takes nothing and returns how many tokens there are.
+// AllowN takes n tokens at time t if the bucket has them, and returns the bucket afterwards. With
+// n at 0 or below it takes nothing and returns how many tokens there are.
 func (b Bucket) AllowN(t time.Time, l Limit, n int) (Bucket, Decision) {
 	full := int64(math.MinInt64) // the zero time is outside the range of Unix times in nanoseconds
 	if !b.FullAt.IsZero() {

@@ -13,16 +13,18 @@ import (
 	"github.com/gatesock/gatesock/authz"
 )
 
-// KeyFunc chooses whose bucket an event takes tokens from: the bucket of its connection, its user,
-// its API key, its address or its route. The By functions return one; the zero KeyFunc is not valid.
+// KeyFunc chooses whose bucket an event takes tokens from: the bucket of its connection, its
+// user, its API key, its address or its route. The By functions return one; the zero KeyFunc is
+// not valid.
 type KeyFunc struct {
-	// of returns a kind of names, and a name of that kind. Equal names of different kinds are apart.
+	// of returns a kind of names, and a name of that kind. Equal names of different kinds are
+	// apart.
 	of func(req *gatesock.Request) (kind, name string)
 }
 
-// Key returns the key of an event: a kind, such as "user", and a name of that kind. If the name is
-// empty, the event is not limited. A name longer than 900 bytes, or not UTF-8, is returned as its
-// hash, since no store could take it.
+// Key returns the key of an event: a kind, such as "user", and a name of that kind. If the name
+// is empty, the event is not limited. A name longer than 900 bytes, or not UTF-8, is returned as
+// its hash, since no store could take it.
 func (k KeyFunc) Key(req *gatesock.Request) (kind, name string) {
 	kind, name = k.of(req)
 	return kind, storable(name)
@@ -53,8 +55,8 @@ func ByUser() KeyFunc {
 	}}
 }
 
-// ByAPIKey limits each API key, whether it is one of package authz/apikey or one of the gateway's.
-// Events without an API key are limited by address, as with [BySourceIP].
+// ByAPIKey limits each API key, whether it is one of package authz/apikey or one of the
+// gateway's. Events without an API key are limited by address, as with [BySourceIP].
 func ByAPIKey() KeyFunc {
 	return KeyFunc{func(req *gatesock.Request) (kind, name string) {
 		if key := authz.AttributeFrom(req, authz.APIKeyAttribute); key != "" {
@@ -68,7 +70,8 @@ func ByAPIKey() KeyFunc {
 }
 
 // BySourceIP limits each address. An IPv6 address stands for its /64 network, because a host may
-// use any address in it. Events without an address, which the gateway does not send, share one bucket.
+// use any address in it. Events without an address, which the gateway does not send, share one
+// bucket.
 func BySourceIP() KeyFunc { return KeyFunc{bySource} }
 
 func bySource(req *gatesock.Request) (kind, name string) {
@@ -83,9 +86,9 @@ func ByRoute() KeyFunc {
 	return KeyFunc{func(req *gatesock.Request) (kind, name string) { return "route", req.Route }}
 }
 
-// ByFunc limits by a name of your own, such as a room or a tenant. The kind keeps these names apart
-// from those of other functions. An event whose name is empty is not limited. It panics if of is
-// nil, or if the kind is empty, longer than 64 bytes, not UTF-8, or contains ":" or "#".
+// ByFunc limits by a name of your own, such as a room or a tenant. The kind keeps these names
+// apart from those of other functions. An event whose name is empty is not limited. It panics if
+// of is nil, or if the kind is empty, longer than 64 bytes, not UTF-8, or contains ":" or "#".
 func ByFunc(kind string, of func(req *gatesock.Request) string) KeyFunc {
 	if of == nil {
 		panic("ratelimit: ByFunc: of must not be nil")
@@ -112,9 +115,10 @@ func network(address string) string {
 // hashed begins the names that are hashes.
 const hashed = "sha256#"
 
-// storable returns a name as it is in a store's key: the name itself, or its hash if it is too long
-// for some stores or not UTF-8. Clients choose some names, and a name that no store takes must not
-// go unlimited. A name that looks like a hash is hashed too, so that no name stands for another.
+// storable returns a name as it is in a store's key: the name itself, or its hash if it is too
+// long for some stores or not UTF-8. Clients choose some names, and a name that no store takes
+// must not go unlimited. A name that looks like a hash is hashed too, so that no name stands for
+// another.
 func storable(name string) string {
 	const longest = 900
 	if len(name) <= longest && utf8.ValidString(name) && !strings.HasPrefix(name, hashed) {

@@ -5,10 +5,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gatesock/gatesock/internal/bounded"
 )
 
-// maxAccounts is how many keys a [Limiter] by a quota remembers. It asks the store again for a key
-// that it has forgotten; what was reserved for that key is lost.
+// maxAccounts is how many keys a [Limiter] by a quota remembers. It asks the store again for a
+// key that it has forgotten; what was reserved for that key is lost.
 const maxAccounts = 100_000
 
 // ledger is a quota, with what this process has reserved of it for each key.
@@ -19,7 +21,7 @@ type ledger struct {
 	now   func() time.Time
 
 	mu       sync.Mutex
-	accounts map[string]*account
+	accounts *bounded.Map[string, *account]
 	current  window
 }
 
@@ -27,7 +29,8 @@ type ledger struct {
 type window struct{ start, end time.Time }
 
 func newLedger(store QuotaStore, q Quota, batch int64, now func() time.Time) *ledger {
-	return &ledger{store: store, quota: q, batch: batch, now: now, accounts: make(map[string]*account)}
+	accounts := bounded.New[string, *account](maxAccounts, nil)
+	return &ledger{store: store, quota: q, batch: batch, now: now, accounts: accounts}
 }
 
 // take takes n units from what is reserved for a key, or from what the store has.
@@ -63,18 +66,11 @@ func (l *ledger) window(now time.Time) window {
 func (l *ledger) account(key string) *account {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	a, ok := l.accounts[key]
-	if ok {
-		return a
+	a, ok := l.accounts.Get(key)
+	if !ok {
+		a = &account{ledger: l, key: key, turn: make(chan struct{}, 1)}
+		l.accounts.Set(key, a)
 	}
-	if len(l.accounts) >= maxAccounts {
-		for other := range l.accounts {
-			delete(l.accounts, other)
-			break
-		}
-	}
-	a = &account{ledger: l, key: key, turn: make(chan struct{}, 1)}
-	l.accounts[key] = a
 	return a
 }
 
@@ -96,7 +92,8 @@ type account struct {
 // failure is one failure of the store.
 type failure struct{ err error }
 
-// spend takes n units, and returns whether there were enough and how many remain for this process.
+// spend takes n units, and returns whether there were enough and how many remain for this
+// process.
 func (a *account) spend(ctx context.Context, w window, n int64) (allowed bool, remaining int64, err error) {
 	seen := a.failed.Load()
 	select {

@@ -10,17 +10,17 @@ import (
 	"unicode/utf8"
 )
 
-// ErrInvalid is wrapped by errors that no later call can avoid: a request that makes no sense, or a
-// stored item that cannot be read. They are mistakes in the program or in the table, not failures of
-// the store, and [FailOpen] does not let events through because of them.
+// ErrInvalid is wrapped by errors that no later call can avoid: a request that makes no sense, or
+// a stored item that cannot be read. They are mistakes in the program or in the table, not
+// failures of the store, and [FailOpen] does not let events through because of them.
 var ErrInvalid = errors.New("ratelimit: invalid")
 
 // Store keeps token buckets by key. [Memory] keeps the buckets of one process; the DynamoDB store
 // keeps those of all instances of a function. Test a Store of your own with package
 // ratelimit/limittest. It must be safe for concurrent use.
 type Store interface {
-	// Take takes n tokens from the bucket of a key, if the bucket has them. A bucket that was never
-	// used is full.
+	// Take takes n tokens from the bucket of a key, if the bucket has them. A bucket that was
+	// never used is full.
 	//
 	// A key always comes with the same limit, until the program changes it; so a bucket keeps the
 	// time until it is full, rather than a number of tokens. Keys are UTF-8 of 1 to 1,500 bytes.
@@ -35,11 +35,11 @@ type FailureMode int
 
 const (
 	// FailOpen lets everything through while the store fails. Use it for limits that keep clients
-	// from harming each other, or that save money. Mistakes ([ErrInvalid]) and calls whose context
-	// has ended are still refused.
+	// from harming each other, or that save money. Mistakes ([ErrInvalid]) and calls whose
+	// context has ended are still refused.
 	FailOpen FailureMode = iota + 1
-	// FailClosed refuses everything while the store fails, with [gatesock.CodeUnavailable]. Use it
-	// for limits that protect a secret, such as attempts to sign in.
+	// FailClosed refuses everything while the store fails, with [gatesock.CodeUnavailable]. Use
+	// it for limits that protect a secret, such as attempts to sign in.
 	FailClosed
 )
 
@@ -59,13 +59,13 @@ type Limiter struct {
 	ask func(ctx context.Context, key string, n int) (Decision, error)
 }
 
-// New returns a Limiter by token buckets. The name is the first part of its keys in the store, which
-// keeps the buckets of two limiters apart; clients do not see it. Its options are [WithLogger] and
-// [WithLabel].
+// New returns a Limiter by token buckets. The name is the first part of its keys in the store,
+// which keeps the buckets of two limiters apart; clients do not see it. Its options are
+// [WithLogger] and [WithLabel].
 //
-// It panics if store is nil, if the name is empty, longer than 255 bytes or not UTF-8, if failure is
-// neither [FailOpen] nor [FailClosed], if [Limit.Validate] refuses the limit, or if the burst is
-// less than one token for each shard ([Shard]).
+// It panics if store is nil, if the name is empty, longer than 255 bytes or not UTF-8, if failure
+// is neither [FailOpen] nor [FailClosed], if [Limit.Validate] refuses the limit, or if the burst
+// is less than one token for each shard ([Shard]).
 func New(store Store, name string, limit Limit, failure FailureMode, opts ...Option) *Limiter {
 	s := apply("New", opts, "WithLogger", "WithLabel")
 	if store == nil {
@@ -104,13 +104,13 @@ func must(err error) {
 	}
 }
 
-// Allow takes n tokens or units from a key, if it has them. Use it for what is not an event, such as
-// invitations or attempts to sign in. The key is any text; the store gets a hash of a key that is
-// longer than 900 bytes or not UTF-8.
+// Allow takes n tokens or units from a key, if it has them. Use it for what is not an event, such
+// as invitations or attempts to sign in. The key is any text; the store gets a hash of a key that
+// is longer than 900 bytes or not UTF-8.
 //
-// A failure of the store is logged and counted. With [FailOpen] the decision then allows, and there
-// is no error; with [FailClosed] the error describes the failure. An [ErrInvalid] is logged and
-// returned in both modes. The end of ctx is returned and not logged.
+// A failure of the store is logged and counted. With [FailOpen] the decision then allows, and
+// there is no error; with [FailClosed] the error describes the failure. An [ErrInvalid] is logged
+// and returned in both modes. The end of ctx is returned and not logged.
 func (l *Limiter) Allow(ctx context.Context, key string, n int) (Decision, error) {
 	return l.take(ctx, l.prefix+storable(key), n)
 }

@@ -5,33 +5,39 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatesock/gatesock/internal/bounded"
 	"github.com/gatesock/gatesock/internal/tokenbucket"
-	"github.com/gatesock/gatesock/internal/until"
 )
 
 // defaultMaxKeys is how many buckets a [Memory] holds by default, and how many counters.
 const defaultMaxKeys = 100_000
 
-// Memory keeps the buckets and the counters of one process: it is a [Store] and a [QuotaStore]. Use
-// it in tests, in development, and where each process may have a limit of its own. It is safe for
-// concurrent use, and never fails.
+// Memory keeps the buckets and the counters of one process: it is a [Store] and a [QuotaStore].
+// Use it in tests, in development, and where each process may have a limit of its own. It is safe
+// for concurrent use, and never fails.
 //
-// It holds a bounded number of buckets, and of counters ([WithMaxKeys]). When it is full, it evicts a
-// bucket that is full again or an expired counter if it finds one, or else the bucket that is full
-// soonest or the counter that has counted least. An evicted key starts afresh.
+// It holds a bounded number of buckets, and of counters ([WithMaxKeys]). When it is full, a new key
+// evicts another one, which starts afresh. Of a few keys taken at random, that is the bucket that
+// is full soonest, or the counter whose period ends first and that has counted least.
 type Memory struct {
-	now     func() time.Time
-	maxKeys int
+	now func() time.Time
 
 	mu   sync.Mutex
-	full until.Map // when a bucket is full again
-	used map[string]counter
+	full *bounded.Map[string, int64] // when a bucket is full again, in nanoseconds
+	used *bounded.Map[string, counter]
 }
 
 // counter counts what is used in one period.
 type counter struct {
 	start, end time.Time
 	total      int64
+}
+
+// worth orders counters: those that end first are evicted first, and of those the ones that have
+// counted least.
+func (c counter) worth() int64 {
+	const most = 1<<28 - 1
+	return c.end.Unix()<<28 | min(c.total, most)
 }
 
 var (
@@ -42,7 +48,11 @@ var (
 // NewMemory returns an empty Memory. Its options are [WithMaxKeys] and [WithClock].
 func NewMemory(opts ...Option) *Memory {
 	s := apply("NewMemory", opts, "WithMaxKeys", "WithClock")
-	return &Memory{now: s.now, maxKeys: s.maxKeys, full: until.Map{Max: s.maxKeys}, used: make(map[string]counter)}
+	return &Memory{
+		now:  s.now,
+		full: bounded.New[string](s.maxKeys, func(full int64) int64 { return full }),
+		used: bounded.New[string](s.maxKeys, counter.worth),
+	}
 }
 
 // Take implements [Store].
@@ -57,7 +67,7 @@ func (m *Memory) takeAt(t time.Time, key string, l Limit, n int) Decision {
 	full, _ := m.full.Get(key)
 	after, d := tokenbucket.Limit(l).Take(full, now, n)
 	if after > now && after != full {
-		m.full.Set(key, after, now)
+		m.full.Set(key, after)
 	}
 	return Decision(d)
 }
@@ -66,43 +76,14 @@ func (m *Memory) takeAt(t time.Time, key string, l Limit, n int) Decision {
 func (m *Memory) Consume(_ context.Context, key string, start, end time.Time, n, maximum int64) (Usage, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c, known := m.used[key]
+	c, _ := m.used.Get(key)
 	if !c.start.Equal(start) {
 		c = counter{start: start, end: end}
 	}
 	if c.total+n > maximum {
 		return Usage{Total: c.total}, nil
 	}
-	if !known {
-		m.makeRoom(start)
-	}
 	c.total += n
-	m.used[key] = c
+	m.used.Set(key, c)
 	return Usage{Allowed: true, Total: c.total}, nil
-}
-
-// looked is how many counters are looked at to find some that can go.
-const looked = 8
-
-func (m *Memory) makeRoom(start time.Time) {
-	if len(m.used) < m.maxKeys {
-		return
-	}
-	var next string
-	var least int64
-	n := 0
-	for key, c := range m.used { // in random order
-		if !c.end.After(start) {
-			delete(m.used, key)
-		}
-		if n == 0 || c.total < least {
-			next, least = key, c.total
-		}
-		if n++; n == looked {
-			break
-		}
-	}
-	if len(m.used) >= m.maxKeys {
-		delete(m.used, next)
-	}
 }

@@ -36,7 +36,7 @@ func TestMemory(t *testing.T) {
 	require.True(t, d.Allowed)
 }
 
-// Another limit for a key goes on with what the bucket owes.
+// TestAnotherLimitForAKey checks that a key with a changed limit keeps the time until it is full.
 func TestAnotherLimitForAKey(t *testing.T) {
 	t.Parallel()
 	m := NewMemory()
@@ -59,7 +59,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	require.False(t, m.takeAt(now, "spender", l, 10).Allowed, "who owes most stays")
 
-	// Questions and refusals are not kept.
+	// Calls that take nothing are not kept.
 	m = NewMemory()
 	for i := range 100 {
 		m.takeAt(now, fmt.Sprint(i), l, 0)

@@ -8,41 +8,41 @@ import (
 	"sync"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/bounded"
 )
 
-// MiddlewareOptions changes what a middleware limits, and what happens to clients that go on. With
-// the zero value every event but $disconnect costs one token.
+// MiddlewareOptions changes what a middleware limits, and what happens to clients that go on.
+// With the zero value every event but $disconnect costs one token.
 type MiddlewareOptions struct {
 	// Routes are the keys of the only routes to limit; "$connect" may be one. If it is empty, all
 	// routes are limited.
 	Routes []string
-	// Costs is how many tokens a route takes, by its key. Other routes take one, and a cost of 0 is
-	// free. Messages that no route takes are those of "$default". A cost must not be above the
+	// Costs is how many tokens a route takes, by its key. Other routes take one, and a cost of 0
+	// is free. Messages that no route takes are those of "$default". A cost must not be above the
 	// limit's burst or quota. If Routes is set, Costs must not name other routes.
 	Costs map[string]int
-	// Router is the application's [gatesock.Router]. It is required if Routes or Costs name routes
-	// other than "$connect" and "$default": a misspelled route would limit nothing, so it panics when
-	// the router is frozen.
-	Router interface{ Routes() []gatesock.Route }
+	// Router is the application's [gatesock.Router]. It is required if Routes or Costs name
+	// routes other than "$connect" and "$default": a misspelled route would limit nothing, so it
+	// panics when the router is frozen.
+	Router interface{ Describe() gatesock.Description }
 	// DisconnectAfter closes a connection after this many rejected messages; 0 never does. Each
 	// process counts for itself.
 	DisconnectAfter int
 	// Disconnector closes the connections; DisconnectAfter requires it.
-	Disconnector interface {
-		Disconnect(ctx context.Context, from gatesock.Target) error
-	}
-	// Endpoint returns the endpoint of an event's connection, if the function serves several APIs. The
-	// default is the Disconnector's own endpoint.
+	Disconnector gatesock.Disconnector
+	// Endpoint returns the endpoint of an event's connection, if the function serves several
+	// APIs. The default is the Disconnector's own endpoint.
 	Endpoint func(req *gatesock.Request) string
 }
 
-// Middleware rejects events above the limit. A message gets [gatesock.CodeRateLimited] and the time
-// to wait, retryAfterMs; a $connect gets the same code, which is status 429. A $disconnect is never
-// limited. If the store fails, [FailOpen] lets the event through and [FailClosed] answers
-// [gatesock.CodeUnavailable].
+// Middleware rejects events above the limit. A message gets [gatesock.CodeRateLimited] and the
+// time to wait, retryAfterMs; a $connect gets the same code, which is status 429. A $disconnect
+// is never limited. If the store fails, [FailOpen] lets the event through and [FailClosed]
+// answers [gatesock.CodeUnavailable].
 //
-//	messages := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 5, Burst: 20}, ratelimit.FailOpen)
-//	r.Use(gatesock.Recover(), messages.Middleware(ratelimit.ByConnection(), ratelimit.MiddlewareOptions{}))
+//	limit := ratelimit.Limit{Rate: 5, Burst: 20}
+//	messages := ratelimit.New(store, "messages", limit, ratelimit.FailOpen)
+//	r.Use(messages.Middleware(ratelimit.ByConnection(), ratelimit.MiddlewareOptions{}))
 //
 // It panics if by is the zero [KeyFunc], or if the options contradict each other or the limit.
 //
@@ -56,8 +56,8 @@ type MiddlewareOptions struct {
 //
 // # Routes that cost too much
 //
-// A route that costs more than the limit ever allows gets [gatesock.CodePermissionDenied]. It still
-// takes one token, so that clients cannot repeat it without end; a quota is not charged.
+// A route that costs more than the limit ever allows gets [gatesock.CodePermissionDenied]. It
+// still takes one token, so that clients cannot repeat it without end; a quota is not charged.
 func (l *Limiter) Middleware(by KeyFunc, o MiddlewareOptions) gatesock.Middleware {
 	all := []*Limiter{l}
 	g := newGuard(by, o, l.most, func(context.Context, *gatesock.Request) ([]*Limiter, error) { return all, nil })
@@ -65,12 +65,12 @@ func (l *Limiter) Middleware(by KeyFunc, o MiddlewareOptions) gatesock.Middlewar
 }
 
 // MiddlewareFor is [Limiter.Middleware] for limits that depend on the event: choose returns the
-// limiters that apply to it, in order. An event must pass all of them; what one rejects, those before
-// it have already taken. An error of choose rejects the event with [gatesock.CodeUnavailable]. Package
-// plan chooses by the client's plan.
+// limiters that apply to it, in order. An event must pass all of them; what one rejects, those
+// before it have already taken. An error of choose rejects the event with
+// [gatesock.CodeUnavailable]. Package plan chooses by the client's plan.
 //
-// It panics as [Limiter.Middleware] does, and if choose is nil. A route that costs more than a chosen
-// limiter allows at once is rejected with [gatesock.CodePermissionDenied].
+// It panics as [Limiter.Middleware] does, and if choose is nil. A route that costs more than a
+// chosen limiter allows at once is rejected with [gatesock.CodePermissionDenied].
 func MiddlewareFor(
 	by KeyFunc, o MiddlewareOptions, choose func(ctx context.Context, req *gatesock.Request) ([]*Limiter, error),
 ) gatesock.Middleware {
@@ -90,7 +90,7 @@ type guard struct {
 	options  MiddlewareOptions
 	costs    map[string]int // by route
 	other    int            // of routes that are not in costs
-	rejected rejections
+	rejected *rejections
 }
 
 // newGuard returns a guard, or panics on options that make no sense. most is the highest cost.
@@ -103,13 +103,23 @@ func newGuard(
 	checkRoutes(o)
 	for route, cost := range o.Costs {
 		if cost < 0 || most != anyCost && cost > most {
-			panic(fmt.Sprintf("ratelimit: the cost %d of route %q must be from 0 to %d, which may be done at once", cost, route, most))
+			panic(
+				fmt.Sprintf(
+					"ratelimit: the cost %d of route %q must be from 0 to %d, which may be done at once",
+					cost,
+					route,
+					most,
+				),
+			)
 		}
 	}
 	if o.DisconnectAfter < 0 || o.DisconnectAfter > 0 && o.Disconnector == nil {
 		panic("ratelimit: DisconnectAfter must not be negative, and requires a Disconnector")
 	}
-	g := &guard{limiters: limiters, by: by, options: o, costs: maps.Clone(o.Costs), other: 1}
+	g := &guard{
+		limiters: limiters, by: by, options: o, costs: maps.Clone(o.Costs), other: 1,
+		rejected: newRejections(),
+	}
 	if len(o.Routes) > 0 {
 		g.other = 0
 		g.costs = make(map[string]int, len(o.Routes))
@@ -168,8 +178,8 @@ func (g *guard) admit(ctx context.Context, req *gatesock.Request) error {
 	return nil
 }
 
-// charge takes the cost of an event. If no wait would ever help, it takes one token instead, so that
-// such an event cannot be sent without end.
+// charge takes the cost of an event. If no wait would ever help, it takes one token instead, so
+// that such an event cannot be sent without end.
 func (l *Limiter) charge(ctx context.Context, key string, cost int) (Decision, error) {
 	d, err := Decision{RetryAfter: Never}, error(nil)
 	if cost <= l.most {
@@ -183,7 +193,8 @@ func (l *Limiter) charge(ctx context.Context, key string, cost int) (Decision, e
 	return d, err
 }
 
-// reject returns the error for the client. It does not name the limiter; its cause, for the log, does.
+// reject returns the error for the client. It does not name the limiter; its cause, for the log,
+// does.
 func (g *guard) reject(ctx context.Context, req *gatesock.Request, l *Limiter, cost int, d Decision) error {
 	g.disconnect(ctx, req, l)
 	cause := fmt.Errorf("ratelimit: above the limit of %s", l.label)
@@ -218,32 +229,27 @@ func (g *guard) disconnect(ctx context.Context, req *gatesock.Request, l *Limite
 // rejections counts the rejected messages of connections.
 type rejections struct {
 	mu sync.Mutex
-	n  map[string]int
+	n  *bounded.Map[string, int]
 }
 
-// maxCounted is how many connections are counted at most; one more evicts another.
+// maxCounted is how many connections are counted at most.
 const maxCounted = 10_000
+
+func newRejections() *rejections {
+	return &rejections{n: bounded.New[string](maxCounted, func(n int) int64 { return int64(n) })}
+}
 
 // reach counts one more message, and reports whether the count has reached a multiple of enough.
 func (r *rejections) reach(id string, enough int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.n == nil {
-		r.n = make(map[string]int)
-	}
-	n, known := r.n[id]
-	if !known && len(r.n) >= maxCounted {
-		for other := range r.n {
-			delete(r.n, other)
-			break
-		}
-	}
-	r.n[id] = n + 1
+	n, _ := r.n.Get(id)
+	r.n.Set(id, n+1)
 	return (n+1)%enough == 0
 }
 
 func (r *rejections) forget(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.n, id)
+	r.n.Delete(id)
 }

@@ -58,7 +58,11 @@ func TestMessagesAboveTheLimit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(store *ratelimit.Memory, _ func() time.Time) *gatesock.Router {
 		l := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 2, Burst: 3}, ratelimit.FailOpen)
-		return limited(l, ratelimit.ByConnection(), ratelimit.MiddlewareOptions{Costs: map[string]int{"export": 3, "ping": 0}})
+		return limited(
+			l,
+			ratelimit.ByConnection(),
+			ratelimit.MiddlewareOptions{Costs: map[string]int{"export": 3, "ping": 0}},
+		)
 	})
 	ann, bob := w.Connect(), w.Connect()
 	for range 3 {
@@ -87,7 +91,11 @@ func TestConnectsAboveTheLimit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(store *ratelimit.Memory, _ func() time.Time) *gatesock.Router {
 		l := ratelimit.New(store, "connects", ratelimit.Limit{Rate: 1, Burst: 2}, ratelimit.FailOpen)
-		return limited(l, ratelimit.BySourceIP(), ratelimit.MiddlewareOptions{Routes: []string{"$connect", "export"}, Costs: map[string]int{"export": 2}})
+		return limited(
+			l,
+			ratelimit.BySourceIP(),
+			ratelimit.MiddlewareOptions{Routes: []string{"$connect", "export"}, Costs: map[string]int{"export": 2}},
+		)
 	})
 	from := wstest.WithSourceIP("2001:db8:1:2:3::1")
 	ann := w.Connect(from)
@@ -127,13 +135,15 @@ func TestKeys(t *testing.T) {
 			ratelimit.ByUser(), as(), as(wstest.WithUser("source:127.0.0.1")), nil,
 		},
 		"API key": {
-			ratelimit.ByAPIKey(), as(wstest.WithAuthorizerContext("bob", map[string]any{"attr.key": "k1"})), as(wstest.WithAuthorizerContext("ann", map[string]any{"attr.key": "k2"})),
+			ratelimit.ByAPIKey(), as(wstest.WithAuthorizerContext("bob", map[string]any{"attr.key": "k1"})),
+			as(wstest.WithAuthorizerContext("ann", map[string]any{"attr.key": "k2"})),
 			options{wstest.WithAuthorizerContext("ann", map[string]any{"attr.key": "k1"})},
 		},
 		"no API key": {ratelimit.ByAPIKey(), as(), as(wstest.WithSourceIP("192.0.2.1")), nil},
 		"one's own": {
 			ratelimit.ByFunc("tenant", func(req *gatesock.Request) string { return req.Authorizer["tenant"] }),
-			as(wstest.WithAuthorizerContext("bob", map[string]any{"tenant": "t1"})), as(wstest.WithAuthorizerContext("ann", map[string]any{"tenant": "t2"})),
+			as(wstest.WithAuthorizerContext("bob", map[string]any{"tenant": "t1"})),
+			as(wstest.WithAuthorizerContext("ann", map[string]any{"tenant": "t2"})),
 			options{wstest.WithAuthorizerContext("ann", map[string]any{"tenant": "t1"})},
 		},
 	} {
@@ -166,7 +176,11 @@ func TestKeys(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, func(store *ratelimit.Memory, _ func() time.Time) *gatesock.Router {
 			l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 1}, ratelimit.FailOpen)
-			return limited(l, ratelimit.ByFunc("none", func(*gatesock.Request) string { return "" }), ratelimit.MiddlewareOptions{})
+			return limited(
+				l,
+				ratelimit.ByFunc("none", func(*gatesock.Request) string { return "" }),
+				ratelimit.MiddlewareOptions{},
+			)
 		})
 		ann := w.Connect()
 		for range 10 {
@@ -199,7 +213,10 @@ func TestWhenTheStoreFails(t *testing.T) {
 	require.Equal(t, 503, h.ConnectRefused())
 	_, err := closed.Allow(t.Context(), "k", 1)
 	require.ErrorContains(t, err, "ratelimit: sign-in: the table is gone")
-	h = wstest.New(t, limited(closed, ratelimit.ByRoute(), ratelimit.MiddlewareOptions{Costs: map[string]int{"$connect": 0}}))
+	h = wstest.New(
+		t,
+		limited(closed, ratelimit.ByRoute(), ratelimit.MiddlewareOptions{Costs: map[string]int{"$connect": 0}}),
+	)
 	e := h.Connect().Request("say", nil).ExpectError(gatesock.CodeUnavailable)
 	require.Equal(t, "the limits cannot be checked now", e.Message)
 }
@@ -210,7 +227,10 @@ func TestDisconnectAfterRefusals(t *testing.T) {
 	store := ratelimit.NewMemory(ratelimit.WithClock(func() time.Time { return h.Now() }))
 	l := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 1, Burst: 1}, ratelimit.FailOpen)
 	gateway := &hangUp{}
-	h = wstest.New(t, limited(l, ratelimit.ByConnection(), ratelimit.MiddlewareOptions{DisconnectAfter: 3, Disconnector: gateway}))
+	h = wstest.New(
+		t,
+		limited(l, ratelimit.ByConnection(), ratelimit.MiddlewareOptions{DisconnectAfter: 3, Disconnector: gateway}),
+	)
 	gateway.of = h.Gateway().Disconnect
 	ann, bob := h.Connect(), h.Connect()
 	ann.Request("say", nil).ExpectAck()
@@ -237,7 +257,7 @@ func TestRatesAreReadable(t *testing.T) {
 	require.Equal(t, "too many requests: the limit is 0.1667 a second, 1 at once", e.Message)
 }
 
-// A $disconnect takes nothing, and is never refused: what there is to be tidied up is.
+// A $disconnect takes nothing and is never refused, so that the application can clean up.
 func TestDisconnectsAreNotLimited(t *testing.T) {
 	t.Parallel()
 	left := 0

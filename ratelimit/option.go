@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Option is an option of [New], [NewQuota] or [NewMemory]. Each option names the constructors that
-// take it; the others panic on it.
+// Option is an option of [New], [NewQuota] or [NewMemory]. Each option names the constructors
+// that take it; the others panic on it.
 type Option interface{ apply(s *settings) }
 
 // settings is what options set.
@@ -27,7 +27,8 @@ type option struct {
 
 func (o option) apply(s *settings) { o.set(s) }
 
-// apply returns the defaults with options, or panics on an option that the constructor does not take.
+// apply returns the defaults with options, or panics on an option that the constructor does not
+// take.
 func apply(constructor string, opts []Option, takes ...string) settings {
 	s := settings{now: time.Now, batch: 1, maxKeys: defaultMaxKeys}
 	for _, o := range opts {
@@ -48,9 +49,9 @@ func WithLogger(l *slog.Logger) Option {
 	return option{"WithLogger", func(s *settings) { s.log = l }}
 }
 
-// WithLabel sets the name of the limiter in logs and errors, for [New] and [NewQuota]. The default
-// is the limiter's name, which is also a part of its keys. Set it where several limiters share keys.
-// It panics if the label is empty.
+// WithLabel sets the name of the limiter in logs and errors, for [New] and [NewQuota]. The
+// default is the limiter's name, which is also a part of its keys. Set it where several limiters
+// share keys. It panics if the label is empty.
 func WithLabel(label string) Option {
 	if label == "" {
 		panic("ratelimit: WithLabel: the label must not be empty")
@@ -58,8 +59,8 @@ func WithLabel(label string) Option {
 	return option{"WithLabel", func(s *settings) { s.label = label }}
 }
 
-// WithClock sets the time of a quota's period and of a [Memory], for [NewQuota] and [NewMemory]. The
-// default is [time.Now]. It panics if now is nil.
+// WithClock sets the time of a quota's period and of a [Memory], for [NewQuota] and [NewMemory].
+// The default is [time.Now]. It panics if now is nil.
 func WithClock(now func() time.Time) Option {
 	if now == nil {
 		panic("ratelimit: WithClock: now must not be nil")
@@ -68,9 +69,9 @@ func WithClock(now func() time.Time) Option {
 }
 
 // WithBatchSize sets how many units of a quota a process takes from the store at once, for
-// [NewQuota]. The default is 1. With k, only every k-th unit is a call of the store, which divides
-// the cost by k. In exchange, up to k−1 units for each key are lost when a process ends: they count
-// as used. It panics if k is below 1.
+// [NewQuota]. The default is 1. With k, only every k-th unit is a call of the store, which
+// divides the cost by k. In exchange, up to k−1 units for each key are lost when a process ends:
+// they count as used. It panics if k is below 1.
 func WithBatchSize(k int) Option {
 	if k < 1 {
 		panic(fmt.Sprintf("ratelimit: WithBatchSize: the size %d must be at least 1", k))

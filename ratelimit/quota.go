@@ -40,8 +40,8 @@ type Quota struct {
 	Max int64
 	// Per is the period.
 	Per Period
-	// Zone is the time zone of the period's boundaries; nil means UTC. [time.LoadLocation] needs the
-	// time zone database, which Lambda's provided.al2023 lacks: import time/tzdata.
+	// Zone is the time zone of the period's boundaries; nil means UTC. [time.LoadLocation] needs
+	// the time zone database, which Lambda's provided.al2023 lacks: import time/tzdata.
 	Zone *time.Location
 }
 
@@ -110,10 +110,10 @@ type Usage struct {
 	Total int64
 }
 
-// NewQuota returns a Limiter by a quota. [Decision.RetryAfter] is the time until the period ends. A
-// process remembers what was refused, so that further refusals do not call the store. The name and
-// the panics are those of [New], and it panics if [Quota.Validate] refuses the quota. It takes all
-// options but [WithMaxKeys].
+// NewQuota returns a Limiter by a quota. [Decision.RetryAfter] is the time until the period ends.
+// A process remembers what was refused, so that further refusals do not call the store. The name
+// and the panics are those of [New], and it panics if [Quota.Validate] refuses the quota. It
+// takes all options but [WithMaxKeys].
 func NewQuota(store QuotaStore, name string, q Quota, failure FailureMode, opts ...Option) *Limiter {
 	s := apply("NewQuota", opts, "WithLogger", "WithLabel", "WithClock", "WithBatchSize")
 	if store == nil {

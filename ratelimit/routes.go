@@ -26,13 +26,22 @@ func checkRoutes(o MiddlewareOptions) {
 	for _, route := range routesOf(o) {
 		switch {
 		case route == gatesock.RouteDisconnect:
-			panic(fmt.Sprintf("ratelimit: MiddlewareOptions name the route %q, but %q is never limited", route, route))
+			panic(
+				fmt.Sprintf("ratelimit: MiddlewareOptions name the route %q, but %q is never limited", route, route),
+			)
 		case route == "" || isCustom(route) && strings.HasPrefix(route, "$"):
-			panic(fmt.Sprintf("ratelimit: MiddlewareOptions name the route %q, which the gateway does not have", route))
+			panic(
+				fmt.Sprintf("ratelimit: MiddlewareOptions name the route %q, which the gateway does not have", route),
+			)
 		case isCustom(route) && o.Router == nil:
 			panic(fmt.Sprintf("ratelimit: MiddlewareOptions name the route %q: set Router to look it up in", route))
 		case len(o.Routes) > 0 && !slices.Contains(o.Routes, route):
-			panic(fmt.Sprintf("ratelimit: MiddlewareOptions have a cost for the route %q, which is not among Routes", route))
+			panic(
+				fmt.Sprintf(
+					"ratelimit: MiddlewareOptions have a cost for the route %q, which is not among Routes",
+					route,
+				),
+			)
 		}
 	}
 }
@@ -43,7 +52,7 @@ func checkRegistered(o MiddlewareOptions) {
 		return
 	}
 	var has []string
-	for _, r := range o.Router.Routes() {
+	for _, r := range o.Router.Describe().Routes {
 		has = append(has, r.Key)
 	}
 	for _, route := range routesOf(o) {

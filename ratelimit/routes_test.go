@@ -13,9 +13,10 @@ import (
 // ofNone is a router that has no routes.
 type ofNone struct{}
 
-func (ofNone) Routes() []gatesock.Route { return nil }
+func (ofNone) Describe() gatesock.Description { return gatesock.Description{} }
 
-// A route that a Rule misspells is told when the program starts: it would limit nothing.
+// TestMisspeltRoutes checks that a misspelled route panics when the program starts, since it would
+// limit nothing.
 func TestMisspeltRoutes(t *testing.T) {
 	t.Parallel()
 	l := ratelimit.New(ratelimit.NewMemory(), "x", ratelimit.Limit{Rate: 1, Burst: 20}, ratelimit.FailOpen)
@@ -47,15 +48,29 @@ func TestMisspeltRoutes(t *testing.T) {
 			require.Contains(t, panicked, c.says)
 		})
 	}
-	require.PanicsWithValue(t, `ratelimit: MiddlewareOptions name the route "export": set Router to look it up in`, func() {
-		l.Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{Costs: map[string]int{"export": 1}})
-	})
+	require.PanicsWithValue(
+		t,
+		`ratelimit: MiddlewareOptions name the route "export": set Router to look it up in`,
+		func() {
+			l.Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{Costs: map[string]int{"export": 1}})
+		},
+	)
 
-	// Routes may be registered after the middleware, and those of the gateway need no router.
+	// Routes may be registered after the middleware; $connect and $default need no Router.
 	r := gatesock.New(gatesock.WithLogger(silent()))
-	r.Use(l.Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{Router: r, Costs: map[string]int{"late": 3, "$default": 2}}))
+	r.Use(
+		l.Middleware(
+			ratelimit.ByUser(),
+			ratelimit.MiddlewareOptions{Router: r, Costs: map[string]int{"late": 3, "$default": 2}},
+		),
+	)
 	r.Use(l.Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{Routes: []string{"$connect", "$default"}}))
 	gatesock.Handle(r, "late", func(context.Context, *gatesock.Request, struct{}) error { return nil })
-	r.Use(l.Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{Router: ofNone{}, Costs: map[string]int{"$connect": 2, "$default": 2}}))
+	r.Use(
+		l.Middleware(
+			ratelimit.ByUser(),
+			ratelimit.MiddlewareOptions{Router: ofNone{}, Costs: map[string]int{"$connect": 2, "$default": 2}},
+		),
+	)
 	require.NotPanics(t, r.Freeze)
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// admitted is how many of the requests of a minute a store lets through, at a multiple of the rate and evenly spread.
+// admitted is how many of the requests of a minute a store lets through, at a multiple of the
+// rate and evenly spread.
 func admitted(t *testing.T, store Store, now *time.Time, l Limit, load float64) int {
 	t.Helper()
 	step := time.Duration(float64(time.Second) / (l.Rate * load))
@@ -69,7 +70,7 @@ func TestWhatIsTooMuchForAShard(t *testing.T) {
 		require.LessOrEqual(t, d.RetryAfter, 4*time.Second)
 	}
 	require.Equal(t, 10, total, "what is left over belongs to the first shards")
-	// One that always begins with the first shard still finds the other.
+	// A call that begins with an empty shard still finds the other.
 	s = shardsOf(NewMemory(WithClock(noon)), 2)
 	s.pick = func(int) int { return 0 }
 	for range 4 {

@@ -7,12 +7,17 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/gatesock/gatesock/emulator"
 )
 
-// Client is a connected client, in memory ([Harness.Connect]) or over a socket ([Server.Dial]). What it sends and
-// expects fails the test at once, by FailNow, when it can't be.
+// Client is a connected client, in memory ([Harness.Connect]) or over a socket ([Server.Dial]). It
+// sends with [Client.Request], [Client.Send] and [Client.SendText], and expects frames with the
+// Expect methods. If it cannot send, or does not receive what it expects, it fails the test at
+// once.
 //
-// A Client is safe for concurrent use, but for what testing says about FailNow in other goroutines than the test's.
+// A Client is safe for concurrent use. Only the test's own goroutine may fail the test, because
+// package testing permits FailNow in no other.
 type Client struct {
 	t           testing.TB
 	name        string
@@ -21,53 +26,63 @@ type Client struct {
 	link        link
 	inbox       *inbox
 	timeout     time.Duration
-	refs        *atomic.Uint64 // of the harness: a reply to another client's request is none to ours
+	ids         *atomic.Uint64 // of the harness, so that no two clients use the same id
 }
 
-// link is a client's way to its gateway.
+// link connects a client to its gateway.
 type link interface {
-	// send sends a message. In memory it returns when all that the message causes has happened.
+	// send sends a message. In memory it returns when everything that the message causes has happened.
 	send(ctx context.Context, data []byte, binary bool) error
-	// close sends a close frame and waits for $disconnect; code 0 is a frame without a code.
+	// close sends a close frame and waits for $disconnect. Code 0 is a frame without a code.
 	close(ctx context.Context, code int, reason string) error
-	// drop breaks the connection and waits for $disconnect.
-	drop(ctx context.Context) error
-	// settle returns when everything that was on its way to the client is in its inbox.
+	// abort breaks the connection and waits for $disconnect.
+	abort(ctx context.Context) error
+	// settle returns when the client has received everything that was on its way.
 	settle(ctx context.Context) error
 }
 
-// settleTimeout bounds the waits for what should come by itself, as the end of $disconnect, and is the default of
-// [WithTimeout]. Only a test that fails waits for so long, and a machine that runs many tests at once needs it now and
-// then. It is longer than the gateway's integration timeout, so that over sockets the gateway answers first.
+// settleTimeout bounds the waits for what should happen without the test, such as the end of
+// $disconnect, and is the default of [WithTimeout]. Only a failing test waits for so long, and
+// sometimes a busy machine. It is longer than the gateway's integration timeout, so that over
+// sockets the gateway answers first.
 const settleTimeout = 30 * time.Second
 
-// ID is the connection id. Over a socket it is known from the event of $connect, and empty if the API has no such route.
+// ID returns the connection id. Over a socket it comes from the $connect event, and is empty if the
+// API has no such route.
 func (c *Client) ID() string { return c.id }
 
-// Subprotocol is the one that the handler of $connect chose, empty if none.
+// Subprotocol returns the subprotocol that the handler of $connect selected, or "" if it selected
+// none.
 func (c *Client) Subprotocol() string { return c.subprotocol }
 
-// Frames gives all that was received so far, in order: matched or not, empty frames too. Call it after an Expect
-// method: over a socket frames may be on their way.
+// Frames returns all frames that the client has received, in order, including empty and matched
+// ones. Over a socket, call it after an Expect method, because frames may still be on their way.
 func (c *Client) Frames() []Frame { return c.inbox.all() }
 
-// String names the client as failures do.
+// String returns the name of the client in failures.
 func (c *Client) String() string { return fmt.Sprintf("%s (%s)", clip(c.name), c.id) }
 
-// Request sends a request with an id of its own, {"action":action,"id":"…", …the members of v}, and returns it
-// as a [Call], to expect the answer by. Nil stands for no members; otherwise v must encode to a JSON object. The names of
-// the members are those that the app describes ([gatesock.WithEnvelope]), in what the client receives too.
+// Request sends a request with an unused id, {"action":action,"id":"…", …the members of v}, and
+// returns a [Call] for its answer:
 //
-// In memory it returns when the handler has returned and its answer and its posts are delivered.
+//	var sum Sum
+//	client.Request("add", Add{A: 1, B: 2}).ExpectReply(&sum)
+//
+// v must encode to a JSON object. If it is nil, the request has no members of its own. If the App
+// has other names for the members ([gatesock.WithEnvelope]), the client uses them, also in what it
+// receives.
+//
+// In memory, Request returns when the handler has returned, and its answer and its posts are
+// delivered.
 func (c *Client) Request(action string, v any) *Call {
 	c.t.Helper()
-	call := &Call{client: c, action: action, id: strconv.FormatUint(c.refs.Add(1), 10)}
+	call := &Call{client: c, action: action, id: strconv.FormatUint(c.ids.Add(1), 10)}
 	c.request(action, call.id, v)
 	return call
 }
 
-// Send sends a request without an id, to which a route without a reply answers nothing. It is otherwise like
-// [Client.Request].
+// Send sends a request without an id. A route without a reply does not answer it. It is otherwise
+// like [Client.Request].
 func (c *Client) Send(action string, v any) {
 	c.t.Helper()
 	c.request(action, "", v)
@@ -82,13 +97,13 @@ func (c *Client) request(action, id string, v any) {
 	c.SendText(frame)
 }
 
-// SendText sends a text message as it is, in one frame: above 32 KiB the gateway closes the connection.
+// SendText sends any text message, in one frame. Above 32 KiB the gateway closes the connection.
 func (c *Client) SendText(text string) {
 	c.t.Helper()
 	c.send([]byte(text), false)
 }
 
-// SendBinary sends a binary message, for which the gateway closes the connection.
+// SendBinary sends a binary message. The gateway closes the connection for it.
 func (c *Client) SendBinary(data []byte) {
 	c.t.Helper()
 	c.send(data, true)
@@ -101,19 +116,20 @@ func (c *Client) send(data []byte, binary bool) {
 	}
 }
 
-// Close closes the connection from the client's side, with a close frame of that code and reason; code 0 sends
-// none, as a browser's close(). It returns when $disconnect has ended. On a connection that has ended it does
-// nothing.
+// Close closes the connection with a close frame of that code and reason. With code 0 the frame has
+// no code, like that of a browser's close(). Close returns when $disconnect has ended. If the
+// connection has already ended, it does nothing.
 func (c *Client) Close(code int, reason string) {
 	c.t.Helper()
 	c.hangUp(func(ctx context.Context) error { return c.link.close(ctx, code, reason) })
 }
 
-// Drop breaks the connection without a close frame. The gateway notices at once, which on AWS may take until the
-// idle timeout. It returns when $disconnect has ended. On a connection that has ended it does nothing.
+// Abort breaks the connection without a close frame. The gateway notices at once; on AWS that may
+// take until the idle timeout. Abort returns when $disconnect has ended. If the connection has
+// already ended, it does nothing.
 func (c *Client) Abort() {
 	c.t.Helper()
-	c.hangUp(c.link.drop)
+	c.hangUp(c.link.abort)
 }
 
 func (c *Client) hangUp(end func(context.Context) error) {
@@ -125,3 +141,49 @@ func (c *Client) hangUp(end func(context.Context) error) {
 		c.t.Fatalf("wstest: %s can't end its connection: %v%s", c, err, c.inbox)
 	}
 }
+
+// memoryLink is a link without a socket. It is also the [emulator.Client] that the gateway sends
+// to.
+type memoryLink struct {
+	harness *Harness
+	session *emulator.Session
+	inbox   *inbox
+}
+
+// Send receives a message from the gateway.
+func (l *memoryLink) Send(data []byte) error {
+	l.inbox.add(string(data))
+	return nil
+}
+
+// Close receives the gateway's close frame.
+func (l *memoryLink) Close(code int, reason string) {
+	l.inbox.end(closing{code: code, reason: reason})
+}
+
+func (l *memoryLink) send(ctx context.Context, data []byte, binary bool) error {
+	limit := l.harness.patience()
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if err := l.session.Receive(ctx, emulator.Message{Data: data, Binary: binary}); err != nil {
+		return err
+	}
+	if ctx.Err() == nil {
+		return nil
+	}
+	return l.harness.watch.unfinished(l.session.ID(), limit)
+}
+
+func (l *memoryLink) close(ctx context.Context, code int, reason string) error {
+	l.session.Close(ctx, code, reason)
+	return ctx.Err()
+}
+
+func (l *memoryLink) abort(ctx context.Context) error {
+	l.session.Abort(ctx)
+	return ctx.Err()
+}
+
+// settle waits for the $disconnect of connections that were closed through the @connections API.
+// Everything else has happened when the call that causes it returns.
+func (l *memoryLink) settle(ctx context.Context) error { return l.harness.awaitDisconnects(ctx) }

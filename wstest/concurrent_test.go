@@ -15,7 +15,8 @@ const (
 	pushes  = 10
 )
 
-// pushAll lets every client say something several times, at once with the others, and checks what all of them see.
+// pushAll lets every client say something several times, all at the same time, and checks what each
+// receives.
 func pushAll(t *testing.T, clients []*wstest.Client) {
 	t.Helper()
 	for _, c := range clients {
@@ -44,7 +45,7 @@ func pushAll(t *testing.T, clients []*wstest.Client) {
 	}
 }
 
-func TestManyPushAtOnce(t *testing.T) {
+func TestManyRequestsAtOnce(t *testing.T) {
 	t.Parallel()
 	rec := wstest.NewRecorder()
 	h := wstest.New(t, newRoom(rec), wstest.WithPoster(rec))
@@ -55,7 +56,7 @@ func TestManyPushAtOnce(t *testing.T) {
 	pushAll(t, clients)
 }
 
-func TestManyPushAtOnceOverSockets(t *testing.T) {
+func TestManyRequestsAtOnceOverSockets(t *testing.T) {
 	t.Parallel()
 	rec := wstest.NewRecorder()
 	srv := wstest.NewServer(t, newRoom(rec), wstest.WithPoster(rec))
@@ -66,7 +67,7 @@ func TestManyPushAtOnceOverSockets(t *testing.T) {
 	pushAll(t, clients)
 }
 
-// TestHeldHandler shows that one client's handler may be held while others go on.
+// TestHeldHandler checks that a handler that blocks does not block those of other clients.
 func TestHeldHandler(t *testing.T) {
 	t.Parallel()
 	rec := wstest.NewRecorder()
@@ -90,8 +91,8 @@ func TestHeldHandler(t *testing.T) {
 	alice.ExpectNone()
 }
 
-// TestDisconnectedByTheHandler shows that the $disconnect that follows a call of the @connections API is waited for,
-// though the call does not.
+// TestDisconnectedByTheHandler checks that a request also waits for the $disconnect after a call of
+// the @connections API, although the call itself does not.
 func TestDisconnectedByTheHandler(t *testing.T) {
 	t.Parallel()
 	rec := wstest.NewRecorder()

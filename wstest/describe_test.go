@@ -13,7 +13,7 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// forgetful is a wrapper that says nothing of what it wraps.
+// forgetful is a wrapper that hides what it wraps.
 type forgetful struct{ lambda.Handler }
 
 type refusing struct{}
@@ -22,7 +22,8 @@ func (refusing) Invoke(context.Context, []byte) ([]byte, error) {
 	return nil, errors.New("Unauthorized")
 }
 
-// A wrapper loses neither the authorizer nor the replies, and one that forgets to describe itself lets nobody in.
+// TestWrappedHandlers checks that gatesock.Wrap keeps the authorizer and the replies, and that
+// every connection fails behind a wrapper that hides the App.
 func TestWrappedHandlers(t *testing.T) {
 	t.Parallel()
 	wrap := func(h lambda.Handler) lambda.Handler { return forgetful{h} }

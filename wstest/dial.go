@@ -18,12 +18,12 @@ import (
 	"github.com/gatesock/gatesock/emulator"
 )
 
-// dialHeader tells the server which of the test's handshakes a request is. Handlers do not see it.
+// dialHeader identifies a request as one of the test's handshakes. Handlers do not see it.
 const dialHeader = "Wstest-Dial"
 
 type dialKey struct{}
 
-// dial is a handshake on its way: what the server has to know of it, and what it finds out.
+// dial is a pending handshake: what the server must know about it, and its connection id.
 type dial struct {
 	request *request
 
@@ -31,7 +31,7 @@ type dial struct {
 	id string
 }
 
-// saw takes note of the connection id that the gateway has given the handshake.
+// saw records the connection id that the gateway has assigned.
 func (d *dial) saw(connectionID string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -44,20 +44,22 @@ func (d *dial) connectionID() string {
 	return d.id
 }
 
-// Dial connects a client over a socket, and fails the test t if it is refused. t may be a subtest's.
+// Dial connects a client over a socket. It fails the test t, which may be a subtest, if the
+// connection is refused.
 func (s *Server) Dial(t testing.TB, opts ...ConnectOption) *Client {
 	t.Helper()
-	c, refused := s.TryDial(t, opts...)
+	c, refused := s.dial(t, opts)
 	if refused != nil {
 		t.Fatalf("wstest: expected the connection to open, but it was refused with status %d %s", refused.StatusCode, clip(refused.Message))
 	}
 	return c
 }
 
-// DialRefused demands that a connection is refused, and gives the HTTP status.
+// DialRefused tries to connect over a socket, and returns the HTTP status with which the connection
+// is refused. It fails the test t if the connection opens.
 func (s *Server) DialRefused(t testing.TB, opts ...ConnectOption) int {
 	t.Helper()
-	c, refused := s.TryDial(t, opts...)
+	c, refused := s.dial(t, opts)
 	if refused == nil {
 		t.Fatalf("wstest: expected the connection to be refused, but it opened as %s", c)
 		return 0
@@ -65,12 +67,12 @@ func (s *Server) DialRefused(t testing.TB, opts ...ConnectOption) int {
 	return refused.StatusCode
 }
 
-// TryDial connects a client over a socket, or tells how it was refused. One of the two is nil.
-func (s *Server) TryDial(t testing.TB, opts ...ConnectOption) (*Client, *emulator.HandshakeError) {
+// dial connects a client over a socket, or returns how the connection was refused.
+func (s *Server) dial(t testing.TB, opts []ConnectOption) (*Client, *emulator.HandshakeError) {
 	t.Helper()
 	d := &dial{request: newRequest(opts)}
 	if err := d.request.err; err != nil {
-		t.Fatalf("wstest: dialling: %v", err)
+		t.Fatalf("wstest: dialing: %v", err)
 		return nil, nil
 	}
 	token := rand.Text()
@@ -82,7 +84,7 @@ func (s *Server) TryDial(t testing.TB, opts ...ConnectOption) (*Client, *emulato
 	defer cancel()
 	conn, refused, err := s.handshake(ctx, d.request, token)
 	if err != nil {
-		t.Fatalf("wstest: dialling: %v", err)
+		t.Fatalf("wstest: dialing: %v", err)
 	}
 	if conn == nil {
 		return nil, refused
@@ -94,7 +96,9 @@ func (s *Server) TryDial(t testing.TB, opts ...ConnectOption) (*Client, *emulato
 	return c, nil
 }
 
-func (s *Server) handshake(ctx context.Context, r *request, token string) (*websocket.Conn, *emulator.HandshakeError, error) {
+func (s *Server) handshake(
+	ctx context.Context, r *request, token string,
+) (*websocket.Conn, *emulator.HandshakeError, error) {
 	header := r.Header.Clone()
 	maps.DeleteFunc(header, func(name string, _ []string) bool {
 		return strings.EqualFold(name, "Sec-WebSocket-Protocol") // the client sets it
@@ -105,7 +109,7 @@ func (s *Server) handshake(ctx context.Context, r *request, token string) (*webs
 		url += "?" + r.Query.Encode()
 	}
 	conn, response, err := websocket.Dial(ctx, url, &websocket.DialOptions{
-		// Without idle connections there are no goroutines that outlive the test.
+		// The goroutines of idle connections would outlive the test.
 		HTTPClient:   &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
 		HTTPHeader:   header,
 		Subprotocols: r.subprotocols,
@@ -120,23 +124,23 @@ func (s *Server) handshake(ctx context.Context, r *request, token string) (*webs
 	return nil, refusal(response), nil
 }
 
-// refusal reads the answer to a refused handshake.
+// refusal reads the response to a refused handshake.
 func refusal(response *http.Response) *emulator.HandshakeError {
 	refused := &emulator.HandshakeError{StatusCode: response.StatusCode}
 	var body struct{ Message, ConnectionID, RequestID string }
-	// An answer without such a body is one of the handler's.
+	// A response without such a body comes from the handler.
 	if json.NewDecoder(response.Body).Decode(&body) == nil {
 		refused.Message, refused.ConnectionID, refused.RequestID = body.Message, body.ConnectionID, body.RequestID
 	}
 	return refused
 }
 
-// socketLink is a client with a socket.
+// socketLink is a link over a socket.
 type socketLink struct {
 	server *Server
 	conn   *websocket.Conn
 	client *Client
-	done   chan struct{} // closed when all that came is in the inbox, and no more comes
+	done   chan struct{} // closed when nothing more can arrive in the inbox
 }
 
 func newSocketLink(s *Server, conn *websocket.Conn, c *Client) *socketLink {
@@ -177,26 +181,27 @@ func (l *socketLink) close(ctx context.Context, code int, reason string) error {
 	if code == 0 {
 		code = emulator.StatusNoStatusRcvd
 	}
-	// It fails if the connection has ended already.
+	// It fails if the connection has already ended.
 	_ = l.conn.Close(websocket.StatusCode(code), reason)
 	<-l.done
 	return l.server.awaitDisconnect(ctx, l.client.id)
 }
 
-func (l *socketLink) drop(ctx context.Context) error {
+func (l *socketLink) abort(ctx context.Context) error {
 	l.hangUp()
 	return l.server.awaitDisconnect(ctx, l.client.id)
 }
 
-// hangUp breaks the connection, if it still is one, and ends its goroutines.
+// hangUp breaks the connection, if it is still open, and waits for its goroutines.
 func (l *socketLink) hangUp() {
 	_ = l.conn.CloseNow()
 	<-l.done
 }
 
-// settle lets pings push through what is on its way. First every client's: when the pong is there, the gateway has taken
-// what the client has sent before, since it reads in order. Then the gateway comes to rest, with all
-// invocations ended and all posts on their way. Last our own: its pong comes behind them.
+// settle waits in three steps. A ping of every client: the gateway reads in order, so its pong
+// means that the gateway has received everything before the ping. Then the gateway becomes idle:
+// all invocations have ended, and all posts are on their way. Then this client's ping: its pong
+// comes after all of them.
 func (l *socketLink) settle(ctx context.Context) error {
 	for _, c := range l.server.connected() {
 		if other, ok := c.link.(*socketLink); ok {
@@ -211,15 +216,17 @@ func (l *socketLink) settle(ctx context.Context) error {
 	return l.ping(ctx)
 }
 
-// restless is the error of a wait for the gateway that was given up: it names the handlers that still run, if any do.
+// restless returns the error for a gateway that does not become idle. It lists the handlers that
+// are running.
 func (l *socketLink) restless(err error) error {
 	if running := l.server.watch.stillRunning(); len(running) > 0 {
-		return fmt.Errorf("the gateway does not come to rest: %w; still running: %v", err, running)
+		return fmt.Errorf("the gateway does not become idle: %w; still running: %v", err, running)
 	}
-	return fmt.Errorf("the gateway does not come to rest: %w", err)
+	return fmt.Errorf("the gateway does not become idle: %w", err)
 }
 
-// ping returns when the pong is there, or when the connection has ended and what came by it is in the inbox.
+// ping returns when the pong has arrived, or when the connection has ended and the inbox has
+// everything that arrived.
 func (l *socketLink) ping(ctx context.Context) error {
 	if err := l.conn.Ping(ctx); err == nil {
 		return nil

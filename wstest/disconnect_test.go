@@ -12,7 +12,7 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// A handler closes the connections of a group through the recorder: the clients see the end, and each has its $disconnect.
+// TestRecorderDisconnects has a handler close the connections of a group through the recorder.
 func TestRecorderDisconnects(t *testing.T) {
 	t.Parallel()
 	store, recorder := conn.NewMemory(), wstest.NewRecorder()

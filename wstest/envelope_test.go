@@ -14,7 +14,8 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// Clients speak with the names that the app describes, whatever is around it.
+// TestEnvelopeOfTheApp checks that clients use the names that the App describes, even if it is
+// wrapped.
 func TestEnvelopeOfTheApp(t *testing.T) {
 	t.Parallel()
 	type say struct {
@@ -46,7 +47,8 @@ func TestEnvelopeOfTheApp(t *testing.T) {
 			var body, route string
 			gatesock.HandleReply(r, "say", func(ctx context.Context, req *gatesock.Request, in say) (string, error) {
 				body, route = string(req.Body), req.RouteKey
-				_, err := fanout.Send(ctx, broadcast.ToConnections(req.ConnectionID), gatesock.Push{Event: "said", Topic: "room", Data: in.Text})
+				push := gatesock.Push{Event: "said", Topic: "room", Data: in.Text}
+				_, err := fanout.Send(ctx, broadcast.ToConnections(req.ConnectionID), push)
 				return in.Text, err
 			})
 			gatesock.Handle(r, "quiet", func(context.Context, *gatesock.Request, struct{}) error { return nil })
@@ -68,5 +70,5 @@ func TestEnvelopeOfTheApp(t *testing.T) {
 	}
 }
 
-// plain is a handler that describes nothing.
+// plain is a handler that is not an App.
 type plain struct{ lambda.Handler }

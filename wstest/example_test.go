@@ -2,6 +2,7 @@ package wstest_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -12,16 +13,18 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// newGreeter returns an application that tells the first one who connects about everyone who says hello.
+// newGreeter returns an application that pushes to the first client that connects whenever another
+// one says hello. It refuses anonymous clients.
 func newGreeter(post gatesock.Poster) *gatesock.Router {
 	var first string
 	r := gatesock.New()
 	r.OnConnect(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 		if req.PrincipalID() == "" {
-			return nil, gatesock.Errorf(gatesock.CodeUnauthenticated, "who are you?")
+			return nil, gatesock.Errorf(gatesock.CodeUnauthenticated, "sign in first")
 		}
 		if first == "" {
 			first = req.ConnectionID
@@ -34,74 +37,173 @@ func newGreeter(post gatesock.Poster) *gatesock.Router {
 			return "", err
 		}
 		err = post.Post(ctx, gatesock.Target{ConnectionID: first}, frame)
+		if errors.Is(err, gatesock.ErrGone) {
+			return "hello, " + req.PrincipalID() + ", you are alone", nil
+		}
 		return "hello, " + req.PrincipalID(), err
 	})
 	return r
 }
 
-// testGreeter is a whole test. In a test file it is func TestGreeter(t *testing.T).
-func testGreeter(t testing.TB) {
-	t.Helper()
+// In a test file this is func TestGreeter(t *testing.T).
+func Example() {
+	t := &exampleT{}
+	defer t.end()
+
 	rec := wstest.NewRecorder()
 	h := wstest.New(t, newGreeter(rec), wstest.WithPoster(rec))
-	fmt.Println("anonymous:", h.ConnectRefused())
 	alice, bob := h.Connect(wstest.WithUser("alice")), h.Connect(wstest.WithUser("bob"))
 
-	var reply, push string
+	var reply string
 	bob.Request("hello", nil).ExpectReply(&reply)
-	alice.ExpectPush("hello", &push)
-	bob.ExpectNone()
-	fmt.Printf("bob got %q, alice got %q\n", reply, push)
-
-	rec.Gone(alice.ID())
-	e := bob.Request("hello", nil).ExpectError(gatesock.CodeInternal)
-	fmt.Println("without alice:", e.Message)
+	fmt.Println("reply:", reply)
 
 	h.Advance(10 * time.Minute)
-	fmt.Println("idle:", bob.ExpectClosed(1001))
-	alice.ExpectPush("bye", nil) // fails
-}
-
-// Example shows a test and how a failure looks.
-func Example() {
-	t := &printingT{}
-	t.run(testGreeter)
-
+	fmt.Println("idle:", alice.ExpectClosed(1001))
 	// Output:
-	// anonymous: 401
-	// bob got "hello, bob", alice got "bob"
-	// without alice: internal error
+	// reply: hello, bob
 	// idle: Going away
-	// FAIL: alice expected a push of event "bye"
-	//	1 frame received, in this order (✓ matched, · not matched):
-	//	  1 ✓ {"event":"hello","data":"bob"}
-	//	then the gateway closed the connection: 1001 "Going away"
 }
 
-// printingT stands for the *testing.T that an example has not.
-type printingT struct {
+func ExampleHarness_ConnectRefused() {
+	t := &exampleT{}
+	defer t.end()
+
+	h := wstest.New(t, newGreeter(wstest.NewRecorder()))
+	fmt.Println("anonymous:", h.ConnectRefused())
+	// Output: anonymous: 401
+}
+
+// The application pushes to another client through the recorder.
+func ExampleClient_ExpectPush() {
+	t := &exampleT{}
+	defer t.end()
+
+	rec := wstest.NewRecorder()
+	h := wstest.New(t, newGreeter(rec), wstest.WithPoster(rec))
+	alice, bob := h.Connect(wstest.WithUser("alice")), h.Connect(wstest.WithUser("bob"))
+
+	bob.Request("hello", nil).ExpectReply(nil)
+	var from string
+	alice.ExpectPush("hello", &from)
+	bob.ExpectNone()
+	fmt.Println("alice got hello from", from)
+	// Output: alice got hello from bob
+}
+
+// The gateway answers that alice's connection is gone, and the application copes.
+func ExampleRecorder_Gone() {
+	t := &exampleT{}
+	defer t.end()
+
+	rec := wstest.NewRecorder()
+	h := wstest.New(t, newGreeter(rec), wstest.WithPoster(rec))
+	alice, bob := h.Connect(wstest.WithUser("alice")), h.Connect(wstest.WithUser("bob"))
+
+	rec.Gone(alice.ID())
+	var reply string
+	bob.Request("hello", nil).ExpectReply(&reply)
+	fmt.Println(reply)
+	fmt.Println("gone:", errors.Is(rec.PostsTo(alice.ID())[0].Err, gatesock.ErrGone))
+	// Output:
+	// hello, bob, you are alone
+	// gone: true
+}
+
+func ExampleWithPrincipal() {
+	t := &exampleT{}
+	defer t.end()
+
+	r := gatesock.New()
+	ban := func(context.Context, *gatesock.Request, struct{}) error { return nil }
+	gatesock.Handle(r, "ban", ban, authz.RequireRole("admin"))
+	h := wstest.New(t, r)
+
+	admin := h.Connect(wstest.WithPrincipal(authz.Principal{ID: "alice", Roles: []string{"admin"}}))
+	admin.Request("ban", nil).ExpectAck()
+	e := h.Connect(wstest.WithUser("bob")).Request("ban", nil).ExpectError(gatesock.CodePermissionDenied)
+	fmt.Println("bob:", e.Message)
+	// Output: bob: the role admin is missing
+}
+
+// A failure lists everything that the client has received.
+func ExampleClient_ExpectPush_failure() {
+	t := &exampleT{}
+	defer t.end()
+
+	t.run(func() {
+		rec := wstest.NewRecorder()
+		h := wstest.New(t, newGreeter(rec), wstest.WithPoster(rec))
+		alice := h.Connect(wstest.WithUser("alice"))
+		alice.Request("hello", nil).ExpectReply(nil)
+		alice.ExpectPush("bye", nil)
+	})
+	// Output:
+	// FAIL: alice expected a push of event "bye"
+	//	2 frames received, in this order (✓ matched, · not matched):
+	//	  1 · {"event":"hello","data":"alice"}
+	//	  2 ✓ {"id":"1","action":"hello","data":"hello, alice"}
+}
+
+// A handler starts a goroutine and does not wait for it. Lambda would freeze the goroutine, so the
+// harness fails the test at its end.
+func ExampleHarness_Close_leakedGoroutine() {
+	t := &exampleT{}
+	defer t.end()
+
+	release := make(chan struct{})
+	defer close(release)
+	r := gatesock.New()
+	gatesock.Handle(r, "start", func(context.Context, *gatesock.Request, struct{}) error {
+		go func() { <-release }()
+		return nil
+	})
+	h := wstest.New(t, r)
+	h.Connect().Request("start", nil).ExpectAck()
+	h.Close()
+	// Output:
+	// FAIL: the handler of route "start" for connection … left 1 goroutine running:
+}
+
+// exampleT takes the place of the *testing.T that an example does not have. It prints failures.
+type exampleT struct {
 	testing.TB
 	cleanups []func()
 }
 
-func (t *printingT) run(test func(testing.TB)) {
+// run runs a part of the test that fails.
+func (t *exampleT) run(part func()) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		test(t)
+		part()
 	}()
 	<-ended
+}
+
+// end ends the test.
+func (t *exampleT) end() {
 	for _, f := range slices.Backward(t.cleanups) {
 		f()
 	}
 }
 
-func (t *printingT) Helper()           {}
-func (t *printingT) Cleanup(f func())  { t.cleanups = append(t.cleanups, f) }
-func (t *printingT) Output() io.Writer { return io.Discard }
+func (t *exampleT) Helper()           {}
+func (t *exampleT) Cleanup(f func())  { t.cleanups = append(t.cleanups, f) }
+func (t *exampleT) Output() io.Writer { return io.Discard }
 
-func (t *printingT) Fatalf(format string, args ...any) {
-	withoutIDs := regexp.MustCompile(` \([^ ]{15}=\)`).ReplaceAllString(fmt.Sprintf(format, args...), "")
-	fmt.Println("FAIL:", strings.TrimPrefix(withoutIDs, "wstest: "))
+func (t *exampleT) Errorf(format string, args ...any) {
+	text := strings.TrimPrefix(fmt.Sprintf(format, args...), "wstest: ")
+	text, _, _ = strings.Cut(text, "running:\n")
+	text = regexp.MustCompile(` \([^ ]{15}=\)`).ReplaceAllString(text, "")
+	text = regexp.MustCompile(`connection \S+`).ReplaceAllString(text, "connection …")
+	if strings.HasSuffix(text, "goroutine ") {
+		text += "running:"
+	}
+	fmt.Println("FAIL:", text)
+}
+
+func (t *exampleT) Fatalf(format string, args ...any) {
+	t.Errorf(format, args...)
 	runtime.Goexit()
 }

@@ -8,14 +8,14 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// ExpectPush consumes the first push of that event, whatever its topic, and decodes its data into out, a pointer; nil
-// leaves it. Frames before it stay to be expected.
+// ExpectPush consumes the first push of that event, on any topic, and decodes its data into the
+// pointer out. If out is nil, the data is ignored. Earlier frames can still be expected.
 func (c *Client) ExpectPush(event string, out any) {
 	c.t.Helper()
 	c.expectPush(fmt.Sprintf("a push of event %q", event), out, func(m message) bool { return m.Event == event })
 }
 
-// ExpectPushOn is [Client.ExpectPush] for a push with that topic.
+// ExpectPushOn is [Client.ExpectPush] for a push on that topic.
 func (c *Client) ExpectPushOn(topic, event string, out any) {
 	c.t.Helper()
 	c.expectPush(fmt.Sprintf("a push of event %q on topic %q", event, topic), out, func(m message) bool {
@@ -31,8 +31,7 @@ func (c *Client) expectPush(what string, out any, match func(message) bool) {
 	}
 }
 
-// ExpectFrame consumes the first frame whose text is pattern, byte for byte, in which "…" or "..." stands for any
-// run of text:
+// ExpectFrame consumes the first frame that equals pattern, in which "…" or "..." matches any text:
 //
 //	alice.ExpectFrame(`{"message": "Forbidden", "connectionId":"…", "requestId":"…"}`)
 func (c *Client) ExpectFrame(pattern string) Frame {
@@ -40,10 +39,10 @@ func (c *Client) ExpectFrame(pattern string) Frame {
 	return c.await("the frame "+pattern, func(f *received) bool { return matchText(pattern, f.Text) }).Frame
 }
 
-// ExpectNone demands that nothing was received that no Expect method has consumed: no frame but empty ones, and no
-// close by the gateway. In memory it looks and does not wait. Over a socket it first waits until the gateway
-// has come to rest and a ping has made its way there and back, behind all that was sent; it fails if that takes longer
-// than the timeout, as with a handler that is held.
+// ExpectNone fails the test if the client has received anything that no Expect method has consumed:
+// a frame that is not empty, or a close by the gateway. In memory it does not wait. Over a socket
+// it first waits until the gateway is idle and everything sent has arrived. It also fails if that
+// takes longer than the timeout, for example because a handler blocks.
 func (c *Client) ExpectNone() {
 	c.t.Helper()
 	limit := c.timeout
@@ -53,15 +52,15 @@ func (c *Client) ExpectNone() {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	if err := c.link.settle(ctx); err != nil {
-		c.t.Fatalf("wstest: %s expected nothing more, but can't tell: %v%s", c, err, c.inbox)
+		c.t.Fatalf("wstest: %s expected nothing more, but: %v%s", c, err, c.inbox)
 	}
 	if c.inbox.unexpected() > 0 {
 		c.t.Fatalf("wstest: %s expected nothing more%s", c, c.inbox)
 	}
 }
 
-// ExpectClosed demands that the gateway has closed the connection with that code, and gives the reason. Frames that
-// came before stay to be expected.
+// ExpectClosed fails the test unless the gateway has closed the connection with that code, and
+// returns the reason. Earlier frames can still be expected.
 func (c *Client) ExpectClosed(code int) (reason string) {
 	c.t.Helper()
 	var end *closing
@@ -77,7 +76,8 @@ func (c *Client) ExpectClosed(code int) (reason string) {
 	return end.reason
 }
 
-// await consumes the first frame that match accepts, and fails the test if none comes.
+// await consumes and returns the first frame that match accepts. It fails the test if there is
+// none.
 func (c *Client) await(what string, match func(*received) bool) *received {
 	c.t.Helper()
 	var found *received
@@ -92,8 +92,9 @@ func (c *Client) await(what string, match func(*received) bool) *received {
 	return found
 }
 
-// poll calls look until it is content or nothing more can come: in memory when all is at rest, otherwise when the
-// connection has ended or the timeout has passed. Then it says so, for a failure.
+// poll calls look until it returns true or nothing more can arrive: in memory when everything has
+// settled, otherwise when the connection has ended or the timeout has passed. If the timeout has
+// passed, it returns a text for the failure.
 func (c *Client) poll(look func() (bool, state)) (waited string) {
 	ok, st := look()
 	if ok || st.ended {
@@ -102,7 +103,7 @@ func (c *Client) poll(look func() (bool, state)) (waited string) {
 	if c.timeout <= 0 {
 		ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
 		defer cancel()
-		_ = c.link.settle(ctx) // if it fails, what has come is all there is to look at
+		_ = c.link.settle(ctx) // if it fails, look at what has arrived
 		look()
 		return ""
 	}
@@ -122,55 +123,58 @@ func (c *Client) poll(look func() (bool, state)) (waited string) {
 	return ""
 }
 
-// Call is a request that was sent, to expect its answer by. A request has one answer: a reply, an acknowledgement or an
-// error; each of the methods consumes it.
+// Call is a request that a client has sent. A request has one answer: a reply, an acknowledgement
+// or an error. Each Expect method consumes the answer, and fails the test if it is not the expected
+// one.
 type Call struct {
 	client *Client
 	action string
 	id     string
 }
 
-// ID is the id of the request.
+// ID returns the id of the request.
 func (r *Call) ID() string { return r.id }
 
-// ExpectReply consumes the reply and decodes its data into out, a pointer; nil leaves it.
+// ExpectReply expects a reply and decodes its data into the pointer out. If out is nil, the data is
+// ignored.
 func (r *Call) ExpectReply(out any) {
 	c := r.client
 	c.t.Helper()
 	f := r.await("a reply")
 	if f.message.Error != nil {
-		c.t.Fatalf("wstest: %s expected a reply to %s, not an error%s", c, r, c.inbox)
+		c.t.Fatalf("wstest: %s expected a reply to %s, not an error%s", c, r.describe(), c.inbox)
 	}
 	if err := f.message.decode(out); err != nil {
-		c.t.Fatalf("wstest: %s received a reply to %s, but %v%s", c, r, err, c.inbox)
+		c.t.Fatalf("wstest: %s received a reply to %s, but %v%s", c, r.describe(), err, c.inbox)
 	}
 }
 
-// ExpectAck consumes the acknowledgement of a request to a route without a reply: a reply whose data is null.
+// ExpectAck expects an acknowledgement, which is a reply whose data is null. A route without a
+// reply sends it.
 func (r *Call) ExpectAck() {
 	c := r.client
 	c.t.Helper()
 	if f := r.await("an acknowledgement"); f.message.Error != nil || !f.message.isNull() {
-		c.t.Fatalf("wstest: %s expected an acknowledgement of %s, not a reply with data or an error%s", c, r, c.inbox)
+		c.t.Fatalf("wstest: %s expected an acknowledgement of %s, not a reply with data or an error%s", c, r.describe(), c.inbox)
 	}
 }
 
-// ExpectError consumes the error, demands that it has that code, and gives it.
+// ExpectError expects an error with that code, and returns it.
 func (r *Call) ExpectError(code gatesock.Code) Failure {
 	c := r.client
 	c.t.Helper()
 	f := r.await("an error")
 	if f.message.Error == nil || f.message.Error.Code != code {
-		c.t.Fatalf("wstest: %s expected an error with code %q for %s%s", c, code, r, c.inbox)
+		c.t.Fatalf("wstest: %s expected an error with code %q for %s%s", c, code, r.describe(), c.inbox)
 		return Failure{}
 	}
 	return f.message.Error.failure()
 }
 
-// String names the request as failures do.
-func (r *Call) String() string { return fmt.Sprintf("%q with id %q", r.action, r.id) }
+// describe returns the name of the request in failures.
+func (r *Call) describe() string { return fmt.Sprintf("%q with id %q", r.action, r.id) }
 
 func (r *Call) await(what string) *received {
 	r.client.t.Helper()
-	return r.client.await(fmt.Sprintf("%s to %s", what, r), func(f *received) bool { return f.message.answers(r.id) })
+	return r.client.await(fmt.Sprintf("%s to %s", what, r.describe()), func(f *received) bool { return f.message.answers(r.id) })
 }

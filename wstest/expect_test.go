@@ -11,7 +11,7 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// script is an application that sends the frames that it is told to, one of them as its answer.
+// script returns an application that sends the frames in the request, one of them as its answer.
 func script() *gatesock.Router {
 	r := gatesock.New()
 	r.Use(gatesock.Recover())
@@ -58,11 +58,12 @@ func TestExpectFailuresShowTheFrames(t *testing.T) {
 		"push of another type": {
 			frames: []string{push("left", "", 1)},
 			act:    func(_ *wstest.Harness, c *wstest.Client) { c.ExpectPush("left", &text) },
-			want: `wstest: CLIENT received a push of event "left", but its data does not fit into *string: json: cannot unmarshal number into Go value of type string
+			want: `wstest: CLIENT received a push of event "left", but its data does not fit into *string: ` +
+				`json: cannot unmarshal number into Go value of type string` + `
 	1 frame received, in this order (✓ matched, · not matched):
 	  1 ✓ {"event":"left","data":1}`,
 		},
-		"out is no pointer": {
+		"out is not a pointer": {
 			frames: []string{push("left", "", 1)},
 			act:    func(_ *wstest.Harness, c *wstest.Client) { c.ExpectPush("left", 0) },
 			want: `wstest: CLIENT received a push of event "left", but out is a int, not a pointer to decode into
@@ -120,13 +121,13 @@ func TestExpectFailuresShowTheFrames(t *testing.T) {
 	no frames were received
 	then the client ended the connection`,
 		},
-		"sending what is no object": {
+		"sending something other than an object": {
 			act:  func(_ *wstest.Harness, c *wstest.Client) { c.Request("ack", []int{1}) },
 			want: `wstest: CLIENT can't send "ack": []int does not encode to a JSON object: [1]`,
 		},
 		"sending a second id": {
 			act:  func(_ *wstest.Harness, c *wstest.Client) { c.Request("ack", struct{ ID int }{5}) },
-			want: `wstest: CLIENT can't send "ack": its member "ID" is taken by the request's own "id"`,
+			want: `wstest: CLIENT can't send "ack": its member "ID" would replace the request's "id"`,
 		},
 		"error for a reply": {
 			act: func(_ *wstest.Harness, c *wstest.Client) { c.Request("limit", nil).ExpectReply(nil) },
@@ -142,7 +143,7 @@ func TestExpectFailuresShowTheFrames(t *testing.T) {
 		},
 		"ack for a reply": {
 			act: func(_ *wstest.Harness, c *wstest.Client) { c.Request("ack", nil).ExpectReply(&number) },
-			want: `wstest: CLIENT received a reply to "ack" with id "1", but its data is null, and *int can't hold that
+			want: `wstest: CLIENT received a reply to "ack" with id "1", but its data is null, which does not fit into *int
 	1 frame received, in this order (✓ matched, · not matched):
 	  1 ✓ {"id":"1","action":"ack","data":null}`,
 		},

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// fakeTB is a test whose failures can be looked at.
+// fakeTB is a test that records its failures.
 type fakeTB struct {
-	testing.TB // for Helper and what else does no harm
+	testing.TB // for Helper and other harmless methods
 
 	mu       sync.Mutex
 	errors   []string
@@ -20,7 +20,7 @@ type fakeTB struct {
 	log      strings.Builder
 }
 
-// runFake runs f as a test, with its cleanups, and gives what it failed with.
+// runFake runs f as a test, with its cleanups, and returns the failures.
 func runFake(t *testing.T, f func(t *fakeTB)) []string {
 	t.Helper()
 	fake := &fakeTB{TB: t}

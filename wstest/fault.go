@@ -6,14 +6,14 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// fault is what the posts to one connection meet. Nil is none.
+// fault is the simulated failure of posts to one connection. There is none if it is nil.
 type fault struct {
 	delay     time.Duration
 	throttled int
 	err       error
 }
 
-// take gives the error of the next post.
+// take returns the error of the next post.
 func (f *fault) take() error {
 	switch {
 	case f == nil:
@@ -25,42 +25,40 @@ func (f *fault) take() error {
 	return f.err
 }
 
-// Gone answers every post to a connection with [gatesock.ErrGone]. The connection itself stays open: this is
-// how it looks when the gateway has closed it and the $disconnect was lost.
+// Gone makes every post to a connection fail with [gatesock.ErrGone], as if the gateway had closed
+// it and the $disconnect event had been lost. The connection itself stays open.
 func (r *Recorder) Gone(connectionID string) { r.Fail(connectionID, gatesock.ErrGone) }
 
-// TooLarge answers every post to a connection with [gatesock.ErrTooLarge].
-func (r *Recorder) TooLarge(connectionID string) { r.Fail(connectionID, gatesock.ErrTooLarge) }
-
-// Fail answers every post to a connection with an error that wraps err. It replaces an earlier Fail, Gone
-// or TooLarge.
+// Fail makes every post to a connection fail with an error that wraps err, for example
+// [gatesock.ErrTooLarge]. It replaces an earlier Fail or [Recorder.Gone].
 func (r *Recorder) Fail(connectionID string, err error) {
 	r.edit(connectionID, func(f *fault) { f.err = err })
 }
 
-// Throttle answers the next n posts to a connection with [gatesock.ErrThrottled]; what else the connection was
-// told comes after them.
+// Throttle makes the next n posts to a connection fail with [gatesock.ErrThrottled]. Other failures
+// of the connection apply after these.
 func (r *Recorder) Throttle(connectionID string, n int) {
 	r.edit(connectionID, func(f *fault) { f.throttled = n })
 }
 
-// Slow makes every post to a connection take d more, or until its context ends, which then is its error. It waits
-// on the machine's clock, or a synctest bubble's, not on the harness's: a handler that waits could not be
-// passed by [Harness.Advance].
+// Slow delays every post to a connection by d. If its context ends first, the post fails with the
+// context's error. The delay is in real time, or in that of a synctest bubble, and not in the
+// harness's: [Harness.Advance] could not pass a handler that waits.
 func (r *Recorder) Slow(connectionID string, d time.Duration) {
 	r.edit(connectionID, func(f *fault) { f.delay = d })
 }
 
-// Forbid answers every post to any connection with [gatesock.ErrForbidden], as where the function's role may not
-// call the API.
+// Forbid makes every post to any connection fail with [gatesock.ErrForbidden], as if the function's
+// role lacked execute-api:ManageConnections.
 func (r *Recorder) Forbid() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.forbid = true
 }
 
-// Clear takes back what was told of some connections; without an id everything, Forbid too.
-func (r *Recorder) Clear(connectionIDs ...string) {
+// ClearFaults ends the simulated failures of some connections. Without an id it ends all, including
+// [Recorder.Forbid].
+func (r *Recorder) ClearFaults(connectionIDs ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, id := range connectionIDs {

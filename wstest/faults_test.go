@@ -23,7 +23,7 @@ type handlerFunc func(ctx context.Context, event []byte) ([]byte, error)
 
 func (f handlerFunc) Invoke(ctx context.Context, event []byte) ([]byte, error) { return f(ctx, event) }
 
-// onMessage is an application with one handler for all messages.
+// onMessage returns an application with one handler for all messages.
 func onMessage(f func(ctx context.Context, req *gatesock.Request) error) *gatesock.Router {
 	r := gatesock.New()
 	r.OnDefault(func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) { return nil, f(ctx, req) })
@@ -95,7 +95,7 @@ func TestIdleHTTPConnectionIsNoLeak(t *testing.T) {
 	require.Empty(t, failures)
 }
 
-func TestIgnoreGoroutine(t *testing.T) {
+func TestWithIgnoredGoroutine(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
 	defer close(release)
@@ -103,7 +103,7 @@ func TestIgnoreGoroutine(t *testing.T) {
 		h := wstest.New(t, onMessage(func(context.Context, *gatesock.Request) error {
 			go leakUntil(release)
 			return nil
-		}), wstest.IgnoreGoroutine("wstest_test.leakUntil"))
+		}), wstest.WithIgnoredGoroutine("wstest_test.leakUntil"))
 		h.Connect().SendText("one")
 	})
 	require.Empty(t, failures)
@@ -136,8 +136,10 @@ func TestHarnessesSeeOnlyTheirOwnLeaks(t *testing.T) {
 	})
 }
 
-// lateApp has a goroutine post after its handler has returned.
-func lateApp(rec *wstest.Recorder, ctxOf func(context.Context) context.Context, release chan struct{}, result chan error) *gatesock.Router {
+// lateApp returns an application whose goroutine posts after the handler has returned.
+func lateApp(
+	rec *wstest.Recorder, ctxOf func(context.Context) context.Context, release chan struct{}, result chan error,
+) *gatesock.Router {
 	return onMessage(func(ctx context.Context, req *gatesock.Request) error {
 		go func() {
 			<-release
@@ -205,7 +207,7 @@ func TestPostUnderWayWhenTheHandlerReturnsFailsTheTest(t *testing.T) {
 	}
 }
 
-// slowPoster takes one post, when it is released.
+// slowPoster accepts one post, when it is released.
 type slowPoster struct{ begun, release chan struct{} }
 
 func newSlowPoster() *slowPoster {
@@ -259,7 +261,7 @@ func TestWrongHandlersFailTheTest(t *testing.T) {
 	}
 }
 
-func TestFaultsGivesThemToTheTest(t *testing.T) {
+func TestTakeErrors(t *testing.T) {
 	t.Parallel()
 	failures := runFake(t, func(ft *fakeTB) {
 		h := wstest.New(ft, messageHandler(func() ([]byte, error) { panic(errors.New("boom")) }))

@@ -14,7 +14,8 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// TestHandlerThatHangsFailsTheCall: within the timeout, and saying where the handler stands.
+// TestHandlerThatHangsFailsTheCall checks that the call fails within the timeout, with the stack of
+// the handler.
 func TestHandlerThatHangsFailsTheCall(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string]struct {
@@ -51,7 +52,7 @@ func TestHandlerThatHangsFailsTheCall(t *testing.T) {
 	}
 }
 
-// hangingOn is an application whose handler of one route returns when it is released.
+// hangingOn returns an application whose handler of one route blocks until it is released.
 func hangingOn(route string, release chan struct{}) *gatesock.Router {
 	hold := func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 		if req.RouteKey == route {
@@ -65,7 +66,7 @@ func hangingOn(route string, release chan struct{}) *gatesock.Router {
 	return r
 }
 
-// TestTheGatewaysOwnTimeoutComesFirst where the bubble's time is also the gateway's.
+// TestTheGatewaysOwnTimeoutComesFirst has a gateway that uses the time of the bubble.
 func TestTheGatewaysOwnTimeoutComesFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -80,7 +81,8 @@ func TestTheGatewaysOwnTimeoutComesFirst(t *testing.T) {
 	})
 }
 
-// TestInnocentPostBesideALateOne: only the late one is refused, and it is reported once.
+// TestInnocentPostBesideALateOne checks that only the late post is refused, and that it is reported
+// once.
 func TestInnocentPostBesideALateOne(t *testing.T) {
 	t.Parallel()
 	failures := runFake(t, func(ft *fakeTB) {
@@ -88,7 +90,7 @@ func TestInnocentPostBesideALateOne(t *testing.T) {
 		posting := newSlowPoster()
 		late := make(chan error, 1)
 		h := wstest.New(ft, onMessage(func(_ context.Context, req *gatesock.Request) error {
-			//nolint:contextcheck // a context without the handler's mark is what it is about
+			//nolint:contextcheck // the test needs a context without the handler's mark
 			go func() {
 				late <- rec.Post(context.Background(), gatesock.Target{ConnectionID: req.ConnectionID}, []byte("late"))
 			}()
@@ -96,7 +98,7 @@ func TestInnocentPostBesideALateOne(t *testing.T) {
 			return nil
 		}), wstest.WithPoster(rec))
 		rec.Attach(posting)
-		h.Connect().SendText("go") // the late post is now held
+		h.Connect().SendText("go") // the late post blocks now
 		rec.Attach(nil)
 		var wg sync.WaitGroup
 		for range 4 {

@@ -18,7 +18,8 @@ import (
 	"github.com/gatesock/gatesock/emulator"
 )
 
-// Harness is a gateway in front of a handler, for one test. It is safe for concurrent use.
+// Harness is a gateway in front of a handler, for one test. [New] makes one without sockets,
+// [NewServer] one that listens on a port. It is safe for concurrent use.
 type Harness struct {
 	t        testing.TB
 	cfg      emulator.Config
@@ -29,8 +30,8 @@ type Harness struct {
 	ignored  []string
 	envelope gatesock.Envelope
 	log      *testLog
-	refs     atomic.Uint64
-	names    atomic.Uint64
+	ids      atomic.Uint64 // of requests
+	names    atomic.Uint64 // of clients
 	closed   atomic.Bool
 	stop     func(context.Context) error // of a server
 
@@ -38,8 +39,9 @@ type Harness struct {
 	clients []*Client
 }
 
-// New returns a gateway in front of h, without sockets, and with a clock that [Harness.Advance] moves. It is closed
-// when the test ends; see [Harness.Close] for what then fails the test.
+// New returns a gateway in front of h, without sockets, and with a clock that only
+// [Harness.Advance] moves. It is closed when the test ends, and then fails the test for what would
+// go wrong in Lambda; see [Harness.Close].
 func New(t testing.TB, h lambda.Handler, opts ...Option) *Harness {
 	t.Helper()
 	return newHarness(t, h, settings{config: emulator.Config{Clock: emulator.NewManualClock(time.Now())}}, opts)
@@ -47,6 +49,10 @@ func New(t testing.TB, h lambda.Handler, opts ...Option) *Harness {
 
 func newHarness(t testing.TB, h lambda.Handler, s settings, opts []Option) *Harness {
 	t.Helper()
+	if h == nil {
+		t.Fatalf("wstest: h must not be nil")
+		return nil
+	}
 	out := &testLog{t: t}
 	s.config.Logger = slog.New(slog.NewTextHandler(out, nil))
 	for _, o := range opts {
@@ -56,10 +62,10 @@ func newHarness(t testing.TB, h lambda.Handler, s settings, opts []Option) *Harn
 		s.recorder = NewRecorder()
 	}
 	w := newWatch(h, rand.Text())
-	w.unknown = s.config.Undocumented
+	w.undocumented = s.config.Undocumented
 	gateway, err := emulator.New(w, s.config)
-	if h == nil || err != nil {
-		t.Fatalf("wstest: the gateway: %v", errors.Join(err, missing(h)))
+	if err != nil {
+		t.Fatalf("wstest: the gateway: %v", err)
 		return nil
 	}
 	hs := &Harness{
@@ -71,20 +77,14 @@ func newHarness(t testing.TB, h lambda.Handler, s settings, opts []Option) *Harn
 	return hs
 }
 
-func missing(h lambda.Handler) error {
-	if h == nil {
-		return errors.New("there is no handler")
-	}
-	return nil
-}
-
-// Gateway is the gateway, for what the harness has no method for.
+// Gateway returns the gateway, for tasks that the harness has no method for.
 func (h *Harness) Gateway() *emulator.Gateway { return h.gateway }
 
-// Poster is the recorder that posts to the gateway's clients: that of [WithPoster], or the harness's own.
+// Poster returns the recorder that posts to the gateway's clients: that of [WithPoster], or the
+// harness's own.
 func (h *Harness) Poster() *Recorder { return h.recorder }
 
-// Now is the gateway's time.
+// Now returns the time on the gateway's clock.
 func (h *Harness) Now() time.Time {
 	if h.cfg.Clock == nil {
 		return time.Now()
@@ -92,32 +92,34 @@ func (h *Harness) Now() time.Time {
 	return h.cfg.Clock.Now()
 }
 
-// Advance moves the gateway's clock, and returns when all has happened that falls due on the way, as idle
-// connections being closed and their $disconnect. A clock of [WithConfig] needs a method Advance(time.Duration).
+// Advance moves the gateway's clock forward by d, and returns when everything due in that time has
+// happened: for example, idle connections are closed, and their $disconnect has ended. A clock that
+// [WithConfig] sets must have a method Advance(time.Duration).
 func (h *Harness) Advance(d time.Duration) {
 	h.t.Helper()
 	clock, ok := h.cfg.Clock.(interface{ Advance(time.Duration) })
 	if !ok {
-		h.t.Fatalf("wstest: the harness's clock, a %T, has no method Advance; give it an *emulator.ManualClock by WithConfig", h.cfg.Clock)
+		h.t.Fatalf("wstest: the harness's clock, a %T, has no method Advance; set an *emulator.ManualClock by WithConfig", h.cfg.Clock)
 		return
 	}
 	clock.Advance(d)
 }
 
-// Connect connects a client, and fails the test if it is refused.
+// Connect connects a client. It fails the test if the connection is refused.
 func (h *Harness) Connect(opts ...ConnectOption) *Client {
 	h.t.Helper()
-	c, refused := h.TryConnect(opts...)
+	c, refused := h.connect(opts)
 	if refused != nil {
 		h.t.Fatalf("wstest: expected the connection to open, but it was refused with status %d %s", refused.StatusCode, clip(refused.Message))
 	}
 	return c
 }
 
-// ConnectRefused demands that a connection is refused, and gives the HTTP status.
+// ConnectRefused tries to connect, and returns the HTTP status with which the connection is
+// refused. It fails the test if the connection opens.
 func (h *Harness) ConnectRefused(opts ...ConnectOption) int {
 	h.t.Helper()
-	c, refused := h.TryConnect(opts...)
+	c, refused := h.connect(opts)
 	if refused == nil {
 		h.t.Fatalf("wstest: expected the connection to be refused, but it opened as %s", c)
 		return 0
@@ -125,8 +127,8 @@ func (h *Harness) ConnectRefused(opts ...ConnectOption) int {
 	return refused.StatusCode
 }
 
-// TryConnect connects a client, or tells how it was refused. One of the two is nil.
-func (h *Harness) TryConnect(opts ...ConnectOption) (*Client, *emulator.HandshakeError) {
+// connect connects a client, or returns how the connection was refused.
+func (h *Harness) connect(opts []ConnectOption) (*Client, *emulator.HandshakeError) {
 	h.t.Helper()
 	r := newRequest(opts)
 	c := h.newClient(h.t, r)
@@ -150,14 +152,14 @@ func (h *Harness) TryConnect(opts ...ConnectOption) (*Client, *emulator.Handshak
 	return c, nil
 }
 
-// handshake connects l, and waits for as long as h is patient.
+// handshake connects l. It waits no longer than h's patience.
 func (h *Harness) handshake(r *request, l *memoryLink) (*emulator.Session, error) {
 	type result struct {
 		session *emulator.Session
 		err     error
 	}
 	done := make(chan result, 1)
-	go func() { // it outlives the call only if the test has failed, and then ends with the handler
+	go func() { // outlives the call only if the test fails, and ends with the handler
 		s, err := h.gateway.Connect(context.Background(), r.Handshake, l)
 		done <- result{s, err}
 	}()
@@ -170,13 +172,13 @@ func (h *Harness) handshake(r *request, l *memoryLink) (*emulator.Session, error
 		if err := h.watch.unfinished("", h.patience()); err != nil {
 			return nil, err
 		}
-		got := <-done // the handler has returned just now
+		got := <-done // the handler has just returned
 		return got.session, got.err
 	}
 }
 
-// patience is how long a call waits for a handler: WithTimeout; otherwise settleTimeout, and where the gateway's time passes by
-// itself, so much after its own timeout.
+// patience returns how long a call waits for a handler: the duration of WithTimeout, or else
+// settleTimeout. If the gateway uses real time, its integration timeout comes first.
 func (h *Harness) patience() time.Duration {
 	switch {
 	case h.timeout > 0:
@@ -191,23 +193,25 @@ func (h *Harness) patience() time.Duration {
 
 func (h *Harness) newClient(t testing.TB, r *request) *Client {
 	t.Helper()
-	c := &Client{t: t, name: r.user, inbox: newInbox(h.Now, h.envelope), timeout: h.timeout, refs: &h.refs}
+	c := &Client{t: t, name: r.user, inbox: newInbox(h.Now, h.envelope), timeout: h.timeout, ids: &h.ids}
 	if n := h.names.Add(1); c.name == "" {
 		c.name = fmt.Sprintf("client %d", n)
 	}
 	return c
 }
 
-// Faults gives what would have failed the test at its end so far, and forgets it: the test then answers for it. With
-// it a test can provoke a panic or a malformed response on purpose.
+// TakeErrors returns the errors that would fail the test at its end so far, and removes them. With
+// it, a test can cause a panic or a malformed response on purpose.
 func (h *Harness) TakeErrors() []error { return h.watch.take() }
 
-// Close ends the harness; the end of the test does it otherwise. It closes all connections, each with its $disconnect,
-// and then fails the test, naming route and connection, if
+// Close ends the harness before the end of the test does. It closes all connections, and each has
+// its $disconnect. Then it fails the test, with the route and the connection, if
 //
-//   - a handler has panicked, without a gatesock.Recover around it, or given a response that the gateway refuses;
-//   - a goroutine that a handler has started is still running five seconds later: in Lambda it would be frozen;
-//   - a post through the recorder was made, or was still under way, after the handler that made it had returned.
+//   - a handler has panicked without [gatesock.Recover], or returned a response that the gateway
+//     refuses;
+//   - a goroutine that a handler started is still running after five seconds, because Lambda would
+//     freeze it;
+//   - a handler returned before a post that it made through the recorder.
 func (h *Harness) Close() {
 	h.t.Helper()
 	if !h.closed.CompareAndSwap(false, true) {
@@ -243,7 +247,8 @@ func (h *Harness) connected() []*Client {
 	return slices.Clone(h.clients)
 }
 
-// awaitDisconnects returns when $disconnect has ended for every client whose connection the gateway has closed.
+// awaitDisconnects returns when the $disconnect of every client whose connection the gateway has
+// closed has ended.
 func (h *Harness) awaitDisconnects(ctx context.Context) error {
 	for _, c := range h.connected() {
 		if c.inbox.endedByGateway() {
@@ -262,7 +267,7 @@ func (h *Harness) awaitDisconnect(ctx context.Context, id string) error {
 	return h.watch.awaitDisconnect(ctx, id)
 }
 
-// hasDisconnect tells whether the API has a route $disconnect.
+// hasDisconnect reports whether the API has a route $disconnect.
 func (h *Harness) hasDisconnect() bool {
 	routes := h.cfg.Routes
 	if app, ok := gatesock.AppOf(h.watch); ok && routes == nil {
@@ -276,7 +281,7 @@ func (h *Harness) hasDisconnect() bool {
 	return routes == nil
 }
 
-// testLog writes the gateway's log to the test's, as long as that lives.
+// testLog writes the gateway's log to the test's log until the test ends.
 type testLog struct {
 	t      testing.TB
 	mu     sync.Mutex

@@ -46,7 +46,7 @@ func TestConnectRequestAndExpect(t *testing.T) {
 	alice.ExpectNone()
 }
 
-// TestWithoutDefaultRoute: the gateway answers by its own frame, which has no id.
+// TestWithoutDefaultRoute checks that the gateway answers with its own frame, which has no id.
 func TestWithoutDefaultRoute(t *testing.T) {
 	t.Parallel()
 	c := wstest.New(t, gatesock.New(gatesock.WithoutDefaultRoute())).Connect()
@@ -54,7 +54,7 @@ func TestWithoutDefaultRoute(t *testing.T) {
 	c.ExpectFrame(`{"message": "Forbidden", "connectionId":"` + c.ID() + `", "requestId":"…"}`)
 }
 
-// TestOneWay: with no route response there is no frame at all, also not an empty one.
+// TestOneWay checks that without a route response there is no frame, not even an empty one.
 func TestOneWay(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New()

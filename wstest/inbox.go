@@ -10,18 +10,18 @@ import (
 	"github.com/gatesock/gatesock/internal/oneline"
 )
 
-// Frame is one message that a client has received.
+// Frame is a message that a client has received.
 type Frame struct {
-	// Text is the message. It is empty for the empty message that the gateway sends where a two-way route
-	// has no answer (observed: serverless#6816); clients ignore it.
+	// Text is the message. It is empty for the empty message that the gateway sends if a route with a
+	// route response has no answer (observed: serverless#6816). Clients ignore it.
 	Text string
-	// Time is when the client received it: the harness's time.
+	// Time is when the client received it, by the harness's clock.
 	Time time.Time
-	// Matched says that an Expect method has consumed it.
+	// Matched reports whether an Expect method has consumed it.
 	Matched bool
 }
 
-// inbox holds what a client has received, in order, for the Expect methods to consume.
+// inbox has what a client has received, in order, for the Expect methods to consume.
 type inbox struct {
 	now   func() time.Time
 	names gatesock.Envelope
@@ -32,7 +32,7 @@ type inbox struct {
 	changed chan struct{} // closed and replaced whenever something is received
 }
 
-// received is a frame with its meaning.
+// received is a frame and its meaning.
 type received struct {
 	Frame
 	message message
@@ -50,7 +50,7 @@ func newInbox(now func() time.Time, names gatesock.Envelope) *inbox {
 	return &inbox{now: now, names: names, changed: make(chan struct{})}
 }
 
-// add takes a frame, unless the connection has ended.
+// add adds a frame, unless the connection has ended.
 func (in *inbox) add(text string) {
 	f := &received{Frame: Frame{Text: text, Time: in.now()}, message: parseMessage(text, in.names)}
 	in.change(func() {
@@ -60,7 +60,7 @@ func (in *inbox) add(text string) {
 	})
 }
 
-// end takes note of the connection's end; the first one counts.
+// end records the end of the connection. The first end counts.
 func (in *inbox) end(c closing) {
 	in.change(func() {
 		if in.closed == nil {
@@ -77,13 +77,14 @@ func (in *inbox) change(f func()) {
 	in.changed = make(chan struct{})
 }
 
-// state is what one look into an inbox gives.
+// state is the state of an inbox when a method looked at it.
 type state struct {
 	ended   bool
 	changed <-chan struct{}
 }
 
-// take consumes the first frame that nothing has consumed and that match accepts; nil if there is none.
+// take consumes and returns the first frame that is not consumed yet and that match accepts, or nil
+// if there is none.
 func (in *inbox) take(match func(*received) bool) (*received, state) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -96,7 +97,8 @@ func (in *inbox) take(match func(*received) bool) (*received, state) {
 	return nil, in.state()
 }
 
-// takeClosing consumes the end of the connection by the gateway; nil if it has not ended.
+// takeClosing consumes and returns the end of the connection by the gateway, or nil if the gateway
+// has not ended it.
 func (in *inbox) takeClosing() (*closing, state) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -110,8 +112,8 @@ func (in *inbox) takeClosing() (*closing, state) {
 
 func (in *inbox) state() state { return state{ended: in.closed != nil, changed: in.changed} }
 
-// unexpected counts what an Expect method would have had to consume: frames that are not empty, and a close by
-// the gateway.
+// unexpected returns the number of things that no Expect method has consumed: frames that are not
+// empty, and a close by the gateway.
 func (in *inbox) unexpected() int {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -143,7 +145,8 @@ func (in *inbox) all() []Frame {
 	return list
 }
 
-// String lists what was received, for a failure: every frame in order, those marked that were consumed.
+// String lists what was received, for a failure: every frame in order, with a mark for those that
+// were consumed.
 func (in *inbox) String() string {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -168,7 +171,7 @@ func (in *inbox) String() string {
 	return b.String()
 }
 
-// describe says how the connection ended; nothing if it has not.
+// describe describes how the connection ended. It returns "" if it has not.
 func (c *closing) describe() string {
 	switch {
 	case c == nil:
@@ -181,8 +184,8 @@ func (c *closing) describe() string {
 	return fmt.Sprintf("\n\tthen the gateway closed the connection: %d %q", c.code, c.reason)
 }
 
-// maxClip is how many bytes of a frame a failure shows.
+// maxClip is how many bytes of a text a failure shows.
 const maxClip = 400
 
-// clip shows a part of text in one line of a failure.
+// clip shortens a text to one line of a failure.
 func clip(text string) string { return oneline.Of(text, maxClip) }

@@ -16,7 +16,7 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// preparing is all that an application can want of the client of package apigw.
+// preparing has all methods of the client of package apigw that an application needs.
 type preparing interface {
 	gatesock.ConnectionsAPI
 	gatesock.Preparer
@@ -24,12 +24,13 @@ type preparing interface {
 
 var _ = []preparing{(*apigw.Client)(nil), (*wstest.Recorder)(nil)}
 
-// TestRecorderHasTheMethodsOfTheClient holds the recorder to what an application may ask of an apigw.Client by an interface of its own.
+// TestRecorderHasTheMethodsOfTheClient checks that the recorder has every method that an
+// application may require of an apigw.Client by an interface.
 func TestRecorderHasTheMethodsOfTheClient(t *testing.T) {
 	t.Parallel()
 	recorder := reflect.TypeFor[*wstest.Recorder]()
 	for m := range reflect.TypeFor[*apigw.Client]().Methods() {
-		if m.Name == "CloseIdleConnections" { // is about the client's own sockets
+		if m.Name == "CloseIdleConnections" { // concerns the client's own sockets
 			continue
 		}
 		own, ok := recorder.MethodByName(m.Name)
@@ -38,7 +39,7 @@ func TestRecorderHasTheMethodsOfTheClient(t *testing.T) {
 	}
 }
 
-// signature is a method's without its receiver.
+// signature returns the type of a method without its receiver.
 func signature(m reflect.Method) string {
 	text := ""
 	for i := range m.Type.NumIn() {
@@ -52,8 +53,9 @@ func signature(m reflect.Method) string {
 	return text
 }
 
-// TestRecorderAnswersAsTheGateway asks the same of the @connections API over HTTP, of a recorder in front of that, of one in front
-// of a gateway in memory, and of one alone.
+// TestRecorderAnswersAsTheGateway makes the same calls to the @connections API over HTTP, to a
+// recorder in front of it, to a recorder in front of a gateway in memory, and to a recorder without
+// a target.
 func TestRecorderAnswersAsTheGateway(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2036, 11, 23, 12, 0, 0, 123456789, time.FixedZone("", 3600))
@@ -66,7 +68,8 @@ func TestRecorderAnswersAsTheGateway(t *testing.T) {
 		t.Cleanup(api.CloseIdleConnections)
 		return api, srv, srv.Dial(t, wstest.WithSourceIP("192.0.2.7"), wstest.WithHeader("User-Agent", "test/1"))
 	}
-	for name, open := range map[string]func(t *testing.T) (api preparing, id string, advance func(time.Duration), exact bool){
+	type opened = func(t *testing.T) (api preparing, id string, advance func(time.Duration), exact bool)
+	for name, open := range map[string]opened{
 		"the client": func(t *testing.T) (preparing, string, func(time.Duration), bool) {
 			api, srv, c := client(t)
 			return api, c.ID(), srv.Advance, true
@@ -137,7 +140,7 @@ func TestRecorderFaultsMeetEveryCall(t *testing.T) {
 	require.ErrorIs(t, err, boom)
 	require.EqualError(t, err, `wstest: info of "a": boom`)
 	require.Zero(t, info)
-	rec.Clear()
+	rec.ClearFaults()
 	require.NoError(t, rec.Disconnect(t.Context(), to("a")))
 	require.ErrorIs(t, rec.Post(t.Context(), to("a"), nil), gatesock.ErrGone)
 	require.NoError(t, rec.Post(t.Context(), to("b"), nil))
@@ -164,7 +167,7 @@ func TestPreparedPostsHaveATimeout(t *testing.T) {
 	})
 }
 
-// A post that fails is no traffic.
+// TestInfoAfterAPostThatFails checks that a failed post does not count as activity.
 func TestInfoAfterAPostThatFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -181,7 +184,8 @@ func TestInfoAfterAPostThatFails(t *testing.T) {
 	})
 }
 
-// A handler that asks about a connection after it has returned would be frozen in Lambda, as one that posts.
+// TestLateInfoFailsTheTest has a handler that calls Info after it has returned. Lambda would freeze
+// it.
 func TestLateInfoFailsTheTest(t *testing.T) {
 	t.Parallel()
 	failures := runFake(t, func(ft *fakeTB) {
@@ -203,7 +207,8 @@ func TestLateInfoFailsTheTest(t *testing.T) {
 	require.Regexp(t, `a disconnection of "\S+" was made after .* had returned`, failures[1])
 }
 
-// A recorder alone judges as the gateway does: the size before the connection.
+// TestTooLargeForAClosedConnection checks that a recorder without a target checks the size before
+// the connection, like the gateway.
 func TestTooLargeForAClosedConnection(t *testing.T) {
 	t.Parallel()
 	rec := wstest.NewRecorder()

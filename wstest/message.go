@@ -3,6 +3,7 @@ package wstest
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -13,8 +14,8 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// message is what the wire format says about a frame that a client receives; see docs/protocol.md. A frame that is not
-// of the protocol is the zero message.
+// message is the meaning of a frame in the wire format; see docs/protocol.md. For a frame of
+// another protocol it is the zero message.
 type message struct {
 	ID           *string
 	Event, Topic string
@@ -22,8 +23,8 @@ type message struct {
 	Error        *wireError
 }
 
-// namesOf returns the names of the members of the frames of a handler: those that it describes, and otherwise those of
-// the protocol.
+// namesOf returns the names of the members of a handler's frames: those of its description, or else
+// those of the protocol.
 func namesOf(h lambda.Handler) gatesock.Envelope {
 	var e gatesock.Envelope
 	if app, ok := gatesock.AppOf(h); ok {
@@ -35,14 +36,14 @@ func namesOf(h lambda.Handler) gatesock.Envelope {
 	}
 }
 
-// Failure is an error as a client sees it: what of a [gatesock.Error] goes over the wire. It is not an error itself, so
-// that tests that are content with the code may ignore it.
+// Failure is a [gatesock.Error] as the client receives it. It does not implement error, so that a
+// test that only needs the code may ignore the result of [Call.ExpectError].
 type Failure struct {
 	Code    gatesock.Code
 	Message string
-	// RetryAfter is in whole milliseconds; zero if the frame has none.
+	// RetryAfter has millisecond precision. It is zero if the frame has none.
 	RetryAfter time.Duration
-	// Details is JSON; nil if the frame has none.
+	// Details is JSON. It is nil if the frame has none.
 	Details json.RawMessage
 }
 
@@ -68,25 +69,28 @@ func parseMessage(text string, names gatesock.Envelope) message {
 		return message{}
 	}
 	m := message{Data: members[names.Data]}
-	for name, into := range map[string]any{names.ID: &m.ID, names.Error: &m.Error, names.Event: &m.Event, names.Topic: &m.Topic} {
+	for name, into := range map[string]any{
+		names.ID: &m.ID, names.Error: &m.Error, names.Event: &m.Event, names.Topic: &m.Topic,
+	} {
 		if value, ok := members[name]; ok && json.Unmarshal(value, into) != nil {
 			return message{}
 		}
 	}
 	if names.Event == names.Action && m.ID != nil {
-		m.Event = "" // it is the action of an answer
+		m.Event = "" // the name is the action of an answer
 	}
 	return m
 }
 
-// answers tells whether this is the reply or the error for a request.
+// answers reports whether the message is the reply or the error for a request.
 func (m message) answers(id string) bool { return m.ID != nil && *m.ID == id && m.Event == "" }
 
-// isNull tells whether the data is missing or null, as in an acknowledgement.
+// isNull reports whether the data is missing or null, as in an acknowledgement.
 func (m message) isNull() bool { return len(m.Data) == 0 || string(m.Data) == "null" }
 
-// decode decodes the data into out, a pointer; nil leaves it undecoded. Null goes only into what can be nil: otherwise
-// it would leave out as it was, and a test would see what it has put there itself.
+// decode decodes the data into the pointer out, unless out is nil. It decodes null only into a type
+// that can be nil: for others, encoding/json would leave the value unchanged, and a test would see
+// the value that it put there itself.
 func (m message) decode(out any) error {
 	if out == nil {
 		return nil
@@ -96,13 +100,13 @@ func (m message) decode(out any) error {
 		return fmt.Errorf("out is a %T, not a pointer to decode into", out)
 	}
 	if len(m.Data) == 0 {
-		return fmt.Errorf("it has no data")
+		return errors.New("the frame has no data")
 	}
 	if m.isNull() {
 		switch v.Elem().Kind() {
 		case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
 		default:
-			return fmt.Errorf("its data is null, and %T can't hold that", out)
+			return fmt.Errorf("its data is null, which does not fit into %T", out)
 		}
 	}
 	if err := json.Unmarshal(m.Data, out); err != nil {
@@ -111,8 +115,9 @@ func (m message) decode(out any) error {
 	return nil
 }
 
-// encodeRequest returns the frame of a request: action, id if it is not empty, and the members of v, which must encode to
-// an object or be nil, in the member for the input if there is one.
+// encodeRequest returns the frame of a request: action, id unless it is empty, and the members of
+// v, which must encode to an object or null. If the envelope has a member for the input, they are
+// in that member.
 func encodeRequest(action, id string, v any, names gatesock.Envelope) (string, error) {
 	data, err := gatesock.JSON{}.Marshal(v)
 	if err != nil {
@@ -140,8 +145,8 @@ func encodeRequest(action, id string, v any, names gatesock.Envelope) (string, e
 	return string(frame), err
 }
 
-// setMember sets a member of the protocol. The data may have one of that name, in any case since encoding/json reads
-// names so, only if it is empty or says the same.
+// setMember sets a member of the protocol. If members already has one of that name, in any case
+// because encoding/json ignores the case of names, it must be empty or have the same value.
 func setMember(members map[string]json.RawMessage, name, value string) error {
 	text, err := gatesock.JSON{}.Marshal(value)
 	if err != nil {
@@ -152,7 +157,7 @@ func setMember(members map[string]json.RawMessage, name, value string) error {
 			continue
 		}
 		if s := string(v); s != `""` && s != string(text) {
-			return fmt.Errorf("its member %q is taken by the request's own %q", other, name)
+			return fmt.Errorf("its member %q would replace the request's %q", other, name)
 		}
 		delete(members, other)
 	}
@@ -160,7 +165,7 @@ func setMember(members map[string]json.RawMessage, name, value string) error {
 	return nil
 }
 
-// matchText tells whether text is what pattern says: byte for byte, with "…" or "..." for any run of text.
+// matchText reports whether text equals pattern, in which "…" or "..." matches any text.
 func matchText(pattern, text string) bool {
 	parts := strings.Split(strings.ReplaceAll(pattern, "...", "…"), "…")
 	first, rest := parts[0], parts[1:]

@@ -12,7 +12,8 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// What a client, a handler or a principal says can't move the cursor of who reads a failure, nor add lines to it, nor fill the screen.
+// TestFailuresShowTextInOneLine checks that text from clients, handlers and principals cannot move
+// the cursor of a terminal, add lines to a failure or fill the screen.
 func TestFailuresShowTextInOneLine(t *testing.T) {
 	t.Parallel()
 	hostile := "\x1b[2J\u202e\u009b\r\nFAIL" + strings.Repeat("é", 9000)
@@ -42,7 +43,7 @@ func TestFailuresShowTextInOneLine(t *testing.T) {
 			failures := runFake(t, fail)
 			require.NotEmpty(t, failures)
 			for _, f := range failures {
-				message, _, _ := strings.Cut(f, "\ngoroutine ") // a panic has its stack
+				message, _, _ := strings.Cut(f, "\ngoroutine ") // the stack of a panic
 				require.Less(t, len(message), 2500)
 				for line := range strings.SplitSeq(f, "\n") {
 					require.NotRegexp(t, `^FAIL|[\x00-\x08\x0b-\x1f\x7f\x{80}-\x{9f}\x{202e}]`, line)

@@ -1,21 +1,28 @@
 package wstest
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/emulator"
 )
 
 // Option configures a [Harness] or a [Server].
 type Option interface{ applyHarness(*settings) }
 
-// ConnectOption says who connects, and how.
+// ConnectOption configures a connection: who connects, and with which handshake.
 type ConnectOption interface{ applyConnect(*request) }
 
-// settings is what the options of a harness say.
+// settings are the options of a harness.
 type settings struct {
 	recorder *Recorder
 	config   emulator.Config
@@ -27,40 +34,68 @@ type option func(*settings)
 
 func (o option) applyHarness(s *settings) { o(s) }
 
-// WithPoster makes rec the recorder of the harness and attaches it to the gateway: what the application posts
-// through rec reaches the clients. Without it the harness has a recorder of its own, [Harness.Poster].
-func WithPoster(rec *Recorder) Option { return option(func(s *settings) { s.recorder = rec }) }
+// WithPoster sets the recorder of the harness and attaches it to the gateway, so that the
+// application's posts through rec reach the clients. By default the harness makes its own recorder,
+// [Harness.Poster].
+//
+// WithPoster panics if rec is nil.
+func WithPoster(rec *Recorder) Option {
+	if rec == nil {
+		panic("wstest: WithPoster: rec must not be nil")
+	}
+	return option(func(s *settings) { s.recorder = rec })
+}
 
-// WithConfig changes the gateway's configuration: its stage, limits, clock and what else [emulator.Config] has.
-// The harness brings a manual clock that starts at the present time, and a logger that writes to the test's log.
+// WithConfig changes the gateway's configuration, for example its stage, its limits or its clock.
+// The function receives the harness's own configuration, which has a manual clock that starts at
+// the current time, and a logger that writes to the test's log.
+//
+// WithConfig panics if change is nil.
 func WithConfig(change func(*emulator.Config)) Option {
+	if change == nil {
+		panic("wstest: WithConfig: change must not be nil")
+	}
 	return option(func(s *settings) { change(&s.config) })
 }
 
-// WithTimeout sets how long an Expect method waits for a frame that has not come. By default that is not at all in
-// memory, where every call returns after all that it causes, and 30 s over sockets: only a test that fails waits for so
-// long, and one that passes does so on a busy machine too. In memory it is needed only for frames that come from
-// goroutines of the application's own.
+// WithTimeout sets how long an Expect method waits for a frame. The default is 30 seconds over
+// sockets. In memory the default is not to wait, because every call returns after everything it
+// causes; there a timeout is needed only for frames from the application's own background
+// goroutines.
 //
-// It also bounds how long a call in memory, as [Harness.Connect] or [Client.Request], waits for the handler to return. By
-// default that is 30 s of the machine's time or of a synctest bubble's, whatever [Harness.Advance] does; and where
-// the gateway has that time too (Config.Clock nil), 30 s more than its integration timeout. A test that holds a
-// handler for longer on purpose sets it.
-func WithTimeout(d time.Duration) Option { return option(func(s *settings) { s.timeout = d }) }
+// In memory the timeout also bounds how long a call such as [Harness.Connect] or [Client.Request]
+// waits for the handler to return. The default is 30 seconds of real time (or of a synctest
+// bubble), which [Harness.Advance] does not affect; if the gateway uses that time too because
+// Config.Clock is nil, 30 seconds more than its integration timeout. A test with a handler that
+// blocks for longer needs a longer timeout.
+//
+// WithTimeout panics unless d is above zero.
+func WithTimeout(d time.Duration) Option {
+	if d <= 0 {
+		panic(fmt.Sprintf("wstest: WithTimeout(%v): d must be above zero", d))
+	}
+	return option(func(s *settings) { s.timeout = d })
+}
 
-// IgnoreGoroutine keeps goroutines from counting as leaks that have a function in their stack whose name contains
-// the text, as "example.com/cache.(*Cache).refresh": those that a handler starts once for all that follow.
-// Idle connections of net/http are ignored anyway.
-func IgnoreGoroutine(function string) Option {
+// WithIgnoredGoroutine excludes goroutines from the leak check, for goroutines that a handler
+// starts once and that serve all later events. A goroutine is ignored if the name of a function in
+// its stack contains the text, for example "example.com/cache.(*Cache).refresh". Idle connections
+// of net/http are always ignored.
+//
+// WithIgnoredGoroutine panics if the text is empty, because it would ignore every goroutine.
+func WithIgnoredGoroutine(function string) Option {
+	if function == "" {
+		panic("wstest: WithIgnoredGoroutine: function must not be empty")
+	}
 	return option(func(s *settings) { s.ignored = append(s.ignored, function) })
 }
 
-// request is a handshake, and how the client that makes it is called in failures.
+// request is a handshake and the name of its client in failures.
 type request struct {
 	emulator.Handshake
 	user         string
 	subprotocols []string
-	err          error // what an option could not do
+	err          error // of an option
 }
 
 type connectOption func(*request)
@@ -78,22 +113,94 @@ func newRequest(opts []ConnectOption) *request {
 	return r
 }
 
-// WithHeader adds a header to the handshake, as Origin or Cookie. Events have its name as it is spelled here.
+// WithPrincipal connects as a principal, as if the API's [authz.Authorizer] had authenticated it.
+// The handlers see its scopes, roles, attributes and expiry, for example by [authz.PrincipalFrom]:
+//
+//	h.Connect(wstest.WithPrincipal(authz.Principal{ID: "alice", Scopes: []string{"chat:write"}}))
+//
+// The API's own authorizer is not called. A principal that an Authorizer would not accept, such as
+// one without an ID, fails the test.
+func WithPrincipal(p authz.Principal) ConnectOption {
+	return connectOption(func(r *request) {
+		r.user = p.ID
+		r.Authorizer, r.UsageKey, r.err = authorizerResult(p)
+	})
+}
+
+// WithUser is [WithPrincipal] for a principal with nothing but an ID.
+func WithUser(id string) ConnectOption { return WithPrincipal(authz.Principal{ID: id}) }
+
+// WithAuthorizerContext connects as if an authorizer other than that of package authz had returned
+// principalID and the values. The handlers see them in [gatesock.Request.Authorizer]. Values are
+// strings, numbers and booleans; the gateway accepts no others. The API's own authorizer is not
+// called. For an authorizer of package authz, use [WithPrincipal].
+func WithAuthorizerContext(principalID string, values map[string]any) ConnectOption {
+	return connectOption(func(r *request) {
+		r.user = principalID
+		r.Authorizer = map[string]any{}
+		maps.Copy(r.Authorizer, values)
+		r.Authorizer["principalId"] = principalID
+	})
+}
+
+// authorizerEvent is an event of a REQUEST authorizer, with the members that an [authz.Authorizer]
+// needs.
+const authorizerEvent = `{"type":"REQUEST","methodArn":"arn:aws:execute-api:us-east-1:123456789012:localapi00/local/$connect",` +
+	`"requestContext":{"routeKey":"$connect","connectionId":"wstest"}}`
+
+// authorizerResult returns the result of an [authz.Authorizer] for a principal, in the form that
+// the gateway adds to events, and the usage key. It calls an Authorizer, so that the test sees the
+// same result as the deployed application.
+func authorizerResult(p authz.Principal) (values map[string]any, usageKey string, err error) {
+	var log bytes.Buffer
+	why := slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == "error" {
+			return slog.String(a.Key, clip(a.Value.String()))
+		}
+		return slog.Attr{} // it describes authorizerEvent
+	}})
+	authorizer := authz.NewAuthorizer(
+		authz.AuthenticatorFunc(func(context.Context, *authz.Handshake) (authz.Principal, error) { return p, nil }),
+		authz.WithLogger(slog.New(why)),
+	)
+	out, err := authorizer.Invoke(context.Background(), []byte(authorizerEvent))
+	if err != nil {
+		return nil, "", fmt.Errorf("an authorizer does not accept this principal: %w: %s", err, strings.TrimSpace(log.String()))
+	}
+	var answer struct {
+		PrincipalID        string         `json:"principalId"`
+		Context            map[string]any `json:"context"`
+		UsageIdentifierKey string         `json:"usageIdentifierKey"`
+	}
+	d := json.NewDecoder(bytes.NewReader(out))
+	d.UseNumber()
+	if err := d.Decode(&answer); err != nil {
+		return nil, "", fmt.Errorf("the authorizer's answer: %w", err)
+	}
+	values = map[string]any{"integrationLatency": 0} // the gateway adds it
+	maps.Copy(values, answer.Context)
+	values["principalId"] = answer.PrincipalID
+	return values, answer.UsageIdentifierKey, nil
+}
+
+// WithHeader adds a header to the handshake, for example Origin or Cookie. Events have the name in
+// this spelling.
 func WithHeader(name, value string) ConnectOption {
 	return connectOption(func(r *request) { r.Header[name] = append(r.Header[name], value) })
 }
 
-// WithQuery adds a parameter to the address of the handshake.
+// WithQuery adds a query parameter to the handshake.
 func WithQuery(name, value string) ConnectOption {
 	return connectOption(func(r *request) { r.Query.Add(name, value) })
 }
 
-// WithSubprotocols offers subprotocols; [Client.Subprotocol] is what the handler of $connect chose.
+// WithSubprotocols offers subprotocols. [Client.Subprotocol] returns the one that the handler of
+// $connect selected.
 func WithSubprotocols(protocols ...string) ConnectOption {
 	return connectOption(func(r *request) { r.subprotocols = append(r.subprotocols, protocols...) })
 }
 
-// WithSourceIP sets the client's address, by default "127.0.0.1".
+// WithSourceIP sets the client's address. The default is "127.0.0.1".
 func WithSourceIP(ip string) ConnectOption {
 	return connectOption(func(r *request) { r.SourceIP = ip })
 }

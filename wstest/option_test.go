@@ -14,7 +14,7 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// seen is what a handler of $connect has seen of a handshake.
+// seen is a handshake as a handler of $connect received it.
 type seen struct{ requests chan gatesock.Request }
 
 func (s seen) router() *gatesock.Router {
@@ -79,9 +79,6 @@ func TestRefused(t *testing.T) {
 	srv := wstest.NewServer(t, newRoom(rec), wstest.WithPoster(rec))
 	require.Equal(t, 401, srv.ConnectRefused())
 	require.Equal(t, 401, srv.DialRefused(t))
-	c, refused := srv.TryConnect()
-	require.Nil(t, c)
-	require.Equal(t, 401, refused.StatusCode)
 
 	failures := runFake(t, func(ft *fakeTB) { srv.Dial(ft) })
 	require.Equal(t, []string{"wstest: expected the connection to open, but it was refused with status 401 "}, failures)
@@ -98,7 +95,7 @@ func TestWrongSettingsFailTheTest(t *testing.T) {
 		run  func(ft *fakeTB)
 		want string
 	}{
-		"no handler": {func(ft *fakeTB) { wstest.New(ft, nil) }, "wstest: the gateway: there is no handler"},
+		"no handler": {func(ft *fakeTB) { wstest.New(ft, nil) }, "wstest: h must not be nil"},
 		"no such stage": {
 			func(ft *fakeTB) {
 				wstest.NewServer(ft, script(), wstest.WithConfig(func(c *emulator.Config) { c.Stage = "a/b" }))
@@ -119,6 +116,18 @@ func TestWrongSettingsFailTheTest(t *testing.T) {
 	}
 }
 
+func TestOptionsPanic(t *testing.T) {
+	t.Parallel()
+	for says, option := range map[string]func(){
+		"wstest: WithPoster: rec must not be nil":                  func() { wstest.WithPoster(nil) },
+		"wstest: WithConfig: change must not be nil":               func() { wstest.WithConfig(nil) },
+		"wstest: WithTimeout(0s): d must be above zero":            func() { wstest.WithTimeout(0) },
+		"wstest: WithIgnoredGoroutine: function must not be empty": func() { wstest.WithIgnoredGoroutine("") },
+	} {
+		require.PanicsWithValue(t, says, option)
+	}
+}
+
 func TestServerWithAManualClock(t *testing.T) {
 	t.Parallel()
 	clock := emulator.NewManualClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
@@ -129,7 +138,8 @@ func TestServerWithAManualClock(t *testing.T) {
 	require.Equal(t, 10, srv.Now().Minute())
 }
 
-// TestInABubble runs a harness inside synctest, with its own clock and with the bubble's.
+// TestInABubble runs a harness in a synctest bubble, with its own clock and with that of the
+// bubble.
 func TestInABubble(t *testing.T) {
 	t.Parallel()
 	for name, opt := range map[string]wstest.Option{
@@ -159,14 +169,15 @@ func TestInABubble(t *testing.T) {
 func TestTheBubblesClockClosesIdleConnections(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h := wstest.New(t, script(), wstest.WithTimeout(time.Hour), wstest.WithConfig(func(c *emulator.Config) { c.Clock = nil }))
+		bubble := wstest.WithConfig(func(c *emulator.Config) { c.Clock = nil })
+		h := wstest.New(t, script(), wstest.WithTimeout(time.Hour), bubble)
 		start := time.Now()
 		h.Connect().ExpectClosed(1001)
 		require.Equal(t, 10*time.Minute, time.Since(start))
 	})
 }
 
-// TestTimeoutWaitsForTheApplication shows what WithTimeout is for: frames from goroutines that no handler has started.
+// TestTimeoutWaitsForTheApplication has frames from goroutines that no handler has started.
 func TestTimeoutWaitsForTheApplication(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -194,7 +205,7 @@ func TestTimeoutEnds(t *testing.T) {
 	})
 }
 
-// rawHandler is a handler that shows events as they are.
+// rawHandler returns a handler that keeps its events.
 type rawHandler struct{ events chan []byte }
 
 func (h rawHandler) Invoke(_ context.Context, event []byte) ([]byte, error) {

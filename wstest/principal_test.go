@@ -3,7 +3,6 @@ package wstest_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -20,7 +19,8 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// tapped keeps what the events of a handler have in requestContext.authorizer and in requestContext.identity, byte for byte.
+// tapped keeps requestContext.authorizer and requestContext.identity of a handler's events, byte
+// for byte.
 type tapped struct {
 	*gatesock.Router
 	mu   sync.Mutex
@@ -40,14 +40,14 @@ func (h *tapped) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	return h.Router.Invoke(ctx, event)
 }
 
-// deployed is an application whose authorizer finds one principal.
+// deployed is an application whose authorizer accepts one principal.
 type deployed struct {
 	*tapped
 	authorizer lambda.Handler
 }
 
 func (d deployed) Describe() gatesock.Description {
-	return gatesock.Description{Routes: d.Routes(), Authorizer: true}
+	return gatesock.Description{Routes: d.tapped.Describe().Routes, Authorizer: true}
 }
 
 func (d deployed) Invoke(ctx context.Context, event []byte) ([]byte, error) {
@@ -65,9 +65,9 @@ func newTapped() *tapped {
 	return &tapped{Router: r}
 }
 
-// TestAsIsWhatAnAuthorizerSays compares the events of a client that connects As a principal with those of one that an authorizer
-// has found to be that principal.
-func TestAsIsWhatAnAuthorizerSays(t *testing.T) {
+// TestWithPrincipalEqualsAnAuthorizer compares the events of a client WithPrincipal with those of a
+// client that an authorizer accepted as that principal.
+func TestWithPrincipalEqualsAnAuthorizer(t *testing.T) {
 	t.Parallel()
 	for name, p := range map[string]authz.Principal{
 		"an id": {ID: "alice"},
@@ -103,16 +103,17 @@ func TestAsIsWhatAnAuthorizerSays(t *testing.T) {
 	}
 }
 
-// use sends one message and hangs up.
+// use sends one message and closes the connection.
 func use(c *wstest.Client) {
 	c.Request("hi", nil).ExpectAck()
 	c.Close(1000, "")
 }
 
-func TestAsPassesGuards(t *testing.T) {
+func TestWithPrincipalPassesGuards(t *testing.T) {
 	t.Parallel()
-	r, expiry := gatesock.New(), &authz.CredentialExpiry{}
-	r.Use(expiry.Middleware())
+	var now func() time.Time // of the harness
+	r := gatesock.New()
+	r.Use(authz.NewCredentialExpiry(authz.WithClock(func() time.Time { return now() })).Middleware())
 	who := func(_ context.Context, req *gatesock.Request, _ struct{}) (authz.Principal, error) {
 		p, _ := authz.PrincipalFrom(req)
 		return p, nil
@@ -120,12 +121,13 @@ func TestAsPassesGuards(t *testing.T) {
 	gatesock.HandleReply(r, "write", who, authz.RequireScopes("chat:write"))
 	gatesock.HandleReply(r, "ban", who, authz.RequireRole("admin"))
 	h := wstest.New(t, r)
-	expiry.Clock = h.Now
+	now = h.Now
 	alice := authz.Principal{
 		ID: "alice", Scopes: []string{"chat:write"}, Roles: []string{"admin"}, Attributes: map[string]string{"tenant": "t1"},
 		ExpiresAt: h.Now().Add(5 * time.Minute).Truncate(time.Second).UTC(),
 	}
-	a, bob := h.Connect(wstest.WithPrincipal(alice)), h.Connect(wstest.WithPrincipal(authz.Principal{ID: "bob", Scopes: []string{"chat:read"}}))
+	a := h.Connect(wstest.WithPrincipal(alice))
+	bob := h.Connect(wstest.WithPrincipal(authz.Principal{ID: "bob", Scopes: []string{"chat:read"}}))
 	nobody := h.Connect()
 	for _, action := range []string{"write", "ban"} {
 		var got authz.Principal
@@ -140,7 +142,7 @@ func TestAsPassesGuards(t *testing.T) {
 	require.Contains(t, a.String(), "alice (")
 }
 
-func TestAsRefusesWhatNoAuthorizerLetsIn(t *testing.T) {
+func TestWithPrincipalRefusesWhatAnAuthorizerWould(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		p    authz.Principal
@@ -159,7 +161,7 @@ func TestAsRefusesWhatNoAuthorizerLetsIn(t *testing.T) {
 			} {
 				failures := runFake(t, connect)
 				require.Len(t, failures, 1)
-				require.Contains(t, failures[0], "an authorizer can't let this principal in")
+				require.Contains(t, failures[0], "an authorizer does not accept this principal")
 				require.Contains(t, failures[0], c.says)
 				require.Less(t, len(failures[0]), 2000)
 			}
@@ -167,8 +169,8 @@ func TestAsRefusesWhatNoAuthorizerLetsIn(t *testing.T) {
 	}
 }
 
-// WithPrincipal comes before the API's own authorizer, which lets nobody in here.
-func TestAsDoesNotAskTheAuthorizer(t *testing.T) {
+// TestWithPrincipalBypassesTheAuthorizer has an API whose own authorizer refuses everyone.
+func TestWithPrincipalBypassesTheAuthorizer(t *testing.T) {
 	t.Parallel()
 	nobody := authz.AuthenticatorFunc(func(context.Context, *authz.Handshake) (authz.Principal, error) {
 		return authz.Principal{}, authz.ErrForbidden
@@ -179,18 +181,4 @@ func TestAsDoesNotAskTheAuthorizer(t *testing.T) {
 	for _, o := range []wstest.ConnectOption{wstest.WithUser("alice"), wstest.WithAuthorizerContext("alice", nil)} {
 		use(h.Connect(o))
 	}
-}
-
-func ExampleAs() {
-	r := gatesock.New()
-	gatesock.Handle(r, "ban", func(context.Context, *gatesock.Request, struct{}) error { return nil }, authz.RequireRole("admin"))
-	t := &printingT{}
-	t.run(func(t testing.TB) {
-		t.Helper()
-		h := wstest.New(t, r)
-		h.Connect(wstest.WithPrincipal(authz.Principal{ID: "alice", Roles: []string{"admin"}})).Request("ban", nil).ExpectAck()
-		e := h.Connect(wstest.WithUser("bob")).Request("ban", nil).ExpectError(gatesock.CodePermissionDenied)
-		fmt.Println("bob:", e.Message)
-	})
-	// Output: bob: the role admin is missing
 }

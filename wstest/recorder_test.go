@@ -46,30 +46,31 @@ func TestRecorderAlone(t *testing.T) {
 func TestRecorderFaults(t *testing.T) {
 	t.Parallel()
 	boom := errors.New("boom")
+	four := func(err error) []error { return []error{err, err, err, err} }
 	for name, c := range map[string]struct {
 		set  func(*wstest.Recorder)
 		want []error // of four posts to "a"
 	}{
-		"none":      {func(*wstest.Recorder) {}, []error{nil, nil, nil, nil}},
-		"gone":      {func(r *wstest.Recorder) { r.Gone("a") }, []error{gatesock.ErrGone, gatesock.ErrGone, gatesock.ErrGone, gatesock.ErrGone}},
-		"too large": {func(r *wstest.Recorder) { r.TooLarge("a") }, []error{gatesock.ErrTooLarge, gatesock.ErrTooLarge, gatesock.ErrTooLarge, gatesock.ErrTooLarge}},
+		"none":      {func(*wstest.Recorder) {}, four(nil)},
+		"gone":      {func(r *wstest.Recorder) { r.Gone("a") }, four(gatesock.ErrGone)},
+		"too large": {func(r *wstest.Recorder) { r.Fail("a", gatesock.ErrTooLarge) }, four(gatesock.ErrTooLarge)},
 		"throttled": {func(r *wstest.Recorder) { r.Throttle("a", 2) }, []error{gatesock.ErrThrottled, gatesock.ErrThrottled, nil, nil}},
 		"throttled, then gone": {func(r *wstest.Recorder) {
 			r.Gone("a")
 			r.Throttle("a", 1)
 		}, []error{gatesock.ErrThrottled, gatesock.ErrGone, gatesock.ErrGone, gatesock.ErrGone}},
-		"forbidden": {func(r *wstest.Recorder) { r.Forbid() }, []error{gatesock.ErrForbidden, gatesock.ErrForbidden, gatesock.ErrForbidden, gatesock.ErrForbidden}},
-		"failing":   {func(r *wstest.Recorder) { r.Fail("a", boom) }, []error{boom, boom, boom, boom}},
-		"another's": {func(r *wstest.Recorder) { r.Gone("b") }, []error{nil, nil, nil, nil}},
+		"forbidden": {func(r *wstest.Recorder) { r.Forbid() }, four(gatesock.ErrForbidden)},
+		"failing":   {func(r *wstest.Recorder) { r.Fail("a", boom) }, four(boom)},
+		"another's": {func(r *wstest.Recorder) { r.Gone("b") }, four(nil)},
 		"cleared": {func(r *wstest.Recorder) {
 			r.Gone("a")
-			r.Clear("a")
-		}, []error{nil, nil, nil, nil}},
+			r.ClearFaults("a")
+		}, four(nil)},
 		"all cleared": {func(r *wstest.Recorder) {
 			r.Throttle("a", 9)
 			r.Forbid()
-			r.Clear()
-		}, []error{nil, nil, nil, nil}},
+			r.ClearFaults()
+		}, four(nil)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -131,7 +132,7 @@ func TestRecorderIsSafeForConcurrentUse(t *testing.T) {
 				_ = rec.Post(t.Context(), to("a"), bytes.Repeat([]byte("x"), 10))
 				rec.Posts()
 				rec.Gone("b")
-				rec.Clear("b")
+				rec.ClearFaults("b")
 			}
 		})
 	}
@@ -154,7 +155,7 @@ func TestRecorderOutlivesItsHarness(t *testing.T) {
 			c := h.Connect(wstest.WithUser("alice"))
 			rec.Gone(c.ID())
 			require.ErrorIs(t, rec.Post(t.Context(), to(c.ID()), nil), gatesock.ErrGone)
-			rec.Clear()
+			rec.ClearFaults()
 			require.NoError(t, rec.Post(t.Context(), to(c.ID()), []byte("hello")))
 			require.Equal(t, h.Now(), rec.Posts()[len(rec.Posts())-1].Time)
 			c.ExpectFrame("hello")

@@ -84,7 +84,7 @@ func (a *room) who(context.Context, *gatesock.Request, struct{}) ([]string, erro
 	return users, nil
 }
 
-// tell posts to all members but one. Those that have gone meanwhile do not count.
+// tell posts to all members but one. It ignores those that are gone.
 func (a *room) tell(ctx context.Context, except, event string, data said) error {
 	frame, err := gatesock.Push{Event: event, Topic: "room", Data: data}.Encode(nil)
 	if err != nil {
@@ -99,14 +99,15 @@ func (a *room) tell(ctx context.Context, except, event string, data said) error 
 	}
 	a.mu.Unlock()
 	for _, id := range ids {
-		if err := a.post.Post(ctx, gatesock.Target{ConnectionID: id}, frame); err != nil && !errors.Is(err, gatesock.ErrGone) {
+		err := a.post.Post(ctx, gatesock.Target{ConnectionID: id}, frame)
+		if err != nil && !errors.Is(err, gatesock.ErrGone) {
 			return err
 		}
 	}
 	return nil
 }
 
-// messageHandler answers every message by f, and accepts all connections.
+// messageHandler is a handler that answers messages with f and accepts all connections.
 func messageHandler(f func() ([]byte, error)) handlerFunc {
 	return func(_ context.Context, event []byte) ([]byte, error) {
 		if strings.Contains(string(event), `"eventType":"MESSAGE"`) {

@@ -13,24 +13,26 @@ import (
 	"github.com/gatesock/gatesock/emulator"
 )
 
-// Server is a [Harness] whose gateway listens on a loopback port, for real WebSocket clients and for the @connections
-// client of package apigw. Its clock is the machine's, unless [WithConfig] brings another.
+// Server is a [Harness] whose gateway listens on a loopback port, for real WebSocket clients and
+// for the @connections client of package apigw. It uses the machine's clock unless [WithConfig]
+// sets another one.
 type Server struct {
 	*Harness
-	// URL is where clients connect, as "ws://127.0.0.1:41973/local".
+	// URL is the address for clients, such as "ws://127.0.0.1:41973/local".
 	URL string
-	// Endpoint is the base URL of the @connections API, as "http://127.0.0.1:41973/local".
+	// Endpoint is the base URL of the @connections API, such as "http://127.0.0.1:41973/local".
 	Endpoint string
 
 	http   http.Server
 	served chan error
 
 	mu    sync.Mutex
-	dials map[string]*dial // handshakes on their way, by the value of dialHeader
+	dials map[string]*dial // pending handshakes, by the value of dialHeader
 }
 
-// NewServer is [New] with a port. An application that posts over HTTP needs the Endpoint, which is there only when the
-// server is: let it post through a [Recorder], and attach the HTTP client to that.
+// NewServer is [New] with a port. To test an application that posts over HTTP, which needs the
+// Endpoint before the server has one, let the application post through a [Recorder], and attach the
+// HTTP client to the recorder afterwards.
 func NewServer(t testing.TB, h lambda.Handler, opts ...Option) *Server {
 	t.Helper()
 	hs := newHarness(t, h, settings{config: emulator.Config{Stage: "local"}, timeout: settleTimeout}, opts)
@@ -50,13 +52,13 @@ func NewServer(t testing.TB, h lambda.Handler, opts ...Option) *Server {
 		served:   make(chan error, 1),
 		dials:    map[string]*dial{},
 	}
-	s.http = http.Server{Handler: http.HandlerFunc(s.serve)} // no timeouts: its clients are the test's own
+	s.http = http.Server{Handler: http.HandlerFunc(s.serve)} // no timeouts: only the test connects
 	go func() { s.served <- s.http.Serve(emulator.NewListener(l)) }()
 	hs.stop = s.stop
 	return s
 }
 
-// serve puts what only the test knows of a client where the gateway looks for it, as an authorizer does.
+// serve adds what only the test knows about a client to the request, as an authorizer would.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if d := s.take(r.Header.Get(dialHeader)); d != nil {
 		ctx := context.WithValue(r.Context(), dialKey{}, d)
@@ -77,7 +79,7 @@ func (s *Server) take(token string) *dial {
 	return d
 }
 
-// stop ends the listening and the clients, after the gateway.
+// stop closes the listener and the clients. The gateway is already closed.
 func (s *Server) stop(ctx context.Context) error {
 	err := s.http.Shutdown(ctx)
 	if served := <-s.served; !errors.Is(served, http.ErrServerClosed) {

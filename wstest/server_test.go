@@ -148,8 +148,7 @@ func TestServerWithoutRoutesForConnections(t *testing.T) {
 	dialled.Abort()
 }
 
-// TestExpectNoneSeesWhatIsOnItsWay: a message that nobody waits for, to a handler that takes its time, is there when
-// ExpectNone looks.
+// TestExpectNoneSeesWhatIsOnItsWay checks that ExpectNone waits for the answer of a slow handler.
 func TestExpectNoneSeesWhatIsOnItsWay(t *testing.T) {
 	t.Parallel()
 	rec := wstest.NewRecorder()
@@ -191,7 +190,7 @@ func TestExpectNoneCanNotTellWhileAHandlerRuns(t *testing.T) {
 		c.ExpectNone()
 	})
 	require.Len(t, failures, 1)
-	require.Contains(t, failures[0], "expected nothing more, but can't tell: the gateway does not come to rest")
+	require.Contains(t, failures[0], "expected nothing more, but: the gateway does not become idle")
 	require.Contains(t, failures[0], `still running: [the handler of route "$default" for connection `)
 }
 

@@ -2,11 +2,12 @@ package wstest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -17,28 +18,29 @@ import (
 	"github.com/gatesock/gatesock/emulator"
 	eventkind "github.com/gatesock/gatesock/internal/event"
 	"github.com/gatesock/gatesock/internal/oneline"
+	"github.com/gatesock/gatesock/internal/panics"
 	"github.com/gatesock/gatesock/internal/proxyresponse"
+	"github.com/gatesock/gatesock/wstest/internal/goroutines"
 )
 
 // errLate refuses calls that come after the handler that makes them has returned.
 var errLate = errors.New("the handler that makes the call has returned")
 
-// maxPanic is how many bytes of what a handler panics with a failure shows: it often has what a client has sent.
-const maxPanic = 2000
-
-// errUnfinished is how a call fails whose handler does not return.
+// errUnfinished is the error of a call whose handler does not return.
 var errUnfinished = errors.New("the handler has not returned")
 
-// watch stands between a gateway and a handler. It marks the context and the goroutine of every invocation, so that
-// what an invocation leaves behind can be told from everything else, and keeps what the test has to answer for.
+// maxPanic is how many bytes of a panic's value a failure shows. The value often contains text from
+// a client.
+const maxPanic = 2000
+
+// watch is the handler between a gateway and the handler under test. It marks the context and the
+// goroutine of every invocation, so that it can recognize what an invocation leaves behind, and
+// collects the errors that fail the test at its end.
 type watch struct {
-	next  lambda.Handler
-	label string // unique to this watch
-	owner string // the id of the goroutine that made it: the test's own
-
-	unknown emulator.Undocumented
-
-	examining sync.Mutex // held by the goroutine that is in ownInvocation
+	next         lambda.Handler
+	goroutines   *goroutines.Set // of the invocations; a label is "NUMBER CONNECTION ROUTE"
+	owner        string          // the id of the test's own goroutine
+	undocumented emulator.Undocumented
 
 	mu       sync.Mutex
 	begun    int
@@ -50,47 +52,45 @@ type watch struct {
 	changed      chan struct{}   // closed and replaced when one is added
 }
 
-func newWatch(next lambda.Handler, label string) *watch {
+// newWatch returns a watch around a handler. Its name must be unique and without spaces.
+func newWatch(next lambda.Handler, name string) *watch {
 	return &watch{
-		next: next, label: label, owner: goroutineID(), running: make(map[int]*invocation),
+		next: next, goroutines: goroutines.New(name), owner: goroutines.ID(), running: make(map[int]*invocation),
 		disconnected: make(map[string]bool), changed: make(chan struct{}),
 	}
 }
 
-// Unwrap returns the handler, which describes itself; see [gatesock.AppOf].
+// Unwrap returns the handler under test, for [gatesock.AppOf].
 func (w *watch) Unwrap() lambda.Handler { return w.next }
 
-// Invoke runs the handler with a marked context, and with a label that every goroutine which the handler starts
-// inherits.
+// Invoke runs the handler with a marked context and a labelled goroutine.
 func (w *watch) Invoke(ctx context.Context, event []byte) (response []byte, err error) {
 	inv := w.begin(event)
 	if d, ok := ctx.Value(dialKey{}).(*dial); ok {
 		d.saw(inv.connection)
 	}
 	defer w.end(inv)
-	inv.do(ctx, func(ctx context.Context) { response, err = w.call(ctx, inv, event) })
+	ctx = context.WithValue(ctx, invocationKey{}, inv)
+	w.goroutines.Do(ctx, inv.label(), func(ctx context.Context) { response, err = w.call(ctx, inv, event) })
 	return response, err
 }
 
-// call calls the handler and takes note of what no handler should do.
+// call calls the handler and records what no handler may do.
 func (w *watch) call(ctx context.Context, inv *invocation, event []byte) (response []byte, err error) {
-	returned := false
-	defer func() {
-		if returned {
-			return
-		}
-		v := recover()
-		if v == nil { // the gateway deals with it
+	panics.Watch("wstest: panic of a handler", func() {
+		response, err = w.next.Invoke(ctx, event)
+	}, func(end error) {
+		var p *panics.Error
+		switch {
+		case errors.As(end, &p):
+			err = fmt.Errorf("%s panicked: %s", inv, oneline.Of(fmt.Sprint(p.Value), maxPanic))
+			w.fail(fmt.Errorf("%w\n%s", err, p.Stack))
+		case end != nil: // the gateway answers in its place
 			w.fail(fmt.Errorf("%s ended its goroutine, by runtime.Goexit or a FailNow", inv))
-			return
 		}
-		err = fmt.Errorf("%s panicked: %s", inv, oneline.Of(fmt.Sprint(v), maxPanic))
-		w.fail(fmt.Errorf("%w\n%s", err, debug.Stack()))
-	}()
-	response, err = w.next.Invoke(ctx, event)
-	returned = true
-	if err == nil && eventkind.Read(event).Kind != eventkind.Authorizer { // which is answered otherwise
-		if _, bad := proxyresponse.Decode(response, w.unknown.AcceptStringStatus); bad != nil {
+	})
+	if err == nil && eventkind.Read(event).Kind != eventkind.Authorizer { // whose response has another form
+		if _, bad := proxyresponse.Decode(response, w.undocumented.AcceptStringStatus); bad != nil {
 			w.fail(fmt.Errorf("%s: %w: %s", inv, bad, clip(string(response))))
 		}
 	}
@@ -107,12 +107,12 @@ func (w *watch) begin(event []byte) *invocation {
 	return inv
 }
 
-// end ends an invocation, also one whose goroutine ends.
+// end ends an invocation, even if its goroutine ends.
 func (w *watch) end(inv *invocation) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if inv.calls > 0 {
-		w.failures = append(w.failures, fmt.Errorf("%s returned while %d of its posts, or other calls of @connections, were under way", inv, inv.calls))
+		w.failures = append(w.failures, fmt.Errorf("%s returned before %d of its posts, or other calls of @connections, had ended", inv, inv.calls))
 	}
 	delete(w.running, inv.number)
 	w.ended++
@@ -124,7 +124,7 @@ func (w *watch) end(inv *invocation) {
 	}
 }
 
-// awaitDisconnect returns when $disconnect has ended for a connection.
+// awaitDisconnect returns when the $disconnect of a connection has ended.
 func (w *watch) awaitDisconnect(ctx context.Context, connection string) error {
 	for {
 		w.mu.Lock()
@@ -141,8 +141,9 @@ func (w *watch) awaitDisconnect(ctx context.Context, connection string) error {
 	}
 }
 
-// unfinished is the error of a call that has waited in vain for the handler: it names the invocations that still run
-// for a connection, or all if that is empty, with their stacks. It is nil if none does.
+// unfinished returns the error of a call that has waited too long for the handler. It lists the
+// running invocations of a connection, or all if connection is empty, with their stacks. It returns
+// nil if none is running.
 func (w *watch) unfinished(connection string, limit time.Duration) error {
 	running := make(map[int]bool)
 	for _, inv := range w.stillRunning() {
@@ -154,9 +155,9 @@ func (w *watch) unfinished(connection string, limit time.Duration) error {
 		return nil
 	}
 	var b strings.Builder
-	for _, g := range w.goroutines() {
-		if running[g.invocation.number] {
-			fmt.Fprintf(&b, "\n%s is still running:\n\t%s", g.invocation, strings.Join(g.stack, "\n\t"))
+	for _, g := range w.goroutines.All() {
+		if inv := w.parseLabel(g.Label); running[inv.number] {
+			fmt.Fprintf(&b, "\n%s is still running:\n\t%s", inv, strings.Join(g.Stack, "\n\t"))
 		}
 	}
 	return fmt.Errorf("%w after %v (see WithTimeout):%s", errUnfinished, limit, &b)
@@ -168,18 +169,210 @@ func (w *watch) stillRunning() []*invocation {
 	return slices.Collect(maps.Values(w.running))
 }
 
-// fail takes note of something that fails the test at its end.
+// leakGrace is how long goroutines have to end after the harness. Only a failing test waits for so
+// long.
+const leakGrace = 5 * time.Second
+
+// idle are functions of goroutines that outlive a request on purpose.
+func idle() []string {
+	return []string{
+		"net/http.(*persistConn).",
+		"net/http.(*http2clientConnReadLoop).",
+		"net/http.(*http2ClientConn).",
+		"golang.org/x/net/http2.(*clientConnReadLoop).",
+		"golang.org/x/net/http2.(*ClientConn).",
+	}
+}
+
+// leaks waits for the goroutines that handlers have started, and returns an error for each that
+// does not end.
+func (w *watch) leaks(ignored []string) []error {
+	ignored = append(idle(), ignored...)
+	pause := 100 * time.Microsecond
+	for waited := time.Duration(0); ; waited += pause {
+		left := w.left(ignored)
+		if len(left) == 0 || waited >= leakGrace {
+			return left
+		}
+		pause = min(2*pause, leakGrace/20)
+		<-time.After(pause)
+	}
+}
+
+func (w *watch) left(ignored []string) []error {
+	var left []error
+	for _, g := range w.goroutines.All() {
+		if g.In(ignored...) {
+			continue
+		}
+		left = append(left, fmt.Errorf("%s left %d %s running:\n\t%s",
+			w.parseLabel(g.Label), g.Count, plural(g.Count, "goroutine"), strings.Join(g.Stack, "\n\t")))
+	}
+	return left
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return word
+	}
+	return word + "s"
+}
+
+// fail records an error that fails the test at its end.
 func (w *watch) fail(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.failures = append(w.failures, err)
 }
 
-// take gives the failures so far, and forgets them.
+// take returns the recorded errors and forgets them.
 func (w *watch) take() []error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	list := slices.Clone(w.failures)
 	w.failures = nil
 	return list
+}
+
+// invocation is one call of the handler.
+type invocation struct {
+	watch      *watch
+	number     int
+	route      string
+	connection string
+
+	// Guarded by watch.mu.
+	calls int // running calls of the @connections API
+	ended bool
+}
+
+type invocationKey struct{}
+
+func newInvocation(event []byte) *invocation {
+	var e struct {
+		RequestContext struct{ RouteKey, ConnectionID string }
+	}
+	// A malformed event shows in the handler's response.
+	_ = json.Unmarshal(event, &e)
+	return &invocation{route: e.RequestContext.RouteKey, connection: e.RequestContext.ConnectionID}
+}
+
+// String describes the invocation in a failure.
+func (i *invocation) String() string {
+	return fmt.Sprintf("the handler of route %q for connection %s", i.route, i.connection)
+}
+
+// label returns the label of the invocation's goroutines.
+func (i *invocation) label() string { return fmt.Sprintf("%d %s %s", i.number, i.connection, i.route) }
+
+// parseLabel returns the invocation of a label.
+func (w *watch) parseLabel(label string) *invocation {
+	number, rest, _ := strings.Cut(label, " ")
+	connection, route, _ := strings.Cut(rest, " ")
+	n, _ := strconv.Atoi(number) // label has written it
+	return &invocation{watch: w, number: n, connection: connection, route: route}
+}
+
+// operation is a call of the @connections API, as failures describe it.
+type operation string
+
+const (
+	posting       operation = "a post to"
+	asking        operation = "a request for the info of"
+	disconnecting operation = "a disconnection of"
+)
+
+// fail returns the error of an operation.
+func (op operation) fail(to gatesock.Target, err error) error {
+	switch op {
+	case asking:
+		return infoError(to, err)
+	case disconnecting:
+		return disconnectError(to, err)
+	default:
+		return postError(to, err)
+	}
+}
+
+// operate performs an operation, unless the handler that makes it has returned. A nil watch
+// performs all.
+func (w *watch) operate(ctx context.Context, op operation, to gatesock.Target, do func() error) error {
+	if w == nil {
+		return do()
+	}
+	inv, marked := ctx.Value(invocationKey{}).(*invocation)
+	if !marked {
+		return w.operateUnmarked(op, to, do)
+	}
+	if !inv.beginCall() {
+		return w.late(inv, op, to)
+	}
+	defer inv.endCall()
+	return do()
+}
+
+// operateUnmarked performs an operation whose context is not a handler's. Either the test itself
+// makes it, or a goroutine that a handler has started and that may outlive the handler; only the
+// goroutine's label shows which.
+func (w *watch) operateUnmarked(op operation, to gatesock.Target, do func() error) error {
+	if goroutines.ID() == w.owner {
+		return do()
+	}
+	if inv := w.lateCaller(); inv != nil {
+		return w.late(inv, op, to)
+	}
+	before := w.endings()
+	err := do()
+	if w.endings() != before {
+		if inv := w.lateCaller(); inv != nil {
+			_ = w.late(inv, op, to)
+		}
+	}
+	return err
+}
+
+func (w *watch) late(inv *invocation, op operation, to gatesock.Target) error {
+	w.fail(fmt.Errorf("%s %.100q was made after %s had returned", op, to.ConnectionID, inv))
+	return op.fail(to, errLate)
+}
+
+func (w *watch) endings() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ended
+}
+
+// lateCaller returns the invocation that started the calling goroutine if the invocation has ended,
+// or else nil.
+func (w *watch) lateCaller() *invocation {
+	if w.endings() == 0 {
+		return nil
+	}
+	label, ok := w.goroutines.Current()
+	if !ok {
+		return nil
+	}
+	inv := w.parseLabel(label)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, running := w.running[inv.number]; running {
+		return nil
+	}
+	return inv
+}
+
+func (i *invocation) beginCall() bool {
+	i.watch.mu.Lock()
+	defer i.watch.mu.Unlock()
+	if i.ended {
+		return false
+	}
+	i.calls++
+	return true
+}
+
+func (i *invocation) endCall() {
+	i.watch.mu.Lock()
+	defer i.watch.mu.Unlock()
+	i.calls--
 }

@@ -11,7 +11,8 @@ type handler func(context.Context, []byte) ([]byte, error)
 
 func (h handler) Invoke(ctx context.Context, event []byte) ([]byte, error) { return h(ctx, event) }
 
-// TestAuthorizersAreKnownByTheirEvents: they do not answer as handlers do, however the event is written.
+// TestAuthorizersAreKnownByTheirEvents checks that the response to an authorizer's event is not
+// checked like other responses, in whatever order the event has its members.
 func TestAuthorizersAreKnownByTheirEvents(t *testing.T) {
 	t.Parallel()
 	w := newWatch(handler(func(context.Context, []byte) ([]byte, error) { return []byte(`{"principalId":"ann"}`), nil }), "label")

@@ -58,7 +58,8 @@ func TestCarryOn(t *testing.T) {
 	}
 }
 
-// TestHopsUsedUp: who is left when a job was handed on too often is in the dead-letter queue, and is served from there.
+// TestHopsUsedUp: who is left when a job was handed off too often is in the dead-letter queue, and
+// is served from there.
 func TestHopsUsedUp(t *testing.T) {
 	t.Parallel()
 	const n = 200
@@ -67,9 +68,12 @@ func TestHopsUsedUp(t *testing.T) {
 	relay, err := sqsrelay.New(sqstest.Client(t), queue)
 	require.NoError(t, err)
 	var kept reports
-	// Nothing is done in an invocation but handing on.
+	// Nothing is done in an invocation but handing off.
 	b := broadcast.New(gateway, store, broadcast.WithRelay(relay), broadcast.WithMaxHops(3), noTime())
-	f := function{queue, time.Minute, sqsrelay.Handler(b, sqsrelay.WithReports(kept.keep), sqsrelay.WithLogger(quiet())), 1}
+	f := function{
+		queue, time.Minute,
+		sqsrelay.Handler(b, sqsrelay.WithReports(kept.keep), sqsrelay.WithLogger(quiet())), 1,
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	first, err := b.Send(ctx, broadcast.To("all").Except("c7"), gatesock.Push{Event: "hello"})
@@ -93,7 +97,8 @@ func TestHopsUsedUp(t *testing.T) {
 	require.Equal(t, map[int]int{1: n - 1}, gateway.counts())
 }
 
-// TestPoison: what is no job, or fails each time, ends in the dead-letter queue; the others of its batch don't.
+// TestPoison: messages that are not jobs, and jobs that always fail, get into the dead-letter
+// queue. The others of their batches do not.
 func TestPoison(t *testing.T) {
 	t.Parallel()
 	store := members(t, 10)
@@ -122,7 +127,8 @@ func TestPoison(t *testing.T) {
 	require.ElementsMatch(t, [][]byte{bodies[0], bodies[2], bodies[3]}, left)
 }
 
-// TestMessageDeliveredTwice: a standard queue may do so. The members get the push twice, and count once.
+// TestMessageDeliveredTwice: a standard queue may do so. The members get the push twice, and count
+// once.
 func TestMessageDeliveredTwice(t *testing.T) {
 	t.Parallel()
 	const n = 50

@@ -1,12 +1,15 @@
-// Package sqsrelay carries a broadcast on over an Amazon SQS queue: what a send has no time for goes to the queue in
-// jobs, and other invocations of the function take them from there.
+// Package sqsrelay hands off broadcasts through an Amazon SQS queue. What a send has no time for
+// goes to the queue as jobs, and other invocations of the function do them.
 //
 //	relay, err := sqsrelay.New(sqs.NewFromConfig(cfg), os.Getenv("FANOUT_QUEUE"))
 //	if err != nil {
 //		log.Fatal(err)
 //	}
 //	b := broadcast.New(client, store, broadcast.WithRelay(relay))
-//	gatesock.Start(eventmux.New(eventmux.WebSocket(router), eventmux.SQS("relay", sqsrelay.Handler(b))))
+//	gatesock.Start(eventmux.New(
+//		eventmux.WebSocket(router),
+//		eventmux.SQS("relay", sqsrelay.Handler(b)),
+//	))
 //
 // # The queue and the function
 //
@@ -16,7 +19,7 @@
 //	  Type: AWS::Serverless::Function
 //	  Properties:
 //	    Timeout: 60
-//	    RecursiveLoop: Allow # for more than 15 hops, see below
+//	    RecursiveLoop: Allow # only for more than 15 hops, see below
 //	    Environment:
 //	      Variables:
 //	        FANOUT_QUEUE: !Ref Queue
@@ -44,39 +47,43 @@
 //	  Properties:
 //	    MessageRetentionPeriod: 1209600
 //
-// What they are for:
+// Their purpose:
 //
-//   - ReportBatchItemFailures: with it Lambda deletes from the queue what has not failed and leaves the rest. Without
-//     it the answer of [Handler] is not read: the invocation has succeeded, and a job that failed is deleted and
-//     lost (AWS Lambda Developer Guide, "Handling errors for an SQS event source in Lambda").
-//   - BatchSize 1: the jobs of a batch run one after another and share the time of one invocation. Those whose turn
-//     does not come go back to the queue. They were received for nothing, and that may bring them to the
-//     dead-letter queue.
-//   - VisibilityTimeout: at least six times the function's Timeout (AWS Lambda Developer Guide, "Creating and
-//     configuring an Amazon SQS event source mapping"). A shorter one lets a second invocation have a job that the
-//     first still runs.
-//   - The dead-letter queue gets the jobs that have failed maxReceiveCount times. It belongs to the queue, not to the
-//     function. Without one, a job that can't be done comes back until the queue's retention period ends.
-//   - The queue is a standard one. [New] refuses a FIFO queue, which would need a message group, has no delay for
-//     single messages, and keeps an order that jobs do not have.
-//   - IAM: sqs:SendMessage for the function that sends; SAM adds what the event source needs to receive. For a queue
-//     that is encrypted with a key of your own, kms:GenerateDataKey and kms:Decrypt too.
+//   - ReportBatchItemFailures: Lambda keeps the messages in the queue that the response of
+//     [Handler] names as failed. Without this setting it ignores the response, and deletes failed
+//     jobs too (AWS Lambda Developer Guide, "Handling errors for an SQS event source in Lambda").
+//   - BatchSize 1: the jobs of a batch run one after another, and share the time of one invocation.
+//     Those for which no time is left return to the queue. They have been received in vain, which
+//     may get them into the dead-letter queue.
+//   - VisibilityTimeout: at least six times the Timeout of the function (AWS Lambda Developer
+//     Guide, "Creating and configuring an Amazon SQS event source mapping"). If it is shorter, a
+//     second invocation may receive a job that still runs.
+//   - The dead-letter queue gets the jobs that have failed maxReceiveCount times. It belongs to the
+//     queue, not to the function. Without one, a job that cannot run returns until the retention
+//     period of the queue ends.
+//   - The queue is a standard queue. [New] refuses a FIFO queue: that needs message groups, has no
+//     delay for single messages, and keeps an order that jobs do not have.
+//   - IAM: the function needs sqs:SendMessage; SAM adds what the event source needs. A queue that
+//     is encrypted with a key of your own also needs kms:GenerateDataKey and kms:Decrypt.
 //
 // # Recursion
 //
-// A function that carries its own broadcast on is a loop to Lambda. It counts the invocations of a chain in what the
-// SDK adds to a message, and after about 16 it stops the next: the job then fails until maxReceiveCount is reached, and
-// goes to the dead-letter queue (AWS Lambda Developer Guide, "Use Lambda recursive loop detection to prevent infinite
-// loops"). The default of broadcast.WithMaxHops stays below that. For larger groups raise it and set RecursiveLoop to
-// Allow, which is a property of AWS::Serverless::Function and of AWS::Lambda::Function, and what the operation
-// PutFunctionRecursionConfig sets. WithMaxHops is then what ends a loop.
+// To Lambda, a function that hands off its own broadcast is a loop. Lambda counts the invocations
+// of a chain, and stops it after about 16. The next job then fails until it gets into the
+// dead-letter queue (AWS Lambda Developer Guide, "Use Lambda recursive loop detection to prevent
+// infinite loops"). The default of [broadcast.WithMaxHops] stays below that limit.
 //
-// # What is promised
+// For larger groups, raise WithMaxHops and set RecursiveLoop to Allow. It is a property of
+// AWS::Serverless::Function and of AWS::Lambda::Function; the API operation is
+// PutFunctionRecursionConfig. WithMaxHops is then what ends a loop.
 //
-// A job that is not done stays in the queue or ends in the dead-letter queue, with everybody it is for in its cursor.
-// To redrive jobs whose hops were used up, raise broadcast.WithMaxHops first.
+// # Guarantees
 //
-// A job may be done twice: SQS may deliver a message more than once, and a job that failed in the middle begins from
-// the start. Members that it had served then get the message again; clients that mind need an id in the message. In
-// what [broadcast.MergeReports] makes of the reports, everybody is counted once.
+// A job that is not done stays in the queue or gets into the dead-letter queue, with all of its
+// members in its cursor. Before you redrive jobs that were handed off too often, raise
+// [broadcast.WithMaxHops].
+//
+// A job may run twice: SQS may deliver a message more than once, and a job that failed in the
+// middle starts again from its beginning. Members that were served then get the message again. If
+// that matters, put an ID into the message. [broadcast.MergeReports] counts every member once.
 package sqsrelay

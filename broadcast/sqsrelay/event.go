@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// record is a message of an SQS event, with the members that are used here (AWS Lambda Developer Guide, "Using Lambda
-// with Amazon SQS").
+// record is a message of an SQS event, with the members that are used here (AWS Lambda Developer
+// Guide, "Using Lambda with Amazon SQS").
 type record struct {
 	MessageID  string          `json:"messageId"`
 	Body       string          `json:"body"`
@@ -15,31 +15,32 @@ type record struct {
 	Attributes json.RawMessage `json:"attributes"`
 }
 
-// receives returns how often the message was received, for the log; it is empty if the record does not say.
+// receives returns how often the message was received, for the log; empty if that is not known.
 func (r record) receives() string {
 	var attributes struct{ ApproximateReceiveCount any }
-	_ = json.Unmarshal(r.Attributes, &attributes) // a record without is as good
+	_ = json.Unmarshal(r.Attributes, &attributes) // optional
 	if attributes.ApproximateReceiveCount == nil {
 		return ""
 	}
 	return fmt.Sprint(attributes.ApproximateReceiveCount)
 }
 
-// parseEvent fails if the event is not one of SQS, or a record has no message id, by which alone it could fail.
+// parseEvent fails if the event is not an SQS event, or a record has no message ID, without which
+// it cannot be reported as failed.
 func parseEvent(payload []byte) ([]record, error) {
 	var event struct {
 		Records *[]record `json:"Records"`
 	}
 	if err := json.Unmarshal(payload, &event); err != nil {
-		return nil, fmt.Errorf("sqsrelay: this is no SQS event: %w", err)
+		return nil, fmt.Errorf("sqsrelay: not an SQS event: %w", err)
 	}
 	if event.Records == nil {
-		return nil, errors.New("sqsrelay: this is no SQS event: it has no Records")
+		return nil, errors.New("sqsrelay: not an SQS event: Records is missing")
 	}
 	for i, r := range *event.Records {
 		switch {
 		case r.Source != "aws:sqs":
-			return nil, fmt.Errorf("sqsrelay: this is no SQS event: record %d is from %q", i, r.Source)
+			return nil, fmt.Errorf("sqsrelay: not an SQS event: record %d is from %q", i, r.Source)
 		case r.MessageID == "":
 			return nil, fmt.Errorf("sqsrelay: record %d of the SQS event has no messageId", i)
 		}
@@ -47,8 +48,9 @@ func parseEvent(payload []byte) ([]record, error) {
 	return *event.Records, nil
 }
 
-// answer is what Lambda deletes messages by: all but those that are named. There is no other form of it, and an empty list
-// says that all were done (AWS Lambda Developer Guide, "Handling errors for an SQS event source in Lambda").
+// answer names the messages that failed. Lambda deletes all others. An empty list means that all
+// messages are done; there is no other form for that (AWS Lambda Developer Guide, "Handling errors
+// for an SQS event source in Lambda").
 type answer struct {
 	Failures []failure `json:"batchItemFailures"`
 }

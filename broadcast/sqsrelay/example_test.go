@@ -3,8 +3,9 @@ package sqsrelay_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"log/slog"
+	"os"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -16,10 +17,12 @@ import (
 	"github.com/gatesock/gatesock/eventmux"
 )
 
-// line stands for a queue and its event source: it makes an event of each message.
+// line stands for a queue and its event source: each message becomes an event.
 type line struct{ events [][]byte }
 
-func (l *line) SendMessage(_ context.Context, in *sqs.SendMessageInput, _ ...func(*sqs.Options)) (*sqs.SendMessageOutput, error) {
+func (l *line) SendMessage(
+	_ context.Context, in *sqs.SendMessageInput, _ ...func(*sqs.Options),
+) (*sqs.SendMessageOutput, error) {
 	event, err := json.Marshal(map[string]any{"Records": []any{map[string]any{
 		"messageId": fmt.Sprintf("message-%d", len(l.events)+1), "body": *in.MessageBody, "eventSource": "aws:sqs",
 	}}})
@@ -27,7 +30,8 @@ func (l *line) SendMessage(_ context.Context, in *sqs.SendMessageInput, _ ...fun
 	return new(sqs.SendMessageOutput), err
 }
 
-// A send that has no time is carried on by the next invocation, which the queue brings about.
+// The first invocation has no time to post, so that its send becomes a job in the queue. The queue
+// invokes the function again, which does the job. The merged reports count every member once.
 func Example() {
 	ctx := context.Background()
 	store := conn.NewMemory()
@@ -43,39 +47,54 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	b := broadcast.New(new(clients), store, broadcast.WithRelay(relay), broadcast.WithDeadlineMargin(10*time.Second))
-	var receipts []broadcast.Report
-	function := eventmux.New(eventmux.SQS(eventmux.Any, sqsrelay.Handler(b,
-		sqsrelay.WithReports(func(_ context.Context, r broadcast.Report) error {
-			receipts = append(receipts, r)
-			return nil
-		}))))
+	b := broadcast.New(new(clients), store,
+		broadcast.WithRelay(relay), broadcast.WithDeadlineMargin(10*time.Second))
+	var reports []broadcast.Report
+	keep := func(_ context.Context, r broadcast.Report) error {
+		reports = append(reports, r)
+		return nil
+	}
+	function := eventmux.New(eventmux.SQS(eventmux.Any, sqsrelay.Handler(b, sqsrelay.WithReports(keep))))
 
-	short, cancel := context.WithTimeout(ctx, 10*time.Second)
+	first, cancel := context.WithTimeout(ctx, 10*time.Second) // the margin
 	defer cancel()
-	report, err := b.Send(short, broadcast.To("room:1"), gatesock.Push{Event: "hello"})
-	fmt.Println("delivered", report.Delivered, "jobs", len(report.HandedOff), err)
-	receipts = append(receipts, report)
+	report, err := b.Send(first, broadcast.To("room:1"), gatesock.Push{Event: "hello"})
+	fmt.Println("first invocation: delivered", report.Delivered, "handed off", len(report.HandedOff), err)
 
-	answer, err := function.Invoke(ctx, queue.events[0])
-	fmt.Println(string(answer), err)
-	total, missing := broadcast.MergeReports(report.ID, receipts...)
-	fmt.Println("delivered", total.Delivered, "of", total.Audience, "missing", len(missing))
+	response, err := function.Invoke(ctx, queue.events[0])
+	fmt.Println("second invocation:", string(response), err)
+	total, missing := broadcast.MergeReports(report.ID, append(reports, report)...)
+	fmt.Println("together: delivered", total.Delivered, "of", total.Audience, "missing", missing)
 	// Output:
-	// delivered 0 jobs 1 <nil>
-	// {"batchItemFailures":[]} <nil>
-	// delivered 3 of 3 missing 0
+	// first invocation: delivered 0 handed off 1 <nil>
+	// second invocation: {"batchItemFailures":[]} <nil>
+	// together: delivered 3 of 3 missing []
 }
 
-func ExampleWithMaxMessageSize() {
-	relay, err := sqsrelay.New(new(line), "https://sqs.eu-west-1.amazonaws.com/123456789012/fanout",
-		sqsrelay.WithMaxMessageSize(64<<10))
+// A message that is not a job is reported as failed and logged. It stays in the queue, and gets
+// into the dead-letter queue in the end.
+func ExampleHandler_damagedMessage() {
+	relay, err := sqsrelay.New(new(line), "https://sqs.eu-west-1.amazonaws.com/123456789012/fanout")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	err = relay.Relay(context.Background(), broadcast.Job{ID: "1f", Frame: make([]byte, 100_000)})
-	fmt.Println(errors.Is(err, sqsrelay.ErrTooLarge))
+	b := broadcast.New(new(clients), conn.NewMemory(), broadcast.WithRelay(relay))
+	log := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: onlyError}))
+	handler := sqsrelay.Handler(b, sqsrelay.WithLogger(log))
+
+	event := `{"Records":[{"messageId":"m1","eventSource":"aws:sqs","body":"{}"}]}`
+	response, err := handler.Invoke(context.Background(), []byte(event))
+	fmt.Println(string(response), err)
 	// Output:
-	// true
+	// message=m1 error="broadcast: malformed job: version 0 is unknown, want 1"
+	// {"batchItemFailures":[{"itemIdentifier":"m1"}]} <nil>
+}
+
+// onlyError shortens a log for this page.
+func onlyError(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == "message" || a.Key == "error" {
+		return a
+	}
+	return slog.Attr{}
 }

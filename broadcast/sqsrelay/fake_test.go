@@ -46,7 +46,7 @@ func (c *clients) Post(ctx context.Context, to gatesock.Target, _ []byte) error 
 	return nil
 }
 
-// counts gives how many connections got how many messages.
+// counts returns how many connections got how many messages.
 func (c *clients) counts() map[int]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -81,10 +81,11 @@ func (d *drawer) Relay(_ context.Context, job broadcast.Job) error {
 	return nil
 }
 
-// noTime is an option by which a send with a deadline hands everything on at once.
+// noTime is an option by which a send with a deadline hands off everything at once.
 func noTime() broadcast.Option { return broadcast.WithDeadlineMargin(time.Hour) }
 
-// jobs gives a job for each of the groups' members, and the report of the send that handed them on.
+// jobs returns a job for each of the groups' members, and the report of the send that handed them
+// on.
 func jobs(t *testing.T, store conn.Store, audience ...broadcast.Audience) []broadcast.Job {
 	t.Helper()
 	var d drawer
@@ -99,7 +100,7 @@ func jobs(t *testing.T, store conn.Store, audience ...broadcast.Audience) []broa
 	return d.jobs
 }
 
-// event gives an SQS event with a record for each body, of the message ids m0, m1, ….
+// event returns an SQS event with a record for each body, of the message ids m0, m1, ….
 func event(t *testing.T, bodies ...[]byte) []byte {
 	t.Helper()
 	records := make([]map[string]any, len(bodies))

@@ -16,7 +16,8 @@ import (
 	"github.com/gatesock/gatesock/internal/sqstest"
 )
 
-// function stands for a Lambda function with a queue as its event source, and does what Lambda does with both.
+// function stands for a Lambda function with a queue as its event source, and does what Lambda does
+// with both.
 type function struct {
 	queue   string
 	timeout time.Duration
@@ -25,7 +26,7 @@ type function struct {
 	visibility int32 // seconds until what has failed can be received again; 0 is half a minute, the queue's
 }
 
-// drain invokes the function until the queue is empty, and tells how often that was.
+// drain invokes the function until the queue is empty, and returns how often that was.
 func (f function) drain(t *testing.T) int {
 	t.Helper()
 	n := 0
@@ -38,7 +39,8 @@ func (f function) drain(t *testing.T) int {
 	return n
 }
 
-// invoke deletes the messages that have not failed. The others can be received again when they are visible again.
+// invoke deletes the messages that have not failed. The others can be received again when they are
+// visible again.
 func (f function) invoke(t *testing.T, messages []types.Message) {
 	t.Helper()
 	failed := failures(t, f.timeout, f.handler, sqsEvent(t, messages))
@@ -53,7 +55,7 @@ func (f function) invoke(t *testing.T, messages []types.Message) {
 	}
 }
 
-// failures invokes a handler and gives the messages that have failed. The answer has one shape only.
+// failures invokes a handler and returns the messages that failed. The answer has only one shape.
 func failures(t *testing.T, timeout time.Duration, h lambda.Handler, event []byte) map[string]bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
@@ -112,7 +114,7 @@ func attributes(t *testing.T, queue string) map[string]string {
 	return out.Attributes
 }
 
-// empty tells if a queue has no messages, nor any that can't be received now.
+// empty reports whether a queue has no messages, not even invisible ones.
 func empty(t *testing.T, queue string) bool {
 	t.Helper()
 	all := attributes(t, queue)

@@ -6,36 +6,43 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/gatesock/gatesock/broadcast"
+	"github.com/gatesock/gatesock/internal/panics"
 )
 
-// errLate is why a record of a batch was not begun.
-var errLate = errors.New("the invocation has no time left for it")
+// defaultMinTime is the default of WithMinTime.
+const defaultMinTime = 2 * time.Second
 
-// Handler returns what runs the jobs of SQS events, as the SQS source of package eventmux or by itself. It panics without a
-// Broadcaster that has a [broadcast.Relay]. It is safe for concurrent use.
+var errLate = errors.New("no time left in this invocation")
+
+// Handler returns the handler of SQS events that runs their jobs. Use it as the SQS source of
+// package eventmux, or by itself. It panics if b is nil or has no [broadcast.Relay]. It is safe for
+// concurrent use.
 //
-// It answers with the messages whose jobs are not done, so that they stay in the queue and end in its dead-letter queue
-// if that goes on, and logs each with its message id: a message that is no job ([broadcast.ErrBadJob]), a job that was
-// handed on too often ([broadcast.ErrTooManyHops]), one that [broadcast.Broadcaster.Run] failed on or panicked in, and those
-// of a batch that were not begun because the time was nearly over. A job that is twice in a batch is run once.
+// Its response names the messages whose jobs are not done. They stay in the queue, or get into its
+// dead-letter queue after several failures. The handler logs each of them, with its message ID:
 //
-// It gives an error only for an event that is not one of SQS. A record's failure is never the batch's.
-func Handler(b *broadcast.Broadcaster, opts ...HandlerOption) lambda.Handler {
+//   - The message is not a job ([broadcast.ErrBadJob]).
+//   - The job was handed off too often ([broadcast.ErrTooManyHops]).
+//   - [broadcast.Broadcaster.Run] failed or panicked.
+//   - The job was not started, because the time of the invocation was nearly over.
+//
+// A job that appears twice in a batch runs once. The handler fails only if the event is not an SQS
+// event.
+func Handler(b *broadcast.Broadcaster, opts ...Option) lambda.Handler {
 	if b == nil {
-		panic("sqsrelay: Handler with a nil Broadcaster")
+		panic("sqsrelay: Handler: b must not be nil")
 	}
 	if !b.HasRelay() {
-		panic("sqsrelay: Handler with a Broadcaster that has no Relay; see broadcast.WithRelay")
+		panic("sqsrelay: Handler: b has no Relay, see broadcast.WithRelay")
 	}
-	h := &handler{broadcaster: b, minTime: DefaultMinTime}
+	h := &handler{broadcaster: b, minTime: defaultMinTime}
 	for _, o := range opts {
-		o.applyHandler(h)
+		o.apply(h)
 	}
 	return h
 }
@@ -60,7 +67,7 @@ func (h *handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		if err := batch.serve(ctx, r); err != nil && !failed[r.MessageID] {
 			failed[r.MessageID] = true
 			out.Failures = append(out.Failures, failure{r.MessageID})
-			h.logger().ErrorContext(ctx, "sqsrelay: a job is not done and stays in the queue",
+			h.logger().ErrorContext(ctx, "sqsrelay: job is not done and stays in the queue",
 				"message", r.MessageID, "receives", r.receives(), "error", err)
 		}
 	}
@@ -71,7 +78,7 @@ func (h *handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 type batch struct {
 	*handler
 
-	// done has the outcome of each job that was begun, by its id.
+	// done has the outcome of each job that was started, by its ID.
 	done map[string]error
 }
 
@@ -83,7 +90,7 @@ func (b *batch) serve(ctx context.Context, r record) error {
 	if err, again := b.done[job.ID]; again {
 		return err
 	}
-	if err := b.late(ctx); err != nil {
+	if err := b.checkTime(ctx); err != nil {
 		return err
 	}
 	if err = b.run(ctx, job); err != nil {
@@ -93,9 +100,9 @@ func (b *batch) serve(ctx context.Context, r record) error {
 	return err
 }
 
-// late tells why no job should be begun now. The first of a batch is begun as long as there is any time: it would have no
-// more of it when it comes again.
-func (b *batch) late(ctx context.Context) error {
+// checkTime returns why no job should start now, if so. The first job of a batch starts as long as
+// there is any time: it would not have more of it when it is delivered again.
+func (b *batch) checkTime(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -106,29 +113,23 @@ func (b *batch) late(ctx context.Context) error {
 	return nil
 }
 
+// panicText begins the text of a panic. Panics are errors here: one would end the process, and the
+// records that are done would be delivered again.
+const panicText = "sqsrelay: panic"
+
 func (h *handler) run(ctx context.Context, job broadcast.Job) error {
 	var report broadcast.Report
-	err := guard(func() (err error) {
+	err := panics.Try(panicText, func() (err error) {
 		report, err = h.broadcaster.Run(ctx, job)
 		return err
 	})
 	if err != nil || h.keep == nil {
 		return err
 	}
-	if err := guard(func() error { return h.keep(ctx, report) }); err != nil {
-		h.logger().ErrorContext(ctx, "sqsrelay: the report of a job is not kept", "job", job.ID, "error", err)
+	if err := panics.Try(panicText, func() error { return h.keep(ctx, report) }); err != nil {
+		h.logger().ErrorContext(ctx, "sqsrelay: keeping the report of a job failed", "job", job.ID, "error", err)
 	}
 	return nil
-}
-
-// guard makes an error of a panic: a panic would end the process, and with it the records that are done.
-func guard(f func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("sqsrelay: panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return f()
 }
 
 func (h *handler) logger() *slog.Logger {
@@ -136,4 +137,40 @@ func (h *handler) logger() *slog.Logger {
 		return h.log
 	}
 	return slog.Default()
+}
+
+// Option is an option of [Handler]. Options panic if a parameter is nil or out of range.
+type Option interface{ apply(*handler) }
+
+type option func(*handler)
+
+func (o option) apply(h *handler) { o(h) }
+
+// WithLogger sets the log for jobs that fail; the default is [slog.Default] at that time.
+func WithLogger(l *slog.Logger) Option {
+	if l == nil {
+		panic("sqsrelay: WithLogger: l must not be nil")
+	}
+	return option(func(h *handler) { h.log = l })
+}
+
+// WithReports sets a function that gets the report of each job that is done, for example to keep it
+// for [broadcast.MergeReports]. The report of a job that runs twice comes twice. An error of keep
+// is logged; the job does not fail for it, because its members have been served.
+func WithReports(keep func(ctx context.Context, r broadcast.Report) error) Option {
+	if keep == nil {
+		panic("sqsrelay: WithReports: keep must not be nil")
+	}
+	return option(func(h *handler) { h.keep = keep })
+}
+
+// WithMinTime sets how much time there must be before the deadline of the invocation for a job to
+// start; the default is 2 s, and 0 starts every job. It does not apply to the first job of a batch.
+// Use more than the margin of [broadcast.WithDeadlineMargin]: a job that starts within the margin
+// is only handed off again.
+func WithMinTime(d time.Duration) Option {
+	if d < 0 {
+		panic("sqsrelay: WithMinTime: d must not be negative")
+	}
+	return option(func(h *handler) { h.minTime = d })
 }

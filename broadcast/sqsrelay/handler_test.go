@@ -29,15 +29,15 @@ func TestEventThatIsNotOfSQS(t *testing.T) {
 	t.Parallel()
 	h := sqsrelay.Handler(broadcast.New(new(clients), members(t, 0), broadcast.WithRelay(new(drawer))))
 	for payload, want := range map[string]string{
-		``:                           "sqsrelay: this is no SQS event: unexpected end of JSON input",
-		`[]`:                         "sqsrelay: this is no SQS event: json: cannot unmarshal",
-		`null`:                       "sqsrelay: this is no SQS event: it has no Records",
-		`{"requestContext":{}}`:      "sqsrelay: this is no SQS event: it has no Records",
-		`{"Records":{}}`:             "sqsrelay: this is no SQS event: json: cannot unmarshal",
-		`{"Records":[{"body":"x"}]}`: `sqsrelay: this is no SQS event: record 0 is from ""`,
-		`{"Records":[{"EventSource":"aws:sns","Sns":{}}]}`:   `sqsrelay: this is no SQS event: record 0 is from "aws:sns"`,
+		``:                           "sqsrelay: not an SQS event: unexpected end of JSON input",
+		`[]`:                         "sqsrelay: not an SQS event: json: cannot unmarshal",
+		`null`:                       "sqsrelay: not an SQS event: Records is missing",
+		`{"requestContext":{}}`:      "sqsrelay: not an SQS event: Records is missing",
+		`{"Records":{}}`:             "sqsrelay: not an SQS event: json: cannot unmarshal",
+		`{"Records":[{"body":"x"}]}`: `sqsrelay: not an SQS event: record 0 is from ""`,
+		`{"Records":[{"EventSource":"aws:sns","Sns":{}}]}`:   `sqsrelay: not an SQS event: record 0 is from "aws:sns"`,
 		`{"Records":[{"eventSource":"aws:sqs","body":"x"}]}`: "sqsrelay: record 0 of the SQS event has no messageId",
-		`{"Records":[null]}`: `sqsrelay: this is no SQS event: record 0 is from ""`,
+		`{"Records":[null]}`: `sqsrelay: not an SQS event: record 0 is from ""`,
 	} {
 		answer, err := h.Invoke(t.Context(), []byte(payload))
 		require.ErrorContains(t, err, want, payload)
@@ -60,7 +60,7 @@ func TestBroadcasterWithoutRelay(t *testing.T) {
 	t.Parallel()
 	for _, b := range []*broadcast.Broadcaster{nil, {}, broadcast.New(new(clients), members(t, 1))} {
 		require.PanicsWithValue(t, map[bool]string{
-			true: "sqsrelay: Handler with a nil Broadcaster", false: "sqsrelay: Handler with a Broadcaster that has no Relay; see broadcast.WithRelay",
+			true: "sqsrelay: Handler: b must not be nil", false: "sqsrelay: Handler: b has no Relay, see broadcast.WithRelay",
 		}[b == nil], func() { sqsrelay.Handler(b) })
 	}
 }
@@ -128,15 +128,19 @@ func TestNoTimeForAll(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		timeout time.Duration
-		options []sqsrelay.HandlerOption
+		options []sqsrelay.Option
 		want    map[string]bool
 	}{
-		"for all":            {20 * time.Second, nil, map[string]bool{}},
-		"for two":            {7 * time.Second, nil, map[string]bool{"m2": true}},
-		"for the first":      {4 * time.Second, nil, map[string]bool{"m1": true, "m2": true}},
-		"less than for one":  {1 * time.Second, nil, map[string]bool{"m1": true, "m2": true}},
-		"for none":           {0, nil, map[string]bool{"m0": true, "m1": true, "m2": true}},
-		"by the user's mind": {20 * time.Second, []sqsrelay.HandlerOption{sqsrelay.WithMinTime(18 * time.Second)}, map[string]bool{"m1": true, "m2": true}},
+		"for all":           {20 * time.Second, nil, map[string]bool{}},
+		"for two":           {7 * time.Second, nil, map[string]bool{"m2": true}},
+		"for the first":     {4 * time.Second, nil, map[string]bool{"m1": true, "m2": true}},
+		"less than for one": {1 * time.Second, nil, map[string]bool{"m1": true, "m2": true}},
+		"for none":          {0, nil, map[string]bool{"m0": true, "m1": true, "m2": true}},
+		"set by the user": {
+			20 * time.Second,
+			[]sqsrelay.Option{sqsrelay.WithMinTime(18 * time.Second)},
+			map[string]bool{"m1": true, "m2": true},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -144,7 +148,8 @@ func TestNoTimeForAll(t *testing.T) {
 			made := jobs(t, store, broadcast.ToConnections("c0"), broadcast.ToConnections("c1"), broadcast.ToConnections("c2"))
 			batch := event(t, made[0].Encode(), made[1].Encode(), made[2].Encode())
 			synctest.Test(t, func(t *testing.T) {
-				b := broadcast.New(&clients{takes: 3 * time.Second}, store, broadcast.WithRelay(new(drawer)), broadcast.WithDeadlineMargin(time.Second), broadcast.WithPostTimeout(10*time.Second))
+				b := broadcast.New(&clients{takes: 3 * time.Second}, store, broadcast.WithRelay(new(drawer)),
+					broadcast.WithDeadlineMargin(time.Second), broadcast.WithPostTimeout(10*time.Second))
 				h := sqsrelay.Handler(b, append(c.options, sqsrelay.WithLogger(quiet()))...)
 				require.Equal(t, c.want, failures(t, c.timeout, h, batch))
 			})
@@ -170,8 +175,8 @@ func TestInvocationsAtOnce(t *testing.T) {
 	require.Equal(t, map[int]int{8: 100}, gateway.counts())
 }
 
-// TestHandingOnFails: what could not be handed on is still in the job's message.
-func TestHandingOnFails(t *testing.T) {
+// TestHandingOffFails: what could not be handed off is still in the job's message.
+func TestHandingOffFails(t *testing.T) {
 	t.Parallel()
 	store := members(t, 5)
 	job := jobs(t, store, broadcast.To("all"))[0].Encode()

@@ -13,57 +13,60 @@ import (
 )
 
 const (
-	// MaxMessageSize is the largest message in bytes that SQS takes, and the default of a queue (Amazon SQS API Reference,
-	// "CreateQueue"; it was 262,144 before August 2025, which queues that set it then may still have).
-	MaxMessageSize = 1 << 20
-	// minMessageSize is the lowest MaximumMessageSize that a queue can have.
-	minMessageSize = 1 << 10
-	// MaxDelay is the longest that SQS delays a single message (Amazon SQS API Reference, "SendMessage").
-	MaxDelay = 900 * time.Second
+	// maxMessageSize is the largest message that SQS accepts, in bytes (Amazon SQS API Reference,
+	// "CreateQueue"). A queue may have a lower limit.
+	maxMessageSize = 1 << 20
+	// maxDelay is the longest delay of a single message (Amazon SQS API Reference, "SendMessage").
+	maxDelay = 900 * time.Second
 )
 
-// ErrTooLarge says that a job is larger than the queue's messages may be. It was not sent.
-var ErrTooLarge = errors.New("the job is above the queue's message size")
+// ErrTooLarge means that a job is larger than the messages of SQS may be, 1 MiB. It was not sent. A
+// job has a frame of up to 128 KiB, and is that large only if an audience excepts very many
+// connections by ID. A queue with a lower limit refuses a job with an error of the client.
+var ErrTooLarge = errors.New("sqsrelay: the job is too large for a message")
 
-// API is what a [Relay] needs of SQS. *sqs.Client has it. It must be safe for concurrent use.
+// API is what a [Relay] needs of SQS. *sqs.Client implements it. It must be safe for concurrent
+// use.
 type API interface {
-	SendMessage(ctx context.Context, in *sqs.SendMessageInput, opts ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
+	SendMessage(
+		ctx context.Context, in *sqs.SendMessageInput, opts ...func(*sqs.Options),
+	) (*sqs.SendMessageOutput, error)
 }
 
-// Relay sends jobs to a queue. It is safe for concurrent use. Make it with [New].
+// Relay sends jobs to an SQS queue. Make it with [New], and pass it to [broadcast.WithRelay]. It is
+// safe for concurrent use.
 type Relay struct {
-	client  API
-	url     string
-	maxSize int
+	client API
+	url    string
 }
 
 var _ broadcast.Relay = (*Relay)(nil)
 
-// New returns a Relay that sends to the queue with this URL. It fails without a client or URL, as from an environment
-// variable that is not set, and on the URL of a FIFO queue.
-func New(client API, queueURL string, opts ...Option) (*Relay, error) {
+// New returns a Relay for the queue with this URL. It fails if the URL is empty, for example
+// because an environment variable is not set, or is the URL of a FIFO queue. It panics if client is
+// nil.
+func New(client API, queueURL string) (*Relay, error) {
 	switch {
 	case client == nil:
-		return nil, errors.New("sqsrelay: New with a nil client")
+		panic("sqsrelay: New: client must not be nil")
 	case queueURL == "":
-		return nil, errors.New("sqsrelay: New without the URL of a queue")
+		return nil, errors.New("sqsrelay: New: queueURL is empty")
 	case strings.HasSuffix(queueURL, ".fifo"):
-		return nil, fmt.Errorf("sqsrelay: %s is a FIFO queue, jobs need a standard queue", queueURL)
+		return nil, fmt.Errorf("sqsrelay: New: queueURL: %s is a FIFO queue, want a standard queue", queueURL)
 	}
-	r := &Relay{client: client, url: queueURL, maxSize: MaxMessageSize}
-	for _, o := range opts {
-		o.applyRelay(r)
-	}
-	return r, nil
+	return &Relay{client: client, url: queueURL}, nil
 }
 
-// Relay sends the job as the body of a message. Its Delay is rounded up to seconds and cut at [MaxDelay]; without one it is the
-// queue's. It fails with [ErrTooLarge], or with the client's error: the client has tried again by then what its retryer
-// takes for passing, as throttling.
+// Relay sends the job as the body of a message. Its Delay is rounded up to seconds, and limited to
+// the 15 minutes that SQS allows; without one, the delay of the queue applies.
+//
+// It fails with [ErrTooLarge] or the error of the client, which has repeated the request by then as
+// far as its retryer allows.
 func (r *Relay) Relay(ctx context.Context, job broadcast.Job) error {
 	body := string(job.Encode())
-	if len(body) > r.maxSize {
-		return fmt.Errorf("sqsrelay: send job %s: %w: %d bytes, the limit is %d", job.ID, ErrTooLarge, len(body), r.maxSize)
+	if len(body) > maxMessageSize {
+		return fmt.Errorf("%w: job %s has %d bytes, at most %d are allowed",
+			ErrTooLarge, job.ID, len(body), maxMessageSize)
 	}
 	_, err := r.client.SendMessage(ctx, &sqs.SendMessageInput{
 		QueueUrl:     &r.url,
@@ -77,6 +80,6 @@ func (r *Relay) Relay(ctx context.Context, job broadcast.Job) error {
 }
 
 func delaySeconds(d time.Duration) int32 {
-	d = min(max(d, 0), MaxDelay)
+	d = min(max(d, 0), maxDelay)
 	return int32((d + time.Second - 1) / time.Second)
 }

@@ -114,7 +114,7 @@ func TestKeys(t *testing.T) {
 	x := newTool(t)
 	store := x.db().APIKeys()
 	verify := func(secret string) (authz.Principal, error) {
-		return apikey.New(store, apikey.WithCacheTTL(0)).Verifier().Verify(t.Context(), secret)
+		return apikey.New(store, apikey.WithCacheTTL(0)).Verify(t.Context(), secret)
 	}
 
 	require.Equal(t, "ID  NAME  OWNER  PLAN  STATE  CREATED  EXPIRES  LAST USED\n", x.keys("list"))
@@ -336,7 +336,7 @@ func TestMistakes(t *testing.T) {
 		{2, []string{"keys", "rotate", "x", "--leaked", "--overlap", "1h"}, "--leaked"},
 		{1, []string{"keys", "create", "--owner", "x", "--expires", "2001-01-01"}, "has passed"},
 		{1, []string{"keys", "create", "--owner", "x", "--scope", "a b"}, `scope "a b"`},
-		{1, []string{"keys", "create", "--owner", "x", "--attribute", "key=y"}, `the attribute "key" is taken`},
+		{1, []string{"keys", "create", "--owner", "x", "--attribute", "key=y"}, `the attribute "key" is reserved`},
 		{1, []string{"keys", "list", "--table", "no-such-table"}, `there is no table "no-such-table"`},
 		{1, []string{"keys", "show", "a#b"}, "no such key"},
 		{1, []string{"keys", "show", ""}, "apikey"},

@@ -49,7 +49,7 @@ func newClosedChat(t *testing.T, tokens authz.Verifier) *wstest.Harness {
 func with(token string) []wstest.ConnectOption {
 	return []wstest.ConnectOption{
 		wstest.WithHeader("Origin", origin),
-		wstest.WithSubprotocols(chat.Protocol, authz.ProtocolPrefix+token),
+		wstest.WithSubprotocols(chat.Protocol, "bearer."+token),
 	}
 }
 

@@ -43,7 +43,7 @@ func New(store conn.Store, history History, poster gatesock.Poster, opts ...Opti
 			broadcast.WithPruneGrace(0)),
 		clock:   &clock{},
 		history: history,
-		access:  access{renewals: new(authz.MemoryRenewals)},
+		access:  access{renewals: authz.NewMemoryRenewals()},
 		limits:  limits{store: ratelimit.NewMemory()},
 	}
 	for _, o := range opts {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/examples/chat"
 	"github.com/gatesock/gatesock/wstest"
 )
@@ -71,9 +72,9 @@ func TestASlowConnectionIsNoDeparture(t *testing.T) {
 	h := newChat(t)
 	ann := enter(t, h, "Ann")
 	bob := enter(t, h, "Bob", ann)
-	h.Poster().TooLarge(bob.ID())
+	h.Poster().Fail(bob.ID(), gatesock.ErrTooLarge)
 	ann.Request("say", chat.Say{Room: "lobby", Text: "Hello"}).ExpectReply(nil)
-	h.Poster().Clear()
+	h.Poster().ClearFaults()
 	ann.Request("say", chat.Say{Room: "lobby", Text: "Again"}).ExpectReply(nil)
 	bob.ExpectPush("message", nil)
 	ann.ExpectNone()

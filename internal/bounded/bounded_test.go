@@ -37,7 +37,8 @@ func TestAKnownKeyEvictsNothing(t *testing.T) {
 	require.EqualValues(t, 7, v)
 }
 
-// TestTheLeastWorthIsEvicted fills maps that are no larger than a sample, in which the choice is exact.
+// TestTheLeastWorthIsEvicted fills maps that are no larger than a sample, in which the choice is
+// exact.
 func TestTheLeastWorthIsEvicted(t *testing.T) {
 	t.Parallel()
 	m := bounded.New[string](8, value)
@@ -49,11 +50,12 @@ func TestTheLeastWorthIsEvicted(t *testing.T) {
 	require.False(t, ok)
 	m.Set("newer", 50)
 	_, ok = m.Get("new")
-	require.False(t, ok, "what was set last is no safer than others")
+	require.False(t, ok, "the newest entry is evicted like any other")
 	require.Equal(t, 8, m.Len())
 }
 
-// TestExpiredEntriesGoFirst has a map whose half is worth nothing: a flood of new keys evicts hardly any other.
+// TestExpiredEntriesGoFirst has a map whose half is worth nothing: a flood of new keys evicts
+// hardly any other.
 func TestExpiredEntriesGoFirst(t *testing.T) {
 	t.Parallel()
 	m := bounded.New[int](1000, value)

@@ -1,5 +1,4 @@
-// Package event recognizes the source of an event that Lambda delivers by the event's shape. What the event
-// contains beyond that is for its handler.
+// Package event recognizes the source of an event that Lambda delivers, by the event's shape.
 package event
 
 import (
@@ -12,7 +11,7 @@ import (
 // Kind is a kind of event source.
 type Kind int
 
-// The kinds that are recognized. An event of another source is Unknown.
+// The kinds of sources. An event of any other source is Unknown.
 const (
 	Unknown     Kind = iota
 	WebSocket        // an event of an API Gateway WebSocket API
@@ -26,23 +25,25 @@ const (
 	EventBridge      // any other event of an event bus
 )
 
-// Event is what an event says of its source.
+// Event describes the source of an event.
 type Event struct {
 	Kind Kind
-	// Source is the service that sent records, such as "aws:sqs", or the source of an event of an event bus.
+	// Source is the service that sent the records, such as "aws:sqs", or the source of an event from
+	// an event bus.
 	Source string
-	// DetailType is the detail-type of an event of an event bus.
+	// DetailType is the detail-type of an event from an event bus.
 	DetailType string
-	// ARN names the queue, topic, stream, rule or schedule.
+	// ARN is the ARN of the queue, topic, stream, rule or schedule.
 	ARN string
-	// Mixed reports whether records come from more than one source or ARN. Lambda sends no such event.
+	// Mixed reports whether the records come from more than one source or ARN. Lambda never sends such
+	// an event.
 	Mixed bool
-	// Connect reports whether the event is the $connect of a WebSocket API; Authorized, whether that was
-	// authorized by the API: it has what an authorizer returned, or is signed with IAM credentials.
+	// Connect reports whether the event is the $connect of a WebSocket API. Authorized reports whether
+	// the API authorized it: it has an authorizer's result, or is signed with IAM credentials.
 	Connect, Authorized bool
 }
 
-// Read recognizes an event in one pass over it.
+// Read returns the source of an event. It reads the event once.
 func Read(payload []byte) Event {
 	t := readTraits(payload)
 	e := Event{
@@ -55,16 +56,16 @@ func Read(payload []byte) Event {
 	return e
 }
 
-// traits are the members by which events of different sources are told apart.
+// traits are the members that distinguish events of different sources.
 type traits struct {
-	shape                                     string // what the payload is if it is not an object
+	shape                                     string // describes a payload that is not an object
 	typ, methodARN, routeARN                  string
 	source, detailType, arn, resource         string
 	records, mixed, httpMethod, rawPath, path bool
 	context                                   requestContext
 }
 
-// requestContext is what the member of that name of an API's event has.
+// requestContext has the traits in the member "requestContext" of an API's event.
 type requestContext struct {
 	connectionID, eventType, http, elb, connect, authorized bool
 }
@@ -118,14 +119,14 @@ func (t *traits) readMember(s *jsonscan.Scanner) {
 	}
 }
 
-// isString passes over a value and reports whether it is a string.
+// isString skips a value and reports whether it is a string.
 func isString(s *jsonscan.Scanner) bool {
 	is := s.Peek() == '"'
 	s.Skip()
 	return is
 }
 
-// readFirst returns the first element of an array if that is a string.
+// readFirst returns the first element of an array if it is a string.
 func readFirst(s *jsonscan.Scanner) (first string) {
 	if s.Peek() != '[' {
 		s.Skip()
@@ -142,7 +143,7 @@ func readFirst(s *jsonscan.Scanner) (first string) {
 	return first
 }
 
-// readRecords reads the source of records. A batch that claims several is mixed.
+// readRecords reads the source of the records. Records of several sources are mixed.
 func (t *traits) readRecords(s *jsonscan.Scanner) {
 	t.records = true
 	if s.Peek() != '[' {
@@ -168,7 +169,7 @@ func readRecord(s *jsonscan.Scanner) (source, arn string) {
 	s.Open('{')
 	for s.More('}') {
 		switch k := s.Key(); {
-		case strings.EqualFold(string(k), "eventSource"): // SNS writes it with a capital
+		case strings.EqualFold(string(k), "eventSource"): // SNS capitalizes it
 			source, _ = s.StringOr()
 		case strings.EqualFold(string(k), "eventSourceARN"):
 			arn, _ = s.StringOr()
@@ -181,7 +182,7 @@ func readRecord(s *jsonscan.Scanner) (source, arn string) {
 	return source, arn
 }
 
-// readMember reads an object, and returns the string that the member of that name has.
+// readMember reads an object and returns the string in one of its members.
 func readMember(s *jsonscan.Scanner, name string) (value string) {
 	s.Open('{')
 	for s.More('}') {
@@ -210,7 +211,7 @@ func (c *requestContext) read(s *jsonscan.Scanner) {
 			t, _ := s.StringOr()
 			c.connect = t == "CONNECT"
 		case "authorizer":
-			c.authorized = saysAnything(s) || c.authorized
+			c.authorized = hasResult(s) || c.authorized
 		case "identity":
 			if s.Peek() == '{' {
 				c.authorized = readMember(s, "userArn") != "" || c.authorized
@@ -229,9 +230,9 @@ func (c *requestContext) read(s *jsonscan.Scanner) {
 	}
 }
 
-// saysAnything passes over the place of an authorizer's answer, and reports whether there is one: an object with a
-// member that is not null, other than the one that the gateway adds by itself.
-func saysAnything(s *jsonscan.Scanner) (says bool) {
+// hasResult skips the member for an authorizer's result and reports whether there is a result: an
+// object with a member that is not null, other than the one that the gateway itself adds.
+func hasResult(s *jsonscan.Scanner) (has bool) {
 	if s.Peek() != '{' {
 		s.Skip()
 		return false
@@ -239,13 +240,14 @@ func saysAnything(s *jsonscan.Scanner) (says bool) {
 	s.Open('{')
 	for s.More('}') {
 		isOwn := string(s.Key()) != "integrationLatency"
-		says = says || isOwn && s.Peek() != 'n'
+		has = has || isOwn && s.Peek() != 'n'
 		s.Skip()
 	}
-	return says
+	return has
 }
 
-// kind recognizes the source. What comes first decides: the events of an authorizer have a connection too.
+// kind returns the kind of the source. The order of the cases matters: for example, the event of an
+// authorizer has a connection too.
 func (t *traits) kind() Kind {
 	switch {
 	case t.shape != "":
@@ -253,11 +255,11 @@ func (t *traits) kind() Kind {
 	case t.typ == "REQUEST" && t.methodARN != "" && t.context.connectionID:
 		return Authorizer
 	case t.typ == "REQUEST" && t.methodARN+t.routeARN != "":
-		return Unknown // the authorizer of a REST or HTTP API, which has the request's members too
+		return Unknown // the authorizer of a REST or HTTP API, whose event has the request's members too
 	case t.context.connectionID && t.context.eventType:
 		return WebSocket
 	case t.records:
-		return map[string]Kind{"aws:sqs": SQS, "aws:sns": SNS, "aws:dynamodb": DynamoDB, "aws:kinesis": Kinesis}[cmp.Or(t.source, serviceOf(t.arn))]
+		return kindOfRecords(cmp.Or(t.source, serviceOf(t.arn)))
 	case t.context.http && t.rawPath, t.httpMethod && t.path:
 		return HTTP
 	case t.detailType == "" || t.source == "":
@@ -269,8 +271,23 @@ func (t *traits) kind() Kind {
 	}
 }
 
-// serviceOf returns what records of an ARN have as their source. The last event of a tumbling window has no records
-// that say so, but only the ARN.
+func kindOfRecords(source string) Kind {
+	switch source {
+	case "aws:sqs":
+		return SQS
+	case "aws:sns":
+		return SNS
+	case "aws:dynamodb":
+		return DynamoDB
+	case "aws:kinesis":
+		return Kinesis
+	default:
+		return Unknown
+	}
+}
+
+// serviceOf returns the source of records with an ARN. It is for the last event of a tumbling
+// window, which has an ARN but no records.
 func serviceOf(arn string) string {
 	part := strings.SplitN(arn, ":", 4)
 	if len(part) < 4 || part[0] != "arn" {

@@ -3,14 +3,13 @@ package event
 import (
 	"bytes"
 	"fmt"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/gatesock/gatesock/internal/jsonscan"
+	"github.com/gatesock/gatesock/internal/oneline"
 )
 
-// Looks returns what an event looks like, for error messages, as "an SQS event".
+// Looks describes an event for an error message, for example as "an SQS event".
 func Looks(payload []byte) string {
 	t := readTraits(payload)
 	switch t.kind() {
@@ -72,7 +71,7 @@ func from(source string) string {
 	return " from " + Quote(source)
 }
 
-// withMembers names the first members of an object.
+// withMembers lists the first members of an object.
 func withMembers(payload []byte) string {
 	const most = 6
 	var names []string
@@ -111,7 +110,7 @@ func shapeOf(payload []byte) string {
 	}
 }
 
-// JSONType names the type of a JSON value that begins with c, as "a JSON array".
+// JSONType returns the type of a JSON value that begins with c, for example "a JSON array".
 func JSONType(c byte) string {
 	switch c {
 	case '{':
@@ -129,21 +128,14 @@ func JSONType(c byte) string {
 	}
 }
 
-// Quote quotes a text of outside for a message. It shows at most 64 bytes, and cuts no character.
-func Quote(s string) string {
-	const most = 64
-	if len(s) <= most {
-		return strconv.Quote(s)
-	}
-	end := most
-	for end > most-utf8.UTFMax && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return strconv.Quote(s[:end] + "…")
-}
+// maxQuoted is how many bytes of a text from outside a message quotes.
+const maxQuoted = 64
 
-// Member returns the text of a member of the event: a string's contents or the JSON of another value. It
-// reports whether there is one other than null.
+// Quote quotes a text from outside for a message, at most 64 bytes of it.
+func Quote(s string) string { return oneline.Quote(s, maxQuoted) }
+
+// Member returns a member of an event as text: the contents of a string, or the JSON of another
+// value. It reports whether there is such a member and it is not null.
 func Member(payload []byte, name string) (value string, ok bool) {
 	s := jsonscan.NewScanner(payload, nil)
 	if s.Peek() != '{' {

@@ -1,5 +1,5 @@
-// Package panics carries a panic to where it can be handled: out of a goroutine into the caller that waits for it,
-// or out of code that the application wrote into an error.
+// Package panics carries a panic to where it can be handled: out of a goroutine into the caller
+// that waits for it, or out of code that the application wrote into an error.
 package panics
 
 import (
@@ -8,8 +8,8 @@ import (
 	"runtime/debug"
 )
 
-// Error is a panic and the stack on which it happened. To raise it in another goroutine, panic with the Error: the
-// runtime prints its text, and so the first stack too.
+// Error is a panic and the stack on which it happened. To raise it in another goroutine, panic with
+// the Error: the runtime prints its text, and so the first stack too.
 type Error struct {
 	// Doing is the package and what it was doing, such as "broadcast: panic while sending".
 	Doing string
@@ -19,8 +19,8 @@ type Error struct {
 	Stack []byte
 }
 
-// New returns the Error for the value that a deferred function has recovered, or nil if value is nil. Call it in that
-// function, so that the stack still has the frames of the panic:
+// New returns the Error for the value that a deferred function has recovered, or nil if value is
+// nil. Call it in that function, so that the stack still has the frames of the panic:
 //
 //	defer func() {
 //		if p := panics.New("conn: panic in a callback", recover()); p != nil {
@@ -49,7 +49,8 @@ func (p *Error) Unwrap() error {
 	return err
 }
 
-// ErrGoexit is what [Watch] reports for a function that ended its goroutine, by runtime.Goexit or a test's FailNow.
+// ErrGoexit is what [Watch] reports for a function that ended its goroutine, by runtime.Goexit or a
+// test's FailNow.
 var ErrGoexit = errors.New("the function ended its goroutine")
 
 // Try calls f and returns its error, or an [*Error] if f panics.
@@ -62,9 +63,9 @@ func Try(doing string, f func() error) (err error) {
 	return f()
 }
 
-// Watch calls f, and then ended exactly once, however f ends: with nil if it returned, with an [*Error] if it
-// panicked, and with [ErrGoexit] if it ended its goroutine. Watch returns after a panic. After Goexit the goroutine
-// ends with the call of ended, and Watch does not return.
+// Watch calls f, and then ended exactly once, however f ends: with nil if it returned, with an
+// [*Error] if it panicked, and with [ErrGoexit] if it ended its goroutine. Watch returns after a
+// panic. After Goexit the goroutine ends with the call of ended, and Watch does not return.
 func Watch(doing string, f func(), ended func(err error)) {
 	returned := false
 	defer func() {

@@ -52,7 +52,7 @@ func TestWatch(t *testing.T) {
 		"returned": {func() {}, func(err error) bool { return err == nil }},
 		"panicked": {func() { boom("plain") }, func(err error) bool { return errors.As(err, &p) && p.Value == "plain" }},
 		"nil":      {func() { boom(nil) }, func(err error) bool { return errors.As(err, new(*runtime.PanicNilError)) }},
-		"exited":   {runtime.Goexit, func(err error) bool { return err == panics.ErrGoexit }},
+		"exited":   {runtime.Goexit, func(err error) bool { return errors.Is(err, panics.ErrGoexit) }},
 	} {
 		var got []error
 		returned := false

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Clock is a clock that stands still until a test moves it. It is safe for concurrent use. Its method Now fits what
-// packages take as a clock:
+// Clock is a clock that stands still until a test moves it. It is safe for concurrent use. Its
+// method Now fits what packages take as a clock:
 //
 //	clock := testclock.New(testclock.Noon())
 //	store := conn.NewMemory(conn.WithClock(clock.Now))

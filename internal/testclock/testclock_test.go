@@ -41,8 +41,9 @@ func TestFrozen(t *testing.T) {
 	require.Panics(t, func() { testclock.Frozen(before.Round(0), time.Hour) })
 }
 
-// TestTheClockIsMoved checks that scripts/test-clock moves the clock of the tests by as much as it announces. Files
-// have the time of the system's clock, which the script does not move. Without the script both are the same.
+// TestTheClockIsMoved checks that scripts/test-clock moves the clock of the tests by as much as it
+// announces. Files have the time of the system's clock, which the script does not move. Without the
+// script both are the same.
 func TestTheClockIsMoved(t *testing.T) {
 	t.Parallel()
 	var offset int64

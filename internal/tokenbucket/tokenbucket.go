@@ -59,9 +59,9 @@ func (l Limit) Token() time.Duration { return time.Duration(math.Ceil(1e9 / l.Ra
 func (l Limit) Fill() time.Duration { return l.Token() * time.Duration(l.Burst) }
 
 // Take takes n tokens at a time, if the bucket has them, and returns when it is full again. Both
-// times are Unix times in nanoseconds; a bucket that was never used is full at any time before now,
-// such as 0. If n is 0 or less, it takes nothing and returns how many tokens there are. A Limit
-// that [Limit.Validate] refuses allows nothing.
+// times are Unix times in nanoseconds; a bucket that was never used is full at any time before
+// now, such as 0. If n is 0 or less, it takes nothing and returns how many tokens there are. A
+// Limit that [Limit.Validate] refuses allows nothing.
 func (l Limit) Take(full, now int64, n int) (after int64, d Decision) {
 	if l.Validate() != nil {
 		return full, Decision{RetryAfter: Never}

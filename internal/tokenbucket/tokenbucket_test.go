@@ -69,7 +69,8 @@ func TestLimitsThatMakeNoSense(t *testing.T) {
 	}
 }
 
-// limits returns limits whose tokens take whole microseconds, so that rounding makes no difference.
+// limits returns limits whose tokens take whole microseconds, so that rounding makes no
+// difference.
 func limits() *rapid.Generator[Limit] {
 	return rapid.Custom(func(t *rapid.T) Limit {
 		micros := rapid.SampledFrom([]int{1, 10, 500, 1000, 20_000, 1_000_000, 5_000_000}).Draw(t, "token")
@@ -86,7 +87,8 @@ func TestModel(t *testing.T) {
 		var b bucket
 		now := noon()
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			// Not on the edge of a token, where the model's floating point and our whole numbers may differ.
+			// Not on the edge of a token, where the model's floating point and our whole numbers
+			// may differ.
 			steps := time.Duration(rapid.IntRange(0, 5).Draw(t, "tokens"))
 			now = now.Add(l.Token()*steps + l.Token()/4)
 			n := rapid.IntRange(0, l.Burst+2).Draw(t, "n")

@@ -13,8 +13,8 @@ import (
 	"github.com/gatesock/gatesock/ratelimit/plan"
 )
 
-// RunPlans tests a store of plans. open returns a store that has the given plans and no others; it is
-// called for each subtest.
+// RunPlans tests a store of plans. open returns a store that has the given plans and no others;
+// it is called for each subtest.
 func RunPlans(t *testing.T, open func(t *testing.T, plans map[string]plan.Plan) plan.Store) {
 	t.Helper()
 	for _, c := range planChecks() {
@@ -49,7 +49,8 @@ func tokyo() *time.Location {
 	return zone
 }
 
-// samePlan returns how a plan differs from the wanted one. Zones are compared by name; nil means UTC.
+// samePlan returns how a plan differs from the wanted one. Zones are compared by name; nil means
+// UTC.
 func samePlan(got, want plan.Plan) error {
 	if got.Limit != want.Limit || len(got.Quotas) != len(want.Quotas) {
 		return fmt.Errorf("the plan is %+v, want %+v", got, want)
@@ -96,7 +97,10 @@ func checkPlansKept() planCheck {
 			{Max: 10, Per: ratelimit.Day},
 			{Max: 20, Per: ratelimit.Week, Zone: time.UTC},
 		}},
-		"both": {Limit: ratelimit.Limit{Rate: 1e6, Burst: 1}, Quotas: []ratelimit.Quota{{Max: 1, Per: ratelimit.Day}}},
+		"both": {
+			Limit:  ratelimit.Limit{Rate: 1e6, Burst: 1},
+			Quotas: []ratelimit.Quota{{Max: 1, Per: ratelimit.Day}},
+		},
 	}
 	return planCheck{"a plan keeps its limits", plans, eachPlan(plans)}
 }
@@ -115,7 +119,10 @@ func checkPlanMissing() planCheck {
 		var errs []error
 		for _, name := range []string{"", "fre", "free ", "Free", "\xff", strings.Repeat("x", 5000)} {
 			if _, err := s.Plan(ctx, name); !errors.Is(err, plan.ErrNotFound) {
-				errs = append(errs, fmt.Errorf("plan %.40q: the error is %w, want ErrNotFound", name, errors.Join(errOther, err)))
+				errs = append(
+					errs,
+					fmt.Errorf("plan %.40q: the error is %w, want ErrNotFound", name, errors.Join(errOther, err)),
+				)
 			}
 		}
 		return errors.Join(errs...)

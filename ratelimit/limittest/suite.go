@@ -30,16 +30,16 @@ type Store interface {
 	ratelimit.QuotaStore
 }
 
-// Run tests a store of buckets and quotas. open returns two stores over the same empty data, as two
-// processes have them; for a store in memory it returns the same one twice. The stores take the time
-// from now, which the suite moves. It begins a day ahead of the real time, so that a service that
-// deletes expired items by the real time keeps what the tests write.
+// Run tests a store of buckets and quotas. open returns two stores over the same empty data, as
+// two processes have them; for a store in memory it returns the same one twice. The stores take
+// the time from now, which the suite moves. It begins a day ahead of the real time, so that a
+// service that deletes expired items by the real time keeps what the tests write.
 func Run(t *testing.T, open func(t *testing.T, now func() time.Time) (a, b Store)) {
 	t.Helper()
 	for _, c := range checks() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			clock := newClock()
+			clock := testclock.New(testclock.Noon())
 			a, b := open(t, clock.Now)
 			if err := c.run(t.Context(), a, b, clock); err != nil {
 				t.Error(err)
@@ -51,23 +51,8 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) (a, b Store
 // check is one promise. run returns an error that describes how it is broken.
 type check struct {
 	name string
-	run  func(ctx context.Context, a, b Store, clock *clock) error
+	run  func(ctx context.Context, a, b Store, clock *testclock.Clock) error
 }
-
-// clock is the time of a check. It is safe for concurrent use.
-type clock struct{ ns atomic.Int64 }
-
-func newClock() *clock {
-	c := new(clock)
-	c.ns.Store(testclock.Noon().UnixNano())
-	return c
-}
-
-// Now returns the time.
-func (c *clock) Now() time.Time { return time.Unix(0, c.ns.Load()) }
-
-// Advance moves the time.
-func (c *clock) Advance(d time.Duration) { c.ns.Add(int64(d)) }
 
 func checks() []check {
 	return []check{
@@ -90,7 +75,14 @@ var limit = ratelimit.Limit{Rate: 2, Burst: 4} //nolint:gochecknoglobals // nobo
 
 // take takes n tokens and compares the decision. If they are refused, the wanted Remaining and
 // RetryAfter are bounds: a store may answer from what it knows.
-func take(ctx context.Context, s ratelimit.Store, key string, l ratelimit.Limit, n int, want ratelimit.Decision) error {
+func take(
+	ctx context.Context,
+	s ratelimit.Store,
+	key string,
+	l ratelimit.Limit,
+	n int,
+	want ratelimit.Decision,
+) error {
 	got, err := s.Take(ctx, key, l, n)
 	if err != nil {
 		return err
@@ -124,7 +116,7 @@ func first(steps ...func() error) error {
 	return nil
 }
 
-func empties(ctx context.Context, a, b Store, _ *clock) error {
+func empties(ctx context.Context, a, b Store, _ *testclock.Clock) error {
 	return first(
 		func() error { return take(ctx, a, "k", limit, 1, allowed(3)) },
 		func() error { return take(ctx, b, "k", limit, 2, allowed(1)) },
@@ -134,7 +126,7 @@ func empties(ctx context.Context, a, b Store, _ *clock) error {
 	)
 }
 
-func fills(ctx context.Context, a, b Store, c *clock) error {
+func fills(ctx context.Context, a, b Store, c *testclock.Clock) error {
 	return first(
 		func() error { return take(ctx, a, "k", limit, 4, allowed(0)) },
 		func() error { c.Advance(499 * time.Millisecond); return nil },
@@ -147,7 +139,7 @@ func fills(ctx context.Context, a, b Store, c *clock) error {
 	)
 }
 
-func refusal(ctx context.Context, a, b Store, _ *clock) error {
+func refusal(ctx context.Context, a, b Store, _ *testclock.Clock) error {
 	return first(
 		func() error { return take(ctx, a, "k", limit, 3, allowed(1)) },
 		func() error { return take(ctx, b, "k", limit, 2, refused(1, 500*time.Millisecond)) },
@@ -156,7 +148,7 @@ func refusal(ctx context.Context, a, b Store, _ *clock) error {
 	)
 }
 
-func never(ctx context.Context, a, b Store, _ *clock) error {
+func never(ctx context.Context, a, b Store, _ *testclock.Clock) error {
 	return first(
 		func() error { return take(ctx, a, "k", limit, 5, refused(4, ratelimit.Never)) },
 		func() error { return take(ctx, b, "k", limit, 4, allowed(0)) },
@@ -170,7 +162,7 @@ func never(ctx context.Context, a, b Store, _ *clock) error {
 	)
 }
 
-func nothing(ctx context.Context, a, b Store, _ *clock) error {
+func nothing(ctx context.Context, a, b Store, _ *testclock.Clock) error {
 	return first(
 		func() error { return take(ctx, a, "k", limit, 0, allowed(4)) },
 		func() error { return take(ctx, b, "k", limit, 3, allowed(1)) },
@@ -180,7 +172,7 @@ func nothing(ctx context.Context, a, b Store, _ *clock) error {
 	)
 }
 
-func keysApart(ctx context.Context, a, b Store, _ *clock) error {
+func keysApart(ctx context.Context, a, b Store, _ *testclock.Clock) error {
 	return first(
 		func() error { return take(ctx, a, "k", limit, 4, allowed(0)) },
 		func() error { return take(ctx, b, "K", limit, 4, allowed(0)) },
@@ -188,7 +180,7 @@ func keysApart(ctx context.Context, a, b Store, _ *clock) error {
 	)
 }
 
-func anotherLimit(ctx context.Context, a, b Store, _ *clock) error {
+func anotherLimit(ctx context.Context, a, b Store, _ *testclock.Clock) error {
 	return first(
 		func() error { return take(ctx, a, "k", limit, 4, allowed(0)) }, // two seconds
 		func() error {
@@ -226,7 +218,7 @@ func atOnce(try func(worker int) (bool, error)) (int64, error) {
 	return n.Load(), errors.Join(errs...)
 }
 
-func takenOnce(ctx context.Context, a, b Store, _ *clock) error {
+func takenOnce(ctx context.Context, a, b Store, _ *testclock.Clock) error {
 	n, err := atOnce(func(worker int) (bool, error) {
 		d, err := []Store{a, b}[worker%2].Take(ctx, "k", ratelimit.Limit{Rate: 1, Burst: 25}, 1)
 		return d.Allowed, err
@@ -238,7 +230,14 @@ func takenOnce(ctx context.Context, a, b Store, _ *clock) error {
 }
 
 // use counts n units and compares the answer.
-func use(ctx context.Context, s ratelimit.QuotaStore, key string, start time.Time, n, maximum int64, want ratelimit.Usage) error {
+func use(
+	ctx context.Context,
+	s ratelimit.QuotaStore,
+	key string,
+	start time.Time,
+	n, maximum int64,
+	want ratelimit.Usage,
+) error {
 	got, err := s.Consume(ctx, key, start, start.Add(24*time.Hour), n, maximum)
 	if err == nil && got != want {
 		err = fmt.Errorf("using %d units of %d of %q: %+v, want %+v", n, maximum, key, got, want)
@@ -246,7 +245,7 @@ func use(ctx context.Context, s ratelimit.QuotaStore, key string, start time.Tim
 	return err
 }
 
-func counts(ctx context.Context, a, b Store, c *clock) error {
+func counts(ctx context.Context, a, b Store, c *testclock.Clock) error {
 	start := c.Now()
 	return first(
 		func() error { return use(ctx, a, "k", start, 3, 5, ratelimit.Usage{Allowed: true, Total: 3}) },
@@ -257,7 +256,7 @@ func counts(ctx context.Context, a, b Store, c *clock) error {
 	)
 }
 
-func refusedUse(ctx context.Context, a, b Store, c *clock) error {
+func refusedUse(ctx context.Context, a, b Store, c *testclock.Clock) error {
 	start := c.Now()
 	return first(
 		func() error { return use(ctx, a, "k", start, 3, 5, ratelimit.Usage{Allowed: true, Total: 3}) },
@@ -266,7 +265,7 @@ func refusedUse(ctx context.Context, a, b Store, c *clock) error {
 	)
 }
 
-func periodsApart(ctx context.Context, a, b Store, c *clock) error {
+func periodsApart(ctx context.Context, a, b Store, c *testclock.Clock) error {
 	start := c.Now()
 	return first(
 		func() error { return use(ctx, a, "k", start, 5, 5, ratelimit.Usage{Allowed: true, Total: 5}) },
@@ -278,7 +277,7 @@ func periodsApart(ctx context.Context, a, b Store, c *clock) error {
 	)
 }
 
-func countedOnce(ctx context.Context, a, b Store, c *clock) error {
+func countedOnce(ctx context.Context, a, b Store, c *testclock.Clock) error {
 	start := c.Now()
 	n, err := atOnce(func(worker int) (bool, error) {
 		u, err := []Store{a, b}[worker%2].Consume(ctx, "k", start, start.Add(time.Hour), 1, 25)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gatesock/gatesock/internal/testclock"
 	"github.com/gatesock/gatesock/ratelimit"
 )
 
@@ -23,15 +24,15 @@ func TestMemory(t *testing.T) {
 type memory struct {
 	*ratelimit.Memory
 
-	clock   *clock
+	clock   *testclock.Clock
 	stopped *ratelimit.Memory
 }
 
 func newMemory() memory {
-	c := newClock()
+	c := testclock.New(testclock.Noon())
 	return memory{
 		Memory: ratelimit.NewMemory(ratelimit.WithClock(c.Now)), clock: c,
-		stopped: ratelimit.NewMemory(ratelimit.WithClock(newClock().Now)),
+		stopped: ratelimit.NewMemory(ratelimit.WithClock(testclock.Noon)),
 	}
 }
 
@@ -84,7 +85,7 @@ func TestBrokenStoresAreFound(t *testing.T) {
 		}}, "a bucket fills at its rate, up to its burst"},
 		"fills above its burst": {broken{take: func(m memory, key string, l ratelimit.Limit, n int) decision {
 			d := take(m, key, l, n)
-			if m.clock.Now().Sub(newClock().Now()) > time.Minute {
+			if m.clock.Now().Sub(testclock.Noon()) > time.Minute {
 				d.Allowed = true
 			}
 			return d
@@ -112,7 +113,7 @@ func TestBrokenStoresAreFound(t *testing.T) {
 		"begins anew with another limit": {broken{take: func(m memory, key string, l ratelimit.Limit, n int) decision {
 			return take(m, key+fmt.Sprint(l), l, n)
 		}}, "a changed limit keeps the time until the bucket is full"},
-		"gives a token twice": {broken{take: func(m memory, key string, l ratelimit.Limit, n int) decision {
+		"has a token too many": {broken{take: func(m memory, key string, l ratelimit.Limit, n int) decision {
 			if l.Burst == 25 {
 				l.Burst = 26
 			}

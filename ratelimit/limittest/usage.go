@@ -14,8 +14,8 @@ import (
 	"github.com/gatesock/gatesock/ratelimit/metering"
 )
 
-// RunUsage tests a store of metering records. open returns two stores over the same empty data, as two
-// processes have them; for a store in memory it returns the same one twice.
+// RunUsage tests a store of metering records. open returns two stores over the same empty data,
+// as two processes have them; for a store in memory it returns the same one twice.
 func RunUsage(t *testing.T, open func(t *testing.T) (a, b metering.Store)) {
 	t.Helper()
 	for _, c := range usageChecks() {
@@ -48,8 +48,9 @@ func usageChecks() []usageCheck {
 	}
 }
 
-// day returns a day as records have it, counted from the first day of the checks. That day is ahead of
-// the real time, so that a service that deletes expired items keeps what the checks write.
+// day returns a day as records have it, counted from the first day of the checks. That day is
+// ahead of the real time, so that a service that deletes expired items keeps what the checks
+// write.
 func day(after int) string { return testclock.Noon().AddDate(0, 0, after).Format(time.DateOnly) }
 
 func used(kind, name string, connections, messages int64) metering.Record {

@@ -30,7 +30,10 @@ type brokenUsage struct {
 	day func(m *metering.Memory, day time.Time) ([]metering.Record, error)
 }
 
-func (b brokenUsage) Add(ctx context.Context, records []metering.Record) (retry, rejected []metering.Record, err error) {
+func (b brokenUsage) Add(
+	ctx context.Context,
+	records []metering.Record,
+) (retry, rejected []metering.Record, err error) {
 	if b.add != nil {
 		return b.add(b.Memory, records)
 	}
@@ -118,7 +121,7 @@ func TestBrokenUsageStoresAreFound(t *testing.T) {
 			}
 			return add(m, r)
 		}}, "concurrent calls add up"},
-		"says that all is well": {brokenUsage{add: func(_ memory, r records) (retry, rejected records, err error) {
+		"leaves records without an error": {brokenUsage{add: func(_ memory, r records) (retry, rejected records, err error) {
 			return r, nil, nil
 		}}, "added counts add up"},
 		"fails": {brokenUsage{add: func(_ memory, r records) (retry, rejected records, err error) {

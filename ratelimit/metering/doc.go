@@ -1,6 +1,6 @@
-// Package metering counts the connections and the messages of each client and of each plan, day by
-// day, without limiting them. Use it for statistics and for capacity planning; for exact counts, such
-// as for billing, use a quota of package ratelimit.
+// Package metering counts the connections and the messages of each client and of each plan, day
+// by day, without limiting them. Use it for statistics and for capacity planning; for exact
+// counts, such as for billing, use a quota of package ratelimit.
 //
 //	store := metering.NewMemory()
 //	meter := metering.NewMeter(store)

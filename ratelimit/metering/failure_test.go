@@ -66,13 +66,18 @@ func sending(t *testing.T, u *metering.Meter) func(from string) {
 	}
 }
 
-// Records that the store can never take are written once, counted and told of once; all others are kept.
+// TestRecordsThatCanNeverBeWrittenAreDropped checks that records that the store can never take
+// are written once, counted, and logged once; all others are kept.
 func TestRecordsThatCanNeverBeWrittenAreDropped(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
 	now := noon()
 	store := &picky{rejects: func(r metering.Record) bool { return strings.HasPrefix(r.Name, "bad") }}
-	u := metering.NewMeter(store, metering.WithClock(func() time.Time { return now }), metering.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	u := metering.NewMeter(
+		store,
+		metering.WithClock(func() time.Time { return now }),
+		metering.WithLogger(slog.New(slog.NewTextHandler(&log, nil))),
+	)
 	send := sending(t, u)
 	for i := range maxPending {
 		send(fmt.Sprint("bad ", i))
@@ -98,7 +103,8 @@ func TestRecordsThatCanNeverBeWrittenAreDropped(t *testing.T) {
 	require.Equal(t, []metering.Record{{Day: "2026-11-24", Kind: "sender", Name: "ann", Messages: 21}}, got)
 }
 
-// A flush that failed waits, longer each time; when the store is there again everything is written, once.
+// TestAFlushThatFailedWaits checks that a failed flush waits, longer each time, and that
+// everything is written once when the store is back.
 func TestAFlushThatFailedWaits(t *testing.T) {
 	t.Parallel()
 	now := noon()
@@ -138,7 +144,7 @@ func TestAFlushThatFailedWaits(t *testing.T) {
 	require.EqualValues(t, 100+20+3600+1, total)
 	require.Zero(t, u.Dropped())
 
-	// From then on it is as at first.
+	// From now on it writes as at first.
 	before := store.writes.Load()
 	now = now.Add(flushEvery)
 	send("0")
@@ -149,14 +155,19 @@ func TestAFlushThatFailedWaits(t *testing.T) {
 	require.Equal(t, before+1+maxPending, store.writes.Load(), "a hundred do not wait")
 }
 
-// After a failure it never writes sooner than it would without one.
+// TestAFailureHastensNothing checks that a failure never makes the next write earlier.
 func TestAFailureHastensNothing(t *testing.T) {
 	t.Parallel()
 	for _, every := range []time.Duration{time.Second, 10 * time.Minute} {
 		now := noon()
 		store := new(picky)
 		store.down.Store(true)
-		u := metering.NewMeter(store, metering.WithFlushInterval(every), metering.WithClock(func() time.Time { return now }), metering.WithLogger(silent()))
+		u := metering.NewMeter(
+			store,
+			metering.WithFlushInterval(every),
+			metering.WithClock(func() time.Time { return now }),
+			metering.WithLogger(silent()),
+		)
 		send := sending(t, u)
 		send("ann")
 		for failure := range 20 {
@@ -183,7 +194,8 @@ func (s *failing) Add(ctx context.Context, records []metering.Record) (retry, re
 	return s.Memory.Add(ctx, records)
 }
 
-// Nothing is lost where a store returns an error, and does not say of which records.
+// TestAnErrorWithoutRecordsLosesNone checks that nothing is lost if a store returns an error
+// without records.
 func TestAnErrorWithoutRecordsLosesNone(t *testing.T) {
 	t.Parallel()
 	store := &failing{down: true}
@@ -198,17 +210,27 @@ func TestAnErrorWithoutRecordsLosesNone(t *testing.T) {
 	got, err := store.Day(t.Context(), noon())
 	require.NoError(t, err)
 	require.Equal(t, []metering.Record{
-		{Day: "2026-11-24", Kind: "sender", Name: "ann", Messages: 2}, {Day: "2026-11-24", Kind: "sender", Name: "bob", Messages: 1},
+		{
+			Day:      "2026-11-24",
+			Kind:     "sender",
+			Name:     "ann",
+			Messages: 2,
+		}, {Day: "2026-11-24", Kind: "sender", Name: "bob", Messages: 1},
 	}, got)
 }
 
-// What comes where nothing more can be kept is counted as dropped.
+// TestWhatCanNotBeKeptIsCounted checks that records that cannot be kept are counted as dropped.
 func TestWhatCanNotBeKeptIsCounted(t *testing.T) {
 	t.Parallel()
 	now := noon()
 	store := new(picky)
 	store.down.Store(true)
-	u := metering.NewMeter(store, metering.WithMaxPending(2), metering.WithClock(func() time.Time { return now }), metering.WithLogger(silent()))
+	u := metering.NewMeter(
+		store,
+		metering.WithMaxPending(2),
+		metering.WithClock(func() time.Time { return now }),
+		metering.WithLogger(silent()),
+	)
 	send := sending(t, u)
 	for i := range 25 {
 		send(fmt.Sprint(i))
@@ -217,7 +239,8 @@ func TestWhatCanNotBeKeptIsCounted(t *testing.T) {
 	require.EqualValues(t, 5, u.Dropped(), "twenty are kept")
 }
 
-// Names that no table takes are counted under their hash.
+// TestUsageOfNamesThatNoTableTakes checks that names that no table takes are counted by their
+// hash.
 func TestUsageOfNamesThatNoTableTakes(t *testing.T) {
 	t.Parallel()
 	store := new(picky)
@@ -235,7 +258,7 @@ func TestUsageOfNamesThatNoTableTakes(t *testing.T) {
 		require.Less(t, len(r.Name), 100)
 	}
 
-	// A name that had to wait is counted under the name that it had.
+	// A record that had to wait keeps its name.
 	down := &failing{down: true}
 	u = metering.NewMeter(down, metering.WithClock(noon), metering.WithLogger(silent()))
 	send = sending(t, u)
@@ -258,7 +281,8 @@ func (*stuck) Add(ctx context.Context, records []metering.Record) (retry, reject
 	return records, nil, ctx.Err()
 }
 
-// A store that hangs holds up one message for a bounded time, and no other.
+// TestAUsageStoreThatHangs checks that a store that hangs delays one message for a bounded time,
+// and no other.
 func TestAUsageStoreThatHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -18,16 +18,16 @@ import (
 
 // Meter counts the events that pass its [Meter.Middleware]. It is safe for concurrent use.
 //
-// It adds up the counts in memory and writes them together, while it handles an event: nothing runs in
-// the background, since Lambda would freeze it. An instance that ends loses what it has counted since
-// its last write, which is at most the flush interval before its last event.
+// It adds up the counts in memory and writes them together, while it handles an event: nothing
+// runs in the background, since Lambda would freeze it. An instance that ends loses what it has
+// counted since its last write, which is at most the flush interval before its last event.
 //
 // # If the store fails
 //
-// The Meter keeps records that could not be written, up to ten times [WithMaxPending], and tries again
-// after two flush intervals, and after twice as long with each further failure, up to five minutes. It
-// drops records that the store can never take, and records that come when no more can be kept; see
-// [Meter.Dropped].
+// The Meter keeps records that could not be written, up to ten times [WithMaxPending], and tries
+// again after two flush intervals, and after twice as long with each further failure, up to five
+// minutes. It drops records that the store can never take, and records that come when no more can
+// be kept; see [Meter.Dropped].
 type Meter struct {
 	store        Store
 	flushEvery   time.Duration
@@ -69,9 +69,9 @@ func NewMeter(store Store, opts ...Option) *Meter {
 	return m
 }
 
-// Middleware counts the events that reach it: for the key that by returns, and for the plan that the
-// principal's [plan.Attribute] names, if any. After a limit, it counts what the limit lets through. It
-// panics if by is the zero KeyFunc.
+// Middleware counts the events that reach it: for the key that by returns, and for the plan that
+// the principal's [plan.Attribute] names, if any. After a limit, it counts what the limit lets
+// through. It panics if by is the zero KeyFunc.
 func (m *Meter) Middleware(by ratelimit.KeyFunc) gatesock.Middleware {
 	if by.IsZero() {
 		panic("metering: Middleware: by must not be the zero KeyFunc")
@@ -90,18 +90,18 @@ func (m *Meter) Middleware(by ratelimit.KeyFunc) gatesock.Middleware {
 	}
 }
 
-// Dropped returns how many records were lost so far: those that the store can never take, and those
-// that came while it failed and no more could be kept.
+// Dropped returns how many records were lost so far: those that the store can never take, and
+// those that came while it failed and no more could be kept.
 func (m *Meter) Dropped() int64 { return m.dropped.Load() }
 
 func (m *Meter) logger() *slog.Logger { return cmp.Or(m.log, slog.Default()) }
 
-// now returns the time without the reading of the monotonic clock, which stands still while Lambda has
-// the process frozen.
+// now returns the time without the reading of the monotonic clock, which stands still while
+// Lambda has the process frozen.
 func (m *Meter) now() time.Time { return m.clock().Round(0) }
 
-// count counts an event for each key, and reports whether the caller must write. No other call does
-// so meanwhile.
+// count counts an event for each key, and reports whether the caller must write. No other call
+// does so meanwhile.
 func (m *Meter) count(req *gatesock.Request, keys ...ratelimit.KeyFunc) bool {
 	if req.EventType == gatesock.EventDisconnect {
 		return false
@@ -151,9 +151,10 @@ func (m *Meter) flushWithin(ctx context.Context) {
 	}
 }
 
-// Flush writes what was counted, even during the wait after a failure. Call it before a program ends.
-// If some records could not be written, it returns an error and keeps them for the next time. Records
-// that the store can never take are logged and counted ([Meter.Dropped]), and are not an error.
+// Flush writes what was counted, even during the wait after a failure. Call it before a program
+// ends. If some records could not be written, it returns an error and keeps them for the next
+// time. Records that the store can never take are logged and counted ([Meter.Dropped]), and are
+// not an error.
 func (m *Meter) Flush(ctx context.Context) error {
 	m.mu.Lock()
 	records := m.pending.records("")

@@ -23,7 +23,10 @@ type ledgerBook struct {
 	fail   bool
 }
 
-func (b *ledgerBook) Add(ctx context.Context, records []metering.Record) (retry, rejected []metering.Record, err error) {
+func (b *ledgerBook) Add(
+	ctx context.Context,
+	records []metering.Record,
+) (retry, rejected []metering.Record, err error) {
 	b.writes++
 	if b.fail {
 		_, _, _ = b.Memory.Add(ctx, records[:1])
@@ -36,7 +39,11 @@ func TestUsage(t *testing.T) {
 	t.Parallel()
 	book := new(ledgerBook)
 	var h *wstest.Harness
-	usage := metering.NewMeter(book, metering.WithClock(func() time.Time { return h.Now() }), metering.WithLogger(silent()))
+	usage := metering.NewMeter(
+		book,
+		metering.WithClock(func() time.Time { return h.Now() }),
+		metering.WithLogger(silent()),
+	)
 	h = wstest.New(t, echo(usage.Middleware(ratelimit.ByUser())))
 	day := h.Now()
 	ann := h.Connect(wstest.WithAuthorizerContext("ann", map[string]any{"plan": "pro"}))
@@ -75,7 +82,10 @@ type refusing struct {
 	up bool
 }
 
-func (s *refusing) Add(ctx context.Context, records []metering.Record) (retry, rejected []metering.Record, err error) {
+func (s *refusing) Add(
+	ctx context.Context,
+	records []metering.Record,
+) (retry, rejected []metering.Record, err error) {
 	if !s.up {
 		return records, nil, errors.New("down")
 	}
@@ -86,8 +96,17 @@ func TestUsageIsBounded(t *testing.T) {
 	t.Parallel()
 	book := new(ledgerBook)
 	now := noon()
-	usage := metering.NewMeter(book, metering.WithMaxPending(2), metering.WithClock(func() time.Time { return now }), metering.WithLogger(silent()))
-	handler := usage.Middleware(ratelimit.BySourceIP())(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+	usage := metering.NewMeter(
+		book,
+		metering.WithMaxPending(2),
+		metering.WithClock(func() time.Time { return now }),
+		metering.WithLogger(silent()),
+	)
+	handler := usage.Middleware(
+		ratelimit.BySourceIP(),
+	)(
+		func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil },
+	)
 	for i := range 100 {
 		req := &gatesock.Request{EventType: gatesock.EventMessage}
 		req.Identity.SourceIP = time.Duration(i).String()
@@ -97,10 +116,19 @@ func TestUsageIsBounded(t *testing.T) {
 	require.Greater(t, book.writes, 49, "written when there are two")
 	require.NoError(t, usage.Flush(t.Context()))
 
-	// Where nothing can be written, ten times as much is kept.
+	// If nothing can be written, ten times as many are kept.
 	store := new(refusing)
-	full := metering.NewMeter(store, metering.WithMaxPending(2), metering.WithClock(func() time.Time { return now }), metering.WithLogger(silent()))
-	handler = full.Middleware(ratelimit.BySourceIP())(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+	full := metering.NewMeter(
+		store,
+		metering.WithMaxPending(2),
+		metering.WithClock(func() time.Time { return now }),
+		metering.WithLogger(silent()),
+	)
+	handler = full.Middleware(
+		ratelimit.BySourceIP(),
+	)(
+		func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil },
+	)
 	for i := range 100 {
 		req := &gatesock.Request{EventType: gatesock.EventMessage}
 		req.Identity.SourceIP = time.Duration(i).String()
@@ -116,8 +144,8 @@ func TestUsageIsBounded(t *testing.T) {
 	require.Panics(t, func() { usage.Middleware(ratelimit.KeyFunc{}) })
 }
 
-// TestTimeGoesOnWhileFrozen checks that the time in which a process is frozen counts: what was counted
-// before is written.
+// TestTimeGoesOnWhileFrozen checks that the time in which a process is frozen counts: what was
+// counted before is written.
 func TestTimeGoesOnWhileFrozen(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

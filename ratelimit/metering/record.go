@@ -18,25 +18,34 @@ import (
 type Record struct {
 	// Day is the day in UTC, such as 2026-11-24.
 	Day string
-	// Kind is what Name is: "connection", "user", "key", "gateway-key", "source", "route", the kind of
-	// a [ratelimit.ByFunc], or "plan".
+	// Kind is what Name is: "connection", "user", "key", "gateway-key", "source", "route", the
+	// kind of a [ratelimit.ByFunc], or "plan".
 	Kind, Name string
 	// Connections and Messages are how many were opened and sent.
 	Connections, Messages int64
 }
 
-// Validate returns a [ratelimit.ErrInvalid] for a record that no [Store] takes. Day must be a date.
-// Kind and Name must not be empty, must be UTF-8 and together at most 1,023 bytes long; Kind must not
-// contain "#". The counts must not be negative.
+// Validate returns a [ratelimit.ErrInvalid] for a record that no [Store] takes. Day must be a
+// date. Kind and Name must not be empty, must be UTF-8 and together at most 1,023 bytes long;
+// Kind must not contain "#". The counts must not be negative.
 func (r Record) Validate() error {
 	const longest = 1024 - len("#") // of Kind and Name together
 	_, err := time.Parse(time.DateOnly, r.Day)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w: metering: the day %.20q must be a date such as 2026-11-24", ratelimit.ErrInvalid, r.Day)
+		return fmt.Errorf(
+			"%w: metering: the day %.20q must be a date such as 2026-11-24",
+			ratelimit.ErrInvalid,
+			r.Day,
+		)
 	case r.Kind == "" || r.Name == "" || len(r.Kind)+len(r.Name) > longest:
-		return fmt.Errorf("%w: metering: the kind %.20q and the name %.20q must not be empty, and at most %d bytes together",
-			ratelimit.ErrInvalid, r.Kind, r.Name, longest)
+		return fmt.Errorf(
+			"%w: metering: the kind %.20q and the name %.20q must not be empty, and at most %d bytes together",
+			ratelimit.ErrInvalid,
+			r.Kind,
+			r.Name,
+			longest,
+		)
 	case !utf8.ValidString(r.Kind) || strings.Contains(r.Kind, "#") || !utf8.ValidString(r.Name):
 		return fmt.Errorf("%w: metering: the kind %.20q and the name %.20q must be UTF-8, and the kind without #",
 			ratelimit.ErrInvalid, r.Kind, r.Name)
@@ -47,22 +56,22 @@ func (r Record) Validate() error {
 	return nil
 }
 
-// Store keeps records. [Memory] keeps them in one process, the DynamoDB store in a table. Test one of
-// your own with package ratelimit/limittest. It must be safe for concurrent use.
+// Store keeps records. [Memory] keeps them in one process, the DynamoDB store in a table. Test
+// one of your own with package ratelimit/limittest. It must be safe for concurrent use.
 type Store interface {
 	// Add adds the counts of each record to what is stored for its day, kind and name.
 	//
-	// If it fails, it returns the records that were not added: those in retry may be added later; those
-	// in rejected can never be, such as records that [Record.Validate] refuses. An error without either
-	// means that no record was added. It returns when ctx ends.
+	// If it fails, it returns the records that were not added: those in retry may be added later;
+	// those in rejected can never be, such as records that [Record.Validate] refuses. An error
+	// without either means that no record was added. It returns when ctx ends.
 	Add(ctx context.Context, records []Record) (retry, rejected []Record, err error)
-	// Day returns the records of the day, in UTC, that contains a time, sorted by kind and name. The
-	// records belong to the caller.
+	// Day returns the records of the day, in UTC, that contains a time, sorted by kind and name.
+	// The records belong to the caller.
 	Day(ctx context.Context, day time.Time) ([]Record, error)
 }
 
-// Memory is a [Store] of one process, for tests and for development. It keeps everything. It is safe
-// for concurrent use.
+// Memory is a [Store] of one process, for tests and for development. It keeps everything. It is
+// safe for concurrent use.
 type Memory struct {
 	mu  sync.Mutex
 	all tally

@@ -4,23 +4,25 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/gatesock/gatesock/internal/bounded"
 )
 
 // maxNames is how many names of plans a process remembers.
 const maxNames = 1000
 
-// cache remembers what a loader returned for each name, until its time is over. One call loads a name
-// at a time.
+// cache remembers what a loader returned for each name, until its time is over. One call loads a
+// name at a time.
 type cache[V any] struct {
 	now func() time.Time
-	// load returns the value of a name, given the value before, and how long it is current. It fails
-	// only if ctx ends; then the name is loaded again by the next call.
+	// load returns the value of a name, given the value before, and how long it is current. It
+	// fails only if ctx ends; then the name is loaded again by the next call.
 	load func(ctx context.Context, name string, before V) (after V, ttl time.Duration, err error)
 	// usable reports whether calls may use a value while another call loads the next one.
 	usable func(V) bool
 
 	mu      sync.Mutex
-	entries map[string]*entry[V]
+	entries *bounded.Map[string, *entry[V]]
 }
 
 // entry is what is known of a name.
@@ -33,7 +35,14 @@ type entry[V any] struct {
 func newCache[V any](
 	now func() time.Time, load func(context.Context, string, V) (V, time.Duration, error), usable func(V) bool,
 ) *cache[V] {
-	return &cache[V]{now: now, load: load, usable: usable, entries: make(map[string]*entry[V])}
+	// Clients may make up names, so entries without a usable value are evicted first.
+	worth := func(e *entry[V]) int64 {
+		if usable(e.value) {
+			return 1
+		}
+		return 0
+	}
+	return &cache[V]{now: now, load: load, usable: usable, entries: bounded.New[string](maxNames, worth)}
 }
 
 // get returns the value of a name, and whether this call has loaded it. It fails only if ctx ends
@@ -80,24 +89,14 @@ func (c *cache[V]) peek(e *entry[V]) (v V, current bool) {
 	return e.value, c.now().Before(e.until)
 }
 
-// entry returns the entry of a name. If there are too many, it evicts one, preferably one without a
-// usable value, because clients may make up names.
+// entry returns the entry of a name, which may be new.
 func (c *cache[V]) entry(name string) *entry[V] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e, ok := c.entries[name]; ok {
-		return e
+	e, ok := c.entries.Get(name)
+	if !ok {
+		e = &entry[V]{turn: make(chan struct{}, 1)}
+		c.entries.Set(name, e)
 	}
-	if len(c.entries) >= maxNames {
-		var next string
-		for other, e := range c.entries { // in random order
-			if next = other; !c.usable(e.value) {
-				break
-			}
-		}
-		delete(c.entries, next)
-	}
-	e := &entry[V]{turn: make(chan struct{}, 1)}
-	c.entries[name] = e
 	return e
 }

@@ -33,7 +33,8 @@ func admitted(t *testing.T, mw gatesock.Middleware, n int) int {
 	return through
 }
 
-// A plan that can't be applied is a mistake, and lets nothing through with either choice.
+// TestPlansThatAreMistakesLetNothingThrough checks that a default plan that cannot be applied
+// lets nothing through in both modes.
 func TestPlansThatAreMistakesLetNothingThrough(t *testing.T) {
 	t.Parallel()
 	for name, plans := range map[string]plan.Map{
@@ -45,14 +46,19 @@ func TestPlansThatAreMistakesLetNothingThrough(t *testing.T) {
 			var log strings.Builder
 			p := plan.NewLimiter(&shelf{plans: plans}, bucketsOnly{ratelimit.NewMemory()}, "free", failure,
 				plan.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
-			require.Zero(t, admitted(t, p.Middleware(ratelimit.ByConnection(), ratelimit.MiddlewareOptions{}), 1000), name)
+			require.Zero(
+				t,
+				admitted(t, p.Middleware(ratelimit.ByConnection(), ratelimit.MiddlewareOptions{}), 1000),
+				name,
+			)
 			require.Contains(t, log.String(), "level=ERROR", name)
 			require.Less(t, strings.Count(log.String(), "\n"), 5, "%s: one line, and not one for each message", name)
 		}
 	}
 }
 
-// PlanLimiter that a program has are checked when it starts.
+// TestPlansOfAProgramAreCheckedAtStart checks that a program with wrong plans panics when it
+// starts.
 func TestPlansOfAProgramAreCheckedAtStart(t *testing.T) {
 	t.Parallel()
 	good := plan.Map{"free": {Limit: ratelimit.Limit{Rate: 1, Burst: 8}}}
@@ -86,10 +92,16 @@ func TestPlansOfAProgramAreCheckedAtStart(t *testing.T) {
 	require.NoError(t, p.Validate(t.Context()))
 }
 
-// A plan that somebody has broken in the table counts as one that is not there: it has the default's limits, and not none.
+// TestABrokenPlanHasTheLimitsOfTheDefault checks that a broken plan in the table counts as
+// missing: its clients have the limits of the default plan.
 func TestABrokenPlanHasTheLimitsOfTheDefault(t *testing.T) {
 	t.Parallel()
-	s := &shelf{plans: plan.Map{"free": {Limit: ratelimit.Limit{Rate: 1e-6, Burst: 2}}, "pro": {Limit: ratelimit.Limit{Rate: 1}}}}
+	s := &shelf{
+		plans: plan.Map{
+			"free": {Limit: ratelimit.Limit{Rate: 1e-6, Burst: 2}},
+			"pro":  {Limit: ratelimit.Limit{Rate: 1}},
+		},
+	}
 	var log strings.Builder
 	p := plan.NewLimiter(s, ratelimit.NewMemory(), "free", ratelimit.FailOpen,
 		plan.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
@@ -105,7 +117,8 @@ func TestABrokenPlanHasTheLimitsOfTheDefault(t *testing.T) {
 	require.Equal(t, 1, strings.Count(log.String(), "\n"), "%s", log.String())
 }
 
-// That there is no plan of a name is logged once for each time that it is looked up, and not for each message, without all of its text.
+// TestAnUnknownPlanIsLoggedOnce checks that a missing plan is logged once for each time that it
+// is looked up, not for each message, and that its name is shortened.
 func TestAnUnknownPlanIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
@@ -139,7 +152,8 @@ func (s *hanging) Plan(ctx context.Context, name string) (plan.Plan, error) {
 	return s.plans.Plan(ctx, name)
 }
 
-// A source of plans that hangs is asked by one call at a time and for a bounded time; and not again for each message.
+// TestASourceThatHangs checks that a store that hangs is asked by one call at a time and for a
+// bounded time, and not again for each message.
 func TestASourceThatHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -178,7 +192,8 @@ func TestASourceThatHangs(t *testing.T) {
 		require.Zero(t, took)
 		require.EqualValues(t, 2, source.reads.Load())
 
-		// A plan that is known holds while the source hangs: one call asks, and the others go by what is known.
+		// A plan that is known holds while the source hangs: one call asks, and the others go by
+		// what is known.
 		source.open.Store(false)
 		<-time.After(time.Minute)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -194,10 +209,13 @@ func TestASourceThatHangs(t *testing.T) {
 	})
 }
 
-// A source that has failed is left alone for five seconds, and for no longer than a plan is good.
+// TestASourceThatFailsIsLeftAlone checks that a store that has failed is left alone for five
+// seconds, or for the time of the cache if that is shorter.
 func TestASourceThatFailsIsLeftAlone(t *testing.T) {
 	t.Parallel()
-	for ttl, wait := range map[time.Duration]time.Duration{time.Minute: 5 * time.Second, time.Second: time.Second, time.Hour: 5 * time.Second} {
+	for ttl, wait := range map[time.Duration]time.Duration{
+		time.Minute: 5 * time.Second, time.Second: time.Second, time.Hour: 5 * time.Second,
+	} {
 		now := noon()
 		p, s := newPlans(&now, plan.Map{"free": {}}, plan.WithCacheTTL(ttl))
 		s.fail = errors.New("down")
@@ -215,7 +233,8 @@ func TestASourceThatFailsIsLeftAlone(t *testing.T) {
 	}
 }
 
-// A caller that gives up is no failure of the source, and lets nothing through.
+// TestACallerThatGivesUpOpensNothing checks that a canceled call is not a failure of the store,
+// and lets nothing through.
 func TestACallerThatGivesUpOpensNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -229,12 +248,13 @@ func TestACallerThatGivesUpOpensNothing(t *testing.T) {
 		require.Zero(t, p.Failures())
 		source.open.Store(true)
 		d, err = p.Allow(t.Context(), "free", "k", 1)
-		require.NoError(t, err, "what another caller gave up is no reason not to ask")
+		require.NoError(t, err, "the next call asks")
 		require.True(t, d.Allowed)
 	})
 }
 
-// Names that are made up put out one another, and no plan that there is.
+// TestMadeUpPlansPutOutNoGoodOnes checks that names that clients make up evict one another, and
+// no existing plan.
 func TestMadeUpPlansPutOutNoGoodOnes(t *testing.T) {
 	t.Parallel()
 	now := noon()
@@ -256,7 +276,8 @@ func TestMadeUpPlansPutOutNoGoodOnes(t *testing.T) {
 	require.Equal(t, reads, s.reads.Load())
 }
 
-// A route that no shard of a plan's bucket can hold is refused without asking the store, and without a line in the log for each message.
+// TestARouteThatNoShardHolds checks that a route that costs more than a shard holds is rejected
+// without asking the store, and without a log line for each message.
 func TestARouteThatNoShardHolds(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
@@ -265,13 +286,16 @@ func TestARouteThatNoShardHolds(t *testing.T) {
 		plan.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 	mw := p.Middleware(ratelimit.ByConnection(), ratelimit.MiddlewareOptions{Costs: map[string]int{"$default": 6}})
 	h := mw(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
-	_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "c", Route: "$default"})
+	_, err := h(
+		t.Context(),
+		&gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "c", Route: "$default"},
+	)
 	require.Equal(t, gatesock.CodePermissionDenied, gatesock.CodeOf(err))
 	require.Empty(t, log.String())
 }
 
-// TestTimeGoesOnWhileFrozen checks that the time in which a process is frozen counts: a plan is read
-// again.
+// TestTimeGoesOnWhileFrozen checks that the time in which a process is frozen counts: a plan is
+// read again.
 func TestTimeGoesOnWhileFrozen(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -284,7 +308,8 @@ func TestTimeGoesOnWhileFrozen(t *testing.T) {
 	}
 }
 
-// A plan that was taken away is gone when it is read again: those who were on it have the default.
+// TestAPlanThatWasDeleted checks that the clients of a deleted plan get the default plan when it
+// is read again.
 func TestAPlanThatWasDeleted(t *testing.T) {
 	t.Parallel()
 	now := noon()

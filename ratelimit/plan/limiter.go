@@ -17,13 +17,13 @@ import (
 	"github.com/gatesock/gatesock/ratelimit"
 )
 
-// Limiter limits each client by the client's plan. Most applications use its [Limiter.Middleware]. It
-// is safe for concurrent use.
+// Limiter limits each client by the client's plan. Most applications use its
+// [Limiter.Middleware]. It is safe for concurrent use.
 //
 // A process reads a plan when it first needs it, and again when the cache's time is over
-// ([WithCacheTTL]). While reading fails, it goes on with the plan as it was. One call reads a plan at
-// a time ([WithTimeout]); meanwhile other calls use the plan as it was, or wait if it was never read.
-// A failed first read is remembered for five seconds.
+// ([WithCacheTTL]). While reading fails, it goes on with the plan as it was. One call reads a
+// plan at a time ([WithTimeout]); meanwhile other calls use the plan as it was, or wait if it was
+// never read. A failed first read is remembered for five seconds.
 type Limiter struct {
 	plans       Store
 	buckets     ratelimit.Store
@@ -42,16 +42,17 @@ type Limiter struct {
 	cache    *cache[lookup]
 }
 
-// NewLimiter returns a Limiter. plans has the plans, and store keeps the token buckets and, if it can,
-// the counts of the quotas ([WithQuotaStore]). failure is what happens when plans or store fails.
+// NewLimiter returns a Limiter. plans has the plans, and store keeps the token buckets and, if it
+// can, the counts of the quotas ([WithQuotaStore]). failure is what happens when plans or store
+// fails.
 //
 // defaultPlan names the plan of clients that have none, or whose plan does not exist or cannot be
 // applied. It must exist: while it does not, the messages of these clients are rejected, whatever
 // failure is. To limit nobody by default, name a plan without limits.
 //
-// It panics if plans or store is nil, if defaultPlan is empty, or if failure is neither FailOpen nor
-// FailClosed. If plans is a [Map], it also panics if one of the plans cannot be applied, or if the
-// default is missing; for other stores call [Limiter.Validate].
+// It panics if plans or store is nil, if defaultPlan is empty, or if failure is neither FailOpen
+// nor FailClosed. If plans is a [Map], it also panics if one of the plans cannot be applied, or
+// if the default is missing; for other stores call [Limiter.Validate].
 func NewLimiter(
 	plans Store, store ratelimit.Store, defaultPlan string, failure ratelimit.FailureMode, opts ...Option,
 ) *Limiter {
@@ -83,21 +84,25 @@ func NewLimiter(
 }
 
 // Middleware limits events by the plan that the principal's [Attribute] names, as
-// [ratelimit.Limiter.Middleware] does by one limit. by chooses whose bucket and quotas an event takes
-// from. A plan's bucket comes first, and then its quotas. If a route costs more than a client's plan
-// allows at once, that client gets [gatesock.CodePermissionDenied].
+// [ratelimit.Limiter.Middleware] does by one limit. by chooses whose bucket and quotas an event
+// takes from. A plan's bucket comes first, and then its quotas. If a route costs more than a
+// client's plan allows at once, that client gets [gatesock.CodePermissionDenied].
 //
 // It panics as [ratelimit.Limiter.Middleware] does.
 func (l *Limiter) Middleware(by ratelimit.KeyFunc, o ratelimit.MiddlewareOptions) gatesock.Middleware {
-	return ratelimit.MiddlewareFor(by, o, func(ctx context.Context, req *gatesock.Request) ([]*ratelimit.Limiter, error) {
-		return l.limiters(ctx, authz.AttributeFrom(req, Attribute))
-	})
+	return ratelimit.MiddlewareFor(
+		by,
+		o,
+		func(ctx context.Context, req *gatesock.Request) ([]*ratelimit.Limiter, error) {
+			return l.limiters(ctx, authz.AttributeFrom(req, Attribute))
+		},
+	)
 }
 
 // Allow takes n tokens and units from a key by the plan with a name, as [ratelimit.Limiter.Allow]
 // does. It takes from the bucket first and then from each quota; what one of them refuses, those
-// before it have already taken. The Decision is that of the first that refuses, or else of the one
-// with the least remaining.
+// before it have already taken. The Decision is that of the first that refuses, or else of the
+// one with the least remaining.
 func (l *Limiter) Allow(ctx context.Context, plan, key string, n int) (ratelimit.Decision, error) {
 	limiters, err := l.limiters(ctx, plan)
 	if err != nil {
@@ -119,9 +124,9 @@ func (l *Limiter) Allow(ctx context.Context, plan, key string, n int) (ratelimit
 // Failures returns how often reading a plan has failed so far.
 func (l *Limiter) Failures() int64 { return l.failures.Load() }
 
-// Validate reads the default plan, and returns an error if it does not exist ([ErrNotFound]), cannot
-// be applied ([ratelimit.ErrInvalid]) or cannot be read. Programs whose plans are in a table call it
-// when they start.
+// Validate reads the default plan, and returns an error if it does not exist ([ErrNotFound]),
+// cannot be applied ([ratelimit.ErrInvalid]) or cannot be read. Programs whose plans are in a
+// table call it when they start.
 func (l *Limiter) Validate(ctx context.Context) error {
 	plan, err := l.read(ctx, l.defaultPlan)
 	if err == nil {
@@ -161,8 +166,8 @@ func (l *Limiter) check(plan Plan) error {
 	return nil
 }
 
-// limiters returns the limiters of a plan. It returns none if the plan cannot be read and the Limiter
-// fails open.
+// limiters returns the limiters of a plan. It returns none if the plan cannot be read and the
+// Limiter fails open.
 func (l *Limiter) limiters(ctx context.Context, name string) ([]*ratelimit.Limiter, error) {
 	name = cmp.Or(name, l.defaultPlan)
 	found, fresh, err := l.cache.get(ctx, name)
@@ -197,8 +202,8 @@ func (l *Limiter) logger() *slog.Logger { return cmp.Or(l.log, slog.Default()) }
 // Lambda has the process frozen.
 func (l *Limiter) wallClock() time.Time { return l.now().Round(0) }
 
-// lookup is what a process knows about the name of a plan: the plan with limiters that apply it, or
-// an error. The zero lookup knows nothing.
+// lookup is what a process knows about the name of a plan: the plan with limiters that apply it,
+// or an error. The zero lookup knows nothing.
 type lookup struct {
 	plan     Plan
 	limiters []*ratelimit.Limiter
@@ -208,12 +213,14 @@ type lookup struct {
 
 func (k lookup) hasPlan() bool { return k.known && k.err == nil }
 
-// isMistake reports whether a plan does not exist or cannot be applied. Otherwise its store has failed.
+// isMistake reports whether a plan does not exist or cannot be applied. Otherwise its store has
+// failed.
 func isMistake(err error) bool {
 	return errors.Is(err, ErrNotFound) || errors.Is(err, ratelimit.ErrInvalid)
 }
 
-// load looks up a plan, and returns what is known afterwards and for how long. It fails if ctx ends.
+// load looks up a plan, and returns what is known afterwards and for how long. It fails if ctx
+// ends.
 func (l *Limiter) load(ctx context.Context, name string, before lookup) (lookup, time.Duration, error) {
 	plan, err := l.read(ctx, name)
 	if err != nil && ctx.Err() != nil { // says nothing about the store
@@ -249,8 +256,8 @@ func (l *Limiter) read(ctx context.Context, name string) (Plan, error) {
 	return l.plans.Plan(ctx, name)
 }
 
-// build returns the limiters of a plan. Their keys do not contain its name, so that usage carries over
-// when a client switches plans.
+// build returns the limiters of a plan. Their keys do not contain its name, so that usage carries
+// over when a client switches plans.
 func (l *Limiter) build(name string, plan Plan) []*ratelimit.Limiter {
 	var limiters []*ratelimit.Limiter
 	const prefix = "plan" // of the keys

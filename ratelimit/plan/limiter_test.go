@@ -59,7 +59,12 @@ func TestPlans(t *testing.T) {
 	require.Equal(t, time.Second, allow("free", "a", 1).RetryAfter, "of the bucket")
 	now = now.Add(10 * time.Second)
 	require.True(t, allow("", "a", 1).Allowed, "nobody's plan is the default")
-	require.Equal(t, ratelimit.Decision{Limit: 3, RetryAfter: 12*time.Hour - 10*time.Second}, allow("made up", "a", 1), "of the quota")
+	require.Equal(
+		t,
+		ratelimit.Decision{Limit: 3, RetryAfter: 12*time.Hour - 10*time.Second},
+		allow("made up", "a", 1),
+		"of the quota",
+	)
 
 	require.True(t, allow("pro", "a", 2).Allowed, "an upgrade: three of five were used")
 	require.False(t, allow("pro", "a", 1).Allowed)
@@ -74,7 +79,7 @@ func TestPlans(t *testing.T) {
 		require.True(t, allow("all", "b", 1).Allowed)
 	}
 
-	// Changed while the program runs: noticed after a minute.
+	// A plan that changes while the program runs is noticed after a minute.
 	allow("made up", "b", 0)
 	allow("pro", "c", 0)
 	reads := s.reads.Load()
@@ -89,7 +94,7 @@ func TestPlans(t *testing.T) {
 	require.True(t, allow("free", "a", 50).Allowed)
 	require.Equal(t, reads+1, s.reads.Load())
 
-	// While the plans can't be read they stay as they are.
+	// Plans that cannot be read stay as they were.
 	s.fail = errors.New("down")
 	now = now.Add(time.Minute)
 	require.True(t, allow("free", "a", 1).Allowed)
@@ -101,7 +106,8 @@ func TestPlans(t *testing.T) {
 	require.True(t, allow("new", "a", 1).Allowed)
 }
 
-// A plan that is read again unchanged keeps what was reserved by it.
+// TestAPlanThatStaysKeepsItsReserves checks that a plan that is read again unchanged keeps its
+// reserved units.
 func TestAPlanThatStaysKeepsItsReserves(t *testing.T) {
 	t.Parallel()
 	now := noon()
@@ -144,7 +150,8 @@ func TestPlansOfMessages(t *testing.T) {
 	ann.Request("say", nil).ExpectError(gatesock.CodeRateLimited) // it has cost a token
 }
 
-// What a plan can never allow costs a token like any message, and those who go on are disconnected.
+// TestWhatIsNeverAllowedHasItsPrice checks that an event that a plan can never allow costs a
+// token, and that clients that repeat it are disconnected.
 func TestWhatIsNeverAllowedHasItsPrice(t *testing.T) {
 	t.Parallel()
 	for name, only := range map[string]plan.Plan{

@@ -15,9 +15,9 @@ type option func(*Limiter)
 
 func (o option) apply(l *Limiter) { o(l) }
 
-// WithQuotaStore sets where quotas are counted. The default is the store of the buckets, if that is a
-// [ratelimit.QuotaStore]: a [ratelimit.Memory] is one, and so is the DynamoDB store. It panics if s
-// is nil.
+// WithQuotaStore sets where quotas are counted. The default is the store of the buckets, if that
+// is a [ratelimit.QuotaStore]: a [ratelimit.Memory] is one, and so is the DynamoDB store. It
+// panics if s is nil.
 func WithQuotaStore(s ratelimit.QuotaStore) Option {
 	if s == nil {
 		panic("plan: WithQuotaStore: the store must not be nil")
@@ -32,8 +32,8 @@ func WithBatchSize(k int) Option {
 	return option(func(l *Limiter) { l.quotaOptions = append(l.quotaOptions, o) })
 }
 
-// WithCacheTTL sets for how long a process uses a plan before it reads the plan again. The default is
-// one minute. It panics if ttl is not above 0.
+// WithCacheTTL sets for how long a process uses a plan before it reads the plan again. The
+// default is one minute. It panics if ttl is not above 0.
 func WithCacheTTL(ttl time.Duration) Option {
 	if ttl <= 0 {
 		panic(fmt.Sprintf("plan: WithCacheTTL: %v must be above 0", ttl))
@@ -61,8 +61,8 @@ func WithClock(now func() time.Time) Option {
 }
 
 // WithLogger sets the logger for failures, and for the names of plans that do not exist, once for
-// each time that they are looked up. The default is [slog.Default] at that time. It panics if log is
-// nil.
+// each time that they are looked up. The default is [slog.Default] at that time. It panics if log
+// is nil.
 func WithLogger(log *slog.Logger) Option {
 	o := ratelimit.WithLogger(log)
 	return option(func(l *Limiter) {

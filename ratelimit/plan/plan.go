@@ -42,21 +42,22 @@ func (p Plan) Validate() error {
 	return nil
 }
 
-// equal reports whether two plans allow the same. Zones are compared by name, because each reading
-// of a plan makes another pointer.
+// equal reports whether two plans allow the same. Zones are compared by name, because each
+// reading of a plan makes another pointer.
 func (p Plan) equal(o Plan) bool {
 	return p.Limit == o.Limit && slices.EqualFunc(p.Quotas, o.Quotas, func(a, b ratelimit.Quota) bool {
 		return a.Max == b.Max && a.Per == b.Per && a.Zone.String() == b.Zone.String()
 	})
 }
 
-// Store looks up plans by name. [Map] has the plans of the program; the DynamoDB store has those of
-// a table. Test one of your own with package ratelimit/limittest. It must be safe for concurrent use.
+// Store looks up plans by name. [Map] has the plans of the program; the DynamoDB store has those
+// of a table. Test one of your own with package ratelimit/limittest. It must be safe for
+// concurrent use.
 type Store interface {
-	// Plan returns the plan with a name, or [ErrNotFound] if it does not exist; that includes names
-	// that no plan can have, such as an empty one. An error that wraps [ratelimit.ErrInvalid] means
-	// that the plan exists but cannot be read. The plan belongs to the caller. Plan returns when ctx
-	// ends.
+	// Plan returns the plan with a name, or [ErrNotFound] if it does not exist; that includes
+	// names that no plan can have, such as an empty one. An error that wraps
+	// [ratelimit.ErrInvalid] means that the plan exists but cannot be read. The plan belongs to
+	// the caller. Plan returns when ctx ends.
 	Plan(ctx context.Context, name string) (Plan, error)
 }
 

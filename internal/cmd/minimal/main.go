@@ -1,5 +1,5 @@
-// Command minimal is the smallest Lambda that gatesock is for: typed routes and a registry. It
-// exists to be measured; scripts/check-size holds the size of its binary.
+// Command minimal is the smallest useful Lambda function with gatesock: typed routes and a
+// registry. scripts/check-size measures its binary.
 package main
 
 import (
