@@ -71,7 +71,7 @@ func whoami(_ context.Context, req *gatesock.Request, _ struct{}) (who, error) {
 
 // counting is a store that counts reads.
 type counting struct {
-	*conn.Memory
+	conn.Store
 
 	gets atomic.Int64
 	fail atomic.Bool
@@ -82,12 +82,12 @@ func (c *counting) Get(ctx context.Context, id string) (conn.Conn, error) {
 	if c.fail.Load() {
 		return conn.Conn{}, errors.New("the table is gone")
 	}
-	return c.Memory.Get(ctx, id)
+	return c.Store.Get(ctx, id)
 }
 
 func TestConnect(t *testing.T) {
 	t.Parallel()
-	store := &counting{Memory: conn.NewMemory()}
+	store := &counting{Store: conn.NewMemory()}
 	var left []string
 	r := gatesock.New()
 	bearerTokens := authz.Bearer(authz.VerifierFunc(tokens))
@@ -143,7 +143,7 @@ func TestConnect(t *testing.T) {
 // With an authorizer nothing is read: every event carries the principal.
 func TestGuardsBehindAnAuthorizer(t *testing.T) {
 	t.Parallel()
-	store := &counting{Memory: conn.NewMemory()}
+	store := &counting{Store: conn.NewMemory()}
 	r := gatesock.New(gatesock.DenyByDefault())
 	r.Use(authz.RestorePrincipal(store), conn.Track(store))
 	gatesock.HandleReply(r, "whoami", whoami, authz.RequireScopes("read"))

@@ -119,7 +119,7 @@ func TestExpiryBeforeRestoreIsLogged(t *testing.T) {
 func TestRestoreLooksForAMissingRecordOnceASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store := &counting{Memory: conn.NewMemory()}
+		store := &counting{Store: conn.NewMemory()}
 		h := authz.RestorePrincipal(store)(noReply)
 		ask := func() {
 			_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: "gone"})

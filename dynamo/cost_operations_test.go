@@ -67,7 +67,7 @@ func others(n int) func(*scene) {
 	}
 }
 
-func dispatchWith(route string, status int, opts ...conn.TrackOption) func(context.Context, *scene) error {
+func dispatchWith(route string, status int, opts ...conn.Option) func(context.Context, *scene) error {
 	return func(ctx context.Context, s *scene) error {
 		handler := func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
 			if status == 403 {
@@ -77,7 +77,7 @@ func dispatchWith(route string, status int, opts ...conn.TrackOption) func(conte
 		}
 		r := gatesock.New()
 		inRoom := conn.WithGroups(func(*gatesock.Request) []string { return []string{room} })
-		opts := append([]conn.TrackOption{inRoom}, opts...)
+		opts := append([]conn.Option{inRoom}, opts...)
 		r.Use(conn.Track(s.Connections, opts...))
 		r.OnConnect(handler)
 		r.OnDisconnect(handler)

@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/conn/conntest"
 	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/dynamo/internal/meter"
 	"github.com/gatesock/gatesock/internal/dynamotest"
@@ -35,7 +34,7 @@ type scene struct {
 	meter  *meter.Meter
 	client *dynamodb.Client
 	table  string
-	clock  *conntest.Clock
+	clock  *testclock.Clock
 	tb     testing.TB
 }
 
@@ -44,7 +43,7 @@ func newScene(tb testing.TB, opts ...dynamo.Option) *scene {
 	tb.Helper()
 	client, table := dynamotest.Local(tb), "costs-"+dynamotest.Namespace(tb)
 	require.NoError(tb, dynamo.Open(client, table).CreateTable(tb.Context()))
-	clock := conntest.NewClock()
+	clock := testclock.New(testclock.Noon())
 	// Zeros at the end would make items smaller.
 	clock.Set(testclock.Noon().Add(time.Minute + 7*time.Second + 123_457*time.Microsecond))
 	m := meter.New(client)

@@ -16,9 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/conn/conntest"
 	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
 const (
@@ -48,7 +48,7 @@ func (w world) tables() dynamo.API {
 
 // interleaving makes one of a seed, with nothing in it.
 func (w world) interleaving(seed uint64, layout dynamo.Sharding) *interleaving {
-	clock, api := conntest.NewClock(), w.tables()
+	clock, api := testclock.New(testclock.Noon()), w.tables()
 	r := &interleaving{seed: seed, id: "i" + strconv.FormatUint(seed, 36), clock: clock, met: map[string]int{}}
 	store := func(api dynamo.API, layout dynamo.Sharding) *dynamo.Connections {
 		s := dynamo.Open(api, w.table, dynamo.WithNamespace(w.namespace), dynamo.WithClock(clock.Now),

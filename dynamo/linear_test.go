@@ -20,9 +20,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/conn/conntest"
 	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
 const (
@@ -41,7 +41,7 @@ type historian struct {
 	table   string
 	prefix  string
 	fleet   [][]dynamo.Sharding // layouts that instances have at the same time, step by step
-	clock   *conntest.Clock
+	clock   *testclock.Clock
 	tick    atomic.Int64
 	mu      sync.Mutex
 	history []porcupine.Operation
@@ -231,7 +231,7 @@ func checkHistory(
 ) error {
 	h := &historian{
 		id: "h" + strconv.FormatUint(seed, 36), api: lossy{api},
-		table: table, prefix: namespace, fleet: fleet, clock: conntest.NewClock(),
+		table: table, prefix: namespace, fleet: fleet, clock: testclock.New(testclock.Noon()),
 	}
 	if err := h.record(ctx, seed); err != nil {
 		return fmt.Errorf("%s=%d: %w\n%v", linearVariable, seed, err, h)

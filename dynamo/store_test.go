@@ -8,12 +8,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/conn/conntest"
 	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
 func TestMain(m *testing.M) { dynamotest.Main(m) }
@@ -33,13 +33,18 @@ func onTwins(tb testing.TB, opts ...dynamo.Option) conntest.NewHarness {
 
 func harnessOf(tb testing.TB, tables func() dynamo.API, table string, opts ...dynamo.Option) conntest.NewHarness {
 	tb.Helper()
-	return func(context.Context) (conntest.Harness, error) {
-		clock, ended := conntest.NewClock(), new(conntest.Ended)
-		opts := append(opts[:len(opts):len(opts)], dynamo.WithEnded(ended.Record),
-			dynamo.WithClock(clock.Now), dynamo.WithNamespace(dynamotest.Namespace(tb)))
+	return func(_ testing.TB, now func() time.Time, ended conn.EndedFunc) conntest.Harness {
+		opts := append(opts[:len(opts):len(opts)], dynamo.WithEnded(ended),
+			dynamo.WithClock(now), dynamo.WithNamespace(dynamotest.Namespace(tb)))
 		store := dynamo.Open(tables(), table, opts...).Connections()
-		return conntest.Harness{Store: store, Clock: clock, Ended: ended, MaxName: dynamo.MaxNameBytes, Large: 1200}, nil
+		return conntest.Harness{Store: store, Ended: true, MaxName: dynamo.MaxNameBytes, Large: 1200}
 	}
+}
+
+// opened returns a store of the harness whose clock stands still at noon.
+func opened(tb testing.TB, opts ...dynamo.Option) conntest.Harness {
+	tb.Helper()
+	return harness(tb, opts...)(tb, testclock.Noon, func(context.Context, conn.Conn, conn.EndCause) {})
 }
 
 func inShards(write, also int) dynamo.Option {
@@ -60,10 +65,10 @@ func TestStoreKeepsTheContract(t *testing.T) {
 		t.Run(fmt.Sprint(l), func(t *testing.T) {
 			t.Parallel()
 			newStore := harness(t, inShards(l[0], l[1]), dynamo.WithPageSize(31))
-			conntest.Run(t, func(ctx context.Context) (conntest.Harness, error) {
-				h, err := newStore(ctx)
+			conntest.Run(t, func(t testing.TB, now func() time.Time, ended conn.EndedFunc) conntest.Harness {
+				h := newStore(t, now, ended)
 				h.Large = 150
-				return h, err
+				return h
 			})
 		})
 	}
@@ -83,7 +88,7 @@ func TestStoreKeepsTheContractOnTwins(t *testing.T) {
 // say of a whole group is compared at the beginning of a reading; pages may differ.
 type twins struct {
 	*dynamo.Connections
-	memory *conn.Memory
+	memory conn.Store
 	tb     require.TestingT
 }
 
@@ -174,17 +179,20 @@ func (t twins) everybody(ctx context.Context, s conn.Store, group string) []conn
 	return all
 }
 
-// likeMemory is a property of the stores that a harness makes.
-func likeMemory(newStore conntest.NewHarness) func(*rapid.T) {
-	return func(t *rapid.T) {
-		conntest.Machine(t, func(ctx context.Context) (conntest.Harness, error) {
-			h, err := newStore(ctx)
-			if err != nil {
-				return h, err
-			}
-			h.Store = twins{h.Store.(*dynamo.Connections), conn.NewMemory(conn.WithClock(h.Clock.Now)), t}
-			return h, nil
-		})
+// panicking is a TestingT whose failures are panics, which conntest.RunModel reports with the calls
+// that led to them.
+type panicking struct{}
+
+func (panicking) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+func (panicking) FailNow()                          { panic("failed") }
+
+// likeMemory returns stores that compare themselves with a memory store.
+func likeMemory(newStore conntest.NewHarness) conntest.NewHarness {
+	return func(t testing.TB, now func() time.Time, ended conn.EndedFunc) conntest.Harness {
+		t.Helper()
+		h := newStore(t, now, ended)
+		h.Store = twins{h.Store.(*dynamo.Connections), conn.NewMemory(conn.WithClock(now)), panicking{}}
+		return h
 	}
 }
 
@@ -193,19 +201,19 @@ func TestStoreIsLikeMemory(t *testing.T) {
 	for _, l := range layouts() {
 		t.Run(fmt.Sprint(l), func(t *testing.T) {
 			t.Parallel()
-			rapid.Check(t, likeMemory(onTwins(t, inShards(l[0], l[1]), dynamo.WithPageSize(2))))
+			conntest.RunModel(t, likeMemory(onTwins(t, inShards(l[0], l[1]), dynamo.WithPageSize(2))), 100)
 		})
 	}
-	// DynamoDB has nothing to do with layouts, so that those share the runs. It and the twin must
+	// DynamoDB has nothing to do with layouts, so they share the sequences. It and the twin must
 	// answer alike.
 	t.Run("on DynamoDB", func(t *testing.T) {
 		t.Parallel()
 		client, table := dynamotest.Client(t), dynamotest.Table(t)
 		compared := func() dynamo.API { return newComparedTable(client) }
-		rapid.Check(t, func(r *rapid.T) {
-			l := rapid.SampledFrom(layouts()).Draw(r, "layout")
-			likeMemory(harnessOf(t, compared, table, inShards(l[0], l[1]), dynamo.WithPageSize(2)))(r)
-		})
+		for _, l := range layouts() {
+			stores := harnessOf(t, compared, table, inShards(l[0], l[1]), dynamo.WithPageSize(2))
+			conntest.RunModel(t, likeMemory(stores), 15)
+		}
 	})
 }
 

@@ -33,7 +33,7 @@ func (l Limit) Validate() error {
 }
 
 // Never is the [Decision.RetryAfter] of a request for more than the limit ever allows.
-const Never = tokenbucket.Never
+const Never = time.Duration(math.MaxInt64)
 
 // Decision is the answer to a request for tokens, or for units of a quota.
 type Decision struct {

@@ -20,7 +20,7 @@ const (
 // members are the connections that a client posts to. Every peer keeps them in both forms, so that
 // all heaps cost the garbage collector the same.
 type members struct {
-	store *conn.Memory
+	store conn.Store
 	ids   map[string][]string // by group
 	rooms []string            // the groups, without the one for the warm-up
 }
