@@ -8,29 +8,36 @@
 //	r := gatesock.New()
 //	r.Use(gatesock.Recover(), conn.Track(db.Connections()))
 //
+// These are its stores:
+//
+//	[DB.Connections]    open connections and their groups, for package conn
+//	[DB.APIKeys]        API keys, for package authz/apikey
+//	[DB.Tickets]        one-time tickets, for package authz
+//	[DB.Renewals]       renewed credentials, for package authz
+//	[DB.Buckets]        token buckets and quotas, for package ratelimit
+//	[DB.Plans]          plans, for package ratelimit/plan
+//	[DB.Usage]          usage records, for package ratelimit/metering
+//
 // [DB.CreateTable] makes the table. The file template.json in this package's folder declares the
-// same table for CloudFormation and SAM.
-//
-// # Stores
-//
-// Each store is a method of [DB]. An application uses those that it needs, and its binary has only
-// their code. The role of a function needs these IAM actions on the table:
-//
-//	Connections   open connections and     dynamodb:GetItem, BatchGetItem, PutItem, UpdateItem,
-//	              their groups             DeleteItem, Query; package sweep needs Scan, too
-//	APIKeys       API keys                 dynamodb:GetItem, UpdateItem to verify keys; PutItem,
-//	                                       DeleteItem, Query to manage them
-//	Tickets       one-time tickets         dynamodb:PutItem, DeleteItem
-//	Renewals      renewed credentials      dynamodb:GetItem, PutItem
-//	Buckets       rate limits and quotas   dynamodb:GetItem, UpdateItem
-//	Plans         the plans of customers   dynamodb:GetItem to read them; PutItem, DeleteItem,
-//	                                       Query to manage them
-//	Usage         usage by day             dynamodb:UpdateItem; Query to read it
-//	CreateTable                            dynamodb:CreateTable, DescribeTable, DescribeTimeToLive,
-//	                                       UpdateTimeToLive
+// same table for CloudFormation and SAM. The binary of a function has only the code of the stores
+// that it uses.
 //
 // Package [github.com/gatesock/gatesock/dynamo/sweep] removes connections whose $disconnect event
 // never arrived.
+//
+// # Permissions
+//
+// The role of the function needs these IAM actions on the table:
+//
+//	[DB.Connections]    dynamodb:GetItem, BatchGetItem, PutItem, UpdateItem, DeleteItem, Query
+//	[DB.APIKeys]        dynamodb:GetItem, UpdateItem; to manage keys PutItem, DeleteItem, Query
+//	[DB.Tickets]        dynamodb:PutItem, DeleteItem
+//	[DB.Renewals]       dynamodb:GetItem, PutItem
+//	[DB.Buckets]        dynamodb:UpdateItem, GetItem
+//	[DB.Plans]          dynamodb:GetItem; to manage plans PutItem, DeleteItem, Query
+//	[DB.Usage]          dynamodb:UpdateItem; to read a day Query
+//	package sweep       dynamodb:Scan, UpdateItem, DeleteItem
+//	[DB.CreateTable]    dynamodb:CreateTable, DescribeTable, DescribeTimeToLive, UpdateTimeToLive
 //
 // # Cost
 //
