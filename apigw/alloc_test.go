@@ -20,8 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// frugal is a gateway that answers every request with 200 and allocates nothing for it, so that what is counted is
-// the client's.
+// frugal is a gateway that answers every request with 200 and allocates nothing for it, so that
+// what is counted is the client's.
 func frugal(t *testing.T, secure bool) (endpoint string, cfg *tls.Config) {
 	t.Helper()
 	donor := httptest.NewTLSServer(nil)
@@ -72,7 +72,8 @@ func answerAll(conn net.Conn) {
 	}
 }
 
-// Over net/http most is its own. TLS adds 4 there: 2 to read records, 2 to ask for a connection over HTTP/2.
+// Over net/http, most allocations are its own. TLS adds 4 there: 2 to read records, 2 to ask for a
+// connection over HTTP/2.
 func TestAllocsPerPost(t *testing.T) {
 	secure, cfg := frugal(t, true)
 	plain, _ := frugal(t, false)
@@ -92,8 +93,9 @@ func TestAllocsPerPost(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(client.CloseIdleConnections)
 		post := client.Prepare(make([]byte, 512), 0)
-		// As in a function whose own deadline is near. Otherwise a context for the timeout adds 7 to net/http.
-		ctx, cancel := context.WithTimeout(t.Context(), DefaultTimeout)
+		// As in a function whose own deadline is near. Otherwise a context for the timeout adds 7
+		// to net/http.
+		ctx, cancel := context.WithTimeout(t.Context(), defaultTimeout)
 		defer cancel()
 		allocs := testing.AllocsPerRun(300, func() {
 			if err := post(ctx, gatesock.Target{ConnectionID: "R0oXAdfD0kwCH6w="}); err != nil {

@@ -10,38 +10,50 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/internal/sigv4"
+	"github.com/gatesock/gatesock/apigw/internal/signing"
 )
 
-// Client calls the @connections API directly: with a signer made for its requests, and over connections of its own.
-// It spends a fraction of the time of the SDK's client on a post; [SDKClient] does the same calls through that. It
-// is safe for concurrent use. The zero Client is not usable: its calls fail with [gatesock.ErrForbidden]. See [New].
+// Client calls the @connections endpoint of an API. It has a signer and connections of its own that
+// are made for these requests. It is safe for concurrent use. Make it with [New]; the calls of a
+// zero Client fail with [gatesock.ErrForbidden].
 //
-// Its errors match the sentinels of package gatesock. What matches none of them is a fault on the way, and its text
-// has the answer's status if there was an answer. A refusal of which not all came in time is still that refusal, and
-// matches the cause of the context's end as well, or [context.DeadlineExceeded] if the call's own time was up. Where
-// nothing was sent, since the call still waited for a connection, none could be opened, or there were no credentials, the
-// error matches [gatesock.ErrNotSent]; that of a connection that could not be opened also has a [*net.OpError] with the Op
-// "dial".
+// # Errors
 //
-// A request is sent once. There is one exception: if it went out on a connection that had been idle, and that broke
-// before a single byte of an answer came, the connection is taken for one that had died while idle, as Lambda's do,
-// and the request is sent again on a fresh one, once. That is over HTTP/1.1 and HTTP/2 alike. Over HTTP/1.1 a connection
-// that one call hands straight to another, which waited for it, was not idle.
+// Errors match the sentinels of package gatesock, such as [gatesock.ErrGone]. An error that matches
+// none of them is a fault between the client and the gateway, or one of the gateway; its text has
+// the status of the answer if there was an answer. Where nothing was sent, the error matches
+// [gatesock.ErrNotSent]: the call was still waiting for a connection, could not open one, or had no
+// credentials. If a connection could not be opened, there is also a [*net.OpError] with the Op
+// "dial". If only a part of a refusal arrived in time, the error matches the refusal, and also the
+// cause of the context's end, or [context.DeadlineExceeded] if the timeout of the call had passed.
 //
-// A call ends when its time is up, which runs from the moment that it has a connection or may open one, and within 50
-// milliseconds of the end of its context. To wait until one of [WithConcurrency] other calls has ended takes none of its
-// time: how long it waits is up to its context alone.
+// # Time
 //
-// A Client keeps up to [WithConcurrency] connections to its endpoint, and as many to each of the 16 other endpoints
-// that Targets named last. One that was idle for 30 seconds is not used again: the next call closes it, as
-// [Client.CloseIdleConnections] does. A Client starts no goroutine that outlives a call, but for those of net/http.
+// The timeout of a call runs from the moment that the call has a connection or may open one. A call
+// that waits because [WithConcurrency] others are running uses none of its timeout; how long it
+// waits is up to its context. When the timeout passes, the error matches [ErrTimeout]. A call
+// returns within 50 milliseconds after its context has ended.
+//
+// # Requests that are sent twice
+//
+// A request is sent once, with one exception. If it went out on a connection that had been idle,
+// and that connection broke before a single byte of an answer arrived, then the connection is
+// assumed to have died while idle, as happens in Lambda. The request is then sent once more, on a
+// new connection. This holds for HTTP/1.1 and HTTP/2. Over HTTP/1.1, a connection that one call
+// hands directly to another call, which was waiting for it, was not idle.
+//
+// # Connections
+//
+// A Client keeps up to [WithConcurrency] connections to its endpoint, and as many to each of the
+// 16 other endpoints that were last named by a Target. A connection that was idle for 30 seconds
+// is not used again; the next call, or [Client.CloseIdleConnections], closes it. A Client itself
+// starts no goroutine that outlives a call; net/http does where it is used.
 type Client struct {
 	own         *gateway
 	others      others
 	credentials aws.CredentialsProvider
 	settings    settings
-	wires       wires
+	transports  transports
 	exchanges   exchanges
 }
 
@@ -50,23 +62,27 @@ var (
 	_ gatesock.ConnectionsAPI = (*Client)(nil)
 )
 
-// New returns a Client that posts to the API at endpoint, the base URL without "/@connections"; see
-// [ExecuteAPIEndpoint], [CustomDomainEndpoint] and [EndpointFor].
+// New returns a Client for the API at endpoint, the base URL without "/@connections"; see the
+// package documentation and [EndpointFor].
 //
-// In Lambda the credentials are [EnvironmentCredentials], or those of a configuration of aws-sdk-go-v2/config. They are
-// asked for about once a second while there is something to sign, so that a provider that asks others itself should be in
-// an [aws.CredentialsCache], as those of a configuration are. They may be nil if all endpoints are loopback ones;
-// requests are then not signed.
+// In Lambda, pass [EnvironmentCredentials], or the credentials of a configuration of
+// aws-sdk-go-v2/config. While there are requests to sign, credentials are retrieved about once a
+// second, so wrap a provider that makes a request each time in an [aws.CredentialsCache], as a
+// configuration does. Credentials may be nil if all endpoints are on loopback hosts; requests are
+// then not signed.
 //
-// Requests are signed for the region that the endpoint's host names, and for that of [WithRegion] where the host names
-// none.
+// Requests are signed for the region in the endpoint's host name, or else for that of [WithRegion].
 //
-// Requests go over connections of the Client's own, in HTTP/1.1. They go over net/http where that does more: if the
-// endpoint offers HTTP/2, which is then used, if the environment has a proxy for the endpoint, as
-// [net/http.ProxyFromEnvironment] says, and with [WithTransport]. To do without HTTP/2, name "http/1.1" alone in the
-// NextProtos of [WithTLSConfig].
+// New fails if the endpoint is malformed, if credentials are missing or if the region is unknown or
+// malformed. It panics if options contradict each other. It reads the system's root certificates if
+// the endpoint needs them, and the proxy settings of the environment. It sends nothing.
 //
-// New reads the system's certificates if the endpoint needs them, no environment besides the proxy's, and sends nothing.
+// # HTTP/2 and proxies
+//
+// A Client speaks HTTP/1.1 over its own connections. It uses net/http instead if the endpoint
+// offers HTTP/2, which is then spoken, if the environment has a proxy for the endpoint (see
+// [net/http.ProxyFromEnvironment]), and with [WithTransport]. To avoid HTTP/2, set NextProtos of
+// [WithTLSConfig] to "http/1.1" alone.
 func New(credentials aws.CredentialsProvider, endpoint string, opts ...Option) (*Client, error) {
 	set, err := newSettings(opts)
 	if err != nil {
@@ -77,27 +93,31 @@ func New(credentials aws.CredentialsProvider, endpoint string, opts ...Option) (
 		return nil, err
 	}
 	if credentials == nil && !own.loopback {
-		return nil, errors.New("apigw: the credentials are missing")
-	}
-	if own.uri.Scheme == "https" && set.transport == nil {
-		readRoots(set.tls)
+		return nil, fmt.Errorf("apigw: credentials are nil, and endpoint %q is not on a loopback host", endpoint)
 	}
 	set.region = cmp.Or(set.region, own.region)
 	if set.region == "" && !own.loopback {
-		return nil, fmt.Errorf("apigw: endpoint %q names no region; use WithRegion", endpoint)
+		return nil, fmt.Errorf("apigw: endpoint %q does not name a region; use WithRegion", endpoint)
 	}
-	c := &Client{credentials: credentials, settings: set, wires: newWires(&set)}
+	if own.uri.Scheme == "https" && set.roundTripper == nil {
+		readRoots(set.tls)
+	}
+	c := &Client{credentials: credentials, settings: set, transports: newTransports(&set)}
 	if c.own, err = c.open(own); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-// Post sends data to one connection. An endpoint in the Target comes before the client's own; one that is
-// malformed, or that can't be signed for, fails with [gatesock.ErrForbidden]. Nil data is an empty message.
+// Post sends data to one connection. Nil data is an empty message.
 //
-// It sends one request, or two as [Client] says; more is up to the caller, who knows if a message may arrive twice. Data
-// above [gatesock.MaxMessageSize] and a connection id that is empty, "." or ".." are refused before anything is sent.
+// It sends one request, or two in the case that [Client] describes. Further attempts are up to the
+// caller, who knows whether a message may arrive twice. Data of more than [gatesock.MaxMessageSize]
+// bytes fails with [gatesock.ErrTooLarge], and a connection id that is empty, "." or ".." with
+// [gatesock.ErrBadConnectionID]; nothing is sent then.
+//
+// An endpoint in the Target replaces the client's own. If it is malformed, or requests to it cannot
+// be signed, Post fails with [gatesock.ErrForbidden].
 func (c *Client) Post(ctx context.Context, to gatesock.Target, data []byte) error {
 	if len(data) > gatesock.MaxMessageSize {
 		return tooLarge(to, data)
@@ -105,9 +125,11 @@ func (c *Client) Post(ctx context.Context, to gatesock.Target, data []byte) erro
 	return c.post(ctx, to, newPayload(data), c.settings.timeout)
 }
 
-// Prepare returns a function that posts data as [Client.Post] does, and hashes it only once. The timeout is in place of
-// that of [WithTimeout] and runs as that does, for each post from the moment that it has a connection or may open one; if
-// it is not positive, WithTimeout's stands.
+// Prepare returns a function that posts data as [Client.Post] does, but hashes data only once. Use
+// it to send one message to many connections. The function is safe for concurrent use.
+//
+// A positive timeout replaces that of [WithTimeout]; otherwise WithTimeout's applies. It runs for
+// each post separately.
 func (c *Client) Prepare(data []byte, timeout time.Duration) func(ctx context.Context, to gatesock.Target) error {
 	if len(data) > gatesock.MaxMessageSize {
 		return func(_ context.Context, to gatesock.Target) error { return tooLarge(to, data) }
@@ -124,7 +146,8 @@ func (c *Client) post(ctx context.Context, to gatesock.Target, message *payload,
 	return err
 }
 
-// Info asks the gateway about a connection. It fails with [gatesock.ErrGone] if the connection is not open.
+// Info returns what the gateway knows about a connection. It fails with [gatesock.ErrGone] if the
+// connection is not open.
 func (c *Client) Info(ctx context.Context, of gatesock.Target) (gatesock.ConnectionInfo, error) {
 	body, err := c.do(ctx, "info of", of, http.MethodGet, nil, c.settings.timeout)
 	if err != nil {
@@ -137,20 +160,22 @@ func (c *Client) Info(ctx context.Context, of gatesock.Target) (gatesock.Connect
 	return info, nil
 }
 
-// Disconnect closes a connection. The client sees close code 1000; another code or a reason can't be given
-// (observed: aws-sdk-js#3636, boto3#3789). It fails with [gatesock.ErrGone] if the connection is not open.
+// Disconnect closes a connection. The client on it sees close code 1000; API Gateway accepts
+// neither another code nor a reason (observed: aws-sdk-js#3636, boto3#3789). It fails with
+// [gatesock.ErrGone] if the connection is not open.
 func (c *Client) Disconnect(ctx context.Context, from gatesock.Target) error {
 	_, err := c.do(ctx, "disconnect", from, http.MethodDelete, nil, c.settings.timeout)
 	return err
 }
 
-// CloseIdleConnections closes the connections to the gateway that no call is using. The Client stays usable.
+// CloseIdleConnections closes the connections to the gateway that no call is using. The Client
+// remains usable.
 func (c *Client) CloseIdleConnections() {
 	if c.own == nil {
 		return
 	}
-	c.wires.http.CloseIdleConnections()
-	c.own.wire.CloseIdleConnections()
+	c.transports.http.CloseIdleConnections()
+	c.own.transport.CloseIdleConnections()
 	c.others.closeIdle()
 }
 
@@ -178,21 +203,14 @@ func (c *Client) do(
 		signer: g.signer, timeout: timeout,
 	}
 	err = x.answer.cutOff(ctx, g.call(ctx, &x.request, &x.answer))
-	if f, failed := x.answer.fault(err); failed {
+	if f, failed := x.answer.failure(err); failed {
 		return nil, call{operation, to.ConnectionID, timeout}.wrap(ctx, f)
 	}
 	return x.answer.body, nil
 }
 
-// call sends a request.
-func (g *gateway) call(ctx context.Context, r *request, a *answer) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return g.wire.roundTrip(ctx, r, a)
-}
-
-// at gives the gateway of an endpoint, empty for the client's own. Another one has to be released.
+// at returns the gateway of an endpoint; an empty name is the client's own. Any other gateway has
+// to be released.
 func (c *Client) at(name string) (*gateway, error) {
 	if name == "" || name == c.own.name {
 		return c.own, nil
@@ -217,26 +235,26 @@ func (c *Client) at(name string) (*gateway, error) {
 	return c.others.add(g), nil
 }
 
-// unnamedRegion is what requests to an emulator are signed for if nobody has named a region.
-const unnamedRegion = "us-east-1"
+// emulatorRegion is the region that requests to an emulator are signed for if none was set.
+const emulatorRegion = "us-east-1"
 
-// open prepares for calls of an endpoint. It opens no connection.
+// open prepares calls to an endpoint. It opens no connection.
 func (c *Client) open(e endpoint) (*gateway, error) {
-	g := &gateway{endpoint: e, wire: c.wires.to(&e)}
+	g := &gateway{endpoint: e, transport: c.transports.to(&e)}
 	if c.credentials == nil {
 		if !e.loopback {
-			return nil, errors.New("the client has no credentials for it")
+			return nil, errors.New("the client has no credentials to sign with")
 		}
 		return g, nil
 	}
 	region := cmp.Or(e.region, c.settings.region)
 	if region == "" {
 		if !e.loopback {
-			return nil, errors.New("no region is known for it")
+			return nil, errors.New("it does not name a region, and no region was set")
 		}
-		region = unnamedRegion
+		region = emulatorRegion
 	}
-	g.signer = sigv4.New(sigv4.Config{
+	g.signer = signing.New(signing.Config{
 		Region:   region,
 		Host:     e.host,
 		Path:     e.path,
@@ -250,7 +268,7 @@ func tooLarge(to gatesock.Target, data []byte) error {
 	return fmt.Errorf("apigw: post to %.100q: %w: %d bytes", to.ConnectionID, gatesock.ErrTooLarge, len(data))
 }
 
-// checkID refuses an id that a path would lose when it is cleaned.
+// checkID refuses an id that would vanish when a path is cleaned.
 func checkID(operation, id string) error {
 	switch id {
 	case "", ".", "..":

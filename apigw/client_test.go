@@ -123,11 +123,23 @@ func TestAnswers(t *testing.T) {
 		{"gone, garbage", answer(410, "", "<html>\x00"), gatesock.ErrGone, "410"},
 		{"gone, type in the body", answer(410, "", `{"__type":"GoneException"}`), gatesock.ErrGone, "410"},
 		{"gone by its type alone", answer(400, "aws#GoneException:http://x/", "{}"), gatesock.ErrGone, "GoneException"},
-		{"bad id", answer(400, "BadRequestException", `{"message":"Invalid connectionId: x"}`), gatesock.ErrBadConnectionID, "Invalid connectionId"},
+		{
+			"bad id", answer(400, "BadRequestException", `{"message":"Invalid connectionId: x"}`),
+			gatesock.ErrBadConnectionID, "Invalid connectionId",
+		},
 		{"forbidden", answer(403, "ForbiddenException", `{"message":"Forbidden"}`), gatesock.ErrForbidden, "Forbidden"},
-		{"access denied", answer(403, "AccessDeniedException", `{"Message":"User: arn is not authorized"}`), gatesock.ErrForbidden, "is not authorized"},
-		{"bad signature", answer(403, "", `{"message":"The request signature we calculated does not match"}`), gatesock.ErrForbidden, "signature"},
-		{"no such path", answer(404, "", `{"message":"No method found matching route"}`), gatesock.ErrForbidden, "No method found"},
+		{
+			"access denied", answer(403, "AccessDeniedException", `{"Message":"User: arn is not authorized"}`),
+			gatesock.ErrForbidden, "is not authorized",
+		},
+		{
+			"bad signature", answer(403, "", `{"message":"The request signature we calculated does not match"}`),
+			gatesock.ErrForbidden, "signature",
+		},
+		{
+			"no such path", answer(404, "", `{"message":"No method found matching route"}`), gatesock.ErrForbidden,
+			"No method found",
+		},
 		{"too large", answer(413, "PayloadTooLargeException", `{"message":"big"}`), gatesock.ErrTooLarge, "big"},
 		{"too large, no type", answer(413, "", ""), gatesock.ErrTooLarge, "413"},
 		{"throttled", answer(429, "LimitExceededException", ""), gatesock.ErrThrottled, "429"},
@@ -224,7 +236,8 @@ func TestLargestMessage(t *testing.T) {
 func TestInfo(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]gatesock.ConnectionInfo{
-		`{"connectedAt":"2025-02-03T01:46:33.523Z","identity":{"sourceIp":"192.0.2.1","userAgent":"agent"},"lastActiveAt":"2025-02-03T01:46:36.076Z"}`: {
+		`{"connectedAt":"2025-02-03T01:46:33.523Z","identity":{"sourceIp":"192.0.2.1","userAgent":"agent"},` +
+			`"lastActiveAt":"2025-02-03T01:46:36.076Z"}`: {
 			ConnectedAt:  time.Date(2025, 2, 3, 1, 46, 33, 523e6, time.UTC),
 			LastActiveAt: time.Date(2025, 2, 3, 1, 46, 36, 76e6, time.UTC),
 			Identity:     gatesock.Identity{SourceIP: "192.0.2.1", UserAgent: "agent"},

@@ -34,7 +34,7 @@ func TestEnvironmentCredentials(t *testing.T) {
 	}
 }
 
-// Without credentials nothing is sent, and the post says so.
+// Without credentials nothing is sent, and the error says why.
 func TestPostWithoutCredentials(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
 	c, err := apigw.New(apigw.EnvironmentCredentials(), "https://ws.example.com", apigw.WithRegion("eu-west-1"),

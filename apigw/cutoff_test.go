@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A refusal whose body is cut off is that refusal, and says what cut it off over each way alike.
+// The error of a refusal whose body is cut off matches the refusal, and names what cut it off,
+// over every transport.
 func TestRefusalCutOff(t *testing.T) {
 	t.Parallel()
 	why := errors.New("the operator said stop")

@@ -17,7 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// hang answers nothing until the client gives up, and nothing then: a client that is closing may yet read it.
+// hang never answers, not even after the client has given up: a client that is closing might still
+// read the answer.
 func hang(_ http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()
@@ -101,7 +102,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// through makes a client of each kind that goes through a transport.
+// through makes a client of each kind with a transport.
 func through(t *testing.T, rt http.RoundTripper, opts ...apigw.Option) []client {
 	t.Helper()
 	opts = append(opts, apigw.WithTransport(rt), apigw.WithRegion("eu-west-1"))
@@ -112,7 +113,7 @@ func through(t *testing.T, rt http.RoundTripper, opts ...apigw.Option) []client 
 	return []client{direct, sdk}
 }
 
-// An answer counts, also when the context ended before it was read: what it says is known then.
+// An answer counts even if the context ended before it was read.
 func TestAnswerBeforeTheEndOfTheContext(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]error{500: nil, 410: gatesock.ErrGone} {
@@ -132,7 +133,8 @@ func TestAnswerBeforeTheEndOfTheContext(t *testing.T) {
 	}
 }
 
-// A dial that failed or took too long stays one, for who wants to tell that nothing was sent.
+// The error of a dial that failed or took too long is still that of a dial, so that callers see
+// that nothing was sent.
 func TestFailedDial(t *testing.T) {
 	t.Parallel()
 	clients := through(t, &http.Transport{DialContext: (&net.Dialer{Timeout: 1}).DialContext})

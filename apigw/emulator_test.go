@@ -15,10 +15,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// local is an emulated API whose clients are told their connection id, posted to the endpoint of the event.
-func local(t *testing.T, cfg emulator.Config, mappings apigw.Mappings) (*emulator.Server, *apigw.Client) {
+// local is an emulated API. It posts to each client its connection id, through the endpoint of the
+// event.
+func local(t *testing.T, cfg emulator.Config, mappings map[string]string) (*emulator.Server, *apigw.Client) {
 	t.Helper()
-	// Its own endpoint leads nowhere: the events' one is used.
+	// The endpoint of the client leads nowhere: that of the event is used.
 	client, err := apigw.New(nil, "http://localhost:1/none", apigw.Patient())
 	require.NoError(t, err)
 	t.Cleanup(client.CloseIdleConnections)
@@ -45,7 +46,7 @@ func local(t *testing.T, cfg emulator.Config, mappings apigw.Mappings) (*emulato
 	return server, client
 }
 
-// join connects and gives the connection id.
+// join connects and returns the connection id.
 func join(t *testing.T, server *emulator.Server) (ws *websocket.Conn, id string) {
 	t.Helper()
 	ws, _, err := websocket.Dial(t.Context(), server.URL, nil) //nolint:bodyclose // The library closes it.
@@ -67,12 +68,12 @@ func TestAgainstTheEmulator(t *testing.T) {
 	require.ErrorIs(t, client.Post(t.Context(), to, []byte("x")), gatesock.ErrForbidden)
 }
 
-// Behind a custom domain, which the emulator plays on a loopback address.
+// The emulator stands for a custom domain, on a loopback address.
 func TestAgainstTheEmulatorsCustomDomain(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"", "chat", "chat/v1"} {
 		cfg := emulator.Config{Stage: "dev", CustomDomain: true, BasePath: key}
-		server, client := local(t, cfg, apigw.Mappings{"127.0.0.1": key})
+		server, client := local(t, cfg, map[string]string{"127.0.0.1": key})
 		ws, id := join(t, server)
 		exercise(t, client, ws, gatesock.Target{ConnectionID: id, Endpoint: server.Endpoint})
 	}
@@ -108,7 +109,7 @@ func exercise(t *testing.T, client client, ws *websocket.Conn, to gatesock.Targe
 	require.ErrorIs(t, client.Post(t.Context(), to, []byte("x")), gatesock.ErrBadConnectionID)
 }
 
-// Over TLS, with signed requests, on every way.
+// Signed requests over TLS, with every transport.
 func TestAgainstTheEmulatorOverTLS(t *testing.T) {
 	t.Parallel()
 	everyWay(t, func(t *testing.T, w way) {

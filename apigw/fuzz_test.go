@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// says is a transport that gives one answer.
+// says is a transport with one answer.
 func says(status int, errorType, body string) roundTripper {
 	return func(*http.Request) (*http.Response, error) {
 		h := http.Header{}
@@ -23,7 +23,7 @@ func says(status int, errorType, body string) roundTripper {
 	}
 }
 
-// What the direct client reads from the answer to a GET is what the SDK reads.
+// Both clients read the same from the answer to a GET.
 func FuzzInfoIsTheSDKs(f *testing.F) {
 	for _, body := range []string{
 		"", "null", "{}x", "[]", `{"connectedAt":"2025-02-03T01:46:33.523Z","identity":{"sourceIp":"192.0.2.1"}}`,

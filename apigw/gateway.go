@@ -1,35 +1,44 @@
 package apigw
 
 import (
+	"context"
 	"slices"
 	"sync"
 
-	"github.com/gatesock/gatesock/internal/sigv4"
+	"github.com/gatesock/gatesock/apigw/internal/signing"
 )
 
-// maxOthers is how many endpoints a Client keeps connections to, besides its own. A Target names another one where an
-// app has several APIs or stages.
+// maxOthers is how many endpoints a Client keeps connections to, besides its own. Targets name
+// other endpoints where an app has several APIs or stages.
 const maxOthers = 16
 
 // gateway is an endpoint with what is needed to call it.
 type gateway struct {
 	endpoint
-	signer *sigv4.Signer // nil: requests are not signed
-	wire   wire
+	signer    *signing.Signer // nil: requests are not signed
+	transport transport
 
-	// Of others, and guarded by the lock there.
+	// Used by others, and guarded by its lock.
 	calls   int
 	dropped bool
 }
 
-// others keeps the gateways that were used last. The connections of one that has to go are closed, at the end of the
-// calls that are using them.
-type others struct {
-	mu     sync.Mutex
-	recent []*gateway // the last one used comes first
+// call sends a request.
+func (g *gateway) call(ctx context.Context, r *request, a *answer) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return g.transport.roundTrip(ctx, r, a)
 }
 
-// find gives the gateway of a name, nil if there is none. It has to be released.
+// others keeps the gateways that were used last. When one is dropped, its connections are closed
+// after the calls that are using them.
+type others struct {
+	mu     sync.Mutex
+	recent []*gateway // the one used last comes first
+}
+
+// find returns the gateway of a name, or nil. The caller has to release it.
 func (o *others) find(name string) *gateway {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -48,8 +57,8 @@ func (o *others) use(name string) *gateway {
 	return g
 }
 
-// add keeps a gateway, or gives that of the same name which another goroutine has added meanwhile. It has to be
-// released.
+// add keeps a gateway and returns it, or returns the one of the same name that another goroutine
+// has added meanwhile. The caller has to release it.
 func (o *others) add(g *gateway) *gateway {
 	o.mu.Lock()
 	if known := o.use(g.name); known != nil {
@@ -61,12 +70,12 @@ func (o *others) add(g *gateway) *gateway {
 	last := o.drop()
 	o.mu.Unlock()
 	if last != nil {
-		last.wire.CloseIdleConnections()
+		last.transport.CloseIdleConnections()
 	}
 	return g
 }
 
-// drop forgets the gateway that was used longest ago, if there are too many.
+// drop removes the gateway that was used the longest time ago, if there are too many.
 func (o *others) drop() *gateway {
 	if len(o.recent) <= maxOthers {
 		return nil
@@ -77,14 +86,14 @@ func (o *others) drop() *gateway {
 	return last
 }
 
-// release says that a call has ended.
+// release ends a call.
 func (o *others) release(g *gateway) {
 	o.mu.Lock()
 	g.calls--
 	unused := g.dropped && g.calls == 0
 	o.mu.Unlock()
 	if unused {
-		g.wire.CloseIdleConnections()
+		g.transport.CloseIdleConnections()
 	}
 }
 
@@ -94,6 +103,6 @@ func (o *others) closeIdle() {
 	all := slices.Clone(o.recent)
 	o.mu.Unlock()
 	for _, g := range all {
-		g.wire.CloseIdleConnections()
+		g.transport.CloseIdleConnections()
 	}
 }

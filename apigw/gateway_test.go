@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pool is a wire that counts how often its idle connections are closed.
+// pool is a transport that counts how often its idle connections are closed.
 type pool struct {
 	closed  int
 	entered chan struct{} // nil: does not wait
@@ -34,7 +34,7 @@ func named(i int) *gateway {
 	if err != nil {
 		panic(err)
 	}
-	return &gateway{endpoint: e, wire: new(pool)}
+	return &gateway{endpoint: e, transport: new(pool)}
 }
 
 func TestOthersAreBounded(t *testing.T) {
@@ -52,7 +52,7 @@ func TestOthersAreBounded(t *testing.T) {
 	for i, g := range all {
 		dropped := i == 1 || i == 2
 		require.Equal(t, dropped, o.find(g.name) == nil, "gateway %d", i)
-		require.Equal(t, dropped, g.wire.(*pool).closed > 0, "gateway %d", i)
+		require.Equal(t, dropped, g.transport.(*pool).closed > 0, "gateway %d", i)
 	}
 }
 
@@ -65,14 +65,14 @@ func TestOfTwoOfTheSameNameOneStays(t *testing.T) {
 	require.Equal(t, 2, first.calls)
 }
 
-// A call that is under way when its gateway is dropped leaves an idle connection behind, which is closed too.
+// If a gateway is dropped during a call, the connection of that call is closed after it.
 func TestDroppedWhileInUse(t *testing.T) {
 	t.Parallel()
 	c, err := New(nil, "http://localhost:3000/own")
 	require.NoError(t, err)
 	busy := named(0)
-	wire := &pool{entered: make(chan struct{}), leave: make(chan struct{})}
-	busy.wire = wire
+	transport := &pool{entered: make(chan struct{}), leave: make(chan struct{})}
+	busy.transport = transport
 	c.others.release(c.others.add(busy))
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -81,18 +81,18 @@ func TestDroppedWhileInUse(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	<-wire.entered
+	<-transport.entered
 	for i := range maxOthers {
 		c.others.release(c.others.add(named(i + 1)))
 	}
-	require.Equal(t, 1, wire.closed)
-	close(wire.leave)
+	require.Equal(t, 1, transport.closed)
+	close(transport.leave)
 	wg.Wait()
-	require.Equal(t, 2, wire.closed)
+	require.Equal(t, 2, transport.closed)
 	require.Zero(t, busy.calls)
 }
 
-// Over net/http all endpoints share a pool, which stays when one of them is dropped.
+// Over net/http all endpoints share a pool, which remains when one of them is dropped.
 func TestManyEndpointsShareAPool(t *testing.T) {
 	t.Parallel()
 	srv, opened := countConns(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))

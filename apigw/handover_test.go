@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A connection that goes straight from one call to the next was never idle: a gateway that takes the second message
-// and dies has had it, and does not get it again.
+// A connection that goes directly from one call to the next was never idle. If the gateway dies
+// after the second message, that message is not sent again.
 func TestHandedOverIsNotIdle(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex

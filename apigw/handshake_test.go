@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A TLS handshake has a time of its own. When that is up neither the call's time is, nor that of its context.
+// A TLS handshake has its own timeout. When it passes, neither the timeout of the call nor the
+// deadline of its context has passed.
 func TestHandshakeTimeout(t *testing.T) {
 	t.Parallel()
 	unread := apigw.Dialing(func(context.Context, string, string) (net.Conn, error) {

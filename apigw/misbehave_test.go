@@ -20,8 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A script says what a gateway that misbehaves does: for each connection in turn, what it writes for each request in
-// turn. After the last one it closes the connection.
+// A script has the answers of a misbehaving gateway: those to the requests of each connection, in
+// order. After the last answer it closes the connection.
 type script [][]string
 
 const (
@@ -125,17 +125,18 @@ const (
 	broken  = "broken"
 )
 
-// misbehaviour is a case of what a gateway does and what comes of it.
+// misbehaviour is what a gateway does, and what the posts to it return.
 type misbehaviour struct {
 	name   string
 	script script
 	// posts are made one after the other, and have these outcomes.
 	posts    []string
 	requests int
-	// replayed: the last post succeeds only if it is sent twice, and one request less is seen if it is not.
+	// replayed: the last post succeeds only if it is sent twice, and one request less is seen if
+	// it is not.
 	replayed bool
-	// racing: whether the client notices in time that a connection was closed is open, so that without a replay
-	// the last post may fail, and was not seen then.
+	// racing: whether the client notices in time that a connection was closed is open, so that
+	// without a replay the last post may fail, and was not seen then.
 	racing bool
 }
 
@@ -168,16 +169,22 @@ func TestMisbehavingGateway(t *testing.T) {
 			name: "HTTP/1.0", script: script{{"HTTP/1.0 200 OK\r\n\r\nabc"}, {ok}},
 			posts: []string{taken, taken}, requests: 2,
 		},
-		{name: "no content", script: script{{"HTTP/1.1 204 No Content\r\n\r\n", ok}}, posts: []string{taken, taken}, requests: 2},
-		{name: "says that it closes", script: script{{okClose}, {okClose}}, posts: []string{taken, taken}, requests: 2},
+		{
+			name: "no content", script: script{{"HTTP/1.1 204 No Content\r\n\r\n", ok}}, posts: []string{taken, taken},
+			requests: 2,
+		},
+		{name: "announces that it closes", script: script{{okClose}, {okClose}}, posts: []string{taken, taken}, requests: 2},
 		{name: "closes unannounced", script: script{{ok}, {ok}}, posts: []string{taken, taken}, requests: 2, racing: true},
 		{
-			name: "huge answer", script: script{{"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + strings.Repeat("x", 1e6)}, {ok}},
+			name: "huge answer",
+			script: script{
+				{"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + strings.Repeat("x", 1e6)}, {ok},
+			},
 			posts: []string{taken}, requests: 1,
 		},
 
-		// A connection that was used before, and breaks with not a byte of an answer, is taken for one that had died
-		// while idle.
+		// A connection that was used before, and breaks with not a byte of an answer, is taken for
+		// one that had died while idle.
 		{
 			name: "stale", script: script{{ok, silence}, {ok}},
 			posts: []string{taken, taken}, requests: 3, replayed: true,
@@ -205,8 +212,8 @@ func TestMisbehavingGateway(t *testing.T) {
 			t.Parallel()
 			for _, w := range ways()[:3] { // HTTP/1.1
 				g, errs := c.run(t, w)
-				// net/http does not use a connection again whose writer took longer than 50 ms to say that it is done, as
-				// on a busy machine. That is another case.
+				// net/http does not use a connection again whose writer took longer than 50 ms to
+				// say that it is done, as on a busy machine. That is another case.
 				for w.name != "direct" && g.strayed() {
 					g, errs = c.run(t, w)
 				}
@@ -261,7 +268,8 @@ func (c misbehaviour) check(t *testing.T, w way, g *scripted, errs []error) {
 	}
 }
 
-// All idle connections are taken for dead when one was: the replay does not try them one after the other.
+// If one idle connection was dead, all are assumed to be. The repeat does not try them one after
+// the other.
 func TestReplayGoesToAFreshConnection(t *testing.T) {
 	t.Parallel()
 	for _, w := range ways()[1:3] {
@@ -299,7 +307,8 @@ func TestReplayGoesToAFreshConnection(t *testing.T) {
 	}
 }
 
-// What a server does to a stream is an answer; only a connection's end is not.
+// Over HTTP/2 a stream that the server resets counts as an answer. The end of a connection does
+// not.
 func TestMisbehavingHTTP2(t *testing.T) {
 	t.Parallel()
 	w := ways()[3]
@@ -328,7 +337,7 @@ func TestMisbehavingHTTP2(t *testing.T) {
 	}
 }
 
-// The gateway closes all connections between two posts, which the client may or may not notice in time.
+// The gateway closes all connections between two posts. The client may or may not notice in time.
 func TestClosedWhileIdle(t *testing.T) {
 	t.Parallel()
 	everyWay(t, func(t *testing.T, w way) {
@@ -339,7 +348,8 @@ func TestClosedWhileIdle(t *testing.T) {
 		srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { posts++ }))
 		client := w.start(t, srv)
 		for range 20 {
-			// Over HTTP/2 the stream before may not be forgotten yet; then the connection does not count as idle.
+			// Over HTTP/2 the stream before may not be forgotten yet; then the connection does not
+			// count as idle.
 			if err := client.Post(t.Context(), to, []byte("x")); !w.http2 {
 				require.NoError(t, err)
 			}
@@ -350,7 +360,7 @@ func TestClosedWhileIdle(t *testing.T) {
 	})
 }
 
-// A deadline that ends on a connection which was used before is the deadline's, and nothing is sent again.
+// If a deadline passes on a connection that was used before, nothing is sent again.
 func TestDeadlineOnAUsedConnection(t *testing.T) {
 	t.Parallel()
 	everyWay(t, func(t *testing.T, w way) {
@@ -372,7 +382,8 @@ func TestDeadlineOnAUsedConnection(t *testing.T) {
 	})
 }
 
-// A request whose connection had died was sent, also if no fresh one can be opened: that is no failed dial.
+// A request whose connection had died was sent, even if no other connection can be opened. Its
+// error is not that of a dial.
 func TestNoFreshConnection(t *testing.T) {
 	t.Parallel()
 	for _, w := range ways()[:3] {

@@ -3,7 +3,6 @@ package apigw
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -11,130 +10,114 @@ import (
 	"time"
 )
 
-// The defaults of [New] and [NewSDK].
 const (
-	// DefaultTimeout is how long one call may take once it is its turn: to open a connection if there is none, to sign, to
-	// send, and to read the answer.
-	DefaultTimeout = 10 * time.Second
-	// DefaultConcurrency is how many calls to one endpoint run at once, and how many connections to it are kept at most.
-	DefaultConcurrency = 64
+	defaultTimeout     = 10 * time.Second
+	defaultConcurrency = 64
 )
 
-// Option changes how a [Client] or an [SDKClient] works.
-type Option interface{ apply(*settings) error }
+// Option configures a [Client] or an [SDKClient]. Options panic if their argument is impossible,
+// such as nil or a negative number.
+type Option interface{ apply(*settings) }
 
 type settings struct {
-	timeout     time.Duration
-	concurrency int
-	region      string
-	transport   http.RoundTripper // nil: the client's own
-	tls         *tls.Config
-	clock       func() time.Time // nil: the real one
-	proxy       func(*http.Request) (*url.URL, error)
-	dial        func(ctx context.Context, network, address string) (net.Conn, error)
-	handshake   time.Duration // how long that of TLS may take
+	timeout      time.Duration
+	concurrency  int
+	region       string
+	roundTripper http.RoundTripper // nil: the client's own connections
+	tls          *tls.Config
+	clock        func() time.Time // nil: the real one
+	proxy        func(*http.Request) (*url.URL, error)
+	dial         func(ctx context.Context, network, address string) (net.Conn, error)
+	handshake    time.Duration // the timeout of a TLS handshake
 }
 
-type option func(*settings) error
+type option func(*settings)
 
-func (o option) apply(s *settings) error { return o(s) }
+func (o option) apply(s *settings) { o(s) }
 
 func newSettings(opts []Option) (settings, error) {
 	s := settings{
-		timeout: DefaultTimeout, concurrency: DefaultConcurrency,
+		timeout: defaultTimeout, concurrency: defaultConcurrency,
 		proxy: http.ProxyFromEnvironment, dial: newDialer().DialContext, handshake: handshakeTimeout,
 	}
 	for _, o := range opts {
-		if err := o.apply(&s); err != nil {
-			return settings{}, err
-		}
+		o.apply(&s)
 	}
-	if s.transport != nil && s.tls != nil {
-		return settings{}, errors.New("apigw: a transport was given, so that the TLS configuration belongs to that")
+	if s.roundTripper != nil && s.tls != nil {
+		panic("apigw: WithTransport and WithTLSConfig exclude each other: configure TLS in the transport")
+	}
+	if s.region != "" && !isLabel(s.region) {
+		return settings{}, fmt.Errorf("apigw: WithRegion: %q is not a region", s.region)
 	}
 	return s, nil
 }
 
-// WithTimeout sets how long one call may take, from the moment that it is its turn to the end of the answer; the
-// default is [DefaultTimeout]. Opening a connection and signing count. Waiting for a turn, while as many calls run as
-// [WithConcurrency] lets, does not: that is up to the caller's context, of which an earlier end wins in any case. Calls
-// without a deadline were seen never to return (observed: aws-sdk-go-v2#1534, aws-sdk-js-v3#6896), so calls always have
-// one. Over HTTP/2, a server that allows fewer streams on a connection than WithConcurrency may make a call wait for one
-// in its own time; that is [net/http]'s to arrange.
+// WithTimeout sets the timeout of one call: to open a connection if there is none, to sign, to send
+// and to read the answer. The default is 10 seconds; d must be positive. A call always has a
+// timeout, because calls without one were seen never to return (observed: aws-sdk-go-v2#1534,
+// aws-sdk-js-v3#6896).
+//
+// The time in which a call waits because [WithConcurrency] others are running does not count. The
+// caller's context bounds it, and also ends the call if its deadline is earlier. Over HTTP/2, a
+// server that allows fewer streams on a connection than WithConcurrency can make a call wait inside
+// net/http; that time does count.
 func WithTimeout(d time.Duration) Option {
-	return option(func(s *settings) error {
-		if d <= 0 {
-			return fmt.Errorf("apigw: timeout %s is not positive", d)
-		}
-		s.timeout = d
-		return nil
-	})
+	if d <= 0 {
+		panic(fmt.Sprintf("apigw: WithTimeout: d is %s, must be positive", d))
+	}
+	return option(func(s *settings) { s.timeout = d })
 }
 
-// WithConcurrency sets how many calls to one endpoint run at once; the default is [DefaultConcurrency]. Others wait for
-// their turn, in the order in which they came and for as long as their contexts last. It is also how many connections to
-// the endpoint are open at most, also while idle; over HTTP/2 calls share connections, and fewer do. A Lambda environment
-// has 1,024 file descriptors (AWS Lambda Developer Guide, "Lambda quotas").
+// WithConcurrency sets how many calls to one endpoint run at once. The default is 64; n must be
+// positive. Further calls wait, in the order in which they came and for as long as their contexts
+// last.
 //
-// Over net/http, endpoints on the same host count as one, as they do for its connections.
+// It also bounds the number of connections to the endpoint, idle ones included. Over HTTP/2 calls
+// share connections, so that there are fewer. A Lambda environment has 1,024 file descriptors (AWS
+// Lambda Developer Guide, "Lambda quotas"). Over net/http, endpoints on the same host count as one.
 func WithConcurrency(n int) Option {
-	return option(func(s *settings) error {
-		if n < 1 {
-			return fmt.Errorf("apigw: concurrency %d is below 1", n)
-		}
-		s.concurrency = n
-		return nil
-	})
+	if n < 1 {
+		panic(fmt.Sprintf("apigw: WithConcurrency: n is %d, must be positive", n))
+	}
+	return option(func(s *settings) { s.concurrency = n })
 }
 
-// WithRegion sets the region that requests are signed for where the endpoint's host names none, as behind a custom
-// domain. In Lambda it is the value of AWS_REGION.
+// WithRegion sets the region that requests are signed for if the endpoint's host name does not
+// name one, as behind a custom domain. In Lambda, pass the value of AWS_REGION. An empty region
+// counts as not set; with a malformed one, [New] fails.
 func WithRegion(region string) Option {
-	return option(func(s *settings) error {
-		if region != "" && !isLabel(region) {
-			return fmt.Errorf("apigw: region %q is not valid", region)
-		}
-		s.region = region
-		return nil
-	})
+	return option(func(s *settings) { s.region = region })
 }
 
-// WithTransport sends the requests through t, in place of the client's own connections. [WithConcurrency] then bounds
-// the calls alone, and how many connections there are is up to t: a call that waits for one inside t uses up its time.
-// Redirects are not followed.
+// WithTransport sends requests through t, which must not be nil, instead of the client's own
+// connections. It excludes [WithTLSConfig]. [WithConcurrency] then bounds calls alone: t decides
+// how many connections there are, and a call that waits inside t uses up its timeout. Redirects
+// are not followed.
 //
-// A call that failed inside t matches [gatesock.ErrNotSent] only if t reports through [net/http/httptrace], as
-// [net/http.Transport] does, that it asked for a connection and got none.
+// The error of a call that failed inside t matches [gatesock.ErrNotSent] only if t reports through
+// [net/http/httptrace] that it asked for a connection and got none, as [net/http.Transport] does.
 func WithTransport(t http.RoundTripper) Option {
-	return option(func(s *settings) error {
-		if t == nil {
-			return errors.New("apigw: the transport is nil")
-		}
-		s.transport = t
-		return nil
-	})
+	if t == nil {
+		panic("apigw: WithTransport: t must not be nil")
+	}
+	return option(func(s *settings) { s.roundTripper = t })
 }
 
-// WithTLSConfig sets what TLS connections are made with, such as the roots of a private authority. A copy of cfg is
-// used, in which a session cache and TLS 1.2 as the oldest version fill what is not set; no roots are the system's.
+// WithTLSConfig sets the configuration of TLS connections, such as the roots of a private
+// authority. It must not be nil. The client uses a copy, in which it sets a session cache and the
+// minimum version TLS 1.2 if they are not set. Without RootCAs the system's roots apply.
 func WithTLSConfig(cfg *tls.Config) Option {
-	return option(func(s *settings) error {
-		if cfg == nil {
-			return errors.New("apigw: the TLS configuration is nil")
-		}
-		s.tls = cfg
-		return nil
-	})
+	if cfg == nil {
+		panic("apigw: WithTLSConfig: cfg must not be nil")
+	}
+	return option(func(s *settings) { s.tls = cfg })
 }
 
-// WithClock sets the time that requests are signed with, for tests; the default is [time.Now]. Timeouts follow the
-// real time.
+// WithClock sets the clock that requests are signed with, for tests. The default is [time.Now]; now
+// must not be nil. Timeouts follow the real time.
 func WithClock(now func() time.Time) Option {
-	return option(func(s *settings) error {
-		if now == nil {
-			return errors.New("apigw: the clock is nil")
-		}
-		s.clock = now
-		return nil
-	})
+	if now == nil {
+		panic("apigw: WithClock: now must not be nil")
+	}
+	return option(func(s *settings) { s.clock = now })
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pipes is a listener whose connections are in memory, as a virtual clock needs them.
+// pipes is a listener whose connections are in memory, for virtual clocks.
 type pipes struct {
 	conns chan net.Conn
 	done  chan struct{}
@@ -51,8 +51,8 @@ func (p *pipes) Accept() (net.Conn, error) {
 func (p *pipes) Close() error   { close(p.done); return nil }
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-// virtually runs a test for each way in virtual time: it is given a client of a gateway in memory, with up to 8
-// connections. Each has room for as many streams over HTTP/2.
+// virtually runs a test with each way in virtual time. The test gets a client of a gateway in
+// memory, with up to 8 connections. Over HTTP/2 each has room for 8 streams.
 func virtually(t *testing.T, h http.HandlerFunc, test func(t *testing.T, w way, c client), opts ...apigw.Option) {
 	t.Helper()
 	donor := httptest.NewTLSServer(nil)
@@ -89,8 +89,8 @@ func virtually(t *testing.T, h http.HandlerFunc, test func(t *testing.T, w way, 
 	}
 }
 
-// Many sends share one client. To wait for one of its connections takes none of a post's own time, so that all arrive
-// that the caller has time for.
+// Many sends share one client. Waiting for a connection uses none of a post's timeout, so that all
+// posts arrive.
 func TestWaitingForAConnectionIsFree(t *testing.T) {
 	t.Parallel()
 	virtually(t, func(http.ResponseWriter, *http.Request) { <-time.After(20 * time.Millisecond) },
@@ -116,7 +116,7 @@ func TestWaitingForAConnectionIsFree(t *testing.T) {
 		})
 }
 
-// A call whose context ends in the line has sent nothing.
+// A call whose context ends while it waits has sent nothing.
 func TestEndWhileWaiting(t *testing.T) {
 	t.Parallel()
 	why := errors.New("the operator said stop")
@@ -147,7 +147,7 @@ func TestEndWhileWaiting(t *testing.T) {
 		})
 }
 
-// A call whose own time is up on a connection that was sent to does not say that nothing was sent.
+// If the timeout passes after something was sent, the error does not match ErrNotSent.
 func TestTimeoutFromTheConnectionOn(t *testing.T) {
 	t.Parallel()
 	virtually(t, func(_ http.ResponseWriter, r *http.Request) {
@@ -172,14 +172,16 @@ func TestTimeoutFromTheConnectionOn(t *testing.T) {
 		require.NotErrorIs(t, err, gatesock.ErrNotSent)
 		require.ErrorContains(t, err, "1s passed")
 		if !w.http2 {
-			// net/http closes the connection before it returns, which takes its time while nobody reads.
+			// net/http closes the connection before it returns, which takes its time while nobody
+			// reads.
 			require.GreaterOrEqual(t, time.Since(start), 3*time.Second, "2 s in the line")
 		}
 		wg.Wait()
 	})
 }
 
-// AWS refuses a signature that is older than five minutes, so that a request which waited longer is signed anew.
+// AWS refuses a signature that is older than five minutes. Requests are signed after they have
+// waited.
 func TestSignatureIsYoung(t *testing.T) {
 	t.Parallel()
 	var oldest atomic.Int64
@@ -205,7 +207,7 @@ func TestSignatureIsYoung(t *testing.T) {
 	}, apigw.WithTimeout(10*time.Minute))
 }
 
-// What can't be sent says so, whatever kept it.
+// The error of a request that was not sent matches ErrNotSent, whatever the reason.
 func TestNothingWasSent(t *testing.T) {
 	t.Parallel()
 	everyWay(t, func(t *testing.T, w way) {
@@ -240,7 +242,9 @@ func TestNotSentWithoutCredentials(t *testing.T) {
 	t.Parallel()
 	lost := errors.New("the vault is closed")
 	none := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, lost })
-	silent := apigw.WithTransport(roundTripper(func(*http.Request) (*http.Response, error) { panic("a request was sent") }))
+	silent := apigw.WithTransport(roundTripper(func(*http.Request) (*http.Response, error) {
+		panic("a request was sent")
+	}))
 	direct, err := apigw.New(none, "https://ws.example.com", apigw.WithRegion("eu-west-1"))
 	require.NoError(t, err)
 	over, err := apigw.New(none, "https://ws.example.com", apigw.WithRegion("eu-west-1"), silent)
@@ -254,7 +258,8 @@ func TestNotSentWithoutCredentials(t *testing.T) {
 	}
 }
 
-// A call that can't be signed leaves its place to others. What never ends is seen at once, in virtual time.
+// A call that cannot be signed frees its place. In virtual time, a call that never ends is seen at
+// once.
 func TestUnsignedLeavesItsPlace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -273,7 +278,8 @@ func TestUnsignedLeavesItsPlace(t *testing.T) {
 	})
 }
 
-// To find out that the endpoint speaks HTTP/2 is part of the call, which is given its time once.
+// Finding out that the endpoint speaks HTTP/2 is a part of the call, and does not restart its
+// timeout.
 func TestFindingOutHTTP2TakesTime(t *testing.T) {
 	t.Parallel()
 	virtually(t, func(http.ResponseWriter, *http.Request) {}, func(t *testing.T, w way, c client) {
@@ -292,8 +298,8 @@ func TestFindingOutHTTP2TakesTime(t *testing.T) {
 	}, apigw.Delaying(600*time.Millisecond), apigw.WithTimeout(time.Second))
 }
 
-// A transport's last error says little of what it has sent: it may report nothing, report a connection that it keeps to
-// itself, or have tried twice.
+// The error of a transport does not show what it has sent: it may report nothing, report a
+// connection without showing it, or have tried twice.
 func TestTransportsThatSaidLittle(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
@@ -342,7 +348,7 @@ func TestTransportsThatSaidLittle(t *testing.T) {
 	}
 }
 
-// A trace in the caller's context sees its own calls, and none after them.
+// A trace in the caller's context sees the caller's own calls only.
 func TestCallersTrace(t *testing.T) {
 	t.Parallel()
 	for _, w := range ways() {
@@ -367,7 +373,7 @@ func TestCallersTrace(t *testing.T) {
 	}
 }
 
-// The time of a call runs whatever a transport of the user's reports of itself.
+// The timeout of a call runs, whatever a transport of the user reports.
 func TestTimeoutOfOtherTransports(t *testing.T) {
 	t.Parallel()
 	silent := func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -407,7 +413,8 @@ func TestTimeoutOfOtherTransports(t *testing.T) {
 	}
 }
 
-// Through a transport of the user's, WithConcurrency bounds the calls to each host, and those that wait have sent nothing.
+// With a transport of the user, WithConcurrency bounds the calls to each host. Calls that wait
+// have sent nothing.
 func TestConcurrencyOfOtherTransports(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

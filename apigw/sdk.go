@@ -19,15 +19,16 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// SDKClient calls the @connections API through the SDK, for who needs the SDK's middleware or its ways of signing.
-// [Client] does the same for less. It is safe for concurrent use. The zero SDKClient is not usable: its calls fail with
-// [gatesock.ErrForbidden]. See [NewSDK].
+// SDKClient calls the @connections endpoint through the AWS SDK, for programs that need the SDK's
+// middleware or its ways of signing. [Client] does the same in less time. It is safe for concurrent
+// use. Make it with [NewSDK]; the calls of a zero SDKClient fail with [gatesock.ErrForbidden].
 //
-// Its errors match the same sentinels as those of [Client], and wrap what the SDK returned, for [errors.As].
+// Its errors match the same sentinels as those of [Client], and wrap the errors of the SDK, for
+// [errors.As].
 type SDKClient struct {
 	sdk        *api.Client
 	httpClient *http.Client
-	lines      *lines
+	queues     *queues
 	endpoint   endpoint
 	region     string
 	timeout    time.Duration
@@ -38,11 +39,12 @@ var (
 	_ gatesock.ConnectionsAPI = (*SDKClient)(nil)
 )
 
-// NewSDK returns an SDKClient that posts to the API at endpoint; see [New].
+// NewSDK returns an SDKClient for the API at endpoint; see [New] for endpoints and errors.
 //
-// Of cfg it takes the credentials, the region, the retryer and the middleware. The HTTP client of cfg is not
-// used, since its pool is too small for this work; see [WithTransport]. [WithRegion] comes before the region of cfg.
-// LoopbackEndpoint endpoints need neither region nor credentials; requests are then not signed.
+// It takes the credentials, the region, the retryer and the middleware from cfg. [WithRegion]
+// comes before the region of cfg. The HTTP client of cfg is not used, because its pool is too
+// small for this work; see [WithTransport]. Endpoints on loopback hosts need neither a region nor
+// credentials; without credentials, requests are not signed.
 func NewSDK(cfg aws.Config, endpoint string, opts ...Option) (*SDKClient, error) {
 	set, err := newSettings(opts)
 	if err != nil {
@@ -54,10 +56,10 @@ func NewSDK(cfg aws.Config, endpoint string, opts ...Option) (*SDKClient, error)
 	}
 	cfg.Region = cmp.Or(set.region, cfg.Region)
 	if cfg.Credentials == nil && !own.loopback {
-		return nil, errors.New("apigw: the configuration has no credentials")
+		return nil, errors.New("apigw: cfg has no Credentials")
 	}
 	if cfg.Region == "" && own.region == "" && !own.loopback {
-		return nil, fmt.Errorf("apigw: the configuration has no region, and endpoint %q names none", endpoint)
+		return nil, fmt.Errorf("apigw: endpoint %q does not name a region; set Region of cfg or use WithRegion", endpoint)
 	}
 	if cfg.Credentials == nil {
 		cfg.Credentials = aws.AnonymousCredentials{}
@@ -66,7 +68,7 @@ func NewSDK(cfg aws.Config, endpoint string, opts ...Option) (*SDKClient, error)
 	return &SDKClient{
 		sdk:        newSDK(cfg, httpClient, set.clock),
 		httpClient: httpClient,
-		lines:      newLines(set.concurrency),
+		queues:     newQueues(set.concurrency),
 		endpoint:   own,
 		region:     cmp.Or(cfg.Region, own.region),
 		timeout:    set.timeout,
@@ -75,12 +77,12 @@ func NewSDK(cfg aws.Config, endpoint string, opts ...Option) (*SDKClient, error)
 
 func newHTTPClient(set *settings) *http.Client {
 	c := &http.Client{
-		Transport: set.transport,
-		// A signed request must not go where it was not signed for.
+		Transport: set.roundTripper,
+		// A signed request must not go to an address for which it was not signed.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	if c.Transport == nil {
-		c.Transport = newTransport(set, newTLSConfig(set.tls))
+		c.Transport = newHTTPTransport(set, newTLSConfig(set.tls))
 	}
 	return c
 }
@@ -95,21 +97,21 @@ func newSDK(cfg aws.Config, httpClient *http.Client, clock func() time.Time) *ap
 	})
 }
 
-// observation is what was seen of the requests of one operation, of which the SDK may make several.
+// observation records the requests of one operation. The SDK may make several.
 type observation struct {
-	sight *sight
-	sent  atomic.Bool // a byte of one may have gone out
+	trace *connTrace
+	sent  atomic.Bool // a byte of a request may have gone out
 }
 
 type observationKey struct{}
 
-// observer is an HTTP client that looks at what goes through it.
+// observer is an HTTP client that records its requests in the observation of their context.
 type observer struct{ *http.Client }
 
 func (o observer) Do(r *http.Request) (*http.Response, error) {
 	resp, err := o.Client.Do(r)
 	if seen, ok := r.Context().Value(observationKey{}).(*observation); ok {
-		if err == nil || seen.sight.look().sent() {
+		if err == nil || seen.trace.result().sent() {
 			seen.sent.Store(true)
 		}
 	}
@@ -126,14 +128,14 @@ func (now signerAt) SignHTTP(
 	return v4.NewSigner().SignHTTP(ctx, c, r, payloadHash, service, region, now(), opts...)
 }
 
-// Post is as [Client.Post], but never sends a request twice: a connection to the gateway that had died while idle
-// makes a fault.
+// Post sends data to one connection, as [Client.Post] does. It never sends a request twice: it
+// fails if the connection to the gateway had died while idle.
 func (c *SDKClient) Post(ctx context.Context, to gatesock.Target, data []byte) error {
 	return c.post(ctx, to, data, c.timeout)
 }
 
-// Prepare returns a function that posts data as [SDKClient.Post] does. The timeout is as that of [Client.Prepare]. The
-// SDK hashes the data anew for each post.
+// Prepare returns a function that posts data as [SDKClient.Post] does, with a timeout as in
+// [Client.Prepare]. The SDK hashes data again for each post.
 func (c *SDKClient) Prepare(data []byte, timeout time.Duration) func(ctx context.Context, to gatesock.Target) error {
 	if timeout <= 0 {
 		timeout = c.timeout
@@ -157,7 +159,8 @@ func (c *SDKClient) post(ctx context.Context, to gatesock.Target, data []byte, t
 	})
 }
 
-// Info is as [Client.Info]. The SDK repeats the call on faults as the configuration says, within the timeout.
+// Info returns what the gateway knows about a connection, as [Client.Info] does. The SDK's retryer
+// may repeat the call, within the timeout.
 func (c *SDKClient) Info(ctx context.Context, of gatesock.Target) (gatesock.ConnectionInfo, error) {
 	var info gatesock.ConnectionInfo
 	err := c.do(ctx, "info of", of, c.timeout, func(ctx context.Context, at func(*api.Options)) error {
@@ -176,8 +179,8 @@ func (c *SDKClient) Info(ctx context.Context, of gatesock.Target) (gatesock.Conn
 	return info, err
 }
 
-// Disconnect is as [Client.Disconnect]. The SDK repeats the call on faults as the configuration says, within the
-// timeout.
+// Disconnect closes a connection, as [Client.Disconnect] does. The SDK's retryer may repeat the
+// call, within the timeout.
 func (c *SDKClient) Disconnect(ctx context.Context, from gatesock.Target) error {
 	return c.do(ctx, "disconnect", from, c.timeout, func(ctx context.Context, at func(*api.Options)) error {
 		_, err := c.sdk.DeleteConnection(ctx, &api.DeleteConnectionInput{ConnectionId: &from.ConnectionID}, at)
@@ -185,7 +188,8 @@ func (c *SDKClient) Disconnect(ctx context.Context, from gatesock.Target) error 
 	})
 }
 
-// CloseIdleConnections closes the connections to the gateway that no call is using. The client stays usable.
+// CloseIdleConnections closes the connections to the gateway that no call is using. The SDKClient
+// remains usable.
 func (c *SDKClient) CloseIdleConnections() {
 	if c.httpClient != nil {
 		c.httpClient.CloseIdleConnections()
@@ -215,25 +219,25 @@ func (c *SDKClient) do(
 	return nil
 }
 
-// attempt waits for its turn and runs an operation within its time.
-func (c *SDKClient) attempt(ctx context.Context, e *endpoint, timeout time.Duration, run operation) (f fault) {
-	turn, err := c.lines.enter(ctx, e)
+// attempt waits for its turn and runs an operation within its timeout.
+func (c *SDKClient) attempt(ctx context.Context, e *endpoint, timeout time.Duration, run operation) (f failure) {
+	turn, err := c.queues.enter(ctx, e)
 	if err != nil {
-		return fault{err: err}
+		return failure{err: err}
 	}
-	defer c.lines.leave(turn)
+	defer c.queues.leave(turn)
 	ctx, end := within(ctx, timeout)
-	defer func() { f.late = end() }()
-	seen := &observation{sight: newSight()}
-	ctx = context.WithValue(httptrace.WithClientTrace(ctx, &seen.sight.trace), observationKey{}, seen)
+	defer func() { f.timedOut = end() }()
+	seen := &observation{trace: newConnTrace()}
+	ctx = context.WithValue(httptrace.WithClientTrace(ctx, &seen.trace.hooks), observationKey{}, seen)
 	if err := run(ctx, c.to(e)); err != nil {
-		f = sdkFault(err)
+		f = sdkFailure(err)
 	}
 	f.sent = seen.sent.Load()
 	return f
 }
 
-// at returns the endpoint of a name, the client's own for an empty one.
+// at returns the endpoint of a name; an empty name is the client's own.
 func (c *SDKClient) at(name string) (endpoint, error) {
 	if name == "" {
 		return c.endpoint, nil
@@ -253,7 +257,7 @@ func (c *SDKClient) to(e *endpoint) func(*api.Options) {
 	}
 }
 
-// fixed resolves to one endpoint, whatever the configuration or the environment say about endpoints.
+// fixed resolves to one endpoint, whatever the configuration and the environment set.
 type fixed endpoint
 
 func (f fixed) ResolveEndpoint(context.Context, api.EndpointParameters) (smithyendpoints.Endpoint, error) {
@@ -263,16 +267,16 @@ func (f fixed) ResolveEndpoint(context.Context, api.EndpointParameters) (smithye
 // once keeps the SDK from repeating an operation.
 func once(o *api.Options) { o.Retryer = aws.NopRetryer{} }
 
-// sdkFault reads the status and the type of the answer that an error of the SDK is about. The SDK itself overlooks
-// the header's type if the body is no JSON.
-func sdkFault(err error) fault {
-	f := fault{err: err}
+// sdkFailure reads the status and the type of the answer behind an error of the SDK. The SDK itself
+// ignores the type in the header if the body is not JSON.
+func sdkFailure(err error) failure {
+	f := failure{err: err}
 	var answer *smithyhttp.ResponseError
 	if errors.As(err, &answer) && answer.Response != nil && answer.Response.Response != nil {
 		f.status = answer.HTTPStatusCode()
 		f.errorType = bareType(answer.Response.Header.Get("X-Amzn-ErrorType"))
 	}
-	// Of a body that is not JSON the SDK says only that.
+	// The SDK reports only that a body is not JSON. Add its text.
 	var unread *smithy.DeserializationError
 	if errors.As(err, &unread) {
 		if text := bodyText(unread.Snapshot); text != "" {

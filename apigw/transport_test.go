@@ -33,7 +33,7 @@ func countConns(t *testing.T, h http.Handler) (*httptest.Server, *atomic.Int64) 
 	return srv, &opened
 }
 
-// postMany sends posts from as many goroutines, and gives the first error.
+// postMany sends posts from as many goroutines, and returns the first error.
 func postMany(t *testing.T, c gatesock.Poster, goroutines, posts int) error {
 	t.Helper()
 	var (
@@ -99,8 +99,9 @@ func TestConnectionsAreReused(t *testing.T) {
 				} else {
 					require.ErrorIs(t, err, gatesock.ErrGone)
 				}
-				// A pool that is too small opens hundreds. Single ones are replaced on a busy machine: net/http gives a
-				// connection up if its writer has not reported within 50 ms of the answer.
+				// A pool that is too small opens hundreds. Single ones are replaced on a busy
+				// machine: net/http returns a connection up if its writer has not reported within 50
+				// ms of the answer.
 				most := map[string]int64{"direct": 64}[name]
 				require.LessOrEqual(t, opened.Load(), cmp.Or(most, 3*64), name)
 			}
@@ -108,7 +109,7 @@ func TestConnectionsAreReused(t *testing.T) {
 	}
 }
 
-// A client lives as long as the process, and its connections serve all broadcasts.
+// A client lives as long as the process. All broadcasts use its connections.
 func TestManyBroadcastsOpenNoMoreConnections(t *testing.T) {
 	t.Parallel()
 	srv, opened := countConns(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -153,7 +154,7 @@ func TestHTTP2IsUsedWhereOffered(t *testing.T) {
 	}
 }
 
-// A proxy is for net/http to talk to.
+// With a proxy, requests go over net/http.
 func TestProxyIsUsed(t *testing.T) {
 	t.Parallel()
 	var got string
@@ -162,28 +163,26 @@ func TestProxyIsUsed(t *testing.T) {
 	via, err := url.Parse(proxy.URL)
 	require.NoError(t, err)
 	client, err := New(credentials.NewStaticCredentialsProvider("AKID", "SECRET", ""), "http://ws.example.com/x",
-		WithRegion("eu-west-1"), option(func(s *settings) error {
-			s.proxy = http.ProxyURL(via)
-			return nil
-		}))
+		WithRegion("eu-west-1"), option(func(s *settings) { s.proxy = http.ProxyURL(via) }))
 	require.NoError(t, err)
 	t.Cleanup(client.CloseIdleConnections)
 	require.NoError(t, client.Post(t.Context(), gatesock.Target{ConnectionID: "AbC="}, []byte("x")))
 	require.Equal(t, "http://ws.example.com/x/@connections/AbC%3D", got)
 }
 
-// The roots are package x509's own, which other clients of the process share.
+// The roots are those of package x509, which other clients in the process share.
 func TestTLSConfig(t *testing.T) {
 	t.Parallel()
 	client, err := New(EnvironmentCredentials(), "https://ws.example.com", WithRegion("eu-west-1"))
 	require.NoError(t, err)
-	cfg := client.wires.http.transport.(*http.Transport).TLSClientConfig
+	cfg := client.transports.http.roundTripper.(*http.Transport).TLSClientConfig
 	require.Nil(t, cfg.RootCAs)
 	require.NotNil(t, cfg.ClientSessionCache)
-	require.Nil(t, client.wires.tls.RootCAs)
-	require.NotSame(t, cfg, client.wires.tls, "net/http changes its own")
-	// Otherwise a new connection's requests leave in several records, each of which is a write.
-	require.True(t, client.wires.tls.DynamicRecordSizingDisabled)
+	require.Nil(t, client.transports.tls.RootCAs)
+	require.NotSame(t, cfg, client.transports.tls, "net/http changes its own")
+	// Otherwise the first requests of a connection leave in several records, each in its own
+	// write.
+	require.True(t, client.transports.tls.DynamicRecordSizingDisabled)
 }
 
 // counted counts the writes on a connection.
@@ -197,7 +196,7 @@ func (c counted) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// Header and body leave in one write, which is one TLS record, and mostly one packet.
+// Header and body leave in one write, which is one TLS record and usually one packet.
 func TestOneWritePerPost(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -205,7 +204,9 @@ func TestOneWritePerPost(t *testing.T) {
 	}))
 	t.Cleanup(srv.Close)
 	var writes atomic.Int64
-	transport := newTransport(&settings{concurrency: 1, dial: newDialer().DialContext, handshake: handshakeTimeout}, nil)
+	transport := newHTTPTransport(&settings{
+		concurrency: 1, dial: newDialer().DialContext, handshake: handshakeTimeout,
+	}, nil)
 	dial := transport.DialContext
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)

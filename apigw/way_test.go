@@ -24,7 +24,7 @@ func keys() aws.CredentialsProvider {
 	return credentials.NewStaticCredentialsProvider("AKID", "SECRET", "TOKEN")
 }
 
-// client is what both clients can do.
+// client has the methods of both clients.
 type client interface {
 	gatesock.Preparer
 	Info(ctx context.Context, of gatesock.Target) (gatesock.ConnectionInfo, error)
@@ -32,7 +32,7 @@ type client interface {
 	CloseIdleConnections()
 }
 
-// way is one of the ways to the gateway, all of which pass the same tests.
+// way is a client with one of its transports. All pass the same tests.
 type way struct {
 	name string
 	// http2: the server offers it.
@@ -70,7 +70,7 @@ func everyWay(t *testing.T, test func(t *testing.T, w way)) {
 	}
 }
 
-// serve starts a gateway over TLS and gives a client to it, with the stage dev.
+// serve starts a gateway over TLS and returns a client to it, with the stage dev.
 func (w way) serve(t *testing.T, h http.HandlerFunc, opts ...apigw.Option) client {
 	t.Helper()
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -83,7 +83,7 @@ func (w way) serve(t *testing.T, h http.HandlerFunc, opts ...apigw.Option) clien
 	return w.start(t, srv, opts...)
 }
 
-// start starts a server that was made for this way, and gives a client to it.
+// start starts a server that was made for this way, and returns a client to it.
 func (w way) start(t *testing.T, srv *httptest.Server, opts ...apigw.Option) client {
 	t.Helper()
 	srv.EnableHTTP2 = w.http2
@@ -100,14 +100,14 @@ func (w way) client(t *testing.T, endpoint string, cfg *tls.Config, opts ...apig
 	return c
 }
 
-// trust takes the server's own certificate for an authority.
+// trust returns a configuration that trusts the server's certificate.
 func trust(srv *httptest.Server) *tls.Config {
 	roots := x509.NewCertPool()
 	roots.AddCert(srv.Certificate())
 	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 }
 
-// plain starts a gateway without TLS and gives a direct client to it.
+// plain starts a gateway without TLS and returns a direct client to it.
 func plain(t *testing.T, h http.HandlerFunc, opts ...apigw.Option) *apigw.Client {
 	t.Helper()
 	srv := httptest.NewServer(h)

@@ -11,13 +11,15 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
+// The errors of an [Authenticator]. Wrap them in a text that describes what is wrong: it is logged,
+// and the client does not learn it.
 var (
-	// ErrUnauthenticated says that a credential is missing or no good: the handshake is refused with 401. What it is
-	// wrapped in is logged, and the client does not learn it.
+	// ErrUnauthenticated means that a credential is missing or invalid: 401.
 	ErrUnauthenticated = errors.New("authz: not authenticated")
-	// ErrNoCredential is an [ErrUnauthenticated]: there is no credential of the kind that an [Authenticator] knows.
+	// ErrNoCredential is the ErrUnauthenticated of a handshake that has no credential of the kind
+	// that an Authenticator checks. [Any] goes on to the next one.
 	ErrNoCredential = fmt.Errorf("%w: no credential", ErrUnauthenticated)
-	// ErrForbidden says that somebody who is known may not connect: the handshake is refused with 403.
+	// ErrForbidden means that the client is known and may not connect: 403.
 	ErrForbidden = errors.New("authz: forbidden")
 )
 
@@ -26,30 +28,31 @@ type Handshake struct {
 	ConnectionID string
 	// RouteKey is "$connect".
 	RouteKey string
-	// APIID, Stage and DomainName say which API it is for, as in [gatesock.Request].
+	// APIID, Stage and DomainName name the API that the client connects to, as in [gatesock.Request].
 	APIID, Stage, DomainName string
-	// Time is when the gateway took it, in UTC.
+	// Time is when API Gateway received the handshake, in UTC.
 	Time time.Time
-	// Header and Query are those of the HTTP request; Header has canonical keys.
+	// Header and Query are those of the HTTP request. The keys of Header are canonical.
 	Header http.Header
 	Query  url.Values
-	// StageVariables are those of the stage; nil without any.
+	// StageVariables are the variables of the stage; nil if it has none.
 	StageVariables map[string]string
-	// Identity is what the gateway knows about the client by itself.
+	// Identity is what API Gateway itself knows about the client.
 	Identity gatesock.Identity
 }
 
-// Authenticator finds out who connects. It is safe for concurrent use.
+// Authenticator decides about a handshake. It is safe for concurrent use.
 type Authenticator interface {
-	// Authenticate returns the principal. An error that is an [ErrUnauthenticated] refuses the handshake with 401, an
-	// [ErrForbidden] with 403, a [gatesock.Error] with its code's status where there is no authorizer. All others are
-	// faults of ours: 500.
+	// Authenticate returns the principal of a handshake. An [ErrUnauthenticated] refuses it with 401,
+	// an [ErrForbidden] with 403. Without an authorizer a [gatesock.Error] refuses it with the status
+	// of its code. Any other error is internal: 500.
 	//
-	// An Authenticator that only decides, such as [Origins], returns a Principal without ID.
+	// An Authenticator that does not identify the client, such as [Origins], returns a Principal
+	// without an ID.
 	Authenticate(ctx context.Context, h *Handshake) (Principal, error)
 }
 
-// AuthenticatorFunc is a function that is an [Authenticator].
+// AuthenticatorFunc is an [Authenticator] that is a function.
 type AuthenticatorFunc func(ctx context.Context, h *Handshake) (Principal, error)
 
 // Authenticate calls f.
@@ -57,15 +60,15 @@ func (f AuthenticatorFunc) Authenticate(ctx context.Context, h *Handshake) (Prin
 	return f(ctx, h)
 }
 
-// Verifier verifies a token by itself, wherever it came from: package authz/jwtauth has one for JWT, package authz/apikey one
-// for API keys. It is safe for concurrent use.
+// Verifier verifies a token, regardless of where in the handshake it was. Package authz/jwtauth has
+// one for JWTs, and package authz/apikey one for API keys. It is safe for concurrent use.
 type Verifier interface {
-	// Verify returns the token's principal. Errors are as those of [Authenticator]; a token that is not of the Verifier's
-	// kind at all is an [ErrNoCredential].
+	// Verify returns the principal of a token. Its errors are those of [Authenticator]. A token of
+	// another kind than the Verifier's is an [ErrNoCredential].
 	Verify(ctx context.Context, token string) (Principal, error)
 }
 
-// VerifierFunc is a function that is a [Verifier].
+// VerifierFunc is a [Verifier] that is a function.
 type VerifierFunc func(ctx context.Context, token string) (Principal, error)
 
 // Verify calls f.
@@ -73,20 +76,22 @@ func (f VerifierFunc) Verify(ctx context.Context, token string) (Principal, erro
 	return f(ctx, token)
 }
 
-// PrefixIDs returns a Verifier of the same tokens whose principals have the prefix before their ids. All authenticators of
-// an API share one namespace: without prefixes the user "7" of an identity provider and the owner "7" of an API key are one
-// principal, with one conn.UserGroup, one limit and each other's messages. Give the same Verifier to [Bearer] and to
-// [CredentialExpiry]. It panics if the prefix is empty or v is nil.
+// PrefixIDs returns a Verifier of the same tokens that puts a prefix before the ids of their
+// principals. All authenticators of an API share one namespace: without prefixes, the user "7" of
+// an identity provider and the owner "7" of an API key are the same principal. They share a
+// conn.UserGroup, receive each other's messages, and use up each other's limits.
 //
 //	authz.Any(
 //		authz.Bearer(authz.PrefixIDs("user:", tokens)),
 //		authz.Bearer(authz.PrefixIDs("key:", keys), authz.Header("X-Api-Key")),
 //	)
 //
-// Where one of several has no prefix, its ids must not begin with that of another.
+// If one of several verifiers has no prefix, its ids must not begin with the prefix of another.
+// Give the Verifier that PrefixIDs returns to [WithRenewals] too. It panics if the prefix is empty
+// or v is nil.
 func PrefixIDs(prefix string, v Verifier) Verifier {
 	if prefix == "" || v == nil {
-		panic("authz: PrefixIDs without a prefix or with a nil Verifier")
+		panic("authz: PrefixIDs: the prefix must not be empty, and the Verifier must not be nil")
 	}
 	return VerifierFunc(func(ctx context.Context, token string) (Principal, error) {
 		p, err := v.Verify(ctx, token)
@@ -97,8 +102,10 @@ func PrefixIDs(prefix string, v Verifier) Verifier {
 	})
 }
 
-// All asks the authenticators in order. Each must agree, and those that name a principal must name the same one; its
-// scopes and roles are those of all together, and it expires with the first. It panics without any.
+// All returns an Authenticator that asks several in order. A handshake needs the consent of each.
+// Those that return a principal must return the same ID. The result has the scopes, roles and
+// attributes of all, and expires with the first of them. It panics without an Authenticator, and if
+// one is nil.
 func All(authenticators ...Authenticator) Authenticator {
 	checkAuthenticators("All", authenticators)
 	return AuthenticatorFunc(func(ctx context.Context, h *Handshake) (Principal, error) {
@@ -116,9 +123,11 @@ func All(authenticators ...Authenticator) Authenticator {
 	})
 }
 
-// Any asks the authenticators in order, up to the first whose kind of credential is there: what that one says is final. It
-// goes on only after an [ErrNoCredential], so that a bad token is not made good by another way in. The same id from two of
-// them is the same principal; see [PrefixIDs]. It panics without any.
+// Any returns an Authenticator that asks several in order, up to the first for whose kind of
+// credential the handshake has one, which decides alone. It goes on to the next only after an
+// [ErrNoCredential], so that an invalid token can't be made up for by another credential. The same
+// ID from two of them is the same principal; see [PrefixIDs]. It panics without an Authenticator,
+// and if one is nil.
 func Any(authenticators ...Authenticator) Authenticator {
 	checkAuthenticators("Any", authenticators)
 	return AuthenticatorFunc(func(ctx context.Context, h *Handshake) (Principal, error) {
@@ -134,11 +143,11 @@ func Any(authenticators ...Authenticator) Authenticator {
 
 func checkAuthenticators(function string, authenticators []Authenticator) {
 	if len(authenticators) == 0 {
-		panic("authz: " + function + " without an Authenticator")
+		panic("authz: " + function + " needs at least one Authenticator")
 	}
 	for i, a := range authenticators {
 		if a == nil {
-			panic(fmt.Sprintf("authz: %s: Authenticator %d is nil", function, i))
+			panic(fmt.Sprintf("authz: %s: Authenticator %d must not be nil", function, i))
 		}
 	}
 }

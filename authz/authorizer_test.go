@@ -21,7 +21,8 @@ import (
 
 const arn = "arn:aws:execute-api:us-east-1:123456789012:abcdef123/default/$connect"
 
-// documented is the event of the AWS Developer Guide ("Create an API Gateway Lambda REQUEST authorizer function").
+// documented is the event of the AWS Developer Guide ("Create an API Gateway Lambda REQUEST
+// authorizer function").
 const documented = `{"type":"REQUEST","methodArn":"` + arn + `",
  "headers":{"Connection":"upgrade","content-length":"0","HeaderAuth1":"headerValue1","Host":"abcdef123.execute-api.us-east-1.amazonaws.com","Origin":"https://app.example.com","Upgrade":"websocket"},
  "multiValueHeaders":{"Connection":["upgrade"],"HeaderAuth1":["headerValue1","headerValue2"]},
@@ -29,7 +30,7 @@ const documented = `{"type":"REQUEST","methodArn":"` + arn + `",
  "stageVariables":{"StageVar1":"stageValue1"},
  "requestContext":{"routeKey":"$connect","eventType":"CONNECT","extendedRequestId":"x","requestTime":"19/Jan/2023:21:13:26 +0000","messageDirection":"IN","stage":"default","connectedAt":1674162806344,"requestTimeEpoch":1674162806345,"identity":{"sourceIp":"192.0.2.1"},"requestId":"r","domainName":"abcdef123.execute-api.us-east-1.amazonaws.com","connectionId":"c0nn=","apiId":"abcdef123"}}`
 
-// ask invokes an authorizer, and gives its log.
+// ask invokes an authorizer, and returns its log too.
 func ask(t *testing.T, a Authenticator, payload string) (out []byte, log string, err error) {
 	t.Helper()
 	var text bytes.Buffer
@@ -69,7 +70,9 @@ func TestAuthorizerAllows(t *testing.T) {
 
 func TestAuthorizerRefuses(t *testing.T) {
 	t.Parallel()
-	big := map[string]string{"small": "x", "big": strings.Repeat("y", MaxAuthorizerResult)}
+	panics := AuthenticatorFunc(func(context.Context, *Handshake) (Principal, error) { panic("bug") })
+	forbids := AuthenticatorFunc(func(context.Context, *Handshake) (Principal, error) { panic(ErrForbidden) })
+	big := map[string]string{"small": "x", "big": strings.Repeat("y", maxAuthorizerResult)}
 	for _, c := range []struct {
 		name   string
 		a      Authenticator
@@ -84,9 +87,10 @@ func TestAuthorizerRefuses(t *testing.T) {
 		{"a code of 401", says(Principal{}, gatesock.Errorf(gatesock.CodeUnauthenticated, "who?")), "Unauthorized", nil},
 		{"a code of 503", says(Principal{}, gatesock.Errorf(gatesock.CodeUnavailable, "later")), errFault.Error(), []string{"ERROR", "later"}},
 		{"a fault", says(Principal{}, errors.New("the database is down")), errFault.Error(), []string{"ERROR", "500", "the database is down"}},
-		{"a panic", AuthenticatorFunc(func(context.Context, *Handshake) (Principal, error) { panic("bug") }), errFault.Error(), []string{"panic while authenticating: bug"}},
+		{"a panic", panics, errFault.Error(), []string{"panic while authenticating: bug"}},
+		{"a panic with an error", forbids, errFault.Error(), []string{"ERROR", "panic while authenticating: authz: forbidden"}},
 		{"too large", says(Principal{ID: "u", Attributes: big}, nil), errFault.Error(), []string{`largest part is \"big\" with 8192`, "8192; "}},
-		{"not sayable", says(Principal{ID: "u", Scopes: []string{"a b"}}, nil), errFault.Error(), []string{`scope \"a b\"`}},
+		{"a scope with a space", says(Principal{ID: "u", Scopes: []string{"a b"}}, nil), errFault.Error(), []string{`scope \"a b\"`}},
 	} {
 		out, log, err := ask(t, c.a, documented)
 		if c.answer == "Deny" {
@@ -104,21 +108,21 @@ func TestAuthorizerRefuses(t *testing.T) {
 	}
 }
 
-// The largest answer that the gateway takes is given.
+// An answer of exactly the limit is returned.
 func TestLargestContext(t *testing.T) {
 	t.Parallel()
 	p := Principal{ID: "u", Attributes: map[string]string{"x": ""}}
 	out, _, err := ask(t, says(p, nil), documented)
 	require.NoError(t, err)
 	for extra, ok := range map[int]bool{0: true, 1: false} {
-		p.Attributes["x"] = strings.Repeat("y", MaxAuthorizerResult-len(out)+extra)
+		p.Attributes["x"] = strings.Repeat("y", maxAuthorizerResult-len(out)+extra)
 		got, _, err := ask(t, says(p, nil), documented)
 		require.Equal(t, ok, err == nil)
-		require.Equal(t, ok, len(got) == MaxAuthorizerResult)
+		require.Equal(t, ok, len(got) == maxAuthorizerResult)
 	}
 }
 
-// TestUnusualAuthorizerEvents: what no decision depends on costs nobody the connection.
+// A malformed member that no decision depends on does not refuse a connection.
 func TestUnusualAuthorizerEvents(t *testing.T) {
 	t.Parallel()
 	var seen *Handshake
@@ -171,22 +175,23 @@ func TestNotAnAuthorizersEvent(t *testing.T) {
 	} {
 		_, log, err := ask(t, says(Principal{ID: "u"}, nil), payload)
 		require.ErrorIs(t, err, errFault, payload)
-		require.Contains(t, log, "not an event of an authorizer")
+		require.Contains(t, log, "the event is not one of an authorizer")
 	}
 	require.Panics(t, func() { NewAuthorizer(nil) })
 	require.Panics(t, func() { WithLogger(nil) })
 }
 
-// A mux knows the event for what it is.
+// A mux recognizes the event of an authorizer.
 func TestAuthorizerInAMux(t *testing.T) {
 	t.Parallel()
-	mux := eventmux.New(eventmux.WebSocket(gatesock.New()), eventmux.Authorizer(NewAuthorizer(says(Principal{ID: "ann"}, nil))))
+	authorizer := NewAuthorizer(says(Principal{ID: "ann"}, nil))
+	mux := eventmux.New(eventmux.WebSocket(gatesock.New()), eventmux.Authorizer(authorizer))
 	out, err := mux.Invoke(t.Context(), []byte(documented))
 	require.NoError(t, err)
 	require.Contains(t, string(out), `"principalId":"ann"`)
 }
 
-// No bytes make it panic, and none make it say anything but that it failed or is asked for a principal.
+// For any bytes it does not panic, and returns an answer or one of its two errors.
 func FuzzAuthorizer(f *testing.F) {
 	f.Add([]byte(documented))
 	f.Add([]byte(`{"type":"REQUEST","methodArn":"x","headers":{"a":"b"},"requestContext":{"routeKey":"$connect","connectionId":"c"}}`))
@@ -200,6 +205,6 @@ func FuzzAuthorizer(f *testing.F) {
 		}
 		var got answer
 		require.NoError(t, json.Unmarshal(out, &got))
-		require.LessOrEqual(t, len(out), MaxAuthorizerResult)
+		require.LessOrEqual(t, len(out), maxAuthorizerResult)
 	})
 }

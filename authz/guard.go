@@ -8,19 +8,16 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// GuardFunc decides if a principal may have a message handled. An error that is not a [gatesock.Error] answers it with
-// [gatesock.CodeInternal].
-type GuardFunc func(ctx context.Context, req *gatesock.Request, p Principal) error
-
-// RequireScopes is a guard for a route: the principal has to have all of the scopes. Otherwise the client gets
-// [gatesock.CodePermissionDenied] with a message that names those that are missing; and [gatesock.CodeUnauthenticated] if the event
-// has no principal.
+// RequireScopes guards a route: the principal needs all of the scopes.
 //
 //	gatesock.Handle(r, "say", say, authz.RequireScopes("chat:write"))
 //
-// It panics without a scope, and if one is empty; [RequirePrincipal] takes everybody who is known.
+// A message of a principal without them is answered with [gatesock.CodePermissionDenied] and a text
+// that names the missing scopes; a message without a principal, with
+// [gatesock.CodeUnauthenticated]. It panics without a scope, and if one is empty or contains a
+// space. [RequirePrincipal] allows any principal.
 func RequireScopes(scopes ...string) gatesock.RouteOption {
-	mustHaveAll("Require", scopes)
+	mustHaveAll("RequireScopes", "scope", scopes)
 	return guard("scope "+strings.Join(scopes, " "), func(_ context.Context, _ *gatesock.Request, p Principal) error {
 		var missing []string
 		for _, s := range scopes {
@@ -28,16 +25,21 @@ func RequireScopes(scopes ...string) gatesock.RouteOption {
 				missing = append(missing, s)
 			}
 		}
-		if len(missing) == 0 {
+		switch len(missing) {
+		case 0:
 			return nil
+		case 1:
+			return gatesock.Errorf(gatesock.CodePermissionDenied, "the scope %s is missing", missing[0])
+		default:
+			return gatesock.Errorf(gatesock.CodePermissionDenied, "the scopes %s are missing", strings.Join(missing, ", "))
 		}
-		return gatesock.Errorf(gatesock.CodePermissionDenied, "the scope %s is missing", strings.Join(missing, ", "))
 	})
 }
 
-// RequireRole is a guard for a route: the principal has to have one of the roles. It is otherwise like [RequireScopes].
+// RequireRole guards a route: the principal needs one of the roles. It refuses and panics as
+// [RequireScopes] does.
 func RequireRole(roles ...string) gatesock.RouteOption {
-	mustHaveAll("RequireRole", roles)
+	mustHaveAll("RequireRole", "role", roles)
 	return guard("role "+strings.Join(roles, "|"), func(_ context.Context, _ *gatesock.Request, p Principal) error {
 		for _, r := range roles {
 			if p.HasRole(r) {
@@ -48,33 +50,37 @@ func RequireRole(roles ...string) gatesock.RouteOption {
 	})
 }
 
-// RequirePrincipal is a guard for a route that everybody may use who is known.
+// RequirePrincipal guards a route: it allows any principal.
 func RequirePrincipal() gatesock.RouteOption {
 	return guard("principal", func(context.Context, *gatesock.Request, Principal) error { return nil })
 }
 
-// RequireFunc is a guard of your own. The name says in [gatesock.Route] what it asks for. It panics if g is nil or the name
-// is empty.
-func RequireFunc(name string, g GuardFunc) gatesock.RouteOption {
-	if name == "" || g == nil {
-		panic("authz: RequireFunc without a name or with a nil Guard")
+// RequireFunc guards a route with a function of your own, which returns nil to allow a message. An
+// error that is not a [gatesock.Error] is answered with [gatesock.CodeInternal]. The name describes
+// in [gatesock.Route] what the guard asks for. It panics if allow is nil or the name is empty.
+func RequireFunc(
+	name string, allow func(ctx context.Context, req *gatesock.Request, p Principal) error,
+) gatesock.RouteOption {
+	if name == "" || allow == nil {
+		panic("authz: RequireFunc: the name must not be empty, and the function must not be nil")
 	}
-	return guard(name, g)
+	return guard(name, allow)
 }
 
-// AllowAnyone says of a route that anybody may use it, where [gatesock.DenyByDefault] wants something said.
+// AllowAnyone marks a route as open to everyone. [gatesock.DenyByDefault] asks for such a mark on
+// each route that has no guard.
 func AllowAnyone() gatesock.RouteOption {
 	return gatesock.WithGuard("public", func(next gatesock.HandlerFunc) gatesock.HandlerFunc { return next })
 }
 
-func guard(name string, g GuardFunc) gatesock.RouteOption {
+func guard(name string, allow func(context.Context, *gatesock.Request, Principal) error) gatesock.RouteOption {
 	return gatesock.WithGuard(name, func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
 		return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 			p, ok := PrincipalFrom(req)
 			if !ok {
 				return nil, gatesock.Errorf(gatesock.CodeUnauthenticated, "the connection is not authenticated")
 			}
-			if err := g(ctx, req, p); err != nil {
+			if err := allow(ctx, req, p); err != nil {
 				return nil, err
 			}
 			return next(ctx, req)
@@ -82,13 +88,13 @@ func guard(name string, g GuardFunc) gatesock.RouteOption {
 	})
 }
 
-func mustHaveAll(function string, words []string) {
+func mustHaveAll(function, kind string, words []string) {
 	if len(words) == 0 {
-		panic("authz: " + function + " with nothing")
+		panic(fmt.Sprintf("authz: %s needs at least one %s", function, kind))
 	}
 	for i, w := range words {
 		if len(strings.Fields(w)) != 1 || strings.TrimSpace(w) != w {
-			panic(fmt.Sprintf("authz: %s: %d is %q, which is no word", function, i, w))
+			panic(fmt.Sprintf("authz: %s: %s %d: %q is empty or contains spaces", function, kind, i, w))
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// What a client sends makes no long log lines: neither its origin nor what an error repeats of a token.
+// Clients cannot cause long log lines, neither by an origin nor by a token that an error repeats.
 func TestLogsAreShort(t *testing.T) {
 	t.Parallel()
 	long := "https://" + strings.Repeat("€", 3000) + ".example.com"
@@ -44,14 +44,17 @@ func TestLogsAreShort(t *testing.T) {
 		require.Error(t, err)
 		require.Less(t, len(err.Error()), c.most+2000, "what the Router logs")
 
-		e := &CredentialExpiry{Renewals: new(MemoryRenewals), Verifier: VerifierFunc(func(context.Context, string) (Principal, error) {
-			return Principal{}, fmt.Errorf("%w: %s", ErrUnauthenticated, long)
-		})}
+		e := NewCredentialExpiry(WithRenewals(NewMemoryRenewals(),
+			VerifierFunc(func(context.Context, string) (Principal, error) {
+				return Principal{}, fmt.Errorf("%w: %s", ErrUnauthenticated, long)
+			})))
+		e.used.Store(true)
 		_, err = e.renew(t.Context(), &gatesock.Request{}, renewal{Token: "x"})
+		require.Equal(t, gatesock.CodeUnauthenticated, gatesock.CodeOf(err))
 		require.Less(t, len(err.Error()), 2000, "what the Router logs of a renewal")
 
 		log.Reset()
-		tickets := &Tickets{Store: new(MemoryTickets), Logger: logger}
+		tickets := NewTickets(NewMemoryTickets(), WithLogger(logger))
 		r := httptest.NewRequestWithContext(t.Context(), "POST", "/ticket", nil)
 		r.Header.Set("Origin", long)
 		tickets.Handler(func(r *http.Request) (Principal, error) {

@@ -4,38 +4,44 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 )
 
-// OriginPolicy says which origins pages may connect from. It is an [Authenticator], and guards [Tickets.Handler] too. See
-// [Origins], [ParseOrigins] and [DangerouslyAllowAnyOrigin].
+// OriginPolicy decides from which origins pages may connect. It is an [Authenticator] for
+// handshakes, and [WithOrigins] makes it guard [Tickets.Handler]. See [Origins], [ParseOrigins] and
+// [DangerouslyAllowAnyOrigin].
 type OriginPolicy struct {
 	allowed []origin
 	any     bool
 }
 
-// Origins lets only pages of certain origins connect. A browser sends the origin of the page with every handshake, and cookies
-// to whoever asks: without this check any page that a user visits can open a connection as that user (cross-site WebSocket
+// Origins returns a policy that lets only pages of these origins connect. Browsers send the origin
+// of the page with every handshake, and the user's cookies with handshakes of any page: without
+// this check, each page that a user visits can open a connection as that user (cross-site WebSocket
 // hijacking; OWASP WebSocket Security Cheat Sheet).
 //
-// It only decides, and is used beside what names the principal:
+// It does not authenticate. Use it together with an Authenticator that does:
 //
 //	authz.All(authz.Origins("https://app.example.com"), authz.Bearer(sessions, authz.Cookie("session")))
 //
-// An origin is a scheme, a host and a port, which is the scheme's own if it is left out; all three must be the same. The first
-// label of a pattern's host may be "*", for one label or more: "https://*.example.com" takes https://a.example.com and
-// https://a.b.example.com, not https://example.com, nor https://evil-example.com or https://example.com.evil.test. The
-// origins "null", of sandboxed pages and files, and "file://", of pages in Electron and Cordova, are taken only if they are
-// named: any file that a user opens may have them.
+// It panics without a pattern and if one is malformed. [ParseOrigins] is for patterns from outside
+// the program.
 //
-// A handshake without an Origin is not of a browser, and is taken: what cannot lend out a user's cookies cannot hijack them.
+// # Patterns
 //
-// Origins panics without a pattern, and on one that is malformed. It is for patterns in the program; [ParseOrigins] is for those
-// of its environment.
+// An origin is a scheme, a host and a port, which defaults to the port of the scheme. All three
+// must be equal. The first label of a pattern's host may be "*", which stands for one label or
+// more: "https://*.example.com" allows https://a.example.com and https://a.b.example.com, but not
+// https://example.com, https://evil-example.com or https://example.com.evil.test.
+//
+// "null", the origin of sandboxed pages and files, and "file://", of pages in Electron and Cordova,
+// are allowed only if they are named. Any file that a user opens may have these origins.
+//
+// A handshake without an Origin is not from a browser, and passes: a client that can't use a user's
+// cookies can't hijack them.
 func Origins(patterns ...string) *OriginPolicy {
 	p, err := ParseOrigins(patterns...)
 	if err != nil {
@@ -44,35 +50,34 @@ func Origins(patterns ...string) *OriginPolicy {
 	return p
 }
 
-// ParseOrigins is [Origins] with an error in place of a panic, for patterns from the program's environment. Spaces around a
-// pattern do not count, and an empty one is an error.
+// ParseOrigins is [Origins] for patterns from the program's environment: it returns an error where
+// Origins panics. Spaces around a pattern are ignored. An empty pattern is an error.
 func ParseOrigins(patterns ...string) (*OriginPolicy, error) {
 	if len(patterns) == 0 {
-		return nil, errors.New("authz: Origins without an origin")
+		return nil, errors.New("authz: origins: there is no pattern; name at least one origin")
 	}
 	policy := &OriginPolicy{allowed: make([]origin, len(patterns))}
 	for i, p := range patterns {
 		o, err := parseOrigin(strings.TrimSpace(p))
 		if err != nil {
-			return nil, fmt.Errorf("authz: Origins: %q: %w", p, err)
+			return nil, fmt.Errorf("authz: origins: %q: %w", p, err)
 		}
 		policy.allowed[i] = o
 	}
 	return policy, nil
 }
 
-// DangerouslyAllowAnyOrigin stands where [Origins] does, for development: it lets pages of all origins connect, and fetch
-// tickets with the cookies of whoever visits them, and says so in the log, as a warning, when it is made. A nil logger is
-// [slog.Default].
-func DangerouslyAllowAnyOrigin(l *slog.Logger) *OriginPolicy {
-	if l == nil {
-		l = slog.Default()
-	}
-	l.Warn("authz: pages of any origin may connect; this is for development only")
+// DangerouslyAllowAnyOrigin returns a policy for development that lets pages of all origins
+// connect, and fetch tickets with the cookies of any user who visits them. It logs a warning when
+// it is called. It takes the option [WithLogger].
+func DangerouslyAllowAnyOrigin(opts ...Option) *OriginPolicy {
+	s := newSettings("DangerouslyAllowAnyOrigin", opts, "WithLogger")
+	s.logger().Warn("authz: pages of any origin may connect; use this for development only")
 	return &OriginPolicy{any: true}
 }
 
-// Authenticate refuses a handshake of another origin with [ErrForbidden]. It names no principal.
+// Authenticate refuses a handshake of another origin with [ErrForbidden]. It returns a principal
+// without an ID.
 func (p *OriginPolicy) Authenticate(_ context.Context, h *Handshake) (Principal, error) {
 	return Principal{}, p.check(h.Header.Values("Origin"))
 }
@@ -95,10 +100,10 @@ func (p *OriginPolicy) check(all []string) error {
 	return nil
 }
 
-// origin is where a page comes from (RFC 6454), or a pattern.
+// origin is the origin of a page (RFC 6454), or a pattern for origins.
 type origin struct {
 	scheme, host, port string
-	wildcard           bool // host is what follows the first label
+	wildcard           bool // host is the part after the first label
 }
 
 func (a origin) takes(o origin) bool {
@@ -112,25 +117,25 @@ func (a origin) takes(o origin) bool {
 	return ok && label != ""
 }
 
-// parseOrigin reads what RFC 6454 §6.2 calls the serialization of an origin, which has nothing but these parts.
+// parseOrigin parses the serialization of an origin (RFC 6454 §6.2), which has no other parts.
 func parseOrigin(s string) (origin, error) {
 	if s == "null" || s == "file://" {
 		return origin{scheme: s}, nil
 	}
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok || scheme == "" {
-		return origin{}, fmt.Errorf("it has no scheme, as in https://example.com")
+		return origin{}, errors.New("no scheme; want scheme, host and port, as in https://example.com")
 	}
 	u, err := url.Parse(s)
 	if err != nil {
-		return origin{}, fmt.Errorf("it is no URL")
+		return origin{}, errors.New("malformed URL")
 	}
 	if u.Host != rest || u.User != nil || u.Hostname() == "" {
-		return origin{}, fmt.Errorf("it has more than a scheme, a host and a port")
+		return origin{}, errors.New("want a scheme, a host and a port, and nothing else")
 	}
 	o := origin{scheme: strings.ToLower(scheme), host: strings.ToLower(u.Hostname()), port: u.Port()}
 	if strings.HasSuffix(rest, ":") {
-		return origin{}, fmt.Errorf("its port is empty")
+		return origin{}, errors.New("empty port")
 	}
 	if o.port == "" {
 		o.port = map[string]string{"http": "80", "https": "443"}[o.scheme]
@@ -147,7 +152,7 @@ func parseOrigin(s string) (origin, error) {
 func checkHost(host string) error {
 	for label := range strings.SplitSeq(host, ".") {
 		if label == "" || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
-			return fmt.Errorf("its host %q is not a name of letters, digits and -; others are written in punycode", host)
+			return fmt.Errorf("host %q: want letters, digits and hyphens, and punycode for other characters", host)
 		}
 	}
 	return nil

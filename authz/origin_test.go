@@ -57,7 +57,7 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-// Patterns from the environment are no reason to panic.
+// Malformed patterns from the environment are errors, not panics.
 func TestParseOrigins(t *testing.T) {
 	t.Parallel()
 	for _, bad := range [][]string{nil, {""}, {"https://a.test", ""}, {"example.com"}, {"https://a.test/x"}, {"file:///"}} {
@@ -100,13 +100,13 @@ func TestOriginPatternsRefused(t *testing.T) {
 func TestAnyOriginIsLogged(t *testing.T) {
 	t.Parallel()
 	var text bytes.Buffer
-	check := DangerouslyAllowAnyOrigin(slog.New(slog.NewTextHandler(&text, nil)))
+	check := DangerouslyAllowAnyOrigin(WithLogger(slog.New(slog.NewTextHandler(&text, nil))))
 	require.Contains(t, text.String(), "level=WARN msg=\"authz: pages of any origin may connect")
 	_, err := check.Authenticate(t.Context(), from("https://evil.test"))
 	require.NoError(t, err)
 }
 
-// Whatever is taken for a subdomain ends as one does, and has nothing else in it.
+// An origin that the wildcard accepts is a subdomain and nothing else.
 func FuzzOrigin(f *testing.F) {
 	for _, s := range []string{"https://a.example.com", "https://a.example.com:443", "https://example.com@evil.test", "null", "https://[::1]"} {
 		f.Add(s)

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -11,13 +12,13 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// A principal comes out of an event as it went into the authorizer's context.
+// A principal survives the way through an authorizer's context and an event.
 func TestPrincipalTravels(t *testing.T) {
 	t.Parallel()
 	word := rapid.StringMatching(`[!-~äöü]{1,8}`)
 	rapid.Check(t, func(t *rapid.T) {
 		p := Principal{
-			ID:         rapid.StringN(1, 20, -1).Filter(func(s string) bool { return strings.ToValidUTF8(s, "") == s }).Draw(t, "id"),
+			ID:         rapid.StringN(1, 20, -1).Filter(utf8.ValidString).Draw(t, "id"),
 			Scopes:     rapid.SliceOfN(word, 0, 4).Draw(t, "scopes"),
 			Roles:      rapid.SliceOfN(word, 0, 4).Draw(t, "roles"),
 			Attributes: rapid.MapOfN(rapid.StringMatching(`[A-Za-z0-9_.-]{1,8}`), rapid.String(), 1, 4).Draw(t, "attributes"),
@@ -75,14 +76,21 @@ func TestMerge(t *testing.T) {
 	early, late := time.Unix(1, 0), time.Unix(2, 0)
 	p, err := merge(
 		Principal{ID: "u", Scopes: []string{"b", "a"}, Attributes: map[string]string{"x": "1"}, ExpiresAt: late},
-		Principal{ID: "u", Scopes: []string{"c", "a"}, Roles: []string{"r"}, Attributes: map[string]string{"x": "2", "y": "3"}, ExpiresAt: early, UsageKey: "k"},
+		Principal{
+			ID: "u", Scopes: []string{"c", "a"}, Roles: []string{"r"}, Attributes: map[string]string{"x": "2", "y": "3"},
+			ExpiresAt: early, UsageKey: "k",
+		},
 	)
 	require.NoError(t, err)
 	require.Equal(t, Principal{
-		ID: "u", Scopes: []string{"a", "b", "c"}, Roles: []string{"r"}, Attributes: map[string]string{"x": "1", "y": "3"}, ExpiresAt: early, UsageKey: "k",
+		ID: "u", Scopes: []string{"a", "b", "c"}, Roles: []string{"r"}, Attributes: map[string]string{"x": "1", "y": "3"},
+		ExpiresAt: early, UsageKey: "k",
 	}, p)
-	// One that names nobody says as much of what the principal may do, whether it comes first or last.
-	limits := Principal{Scopes: []string{"s"}, Roles: []string{"r"}, Attributes: map[string]string{"x": "1"}, ExpiresAt: early, UsageKey: "k"}
+	// A principal without an ID limits the other one, whether it comes first or last.
+	limits := Principal{
+		Scopes: []string{"s"}, Roles: []string{"r"}, Attributes: map[string]string{"x": "1"},
+		ExpiresAt: early, UsageKey: "k",
+	}
 	want := limits
 	want.ID = "u"
 	for _, two := range [][2]Principal{{limits, {ID: "u", ExpiresAt: late}}, {{ID: "u", ExpiresAt: late}, limits}} {

@@ -3,32 +3,18 @@ package authz
 import (
 	"container/heap"
 	"container/list"
-	"context"
 	"errors"
-	"fmt"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 )
 
-// The bounds of [MemoryTickets] and [MemoryRenewals].
-const (
-	// MaxMemoryEntries is how many tickets, or renewals, there are in memory at the most.
-	MaxMemoryEntries = 10_000
-	// MaxMemoryPerPrincipal is how many of them one principal has.
-	MaxMemoryPerPrincipal = 100
-)
+// errTaken is the error of an entry whose key is in use.
+var errTaken = errors.New("the key is in use")
 
-// errTaken says that there is an entry of a key.
-var errTaken = errors.New("authz: the key is taken")
-
-// ErrMemoryFull says that a store in memory has [MaxMemoryEntries] that are all good.
-var ErrMemoryFull = errors.New("authz: the store in memory is full")
-
-// quotas is a map with bounds, so that nobody puts out what belongs to others: an owner with too many entries loses its own
-// oldest, and what does not fit in at all is refused. Expired entries make room. Each call takes logarithmic time, and
-// those that make room no longer than what they remove. The zero value is ready to use.
+// quotas is a map for the stores in memory, with bounds that no owner can use against another: an
+// owner with too many entries loses its own oldest, and an entry that does not fit is refused.
+// Expired entries make room. A call takes logarithmic time, in which it looks only at entries that
+// it removes. The zero value is ready to use.
 type quotas[V any] struct {
 	mu     sync.Mutex
 	m      map[string]*quotaEntry[V]
@@ -44,7 +30,7 @@ type quotaEntry[V any] struct {
 	element    *list.Element // in its owner's list
 }
 
-// put keeps a value, in place of an earlier one of the key.
+// put keeps a value, in place of an earlier one for the key.
 func (q *quotas[V]) put(key, owner string, v V, ends, now time.Time) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -52,7 +38,7 @@ func (q *quotas[V]) put(key, owner string, v V, ends, now time.Time) error {
 	return q.insert(key, owner, v, ends, now)
 }
 
-// add keeps a value, or fails with errTaken if there is one of the key.
+// add keeps a value, or fails with errTaken if the key has one.
 func (q *quotas[V]) add(key, owner string, v V, ends, now time.Time) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -62,19 +48,19 @@ func (q *quotas[V]) add(key, owner string, v V, ends, now time.Time) error {
 	return q.insert(key, owner, v, ends, now)
 }
 
-// insert keeps a value of a key that is not there.
+// insert keeps a value for a key that has none.
 func (q *quotas[V]) insert(key, owner string, v V, ends, now time.Time) error {
 	if q.m == nil {
 		q.m, q.owners = make(map[string]*quotaEntry[V]), make(map[string]*list.List)
 	}
-	if q.owned(owner) >= MaxMemoryPerPrincipal || len(q.m) >= MaxMemoryEntries {
+	if q.owned(owner) >= maxMemoryPerPrincipal || len(q.m) >= maxMemoryEntries {
 		q.expire(now)
 	}
-	if q.owned(owner) >= MaxMemoryPerPrincipal {
+	if q.owned(owner) >= maxMemoryPerPrincipal {
 		q.remove(q.owners[owner].Front().Value.(*quotaEntry[V]))
 	}
-	if len(q.m) >= MaxMemoryEntries {
-		return ErrMemoryFull
+	if len(q.m) >= maxMemoryEntries {
+		return errMemoryFull
 	}
 	own := q.owners[owner]
 	if own == nil {
@@ -96,7 +82,7 @@ func (q *quotas[V]) owned(owner string) int {
 	return 0
 }
 
-// expire removes what has expired.
+// expire removes the entries that have expired.
 func (q *quotas[V]) expire(now time.Time) {
 	for len(q.ends) > 0 && !now.Before(q.ends[0].ends) {
 		q.remove(q.ends[0])
@@ -127,7 +113,7 @@ func (q *quotas[V]) take(key string) (V, bool) {
 	return e.value, true
 }
 
-// remove takes an entry out; nil is none.
+// remove removes an entry. It does nothing if e is nil.
 func (q *quotas[V]) remove(e *quotaEntry[V]) {
 	if e == nil {
 		return
@@ -151,32 +137,18 @@ func (h quotaHeap[V]) Swap(i, j int) {
 	h[i].place, h[j].place = i, j
 }
 
-// Push adds x, for package heap.
+// Push adds an entry, for package heap.
 func (h *quotaHeap[V]) Push(x any) {
 	e := x.(*quotaEntry[V])
 	e.place = len(*h)
 	*h = append(*h, e)
 }
 
-// Pop takes the last one off, for package heap.
+// Pop removes the last entry, for package heap.
 func (h *quotaHeap[V]) Pop() any {
 	last := len(*h) - 1
 	e := (*h)[last]
 	(*h)[last] = nil
 	*h = (*h)[:last]
 	return e
-}
-
-// own returns a copy of a principal, which shares nothing with it.
-func (p Principal) own() Principal {
-	p.Scopes, p.Roles, p.Attributes = slices.Clone(p.Scopes), slices.Clone(p.Roles), maps.Clone(p.Attributes)
-	return p
-}
-
-// ended returns the error of a context that has ended, nil while it has not.
-func ended(ctx context.Context) error {
-	if ctx.Err() == nil {
-		return nil
-	}
-	return fmt.Errorf("authz: %w", context.Cause(ctx))
 }

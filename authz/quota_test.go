@@ -2,39 +2,38 @@ package authz
 
 import (
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
 
-// A flood puts out nothing of others: not that of one principal, which loses its own, nor that of many, which is refused.
+// A flood evicts nothing of others: one principal loses its own tickets, and the tickets of many
+// are refused.
 func TestMemoryTicketsUnderFlood(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	s := &MemoryTickets{Clock: func() time.Time { return now }}
+	s := NewMemoryTickets(WithClock(func() time.Time { return now })).(*memoryTickets)
 	create := func(owner string, i int, life time.Duration) error {
 		return s.Create(t.Context(), fmt.Sprint(owner, i), Ticket{Principal: Principal{ID: owner}, ExpiresAt: now.Add(life)})
 	}
 	require.NoError(t, create("ann", 0, time.Second))
-	for i := range 3 * MaxMemoryEntries {
+	for i := range 3 * maxMemoryEntries {
 		require.NoError(t, create("eve", i, time.Hour), "one principal's own make room")
 	}
-	require.Len(t, s.tickets.m, 1+MaxMemoryPerPrincipal)
-	_, err := s.Consume(t.Context(), fmt.Sprint("eve", 3*MaxMemoryEntries-MaxMemoryPerPrincipal-1))
+	require.Len(t, s.tickets.m, 1+maxMemoryPerPrincipal)
+	_, err := s.Consume(t.Context(), fmt.Sprint("eve", 3*maxMemoryEntries-maxMemoryPerPrincipal-1))
 	require.ErrorIs(t, err, ErrNoTicket)
-	_, err = s.Consume(t.Context(), fmt.Sprint("eve", 3*MaxMemoryEntries-1))
+	_, err = s.Consume(t.Context(), fmt.Sprint("eve", 3*maxMemoryEntries-1))
 	require.NoError(t, err)
 
-	for i := 0; len(s.tickets.m) < MaxMemoryEntries; i++ {
+	for i := 0; len(s.tickets.m) < maxMemoryEntries; i++ {
 		require.NoError(t, create(fmt.Sprint("bot", i), 0, time.Hour))
 	}
-	require.ErrorIs(t, create("bob", 0, time.Hour), ErrMemoryFull)
-	require.Len(t, s.tickets.m, MaxMemoryEntries)
+	require.ErrorIs(t, create("bob", 0, time.Hour), errMemoryFull)
+	require.Len(t, s.tickets.m, maxMemoryEntries)
 	now = now.Add(time.Second)
 	require.NoError(t, create("bob", 0, time.Hour), "what has expired makes room")
 	_, err = s.Consume(t.Context(), "ann0")
@@ -46,30 +45,30 @@ func TestMemoryTicketsUnderFlood(t *testing.T) {
 func TestMemoryRenewalsUnderFlood(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	s := &MemoryRenewals{Clock: func() time.Time { return now }}
+	s := NewMemoryRenewals(WithClock(func() time.Time { return now })).(*memoryRenewals)
 	require.NoError(t, s.Save(t.Context(), "ann", Principal{ID: "ann", ExpiresAt: now.Add(time.Second)}))
-	for i := range 2 * MaxMemoryEntries {
+	for i := range 2 * maxMemoryEntries {
 		require.NoError(t, s.Save(t.Context(), fmt.Sprint("eve", i), Principal{ID: "eve"}))
 	}
 	p, err := s.Load(t.Context(), "ann")
 	require.NoError(t, err)
 	require.Equal(t, "ann", p.ID)
-	for i := 0; len(s.renewals.m) < MaxMemoryEntries; i++ {
+	for i := 0; len(s.renewals.m) < maxMemoryEntries; i++ {
 		require.NoError(t, s.Save(t.Context(), fmt.Sprint("bot", i), Principal{ID: fmt.Sprint("bot", i)}))
 	}
-	require.ErrorIs(t, s.Save(t.Context(), "bob", Principal{ID: "bob"}), ErrMemoryFull)
+	require.ErrorIs(t, s.Save(t.Context(), "bob", Principal{ID: "bob"}), errMemoryFull)
 	require.NoError(t, s.Save(t.Context(), "ann", Principal{ID: "ann"}), "one that is there is kept anew")
 	now = now.Add(3 * time.Hour) // no connection lasts so long
 	require.NoError(t, s.Save(t.Context(), "bob", Principal{ID: "bob"}))
 }
 
-// Of a principal with the most entries, those that have expired make room before those that are good.
+// If a principal has too many entries, expired ones make room before valid ones.
 func TestWhatHasExpiredGoesBeforeWhatIsGood(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	s := &MemoryRenewals{Clock: func() time.Time { return now }}
+	s := NewMemoryRenewals(WithClock(func() time.Time { return now })).(*memoryRenewals)
 	require.NoError(t, s.Save(t.Context(), "first", Principal{ID: "ann"}))
-	for i := range MaxMemoryPerPrincipal - 1 {
+	for i := range maxMemoryPerPrincipal - 1 {
 		require.NoError(t, s.Save(t.Context(), fmt.Sprint(i), Principal{ID: "ann", ExpiresAt: now.Add(time.Minute)}))
 	}
 	now = now.Add(time.Minute)
@@ -80,16 +79,17 @@ func TestWhatHasExpiredGoesBeforeWhatIsGood(t *testing.T) {
 	}
 }
 
-// A hash is kept once, however many create it at the same time.
+// Of several calls that create the same hash at the same time, one succeeds.
 func TestMemoryTicketsCreateOnce(t *testing.T) {
 	t.Parallel()
-	var s MemoryTickets
+	s := NewMemoryTickets()
 	for i := range 2000 {
 		var kept atomic.Int32
 		var all sync.WaitGroup
 		for range 8 {
 			all.Go(func() {
-				if s.Create(t.Context(), fmt.Sprint(i), Ticket{Principal: Principal{ID: "ann"}, ExpiresAt: time.Now().Add(time.Hour)}) == nil {
+				ticket := Ticket{Principal: Principal{ID: "ann"}, ExpiresAt: time.Now().Add(time.Hour)}
+				if s.Create(t.Context(), fmt.Sprint(i), ticket) == nil {
 					kept.Add(1)
 				}
 			})
@@ -99,7 +99,7 @@ func TestMemoryTicketsCreateOnce(t *testing.T) {
 	}
 }
 
-// Each step of a full store takes a time that does not grow with what it holds: it looks at none but those it removes.
+// The map, the owners' lists and the heap hold the same entries after many changes.
 func TestQuotasAreConsistent(t *testing.T) {
 	t.Parallel()
 	var q quotas[int]
@@ -114,7 +114,7 @@ func TestQuotasAreConsistent(t *testing.T) {
 	total := 0
 	for owner, own := range q.owners {
 		require.Positive(t, own.Len(), owner)
-		require.LessOrEqual(t, own.Len(), MaxMemoryPerPrincipal)
+		require.LessOrEqual(t, own.Len(), maxMemoryPerPrincipal)
 		total += own.Len()
 	}
 	require.Len(t, q.m, total)
@@ -124,16 +124,4 @@ func TestQuotasAreConsistent(t *testing.T) {
 		require.Same(t, e, q.m[e.key])
 		require.False(t, i > 0 && e.ends.Before(q.ends[(i-1)/2].ends), "the heap's order")
 	}
-}
-
-// A text is cut between characters.
-func TestShorten(t *testing.T) {
-	t.Parallel()
-	for _, s := range []string{strings.Repeat("é", 400), "x" + strings.Repeat("é", 400), "xx" + strings.Repeat("日", 400)} {
-		short := shorten(s)
-		require.True(t, utf8.ValidString(short), short)
-		require.LessOrEqual(t, len(short), maxLogged+len("… (99999 bytes)"))
-		require.True(t, strings.HasPrefix(s, short[:maxLogged-4]))
-	}
-	require.Equal(t, strings.Repeat("a", maxLogged), shorten(strings.Repeat("a", maxLogged)))
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// echo verifies every token, as of the principal of that name.
+// echo accepts every token, as the ID of its principal.
 func echo(_ context.Context, token string) (Principal, error) { return Principal{ID: token}, nil }
 
 func TestSources(t *testing.T) {
@@ -39,7 +39,8 @@ func TestSources(t *testing.T) {
 	_, err = Bearer(VerifierFunc(echo), SubprotocolToken(), Cookie("a")).Authenticate(t.Context(), &Handshake{})
 	require.ErrorIs(t, err, ErrNoCredential, "a handshake without anything")
 	for _, misuse := range []func(){
-		func() { Bearer(nil) }, func() { Bearer(VerifierFunc(echo), nil) }, func() { Header("") }, func() { QueryParameter("") }, func() { Cookie("") },
+		func() { Bearer(nil) }, func() { Bearer(VerifierFunc(echo), nil) },
+		func() { Header("") }, func() { QueryParameter("") }, func() { Cookie("") },
 	} {
 		require.Panics(t, misuse)
 	}
@@ -71,20 +72,21 @@ func TestProtocol(t *testing.T) {
 		{"", []string{"chat.v1"}, ""},
 	} {
 		h := &Handshake{Header: http.Header{"Sec-Websocket-Protocol": {c.offered}}}
-		require.Equal(t, c.want, SubprotocolToken(c.own...).Token(h), "%q, own %q", c.offered, c.own)
+		require.Equal(t, c.want, SubprotocolToken(c.own...)(h), "%q, own %q", c.offered, c.own)
 	}
 }
 
-// A user's own source is as good as one of the package's.
+// A Source may be any function.
 func TestOwnSource(t *testing.T) {
 	t.Parallel()
-	own := SourceFunc(func(h *Handshake) string { return h.StageVariables["token"] })
-	p, err := Bearer(VerifierFunc(echo), own).Authenticate(t.Context(), &Handshake{StageVariables: map[string]string{"token": "s"}})
+	own := func(h *Handshake) string { return h.StageVariables["token"] }
+	h := &Handshake{StageVariables: map[string]string{"token": "s"}}
+	p, err := Bearer(VerifierFunc(echo), own).Authenticate(t.Context(), h)
 	require.NoError(t, err)
 	require.Equal(t, "s", p.ID)
 }
 
-// The user 7 and the owner 7 of a key are two.
+// The user 7 and the owner 7 of a key are two principals.
 func TestPrefixIDs(t *testing.T) {
 	t.Parallel()
 	who := Any(Bearer(PrefixIDs("user:", VerifierFunc(echo))), Bearer(PrefixIDs("key:", VerifierFunc(echo)), Header("X-Api-Key")))
@@ -94,9 +96,12 @@ func TestPrefixIDs(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, p.ID)
 	}
-	_, err := PrefixIDs("x", VerifierFunc(func(context.Context, string) (Principal, error) { return Principal{}, ErrForbidden })).Verify(t.Context(), "")
+	answers := func(err error) Verifier {
+		return VerifierFunc(func(context.Context, string) (Principal, error) { return Principal{}, err })
+	}
+	_, err := PrefixIDs("x", answers(ErrForbidden)).Verify(t.Context(), "")
 	require.ErrorIs(t, err, ErrForbidden)
-	p, err := PrefixIDs("x", VerifierFunc(func(context.Context, string) (Principal, error) { return Principal{}, nil })).Verify(t.Context(), "")
+	p, err := PrefixIDs("x", answers(nil)).Verify(t.Context(), "")
 	require.NoError(t, err)
 	require.Empty(t, p.ID, "nobody is not somebody with a prefix")
 	require.Panics(t, func() { PrefixIDs("", VerifierFunc(echo)) })

@@ -31,13 +31,13 @@ func TestTickets(t *testing.T) {
 	t.Parallel()
 	const app = "https://app.example.com"
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	tickets := &Tickets{Store: new(MemoryTickets), Clock: func() time.Time { return now }}
+	tickets := NewTickets(NewMemoryTickets(), WithClock(func() time.Time { return now }))
 	a := tickets.Authenticator()
 	ann := Principal{ID: "ann", Scopes: []string{"say"}}
 	issue := func(p Principal, origin string) string {
 		ticket, expires, err := tickets.Issue(t.Context(), p, origin)
 		require.NoError(t, err)
-		require.Equal(t, now.Add(DefaultTicketTTL), expires)
+		require.Equal(t, now.Add(defaultTicketTTL), expires)
 		return ticket
 	}
 	ticket := issue(ann, app)
@@ -63,7 +63,7 @@ func TestTickets(t *testing.T) {
 	require.Error(t, err, "it is used up by the attempt")
 
 	ticket = issue(ann, app)
-	now = now.Add(DefaultTicketTTL)
+	now = now.Add(defaultTicketTTL)
 	_, err = a.Authenticate(t.Context(), with(ticket, app))
 	require.ErrorContains(t, err, "has expired")
 
@@ -80,7 +80,7 @@ func TestTickets(t *testing.T) {
 
 func TestTicketIsUsedOnce(t *testing.T) {
 	t.Parallel()
-	tickets := &Tickets{Store: new(MemoryTickets)}
+	tickets := NewTickets(NewMemoryTickets())
 	for range 20 {
 		ticket, _, err := tickets.Issue(t.Context(), Principal{ID: "ann"}, "")
 		require.NoError(t, err)
@@ -119,7 +119,7 @@ func TestTicketHandler(t *testing.T) {
 		}
 	}
 	app := Origins("https://app.example.com")
-	good := &Tickets{Store: new(MemoryTickets), Logger: quiet, Origins: app}
+	good := NewTickets(NewMemoryTickets(), WithLogger(quiet), WithOrigins(app))
 	for _, c := range []struct {
 		method, user string
 		tickets      *Tickets
@@ -129,7 +129,7 @@ func TestTicketHandler(t *testing.T) {
 		{"GET", "ann", good, 405},
 		{"POST", "", good, 401},
 		{"POST", "banned", good, 403},
-		{"POST", "ann", &Tickets{Store: broken{}, Logger: quiet, Origins: app}, 500},
+		{"POST", "ann", NewTickets(broken{}, WithLogger(quiet), WithOrigins(app)), 500},
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), c.method, "/ticket", nil)
 		r.Header.Set("Origin", "https://app.example.com")
@@ -148,22 +148,22 @@ func TestTicketHandler(t *testing.T) {
 			require.Equal(t, "ann", p.ID)
 		}
 	}
-	_, err := (&Tickets{Store: broken{}}).Authenticator().Authenticate(t.Context(), with(strings.Repeat("x", ticketSize), ""))
+	_, err := NewTickets(broken{}).Authenticator().Authenticate(t.Context(), with(strings.Repeat("x", ticketSize), ""))
 	require.Error(t, err)
 	require.NotErrorIs(t, err, ErrUnauthenticated, "a fault of ours")
 }
 
-// header is what a request or an answer has, without what has nothing to do with origins.
+// header has the headers of a request or a response that concern origins.
 type header map[string]string
 
-// The origins that may connect may fetch a ticket, with cookies, and no others.
+// Pages of the allowed origins can fetch a ticket, with cookies; others can't.
 func TestTicketHandlerAcrossOrigins(t *testing.T) {
 	t.Parallel()
 	const app, evil = "https://app.example.com", "https://app.example.com.evil.test"
 	quiet := slog.New(slog.DiscardHandler)
-	guarded := &Tickets{Store: new(MemoryTickets), Logger: quiet, Origins: Origins("https://*.example.com", "null")}
-	open := &Tickets{Store: new(MemoryTickets), Logger: quiet, Origins: DangerouslyAllowAnyOrigin(quiet)}
-	own := &Tickets{Store: new(MemoryTickets), Logger: quiet}
+	guarded := NewTickets(NewMemoryTickets(), WithLogger(quiet), WithOrigins(Origins("https://*.example.com", "null")))
+	open := NewTickets(NewMemoryTickets(), WithLogger(quiet), WithOrigins(DangerouslyAllowAnyOrigin(WithLogger(quiet))))
+	own := NewTickets(NewMemoryTickets(), WithLogger(quiet))
 	preflight := func(origin string) header {
 		return header{"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type,x-csrf-token"}
 	}
@@ -232,16 +232,16 @@ func TestTicketHandlerAcrossOrigins(t *testing.T) {
 	}
 }
 
-// A ticket ends by the wall clock, also where the process was frozen in between.
+// A ticket expires by the wall clock, even if the process was frozen in between.
 func TestTicketEndsWhileFrozen(t *testing.T) {
 	t.Parallel()
 	for name, clock := range map[string]func(at time.Time) time.Time{
-		"frozen":  func(at time.Time) time.Time { return testclock.Frozen(at, DefaultTicketTTL) },
-		"running": func(at time.Time) time.Time { return at.Add(DefaultTicketTTL) },
+		"frozen":  func(at time.Time) time.Time { return testclock.Frozen(at, defaultTicketTTL) },
+		"running": func(at time.Time) time.Time { return at.Add(defaultTicketTTL) },
 	} {
 		now := time.Now()
 		read := func() time.Time { return now }
-		tickets := &Tickets{Store: &MemoryTickets{Clock: read}, Clock: read}
+		tickets := NewTickets(NewMemoryTickets(WithClock(read)), WithClock(read))
 		ticket, _, err := tickets.Issue(t.Context(), Principal{ID: "ann"}, "")
 		require.NoError(t, err)
 		now = clock(now)

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
-	"strings"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/oneline"
+	"github.com/gatesock/gatesock/internal/panics"
 )
 
-// verdict is what becomes of a handshake.
+// verdict is the outcome of a handshake.
 type verdict int
 
 const (
@@ -20,7 +20,8 @@ const (
 	faulty
 )
 
-// verdictOf tells what an [Authenticator]'s error means. An authorizer has no other statuses than 401, 403 and 500.
+// verdictOf returns what an error of an [Authenticator] means. An authorizer can answer with no
+// statuses other than 401, 403 and 500.
 func verdictOf(err error) verdict {
 	var coded *gatesock.Error
 	switch {
@@ -39,12 +40,13 @@ func verdictOf(err error) verdict {
 	}
 }
 
-// authenticate returns a principal that can be carried to later events. A panic is a fault: it must not let anybody in, and
-// not end the process for others.
+// authenticate returns a principal that later events can carry. A panic is a fault: it must neither
+// let the client in nor end the process for others.
 func authenticate(ctx context.Context, a Authenticator, h *Handshake) (p Principal, err error) {
 	defer func() {
+		// The value becomes text: what the panic was raised with must not decide as an error does.
 		if v := recover(); v != nil {
-			p, err = Principal{}, &panicError{value: fmt.Sprint(v), stack: string(debug.Stack())}
+			p, err = Principal{}, panics.New("authz: panic while authenticating", shorten(fmt.Sprint(v)))
 		}
 	}()
 	if p, err = a.Authenticate(ctx, h); err != nil {
@@ -56,43 +58,32 @@ func authenticate(ctx context.Context, a Authenticator, h *Handshake) (p Princip
 	return p, p.check()
 }
 
-// panicError is a panic of an [Authenticator]. The stack is ours, and is logged whole.
-type panicError struct{ value, stack string }
-
-func (e *panicError) Error() string {
-	return "authz: panic while authenticating: " + shorten(e.value) + "\n\n" + e.stack
-}
-
-// maxLogged is how much of a text that a client has sent, or may have a part in, goes into a log line, in bytes.
+// maxLogged is how much of a text that a client has sent or influenced goes into a log line, in
+// bytes. Handshakes have headers of up to 8 KB, in which clients can write anything.
 const maxLogged = 500
 
-// shorten cuts a text for the log. Handshakes have headers of up to 8 KB, and whoever sends them chooses what is in them.
-func shorten(s string) string {
-	if len(s) <= maxLogged {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxLogged], "") + fmt.Sprintf("… (%d bytes)", len(s))
-}
+func shorten(s string) string { return oneline.Of(s, maxLogged) }
 
-// loggable returns an error as a log line has it.
+// loggable returns the text of an error for a log line. The stack of a panic is ours, and is logged
+// whole.
 func loggable(err error) string {
-	var p *panicError
+	var p *panics.Error
 	if errors.As(err, &p) {
 		return p.Error()
 	}
 	return shorten(err.Error())
 }
 
-// loggedError is an error that others log, with a text as a log line has it.
+// loggedError is an error that others log, with the text for a log line.
 type loggedError struct{ error }
 
 func (e loggedError) Error() string { return loggable(e.error) }
 func (e loggedError) Unwrap() error { return e.error }
 
-// logArgs are the attributes of a log line about a handshake. None is a credential.
+// logArgs returns the attributes of a log line about a handshake. None contains a credential.
 func logArgs(h *Handshake, err error) []any {
 	return []any{
-		"connectionId", shorten(h.ConnectionID), "sourceIp", shorten(h.Identity.SourceIP), "origin", shorten(h.Header.Get("Origin")),
-		"error", loggable(err),
+		"connectionId", shorten(h.ConnectionID), "sourceIp", shorten(h.Identity.SourceIP),
+		"origin", shorten(h.Header.Get("Origin")), "error", loggable(err),
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // crowd is a store with n members of "room".
-func crowd(tb testing.TB, n int) *conn.Memory {
+func crowd(tb testing.TB, n int) conn.Store {
 	tb.Helper()
 	store := conn.NewMemory()
 	for i := range n {

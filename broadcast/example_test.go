@@ -43,7 +43,7 @@ func (g *gateway) show() {
 }
 
 // storeOf returns a store with connections that have existed for an hour.
-func storeOf(conns ...conn.Conn) *conn.Memory {
+func storeOf(conns ...conn.Conn) conn.Store {
 	store := conn.NewMemory()
 	for _, c := range conns {
 		c.ConnectedAt = time.Now().Add(-time.Hour)

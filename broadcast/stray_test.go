@@ -17,7 +17,7 @@ import (
 // haunted is a Memory whose groups list members that are not registered, as a crash between two
 // writes leaves them in a store that is not a Memory.
 type haunted struct {
-	*conn.Memory
+	conn.Store
 
 	mu     sync.Mutex
 	strays map[string][]conn.Member // by group
@@ -26,7 +26,7 @@ type haunted struct {
 
 // haunt adds the same strays to each of the groups.
 func haunt(strays []conn.Member, groups ...string) *haunted {
-	s := &haunted{Memory: conn.NewMemory(), strays: map[string][]conn.Member{}, left: map[string][]string{}}
+	s := &haunted{Store: conn.NewMemory(), strays: map[string][]conn.Member{}, left: map[string][]string{}}
 	for _, g := range groups {
 		s.strays[g] = slices.Clone(strays)
 	}
@@ -34,7 +34,7 @@ func haunt(strays []conn.Member, groups ...string) *haunted {
 }
 
 func (s *haunted) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
-	p, err := s.Memory.Read(ctx, q)
+	p, err := s.Store.Read(ctx, q)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil && q.After == "" {
@@ -48,7 +48,7 @@ func (s *haunted) Leave(ctx context.Context, id, group string) error {
 	defer s.mu.Unlock()
 	s.left[group] = append(s.left[group], id)
 	s.strays[group] = slices.DeleteFunc(s.strays[group], func(m conn.Member) bool { return m.ID == id })
-	return s.Memory.Leave(ctx, id, group)
+	return s.Store.Leave(ctx, id, group)
 }
 
 // A stray leaves the group that it was read from, whatever its endpoint, and is not posted to

@@ -9,7 +9,8 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// What the authorizer said is under names that no application can write.
+// TestTrackKeepsTheAuthorizersValuesApart checks that the authorizer's values have names that no
+// application can set.
 func TestTrackKeepsTheAuthorizersValuesApart(t *testing.T) {
 	t.Parallel()
 	m := conn.NewMemory()
@@ -18,7 +19,11 @@ func TestTrackKeepsTheAuthorizersValuesApart(t *testing.T) {
 	c, err := m.SetAttributes(t.Context(), "c1", map[string]string{"tenant": "mine"})
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"tenant": "mine", conn.AuthorizerPrefix + "tenant": "t1"}, c.Attributes)
-	require.ErrorIs(t, conn.ValidateAttributes(map[string]string{conn.AuthorizerPrefix + "x": ""}, nil), conn.ErrInvalid)
+	require.ErrorIs(
+		t,
+		conn.ValidateAttributes(map[string]string{conn.AuthorizerPrefix + "x": ""}, nil),
+		conn.ErrInvalid,
+	)
 	require.ErrorContains(t, conn.ValidateAttributes(nil, []string{conn.AuthorizerPrefix + "x"}), `"auth.x"`)
 }
 

@@ -10,11 +10,14 @@ import (
 )
 
 // crowd is a store with n connections in the group "g".
-func crowd(tb testing.TB, n int) *conn.Memory {
+func crowd(tb testing.TB, n int) conn.Store {
 	tb.Helper()
 	m := conn.NewMemory()
 	for i := range n {
-		require.NoError(tb, m.Put(tb.Context(), conn.Conn{ID: fmt.Sprintf("W9In%07dMCFvw=", i), Groups: []string{"g"}}))
+		require.NoError(
+			tb,
+			m.Put(tb.Context(), conn.Conn{ID: fmt.Sprintf("W9In%07dMCFvw=", i), Groups: []string{"g"}}),
+		)
 	}
 	return m
 }
@@ -24,7 +27,7 @@ func record(id string) conn.Conn {
 	return conn.Conn{ID: id, User: "ann", Attributes: map[string]string{"tenant": "t1"}, Groups: []string{"g"}}
 }
 
-// The bounds are what the operations need now: they hold what a change adds.
+// TestMemoryAllocations bounds what the operations allocate now.
 func TestMemoryAllocations(t *testing.T) {
 	m := crowd(t, 1000)
 	require.NoError(t, m.Put(t.Context(), record("one")))
@@ -107,7 +110,7 @@ func BenchmarkMemoryJoinLeave(b *testing.B) {
 	}
 }
 
-// A page costs the same in every group.
+// BenchmarkMemoryRead shows that a page costs the same in every group.
 func BenchmarkMemoryRead(b *testing.B) {
 	for _, size := range []int{1000, 10_000, 100_000} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {

@@ -1,23 +1,21 @@
 package conn_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
-
-	"pgregory.net/rapid"
+	"time"
 
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/conn/conntest"
 )
 
-// harness makes Memories, each checked at the end for being consistent in itself.
-func harness(opts ...conn.MemoryOption) conntest.NewHarness {
-	return func(context.Context) (conntest.Harness, error) {
-		clock := conntest.NewClock()
-		ended := new(conntest.Ended)
-		m := conn.NewMemory(append(opts[:len(opts):len(opts)], conn.WithClock(clock.Now), conn.WithEnded(ended.Record))...)
-		return conntest.Harness{Store: m, Clock: clock, Ended: ended, Close: m.Consistent}, nil
+// harness returns memory stores, each of which is checked for consistency at the end.
+func harness(opts ...conn.Option) conntest.NewHarness {
+	return func(_ testing.TB, now func() time.Time, ended conn.EndedFunc) conntest.Harness {
+		m := conn.NewMemory(append(opts[:len(opts):len(opts)], conn.WithClock(now), conn.WithEnded(ended))...)
+		return conntest.Harness{
+			Store: m, Ended: true, Close: func() error { return conn.CheckConsistent(m) },
+		}
 	}
 }
 
@@ -36,9 +34,7 @@ func TestMemoryIsLikeTheModel(t *testing.T) {
 	for _, shards := range []int{1, 2, 5} {
 		t.Run(fmt.Sprint(shards, " shards"), func(t *testing.T) {
 			t.Parallel()
-			rapid.Check(t, func(t *rapid.T) {
-				conntest.Machine(t, harness(conn.WithShards(shards), conn.WithPageSize(2)))
-			})
+			conntest.RunModel(t, harness(conn.WithShards(shards), conn.WithPageSize(2)), 100)
 		})
 	}
 }

@@ -9,7 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// FuzzParseCursor wants every text to be a cursor that the store itself would have written, or refused.
+// FuzzParseCursor checks that every text is a cursor that the store would have written, or is
+// refused.
 func FuzzParseCursor(f *testing.F) {
 	seed := maphash.MakeSeed()
 	q := Query{Group: "g", Shard: 1}
@@ -45,7 +46,7 @@ func TestCursorsOfAnyPositionComeBack(t *testing.T) {
 	})
 }
 
-// A text of the right form whose seal is not the store's.
+// TestCursorsAreSealed checks that a cursor with another seal is refused.
 func TestCursorsAreSealed(t *testing.T) {
 	t.Parallel()
 	forged := Cursor("1" + base64.RawURLEncoding.EncodeToString(make([]byte, cursorBytes)))

@@ -1,7 +1,7 @@
-// Package conn keeps who is connected and in which groups.
+// Package conn tracks open connections and their groups.
 //
-// A [Store] holds a record for each connection and the members of each group; [Memory] is one for a single
-// process. [Track] keeps it true as connections come and go; handlers call it for the rest:
+// A [Store] keeps a record of each connection and the members of each group. [Track] keeps the
+// store up to date as connections come and go; handlers call the store for everything else:
 //
 //	store := conn.NewMemory()
 //	r := gatesock.New()
@@ -10,14 +10,16 @@
 //		return store.Join(ctx, req.ConnectionID, "room:"+in.Room)
 //	})
 //
-//	for m, err := range conn.Members(ctx, store, "room:1") { … } // the ids, as a broadcast reads them
-//	for c, err := range conn.Records(ctx, store, "room:1") { … } // users, attributes and groups, too
+//	for m, err := range conn.Members(ctx, store, "room:1") { … } // ids, to send to them
+//	for c, err := range conn.Records(ctx, store, "room:1") { … } // users, attributes and groups
 //
-// What an application knows of a connection is in its attributes, which [Store.SetAttributes] changes. [WithEnded] has a
-// function called for each record that ends, whatever has ended it, to say "left".
+// The connections of a user are the group [UserGroup]; all connections are the group [Everyone],
+// if [WithEveryone] is set. What an application knows about a connection is in its attributes
+// ([Store.SetAttributes]). [WithEnded] sets a function that is called for each record that ends,
+// for whatever reason, for example to announce that a user has left.
 //
-// A user's connections are the group [UserGroup]; all connections are [Everyone] where [WithEveryone] asks for
-// it. The gateway may announce the end of a connection late, twice or never, so records also expire.
+// API Gateway may report the end of a connection late, twice or never, so records also expire.
 //
-// Who writes a Store runs package conn/conntest against it.
+// Package dynamo has a Store that all instances of a function share. To test a Store of your own,
+// use package conn/conntest.
 package conn

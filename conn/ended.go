@@ -13,41 +13,47 @@ import (
 	"github.com/gatesock/gatesock/internal/oneline"
 )
 
-// EndCause says what ended a record.
+// EndCause is why a record has ended.
 type EndCause string
 
-// What ends a record. Whoever calls [Store.Delete] says so with [WithEndCause].
+// The causes. Callers of [Store.Delete] pass theirs with [WithEndCause].
 const (
 	EndDisconnected EndCause = "disconnected" // its $disconnect came; see Track
-	EndRefused      EndCause = "refused"      // its handshake was refused, or failed, after the record was put; see Track
-	EndReplaced     EndCause = "replaced"     // it was a leftover of another connection with the same id; see Track
+	EndRefused      EndCause = "refused"      // its handshake was refused or failed after Put; see Track
+	EndReplaced     EndCause = "replaced"     // it was left over from another connection with the id; see Track
 	EndPruned       EndCause = "pruned"       // a post found the connection gone
 	EndSwept        EndCause = "swept"        // a sweeper found the connection gone
-	EndExpired      EndCause = "expired"      // its time was over, and the store came across it
-	EndDeleted      EndCause = "deleted"      // Delete was called for another reason
+	EndExpired      EndCause = "expired"      // it expired, and the store came across it
+	EndDeleted      EndCause = "deleted"      // Delete was called without a cause
 )
 
-// EndedFunc is called for a record that has ended, with the record as it was, so that an application can say "left" to
-// its groups. [WithEnded] and dynamoconn.WithEnded give it to a store.
+// EndedFunc is called with each record that has ended, so that an application can announce to its
+// groups that a user has left. Pass one to [WithEnded] or to the DynamoDB store.
 //
-// It is called once for each record that a store removes, whatever has removed it: $disconnect, a broadcast that found
-// the connection gone, a sweeper, the application itself. Of a handshake that was refused after its record was put, cause
-// is [EndRefused]: whether that is a departure is for the application, which may have announced an arrival. What no store
-// comes across is not announced: a record that the backend's own expiry deletes, and one whose removal was carried out
-// while the answer was lost.
+// A store calls it once for each record that it removes, for whatever reason: $disconnect, a
+// broadcast that found the connection gone, a sweeper, or the application itself. The cause
+// [EndRefused] is a handshake that was refused after its record was put; ignore it unless you
+// have announced an arrival. The function must be safe for concurrent use.
 //
-// It runs in the goroutine of the call that removed the record, after the record and its memberships are gone and before
-// the call returns. It may call the store and broadcast. Calls are not nested: what ends because of what it does, such as
-// a connection that its broadcast finds gone, is announced when it has returned, by the same goroutine. Records that
-// end at the same time elsewhere are announced at the same time: it must be safe for concurrent use.
+// It runs in the goroutine that removed the record, after the record and its memberships are gone
+// and before the call returns. It may call the store and broadcast. If that ends other records,
+// they are announced by the same goroutine after the function has returned; calls are not nested.
 //
-// The removal stands whatever it does: a panic is logged to [slog.Default] and goes no further. Its context is not
-// cancelled with that of the call, and ends at that one's deadline, which may be over: callers that have a deadline
-// need what comes after it for something else. See [WithEndCause]. In a removal by [Track], whose event may have no time
-// left, each call has 2 seconds at the least.
+// # Records that are not announced
+//
+// Some records end without a call: those that the backend's own expiry deletes, and those whose
+// removal was carried out although its answer was lost.
+//
+// # Failures and deadlines
+//
+// The removal stands whatever the function does. A panic is logged to [slog.Default] and goes no
+// further. The context is not canceled with that of the call, but ends at its deadline, which may
+// be over already. Callers that have a deadline need the time after it for something else; see
+// [WithEndCause]. In a removal by [Track], whose event may have no time left, each call has at
+// least 2 seconds.
 type EndedFunc func(ctx context.Context, c Conn, cause EndCause)
 
-// endedGrace is the least time that an EndedFunc has in a removal by Track.
+// endedGrace is how long an EndedFunc has at least in a removal by Track.
 const endedGrace = 2 * time.Second
 
 type (
@@ -55,15 +61,15 @@ type (
 	endedQueue struct{}
 )
 
-// ending is what a context says of a removal.
+// ending is what the context of a removal carries.
 type ending struct {
 	cause    EndCause
-	deadline time.Time     // of the context that it was said in; zero if it has none
-	least    time.Duration // what each EndedFunc has also if the deadline is nearer
+	deadline time.Time     // of the context when the cause was set; zero if it has none
+	least    time.Duration // what each EndedFunc has even if the deadline is nearer
 }
 
-// WithEndCause returns a context for a call of [Store.Delete] that says why the record ends. The [EndedFunc] has until the
-// deadline of ctx, and not longer; so it has if a shorter timeout is put on the call itself.
+// WithEndCause returns a context for a call of [Store.Delete] that carries why the record ends.
+// The [EndedFunc] has until the deadline of ctx, even if the call itself has a shorter timeout.
 func WithEndCause(ctx context.Context, cause EndCause) context.Context {
 	return withEnding(ctx, cause, 0)
 }
@@ -81,7 +87,7 @@ func endingOf(ctx context.Context) ending {
 	return ending{cause: EndDeleted, deadline: deadline}
 }
 
-// limit returns the context of one EndedFunc, which is called now.
+// limit returns the context of an EndedFunc that is called now.
 func (e ending) limit(ctx context.Context) (context.Context, context.CancelFunc) {
 	if e.deadline.IsZero() {
 		return ctx, func() {}
@@ -93,14 +99,18 @@ func (e ending) limit(ctx context.Context) (context.Context, context.CancelFunc)
 	return context.WithDeadline(ctx, latest)
 }
 
-// Call announces a record that has ended, with the cause that ctx says; a nil function does nothing. It is for those
-// that write a [Store]: they call it after the removal, with no lock held.
+// Call announces a record that has ended, with the cause that ctx carries. Stores call it after
+// the removal, without holding a lock. A nil function does nothing.
 func (f EndedFunc) Call(ctx context.Context, c Conn) {
 	if f == nil {
 		return
 	}
 	e := endingOf(ctx)
-	c.Attributes, c.Groups = maps.Clone(c.Attributes), slices.Clone(c.Groups) // the caller of Delete has the same record
+	c.Attributes, c.Groups = maps.Clone(
+		c.Attributes,
+	), slices.Clone(
+		c.Groups,
+	) // the caller of Delete has the same record
 	item := endedItem{f, c, e.cause}
 	if outer, ok := ctx.Value(endedQueue{}).(*endings); ok && outer.add(item) {
 		return
@@ -109,7 +119,7 @@ func (f EndedFunc) Call(ctx context.Context, c Conn) {
 	q.run(context.WithValue(context.WithoutCancel(ctx), endedQueue{}, q), e)
 }
 
-// endings are records to be announced one after the other.
+// endings are records to announce, one after another.
 type endings struct {
 	mu   sync.Mutex
 	list []endedItem
@@ -122,7 +132,7 @@ type endedItem struct {
 	cause EndCause
 }
 
-// add reports whether the goroutine that runs the queue will come to the record.
+// add queues a record, and reports whether the goroutine that runs the queue will announce it.
 func (q *endings) add(item endedItem) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -154,7 +164,7 @@ func (q *endings) run(ctx context.Context, e ending) {
 	}
 }
 
-// maxPanic is how many bytes of what the function panics with are logged.
+// maxPanic is how many bytes of a panic's value are logged.
 const maxPanic = 2000
 
 func (i endedItem) announce(ctx context.Context, e ending) {
@@ -162,8 +172,9 @@ func (i endedItem) announce(ctx context.Context, e ending) {
 	defer cancel()
 	defer func() {
 		if v := recover(); v != nil {
-			slog.ErrorContext(ctx, "conn: panic of the function for records that have ended",
-				"connectionId", i.conn.ID, "cause", string(i.cause), "panic", oneline.Of(fmt.Sprint(v), maxPanic), "stack", string(debug.Stack()))
+			slog.ErrorContext(ctx, "conn: panic in the function for ended records",
+				"connectionId", i.conn.ID, "cause", string(i.cause),
+				"panic", oneline.Of(fmt.Sprint(v), maxPanic), "stack", string(debug.Stack()))
 		}
 	}()
 	i.tell(WithEndCause(ctx, EndDeleted), i.conn, i.cause)

@@ -12,18 +12,22 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// A panic of the function goes no further, and no more of it than a part into the log.
+// TestEndedPanicIsShort checks that a panic is stopped and that only a part of it is logged.
 func TestEndedPanicIsShort(t *testing.T) { //nolint:paralleltest // it sets the default logger
 	var log bytes.Buffer
 	before := slog.Default()
 	t.Cleanup(func() { slog.SetDefault(before) })
-	slog.SetDefault(slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == "stack" {
-			return slog.Attr{}
-		}
-		return a
-	}})))
-	m := conn.NewMemory(conn.WithEnded(func(context.Context, conn.Conn, conn.EndCause) { panic(strings.Repeat("long ", 20_000)) }))
+	slog.SetDefault(
+		slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == "stack" {
+				return slog.Attr{}
+			}
+			return a
+		}})),
+	)
+	m := conn.NewMemory(
+		conn.WithEnded(func(context.Context, conn.Conn, conn.EndCause) { panic(strings.Repeat("long ", 20_000)) }),
+	)
 	require.NoError(t, m.Put(t.Context(), conn.Conn{ID: "c1"}))
 	_, err := m.Delete(t.Context(), "c1")
 	require.NoError(t, err)

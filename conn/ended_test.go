@@ -14,7 +14,7 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// told is what a function for records that end was told.
+// told is what an EndedFunc got.
 type told struct {
 	mu   sync.Mutex
 	list []string
@@ -31,11 +31,11 @@ func (f *told) ended(ctx context.Context, c conn.Conn, cause conn.EndCause) {
 func TestTrackSaysWhatEndsARecord(t *testing.T) {
 	t.Parallel()
 	refuse := func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, errBackend }
-	leftover := func(m *conn.Memory) error {
+	leftover := func(m conn.Store) error {
 		return m.Put(context.Background(), conn.Conn{ID: "c1", User: "eve", Groups: []string{"g"}})
 	}
 	for name, c := range map[string]struct {
-		given   func(*conn.Memory) error
+		given   func(conn.Store) error
 		handler gatesock.HandlerFunc
 		req     *gatesock.Request
 		want    []string
@@ -60,15 +60,17 @@ func TestTrackSaysWhatEndsARecord(t *testing.T) {
 	}
 }
 
-// The function has the time of the event, not the 2 seconds that Track leaves the store, and some time also when the event
-// has none.
+// TestEndedHasTheEventsTime checks that the function has until the event's deadline, not the 2
+// seconds that Track leaves the store, and some time even if the event has none left.
 func TestEndedHasTheEventsTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := new(told)
 		m := conn.NewMemory(conn.WithEnded(f.ended))
 		now := time.Now()
-		for want, event := range map[time.Duration]time.Duration{20 * time.Second: 20 * time.Second, 2 * time.Second: time.Second, 0: 0} {
+		for want, event := range map[time.Duration]time.Duration{
+			20 * time.Second: 20 * time.Second, 2 * time.Second: time.Second, 0: 0,
+		} {
 			ctx, cancel := context.WithCancel(t.Context())
 			if event > 0 {
 				ctx, cancel = context.WithDeadline(ctx, now.Add(event))
@@ -89,11 +91,12 @@ func TestEndedHasTheEventsTime(t *testing.T) {
 	})
 }
 
-// What a goroutine removes after the function has returned is announced as well.
+// TestEndedAfterItsFunctionHasReturned checks that records that a goroutine removes after the
+// function has returned are announced too.
 func TestEndedAfterItsFunctionHasReturned(t *testing.T) {
 	t.Parallel()
 	var (
-		m    *conn.Memory
+		m    conn.Store
 		late context.Context
 		list []string
 	)
@@ -111,7 +114,8 @@ func TestEndedAfterItsFunctionHasReturned(t *testing.T) {
 	require.Equal(t, []string{"a pruned", "b deleted"}, list, "a cause is for one call")
 }
 
-// Memory finds out about expired records as others are put.
+// TestMemoryAnnouncesWhatHasExpired checks that expired records are announced when others are
+// put.
 func TestMemoryAnnouncesWhatHasExpired(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

@@ -12,7 +12,8 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// Callers of Delete that have a deadline need the time after it for something else: no function runs beyond it.
+// TestEndedStopsAtItsCallersDeadline checks that no function runs beyond the deadline of callers
+// that need the time after it.
 func TestEndedStopsAtItsCallersDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -29,7 +30,10 @@ func TestEndedStopsAtItsCallersDeadline(t *testing.T) {
 		got, _ := f.ctx.Deadline()
 		require.Equal(t, deadline, got, "of the call")
 
-		short, cancel := context.WithTimeout(context.WithoutCancel(conn.WithEndCause(ctx, conn.EndPruned)), time.Minute)
+		short, cancel := context.WithTimeout(
+			context.WithoutCancel(conn.WithEndCause(ctx, conn.EndPruned)),
+			time.Minute,
+		)
 		defer cancel()
 		_, err = m.Delete(short, "b")
 		require.NoError(t, err)
@@ -45,11 +49,12 @@ func TestEndedStopsAtItsCallersDeadline(t *testing.T) {
 	})
 }
 
-// What ends because of the function has 2 seconds of its own where the event has no time left.
+// TestEachEndedHasItsOwnTimeAfterTheEvent checks that a record that ends because of the function
+// has 2 seconds of its own if the event has no time left.
 func TestEachEndedHasItsOwnTimeAfterTheEvent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var m *conn.Memory
+		var m conn.Store
 		left := make(map[string]time.Duration)
 		m = conn.NewMemory(conn.WithEnded(func(ctx context.Context, c conn.Conn, _ conn.EndCause) {
 			deadline, _ := ctx.Deadline()
@@ -73,6 +78,10 @@ func TestEachEndedHasItsOwnTimeAfterTheEvent(t *testing.T) {
 			return nil, nil
 		})(ctx, disconnecting())
 		require.NoError(t, err)
-		require.Equal(t, map[string]time.Duration{"c1": 2 * time.Second, "c2": 2 * time.Second, "c3": 2 * time.Second}, left)
+		require.Equal(
+			t,
+			map[string]time.Duration{"c1": 2 * time.Second, "c2": 2 * time.Second, "c3": 2 * time.Second},
+			left,
+		)
 	})
 }

@@ -3,7 +3,9 @@ package conn_test
 import (
 	"context"
 	"fmt"
+	"log"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/gatesock/gatesock"
@@ -18,6 +20,8 @@ func event(kind, connectionID, body string) []byte {
 		route, kind, connectionID, time.Now().UnixMilli(), body)
 }
 
+// A connection is registered while it is open, with its user, the other values of the authorizer,
+// and with the groups that it has joined.
 func ExampleTrack() {
 	ctx := context.Background()
 	store := conn.NewMemory()
@@ -34,14 +38,14 @@ func ExampleTrack() {
 		event("MESSAGE", "c1", `{"action":"enter","room":"1"}`),
 	} {
 		if _, err := r.Invoke(ctx, e); err != nil {
-			fmt.Println(err)
+			log.Fatal(err)
 		}
 	}
 	c, err := store.Get(ctx, "c1")
 	fmt.Println(c.User, c.Authorizer(), c.Groups, err)
 
 	if _, err := r.Invoke(ctx, event("DISCONNECT", "c1", "")); err != nil {
-		fmt.Println(err)
+		log.Fatal(err)
 	}
 	_, err = store.Get(ctx, "c1")
 	fmt.Println(err)
@@ -50,57 +54,67 @@ func ExampleTrack() {
 	// conn: connection "c1" not found
 }
 
-func ExampleMembers() {
-	ctx := context.Background()
-	store := conn.NewMemory()
-	for _, id := range []string{"c1", "c2", "c3"} {
-		if err := store.Put(ctx, conn.Conn{ID: id, User: "ann", Groups: []string{"room:1"}}); err != nil {
-			fmt.Println(err)
+// put registers connections without a gateway.
+func put(store conn.Store, conns ...conn.Conn) {
+	for _, c := range conns {
+		if err := store.Put(context.Background(), c); err != nil {
+			log.Fatal(err)
 		}
 	}
-	for m, err := range conn.Members(ctx, store, "room:1") {
+}
+
+// The connections of a user are a group, so that a message reaches all of the user's devices.
+func ExampleUserGroup() {
+	ctx := context.Background()
+	store := conn.NewMemory()
+	put(store,
+		conn.Conn{ID: "laptop", User: "ann"}, conn.Conn{ID: "phone", User: "ann"},
+		conn.Conn{ID: "other", User: "bob"},
+	)
+	for m, err := range conn.Members(ctx, store, conn.UserGroup("ann")) {
 		if err != nil {
-			fmt.Println(err)
-			break
+			log.Fatal(err)
 		}
 		fmt.Println(m.ID)
 	}
 	// Output:
-	// c1
-	// c2
-	// c3
+	// laptop
+	// phone
 }
 
-// The connections of a user are a group as any other.
-func ExampleUserGroup() {
+// Records returns users and attributes, for example to show the users in a room, each once.
+func ExampleRecords_listTheUsersOfARoom() {
 	ctx := context.Background()
 	store := conn.NewMemory()
-	for id, user := range map[string]string{"c1": "ann", "c2": "bob"} {
-		if err := store.Put(ctx, conn.Conn{ID: id, User: user}); err != nil {
-			fmt.Println(err)
+	room := []string{"room:1"}
+	put(store,
+		conn.Conn{ID: "c1", User: "ann", Groups: room}, conn.Conn{ID: "c2", User: "ann", Groups: room},
+		conn.Conn{ID: "c3", User: "bob", Groups: room}, conn.Conn{ID: "c4", User: "eve"},
+	)
+	var users []string
+	for c, err := range conn.Records(ctx, store, "room:1") {
+		if err != nil {
+			log.Fatal(err)
 		}
+		users = append(users, c.User)
 	}
-	page, err := store.Read(ctx, conn.Query{Group: conn.UserGroup("bob")})
-	fmt.Println(page.Members[0].ID, err)
-	// Output:
-	// c2 <nil>
+	slices.Sort(users)
+	fmt.Println(slices.Compact(users))
+	// Output: [ann bob]
 }
 
-// A page at a time, with a cursor that can be kept: to go on in another invocation, say.
-func ExampleStore_read() {
+// A page at a time, with a cursor that may be kept, for example to go on in another invocation.
+func ExampleStore_readPages() {
 	ctx := context.Background()
 	store := conn.NewMemory()
 	for _, id := range []string{"c1", "c2", "c3"} {
-		if err := store.Put(ctx, conn.Conn{ID: id, Groups: []string{"room:1"}}); err != nil {
-			fmt.Println(err)
-		}
+		put(store, conn.Conn{ID: id, Groups: []string{"room:1"}})
 	}
 	q := conn.Query{Group: "room:1", Shard: 0, Limit: 2}
 	for {
 		page, err := store.Read(ctx, q)
 		if err != nil {
-			fmt.Println(err)
-			return
+			log.Fatal(err)
 		}
 		fmt.Println(page.Members)
 		if page.Next == "" {
@@ -113,22 +127,33 @@ func ExampleStore_read() {
 	// [{c3 }]
 }
 
-// Those in a room are told when somebody is not there any more, whatever has ended the connection.
-func ExampleWithEnded() {
+// A room hears that a user has left, whatever has ended the connection.
+func ExampleWithEnded_announceADeparture() {
 	ctx := context.Background()
 	store := conn.NewMemory(conn.WithEnded(func(_ context.Context, c conn.Conn, cause conn.EndCause) {
-		if cause != conn.EndRefused { // nobody was told that it has come
-			fmt.Println(c.Attributes["name"], "has left", c.Groups, "as it was", cause)
+		if cause != conn.EndRefused { // its arrival was not announced
+			fmt.Println(c.Attributes["name"], "has left", c.Groups, "cause:", cause)
 		}
 	}))
-	if err := store.Put(ctx, conn.Conn{ID: "c1", Groups: []string{"room:1"}}); err != nil {
-		fmt.Println(err)
-	}
+	put(store, conn.Conn{ID: "c1", Groups: []string{"room:1"}})
 	if _, err := store.SetAttributes(ctx, "c1", map[string]string{"name": "Ann"}); err != nil {
-		fmt.Println(err)
+		log.Fatal(err)
 	}
 	if _, err := store.Delete(conn.WithEndCause(ctx, conn.EndPruned), "c1"); err != nil {
-		fmt.Println(err)
+		log.Fatal(err)
 	}
-	// Output: Ann has left [room:1] as it was pruned
+	// Output: Ann has left [room:1] cause: pruned
+}
+
+// A user may have one connection at a time.
+func ExampleWithLimitPerUser() {
+	r := gatesock.New(gatesock.WithLogger(slog.New(slog.DiscardHandler)))
+	r.Use(conn.Track(conn.NewMemory(), conn.WithLimitPerUser(1)))
+	for _, id := range []string{"c1", "c2"} {
+		out, err := r.Invoke(context.Background(), event("CONNECT", id, ""))
+		fmt.Println(id, string(out), err)
+	}
+	// Output:
+	// c1 {"statusCode":200} <nil>
+	// c2 {"statusCode":429} <nil>
 }

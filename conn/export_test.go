@@ -1,31 +1,25 @@
 package conn
 
 import (
+	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"unsafe"
 )
 
-// Alias gives a string that shares memory with b.
+// Alias returns a string that shares memory with b.
 func Alias(b []byte) string { return unsafe.String(&b[0], len(b)) }
 
-// Records counts the records in memory, expired ones among them.
-func (m *Memory) Records() int { return len(m.conns) }
+// CountRecords returns the number of records in a memory store, including expired ones.
+func CountRecords(s Store) int { return len(s.(*memory).conns) }
 
-// Groups counts the groups in memory.
-func (m *Memory) Groups() int { return len(m.groups) }
+// CountGroups returns the number of groups in a memory store.
+func CountGroups(s Store) int { return len(s.(*memory).groups) }
 
-// Entries counts the entries of a group, tombstones among them.
-func (m *Memory) Entries(group string) int {
-	n := 0
-	for _, s := range m.groups[group].shards {
-		n += len(s.entries)
-	}
-	return n
-}
-
-// Consistent checks that records, groups and heap say the same.
-func (m *Memory) Consistent() error {
+// CheckConsistent checks that the records, groups and heap of a memory store agree.
+func CheckConsistent(s Store) error {
+	m := s.(*memory)
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	if len(m.expiries) != len(m.conns) {
@@ -55,9 +49,9 @@ func (m *Memory) Consistent() error {
 }
 
 func (g *group) consistent() (size int, err error) {
-	for shard, s := range g.shards {
+	for shard, m := range g.shards {
 		dead := 0
-		for _, e := range s.entries {
+		for _, e := range m.entries {
 			if e.rec == nil {
 				dead++
 				continue
@@ -67,10 +61,25 @@ func (g *group) consistent() (size int, err error) {
 				return 0, fmt.Errorf("record %q does not know its membership", e.rec.conn.ID)
 			}
 		}
-		if dead != s.dead || !slices.IsSortedFunc(s.entries, func(a, b entry) int { return int(a.seq) - int(b.seq) }) {
-			return 0, fmt.Errorf("shard %d: %d tombstones, counted %d", shard, s.dead, dead)
+		sorted := slices.IsSortedFunc(m.entries, func(a, b entry) int { return int(a.seq) - int(b.seq) })
+		if dead != m.dead || !sorted {
+			return 0, fmt.Errorf("shard %d: %d tombstones, counted %d; sorted: %v", shard, m.dead, dead, sorted)
 		}
-		size += len(s.entries) - dead
+		size += len(m.entries) - dead
 	}
 	return size, nil
+}
+
+// Pages is pages.
+func Pages(ctx context.Context, store Store, group string) iter.Seq2[Page, error] {
+	return pages(ctx, store, group)
+}
+
+// Capacity returns how many entries the slices of a group can hold, including tombstones.
+func Capacity(s Store, group string) int {
+	n := 0
+	for _, m := range s.(*memory).groups[group].shards {
+		n += cap(m.entries)
+	}
+	return n
 }

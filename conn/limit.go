@@ -8,32 +8,40 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// WithLimitPerUser has [Track] refuse the handshake of a user that has n connections already, with
-// [gatesock.CodeRateLimited] (429). Connections without a user are not limited. It panics if n is less than 1.
+// WithLimitPerUser makes [Track] refuse the handshake of a user that already has n connections,
+// with [gatesock.CodeRateLimited] (status 429). Connections without a user are not limited. It
+// panics if n is below 1.
 //
-// There are never more than n records at a time, from whatever processes they come: Track counts the members of the user's group
-// before it puts the record, so that a client above the limit costs no write, and again after that, when all others that
-// come at the same time can see it. Of two that come at once where one more is allowed, both may be refused, and the one
-// that tries again is let in.
+// The limit holds across all processes: there are never more than n records at a time. Track
+// counts the user's connections before it puts the record, so that a client above the limit costs
+// no write, and again afterwards. If two clients connect at once and only one more is allowed,
+// both may be refused; a retry succeeds. If the store fails, the handshake is refused with
+// [gatesock.CodeUnavailable].
 //
-// What counts is the registry: a connection that ended without a $disconnect counts until a broadcast or a sweeper finds it
-// gone or its record expires, and one whose network broke for as long as the gateway keeps it open, up to 10 minutes. Choose
-// n with room for those, and keep a sweeper. One whose record has expired with its credential does not count, although the
-// gateway may keep it open: [CloseExpired] closes it. A membership that has no record behind it does not count, and is ended:
-// before Track refuses, it looks the others up. A connection that is registered stays so when its event comes again, also if
-// n was lowered meanwhile. If the store fails, the handshake is refused with [gatesock.CodeUnavailable].
+// # What counts
 //
-// A handshake costs two readings of a user's group, 1 read unit each on DynamoDB if the user has up to 80 connections.
-// One that is refused usually costs a single one, and a [Store.Get] for each of n others and its own.
-func WithLimitPerUser(n int) TrackOption {
+// The registry counts. A connection that ended without a $disconnect counts until a broadcast or
+// a sweeper finds it gone or its record expires; one whose network broke counts while the gateway
+// keeps it open, up to 10 minutes. Choose n with room for these, and run a sweeper. A connection
+// whose record has expired with its credential does not count, although the gateway may keep it
+// open; [CloseExpired] closes it. A membership without a record does not count either, and is
+// removed: Track looks up the other connections before it refuses one. A connection that is
+// already registered is not refused when its event comes again, even if n was lowered meanwhile.
+//
+// # Cost
+//
+// A handshake reads the user's group twice, for 1 read unit each on DynamoDB if the user has up
+// to 80 connections. A refused handshake usually reads it once, and does a [Store.Get] for n
+// other connections and for its own.
+func WithLimitPerUser(n int) Option {
 	if n < 1 {
-		panic("conn: WithLimitPerUser with less than 1 connection")
+		panic(fmt.Sprintf("conn: WithLimitPerUser: the number %d must be at least 1", n))
 	}
 	return trackOption(func(t *tracker) { t.limit = n })
 }
 
-// admit refuses a connection of whose user there are as many others as the limit. Before the record is put it lets in a
-// connection that is registered: its event is delivered again.
+// admit refuses a connection whose user has as many others as the limit. Before the record is
+// put, it admits a connection that is registered already, since its event was delivered again.
 func (t *tracker) admit(ctx context.Context, c Conn, put bool) error {
 	if t.limit == 0 || c.User == "" {
 		return nil
@@ -48,12 +56,16 @@ func (t *tracker) admit(ctx context.Context, c Conn, put bool) error {
 	case t.limit == 1:
 		return gatesock.Errorf(gatesock.CodeRateLimited, "a user has at most 1 connection; close another one first")
 	default:
-		return gatesock.Errorf(gatesock.CodeRateLimited, "a user has at most %d connections; close another one first", t.limit)
+		return gatesock.Errorf(
+			gatesock.CodeRateLimited,
+			"a user has at most %d connections; close another one first",
+			t.limit,
+		)
 	}
 }
 
-// countPage is how many memberships are read at once at the least, some of which may have expired: on DynamoDB they are 1
-// read unit.
+// countPage is how many memberships are read at once at least, since some may have expired. On
+// DynamoDB they cost 1 read unit.
 const countPage = 80
 
 // count counts the other connections of a user, up to the limit.
@@ -62,8 +74,8 @@ type count struct {
 	conn  Conn
 	again bool // the record has been put
 
-	others  int      // that have a record
-	members []string // that may have one
+	others  int      // connections that have a record
+	members []string // members that may have one
 	known   bool     // the connection is registered already
 	strays  bool     // a membership without a record was found
 }
@@ -97,7 +109,8 @@ func (n *count) run(ctx context.Context) error {
 	return nil
 }
 
-// verify looks up as many members as would make a refusal, and, once one of them had no record, all that are left.
+// verify looks up as many members as a refusal needs. Once it has found one without a record, it
+// looks up all others.
 func (n *count) verify(ctx context.Context) error {
 	for !n.known && n.others < n.limit && n.others+len(n.members) >= n.limit {
 		size := n.limit - n.others
@@ -112,7 +125,7 @@ func (n *count) verify(ctx context.Context) error {
 	return nil
 }
 
-// lookUp counts those of the members that have a record, and ends the memberships of the others.
+// lookUp counts the members that have a record, and removes the memberships of the others.
 func (n *count) lookUp(ctx context.Context, members []string) error {
 	ids := slices.Clone(members)
 	if !n.again {
@@ -135,7 +148,7 @@ func (n *count) lookUp(ctx context.Context, members []string) error {
 			continue
 		}
 		n.strays = true
-		_ = n.store.Leave(ctx, id, UserGroup(n.conn.User)) // What stays is ended by the next count, or expires.
+		_ = n.store.Leave(ctx, id, UserGroup(n.conn.User)) // if it fails, the next count removes it, or it expires
 	}
 	return nil
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// littered is a store whose groups list connections that have no record, as a Delete leaves them whose answer was lost. It
-// counts what is asked of it.
+// littered is a store whose groups list connections without a record, as after a Delete whose
+// answer was lost. It counts its calls.
 type littered struct {
 	conn.Store
 
@@ -57,7 +57,8 @@ func (s *littered) Leave(ctx context.Context, id, group string) error {
 	return s.Store.Leave(ctx, id, group)
 }
 
-// Memberships without a record lock nobody out, and are ended.
+// TestLimitPerUserCountsNoStrays checks that memberships without a record keep no client out, and
+// are removed.
 func TestLimitPerUserCountsNoStrays(t *testing.T) {
 	t.Parallel()
 	for _, strays := range []int{1, 2, 3, 5, 150} {
@@ -110,7 +111,8 @@ func TestLimitPerUserNamesTheLimit(t *testing.T) {
 	}
 }
 
-// A connection that is open stays so when its event comes again after the limit was lowered.
+// TestLimitPerUserLetsInWhatIsRegistered checks that an open connection is not refused when its
+// event comes again after the limit was lowered.
 func TestLimitPerUserLetsInWhatIsRegistered(t *testing.T) {
 	t.Parallel()
 	m := conn.NewMemory()
@@ -126,7 +128,7 @@ func TestLimitPerUserLetsInWhatIsRegistered(t *testing.T) {
 	again := *req
 	again.ConnectedAt = again.ConnectedAt.Add(1e9)
 	_, err = mw(accept)(t.Context(), &again)
-	require.Equal(t, gatesock.CodeRateLimited, gatesock.CodeOf(err), "a leftover is none")
+	require.Equal(t, gatesock.CodeRateLimited, gatesock.CodeOf(err), "a leftover does not count as this connection")
 }
 
 // pausing stops before its nth Read.
@@ -151,7 +153,8 @@ func (s *pausing) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 	return s.Store.Read(ctx, q)
 }
 
-// A second delivery finds the record of the first, which is then refused: none is accepted without a record.
+// TestTrackAcceptsNoDeliveryWhoseRecordIsRemoved checks that a second delivery is not accepted
+// without a record if the first one, whose record it found, is refused.
 func TestTrackAcceptsNoDeliveryWhoseRecordIsRemoved(t *testing.T) {
 	t.Parallel()
 	m := conn.NewMemory()
@@ -175,17 +178,17 @@ func TestTrackAcceptsNoDeliveryWhoseRecordIsRemoved(t *testing.T) {
 		return nil, nil
 	})(t.Context(), req)
 	require.Equal(t, gatesock.CodeUnavailable, gatesock.CodeOf(err))
-	require.Equal(t, 1, m.Records(), "the other's")
+	require.Equal(t, 1, conn.CountRecords(m), "the other's")
 }
 
 func TestTrackRefusesADeliveryWhoseRecordIsGone(t *testing.T) {
 	t.Parallel()
-	for name, remove := range map[string]func(*testing.T, *conn.Memory, *gatesock.Request){
-		"refused by the first delivery's handler": func(t *testing.T, m *conn.Memory, req *gatesock.Request) {
+	for name, remove := range map[string]func(*testing.T, conn.Store, *gatesock.Request){
+		"refused by the first delivery's handler": func(t *testing.T, m conn.Store, req *gatesock.Request) {
 			_, err := m.Delete(t.Context(), req.ConnectionID)
 			require.NoError(t, err)
 		},
-		"replaced": func(t *testing.T, m *conn.Memory, req *gatesock.Request) {
+		"replaced": func(t *testing.T, m conn.Store, req *gatesock.Request) {
 			_, err := m.Delete(t.Context(), req.ConnectionID)
 			require.NoError(t, err)
 			require.NoError(t, m.Put(t.Context(), conn.Conn{ID: req.ConnectionID, User: "eve"}))

@@ -35,7 +35,7 @@ func TestLimitPerUser(t *testing.T) {
 			err := handshake(t, mw, "c3")
 			require.Equal(t, gatesock.CodeRateLimited, gatesock.CodeOf(err))
 			require.Equal(t, http.StatusTooManyRequests, gatesock.CodeOf(err).HTTPStatus())
-			require.Equal(t, 3, m.Records(), "nothing is left of it")
+			require.Equal(t, 3, conn.CountRecords(m), "nothing is left of it")
 			other := connecting()
 			other.ConnectionID, other.Authorizer["principalId"] = "b0", "bob"
 			_, err = mw(accept)(t.Context(), other)
@@ -55,7 +55,8 @@ func TestLimitPerUser(t *testing.T) {
 	require.Panics(t, func() { conn.WithLimitPerUser(0) })
 }
 
-// An event that is delivered again is no further connection, even if another is at its handshake meanwhile.
+// TestLimitPerUserCountsAConnectionOnce checks that an event that is delivered again is not
+// another connection, even if another one is at its handshake meanwhile.
 func TestLimitPerUserCountsAConnectionOnce(t *testing.T) {
 	t.Parallel()
 	m := conn.NewMemory()
@@ -68,7 +69,7 @@ func TestLimitPerUserCountsAConnectionOnce(t *testing.T) {
 	require.NoError(t, m.Put(t.Context(), conn.Conn{ID: "about to be refused", User: "ann"}))
 	_, err = mw(accept)(t.Context(), req)
 	require.NoError(t, err)
-	require.Equal(t, 2, m.Records())
+	require.Equal(t, 2, conn.CountRecords(m))
 }
 
 // crossing lets handshakes pass the first count together.
@@ -88,7 +89,8 @@ func (s *crossing) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 	return page, err
 }
 
-// However many come at once, there are never more than the limit, and who was refused has left nothing.
+// TestLimitPerUserHoldsWhenManyComeAtOnce checks that there are never more connections than the
+// limit, however many come at once, and that a refused one leaves nothing behind.
 func TestLimitPerUserHoldsWhenManyComeAtOnce(t *testing.T) {
 	t.Parallel()
 	const limit, at = 3, 10
@@ -111,8 +113,8 @@ func TestLimitPerUserHoldsWhenManyComeAtOnce(t *testing.T) {
 		}
 		all.Wait()
 		require.LessOrEqual(t, open.Load(), int64(limit), "nobody leaves, so it is the most that there were")
-		require.EqualValues(t, open.Load(), m.Records())
-		require.NoError(t, m.Consistent())
+		require.EqualValues(t, open.Load(), conn.CountRecords(m))
+		require.NoError(t, conn.CheckConsistent(m))
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// pages is a store that answers Read by a function, which is told how often it was called before.
+// pages is a store that answers Read by a function, which gets the number of earlier calls.
 type pages struct {
 	conn.Store
 	shards int
@@ -25,7 +25,7 @@ func (p pages) Read(_ context.Context, q conn.Query) (conn.Page, error) {
 	return p.read(*p.calls-1, q)
 }
 
-// collect ranges over a group and gives the ids before the error.
+// collect returns the ids of a group before the error.
 func collect(t *testing.T, store conn.Store) (ids []string, err error) {
 	t.Helper()
 	for m, err := range conn.Members(t.Context(), store, "g") {
@@ -108,19 +108,23 @@ func TestMembersStopsAtABreak(t *testing.T) {
 	require.Equal(t, 1, calls)
 }
 
-// Whatever circle the cursors of a broken store go round in, the loop ends.
+// TestMembersLeavesACircle checks that the loop ends, whatever circle the cursors of a broken
+// store go round in.
 func TestMembersLeavesACircle(t *testing.T) {
 	t.Parallel()
 	for tail := range 5 {
 		for length := 1; length < 6; length++ {
 			calls := 0
-			_, err := collect(t, pages{shards: 1, calls: &calls, read: func(call int, _ conn.Query) (conn.Page, error) {
-				at := call
-				if at >= tail {
-					at = tail + (call-tail)%length
-				}
-				return conn.Page{Next: conn.Cursor(fmt.Sprint("at ", at))}, nil
-			}})
+			_, err := collect(
+				t,
+				pages{shards: 1, calls: &calls, read: func(call int, _ conn.Query) (conn.Page, error) {
+					at := call
+					if at >= tail {
+						at = tail + (call-tail)%length
+					}
+					return conn.Page{Next: conn.Cursor(fmt.Sprint("at ", at))}, nil
+				}},
+			)
 			require.ErrorContains(t, err, "same cursor")
 			require.LessOrEqual(t, calls, 4*(tail+length)+1)
 		}

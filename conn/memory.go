@@ -10,16 +10,9 @@ import (
 	"github.com/gatesock/gatesock/internal/shard"
 )
 
-// Memory is a [Store] in the memory of one process: for tests, for development, and for services that are one
-// process. It is not for Lambda, where each environment would have its own. Its content ends with it, and so do
-// its cursors.
-//
-// A group is a sequence in the order of joining, so a page costs as much as the page is long, whatever the
-// size of the group. A reading ends where the group ended when it began: however fast others join, it
-// comes to its end. Expired records take up memory until later calls of Put remove them, at most two a
-// call.
-type Memory struct {
-	clock    func() time.Time
+// memory is the Store of NewMemory.
+type memory struct {
+	now      func() time.Time
 	shards   int
 	pageSize int
 	ended    EndedFunc
@@ -32,54 +25,17 @@ type Memory struct {
 	seq      uint64 // the number of the latest membership
 }
 
-var _ Store = (*Memory)(nil)
-
-// MemoryOption is an option of [NewMemory].
-type MemoryOption interface{ applyMemory(*Memory) }
-
-type memoryOption func(*Memory)
-
-func (o memoryOption) applyMemory(m *Memory) { o(m) }
-
-// WithClock gives the store its clock; the default is [time.Now]. The clock may be called while the store is
-// locked and must not call the store.
-func WithClock(now func() time.Time) MemoryOption {
-	if now == nil {
-		panic("conn: WithClock with a nil clock")
-	}
-	return memoryOption(func(m *Memory) { m.clock = now })
-}
-
-// WithShards sets in how many parts a group is read; the default is 1. It panics if n is less than 1.
-func WithShards(n int) MemoryOption {
-	if n < 1 {
-		panic("conn: WithShards with less than 1 shard")
-	}
-	return memoryOption(func(m *Memory) { m.shards = n })
-}
-
-// WithPageSize sets how many members a page has where the query states no limit; the default is 256. It
-// panics if n is less than 1.
-func WithPageSize(n int) MemoryOption {
-	if n < 1 {
-		panic("conn: WithPageSize with less than 1 member")
-	}
-	return memoryOption(func(m *Memory) { m.pageSize = n })
-}
-
-// WithEnded has a function called for each record that ends; see [EndedFunc]. Expired records are among them when a later
-// Put removes them. It panics if f is nil.
-func WithEnded(f EndedFunc) MemoryOption {
-	if f == nil {
-		panic("conn: WithEnded with a nil function")
-	}
-	return memoryOption(func(m *Memory) { m.ended = f })
-}
-
-// NewMemory returns an empty store.
-func NewMemory(opts ...MemoryOption) *Memory {
-	m := &Memory{
-		clock:    time.Now,
+// NewMemory returns an empty [Store] in the memory of this process, for tests, for development
+// and for services that are one process. Do not use it in Lambda, where each instance would have
+// its own. Its options are [WithClock], [WithShards], [WithPageSize] and [WithEnded].
+//
+// A group is in the order of joining, and a page costs the same whatever the size of the group. A
+// reading ends where the group ended when it began, so it ends even if others join without pause.
+// Cursors end with the process. Expired records use memory until later calls of Put remove them,
+// at most two in a call.
+func NewMemory(opts ...Option) Store {
+	m := &memory{
+		now:      time.Now,
 		shards:   1,
 		pageSize: 256,
 		seed:     maphash.MakeSeed(),
@@ -87,17 +43,20 @@ func NewMemory(opts ...MemoryOption) *Memory {
 		groups:   make(map[string]*group),
 	}
 	for _, o := range opts {
-		o.applyMemory(m)
+		set, ok := o.(memoryOption)
+		if !ok {
+			panic("conn: NewMemory: one of the options is an option of Track")
+		}
+		set(m)
 	}
 	return m
 }
 
-// Put registers a connection; see [Store].
-func (m *Memory) Put(ctx context.Context, c Conn) error {
+func (m *memory) Put(ctx context.Context, c Conn) error {
 	if err := refuse(ctx); err != nil {
 		return err
 	}
-	c, err := c.Normalize(m.clock())
+	c, err := c.Normalize(m.now())
 	if err != nil {
 		return err
 	}
@@ -108,11 +67,11 @@ func (m *Memory) Put(ctx context.Context, c Conn) error {
 	return err
 }
 
-// put registers a canonical record. It returns the expired ones that it has removed.
-func (m *Memory) put(c Conn) (expired []Conn, err error) {
+// put registers a normalized record, and returns the expired records that it has removed.
+func (m *memory) put(c Conn) (expired []Conn, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := m.clock()
+	now := m.now()
 	if old, ok := m.conns[c.ID]; ok {
 		if !old.expired(now) {
 			return nil, ErrExists
@@ -130,8 +89,7 @@ func (m *Memory) put(c Conn) (expired []Conn, err error) {
 	return expired, nil
 }
 
-// Get gives the record of a connection; see [Store].
-func (m *Memory) Get(ctx context.Context, id string) (Conn, error) {
+func (m *memory) Get(ctx context.Context, id string) (Conn, error) {
 	if err := refuse(ctx); err != nil {
 		return Conn{}, err
 	}
@@ -147,8 +105,7 @@ func (m *Memory) Get(ctx context.Context, id string) (Conn, error) {
 	return r.snapshot(), nil
 }
 
-// Delete removes a connection and its memberships; see [Store].
-func (m *Memory) Delete(ctx context.Context, id string) (Conn, error) {
+func (m *memory) Delete(ctx context.Context, id string) (Conn, error) {
 	if err := refuse(ctx); err != nil {
 		return Conn{}, err
 	}
@@ -163,7 +120,7 @@ func (m *Memory) Delete(ctx context.Context, id string) (Conn, error) {
 }
 
 // take removes a record and returns it.
-func (m *Memory) take(id string) (Conn, error) {
+func (m *memory) take(id string) (Conn, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r, err := m.find(id)
@@ -175,8 +132,7 @@ func (m *Memory) take(id string) (Conn, error) {
 	return c, nil
 }
 
-// Join makes a connection a member of a group; see [Store].
-func (m *Memory) Join(ctx context.Context, id, group string) error {
+func (m *memory) Join(ctx context.Context, id, group string) error {
 	if err := checkMembership(ctx, id, group); err != nil {
 		return err
 	}
@@ -190,8 +146,7 @@ func (m *Memory) Join(ctx context.Context, id, group string) error {
 	return nil
 }
 
-// Leave ends a membership; see [Store].
-func (m *Memory) Leave(ctx context.Context, id, group string) error {
+func (m *memory) Leave(ctx context.Context, id, group string) error {
 	if err := checkMembership(ctx, id, group); err != nil {
 		return err
 	}
@@ -213,8 +168,7 @@ func checkMembership(ctx context.Context, id, group string) error {
 	return ValidateName("group", group)
 }
 
-// Shards tells the number that [WithShards] set; see [Store].
-func (m *Memory) Shards(ctx context.Context, group string) (int, error) {
+func (m *memory) Shards(ctx context.Context, group string) (int, error) {
 	if err := refuse(ctx); err != nil {
 		return 0, err
 	}
@@ -224,9 +178,7 @@ func (m *Memory) Shards(ctx context.Context, group string) (int, error) {
 	return m.shards, nil
 }
 
-// Read gives a page of a shard of a group, in the order of joining; see [Store]. It returns fewer members than
-// the limit at the shard's end, and where it has gone past about a thousand who have left or expired.
-func (m *Memory) Read(ctx context.Context, q Query) (Page, error) {
+func (m *memory) Read(ctx context.Context, q Query) (Page, error) {
 	if err := refuse(ctx); err != nil {
 		return Page{}, err
 	}
@@ -249,10 +201,80 @@ func (m *Memory) Read(ctx context.Context, q Query) (Page, error) {
 	if q.Limit == 0 {
 		q.Limit = m.pageSize
 	}
-	members, last, more := g.shards[q.Shard].read(p, q.Limit, m.clock())
+	members, last, more := g.shards[q.Shard].read(p, q.Limit, m.now())
 	page := Page{Members: members}
 	if more {
 		page.Next = formatCursor(m.seed, q, position{after: last, end: p.end})
 	}
 	return page, nil
+}
+
+func (m *memory) GetMany(ctx context.Context, ids []string) ([]Conn, error) {
+	if err := refuse(ctx); err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		if err := ValidateName("connection id", id); err != nil {
+			return nil, err
+		}
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	var found []Conn
+	asked := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		if r, err := m.find(id); err == nil && !asked[id] {
+			found = append(found, r.snapshot())
+		}
+		asked[id] = true
+	}
+	return found, nil
+}
+
+func (m *memory) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (Conn, error) {
+	if err := refuse(ctx); err != nil {
+		return Conn{}, err
+	}
+	if err := ValidateName("connection id", id); err != nil {
+		return Conn{}, err
+	}
+	if err := ValidateAttributes(set, remove); err != nil {
+		return Conn{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, err := m.find(id)
+	if err != nil {
+		return Conn{}, err
+	}
+	r.setAttributes(set, remove)
+	return r.snapshot(), nil
+}
+
+func (m *memory) Extend(ctx context.Context, id string, until time.Time) (Conn, error) {
+	if err := refuse(ctx); err != nil {
+		return Conn{}, err
+	}
+	if err := ValidateName("connection id", id); err != nil {
+		return Conn{}, err
+	}
+	if err := ValidateExpiry(until); err != nil {
+		return Conn{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, err := m.find(id)
+	if err != nil {
+		return Conn{}, err
+	}
+	if until = until.UTC().Truncate(time.Second); until.After(r.conn.ExpiresAt) {
+		r.conn.ExpiresAt = until
+		heap.Fix(&m.expiries, r.place)
+	}
+	return r.snapshot(), nil
 }

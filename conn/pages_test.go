@@ -11,7 +11,12 @@ import (
 func TestPagesGivesEveryPageAsItIs(t *testing.T) {
 	t.Parallel()
 	var got []conn.Page
-	want := []conn.Page{{Members: []conn.Member{{ID: "a"}}, Next: "more"}, {Next: "end"}, {}, {Members: []conn.Member{{ID: "b"}}}}
+	want := []conn.Page{
+		{Members: []conn.Member{{ID: "a"}}, Next: "more"},
+		{Next: "end"},
+		{},
+		{Members: []conn.Member{{ID: "b"}}},
+	}
 	var queries []conn.Query
 	store := pages{shards: 2, calls: new(int), read: func(call int, q conn.Query) (conn.Page, error) {
 		queries = append(queries, q)

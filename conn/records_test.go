@@ -10,14 +10,15 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// partial is a store that lists a connection whose record does not name the group, and one without a record.
+// partial is a store that lists a connection whose record does not name the group, and one
+// without a record.
 type partial struct {
-	*conn.Memory
+	conn.Store
 	err error // of GetMany
 }
 
 func (s partial) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
-	page, err := s.Memory.Read(ctx, q)
+	page, err := s.Store.Read(ctx, q)
 	page.Members = append(page.Members, conn.Member{ID: "left"}, conn.Member{ID: "gone"})
 	return page, err
 }
@@ -26,7 +27,7 @@ func (s partial) GetMany(ctx context.Context, ids []string) ([]conn.Conn, error)
 	if s.err != nil && slices.Contains(ids, "c") {
 		return nil, s.err
 	}
-	return s.Memory.GetMany(ctx, ids)
+	return s.Store.GetMany(ctx, ids)
 }
 
 func TestRecordsAreThoseOfMembers(t *testing.T) {
@@ -48,10 +49,10 @@ func TestRecordsAreThoseOfMembers(t *testing.T) {
 		}
 		return ids, nil
 	}
-	ids, err := read(partial{Memory: m}, 0)
+	ids, err := read(partial{Store: m}, 0)
 	require.NoError(t, err)
 	require.Equal(t, []string{"a", "b", "c"}, ids)
-	ids, err = read(partial{Memory: m}, 2)
+	ids, err = read(partial{Store: m}, 2)
 	require.NoError(t, err)
 	require.Equal(t, []string{"a", "b"}, ids)
 	ids, err = read(partial{m, errBackend}, 0)

@@ -13,8 +13,8 @@ import (
 
 var errEnded = errors.New("conn: the credential ended before the connection began")
 
-// expires returns when the record of a connection expires that began at a time: with its credential, but not later than
-// after the time to live.
+// expires returns when the record of a connection expires that began at a time: with its
+// credential, or after the time to live if that is earlier.
 func (t *tracker) expires(req *gatesock.Request, began time.Time) (time.Time, error) {
 	end, err := t.credentialEnd(req)
 	if err != nil {
@@ -28,7 +28,7 @@ func (t *tracker) expires(req *gatesock.Request, began time.Time) (time.Time, er
 
 func (t *tracker) credentialEnd(req *gatesock.Request) (time.Time, error) {
 	if t.expiry != nil {
-		return t.expiry(req).Truncate(time.Second), nil // as a record has it
+		return t.expiry(req).Truncate(time.Second), nil // the resolution of a record
 	}
 	end, err := credential.Expiry(req.Authorizer)
 	if err != nil {
@@ -37,7 +37,7 @@ func (t *tracker) credentialEnd(req *gatesock.Request) (time.Time, error) {
 	return end, nil
 }
 
-// bound returns the expiry of a record whose credential ends at a time; zero is never.
+// bound returns the expiry of a record whose credential ends at a time; zero means never.
 func (t *tracker) bound(end, began time.Time) time.Time {
 	latest := began.Add(t.lifetime())
 	if end.IsZero() || end.After(latest) {
@@ -55,7 +55,7 @@ func (t *tracker) lifetime() time.Duration {
 
 type registrationKey struct{}
 
-// registration is what Track tells the handlers behind it.
+// registration is what Track passes to the handlers behind it.
 type registration struct {
 	*tracker
 	id    string
@@ -66,19 +66,21 @@ func withRegistration(ctx context.Context, t *tracker, req *gatesock.Request) co
 	return context.WithValue(ctx, registrationKey{}, &registration{t, req.ConnectionID, began(req)})
 }
 
-// Tracked reports whether [Track] is around the handler that is called with ctx: at $connect the connection is then
-// registered already. It is for middleware whose place is before Track.
+// Tracked reports whether [Track] wraps the handler that has ctx. At $connect the connection is
+// then already registered. Middleware that belongs before Track uses it to detect a wrong order.
 func Tracked(ctx context.Context) bool {
 	_, ok := ctx.Value(registrationKey{}).(*registration)
 	return ok
 }
 
-// Renew puts off the expiry of the record of the connection whose message is handled: to until, the end of a fresh
-// credential, but not later than what [WithTTL] says; the zero time is the latest. A record that expires later already stays as
-// it is. It costs what [Store.Extend] does, and its errors are those of it: after the record has expired that is a
-// [*NotFoundError], of which Track makes [gatesock.CodeStaleConnection] if a handler returns it.
+// Renew extends the record of the connection whose message is being handled, when its client has
+// shown a fresh credential that ends at until. The zero time means never; the time of [WithTTL]
+// is an upper bound. A record that already expires later does not change.
 //
-// It reports false, and does nothing, if [Track] is not around the handler.
+// It returns false and does nothing if [Track] does not wrap the handler. It costs one
+// [Store.Extend], and returns its errors. After the record has expired that is a
+// [*NotFoundError]; a handler that returns it makes Track answer with
+// [gatesock.CodeStaleConnection].
 func Renew(ctx context.Context, until time.Time) (tracked bool, err error) {
 	r, ok := ctx.Value(registrationKey{}).(*registration)
 	if !ok {
@@ -88,27 +90,27 @@ func Renew(ctx context.Context, until time.Time) (tracked bool, err error) {
 	return true, err
 }
 
-// maxLife is how long the gateway keeps a connection open at the most (AWS Developer Guide, "Quotas for configuring and
-// running a WebSocket API").
+// maxLife is how long the gateway keeps a connection open at most (AWS Developer Guide, "Quotas
+// for configuring and running a WebSocket API").
 const maxLife = 2 * time.Hour
 
-// CloseExpired returns a function for [WithEnded] or dynamoconn.WithEnded that closes the connections whose record has expired
-// while they may be open, as those are whose credential has ended: they would receive nothing more, and not know. It then calls
-// the other functions, if there are any, for every record. The closer is an apigw.Client, as a rule.
+// CloseExpired returns an [EndedFunc] that closes connections whose record has expired while they
+// may be open, because their credential has ended: otherwise they would receive nothing more
+// without noticing. It then calls the other functions, if any, for every record. An apigw.Client
+// is a Disconnector.
 //
-// Expired records are announced when a store comes across them: in memory with the Put of another connection, on DynamoDB with
-// a sweep. A connection that could not be closed is logged to [slog.Default] by ended, and stays; it receives nothing.
-// CloseExpired panics if closer is nil.
-func CloseExpired(closer interface {
-	Disconnect(ctx context.Context, from gatesock.Target) error
-}, others ...EndedFunc,
-) EndedFunc {
-	if closer == nil {
-		panic("conn: CloseExpired with a nil closer")
+//	conn.NewMemory(conn.WithEnded(conn.CloseExpired(client)))
+//
+// A store announces an expired record when it comes across it: in memory with the Put of another
+// connection, on DynamoDB with a sweep. A failure to close is logged to [slog.Default]; that
+// connection stays open and receives nothing. CloseExpired panics if d is nil.
+func CloseExpired(d gatesock.Disconnector, others ...EndedFunc) EndedFunc {
+	if d == nil {
+		panic("conn: CloseExpired: the Disconnector must not be nil")
 	}
 	return func(ctx context.Context, c Conn, cause EndCause) {
 		if cause == EndExpired && c.ExpiresAt.Sub(c.ConnectedAt) < maxLife {
-			closeExpired(ctx, closer.Disconnect, c)
+			closeExpired(ctx, d, c)
 		}
 		for _, f := range others {
 			f(ctx, c, cause)
@@ -116,9 +118,10 @@ func CloseExpired(closer interface {
 	}
 }
 
-func closeExpired(ctx context.Context, disconnect func(context.Context, gatesock.Target) error, c Conn) {
-	err := disconnect(ctx, gatesock.Target{ConnectionID: c.ID, Endpoint: c.Endpoint})
+func closeExpired(ctx context.Context, d gatesock.Disconnector, c Conn) {
+	err := d.Disconnect(ctx, gatesock.Target{ConnectionID: c.ID, Endpoint: c.Endpoint})
 	if err != nil && !errors.Is(err, gatesock.ErrGone) {
-		slog.WarnContext(ctx, "conn: a connection whose record has expired could not be closed", "connectionId", c.ID, "error", err)
+		slog.WarnContext(ctx, "conn: a connection whose record has expired could not be closed",
+			"connectionId", c.ID, "error", err)
 	}
 }

@@ -11,10 +11,10 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/conn/conntest"
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
-// ending is a handshake whose credential ends a time after the connection's beginning.
+// ending returns a handshake whose credential ends some time after the connection began.
 func ending(after time.Duration) *gatesock.Request {
 	req := connecting()
 	req.Authorizer["exp"] = strconv.FormatInt(req.ConnectedAt.Add(after).Unix(), 10)
@@ -22,7 +22,7 @@ func ending(after time.Duration) *gatesock.Request {
 }
 
 // member reports whether a connection is in the group that broadcasts read.
-func member(t *testing.T, m *conn.Memory, group string) bool {
+func member(t *testing.T, m conn.Store, group string) bool {
 	t.Helper()
 	for _, err := range conn.Members(t.Context(), m, group) {
 		require.NoError(t, err)
@@ -31,27 +31,28 @@ func member(t *testing.T, m *conn.Memory, group string) bool {
 	return false
 }
 
-// After its credential's end a connection receives nothing.
+// TestTrackLetsTheRecordExpireWithTheCredential checks that a connection receives nothing after
+// the end of its credential.
 func TestTrackLetsTheRecordExpireWithTheCredential(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		opts []conn.TrackOption
+		opts []conn.Option
 		exp  time.Duration // after the beginning
 		want time.Duration
 	}{
 		"the credential first":      {nil, time.Hour, time.Hour},
 		"the connection first":      {nil, 24 * time.Hour, conn.DefaultTTL},
-		"a time to live of its own": {[]conn.TrackOption{conn.WithTTL(time.Minute)}, time.Hour, time.Minute},
-		"said by the application": {[]conn.TrackOption{conn.WithExpiry(func(req *gatesock.Request) time.Time {
+		"a time to live of its own": {[]conn.Option{conn.WithTTL(time.Minute)}, time.Hour, time.Minute},
+		"said by the application": {[]conn.Option{conn.WithExpiry(func(req *gatesock.Request) time.Time {
 			return req.ConnectedAt.Add(2 * time.Minute)
 		})}, time.Hour, 2 * time.Minute},
-		"never, says the application": {[]conn.TrackOption{conn.WithExpiry(func(*gatesock.Request) time.Time {
+		"never, says the application": {[]conn.Option{conn.WithExpiry(func(*gatesock.Request) time.Time {
 			return time.Time{}
 		})}, time.Hour, conn.DefaultTTL},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			clock := conntest.NewClock()
+			clock := testclock.New(testclock.Noon())
 			m := conn.NewMemory(conn.WithClock(clock.Now))
 			req := ending(c.exp)
 			clock.Set(req.ConnectedAt)
@@ -82,7 +83,8 @@ func TestTrackRefusesACredentialThatHasEnded(t *testing.T) {
 	}
 }
 
-// What ends in the second in which the connection begins has ended: its record would never be there.
+// TestTrackRefusesACredentialOfLessThanASecond checks that a credential that ends in the second
+// in which the connection begins has ended: its record would never exist.
 func TestTrackRefusesACredentialOfLessThanASecond(t *testing.T) {
 	t.Parallel()
 	began := connecting().ConnectedAt.Truncate(time.Second)
@@ -101,7 +103,15 @@ func TestTrackRefusesACredentialOfLessThanASecond(t *testing.T) {
 		req := connecting()
 		req.ConnectedAt = began.Add(c.began)
 		ends := began.Add(c.ends)
-		_, err := conn.Track(m, conn.WithExpiry(func(*gatesock.Request) time.Time { return ends }))(accept)(t.Context(), req)
+		_, err := conn.Track(
+			m,
+			conn.WithExpiry(func(*gatesock.Request) time.Time { return ends }),
+		)(
+			accept,
+		)(
+			t.Context(),
+			req,
+		)
 		if !c.accepted {
 			require.Equal(t, gatesock.CodeUnauthenticated, gatesock.CodeOf(err), c)
 			requireNothingLeft(t, m)
@@ -112,10 +122,10 @@ func TestTrackRefusesACredentialOfLessThanASecond(t *testing.T) {
 	}
 }
 
-// A fresh credential puts the end off, for the groups too.
+// TestRenew checks that a fresh credential extends the record and its groups.
 func TestRenew(t *testing.T) {
 	t.Parallel()
-	clock := conntest.NewClock()
+	clock := testclock.New(testclock.Noon())
 	m := conn.NewMemory(conn.WithClock(clock.Now))
 	req := ending(time.Hour)
 	req.ConnectedAt = req.ConnectedAt.Add(-10 * time.Minute) // it is open for a while when its token is renewed
@@ -161,7 +171,7 @@ func TestTracked(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// disconnects notes what is closed.
+// disconnects records what is closed.
 type disconnects struct {
 	from []gatesock.Target
 	err  error
@@ -175,7 +185,7 @@ func (d *disconnects) Disconnect(_ context.Context, from gatesock.Target) error 
 func TestCloseExpired(t *testing.T) {
 	t.Parallel()
 	for _, fails := range []error{nil, gatesock.ErrGone, errors.New("no right to")} {
-		clock := conntest.NewClock()
+		clock := testclock.New(testclock.Noon())
 		closer := &disconnects{err: fails}
 		var told []string
 		m := conn.NewMemory(conn.WithClock(clock.Now), conn.WithEnded(conn.CloseExpired(closer,
@@ -198,14 +208,18 @@ func TestCloseExpired(t *testing.T) {
 	require.Panics(t, func() { conn.CloseExpired(nil) })
 }
 
-// One that was extended does not stand before those that expire meanwhile.
+// TestExtendedRecordsDoNotHoldUpTheExpired checks that an extended record does not hide others
+// that expire earlier.
 func TestExtendedRecordsDoNotHoldUpTheExpired(t *testing.T) {
 	t.Parallel()
-	clock := conntest.NewClock()
+	clock := testclock.New(testclock.Noon())
 	var told []string
-	m := conn.NewMemory(conn.WithClock(clock.Now), conn.WithEnded(func(_ context.Context, c conn.Conn, _ conn.EndCause) {
-		told = append(told, c.ID)
-	}))
+	m := conn.NewMemory(
+		conn.WithClock(clock.Now),
+		conn.WithEnded(func(_ context.Context, c conn.Conn, _ conn.EndCause) {
+			told = append(told, c.ID)
+		}),
+	)
 	now := clock.Now()
 	for id, ends := range map[string]time.Duration{"extended": time.Minute, "ends": 2 * time.Minute} {
 		require.NoError(t, m.Put(t.Context(), conn.Conn{ID: id, ConnectedAt: now, ExpiresAt: now.Add(ends)}))

@@ -7,69 +7,44 @@ import (
 	"time"
 )
 
-// Errors of every [Store], matched with [errors.Is]. Anything else that a Store returns is a fault of
-// its backend.
+// Errors of every [Store]; match them with [errors.Is]. Any other error is a failure of the
+// backend.
 var (
-	// ErrNotFound: the connection is not registered, or its record has expired. The error of a Store is a
-	// [*NotFoundError], which names the connection.
+	// ErrNotFound means that the connection is not registered, or that its record has expired.
+	// The error of a Store is a [*NotFoundError].
 	ErrNotFound = errors.New("conn: connection not found")
-	// ErrExists: the connection is registered already.
+	// ErrExists means that the connection is already registered.
 	ErrExists = errors.New("conn: connection already exists")
-	// ErrInvalid: an argument has no valid form; the error's text names it.
+	// ErrInvalid means that an argument is not valid; the error's text names it.
 	ErrInvalid = errors.New("conn: invalid argument")
-	// ErrBadCursor: the cursor was not made by this store for this group and shard.
+	// ErrBadCursor means that this store did not make the cursor for this group and shard.
 	ErrBadCursor = errors.New("conn: malformed cursor")
 )
 
-// NotFoundError says which connection is not registered. It matches [ErrNotFound]. What [Track] sees of it is that a
-// handler asked for the connection that it was called for; see there.
+// NotFoundError is an [ErrNotFound] that names the connection, so that [Track] recognizes a
+// handler whose own connection is not registered.
 type NotFoundError struct {
-	// ID is the connection id that was asked for.
+	// ID is the connection id.
 	ID string
 }
 
-// Error names the connection.
+// Error implements error.
 func (e *NotFoundError) Error() string { return fmt.Sprintf("conn: connection %.100q not found", e.ID) }
 
 // Is reports whether target is [ErrNotFound].
 func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }
 
-// DefaultTTL is how long a record lives without a $disconnect: the gateway closes every connection after 2
-// hours (AWS Developer Guide, "Quotas for configuring and running a WebSocket API"), and the rest is margin
-// for clocks.
-const DefaultTTL = 2*time.Hour + 10*time.Minute
+// UserGroup returns the name of the group of a user's connections. Put groups that clients name
+// behind a prefix of your own, such as "room:"+name. Otherwise a client could join the group of a
+// user, or [Everyone], by asking for a room of that name.
+func UserGroup(user string) string { return "user:" + user }
 
-// Conn is the record of one connection.
-type Conn struct {
-	// ID is the gateway's connection id. It must not be empty.
-	ID string
-	// User is the application's name for who is connected; empty if anonymous.
-	User string
-	// Endpoint is where to post to the connection; empty means the poster's own.
-	Endpoint string
-	// Attributes is what the application wants to know about the connection, and, under names that begin with
-	// [AuthorizerPrefix], what the authorizer said of it; nil if there is nothing.
-	Attributes map[string]string
-	// Groups are the groups that the connection is a member of, sorted by their bytes, each once; nil if
-	// there are none. [Store.Put] adds [UserGroup] of User if User is not empty.
-	Groups []string
-	// ConnectedAt is when the connection began, in UTC and whole milliseconds; the rest is cut off.
-	ConnectedAt time.Time
-	// ExpiresAt is the moment from which the record does not exist any more if nothing removes it before, in
-	// UTC and whole seconds; the rest is cut off. Track makes it that of the credential, [Store.Extend] puts it off.
-	ExpiresAt time.Time
-}
+// Everyone is the group of all connections that [Track] keeps with [WithEveryone]. It costs
+// another write and another delete for each connection.
+const Everyone = "everyone"
 
-// Member is a connection seen as a member of a group.
-type Member struct {
-	// ID is the connection id.
-	ID string
-	// Endpoint is where to post to it; empty means the poster's own.
-	Endpoint string
-}
-
-// Cursor marks a place in a shard of a group. It is opaque, is made of printable ASCII characters and
-// may be kept outside the process. The zero Cursor is the beginning.
+// Cursor is a place in a shard of a group; the zero Cursor is the start. It is opaque printable
+// ASCII and may be kept outside the process.
 type Cursor string
 
 // Query asks for a page of the members of a group.
@@ -78,10 +53,10 @@ type Query struct {
 	Group string
 	// Shard selects a part of the group: 0 ≤ Shard < [Store.Shards].
 	Shard int
-	// After is the cursor of the page before; empty for the first.
+	// After is the cursor of the previous page; empty for the first page.
 	After Cursor
 	// Limit is the most members to return; 0 means the store's own page size. A store may return
-	// fewer, even none, with more to come.
+	// fewer, or none, although more follow.
 	Limit int
 }
 
@@ -92,81 +67,90 @@ type Page struct {
 	Next Cursor
 }
 
-// Store keeps who is connected and in which groups. It is the contract that [Memory] and the DynamoDB store
-// fulfil and that package conntest checks. Applications call it directly; [Members] and [Track] stand on it.
+// Store keeps a record of each connection and the members of each group. Applications call it
+// directly, or through [Track], [Members] and [Records]. [NewMemory] returns one for a single
+// process; the DynamoDB store serves all instances of a function.
 //
-// All methods are safe for concurrent use. Values passed in are copied, values returned belong to the caller.
+// All methods are safe for concurrent use. A Store copies the values that it gets, and values
+// that it returns belong to the caller.
 //
-// Reads are strongly consistent: what a call has returned from is seen by every call that starts
-// afterwards, from any process. Expired records are treated as absent from the moment of their expiry,
-// even while the backend still holds them.
+// # Names
 //
-// A Store retries by itself what its backend asks to have retried, within the context's deadline. A call that
-// returns an error that is not one of this package's may have been carried out, wholly or in part; every
-// method may be called again. A cancelled context is returned as an error that wraps [context.Cause].
+// Connection ids and the names of groups, users and attributes are any non-empty UTF-8 strings,
+// including NUL and '#'. Endpoints and the values of attributes are any UTF-8 strings; times are
+// in the years 1 to 9999. A store refuses other values with [ErrInvalid] before it writes
+// anything, and may refuse what is longer than a bound of its own in the same way.
 //
-// Connection ids and the names of groups, users and attributes are any non-empty UTF-8 strings, NUL and '#'
-// among them; endpoints and the values of attributes are any UTF-8 strings; times are of the years 1 to 9999. What is not
-// is refused with [ErrInvalid] before anything is written; so is what is above a bound that a store may set on their size.
+// # Consistency
+//
+// Reads are strongly consistent: every call sees what earlier calls of any process have done,
+// once those have returned. An expired record counts as absent from the moment of its expiry,
+// even if the backend still holds it.
+//
+// # Errors
+//
+// A Store retries what its backend asks to have retried, within the context's deadline. A call
+// that fails with an error of the backend may have been carried out wholly or in part; every
+// method may be called again. The error of a canceled context wraps [context.Cause].
 type Store interface {
-	// Put registers a connection and makes it a member of UserGroup(c.User) and of c.Groups. A zero
-	// ConnectedAt is taken as now, a zero ExpiresAt as ConnectedAt plus [DefaultTTL]. It fails with
-	// ErrExists, and changes nothing, if the connection is registered. No group lists the connection before Get
-	// finds it.
+	// Put registers a connection and adds it to UserGroup(c.User) and to c.Groups. A zero
+	// ConnectedAt means now, a zero ExpiresAt means ConnectedAt plus [DefaultTTL]. It fails with
+	// ErrExists, and changes nothing, if the connection is registered. No group lists the
+	// connection before Get finds it.
 	Put(ctx context.Context, c Conn) error
 
-	// Get gives the record of a connection, or ErrNotFound.
+	// Get returns the record of a connection, or ErrNotFound.
 	Get(ctx context.Context, id string) (Conn, error)
 
-	// GetMany returns the records of those of the connections that are registered, in the order of ids; an id that
-	// comes again counts once. Those that are not registered are left out, which is no error. Each record is as
-	// strongly consistent as that of Get; together they need not be of one moment. Any number of ids may be asked for.
+	// GetMany returns the records of several connections, in the order of ids, each once. It
+	// leaves out connections that are not registered; that is not an error. Each record is as
+	// consistent as that of Get, but the records need not be of the same moment. ids may be of
+	// any length.
 	GetMany(ctx context.Context, ids []string) ([]Conn, error)
 
-	// SetAttributes changes [Conn.Attributes] in one step, and returns the record as it is then: attributes in set are
-	// set, those in remove are removed, and all others stay as they are, whatever other calls do at the same time. To
-	// remove what is not there is no error. It fails with ErrNotFound, and writes nothing, if the connection is not
-	// registered; it never registers one or puts off its expiry. It fails with ErrInvalid if a name is both in set and
-	// in remove, or begins with [AuthorizerPrefix].
+	// SetAttributes changes [Conn.Attributes] in one step, and returns the new record. It sets
+	// the attributes in set, removes those in remove, and keeps all others, whatever concurrent
+	// calls do. A name in remove need not exist. It never registers a connection or changes its
+	// expiry.
+	//
+	// It fails with ErrNotFound if the connection is not registered, and with ErrInvalid if a
+	// name is in both set and remove or begins with [AuthorizerPrefix].
 	SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (Conn, error)
 
-	// Extend puts off the expiry of a connection and of all its memberships to until, and returns the record as it is then. It
-	// never brings an expiry forward: a record that expires later stays as it is, which is not an error. It fails with
-	// ErrNotFound, and changes nothing, if the connection is not registered, as when its record has expired; with ErrInvalid
-	// on the zero time and on one that [Conn.ExpiresAt] could not have. What is cut off on the way may have extended the record, and groups
-	// then list the connection up to its old expiry at the least; calling again completes it.
+	// Extend sets a later expiry of a connection and of its memberships, and returns the new
+	// record. A record that already expires later does not change; that is not an error.
+	//
+	// It fails with ErrNotFound if the connection is not registered or has expired, and with
+	// ErrInvalid if until is zero or not a valid [Conn.ExpiresAt]. A call that is interrupted may
+	// have extended the record; groups then list the connection at least until its old expiry,
+	// and another call completes it.
 	Extend(ctx context.Context, id string, until time.Time) (Conn, error)
 
-	// Delete removes a connection and all its memberships, and returns the record as it was. It fails
-	// with ErrNotFound if there is none: of several concurrent calls exactly one gets the record.
+	// Delete removes a connection and its memberships, and returns the last record. It fails with
+	// ErrNotFound if there is none: of several concurrent calls exactly one gets the record.
 	Delete(ctx context.Context, id string) (Conn, error)
 
-	// Join makes a connection a member of a group. It is idempotent. It fails with ErrNotFound if the
+	// Join adds a connection to a group. It is idempotent. It fails with ErrNotFound if the
 	// connection is not registered, and then leaves no membership behind.
 	Join(ctx context.Context, id, group string) error
 
-	// Leave ends a membership. It is idempotent, and no error if the connection is not a member or is
-	// not registered; it then removes what a call that was cut off may have left of a membership.
+	// Leave removes a connection from a group. It is idempotent, and not an error if the
+	// connection is not a member or not registered. It also removes what an interrupted call has
+	// left of a membership.
 	Leave(ctx context.Context, id, group string) error
 
-	// Shards tells in how many parts a group is read, at least 1. Shards are disjoint and together are
-	// the whole group; they may be read at the same time.
+	// Shards returns the number of parts in which a group is read, at least 1. The parts are
+	// disjoint, together are the whole group, and may be read at the same time.
 	Shards(ctx context.Context, group string) (int, error)
 
-	// Read gives a page of a shard of a group. Following Next from an empty cursor yields every
-	// connection that is a member during the whole reading, exactly once; one that joins, leaves or
-	// expires meanwhile may or may not be among them, but not twice. No Next is given twice in a reading.
-	// An unknown group has no members. A cursor stays valid when the connection it points at is gone, and may
-	// be used again. It fails with ErrBadCursor on a cursor that is none of this store's for this group and
-	// shard, with ErrInvalid on a shard or a limit that is out of range.
+	// Read returns a page of a shard of a group. An unknown group has no members.
+	//
+	// Following Next from an empty cursor returns every connection exactly once that is a member
+	// during the whole reading. Connections that join, leave or expire meanwhile may be among
+	// them, at most once. A reading never returns the same Next twice. A cursor stays valid when
+	// its connection is gone, and may be used again.
+	//
+	// It fails with ErrBadCursor on a cursor that this store did not make for this group and
+	// shard, and with ErrInvalid if the shard or the limit is out of range.
 	Read(ctx context.Context, q Query) (Page, error)
 }
-
-// UserGroup names the group that holds the connections of a user. Groups that clients name belong behind a
-// prefix of the application's own, as in "room:"+name: nobody is to join the group of a user, or [Everyone], by
-// asking for a room of that name.
-func UserGroup(user string) string { return "user:" + user }
-
-// Everyone is a group that [Track] can keep all connections in; it is opt-in, since every connection then costs
-// another write and a delete.
-const Everyone = "everyone"

@@ -10,54 +10,78 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// removeTimeout bounds the removal of a record, which does not stop with the event's context. It is short beside
-// the 29 s that the gateway waits for a handler (AWS Developer Guide, "Quotas for configuring and running a
-// WebSocket API").
+// removeTimeout bounds the removal of a record, which does not stop with the event's context. It
+// is short compared with the 29 s that the gateway waits for a handler (AWS Developer Guide,
+// "Quotas for configuring and running a WebSocket API").
 const removeTimeout = 2 * time.Second
 
-// Track returns middleware that registers every connection in a store, and removes it when it ends.
+// Track returns middleware that registers each connection in a store at $connect and removes it
+// at $disconnect. Messages pass through without a call of the store.
 //
-// At $connect the record is put before the next handler runs, so that it can [Store.Join] groups. If the
-// handler refuses the connection or panics, the record is removed again with its memberships; so it is if the
-// event's context ends meanwhile, and then the handshake is refused with [gatesock.CodeDeadlineExceeded]. A
-// context that has ended before is refused with the same code, and the store is not called. If the store
-// fails, the handshake is refused with [gatesock.CodeUnavailable], and with [gatesock.CodeInternal] if it is the
-// record that the store does not take ([ErrInvalid]).
+//	r := gatesock.New()
+//	r.Use(conn.Track(store, conn.WithEveryone()))
 //
-// A connection that is registered already is accepted if user and time of connection are the same: an event
-// that is delivered again finds the record of its first delivery, and the next handler runs again. The record
-// belongs to the delivery that put it: another one that is refused, panics or cannot read the record leaves it
-// alone, and is refused with [gatesock.CodeUnavailable] if the record is gone when its handler has returned, since the
-// first delivery was refused. A Put that failed counts as done, since it may have been, and what it left is removed. A record of
-// another user or time is a leftover, whose user and groups must not pass to the new connection, and is replaced.
+// At $connect the record exists before the next handler runs, so the handler can [Store.Join]
+// groups. If the handler refuses the connection, the record is removed again. At $disconnect the
+// handler runs first, so that it can still [Store.Get] the record. Track registers the
+// authorizer's principal as the user, unless [WithUser] is given.
 //
-// At $disconnect the next handler runs first, so that it can still [Store.Get] the record; then the record
-// is removed whatever the handler did. It is no error if there is none, since the event may come twice or
-// after the expiry. If the store fails, its error is joined to that of the handler; expiry then removes the
-// record, as it does with that of a connection whose $disconnect never comes or overtakes its $connect.
+// Put Track after middleware that decides which clients may connect. It panics if store is nil.
 //
-// A removal goes on after the event's context has ended, for 2 seconds at the most. It says why to the [EndedFunc] of the
-// store: [EndDisconnected], [EndRefused] or [EndReplaced].
+// # Failures at $connect
 //
-// A record expires with the credential that the connection was opened with, if the authorizer's context says when that ends
-// ("exp", in seconds since 1970, as package authz has it), and no later than what [WithTTL] says: from then on no broadcast
-// reaches the connection. [Renew] puts it off, and [CloseExpired] closes such connections. A credential that has ended when
-// the connection begins is refused with [gatesock.CodeUnauthenticated], one whose end cannot be read with
-// [gatesock.CodeInternal]. See [WithExpiry].
+// The handshake is refused with [gatesock.CodeUnavailable] if the store fails, with
+// [gatesock.CodeInternal] if the store refuses the record ([ErrInvalid]), and with
+// [gatesock.CodeDeadlineExceeded] if the event's context ends; if it has already ended, the store
+// is not called. The record is also removed if the handler panics or the context ends meanwhile.
+// A Put that fails may have been carried out, so Track removes its record too.
 //
-// Messages pass through and cost nothing at the store. If a handler fails since its own connection is not registered,
-// as after a post that was wrongly answered with gone, the client is answered with [gatesock.CodeStaleConnection], which
-// asks it to connect again. That is so for any error that wraps the store's [*NotFoundError] of the event's connection
-// and no [*gatesock.Error].
+// # Failures at $disconnect
 //
-// Where middleware decides who may connect, it comes before Track. It panics if store is nil.
-func Track(store Store, opts ...TrackOption) gatesock.Middleware {
+// The record is removed whatever the handler returns; it is not an error if the record is gone,
+// since the event may come twice or after the expiry. An error of the store is joined to that of
+// the handler, and the record stays until it expires. That is also what happens if $disconnect
+// never comes, or comes before $connect is handled.
+//
+// A removal goes on for up to 2 seconds after the event's context has ended. It passes
+// [EndDisconnected], [EndRefused] or [EndReplaced] to the store's [EndedFunc].
+//
+// # Expiry
+//
+// A record expires with the credential that opened the connection, if the authorizer's context
+// contains its end ("exp", in seconds since 1970, as package authz sets it), and at the latest
+// after the time of [WithTTL]. From then on no broadcast reaches the connection. [Renew] extends
+// it, [WithExpiry] sets another end, and [CloseExpired] closes such connections. A handshake is
+// refused with [gatesock.CodeUnauthenticated] if the credential has already ended, and with
+// [gatesock.CodeInternal] if its end cannot be read.
+//
+// # Stale connections
+//
+// If a handler of a message fails because its own connection is not registered, for example after
+// a post that wrongly reported it gone, the client gets [gatesock.CodeStaleConnection], which
+// asks it to connect again. This applies to every error that wraps the store's [*NotFoundError]
+// of that connection and no [*gatesock.Error].
+//
+// # Events that are delivered again
+//
+// A connection that is already registered is accepted if the user and the time of connection are
+// the same: then $connect was delivered again, and the handler runs again. The record belongs to
+// the first delivery. If a later one is refused, panics or cannot read the record, the record
+// stays; if the record is gone when its handler has returned, because the first delivery was
+// refused, it is refused with [gatesock.CodeUnavailable]. A record of another user or time is
+// left over from an earlier connection; Track replaces it, so that its user and groups do not
+// pass to the new one.
+func Track(store Store, opts ...Option) gatesock.Middleware {
 	if store == nil {
-		panic("conn: Track with a nil store")
+		panic("conn: Track: store must not be nil")
 	}
 	t := &tracker{store: store}
 	for _, o := range opts {
-		o.applyTrack(t)
+		set, ok := o.(trackOption)
+		if !ok {
+			panic("conn: Track: one of the options is an option of NewMemory")
+		}
+		set(t)
 	}
 	return func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
 		return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
@@ -74,7 +98,7 @@ func Track(store Store, opts ...TrackOption) gatesock.Middleware {
 	}
 }
 
-// tracker is what Track was told; a nil function stands for the default.
+// tracker is what Track works with; a nil function means the default.
 type tracker struct {
 	store      Store
 	user       func(*gatesock.Request) string
@@ -87,7 +111,9 @@ type tracker struct {
 	limit      int // connections of a user; 0 is any number
 }
 
-func (t *tracker) connect(ctx context.Context, req *gatesock.Request, next gatesock.HandlerFunc) (reply *gatesock.Reply, err error) {
+func (t *tracker) connect(
+	ctx context.Context, req *gatesock.Request, next gatesock.HandlerFunc,
+) (reply *gatesock.Reply, err error) {
 	if err := late(ctx); err != nil {
 		return nil, err
 	}
@@ -131,7 +157,7 @@ func (t *tracker) connect(ctx context.Context, req *gatesock.Request, next gates
 	return reply, nil
 }
 
-// confirm refuses a delivery that found the record of another one, which has removed it since.
+// confirm refuses a delivery that found the record of an earlier one, if that record is gone.
 func (t *tracker) confirm(ctx context.Context, c Conn) error {
 	there, err := t.store.Get(ctx, c.ID)
 	if err == nil && !there.sameAs(c) {
@@ -143,13 +169,8 @@ func (t *tracker) confirm(ctx context.Context, c Conn) error {
 	return nil
 }
 
-// sameAs reports whether two records with one id are of the same connection.
-func (c Conn) sameAs(other Conn) bool {
-	return c.User == other.User && c.ConnectedAt.Equal(other.ConnectedAt)
-}
-
-// stale makes an error that says that the caller's own connection is not registered one that its client can act on. What a
-// handler has said in its own words stays.
+// stale returns CodeStaleConnection if err means that the event's own connection is not
+// registered. An error that a handler has made for the client stays.
 func stale(req *gatesock.Request, err error) error {
 	if !missing(err, req.ConnectionID) {
 		return err
@@ -158,15 +179,17 @@ func stale(req *gatesock.Request, err error) error {
 	if errors.As(err, &own) {
 		return err
 	}
-	return gatesock.Errorf(gatesock.CodeStaleConnection, "this connection is not registered any more; connect again").WithCause(err)
+	const text = "this connection is not registered any more; connect again"
+	return gatesock.Errorf(gatesock.CodeStaleConnection, text).WithCause(err)
 }
 
-// missing reports whether an error wraps the [*NotFoundError] of a connection, beside those of others or not.
+// missing reports whether an error wraps the [*NotFoundError] of a connection, perhaps among
+// others.
 func missing(err error, id string) bool {
-	if e, ok := err.(*NotFoundError); ok && e.ID == id { //nolint:errorlint // It walks the tree itself.
+	if e, ok := err.(*NotFoundError); ok && e.ID == id { //nolint:errorlint // it walks the tree itself
 		return true
 	}
-	switch e := err.(type) { //nolint:errorlint // As above.
+	switch e := err.(type) { //nolint:errorlint // as above
 	case interface{ Unwrap() error }:
 		return missing(e.Unwrap(), id)
 	case interface{ Unwrap() []error }:
@@ -183,13 +206,16 @@ func late(ctx context.Context) error {
 	return gatesock.Errorf(gatesock.CodeDeadlineExceeded, "connecting took too long").WithCause(context.Cause(ctx))
 }
 
-func (t *tracker) disconnect(ctx context.Context, req *gatesock.Request, next gatesock.HandlerFunc) (reply *gatesock.Reply, err error) {
+func (t *tracker) disconnect(
+	ctx context.Context, req *gatesock.Request, next gatesock.HandlerFunc,
+) (reply *gatesock.Reply, err error) {
 	defer func() { err = join(err, t.remove(ctx, req.ConnectionID, EndDisconnected)) }()
 	return next(ctx, req)
 }
 
-// register puts a record, if need be in the place of one that is not of this connection, and reports whether the
-// record may be there because of it. It tries twice: another delivery of the event may come between.
+// register puts a record, if necessary in place of one of another connection, and reports whether
+// the record may exist because of it. It tries twice, because another delivery of the event may
+// interfere.
 func (t *tracker) register(ctx context.Context, c Conn) (put bool, err error) {
 	for range 2 {
 		if err := t.store.Put(ctx, c); !errors.Is(err, ErrExists) {
@@ -220,7 +246,7 @@ func (t *tracker) remove(ctx context.Context, id string, why EndCause) error {
 	return nil
 }
 
-// record returns the record of a connection that begins.
+// record returns the record of a new connection.
 func (t *tracker) record(req *gatesock.Request) (Conn, error) {
 	c := Conn{ID: req.ConnectionID, User: req.PrincipalID(), Attributes: authorized(req)}
 	if t.user != nil {
@@ -249,7 +275,7 @@ func (t *tracker) record(req *gatesock.Request) (Conn, error) {
 	return c, err
 }
 
-// began tells when the connection began. An event made by hand may lack the time.
+// began returns when the connection began. Events from tests may lack the time.
 func began(req *gatesock.Request) time.Time {
 	switch {
 	case !req.ConnectedAt.IsZero():
@@ -261,7 +287,7 @@ func began(req *gatesock.Request) time.Time {
 	}
 }
 
-// refusal returns the error of a handshake that cannot be registered.
+// refusal returns the error of a handshake whose connection cannot be registered.
 func refusal(err error) error {
 	cause := fmt.Errorf("conn: registering the connection: %w", err)
 	if errors.Is(err, ErrInvalid) {
@@ -270,7 +296,7 @@ func refusal(err error) error {
 	return gatesock.Errorf(gatesock.CodeUnavailable, "the connection could not be registered").WithCause(cause)
 }
 
-// join leaves a lone error as it is.
+// join joins errors, and returns a single one unchanged.
 func join(err, more error) error {
 	if more == nil {
 		return err

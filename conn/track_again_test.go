@@ -27,7 +27,8 @@ func TestTrackAcceptsTheSameEventAgain(t *testing.T) {
 	require.Equal(t, []string{"room:1", "user:ann"}, got.Groups)
 }
 
-// The record keeps whole milliseconds; an event that has more is the same all the same.
+// TestTrackAcceptsAnExactTimeAgain checks that an event with more than whole milliseconds matches
+// its record.
 func TestTrackAcceptsAnExactTimeAgain(t *testing.T) {
 	t.Parallel()
 	m := conn.NewMemory()
@@ -44,7 +45,8 @@ func TestTrackAcceptsAnExactTimeAgain(t *testing.T) {
 	require.Contains(t, got.Groups, "room:1", "the record was replaced")
 }
 
-// Whatever becomes of a second delivery of the event, the connection of the first may be open.
+// TestTrackKeepsTheRecordOfAnotherDelivery checks that a second delivery never removes the record
+// of the first one.
 func TestTrackKeepsTheRecordOfAnotherDelivery(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -81,7 +83,8 @@ func TestTrackKeepsTheRecordOfAnotherDelivery(t *testing.T) {
 	}
 }
 
-// A run that replaced a leftover has put the record and takes it away again.
+// TestTrackRemovesWhatReplacedALeftover checks that a delivery that replaced a leftover record
+// removes its own again.
 func TestTrackRemovesWhatReplacedALeftover(t *testing.T) {
 	t.Parallel()
 	m := conn.NewMemory()

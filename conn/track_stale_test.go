@@ -13,7 +13,8 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// A client whose record was removed while its connection is open learns it from the first call that looks the record up.
+// TestTrackTellsWhoIsNotRegisteredAnyMore checks that a client whose record was removed while its
+// connection is open learns it from the first call that looks up the record.
 func TestTrackTellsWhoIsNotRegisteredAnyMore(t *testing.T) {
 	t.Parallel()
 	m := conn.NewMemory()

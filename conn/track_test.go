@@ -18,7 +18,7 @@ import (
 
 var errBackend = errors.New("backend is down")
 
-// faulty is a store whose methods fail where they are told to.
+// faulty is a store whose methods fail on demand.
 type faulty struct {
 	conn.Store
 	put, get, del error
@@ -69,10 +69,10 @@ func disconnecting() *gatesock.Request {
 
 func accept(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil }
 
-func requireNothingLeft(t *testing.T, m *conn.Memory) {
+func requireNothingLeft(t *testing.T, m conn.Store) {
 	t.Helper()
-	require.Zero(t, m.Records())
-	require.Zero(t, m.Groups())
+	require.Zero(t, conn.CountRecords(m))
+	require.Zero(t, conn.CountGroups(m))
 }
 
 func TestTrackRegistersBeforeTheHandler(t *testing.T) {
@@ -145,10 +145,18 @@ func TestTrackLeavesNothingOfARefusedConnection(t *testing.T) {
 	t.Parallel()
 	refused := gatesock.Errorf(gatesock.CodePermissionDenied, "not you")
 	m := conn.NewMemory()
-	_, err := conn.Track(m, conn.WithEveryone())(func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
-		require.NoError(t, m.Join(ctx, req.ConnectionID, "room:1"))
-		return nil, refused
-	})(t.Context(), connecting())
+	_, err := conn.Track(
+		m,
+		conn.WithEveryone(),
+	)(
+		func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+			require.NoError(t, m.Join(ctx, req.ConnectionID, "room:1"))
+			return nil, refused
+		},
+	)(
+		t.Context(),
+		connecting(),
+	)
 	require.Same(t, refused, err)
 	requireNothingLeft(t, m)
 }
@@ -195,7 +203,14 @@ func TestTrackRefusesWhenTheStoreFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := conn.NewMemory()
-			_, err := conn.Track(&faulty{Store: m, put: errBackend, late: late})(neverCalled(t))(t.Context(), connecting())
+			_, err := conn.Track(
+				&faulty{Store: m, put: errBackend, late: late},
+			)(
+				neverCalled(t),
+			)(
+				t.Context(),
+				connecting(),
+			)
 			require.ErrorIs(t, err, errBackend)
 			require.Equal(t, gatesock.CodeUnavailable, gatesock.CodeOf(err))
 			require.Equal(t, http.StatusServiceUnavailable, gatesock.CodeOf(err).HTTPStatus())
@@ -294,7 +309,7 @@ func TestTrackTellsOfAFailedRemoval(t *testing.T) {
 	require.ErrorContains(t, err, `"c1"`)
 }
 
-// hanging is a store whose Delete waits for the end of its context.
+// hanging is a store whose Delete waits until its context ends.
 type hanging struct{ conn.Store }
 
 func (hanging) Delete(ctx context.Context, _ string) (conn.Conn, error) {
@@ -328,4 +343,7 @@ func TestTrackPanicsOnNonsense(t *testing.T) {
 	t.Parallel()
 	require.Panics(t, func() { conn.Track(nil) })
 	require.Panics(t, func() { conn.WithTTL(time.Millisecond) })
+	require.Panics(t, func() { conn.WithUser(nil) })
+	require.Panics(t, func() { conn.WithGroups(nil) })
+	require.Panics(t, func() { conn.Track(conn.NewMemory(), conn.WithShards(2)) }, "an option of NewMemory")
 }

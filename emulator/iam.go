@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/emulator/internal/signature"
 	"github.com/gatesock/gatesock/internal/sigv4"
 )
 
@@ -97,15 +98,15 @@ func newIAMUser(u IAMUser, cfg Config) (iamUser, error) {
 }
 
 // authenticate returns the user that signed a request, if the policy allows the action. The error
-// is a *sigv4.Error.
-func (g *Gateway) authenticate(r *sigv4.Received, action, resource string) (iamUser, error) {
-	claim, err := sigv4.ReadClaim(r)
+// is a *signature.Error.
+func (g *Gateway) authenticate(r *signature.Request, action, resource string) (iamUser, error) {
+	claim, err := signature.ReadClaim(r)
 	if err != nil {
 		return iamUser{}, err
 	}
 	user, ok := g.iam[claim.AccessKeyID]
 	if !ok || subtle.ConstantTimeCompare([]byte(claim.Token), []byte(user.SessionToken)) == 0 {
-		return iamUser{}, &sigv4.Error{
+		return iamUser{}, &signature.Error{
 			Type:    "UnrecognizedClientException",
 			Message: "The security token included in the request is invalid.",
 		}
@@ -115,7 +116,7 @@ func (g *Gateway) authenticate(r *sigv4.Received, action, resource string) (iamU
 	}
 	if user.policy != nil && user.policy.decide(action, g.stageARN(g.cfg.AccountID)+resource) != nil {
 		masked := "********" + g.cfg.AccountID[max(0, len(g.cfg.AccountID)-4):]
-		return iamUser{}, &sigv4.Error{
+		return iamUser{}, &signature.Error{
 			Type: "AccessDeniedException",
 			Message: "User: " + user.ARN + " is not authorized to perform: " + action +
 				" on resource: " + g.stageARN(masked) + resource,
@@ -126,7 +127,7 @@ func (g *Gateway) authenticate(r *sigv4.Received, action, resource string) (iamU
 
 // signedHandshake sets the user that signed a handshake. The error refuses the handshake.
 func (s *Session) signedHandshake(h *Handshake, st stamp) error {
-	r := &sigv4.Received{
+	r := &signature.Request{
 		Method: http.MethodGet, Path: h.path, Query: h.Query, Host: h.Host,
 		Header: canonicalHeader(h.Header), PayloadHash: sigv4.HashPayload(nil),
 	}
@@ -134,7 +135,7 @@ func (s *Session) signedHandshake(h *Handshake, st stamp) error {
 	setDefault(&r.Path, "/")
 	setDefault(&r.Host, s.domain)
 	user, err := s.g.authenticate(r, actionInvoke, gatesock.RouteConnect)
-	var fault *sigv4.Error
+	var fault *signature.Error
 	if errors.As(err, &fault) {
 		return s.refuse(http.StatusForbidden, fault.Message, st)
 	}
@@ -148,11 +149,11 @@ func (g *Gateway) checkSignature(w http.ResponseWriter, r *http.Request, payload
 	if g.iam == nil {
 		return true
 	}
-	_, err := g.authenticate(&sigv4.Received{
+	_, err := g.authenticate(&signature.Request{
 		Method: r.Method, Path: wirePath(r), Query: parseQuery(r.URL.RawQuery), Host: r.Host,
 		Header: r.Header, PayloadHash: sigv4.HashPayload(payload),
 	}, actionManage, r.Method+"/@connections/{connectionId}")
-	var fault *sigv4.Error
+	var fault *signature.Error
 	if errors.As(err, &fault) {
 		reason, _, _ := strings.Cut(fault.Message, "\n") // without the canonical request that follows
 		g.cfg.Logger.Info("@connections call refused", logged("error", fault.Type+": "+reason))

@@ -22,9 +22,10 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// tableLike is a store that refuses keys as a DynamoDB table does, and remembers those that it was asked for.
+// tableLike is a store that refuses keys as a DynamoDB table does, and remembers those that it
+// was asked for.
 type tableLike struct {
-	ratelimit.Memory
+	*ratelimit.Memory
 
 	mu   sync.Mutex
 	keys map[string]bool
@@ -50,21 +51,29 @@ func (s *tableLike) Take(ctx context.Context, key string, l ratelimit.Limit, n i
 	return s.Memory.Take(ctx, key, l, n)
 }
 
-func (s *tableLike) Consume(ctx context.Context, key string, start, end time.Time, n, maximum int64) (ratelimit.Usage, error) {
+func (s *tableLike) Consume(
+	ctx context.Context,
+	key string,
+	start, end time.Time,
+	n, maximum int64,
+) (ratelimit.Usage, error) {
 	if err := s.check(key); err != nil {
 		return ratelimit.Usage{}, err
 	}
 	return s.Memory.Consume(ctx, key, start, end, n, maximum)
 }
 
-// Names that no table takes are limited as all others, each by itself.
+// TestKeysThatNoTableTakesAreLimited checks that each name that is too long for a table, or not
+// UTF-8, has a limit of its own.
 func TestKeysThatNoTableTakesAreLimited(t *testing.T) {
 	t.Parallel()
-	store := new(tableLike)
+	store := &tableLike{Memory: ratelimit.NewMemory()}
 	long := strings.Repeat("a", 5000)
 	for what, l := range map[string]*ratelimit.Limiter{
-		"bucket": ratelimit.New(store, "messages", ratelimit.Limit{Rate: 1e-6, Burst: 2}, ratelimit.FailOpen, ratelimit.WithLogger(silent())),
-		"quota":  ratelimit.NewQuota(store, "month", ratelimit.Quota{Max: 2, Per: ratelimit.Month}, ratelimit.FailOpen, ratelimit.WithLogger(silent())),
+		"bucket": ratelimit.New(store, "messages", ratelimit.Limit{Rate: 1e-6, Burst: 2}, ratelimit.FailOpen,
+			ratelimit.WithLogger(silent())),
+		"quota": ratelimit.NewQuota(store, "month", ratelimit.Quota{Max: 2, Per: ratelimit.Month}, ratelimit.FailOpen,
+			ratelimit.WithLogger(silent())),
 	} {
 		for _, name := range []string{long, long + "b", "not\xffUTF-8", "not\xfeUTF-8", "short"} {
 			allowed := 0
@@ -79,19 +88,31 @@ func TestKeysThatNoTableTakesAreLimited(t *testing.T) {
 		}
 		require.Zero(t, l.Failures(), what)
 	}
-	// Nobody takes the tokens of somebody else by a name that looks like what the store gets for a longer one.
+	// A name that looks like the hash of a longer name does not take its tokens.
 	for _, key := range slices.Collect(maps.Keys(store.keys)) {
 		if name := strings.TrimPrefix(key, "messages#"); strings.HasPrefix(name, "sha256#") {
-			d, err := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 1e-6, Burst: 2}, ratelimit.FailClosed).Allow(t.Context(), name, 1)
+			d, err := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 1e-6, Burst: 2}, ratelimit.FailClosed).
+				Allow(t.Context(), name, 1)
 			require.NoError(t, err)
 			require.True(t, d.Allowed, name)
 		}
 	}
 	require.True(t, store.keys["messages#short"], "a name that is short stays as it is")
 
-	l := ratelimit.New(store, "events", ratelimit.Limit{Rate: 1e-6, Burst: 2}, ratelimit.FailOpen, ratelimit.WithLogger(silent()))
+	l := ratelimit.New(
+		store,
+		"events",
+		ratelimit.Limit{Rate: 1e-6, Burst: 2},
+		ratelimit.FailOpen,
+		ratelimit.WithLogger(silent()),
+	)
 	by := ratelimit.ByFunc("sender", func(req *gatesock.Request) string { return req.ConnectionID })
-	h := l.Middleware(by, ratelimit.MiddlewareOptions{})(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+	h := l.Middleware(
+		by,
+		ratelimit.MiddlewareOptions{},
+	)(
+		func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil },
+	)
 	for _, name := range []string{long, "not\xffUTF-8"} {
 		for range 2 {
 			_, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: name})
@@ -103,12 +124,19 @@ func TestKeysThatNoTableTakesAreLimited(t *testing.T) {
 	require.Zero(t, l.Failures())
 }
 
-// A limit whose store can't hold it is told when it is made.
+// TestShardsThatAreTooSmallAreToldAtStart checks that a limit whose shards cannot hold it panics
+// when it is made.
 func TestShardsThatAreTooSmallAreToldAtStart(t *testing.T) {
 	t.Parallel()
-	store := ratelimit.Shard(new(ratelimit.Memory), 4)
+	store := ratelimit.Shard(ratelimit.NewMemory(), 4)
 	require.Panics(t, func() { ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 3}, ratelimit.FailOpen) })
-	l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 20}, ratelimit.FailOpen, ratelimit.WithLogger(silent()))
+	l := ratelimit.New(
+		store,
+		"x",
+		ratelimit.Limit{Rate: 1, Burst: 20},
+		ratelimit.FailOpen,
+		ratelimit.WithLogger(silent()),
+	)
 	require.Panics(t, func() {
 		l.Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{Costs: map[string]int{"$default": 6}})
 	})
@@ -134,13 +162,19 @@ func (e erring) Consume(context.Context, string, time.Time, time.Time, int64, in
 	return ratelimit.Usage{}, e.err
 }
 
-// What a store can never answer is refused with either choice, and a call that was given up lets nothing through.
+// TestFailOpenIsForFailuresOfTheStore checks that FailOpen lets nothing through for a request that
+// the store can never answer, or for a call whose context has ended.
 func TestFailOpenIsForFailuresOfTheStore(t *testing.T) {
 	t.Parallel()
 	limit := ratelimit.Limit{Rate: 1, Burst: 1}
 	var log strings.Builder
-	l := ratelimit.New(erring{fmt.Errorf("the bucket is no bucket: %w", ratelimit.ErrInvalid)}, "messages", limit, ratelimit.FailOpen,
-		ratelimit.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	l := ratelimit.New(
+		erring{fmt.Errorf("the item is not a bucket: %w", ratelimit.ErrInvalid)},
+		"messages",
+		limit,
+		ratelimit.FailOpen,
+		ratelimit.WithLogger(slog.New(slog.NewTextHandler(&log, nil))),
+	)
 	h := wstest.New(t, limited(l, ratelimit.BySourceIP(), ratelimit.MiddlewareOptions{Routes: []string{"say"}}))
 	h.Connect().Request("say", nil).ExpectError(gatesock.CodeUnavailable)
 	require.Contains(t, log.String(), "level=ERROR")
@@ -157,12 +191,17 @@ func TestFailOpenIsForFailuresOfTheStore(t *testing.T) {
 	})
 }
 
-// An event without an address is limited, together with all others of that kind.
+// TestEventsWithoutAnAddressAreLimited checks that all events without an address share one bucket.
 func TestEventsWithoutAnAddressAreLimited(t *testing.T) {
 	t.Parallel()
-	l := ratelimit.New(new(ratelimit.Memory), "x", ratelimit.Limit{Rate: 1e-6, Burst: 1}, ratelimit.FailOpen)
+	l := ratelimit.New(ratelimit.NewMemory(), "x", ratelimit.Limit{Rate: 1e-6, Burst: 1}, ratelimit.FailOpen)
 	for _, by := range []ratelimit.KeyFunc{ratelimit.BySourceIP(), ratelimit.ByUser(), ratelimit.ByAPIKey()} {
-		h := l.Middleware(by, ratelimit.MiddlewareOptions{})(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
+		h := l.Middleware(
+			by,
+			ratelimit.MiddlewareOptions{},
+		)(
+			func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil },
+		)
 		refused := 0
 		for range 3 {
 			if _, err := h(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, Route: "say"}); err != nil {
@@ -173,11 +212,18 @@ func TestEventsWithoutAnAddressAreLimited(t *testing.T) {
 	}
 }
 
-// Calls for one key that wait for one another share a failure: the tenth does not wait ten times as long.
+// TestAQuotaThatHangsIsAskedOnceForAllThatWait checks that calls for one key that wait for one
+// another share a failure: the tenth does not wait ten times as long.
 func TestAQuotaThatHangsIsAskedOnceForAllThatWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := ratelimit.NewQuota(slowCounters{}, "day", ratelimit.Quota{Max: 10, Per: ratelimit.Day}, ratelimit.FailOpen, ratelimit.WithLogger(silent()))
+		l := ratelimit.NewQuota(
+			slowCounters{},
+			"day",
+			ratelimit.Quota{Max: 10, Per: ratelimit.Day},
+			ratelimit.FailOpen,
+			ratelimit.WithLogger(silent()),
+		)
 		begun := time.Now()
 		var wg sync.WaitGroup
 		for range 20 {
@@ -200,12 +246,19 @@ func (slowCounters) Consume(context.Context, string, time.Time, time.Time, int64
 	return ratelimit.Usage{}, errors.New("down")
 }
 
-// What a caller has given up is no failure for those that wait behind it: they ask.
+// TestACallerThatGivesUpIsNoFailureOfAQuota checks that calls that wait behind a canceled call ask
+// the store themselves.
 func TestACallerThatGivesUpIsNoFailureOfAQuota(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		counters := &patient{}
-		l := ratelimit.NewQuota(counters, "day", ratelimit.Quota{Max: 10, Per: ratelimit.Day}, ratelimit.FailClosed, ratelimit.WithLogger(silent()))
+		counters := &patient{Memory: ratelimit.NewMemory()}
+		l := ratelimit.NewQuota(
+			counters,
+			"day",
+			ratelimit.Quota{Max: 10, Per: ratelimit.Day},
+			ratelimit.FailClosed,
+			ratelimit.WithLogger(silent()),
+		)
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() {
@@ -229,12 +282,17 @@ func TestACallerThatGivesUpIsNoFailureOfAQuota(t *testing.T) {
 
 // patient are Counters that wait for the end of the context unless they are open.
 type patient struct {
-	ratelimit.Memory
+	*ratelimit.Memory
 
 	open atomic.Bool
 }
 
-func (p *patient) Consume(ctx context.Context, key string, start, end time.Time, n, maximum int64) (ratelimit.Usage, error) {
+func (p *patient) Consume(
+	ctx context.Context,
+	key string,
+	start, end time.Time,
+	n, maximum int64,
+) (ratelimit.Usage, error) {
 	if !p.open.Load() {
 		<-ctx.Done()
 		return ratelimit.Usage{}, ctx.Err()

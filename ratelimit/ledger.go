@@ -5,126 +5,141 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gatesock/gatesock/internal/bounded"
 )
 
-// maxAccounts is how many keys a [Limiter] by a quota remembers. For one that it has forgotten it asks the counters again; what was
-// reserved for it is lost.
+// maxAccounts is how many keys a [Limiter] by a quota remembers. It asks the store again for a
+// key that it has forgotten; what was reserved for that key is lost.
 const maxAccounts = 100_000
 
-// ledger is a quota with what a process knows of it.
+// ledger is a quota, with what this process has reserved of it for each key.
 type ledger struct {
-	counters QuotaStore
-	quota    Quota
-	reserve  int64
-	clock    func() time.Time
+	store QuotaStore
+	quota Quota
+	batch int64
+	now   func() time.Time
 
-	mu         sync.Mutex
-	accounts   map[string]*account
-	start, end time.Time // of the window that was asked for last
+	mu       sync.Mutex
+	accounts *bounded.Map[string, *account]
+	current  window
 }
 
-// account is what a process knows of a key, in one window.
-type account struct {
-	turn  chan struct{} // has a value while the counters are asked, so that of many at once one reserves
-	start time.Time
-	left  int64 // reserved, and not used yet
-	total int64 // used and reserved by all, as far as is known; it never shrinks
-	// failed is how the counters failed last. Those that were waiting for their turn at that time do not ask again.
-	failed atomic.Pointer[failure]
+// window is a period of a quota.
+type window struct{ start, end time.Time }
+
+func newLedger(store QuotaStore, q Quota, batch int64, now func() time.Time) *ledger {
+	accounts := bounded.New[string, *account](maxAccounts, nil)
+	return &ledger{store: store, quota: q, batch: batch, now: now, accounts: accounts}
 }
 
-// failure is one time that the counters have failed.
-type failure struct{ err error }
-
-// take takes n units, of what is reserved or of what the counters have.
+// take takes n units from what is reserved for a key, or from what the store has.
 func (l *ledger) take(ctx context.Context, key string, n int) (Decision, error) {
 	want := int64(max(n, 0))
-	now := l.clock()
-	start, end := l.window(now)
-	a := l.account(key)
-	before := a.failed.Load()
-	select {
-	case a.turn <- struct{}{}:
-		defer func() { <-a.turn }()
-	case <-ctx.Done():
-		return Decision{}, context.Cause(ctx)
+	now := l.now()
+	w := l.window(now)
+	allowed, remaining, err := l.account(key).spend(ctx, w, want)
+	if err != nil {
+		return Decision{}, err
 	}
-	if !a.start.Equal(start) {
-		a.start, a.left, a.total = start, 0, 0
-	}
-	if a.left < want {
-		if f := a.failed.Load(); f != before { // while this call was waiting
-			return Decision{}, f.err
-		}
-		if err := l.get(ctx, key, a, start, end, want); err != nil {
-			if ctx.Err() == nil {
-				a.failed.Store(&failure{err})
-			}
-			return Decision{}, err
-		}
-	}
-	d := Decision{Limit: int(l.quota.Max), Allowed: a.left >= want}
+	d := Decision{Limit: int(l.quota.Max), Allowed: allowed, Remaining: int(remaining)}
 	switch {
-	case d.Allowed:
-		a.left -= want
+	case allowed:
 	case want > l.quota.Max:
 		d.RetryAfter = Never
 	default:
-		d.RetryAfter = end.Sub(now)
+		d.RetryAfter = w.end.Sub(now)
 	}
-	d.Remaining = int(max(l.quota.Max-a.total, 0) + a.left)
 	return d, nil
 }
 
-// get asks the counters for as much as is missing, and up to a whole reserve more, if there is so much. It does not ask for what is known
-// not to be there.
-func (l *ledger) get(ctx context.Context, key string, a *account, start, end time.Time, want int64) error {
-	missing := want - a.left
-	for range 2 { // the first answer may say that there is less than a whole reserve
-		n := min(max(missing, l.reserve), l.quota.Max-a.total)
-		if n < missing {
-			return nil
-		}
-		used, err := l.counters.Consume(ctx, key, start, end, n, l.quota.Max)
-		if err != nil {
-			return err
-		}
-		a.total = max(a.total, used.Total)
-		if used.Allowed {
-			a.left += n
-			return nil
-		}
-	}
-	return nil
-}
-
-// window gives the present one, which is found once for each.
-func (l *ledger) window(now time.Time) (start, end time.Time) {
+// window returns the present period. Finding it is slow, so the last answer is kept.
+func (l *ledger) window(now time.Time) window {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now.Before(l.start) || !now.Before(l.end) {
-		l.start, l.end = l.quota.Window(now)
+	if now.Before(l.current.start) || !now.Before(l.current.end) {
+		l.current.start, l.current.end = l.quota.Window(now)
 	}
-	return l.start, l.end
+	return l.current
 }
 
 func (l *ledger) account(key string) *account {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	a, ok := l.accounts[key]
-	if ok {
-		return a
+	a, ok := l.accounts.Get(key)
+	if !ok {
+		a = &account{ledger: l, key: key, turn: make(chan struct{}, 1)}
+		l.accounts.Set(key, a)
 	}
-	if l.accounts == nil {
-		l.accounts = make(map[string]*account)
+	return a
+}
+
+// account is what a process knows about one key, in one window.
+type account struct {
+	ledger *ledger
+	key    string
+
+	turn   chan struct{} // holds a value while a call has the account: the fields of this block
+	window window
+	left   int64 // reserved, and not used yet
+	total  int64 // used and reserved by all processes, as far as known; it never shrinks
+
+	// failed is the last failure of the store. Calls that were waiting for their turn when it
+	// happened share it, instead of asking again one after another.
+	failed atomic.Pointer[failure]
+}
+
+// failure is one failure of the store.
+type failure struct{ err error }
+
+// spend takes n units, and returns whether there were enough and how many remain for this
+// process.
+func (a *account) spend(ctx context.Context, w window, n int64) (allowed bool, remaining int64, err error) {
+	seen := a.failed.Load()
+	select {
+	case a.turn <- struct{}{}:
+		defer func() { <-a.turn }()
+	case <-ctx.Done():
+		return false, 0, context.Cause(ctx)
 	}
-	if len(l.accounts) >= maxAccounts {
-		for other := range l.accounts {
-			delete(l.accounts, other)
-			break
+	if !a.window.start.Equal(w.start) {
+		a.window, a.left, a.total = w, 0, 0
+	}
+	if a.left < n {
+		if f := a.failed.Load(); f != seen { // while this call was waiting
+			return false, 0, f.err
+		}
+		if err := a.reserve(ctx, n); err != nil {
+			if ctx.Err() == nil {
+				a.failed.Store(&failure{err})
+			}
+			return false, 0, err
 		}
 	}
-	a = &account{turn: make(chan struct{}, 1)}
-	l.accounts[key] = a
-	return a
+	if allowed = a.left >= n; allowed {
+		a.left -= n
+	}
+	return allowed, max(a.ledger.quota.Max-a.total, 0) + a.left, nil
+}
+
+// reserve takes from the store what is missing to n units: a whole batch if the quota has it, or
+// else exactly what is missing. It does not ask for units that are known to be used.
+func (a *account) reserve(ctx context.Context, n int64) error {
+	missing, most := n-a.left, a.ledger.quota.Max
+	for range 2 { // the first answer may show that less than a whole batch is left
+		ask := min(max(missing, a.ledger.batch), most-a.total)
+		if ask < missing {
+			return nil
+		}
+		used, err := a.ledger.store.Consume(ctx, a.key, a.window.start, a.window.end, ask, most)
+		if err != nil {
+			return err
+		}
+		a.total = max(a.total, used.Total)
+		if used.Allowed {
+			a.left += ask
+			return nil
+		}
+	}
+	return nil
 }

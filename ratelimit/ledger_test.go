@@ -25,7 +25,12 @@ type counted struct {
 	fail  error
 }
 
-func (c *counted) Consume(ctx context.Context, key string, start, end time.Time, n, maximum int64) (ratelimit.Usage, error) {
+func (c *counted) Consume(
+	ctx context.Context,
+	key string,
+	start, end time.Time,
+	n, maximum int64,
+) (ratelimit.Usage, error) {
 	c.calls.Add(1)
 	if c.fail != nil {
 		return ratelimit.Usage{}, c.fail
@@ -39,8 +44,14 @@ func noon() time.Time { return time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) }
 func TestQuota(t *testing.T) {
 	t.Parallel()
 	now := noon()
-	counters := &counted{QuotaStore: new(ratelimit.Memory)}
-	l := ratelimit.NewQuota(counters, "day", ratelimit.Quota{Max: 3, Per: ratelimit.Day}, ratelimit.FailClosed, ratelimit.WithClock(func() time.Time { return now }))
+	counters := &counted{QuotaStore: ratelimit.NewMemory()}
+	l := ratelimit.NewQuota(
+		counters,
+		"day",
+		ratelimit.Quota{Max: 3, Per: ratelimit.Day},
+		ratelimit.FailClosed,
+		ratelimit.WithClock(func() time.Time { return now }),
+	)
 	allow := func(key string, n int) ratelimit.Decision {
 		t.Helper()
 		d, err := l.Allow(t.Context(), key, n)
@@ -68,17 +79,25 @@ func TestQuota(t *testing.T) {
 	require.ErrorContains(t, err, "ratelimit: day: down")
 }
 
-// Processes that reserve use no more than there is; what they can leave unused is what they have reserved.
+// TestReserves checks that processes that reserve units never use more than the quota, and leave at
+// most what they have reserved.
 func TestReserves(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		now := noon()
-		counters := &counted{QuotaStore: new(ratelimit.Memory)}
+		counters := &counted{QuotaStore: ratelimit.NewMemory()}
 		quota := ratelimit.Quota{Max: rapid.Int64Range(1, 200).Draw(t, "max"), Per: ratelimit.Week}
 		reserve := rapid.IntRange(1, 20).Draw(t, "reserve")
 		processes := make([]*ratelimit.Limiter, rapid.IntRange(1, 5).Draw(t, "processes"))
 		for i := range processes {
-			processes[i] = ratelimit.NewQuota(counters, "x", quota, ratelimit.FailClosed, ratelimit.WithBatchSize(reserve), ratelimit.WithClock(func() time.Time { return now }))
+			processes[i] = ratelimit.NewQuota(
+				counters,
+				"x",
+				quota,
+				ratelimit.FailClosed,
+				ratelimit.WithBatchSize(reserve),
+				ratelimit.WithClock(func() time.Time { return now }),
+			)
 		}
 		for range 2 { // weeks
 			used := int64(0)
@@ -94,7 +113,8 @@ func TestReserves(t *testing.T) {
 				// Once for each reserve, and twice where that is no longer whole.
 				require.LessOrEqual(t, counters.calls.Load()-calls, used/int64(reserve)+3*int64(len(processes)))
 			}
-			// All that is left comes out of the processes that have it, and no more than that is lost.
+			// All that is left comes out of the processes that have it, and no more than that is
+			// lost.
 			for _, l := range processes {
 				for {
 					d, err := l.Allow(context.Background(), "k", 1)
@@ -111,11 +131,19 @@ func TestReserves(t *testing.T) {
 	})
 }
 
-// The last units come together: those that are reserved, and those that are left in the counters.
+// TestTheLastUnits checks that one call can use reserved units together with the last ones of the
+// store.
 func TestTheLastUnits(t *testing.T) {
 	t.Parallel()
 	quota := ratelimit.Quota{Max: 12, Per: ratelimit.Day}
-	l := ratelimit.NewQuota(new(ratelimit.Memory), "x", quota, ratelimit.FailOpen, ratelimit.WithBatchSize(10), ratelimit.WithClock(noon))
+	l := ratelimit.NewQuota(
+		ratelimit.NewMemory(),
+		"x",
+		quota,
+		ratelimit.FailOpen,
+		ratelimit.WithBatchSize(10),
+		ratelimit.WithClock(noon),
+	)
 	for _, n := range []int{7, 5} {
 		d, err := l.Allow(t.Context(), "k", n)
 		require.NoError(t, err)
@@ -123,26 +151,42 @@ func TestTheLastUnits(t *testing.T) {
 	}
 }
 
-// What a process has reserved is lost with it, and no more.
+// TestWhatACrashLoses checks that a process that ends loses what it has reserved, and no more.
 func TestWhatACrashLoses(t *testing.T) {
 	t.Parallel()
-	counters := new(ratelimit.Memory)
+	counters := ratelimit.NewMemory()
 	quota := ratelimit.Quota{Max: 100, Per: ratelimit.Month}
 	for range 5 { // processes that use one unit each, and end
-		l := ratelimit.NewQuota(counters, "x", quota, ratelimit.FailOpen, ratelimit.WithBatchSize(10), ratelimit.WithClock(noon))
+		l := ratelimit.NewQuota(
+			counters,
+			"x",
+			quota,
+			ratelimit.FailOpen,
+			ratelimit.WithBatchSize(10),
+			ratelimit.WithClock(noon),
+		)
 		d, err := l.Allow(t.Context(), "k", 1)
 		require.NoError(t, err)
 		require.True(t, d.Allowed)
 	}
-	d, err := ratelimit.NewQuota(counters, "x", quota, ratelimit.FailOpen, ratelimit.WithBatchSize(10), ratelimit.WithClock(noon)).Allow(t.Context(), "k", 1)
+	d, err := ratelimit.NewQuota(counters, "x", quota, ratelimit.FailOpen, ratelimit.WithBatchSize(10),
+		ratelimit.WithClock(noon)).
+		Allow(t.Context(), "k", 1)
 	require.NoError(t, err)
 	require.Equal(t, 100-5*10-1, d.Remaining)
 }
 
 func TestQuotaAtOnce(t *testing.T) {
 	t.Parallel()
-	counters := &counted{QuotaStore: new(ratelimit.Memory)}
-	l := ratelimit.NewQuota(counters, "x", ratelimit.Quota{Max: 1000, Per: ratelimit.Day}, ratelimit.FailOpen, ratelimit.WithBatchSize(100), ratelimit.WithClock(noon))
+	counters := &counted{QuotaStore: ratelimit.NewMemory()}
+	l := ratelimit.NewQuota(
+		counters,
+		"x",
+		ratelimit.Quota{Max: 1000, Per: ratelimit.Day},
+		ratelimit.FailOpen,
+		ratelimit.WithBatchSize(100),
+		ratelimit.WithClock(noon),
+	)
 	var allowed atomic.Int64
 	var wg sync.WaitGroup
 	for range 16 {
@@ -159,13 +203,19 @@ func TestQuotaAtOnce(t *testing.T) {
 	require.LessOrEqual(t, counters.calls.Load(), int64(11))
 }
 
-// A day and a month that begin together do not count together.
+// TestPeriodsAreApart checks that a day and a month that begin together are counted apart.
 func TestPeriodsAreApart(t *testing.T) {
 	t.Parallel()
 	first := func() time.Time { return time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC) }
-	store := new(ratelimit.Memory)
+	store := ratelimit.NewMemory()
 	for _, per := range []ratelimit.Period{ratelimit.Day, ratelimit.Month} {
-		l := ratelimit.NewQuota(store, "x", ratelimit.Quota{Max: 1, Per: per}, ratelimit.FailOpen, ratelimit.WithClock(first))
+		l := ratelimit.NewQuota(
+			store,
+			"x",
+			ratelimit.Quota{Max: 1, Per: per},
+			ratelimit.FailOpen,
+			ratelimit.WithClock(first),
+		)
 		d, err := l.Allow(t.Context(), "k", 1)
 		require.NoError(t, err)
 		require.True(t, d.Allowed, per.String())
@@ -174,8 +224,14 @@ func TestPeriodsAreApart(t *testing.T) {
 
 func TestQuotaOfMessages(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
-		l := ratelimit.NewQuota(store, "messages", ratelimit.Quota{Max: 2, Per: ratelimit.Day}, ratelimit.FailOpen, ratelimit.WithClock(store.Clock))
+	w := newWorld(t, func(store *ratelimit.Memory, now func() time.Time) *gatesock.Router {
+		l := ratelimit.NewQuota(
+			store,
+			"messages",
+			ratelimit.Quota{Max: 2, Per: ratelimit.Day},
+			ratelimit.FailOpen,
+			ratelimit.WithClock(now),
+		)
 		return limited(l, ratelimit.ByUser(), ratelimit.MiddlewareOptions{Costs: map[string]int{"$connect": 0}})
 	})
 	ann := w.Connect(wstest.WithUser("ann"))
@@ -189,7 +245,7 @@ func TestQuotaOfMessages(t *testing.T) {
 
 func TestMemoryCountersAreBounded(t *testing.T) {
 	t.Parallel()
-	m := &ratelimit.Memory{MaxKeys: 100}
+	m := ratelimit.NewMemory(ratelimit.WithMaxKeys(100))
 	start, end := noon(), noon().Add(time.Hour)
 	use := func(key string, n int64) ratelimit.Usage {
 		u, err := m.Consume(t.Context(), key, start, end, n, 10)
@@ -207,14 +263,19 @@ func TestMemoryCountersAreBounded(t *testing.T) {
 
 func TestQuotaMisuse(t *testing.T) {
 	t.Parallel()
-	store, good := new(ratelimit.Memory), ratelimit.Quota{Max: 1, Per: ratelimit.Day}
+	store, good := ratelimit.NewMemory(), ratelimit.Quota{Max: 1, Per: ratelimit.Day}
 	for name, f := range map[string]func(){
 		"no counters": func() { ratelimit.NewQuota(nil, "x", good, ratelimit.FailOpen) },
 		"no name":     func() { ratelimit.NewQuota(store, "", good, ratelimit.FailOpen) },
 		"no choice":   func() { ratelimit.NewQuota(store, "x", good, 0) },
 		"no quota":    func() { ratelimit.NewQuota(store, "x", ratelimit.Quota{}, ratelimit.FailOpen) },
-		"no reserve":  func() { ratelimit.WithBatchSize(0) },
-		"no clock":    func() { ratelimit.WithClock(nil) },
+		"no batch":    func() { ratelimit.WithBatchSize(0) },
+		"no label":    func() { ratelimit.WithLabel("") },
+		"no room":     func() { ratelimit.WithMaxKeys(0) },
+		"an option of another": func() {
+			ratelimit.NewQuota(store, "x", good, ratelimit.FailOpen, ratelimit.WithMaxKeys(1))
+		},
+		"no clock": func() { ratelimit.WithClock(nil) },
 	} {
 		require.Panics(t, f, name)
 	}

@@ -5,25 +5,26 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gatesock/gatesock/internal/until"
+	"github.com/gatesock/gatesock/internal/bounded"
+	"github.com/gatesock/gatesock/internal/tokenbucket"
 )
 
-// DefaultMaxKeys is how many buckets a [Memory] holds.
-const DefaultMaxKeys = 100_000
+// defaultMaxKeys is how many buckets a [Memory] holds by default, and how many counters.
+const defaultMaxKeys = 100_000
 
-// Memory is a [Store] and [QuotaStore] of one process. The zero value is ready to use. It is safe for concurrent use and must not be copied.
+// Memory keeps the buckets and the counters of one process: it is a [Store] and a [QuotaStore].
+// Use it in tests, in development, and where each process may have a limit of its own. It is safe
+// for concurrent use, and never fails.
 //
-// It holds a bounded number of buckets, and of counters. One more puts out one that is full, which nobody misses, or whose period is
-// over; if it finds none, one that is soon full, or has counted least: who needs more keys at once than it holds gets something twice.
+// It holds a bounded number of buckets, and of counters ([WithMaxKeys]). When it is full, a new key
+// evicts another one, which starts afresh. Of a few keys taken at random, that is the bucket that
+// is full soonest, or the counter whose period ends first and that has counted least.
 type Memory struct {
-	// MaxKeys is how many buckets it holds, and how many counters; 0 is [DefaultMaxKeys]. Set it before the first call.
-	MaxKeys int
-	// Clock gives the time; nil is [time.Now]. Set it before the first call.
-	Clock func() time.Time
+	now func() time.Time
 
 	mu   sync.Mutex
-	full until.Map // when a bucket is full again
-	used map[string]counter
+	full *bounded.Map[string, int64] // when a bucket is full again, in nanoseconds
+	used *bounded.Map[string, counter]
 }
 
 // counter counts what is used in one period.
@@ -32,86 +33,57 @@ type counter struct {
 	total      int64
 }
 
+// worth orders counters: those that end first are evicted first, and of those the ones that have
+// counted least.
+func (c counter) worth() int64 {
+	const most = 1<<28 - 1
+	return c.end.Unix()<<28 | min(c.total, most)
+}
+
 var (
 	_ Store      = (*Memory)(nil)
 	_ QuotaStore = (*Memory)(nil)
 )
 
-// Use counts n units. It never fails.
+// NewMemory returns an empty Memory. Its options are [WithMaxKeys] and [WithClock].
+func NewMemory(opts ...Option) *Memory {
+	s := apply("NewMemory", opts, "WithMaxKeys", "WithClock")
+	return &Memory{
+		now:  s.now,
+		full: bounded.New[string](s.maxKeys, func(full int64) int64 { return full }),
+		used: bounded.New[string](s.maxKeys, counter.worth),
+	}
+}
+
+// Take implements [Store].
+func (m *Memory) Take(_ context.Context, key string, l Limit, n int) (Decision, error) {
+	return m.takeAt(m.now(), key, l, n), nil
+}
+
+func (m *Memory) takeAt(t time.Time, key string, l Limit, n int) Decision {
+	now := t.UnixNano()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	full, _ := m.full.Get(key)
+	after, d := tokenbucket.Limit(l).Take(full, now, n)
+	if after > now && after != full {
+		m.full.Set(key, after)
+	}
+	return Decision(d)
+}
+
+// Consume implements [QuotaStore].
 func (m *Memory) Consume(_ context.Context, key string, start, end time.Time, n, maximum int64) (Usage, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c, known := m.used[key]
+	c, _ := m.used.Get(key)
 	if !c.start.Equal(start) {
 		c = counter{start: start, end: end}
 	}
 	if c.total+n > maximum {
 		return Usage{Total: c.total}, nil
 	}
-	if !known {
-		m.makeRoom(start)
-	}
 	c.total += n
-	m.used[key] = c
+	m.used.Set(key, c)
 	return Usage{Allowed: true, Total: c.total}, nil
-}
-
-// looked is how many counters are looked at to find some that can go.
-const looked = 8
-
-func (m *Memory) makeRoom(start time.Time) {
-	if m.used == nil {
-		m.used = make(map[string]counter)
-	}
-	limit := m.maxKeys()
-	if len(m.used) < limit {
-		return
-	}
-	var next string
-	var least int64
-	n := 0
-	for key, c := range m.used { // in random order
-		if !c.end.After(start) {
-			delete(m.used, key)
-		}
-		if n == 0 || c.total < least {
-			next, least = key, c.total
-		}
-		if n++; n == looked {
-			break
-		}
-	}
-	if len(m.used) >= limit {
-		delete(m.used, next)
-	}
-}
-
-func (m *Memory) maxKeys() int {
-	if m.MaxKeys > 0 {
-		return m.MaxKeys
-	}
-	return DefaultMaxKeys
-}
-
-// Take takes n tokens now. It never fails.
-func (m *Memory) Take(_ context.Context, key string, l Limit, n int) (Decision, error) {
-	now := time.Now
-	if m.Clock != nil {
-		now = m.Clock
-	}
-	return m.AllowN(now(), key, l, n), nil
-}
-
-// AllowN takes n tokens at a time, from the bucket of a key.
-func (m *Memory) AllowN(t time.Time, key string, l Limit, n int) Decision {
-	now := t.UnixNano()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	full, _ := m.full.Get(key)
-	after, d := l.take(full, now, n)
-	if after > now && after != full {
-		m.full.Max = m.maxKeys()
-		m.full.Set(key, after, now)
-	}
-	return d
 }

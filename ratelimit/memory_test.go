@@ -16,7 +16,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	now := noon()
-	m := &Memory{Clock: func() time.Time { return now }}
+	m := NewMemory(WithClock(func() time.Time { return now }))
 	l := Limit{Rate: 1, Burst: 2}
 	for _, key := range []string{"a", "b"} {
 		for i, want := range []bool{true, true, false} {
@@ -26,58 +26,58 @@ func TestMemory(t *testing.T) {
 		}
 	}
 	now = now.Add(time.Second)
-	require.True(t, m.AllowN(now, "a", l, 1).Allowed)
-	require.False(t, m.AllowN(now, "a", l, 1).Allowed)
-	require.True(t, new(Memory).AllowN(now, "a", l, 1).Allowed, "the zero value")
+	require.True(t, m.takeAt(now, "a", l, 1).Allowed)
+	require.False(t, m.takeAt(now, "a", l, 1).Allowed)
+	require.True(t, NewMemory().takeAt(now, "a", l, 1).Allowed, "the zero value")
 
 	var d Decision
-	d, err := new(Memory).Take(t.Context(), "a", l, 2)
+	d, err := NewMemory().Take(t.Context(), "a", l, 2)
 	require.NoError(t, err)
 	require.True(t, d.Allowed)
 }
 
-// Another limit for a key goes on with what the bucket owes.
+// TestAnotherLimitForAKey checks that a key with a changed limit keeps the time until it is full.
 func TestAnotherLimitForAKey(t *testing.T) {
 	t.Parallel()
-	m := new(Memory)
-	require.True(t, m.AllowN(noon(), "a", Limit{Rate: 1, Burst: 10}, 10).Allowed) // 10 s
-	d := m.AllowN(noon(), "a", Limit{Rate: 10, Burst: 10}, 1)
+	m := NewMemory()
+	require.True(t, m.takeAt(noon(), "a", Limit{Rate: 1, Burst: 10}, 10).Allowed) // 10 s
+	d := m.takeAt(noon(), "a", Limit{Rate: 10, Burst: 10}, 1)
 	require.False(t, d.Allowed)
 	require.Equal(t, 9100*time.Millisecond, d.RetryAfter)
 }
 
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
-	m := &Memory{MaxKeys: 100}
+	m := NewMemory(WithMaxKeys(100))
 	l := Limit{Rate: 1, Burst: 10}
 	now := noon()
-	require.True(t, m.AllowN(now, "spender", l, 10).Allowed)
+	require.True(t, m.takeAt(now, "spender", l, 10).Allowed)
 	for i := range 10_000 { // one token each: full again after a second
 		now = now.Add(100 * time.Microsecond)
-		require.True(t, m.AllowN(now, fmt.Sprint(i), l, 1).Allowed)
+		require.True(t, m.takeAt(now, fmt.Sprint(i), l, 1).Allowed)
 		require.LessOrEqual(t, m.full.Len(), 100)
 	}
-	require.False(t, m.AllowN(now, "spender", l, 10).Allowed, "who owes most stays")
+	require.False(t, m.takeAt(now, "spender", l, 10).Allowed, "who owes most stays")
 
-	// Questions and refusals are not kept.
-	m = new(Memory)
+	// Calls that take nothing are not kept.
+	m = NewMemory()
 	for i := range 100 {
-		m.AllowN(now, fmt.Sprint(i), l, 0)
-		m.AllowN(now, fmt.Sprint(i), l, 11)
+		m.takeAt(now, fmt.Sprint(i), l, 0)
+		m.takeAt(now, fmt.Sprint(i), l, 11)
 	}
 	require.Zero(t, m.full.Len())
 }
 
 func TestMemoryAtOnce(t *testing.T) {
 	t.Parallel()
-	m := new(Memory)
+	m := NewMemory()
 	l := Limit{Rate: 1e-3, Burst: 1000}
 	var allowed atomic.Int64
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {
 			for range 100 {
-				if m.AllowN(noon(), "a", l, 1).Allowed {
+				if m.takeAt(noon(), "a", l, 1).Allowed {
 					allowed.Add(1)
 				}
 			}
@@ -88,7 +88,7 @@ func TestMemoryAtOnce(t *testing.T) {
 }
 
 func TestMemoryAllocatesNothing(t *testing.T) {
-	m := new(Memory)
+	m := NewMemory()
 	l := Limit{Rate: 1e6, Burst: 1000}
 	ctx := t.Context()
 	require.Zero(t, testing.AllocsPerRun(1000, func() { _, _ = m.Take(ctx, "a", l, 1) }))
@@ -103,7 +103,7 @@ func BenchmarkMemory(b *testing.B) {
 	l := Limit{Rate: 5, Burst: 20}
 	for name, n := range map[string]int{"one key": 1, "65,536 keys": len(keys)} {
 		b.Run(name, func(b *testing.B) {
-			m := new(Memory)
+			m := NewMemory()
 			ctx := b.Context()
 			b.ReportAllocs()
 			i := 0

@@ -32,13 +32,8 @@ func echo(use ...gatesock.Middleware) *gatesock.Router {
 	return r
 }
 
-// limiter is a Limiter, or Plans.
-type limiter interface {
-	Middleware(by ratelimit.KeyFunc, rule ratelimit.MiddlewareOptions) gatesock.Middleware
-}
-
 // limited is the application of echo with a limit, whose rule may name its routes.
-func limited(l limiter, by ratelimit.KeyFunc, rule ratelimit.MiddlewareOptions) *gatesock.Router {
+func limited(l *ratelimit.Limiter, by ratelimit.KeyFunc, rule ratelimit.MiddlewareOptions) *gatesock.Router {
 	r := echo()
 	rule.Router = r
 	r.Use(l.Middleware(by, rule))
@@ -50,20 +45,24 @@ type world struct {
 	*wstest.Harness
 }
 
-// newWorld makes one of a function that gets a store.
-func newWorld(t *testing.T, app func(store *ratelimit.Memory) *gatesock.Router) world {
+// newWorld returns the world of an application that gets a store and its clock.
+func newWorld(t *testing.T, app func(store *ratelimit.Memory, now func() time.Time) *gatesock.Router) world {
 	t.Helper()
 	var h *wstest.Harness
-	store := &ratelimit.Memory{Clock: func() time.Time { return h.Now() }}
-	h = wstest.New(t, app(store))
+	now := func() time.Time { return h.Now() }
+	h = wstest.New(t, app(ratelimit.NewMemory(ratelimit.WithClock(now)), now))
 	return world{h}
 }
 
 func TestMessagesAboveTheLimit(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
+	w := newWorld(t, func(store *ratelimit.Memory, _ func() time.Time) *gatesock.Router {
 		l := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 2, Burst: 3}, ratelimit.FailOpen)
-		return limited(l, ratelimit.ByConnection(), ratelimit.MiddlewareOptions{Costs: map[string]int{"export": 3, "ping": 0}})
+		return limited(
+			l,
+			ratelimit.ByConnection(),
+			ratelimit.MiddlewareOptions{Costs: map[string]int{"export": 3, "ping": 0}},
+		)
 	})
 	ann, bob := w.Connect(), w.Connect()
 	for range 3 {
@@ -90,9 +89,13 @@ func TestMessagesAboveTheLimit(t *testing.T) {
 
 func TestConnectsAboveTheLimit(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
+	w := newWorld(t, func(store *ratelimit.Memory, _ func() time.Time) *gatesock.Router {
 		l := ratelimit.New(store, "connects", ratelimit.Limit{Rate: 1, Burst: 2}, ratelimit.FailOpen)
-		return limited(l, ratelimit.BySourceIP(), ratelimit.MiddlewareOptions{Routes: []string{"$connect", "export"}, Costs: map[string]int{"export": 2}})
+		return limited(
+			l,
+			ratelimit.BySourceIP(),
+			ratelimit.MiddlewareOptions{Routes: []string{"$connect", "export"}, Costs: map[string]int{"export": 2}},
+		)
 	})
 	from := wstest.WithSourceIP("2001:db8:1:2:3::1")
 	ann := w.Connect(from)
@@ -132,19 +135,21 @@ func TestKeys(t *testing.T) {
 			ratelimit.ByUser(), as(), as(wstest.WithUser("source:127.0.0.1")), nil,
 		},
 		"API key": {
-			ratelimit.ByAPIKey(), as(wstest.WithAuthorizerContext("bob", map[string]any{"attr.key": "k1"})), as(wstest.WithAuthorizerContext("ann", map[string]any{"attr.key": "k2"})),
+			ratelimit.ByAPIKey(), as(wstest.WithAuthorizerContext("bob", map[string]any{"attr.key": "k1"})),
+			as(wstest.WithAuthorizerContext("ann", map[string]any{"attr.key": "k2"})),
 			options{wstest.WithAuthorizerContext("ann", map[string]any{"attr.key": "k1"})},
 		},
 		"no API key": {ratelimit.ByAPIKey(), as(), as(wstest.WithSourceIP("192.0.2.1")), nil},
 		"one's own": {
 			ratelimit.ByFunc("tenant", func(req *gatesock.Request) string { return req.Authorizer["tenant"] }),
-			as(wstest.WithAuthorizerContext("bob", map[string]any{"tenant": "t1"})), as(wstest.WithAuthorizerContext("ann", map[string]any{"tenant": "t2"})),
+			as(wstest.WithAuthorizerContext("bob", map[string]any{"tenant": "t1"})),
+			as(wstest.WithAuthorizerContext("ann", map[string]any{"tenant": "t2"})),
 			options{wstest.WithAuthorizerContext("ann", map[string]any{"tenant": "t1"})},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
+			w := newWorld(t, func(store *ratelimit.Memory, _ func() time.Time) *gatesock.Router {
 				l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 1}, ratelimit.FailOpen)
 				return limited(l, c.by, ratelimit.MiddlewareOptions{Costs: map[string]int{"$connect": 0}})
 			})
@@ -156,7 +161,7 @@ func TestKeys(t *testing.T) {
 	}
 	t.Run("route", func(t *testing.T) {
 		t.Parallel()
-		w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
+		w := newWorld(t, func(store *ratelimit.Memory, _ func() time.Time) *gatesock.Router {
 			l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 1}, ratelimit.FailOpen)
 			return limited(l, ratelimit.ByRoute(), ratelimit.MiddlewareOptions{Costs: map[string]int{"$connect": 0}})
 		})
@@ -169,9 +174,13 @@ func TestKeys(t *testing.T) {
 	})
 	t.Run("none", func(t *testing.T) {
 		t.Parallel()
-		w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
+		w := newWorld(t, func(store *ratelimit.Memory, _ func() time.Time) *gatesock.Router {
 			l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 1}, ratelimit.FailOpen)
-			return limited(l, ratelimit.ByFunc("none", func(*gatesock.Request) string { return "" }), ratelimit.MiddlewareOptions{})
+			return limited(
+				l,
+				ratelimit.ByFunc("none", func(*gatesock.Request) string { return "" }),
+				ratelimit.MiddlewareOptions{},
+			)
 		})
 		ann := w.Connect()
 		for range 10 {
@@ -204,18 +213,24 @@ func TestWhenTheStoreFails(t *testing.T) {
 	require.Equal(t, 503, h.ConnectRefused())
 	_, err := closed.Allow(t.Context(), "k", 1)
 	require.ErrorContains(t, err, "ratelimit: sign-in: the table is gone")
-	h = wstest.New(t, limited(closed, ratelimit.ByRoute(), ratelimit.MiddlewareOptions{Costs: map[string]int{"$connect": 0}}))
+	h = wstest.New(
+		t,
+		limited(closed, ratelimit.ByRoute(), ratelimit.MiddlewareOptions{Costs: map[string]int{"$connect": 0}}),
+	)
 	e := h.Connect().Request("say", nil).ExpectError(gatesock.CodeUnavailable)
-	require.Equal(t, "the limits can't be checked now", e.Message)
+	require.Equal(t, "the limits cannot be checked now", e.Message)
 }
 
 func TestDisconnectAfterRefusals(t *testing.T) {
 	t.Parallel()
 	var h *wstest.Harness
-	store := &ratelimit.Memory{Clock: func() time.Time { return h.Now() }}
+	store := ratelimit.NewMemory(ratelimit.WithClock(func() time.Time { return h.Now() }))
 	l := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 1, Burst: 1}, ratelimit.FailOpen)
 	gateway := &hangUp{}
-	h = wstest.New(t, limited(l, ratelimit.ByConnection(), ratelimit.MiddlewareOptions{DisconnectAfter: 3, Disconnector: gateway}))
+	h = wstest.New(
+		t,
+		limited(l, ratelimit.ByConnection(), ratelimit.MiddlewareOptions{DisconnectAfter: 3, Disconnector: gateway}),
+	)
 	gateway.of = h.Gateway().Disconnect
 	ann, bob := h.Connect(), h.Connect()
 	ann.Request("say", nil).ExpectAck()
@@ -232,7 +247,7 @@ func TestDisconnectAfterRefusals(t *testing.T) {
 
 func TestRatesAreReadable(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
+	w := newWorld(t, func(store *ratelimit.Memory, _ func() time.Time) *gatesock.Router {
 		l := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 10. / 60, Burst: 1}, ratelimit.FailOpen)
 		return limited(l, ratelimit.ByConnection(), ratelimit.MiddlewareOptions{})
 	})
@@ -242,11 +257,11 @@ func TestRatesAreReadable(t *testing.T) {
 	require.Equal(t, "too many requests: the limit is 0.1667 a second, 1 at once", e.Message)
 }
 
-// A $disconnect takes nothing, and is never refused: what there is to be tidied up is.
+// A $disconnect takes nothing and is never refused, so that the application can clean up.
 func TestDisconnectsAreNotLimited(t *testing.T) {
 	t.Parallel()
 	left := 0
-	w := newWorld(t, func(store *ratelimit.Memory) *gatesock.Router {
+	w := newWorld(t, func(store *ratelimit.Memory, _ func() time.Time) *gatesock.Router {
 		l := ratelimit.New(store, "x", ratelimit.Limit{Rate: 1, Burst: 2}, ratelimit.FailOpen)
 		r := limited(l, ratelimit.ByUser(), ratelimit.MiddlewareOptions{})
 		r.OnDisconnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { left++; return nil, nil })
@@ -273,7 +288,7 @@ func (h *hangUp) Disconnect(ctx context.Context, to gatesock.Target) error { ret
 
 func TestMisuse(t *testing.T) {
 	t.Parallel()
-	store := new(ratelimit.Memory)
+	store := ratelimit.NewMemory()
 	good := ratelimit.Limit{Rate: 1, Burst: 2}
 	l := ratelimit.New(store, "x", good, ratelimit.FailOpen)
 	for name, f := range map[string]func(){
@@ -306,7 +321,7 @@ const event = `{"requestContext":{"routeKey":"ping","messageId":"m","eventType":
 
 // measured are routers with and without limits, by what the limit is for.
 func measured() map[string]*gatesock.Router {
-	l := ratelimit.New(new(ratelimit.Memory), "messages", ratelimit.Limit{Rate: 1e6, Burst: 1e6}, ratelimit.FailOpen)
+	l := ratelimit.New(ratelimit.NewMemory(), "messages", ratelimit.Limit{Rate: 1e6, Burst: 1e6}, ratelimit.FailOpen)
 	routers := map[string]*gatesock.Router{"none": echo()}
 	for name, by := range map[string]ratelimit.KeyFunc{
 		"connection": ratelimit.ByConnection(), "user": ratelimit.ByUser(), "source": ratelimit.BySourceIP(), "route": ratelimit.ByRoute(),

@@ -57,7 +57,8 @@ func TestWindows(t *testing.T) {
 	require.Equal(t, noon().Add(-12*time.Hour), start, "no zone is UTC")
 }
 
-// Windows have no gaps, do not overlap, and a time is in its own.
+// TestWindowsFollowEachOther checks that windows have no gaps and do not overlap, and that each
+// contains its times.
 func TestWindowsFollowEachOther(t *testing.T) {
 	t.Parallel()
 	zones := []*time.Location{
@@ -65,7 +66,11 @@ func TestWindowsFollowEachOther(t *testing.T) {
 		zone(t, "Asia/Beirut"), zone(t, "Africa/Casablanca"),
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		q := Quota{Max: 1, Per: Period(rapid.IntRange(1, 3).Draw(t, "per")), Zone: rapid.SampledFrom(zones).Draw(t, "zone")}
+		q := Quota{
+			Max:  1,
+			Per:  Period(rapid.IntRange(1, 3).Draw(t, "per")),
+			Zone: rapid.SampledFrom(zones).Draw(t, "zone"),
+		}
 		at := time.Unix(rapid.Int64Range(1_000_000_000, 2_000_000_000).Draw(t, "at"), 0)
 		start, end := q.Window(at)
 		require.False(t, at.Before(start))

@@ -9,9 +9,9 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// routesOf returns the routes that a rule names, sorted.
-func routesOf(rule MiddlewareOptions) []string {
-	names := slices.AppendSeq(slices.Clone(rule.Routes), maps.Keys(rule.Costs))
+// routesOf returns the routes that the options name, sorted.
+func routesOf(o MiddlewareOptions) []string {
+	names := slices.AppendSeq(slices.Clone(o.Routes), maps.Keys(o.Costs))
 	slices.Sort(names)
 	return slices.Compact(names)
 }
@@ -21,34 +21,44 @@ func isCustom(route string) bool {
 	return route != gatesock.RouteConnect && route != gatesock.RouteDefault
 }
 
-// checkRoutes panics on a rule that names a route which can't be one.
-func checkRoutes(rule MiddlewareOptions) {
-	for _, route := range routesOf(rule) {
+// checkRoutes panics if the options name a route that cannot exist.
+func checkRoutes(o MiddlewareOptions) {
+	for _, route := range routesOf(o) {
 		switch {
 		case route == gatesock.RouteDisconnect:
-			panic(fmt.Sprintf("ratelimit: the Rule names the route %q, but %q is never limited", route, route))
+			panic(
+				fmt.Sprintf("ratelimit: MiddlewareOptions name the route %q, but %q is never limited", route, route),
+			)
 		case route == "" || isCustom(route) && strings.HasPrefix(route, "$"):
-			panic(fmt.Sprintf("ratelimit: the Rule names the route %q, which the gateway does not have", route))
-		case isCustom(route) && rule.Router == nil:
-			panic(fmt.Sprintf("ratelimit: the Rule names the route %q, but has no Router to look it up in", route))
-		case len(rule.Routes) > 0 && !slices.Contains(rule.Routes, route):
-			panic(fmt.Sprintf("ratelimit: the Rule has a cost of the route %q, which is not among its Routes", route))
+			panic(
+				fmt.Sprintf("ratelimit: MiddlewareOptions name the route %q, which the gateway does not have", route),
+			)
+		case isCustom(route) && o.Router == nil:
+			panic(fmt.Sprintf("ratelimit: MiddlewareOptions name the route %q: set Router to look it up in", route))
+		case len(o.Routes) > 0 && !slices.Contains(o.Routes, route):
+			panic(
+				fmt.Sprintf(
+					"ratelimit: MiddlewareOptions have a cost for the route %q, which is not among Routes",
+					route,
+				),
+			)
 		}
 	}
 }
 
-// checkRegistered panics on a rule that names a route which its router does not have.
-func checkRegistered(rule MiddlewareOptions) {
-	if rule.Router == nil {
+// checkRegistered panics if the options name a route that the router does not have.
+func checkRegistered(o MiddlewareOptions) {
+	if o.Router == nil {
 		return
 	}
 	var has []string
-	for _, r := range rule.Router.Describe().Routes {
+	for _, r := range o.Router.Describe().Routes {
 		has = append(has, r.Key)
 	}
-	for _, route := range routesOf(rule) {
+	for _, route := range routesOf(o) {
 		if isCustom(route) && !slices.Contains(has, route) {
-			panic(fmt.Sprintf("ratelimit: the Rule names the route %q, which the router does not have: %s", route, quoted(has)))
+			panic(fmt.Sprintf(
+				"ratelimit: MiddlewareOptions name the route %q, but the router has %s", route, quoted(has)))
 		}
 	}
 }
@@ -62,7 +72,7 @@ func quoted(routes []string) string {
 		}
 	}
 	if len(list) == 0 {
-		return "it has none of its own"
+		return "no routes of its own"
 	}
 	return strings.Join(list, ", ")
 }

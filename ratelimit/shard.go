@@ -7,44 +7,65 @@ import (
 	"strconv"
 )
 
-// Sharded is a [Store] that splits the bucket of every key into several, for keys that many share: one item of a DynamoDB table takes up
-// to 1,000 writes a second, and n shards n times as much. See [Shard].
-type Sharded struct {
+// sharded is a Store that splits the bucket of every key into several.
+type sharded struct {
 	store  Store
 	shards int
 	pick   func(n int) int
 }
 
-var _ Store = (*Sharded)(nil)
-
-// Shard returns a Store whose buckets are n in another one, each with its part of the rate and of the burst. A request takes from one of
-// them at random, and if that has too little, from one other.
+// Shard returns a Store that splits each bucket of another store into n, each with its part of
+// the rate and of the burst. Use it on DynamoDB for keys that many clients share: one item of a
+// table takes up to 1,000 writes a second, and n shards take n times as many.
 //
-// So it never lets more through than one bucket would. It may refuse what one would let through, since two shards can be empty while
-// others are not. Of what one bucket would let through, it lets through at least 98 in 100 where twice the rate or more is asked for,
-// with up to 16 shards and a burst of ten tokens or more in each, and all of it where half of the rate is asked for, evenly spread
-// (tested). [Decision.Remaining] and RetryAfter are those of the shards that were asked: an estimate.
+// A request takes from one shard at random, and from one other if that shard has too little. So
+// the shards never allow more than one bucket would, but they may refuse what one bucket would
+// allow, because two shards can be empty while others are not.
 //
-// It panics if store is nil or n is below 2.
-func Shard(store Store, n int) *Sharded {
-	if store == nil || n < 2 {
-		panic("ratelimit: Shard with a nil Store or fewer than 2 shards")
+// If clients ask for twice the rate or more, they get at least 98 % of what one bucket would
+// allow, with up to 16 shards and a burst of ten tokens or more in each. If they ask for half of
+// the rate, evenly spread, they get all of it. Both are tested. [Decision.Remaining] and
+// RetryAfter describe the shards that were asked: they are estimates.
+//
+// One call can take at most the burst divided by n, rounded down, since no shard holds more: more
+// is an [ErrInvalid]. [New] and [Limiter.Middleware] check that when the program starts. Shard
+// panics if store is nil or n is below 2.
+func Shard(store Store, n int) Store {
+	if store == nil {
+		panic("ratelimit: Shard: store must not be nil")
 	}
-	return &Sharded{store: store, shards: n, pick: rand.IntN}
+	if n < 2 {
+		panic(fmt.Sprintf("ratelimit: Shard: n is %d and must be at least 2", n))
+	}
+	return &sharded{store: store, shards: n, pick: rand.IntN}
 }
 
-// most is how many tokens one call may take: as many as the smallest shard holds.
-func (s *Sharded) most(l Limit) int { return l.Burst / s.shards }
+// most returns how many tokens one call may take: as many as the smallest shard holds.
+func (s *sharded) most(l Limit) int { return l.Burst / s.shards }
 
-// Take takes n tokens of one shard. It fails with an [ErrInvalid] where no shard can hold so many: n may be at most the burst divided by
-// the shards, rounded down. [New] and [Limiter.Middleware] find that when the program starts.
-func (s *Sharded) Take(ctx context.Context, key string, l Limit, n int) (Decision, error) {
+// Fits returns an error if a limit is too small for its shards. Package plan calls it.
+func (s *sharded) Fits(l Limit) error {
+	if s.most(l) == 0 {
+		return fmt.Errorf("ratelimit: the burst %d is less than one token for each of %d shards", l.Burst, s.shards)
+	}
+	return nil
+}
+
+// Take implements [Store].
+func (s *sharded) Take(ctx context.Context, key string, l Limit, n int) (Decision, error) {
 	if n > l.Burst {
 		return Decision{Limit: l.Burst, RetryAfter: Never}, nil
 	}
 	if n > s.most(l) || s.most(l) == 0 {
-		return Decision{}, fmt.Errorf("%w: %d tokens of %.60q: a shard holds %d of the burst, which is %d in %d shards",
-			ErrInvalid, n, key, s.most(l), l.Burst, s.shards)
+		return Decision{}, fmt.Errorf(
+			"%w: %d tokens of %.60q: a shard holds %d of the burst, which is %d in %d shards",
+			ErrInvalid,
+			n,
+			key,
+			s.most(l),
+			l.Burst,
+			s.shards,
+		)
 	}
 	first := s.pick(s.shards)
 	d, err := s.take(ctx, first, key, l, n)
@@ -59,8 +80,9 @@ func (s *Sharded) Take(ctx context.Context, key string, l Limit, n int) (Decisio
 	return again, err
 }
 
-// take takes tokens of a shard. What the burst leaves over when it is divided goes to the first ones.
-func (s *Sharded) take(ctx context.Context, shard int, key string, l Limit, n int) (Decision, error) {
+// take takes tokens of a shard. The first shards get what remains of the burst when it is
+// divided.
+func (s *sharded) take(ctx context.Context, shard int, key string, l Limit, n int) (Decision, error) {
 	part := Limit{Rate: l.Rate / float64(s.shards), Burst: l.Burst / s.shards}
 	if shard < l.Burst%s.shards {
 		part.Burst++

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// admitted is how many of the requests of a minute a store lets through, at a multiple of the rate and evenly spread.
+// admitted is how many of the requests of a minute a store lets through, at a multiple of the
+// rate and evenly spread.
 func admitted(t *testing.T, store Store, now *time.Time, l Limit, load float64) int {
 	t.Helper()
 	step := time.Duration(float64(time.Second) / (l.Rate * load))
@@ -32,7 +33,7 @@ func TestShards(t *testing.T) {
 	for _, shards := range []int{2, 8, 16} {
 		for _, c := range []struct{ load, least float64 }{{0.5, 0.5}, {2, 0.98}, {10, 0.99}} {
 			now := noon()
-			s := Shard(&Memory{Clock: func() time.Time { return now }}, shards)
+			s := shardsOf(NewMemory(WithClock(func() time.Time { return now })), shards)
 			s.pick = rand.New(rand.NewPCG(1, uint64(shards))).IntN //nolint:gosec // the same in every run
 			got := float64(admitted(t, s, &now, l, c.load))
 			t.Logf("%d shards, %v times the rate: %.1f %% of what there is", shards, c.load, 100*got/due)
@@ -48,7 +49,7 @@ func TestShards(t *testing.T) {
 
 func TestWhatIsTooMuchForAShard(t *testing.T) {
 	t.Parallel()
-	s := Shard(&Memory{Clock: noon}, 4)
+	s := shardsOf(NewMemory(WithClock(noon)), 4)
 	l := Limit{Rate: 1, Burst: 10}
 	_, err := s.Take(t.Context(), "k", l, 3)
 	require.ErrorContains(t, err, "a shard holds 2 of the burst, which is 10 in 4 shards")
@@ -69,8 +70,8 @@ func TestWhatIsTooMuchForAShard(t *testing.T) {
 		require.LessOrEqual(t, d.RetryAfter, 4*time.Second)
 	}
 	require.Equal(t, 10, total, "what is left over belongs to the first shards")
-	// One that always begins with the first shard still finds the other.
-	s = Shard(&Memory{Clock: noon}, 2)
+	// A call that begins with an empty shard still finds the other.
+	s = shardsOf(NewMemory(WithClock(noon)), 2)
 	s.pick = func(int) int { return 0 }
 	for range 4 {
 		d, err := s.Take(t.Context(), "k", Limit{Rate: 1, Burst: 4}, 1)
@@ -78,11 +79,13 @@ func TestWhatIsTooMuchForAShard(t *testing.T) {
 		require.True(t, d.Allowed)
 	}
 	require.Panics(t, func() { Shard(nil, 2) })
-	require.Panics(t, func() { Shard(new(Memory), 1) })
+	require.Panics(t, func() { Shard(NewMemory(), 1) })
 
 	_, err = Shard(faulty{}, 2).Take(t.Context(), "k", l, 1)
 	require.ErrorContains(t, err, "down")
 }
+
+func shardsOf(store Store, n int) *sharded { return Shard(store, n).(*sharded) }
 
 type faulty struct{}
 

@@ -111,8 +111,9 @@ func use(c *wstest.Client) {
 
 func TestWithPrincipalPassesGuards(t *testing.T) {
 	t.Parallel()
-	r, expiry := gatesock.New(), &authz.CredentialExpiry{}
-	r.Use(expiry.Middleware())
+	var now func() time.Time // of the harness
+	r := gatesock.New()
+	r.Use(authz.NewCredentialExpiry(authz.WithClock(func() time.Time { return now() })).Middleware())
 	who := func(_ context.Context, req *gatesock.Request, _ struct{}) (authz.Principal, error) {
 		p, _ := authz.PrincipalFrom(req)
 		return p, nil
@@ -120,7 +121,7 @@ func TestWithPrincipalPassesGuards(t *testing.T) {
 	gatesock.HandleReply(r, "write", who, authz.RequireScopes("chat:write"))
 	gatesock.HandleReply(r, "ban", who, authz.RequireRole("admin"))
 	h := wstest.New(t, r)
-	expiry.Clock = h.Now
+	now = h.Now
 	alice := authz.Principal{
 		ID: "alice", Scopes: []string{"chat:write"}, Roles: []string{"admin"}, Attributes: map[string]string{"tenant": "t1"},
 		ExpiresAt: h.Now().Add(5 * time.Minute).Truncate(time.Second).UTC(),

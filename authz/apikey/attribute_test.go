@@ -8,7 +8,8 @@ import (
 	"github.com/gatesock/gatesock/authz"
 )
 
-// A limit goes by the key's id, so that no attribute which somebody has given a key may stand for another one.
+// Limits go by the attribute with the key's id, so another attribute of that name must not replace
+// it.
 func TestKeyIDWinsOverAnAttributeOfThatName(t *testing.T) {
 	t.Parallel()
 	given := map[string]string{authz.APIKeyAttribute: "another", "plan": "gold", "tenant": "t"}

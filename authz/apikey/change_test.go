@@ -11,76 +11,75 @@ import (
 	"github.com/gatesock/gatesock/internal/testclock"
 )
 
-// What is done to a key holds at once in the process that does it, for all of its verifiers, whatever they have read before.
+// Changes take effect at once in the process that makes them, whatever it has read before.
 func TestChangesHoldAtOnceInTheProcessThatMakesThem(t *testing.T) {
 	t.Parallel()
-	store := new(counting)
+	store := &counting{Store: NewMemory()}
 	keys := New(store, WithLastUsed(0), WithCacheTTL(time.Hour))
 	key, secret, err := keys.Create(t.Context(), Key{Owner: "plant"})
 	require.NoError(t, err)
-	v := keys.Verifier()
 	verify := func(secret string, says string) {
 		t.Helper()
-		for _, v := range []*Verifier{v, keys.Verifier()} {
-			_, err := v.Verify(t.Context(), secret)
-			if says == "" {
-				require.NoError(t, err)
-			} else {
-				require.ErrorIs(t, err, authz.ErrUnauthenticated)
-				require.ErrorContains(t, err, says)
-			}
+		_, err := keys.Verify(t.Context(), secret)
+		if says == "" {
+			require.NoError(t, err)
+			return
 		}
+		require.ErrorIs(t, err, authz.ErrUnauthenticated)
+		require.ErrorContains(t, err, says)
 	}
 	verify(secret, "")
-	require.Equal(t, 1, store.gets, "verifiers of the same Keys remember together")
+	verify(secret, "")
+	require.Equal(t, 1, store.gets)
 	_, fresh, err := keys.Rotate(t.Context(), key.ID, 0)
 	require.NoError(t, err)
-	verify(secret, "its secret was replaced")
+	verify(secret, "the secret was replaced")
 	verify(fresh, "")
-	_, err = keys.Deactivate(t.Context(), key.ID)
+	_, err = keys.Disable(t.Context(), key.ID)
 	require.NoError(t, err)
-	verify(fresh, "it is inactive")
-	_, err = keys.Activate(t.Context(), key.ID)
+	verify(fresh, "the key is disabled")
+	_, err = keys.Enable(t.Context(), key.ID)
 	require.NoError(t, err)
 	verify(fresh, "")
 	_, err = keys.Expire(t.Context(), key.ID, time.Unix(0, 0))
 	require.NoError(t, err)
-	verify(fresh, "it has expired")
+	verify(fresh, "the key has expired")
 	require.NoError(t, keys.Delete(t.Context(), key.ID))
-	verify(fresh, "it is unknown")
+	verify(fresh, "the key is unknown")
 }
 
-// The time in which a process is frozen counts, and a clock that was ahead makes nothing last longer.
+// The time in which a process is frozen counts, and a clock that was ahead does not extend the
+// cache.
 func TestWhatWasReadEndsByTheWallClock(t *testing.T) {
 	t.Parallel()
 	for name, move := range map[string]func(at time.Time) time.Time{
-		"frozen":   func(at time.Time) time.Time { return testclock.Frozen(at, DefaultCacheTTL) },
+		"frozen":   func(at time.Time) time.Time { return testclock.Frozen(at, defaultCacheTTL) },
 		"set back": func(at time.Time) time.Time { return at.Add(-time.Hour) },
 	} {
 		at := time.Now()
-		store := new(Memory)
+		store := NewMemory()
 		key, secret, err := New(store).Create(t.Context(), Key{Owner: "plant"})
 		require.NoError(t, err)
-		v := New(store, WithClock(func() time.Time { return at })).Verifier()
+		v := New(store, WithClock(func() time.Time { return at }))
 		_, err = v.Verify(t.Context(), secret)
 		require.NoError(t, err)
-		_, err = New(store).Deactivate(t.Context(), key.ID)
+		_, err = New(store).Disable(t.Context(), key.ID)
 		require.NoError(t, err)
 		at = move(at)
 		_, err = v.Verify(t.Context(), secret)
-		require.ErrorContains(t, err, "it is inactive", name)
+		require.ErrorContains(t, err, "the key is disabled", name)
 	}
 }
 
 // slowGet is a store that makes a change while a key is read.
 type slowGet struct {
-	Memory
+	Store
 
 	during func()
 }
 
 func (s *slowGet) Get(ctx context.Context, id string) (Key, error) {
-	key, err := s.Memory.Get(ctx, id)
+	key, err := s.Store.Get(ctx, id)
 	if during := s.during; during != nil {
 		s.during = nil
 		during()
@@ -88,25 +87,24 @@ func (s *slowGet) Get(ctx context.Context, id string) (Key, error) {
 	return key, err
 }
 
-// A key that is changed while it is read is not remembered as it was before.
+// A key that is changed while it is read is not remembered in its earlier state.
 func TestAChangeWhileAKeyIsRead(t *testing.T) {
 	t.Parallel()
-	store := new(slowGet)
+	store := &slowGet{Store: NewMemory()}
 	keys := New(store, WithLastUsed(0), WithCacheTTL(time.Hour))
 	key, secret, err := keys.Create(t.Context(), Key{Owner: "plant"})
 	require.NoError(t, err)
-	v := keys.Verifier()
 	store.during = func() {
-		_, err := keys.Deactivate(t.Context(), key.ID)
+		_, err := keys.Disable(t.Context(), key.ID)
 		require.NoError(t, err)
 	}
-	_, err = v.Verify(t.Context(), secret)
+	_, err = keys.Verify(t.Context(), secret)
 	require.NoError(t, err, "it was read before")
-	_, err = v.Verify(t.Context(), secret)
-	require.ErrorContains(t, err, "it is inactive")
+	_, err = keys.Verify(t.Context(), secret)
+	require.ErrorContains(t, err, "the key is disabled")
 }
 
-// Of calls at the same time one notes the use of a key, and none notes one that is not remembered.
+// Of calls at the same time one notes the use of a key; none notes a key that is not remembered.
 func TestOneCallNotesTheUse(t *testing.T) {
 	t.Parallel()
 	c := newCache()

@@ -1,21 +1,29 @@
-// Package apikey makes and verifies API keys for package authz: those of devices and servers, which have no user that signs in.
+// Package apikey makes and verifies API keys for package authz: credentials of devices and servers,
+// for which no user signs in.
 //
 //	keys := apikey.New(store)
-//	key, secret, err := keys.Create(ctx, apikey.Key{Name: "sensor 7", Owner: "plant-1", Scopes: []string{"readings:write"}})
-//	// show the secret once: nobody can again
+//	key, secret, err := keys.Create(ctx, apikey.Key{
+//		Name: "sensor 7", Owner: "plant-1", Scopes: []string{"readings:write"},
+//	})
+//	// show the secret now: it can't be retrieved later
 //
-//	who := authz.Bearer(keys.Verifier(), authz.Header("X-Api-Key"), authz.SubprotocolToken())
+//	who := authz.Bearer(keys, authz.Header("X-Api-Key"), authz.SubprotocolToken())
 //
-// A key looks like gs_0K3f9bQxT2mR_8jW…: a prefix that secret scanners can look for, an id, a secret of 256 bits and a checksum, by
-// which a key that was cut or mistyped is told from one that is unknown without asking the store. The store has a hash of the
-// secret. That is a plain SHA-256: a secret of 256 random bits cannot be guessed, slowly or fast. One secret is
-// stored in plain text: [Key].UsageKey, for usage plans of the gateway, since the gateway needs it with each connection.
+// A [Store] keeps keys: [NewMemory] makes one for a single process, and package dynamo has
+// one on DynamoDB. On the command line, "gatesock keys" manages keys in a table (cmd/gatesock).
 //
-// A secret that is due for a change is rotated with an overlap, in which both are good. One that has leaked is rotated without:
+// # Rotation
+//
+// To replace a secret regularly, rotate the key with an overlap in which both secrets are valid. To
+// replace one that has leaked, rotate without:
 //
 //	_, secret, err := keys.Rotate(ctx, id, 0)
 //
-// On the command line, gatesock keys does what [Manager] does (cmd/gatesock); for a leak, gatesock keys rotate --leaked.
+// # The text of a key
 //
-// A [Store] keeps keys: [Memory] in one process, package authz/dynamokeys on DynamoDB.
+// A key looks like gs_0K3f9bQxT2mR_8jW…: a prefix that secret scanners can find, an id, a secret of
+// 256 bits, and a checksum, which reveals a key that was cut or mistyped without a read of the
+// store. The store has only a hash of the secret. It is a plain SHA-256, since nobody can guess 256
+// random bits, slowly or fast. The [Key] field UsageKey is the only secret that is stored as plain
+// text: API Gateway needs it with each connection.
 package apikey

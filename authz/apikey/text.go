@@ -10,9 +10,6 @@ import (
 	"strings"
 )
 
-// DefaultPrefix begins a key.
-const DefaultPrefix = "gs"
-
 // The lengths of a key's parts, in base62 digits.
 const (
 	idDigits       = 12 // 71 bits
@@ -20,8 +17,8 @@ const (
 	checksumDigits = 6  // 32 bits
 )
 
-// ErrMalformed says that a text is no key: it was cut, or mistyped, or is something else.
-var ErrMalformed = errors.New("apikey: malformed key")
+// errMalformed is the error of a text that was cut or mistyped, or is not a key at all.
+var errMalformed = errors.New("apikey: malformed key")
 
 // text is a key in its parts.
 type text struct{ prefix, id, secret string }
@@ -31,35 +28,35 @@ func newText(prefix string) text {
 	return text{prefix, randomDigits(idDigits), randomDigits(secretDigits)}
 }
 
-// String gives the key as its owner has it.
+// String returns the key as its owner has it.
 func (t text) String() string {
 	key := t.prefix + "_" + t.id + "_" + t.secret
 	return key + checksum(key)
 }
 
-// hash is what is stored of the secret.
+// hash returns what is stored of the secret.
 func (t text) hash() string {
 	sum := sha256.Sum256([]byte(t.secret))
 	return hex.EncodeToString(sum[:])
 }
 
-// parse reads a key. Its errors say nothing of the secret.
+// parse parses a key. Its errors contain nothing of the secret.
 func parse(key string) (text, error) {
 	rest, secret, ok := cutLast(key, "_")
 	prefix, id, ok2 := cutLast(rest, "_")
 	switch {
 	case !ok || !ok2:
-		return text{}, fmt.Errorf("%w: it has no three parts with _ between them", ErrMalformed)
+		return text{}, fmt.Errorf("%w: want prefix_id_secret", errMalformed)
 	case ValidatePrefix(prefix) != nil:
-		return text{}, fmt.Errorf("%w: its prefix is none", ErrMalformed)
+		return text{}, fmt.Errorf("%w: invalid prefix", errMalformed)
 	case len(id) != idDigits || strings.Trim(id, digits) != "":
-		return text{}, fmt.Errorf("%w: its id does not have %d letters and digits", ErrMalformed, idDigits)
+		return text{}, fmt.Errorf("%w: want an id of %d letters and digits", errMalformed, idDigits)
 	case len(secret) != secretDigits+checksumDigits || strings.Trim(secret, digits) != "":
-		return text{}, fmt.Errorf("%w: its secret does not have %d letters and digits", ErrMalformed, secretDigits+checksumDigits)
+		return text{}, fmt.Errorf("%w: want a secret of %d letters and digits", errMalformed, secretDigits+checksumDigits)
 	}
 	end := len(key) - checksumDigits
 	if checksum(key[:end]) != key[end:] {
-		return text{}, fmt.Errorf("%w: its checksum is wrong; it was cut or mistyped", ErrMalformed)
+		return text{}, fmt.Errorf("%w: the checksum is wrong; the key was cut or mistyped", errMalformed)
 	}
 	return text{prefix, id, secret[:secretDigits]}, nil
 }
@@ -72,19 +69,19 @@ func cutLast(s, sep string) (before, after string, ok bool) {
 	return s[:i], s[i+len(sep):], true
 }
 
-// ValidatePrefix says what is wrong with a prefix that [WithPrefix] does not take: it has 1 to 16 lower-case letters and digits, with
-// _ within.
+// ValidatePrefix returns an error for a prefix that [WithPrefix] does not take. Use it for a prefix
+// from outside the program.
 func ValidatePrefix(prefix string) error {
 	if prefix == "" || len(prefix) > 16 || strings.Trim(prefix, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" ||
 		strings.HasPrefix(prefix, "_") || strings.HasSuffix(prefix, "_") {
-		return fmt.Errorf("apikey: prefix %.20q is not made of 1 to 16 lower-case letters and digits, with _ within", prefix)
+		return fmt.Errorf("apikey: prefix %.20q: want 1 to 16 lower-case letters, digits and inner underscores", prefix)
 	}
 	return nil
 }
 
 const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// randomDigits gives digits of which each is as likely as any other.
+// randomDigits returns random digits, each of which is equally likely.
 func randomDigits(n int) string {
 	b := make([]byte, 0, n)
 	for len(b) < n {
@@ -100,7 +97,7 @@ func randomDigits(n int) string {
 	return string(b)
 }
 
-// checksum gives the CRC-32 of a key in base62.
+// checksum returns the CRC-32 of a key in base62.
 func checksum(key string) string {
 	sum := crc32.ChecksumIEEE([]byte(key))
 	var out [checksumDigits]byte

@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock/authz"
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
-// RenewalChecks are the promises of an [authz.RenewalStore].
-func RenewalChecks() []Check[authz.RenewalStore] {
-	return []Check[authz.RenewalStore]{
+// renewalChecks returns the promises of an [authz.RenewalStore].
+func renewalChecks() []check[authz.RenewalStore] {
+	return []check[authz.RenewalStore]{
 		{"a principal comes back whole, in another process too", renewalWhole},
 		{"the principal that was saved last counts", renewalLast},
 		{"a renewal lasts for two hours, if it does not expire before", renewalKept},
@@ -24,7 +25,7 @@ func RenewalChecks() []Check[authz.RenewalStore] {
 	}
 }
 
-// load wants the principal of a connection.
+// load returns an error unless the store returns the principal.
 func load(ctx context.Context, s authz.RenewalStore, id string, want authz.Principal) error {
 	got, err := s.Load(ctx, id)
 	if err != nil {
@@ -37,18 +38,18 @@ func load(ctx context.Context, s authz.RenewalStore, id string, want authz.Princ
 	return same("the principal", got, want)
 }
 
-// notRenewed wants a connection not to be there.
+// notRenewed returns an error unless the connection has no renewal.
 func notRenewed(ctx context.Context, s authz.RenewalStore, id string) error {
 	got, err := s.Load(ctx, id)
 	return errors.Join(isError("Load", err, authz.ErrNoRenewal), same("what came beside the error", got, authz.Principal{}))
 }
 
-func renewalWhole(ctx context.Context, a, b authz.RenewalStore, clock *Clock) error {
+func renewalWhole(ctx context.Context, a, b authz.RenewalStore, clock *testclock.Clock) error {
 	err := errors.Join(a.Save(ctx, "c1=", principal(clock, "ann")), a.Save(ctx, "c2=", authz.Principal{ID: "bob"}))
 	return errors.Join(err, load(ctx, b, "c1=", principal(clock, "ann")), load(ctx, b, "c2=", authz.Principal{ID: "bob"}))
 }
 
-func renewalLast(ctx context.Context, a, b authz.RenewalStore, clock *Clock) error {
+func renewalLast(ctx context.Context, a, b authz.RenewalStore, clock *testclock.Clock) error {
 	less := authz.Principal{ID: "ann", Roles: []string{"less"}}
 	return errors.Join(
 		a.Save(ctx, "c=", principal(clock, "ann")),
@@ -61,7 +62,7 @@ func renewalLast(ctx context.Context, a, b authz.RenewalStore, clock *Clock) err
 }
 
 // renewalKept saves others meanwhile, since a store may make room then.
-func renewalKept(ctx context.Context, a, b authz.RenewalStore, clock *Clock) error {
+func renewalKept(ctx context.Context, a, b authz.RenewalStore, clock *testclock.Clock) error {
 	forever, long := authz.Principal{ID: "ann"}, principal(clock, "ann")
 	long.ExpiresAt = clock.Now().Truncate(time.Second).Add(24 * time.Hour)
 	err := errors.Join(a.Save(ctx, "forever", forever), a.Save(ctx, "long", long))
@@ -72,12 +73,12 @@ func renewalKept(ctx context.Context, a, b authz.RenewalStore, clock *Clock) err
 	return errors.Join(err, load(ctx, b, "forever", forever), load(ctx, b, "long", long))
 }
 
-func renewalUnknown(ctx context.Context, a, b authz.RenewalStore, clock *Clock) error {
+func renewalUnknown(ctx context.Context, a, b authz.RenewalStore, clock *testclock.Clock) error {
 	err := a.Save(ctx, "c=", principal(clock, "ann"))
 	return errors.Join(err, notRenewed(ctx, b, "d="), notRenewed(ctx, b, "c"), load(ctx, b, "c=", principal(clock, "ann")))
 }
 
-func renewalsApart(ctx context.Context, a, b authz.RenewalStore, clock *Clock) error {
+func renewalsApart(ctx context.Context, a, b authz.RenewalStore, clock *testclock.Clock) error {
 	ids := []string{"W9In0cvXIAMCFvw=", "W9In0cvXIAMCFvw", "日本", "a#b", "A", "a"}
 	for _, id := range ids {
 		if err := a.Save(ctx, id, principal(clock, "user "+id)); err != nil {
@@ -92,7 +93,7 @@ func renewalsApart(ctx context.Context, a, b authz.RenewalStore, clock *Clock) e
 	return nil
 }
 
-func renewalAgain(ctx context.Context, a, b authz.RenewalStore, clock *Clock) error {
+func renewalAgain(ctx context.Context, a, b authz.RenewalStore, clock *testclock.Clock) error {
 	err := a.Save(ctx, "c=", principal(clock, "ann"))
 	for range 3 {
 		err = errors.Join(err, load(ctx, a, "c=", principal(clock, "ann")), load(ctx, b, "c=", principal(clock, "ann")))
@@ -100,7 +101,7 @@ func renewalAgain(ctx context.Context, a, b authz.RenewalStore, clock *Clock) er
 	return err
 }
 
-func renewalCopies(ctx context.Context, a, _ authz.RenewalStore, clock *Clock) error {
+func renewalCopies(ctx context.Context, a, _ authz.RenewalStore, clock *testclock.Clock) error {
 	p := principal(clock, "ann")
 	if err := a.Save(ctx, "c=", p); err != nil {
 		return err
@@ -114,7 +115,7 @@ func renewalCopies(ctx context.Context, a, _ authz.RenewalStore, clock *Clock) e
 	return load(ctx, a, "c=", principal(clock, "ann"))
 }
 
-func renewalCancelled(ctx context.Context, a, _ authz.RenewalStore, clock *Clock) error {
+func renewalCancelled(ctx context.Context, a, _ authz.RenewalStore, clock *testclock.Clock) error {
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
 	_, err := a.Load(ended, "c=")
@@ -125,7 +126,7 @@ func renewalCancelled(ctx context.Context, a, _ authz.RenewalStore, clock *Clock
 	)
 }
 
-func renewalRace(ctx context.Context, a, b authz.RenewalStore, clock *Clock) error {
+func renewalRace(ctx context.Context, a, b authz.RenewalStore, clock *testclock.Clock) error {
 	saved, err := atOnce(16, authz.ErrNoRenewal, func(i int) error {
 		id := fmt.Sprint("c", i%4)
 		s := []authz.RenewalStore{a, b}[i%2]

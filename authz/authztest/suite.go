@@ -1,8 +1,10 @@
-// Package authztest is the conformance suite of [authz.TicketStore] and [authz.RenewalStore]: what every one promises.
+// Package authztest is the conformance suite of [authz.TicketStore] and [authz.RenewalStore]: it
+// tests what every implementation promises.
 //
 //	func TestTickets(t *testing.T) {
-//		authztest.RunTickets(t, func(t *testing.T, now func() time.Time) authz.TicketStore {
-//			return &authz.MemoryTickets{Clock: now}
+//		authztest.RunTickets(t, func(t *testing.T, now func() time.Time) (a, b authz.TicketStore) {
+//			s := authz.NewMemoryTickets(authz.WithClock(now))
+//			return s, s
 //		})
 //	}
 package authztest
@@ -14,7 +16,6 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,58 +23,45 @@ import (
 	"github.com/gatesock/gatesock/internal/testclock"
 )
 
-// Check is one promise of a kind of store. It is given two stores with the same, empty content, as two processes have them (the
-// same one twice, if it is of one process), whose time it moves; an error says what was not kept.
-type Check[S any] struct {
-	Name string
-	Run  func(ctx context.Context, a, b S, clock *Clock) error
-}
-
-// Clock is the time of a check. It is safe for concurrent use.
-type Clock struct{ ns atomic.Int64 }
-
-// NewClock returns a clock that stands still at noon, UTC, of the next day: ahead of the real time, so that a service that
-// deletes what has expired by the real time leaves what the checks keep.
-func NewClock() *Clock {
-	c := new(Clock)
-	c.ns.Store(testclock.Noon().UnixNano())
-	return c
-}
-
-// Now returns the time.
-func (c *Clock) Now() time.Time { return time.Unix(0, c.ns.Load()).UTC() }
-
-// Advance moves the time on.
-func (c *Clock) Advance(d time.Duration) { c.ns.Add(int64(d)) }
-
-// RunTickets runs the suite of tickets. open returns a store that has its time from now; called again in the same test, another
-// one with the same content, or the same one.
-func RunTickets(t *testing.T, open func(t *testing.T, now func() time.Time) authz.TicketStore) {
+// RunTickets runs the suite for ticket stores, each check as a parallel subtest with stores of its
+// own. open returns two empty stores that share their content, as two processes have them; return
+// one store twice if it is for a single process. now is the clock for the stores. It is ahead of
+// the real time, so that a service that deletes what has expired by the real time leaves their
+// entries.
+func RunTickets(t *testing.T, open func(t *testing.T, now func() time.Time) (a, b authz.TicketStore)) {
 	t.Helper()
-	run(t, TicketChecks(), open)
+	run(t, ticketChecks(), open)
 }
 
-// RunRenewals runs the suite of renewals, as [RunTickets] that of tickets.
-func RunRenewals(t *testing.T, open func(t *testing.T, now func() time.Time) authz.RenewalStore) {
+// RunRenewals runs the suite for renewal stores. open is as in [RunTickets].
+func RunRenewals(t *testing.T, open func(t *testing.T, now func() time.Time) (a, b authz.RenewalStore)) {
 	t.Helper()
-	run(t, RenewalChecks(), open)
+	run(t, renewalChecks(), open)
 }
 
-func run[S any](t *testing.T, checks []Check[S], open func(t *testing.T, now func() time.Time) S) {
+// check is one promise of a kind of store. It gets two empty stores and moves their clock. An error
+// describes how a store breaks the promise.
+type check[S any] struct {
+	name string
+	run  func(ctx context.Context, a, b S, clock *testclock.Clock) error
+}
+
+func run[S any](t *testing.T, checks []check[S], open func(t *testing.T, now func() time.Time) (a, b S)) {
 	t.Helper()
 	for _, c := range checks {
-		t.Run(c.Name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			clock := NewClock()
-			if err := c.Run(t.Context(), open(t, clock.Now), open(t, clock.Now), clock); err != nil {
+			clock := testclock.New(testclock.Noon())
+			a, b := open(t, clock.Now)
+			if err := c.run(t.Context(), a, b, clock); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 }
 
-// principal returns one with all that a principal has.
-func principal(clock *Clock, id string) authz.Principal {
+// principal returns a principal with a value in each field.
+func principal(clock *testclock.Clock, id string) authz.Principal {
 	return authz.Principal{
 		ID: id, Scopes: []string{"read", "say"}, Roles: []string{"member"},
 		Attributes: map[string]string{"tenant": "ü\n\"", "empty": "", "key": "k1"},
@@ -81,7 +69,7 @@ func principal(clock *Clock, id string) authz.Principal {
 	}
 }
 
-// same reports a difference of two values.
+// same returns an error if two values differ.
 func same(what string, got, want any) error {
 	if !reflect.DeepEqual(got, want) {
 		return fmt.Errorf("%s is %+v, want %+v", what, got, want)
@@ -91,7 +79,7 @@ func same(what string, got, want any) error {
 
 var errNone = errors.New("none")
 
-// isError wants an error of a kind.
+// isError returns an error if err is not want.
 func isError(what string, err, want error) error {
 	if !errors.Is(err, want) {
 		return fmt.Errorf("%s: the error is %w, want %w", what, cmp.Or(err, errNone), want)
@@ -99,8 +87,8 @@ func isError(what string, err, want error) error {
 	return nil
 }
 
-// atOnce calls f n times at the same time, and returns how many calls it accepted. What is neither accepted nor refused with the
-// loser's error is a fault.
+// atOnce calls f n times at the same time, and returns how many calls succeeded. Calls may fail
+// with the loser's error; any other error is returned.
 func atOnce(n int, loser error, f func(i int) error) (int, error) {
 	errs := make([]error, n)
 	var start, done sync.WaitGroup

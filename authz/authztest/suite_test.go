@@ -1,4 +1,4 @@
-package authztest_test
+package authztest
 
 import (
 	"context"
@@ -11,51 +11,45 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/authz"
-	"github.com/gatesock/gatesock/authz/authztest"
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
 func TestMemoryTickets(t *testing.T) {
 	t.Parallel()
-	authztest.RunTickets(t, ticketsOf())
-}
-
-// ticketsOf returns stores, of which those of one test are the same.
-func ticketsOf() func(*testing.T, func() time.Time) authz.TicketStore {
-	var stores sync.Map
-	return func(t *testing.T, now func() time.Time) authz.TicketStore {
-		s, _ := stores.LoadOrStore(t.Name(), &authz.MemoryTickets{Clock: now})
-		return s.(authz.TicketStore)
-	}
+	RunTickets(t, func(_ *testing.T, now func() time.Time) (a, b authz.TicketStore) {
+		s := authz.NewMemoryTickets(authz.WithClock(now))
+		return s, s
+	})
 }
 
 func TestMemoryRenewals(t *testing.T) {
 	t.Parallel()
-	var stores sync.Map
-	authztest.RunRenewals(t, func(t *testing.T, now func() time.Time) authz.RenewalStore {
-		s, _ := stores.LoadOrStore(t.Name(), &authz.MemoryRenewals{Clock: now})
-		return s.(authz.RenewalStore)
+	RunRenewals(t, func(_ *testing.T, now func() time.Time) (a, b authz.RenewalStore) {
+		s := authz.NewMemoryRenewals(authz.WithClock(now))
+		return s, s
 	})
 }
 
-// failing returns the names of the checks that a store fails, without what comes after the first three words.
-func failing[S any](t *testing.T, checks []authztest.Check[S], open func(now func() time.Time) S) []string {
+// failing returns the first three words of the names of the checks that a store fails.
+func failing[S any](t *testing.T, checks []check[S], open func(now func() time.Time) S) []string {
 	t.Helper()
 	var names []string
 	for _, c := range checks {
-		clock := authztest.NewClock()
+		clock := testclock.New(testclock.Noon())
 		s := open(clock.Now)
-		if err := c.Run(t.Context(), s, s, clock); err != nil {
-			names = append(names, strings.Join(strings.Fields(c.Name)[:3], " "))
+		if err := c.run(t.Context(), s, s, clock); err != nil {
+			names = append(names, strings.Join(strings.Fields(c.name)[:3], " "))
 		}
 	}
 	return names
 }
 
-// tickets is a store that breaks a promise; a nil function does as Memory does.
+// tickets is a store that breaks a promise. A nil function does what the store in memory does.
 type tickets struct {
-	*authz.MemoryTickets
+	authz.TicketStore
 
-	times   *sync.Map // when each was created, for those that want it
+	now     func() time.Time
+	times   *sync.Map // when each ticket was created, for stores that use it
 	create  func(s *tickets, ctx context.Context, hash string, t authz.Ticket) error
 	consume func(s *tickets, ctx context.Context, hash string) (authz.Ticket, error)
 }
@@ -64,14 +58,14 @@ func (s *tickets) Create(ctx context.Context, hash string, t authz.Ticket) error
 	if s.create != nil {
 		return s.create(s, ctx, hash, t)
 	}
-	return s.MemoryTickets.Create(ctx, hash, t)
+	return s.TicketStore.Create(ctx, hash, t)
 }
 
 func (s *tickets) Consume(ctx context.Context, hash string) (authz.Ticket, error) {
 	if s.consume != nil {
 		return s.consume(s, ctx, hash)
 	}
-	return s.MemoryTickets.Consume(ctx, hash)
+	return s.TicketStore.Consume(ctx, hash)
 }
 
 func TestSuiteFindsBrokenTicketStores(t *testing.T) {
@@ -81,71 +75,76 @@ func TestSuiteFindsBrokenTicketStores(t *testing.T) {
 		fails  []string
 	}{
 		"none": {tickets{}, nil},
-		"gives a ticket as often as asked for": {tickets{consume: func(s *tickets, ctx context.Context, hash string) (authz.Ticket, error) {
-			t, err := s.MemoryTickets.Consume(ctx, hash)
+		"returns a ticket more than once": {tickets{consume: func(s *tickets, ctx context.Context, hash string) (authz.Ticket, error) {
+			t, err := s.TicketStore.Consume(ctx, hash)
 			if err == nil {
-				err = s.MemoryTickets.Create(ctx, hash, t)
+				err = s.TicketStore.Create(ctx, hash, t)
 			}
 			return t, err
 		}}, []string{"a ticket is", "of many at"}},
 		"forgets the origin": {tickets{create: func(s *tickets, ctx context.Context, hash string, t authz.Ticket) error {
 			t.Origin = ""
-			return s.MemoryTickets.Create(ctx, hash, t)
+			return s.TicketStore.Create(ctx, hash, t)
 		}}, []string{"a ticket comes"}},
 		"forgets the roles": {tickets{create: func(s *tickets, ctx context.Context, hash string, t authz.Ticket) error {
 			t.Principal.Roles = nil
-			return s.MemoryTickets.Create(ctx, hash, t)
+			return s.TicketStore.Create(ctx, hash, t)
 		}}, []string{"a ticket comes"}},
 		"has no error of its own for what is not there": {tickets{consume: func(s *tickets, ctx context.Context, hash string) (authz.Ticket, error) {
-			t, err := s.MemoryTickets.Consume(ctx, hash)
+			t, err := s.TicketStore.Consume(ctx, hash)
 			if errors.Is(err, authz.ErrNoTicket) {
 				err = errors.New("not found")
 			}
 			return t, err
 		}}, []string{"a ticket is", "of many at", "a ticket that"}},
 		"keeps tickets by a part of the hash": {tickets{create: func(s *tickets, ctx context.Context, hash string, t authz.Ticket) error {
-			return s.MemoryTickets.Create(ctx, hash[:60], t)
+			return s.TicketStore.Create(ctx, hash[:60], t)
 		}, consume: func(s *tickets, ctx context.Context, hash string) (authz.Ticket, error) {
-			return s.MemoryTickets.Consume(ctx, hash[:60])
+			return s.TicketStore.Consume(ctx, hash[:60])
 		}}, []string{"tickets are apart", "a ticket that"}},
 		"overwrites": {tickets{create: func(s *tickets, ctx context.Context, hash string, t authz.Ticket) error {
-			_, _ = s.MemoryTickets.Consume(ctx, hash)
-			return s.MemoryTickets.Create(ctx, hash, t)
+			_, _ = s.TicketStore.Consume(ctx, hash)
+			return s.TicketStore.Create(ctx, hash, t)
 		}}, []string{"a hash is"}},
 		"takes a ticket of the same content for the one that is there": {tickets{create: func(s *tickets, ctx context.Context, hash string, t authz.Ticket) error {
-			err := s.MemoryTickets.Create(ctx, hash, t)
-			if there, e := s.MemoryTickets.Consume(context.WithoutCancel(ctx), hash); e == nil {
+			err := s.TicketStore.Create(ctx, hash, t)
+			if there, e := s.TicketStore.Consume(context.WithoutCancel(ctx), hash); e == nil {
 				if there.Principal.ID == t.Principal.ID && ctx.Err() == nil {
 					err = nil
 				}
-				_ = s.MemoryTickets.Create(context.WithoutCancel(ctx), hash, there)
+				_ = s.TicketStore.Create(context.WithoutCancel(ctx), hash, there)
 			}
 			return err
 		}}, []string{"of many tickets"}},
 		"keeps tickets for half a minute": {tickets{create: func(s *tickets, ctx context.Context, hash string, t authz.Ticket) error {
-			s.times.Store(hash, s.Clock())
-			return s.MemoryTickets.Create(ctx, hash, t)
+			s.times.Store(hash, s.now())
+			return s.TicketStore.Create(ctx, hash, t)
 		}, consume: func(s *tickets, ctx context.Context, hash string) (authz.Ticket, error) {
-			t, err := s.MemoryTickets.Consume(ctx, hash)
-			if at, ok := s.times.Load(hash); err == nil && ok && s.Clock().Sub(at.(time.Time)) > 30*time.Second {
+			t, err := s.TicketStore.Consume(ctx, hash)
+			if at, ok := s.times.Load(hash); err == nil && ok && s.now().Sub(at.(time.Time)) > 30*time.Second {
 				return authz.Ticket{}, authz.ErrNoTicket
 			}
 			return t, err
 		}}, []string{"a ticket lasts"}},
 		"ignores cancellation": {tickets{create: func(s *tickets, ctx context.Context, hash string, t authz.Ticket) error {
-			return s.MemoryTickets.Create(context.WithoutCancel(ctx), hash, t)
+			return s.TicketStore.Create(context.WithoutCancel(ctx), hash, t)
 		}}, []string{"an ended context"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := failing(t, authztest.TicketChecks(), func(now func() time.Time) authz.TicketStore {
-				return &tickets{times: new(sync.Map), MemoryTickets: &authz.MemoryTickets{Clock: now}, create: c.broken.create, consume: c.broken.consume}
+			got := failing(t, ticketChecks(), func(now func() time.Time) authz.TicketStore {
+				return &tickets{
+					TicketStore: authz.NewMemoryTickets(authz.WithClock(now)), now: now, times: new(sync.Map),
+					create: c.broken.create, consume: c.broken.consume,
+				}
 			})
 			require.Subset(t, got, c.fails)
 			require.Equal(t, c.fails == nil, got == nil)
 		})
 	}
-	shared := failing(t, authztest.TicketChecks(), func(func() time.Time) authz.TicketStore { return &sharing{m: make(map[string]authz.Ticket)} })
+	shared := failing(t, ticketChecks(), func(func() time.Time) authz.TicketStore {
+		return &sharing{m: make(map[string]authz.Ticket)}
+	})
 	require.Contains(t, shared, "what the caller")
 }
 
@@ -175,9 +174,10 @@ func (s *sharing) Consume(_ context.Context, hash string) (authz.Ticket, error) 
 
 // renewals is a store that breaks a promise.
 type renewals struct {
-	*authz.MemoryRenewals
+	authz.RenewalStore
 
-	cache *sync.Map // for those that want one
+	now   func() time.Time
+	cache *sync.Map // for stores that use one
 	save  func(s *renewals, ctx context.Context, id string, p authz.Principal) error
 	load  func(s *renewals, ctx context.Context, id string) (authz.Principal, error)
 }
@@ -186,14 +186,14 @@ func (s *renewals) Save(ctx context.Context, id string, p authz.Principal) error
 	if s.save != nil {
 		return s.save(s, ctx, id, p)
 	}
-	return s.MemoryRenewals.Save(ctx, id, p)
+	return s.RenewalStore.Save(ctx, id, p)
 }
 
 func (s *renewals) Load(ctx context.Context, id string) (authz.Principal, error) {
 	if s.load != nil {
 		return s.load(s, ctx, id)
 	}
-	return s.MemoryRenewals.Load(ctx, id)
+	return s.RenewalStore.Load(ctx, id)
 }
 
 func TestSuiteFindsBrokenRenewals(t *testing.T) {
@@ -204,22 +204,22 @@ func TestSuiteFindsBrokenRenewals(t *testing.T) {
 	}{
 		"none": {renewals{}, nil},
 		"keeps the first": {renewals{save: func(s *renewals, ctx context.Context, id string, p authz.Principal) error {
-			if _, err := s.MemoryRenewals.Load(ctx, id); err == nil {
+			if _, err := s.RenewalStore.Load(ctx, id); err == nil {
 				return nil
 			}
-			return s.MemoryRenewals.Save(ctx, id, p)
+			return s.RenewalStore.Save(ctx, id, p)
 		}}, []string{"the principal that"}},
 		"trims ids": {renewals{save: func(s *renewals, ctx context.Context, id string, p authz.Principal) error {
-			return s.MemoryRenewals.Save(ctx, strings.TrimRight(id, "="), p)
+			return s.RenewalStore.Save(ctx, strings.TrimRight(id, "="), p)
 		}, load: func(s *renewals, ctx context.Context, id string) (authz.Principal, error) {
-			return s.MemoryRenewals.Load(ctx, strings.TrimRight(id, "="))
+			return s.RenewalStore.Load(ctx, strings.TrimRight(id, "="))
 		}}, []string{"a connection that", "connections are apart"}},
 		"forgets attributes": {renewals{save: func(s *renewals, ctx context.Context, id string, p authz.Principal) error {
 			p.Attributes = nil
-			return s.MemoryRenewals.Save(ctx, id, p)
+			return s.RenewalStore.Save(ctx, id, p)
 		}}, []string{"a principal comes"}},
-		"gives nobody for what is not there": {renewals{load: func(s *renewals, ctx context.Context, id string) (authz.Principal, error) {
-			p, err := s.MemoryRenewals.Load(ctx, id)
+		"returns an empty principal instead of an error": {renewals{load: func(s *renewals, ctx context.Context, id string) (authz.Principal, error) {
+			p, err := s.RenewalStore.Load(ctx, id)
 			if errors.Is(err, authz.ErrNoRenewal) {
 				err = nil
 			}
@@ -229,36 +229,39 @@ func TestSuiteFindsBrokenRenewals(t *testing.T) {
 			if p, ok := s.cache.Load(id); ok && ctx.Err() == nil {
 				return p.(authz.Principal), nil
 			}
-			p, err := s.MemoryRenewals.Load(ctx, id)
+			p, err := s.RenewalStore.Load(ctx, id)
 			if err == nil {
 				s.cache.Store(id, p)
 			}
 			return p, err
 		}}, []string{"the principal that"}},
 		"keeps renewals for an hour": {renewals{load: func(s *renewals, ctx context.Context, id string) (authz.Principal, error) {
-			p, err := s.MemoryRenewals.Load(ctx, id)
-			if at, _ := s.cache.LoadOrStore(id, s.Clock()); err == nil && s.Clock().Sub(at.(time.Time)) > time.Hour {
+			p, err := s.RenewalStore.Load(ctx, id)
+			if at, _ := s.cache.LoadOrStore(id, s.now()); err == nil && s.now().Sub(at.(time.Time)) > time.Hour {
 				return authz.Principal{}, authz.ErrNoRenewal
 			}
 			return p, err
 		}, save: func(s *renewals, ctx context.Context, id string, p authz.Principal) error {
-			s.cache.Store(id, s.Clock())
-			return s.MemoryRenewals.Save(ctx, id, p)
+			s.cache.Store(id, s.now())
+			return s.RenewalStore.Save(ctx, id, p)
 		}}, []string{"a renewal lasts"}},
 		"adds to what was saved before": {renewals{save: func(s *renewals, ctx context.Context, id string, p authz.Principal) error {
-			if was, err := s.MemoryRenewals.Load(ctx, id); err == nil {
+			if was, err := s.RenewalStore.Load(ctx, id); err == nil {
 				p.Roles = append(p.Roles, was.Roles...)
 			}
-			return s.MemoryRenewals.Save(ctx, id, p)
+			return s.RenewalStore.Save(ctx, id, p)
 		}}, []string{"the principal that"}},
 		"ignores cancellation": {renewals{load: func(s *renewals, ctx context.Context, id string) (authz.Principal, error) {
-			return s.MemoryRenewals.Load(context.WithoutCancel(ctx), id)
+			return s.RenewalStore.Load(context.WithoutCancel(ctx), id)
 		}}, []string{"an ended context"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := failing(t, authztest.RenewalChecks(), func(now func() time.Time) authz.RenewalStore {
-				return &renewals{cache: new(sync.Map), MemoryRenewals: &authz.MemoryRenewals{Clock: now}, save: c.broken.save, load: c.broken.load}
+			got := failing(t, renewalChecks(), func(now func() time.Time) authz.RenewalStore {
+				return &renewals{
+					RenewalStore: authz.NewMemoryRenewals(authz.WithClock(now)), now: now, cache: new(sync.Map),
+					save: c.broken.save, load: c.broken.load,
+				}
 			})
 			require.Subset(t, got, c.fails)
 			require.Equal(t, c.fails == nil, got == nil)

@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock/authz"
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
-// TicketChecks are the promises of an [authz.TicketStore].
-func TicketChecks() []Check[authz.TicketStore] {
-	return []Check[authz.TicketStore]{
+// ticketChecks returns the promises of an [authz.TicketStore].
+func ticketChecks() []check[authz.TicketStore] {
+	return []check[authz.TicketStore]{
 		{"a ticket comes back whole, in another process too", ticketWhole},
 		{"a ticket is used once", ticketOnce},
 		{"a ticket lasts until it expires", ticketKept},
@@ -27,16 +28,16 @@ func TicketChecks() []Check[authz.TicketStore] {
 	}
 }
 
-// hash is the hash of a ticket, as authz.Tickets makes it.
+// hash returns a hash of the form that authz.Tickets makes.
 func hash(i int) string { return fmt.Sprintf("%064x", i) }
 
-func ticket(clock *Clock, id string) authz.Ticket {
+func ticket(clock *testclock.Clock, id string) authz.Ticket {
 	return authz.Ticket{
 		Principal: principal(clock, id), Origin: "https://app.example.com", ExpiresAt: clock.Now().Add(30*time.Second + 123456789),
 	}
 }
 
-// consume wants a ticket of a store.
+// consume returns an error unless the store returns the ticket.
 func consume(ctx context.Context, s authz.TicketStore, i int, want authz.Ticket) error {
 	got, err := s.Consume(ctx, hash(i))
 	if err != nil {
@@ -49,13 +50,13 @@ func consume(ctx context.Context, s authz.TicketStore, i int, want authz.Ticket)
 	return same("the ticket", got, want)
 }
 
-// used wants a ticket not to be there.
+// used returns an error unless the ticket is gone.
 func used(ctx context.Context, s authz.TicketStore, i int) error {
 	got, err := s.Consume(ctx, hash(i))
 	return errors.Join(isError("Consume of no ticket", err, authz.ErrNoTicket), same("what came beside the error", got, authz.Ticket{}))
 }
 
-func ticketWhole(ctx context.Context, a, b authz.TicketStore, clock *Clock) error {
+func ticketWhole(ctx context.Context, a, b authz.TicketStore, clock *testclock.Clock) error {
 	bare := authz.Ticket{Principal: authz.Principal{ID: "bob"}, ExpiresAt: clock.Now().Add(time.Second)}
 	if err := errors.Join(a.Create(ctx, hash(1), ticket(clock, "ann")), a.Create(ctx, hash(2), bare)); err != nil {
 		return err
@@ -63,7 +64,7 @@ func ticketWhole(ctx context.Context, a, b authz.TicketStore, clock *Clock) erro
 	return errors.Join(consume(ctx, b, 1, ticket(clock, "ann")), consume(ctx, b, 2, bare))
 }
 
-func ticketOnce(ctx context.Context, a, b authz.TicketStore, clock *Clock) error {
+func ticketOnce(ctx context.Context, a, b authz.TicketStore, clock *testclock.Clock) error {
 	if err := a.Create(ctx, hash(1), ticket(clock, "ann")); err != nil {
 		return err
 	}
@@ -71,7 +72,7 @@ func ticketOnce(ctx context.Context, a, b authz.TicketStore, clock *Clock) error
 }
 
 // ticketKept creates others meanwhile, since a store may make room then.
-func ticketKept(ctx context.Context, a, b authz.TicketStore, clock *Clock) error {
+func ticketKept(ctx context.Context, a, b authz.TicketStore, clock *testclock.Clock) error {
 	kept := ticket(clock, "ann")
 	kept.ExpiresAt = clock.Now().Add(time.Minute + 1)
 	err := a.Create(ctx, hash(0), kept)
@@ -82,7 +83,7 @@ func ticketKept(ctx context.Context, a, b authz.TicketStore, clock *Clock) error
 	return errors.Join(err, consume(ctx, b, 0, kept))
 }
 
-func ticketRace(ctx context.Context, a, b authz.TicketStore, clock *Clock) error {
+func ticketRace(ctx context.Context, a, b authz.TicketStore, clock *testclock.Clock) error {
 	for i := range 5 {
 		if err := a.Create(ctx, hash(i), ticket(clock, "ann")); err != nil {
 			return err
@@ -98,12 +99,12 @@ func ticketRace(ctx context.Context, a, b authz.TicketStore, clock *Clock) error
 	return nil
 }
 
-func ticketUnknown(ctx context.Context, a, _ authz.TicketStore, clock *Clock) error {
+func ticketUnknown(ctx context.Context, a, _ authz.TicketStore, clock *testclock.Clock) error {
 	err := a.Create(ctx, hash(1), ticket(clock, "ann"))
 	return errors.Join(err, used(ctx, a, 2), consume(ctx, a, 1, ticket(clock, "ann")))
 }
 
-func ticketsApart(ctx context.Context, a, b authz.TicketStore, clock *Clock) error {
+func ticketsApart(ctx context.Context, a, b authz.TicketStore, clock *testclock.Clock) error {
 	names := []string{"ann", "bob", "ann", "日本#", strings.Repeat("n", 500)}
 	for i, name := range names {
 		if err := a.Create(ctx, hash(i), ticket(clock, name)); err != nil {
@@ -118,7 +119,7 @@ func ticketsApart(ctx context.Context, a, b authz.TicketStore, clock *Clock) err
 	return nil
 }
 
-func ticketHashes(ctx context.Context, a, b authz.TicketStore, clock *Clock) error {
+func ticketHashes(ctx context.Context, a, b authz.TicketStore, clock *testclock.Clock) error {
 	if err := a.Create(ctx, hash(1), ticket(clock, "ann")); err != nil {
 		return err
 	}
@@ -128,7 +129,7 @@ func ticketHashes(ctx context.Context, a, b authz.TicketStore, clock *Clock) err
 	return consume(ctx, a, 1, ticket(clock, "ann"))
 }
 
-func ticketHashRace(ctx context.Context, a, b authz.TicketStore, clock *Clock) error {
+func ticketHashRace(ctx context.Context, a, b authz.TicketStore, clock *testclock.Clock) error {
 	for i := range 5 {
 		kept, err := atOnce(16, errTaken, func(n int) error {
 			if err := []authz.TicketStore{a, b}[n%2].Create(ctx, hash(i), ticket(clock, "ann")); err != nil {
@@ -149,7 +150,7 @@ func ticketHashRace(ctx context.Context, a, b authz.TicketStore, clock *Clock) e
 // errTaken marks the error of a ticket whose hash is taken, which is of the store's own.
 var errTaken = errors.New("the hash is taken")
 
-func ticketCopies(ctx context.Context, a, _ authz.TicketStore, clock *Clock) error {
+func ticketCopies(ctx context.Context, a, _ authz.TicketStore, clock *testclock.Clock) error {
 	t := ticket(clock, "ann")
 	if err := a.Create(ctx, hash(1), t); err != nil {
 		return err
@@ -158,7 +159,7 @@ func ticketCopies(ctx context.Context, a, _ authz.TicketStore, clock *Clock) err
 	return consume(ctx, a, 1, ticket(clock, "ann"))
 }
 
-func ticketCancelled(ctx context.Context, a, b authz.TicketStore, clock *Clock) error {
+func ticketCancelled(ctx context.Context, a, b authz.TicketStore, clock *testclock.Clock) error {
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
 	if err := isError("Create", a.Create(ended, hash(1), ticket(clock, "ann")), context.Canceled); err != nil {

@@ -5,8 +5,8 @@
 //	if err != nil {
 //		return err
 //	}
-//	tickets := &authz.Tickets{Store: store}
-//	expiry := &authz.CredentialExpiry{Renewals: store, Verifier: tokens, Disconnector: client}
+//	tickets := authz.NewTickets(store)
+//	expiry := authz.NewCredentialExpiry(authz.WithRenewals(store, tokens), authz.WithDisconnector(client, nil))
 //
 // A ticket costs one write unit to issue and one to use, if its principal fits into a kilobyte with it; a renewal costs one
 // write unit, and one read unit in each other process that meets the connection when its earlier token has expired (AWS,

@@ -49,11 +49,15 @@ func TestConformance(t *testing.T) {
 	}
 	t.Run("tickets", func(t *testing.T) {
 		t.Parallel()
-		authztest.RunTickets(t, func(t *testing.T, now func() time.Time) authz.TicketStore { return open(t, now) })
+		authztest.RunTickets(t, func(t *testing.T, now func() time.Time) (a, b authz.TicketStore) {
+			return open(t, now), open(t, now)
+		})
 	})
 	t.Run("renewals", func(t *testing.T) {
 		t.Parallel()
-		authztest.RunRenewals(t, func(t *testing.T, now func() time.Time) authz.RenewalStore { return open(t, now) })
+		authztest.RunRenewals(t, func(t *testing.T, now func() time.Time) (a, b authz.RenewalStore) {
+			return open(t, now), open(t, now)
+		})
 	})
 }
 
@@ -88,7 +92,7 @@ func TestTicketIsUsedOnce(t *testing.T) {
 	for range 4 {
 		s, err := dynamoauth.New(dynamotest.Client(t), dynamotest.Table(t), namespace)
 		require.NoError(t, err)
-		issuer = &authz.Tickets{Store: s, Logger: slog.New(slog.DiscardHandler)}
+		issuer = authz.NewTickets(s, authz.WithLogger(slog.New(slog.DiscardHandler)))
 		processes = append(processes, issuer.Authenticator())
 	}
 	for range 10 {

@@ -11,12 +11,14 @@ import (
 	"github.com/gatesock/gatesock/authz"
 )
 
-// Claims are those of a token, as encoding/json decodes them, except that numbers are of type [encoding/json.Number].
+// Claims are the claims of a token, as encoding/json decodes them, except that numbers are
+// [encoding/json.Number].
 type Claims map[string]any
 
-// Lookup returns the value of a claim, and whether it is there. A name that begins with a slash is a JSON Pointer
-// (RFC 6901) to a member of nested claims, such as "/realm_access/roles"; "~1" stands for a slash in a member's
-// name and "~0" for a tilde. It leads through objects only, not into lists.
+// Lookup returns the value of a claim, and reports whether it is there. A name that begins with a
+// slash is a JSON Pointer (RFC 6901) to a member of nested claims, such as "/realm_access/roles";
+// "~1" stands for a slash in a member's name and "~0" for a tilde. It leads through objects, not
+// into lists.
 func (c Claims) Lookup(name string) (any, bool) {
 	path, err := parseClaimName(name)
 	if err != nil {
@@ -35,8 +37,10 @@ func (c Claims) Lookup(name string) (any, bool) {
 	return value, true
 }
 
-// clone copies the claims with all that they contain.
-func (c Claims) clone() Claims { return cloneValue(map[string]any(c)).(map[string]any) } //nolint:forcetypeassert // A map stays one.
+// clone returns a deep copy of the claims.
+func (c Claims) clone() Claims {
+	return cloneValue(map[string]any(c)).(map[string]any) //nolint:forcetypeassert // A map stays one.
+}
 
 func cloneValue(value any) any {
 	switch v := value.(type) {
@@ -61,7 +65,7 @@ func cloneValue(value any) any {
 func parseClaimName(name string) ([]string, error) {
 	switch {
 	case name == "":
-		return nil, errors.New("a claim's name is empty")
+		return nil, errors.New("the name of a claim must not be empty")
 	case name[0] != '/':
 		return []string{name}, nil
 	}
@@ -75,12 +79,12 @@ func parseClaimName(name string) ([]string, error) {
 	return path, nil
 }
 
-// lastDate is the last second of the year 9999, in Unix time: later ones are no dates in JSON, and are rather
+// lastDate is the last second of the year 9999, in Unix time. A later time is probably in
 // milliseconds.
 const lastDate = 253402300799
 
-// checkDates refuses times that can be none, as negative and huge numbers, before anything is computed with them. A
-// fraction of a second is valid (RFC 7519 §2).
+// checkDates refuses numbers that are not times, such as negative and huge ones, before anything is
+// computed with them. A fraction of a second is valid (RFC 7519 §2).
 func checkDates(claims Claims) error {
 	for _, name := range []string{"exp", "nbf", "iat"} {
 		value, there := claims[name]
@@ -89,19 +93,20 @@ func checkDates(claims Claims) error {
 		}
 		number, ok := value.(json.Number)
 		if !ok {
-			return refuse("its %s is not a number", name)
+			return refuse("%s is not a number", name)
 		}
 		if f, err := number.Float64(); err != nil || f < 0 || f > lastDate {
-			return refuse("its %s %.32q is not a time from 1970 to 9999, in seconds", name, number)
+			return refuse("%s %.32q is not a time from 1970 to 9999, in seconds", name, number)
 		}
 	}
 	return nil
 }
 
-// checkClient refuses the tokens of clients other than Config.ClientIDs, and those for another service.
+// checkClient refuses tokens of clients other than Config.ClientIDs, and tokens for another
+// service.
 func (c *Config) checkClient(claims Claims) error {
 	if _, there := claims["aud"]; there && len(c.Audience) == 0 {
-		return refuse("it has an aud, and no Audience is configured")
+		return refuse("it has an aud, but no Audience is configured")
 	}
 	if len(c.ClientIDs) == 0 {
 		return nil
@@ -118,7 +123,7 @@ func (c *Config) checkClient(claims Claims) error {
 		}
 		id, ok := value.(string)
 		if !ok || !slices.Contains(c.ClientIDs, id) {
-			return refuse("its %s %.64q is not one of the ClientIDs", name, fmt.Sprint(value))
+			return refuse("%s %.64q is not one of the ClientIDs", name, fmt.Sprint(value))
 		}
 		found = true
 	}
@@ -140,19 +145,19 @@ func (c *Config) checkRequired(claims Claims) error {
 			text, ok := textOf(e)
 			return ok && slices.Contains(values, text)
 		}) {
-			return refuse("its %s is not one of %q", name, values)
+			return refuse("%s is not one of %q", name, values)
 		}
 	}
 	return nil
 }
 
-// standard makes a principal as Config says.
+// standard returns the principal that Config describes.
 func (c *Config) standard(claims Claims) (authz.Principal, error) {
 	var p authz.Principal
 	id, _ := claims.Lookup(c.IDClaim)
 	var ok bool
 	if p.ID, ok = id.(string); !ok || p.ID == "" {
-		return authz.Principal{}, refuse("its %s is missing or not a string", c.IDClaim)
+		return authz.Principal{}, refuse("%s is missing or not a string", c.IDClaim)
 	}
 	var err error
 	if p.Scopes, err = wordsOf(claims, c.ScopeClaims, strings.Fields); err != nil {
@@ -173,8 +178,8 @@ func (c *Config) standard(claims Claims) (authz.Principal, error) {
 	return p, nil
 }
 
-// wordsOf collects the scopes or roles of some claims, each once and in order. A claim that is a string is split;
-// the elements of a list are not, so that "not admin" never becomes "admin".
+// wordsOf returns the scopes or roles of some claims, each once and in order. A claim that is a
+// string is split. The elements of a list are not, so that "not admin" does not become "admin".
 func wordsOf(claims Claims, names []string, split func(string) []string) ([]string, error) {
 	var words []string
 	for _, name := range names {
@@ -187,12 +192,12 @@ func wordsOf(claims Claims, names []string, split func(string) []string) ([]stri
 			for _, e := range c {
 				word, ok := e.(string)
 				if !ok {
-					return nil, refuse("its %s has an element that is not a string", name)
+					return nil, refuse("%s has an element that is not a string", name)
 				}
 				words = append(words, word)
 			}
 		default:
-			return nil, refuse("its %s is neither a string nor a list", name)
+			return nil, refuse("%s is neither a string nor a list", name)
 		}
 	}
 	words = slices.DeleteFunc(words, func(w string) bool { return w == "" || strings.ContainsFunc(w, unicode.IsSpace) })

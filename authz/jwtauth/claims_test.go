@@ -18,7 +18,7 @@ import (
 	"github.com/gatesock/gatesock/authz"
 )
 
-// raw signs claims that are written out, since Go would not write some of them.
+// raw signs claims as a text: Go would not write some of them.
 func raw(claims string) string {
 	p := pairs()["ed"]
 	input := segment(`{"alg":"EdDSA","kid":"ed"}`) + "." + segment(claims)
@@ -27,7 +27,7 @@ func raw(claims string) string {
 	return input + "." + segment(string(signature))
 }
 
-// Times that are none are refused, by name, and never read as "for ever".
+// Numbers that are not times are refused, by name, and never read as "never expires".
 func TestDates(t *testing.T) {
 	t.Parallel()
 	v := local(t, nil)
@@ -40,32 +40,32 @@ func TestDates(t *testing.T) {
 		{fmt.Sprintf("%d.75", hour), fmt.Sprintf("%d.5", passed), fmt.Sprintf("%d.25", passed), ""},
 		{fmt.Sprintf("%d.0e0", hour), 0, 0, ""}, // Keycloak once wrote "nbf": 0.
 		{int64(lastDate), passed, passed, ""},
-		{int64(lastDate) + 1, passed, passed, "its exp"},
-		{hour * 1000, passed, passed, "its exp"}, // milliseconds
-		{"1e18", passed, passed, "its exp"},
-		{"9223372036854775807", passed, passed, "its exp"},
-		{"18446744073709551616", passed, passed, "its exp"},
-		{"1e300", passed, passed, "its exp"},
-		{"1e400", passed, passed, "its exp"},
-		{"-1e400", passed, passed, "its exp"},
-		{-62135596800, passed, passed, "its exp"}, // the year one, which is a zero time.Time
-		{-1, passed, passed, "its exp"},
+		{int64(lastDate) + 1, passed, passed, "exp"},
+		{hour * 1000, passed, passed, "exp"}, // milliseconds
+		{"1e18", passed, passed, "exp"},
+		{"9223372036854775807", passed, passed, "exp"},
+		{"18446744073709551616", passed, passed, "exp"},
+		{"1e300", passed, passed, "exp"},
+		{"1e400", passed, passed, "exp"},
+		{"-1e400", passed, passed, "exp"},
+		{-62135596800, passed, passed, "exp"}, // the year one, which is a zero time.Time
+		{-1, passed, passed, "exp"},
 		{0, passed, passed, "expired"},
 		{"1e-400", passed, passed, "expired"},
-		{`"` + fmt.Sprint(hour) + `"`, passed, passed, "its exp is not a number"},
-		{"null", passed, passed, "its exp is not a number"},
-		{"true", passed, passed, "its exp is not a number"},
-		{hour, -1, passed, "its nbf"},
-		{hour, "1e400", passed, "its nbf"},
-		{hour, "9223372036854775808", passed, "its nbf"},
-		{hour, passed * 1000, passed, "its nbf"},
-		{hour, "null", passed, "its nbf"},
-		{hour, "{}", passed, "its nbf"},
-		{hour, passed, -62135596800, "its iat"},
-		{hour, passed, "1e400", "its iat"},
-		{hour, passed, "-9223372036854775809", "its iat"},
-		{hour, passed, "[]", "its iat"},
-		{hour, passed, `"now"`, "its iat"},
+		{`"` + fmt.Sprint(hour) + `"`, passed, passed, "exp is not a number"},
+		{"null", passed, passed, "exp is not a number"},
+		{"true", passed, passed, "exp is not a number"},
+		{hour, -1, passed, "nbf"},
+		{hour, "1e400", passed, "nbf"},
+		{hour, "9223372036854775808", passed, "nbf"},
+		{hour, passed * 1000, passed, "nbf"},
+		{hour, "null", passed, "nbf"},
+		{hour, "{}", passed, "nbf"},
+		{hour, passed, -62135596800, "iat"},
+		{hour, passed, "1e400", "iat"},
+		{hour, passed, "-9223372036854775809", "iat"},
+		{hour, passed, "[]", "iat"},
+		{hour, passed, `"now"`, "iat"},
 	} {
 		token := raw(fmt.Sprintf(`{"iss":%q,"aud":%q,"sub":"ann","exp":%v,"nbf":%v,"iat":%v}`, issuer, audience, c.exp, c.nbf, c.iat))
 		p, err := v.Verify(t.Context(), token)
@@ -79,7 +79,7 @@ func TestDates(t *testing.T) {
 	}
 }
 
-// ClientIDs take the place of an audience, or are demanded beside one; a token that has neither is never good.
+// ClientIDs replace an audience, or are required beside one. A token with neither is refused.
 func TestClientIDs(t *testing.T) {
 	t.Parallel()
 	instead := func(c *Config) { c.Audience, c.ClientIDs = nil, []string{"web", "app"} }
@@ -96,9 +96,9 @@ func TestClientIDs(t *testing.T) {
 		{instead, `"client_id":"app"`, ""},
 		{instead, `"azp":"web"`, ""},
 		{instead, `"azp":"web","client_id":"app"`, ""},
-		{instead, `"azp":"other"`, `its azp "other" is not one`},
-		{instead, `"azp":"web","client_id":"other"`, `its client_id "other" is not one`},
-		{instead, `"client_id":"web","azp":"other"`, `its azp "other" is not one`},
+		{instead, `"azp":"other"`, `azp "other" is not one`},
+		{instead, `"azp":"web","client_id":"other"`, `client_id "other" is not one`},
+		{instead, `"client_id":"web","azp":"other"`, `azp "other" is not one`},
 		{instead, `"scope":"x"`, "client_id or azp is missing"},
 		{instead, `"client_id":""`, "is not one"},
 		{instead, `"client_id":null,"azp":"web"`, "is not one"},
@@ -118,7 +118,7 @@ func TestClientIDs(t *testing.T) {
 		{own("cid"), `"cid":"web"`, ""},
 		{own("cid"), `"cid":"web","azp":"other"`, ""},
 		{own("cid"), `"client_id":"web"`, "cid is missing"},
-		{own("cid"), `"cid":"x"`, `its cid "x" is not one`},
+		{own("cid"), `"cid":"x"`, `cid "x" is not one`},
 		{own("/act/client"), `"act":{"client":"web"}`, ""},
 		{own("/act/client"), `"act":"web"`, "is missing"},
 		{nil, `"azp":"web","client_id":"web"`, "aud"},
@@ -185,7 +185,7 @@ func TestLookup(t *testing.T) {
 	}
 }
 
-// Where scopes, roles, attributes and the id are is configurable.
+// The claims of scopes, roles, attributes and the id are configurable.
 func TestPrincipalFromClaims(t *testing.T) {
 	t.Parallel()
 	v := local(t, func(c *Config) {
@@ -205,8 +205,8 @@ func TestPrincipalFromClaims(t *testing.T) {
 	}, p)
 }
 
-// An application's own list is asked about every token each time, seen before or not, and what it does with claims
-// is its affair.
+// Check is called for every token each time, also for one that was seen before, and may change the
+// claims.
 func TestCheckIsAskedEachTime(t *testing.T) {
 	t.Parallel()
 	type key struct{}
@@ -229,7 +229,7 @@ func TestCheckIsAskedEachTime(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "ann", p.ID)
 	}
-	require.Equal(t, 1, v.seen.len())
+	require.Equal(t, 1, v.seen.tokens.Len())
 	down = errors.New("the list is down")
 	_, err := v.Verify(ctx, token)
 	require.ErrorIs(t, err, down)
@@ -244,7 +244,7 @@ func TestCheckIsAskedEachTime(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// Config.Principal is asked each time too, by many at once, and may do to the claims what it likes.
+// Config.Principal is called each time too, by several goroutines, and may change the claims.
 func TestPrincipalIsAskedEachTime(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -277,7 +277,7 @@ func TestPrincipalIsAskedEachTime(t *testing.T) {
 	ends = now
 	_, err := v.Verify(t.Context(), token)
 	require.ErrorIs(t, err, authz.ErrUnauthenticated)
-	require.ErrorContains(t, err, "its principal has expired")
+	require.ErrorContains(t, err, "the principal has expired")
 	for _, late := range []time.Time{{}, now.Add(time.Hour), now.Add(time.Hour + 1), now.Add(100 * time.Hour)} {
 		ends = late
 		p, err := v.Verify(t.Context(), token)
@@ -305,8 +305,8 @@ func TestCloneClaims(t *testing.T) {
 	require.JSONEq(t, string(text), string(after))
 }
 
-// Whatever claims an issuer signs, nothing panics, and no principal lives longer than its token, or has a
-// scope or role that can't be carried.
+// For any claims that an issuer signs, nothing panics, and no principal lives longer than its token
+// or has a scope or role that events can't carry.
 func FuzzClaims(f *testing.F) {
 	for _, claims := range []string{
 		`{"iss":"https://login.example.com/","client_id":"web","sub":"ann","exp":1795608000,"scope":"a b","token_use":"access"}`,
@@ -333,7 +333,7 @@ func FuzzClaims(f *testing.F) {
 			return
 		}
 		require.NotEmpty(t, p.ID)
-		require.True(t, now.Before(p.ExpiresAt.Add(DefaultSkew)) && p.ExpiresAt.Year() <= 9999, "%v", p.ExpiresAt)
+		require.True(t, now.Before(p.ExpiresAt.Add(defaultSkew)) && p.ExpiresAt.Year() <= 9999, "%v", p.ExpiresAt)
 		for _, word := range append(p.Scopes, p.Roles...) {
 			require.False(t, word == "" || strings.ContainsFunc(word, unicode.IsSpace), "%q", word)
 		}

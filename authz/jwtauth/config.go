@@ -19,137 +19,148 @@ import (
 
 // The defaults of a [Config].
 const (
-	DefaultSkew         = 30 * time.Second
-	DefaultTimeout      = 5 * time.Second
-	DefaultRefreshEvery = time.Hour
-	DefaultMinRefresh   = time.Minute
-	DefaultStaleFor     = 24 * time.Hour
-	DefaultMaxCached    = 4096
-	// MaxTokenBytes is the longest token that is looked at, in bytes: API Gateway accepts 10,240 bytes of headers in all.
-	MaxTokenBytes = 8 << 10
+	defaultSkew         = 30 * time.Second
+	defaultTimeout      = 5 * time.Second
+	defaultRefreshEvery = time.Hour
+	defaultMinRefresh   = time.Minute
+	defaultStaleFor     = 24 * time.Hour
+	defaultMaxCached    = 4096
 )
 
-// Config describes which tokens are accepted. It needs an Issuer, an Audience or ClientIDs, and one source of keys:
-// JWKS, Discover, Keys or Secret. docs/identity-providers.md has the lines for Amazon Cognito, Auth0, Clerk,
-// Google, Keycloak, Microsoft Entra and Okta.
+// maxTokenBytes is the longest token that is parsed: API Gateway accepts 10,240 bytes of headers in
+// all.
+const maxTokenBytes = 8 << 10
+
+// Config describes which tokens are accepted. It is data, as the lines of a provider in
+// docs/identity-providers.md are, and passed by value to [New]. It needs an Issuer, an Audience or
+// ClientIDs, and one source of keys: JWKS, Discover, Keys or Secret.
 //
-// A claim is named by its name ("scope", "cognito:groups"), or, if it is a member of other claims, by a JSON
-// Pointer (RFC 6901), which begins with a slash: "/realm_access/roles".
+// A claim is named by its name ("scope", "cognito:groups"), or, if it is a member of other claims,
+// by a JSON Pointer (RFC 6901), which begins with a slash: "/realm_access/roles".
 type Config struct {
-	// Issuer is the value of "iss", to the letter.
+	// Issuer is the exact value of "iss".
 	Issuer string
-	// Audience lists the services that this API goes by; "aud" must name one of them. If it is empty, ClientIDs is
-	// required, and tokens must have no "aud": one that has it was issued for another service.
+	// Audience lists the names of this API; "aud" must contain one of them. If it is empty, ClientIDs
+	// is required, and tokens must have no "aud": a token with one was issued for another service.
 	Audience []string
-	// ClientIDs lists the clients whose tokens are accepted. It takes the place of Audience where a provider issues
-	// tokens without "aud", such as the access tokens of Amazon Cognito and the session tokens of Clerk; with
-	// Audience, a token must match both. Empty: those of all clients.
+	// ClientIDs lists the clients whose tokens are accepted; if it is empty, tokens of all clients
+	// are. It replaces Audience if a provider issues tokens without "aud", such as the access tokens
+	// of Amazon Cognito and the session tokens of Clerk. With Audience, a token must match both.
 	ClientIDs []string
-	// ClientIDClaim is the claim that names the client; a token without it is refused. Empty: "client_id" and
-	// "azp", of which one must be there, and each that is there must be one of ClientIDs.
+	// ClientIDClaim is the claim that names the client; a token without it is refused. If it is empty,
+	// these are "client_id" and "azp": one must be there, and each that is there must be one of
+	// ClientIDs.
 	ClientIDClaim string
-	// RequiredClaims lists claims and, for each, the values of which the token must have one: {"token_use":
-	// {"access"}}. A claim may be a string, a number, a boolean, or a list that contains the value.
+	// RequiredClaims lists claims and, for each, the values of which the token must have one:
+	// {"token_use": {"access"}}. A claim may be a string, a number, a boolean, or a list that contains
+	// the value.
 	RequiredClaims map[string][]string
 
 	// JWKS is the URL of the issuer's keys.
 	JWKS string
-	// Discover finds the keys by OpenID Connect Discovery: the issuer is a URL, below which is
-	// /.well-known/openid-configuration.
+	// Discover finds the keys by OpenID Connect Discovery: the issuer is a URL, and
+	// /.well-known/openid-configuration is below it.
 	Discover bool
-	// Keys are public keys that are known.
+	// Keys are the issuer's public keys, if they are to be configured.
 	Keys []Key
-	// Secret is a key for HS256, HS384 and HS512, of 32 bytes or more. Whoever can verify such tokens can make them
-	// too.
+	// Secret is a key for HS256, HS384 and HS512, of 32 bytes or more. A program that can verify such
+	// tokens can make them too.
 	Secret []byte
 
-	// Algorithms are those that are accepted. Empty: all that are safe for the source of keys, which are RS, PS, ES
-	// and EdDSA, or HS256 alone with a Secret. An algorithm is accepted only with a key of its kind, whatever the
-	// token says.
+	// Algorithms lists the algorithms that are accepted. If it is empty, these are all that are safe
+	// for the source of keys: RS, PS, ES and EdDSA, or HS256 alone with a Secret. An algorithm is
+	// accepted only with a key of its kind, whatever the token's header contains.
 	Algorithms []string
-	// Types are values of the header "typ" that are accepted, in whatever case; a token without one is too. Empty:
-	// JWT and at+jwt.
+	// Types lists the values of the header "typ" that are accepted, in upper or lower case; a token
+	// without one is accepted too. If it is empty, these are JWT and at+jwt.
 	Types []string
-	// Skew is how far clocks may differ; 0 is [DefaultSkew].
+	// Skew is how far clocks may differ. 0 means 30 seconds.
 	Skew time.Duration
 
-	// IDClaim is the claim that becomes the principal's ID, a string; empty is "sub".
+	// IDClaim is the claim that becomes the principal's ID, a string. Empty means "sub".
 	IDClaim string
-	// ScopeClaims are the claims that hold scopes: lists, or strings of words with spaces between them. Empty:
-	// "scope" and "scp".
+	// ScopeClaims lists the claims with scopes: lists, or strings of words with spaces between them.
+	// If it is empty, these are "scope" and "scp".
 	ScopeClaims []string
-	// RoleClaims are the claims that hold roles: lists, or strings that are one role. Empty: "roles".
+	// RoleClaims lists the claims with roles: lists, or strings that are one role. If it is empty,
+	// this is "roles".
 	//
-	// A scope or role in a list that is empty or has a space, which no guard can ask for, is left out.
+	// A scope or role in a list that is empty or contains a space is left out, since no guard can ask
+	// for it.
 	RoleClaims []string
-	// Attributes are the attributes of the principal, by name, and the claims that they come from. A claim that is
-	// not a string, number or boolean is left out.
+	// Attributes maps the attributes of the principal to the claims that they come from. A claim that
+	// is not a string, number or boolean is left out.
 	Attributes map[string]string
-	// Principal makes a principal of the claims of a good token, in place of IDClaim, ScopeClaims, RoleClaims and
-	// Attributes. It is called for every [Verifier.Verify], also for tokens seen before, and owns the claims. Its
-	// Expires is set to the token's exp if it is zero or later; a principal that has expired is refused. An error
-	// is treated as that of an [authz.Verifier].
+	// Principal returns the principal for the claims of a valid token. It replaces IDClaim,
+	// ScopeClaims, RoleClaims and Attributes. It is called for every [Verifier.Verify], also for
+	// tokens that were seen before, and owns the claims. The principal's ExpiresAt is set to the
+	// token's exp if it is zero or later; a principal that has expired is refused. Its errors are
+	// those of an [authz.Verifier].
 	Principal func(claims Claims) (authz.Principal, error)
-	// Check, if not nil, is asked about every good token in every [Verifier.Verify], also about tokens seen before:
-	// it is the place for an application's list of revoked tokens or users. It owns the claims. An error that is an
-	// [authz.ErrUnauthenticated] or [authz.ErrForbidden] refuses the token; others are faults.
+	// Check, if it is not nil, is called for every valid token in every [Verifier.Verify], also for
+	// tokens that were seen before. Use it for a list of revoked tokens or users. It owns the claims.
+	// An [authz.ErrUnauthenticated] or [authz.ErrForbidden] refuses the token; any other error is an
+	// internal one.
 	Check func(ctx context.Context, claims Claims) error
 
-	// Timeout is how long fetching keys may take; 0 is [DefaultTimeout].
+	// Timeout is how long fetching keys may take. 0 means 5 seconds.
 	Timeout time.Duration
-	// RefreshEvery is the age at which keys are fetched again, and so how long a key that the issuer withdraws is
-	// accepted at most while the issuer answers; 0 is [DefaultRefreshEvery].
+	// RefreshEvery is the age at which keys are fetched again, and so the longest time for which a key
+	// that the issuer has withdrawn is accepted while the issuer answers. 0 means one hour.
 	RefreshEvery time.Duration
-	// MinRefresh is how long to wait between two fetches, however many tokens name unknown keys; 0 is
-	// [DefaultMinRefresh].
+	// MinRefresh is the shortest time between two fetches, however many tokens name unknown keys. 0
+	// means one minute.
 	MinRefresh time.Duration
-	// StaleFor is how much longer than RefreshEvery old keys are accepted while fetching fails; 0 is
-	// [DefaultStaleFor].
+	// StaleFor is how much longer than RefreshEvery old keys are accepted while fetching fails. 0
+	// means 24 hours.
 	StaleFor time.Duration
-	// HTTPClient fetches keys; nil is one that keeps no connection open. Its CheckRedirect is not used.
+	// HTTPClient fetches keys. If it is nil, a client is used that keeps no connection open. Its
+	// CheckRedirect is not used.
 	HTTPClient *http.Client
 
-	// MaxCached is about how many tokens the Verifier remembers the signing key of, so that their signatures are
-	// not computed again; everything else is checked each time. 0 is [DefaultMaxCached], less than 0 none.
+	// MaxCached is the number of tokens whose signing key the Verifier remembers, so that it need not
+	// verify their signatures again; everything else is checked each time. 0 means 4,096, and a
+	// negative number turns it off.
 	MaxCached int
-	// Clock returns the time; nil is [time.Now].
+	// Clock returns the current time; nil means [time.Now].
 	Clock func() time.Time
 }
 
-// Key is a public key that is known.
+// Key is a public key of an issuer.
 type Key struct {
-	// ID is the token's "kid"; empty: the key is tried whatever that is. Several keys may have one ID (RFC 7517
-	// §4.5).
+	// ID is the token's "kid". If it is empty, the key is tried for every token. Several keys may have
+	// the same ID (RFC 7517 §4.5).
 	ID string
-	// Algorithm is the only one that it is for; empty: those of its kind.
+	// Algorithm is the only algorithm that the key is for; if it is empty, the key is for all of its
+	// kind.
 	Algorithm string
 	// Public is an *rsa.PublicKey of 2,048 bits or more, an *ecdsa.PublicKey, or an ed25519.PublicKey.
 	Public crypto.PublicKey
 }
 
-// asymmetric and symmetric are the algorithms that are known (RFC 7518 §3.1, RFC 8037 §3.1).
+// asymmetric and symmetric return the supported algorithms (RFC 7518 §3.1, RFC 8037 §3.1).
 func asymmetric() []string {
 	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 }
 
 func symmetric() []string { return []string{"HS256", "HS384", "HS512"} }
 
-// check fills in the defaults, and says what is missing.
+// check sets the defaults, and returns an error if something is missing or contradictory.
 func (c *Config) check() error {
 	switch {
 	case c.Issuer == "":
-		return errors.New("jwtauth: the issuer is missing")
+		return errors.New("jwtauth: Issuer is missing")
 	case len(c.Audience) == 0 && len(c.ClientIDs) == 0:
-		return errors.New("jwtauth: the audience is missing, and so are client ids; " +
+		return errors.New("jwtauth: both Audience and ClientIDs are missing; " +
 			"without either, tokens for other services would be accepted here")
 	case slices.Contains(c.Audience, ""):
-		return errors.New("jwtauth: the audience has an empty name")
+		return errors.New("jwtauth: Audience contains an empty name")
 	case slices.Contains(c.ClientIDs, ""):
-		return errors.New("jwtauth: ClientIDs has an empty id")
+		return errors.New("jwtauth: ClientIDs contains an empty id")
 	case c.ClientIDClaim != "" && len(c.ClientIDs) == 0:
 		return errors.New("jwtauth: ClientIDClaim is set without ClientIDs")
 	case c.Principal != nil && (c.IDClaim != "" || len(c.ScopeClaims)+len(c.RoleClaims)+len(c.Attributes) > 0):
-		return errors.New("jwtauth: Principal takes the place of IDClaim, ScopeClaims, RoleClaims and Attributes; set either")
+		return errors.New("jwtauth: Principal replaces IDClaim, ScopeClaims, RoleClaims and Attributes; set one or the other")
 	}
 	for _, check := range []func() error{c.checkClaims, c.checkSource, c.checkAlgorithms, c.checkDurations} {
 		if err := check(); err != nil {
@@ -171,36 +182,39 @@ func (c *Config) setDefaults() {
 		c.RoleClaims = []string{"roles"}
 	}
 	c.IDClaim = cmp.Or(c.IDClaim, "sub")
-	c.Skew = cmp.Or(c.Skew, DefaultSkew)
-	c.Timeout = cmp.Or(c.Timeout, DefaultTimeout)
-	c.RefreshEvery = cmp.Or(c.RefreshEvery, DefaultRefreshEvery)
-	c.MinRefresh = cmp.Or(c.MinRefresh, DefaultMinRefresh)
-	c.StaleFor = cmp.Or(c.StaleFor, DefaultStaleFor)
-	c.MaxCached = cmp.Or(c.MaxCached, DefaultMaxCached)
+	c.Skew = cmp.Or(c.Skew, defaultSkew)
+	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
+	c.RefreshEvery = cmp.Or(c.RefreshEvery, defaultRefreshEvery)
+	c.MinRefresh = cmp.Or(c.MinRefresh, defaultMinRefresh)
+	c.StaleFor = cmp.Or(c.StaleFor, defaultStaleFor)
+	c.MaxCached = cmp.Or(c.MaxCached, defaultMaxCached)
 	clock := c.Clock
 	if clock == nil {
 		clock = time.Now
 	}
-	// The wall clock alone: the monotonic clock stands still while Lambda has a process frozen, and what was fetched
-	// hours ago would be taken for new.
+	// Only the wall clock: the monotonic clock stands still while Lambda has a process frozen, so that
+	// keys which were fetched hours ago would pass for new.
 	c.Clock = func() time.Time { return clock().Round(0) }
 }
 
 func (c *Config) checkDurations() error {
 	for name, d := range map[string]time.Duration{
-		"Skew": c.Skew, "Timeout": c.Timeout, "RefreshEvery": c.RefreshEvery, "MinRefresh": c.MinRefresh, "StaleFor": c.StaleFor,
+		"Skew": c.Skew, "Timeout": c.Timeout, "RefreshEvery": c.RefreshEvery, "MinRefresh": c.MinRefresh,
+		"StaleFor": c.StaleFor,
 	} {
 		if d < 0 {
 			return fmt.Errorf("jwtauth: %s is negative", name)
 		}
 	}
-	if every, least := cmp.Or(c.RefreshEvery, DefaultRefreshEvery), cmp.Or(c.MinRefresh, DefaultMinRefresh); least > every {
-		return fmt.Errorf("jwtauth: MinRefresh (%v) is longer than RefreshEvery (%v), so that keys could not be fetched when due", least, every)
+	every, least := cmp.Or(c.RefreshEvery, defaultRefreshEvery), cmp.Or(c.MinRefresh, defaultMinRefresh)
+	if least > every {
+		return fmt.Errorf("jwtauth: MinRefresh (%v) is longer than RefreshEvery (%v), so that keys could not be "+
+			"fetched when due", least, every)
 	}
 	return nil
 }
 
-// checkClaims refuses names that can be no claim's, and attributes that a principal can't have.
+// checkClaims refuses malformed names of claims, and attributes that a principal can't have.
 func (c *Config) checkClaims() error {
 	for claim, values := range c.RequiredClaims {
 		if len(values) == 0 {
@@ -210,10 +224,11 @@ func (c *Config) checkClaims() error {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
 	for attribute := range c.Attributes {
 		if attribute == "" || strings.Trim(attribute, letters) != "" {
-			return fmt.Errorf("jwtauth: attribute %q needs a name of letters, digits, dots, _ and -", attribute)
+			return fmt.Errorf("jwtauth: attribute %q: a name consists of letters, digits, dots, _ and -", attribute)
 		}
 	}
-	names := slices.Concat(c.ScopeClaims, c.RoleClaims, slices.Collect(maps.Keys(c.RequiredClaims)), slices.Collect(maps.Values(c.Attributes)))
+	names := slices.Concat(c.ScopeClaims, c.RoleClaims,
+		slices.Collect(maps.Keys(c.RequiredClaims)), slices.Collect(maps.Values(c.Attributes)))
 	for _, optional := range []string{c.IDClaim, c.ClientIDClaim} {
 		if optional != "" {
 			names = append(names, optional)
@@ -236,9 +251,9 @@ func (c *Config) checkSource() error {
 	}
 	switch {
 	case sources != 1:
-		return fmt.Errorf("jwtauth: %d sources of keys; give one of JWKS, Discover, Keys and Secret", sources)
+		return fmt.Errorf("jwtauth: %d sources of keys; set exactly one of JWKS, Discover, Keys and Secret", sources)
 	case len(c.Secret) > 0 && len(c.Secret) < 32:
-		return fmt.Errorf("jwtauth: the secret has %d bytes; it needs 32", len(c.Secret))
+		return fmt.Errorf("jwtauth: Secret has %d bytes; it needs at least 32", len(c.Secret))
 	case c.JWKS != "":
 		return checkURL("the JWKS", c.JWKS)
 	case c.Discover:
@@ -268,23 +283,23 @@ func (c *Config) checkAlgorithms() error {
 	}
 	for _, a := range c.Algorithms {
 		if !slices.Contains(known, a) {
-			return fmt.Errorf("jwtauth: algorithm %q is not one for these keys: %v", a, known)
+			return fmt.Errorf("jwtauth: algorithm %q does not fit these keys; want one of %v", a, known)
 		}
 	}
 	usable := func(k Key) bool {
 		return slices.ContainsFunc(c.Algorithms, k.isFor)
 	}
 	if len(c.Keys) > 0 && !slices.ContainsFunc(c.Keys, usable) {
-		return fmt.Errorf("jwtauth: no key is for any of the Algorithms %v", c.Algorithms)
+		return fmt.Errorf("jwtauth: no key fits any of the Algorithms %v", c.Algorithms)
 	}
 	return nil
 }
 
-// checkURL refuses what is fetched in the clear, but from this machine.
+// checkURL refuses URLs that are not https, except those of this machine.
 func checkURL(what, s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" {
-		return fmt.Errorf("jwtauth: %s %q is no URL", what, s)
+		return fmt.Errorf("jwtauth: %s %q is not a URL", what, s)
 	}
 	if u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
 		return fmt.Errorf("jwtauth: %s %q is not fetched over https", what, s)

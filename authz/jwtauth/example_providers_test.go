@@ -8,7 +8,7 @@ import (
 	"github.com/gatesock/gatesock/authz/jwtauth"
 )
 
-// The configurations of docs/identity-providers.md, line for line: TestDocumentedLines compares them.
+// These are the configurations of docs/identity-providers.md: TestDocumentedLines compares them.
 
 func cognitoAccess() jwtauth.Config {
 	return jwtauth.Config{

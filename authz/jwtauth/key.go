@@ -15,7 +15,7 @@ import (
 	"github.com/MicahParks/jwkset"
 )
 
-// minRSA is the shortest RSA key that is taken, in bits (RFC 7518 §3.3).
+// minRSA is the shortest RSA key that is accepted, in bits (RFC 7518 §3.3).
 const minRSA = 2048
 
 func checkKey(key crypto.PublicKey) error {
@@ -33,13 +33,13 @@ func checkKey(key crypto.PublicKey) error {
 			return errors.New("an Ed25519 key of a wrong size")
 		}
 	default:
-		return fmt.Errorf("a %T is no public key", key)
+		return fmt.Errorf("a %T is not a public key", key)
 	}
 	return nil
 }
 
-// fits reports whether an algorithm is one for a key. It is what keeps a public key from being taken for a secret,
-// and a key of one curve for another's.
+// fits reports whether an algorithm is for keys of this kind. It prevents the use of a public key
+// as a secret, and of a key for another curve.
 func fits(algorithm string, key crypto.PublicKey) bool {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
@@ -62,8 +62,8 @@ func curveAlgorithm(k *ecdsa.PublicKey) string {
 	return map[int]string{256: "ES256", 384: "ES384", 521: "ES512"}[k.Curve.Params().BitSize]
 }
 
-// cloneKey returns a copy that shares no memory with a key. It refuses a key that is none, as a point that is not
-// on its curve.
+// cloneKey returns a copy that shares no memory with a key. It refuses an invalid key, such as a
+// point that is not on its curve.
 func cloneKey(key crypto.PublicKey) (crypto.PublicKey, error) {
 	der, err := x509.MarshalPKIXPublicKey(key)
 	if err != nil {
@@ -72,15 +72,15 @@ func cloneKey(key crypto.PublicKey) (crypto.PublicKey, error) {
 	return x509.ParsePKIXPublicKey(der)
 }
 
-// keySet is what is known of an issuer's keys. It does not change.
+// keySet is the set of an issuer's keys. It does not change.
 type keySet struct {
 	keys []Key
-	// leftOut says why keys of the set can't verify tokens, for errors; empty if all can.
+	// leftOut describes, for errors, why keys of the set can't verify tokens; empty if all can.
 	leftOut string
 }
 
-// candidates are the keys that a token may be verified with: those for its algorithm that have its id, and after
-// them those that have none. A token without an id may be of any.
+// candidates returns the keys that may have signed a token: the keys for its algorithm that have
+// its id, and after them those without an id. If the token has no id, all keys for its algorithm.
 func (s *keySet) candidates(h header) []Key {
 	var named, unnamed []Key
 	for _, k := range s.keys {
@@ -95,7 +95,7 @@ func (s *keySet) candidates(h header) []Key {
 	return append(named, unnamed...)
 }
 
-// contains reports whether a public key is among keys.
+// contains reports whether a public key is one of keys.
 func contains(keys []Key, public crypto.PublicKey) bool {
 	p, ok := public.(interface {
 		Equal(other crypto.PublicKey) bool
@@ -103,9 +103,9 @@ func contains(keys []Key, public crypto.PublicKey) bool {
 	return ok && slices.ContainsFunc(keys, func(k Key) bool { return p.Equal(k.Public) })
 }
 
-// parseJWKS reads the keys of a JSON Web Key Set that can verify tokens (RFC 7517 §5). Others are left out, as is
-// one that is malformed: the rest of the set is still good. A set without any key is a set: the issuer has
-// withdrawn them. Several keys may have one id (§4.5).
+// parseJWKS returns the keys of a JSON Web Key Set that can verify tokens (RFC 7517 §5). It leaves
+// out other keys and malformed ones: the rest of the set is usable. A set without keys is valid:
+// the issuer has withdrawn them all. Several keys may have one id (§4.5).
 func parseJWKS(data []byte) (*keySet, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(data, &members); err != nil {
@@ -132,13 +132,14 @@ func parseJWKS(data []byte) (*keySet, error) {
 	case len(raw) == 0:
 		set.leftOut = "; the issuer's set is empty"
 	case len(reasons) > 0:
-		set.leftOut = fmt.Sprintf("; %d keys of the issuer's set are left out: %s", len(reasons), strings.Join(reasons[:min(len(reasons), 3)], "; "))
+		set.leftOut = fmt.Sprintf("; keys of the issuer's set that are left out: %d; %s",
+			len(reasons), strings.Join(reasons[:min(len(reasons), 3)], "; "))
 	}
 	return set, nil
 }
 
-// jwk is a JSON Web Key as far as it decides something. What a set says of certificates is nothing to verify a
-// token by, and is not even read; nor are private members.
+// jwk has the members of a JSON Web Key that are read. Certificates and private members are not: no
+// token is verified by them.
 type jwk struct {
 	KTY    jwkset.KTY      `json:"kty"`
 	USE    jwkset.USE      `json:"use"`
@@ -159,11 +160,11 @@ func parseJWK(raw json.RawMessage) (Key, error) {
 	}
 	switch {
 	case m.KTY != jwkset.KtyRSA && m.KTY != jwkset.KtyEC && m.KTY != jwkset.KtyOKP:
-		return Key{}, fmt.Errorf("its kty is %.32q", m.KTY)
+		return Key{}, fmt.Errorf("kty is %.32q", m.KTY)
 	case m.USE != "" && m.USE != jwkset.UseSig:
-		return Key{}, fmt.Errorf("its use is %.32q", m.USE)
+		return Key{}, fmt.Errorf("use is %.32q", m.USE)
 	case len(m.KEYOPS) > 0 && !slices.Contains(m.KEYOPS, jwkset.KeyOpsVerify):
-		return Key{}, errors.New("its key_ops do not include verify")
+		return Key{}, errors.New("key_ops do not include verify")
 	}
 	read, err := jwkset.NewJWKFromMarshal(jwkset.JWKMarshal{
 		KTY: m.KTY, ALG: m.ALG, KID: m.KID, CRV: m.CRV, X: m.X, Y: m.Y, N: m.N, E: m.E,
@@ -176,7 +177,7 @@ func parseJWK(raw json.RawMessage) (Key, error) {
 		return Key{}, err
 	}
 	if key.Algorithm != "" && !fits(key.Algorithm, key.Public) {
-		return Key{}, fmt.Errorf("its alg %.32q is not one for it", key.Algorithm)
+		return Key{}, fmt.Errorf("alg %.32q does not fit the key", key.Algorithm)
 	}
 	return key, nil
 }

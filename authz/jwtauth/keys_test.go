@@ -16,7 +16,8 @@ import (
 	"github.com/gatesock/gatesock/authz"
 )
 
-// jwkOf returns the JSON Web Key of a pair, with other members than it would have. Members that are nil are left out.
+// jwkOf returns the JSON Web Key of a pair with some members replaced. Members that are nil are
+// left out.
 func jwkOf(pair string, members map[string]any) map[string]any {
 	key, err := jwkset.NewJWKFromKey(pairs()[pair].private.Public(), jwkset.JWKOptions{})
 	must(err)
@@ -32,14 +33,15 @@ func jwkOf(pair string, members map[string]any) map[string]any {
 	return object
 }
 
-// publish has a provider answer with a key set.
+// publish makes a provider answer with a key set.
 func (p *provider) publish(keys ...map[string]any) {
 	text, err := json.Marshal(map[string]any{"keys": append([]map[string]any{}, keys...)})
 	must(err)
 	p.set(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(text) })
 }
 
-// Issuers publish several algorithms and kinds of key under one id (RFC 7517 §4.5; keycloak#15616, pyjwt#1139).
+// Issuers publish several algorithms and kinds of key under one id (RFC 7517 §4.5; keycloak#15616,
+// pyjwt#1139).
 func TestKeysOfOneID(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -79,7 +81,8 @@ func TestKeysOfOneID(t *testing.T) {
 	}
 }
 
-// Two keys of one id, algorithm and kind are both tried, as in the middle of a rotation that keeps the id.
+// Two keys with the same id, algorithm and kind are both tried, as during a rotation that keeps the
+// id.
 func TestTwoKeysOfOneIDAndAlgorithm(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -91,7 +94,7 @@ func TestTwoKeysOfOneIDAndAlgorithm(t *testing.T) {
 	}
 }
 
-// A key that is for an algorithm takes no other, wherever it is from.
+// A key that is for an algorithm is used for no other, fetched or configured.
 func TestKeyTakesItsAlgorithmOnly(t *testing.T) {
 	t.Parallel()
 	rsa := pairs()["rsa"]
@@ -114,8 +117,8 @@ func TestKeyTakesItsAlgorithmOnly(t *testing.T) {
 	}
 }
 
-// A key without an id is tried for tokens of any, after those of the token's id; a token without one is tried with
-// all keys.
+// A key without an id is tried for all tokens, after the keys with the token's id. A token without
+// an id is tried with all keys.
 func TestKeysWithoutID(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -144,7 +147,7 @@ func TestKeysWithoutID(t *testing.T) {
 	require.Equal(t, []string{"named", ""}, []string{candidates[0].ID, candidates[1].ID})
 }
 
-// A signature is tried with so many keys and no more: those that fit count, and not those of another algorithm or id.
+// A signature is tried with at most maxTried keys. Keys for another algorithm or id do not count.
 func TestBoundOnKeysTried(t *testing.T) {
 	t.Parallel()
 	var keys []Key
@@ -172,19 +175,19 @@ func TestBoundOnKeysTried(t *testing.T) {
 	}
 }
 
-// Keys that can't verify are left out, and why is told; a set of nothing else is an answer, by which all tokens are
-// refused.
+// Keys that can't verify are left out, and the error names the reason. A set of only such keys is
+// an answer: all tokens are refused.
 func TestKeysThatAreLeftOut(t *testing.T) {
 	t.Parallel()
 	for says, members := range map[string]map[string]any{
-		`its kty is "oct"`:                  {"kty": "oct", "k": "AAAA"},
-		`its kty is "AKP"`:                  {"kty": "AKP"},
-		`its use is "enc"`:                  {"use": "enc"},
-		`its key_ops do not include verify`: {"key_ops": []string{"sign"}},
-		`do not include verify`:             {"key_ops": []string{"encrypt", "wrapKey"}, "use": "sig"},
-		`its alg "RS256" is not one`:        {"alg": "RS256"},
-		`its alg "HS256" is not one`:        {"alg": "HS256"},
-		`cannot unmarshal number`:           {"kid": 5},
+		`kty is "oct"`:                  {"kty": "oct", "k": "AAAA"},
+		`kty is "AKP"`:                  {"kty": "AKP"},
+		`use is "enc"`:                  {"use": "enc"},
+		`key_ops do not include verify`: {"key_ops": []string{"sign"}},
+		`do not include verify`:         {"key_ops": []string{"encrypt", "wrapKey"}, "use": "sig"},
+		`alg "RS256" does not fit`:      {"alg": "RS256"},
+		`alg "HS256" does not fit`:      {"alg": "HS256"},
+		`cannot unmarshal number`:       {"kid": 5},
 	} {
 		p := newProvider(t)
 		p.publish(jwkOf("ed", map[string]any{"kid": "ed"}), jwkOf("ed", mapWith(members, "kid", "bad")))
@@ -192,7 +195,7 @@ func TestKeysThatAreLeftOut(t *testing.T) {
 		require.NoError(t, verify(t, v, "ed"), says)
 		_, err := v.Verify(t.Context(), pairs()["rsa"].sign(good(), map[string]any{"kid": "bad"}))
 		require.ErrorIs(t, err, authz.ErrUnauthenticated)
-		require.ErrorContains(t, err, "1 keys of the issuer's set are left out: key 1: ")
+		require.ErrorContains(t, err, "keys of the issuer's set that are left out: 1; key 1: ")
 		require.ErrorContains(t, err, says)
 
 		p = newProvider(t)
@@ -211,7 +214,7 @@ func mapWith(members map[string]any, name string, value any) map[string]any {
 	return all
 }
 
-// What a key says of other things than verifying does not keep it from that.
+// Members that have nothing to do with verifying do not disable a key.
 func TestKeysAreReadLiberally(t *testing.T) {
 	t.Parallel()
 	for _, members := range []map[string]any{
@@ -230,8 +233,8 @@ func TestKeysAreReadLiberally(t *testing.T) {
 	}
 }
 
-// A key that takes the place of another, under the same id or with none, is found with the first token that it
-// signed, and forged tokens make no load.
+// A key that replaces another one, under the same id or without an id, is fetched with the first
+// token that it signed. Forged tokens cause no more fetches.
 func TestKeyIsReplacedUnderItsID(t *testing.T) {
 	t.Parallel()
 	for _, kid := range []any{"one", nil} {
@@ -243,11 +246,11 @@ func TestKeyIsReplacedUnderItsID(t *testing.T) {
 		_, err := v.Verify(t.Context(), token("rsa"))
 		require.NoError(t, err)
 		p.publish(jwkOf("other", members))
-		p.advance(DefaultMinRefresh)
+		p.advance(defaultMinRefresh)
 		_, err = v.Verify(t.Context(), token("other"))
 		require.NoError(t, err)
 		require.Equal(t, 2, p.count("/keys"))
-		p.advance(DefaultMinRefresh)
+		p.advance(defaultMinRefresh)
 		for range 50 {
 			_, err = v.Verify(t.Context(), token("rsa"))
 			require.ErrorIs(t, err, authz.ErrUnauthenticated)
@@ -306,7 +309,7 @@ func TestRedirectToHTTPIsNotFollowed(t *testing.T) {
 	require.Zero(t, asked)
 }
 
-// What a caller does with its configuration after New changes nothing.
+// A caller that changes its configuration after New changes nothing in the Verifier.
 func TestConfigIsCopied(t *testing.T) {
 	t.Parallel()
 	secret := []byte(strings.Repeat("s", 32))
@@ -346,7 +349,7 @@ func TestConfigIsCopied(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// Public keys of all kinds survive being copied.
+// Copies of public keys of all kinds are equal to them.
 func TestCloneKey(t *testing.T) {
 	t.Parallel()
 	for id, p := range pairs() {

@@ -31,14 +31,15 @@ import (
 // issuedAt is when all tokens of these tests were issued.
 const issuedAt = 1795521600
 
-// shape is a token as a provider publishes it: the claims are those of the pages that are named, with the values of
-// these tests.
+// shape is a token as a provider publishes it: the claims are those of the pages that are named,
+// with the values of these tests.
 type shape struct {
 	header string
 	claims string
 }
 
-// shapes are the tokens of the providers, all of one user. Times and the key are filled in by token.
+// shapes returns the tokens of the providers, all of one user. The function token adds times and
+// the key.
 func shapes() map[string]shape {
 	return map[string]shape{
 		// Amazon Cognito Developer Guide, "Understanding the access token".
@@ -148,7 +149,8 @@ func token(name string, changes map[string]any) string {
 	return text
 }
 
-var signingKey = sync.OnceValue(func() *rsa.PrivateKey { //nolint:gochecknoglobals // A key of the tests, which takes a while to make.
+// signingKey takes a while to make.
+var signingKey = sync.OnceValue(func() *rsa.PrivateKey { //nolint:gochecknoglobals // A constant of the tests.
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	must(err)
 	return key
@@ -160,7 +162,7 @@ func must(err error) {
 	}
 }
 
-// newServer starts a server that is all providers at once: it answers as the host that is asked for.
+// newServer starts a server that is all providers at once: it answers as the host of the request.
 func newServer() (*httptest.Server, *http.Client) {
 	public := signingKey().Public().(*rsa.PublicKey) //nolint:forcetypeassert // It is one.
 	numbers := fmt.Sprintf(`"kty":"RSA","kid":"k1","n":%q,"e":%q`, base64.RawURLEncoding.EncodeToString(public.N.Bytes()),
@@ -200,7 +202,7 @@ func newServer() (*httptest.Server, *http.Client) {
 	return server, &http.Client{Transport: toServer{address.Host, &http.Transport{DisableKeepAlives: true}}}
 }
 
-// toServer sends all requests to one server, which sees the host that they are for.
+// toServer sends all requests to one server, with the host that they are for.
 type toServer struct {
 	address string
 	next    http.RoundTripper
@@ -213,7 +215,7 @@ func (t toServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.next.RoundTrip(r)
 }
 
-// newVerifier returns a verifier for whose keys the test server is asked, in the year of the tokens.
+// newVerifier returns a Verifier that fetches keys from the test server, in the year of the tokens.
 func newVerifier(cfg jwtauth.Config, client *http.Client) *jwtauth.Verifier {
 	cfg.HTTPClient, cfg.Timeout, cfg.Clock = client, time.Hour, func() time.Time { return time.Unix(issuedAt+60, 0) }
 	v, err := jwtauth.New(cfg)
@@ -221,8 +223,8 @@ func newVerifier(cfg jwtauth.Config, client *http.Client) *jwtauth.Verifier {
 	return v
 }
 
-// Tokens of each provider that are not for this API are refused: another client's, an ID token where an access
-// token is wanted and the other way round, a page's of another origin, another pool's or tenant's.
+// Tokens that are not for this API are refused: tokens of another client, origin, pool or tenant,
+// ID tokens in place of access tokens, and the other way round.
 func TestTokensOfProviders(t *testing.T) {
 	t.Parallel()
 	server, client := newServer()
@@ -240,19 +242,19 @@ func TestTokensOfProviders(t *testing.T) {
 			[]string{"cognito access"},
 			map[string]string{"cognito id": "it has an aud"},
 			map[string]change{
-				`its client_id "other" is not one`: {"client_id": "other"},
-				"it names no client":               {"client_id": nil},
-				"its token_use is not one":         {"token_use": "id"},
-				"its token_use is not one of":      {"token_use": nil},
-				"issuer":                           {"iss": "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_OTHER"},
-				"no Audience is configured":        {"aud": "https://billing.example.com"}, // resource binding
+				`client_id "other" is not one`: {"client_id": "other"},
+				"it names no client":           {"client_id": nil},
+				"token_use is not one":         {"token_use": "id"},
+				"token_use is not one of":      {"token_use": nil},
+				"issuer":                       {"iss": "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_OTHER"},
+				"no Audience is configured":    {"aud": "https://billing.example.com"}, // resource binding
 			},
 		},
 		{
 			"Cognito ID", cognitoID(),
 			[]string{"cognito id"},
 			map[string]string{"cognito access": "aud"},
-			map[string]change{"audience": {"aud": "other"}, "its token_use is not one": {"token_use": "access"}, "aud": {"aud": nil, "client_id": "1example23456789"}},
+			map[string]change{"audience": {"aud": "other"}, "token_use is not one": {"token_use": "access"}, "aud": {"aud": nil, "client_id": "1example23456789"}},
 		},
 		{
 			"Auth0", auth0(),
@@ -269,12 +271,12 @@ func TestTokensOfProviders(t *testing.T) {
 			[]string{"clerk", "clerk v1"},
 			nil,
 			map[string]change{
-				`its azp "https://evil.example" is not one`:         {"azp": "https://evil.example"},
-				`its azp "https://app.example.com.evil" is not one`: {"azp": "https://app.example.com.evil"},
-				"it names no client":                                {"azp": nil},
-				"not the token of an active session":                {"sts": "pending"},
-				"not the token of an active":                        {"sid": nil}, // made with a JWT template
-				"it has an aud":                                     {"aud": "hasura"},
+				`azp "https://evil.example" is not one`:         {"azp": "https://evil.example"},
+				`azp "https://app.example.com.evil" is not one`: {"azp": "https://app.example.com.evil"},
+				"it names no client":                            {"azp": nil},
+				"not the token of an active session":            {"sts": "pending"},
+				"not the token of an active":                    {"sid": nil}, // made with a JWT template
+				"it has an aud":                                 {"aud": "hasura"},
 			},
 		},
 		{
@@ -282,10 +284,10 @@ func TestTokensOfProviders(t *testing.T) {
 			[]string{"okta"},
 			map[string]string{"okta id": "audience"},
 			map[string]change{
-				"its cid":            {"cid": "0oaother"},
+				"cid":                {"cid": "0oaother"},
 				"it names no client": {"cid": nil, "azp": "0oaexampleweb"},
 				"audience":           {"aud": "api://default"},
-				"its uid is missing": {"uid": nil}, // client credentials
+				"uid is missing":     {"uid": nil}, // client credentials
 			},
 		},
 		{
@@ -293,28 +295,28 @@ func TestTokensOfProviders(t *testing.T) {
 			[]string{"entra v2"},
 			map[string]string{"entra v2 id": "it names no client", "entra v1": "issuer"},
 			map[string]change{
-				"its azp":            {"azp": "99999999-9999-9999-9999-999999999999"},
-				"audience":           {"aud": "00000003-0000-0000-c000-000000000000"},
-				"issuer":             {"iss": "https://login.microsoftonline.com/99999999-9999-9999-9999-999999999999/v2.0"},
-				"its oid is missing": {"oid": nil},
+				"azp":            {"azp": "99999999-9999-9999-9999-999999999999"},
+				"audience":       {"aud": "00000003-0000-0000-c000-000000000000"},
+				"issuer":         {"iss": "https://login.microsoftonline.com/99999999-9999-9999-9999-999999999999/v2.0"},
+				"oid is missing": {"oid": nil},
 			},
 		},
 		{
 			"Entra v1", entraV1(),
 			[]string{"entra v1", "entra v1 by id"},
 			map[string]string{"entra v2": "issuer"},
-			map[string]change{"its appid": {"appid": "99999999-9999-9999-9999-999999999999"}, "audience": {"aud": "https://graph.microsoft.com"}},
+			map[string]change{"appid": {"appid": "99999999-9999-9999-9999-999999999999"}, "audience": {"aud": "https://graph.microsoft.com"}},
 		},
 		{
 			"Keycloak", keycloak(),
 			[]string{"keycloak"},
 			map[string]string{"keycloak account": "audience", "keycloak id": "audience"},
 			map[string]change{
-				"its typ is not one": {"typ": "ID"},
-				"audience":           {"aud": "other-api"},
-				"aud":                {"aud": nil},
-				"issuer":             {"iss": "https://sso.example.com/realms/other"},
-				"its sub is missing": {"sub": nil},
+				"typ is not one": {"typ": "ID"},
+				"audience":       {"aud": "other-api"},
+				"aud":            {"aud": nil},
+				"issuer":         {"iss": "https://sso.example.com/realms/other"},
+				"sub is missing": {"sub": nil},
 			},
 		},
 		{
@@ -322,10 +324,10 @@ func TestTokensOfProviders(t *testing.T) {
 			[]string{"google"},
 			nil,
 			map[string]change{
-				"audience":          {"aud": "1234567890-other.apps.googleusercontent.com"},
-				"its hd is not":     {"hd": "evil.example"},
-				"its hd is not one": {"hd": nil},
-				"issuer":            {"iss": "https://accounts.google.com.evil.example"},
+				"audience":      {"aud": "1234567890-other.apps.googleusercontent.com"},
+				"hd is not":     {"hd": "evil.example"},
+				"hd is not one": {"hd": nil},
+				"issuer":        {"iss": "https://accounts.google.com.evil.example"},
 			},
 		},
 	} {
@@ -354,7 +356,7 @@ func TestTokensOfProviders(t *testing.T) {
 	}
 }
 
-// revocations is an application's list of what it has revoked, of which the jwtauth package knows nothing.
+// revocations is an application's list of revoked tokens.
 type revocations map[string]bool
 
 func (r revocations) Revoked(_ context.Context, _ ...any) (bool, error) {
@@ -364,7 +366,7 @@ func (r revocations) Revoked(_ context.Context, _ ...any) (bool, error) {
 	return r["all"], nil
 }
 
-// withList is the configuration of docs/identity-providers.md for a list of one's own.
+// withList is the configuration of docs/identity-providers.md for an application's list.
 func withList(list revocations) jwtauth.Config {
 	return jwtauth.Config{
 		Issuer:   "https://example.eu.auth0.com/",
@@ -398,7 +400,7 @@ func TestListOfRevocations(t *testing.T) {
 	require.NotErrorIs(t, err, authz.ErrUnauthenticated)
 }
 
-// The lines of docs/identity-providers.md are those that are tested here.
+// The configurations in docs/identity-providers.md are the tested ones.
 func TestDocumentedLines(t *testing.T) {
 	t.Parallel()
 	var sources strings.Builder

@@ -20,20 +20,19 @@ const maxSet = 512 << 10
 type remote struct {
 	cfg    *Config
 	client *http.Client
-	// fetching holds a value while a call fetches.
-	fetching chan struct{}
+	turn   turn // to fetch
 
 	mu    sync.Mutex
 	state state
 }
 
-// state is what is known of the key set.
+// state is what is known about the key set.
 type state struct {
 	set   *keySet
-	at    time.Time // when it was fetched; zero: never
-	tried time.Time // when that was tried last
-	err   error     // why it failed, if it did
-	where string    // what discovery has found
+	at    time.Time // of the last fetch that succeeded; zero if none has
+	tried time.Time // of the last fetch
+	err   error     // of the last fetch
+	where string    // the URL that discovery has found
 }
 
 func newRemote(cfg *Config) *remote {
@@ -50,76 +49,57 @@ func newRemote(cfg *Config) *remote {
 		}
 		return nil
 	}
-	return &remote{cfg: cfg, client: client, fetching: make(chan struct{}, 1), state: state{set: new(keySet)}}
+	return &remote{cfg: cfg, client: client, turn: make(turn, 1), state: state{set: new(keySet)}}
 }
 
-// find returns the key set to verify a token of some header with. It fetches the set if it is old, or if it has no
-// key for the token: none of its id and algorithm, or, with useless, none that has signed it.
+// find returns the key set for a token with a header. It fetches the set if it is old or has no key
+// for the token: no key of its id and algorithm, or, if useless is the current set, none that has
+// signed it.
 func (r *remote) find(ctx context.Context, h header, useless *keySet) (*keySet, error) {
-	s := r.snapshot()
-	now := r.cfg.Clock()
-	known := s.set != useless && r.isUsable(s, now) && len(s.set.candidates(h)) > 0
-	if known && r.isFresh(s, now) || r.mustWait(s, now) {
-		return r.usable(s, now)
+	s, now := r.snapshot(), r.cfg.Clock()
+	hasKey := r.usable(s, now) && s.set != useless && len(s.set.candidates(h)) > 0
+	if hasKey && r.fresh(s, now) || !r.mayFetch(s, now) {
+		return r.keys(s, now)
 	}
-	switch {
-	case r.begin(ctx, !known):
-		defer func() { <-r.fetching }()
-	case known:
-		return s.set, nil
-	default:
-		return nil, context.Cause(ctx)
+	if hasKey && !r.turn.try() {
+		return s.set, nil // Another call fetches.
 	}
-	if again := r.snapshot(); again.tried.Equal(s.tried) { // Nobody else has just fetched it.
-		r.refresh(ctx, again)
+	if !hasKey {
+		if err := r.turn.wait(ctx); err != nil {
+			return nil, err
+		}
 	}
-	return r.usable(r.snapshot(), r.cfg.Clock())
+	defer r.turn.end()
+	if latest := r.snapshot(); latest.tried.Equal(s.tried) { // No other call has fetched meanwhile.
+		r.fetch(ctx, latest)
+	}
+	return r.keys(r.snapshot(), r.cfg.Clock())
 }
 
-// isFresh reports whether the set needs no fetching for its age.
-func (r *remote) isFresh(s state, now time.Time) bool {
-	return isWithin(s.at, now, r.cfg.RefreshEvery)
+// fresh reports whether the set is too young to be fetched again.
+func (r *remote) fresh(s state, now time.Time) bool { return within(s.at, now, r.cfg.RefreshEvery) }
+
+// mayFetch reports whether the last fetch is long enough ago for another one.
+func (r *remote) mayFetch(s state, now time.Time) bool {
+	return !within(s.tried, now, r.cfg.MinRefresh)
 }
 
-// mustWait reports whether the last try was too short a time ago for another.
-func (r *remote) mustWait(s state, now time.Time) bool {
-	return isWithin(s.tried, now, r.cfg.MinRefresh)
-}
-
-// isWithin reports whether something was done less than d ago. What is to come, on a clock that was set back, was not.
-func isWithin(done, now time.Time, d time.Duration) bool {
-	age := now.Sub(done)
-	return !done.IsZero() && age >= 0 && age < d
-}
-
-// begin takes the turn to fetch, which may last for Config.Timeout. It waits for it only if told to: a call that
-// has keys of the last time goes on with them.
-func (r *remote) begin(ctx context.Context, wait bool) bool {
-	select {
-	case r.fetching <- struct{}{}:
-		return true
-	default:
-	}
-	if !wait {
-		return false
-	}
-	select {
-	case r.fetching <- struct{}{}:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// isUsable reports whether the set is new enough to go on with where it can't be fetched.
-func (r *remote) isUsable(s state, now time.Time) bool {
+// usable reports whether the set is young enough to be used if it can't be fetched.
+func (r *remote) usable(s state, now time.Time) bool {
 	return !s.at.IsZero() && now.Sub(s.at) < r.cfg.RefreshEvery+r.cfg.StaleFor
 }
 
-// usable returns the set unless it is too old, or why there is none.
-func (r *remote) usable(s state, now time.Time) (*keySet, error) {
-	if !r.isUsable(s, now) {
-		return nil, fmt.Errorf("jwtauth: the issuer's keys can't be had: %w", s.err)
+// within reports whether something happened less than d ago. A time in the future, on a clock that
+// was set back, does not count.
+func within(then, now time.Time, d time.Duration) bool {
+	age := now.Sub(then)
+	return !then.IsZero() && age >= 0 && age < d
+}
+
+// keys returns the set, or why there is none that may be used.
+func (r *remote) keys(s state, now time.Time) (*keySet, error) {
+	if !r.usable(s, now) {
+		return nil, fmt.Errorf("jwtauth: the issuer's keys are not available: %w", s.err)
 	}
 	return s.set, nil
 }
@@ -130,13 +110,42 @@ func (r *remote) snapshot() state {
 	return r.state
 }
 
-// refresh fetches the set. A try whose caller gave up does not count as one while there is no set at all: the next
-// call must not be refused for it. Once there is a set, it counts: clients that leave early, and callers with less
-// time than Config.Timeout, would otherwise have an issuer that hangs asked again and again.
-func (r *remote) refresh(ctx context.Context, s state) {
+// turn is the right of one call at a time to fetch.
+type turn chan struct{}
+
+// try takes the turn unless another call has it.
+func (t turn) try() bool {
+	select {
+	case t <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+// wait takes the turn once it is free. It prefers a free turn to a context that has ended.
+func (t turn) wait(ctx context.Context) error {
+	if t.try() {
+		return nil
+	}
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (t turn) end() { <-t }
+
+// fetch fetches the set. A fetch whose caller gave up does not count as one while there is no set:
+// the next call must not be refused for it. Once there is a set it counts: clients that leave
+// early, and callers with less time than Config.Timeout, must not cause more fetches from an issuer
+// that hangs.
+func (r *remote) fetch(ctx context.Context, s state) {
 	bounded, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
 	defer cancel()
-	set, where, err := r.fetch(bounded, s.where)
+	set, where, err := r.download(bounded, s.where)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.state.err = err
@@ -150,7 +159,9 @@ func (r *remote) refresh(ctx context.Context, s state) {
 	}
 }
 
-func (r *remote) fetch(ctx context.Context, where string) (set *keySet, at string, err error) {
+// download returns the set that is at a URL, or at the one that the configuration names or
+// discovery finds.
+func (r *remote) download(ctx context.Context, where string) (set *keySet, at string, err error) {
 	if where == "" {
 		where = r.cfg.JWKS
 	}
@@ -167,7 +178,7 @@ func (r *remote) fetch(ctx context.Context, where string) (set *keySet, at strin
 	return set, where, err
 }
 
-// discover finds where the keys are (OpenID Connect Discovery 1.0 §4).
+// discover returns the URL of the keys (OpenID Connect Discovery 1.0 §4).
 func (r *remote) discover(ctx context.Context) (string, error) {
 	data, err := r.get(ctx, strings.TrimSuffix(r.cfg.Issuer, "/")+"/.well-known/openid-configuration")
 	if err != nil {

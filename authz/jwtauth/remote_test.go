@@ -18,7 +18,7 @@ import (
 	"github.com/gatesock/gatesock/authz"
 )
 
-// provider is an identity provider on a real socket, which publishes what the test says.
+// provider is an identity provider on a real socket. The test decides what it publishes.
 type provider struct {
 	*httptest.Server
 
@@ -67,7 +67,7 @@ func (p *provider) count(path string) int {
 	return p.asked[path]
 }
 
-// await waits until a path was asked for so many times.
+// await waits until a path was requested a number of times.
 func (p *provider) await(path string, times int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -90,7 +90,10 @@ func (p *provider) advance(d time.Duration) {
 
 func (p *provider) verifier(t *testing.T, change func(*Config)) *Verifier {
 	t.Helper()
-	cfg := Config{Issuer: issuer, Audience: []string{audience}, JWKS: p.URL + "/keys", Clock: p.clock, MaxCached: -1, Skew: 100 * time.Hour, Timeout: time.Hour}
+	cfg := Config{
+		Issuer: issuer, Audience: []string{audience}, JWKS: p.URL + "/keys", Clock: p.clock,
+		MaxCached: -1, Skew: 100 * time.Hour, Timeout: time.Hour,
+	}
 	if change != nil {
 		change(&cfg)
 	}
@@ -102,7 +105,8 @@ func (p *provider) verifier(t *testing.T, change func(*Config)) *Verifier {
 func jwks(ids ...string) []byte {
 	set := map[string][]any{"keys": {}}
 	for _, id := range ids {
-		jwk, err := jwkset.NewJWKFromKey(pairs()[id].private.Public(), jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: id, USE: jwkset.UseSig}})
+		metadata := jwkset.JWKMetadataOptions{KID: id, USE: jwkset.UseSig}
+		jwk, err := jwkset.NewJWKFromKey(pairs()[id].private.Public(), jwkset.JWKOptions{Metadata: metadata})
 		must(err)
 		set["keys"] = append(set["keys"], jwk.Marshal())
 	}
@@ -129,7 +133,7 @@ func TestRotation(t *testing.T) {
 	p.set(nil, "ES256", "ed")
 	require.ErrorIs(t, verify(t, v, "ES256"), authz.ErrUnauthenticated, "the set has just been fetched")
 	require.NoError(t, verify(t, v, "rsa"))
-	p.advance(DefaultMinRefresh)
+	p.advance(defaultMinRefresh)
 	require.NoError(t, verify(t, v, "ES256"))
 	require.ErrorIs(t, verify(t, v, "rsa"), authz.ErrUnauthenticated, "it has been taken out")
 	require.Equal(t, 2, p.count("/keys"))
@@ -138,13 +142,13 @@ func TestRotation(t *testing.T) {
 	for range 100 {
 		require.ErrorIs(t, verify(t, v, "other"), authz.ErrUnauthenticated)
 	}
-	p.advance(DefaultMinRefresh)
+	p.advance(defaultMinRefresh)
 	for range 100 {
 		require.ErrorIs(t, verify(t, v, "other"), authz.ErrUnauthenticated)
 	}
 	require.Equal(t, 3, p.count("/keys"))
 
-	p.advance(DefaultRefreshEvery)
+	p.advance(defaultRefreshEvery)
 	require.NoError(t, verify(t, v, "ed"))
 	require.Equal(t, 4, p.count("/keys"), "a known key is asked for again after a while")
 }
@@ -155,22 +159,22 @@ func TestOldKeysWhileNoneCanBeHad(t *testing.T) {
 	v := p.verifier(t, nil)
 	require.NoError(t, verify(t, v, "ed"))
 	p.set(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
-	p.advance(DefaultRefreshEvery)
+	p.advance(defaultRefreshEvery)
 	for range 10 {
 		require.NoError(t, verify(t, v, "ed"))
 	}
 	require.Equal(t, 2, p.count("/keys"), "not with every token")
 	require.ErrorIs(t, verify(t, v, "rsa"), authz.ErrUnauthenticated)
-	p.advance(DefaultStaleFor)
+	p.advance(defaultStaleFor)
 	err := verify(t, v, "ed")
 	require.ErrorContains(t, err, "status 502")
 	require.NotErrorIs(t, err, authz.ErrUnauthenticated, "that is a fault, and not the client's")
 	p.set(nil, "ed")
-	p.advance(DefaultMinRefresh)
+	p.advance(defaultMinRefresh)
 	require.NoError(t, verify(t, v, "ed"))
 }
 
-// What is not a set of keys is never taken for one, and the reason is told.
+// What is not a set of keys is never taken for one, and the error names the reason.
 func TestLies(t *testing.T) {
 	t.Parallel()
 	elsewhere := newProvider(t, "ed")
@@ -215,7 +219,7 @@ func TestLies(t *testing.T) {
 	t.Cleanup(func() { require.Zero(t, elsewhere.count("/keys")) })
 }
 
-// hijack answers with bytes of any kind, and closes.
+// hijack answers with any bytes, and closes the connection.
 func hijack(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
@@ -237,7 +241,7 @@ func TestBadKeyAmongGoodOnes(t *testing.T) {
 	require.NoError(t, verify(t, v, "rsa"))
 }
 
-// An issuer that hangs costs the time that is set.
+// An issuer that hangs costs the configured timeout.
 func TestHangingProviderCostsTheTimeout(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -247,7 +251,7 @@ func TestHangingProviderCostsTheTimeout(t *testing.T) {
 	require.NotErrorIs(t, err, authz.ErrUnauthenticated)
 }
 
-// No more than one call at a time asks an issuer that hangs.
+// At most one call at a time waits for an issuer that hangs.
 func TestHangingProvider(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -272,14 +276,14 @@ func TestHangingProvider(t *testing.T) {
 	require.Equal(t, 2, p.count("/keys"))
 }
 
-// While one call waits for a provider that hangs, others go on with the keys of the last time.
+// While one call waits for a provider that hangs, others use the keys of the last fetch.
 func TestKeysOfTheLastTimeAreGoodWhileOthersAreFetched(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, "ed")
 	v := p.verifier(t, func(c *Config) { c.Timeout = time.Hour })
 	require.NoError(t, verify(t, v, "ed"))
 	p.set(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	p.advance(DefaultRefreshEvery)
+	p.advance(defaultRefreshEvery)
 	leader, giveUp := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -319,7 +323,7 @@ func TestDiscovery(t *testing.T) {
 		_, err := v.Verify(t.Context(), token)
 		require.NoError(t, err)
 	}
-	p.advance(DefaultRefreshEvery)
+	p.advance(defaultRefreshEvery)
 	_, err := v.Verify(t.Context(), token)
 	require.NoError(t, err)
 	require.Equal(t, 1, p.count(configuration))
@@ -328,7 +332,7 @@ func TestDiscovery(t *testing.T) {
 	for says, text := range map[string]string{
 		`the issuer "https://evil.test"`: `{"issuer":"https://evil.test","jwks_uri":"https://evil.test/keys"}`,
 		"is not fetched over https":      `{"issuer":"` + p.URL + `","jwks_uri":"http://evil.test/keys"}`,
-		"is no URL":                      `{"issuer":"` + p.URL + `"}`,
+		"is not a URL":                   `{"issuer":"` + p.URL + `"}`,
 		"is not a JSON object":           `[`,
 	} {
 		p.set(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
@@ -339,7 +343,7 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
-// Keys that are too old to be used are waited for, by all calls: the fetch of another one may succeed.
+// If keys are too old to be used, all calls wait for the fetch of one of them.
 func TestKeysThatAreTooOldAreWaitedFor(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, "ed")
@@ -352,7 +356,7 @@ func TestKeysThatAreTooOldAreWaitedFor(t *testing.T) {
 		<-answer
 		_, _ = w.Write(jwks("ed"))
 	})
-	p.advance(DefaultRefreshEvery + DefaultStaleFor)
+	p.advance(defaultRefreshEvery + defaultStaleFor)
 	token := pairs()["ed"].sign(less("", map[string]any{"exp": now.Add(48 * time.Hour).Unix()}), nil)
 	results := make(chan error, 5)
 	for range 5 {
@@ -373,7 +377,7 @@ func TestKeysThatAreTooOldAreWaitedFor(t *testing.T) {
 	require.Equal(t, 2, p.count("/keys"))
 }
 
-// Keys that are no longer where they were are looked for anew.
+// Keys that have moved are discovered again.
 func TestDiscoveryOfKeysThatHaveMoved(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, "ed")
@@ -392,14 +396,28 @@ func TestDiscoveryOfKeysThatHaveMoved(t *testing.T) {
 		}
 	})
 	for range 2 { // the first finds nothing at the old place
-		p.advance(DefaultRefreshEvery)
+		p.advance(defaultRefreshEvery)
 		_, err = v.Verify(t.Context(), token)
 		require.NoError(t, err)
 	}
 	require.Equal(t, 1, p.count("/moved"))
 }
 
-// A client of the user's own is used, without its way with redirects.
+// A free turn goes to a call even if its context has ended: its fetch says why.
+func TestAFreeTurnIsTaken(t *testing.T) {
+	t.Parallel()
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	free := make(turn, 1)
+	for range 100 {
+		require.NoError(t, free.wait(ended))
+		require.ErrorIs(t, free.wait(ended), context.Canceled)
+		require.False(t, free.try())
+		free.end()
+	}
+}
+
+// A configured HTTP client is used, without its CheckRedirect.
 func TestOwnHTTPClient(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, "ed")
@@ -410,7 +428,7 @@ func TestOwnHTTPClient(t *testing.T) {
 	require.NoError(t, verify(t, v, "ed"))
 }
 
-// No bytes of an issuer make the reader of key sets panic, and what it returns can verify.
+// No bytes make the parser of key sets panic, and the keys that it returns can verify.
 func FuzzParseJWKS(f *testing.F) {
 	f.Add(jwks("rsa", "ed", "ES256", "ES384", "ES512"))
 	f.Add([]byte(`{"keys":[]}`))

@@ -4,46 +4,46 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"sync"
+	"time"
+
+	"github.com/gatesock/gatesock/internal/bounded"
 )
 
-// signatures remembers which keys have signed which tokens. It holds nothing else of a token, so that a token seen
-// before is checked like any other: its key must still be one of the issuer's, and its time must not be over.
-//
-// It has two generations: when the newer one is full, the older one is dropped.
+// signatures remembers which keys have signed which tokens. It holds nothing else of a token, so
+// that a token that was seen before is checked like any other: its key must still be the issuer's,
+// and its time must not be over. The zero value remembers nothing.
 type signatures struct {
-	max int // of a generation; less than 1: nothing is remembered
+	mu     sync.Mutex
+	tokens *bounded.Map[[sha256.Size]byte, signature]
+}
 
-	mu           sync.Mutex
-	newer, older map[[sha256.Size]byte]crypto.PublicKey
+// signature is the key that signed a token, and when the token expires.
+type signature struct {
+	key     crypto.PublicKey
+	expires time.Time
+}
+
+// remember makes room for a number of tokens. Those that expire first make room for others.
+func (s *signatures) remember(tokens int) {
+	s.tokens = bounded.New[[sha256.Size]byte](tokens, func(s signature) int64 { return s.expires.Unix() })
 }
 
 // signer returns the key that signed a token, or nil.
 func (s *signatures) signer(token [sha256.Size]byte) crypto.PublicKey {
+	if s.tokens == nil {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if key, ok := s.newer[token]; ok {
-		return key
-	}
-	return s.older[token]
+	known, _ := s.tokens.Get(token)
+	return known.key
 }
 
-func (s *signatures) add(token [sha256.Size]byte, key crypto.PublicKey) {
-	if s.max < 1 {
+func (s *signatures) add(token [sha256.Size]byte, by signature) {
+	if s.tokens == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, there := s.newer[token]; !there && len(s.newer) >= s.max {
-		s.newer, s.older = nil, s.newer
-	}
-	if s.newer == nil {
-		s.newer = make(map[[sha256.Size]byte]crypto.PublicKey)
-	}
-	s.newer[token] = key
-}
-
-func (s *signatures) len() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.newer) + len(s.older)
+	s.tokens.Set(token, by)
 }

@@ -13,8 +13,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The examples of RFC 7515, appendix A. Their claims have neither sub nor aud, so that only the signatures are
-// looked at.
+// The examples of RFC 7515, appendix A. Their claims have neither sub nor aud, so that only the
+// signatures are looked at.
 func TestRFC7515(t *testing.T) {
 	t.Parallel()
 	const claims = ".eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ."

@@ -28,7 +28,7 @@ const (
 	audience = "https://ws.example.com"
 )
 
-// now is the time of all tests that do not move it.
+// now is the current time in tests that do not move it.
 var now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // A constant, if it could be one.
 
 // pair is a private key and the algorithms that are for it.
@@ -38,18 +38,20 @@ type pair struct {
 	methods []jwt.SigningMethod
 }
 
-// pairs are made once: RSA keys take a while.
+// pairs returns the key pairs, which are made once: RSA keys take a while.
 var pairs = sync.OnceValue(func() map[string]pair { //nolint:gochecknoglobals // Keys of the tests.
 	r, err := rsa.GenerateKey(rand.Reader, 2048)
 	must(err)
 	other, err := rsa.GenerateKey(rand.Reader, 2048)
 	must(err)
 	rsas := []jwt.SigningMethod{
-		jwt.SigningMethodRS256, jwt.SigningMethodRS384, jwt.SigningMethodRS512, jwt.SigningMethodPS256, jwt.SigningMethodPS384, jwt.SigningMethodPS512,
+		jwt.SigningMethodRS256, jwt.SigningMethodRS384, jwt.SigningMethodRS512,
+		jwt.SigningMethodPS256, jwt.SigningMethodPS384, jwt.SigningMethodPS512,
 	}
 	all := map[string]pair{"rsa": {"rsa", r, rsas}, "other": {"other", other, rsas}}
 	for method, curve := range map[*jwt.SigningMethodECDSA]elliptic.Curve{
-		jwt.SigningMethodES256: elliptic.P256(), jwt.SigningMethodES384: elliptic.P384(), jwt.SigningMethodES512: elliptic.P521(),
+		jwt.SigningMethodES256: elliptic.P256(), jwt.SigningMethodES384: elliptic.P384(),
+		jwt.SigningMethodES512: elliptic.P521(),
 	} {
 		k, err := ecdsa.GenerateKey(curve, rand.Reader)
 		must(err)
@@ -74,7 +76,7 @@ func good() jwt.MapClaims {
 	}
 }
 
-// sign makes a token. Headers that are nil are left out.
+// sign returns a token. Headers that are nil are left out.
 func sign(method jwt.SigningMethod, key any, claims jwt.Claims, header map[string]any) string {
 	t := jwt.NewWithClaims(method, claims)
 	maps.Copy(t.Header, header)
@@ -94,7 +96,7 @@ func (p pair) sign(claims jwt.Claims, header map[string]any) string {
 	return sign(p.methods[0], p.private, claims, h)
 }
 
-// local is a verifier that knows all keys but "other".
+// local returns a Verifier with all keys except "other".
 func local(t testing.TB, change func(*Config)) *Verifier {
 	t.Helper()
 	cfg := Config{
@@ -153,11 +155,12 @@ func TestSecret(t *testing.T) {
 		_, err := v.Verify(t.Context(), token)
 		require.ErrorIs(t, err, authz.ErrUnauthenticated)
 	}
-	_, err := local(t, func(c *Config) { c.Keys, c.Secret = nil, secret }).Verify(t.Context(), sign(jwt.SigningMethodHS512, secret, good(), nil))
+	v = local(t, func(c *Config) { c.Keys, c.Secret = nil, secret })
+	_, err := v.Verify(t.Context(), sign(jwt.SigningMethodHS512, secret, good(), nil))
 	require.Error(t, err, "HS256 alone, unless more are named")
 }
 
-// less gives the good claims without some, and with others.
+// less returns the good claims without one of them, and with others.
 func less(without string, with jwt.MapClaims) jwt.MapClaims {
 	c := good()
 	delete(c, without)
@@ -167,7 +170,7 @@ func less(without string, with jwt.MapClaims) jwt.MapClaims {
 
 func segment(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
-// hostile are tokens that must be refused, by what is wrong with them.
+// hostile returns tokens that must be refused, by what is wrong with them.
 func hostile() map[string]string {
 	p, other := pairs()["rsa"], pairs()["other"]
 	token := p.sign(good(), nil)
@@ -175,6 +178,9 @@ func hostile() map[string]string {
 	der, err := x509.MarshalPKIXPublicKey(p.private.Public())
 	must(err)
 	public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+	others := func(header map[string]any) string {
+		return sign(jwt.SigningMethodRS256, other.private, good(), header)
+	}
 	unsigned := func(header string) string { return segment(header) + "." + parts[1] + "." }
 	body := func(claims string) string { // signed as it is
 		input := segment(`{"alg":"RS256","kid":"rsa"}`) + "." + segment(claims)
@@ -208,17 +214,17 @@ func hostile() map[string]string {
 		"HMAC with nothing":                sign(jwt.SigningMethodHS256, []byte{}, good(), map[string]any{"kid": "rsa"}),
 		"the alg of another key":           sign(jwt.SigningMethodRS256, p.private, good(), map[string]any{"kid": "ed"}),
 		"the kid of another curve":         sign(jwt.SigningMethodES256, pairs()["ES256"].private, good(), map[string]any{"kid": "ES384"}),
-		"another's key":                    sign(jwt.SigningMethodRS256, other.private, good(), map[string]any{"kid": "rsa"}),
-		"another's key without kid":        sign(jwt.SigningMethodRS256, other.private, good(), map[string]any{"kid": nil}),
+		"another's key":                    others(map[string]any{"kid": "rsa"}),
+		"another's key without kid":        others(map[string]any{"kid": nil}),
 		"a key that nobody knows":          other.sign(good(), nil),
 		"kid of a path":                    p.sign(good(), map[string]any{"kid": "../../dev/null"}),
 		"kid of SQL":                       p.sign(good(), map[string]any{"kid": "' OR 1=1 --"}),
 		"kid a number":                     head(`{"alg":"RS256","kid":5}`),
 		"kid a list":                       head(`{"alg":"RS256","kid":["rsa"]}`),
 		"kid of two KB":                    p.sign(good(), map[string]any{"kid": strings.Repeat("k", 2000)}),
-		"its own key (jwk)":                sign(jwt.SigningMethodRS256, other.private, good(), map[string]any{"kid": "rsa", "jwk": map[string]any{"kty": "RSA"}}),
-		"a key elsewhere (jku)":            sign(jwt.SigningMethodRS256, other.private, good(), map[string]any{"kid": "rsa", "jku": "http://127.0.0.1:1/"}),
-		"a certificate elsewhere (x5u)":    sign(jwt.SigningMethodRS256, other.private, good(), map[string]any{"kid": "rsa", "x5u": "http://127.0.0.1:1/"}),
+		"its own key (jwk)":                others(map[string]any{"kid": "rsa", "jwk": map[string]any{"kty": "RSA"}}),
+		"a key elsewhere (jku)":            others(map[string]any{"kid": "rsa", "jku": "http://127.0.0.1:1/"}),
+		"a certificate elsewhere (x5u)":    others(map[string]any{"kid": "rsa", "x5u": "http://127.0.0.1:1/"}),
 		"crit":                             p.sign(good(), map[string]any{"crit": []string{"exp"}, "exp": 1}),
 		"crit empty":                       p.sign(good(), map[string]any{"crit": []string{}}),
 		"b64 unencoded":                    p.sign(good(), map[string]any{"b64": false, "crit": []string{"b64"}}),
@@ -273,7 +279,7 @@ func hostile() map[string]string {
 		"sub a number":                     p.sign(less("", jwt.MapClaims{"sub": 7}), nil),
 		"scope a number":                   p.sign(less("", jwt.MapClaims{"scope": 7}), nil),
 		"roles of numbers":                 p.sign(less("", jwt.MapClaims{"roles": []int{7}}), nil),
-		"huge":                             p.sign(less("", jwt.MapClaims{"x": strings.Repeat("x", MaxTokenBytes)}), nil),
+		"huge":                             p.sign(less("", jwt.MapClaims{"x": strings.Repeat("x", maxTokenBytes)}), nil),
 		"deep":                             body(strings.Repeat(`{"a":`, 2000)),
 		"three dots of nothing":            "..",
 		"spaces around":                    " " + token,
@@ -281,7 +287,7 @@ func hostile() map[string]string {
 	}
 }
 
-// sloppy sets bits of a token's last character that say nothing, which strict base64 does not have.
+// sloppy sets unused bits of a token's last character, which strict base64 refuses.
 func sloppy(token string) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	last := strings.IndexByte(alphabet, token[len(token)-1])
@@ -313,10 +319,10 @@ func TestHostileTokens(t *testing.T) {
 		}
 		require.Less(t, len(err.Error()), 400, name)
 		if v.seen.signer(sumOf(token)) != nil {
-			require.Regexp(t, "the token: its (sub|scope|roles) ", err.Error(), "its signature is good, and all else that is checked before: %s", name)
+			require.Regexp(t, "token: (sub|scope|roles) ", err.Error(), "its signature is good, and all else that is checked before: %s", name)
 		}
 	}
-	for length, tooLong := range map[int]bool{MaxTokenBytes: false, MaxTokenBytes + 1: true} {
+	for length, tooLong := range map[int]bool{maxTokenBytes: false, maxTokenBytes + 1: true} {
 		_, err := v.Verify(t.Context(), "a.b."+strings.Repeat("c", length-len("a.b.")))
 		require.Equal(t, tooLong, strings.Contains(err.Error(), "more than 8192 bytes"), "%d: %v", length, err)
 	}
@@ -332,12 +338,14 @@ func TestSkew(t *testing.T) {
 	v := local(t, func(c *Config) { c.MaxCached = -1 })
 	p := pairs()["ed"]
 	for name, claims := range map[string]jwt.MapClaims{
-		"exp": {"exp": now.Add(-29 * time.Second).Unix()}, "nbf": {"nbf": now.Add(29 * time.Second).Unix()}, "iat": {"iat": now.Add(29 * time.Second).Unix()},
+		"exp": {"exp": now.Add(-29 * time.Second).Unix()},
+		"nbf": {"nbf": now.Add(29 * time.Second).Unix()},
+		"iat": {"iat": now.Add(29 * time.Second).Unix()},
 	} {
 		_, err := v.Verify(t.Context(), p.sign(less("", claims), nil))
 		require.NoError(t, err, name)
 	}
-	require.Zero(t, v.seen.len())
+	require.Nil(t, v.seen.tokens)
 }
 
 func TestOwnPrincipal(t *testing.T) {
@@ -366,38 +374,38 @@ func TestNewRefuses(t *testing.T) {
 	}
 	secret := []byte(strings.Repeat("s", 32))
 	for says, change := range map[string]func(*Config){
-		"the issuer is missing":      func(c *Config) { c.Issuer = "" },
-		"the audience is missing":    func(c *Config) { c.Audience = nil },
-		"has an empty name":          func(c *Config) { c.Audience = []string{"x", ""} },
-		"has an empty id":            func(c *Config) { c.ClientIDs = []string{""} },
-		"without ClientIDs":          func(c *Config) { c.ClientIDClaim = "cid" },
-		"Principal takes the place":  func(c *Config) { c.Principal, c.IDClaim = c.standard, "oid" },
-		`no values of "token_use"`:   func(c *Config) { c.RequiredClaims = map[string][]string{"token_use": nil} },
-		`attribute "cognito:groups"`: func(c *Config) { c.Attributes = map[string]string{"cognito:groups": "cognito:groups"} },
-		`attribute ""`:               func(c *Config) { c.Attributes = map[string]string{"": "name"} },
-		`claim "": a claim's name`:   func(c *Config) { c.RoleClaims = []string{""} },
-		`claim "/a~b": in a JSON`:    func(c *Config) { c.ScopeClaims = []string{"/a~b"} },
-		`claim "/~": in a JSON`:      func(c *Config) { c.IDClaim = "/~" },
-		`claim "/~2": in a JSON`:     func(c *Config) { c.Attributes = map[string]string{"a": "/~2"} },
-		`longer than RefreshEvery`:   func(c *Config) { c.RefreshEvery = time.Second },
-		"0 sources of keys":          func(c *Config) { c.Keys = nil },
-		"2 sources of keys":          func(c *Config) { c.Secret = secret },
-		"it needs 32":                func(c *Config) { c.Keys, c.Secret = nil, []byte("short") },
-		`algorithm "HS256" is not`:   func(c *Config) { c.Algorithms = []string{"HS256"} },
-		`algorithm "none" is not`:    func(c *Config) { c.Algorithms = []string{"none"} },
-		`algorithm "RS256" is not`:   func(c *Config) { c.Keys, c.Secret, c.Algorithms = nil, secret, []string{"RS256"} },
-		"Skew is negative":           func(c *Config) { c.Skew = -1 },
-		"less than 2048 bits":        func(c *Config) { c.Keys = []Key{{Public: &small.PublicKey}} },
-		"is no public key":           func(c *Config) { c.Keys = []Key{{Public: pairs()["ed"].private}} },
-		"wrong size":                 func(c *Config) { c.Keys = []Key{{Public: ed25519.PublicKey("x")}} },
-		"no key is for any of":       func(c *Config) { c.Algorithms = []string{"RS256", "ES256"} },
+		"Issuer is missing":                  func(c *Config) { c.Issuer = "" },
+		"Audience and ClientIDs are missing": func(c *Config) { c.Audience = nil },
+		"contains an empty name":             func(c *Config) { c.Audience = []string{"x", ""} },
+		"contains an empty id":               func(c *Config) { c.ClientIDs = []string{""} },
+		"without ClientIDs":                  func(c *Config) { c.ClientIDClaim = "cid" },
+		"Principal replaces":                 func(c *Config) { c.Principal, c.IDClaim = c.standard, "oid" },
+		`no values of "token_use"`:           func(c *Config) { c.RequiredClaims = map[string][]string{"token_use": nil} },
+		`attribute "cognito:groups"`:         func(c *Config) { c.Attributes = map[string]string{"cognito:groups": "cognito:groups"} },
+		`attribute ""`:                       func(c *Config) { c.Attributes = map[string]string{"": "name"} },
+		`claim "": the name of a`:            func(c *Config) { c.RoleClaims = []string{""} },
+		`claim "/a~b": in a JSON`:            func(c *Config) { c.ScopeClaims = []string{"/a~b"} },
+		`claim "/~": in a JSON`:              func(c *Config) { c.IDClaim = "/~" },
+		`claim "/~2": in a JSON`:             func(c *Config) { c.Attributes = map[string]string{"a": "/~2"} },
+		`longer than RefreshEvery`:           func(c *Config) { c.RefreshEvery = time.Second },
+		"0 sources of keys":                  func(c *Config) { c.Keys = nil },
+		"2 sources of keys":                  func(c *Config) { c.Secret = secret },
+		"needs at least 32":                  func(c *Config) { c.Keys, c.Secret = nil, []byte("short") },
+		`algorithm "HS256" does not fit`:     func(c *Config) { c.Algorithms = []string{"HS256"} },
+		`algorithm "none" does not fit`:      func(c *Config) { c.Algorithms = []string{"none"} },
+		`algorithm "RS256" does not fit`:     func(c *Config) { c.Keys, c.Secret, c.Algorithms = nil, secret, []string{"RS256"} },
+		"Skew is negative":                   func(c *Config) { c.Skew = -1 },
+		"less than 2048 bits":                func(c *Config) { c.Keys = []Key{{Public: &small.PublicKey}} },
+		"is not a public key":                func(c *Config) { c.Keys = []Key{{Public: pairs()["ed"].private}} },
+		"wrong size":                         func(c *Config) { c.Keys = []Key{{Public: ed25519.PublicKey("x")}} },
+		"no key fits any of":                 func(c *Config) { c.Algorithms = []string{"RS256", "ES256"} },
 		"Algorithms [RS512]": func(c *Config) {
 			c.Keys, c.Algorithms = []Key{{Algorithm: "RS256", Public: pairs()["rsa"].private.Public()}}, []string{"RS512"}
 		},
-		"which is not for ES256":     func(c *Config) { c.Keys = []Key{{Algorithm: "ES256", Public: pairs()["rsa"].private.Public()}} },
-		"is not fetched over https":  func(c *Config) { c.Keys, c.JWKS = nil, "http://login.example.com/keys" },
-		"is no URL":                  func(c *Config) { c.Keys, c.JWKS = nil, "keys" },
-		`the issuer "joe" is no URL`: func(c *Config) { c.Keys, c.Discover, c.Issuer = nil, true, "joe" },
+		"which is not for ES256":        func(c *Config) { c.Keys = []Key{{Algorithm: "ES256", Public: pairs()["rsa"].private.Public()}} },
+		"is not fetched over https":     func(c *Config) { c.Keys, c.JWKS = nil, "http://login.example.com/keys" },
+		"is not a URL":                  func(c *Config) { c.Keys, c.JWKS = nil, "keys" },
+		`the issuer "joe" is not a URL`: func(c *Config) { c.Keys, c.Discover, c.Issuer = nil, true, "joe" },
 	} {
 		cfg := Config{Issuer: issuer, Audience: []string{audience}, Keys: []Key{{Public: pairs()["ed"].private.Public()}}}
 		change(&cfg)
@@ -406,7 +414,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// Whatever is taken was signed by a key that is known, for us.
+// A token that is accepted was signed by a known key.
 func FuzzVerify(f *testing.F) {
 	for _, token := range hostile() {
 		f.Add(token)

@@ -19,7 +19,7 @@ const (
 
 // members are whom a client posts to. Every peer has them in both forms, so that all heaps weigh the same to the collector.
 type members struct {
-	store *conn.Memory
+	store conn.Store
 	ids   map[string][]string // by group
 	rooms []string            // the groups without that of the warm-up
 }

@@ -58,7 +58,7 @@ func (c *clients) counts() map[int]int {
 }
 
 // members is a store with a group "all" of n connections.
-func members(t *testing.T, n int, opts ...conn.MemoryOption) *conn.Memory {
+func members(t *testing.T, n int, opts ...conn.Option) conn.Store {
 	t.Helper()
 	store := conn.NewMemory(opts...)
 	for i := range n {

@@ -143,13 +143,13 @@ func (c *rotateKey) Run(ctx context.Context, r *keyring) error {
 type deactivateKey struct{ one }
 
 func (c *deactivateKey) Run(ctx context.Context, r *keyring) error {
-	return r.changed(r.keys.Deactivate(ctx, c.ID))
+	return r.changed(r.keys.Disable(ctx, c.ID))
 }
 
 type activateKey struct{ one }
 
 func (c *activateKey) Run(ctx context.Context, r *keyring) error {
-	return r.changed(r.keys.Activate(ctx, c.ID))
+	return r.changed(r.keys.Enable(ctx, c.ID))
 }
 
 type expireKey struct {

@@ -20,6 +20,7 @@ import (
 	"github.com/gatesock/gatesock/internal/dynamotest"
 	"github.com/gatesock/gatesock/ratelimit"
 	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
+	"github.com/gatesock/gatesock/ratelimit/metering"
 )
 
 // asTool is the environment variable that turns the test binary into the command.
@@ -110,7 +111,7 @@ func TestKeys(t *testing.T) {
 	store, err := dynamokeys.New(dynamotest.Client(t), dynamotest.Table(t), dynamokeys.WithNamespace(x.namespace))
 	require.NoError(t, err)
 	verify := func(secret string) (authz.Principal, error) {
-		return apikey.New(store, apikey.WithCacheTTL(0)).Verifier().Verify(t.Context(), secret)
+		return apikey.New(store, apikey.WithCacheTTL(0)).Verify(t.Context(), secret)
 	}
 
 	require.Equal(t, "ID  NAME  OWNER  PLAN  STATE  CREATED  EXPIRES  LAST USED\n", x.keys("list"))
@@ -258,9 +259,9 @@ func TestPlans(t *testing.T) {
 
 	store, err := dynamolimit.NewPlanStore(dynamotest.Client(t), dynamotest.Table(t), x.namespace)
 	require.NoError(t, err)
-	plan, err := store.Plan(t.Context(), "free")
+	limits, err := store.Plan(t.Context(), "free")
 	require.NoError(t, err)
-	require.Equal(t, ratelimit.Limit{Rate: 0.5, Burst: 5}, plan.Limit)
+	require.Equal(t, ratelimit.Limit{Rate: 0.5, Burst: 5}, limits.Limit)
 
 	require.Equal(t, "Deleted plan all.\n", plans("delete", "all"))
 	require.Contains(t, x.fails(1, "plans", "show", "all"), `there is no plan "all"; run gatesock plans list`)
@@ -282,7 +283,7 @@ func TestUsage(t *testing.T) {
 		Format(time.DateOnly),
 		today.AddDate(0, 0, -301).
 			Format(time.DateOnly)
-	_, _, err = store.Add(t.Context(), []ratelimit.UsageRecord{
+	_, _, err = store.Add(t.Context(), []metering.Record{
 		{Day: day, Kind: "key", Name: "k1", Connections: 2, Messages: 30},
 		{Day: day, Kind: "plan", Name: "pro, new", Connections: 2, Messages: 30},
 		{Day: yesterday, Kind: "key", Name: "k1", Connections: 1, Messages: 4},

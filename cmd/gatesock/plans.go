@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatesock/gatesock/ratelimit"
 	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
+	"github.com/gatesock/gatesock/ratelimit/plan"
 )
 
 // plansCommand is what all commands on plans share.
@@ -61,20 +62,20 @@ func (c *setPlan) Run(ctx context.Context, b *planBook) error {
 	if err != nil {
 		return misuse{fmt.Errorf("--zone: %w", err)}
 	}
-	plan := ratelimit.Plan{Limit: ratelimit.Limit{Rate: c.Rate, Burst: c.Burst}}
+	limits := plan.Plan{Limit: ratelimit.Limit{Rate: c.Rate, Burst: c.Burst}}
 	for _, q := range []ratelimit.Quota{
 		{Max: c.PerDay, Per: ratelimit.Day, Zone: zone},
 		{Max: c.PerWeek, Per: ratelimit.Week, Zone: zone},
 		{Max: c.PerMonth, Per: ratelimit.Month, Zone: zone},
 	} {
 		if q.Max != 0 {
-			plan.Quotas = append(plan.Quotas, q)
+			limits.Quotas = append(limits.Quotas, q)
 		}
 	}
-	if err := b.plans.Set(ctx, c.Name, plan); err != nil {
+	if err := b.plans.Set(ctx, c.Name, limits); err != nil {
 		return plain(err)
 	}
-	return b.out.plan(c.Name, plan)
+	return b.out.plan(c.Name, limits)
 }
 
 type listPlans struct{}
@@ -92,11 +93,11 @@ type showPlan struct {
 }
 
 func (c *showPlan) Run(ctx context.Context, b *planBook) error {
-	plan, err := b.plans.Plan(ctx, c.Name)
+	limits, err := b.plans.Plan(ctx, c.Name)
 	if err != nil {
 		return planError(c.Name, err)
 	}
-	return b.out.plan(c.Name, plan)
+	return b.out.plan(c.Name, limits)
 }
 
 type deletePlan struct {
@@ -111,7 +112,7 @@ func (c *deletePlan) Run(ctx context.Context, b *planBook) error {
 }
 
 func planError(name string, err error) error {
-	if errors.Is(err, ratelimit.ErrNoPlan) {
+	if errors.Is(err, plan.ErrNotFound) {
 		return fmt.Errorf("there is no plan %q; run gatesock plans list to see all plans", name)
 	}
 	return plain(err)
@@ -131,20 +132,20 @@ type shownQuota struct {
 	Zone string `json:"zone"`
 }
 
-func showPlanOf(name string, plan ratelimit.Plan) shownPlan {
-	s := shownPlan{Name: name, Rate: plan.Limit.Rate, Burst: plan.Limit.Burst}
-	for _, q := range plan.Quotas {
+func showPlanOf(name string, limits plan.Plan) shownPlan {
+	s := shownPlan{Name: name, Rate: limits.Limit.Rate, Burst: limits.Limit.Burst}
+	for _, q := range limits.Quotas {
 		s.Quotas = append(s.Quotas, shownQuota{q.Max, q.Per.String(), q.Zone.String()})
 	}
 	return s
 }
 
 // plan prints a plan.
-func (p printer) plan(name string, plan ratelimit.Plan) error {
+func (p printer) plan(name string, limits plan.Plan) error {
 	if p.json {
-		return p.object(showPlanOf(name, plan))
+		return p.object(showPlanOf(name, limits))
 	}
-	return p.plans([]dynamolimit.NamedPlan{{Name: name, Plan: plan}})
+	return p.plans([]dynamolimit.NamedPlan{{Name: name, Plan: limits}})
 }
 
 // plans prints plans.

@@ -14,6 +14,8 @@ import (
 	"github.com/gatesock/gatesock/authz/apikey"
 	"github.com/gatesock/gatesock/ratelimit"
 	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
+	"github.com/gatesock/gatesock/ratelimit/metering"
+	"github.com/gatesock/gatesock/ratelimit/plan"
 )
 
 // hostile are texts that may be in the table: they move a cursor, reverse the direction of text,
@@ -31,19 +33,19 @@ func TestNoOutputHasControlCharacters(t *testing.T) {
 			ID: text, Prefix: text, Name: text, Owner: text, Plan: text,
 			Scopes: []string{text}, Roles: []string{text}, Attributes: map[string]string{text: text},
 		}
-		plan := ratelimit.Plan{Quotas: []ratelimit.Quota{{Max: 1, Per: ratelimit.Day}}}
-		record := ratelimit.UsageRecord{Day: "2026-11-24", Kind: text, Name: text, Messages: 1}
+		limits := plan.Plan{Quotas: []ratelimit.Quota{{Max: 1, Per: ratelimit.Day}}}
+		record := metering.Record{Day: "2026-11-24", Kind: text, Name: text, Messages: 1}
 		for command, show := range map[string]func(p printer) error{
 			"list":   func(p printer) error { return p.list([]apikey.Key{key}) },
 			"show":   func(p printer) error { return p.one(key) },
 			"create": func(p printer) error { return p.made(key, "secret") },
 			"rotate": func(p printer) error { return p.rotated(key, "secret") },
 			"delete": func(p printer) error { return p.gone("key", text) },
-			"plans":  func(p printer) error { return p.plans([]dynamolimit.NamedPlan{{Name: text, Plan: plan}}) },
-			"plan":   func(p printer) error { return p.plan(text, plan) },
-			"usage":  func(p printer) error { return p.usage("table", []ratelimit.UsageRecord{record}) },
-			"csv":    func(p printer) error { return p.usage("csv", []ratelimit.UsageRecord{record}) },
-			"json":   func(p printer) error { return p.usage("json", []ratelimit.UsageRecord{record}) },
+			"plans":  func(p printer) error { return p.plans([]dynamolimit.NamedPlan{{Name: text, Plan: limits}}) },
+			"plan":   func(p printer) error { return p.plan(text, limits) },
+			"usage":  func(p printer) error { return p.usage("table", []metering.Record{record}) },
+			"csv":    func(p printer) error { return p.usage("csv", []metering.Record{record}) },
+			"json":   func(p printer) error { return p.usage("json", []metering.Record{record}) },
 		} {
 			for _, asJSON := range []bool{false, true} {
 				var out strings.Builder
@@ -67,9 +69,9 @@ func isPlain(c rune) bool { return c >= ' ' && c < 0x7f || c > 0xa0 && c != 0x20
 // A spreadsheet takes no name for a formula, and different names stay different.
 func TestCSVHasNoFormulas(t *testing.T) {
 	t.Parallel()
-	var records []ratelimit.UsageRecord
+	var records []metering.Record
 	for _, text := range hostile {
-		records = append(records, ratelimit.UsageRecord{Day: "2026-11-24", Kind: "source", Name: text, Messages: 1})
+		records = append(records, metering.Record{Day: "2026-11-24", Kind: "source", Name: text, Messages: 1})
 	}
 	var out strings.Builder
 	require.NoError(t, printer{w: &out}.usage("csv", records))
@@ -91,7 +93,7 @@ func TestJSONKeepsText(t *testing.T) {
 	t.Parallel()
 	for _, text := range append(hostile, "ü", "😀", "\U000e0001", "<&>") {
 		var out strings.Builder
-		require.NoError(t, printer{w: &out}.usage("json", []ratelimit.UsageRecord{{Name: text}}))
+		require.NoError(t, printer{w: &out}.usage("json", []metering.Record{{Name: text}}))
 		var got []shownUsage
 		require.NoError(t, json.Unmarshal([]byte(out.String()), &got))
 		require.Equal(t, strings.ToValidUTF8(text, "\ufffd"), got[0].Name)

@@ -13,8 +13,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/gatesock/gatesock/ratelimit"
 	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
+	"github.com/gatesock/gatesock/ratelimit/metering"
 )
 
 // usageCommand shows daily usage.
@@ -55,13 +55,13 @@ func (c *usageCommand) Run(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	all := []ratelimit.UsageRecord{}
+	all := []metering.Record{}
 	for day := from; !day.After(to); day = day.AddDate(0, 0, 1) {
 		records, err := usage.Day(ctx, day)
 		if err != nil {
 			return plain(err)
 		}
-		all = append(all, slices.DeleteFunc(records, func(r ratelimit.UsageRecord) bool {
+		all = append(all, slices.DeleteFunc(records, func(r metering.Record) bool {
 			return c.Kind != "" && r.Kind != c.Kind || c.Name != "" && r.Name != c.Name
 		})...)
 	}
@@ -77,7 +77,7 @@ type shownUsage struct {
 	Messages    int64  `json:"messages"`
 }
 
-func (p printer) usage(format string, records []ratelimit.UsageRecord) error {
+func (p printer) usage(format string, records []metering.Record) error {
 	if format == "json" {
 		all := make([]shownUsage, 0, len(records))
 		for _, r := range records {

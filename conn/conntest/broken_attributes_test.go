@@ -1,4 +1,4 @@
-package conntest_test
+package conntest
 
 import (
 	"context"
@@ -14,70 +14,69 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/conn/conntest"
 )
 
-// brokenRecords are stores that break what is promised of records after they were put.
+// brokenRecords are stores that break promises about records that exist.
 func brokenRecords() []brokenStore {
 	return []brokenStore{
 		{
 			"forgets the attributes that a change does not name",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return replacing{m} },
+			func(m conn.Store, _ func() time.Time) conn.Store { return replacing{m} },
 			[]string{"attributes-set", "attributes-keep", "attributes-hostile", "race-attributes"},
 		},
 		{
 			"registers whom it is to change",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return raising{m} },
+			func(m conn.Store, _ func() time.Time) conn.Store { return raising{m} },
 			[]string{"attributes-unknown", "race-attributes-delete", "not-found-names"},
 		},
 		{
 			"puts off the expiry",
-			func(m *conn.Memory, c *conntest.Clock) conn.Store { return &prolonging{Memory: m, clock: c} },
+			func(m conn.Store, c func() time.Time) conn.Store { return &prolonging{Store: m, clock: c} },
 			[]string{"attributes-expiry"},
 		},
 		{
 			"changes what it can of what is invalid",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return halfway{m} },
+			func(m conn.Store, _ func() time.Time) conn.Store { return halfway{m} },
 			[]string{"attributes-invalid"},
 		},
 		{
 			"lets an attribute of the authorizer's be changed",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return permissive{m} },
+			func(m conn.Store, _ func() time.Time) conn.Store { return permissive{m} },
 			[]string{"attributes-invalid"},
 		},
 		{
 			"wants an attribute to be there that is removed",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return strict{m} },
+			func(m conn.Store, _ func() time.Time) conn.Store { return strict{m} },
 			[]string{"attributes-absent", "race-attributes", "race-attributes-one", "race-attributes-swap"},
 		},
 		{
 			"takes dots in names for paths",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return dotted{m} },
+			func(m conn.Store, _ func() time.Time) conn.Store { return dotted{m} },
 			[]string{"attributes-invalid", "attributes-hostile"},
 		},
 		{
 			"keeps old attributes for a next life",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return newNostalgic(m) },
+			func(m conn.Store, _ func() time.Time) conn.Store { return newNostalgic(m) },
 			[]string{"attributes-delete"},
 		},
 		{
 			"reads a hundred records at the most",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return hundred{m} },
+			func(m conn.Store, _ func() time.Time) conn.Store { return hundred{m} },
 			[]string{"many-large", "records"},
 		},
 		{
 			"returns records in an order of its own",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return sorting{m} },
+			func(m conn.Store, _ func() time.Time) conn.Store { return sorting{m} },
 			[]string{"many", "many-unknown", "many-large"},
 		},
 		{
 			"fails if a record is missing",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return demanding{m} },
+			func(m conn.Store, _ func() time.Time) conn.Store { return demanding{m} },
 			[]string{"many-unknown", "many-large", "many-fresh"},
 		},
 		{
-			"names nobody who was not found",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return nameless{m} },
+			"does not name what was not found",
+			func(m conn.Store, _ func() time.Time) conn.Store { return nameless{m} },
 			[]string{"not-found-names"},
 		},
 	}
@@ -93,36 +92,38 @@ func TestSuiteFindsBrokenRecords(t *testing.T) {
 	}
 }
 
-func TestMachineFindsBrokenRecords(t *testing.T) {
+func TestModelFindsBrokenRecords(t *testing.T) {
 	t.Parallel()
 	beyond := map[string]bool{
-		"changes what it can of what is invalid":           true, // the machine sets no "tenant",
+		"changes what it can of what is invalid":           true, // of the model, which sets no "tenant",
 		"lets an attribute of the authorizer's be changed": true, // nor what is reserved,
 		"takes dots in names for paths":                    true, // has no such names,
 		"reads a hundred records at the most":              true, // nor so many records,
-		"names nobody who was not found":                   true, // and does not ask who was not found
+		"does not name what was not found":                 true, // and does not look at the error's id
 	}
 	for _, b := range brokenRecords() {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, !beyond[b.name], machineFails(t, inShards(1, b.wrap)))
+			err := compare(t, inShards(1, b.wrap), testSequences, testSeed)
+			require.Equal(t, !beyond[b.name], err != nil, "%v", err)
 		})
 	}
 }
 
-// In virtual time everybody who changes has read before the first writes, so that chance does not decide.
+// TestSuiteFindsStoresWhoseChangesAreNotOneStep runs in virtual time, in which all calls have
+// read before the first one writes, so that chance does not decide.
 func TestSuiteFindsStoresWhoseChangesAreNotOneStep(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		wrap  func(*conn.Memory, *conntest.Clock) conn.Store
+		wrap  func(conn.Store, func() time.Time) conn.Store
 		fails []string
 	}{
 		"reads, and writes all later": {
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return rewriting{m} },
+			func(m conn.Store, _ func() time.Time) conn.Store { return rewriting{m} },
 			[]string{"race-attributes"},
 		},
 		"one after the other": {
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return piecemeal{m} },
+			func(m conn.Store, _ func() time.Time) conn.Store { return piecemeal{m} },
 			[]string{"race-attributes-one", "race-attributes-swap"},
 		},
 	} {
@@ -133,45 +134,60 @@ func TestSuiteFindsStoresWhoseChangesAreNotOneStep(t *testing.T) {
 	}
 }
 
-// replacing takes what is set for all that there is to be.
-type replacing struct{ *conn.Memory }
+// replacing replaces all attributes with those that are set.
+type replacing struct{ conn.Store }
 
-func (s replacing) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s replacing) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	c, err := s.Get(ctx, id)
 	for name := range c.Attributes {
 		if _, ok := set[name]; err == nil && !ok && len(set) > 0 {
 			remove = append(remove, name)
 		}
 	}
-	return s.Memory.SetAttributes(ctx, id, set, remove...)
+	return s.Store.SetAttributes(ctx, id, set, remove...)
 }
 
 // raising takes SetAttributes for an upsert.
-type raising struct{ *conn.Memory }
+type raising struct{ conn.Store }
 
-func (s raising) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
-	c, err := s.Memory.SetAttributes(ctx, id, set, remove...)
+func (s raising) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
+	c, err := s.Store.SetAttributes(ctx, id, set, remove...)
 	if !errors.Is(err, conn.ErrNotFound) {
 		return c, err
 	}
 	if err := s.Put(ctx, conn.Conn{ID: id}); err != nil {
 		return conn.Conn{}, err
 	}
-	return s.Memory.SetAttributes(ctx, id, set, remove...)
+	return s.Store.SetAttributes(ctx, id, set, remove...)
 }
 
-// prolonging gives a connection that is about to expire another minute, since it has shown life.
+// prolonging extends a connection that is about to expire by a minute.
 type prolonging struct {
-	*conn.Memory
-	clock *conntest.Clock
+	conn.Store
+	clock func() time.Time
 	mu    sync.Mutex
 }
 
-func (s *prolonging) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s *prolonging) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c, err := s.Memory.SetAttributes(ctx, id, set, remove...)
-	if err != nil || c.ExpiresAt.Sub(s.clock.Now()) > 10*time.Second {
+	c, err := s.Store.SetAttributes(ctx, id, set, remove...)
+	if err != nil || c.ExpiresAt.Sub(s.clock()) > 10*time.Second {
 		return c, err
 	}
 	if _, err := s.Delete(ctx, id); err != nil {
@@ -181,34 +197,49 @@ func (s *prolonging) SetAttributes(ctx context.Context, id string, set map[strin
 	return c, s.Put(ctx, c)
 }
 
-// halfway sets what it can before it comes across what it can't.
-type halfway struct{ *conn.Memory }
+// halfway sets the valid attributes before it finds an invalid one.
+type halfway struct{ conn.Store }
 
-func (s halfway) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
-	c, err := s.Memory.SetAttributes(ctx, id, set, remove...)
+func (s halfway) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
+	c, err := s.Store.SetAttributes(ctx, id, set, remove...)
 	if v, ok := set["tenant"]; errors.Is(err, conn.ErrInvalid) && ok {
-		_, _ = s.Memory.SetAttributes(ctx, id, map[string]string{"tenant": v})
+		_, _ = s.Store.SetAttributes(ctx, id, map[string]string{"tenant": v})
 	}
 	return c, err
 }
 
-// strict takes the removal of what is not there for a mistake.
-type strict struct{ *conn.Memory }
+// strict takes the removal of a missing attribute for a mistake.
+type strict struct{ conn.Store }
 
-func (s strict) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s strict) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	c, err := s.Get(ctx, id)
 	for _, name := range remove {
 		if _, ok := c.Attributes[name]; err == nil && !ok && conn.ValidateAttributes(set, remove) == nil {
 			return conn.Conn{}, errors.New("there is no such attribute")
 		}
 	}
-	return s.Memory.SetAttributes(ctx, id, set, remove...)
+	return s.Store.SetAttributes(ctx, id, set, remove...)
 }
 
 // dotted cuts names at a dot.
-type dotted struct{ *conn.Memory }
+type dotted struct{ conn.Store }
 
-func (s dotted) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s dotted) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	cut := make(map[string]string)
 	for name, value := range set {
 		if head, _, _ := strings.Cut(name, "."); head != "" {
@@ -216,22 +247,27 @@ func (s dotted) SetAttributes(ctx context.Context, id string, set map[string]str
 		}
 		cut[name] = value
 	}
-	return s.Memory.SetAttributes(ctx, id, cut, remove...)
+	return s.Store.SetAttributes(ctx, id, cut, remove...)
 }
 
-// nostalgic gives a connection that is put again the attributes that were set before.
+// nostalgic restores the old attributes of a connection that is put again.
 type nostalgic struct {
-	*conn.Memory
+	conn.Store
 	mu   sync.Mutex
 	last map[string]map[string]string
 }
 
-func newNostalgic(m *conn.Memory) *nostalgic {
-	return &nostalgic{Memory: m, last: make(map[string]map[string]string)}
+func newNostalgic(m conn.Store) *nostalgic {
+	return &nostalgic{Store: m, last: make(map[string]map[string]string)}
 }
 
-func (s *nostalgic) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
-	c, err := s.Memory.SetAttributes(ctx, id, set, remove...)
+func (s *nostalgic) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
+	c, err := s.Store.SetAttributes(ctx, id, set, remove...)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil {
@@ -246,27 +282,27 @@ func (s *nostalgic) Put(ctx context.Context, c conn.Conn) error {
 	if c.Attributes == nil {
 		c.Attributes = s.last[c.ID]
 	}
-	return s.Memory.Put(ctx, c)
+	return s.Store.Put(ctx, c)
 }
 
-// hundred reads what one request can.
-type hundred struct{ *conn.Memory }
+// hundred reads as many records as one request can.
+type hundred struct{ conn.Store }
 
 func (s hundred) GetMany(ctx context.Context, ids []string) ([]conn.Conn, error) {
-	return s.Memory.GetMany(ctx, ids[:min(len(ids), 100)])
+	return s.Store.GetMany(ctx, ids[:min(len(ids), 100)])
 }
 
 // sorting returns records by their ids.
-type sorting struct{ *conn.Memory }
+type sorting struct{ conn.Store }
 
 func (s sorting) GetMany(ctx context.Context, ids []string) ([]conn.Conn, error) {
 	ids = slices.Clone(ids)
 	slices.Sort(ids)
-	return s.Memory.GetMany(ctx, ids)
+	return s.Store.GetMany(ctx, ids)
 }
 
-// demanding wants to find everybody.
-type demanding struct{ *conn.Memory }
+// demanding requires all connections to exist.
+type demanding struct{ conn.Store }
 
 func (s demanding) GetMany(ctx context.Context, ids []string) ([]conn.Conn, error) {
 	for _, id := range ids {
@@ -274,14 +310,14 @@ func (s demanding) GetMany(ctx context.Context, ids []string) ([]conn.Conn, erro
 			return nil, err
 		}
 	}
-	return s.Memory.GetMany(ctx, ids)
+	return s.Store.GetMany(ctx, ids)
 }
 
-// nameless gives the bare sentinel.
-type nameless struct{ *conn.Memory }
+// nameless returns the bare sentinel.
+type nameless struct{ conn.Store }
 
 func (s nameless) Join(ctx context.Context, id, group string) error {
-	err := s.Memory.Join(ctx, id, group)
+	err := s.Store.Join(ctx, id, group)
 	if errors.Is(err, conn.ErrNotFound) {
 		return conn.ErrNotFound
 	}
@@ -289,9 +325,14 @@ func (s nameless) Join(ctx context.Context, id, group string) error {
 }
 
 // rewriting reads the attributes, thinks for a while, and writes all of them.
-type rewriting struct{ *conn.Memory }
+type rewriting struct{ conn.Store }
 
-func (s rewriting) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s rewriting) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	if err := conn.ValidateAttributes(set, remove); err != nil {
 		return conn.Conn{}, err
 	}
@@ -316,35 +357,45 @@ func (s rewriting) SetAttributes(ctx context.Context, id string, set map[string]
 			delete(c.Attributes, name)
 		}
 	}
-	return s.Memory.SetAttributes(ctx, id, c.Attributes, remove...)
+	return s.Store.SetAttributes(ctx, id, c.Attributes, remove...)
 }
 
 // piecemeal changes one attribute after the other.
-type piecemeal struct{ *conn.Memory }
+type piecemeal struct{ conn.Store }
 
-func (s piecemeal) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s piecemeal) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	if err := conn.ValidateAttributes(set, remove); err != nil {
 		return conn.Conn{}, err
 	}
-	c, err := s.Memory.SetAttributes(ctx, id, nil, remove...)
+	c, err := s.Store.SetAttributes(ctx, id, nil, remove...)
 	for _, name := range slices.Sorted(maps.Keys(set)) {
 		if err != nil {
 			return conn.Conn{}, err
 		}
 		<-time.After(time.Second) // virtual time
-		c, err = s.Memory.SetAttributes(ctx, id, map[string]string{name: set[name]})
+		c, err = s.Store.SetAttributes(ctx, id, map[string]string{name: set[name]})
 	}
 	return c, err
 }
 
 // permissive takes every name for one of the application's.
-type permissive struct{ *conn.Memory }
+type permissive struct{ conn.Store }
 
-func (s permissive) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s permissive) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	const reserved = conn.AuthorizerPrefix + "roles"
 	value, ok := set[reserved]
 	if !ok {
-		return s.Memory.SetAttributes(ctx, id, set, remove...)
+		return s.Store.SetAttributes(ctx, id, set, remove...)
 	}
 	c, err := s.Delete(ctx, id)
 	if err != nil {

@@ -1,19 +1,19 @@
-package conntest_test
+package conntest
 
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/conn/conntest"
 )
 
-// announcer is a store that tells of records that end in its own way.
+// announcer is a store that announces ended records in its own way.
 type announcer struct {
-	*conn.Memory
-	ended  *conntest.Ended
+	conn.Store
+	ended  conn.EndedFunc
 	delete func(s announcer, ctx context.Context, id string) (conn.Conn, error)
 }
 
@@ -21,21 +21,20 @@ func (s announcer) Delete(ctx context.Context, id string) (conn.Conn, error) {
 	return s.delete(s, ctx, id)
 }
 
-func onAnnouncer(del func(announcer, context.Context, string) (conn.Conn, error)) conntest.NewHarness {
-	return func(context.Context) (conntest.Harness, error) {
-		clock, ended := conntest.NewClock(), new(conntest.Ended)
-		opts := []conn.MemoryOption{conn.WithClock(clock.Now), conn.WithPageSize(20)}
+func onAnnouncer(del func(announcer, context.Context, string) (conn.Conn, error)) NewHarness {
+	return func(_ testing.TB, now func() time.Time, ended conn.EndedFunc) Harness {
+		opts := []conn.Option{conn.WithClock(now), conn.WithPageSize(20)}
 		if del == nil {
-			opts = append(opts, conn.WithEnded(ended.Record))
-			return conntest.Harness{Store: conn.NewMemory(opts...), Clock: clock, Large: 300, Ended: ended}, nil
+			opts = append(opts, conn.WithEnded(ended))
+			return Harness{Store: conn.NewMemory(opts...), Large: 300, Ended: true}
 		}
-		// What expires is announced by Memory, what is deleted by the broken store.
+		// The memory store announces what expires, the broken store what is deleted.
 		opts = append(opts, conn.WithEnded(func(ctx context.Context, c conn.Conn, cause conn.EndCause) {
 			if cause == conn.EndExpired {
-				ended.Record(ctx, c, cause)
+				ended(ctx, c, cause)
 			}
 		}))
-		return conntest.Harness{Store: announcer{conn.NewMemory(opts...), ended, del}, Clock: clock, Large: 300, Ended: ended}, nil
+		return Harness{Store: announcer{conn.NewMemory(opts...), ended, del}, Large: 300, Ended: true}
 	}
 }
 
@@ -47,13 +46,13 @@ func TestSuiteFindsStoresThatAnnounceWrongly(t *testing.T) {
 		fails  []string
 	}{
 		"never": {
-			func(s announcer, ctx context.Context, id string) (conn.Conn, error) { return s.Memory.Delete(ctx, id) },
+			func(s announcer, ctx context.Context, id string) (conn.Conn, error) { return s.Store.Delete(ctx, id) },
 			[]string{"ended-delete", "ended-after", "ended-nested", "ended-panic", "ended-expired", "race-ended"},
 		},
 		"whatever comes of it": {
 			func(s announcer, ctx context.Context, id string) (conn.Conn, error) {
-				c, err := s.Memory.Delete(ctx, id)
-				conn.EndedFunc(s.ended.Record).Call(ctx, c)
+				c, err := s.Store.Delete(ctx, id)
+				s.ended.Call(ctx, c)
 				return c, err
 			},
 			[]string{"ended-nothing", "ended-panic", "race-ended"},
@@ -61,17 +60,17 @@ func TestSuiteFindsStoresThatAnnounceWrongly(t *testing.T) {
 		"before it is over": {
 			func(s announcer, ctx context.Context, id string) (conn.Conn, error) {
 				if c, err := s.Get(ctx, id); err == nil {
-					conn.EndedFunc(s.ended.Record).Call(ctx, c)
+					s.ended.Call(ctx, c)
 				}
-				return s.Memory.Delete(ctx, id)
+				return s.Store.Delete(ctx, id)
 			},
-			[]string{"ended-after", "ended-nested"}, // and race-ended, as it happens
+			[]string{"ended-after", "ended-nested"}, // and race-ended by chance
 		},
 		"each within the other, and not as it was": {
 			func(s announcer, ctx context.Context, id string) (conn.Conn, error) {
-				c, err := s.Memory.Delete(ctx, id)
+				c, err := s.Store.Delete(ctx, id)
 				if err == nil {
-					s.ended.Record(ctx, c, conn.EndDeleted)
+					s.ended(ctx, c, conn.EndDeleted)
 				}
 				return c, err
 			},

@@ -1,4 +1,4 @@
-package conntest_test
+package conntest
 
 import (
 	"context"
@@ -11,27 +11,26 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/conn/conntest"
 )
 
-// Stores that change a record in several steps, with what the steps of others do in between. In virtual time chance does
-// not decide what comes first.
+// TestSuiteFindsStoresThatChangeInSteps has stores that change a record in several steps, between
+// which other calls run. In virtual time chance does not decide which comes first.
 func TestSuiteFindsStoresThatChangeInSteps(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		wrap  func(*conn.Memory, *conntest.Clock) conn.Store
+		wrap  func(conn.Store, func() time.Time) conn.Store
 		fails []string
 	}{
 		"sets in one request and removes in another": {
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return twoRequests{m} },
+			func(m conn.Store, _ func() time.Time) conn.Store { return twoRequests{m} },
 			[]string{"race-attributes-swap"},
 		},
 		"writes the whole record": {
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return &wholesale{slow: slow{m}} },
+			func(m conn.Store, _ func() time.Time) conn.Store { return &wholesale{slow: slow{m}} },
 			[]string{"race-attributes", "race-attributes-join"},
 		},
 		"revives": {
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return reviving{slow{m}} },
+			func(m conn.Store, _ func() time.Time) conn.Store { return reviving{slow{m}} },
 			[]string{"race-attributes-delete"},
 		},
 	} {
@@ -42,37 +41,43 @@ func TestSuiteFindsStoresThatChangeInSteps(t *testing.T) {
 	}
 }
 
-// twoRequests sets what is to be set, and then removes what is to be removed.
-type twoRequests struct{ *conn.Memory }
+// twoRequests sets attributes in one request and removes others in the next.
+type twoRequests struct{ conn.Store }
 
-func (s twoRequests) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s twoRequests) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	if err := conn.ValidateAttributes(set, remove); err != nil {
 		return conn.Conn{}, err
 	}
-	c, err := s.Memory.SetAttributes(ctx, id, set)
+	c, err := s.Store.SetAttributes(ctx, id, set)
 	if err != nil || len(remove) == 0 {
 		return c, err
 	}
 	<-time.After(time.Second) // virtual time
-	return s.Memory.SetAttributes(ctx, id, nil, remove...)
+	return s.Store.SetAttributes(ctx, id, nil, remove...)
 }
 
-// slow takes half a second for what else is done to a record, so that a change of a whole second has it in its middle.
-type slow struct{ *conn.Memory }
+// slow takes half a second for other calls, so that they run in the middle of a change that takes
+// a second.
+type slow struct{ conn.Store }
 
 func (s slow) Join(ctx context.Context, id, group string) error {
 	<-time.After(time.Second / 2)
-	return s.Memory.Join(ctx, id, group)
+	return s.Store.Join(ctx, id, group)
 }
 
 func (s slow) Leave(ctx context.Context, id, group string) error {
 	<-time.After(time.Second / 2)
-	return s.Memory.Leave(ctx, id, group)
+	return s.Store.Leave(ctx, id, group)
 }
 
 func (s slow) Delete(ctx context.Context, id string) (conn.Conn, error) {
 	<-time.After(time.Second / 2)
-	return s.Memory.Delete(ctx, id)
+	return s.Store.Delete(ctx, id)
 }
 
 // read reads a record that is to be changed a second later.
@@ -109,7 +114,12 @@ type wholesale struct {
 	mu sync.Mutex
 }
 
-func (s *wholesale) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s *wholesale) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	c, err := s.read(ctx, id, set, remove)
 	if err != nil {
 		return conn.Conn{}, err
@@ -117,21 +127,26 @@ func (s *wholesale) SetAttributes(ctx context.Context, id string, set map[string
 	c = changed(c, set, remove)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, err := s.Memory.Delete(ctx, id); err != nil {
+	if _, err := s.Store.Delete(ctx, id); err != nil {
 		return conn.Conn{}, err
 	}
 	return c, s.Put(ctx, c)
 }
 
-// reviving writes a record that it has seen, whether it is still there or not.
+// reviving writes a record that it has read, even if it is gone.
 type reviving struct{ slow }
 
-func (s reviving) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
+func (s reviving) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
 	c, err := s.read(ctx, id, set, remove)
 	if err != nil {
 		return conn.Conn{}, err
 	}
-	now, err := s.Memory.SetAttributes(ctx, id, set, remove...)
+	now, err := s.Store.SetAttributes(ctx, id, set, remove...)
 	if !errors.Is(err, conn.ErrNotFound) {
 		return now, err
 	}

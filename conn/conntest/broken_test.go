@@ -1,4 +1,4 @@
-package conntest_test
+package conntest
 
 import (
 	"context"
@@ -13,13 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/conn/conntest"
 )
 
-// brokenStore breaks one promise; the cases that it fails are those that stand on the promise, and no others.
+// brokenStore breaks one promise, and fails the checks that rely on it and no others.
 type brokenStore struct {
 	name  string
-	wrap  func(*conn.Memory, *conntest.Clock) conn.Store
+	wrap  func(conn.Store, func() time.Time) conn.Store
 	fails []string
 }
 
@@ -27,22 +26,22 @@ func brokenStores() []brokenStore {
 	return []brokenStore{
 		{
 			"overwrites",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return overwriting{m} },
+			func(m conn.Store, _ func() time.Time) conn.Store { return overwriting{m} },
 			[]string{"put-exists", "race-put"},
 		},
 		{
 			"forgets the user's group",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return newHaunted(m) },
+			func(m conn.Store, _ func() time.Time) conn.Store { return newHaunted(m) },
 			[]string{"delete-memberships", "race-put", "race-all"},
 		},
 		{
 			"joins the unknown",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return newEager(m) },
+			func(m conn.Store, _ func() time.Time) conn.Store { return newEager(m) },
 			[]string{"expiry-join", "join-unknown"},
 		},
 		{
 			"repeats at the page's border",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return repeating{m} },
+			func(m conn.Store, _ func() time.Time) conn.Store { return repeating{m} },
 			[]string{
 				"records", "expiry-while-reading", "read-limits", "read-large", "read-shards", "read-while-changing",
 				"read-while-returning", "cursor-member-gone", "cursor-text",
@@ -50,7 +49,7 @@ func brokenStores() []brokenStore {
 		},
 		{
 			"reads only one page",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return impatient{m} },
+			func(m conn.Store, _ func() time.Time) conn.Store { return impatient{m} },
 			[]string{
 				"records", "expiry-while-reading", "read-limits", "read-large", "read-shards", "read-while-changing",
 				"read-after-return", "cursor-member-gone", "cursor-group-gone", "cursor-text",
@@ -59,7 +58,7 @@ func brokenStores() []brokenStore {
 		},
 		{
 			"never advances",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return stuck{m} },
+			func(m conn.Store, _ func() time.Time) conn.Store { return stuck{m} },
 			[]string{
 				"records", "expiry-while-reading", "read-limits", "read-large", "read-shards", "read-while-changing",
 				"read-while-returning", "read-after-return", "cursor-member-gone", "cursor-group-gone",
@@ -68,7 +67,7 @@ func brokenStores() []brokenStore {
 		},
 		{
 			"ignores expiry",
-			func(m *conn.Memory, c *conntest.Clock) conn.Store { return newUndying(c) },
+			func(m conn.Store, c func() time.Time) conn.Store { return newUndying(c) },
 			[]string{
 				"attributes-unknown", "attributes-expiry", "many-unknown",
 				"expiry-get", "expiry-delete", "expiry-join", "expiry-read", "expiry-put",
@@ -77,7 +76,7 @@ func brokenStores() []brokenStore {
 		},
 		{
 			"expires a second late",
-			func(m *conn.Memory, c *conntest.Clock) conn.Store { return newLate(c) },
+			func(m conn.Store, c func() time.Time) conn.Store { return newLate(c) },
 			[]string{
 				"attributes-unknown", "attributes-expiry", "many-unknown",
 				"expiry-get", "expiry-delete", "expiry-join", "expiry-read", "expiry-put",
@@ -86,52 +85,59 @@ func brokenStores() []brokenStore {
 		},
 		{
 			"shares maps and slices",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return newSharing(m) },
+			func(m conn.Store, _ func() time.Time) conn.Store { return newSharing(m) },
 			[]string{"put-copies", "get-copies"},
 		},
 		{
 			"counts from the cursor's member",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return newPointing(m) },
+			func(m conn.Store, _ func() time.Time) conn.Store { return newPointing(m) },
 			[]string{"expiry-while-reading", "cursor-member-gone"},
 		},
 		{
 			"takes any cursor of its own",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return newCareless(m) },
+			func(m conn.Store, _ func() time.Time) conn.Store { return newCareless(m) },
 			[]string{"cursor-other-group"},
 		},
 		{
 			"ignores cancellation",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return uncancelled{m} },
+			func(m conn.Store, _ func() time.Time) conn.Store { return uncancelled{m} },
 			[]string{"cancelled"},
 		},
 		{
 			"shows every shard everything",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return overlapping{m} },
+			func(m conn.Store, _ func() time.Time) conn.Store { return overlapping{m} },
 			[]string{"read-limits", "read-large", "read-shards"},
 		},
 		{
 			"deletes more than once",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return newGenerous(m) },
-			[]string{"delete-unknown", "attributes-unknown", "race-attributes-delete", "extend-unknown", "race-extend-delete", "race-delete"},
+			func(m conn.Store, _ func() time.Time) conn.Store { return newGenerous(m) },
+			[]string{
+				"delete-unknown",
+				"attributes-unknown",
+				"race-attributes-delete",
+				"extend-unknown",
+				"race-extend-delete",
+				"race-delete",
+			},
 		},
 		{
 			"trims names",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return trimming{m} },
+			func(m conn.Store, _ func() time.Time) conn.Store { return trimming{m} },
 			[]string{"names-hostile"},
 		},
 		{
 			"does not sort groups",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return unsorted{m} },
+			func(m conn.Store, _ func() time.Time) conn.Store { return unsorted{m} },
 			[]string{"put-groups-sorted", "groups-many"},
 		},
 		{
-			"lets nobody leave who is not registered",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return holding{m} },
+			"refuses Leave of an unregistered connection",
+			func(m conn.Store, _ func() time.Time) conn.Store { return holding{m} },
 			[]string{"expiry-leave", "leave-idempotent", "leave-deleted"},
 		},
 		{
-			"remembers who left when it was gone",
-			func(m *conn.Memory, _ *conntest.Clock) conn.Store { return newResentful(m) },
+			"applies an old Leave to a new record",
+			func(m conn.Store, _ func() time.Time) conn.Store { return newResentful(m) },
 			[]string{"leave-deleted"},
 		},
 	}
@@ -147,42 +153,43 @@ func TestSuiteFindsBrokenStores(t *testing.T) {
 	}
 }
 
-// In virtual time a Put lasts until somebody has had the time to read, so that chance does not decide.
+// TestSuiteFindsAStoreThatListsBeforeItRegisters runs in virtual time, in which a Put lasts until
+// another call has read, so that chance does not decide.
 func TestSuiteFindsAStoreThatListsBeforeItRegisters(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		early := onMemory(func(m *conn.Memory, _ *conntest.Clock) conn.Store { return &hasty{Memory: m} })
+		early := onMemory(func(m conn.Store, _ func() time.Time) conn.Store { return &hasty{Store: m} })
 		require.Equal(t, []string{"race-put-read"}, failing(t, early))
 	})
 }
 
 // overwriting takes Put for an upsert.
-type overwriting struct{ *conn.Memory }
+type overwriting struct{ conn.Store }
 
 func (s overwriting) Put(ctx context.Context, c conn.Conn) error {
-	err := s.Memory.Put(ctx, c)
+	err := s.Store.Put(ctx, c)
 	if errors.Is(err, conn.ErrExists) {
 		if _, err := s.Delete(ctx, c.ID); err != nil {
 			return err
 		}
-		return s.Memory.Put(ctx, c)
+		return s.Store.Put(ctx, c)
 	}
 	return err
 }
 
-// haunted does not end the membership of the user's group, which Join did not make.
+// haunted keeps the membership of the user's group, which Join did not make.
 type haunted struct {
-	*conn.Memory
+	conn.Store
 	mu     sync.Mutex
 	ghosts map[string][]conn.Member // by group
 }
 
-func newHaunted(m *conn.Memory) *haunted {
-	return &haunted{Memory: m, ghosts: make(map[string][]conn.Member)}
+func newHaunted(m conn.Store) *haunted {
+	return &haunted{Store: m, ghosts: make(map[string][]conn.Member)}
 }
 
 func (s *haunted) Delete(ctx context.Context, id string) (conn.Conn, error) {
-	c, err := s.Memory.Delete(ctx, id)
+	c, err := s.Store.Delete(ctx, id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if g := conn.UserGroup(c.User); slices.Contains(c.Groups, g) {
@@ -192,7 +199,7 @@ func (s *haunted) Delete(ctx context.Context, id string) (conn.Conn, error) {
 }
 
 func (s *haunted) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
-	page, err := s.Memory.Read(ctx, q)
+	page, err := s.Store.Read(ctx, q)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil && page.Next == "" && q.Shard == 0 {
@@ -201,17 +208,17 @@ func (s *haunted) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 	return page, err
 }
 
-// eager writes the membership before it looks for the connection, and leaves it there.
+// eager writes the membership before it looks up the connection, and leaves it there.
 type eager struct {
-	*conn.Memory
+	conn.Store
 	mu    sync.Mutex
 	early map[string][]string // groups by id
 }
 
-func newEager(m *conn.Memory) *eager { return &eager{Memory: m, early: make(map[string][]string)} }
+func newEager(m conn.Store) *eager { return &eager{Store: m, early: make(map[string][]string)} }
 
 func (s *eager) Join(ctx context.Context, id, group string) error {
-	err := s.Memory.Join(ctx, id, group)
+	err := s.Store.Join(ctx, id, group)
 	if errors.Is(err, conn.ErrNotFound) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -224,55 +231,55 @@ func (s *eager) Put(ctx context.Context, c conn.Conn) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.Groups = append(slices.Clone(c.Groups), s.early[c.ID]...)
-	return s.Memory.Put(ctx, c)
+	return s.Store.Put(ctx, c)
 }
 
-// repeating gives the last member of a page again on the next.
-type repeating struct{ *conn.Memory }
+// repeating returns the last member of a page again on the next page.
+type repeating struct{ conn.Store }
 
 func (s repeating) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 	if q.After == "" || q.Limit == 1 {
-		return s.Memory.Read(ctx, q)
+		return s.Store.Read(ctx, q)
 	}
-	page, err := s.Memory.Read(ctx, q)
+	page, err := s.Store.Read(ctx, q)
 	if err == nil && len(page.Members) > 1 {
 		page.Members[0] = page.Members[1]
 	}
 	return page, err
 }
 
-// impatient forgets that a page is not the whole.
-type impatient struct{ *conn.Memory }
+// impatient returns only one page.
+type impatient struct{ conn.Store }
 
 func (s impatient) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
-	page, err := s.Memory.Read(ctx, q)
+	page, err := s.Store.Read(ctx, q)
 	page.Next = ""
 	return page, err
 }
 
-// stuck gives the cursor that it was given.
-type stuck struct{ *conn.Memory }
+// stuck returns the same cursor again.
+type stuck struct{ conn.Store }
 
 func (s stuck) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
-	page, err := s.Memory.Read(ctx, q)
+	page, err := s.Store.Read(ctx, q)
 	if err == nil && q.After != "" {
 		page.Next = q.After
 	}
 	return page, err
 }
 
-// shifted is a store whose records live longer than they should.
-func shifted(clock *conntest.Clock, now func(time.Time) time.Time) conn.Store {
-	return conn.NewMemory(conn.WithShards(3), conn.WithClock(func() time.Time { return now(clock.Now()) }))
+// shifted is a store whose records live too long.
+func shifted(clock func() time.Time, now func(time.Time) time.Time) conn.Store {
+	return conn.NewMemory(conn.WithShards(3), conn.WithClock(func() time.Time { return now(clock()) }))
 }
 
-func newUndying(clock *conntest.Clock) conn.Store {
-	start := clock.Now()
+func newUndying(clock func() time.Time) conn.Store {
+	start := clock()
 	return shifted(clock, func(time.Time) time.Time { return start })
 }
 
-func newLate(clock *conntest.Clock) conn.Store {
-	start := clock.Now()
+func newLate(clock func() time.Time) conn.Store {
+	start := clock()
 	return shifted(clock, func(now time.Time) time.Time {
 		if now.Equal(start) {
 			return now
@@ -281,19 +288,19 @@ func newLate(clock *conntest.Clock) conn.Store {
 	})
 }
 
-// sharing hands out the maps and slices that it was given.
+// sharing returns the maps and slices that it got.
 type sharing struct {
-	*conn.Memory
+	conn.Store
 	mu    sync.Mutex
 	given map[string]conn.Conn
 }
 
-func newSharing(m *conn.Memory) *sharing {
-	return &sharing{Memory: m, given: make(map[string]conn.Conn)}
+func newSharing(m conn.Store) *sharing {
+	return &sharing{Store: m, given: make(map[string]conn.Conn)}
 }
 
 func (s *sharing) Put(ctx context.Context, c conn.Conn) error {
-	err := s.Memory.Put(ctx, c)
+	err := s.Store.Put(ctx, c)
 	if err == nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -303,7 +310,7 @@ func (s *sharing) Put(ctx context.Context, c conn.Conn) error {
 }
 
 func (s *sharing) Get(ctx context.Context, id string) (conn.Conn, error) {
-	c, err := s.Memory.Get(ctx, id)
+	c, err := s.Store.Get(ctx, id)
 	if err == nil && c.Attributes != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -314,8 +321,13 @@ func (s *sharing) Get(ctx context.Context, id string) (conn.Conn, error) {
 	return c, err
 }
 
-func (s *sharing) SetAttributes(ctx context.Context, id string, set map[string]string, remove ...string) (conn.Conn, error) {
-	c, err := s.Memory.SetAttributes(ctx, id, set, remove...)
+func (s *sharing) SetAttributes(
+	ctx context.Context,
+	id string,
+	set map[string]string,
+	remove ...string,
+) (conn.Conn, error) {
+	c, err := s.Store.SetAttributes(ctx, id, set, remove...)
 	if err == nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -324,19 +336,19 @@ func (s *sharing) SetAttributes(ctx context.Context, id string, set map[string]s
 	return c, err
 }
 
-// pointing loses its way when the member that a cursor points at is gone: it takes that for the end.
+// pointing takes a cursor whose member is gone for the end.
 type pointing struct {
-	*conn.Memory
+	conn.Store
 	mu    sync.Mutex
 	marks map[conn.Cursor]string // the last member of the page that a cursor ends
 }
 
-func newPointing(m *conn.Memory) *pointing {
-	return &pointing{Memory: m, marks: make(map[conn.Cursor]string)}
+func newPointing(m conn.Store) *pointing {
+	return &pointing{Store: m, marks: make(map[conn.Cursor]string)}
 }
 
 func (s *pointing) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
-	page, err := s.Memory.Read(ctx, q)
+	page, err := s.Store.Read(ctx, q)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil && page.Next != "" {
@@ -351,15 +363,15 @@ func (s *pointing) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 	return page, err
 }
 
-// careless does not look which group a cursor was made for.
+// careless does not check which group a cursor is of.
 type careless struct {
-	*conn.Memory
+	conn.Store
 	mu    sync.Mutex
 	group map[conn.Cursor]string
 }
 
-func newCareless(m *conn.Memory) *careless {
-	return &careless{Memory: m, group: make(map[conn.Cursor]string)}
+func newCareless(m conn.Store) *careless {
+	return &careless{Store: m, group: make(map[conn.Cursor]string)}
 }
 
 func (s *careless) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
@@ -368,45 +380,45 @@ func (s *careless) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 	if group, ok := s.group[q.After]; ok {
 		q.Group = group
 	}
-	page, err := s.Memory.Read(ctx, q)
+	page, err := s.Store.Read(ctx, q)
 	if page.Next != "" {
 		s.group[page.Next] = q.Group
 	}
 	return page, err
 }
 
-// uncancelled goes on when nobody waits any more.
-type uncancelled struct{ *conn.Memory }
+// uncancelled ignores that the context has ended.
+type uncancelled struct{ conn.Store }
 
 func (s uncancelled) Leave(ctx context.Context, id, group string) error {
-	return s.Memory.Leave(context.WithoutCancel(ctx), id, group)
+	return s.Store.Leave(context.WithoutCancel(ctx), id, group)
 }
 
-// overlapping gives members of the first shard in the second too, if the group is not small.
-type overlapping struct{ *conn.Memory }
+// overlapping returns members of the first shard in the second too, if the group is not small.
+type overlapping struct{ conn.Store }
 
 func (s overlapping) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
-	page, err := s.Memory.Read(ctx, q)
+	page, err := s.Store.Read(ctx, q)
 	if err == nil && q.Shard == 1 && page.Next == "" && len(page.Members) > 10 {
-		first, firstErr := s.Memory.Read(ctx, conn.Query{Group: q.Group})
+		first, firstErr := s.Store.Read(ctx, conn.Query{Group: q.Group})
 		return conn.Page{Members: append(page.Members, first.Members...)}, firstErr
 	}
 	return page, err
 }
 
-// generous gives the record to a second Delete too.
+// generous returns the record to a second Delete too.
 type generous struct {
-	*conn.Memory
+	conn.Store
 	mu   sync.Mutex
 	last conn.Conn
 }
 
-func newGenerous(m *conn.Memory) *generous { return &generous{Memory: m} }
+func newGenerous(m conn.Store) *generous { return &generous{Store: m} }
 
 func (s *generous) Delete(ctx context.Context, id string) (conn.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c, err := s.Memory.Delete(ctx, id)
+	c, err := s.Store.Delete(ctx, id)
 	if err == nil {
 		s.last = c
 	}
@@ -416,31 +428,31 @@ func (s *generous) Delete(ctx context.Context, id string) (conn.Conn, error) {
 	return c, err
 }
 
-// trimming thinks that it knows what a name should look like.
-type trimming struct{ *conn.Memory }
+// trimming removes spaces around names.
+type trimming struct{ conn.Store }
 
 func (s trimming) Join(ctx context.Context, id, group string) error {
 	if trimmed := strings.TrimSpace(group); trimmed != "" {
 		group = trimmed
 	}
-	return s.Memory.Join(ctx, id, group)
+	return s.Store.Join(ctx, id, group)
 }
 
-// unsorted gives groups in an order of its own, if there are many.
-type unsorted struct{ *conn.Memory }
+// unsorted returns many groups in an order of its own.
+type unsorted struct{ conn.Store }
 
 func (s unsorted) Get(ctx context.Context, id string) (conn.Conn, error) {
-	c, err := s.Memory.Get(ctx, id)
+	c, err := s.Store.Get(ctx, id)
 	if len(c.Groups) > 5 {
 		slices.Reverse(c.Groups)
 	}
 	return c, err
 }
 
-// hasty lists a connection in its groups before it registers it, and takes its time: until all who read have ended, or
-// wait as well.
+// hasty lists a connection in its groups before it registers it, and waits in between until all
+// readers have ended or wait too.
 type hasty struct {
-	*conn.Memory
+	conn.Store
 	mu     sync.Mutex
 	coming []conn.Conn
 }
@@ -450,7 +462,7 @@ func (s *hasty) Put(ctx context.Context, c conn.Conn) error {
 	s.coming = append(s.coming, c)
 	s.mu.Unlock()
 	<-time.After(time.Second) // virtual time
-	err := s.Memory.Put(ctx, c)
+	err := s.Store.Put(ctx, c)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.coming = slices.DeleteFunc(s.coming, func(old conn.Conn) bool { return old.ID == c.ID })
@@ -458,7 +470,7 @@ func (s *hasty) Put(ctx context.Context, c conn.Conn) error {
 }
 
 func (s *hasty) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
-	page, err := s.Memory.Read(ctx, q)
+	page, err := s.Store.Read(ctx, q)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.coming {
@@ -469,25 +481,25 @@ func (s *hasty) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 	return page, err
 }
 
-// holding takes Leave of a connection that it does not know for a mistake.
-type holding struct{ *conn.Memory }
+// holding takes Leave of an unknown connection for a mistake.
+type holding struct{ conn.Store }
 
 func (s holding) Leave(ctx context.Context, id, group string) error {
 	if _, err := s.Get(ctx, id); err != nil {
 		return err
 	}
-	return s.Memory.Leave(ctx, id, group)
+	return s.Store.Leave(ctx, id, group)
 }
 
-// resentful notes that a connection left though it was not registered, and holds it against its next life.
+// resentful keeps a Leave of an unregistered connection, and applies it to its next record.
 type resentful struct {
-	*conn.Memory
+	conn.Store
 	mu   sync.Mutex
 	left map[string][]string // groups by id
 }
 
-func newResentful(m *conn.Memory) *resentful {
-	return &resentful{Memory: m, left: make(map[string][]string)}
+func newResentful(m conn.Store) *resentful {
+	return &resentful{Store: m, left: make(map[string][]string)}
 }
 
 func (s *resentful) Leave(ctx context.Context, id, group string) error {
@@ -496,12 +508,15 @@ func (s *resentful) Leave(ctx context.Context, id, group string) error {
 		defer s.mu.Unlock()
 		s.left[id] = append(s.left[id], group)
 	}
-	return s.Memory.Leave(ctx, id, group)
+	return s.Store.Leave(ctx, id, group)
 }
 
 func (s *resentful) Put(ctx context.Context, c conn.Conn) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.Groups = slices.DeleteFunc(slices.Clone(c.Groups), func(g string) bool { return slices.Contains(s.left[c.ID], g) })
-	return s.Memory.Put(ctx, c)
+	c.Groups = slices.DeleteFunc(
+		slices.Clone(c.Groups),
+		func(g string) bool { return slices.Contains(s.left[c.ID], g) },
+	)
+	return s.Store.Put(ctx, c)
 }

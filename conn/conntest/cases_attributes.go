@@ -8,38 +8,80 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/conn/conntest/internal/require"
 )
 
-func attributeCases() []Case {
-	return []Case{
-		{"attributes-set", "SetAttributes sets, changes and removes attributes and nothing else, and returns the record as it is then", attributesSet},
+func attributeCases() []promise {
+	return []promise{
+		{
+			"attributes-set",
+			"SetAttributes changes only the attributes that it names, and returns the new record",
+			attributesSet,
+		},
 		{"attributes-keep", "SetAttributes keeps the attributes that it does not name", attributesKeep},
-		{"attributes-none", "attributes may be set on a record that was put without, and be removed to the last", attributesNone},
-		{"attributes-absent", "to remove an attribute that is not there is no error", attributesAbsent},
-		{"attributes-unknown", "SetAttributes of an unknown, deleted or expired connection fails with ErrNotFound and registers nothing", attributesUnknown},
-		{"attributes-expiry", "SetAttributes does not put off the expiry", attributesExpiry},
-		{"attributes-invalid", "what no store takes is refused with ErrInvalid, and nothing is changed", attributesInvalid},
-		{"attributes-hostile", "any non-empty UTF-8 string is an attribute's name, any UTF-8 string its value", attributesHostile},
-		{"attributes-copies", "what SetAttributes was given may be changed afterwards, what it returns belongs to the caller", attributesCopies},
-		{"attributes-delete", "Delete returns the attributes as they were set, and a next life has none of them", attributesDelete},
-		{"race-attributes", "of concurrent changes of different attributes none is lost", raceAttributes},
+		{
+			"attributes-none",
+			"a record may gain its first attribute and lose its last",
+			attributesNone,
+		},
+		{"attributes-absent", "removing a missing attribute is not an error", attributesAbsent},
+		{
+			"attributes-unknown",
+			"SetAttributes of an unknown, deleted or expired connection fails with ErrNotFound and registers nothing",
+			attributesUnknown,
+		},
+		{"attributes-expiry", "SetAttributes does not change the expiry", attributesExpiry},
+		{
+			"attributes-invalid",
+			"an invalid change is refused with ErrInvalid and changes nothing",
+			attributesInvalid,
+		},
+		{
+			"attributes-hostile",
+			"an attribute's name is any non-empty UTF-8 string, its value any UTF-8 string",
+			attributesHostile,
+		},
+		{
+			"attributes-copies",
+			"SetAttributes copies its arguments, and its result belongs to the caller",
+			attributesCopies,
+		},
+		{
+			"attributes-delete",
+			"Delete returns the attributes as they were set, and a new record has none of them",
+			attributesDelete,
+		},
+		{"race-attributes", "concurrent changes of different attributes are all kept", raceAttributes},
 		{"race-attributes-one", "concurrent changes of several attributes are not mixed", raceAttributesOne},
-		{"race-attributes-swap", "SetAttributes sets and removes in one step, also beside one that does the opposite", raceAttributesSwap},
-		{"race-attributes-join", "changes of attributes and joins and leaves at the same time do not undo each other", raceAttributesJoin},
+		{
+			"race-attributes-swap",
+			"SetAttributes sets and removes in one step, even beside the opposite call",
+			raceAttributesSwap,
+		},
+		{
+			"race-attributes-join",
+			"concurrent changes of attributes and groups do not undo each other",
+			raceAttributesJoin,
+		},
 		{"race-attributes-delete", "SetAttributes beside Delete leaves no record", raceAttributesDelete},
 	}
 }
 
-func set(ctx context.Context, t require.TestingT, s conn.Store, id string, attributes map[string]string, remove ...string) conn.Conn {
+func set(
+	ctx context.Context,
+	t require.TestingT,
+	s conn.Store,
+	id string,
+	attributes map[string]string,
+	remove ...string,
+) conn.Conn {
 	c, err := s.SetAttributes(ctx, id, attributes, remove...)
 	require.NoError(t, err, "SetAttributes(%q, %v, %v)", id, attributes, remove)
 	return c
 }
 
-func attributesSet(ctx context.Context, t *probe, h Harness) {
+func attributesSet(ctx context.Context, t *probe, h *fixture) {
 	want := sample(h)
 	put(ctx, t, h.Store, want)
 	got := set(ctx, t, h.Store, want.ID, map[string]string{"new": "1", "tenant": "t2"}, "empty")
@@ -51,7 +93,7 @@ func attributesSet(ctx context.Context, t *probe, h Harness) {
 	}
 }
 
-func attributesKeep(ctx context.Context, t *probe, h Harness) {
+func attributesKeep(ctx context.Context, t *probe, h *fixture) {
 	want := sample(h)
 	put(ctx, t, h.Store, want)
 	require.Equal(t, want, set(ctx, t, h.Store, want.ID, nil), "a change of nothing")
@@ -63,55 +105,55 @@ func attributesKeep(ctx context.Context, t *probe, h Harness) {
 	require.Equal(t, want, get(ctx, t, h.Store, want.ID))
 }
 
-func attributesNone(ctx context.Context, t *probe, h Harness) {
+func attributesNone(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a"})
-	require.Nil(t, set(ctx, t, h.Store, "a", map[string]string{}).Attributes)
+	require.Zero(t, set(ctx, t, h.Store, "a", map[string]string{}).Attributes)
 	require.Equal(t, map[string]string{"k": "v"}, set(ctx, t, h.Store, "a", map[string]string{"k": "v"}).Attributes)
-	require.Nil(t, set(ctx, t, h.Store, "a", nil, "k").Attributes)
-	require.Nil(t, get(ctx, t, h.Store, "a").Attributes)
+	require.Zero(t, set(ctx, t, h.Store, "a", nil, "k").Attributes)
+	require.Zero(t, get(ctx, t, h.Store, "a").Attributes)
 	set(ctx, t, h.Store, "a", map[string]string{"k": "w"})
 	require.Equal(t, map[string]string{"k": "w"}, get(ctx, t, h.Store, "a").Attributes)
 }
 
-func attributesAbsent(ctx context.Context, t *probe, h Harness) {
+func attributesAbsent(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, sample(h), conn.Conn{ID: "bare"})
 	id := sample(h).ID
 	require.Equal(t, sample(h), set(ctx, t, h.Store, id, nil, "never", "never", "nor this"))
-	require.Nil(t, set(ctx, t, h.Store, "bare", nil, "never").Attributes)
+	require.Zero(t, set(ctx, t, h.Store, "bare", nil, "never").Attributes)
 	require.Equal(t, sample(h), get(ctx, t, h.Store, id))
 }
 
-func attributesUnknown(ctx context.Context, t *probe, h Harness) {
+func attributesUnknown(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "stays", Groups: []string{"g"}}, conn.Conn{ID: "goes", Groups: []string{"g"}})
 	remove(ctx, t, h.Store, "goes")
-	at := h.Clock.Now().Truncate(time.Second).Add(time.Minute)
+	at := h.clock.Now().Truncate(time.Second).Add(time.Minute)
 	put(ctx, t, h.Store, conn.Conn{ID: "expires", Groups: []string{"g"}, ExpiresAt: at})
-	h.Clock.Set(at)
+	h.clock.Set(at)
 	for _, id := range []string{"unknown", "goes", "expires"} {
 		got, err := h.Store.SetAttributes(ctx, id, map[string]string{"k": "v"}, "old")
 		require.ErrorIs(t, err, conn.ErrNotFound, id)
 		require.Zero(t, got)
 		requireAbsent(ctx, t, h.Store, id)
 		put(ctx, t, h.Store, conn.Conn{ID: id})
-		require.Nil(t, get(ctx, t, h.Store, id).Attributes, "the next life of %q", id)
+		require.Zero(t, get(ctx, t, h.Store, id).Attributes, "the next life of %q", id)
 	}
 	requireMembers(ctx, t, h.Store, "g", "stays")
 }
 
-func attributesExpiry(ctx context.Context, t *probe, h Harness) {
-	at := h.Clock.Now().Truncate(time.Second).Add(time.Minute)
+func attributesExpiry(ctx context.Context, t *probe, h *fixture) {
+	at := h.clock.Now().Truncate(time.Second).Add(time.Minute)
 	put(ctx, t, h.Store, conn.Conn{ID: "a", Groups: []string{"g"}, ExpiresAt: at})
-	h.Clock.Set(at.Add(-time.Second))
+	h.clock.Set(at.Add(-time.Second))
 	require.Equal(t, at.UTC(), set(ctx, t, h.Store, "a", map[string]string{"k": "v"}).ExpiresAt)
-	h.Clock.Set(at)
+	h.clock.Set(at)
 	requireAbsent(ctx, t, h.Store, "a")
 	requireMembers(ctx, t, h.Store, "g")
 }
 
-func attributesInvalid(ctx context.Context, t *probe, h Harness) {
+func attributesInvalid(ctx context.Context, t *probe, h *fixture) {
 	const reserved = conn.AuthorizerPrefix + "roles"
 	want := sample(h)
-	want.Attributes[reserved] = "member" // as Track puts it
+	want.Attributes[reserved] = "member" // as Track does
 	put(ctx, t, h.Store, want)
 	good := map[string]string{"tenant": "t2"}
 	for what, f := range map[string]func() (conn.Conn, error){
@@ -134,11 +176,11 @@ func attributesInvalid(ctx context.Context, t *probe, h Harness) {
 }
 
 // setSample changes the attributes of the sample.
-func setSample(ctx context.Context, h Harness, attributes map[string]string, remove ...string) (conn.Conn, error) {
+func setSample(ctx context.Context, h *fixture, attributes map[string]string, remove ...string) (conn.Conn, error) {
 	return h.Store.SetAttributes(ctx, sample(h).ID, attributes, remove...)
 }
 
-func attributesHostile(ctx context.Context, t *probe, h Harness) {
+func attributesHostile(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a"})
 	want := make(map[string]string)
 	for _, name := range append(hostile(), "a.b", "a[0]", ":0", "#0", "attrs", "seen", strings.Repeat("n", 300)) {
@@ -152,7 +194,7 @@ func attributesHostile(ctx context.Context, t *probe, h Harness) {
 	}
 }
 
-func attributesCopies(ctx context.Context, t *probe, h Harness) {
+func attributesCopies(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a", Groups: []string{"g"}})
 	given := map[string]string{"k": "v"}
 	got := set(ctx, t, h.Store, "a", given)
@@ -164,16 +206,16 @@ func attributesCopies(ctx context.Context, t *probe, h Harness) {
 	require.Equal(t, []string{"g"}, before.Groups)
 }
 
-func attributesDelete(ctx context.Context, t *probe, h Harness) {
+func attributesDelete(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, sample(h))
 	id := sample(h).ID
 	want := set(ctx, t, h.Store, id, map[string]string{"status": "away"}, "tenant")
 	require.Equal(t, want, remove(ctx, t, h.Store, id))
 	put(ctx, t, h.Store, conn.Conn{ID: id})
-	require.Nil(t, get(ctx, t, h.Store, id).Attributes)
+	require.Zero(t, get(ctx, t, h.Store, id).Attributes)
 }
 
-func raceAttributes(ctx context.Context, t *probe, h Harness) {
+func raceAttributes(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a", Attributes: map[string]string{"first": "1"}})
 	want := map[string]string{"first": "1"}
 	names := numbered(16)
@@ -191,7 +233,7 @@ func raceAttributes(ctx context.Context, t *probe, h Harness) {
 	require.Equal(t, want, get(ctx, t, h.Store, "a").Attributes)
 }
 
-func raceAttributesOne(ctx context.Context, t *probe, h Harness) {
+func raceAttributesOne(ctx context.Context, t *probe, h *fixture) {
 	for _, id := range numbered(10) {
 		put(ctx, t, h.Store, conn.Conn{ID: id})
 		errs := atOnce(8, func(i int) error {
@@ -208,7 +250,7 @@ func raceAttributesOne(ctx context.Context, t *probe, h Harness) {
 	}
 }
 
-func raceAttributesSwap(ctx context.Context, t *probe, h Harness) {
+func raceAttributesSwap(ctx context.Context, t *probe, h *fixture) {
 	for _, id := range numbered(10) {
 		put(ctx, t, h.Store, conn.Conn{ID: id})
 		names := []string{"x", "y"}
@@ -224,7 +266,7 @@ func raceAttributesSwap(ctx context.Context, t *probe, h Harness) {
 	}
 }
 
-func raceAttributesJoin(ctx context.Context, t *probe, h Harness) {
+func raceAttributesJoin(ctx context.Context, t *probe, h *fixture) {
 	for _, id := range numbered(10) {
 		put(ctx, t, h.Store, conn.Conn{ID: id, Groups: []string{"left"}})
 		errs := atOnce(3, func(i int) error {
@@ -247,7 +289,7 @@ func raceAttributesJoin(ctx context.Context, t *probe, h Harness) {
 	requireMembers(ctx, t, h.Store, "left")
 }
 
-func raceAttributesDelete(ctx context.Context, t *probe, h Harness) {
+func raceAttributesDelete(ctx context.Context, t *probe, h *fixture) {
 	for _, id := range numbered(20) {
 		put(ctx, t, h.Store, conn.Conn{ID: id, Groups: []string{"g"}})
 		errs := atOnce(3, func(i int) error {

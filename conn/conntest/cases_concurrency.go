@@ -7,13 +7,12 @@ import (
 	"runtime/debug"
 	"sync"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/conn/conntest/internal/require"
 )
 
-func concurrencyCases() []Case {
-	return []Case{
+func concurrencyCases() []promise {
+	return []promise{
 		{"race-put", "of several concurrent calls of Put one succeeds", racePut},
 		{"race-put-read", "no group lists a connection before Get finds it", racePutRead},
 		{"race-delete", "of several concurrent calls of Delete one gets the record", raceDelete},
@@ -22,7 +21,8 @@ func concurrencyCases() []Case {
 	}
 }
 
-// atOnce calls f n times at the same time and gives the errors. A panic is an error, or it would end the process.
+// atOnce calls f n times at the same time and returns the errors. A panic is an error, since it
+// would end the process.
 func atOnce(n int, f func(i int) error) []error {
 	errs := make([]error, n)
 	var start, done sync.WaitGroup
@@ -43,7 +43,7 @@ func atOnce(n int, f func(i int) error) []error {
 	return errs
 }
 
-// requireOneWinner wants one nil and the loser's error otherwise.
+// requireOneWinner requires one call to succeed and all others to fail with the loser's error.
 func requireOneWinner(t require.TestingT, errs []error, loser error) {
 	winners := 0
 	for _, err := range errs {
@@ -56,7 +56,7 @@ func requireOneWinner(t require.TestingT, errs []error, loser error) {
 	require.Equal(t, 1, winners, "calls that succeeded")
 }
 
-func racePut(ctx context.Context, t *probe, h Harness) {
+func racePut(ctx context.Context, t *probe, h *fixture) {
 	for _, id := range numbered(10) {
 		errs := atOnce(8, func(i int) error {
 			return h.Store.Put(ctx, conn.Conn{ID: id, User: fmt.Sprint(i), Groups: []string{"g"}})
@@ -76,8 +76,8 @@ func racePut(ctx context.Context, t *probe, h Harness) {
 	}
 }
 
-// racePutRead looks up everybody who is listed while connections are registered.
-func racePutRead(ctx context.Context, t *probe, h Harness) {
+// racePutRead looks up each listed member while connections are registered.
+func racePutRead(ctx context.Context, t *probe, h *fixture) {
 	list := numbered(20)
 	done := make(chan struct{})
 	errs := atOnce(2, func(i int) error {
@@ -100,7 +100,7 @@ func putAll(ctx context.Context, s conn.Store, ids []string) error {
 	return nil
 }
 
-// getListed reads g again and again, until done, and gets the record of each member that it comes across.
+// getListed reads g repeatedly until done, and gets the record of each member.
 func getListed(ctx context.Context, s conn.Store, done <-chan struct{}) error {
 	for {
 		for m, err := range conn.Members(ctx, s, "g") {
@@ -119,7 +119,7 @@ func getListed(ctx context.Context, s conn.Store, done <-chan struct{}) error {
 	}
 }
 
-func raceDelete(ctx context.Context, t *probe, h Harness) {
+func raceDelete(ctx context.Context, t *probe, h *fixture) {
 	for _, id := range numbered(10) {
 		want := sample(h)
 		want.ID = id
@@ -141,7 +141,7 @@ func raceDelete(ctx context.Context, t *probe, h Harness) {
 	requireMembers(ctx, t, h.Store, "lobby")
 }
 
-func raceJoinDelete(ctx context.Context, t *probe, h Harness) {
+func raceJoinDelete(ctx context.Context, t *probe, h *fixture) {
 	for _, id := range numbered(40) {
 		put(ctx, t, h.Store, conn.Conn{ID: id, Groups: []string{"g"}})
 		errs := atOnce(3, func(i int) error {
@@ -159,8 +159,8 @@ func raceJoinDelete(ctx context.Context, t *probe, h Harness) {
 	}
 }
 
-// raceAll lets connections come, move and go at the same time, each on its own way, and reads meanwhile.
-func raceAll(ctx context.Context, t *probe, h Harness) {
+// raceAll registers, moves and deletes connections at the same time, and reads meanwhile.
+func raceAll(ctx context.Context, t *probe, h *fixture) {
 	list := numbered(16)
 	errs := atOnce(len(list), func(i int) error {
 		if i%8 == 7 {
@@ -183,7 +183,7 @@ func raceAll(ctx context.Context, t *probe, h Harness) {
 	requireMembers(ctx, t, h.Store, "odd")
 }
 
-// live takes a connection through several lives and ends as a member of g and even.
+// live registers and deletes a connection several times, and leaves it as a member of g and even.
 func live(ctx context.Context, s conn.Store, id string) error {
 	for range 5 {
 		if _, err := s.Delete(ctx, id); err != nil && !errors.Is(err, conn.ErrNotFound) {

@@ -5,14 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/conn/conntest/internal/require"
 )
 
-func cursorCases() []Case {
-	return []Case{
-		{"cursor-member-gone", "a cursor stays valid when the connection it points at is gone", cursorMemberGone},
+func cursorCases() []promise {
+	return []promise{
+		{"cursor-member-gone", "a cursor stays valid when its connection is gone", cursorMemberGone},
 		{"cursor-group-gone", "a cursor stays valid when the whole group is gone", cursorGroupGone},
 		{"cursor-text", "a cursor is printable ASCII and may be kept outside", cursorText},
 		{"cursor-again", "a cursor may be used again", cursorAgain},
@@ -22,9 +21,9 @@ func cursorCases() []Case {
 	}
 }
 
-// begun fills a group and reads a page of each shard, as far as those have more than one. It gives the queries
-// to go on with and who was read.
-func begun(ctx context.Context, t *probe, h Harness) (rest []conn.Query, read []conn.Member) {
+// begun fills a group and reads one page of each shard that has several. It returns the queries
+// of the next pages and the members so far.
+func begun(ctx context.Context, t *probe, h *fixture) (rest []conn.Query, read []conn.Member) {
 	filled(ctx, t, h, "g", 100)
 	eachShard(ctx, t, h.Store, "g", 3, func(q conn.Query) {
 		page, err := h.Store.Read(ctx, q)
@@ -39,7 +38,7 @@ func begun(ctx context.Context, t *probe, h Harness) (rest []conn.Query, read []
 	return rest, read
 }
 
-func cursorMemberGone(ctx context.Context, t *probe, h Harness) {
+func cursorMemberGone(ctx context.Context, t *probe, h *fixture) {
 	rest, got := begun(ctx, t, h)
 	for _, m := range got {
 		remove(ctx, t, h.Store, m.ID)
@@ -50,7 +49,7 @@ func cursorMemberGone(ctx context.Context, t *probe, h Harness) {
 	require.Equal(t, numbered(100), ids(got))
 }
 
-func cursorGroupGone(ctx context.Context, t *probe, h Harness) {
+func cursorGroupGone(ctx context.Context, t *probe, h *fixture) {
 	rest, _ := begun(ctx, t, h)
 	for _, id := range numbered(100) {
 		remove(ctx, t, h.Store, id)
@@ -66,11 +65,17 @@ func cursorGroupGone(ctx context.Context, t *probe, h Harness) {
 	}
 }
 
-func cursorText(ctx context.Context, t *probe, h Harness) {
+func cursorText(ctx context.Context, t *probe, h *fixture) {
 	rest, got := begun(ctx, t, h)
 	for _, q := range rest {
 		for i := range len(q.After) {
-			require.True(t, q.After[i] > ' ' && q.After[i] < 0x7f, "character %q in the cursor %q", q.After[i], q.After)
+			require.True(
+				t,
+				q.After[i] > ' ' && q.After[i] < 0x7f,
+				"character %q in the cursor %q",
+				q.After[i],
+				q.After,
+			)
 		}
 		text, err := json.Marshal(q)
 		require.NoError(t, err)
@@ -81,7 +86,7 @@ func cursorText(ctx context.Context, t *probe, h Harness) {
 	require.Equal(t, numbered(100), ids(got))
 }
 
-func cursorAgain(ctx context.Context, t *probe, h Harness) {
+func cursorAgain(ctx context.Context, t *probe, h *fixture) {
 	rest, _ := begun(ctx, t, h)
 	for _, q := range rest {
 		var pages [2][]conn.Member
@@ -92,17 +97,31 @@ func cursorAgain(ctx context.Context, t *probe, h Harness) {
 	}
 }
 
-func requireBadCursor(ctx context.Context, t *probe, h Harness, q conn.Query) {
+func requireBadCursor(ctx context.Context, t *probe, h *fixture, q conn.Query) {
 	page, err := h.Store.Read(ctx, q)
 	require.ErrorIs(t, err, conn.ErrBadCursor, "Read(%+v)", q)
 	require.Zero(t, page)
 }
 
-func cursorCorrupted(ctx context.Context, t *probe, h Harness) {
+func cursorCorrupted(ctx context.Context, t *probe, h *fixture) {
 	rest, _ := begun(ctx, t, h)
 	q := rest[0]
 	good := q.After
-	bad := []conn.Cursor{" ", "x", "0", "\x00", "\xff", "null", "AAAA", "🙂", good + good, good + "A", good + "=", good + "\n", "\n" + good}
+	bad := []conn.Cursor{
+		" ",
+		"x",
+		"0",
+		"\x00",
+		"\xff",
+		"null",
+		"AAAA",
+		"🙂",
+		good + good,
+		good + "A",
+		good + "=",
+		good + "\n",
+		"\n" + good,
+	}
 	for i := range len(good) {
 		bad = append(bad, good[:i]+"!"+good[i+1:], good[:i]+"\r"+good[i:])
 		if i > 0 {
@@ -119,7 +138,7 @@ func cursorCorrupted(ctx context.Context, t *probe, h Harness) {
 	}
 }
 
-func cursorOtherGroup(ctx context.Context, t *probe, h Harness) {
+func cursorOtherGroup(ctx context.Context, t *probe, h *fixture) {
 	rest, _ := begun(ctx, t, h)
 	for _, id := range numbered(100) {
 		join(ctx, t, h.Store, id, "h")
@@ -132,7 +151,7 @@ func cursorOtherGroup(ctx context.Context, t *probe, h Harness) {
 	}
 }
 
-func cursorOtherShard(ctx context.Context, t *probe, h Harness) {
+func cursorOtherShard(ctx context.Context, t *probe, h *fixture) {
 	rest, _ := begun(ctx, t, h)
 	for _, q := range rest {
 		eachShard(ctx, t, h.Store, "g", 0, func(other conn.Query) {

@@ -4,36 +4,36 @@ import (
 	"context"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/conn/conntest/internal/require"
 )
 
-func expiryCases() []Case {
-	return []Case{
-		{"expiry-get", "a record is there until the moment of its expiry, and not from then on", expiryGet},
+func expiryCases() []promise {
+	return []promise{
+		{"expiry-get", "a record exists until the moment of its expiry", expiryGet},
 		{"expiry-delete", "Delete of an expired connection fails with ErrNotFound", expiryDelete},
 		{"expiry-join", "Join of an expired connection fails with ErrNotFound and leaves no membership", expiryJoin},
-		{"expiry-leave", "Leave of an expired connection is no error and makes it no member", expiryLeave},
-		{"expiry-read", "an expired connection is a member of no group", expiryRead},
-		{"expiry-put", "an expired connection may be registered again and has nothing of its former life", expiryPut},
-		{"expiry-while-reading", "a reading goes on past members that expire meanwhile", expiryWhileReading},
+		{"expiry-leave", "Leave of an expired connection is not an error", expiryLeave},
+		{"expiry-read", "an expired connection is not a member of any group", expiryRead},
+		{"expiry-put", "an expired connection may be registered again, with nothing of its old record", expiryPut},
+		{"expiry-while-reading", "a reading skips members that expire meanwhile", expiryWhileReading},
 	}
 }
 
-// expiring registers connections that expire in a minute, and moves the clock by what it gives to that moment.
-func expiring(ctx context.Context, t *probe, h Harness, ids ...string) (expire func()) {
-	at := h.Clock.Now().Truncate(time.Second).Add(time.Minute)
+// expiring registers connections that expire in a minute, and returns how to move the clock to
+// that moment.
+func expiring(ctx context.Context, t *probe, h *fixture, ids ...string) (expire func()) {
+	at := h.clock.Now().Truncate(time.Second).Add(time.Minute)
 	for _, id := range ids {
 		put(ctx, t, h.Store, conn.Conn{ID: id, User: "u", Groups: []string{"g"}, ExpiresAt: at})
 	}
 	put(ctx, t, h.Store, conn.Conn{ID: "stays", Groups: []string{"g"}})
-	return func() { h.Clock.Set(at) }
+	return func() { h.clock.Set(at) }
 }
 
-func expiryGet(ctx context.Context, t *probe, h Harness) {
+func expiryGet(ctx context.Context, t *probe, h *fixture) {
 	expire := expiring(ctx, t, h, "a")
-	h.Clock.Set(get(ctx, t, h.Store, "a").ExpiresAt.Add(-time.Nanosecond))
+	h.clock.Set(get(ctx, t, h.Store, "a").ExpiresAt.Add(-time.Nanosecond))
 	require.Equal(t, "a", get(ctx, t, h.Store, "a").ID)
 	expire()
 	_, err := h.Store.Get(ctx, "a")
@@ -41,13 +41,13 @@ func expiryGet(ctx context.Context, t *probe, h Harness) {
 	require.Equal(t, "stays", get(ctx, t, h.Store, "stays").ID)
 }
 
-func expiryDelete(ctx context.Context, t *probe, h Harness) {
+func expiryDelete(ctx context.Context, t *probe, h *fixture) {
 	expiring(ctx, t, h, "a")()
 	_, err := h.Store.Delete(ctx, "a")
 	require.ErrorIs(t, err, conn.ErrNotFound)
 }
 
-func expiryJoin(ctx context.Context, t *probe, h Harness) {
+func expiryJoin(ctx context.Context, t *probe, h *fixture) {
 	expiring(ctx, t, h, "a")()
 	require.ErrorIs(t, h.Store.Join(ctx, "a", "joined"), conn.ErrNotFound)
 	require.ErrorIs(t, h.Store.Join(ctx, "a", "g"), conn.ErrNotFound)
@@ -57,14 +57,14 @@ func expiryJoin(ctx context.Context, t *probe, h Harness) {
 	require.Empty(t, get(ctx, t, h.Store, "a").Groups)
 }
 
-func expiryLeave(ctx context.Context, t *probe, h Harness) {
+func expiryLeave(ctx context.Context, t *probe, h *fixture) {
 	expiring(ctx, t, h, "a")()
 	leave(ctx, t, h.Store, "a", "g", "other")
 	requireMembers(ctx, t, h.Store, "g", "stays")
 	requireMembers(ctx, t, h.Store, "other")
 }
 
-func expiryRead(ctx context.Context, t *probe, h Harness) {
+func expiryRead(ctx context.Context, t *probe, h *fixture) {
 	expire := expiring(ctx, t, h, "a", "b")
 	requireMembers(ctx, t, h.Store, "g", "a", "b", "stays")
 	expire()
@@ -73,7 +73,7 @@ func expiryRead(ctx context.Context, t *probe, h Harness) {
 	require.Equal(t, []string{"stays"}, ids(members(ctx, t, h.Store, "g", 1)))
 }
 
-func expiryPut(ctx context.Context, t *probe, h Harness) {
+func expiryPut(ctx context.Context, t *probe, h *fixture) {
 	expiring(ctx, t, h, "a")()
 	put(ctx, t, h.Store, conn.Conn{ID: "a", Groups: []string{"new"}})
 	require.Equal(t, []string{"new"}, get(ctx, t, h.Store, "a").Groups)
@@ -84,7 +84,7 @@ func expiryPut(ctx context.Context, t *probe, h Harness) {
 	requireMembers(ctx, t, h.Store, "new")
 }
 
-func expiryWhileReading(ctx context.Context, t *probe, h Harness) {
+func expiryWhileReading(ctx context.Context, t *probe, h *fixture) {
 	expire := expiring(ctx, t, h, numbered(40)...)
 	var want []string
 	for _, id := range numbered(60)[40:] {
@@ -100,5 +100,5 @@ func expiryWhileReading(ctx context.Context, t *probe, h Harness) {
 		})
 	})
 	requireOnce(t, got)
-	require.Subset(t, ids(got), want)
+	require.Contains(t, ids(got), want)
 }

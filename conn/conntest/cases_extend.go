@@ -6,39 +6,54 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/conn/conntest/internal/require"
 )
 
-func extendCases() []Case {
-	return []Case{
-		{"extend", "Extend puts off the expiry of a record and of all its memberships, and changes nothing else", extend},
-		{"extend-many-groups", "Extend puts off the memberships of however many groups", extendManyGroups},
-		{"extend-never-shortens", "Extend leaves a record alone that expires later", extendNeverShortens},
-		{"extend-unknown", "Extend of a connection that is not registered or has expired fails with ErrNotFound and registers none", extendUnknown},
-		{"extend-joined-twice", "Extend puts off a membership that was joined again, and one that ended stays ended", extendJoinedTwice},
-		{"extend-then-leave", "what was extended can be left and deleted as before", extendThenLeave},
+func extendCases() []promise {
+	return []promise{
+		{
+			"extend",
+			"Extend extends a record and all its memberships, and changes nothing else",
+			extend,
+		},
+		{"extend-many-groups", "Extend extends the memberships of any number of groups", extendManyGroups},
+		{"extend-never-shortens", "Extend does not change a record that expires later", extendNeverShortens},
+		{
+			"extend-unknown",
+			"Extend of an unknown or expired connection fails with ErrNotFound and registers nothing",
+			extendUnknown,
+		},
+		{
+			"extend-joined-twice",
+			"Extend extends a membership that was joined again, and brings none back that ended",
+			extendJoinedTwice,
+		},
+		{"extend-then-leave", "an extended record can be deleted and leave groups as before", extendThenLeave},
 		{"extend-invalid", "Extend refuses invalid ids and times with ErrInvalid", extendInvalid},
-		{"race-extend", "of concurrent calls of Extend the latest time holds, for the memberships too", raceExtend},
-		{"race-extend-groups", "Extend beside Join and Leave loses no membership and brings none back", raceExtendGroups},
+		{"race-extend", "after concurrent calls of Extend the latest time holds, for memberships too", raceExtend},
+		{
+			"race-extend-groups",
+			"Extend beside Join and Leave loses no membership and brings none back",
+			raceExtendGroups,
+		},
 		{"race-extend-delete", "Extend beside Delete leaves nothing", raceExtendDelete},
 	}
 }
 
-// extended puts off the expiry of a connection and wants no error.
+// extended extends a connection and requires no error.
 func extended(ctx context.Context, t require.TestingT, s conn.Store, id string, until time.Time) conn.Conn {
 	c, err := s.Extend(ctx, id, until)
 	require.NoError(t, err, "Extend(%q, %v)", id, until)
 	return c
 }
 
-// minutes returns a whole second that is some minutes ahead.
-func minutes(h Harness, n int) time.Time {
-	return h.Clock.Now().UTC().Truncate(time.Second).Add(time.Duration(n) * time.Minute)
+// minutes returns a whole second some minutes ahead.
+func minutes(h *fixture, n int) time.Time {
+	return h.clock.Now().UTC().Truncate(time.Second).Add(time.Duration(n) * time.Minute)
 }
 
-func extend(ctx context.Context, t *probe, h Harness) {
+func extend(ctx context.Context, t *probe, h *fixture) {
 	at := minutes(h, 1)
 	want := sample(h)
 	want.ExpiresAt = at
@@ -48,11 +63,17 @@ func extend(ctx context.Context, t *probe, h Harness) {
 	want.ExpiresAt = at.Add(time.Minute)
 	require.Equal(t, want, extended(ctx, t, h.Store, want.ID, want.ExpiresAt.Add(time.Second/2)))
 	require.Equal(t, want, get(ctx, t, h.Store, want.ID))
-	h.Clock.Set(want.ExpiresAt.Add(-time.Nanosecond))
+	h.clock.Set(want.ExpiresAt.Add(-time.Nanosecond))
 	for _, group := range want.Groups {
-		require.Equal(t, []conn.Member{{ID: want.ID, Endpoint: want.Endpoint}}, members(ctx, t, h.Store, group, 0), "of %q", group)
+		require.Equal(
+			t,
+			[]conn.Member{{ID: want.ID, Endpoint: want.Endpoint}},
+			members(ctx, t, h.Store, group, 0),
+			"of %q",
+			group,
+		)
 	}
-	h.Clock.Set(want.ExpiresAt)
+	h.clock.Set(want.ExpiresAt)
 	for _, group := range want.Groups {
 		requireMembers(ctx, t, h.Store, group)
 	}
@@ -60,33 +81,39 @@ func extend(ctx context.Context, t *probe, h Harness) {
 }
 
 // extendManyGroups has more groups than backends take in one request.
-func extendManyGroups(ctx context.Context, t *probe, h Harness) {
+func extendManyGroups(ctx context.Context, t *probe, h *fixture) {
 	at := minutes(h, 1)
 	groups := numbered(30)
 	put(ctx, t, h.Store, conn.Conn{ID: "a", Groups: groups, ExpiresAt: at})
 	require.Len(t, extended(ctx, t, h.Store, "a", at.Add(time.Minute)).Groups, len(groups))
-	h.Clock.Set(at)
+	h.clock.Set(at)
 	for _, group := range groups {
 		requireMembers(ctx, t, h.Store, group, "a")
 	}
 }
 
-func extendNeverShortens(ctx context.Context, t *probe, h Harness) {
+func extendNeverShortens(ctx context.Context, t *probe, h *fixture) {
 	at := minutes(h, 2)
 	put(ctx, t, h.Store, conn.Conn{ID: "a", Groups: []string{"g"}, ExpiresAt: at})
 	for _, until := range []time.Time{at, at.Add(-time.Minute), at.Add(-time.Hour), time.Unix(1, 0)} {
 		require.Equal(t, at, extended(ctx, t, h.Store, "a", until).ExpiresAt)
 	}
-	h.Clock.Set(at.Add(-time.Second))
+	h.clock.Set(at.Add(-time.Second))
 	require.Equal(t, at, get(ctx, t, h.Store, "a").ExpiresAt)
 	requireMembers(ctx, t, h.Store, "g", "a")
 }
 
-func extendUnknown(ctx context.Context, t *probe, h Harness) {
+func extendUnknown(ctx context.Context, t *probe, h *fixture) {
 	at := minutes(h, 1)
-	put(ctx, t, h.Store, conn.Conn{ID: "goes", Groups: []string{"g"}}, conn.Conn{ID: "expires", Groups: []string{"g"}, ExpiresAt: at})
+	put(
+		ctx,
+		t,
+		h.Store,
+		conn.Conn{ID: "goes", Groups: []string{"g"}},
+		conn.Conn{ID: "expires", Groups: []string{"g"}, ExpiresAt: at},
+	)
 	remove(ctx, t, h.Store, "goes")
-	h.Clock.Set(at)
+	h.clock.Set(at)
 	for _, id := range []string{"unknown", "goes", "expires"} {
 		got, err := h.Store.Extend(ctx, id, at.Add(time.Hour))
 		require.ErrorIs(t, err, conn.ErrNotFound, id)
@@ -99,23 +126,23 @@ func extendUnknown(ctx context.Context, t *probe, h Harness) {
 	requireMembers(ctx, t, h.Store, "g")
 }
 
-func extendJoinedTwice(ctx context.Context, t *probe, h Harness) {
+func extendJoinedTwice(ctx context.Context, t *probe, h *fixture) {
 	at := minutes(h, 1)
 	put(ctx, t, h.Store, conn.Conn{ID: "a", Groups: []string{"g", "left"}, ExpiresAt: at})
 	join(ctx, t, h.Store, "a", "g", "g", "back")
 	leave(ctx, t, h.Store, "a", "left", "back")
 	join(ctx, t, h.Store, "a", "back")
 	require.Equal(t, []string{"back", "g"}, extended(ctx, t, h.Store, "a", at.Add(time.Minute)).Groups)
-	h.Clock.Set(at)
+	h.clock.Set(at)
 	requireMembers(ctx, t, h.Store, "g", "a")
 	requireMembers(ctx, t, h.Store, "back", "a")
 	requireMembers(ctx, t, h.Store, "left")
-	h.Clock.Set(at.Add(time.Minute))
+	h.clock.Set(at.Add(time.Minute))
 	requireMembers(ctx, t, h.Store, "g")
 	requireMembers(ctx, t, h.Store, "back")
 }
 
-func extendThenLeave(ctx context.Context, t *probe, h Harness) {
+func extendThenLeave(ctx context.Context, t *probe, h *fixture) {
 	at := minutes(h, 1)
 	for _, id := range []string{"a", "b"} {
 		put(ctx, t, h.Store, conn.Conn{ID: id, Groups: []string{"g", "twice"}, ExpiresAt: at})
@@ -129,11 +156,11 @@ func extendThenLeave(ctx context.Context, t *probe, h Harness) {
 	requireMembers(ctx, t, h.Store, "g")
 	requireMembers(ctx, t, h.Store, "twice")
 	join(ctx, t, h.Store, "a", "g")
-	h.Clock.Set(at)
+	h.clock.Set(at)
 	requireMembers(ctx, t, h.Store, "g", "a")
 }
 
-func extendInvalid(ctx context.Context, t *probe, h Harness) {
+func extendInvalid(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, sample(h))
 	at := minutes(h, 90)
 	for what, f := range map[string]func() (conn.Conn, error){
@@ -151,7 +178,7 @@ func extendInvalid(ctx context.Context, t *probe, h Harness) {
 	require.Equal(t, sample(h), get(ctx, t, h.Store, sample(h).ID))
 }
 
-func raceExtend(ctx context.Context, t *probe, h Harness) {
+func raceExtend(ctx context.Context, t *probe, h *fixture) {
 	at := minutes(h, 1)
 	for _, id := range numbered(10) {
 		put(ctx, t, h.Store, conn.Conn{ID: id, Groups: []string{"g"}, ExpiresAt: at})
@@ -166,13 +193,13 @@ func raceExtend(ctx context.Context, t *probe, h Harness) {
 		require.NoError(t, errors.Join(errs...))
 		require.Equal(t, at.Add(8*time.Minute), get(ctx, t, h.Store, id).ExpiresAt)
 	}
-	h.Clock.Set(at.Add(8*time.Minute - time.Second))
+	h.clock.Set(at.Add(8*time.Minute - time.Second))
 	requireMembers(ctx, t, h.Store, "g", numbered(10)...)
-	h.Clock.Set(at.Add(8 * time.Minute))
+	h.clock.Set(at.Add(8 * time.Minute))
 	requireMembers(ctx, t, h.Store, "g")
 }
 
-func raceExtendGroups(ctx context.Context, t *probe, h Harness) {
+func raceExtendGroups(ctx context.Context, t *probe, h *fixture) {
 	at := minutes(h, 1)
 	for _, id := range numbered(20) {
 		put(ctx, t, h.Store, conn.Conn{ID: id, Groups: []string{"left"}, ExpiresAt: at})
@@ -193,14 +220,14 @@ func raceExtendGroups(ctx context.Context, t *probe, h Harness) {
 		require.Equal(t, at.Add(time.Minute), got.ExpiresAt)
 	}
 	requireMembers(ctx, t, h.Store, "left")
-	h.Clock.Set(at.Add(time.Minute - time.Second))
+	h.clock.Set(at.Add(time.Minute - time.Second))
 	requireMembers(ctx, t, h.Store, "joined", numbered(20)...)
 	requireMembers(ctx, t, h.Store, "left")
-	h.Clock.Set(at.Add(time.Minute))
+	h.clock.Set(at.Add(time.Minute))
 	requireMembers(ctx, t, h.Store, "joined")
 }
 
-func raceExtendDelete(ctx context.Context, t *probe, h Harness) {
+func raceExtendDelete(ctx context.Context, t *probe, h *fixture) {
 	at := minutes(h, 1)
 	for _, id := range numbered(20) {
 		put(ctx, t, h.Store, conn.Conn{ID: id, Groups: []string{"g"}, ExpiresAt: at})

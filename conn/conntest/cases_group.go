@@ -3,26 +3,33 @@ package conntest
 import (
 	"context"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/conn/conntest/internal/require"
 )
 
-func groupCases() []Case {
-	return []Case{
-		{"join", "Join makes a connection a member, as its record and the group say", joinMakesMember},
+func groupCases() []promise {
+	return []promise{
+		{"join", "Join adds a connection to a group and the group to its record", joinMakesMember},
 		{"join-idempotent", "a member that joins again is a member once", joinIdempotent},
-		{"join-unknown", "Join of an unknown connection fails with ErrNotFound and leaves no membership", joinUnknown},
+		{
+			"join-unknown",
+			"Join of an unknown connection fails with ErrNotFound and leaves no membership",
+			joinUnknown,
+		},
 		{"leave", "Leave ends a membership and no other", leaveEnds},
-		{"leave-idempotent", "Leave of no member and of an unknown connection is no error", leaveIdempotent},
-		{"leave-deleted", "Leave of a deleted connection is no error and does not follow it into a next life", leaveDeleted},
-		{"leave-join", "who left may join again", leaveJoin},
+		{"leave-idempotent", "Leave of a connection that is not a member or not registered is not an error", leaveIdempotent},
+		{
+			"leave-deleted",
+			"Leave of a deleted connection is not an error and does not affect a new record",
+			leaveDeleted,
+		},
+		{"leave-join", "a connection that left may join again", leaveJoin},
 		{"groups-apart", "groups with names that resemble each other have their own members", groupsApart},
 		{"groups-many", "a connection may be a member of many groups", groupsMany},
 	}
 }
 
-func joinMakesMember(ctx context.Context, t *probe, h Harness) {
+func joinMakesMember(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a", Endpoint: "https://a.example"}, conn.Conn{ID: "b"})
 	join(ctx, t, h.Store, "a", "g")
 	require.Equal(t, []string{"g"}, get(ctx, t, h.Store, "a").Groups)
@@ -30,7 +37,7 @@ func joinMakesMember(ctx context.Context, t *probe, h Harness) {
 	require.Empty(t, get(ctx, t, h.Store, "b").Groups)
 }
 
-func joinIdempotent(ctx context.Context, t *probe, h Harness) {
+func joinIdempotent(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a", Groups: []string{"put"}})
 	join(ctx, t, h.Store, "a", "put", "g", "g")
 	requireMembers(ctx, t, h.Store, "put", "a")
@@ -40,7 +47,7 @@ func joinIdempotent(ctx context.Context, t *probe, h Harness) {
 	requireMembers(ctx, t, h.Store, "g")
 }
 
-func joinUnknown(ctx context.Context, t *probe, h Harness) {
+func joinUnknown(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a", Groups: []string{"g"}})
 	require.ErrorIs(t, h.Store.Join(ctx, "b", "g"), conn.ErrNotFound)
 	requireMembers(ctx, t, h.Store, "g", "a")
@@ -49,7 +56,7 @@ func joinUnknown(ctx context.Context, t *probe, h Harness) {
 	require.Empty(t, get(ctx, t, h.Store, "b").Groups)
 }
 
-func leaveEnds(ctx context.Context, t *probe, h Harness) {
+func leaveEnds(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store,
 		conn.Conn{ID: "a", User: "u", Groups: []string{"g", "h"}},
 		conn.Conn{ID: "b", Groups: []string{"g"}})
@@ -59,7 +66,7 @@ func leaveEnds(ctx context.Context, t *probe, h Harness) {
 	require.Equal(t, []string{"h", conn.UserGroup("u")}, get(ctx, t, h.Store, "a").Groups)
 }
 
-func leaveIdempotent(ctx context.Context, t *probe, h Harness) {
+func leaveIdempotent(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a", Groups: []string{"g"}}, conn.Conn{ID: "b", Groups: []string{"other"}})
 	leave(ctx, t, h.Store, "a", "g", "g", "never")
 	leave(ctx, t, h.Store, "b", "g")
@@ -69,7 +76,7 @@ func leaveIdempotent(ctx context.Context, t *probe, h Harness) {
 	require.Empty(t, get(ctx, t, h.Store, "a").Groups)
 }
 
-func leaveDeleted(ctx context.Context, t *probe, h Harness) {
+func leaveDeleted(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a", Groups: []string{"g", "h"}}, conn.Conn{ID: "b", Groups: []string{"g"}})
 	remove(ctx, t, h.Store, "a")
 	leave(ctx, t, h.Store, "a", "g", "g", "h")
@@ -81,7 +88,7 @@ func leaveDeleted(ctx context.Context, t *probe, h Harness) {
 	requireMembers(ctx, t, h.Store, "h", "a")
 }
 
-func leaveJoin(ctx context.Context, t *probe, h Harness) {
+func leaveJoin(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a"})
 	for range 3 {
 		join(ctx, t, h.Store, "a", "g")
@@ -93,7 +100,7 @@ func leaveJoin(ctx context.Context, t *probe, h Harness) {
 	require.Equal(t, []string{"g"}, get(ctx, t, h.Store, "a").Groups)
 }
 
-func groupsApart(ctx context.Context, t *probe, h Harness) {
+func groupsApart(ctx context.Context, t *probe, h *fixture) {
 	names := hostile()
 	for i, id := range numbered(len(names)) {
 		put(ctx, t, h.Store, conn.Conn{ID: id, Groups: []string{names[i]}})
@@ -107,7 +114,7 @@ func groupsApart(ctx context.Context, t *probe, h Harness) {
 	}
 }
 
-func groupsMany(ctx context.Context, t *probe, h Harness) {
+func groupsMany(ctx context.Context, t *probe, h *fixture) {
 	groups := numbered(50)
 	put(ctx, t, h.Store, conn.Conn{ID: "a", Groups: groups[:25]}, conn.Conn{ID: "b", Groups: groups})
 	join(ctx, t, h.Store, "a", groups[25:]...)

@@ -5,25 +5,32 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/conn/conntest/internal/require"
 )
 
-func readCases() []Case {
-	return []Case{
-		{"read-unknown", "an unknown group has no members, and neither has one that all have left", readUnknown},
+func readCases() []promise {
+	return []promise{
+		{"read-unknown", "an unknown group has no members, nor has one that all have left", readUnknown},
 		{"read-limits", "following Next yields every member exactly once, whatever the limit", readLimits},
 		{"read-large", "a large group is read whole", readLarge},
 		{"read-shards", "shards are disjoint and a member stays in its shard", readShards},
 		{"read-out-of-range", "a shard or a limit out of range is refused with ErrInvalid", readOutOfRange},
-		{"read-while-changing", "who is a member during the whole reading comes exactly once while others join and leave", readWhileChanging},
-		{"read-while-returning", "who leaves and joins again during a reading comes at most once", readWhileReturning},
-		{"read-after-return", "what a call has returned from is seen by every later reading", readAfterReturn},
+		{
+			"read-while-changing",
+			"a member during the whole reading comes exactly once while others join and leave",
+			readWhileChanging,
+		},
+		{
+			"read-while-returning",
+			"a member that leaves and joins again during a reading comes at most once",
+			readWhileReturning,
+		},
+		{"read-after-return", "a reading sees what earlier calls have done", readAfterReturn},
 	}
 }
 
-// numbered gives n different ids, sorted, that begin alike as the gateway's do.
+// numbered returns n different ids, sorted, with a common prefix like those of the gateway.
 func numbered(n int) []string {
 	list := make([]string, n)
 	for i := range list {
@@ -32,8 +39,8 @@ func numbered(n int) []string {
 	return list
 }
 
-// filled puts n connections into a group and gives their ids.
-func filled(ctx context.Context, t *probe, h Harness, group string, n int) []string {
+// filled puts n connections into a group and returns their ids.
+func filled(ctx context.Context, t *probe, h *fixture, group string, n int) []string {
 	list := numbered(n)
 	for _, id := range list {
 		put(ctx, t, h.Store, conn.Conn{ID: id, Groups: []string{group}})
@@ -41,7 +48,7 @@ func filled(ctx context.Context, t *probe, h Harness, group string, n int) []str
 	return list
 }
 
-// requireOnce wants nobody twice.
+// requireOnce requires each member once.
 func requireOnce(t require.TestingT, got []conn.Member) {
 	seen := make(map[string]bool, len(got))
 	for _, m := range got {
@@ -50,7 +57,7 @@ func requireOnce(t require.TestingT, got []conn.Member) {
 	}
 }
 
-func readUnknown(ctx context.Context, t *probe, h Harness) {
+func readUnknown(ctx context.Context, t *probe, h *fixture) {
 	requireMembers(ctx, t, h.Store, "unknown")
 	for _, id := range filled(ctx, t, h, "g", 3) {
 		leave(ctx, t, h.Store, id, "g")
@@ -58,14 +65,14 @@ func readUnknown(ctx context.Context, t *probe, h Harness) {
 	requireMembers(ctx, t, h.Store, "g")
 }
 
-func readLimits(ctx context.Context, t *probe, h Harness) {
+func readLimits(ctx context.Context, t *probe, h *fixture) {
 	want := filled(ctx, t, h, "g", 60)
 	for _, limit := range []int{0, 1, 2, 3, 7, 10, 59, 60, 61, 1000, math.MaxInt32} {
 		require.Equal(t, want, ids(members(ctx, t, h.Store, "g", limit)), "limit %d", limit)
 	}
 }
 
-func readLarge(ctx context.Context, t *probe, h Harness) {
+func readLarge(ctx context.Context, t *probe, h *fixture) {
 	want := filled(ctx, t, h, "g", h.large())
 	require.Equal(t, want, ids(members(ctx, t, h.Store, "g", 0)))
 	require.Equal(t, want, ids(members(ctx, t, h.Store, "g", 97)))
@@ -77,7 +84,7 @@ func readLarge(ctx context.Context, t *probe, h Harness) {
 	require.Len(t, members(ctx, t, h.Store, "g", 0), (len(want)+9)/10)
 }
 
-func readShards(ctx context.Context, t *probe, h Harness) {
+func readShards(ctx context.Context, t *probe, h *fixture) {
 	want := filled(ctx, t, h, "g", 200)
 	home := make(map[string]int)
 	for range 2 {
@@ -94,7 +101,7 @@ func readShards(ctx context.Context, t *probe, h Harness) {
 	require.Len(t, home, len(want))
 }
 
-func readOutOfRange(ctx context.Context, t *probe, h Harness) {
+func readOutOfRange(ctx context.Context, t *probe, h *fixture) {
 	filled(ctx, t, h, "g", 3)
 	shards, err := h.Store.Shards(ctx, "g")
 	require.NoError(t, err)
@@ -110,7 +117,7 @@ func readOutOfRange(ctx context.Context, t *probe, h Harness) {
 	}
 }
 
-func readWhileChanging(ctx context.Context, t *probe, h Harness) {
+func readWhileChanging(ctx context.Context, t *probe, h *fixture) {
 	all := filled(ctx, t, h, "g", 90)
 	var stay, leaving []string
 	for i, id := range all {
@@ -125,7 +132,7 @@ func readWhileChanging(ctx context.Context, t *probe, h Harness) {
 	eachShard(ctx, t, h.Store, "g", 4, func(q conn.Query) {
 		walk(ctx, t, h.Store, q, func(p conn.Page) {
 			got = append(got, p.Members...)
-			if pages++; pages < len(all) { // or a store with small pages would never come to the end
+			if pages++; pages < len(all) { // otherwise a store with small pages would never finish
 				put(ctx, t, h.Store, conn.Conn{ID: fmt.Sprintf("%s new", all[pages]), Groups: []string{"g"}})
 			}
 			if len(leaving) > 0 {
@@ -135,10 +142,10 @@ func readWhileChanging(ctx context.Context, t *probe, h Harness) {
 		})
 	})
 	requireOnce(t, got)
-	require.Subset(t, ids(got), stay)
+	require.Contains(t, ids(got), stay)
 }
 
-func leaveOrDelete(ctx context.Context, t *probe, h Harness, id string, turn int) {
+func leaveOrDelete(ctx context.Context, t *probe, h *fixture, id string, turn int) {
 	if turn%2 == 0 {
 		leave(ctx, t, h.Store, id, "g")
 		return
@@ -146,7 +153,7 @@ func leaveOrDelete(ctx context.Context, t *probe, h Harness, id string, turn int
 	remove(ctx, t, h.Store, id)
 }
 
-func readWhileReturning(ctx context.Context, t *probe, h Harness) {
+func readWhileReturning(ctx context.Context, t *probe, h *fixture) {
 	want := filled(ctx, t, h, "g", 20)
 	var got []conn.Member
 	eachShard(ctx, t, h.Store, "g", 2, func(q conn.Query) {
@@ -167,7 +174,7 @@ func readWhileReturning(ctx context.Context, t *probe, h Harness) {
 	requireMembers(ctx, t, h.Store, "g", want...)
 }
 
-func readAfterReturn(ctx context.Context, t *probe, h Harness) {
+func readAfterReturn(ctx context.Context, t *probe, h *fixture) {
 	for i, id := range numbered(30) {
 		put(ctx, t, h.Store, conn.Conn{ID: id})
 		join(ctx, t, h.Store, id, "g")

@@ -5,37 +5,48 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/conn/conntest/internal/require"
 )
 
-func recordCases() []Case {
-	return []Case{
-		{"put-get", "Get gives what Put was given", putGet},
+func recordCases() []promise {
+	return []promise{
+		{"put-get", "Get returns what was put", putGet},
 		{"put-exists", "Put of a registered connection fails with ErrExists and changes nothing", putExists},
-		{"put-default-times", "a zero ConnectedAt is now, a zero ExpiresAt is DefaultTTL after ConnectedAt", putDefaultTimes},
+		{
+			"put-default-times",
+			"a zero ConnectedAt is now, a zero ExpiresAt is DefaultTTL after ConnectedAt",
+			putDefaultTimes,
+		},
 		{"put-cuts-times", "ConnectedAt has whole milliseconds and ExpiresAt whole seconds, in UTC", putCutsTimes},
 		{"put-user-group", "Put makes a connection a member of its user's group", putUserGroup},
 		{"put-anonymous", "a connection without a user and without groups is in no group", putAnonymous},
 		{"put-groups-sorted", "the groups of a record are sorted, each once", putGroupsSorted},
-		{"put-copies", "what Put was given may be changed afterwards", putCopies},
+		{"put-copies", "Put copies its argument", putCopies},
 		{"get-copies", "what Get and Delete return belongs to the caller", getCopies},
 		{"get-unknown", "Get of an unknown connection fails with ErrNotFound", getUnknown},
 		{"delete-record", "Delete returns the record as it was, with the groups joined and left since", deleteRecord},
-		{"delete-unknown", "Delete of an unknown connection fails with ErrNotFound, and so does a second Delete", deleteUnknown},
+		{
+			"delete-unknown",
+			"Delete of an unknown connection fails with ErrNotFound, and so does a second Delete",
+			deleteUnknown,
+		},
 		{"delete-memberships", "Delete ends all memberships", deleteMemberships},
-		{"delete-put", "a connection that is put again after Delete has nothing of its former life", deletePut},
+		{"delete-put", "a connection that is put again after Delete has nothing of its old record", deletePut},
 		{"names-hostile", "any non-empty UTF-8 string is a name", namesHostile},
-		{"names-invalid", "what is empty, not UTF-8 or of no year from 1 to 9999 is refused with ErrInvalid, and nothing is written", namesInvalid},
+		{
+			"names-invalid",
+			"a name that is empty or not UTF-8, or a year outside 1 to 9999, is refused with ErrInvalid, and nothing is written",
+			namesInvalid,
+		},
 		{"names-long", "a long name is taken, or refused with ErrInvalid above the store's bound", namesLong},
-		{"cancelled", "a cancelled context is refused with its cause before anything changes", cancelled},
+		{"cancelled", "a canceled context is refused with its cause before anything changes", cancelled},
 	}
 }
 
-// sample is a record that says something in every member.
-func sample(h Harness) conn.Conn {
-	now := h.Clock.Now().UTC()
+// sample returns a record with a value in every field.
+func sample(h *fixture) conn.Conn {
+	now := h.clock.Now().UTC()
 	return conn.Conn{
 		ID:          "W9In0cvXIAMCFvw=",
 		User:        "ann",
@@ -47,7 +58,7 @@ func sample(h Harness) conn.Conn {
 	}
 }
 
-func putGet(ctx context.Context, t *probe, h Harness) {
+func putGet(ctx context.Context, t *probe, h *fixture) {
 	want := sample(h)
 	put(ctx, t, h.Store, want)
 	require.Equal(t, want, get(ctx, t, h.Store, want.ID))
@@ -56,7 +67,7 @@ func putGet(ctx context.Context, t *probe, h Harness) {
 	}
 }
 
-func putExists(ctx context.Context, t *probe, h Harness) {
+func putExists(ctx context.Context, t *probe, h *fixture) {
 	first := sample(h)
 	put(ctx, t, h.Store, first)
 	second := conn.Conn{ID: first.ID, User: "eve", Groups: []string{"admins"}, Endpoint: "https://evil.example"}
@@ -67,8 +78,8 @@ func putExists(ctx context.Context, t *probe, h Harness) {
 	requireMembers(ctx, t, h.Store, "lobby", first.ID)
 }
 
-func putDefaultTimes(ctx context.Context, t *probe, h Harness) {
-	now := h.Clock.Now()
+func putDefaultTimes(ctx context.Context, t *probe, h *fixture) {
+	now := h.clock.Now()
 	began := now.Add(-time.Hour)
 	put(ctx, t, h.Store, conn.Conn{ID: "now"}, conn.Conn{ID: "before", ConnectedAt: began})
 	for id, at := range map[string]time.Time{"now": now, "before": began} {
@@ -78,31 +89,38 @@ func putDefaultTimes(ctx context.Context, t *probe, h Harness) {
 	}
 }
 
-func putCutsTimes(ctx context.Context, t *probe, h Harness) {
+func putCutsTimes(ctx context.Context, t *probe, h *fixture) {
 	zone := time.FixedZone("elsewhere", 5*60*60)
-	at := h.Clock.Now().Truncate(time.Second).Add(999_999_999).In(zone)
+	at := h.clock.Now().Truncate(time.Second).Add(999_999_999).In(zone)
 	put(ctx, t, h.Store, conn.Conn{ID: "a", ConnectedAt: at, ExpiresAt: at.Add(time.Hour)})
 	got := get(ctx, t, h.Store, "a")
 	require.Equal(t, at.UTC().Truncate(time.Millisecond), got.ConnectedAt)
 	require.Equal(t, at.UTC().Add(time.Hour).Truncate(time.Second), got.ExpiresAt)
 }
 
-func putUserGroup(ctx context.Context, t *probe, h Harness) {
-	put(ctx, t, h.Store, conn.Conn{ID: "a", User: "ann"}, conn.Conn{ID: "b", User: "ann"}, conn.Conn{ID: "c", User: "bob"})
+func putUserGroup(ctx context.Context, t *probe, h *fixture) {
+	put(
+		ctx,
+		t,
+		h.Store,
+		conn.Conn{ID: "a", User: "ann"},
+		conn.Conn{ID: "b", User: "ann"},
+		conn.Conn{ID: "c", User: "bob"},
+	)
 	requireMembers(ctx, t, h.Store, conn.UserGroup("ann"), "a", "b")
 	require.Equal(t, []string{conn.UserGroup("ann")}, get(ctx, t, h.Store, "a").Groups)
 }
 
-func putAnonymous(ctx context.Context, t *probe, h Harness) {
+func putAnonymous(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a", Attributes: map[string]string{}, Groups: []string{}})
 	got := get(ctx, t, h.Store, "a")
 	require.Empty(t, got.User)
-	require.Nil(t, got.Groups)
-	require.Nil(t, got.Attributes)
+	require.Zero(t, got.Groups)
+	require.Zero(t, got.Attributes)
 	requireMembers(ctx, t, h.Store, conn.UserGroup(""))
 }
 
-func putGroupsSorted(ctx context.Context, t *probe, h Harness) {
+func putGroupsSorted(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{
 		ID: "a", User: "u", Groups: []string{"z", "ä", "a", "z", conn.UserGroup("u"), "B"},
 	})
@@ -112,7 +130,7 @@ func putGroupsSorted(ctx context.Context, t *probe, h Harness) {
 	requireMembers(ctx, t, h.Store, conn.UserGroup("u"), "a")
 }
 
-func putCopies(ctx context.Context, t *probe, h Harness) {
+func putCopies(ctx context.Context, t *probe, h *fixture) {
 	given := sample(h)
 	put(ctx, t, h.Store, given)
 	given.Attributes["tenant"] = "stolen"
@@ -121,7 +139,7 @@ func putCopies(ctx context.Context, t *probe, h Harness) {
 	require.Equal(t, sample(h), get(ctx, t, h.Store, given.ID))
 }
 
-func getCopies(ctx context.Context, t *probe, h Harness) {
+func getCopies(ctx context.Context, t *probe, h *fixture) {
 	want := sample(h)
 	put(ctx, t, h.Store, want)
 	spoil := func(c conn.Conn) {
@@ -135,14 +153,14 @@ func getCopies(ctx context.Context, t *probe, h Harness) {
 	require.Equal(t, want, remove(ctx, t, h.Store, want.ID))
 }
 
-func getUnknown(ctx context.Context, t *probe, h Harness) {
+func getUnknown(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a"})
 	got, err := h.Store.Get(ctx, "b")
 	require.ErrorIs(t, err, conn.ErrNotFound)
 	require.Zero(t, got)
 }
 
-func deleteRecord(ctx context.Context, t *probe, h Harness) {
+func deleteRecord(ctx context.Context, t *probe, h *fixture) {
 	want := sample(h)
 	put(ctx, t, h.Store, want)
 	join(ctx, t, h.Store, want.ID, "zoo")
@@ -151,15 +169,21 @@ func deleteRecord(ctx context.Context, t *probe, h Harness) {
 	require.Equal(t, want, remove(ctx, t, h.Store, want.ID))
 }
 
-func deleteUnknown(ctx context.Context, t *probe, h Harness) {
+func deleteUnknown(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a"})
 	requireAbsent(ctx, t, h.Store, "b")
 	remove(ctx, t, h.Store, "a")
 	requireAbsent(ctx, t, h.Store, "a")
 }
 
-func deleteMemberships(ctx context.Context, t *probe, h Harness) {
-	put(ctx, t, h.Store, conn.Conn{ID: "a", User: "u", Groups: []string{"g"}}, conn.Conn{ID: "b", Groups: []string{"g"}})
+func deleteMemberships(ctx context.Context, t *probe, h *fixture) {
+	put(
+		ctx,
+		t,
+		h.Store,
+		conn.Conn{ID: "a", User: "u", Groups: []string{"g"}},
+		conn.Conn{ID: "b", Groups: []string{"g"}},
+	)
 	join(ctx, t, h.Store, "a", "joined")
 	remove(ctx, t, h.Store, "a")
 	requireMembers(ctx, t, h.Store, "g", "b")
@@ -167,7 +191,7 @@ func deleteMemberships(ctx context.Context, t *probe, h Harness) {
 	requireMembers(ctx, t, h.Store, conn.UserGroup("u"))
 }
 
-func deletePut(ctx context.Context, t *probe, h Harness) {
+func deletePut(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, sample(h))
 	id := remove(ctx, t, h.Store, sample(h).ID).ID
 	put(ctx, t, h.Store, conn.Conn{ID: id, Groups: []string{"new"}})
@@ -179,7 +203,8 @@ func deletePut(ctx context.Context, t *probe, h Harness) {
 	requireMembers(ctx, t, h.Store, "new", id)
 }
 
-// hostile are names that a careless key layout, query or cursor would mistake for something else.
+// hostile returns names that a careless key layout, query or cursor would mistake for something
+// else.
 func hostile() []string {
 	return []string{
 		"#", "a#0", "a#1", "a", "g#a", "c#a", "0", "00", " ", "a b", "a\x00", "\x00", "a\x00b", "\n", "user:", "user:a",
@@ -187,10 +212,20 @@ func hostile() []string {
 	}
 }
 
-func namesHostile(ctx context.Context, t *probe, h Harness) {
+func namesHostile(ctx context.Context, t *probe, h *fixture) {
 	names := hostile()
 	for _, name := range names {
-		put(ctx, t, h.Store, conn.Conn{ID: name, User: "u" + name, Attributes: map[string]string{name: name}, Groups: []string{"put" + name}})
+		put(
+			ctx,
+			t,
+			h.Store,
+			conn.Conn{
+				ID:         name,
+				User:       "u" + name,
+				Attributes: map[string]string{name: name},
+				Groups:     []string{"put" + name},
+			},
+		)
 		join(ctx, t, h.Store, name, "joined"+name, "left"+name)
 		leave(ctx, t, h.Store, name, "left"+name)
 	}
@@ -211,7 +246,7 @@ func namesHostile(ctx context.Context, t *probe, h Harness) {
 	}
 }
 
-func namesInvalid(ctx context.Context, t *probe, h Harness) {
+func namesInvalid(ctx context.Context, t *probe, h *fixture) {
 	put(ctx, t, h.Store, conn.Conn{ID: "a"})
 	for _, bad := range []string{"", "\xff", "a\xc3"} {
 		_, getErr := h.Store.Get(ctx, bad)
@@ -246,7 +281,7 @@ func namesInvalid(ctx context.Context, t *probe, h Harness) {
 	require.Empty(t, get(ctx, t, h.Store, "a").Groups)
 }
 
-func namesLong(ctx context.Context, t *probe, h Harness) {
+func namesLong(ctx context.Context, t *probe, h *fixture) {
 	longest := h.MaxName
 	if longest == 0 {
 		longest = 2000
@@ -272,7 +307,7 @@ type cause struct{}
 
 func (cause) Error() string { return "the deadline is near" }
 
-func cancelled(ctx context.Context, t *probe, h Harness) {
+func cancelled(ctx context.Context, t *probe, h *fixture) {
 	want := sample(h)
 	put(ctx, t, h.Store, want)
 	ended, cancel := context.WithCancelCause(ctx)

@@ -1,4 +1,4 @@
-package conntest_test
+package conntest
 
 import (
 	"context"
@@ -6,94 +6,107 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/conn/conntest"
 )
 
-// onMemory makes harnesses with what wrap makes of a Memory of three shards.
-func onMemory(wrap func(*conn.Memory, *conntest.Clock) conn.Store) conntest.NewHarness {
-	return inShards(3, wrap)
-}
+// wrapper returns a store that breaks a promise of another one.
+type wrapper func(conn.Store, func() time.Time) conn.Store
 
-func inShards(n int, wrap func(*conn.Memory, *conntest.Clock) conn.Store) conntest.NewHarness {
-	return func(context.Context) (conntest.Harness, error) {
-		clock := conntest.NewClock()
-		m := conn.NewMemory(conn.WithClock(clock.Now), conn.WithShards(n), conn.WithPageSize(20))
-		return conntest.Harness{Store: wrap(m, clock), Clock: clock, Large: 300}, nil
+// onMemory returns harnesses with a wrapped memory store of three shards.
+func onMemory(wrap wrapper) NewHarness { return inShards(3, wrap) }
+
+func inShards(n int, wrap wrapper) NewHarness {
+	return func(_ testing.TB, now func() time.Time, _ conn.EndedFunc) Harness {
+		m := conn.NewMemory(conn.WithClock(now), conn.WithShards(n), conn.WithPageSize(20))
+		return Harness{Store: wrap(m, now), Large: 300}
 	}
 }
 
-func whole(m *conn.Memory, _ *conntest.Clock) conn.Store { return m }
+func whole(m conn.Store, _ func() time.Time) conn.Store { return m }
 
-// failing names the cases that a store fails.
-func failing(t *testing.T, newHarness conntest.NewHarness) []string {
+// failing returns the names of the promises that a store breaks.
+func failing(t *testing.T, newHarness NewHarness) []string {
 	t.Helper()
 	var names []string
-	for _, c := range conntest.Cases() {
-		if err := c.Check(t.Context(), newHarness); err != nil {
-			names = append(names, c.Name)
+	for _, p := range promises() {
+		if err := p.test(t, newHarness); err != nil {
+			names = append(names, p.name)
 		}
 	}
 	return names
 }
 
-func TestCasesAreNamedOnceAndSayWhatTheyCheck(t *testing.T) {
+func TestPromisesHaveNamesAndTexts(t *testing.T) {
 	t.Parallel()
 	var names []string
-	for _, c := range conntest.Cases() {
-		names = append(names, c.Name)
-		require.NotEmpty(t, c.Promise)
-		require.Equal(t, strings.ToLower(c.Name), c.Name)
-		require.NotContains(t, c.Name, " ")
+	for _, p := range promises() {
+		names = append(names, p.name)
+		require.NotEmpty(t, p.text)
+		require.Equal(t, strings.ToLower(p.name), p.name)
+		require.NotContains(t, p.name, " ")
 	}
 	require.GreaterOrEqual(t, len(names), 25)
 	slices.Sort(names)
 	require.Equal(t, names, slices.Compact(slices.Clone(names)))
 }
 
-func TestRunAndCheckPassAGoodStore(t *testing.T) {
+func TestRunPassesAGoodStore(t *testing.T) {
 	t.Parallel()
-	conntest.Run(t, onMemory(whole))
-	require.NoError(t, conntest.Check(t.Context(), onMemory(whole)))
+	Run(t, onMemory(whole))
 }
 
-func TestCheckTellsCaseAndPromise(t *testing.T) {
-	t.Parallel()
-	err := conntest.Check(t.Context(), onMemory(func(m *conn.Memory, _ *conntest.Clock) conn.Store {
-		return overwriting{m}
-	}))
-	require.ErrorContains(t, err, "put-exists: Put of a registered connection fails with ErrExists and changes nothing")
+// errorOf returns the error of one promise.
+func errorOf(t *testing.T, name string, newHarness NewHarness) error {
+	t.Helper()
+	i := slices.IndexFunc(promises(), func(p promise) bool { return p.name == name })
+	return promises()[i].test(t, newHarness)
 }
 
-func TestCheckTellsOfHarnessesThatFail(t *testing.T) {
+func TestAnErrorNamesThePromise(t *testing.T) {
+	t.Parallel()
+	err := errorOf(
+		t,
+		"put-exists",
+		onMemory(func(m conn.Store, _ func() time.Time) conn.Store { return overwriting{m} }),
+	)
+	require.ErrorContains(t, err,
+		"put-exists: Put of a registered connection fails with ErrExists and changes nothing")
+}
+
+func TestAnErrorOfCloseFails(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("no table")
-	err := conntest.Check(t.Context(), func(context.Context) (conntest.Harness, error) { return conntest.Harness{}, broken })
-	require.ErrorIs(t, err, broken)
-	err = conntest.Check(t.Context(), func(ctx context.Context) (conntest.Harness, error) {
-		h, err := onMemory(whole)(ctx)
+	err := errorOf(t, "put-get", func(t testing.TB, now func() time.Time, ended conn.EndedFunc) Harness {
+		h := onMemory(whole)(t, now, ended)
 		h.Close = func() error { return broken }
-		return h, err
+		return h
 	})
 	require.ErrorIs(t, err, broken)
 }
 
-func TestCheckTakesAPanicForAFailure(t *testing.T) {
+func TestAPanicFails(t *testing.T) {
 	t.Parallel()
-	err := conntest.Check(t.Context(), onMemory(func(*conn.Memory, *conntest.Clock) conn.Store { return nil }))
+	err := errorOf(t, "put-get", onMemory(func(conn.Store, func() time.Time) conn.Store { return nil }))
 	require.ErrorContains(t, err, "panic: ")
 }
 
 func TestHarnessBoundsTheLengthOfNames(t *testing.T) {
 	t.Parallel()
-	bounded := func(claim int) conntest.NewHarness {
-		return func(ctx context.Context) (conntest.Harness, error) {
-			h, err := onMemory(func(m *conn.Memory, _ *conntest.Clock) conn.Store { return shortNames{m, 1024} })(ctx)
+	bounded := func(claim int) NewHarness {
+		return func(t testing.TB, now func() time.Time, ended conn.EndedFunc) Harness {
+			h := onMemory(
+				func(m conn.Store, _ func() time.Time) conn.Store { return shortNames{m, 1024} },
+			)(
+				t,
+				now,
+				ended,
+			)
 			h.MaxName = claim
-			return h, err
+			return h
 		}
 	}
 	require.Empty(t, failing(t, bounded(1024)))
@@ -104,7 +117,7 @@ func TestHarnessBoundsTheLengthOfNames(t *testing.T) {
 
 // shortNames is a store that bounds the size of names.
 type shortNames struct {
-	*conn.Memory
+	conn.Store
 	most int
 }
 
@@ -114,7 +127,7 @@ func (s shortNames) Put(ctx context.Context, c conn.Conn) error {
 			return conn.ErrInvalid
 		}
 	}
-	return s.Memory.Put(ctx, c)
+	return s.Store.Put(ctx, c)
 }
 
 func (s shortNames) GetMany(ctx context.Context, ids []string) ([]conn.Conn, error) {
@@ -123,12 +136,12 @@ func (s shortNames) GetMany(ctx context.Context, ids []string) ([]conn.Conn, err
 			return nil, conn.ErrInvalid
 		}
 	}
-	return s.Memory.GetMany(ctx, ids)
+	return s.Store.GetMany(ctx, ids)
 }
 
 func (s shortNames) Join(ctx context.Context, id, group string) error {
 	if len(group) > s.most {
 		return conn.ErrInvalid
 	}
-	return s.Memory.Join(ctx, id, group)
+	return s.Store.Join(ctx, id, group)
 }

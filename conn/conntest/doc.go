@@ -1,20 +1,15 @@
-// Package conntest checks that a [conn.Store] keeps its contract.
-//
-// A store's own test hands [Run] a function that makes a fresh store, and gets a subtest for each promise:
+// Package conntest tests implementations of [conn.Store]. Call [Run] from a test of your own
+// store; it has a subtest for each promise of the interface:
 //
 //	func TestStore(t *testing.T) {
-//		conntest.Run(t, func(context.Context) (conntest.Harness, error) {
-//			clock := conntest.NewClock()
-//			return conntest.Harness{
-//				Store: mystore.New(mystore.WithClock(clock.Now)),
-//				Clock: clock,
-//			}, nil
-//		})
+//		conntest.Run(t, newHarness)
 //	}
 //
-// [Machine] drives a store through random commands beside a simple model; [Check] runs the cases without
-// a test.
+//	func newHarness(t testing.TB, now func() time.Time, ended conn.EndedFunc) conntest.Harness {
+//		store := mystore.New(mystore.WithClock(now), mystore.WithEnded(ended))
+//		return conntest.Harness{Store: store, Ended: true}
+//	}
 //
-// The package stands on testify and rapid. Who imports it has both among the modules of their tests, but not in
-// their programs.
+// [RunModel] compares a store with a simple model over random calls. Run includes a few of these
+// sequences; call RunModel for more.
 package conntest

@@ -1,77 +1,69 @@
-package conntest_test
+package conntest
 
 import (
-	"flag"
-	"os"
-	"runtime"
-	"sync"
+	"errors"
+	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
-
-	"github.com/gatesock/gatesock/conn/conntest"
 )
 
-func TestMain(m *testing.M) {
-	// Here properties fail on purpose. There is nothing to simplify and nothing to keep for a second try, and chance
-	// must not decide whether they do.
-	for name, value := range map[string]string{
-		"rapid.nofailfile": "true", "rapid.shrinktime": "1ms", "rapid.seed": "2026", "rapid.checks": "250",
-	} {
-		if err := flag.Set(name, value); err != nil {
-			panic(err)
-		}
-	}
-	os.Exit(m.Run())
-}
+// The sequences are the same in every run, so that chance does not decide whether a broken store
+// is found.
+const (
+	testSeed      = 2026
+	testSequences = 150
+)
 
-// verdict is a test that a property may fail.
-type verdict struct {
-	testing.TB
-	failed bool
-}
-
-func (v *verdict) Errorf(string, ...any) { v.failed = true }
-func (v *verdict) Error(...any)          { v.failed = true }
-func (v *verdict) Logf(string, ...any)   {}
-func (v *verdict) Log(...any)            {}
-func (v *verdict) Fail()                 { v.failed = true }
-func (v *verdict) Failed() bool          { return v.failed }
-
-func (v *verdict) FailNow() {
-	v.failed = true
-	runtime.Goexit()
-}
-
-func machineFails(t *testing.T, newHarness conntest.NewHarness) bool {
-	t.Helper()
-	v := &verdict{TB: t}
-	var done sync.WaitGroup
-	done.Go(func() { rapid.Check(v, func(t *rapid.T) { conntest.Machine(t, newHarness) }) })
-	done.Wait()
-	return v.failed
-}
-
-func TestMachinePassesAGoodStore(t *testing.T) {
+func TestModelPassesAGoodStore(t *testing.T) {
 	t.Parallel()
-	require.False(t, machineFails(t, inShards(3, whole)))
+	require.NoError(t, compare(t, inShards(3, whole), testSequences, testSeed))
 }
 
-func TestMachineFindsBrokenStores(t *testing.T) {
+func TestModelFindsBrokenStores(t *testing.T) {
 	t.Parallel()
-	beyond := map[string]bool{
-		"ignores cancellation":         true, // the machine cancels nothing,
+	beyond := map[string]bool{ // of the model, which
+		"ignores cancellation":         true, // cancels nothing,
 		"takes any cursor of its own":  true, // makes no mistakes with cursors,
-		"shares maps and slices":       true, // changes nothing that it gave or got,
+		"shares maps and slices":       true, // changes nothing that it passed or got,
 		"trims names":                  true, // has no such names,
-		"shows every shard everything": true, // nor so many members,
-		"does not sort groups":         true, // nor groups
+		"shows every shard everything": true, // reads one shard here,
+		"does not sort groups":         true, // and has few groups
 	}
 	for _, b := range brokenStores() {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, !beyond[b.name], machineFails(t, inShards(1, b.wrap)))
+			err := compare(t, inShards(1, b.wrap), testSequences, testSeed)
+			require.Equal(t, !beyond[b.name], err != nil, "%v", err)
 		})
 	}
+}
+
+// TestAFailureIsReportedWithFewCalls checks that the calls that do not matter are left out.
+func TestAFailureIsReportedWithFewCalls(t *testing.T) {
+	t.Parallel()
+	for _, b := range brokenStores()[:1] { // it overwrites a record
+		err := compare(t, inShards(1, b.wrap), testSequences, testSeed)
+		require.ErrorContains(t, err, "differs from the model after\n\tPut(")
+		require.Equal(t, 2, strings.Count(err.Error(), "\tPut("), "%v", err)
+		require.Less(t, strings.Count(err.Error(), "\n"), 6, "%v", err)
+	}
+}
+
+// TestShrinkKeepsWhatMatters shrinks a sequence that fails with two of its calls, whatever the
+// others.
+func TestShrinkKeepsWhatMatters(t *testing.T) {
+	t.Parallel()
+	s := randomSequence(rand.New(rand.NewPCG(1, 1))) //nolint:gosec // the same in every run
+	s[3].text, s[30].text = texts("first"), texts("second")
+	fails := func(s sequence) error {
+		if text := s.String(); strings.Contains(text, "first") && strings.Contains(text, "second") {
+			return errors.New("failed")
+		}
+		return nil
+	}
+	short, err := s.shrink(errors.New("failed"), fails)
+	require.Error(t, err)
+	require.Equal(t, "\tfirst\n\tsecond\n", short.String())
 }

@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
-// model is what a store has to be, in the plainest way: the records by id, and nothing else. Who is a member of a
-// group is asked of every record.
+// model is the simplest store: the records by id. It finds the members of a group by looking at
+// all records.
 type model struct {
-	clock *Clock
+	clock *testclock.Clock
 	conns map[string]conn.Conn
 }
 
@@ -123,7 +124,7 @@ func (m *model) members(group string) map[string]conn.Member {
 	return list
 }
 
-// setOf sorts names and takes out those that come again; it is nil if there are none.
+// setOf returns names sorted, each once; nil if there are none.
 func setOf(names []string) []string {
 	if len(names) == 0 {
 		return nil

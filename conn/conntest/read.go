@@ -4,19 +4,18 @@ import (
 	"context"
 	"slices"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/conn/conntest/internal/require"
 )
 
-// walk reads a shard page by page and hands each page on. It checks what every reading has to keep.
+// walk reads a shard page by page, passes each page on, and checks what every reading must keep.
 func walk(ctx context.Context, t require.TestingT, s conn.Store, q conn.Query, each func(conn.Page)) {
 	given := make(map[conn.Cursor]bool)
 	for {
 		page, err := s.Read(ctx, q)
 		require.NoError(t, err, "Read(%+v)", q)
 		if q.Limit > 0 {
-			require.LessOrEqual(t, len(page.Members), q.Limit, "members of a page of Read(%+v)", q)
+			require.True(t, len(page.Members) <= q.Limit, "members of a page of Read(%+v)", q)
 		}
 		require.False(t, given[page.Next], "Read(%+v) gave the cursor %q again", q, page.Next)
 		given[page.Next] = true
@@ -32,13 +31,13 @@ func walk(ctx context.Context, t require.TestingT, s conn.Store, q conn.Query, e
 func eachShard(ctx context.Context, t require.TestingT, s conn.Store, group string, limit int, f func(conn.Query)) {
 	shards, err := s.Shards(ctx, group)
 	require.NoError(t, err)
-	require.Positive(t, shards, "Shards(%q)", group)
+	require.True(t, shards > 0, "Shards(%q)", group)
 	for shard := range shards {
 		f(conn.Query{Group: group, Shard: shard, Limit: limit})
 	}
 }
 
-// members reads a group in pages of the given limit. A member that comes twice is in the result twice.
+// members reads a group in pages of the given limit. A repeated member is in the result twice.
 func members(ctx context.Context, t require.TestingT, s conn.Store, group string, limit int) []conn.Member {
 	var all []conn.Member
 	eachShard(ctx, t, s, group, limit, func(q conn.Query) {
@@ -47,7 +46,7 @@ func members(ctx context.Context, t require.TestingT, s conn.Store, group string
 	return all
 }
 
-// ids is the sorted ids of members.
+// ids returns the sorted ids of members.
 func ids(members []conn.Member) []string {
 	list := make([]string, len(members))
 	for i, m := range members {
@@ -57,14 +56,14 @@ func ids(members []conn.Member) []string {
 	return list
 }
 
-// requireMembers checks who is in a group, read at one go.
+// requireMembers requires a group to have these members.
 func requireMembers(ctx context.Context, t require.TestingT, s conn.Store, group string, want ...string) {
-	want = append([]string{}, want...) // not nil, as ids gives it
+	want = append([]string{}, want...) // not nil, like that of ids
 	slices.Sort(want)
 	require.Equal(t, want, ids(members(ctx, t, s, group, 0)), "members of %q", group)
 }
 
-// put registers connections and wants no error.
+// put registers connections and requires no error.
 func put(ctx context.Context, t require.TestingT, s conn.Store, conns ...conn.Conn) {
 	for _, c := range conns {
 		require.NoError(t, s.Put(ctx, c), "Put(%+v)", c)
@@ -89,7 +88,7 @@ func leave(ctx context.Context, t require.TestingT, s conn.Store, id string, gro
 	}
 }
 
-// remove deletes a connection and wants its record.
+// remove deletes a connection and requires its record.
 func remove(ctx context.Context, t require.TestingT, s conn.Store, id string) conn.Conn {
 	c, err := s.Delete(ctx, id)
 	require.NoError(t, err, "Delete(%q)", id)
@@ -97,7 +96,7 @@ func remove(ctx context.Context, t require.TestingT, s conn.Store, id string) co
 	return c
 }
 
-// requireAbsent wants a connection to be gone for every method.
+// requireAbsent requires a connection to be absent for every method.
 func requireAbsent(ctx context.Context, t require.TestingT, s conn.Store, id string) {
 	_, err := s.Get(ctx, id)
 	require.ErrorIs(t, err, conn.ErrNotFound, "Get(%q)", id)

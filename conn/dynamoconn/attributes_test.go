@@ -15,8 +15,7 @@ import (
 // record has already.
 func TestTooLargeAttributesAreRefusedByName(t *testing.T) {
 	t.Parallel()
-	h, err := harness(t)(t.Context())
-	require.NoError(t, err)
+	h := opened(t)
 	kept := map[string]string{"kept": strings.Repeat("k", 300<<10)}
 	require.NoError(t, h.Store.Put(t.Context(), conn.Conn{ID: "a", Attributes: kept}))
 	many := make(map[string]string)

@@ -64,7 +64,7 @@ func others(n int) func(*scene) {
 	}
 }
 
-func dispatchWith(route string, status int, opts ...conn.TrackOption) func(context.Context, *scene) error {
+func dispatchWith(route string, status int, opts ...conn.Option) func(context.Context, *scene) error {
 	return func(ctx context.Context, s *scene) error {
 		handler := func(context.Context, *gatesock.Request) (*gatesock.Reply, error) {
 			if status == 403 {
@@ -73,7 +73,7 @@ func dispatchWith(route string, status int, opts ...conn.TrackOption) func(conte
 			return nil, nil
 		}
 		r := gatesock.New()
-		opts := append([]conn.TrackOption{conn.WithGroups(func(*gatesock.Request) []string { return []string{room} })}, opts...)
+		opts := append([]conn.Option{conn.WithGroups(func(*gatesock.Request) []string { return []string{room} })}, opts...)
 		r.Use(conn.Track(s.Store, opts...))
 		r.OnConnect(handler)
 		r.OnDisconnect(handler)

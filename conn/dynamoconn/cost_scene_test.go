@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/conn/conntest"
 	"github.com/gatesock/gatesock/conn/dynamoconn"
 	"github.com/gatesock/gatesock/internal/dynamotest"
 	"github.com/gatesock/gatesock/internal/testclock"
@@ -33,7 +32,7 @@ type scene struct {
 	meter  *meter
 	client *dynamodb.Client
 	table  string
-	clock  *conntest.Clock
+	clock  *testclock.Clock
 	tb     testing.TB
 }
 
@@ -42,7 +41,7 @@ func newScene(tb testing.TB, opts ...dynamoconn.Option) *scene {
 	tb.Helper()
 	client, table := dynamotest.Local(tb), "costs-"+dynamotest.Namespace(tb)
 	require.NoError(tb, dynamoconn.CreateTable(tb.Context(), client, table))
-	clock := conntest.NewClock()
+	clock := testclock.New(testclock.Noon())
 	clock.Set(testclock.Noon().Add(time.Minute + 7*time.Second + 123_457*time.Microsecond)) // zeros at the end would make items smaller
 	m := &meter{api: client}
 	store, err := dynamoconn.New(m, table, append(opts, dynamoconn.WithClock(clock.Now))...)

@@ -44,9 +44,8 @@ func TestHostileValuesAreKept(t *testing.T) {
 	for name, c := range hostile() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h, err := harness(t)(t.Context())
-			require.NoError(t, err)
-			want, err := c.Normalize(h.Clock.Now())
+			h := opened(t)
+			want, err := c.Normalize(testclock.Noon())
 			require.NoError(t, err)
 			require.NoError(t, h.Store.Put(t.Context(), c))
 			got, err := h.Store.Get(t.Context(), c.ID)
@@ -68,8 +67,7 @@ func TestHostileValuesAreKept(t *testing.T) {
 
 func TestTooLargeIsRefusedByName(t *testing.T) {
 	t.Parallel()
-	h, err := harness(t)(t.Context())
-	require.NoError(t, err)
+	h := opened(t)
 	longer := strings.Repeat("x", dynamoconn.MaxNameBytes+1)
 	large := strings.Repeat("x", 400<<10)
 	for want, c := range map[string]conn.Conn{
@@ -87,7 +85,7 @@ func TestTooLargeIsRefusedByName(t *testing.T) {
 		require.Regexp(t, want, err)
 		require.Less(t, len(err.Error()), 300)
 	}
-	_, err = h.Store.Get(t.Context(), "b")
+	_, err := h.Store.Get(t.Context(), "b")
 	require.ErrorIs(t, err, conn.ErrNotFound)
 	page, err := h.Store.Read(t.Context(), conn.Query{Group: "g"})
 	require.NoError(t, err)
@@ -97,11 +95,10 @@ func TestTooLargeIsRefusedByName(t *testing.T) {
 // A record grows as its connection joins groups. What is too much is refused before the group lists the connection.
 func TestJoinOfAFullRecordIsRefused(t *testing.T) {
 	t.Parallel()
-	h, err := harness(t)(t.Context())
-	require.NoError(t, err)
+	h := opened(t)
 	require.NoError(t, h.Store.Put(t.Context(), hostile()["the largest record"]))
 	group := strings.Repeat("g", 1000)
-	err = h.Store.Join(t.Context(), "a", group)
+	err := h.Store.Join(t.Context(), "a", group)
 	require.ErrorIs(t, err, conn.ErrInvalid)
 	require.ErrorContains(t, err, "the record of connection \"a\" would have more than 409600 bytes")
 	page, err := h.Store.Read(t.Context(), conn.Query{Group: group})

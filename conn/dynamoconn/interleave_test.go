@@ -16,9 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/conn/conntest"
 	"github.com/gatesock/gatesock/conn/dynamoconn"
 	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
 const (
@@ -48,7 +48,7 @@ func (w world) tables() dynamoconn.API {
 
 // interleaving makes one of a seed, with nothing in it.
 func (w world) interleaving(seed uint64, layout dynamoconn.Sharding) *interleaving {
-	clock, api := conntest.NewClock(), w.tables()
+	clock, api := testclock.New(testclock.Noon()), w.tables()
 	r := &interleaving{seed: seed, id: "i" + strconv.FormatUint(seed, 36), clock: clock, met: map[string]int{}}
 	store := func(api dynamoconn.API, layout dynamoconn.Sharding) *dynamoconn.Store {
 		s, err := dynamoconn.New(api, w.table, dynamoconn.WithNamespace(w.namespace), dynamoconn.WithClock(clock.Now),

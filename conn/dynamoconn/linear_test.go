@@ -20,9 +20,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/conn/conntest"
 	"github.com/gatesock/gatesock/conn/dynamoconn"
 	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
 const (
@@ -41,7 +41,7 @@ type historian struct {
 	table   string
 	prefix  string
 	fleet   [][]dynamoconn.Sharding // layouts that instances have at the same time, step by step
-	clock   *conntest.Clock
+	clock   *testclock.Clock
 	tick    atomic.Int64
 	mu      sync.Mutex
 	history []porcupine.Operation
@@ -224,7 +224,7 @@ func (h *historian) String() string {
 // checkHistory records the history of a seed and checks it.
 func checkHistory(ctx context.Context, api dynamoconn.API, table, namespace string, fleet [][]dynamoconn.Sharding, seed uint64) error {
 	h := &historian{
-		id: "h" + strconv.FormatUint(seed, 36), api: lossy{api}, table: table, prefix: namespace, fleet: fleet, clock: conntest.NewClock(),
+		id: "h" + strconv.FormatUint(seed, 36), api: lossy{api}, table: table, prefix: namespace, fleet: fleet, clock: testclock.New(testclock.Noon()),
 	}
 	if err := h.record(ctx, seed); err != nil {
 		return fmt.Errorf("%s=%d: %w\n%v", linearVariable, seed, err, h)

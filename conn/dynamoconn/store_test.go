@@ -8,12 +8,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/conn/conntest"
 	"github.com/gatesock/gatesock/conn/dynamoconn"
 	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
 func TestMain(m *testing.M) { dynamotest.Main(m) }
@@ -33,13 +33,20 @@ func onTwins(tb testing.TB, opts ...dynamoconn.Option) conntest.NewHarness {
 
 func harnessOf(tb testing.TB, tables func() dynamoconn.API, table string, opts ...dynamoconn.Option) conntest.NewHarness {
 	tb.Helper()
-	return func(context.Context) (conntest.Harness, error) {
-		clock, ended := conntest.NewClock(), new(conntest.Ended)
-		opts := append(opts[:len(opts):len(opts)], dynamoconn.WithEnded(ended.Record),
-			dynamoconn.WithClock(clock.Now), dynamoconn.WithNamespace(dynamotest.Namespace(tb)))
+	return func(t testing.TB, now func() time.Time, ended conn.EndedFunc) conntest.Harness {
+		t.Helper()
+		opts := append(opts[:len(opts):len(opts)], dynamoconn.WithEnded(ended),
+			dynamoconn.WithClock(now), dynamoconn.WithNamespace(dynamotest.Namespace(tb)))
 		store, err := dynamoconn.New(tables(), table, opts...)
-		return conntest.Harness{Store: store, Clock: clock, Ended: ended, MaxName: dynamoconn.MaxNameBytes, Large: 1200}, err
+		require.NoError(t, err)
+		return conntest.Harness{Store: store, Ended: true, MaxName: dynamoconn.MaxNameBytes, Large: 1200}
 	}
+}
+
+// opened returns a store of the harness whose clock stands still at noon.
+func opened(tb testing.TB, opts ...dynamoconn.Option) conntest.Harness {
+	tb.Helper()
+	return harness(tb, opts...)(tb, testclock.Noon, func(context.Context, conn.Conn, conn.EndCause) {})
 }
 
 func inShards(write, also int) dynamoconn.Option {
@@ -59,10 +66,10 @@ func TestStoreKeepsTheContract(t *testing.T) {
 		t.Run(fmt.Sprint(l), func(t *testing.T) {
 			t.Parallel()
 			newStore := harness(t, inShards(l[0], l[1]), dynamoconn.WithPageSize(31))
-			conntest.Run(t, func(ctx context.Context) (conntest.Harness, error) {
-				h, err := newStore(ctx)
+			conntest.Run(t, func(t testing.TB, now func() time.Time, ended conn.EndedFunc) conntest.Harness {
+				h := newStore(t, now, ended)
 				h.Large = 150
-				return h, err
+				return h
 			})
 		})
 	}
@@ -82,7 +89,7 @@ func TestStoreKeepsTheContractOnTwins(t *testing.T) {
 // compared at the beginning of a reading; pages may differ.
 type twins struct {
 	*dynamoconn.Store
-	memory *conn.Memory
+	memory conn.Store
 	tb     require.TestingT
 }
 
@@ -171,17 +178,20 @@ func (t twins) everybody(ctx context.Context, s conn.Store, group string) []conn
 	return all
 }
 
-// likeMemory is a property of the stores that a harness makes.
-func likeMemory(newStore conntest.NewHarness) func(*rapid.T) {
-	return func(t *rapid.T) {
-		conntest.Machine(t, func(ctx context.Context) (conntest.Harness, error) {
-			h, err := newStore(ctx)
-			if err != nil {
-				return h, err
-			}
-			h.Store = twins{h.Store.(*dynamoconn.Store), conn.NewMemory(conn.WithClock(h.Clock.Now)), t}
-			return h, nil
-		})
+// panicking is a TestingT whose failures are panics, which conntest.RunModel reports with the calls
+// that led to them.
+type panicking struct{}
+
+func (panicking) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+func (panicking) FailNow()                          { panic("failed") }
+
+// likeMemory returns stores that compare themselves with a memory store.
+func likeMemory(newStore conntest.NewHarness) conntest.NewHarness {
+	return func(t testing.TB, now func() time.Time, ended conn.EndedFunc) conntest.Harness {
+		t.Helper()
+		h := newStore(t, now, ended)
+		h.Store = twins{h.Store.(*dynamoconn.Store), conn.NewMemory(conn.WithClock(now)), panicking{}}
+		return h
 	}
 }
 
@@ -190,17 +200,17 @@ func TestStoreIsLikeMemory(t *testing.T) {
 	for _, l := range layouts() {
 		t.Run(fmt.Sprint(l), func(t *testing.T) {
 			t.Parallel()
-			rapid.Check(t, likeMemory(onTwins(t, inShards(l[0], l[1]), dynamoconn.WithPageSize(2))))
+			conntest.RunModel(t, likeMemory(onTwins(t, inShards(l[0], l[1]), dynamoconn.WithPageSize(2))), 100)
 		})
 	}
-	// DynamoDB has nothing to do with layouts, so that those share the runs. It and the twin must answer alike.
+	// DynamoDB has nothing to do with layouts, so they share the sequences. It and the twin must answer
+	// alike.
 	t.Run("on DynamoDB", func(t *testing.T) {
 		t.Parallel()
 		client, table := dynamotest.Client(t), dynamotest.Table(t)
 		compared := func() dynamoconn.API { return newComparedTable(client) }
-		rapid.Check(t, func(r *rapid.T) {
-			l := rapid.SampledFrom(layouts()).Draw(r, "layout")
-			likeMemory(harnessOf(t, compared, table, inShards(l[0], l[1]), dynamoconn.WithPageSize(2)))(r)
-		})
+		for _, l := range layouts() {
+			conntest.RunModel(t, likeMemory(harnessOf(t, compared, table, inShards(l[0], l[1]), dynamoconn.WithPageSize(2))), 15)
+		}
 	})
 }

@@ -48,9 +48,9 @@ func (a *access) guard(r *gatesock.Router) gatesock.RouteOption {
 	if a.tokens == nil {
 		return authz.AllowAnyone()
 	}
-	expiry := &authz.CredentialExpiry{Verifier: a.tokens, Renewals: a.renewals}
+	expiry := authz.NewCredentialExpiry(authz.WithRenewals(a.renewals, a.tokens))
 	r.Use(expiry.Middleware())
-	expiry.Handle(r)
+	expiry.Handle(r, "authenticate")
 	return authz.RequireScopes(Scope)
 }
 

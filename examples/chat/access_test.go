@@ -43,7 +43,7 @@ func newClosedChat(t *testing.T, tokens authz.Verifier) *wstest.Harness {
 
 // with makes the options of a page's handshake with a token.
 func with(token string) []wstest.ConnectOption {
-	return []wstest.ConnectOption{wstest.WithHeader("Origin", origin), wstest.WithSubprotocols(chat.Protocol, authz.ProtocolPrefix+token)}
+	return []wstest.ConnectOption{wstest.WithHeader("Origin", origin), wstest.WithSubprotocols(chat.Protocol, "bearer."+token)}
 }
 
 func TestWhoSignsInGoesByTheNameOfTheToken(t *testing.T) {

@@ -44,8 +44,8 @@ func New(store conn.Store, history History, poster gatesock.Poster, opts ...Opti
 			broadcast.WithPostTimeout(postTimeout), broadcast.WithPruneGrace(0)),
 		clock:   &clock{},
 		history: history,
-		access:  access{renewals: new(authz.MemoryRenewals)},
-		limits:  limits{store: new(ratelimit.Memory)},
+		access:  access{renewals: authz.NewMemoryRenewals()},
+		limits:  limits{store: ratelimit.NewMemory()},
 	}
 	for _, o := range opts {
 		o(a)

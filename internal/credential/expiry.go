@@ -1,5 +1,6 @@
-// Package credential reads what an authorizer's context says of the credential that a connection was opened with. It is
-// shared by conn, which lets the record expire with the credential, and authz, which refuses messages after it.
+// Package credential reads from an authorizer's context when the credential ends that a connection
+// was opened with. Package conn lets the record of a connection expire at that time, and package
+// authz refuses messages after it.
 package credential
 
 import (
@@ -9,16 +10,18 @@ import (
 	"time"
 )
 
-// KeyExpiry is the name under which an authorizer's context has the end of the credential, in seconds since 1970, as the
-// claim of a JWT of that name (RFC 7519 §4.1.4).
+// KeyExpiry is the key of the credential's end in an authorizer's context. The value is in seconds
+// since 1970, as in the claim of that name in a JWT (RFC 7519 §4.1.4).
 const KeyExpiry = "exp"
 
-// latest is the last second of year 9999, up to which a registry can keep times.
+// latest is the last second of the year 9999. Registries cannot store later times.
 const latest = 253402300799
 
-// Expiry returns when the credential ends, in UTC and whole seconds; the zero time if the context does not say. A time
-// before 1970 is returned as 1970, so that no credential which has ended is taken for one that never does. A fraction is
-// cut off. What is not a number is an error.
+// Expiry returns when the credential ends, in UTC and whole seconds, or the zero time if the
+// context does not have KeyExpiry. It cuts off fractions, and fails if the value is not a number.
+//
+// Times before 1970 become 1970. Otherwise an expired credential could have the zero time, which
+// means that it never expires. Times after the year 9999 become its last second.
 func Expiry(context map[string]string) (time.Time, error) {
 	value, ok := context[KeyExpiry]
 	if !ok {

@@ -11,10 +11,11 @@ import (
 
 func TestExpiry(t *testing.T) {
 	t.Parallel()
+	epoch, some := time.Unix(0, 0).UTC(), time.Unix(1700000000, 0).UTC()
 	end := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 	for value, want := range map[string]time.Time{
-		"1700000000": time.Unix(1700000000, 0).UTC(), "1.7e9": time.Unix(1700000000, 0).UTC(), "1700000000.9": time.Unix(1700000000, 0).UTC(),
-		"0": time.Unix(0, 0).UTC(), "-1": time.Unix(0, 0).UTC(), "-62135596800": time.Unix(0, 0).UTC(), "-Inf": time.Unix(0, 0).UTC(),
+		"1700000000": some, "1.7e9": some, "1700000000.9": some,
+		"0": epoch, "-1": epoch, "-62135596800": epoch, "-Inf": epoch,
 		"9223372036854775807": end, "9223372036854775808": end, "1e300": end, "inf": end,
 	} {
 		got, err := credential.Expiry(map[string]string{"exp": value})

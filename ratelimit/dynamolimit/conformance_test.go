@@ -1,37 +1,31 @@
 package dynamolimit_test
 
 import (
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/internal/dynamotest"
-	"github.com/gatesock/gatesock/ratelimit"
 	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
 	"github.com/gatesock/gatesock/ratelimit/limittest"
+	"github.com/gatesock/gatesock/ratelimit/metering"
+	"github.com/gatesock/gatesock/ratelimit/plan"
 )
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	client := dynamotest.Client(t)
-	var mu sync.Mutex
-	namespaces := map[string]string{}
-	limittest.Run(t, func(t *testing.T, now func() time.Time) limittest.Store {
+	limittest.Run(t, func(t *testing.T, now func() time.Time) (a, b limittest.Store) {
 		t.Helper()
-		mu.Lock()
-		defer mu.Unlock()
-		if namespaces[t.Name()] == "" {
-			namespaces[t.Name()] = dynamotest.Namespace(t)
-		}
-		return newStore(t, client, namespaces[t.Name()], now)
+		namespace := dynamotest.Namespace(t)
+		return newStore(t, client, namespace, now), newStore(t, client, namespace, now)
 	})
 }
 
 func TestPlansConformance(t *testing.T) {
 	t.Parallel()
-	limittest.RunPlans(t, func(t *testing.T, plans map[string]ratelimit.Plan) ratelimit.PlanStore {
+	limittest.RunPlans(t, func(t *testing.T, plans map[string]plan.Plan) plan.Store {
 		t.Helper()
 		s, err := dynamolimit.NewPlanStore(dynamotest.Client(t), dynamotest.Table(t), dynamotest.Namespace(t))
 		require.NoError(t, err)
@@ -44,14 +38,14 @@ func TestPlansConformance(t *testing.T) {
 
 func TestUsageConformance(t *testing.T) {
 	t.Parallel()
-	namespaces := map[string]string{}
-	limittest.RunUsage(t, func(t *testing.T) ratelimit.UsageStore {
+	limittest.RunUsage(t, func(t *testing.T) (a, b metering.Store) {
 		t.Helper()
-		if namespaces[t.Name()] == "" {
-			namespaces[t.Name()] = dynamotest.Namespace(t)
+		namespace := dynamotest.Namespace(t)
+		open := func() metering.Store {
+			s, err := dynamolimit.NewUsageStore(dynamotest.Client(t), dynamotest.Table(t), namespace)
+			require.NoError(t, err)
+			return s
 		}
-		s, err := dynamolimit.NewUsageStore(dynamotest.Client(t), dynamotest.Table(t), namespaces[t.Name()])
-		require.NoError(t, err)
-		return s
+		return open(), open()
 	})
 }

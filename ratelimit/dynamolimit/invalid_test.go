@@ -17,6 +17,7 @@ import (
 	"github.com/gatesock/gatesock/internal/dynamotest"
 	"github.com/gatesock/gatesock/internal/testclock"
 	"github.com/gatesock/gatesock/ratelimit"
+	"github.com/gatesock/gatesock/ratelimit/plan"
 )
 
 // A bucket, a count or a plan that somebody has broken in the table is no failure of the table: nothing is let through for it.
@@ -62,7 +63,7 @@ func TestItemsThatAreBrokenOpenNothing(t *testing.T) {
 	require.NoError(t, err)
 	_, err = plans.Plan(t.Context(), "pro")
 	require.ErrorIs(t, err, ratelimit.ErrInvalid)
-	require.NotErrorIs(t, err, ratelimit.ErrNoPlan)
+	require.NotErrorIs(t, err, plan.ErrNotFound)
 }
 
 // failing is a table that answers with an error.

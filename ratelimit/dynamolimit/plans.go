@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatesock/gatesock/internal/dynamotable"
 	"github.com/gatesock/gatesock/ratelimit"
+	"github.com/gatesock/gatesock/ratelimit/plan"
 )
 
 // PlansAPI is what [PlanStore] call; [*dynamodb.Client] has it, and repeats what failed on the way.
@@ -24,8 +25,8 @@ type PlansAPI interface {
 	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
 }
 
-// PlanStore is a [ratelimit.PlanStore] in a DynamoDB table. Plans are changed by Set and Delete, or on the command line by gatesock plans;
-// a program that reads them notices within [ratelimit.PlanLimiter].CacheFor. It is safe for concurrent use.
+// PlanStore is a [plan.Store] in a DynamoDB table. Plans are changed by Set and Delete, or on the command line by gatesock plans;
+// a program that reads them notices within a minute (plan.WithCacheTTL). It is safe for concurrent use.
 //
 // Reading a plan is half a read unit, and a write unit to set or delete one. All plans are in one partition: pk p#, sk the plan's name.
 type PlanStore struct {
@@ -34,7 +35,7 @@ type PlanStore struct {
 	prefix string
 }
 
-var _ ratelimit.PlanStore = (*PlanStore)(nil)
+var _ plan.Store = (*PlanStore)(nil)
 
 // NewPlanStore returns Plans in a table of the form that dynamoconn.CreateTable makes; the namespace is that of [WithNamespace], or empty. It
 // sends nothing. It fails if the table's name is empty or the namespace is none, and panics if client is nil.
@@ -55,7 +56,7 @@ func NewPlanStore(client PlansAPI, table, namespace string) (*PlanStore, error) 
 // NamedPlan is a plan with its name.
 type NamedPlan struct {
 	Name string
-	ratelimit.Plan
+	plan.Plan
 }
 
 // attrPlan is a plan, as JSON.
@@ -75,31 +76,31 @@ type quotaRecord struct {
 }
 
 // Plan returns a plan by an eventually consistent read. An item that is not a plan is a [ratelimit.ErrInvalid].
-func (p *PlanStore) Plan(ctx context.Context, name string) (ratelimit.Plan, error) {
+func (p *PlanStore) Plan(ctx context.Context, name string) (plan.Plan, error) {
 	if err := checkPlanName(name); err != nil {
-		return ratelimit.Plan{}, ratelimit.ErrNoPlan
+		return plan.Plan{}, plan.ErrNotFound
 	}
 	out, err := p.api.GetItem(ctx, &dynamodb.GetItemInput{TableName: &p.table, Key: p.key(name)})
 	switch {
 	case err != nil:
-		return ratelimit.Plan{}, fmt.Errorf("dynamolimit: get plan %.60q: %w", name, err)
+		return plan.Plan{}, fmt.Errorf("dynamolimit: get plan %.60q: %w", name, err)
 	case len(out.Item) == 0:
-		return ratelimit.Plan{}, ratelimit.ErrNoPlan
+		return plan.Plan{}, plan.ErrNotFound
 	}
-	plan, err := decodePlan(out.Item)
+	limits, err := decodePlan(out.Item)
 	if err != nil {
-		return ratelimit.Plan{}, fmt.Errorf("dynamolimit: get plan %.60q: %w", name, invalid(err))
+		return plan.Plan{}, fmt.Errorf("dynamolimit: get plan %.60q: %w", name, invalid(err))
 	}
-	return plan, nil
+	return limits, nil
 }
 
-// Set makes or replaces a plan. It fails on one that ratelimit.Plan.Validate refuses, and on a name that is empty, longer than 255 bytes or
+// Set makes or replaces a plan. It fails on one that plan.Plan.Validate refuses, and on a name that is empty, longer than 255 bytes or
 // not UTF-8.
-func (p *PlanStore) Set(ctx context.Context, name string, plan ratelimit.Plan) error {
-	err := errors.Join(checkPlanName(name), plan.Validate())
+func (p *PlanStore) Set(ctx context.Context, name string, limits plan.Plan) error {
+	err := errors.Join(checkPlanName(name), limits.Validate())
 	var text []byte
 	if err == nil {
-		text, err = encodePlan(plan)
+		text, err = encodePlan(limits)
 	}
 	if err == nil {
 		item := p.key(name)
@@ -112,10 +113,10 @@ func (p *PlanStore) Set(ctx context.Context, name string, plan ratelimit.Plan) e
 	return nil
 }
 
-// Delete removes a plan, or fails with [ratelimit.ErrNoPlan].
+// Delete removes a plan, or fails with [plan.ErrNotFound].
 func (p *PlanStore) Delete(ctx context.Context, name string) error {
 	if err := checkPlanName(name); err != nil {
-		return ratelimit.ErrNoPlan
+		return plan.ErrNotFound
 	}
 	_, err := p.api.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 		TableName: &p.table, Key: p.key(name), ConditionExpression: aws.String("attribute_exists(" + dynamotable.PartitionKey + ")"),
@@ -123,7 +124,7 @@ func (p *PlanStore) Delete(ctx context.Context, name string) error {
 	var failed *types.ConditionalCheckFailedException
 	switch {
 	case errors.As(err, &failed):
-		return ratelimit.ErrNoPlan
+		return plan.ErrNotFound
 	case err != nil:
 		return fmt.Errorf("dynamolimit: delete plan %q: %w", name, err)
 	}
@@ -145,11 +146,11 @@ func (p *PlanStore) List(ctx context.Context) ([]NamedPlan, error) {
 		}
 		for _, item := range out.Items {
 			name, _ := item[dynamotable.SortKey].(*types.AttributeValueMemberS)
-			plan, err := decodePlan(item)
+			limits, err := decodePlan(item)
 			if err != nil {
 				return nil, fmt.Errorf("dynamolimit: list plans: %q: %w", name.Value, err)
 			}
-			all = append(all, NamedPlan{name.Value, plan})
+			all = append(all, NamedPlan{name.Value, limits})
 		}
 		if in.ExclusiveStartKey = out.LastEvaluatedKey; len(in.ExclusiveStartKey) == 0 {
 			return all, nil
@@ -171,9 +172,9 @@ func checkPlanName(name string) error {
 	return nil
 }
 
-func encodePlan(plan ratelimit.Plan) ([]byte, error) {
-	r := record{Rate: plan.Limit.Rate, Burst: plan.Limit.Burst}
-	for _, q := range plan.Quotas {
+func encodePlan(limits plan.Plan) ([]byte, error) {
+	r := record{Rate: limits.Limit.Rate, Burst: limits.Limit.Burst}
+	for _, q := range limits.Quotas {
 		zone := ""
 		if q.Zone != nil && q.Zone != time.UTC {
 			zone = q.Zone.String()
@@ -187,20 +188,20 @@ func encodePlan(plan ratelimit.Plan) ([]byte, error) {
 }
 
 // decodePlan reads an item, and refuses one that makes no plan.
-func decodePlan(item map[string]types.AttributeValue) (ratelimit.Plan, error) {
+func decodePlan(item map[string]types.AttributeValue) (plan.Plan, error) {
 	text, ok := item[attrPlan].(*types.AttributeValueMemberS)
 	if !ok {
-		return ratelimit.Plan{}, fmt.Errorf("the item has no attribute %s", attrPlan)
+		return plan.Plan{}, fmt.Errorf("the item has no attribute %s", attrPlan)
 	}
 	var r record
 	if err := json.Unmarshal([]byte(text.Value), &r); err != nil {
-		return ratelimit.Plan{}, fmt.Errorf("the item's attribute %s: %w", attrPlan, err)
+		return plan.Plan{}, fmt.Errorf("the item's attribute %s: %w", attrPlan, err)
 	}
-	plan := ratelimit.Plan{Limit: ratelimit.Limit{Rate: r.Rate, Burst: r.Burst}}
+	limits := plan.Plan{Limit: ratelimit.Limit{Rate: r.Rate, Burst: r.Burst}}
 	for _, q := range r.Quotas {
 		zone, err := time.LoadLocation(q.Zone)
 		if err != nil {
-			return ratelimit.Plan{}, fmt.Errorf("the quota's zone %q: %w", q.Zone, err)
+			return plan.Plan{}, fmt.Errorf("the quota's zone %q: %w", q.Zone, err)
 		}
 		quota := ratelimit.Quota{Max: q.Max, Zone: zone}
 		for _, per := range []ratelimit.Period{ratelimit.Day, ratelimit.Week, ratelimit.Month} {
@@ -208,7 +209,7 @@ func decodePlan(item map[string]types.AttributeValue) (ratelimit.Plan, error) {
 				quota.Per = per
 			}
 		}
-		plan.Quotas = append(plan.Quotas, quota)
+		limits.Quotas = append(limits.Quotas, quota)
 	}
-	return plan, plan.Validate()
+	return limits, limits.Validate()
 }

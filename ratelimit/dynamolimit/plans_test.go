@@ -15,6 +15,7 @@ import (
 	"github.com/gatesock/gatesock/internal/dynamotable"
 	"github.com/gatesock/gatesock/internal/dynamotest"
 	"github.com/gatesock/gatesock/ratelimit"
+	"github.com/gatesock/gatesock/ratelimit/plan"
 )
 
 func TestPlans(t *testing.T) {
@@ -24,12 +25,12 @@ func TestPlans(t *testing.T) {
 	require.NoError(t, err)
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	require.NoError(t, err)
-	pro := ratelimit.Plan{
+	pro := plan.Plan{
 		Limit:  ratelimit.Limit{Rate: 0.5, Burst: 20},
 		Quotas: []ratelimit.Quota{{Max: 1 << 40, Per: ratelimit.Month, Zone: berlin}, {Max: 10, Per: ratelimit.Day}},
 	}
 	_, err = p.Plan(t.Context(), "pro")
-	require.ErrorIs(t, err, ratelimit.ErrNoPlan)
+	require.ErrorIs(t, err, plan.ErrNotFound)
 	require.NoError(t, p.Set(t.Context(), "pro", pro))
 	got, err := p.Plan(t.Context(), "pro")
 	require.NoError(t, err)
@@ -37,28 +38,28 @@ func TestPlans(t *testing.T) {
 	require.Equal(t, "Europe/Berlin", got.Quotas[0].Zone.String())
 	require.Equal(t, ratelimit.Quota{Max: 10, Per: ratelimit.Day, Zone: time.UTC}, got.Quotas[1])
 
-	require.NoError(t, p.Set(t.Context(), "pro", ratelimit.Plan{}), "replaced")
+	require.NoError(t, p.Set(t.Context(), "pro", plan.Plan{}), "replaced")
 	got, err = p.Plan(t.Context(), "pro")
 	require.NoError(t, err)
-	require.Equal(t, ratelimit.Plan{}, got)
-	require.NoError(t, p.Set(t.Context(), "all#of it", ratelimit.Plan{}))
+	require.Equal(t, plan.Plan{}, got)
+	require.NoError(t, p.Set(t.Context(), "all#of it", plan.Plan{}))
 	all, err := p.List(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []NamedPlan{{Name: "all#of it"}, {Name: "pro"}}, all)
 	require.NoError(t, p.Delete(t.Context(), "pro"))
-	require.ErrorIs(t, p.Delete(t.Context(), "pro"), ratelimit.ErrNoPlan)
-	require.ErrorIs(t, p.Delete(t.Context(), ""), ratelimit.ErrNoPlan)
+	require.ErrorIs(t, p.Delete(t.Context(), "pro"), plan.ErrNotFound)
+	require.ErrorIs(t, p.Delete(t.Context(), ""), plan.ErrNotFound)
 
-	for name, plan := range map[string]ratelimit.Plan{
+	for name, limits := range map[string]plan.Plan{
 		"":                       {},
 		strings.Repeat("x", 256): {},
 		"\xff":                   {},
 		"no burst":               {Limit: ratelimit.Limit{Rate: 1}},
 		"no zone":                {Quotas: []ratelimit.Quota{{Max: 1, Per: ratelimit.Day, Zone: time.FixedZone("X", 60)}}},
 	} {
-		require.Error(t, p.Set(t.Context(), name, plan), name)
+		require.Error(t, p.Set(t.Context(), name, limits), name)
 		_, err := p.Plan(t.Context(), name)
-		require.ErrorIs(t, err, ratelimit.ErrNoPlan, name)
+		require.ErrorIs(t, err, plan.ErrNotFound, name)
 	}
 	for i, bad := range []types.AttributeValue{
 		&types.AttributeValueMemberN{Value: "1"}, &types.AttributeValueMemberS{Value: "{"}, &types.AttributeValueMemberS{Value: `{"burst":1}`},
@@ -71,7 +72,7 @@ func TestPlans(t *testing.T) {
 		require.NoError(t, err)
 		_, err = p.Plan(t.Context(), name)
 		require.ErrorContains(t, err, name)
-		require.False(t, errors.Is(err, ratelimit.ErrNoPlan))
+		require.False(t, errors.Is(err, plan.ErrNotFound))
 		_, err = p.List(t.Context())
 		require.ErrorContains(t, err, name)
 		require.NoError(t, p.Delete(t.Context(), name))
@@ -92,12 +93,12 @@ func FuzzDecodePlan(f *testing.F) {
 		item := map[string]types.AttributeValue{
 			dynamotable.SortKey: &types.AttributeValueMemberS{Value: "x"}, attrPlan: &types.AttributeValueMemberS{Value: text},
 		}
-		plan, err := decodePlan(item)
+		limits, err := decodePlan(item)
 		if err != nil {
 			return
 		}
-		require.NoError(t, plan.Validate())
-		again, err := encodePlan(plan)
+		require.NoError(t, limits.Validate())
+		again, err := encodePlan(limits)
 		if err != nil { // "Local" is a zone of this machine only
 			return
 		}

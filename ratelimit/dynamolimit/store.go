@@ -50,6 +50,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/gatesock/gatesock/internal/dynamotable"
+	"github.com/gatesock/gatesock/internal/tokenbucket"
 	"github.com/gatesock/gatesock/internal/until"
 	"github.com/gatesock/gatesock/ratelimit"
 )
@@ -190,8 +191,8 @@ type request struct {
 
 // decide gives the decision on a bucket that is full at a time, as if the tokens were taken now.
 func (r *request) decide(full int64) ratelimit.Decision {
-	_, d := ratelimit.BucketAt(time.Unix(0, full)).AllowN(r.now, r.limit, r.n)
-	return d
+	_, d := tokenbucket.Limit(r.limit).Take(full, r.now.UnixNano(), r.n)
+	return ratelimit.Decision(d)
 }
 
 // ask takes the tokens in the table. A bucket that is known not to be full is one to which their time is added. One that may be full is
@@ -228,7 +229,7 @@ func (b bucket) isAllowed(r request) bool { return r.decide(b.full).Allowed }
 // write takes the tokens of a bucket on condition that it is full, or that it is not and has enough.
 func (s *Store) write(ctx context.Context, r request, isFull bool) (bucket, error) {
 	now, cost := r.now.UnixNano(), r.cost()
-	latest := now + int64(r.limit.Fill())
+	latest := now + int64(tokenbucket.Limit(r.limit).Fill())
 	in := &dynamodb.UpdateItemInput{
 		TableName: &s.table, Key: s.key(r.key, bucketKey),
 		ExpressionAttributeValues:           map[string]types.AttributeValue{":exp": number((latest+int64(margin))/int64(time.Second) + 1)},
@@ -274,7 +275,7 @@ func (s *Store) look(ctx context.Context, r request) (ratelimit.Decision, error)
 // once keeps a client from repeating a request: it may have been made, and who waits has little time.
 func once(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
 
-func (r *request) cost() int64 { return int64(r.limit.Token()) * int64(r.n) }
+func (r *request) cost() int64 { return int64(tokenbucket.Limit(r.limit).Token()) * int64(r.n) }
 
 func (s *Store) recall(key string) int64 {
 	s.mu.Lock()

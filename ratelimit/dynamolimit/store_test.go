@@ -19,6 +19,7 @@ import (
 	"github.com/gatesock/gatesock/internal/dynamotable"
 	"github.com/gatesock/gatesock/internal/dynamotest"
 	"github.com/gatesock/gatesock/internal/testclock"
+	"github.com/gatesock/gatesock/internal/tokenbucket"
 	"github.com/gatesock/gatesock/ratelimit"
 	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
 )
@@ -85,11 +86,11 @@ func TestDecidesAsMemory(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		run++
 		key := fmt.Sprint("key ", run)
-		memory := &ratelimit.Memory{Clock: c.skewed(0)}
+		memory := ratelimit.NewMemory(ratelimit.WithClock(c.skewed(0)))
 		stores := []*dynamolimit.Store{newStore(t, client, namespace, c.skewed(0)), newStore(t, client, namespace, c.skewed(0))}
 		l := ratelimit.Limit{Rate: rapid.SampledFrom([]float64{0.5, 3, 1000}).Draw(r, "rate"), Burst: rapid.IntRange(1, 5).Draw(r, "burst")}
 		for range rapid.IntRange(1, 12).Draw(r, "steps") {
-			c.advance(time.Duration(rapid.Int64Range(0, 2*int64(l.Token())).Draw(r, "step")))
+			c.advance(time.Duration(rapid.Int64Range(0, 2*int64(tokenbucket.Limit(l).Token())).Draw(r, "step")))
 			n := rapid.IntRange(-1, l.Burst+1).Draw(r, "n")
 			want, err := memory.Take(context.Background(), key, l, n)
 			require.NoError(r, err)
@@ -183,7 +184,7 @@ func TestManyInstances(t *testing.T) {
 		}
 		allowed := letThrough(t, c, l, stores...)
 		c = newClock()
-		alone := letThrough(t, c, l, &ratelimit.Memory{Clock: c.skewed(fastest)})
+		alone := letThrough(t, c, l, ratelimit.NewMemory(ratelimit.WithClock(c.skewed(fastest))))
 		t.Logf("seed %d: %+v let %d through, alone %d", seed, l, allowed, alone)
 		due := float64(l.Burst) + l.Rate*letThroughFor.Seconds()
 		require.LessOrEqual(t, float64(allowed), due+l.Rate*spread.Seconds(), "no more than clocks that differ explain")

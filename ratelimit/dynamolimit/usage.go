@@ -16,6 +16,7 @@ import (
 
 	"github.com/gatesock/gatesock/internal/dynamotable"
 	"github.com/gatesock/gatesock/ratelimit"
+	"github.com/gatesock/gatesock/ratelimit/metering"
 )
 
 // UsageAPI is what a [UsageStore] calls; [*dynamodb.Client] has it.
@@ -24,7 +25,7 @@ type UsageAPI interface {
 	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
 }
 
-// UsageStore is a [ratelimit.UsageStore] in a DynamoDB table. It is safe for concurrent use.
+// UsageStore is a [metering.Store] in a DynamoDB table. It is safe for concurrent use.
 //
 // A record is one write unit, however many events it stands for. A day is one partition: pk u#<day>, sk <kind>#<name>, which takes 1,000
 // records a second. A record expires after 400 days. A write whose answer is lost is reported as failed, and may be counted twice.
@@ -34,7 +35,7 @@ type UsageStore struct {
 	prefix string
 }
 
-var _ ratelimit.UsageStore = (*UsageStore)(nil)
+var _ metering.Store = (*UsageStore)(nil)
 
 // NewUsageStore returns a Usage in a table of the form that dynamoconn.CreateTable makes; the namespace is that of [WithNamespace], or empty. It
 // sends nothing. It fails if the table's name is empty or the namespace is none, and panics if client is nil.
@@ -60,8 +61,8 @@ const (
 )
 
 // Add adds to what was used, several records at once. All writes have ended when it returns. It rejects records that
-// [ratelimit.UsageRecord.Validate] refuses, without a request, and those that the table refuses as invalid.
-func (u *UsageStore) Add(ctx context.Context, records []ratelimit.UsageRecord) (retry, rejected []ratelimit.UsageRecord, err error) {
+// [metering.Record.Validate] refuses, without a request, and those that the table refuses as invalid.
+func (u *UsageStore) Add(ctx context.Context, records []metering.Record) (retry, rejected []metering.Record, err error) {
 	var (
 		mu   sync.Mutex
 		errs []error
@@ -90,7 +91,7 @@ func (u *UsageStore) Add(ctx context.Context, records []ratelimit.UsageRecord) (
 	return retry, rejected, fmt.Errorf("dynamolimit: add usage: %w", errs[0])
 }
 
-func (u *UsageStore) add(ctx context.Context, r ratelimit.UsageRecord) error {
+func (u *UsageStore) add(ctx context.Context, r metering.Record) error {
 	if err := r.Validate(); err != nil {
 		return err
 	}
@@ -118,13 +119,13 @@ func (u *UsageStore) partition(day string) types.AttributeValue {
 
 // Day returns what was used on a day, by kind and name, in eventually consistent reads: half a read unit for each 4 KB, which are about 60
 // records.
-func (u *UsageStore) Day(ctx context.Context, day time.Time) ([]ratelimit.UsageRecord, error) {
+func (u *UsageStore) Day(ctx context.Context, day time.Time) ([]metering.Record, error) {
 	text := day.UTC().Format(time.DateOnly)
 	in := &dynamodb.QueryInput{
 		TableName: &u.table, KeyConditionExpression: aws.String(dynamotable.PartitionKey + " = :p"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{":p": u.partition(text)},
 	}
-	var all []ratelimit.UsageRecord
+	var all []metering.Record
 	for {
 		out, err := u.api.Query(ctx, in)
 		if err != nil {
@@ -139,7 +140,7 @@ func (u *UsageStore) Day(ctx context.Context, day time.Time) ([]ratelimit.UsageR
 			all = append(all, r)
 		}
 		if in.ExclusiveStartKey = out.LastEvaluatedKey; len(in.ExclusiveStartKey) == 0 {
-			slices.SortFunc(all, func(a, b ratelimit.UsageRecord) int { // which is not the order of their keys
+			slices.SortFunc(all, func(a, b metering.Record) int { // which is not the order of their keys
 				return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
 			})
 			return all, nil
@@ -147,7 +148,7 @@ func (u *UsageStore) Day(ctx context.Context, day time.Time) ([]ratelimit.UsageR
 	}
 }
 
-func usageOf(item map[string]types.AttributeValue) (r ratelimit.UsageRecord, err error) {
+func usageOf(item map[string]types.AttributeValue) (r metering.Record, err error) {
 	key, ok := item[dynamotable.SortKey].(*types.AttributeValueMemberS)
 	if !ok {
 		return r, errors.New("the item has no sort key")

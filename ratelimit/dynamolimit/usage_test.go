@@ -20,6 +20,7 @@ import (
 	"github.com/gatesock/gatesock/internal/dynamotest"
 	"github.com/gatesock/gatesock/internal/testclock"
 	"github.com/gatesock/gatesock/ratelimit"
+	"github.com/gatesock/gatesock/ratelimit/metering"
 )
 
 // unitCounter counts write units, and fails for one record.
@@ -54,9 +55,9 @@ func TestUsage(t *testing.T) {
 	require.NoError(t, err)
 	day := testclock.Noon().Add(11 * time.Hour)
 	today := day.Format(time.DateOnly)
-	var records []ratelimit.UsageRecord
+	var records []metering.Record
 	for i := range 40 {
-		records = append(records, ratelimit.UsageRecord{Day: today, Kind: "key", Name: fmt.Sprintf("k%02d#x", i), Connections: 1, Messages: int64(i)})
+		records = append(records, metering.Record{Day: today, Kind: "key", Name: fmt.Sprintf("k%02d#x", i), Connections: 1, Messages: int64(i)})
 	}
 	left, rejected, err := u.Add(t.Context(), records)
 	require.NoError(t, err)
@@ -78,7 +79,7 @@ func TestUsage(t *testing.T) {
 	require.Empty(t, got)
 
 	before := api.requests.Load()
-	left, rejected, err = u.Add(t.Context(), []ratelimit.UsageRecord{{Day: "today", Kind: "key", Name: "x"}})
+	left, rejected, err = u.Add(t.Context(), []metering.Record{{Day: "today", Kind: "key", Name: "x"}})
 	require.ErrorIs(t, err, ratelimit.ErrInvalid)
 	require.Empty(t, left)
 	require.Len(t, rejected, 1)
@@ -103,27 +104,26 @@ func TestRecordsThatTheTableRefuses(t *testing.T) {
 	store, err := NewUsageStore(api, dynamotest.Table(t), dynamotest.Namespace(t))
 	require.NoError(t, err)
 	now := testclock.Noon()
-	u := &ratelimit.UsageMeter{
-		Store: store, Clock: func() time.Time { return now }, FlushTimeout: time.Hour, Logger: slog.New(slog.DiscardHandler),
-	}
+	u := metering.NewMeter(store, metering.WithClock(func() time.Time { return now }), metering.WithFlushTimeout(time.Hour),
+		metering.WithLogger(slog.New(slog.DiscardHandler)))
 	by := ratelimit.ByFunc("sender", func(req *gatesock.Request) string { return req.ConnectionID })
 	handler := u.Middleware(by)(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
 	send := func(from string) {
 		_, err := handler(t.Context(), &gatesock.Request{EventType: gatesock.EventMessage, ConnectionID: from})
 		require.NoError(t, err)
 	}
-	for i := range ratelimit.DefaultMaxPending {
+	for i := range 100 {
 		send(fmt.Sprint("bad", i))
 	}
 	for range 20 {
 		send("ann")
 	}
-	now = now.Add(ratelimit.DefaultFlushEvery)
+	now = now.Add(10 * time.Second)
 	send("ann")
-	require.EqualValues(t, ratelimit.DefaultMaxPending+1, api.requests.Load())
+	require.EqualValues(t, 100+1, api.requests.Load())
 	require.EqualValues(t, 1, api.units.Load(), "one write unit for 21 messages")
-	require.EqualValues(t, ratelimit.DefaultMaxPending, u.Dropped())
+	require.EqualValues(t, 100, u.Dropped())
 	got, err := store.Day(t.Context(), now)
 	require.NoError(t, err)
-	require.Equal(t, []ratelimit.UsageRecord{{Day: now.UTC().Format(time.DateOnly), Kind: "sender", Name: "ann", Messages: 21}}, got)
+	require.Equal(t, []metering.Record{{Day: now.UTC().Format(time.DateOnly), Kind: "sender", Name: "ann", Messages: 21}}, got)
 }

@@ -1,10 +1,14 @@
-// Package limittest has the conformance suites of what package ratelimit stores: [Run] that of [ratelimit.Store] and
-// [ratelimit.QuotaStore], [RunPlans] that of [ratelimit.PlanStore] and [RunUsage] that of [ratelimit.UsageStore]. They check what every
-// implementation promises.
+// Package limittest tests implementations of the stores of package ratelimit and of the packages
+// below it. Call its functions from a test of your own store:
 //
 //	func TestConformance(t *testing.T) {
-//		limittest.Run(t, func(t *testing.T, now func() time.Time) limittest.Store { return &ratelimit.Memory{Clock: now} })
+//		limittest.Run(t, func(t *testing.T, now func() time.Time) (a, b limittest.Store) {
+//			table := newTable(t)
+//			return mystore.New(table, now), mystore.New(table, now)
+//		})
 //	}
+//
+// Each subtest checks one promise of the interface and is named for it.
 package limittest
 
 import (
@@ -20,79 +24,73 @@ import (
 	"github.com/gatesock/gatesock/ratelimit"
 )
 
-// Store is what the suite checks.
+// Store is what [Run] tests.
 type Store interface {
 	ratelimit.Store
 	ratelimit.QuotaStore
 }
 
-// Check is one promise. It is given two stores on the same, empty buckets and counters, as two processes have them (the same one twice,
-// if it is of one process), whose time it moves; an error says what was not kept.
-type Check struct {
-	Name string
-	Run  func(ctx context.Context, a, b Store, clock *Clock) error
-}
-
-// Clock is the time of a check. It is safe for concurrent use.
-type Clock struct{ ns atomic.Int64 }
-
-// NewClock returns a clock that stands still at noon, UTC, of the next day: ahead of the real time, so that a service that deletes what
-// has expired by the real time leaves what the checks keep.
-func NewClock() *Clock {
-	c := new(Clock)
-	c.ns.Store(testclock.Noon().UnixNano())
-	return c
-}
-
-// Now is the time.
-func (c *Clock) Now() time.Time { return time.Unix(0, c.ns.Load()) }
-
-func (c *Clock) advance(d time.Duration) { c.ns.Add(int64(d)) }
-
-// Run runs the suite. open gives a store that has its time from now; called again in the same test, another one on the same buckets and
-// counters, or the same one.
-func Run(t *testing.T, open func(t *testing.T, now func() time.Time) Store) {
+// Run tests a store of buckets and quotas. open returns two stores over the same empty data, as
+// two processes have them; for a store in memory it returns the same one twice. The stores take
+// the time from now, which the suite moves. It begins a day ahead of the real time, so that a
+// service that deletes expired items by the real time keeps what the tests write.
+func Run(t *testing.T, open func(t *testing.T, now func() time.Time) (a, b Store)) {
 	t.Helper()
-	for _, c := range Checks() {
-		t.Run(c.Name, func(t *testing.T) {
+	for _, c := range checks() {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			clock := NewClock()
-			if err := c.Run(t.Context(), open(t, clock.Now), open(t, clock.Now), clock); err != nil {
+			clock := testclock.New(testclock.Noon())
+			a, b := open(t, clock.Now)
+			if err := c.run(t.Context(), a, b, clock); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 }
 
-// Checks are the promises, for those who test a suite.
-func Checks() []Check {
-	return []Check{
+// check is one promise. run returns an error that describes how it is broken.
+type check struct {
+	name string
+	run  func(ctx context.Context, a, b Store, clock *testclock.Clock) error
+}
+
+func checks() []check {
+	return []check{
 		{"a bucket is full at first, and empties", empties},
 		{"a bucket fills at its rate, up to its burst", fills},
 		{"a refusal takes nothing", refusal},
-		{"what a bucket can never hold is never there", never},
+		{"more than a bucket holds is never there", never},
 		{"no tokens take none", nothing},
 		{"keys are apart", keysApart},
-		{"another limit goes on with what is owed", anotherLimit},
-		{"tokens are taken once, by many at the same time", takenOnce},
+		{"a changed limit keeps the time until the bucket is full", anotherLimit},
+		{"concurrent calls take each token once", takenOnce},
 		{"a count goes up to its maximum", counts},
 		{"a refused use counts nothing", refusedUse},
 		{"periods and keys of counts are apart", periodsApart},
-		{"units are counted once, by many at the same time", countedOnce},
+		{"concurrent calls count each unit once", countedOnce},
 	}
 }
 
 var limit = ratelimit.Limit{Rate: 2, Burst: 4} //nolint:gochecknoglobals // nobody changes it
 
-// take takes n tokens and compares what it is told. Where tokens are refused Remaining and RetryAfter are bounds.
-func take(ctx context.Context, s ratelimit.Store, key string, l ratelimit.Limit, n int, want ratelimit.Decision) error {
+// take takes n tokens and compares the decision. If they are refused, the wanted Remaining and
+// RetryAfter are bounds: a store may answer from what it knows.
+func take(
+	ctx context.Context,
+	s ratelimit.Store,
+	key string,
+	l ratelimit.Limit,
+	n int,
+	want ratelimit.Decision,
+) error {
 	got, err := s.Take(ctx, key, l, n)
 	if err != nil {
 		return err
 	}
 	ok := got == want
 	if !want.Allowed {
-		ok = !got.Allowed && got.Limit == want.Limit && got.Remaining >= want.Remaining && got.RetryAfter > 0 && got.RetryAfter <= want.RetryAfter
+		ok = !got.Allowed && got.Limit == want.Limit && got.Remaining >= want.Remaining &&
+			got.RetryAfter > 0 && got.RetryAfter <= want.RetryAfter
 	}
 	if !ok {
 		return fmt.Errorf("taking %d of %q: %+v, want %+v", n, key, got, want)
@@ -108,7 +106,7 @@ func refused(remaining int, wait time.Duration) ratelimit.Decision {
 	return ratelimit.Decision{Limit: limit.Burst, Remaining: remaining, RetryAfter: wait}
 }
 
-// first runs steps up to the first that fails.
+// first runs steps until one fails.
 func first(steps ...func() error) error {
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -118,7 +116,7 @@ func first(steps ...func() error) error {
 	return nil
 }
 
-func empties(ctx context.Context, a, b Store, _ *Clock) error {
+func empties(ctx context.Context, a, b Store, _ *testclock.Clock) error {
 	return first(
 		func() error { return take(ctx, a, "k", limit, 1, allowed(3)) },
 		func() error { return take(ctx, b, "k", limit, 2, allowed(1)) },
@@ -128,20 +126,20 @@ func empties(ctx context.Context, a, b Store, _ *Clock) error {
 	)
 }
 
-func fills(ctx context.Context, a, b Store, c *Clock) error {
+func fills(ctx context.Context, a, b Store, c *testclock.Clock) error {
 	return first(
 		func() error { return take(ctx, a, "k", limit, 4, allowed(0)) },
-		func() error { c.advance(499 * time.Millisecond); return nil },
+		func() error { c.Advance(499 * time.Millisecond); return nil },
 		func() error { return take(ctx, b, "k", limit, 1, refused(0, time.Millisecond)) },
-		func() error { c.advance(time.Millisecond); return nil },
+		func() error { c.Advance(time.Millisecond); return nil },
 		func() error { return take(ctx, b, "k", limit, 1, allowed(0)) },
-		func() error { c.advance(time.Hour); return nil },
+		func() error { c.Advance(time.Hour); return nil },
 		func() error { return take(ctx, a, "k", limit, 4, allowed(0)) },
 		func() error { return take(ctx, b, "k", limit, 1, refused(0, 500*time.Millisecond)) },
 	)
 }
 
-func refusal(ctx context.Context, a, b Store, _ *Clock) error {
+func refusal(ctx context.Context, a, b Store, _ *testclock.Clock) error {
 	return first(
 		func() error { return take(ctx, a, "k", limit, 3, allowed(1)) },
 		func() error { return take(ctx, b, "k", limit, 2, refused(1, 500*time.Millisecond)) },
@@ -150,7 +148,7 @@ func refusal(ctx context.Context, a, b Store, _ *Clock) error {
 	)
 }
 
-func never(ctx context.Context, a, b Store, _ *Clock) error {
+func never(ctx context.Context, a, b Store, _ *testclock.Clock) error {
 	return first(
 		func() error { return take(ctx, a, "k", limit, 5, refused(4, ratelimit.Never)) },
 		func() error { return take(ctx, b, "k", limit, 4, allowed(0)) },
@@ -164,7 +162,7 @@ func never(ctx context.Context, a, b Store, _ *Clock) error {
 	)
 }
 
-func nothing(ctx context.Context, a, b Store, _ *Clock) error {
+func nothing(ctx context.Context, a, b Store, _ *testclock.Clock) error {
 	return first(
 		func() error { return take(ctx, a, "k", limit, 0, allowed(4)) },
 		func() error { return take(ctx, b, "k", limit, 3, allowed(1)) },
@@ -174,7 +172,7 @@ func nothing(ctx context.Context, a, b Store, _ *Clock) error {
 	)
 }
 
-func keysApart(ctx context.Context, a, b Store, _ *Clock) error {
+func keysApart(ctx context.Context, a, b Store, _ *testclock.Clock) error {
 	return first(
 		func() error { return take(ctx, a, "k", limit, 4, allowed(0)) },
 		func() error { return take(ctx, b, "K", limit, 4, allowed(0)) },
@@ -182,7 +180,7 @@ func keysApart(ctx context.Context, a, b Store, _ *Clock) error {
 	)
 }
 
-func anotherLimit(ctx context.Context, a, b Store, _ *Clock) error {
+func anotherLimit(ctx context.Context, a, b Store, _ *testclock.Clock) error {
 	return first(
 		func() error { return take(ctx, a, "k", limit, 4, allowed(0)) }, // two seconds
 		func() error {
@@ -192,10 +190,10 @@ func anotherLimit(ctx context.Context, a, b Store, _ *Clock) error {
 	)
 }
 
-// workers is how many there are at the same time.
+// workers is how many calls run at the same time.
 const workers = 8
 
-// atOnce counts how many of ten tries of each worker succeed.
+// atOnce lets each worker try ten times, and returns how many tries succeed.
 func atOnce(try func(worker int) (bool, error)) (int64, error) {
 	var n atomic.Int64
 	var mu sync.Mutex
@@ -220,7 +218,7 @@ func atOnce(try func(worker int) (bool, error)) (int64, error) {
 	return n.Load(), errors.Join(errs...)
 }
 
-func takenOnce(ctx context.Context, a, b Store, _ *Clock) error {
+func takenOnce(ctx context.Context, a, b Store, _ *testclock.Clock) error {
 	n, err := atOnce(func(worker int) (bool, error) {
 		d, err := []Store{a, b}[worker%2].Take(ctx, "k", ratelimit.Limit{Rate: 1, Burst: 25}, 1)
 		return d.Allowed, err
@@ -231,16 +229,23 @@ func takenOnce(ctx context.Context, a, b Store, _ *Clock) error {
 	return err
 }
 
-// use counts n units and compares what it is told.
-func use(ctx context.Context, s ratelimit.QuotaStore, key string, start time.Time, n, maximum int64, want ratelimit.Usage) error {
+// use counts n units and compares the answer.
+func use(
+	ctx context.Context,
+	s ratelimit.QuotaStore,
+	key string,
+	start time.Time,
+	n, maximum int64,
+	want ratelimit.Usage,
+) error {
 	got, err := s.Consume(ctx, key, start, start.Add(24*time.Hour), n, maximum)
 	if err == nil && got != want {
-		err = fmt.Errorf("using %d of %d of %q: %+v, want %+v", n, maximum, key, got, want)
+		err = fmt.Errorf("using %d units of %d of %q: %+v, want %+v", n, maximum, key, got, want)
 	}
 	return err
 }
 
-func counts(ctx context.Context, a, b Store, c *Clock) error {
+func counts(ctx context.Context, a, b Store, c *testclock.Clock) error {
 	start := c.Now()
 	return first(
 		func() error { return use(ctx, a, "k", start, 3, 5, ratelimit.Usage{Allowed: true, Total: 3}) },
@@ -251,7 +256,7 @@ func counts(ctx context.Context, a, b Store, c *Clock) error {
 	)
 }
 
-func refusedUse(ctx context.Context, a, b Store, c *Clock) error {
+func refusedUse(ctx context.Context, a, b Store, c *testclock.Clock) error {
 	start := c.Now()
 	return first(
 		func() error { return use(ctx, a, "k", start, 3, 5, ratelimit.Usage{Allowed: true, Total: 3}) },
@@ -260,7 +265,7 @@ func refusedUse(ctx context.Context, a, b Store, c *Clock) error {
 	)
 }
 
-func periodsApart(ctx context.Context, a, b Store, c *Clock) error {
+func periodsApart(ctx context.Context, a, b Store, c *testclock.Clock) error {
 	start := c.Now()
 	return first(
 		func() error { return use(ctx, a, "k", start, 5, 5, ratelimit.Usage{Allowed: true, Total: 5}) },
@@ -272,7 +277,7 @@ func periodsApart(ctx context.Context, a, b Store, c *Clock) error {
 	)
 }
 
-func countedOnce(ctx context.Context, a, b Store, c *Clock) error {
+func countedOnce(ctx context.Context, a, b Store, c *testclock.Clock) error {
 	start := c.Now()
 	n, err := atOnce(func(worker int) (bool, error) {
 		u, err := []Store{a, b}[worker%2].Consume(ctx, "k", start, start.Add(time.Hour), 1, 25)

@@ -7,65 +7,61 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/gatesock/gatesock/internal/testclock"
-	"github.com/gatesock/gatesock/ratelimit"
+	"github.com/gatesock/gatesock/ratelimit/metering"
 )
 
-// UsageCheck is one promise of a [ratelimit.UsageStore]. It is given two empty stores on the same usage, as two processes have them (the same
-// one twice, if it is of one process); an error says what was not kept.
-type UsageCheck struct {
-	Name string
-	Run  func(ctx context.Context, a, b ratelimit.UsageStore) error
-}
-
-// RunUsage runs the suite of usage stores. open returns a store; called again in the same test, another one on the same usage, or the same
-// one.
-func RunUsage(t *testing.T, open func(t *testing.T) ratelimit.UsageStore) {
+// RunUsage tests a store of metering records. open returns two stores over the same empty data,
+// as two processes have them; for a store in memory it returns the same one twice.
+func RunUsage(t *testing.T, open func(t *testing.T) (a, b metering.Store)) {
 	t.Helper()
-	var mu sync.Mutex // stores may be kept by test
-	for _, c := range UsageChecks() {
-		t.Run(c.Name, func(t *testing.T) {
+	for _, c := range usageChecks() {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			mu.Lock()
-			a, b := open(t), open(t)
-			mu.Unlock()
-			if err := c.Run(t.Context(), a, b); err != nil {
+			a, b := open(t)
+			if err := c.run(t.Context(), a, b); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 }
 
-// UsageChecks returns the promises of usage stores, for those who test a suite.
-func UsageChecks() []UsageCheck {
-	return []UsageCheck{
-		{"what is added adds up", usageAddsUp},
-		{"days are apart, and of UTC", usageDays},
+// usageCheck is one promise of a store of records.
+type usageCheck struct {
+	name string
+	run  func(ctx context.Context, a, b metering.Store) error
+}
+
+func usageChecks() []usageCheck {
+	return []usageCheck{
+		{"added counts add up", usageAddsUp},
+		{"days are apart, and in UTC", usageDays},
 		{"kinds and names are apart", usageNames},
 		{"a day is sorted by kind and name", usageSorted},
 		{"counts may be large", usageLarge},
-		{"what can never be taken is rejected, and all else added", usageRejects},
-		{"many may add at the same time", usageAtOnce},
+		{"bad records are rejected, and all others added", usageRejects},
+		{"concurrent calls add up", usageAtOnce},
 		{"records belong to the caller", usageOwned},
 	}
 }
 
-// day returns a day of the checks as records have it, which is ahead of the real time: a service that deletes what has expired leaves it.
+// day returns a day as records have it, counted from the first day of the checks. That day is
+// ahead of the real time, so that a service that deletes expired items keeps what the checks
+// write.
 func day(after int) string { return testclock.Noon().AddDate(0, 0, after).Format(time.DateOnly) }
 
-func used(kind, name string, connections, messages int64) ratelimit.UsageRecord {
-	return ratelimit.UsageRecord{Day: day(0), Kind: kind, Name: name, Connections: connections, Messages: messages}
+func used(kind, name string, connections, messages int64) metering.Record {
+	return metering.Record{Day: day(0), Kind: kind, Name: name, Connections: connections, Messages: messages}
 }
 
-// add adds records, all of which must be taken.
-func add(ctx context.Context, s ratelimit.UsageStore, records ...ratelimit.UsageRecord) error {
+// add adds records, and returns an error if one is not taken.
+func add(ctx context.Context, s metering.Store, records ...metering.Record) error {
 	retry, rejected, err := s.Add(ctx, records)
 	if err == nil && len(retry)+len(rejected) > 0 {
-		err = errors.New("some were not added, without an error")
+		err = errors.New("some records were not added, without an error")
 	}
 	if err != nil {
 		return fmt.Errorf("adding %d records: %d left, %d rejected: %w", len(records), len(retry), len(rejected), err)
@@ -74,7 +70,7 @@ func add(ctx context.Context, s ratelimit.UsageStore, records ...ratelimit.Usage
 }
 
 // usageIs checks the records of the day that a time is in.
-func usageIs(ctx context.Context, s ratelimit.UsageStore, at time.Time, want ...ratelimit.UsageRecord) error {
+func usageIs(ctx context.Context, s metering.Store, at time.Time, want ...metering.Record) error {
 	got, err := s.Day(ctx, at)
 	if err == nil && !slices.Equal(got, want) {
 		err = fmt.Errorf("the usage of %s is %+v, want %+v", at.UTC().Format(time.DateOnly), got, want)
@@ -82,7 +78,7 @@ func usageIs(ctx context.Context, s ratelimit.UsageStore, at time.Time, want ...
 	return err
 }
 
-func usageAddsUp(ctx context.Context, a, b ratelimit.UsageStore) error {
+func usageAddsUp(ctx context.Context, a, b metering.Store) error {
 	return first(
 		func() error { return usageIs(ctx, a, testclock.Noon()) },
 		func() error { return add(ctx, a, used("key", "k", 1, 2), used("user", "u", 0, 1)) },
@@ -98,7 +94,7 @@ func usageAddsUp(ctx context.Context, a, b ratelimit.UsageStore) error {
 	)
 }
 
-func usageDays(ctx context.Context, a, b ratelimit.UsageStore) error {
+func usageDays(ctx context.Context, a, b metering.Store) error {
 	today, tomorrow := used("key", "k", 1, 2), used("key", "k", 3, 4)
 	tomorrow.Day = day(1)
 	midnight := testclock.Noon().Truncate(24 * time.Hour)
@@ -112,9 +108,9 @@ func usageDays(ctx context.Context, a, b ratelimit.UsageStore) error {
 	)
 }
 
-// usageSample returns records in the order of a day.
-func usageSample() []ratelimit.UsageRecord {
-	var records []ratelimit.UsageRecord
+// usageSample returns records of a day, in order.
+func usageSample() []metering.Record {
+	var records []metering.Record
 	for _, kind := range []string{"a", "a ", "a!", "a-b", "gateway-key", "key", "plan"} {
 		for _, name := range []string{" ", "#", "#a", "A", "a", "a#b", "a:b", "b", strings.Repeat("x", 900), "ü"} {
 			records = append(records, used(kind, name, int64(len(records)), 1))
@@ -123,7 +119,7 @@ func usageSample() []ratelimit.UsageRecord {
 	return records
 }
 
-func usageNames(ctx context.Context, a, b ratelimit.UsageStore) error {
+func usageNames(ctx context.Context, a, b metering.Store) error {
 	want := usageSample()
 	return first(
 		func() error { return add(ctx, a, want...) },
@@ -137,7 +133,7 @@ func usageNames(ctx context.Context, a, b ratelimit.UsageStore) error {
 			}
 			for _, r := range want {
 				if !slices.Contains(got, r) {
-					return fmt.Errorf("%+v is not among the records", r)
+					return fmt.Errorf("the record %+v is missing", r)
 				}
 			}
 			return nil
@@ -145,7 +141,7 @@ func usageNames(ctx context.Context, a, b ratelimit.UsageStore) error {
 	)
 }
 
-func usageSorted(ctx context.Context, a, b ratelimit.UsageStore) error {
+func usageSorted(ctx context.Context, a, b metering.Store) error {
 	want := usageSample()
 	mixed := slices.Clone(want)
 	rand.Shuffle(len(mixed), func(i, j int) { mixed[i], mixed[j] = mixed[j], mixed[i] })
@@ -155,7 +151,7 @@ func usageSorted(ctx context.Context, a, b ratelimit.UsageStore) error {
 	)
 }
 
-func usageLarge(ctx context.Context, a, b ratelimit.UsageStore) error {
+func usageLarge(ctx context.Context, a, b metering.Store) error {
 	const large = 1<<53 + 1 // more than a float has
 	return first(
 		func() error { return add(ctx, a, used("key", "k", large, large)) },
@@ -164,20 +160,21 @@ func usageLarge(ctx context.Context, a, b ratelimit.UsageStore) error {
 	)
 }
 
-func usageRejects(ctx context.Context, a, b ratelimit.UsageStore) error {
-	bad := []ratelimit.UsageRecord{
-		used("", "k", 1, 1), used("key", "", 1, 1), used("a#b", "k", 1, 1), used("key", "\xff", 1, 1), used("k\xff", "k", 1, 1), used("key", "k", -1, 0),
-		used("key", "k", 0, -1), used("key", strings.Repeat("x", 5000), 1, 1),
+func usageRejects(ctx context.Context, a, b metering.Store) error {
+	bad := []metering.Record{
+		used("", "k", 1, 1), used("key", "", 1, 1), used("a#b", "k", 1, 1), used("key", "\xff", 1, 1),
+		used("k\xff", "k", 1, 1), used("key", "k", -1, 0), used("key", "k", 0, -1),
+		used("key", strings.Repeat("x", 5000), 1, 1),
 		{Day: "today", Kind: "key", Name: "k"},
 		{Day: "", Kind: "key", Name: "k"},
 	}
-	good := []ratelimit.UsageRecord{used("key", "a", 1, 1), used("key", "z", 1, 1)}
+	good := []metering.Record{used("key", "a", 1, 1), used("key", "z", 1, 1)}
 	retry, rejected, err := a.Add(ctx, slices.Concat(good[:1], bad, good[1:]))
 	switch {
 	case err == nil:
-		return errors.New("no error for records that can never be taken")
+		return errors.New("bad records are added without an error")
 	case len(retry) > 0:
-		return fmt.Errorf("records that can never be taken are to be tried again: %+v", retry)
+		return fmt.Errorf("bad records are returned for a retry: %+v", retry)
 	case len(rejected) != len(bad):
 		return fmt.Errorf("%d records were rejected, want %d", len(rejected), len(bad))
 	}
@@ -189,22 +186,23 @@ func usageRejects(ctx context.Context, a, b ratelimit.UsageStore) error {
 	return usageIs(ctx, b, testclock.Noon(), good...)
 }
 
-func usageAtOnce(ctx context.Context, a, b ratelimit.UsageStore) error {
+func usageAtOnce(ctx context.Context, a, b metering.Store) error {
 	_, err := atOnce(func(worker int) (bool, error) {
-		return true, add(ctx, []ratelimit.UsageStore{a, b}[worker%2], used("key", "k", 1, 2), used("user", fmt.Sprint(worker), 0, 1))
+		s := []metering.Store{a, b}[worker%2]
+		return true, add(ctx, s, used("key", "k", 1, 2), used("user", fmt.Sprint(worker), 0, 1))
 	})
 	if err != nil {
 		return err
 	}
-	want := []ratelimit.UsageRecord{used("key", "k", 10*workers, 20*workers)}
+	want := []metering.Record{used("key", "k", 10*workers, 20*workers)}
 	for worker := range workers {
 		want = append(want, used("user", fmt.Sprint(worker), 0, 10))
 	}
 	return usageIs(ctx, a, testclock.Noon(), want...)
 }
 
-func usageOwned(ctx context.Context, a, b ratelimit.UsageStore) error {
-	records := []ratelimit.UsageRecord{used("key", "k", 1, 1)}
+func usageOwned(ctx context.Context, a, b metering.Store) error {
+	records := []metering.Record{used("key", "k", 1, 1)}
 	if err := add(ctx, a, records...); err != nil {
 		return err
 	}
@@ -215,7 +213,7 @@ func usageOwned(ctx context.Context, a, b ratelimit.UsageStore) error {
 			return err
 		}
 		if len(got) != 1 || got[0] != used("key", "k", 1, 1) {
-			return fmt.Errorf("a record is %+v after others of its values were changed", got)
+			return fmt.Errorf("a record is %+v after a caller has changed its own", got)
 		}
 		got[0].Messages, got[0].Name = 99, "changed"
 	}

@@ -1,7 +1,8 @@
-// Package apikeytest is the conformance suite of [apikey.Store]: what every one promises.
+// Package apikeytest is the conformance suite of [apikey.Store]: it tests what every implementation
+// promises.
 //
 //	func TestConformance(t *testing.T) {
-//		apikeytest.Run(t, func(t *testing.T) apikey.Store { return new(apikey.Memory) })
+//		apikeytest.Run(t, func(*testing.T) apikey.Store { return apikey.NewMemory() })
 //	}
 package apikeytest
 
@@ -19,31 +20,32 @@ import (
 	"github.com/gatesock/gatesock/internal/testclock"
 )
 
-// Check is one promise of a Store. It is given an empty one, and an error says what was not kept.
-type Check struct {
-	Name string
-	Run  func(ctx context.Context, s apikey.Store) error
-}
-
-// Run runs the suite, each check with a store of its own.
-func Run(t *testing.T, empty func(t *testing.T) apikey.Store) {
+// Run runs the suite, each check as a parallel subtest with a store of its own. open returns an
+// empty store. The times of keys are ahead of the real time.
+func Run(t *testing.T, open func(t *testing.T) apikey.Store) {
 	t.Helper()
-	for _, c := range Checks() {
-		t.Run(c.Name, func(t *testing.T) {
+	for _, c := range checks() {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			if err := c.Run(t.Context(), empty(t)); err != nil {
+			if err := c.run(t.Context(), open(t)); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 }
 
-// Checks are the promises, for those who test a suite.
-func Checks() []Check {
-	return []Check{
-		{"what is created is found as it was", createAndGet},
+// check is one promise of a Store. It gets an empty store. An error describes how the store breaks
+// the promise.
+type check struct {
+	name string
+	run  func(ctx context.Context, s apikey.Store) error
+}
+
+func checks() []check {
+	return []check{
+		{"what is created is found unchanged", createAndGet},
 		{"an id is created once", createTwice},
-		{"what is not there is not found", notFound},
+		{"what does not exist is not found", notFound},
 		{"an update needs the version before", update},
 		{"of updates at the same time one is made", updatesAtOnce},
 		{"an update leaves the last use", updateLeavesUse},
@@ -62,13 +64,13 @@ func sample(id string) apikey.Key {
 	}
 }
 
-// at is a time of the checks. They begin ahead of the real time, so that a service that deletes what has expired by the real
-// time leaves their keys.
+// at returns a time of the checks. It is ahead of the real time, so that a service that deletes
+// what has expired by the real time leaves their keys.
 func at(seconds int) time.Time {
 	return testclock.Noon().Add(123 * time.Millisecond).Add(time.Duration(seconds) * time.Second)
 }
 
-// errOther is what an error that is not the promised one is joined to, which may be none.
+// errOther is joined to an error that is not the promised one, which may be nil.
 var errOther = errors.New("another error, or none")
 
 func same(got, want apikey.Key) error {
@@ -191,7 +193,9 @@ func used(ctx context.Context, s apikey.Store) error {
 	if err := s.Create(ctx, k); err != nil {
 		return err
 	}
-	for _, c := range []struct{ at, since, want int }{{100, 0, 100}, {150, 50, 100}, {200, 99, 100}, {201, 100, 201}, {300, 250, 300}} {
+	for _, c := range []struct{ at, since, want int }{
+		{100, 0, 100}, {150, 50, 100}, {200, 99, 100}, {201, 100, 201}, {300, 250, 300},
+	} {
 		if err := s.TouchLastUsed(ctx, "a", at(c.at), at(c.since)); err != nil {
 			return err
 		}
@@ -213,7 +217,10 @@ func deletes(ctx context.Context, s apikey.Store) error {
 	if len(keys) > 0 {
 		listed = errors.Join(listed, errors.New("it is still listed"))
 	}
-	return errors.Join(wants(err, apikey.ErrNotFound, "get"), wants(s.Delete(ctx, "a"), apikey.ErrNotFound, "delete again"), listed, s.Create(ctx, sample("a")))
+	return errors.Join(
+		wants(err, apikey.ErrNotFound, "get"), wants(s.Delete(ctx, "a"), apikey.ErrNotFound, "delete again"),
+		listed, s.Create(ctx, sample("a")),
+	)
 }
 
 func list(ctx context.Context, s apikey.Store) error {

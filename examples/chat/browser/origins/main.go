@@ -72,7 +72,7 @@ func newAPI(origin string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	tickets := &authz.Tickets{Store: new(authz.MemoryTickets), Origins: origins}
+	tickets := authz.NewTickets(authz.NewMemoryTickets(), authz.WithOrigins(origins))
 	r := gatesock.New(gatesock.DenyByDefault())
 	gatesock.HandleReply(r, "whoami", func(_ context.Context, req *gatesock.Request, _ struct{}) (string, error) {
 		return req.PrincipalID(), nil

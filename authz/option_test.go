@@ -1,0 +1,48 @@
+package authz
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// An option that a constructor does not take would have no effect, so it panics.
+func TestOptionsAreChecked(t *testing.T) {
+	t.Parallel()
+	clock, logger := WithClock(time.Now), WithLogger(slog.New(slog.DiscardHandler))
+	for says, misuse := range map[string]func(){
+		"NewAuthorizer does not take the option WithClock":             func() { NewAuthorizer(says(Principal{}, nil), clock) },
+		"NewMemoryTickets does not take the option WithLogger":         func() { NewMemoryTickets(logger) },
+		"NewMemoryRenewals does not take the option WithLogger":        func() { NewMemoryRenewals(logger) },
+		"NewTickets does not take the option WithRenewals":             func() { NewTickets(NewMemoryTickets(), WithRenewals(NewMemoryRenewals(), VerifierFunc(echo))) },
+		"NewCredentialExpiry does not take the option WithTicketTTL":   func() { NewCredentialExpiry(WithTicketTTL(time.Second)) },
+		"DangerouslyAllowAnyOrigin does not take the option WithClock": func() { DangerouslyAllowAnyOrigin(clock) },
+		"NewTickets: an option is nil":                                 func() { NewTickets(NewMemoryTickets(), nil) },
+		"WithClock: now must not be nil":                               func() { WithClock(nil) },
+		"WithLogger: the logger must not be nil":                       func() { WithLogger(nil) },
+		"WithTicketTTL: the time to live must be positive, not 0s":     func() { WithTicketTTL(0) },
+		"WithOrigins: the policy must not be nil":                      func() { WithOrigins(nil) },
+		"WithRenewals: the store and the verifier must not be nil":     func() { WithRenewals(NewMemoryRenewals(), nil) },
+		"WithDisconnector: the Disconnector must not be nil":           func() { WithDisconnector(nil, nil) },
+	} {
+		require.PanicsWithValue(t, "authz: "+says, misuse)
+	}
+}
+
+func TestTicketTTL(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	tickets := NewTickets(NewMemoryTickets(), WithClock(func() time.Time { return now }), WithTicketTTL(time.Minute))
+	_, expires, err := tickets.Issue(t.Context(), Principal{ID: "ann"}, "")
+	require.NoError(t, err)
+	require.Equal(t, now.Add(time.Minute), expires)
+}
+
+// The monotonic clock stands still while a process is frozen, so nothing may be compared by it.
+func TestTimesAreOfTheWallClock(t *testing.T) {
+	t.Parallel()
+	s := newSettings("NewTickets", nil)
+	require.NotContains(t, s.now().String(), "m=")
+}
