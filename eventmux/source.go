@@ -12,7 +12,7 @@ import (
 	"github.com/gatesock/gatesock/internal/event"
 )
 
-// Any, as a name, takes the events of every queue, topic, table, stream, schedule or bus that no
+// Any as a name takes the events of every queue, topic, table, stream, schedule or bus that no
 // other [Source] names.
 const Any = "*"
 
