@@ -10,8 +10,9 @@ import (
 // emulator and the Recorder of package wstest are Posters. A Poster is safe for concurrent use.
 type Poster interface {
 	// Post sends one message and returns when the gateway has accepted or refused it. A nil error
-	// means that the gateway accepted it, not that the client has read it. Post does not retry, and
-	// does not keep or change data.
+	// means that the gateway accepted it, not that the client has read it. [ErrGone] and the errors
+	// beside it are those that callers can act on. Post does not retry, and does not keep or change
+	// data.
 	Post(ctx context.Context, to Target, data []byte) error
 }
 
