@@ -74,8 +74,8 @@ type ConnectionInfo struct {
 }
 
 // Errors that every [Poster] returns, to be matched with [errors.Is]. An error that matches none of
-// them is a failure on the way, such as a broken connection, a 5xx answer or a canceled context.
-// It does not mean that the connection is gone.
+// them has another reason, such as a broken connection, a 5xx answer or a canceled context. It does
+// not mean that the connection is gone.
 var (
 	// ErrGone means that the connection is closed, was never open, or is not open yet: the gateway
 	// answers 410 even while the connection's own $connect runs (AWS re:Post, "410 GoneException"). No

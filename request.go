@@ -44,7 +44,7 @@ type Request struct {
 	RouteKey string
 	// Route is the key of the [Router]'s route that handles the event. It is RouteKey, or the route
 	// that Action names if RouteKey is "$default" and there is such a route. Unlike Action, it is
-	// never a name that a client made up, and so fits as a label of metrics. It is empty outside a
+	// never a name that a client made up, so it can be a label of metrics. It is empty outside a
 	// Router.
 	Route string
 	// ConnectionID identifies the connection for as long as it is open. It is opaque.

@@ -18,7 +18,7 @@ type Client interface {
 	Send(data []byte) error
 	// Close means that the gateway has closed the connection, with the code and the reason of its
 	// close frame. It is called at most once, and not after the client has ended the connection.
-	// Calls of Send that follow are to be ignored.
+	// Ignore calls of Send that follow.
 	Close(code int, reason string)
 }
 

@@ -41,7 +41,8 @@ type Event struct {
 	Source string
 	// DetailType is the detail-type of an event from an event bus.
 	DetailType string
-	// ARN is the ARN of the queue, topic, stream, rule or schedule.
+	// ARN is the ARN of the queue, topic, stream, rule or schedule. A batch has the Source and the ARN
+	// of its first record.
 	ARN string
 	// Payload is the event itself. It must not be changed.
 	Payload []byte
