@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log"
 	"log/slog"
 	"testing"
 
@@ -17,13 +18,25 @@ func TestDefaultLogger(t *testing.T) { //nolint:paralleltest // it sets the defa
 	r := gatesock.New()
 	gatesock.Handle(r, "fail", func(context.Context, *gatesock.Request, any) error { return errors.New("disk full") })
 	r.Freeze()
-	defer slog.SetDefault(slog.Default())
+	restoreDefaultLogger(t)
 	for _, name := range []string{"first", "second"} {
-		var log bytes.Buffer
-		slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)).With("logger", name))
+		var out bytes.Buffer
+		slog.SetDefault(slog.New(slog.NewTextHandler(&out, nil)).With("logger", name))
 		_, err := r.Invoke(t.Context(), message("fail", `{"action":"fail"}`))
 		require.NoError(t, err)
-		require.Contains(t, log.String(), "logger="+name+" routeKey=")
-		require.Contains(t, log.String(), "disk full")
+		require.Contains(t, out.String(), "logger="+name+" routeKey=")
+		require.Contains(t, out.String(), "disk full")
 	}
+}
+
+// restoreDefaultLogger restores the default logger after the test, and package log, which
+// slog.SetDefault redirects.
+func restoreDefaultLogger(t *testing.T) {
+	t.Helper()
+	logger, out, flags := slog.Default(), log.Writer(), log.Flags()
+	t.Cleanup(func() {
+		slog.SetDefault(logger)
+		log.SetOutput(out)
+		log.SetFlags(flags)
+	})
 }

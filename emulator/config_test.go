@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"bytes"
+	"log"
 	"log/slog"
 	"math"
 	"strings"
@@ -104,14 +105,26 @@ func TestRateOfAClockThatJumps(t *testing.T) {
 func TestDefaultLogger(t *testing.T) { //nolint:paralleltest // it sets the default logger
 	g, err := New(handlerFunc(failing), Config{Routes: routes("$default")})
 	require.NoError(t, err)
-	var log bytes.Buffer
-	defer slog.SetDefault(slog.Default())
-	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	restoreDefaultLogger(t)
+	var out bytes.Buffer
+	slog.SetDefault(slog.New(slog.NewTextHandler(&out, nil)))
 	_, err = g.Connect(t.Context(), Handshake{Authorizer: map[string]any{"a": []int{}}}, &outbound{})
 	require.Error(t, err)
-	require.Contains(t, log.String(), "the authorizer's result is not valid")
+	require.Contains(t, out.String(), "the authorizer's result is not valid")
 	_, err = serverLog{g}.Write([]byte("http: from net/http\n"))
 	require.NoError(t, err)
-	require.Contains(t, log.String(), `level=WARN msg="http: from net/http"`+"\n")
+	require.Contains(t, out.String(), `level=WARN msg="http: from net/http"`+"\n")
 	require.NoError(t, g.Shutdown(t.Context()))
+}
+
+// restoreDefaultLogger restores the default logger after the test, and package log, which
+// slog.SetDefault redirects.
+func restoreDefaultLogger(t *testing.T) {
+	t.Helper()
+	logger, out, flags := slog.Default(), log.Writer(), log.Flags()
+	t.Cleanup(func() {
+		slog.SetDefault(logger)
+		log.SetOutput(out)
+		log.SetFlags(flags)
+	})
 }
