@@ -268,6 +268,7 @@ func (c Config) validate() error {
 		//nolint:staticcheck // a setting's name
 		return fmt.Errorf("Rate %v: want a finite number that is not negative", c.Rate)
 	case c.Burst < 0:
+		//nolint:staticcheck // a setting's name
 		return fmt.Errorf("Burst %v must not be negative", c.Burst)
 	case c.OutboundBuffer < 0:
 		return fmt.Errorf("OutboundBuffer %v must not be negative", c.OutboundBuffer)
