@@ -80,7 +80,7 @@ func (m *Memory) Consume(_ context.Context, key string, start, end time.Time, n,
 	if !c.start.Equal(start) {
 		c = counter{start: start, end: end}
 	}
-	if c.total+n > maximum {
+	if n > maximum-c.total { // c.total+n may overflow
 		return Usage{Total: c.total}, nil
 	}
 	c.total += n

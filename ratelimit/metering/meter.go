@@ -121,7 +121,9 @@ func (m *Meter) count(req *gatesock.Request, keys ...ratelimit.KeyFunc) bool {
 			m.keep(r)
 		}
 	}
-	due := !now.Before(m.next) || m.failed == 0 && len(m.pending) >= m.maxPending
+	wait := m.next.Sub(now)
+	due := wait <= 0 || wait > backoff(m.flushEvery, m.failed) || // the clock was set back
+		m.failed == 0 && len(m.pending) >= m.maxPending
 	if m.flushing || !due {
 		return false
 	}

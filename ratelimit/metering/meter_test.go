@@ -157,3 +157,22 @@ func TestTimeGoesOnWhileFrozen(t *testing.T) {
 		now = testclock.Frozen(now, flushEvery)
 	}
 }
+
+// TestAClockThatIsSetBack checks that records do not wait until the clock has caught up.
+func TestAClockThatIsSetBack(t *testing.T) {
+	t.Parallel()
+	now := noon()
+	store := new(picky)
+	send := sending(t, metering.NewMeter(store, metering.WithClock(func() time.Time { return now })))
+	send("ann")
+	require.Zero(t, store.writes.Load())
+	now = now.Add(-time.Hour)
+	send("ann")
+	require.EqualValues(t, 1, store.writes.Load())
+	now = now.Add(flushEvery - 1)
+	send("ann")
+	require.EqualValues(t, 1, store.writes.Load())
+	now = now.Add(1)
+	send("ann")
+	require.EqualValues(t, 2, store.writes.Load())
+}

@@ -308,6 +308,19 @@ func TestTimeGoesOnWhileFrozen(t *testing.T) {
 	}
 }
 
+// TestAClockThatIsSetBack checks that a plan is not used until the clock has caught up.
+func TestAClockThatIsSetBack(t *testing.T) {
+	t.Parallel()
+	now := noon()
+	p, s := newPlans(&now, plan.Map{"free": {}})
+	for i, after := range []time.Duration{0, -time.Hour, time.Minute - 1, 1} {
+		now = now.Add(after)
+		_, err := p.Allow(t.Context(), "free", "k", 1)
+		require.NoError(t, err)
+		require.EqualValues(t, []int{1, 2, 2, 3}[i], s.reads.Load(), "%d", i)
+	}
+}
+
 // TestAPlanThatWasDeleted checks that the clients of a deleted plan get the default plan when it
 // is read again.
 func TestAPlanThatWasDeleted(t *testing.T) {
