@@ -20,7 +20,8 @@ import (
 //
 // It adds up the counts in memory and writes them together, while it handles an event: nothing
 // runs in the background, since Lambda would freeze it. An instance that ends loses what it has
-// counted since its last write, which is at most the flush interval before its last event.
+// counted since its last write: at most what it counted within one flush interval, unless the store
+// fails. [Meter.Flush] writes it.
 //
 // # If the store fails
 //
@@ -64,6 +65,9 @@ func NewMeter(store Store, opts ...Option) *Meter {
 		store: store, flushEvery: 10 * time.Second, maxPending: 100, flushTimeout: 3 * time.Second, clock: time.Now,
 	}
 	for _, o := range opts {
+		if o == nil {
+			panic("metering: NewMeter: an option is nil")
+		}
 		o.apply(m)
 	}
 	return m
@@ -159,7 +163,7 @@ func (m *Meter) flushWithin(ctx context.Context) {
 // not an error.
 func (m *Meter) Flush(ctx context.Context) error {
 	m.mu.Lock()
-	records := m.pending.records("")
+	records := m.pending.records()
 	m.pending = nil
 	m.next = m.now().Add(m.flushEvery)
 	m.mu.Unlock()

@@ -80,6 +80,7 @@ func TestPlansOfAProgramAreCheckedAtStart(t *testing.T) {
 		"no time to read": func() { plan.WithTimeout(0) },
 		"no time to keep": func() { plan.WithCacheTTL(-1) },
 		"no quota store":  func() { plan.WithQuotaStore(nil) },
+		"no option":       func() { plan.NewLimiter(good, store, "free", ratelimit.FailOpen, nil) },
 		"no key": func() {
 			plan.NewLimiter(good, store, "free", ratelimit.FailOpen).Middleware(ratelimit.KeyFunc{}, ratelimit.MiddlewareOptions{})
 		},
