@@ -39,7 +39,7 @@ func NewCredentialExpiry(opts ...Option) *CredentialExpiry {
 // with [gatesock.CodeUnauthenticated], unless the client has sent a fresh token. Events without a
 // principal pass through; guards handle them.
 //
-// Use it after [RestorePrincipal]: in the other order, RestorePrincipal answers every message with
+// Use it after [RestorePrincipal]: in the other order, RestorePrincipal answers messages with
 // [gatesock.CodeInternal]. Limits of package ratelimit come before both, so that a message above
 // the limit costs no read of a store.
 //

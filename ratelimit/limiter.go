@@ -107,7 +107,8 @@ func must(err error) {
 // Allow takes n tokens or units from a key, if it has them. Use it for what is not an event, such
 // as invitations or attempts to sign in. The key is any text; the store gets a hash of a key that
 // is longer than 900 bytes or not UTF-8. With n at 0 or below, Allow takes nothing and returns how
-// much is left. More than the limit ever allows is refused, with [Never] as RetryAfter.
+// much is left; a quota does not ask the store then, and returns what this process knows. More than
+// the limit ever allows is refused, with [Never] as RetryAfter.
 //
 // A failure of the store is logged and counted. With [FailOpen] the decision then allows, and
 // there is no error; with [FailClosed] the error describes the failure. An [ErrInvalid] is logged
