@@ -20,8 +20,9 @@ import (
 // own. The calls are those of [conn.Store], the passing of time, and a reading that goes on page
 // by page between them.
 //
-// If an answer differs, RunModel removes calls from the sequence as long as it still fails, and
-// reports the calls that remain.
+// The calls differ from run to run. If an answer differs, RunModel removes calls from the sequence
+// as long as it still fails, and reports the calls that remain, so that a test of yours can repeat
+// them.
 func RunModel(t *testing.T, newHarness NewHarness, sequences int) {
 	t.Helper()
 	if err := compare(t, newHarness, sequences, rand.Uint64()); err != nil { //nolint:gosec // no secret
