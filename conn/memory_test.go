@@ -138,6 +138,21 @@ func TestMemoryForgetsTwoAPut(t *testing.T) {
 	}
 }
 
+// TestMemoryBoundsTombstones checks that a connection that joins and leaves again and again uses no
+// more memory each time.
+func TestMemoryBoundsTombstones(t *testing.T) {
+	t.Parallel()
+	m := conn.NewMemory()
+	require.NoError(t, m.Put(t.Context(), conn.Conn{ID: "stays", Groups: []string{"g"}}))
+	require.NoError(t, m.Put(t.Context(), conn.Conn{ID: "wanders"}))
+	for range 1000 {
+		require.NoError(t, m.Join(t.Context(), "wanders", "g"))
+		require.NoError(t, m.Leave(t.Context(), "wanders", "g"))
+		require.LessOrEqual(t, conn.Capacity(m, "g"), 64)
+	}
+	require.NoError(t, conn.CheckConsistent(m))
+}
+
 // TestMemoryGivesUpTheMemoryOfAGroup checks that a group that was large once does not keep its
 // memory.
 func TestMemoryGivesUpTheMemoryOfAGroup(t *testing.T) {
