@@ -168,9 +168,9 @@ func WithReports(keep func(ctx context.Context, r broadcast.Report) error) Optio
 }
 
 // WithMinTime sets how much time there must be before the deadline of the invocation for a job to
-// start; the default is 2 s, and 0 starts every job. It does not apply to the first job of a batch.
-// Use more than the margin of [broadcast.WithDeadlineMargin]: a job that starts within the margin
-// is only handed off again.
+// start; the default is 2 s, 0 starts every job, and d must not be negative. It does not apply to
+// the first job of a batch. Use more than the margin of [broadcast.WithDeadlineMargin]: a job that
+// starts within the margin is only handed off again.
 func WithMinTime(d time.Duration) Option {
 	if d < 0 {
 		panic("sqsrelay: WithMinTime: d must not be negative")
