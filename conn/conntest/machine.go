@@ -143,14 +143,13 @@ type machine struct {
 func randomPut(r *rand.Rand) call {
 	c := conn.Conn{ID: randomID(r), User: pick(r, []string{"", "u", "v"}), Groups: several(r, machineGroups(), 4)}
 	whole, ttl := r.IntN(2) == 0, time.Duration(r.IntN(11))*time.Second
-	if whole {
-		c.Endpoint = "https://" + c.ID
-		c.Attributes = map[string]string{"id": c.ID}
-	}
 	text := texts("Put(%q, user %q, groups %q, whole %v, ttl %v)", c.ID, c.User, c.Groups, whole, ttl)
 	return call{text, func(ctx context.Context, t *probe, m *machine) {
 		c := c
+		c.Groups = slices.Clone(c.Groups) // the call runs again while the sequence is shortened
 		if whole {
+			c.Endpoint = "https://" + c.ID
+			c.Attributes = map[string]string{"id": c.ID}
 			c.ConnectedAt = m.clock.Now().Add(-time.Minute)
 		}
 		if ttl > 0 {
