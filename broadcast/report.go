@@ -21,8 +21,8 @@ const maxReportErrors = 20
 type Report struct {
 	// ID identifies the send or the job; empty without a [Relay].
 	ID string
-	// HandedOff has the IDs of the jobs that do the rest. Its name in JSON is "Handed".
-	HandedOff []string `json:"Handed"`
+	// HandedOff has the IDs of the jobs that do the rest.
+	HandedOff []string `json:"Handed"` // the name in reports that were kept under earlier versions
 	// Cursor determines the members that are unsent, with those that were not read; [Resume] makes
 	// an audience of it. It is empty if there are none.
 	Cursor string
