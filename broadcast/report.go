@@ -16,7 +16,8 @@ const maxReportErrors = 20
 //	Delivered + Gone + Failed + Unsent = Audience
 //
 // Members that were handed off to a [Relay] are in the Reports of the jobs instead; [MergeReports]
-// adds them up. A Report can be kept as JSON, in which its errors become text.
+// adds them up. A Report can be kept as JSON, in which its errors become text. The JSON stays the
+// same from version to version.
 type Report struct {
 	// ID identifies the send or the job; empty without a [Relay].
 	ID string
