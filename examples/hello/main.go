@@ -1,0 +1,44 @@
+// Command hello greets its clients, in Lambda or on this machine.
+package main
+
+import (
+	"context"
+	"log"
+	"os"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/emulator"
+)
+
+type Greet struct {
+	Name string `json:"name"`
+}
+
+func newRouter() *gatesock.Router {
+	r := gatesock.New()
+	gatesock.HandleReply(r, "greet", func(ctx context.Context, req *gatesock.Request, in Greet) (string, error) {
+		return "Hello, " + in.Name, nil
+	})
+	return r
+}
+
+func main() {
+	if os.Getenv("AWS_LAMBDA_RUNTIME_API") == "" { // Lambda sets it
+		serve("localhost:3001")
+	}
+	gatesock.Start(newRouter())
+}
+
+// serve runs the router behind an emulated API Gateway.
+func serve(addr string) {
+	gateway, err := emulator.New(newRouter(), emulator.Config{Stage: "dev"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	server, err := emulator.Serve(context.Background(), gateway, addr)
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Print("listening on ", server.URL)
+	select {}
+}
