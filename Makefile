@@ -64,7 +64,7 @@ test-go: test-race test-without-race test-allocations ## Run the Go tests of all
 # The slowest package goes first, so that it is not what all wait for at the end. Vet is a part of make lint.
 test-race: dynamodb sqs ## Run the Go tests of all modules under the race detector
 	@scripts/need cc >/dev/null
-	$(call in,.,$(RACE) ./conn/dynamoconn ./...)
+	$(call in,.,$(RACE) ./dynamo ./...)
 	$(call in,$(filter-out .,$(MODULES)),$(RACE) ./...)
 
 test-without-race: ## Run the tests of packages whose code differs without the race detector

@@ -263,7 +263,7 @@ func TestMessageIsCheckedBeforeTheStoreIsRead(t *testing.T) {
 	_, err := b.Send(ctx, To("room"), gatesock.Push{Event: "e", Data: strings.Repeat("x", gatesock.MaxMessageSize)})
 	require.ErrorIs(t, err, gatesock.ErrTooLarge)
 	_, err = b.Send(ctx, To("room"), gatesock.Push{})
-	require.ErrorContains(t, err, "without an event")
+	require.ErrorContains(t, err, "Event is empty")
 	_, err = b.Send(ctx, To("room"), gatesock.Push{Event: "e", Data: make(chan int)})
 	require.ErrorContains(t, err, "encoding the data")
 	for _, frame := range [][]byte{nil, {}, []byte("\xff"), make([]byte, gatesock.MaxMessageSize+1)} {

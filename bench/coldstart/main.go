@@ -1,15 +1,18 @@
-// Command coldstart measures how long a function takes from the start of its process to its first request for an event,
-// GET /next of the Runtime API, and to the answer to the first post that it makes for that event, over TLS: the README's
-// program beside one that does the same with the SDK alone.
+// Command coldstart measures the start of a function: the README's program beside one that does the
+// same with the SDK alone. It takes the time from the start of the process to its first request for
+// an event (GET /next of the Runtime API), and from there to the answer to the first post that it
+// makes for that event, over TLS.
 //
 //	cd bench && go run ./coldstart                      # or make bench-coldstart
 //	go run ./coldstart -runs 40 -quota 0.25,1 -certs lambda
 //
-// Each program is a process of its own that is started anew for each run, and the two take turns. The quota is a control
-// group's, with the period that Lambda has: a function with 1,769 MB has one processor, one with less its share. Lambda
-// has more for a function while it starts, so that without a quota is what its start is like, and with one what its first
-// event is like. Where there is no control group to be had the runs with a quota are left out. Only loopback addresses
-// are used, and credentials that are good for nothing.
+// Each run starts a new process, and the two programs alternate. -quota sets the share of a
+// processor that the process may use, by a control group with the period that Lambda uses: a
+// function with 1,769 MB has one processor, a smaller one has a share of it. Lambda lifts the quota
+// while a function starts. So a run without a quota shows the start, and a run with one shows the
+// first event. Runs with a quota are skipped if the machine offers no control group.
+//
+// Only loopback addresses are used, and the credentials are not valid anywhere.
 package main
 
 import (
@@ -20,42 +23,43 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
+
+	"github.com/gatesock/gatesock/bench/internal/harness"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := compare(ctx, os.Args[1:], os.Stdout)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "coldstart:", err)
-		os.Exit(1)
-	}
-}
+func main() { command().Main() }
+
+func command() harness.Command { return harness.Command{Name: "coldstart", Run: compare} }
 
 // settings are the command's flags.
 type settings struct {
 	runs   int
 	certs  string
-	quotas []float64 // shares of a processor; 0 is without
+	quotas []float64 // shares of a processor; 0 means no quota
 }
 
 func parseSettings(args []string) (settings, error) {
 	var s settings
 	f := flag.NewFlagSet("coldstart", flag.ContinueOnError)
-	f.IntVar(&s.runs, "runs", 20, "starts of each program, for each quota")
-	f.StringVar(&s.certs, "certs", certsSystem, "where the system's certificates are: system, as here, or lambda")
-	quotas := f.String("quota", "0,1,0.25", "shares of a processor, each of which is measured; 0 is without a bound")
-	if err := f.Parse(args); err != nil {
+	f.IntVar(&s.runs, "runs", 20, "starts of each program at each quota")
+	f.StringVar(
+		&s.certs,
+		"certs",
+		certsSystem,
+		"layout of the system certificates: system (as on this machine) or lambda",
+	)
+	quotas := f.String(
+		"quota",
+		"0,1,0.25",
+		"shares of a processor to measure with, separated by commas; 0 means no quota",
+	)
+	if err := harness.Parse(f, args); err != nil {
 		return s, err
 	}
 	switch {
-	case f.NArg() > 0:
-		return s, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	case s.runs < 1:
 		return s, errors.New("-runs must be positive")
 	case s.certs != certsSystem && s.certs != certsLambda:
@@ -71,15 +75,12 @@ func parseSettings(args []string) (settings, error) {
 	return s, nil
 }
 
-// apps are the programs, the one to compare with first.
+// apps returns the programs. The ratio is to the first one.
 func apps() []string { return []string{"sdk", "gatesock"} }
 
-// compare is what the command does for its user.
+// compare measures the programs and writes the tables.
 func compare(ctx context.Context, args []string, out io.Writer) (err error) {
 	s, err := parseSettings(args)
-	if errors.Is(err, flag.ErrHelp) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
@@ -91,8 +92,8 @@ func compare(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err := buildApps(ctx, folder); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "Start of a function; %s %s/%s, %d CPUs. Medians of %d starts, with the least and the greatest.\n",
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), s.runs)
+	fmt.Fprintf(out, "Start of a function; %v. Medians of %d starts, with minimum and maximum.\n",
+		harness.ThisMachine(), s.runs)
 	for _, share := range s.quotas {
 		if err := measure(ctx, s, share, folder, out); err != nil {
 			return err
@@ -101,7 +102,7 @@ func compare(ctx context.Context, args []string, out io.Writer) (err error) {
 	return nil
 }
 
-// buildApps builds the programs as they would be deployed.
+// buildApps builds the programs as one deploys them.
 func buildApps(ctx context.Context, folder string) error {
 	for _, app := range apps() {
 		//nolint:gosec // The names are ours.

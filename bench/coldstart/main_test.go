@@ -3,18 +3,18 @@ package main
 import (
 	"bytes"
 	"context"
-	"io"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
+
+	"github.com/gatesock/gatesock/bench/internal/harness/harnesstest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { harnesstest.Main(m, command()) }
 
-// Both programs start, ask for an event and post, with each layout of certificates. The quota may not be there.
+// Both programs start, ask for an event and post, with each layout of certificates. The machine may
+// not offer quotas.
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	for _, certs := range []string{certsSystem, certsLambda} {
@@ -24,7 +24,7 @@ func TestCompare(t *testing.T) {
 		var out bytes.Buffer
 		require.NoError(t, compare(t.Context(), []string{"-runs", "2", "-quota", "0,0.5", "-certs", certs}, &out))
 		require.Contains(t, out.String(), "Medians of 2 starts")
-		require.Contains(t, out.String(), "no bound:")
+		require.Contains(t, out.String(), "no quota:")
 		require.Contains(t, out.String(), "0.5 of a processor:")
 		for _, app := range apps() {
 			require.Regexp(t, `(?m)^`+app+` +\d.* ms .*ms .*ms .*1?`, out.String())
@@ -34,7 +34,7 @@ func TestCompare(t *testing.T) {
 
 func TestSettingsAreRefused(t *testing.T) {
 	t.Parallel()
-	for args, want := range map[string]string{
+	harnesstest.Refuses(t, command(), map[string]string{
 		"-runs 0":       "positive",
 		"-certs mine":   "-certs",
 		"-quota 0.01":   "-quota",
@@ -43,13 +43,10 @@ func TestSettingsAreRefused(t *testing.T) {
 		"word":          `"word"`,
 		"-nonsense":     "nonsense",
 		"-quota 0,1,65": "-quota",
-	} {
-		require.ErrorContains(t, compare(t.Context(), strings.Fields(args), io.Discard), want, args)
-	}
-	require.NoError(t, compare(t.Context(), []string{"-h"}, io.Discard))
+	})
 }
 
-// A program that ends, or never asks, is an error.
+// A program that exits, or never asks for an event, is an error.
 func TestProgramsThatFail(t *testing.T) {
 	t.Parallel()
 	if _, err := systemBundle(); err != nil {
@@ -74,6 +71,14 @@ func TestTable(t *testing.T) {
 		"sdk":      {ms(30, 60), ms(40, 80), ms(20, 40)},
 		"gatesock": {ms(40, 45), ms(20, 20), ms(30, 40)},
 	}))
-	require.Regexp(t, `sdk +30\.0 ms \(20\.0–40\.0\) +30\.0 ms \(20\.0–40\.0\) +60\.0 ms \(40\.0–80\.0\) +1\.00`, out.String())
-	require.Regexp(t, `gatesock +30\.0 ms .* 5\.0 ms \(0\.0–10\.0\) +40\.0 ms \(20\.0–45\.0\) +0\.75 \(0\.25–1\.00\)`, out.String())
+	require.Regexp(
+		t,
+		`sdk +30\.0 ms \(20\.0–40\.0\) +30\.0 ms \(20\.0–40\.0\) +60\.0 ms \(40\.0–80\.0\) +1\.00`,
+		out.String(),
+	)
+	require.Regexp(
+		t,
+		`gatesock +30\.0 ms .* 5\.0 ms \(0\.0–10\.0\) +40\.0 ms \(20\.0–45\.0\) +0\.75 \(0\.25–1\.00\)`,
+		out.String(),
+	)
 }

@@ -12,14 +12,14 @@ import (
 	"github.com/gatesock/gatesock/bench/internal/stats"
 )
 
-// measure starts the programs in turn, under a quota if share is not 0, and writes a table.
+// measure starts the programs alternately, with a quota if share is not 0, and writes a table.
 func measure(ctx context.Context, s settings, share float64, folder string, out io.Writer) (err error) {
-	bound := "no bound"
+	bound := "no quota"
 	var q *quota
 	if share > 0 {
 		bound = fmt.Sprintf("%g of a processor", share)
 		if q, err = newQuota(share); err != nil {
-			fmt.Fprintf(out, "\n%s: left out: %v\n", bound, err)
+			fmt.Fprintf(out, "\n%s: skipped: %v\n", bound, err)
 			return nil
 		}
 		defer func() { err = errors.Join(err, q.close()) }()
@@ -41,7 +41,7 @@ func measure(ctx context.Context, s settings, share float64, folder string, out 
 
 func write(out io.Writer, got map[string][]times) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\tto GET /next\tfrom there to the post's answer\tboth\tratio\tCPU time")
+	fmt.Fprintln(w, "\tstart to GET /next\tGET /next to post answered\tsum\tratio\tCPU time")
 	for _, app := range apps() {
 		list := got[app]
 		var ratios []float64

@@ -9,13 +9,15 @@ import (
 	"time"
 )
 
-// quota bounds how much of a processor the processes of a control group have, as Lambda does with less memory: of each
-// 20 ms they run for a share, and are stopped for the rest (that is the period which Lambda's functions see).
+// quota is a control group that limits its processes to a share of a processor, as Lambda limits
+// functions by their memory: in each period of 20 ms, as on Lambda, they run for that share and are
+// stopped for the rest.
 type quota struct{ folder string }
 
 const quotaPeriod = 20 * time.Millisecond
 
-// newQuota makes a control group. It needs the cpu controller of Linux, in either version, and the right to use it.
+// newQuota makes a control group. It needs Linux's cpu controller, version 1 or 2, and the right to
+// use it.
 func newQuota(share float64) (*quota, error) {
 	period := quotaPeriod.Microseconds()
 	run := int64(float64(period) * share)
@@ -33,7 +35,7 @@ func newQuota(share float64) (*quota, error) {
 		}
 		var err error
 		for _, f := range v.files {
-			// A file that is not there is not made: then this is not a control group.
+			// A missing file is not created: without it this is not a control group.
 			err = errors.Join(err, overwrite(filepath.Join(q.folder, f[0]), f[1]))
 		}
 		if err == nil {
@@ -41,7 +43,7 @@ func newQuota(share float64) (*quota, error) {
 		}
 		_ = q.close()
 	}
-	return nil, errors.New("there is no control group for processor time to be had")
+	return nil, errors.New("no control group for processor time is available")
 }
 
 func overwrite(name, text string) error {
@@ -53,7 +55,8 @@ func overwrite(name, text string) error {
 	return errors.Join(err, f.Close())
 }
 
-// command is what starts a program in the group, or outside of any for nil. The shell takes the same time for all.
+// command returns the command line that starts a program in the group, or in no group if q is nil.
+// Both use the shell, so that it costs all runs the same.
 func (q *quota) command(program string) []string {
 	procs := os.DevNull
 	if q != nil {
@@ -62,5 +65,5 @@ func (q *quota) command(program string) []string {
 	return []string{"/bin/sh", "-c", `echo $$ >"$0" && exec "$1"`, procs, program}
 }
 
-// close removes the group, which no process may be in.
+// close removes the group. No process may be in it any more.
 func (q *quota) close() error { return os.Remove(q.folder) }

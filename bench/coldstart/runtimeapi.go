@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// connectionID is the one that the event comes from.
+// connectionID is the connection that sends the event.
 const connectionID = "L0SM9cOFvHcCIhw="
 
-// event is a message of a client, with what the router reads of it.
+// event is a client's message, with the members that the router reads.
 const event = `{"requestContext":{"routeKey":"say","messageId":"L0SM9dKpvHcCIhw=","eventType":"MESSAGE",` +
 	`"extendedRequestId":"L0SM9HZ4PHcFZyg=","requestTime":"24/Nov/2026:12:00:00 +0000","messageDirection":"IN",` +
 	`"stage":"prod","connectedAt":1795521600000,"requestTimeEpoch":1795521600000,"identity":{"sourceIp":"192.0.2.1"},` +
@@ -22,8 +22,8 @@ const event = `{"requestContext":{"routeKey":"say","messageId":"L0SM9dKpvHcCIhw=
 	`"connectionId":"` + connectionID + `","apiId":"abc123"},` +
 	`"body":"{\"action\":\"say\",\"text\":\"hello\"}","isBase64Encoded":false}`
 
-// runtimeAPI is the part of Lambda that a function asks for its events, for one process: it has one event. It is the
-// gateway that the function posts to, too.
+// runtimeAPI serves one process with Lambda's Runtime API, which has one event for it, and with the
+// gateway that it posts to.
 type runtimeAPI struct {
 	mu       sync.Mutex
 	next     time.Time // when the function first asked
@@ -89,16 +89,18 @@ func (a *runtimeAPI) gateway(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/prod/@connections/"+connectionID || r.Header.Get("Authorization") == "" {
 		w.WriteHeader(http.StatusForbidden)
 	}
-	// Before it is: the function may have gone on when this goroutine is next to run.
+	// Note the time before the answer is sent: this goroutine may not run again before the function
+	// has gone on.
 	a.mu.Lock()
 	a.posted = time.Now()
 	a.mu.Unlock()
 }
 
-// times are what a start took: by the clock from its beginning, and of processors' time until the event was answered.
+// times are the durations of a start: toNext and toPost since the start of the process, and the CPU
+// time until the event was answered.
 type times struct{ toNext, toPost, cpu time.Duration }
 
-// since returns the times from the start of the process, once the event is answered.
+// since returns the times since the start of the process. The event must have been answered.
 func (a *runtimeAPI) since(start time.Time) (times, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// startOnce starts a program as Lambda would, gives it an event, and ends it.
+// startOnce starts a program as Lambda does, sends it an event, and ends it.
 func startOnce(ctx context.Context, program, certs string, q *quota) (got times, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -55,7 +55,7 @@ func startOnce(ctx context.Context, program, certs string, q *quota) (got times,
 	select {
 	case <-api.answered:
 	case <-ended:
-		return times{}, fmt.Errorf("%s ended by itself: %w", filepath.Base(program), errors.Join(ctx.Err(), errEnded))
+		return times{}, fmt.Errorf("%s exited: %w", filepath.Base(program), errors.Join(ctx.Err(), errEnded))
 	}
 	cancel() // kills it
 	<-ended
@@ -64,15 +64,16 @@ func startOnce(ctx context.Context, program, certs string, q *quota) (got times,
 	return got, err
 }
 
-var errEnded = errors.New("it answered no event")
+var errEnded = errors.New("it did not answer the event")
 
-// The layouts of the system's certificates.
+// The layouts of the system certificates.
 const (
 	certsSystem = "system" // this machine's
-	certsLambda = "lambda" // those of provided.al2023: two folders that lead to the bundle again
+	certsLambda = "lambda" // as in provided.al2023: two folders with links to the bundle
 )
 
-// trust makes the program trust an authority beside the system's, and returns the environment for that.
+// trust returns the environment that makes a program trust an authority besides those of the
+// system.
 func trust(folder, certs string, authority []byte) ([]string, error) {
 	bundle, err := systemBundle()
 	if err != nil {
@@ -100,5 +101,5 @@ func systemBundle() ([]byte, error) {
 			return data, nil
 		}
 	}
-	return nil, errors.New("no bundle of certificates was found; on Debian it is of the package ca-certificates")
+	return nil, errors.New("found no bundle of certificates; on Debian, install the package ca-certificates")
 }

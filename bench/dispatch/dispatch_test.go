@@ -30,32 +30,35 @@ func (s say) check() error {
 	return nil
 }
 
-// ordinary is what the documentation of aws-lambda-go leads to: decode the event into its struct, decode the
-// body for the action, switch, decode the body again for the action's members, encode the answer.
+// ordinary is what the documentation of aws-lambda-go leads to: decode the event into its struct,
+// decode the body for the action, switch, decode the body again for the action's members, encode
+// the answer.
 func ordinary() lambda.Handler {
-	return lambda.NewHandler(func(_ context.Context, ev events.APIGatewayWebsocketProxyRequest) (events.APIGatewayProxyResponse, error) {
-		var head struct {
-			Action string `json:"action"`
-			ID     string `json:"id"`
-		}
-		if err := json.Unmarshal([]byte(ev.Body), &head); err != nil {
-			return events.APIGatewayProxyResponse{}, err
-		}
-		switch head.Action {
-		case "say":
-			var in say
-			if err := json.Unmarshal([]byte(ev.Body), &in); err != nil {
+	return lambda.NewHandler(
+		func(_ context.Context, ev events.APIGatewayWebsocketProxyRequest) (events.APIGatewayProxyResponse, error) {
+			var head struct {
+				Action string `json:"action"`
+				ID     string `json:"id"`
+			}
+			if err := json.Unmarshal([]byte(ev.Body), &head); err != nil {
 				return events.APIGatewayProxyResponse{}, err
 			}
-			if err := in.check(); err != nil {
-				return events.APIGatewayProxyResponse{}, err
+			switch head.Action {
+			case "say":
+				var in say
+				if err := json.Unmarshal([]byte(ev.Body), &in); err != nil {
+					return events.APIGatewayProxyResponse{}, err
+				}
+				if err := in.check(); err != nil {
+					return events.APIGatewayProxyResponse{}, err
+				}
+				out, err := json.Marshal(map[string]any{"id": head.ID, "action": head.Action, "data": nil})
+				return events.APIGatewayProxyResponse{StatusCode: 200, Body: string(out)}, err
+			default:
+				return events.APIGatewayProxyResponse{}, fmt.Errorf("unknown action %q", head.Action)
 			}
-			out, err := json.Marshal(map[string]any{"id": head.ID, "action": head.Action, "data": nil})
-			return events.APIGatewayProxyResponse{StatusCode: 200, Body: string(out)}, err
-		default:
-			return events.APIGatewayProxyResponse{}, fmt.Errorf("unknown action %q", head.Action)
-		}
-	})
+		},
+	)
 }
 
 func router() lambda.Handler {
@@ -73,8 +76,9 @@ func event(b *testing.B, name string) []byte {
 	return event
 }
 
-// BenchmarkDispatch runs one event of 1.4 kB with a typed body of 300 B through both: a chat message that is mostly
-// text, and one of many members, of which encoding/json takes the larger share.
+// BenchmarkDispatch runs one event of 1.4 kB with a typed body of 300 B through both: a chat
+// message that is mostly text, and one of many members, of which encoding/json takes the larger
+// share.
 func BenchmarkDispatch(b *testing.B) {
 	for _, body := range []string{"message", "message-dense"} {
 		ev := event(b, body+".json")

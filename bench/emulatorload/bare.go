@@ -18,7 +18,7 @@ func startBare(ctx context.Context) (*server, error) { return startEcho(ctx, ech
 // startExample starts the echo server that the library's README shows.
 func startExample(ctx context.Context) (*server, error) { return startEcho(ctx, echoMessages) }
 
-// startEcho starts a server that upgrades connections, and gives each to echo until it is closed.
+// startEcho starts a server that upgrades connections and passes each to echo.
 func startEcho(ctx context.Context, echo func(net.Conn, *bufio.ReadWriter) error) (*server, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
@@ -49,13 +49,13 @@ func upgrade(echo func(net.Conn, *bufio.ReadWriter) error) http.HandlerFunc {
 			return
 		}
 		defer conn.Close()
-		// The error is that of a client that went away.
+		// The error means that the client is gone.
 		_ = echo(conn, rw)
 	}
 }
 
-// echoFrames sends every frame back, the close frame too. It reads and writes through the buffers that net/http had for
-// the connection, so that a frame is one read and one write of the system's.
+// echoFrames sends every frame back, the close frame too. It uses the buffers that net/http made
+// for the connection, so that a frame takes one system call to read and one to write.
 func echoFrames(_ net.Conn, rw *bufio.ReadWriter) error {
 	in := frameReader{r: rw.Reader}
 	for {
@@ -72,8 +72,8 @@ func echoFrames(_ net.Conn, rw *bufio.ReadWriter) error {
 	}
 }
 
-// echoMessages is the loop of the library's first example: it allocates each message, and reads header, mask and payload
-// from the connection itself.
+// echoMessages is the loop of the library's first example. It allocates each message, and reads
+// header, mask and payload from the connection without a buffer.
 func echoMessages(conn net.Conn, _ *bufio.ReadWriter) error {
 	for {
 		msg, op, err := wsutil.ReadClientData(conn)

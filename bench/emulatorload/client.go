@@ -16,14 +16,15 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// target is where clients connect, with what each of them sends and expects in the handshake.
+// target is the address that clients connect to, and the handshake that they send and expect.
 type target struct {
 	host    string
 	request []byte
 	accept  []byte
 }
 
-// newTarget takes an address as in [ready]. All clients use one key: that it is random protects from caches only.
+// newTarget takes an address as in [ready]. All clients use the same key: a random one only
+// protects from caches.
 func newTarget(address string) target {
 	host, path, _ := strings.Cut(address, "/")
 	const key = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -37,13 +38,13 @@ func newTarget(address string) target {
 	}
 }
 
-// client is one WebSocket client, for one goroutine.
+// client is a WebSocket client. It is not safe for concurrent use.
 type client struct {
 	conn   net.Conn
 	frames frameReader
 }
 
-// dial connects and shakes hands. Everything that the client does must be done by the deadline.
+// dial connects and completes the handshake. The deadline applies to all that the client does.
 func dial(ctx context.Context, t target, deadline time.Time) (*client, error) {
 	d := net.Dialer{Deadline: deadline}
 	conn, err := d.DialContext(ctx, "tcp", t.host)
@@ -69,7 +70,7 @@ func (c *client) handshake(t target, deadline time.Time) error {
 		return err
 	}
 	if !bytes.HasPrefix(line, []byte("HTTP/1.1 101 ")) {
-		return fmt.Errorf("answered with %q", line)
+		return fmt.Errorf("the answer is %q", line)
 	}
 	accepted := false
 	for {
@@ -86,12 +87,13 @@ func (c *client) handshake(t target, deadline time.Time) error {
 		}
 	}
 	if !accepted {
-		return errors.New("the answer has not the right Sec-WebSocket-Accept")
+		return errors.New("the answer has a wrong Sec-WebSocket-Accept, or none")
 	}
 	return nil
 }
 
-// read gives the next frame, which must be a whole message or a control frame. The payload is good until the next call.
+// read returns the next frame, which must be a whole message or a control frame. The payload is
+// valid until the next call.
 func (c *client) read() (ws.OpCode, []byte, error) {
 	h, payload, err := c.frames.next()
 	if err != nil {
@@ -103,8 +105,8 @@ func (c *client) read() (ws.OpCode, []byte, error) {
 	return h.OpCode, payload, nil
 }
 
-// close says goodbye with code 1000 and returns when the server has closed the connection, as it should (RFC 6455,
-// section 7.1.1).
+// close sends a close frame with code 1000 and waits until the server has closed the connection
+// (RFC 6455, section 7.1.1).
 func (c *client) close() error {
 	defer c.conn.Close()
 	goodbye := ws.MaskFrameInPlace(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusNormalClosure, "")))
@@ -120,10 +122,10 @@ func (c *client) close() error {
 		return fmt.Errorf("waiting for the close frame: %w", err)
 	}
 	if code, _ := ws.ParseCloseFrameData(payload); op != ws.OpClose || code != ws.StatusNormalClosure {
-		return fmt.Errorf("the goodbye was answered with opcode %d, code %d", op, code)
+		return fmt.Errorf("the close frame was answered with opcode %d, code %d", op, code)
 	}
 	if _, _, err := c.read(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("after the close frame: want the end, not %w", err)
+		return fmt.Errorf("after the close frame: want the end of the connection, got %w", err)
 	}
 	return nil
 }

@@ -5,12 +5,17 @@ import (
 	"time"
 )
 
-// settleTime is how long $disconnect events may take to come after the connections have ended.
+// settleTime is how long $disconnect events may take to arrive after the connections have ended.
 const settleTime = time.Minute
 
-// expectClosed expects a server's counts to say that n connections were opened and that each was closed once, all with
-// the same code.
-func (r *report) expectClosed(ctx context.Context, name string, ask func() (counts, error), n, code int) (counts, error) {
+// expectClosed expects that n connections were opened, and that each was closed once with the same
+// code.
+func (r *report) expectClosed(
+	ctx context.Context,
+	name string,
+	ask func() (counts, error),
+	n, code int,
+) (counts, error) {
 	c, err := settledCounts(ctx, ask, n)
 	if err != nil {
 		return counts{}, err
@@ -21,8 +26,8 @@ func (r *report) expectClosed(ctx context.Context, name string, ask func() (coun
 	return c, nil
 }
 
-// settledCounts asks a server for its counts until there are n disconnects or the settle time is over, and then once more,
-// a moment later: there could be too many.
+// settledCounts reads a server's counts until there are n disconnects or the settle time is over.
+// It then reads them once more, a moment later, to find a disconnect too many.
 func settledCounts(ctx context.Context, ask func() (counts, error), n int) (counts, error) {
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()

@@ -17,8 +17,11 @@ func TestExpectClosed(t *testing.T) {
 		failures int
 		took     time.Duration
 	}{
-		"at once":      {[]counts{at(3, map[int]int{1000: 3})}, 0, 50 * time.Millisecond},
-		"late":         {[]counts{at(3, nil), at(3, map[int]int{1000: 2}), at(3, map[int]int{1000: 3})}, 0, 150 * time.Millisecond},
+		"at once": {[]counts{at(3, map[int]int{1000: 3})}, 0, 50 * time.Millisecond},
+		"late": {
+			[]counts{at(3, nil), at(3, map[int]int{1000: 2}), at(3, map[int]int{1000: 3})},
+			0, 150 * time.Millisecond,
+		},
 		"missing":      {[]counts{at(3, map[int]int{1000: 2})}, 1, settleTime},
 		"other code":   {[]counts{at(3, map[int]int{1000: 2, 1006: 1})}, 1, 50 * time.Millisecond},
 		"too many":     {[]counts{at(3, map[int]int{1000: 3}), at(3, map[int]int{1000: 4})}, 1, 50 * time.Millisecond},

@@ -9,8 +9,9 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// A message is {"action":"echo","id":"00000042","text":"xxx…"}, of the size that was asked for. The bare server sends
-// it back as it is, the emulator in a reply frame; both have the members "id" and "text" in it as they were sent.
+// A message is {"action":"echo","id":"00000042","text":"xxx…"}, padded to the size of the setting.
+// The bare server sends it back unchanged, the emulator in a reply frame. Both answers contain the
+// members "id" and "text" unchanged.
 const (
 	messageHead = `{"action":"echo",`
 	idHead      = `"id":"`
@@ -22,7 +23,7 @@ const (
 	maxPayload = 16 << 10
 )
 
-// message makes messages of one size, each with an id of its own.
+// message makes messages of one size, each with its own id.
 type message struct {
 	plain []byte
 	frame []byte // room for the frame
@@ -37,7 +38,7 @@ func newMessage(size int) *message {
 	}
 }
 
-// with gives the frame of the message with an id, masked. It is good until the next call.
+// with returns the masked frame of the message with an id. It is valid until the next call.
 func (m *message) with(id int) []byte {
 	at := len(messageHead) + len(idHead)
 	for i := at + idDigits - 1; i >= at; i-- {
@@ -60,7 +61,7 @@ func (m *message) with(id int) []byte {
 	return b
 }
 
-// idOf gives the id in an answer; false if it is no echo of such a message.
+// idOf returns the id in an answer, or false if the answer does not echo such a message.
 func (m *message) idOf(answer []byte) (int, bool) {
 	at := bytes.Index(answer, []byte(idHead))
 	if at < 0 || len(answer) < at+len(idHead)+idDigits+1 || !bytes.Contains(answer, m.text) {
@@ -80,17 +81,17 @@ func (m *message) idOf(answer []byte) (int, bool) {
 	return id, true
 }
 
-// echoing is one connection's part in the echo load: so many messages under way, each followed by the next when its
-// echo has come, until enough was sent.
+// echoing is one connection's part in the echo load. It keeps a number of messages in flight, and
+// sends the next one whenever an echo has arrived.
 type echoing struct {
 	client  *client
 	message *message
-	waiting []int // the ids under way; 0 is none
+	waiting []int // the ids in flight; 0 marks a free slot
 	sent    int
 	echoed  int
 }
 
-// run sends and receives until more says that it is enough and everything under way has come back.
+// run sends and receives until more returns false and every echo has arrived.
 func (e *echoing) run(more func(sent int) bool) error {
 	for slot := range e.waiting {
 		if err := e.send(slot, more); err != nil {
@@ -119,7 +120,7 @@ func (e *echoing) send(slot int, more func(int) bool) error {
 	return err
 }
 
-// receive takes one echo, in any order: the gateway promises none.
+// receive reads one echo. Echoes may arrive in any order, as from the gateway.
 func (e *echoing) receive() (slot int, err error) {
 	op, payload, err := e.client.read()
 	if err != nil {
@@ -127,10 +128,10 @@ func (e *echoing) receive() (slot int, err error) {
 	}
 	id, ok := e.message.idOf(payload)
 	if op != ws.OpText || !ok {
-		return 0, fmt.Errorf("no echo: opcode %d, %.120q", op, payload)
+		return 0, fmt.Errorf("not an echo: opcode %d, %.120q", op, payload)
 	}
 	if slot = slices.Index(e.waiting, id); slot < 0 || id == 0 {
-		return 0, fmt.Errorf("an echo that nobody waits for: id %d of %d", id, e.sent)
+		return 0, fmt.Errorf("unexpected echo: id %d of %d", id, e.sent)
 	}
 	e.waiting[slot] = 0
 	e.echoed++

@@ -57,7 +57,7 @@ func FuzzIDOf(f *testing.F) {
 	f.Add([]byte(`"id":"`))
 	f.Fuzz(func(t *testing.T, answer []byte) {
 		if _, ok := m.idOf(answer); ok && !bytes.Contains(answer, m.text) {
-			t.Errorf("%q is no echo", answer)
+			t.Errorf("%q is not an echo", answer)
 		}
 	})
 }

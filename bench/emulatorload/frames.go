@@ -14,7 +14,8 @@ type frameReader struct {
 	payload []byte
 }
 
-// next reads a frame of at most twice maxPayload and unmasks it. The payload is good until the next call.
+// next reads a frame of at most twice maxPayload and unmasks it. The payload is valid until the
+// next call.
 func (f *frameReader) next() (ws.Header, []byte, error) {
 	h, err := ws.ReadHeaderBuffer(f.r, f.header[:])
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/gatesock/gatesock/emulator"
 )
 
-// echoed is the members of a message that the echo route gives back.
+// echoed has the members of a message that the echo route returns.
 type echoed struct {
 	Text string `json:"text"`
 }
@@ -35,7 +35,7 @@ func (t *tally) disconnect(_ context.Context, req *gatesock.Request) (*gatesock.
 	return nil, nil
 }
 
-// counts gives what was counted so far.
+// counts returns a copy of the counts.
 func (t *tally) counts() counts {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -3,15 +3,15 @@ package main
 import (
 	"context"
 
-	"github.com/gatesock/gatesock/bench/internal/process"
+	"github.com/gatesock/gatesock/bench/internal/harness"
 )
 
 // holding is one measurement with many connections open at once.
 type holding struct {
 	Server string `json:"server"`
-	// Echoed says that each connection had one message before; the others had none.
+	// Echoed means that each connection has echoed one message before.
 	Echoed bool `json:"echoed"`
-	// Killed says that the clients' process was killed; the others closed.
+	// Killed means that the clients' process was killed instead of closing its connections.
 	Killed bool `json:"killed"`
 
 	Before      int         `json:"residentBefore"` // in bytes, with no connection
@@ -19,8 +19,8 @@ type holding struct {
 	Disconnects map[int]int `json:"disconnects"`    // events by code
 }
 
-// addHolds holds many connections open on both servers, used and unused, and closes them, those of the emulator in both
-// ways.
+// addHolds measures both servers with many open connections, idle ones and ones that have echoed.
+// The emulator is measured with clients that close and with clients that are killed.
 func (r *report) addHolds(ctx context.Context) error {
 	for _, h := range []holding{
 		{Server: kindBare},
@@ -37,9 +37,9 @@ func (r *report) addHolds(ctx context.Context) error {
 	return nil
 }
 
-// hold takes one such measurement, on a fresh server.
+// hold takes one measurement on a fresh server.
 func (r *report) hold(ctx context.Context, h *holding) error {
-	server, address, err := startServer(ctx, h.Server)
+	server, address, err := startServer(ctx, serverOrder{Kind: h.Server})
 	if err != nil {
 		return err
 	}
@@ -47,9 +47,9 @@ func (r *report) hold(ctx context.Context, h *holding) error {
 	if h.Before, err = resident(server); err != nil {
 		return err
 	}
-	load, err := process.Start(ctx, loadSettings{
-		load: loadHold, address: address, clients: r.Settings.Open, payload: r.Settings.Payload, touch: h.Echoed,
-	}.args()...)
+	load, err := harness.Start(ctx, roleLoad, loadOrder{
+		Load: loadHold, Address: address, Clients: r.Settings.Open, Payload: r.Settings.Payload, Touch: h.Echoed,
+	})
 	if err != nil {
 		return err
 	}
@@ -67,14 +67,14 @@ func (r *report) hold(ctx context.Context, h *holding) error {
 	return err
 }
 
-// endHold ends the connections and sees what the server makes of it.
-func (r *report) endHold(ctx context.Context, h *holding, server, load *process.Child) error {
+// endHold ends the connections and checks the events that follow.
+func (r *report) endHold(ctx context.Context, h *holding, server, load *harness.Child) error {
 	code := 1006
 	if h.Killed {
 		load.Kill()
 	} else {
 		code = 1000
-		err := r.expectWell(h, "closing", func(v any) error { return load.Order(orderClose, v) })
+		err := r.expectWell(h, "closing", func(v any) error { return load.Ask(orderClose, v) })
 		if err != nil {
 			return err
 		}
@@ -85,12 +85,18 @@ func (r *report) endHold(ctx context.Context, h *holding, server, load *process.
 	if h.Server != kindGatesock {
 		return nil
 	}
-	c, err := r.expectClosed(ctx, h.String(), func() (counts, error) { return askCounts(server) }, r.Settings.Open, code)
+	c, err := r.expectClosed(
+		ctx,
+		h.String(),
+		func() (counts, error) { return readCounts(server) },
+		r.Settings.Open,
+		code,
+	)
 	h.Disconnects = c.Disconnects
 	return err
 }
 
-// expectWell reads an outcome, and expects that it is a good one.
+// expectWell reads an outcome and expects that nothing was lost.
 func (r *report) expectWell(h *holding, what string, read func(any) error) error {
 	var o outcome
 	if err := read(&o); err != nil {
@@ -100,7 +106,7 @@ func (r *report) expectWell(h *holding, what string, read func(any) error) error
 	return nil
 }
 
-// String says which measurement it is.
+// String describes the measurement.
 func (h *holding) String() string {
 	s := h.Server + " with idle connections"
 	if h.Echoed {

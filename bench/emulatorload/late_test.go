@@ -7,14 +7,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestLoadsOnAMachineThatIsLate: when a load begins after its time is over, each client still does one thing, so that
-// there is something to report.
+// TestLoadsOnAMachineThatIsLate: a load that begins after its time is over still does one operation
+// for each client, so that there is something to report.
 func TestLoadsOnAMachineThatIsLate(t *testing.T) {
 	t.Parallel()
 	s, err := startKind(t.Context(), kindGatesock)
 	require.NoError(t, err)
 	settings := quick(s.address)
-	settings.duration = -time.Second
+	settings.Duration = -time.Second
 	for name, load := range map[string]func() outcome{
 		"echo":    func() outcome { return echoLoad(t.Context(), settings) },
 		"connect": func() outcome { return connectLoad(t.Context(), settings) },
@@ -22,7 +22,7 @@ func TestLoadsOnAMachineThatIsLate(t *testing.T) {
 		o := load()
 		require.Empty(t, o.Error, name)
 		require.Zero(t, o.Lost, name)
-		require.GreaterOrEqual(t, o.Operations, settings.clients, name)
+		require.GreaterOrEqual(t, o.Operations, settings.Clients, name)
 	}
 	require.NoError(t, s.close(t.Context()))
 }

@@ -7,15 +7,16 @@ import (
 	"syscall"
 )
 
-// permitFiles sees to it that this process and those that it starts may each have n files open. A Go program raises the
-// soft limit to the hard one when it starts, so there is nothing to do but to look.
+// permitFiles fails unless this process and its children may each open n files. It only reads the
+// limit: a Go program raises the soft limit to the hard one when it starts.
 func permitFiles(n int) error {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return fmt.Errorf("reading the limit of open files: %w", err)
 	}
 	if uint64(limit.Cur) < uint64(n) { //nolint:unconvert // FreeBSD has it signed
-		return fmt.Errorf("a process may open %d files and %d are needed: raise the hard limit (ulimit -Hn) or lower -open", limit.Cur, n)
+		return fmt.Errorf("a process may open %d files but needs %d: raise the hard limit (ulimit -Hn) or lower -open",
+			limit.Cur, n)
 	}
 	return nil
 }

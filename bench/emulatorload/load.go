@@ -5,80 +5,61 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gatesock/gatesock/bench/internal/harness"
 )
 
 // The loads.
 const (
 	loadEcho    = "echo"    // echo on all connections for the duration
-	loadConnect = "connect" // connect and close again for the duration
-	loadHold    = "hold"    // open connections, and close them all at once when told
+	loadConnect = "connect" // open and close connections for the duration
+	loadHold    = "hold"    // open connections, and close them all at once on request
 )
 
-// Bounds of one load, besides its duration.
+// Limits of one load, besides its duration.
 const (
 	maxEchoes   = 5_000_000
 	maxConnects = 100_000
-	loadGrace   = time.Minute // for what is under way when the duration is over
+	loadGrace   = time.Minute // for messages in flight when the duration is over
 )
 
-// orderClose tells loadHold to close its connections.
+// orderClose asks loadHold to close its connections.
 const orderClose = "close"
 
-// loadSettings are the flags of a load process.
-type loadSettings struct {
-	load     string
-	address  string
-	duration time.Duration
-	clients  int
-	depth    int // loadEcho
-	payload  int
-	touch    bool // loadHold: echo once on each connection
+// loadOrder is what a load process is started with.
+type loadOrder struct {
+	Load     string        `json:"load"`
+	Address  string        `json:"address"` // of the server
+	Duration time.Duration `json:"durationNanoseconds"`
+	Clients  int           `json:"clients"` // at the same time
+	Depth    int           `json:"depth"`   // messages in flight on each connection, for loadEcho
+	Payload  int           `json:"payload"` // bytes
+	Touch    bool          `json:"touch"`   // for loadHold: echo once on each connection
 }
 
-func (s loadSettings) args() []string {
-	return []string{
-		roleLoad, "-load", s.load, "-address", s.address, "-duration", s.duration.String(),
-		fmt.Sprint("-clients=", s.clients), fmt.Sprint("-depth=", s.depth),
-		fmt.Sprint("-payload=", s.payload), fmt.Sprint("-touch=", s.touch),
-	}
-}
-
-func parseLoadSettings(args []string) (s loadSettings, err error) {
-	f := flag.NewFlagSet(roleLoad, flag.ContinueOnError)
-	f.StringVar(&s.load, "load", "", "the kind of load")
-	f.StringVar(&s.address, "address", "", "of the server")
-	f.DurationVar(&s.duration, "duration", 0, "of the load")
-	f.IntVar(&s.clients, "clients", 0, "how many at once")
-	f.IntVar(&s.depth, "depth", 0, "messages under way on each connection")
-	f.IntVar(&s.payload, "payload", 0, "size of a message")
-	f.BoolVar(&s.touch, "touch", false, "echo once on each held connection")
-	return s, f.Parse(args)
-}
-
-// outcome is what a load process found.
+// outcome is the result of a load.
 type outcome struct {
 	Operations int           `json:"operations"` // that succeeded
-	Lost       int           `json:"lost"`       // that were begun and did not
+	Lost       int           `json:"lost"`       // that were begun and did not succeed
 	Elapsed    time.Duration `json:"elapsed"`
 	Error      string        `json:"error,omitempty"` // the first one
 }
 
-// generate is a load process. It writes an outcome when it is done, and if it holds connections one before that, when
-// they are open.
+// generate is a load process. It writes an outcome when it is done. loadHold writes another one
+// before that, when its connections are open.
 func generate(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
-	s, err := parseLoadSettings(args)
-	if err != nil {
+	var s loadOrder
+	if err := harness.ReadOrder(roleLoad, args, &s); err != nil {
 		return err
 	}
 	answer := json.NewEncoder(out)
-	switch s.load {
+	switch s.Load {
 	case loadEcho:
 		return answer.Encode(echoLoad(ctx, s))
 	case loadConnect:
@@ -86,11 +67,11 @@ func generate(ctx context.Context, args []string, in io.Reader, out io.Writer) e
 	case loadHold:
 		return hold(ctx, s, in, answer)
 	default:
-		return fmt.Errorf("no load %q", s.load)
+		return fmt.Errorf("no load %q", s.Load)
 	}
 }
 
-// concurrently calls f for 0 to n-1, all at once, and joins the errors.
+// concurrently calls f with 0 to n-1 in parallel, and joins the errors.
 func concurrently(n int, f func(int) error) error {
 	errs := make([]error, n)
 	var wg sync.WaitGroup
@@ -101,7 +82,7 @@ func concurrently(n int, f func(int) error) error {
 	return errors.Join(errs...)
 }
 
-// openAll opens n connections, a few at a time.
+// openAll opens n connections, 32 at a time.
 func openAll(ctx context.Context, t target, n int, deadline time.Time) ([]*client, error) {
 	clients := make([]*client, n)
 	var next atomic.Int64
@@ -121,7 +102,7 @@ func openAll(ctx context.Context, t target, n int, deadline time.Time) ([]*clien
 	return clients, err
 }
 
-// closeAll says goodbye on all connections at once.
+// closeAll closes all connections in parallel.
 func closeAll(clients []*client) (closed int, err error) {
 	var n atomic.Int64
 	err = concurrently(len(clients), func(i int) error {
@@ -137,24 +118,24 @@ func closeAll(clients []*client) (closed int, err error) {
 	return int(n.Load()), err
 }
 
-// echoLoad echoes on all connections at once, at least once on each. A message is lost if its echo has not come within
-// the grace.
-func echoLoad(ctx context.Context, s loadSettings) outcome {
-	deadline := time.Now().Add(s.duration + loadGrace)
-	clients, err := openAll(ctx, newTarget(s.address), s.clients, deadline)
+// echoLoad echoes on all connections in parallel, at least once on each. A message is lost if its
+// echo does not arrive within loadGrace after the end.
+func echoLoad(ctx context.Context, s loadOrder) outcome {
+	deadline := time.Now().Add(s.Duration + loadGrace)
+	clients, err := openAll(ctx, newTarget(s.Address), s.Clients, deadline)
 	if err != nil {
 		_, closing := closeAll(clients)
 		return failed(outcome{}, err, closing)
 	}
 	parts := make([]echoing, len(clients))
 	for i, c := range clients {
-		parts[i] = echoing{client: c, message: newMessage(s.payload), waiting: make([]int, s.depth)}
+		parts[i] = echoing{client: c, message: newMessage(s.Payload), waiting: make([]int, s.Depth)}
 	}
 	var over atomic.Bool
-	most := maxEchoes / s.clients
+	most := maxEchoes / s.Clients
 	more := func(sent int) bool { return sent == 0 || sent < most && !over.Load() }
 	start := time.Now()
-	defer time.AfterFunc(s.duration, func() { over.Store(true) }).Stop()
+	defer time.AfterFunc(s.Duration, func() { over.Store(true) }).Stop()
 	err = concurrently(len(parts), func(i int) error { return parts[i].run(more) })
 	o := outcome{Elapsed: time.Since(start)}
 	for i := range parts {
@@ -165,14 +146,14 @@ func echoLoad(ctx context.Context, s loadSettings) outcome {
 	return failed(o, err, closing)
 }
 
-// connectLoad connects and closes again, each client one connection after the other, and at least one.
-func connectLoad(ctx context.Context, s loadSettings) outcome {
-	t := newTarget(s.address)
+// connectLoad lets each client open and close one connection after another, at least one.
+func connectLoad(ctx context.Context, s loadOrder) outcome {
+	t := newTarget(s.Address)
 	start := time.Now()
-	end := start.Add(s.duration)
+	end := start.Add(s.Duration)
 	var done, lost atomic.Int64
-	err := concurrently(s.clients, func(int) error {
-		for i := range maxConnects / s.clients {
+	err := concurrently(s.Clients, func(int) error {
+		for i := range maxConnects / s.Clients {
 			if i > 0 && !time.Now().Before(end) {
 				break
 			}
@@ -196,21 +177,21 @@ func connectOnce(ctx context.Context, t target, deadline time.Time) error {
 	return c.close()
 }
 
-// hold opens the connections, says so, and closes them all at once when it is told to.
-func hold(ctx context.Context, s loadSettings, in io.Reader, answer *json.Encoder) error {
-	deadline := time.Now().Add(s.duration + loadGrace)
+// hold opens the connections, reports it, and closes them all at once when it is asked to.
+func hold(ctx context.Context, s loadOrder, in io.Reader, answer *json.Encoder) error {
+	deadline := time.Now().Add(s.Duration + loadGrace)
 	start := time.Now()
-	clients, err := openAll(ctx, newTarget(s.address), s.clients, deadline)
-	if err == nil && s.touch {
-		err = touchAll(clients, s.payload)
+	clients, err := openAll(ctx, newTarget(s.Address), s.Clients, deadline)
+	if err == nil && s.Touch {
+		err = touchAll(clients, s.Payload)
 	}
-	opened := outcome{Operations: s.clients, Elapsed: time.Since(start)}
+	opened := outcome{Operations: s.Clients, Elapsed: time.Since(start)}
 	if err := answer.Encode(failed(opened, err, nil)); err != nil {
 		return err
 	}
 	orders := bufio.NewScanner(in)
 	if !orders.Scan() || orders.Text() != orderClose {
-		return fmt.Errorf("want the order %q, not %q", orderClose, orders.Text())
+		return fmt.Errorf("want the question %q, got %q", orderClose, orders.Text())
 	}
 	start = time.Now()
 	n, err := closeAll(clients)
@@ -226,7 +207,7 @@ func touchAll(clients []*client, payload int) error {
 	})
 }
 
-// failed adds the first line of what went wrong to an outcome.
+// failed adds the first line of the errors to an outcome.
 func failed(o outcome, errs ...error) outcome {
 	if err := errors.Join(errs...); err != nil {
 		o.Error, _, _ = strings.Cut(err.Error(), "\n")

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// serverAt serves what happens on a connection after the handshake, and gives its address.
+// serverAt starts a server that calls serve after each handshake, and returns its address.
 func serverAt(t *testing.T, serve func(*bufio.ReadWriter)) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -28,7 +28,7 @@ func serverAt(t *testing.T, serve func(*bufio.ReadWriter)) string {
 	return strings.TrimPrefix(s.URL, "http://") + "/"
 }
 
-// readOne gives the payload of the next frame, or nothing.
+// readOne returns the payload of the next frame, or nil.
 func readOne(rw *bufio.ReadWriter) []byte {
 	frames := frameReader{r: rw.Reader}
 	_, payload, _ := frames.next()
@@ -46,8 +46,8 @@ func echoOnce(f func([]byte) []byte) func(*bufio.ReadWriter) {
 
 func same(b []byte) []byte { return b }
 
-func quick(address string) loadSettings {
-	return loadSettings{address: address, duration: 20 * time.Millisecond, clients: 3, depth: 2, payload: 80}
+func quick(address string) loadOrder {
+	return loadOrder{Address: address, Duration: 20 * time.Millisecond, Clients: 3, Depth: 2, Payload: 80}
 }
 
 func TestEchoLoadFindsWhatIsWrong(t *testing.T) {
@@ -58,12 +58,12 @@ func TestEchoLoadFindsWhatIsWrong(t *testing.T) {
 	}{
 		"hangs up":      {func(*bufio.ReadWriter) {}, ""},
 		"loses one":     {echoOnce(same), "EOF"},
-		"changes it":    {echoOnce(func(b []byte) []byte { b[len(b)-5]++; return b }), "no echo"},
-		"says nonsense": {echoOnce(func([]byte) []byte { return []byte("hello") }), "no echo"},
-		"other id":      {echoOnce(func(b []byte) []byte { b[23] = '7'; return b }), "nobody waits"},
+		"changes it":    {echoOnce(func(b []byte) []byte { b[len(b)-5]++; return b }), "not an echo"},
+		"says nonsense": {echoOnce(func([]byte) []byte { return []byte("hello") }), "not an echo"},
+		"other id":      {echoOnce(func(b []byte) []byte { b[23] = '7'; return b }), "unexpected echo"},
 		"twice": {func(rw *bufio.ReadWriter) {
 			echoOnce(func(b []byte) []byte { _ = ws.WriteFrame(rw, ws.NewTextFrame(b)); return b })(rw)
-		}, "nobody waits"},
+		}, "unexpected echo"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

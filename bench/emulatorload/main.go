@@ -1,33 +1,36 @@
-// Command emulatorload measures package emulator beside a bare echo server on the same WebSocket library.
+// Command emulatorload compares package emulator with bare echo servers on the same WebSocket
+// library.
 //
 //	cd bench && go run ./emulatorload          # or make bench-emulator; takes about a minute
 //	go run ./emulatorload -rounds 9 -json      # the figures of every round, as JSON
-//	go run ./emulatorload -check               # fail if a target is missed, with status 2 (1 by go run)
+//	go run ./emulatorload -check               # exit with 2 if a target is missed (1 by go run)
 //
-// The command starts itself anew for each measurement, in these roles, so that no two share a heap or a scheduler:
+// For each measurement the command starts itself in these roles, so that no two of them share a
+// heap or a scheduler:
 //
-//   - serve bare: a goroutine per connection that reads a frame into a buffer it keeps and writes it back, with one read
-//     and one write of the system's for a message and nothing to collect: as fast as the library goes in plain Go;
-//   - serve example: the echo server that the library's README shows: it allocates each message and reads
-//     it in three parts;
-//   - serve gatesock: an emulator around a [github.com/gatesock/gatesock.Router] with one echo route, which does all the
-//     work of the gateway for each message: ids, route selection, event, handler, strict reading of its
-//     response, route response;
-//   - load: the clients, which are lean: one goroutine a connection, one read and one write for a message.
+//   - serve runs a server. The kind bare reads each frame into a reused buffer and writes it back:
+//     one system call each to read and to write, and no garbage. It is as fast as the library gets
+//     in plain Go. The kind example is the echo server in the library's README, which allocates
+//     each message and reads it in three parts. The kind gatesock is an emulator with a
+//     [github.com/gatesock/gatesock.Router] that has one echo route; it does all the work of the
+//     gateway for each message: ids, route selection, event, handler, strict parsing of the
+//     response, route response.
+//   - load runs the clients: a goroutine for each connection, one read and one write for each
+//     message.
 //
-// All servers take their connections over from net/http. It is not the fastest that gobwas/ws can do, which is to read
-// the handshake itself from a listener, but the emulator serves the @connections API on the same port, as every server
-// does that has more than one address; so the comparison is about what the emulator adds.
+// All servers take their connections over from net/http. Reading the handshake from a listener
+// would be faster with gobwas/ws, but the emulator also serves the @connections API on its port, as
+// any server with more than one path does. So the comparison shows what the emulator adds.
 //
-// Rounds alternate between the servers and the ratio is taken within a round, since the machine's speed drifts. The
-// load generator shares the CPUs with the server; nothing is pinned. What a server itself costs is its CPU
-// time, which the operating system gives when the process has ended.
+// Rounds alternate between the servers, and each ratio is taken within a round, because the speed
+// of a machine drifts. Servers and load generator share the CPUs; nothing is pinned. The cost of a
+// server is its CPU time, which the operating system reports when the process has ended.
 //
-// With -profiles DIR the emulator's processes are profiled while they are loaded, which slows them down; the profiles
-// are for go tool pprof.
+// With -profiles DIR each loaded emulator writes a CPU profile for go tool pprof, which slows it
+// down.
 //
-// Whatever an echo loses or changes, and every $disconnect that is missing or one too many, makes the exit status 1.
-// Only loopback addresses are used. It runs on Linux: resident memory is read from /proc.
+// A lost or changed echo, and a $disconnect event too few or too many, make the exit status 1. Only
+// loopback addresses are used. The command needs Linux: it reads resident memory from /proc.
 package main
 
 import (
@@ -36,22 +39,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"time"
+
+	"github.com/gatesock/gatesock/bench/internal/harness"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := play(ctx, os.Args[1:], os.Stdin, os.Stdout)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "emulatorload:", err)
-		os.Exit(exitStatus(err))
-	}
-}
+func main() { command().Main() }
 
-// errTargets is for -check: correct, but too slow.
+// errTargets is the result of -check if all answers were correct, but too slow.
 var errTargets = errors.New("a target is missed")
 
 func exitStatus(err error) int {
@@ -67,27 +62,26 @@ const (
 	roleLoad  = "load"
 )
 
-// play runs the program in the role that the first argument names.
-func play(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
-	if len(args) > 0 {
-		switch args[0] {
-		case roleServe:
-			return serve(ctx, args[1:], in, out)
-		case roleLoad:
-			return generate(ctx, args[1:], in, out)
-		}
+func command() harness.Command {
+	return harness.Command{
+		Name:   "emulatorload",
+		Run:    measure,
+		Status: exitStatus,
+		Roles: map[string]func(context.Context, []string, io.Reader, io.Writer) error{
+			roleServe: serve,
+			roleLoad:  generate,
+		},
 	}
-	return measure(ctx, args, out)
 }
 
 // settings are the command's flags.
 type settings struct {
 	Rounds   int           `json:"rounds"`
 	Duration time.Duration `json:"durationNanoseconds"` // of the load in each round
-	Conns    int           `json:"connections"`         // that echo at once
-	Depth    int           `json:"depth"`               // messages under way on each of them
+	Conns    int           `json:"connections"`         // that echo at the same time
+	Depth    int           `json:"depth"`               // messages in flight on each of them
 	Payload  int           `json:"payloadBytes"`
-	Dialers  int           `json:"dialers"` // that connect at once
+	Dialers  int           `json:"dialers"` // that connect at the same time
 	Open     int           `json:"open"`    // connections, for memory and closes
 	Starts   int           `json:"starts"`  // of each server, for the time to the first connection
 	Profiles string        `json:"profiles,omitempty"`
@@ -95,22 +89,19 @@ type settings struct {
 
 func parseSettings(args []string) (s settings, asJSON, check bool, err error) {
 	f := flag.NewFlagSet("emulatorload", flag.ContinueOnError)
-	f.IntVar(&s.Rounds, "rounds", 5, "rounds of each load with each server")
-	f.DurationVar(&s.Duration, "duration", 2*time.Second, "how long the load of a round lasts, at most 1m")
-	f.IntVar(&s.Conns, "conns", 50, "connections that echo at once")
-	f.IntVar(&s.Depth, "depth", 1, "messages under way on each of them")
+	f.IntVar(&s.Rounds, "rounds", 5, "rounds of each load on each server")
+	f.DurationVar(&s.Duration, "duration", 2*time.Second, "duration of the load in each round, at most 1m")
+	f.IntVar(&s.Conns, "conns", 50, "connections that echo at the same time")
+	f.IntVar(&s.Depth, "depth", 1, "messages in flight on each connection")
 	f.IntVar(&s.Payload, "payload", 100, "size of a message in bytes")
-	f.IntVar(&s.Dialers, "dialers", 8, "clients that connect and close, one connection after the other")
-	f.IntVar(&s.Open, "open", 1000, "connections that are open at once, for memory and closes")
+	f.IntVar(&s.Dialers, "dialers", 8, "clients that open and close one connection after another")
+	f.IntVar(&s.Open, "open", 1000, "connections to hold open, for memory and $disconnect events")
 	f.IntVar(&s.Starts, "starts", 9, "starts of each server")
-	f.StringVar(&s.Profiles, "profiles", "", "a folder for CPU profiles of the emulator under each load")
-	f.BoolVar(&asJSON, "json", false, "print everything as JSON")
+	f.StringVar(&s.Profiles, "profiles", "", "directory for CPU profiles of the emulator under each load")
+	f.BoolVar(&asJSON, "json", false, "print all figures as JSON")
 	f.BoolVar(&check, "check", false, "exit with status 2 if a target is missed")
-	if err := f.Parse(args); err != nil {
+	if err := harness.Parse(f, args); err != nil {
 		return s, false, false, err
-	}
-	if f.NArg() > 0 {
-		return s, false, false, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
 	return s, asJSON, check, s.validate()
 }
@@ -127,15 +118,12 @@ func (s settings) validate() error {
 	return nil
 }
 
-// spareFiles is how many files a process has open besides its connections, and more.
+// spareFiles is an upper bound of the files that a process opens besides its connections.
 const spareFiles = 100
 
-// measure is what the command does for its user.
+// measure takes the measurements and writes the report.
 func measure(ctx context.Context, args []string, out io.Writer) error {
 	s, asJSON, check, err := parseSettings(args)
-	if errors.Is(err, flag.ErrHelp) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
@@ -155,7 +143,7 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 	case err != nil:
 		return err
 	case len(r.Failures) > 0:
-		return errors.New("the servers did not do what they should")
+		return errors.New("a server did not behave as expected")
 	case check && !r.met():
 		return errTargets
 	}

@@ -2,30 +2,17 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"io"
-	"os"
-	"slices"
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
+
+	"github.com/gatesock/gatesock/bench/internal/harness/harnesstest"
 )
 
-// TestMain plays the roles that the command starts itself in: here it is this test binary that is started.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && slices.Contains([]string{roleServe, roleLoad}, os.Args[1]) {
-		main()
-		return
-	}
-	// Under the race detector every process would wait for a second before it exits.
-	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
-		panic(err)
-	}
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { harnesstest.Main(m, command()) }
 
 // small is a run of the whole command in about a second.
 func small() []string {
@@ -35,7 +22,7 @@ func small() []string {
 func TestCommand(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	require.NoError(t, play(t.Context(), append(small(), "-json", "-profiles", t.TempDir()), nil, &out))
+	require.NoError(t, command().Play(t.Context(), append(small(), "-json", "-profiles", t.TempDir()), nil, &out))
 	var r struct {
 		report
 		Checks []check
@@ -65,40 +52,35 @@ func TestCommand(t *testing.T) {
 func TestCommandPrintsATable(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	require.NoError(t, play(t.Context(), small(), nil, &out))
+	require.NoError(t, command().Play(t.Context(), small(), nil, &out))
 	require.Contains(t, out.String(), "echo messages/s")
 	require.NotContains(t, out.String(), "WRONG")
 }
 
 func TestSettingsAreRefused(t *testing.T) {
 	t.Parallel()
-	for args, want := range map[string]string{
-		"-rounds 0":                 "positive",
-		"-conns -1":                 "positive",
-		"-starts 0":                 "positive",
-		"-duration 0s":              "-duration",
-		"-duration 61s":             "-duration",
-		"-payload 5":                "-payload",
-		"-payload 99999999":         "-payload",
-		"-nonsense":                 "nonsense",
-		"word":                      `"word"`,
-		"-open 2000000000":          "ulimit",
-		"serve":                     "usage",
-		"serve other":               `"other"`,
-		"serve bare /nowhere/at/it": "no such file",
-		"load -load other":          `"other"`,
-	} {
-		err := play(t.Context(), strings.Fields(args), strings.NewReader(""), io.Discard)
-		require.ErrorContains(t, err, want, args)
-		require.Equal(t, 1, exitStatus(err))
-	}
-	require.NoError(t, play(t.Context(), []string{"-h"}, nil, io.Discard))
+	harnesstest.Refuses(t, command(), map[string]string{
+		"-rounds 0":              "positive",
+		"-conns -1":              "positive",
+		"-starts 0":              "positive",
+		"-duration 0s":           "-duration",
+		"-duration 61s":          "-duration",
+		"-payload 5":             "-payload",
+		"-payload 99999999":      "-payload",
+		"-nonsense":              "nonsense",
+		"word":                   `"word"`,
+		"-open 2000000000":       "ulimit",
+		"serve":                  "usage",
+		"serve other":            "order",
+		`serve {"kind":"other"}`: `"other"`,
+		`load {"load":"other"}`:  `"other"`,
+		`serve {"kind":"bare","profile":"/nowhere/at/it"}`: "no such file",
+	})
+	require.Equal(t, 1, exitStatus(errors.New("any other")))
 	require.Equal(t, 2, exitStatus(errTargets))
 }
 
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	require.ErrorIs(t, play(ctx, small(), nil, io.Discard), context.Canceled)
+	harnesstest.Interrupts(t, command(), small())
 }

@@ -3,18 +3,17 @@ package main
 import (
 	"context"
 	"path/filepath"
-	"runtime"
 	"time"
 
-	"github.com/gatesock/gatesock/bench/internal/process"
+	"github.com/gatesock/gatesock/bench/internal/harness"
 )
 
-// takeMeasurements takes all of them, one after the other. What a server does wrong is a failure in the report; the
-// error is for what keeps the measurements from being taken.
+// takeMeasurements takes all measurements, one after another. Wrong behavior of a server is a
+// failure in the report; the error is for measurements that could not be taken.
 func takeMeasurements(ctx context.Context, s settings) (*report, error) {
-	r := &report{Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Settings: s}
-	echo := loadSettings{load: loadEcho, duration: s.Duration, clients: s.Conns, depth: s.Depth, payload: s.Payload}
-	connect := loadSettings{load: loadConnect, duration: s.Duration, clients: s.Dialers}
+	r := &report{Machine: harness.ThisMachine(), Settings: s}
+	echo := loadOrder{Load: loadEcho, Duration: s.Duration, Clients: s.Conns, Depth: s.Depth, Payload: s.Payload}
+	connect := loadOrder{Load: loadConnect, Duration: s.Duration, Clients: s.Dialers}
 	for range s.Rounds {
 		if err := r.addRound(ctx, echo, &r.Echo); err != nil {
 			return nil, err
@@ -43,7 +42,7 @@ type sample struct {
 }
 
 // addRound runs a load on both servers.
-func (r *report) addRound(ctx context.Context, l loadSettings, c *comparison) error {
+func (r *report) addRound(ctx context.Context, l loadOrder, c *comparison) error {
 	bare, err := r.runLoad(ctx, kindBare, l)
 	if err != nil {
 		return err
@@ -57,8 +56,9 @@ func (r *report) addRound(ctx context.Context, l loadSettings, c *comparison) er
 	return nil
 }
 
-// addExample runs the echo load on the library's example, to go with the emulator's round before it.
-func (r *report) addExample(ctx context.Context, l loadSettings) error {
+// addExample runs the echo load on the library's example, to compare with the emulator's latest
+// round.
+func (r *report) addExample(ctx context.Context, l loadOrder) error {
 	example, err := r.runLoad(ctx, kindExample, l)
 	if err != nil {
 		return err
@@ -68,39 +68,42 @@ func (r *report) addExample(ctx context.Context, l loadSettings) error {
 	return nil
 }
 
-// runLoad runs a load on a fresh server. With profiles the last round's stay.
-func (r *report) runLoad(ctx context.Context, kind string, l loadSettings) (sample, error) {
-	args := []string{kind}
+// runLoad runs a load on a fresh server. A profile replaces the one of the round before.
+func (r *report) runLoad(ctx context.Context, kind string, l loadOrder) (sample, error) {
+	order := serverOrder{Kind: kind}
 	if dir := r.Settings.Profiles; dir != "" && kind == kindGatesock {
-		args = append(args, filepath.Join(dir, l.load+".pprof"))
+		order.Profile = filepath.Join(dir, l.Load+".pprof")
 	}
-	server, address, err := startServer(ctx, args...)
+	server, address, err := startServer(ctx, order)
 	if err != nil {
 		return sample{}, err
 	}
 	defer server.Kill()
-	l.address = address
-	load, err := process.Start(ctx, l.args()...)
+	l.Address = address
+	var o outcome
+	load, err := harness.StartReady(ctx, roleLoad, l, &o)
 	if err != nil {
 		return sample{}, err
 	}
 	defer load.Kill()
-	var o outcome
-	if err := load.Answer(&o); err != nil {
-		return sample{}, err
-	}
-	name := kind + " " + l.load
-	r.expect(o.Error == "" && o.Lost == 0, "%s: %d lost, %d not: %s", name, o.Lost, o.Operations, o.Error)
+	name := kind + " " + l.Load
+	r.expect(o.Error == "" && o.Lost == 0, "%s: %d lost, %d succeeded: %s", name, o.Lost, o.Operations, o.Error)
 	result := sample{Operations: o.Operations, Elapsed: o.Elapsed}
 	if result.LoadCPU, err = load.End(); err != nil {
 		return sample{}, err
 	}
 	if kind == kindGatesock {
-		opened := l.clients
-		if l.load == loadConnect {
+		opened := l.Clients
+		if l.Load == loadConnect {
 			opened = o.Operations
 		}
-		if _, err := r.expectClosed(ctx, name, func() (counts, error) { return askCounts(server) }, opened, 1000); err != nil {
+		if _, err := r.expectClosed(
+			ctx,
+			name,
+			func() (counts, error) { return readCounts(server) },
+			opened,
+			1000,
+		); err != nil {
 			return sample{}, err
 		}
 	}
@@ -120,9 +123,9 @@ func (r *report) addStart(ctx context.Context) error {
 	return err
 }
 
-// timeStart gives the time from the start of a server process to its first open WebSocket connection.
+// timeStart returns the time from the start of a server process to its first open connection.
 func timeStart(ctx context.Context, kind string) (time.Duration, error) {
-	server, address, err := startServer(ctx, kind)
+	server, address, err := startServer(ctx, serverOrder{Kind: kind})
 	if err != nil {
 		return 0, err
 	}

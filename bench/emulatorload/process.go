@@ -8,14 +8,14 @@ import (
 	"os"
 	"strconv"
 
-	"github.com/gatesock/gatesock/bench/internal/process"
+	"github.com/gatesock/gatesock/bench/internal/harness"
 )
 
-// askCounts asks a server for its counts.
-func askCounts(c *process.Child) (n counts, err error) { return n, c.Order(orderCounts, &n) }
+// readCounts asks a server for its counts.
+func readCounts(c *harness.Child) (n counts, err error) { return n, c.Ask(askCounts, &n) }
 
-// resident gives a child's resident memory in bytes.
-func resident(c *process.Child) (int, error) {
+// resident returns a child's resident memory in bytes.
+func resident(c *harness.Child) (int, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.PID()))
 	if err != nil {
 		return 0, fmt.Errorf("reading resident memory: %w", err)
@@ -39,16 +39,9 @@ func parseResident(status []byte) (int, error) {
 	return 0, errors.New("resident memory: no VmRSS")
 }
 
-// startServer starts a server process and gives its address; the arguments are those of [serve].
-func startServer(ctx context.Context, args ...string) (*process.Child, string, error) {
-	c, err := process.Start(ctx, append([]string{roleServe}, args...)...)
-	if err != nil {
-		return nil, "", err
-	}
+// startServer starts a server process and returns its address.
+func startServer(ctx context.Context, o serverOrder) (*harness.Child, string, error) {
 	var r ready
-	if err := c.Answer(&r); err != nil {
-		c.Kill()
-		return nil, "", err
-	}
-	return c, r.Address, nil
+	c, err := harness.StartReady(ctx, roleServe, o, &r)
+	return c, r.Address, err
 }

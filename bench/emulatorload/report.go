@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/gatesock/gatesock/bench/internal/harness"
 	"github.com/gatesock/gatesock/bench/internal/stats"
 )
 
@@ -16,21 +17,19 @@ const (
 	targetResident = 60  // MB of a million bytes
 )
 
-// report is everything that was measured.
+// report has all measurements.
 type report struct {
-	Go       string   `json:"go"`
-	OS       string   `json:"os"`
-	Arch     string   `json:"arch"`
-	CPUs     int      `json:"cpus"`
+	harness.Machine
+
 	Settings settings `json:"settings"`
 
 	Echo    comparison `json:"echo"`
-	Example comparison `json:"echoBesideExample"` // the emulator's rounds are those of Echo
+	Example comparison `json:"echoBesideExample"` // the emulator's rounds are the same as in Echo
 	Connect comparison `json:"connect"`
 	Start   starts     `json:"startNanoseconds"`
 	Holds   []holding  `json:"holds"`
 
-	// Failures are what the servers did wrong.
+	// Failures describe wrong behavior of the servers.
 	Failures []string `json:"failures"`
 }
 
@@ -53,16 +52,16 @@ func (r *report) expect(ok bool, format string, args ...any) {
 	}
 }
 
-// rate is in operations a second.
+// rate returns operations per second.
 func (s sample) rate() float64 { return stats.Quotient(float64(s.Operations), s.Elapsed.Seconds()) }
 
-// serverCPU is what the server took for an operation, in microseconds.
+// serverCPU returns the server's CPU time per operation, in microseconds.
 func (s sample) serverCPU() float64 { return stats.PerOperation(s.ServerCPU, s.Operations) }
 
-// loadCPU is what the load generator took.
+// loadCPU returns the load generator's CPU time per operation, in microseconds.
 func (s sample) loadCPU() float64 { return stats.PerOperation(s.LoadCPU, s.Operations) }
 
-// ratios gives the emulator's rate in the bare server's, of each round.
+// ratios returns the emulator's rate divided by the bare server's, for each round.
 func (c comparison) ratios() []float64 {
 	ratios := make([]float64, len(c.Gatesock))
 	for i, s := range c.Gatesock {
@@ -79,7 +78,7 @@ type check struct {
 	Met    bool          `json:"met"`
 }
 
-// checks gives all targets. A median decides; of memory it is the largest figure.
+// checks returns all targets. The median decides, for memory the maximum.
 func (r *report) checks() []check {
 	ratio := func(name string, c comparison) check {
 		s := stats.Summarize(c.ratios(), stats.Identity)
@@ -98,10 +97,10 @@ func (r *report) checks() []check {
 
 func milliseconds(d time.Duration) float64 { return d.Seconds() * 1e3 }
 
-// megabytes is what the server has resident with all connections open.
+// megabytes returns the resident memory with all connections open, in MB of a million bytes.
 func (h holding) megabytes() float64 { return float64(h.Resident) / 1e6 }
 
-// met tells whether all targets are.
+// met reports whether all targets are met.
 func (r *report) met() bool {
 	for _, c := range r.checks() {
 		if !c.Met {
@@ -111,7 +110,7 @@ func (r *report) met() bool {
 	return true
 }
 
-// holds gives the measurements of one server with many connections.
+// holds returns the measurements of one server with many connections.
 func (r *report) holds(server string) []holding {
 	var list []holding
 	for _, h := range r.Holds {

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 
-	"github.com/gatesock/gatesock/bench/internal/process"
+	"github.com/gatesock/gatesock/bench/internal/harness"
 )
 
 // The kinds of server.
@@ -18,22 +16,22 @@ const (
 	kindGatesock = "gatesock"
 )
 
-// ready is what a server process says first.
+// ready is the first answer of a server process.
 type ready struct {
 	// Address is host:port/path.
 	Address string `json:"address"`
 }
 
-// orderCounts asks a server process for its counts.
-const orderCounts = "counts"
+// askCounts asks a server process for its counts.
+const askCounts = "counts"
 
-// counts is what a server's handlers have seen. The others leave it empty.
+// counts has the events that the emulator's handlers have seen. Other servers leave it empty.
 type counts struct {
 	Connects    int         `json:"connects"`
 	Disconnects map[int]int `json:"disconnects"` // by close code
 }
 
-// disconnects gives the number of all of them.
+// disconnects returns the number of $disconnect events.
 func (c counts) disconnects() int {
 	n := 0
 	for _, m := range c.Disconnects {
@@ -42,24 +40,29 @@ func (c counts) disconnects() int {
 	return n
 }
 
-// serve is a server process. It says where it listens, answers orders, and ends when its standard input does. Given a file
-// as a second argument, it writes a CPU profile of its life there.
+// serverOrder is what a server process is started with.
+type serverOrder struct {
+	Kind    string `json:"kind"`
+	Profile string `json:"profile,omitempty"` // a file for a CPU profile of the server's life
+}
+
+// serve is a server process.
 func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
-	if len(args) < 1 || len(args) > 2 {
-		return errors.New("usage: serve bare|example|gatesock [profile]")
+	var o serverOrder
+	if err := harness.ReadOrder(roleServe, args, &o); err != nil {
+		return err
 	}
-	if len(args) == 2 {
-		stop, err := process.Profile(args[1])
-		if err != nil {
-			return err
-		}
-		defer stop()
-	}
-	s, err := startKind(ctx, args[0])
+	stop, err := harness.Profile(o.Profile)
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.answer(in, json.NewEncoder(out)), s.close(ctx))
+	defer stop()
+	s, err := startKind(ctx, o.Kind)
+	if err != nil {
+		return err
+	}
+	answers := map[string]func() any{askCounts: func() any { return s.counts() }}
+	return errors.Join(harness.Serve(in, out, ready{s.address}, answers), s.close(ctx))
 }
 
 // server is a running server.
@@ -81,21 +84,4 @@ func startKind(ctx context.Context, kind string) (*server, error) {
 	default:
 		return nil, fmt.Errorf("no server %q", kind)
 	}
-}
-
-// answer says where the server is, and answers orders until there are no more.
-func (s *server) answer(in io.Reader, out *json.Encoder) error {
-	if err := out.Encode(ready{s.address}); err != nil {
-		return err
-	}
-	orders := bufio.NewScanner(in)
-	for orders.Scan() {
-		if orders.Text() != orderCounts {
-			return fmt.Errorf("unknown order %q", orders.Text())
-		}
-		if err := out.Encode(s.counts()); err != nil {
-			return err
-		}
-	}
-	return orders.Err()
 }

@@ -15,18 +15,18 @@ import (
 func (r *report) writeText(w io.Writer) error {
 	s := r.Settings
 	b := bufio.NewWriter(w)
-	fmt.Fprintf(b, "Package emulator beside a bare echo server on gobwas/ws; %s %s/%s, %d CPUs.\n", r.Go, r.OS, r.Arch, r.CPUs)
-	fmt.Fprintf(b, "Rounds of %v on each server in turn: %d.\n", s.Duration, s.Rounds)
-	fmt.Fprintf(b, "Echo: %d connections, %d under way on each, messages of %d bytes. ", s.Conns, s.Depth, s.Payload)
-	fmt.Fprintf(b, "Connects: %d clients, each of which opens and closes one connection after the other.\n", s.Dialers)
-	fmt.Fprint(b, "Servers and load generator are processes of their own and share the CPUs; nothing is pinned.\n",
-		"Figures are medians with the least and the greatest; ratios are taken within each round.\n\n")
+	fmt.Fprintf(b, "Package emulator beside a bare echo server on gobwas/ws; %v.\n", r.Machine)
+	fmt.Fprintf(b, "%d rounds of %v, alternating between the servers.\n", s.Rounds, s.Duration)
+	fmt.Fprintf(b, "Echo: %d connections, each with %d messages in flight, of %d bytes. ", s.Conns, s.Depth, s.Payload)
+	fmt.Fprintf(b, "Connects: %d clients that each open and close one connection after another.\n", s.Dialers)
+	fmt.Fprint(b, "Servers and load generator are separate processes that share the CPUs; nothing is pinned.\n",
+		"Figures are medians with minimum and maximum; ratios are taken within each round.\n\n")
 	r.writeTable(b)
 	r.writeFailures(b)
 	return b.Flush()
 }
 
-// columns is how many the table has.
+// columns is the number of columns in the table.
 const columns = 5
 
 // writeRow writes the first cells of a row; the others stay empty.
@@ -40,29 +40,42 @@ func (r *report) writeTable(w io.Writer) {
 	targets := r.checks()
 	row("", kindBare, kindGatesock, "ratio", "target")
 	r.Echo.writeTo(row, "echo messages/s", "message", targets[0])
-	row("  beside the library's example", rates(r.Example.Bare), rates(r.Example.Gatesock), ratios(r.Example), verdict(targets[1]))
+	row(
+		"  beside the library's example",
+		rates(r.Example.Bare),
+		rates(r.Example.Gatesock),
+		ratios(r.Example),
+		verdict(targets[1]),
+	)
 	row("  the example's CPU per message", stats.Spread("%.1f", " µs", r.Example.Bare, sample.serverCPU))
 	r.Connect.writeTo(row, "connects/s", "connect", targets[2])
-	row("start to first connection",
-		stats.Spread("%.1f", " ms", r.Start.Bare, milliseconds), stats.Spread("%.1f", " ms", r.Start.Gatesock, milliseconds),
-		"", verdict(targets[3]))
+	row(
+		"start to first connection",
+		stats.Spread("%.1f", " ms", r.Start.Bare, milliseconds),
+		stats.Spread("%.1f", " ms", r.Start.Gatesock, milliseconds),
+		"",
+		verdict(targets[3]),
+	)
 	for _, h := range r.holds(kindGatesock) {
 		r.writeHold(row, h, targets[4])
 	}
 	t.Flush()
 }
 
-// writeTo writes the rates, and the CPU time that they took.
+// writeTo writes the rates and the CPU time per operation.
 func (c comparison) writeTo(row writeRow, name, operation string, target check) {
 	row(name, rates(c.Bare), rates(c.Gatesock), ratios(c), verdict(target))
-	row("  server's CPU per "+operation,
-		stats.Spread("%.1f", " µs", c.Bare, sample.serverCPU), stats.Spread("%.1f", " µs", c.Gatesock, sample.serverCPU))
+	row(
+		"  server's CPU per "+operation,
+		stats.Spread("%.1f", " µs", c.Bare, sample.serverCPU),
+		stats.Spread("%.1f", " µs", c.Gatesock, sample.serverCPU),
+	)
 	row("  generator's CPU per "+operation,
 		stats.Spread("%.1f", " µs", c.Bare, sample.loadCPU), stats.Spread("%.1f", " µs", c.Gatesock, sample.loadCPU))
 }
 
-// writeHold writes what was measured with many connections: resident memory, the bare server's too where there is
-// one with the same load, and the events that followed.
+// writeHold writes a measurement with many connections: resident memory, beside the bare server's
+// under the same load if there is one, and the events that followed.
 func (r *report) writeHold(row writeRow, h holding, memory check) {
 	name := fmt.Sprintf("%d idle", r.Settings.Open)
 	if h.Echoed {
@@ -78,13 +91,19 @@ func (r *report) writeHold(row writeRow, h holding, memory check) {
 			bare = fmt.Sprintf("%.1f MB", b.megabytes())
 		}
 	}
-	row(name+": resident", bare, fmt.Sprintf("%.1f MB, %.1f MB before", h.megabytes(), float64(h.Before)/1e6), "", verdict(memory))
+	row(
+		name+": resident",
+		bare,
+		fmt.Sprintf("%.1f MB, %.1f MB before", h.megabytes(), float64(h.Before)/1e6),
+		"",
+		verdict(memory),
+	)
 	row("  "+how+": $disconnect events", "", disconnects(h), "", fmt.Sprintf("= %d", r.Settings.Open))
 }
 
 func (r *report) writeFailures(w io.Writer) {
 	if len(r.Failures) == 0 {
-		fmt.Fprintln(w, "\nNo echo was lost or changed, no $disconnect event was missing or one too many.")
+		fmt.Fprintln(w, "\nEvery echo arrived unchanged, and every connection had one $disconnect event.")
 		return
 	}
 	fmt.Fprintln(w, "\nWRONG:")
@@ -104,7 +123,7 @@ func verdict(c check) string {
 	return c.Target + ", MISSED"
 }
 
-// disconnects says how many events there were with which code.
+// disconnects writes the number of events for each close code.
 func disconnects(h holding) string {
 	var parts []string
 	for code, n := range h.Disconnects {

@@ -5,11 +5,11 @@ import (
 	"errors"
 )
 
-// parseRoots reads what is to be trusted, in PEM.
+// parseRoots reads the certificates to trust, in PEM.
 func parseRoots(block string) (*x509.CertPool, error) {
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM([]byte(block)) {
-		return nil, errors.New("no certificate in the roots")
+		return nil, errors.New("the roots contain no certificate")
 	}
 	return pool, nil
 }

@@ -9,7 +9,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/gatesock/gatesock/bench/internal/process"
+	"github.com/gatesock/gatesock/bench/internal/harness"
 )
 
 // clientOrder is what a client process is started with.
@@ -22,24 +22,25 @@ type clientOrder struct {
 	Concurrency int    `json:"concurrency"`
 	Payload     int    `json:"payload"`
 	Profile     string `json:"profile,omitempty"` // a file
-	// AtOnce is how many posts one message has, and Pace the time from one message to the next; 0: there is one message.
+	// AtOnce is the number of posts in each message, and Pace the interval between messages. Both
+	// are 0 for a burst, which is one message.
 	AtOnce int           `json:"atOnce,omitempty"`
 	Pace   time.Duration `json:"paceNanoseconds,omitempty"`
 }
 
-// outcome is what the posts of a client took, without its warm-up.
+// outcome has the cost of a client's posts, without its warm-up.
 type outcome struct {
-	CPU         time.Duration `json:"cpuNanoseconds"` // in the system too
+	CPU         time.Duration `json:"cpuNanoseconds"` // user and system
 	Elapsed     time.Duration `json:"elapsedNanoseconds"`
 	Allocations int           `json:"allocations"`
-	// Latencies are what each message took that was paced, from its first post to the answer to its last one.
+	// Latencies has the time of each paced message from its first post to its last answer.
 	Latencies []time.Duration `json:"latenciesNanoseconds,omitempty"`
 }
 
 // post is a client process. It has one core.
-func post(ctx context.Context, args []string, out io.Writer) error {
+func post(ctx context.Context, args []string, _ io.Reader, out io.Writer) error {
 	var o clientOrder
-	if err := readOrder(roleClient, args, &o); err != nil {
+	if err := harness.ReadOrder(roleClient, args, &o); err != nil {
 		return err
 	}
 	runtime.GOMAXPROCS(1)
@@ -64,7 +65,7 @@ func post(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	})
 	got.Latencies = latencies
-	// The members are all peers' burden, to the end.
+	// Every peer has all members in its heap until the end.
 	runtime.KeepAlive(all)
 	if err != nil {
 		return err
@@ -72,7 +73,7 @@ func post(ctx context.Context, args []string, out io.Writer) error {
 	return json.NewEncoder(out).Encode(got)
 }
 
-// sendAll sends one message to each group, as the pace says, and returns what each took.
+// sendAll sends one message to each group at the pace of the order, and returns their latencies.
 func sendAll(ctx context.Context, o clientOrder, groups []string, send fanout) ([]time.Duration, error) {
 	if o.Pace == 0 {
 		return nil, send(ctx, groups[0])
@@ -95,15 +96,13 @@ func sendAll(ctx context.Context, o clientOrder, groups []string, send fanout) (
 	return latencies, nil
 }
 
-// measure gives what a call of send takes.
+// measure calls send and returns its cost.
 func measure(file string, send func() error) (outcome, error) {
-	if file != "" {
-		stop, err := process.Profile(file)
-		if err != nil {
-			return outcome{}, err
-		}
-		defer stop()
+	stop, err := harness.Profile(file)
+	if err != nil {
+		return outcome{}, err
 	}
+	defer stop()
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)

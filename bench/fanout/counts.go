@@ -6,21 +6,21 @@ import (
 	"sync"
 )
 
-// counts is what a server has seen.
+// counts has the requests that a server has seen.
 type counts struct {
 	Connections int `json:"connections"`
-	Posts       int `json:"posts"` // taken
+	Posts       int `json:"posts"` // accepted
 	Bytes       int `json:"bytes"` // of their bodies
 	Repeated    int `json:"repeated"`
 	Refused     int `json:"refused"`
-	// Refusal says why the last one was.
+	// Refusal is the reason for the latest refusal.
 	Refusal string `json:"refusal,omitempty"`
 }
 
-// check tells if every member had the message once, and nothing else happened.
+// check fails unless every member got the message once and nothing else happened.
 func (c counts) check(posts, payload int) error {
 	if c.Posts != posts || c.Bytes != posts*payload || c.Repeated > 0 || c.Refused > 0 {
-		return fmt.Errorf("%d posts of %d bytes were expected, the server saw %+v", posts, payload, c)
+		return fmt.Errorf("want %d posts of %d bytes, the server saw %+v", posts, payload, c)
 	}
 	return nil
 }
@@ -38,7 +38,7 @@ func (c *counter) counts() counts {
 	return c.seen
 }
 
-// count counts a post, and tells if it is refused.
+// count counts a post. It returns an error if the post is refused.
 func (c *counter) count(p *request) error {
 	id, err := p.check()
 	c.mu.Lock()

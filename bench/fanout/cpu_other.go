@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// cpuTime is for systems with getrusage.
+// cpuTime needs a system with getrusage.
 func cpuTime() (time.Duration, error) {
-	return 0, errors.New("the CPU time of a process is only known on Unix")
+	return 0, errors.New("reading the CPU time of a process needs Unix")
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// cpuTime is what this process has taken up to now, in the system too.
+// cpuTime returns the CPU time of this process so far, user and system.
 func cpuTime() (time.Duration, error) {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {

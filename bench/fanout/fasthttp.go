@@ -13,7 +13,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// openFastHTTP is what one would put together from well-kept parts. It knows no context and no HTTP/2.
+// openFastHTTP combines well-maintained libraries. It supports neither contexts nor HTTP/2.
 func openFastHTTP(o clientOrder, m *members) (fanout, error) {
 	cfg, err := clientTLS(o)
 	if err != nil {
@@ -24,8 +24,15 @@ func openFastHTTP(o clientOrder, m *members) (fanout, error) {
 		return nil, err
 	}
 	f := &fast{
-		to: *at, signer: v4.NewSigner(),
-		client: &fasthttp.HostClient{Addr: at.Host, IsTLS: true, TLSConfig: cfg, MaxConns: o.Concurrency, DisablePathNormalizing: true},
+		to:     *at,
+		signer: v4.NewSigner(),
+		client: &fasthttp.HostClient{
+			Addr:                   at.Host,
+			IsTLS:                  true,
+			TLSConfig:              cfg,
+			MaxConns:               o.Concurrency,
+			DisablePathNormalizing: true,
+		},
 	}
 	return func(ctx context.Context, group string) error {
 		data, err := message(group, o.Payload)
@@ -63,12 +70,12 @@ func (f *fast) post(ctx context.Context, id string, data []byte, hash string) er
 		return err
 	}
 	if code := response.StatusCode(); code != http.StatusOK {
-		return fmt.Errorf("answered with %d", code)
+		return fmt.Errorf("the answer is status %d", code)
 	}
 	return nil
 }
 
-// sign makes a request of net/http for the signer, which knows no other.
+// sign returns a signed request. The signer only accepts requests of net/http.
 func (f *fast) sign(ctx context.Context, id string, length int, hash string) (*http.Request, error) {
 	to := f.to
 	to.Path += "/@connections/" + id

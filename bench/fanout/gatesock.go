@@ -11,7 +11,7 @@ import (
 	"github.com/gatesock/gatesock/broadcast"
 )
 
-// openNetHTTP posts over a transport like that of sdk-tuned.
+// openNetHTTP posts over a transport with the settings of sdk-tuned.
 func openNetHTTP(o clientOrder, m *members) (fanout, error) {
 	cfg, err := clientTLS(o)
 	if err != nil {

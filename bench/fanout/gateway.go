@@ -36,12 +36,12 @@ const (
 	refused = "HTTP/1.1 403 Forbidden\r\n" + headers
 )
 
-// gateway stands for the real one, and costs as little as it can.
+// gateway imitates the real one at the lowest possible cost.
 type gateway struct {
 	ready   ready
 	counter *counter
 	prompt  bool // answers without delay
-	// close ends it and joins all that it started.
+	// close ends the gateway and waits for its goroutines.
 	close func() error
 }
 
@@ -71,11 +71,11 @@ func startGateway(ctx context.Context, o serverOrder) (*gateway, error) {
 	return g, nil
 }
 
-// serveH2 leaves both versions of HTTP to net/http, which costs the server more.
+// serveH2 serves both versions of HTTP with net/http, which costs the server more.
 func (g *gateway) serveH2(l net.Listener, cfg *tls.Config) (end func() error) {
 	h := http.Server{
 		TLSConfig: cfg, Handler: http.HandlerFunc(g.handle), ReadHeaderTimeout: 10 * time.Second,
-		// Clients that are killed are nothing to report.
+		// Clients may be killed; that is not worth a log line.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
 	served := make(chan error, 1)
@@ -95,8 +95,12 @@ func (g *gateway) handle(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	err = g.counter.count(&request{
-		method: r.Method, path: r.URL.EscapedPath(), length: int(n),
-		authorization: r.Header.Get("Authorization"), date: r.Header.Get("X-Amz-Date"), token: r.Header.Get("X-Amz-Security-Token"),
+		method:        r.Method,
+		path:          r.URL.EscapedPath(),
+		length:        int(n),
+		authorization: r.Header.Get("Authorization"),
+		date:          r.Header.Get("X-Amz-Date"),
+		token:         r.Header.Get("X-Amz-Security-Token"),
 	})
 	if !wait(time.NewTimer(g.delay()), r.Context().Done()) {
 		return
@@ -106,7 +110,7 @@ func (g *gateway) handle(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveH1 accepts connections until it is ended, and serves each in a goroutine.
+// serveH1 accepts connections and serves each in a goroutine, until end is called.
 func (g *gateway) serveH1(ctx context.Context, l net.Listener, cfg *tls.Config) (end func() error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var all sync.WaitGroup
@@ -132,7 +136,7 @@ func (g *gateway) serveH1(ctx context.Context, l net.Listener, cfg *tls.Config) 
 	}
 }
 
-// serveConn answers one request after the other, until the client goes away or sends what is none.
+// serveConn answers one request after another, until the client is gone or sends something else.
 func (g *gateway) serveConn(ctx context.Context, conn net.Conn) {
 	r := bufio.NewReaderSize(conn, 16<<10)
 	timer := time.NewTimer(time.Hour)
@@ -163,7 +167,7 @@ func (g *gateway) delay() time.Duration {
 	return minDelay + rand.N(maxDelay-minDelay) //nolint:gosec // no secret
 }
 
-// wait tells if the timer came before the end.
+// wait reports whether the timer fired before end was closed.
 func wait(timer *time.Timer, end <-chan struct{}) bool {
 	select {
 	case <-timer.C:

@@ -1,27 +1,31 @@
-// Command fanout compares what ways to post to @connections cost: the CPU time of the client for each post.
+// Command fanout compares ways to post to @connections by their cost: the client's CPU time for
+// each post.
 //
-//	cd bench && go run ./fanout                                # or make bench-fanout; takes two minutes
-//	go run ./fanout -rounds 9 -peers sdk-defaults,gatesock     # the ratio is to the first one
-//	go run ./fanout -messages 0                                # the burst alone
+//	cd bench && go run ./fanout                            # or make bench-fanout; two minutes
+//	go run ./fanout -rounds 9 -peers sdk-defaults,gatesock # ratios are to the first peer
+//	go run ./fanout -messages 0                            # the burst only
 //	go run ./fanout -payload 32768 -concurrency 16 -h2
 //
-// The command starts itself anew for each measurement, in these roles, so that no two share a heap or a scheduler:
+// For each measurement the command starts itself in these roles, so that no two of them share a
+// heap or a scheduler:
 //
-//   - serve: a gateway of two hundred lines on crypto/tls, which answers every post with 200 after 5 to 20
-//     milliseconds. It proves no signature, but refuses a post without a complete one, and counts the posts, so that
-//     nobody wins by leaving something out;
-//   - client: one peer with one core. It warms up, then sends its posts and reports what the operating system says that
-//     they took.
+//   - serve is a gateway of two hundred lines on crypto/tls. It answers every post with 200 after 5
+//     to 20 milliseconds. It does not verify signatures, but refuses a post without a complete one,
+//     and counts the posts, so that no peer wins by omitting work.
+//   - client runs one peer on one core. It warms up, sends its posts, and reports the CPU time that
+//     the operating system accounts for them.
 //
-// What is measured is a burst, posts for which the client always has more to do, and messages that are paced: a few posts
-// every 100 milliseconds, as those of a chat, for which connections have to be kept and each post counts. The server
-// answers these at once, so that what is seen is the client's own time.
+// There are two measurements. In the burst a client always has more to post. Paced messages are a
+// few posts every 100 milliseconds, as in a chat: connections have to be kept open, and each post
+// counts. The server answers paced posts without delay, so that the latency is the client's own.
 //
-// Each round runs every peer once, in an order that rotates, and the ratio is taken within a round, since the machine's
-// speed drifts. Client and server share the machine; nothing is pinned. A post that does not arrive, or arrives twice,
-// makes the exit status 1. Only loopback addresses are used, and credentials that are good for nothing.
+// Each round runs every peer once, in an order that rotates, and each ratio is taken within a
+// round, because the speed of a machine drifts. Client and server share the machine; nothing is
+// pinned. A post that does not arrive, or arrives twice, makes the exit status 1. Only loopback
+// addresses are used, and the credentials are not valid anywhere.
 //
-// With -profiles DIR each client writes a CPU profile of its posts to DIR/PEER.pprof, which slows it down.
+// With -profiles DIR each client writes a CPU profile of its posts to DIR/PEER.pprof, which slows
+// it down.
 package main
 
 import (
@@ -30,22 +34,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gatesock/gatesock/bench/internal/harness"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := play(ctx, os.Args[1:], os.Stdin, os.Stdout)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "fanout:", err)
-		os.Exit(1)
-	}
-}
+func main() { command().Main() }
 
 // The roles of the processes that the command starts.
 const (
@@ -53,29 +49,27 @@ const (
 	roleClient = "client"
 )
 
-// play runs the program in the role that the first argument names.
-func play(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
-	if len(args) > 0 {
-		switch args[0] {
-		case roleServe:
-			return serve(ctx, args[1:], in, out)
-		case roleClient:
-			return post(ctx, args[1:], out)
-		}
+func command() harness.Command {
+	return harness.Command{
+		Name: "fanout",
+		Run:  compare,
+		Roles: map[string]func(context.Context, []string, io.Reader, io.Writer) error{
+			roleServe:  serve,
+			roleClient: post,
+		},
 	}
-	return compare(ctx, args, out)
 }
 
 // settings are the command's flags.
 type settings struct {
 	rounds      int
 	posts       int
-	warmup      int // posts of a client before those that count
+	warmup      int // posts before the measured ones
 	concurrency int
 	payload     int // bytes of a message
 	peers       []string
-	messages    int // that are paced
-	atOnce      int // posts of such a message
+	messages    int // paced ones
+	atOnce      int // posts of a paced message
 	pace        time.Duration
 	h2          bool
 	profiles    string
@@ -84,22 +78,23 @@ type settings struct {
 func parseSettings(args []string) (settings, error) {
 	var s settings
 	f := flag.NewFlagSet("fanout", flag.ContinueOnError)
-	f.IntVar(&s.rounds, "rounds", 5, "rounds, each of which measures every peer once")
-	f.IntVar(&s.posts, "posts", 10_000, "posts of a measurement")
+	f.IntVar(&s.rounds, "rounds", 5, "rounds; each measures every peer once")
+	f.IntVar(&s.posts, "posts", 10_000, "posts in each measurement")
 	f.IntVar(&s.warmup, "warmup", 1_000, "posts before each measurement")
-	f.IntVar(&s.concurrency, "concurrency", 64, "posts under way at once, at most 1000")
+	f.IntVar(&s.concurrency, "concurrency", 64, "posts in flight, at most 1000")
 	f.IntVar(&s.payload, "payload", 512, "size of a message in bytes")
-	f.IntVar(&s.messages, "messages", 40, "messages of a paced measurement; 0: none is taken")
-	f.IntVar(&s.atOnce, "at-once", 3, "posts of a paced message, at most -concurrency")
-	f.DurationVar(&s.pace, "pace", 100*time.Millisecond, "time from one paced message to the next")
+	f.IntVar(&s.messages, "messages", 40, "paced messages in each measurement; 0 skips them")
+	f.IntVar(&s.atOnce, "at-once", 3, "posts in each paced message, at most -concurrency")
+	f.DurationVar(&s.pace, "pace", 100*time.Millisecond, "interval between paced messages")
 	f.BoolVar(&s.h2, "h2", false, "let the server offer HTTP/2")
-	f.StringVar(&s.profiles, "profiles", "", "a folder for CPU profiles of the clients")
-	names := f.String("peers", strings.Join(peerNames(), ","), "which to compare; the ratio is to the first")
-	if err := f.Parse(args); err != nil {
+	f.StringVar(&s.profiles, "profiles", "", "directory for CPU profiles of the clients")
+	names := f.String(
+		"peers",
+		strings.Join(peerNames(), ","),
+		"peers to compare, separated by commas; ratios are to the first",
+	)
+	if err := harness.Parse(f, args); err != nil {
 		return s, err
-	}
-	if f.NArg() > 0 {
-		return s, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
 	s.peers = strings.Split(*names, ",")
 	return s, s.validate()
@@ -131,12 +126,9 @@ func (s settings) validate() error {
 	return nil
 }
 
-// compare is what the command does for its user.
+// compare measures the peers and writes the report.
 func compare(ctx context.Context, args []string, out io.Writer) error {
 	s, err := parseSettings(args)
-	if errors.Is(err, flag.ErrHelp) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}

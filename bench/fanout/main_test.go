@@ -2,32 +2,20 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"io"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
+
+	"github.com/gatesock/gatesock/bench/internal/harness/harnesstest"
 )
 
-// TestMain plays the roles that the command starts itself in: here it is this test binary that is started.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && slices.Contains([]string{roleServe, roleClient}, os.Args[1]) {
-		main()
-		return
-	}
-	// Under the race detector every process would wait for a second before it exits.
-	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
-		panic(err)
-	}
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { harnesstest.Main(m, command()) }
 
-// small is a run of the whole command in about a second. takeSample checks that every post arrived, once.
+// small is a run of the whole command in about a second. takeSample checks that every post arrived,
+// once.
 func small() []string {
 	return strings.Fields("-rounds 1 -posts 30 -warmup 10 -concurrency 7 -payload 200 -messages 2 -pace 1ms")
 }
@@ -62,14 +50,17 @@ func TestMeasurements(t *testing.T) {
 func TestRoundsRotate(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	require.NoError(t, play(t.Context(), append(small(), "-rounds", "3", "-peers", "fasthttp,gatesock"), nil, &out))
+	require.NoError(
+		t,
+		command().Play(t.Context(), append(small(), "-rounds", "3", "-peers", "fasthttp,gatesock"), nil, &out),
+	)
 	require.Contains(t, out.String(), "ratio to fasthttp")
 	require.NotContains(t, out.String(), "sdk")
 }
 
 func TestSettingsAreRefused(t *testing.T) {
 	t.Parallel()
-	for args, want := range map[string]string{
+	harnesstest.Refuses(t, command(), map[string]string{
 		"-rounds 0":                "positive",
 		"-posts -1":                "positive",
 		"-warmup 0":                "positive",
@@ -90,19 +81,17 @@ func TestSettingsAreRefused(t *testing.T) {
 		"serve x":                  "order",
 		"client":                   "usage",
 		`client {"peer":"nobody"}`: `"nobody"`,
-	} {
-		err := play(t.Context(), strings.Fields(args), strings.NewReader(""), io.Discard)
-		require.ErrorContains(t, err, want, args)
-	}
-	require.NoError(t, play(t.Context(), []string{"-h"}, nil, io.Discard))
-	require.ErrorContains(t, play(t.Context(), []string{roleServe, "{}"}, strings.NewReader("nonsense\n"), io.Discard), "nonsense")
+	})
+	require.ErrorContains(
+		t,
+		command().Play(t.Context(), []string{roleServe, "{}"}, strings.NewReader("nonsense\n"), io.Discard),
+		"nonsense",
+	)
 }
 
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	require.ErrorIs(t, play(ctx, small(), nil, io.Discard), context.Canceled)
+	harnesstest.Interrupts(t, command(), small())
 }
 
 // A client whose posts fail is an error.
@@ -113,7 +102,13 @@ func TestClientFails(t *testing.T) {
 	require.NoError(t, g.close())
 	for _, name := range peerNames() {
 		_, err := runClient(t.Context(), clientOrder{
-			Peer: name, Endpoint: g.ready.Endpoint, Roots: g.ready.Roots, Posts: 1, Warmup: 1, Concurrency: 1, Payload: 100,
+			Peer:        name,
+			Endpoint:    g.ready.Endpoint,
+			Roots:       g.ready.Roots,
+			Posts:       1,
+			Warmup:      1,
+			Concurrency: 1,
+			Payload:     100,
 		})
 		require.Error(t, err, name)
 	}

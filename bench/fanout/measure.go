@@ -2,32 +2,29 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"time"
 
-	"github.com/gatesock/gatesock/bench/internal/process"
+	"github.com/gatesock/gatesock/bench/internal/harness"
 )
 
-// measurementTime is after how long a measurement is hopeless.
+// measurementTime is the timeout of a measurement.
 const measurementTime = 5 * time.Minute
 
 // sample is one measurement of one peer.
 type sample struct {
 	outcome
 	posts       int
-	connections int // that the server saw, those of the warm-up too
-	// The server process's whole life.
+	connections int // that the server saw, warm-up included
+	// Of the server process's whole life.
 	serverCPU, lived time.Duration
 }
 
-// takeMeasurements takes all of them, one after the other. Peers take turns at being first.
+// takeMeasurements takes all measurements, one after another. Each round starts with another peer.
 func takeMeasurements(ctx context.Context, s settings) (*report, error) {
 	r := &report{
-		goVersion: runtime.Version(), os: runtime.GOOS, arch: runtime.GOARCH, cpus: runtime.NumCPU(),
-		settings: s, samples: map[string][]sample{}, paced: map[string][]sample{},
+		machine: harness.ThisMachine(), settings: s, samples: map[string][]sample{}, paced: map[string][]sample{},
 	}
 	for round := range s.rounds {
 		for i := range s.peers {
@@ -73,7 +70,7 @@ func takeSample(ctx context.Context, so serverOrder, o clientOrder) (sample, err
 		return sample{}, err
 	}
 	var seen counts
-	if err := server.Order(orderCounts, &seen); err != nil {
+	if err := server.Ask(askCounts, &seen); err != nil {
 		return sample{}, err
 	}
 	if err := seen.check(o.Warmup+o.Posts, o.Payload); err != nil {
@@ -85,7 +82,7 @@ func takeSample(ctx context.Context, so serverOrder, o clientOrder) (sample, err
 	}, err
 }
 
-// clientOrder is that of a burst, without the server.
+// clientOrder returns the order for a burst, without the server's address.
 func (s settings) clientOrder(peer string) clientOrder {
 	o := clientOrder{Peer: peer, Posts: s.posts, Warmup: s.warmup, Concurrency: s.concurrency, Payload: s.payload}
 	if s.profiles != "" {
@@ -94,7 +91,7 @@ func (s settings) clientOrder(peer string) clientOrder {
 	return o
 }
 
-// pacedOrder is that of messages that are paced, without the server.
+// pacedOrder returns the order for paced messages, without the server's address.
 func (s settings) pacedOrder(peer string) clientOrder {
 	return clientOrder{
 		Peer: peer, Posts: s.messages * s.atOnce, Warmup: s.atOnce, Concurrency: s.concurrency, Payload: s.payload,
@@ -102,51 +99,19 @@ func (s settings) pacedOrder(peer string) clientOrder {
 	}
 }
 
-// startServer starts a server process and says where it is.
-func startServer(ctx context.Context, o serverOrder) (*process.Child, ready, error) {
-	c, err := startRole(ctx, roleServe, o)
-	if err != nil {
-		return nil, ready{}, err
-	}
-	var at ready
-	if err := c.Answer(&at); err != nil {
-		c.Kill()
-		return nil, ready{}, err
-	}
-	return c, at, nil
+// startServer starts a server process and returns where it is.
+func startServer(ctx context.Context, o serverOrder) (c *harness.Child, at ready, err error) {
+	c, err = harness.StartReady(ctx, roleServe, o, &at)
+	return c, at, err
 }
 
 // runClient runs a client process to its end.
-func runClient(ctx context.Context, o clientOrder) (outcome, error) {
-	c, err := startRole(ctx, roleClient, o)
+func runClient(ctx context.Context, o clientOrder) (got outcome, err error) {
+	c, err := harness.StartReady(ctx, roleClient, o, &got)
 	if err != nil {
 		return outcome{}, err
 	}
 	defer c.Kill()
-	var got outcome
-	if err := c.Answer(&got); err != nil {
-		return outcome{}, err
-	}
 	_, err = c.End()
 	return got, err
-}
-
-// startRole starts a child in a role, with its order as the argument.
-func startRole(ctx context.Context, role string, order any) (*process.Child, error) {
-	argument, err := json.Marshal(order)
-	if err != nil {
-		return nil, err
-	}
-	return process.Start(ctx, role, string(argument))
-}
-
-// readOrder is the other end of [startRole].
-func readOrder(role string, args []string, order any) error {
-	if len(args) != 1 {
-		return fmt.Errorf("usage: %s ORDER", role)
-	}
-	if err := json.Unmarshal([]byte(args[0]), order); err != nil {
-		return fmt.Errorf("%s: reading the order: %w", role, err)
-	}
-	return nil
 }

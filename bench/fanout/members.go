@@ -14,14 +14,15 @@ import (
 // The groups that a client posts to, each once.
 const (
 	warmup = "warm"
-	room   = "room" // the first part of the name, where there are several
+	room   = "room" // the prefix of the names, if there are several
 )
 
-// members are whom a client posts to. Every peer has them in both forms, so that all heaps weigh the same to the collector.
+// members are the connections that a client posts to. Every peer keeps them in both forms, so that
+// all heaps cost the garbage collector the same.
 type members struct {
 	store conn.Store
 	ids   map[string][]string // by group
-	rooms []string            // the groups without that of the warm-up
+	rooms []string            // the groups, without the one for the warm-up
 }
 
 func newMembers(ctx context.Context, o clientOrder) (*members, error) {
@@ -40,7 +41,7 @@ func newMembers(ctx context.Context, o clientOrder) (*members, error) {
 	return m, nil
 }
 
-// group is where the member of a number is.
+// group returns the group of member i.
 func (o clientOrder) group(i int) string {
 	switch {
 	case i < o.Warmup:
@@ -52,19 +53,20 @@ func (o clientOrder) group(i int) string {
 	}
 }
 
-// connectionID gives ids of the real ones' form, as L0SM9cOFvHcCIhw=, whose last character has to be escaped.
+// connectionID returns ids in the form of the gateway's, such as L0SM9cOFvHcCIhw=, whose last
+// character has to be escaped.
 func connectionID(n int) string {
 	b := binary.BigEndian.AppendUint64([]byte("gat"), uint64(n)) //nolint:gosec // it is not negative
 	return base64.URLEncoding.EncodeToString(b)
 }
 
-// minPayload has room for what a push has around its data, maxPayload is the gateway's bound.
+// minPayload has room for the frame around the data of a push; maxPayload is the gateway's limit.
 const (
 	minPayload = 64
 	maxPayload = gatesock.MaxMessageSize
 )
 
-// push is a message of so many bytes.
+// push returns a message of size bytes.
 func push(group string, size int) (gatesock.Push, error) {
 	p := gatesock.Push{Event: "message", Topic: group, Data: ""}
 	frame, err := p.Encode(nil)
@@ -75,7 +77,7 @@ func push(group string, size int) (gatesock.Push, error) {
 	return p, nil
 }
 
-// message is the frame of [push].
+// message returns the encoded frame of [push].
 func message(group string, size int) ([]byte, error) {
 	p, err := push(group, size)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 // peer is a way to post.
 type peer struct {
 	name, about string
-	// target is what the ratio to the SDK's defaults has to be; 0: none.
+	// target is the wanted ratio to the SDK's defaults; 0 means none.
 	target float64
 	open   func(clientOrder, *members) (fanout, error)
 }
@@ -23,10 +23,20 @@ const baseline = "sdk-defaults"
 
 func peers() []peer {
 	return []peer{
-		{baseline, "the SDK's client with a pool of 10 connections, a goroutine for each post, a semaphore", 0, openSDKDefaults},
+		{
+			baseline,
+			"the SDK's client with a pool of 10 connections, a goroutine for each post, a semaphore",
+			0,
+			openSDKDefaults,
+		},
 		{"sdk-tuned", "the same with a pool as large as the concurrency", 0, openSDKTuned},
 		{"fasthttp", "the SDK's signer, the payload hashed once, fasthttp.HostClient, workers", 0, openFastHTTP},
-		{"nethttp", "apigw.Client over the user's own http.Transport (WithTransport), Prepare, workers", 0, openNetHTTP},
+		{
+			"nethttp",
+			"apigw.Client over the user's own http.Transport (WithTransport), Prepare, workers",
+			0,
+			openNetHTTP,
+		},
 		{"gatesock-post", "apigw.Client as New makes it, Prepare, workers", 6, openPost},
 		{"gatesock", "the same in a Broadcaster, which reads the members from a store", 6, openBroadcaster},
 	}
@@ -46,7 +56,7 @@ func findPeer(name string) (peer, error) {
 			return p, nil
 		}
 	}
-	return peer{}, fmt.Errorf("no peer %q; there are %s", name, strings.Join(peerNames(), ", "))
+	return peer{}, fmt.Errorf("unknown peer %q: want one of %s", name, strings.Join(peerNames(), ", "))
 }
 
 // firstError keeps the first of several goroutines' errors.
@@ -61,7 +71,7 @@ func (f *firstError) set(err error) {
 	}
 }
 
-// eachInGoroutine posts as is commonly done: a goroutine for each post, a semaphore for how many at once.
+// eachInGoroutine posts the common way: a goroutine for each post, and a semaphore as the limit.
 func eachInGoroutine(ids []string, concurrency int, post func(id string) error) error {
 	var first firstError
 	var all sync.WaitGroup
@@ -77,7 +87,7 @@ func eachInGoroutine(ids []string, concurrency int, post func(id string) error) 
 	return first.err
 }
 
-// byWorkers posts with goroutines that last, one for each post under way.
+// byWorkers posts with a fixed number of goroutines.
 func byWorkers(ids []string, concurrency int, post func(id string) error) error {
 	var first firstError
 	var all sync.WaitGroup

@@ -3,25 +3,25 @@ package main
 import (
 	"slices"
 
+	"github.com/gatesock/gatesock/bench/internal/harness"
 	"github.com/gatesock/gatesock/bench/internal/stats"
 )
 
-// report is everything that was measured.
+// report has all measurements.
 type report struct {
-	goVersion, os, arch string
-	cpus                int
-	settings            settings
-	samples             map[string][]sample // by peer, in the order of the rounds
-	paced               map[string][]sample // the same, of paced messages
+	machine  harness.Machine
+	settings settings
+	samples  map[string][]sample // by peer, in the order of the rounds
+	paced    map[string][]sample // the same for paced messages
 }
 
-// cpu is what the client took for a post, in microseconds.
+// cpu returns the client's CPU time per post, in microseconds.
 func (s sample) cpu() float64 { return stats.PerOperation(s.CPU, s.posts) }
 
-// perSecond is how many posts a second of the client's CPU time is enough for.
+// perSecond returns the posts per second of the client's CPU time.
 func (s sample) perSecond() float64 { return stats.Quotient(float64(s.posts), s.CPU.Seconds()) }
 
-// rate is in posts a second of the clock's.
+// rate returns the posts per second of elapsed time.
 func (s sample) rate() float64 { return stats.Quotient(float64(s.posts), s.Elapsed.Seconds()) }
 
 func (s sample) allocations() float64 {
@@ -30,7 +30,7 @@ func (s sample) allocations() float64 {
 
 func (s sample) opened() float64 { return float64(s.connections) }
 
-// latencies are those of all rounds.
+// latencies returns the latencies of all rounds.
 func latencies(list []sample) stats.Durations {
 	var all stats.Durations
 	for _, s := range list {
@@ -39,7 +39,7 @@ func latencies(list []sample) stats.Durations {
 	return all
 }
 
-// ratios gives how many times as many posts a peer does with the same CPU time as the first one, round by round.
+// ratios returns a peer's posts per CPU second divided by the first peer's, for each round.
 func (r *report) ratios(peer string) []float64 {
 	first := r.samples[r.settings.peers[0]]
 	ratios := make([]float64, len(first))
@@ -49,7 +49,8 @@ func (r *report) ratios(peer string) []float64 {
 	return ratios
 }
 
-// busiest is the largest part of one core's time that a server took. Its start and the client's warm-up are in it.
+// busiest returns the largest share of one core that a server used. It includes the server's start
+// and the client's warm-up.
 func (r *report) busiest() float64 {
 	var busiest float64
 	for _, list := range r.samples {
@@ -60,7 +61,8 @@ func (r *report) busiest() float64 {
 	return busiest
 }
 
-// verdict tells if a peer's target was met, where it has one and the others are what it is relative to.
+// verdict returns a peer's target and whether it was met. The target is 0 if the peer has none, or
+// if the baseline was not measured.
 func (r *report) verdict(p peer) (target float64, met bool) {
 	if r.settings.peers[0] != baseline {
 		return 0, false
@@ -68,7 +70,7 @@ func (r *report) verdict(p peer) (target float64, met bool) {
 	return p.target, stats.Summarize(r.ratios(p.name), stats.Identity).Median >= p.target
 }
 
-// named gives the peers that were measured, in the order of the settings.
+// named returns the measured peers in the order of the settings.
 func (r *report) named() []peer {
 	all := peers()
 	var list []peer

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/bench/internal/harness"
+	"github.com/gatesock/gatesock/bench/internal/harness/harnesstest"
 )
 
 // figures is a report in which gatesock-post meets its target and gatesock does not.
@@ -23,8 +25,14 @@ func figures() *report {
 		return list
 	}
 	return &report{
-		goVersion: "go1.26", os: "plan9", arch: "mips", cpus: 3,
-		settings: settings{rounds: 3, posts: 100, payload: 512, concurrency: 64, peers: []string{baseline, "gatesock-post", "gatesock"}},
+		machine: harness.Machine{Go: "go1.26", OS: "plan9", Arch: "mips", CPUs: 3},
+		settings: settings{
+			rounds:      3,
+			posts:       100,
+			payload:     512,
+			concurrency: 64,
+			peers:       []string{baseline, "gatesock-post", "gatesock"},
+		},
 		samples: map[string][]sample{
 			baseline:        of(60*time.Millisecond, 90*time.Millisecond, 30*time.Millisecond),
 			"gatesock-post": of(10*time.Millisecond, 7500*time.Microsecond, 7500*time.Microsecond),
@@ -44,7 +52,8 @@ func TestSample(t *testing.T) {
 	require.Zero(t, sample{posts: 7}.rate())
 }
 
-// Ratios are taken within a round: those of the medians would be 8 for gatesock-post and 6 for gatesock.
+// Ratios are taken within a round: ratios of the medians would be 8 for gatesock-post and 6 for
+// gatesock.
 func TestRatios(t *testing.T) {
 	t.Parallel()
 	r := figures()
@@ -57,21 +66,21 @@ func TestText(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	require.NoError(t, figures().writeText(&out))
-	_, table, _ := strings.Cut(out.String(), "\n\n")
-	var lines []string
-	for line := range strings.Lines(table) {
-		lines = append(lines, strings.Join(strings.Fields(line), " "))
-	}
+	lines := harnesstest.Lines(out.String())
 	require.Equal(t, []string{
-		"CPU a post posts/CPU s ratio to sdk-defaults target posts/s connections allocations a post",
+		"CPU per post posts/CPU s ratio to sdk-defaults target posts/s connections allocations per post",
 		"sdk-defaults 600.0 µs (300.0–900.0) 1667 1.00 (1.00–1.00) 50 2 45.0",
 		"gatesock-post 75.0 µs (75.0–100.0) 13333 6.00 (4.00–12.00) ≥ 6, met 50 2 45.0",
 		"gatesock 100.0 µs (100.0–300.0) 10000 3.00 (3.00–6.00) ≥ 6, MISSED 50 2 45.0",
 		"",
 	}, lines[:5])
-	require.Equal(t, "All posts arrived, each once. The server took at most 25 % of one core.", lines[len(lines)-1])
+	require.Equal(t, "Every post arrived exactly once. The server used at most 25 % of one core.", lines[len(lines)-1])
 	require.Contains(t, out.String(), "3 CPUs")
-	require.Contains(t, out.String(), "100 posts of 512 bytes a measurement, 64 under way at once, answered after 5ms to 20ms; HTTP/1.1.")
+	require.Contains(
+		t,
+		out.String(),
+		"100 posts of 512 bytes in each measurement, 64 in flight, answered after 5ms to 20ms; HTTP/1.1.",
+	)
 }
 
 func TestPacedText(t *testing.T) {
@@ -89,7 +98,7 @@ func TestPacedText(t *testing.T) {
 	r.paced = map[string][]sample{"gatesock": {paced(1, 2), paced(3, 10)}}
 	var out bytes.Buffer
 	require.NoError(t, r.writeText(&out))
-	require.Contains(t, out.String(), "Paced: 2 messages to 3 members each, 100ms apart, answered at once.")
+	require.Contains(t, out.String(), "Paced: 2 messages to 3 members each, 100ms apart, answered without delay.")
 	require.Regexp(t, `gatesock +3 +4\.00 ms +2\.00 ms +10\.00 ms +100 µs`, out.String())
 }
 

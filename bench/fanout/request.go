@@ -22,7 +22,8 @@ type request struct {
 	last                bool
 }
 
-// readRequest reads a request with its body. What it does not know, such as chunked bodies, is an error.
+// readRequest reads a request with its body. What it does not know, such as chunked bodies, is an
+// error.
 func readRequest(r *bufio.Reader) (*request, error) {
 	line, err := readLine(r)
 	if err != nil {
@@ -52,7 +53,8 @@ func readRequest(r *bufio.Reader) (*request, error) {
 	return p, err
 }
 
-// readLine gives a line without its end, which is good until the next read. A line fits into r's buffer or is an error.
+// readLine returns a line without its end, valid until the next read. A line that does not fit into
+// r's buffer is an error.
 func readLine(r *bufio.Reader) ([]byte, error) {
 	line, err := r.ReadSlice('\n')
 	if err != nil {
@@ -61,10 +63,11 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 	return bytes.TrimSuffix(line[:len(line)-1], []byte("\r")), nil
 }
 
-// longestName is that of a header that is of interest.
+// longestName is the length of the longest header name that is read.
 const longestName = len("x-amz-security-token")
 
-// readHeader takes what is of interest in a header. The switch is on bytes, so that the others cost nothing.
+// readHeader takes what is of interest in a header. The switch is on bytes, so that the others cost
+// nothing.
 func (p *request) readHeader(line []byte) (err error) {
 	name, value, ok := bytes.Cut(line, []byte(":"))
 	if !ok || len(name) == 0 {
@@ -101,7 +104,8 @@ func (p *request) readHeader(line []byte) (err error) {
 	return err
 }
 
-// check gives the connection that a request posts to. It proves no signature, but everything that one needs must be there.
+// check returns the connection that a request posts to. It does not verify the signature, but fails
+// if any part of one is missing.
 func (p *request) check() (id string, err error) {
 	if p.method != "POST" {
 		return "", fmt.Errorf("method %q", p.method)
@@ -123,8 +127,8 @@ func (p *request) check() (id string, err error) {
 	return id, checkAuthorization(p.authorization, p.date[:len("20060102")])
 }
 
-// checkAuthorization tells if an Authorization header is a whole one, of that day, which covers the headers that the
-// gateway would insist on (IAM User Guide, "Create a signed AWS API request").
+// checkAuthorization fails unless an Authorization header is complete, for that day, and covers the
+// headers that the gateway requires (IAM User Guide, "Create a signed AWS API request").
 func checkAuthorization(header, day string) error {
 	rest, ok := strings.CutPrefix(header, "AWS4-HMAC-SHA256 Credential=")
 	credential, rest, ok2 := strings.Cut(rest, ", SignedHeaders=")
@@ -133,7 +137,8 @@ func checkAuthorization(header, day string) error {
 		return fmt.Errorf("the Authorization header is %q", header)
 	}
 	scope := strings.Split(credential, "/")
-	if len(scope) != 5 || scope[0] == "" || !slices.Equal(scope[1:], []string{day, region, "execute-api", "aws4_request"}) {
+	if len(scope) != 5 || scope[0] == "" ||
+		!slices.Equal(scope[1:], []string{day, region, "execute-api", "aws4_request"}) {
 		return fmt.Errorf("credential %q", credential)
 	}
 	names := strings.Split(signed, ";")

@@ -19,7 +19,8 @@ const (
 )
 
 func goodRequest() string {
-	return "POST /prod/%40connections/Z2F0AAA%3D HTTP/1.1\r\nHost: x\r\nauthorization: " + goodAuth + "\r\nX-Amz-Date:" + goodDate +
+	return "POST /prod/%40connections/Z2F0AAA%3D HTTP/1.1\r\nHost: x\r\nauthorization: " + goodAuth +
+		"\r\nX-Amz-Date:" + goodDate +
 		" \r\nX-Amz-Security-Token: t\r\nA-Header-Whose-Name-Is-Long: x\r\nContent-Length: 3\r\n\r\nabc"
 }
 
@@ -32,7 +33,12 @@ func TestReadRequest(t *testing.T) {
 	p, err := read(goodRequest())
 	require.NoError(t, err)
 	require.Equal(t, &request{
-		method: "POST", path: "/prod/%40connections/Z2F0AAA%3D", authorization: goodAuth, date: goodDate, token: "t", length: 3,
+		method:        "POST",
+		path:          "/prod/%40connections/Z2F0AAA%3D",
+		authorization: goodAuth,
+		date:          goodDate,
+		token:         "t",
+		length:        3,
 	}, p)
 	id, err := p.check()
 	require.NoError(t, err)
@@ -108,9 +114,17 @@ func TestGateway(t *testing.T) {
 		require.NoError(t, err)
 		roots, err := parseRoots(g.ready.Roots)
 		require.NoError(t, err)
-		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: h2}
+		transport := &http.Transport{
+			TLSClientConfig:   &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+			ForceAttemptHTTP2: h2,
+		}
 		do := func(header http.Header) int {
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.ready.Endpoint+"/@connections/Z2F0AAA%3D", strings.NewReader("abc"))
+			r, err := http.NewRequestWithContext(
+				t.Context(),
+				http.MethodPost,
+				g.ready.Endpoint+"/@connections/Z2F0AAA%3D",
+				strings.NewReader("abc"),
+			)
 			require.NoError(t, err)
 			r.Header = header
 			response, err := transport.RoundTrip(r)
@@ -125,8 +139,18 @@ func TestGateway(t *testing.T) {
 		require.Equal(t, http.StatusOK, do(signed.Clone()))
 		require.Equal(t, http.StatusForbidden, do(http.Header{}))
 		require.Equal(t, http.StatusOK, do(signed.Clone()))
-		require.Equal(t,
-			counts{Connections: 1, Posts: 2, Bytes: 6, Repeated: 1, Refused: 1, Refusal: "no X-Amz-Security-Token"}, g.counter.counts())
+		require.Equal(
+			t,
+			counts{
+				Connections: 1,
+				Posts:       2,
+				Bytes:       6,
+				Repeated:    1,
+				Refused:     1,
+				Refusal:     "no X-Amz-Security-Token",
+			},
+			g.counter.counts(),
+		)
 		require.NoError(t, g.close(), "a client may still be connected")
 		transport.CloseIdleConnections()
 	}

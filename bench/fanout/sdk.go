@@ -11,12 +11,13 @@ import (
 	api "github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
 )
 
-// testCredentials are as long as those that Lambda has in its environment, where there is always a token.
+// testCredentials returns credentials with a session token, as long as those in Lambda's
+// environment.
 func testCredentials() aws.CredentialsProvider {
 	return credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", strings.Repeat("token", 160))
 }
 
-// openSDKDefaults has everything as aws-sdk-go-v2/config would make it, but for the certificate that is trusted.
+// openSDKDefaults uses the defaults of aws-sdk-go-v2/config, except for the trusted certificate.
 func openSDKDefaults(o clientOrder, m *members) (fanout, error) {
 	return openSDK(o, m, func(*http.Transport) {})
 }

@@ -1,12 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
+
+	"github.com/gatesock/gatesock/bench/internal/harness"
 )
 
 // serverOrder is what a server process is started with.
@@ -15,19 +14,19 @@ type serverOrder struct {
 	Prompt bool `json:"prompt"` // answer without delay
 }
 
-// ready is what it says first.
+// ready is a server's first answer.
 type ready struct {
 	Endpoint string `json:"endpoint"`
 	Roots    string `json:"roots"` // the certificate that clients are to trust, in PEM
 }
 
-// orderCounts asks a server process for its counts.
-const orderCounts = "counts"
+// askCounts asks a server process for its counts.
+const askCounts = "counts"
 
-// serve is a server process. It says where it is, answers orders, and ends when its standard input does.
+// serve is a server process.
 func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) (err error) {
 	var o serverOrder
-	if err := readOrder(roleServe, args, &o); err != nil {
+	if err := harness.ReadOrder(roleServe, args, &o); err != nil {
 		return err
 	}
 	g, err := startGateway(ctx, o)
@@ -35,18 +34,5 @@ func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, g.close()) }()
-	answers := json.NewEncoder(out)
-	if err := answers.Encode(g.ready); err != nil {
-		return err
-	}
-	orders := bufio.NewScanner(in)
-	for orders.Scan() {
-		if orders.Text() != orderCounts {
-			return fmt.Errorf("unknown order %q", orders.Text())
-		}
-		if err := answers.Encode(g.counter.counts()); err != nil {
-			return err
-		}
-	}
-	return orders.Err()
+	return harness.Serve(in, out, g.ready, map[string]func() any{askCounts: func() any { return g.counter.counts() }})
 }

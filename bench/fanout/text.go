@@ -14,10 +14,14 @@ import (
 func (r *report) writeText(w io.Writer) error {
 	s := r.settings
 	b := bufio.NewWriter(w)
-	fmt.Fprintf(b, "Posts to @connections over TLS; %s %s/%s, %d CPUs, one for the client.\n", r.goVersion, r.os, r.arch, r.cpus)
-	fmt.Fprintf(b, "%d posts of %d bytes a measurement, %d under way at once, answered after %v to %v; %s.\n",
+	fmt.Fprintf(b, "Posts to @connections over TLS; %v, one for the client.\n", r.machine)
+	fmt.Fprintf(b, "%d posts of %d bytes in each measurement, %d in flight, answered after %v to %v; %s.\n",
 		s.posts, s.payload, s.concurrency, minDelay, maxDelay, s.protocol())
-	fmt.Fprintf(b, "%d rounds; figures are medians with the least and the greatest; ratios are taken within each round.\n\n", s.rounds)
+	fmt.Fprintf(
+		b,
+		"%d rounds; figures are medians with minimum and maximum; ratios are taken within each round.\n\n",
+		s.rounds,
+	)
 	r.writeTable(b)
 	r.writePaced(b)
 	fmt.Fprintln(b)
@@ -35,7 +39,16 @@ func (s settings) protocol() string {
 func (r *report) writeTable(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(cells ...string) { fmt.Fprintln(t, strings.Join(cells, "\t")) }
-	row("", "CPU a post", "posts/CPU s", "ratio to "+r.settings.peers[0], "target", "posts/s", "connections", "allocations a post")
+	row(
+		"",
+		"CPU per post",
+		"posts/CPU s",
+		"ratio to "+r.settings.peers[0],
+		"target",
+		"posts/s",
+		"connections",
+		"allocations per post",
+	)
 	for _, p := range r.named() {
 		list := r.samples[p.name]
 		row(
@@ -52,15 +65,21 @@ func (r *report) writeTable(w io.Writer) {
 	t.Flush()
 }
 
-// writePaced writes the table of the paced messages, if there were any.
+// writePaced writes the table of the paced messages, if there are any.
 func (r *report) writePaced(w io.Writer) {
 	s := r.settings
 	if s.messages == 0 {
 		return
 	}
-	fmt.Fprintf(w, "\nPaced: %d messages to %d members each, %v apart, answered at once.\n\n", s.messages, s.atOnce, s.pace)
+	fmt.Fprintf(
+		w,
+		"\nPaced: %d messages to %d members each, %v apart, answered without delay.\n\n",
+		s.messages,
+		s.atOnce,
+		s.pace,
+	)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "\tconnections\tmessage, mean\tp50\tp99\tCPU a post")
+	fmt.Fprintln(t, "\tconnections\tmessage, mean\tp50\tp99\tCPU per post")
 	for _, p := range r.named() {
 		list := r.paced[p.name]
 		took := latencies(list)
@@ -87,7 +106,7 @@ func (r *report) writeNotes(w io.Writer) {
 		fmt.Fprintf(t, "%s\t%s\n", p.name, p.about)
 	}
 	t.Flush()
-	fmt.Fprintf(w, "\nAll posts arrived, each once. The server took at most %.0f %% of one core.\n", r.busiest()*100)
+	fmt.Fprintf(w, "\nEvery post arrived exactly once. The server used at most %.0f %% of one core.\n", r.busiest()*100)
 }
 
 func median[T any](format string, figures []T, value func(T) float64) string {

@@ -14,10 +14,10 @@ import (
 	"github.com/gatesock/gatesock/broadcast"
 )
 
-// queueLatency is the time from handing a job on to its invocation.
+// queueLatency is the time from sending a job to the queue to its invocation.
 const queueLatency = 20 * time.Millisecond
 
-// fleet is a queue that delivers at least once, and the functions that it invokes, each with its own process.
+// fleet is a queue that delivers at least once, and the function instances that it invokes.
 type fleet struct {
 	scenario
 	gateway *gateway
@@ -25,7 +25,7 @@ type fleet struct {
 	chance  *rand.Rand
 
 	jobs    chan broadcast.Job
-	pending sync.WaitGroup // jobs in the queue or under way
+	pending sync.WaitGroup // jobs in the queue or running
 
 	mu       sync.Mutex
 	receipts []receipt
@@ -35,15 +35,15 @@ type fleet struct {
 	failures []error
 }
 
-// receipt is a report and when it came.
+// receipt is a report and its time.
 type receipt struct {
 	broadcast.Report
 	at time.Time
 }
 
-var errCrash = errors.New("the process died")
+var errCrash = errors.New("the process crashed")
 
-// Relay puts a job into the queue, at times twice.
+// Relay puts a job into the queue, sometimes twice.
 func (f *fleet) Relay(_ context.Context, j broadcast.Job) error {
 	parsed, err := broadcast.ParseJob(j.Encode())
 	if err != nil {
@@ -65,7 +65,7 @@ func (f *fleet) deliver(j broadcast.Job, in time.Duration) {
 	time.AfterFunc(in, func() { f.jobs <- j })
 }
 
-// broadcaster is what a process makes at its start.
+// broadcaster returns a Broadcaster as a process makes it at its start.
 func (f *fleet) broadcaster() *broadcast.Broadcaster {
 	return broadcast.New(f.gateway, f.store, broadcast.WithRelay(f),
 		broadcast.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
@@ -81,8 +81,8 @@ func (f *fleet) work() {
 	}
 }
 
-// invoke runs a job in the time of an invocation, and tells if the process died of it. The job is delivered again
-// when the visibility timeout is over.
+// invoke runs a job within the time limit, and reports whether the process crashed. The queue then
+// delivers the job again after the visibility timeout.
 func (f *fleet) invoke(b *broadcast.Broadcaster, j broadcast.Job) (died bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), f.limit)
 	defer cancel()
@@ -109,7 +109,7 @@ func (f *fleet) invoke(b *broadcast.Broadcaster, j broadcast.Job) (died bool) {
 	return false
 }
 
-// visibility is how long the queue waits for the end of an invocation.
+// visibility returns how long the queue waits for the end of an invocation.
 func (f *fleet) visibility() time.Duration { return min(f.limit, 30*time.Second) + 5*time.Second }
 
 func (f *fleet) crashAfter() time.Duration {

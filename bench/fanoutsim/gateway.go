@@ -10,8 +10,8 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// gateway answers posts after 5 to 20 ms, as far as the account's token bucket goes. Inbound messages draw on the same
-// bucket, as a steady flow. In an outage it refuses all.
+// gateway answers posts after 5 to 20 ms, and throttles them by the account's token bucket. Inbound
+// messages take tokens from the same bucket at a steady rate. In an outage it throttles all posts.
 type gateway struct {
 	quota, burst, inbound float64
 	outage, outageEvery   time.Duration
@@ -21,7 +21,7 @@ type gateway struct {
 	chance  *rand.Rand
 	tokens  float64
 	filled  time.Time
-	posts   int // taken
+	posts   int // accepted
 	refused int
 	got     []uint8 // how often each member has got the message
 	gone    func(member int) bool
@@ -70,7 +70,7 @@ func (g *gateway) answer(member int) error {
 	return nil
 }
 
-// inOutage reports whether the last part of a period is running.
+// inOutage reports whether the account is throttled now.
 func (g *gateway) inOutage() bool {
 	return g.outageEvery > 0 && time.Since(g.began)%g.outageEvery >= g.outageEvery-g.outage
 }

@@ -19,15 +19,15 @@ type scenario struct {
 	limit           time.Duration // of an invocation
 	quota, burst    float64       // posts and inbound messages per second, and at once
 	inbound         float64       // messages per second
-	gone, slow      int           // every so-manieth member is; 0: none
-	outage          time.Duration // for which the account is throttled, at the end of each outageEvery
-	outageEvery     time.Duration // 0: never
-	crashed         float64       // the part of invocations that die
-	doubled         float64       // the part of jobs that are delivered twice
+	gone, slow      int           // every nth member is; 0 means none
+	outage          time.Duration // how long the account is throttled at the end of each outageEvery
+	outageEvery     time.Duration // 0 means never
+	crashed         float64       // the share of invocations that crash
+	doubled         float64       // the share of jobs that are delivered twice
 	seed            uint64
 }
 
-// result is what came of it.
+// result is the outcome of a scenario.
 type result struct {
 	scenario
 	total            broadcast.Report
@@ -35,10 +35,11 @@ type result struct {
 	posts, refused   int
 	hops             int
 	crashes, doubles int
-	twice            int // members who got the message more than once
+	twice            int // members that got the message more than once
 }
 
-// ratio is the time over the least that the quota allows; a job that died is waited for, which no rate can shorten.
+// ratio returns the time divided by the shortest time that the quota allows. The wait for a job
+// that crashed is added to the latter, because no rate can shorten it.
 func (r result) ratio() float64 {
 	bound := r.bound
 	if r.outageEvery > 0 { // nothing can be posted meanwhile
@@ -50,13 +51,24 @@ func (r result) ratio() float64 {
 	return r.took.Seconds() / bound.Seconds()
 }
 
-// simulate runs a scenario. It must be called in a synctest bubble. The error says what is not as promised.
+// simulate runs a scenario. It must be called in a synctest bubble. The error describes each broken
+// promise.
 func simulate(s scenario) (result, error) {
 	every := func(n, from int) func(int) bool { return func(m int) bool { return n > 0 && m%n == n-from } }
 	g := &gateway{
-		quota: s.quota, burst: s.burst, inbound: s.inbound, tokens: s.burst,
-		outage: s.outage, outageEvery: s.outageEvery, began: time.Now(),
-		chance: rand.New(rand.NewPCG(s.seed, 1)), got: make([]uint8, s.members), gone: every(s.gone, 1), slow: every(s.slow, 2),
+		quota:       s.quota,
+		burst:       s.burst,
+		inbound:     s.inbound,
+		tokens:      s.burst,
+		outage:      s.outage,
+		outageEvery: s.outageEvery,
+		began:       time.Now(),
+		chance: rand.New(
+			rand.NewPCG(s.seed, 1),
+		),
+		got:  make([]uint8, s.members),
+		gone: every(s.gone, 1),
+		slow: every(s.slow, 2),
 	}
 	f := &fleet{
 		scenario: s, gateway: g, store: &store{members: s.members, shards: s.shards, page: 500},
@@ -80,9 +92,12 @@ func (f *fleet) merge(n int) (broadcast.Report, []string) {
 	return broadcast.MergeReports(f.receipts[0].ID, reports...)
 }
 
-// settled is when the receipts were complete for the first time; what came later are duplicates.
+// settled returns when the receipts were first complete. Later ones are duplicates.
 func (f *fleet) settled() time.Time {
-	slices.SortStableFunc(f.receipts[1:], func(a, b receipt) int { return cmp.Compare(a.at.UnixNano(), b.at.UnixNano()) })
+	slices.SortStableFunc(
+		f.receipts[1:],
+		func(a, b receipt) int { return cmp.Compare(a.at.UnixNano(), b.at.UnixNano()) },
+	)
 	n := sort.Search(len(f.receipts), func(n int) bool {
 		_, missing := f.merge(n + 1)
 		return len(missing) == 0
@@ -94,7 +109,7 @@ func (f *fleet) settled() time.Time {
 	return last
 }
 
-// check compares the merged receipt with what the gateway has seen.
+// check compares the merged receipt with the gateway's counts.
 func (r *result) check(g *gateway, missing []string) error {
 	var errs []error
 	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -111,7 +126,7 @@ func (r *result) check(g *gateway, missing []string) error {
 		case g.gone(m) || g.slow(m):
 			continue
 		case n == 0:
-			fail("member %d has not got the message", m)
+			fail("member %d did not get the message", m)
 		case n > 1:
 			r.twice++
 		}

@@ -9,16 +9,16 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// store has one group of members by number, in shards, and answers each read after 8 ms.
+// store has one group of numbered members in shards, and answers each read after 8 ms.
 type store struct {
-	conn.Store // what a send does not use is not there
+	conn.Store // nil: a send uses no other methods
 
 	members, shards, page int
 }
 
 func (s *store) Shards(context.Context, string) (int, error) { return s.shards, nil }
 
-// Read gives every member whose number is the shard's modulo the number of shards.
+// Read returns the members of a shard: member i is in shard i modulo the number of shards.
 func (s *store) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 	timer := time.NewTimer(8 * time.Millisecond)
 	defer timer.Stop()
@@ -44,7 +44,7 @@ func (s *store) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 	return p, nil
 }
 
-// Get and Delete are what the removal of a connection that is gone calls.
+// Get and Delete are called to remove a connection that is gone.
 func (s *store) Get(_ context.Context, id string) (conn.Conn, error) {
 	return conn.Conn{ID: id, ConnectedAt: time.Now().Add(-time.Hour)}, nil
 }

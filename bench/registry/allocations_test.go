@@ -24,8 +24,9 @@ func get(ctx context.Context, store conn.Store, i int) error {
 
 const pageMembers = 1000
 
-// TestRegistryAllocationsOfTheStore holds what the DynamoDB store allocates itself, against an API that answers at
-// once. The bounds are what the operations need now, under the race detector and with goroutines: they hold what a change adds.
+// TestRegistryAllocationsOfTheStore holds the allocations of the DynamoDB store itself, with an API
+// that answers from memory. The limits are what the operations need now, under the race detector
+// and with goroutines, so that a change that adds some fails.
 func TestRegistryAllocationsOfTheStore(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -49,7 +50,7 @@ func TestRegistryAllocationsOfTheStore(t *testing.T) {
 	}
 }
 
-// allocations records a call, and counts what it allocates when it is repeated.
+// allocations records a call, and returns the allocations of repeating it.
 func (t *tape) allocations(tb testing.TB, store conn.Store, do call) float64 {
 	tb.Helper()
 	*t = tape{api: t.api}
@@ -71,7 +72,7 @@ func allocations(tb testing.TB, store conn.Store, runs int, do call) float64 {
 	return got
 }
 
-// TestRegistryAllocationsOfTheStorePerMember holds what reading a page allocates for each of its members.
+// TestRegistryAllocationsOfTheStorePerMember holds the allocations per member when a page is read.
 func TestRegistryAllocationsOfTheStorePerMember(t *testing.T) {
 	tape := &tape{api: dynamotest.Client(t)}
 	store := onDynamoDB(t, tape)
@@ -80,8 +81,8 @@ func TestRegistryAllocationsOfTheStorePerMember(t *testing.T) {
 	assert.LessOrEqual(t, got/pageMembers, 0.05)
 }
 
-// TestRegistryAllocationsWithTheSDK bounds what an operation allocates with the SDK's client: most of it is the SDK's, and
-// changes with its version. DynamoDB Local is another process.
+// TestRegistryAllocationsWithTheSDK limits the allocations of an operation together with the SDK's
+// client, which makes most of them and changes with its version. DynamoDB Local is another process.
 func TestRegistryAllocationsWithTheSDK(t *testing.T) {
 	store := onDynamoDB(t, dynamotest.Client(t))
 	crowd(t, store, pageMembers)

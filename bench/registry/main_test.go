@@ -1,5 +1,5 @@
-// Package registry compares the stores: in memory, and on DynamoDB Local on the same machine, whose times are its own and
-// not those of DynamoDB. What a change costs in allocations is held by tests.
+// Package registry compares the stores: in memory, and on DynamoDB Local on the same machine, whose
+// times are not those of DynamoDB. Its tests hold the allocations of each operation.
 package registry
 
 import (

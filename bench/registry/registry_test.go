@@ -10,11 +10,11 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// batch is how many connections an operation is carried out for, one after the other, before it is undone for
-// all, off the clock.
+// batch is the number of connections that an operation is measured with, one after another, before
+// it is undone for all of them, which is not measured.
 const batch = 100
 
-// call is a call for one of the connections of a batch.
+// call is an operation on connection i of a batch.
 type call func(ctx context.Context, store conn.Store, i int) error
 
 func connect(ctx context.Context, store conn.Store, i int) error { return store.Put(ctx, record(i)) }
@@ -32,7 +32,8 @@ func leave(ctx context.Context, store conn.Store, i int) error {
 	return store.Leave(ctx, connectionID(i), "room:2")
 }
 
-// compare measures do in every store. There are the connections of a batch if connected is true; undo leads back.
+// compare measures do in every store. If connected is true, the connections of a batch exist
+// before; undo restores the state.
 func compare(b *testing.B, connected bool, do, undo call) {
 	b.Helper()
 	for _, s := range stores() {
@@ -61,11 +62,16 @@ func compare(b *testing.B, connected bool, do, undo call) {
 	}
 }
 
-// undoBatch may find that there is nothing to undo, or not for all.
+// undoBatch ignores operations that were not done.
 func undoBatch(b *testing.B, store conn.Store, undo call) {
 	b.Helper()
 	for i := range batch {
-		if err := undo(b.Context(), store, i); err != nil && !errors.Is(err, conn.ErrNotFound) && !errors.Is(err, conn.ErrExists) {
+		if err := undo(
+			b.Context(),
+			store,
+			i,
+		); err != nil && !errors.Is(err, conn.ErrNotFound) &&
+			!errors.Is(err, conn.ErrExists) {
 			b.Fatal(err)
 		}
 	}
@@ -81,7 +87,7 @@ func BenchmarkJoin(b *testing.B) { compare(b, true, join, leave) }
 
 func BenchmarkLeave(b *testing.B) { compare(b, true, leave, join) }
 
-// BenchmarkRead10000 reads a group of 10,000 members whole.
+// BenchmarkRead10000 reads a whole group of 10,000 members.
 func BenchmarkRead10000(b *testing.B) {
 	const members = 10_000
 	for _, s := range stores() {

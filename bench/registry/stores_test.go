@@ -9,16 +9,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/conn/dynamoconn"
+	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/internal/dynamotest"
 )
 
 const room = "room:1"
 
-// connectionID has 16 characters, as the gateway's ids have.
+// connectionID returns an id of 16 characters, as long as the gateway's.
 func connectionID(i int) string { return fmt.Sprintf("W9In%07dMCFvw=", i)[:16] }
 
-// record is what Track keeps of a usual connection, with a user and one room.
+// record returns a typical record of Track, with a user and one room.
 func record(i int) conn.Conn {
 	return conn.Conn{
 		ID: connectionID(i), User: fmt.Sprintf("user-%d", i), Groups: []string{room},
@@ -26,7 +26,7 @@ func record(i int) conn.Conn {
 	}
 }
 
-// stores are what is compared. Each call of open gives an empty one.
+// stores returns the stores to compare. Each call of open returns an empty one.
 func stores() []struct {
 	name string
 	open func(testing.TB) conn.Store
@@ -40,14 +40,12 @@ func stores() []struct {
 	}
 }
 
-func onDynamoDB(tb testing.TB, api dynamoconn.API) *dynamoconn.Store {
+func onDynamoDB(tb testing.TB, api dynamo.API) *dynamo.Connections {
 	tb.Helper()
-	store, err := dynamoconn.New(api, dynamotest.Table(tb), dynamoconn.WithNamespace(dynamotest.Namespace(tb)))
-	require.NoError(tb, err)
-	return store
+	return dynamo.Open(api, dynamotest.Table(tb), dynamo.WithNamespace(dynamotest.Namespace(tb))).Connections()
 }
 
-// crowd registers so many connections in the room.
+// crowd registers n connections in the room.
 func crowd(tb testing.TB, store conn.Store, n int) {
 	tb.Helper()
 	const workers = 16
@@ -66,7 +64,7 @@ func crowd(tb testing.TB, store conn.Store, n int) {
 	}
 }
 
-// read reads the room whole.
+// read reads the whole room.
 func read(ctx context.Context, store conn.Store, want int) error {
 	got := 0
 	for _, err := range conn.Members(ctx, store, room) {

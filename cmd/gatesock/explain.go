@@ -95,7 +95,7 @@ func (e *tableError) explainAnswer(answer smithy.APIError) string {
 	case "ValidationException":
 		if strings.Contains(answer.ErrorMessage(), "schema") {
 			return fmt.Sprintf(
-				"table %q at %s has the wrong key schema; an application's table is described in conn/dynamoconn/template.json: %s",
+				"table %q at %s has the wrong key schema; an application's table is described in dynamo/template.json: %s",
 				e.table,
 				e.server(),
 				answer.ErrorMessage(),
@@ -118,10 +118,10 @@ func (e *tableError) server() string {
 // missing returns what to do about a table that does not exist.
 func (e *tableError) missing() string {
 	if e.endpoint == "" {
-		return "check --table, --region and --profile; conn/dynamoconn/template.json makes the table"
+		return "check --table, --region and --profile; dynamo/template.json makes the table"
 	}
 	return "check --table; DynamoDB Local keeps the tables of each access key and region apart, unless it was started with -sharedDb; " +
-		"dynamoconn.CreateTable makes the table"
+		"dynamo.DB.CreateTable makes the table"
 }
 
 // advice returns what to do about a server that cannot be reached.

@@ -12,7 +12,6 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/gatesock/gatesock/authz/apikey"
-	"github.com/gatesock/gatesock/authz/dynamokeys"
 )
 
 // keysCommand is what all commands on keys share.
@@ -38,11 +37,7 @@ type keyring struct {
 
 // AfterApply opens the table once the command line is parsed.
 func (c *keysCommand) AfterApply(ctx context.Context, command *kong.Context, stdout io.Writer) error {
-	client, err := c.client(ctx)
-	if err != nil {
-		return err
-	}
-	store, err := dynamokeys.New(client, c.Table, dynamokeys.WithNamespace(c.Namespace))
+	db, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -53,7 +48,9 @@ func (c *keysCommand) AfterApply(ctx context.Context, command *kong.Context, std
 		}
 		options = append(options, apikey.WithPrefix(prefix))
 	}
-	command.Bind(&keyring{keys: apikey.New(store, options...), out: printer{w: stdout, json: c.JSON, now: time.Now()}})
+	command.Bind(
+		&keyring{keys: apikey.New(db.APIKeys(), options...), out: printer{w: stdout, json: c.JSON, now: time.Now()}},
+	)
 	return nil
 }
 

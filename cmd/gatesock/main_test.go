@@ -16,10 +16,9 @@ import (
 
 	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/authz/apikey"
-	"github.com/gatesock/gatesock/authz/dynamokeys"
+	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/internal/dynamotest"
 	"github.com/gatesock/gatesock/ratelimit"
-	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
 	"github.com/gatesock/gatesock/ratelimit/metering"
 )
 
@@ -96,6 +95,11 @@ func (x *tool) object(args ...string) map[string]any {
 	return got
 }
 
+// db returns the table that the tool works on.
+func (x *tool) db() *dynamo.DB {
+	return dynamo.Open(dynamotest.Client(x.t), dynamotest.Table(x.t), dynamo.WithNamespace(x.namespace))
+}
+
 // fails runs a command that must fail, and returns its error output.
 func (x *tool) fails(status int, args ...string) string {
 	x.t.Helper()
@@ -108,8 +112,7 @@ func (x *tool) fails(status int, args ...string) string {
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	x := newTool(t)
-	store, err := dynamokeys.New(dynamotest.Client(t), dynamotest.Table(t), dynamokeys.WithNamespace(x.namespace))
-	require.NoError(t, err)
+	store := x.db().APIKeys()
 	verify := func(secret string) (authz.Principal, error) {
 		return apikey.New(store, apikey.WithCacheTTL(0)).Verify(t.Context(), secret)
 	}
@@ -257,8 +260,7 @@ func TestPlans(t *testing.T) {
 	)
 	require.JSONEq(t, `{"name":"all"}`, plans("show", "all", "--json"))
 
-	store, err := dynamolimit.NewPlanStore(dynamotest.Client(t), dynamotest.Table(t), x.namespace)
-	require.NoError(t, err)
+	store := x.db().Plans()
 	limits, err := store.Plan(t.Context(), "free")
 	require.NoError(t, err)
 	require.Equal(t, ratelimit.Limit{Rate: 0.5, Burst: 5}, limits.Limit)
@@ -274,8 +276,7 @@ func TestPlans(t *testing.T) {
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	x := newTool(t)
-	store, err := dynamolimit.NewUsageStore(dynamotest.Client(t), dynamotest.Table(t), x.namespace)
-	require.NoError(t, err)
+	store := x.db().Usage()
 	today := time.Now().UTC()
 	day := today.Format(time.DateOnly)
 	yesterday := today.AddDate(0, 0, -1).Format(time.DateOnly)
@@ -283,7 +284,7 @@ func TestUsage(t *testing.T) {
 		Format(time.DateOnly),
 		today.AddDate(0, 0, -301).
 			Format(time.DateOnly)
-	_, _, err = store.Add(t.Context(), []metering.Record{
+	_, _, err := store.Add(t.Context(), []metering.Record{
 		{Day: day, Kind: "key", Name: "k1", Connections: 2, Messages: 30},
 		{Day: day, Kind: "plan", Name: "pro, new", Connections: 2, Messages: 30},
 		{Day: yesterday, Kind: "key", Name: "k1", Connections: 1, Messages: 4},
@@ -335,7 +336,7 @@ func TestMistakes(t *testing.T) {
 		{2, []string{"keys", "rotate", "x", "--leaked", "--overlap", "1h"}, "--leaked"},
 		{1, []string{"keys", "create", "--owner", "x", "--expires", "2001-01-01"}, "has passed"},
 		{1, []string{"keys", "create", "--owner", "x", "--scope", "a b"}, `scope "a b"`},
-		{1, []string{"keys", "create", "--owner", "x", "--attribute", "key=y"}, `the attribute "key" is taken`},
+		{1, []string{"keys", "create", "--owner", "x", "--attribute", "key=y"}, `the attribute "key" is reserved`},
 		{1, []string{"keys", "list", "--table", "no-such-table"}, `there is no table "no-such-table"`},
 		{1, []string{"keys", "show", "a#b"}, "no such key"},
 		{1, []string{"keys", "show", ""}, "apikey"},

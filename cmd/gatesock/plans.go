@@ -5,14 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // so that the time zones of quotas are known on every machine
 
 	"github.com/alecthomas/kong"
 
+	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/ratelimit"
-	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
 	"github.com/gatesock/gatesock/ratelimit/plan"
 )
 
@@ -29,21 +31,17 @@ type plansCommand struct {
 
 // planBook holds what a command on plans works with.
 type planBook struct {
-	plans *dynamolimit.PlanStore
+	plans *dynamo.Plans
 	out   printer
 }
 
 // AfterApply opens the table once the command line is parsed.
 func (c *plansCommand) AfterApply(ctx context.Context, command *kong.Context, stdout io.Writer) error {
-	client, err := c.client(ctx)
+	db, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
-	plans, err := dynamolimit.NewPlanStore(client, c.Table, c.Namespace)
-	if err != nil {
-		return err
-	}
-	command.Bind(&planBook{plans: plans, out: printer{w: stdout, json: c.JSON, now: time.Now()}})
+	command.Bind(&planBook{plans: db.Plans(), out: printer{w: stdout, json: c.JSON, now: time.Now()}})
 	return nil
 }
 
@@ -145,21 +143,22 @@ func (p printer) plan(name string, limits plan.Plan) error {
 	if p.json {
 		return p.object(showPlanOf(name, limits))
 	}
-	return p.plans([]dynamolimit.NamedPlan{{Name: name, Plan: limits}})
+	return p.plans(map[string]plan.Plan{name: limits})
 }
 
-// plans prints plans.
-func (p printer) plans(all []dynamolimit.NamedPlan) error {
+// plans prints plans, sorted by name.
+func (p printer) plans(all map[string]plan.Plan) error {
+	names := slices.Sorted(maps.Keys(all))
 	if p.json {
 		shown := make([]shownPlan, 0, len(all))
-		for _, n := range all {
-			shown = append(shown, showPlanOf(n.Name, n.Plan))
+		for _, name := range names {
+			shown = append(shown, showPlanOf(name, all[name]))
 		}
 		return p.object(shown)
 	}
 	rows := [][]string{{"NAME", "RATE/S", "BURST", "QUOTAS"}}
-	for _, n := range all {
-		s := showPlanOf(n.Name, n.Plan)
+	for _, name := range names {
+		s := showPlanOf(name, all[name])
 		rate, burst := "-", "-"
 		if s.Burst > 0 {
 			rate, burst = fmt.Sprint(s.Rate), fmt.Sprint(s.Burst)

@@ -13,7 +13,6 @@ import (
 
 	"github.com/gatesock/gatesock/authz/apikey"
 	"github.com/gatesock/gatesock/ratelimit"
-	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
 	"github.com/gatesock/gatesock/ratelimit/metering"
 	"github.com/gatesock/gatesock/ratelimit/plan"
 )
@@ -41,7 +40,7 @@ func TestNoOutputHasControlCharacters(t *testing.T) {
 			"create": func(p printer) error { return p.made(key, "secret") },
 			"rotate": func(p printer) error { return p.rotated(key, "secret") },
 			"delete": func(p printer) error { return p.gone("key", text) },
-			"plans":  func(p printer) error { return p.plans([]dynamolimit.NamedPlan{{Name: text, Plan: limits}}) },
+			"plans":  func(p printer) error { return p.plans(map[string]plan.Plan{text: limits}) },
 			"plan":   func(p printer) error { return p.plan(text, limits) },
 			"usage":  func(p printer) error { return p.usage("table", []metering.Record{record}) },
 			"csv":    func(p printer) error { return p.usage("csv", []metering.Record{record}) },

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
-	"github.com/gatesock/gatesock/internal/dynamotable"
+	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/internal/dynamotest"
 )
 
@@ -329,7 +329,7 @@ func TestLocalTable(t *testing.T) {
 	x := newTool(t)
 	x.unconfigured()
 	name := "local-" + x.namespace
-	require.NoError(t, dynamotable.Create(t.Context(), dynamotest.Local(t), name))
+	require.NoError(t, dynamo.Open(dynamotest.Local(t), name).CreateTable(t.Context()))
 	out, problems, status := x.run("keys", "list", "--json", "--table", name, "--dynamodb", localEndpoint(t))
 	require.Zero(t, status, "%s", problems)
 	require.Equal(t, "[]\n", out)

@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
+
+	"github.com/gatesock/gatesock/dynamo"
 )
 
 // table selects the table that a command works on.
@@ -73,6 +75,18 @@ func (t *table) client(ctx context.Context) (*dynamodb.Client, error) {
 	return client, nil
 }
 
+// open returns the table, or the namespace in it.
+func (t *table) open(ctx context.Context) (*dynamo.DB, error) {
+	if err := dynamo.ValidateNamespace(t.Namespace); err != nil {
+		return nil, misuse{fmt.Errorf("--namespace: %w", err)}
+	}
+	client, err := t.client(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return dynamo.Open(client, t.Table, dynamo.WithNamespace(t.Namespace)), nil
+}
+
 // load loads the AWS configuration, and fills in what DynamoDB Local does not need.
 func (t *table) load(ctx context.Context) (aws.Config, error) {
 	if t.Region != "" && !regexp.MustCompile(`^[A-Za-z0-9-]+$`).MatchString(t.Region) {
@@ -96,7 +110,8 @@ func (t *table) load(ctx context.Context) (aws.Config, error) {
 	if cfg.Region == "" {
 		return aws.Config{}, errors.New("no AWS region: use --region, or set AWS_REGION")
 	}
-	// The SDK falls back to the role of the machine if the configuration names no other credentials.
+	// The SDK falls back to the role of the machine if the configuration names no other
+	// credentials.
 	if local && aws.IsCredentialsProvider(cfg.Credentials, (*ec2rolecreds.Provider)(nil)) {
 		cfg.Credentials = credentials.NewStaticCredentialsProvider(localKey, localKey, "")
 	}

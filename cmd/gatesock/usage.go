@@ -13,7 +13,6 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
 	"github.com/gatesock/gatesock/ratelimit/metering"
 )
 
@@ -47,17 +46,13 @@ func (c *usageCommand) Run(ctx context.Context, stdout io.Writer) error {
 			),
 		}
 	}
-	client, err := c.client(ctx)
-	if err != nil {
-		return err
-	}
-	usage, err := dynamolimit.NewUsageStore(client, c.Table, c.Namespace)
+	db, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
 	all := []metering.Record{}
 	for day := from; !day.After(to); day = day.AddDate(0, 0, 1) {
-		records, err := usage.Day(ctx, day)
+		records, err := db.Usage().Day(ctx, day)
 		if err != nil {
 			return plain(err)
 		}

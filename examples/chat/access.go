@@ -8,33 +8,35 @@ import (
 )
 
 const (
-	// Protocol is the subprotocol that the chat speaks. Pages offer it beside their token; see authz.SubprotocolToken.
+	// Protocol is the chat's WebSocket subprotocol. Pages offer it together with their token; see
+	// authz.SubprotocolToken.
 	Protocol = "chat.v1"
-	// Scope is what a token needs to be used for the chat.
+	// Scope is the scope that every token needs.
 	Scope = "chat"
-	// StaffScope is what it needs besides for the room "staff" and those that begin with "staff-".
+	// StaffScope is required for the room "staff" and for rooms that begin with "staff-".
 	StaffScope = "chat:staff"
-	// NameClaim is the claim of a token that has the name to be seen, which is its "sub" otherwise.
+	// NameClaim is the claim with the name to show. A token without it shows its "sub".
 	NameClaim = "name"
 )
 
 // Option is an option of [New], [NewInMemory] and [NewOnTable].
 type Option func(*App)
 
-// WithSignIn lets only those in that have a token with [Scope], from pages of these origins. They are called what the token
-// says: the verifier has to make [NameClaim] an attribute of the principal.
+// WithSignIn requires a token with [Scope], from a page of one of these origins. The token
+// determines the person's name: the verifier must turn [NameClaim] into an attribute of the
+// principal.
 func WithSignIn(tokens authz.Verifier, origins *authz.OriginPolicy) Option {
 	return func(a *App) { a.access.tokens, a.access.origins = tokens, origins }
 }
 
-// access says who may do what.
+// access decides about connections, names and rooms.
 type access struct {
-	tokens   authz.Verifier // nil: anybody may come, under any name
+	tokens   authz.Verifier // nil lets anybody in, under any name
 	origins  *authz.OriginPolicy
 	renewals authz.RenewalStore
 }
 
-// authorizer decides who may connect.
+// authorizer returns the authorizer of $connect.
 func (a *access) authorizer() *authz.Authorizer {
 	return authz.NewAuthorizer(authz.All(
 		a.origins,
@@ -42,8 +44,9 @@ func (a *access) authorizer() *authz.Authorizer {
 	))
 }
 
-// guard returns what every route asks for. A token that is to end while the connection is open is replaced, before its end, by
-// {"action":"authenticate","token":"…"}; one that has ended receives nothing more.
+// guard returns the requirement of every route. A client replaces a token that is about to expire
+// with {"action":"authenticate","token":"…"}; after the expiry the connection receives nothing
+// more.
 func (a *access) guard(r *gatesock.Router) gatesock.RouteOption {
 	if a.tokens == nil {
 		return authz.AllowAnyone()
@@ -54,7 +57,7 @@ func (a *access) guard(r *gatesock.Router) gatesock.RouteOption {
 	return authz.RequireScopes(Scope)
 }
 
-// name gives the name that who sends a request goes by.
+// name returns the name of the person behind a request.
 func (a *access) name(req *gatesock.Request, wanted string) (string, error) {
 	name := wanted
 	if p, ok := authz.PrincipalFrom(req); ok && a.tokens != nil {
@@ -71,7 +74,7 @@ func (a *access) name(req *gatesock.Request, wanted string) (string, error) {
 	return name, nil
 }
 
-// enter refuses a room that who sends a request may not be in.
+// enter fails if the person behind a request may not enter a room.
 func (a *access) enter(req *gatesock.Request, room string) error {
 	if a.tokens == nil || room != "staff" && !strings.HasPrefix(room, "staff-") {
 		return nil

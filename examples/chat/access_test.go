@@ -21,7 +21,7 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// book is a verifier of tokens that are written down.
+// book is a verifier with a fixed list of tokens.
 type book map[string]authz.Principal
 
 func (b book) Verify(_ context.Context, token string) (authz.Principal, error) {
@@ -34,16 +34,23 @@ func (b book) Verify(_ context.Context, token string) (authz.Principal, error) {
 
 const origin = "https://chat.example.com"
 
-// newClosedChat gives a chat in memory that has to be signed in to.
+// newClosedChat returns a chat in memory that requires sign-in.
 func newClosedChat(t *testing.T, tokens authz.Verifier) *wstest.Harness {
 	t.Helper()
 	rec := wstest.NewRecorder()
-	return wstest.New(t, chat.NewInMemory(rec, chat.WithSignIn(tokens, authz.Origins(origin))).Handler(), wstest.WithPoster(rec))
+	return wstest.New(
+		t,
+		chat.NewInMemory(rec, chat.WithSignIn(tokens, authz.Origins(origin))).Handler(),
+		wstest.WithPoster(rec),
+	)
 }
 
-// with makes the options of a page's handshake with a token.
+// with returns the options of a page's handshake with a token.
 func with(token string) []wstest.ConnectOption {
-	return []wstest.ConnectOption{wstest.WithHeader("Origin", origin), wstest.WithSubprotocols(chat.Protocol, "bearer."+token)}
+	return []wstest.ConnectOption{
+		wstest.WithHeader("Origin", origin),
+		wstest.WithSubprotocols(chat.Protocol, "bearer."+token),
+	}
 }
 
 func TestWhoSignsInGoesByTheNameOfTheToken(t *testing.T) {
@@ -71,7 +78,8 @@ func TestWhoSignsInGoesByTheNameOfTheToken(t *testing.T) {
 
 	for _, action := range []string{"join", "leave", "say", "typing", "ping"} {
 		eve := h.Connect(with("no chat")...)
-		e = eve.Request(action, map[string]string{"room": "lobby", "text": "x"}).ExpectError(gatesock.CodePermissionDenied)
+		e = eve.Request(action, map[string]string{"room": "lobby", "text": "x"}).
+			ExpectError(gatesock.CodePermissionDenied)
 		require.Equal(t, "the scope chat is missing", e.Message, action)
 	}
 }
@@ -99,18 +107,19 @@ func TestRoomsForStaff(t *testing.T) {
 	bob, eve := h.Connect(with("bob")...), h.Connect(with("eve")...)
 	for _, room := range []string{"staff", "staff-office"} {
 		for _, action := range []string{"join", "say", "typing"} {
-			e := bob.Request(action, map[string]string{"room": room, "text": "x"}).ExpectError(gatesock.CodePermissionDenied)
+			e := bob.Request(action, map[string]string{"room": room, "text": "x"}).
+				ExpectError(gatesock.CodePermissionDenied)
 			require.Equal(t, fmt.Sprintf("the room %q needs the scope %q", room, chat.StaffScope), e.Message)
 		}
 		eve.Request("join", chat.Join{Room: room}).ExpectReply(nil)
 	}
 	bob.Request("join", chat.Join{Room: "staffroom"}).ExpectReply(nil)
 
-	// Where nobody signs in, these are rooms like others.
+	// Without sign-in these rooms are like others.
 	newChat(t).Connect().Request("join", chat.Join{Room: "staff", Name: "Bob"}).ExpectReply(nil)
 }
 
-// A token that has ended lets nobody in, and a fresh one has to be of the same person.
+// An expired token is refused, and a fresh one must belong to the same person.
 func TestATokenThatHasEnded(t *testing.T) {
 	t.Parallel()
 	tokens := book{
@@ -128,7 +137,7 @@ func TestATokenThatHasEnded(t *testing.T) {
 	}
 }
 
-// Who is silent hears nothing more from the end of their token on; who has sent a fresh one before goes on.
+// A connection receives nothing after its token has expired, unless it has sent a fresh one before.
 func TestATokenThatEndsWhileOneListens(t *testing.T) {
 	t.Parallel()
 	var ahead atomic.Int64
@@ -157,13 +166,13 @@ func TestATokenThatEndsWhileOneListens(t *testing.T) {
 	people["eve"].ExpectPush("message", nil)
 	people["bob"].ExpectNone()
 	people["bob"].Request("authenticate", map[string]string{"token": "bob"}).ExpectError(gatesock.CodeStaleConnection)
-	h.Connect(with("ann")...) // comes across what has expired
+	h.Connect(with("ann")...) // finds expired records
 	people["bob"].ExpectClosed(1000)
 	people["eve"].ExpectNone()
 	people["eve"].Request("say", chat.Say{Room: "lobby", Text: "still here"}).ExpectReply(nil)
 }
 
-// The provider's tokens, verified with its keys over HTTP, as cmd/local does.
+// The provider's tokens, verified with its keys over HTTP as in cmd/local.
 func TestTokensOfTheProviderForDevelopment(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewUnstartedServer(nil)
@@ -173,7 +182,14 @@ func TestTokensOfTheProviderForDevelopment(t *testing.T) {
 	server.Config.Handler = provider
 	server.Start()
 	t.Cleanup(server.Close)
-	tokens, err := jwtauth.New(jwtauth.Config{Issuer: issuer, Audience: []string{"a"}, Discover: true, Attributes: map[string]string{chat.NameClaim: chat.NameClaim}})
+	tokens, err := jwtauth.New(
+		jwtauth.Config{
+			Issuer:     issuer,
+			Audience:   []string{"a"},
+			Discover:   true,
+			Attributes: map[string]string{chat.NameClaim: chat.NameClaim},
+		},
+	)
 	require.NoError(t, err)
 
 	w := httptest.NewRecorder()

@@ -25,14 +25,11 @@ type App struct {
 	limits      limits
 }
 
-// postTimeout is short, since who says something waits for the slowest of the others.
+// postTimeout is short, because the sender of a message waits for the slowest receiver.
 const postTimeout = 3 * time.Second
 
-// New returns a chat that keeps its connections in store and its messages in history, and reaches clients through
-// poster.
-//
-// Without [WithSignIn] anybody may come, under any name. Who is in a room has finished connecting, so a post that finds them gone is to be believed at once: the grace for
-// connections that are not open yet is switched off.
+// New returns a chat that keeps its connections in store and its messages in history, and reaches
+// clients through poster. Without [WithSignIn] it lets anybody in, under any name.
 func New(store conn.Store, history History, poster gatesock.Poster, opts ...Option) *App {
 	registry, ok := store.(*departures)
 	if !ok {
@@ -41,7 +38,9 @@ func New(store conn.Store, history History, poster gatesock.Poster, opts ...Opti
 	a := &App{
 		store: registry,
 		broadcaster: broadcast.New(poster, registry,
-			broadcast.WithPostTimeout(postTimeout), broadcast.WithPruneGrace(0)),
+			broadcast.WithPostTimeout(postTimeout),
+			// Members of a room have finished connecting, so one that is reported gone is gone.
+			broadcast.WithPruneGrace(0)),
 		clock:   &clock{},
 		history: history,
 		access:  access{renewals: authz.NewMemoryRenewals()},
@@ -53,7 +52,8 @@ func New(store conn.Store, history History, poster gatesock.Poster, opts ...Opti
 	return a
 }
 
-// Handler returns what is given to gatesock.Start or to an emulator: the routes, and with [WithSignIn] the authorizer too.
+// Handler returns the handler for gatesock.Start or an emulator: the routes, and with [WithSignIn]
+// the authorizer too.
 func (a *App) Handler() lambda.Handler {
 	if a.access.tokens == nil {
 		return a.Router()
@@ -65,7 +65,7 @@ func (a *App) Handler() lambda.Handler {
 func (a *App) Router() *gatesock.Router {
 	r := gatesock.New(gatesock.DenyByDefault())
 	r.Use(gatesock.Recover(), authz.NegotiateSubprotocol(Protocol))
-	a.limits.apply(r) // before what may read a table
+	a.limits.apply(r) // before everything that may read a table
 	guard := a.access.guard(r)
 	r.Use(a.sayGoodbye, conn.Track(a.store))
 	gatesock.HandleReply(r, "join", a.join, guard)
@@ -77,11 +77,11 @@ func (a *App) Router() *gatesock.Router {
 	return r
 }
 
-// ping keeps a connection open: the gateway closes one that is silent for 10 minutes, and a browser can't send
-// the protocol's own pings.
+// ping keeps a connection open: the gateway closes a connection that is silent for 10 minutes, and
+// browsers cannot send WebSocket pings.
 func ping(context.Context, *gatesock.Request, struct{}) error { return nil }
 
-// unknown answers what no route takes.
+// unknown answers messages that match no route.
 func unknown(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 	switch {
 	case !json.Valid(req.Body):
@@ -93,7 +93,7 @@ func unknown(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) 
 		"there is no action %.40q; this chat knows join, leave, say, typing and ping", req.Action)
 }
 
-// tell sends an event to everybody in a room but one connection, and counts those who were found to be gone.
+// tell sends an event to all connections in a room except one, and returns how many were gone.
 func (a *App) tell(ctx context.Context, room, except, event string, data any) (gone int, err error) {
 	push := gatesock.Push{Event: event, Topic: roomGroup(room), Data: data}
 	report, err := a.broadcaster.Send(ctx, broadcast.To(roomGroup(room)).Except(except), push)

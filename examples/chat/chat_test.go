@@ -13,14 +13,14 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// newChat gives a chat in memory behind a gateway.
+// newChat returns a chat in memory behind a gateway.
 func newChat(t *testing.T) *wstest.Harness {
 	t.Helper()
 	rec := wstest.NewRecorder()
 	return wstest.New(t, chat.NewInMemory(rec).Router(), wstest.WithPoster(rec))
 }
 
-// enter connects somebody who joins the lobby. Those who are there already are told, and have heard it.
+// enter connects a person and joins the lobby. The others in the lobby have received the notice.
 func enter(t *testing.T, h *wstest.Harness, name string, present ...*wstest.Client) *wstest.Client {
 	t.Helper()
 	c := h.Connect()
@@ -36,24 +36,60 @@ func enter(t *testing.T, h *wstest.Harness, name string, present ...*wstest.Clie
 func TestBadInputIsAnsweredAndTheConnectionGoesOn(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ frame, want string }{
-		"bad JSON":          {`{"action":`, `"code":"invalid_argument","message":"the message is not JSON"`},
-		"empty":             {``, `"code":"invalid_argument","message":"the message is not JSON"`},
-		"no action":         {`{"room":"lobby"}`, `"code":"invalid_argument","message":"the message has no \"action\""`},
-		"no object":         {`[1]`, `"code":"invalid_argument"`},
-		"unknown action":    {`{"action":"shout"}`, `"code":"not_found","message":"there is no action \"shout\"; this chat knows join,`},
-		"a very long one":   {`{"action":"` + strings.Repeat("x", 5000) + `"}`, `"code":"not_found"`},
-		"reserved action":   {`{"action":"$connect"}`, `"code":"not_found"`},
-		"wrong type":        {`{"action":"say","room":7}`, `"code":"invalid_argument","message":"\"room\" must be a string`},
-		"no room":           {`{"action":"join","name":"Ann"}`, `"code":"invalid_argument","message":"\"room\" must be 1 to 32`},
-		"empty room":        {`{"action":"say","room":"","text":"x"}`, `"code":"invalid_argument","message":"\"room\" must be`},
-		"room in capitals":  {`{"action":"join","room":"Lobby","name":"Ann"}`, `"code":"invalid_argument","message":"\"room\" must be`},
-		"no name":           {`{"action":"join","room":"lobby"}`, `"code":"invalid_argument","message":"\"name\" must be`},
-		"empty name":        {`{"action":"join","room":"lobby","name":" "}`, `"code":"invalid_argument","message":"\"name\" must be`},
-		"empty text":        {`{"action":"say","room":"lobby","text":" \n"}`, `"code":"invalid_argument","message":"\"text\" is empty`},
-		"text too long":     {`{"action":"say","room":"lobby","text":"` + strings.Repeat("ä", 2001) + `"}`, `"code":"invalid_argument","message":"\"text\" must be 1 to 2000 characters, not 2001"`},
-		"say before a join": {`{"action":"say","room":"attic","text":"x"}`, `"code":"failed_precondition","message":"join the room \"attic\" first"`},
+		"bad JSON": {`{"action":`, `"code":"invalid_argument","message":"the message is not JSON"`},
+		"empty":    {``, `"code":"invalid_argument","message":"the message is not JSON"`},
+		"no action": {
+			`{"room":"lobby"}`,
+			`"code":"invalid_argument","message":"the message has no \"action\""`,
+		},
+		"no object": {`[1]`, `"code":"invalid_argument"`},
+		"unknown action": {
+			`{"action":"shout"}`,
+			`"code":"not_found","message":"there is no action \"shout\"; this chat knows join,`,
+		},
+		"a very long one": {`{"action":"` + strings.Repeat("x", 5000) + `"}`, `"code":"not_found"`},
+		"reserved action": {`{"action":"$connect"}`, `"code":"not_found"`},
+		"wrong type": {
+			`{"action":"say","room":7}`,
+			`"code":"invalid_argument","message":"\"room\" must be a string`,
+		},
+		"no room": {
+			`{"action":"join","name":"Ann"}`,
+			`"code":"invalid_argument","message":"\"room\" must be 1 to 32`,
+		},
+		"empty room": {
+			`{"action":"say","room":"","text":"x"}`,
+			`"code":"invalid_argument","message":"\"room\" must be`,
+		},
+		"room in capitals": {
+			`{"action":"join","room":"Lobby","name":"Ann"}`,
+			`"code":"invalid_argument","message":"\"room\" must be`,
+		},
+		"no name": {
+			`{"action":"join","room":"lobby"}`,
+			`"code":"invalid_argument","message":"\"name\" must be`,
+		},
+		"empty name": {
+			`{"action":"join","room":"lobby","name":" "}`,
+			`"code":"invalid_argument","message":"\"name\" must be`,
+		},
+		"empty text": {
+			`{"action":"say","room":"lobby","text":" \n"}`,
+			`"code":"invalid_argument","message":"\"text\" is empty`,
+		},
+		"text too long": {
+			`{"action":"say","room":"lobby","text":"` + strings.Repeat("ä", 2001) + `"}`,
+			`"code":"invalid_argument","message":"\"text\" must be 1 to 2000 characters, not 2001"`,
+		},
+		"say before a join": {
+			`{"action":"say","room":"attic","text":"x"}`,
+			`"code":"failed_precondition","message":"join the room \"attic\" first"`,
+		},
 		"typing before one": {`{"action":"typing","room":"attic"}`, `"code":"failed_precondition"`},
-		"another name":      {`{"action":"join","room":"lobby","name":"Eve"}`, `"code":"failed_precondition","message":"on this connection your name is \"Ann\""`},
+		"another name": {
+			`{"action":"join","room":"lobby","name":"Eve"}`,
+			`"code":"failed_precondition","message":"on this connection your name is \"Ann\""`,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -10,16 +10,16 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// departures is a registry that remembers who was deleted from it, until somebody asks. A connection is deleted
-// at its $disconnect, which may never come, or by a broadcast that finds it gone; Delete gives its record
-// to exactly one of them, so that each departure is told once.
+// departures is a registry that keeps deleted connections until take is called. A connection is
+// deleted at its $disconnect, which may never come, or by a broadcast that finds it gone. Delete
+// returns the record to only one of them, so that each departure is announced once.
 type departures struct {
 	conn.Store
 	mu   sync.Mutex
 	gone []conn.Conn
 }
 
-// Delete removes a connection, and remembers it.
+// Delete removes a connection and keeps it for take.
 func (d *departures) Delete(ctx context.Context, id string) (conn.Conn, error) {
 	c, err := d.Store.Delete(ctx, id)
 	if err == nil {
@@ -30,8 +30,8 @@ func (d *departures) Delete(ctx context.Context, id string) (conn.Conn, error) {
 	return c, err
 }
 
-// expired remembers a connection whose record has expired, as with its token: no Delete finds it any more. It is a
-// [conn.EndedFunc].
+// expired keeps a connection whose record has expired, for example with its token: no Delete finds
+// it any more. It is a [conn.EndedFunc].
 func (d *departures) expired(_ context.Context, c conn.Conn, cause conn.EndCause) {
 	if cause != conn.EndExpired {
 		return
@@ -49,8 +49,8 @@ func (d *departures) take() []conn.Conn {
 	return gone
 }
 
-// sayGoodbye is middleware that tells of everybody who has gone while the event was handled. Telling may find
-// out that others have gone too, so it goes on until there is nobody left to tell of.
+// sayGoodbye is middleware that announces every departure that was found while the event was
+// handled. An announcement may find further departures, so it goes on until there are none.
 func (a *App) sayGoodbye(next gatesock.HandlerFunc) gatesock.HandlerFunc {
 	return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 		reply, err := next(ctx, req)
@@ -58,7 +58,7 @@ func (a *App) sayGoodbye(next gatesock.HandlerFunc) gatesock.HandlerFunc {
 			for _, c := range gone {
 				for _, room := range roomsOf(c) {
 					if err := a.tellLeft(ctx, c, room, req.Time); err != nil {
-						slog.ErrorContext(ctx, "chat: telling of a departure", "room", room, "error", err)
+						slog.ErrorContext(ctx, "chat: announcing a departure", "room", room, "error", err)
 					}
 				}
 			}
@@ -67,7 +67,7 @@ func (a *App) sayGoodbye(next gatesock.HandlerFunc) gatesock.HandlerFunc {
 	}
 }
 
-// tellLeft tells those in a room that a connection is not in it any more.
+// tellLeft announces to a room that a connection has left it.
 func (a *App) tellLeft(ctx context.Context, c conn.Conn, room string, at time.Time) error {
 	online, err := a.online(ctx, room)
 	if err != nil {

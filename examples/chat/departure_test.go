@@ -11,7 +11,7 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// nextNotice gives the next notice that somebody has joined or left.
+// nextNotice returns the next notice that somebody has joined or left.
 func nextNotice(t *testing.T, c *wstest.Client) chat.Notice {
 	t.Helper()
 	var n struct{ Data chat.Notice }

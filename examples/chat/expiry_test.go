@@ -11,7 +11,7 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// nowhere posts to nobody, and notes what is closed.
+// nowhere posts to nobody, and records the connections that are closed.
 type nowhere struct {
 	gatesock.ConnectionsAPI
 
@@ -29,7 +29,8 @@ func (n *nowhere) Post(context.Context, gatesock.Target, []byte) error {
 	return nil
 }
 
-// Of those whose token has ended the others are told that they have left, once, and their connection is closed.
+// When a token has expired, the connection is closed and the others are told once that the person
+// has left.
 func TestAnExpiredConnectionIsClosedAndToldOf(t *testing.T) {
 	t.Parallel()
 	poster := new(nowhere)
@@ -37,7 +38,10 @@ func TestAnExpiredConnectionIsClosedAndToldOf(t *testing.T) {
 	now := time.Now()
 	for id, ends := range map[string]time.Time{"stays": now.Add(time.Hour), "ended": now.Add(-time.Second)} {
 		require.NoError(t, app.store.Put(t.Context(), conn.Conn{
-			ID: id, Groups: []string{roomGroup("lobby"), nameGroup(id)}, ConnectedAt: now.Add(-time.Minute), ExpiresAt: ends,
+			ID:          id,
+			Groups:      []string{roomGroup("lobby"), nameGroup(id)},
+			ConnectedAt: now.Add(-time.Minute),
+			ExpiresAt:   ends,
 		}))
 	}
 	require.NoError(t, app.store.Put(t.Context(), conn.Conn{ID: "next"})) // comes across what has expired

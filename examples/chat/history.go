@@ -9,23 +9,25 @@ import (
 )
 
 const (
-	maxMessages = 50       // of a room that newcomers see
-	maxReply    = 96 << 10 // bytes of messages in one answer, well below gatesock.MaxMessageSize
+	maxMessages = 50       // of a room that a new member receives
+	maxReply    = 96 << 10 // bytes of messages in one reply, well below gatesock.MaxMessageSize
 )
 
-// History keeps the last messages of each room: [MemoryHistory] in one process, [TableHistory] for all that share
-// a table. It is safe for concurrent use.
+// History keeps the last messages of each room: [MemoryHistory] for one process, [TableHistory] for
+// all processes that share a table. It is safe for concurrent use.
 type History interface {
-	// Add gives a message its ID, which is higher than those of all messages that were added to the room before, and
-	// keeps it. If the room has a message with the same key, which is not empty, that one is given back, and false;
-	// of several at the same time one is added. After an error the message may have been added.
+	// Add assigns an ID to a message, higher than the IDs of all earlier messages in the room, and
+	// keeps the message. If the room already has a message with the same non-empty key, Add returns
+	// that message and false; of several concurrent ones it adds one. After an error the message
+	// may have been added.
 	Add(ctx context.Context, room string, m Message) (kept Message, isNew bool, err error)
 
-	// Recent gives the last messages of a room, at most 50, newest first. It sees all that was added before.
+	// Recent returns the last messages of a room, at most 50, newest first. It sees every message
+	// added before the call.
 	Recent(ctx context.Context, room string) ([]Message, error)
 }
 
-// recent gives the last messages of a room, oldest first: as many as fit into one answer.
+// recent returns the last messages of a room, oldest first: as many as fit into one reply.
 func (a *App) recent(ctx context.Context, room string) ([]Message, error) {
 	list, err := a.history.Recent(ctx, room)
 	if err != nil {
@@ -33,7 +35,7 @@ func (a *App) recent(ctx context.Context, room string) ([]Message, error) {
 	}
 	size := 0
 	for i, m := range list {
-		data, _ := json.Marshal(m) // it has nothing that could not be encoded
+		data, _ := json.Marshal(m) // a Message always encodes
 		if size += len(data); size > maxReply {
 			list = list[:i]
 			break
@@ -43,8 +45,8 @@ func (a *App) recent(ctx context.Context, room string) ([]Message, error) {
 	return list, nil
 }
 
-// clock gives numbers that grow: microseconds since 1970, moved on where two would be the same, so that they
-// go on growing when the process starts again.
+// clock returns increasing numbers: microseconds since 1970, or the next number if the clock has
+// not moved. They keep increasing when the process restarts.
 type clock struct {
 	mu   sync.Mutex
 	last int64

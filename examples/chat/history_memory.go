@@ -6,10 +6,11 @@ import (
 	"sync"
 )
 
-// maxRooms are kept in all; the one that has been silent for the longest time is forgotten.
+// maxRooms is the number of rooms to keep. Another room replaces the one that has been silent
+// longest.
 const maxRooms = 200
 
-// MemoryHistory is a [History] in the memory of one process, and lost with it.
+// MemoryHistory is a [History] in the memory of one process, lost when the process ends.
 type MemoryHistory struct {
 	clock clock
 	mu    sync.Mutex
@@ -21,7 +22,7 @@ func NewMemoryHistory() *MemoryHistory {
 	return &MemoryHistory{rooms: make(map[string][]Message)}
 }
 
-// Add keeps a message, and in its room the 49 before it.
+// Add keeps a message and the 49 before it in its room.
 func (h *MemoryHistory) Add(_ context.Context, room string, m Message) (kept Message, isNew bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -53,7 +54,7 @@ func (h *MemoryHistory) forget() {
 	delete(h.rooms, silent)
 }
 
-// Recent gives all messages of a room that are kept.
+// Recent returns all messages of a room that are kept.
 func (h *MemoryHistory) Recent(_ context.Context, room string) ([]Message, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -15,20 +15,21 @@ import (
 )
 
 const (
-	keepFor  = 30 * 24 * time.Hour // a message; so rooms in which nobody talks vanish
-	attempts = 8                   // at adding a message
+	keepFor  = 30 * 24 * time.Hour // a message, so that silent rooms vanish
+	attempts = 8                   // to add a message
 )
 
-// TableHistory is a [History] in a DynamoDB table, the registry's own or another of the same form. A room is a
-// partition, pk "chat#<room>", with two items for a message: sk "m#<id>" keeps it in order, "k#<key>" keeps others
-// with its key out. Each has the message in JSON, and in exp the second from which it does not count any more.
+// TableHistory is a [History] in a DynamoDB table, which may be the registry's. A room is a
+// partition, pk "chat#<room>", with two items for each message: sk "m#<id>" orders the messages,
+// and "k#<key>" keeps a second message with the same key out. Both have the message as JSON, and
+// its expiry in exp.
 type TableHistory struct {
 	client *dynamodb.Client
 	table  string
 	now    func() time.Time
 }
 
-// NewTableHistory returns the history that is in a table. It sends nothing.
+// NewTableHistory returns the history in a table. It makes no request.
 func NewTableHistory(client *dynamodb.Client, table string) *TableHistory {
 	return &TableHistory{client: client, table: table, now: time.Now}
 }
@@ -41,8 +42,8 @@ func second(t time.Time) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(t.Unix(), 10)}
 }
 
-// Add keeps a message for 30 days. Its ID is the time in microseconds, or where that is not higher than the last one's,
-// as when clocks differ, the next number.
+// Add keeps a message for 30 days. Its ID is the time in microseconds, or one more than the last ID
+// if that is not lower, for example because clocks differ.
 func (h *TableHistory) Add(ctx context.Context, room string, m Message) (kept Message, isNew bool, err error) {
 	for attempt := 1; ; attempt++ {
 		kept, isNew, err = h.try(ctx, room, m)
@@ -60,13 +61,14 @@ func (h *TableHistory) Add(ctx context.Context, room string, m Message) (kept Me
 	return kept, isNew, nil
 }
 
-// isRefused tells if a transaction was refused: another one was in its way, or has taken its number.
+// isRefused reports whether a transaction was refused because another one was in its way or took
+// its number.
 func isRefused(err error) bool {
 	var refused *types.TransactionCanceledException
 	return errors.As(err, &refused)
 }
 
-// try adds a message, or finds the one that was said under its key.
+// try adds a message, or returns the one with the same key.
 func (h *TableHistory) try(ctx context.Context, room string, m Message) (kept Message, isNew bool, err error) {
 	last, err := h.query(ctx, room, 1)
 	if err != nil {
@@ -85,8 +87,9 @@ func (h *TableHistory) try(ctx context.Context, room string, m Message) (kept Me
 	return m, true, err
 }
 
-// write puts both items of a message, or none: its number and its key must be free. An expired item counts as none,
-// since DynamoDB removes it days later. The SDK gives the transaction a token, so that it may send it again.
+// write puts both items of a message in one transaction, on the condition that its number and its
+// key are free. Expired items do not count: DynamoDB may remove them days later. The SDK adds a
+// token to the transaction, so that it can retry it safely.
 func (h *TableHistory) write(ctx context.Context, room string, m Message) error {
 	data, err := json.Marshal(m)
 	if err != nil {
@@ -113,7 +116,7 @@ func (h *TableHistory) write(ctx context.Context, room string, m Message) error 
 	return err
 }
 
-// Recent reads the last messages, in one request.
+// Recent reads the last messages in one request.
 func (h *TableHistory) Recent(ctx context.Context, room string) ([]Message, error) {
 	list, err := h.query(ctx, room, maxMessages)
 	if err != nil {
@@ -122,8 +125,9 @@ func (h *TableHistory) Recent(ctx context.Context, room string) ([]Message, erro
 	return list, nil
 }
 
-// query reads the last n messages, newest first. Expired ones are filtered out after the limit has been applied, which
-// does no harm, since they are the oldest. 50 messages are less than the megabyte that one answer takes.
+// query reads the last n messages, newest first. DynamoDB filters expired messages after it applies
+// the limit, which does no harm: they are the oldest. 50 messages fit into one response, which has
+// up to a megabyte.
 func (h *TableHistory) query(ctx context.Context, room string, n int32) ([]Message, error) {
 	out, err := h.client.Query(ctx, &dynamodb.QueryInput{
 		TableName:                 &h.table,
@@ -154,7 +158,7 @@ func decode(it item) (m Message, err error) {
 	return m, json.Unmarshal([]byte(data.Value), &m)
 }
 
-// pause waits after an attempt, longer each time and at random, so that those who were in each other's way come apart.
+// pause waits for a random time that grows with each attempt, so that competing writers separate.
 func pause(ctx context.Context, attempt int) error {
 	select {
 	case <-time.After(rand.N(5 * time.Millisecond << attempt)):

@@ -12,16 +12,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
-	"github.com/gatesock/gatesock/conn/dynamoconn"
+	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/internal/dynamotest"
 	"github.com/gatesock/gatesock/internal/testclock"
 )
 
-// newTableHistory gives a history in a table of its own on DynamoDB Local.
+// newTableHistory returns a history in its own table on DynamoDB Local.
 func newTableHistory(t *testing.T) *TableHistory {
 	t.Helper()
 	h := NewTableHistory(dynamotest.Local(t), "chat-"+rand.Text())
-	require.NoError(t, dynamoconn.CreateTable(t.Context(), h.client, h.table))
+	require.NoError(t, dynamo.Open(h.client, h.table).CreateTable(t.Context()))
 	return h
 }
 
@@ -30,7 +30,7 @@ func TestTableHistory(t *testing.T) {
 	testHistory(t, newTableHistory(t))
 }
 
-// at is the history as another process has it, whose clock shows another time.
+// at returns the history of another process, whose clock differs.
 func (h *TableHistory) at(now time.Time) *TableHistory {
 	return &TableHistory{client: h.client, table: h.table, now: func() time.Time { return now }}
 }
@@ -50,7 +50,7 @@ func TestTableHistoryIsSharedByProcessesWhoseClocksDiffer(t *testing.T) {
 	require.Equal(t, first, kept)
 }
 
-// Those who want the same number at the same time get different ones.
+// Concurrent messages that want the same number get different ones.
 func TestTableHistoryGivesEachNumberOnce(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -106,7 +106,7 @@ func wantErrors(ctx context.Context, t *testing.T, h History, room, want string)
 	require.ErrorContains(t, err, want)
 }
 
-// A message is not kept forever from being answered by one whose number is never free.
+// Add does not retry forever if the number is never free.
 func TestTableHistoryGivesUp(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

@@ -18,7 +18,7 @@ type room struct {
 	name    string
 }
 
-// testHistory checks what every History must do. Each case has a room of its own.
+// testHistory checks what every History must do. Each case has its own room.
 func testHistory(t *testing.T, h History) {
 	t.Helper()
 	for name, run := range map[string]func(room){
@@ -72,7 +72,7 @@ func (r room) recent() []Message {
 	return recent(r.T, r.history, r.name)
 }
 
-// neighbour is another room, whose messages are none of this one's.
+// neighbour is another room, whose messages must not appear in this one.
 func (r room) neighbour() room { return room{r.T, r.history, r.name + "-2"} }
 
 func (r room) wantEmpty() {
@@ -83,7 +83,12 @@ func (r room) wantEmpty() {
 func (r room) wantOrder() {
 	var want []Message
 	for i := range maxMessages + 5 {
-		want = append(want, r.add(Message{Key: fmt.Sprint("k", i), Name: "Ann", Text: fmt.Sprint(i), At: time.UnixMilli(int64(i)).UTC()}))
+		want = append(
+			want,
+			r.add(
+				Message{Key: fmt.Sprint("k", i), Name: "Ann", Text: fmt.Sprint(i), At: time.UnixMilli(int64(i)).UTC()},
+			),
+		)
 		r.neighbour().add(Message{Text: "of another room"})
 	}
 	require.True(r, slices.IsSortedFunc(want, func(a, b Message) int { return int(a.ID - b.ID) }))
@@ -110,7 +115,7 @@ func (r room) wantAllWithoutKey() {
 	require.Len(r, r.recent(), 2)
 }
 
-// addAll adds messages at the same time and gives what Add gave.
+// addAll adds messages concurrently and returns the results.
 func (r room) addAll(messages []Message) (kept []Message, added int) {
 	r.Helper()
 	kept, isNew, errs := make([]Message, len(messages)), make([]bool, len(messages)), make([]error, len(messages))

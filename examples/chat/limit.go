@@ -5,18 +5,19 @@ import (
 	"github.com/gatesock/gatesock/ratelimit"
 )
 
-// WithLimit limits what one person sends, over all connections together; or where nobody signs in, one connection.
+// WithLimit limits the messages of each person, over all of their connections. Without [WithSignIn]
+// it limits each connection.
 func WithLimit(l ratelimit.Limit) Option {
 	return func(a *App) { a.limits.limit = l }
 }
 
-// limits says how much one may send.
+// limits is the limit of each person and the store of its buckets.
 type limits struct {
 	store ratelimit.Store
-	limit ratelimit.Limit // the zero value is none
+	limit ratelimit.Limit // the zero value means no limit
 }
 
-// costs are the tokens that requests take: a join reads who is in the room, and all that was said there.
+// costs returns the tokens that requests take. A join reads the members and the messages of a room.
 func costs() map[string]int { return map[string]int{gatesock.RouteConnect: 0, "join": 2} }
 
 func (l *limits) apply(r *gatesock.Router) {
@@ -29,7 +30,7 @@ func (l *limits) apply(r *gatesock.Router) {
 		}
 		return "connection " + req.ConnectionID
 	})
-	// If the table can't tell, people talk on.
+	// If the table fails, messages pass.
 	limiter := ratelimit.New(l.store, "messages", l.limit, ratelimit.FailOpen)
 	r.Use(limiter.Middleware(speaker, ratelimit.MiddlewareOptions{Router: r, Costs: costs()}))
 }

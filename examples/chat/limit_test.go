@@ -13,7 +13,7 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// slow lets four messages through, and then one in an hour.
+// slow allows four messages, and then one per hour.
 func slow() chat.Option { return chat.WithLimit(ratelimit.Limit{Rate: 1. / 3600, Burst: 6}) }
 
 func TestWhoSaysTooMuchHasToWait(t *testing.T) {
@@ -35,7 +35,7 @@ func TestWhoSaysTooMuchHasToWait(t *testing.T) {
 	bob.Request("say", chat.Say{Room: "lobby", Text: "x"}).ExpectReply(nil)
 }
 
-// Another connection of the same person is no way around it.
+// Another connection of the same person has the same limit.
 func TestALimitIsForAPerson(t *testing.T) {
 	t.Parallel()
 	rec := wstest.NewRecorder()
@@ -43,7 +43,11 @@ func TestALimitIsForAPerson(t *testing.T) {
 		"ann": {ID: "ann", Scopes: []string{chat.Scope}},
 		"bob": {ID: "bob", Scopes: []string{chat.Scope}},
 	}
-	h := wstest.New(t, chat.NewInMemory(rec, slow(), chat.WithSignIn(tokens, authz.Origins(origin))).Handler(), wstest.WithPoster(rec))
+	h := wstest.New(
+		t,
+		chat.NewInMemory(rec, slow(), chat.WithSignIn(tokens, authz.Origins(origin))).Handler(),
+		wstest.WithPoster(rec),
+	)
 	for range 3 {
 		h.Connect(with("ann")...).Request("join", chat.Join{Room: "lobby"}).ExpectReply(nil)
 	}

@@ -18,14 +18,14 @@ const (
 	maxKey  = 64
 )
 
-// Join asks to enter a room under a name, which who has signed in may leave out: it is that of the token. The answer is
-// [Joined].
+// Join enters a room under a name. With sign-in the name may be omitted: it is the one in the
+// token. The reply is [Joined].
 type Join struct {
 	Room string `json:"room"`
 	Name string `json:"name,omitempty"`
 }
 
-// Validate checks the room's name, and the person's if there is one.
+// Validate checks the room's name, and the person's name if it is not empty.
 func (j Join) Validate() error {
 	if j.Name == "" {
 		return checkRoom(j.Room)
@@ -41,7 +41,7 @@ type Joined struct {
 	Online   Online    `json:"online"`
 }
 
-// Leave asks to leave a room.
+// Leave leaves a room.
 type Leave struct {
 	Room string `json:"room"`
 }
@@ -49,8 +49,9 @@ type Leave struct {
 // Validate checks the room's name.
 func (l Leave) Validate() error { return checkRoom(l.Room) }
 
-// Say says something in a room. Key is the client's own name for the message: sent again under the same key,
-// as after a broken connection, the message is not said again. The answer is the [Message].
+// Say sends a message to a room. Key is the client's own id for the message: if the client sends it
+// again under the same key, for example after a broken connection, the room does not receive it
+// twice. The reply is the [Message].
 type Say struct {
 	Room string `json:"room"`
 	Text string `json:"text"`
@@ -62,7 +63,7 @@ func (s Say) Validate() error {
 	return cmp.Or(checkRoom(s.Room), checkText(s.Text), checkKey(s.Key))
 }
 
-// Typing tells the others in a room that somebody is writing.
+// Typing shows the others in a room that a person is typing.
 type Typing struct {
 	Room string `json:"room"`
 }
@@ -70,7 +71,7 @@ type Typing struct {
 // Validate checks the room's name.
 func (t Typing) Validate() error { return checkRoom(t.Room) }
 
-// Message is something that was said. IDs grow: they give a room's messages an order.
+// Message is a message in a room. IDs increase, so they order the messages of a room.
 type Message struct {
 	ID   int64     `json:"id"`
 	Key  string    `json:"key,omitempty"`
@@ -79,14 +80,16 @@ type Message struct {
 	At   time.Time `json:"at"`
 }
 
-// Notice tells that somebody has joined or left a room, and who is in it since.
+// Notice announces that a person has joined or left a room, with the list of its members since
+// then.
 type Notice struct {
 	Name   string    `json:"name"`
 	At     time.Time `json:"at"`
 	Online Online    `json:"online"`
 }
 
-// Online tells who is in a room. Of two, which may arrive in any order, the higher version is right.
+// Online lists the members of a room. Lists may arrive in any order: the one with the highest
+// version counts.
 type Online struct {
 	Names   []string `json:"names"` // sorted, at most 100
 	Count   int      `json:"count"`
@@ -111,14 +114,14 @@ func checkName(name string) error {
 	return nil
 }
 
-// breaksLine tells the characters that change the line that a name stands in: U+202E, for one, writes it
-// backwards. The joiners are none of them; emoji and some scripts need them.
+// breaksLine reports whether a character affects the line around a name: U+202E, for example,
+// reverses it. Joiners are allowed, because emoji and some scripts need them.
 func breaksLine(r rune) bool {
 	const zwnj, zwj = 0x200C, 0x200D
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) && r != zwnj && r != zwj
 }
 
-// hasVisible reports whether there is anything to be seen in s.
+// hasVisible reports whether s contains a visible character.
 func hasVisible(s string) bool {
 	const brailleBlank = 0x2800
 	return strings.ContainsFunc(s, func(r rune) bool {

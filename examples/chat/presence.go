@@ -11,12 +11,12 @@ import (
 
 const maxNames = 100 // in one list, so that it fits into a frame
 
-// A connection in a room is a member of two groups: the room's, and one that tells its name. So the registry
-// alone says who is where, whichever process asks.
+// A connection in a room is a member of two groups: one for the room, and one for the person's
+// name. So every process can read names and rooms from the registry.
 func roomGroup(room string) string { return "room:" + room }
 func nameGroup(name string) string { return "name:" + name }
 
-// nameOf gives the name that a connection has joined under, empty before that.
+// nameOf returns the name that a connection has joined under, or "" before it has joined.
 func nameOf(c conn.Conn) string {
 	for _, group := range c.Groups {
 		if name, ok := strings.CutPrefix(group, "name:"); ok {
@@ -26,7 +26,7 @@ func nameOf(c conn.Conn) string {
 	return ""
 }
 
-// roomsOf gives the rooms that a connection is in.
+// roomsOf returns the rooms that a connection is in.
 func roomsOf(c conn.Conn) []string {
 	var rooms []string
 	for _, group := range c.Groups {
@@ -37,8 +37,8 @@ func roomsOf(c conn.Conn) []string {
 	return rooms
 }
 
-// online tells who is in a room. The version is taken before the reading: a list with a higher version
-// has seen all that one with a lower version was made for.
+// online lists the members of a room. It takes the version before it reads, so that a list with a
+// higher version includes every change that caused one with a lower version.
 func (a *App) online(ctx context.Context, room string) (Online, error) {
 	o := Online{Names: []string{}, Version: a.clock.next()}
 	for m, err := range conn.Members(ctx, a.store, roomGroup(room)) {
@@ -50,7 +50,7 @@ func (a *App) online(ctx context.Context, room string) (Online, error) {
 			continue
 		}
 		c, err := a.store.Get(ctx, m.ID)
-		if errors.Is(err, conn.ErrNotFound) { // gone since
+		if errors.Is(err, conn.ErrNotFound) { // it has just left
 			o.Count--
 			continue
 		}

@@ -9,19 +9,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/conn/dynamoconn"
+	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/examples/chat"
 	"github.com/gatesock/gatesock/internal/dynamotest"
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// process is a chat on a table with a gateway of its own, and real WebSockets.
+// process is a chat on a table with its own gateway and real WebSockets.
 type process struct {
 	*wstest.Server
 	killed *atomic.Bool
 }
 
-// killable is a router that is not called any more when its process has been killed.
+// killable is a router that is no longer called once its process is killed.
 type killable struct {
 	*gatesock.Router
 	killed *atomic.Bool
@@ -34,17 +34,17 @@ func (k killable) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	return k.Router.Invoke(ctx, event)
 }
 
-// kill ends a process so that the table hears nothing of it.
+// kill ends a process without any change to the table.
 func (p process) kill() {
 	p.killed.Store(true)
 	p.Close()
 }
 
-// newTable makes a table on DynamoDB Local, and gives a function that starts processes on it.
+// newTable makes a table on DynamoDB Local, and returns a function that starts processes on it.
 func newTable(t *testing.T) (start func() process) {
 	t.Helper()
 	client, table := dynamotest.Local(t), "chat-"+rand.Text()
-	require.NoError(t, dynamoconn.CreateTable(t.Context(), client, table))
+	require.NoError(t, dynamo.Open(client, table).CreateTable(t.Context()))
 	return func() process {
 		t.Helper()
 		rec := wstest.NewRecorder()
@@ -99,7 +99,7 @@ func TestStateSurvivesARestart(t *testing.T) {
 	}
 }
 
-// Those who were online when the server was killed are told of as anybody else who has gone.
+// Connections that were open when the server was killed are announced like other departures.
 func TestTheFirstToJoinAfterAKillFindsTheOthersGone(t *testing.T) {
 	t.Parallel()
 	start := newTable(t)
@@ -121,7 +121,7 @@ func TestTheFirstToJoinAfterAKillFindsTheOthersGone(t *testing.T) {
 	cy.ExpectNone()
 }
 
-// Two processes on one table keep one history: what is said in one is read in the other, and a key counts in both.
+// Two processes on one table share the history and the keys of messages.
 func TestTwoProcessesShareTheHistory(t *testing.T) {
 	t.Parallel()
 	start := newTable(t)

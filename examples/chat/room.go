@@ -8,7 +8,7 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// join enters a room. It may be called again, and tells the others only once.
+// join enters a room. It may be repeated; the others are told only once.
 func (a *App) join(ctx context.Context, req *gatesock.Request, in Join) (Joined, error) {
 	var err error
 	if in.Name, err = a.access.name(req, in.Name); err != nil {
@@ -42,8 +42,9 @@ func (a *App) join(ctx context.Context, req *gatesock.Request, in Join) (Joined,
 	return Joined{Room: in.Room, Name: in.Name, Messages: messages, Online: online}, err
 }
 
-// announce tells those in a room who has joined, and gives the list of who is online as it is then: those who were gone
-// without a $disconnect, as all are after a server was killed, have been found out and are not on it any more.
+// announce sends the members of a room the name of a new one, and returns the updated list of
+// members. The broadcast finds connections that ended without a $disconnect, as all do when a
+// server is killed; they are no longer on the list.
 func (a *App) announce(ctx context.Context, req *gatesock.Request, in Join, online Online) (Online, error) {
 	gone, err := a.tell(ctx, in.Room, req.ConnectionID, "joined", Notice{Name: in.Name, At: req.Time, Online: online})
 	if err != nil || gone == 0 {
@@ -52,7 +53,7 @@ func (a *App) announce(ctx context.Context, req *gatesock.Request, in Join, onli
 	return a.online(ctx, in.Room)
 }
 
-// leave leaves a room. It is no error not to be in it.
+// leave leaves a room. Leaving a room that the connection is not in is not an error.
 func (a *App) leave(ctx context.Context, req *gatesock.Request, in Leave) error {
 	c, err := a.connection(ctx, req)
 	if err != nil || !slices.Contains(c.Groups, roomGroup(in.Room)) {
@@ -64,13 +65,13 @@ func (a *App) leave(ctx context.Context, req *gatesock.Request, in Leave) error 
 	return a.tellLeft(ctx, c, in.Room, req.Time)
 }
 
-// connection returns the record of the connection that a request came over. Where there is none, conn.Track tells the
+// connection returns the record of a request's connection. If it is missing, conn.Track asks the
 // client to connect again.
 func (a *App) connection(ctx context.Context, req *gatesock.Request) (conn.Conn, error) {
 	return a.store.Get(ctx, req.ConnectionID)
 }
 
-// member gives the record of the connection that a request came over if it is in the room, and still may be.
+// member returns the record of a request's connection if it is in the room and still allowed there.
 func (a *App) member(ctx context.Context, req *gatesock.Request, room string) (conn.Conn, error) {
 	if err := a.access.enter(req, room); err != nil {
 		return conn.Conn{}, err

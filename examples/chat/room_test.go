@@ -138,7 +138,8 @@ func TestAConnectionWhoseRecordIsLostIsToldToConnectAgain(t *testing.T) {
 	_, err := store.Delete(t.Context(), ann.ID())
 	require.NoError(t, err)
 	for _, action := range []string{"join", "leave", "say", "typing"} {
-		e := ann.Request(action, map[string]string{"room": "lobby", "name": "Ann", "text": "x"}).ExpectError(gatesock.CodeStaleConnection)
+		e := ann.Request(action, map[string]string{"room": "lobby", "name": "Ann", "text": "x"}).
+			ExpectError(gatesock.CodeStaleConnection)
 		require.Equal(t, "this connection is not registered any more; connect again", e.Message)
 	}
 }

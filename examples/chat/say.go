@@ -6,8 +6,8 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// say keeps a message and sends it to the others in the room. The one who says it has it in the answer. Said
-// again under the same key, it is only answered again.
+// say keeps a message and sends it to the others in the room. The sender receives it as the reply.
+// A repeated key only repeats the reply.
 func (a *App) say(ctx context.Context, req *gatesock.Request, in Say) (Message, error) {
 	c, err := a.member(ctx, req, in.Room)
 	if err != nil {
@@ -21,7 +21,7 @@ func (a *App) say(ctx context.Context, req *gatesock.Request, in Say) (Message, 
 	return m, err
 }
 
-// typing tells the others in the room who is writing.
+// typing sends the others in the room the name of the person who is typing.
 func (a *App) typing(ctx context.Context, req *gatesock.Request, in Typing) error {
 	c, err := a.member(ctx, req, in.Room)
 	if err != nil {

@@ -22,7 +22,11 @@ func TestSayReachesTheOthersAndTheHistory(t *testing.T) {
 	var said, heard chat.Message
 	ann.Request("say", chat.Say{Room: "lobby", Text: "Hello\n<b>", Key: "k1"}).ExpectReply(&said)
 	bob.ExpectPushOn("room:lobby", "message", &heard)
-	require.Equal(t, chat.Message{ID: said.ID, Key: "k1", Name: "Ann", Text: "Hello\n<b>", At: h.Now().UTC().Truncate(1e6)}, said)
+	require.Equal(
+		t,
+		chat.Message{ID: said.ID, Key: "k1", Name: "Ann", Text: "Hello\n<b>", At: h.Now().UTC().Truncate(1e6)},
+		said,
+	)
 	require.Equal(t, said, heard)
 	ann.ExpectNone() // has it in the answer
 
@@ -95,7 +99,8 @@ func TestTheLargestHistoryFitsIntoAnAnswer(t *testing.T) {
 	h := newChat(t)
 	ann := enter(t, h, "Ann")
 	for i := range 60 {
-		ann.Request("say", chat.Say{Room: "lobby", Text: fmt.Sprintf("%02d", i) + strings.Repeat("語", 1998)}).ExpectReply(nil)
+		ann.Request("say", chat.Say{Room: "lobby", Text: fmt.Sprintf("%02d", i) + strings.Repeat("語", 1998)}).
+			ExpectReply(nil)
 	}
 	var in chat.Joined
 	h.Connect().Request("join", chat.Join{Room: "lobby", Name: "Bob"}).ExpectReply(&in)

@@ -1,41 +1,36 @@
 package chat
 
 import (
+	"errors"
+
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/authz/dynamoauth"
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/conn/dynamoconn"
-	"github.com/gatesock/gatesock/ratelimit/dynamolimit"
+	"github.com/gatesock/gatesock/dynamo"
 )
 
-// NewInMemory returns a chat of one process, which forgets everything when it ends. A newcomer has those closed whose token has
-// ended.
+// NewInMemory returns a chat for one process, with its state in memory. Connections whose token has
+// expired are closed when the next connection is registered.
 func NewInMemory(api gatesock.ConnectionsAPI, opts ...Option) *App {
 	registry := new(departures)
 	registry.Store = conn.NewMemory(conn.WithEnded(conn.CloseExpired(api, registry.expired)))
 	return New(registry, NewMemoryHistory(), api, opts...)
 }
 
-// NewOnTable returns a chat whose connections, messages, renewed sign-ins and limits are in a table that dynamoconn.CreateTable has made. Any
-// number of processes may share it. It sends nothing, and fails if the table's name is empty. Those whose token has ended are closed
-// where the registry comes across them, as in a sweep; until then they hear nothing.
+// NewOnTable returns a chat with its connections, messages, renewed sign-ins and limits in a table
+// that dynamo.DB.CreateTable has made. Any number of processes may share the table. NewOnTable
+// makes no request, and fails if the table's name is empty.
+//
+// Connections whose token has expired receive nothing more. They are closed when the registry finds
+// them, for example in a sweep.
 func NewOnTable(client *dynamodb.Client, table string, api gatesock.ConnectionsAPI, opts ...Option) (*App, error) {
 	registry := new(departures)
-	store, err := dynamoconn.New(client, table, dynamoconn.WithEnded(conn.CloseExpired(api, registry.expired)))
-	if err != nil {
-		return nil, err
+	if table == "" {
+		return nil, errors.New("chat: the table name must not be empty")
 	}
-	registry.Store = store
-	renewals, err := dynamoauth.New(client, table)
-	if err != nil {
-		return nil, err
-	}
-	buckets, err := dynamolimit.New(client, table)
-	if err != nil {
-		return nil, err
-	}
-	onTable := func(a *App) { a.access.renewals, a.limits.store = renewals, buckets }
+	db := dynamo.Open(client, table, dynamo.WithEnded(conn.CloseExpired(api, registry.expired)))
+	registry.Store = db.Connections()
+	onTable := func(a *App) { a.access.renewals, a.limits.store = db.Renewals(), db.Buckets() }
 	return New(registry, NewTableHistory(client, table), api, append([]Option{onTable}, opts...)...), nil
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/gatesock/gatesock/emulator"
 )
 
-// newLocal is how the README runs the program on this machine.
+// newLocal runs the program on this machine, as the README shows.
 func newLocal() (*emulator.Gateway, error) {
 	gateway, err := emulator.NewFunc(func(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
 		return newRouter(conn.NewMemory(), api), nil
@@ -46,7 +46,11 @@ func TestLocal(t *testing.T) {
 		return c
 	}
 	ann, bob := dial("1"), dial("2")
-	if got := ask(t, ann, map[string]string{"action": "say", "id": "3", "room": "lobby", "text": "hello"}); got["data"] != 1.0 {
+	if got := ask(
+		t,
+		ann,
+		map[string]string{"action": "say", "id": "3", "room": "lobby", "text": "hello"},
+	); got["data"] != 1.0 {
 		t.Errorf("say was answered with %v", got)
 	}
 	if got := receive(t, bob); got["data"] != "hello" {

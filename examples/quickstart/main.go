@@ -1,4 +1,5 @@
-// Command quickstart is the smallest whole application: rooms to join and to talk in. The README shows it.
+// Command quickstart is the smallest whole application: rooms to join and to talk in. The README
+// shows it.
 package main
 
 import (
@@ -14,7 +15,7 @@ import (
 	"github.com/gatesock/gatesock/apigw"
 	"github.com/gatesock/gatesock/broadcast"
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/conn/dynamoconn"
+	"github.com/gatesock/gatesock/dynamo"
 )
 
 type Join struct {
@@ -57,9 +58,6 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	store, err := dynamoconn.New(dynamodb.NewFromConfig(cfg), os.Getenv("TABLE")) // see dynamoconn.CreateTable
-	if err != nil {
-		log.Fatal(err)
-	}
-	gatesock.Start(newRouter(store, client))
+	db := dynamo.Open(dynamodb.NewFromConfig(cfg), os.Getenv("TABLE")) // see dynamo.DB.CreateTable
+	gatesock.Start(newRouter(db.Connections(), client))
 }

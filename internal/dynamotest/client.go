@@ -13,7 +13,8 @@ import (
 // tableVariable names a real table to run the tests on.
 const tableVariable = "GATESOCK_DYNAMODB_TABLE"
 
-// localClient talks to DynamoDB Local, which takes any letters and digits for credentials.
+// localClient returns a client of DynamoDB Local, which accepts any letters and digits as
+// credentials.
 func localClient(endpoint string, transport http.RoundTripper) *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
 		BaseEndpoint: &endpoint,
@@ -23,7 +24,7 @@ func localClient(endpoint string, transport http.RoundTripper) *dynamodb.Client 
 	}, patient)
 }
 
-// ambientClient talks to AWS as the environment says.
+// ambientClient returns a client of AWS that the environment configures.
 func ambientClient(getenv func(string) string, transport http.RoundTripper) (*dynamodb.Client, error) {
 	var missing []string
 	need := func(name string) string {

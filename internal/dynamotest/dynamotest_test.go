@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
-	"github.com/gatesock/gatesock/internal/dynamotable"
 	"github.com/gatesock/gatesock/internal/dynamotest"
 )
 
@@ -21,8 +20,8 @@ func TestManyCallsAtATime(t *testing.T) {
 	for range 64 {
 		calls.Go(func() {
 			item := map[string]types.AttributeValue{
-				dynamotable.PartitionKey: &types.AttributeValueMemberS{Value: "@" + dynamotest.Namespace(t) + "#p"},
-				dynamotable.SortKey:      &types.AttributeValueMemberS{Value: "s"},
+				"pk": &types.AttributeValueMemberS{Value: "@" + dynamotest.Namespace(t) + "#p"},
+				"sk": &types.AttributeValueMemberS{Value: "s"},
 			}
 			_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: item})
 			if err != nil {

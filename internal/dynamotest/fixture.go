@@ -14,19 +14,19 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"github.com/gatesock/gatesock/internal/dynamotable"
+	"github.com/gatesock/gatesock/dynamo"
 )
 
-// clients is for how many calls at a time the transport keeps connections.
+// clients is how many connections the transport keeps.
 const clients = 64
 
-// database is where a test binary keeps its items.
+// database is where the tests of a binary keep their items.
 type database struct {
 	client *dynamodb.Client
 	table  string
 }
 
-// fixture is what the tests of a binary share. Its functions do their work once.
+// fixture is what the tests of a binary share. Each of its functions does its work once.
 type fixture struct {
 	transport *http.Transport
 	local     func() (*dynamodb.Client, error)
@@ -50,7 +50,7 @@ func (f *fixture) namespace() string {
 	return f.run + "x" + strconv.FormatUint(f.names.Add(1), 36)
 }
 
-// startLocal outlives the test that was the first to ask, so it has a context of its own.
+// startLocal uses a context of its own, since the server outlives the first test that needs it.
 func (f *fixture) startLocal() (*dynamodb.Client, error) {
 	s, err := start(context.Background(), f.transport)
 	if err != nil {
@@ -72,7 +72,7 @@ func (f *fixture) openDatabase() (database, error) {
 	const table = "gatesock-test"
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	return database{client, table}, dynamotable.Create(ctx, client, table)
+	return database{client, table}, dynamo.Open(client, table).CreateTable(ctx)
 }
 
 // close leaves nothing behind: no items on a real table, no process, no connection.

@@ -11,11 +11,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-// current is the fixture between the start and the end of Main. Tests reach TestMain through their package only.
+// current is the fixture between the start and the end of Main. Tests have no other way to what
+// TestMain has made.
 var current atomic.Pointer[fixture] //nolint:gochecknoglobals // one server for a test binary is the point
 
-// Main is for TestMain. It runs the tests, removes what they left on a real table, stops DynamoDB Local, looks for
-// goroutines that were left running, and exits.
+// Main is for TestMain. It runs the tests, removes what they left on a real table, stops DynamoDB
+// Local, looks for goroutines that were left running, and exits.
 func Main(m *testing.M) {
 	f := newFixture()
 	current.Store(f)
@@ -31,9 +32,9 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Client gives the client of DynamoDB Local, or of AWS if GATESOCK_DYNAMODB_TABLE is set. It is the same for all
-// tests, and keeps connections for 64 calls at a time. A deadline ends none of its requests, so that no result depends on how
-// fast the machine is; cancellation does.
+// Client returns the client of DynamoDB Local, or of AWS if GATESOCK_DYNAMODB_TABLE is set. It is
+// the same for all tests, and keeps connections for 64 calls at a time. Deadlines do not end its
+// requests, so that no result depends on how fast the machine is. Cancellation does.
 func Client(tb testing.TB) *dynamodb.Client {
 	tb.Helper()
 	return open(tb).client
@@ -45,15 +46,15 @@ func Table(tb testing.TB) string {
 	return open(tb).table
 }
 
-// Namespace gives a namespace that no other test has: lower-case letters and digits. A test that makes many
-// stores asks for one each time.
+// Namespace returns a namespace that no other test has: lower-case letters and digits. A test that
+// makes many stores asks for one each time.
 func Namespace(tb testing.TB) string {
 	tb.Helper()
 	return of(tb).namespace()
 }
 
-// Local gives the client of DynamoDB Local even if GATESOCK_DYNAMODB_TABLE is set, for tests that make tables of
-// their own.
+// Local returns the client of DynamoDB Local even if GATESOCK_DYNAMODB_TABLE is set, for tests that
+// make tables of their own.
 func Local(tb testing.TB) *dynamodb.Client {
 	tb.Helper()
 	client, err := of(tb).local()

@@ -8,10 +8,11 @@ import (
 	"github.com/aws/smithy-go/middleware"
 )
 
-// patient is an option of a client. It carries requests out however long they take: a deadline of theirs passes unnoticed, as
-// the few seconds that a store gives an attempt do on a machine that does much else. What a test sees of a request that was cut
-// off, such as a second attempt that finds what the first has done, would depend on how fast the machine is. Cancellation by the
-// caller still ends a request. It comes before all that the SDK does, which takes any error after the deadline for a cancellation.
+// patient is an option of a client that lets deadlines of requests pass unnoticed, such as the few
+// seconds that a store allows for an attempt. If a request were cut off, what a test sees, such as
+// a second attempt that finds the result of the first, would depend on how fast the machine is.
+// Cancellation by the caller still ends a request. The option comes before the SDK's own
+// middleware, which reports any error after the deadline as a cancellation.
 func patient(o *dynamodb.Options) {
 	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
 		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("patient", withoutDeadline), middleware.Before)

@@ -26,7 +26,8 @@ func (s slow) RoundTrip(r *http.Request) (*http.Response, error) {
 	case <-r.Context().Done():
 		return nil, r.Context().Err()
 	case <-time.After(time.Hour):
-		return &http.Response{StatusCode: s.status, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(s.body))}, nil
+		body := io.NopCloser(strings.NewReader(s.body))
+		return &http.Response{StatusCode: s.status, Header: http.Header{}, Request: r, Body: body}, nil
 	}
 }
 
@@ -48,7 +49,8 @@ func TestNoRequestIsCutOffByItsDeadline(t *testing.T) {
 	})
 }
 
-// A refusal after the deadline is no cancellation, which a store would take for a loss of the answer.
+// A refusal after the deadline is not reported as a cancellation, which a store would treat as a
+// lost answer.
 func TestARefusalAfterTheDeadlineIsOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -17,8 +17,9 @@ type process struct {
 	done chan struct{}
 }
 
-// startProcess does not end the program with ctx: stop does. On Linux the system ends it if the test binary dies
-// before, by a panic or a signal. Elsewhere a signal from the terminal ends both.
+// startProcess starts a program that runs until stop, also after the end of ctx. On Linux the
+// system ends it when the test binary dies, by a panic or a signal. Elsewhere a signal from the
+// terminal ends both.
 func startProcess(ctx context.Context, name string, args ...string) (*process, error) {
 	output, err := os.CreateTemp("", "dynamodb-local-*.log")
 	if err != nil {
@@ -42,7 +43,8 @@ func startProcess(ctx context.Context, name string, args ...string) (*process, e
 	return p, nil
 }
 
-// run keeps its thread: Linux takes the end of the thread that started the program for the end of its parent.
+// run locks its thread: for Linux, the end of the thread that has started the program is the end of
+// its parent.
 func (p *process) run(started chan<- error) {
 	defer close(p.done)
 	runtime.LockOSThread()
@@ -65,7 +67,7 @@ func (p *process) stop() {
 	p.discard()
 }
 
-// printed gives what the program has printed so far, both streams.
+// printed returns what the program has printed so far, both streams.
 func (p *process) printed() string {
 	text, err := io.ReadAll(io.NewSectionReader(p.output, 0, math.MaxInt64))
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// bind gives the program a process group, and has it killed when this process dies.
+// bind starts the program in a process group, and kills it when this process dies.
 func bind(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

@@ -7,19 +7,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
-	"github.com/gatesock/gatesock/internal/dynamotable"
 )
 
-// purge deletes every item whose partition key begins with "@" and the prefix: those of all namespaces of a run,
-// in one pass over the table.
+// purge deletes every item whose partition key begins with "@" and the prefix: those of all
+// namespaces of a run, in one pass over the table.
 func (d database) purge(ctx context.Context, prefix string) error {
 	pages := dynamodb.NewScanPaginator(d.client, &dynamodb.ScanInput{
 		TableName:                 &d.table,
 		ConsistentRead:            aws.Bool(true),
 		FilterExpression:          aws.String("begins_with(#pk, :prefix)"),
 		ProjectionExpression:      aws.String("#pk, #sk"),
-		ExpressionAttributeNames:  map[string]string{"#pk": dynamotable.PartitionKey, "#sk": dynamotable.SortKey},
+		ExpressionAttributeNames:  map[string]string{"#pk": "pk", "#sk": "sk"},
 		ExpressionAttributeValues: map[string]types.AttributeValue{":prefix": &types.AttributeValueMemberS{Value: "@" + prefix}},
 	})
 	for pages.HasMorePages() {

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
-	"github.com/gatesock/gatesock/internal/dynamotable"
+	"github.com/gatesock/gatesock/dynamo"
 )
 
 // TestPurgeDeletesTheRunsItemsOnly stands for the end of a run on a real table.
@@ -16,12 +16,13 @@ func TestPurgeDeletesTheRunsItemsOnly(t *testing.T) {
 	t.Parallel()
 	f := &fixture{run: "purged"}
 	d := database{client: Local(t), table: Namespace(t)}
-	require.NoError(t, dynamotable.Create(t.Context(), d.client, d.table))
+	require.NoError(t, dynamo.Open(d.client, d.table).CreateTable(t.Context()))
 	put := func(pk string) {
-		_, err := d.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &d.table, Item: map[string]types.AttributeValue{
-			dynamotable.PartitionKey: &types.AttributeValueMemberS{Value: pk},
-			dynamotable.SortKey:      &types.AttributeValueMemberS{Value: "s"},
-		}})
+		in := &dynamodb.PutItemInput{TableName: &d.table, Item: map[string]types.AttributeValue{
+			"pk": &types.AttributeValueMemberS{Value: pk},
+			"sk": &types.AttributeValueMemberS{Value: "s"},
+		}}
+		_, err := d.client.PutItem(t.Context(), in)
 		require.NoError(t, err)
 	}
 	for i := range 40 {

@@ -16,15 +16,14 @@ import (
 )
 
 const (
-	// The timeouts are for what hangs. On a machine that does much else at the same time all this takes long: it comes with its own
-	// error, before the one of the test binary's timeout, which does not show what the program has printed.
+	// The timeouts end what hangs. They are long, since a busy machine is slow, and shorter than the
+	// timeout of the test binary, whose error does not show what the program has printed.
 	fetchTimeout = 9 * time.Minute
 	startTimeout = 9 * time.Minute
 	pollInterval = 50 * time.Millisecond
-	// answerTimeout is short, so that a process which has the port and never answers is found out.
+	// answerTimeout is short, to detect a process that has the port and never answers.
 	answerTimeout = 30 * time.Second
-	// attempts is how many ports are tried: between the choice of a free one and its use another process may
-	// take it.
+	// attempts is how many ports are tried: another process may take a free port before it is used.
 	attempts = 5
 )
 
@@ -36,7 +35,7 @@ type server struct {
 	process  *process
 }
 
-// start brings DynamoDB Local, starts it and waits until it answers.
+// start downloads DynamoDB Local, starts it and waits until it answers.
 func start(ctx context.Context, transport http.RoundTripper) (*server, error) {
 	script, err := findScript()
 	if err != nil {
@@ -54,8 +53,8 @@ func start(ctx context.Context, transport http.RoundTripper) (*server, error) {
 	return nil, err
 }
 
-// findScript looks in the folders above the test's package, in which go test runs it: the nested modules' tests
-// find it too.
+// findScript looks for the script in the folders above the working directory, which is the folder
+// of the tested package: tests of the nested modules find it, too.
 func findScript() (string, error) {
 	folder, err := os.Getwd()
 	for err == nil {
@@ -72,12 +71,12 @@ func findScript() (string, error) {
 	return "", err
 }
 
-// fetch is apart from the start so that a slow download does not look like a server that hangs.
+// fetch is separate from the start, so that a slow download does not look like a server that hangs.
 func fetch(ctx context.Context, script string) error {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	if output, err := exec.CommandContext(ctx, "bash", script, "--prepare").CombinedOutput(); err != nil {
-		return fmt.Errorf("bring it: %w\n%s", err, output)
+		return fmt.Errorf("download it: %w\n%s", err, output)
 	}
 	return nil
 }
@@ -109,8 +108,8 @@ func freePort(ctx context.Context) (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// waitReady returns when this server answers and no other on the same port: it was told an origin that only it
-// knows, and names that in its answers.
+// waitReady waits until this server answers, and not another one on the same port: only this server
+// knows the origin that it was started with, and has it in its answers.
 func (s *server) waitReady(ctx context.Context, transport http.RoundTripper, origin string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -120,7 +119,7 @@ func (s *server) waitReady(ctx context.Context, transport http.RoundTripper, ori
 		if answers(ctx, transport, s.endpoint, origin) {
 			return nil
 		}
-		// It prints that and goes on without serving.
+		// It prints this and continues without serving.
 		if strings.Contains(s.process.printed(), "java.net.BindException") {
 			return errPortTaken
 		}
@@ -134,7 +133,7 @@ func (s *server) waitReady(ctx context.Context, transport http.RoundTripper, ori
 	}
 }
 
-// answers asks for the list of tables.
+// answers reports whether the server answers a request for the list of tables.
 func answers(ctx context.Context, transport http.RoundTripper, endpoint, origin string) bool {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()

@@ -15,7 +15,8 @@ func TestProcessThatFailsToStart(t *testing.T) {
 	require.ErrorContains(t, err, "no-such-program")
 }
 
-// TestServerThatEndsShowsItsOutput: DynamoDB Local ends at once if its options contradict each other.
+// TestServerThatEndsShowsItsOutput: DynamoDB Local ends at once if its options contradict each
+// other.
 func TestServerThatEndsShowsItsOutput(t *testing.T) {
 	t.Parallel()
 	script, err := findScript()
@@ -31,7 +32,8 @@ func TestServerThatEndsShowsItsOutput(t *testing.T) {
 	require.ErrorContains(t, err, "no-such-option")
 }
 
-// TestServerOnATakenPort: the fixture's own server has the port, answers there, and is not taken for the new one.
+// TestServerOnATakenPort: the fixture's own server has the port and answers there, which does not
+// count as an answer of the new server.
 func TestServerOnATakenPort(t *testing.T) {
 	t.Parallel()
 	Local(t)
@@ -46,8 +48,8 @@ func TestServerOnATakenPort(t *testing.T) {
 	require.ErrorIs(t, s.waitReady(t.Context(), f.transport, "http://nobody"), errPortTaken)
 }
 
-// TestTheServersClockIsOurs: what a test says that has expired, has for DynamoDB Local, also if scripts/test-clock has moved the
-// clocks of both.
+// TestTheServersClockIsOurs: what has expired by the clock of a test has expired for DynamoDB
+// Local, also if scripts/test-clock has moved both clocks.
 func TestTheServersClockIsOurs(t *testing.T) {
 	t.Parallel()
 	Local(t)

@@ -1,4 +1,5 @@
-// Package partition knows the parts of AWS that have domain names and resource names of their own, such as China.
+// Package partition has the partitions of AWS, such as China, with their domain names and resource
+// names.
 package partition
 
 import (
@@ -6,17 +7,18 @@ import (
 	"strings"
 )
 
-// Partition is one of them.
+// Partition is a part of AWS with domain names and resource names of its own.
 type Partition struct {
-	// ID is what resource names begin with, after "arn:".
+	// ID is the part of resource names after "arn:".
 	ID string
-	// Suffix is what the names of hosts end with.
+	// Suffix is the end of host names.
 	Suffix string
 
-	areas []string // what names of its regions begin with
+	areas []string // prefixes of the names of its regions
 }
 
-// All returns the partitions that the SDK knows (aws-sdk-go-v2, internal/endpoints/awsrulesfn/partitions.json, v1.47.8).
+// All returns the partitions that the SDK knows (aws-sdk-go-v2,
+// internal/endpoints/awsrulesfn/partitions.json, v1.47.8).
 func All() []Partition {
 	return []Partition{
 		{"aws", "amazonaws.com", []string{"us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx"}},
@@ -30,8 +32,8 @@ func All() []Partition {
 	}
 }
 
-// Of returns the partition of a region, and reports whether it is known. The name of a region has an area, a word and a
-// number.
+// Of returns the partition of a region, and reports whether it is known. The name of a region is
+// an area, a word and a number.
 func Of(region string) (Partition, bool) {
 	labels := strings.Split(region, "-")
 	n := len(labels)

@@ -1,4 +1,4 @@
-// Package certificate makes the certificates of the benchmarks' servers.
+// Package certificate makes certificates for the benchmarks' servers.
 package certificate
 
 import (
@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// New returns a certificate for 127.0.0.1, which is valid for a day, and the same in PEM, for clients to trust.
+// New returns a certificate for 127.0.0.1 that is valid for a day, and the same in PEM, for clients
+// to trust.
 func New() (tls.Certificate, []byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// Durations are what several operations took.
+// Durations are the times of several operations.
 type Durations []time.Duration
 
-// Mean is in milliseconds; that of none is 0.
+// Mean returns the mean in milliseconds, or 0 if there are no durations.
 func (d Durations) Mean() float64 {
 	var sum time.Duration
 	for _, one := range d {
@@ -18,7 +18,8 @@ func (d Durations) Mean() float64 {
 	return Quotient(sum.Seconds()*1e3, float64(len(d)))
 }
 
-// Quantile returns the least duration, in milliseconds, that a share q of all are not above; that of none is 0.
+// Quantile returns the smallest duration, in milliseconds, that a share q of all durations does not
+// exceed. It is 0 if there are none.
 func (d Durations) Quantile(q float64) float64 {
 	if len(d) == 0 {
 		return 0

@@ -1,15 +1,15 @@
-// A browser, and windows in it that have the chat open.
+// A browser and its windows, in which the chat is open.
 
 import { existsSync, mkdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { chromium } from "playwright-core";
 import puppeteer from "puppeteer-core";
 
-// How long one step may take in ms before it has failed: more than any machine needs, since a busy one takes its time,
-// and a test that passes waits for none of it.
+// The time in ms after which a step has failed. It is more than a busy machine needs; a test that
+// passes does not wait for it.
 const patience = 5 * 60_000;
 
-// The limit of a test, which a step that fails reaches first.
+// The time limit of a test, longer than the one of a step.
 export const limit = { timeout: 3 * patience };
 
 const screenshots = new URL("../../../.cache/screenshots/", import.meta.url).pathname;
@@ -30,7 +30,7 @@ export function launch() {
   });
 }
 
-// Starts a Firefox as distributions have it, over WebDriver BiDi; Playwright drives only one of its own build.
+// Starts a distribution's Firefox over WebDriver BiDi; Playwright only drives its own build.
 export function launchFirefox() {
   return puppeteer.launch({
     browser: "firefox",
@@ -50,9 +50,9 @@ function findInPath(browser, ...names) {
   throw new Error(`there is no ${browser}: set ${browser.toUpperCase()} to its path`);
 }
 
-// Window is a page in a browser context of its own: another person at another machine.
+// Window is a page in its own browser context, like another person at another machine.
 export class Window {
-  problems = []; // what the page has thrown or logged as an error
+  problems = []; // errors that the page has thrown or logged
 
   // With clock, the test moves the page's time (page.clock).
   static async open(browser, url, { clock, ...options } = {}) {
@@ -62,7 +62,7 @@ export class Window {
     window.page = await window.context.newPage();
     window.page.on("pageerror", (error) => window.problems.push(String(error)));
     window.page.on("console", (message) => {
-      // The browser itself logs every failed connection, and those are part of what is tested.
+      // The browser logs every failed connection, which some tests provoke.
       if (message.type() === "error" && !/WebSocket|ERR_/.test(message.text())) window.problems.push(message.text());
     });
     await window.page.addInitScript(keepSockets);
@@ -95,14 +95,14 @@ export class Window {
     await this.page.locator("#who").getByText(name, { exact: true }).waitFor({ state: "attached" });
   }
 
-  // Joins a room, when signed in.
+  // Joins a room after sign-in.
   async room(room, { wait = true } = {}) {
     await this.page.getByLabel("Room").fill(room);
     await this.page.getByRole("button", { name: "Join" }).click();
     if (wait) await this.state("Online");
   }
 
-  // What the tab keeps of who is signed in.
+  // The session that the tab keeps.
   session() {
     return this.page.evaluate(() => JSON.parse(sessionStorage.session ?? "{}"));
   }
@@ -116,7 +116,7 @@ export class Window {
     await this.composer.press("Enter");
   }
 
-  // Waits for a message that is on the page and sent.
+  // Waits until a message is on the page and sent.
   async hears(text) {
     await this.message(text).and(this.page.locator(":not([data-state])")).waitFor();
   }
@@ -129,7 +129,7 @@ export class Window {
     return this.page.locator("li.notice").getByText(text, { exact: true }).last().waitFor();
   }
 
-  // Waits until just these are online.
+  // Waits until exactly these people are online.
   online(...names) {
     return this.#until((wanted) => {
       const items = [...document.querySelectorAll("#online bdi")];
@@ -153,7 +153,7 @@ export class Window {
     });
   }
 
-  // The texts of all messages, in the order in which they are shown.
+  // The texts of all messages, in the order on the page.
   texts() {
     return this.page.locator("li.message .text").allTextContents();
   }
@@ -178,7 +178,7 @@ export class Window {
   }
 }
 
-// Runs in the page: keeps the sockets that it opens within the tests' reach.
+// Runs in the page: keeps its sockets for the tests.
 function keepSockets() {
   globalThis.sockets = [];
   globalThis.WebSocket = class extends WebSocket {

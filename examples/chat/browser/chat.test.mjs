@@ -15,7 +15,7 @@ after(async () => {
   await server?.destroy();
 });
 
-// chat runs a test in a room of its own, with a function that joins it in a new window.
+// chat runs a test in its own room, with a function that joins it in a new window.
 function chat(room, name, run) {
   test(name, limit, async () => {
     const windows = [];
@@ -119,7 +119,7 @@ chat("heard", "A screen reader hears who wrote a message", async (join) => {
   assert.equal(width, 1, "nobody sees it");
 });
 
-chat("history", "Who comes late sees the history", async (join) => {
+chat("history", "A late member sees the history", async (join) => {
   const ann = await join("Ann");
   for (const text of ["one", "two", "three"]) {
     await ann.say(text);

@@ -1,4 +1,4 @@
-// Amazon's DynamoDB Local, as a process of its own that keeps everything in memory.
+// Amazon's DynamoDB Local as a process that keeps everything in memory.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -11,7 +11,7 @@ export class DynamoDB {
   #process;
   url = "";
 
-  // Starts it on a free port, and fetches it before if need be.
+  // Starts it on a free port, and downloads it first if necessary.
   static async create() {
     const db = new DynamoDB();
     const port = await freePort();
@@ -45,7 +45,7 @@ async function freePort() {
   return port;
 }
 
-// Any answer will do: what it is asked here is an error to it.
+// Any answer shows that it runs; this request is an error.
 function answers(url) {
   return fetch(url).then(
     () => true,

@@ -1,4 +1,4 @@
-// Who sends too much has to wait, and loses nothing.
+// A person that sends too much has to wait, and loses no message.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -15,15 +15,16 @@ after(async () => {
   await server?.destroy();
 });
 
-// ends gives true if the first promise is kept before the second. Both wait for something on the page.
+// ends returns true if the first promise is fulfilled before the second. Both wait for something on
+// the page.
 async function ends(first, second) {
   const promises = [first.then(() => true), second.then(() => false)];
-  for (const promise of promises) promise.catch(() => {}); // the one that comes last may meet a closed page
+  for (const promise of promises) promise.catch(() => {}); // the later one may find the page closed
   return Promise.race(promises);
 }
 
-// How much is too much depends on how long the test takes for it: while it writes, the server takes more again. So there is
-// more and more of it, until the page has had to wait for longer than a second.
+// How much is too much depends on the speed of the test: while it writes, the server accepts more
+// again. So it writes more and more, until the page has had to wait for longer than a second.
 test("Messages above the limit wait, with a countdown, and go out in order", limit, async () => {
   const ann = await Window.join(browser, server.url, "Ann", "lobby");
   const bob = await Window.join(browser, server.url, "Bob", "lobby");
@@ -36,7 +37,7 @@ test("Messages above the limit wait, with a countdown, and go out in order", lim
       const batch = Array.from({ length: texts.length + 4 }, (_, i) => `message ${texts.length + i + 1}`);
       texts.push(...batch);
       await ann.page.evaluate(sayAll, batch);
-      await ann.composer.fill("another"); // one can go on writing
+      await ann.composer.fill("another"); // writing is still possible
       await ann.screenshot("limit-wait");
       await ann.hears(texts.at(-1));
     } while (!(await ann.page.evaluate(countsDown)));
@@ -57,7 +58,7 @@ test("Messages above the limit wait, with a countdown, and go out in order", lim
   }
 });
 
-// Runs in the page: keeps the seconds that the page says one has to wait.
+// Runs in the page: keeps the seconds of waiting that the page shows.
 function keepCountdown() {
   globalThis.countdown = [];
   const line = document.querySelector("#wait");
@@ -67,12 +68,12 @@ function keepCountdown() {
   }).observe(line, { subtree: true, childList: true, characterData: true, attributes: true });
 }
 
-// Runs in the page: whether it has said fewer seconds after more.
+// Runs in the page: whether it has counted down.
 function countsDown() {
   return globalThis.countdown.some((seconds, i, all) => i > 0 && seconds < all[i - 1]);
 }
 
-// Runs in the page: writes several messages, at once.
+// Runs in the page: writes several messages without a pause.
 function sayAll(texts) {
   const field = document.querySelector("#text");
   for (field.value of texts) field.form.requestSubmit();
@@ -83,7 +84,7 @@ test("Who joins too often waits too, and is let in then", limit, async () => {
   const ann = await Window.open(browser, `${signed.url}#attic`);
   try {
     await ann.signIn("Ann");
-    await ann.online("Ann"); // two tokens, and another connection is no way around it
+    await ann.online("Ann"); // two tokens, and another connection has the same limit
     do {
       await ann.page.getByRole("button", { name: "Leave" }).click();
       await ann.room("attic", { wait: false });

@@ -1,4 +1,4 @@
-// The page's link by itself: no browser, and sockets that the test holds in its hand.
+// The page's link alone, without a browser, with sockets that the test controls.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";

@@ -1,5 +1,6 @@
-// Tickets over two origins, in Chromium and in Firefox: a page fetches one from an API on another origin, with the cookie of its
-// session there, and connects with it. A page of an origin that the API does not know gets none.
+// Tickets over two origins, in Chromium and in Firefox: a page fetches a ticket from an API on
+// another origin, with its session cookie there, and connects with it. A page of an unknown origin
+// gets none.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -28,7 +29,7 @@ after(async () => {
   await exit;
 });
 
-// Runs in a page: fetches a ticket. The header of the page's own makes the browser ask beforehand whether it may.
+// Runs in a page: fetches a ticket. The custom header makes the browser send a preflight request.
 async function fetchTicket([api, credentials]) {
   try {
     const answer = await fetch(`${api}/ticket`, { method: "POST", credentials, headers: { "X-Csrf-Token": "x" } });
@@ -38,7 +39,7 @@ async function fetchTicket([api, credentials]) {
   }
 }
 
-// Runs in a page: connects with a ticket, and asks who it is for.
+// Runs in a page: connects with a ticket, and asks for the name that it was issued to.
 function whoami([api, ticket]) {
   return new Promise((resolve) => {
     const socket = new WebSocket(`${api.replace("http", "ws")}/local?ticket=${ticket}`);
@@ -68,10 +69,10 @@ for (const [name, launchBrowser] of Object.entries({ Chromium: launch, Firefox: 
 
       const another = await page.evaluate(fetchTicket, [where.api, "include"]);
       const before = await asked();
-      await page.goto(where.other); // of the same site, so that the cookie goes along
+      await page.goto(where.other); // of the same site, so that the browser sends the cookie
       assert.deepEqual(await page.evaluate(fetchTicket, [where.api, "include"]), { error: "TypeError" });
       const simple = async (api) => {
-        // Without a header of its own, a browser asks nothing beforehand.
+        // Without a custom header the browser sends no preflight request.
         const answer = await fetch(`${api}/ticket`, { method: "POST", credentials: "include", mode: "no-cors" });
         return [answer.type, answer.status, await answer.text()];
       };

@@ -40,7 +40,7 @@ for (const [room, how, signal] of [
       const code = await server.stop(signal);
       assert.equal(code, signal === "SIGTERM" ? 0 : null);
       await ann.page.locator("#link[data-state=waiting]").waitFor();
-      await bob.context.close(); // nobody hears of it
+      await bob.context.close(); // without a notice
       await ann.say("Said while nobody listened.");
       await server.start();
 

@@ -1,5 +1,6 @@
-// Runs the test files that it is given, several at a time: they wait for each other's browsers less than for the clock.
-// "node --test" runs one at a time on two cores, and can be told otherwise only by newer versions of Node.js.
+// Runs test files, several at a time: they wait for the clock more than for each other's browsers.
+// "node --test" runs one at a time on two cores, and only newer versions of Node.js have an option
+// for it.
 
 import { run } from "node:test";
 import { spec } from "node:test/reporters";

@@ -1,4 +1,4 @@
-// Runs the chat as a process of its own: the program that CHAT names, or else one that it builds.
+// Runs the chat as a process: the program in the variable CHAT, or else one that it builds.
 
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -20,7 +20,7 @@ export class Server {
     this.#args = args;
   }
 
-  // Starts the program on a free port, with more arguments if there are any. It builds it before, unless that was done.
+  // Starts the program on a free port, with further arguments. It builds it first if necessary.
   static async create(...args) {
     const server = new Server(args);
     if (!process.env.CHAT) {
@@ -39,7 +39,7 @@ export class Server {
     return this.url.replace("http", "ws") + "local";
   }
 
-  // Starts the program, after the first time on the same port as before.
+  // Starts the program, after the first time on the same port.
   async start() {
     const addr = this.url ? new URL(this.url).host : "127.0.0.1:0";
     this.#process = spawn(this.#program, ["-addr", addr, ...this.#args], { stdio: ["ignore", "pipe", "inherit"] });
@@ -53,7 +53,7 @@ export class Server {
     throw new Error("the chat has ended without saying where it runs");
   }
 
-  // Ends the program and gives its exit code, null if the signal killed it.
+  // Ends the program and returns its exit code, or null if the signal killed it.
   async stop(signal = "SIGTERM") {
     const exit = once(this.#process, "exit");
     this.#process.kill(signal);

@@ -1,4 +1,5 @@
-// Signing in, in a real browser: the page, the identity provider for development, and the authorizer behind the gateway.
+// Sign-in in a real browser: the page, the identity provider for development, and the authorizer
+// behind the gateway.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -43,7 +44,7 @@ signing("Who signs in talks under the name of the token", async (open) => {
   assert.equal(await ann.page.getByLabel("Room").isVisible(), false);
   await ann.screenshot("signin-door");
   await ann.page.getByRole("button", { name: "Sign in" }).click();
-  await ann.page.getByText("It asks for no password").waitFor();
+  await ann.page.getByText("It accepts any name").waitFor();
   await ann.screenshot("signin-provider");
   await ann.page.getByLabel("Your name").fill("Ann <b>&");
   await ann.page.getByRole("button", { name: "Sign in" }).click();
@@ -132,7 +133,7 @@ signing("Whose sign-in has ended comes back to the door, and loses nothing", asy
   const ann = await open("#ended");
   await ann.signIn("Ann");
   await ann.state("Online");
-  // What a provider says that knows nothing of the refresh token any more.
+  // The answer of a provider that does not know the refresh token any more.
   await ann.page.route("**/idp/token", (route) => route.fulfill({ status: 400, json: { error: "invalid_grant" } }));
   await server.stop();
   await ann.page.locator("#link[data-state=waiting]").waitFor();
@@ -173,12 +174,12 @@ signing("The provider refuses an empty name, and says so", async (open) => {
 
 signing("A code that was not asked for is not taken", async (open) => {
   const eve = await open("?code=stolen&state=stolen");
-  await eve.alert("This answer to signing in was not asked for by this tab.");
+  await eve.alert("This sign-in was not started by this tab.");
   await eve.page.getByRole("button", { name: "Sign in" }).waitFor();
   assert.equal(new URL(eve.page.url()).search, "");
 });
 
-// connect tries to open a socket in a page, and says whether it could.
+// connect tries to open a socket in a page, and returns whether it succeeded.
 function connect(page, url, protocols) {
   return page.evaluate(
     ([url, protocols]) =>

@@ -1,4 +1,4 @@
-// The chat through wscat, the command that AWS's own guide uses to try WebSocket APIs.
+// The chat through wscat, the command that AWS's guide uses to try WebSocket APIs.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -16,7 +16,8 @@ before(async () => (server = await Server.create("-open")));
 after(() => server?.destroy());
 
 class Wscat {
-  // Starts it. Without a terminal it does not say when it is connected, and what is typed before is lost.
+  // Starts it. Without a terminal it does not report when it is connected, and loses what is typed
+  // before.
   static async start() {
     const wscat = new Wscat();
     wscat.process = spawn(process.execPath, [program, "-c", server.gateway], { stdio: ["pipe", "pipe", "inherit"] });

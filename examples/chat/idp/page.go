@@ -16,9 +16,9 @@ import (
 //go:embed signin.html
 var pageText string
 
-// request is what a page asks for when it sends somebody to sign in (RFC 6749 §4.1.1).
+// request is a page's request to sign in (RFC 6749 §4.1.1).
 type request struct {
-	// Query is the request as it came, which the form sends back.
+	// Query is the query of the request, which the form sends back.
 	Query    template.URL
 	Name     string
 	Staff    bool
@@ -27,13 +27,19 @@ type request struct {
 	redirect *url.URL
 }
 
-// read reads a request. It answers one that makes no sense: to the page that asked, if that is one to be trusted.
+// read reads a request. It answers an invalid one itself, by a redirect to the page if its origin
+// is known.
 func (p *Provider) read(w http.ResponseWriter, r *http.Request) (request, bool) {
 	q := request{query: r.URL.Query(), Query: template.URL("?" + r.URL.Query().Encode())} //nolint:gosec // encoded here
 	redirect, err := url.Parse(q.query.Get("redirect_uri"))
-	known := err == nil && redirect.Fragment == "" && slices.Contains(p.cfg.Origins, redirect.Scheme+"://"+redirect.Host)
+	known := err == nil && redirect.Fragment == "" &&
+		slices.Contains(p.cfg.Origins, redirect.Scheme+"://"+redirect.Host)
 	if !known || q.query.Get("client_id") != p.cfg.ClientID {
-		http.Error(w, "This link to sign in is broken: its client_id or its redirect_uri is not known here.", http.StatusBadRequest)
+		http.Error(
+			w,
+			"This link to sign in is broken: its client_id or its redirect_uri is not known here.",
+			http.StatusBadRequest,
+		)
 		return request{}, false
 	}
 	q.redirect = redirect
@@ -48,7 +54,7 @@ func (p *Provider) read(w http.ResponseWriter, r *http.Request) (request, bool) 
 	return request{}, false
 }
 
-// answer sends the browser back, with a result.
+// answer redirects the browser to the page with a result.
 func (q *request) answer(w http.ResponseWriter, r *http.Request, name, value string) {
 	back := *q.redirect
 	query := back.Query()
@@ -71,17 +77,17 @@ func (p *Provider) show(w http.ResponseWriter, status int, q request) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	csp := "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
-	if !strings.Contains(q.redirect.Host, "[") { // the language of the policy has no IPv6 addresses
+	if !strings.Contains(q.redirect.Host, "[") { // a policy cannot contain IPv6 addresses
 		csp += " " + q.redirect.Scheme + "://" + q.redirect.Host
 	}
 	h.Set("Content-Security-Policy", csp)
 	w.WriteHeader(status)
 	if err := template.Must(template.New("page").Parse(pageText)).Execute(w, q); err != nil {
-		slog.Debug("idp: writing the page", "error", err) // the client has gone
+		slog.Debug("idp: writing the page", "error", err) // the client is gone
 	}
 }
 
-// signIn takes the form.
+// signIn handles the form.
 func (p *Provider) signIn(w http.ResponseWriter, r *http.Request) {
 	q, ok := p.read(w, r)
 	if !ok {
@@ -98,12 +104,17 @@ func (p *Provider) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	code := rand.Text()
 	p.keep(code, grant{
-		person: person{q.Name, granted(q.query, q.Staff)}, redirect: q.query.Get("redirect_uri"), challenge: q.query.Get("code_challenge"),
+		person: person{
+			q.Name,
+			granted(q.query, q.Staff),
+		},
+		redirect:  q.query.Get("redirect_uri"),
+		challenge: q.query.Get("code_challenge"),
 	})
 	q.answer(w, r, "code", code)
 }
 
-// checkName gives a name without the space around it, and what is wrong with it.
+// checkName returns a name without surrounding space, and what is wrong with it.
 func checkName(text string) (name, problem string) {
 	name = strings.TrimSpace(text)
 	isOther := func(c rune) bool { return !unicode.IsPrint(c) }

@@ -17,19 +17,19 @@ import (
 	"time"
 )
 
-// Config says who the provider is and for whom. All is required but Lifetime and Clock.
+// Config has the settings of a provider. All fields are required except Lifetime and Clock.
 type Config struct {
-	// Issuer is the URL below which the provider is served, without a slash at its end.
+	// Issuer is the URL that the provider is served under, without a trailing slash.
 	Issuer string
-	// Audience is that of the access tokens: the API.
+	// Audience is the audience of access tokens: the API.
 	Audience string
-	// ClientID is the page's.
+	// ClientID is the page's client id.
 	ClientID string
-	// Origins are those of the pages that may let people sign in.
+	// Origins are the origins of the pages that people sign in to.
 	Origins []string
-	// Lifetime is that of an access token; 0 is ten minutes.
+	// Lifetime is the lifetime of an access token; 0 means ten minutes.
 	Lifetime time.Duration
-	// Clock gives the time; nil is [time.Now].
+	// Clock returns the time; nil means [time.Now].
 	Clock func() time.Time
 }
 
@@ -45,7 +45,7 @@ type Provider struct {
 	codes map[string]grant // by code
 }
 
-// New returns a provider with a key of its own.
+// New returns a provider with a new key.
 func New(cfg Config) (*Provider, error) {
 	issuer, err := url.Parse(cfg.Issuer)
 	switch {
@@ -73,7 +73,7 @@ func New(cfg Config) (*Provider, error) {
 	return p, nil
 }
 
-// ServeHTTP serves what is below the issuer.
+// ServeHTTP serves the paths below the issuer.
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Referrer-Policy", "no-referrer")
@@ -93,17 +93,19 @@ func (p *Provider) configuration(w http.ResponseWriter, _ *http.Request) {
 		"code_challenge_methods_supported":      []string{"S256"},
 		"id_token_signing_alg_values_supported": []string{"ES256"},
 		"token_endpoint_auth_methods_supported": []string{"none"},
-		"scopes_supported":                      append([]string{scopeOpenID}, slices.Sorted(slices.Values(allScopes()))...),
+		"scopes_supported": append(
+			[]string{scopeOpenID},
+			slices.Sorted(slices.Values(allScopes()))...),
 	})
 }
 
-// write answers with JSON, to pages of all origins: no answer depends on what a browser sends by itself.
+// write answers with JSON that pages of all origins may read: no answer depends on cookies.
 func write(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	if err := json.NewEncoder(w).Encode(v); err != nil {
-		slog.Debug("idp: writing an answer", "error", err) // the client has gone
+		slog.Debug("idp: writing an answer", "error", err) // the client is gone
 	}
 }

@@ -22,7 +22,7 @@ const (
 	verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk" // of RFC 7636, appendix B
 )
 
-// world is a provider whose clock stands still.
+// world is a provider with a fixed clock.
 type world struct {
 	*testing.T
 	p   *Provider
@@ -34,8 +34,11 @@ func newWorld(t *testing.T) *world {
 	w := &world{T: t, now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
 	var err error
 	w.p, err = New(Config{
-		Issuer: issuer, Audience: "api", ClientID: "chat", Origins: []string{"http://127.0.0.1:8080", "http://[::1]:8080"},
-		Clock: func() time.Time { return w.now },
+		Issuer:   issuer,
+		Audience: "api",
+		ClientID: "chat",
+		Origins:  []string{"http://127.0.0.1:8080", "http://[::1]:8080"},
+		Clock:    func() time.Time { return w.now },
 	})
 	require.NoError(t, err)
 	return w
@@ -50,11 +53,18 @@ func (w *world) do(method, path string, form url.Values) *httptest.ResponseRecor
 	return rec
 }
 
-// query is a good request to sign in, but for the changes.
+// query is a valid request to sign in, with some changes.
 func query(changes ...string) string {
 	q := url.Values{
-		"response_type": {"code"}, "client_id": {"chat"}, "redirect_uri": {page}, "scope": {"openid chat chat:staff other"}, "state": {"s1&x"},
-		"code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}, "code_challenge_method": {"S256"},
+		"response_type": {
+			"code",
+		},
+		"client_id":             {"chat"},
+		"redirect_uri":          {page},
+		"scope":                 {"openid chat chat:staff other"},
+		"state":                 {"s1&x"},
+		"code_challenge":        {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"},
+		"code_challenge_method": {"S256"},
 	}
 	for i := 0; i < len(changes); i += 2 {
 		q.Set(changes[i], changes[i+1])
@@ -62,7 +72,7 @@ func query(changes ...string) string {
 	return "/authorize?" + q.Encode()
 }
 
-// signIn gives the address that the browser is sent back to.
+// signIn returns the URL that the browser is redirected to.
 func (w *world) signIn(form url.Values, changes ...string) url.Values {
 	w.Helper()
 	rec := w.do("POST", query(changes...), form)
@@ -78,7 +88,13 @@ func (w *world) signIn(form url.Values, changes ...string) url.Values {
 func (w *world) redeem(code string, changes ...string) (int, map[string]any) {
 	w.Helper()
 	form := url.Values{
-		"grant_type": {"authorization_code"}, "client_id": {"chat"}, "redirect_uri": {page}, "code": {code}, "code_verifier": {verifier},
+		"grant_type": {
+			"authorization_code",
+		},
+		"client_id":     {"chat"},
+		"redirect_uri":  {page},
+		"code":          {code},
+		"code_verifier": {verifier},
 	}
 	for i := 0; i < len(changes); i += 2 {
 		form.Set(changes[i], changes[i+1])
@@ -117,7 +133,7 @@ func TestCodeFlow(t *testing.T) {
 	}
 }
 
-// claims gives those of a token.
+// claims returns the claims of a token.
 func (w *world) claims(token any) (claims map[string]any) {
 	w.Helper()
 	parts := strings.Split(token.(string), ".")
@@ -209,7 +225,11 @@ func TestBrokenLinksGoNowhere(t *testing.T) {
 		require.Contains(t, rec.Body.String(), "Enter a name")
 		require.Contains(t, rec.Body.String(), "checked")
 	}
-	require.NotContains(t, w.do("GET", query("redirect_uri", "http://[::1]:8080/"), nil).Header().Get("Content-Security-Policy"), "[")
+	require.NotContains(
+		t,
+		w.do("GET", query("redirect_uri", "http://[::1]:8080/"), nil).Header().Get("Content-Security-Policy"),
+		"[",
+	)
 }
 
 func TestDiscovery(t *testing.T) {
@@ -225,15 +245,18 @@ func TestDiscovery(t *testing.T) {
 	require.True(t, verifies(base64.RawURLEncoding.EncodeToString(sum[:]), verifier))
 }
 
-// The tokens are good for who fetches the keys over HTTP.
+// The tokens pass a verifier that fetches the keys over HTTP.
 func TestTokensVerify(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	server := httptest.NewServer(w.p)
 	t.Cleanup(server.Close)
 	v, err := jwtauth.New(jwtauth.Config{
-		Issuer: issuer, Audience: []string{"api"}, JWKS: server.URL + "/idp/jwks.json", Attributes: map[string]string{"name": "name"},
-		Clock: func() time.Time { return w.now },
+		Issuer:     issuer,
+		Audience:   []string{"api"},
+		JWKS:       server.URL + "/idp/jwks.json",
+		Attributes: map[string]string{"name": "name"},
+		Clock:      func() time.Time { return w.now },
 	})
 	require.NoError(t, err)
 	_, answer := w.redeem(w.signIn(url.Values{"name": {"Ann"}}).Get("code"))
@@ -250,8 +273,12 @@ func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	good := Config{Issuer: issuer, Audience: "a", ClientID: "c", Origins: []string{"o"}}
 	for name, change := range map[string]func(*Config){
-		"no issuer": func(c *Config) { c.Issuer = "" }, "a slash": func(c *Config) { c.Issuer += "/" }, "no URL": func(c *Config) { c.Issuer = ":" },
-		"no audience": func(c *Config) { c.Audience = "" }, "no client": func(c *Config) { c.ClientID = "" }, "no origins": func(c *Config) { c.Origins = nil },
+		"no issuer":   func(c *Config) { c.Issuer = "" },
+		"a slash":     func(c *Config) { c.Issuer += "/" },
+		"no URL":      func(c *Config) { c.Issuer = ":" },
+		"no audience": func(c *Config) { c.Audience = "" },
+		"no client":   func(c *Config) { c.ClientID = "" },
+		"no origins":  func(c *Config) { c.Origins = nil },
 	} {
 		cfg := good
 		change(&cfg)
@@ -260,10 +287,18 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// Nothing that is sent makes the provider panic, or send a browser anywhere but to its pages.
+// No request makes the provider panic, or redirect a browser to another page.
 func FuzzAuthorize(f *testing.F) {
-	f.Add("response_type=code&client_id=chat&redirect_uri=http://127.0.0.1:8080/&code_challenge=x&code_challenge_method=S256", "name=Ann", "grant_type=refresh_token&client_id=chat&refresh_token="+refreshPrefix+"e30")
-	f.Add("redirect_uri=http://127.0.0.1:8080&client_id=chat", "cancel=1", "grant_type=password&client_id=chat&username=x")
+	f.Add(
+		"response_type=code&client_id=chat&redirect_uri=http://127.0.0.1:8080/&code_challenge=x&code_challenge_method=S256",
+		"name=Ann",
+		"grant_type=refresh_token&client_id=chat&refresh_token="+refreshPrefix+"e30",
+	)
+	f.Add(
+		"redirect_uri=http://127.0.0.1:8080&client_id=chat",
+		"cancel=1",
+		"grant_type=password&client_id=chat&username=x",
+	)
 	f.Fuzz(func(t *testing.T, query, form, token string) {
 		w := newWorld(t)
 		send := func(path, body string) *httptest.ResponseRecorder {

@@ -17,24 +17,25 @@ import (
 
 const scopeOpenID = "openid"
 
-// allScopes are those that the provider knows: the chat, which everybody may use who asks, and its rooms for staff.
+// allScopes returns the scopes that the provider knows: the chat, which any person may request, and
+// its rooms for staff.
 func allScopes() []string { return []string{"chat", staffScope} }
 
 const staffScope = "chat:staff"
 
-// person is somebody who has signed in.
+// person is a person that has signed in.
 type person struct {
 	Name   string   `json:"name"`
 	Scopes []string `json:"scopes"`
 }
 
-// subject names a person in a way that does not change.
+// subject returns the stable id of a person.
 func (u person) subject() string {
 	sum := sha256.Sum256([]byte(u.Name))
 	return "dev-" + hex.EncodeToString(sum[:8])
 }
 
-// grant is what a code stands for.
+// grant is the sign-in that a code stands for.
 type grant struct {
 	person
 	redirect  string
@@ -42,10 +43,10 @@ type grant struct {
 	expires   time.Time
 }
 
-// codeTime is how long a code is good: it goes straight from one page to the other.
+// codeTime is the lifetime of a code, which only passes from one page to the other.
 const codeTime = time.Minute
 
-// keep keeps a grant, and forgets those whose time is over.
+// keep keeps a grant and removes expired ones.
 func (p *Provider) keep(code string, g grant) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -59,7 +60,7 @@ func (p *Provider) keep(code string, g grant) {
 	p.codes[code] = g
 }
 
-// redeem gives what a code stands for, once.
+// redeem returns the grant of a code, once.
 func (p *Provider) redeem(code string) (grant, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -74,12 +75,12 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		write(w, http.StatusBadRequest, map[string]string{"error": code, "error_description": description})
 	}
 	if err := r.ParseForm(); err != nil {
-		fail("invalid_request", "the body is no form")
+		fail("invalid_request", "the body is not a form")
 		return
 	}
 	form := r.PostForm
 	if form.Get("client_id") != p.cfg.ClientID {
-		fail("invalid_client", "the client_id is not known here")
+		fail("invalid_client", "unknown client_id")
 		return
 	}
 	switch form.Get("grant_type") {
@@ -93,7 +94,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	case "refresh_token":
 		u, ok := readRefreshToken(form.Get("refresh_token"))
 		if !ok {
-			fail("invalid_grant", "the refresh_token is none of this provider")
+			fail("invalid_grant", "the refresh_token was not issued by this provider")
 			return
 		}
 		p.issue(w, u)
@@ -105,23 +106,26 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		}
 		p.issue(w, person{name, granted(form, true)})
 	default:
-		fail("unsupported_grant_type", "the grant_type is none of authorization_code, refresh_token and password")
+		fail("unsupported_grant_type", "the grant_type must be authorization_code, refresh_token or password")
 	}
 }
 
-// verifies tells if a code comes from who asked for it (RFC 7636 §4.6).
+// verifies reports whether a code is redeemed by the page that requested it (RFC 7636 §4.6).
 func verifies(challenge, verifier string) bool {
 	sum := sha256.Sum256([]byte(verifier))
 	return subtle.ConstantTimeCompare([]byte(base64.RawURLEncoding.EncodeToString(sum[:])), []byte(challenge)) == 1
 }
 
-// granted gives the scopes that are asked for and known, those of staff only to staff.
+// granted returns the requested scopes that are known. Only staff get the scope of staff.
 func granted(form url.Values, staff bool) []string {
 	asked := strings.Fields(form.Get("scope"))
-	return slices.DeleteFunc(allScopes(), func(s string) bool { return !slices.Contains(asked, s) || s == staffScope && !staff })
+	return slices.DeleteFunc(
+		allScopes(),
+		func(s string) bool { return !slices.Contains(asked, s) || s == staffScope && !staff },
+	)
 }
 
-// issue answers with tokens.
+// issue responds with tokens.
 func (p *Provider) issue(w http.ResponseWriter, u person) {
 	now := p.cfg.Clock()
 	claims := func(audience string, more jwt.MapClaims) jwt.MapClaims {
@@ -166,13 +170,13 @@ func (p *Provider) jwks(w http.ResponseWriter, _ *http.Request) {
 	}}})
 }
 
-// refreshPrefix says what a refresh token is worth.
+// refreshPrefix marks refresh tokens as not trustworthy.
 const refreshPrefix = "unsigned-development-refresh-token."
 
 func refreshToken(u person) string {
 	text, err := json.Marshal(u)
 	if err != nil {
-		panic(err) // two strings
+		panic(err) // a person always encodes
 	}
 	return refreshPrefix + base64.RawURLEncoding.EncodeToString(text)
 }

@@ -1,4 +1,4 @@
-// Errors, shown until they are dismissed. They stop nothing: one can go on writing below them.
+// Errors, shown until they are dismissed. They do not block the page.
 
 import { keepFocus } from "./focus.js";
 import { element } from "./log.js";

@@ -1,4 +1,4 @@
-// The page: the door, where one chooses a name and a room, and the chat behind it.
+// The page: the door, to choose a name and a room, and the chat behind it.
 
 import { alert } from "./alerts.js";
 import { keepFocus } from "./focus.js";
@@ -21,17 +21,17 @@ const meta = (name) => $(`meta[name=${name}]`).content;
 const gateway = new URL(meta("gateway"), location);
 gateway.protocol = gateway.protocol.replace("http", "ws");
 
-// Where nobody has to sign in there is no session, and people choose their names.
+// Without sign-in there is no session, and people choose their names.
 const session = meta("issuer") ? new SignIn({ issuer: meta("issuer"), client: meta("client"), scope: meta("scope") }) : null;
 const link = new Link(gateway, session ? protocols : undefined);
 const outbox = new Outbox(say, (until) => showWait(until));
 const presence = new Presence();
 let me = "";
 let room = "";
-let joined = false; // the room, over the connection that there is now
-let typedAt = 0; // when the others were last told that I am typing
+let joined = false; // the room, over the present connection
+let typedAt = 0; // when the last typing notice was sent
 let retryAt = 0; // when the link tries again
-let waitUntil = 0; // when the server takes more again, after too much
+let waitUntil = 0; // when the server accepts messages again, after too many
 
 // The door.
 
@@ -44,7 +44,7 @@ $("#join").addEventListener("submit", (event) => {
   if (nameIsRight && roomIsRight) enter(name, room);
 });
 
-// Shows the problem of a field, and goes there.
+// Shows the problem of a field and moves the focus there.
 function check(id, isRight, problem) {
   const input = $(`#${id}`);
   input.ariaInvalid = String(!isRight);
@@ -65,15 +65,15 @@ function showDoor() {
   showAccount();
 }
 
-// Shows what there is to be done at the door: to sign in, or to choose a room, with a name where one is free to.
+// Shows the door: sign-in, or the choice of a room, and of a name if there is no sign-in.
 function showAccount() {
   const who = session?.who;
   const isOut = session && !who;
   $("#welcome").textContent = isOut
     ? "Sign in to talk to others."
     : session
-      ? "Choose a room. Whoever opens the same room can talk to you."
-      : "Choose a name and a room. Whoever opens the same room can talk to you.";
+      ? "Choose a room. Everyone in the same room can talk to you."
+      : "Choose a name and a room. Everyone in the same room can talk to you.";
   $("#sign-in").hidden = !isOut;
   $("#account").hidden = !who;
   $("#name-field").hidden = Boolean(session);
@@ -96,8 +96,9 @@ $("#sign-out").addEventListener("click", () => {
   showAccount();
 });
 
-// What a handshake offers: the chat's own protocol, and beside it the token (see authz.Protocol). After an attempt that did not get
-// through it is another token, since a browser does not tell a page that it was refused.
+// The subprotocols of a handshake: the chat's own, and the token (see authz.SubprotocolToken).
+// After a failed attempt it uses a new token, because a browser does not report a refusal to the
+// page.
 async function protocols({ refused }) {
   try {
     return ["chat.v1", `bearer.${await session.token({ doubted: refused })}`];
@@ -107,13 +108,13 @@ async function protocols({ refused }) {
   }
 }
 
-// Back to the door, since one may not be inside any more.
+// Back to the door, because the sign-in has ended.
 function leave(error) {
   showDoor();
   alert(error.message);
 }
 
-// Sends a request, and if the token's time is over, another one first.
+// Sends a request. If the token has expired, it replaces the token first.
 async function request(action, members) {
   try {
     return await link.request(action, members);
@@ -129,8 +130,9 @@ async function request(action, members) {
   return link.request(action, members);
 }
 
-// A connection receives nothing from its token's end on, so another one is sent before. Where that fails, as without a
-// network, the server says that it does not know the connection any more, and the link starts over.
+// A connection receives nothing after its token has expired, so the page sends a new token before.
+// If that fails, for example without a network, the server reports the connection as unknown, and
+// the link starts over.
 let renewal = 0;
 
 function keepRenewed() {
@@ -148,7 +150,7 @@ function keepRenewed() {
 
 link.addEventListener("check", () => request("ping").catch(() => {}));
 
-// The room that the address names, or nothing if it names none that there can be.
+// The room in the address, or "" if there is no valid one.
 function roomInAddress() {
   try {
     const room = decodeURIComponent(location.hash.slice(1)).toLowerCase();
@@ -158,7 +160,7 @@ function roomInAddress() {
   }
 }
 
-// Says which messages were left behind unsent.
+// Shows which rooms have unsent messages.
 function showUnsent() {
   const { rooms } = outbox;
   $("#unsent").hidden = rooms.length === 0;
@@ -222,9 +224,9 @@ async function say({ room, text, key }) {
   try {
     return await request("say", { room, text, key });
   } catch (error) {
-    if (error instanceof SignedOut) throw new LinkError(error.message); // it waits for who signs in again
+    if (error instanceof SignedOut) throw new LinkError(error.message); // it waits for the next sign-in
     if (error.code !== "failed_precondition") throw error;
-    link.restart(); // the server has forgotten this connection
+    link.restart(); // the server does not know this connection
     throw new LinkError(error.message);
   }
 }
@@ -274,7 +276,7 @@ text.addEventListener("input", () => {
   link.send("typing", { room });
 });
 
-// Makes the field as high as its text, and counts where it becomes long.
+// Adjusts the height of the field to its text, and shows a count if the text is long.
 function measure() {
   text.style.height = "auto";
   text.style.height = `${text.scrollHeight + text.offsetHeight - text.clientHeight}px`;
@@ -303,7 +305,7 @@ $("#retry").addEventListener("click", () => link.retry());
 setInterval(() => retryAt && showLink(), 250);
 setInterval(() => waitUntil && showWait(waitUntil), 250);
 
-// Counts down to when the server takes more again.
+// Counts down until the server accepts messages again.
 function showWait(until) {
   const seconds = Math.ceil((until - Date.now()) / 1000);
   waitUntil = seconds > 0 ? until : 0;
@@ -331,12 +333,12 @@ function showLink() {
   write($("#down-text"), reason + promise);
 }
 
-// Writes only what has changed, so that a screen reader hears it once.
+// Writes only changes, so that a screen reader reads each text once.
 function write(element, words) {
   if (element.textContent !== words) element.textContent = words;
 }
 
-// The start: who was in a room before a reload is in it again.
+// The start: after a reload the page enters the same room again.
 
 showAccount();
 try {

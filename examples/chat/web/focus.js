@@ -1,8 +1,10 @@
-// Keyboard focus: who removes or hides what has it moves it on, so that it does not fall back to the page's start.
+// Keyboard focus. Code that removes or hides the focused element moves the focus on, so that it
+// does not fall back to the start of the page.
 
 const places = [document.querySelector("#text"), document.querySelector("#name")];
 
-// Makes a change. If that takes away what has the focus, the focus goes to a place, or where one goes on writing.
+// Makes a change. If that removes the focused element, the focus moves to a given place, or to the
+// field for text.
 export function keepFocus(change, place = places.find(isShown)) {
   const focused = document.activeElement;
   change();

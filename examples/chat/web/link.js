@@ -1,18 +1,18 @@
-// A link to a WebSocket API that comes back by itself. It speaks gatesock's protocol: requests with replies, and
-// pushes. It dispatches these events:
+// A link to a WebSocket API that reconnects by itself. It implements gatesock's protocol: requests
+// with replies, and pushes. It dispatches these events:
 //
 //   "state"  {state, retryAt}: "connecting", "online", "waiting" (until retryAt), "offline" or "closed"
 //   "push"   {event, topic, data}
-//   "check"  the link may be dead: whoever hears it sends a request, whose reply shows that it is not
-//   "fault"  {message}: an error that belongs to no request, or the reason why the server closed the link
+//   "check"  the link may be dead: a listener sends a request, whose reply shows that it is not
+//   "fault"  {message}: an error without a request, or the reason why the server closed the link
 
 const MAX_FRAME = 32 * 1024; // bytes; the gateway closes a connection that sends a larger frame
 const OPEN_TIMEOUT = 10_000;
-const REPLY_TIMEOUT = 10_000; // then the link is taken for dead
+const REPLY_TIMEOUT = 10_000; // then the link counts as dead
 const KEEP_ALIVE = 5 * 60_000; // the gateway closes a connection that is silent for 10 minutes
 const FIRST_DELAY = 1_000; // between attempts, doubled each time
 const LAST_DELAY = 30_000;
-const STABLE = 10_000; // a link that held for so long counts as a success
+const STABLE = 10_000; // a link that lasted this long counts as a success
 
 // The server refused a request.
 export class RequestError extends Error {
@@ -22,23 +22,24 @@ export class RequestError extends Error {
   }
 }
 
-// The request got no answer: it may have been carried out or not.
+// The request got no reply, so the server may or may not have handled it.
 export class LinkError extends Error {}
 
 export class Link extends EventTarget {
   state = "closed";
   #url;
   #socket = null;
-  #requests = new Map(); // by id: what waits for a reply
+  #requests = new Map(); // by id, waiting for a reply
   #lastId = 0;
   #attempts = 0;
   #timer = 0; // of the next attempt, or of the end of this one
   #openedAt = 0;
   #protocols;
-  #attempt = 0; // counts connections, so that an old one's answer is told from that of the present one
-  #refused = false; // the attempt before this one did not get through
+  #attempt = 0; // counts connections, to recognize events of an old one
+  #refused = false; // the previous attempt failed
 
-  // protocols gives the subprotocols of each attempt. It is told whether the attempt before failed, and may be asynchronous.
+  // protocols returns the subprotocols of each attempt. It receives whether the previous attempt
+  // failed, and may be asynchronous.
   constructor(url, protocols = () => []) {
     super();
     this.#url = url;
@@ -63,19 +64,19 @@ export class Link extends EventTarget {
     this.#become("closed");
   }
 
-  // Tries at once if the link is waiting for its next attempt.
+  // Tries now if the link is waiting for its next attempt.
   retry() {
     if (this.state !== "waiting" && this.state !== "offline") return;
     this.#attempts = 0;
     this.#connect();
   }
 
-  // Starts over, for a server that does not know this connection any more.
+  // Starts over, when the server does not know this connection any more.
   restart() {
     this.#lost();
   }
 
-  // Sends a request and gives the data of its reply.
+  // Sends a request and returns the data of its reply.
   request(action, members = {}) {
     const id = String(++this.#lastId);
     return new Promise((resolve, reject) => {
@@ -85,7 +86,7 @@ export class Link extends EventTarget {
     });
   }
 
-  // Sends a message that wants no reply. It is lost if the link is down.
+  // Sends a message without a reply. It is lost if the link is down.
   send(action, members = {}) {
     if (this.state === "online") this.#transmit({ action, ...members });
   }
@@ -93,7 +94,7 @@ export class Link extends EventTarget {
   #transmit(message) {
     const frame = JSON.stringify(message);
     if (new TextEncoder().encode(frame).length > MAX_FRAME) {
-      throw new RequestError({ code: "too_large", message: "This is too large to be sent." });
+      throw new RequestError({ code: "too_large", message: "This message is too large to send." });
     }
     if (this.state !== "online") throw new LinkError("There is no connection.");
     this.#socket.send(frame);
@@ -125,8 +126,8 @@ export class Link extends EventTarget {
     socket.onclose = (event) => this.#lost(event.code);
   }
 
-  // The link is down: waits, and tries again. The delay is random between 0 and a bound that doubles ("full
-  // jitter"), so that those who lost a server together do not come back together.
+  // The link is down: waits, and tries again. The delay is random between 0 and a limit that
+  // doubles ("full jitter"), so that clients of the same server do not all come back at once.
   #lost(code) {
     if (code === 1009) this.#fault("The server closed the connection: a message was too large.");
     if (this.#openedAt && Date.now() - this.#openedAt > STABLE) this.#attempts = 0;
@@ -147,19 +148,19 @@ export class Link extends EventTarget {
     }
     for (const { reject, timer } of this.#requests.values()) {
       clearTimeout(timer);
-      reject(new LinkError("The connection broke."));
+      reject(new LinkError("The connection was lost."));
     }
     this.#requests.clear();
   }
 
-  // Finds out whether the link is alive: no answer in time makes it lost.
+  // Checks whether the link is alive: without a reply in time it is lost.
   #check() {
     if (this.state === "online") this.#emit("check");
     if (this.state === "waiting" && !navigator.onLine) this.#become("offline");
   }
 
   #receive(text) {
-    if (text === "") return; // the gateway sends it where a handler has nothing to say
+    if (text === "") return; // the gateway sends this if a handler has no reply
     let frame;
     try {
       frame = JSON.parse(text);
@@ -179,7 +180,7 @@ export class Link extends EventTarget {
       clearTimeout(waiting.timer);
       return frame.error ? waiting.reject(new RequestError(frame.error)) : waiting.resolve(frame.data);
     }
-    if (frame.error?.code === "rate_limited") return; // of a message that wants no reply, and is not worth another try
+    if (frame.error?.code === "rate_limited") return; // of a message without a reply, which is not worth a retry
     if (frame.error) return this.#fault(frame.error.message);
     if (!frame.action && frame.message) this.#fault(`The gateway answered: ${frame.message}.`); // its own error frame
   }

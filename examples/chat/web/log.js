@@ -1,5 +1,5 @@
-// The list of messages and notices, in the order of their ids. Everything that others wrote goes through
-// textContent, so none of it is ever read as HTML.
+// The list of messages and notices, ordered by id. All text of other people goes through
+// textContent, so it is never parsed as HTML.
 
 import { keepFocus } from "./focus.js";
 
@@ -16,12 +16,12 @@ const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-di
 
 newest.addEventListener("click", scrollDown);
 log.addEventListener("scroll", () => {
-  if (size !== sizeOf(log)) return; // moved by a new size, not by a person
+  if (size !== sizeOf(log)) return; // scrolled by a resize, not by a person
   pinned = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
   if (pinned) newest.hidden = true;
 });
 new ResizeObserver(() => {
-  size = sizeOf(log); // as when a phone is turned, or its keyboard opens
+  size = sizeOf(log); // for example when a phone is turned, or its keyboard opens
   if (pinned) scrollDown();
 }).observe(log);
 
@@ -32,21 +32,21 @@ export function clear() {
   newest.hidden = true;
 }
 
-// Shows many messages, by the function given, without having them all read out.
+// Shows many messages with a function, without a screen reader reading them all.
 export function showAll(messages, show) {
   log.ariaBusy = "true";
   messages.forEach((message) => show(message));
   log.ariaBusy = "false";
 }
 
-// Shows a message in its place, once. Mine is what was written in this tab.
+// Shows a message in its place, once. mine marks messages of this tab.
 export function show(message, mine) {
   if (shown.has(message.id)) return;
   shown.add(message.id);
   place(messageItem(message, mine), message.id);
 }
 
-// Shows a message that is not sent yet; it stays at the end until it is settled.
+// Shows a message that is not sent yet. It stays at the end until it is settled.
 export function showDraft(draft, me) {
   const item = messageItem({ name: me, text: draft.text, at: new Date() }, true);
   item.dataset.key = draft.key;
@@ -54,7 +54,7 @@ export function showDraft(draft, me) {
   scrollDown();
 }
 
-// Says how it stands with a draft. Actions are buttons: {label: function}.
+// Shows the state of a draft. Actions are buttons: {label: function}.
 export function mark(key, state, text = "", actions = {}) {
   const item = find(key);
   if (!item) return;
@@ -72,7 +72,7 @@ export function mark(key, state, text = "", actions = {}) {
   if (pinned) scrollDown();
 }
 
-// Makes a draft the message that the server made of it.
+// Replaces a draft by the server's message.
 export function settle(key, message) {
   const item = find(key);
   shown.add(message.id);
@@ -88,7 +88,7 @@ export function remove(key) {
   regroup();
 }
 
-// Tells what somebody did.
+// Shows a notice about a person.
 export function notice(name, did, id) {
   const item = element("li", "notice");
   item.append(element("bdi", "", name), ` ${did}`);
@@ -102,7 +102,7 @@ export function element(tag, className, text = "") {
   return e;
 }
 
-// A colour and a letter for a name, the same for everybody.
+// A color and a letter for a name, the same for all viewers.
 export function avatar(name) {
   const e = element("span", "avatar", [...name][0]?.toUpperCase());
   e.ariaHidden = "true";
@@ -138,7 +138,8 @@ function setTime(when, at) {
   when.textContent = time.format(new Date(at));
 }
 
-// Puts an item where its id belongs. One that is there already is not moved, so that it is not read out again.
+// Inserts an item by its id. An item that is in place is not moved, so that it is not read out
+// again.
 function place(item, id) {
   item.dataset.id = id;
   let before = list.lastElementChild;
@@ -152,7 +153,7 @@ function place(item, id) {
   else if (item.matches(".message")) newest.hidden = false;
 }
 
-// Messages of one person that follow each other share a head.
+// Consecutive messages of one person share a head.
 function regroup() {
   let last;
   for (const item of list.children) {

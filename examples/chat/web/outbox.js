@@ -1,6 +1,7 @@
-// Messages on their way. They are sent one after the other, each when the one before it is answered, since the
-// gateway promises no order. What got no answer is sent again under the same key, and the server says it once.
-// Drafts are kept with the tab, so that a reload loses none. Each waits for its own room.
+// Messages that are not sent yet. They are sent one after another, each after the reply to the one
+// before, because the gateway guarantees no order. A message without a reply is sent again under
+// the same key, so that the room receives it once. The tab keeps drafts over a reload. Each draft
+// waits for its own room.
 
 import { LinkError, RequestError } from "./link.js";
 import * as log from "./log.js";
@@ -9,13 +10,13 @@ import { keep, load } from "./storage.js";
 const MAX_KEYS = 500;
 
 export class Outbox {
-  #say; // sends a draft and gives the server's message
+  #say; // sends a draft and returns the server's message
   #me;
   #room;
   #drafts = load("drafts", []).filter(isDraft); // of all rooms, oldest first
-  #keys = load("keys", []); // of what was written in this tab, since two people can have the same name
+  #keys = load("keys", []); // of messages written in this tab, because two people can have the same name
   #busy = false;
-  #pause; // is told until when nothing is sent, since the server has asked to wait
+  #pause; // called with the time until which nothing is sent, if the server asks to wait
   #pausedUntil = 0;
 
   constructor(say, pause) {
@@ -23,7 +24,7 @@ export class Outbox {
     this.#pause = pause;
   }
 
-  // The number of drafts that wait to be sent to the room.
+  // The number of drafts for the open room.
   get size() {
     return this.#here().filter((draft) => !draft.failed).length;
   }
@@ -33,7 +34,7 @@ export class Outbox {
     return this.#drafts.map((draft) => draft.room);
   }
 
-  // Turns to a room, and shows what is kept for it.
+  // Switches to a room and shows its drafts.
   open(room, me) {
     this.#me = me;
     this.#room = room;
@@ -75,14 +76,14 @@ export class Outbox {
     this.#here().forEach((draft) => this.#describe(draft));
   }
 
-  // Sends nothing for a while, and then goes on.
+  // Pauses for a while, and then goes on.
   #wait(ms = 1_000) {
     this.#pausedUntil = Date.now() + ms;
     this.#pause(this.#pausedUntil);
     setTimeout(() => this.flush(), ms + 20); // timers may be early
   }
 
-  // Shows a message of the server, in place of the draft that it was.
+  // Shows a message of the server in place of its draft.
   settle(message, key = message.key) {
     if (this.#take(key)) log.settle(key, message);
     else log.show(message, this.#keys.includes(message.key));

@@ -1,8 +1,8 @@
-// Who is in the room, and who is typing.
+// The members of the room, and which of them are typing.
 
 import { avatar, element } from "./log.js";
 
-const TYPING_FOR = 4_000; // after the last notice of it
+const TYPING_FOR = 4_000; // after the last notice
 
 const list = document.querySelector("#online");
 const count = document.querySelector("#online-count");
@@ -20,7 +20,7 @@ export class Presence {
     this.quiet();
   }
 
-  // Shows who is there. Lists may overtake each other; an older one is ignored.
+  // Shows the members. Lists may arrive in any order; an older one is ignored.
   show({ names, count, version }) {
     if (version < this.#version) return;
     this.#version = version;

@@ -1,15 +1,15 @@
-// Signing in at an OpenID Connect provider: the authorization code flow with PKCE (RFC 6749, RFC 7636), as every provider has it
-// for pages. What comes of it is kept in this tab.
+// Sign-in at an OpenID Connect provider: the authorization code flow with PKCE (RFC 6749, RFC
+// 7636), which every provider offers to pages. The tab keeps the session.
 
 import { keep, load } from "./storage.js";
 
-const EARLY = 10_000; // ms before its end that a token is replaced
-const RENEW_EARLY = 30_000; // ms before its end that an open connection gets another one
-const PATIENCE = 10_000; // ms for an answer of the provider
+const EARLY = 10_000; // ms before the expiry of a token to replace it
+const RENEW_EARLY = 30_000; // ms before the expiry to send an open connection a new token
+const PATIENCE = 10_000; // ms to wait for the provider
 
 const SILENT = "The identity provider does not answer. Try again.";
 
-// Nobody is signed in, or not any more.
+// Nobody is signed in, or the sign-in has ended.
 export class SignedOut extends Error {}
 
 export class SignIn {
@@ -27,18 +27,19 @@ export class SignIn {
     this.#session = session.issuer === issuer ? session : null;
   }
 
-  // Who is signed in: {name, scopes}, or null.
+  // The signed-in person: {name, scopes}, or null.
   get who() {
     return this.#session && { name: this.#session.name, scopes: this.#session.scopes };
   }
 
-  // In how many ms another token is wanted: a while before this one's end, and at once only where that is near.
+  // The ms until the token should be replaced: a while before its expiry, and at once only close to
+  // it.
   get renewIn() {
     const left = (this.#session?.endsAt ?? 0) - Date.now();
     return Math.max(1_000, left > 2 * RENEW_EARLY ? left - RENEW_EARLY : left / 2);
   }
 
-  // Leaves this page for the provider's. It does not return, unless the provider can't be reached.
+  // Leaves this page for the provider's. It returns only if the provider cannot be reached.
   async start(hint) {
     if (!globalThis.crypto?.subtle) throw new Error("Signing in needs https, or a page on this machine.");
     const { authorization_endpoint: endpoint } = await this.#configuration();
@@ -61,14 +62,14 @@ export class SignIn {
     location.assign(address);
   }
 
-  // Takes what the provider has put into the address of this page, if it has.
+  // Handles the provider's answer in the address of this page, if there is one.
   async finish() {
     const query = new URLSearchParams(location.search);
     const started = load("signing in", {});
     if (!query.has("state") || (!query.has("code") && !query.has("error"))) return;
     keep("signing in", {});
-    history.replaceState(null, "", here() + (started.hash ?? "")); // so that the code is in no history, and used once
-    if (query.get("state") !== started.state) throw new Error("This answer to signing in was not asked for by this tab.");
+    history.replaceState(null, "", here() + (started.hash ?? "")); // so that the history does not keep the code
+    if (query.get("state") !== started.state) throw new Error("This sign-in was not started by this tab.");
     if (query.get("error") === "access_denied") throw new SignedOut("You have not signed in.");
     if (query.has("error")) throw new Error(`Signing in failed: ${query.get("error")}.`);
     await this.#fetch({
@@ -79,8 +80,8 @@ export class SignIn {
     });
   }
 
-  // Gives a token that is good for a while; another one than before if that is doubted. It fails with SignedOut where only signing
-  // in again helps.
+  // Returns a token that is valid for a while, and a new one if the last one is doubted. It fails
+  // with SignedOut if only a new sign-in helps.
   async token({ doubted = false } = {}) {
     if (!this.#session) throw new SignedOut("Sign in first.");
     if (doubted || Date.now() > this.#session.endsAt - EARLY) await this.#refresh();
@@ -131,18 +132,18 @@ export class SignIn {
   }
 }
 
-// Asks the provider. It fails where that has no answer now, and may have one later.
+// Asks the provider. It fails if the provider does not answer now, but may later.
 async function ask(address, options) {
   try {
     const response = await fetch(address, { ...options, signal: AbortSignal.timeout(PATIENCE) });
     if (response.status < 500 && response.status !== 429) return { status: response.status, answer: await response.json() };
   } catch {
-    // The network, or an answer that is none.
+    // The network failed, or the answer is not JSON.
   }
   throw new Error(SILENT);
 }
 
-// The address of this page, to which the provider sends back.
+// The address of this page, which the provider redirects to.
 function here() {
   return location.origin + location.pathname;
 }
@@ -156,7 +157,8 @@ function base64(bytes) {
   return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-// The claims of a token that came straight from the provider. They are for showing: the server verifies its own.
+// The claims of a token that came directly from the provider. They are only shown: the server
+// verifies its own token.
 function claimsOf(token) {
   const text = atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"));
   return JSON.parse(new TextDecoder().decode(Uint8Array.from(text, (c) => c.charCodeAt(0))));

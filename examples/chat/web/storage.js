@@ -1,6 +1,7 @@
-// What the tab keeps over a reload. Storage can be refused, full or spoilt: the page then goes on without it.
+// What the tab keeps over a reload. Storage can be denied, full or corrupt: the page then works
+// without it.
 
-// Gives what is kept under a key, or the fallback if that is not there or is of another type.
+// Returns the value under a key, or the fallback if it is missing or of another type.
 export function load(key, fallback) {
   try {
     const value = JSON.parse(sessionStorage.getItem(key));
@@ -15,6 +16,6 @@ export function keep(key, value) {
   try {
     sessionStorage.setItem(key, JSON.stringify(value));
   } catch {
-    // Only a reload would have needed it.
+    // Only a reload needs it.
   }
 }

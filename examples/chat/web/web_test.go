@@ -43,7 +43,11 @@ func TestHandlerTellsThePageWhereToSignIn(t *testing.T) {
 	w := httptest.NewRecorder()
 	page.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/?code=x", http.NoBody))
 	require.Contains(t, w.Body.String(), `<meta name="issuer" content="https://login.example.com/a&#34;b">`)
-	require.Contains(t, w.Header().Get("Content-Security-Policy"), "connect-src 'self' ws: wss: https://login.example.com")
+	require.Contains(
+		t,
+		w.Header().Get("Content-Security-Policy"),
+		"connect-src 'self' ws: wss: https://login.example.com",
+	)
 	_, err = web.Handler("login")
-	require.ErrorContains(t, err, "no URL")
+	require.ErrorContains(t, err, "not an absolute URL")
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/gatesock/gatesock/apigw"
 	"github.com/gatesock/gatesock/broadcast"
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/conn/dynamoconn"
+	"github.com/gatesock/gatesock/dynamo"
 )
 
 type say struct {
@@ -42,9 +42,6 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	store, err := dynamoconn.New(dynamodb.NewFromConfig(cfg), os.Getenv("TABLE"))
-	if err != nil {
-		log.Fatal(err)
-	}
-	gatesock.Start(newRouter(store, client))
+	db := dynamo.Open(dynamodb.NewFromConfig(cfg), os.Getenv("TABLE"))
+	gatesock.Start(newRouter(db.Connections(), client))
 }

@@ -50,8 +50,11 @@ func main() {
 		log.Fatal(err)
 	}
 	a := &app{
-		gateway: api.NewFromConfig(cfg, func(o *api.Options) { o.BaseEndpoint = aws.String(os.Getenv("GATEWAY_ENDPOINT")) }),
-		table:   dynamodb.NewFromConfig(cfg),
+		gateway: api.NewFromConfig(
+			cfg,
+			func(o *api.Options) { o.BaseEndpoint = aws.String(os.Getenv("GATEWAY_ENDPOINT")) },
+		),
+		table: dynamodb.NewFromConfig(cfg),
 	}
 	lambda.Start(a.handle)
 }

@@ -1,6 +1,7 @@
-// Command origins serves, on three ports of this machine, a page, an API on another origin, and a page that the API does not
-// know: what the browser tests of authz.Tickets need. People sign in at the API with a cookie. It prints where each is, as
-// JSON in a line, and runs until its input ends.
+// Command origins serves the browser tests of authz.Tickets. On three ports of this machine it
+// serves a page, an API on another origin, and a page whose origin the API does not accept. Signing
+// in at the API sets a cookie. The command prints the three URLs as one line of JSON, and runs
+// until its input ends.
 package main
 
 import (
@@ -66,7 +67,7 @@ func page(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprint(w, "<!doctype html><title>Page</title>")
 }
 
-// newAPI returns the API, for pages of one origin.
+// newAPI returns an API that accepts pages of one origin.
 func newAPI(origin string) (http.Handler, error) {
 	origins, err := authz.ParseOrigins(origin)
 	if err != nil {
@@ -96,7 +97,16 @@ func newAPI(origin string) (http.Handler, error) {
 		return authz.Principal{ID: session.Value}, err
 	}))
 	mux.HandleFunc("/sign-in", func(w http.ResponseWriter, r *http.Request) {
-		http.SetCookie(w, &http.Cookie{Name: "session", Value: r.FormValue("name"), Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
+		http.SetCookie(
+			w,
+			&http.Cookie{
+				Name:     "session",
+				Value:    r.FormValue("name"),
+				Path:     "/",
+				HttpOnly: true,
+				SameSite: http.SameSiteStrictMode,
+			},
+		)
 		page(w, r)
 	})
 	mux.HandleFunc("/asked", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, asked.Load()) })

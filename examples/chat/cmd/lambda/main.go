@@ -1,17 +1,18 @@
 // Command lambda is the chat as a Lambda function.
 //
-// The environment variable GATEWAY_ENDPOINT is where it posts to the clients, as in
+// The environment variable GATEWAY_ENDPOINT is the URL for posts to clients, for example
 // https://abc123.execute-api.eu-west-1.amazonaws.com/prod. The function's role needs
 // execute-api:ManageConnections on the API.
 //
-// TABLE is the DynamoDB table that keeps the state, as dynamoconn.CreateTable makes it. The role needs
-// dynamodb:GetItem, BatchGetItem, PutItem, UpdateItem, DeleteItem and Query on it. Without TABLE the state is in memory: each
-// instance of the function has its own, which is lost with it, so limit the function to one instance (reserved
-// concurrency 1).
+// TABLE is the DynamoDB table that keeps the state, as dynamo.DB.CreateTable makes it. The role
+// needs dynamodb:GetItem, BatchGetItem, PutItem, UpdateItem, DeleteItem and Query on it. Without
+// TABLE the state is in the memory of each instance and lost with it, so limit the function to one
+// instance (reserved concurrency 1).
 //
-// With ISSUER and AUDIENCE people sign in: at an OpenID Connect provider, whose access tokens are JWTs for that audience with the
-// scopes of package chat. ORIGINS are those of the pages, as in https://chat.example.com, with commas between. The API then needs
-// this function as the REQUEST authorizer of $connect too. Without, anybody may come.
+// ISSUER and AUDIENCE turn sign-in on: ISSUER is an OpenID Connect provider whose access tokens are
+// JWTs for that audience, with the scopes of package chat. ORIGINS has the origins of the pages,
+// separated by commas, for example https://chat.example.com. The API then also needs this function
+// as the REQUEST authorizer of $connect. Without sign-in anybody may connect.
 //
 //	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go build -tags lambda.norpc -o bootstrap ./chat/cmd/lambda
 package main
@@ -46,7 +47,10 @@ func main() {
 	options := []chat.Option{chat.WithLimit(ratelimit.Limit{Rate: 2, Burst: 20})}
 	if issuer := os.Getenv("ISSUER"); issuer != "" {
 		tokens, err := jwtauth.New(jwtauth.Config{
-			Issuer: issuer, Audience: []string{os.Getenv("AUDIENCE")}, Discover: true, Attributes: map[string]string{chat.NameClaim: chat.NameClaim},
+			Issuer:     issuer,
+			Audience:   []string{os.Getenv("AUDIENCE")},
+			Discover:   true,
+			Attributes: map[string]string{chat.NameClaim: chat.NameClaim},
 		})
 		if err != nil {
 			log.Fatalf("ISSUER and AUDIENCE: %v", err)

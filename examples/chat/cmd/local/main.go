@@ -1,6 +1,6 @@
-// Command local runs the chat on this machine: its page, an identity provider for development at which people sign in, and
-// behind them the emulated gateway with the same handlers and the same authorizer that run in Lambda. Its state is in memory,
-// or in a DynamoDB table, which is made if need be.
+// Command local runs the chat on this machine: its page, an identity provider for development, and
+// the emulated gateway with the same handlers and the same authorizer that run in Lambda. Its state
+// is in memory, or in a DynamoDB table, which it creates if necessary.
 //
 //	go run ./chat/cmd/local -addr 127.0.0.1:8080
 //	go run ./chat/cmd/local -open                      # without signing in
@@ -30,25 +30,35 @@ import (
 )
 
 func main() {
-	addr := flag.String("addr", "127.0.0.1:8080", "the address to listen on; port 0 takes a free one")
+	addr := flag.String("addr", "127.0.0.1:8080", "address to listen on; port 0 picks a free one")
 	var at place
-	flag.StringVar(&at.table, "table", "", "the DynamoDB table to keep the state in, instead of memory")
-	flag.StringVar(&at.endpoint, "dynamodb", "", "where DynamoDB Local is, as in http://127.0.0.1:8000, instead of AWS")
+	flag.StringVar(&at.table, "table", "", "DynamoDB table for the state, instead of memory")
+	flag.StringVar(
+		&at.endpoint,
+		"dynamodb",
+		"",
+		"URL of DynamoDB Local, for example http://127.0.0.1:8000, instead of AWS",
+	)
 	var s signIn
-	flag.BoolVar(&s.open, "open", false, "let anybody in, under any name")
-	flag.StringVar(&s.origins, "origins", "", "origins of pages that may connect besides those on this machine, as in http://a.test:8080,https://b.test")
-	flag.DurationVar(&s.tokenTime, "token-time", 10*time.Minute, "how long a token is good, at least a second")
+	flag.BoolVar(&s.open, "open", false, "skip sign-in: let anybody in, under any name")
+	flag.StringVar(
+		&s.origins,
+		"origins",
+		"",
+		"further origins whose pages may connect, for example http://a.test:8080,https://b.test",
+	)
+	flag.DurationVar(&s.tokenTime, "token-time", 10*time.Minute, "lifetime of a token, at least 1s")
 	limit := ratelimit.Limit{Rate: 2, Burst: 20}
-	flag.Float64Var(&limit.Rate, "rate", limit.Rate, "how many messages a second one may send in the long run; 0 is no limit")
-	flag.IntVar(&limit.Burst, "burst", limit.Burst, "how many messages one may send at once, at least 2")
+	flag.Float64Var(&limit.Rate, "rate", limit.Rate, "messages per second that each person may send; 0 means no limit")
+	flag.IntVar(&limit.Burst, "burst", limit.Burst, "messages that each person may send at once, at least 2")
 	flag.Parse()
 	if limit.Rate == 0 {
 		limit = ratelimit.Limit{}
 	} else if err := limit.Validate(); err != nil || limit.Burst < 2 {
-		log.Fatal("-rate or -burst: ", errors.Join(err, errors.New("a burst is at least 2")))
+		log.Fatal("-rate or -burst: ", errors.Join(err, errors.New("-burst must be at least 2")))
 	}
 	if s.tokenTime < time.Second {
-		log.Fatal("-token-time is less than a second")
+		log.Fatal("-token-time must be at least 1s")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	err := run(ctx, *addr, at, s, chat.WithLimit(limit))
@@ -89,8 +99,14 @@ func run(ctx context.Context, addr string, at place, s signIn, options ...chat.O
 	return err
 }
 
-// serve gives the gateway, and all that is served beside it.
-func serve(ctx context.Context, addr net.Addr, at place, s signIn, options []chat.Option) (*emulator.Gateway, http.Handler, error) {
+// serve returns the gateway, and the handler for it, the page and the identity provider.
+func serve(
+	ctx context.Context,
+	addr net.Addr,
+	at place,
+	s signIn,
+	options []chat.Option,
+) (*emulator.Gateway, http.Handler, error) {
 	mux := http.NewServeMux()
 	issuer := ""
 	if !s.open {

@@ -10,17 +10,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/conn/dynamoconn"
+	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/examples/chat"
 )
 
-// place is where the state is: in memory if there is no table, on AWS if there is no endpoint.
+// place is where the state is: in memory without a table, on AWS without an endpoint.
 type place struct{ table, endpoint string }
 
 func (p place) String() string {
 	switch {
 	case p.table == "":
-		return "memory, and is lost when this program ends"
+		return "memory and is lost when this program ends"
 	case p.endpoint == "":
 		return fmt.Sprintf("the DynamoDB table %s on AWS", p.table)
 	default:
@@ -28,11 +28,11 @@ func (p place) String() string {
 	}
 }
 
-// open gives the chat with its state there.
+// open returns the chat with its state there.
 func (p place) open(ctx context.Context, api gatesock.ConnectionsAPI, opts ...chat.Option) (*chat.App, error) {
 	if p.table == "" {
 		if p.endpoint != "" {
-			return nil, errors.New("-dynamodb without -table")
+			return nil, errors.New("-dynamodb needs -table")
 		}
 		return chat.NewInMemory(api, opts...), nil
 	}
@@ -40,14 +40,14 @@ func (p place) open(ctx context.Context, api gatesock.ConnectionsAPI, opts ...ch
 	if err != nil {
 		return nil, err
 	}
-	if err := dynamoconn.CreateTable(ctx, client, p.table); err != nil {
+	if err := dynamo.Open(client, p.table).CreateTable(ctx); err != nil {
 		return nil, err
 	}
 	return chat.NewOnTable(client, p.table, api, opts...)
 }
 
-// client gives DynamoDB as the machine's AWS configuration has it, or at the endpoint, where DynamoDB Local wants some
-// region and some credentials, whichever they are.
+// client returns DynamoDB by the machine's AWS configuration, or at the endpoint. DynamoDB Local
+// accepts any region and credentials, but requires some.
 func (p place) client(ctx context.Context) (*dynamodb.Client, error) {
 	if p.endpoint != "" {
 		return dynamodb.New(dynamodb.Options{

@@ -14,21 +14,22 @@ import (
 	"github.com/gatesock/gatesock/examples/chat/idp"
 )
 
-// signIn is how people sign in here.
+// signIn has the settings for sign-in.
 type signIn struct {
-	open      bool          // nobody has to
-	origins   string        // of pages besides those on this machine, with commas between
-	tokenTime time.Duration // how long a token is good
+	open      bool          // no sign-in
+	origins   string        // of pages besides those on this machine, separated by commas
+	tokenTime time.Duration // lifetime of a token
 }
 
 func (s signIn) String() string {
 	if s.open {
-		return "Anybody may come, under any name."
+		return "Anybody may join, under any name."
 	}
-	return "Who comes signs in at an identity provider for development, which asks for no password."
+	return "You sign in at a development identity provider, which accepts any name."
 }
 
-// hosts are the names under which those pages ask for the gateway, if they come from this server.
+// hosts returns the host names under which pages of these origins reach the gateway, if this server
+// serves them.
 func (s signIn) hosts() (names []string) {
 	for origin := range strings.SplitSeq(s.origins, ",") {
 		u, err := url.Parse(origin)
@@ -40,8 +41,8 @@ func (s signIn) hosts() (names []string) {
 	return names
 }
 
-// provider makes the identity provider for what is served at an address, and the option that takes its tokens. The verifier
-// fetches the keys over HTTP, as it would from any other provider.
+// provider returns the identity provider for the pages at an address, its URL, and the option that
+// accepts its tokens. The verifier fetches the keys over HTTP, as from any other provider.
 func (s signIn) provider(at net.Addr) (*idp.Provider, string, chat.Option, error) {
 	host, port, err := net.SplitHostPort(at.String())
 	if err != nil {
@@ -61,15 +62,21 @@ func (s signIn) provider(at net.Addr) (*idp.Provider, string, chat.Option, error
 	}
 	issuer := origins[0] + "/idp"
 	const audience = "gatesock-chat"
-	provider, err := idp.New(idp.Config{Issuer: issuer, Audience: audience, ClientID: "chat", Origins: origins, Lifetime: s.tokenTime})
+	provider, err := idp.New(
+		idp.Config{Issuer: issuer, Audience: audience, ClientID: "chat", Origins: origins, Lifetime: s.tokenTime},
+	)
 	if err != nil {
 		return nil, "", nil, err
 	}
 	tokens, err := jwtauth.New(jwtauth.Config{
-		Issuer: issuer, Audience: []string{audience}, Discover: true, Attributes: map[string]string{chat.NameClaim: chat.NameClaim}, Skew: time.Second,
+		Issuer:     issuer,
+		Audience:   []string{audience},
+		Discover:   true,
+		Attributes: map[string]string{chat.NameClaim: chat.NameClaim},
+		Skew:       time.Second,
 	})
 	if err != nil {
-		return nil, "", nil, fmt.Errorf("the tokens: %w", err)
+		return nil, "", nil, fmt.Errorf("verifying tokens: %w", err)
 	}
 	policy, err := authz.ParseOrigins(origins...)
 	if err != nil {

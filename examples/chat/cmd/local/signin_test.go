@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A page of -origins asks for the gateway under its own name for this machine; others are refused.
+// Pages of -origins reach the gateway under the host name of their origin; other host names are
+// refused.
 func TestHostsOfTheOrigins(t *testing.T) {
 	t.Parallel()
 	s := signIn{open: true, origins: "http://box.example:8080,https://[::1],file://,http://10.0.0.7:1"}

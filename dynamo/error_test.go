@@ -1,0 +1,121 @@
+package dynamo_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/dynamo"
+	"github.com/gatesock/gatesock/internal/dynamotest"
+)
+
+// operations are all operations of a store, by the beginning of their errors.
+func operations(s *dynamo.Connections) map[string]func(context.Context) error {
+	return map[string]func(context.Context) error{
+		`put connection "a"`: func(ctx context.Context) error { return s.Put(ctx, conn.Conn{ID: "a", Groups: []string{"g"}}) },
+		`get connection "a"`: func(ctx context.Context) error { _, err := s.Get(ctx, "a"); return err },
+		`get 2 connections`:  func(ctx context.Context) error { _, err := s.GetMany(ctx, []string{"a", "b"}); return err },
+		`set attributes of connection "a"`: func(ctx context.Context) error {
+			_, err := s.SetAttributes(ctx, "a", map[string]string{"k": "v"})
+			return err
+		},
+		`delete connection "a"`: func(ctx context.Context) error { _, err := s.Delete(ctx, "a"); return err },
+		`join "a" to "g"`:       func(ctx context.Context) error { return s.Join(ctx, "a", "g") },
+		`leave "a" from "g"`:    func(ctx context.Context) error { return s.Leave(ctx, "a", "g") },
+		`read group "g"`:        func(ctx context.Context) error { _, err := s.Read(ctx, conn.Query{Group: "g"}); return err },
+		`is group "g" settled`:  func(ctx context.Context) error { _, err := s.Settled(ctx, "g"); return err },
+	}
+}
+
+func writes() []string {
+	return []string{
+		`put connection "a"`, `set attributes of connection "a"`, `delete connection "a"`, `join "a" to "g"`, `leave "a" from "g"`,
+	}
+}
+
+// Every error names a table that does not exist, and none claims that something may have been
+// written.
+func TestErrorsNameTheTable(t *testing.T) {
+	t.Parallel()
+	store := dynamo.Open(dynamotest.Client(t), "not-there").Connections()
+	for what, do := range operations(store) {
+		err := do(t.Context())
+		var missing *types.ResourceNotFoundException
+		require.ErrorAs(t, err, &missing, what)
+		require.ErrorContains(t, err, "dynamo: "+what)
+		require.ErrorContains(t, err, `table "not-there"`)
+		require.NotContains(t, err.Error(), "may", what)
+	}
+	for _, what := range writes() {
+		require.ErrorContains(t, operations(store)[what](t.Context()), "nothing was written", what)
+	}
+}
+
+// refusing answers every request with an error.
+type refusing struct {
+	dynamo.API
+	err error
+}
+
+func (r refusing) PutItem(
+	context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error,
+) {
+	return nil, r.err
+}
+
+func (r refusing) UpdateItem(
+	context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error,
+) {
+	return nil, r.err
+}
+
+func (r refusing) DeleteItem(
+	context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error,
+) {
+	return nil, r.err
+}
+
+// Only what DynamoDB has certainly not done is said not to have been done.
+func TestErrorsSayWhatMayHaveBeenDone(t *testing.T) {
+	t.Parallel()
+	answered := func(code int, err error) error {
+		return &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: &http.Response{StatusCode: code}}, Err: err}
+	}
+	for name, c := range map[string]struct {
+		err    error
+		undone bool
+	}{
+		"no such table":  {&types.ResourceNotFoundException{Message: aws.String("Requested resource not found")}, true},
+		"forbidden":      {answered(400, &smithy.GenericAPIError{Code: "AccessDeniedException"}), true},
+		"malformed":      {answered(400, &smithy.GenericAPIError{Code: "ValidationException"}), true},
+		"throttled":      {throttle(), true},
+		"a fault":        {answered(500, &smithy.GenericAPIError{Code: "InternalServerError"}), false},
+		"no connection":  {&smithyhttp.RequestSendError{Err: http.ErrServerClosed}, false},
+		"something else": {gatesock.ErrGone, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := dynamo.Open(refusing{err: c.err}, "chat", dynamo.WithoutBackoff()).Connections()
+			for _, what := range writes() {
+				err := operations(store)[what](t.Context())
+				require.ErrorIs(t, err, c.err)
+				require.ErrorContains(t, err, `table "chat"`)
+				if c.undone {
+					require.ErrorContains(t, err, what+": nothing was written")
+					require.NotContains(t, err.Error(), " may ", what)
+				} else {
+					require.ErrorContains(t, err, " may ", what)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,98 @@
+package table
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// MaxNamespaceBytes is the longest namespace: it is part of every partition key, which has up to
+// 2,048 bytes (Amazon DynamoDB Developer Guide, "Constraints in Amazon DynamoDB").
+const MaxNamespaceBytes = 255
+
+// Prefix returns what the partition keys of a namespace begin with, and no others do. The empty
+// namespace has no prefix. It fails on a namespace that is longer than [MaxNamespaceBytes],
+// contains '#' or is not UTF-8.
+func Prefix(namespace string) (string, error) {
+	switch {
+	case namespace == "":
+		return "", nil
+	case len(namespace) > MaxNamespaceBytes || strings.Contains(namespace, "#") || !utf8.ValidString(namespace):
+		return "", fmt.Errorf("namespace %.300q is longer than %d bytes, contains '#' or is not UTF-8",
+			namespace, MaxNamespaceBytes)
+	}
+	return "@" + namespace + "#", nil
+}
+
+// ConnectionSort is the sort key of every connection's record.
+const ConnectionSort = "c"
+
+// APIKeyPartitions is how many partitions the API keys are spread over.
+const APIKeyPartitions = 16
+
+func (t *Table) key(partition, sort string) Item {
+	return Item{PartitionKey: Text(t.Prefix + partition), SortKey: Text(sort)}
+}
+
+// ConnectionPrefix returns what the partition keys of all connections' records begin with.
+func (t *Table) ConnectionPrefix() string { return t.Prefix + "c#" }
+
+// ConnectionKey returns the key of a connection's record.
+func (t *Table) ConnectionKey(id string) Item { return t.key("c#"+id, ConnectionSort) }
+
+// GroupPartition returns the partition key of one part of a group. The number comes last and has
+// no '#', so that no two groups meet, whatever their names are.
+func (t *Table) GroupPartition(group string, part int) types.AttributeValue {
+	return Text(t.Prefix + "g#" + group + "#" + strconv.Itoa(part))
+}
+
+// MembershipKey returns the key of a connection's membership in one part of a group.
+func (t *Table) MembershipKey(group string, part int, id string) Item {
+	return Item{PartitionKey: t.GroupPartition(group, part), SortKey: Text(id)}
+}
+
+// SweepKey returns the key of the sweepers' progress.
+func (t *Table) SweepKey() Item { return t.key("s#sweep", "s") }
+
+// APIKeyPartition returns the partition key of API keys, for n from 0 to APIKeyPartitions-1.
+func (t *Table) APIKeyPartition(n int) types.AttributeValue {
+	return Text(t.Prefix + "k#" + strconv.FormatInt(int64(n), APIKeyPartitions))
+}
+
+// APIKeyKey returns the key of an API key, in the partition that a hash of its id chooses.
+func (t *Table) APIKeyKey(id string) Item {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(id)) // it never fails
+	return Item{PartitionKey: t.APIKeyPartition(int(h.Sum32() % APIKeyPartitions)), SortKey: Text(id)}
+}
+
+// TicketKey returns the key of a ticket with a hash.
+func (t *Table) TicketKey(hash string) Item { return t.key("t#"+hash, "t") }
+
+// RenewalKey returns the key of the renewed credentials of a connection.
+func (t *Table) RenewalKey(connectionID string) Item { return t.key("a#"+connectionID, "a") }
+
+// BucketKey returns the key of a token bucket.
+func (t *Table) BucketKey(key string) Item { return t.key("r#"+key, "b") }
+
+// QuotaKey returns the key of what is used of a quota in the period that begins at start.
+func (t *Table) QuotaKey(key string, start time.Time) Item {
+	return t.key("r#"+key, "q#"+strconv.FormatInt(start.Unix(), 10))
+}
+
+// PlanKey returns the key of a plan. All plans are in one partition.
+func (t *Table) PlanKey(name string) Item { return t.key("p#", name) }
+
+// PlanPartition returns the partition key of all plans.
+func (t *Table) PlanPartition() types.AttributeValue { return Text(t.Prefix + "p#") }
+
+// UsagePartition returns the partition key of what was used on a day, such as 2026-01-31.
+func (t *Table) UsagePartition(day string) types.AttributeValue { return Text(t.Prefix + "u#" + day) }
+
+// UsageKey returns the key of what one name of a kind used on a day.
+func (t *Table) UsageKey(day, kind, name string) Item { return t.key("u#"+day, kind+"#"+name) }
