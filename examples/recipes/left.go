@@ -21,12 +21,15 @@ func newRooms(api gatesock.ConnectionsAPI) *rooms {
 	return a
 }
 
-// left announces to each group of a connection that its user has left.
+// left announces to each room of a connection that its user has left.
 func (a *rooms) left(ctx context.Context, c conn.Conn, cause conn.EndCause) {
 	if cause == conn.EndRefused { // it never was there
 		return
 	}
 	for _, group := range c.Groups {
+		if group == conn.UserGroup(c.User) {
+			continue
+		}
 		_, err := a.b.Send(ctx, broadcast.To(group), gatesock.Push{Event: "left", Topic: group, Data: c.User})
 		if err != nil {
 			slog.ErrorContext(ctx, "announce that a user has left", "group", group, "error", err)

@@ -24,10 +24,12 @@ func TestLeftIsAnnouncedWhateverEndsTheConnection(t *testing.T) {
 		require.NoError(t, a.store.Join(t.Context(), clients[name].ID(), "lobby"))
 	}
 	var who string
+	phone := h.Connect(wstest.WithUser("bob"))
 
 	clients["bob"].Close(1000, "")
 	clients["ann"].ExpectPushOn("lobby", "left", &who)
 	require.Equal(t, "bob", who)
+	phone.ExpectNone() // it is not in the lobby
 
 	// The connection of cy has ended without an event, and a broadcast finds it gone.
 	recorder.Gone(clients["cy"].ID())

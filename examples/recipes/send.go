@@ -26,7 +26,8 @@ func notify(ctx context.Context, b *broadcast.Broadcaster, user string, n Notice
 	return report.Delivered, err
 }
 
-// newNotices returns a function with a WebSocket API and an HTTP endpoint that sends to its clients.
+// newNotices returns a function with an HTTP endpoint that sends to the clients of its WebSocket
+// API.
 func newNotices(store conn.Store, api gatesock.ConnectionsAPI) lambda.Handler {
 	router := gatesock.New()
 	router.Use(gatesock.Recover(), conn.Track(store))
