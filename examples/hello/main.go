@@ -1,4 +1,4 @@
-// Command hello greets its clients, in Lambda or on this machine.
+// Command hello greets its clients, in Lambda and on your machine.
 package main
 
 import (
@@ -23,19 +23,14 @@ func newRouter() *gatesock.Router {
 }
 
 func main() {
-	if os.Getenv("AWS_LAMBDA_RUNTIME_API") == "" { // Lambda sets it
-		serve("localhost:3001")
+	if os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" { // in Lambda
+		gatesock.Start(newRouter())
 	}
-	gatesock.Start(newRouter())
-}
-
-// serve runs the router behind an emulated API Gateway.
-func serve(addr string) {
-	gateway, err := emulator.New(newRouter(), emulator.Config{Stage: "dev"})
+	gateway, err := emulator.New(newRouter(), emulator.Config{Stage: "dev"}) // on your machine
 	if err != nil {
 		log.Fatal(err)
 	}
-	server, err := emulator.Serve(context.Background(), gateway, addr)
+	server, err := emulator.Serve(context.Background(), gateway, "localhost:3001")
 	if err != nil {
 		log.Fatal(err)
 	}
