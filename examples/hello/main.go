@@ -16,7 +16,7 @@ type Greet struct {
 
 func newRouter() *gatesock.Router {
 	r := gatesock.New()
-	gatesock.HandleReply(r, "greet", func(ctx context.Context, req *gatesock.Request, in Greet) (string, error) {
+	gatesock.HandleReply(r, "greet", func(_ context.Context, _ *gatesock.Request, in Greet) (string, error) {
 		return "Hello, " + in.Name, nil
 	})
 	return r

@@ -9,6 +9,7 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
+// Say is a request.
 type Say struct {
 	Room string `json:"room"`
 	Text string `json:"text"`
@@ -20,7 +21,7 @@ func newLegacyRouter(store conn.Store, poster gatesock.Poster) *gatesock.Router 
 	b := broadcast.New(poster, store, broadcast.WithEnvelope(names))
 
 	r.Use(gatesock.Recover(), conn.Track(store))
-	gatesock.HandleReply(r, "say", func(ctx context.Context, req *gatesock.Request, in Say) (int, error) {
+	gatesock.HandleReply(r, "say", func(ctx context.Context, _ *gatesock.Request, in Say) (int, error) {
 		report, err := b.Send(ctx, broadcast.To(in.Room), gatesock.Push{Event: "said", Data: in.Text})
 		return report.Delivered, err
 	})
@@ -28,7 +29,7 @@ func newLegacyRouter(store conn.Store, poster gatesock.Poster) *gatesock.Router 
 	return r
 }
 
-func typing(ctx context.Context, req *gatesock.Request, in struct{}) error { return nil }
+func typing(context.Context, *gatesock.Request, struct{}) error { return nil }
 
 type call struct {
 	Version string          `json:"jsonrpc"`
@@ -45,7 +46,7 @@ type result struct {
 
 func newJSONRPCRouter() *gatesock.Router {
 	r := gatesock.New()
-	r.OnDefault(func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+	r.OnDefault(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 		var c call
 		if err := json.Unmarshal(req.Body, &c); err != nil {
 			return nil, gatesock.Errorf(gatesock.CodeInvalidArgument, "the message is not JSON")

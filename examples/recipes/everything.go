@@ -31,4 +31,4 @@ func newEverything(
 	)
 }
 
-func sendMail(ctx context.Context, batch events.SQSEvent) error { return nil }
+func sendMail(context.Context, events.SQSEvent) error { return nil }

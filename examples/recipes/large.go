@@ -25,7 +25,7 @@ func newNews(
 
 	r := gatesock.New()
 	r.Use(gatesock.Recover(), conn.Track(store, conn.WithEveryone()))
-	gatesock.HandleReply(r, "publish", func(ctx context.Context, req *gatesock.Request, in Notice) (int, error) {
+	gatesock.HandleReply(r, "publish", func(ctx context.Context, _ *gatesock.Request, in Notice) (int, error) {
 		report, err := b.Send(ctx, broadcast.To(conn.Everyone), gatesock.Push{Event: "news", Data: in})
 		return report.Delivered, err
 	})

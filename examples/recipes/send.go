@@ -13,6 +13,7 @@ import (
 	"github.com/gatesock/gatesock/eventmux"
 )
 
+// Notice is the data of a push.
 type Notice struct {
 	Text string `json:"text"`
 }
