@@ -1,7 +1,7 @@
-// Command coldstart measures the start of a function: the README's program beside one that does the
-// same with the SDK alone. It takes the time from the start of the process to its first request for
-// an event (GET /next of the Runtime API), and from there to the answer to the first post that it
-// makes for that event, over TLS.
+// Command coldstart measures the start of a function: a program on gatesock beside one that does
+// the same with the SDK alone. It takes the time from the start of the process to its first request
+// for an event (GET /next of the Runtime API), and from there to the answer to the first post that
+// it makes for that event, over TLS.
 //
 //	cd bench && go run ./coldstart                      # or make bench-coldstart
 //	go run ./coldstart -runs 40 -quota 0.25,1 -certs lambda

@@ -1,4 +1,5 @@
-// Command gatesock is the README's program, whose only route looks its caller up and posts to it.
+// Command gatesock has the packages of examples/quickstart. Its only route looks its caller up and
+// posts to it.
 package main
 
 import (
