@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/textproto"
@@ -13,7 +14,38 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
 )
+
+// ListenAndServe runs h behind an emulated gateway on a TCP address until ctx ends, which is all
+// that the main function of a program needs to run on this machine what runs in Lambda:
+//
+//	if os.Getenv("AWS_LAMBDA_RUNTIME_API") == "" {
+//		log.Fatal(emulator.ListenAndServe(ctx, "localhost:3001", router, emulator.Config{}))
+//	}
+//	gatesock.Start(router)
+//
+// It logs the address for clients to [Config.Logger]. When ctx ends it closes all connections and
+// returns nil; it returns an error if cfg is invalid or the port is in use. It panics if h is nil.
+//
+// A handler that posts to connections needs the gateway first: see [NewFunc] and [Serve].
+func ListenAndServe(ctx context.Context, addr string, h lambda.Handler, cfg Config) error {
+	g, err := New(h, cfg)
+	if err != nil {
+		return err
+	}
+	s, err := Serve(ctx, g, addr)
+	if err != nil {
+		return errors.Join(err, g.Shutdown(context.WithoutCancel(ctx)))
+	}
+	g.cfg.logger().Info("listening", slog.String("url", s.URL))
+	select {
+	case <-ctx.Done():
+	case <-s.served:
+	}
+	return s.Close(context.WithoutCancel(ctx))
+}
 
 // Server is a [Gateway] on a TCP port. It is safe for concurrent use.
 type Server struct {
@@ -30,10 +62,10 @@ type Server struct {
 	err     error         // of http.Serve
 }
 
-// Serve starts serving g on a TCP address. "127.0.0.1:0" takes a free port. ctx limits the start
-// only. A client has ten seconds to send the head of a request, and may be idle for two minutes
-// between requests. [Config.Hosts] has the names that requests may use. Stop the server with
-// [Server.Close]. If Serve fails, for example because the port is in use, g stays open.
+// Serve starts serving g on a TCP address, in the background. "127.0.0.1:0" takes a free port. ctx
+// limits the start only. A client has ten seconds to send the head of a request, and may be idle
+// for two minutes between requests. [Config.Hosts] has the names that requests may use. Stop the
+// server with [Server.Close]. If Serve fails, for example because the port is in use, g stays open.
 func Serve(ctx context.Context, g *Gateway, addr string) (*Server, error) {
 	if g == nil {
 		panic("emulator: Serve: g must not be nil")

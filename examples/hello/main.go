@@ -23,17 +23,9 @@ func newRouter() *gatesock.Router {
 }
 
 func main() {
-	if os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" { // in Lambda
-		gatesock.Start(newRouter())
-	}
-	gateway, err := emulator.New(newRouter(), emulator.Config{Stage: "dev"}) // on your machine
-	if err != nil {
+	if os.Getenv("AWS_LAMBDA_RUNTIME_API") == "" { // on your machine
+		err := emulator.ListenAndServe(context.Background(), "localhost:3001", newRouter(), emulator.Config{Stage: "dev"})
 		log.Fatal(err)
 	}
-	server, err := emulator.Serve(context.Background(), gateway, "localhost:3001")
-	if err != nil {
-		log.Fatal(err)
-	}
-	log.Print("listening on ", server.URL)
-	select {}
+	gatesock.Start(newRouter())
 }
