@@ -199,7 +199,7 @@ func (s apiKeys) TouchLastUsed(ctx context.Context, id string, at, since time.Ti
 		return nil // it was used later
 	}
 	if err != nil {
-		return fmt.Errorf("dynamo: note the use of API key %.60q: %w", id, err)
+		return fmt.Errorf("dynamo: note the use of API key %.60q: %s: %w", id, table.OutcomeOf(err, "it may be noted"), err)
 	}
 	return nil
 }

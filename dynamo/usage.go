@@ -73,6 +73,8 @@ func (u usage) add(ctx context.Context, r metering.Record) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, table.AttemptTimeout)
+	defer cancel()
 	_, err = table.Once(ctx, u.t, u.t.API.UpdateItem, &dynamodb.UpdateItemInput{
 		TableName: &u.t.Name, Key: u.t.UsageKey(r.Day, r.Kind, r.Name),
 		UpdateExpression: aws.String(
@@ -122,9 +124,9 @@ func decodeUsage(it table.Item) (r metering.Record, err error) {
 		return r, err
 	}
 	r.Kind, r.Name, _ = strings.Cut(key, "#")
-	if r.Connections, err = table.GetNumber(it, attrConnections); err != nil {
+	if r.Connections, err = countNumber(it, attrConnections); err != nil {
 		return r, err
 	}
-	r.Messages, err = table.GetNumber(it, attrMessages)
+	r.Messages, err = countNumber(it, attrMessages)
 	return r, err
 }

@@ -16,8 +16,10 @@ import (
 // MaxAttempts is how often [Do] makes a request at most.
 const MaxAttempts = 10
 
+// AttemptTimeout is how long each attempt of [Do] may take.
+const AttemptTimeout = 3 * time.Second
+
 const (
-	attemptTimeout = 3 * time.Second
 	firstBackoff   = 25 * time.Millisecond
 	longestBackoff = time.Second
 )
@@ -65,21 +67,23 @@ func Do[In, Out any](
 }
 
 // Once makes a request that must not be repeated, since it counts something and may have been
-// carried out, or since its caller has no time to wait.
+// carried out, or since its caller has no time to wait. It waits for the answer as long as ctx lets
+// it.
 func Once[In, Out any](ctx context.Context, t *Table, request Request[In, Out], in In) (out Out, err error) {
 	if ctx.Err() != nil {
 		return out, &requestError{t.Name, true, context.Cause(ctx)}
 	}
-	out, err = attempt(ctx, request, in)
+	out, err = request(ctx, in, withoutRetryer)
 	return out, t.describe(ctx, Attempts{Made: 1}, err)
 }
 
-// attempt makes a request once, without the client's retryer.
 func attempt[In, Out any](ctx context.Context, request Request[In, Out], in In) (Out, error) {
-	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	ctx, cancel := context.WithTimeout(ctx, AttemptTimeout)
 	defer cancel()
-	return request(ctx, in, func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} })
+	return request(ctx, in, withoutRetryer)
 }
+
+func withoutRetryer(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
 
 // wait waits and reports whether it did: it does not if the context ends first.
 func wait(ctx context.Context, d time.Duration) bool {
