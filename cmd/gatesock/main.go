@@ -5,7 +5,7 @@
 //	gatesock keys create --owner plant-1 --name "sensor 7" --scope readings:write --expires 365d
 //	gatesock keys list
 //	gatesock keys rotate 0K3f9bQxT2mR --overlap 24h
-//	gatesock keys deactivate 0K3f9bQxT2mR
+//	gatesock keys disable 0K3f9bQxT2mR
 //	gatesock plans set free --rate 1 --burst 5 --per-month 10000
 //	gatesock usage --from 2026-11-01 --kind plan --format csv
 //	gatesock help keys create
