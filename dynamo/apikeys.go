@@ -26,7 +26,8 @@ import (
 // For keys of up to a kilobyte it costs a write unit to create, change or delete a key and to note
 // its use, and a read unit to get one. A list costs a read unit for each 4 KB of keys, but at least
 // 16. To verify a key, apikey.Manager gets it once in 30 seconds in each process, and notes its use
-// once in 10 minutes. The role needs dynamodb:GetItem, PutItem, UpdateItem, DeleteItem and Query.
+// once in 10 minutes: the role needs dynamodb:GetItem and UpdateItem. The role of a program that
+// manages keys also needs PutItem, DeleteItem and Query.
 //
 // Reads are strongly consistent. Keys do not expire in the table, so that an expired key can still
 // be listed. An item that is not a key is an error that names the attribute.

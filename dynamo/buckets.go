@@ -31,8 +31,9 @@ type Buckets interface {
 //	limit := ratelimit.Limit{Rate: 5, Burst: 20}
 //	messages := ratelimit.New(db.Buckets(), "messages", limit, ratelimit.FailOpen)
 //
-// It is the same store each time. A call may take a second ([WithLimitTimeout]). The role needs
-// dynamodb:UpdateItem, and GetItem for callers that take 0 tokens.
+// It is the same store each time, and safe for concurrent use. A call takes at most a second
+// ([WithLimitTimeout]). The role needs dynamodb:UpdateItem, and GetItem for callers that take 0
+// tokens.
 //
 // # Cost
 //
@@ -50,7 +51,7 @@ type Buckets interface {
 //
 // All processes together allow at most the burst, plus the rate times the time, plus the rate times
 // the difference between their clocks: clocks that are two seconds fast and two seconds slow allow
-// four seconds' worth more, once. They do not refuse tokens that are there.
+// four seconds' worth more, once. They never refuse a message for which there are tokens.
 //
 // # Lost answers
 //

@@ -157,7 +157,7 @@ func rare() []operation {
 			why: "the record, the user's row, and a tombstone in place of the room's",
 		},
 		{
-			name: "`Leave` in the 15 minutes after a mark", given: afterMark, do: leave, want: units{3, 0},
+			name: "`Leave` within 15 minutes of a tombstone", given: afterMark, do: leave, want: units{3, 0},
 			why: "the record, a delete that is refused since the row guards its place, and a tombstone again",
 		},
 		{

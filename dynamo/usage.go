@@ -24,9 +24,10 @@ import (
 // one partition, which takes 1,000 records a second. Records expire after 400 days. The role needs
 // dynamodb:UpdateItem, and Query to read a day.
 //
-// Add writes several records at the same time ([WithConcurrency]), and returns when all writes have
-// ended. No write is repeated, because it would count twice. A write that fails is returned for
-// retry; if only its answer was lost, the retry counts it again.
+// Add writes several records at the same time ([WithConcurrency]), each within 3 seconds, and
+// returns when all writes have ended. No write is repeated, because it could count twice. The
+// record of a write that fails is returned for retry; if only the answer was lost, the retry counts
+// it again.
 func (db *DB) Usage() metering.Store { return usage{db.t} }
 
 type usage struct{ t *table.Table }

@@ -13,6 +13,13 @@
 // Commands print tables, or JSON with --json. The secret of a key is printed once, by the command
 // that creates it.
 //
+// The table is the one that dynamo.DB.CreateTable or dynamo/template.json makes. The caller needs
+// these IAM actions on it:
+//
+//	keys     dynamodb:GetItem, PutItem, UpdateItem, DeleteItem, Query
+//	plans    dynamodb:GetItem, PutItem, DeleteItem, Query
+//	usage    dynamodb:Query
+//
 // The exit status is 0, 1 if a command failed, and 2 if the command line is invalid.
 //
 // # AWS and DynamoDB Local
