@@ -2,6 +2,7 @@ package dynamo_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -167,5 +168,54 @@ func TestErrorsSayWhatMayHaveBeenDone(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// endingAPI ends the caller's context while a write is under way.
+type endingAPI struct {
+	dynamo.API
+	end context.CancelCauseFunc
+}
+
+func (e endingAPI) stop(ctx context.Context) error {
+	e.end(errOver)
+	return &smithy.CanceledError{Err: ctx.Err()}
+}
+
+func (e endingAPI) PutItem(
+	ctx context.Context, _ *dynamodb.PutItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error,
+) {
+	return nil, e.stop(ctx)
+}
+
+func (e endingAPI) UpdateItem(
+	ctx context.Context, _ *dynamodb.UpdateItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error,
+) {
+	return nil, e.stop(ctx)
+}
+
+func (e endingAPI) DeleteItem(
+	ctx context.Context, _ *dynamodb.DeleteItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error,
+) {
+	return nil, e.stop(ctx)
+}
+
+var errOver = errors.New("the invocation is over")
+
+// A write whose context ends may have been made; one whose context had ended before was not.
+func TestErrorsOfContextsThatEnd(t *testing.T) {
+	t.Parallel()
+	for what := range storeWrites(dynamo.Open(refusing{}, "chat")) {
+		ctx, end := context.WithCancelCause(t.Context())
+		do := storeWrites(dynamo.Open(endingAPI{end: end}, "chat"))[what]
+		err := do(ctx)
+		require.ErrorIs(t, err, errOver, what)
+		require.ErrorContains(t, err, " may ", what)
+		for _, refusal := range []error{authz.ErrNoTicket, apikey.ErrNotFound, apikey.ErrChanged, apikey.ErrExists, plan.ErrNotFound} {
+			require.NotErrorIs(t, err, refusal, what)
+		}
+		err = do(ctx)
+		require.ErrorIs(t, err, errOver, what)
+		require.ErrorContains(t, err, "nothing was written", what)
 	}
 }
