@@ -9,7 +9,7 @@ COUNT    ?= 1
 STORE    ?= memory
 BASE     ?= main
 
-# $(call in,FOLDERS,COMMAND) runs a command in each folder and stops at the first that fails.
+# $(call in,FOLDERS,COMMAND) runs a command in each folder and stops at the first failure.
 in = @set -e; for folder in $(1); do echo "== $$folder: $(2)"; (cd "$$folder" && $(2)); done
 
 .NOTPARALLEL:
@@ -22,19 +22,19 @@ help: ## Show the targets
 chat-memory   = cd examples && go run ./chat/cmd/local $(if $(ADDR),-addr $(ADDR)) $(if $(OPEN),-open)
 chat-dynamodb = ADDR='$(ADDR)' OPEN='$(OPEN)' TABLE='$(TABLE)' DYNAMODB_PORT='$(DYNAMODB_PORT)' exec scripts/chat-dynamodb
 
-chat: ## Run the chat locally; ADDR=host:port, OPEN=1 lets anybody in, STORE=dynamodb keeps its state, TABLE=name on AWS
-	$(if $(and $(TABLE),$(filter memory,$(STORE))),$(error TABLE is set, which needs STORE=dynamodb))
+chat: ## Run the chat locally; ADDR=host:port, OPEN=1 skips sign-in, STORE=dynamodb keeps its state, TABLE=name on AWS
+	$(if $(and $(TABLE),$(filter memory,$(STORE))),$(error TABLE needs STORE=dynamodb))
 	$(or $(chat-$(STORE)),$(error STORE is "$(STORE)", want memory or dynamodb))
 
-# What the tests under the race detector leave of the machine, as while they wait for a server, the rest has.
+# The tests under the race detector often wait for a server; the other steps run meanwhile.
 test: dynamodb sqs check-tidy ## Run everything that CI runs
 	@scripts/need cc >/dev/null
 	@scripts/side-by-side 'test-race=$(MAKE) test-race' 'the rest=$(MAKE) lint build check-deps test-without-race test-allocations test-clock test-browser'
 
-test-quick: ## Vet and test the packages that differ from BASE (main), and those that import them, in under a minute
+test-quick: ## Vet and test the packages that differ from BASE (main) and those that import them, in under a minute
 	@scripts/test-quick $(BASE) $(MODULES)
 
-lint: ## Run golangci-lint, with gofumpt and vet in it, and check wording and line lengths
+lint: ## Run golangci-lint, which includes gofumpt and vet, and check wording and line lengths
 	go run ./internal/cmd/proselint
 	$(call in,$(MODULES),$(GOTOOL) golangci-lint run ./...)
 
@@ -44,7 +44,7 @@ fmt: ## Format the Go code
 check-tidy: ## Check that every go.mod and go.sum is tidy
 	$(call in,$(MODULES) tools,go mod tidy -diff)
 
-check-deps: ## Check what the packages link, and the size of a minimal Lambda
+check-deps: ## Check what the packages link, and the size of minimal Lambda functions
 	scripts/check-deps
 	scripts/check-size
 
@@ -53,30 +53,30 @@ build: ## Compile all modules, and the chat's Lambda into .cache/lambda/bootstra
 	cd examples && GOOS=linux GOARCH=arm64 CGO_ENABLED=0 \
 		go build -tags lambda.norpc -ldflags "-s -w" -o ../.cache/lambda/bootstrap ./chat/cmd/lambda
 
-dynamodb: ## Bring DynamoDB Local, so that no test has to wait for it
+dynamodb: ## Install DynamoDB Local, so that no test waits for the download
 	scripts/dynamodb-local --prepare
 
-sqs: ## Bring the SQS server of the tests, so that no test has to wait for it
+sqs: ## Install the tests' SQS server, so that no test waits for the download
 	scripts/sqs-local --prepare
 
 test-go: test-race test-without-race test-allocations ## Run the Go tests of all modules
 
-# The slowest package goes first, so that it is not what all wait for at the end. Vet is a part of make lint.
+# The slowest package goes first, so that nothing waits for it at the end. Vet is a part of make lint.
 test-race: dynamodb sqs ## Run the Go tests of all modules under the race detector
 	@scripts/need cc >/dev/null
 	$(call in,.,$(RACE) ./dynamo ./...)
 	$(call in,$(filter-out .,$(MODULES)),$(RACE) ./...)
 
-test-without-race: ## Run the tests of packages whose code differs without the race detector
+test-without-race: ## Run the tests of code that the race detector leaves out
 	scripts/test-without-race $(MODULES)
 
-test-allocations: dynamodb ## Run the tests that bound allocations without the race detector, which allocates by itself
+test-allocations: dynamodb ## Run the tests that bound allocations, without the race detector, which allocates too
 	scripts/test-allocations $(MODULES)
 
-test-clock: dynamodb ## Test what touches DynamoDB with all clocks moved ahead; DAYS="40 1826" is the whole, PACKAGES, TESTFLAGS
+test-clock: dynamodb ## Test what touches DynamoDB with all clocks moved ahead; DAYS="40 1826" for all tests, PACKAGES, TESTFLAGS
 	scripts/test-clock $(DAYS)
 
-test-browser: ## Test the chat in headless Chromium, and tickets over two origins in Firefox too
+test-browser: ## Test the chat in headless Chromium, and tickets across two origins in Firefox too
 	scripts/browser-test
 
 fuzz: ## Fuzz every target for FUZZTIME (10s)
@@ -88,10 +88,10 @@ bench: ## Run the benchmarks beside their peers; BENCH, COUNT as in go test
 bench-emulator: ## Load the emulator beside a bare echo server
 	cd bench && go run ./emulatorload
 
-bench-fanout: ## Compare what posts to @connections cost with ours and with the SDK's client
+bench-fanout: ## Compare the cost of posts to @connections with our client and the SDK's
 	cd bench && go run ./fanout
 
-bench-coldstart: ## Compare how long a function takes to start with ours and with the SDK alone
+bench-coldstart: ## Compare the start-up time of a function with gatesock and with the SDK alone
 	cd bench && go run ./coldstart
 
 tools: ## Build the pinned tools into .cache/bin, for editors

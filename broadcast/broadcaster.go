@@ -60,7 +60,7 @@ func New(poster gatesock.Poster, store conn.Store, opts ...Option) *Broadcaster 
 	b.rate = pace.New(b.ceiling)
 	b.slowness = slowness.New(b.refusals)
 	b.disconnector, _ = poster.(gatesock.Disconnector)
-	b.settings.validate(b.disconnector != nil)
+	b.validate(b.disconnector != nil)
 	if b.window > 0 {
 		b.poster = coalesce.New(poster, b.window)
 	}

@@ -51,7 +51,7 @@ func (l *ledger) forbid(endpoint string, err error) {
 func (l *ledger) skip(t task) bool {
 	err := l.forbidden[t.member.Endpoint]
 	if err != nil {
-		l.fail(t, err)
+		_ = l.fail(t, err)
 	}
 	return err != nil
 }

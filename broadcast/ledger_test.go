@@ -54,7 +54,7 @@ func TestLedgerKeepsSomeErrors(t *testing.T) {
 	t.Parallel()
 	var l ledger
 	for i := range maxReportErrors + 5 {
-		l.fail(task{member: named(name(i)).member}, errOther)
+		_ = l.fail(task{member: named(name(i)).member}, errOther)
 	}
 	rep := l.close(remaining{})
 	require.Equal(t, maxReportErrors+5, rep.Failed)

@@ -216,8 +216,3 @@ func TestStoreIsLikeMemory(t *testing.T) {
 		}
 	})
 }
-
-// later has the time of a DB ahead.
-func later(d time.Duration) dynamo.Option {
-	return dynamo.WithClock(func() time.Time { return time.Now().Add(d) })
-}

@@ -12,8 +12,8 @@ import (
 	"github.com/gatesock/gatesock/internal/event"
 )
 
-// Any, as a name, takes the events of every queue, topic, table, stream, schedule or bus that no
-// other [Source] names.
+// Any is the name of a [Source] that takes the events of every queue, topic, table, stream,
+// schedule or bus that no other Source names.
 const Any = "*"
 
 // Source is a source of events and the handler for them. The functions of this package return

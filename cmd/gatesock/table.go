@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
-	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
@@ -96,11 +95,7 @@ func (t *table) load(ctx context.Context) (aws.Config, error) {
 		return aws.Config{}, misuse{errors.New("--table is empty")}
 	}
 	local := t.DynamoDB != ""
-	options := []func(*config.LoadOptions) error{config.WithRegion(t.Region), config.WithSharedConfigProfile(t.Profile)}
-	if local {
-		options = append(options, config.WithEC2IMDSClientEnableState(imds.ClientDisabled))
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, options...)
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(t.Region), config.WithSharedConfigProfile(t.Profile))
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("the AWS configuration: %w", err)
 	}

@@ -72,7 +72,7 @@ func newDeaf(t *testing.T, store conn.Store) deaf {
 
 func (d deaf) connect(t *testing.T) (ws *websocket.Conn, id string) {
 	t.Helper()
-	ws, _, err := websocket.Dial(t.Context(), d.URL, nil) //nolint:bodyclose // the body of Dial needs no closing
+	ws, _, err := websocket.Dial(t.Context(), d.URL, nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = ws.CloseNow() })
 	require.NoError(t, wsjson.Write(t.Context(), ws, map[string]string{"action": "whoami", "id": "1"}))

@@ -1,4 +1,5 @@
-// Package layout_test holds the packages to the layout that CONTRIBUTING.md describes.
+// Package layout_test holds the packages to the layout that CONTRIBUTING.md describes, and the
+// linter's configuration to the folders that there are.
 package layout_test
 
 import (
@@ -114,6 +115,41 @@ func rowOf(name string) string {
 		return parent
 	}
 	return name
+}
+
+// TestLinterFolders checks that the linter's rules for imports name folders that exist: a rule for
+// a folder that was moved holds nothing.
+func TestLinterFolders(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root, ".golangci.yml"))
+	require.NoError(t, err)
+	folders := linterFolders(string(text))
+	require.NotEmpty(t, folders)
+	for _, folder := range folders {
+		require.DirExists(t, filepath.Join(root, filepath.FromSlash(folder)))
+	}
+}
+
+func TestLinterFoldersOfGlobs(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, []string{".", "a/b", "c/d*", "e", "f"}, linterFolders(`
+            - "!$test"
+            - "!${config-path}/a/b/**"
+            - "!${config-path}/c/d*/**"
+          files: ["${config-path}/*.go", "!${config-path}/e/x.go", "${config-path}/f/**"]
+`))
+}
+
+var globPattern = regexp.MustCompile(`"!?\$\{config-path\}/([^"]*)"`)
+
+// linterFolders returns the folders of the globs in a configuration. One with a wildcard in its
+// name is returned as it is, and does not exist: write the folders.
+func linterFolders(text string) (folders []string) {
+	for _, glob := range globPattern.FindAllStringSubmatch(text, -1) {
+		folders = append(folders, path.Dir(glob[1]))
+	}
+	slices.Sort(folders)
+	return slices.Compact(folders)
 }
 
 // readPackages returns the packages of the module, with their imports outside tests.

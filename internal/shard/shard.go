@@ -12,5 +12,5 @@ func Of(id string, n int) int {
 	for i := range len(id) {
 		h = (h ^ uint64(id[i])) * 1099511628211
 	}
-	return int((h>>32 ^ h) % uint64(n)) // the low bits alone know little of the first characters
+	return int((h>>32 ^ h) % uint64(n)) // the low bits alone depend little on the first characters
 }

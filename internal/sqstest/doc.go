@@ -1,5 +1,5 @@
-// Package sqstest gives tests an SQS: a server of its protocol, started once for a test binary when the first test
-// asks for it.
+// Package sqstest runs an SQS server for tests. It starts once for a test binary, when the first
+// test asks for it.
 //
 //	func TestMain(m *testing.M) { sqstest.Main(m) }
 //
@@ -9,6 +9,7 @@
 //		...
 //	}
 //
-// The server is brought and run by scripts/sqs-local. A test that can't have it fails and says what is missing; none
-// is skipped. Functions that take a [testing.TB] may be called from the goroutine of a test only.
+// scripts/sqs-local installs and runs the server. If that fails, the tests that need it fail and
+// name what is missing; none is skipped. Call functions that take a [testing.TB] only from the
+// goroutine of the test.
 package sqstest

@@ -26,7 +26,8 @@ type fixture struct {
 	err    error
 }
 
-// client starts the server when it is called first. The server outlives the test that asked, so it has a context of its own.
+// client starts the server at the first call. The server outlives the test that asked for it, so it
+// has a context of its own.
 func (f *fixture) client() (*sqs.Client, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -41,7 +42,7 @@ func (f *fixture) client() (*sqs.Client, error) {
 	return f.api, f.err
 }
 
-// close leaves nothing behind: no process, no connection.
+// close ends the server and closes the connections.
 func (f *fixture) close() error {
 	f.transport.CloseIdleConnections()
 	if f.server == nil {
@@ -53,7 +54,7 @@ func (f *fixture) close() error {
 	return nil
 }
 
-// newClient takes any letters for credentials, as the server does.
+// newClient returns a client with made-up credentials; the server accepts any.
 func newClient(endpoint string, transport *http.Transport) *sqs.Client {
 	transport.MaxIdleConnsPerHost, transport.IdleConnTimeout = 64, time.Minute
 	return sqs.New(sqs.Options{
@@ -64,7 +65,7 @@ func newClient(endpoint string, transport *http.Transport) *sqs.Client {
 	})
 }
 
-// createQueue gives the queue a name that no other has.
+// createQueue makes a queue with a unique name and returns its URL.
 func createQueue(ctx context.Context, client *sqs.Client, attributes map[string]string) (string, error) {
 	name := "gatesock-" + rand.Text()
 	out, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &name, Attributes: attributes})
@@ -74,7 +75,7 @@ func createQueue(ctx context.Context, client *sqs.Client, attributes map[string]
 	return *out.QueueUrl, nil
 }
 
-// redrivePolicy is the value of the attribute RedrivePolicy.
+// redrivePolicy returns the value of the attribute RedrivePolicy.
 func redrivePolicy(ctx context.Context, client *sqs.Client, deadLetters string, maxReceives int) (string, error) {
 	const arn = types.QueueAttributeNameQueueArn
 	out, err := client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{

@@ -10,10 +10,10 @@ import (
 	"go.uber.org/goleak"
 )
 
-// current is the fixture between the start and the end of Main. Tests reach TestMain through their package only.
+// current is set while Main runs. Package variables are the only way from a test to its TestMain.
 var current atomic.Pointer[fixture] //nolint:gochecknoglobals // one server for a test binary is the point
 
-// Main is for TestMain. It runs the tests, ends the server, looks for goroutines that were left running, and exits.
+// Main is for TestMain. It runs the tests, ends the server, checks for leaked goroutines and exits.
 func Main(m *testing.M) {
 	f := new(fixture)
 	current.Store(f)
@@ -29,12 +29,12 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Client gives the client of the server. It is the same for all tests.
+// Client returns the client of the server, the same for all tests.
 func Client(tb testing.TB) *sqs.Client {
 	tb.Helper()
 	f := current.Load()
 	if f == nil {
-		tb.Fatal("sqstest: TestMain has to call sqstest.Main")
+		tb.Fatal("sqstest: TestMain must call sqstest.Main")
 	}
 	client, err := f.client()
 	if err != nil {
@@ -43,7 +43,7 @@ func Client(tb testing.TB) *sqs.Client {
 	return client
 }
 
-// Queue makes a queue and gives its URL. The attributes are those of the CreateQueue operation.
+// Queue makes a queue and returns its URL. The attributes are those of the CreateQueue operation.
 func Queue(tb testing.TB, attributes map[string]string) string {
 	tb.Helper()
 	url, err := createQueue(tb.Context(), Client(tb), attributes)
@@ -53,8 +53,8 @@ func Queue(tb testing.TB, attributes map[string]string) string {
 	return url
 }
 
-// QueueWithDeadLetters makes two queues and gives their URLs: a message that was received maxReceives times from the
-// first and not deleted goes to the second.
+// QueueWithDeadLetters makes two queues and returns their URLs. A message that was received
+// maxReceives times from the first and not deleted moves to the second.
 func QueueWithDeadLetters(tb testing.TB, maxReceives int) (url, deadLetters string) {
 	tb.Helper()
 	deadLetters = Queue(tb, nil)

@@ -13,14 +13,14 @@ import (
 	"strings"
 )
 
-// server is a running scripts/sqs-local. It ends with its standard input, so also when this process dies.
+// server is a running scripts/sqs-local. It ends with its standard input, and so with this process.
 type server struct {
 	endpoint string
 	cmd      *exec.Cmd
 	stdin    io.Closer
 }
 
-// start brings the server and starts it.
+// start installs the server if it is missing, and starts it.
 func start(ctx context.Context) (*server, error) {
 	script, err := findScript()
 	if err != nil {
@@ -32,8 +32,8 @@ func start(ctx context.Context) (*server, error) {
 	return run(ctx, script)
 }
 
-// findScript looks in the folders above the test's package, in which go test runs it: the nested modules' tests
-// find it too.
+// findScript looks in the folders above the working directory, which is the folder of the test's
+// package, so that tests of nested modules find the script too.
 func findScript() (string, error) {
 	folder, err := os.Getwd()
 	for err == nil {
@@ -43,22 +43,22 @@ func findScript() (string, error) {
 		}
 		parent := filepath.Dir(folder)
 		if parent == folder {
-			err = errors.New("scripts/sqs-local is in no folder above the test's")
+			err = errors.New("there is no scripts/sqs-local in any folder above the test")
 		}
 		folder = parent
 	}
 	return "", err
 }
 
-// fetch is apart from the start so that a slow download does not look like a server that hangs.
+// fetch is separate from the start, so that a slow download does not look like a server that hangs.
 func fetch(ctx context.Context, script string) error {
 	if output, err := exec.CommandContext(ctx, "bash", script, "--prepare").CombinedOutput(); err != nil {
-		return fmt.Errorf("bring it: %w\n%s", err, output)
+		return fmt.Errorf("install it: %w\n%s", err, output)
 	}
 	return nil
 }
 
-// run starts a program and waits for the URL that it prints, or for its end. How long that takes is the machine's affair.
+// run starts a program and waits without a bound until it prints a URL or ends.
 func run(ctx context.Context, script string) (*server, error) {
 	cmd := exec.CommandContext(ctx, "bash", script)
 	var problems bytes.Buffer

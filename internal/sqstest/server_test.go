@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestServerThatDoesNotStartShowsWhy: what it printed is in the error.
+// TestServerThatDoesNotStartShowsWhy checks that its output is in the error.
 func TestServerThatDoesNotStartShowsWhy(t *testing.T) {
 	t.Parallel()
 	for name, script := range map[string]string{"silent": "echo no node here >&2; exit 3", "half a line": "printf http; echo no node here >&2; exit 3"} {
@@ -24,7 +24,7 @@ func TestServerThatDoesNotStartShowsWhy(t *testing.T) {
 	}
 }
 
-// TestFetchThatFailsShowsWhy: a tool that is missing is named by the script.
+// TestFetchThatFailsShowsWhy checks that the error names the missing tool.
 func TestFetchThatFailsShowsWhy(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "script")

@@ -17,14 +17,14 @@ func receive(t *testing.T, url string, most int) []types.Message {
 	t.Helper()
 	out, err := sqstest.Client(t).ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
 		QueueUrl: &url, VisibilityTimeout: 1, MaxNumberOfMessages: int32(most), WaitTimeSeconds: 2,
-		//nolint:staticcheck // the server knows the older name of MessageSystemAttributeNames only
+		//nolint:staticcheck // the server knows only the older name of MessageSystemAttributeNames
 		AttributeNames: []types.QueueAttributeName{"ApproximateReceiveCount"},
 	})
 	require.NoError(t, err)
 	return out.Messages
 }
 
-// TestWhatTestsRelyOn are the behaviours of SQS that tests of this module need.
+// TestWhatTestsRelyOn checks the behavior of SQS that tests of this module need.
 func TestWhatTestsRelyOn(t *testing.T) {
 	t.Parallel()
 	client := sqstest.Client(t)

@@ -56,8 +56,17 @@ func TestBucket(t *testing.T) {
 func TestLimitsThatMakeNoSense(t *testing.T) {
 	t.Parallel()
 	for _, l := range []Limit{
-		{}, {Rate: 1}, {Burst: 1}, {-1, 1}, {1, -1}, {math.NaN(), 1}, {math.Inf(1), 1},
-		{1e6 + 1, 1}, {1e-9, 10}, {1e-300, 1}, {1, math.MaxInt},
+		{},
+		{Rate: 1},
+		{Burst: 1},
+		{-1, 1},
+		{1, -1},
+		{math.NaN(), 1},
+		{math.Inf(1), 1},
+		{1e6 + 1, 1},
+		{1e-9, 10},
+		{1e-300, 1},
+		{1, math.MaxInt},
 	} {
 		require.Error(t, l.Validate(), "%+v", l)
 		b, d := bucket{}.allow(noon(), l, 1)

@@ -1,6 +1,6 @@
-// Moves the wall clock of a program by GATESOCK_CLOCK_OFFSET seconds: scripts/dynamodb-local puts it before the C library of
-// the Java machine (LD_PRELOAD). Clocks that measure how long something takes go on as they are. Debian's libfaketime does this
-// too, but makes the start of DynamoDB Local ten times as dear.
+// Moves the wall clock of a program by GATESOCK_CLOCK_OFFSET seconds. scripts/dynamodb-local loads it
+// before the C library of the Java virtual machine (LD_PRELOAD). Monotonic clocks are not moved.
+// Debian's libfaketime does the same, but makes the start of DynamoDB Local ten times as slow.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ __attribute__((constructor)) static void begin(void) {
 }
 
 int clock_gettime(clockid_t id, struct timespec *now) {
-	// Others may ask before this library has begun.
+	// Other libraries may ask before this one is initialized.
 	int failed = system_clock ? system_clock(id, now) : (int)syscall(SYS_clock_gettime, id, now);
 
 	if (!failed && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE))

@@ -42,12 +42,14 @@ func TestReadResponse(t *testing.T) {
 			true, "",
 		},
 		{
-			"204 has no body", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nabcde", Response{Status: 204},
+			"204 has no body", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nabcde",
+			Response{Status: 204},
 			true, "abcde",
 		},
 		{
 			"304 has no body", "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\nx",
-			Response{Status: 304}, true, "x",
+			Response{Status: 304},
+			true, "x",
 		},
 		{"to the end", "HTTP/1.1 200 OK\r\n\r\nabc", Response{Status: 200, Body: []byte("abc")}, false, ""},
 		{"to the end, empty", "HTTP/1.1 200 OK\r\n\r\n", Response{Status: 200, Body: []byte{}}, false, ""},
@@ -55,16 +57,19 @@ func TestReadResponse(t *testing.T) {
 		{
 			"two connection fields",
 			"HTTP/1.1 200 OK\r\nConnection: close\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n",
-			Response{Status: 200}, false, "",
+			Response{Status: 200},
+			false, "",
 		},
 		{"HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", Response{Status: 200}, false, ""},
 		{
 			"HTTP/1.0 that stays", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n",
-			Response{Status: 200}, true, "",
+			Response{Status: 200},
+			true, "",
 		},
 		{
 			"equal lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nab",
-			Response{Status: 200, Body: []byte("a")}, true, "b",
+			Response{Status: 200, Body: []byte("a")},
+			true, "b",
 		},
 		{
 			"chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\n\r\nrest",
@@ -93,11 +98,13 @@ func TestReadResponse(t *testing.T) {
 		{"bare line feeds", "HTTP/1.1 200 OK\nContent-Length: 1\n\na", Response{Status: 200, Body: []byte("a")}, true, ""},
 		{
 			"the most of a body", "HTTP/1.1 200 OK\r\nContent-Length: 65536\r\n\r\n" + big + "r",
-			Response{Status: 200, Body: []byte(big)}, true, "r",
+			Response{Status: 200, Body: []byte(big)},
+			true, "r",
 		},
 		{
 			"more than is read", "HTTP/1.1 200 OK\r\nContent-Length: 65537\r\n\r\n" + big + "r",
-			Response{Status: 200, Body: []byte(big)}, false, "r",
+			Response{Status: 200, Body: []byte(big)},
+			false, "r",
 		},
 		{
 			"more chunks than are read", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10001\r\n" + big + "r",
@@ -106,7 +113,8 @@ func TestReadResponse(t *testing.T) {
 		},
 		{
 			"more to the end than is read", "HTTP/1.1 200 OK\r\n\r\n" + big + "r",
-			Response{Status: 200, Body: []byte(big)}, false, "r",
+			Response{Status: 200, Body: []byte(big)},
+			false, "r",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
