@@ -3,7 +3,9 @@ package dynamo_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
+	"syscall"
 	"testing"
 	"time"
 
@@ -140,6 +142,8 @@ func TestErrorsSayWhatMayHaveBeenDone(t *testing.T) {
 		"throttled":      {throttle(), true},
 		"a fault":        {answered(500, &smithy.GenericAPIError{Code: "InternalServerError"}), false},
 		"no connection":  {&smithyhttp.RequestSendError{Err: http.ErrServerClosed}, false},
+		"nobody listens": {&smithyhttp.RequestSendError{Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}, true},
+		"a reset":        {&smithyhttp.RequestSendError{Err: &net.OpError{Op: "read", Err: syscall.ECONNRESET}}, false},
 		"something else": {gatesock.ErrGone, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -59,7 +60,7 @@ func Do[In, Out any](
 		if err == nil || past.Made == MaxAttempts || !retryable(ctx, err) {
 			return out, past, t.describe(ctx, past, err)
 		}
-		past.Lost = past.Lost || !throttled(err)
+		past.Lost = past.Lost || !throttled(err) && !unsent(err)
 		if !wait(ctx, t.Backoff(past.Made)) {
 			return out, past, t.describe(ctx, past, fmt.Errorf("no time is left for another attempt: %w", err))
 		}
@@ -124,6 +125,12 @@ func retryable(ctx context.Context, err error) bool {
 	}
 	return errors.Is(err, context.DeadlineExceeded) || throttled(err) ||
 		retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) == aws.TrueTernary
+}
+
+// unsent reports whether a request was certainly not sent, since there was no connection for it.
+func unsent(err error) bool {
+	var failed *net.OpError
+	return errors.As(err, &failed) && failed.Op == "dial"
 }
 
 // throttled reports whether DynamoDB refused a request for now, so that it was certainly not
