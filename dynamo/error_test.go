@@ -215,7 +215,9 @@ func TestErrorsOfContextsThatEnd(t *testing.T) {
 		err := do(ctx)
 		require.ErrorIs(t, err, errOver, what)
 		require.ErrorContains(t, err, " may ", what)
-		for _, refusal := range []error{authz.ErrNoTicket, apikey.ErrNotFound, apikey.ErrChanged, apikey.ErrExists, plan.ErrNotFound} {
+		for _, refusal := range []error{
+			authz.ErrNoTicket, apikey.ErrNotFound, apikey.ErrChanged, apikey.ErrExists, plan.ErrNotFound,
+		} {
 			require.NotErrorIs(t, err, refusal, what)
 		}
 		err = do(ctx)

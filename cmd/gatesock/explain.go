@@ -40,7 +40,7 @@ func explain(err error) string {
 	return text
 }
 
-// mayHave finds what package dynamo says that a write may have done, although it failed.
+// mayHave finds, in an error of package dynamo, what the write that failed may have done.
 var mayHave = regexp.MustCompile(`: (it may [a-z ]+): table "`)
 
 const tryAgain = ": try again"

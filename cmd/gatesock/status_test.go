@@ -217,8 +217,8 @@ func TestDynamoDBErrors(t *testing.T) {
 	}
 }
 
-// A command that writes says that it may have written although the answer was cut off: rotating a
-// key twice would end the secret that clients use.
+// If the answer to a write was cut off, the command does not propose to try again: rotating a key
+// twice would end the secret that clients use.
 func TestAnswerThatIsCutOff(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
