@@ -41,9 +41,10 @@ import (
 // # Lost answers
 //
 // If the answer to a write is lost, the store repeats the write and then compares the item with its
-// own, so a change that was made is not reported as [apikey.ErrExists] or [apikey.ErrChanged]. If
-// another change has replaced the item in between, the change fails with an error of its own:
-// whether it was made is unknown, and repeating a rotation could end the secret that clients use.
+// own, so a change that was made is not reported as [apikey.ErrExists] or [apikey.ErrChanged], and
+// deleting a key succeeds if it is gone then. If another change has replaced the item in between,
+// the change fails with an error of its own: whether it was made is unknown, and repeating a
+// rotation could end the secret that clients use.
 func (db *DB) APIKeys() apikey.Store { return apiKeys{db.t} }
 
 type apiKeys struct{ t *table.Table }
