@@ -79,8 +79,8 @@ type Route struct {
 // maxWraps bounds the search for an App, for a handler that unwraps to itself.
 const maxWraps = 100
 
-// AppOf returns h if it is an [App], or else the first App that methods Unwrap() lambda.Handler
-// lead to. It reports whether there is one.
+// AppOf returns h if it is an [App], or else the first App that it finds by calling
+// Unwrap() lambda.Handler, again and again. It reports whether there is one.
 func AppOf(h lambda.Handler) (App, bool) {
 	for range maxWraps {
 		if app, ok := h.(App); ok {
@@ -95,8 +95,8 @@ func AppOf(h lambda.Handler) (App, bool) {
 	return nil, false
 }
 
-// Wrap returns h wrapped in middleware for whole events, the first one outermost. The result still
-// leads to the [App] that h is or wraps, unless a middleware returns an App of its own.
+// Wrap returns h wrapped in middleware for whole events, the first one outermost. [AppOf] finds the
+// [App] of h in the result, unless a middleware returns an App of its own.
 //
 //	gatesock.Start(gatesock.Wrap(router, func(next lambda.Handler) lambda.Handler {
 //		return otellambda.WrapHandler(next)

@@ -78,8 +78,8 @@ func (c Code) HTTPStatus() int {
 //
 // # Other errors
 //
-// A handler may return any error. The router looks for the first *Error in its tree, which may be
-// wrapped. If there is none, the client receives [CodeDeadlineExceeded] for
+// A handler may return any error. If it wraps an *Error, the client receives the first one that
+// [errors.As] finds. If not, the client receives [CodeDeadlineExceeded] for
 // [context.DeadlineExceeded] and [os.ErrDeadlineExceeded], and [CodeInternal] for all others, with
 // a message that reveals nothing. [context.Canceled] is internal too, because only the program
 // itself cancels the context of a handler.

@@ -5,8 +5,7 @@ import (
 	"fmt"
 )
 
-// HandlerFunc handles one event. It is the form that every handler takes in the end, typed or not,
-// and that every [Middleware] wraps.
+// HandlerFunc handles one event. Typed handlers become one too, and a [Middleware] wraps one.
 //
 // The result is the answer to the client:
 //

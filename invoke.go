@@ -1,6 +1,7 @@
 package gatesock
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,7 +69,7 @@ func (r *Router) answer(ctx context.Context, rt *route, req *Request, reply *Rep
 		var short [256]byte // saves an allocation
 		if frame, err = rt.appendFrame(short[:0], req, reply); err == nil {
 			if rt.oneWay && reply != nil && !reply.Silent {
-				r.logger.LogAttrs(ctx, slog.LevelWarn, "gatesock: the route is one-way, so the reply of its handler is not sent", req.logAttrs()...)
+				r.activeLogger().LogAttrs(ctx, slog.LevelWarn, "gatesock: the route is one-way, so the reply of its handler is not sent", req.logAttrs()...)
 			}
 			return okResponse(frame)
 		}
@@ -191,6 +192,9 @@ func readable(err error) (safe error) {
 	return err
 }
 
+// activeLogger returns the logger of [WithLogger], or the default one of this moment.
+func (r *Router) activeLogger() *slog.Logger { return cmp.Or(r.logger, slog.Default()) }
+
 // log logs an error at the level that [WithLogger] documents.
 func (r *Router) log(ctx context.Context, req *Request, err error) {
 	level := slog.LevelDebug
@@ -201,7 +205,8 @@ func (r *Router) log(ctx context.Context, req *Request, err error) {
 	case e.cause != nil && e.Code != CodeInvalidArgument:
 		level = slog.LevelInfo
 	}
-	if !r.logger.Enabled(ctx, level) {
+	logger := r.activeLogger()
+	if !logger.Enabled(ctx, level) {
 		return
 	}
 	attrs := append(req.logAttrs(), slog.String("code", string(e.Code)), slog.String("error", err.Error()))
@@ -209,12 +214,12 @@ func (r *Router) log(ctx context.Context, req *Request, err error) {
 	if errors.As(err, &p) {
 		attrs = append(attrs, slog.String("stack", string(p.Stack)))
 	}
-	r.logger.LogAttrs(ctx, level, "gatesock: handler failed", attrs...)
+	logger.LogAttrs(ctx, level, "gatesock: handler failed", attrs...)
 }
 
 // logLate logs that a handler returned long after its [Timeout].
 func (r *Router) logLate(ctx context.Context, req *Request) {
-	r.logger.LogAttrs(ctx, slog.LevelWarn, "gatesock: the handler returned late, because it ignores the end of its context",
+	r.activeLogger().LogAttrs(ctx, slog.LevelWarn, "gatesock: the handler returned late, because it ignores the end of its context",
 		append(req.logAttrs(), slog.Duration("late", req.late))...)
 }
 

@@ -74,7 +74,7 @@ const lateThreshold = time.Second
 // Timeout does not answer before the handler has returned: Lambda freezes the process with the
 // answer, and would freeze the handler in it. A timeout therefore works only for handlers that pass
 // their context on, or check it. A handler that ignores its context runs on, and if it returns a
-// second or more too late, the log names it in a warning.
+// second or more too late, the router logs a warning.
 //
 // # Outer deadlines
 //

@@ -9,7 +9,8 @@ import (
 type Option interface{ applyRouter(*Router) }
 
 // RouteOption configures one route. Options are given to the function that registers the route,
-// such as [Handle].
+// such as [Handle]. On $connect and $disconnect, which no frame answers, only [WithMiddleware] and
+// [WithGuard] have an effect, and [OneWay] and [Raw] panic.
 type RouteOption interface{ applyRoute(*route) }
 
 // SharedOption configures one route, or a [Router] and so all its routes.
@@ -26,8 +27,8 @@ type routeOption func(*route)
 
 func (o routeOption) applyRoute(rt *route) { o(rt) }
 
-// WithLogger sets the logger for errors of handlers. The default is [slog.Default] at the first
-// event. It panics if l is nil.
+// WithLogger sets the logger for errors of handlers. The default is what [slog.Default] returns
+// when something is logged. It panics if l is nil.
 //
 // Each error is one record with its code, the route key, the route that handled the event
 // (handledBy), the connection, the request and, if there is one, the principal. Its level depends
@@ -147,6 +148,7 @@ func (strictOption) applyRouter(r *Router) { r.strict = true }
 func (strictOption) applyRoute(rt *route)  { rt.strict = true }
 
 // StrictDecoding refuses messages with members that the handler's In does not have, at any depth.
-// "action" and "id", or the names that [WithEnvelope] sets, are always accepted. The route's
-// codec must be a [StrictCodec].
+// "action" and "id", or the names that [WithEnvelope] sets, are always accepted. [Handle] and
+// [HandleReply] panic if the route's codec is not a [StrictCodec]. Untyped handlers decode nothing,
+// so it has no effect on them.
 func StrictDecoding() SharedOption { return strictOption{} }

@@ -10,8 +10,9 @@ import (
 // emulator and the Recorder of package wstest are Posters. A Poster is safe for concurrent use.
 type Poster interface {
 	// Post sends one message and returns when the gateway has accepted or refused it. A nil error
-	// means that the gateway accepted it, not that the client has read it. Post does not retry, and
-	// does not keep or change data.
+	// means that the gateway accepted it, not that the client has read it. [ErrGone] and the errors
+	// beside it are those that callers can act on. Post does not retry, and does not keep or change
+	// data.
 	Post(ctx context.Context, to Target, data []byte) error
 }
 
@@ -73,8 +74,8 @@ type ConnectionInfo struct {
 }
 
 // Errors that every [Poster] returns, to be matched with [errors.Is]. An error that matches none of
-// them is a failure on the way, such as a broken connection, a 5xx answer or a canceled context.
-// It does not mean that the connection is gone.
+// them has another reason, such as a broken connection, a 5xx answer or a canceled context. It does
+// not mean that the connection is gone.
 var (
 	// ErrGone means that the connection is closed, was never open, or is not open yet: the gateway
 	// answers 410 even while the connection's own $connect runs (AWS re:Post, "410 GoneException"). No

@@ -34,7 +34,7 @@ const (
 //   - EventMessage has the Body of the message, and its Action and ID.
 //   - EventDisconnect has a DisconnectCode and a DisconnectReason.
 //
-// A Request belongs to one invocation. Its strings share one buffer of some hundred bytes. To keep
+// A Request belongs to one invocation. Its strings share one buffer of a few hundred bytes. To keep
 // one of them for longer without the buffer, clone it with [strings.Clone].
 type Request struct {
 	// EventType is the type of the event.
@@ -44,7 +44,7 @@ type Request struct {
 	RouteKey string
 	// Route is the key of the [Router]'s route that handles the event. It is RouteKey, or the route
 	// that Action names if RouteKey is "$default" and there is such a route. Unlike Action, it is
-	// never a name that a client made up, and so fits as a label of metrics. It is empty outside a
+	// never a name that a client made up, so it can be a label of metrics. It is empty outside a
 	// Router.
 	Route string
 	// ConnectionID identifies the connection for as long as it is open. It is opaque.
@@ -89,10 +89,10 @@ type Request struct {
 	// Action is the message's "action", or the member that [WithEnvelope] names; empty if there is
 	// none.
 	Action string
-	// ID is the id that the client chose for its request, and that the answer repeats; empty if there
-	// is none. Only a string of at most 128 bytes is an id. Routes refuse messages with another one,
-	// unless they are [Raw] or $default. The answer to a message whose id is a number repeats the
-	// number.
+	// ID is the id that the client chose for its request, and that the answer repeats: a string of at
+	// most 128 bytes. It is empty if the message has no such id. If its "id" is something else, routes
+	// refuse the message with [CodeInvalidArgument], except $default and [Raw] ones. If the "id" is a
+	// number, answers repeat the number.
 	ID string
 
 	badID    bool          // the message has an invalid "id"

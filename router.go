@@ -34,7 +34,7 @@ import (
 // made, because it is a mistake in the program that should show when the program starts: a route
 // twice, an empty or reserved key, a nil handler, or anything after the first event.
 type Router struct {
-	logger        *slog.Logger
+	logger        *slog.Logger // nil: slog.Default when something is logged
 	codec         Codec
 	strict        bool
 	wire          *wire // the names of the members of the wire format
@@ -132,7 +132,8 @@ func (r *Router) OnDisconnect(h HandlerFunc, opts ...RouteOption) {
 func (r *Router) OnDefault(h HandlerFunc, opts ...RouteOption) { r.handle(RouteDefault, h, opts) }
 
 // HandleFunc registers an untyped handler for the messages of one action. [Handle] and
-// [HandleReply] register typed ones.
+// [HandleReply] register typed ones. It panics if the key is empty or begins with "$", if h is nil,
+// if the key is registered already, and after the first event.
 func (r *Router) HandleFunc(key string, h HandlerFunc, opts ...RouteOption) {
 	rt := r.newRoute(key, h == nil, opts)
 	rt.checkCustom()
@@ -246,9 +247,6 @@ func (r *Router) build() {
 	r.mu.Unlock()
 	r.checkGuards(registered)
 
-	if r.logger == nil {
-		r.logger = slog.Default()
-	}
 	routes := make(map[string]*route)
 	for key, h := range map[string]HandlerFunc{
 		RouteConnect: doNothing, RouteDisconnect: doNothing, RouteDefault: r.refuseUnknown,

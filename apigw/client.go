@@ -23,16 +23,16 @@ import (
 // none of them is a fault between the client and the gateway, or one of the gateway; its text has
 // the status of the answer if there was an answer. Where nothing was sent, the error matches
 // [gatesock.ErrNotSent]: the call was still waiting for a connection, could not open one, or had no
-// credentials. If a connection could not be opened, there is also a [*net.OpError] with the Op
+// credentials. If a connection could not be opened, it also wraps a [*net.OpError] with the Op
 // "dial". If only a part of a refusal arrived in time, the error matches the refusal, and also the
 // cause of the context's end, or [context.DeadlineExceeded] if the timeout of the call had passed.
 //
 // # Time
 //
-// The timeout of a call runs from the moment that the call has a connection or may open one. A call
-// that waits because [WithConcurrency] others are running uses none of its timeout; how long it
-// waits is up to its context. When the timeout passes, the error matches [ErrTimeout]. A call
-// returns within 50 milliseconds after its context has ended.
+// A call waits while as many others are running as [WithConcurrency] allows, for as long as its
+// context lasts. Its timeout starts after that wait, and includes opening a connection. When the
+// timeout passes, the error matches [ErrTimeout]. A call returns within 50 milliseconds after its
+// context has ended.
 //
 // # Requests that are sent twice
 //
@@ -126,7 +126,8 @@ func (c *Client) Post(ctx context.Context, to gatesock.Target, data []byte) erro
 }
 
 // Prepare returns a function that posts data as [Client.Post] does, but hashes data only once. Use
-// it to send one message to many connections. The function is safe for concurrent use.
+// it to send one message to many connections. The function is safe for concurrent use. data must
+// not be changed while the function is in use.
 //
 // A positive timeout replaces that of [WithTimeout]; otherwise WithTimeout's applies. It runs for
 // each post separately.

@@ -114,7 +114,7 @@ func WithTLSConfig(cfg *tls.Config) Option {
 }
 
 // WithClock sets the clock that requests are signed with, for tests. The default is [time.Now]; now
-// must not be nil. Timeouts follow the real time.
+// must not be nil, and must be safe for concurrent use. Timeouts follow the real time.
 func WithClock(now func() time.Time) Option {
 	if now == nil {
 		panic("apigw: WithClock: now must not be nil")

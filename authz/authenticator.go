@@ -16,8 +16,8 @@ import (
 var (
 	// ErrUnauthenticated means that a credential is missing or invalid: 401.
 	ErrUnauthenticated = errors.New("authz: not authenticated")
-	// ErrNoCredential is the ErrUnauthenticated of a handshake that has no credential of the kind
-	// that an Authenticator checks. [Any] goes on to the next one.
+	// ErrNoCredential means that the handshake has no credential of the kind that an Authenticator
+	// checks. It is an ErrUnauthenticated; [Any] goes on to the next Authenticator.
 	ErrNoCredential = fmt.Errorf("%w: no credential", ErrUnauthenticated)
 	// ErrForbidden means that the client is known and may not connect: 403.
 	ErrForbidden = errors.New("authz: forbidden")
@@ -44,11 +44,14 @@ type Handshake struct {
 // Authenticator decides about a handshake. It is safe for concurrent use.
 type Authenticator interface {
 	// Authenticate returns the principal of a handshake. An [ErrUnauthenticated] refuses it with 401,
-	// an [ErrForbidden] with 403. Without an authorizer a [gatesock.Error] refuses it with the status
-	// of its code. Any other error is internal: 500.
+	// an [ErrForbidden] with 403. Any other error is internal: 500.
+	//
+	// A [gatesock.Error] refuses the handshake with the status of its code, such as 429. An
+	// [Authorizer] can answer with 401, 403 and 500 only: it answers with 401 for
+	// gatesock.CodeUnauthenticated, 500 for statuses from 500 on, and 403 for all others.
 	//
 	// An Authenticator that does not identify the client, such as [Origins], returns a Principal
-	// without an ID.
+	// without an ID. The handshake is refused with 401 unless another one of [All] returns an ID.
 	Authenticate(ctx context.Context, h *Handshake) (Principal, error)
 }
 

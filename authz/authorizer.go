@@ -19,10 +19,11 @@ import (
 //	))
 //
 // The client sees a status: 101 for a principal, 401 for an [ErrUnauthenticated], 403 for an
-// [ErrForbidden], and 500 for any other error. The reason is logged, and the client does not learn
-// it. The policy allows $connect of one API and stage. Guards such as [RequireScopes] decide which
-// messages a client may send, since API Gateway does not call the authorizer again. It does not
-// cache the answers of WebSocket authorizers.
+// [ErrForbidden], and 500 for any other error, or if the answer cannot carry the principal
+// ([Principal.Validate]). A gatesock.Error is answered as [Authenticator] describes. The reason
+// is logged, and the client does not learn it. The policy allows $connect of one API and stage.
+// Guards such as [RequireScopes] decide which messages a client may send, since API Gateway does
+// not call the authorizer again. It does not cache the answers of WebSocket authorizers.
 //
 // It is safe for concurrent use.
 type Authorizer struct {

@@ -39,11 +39,13 @@ func NewCredentialExpiry(opts ...Option) *CredentialExpiry {
 // with [gatesock.CodeUnauthenticated], unless the client has sent a fresh token. Events without a
 // principal pass through; guards handle them.
 //
-// Use it after [RestorePrincipal], which refuses messages if the order is wrong. Limits of package
-// ratelimit come before both, so that a message above the limit costs no read of a store.
+// Use it after [RestorePrincipal]: in the other order, RestorePrincipal answers messages with
+// [gatesock.CodeInternal]. Limits of package ratelimit come before both, so that a message above
+// the limit costs no read of a store.
 //
 // It reads nothing until a credential expires. Then a process calls [RenewalStore.Load] once for
-// each fresh token, and at most once a second for a connection without one.
+// each fresh token, and at most once a second for a connection without one. If the store fails, the
+// message is answered with [gatesock.CodeUnavailable].
 func (e *CredentialExpiry) Middleware() gatesock.Middleware {
 	return func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
 		e.used.Store(true)

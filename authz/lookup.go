@@ -66,7 +66,9 @@ func (l *lookups) recall(id string, now time.Time) (p Principal, known bool, err
 	if f, ok := l.found.Get(id); ok && now.Before(f.until) {
 		return f.principal, true, nil
 	}
-	if at, ok := l.missed.Get(id); ok && now.Sub(at) < missTTL {
+	at, ok := l.missed.Get(id)
+	age := now.Sub(at) // negative on a clock that was set back
+	if ok && age >= 0 && age < missTTL {
 		return Principal{}, true, l.missing
 	}
 	return Principal{}, false, nil

@@ -13,8 +13,8 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// A connection is looked up again when its entry has expired, a second after it was missing, and
-// after an error of the store.
+// A connection is looked up again when its entry has expired, a second after it was missing, after
+// an error of the store, and if the clock was set back since it was missing.
 func TestLookups(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -41,6 +41,7 @@ func TestLookups(t *testing.T) {
 		{0, lookup{Principal{ID: "ann"}, now.Add(time.Minute)}, nil, "ann", nil, 3},
 		{time.Minute - missTTL - 1, lookup{}, down, "ann", nil, 3},
 		{1, lookup{}, missing, "", missing, 4},
+		{-time.Hour, lookup{}, missing, "", missing, 5}, // the clock was set back
 	} {
 		now, answer, fails = now.Add(step.after), step.answer, step.fails
 		id, err := find()

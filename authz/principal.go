@@ -30,7 +30,7 @@ type Principal struct {
 	Attributes map[string]string
 	// ExpiresAt is when the credential ends, in whole seconds; the zero time means never. See
 	// [CredentialExpiry].
-	ExpiresAt time.Time `json:"Expires"` // as stored items have it
+	ExpiresAt time.Time `json:"Expires"` // the name in stored items
 	// UsageKey is the API key under which API Gateway's usage plans count the connection; empty for
 	// none. An authorizer answers with it as usageIdentifierKey. Later events do not carry it.
 	UsageKey string
@@ -168,7 +168,8 @@ func PrincipalFrom(req *gatesock.Request) (Principal, bool) {
 const APIKeyAttribute = "key"
 
 // AttributeFrom returns an attribute of an event's principal, or an empty string if there is none.
-// It is faster than [PrincipalFrom], which builds the whole principal.
+// It is faster than [PrincipalFrom], which builds the whole principal. From the answer of another
+// authorizer it returns the value with that name.
 func AttributeFrom(req *gatesock.Request, name string) string {
 	if value, ok := req.Authorizer[attribute+name]; ok {
 		return value

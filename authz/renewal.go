@@ -54,8 +54,12 @@ type renewReply struct {
 //	{"action":"authenticate","id":"1","token":"…"}
 //
 // and get {"expires":"2026-11-27T06:30:00Z"} in the data of the reply: the time by which the next
-// token is needed, which is missing if there is no such time. The token has to belong to the same
-// principal as the connection. Its scopes and roles count once the earlier token has expired.
+// token is needed, which is missing if there is no such time. Its scopes and roles count once the
+// earlier token has expired.
+//
+// The token has to belong to the same principal as the connection: any other is answered with
+// [gatesock.CodePermissionDenied], and one that is invalid or expired with
+// [gatesock.CodeUnauthenticated]. If the store fails, the reply is [gatesock.CodeUnavailable].
 //
 // Where [conn.Track] is used, a connection receives nothing after its credential has expired. A
 // fresh token in time extends the record, by [conn.Renew]; one that comes too late is answered with

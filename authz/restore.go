@@ -22,10 +22,10 @@ import (
 // # What it reads
 //
 // A process reads the record of a connection once, which costs what store.Get does, and keeps up
-// to 10,000 principals in memory, each until its record expires. It looks for a record that does
-// not exist at most once a second. The principal of a connection does not change, but a process
-// that has read a record does not notice that the record is deleted later: to take a client's
-// rights away, close its connection.
+// to 10,000 principals in memory, each until its record expires. For a connection without a record
+// it asks the store at most once a second. The principal of a connection does not change, but a
+// process that has read a record does not notice that the record is deleted later: to take a
+// client's rights away, close its connection.
 //
 // # What it restores
 //

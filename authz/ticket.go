@@ -78,6 +78,10 @@ func NewTickets(store TicketStore, opts ...Option) *Tickets {
 // Issue returns a ticket for a principal that only pages of the origin can use; the origin of
 // clients that are not browsers is "". The ticket expires with the principal if that is earlier
 // than [WithTicketTTL].
+//
+// It fails if the principal has no ID, or a scope, role or attribute that [Principal.Validate]
+// refuses; with an [ErrUnauthenticated] if it has expired; with an [ErrForbidden] if the origin has
+// more than 512 bytes; and if the store fails.
 func (t *Tickets) Issue(ctx context.Context, p Principal, origin string) (ticket string, expires time.Time, err error) {
 	if err := p.check(); err != nil {
 		return "", time.Time{}, err

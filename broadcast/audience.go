@@ -40,9 +40,13 @@ func ToUser(user string) Audience { return To(conn.UserGroup(user)) }
 // connections must be at the poster's own endpoint; the store is not asked.
 func ToConnections(ids ...string) Audience { return Audience{ids: slices.Clone(ids)} }
 
-// Resume returns the audience that a send did not reach, from its [Report.Cursor]. Connections that
-// were members all the time are in it exactly if they were not served. Connections that joined
-// meanwhile may be in it. It cannot be combined with [Audience.And].
+// Resume returns the audience that a send did not reach, from its [Report.Cursor]. Of the
+// connections that were members all the time, it has exactly those that were not served. It may
+// have connections that joined meanwhile.
+//
+// Sending to it fails with [ErrNoAudience] if the cursor is empty, because nothing is left, and
+// with [ErrBadCursor] if the cursor is damaged or was combined with another audience by
+// [Audience.And].
 //
 // If the send had several groups, the groups that were read are read again, so that members of two
 // of them still get the message once. There must be enough time for that. A connection that was

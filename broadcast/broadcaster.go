@@ -41,11 +41,13 @@ var (
 	errNoRelay      = errors.New("broadcast: Run: the Broadcaster has no Relay, see WithRelay")
 )
 
-// New returns a Broadcaster that posts through poster to the members it finds in store. It panics
-// if either is nil, or if options contradict each other.
+// New returns a Broadcaster that posts through poster to the members it finds in store.
 //
-// The poster is usually a Client of package apigw. It must stop when its context ends, because a
-// send waits for the posts that it started.
+// The poster is usually a Client of package apigw. Its calls must return when their context ends,
+// because a send waits for the posts that it started.
+//
+// New panics if poster or store is nil, with [WithHandOffAfter] but no [WithRelay], and with
+// [DisconnectSlow] if the poster is not a [gatesock.Disconnector].
 func New(poster gatesock.Poster, store conn.Store, opts ...Option) *Broadcaster {
 	if poster == nil {
 		panic("broadcast: New: poster must not be nil")
@@ -95,7 +97,8 @@ func New(poster gatesock.Poster, store conn.Store, opts ...Option) *Broadcaster 
 // each attempt up to 5 s. Not retried are: a connection that is gone, a payload that is too large,
 // a malformed connection ID, and a post whose time was over, because the message may have arrived.
 // Members that wait for a retry are kept in memory; reading pauses while 16 times the concurrency
-// wait. Up to 4,096 connections that are throttled while others are not do not count for that.
+// wait. Up to 4,096 members that are throttled while others are not, and so may be too slow, do not
+// count towards that limit.
 //
 // # Several endpoints
 //

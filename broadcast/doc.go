@@ -13,11 +13,11 @@
 //
 // An [Audience] determines who gets a message. A [Broadcaster] sends it: it encodes the message
 // once, reads the members from the store page by page, and posts to many of them at once. Posts
-// that are throttled or meet a fault are retried. Connections that are gone are closed and removed
-// from the store. A [Report] counts what happened to every member.
+// that are throttled or meet a fault are retried. Connections that are gone are removed from the
+// store. A [Report] counts what happened to every member.
 //
-// A send returns when every member is settled, and all of its goroutines have ended then, because
-// Lambda freezes what still runs when a handler returns.
+// When a send returns, all of its goroutines have ended, because Lambda freezes what still runs
+// when a handler returns.
 //
 // # Errors
 //
@@ -35,6 +35,9 @@
 // instead, as jobs that another invocation does with [Broadcaster.Run]:
 //
 //	relay, err := sqsrelay.New(sqsClient, queueURL)
+//	if err != nil {
+//		log.Fatal(err)
+//	}
 //	b := broadcast.New(client, store, broadcast.WithRelay(relay))
 //	gatesock.Start(eventmux.New(
 //		eventmux.WebSocket(router),
@@ -53,8 +56,17 @@
 // client that reads too slowly is throttled in the same way. It does not slow down the others;
 // [WithSlowConsumers] sets when it is given up, and whether it is disconnected.
 //
-// Removing connections that are gone takes at most an eighth of the workers and of the rate while
-// there are posts. Removals for which no time is left are handed off too.
+// # Connections that are gone
+//
+// A connection that the gateway calls gone is removed from the store with all of its memberships,
+// unless it is very young; see [WithPruneGrace]. If the Poster is a [gatesock.Disconnector], it is
+// closed first, because the gateway has been seen to call an open connection gone (observed:
+// aws-sdk-js#3773). Its client then notices, and connects again. Closing needs the permission
+// execute-api:ManageConnections for DELETE; without it, connections are removed without being
+// closed, and a warning is logged once.
+//
+// While there are posts, removals take at most an eighth of the workers and, if they close
+// connections, of the rate. Removals for which no time is left are handed off.
 //
 // # Guarantees
 //
@@ -67,7 +79,7 @@
 // twice. A job may run twice, as everything in a queue may. If that matters, put an ID into the
 // message.
 //
-// Members are posted to in random order. If one send starts after another returned, it comes second
-// at every connection that gets both, except for members that the first one counted as Failed
-// without an answer, and for those that were handed off. Sends that overlap have no order.
+// Members are posted to in random order. If you start a send after another one returned,
+// connections get the two messages in that order. Exceptions are members that the first send handed
+// off, or counted as Failed because no answer came. Sends that overlap have no order.
 package broadcast

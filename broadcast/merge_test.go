@@ -2,6 +2,7 @@ package broadcast
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -53,4 +54,23 @@ func TestReportIsKeptAsJSON(t *testing.T) {
 	got.Errors, rep.Errors = nil, nil
 	require.Equal(t, rep, got)
 	require.Error(t, json.Unmarshal([]byte(`{"Errors":[{"Attempts":"x"}]}`), &got))
+}
+
+// A report that was kept under an earlier version must not come back without the jobs that do the
+// rest: MergeReports would call the send complete.
+func TestKeptReportsKeepTheirMeaning(t *testing.T) {
+	t.Parallel()
+	const kept = `{"ID":"s","Handed":["a"],"Cursor":"c","Audience":3,"Delivered":1,"Gone":1,"Failed":1,"Unsent":0,` +
+		`"Incomplete":true,"Throttled":4,"Retries":5,"Pruned":6,"PruneFailed":7,"Slow":8,"Disconnected":9,` +
+		`"Errors":[{"ConnectionID":"x","Attempts":2,"Err":"no"}]}`
+	var got Report
+	require.NoError(t, json.Unmarshal([]byte(kept), &got))
+	require.Equal(t, Report{
+		ID: "s", HandedOff: []string{"a"}, Cursor: "c", Audience: 3, Delivered: 1, Gone: 1, Failed: 1,
+		Incomplete: true, Throttled: 4, Retries: 5, Pruned: 6, PruneFailed: 7, Slow: 8, Disconnected: 9,
+		Errors: []PostError{{"x", 2, errors.New("no")}},
+	}, got)
+	text, err := json.Marshal(got)
+	require.NoError(t, err)
+	require.JSONEq(t, kept, string(text))
 }

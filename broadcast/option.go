@@ -96,7 +96,8 @@ func (s settings) timeoutWithin(ctx context.Context) time.Duration {
 	return min(max(time.Until(deadline)/10, leastPostTimeout), defaultPostTimeout)
 }
 
-// Option is an option of [New]. Options panic if a parameter is nil or out of range.
+// Option is an option of [New]. Options panic if a parameter is nil or out of range: numbers must
+// be positive, and so must durations, except where an option documents what 0 means.
 type Option interface{ apply(*settings) }
 
 type option func(*settings)
@@ -288,19 +289,19 @@ const (
 )
 
 // WithSlowConsumers sets what happens to a client that reads its messages too slowly, and how many
-// refused posts in a row, in one send or several, show that at least. The defaults are 5 and
-// [SkipSlow].
+// of its posts, at least, must have been refused in a row before it counts as too slow. The posts
+// may be of several sends; one that succeeds ends the row. The defaults are 5 and [SkipSlow].
 //
 // API Gateway refuses a post to a client whose buffer is full in the same way as a post above the
-// account's rate (observed: gchq/sleeper#7494). A refusal counts against a client only if posts to
-// others succeeded within about 200 ms of it. If r of n posts to others were refused too, chance
-// explains this refusal with a probability of (r+1)/(n+1). A client is too slow when the product of
-// these probabilities over its refusals in a row is at most one in a billion, and they spread over
-// at least 5 seconds.
+// account's rate (observed: gchq/sleeper#7494). To tell these apart, each refusal is compared with
+// the posts to other connections within about 200 ms of it. It counts only if some of those
+// succeeded. If r of n were refused too, the refusal is chance with a probability of (r+1)/(n+1). A
+// client is too slow when its refusals in a row spread over at least 5 seconds, and the product of
+// their probabilities is at most one in a billion.
 //
-// In an outage no client is slow. Among 50 others that get messages at the same time, six refusals
-// some seconds apart are enough. The only member of a group to which nobody else is compared is
-// never slow: it is retried for as long as [WithRetries] allows.
+// If 50 others get messages at the same time, six refusals some seconds apart are enough. In an
+// outage no client is slow. Nor is the only member of a group if nobody else gets messages at that
+// time: it is retried for as long as [WithRetries] allows.
 func WithSlowConsumers(refusals int, p SlowPolicy) Option {
 	if refusals < 1 {
 		panic("broadcast: WithSlowConsumers: refusals must be at least 1")

@@ -116,10 +116,11 @@ func (q *queue) putBack(t task) {
 // canSuspect reports whether another member can be treated as a suspect.
 func (q *queue) canSuspect() bool { return q.suspects < maxSuspects }
 
-// retry puts a failed post back for another attempt, and reports whether there is to be one.
-// Throttled posts are not counted as attempts: no member is given up because the account was
+// retry puts a failed post back for another attempt, and reports whether there is to be one. It
+// notes the time of the first failure either way: a job that tries the member later continues from
+// it. Throttled posts are not counted as attempts: no member is given up because the account was
 // throttled.
-func (q *queue) retry(t task, now time.Time) bool {
+func (q *queue) retry(t *task, now time.Time) bool {
 	if q.settings.attempts == 1 || t.attempts-t.throttled >= q.settings.attempts {
 		return false
 	}
@@ -134,7 +135,7 @@ func (q *queue) retry(t task, now time.Time) bool {
 	if t.notBefore.Sub(t.failedAt) > q.settings.retryTime {
 		return false
 	}
-	q.putBack(t)
+	q.putBack(*t)
 	return true
 }
 

@@ -46,8 +46,8 @@ func TestQueueOrder(t *testing.T) {
 	q.addNamed([]task{{member: named("named").member}})
 	q.addPage(pageOf("a", "b"), "room")
 	require.False(t, q.wantsPage())
-	require.True(t, q.retry(task{member: named("late").member, attempts: 2}, now))
-	require.True(t, q.retry(task{member: named("early").member, attempts: 1}, now))
+	require.True(t, q.retry(&task{member: named("late").member, attempts: 2}, now))
+	require.True(t, q.retry(&task{member: named("early").member, attempts: 1}, now))
 	require.Equal(t, []string{"named", "a", "b"}, drain(q, now, true))
 	require.True(t, q.wantsPage())
 	require.False(t, q.isEmpty())
@@ -121,7 +121,7 @@ func TestQueueRetries(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			q := newQueue(c.opts...)
-			require.Equal(t, c.want > 0, q.retry(c.task, now))
+			require.Equal(t, c.want > 0, q.retry(&c.task, now))
 			if c.want > 0 {
 				require.Equal(t, now.Add(c.want), q.nextAt())
 			}

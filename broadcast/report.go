@@ -16,12 +16,13 @@ const maxReportErrors = 20
 //	Delivered + Gone + Failed + Unsent = Audience
 //
 // Members that were handed off to a [Relay] are in the Reports of the jobs instead; [MergeReports]
-// adds them up. A Report can be kept as JSON, in which its errors become text.
+// adds them up. A Report can be kept as JSON, in which its errors become text. The JSON stays the
+// same from version to version.
 type Report struct {
 	// ID identifies the send or the job; empty without a [Relay].
 	ID string
 	// HandedOff has the IDs of the jobs that do the rest.
-	HandedOff []string
+	HandedOff []string `json:"Handed"` // the name in reports that were kept under earlier versions
 	// Cursor determines the members that are unsent, with those that were not read; [Resume] makes
 	// an audience of it. It is empty if there are none.
 	Cursor string

@@ -382,7 +382,7 @@ func (s *send) settleNotStarted(ctx context.Context, r result) {
 	case s.stopped || ctx.Err() != nil:
 		t.notBefore = now
 		s.queue.putBack(t)
-	case !s.queue.retry(t, now):
+	case !s.queue.retry(&t, now):
 		s.giveUp(t, r.err)
 	}
 }
@@ -390,7 +390,7 @@ func (s *send) settleNotStarted(ctx context.Context, r result) {
 // settleFailure retries a post, or gives up on the member.
 func (s *send) settleFailure(r result) {
 	switch {
-	case !r.exited && !r.cut && isRetryable(r.err) && s.queue.retry(r.task, time.Now()):
+	case !r.exited && !r.cut && isRetryable(r.err) && s.queue.retry(&r.task, time.Now()):
 	case !r.exited && isUndelivered(r.err):
 		s.giveUp(r.task, r.err)
 	default:

@@ -3,6 +3,9 @@ package broadcast
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"reflect"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -14,9 +17,31 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// Applications keep cursors and queues hold jobs while programs change. Both must stay the same
-// byte for byte, and so must job IDs, which identify a job that ran twice. The golden strings here
-// come from the first version of this package.
+// Applications keep cursors and reports, and queues hold jobs, while programs change. All must stay
+// the same byte for byte, and so must job IDs, which identify a job that ran twice. The golden
+// strings here come from the first version of this package.
+
+func TestGoldenReport(t *testing.T) {
+	t.Parallel()
+	rep := Report{
+		ID: "i", HandedOff: []string{"a", "b"}, Cursor: "c", Audience: 1, Delivered: 2, Gone: 3, Failed: 4, Unsent: 5,
+		Incomplete: true, Throttled: 6, Retries: 7, Pruned: 8, PruneFailed: 9, Slow: 10, Disconnected: 11,
+		Errors: []PostError{{ConnectionID: "x", Attempts: 12, Err: errors.New("e")}},
+	}
+	const golden = `{"ID":"i","Handed":["a","b"],"Cursor":"c","Audience":1,"Delivered":2,"Gone":3,"Failed":4,` +
+		`"Unsent":5,"Incomplete":true,"Throttled":6,"Retries":7,"Pruned":8,"PruneFailed":9,"Slow":10,` +
+		`"Disconnected":11,"Errors":[{"ConnectionID":"x","Attempts":12,"Err":"e"}]}`
+	text, err := json.Marshal(rep)
+	require.NoError(t, err)
+	require.Equal(t, golden, string(text))
+	var got Report
+	require.NoError(t, json.Unmarshal([]byte(golden), &got))
+	require.Equal(t, rep, got)
+
+	for i := range reflect.TypeFor[Report]().NumField() {
+		require.False(t, reflect.ValueOf(rep).Field(i).IsZero(), "a field is missing in the golden report")
+	}
+}
 
 func cursorOf(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 
@@ -189,4 +214,26 @@ func TestGoldenJobs(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestGoldenJobWithoutRetries hands off a member that was throttled where there is no time for
+// retries: the job has the time since its failure.
+func TestGoldenJobWithoutRetries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := posterFunc(func(ctx context.Context, to gatesock.Target, _ []byte) error {
+			if to.ConnectionID == "m1" {
+				return gatesock.ErrThrottled
+			}
+			return wait(ctx, 3*time.Second, nil)
+		})
+		q := &tray{}
+		b := New(p, lobby(), WithRelay(q), WithConcurrency(1), WithRetries(5, 0), inOrder(), quiet())
+		job := Job{ID: "job", RootID: "root", Hops: 2, Cursor: cursorOf(`{"v":1,"m":[{"i":"m1"},{"i":"m2"}]}`), Frame: []byte("{}")}
+		rep, err := b.Run(t.Context(), job)
+		require.NoError(t, err)
+		require.Equal(t, 1, rep.Delivered)
+		require.Len(t, q.jobs, 1)
+		require.Equal(t, `{"v":1,"m":[{"i":"m1","w":3000}]}`, textOf(t, q.jobs[0].Cursor))
+	})
 }

@@ -36,8 +36,8 @@ const (
 // have announced an arrival. The function must be safe for concurrent use.
 //
 // It runs in the goroutine that removed the record, after the record and its memberships are gone
-// and before the call returns. It may call the store and broadcast. If that ends other records,
-// they are announced by the same goroutine after the function has returned; calls are not nested.
+// and before the call returns. It may call the store and broadcast. If it ends other records
+// itself, it is called for these after it has returned, not from within: calls are not nested.
 //
 // # Records that are not announced
 //
@@ -47,10 +47,12 @@ const (
 // # Failures and deadlines
 //
 // The removal stands whatever the function does. A panic is logged to [slog.Default] and goes no
-// further. The context is not canceled with that of the call, but ends at its deadline, which may
-// be over already. Callers that have a deadline need the time after it for something else; see
-// [WithEndCause]. In a removal by [Track], whose event may have no time left, each call has at
-// least 2 seconds.
+// further.
+//
+// The function's context is not canceled with that of the call that removed the record, but has the
+// same deadline, which may have passed already: a caller with a deadline needs the time after it
+// for something else. In a removal by [Track], whose event may have no time left, each call of the
+// function has at least 2 seconds. [WithEndCause] can set a later deadline.
 type EndedFunc func(ctx context.Context, c Conn, cause EndCause)
 
 // endedGrace is how long an EndedFunc has at least in a removal by Track.
@@ -69,7 +71,9 @@ type ending struct {
 }
 
 // WithEndCause returns a context for a call of [Store.Delete] that carries why the record ends.
-// The [EndedFunc] has until the deadline of ctx, even if the call itself has a shorter timeout.
+//
+// The context also carries the deadline of ctx for the [EndedFunc]. If you derive a context with a
+// shorter timeout for the call, the function still has until the deadline of ctx.
 func WithEndCause(ctx context.Context, cause EndCause) context.Context {
 	return withEnding(ctx, cause, 0)
 }
@@ -106,11 +110,8 @@ func (f EndedFunc) Call(ctx context.Context, c Conn) {
 		return
 	}
 	e := endingOf(ctx)
-	c.Attributes, c.Groups = maps.Clone(
-		c.Attributes,
-	), slices.Clone(
-		c.Groups,
-	) // the caller of Delete has the same record
+	// The caller of Delete has the same record.
+	c.Attributes, c.Groups = maps.Clone(c.Attributes), slices.Clone(c.Groups)
 	item := endedItem{f, c, e.cause}
 	if outer, ok := ctx.Value(endedQueue{}).(*endings); ok && outer.add(item) {
 		return

@@ -35,7 +35,7 @@ import (
 // other connections and for its own.
 func WithLimitPerUser(n int) Option {
 	if n < 1 {
-		panic(fmt.Sprintf("conn: WithLimitPerUser: the number %d must be at least 1", n))
+		panic(fmt.Sprintf("conn: WithLimitPerUser: n is %d, must be at least 1", n))
 	}
 	return trackOption(func(t *tracker) { t.limit = n })
 }

@@ -31,8 +31,11 @@ type memory struct {
 //
 // A group is in the order of joining, and a page costs the same whatever the size of the group. A
 // reading ends where the group ended when it began, so it ends even if others join without pause.
-// Cursors end with the process. Expired records use memory until later calls of Put remove them,
-// at most two in a call.
+// Cursors end with the process.
+//
+// The store keeps every record until it is deleted or expires: its size is bounded by the
+// connections that are open. Expired records use memory until later calls of Put remove them, at
+// most two in a call.
 func NewMemory(opts ...Option) Store {
 	m := &memory{
 		now:      time.Now,

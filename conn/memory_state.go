@@ -221,8 +221,8 @@ func (m *members) remove(seq uint64) {
 	m.entries, m.dead = live, 0
 }
 
-// maxSkipped is how many expired members a page skips at most, since the store is locked
-// meanwhile.
+// maxSkipped is how many tombstones and expired members a page skips at most, since the store is
+// locked meanwhile.
 const maxSkipped = 1024
 
 // read returns the members of a page, the number of the last entry that it looked at, and whether

@@ -138,6 +138,21 @@ func TestMemoryForgetsTwoAPut(t *testing.T) {
 	}
 }
 
+// TestMemoryBoundsTombstones checks that a connection that joins and leaves again and again uses no
+// more memory each time.
+func TestMemoryBoundsTombstones(t *testing.T) {
+	t.Parallel()
+	m := conn.NewMemory()
+	require.NoError(t, m.Put(t.Context(), conn.Conn{ID: "stays", Groups: []string{"g"}}))
+	require.NoError(t, m.Put(t.Context(), conn.Conn{ID: "wanders"}))
+	for range 1000 {
+		require.NoError(t, m.Join(t.Context(), "wanders", "g"))
+		require.NoError(t, m.Leave(t.Context(), "wanders", "g"))
+		require.LessOrEqual(t, conn.Capacity(m, "g"), 64)
+	}
+	require.NoError(t, conn.CheckConsistent(m))
+}
+
 // TestMemoryGivesUpTheMemoryOfAGroup checks that a group that was large once does not keep its
 // memory.
 func TestMemoryGivesUpTheMemoryOfAGroup(t *testing.T) {
@@ -229,11 +244,26 @@ func TestMemoryGivesTheCauseOfCancellation(t *testing.T) {
 	require.ErrorIs(t, err, cause)
 }
 
-func TestMemoryOptionsPanicOnNonsense(t *testing.T) {
+func TestOptionsPanic(t *testing.T) {
 	t.Parallel()
-	require.Panics(t, func() { conn.WithClock(nil) })
-	require.Panics(t, func() { conn.WithShards(0) })
-	require.Panics(t, func() { conn.WithPageSize(-1) })
-	require.Panics(t, func() { conn.WithEnded(nil) })
-	require.Panics(t, func() { conn.NewMemory(conn.WithEveryone()) }, "an option of Track")
+	for want, option := range map[string]func(){
+		"conn: WithUser: user must not be nil":               func() { conn.WithUser(nil) },
+		"conn: WithAttributes: attributes must not be nil":   func() { conn.WithAttributes(nil) },
+		"conn: WithEndpoint: endpoint must not be nil":       func() { conn.WithEndpoint(nil) },
+		"conn: WithGroups: groups must not be nil":           func() { conn.WithGroups(nil) },
+		"conn: WithExpiry: expiry must not be nil":           func() { conn.WithExpiry(nil) },
+		"conn: WithTTL: d is 999ms, must be at least 1s":     func() { conn.WithTTL(999 * time.Millisecond) },
+		"conn: WithLimitPerUser: n is 0, must be at least 1": func() { conn.WithLimitPerUser(0) },
+		"conn: WithClock: now must not be nil":               func() { conn.WithClock(nil) },
+		"conn: WithShards: n is 0, must be at least 1":       func() { conn.WithShards(0) },
+		"conn: WithPageSize: n is -1, must be at least 1":    func() { conn.WithPageSize(-1) },
+		"conn: WithEnded: f must not be nil":                 func() { conn.WithEnded(nil) },
+		"conn: CloseExpired: d must not be nil":              func() { conn.CloseExpired(nil) },
+		"conn: Track: store must not be nil":                 func() { conn.Track(nil) },
+		"conn: NewMemory: one of the options is an option of Track": func() {
+			conn.NewMemory(conn.WithEveryone())
+		},
+	} {
+		require.PanicsWithValue(t, want, option)
+	}
 }

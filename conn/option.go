@@ -19,17 +19,17 @@ type (
 func (trackOption) isOption()  {}
 func (memoryOption) isOption() {}
 
-// required panics if the function of an option is nil.
-func required(option string, isNil bool) {
+// required panics if the parameter of an option is nil.
+func required(option, parameter string, isNil bool) {
 	if isNil {
-		panic("conn: " + option + ": the function must not be nil")
+		panic("conn: " + option + ": " + parameter + " must not be nil")
 	}
 }
 
 // WithUser sets which user a connection of [Track] belongs to; an empty name means none. The
 // default is the authorizer's [gatesock.Request.PrincipalID]. It panics if user is nil.
 func WithUser(user func(*gatesock.Request) string) Option {
-	required("WithUser", user == nil)
+	required("WithUser", "user", user == nil)
 	return trackOption(func(t *tracker) { t.user = user })
 }
 
@@ -39,7 +39,7 @@ func WithUser(user func(*gatesock.Request) string) Option {
 // expiry. A handshake with an attribute whose name begins with that prefix is refused with
 // [gatesock.CodeInternal]. It panics if attributes is nil.
 func WithAttributes(attributes func(*gatesock.Request) map[string]string) Option {
-	required("WithAttributes", attributes == nil)
+	required("WithAttributes", "attributes", attributes == nil)
 	return trackOption(func(t *tracker) { t.attributes = attributes })
 }
 
@@ -47,14 +47,14 @@ func WithAttributes(attributes func(*gatesock.Request) map[string]string) Option
 // share a store. The default is empty, which means the poster's own endpoint. It panics if
 // endpoint is nil.
 func WithEndpoint(endpoint func(*gatesock.Request) string) Option {
-	required("WithEndpoint", endpoint == nil)
+	required("WithEndpoint", "endpoint", endpoint == nil)
 	return trackOption(func(t *tracker) { t.endpoint = endpoint })
 }
 
 // WithGroups sets the groups that a connection of [Track] is in from its start. It panics if
 // groups is nil.
 func WithGroups(groups func(*gatesock.Request) []string) Option {
-	required("WithGroups", groups == nil)
+	required("WithGroups", "groups", groups == nil)
 	return trackOption(func(t *tracker) { t.groups = groups })
 }
 
@@ -65,7 +65,7 @@ func WithEveryone() Option { return trackOption(func(t *tracker) { t.everyone = 
 // time means never. The default is the "exp" of the authorizer's context. The record expires
 // then, or after the time of [WithTTL] if that is earlier. It panics if expiry is nil.
 func WithExpiry(expiry func(*gatesock.Request) time.Time) Option {
-	required("WithExpiry", expiry == nil)
+	required("WithExpiry", "expiry", expiry == nil)
 	return trackOption(func(t *tracker) { t.expiry = expiry })
 }
 
@@ -73,15 +73,15 @@ func WithExpiry(expiry func(*gatesock.Request) time.Time) Option {
 // default is [DefaultTTL]. It panics if d is less than one second, the resolution of expiry.
 func WithTTL(d time.Duration) Option {
 	if d < time.Second {
-		panic(fmt.Sprintf("conn: WithTTL: %v must be at least 1s", d))
+		panic(fmt.Sprintf("conn: WithTTL: d is %v, must be at least 1s", d))
 	}
 	return trackOption(func(t *tracker) { t.ttl = d })
 }
 
-// WithClock sets the clock of [NewMemory]. The default is [time.Now]. The store may call the
-// clock while it is locked, so the clock must not call the store. It panics if now is nil.
+// WithClock sets the clock of [NewMemory]. The default is [time.Now]. The clock must be safe for
+// concurrent use, and must not call the store, which may be locked. It panics if now is nil.
 func WithClock(now func() time.Time) Option {
-	required("WithClock", now == nil)
+	required("WithClock", "now", now == nil)
 	return memoryOption(func(m *memory) { m.now = now })
 }
 
@@ -89,7 +89,7 @@ func WithClock(now func() time.Time) Option {
 // is below 1.
 func WithShards(n int) Option {
 	if n < 1 {
-		panic(fmt.Sprintf("conn: WithShards: the number %d must be at least 1", n))
+		panic(fmt.Sprintf("conn: WithShards: n is %d, must be at least 1", n))
 	}
 	return memoryOption(func(m *memory) { m.shards = n })
 }
@@ -98,7 +98,7 @@ func WithShards(n int) Option {
 // default is 256. It panics if n is below 1.
 func WithPageSize(n int) Option {
 	if n < 1 {
-		panic(fmt.Sprintf("conn: WithPageSize: the number %d must be at least 1", n))
+		panic(fmt.Sprintf("conn: WithPageSize: n is %d, must be at least 1", n))
 	}
 	return memoryOption(func(m *memory) { m.pageSize = n })
 }
@@ -106,6 +106,6 @@ func WithPageSize(n int) Option {
 // WithEnded sets the function that [NewMemory] calls for each record that ends; see [EndedFunc].
 // It calls it for an expired record when a later Put removes that record. It panics if f is nil.
 func WithEnded(f EndedFunc) Option {
-	required("WithEnded", f == nil)
+	required("WithEnded", "f", f == nil)
 	return memoryOption(func(m *memory) { m.ended = f })
 }

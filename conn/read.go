@@ -108,8 +108,8 @@ var errStuck = errors.New("the store returns the same cursor again")
 // it to read shards at the same time, or to go on in another process; otherwise use [Members]. A
 // page may be empty although more follow.
 //
-// If reading fails, the error comes last, with a zero Page. That includes a store whose cursors
-// repeat. A break stops the reading, and each range starts a new one. The iterator is not safe
+// If reading fails, or if the store returns the same cursor again, the error comes last, with a
+// zero Page. A break stops the reading, and each range starts a new one. The iterator is not safe
 // for concurrent use.
 func ShardPages(ctx context.Context, store Store, q Query) iter.Seq2[Page, error] {
 	return func(yield func(Page, error) bool) {

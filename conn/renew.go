@@ -106,7 +106,7 @@ const maxLife = 2 * time.Hour
 // connection stays open and receives nothing. CloseExpired panics if d is nil.
 func CloseExpired(d gatesock.Disconnector, others ...EndedFunc) EndedFunc {
 	if d == nil {
-		panic("conn: CloseExpired: the Disconnector must not be nil")
+		panic("conn: CloseExpired: d must not be nil")
 	}
 	return func(ctx context.Context, c Conn, cause EndCause) {
 		if cause == EndExpired && c.ExpiresAt.Sub(c.ConnectedAt) < maxLife {

@@ -149,7 +149,7 @@ func (s *Session) authorize(ctx context.Context, h *Handshake, st stamp) error {
 	case errors.Is(err, errDenied):
 		return s.refuse(http.StatusForbidden, messageForbidden, st)
 	case err != nil:
-		s.g.cfg.Logger.Error("the authorizer failed", slog.String("connectionId", s.id), loggedError(err))
+		s.g.cfg.logger().Error("the authorizer failed", slog.String("connectionId", s.id), loggedError(err))
 		return s.refuse(http.StatusInternalServerError, s.g.cfg.Undocumented.AuthorizerFaultMessage, st)
 	}
 	h.Authorizer = result.values

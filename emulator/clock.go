@@ -69,6 +69,9 @@ func (c *ManualClock) AfterFunc(d time.Duration, f func()) Timer {
 // for its context to end. Advance stops waiting for it after 30 seconds of the machine's time,
 // which pass at once in a testing/synctest bubble.
 //
+// A negative d moves the clock back, as when a machine's clock is set. The times at which calls are
+// due do not move with it.
+//
 // The functions that Advance calls must not call Advance. Concurrent calls run one after the other.
 func (c *ManualClock) Advance(d time.Duration) {
 	c.advance.Lock()

@@ -1,9 +1,11 @@
 package emulator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"regexp"
 	"strings"
 	"time"
@@ -95,7 +97,7 @@ type Config struct {
 
 	// Rate is how many handshakes, messages and @connections calls the gateway accepts per second,
 	// all together, with bursts of Burst. On AWS all APIs of an account share 10,000 per second with
-	// bursts of 5,000. Default: no limit. Default of Burst: Rate rounded up.
+	// bursts of 5,000. Default: no limit. Default of Burst: Rate rounded up, at least 1.
 	Rate  float64
 	Burst int
 	// OutboundBuffer is how many bytes may wait for a client that reads slowly, over sockets. If a
@@ -111,7 +113,7 @@ type Config struct {
 	// Clock provides the time. Default: the machine's clock.
 	Clock Clock
 	// Logger gets what access and execution logs have on AWS: failed invocations, dropped messages,
-	// closed connections. Default: [slog.Default].
+	// closed connections. Default: what [slog.Default] returns when something is logged.
 	Logger *slog.Logger
 }
 
@@ -131,7 +133,8 @@ type Undocumented struct {
 	// OmitEmptyBody omits the body from the event of an empty message. By default it is "".
 	OmitEmptyBody bool
 	// ForbidReservedKeys answers a message that selects $connect or $disconnect with the frame
-	// "Forbidden", even if there is a $default. By default such a message selects no route.
+	// "Forbidden", even if there is a $default. By default it selects no route, so that it goes to
+	// $default.
 	ForbidReservedKeys bool
 	// AcceptStringStatus accepts a statusCode that is a string of digits, as REST APIs do
 	// (localstack#11199). By default such a response is malformed.
@@ -219,9 +222,8 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxAge, 2*time.Hour)
 	setDefault(&c.OutboundBuffer, 256<<10)
 	setDefault[Clock](&c.Clock, systemClock{})
-	setDefault(&c.Logger, slog.Default())
 	if c.Burst == 0 && c.Rate > 0 {
-		c.Burst = int(c.Rate + 0.999)
+		c.Burst = int(min(math.Ceil(c.Rate), math.MaxInt32))
 	}
 	c.Undocumented = c.Undocumented.withDefaults()
 	return c
@@ -262,8 +264,12 @@ func (c Config) validate() error {
 		return fmt.Errorf("IdleTimeout %v must not be negative", c.IdleTimeout)
 	case c.MaxAge < 0:
 		return fmt.Errorf("MaxAge %v must not be negative", c.MaxAge)
-	case c.Rate < 0 || c.Burst < 0:
-		return fmt.Errorf("negative Rate %v or Burst %v", c.Rate, c.Burst)
+	case math.IsNaN(c.Rate) || math.IsInf(c.Rate, 0) || c.Rate < 0:
+		//nolint:staticcheck // a setting's name
+		return fmt.Errorf("Rate %v: want a finite number that is not negative", c.Rate)
+	case c.Burst < 0:
+		//nolint:staticcheck // a setting's name
+		return fmt.Errorf("Burst %v must not be negative", c.Burst)
 	case c.OutboundBuffer < 0:
 		return fmt.Errorf("OutboundBuffer %v must not be negative", c.OutboundBuffer)
 	}
@@ -342,6 +348,9 @@ func (c *Config) checkRoutes(routes map[string]gatesock.Route) error {
 	}
 	return nil
 }
+
+// logger returns the Logger, or the default one of this moment.
+func (c *Config) logger() *slog.Logger { return cmp.Or(c.Logger, slog.Default()) }
 
 // partition returns the partition of the region, or the commercial partition if the region is
 // unknown.

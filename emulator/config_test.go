@@ -1,6 +1,10 @@
 package emulator
 
 import (
+	"bytes"
+	"log"
+	"log/slog"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +23,9 @@ func TestNewNamesTheBadSetting(t *testing.T) {
 		"IdleTimeout":              {IdleTimeout: -1},
 		"MaxAge":                   {MaxAge: -1},
 		"Rate":                     {Rate: -1},
+		"Rate NaN":                 {Rate: math.NaN()},
+		"Rate +Inf":                {Rate: math.Inf(1)},
+		"Burst":                    {Rate: 1, Burst: -1},
 		"OutboundBuffer":           {OutboundBuffer: -1},
 		"RouteSelectionExpression": {RouteSelectionExpression: "$context.routeKey"},
 		"reason of 124 bytes":      {Undocumented: Undocumented{TooBigReason: strings.Repeat("x", 124)}},
@@ -58,4 +65,66 @@ func TestNilParameters(t *testing.T) {
 	} {
 		require.PanicsWithValue(t, want, call)
 	}
+}
+
+func TestDefaultOfBurst(t *testing.T) {
+	t.Parallel()
+	for rate, burst := range map[float64]int{
+		0: 0, 0.0001: 1, 1: 1, 1.0001: 2, 2.5: 3, 10_000: 10_000, 1e300: math.MaxInt32,
+	} {
+		cfg := Config{Rate: rate}.withDefaults()
+		require.Equal(t, burst, cfg.Burst, "%v", rate)
+		require.NoError(t, cfg.validate())
+	}
+}
+
+// A clock that is set back does not stop the gateway until the clock has caught up, and a jump
+// ahead fills the bucket no further than to the burst.
+func TestRateOfAClockThatJumps(t *testing.T) {
+	t.Parallel()
+	clock := NewManualClock(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))
+	g, err := New(handlerFunc(failing), Config{Clock: clock, Rate: 1, Burst: 2, Routes: routes("$default")})
+	require.NoError(t, err)
+	take := func() (n int) {
+		for g.allow() {
+			n++
+		}
+		return n
+	}
+	require.Equal(t, 2, take())
+	clock.Advance(-time.Hour)
+	require.Equal(t, 0, take())
+	clock.Advance(time.Hour + time.Second)
+	require.Equal(t, 1, take())
+	clock.Advance(-time.Hour)
+	clock.Advance(365 * 24 * time.Hour)
+	require.Equal(t, 2, take())
+}
+
+// The default of Logger is looked up when something is logged.
+func TestDefaultLogger(t *testing.T) { //nolint:paralleltest // it sets the default logger
+	g, err := New(handlerFunc(failing), Config{Routes: routes("$default")})
+	require.NoError(t, err)
+	restoreDefaultLogger(t)
+	var out bytes.Buffer
+	slog.SetDefault(slog.New(slog.NewTextHandler(&out, nil)))
+	_, err = g.Connect(t.Context(), Handshake{Authorizer: map[string]any{"a": []int{}}}, &outbound{})
+	require.Error(t, err)
+	require.Contains(t, out.String(), "the authorizer's result is not valid")
+	_, err = serverLog{g}.Write([]byte("http: from net/http\n"))
+	require.NoError(t, err)
+	require.Contains(t, out.String(), `level=WARN msg="http: from net/http"`+"\n")
+	require.NoError(t, g.Shutdown(t.Context()))
+}
+
+// restoreDefaultLogger restores the default logger after the test, and package log, which
+// slog.SetDefault redirects.
+func restoreDefaultLogger(t *testing.T) {
+	t.Helper()
+	logger, out, flags := slog.Default(), log.Writer(), log.Flags()
+	t.Cleanup(func() {
+		slog.SetDefault(logger)
+		log.SetOutput(out)
+		log.SetFlags(flags)
+	})
 }

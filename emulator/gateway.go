@@ -47,7 +47,7 @@ type Gateway struct {
 
 var _ gatesock.ConnectionsAPI = (*Gateway)(nil)
 
-// ErrClosed is the error for a session that has ended.
+// ErrClosed is the error of [Session.Receive] on a session that has ended.
 var ErrClosed = errors.New("emulator: closed")
 
 // New returns a gateway in front of h. It panics if h is nil. The error names the setting of cfg
@@ -121,7 +121,7 @@ func describe(h lambda.Handler, cfg Config) (gatesock.App, gatesock.Description)
 	}
 	warn := func(text string) {
 		handler := slog.String("handler", fmt.Sprintf("%T", innermost(h)))
-		cfg.Logger.Warn("emulator: "+text+"; see gatesock.App", handler)
+		cfg.logger().Warn("emulator: "+text+"; see gatesock.App", handler)
 	}
 	if d.Routes == nil {
 		warn("the handler does not describe its routes: responses to messages are dropped" +

@@ -101,7 +101,7 @@ func (g *Gateway) Connect(ctx context.Context, h Handshake, c Client) (*Session,
 		return nil, err
 	}
 	if err := s.describe(&h); err != nil {
-		g.cfg.Logger.Error("the authorizer's result is not valid", slog.String("connectionId", s.id), loggedError(err))
+		g.cfg.logger().Error("the authorizer's result is not valid", slog.String("connectionId", s.id), loggedError(err))
 		return nil, s.refuse(http.StatusInternalServerError, messageInternal, st)
 	}
 	if err := s.connect(ctx, &h, st); err != nil {
@@ -187,7 +187,7 @@ func (s *Session) verdict(r response, err error, st stamp) error {
 }
 
 func (s *Session) refuse(status int, message string, st stamp) *HandshakeError {
-	s.g.cfg.Logger.Info("connection refused", slog.Int("status", status), slog.String("connectionId", s.id))
+	s.g.cfg.logger().Info("connection refused", slog.Int("status", status), slog.String("connectionId", s.id))
 	return &HandshakeError{StatusCode: status, Message: message, ConnectionID: s.id, RequestID: st.requestID}
 }
 

@@ -49,7 +49,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case len("wss://")+len(r.Host)+len(r.RequestURI) > maxURLLength:
 		writeMessage(w, http.StatusRequestURITooLong, "", "URI Too Long")
 	case !g.serves(r.Host):
-		g.cfg.Logger.Warn("request refused", logged("host", r.Host))
+		g.cfg.logger().Warn("request refused", logged("host", r.Host))
 		writeMessage(w, http.StatusForbidden, "ForbiddenException", "The emulator does not serve the host "+
 			strconv.Quote(r.Host)+", which may be a web page's name for this machine."+
 			" If the name is yours, add it to Config.Hosts of the emulator.")
@@ -156,7 +156,7 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	conn, in, err := switchProtocols(w, key, s.subprotocols)
 	if err != nil {
-		g.cfg.Logger.Error("answering a handshake failed", slog.Any("error", err))
+		g.cfg.logger().Error("answering a handshake failed", slog.Any("error", err))
 		s.end(g.cfg.Undocumented.AbnormalClose, byClient).start()
 		ended()
 		return
@@ -181,7 +181,7 @@ func (g *Gateway) handshakeOf(r *http.Request) Handshake {
 	header, spelled := clientHeader(r)
 	if !spelled {
 		g.noteSpelling.Do(func() {
-			g.cfg.Logger.Info("header names in events are spelled as net/http spells them, not as clients do:" +
+			g.cfg.logger().Info("header names in events are spelled as net/http spells them, not as clients do:" +
 				" use emulator.Serve or emulator.NewListener")
 		})
 	}

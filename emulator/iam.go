@@ -156,7 +156,7 @@ func (g *Gateway) checkSignature(w http.ResponseWriter, r *http.Request, payload
 	var fault *signature.Error
 	if errors.As(err, &fault) {
 		reason, _, _ := strings.Cut(fault.Message, "\n") // without the canonical request that follows
-		g.cfg.Logger.Info("@connections call refused", logged("error", fault.Type+": "+reason))
+		g.cfg.logger().Info("@connections call refused", logged("error", fault.Type+": "+reason))
 		writeMessage(w, http.StatusForbidden, fault.Type, fault.Message)
 	}
 	return err == nil

@@ -229,7 +229,7 @@ func (inv *invocation) finish() {
 
 func (inv *invocation) log(level slog.Level, message string, attrs ...slog.Attr) {
 	attrs = append(attrs, slog.String("routeKey", inv.route), slog.String("requestId", inv.id))
-	inv.g.cfg.Logger.LogAttrs(&inv.ctx, level, message, attrs...)
+	inv.g.cfg.logger().LogAttrs(&inv.ctx, level, message, attrs...)
 }
 
 // functionContext is the context of one invocation. It has the values of the caller's context, but

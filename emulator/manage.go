@@ -143,7 +143,7 @@ const headerErrorType = "x-amzn-ErrorType"
 // serveConnection serves the @connections API (AWS, API Gateway Management API reference).
 func (g *Gateway) serveConnection(w http.ResponseWriter, r *http.Request, to gatesock.Target) {
 	if err := g.crossOrigin.Check(r); err != nil {
-		g.cfg.Logger.Warn("@connections call refused", logged("origin", r.Header.Get("Origin")), loggedError(err))
+		g.cfg.logger().Warn("@connections call refused", logged("origin", r.Header.Get("Origin")), loggedError(err))
 		writeMessage(w, http.StatusForbidden, "ForbiddenException",
 			"The emulator refuses @connections calls by web pages of another origin")
 		return

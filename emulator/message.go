@@ -13,7 +13,8 @@ import (
 type Message struct {
 	// Data is the payload. [Session.Receive] does not keep it.
 	Data []byte
-	// Frames holds the payload sizes of the frames of the message, if it has more than one.
+	// Frames holds the payload sizes in bytes of the frames of the message, if it has more than one.
+	// None may be above [gatesock.MaxFrameSize]. Their sum is not compared with Data.
 	Frames []int
 	// Binary marks a binary message. The gateway does not accept those.
 	Binary bool
@@ -88,7 +89,7 @@ func (s *Session) dispatch(ctx context.Context, data []byte) *invocation {
 	}
 	if validate := s.g.cfg.Models[route.Key]; validate != nil {
 		if err := validate(data); err != nil {
-			s.g.cfg.Logger.Info("the model rejected a message", slog.String("routeKey", route.Key), loggedError(err))
+			s.g.cfg.logger().Info("the model rejected a message", slog.String("routeKey", route.Key), loggedError(err))
 			s.reply(badBodyFrame(s.id, st.messageID))
 			return nil
 		}
@@ -150,12 +151,12 @@ func (s *Session) answer(reply replier, route gatesock.Route, requestID string, 
 		reply(s, errorFrame(messageInternal, s.id, requestID))
 	case !route.NeedsResponse:
 		if len(r.Body) > 0 {
-			s.g.cfg.Logger.Warn("a response was dropped: the route has no route response",
+			s.g.cfg.logger().Warn("a response was dropped: the route has no route response",
 				slog.String("routeKey", route.Key), slog.String("connectionId", s.id), slog.Int("bytes", len(r.Body)))
 		}
 	case len(r.Body) == 0 && u.DropEmptyAnswers:
 	case len(r.Body) > gatesock.MaxMessageSize, !utf8.Valid(r.Body):
-		s.g.cfg.Logger.Error("the route response is too large or not UTF-8", slog.String("routeKey", route.Key))
+		s.g.cfg.logger().Error("the route response is too large or not UTF-8", slog.String("routeKey", route.Key))
 		reply(s, errorFrame(messageInternal, s.id, requestID))
 	default:
 		reply(s, r.Body)

@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"log"
 	"net"
 	"net/http"
 	"net/textproto"
@@ -33,7 +33,7 @@ type Server struct {
 // Serve starts serving g on a TCP address. "127.0.0.1:0" takes a free port. ctx limits the start
 // only. A client has ten seconds to send the head of a request, and may be idle for two minutes
 // between requests. [Config.Hosts] has the names that requests may use. Stop the server with
-// [Server.Close].
+// [Server.Close]. If Serve fails, for example because the port is in use, g stays open.
 func Serve(ctx context.Context, g *Gateway, addr string) (*Server, error) {
 	if g == nil {
 		panic("emulator: Serve: g must not be nil")
@@ -57,7 +57,7 @@ func serve(g *Gateway, l net.Listener) *Server {
 			Handler:           g,
 			ReadHeaderTimeout: 10 * time.Second,
 			IdleTimeout:       2 * time.Minute,
-			ErrorLog:          slog.NewLogLogger(g.cfg.Logger.Handler(), slog.LevelWarn),
+			ErrorLog:          log.New(serverLog{g}, "", 0),
 		},
 		served: make(chan struct{}),
 	}
@@ -67,6 +67,14 @@ func serve(g *Gateway, l net.Listener) *Server {
 		s.err = s.http.Serve(NewListener(l))
 	}()
 	return s
+}
+
+// serverLog passes on what net/http logs.
+type serverLog struct{ g *Gateway }
+
+func (l serverLog) Write(line []byte) (int, error) {
+	l.g.cfg.logger().Warn(string(bytes.TrimSpace(line)))
+	return len(line), nil
 }
 
 // watch records which connections have not sent a request yet.

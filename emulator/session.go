@@ -18,7 +18,7 @@ type Client interface {
 	Send(data []byte) error
 	// Close means that the gateway has closed the connection, with the code and the reason of its
 	// close frame. It is called at most once, and not after the client has ended the connection.
-	// Calls of Send that follow are to be ignored.
+	// Ignore calls of Send that follow.
 	Close(code int, reason string)
 }
 
@@ -165,7 +165,7 @@ func (s *Session) flush() {
 
 func (s *Session) noteDropped(err error) {
 	if err != nil {
-		s.g.cfg.Logger.Warn("a frame was dropped", slog.String("connectionId", s.id), slog.Any("error", err))
+		s.g.cfg.logger().Warn("a frame was dropped", slog.String("connectionId", s.id), slog.Any("error", err))
 	}
 }
 
@@ -197,7 +197,7 @@ func (s *Session) end(status CloseStatus, by closer) *invocation {
 	if by == byGateway {
 		s.client.Close(status.Code, status.Reason)
 	}
-	s.g.cfg.Logger.Debug("connection closed", slog.String("connectionId", s.id), slog.Int("code", status.Code))
+	s.g.cfg.logger().Debug("connection closed", slog.String("connectionId", s.id), slog.Int("code", status.Code))
 	if _, ok := s.g.routes[gatesock.RouteDisconnect]; !ok {
 		return nil
 	}

@@ -49,7 +49,7 @@ func (c *socket) read(ctx context.Context) {
 		c.session.end(c.session.g.cfg.Undocumented.AbnormalClose, byClient).start()
 	}
 	if err := c.out.finish(); err != nil {
-		c.session.g.cfg.Logger.Debug("closing a connection", slog.Any("error", err))
+		c.session.g.cfg.logger().Debug("closing a connection", slog.Any("error", err))
 	}
 	c.ended()
 }
@@ -126,7 +126,7 @@ func (c *socket) fail(v *violation) {
 	case 1009:
 		status.Reason = u.TooBigReason
 	}
-	c.session.g.cfg.Logger.Info("the client violated the protocol",
+	c.session.g.cfg.logger().Info("the client violated the protocol",
 		slog.String("connectionId", c.session.id), slog.Any("error", v))
 	c.session.end(status, byGateway).start()
 	// It ends with the client's close frame or with the deadline that our close frame has set.

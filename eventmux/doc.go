@@ -29,8 +29,8 @@
 // panics.
 //
 // A batch of records is one event and goes to one handler. Lambda reads each queue and each stream
-// separately, so all records of a batch have the same origin. A batch that claims several origins
-// has no kind.
+// separately, so all records of a batch have the same origin. No source for a kind takes a batch
+// whose records name several origins.
 //
 // # Trust
 //

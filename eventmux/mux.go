@@ -30,8 +30,9 @@ type Mux struct {
 
 var _ gatesock.App = (*Mux)(nil)
 
-// New returns a mux for sources. It panics if two sources would take the same events. Its text
-// names the lines where they were made.
+// New returns a mux for sources; without any, no event has a source. It panics for the zero Source,
+// and if two sources would take the same events, with a text that names the lines where they were
+// made.
 func New(sources ...Source) *Mux {
 	m := &Mux{sources: slices.Clone(sources), kinds: make(map[event.Kind]map[string]*Source)}
 	taken := make(map[string]*Source)
@@ -188,8 +189,8 @@ func (m *Mux) names() string {
 	return strings.Join(list, ", ")
 }
 
-// Describe returns the description of the handler of [WebSocket], and whether there is an
-// [Authorizer].
+// Describe returns the description of the App that [gatesock.AppOf] finds for the handler of
+// [WebSocket], and whether there is an [Authorizer]. Without such an App the routes are nil.
 func (m *Mux) Describe() gatesock.Description {
 	var d gatesock.Description
 	if s := firstOf(m.kinds[event.WebSocket], []string{""}); s != nil {
@@ -201,7 +202,7 @@ func (m *Mux) Describe() gatesock.Description {
 	return d
 }
 
-// Freeze freezes every handler that is a [gatesock.App].
+// Freeze freezes the App that [gatesock.AppOf] finds for each handler.
 func (m *Mux) Freeze() {
 	for i := range m.sources {
 		if app, ok := gatesock.AppOf(m.sources[i].handler); ok {

@@ -41,7 +41,8 @@ type Event struct {
 	Source string
 	// DetailType is the detail-type of an event from an event bus.
 	DetailType string
-	// ARN is the ARN of the queue, topic, stream, rule or schedule.
+	// ARN is the ARN of the queue, topic, stream, rule or schedule. A batch has the Source and the ARN
+	// of its first record.
 	ARN string
 	// Payload is the event itself. It must not be changed.
 	Payload []byte
@@ -57,9 +58,9 @@ func (s Source) label() string {
 
 // WebSocket takes the events of a WebSocket API. Its handler is usually a [gatesock.Router].
 //
-// If the mux has an [Authorizer] too, it refuses a $connect without an authorizer's result, unless
-// it is signed with IAM credentials. Such an event means that the API has lost its authorizer, and
-// that anyone could connect.
+// If the mux has an [Authorizer] too, Invoke fails for a $connect without an authorizer's result,
+// unless it is signed with IAM credentials, so that the client is not connected. Such an event
+// means that the API has lost its authorizer, and that anyone could connect.
 func WebSocket(h lambda.Handler) Source { return newSource("WebSocket", "websocket", "", h) }
 
 // Authorizer takes the events of a WebSocket API's REQUEST authorizer. Package authz has a handler
@@ -70,8 +71,9 @@ func Authorizer(h lambda.Handler) Source { return newSource("Authorizer", "autho
 // without response streaming or an Application Load Balancer.
 //
 // The request's path does not include the stage. RemoteAddr is the client's address, with port 0.
-// [PayloadFrom] returns the event, which contains the claims of the API's own authorizer. A panic
-// of the handler ends the process, as in any Lambda function.
+// The context is that of the invocation; [PayloadFrom] returns the event from it, which contains
+// the claims of the API's own authorizer. A panic of the handler ends the process, as in any Lambda
+// function.
 //
 // The response is buffered until the handler returns. A body that is not UTF-8, or has a
 // Content-Encoding, is sent as base64, which a REST API decodes only for its binary media types. A
@@ -151,7 +153,8 @@ func Member(name, value string, h lambda.Handler) Source {
 }
 
 // Match takes the events for which matches returns true. It comes before all other sources. The
-// name is for errors. The function must be safe for concurrent use.
+// name appears in errors, and two sources of Match must not share one. The function must be safe
+// for concurrent use.
 func Match(name string, matches func(Event) bool, h lambda.Handler) Source {
 	s := newSource("Match", "match", name, h)
 	s.matches = matches

@@ -275,7 +275,8 @@ func TestQuotaMisuse(t *testing.T) {
 		"an option of another": func() {
 			ratelimit.NewQuota(store, "x", good, ratelimit.FailOpen, ratelimit.WithMaxKeys(1))
 		},
-		"no clock": func() { ratelimit.WithClock(nil) },
+		"no clock":  func() { ratelimit.WithClock(nil) },
+		"no option": func() { ratelimit.NewQuota(store, "x", good, ratelimit.FailOpen, nil) },
 	} {
 		require.Panics(t, f, name)
 	}

@@ -10,9 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// ErrInvalid is wrapped by errors that no later call can avoid: a request that makes no sense, or
-// a stored item that cannot be read. They are mistakes in the program or in the table, not
-// failures of the store, and [FailOpen] does not let events through because of them.
+// ErrInvalid means that the same call would fail again: the request makes no sense, or a stored
+// item cannot be read. It is a mistake in the program or in the table, not a failure of the store,
+// so [FailOpen] lets nothing through because of it. Errors of stores wrap it.
 var ErrInvalid = errors.New("ratelimit: invalid")
 
 // Store keeps token buckets by key. [Memory] keeps the buckets of one process; the DynamoDB store
@@ -25,8 +25,8 @@ type Store interface {
 	// A key always comes with the same limit, until the program changes it; so a bucket keeps the
 	// time until it is full, rather than a number of tokens. Keys are UTF-8 of 1 to 1,500 bytes.
 	//
-	// After an error the tokens may or may not have been taken. An error that no later call can
-	// avoid wraps [ErrInvalid].
+	// After an error the tokens may or may not have been taken. An error that the same call would
+	// get again wraps [ErrInvalid].
 	Take(ctx context.Context, key string, l Limit, n int) (Decision, error)
 }
 
@@ -106,7 +106,9 @@ func must(err error) {
 
 // Allow takes n tokens or units from a key, if it has them. Use it for what is not an event, such
 // as invitations or attempts to sign in. The key is any text; the store gets a hash of a key that
-// is longer than 900 bytes or not UTF-8.
+// is longer than 900 bytes or not UTF-8. With n at 0 or below, Allow takes nothing and returns how
+// much is left; a quota does not ask the store then, and returns what this process knows. More than
+// the limit ever allows is refused, with [Never] as RetryAfter.
 //
 // A failure of the store is logged and counted. With [FailOpen] the decision then allows, and
 // there is no error; with [FailClosed] the error describes the failure. An [ErrInvalid] is logged
@@ -135,5 +137,5 @@ func (l *Limiter) take(ctx context.Context, key string, n int) (Decision, error)
 
 func (l *Limiter) logger() *slog.Logger { return cmp.Or(l.log, slog.Default()) }
 
-// Failures returns how often the store has failed so far, or returned [ErrInvalid].
+// Failures returns how many calls of the store have failed so far, [ErrInvalid] included.
 func (l *Limiter) Failures() int64 { return l.failures.Load() }

@@ -16,9 +16,10 @@ const defaultMaxKeys = 100_000
 // Use it in tests, in development, and where each process may have a limit of its own. It is safe
 // for concurrent use, and never fails.
 //
-// It holds a bounded number of buckets, and of counters ([WithMaxKeys]). When it is full, a new key
-// evicts another one, which starts afresh. Of a few keys taken at random, that is the bucket that
-// is full soonest, or the counter whose period ends first and that has counted least.
+// It holds up to 100,000 buckets and as many counters, or the number of [WithMaxKeys]. When it is
+// full, a new key evicts another one, whose client then has the whole limit again. To choose it,
+// Memory compares a few keys at random: it evicts the bucket that is full soonest, or the counter
+// whose period ends first and, if several end then, the one that has counted least.
 type Memory struct {
 	now func() time.Time
 
@@ -80,7 +81,7 @@ func (m *Memory) Consume(_ context.Context, key string, start, end time.Time, n,
 	if !c.start.Equal(start) {
 		c = counter{start: start, end: end}
 	}
-	if c.total+n > maximum {
+	if n > maximum-c.total { // c.total+n may overflow
 		return Usage{Total: c.total}, nil
 	}
 	c.total += n

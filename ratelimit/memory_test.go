@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -28,7 +29,7 @@ func TestMemory(t *testing.T) {
 	now = now.Add(time.Second)
 	require.True(t, m.takeAt(now, "a", l, 1).Allowed)
 	require.False(t, m.takeAt(now, "a", l, 1).Allowed)
-	require.True(t, NewMemory().takeAt(now, "a", l, 1).Allowed, "the zero value")
+	require.True(t, NewMemory().takeAt(now, "a", l, 1).Allowed, "another memory")
 
 	var d Decision
 	d, err := NewMemory().Take(t.Context(), "a", l, 2)
@@ -66,6 +67,22 @@ func TestMemoryIsBounded(t *testing.T) {
 		m.takeAt(now, fmt.Sprint(i), l, 11)
 	}
 	require.Zero(t, m.full.Len())
+}
+
+// TestHugeUsesAreRefused checks that a sum above the largest integer is not below the maximum.
+func TestHugeUsesAreRefused(t *testing.T) {
+	t.Parallel()
+	m := NewMemory()
+	start, end := noon(), noon().Add(time.Hour)
+	for _, want := range []Usage{{Allowed: true, Total: 5}, {Total: 5}} {
+		n := int64(5)
+		if !want.Allowed {
+			n = math.MaxInt64
+		}
+		got, err := m.Consume(t.Context(), "k", start, end, n, 10)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
 }
 
 func TestMemoryAtOnce(t *testing.T) {

@@ -32,8 +32,11 @@ func (o option) apply(s *settings) { o.set(s) }
 func apply(constructor string, opts []Option, takes ...string) settings {
 	s := settings{now: time.Now, batch: 1, maxKeys: defaultMaxKeys}
 	for _, o := range opts {
-		if o, ok := o.(option); !ok || !slices.Contains(takes, o.name) {
-			panic(fmt.Sprintf("ratelimit: %s: %s is not an option of it", constructor, o.name))
+		if o == nil {
+			panic("ratelimit: " + constructor + ": an option is nil")
+		}
+		if o, ok := o.(option); ok && !slices.Contains(takes, o.name) {
+			panic("ratelimit: " + constructor + " does not take the option " + o.name)
 		}
 		o.apply(&s)
 	}

@@ -98,7 +98,7 @@ type QuotaStore interface {
 	// makes more than maximum. n is 0 or more. The store may forget the count after end.
 	//
 	// Keys are those of a [Store]. After an error the units may or may not have been counted. An
-	// error that no later call can avoid wraps [ErrInvalid].
+	// error that the same call would get again wraps [ErrInvalid].
 	Consume(ctx context.Context, key string, start, end time.Time, n, maximum int64) (Usage, error)
 }
 

@@ -31,7 +31,9 @@ func (c *Client) expectPush(what string, out any, match func(message) bool) {
 	}
 }
 
-// ExpectFrame consumes the first frame that equals pattern, in which "…" or "..." matches any text:
+// ExpectFrame consumes the first frame whose text is pattern, in which "…" or "..." matches any
+// text. It compares bytes, so the spaces of JSON count. The frames of this library have none, those
+// of the gateway itself have some:
 //
 //	alice.ExpectFrame(`{"message": "Forbidden", "connectionId":"…", "requestId":"…"}`)
 func (c *Client) ExpectFrame(pattern string) Frame {

@@ -30,20 +30,20 @@ func (f *fault) take() error {
 func (r *Recorder) Gone(connectionID string) { r.Fail(connectionID, gatesock.ErrGone) }
 
 // Fail makes every post to a connection fail with an error that wraps err, for example
-// [gatesock.ErrTooLarge]. It replaces an earlier Fail or [Recorder.Gone].
+// [gatesock.ErrTooLarge]. It replaces an earlier Fail or [Recorder.Gone]; a nil err ends it.
 func (r *Recorder) Fail(connectionID string, err error) {
 	r.edit(connectionID, func(f *fault) { f.err = err })
 }
 
 // Throttle makes the next n posts to a connection fail with [gatesock.ErrThrottled]. Other failures
-// of the connection apply after these.
+// of the connection apply after these. The number replaces what is left of an earlier one.
 func (r *Recorder) Throttle(connectionID string, n int) {
 	r.edit(connectionID, func(f *fault) { f.throttled = n })
 }
 
 // Slow delays every post to a connection by d. If its context ends first, the post fails with the
 // context's error. The delay is in real time, or in that of a synctest bubble, and not in the
-// harness's: [Harness.Advance] could not pass a handler that waits.
+// harness's: [Harness.Advance] could not pass a handler that waits. A delay of 0 ends it.
 func (r *Recorder) Slow(connectionID string, d time.Duration) {
 	r.edit(connectionID, func(f *fault) { f.delay = d })
 }

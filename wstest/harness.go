@@ -41,7 +41,8 @@ type Harness struct {
 
 // New returns a gateway in front of h, without sockets, and with a clock that only
 // [Harness.Advance] moves. It is closed when the test ends, and then fails the test for what would
-// go wrong in Lambda; see [Harness.Close].
+// go wrong in Lambda; see [Harness.Close]. New fails the test if h is nil, or if [emulator.New]
+// does not accept the configuration.
 func New(t testing.TB, h lambda.Handler, opts ...Option) *Harness {
 	t.Helper()
 	return newHarness(t, h, settings{config: emulator.Config{Clock: emulator.NewManualClock(time.Now())}}, opts)
@@ -93,8 +94,9 @@ func (h *Harness) Now() time.Time {
 }
 
 // Advance moves the gateway's clock forward by d, and returns when everything due in that time has
-// happened: for example, idle connections are closed, and their $disconnect has ended. A clock that
-// [WithConfig] sets must have a method Advance(time.Duration).
+// happened: for example, idle connections are closed, and their $disconnect has ended. It fails the
+// test if the clock has no method Advance(time.Duration), such as the machine's clock of a
+// [Server]; see [WithConfig].
 func (h *Harness) Advance(d time.Duration) {
 	h.t.Helper()
 	clock, ok := h.cfg.Clock.(interface{ Advance(time.Duration) })
@@ -211,7 +213,7 @@ func (h *Harness) TakeErrors() []error { return h.watch.take() }
 //     refuses;
 //   - a goroutine that a handler started is still running after five seconds, because Lambda would
 //     freeze it;
-//   - a handler returned before a post that it made through the recorder.
+//   - a post through the recorder had not ended when its handler returned, or began afterwards.
 func (h *Harness) Close() {
 	h.t.Helper()
 	if !h.closed.CompareAndSwap(false, true) {

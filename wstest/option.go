@@ -16,7 +16,8 @@ import (
 	"github.com/gatesock/gatesock/emulator"
 )
 
-// Option configures a [Harness] or a [Server].
+// Option configures a [Harness] or a [Server]. If an option is given twice, the last one counts;
+// those of [WithConfig] and [WithIgnoredGoroutine] all count.
 type Option interface{ applyHarness(*settings) }
 
 // ConnectOption configures a connection: who connects, and with which handshake.
@@ -58,18 +59,20 @@ func WithConfig(change func(*emulator.Config)) Option {
 	return option(func(s *settings) { change(&s.config) })
 }
 
-// WithTimeout sets how long an Expect method waits for a frame. The default is 30 seconds over
-// sockets. In memory the default is not to wait, because every call returns after everything it
-// causes; there a timeout is needed only for frames from the application's own background
+// WithTimeout sets how long an Expect method waits for a frame. Over sockets the default is 30
+// seconds. In memory the default is not to wait, because every call returns after everything it
+// causes; a timeout is needed there only for frames from the application's own background
 // goroutines.
 //
-// In memory the timeout also bounds how long a call such as [Harness.Connect] or [Client.Request]
-// waits for the handler to return. The default is 30 seconds of real time (or of a synctest
-// bubble), which [Harness.Advance] does not affect; if the gateway uses that time too because
-// Config.Clock is nil, 30 seconds more than its integration timeout. A test with a handler that
-// blocks for longer needs a longer timeout.
-//
 // WithTimeout panics unless d is above zero.
+//
+// # Handlers that block
+//
+// In memory the timeout is also how long a call such as [Harness.Connect] or [Client.Request] waits
+// for the handler to return, before it fails the test. Its default is 30 seconds of the machine's
+// time, or of a synctest bubble; [Harness.Advance] does not shorten it. If the gateway uses that
+// time too, because Config.Clock is nil, the default is 30 seconds more than the integration
+// timeout, so that the gateway answers first.
 func WithTimeout(d time.Duration) Option {
 	if d <= 0 {
 		panic(fmt.Sprintf("wstest: WithTimeout(%v): d must be above zero", d))

@@ -232,9 +232,9 @@ func disconnectError(from gatesock.Target, err error) error {
 	return fmt.Errorf("wstest: disconnect %q: %w", from.ConnectionID, err)
 }
 
-// Info forwards the question if the target can answer it, such as the harness's gateway or the
-// client of package apigw. Simulated failures apply to it as to posts, and like a post it must not
-// outlive its handler.
+// Info asks the target, if it has a method Info, such as the harness's gateway and the clients of
+// package apigw. Simulated failures apply to it as to posts, and like a post it must not outlive
+// its handler.
 //
 // Without such a target, every connection comes from 127.0.0.1, was opened when the recorder was
 // made, and was last active with its last successful post.

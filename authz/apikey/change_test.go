@@ -116,3 +116,47 @@ func TestOneCallNotesTheUse(t *testing.T) {
 	}
 	require.True(t, c.claimNote("a", at.Add(time.Minute), at))
 }
+
+// racing is a store in which another call changes a key just before each of the next updates.
+type racing struct {
+	Store
+
+	races int
+}
+
+func (s *racing) Update(ctx context.Context, k Key) error {
+	if s.races > 0 {
+		s.races--
+		other, err := s.Get(ctx, k.ID)
+		if err != nil {
+			return err
+		}
+		other.Name = "renamed"
+		other.Version++
+		if err := s.Store.Update(ctx, other); err != nil {
+			return err
+		}
+	}
+	return s.Store.Update(ctx, k)
+}
+
+// A change is made again if another call has changed the key meanwhile, of which nothing is lost;
+// but not without end.
+func TestAChangeThatMeetsOthers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		races int
+		fails error
+	}{{0, nil}, {4, nil}, {5, ErrChanged}} {
+		store := &racing{Store: NewMemory(), races: c.races}
+		keys := New(store)
+		key, _, err := keys.Create(t.Context(), Key{Owner: "plant", Name: "sensor"})
+		require.NoError(t, err)
+		_, err = keys.Disable(t.Context(), key.ID)
+		require.ErrorIs(t, err, c.fails, "%d", c.races)
+		got, err := keys.Get(t.Context(), key.ID)
+		require.NoError(t, err)
+		require.Equal(t, c.fails == nil, got.Disabled, "%d", c.races)
+		require.Equal(t, c.races > 0, got.Name == "renamed", "%d", c.races)
+	}
+}

@@ -18,6 +18,10 @@ import (
 // Changes take effect at once where the Manager that makes them verifies. Other processes use what
 // they have read for the time of [WithCacheTTL]. Connections that are open stay open until they end
 // or you close them.
+//
+// A change fails with [ErrNotFound] if there is no such key. If other calls change the same key at
+// the same time, it is tried five times, and then fails with [ErrChanged]. Times are kept in whole
+// milliseconds.
 type Manager struct {
 	store    Store
 	prefix   string
@@ -97,8 +101,8 @@ func (k *Key) usable(id string) error {
 }
 
 // Rotate replaces the secret of a key and returns the new one, which can't be retrieved later. The
-// previous secret stays valid for the overlap. An overlap of 0, for a secret that has leaked, ends
-// all previous secrets.
+// previous secret stays valid for the overlap; the one before that ends at once. An overlap of 0,
+// for a secret that has leaked, ends all previous secrets. A negative overlap is an error.
 func (m *Manager) Rotate(ctx context.Context, id string, overlap time.Duration) (key Key, secret string, err error) {
 	if overlap < 0 {
 		return Key{}, "", errors.New("apikey: rotate: the overlap is negative")
@@ -130,7 +134,7 @@ func (m *Manager) Enable(ctx context.Context, id string) (Key, error) {
 	return m.change(ctx, "enable", id, func(key *Key) { key.Disabled = false })
 }
 
-// Expire sets when a key expires; the zero time means never.
+// Expire sets when a key expires; the zero time means never, and a time in the past ends the key.
 func (m *Manager) Expire(ctx context.Context, id string, at time.Time) (Key, error) {
 	return m.change(ctx, "expire", id, func(key *Key) { key.ExpiresAt = at.UTC().Truncate(time.Millisecond) })
 }
@@ -153,8 +157,9 @@ func (m *Manager) Get(ctx context.Context, id string) (Key, error) {
 	return key, nil
 }
 
-// List returns up to limit keys, 100 if limit is 0, and a cursor for the keys after them, which is
-// empty at the end.
+// List returns up to limit keys, or 100 if limit is 0 or less, and a cursor for the keys after
+// them. The first call has an empty cursor; an empty one is returned at the end. A page may have
+// fewer keys, or none, and a cursor.
 func (m *Manager) List(ctx context.Context, cursor string, limit int) (keys []Key, next string, err error) {
 	if keys, next, err = m.store.List(ctx, cursor, limit); err != nil {
 		return nil, "", fmt.Errorf("apikey: list: %w", err)

@@ -21,8 +21,9 @@ type option func(*Manager)
 func (o option) apply(m *Manager) { o(m) }
 
 // WithPrefix sets what new keys begin with: 1 to 16 lower-case letters, digits and underscores,
-// with no underscore at either end. The default is [DefaultPrefix]. It panics on any other prefix;
-// [ValidatePrefix] checks one from outside the program.
+// with no underscore at either end. Keys that were made with another prefix stay valid. The default
+// is [DefaultPrefix]. It panics on any other prefix; [ValidatePrefix] checks one from outside the
+// program.
 func WithPrefix(prefix string) Option {
 	if err := ValidatePrefix(prefix); err != nil {
 		panic(err.Error())
@@ -40,8 +41,8 @@ func WithCacheTTL(d time.Duration) Option {
 	return option(func(m *Manager) { m.cacheTTL = d })
 }
 
-// WithLastUsed sets how often a process writes [Key].LastUsed at most. The default is 10 minutes; 0
-// turns it off. It panics if interval is negative.
+// WithLastUsed sets how often a process writes LastUsed of a [Key] at most. [Manager.Verify] waits
+// for the write. The default is 10 minutes; 0 turns it off. It panics if interval is negative.
 func WithLastUsed(interval time.Duration) Option {
 	if interval < 0 {
 		panic("apikey: WithLastUsed: the interval must not be negative")

@@ -42,7 +42,7 @@ type Key struct {
 	// never.
 	CreatedAt, ExpiresAt time.Time
 	// Disabled keys are refused.
-	Disabled bool `json:"Inactive"` // as stored items have it, like the other names in tags
+	Disabled bool `json:"Inactive"` // the name in stored items, as in the other tags
 	// LastUsed is when the key was last used, to within the interval of [WithLastUsed].
 	LastUsed time.Time
 

@@ -24,8 +24,9 @@ var _ authz.Verifier = (*Manager)(nil)
 //
 // A text that does not have the form of a key is an [authz.ErrNoCredential], or an
 // [authz.ErrUnauthenticated] if it begins with this Manager's prefix. A key that is unknown, wrong,
-// disabled or expired is an [authz.ErrUnauthenticated] whose text names the reason, for the log.
-// Every rejection takes the same work. An error of the store is an internal error.
+// disabled or expired is an [authz.ErrUnauthenticated] whose text names the reason, for the log. To
+// find that out takes the same work for an unknown key as for a wrong secret. An error of the store
+// is an internal error.
 func (m *Manager) Verify(ctx context.Context, key string) (authz.Principal, error) {
 	t, err := parse(key)
 	if err != nil {

@@ -33,7 +33,7 @@ const maxTokenBytes = 8 << 10
 
 // Config describes which tokens are accepted. It is data, as the lines of a provider in
 // docs/identity-providers.md are, and passed by value to [New]. It needs an Issuer, an Audience or
-// ClientIDs, and one source of keys: JWKS, Discover, Keys or Secret.
+// ClientIDs, and one source of keys: JWKS, Discover, Keys or Secret. No duration may be negative.
 //
 // A claim is named by its name ("scope", "cognito:groups"), or, if it is a member of other claims,
 // by a JSON Pointer (RFC 6901), which begins with a slash: "/realm_access/roles".
@@ -67,9 +67,9 @@ type Config struct {
 	// tokens can make them too.
 	Secret []byte
 
-	// Algorithms lists the algorithms that are accepted. If it is empty, these are all that are safe
-	// for the source of keys: RS, PS, ES and EdDSA, or HS256 alone with a Secret. An algorithm is
-	// accepted only with a key of its kind, whatever the token's header contains.
+	// Algorithms lists the algorithms that are accepted. If it is empty, these are HS256 with a
+	// Secret, and otherwise EdDSA and all of the RS, PS and ES algorithms. An algorithm is accepted
+	// only with a key of its kind, whatever the token's header contains.
 	Algorithms []string
 	// Types lists the values of the header "typ" that are accepted, in upper or lower case; a token
 	// without one is accepted too. If it is empty, these are JWT and at+jwt.

@@ -155,8 +155,11 @@ func WithLogger(l *slog.Logger) Option {
 }
 
 // WithReports sets a function that gets the report of each job that is done, for example to keep it
-// for [broadcast.MergeReports]. The report of a job that runs twice comes twice. An error of keep
-// is logged; the job does not fail for it, because its members have been served.
+// for [broadcast.MergeReports]. The report of a job that runs twice comes twice. If keep fails or
+// panics, that is logged; the job does not fail for it, because its members have been served.
+//
+// The jobs of one event are done one after another. keep must be safe for concurrent use if the
+// Handler is called concurrently, which Lambda does not do.
 func WithReports(keep func(ctx context.Context, r broadcast.Report) error) Option {
 	if keep == nil {
 		panic("sqsrelay: WithReports: keep must not be nil")
@@ -165,9 +168,9 @@ func WithReports(keep func(ctx context.Context, r broadcast.Report) error) Optio
 }
 
 // WithMinTime sets how much time there must be before the deadline of the invocation for a job to
-// start; the default is 2 s, and 0 starts every job. It does not apply to the first job of a batch.
-// Use more than the margin of [broadcast.WithDeadlineMargin]: a job that starts within the margin
-// is only handed off again.
+// start; the default is 2 s, 0 starts every job, and d must not be negative. It does not apply to
+// the first job of a batch. Use more than the margin of [broadcast.WithDeadlineMargin]: a job that
+// starts within the margin is only handed off again.
 func WithMinTime(d time.Duration) Option {
 	if d < 0 {
 		panic("sqsrelay: WithMinTime: d must not be negative")

@@ -20,8 +20,9 @@ import (
 // own. The calls are those of [conn.Store], the passing of time, and a reading that goes on page
 // by page between them.
 //
-// If an answer differs, RunModel removes calls from the sequence as long as it still fails, and
-// reports the calls that remain.
+// The calls differ from run to run. If an answer differs, RunModel removes calls from the sequence
+// as long as it still fails, and reports the calls that remain, so that a test of yours can repeat
+// them.
 func RunModel(t *testing.T, newHarness NewHarness, sequences int) {
 	t.Helper()
 	if err := compare(t, newHarness, sequences, rand.Uint64()); err != nil { //nolint:gosec // no secret
@@ -142,14 +143,13 @@ type machine struct {
 func randomPut(r *rand.Rand) call {
 	c := conn.Conn{ID: randomID(r), User: pick(r, []string{"", "u", "v"}), Groups: several(r, machineGroups(), 4)}
 	whole, ttl := r.IntN(2) == 0, time.Duration(r.IntN(11))*time.Second
-	if whole {
-		c.Endpoint = "https://" + c.ID
-		c.Attributes = map[string]string{"id": c.ID}
-	}
 	text := texts("Put(%q, user %q, groups %q, whole %v, ttl %v)", c.ID, c.User, c.Groups, whole, ttl)
 	return call{text, func(ctx context.Context, t *probe, m *machine) {
 		c := c
+		c.Groups = slices.Clone(c.Groups) // the call runs again while the sequence is shortened
 		if whole {
+			c.Endpoint = "https://" + c.ID
+			c.Attributes = map[string]string{"id": c.ID}
 			c.ConnectedAt = m.clock.Now().Add(-time.Minute)
 		}
 		if ttl > 0 {

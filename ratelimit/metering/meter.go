@@ -20,7 +20,8 @@ import (
 //
 // It adds up the counts in memory and writes them together, while it handles an event: nothing
 // runs in the background, since Lambda would freeze it. An instance that ends loses what it has
-// counted since its last write, which is at most the flush interval before its last event.
+// counted since its last write: at most what it counted within one flush interval, unless the store
+// fails. [Meter.Flush] writes it.
 //
 // # If the store fails
 //
@@ -64,6 +65,9 @@ func NewMeter(store Store, opts ...Option) *Meter {
 		store: store, flushEvery: 10 * time.Second, maxPending: 100, flushTimeout: 3 * time.Second, clock: time.Now,
 	}
 	for _, o := range opts {
+		if o == nil {
+			panic("metering: NewMeter: an option is nil")
+		}
 		o.apply(m)
 	}
 	return m
@@ -121,7 +125,9 @@ func (m *Meter) count(req *gatesock.Request, keys ...ratelimit.KeyFunc) bool {
 			m.keep(r)
 		}
 	}
-	due := !now.Before(m.next) || m.failed == 0 && len(m.pending) >= m.maxPending
+	wait := m.next.Sub(now)
+	due := wait <= 0 || wait > backoff(m.flushEvery, m.failed) || // the clock was set back
+		m.failed == 0 && len(m.pending) >= m.maxPending
 	if m.flushing || !due {
 		return false
 	}
@@ -157,7 +163,7 @@ func (m *Meter) flushWithin(ctx context.Context) {
 // not an error.
 func (m *Meter) Flush(ctx context.Context) error {
 	m.mu.Lock()
-	records := m.pending.records("")
+	records := m.pending.records()
 	m.pending = nil
 	m.next = m.now().Add(m.flushEvery)
 	m.mu.Unlock()

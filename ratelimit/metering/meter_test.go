@@ -3,6 +3,7 @@ package metering_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
@@ -140,7 +141,8 @@ func TestUsageIsBounded(t *testing.T) {
 	kept, err := store.Day(t.Context(), now)
 	require.NoError(t, err)
 	require.Len(t, kept, 20)
-	require.Panics(t, func() { metering.NewMeter(nil) })
+	require.PanicsWithValue(t, "metering: NewMeter: store must not be nil", func() { metering.NewMeter(nil) })
+	require.PanicsWithValue(t, "metering: NewMeter: an option is nil", func() { metering.NewMeter(store, nil) })
 	require.Panics(t, func() { usage.Middleware(ratelimit.KeyFunc{}) })
 }
 
@@ -156,4 +158,58 @@ func TestTimeGoesOnWhileFrozen(t *testing.T) {
 		require.Equal(t, want, store.writes.Load())
 		now = testclock.Frozen(now, flushEvery)
 	}
+}
+
+// TestAClockThatIsSetBack checks that records do not wait until the clock has caught up.
+func TestAClockThatIsSetBack(t *testing.T) {
+	t.Parallel()
+	now := noon()
+	store := new(picky)
+	send := sending(t, metering.NewMeter(store, metering.WithClock(func() time.Time { return now })))
+	send("ann")
+	require.Zero(t, store.writes.Load())
+	now = now.Add(-time.Hour)
+	send("ann")
+	require.EqualValues(t, 1, store.writes.Load())
+	now = now.Add(flushEvery - 1)
+	send("ann")
+	require.EqualValues(t, 1, store.writes.Load())
+	now = now.Add(1)
+	send("ann")
+	require.EqualValues(t, 2, store.writes.Load())
+}
+
+// TestFullMemory checks that a full store evicts the oldest day, and nothing of the newest.
+func TestFullMemory(t *testing.T) {
+	t.Parallel()
+	ctx, m := t.Context(), metering.NewMemory()
+	record := func(day int, name string) metering.Record {
+		at := noon().AddDate(0, 0, day)
+		return metering.Record{Day: at.Format(time.DateOnly), Kind: "user", Name: name, Messages: 1}
+	}
+	add := func(records ...metering.Record) []metering.Record {
+		retry, rejected, err := m.Add(ctx, records)
+		require.Empty(t, rejected)
+		require.Equal(t, len(retry) > 0, err != nil)
+		return retry
+	}
+	require.Empty(t, add(record(0, "a"), record(0, "b")))
+	many := make([]metering.Record, 100_000)
+	for i := range many {
+		many[i] = record(1, strconv.Itoa(i))
+	}
+	require.Empty(t, add(many...), "the day before makes room")
+	before, err := m.Day(ctx, noon())
+	require.NoError(t, err)
+	require.Empty(t, before)
+
+	more := []metering.Record{record(1, "c"), record(0, "a")}
+	require.Equal(t, more, add(append(more, many[0])...), "what is known is still counted")
+	require.Empty(t, add(record(2, "c")))
+	for day, want := range []int{0, 0, 1} {
+		records, err := m.Day(ctx, noon().AddDate(0, 0, day))
+		require.NoError(t, err)
+		require.Len(t, records, want)
+	}
+	require.Empty(t, add(more...), "there is room again")
 }

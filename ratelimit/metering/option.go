@@ -22,9 +22,9 @@ func WithFlushInterval(d time.Duration) Option {
 	return option(func(m *Meter) { m.flushEvery = d })
 }
 
-// WithMaxPending sets how many records may wait to be written; one more writes them. The default
-// is
-// 100. It panics if n is below 1.
+// WithMaxPending sets how many records may wait: the event that makes it n writes them, even before
+// the flush interval is over. An event adds up to two records, and none for what already waits. The
+// default is 100. It panics if n is below 1.
 func WithMaxPending(n int) Option {
 	if n < 1 {
 		panic(fmt.Sprintf("metering: WithMaxPending: the number %d must be at least 1", n))

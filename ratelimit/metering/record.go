@@ -3,7 +3,9 @@ package metering
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -70,11 +72,19 @@ type Store interface {
 	Day(ctx context.Context, day time.Time) ([]Record, error)
 }
 
-// Memory is a [Store] of one process, for tests and for development. It keeps everything. It is
-// safe for concurrent use.
+// maxMemoryRecords is how many records a [Memory] holds.
+const maxMemoryRecords = 100_000
+
+var errMemoryFull = errors.New("metering: the store in memory is full")
+
+// Memory is a [Store] of one process, for tests and for development. It is safe for concurrent use.
+//
+// It holds up to 100,000 records. When it is full, a new record evicts those of the oldest day; if
+// no day is older than its own, it is not added, and may be retried.
 type Memory struct {
-	mu  sync.Mutex
-	all tally
+	mu   sync.Mutex
+	days map[string]tally
+	n    int // of all days
 }
 
 var _ Store = (*Memory)(nil)
@@ -82,7 +92,7 @@ var _ Store = (*Memory)(nil)
 // NewMemory returns an empty Memory.
 func NewMemory() *Memory { return new(Memory) }
 
-// Add implements [Store]. It fails only for records that [Record.Validate] refuses.
+// Add implements [Store].
 func (m *Memory) Add(_ context.Context, records []Record) (retry, rejected []Record, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -91,16 +101,39 @@ func (m *Memory) Add(_ context.Context, records []Record) (retry, rejected []Rec
 			rejected, err = append(rejected, r), e
 			continue
 		}
-		m.all.add(r, math.MaxInt)
+		if !m.add(r) {
+			retry, err = append(retry, r), errMemoryFull
+		}
 	}
-	return nil, rejected, err
+	return retry, rejected, err
+}
+
+// add adds a record, and reports whether there was room for it; m.mu is held.
+func (m *Memory) add(r Record) bool {
+	day := m.days[r.Day]
+	before := len(day)
+	if !day.add(r, before+maxMemoryRecords-m.n) {
+		oldest := slices.Min(slices.Collect(maps.Keys(m.days)))
+		if oldest >= r.Day {
+			return false
+		}
+		m.n -= len(m.days[oldest])
+		delete(m.days, oldest)
+		day.add(r, math.MaxInt)
+	}
+	if m.days == nil {
+		m.days = make(map[string]tally)
+	}
+	m.days[r.Day] = day
+	m.n += len(day) - before
+	return true
 }
 
 // Day implements [Store].
 func (m *Memory) Day(_ context.Context, day time.Time) ([]Record, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.all.records(day.UTC().Format(time.DateOnly)), nil
+	return m.days[day.UTC().Format(time.DateOnly)].records(), nil
 }
 
 // tally adds up records of the same day, kind and name.
@@ -124,13 +157,11 @@ func (t *tally) add(r Record, most int) bool {
 	return true
 }
 
-// records returns the records of a day, or all if day is empty.
-func (t tally) records(day string) []Record {
+// records returns the records, sorted by day, kind and name.
+func (t tally) records() []Record {
 	all := make([]Record, 0, len(t))
 	for _, r := range t {
-		if day == "" || r.Day == day {
-			all = append(all, *r)
-		}
+		all = append(all, *r)
 	}
 	slices.SortFunc(all, func(a, b Record) int {
 		return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))

@@ -28,8 +28,9 @@ type cache[V any] struct {
 // entry is what is known of a name.
 type entry[V any] struct {
 	turn  chan struct{} // holds a value while a call loads the name
-	value V             // guarded by cache.mu, like until
-	until time.Time     // when the value is loaded again; zero if it was never loaded
+	value V             // guarded by cache.mu, like the fields below
+	at    time.Time     // when the value was loaded
+	ttl   time.Duration // for how long it is current; 0 if it was never loaded
 }
 
 func newCache[V any](
@@ -78,7 +79,7 @@ func (c *cache[V]) get(ctx context.Context, name string) (v V, fresh bool, err e
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e.value, e.until = after, c.now().Add(ttl)
+	e.value, e.at, e.ttl = after, c.now(), ttl
 	return after, true, nil
 }
 
@@ -86,7 +87,8 @@ func (c *cache[V]) get(ctx context.Context, name string) (v V, fresh bool, err e
 func (c *cache[V]) peek(e *entry[V]) (v V, current bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return e.value, c.now().Before(e.until)
+	age := c.now().Sub(e.at) // negative on a clock that was set back
+	return e.value, age >= 0 && age < e.ttl
 }
 
 // entry returns the entry of a name, which may be new.

@@ -80,6 +80,7 @@ func TestPlansOfAProgramAreCheckedAtStart(t *testing.T) {
 		"no time to read": func() { plan.WithTimeout(0) },
 		"no time to keep": func() { plan.WithCacheTTL(-1) },
 		"no quota store":  func() { plan.WithQuotaStore(nil) },
+		"no option":       func() { plan.NewLimiter(good, store, "free", ratelimit.FailOpen, nil) },
 		"no key": func() {
 			plan.NewLimiter(good, store, "free", ratelimit.FailOpen).Middleware(ratelimit.KeyFunc{}, ratelimit.MiddlewareOptions{})
 		},
@@ -305,6 +306,19 @@ func TestTimeGoesOnWhileFrozen(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want+1, s.reads.Load())
 		now = testclock.Frozen(now, time.Minute)
+	}
+}
+
+// TestAClockThatIsSetBack checks that a plan is not used until the clock has caught up.
+func TestAClockThatIsSetBack(t *testing.T) {
+	t.Parallel()
+	now := noon()
+	p, s := newPlans(&now, plan.Map{"free": {}})
+	for i, after := range []time.Duration{0, -time.Hour, time.Minute - 1, 1} {
+		now = now.Add(after)
+		_, err := p.Allow(t.Context(), "free", "k", 1)
+		require.NoError(t, err)
+		require.EqualValues(t, []int{1, 2, 2, 3}[i], s.reads.Load(), "%d", i)
 	}
 }
 

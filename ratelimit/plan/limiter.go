@@ -42,9 +42,10 @@ type Limiter struct {
 	cache    *cache[lookup]
 }
 
-// NewLimiter returns a Limiter. plans has the plans, and store keeps the token buckets and, if it
-// can, the counts of the quotas ([WithQuotaStore]). failure is what happens when plans or store
-// fails.
+// NewLimiter returns a Limiter. plans has the plans. store keeps the token buckets, and counts the
+// quotas if it is a [ratelimit.QuotaStore] too. A [ratelimit.Memory] counts only what its own
+// process lets through, and forgets it when the process ends: if buckets are in memory and quotas
+// have to hold, use [WithQuotaStore]. failure is what happens when plans or a store fails.
 //
 // defaultPlan names the plan of clients that have none, or whose plan does not exist or cannot be
 // applied. It must exist: while it does not, the messages of these clients are rejected, whatever
@@ -72,6 +73,9 @@ func NewLimiter(
 	}
 	l.quotas, _ = store.(ratelimit.QuotaStore)
 	for _, o := range opts {
+		if o == nil {
+			panic("plan: NewLimiter: an option is nil")
+		}
 		o.apply(l)
 	}
 	l.cache = newCache(l.wallClock, l.load, lookup.hasPlan)

@@ -21,7 +21,8 @@ import (
 )
 
 // Run runs the suite, each check as a parallel subtest with a store of its own. open returns an
-// empty store. The times of keys are ahead of the real time.
+// empty store. The times of keys are ahead of the real time, so that a service that deletes what
+// has expired leaves the keys.
 func Run(t *testing.T, open func(t *testing.T) apikey.Store) {
 	t.Helper()
 	for _, c := range checks() {
