@@ -26,7 +26,8 @@ import (
 // For keys of up to a kilobyte it costs a write unit to create, change or delete a key and to note
 // its use, and a read unit to get one. A list costs a read unit for each 4 KB of keys, but at least
 // 16. To verify a key, apikey.Manager gets it once in 30 seconds in each process, and notes its use
-// once in 10 minutes. The role needs dynamodb:GetItem, PutItem, UpdateItem, DeleteItem and Query.
+// once in 10 minutes: the role needs dynamodb:GetItem and UpdateItem. The role of a program that
+// manages keys also needs PutItem, DeleteItem and Query.
 //
 // Reads are strongly consistent. Keys do not expire in the table, so that an expired key can still
 // be listed. An item that is not a key is an error that names the attribute.
@@ -40,9 +41,10 @@ import (
 // # Lost answers
 //
 // If the answer to a write is lost, the store repeats the write and then compares the item with its
-// own, so a change that was made is not reported as [apikey.ErrExists] or [apikey.ErrChanged]. If
-// another change has replaced the item in between, the change fails with an error of its own:
-// whether it was made is unknown, and repeating a rotation could end the secret that clients use.
+// own, so a change that was made is not reported as [apikey.ErrExists] or [apikey.ErrChanged], and
+// deleting a key succeeds if it is gone then. If another change has replaced the item in between,
+// the change fails with an error of its own: whether it was made is unknown, and repeating a
+// rotation could end the secret that clients use.
 func (db *DB) APIKeys() apikey.Store { return apiKeys{db.t} }
 
 type apiKeys struct{ t *table.Table }
@@ -199,7 +201,7 @@ func (s apiKeys) TouchLastUsed(ctx context.Context, id string, at, since time.Ti
 		return nil // it was used later
 	}
 	if err != nil {
-		return fmt.Errorf("dynamo: note the use of API key %.60q: %w", id, err)
+		return fmt.Errorf("dynamo: note the use of API key %.60q: %s: %w", id, table.OutcomeOf(err, "it may be noted"), err)
 	}
 	return nil
 }

@@ -31,8 +31,9 @@ type Buckets interface {
 //	limit := ratelimit.Limit{Rate: 5, Burst: 20}
 //	messages := ratelimit.New(db.Buckets(), "messages", limit, ratelimit.FailOpen)
 //
-// It is the same store each time. A call may take a second ([WithLimitTimeout]). The role needs
-// dynamodb:UpdateItem, and GetItem for callers that take 0 tokens.
+// It is the same store each time, and safe for concurrent use. A call takes at most a second
+// ([WithLimitTimeout]). The role needs dynamodb:UpdateItem, and GetItem for callers that take 0
+// tokens.
 //
 // # Cost
 //
@@ -50,7 +51,7 @@ type Buckets interface {
 //
 // All processes together allow at most the burst, plus the rate times the time, plus the rate times
 // the difference between their clocks: clocks that are two seconds fast and two seconds slow allow
-// four seconds' worth more, once. They do not refuse tokens that are there.
+// four seconds' worth more, once. They never refuse a message for which there are tokens.
 //
 // # Lost answers
 //
@@ -227,7 +228,7 @@ func (b *buckets) try(ctx context.Context, r taking, in *dynamodb.UpdateItemInpu
 		return full, false, err
 	}
 	if err != nil {
-		return 0, false, err
+		return 0, false, fmt.Errorf("%s: %w", table.OutcomeOf(err, "they may be taken"), err)
 	}
 	full, err = limitNumber(out.Attributes, attrFullAt)
 	b.learn(r.key, full)
@@ -284,7 +285,9 @@ func (b *buckets) Consume(
 	if there, ok := table.Refused(err); ok {
 		used.Allowed = false
 		used.Total, err = limitNumber(there, attrCount)
-	} else if err == nil {
+	} else if err != nil {
+		err = fmt.Errorf("%s: %w", table.OutcomeOf(err, "they may be used"), err)
+	} else {
 		used.Total, err = limitNumber(out.Attributes, attrCount)
 	}
 	if err != nil {
@@ -299,14 +302,20 @@ func limitNumber(it table.Item, name string) (int64, error) {
 	if len(it) == 0 {
 		return 0, nil
 	}
-	n, err := table.GetNumber(it, name)
-	if err == nil && (n == math.MaxInt64 || n == math.MinInt64) {
-		err = fmt.Errorf("attribute %q is out of range", name)
-	}
+	n, err := countNumber(it, name)
 	if err != nil {
 		return 0, invalid(err)
 	}
 	return n, nil
+}
+
+// countNumber reads a number that fits, of an item that has it.
+func countNumber(it table.Item, name string) (int64, error) {
+	n, err := table.GetNumber(it, name)
+	if err == nil && (n == math.MaxInt64 || n == math.MinInt64) {
+		err = fmt.Errorf("attribute %q is out of range", name)
+	}
+	return n, err
 }
 
 func invalid(err error) error { return fmt.Errorf("%w: %w", ratelimit.ErrInvalid, err) }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -348,6 +349,22 @@ func TestBucketsTimeOut(t *testing.T) {
 	d, err := s.Take(t.Context(), "k", ratelimit.Limit{Rate: 1, Burst: 1}, 2)
 	require.NoError(t, err, "it needs no request")
 	require.Equal(t, ratelimit.Never, d.RetryAfter)
+}
+
+// The time of a call is what WithLimitTimeout says, also if that is longer than an attempt of the
+// other stores.
+func TestBucketsWaitAsLongAsTheyMay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := dynamo.Open(canned{}, "table", dynamo.WithLimitTimeout(20*time.Second)).Buckets()
+		began := time.Now()
+		_, err := s.Take(t.Context(), "k", ratelimit.Limit{Rate: 1, Burst: 1}, 1)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, 20*time.Second, time.Since(began))
+		_, err = s.Consume(t.Context(), "k", testclock.Noon(), testclock.Noon().Add(time.Hour), 1, 1)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, 40*time.Second, time.Since(began))
+	})
 }
 
 // Two calls return one store, so that both know of a flood.

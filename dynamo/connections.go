@@ -22,12 +22,10 @@ import (
 const MaxNameBytes = 1024
 
 // Connections is the registry of open connections and their groups: a [conn.Store]. It is safe for
-// concurrent use. See
-// [DB.Connections].
+// concurrent use. See [DB.Connections].
 //
 // A record of more than 400 KB is refused with [conn.ErrInvalid], and so are connection ids and
-// group names longer than
-// [MaxNameBytes].
+// group names longer than [MaxNameBytes].
 type Connections struct {
 	t        *table.Table
 	reg      *registry.Registry

@@ -20,8 +20,8 @@ func tracked() []operation {
 			why: "the record; a row in the user's group, and one in the room",
 		},
 		{
-			name: "a message that asks the registry nothing", given: inRoom, do: dispatch("ping", 200), want: units{0, 0},
-			why: "`conn.Track` lets messages pass",
+			name: "a message whose handler does not call the registry", given: inRoom, do: dispatch("ping", 200), want: units{0, 0},
+			why: "`conn.Track` does nothing for messages",
 		},
 		{
 			name: "`$disconnect`, with a user and one room", given: inRoom, do: dispatch(gatesock.RouteDisconnect, 200), want: units{3, 0},
@@ -29,7 +29,7 @@ func tracked() []operation {
 		},
 		{
 			name: "`$connect` that a later handler refuses", do: dispatch(gatesock.RouteConnect, 403), want: units{6, 0},
-			why: "put, and deleted again; what decides who may connect belongs before `conn.Track`",
+			why: "put, and deleted again; authorize connections before `conn.Track`",
 		},
 		{
 			name: "`$connect` that is delivered again", given: inRoom, do: dispatch(gatesock.RouteConnect, 200), want: units{1, 2},
@@ -43,7 +43,7 @@ func tracked() []operation {
 		{
 			name: "`$connect`, above `WithLimitPerUser`", given: others(3),
 			do: dispatchWith(gatesock.RouteConnect, 429, conn.WithLimitPerUser(3)), want: units{0, 5}, unbilled: 1,
-			why: "counted, and refused before anything is written; the 3 others are looked up, in case one has left but a membership, and so is its own record, in case it comes again",
+			why: "counted, and refused before anything is written; the records of the 3 others are read, in case only a membership is left of one, and its own, in case the event is delivered again",
 		},
 		{
 			name: "`$disconnect` that is delivered again", do: dispatch(gatesock.RouteDisconnect, 200), want: units{1, 0},
@@ -157,7 +157,7 @@ func rare() []operation {
 			why: "the record, the user's row, and a tombstone in place of the room's",
 		},
 		{
-			name: "`Leave` in the 15 minutes after a mark", given: afterMark, do: leave, want: units{3, 0},
+			name: "`Leave` within 15 minutes of a tombstone", given: afterMark, do: leave, want: units{3, 0},
 			why: "the record, a delete that is refused since the row guards its place, and a tombstone again",
 		},
 		{

@@ -43,7 +43,7 @@ func extendTo(after time.Duration) func(context.Context, *scene) error {
 	}
 }
 
-// rareChanges are those that are refused, or dearer.
+// rareChanges are those that are refused, or cost more.
 func rareChanges() []operation {
 	some := map[string]string{"status": "away"}
 	return []operation{
@@ -52,13 +52,13 @@ func rareChanges() []operation {
 			why: "refused",
 		},
 		{
-			name: "`SetAttributes`, a record of before this call was there", given: bareRecord, do: setAttributes(some), want: units{2, 0},
+			name: "`SetAttributes`, a record that an earlier version wrote", given: bareRecord, do: setAttributes(some), want: units{2, 0},
 			why: "if it was put without attributes: refused since it has no map of them, and made with one; once",
 		},
 	}
 }
 
-// rareExtensions are those that are refused, or dearer.
+// rareExtensions are those that are refused, or cost more.
 func rareExtensions() []operation {
 	return []operation{
 		{
@@ -66,7 +66,7 @@ func rareExtensions() []operation {
 		},
 		{
 			name: "`Extend` to an earlier time", given: inRoom, do: extendTo(time.Minute), want: units{3, 0},
-			why: "refused at the record and at the 2 rows, which are looked at in case a former call was cut off",
+			why: "refused at the record and at the 2 rows, which are looked at in case an earlier call was interrupted",
 		},
 		{
 			name: "`Extend` after joining twice", given: joinedTwice, do: extendTo(3 * time.Hour), want: units{4, 0},

@@ -45,16 +45,16 @@
 // Put costs 1 write unit and 1 for each group, including the group of the user. Join and Leave cost
 // 2, SetAttributes 1, and Delete and Extend the same as Put. Get costs 1 read unit, GetMany 1 for
 // each record, and reading a group about 1 for 80 members. A record above 1 KB costs a write unit
-// more for each further KB. docs/costs.md has all figures and what they are in money; tests check
-// them. The other stores document their cost.
+// more for each further KB. docs/costs.md has all figures, and their prices in dollars; tests
+// check them. The other stores document their cost.
 //
 // # Consistency of the registry
 //
 // Reads of the registry are strongly consistent. There is no secondary index, since an index cannot
 // be read that way (Amazon DynamoDB Developer Guide, "DynamoDB read consistency").
 //
-// The record of a connection is one item, and decides: it has the groups of the connection, each
-// with a version. A membership is a second item, in the group's partition, with the same version;
+// The record of a connection is one item. It decides which groups the connection is in, and has a
+// version for each. A membership is a second item, in the group's partition, with the same version;
 // reading a group finds these. Both are written under conditions, so that calls of any processes
 // have the same result as if they were made one after the other. A call whose answer is lost is
 // repeated, and may take effect twice: see [Connections.Put] and [Connections.SetAttributes].

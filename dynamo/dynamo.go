@@ -31,11 +31,12 @@ type API interface {
 // It is safe for concurrent use. See [Open].
 //
 // DB retries requests that DynamoDB throttles or fails to answer: up to 10 attempts of at most 3
-// seconds each, with full jitter between them, and none after the context's deadline. It does not
-// use the client's own retryer. Some stores make requests that must not be repeated, and document
-// it.
+// seconds each, with full jitter between them, and none after the context's deadline. Without a
+// deadline a request takes up to 35 seconds. It does not use the client's own retryer. The writes
+// of [DB.Buckets] and [DB.Usage] are not repeated, since they count.
 //
-// An error names the operation, the table, the number of attempts, and what may have been written.
+// An error names the operation and the table, the number of attempts if there were several, and
+// whether something may have been written. It wraps the error of the last attempt.
 type DB struct {
 	holder      // package sweep gets at the registry by it
 	t           *table.Table
@@ -50,7 +51,8 @@ type DB struct {
 type holder = registry.Holder
 
 // Open returns a DB for a table, which [DB.CreateTable] or template.json in this package's folder
-// makes. It sends nothing. It panics if client is nil or tableName is empty.
+// makes. It sends nothing. It panics if client is nil or tableName is empty. An option with an
+// argument that is not valid panics, too.
 func Open(client API, tableName string, opts ...Option) *DB {
 	if client == nil {
 		panic("dynamo: Open: client must not be nil")

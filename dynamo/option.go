@@ -38,8 +38,9 @@ func ValidateNamespace(namespace string) error {
 	return err
 }
 
-// WithClock sets the clock by which items expire; the default is [time.Now]. It must be safe for
-// concurrent use. Waits between attempts use real time. It panics if now is nil.
+// WithClock sets the clock by which items expire, buckets fill, and connections count as seen; the
+// default is [time.Now]. It must be safe for concurrent use. Timeouts and waits between attempts
+// use real time. It panics if now is nil.
 func WithClock(now func() time.Time) Option {
 	if now == nil {
 		panic("dynamo: WithClock: now must not be nil")
@@ -77,8 +78,8 @@ func WithSharding(of func(group string) Sharding) Option {
 	return option(func(db *DB) { db.connections.sharding = of })
 }
 
-// WithEnded calls a function for each connection's record that ends; see [conn.EndedFunc]. It
-// panics if f is nil.
+// WithEnded sets a function that is called when the record of a connection ends; see
+// [conn.EndedFunc]. It panics if f is nil.
 //
 // Expired records are included if a sweeper, or a Put of the same id, finds them before DynamoDB
 // deletes them, which it does within a few days (Amazon DynamoDB Developer Guide, "Using time to

@@ -81,6 +81,9 @@ func (p *Plans) Set(ctx context.Context, name string, limits plan.Plan) error {
 		it := p.t.PlanKey(name)
 		it[attrPlan] = table.Text(string(text))
 		_, _, err = table.Do(ctx, p.t, p.t.API.PutItem, &dynamodb.PutItemInput{TableName: &p.t.Name, Item: it})
+		if err != nil {
+			err = fmt.Errorf("%s: %w", table.OutcomeOf(err, "it may be set"), err)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("dynamo: set plan %.60q: %w", name, err)

@@ -95,9 +95,8 @@ func (cs *Connections) putRecord(ctx context.Context, c conn.Conn, version int64
 // If a membership could not be removed, Delete returns the record and an error; calling
 // [Connections.Leave] for each of its groups completes the removal. If an attempt removed the
 // record and its answer was lost, the record's content is lost, too: Delete fails with an error
-// that is not [conn.ErrNotFound], the function of
-// [WithEnded] is not called, and groups list the connection until it expires or a broadcast finds
-// it gone.
+// that is not [conn.ErrNotFound], the function of [WithEnded] is not called, and groups list the
+// connection until it expires or a broadcast finds it gone.
 func (cs *Connections) Delete(ctx context.Context, id string) (conn.Conn, error) {
 	if err := check(ctx, "connection id", id); err != nil {
 		return conn.Conn{}, err

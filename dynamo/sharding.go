@@ -33,8 +33,8 @@ const maxShards = 1024
 type Sharding struct {
 	// Write is how many partitions memberships are written to; 0 means 1.
 	Write int
-	// Read is how many partitions there may be memberships in from before the change, or from
-	// instances that are ahead of it; 0 means no others than Write.
+	// Read is the other number of partitions during a change: the previous or the next value of
+	// Write. Readers look in both. 0 means that there is no change.
 	Read int
 }
 

@@ -71,11 +71,7 @@ func (s tickets) Consume(ctx context.Context, hash string) (authz.Ticket, error)
 	case refused:
 		return authz.Ticket{}, authz.ErrNoTicket
 	case err != nil:
-		return authz.Ticket{}, fmt.Errorf(
-			"dynamo: consume a ticket: %s: %w",
-			table.OutcomeOf(err, "it may be used"),
-			err,
-		)
+		return authz.Ticket{}, fmt.Errorf("dynamo: consume a ticket: %s: %w", table.OutcomeOf(err, "it may be used"), err)
 	}
 	t, err := decodeTicket(out.Attributes)
 	if err != nil {
@@ -119,11 +115,13 @@ const renewalTTL = 3 * time.Hour
 // Save implements [authz.RenewalStore].
 func (s renewals) Save(ctx context.Context, connectionID string, p authz.Principal) error {
 	it, err := principalItem(s.t.RenewalKey(connectionID), p, s.t.Clock().Add(renewalTTL))
-	if err == nil {
-		_, _, err = table.Do(ctx, s.t, s.t.API.PutItem, &dynamodb.PutItemInput{TableName: &s.t.Name, Item: it})
-	}
 	if err != nil {
 		return fmt.Errorf("dynamo: save the renewal of connection %.100q: %w", connectionID, err)
+	}
+	_, _, err = table.Do(ctx, s.t, s.t.API.PutItem, &dynamodb.PutItemInput{TableName: &s.t.Name, Item: it})
+	if err != nil {
+		return fmt.Errorf("dynamo: save the renewal of connection %.100q: %s: %w", connectionID,
+			table.OutcomeOf(err, "it may be saved"), err)
 	}
 	return nil
 }

@@ -24,9 +24,10 @@ import (
 // one partition, which takes 1,000 records a second. Records expire after 400 days. The role needs
 // dynamodb:UpdateItem, and Query to read a day.
 //
-// Add writes several records at the same time ([WithConcurrency]), and returns when all writes have
-// ended. No write is repeated, because it would count twice. A write that fails is returned for
-// retry; if only its answer was lost, the retry counts it again.
+// Add writes several records at the same time ([WithConcurrency]), each within 3 seconds, and
+// returns when all writes have ended. No write is repeated, because it could count twice. The
+// record of a write that fails is returned for retry; if only the answer was lost, the retry counts
+// it again.
 func (db *DB) Usage() metering.Store { return usage{db.t} }
 
 type usage struct{ t *table.Table }
@@ -73,6 +74,8 @@ func (u usage) add(ctx context.Context, r metering.Record) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, table.AttemptTimeout)
+	defer cancel()
 	_, err = table.Once(ctx, u.t, u.t.API.UpdateItem, &dynamodb.UpdateItemInput{
 		TableName: &u.t.Name, Key: u.t.UsageKey(r.Day, r.Kind, r.Name),
 		UpdateExpression: aws.String(
@@ -122,9 +125,9 @@ func decodeUsage(it table.Item) (r metering.Record, err error) {
 		return r, err
 	}
 	r.Kind, r.Name, _ = strings.Cut(key, "#")
-	if r.Connections, err = table.GetNumber(it, attrConnections); err != nil {
+	if r.Connections, err = countNumber(it, attrConnections); err != nil {
 		return r, err
 	}
-	r.Messages, err = table.GetNumber(it, attrMessages)
+	r.Messages, err = countNumber(it, attrMessages)
 	return r, err
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -105,6 +106,26 @@ func TestUsage(t *testing.T) {
 	_, err = u.Day(t.Context(), day)
 	require.ErrorContains(t, err, "dynamo: usage of "+today+": ")
 	require.ErrorContains(t, err, `attribute "c" is absent`)
+
+	// A count that does not fit is not a smaller one.
+	_, err = openIn(t, canned{item: attributes{
+		"sk": text("key#x"), "c": numeral("1"), "m": numeral("100000000000000000000"),
+	}}, "").Usage().Day(t.Context(), day)
+	require.ErrorIs(t, err, ratelimit.ErrInvalid)
+	require.ErrorContains(t, err, `attribute "m" is out of range`)
+}
+
+// A write that does not answer ends after 3 seconds, and its record is returned for retry.
+func TestUsageTimesOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		records := []metering.Record{{Day: testclock.Noon().Format(time.DateOnly), Kind: "key", Name: "x", Messages: 1}}
+		left, _, err := dynamo.Open(canned{}, "table").Usage().Add(t.Context(), records)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, records, left)
+		require.Equal(t, 3*time.Second, time.Since(began))
+	})
 }
 
 // Records that no time is left for are returned for later, and so is one whose answer is lost: it

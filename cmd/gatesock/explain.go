@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"strings"
 
 	"github.com/aws/smithy-go"
@@ -29,11 +30,20 @@ func explain(err error) string {
 	if !errors.As(err, &at) {
 		return err.Error()
 	}
-	if text := at.explain(); text != "" {
-		return text
+	text := at.explain()
+	if text == "" {
+		return err.Error()
 	}
-	return err.Error()
+	if found := mayHave.FindStringSubmatch(err.Error()); found != nil {
+		return strings.TrimSuffix(text, tryAgain) + "; " + found[1] + ": check before you try again"
+	}
+	return text
 }
+
+// mayHave finds, in an error of package dynamo, what the write that failed may have done.
+var mayHave = regexp.MustCompile(`: (it may [a-z ]+): table "`)
+
+const tryAgain = ": try again"
 
 // explain returns "" for an error that needs no explanation.
 func (e *tableError) explain() string {
@@ -50,7 +60,7 @@ func (e *tableError) explain() string {
 		return fmt.Sprintf("can't reach DynamoDB at %s: %s: %s", e.server(), cause(unsent), e.advice())
 	case errors.As(e.err, &unread):
 		if broken := new(net.OpError); errors.As(unread, &broken) || errors.Is(unread, io.ErrUnexpectedEOF) {
-			return fmt.Sprintf("the answer of DynamoDB at %s was cut off: %s: try again", e.server(), cause(unread))
+			return fmt.Sprintf("the answer of DynamoDB at %s was cut off: %s", e.server(), cause(unread)) + tryAgain
 		}
 		return e.explainStranger()
 	}

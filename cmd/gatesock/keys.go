@@ -19,14 +19,18 @@ type keysCommand struct {
 	table
 	JSON bool `help:"Print JSON instead of a table."`
 
-	Create     createKey     `cmd:"" help:"Create a key and print its secret, once."`
-	List       listKeys      `cmd:"" help:"List the keys."`
-	Show       showKey       `cmd:"" help:"Show a key."`
-	Rotate     rotateKey     `cmd:"" help:"Replace a key's secret and print the new one, once. If the old one has leaked, add --leaked."`
-	Deactivate deactivateKey `cmd:"" help:"Disable a key. Takes effect within 30 seconds."`
-	Activate   activateKey   `cmd:"" help:"Enable a key again."`
-	Expire     expireKey     `cmd:"" help:"Set when a key expires."`
-	Delete     deleteKey     `cmd:"" help:"Delete a key."`
+	Create  createKey  `cmd:"" help:"Create a key and print its secret, once."`
+	List    listKeys   `cmd:"" help:"List the keys."`
+	Show    showKey    `cmd:"" help:"Show a key."`
+	Rotate  rotateKey  `cmd:"" help:"Replace a key's secret and print the new one, once. If the old one has leaked, add --leaked."`
+	Disable disableKey `cmd:"" help:"Disable a key. Takes effect within 30 seconds."`
+	Enable  enableKey  `cmd:"" help:"Enable a key again."`
+	Expire  expireKey  `cmd:"" help:"Set when a key expires."`
+	Delete  deleteKey  `cmd:"" help:"Delete a key."`
+
+	// The names of Disable and Enable in scripts of earlier versions.
+	Deactivate disableKey `cmd:"" hidden:"" help:"Disable a key. Takes effect within 30 seconds."`
+	Activate   enableKey  `cmd:"" hidden:"" help:"Enable a key again."`
 }
 
 // keyring holds what a command on keys works with.
@@ -137,15 +141,15 @@ func (c *rotateKey) Run(ctx context.Context, r *keyring) error {
 	return r.out.rotated(key, secret)
 }
 
-type deactivateKey struct{ one }
+type disableKey struct{ one }
 
-func (c *deactivateKey) Run(ctx context.Context, r *keyring) error {
+func (c *disableKey) Run(ctx context.Context, r *keyring) error {
 	return r.changed(r.keys.Disable(ctx, c.ID))
 }
 
-type activateKey struct{ one }
+type enableKey struct{ one }
 
-func (c *activateKey) Run(ctx context.Context, r *keyring) error {
+func (c *enableKey) Run(ctx context.Context, r *keyring) error {
 	return r.changed(r.keys.Enable(ctx, c.ID))
 }
 
@@ -171,7 +175,7 @@ func (c *deleteKey) Run(ctx context.Context, r *keyring) error {
 	}
 	if stateOf(key, r.out.now) == active && !c.Force {
 		return fmt.Errorf(
-			"key %s of %s is active: deactivate it first, or use --force",
+			"key %s of %s is active: disable it first, or use --force",
 			clean(key.ID),
 			clean(key.Owner),
 		)

@@ -5,13 +5,20 @@
 //	gatesock keys create --owner plant-1 --name "sensor 7" --scope readings:write --expires 365d
 //	gatesock keys list
 //	gatesock keys rotate 0K3f9bQxT2mR --overlap 24h
-//	gatesock keys deactivate 0K3f9bQxT2mR
+//	gatesock keys disable 0K3f9bQxT2mR
 //	gatesock plans set free --rate 1 --burst 5 --per-month 10000
 //	gatesock usage --from 2026-11-01 --kind plan --format csv
 //	gatesock help keys create
 //
 // Commands print tables, or JSON with --json. The secret of a key is printed once, by the command
 // that creates it.
+//
+// The table is the one that dynamo.DB.CreateTable or dynamo/template.json makes. The caller needs
+// these IAM actions on it:
+//
+//	keys     dynamodb:GetItem, PutItem, UpdateItem, DeleteItem, Query
+//	plans    dynamodb:GetItem, PutItem, DeleteItem, Query
+//	usage    dynamodb:Query
 //
 // The exit status is 0, 1 if a command failed, and 2 if the command line is invalid.
 //

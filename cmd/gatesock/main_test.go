@@ -189,10 +189,14 @@ func TestKeys(t *testing.T) {
 	_, err = verify(fresh)
 	require.NoError(t, err)
 
-	require.Equal(t, "inactive", x.object("deactivate", id)["state"])
+	require.Equal(t, "disabled", x.object("disable", id)["state"])
 	_, err = verify(fresh)
 	require.ErrorIs(t, err, authz.ErrUnauthenticated)
-	require.Contains(t, x.keys("activate", id), "State        active")
+	require.Contains(t, x.keys("list"), "  disabled  ")
+	require.Contains(t, x.keys("enable", id), "State        active")
+	// The words of earlier versions, which the help does not show.
+	require.Equal(t, "disabled", x.object("deactivate", id)["state"])
+	require.Equal(t, "active", x.object("activate", id)["state"])
 	inAYear := created.AddDate(1, 0, 0).Format(time.DateOnly)
 	require.Equal(t, inAYear+"T00:00:00Z", x.object("expire", id, inAYear)["expiresAt"])
 	require.NotContains(t, x.object("expire", id, "never"), "expiresAt")
@@ -216,7 +220,7 @@ func TestKeys(t *testing.T) {
 	require.NotEmpty(t, kept.Hash)
 	require.NotContains(t, x.keys("show", id, "--json"), kept.Hash)
 
-	require.Contains(t, x.fails(1, "keys", "delete", id), "deactivate it first, or use --force")
+	require.Contains(t, x.fails(1, "keys", "delete", id), "disable it first, or use --force")
 	require.Equal(t, "Deleted key "+id+".\n", x.keys("delete", id, "--force"))
 	require.Equal(t, map[string]any{"id": second[1], "deleted": true}, x.object("delete", second[1]))
 	require.Contains(t, x.fails(1, "keys", "show", id), "no such key")

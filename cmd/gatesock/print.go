@@ -27,14 +27,14 @@ type printer struct {
 // States of a key.
 const (
 	active   = "active"
-	inactive = "inactive"
+	disabled = "disabled"
 	expired  = "expired"
 )
 
 func stateOf(k apikey.Key, now time.Time) string {
 	switch {
 	case k.Disabled:
-		return inactive
+		return disabled
 	case !k.ExpiresAt.IsZero() && !k.ExpiresAt.After(now):
 		return expired
 	default:

@@ -217,6 +217,26 @@ func TestDynamoDBErrors(t *testing.T) {
 	}
 }
 
+// If the answer to a write was cut off, the command does not propose to try again: rotating a key
+// twice would end the secret that clients use.
+func TestAnswerThatIsCutOff(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Length", "1000")
+		_, _ = io.WriteString(w, "{")
+	}))
+	t.Cleanup(s.Close)
+	for line, says := range map[string]string{
+		"keys create --owner x": `was cut off: .*EOF; it may exist: check before you try again\n$`,
+		"keys list":             `was cut off: .*EOF: try again\n$`,
+	} {
+		x := newTool(t)
+		x.unconfigured()
+		require.Regexp(t, says, x.fails(1, append(strings.Fields(line), "--table", "t", "--dynamodb", s.URL)...), line)
+	}
+}
+
 // A table that another program made has other keys.
 func TestAnotherKindOfTable(t *testing.T) {
 	t.Parallel()

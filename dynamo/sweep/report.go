@@ -8,7 +8,7 @@ type Report struct {
 	// Run counts the work of this call alone.
 	Run Counts `json:"run"`
 	// Pass is the pass that this call has worked on, including the work of earlier calls. If Busy is
-	// true it is the other sweeper's, as it was saved last.
+	// true, it is the other sweeper's pass, as that one last saved it.
 	Pass Pass `json:"pass,omitzero"`
 	// Last is the latest complete pass: if Done is true, the one that this call has completed. It is
 	// nil if there is none yet, or if no sweeper has run for 24 hours.

@@ -78,10 +78,10 @@ func New(db *dynamo.DB, probe Probe, opts ...Option) *Sweeper {
 var errMargin = fmt.Errorf("no time is left before the deadline margin: %w", context.DeadlineExceeded)
 
 // Sweep continues the pass over the table that an earlier call has begun, or begins one. It
-// returns when the pass is complete, or shortly before the deadline of ctx, so that it can save
-// its progress. Stopping for the deadline is not an error, unless there was no time for a single
-// page; then [Report].Done is false. If a process dies, the next call repeats what was not saved,
-// which is about 10 seconds of work.
+// returns when the pass is complete, or shortly before the deadline of ctx, if it has one, so that
+// it can save its progress; then [Report].Done is false. Stopping for the deadline is not an error,
+// unless there was no time for a single page. If a process dies, the next call repeats what was not
+// saved, which is about 10 seconds of work.
 //
 // A fault of the table, [gatesock.ErrForbidden] for the API's own endpoint, and the end of ctx
 // stop the sweep with an error, and the Report counts what was done. A panic of the probe is

@@ -48,7 +48,8 @@ func TooLarge(err error) bool {
 // requestError is the error of a request after its last attempt.
 type requestError struct {
 	table string
-	// undone is true if no attempt was carried out: DynamoDB has refused all of them.
+	// undone is true if no attempt was carried out: DynamoDB has refused all of them, or did not get
+	// them.
 	undone bool
 	err    error
 }
@@ -72,7 +73,7 @@ func (t *Table) describe(ctx context.Context, past Attempts, err error) error {
 	if err == nil {
 		return nil
 	}
-	undone := !past.Lost && rejected(err)
+	undone := !past.Lost && (rejected(err) || unsent(err))
 	if past.Made > 1 {
 		err = fmt.Errorf("%d attempts, the last: %w", past.Made, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,8 +17,10 @@ import (
 // MaxAttempts is how often [Do] makes a request at most.
 const MaxAttempts = 10
 
+// AttemptTimeout is how long each attempt of [Do] may take.
+const AttemptTimeout = 3 * time.Second
+
 const (
-	attemptTimeout = 3 * time.Second
 	firstBackoff   = 25 * time.Millisecond
 	longestBackoff = time.Second
 )
@@ -57,7 +60,7 @@ func Do[In, Out any](
 		if err == nil || past.Made == MaxAttempts || !retryable(ctx, err) {
 			return out, past, t.describe(ctx, past, err)
 		}
-		past.Lost = past.Lost || !throttled(err)
+		past.Lost = past.Lost || !throttled(err) && !unsent(err)
 		if !wait(ctx, t.Backoff(past.Made)) {
 			return out, past, t.describe(ctx, past, fmt.Errorf("no time is left for another attempt: %w", err))
 		}
@@ -65,21 +68,23 @@ func Do[In, Out any](
 }
 
 // Once makes a request that must not be repeated, since it counts something and may have been
-// carried out, or since its caller has no time to wait.
+// carried out, or since its caller has no time to wait. It waits for the answer as long as ctx lets
+// it.
 func Once[In, Out any](ctx context.Context, t *Table, request Request[In, Out], in In) (out Out, err error) {
 	if ctx.Err() != nil {
 		return out, &requestError{t.Name, true, context.Cause(ctx)}
 	}
-	out, err = attempt(ctx, request, in)
+	out, err = request(ctx, in, withoutRetryer)
 	return out, t.describe(ctx, Attempts{Made: 1}, err)
 }
 
-// attempt makes a request once, without the client's retryer.
 func attempt[In, Out any](ctx context.Context, request Request[In, Out], in In) (Out, error) {
-	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	ctx, cancel := context.WithTimeout(ctx, AttemptTimeout)
 	defer cancel()
-	return request(ctx, in, func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} })
+	return request(ctx, in, withoutRetryer)
 }
+
+func withoutRetryer(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
 
 // wait waits and reports whether it did: it does not if the context ends first.
 func wait(ctx context.Context, d time.Duration) bool {
@@ -120,6 +125,12 @@ func retryable(ctx context.Context, err error) bool {
 	}
 	return errors.Is(err, context.DeadlineExceeded) || throttled(err) ||
 		retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) == aws.TrueTernary
+}
+
+// unsent reports whether a request was certainly not sent, since there was no connection for it.
+func unsent(err error) bool {
+	var failed *net.OpError
+	return errors.As(err, &failed) && failed.Op == "dial"
 }
 
 // throttled reports whether DynamoDB refused a request for now, so that it was certainly not

@@ -42,8 +42,7 @@ func (t *Table) Now() int64 { return t.Clock().Unix() }
 // Each calls f for the numbers from 0 to n-1, up to Concurrency of them at the same time, and
 // returns when all calls have returned. An error does not keep the others from being tried; the
 // end of ctx does. Each returns the first error and how many there are. A panic is raised again,
-// as a
-// [*panics.Error] with its stack.
+// as a [*panics.Error] with its stack.
 func (t *Table) Each(ctx context.Context, n int, f func(i int) error) error {
 	if n == 1 {
 		return f(0)
