@@ -41,6 +41,9 @@ func newSettings(opts []Option) (settings, error) {
 		proxy: http.ProxyFromEnvironment, dial: newDialer().DialContext, handshake: handshakeTimeout,
 	}
 	for _, o := range opts {
+		if o == nil {
+			panic("apigw: New: an option is nil")
+		}
 		o.apply(&s)
 	}
 	if s.roundTripper != nil && s.tls != nil {
@@ -114,7 +117,7 @@ func WithTLSConfig(cfg *tls.Config) Option {
 }
 
 // WithClock sets the clock that requests are signed with, for tests. The default is [time.Now]; now
-// must not be nil, and must be safe for concurrent use. Timeouts follow the real time.
+// must be safe for concurrent use. It panics if now is nil. Timeouts follow the real time.
 func WithClock(now func() time.Time) Option {
 	if now == nil {
 		panic("apigw: WithClock: now must not be nil")

@@ -71,7 +71,7 @@ func WithClock(now func() time.Time) Option {
 // It panics if l is nil.
 func WithLogger(l *slog.Logger) Option {
 	if l == nil {
-		panic("authz: WithLogger: the logger must not be nil")
+		panic("authz: WithLogger: l must not be nil")
 	}
 	return option{"WithLogger", func(s *settings) { s.log = l }}
 }
@@ -92,7 +92,7 @@ func WithTicketTTL(d time.Duration) Option {
 // request of a browser. It panics if p is nil.
 func WithOrigins(p *OriginPolicy) Option {
 	if p == nil {
-		panic("authz: WithOrigins: the policy must not be nil")
+		panic("authz: WithOrigins: p must not be nil")
 	}
 	return option{"WithOrigins", func(s *settings) { s.origins = p }}
 }
@@ -102,7 +102,7 @@ func WithOrigins(p *OriginPolicy) Option {
 // has expired stays refused. See [CredentialExpiry.Handle]. It panics if store or v is nil.
 func WithRenewals(store RenewalStore, v Verifier) Option {
 	if store == nil || v == nil {
-		panic("authz: WithRenewals: the store and the verifier must not be nil")
+		panic("authz: WithRenewals: store and v must not be nil")
 	}
 	return option{"WithRenewals", func(s *settings) { s.renewals, s.verifier = store, v }}
 }

@@ -21,10 +21,10 @@ func TestOptionsAreChecked(t *testing.T) {
 		"DangerouslyAllowAnyOrigin does not take the option WithClock": func() { DangerouslyAllowAnyOrigin(clock) },
 		"NewTickets: an option is nil":                                 func() { NewTickets(NewMemoryTickets(), nil) },
 		"WithClock: now must not be nil":                               func() { WithClock(nil) },
-		"WithLogger: the logger must not be nil":                       func() { WithLogger(nil) },
+		"WithLogger: l must not be nil":                                func() { WithLogger(nil) },
 		"WithTicketTTL: the time to live must be positive, not 0s":     func() { WithTicketTTL(0) },
-		"WithOrigins: the policy must not be nil":                      func() { WithOrigins(nil) },
-		"WithRenewals: the store and the verifier must not be nil":     func() { WithRenewals(NewMemoryRenewals(), nil) },
+		"WithOrigins: p must not be nil":                               func() { WithOrigins(nil) },
+		"WithRenewals: store and v must not be nil":                    func() { WithRenewals(NewMemoryRenewals(), nil) },
 		"WithDisconnector: the Disconnector must not be nil":           func() { WithDisconnector(nil, nil) },
 	} {
 		require.PanicsWithValue(t, "authz: "+says, misuse)

@@ -34,7 +34,7 @@ import (
 // its default: with conn.WithAttributes the principal has no scopes, roles, attributes or expiry.
 func RestorePrincipal(store conn.Store, opts ...Option) gatesock.Middleware {
 	if store == nil {
-		panic("authz: RestorePrincipal: the store must not be nil")
+		panic("authz: RestorePrincipal: store must not be nil")
 	}
 	r := &restorer{
 		settings: newSettings("RestorePrincipal", opts, "WithClock"),

@@ -67,7 +67,7 @@ type Tickets struct {
 // [WithClock] and [WithLogger], which gets the errors of issuing. It panics if store is nil.
 func NewTickets(store TicketStore, opts ...Option) *Tickets {
 	if store == nil {
-		panic("authz: NewTickets: the store must not be nil")
+		panic("authz: NewTickets: store must not be nil")
 	}
 	return &Tickets{
 		settings: newSettings("NewTickets", opts, "WithTicketTTL", "WithOrigins", "WithClock", "WithLogger"),

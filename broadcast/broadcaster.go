@@ -57,6 +57,9 @@ func New(poster gatesock.Poster, store conn.Store, opts ...Option) *Broadcaster 
 	}
 	b := &Broadcaster{settings: defaults(), poster: poster, store: store}
 	for _, o := range opts {
+		if o == nil {
+			panic("broadcast: New: an option is nil")
+		}
 		o.apply(&b.settings)
 	}
 	b.rate = pace.New(b.ceiling)
@@ -85,8 +88,8 @@ func New(poster gatesock.Poster, store conn.Store, opts ...Option) *Broadcaster 
 //     [Relay].
 //   - The poster's own endpoint answered [gatesock.ErrForbidden], as it would to every post. No
 //     further posts were started.
-//   - The store failed, or keeps a group in another number of shards than when the cursor was
-//     made ([ErrShardsChanged]). The members that were read until then have been tried.
+//   - The store failed, or the number of a group's shards changed since the cursor was made
+//     ([ErrShardsChanged]). The members that were read until then have been tried.
 //   - Too many connections, 16 times the concurrency, were throttled or unreachable for as long as
 //     [WithRetries] allows. The others were not tried.
 //   - A client was too slow, and the policy is [FailOnSlow] ([ErrSlowConsumer]).

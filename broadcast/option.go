@@ -160,6 +160,7 @@ func WithPruneGrace(d time.Duration) Option {
 
 // WithClock sets the clock by which the age of connections is computed for [WithPruneGrace]; the
 // default is [time.Now]. Waits and timeouts do not use it. It must be safe for concurrent use.
+// WithClock panics if now is nil.
 func WithClock(now func() time.Time) Option {
 	if now == nil {
 		panic("broadcast: WithClock: now must not be nil")
@@ -260,8 +261,8 @@ func WithCoalescing(window time.Duration) Option {
 	return option(func(s *settings) { s.window = window })
 }
 
-// WithLogger sets the log for what neither a Report nor an error shows, such as failures to remove
-// a connection; the default is [slog.Default] at that time.
+// WithLogger sets the logger for what neither a Report nor an error shows, such as failures to
+// remove a connection; the default is [slog.Default] at that time. It panics if l is nil.
 func WithLogger(l *slog.Logger) Option {
 	if l == nil {
 		panic("broadcast: WithLogger: l must not be nil")

@@ -46,6 +46,9 @@ func NewMemory(opts ...Option) Store {
 		groups:   make(map[string]*group),
 	}
 	for _, o := range opts {
+		if o == nil {
+			panic("conn: NewMemory: an option is nil")
+		}
 		set, ok := o.(memoryOption)
 		if !ok {
 			panic("conn: NewMemory: one of the options is an option of Track")

@@ -77,6 +77,9 @@ func Track(store Store, opts ...Option) gatesock.Middleware {
 	}
 	t := &tracker{store: store}
 	for _, o := range opts {
+		if o == nil {
+			panic("conn: Track: an option is nil")
+		}
 		set, ok := o.(trackOption)
 		if !ok {
 			panic("conn: Track: one of the options is an option of NewMemory")

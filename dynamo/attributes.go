@@ -15,6 +15,7 @@ import (
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/dynamo/internal/registry"
 	"github.com/gatesock/gatesock/dynamo/internal/table"
+	"github.com/gatesock/gatesock/internal/oneline"
 )
 
 // maxChanges is how many attributes one call of SetAttributes can change: its expression has up to
@@ -127,11 +128,11 @@ func (c *change) measure() error {
 	total, most := 0, 0
 	for name, value := range c.set {
 		if len(name) > maxAttributeName {
-			return tooLong("the name of attribute "+shorten(name), len(name), maxAttributeName)
+			return tooLong("the name of attribute "+oneline.Quote(name, maxShown), len(name), maxAttributeName)
 		}
 		size := len(name) + len(value) + 1
 		if total += size; size > most {
-			most, c.largest = size, fmt.Sprintf("attribute %s, which has %d bytes", shorten(name), size)
+			most, c.largest = size, fmt.Sprintf("attribute %s, which has %d bytes", oneline.Quote(name, maxShown), size)
 		}
 	}
 	if total > maxItem {
@@ -146,7 +147,7 @@ func (c *change) measureRemovals() error {
 	total := 0
 	for _, name := range c.remove {
 		if len(name) > maxAttributeName {
-			return tooLong("the name of attribute "+shorten(name), len(name), maxAttributeName)
+			return tooLong("the name of attribute "+oneline.Quote(name, maxShown), len(name), maxAttributeName)
 		}
 		total += len(name)
 	}

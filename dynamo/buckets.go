@@ -76,10 +76,10 @@ func (db *DB) Buckets() Buckets {
 const defaultLimitTimeout = time.Second
 
 // WithLimitTimeout sets how long a call of [DB.Buckets] may take; the default is a second. It
-// panics if d is not above 0.
+// panics unless d is positive.
 func WithLimitTimeout(d time.Duration) Option {
 	if d <= 0 {
-		panic("dynamo: WithLimitTimeout: d must be above 0")
+		panic("dynamo: WithLimitTimeout: d must be positive")
 	}
 	return option(func(db *DB) { db.limitTimeout = d })
 }

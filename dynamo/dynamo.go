@@ -75,6 +75,9 @@ func Open(client API, tableName string, opts ...Option) *DB {
 		pageSize: defaultPageSize,
 	}}
 	for _, o := range opts {
+		if o == nil {
+			panic("dynamo: Open: an option is nil")
+		}
 		o.apply(db)
 	}
 	return db

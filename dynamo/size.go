@@ -2,9 +2,9 @@ package dynamo
 
 import (
 	"fmt"
-	"unicode/utf8"
 
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/internal/oneline"
 )
 
 const (
@@ -18,6 +18,8 @@ const (
 	// fixed is what a record takes beside the application's values: the names of its attributes, the
 	// numbers, the nonce and the maps' own bytes.
 	fixed = 200
+	// maxShown is the most bytes of a name in an error.
+	maxShown = 40
 )
 
 // checkSizes refuses a record that DynamoDB would refuse.
@@ -30,12 +32,12 @@ func checkSizes(c conn.Conn, prefix int) error {
 	}
 	for _, g := range c.Groups {
 		if len(g) > MaxNameBytes {
-			return tooLong("group "+shorten(g), len(g), MaxNameBytes)
+			return tooLong("group "+oneline.Quote(g, maxShown), len(g), MaxNameBytes)
 		}
 	}
 	for k := range c.Attributes {
 		if len(k) > maxAttributeName {
-			return tooLong("the name of attribute "+shorten(k), len(k), maxAttributeName)
+			return tooLong("the name of attribute "+oneline.Quote(k, maxShown), len(k), maxAttributeName)
 		}
 	}
 	return checkTotal(c, prefix)
@@ -54,7 +56,7 @@ func checkTotal(c conn.Conn, prefix int) error {
 	add(len(c.User), "user")
 	add(len(c.Endpoint), "endpoint")
 	for k, v := range c.Attributes {
-		add(len(k)+len(v)+1, "attribute "+shorten(k))
+		add(len(k)+len(v)+1, "attribute "+oneline.Quote(k, maxShown))
 	}
 	groups := 0
 	for _, g := range c.Groups {
@@ -66,17 +68,4 @@ func checkTotal(c conn.Conn, prefix int) error {
 			conn.ErrInvalid, total, maxItem, what, largest)
 	}
 	return nil
-}
-
-// shorten returns the beginning of a name, quoted, for an error.
-func shorten(name string) string {
-	const most = 40
-	if len(name) <= most {
-		return fmt.Sprintf("%q", name)
-	}
-	cut := most
-	for !utf8.RuneStart(name[cut]) {
-		cut--
-	}
-	return fmt.Sprintf("%q…", name[:cut])
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 )
 
-// ListenAndServe runs h behind an emulated gateway on a TCP address until ctx ends, which is all
-// that the main function of a program needs to run on this machine what runs in Lambda:
+// ListenAndServe runs h behind an emulated gateway on a TCP address until ctx ends. With it, a main
+// function that runs in Lambda runs on this machine too:
 //
 //	if os.Getenv("AWS_LAMBDA_RUNTIME_API") == "" {
 //		log.Fatal(emulator.ListenAndServe(ctx, "localhost:3001", router, emulator.Config{}))

@@ -47,7 +47,7 @@ func apply(constructor string, opts []Option, takes ...string) settings {
 // [slog.Default] at the time of the failure. It panics if l is nil.
 func WithLogger(l *slog.Logger) Option {
 	if l == nil {
-		panic("ratelimit: WithLogger: the logger must not be nil")
+		panic("ratelimit: WithLogger: l must not be nil")
 	}
 	return option{"WithLogger", func(s *settings) { s.log = l }}
 }

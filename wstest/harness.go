@@ -57,6 +57,9 @@ func newHarness(t testing.TB, h lambda.Handler, s settings, opts []Option) *Harn
 	out := &testLog{t: t}
 	s.config.Logger = slog.New(slog.NewTextHandler(out, nil))
 	for _, o := range opts {
+		if o == nil {
+			panic("wstest: New: an option is nil")
+		}
 		o.applyHarness(&s)
 	}
 	if s.recorder == nil {

@@ -64,7 +64,7 @@ func WithConfig(change func(*emulator.Config)) Option {
 // causes; a timeout is needed there only for frames from the application's own background
 // goroutines.
 //
-// WithTimeout panics unless d is above zero.
+// WithTimeout panics unless d is positive.
 //
 // # Handlers that block
 //
@@ -75,7 +75,7 @@ func WithConfig(change func(*emulator.Config)) Option {
 // timeout, so that the gateway answers first.
 func WithTimeout(d time.Duration) Option {
 	if d <= 0 {
-		panic(fmt.Sprintf("wstest: WithTimeout(%v): d must be above zero", d))
+		panic(fmt.Sprintf("wstest: WithTimeout(%v): d must be positive", d))
 	}
 	return option(func(s *settings) { s.timeout = d })
 }
@@ -108,6 +108,9 @@ func (o connectOption) applyConnect(r *request) { o(r) }
 func newRequest(opts []ConnectOption) *request {
 	r := &request{Handshake: emulator.Handshake{Header: http.Header{}, Query: url.Values{}}}
 	for _, o := range opts {
+		if o == nil {
+			panic("wstest: Connect: an option is nil")
+		}
 		o.applyConnect(r)
 	}
 	if len(r.subprotocols) > 0 {

@@ -121,7 +121,7 @@ func TestOptionsPanic(t *testing.T) {
 	for says, option := range map[string]func(){
 		"wstest: WithPoster: rec must not be nil":                  func() { wstest.WithPoster(nil) },
 		"wstest: WithConfig: change must not be nil":               func() { wstest.WithConfig(nil) },
-		"wstest: WithTimeout(0s): d must be above zero":            func() { wstest.WithTimeout(0) },
+		"wstest: WithTimeout(0s): d must be positive":              func() { wstest.WithTimeout(0) },
 		"wstest: WithIgnoredGoroutine: function must not be empty": func() { wstest.WithIgnoredGoroutine("") },
 	} {
 		require.PanicsWithValue(t, says, option)

@@ -35,7 +35,7 @@ type Manager struct {
 // New returns a Manager of the keys in a store. It panics if store is nil.
 func New(store Store, opts ...Option) *Manager {
 	if store == nil {
-		panic("apikey: New: the store must not be nil")
+		panic("apikey: New: store must not be nil")
 	}
 	m := &Manager{
 		store: store, prefix: DefaultPrefix, cacheTTL: defaultCacheTTL, interval: defaultLastUsed, clock: time.Now,

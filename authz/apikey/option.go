@@ -63,7 +63,7 @@ func WithClock(now func() time.Time) Option {
 // what [slog.Default] returns at that time. It panics if l is nil.
 func WithLogger(l *slog.Logger) Option {
 	if l == nil {
-		panic("apikey: WithLogger: the logger must not be nil")
+		panic("apikey: WithLogger: l must not be nil")
 	}
 	return option(func(m *Manager) { m.log = l })
 }

@@ -58,8 +58,8 @@ func TestCarryOn(t *testing.T) {
 	}
 }
 
-// TestHopsUsedUp: who is left when a job was handed off too often is in the dead-letter queue, and
-// is served from there.
+// TestHopsUsedUp: members that are left when a job was handed off too often are in the dead-letter
+// queue, and are served from there.
 func TestHopsUsedUp(t *testing.T) {
 	t.Parallel()
 	const n = 200

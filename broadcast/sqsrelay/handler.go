@@ -42,6 +42,9 @@ func Handler(b *broadcast.Broadcaster, opts ...Option) lambda.Handler {
 	}
 	h := &handler{broadcaster: b, minTime: defaultMinTime}
 	for _, o := range opts {
+		if o == nil {
+			panic("sqsrelay: Handler: an option is nil")
+		}
 		o.apply(h)
 	}
 	return h
@@ -146,7 +149,8 @@ type option func(*handler)
 
 func (o option) apply(h *handler) { o(h) }
 
-// WithLogger sets the log for jobs that fail; the default is [slog.Default] at that time.
+// WithLogger sets the logger for jobs that fail; the default is [slog.Default] at that time. It
+// panics if l is nil.
 func WithLogger(l *slog.Logger) Option {
 	if l == nil {
 		panic("sqsrelay: WithLogger: l must not be nil")

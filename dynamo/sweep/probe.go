@@ -127,7 +127,7 @@ func (r *run) ask(ctx context.Context, record sighting) {
 		r.pace.speedUp()
 		found = r.end(ctx, record)
 	default:
-		r.heed(ctx, record, err)
+		r.noteFault(ctx, record, err)
 	}
 }
 
@@ -164,7 +164,7 @@ func (r *run) close(ctx context.Context, record sighting) Counts {
 		r.mayNotClose(ctx, record, err)
 		r.touch(ctx, record) // or every sweep would probe it again
 	default:
-		r.heed(ctx, record, fmt.Errorf("the connection is idle and could not be closed: %w", err))
+		r.noteFault(ctx, record, fmt.Errorf("the connection is idle and could not be closed: %w", err))
 	}
 	return Counts{Live: 1, Probed: 1}
 }
@@ -179,7 +179,7 @@ func (r *run) end(ctx context.Context, record sighting) Counts {
 	case errors.Is(err, gatesock.ErrForbidden):
 		r.mayNotClose(ctx, record, err)
 	default:
-		r.heed(ctx, record, fmt.Errorf("the connection is gone and could not be closed: %w", err))
+		r.noteFault(ctx, record, fmt.Errorf("the connection is gone and could not be closed: %w", err))
 		return Counts{Live: 1, Unknown: 1, Probed: 1}
 	}
 	return r.remove(ctx, record)
@@ -199,8 +199,8 @@ func (r *run) remove(ctx context.Context, record sighting) Counts {
 	return Counts{Failed: 1, Probed: 1}
 }
 
-// heed reacts to an error that leaves open whether the connection is gone.
-func (r *run) heed(ctx context.Context, record sighting, err error) {
+// noteFault reacts to an error that leaves open whether the connection is gone.
+func (r *run) noteFault(ctx context.Context, record sighting, err error) {
 	switch {
 	case errors.Is(err, gatesock.ErrForbidden):
 		r.forbid(ctx, record, err)

@@ -66,6 +66,9 @@ func New(db *dynamo.DB, probe Probe, opts ...Option) *Sweeper {
 		pace:           newPace(defaultProbeRate),
 	}
 	for _, o := range opts {
+		if o == nil {
+			panic("sweep: New: an option is nil")
+		}
 		o.apply(s)
 	}
 	if s.idle > 0 {

@@ -23,10 +23,10 @@ type Map[K comparable, V any] struct {
 // New returns an empty map for at most limit entries. An entry above the limit evicts another one:
 // of a few taken at random, the one whose worth is least. Worth is a time at which entries expire,
 // if that makes some worth less than others, or a count; if it is nil, a random entry is evicted.
-// New panics unless limit is above zero.
+// New panics unless limit is positive.
 func New[K comparable, V any](limit int, worth func(V) int64) *Map[K, V] {
 	if limit <= 0 {
-		panic("bounded: New: limit must be above zero")
+		panic("bounded: New: limit must be positive")
 	}
 	return &Map[K, V]{limit: limit, worth: worth, m: make(map[K]V)}
 }

@@ -6,19 +6,19 @@
 // [Noon] passes on every day, and only the test itself deletes what it writes.
 package testclock
 
-import (
-	"sync"
-	"time"
-)
+import "time"
 
-// Noon returns 12:00 UTC of the day after the one on which the process first asked. It is the same
-// for the whole process, even past midnight, so that times computed in two places can be compared.
-// It is 12 to 36 hours ahead of the real clock. Because the time of day is always the same, a test
-// may move its clock by eleven hours in either direction without a change of day. It is safe for
-// concurrent use.
-func Noon() time.Time { return noon() }
+// Noon returns 12:00 UTC of the day after the one on which the process started. It is the same for
+// the whole process, even past midnight and in a bubble of package synctest, so that times computed
+// in two places can be compared. It is 12 to 36 hours ahead of the real clock at the start. Because
+// the time of day is always the same, a test may move its clock by eleven hours in either direction
+// without a change of day. It is safe for concurrent use.
+func Noon() time.Time { return noon }
 
-var noon = sync.OnceValue(func() time.Time { //nolint:gochecknoglobals // one for the process is the point
+// noon is not computed at its first use, which may be in a bubble, where it is the year 2000.
+var noon = nextNoon() //nolint:gochecknoglobals // one for the process is the point
+
+func nextNoon() time.Time {
 	const day = 24 * time.Hour
 	return time.Now().UTC().Truncate(day).Add(day + day/2)
-})
+}

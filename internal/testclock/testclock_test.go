@@ -4,6 +4,7 @@ import (
 	"os"
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -59,4 +60,14 @@ func TestTheClockIsMoved(t *testing.T) {
 	require.NoError(t, err)
 	moved := time.Since(info.ModTime()) - time.Duration(offset)*time.Second
 	require.Less(t, moved.Abs(), time.Hour, "GATESOCK_CLOCK_OFFSET is %d", offset)
+}
+
+// A bubble of synctest begins in the year 2000. Noon does not take its day from there, whichever
+// test of a process asks first.
+func TestNoonOutsideABubble(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	synctest.Test(t, func(t *testing.T) {
+		require.True(t, testclock.Noon().After(now), testclock.Noon())
+	})
 }

@@ -14,10 +14,10 @@ type option func(*Meter)
 func (o option) apply(m *Meter) { o(m) }
 
 // WithFlushInterval sets how often the counts are written, each time at the next event. The
-// default is 10 seconds. It panics if d is not above 0.
+// default is 10 seconds. It panics unless d is positive.
 func WithFlushInterval(d time.Duration) Option {
 	if d <= 0 {
-		panic(fmt.Sprintf("metering: WithFlushInterval: %v must be above 0", d))
+		panic(fmt.Sprintf("metering: WithFlushInterval: %v must be positive", d))
 	}
 	return option(func(m *Meter) { m.flushEvery = d })
 }
@@ -33,10 +33,10 @@ func WithMaxPending(n int) Option {
 }
 
 // WithFlushTimeout sets how long writing may delay the event that does it. The default is 3
-// seconds. It panics if d is not above 0.
+// seconds. It panics unless d is positive.
 func WithFlushTimeout(d time.Duration) Option {
 	if d <= 0 {
-		panic(fmt.Sprintf("metering: WithFlushTimeout: %v must be above 0", d))
+		panic(fmt.Sprintf("metering: WithFlushTimeout: %v must be positive", d))
 	}
 	return option(func(m *Meter) { m.flushTimeout = d })
 }
@@ -53,7 +53,7 @@ func WithClock(now func() time.Time) Option {
 // at that time. It panics if l is nil.
 func WithLogger(l *slog.Logger) Option {
 	if l == nil {
-		panic("metering: WithLogger: the logger must not be nil")
+		panic("metering: WithLogger: l must not be nil")
 	}
 	return option(func(m *Meter) { m.log = l })
 }

@@ -7,11 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/panics"
 )
 
 // Poster holds each message back for a short time, and posts all messages to the same connection
@@ -185,8 +185,8 @@ func (p *Poster) run(ctx context.Context, b *batch, to gatesock.Target) {
 	defer b.cancel()
 	b.err = errors.New("coalesce: the poster ended its goroutine")
 	defer func() {
-		if v := recover(); v != nil {
-			b.err = fmt.Errorf("coalesce: panic while posting: %v\n\n%s", v, debug.Stack())
+		if p := panics.New("coalesce: panic while posting", recover()); p != nil {
+			b.err = p
 		}
 	}()
 	timer := time.NewTimer(p.window)

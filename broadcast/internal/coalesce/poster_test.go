@@ -151,8 +151,8 @@ func TestErrorsReachAll(t *testing.T) {
 	}
 }
 
-// Each message is in one frame, no frame is too large, and who posts one after the other is read in
-// that order.
+// Each message is in one frame, no frame is too large, and messages that are posted one after the
+// other arrive in that order.
 func TestNothingIsLost(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
