@@ -30,8 +30,8 @@ func TestTooLargeAttributesAreRefusedByName(t *testing.T) {
 	}{
 		`the largest is attribute "blob", which has 409605 bytes`:                         {map[string]string{"blob": strings.Repeat("x", 400<<10), "s": ""}, nil},
 		`attribute "blob", which has 122885 bytes: the record of connection "a" would`:    {map[string]string{"blob": strings.Repeat("x", 120<<10), "s": ""}, nil},
-		`the name of attribute "nnn.*"… has 65536 bytes, the most is 65535`:               {map[string]string{long: ""}, nil},
-		`the name of attribute "nnn.*"… has 65536 bytes, the most is 65535; it is remove`: {nil, []string{long}},
+		`the name of attribute "nnn.*…" has 65536 bytes, the most is 65535`:               {map[string]string{long: ""}, nil},
+		`the name of attribute "nnn.*…" has 65536 bytes, the most is 65535; it is remove`: {nil, []string{long}},
 		"101 attributes are to be changed, the most is 100":                               {many, []string{"one more"}},
 	} {
 		want, _, _ := strings.Cut(want, "; it is remove")

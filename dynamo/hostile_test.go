@@ -75,11 +75,11 @@ func TestTooLargeIsRefusedByName(t *testing.T) {
 	for want, c := range map[string]conn.Conn{
 		"connection id has 1025 bytes, the most is 1024": {ID: longer},
 		"user has 1025 bytes, the most is 1019":          {ID: "b", User: longer},
-		`group "xxx.*"… has 1025 bytes`:                  {ID: "b", Groups: []string{"g", longer}},
+		`group "xxx.*…" has 1025 bytes`:                  {ID: "b", Groups: []string{"g", longer}},
 		`the largest part, attribute "blob", has 4096`:   {ID: "b", Groups: []string{"g"}, Attributes: map[string]string{"blob": large, "small": "x"}},
 		"the largest part, endpoint, has":                {ID: "b", Endpoint: large},
 		"the largest part, groups, has":                  {ID: "b", Groups: names(401, 1000)},
-		`the name of attribute "xxx.*"… has 409600`:      {ID: "b", Attributes: map[string]string{large: "x"}},
+		`the name of attribute "xxx.*…" has 409600`:      {ID: "b", Attributes: map[string]string{large: "x"}},
 		"is empty": {ID: "b", Attributes: map[string]string{"": "x"}},
 	} {
 		err := h.Store.Put(t.Context(), c)

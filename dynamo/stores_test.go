@@ -210,7 +210,7 @@ func numeral(s string) types.AttributeValue { return &types.AttributeValueMember
 func TestLimitTimeoutPanics(t *testing.T) {
 	t.Parallel()
 	for _, d := range []time.Duration{0, -time.Second} {
-		require.PanicsWithValue(t, "dynamo: WithLimitTimeout: d must be above 0", func() { dynamo.WithLimitTimeout(d) })
+		require.PanicsWithValue(t, "dynamo: WithLimitTimeout: d must be positive", func() { dynamo.WithLimitTimeout(d) })
 	}
 	require.Panics(t, func() { dynamo.WithNamespace(strings.Repeat("x", 256)) })
 }
