@@ -108,28 +108,51 @@ func TestTimeoutOfAClientThatDoesNotRead(t *testing.T) {
 	require.NoError(t, out.finish())
 }
 
-// lean is a listener whose connections have a small write buffer, so that few messages fill it.
-type lean struct{ net.Listener }
-
-func (l lean) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err == nil {
-		err = conn.(*net.TCPConn).SetWriteBuffer(4 * kb)
-	}
-	return conn, err
+// oneConn is a listener that accepts one connection.
+type oneConn struct {
+	conns chan net.Conn
+	ended context.Context //nolint:containedctx // it ends with the listener
+	end   context.CancelFunc
 }
 
-// dialStalled connects a client that never reads.
+func (l oneConn) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.conns:
+		return conn, nil
+	case <-l.ended.Done():
+		return nil, net.ErrClosed
+	}
+}
+
+func (l oneConn) Close() error {
+	l.end()
+	return nil
+}
+
+func (l oneConn) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+
+// addressed is a connection with addresses.
+type addressed struct{ net.Conn }
+
+func (addressed) LocalAddr() net.Addr  { return oneConn{}.Addr() }
+func (addressed) RemoteAddr() net.Addr { return oneConn{}.Addr() }
+
+// dialStalled connects a client that never reads. The connection is a pipe, which has no buffers:
+// between TCP sockets, a receive buffer that is full and was made smaller may stop both directions,
+// because the kernel then drops what opens the other window.
 func dialStalled(t *testing.T, w *world) net.Conn {
 	t.Helper()
+	conn, there := net.Pipe()
+	ended, end := context.WithCancel(context.Background())
+	l := oneConn{make(chan net.Conn, 1), ended, end}
+	l.conns <- addressed{there}
 	server := httptest.NewUnstartedServer(w.gw)
-	server.Listener = lean{server.Listener}
+	require.NoError(t, server.Listener.Close())
+	server.Listener = l
 	server.Start()
 	t.Cleanup(server.Close)
-	conn, _, a := handshake(w, mustURL(t, server.URL+w.gw.BasePath()), nil)
+	_, a := handshakeOver(w, conn, mustURL(t, "http://127.0.0.1"+w.gw.BasePath()), nil)
 	require.Equal(t, http.StatusSwitchingProtocols, a.status)
-	// Without a fixed size the buffer would grow with what arrives.
-	require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(4*kb))
 	t.Cleanup(func() { _ = conn.Close() })
 	w.event("$connect")
 	return conn

@@ -91,6 +91,12 @@ func (f *sockets) dial(w *world, h Handshake) (*peer, answer) {
 func handshake(w *world, u *url.URL, header http.Header) (net.Conn, *bufio.Reader, answer) {
 	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", u.Host)
 	require.NoError(w.t, err)
+	in, a := handshakeOver(w, conn, u, header)
+	return conn, in, a
+}
+
+// handshakeOver is handshake over a connection.
+func handshakeOver(w *world, conn net.Conn, u *url.URL, header http.Header) (*bufio.Reader, answer) {
 	r := &http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: header.Clone()}
 	if r.Header == nil {
 		r.Header = http.Header{}
@@ -107,7 +113,7 @@ func handshake(w *world, u *url.URL, header http.Header) (net.Conn, *bufio.Reade
 	_, _ = fmt.Fprintf(&head, "GET %s HTTP/1.1\r\nHost: %s\r\n", u.RequestURI(), u.Host)
 	require.NoError(w.t, r.Header.Write(&head))
 	head.WriteString("\r\n")
-	_, err = conn.Write(head.Bytes())
+	_, err := conn.Write(head.Bytes())
 	require.NoError(w.t, err)
 	in := bufio.NewReader(conn)
 	resp, err := http.ReadResponse(in, r)
@@ -119,7 +125,7 @@ func handshake(w *world, u *url.URL, header http.Header) (net.Conn, *bufio.Reade
 		require.NoError(w.t, err)
 		a.body = string(body)
 	}
-	return conn, in, a
+	return in, a
 }
 
 // masked encodes a frame as clients send it.
