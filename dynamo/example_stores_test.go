@@ -13,6 +13,7 @@ import (
 	"github.com/gatesock/gatesock/authz/apikey"
 	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/internal/testclock"
 	"github.com/gatesock/gatesock/ratelimit"
 	"github.com/gatesock/gatesock/ratelimit/metering"
 	"github.com/gatesock/gatesock/ratelimit/plan"
@@ -25,8 +26,8 @@ func exampleDB() *dynamo.DB {
 		dynamo.WithNamespace(dynamotest.Namespace(page{})), dynamo.WithLimitTimeout(time.Hour))
 }
 
-// noon is the time of the examples.
-func noon() time.Time { return time.Date(2030, 1, 31, 12, 0, 0, 0, time.UTC) }
+// noon is the time of the examples. It is ahead of the real time, by which DynamoDB deletes items.
+func noon() time.Time { return testclock.Noon() }
 
 // After a rotation both secrets are accepted until the overlap is over.
 func ExampleDB_APIKeys_rotate() {

@@ -48,7 +48,7 @@ func Example() {
 		return
 	}
 	b := broadcast.New(new(clients), store,
-		broadcast.WithRelay(relay), broadcast.WithDeadlineMargin(10*time.Second))
+		broadcast.WithRelay(relay), broadcast.WithDeadlineMargin(time.Hour))
 	var reports []broadcast.Report
 	keep := func(_ context.Context, r broadcast.Report) error {
 		reports = append(reports, r)
@@ -56,7 +56,7 @@ func Example() {
 	}
 	function := eventmux.New(eventmux.SQS(eventmux.Any, sqsrelay.Handler(b, sqsrelay.WithReports(keep))))
 
-	first, cancel := context.WithTimeout(ctx, 10*time.Second) // the margin
+	first, cancel := context.WithTimeout(ctx, time.Hour) // no longer than the margin
 	defer cancel()
 	report, err := b.Send(first, broadcast.To("room:1"), gatesock.Push{Event: "hello"})
 	fmt.Println("first invocation: delivered", report.Delivered, "handed off", len(report.HandedOff), err)
