@@ -53,29 +53,6 @@ type App interface {
 	Freeze()
 }
 
-// Description is what an [App] needs of the API in front of it. Later versions may add fields.
-type Description struct {
-	// Routes are the routes of the API, sorted by key; nil if they are not known.
-	Routes []Route
-	// Authorizer reports whether the App handles the events of a REQUEST authorizer. If so, the API
-	// must use the function as the authorizer of $connect.
-	Authorizer bool
-	// Envelope has the names of the members of the App's frames. The API's route selection expression
-	// must name the same member as its Action. The zero Envelope has the names of the protocol.
-	Envelope Envelope
-}
-
-// Route is a route that an API must have, for a program that deploys or emulates it.
-type Route struct {
-	// Key is the route key.
-	Key string
-	// NeedsResponse reports whether the API needs a route response for this route, without which the
-	// gateway drops the handler's answers. It is false for $connect, $disconnect and [OneWay] routes.
-	NeedsResponse bool
-	// Guards are the names of the middleware that decides who may use the route; see [WithGuard].
-	Guards []string
-}
-
 // maxWraps bounds the search for an App, for a handler that unwraps to itself.
 const maxWraps = 100
 

@@ -2,6 +2,7 @@ package gatesock_test
 
 import (
 	"context"
+	"reflect"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,15 +24,16 @@ func TestGuards(t *testing.T) {
 	r := gatesock.New(gatesock.DenyByDefault())
 	gatesock.Handle(r, "open", ignore, gatesock.WithGuard("public", open))
 	gatesock.Handle(r, "closed", ignore, gatesock.WithGuard("public", open), closed)
+	in := reflect.TypeFor[struct{}]()
 	require.Equal(t, []gatesock.Route{
 		{Key: "$connect"},
 		{Key: "$default", NeedsResponse: true},
 		{Key: "$disconnect"},
-		{Key: "closed", NeedsResponse: true, Guards: []string{"public", "nobody"}},
-		{Key: "open", NeedsResponse: true, Guards: []string{"public"}},
+		{Key: "closed", NeedsResponse: true, In: in, JSON: true, Guards: []gatesock.Guard{{Name: "public"}, {Name: "nobody"}}},
+		{Key: "open", NeedsResponse: true, In: in, JSON: true, Guards: []gatesock.Guard{{Name: "public"}}},
 	}, r.Describe().Routes)
-	r.Describe().Routes[3].Guards[0] = "changed"
-	require.Equal(t, "public", r.Describe().Routes[3].Guards[0])
+	r.Describe().Routes[3].Guards[0].Name = "changed"
+	require.Equal(t, "public", r.Describe().Routes[3].Guards[0].Name)
 	r.Freeze()
 	for _, f := range []func(){func() { gatesock.WithGuard("", open) }, func() { gatesock.WithGuard("x", nil) }} {
 		require.Panics(t, f)

@@ -3,6 +3,7 @@ package gatesock
 import (
 	"context"
 	"fmt"
+	"reflect"
 )
 
 // HandlerFunc handles one event. Typed handlers become one too, and a [Middleware] wraps one.
@@ -116,6 +117,7 @@ func HandleReply[In, Out any](
 		panic(fmt.Sprintf("gatesock: route %q at %s is OneWay, but HandleReply would send a reply; use Handle", key, rt.site))
 	}
 	checkOut[Out](rt)
+	rt.out = reflect.TypeFor[Out]()
 	register(r, rt, func(ctx context.Context, req *Request, in In) (*Reply, error) {
 		out, err := h(ctx, req, in)
 		if err != nil {
@@ -129,6 +131,7 @@ func HandleReply[In, Out any](
 func register[In any](r *Router, rt *route, call func(context.Context, *Request, In) (*Reply, error)) {
 	rt.checkCustom()
 	checkIn[In](rt)
+	rt.in = reflect.TypeFor[In]()
 	decode := newDecoder[In](rt)
 	rt.handler = rt.refuseBadID(func(ctx context.Context, req *Request) (*Reply, error) {
 		in, err := decode(req)

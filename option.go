@@ -3,6 +3,7 @@ package gatesock
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 )
 
 // Option configures a [Router]. Options are given to [New].
@@ -62,15 +63,16 @@ func WithMiddleware(mw ...Middleware) RouteOption {
 }
 
 // WithGuard is [WithMiddleware] for middleware that decides who may use the route, such as the
-// guards of package authz. The name describes what the guard requires. [Route.Guards] lists it, and
+// guards of package authz. The name describes what the guard requires; scopes are the OAuth scopes
+// that it requires, all of them, if that is what it does. [Route.Guards] lists it, and
 // [DenyByDefault] requires one. WithGuard panics if name is empty or mw is nil.
-func WithGuard(name string, mw Middleware) RouteOption {
+func WithGuard(name string, mw Middleware, scopes ...string) RouteOption {
 	if name == "" || mw == nil {
 		panic(fmt.Sprintf("gatesock: WithGuard at %s: name must not be empty, mw must not be nil", callerSite()))
 	}
 	return routeOption(func(rt *route) {
 		rt.middleware = append(rt.middleware, layer{mw, rt.site})
-		rt.guards = append(rt.guards, name)
+		rt.guards = append(rt.guards, Guard{Name: name, Scopes: slices.Clone(scopes)})
 	})
 }
 

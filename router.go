@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -39,13 +40,17 @@ type Router struct {
 	strict        bool
 	wire          *wire // the names of the members of the wire format
 	errorFrame    func(*Request, *Error) []byte
-	denyByDefault bool // every message route needs a guard
-	noDefault     bool // the API has no $default
+	denyByDefault bool   // every message route needs a guard
+	noDefault     bool   // the API has no $default
+	keepAlive     string // the key of WithKeepAlive, or ""
 
 	mu         sync.Mutex // guards what follows
 	frozen     bool
 	middleware []layer
 	registered map[string]*route
+	pushes     []PushInfo
+	limits     []RouteLimit
+	needs      []Need
 
 	freezing func()            // runs build once, and panics each time if build did
 	routes   map[string]*route // every route in its middleware, set by build
@@ -72,7 +77,9 @@ type route struct {
 	raw        bool
 	wire       *wire
 	errorFrame func(*Request, *Error) []byte
-	guards     []string
+	guards     []Guard
+	in, out    reflect.Type // of a typed handler
+	mock       []byte       // the frame of WithKeepAlive
 }
 
 // New returns a Router without routes.
@@ -84,6 +91,9 @@ func New(opts ...Option) *Router {
 			panic(fmt.Sprintf("gatesock: New at %s: option %d must not be nil", callerSite(), i))
 		}
 		o.applyRouter(r)
+	}
+	if r.keepAlive != "" {
+		r.addKeepAlive()
 	}
 	return r
 }
@@ -188,35 +198,6 @@ func (r *Router) add(rt *route) {
 	r.registered[rt.key] = rt
 }
 
-// Describe returns the routes that an API in front of this router needs, and the names of
-// [WithEnvelope]. The routes are $connect, $disconnect, $default and every registered message
-// route. Message routes have a route response unless they are [OneWay]. $default is included even
-// without a handler, so that a client that misspells an action receives an answer with its id; see
-// [WithoutDefaultRoute].
-func (r *Router) Describe() Description {
-	return Description{Routes: r.describeRoutes(), Envelope: r.wire.names}
-}
-
-func (r *Router) describeRoutes() []Route {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	routes := map[string]Route{RouteConnect: {}, RouteDisconnect: {}}
-	if !r.noDefault {
-		routes[RouteDefault] = Route{NeedsResponse: true}
-	}
-	for key, rt := range r.registered {
-		message := key != RouteConnect && key != RouteDisconnect
-		routes[key] = Route{NeedsResponse: message && !rt.oneWay, Guards: slices.Clone(rt.guards)}
-	}
-	list := make([]Route, 0, len(routes))
-	for _, key := range slices.Sorted(maps.Keys(routes)) {
-		route := routes[key]
-		route.Key = key
-		list = append(list, route)
-	}
-	return list
-}
-
 // Freeze ends the registration, as the first event would, so that mistakes show when the program
 // starts. It panics, every time, if a middleware panics or returns nil, or if [DenyByDefault] finds
 // a route without a guard. [Start] and the emulator call it.
@@ -230,7 +211,7 @@ func (r *Router) checkGuards(registered map[string]*route) {
 	var open []string
 	for _, key := range slices.Sorted(maps.Keys(registered)) {
 		rt := registered[key]
-		if len(rt.guards) == 0 && key != RouteConnect && key != RouteDisconnect {
+		if len(rt.guards) == 0 && rt.mock == nil && key != RouteConnect && key != RouteDisconnect {
 			open = append(open, fmt.Sprintf("%q at %s", key, rt.site))
 		}
 	}

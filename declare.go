@@ -1,0 +1,134 @@
+package gatesock
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+)
+
+// PushType makes the pushes of one event; [DeclarePush] returns it.
+type PushType[T any] struct{ event string }
+
+// Push returns a push with data, for a broadcaster or for [Push.Encode]. The topic may be empty.
+func (p PushType[T]) Push(topic string, data T) Push {
+	return Push{Event: p.event, Topic: topic, Data: data}
+}
+
+// DeclarePush declares the pushes of one event, so that [Router.Describe] lists them and their type,
+// and the documents and types that are made from it include them. To send one, use the result: then
+// what is sent is what was declared.
+//
+//	message := gatesock.DeclarePush[Message](r, "message")
+//	...
+//	report, err := fanout.Send(ctx, broadcast.To("room:1"), message.Push("room:1", m))
+//
+// It panics if event is empty or declared already, if a T cannot be encoded, and after the first
+// event.
+func DeclarePush[T any](r *Router, event string) PushType[T] {
+	site := callerSite()
+	if event == "" {
+		panic(fmt.Sprintf("gatesock: DeclarePush at %s: event must not be empty", site))
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refuseLate("DeclarePush", site)
+	if slices.ContainsFunc(r.pushes, func(p PushInfo) bool { return p.Event == event }) {
+		panic(fmt.Sprintf("gatesock: DeclarePush at %s: the event %q is declared already", site, event))
+	}
+	r.pushes = append(r.pushes, PushInfo{Event: event, Data: reflect.TypeFor[T]()})
+	return PushType[T]{event}
+}
+
+// DeclareLimit adds a limit to [Router.Describe]. It limits nothing by itself: middleware that
+// limits calls it, such as that of package ratelimit if it has the Router. It panics after the first
+// event.
+func (r *Router) DeclareLimit(l RouteLimit) {
+	site := callerSite()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refuseLate("DeclareLimit", site)
+	r.limits = append(r.limits, l)
+}
+
+// DeclareNeeds adds resources and settings that the program uses to [Router.Describe]. It makes and
+// checks nothing by itself: templates are made from it.
+//
+//	r.DeclareNeeds(apigw.Need("GATEWAY_ENDPOINT"), dynamo.Need("TABLE"))
+//
+// Needs with the same variable must be of the same kind; their actions count together. DeclareNeeds
+// panics if a need has no variable or no known kind, if it contradicts another, and after the first
+// event.
+func (r *Router) DeclareNeeds(needs ...Need) {
+	site := callerSite()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refuseLate("DeclareNeeds", site)
+	r.needs = append(r.needs, needs...)
+}
+
+// Setting returns the need of a value that who deploys the App chooses. Without a default it must be
+// chosen; change the fields Default and Optional of the result otherwise.
+func Setting(variable, description string) Need {
+	return Need{Kind: NeedSetting, Variable: variable, Description: description}
+}
+
+// describing reports whether the program was started to describe itself.
+func describing() bool { return os.Getenv("GATESOCK_DESCRIBE") != "" }
+
+// Value returns the value of the environment variable, or of Default if the variable is empty. In a
+// program that was started to describe itself (GATESOCK_DESCRIBE=1) the variable need not be set: it
+// returns a placeholder of the right form then, so that the program gets as far as [Start].
+func (n Need) Value() string {
+	value := cmp.Or(os.Getenv(n.Variable), n.Default)
+	if value != "" || !describing() {
+		return value
+	}
+	switch n.Kind {
+	case NeedConnections:
+		return "https://example.execute-api.us-east-1.amazonaws.com/prod"
+	case NeedTable:
+		return "example"
+	case NeedQueue:
+		return "https://sqs.us-east-1.amazonaws.com/123456789012/example"
+	case NeedSetting:
+	}
+	return n.Example
+}
+
+// WithKeepAlive adds a route by which clients keep their connection open: the gateway closes one
+// that is silent for ten minutes, and browsers cannot send WebSocket pings. The API answers its
+// messages itself, by a MOCK integration, so that they cost no invocation. The answer is a reply
+// without an id, because a MOCK integration cannot echo one:
+//
+//	→ {"action":"keepalive"}
+//	← {"action":"keepalive","data":null}
+//
+// If the API has no such route, the router answers with the same frame. WithKeepAlive panics if
+// the key is empty or begins with "$".
+func WithKeepAlive(key string) Option {
+	return routerOption(func(r *Router) { r.keepAlive = key })
+}
+
+// refuseLate panics for a declaration after the first event. The caller holds the lock.
+func (r *Router) refuseLate(what, site string) {
+	if r.frozen {
+		panic(fmt.Sprintf("gatesock: %s at %s comes after the first event", what, site))
+	}
+}
+
+// addKeepAlive adds the route of [WithKeepAlive].
+func (r *Router) addKeepAlive() {
+	rt := r.newRoute(r.keepAlive, false, nil)
+	rt.checkCustom()
+	rt.mock = r.wire.appendReply(nil, &Request{Action: r.keepAlive}, []byte("null"))
+	rt.handler = answerKeepAlive(rt.mock)
+	r.add(rt)
+}
+
+// answerKeepAlive returns the handler of the route of [WithKeepAlive].
+func answerKeepAlive(frame []byte) HandlerFunc {
+	return func(context.Context, *Request) (*Reply, error) { return &Reply{Frame: frame}, nil }
+}

@@ -1,0 +1,50 @@
+package describe
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/gatesock/gatesock"
+)
+
+// ErrVersion means that a document was made by a later version of gatesock.
+var ErrVersion = errors.New("describe: the description is of a later version")
+
+// Of returns the description of an app.
+func Of(h lambda.Handler) (*App, error) {
+	app, ok := gatesock.AppOf(h)
+	if !ok {
+		return nil, fmt.Errorf("describe: a %T does not describe itself: it is not a gatesock.App", h)
+	}
+	data, err := json.Marshal(app.Describe())
+	if err != nil {
+		return nil, err
+	}
+	return Parse(data)
+}
+
+// Parse reads the document that a program prints. The error wraps [ErrVersion] if the document is of
+// a later version than this package reads, and otherwise names what is wrong with it.
+func Parse(data []byte) (*App, error) {
+	var version struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(data, &version); err != nil {
+		return nil, fmt.Errorf("describe: this is not the description of an app: %w", err)
+	}
+	switch {
+	case version.Version > Version:
+		return nil, fmt.Errorf("%w: it has version %d, and this gatesock reads %d; use the gatesock command of the version in the program's go.mod",
+			ErrVersion, version.Version, Version)
+	case version.Version < 1:
+		return nil, errors.New("describe: this is not the description of an app: it has no version")
+	}
+	var app App
+	if err := json.Unmarshal(data, &app); err != nil {
+		return nil, fmt.Errorf("describe: this is not the description of an app: %w", err)
+	}
+	return &app, nil
+}
