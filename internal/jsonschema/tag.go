@@ -187,7 +187,7 @@ func fits(s *schema, want string) error {
 	case kind == want || kind == "" || want == "number" && kind == "integer":
 		return nil
 	default:
-		return fmt.Errorf("it is for a %s, not for a %s", want, kind)
+		return fmt.Errorf("it is for %ss, not for %ss", want, kind)
 	}
 }
 
