@@ -57,8 +57,8 @@ func TestConcurrentEvents(t *testing.T) {
 	require.Error(t, <-ended)
 }
 
-// meetingRouter returns a router whose route answers when as many messages as the process handles at
-// once have arrived.
+// meetingRouter returns a router whose route answers when as many messages as the process handles
+// at once have arrived.
 func meetingRouter() *gatesock.Router {
 	var (
 		mu    sync.Mutex
@@ -84,8 +84,8 @@ func meetingRouter() *gatesock.Router {
 	return r
 }
 
-// concurrentAPI returns Lambda's runtime API with an event for every request. It sends the number and
-// the answer of each event to answers.
+// concurrentAPI returns Lambda's runtime API with an event for every request. It sends the number
+// and the answer of each event to answers.
 func concurrentAPI(answers chan<- [2]string) http.Handler {
 	var (
 		mu   sync.Mutex
