@@ -50,6 +50,10 @@ type Config struct {
 	// Routes are the routes of the API. Default: the routes that the handler describes (see
 	// [gatesock.App]). For a handler that does not describe itself, which is logged: $connect,
 	// $disconnect and $default, without route responses.
+	//
+	// Key, NeedsResponse and Mock of a route count here. The gateway answers the messages of a route
+	// whose Mock is not nil itself, with that frame, as a MOCK integration does; see
+	// [gatesock.WithKeepAlive].
 	Routes []gatesock.Route
 	// RouteSelectionExpression selects the route key of a message. [New] describes its syntax.
 	// Default: the Action of the Envelope that the handler describes, usually "$request.body.action".

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
 )
 
 func TestNewNamesTheBadSetting(t *testing.T) {
@@ -47,6 +49,10 @@ func TestNewNamesTheBadSetting(t *testing.T) {
 		`Hosts: "http://a"`: {Hosts: []string{"http://a"}},
 		`Hosts: "a:80"`:     {Hosts: []string{"a:80"}},
 		`Hosts: ""`:         {Hosts: []string{""}},
+		`route "a": Mock has 131073 bytes`: {
+			Routes: []gatesock.Route{{Key: "a", Mock: make([]byte, gatesock.MaxMessageSize+1)}},
+		},
+		`route "a": Mock is not UTF-8`: {Routes: []gatesock.Route{{Key: "a", Mock: []byte("\xff")}}},
 	} {
 		_, err := New(handlerFunc(failing), cfg)
 		require.ErrorContains(t, err, want)

@@ -49,7 +49,7 @@ func conformanceTable() []conformanceCase {
 	var table []conformanceCase
 	for _, cases := range [][]conformanceCase{
 		eventCases(), idCases(), connectCases(), signedConnectCases(), authorizerCases(), selectionCases(), routingCases(),
-		answerCases(),
+		answerCases(), mockCases(),
 		managementCases(), signedCallCases(), limitCases(), disconnectCases(), keepaliveCases(), protocolCases(),
 	} {
 		table = append(table, cases...)

@@ -160,6 +160,9 @@ func routeTable(routes []gatesock.Route) (map[string]gatesock.Route, error) {
 		if _, ok := table[r.Key]; ok {
 			return nil, fmt.Errorf("route %q is not unique", r.Key)
 		}
+		if err := checkMock(r); err != nil {
+			return nil, err
+		}
 		table[r.Key] = r
 	}
 	return table, nil
