@@ -94,7 +94,7 @@ func (g *Gateway) Connect(ctx context.Context, h Handshake, c Client) (*Session,
 	if g.isClosing() {
 		return nil, s.refuse(http.StatusServiceUnavailable, "Service Unavailable", st)
 	}
-	if !g.allow() {
+	if !g.allow() || !g.allowRoute(gatesock.RouteConnect) {
 		return nil, s.refuse(http.StatusTooManyRequests, g.cfg.Undocumented.ThrottledMessage, st)
 	}
 	if err := s.admit(ctx, &h, st); err != nil {

@@ -76,16 +76,15 @@ func (s *Session) dispatch(ctx context.Context, data []byte) *invocation {
 	now := s.g.cfg.Clock.Now()
 	st := stamp{requestID: s.g.ids.next(now, kindRequest), messageID: s.g.ids.next(now, kindMessage), time: now}
 	if !s.g.allow() {
-		if c := s.g.cfg.Undocumented.ThrottledClose; c.Code != 0 {
-			return s.end(c, byGateway)
-		}
-		s.reply(errorFrame(s.g.cfg.Undocumented.ThrottledMessage, s.id, st.requestID))
-		return nil
+		return s.throttle(st)
 	}
 	route, ok := s.g.route(data)
 	if !ok {
 		s.reply(errorFrame(messageForbidden, s.id, st.requestID))
 		return nil
+	}
+	if !s.g.allowRoute(route.Key) {
+		return s.throttle(st)
 	}
 	if validate := s.g.cfg.Models[route.Key]; validate != nil {
 		if err := validate(data); err != nil {
@@ -104,6 +103,15 @@ func (s *Session) dispatch(ctx context.Context, data []byte) *invocation {
 	})
 	inv.session = s
 	return inv
+}
+
+// throttle refuses a message that exceeds a rate.
+func (s *Session) throttle(st stamp) *invocation {
+	if c := s.g.cfg.Undocumented.ThrottledClose; c.Code != 0 {
+		return s.end(c, byGateway)
+	}
+	s.reply(errorFrame(s.g.cfg.Undocumented.ThrottledMessage, s.id, st.requestID))
+	return nil
 }
 
 func tooBig(m Message) bool {
