@@ -80,7 +80,7 @@ func TestDescribeFailures(t *testing.T) {
 		"./panics":         {[]string{"./panics panics before it has described itself: ", "panics/main.go:9: assignment to entry in nil map"}, nil},
 		"./lambda":         {[]string{"./lambda starts as a Lambda function", "hand its router to gatesock.Start", "go get github.com/gatesock/gatesock@latest"}, []string{"connection refused"}},
 		"./aws":            {[]string{"./aws calls AWS before it reaches gatesock.Start", "at the first event"}, []string{"GetParameter: "}},
-		"../../../../..":   {[]string{"is package gatesock, and not a program"}, nil},
+		"../../../..":   {[]string{"is package gatesock, and not a program"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
