@@ -22,10 +22,11 @@ func (s streams) complain(err error) {
 	}
 }
 
-// parts returns the errors that an error is joined from, or the error itself.
+// parts returns the errors that an error is joined from by errors.Join, or the error itself.
 func parts(err error) (all []error) {
-	joined, ok := err.(interface{ Unwrap() []error })                            //nolint:errorlint // an error that wraps a joined one has a text of its own
-	if !ok || !strings.Contains(err.Error(), "\n") && len(joined.Unwrap()) > 1 { // of fmt.Errorf
+	//nolint:errorlint // an error that wraps a joined one has a text of its own
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok || err.Error() != errors.Join(joined.Unwrap()...).Error() {
 		return []error{err}
 	}
 	for _, one := range joined.Unwrap() {

@@ -10,7 +10,10 @@ type describeCommand struct {
 
 // Help is shown below the summary.
 func (describeCommand) Help() string {
-	return `The program is built for this machine and run with GATESOCK_DESCRIBE=1, which makes gatesock.Start print what the application is. It reaches nothing on AWS meanwhile. What it needs from its environment before gatesock.Start is given with --env, unless the program reads it with the method Value of a gatesock.Need.
+	return `The program is built for this machine and run with GATESOCK_DESCRIBE=1, which makes gatesock.Start
+print what the application is. It reaches nothing on AWS meanwhile. What it needs from its
+environment before gatesock.Start is set with --env, unless the program reads it with the method
+Value of a gatesock.Need.
 
     gatesock describe ./cmd/lambda
     gatesock describe --json > api.json`

@@ -86,7 +86,8 @@ func (o output) replace(path string, text []byte, mode fs.FileMode, s streams) e
 func createBeside(path string, mode fs.FileMode) (*os.File, error) {
 	folder, name := filepath.Split(path)
 	for i := range 100 {
-		f, err := os.OpenFile(filepath.Join(folder, fmt.Sprintf(".%s.%d-%d", name, os.Getpid(), i)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+		next := filepath.Join(folder, fmt.Sprintf(".%s.%d-%d", name, os.Getpid(), i))
+		f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 		if !errors.Is(err, fs.ErrExist) {
 			return f, err
 		}

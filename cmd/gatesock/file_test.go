@@ -23,7 +23,7 @@ func mine(old []byte) error {
 func TestOutputFile(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		old   string // "-" is no file
+		old   string // "-" for none
 		force bool
 		says  string
 		err   string

@@ -49,14 +49,19 @@ func (f *function) UnmarshalText(text []byte) error {
 
 // Help is shown below the summary.
 func (templateCommand) Help() string {
-	return `The template has all that the application needs: the API with its routes, integrations and route responses, the functions with the rights that they use and no others, tables, queues, schedules, logs. What is chosen at deployment is a parameter. When the program changes, make the template again; a file that was edited by hand is not overwritten without --force.
+	return `The template has all that the application needs: the API with its routes, integrations and route
+responses, the functions with the rights that they use and no others, tables, queues, schedules,
+logs. What is chosen at deployment is a parameter. When the program changes, make the template again;
+a file that was edited by hand is not overwritten without --force.
 
     gatesock template -o template.yaml
     gatesock template ./cmd/lambda --format sam -o template.yaml
     gatesock template --function connect='$connect,$disconnect,authorizer' --function relay=sqs
     gatesock template --from api.json --format terraform -o main.tf
 
-Functions have the same code. What no --function names goes to the function app. Event sources are authorizer, http, sqs, sns, dynamodb, kinesis, schedule and eventbridge, alone or with a name as in sqs:relay.`
+Functions have the same code. What no --function names goes to the function app. Event sources are
+authorizer, http, sqs, sns, dynamodb, kinesis, schedule and eventbridge, alone or with a name as in
+sqs:relay.`
 }
 
 // Run writes the template.
