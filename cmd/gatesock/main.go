@@ -52,6 +52,7 @@ type cli struct {
 	Keys    keysCommand    `cmd:"" help:"Create, list and change API keys."`
 	Plans   plansCommand   `cmd:"" help:"Create, list and change plans: how much keys and users may send."`
 	Usage   usageCommand   `cmd:"" help:"Show daily usage by key, user and plan."`
+	New     newCommand     `cmd:"" help:"Make a new application that builds, tests, runs on this machine and deploys."`
 	Help    helpCommand    `cmd:"" help:"Show the help of a command, for example: gatesock help keys create."`
 	Version versionCommand `cmd:"" help:"Show the version."`
 
