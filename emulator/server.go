@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/textproto"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -31,8 +32,14 @@ import (
 // It logs the address for clients to [Config.Logger]. When ctx ends it closes all connections and
 // returns nil; it returns an error if cfg is invalid or the port is in use. It panics if h is nil.
 //
+// In a program that was started to describe itself (GATESOCK_DESCRIBE=1) it does what
+// [gatesock.Start] does: it prints the description of h and exits.
+//
 // A handler that posts to connections needs the gateway first: see [ListenAndServeFunc].
 func ListenAndServe(ctx context.Context, addr string, h lambda.Handler, cfg Config) error {
+	if h != nil {
+		startDescribing(h)
+	}
 	g, err := New(h, cfg)
 	if err != nil {
 		return err
@@ -54,7 +61,15 @@ func ListenAndServeFunc(
 	if err != nil {
 		return err
 	}
+	startDescribing(g.handler)
 	return listenAndServe(ctx, addr, g)
+}
+
+// startDescribing prints the description of h and exits, in a program that was started to describe itself.
+func startDescribing(h lambda.Handler) {
+	if os.Getenv("GATESOCK_DESCRIBE") != "" {
+		gatesock.Start(h)
+	}
 }
 
 // listenAndServe serves g until ctx ends, and shuts it down.
