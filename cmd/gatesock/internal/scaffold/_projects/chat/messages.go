@@ -31,8 +31,8 @@ type Room struct {
 	Members []Member `json:"members" jsonschema:"nonnull"`
 }
 
-// Member is a connection in a room. The events "joined", "left" and "typing" have one. Two windows of
-// one person are two members with the same name.
+// Member is a connection in a room. The events "joined", "left" and "typing" have one. Two windows
+// of one person are two members with the same name.
 type Member struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`

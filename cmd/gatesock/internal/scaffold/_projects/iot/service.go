@@ -56,8 +56,8 @@ func requireSite(_ context.Context, req *gatesock.Request) (*gatesock.Reply, err
 	return nil, nil
 }
 
-// groupsOf returns the groups that a connection is in from the start: a device is in its own, so that
-// commands reach it.
+// groupsOf returns the groups that a connection is in from the start: a device is in its own, so
+// that commands reach it.
 func groupsOf(req *gatesock.Request) []string {
 	if p, _ := authz.PrincipalFrom(req); p.HasRole(device) {
 		return []string{deviceGroup(siteOf(req), p.ID)}
