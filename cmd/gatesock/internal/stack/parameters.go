@@ -136,8 +136,8 @@ func outsideName(kind Kind) string {
 // provisioned concurrency.
 func (b *builder) functionParameters(f *Function) {
 	b.addParameter(Parameter{
-		Name: f.ReservedConcurrency, Number: true, Default: "-1", Min: -1, Max: 100000,
-		Description: fmt.Sprintf("How many invocations of the function %s run at once, at most. -1 for no reservation.", f.Name),
+		Name: f.ReservedConcurrency, Pattern: "[0-9]{0,6}",
+		Description: fmt.Sprintf("How many invocations of the function %s run at once, at most. Empty for no reservation.", f.Name),
 	})
 	if len(f.Routes) == 0 && !f.Authorizer && !b.hasSource(f, "http") {
 		return

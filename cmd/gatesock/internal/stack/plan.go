@@ -58,8 +58,9 @@ type Function struct {
 	// RecursiveLoop reports whether the function sends messages to a queue that it reads, so that
 	// Lambda must not end the chain after about 16 invocations.
 	RecursiveLoop bool
-	// ReservedConcurrency and ProvisionedConcurrency are the names of the parameters for them, which
-	// are numbers: -1 for none reserved, 0 for none provisioned.
+	// ReservedConcurrency is the name of a parameter that is empty or a number, ProvisionedConcurrency
+	// that of a number, 0 for none. ProvisionedConcurrency is empty for a function that nobody waits
+	// for.
 	ReservedConcurrency, ProvisionedConcurrency string
 }
 
