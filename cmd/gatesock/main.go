@@ -1,5 +1,6 @@
 // Command gatesock takes an application from its code to a deployed service, and operates it.
 //
+//	gatesock new chat DIR                                 # an application to begin with
 //	gatesock describe                                     # routes, types, guards, limits, needs
 //	gatesock template -o template.yaml                    # CloudFormation, SAM or Terraform
 //	gatesock asyncapi -o asyncapi.json                    # the API's document
@@ -71,8 +72,10 @@ import (
 
 // cli is the command line.
 type cli struct {
+	New      newCommand      `cmd:"" group:"deploy" help:"Make a new application that builds, tests, runs on this machine and deploys."`
 	Describe describeCommand `cmd:"" group:"deploy" help:"Show what an application is: its routes, types, guards, limits and needs."`
 	Template templateCommand `cmd:"" group:"deploy" help:"Write a template that deploys the application."`
+	AsyncAPI asyncapiCommand `cmd:"" name:"asyncapi" group:"deploy" help:"Write the AsyncAPI document of the application."`
 
 	Keys  keysCommand  `cmd:"" group:"operate" help:"Create, list and change API keys."`
 	Plans plansCommand `cmd:"" group:"operate" help:"Create, list and change plans: how much keys and users may send."`
