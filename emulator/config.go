@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"regexp"
 	"strings"
 	"time"
@@ -45,6 +46,12 @@ type Config struct {
 	Hosts []string
 
 	// Routes.
+
+	// Pages serves the HTTP requests for paths outside the API, such as a page that connects to it, so
+	// that both have one origin on this machine. Requests must use a name that Hosts allows. On AWS
+	// another service has the pages. With CustomDomain and an empty BasePath no path is outside.
+	// Default: nil, which answers with 403.
+	Pages http.Handler
 
 	// Routes are the routes of the API. Default: the routes that the handler describes (see
 	// [gatesock.App]). For a handler that does not describe itself, which is logged: $connect,
