@@ -60,7 +60,7 @@ func New(store conn.Store, history History, poster gatesock.Poster, opts ...Opti
 // authorizer, and on a table a sweep for a schedule.
 func (a *App) Handler() lambda.Handler {
 	sources := []eventmux.Source{eventmux.WebSocket(a.router)}
-	if a.access.tokens != nil {
+	if a.HasSignIn() {
 		sources = append(sources, eventmux.Authorizer(a.access.authorizer()))
 	}
 	if a.sweeper != nil {
