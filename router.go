@@ -237,10 +237,10 @@ func (r *Router) build() {
 		routes[key] = &route{key: key, handler: h, codec: r.codec, wire: r.wire, errorFrame: r.errorFrame}
 	}
 	maps.Copy(routes, registered)
-	checkLimits(limits, routes)
 	for _, key := range slices.Sorted(maps.Keys(routes)) {
 		routes[key] = routes[key].wrapped(outer)
 	}
+	checkLimits(limits, routes)
 	r.fallback = routes[RouteDefault]
 	r.routes = routes
 }
