@@ -12,8 +12,9 @@
 //
 // [Read] reads plain CloudFormation in YAML or JSON, such as "gatesock template" writes: the
 // resources of AWS::ApiGatewayV2 that belong to one WebSocket API, and the timeouts of the Lambda
-// functions behind it. A SAM template is read if its API consists of such resources. All other
-// resources are ignored.
+// functions behind it. In a SAM template the API may also be an AWS::Serverless::WebSocketApi, which
+// counts as the resources that SAM makes of it: no route response is among them, so that a route
+// answers only if the template adds one. All other resources are ignored.
 //
 // Parameters have their defaults, or the values of [WithParameter]. Functions are evaluated where a
 // property needs them: Ref, Fn::Sub, Fn::GetAtt, Fn::Join, Fn::If with all conditions, Fn::Select,
