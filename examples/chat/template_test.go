@@ -72,7 +72,8 @@ func TestTheTemplateAlone(t *testing.T) {
 		},
 		"another identity source": {
 			"signin", replaced(`( *)AuthorizerType: REQUEST\n`, "$0${1}IdentitySource: [route.request.header.X-Secret]\n"),
-			"TestRoomsForStaff", []string{"TestLeave"},
+			"TestRoomsForStaff",
+			[]string{"TestLeave"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
