@@ -30,7 +30,7 @@ errors and pushes, and what signs them in. The doc comments of the types are in 
 
 // Run writes the document.
 func (c *asyncapiCommand) Run(ctx context.Context, s streams) error {
-	app, folder, err := c.application.describe(ctx, s)
+	app, folder, err := c.load(ctx, s)
 	if err != nil {
 		return err
 	}

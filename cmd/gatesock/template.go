@@ -66,7 +66,7 @@ sqs:relay.`
 
 // Run writes the template.
 func (c *templateCommand) Run(ctx context.Context, s streams) error {
-	app, folder, err := c.application.describe(ctx, s)
+	app, folder, err := c.load(ctx, s)
 	if err != nil {
 		return err
 	}
