@@ -76,6 +76,7 @@ type cli struct {
 	Describe describeCommand `cmd:"" group:"deploy" help:"Show what an application is: its routes, types, guards, limits and needs."`
 	Template templateCommand `cmd:"" group:"deploy" help:"Write a template that deploys the application."`
 	AsyncAPI asyncapiCommand `cmd:"" name:"asyncapi" group:"deploy" help:"Write the AsyncAPI document of the application."`
+	Types    typesCommand    `cmd:"" group:"deploy" help:"Write the TypeScript types of all messages of the application."`
 
 	Keys  keysCommand  `cmd:"" group:"operate" help:"Create, list and change API keys."`
 	Plans plansCommand `cmd:"" group:"operate" help:"Create, list and change plans: how much keys and users may send."`
