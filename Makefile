@@ -13,7 +13,7 @@ BASE     ?= main
 in = @set -e; for folder in $(1); do echo "== $$folder: $(2)"; (cd "$$folder" && $(2)); done
 
 .NOTPARALLEL:
-.PHONY: help chat test test-quick lint fmt check-tidy check-deps build dynamodb sqs test-go test-race test-without-race test-allocations test-clock test-browser fuzz bench bench-emulator bench-fanout bench-coldstart tools
+.PHONY: help chat test test-quick lint fmt check-tidy check-deps build dynamodb sqs npm test-go test-race test-without-race test-allocations test-clock test-browser fuzz bench bench-emulator bench-fanout bench-coldstart tools
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ chat: ## Run the chat locally; ADDR=host:port, OPEN=1 skips sign-in, STORE=dynam
 	$(or $(chat-$(STORE)),$(error STORE is "$(STORE)", want memory or dynamodb))
 
 # The tests under the race detector often wait for a server; the other steps run meanwhile.
-test: dynamodb sqs check-tidy ## Run everything that CI runs
+test: dynamodb sqs npm check-tidy ## Run everything that CI runs
 	@scripts/need cc >/dev/null
 	@scripts/side-by-side 'test-race=$(MAKE) test-race' 'the rest=$(MAKE) lint build check-deps test-without-race test-allocations test-clock test-browser'
 
@@ -59,10 +59,13 @@ dynamodb: ## Install DynamoDB Local, so that no test waits for the download
 sqs: ## Install the tests' SQS server, so that no test waits for the download
 	scripts/sqs-local --prepare
 
+npm: ## Install the npm tools of the tests, so that no test waits for the download
+	scripts/npm-tools --prepare
+
 test-go: test-race test-without-race test-allocations ## Run the Go tests of all modules
 
 # The slowest package goes first, so that nothing waits for it at the end. Vet is a part of make lint.
-test-race: dynamodb sqs ## Run the Go tests of all modules under the race detector
+test-race: dynamodb sqs npm ## Run the Go tests of all modules under the race detector
 	@scripts/need cc >/dev/null
 	$(call in,.,$(RACE) ./dynamo ./...)
 	$(call in,$(filter-out .,$(MODULES)),$(RACE) ./...)

@@ -38,7 +38,11 @@ func DeclarePush[T any](r *Router, event string) PushType[T] {
 	if slices.ContainsFunc(r.pushes, func(p PushInfo) bool { return p.Event == event }) {
 		panic(fmt.Sprintf("gatesock: DeclarePush at %s: the event %q is declared already", site, event))
 	}
-	r.pushes = append(r.pushes, PushInfo{Event: event, Data: reflect.TypeFor[T]()})
+	after := slices.IndexFunc(r.pushes, func(p PushInfo) bool { return p.Event > event })
+	if after < 0 {
+		after = len(r.pushes)
+	}
+	r.pushes = slices.Insert(r.pushes, after, PushInfo{Event: event, Data: reflect.TypeFor[T]()})
 	return PushType[T]{event}
 }
 

@@ -3,7 +3,6 @@ package gatesock
 import (
 	"maps"
 	"slices"
-	"strings"
 )
 
 // Describe returns what an API in front of this router needs, and what has been declared.
@@ -15,11 +14,10 @@ import (
 func (r *Router) Describe() Description {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	pushes := slices.SortedStableFunc(slices.Values(r.pushes), func(a, b PushInfo) int { return strings.Compare(a.Event, b.Event) })
 	return Description{
 		Routes:   r.describeRoutes(),
 		Envelope: r.wire.names,
-		Pushes:   pushes,
+		Pushes:   slices.Clone(r.pushes),
 		Limits:   slices.Clone(r.limits),
 		Needs:    slices.Clone(r.needs),
 	}

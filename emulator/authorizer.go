@@ -23,8 +23,8 @@ import (
 // Authorizer is a Lambda REQUEST authorizer for $connect. The gateway calls it before the handler
 // (docs/gateway-facts.md, §4). Its result is in requestContext.authorizer of every later event.
 type Authorizer struct {
-	// Handler is the authorizer's function. Default: the gateway's handler, if that describes
-	// itself as an authorizer.
+	// Handler is the authorizer's function. Default: the gateway's handler. If that describes itself
+	// (see [gatesock.App]), it must do so as an authorizer.
 	Handler lambda.Handler
 	// FunctionTimeout is how long the function may run. The gateway does not wait for longer than
 	// Config.IntegrationTimeout. Default: Config.FunctionTimeout.
@@ -45,8 +45,9 @@ type authorizer struct {
 }
 
 // newAuthorizer returns the authorizer of the API, or nil if it has none. If own is true, h
-// describes itself as an authorizer and needs no configuration.
-func newAuthorizer(h lambda.Handler, own bool, c Config) (*authorizer, error) {
+// describes itself as an authorizer and needs no configuration; if app is nil, h does not describe
+// itself.
+func newAuthorizer(h lambda.Handler, app gatesock.App, own bool, c Config) (*authorizer, error) {
 	if c.IAM != nil && c.IAM.Connect {
 		return nil, nil
 	}
@@ -60,8 +61,8 @@ func newAuthorizer(h lambda.Handler, own bool, c Config) (*authorizer, error) {
 	a := &authorizer{handler: cfg.Handler, timeouts: Timeouts{c.IntegrationTimeout, cfg.FunctionTimeout}}
 	setDefault(&a.timeouts.Function, c.FunctionTimeout)
 	if a.handler == nil {
-		if !own {
-			return nil, errors.New("no Handler, and the gateway's handler does not describe itself as an authorizer")
+		if app != nil && !own {
+			return nil, errors.New("no Handler, and the gateway's handler describes itself and is not an authorizer")
 		}
 		a.handler = h
 	}

@@ -1,0 +1,105 @@
+package stack
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/gatesock/gatesock/describe"
+)
+
+// Figures of queues.
+const (
+	// visibilityFactor times the function's timeout is the visibility timeout of a queue (AWS Lambda
+	// Developer Guide, "Creating and configuring an Amazon SQS event source mapping").
+	visibilityFactor = 6
+	receives         = 5
+	fourteenDays     = 14 * 24 * 60 * 60 // the longest retention of SQS
+)
+
+//nolint:gochecknoglobals // a constant
+var queueName = regexp.MustCompile(`^[0-9A-Za-z_-]{1,80}$`)
+
+// needs adds the resources and settings that the program finds by its environment, and the
+// variables.
+func (b *builder) needs() {
+	seen := map[string]bool{}
+	for _, n := range b.app.Needs {
+		b.checkVariable(n)
+		if seen[n.Variable] {
+			b.fail("the description has the variable %s twice", n.Variable)
+			continue
+		}
+		seen[n.Variable] = true
+		v := Variable{Name: n.Variable}
+		switch n.Kind {
+		case "connections":
+			v.Value = Resource{Kind: Connections}
+		case "table":
+			v.Value = Resource{Kind: TableKind, ID: b.addTable(n)}
+		case "queue":
+			v.Value = Resource{Kind: QueueKind, ID: b.addQueue(n)}
+		case "setting":
+			v.Value = Resource{Kind: Setting, Parameter: fromVariable(n.Variable)}
+		default:
+			b.fail("the description has a need of the kind %q, which this version of gatesock does not know", n.Kind)
+		}
+		// All functions have all variables, because all are the same program.
+		for i := range b.plan.Functions {
+			b.plan.Functions[i].Variables = append(b.plan.Functions[i].Variables, v)
+		}
+	}
+}
+
+// checkVariable adds an error for a variable that Lambda refuses (AWS Lambda Developer Guide,
+// "Working with Lambda environment variables").
+func (b *builder) checkVariable(n describe.Need) {
+	if !variableName.MatchString(n.Variable) {
+		b.fail("the variable %q must begin with a letter and have at least two letters, digits and underscores", n.Variable)
+	}
+	if reserved(n.Variable) {
+		b.fail("the variable %s is one that Lambda sets itself: rename it", n.Variable)
+	}
+}
+
+func reserved(variable string) bool {
+	return strings.HasPrefix(variable, "AWS_LAMBDA_") || slices.Contains([]string{
+		"_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV", "AWS_ACCESS_KEY",
+		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR",
+	}, variable)
+}
+
+func (b *builder) addTable(n describe.Need) string {
+	t := Table{ID: withSuffix(fromVariable(n.Variable), "Table"), Variable: n.Variable}
+	b.claim(t.ID, "the table of "+n.Variable)
+	if n.Table == nil || n.Table.PartitionKey == "" {
+		b.fail("the table of %s has no partition key in the description", n.Variable)
+		return t.ID
+	}
+	t.PartitionKey, t.SortKey, t.TimeToLive = n.Table.PartitionKey, n.Table.SortKey, n.Table.TimeToLive
+	if t.PartitionKey == t.SortKey {
+		b.fail("the table of %s has the same partition and sort key, %q", n.Variable, t.SortKey)
+	}
+	b.plan.Tables = append(b.plan.Tables, t)
+	return t.ID
+}
+
+func (b *builder) addQueue(n describe.Need) string {
+	q := Queue{
+		ID: withSuffix(fromVariable(n.Variable), "Queue"), Variable: n.Variable, Receives: receives, Retention: fourteenDays,
+		Visibility: visibilityFactor * defaultTimeout,
+	}
+	b.claim(q.ID, "the queue of "+n.Variable)
+	b.claim(q.ID+"DeadLetters", "the dead letters of "+n.Variable)
+	if n.Source != anyName {
+		q.Name = lastPart(n.Source)
+	}
+	if q.Name != "" && !queueName.MatchString(q.Name) {
+		b.fail("a standard queue cannot have the name %q: at most 80 letters, digits, hyphens and underscores are possible", q.Name)
+	}
+	if n.Source != "" && !slices.ContainsFunc(b.app.Sources, func(s describe.Source) bool { return s.Kind == "sqs" && s.Name == n.Source }) {
+		b.fail("the program says that it reads the queue of %s by the source sqs %q, and has no such source", n.Variable, n.Source)
+	}
+	b.plan.Queues = append(b.plan.Queues, q)
+	return q.ID
+}
