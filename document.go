@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"slices"
-	"strings"
 
 	"github.com/gatesock/gatesock/internal/jsonschema"
 )
@@ -17,24 +15,14 @@ const documentVersion = 1
 // document is the JSON of a Description. Package describe explains it.
 type document struct {
 	Version    int                        `json:"version"`
-	Envelope   documentEnvelope           `json:"envelope"`
+	Envelope   Envelope                   `json:"envelope"`
 	Routes     []documentRoute            `json:"routes"`
 	Pushes     []documentPush             `json:"pushes,omitempty"`
-	Limits     []documentLimit            `json:"limits,omitempty"`
+	Limits     []RouteLimit               `json:"limits,omitempty"`
 	Authorizer *documentAuthorizer        `json:"authorizer,omitempty"`
-	Sources    []documentSource           `json:"sources,omitempty"`
-	Needs      []documentNeed             `json:"needs,omitempty"`
+	Sources    []EventSource              `json:"sources,omitempty"`
+	Needs      []Need                     `json:"needs,omitempty"`
 	Types      map[string]json.RawMessage `json:"$defs,omitempty"`
-}
-
-type documentEnvelope struct {
-	Action string `json:"action"`
-	ID     string `json:"id"`
-	Data   string `json:"data"`
-	Error  string `json:"error"`
-	Event  string `json:"event"`
-	Topic  string `json:"topic"`
-	Input  string `json:"input,omitempty"`
 }
 
 type documentRoute struct {
@@ -45,12 +33,7 @@ type documentRoute struct {
 	Codec  string          `json:"codec,omitempty"`
 	Input  json.RawMessage `json:"input,omitempty"`
 	Output json.RawMessage `json:"output,omitempty"`
-	Guards []documentGuard `json:"guards,omitempty"`
-}
-
-type documentGuard struct {
-	Name   string   `json:"name"`
-	Scopes []string `json:"scopes,omitempty"`
+	Guards []Guard         `json:"guards,omitempty"`
 }
 
 type documentPush struct {
@@ -58,57 +41,21 @@ type documentPush struct {
 	Data  json.RawMessage `json:"data"`
 }
 
-type documentLimit struct {
-	Name   string         `json:"name"`
-	By     string         `json:"by"`
-	Rate   float64        `json:"rate,omitempty"`
-	Burst  int            `json:"burst,omitempty"`
-	Quota  int64          `json:"quota,omitempty"`
-	Period string         `json:"period,omitempty"`
-	Routes []string       `json:"routes,omitempty"`
-	Costs  map[string]int `json:"costs,omitempty"`
-}
-
 type documentAuthorizer struct {
 	IdentitySources []string `json:"identitySources,omitempty"`
-}
-
-type documentSource struct {
-	Kind       string `json:"kind"`
-	Name       string `json:"name,omitempty"`
-	DetailType string `json:"detailType,omitempty"`
-}
-
-type documentNeed struct {
-	Kind        NeedKind       `json:"kind"`
-	Variable    string         `json:"variable"`
-	Actions     []string       `json:"actions,omitempty"`
-	Table       *documentTable `json:"table,omitempty"`
-	Source      string         `json:"source,omitempty"`
-	Description string         `json:"description,omitempty"`
-	Default     string         `json:"default,omitempty"`
-	Optional    bool           `json:"optional,omitempty"`
-	Example     string         `json:"example,omitempty"`
-}
-
-type documentTable struct {
-	PartitionKey string `json:"partitionKey"`
-	SortKey      string `json:"sortKey,omitempty"`
-	TimeToLive   string `json:"timeToLive,omitempty"`
 }
 
 // MarshalJSON returns the document that package describe reads. It depends on nothing but d. It
 // fails if a type of a route or a push has a tag jsonschema that is malformed, or a method
 // JSONSchema that does not return a JSON object.
 func (d Description) MarshalJSON() ([]byte, error) {
-	w, err := newWire(d.Envelope)
-	if err != nil {
-		return nil, fmt.Errorf("gatesock: the envelope: %w", err)
-	}
 	doc := document{
 		Version:  documentVersion,
-		Envelope: documentEnvelope(w.names),
+		Envelope: d.Envelope.withDefaults(),
 		Routes:   make([]documentRoute, 0, len(d.Routes)),
+		Limits:   d.Limits,
+		Sources:  d.Sources,
+		Needs:    d.Needs,
 	}
 	var types documentTypes
 	for _, r := range d.Routes {
@@ -117,24 +64,19 @@ func (d Description) MarshalJSON() ([]byte, error) {
 	}
 	for _, p := range d.Pushes {
 		doc.Pushes = append(doc.Pushes, documentPush{Event: p.Event, Data: json.RawMessage("{}")})
-		types.add(fmt.Sprintf("the push %q", p.Event), p.Data, jsonschema.Output)
+		data := p.Data
+		if !p.JSON {
+			data = nil
+		}
+		types.add(fmt.Sprintf("the push %q", p.Event), data, jsonschema.Output)
 	}
+	var err error
 	if doc.Types, err = types.make(&doc); err != nil {
 		return nil, err
-	}
-	for _, l := range d.Limits {
-		doc.Limits = append(doc.Limits, documentLimit(l))
 	}
 	if d.Authorizer {
 		doc.Authorizer = &documentAuthorizer{d.IdentitySources}
 	}
-	for _, s := range d.Sources {
-		doc.Sources = append(doc.Sources, documentSource(s))
-	}
-	for _, n := range d.Needs {
-		doc.Needs = append(doc.Needs, n.document())
-	}
-	slices.SortStableFunc(doc.Needs, func(a, b documentNeed) int { return strings.Compare(a.Variable, b.Variable) })
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -142,25 +84,15 @@ func (d Description) MarshalJSON() ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), err
 }
 
-func (n Need) document() documentNeed {
-	return documentNeed{
-		n.Kind, n.Variable, slices.Sorted(slices.Values(n.Actions)), (*documentTable)(n.Table), n.Source,
-		n.Description, n.Default, n.Optional, n.Example,
-	}
-}
-
 // document returns the JSON of a route, without its types.
 func (r Route) document() documentRoute {
-	d := documentRoute{Key: r.Key, Answer: r.answer(), Mock: string(r.Mock), Raw: r.Raw}
+	d := documentRoute{Key: r.Key, Answer: r.answer(), Mock: string(r.Mock), Raw: r.Raw, Guards: r.Guards}
 	switch {
 	case r.In == nil:
 	case r.JSON:
 		d.Codec = "json"
 	default:
 		d.Codec = "custom"
-	}
-	for _, g := range r.Guards {
-		d.Guards = append(d.Guards, documentGuard(g))
 	}
 	return d
 }

@@ -4,6 +4,7 @@
 package jsonschema
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -35,7 +36,7 @@ type key struct {
 // generator makes the schemas of one set of types, in a single pass.
 type generator struct {
 	nameOf    func(key) string      // returns the names of definitions
-	defined   map[key]schema        // the definitions
+	defined   map[key]*schema       // the definitions
 	wanted    []key                 // definitions that something refers to, in order
 	recursive map[reflect.Type]bool // types other than structs that contain themselves
 	open      []reflect.Type        // types other than structs whose schema is being made
@@ -43,7 +44,7 @@ type generator struct {
 }
 
 // root returns the schema of a type that nothing contains.
-func (g *generator) root(k key) schema {
+func (g *generator) root(k key) *schema {
 	s := g.of(k.typ, k.use, false)
 	for len(g.wanted) > 0 {
 		next := g.wanted[0]
@@ -54,7 +55,7 @@ func (g *generator) root(k key) schema {
 }
 
 // of returns the schema of a type. A value that is addressable has the methods of its pointer.
-func (g *generator) of(t reflect.Type, use Use, addressable bool) schema {
+func (g *generator) of(t reflect.Type, use Use, addressable bool) *schema {
 	if t.Kind() != reflect.Pointer {
 		if s, ok := g.own(t); ok {
 			return s
@@ -74,7 +75,7 @@ func (g *generator) of(t reflect.Type, use Use, addressable bool) schema {
 	}
 	if slices.Contains(g.open, t) {
 		g.recursive[t] = true // the next pass makes a definition of it
-		return schema{}
+		return &schema{}
 	}
 	g.open = append(g.open, t)
 	s := g.byKind(t, use, addressable)
@@ -83,7 +84,7 @@ func (g *generator) of(t reflect.Type, use Use, addressable bool) schema {
 }
 
 // structure returns the schema of a struct: a reference if it has a name.
-func (g *generator) structure(t reflect.Type, use Use) schema {
+func (g *generator) structure(t reflect.Type, use Use) *schema {
 	if t.Name() != "" {
 		return g.reference(key{t, use})
 	}
@@ -91,28 +92,28 @@ func (g *generator) structure(t reflect.Type, use Use) schema {
 }
 
 // reference returns a reference to the definition of a type.
-func (g *generator) reference(k key) schema {
+func (g *generator) reference(k key) *schema {
 	if _, ok := g.defined[k]; !ok {
 		g.defined[k] = nil
 		g.wanted = append(g.wanted, k)
 	}
-	return schema{"$ref": "#/$defs/" + g.nameOf(k)}
+	return &schema{Ref: "#/$defs/" + g.nameOf(k)}
 }
 
 // definition returns the schema that a reference refers to.
-func (g *generator) definition(k key) schema {
-	var s schema
+func (g *generator) definition(k key) *schema {
+	var s *schema
 	if k.typ.Kind() == reflect.Struct {
 		s = g.object(k.typ, k.use)
 	} else {
 		s = g.byKind(k.typ, k.use, true)
 	}
-	s["x-go-type"] = k.typ.PkgPath() + "." + baseName(k.typ)
+	s.GoType = k.typ.PkgPath() + "." + baseName(k.typ)
 	return s
 }
 
 // own returns the schema that a type has by a method JSONSchema.
-func (g *generator) own(t reflect.Type) (s schema, ok bool) {
+func (g *generator) own(t reflect.Type) (s *schema, ok bool) {
 	type described interface{ JSONSchema() json.RawMessage }
 	if t.Kind() == reflect.Interface || !reflect.PointerTo(t).Implements(reflect.TypeFor[described]()) {
 		return nil, false
@@ -120,20 +121,16 @@ func (g *generator) own(t reflect.Type) (s schema, ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
 			g.fail("%v: its method JSONSchema panics for the zero value: %v", t, v)
-			s, ok = schema{}, true
+			s, ok = &schema{}, true
 		}
 	}()
-	var keywords map[string]json.RawMessage
 	d, _ := reflect.New(t).Interface().(described)
-	if err := json.Unmarshal(d.JSONSchema(), &keywords); err != nil || keywords == nil {
+	raw := bytes.TrimSpace(d.JSONSchema())
+	if !json.Valid(raw) || raw[0] != '{' {
 		g.fail("%v: its method JSONSchema must return a JSON object", t)
-		return schema{}, true
+		return &schema{}, true
 	}
-	s = schema{}
-	for name, value := range keywords {
-		s[name] = value
-	}
-	return s, true
+	return &schema{raw: raw}, true
 }
 
 // fail keeps the first mistake.
@@ -147,7 +144,7 @@ func (g *generator) fail(format string, args ...any) {
 //
 // encoding/json calls a method of the pointer only if the value is addressable. Whether it is may
 // differ from one value of a type to the next, so the schema allows everything then.
-func handlesItself(t reflect.Type, use Use, addressable bool) (schema, bool) {
+func handlesItself(t reflect.Type, use Use, addressable bool) (*schema, bool) {
 	p := reflect.PointerTo(t)
 	byJSON, byText := jsontype.Marshaler, jsontype.TextMarshaler
 	if use != Output {
@@ -155,17 +152,17 @@ func handlesItself(t reflect.Type, use Use, addressable bool) (schema, bool) {
 	}
 	switch {
 	case t.Kind() == reflect.Interface:
-		return schema{}, true
+		return &schema{}, true
 	case t == reflect.TypeFor[time.Time]():
-		return schema{"type": "string", "format": "date-time"}, true
+		return &schema{Type: types{"string"}, Format: "date-time"}, true
 	case t == reflect.TypeFor[json.Number]():
-		return schema{"type": "number"}, true
+		return &schema{Type: types{"number"}}, true
 	case jsontype.Implements(p, byJSON):
-		return schema{}, true
+		return &schema{}, true
 	case jsontype.Implements(t, byText), jsontype.Implements(p, byText) && (addressable || use != Output):
-		return schema{"type": "string"}, true
+		return &schema{Type: types{"string"}}, true
 	case jsontype.Implements(p, byText):
-		return schema{}, true
+		return &schema{}, true
 	}
 	return nil, false
 }

@@ -9,44 +9,44 @@ import (
 )
 
 // byKind returns the schema of a type other than a struct, without regard to its methods.
-func (g *generator) byKind(t reflect.Type, use Use, addressable bool) schema {
+func (g *generator) byKind(t reflect.Type, use Use, addressable bool) *schema {
 	switch t.Kind() {
 	case reflect.Bool:
-		return schema{"type": "boolean"}
+		return &schema{Type: types{"boolean"}}
 	case reflect.String:
-		return schema{"type": "string"}
+		return &schema{Type: types{"string"}}
 	case reflect.Float32, reflect.Float64:
-		return schema{"type": "number"}
+		return &schema{Type: types{"number"}}
 	case reflect.Pointer:
 		return g.of(t.Elem(), use, true).nullable()
 	case reflect.Slice:
 		return orNil(g.slice(t, use), use)
 	case reflect.Array:
-		return schema{"type": "array", "items": g.of(t.Elem(), use, addressable), "minItems": t.Len(), "maxItems": t.Len()}
+		return &schema{Type: types{"array"}, Items: g.of(t.Elem(), use, addressable), MinItems: new(t.Len()), MaxItems: new(t.Len())}
 	case reflect.Map:
 		return orNil(g.mapping(t, use), use)
 	default:
 		if jsontype.IsNumeric(t) {
 			return integer(t)
 		}
-		return schema{} // no value of the type is encoded, or the registration would have failed
+		return &schema{} // no value of the type is encoded, or the registration would have failed
 	}
 }
 
 // orNil returns the schema of a type that has nil, which encoding/json encodes as null. Clients need
 // not send null.
-func orNil(s schema, use Use) schema {
+func orNil(s *schema, use Use) *schema {
 	if use == Output {
 		return s.nullable()
 	}
 	return s
 }
 
-func (g *generator) slice(t reflect.Type, use Use) schema {
+func (g *generator) slice(t reflect.Type, use Use) *schema {
 	if jsontype.IsBytes(t) && !hasMethods(t.Elem(), use) {
-		return schema{"type": "string", "contentEncoding": "base64"}
+		return &schema{Type: types{"string"}, ContentEncoding: "base64"}
 	}
-	return schema{"type": "array", "items": g.of(t.Elem(), use, true)}
+	return &schema{Type: types{"array"}, Items: g.of(t.Elem(), use, true)}
 }
 
 // hasMethods reports whether encoding/json calls methods of a slice's elements.
@@ -58,32 +58,32 @@ func hasMethods(t reflect.Type, use Use) bool {
 	return jsontype.Implements(p, jsontype.Unmarshaler) || jsontype.Implements(p, jsontype.TextUnmarshaler)
 }
 
-func (g *generator) mapping(t reflect.Type, use Use) schema {
-	s := schema{"type": "object", "additionalProperties": g.of(t.Elem(), use, false)}
+func (g *generator) mapping(t reflect.Type, use Use) *schema {
+	s := &schema{Type: types{"object"}, Additional: g.of(t.Elem(), use, false)}
 	text := jsontype.Implements(t.Key(), jsontype.TextMarshaler)
 	if use != Output {
 		text = jsontype.Implements(reflect.PointerTo(t.Key()), jsontype.TextUnmarshaler)
 	}
 	if jsontype.IsNumeric(t.Key()) && !text {
-		s["propertyNames"] = schema{"pattern": digits}
+		s.PropertyNames = &schema{Pattern: digits}
 	}
 	return s
 }
 
 // integer returns the schema of an integer type, with the bounds of types that are smaller than the
 // integers of other languages.
-func integer(t reflect.Type) schema {
-	s := schema{"type": "integer"}
+func integer(t reflect.Type) *schema {
+	s := &schema{Type: types{"integer"}}
 	unsigned := reflect.Uint <= t.Kind() && t.Kind() <= reflect.Uintptr
 	if unsigned {
-		s["minimum"] = json.Number("0")
+		s.Minimum = json.Number("0")
 	}
 	switch t.Kind() {
 	case reflect.Int8, reflect.Int16, reflect.Int32:
-		s["minimum"] = json.Number(strconv.FormatInt(-1<<(t.Bits()-1), 10))
-		s["maximum"] = json.Number(strconv.FormatInt(1<<(t.Bits()-1)-1, 10))
+		s.Minimum = json.Number(strconv.FormatInt(-1<<(t.Bits()-1), 10))
+		s.Maximum = json.Number(strconv.FormatInt(1<<(t.Bits()-1)-1, 10))
 	case reflect.Uint8, reflect.Uint16, reflect.Uint32:
-		s["maximum"] = json.Number(strconv.FormatUint(1<<t.Bits()-1, 10))
+		s.Maximum = json.Number(strconv.FormatUint(1<<t.Bits()-1, 10))
 	default:
 	}
 	return s
@@ -96,25 +96,25 @@ const (
 )
 
 // quoted returns the schema of a field with the tag option "string".
-func (g *generator) quoted(t reflect.Type, use Use) schema {
+func (g *generator) quoted(t reflect.Type, use Use) *schema {
 	elem := t
 	if t.Kind() == reflect.Pointer {
 		elem = t.Elem()
 	}
-	s := schema{"type": "string"}
+	s := &schema{Type: types{"string"}}
 	own, ok := handlesItself(elem, use, elem != t)
 	switch {
 	case elem == reflect.TypeFor[json.Number]():
-		s["pattern"] = floating
+		s.Pattern = floating
 	case ok && use == Output:
 		s = own
 	case ok: // a string that contains what the type decodes
 	case elem.Kind() == reflect.Bool:
-		s["enum"] = []any{"true", "false"}
+		s.Enum = []any{"true", "false"}
 	case elem.Kind() == reflect.Float32, elem.Kind() == reflect.Float64:
-		s["pattern"] = floating
+		s.Pattern = floating
 	case jsontype.IsNumeric(elem):
-		s["pattern"] = digits
+		s.Pattern = digits
 	}
 	if elem != t {
 		return s.nullable()

@@ -1,7 +1,6 @@
 package jsonschema
 
 import (
-	"cmp"
 	"fmt"
 	"path"
 	"reflect"
@@ -15,9 +14,7 @@ import (
 // of its package before it if there are several of that name. If the uses of a type have different
 // schemas, the output has the name, and "Input" or "StrictInput" is appended for the others.
 func (c *classes) names() map[key]string {
-	types := slices.SortedStableFunc(slices.Values(c.order), func(a, b reflect.Type) int {
-		return cmp.Or(strings.Compare(a.PkgPath(), b.PkgPath()), strings.Compare(a.Name(), b.Name()))
-	})
+	types := c.sorted()
 	short := make(map[string]int)
 	for _, t := range types {
 		short[shortName(t.Name())]++
@@ -53,6 +50,23 @@ func (c *classes) names() map[key]string {
 		}
 	}
 	return names
+}
+
+// sorted returns the types by their package and name.
+func (c *classes) sorted() []reflect.Type {
+	byName := make(map[string]reflect.Type)
+	var names []string
+	for i, t := range c.order {
+		name := fmt.Sprintf("%s.%s %06d", t.PkgPath(), t.Name(), i)
+		byName[name] = t
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	types := make([]reflect.Type, len(names))
+	for i, name := range names {
+		types[i] = byName[name]
+	}
+	return types
 }
 
 func (c *classes) has(k key) bool { _, ok := c.of[k]; return ok }

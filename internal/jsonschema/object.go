@@ -7,41 +7,32 @@ import (
 )
 
 // object returns the schema of a struct.
-func (g *generator) object(t reflect.Type, use Use) schema {
-	s := schema{"type": "object"}
-	var properties object
-	var required []string
+func (g *generator) object(t reflect.Type, use Use) *schema {
+	s := &schema{Type: types{"object"}}
 	for _, f := range jsontype.Fields(t) {
 		if f.OmitZero && use == Output && !hasJSON(f.Type) {
 			continue // it is omitted while it is nil, and cannot be encoded otherwise
 		}
-		property := g.property(f, use)
-		tags, err := readTags(f, property)
+		tagged, required, err := readTags(f, g.property(f, use))
 		if err != nil {
 			g.fail("the field %s of %v: %w", f.GoName, t, err)
 			continue
 		}
-		properties = append(properties, member{f.Name, tags.schema})
+		s.Properties = append(s.Properties, property{f.Name, tagged})
 		optional := f.OmitEmpty || f.OmitZero || behindPointer(t, f.Index)
-		if !optional || tags.required {
-			required = append(required, f.Name)
+		if !optional || required {
+			s.Required = append(s.Required, f.Name)
 		}
 	}
-	if properties != nil {
-		s["properties"] = properties
-	}
-	if required != nil {
-		s["required"] = required
-	}
 	if use == StrictInput {
-		s["additionalProperties"] = false
+		s.Additional = false
 	}
 	return s
 }
 
 // property returns the schema of a field, without its tags. A field that is omitted while it is nil
 // is never null.
-func (g *generator) property(f jsontype.Field, use Use) schema {
+func (g *generator) property(f jsontype.Field, use Use) *schema {
 	omitted := f.OmitEmpty || f.OmitZero
 	if f.Quoted {
 		if omitted {

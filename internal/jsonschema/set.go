@@ -47,33 +47,24 @@ func Make(roots []Root) (schemas []json.RawMessage, defs map[string]json.RawMess
 	}
 	defs = make(map[string]json.RawMessage)
 	for k, s := range g.defined {
-		if defs[names[c.class(k)]], err = s.MarshalJSON(); err != nil {
+		if defs[names[c.class(k)]], err = marshal(s); err != nil {
 			return nil, nil, err
 		}
 	}
 	for _, s := range made {
-		text, err := s.MarshalJSON()
+		text, err := marshal(s)
 		if err != nil {
 			return nil, nil, err
 		}
-		schemas = append(schemas, compact(text))
-	}
-	for name, text := range defs {
-		defs[name] = compact(text)
+		schemas = append(schemas, text)
 	}
 	return schemas, defs, nil
 }
 
-func compact(text []byte) []byte {
-	var b bytes.Buffer
-	_ = json.Compact(&b, text) // MarshalJSON returned it
-	return b.Bytes()
-}
-
 // pass makes all schemas once.
-func pass(roots []Root, recursive map[reflect.Type]bool, nameOf func(key) string) (*generator, []schema, error) {
-	g := &generator{nameOf: nameOf, defined: make(map[key]schema), recursive: recursive}
-	schemas := make([]schema, len(roots))
+func pass(roots []Root, recursive map[reflect.Type]bool, nameOf func(key) string) (*generator, []*schema, error) {
+	g := &generator{nameOf: nameOf, defined: make(map[key]*schema), recursive: recursive}
+	schemas := make([]*schema, len(roots))
 	for i, root := range roots {
 		schemas[i] = g.root(key{root.Type, root.Use})
 		if g.err != nil {
@@ -131,7 +122,7 @@ func (c *classes) divide(g *generator) (bool, error) {
 			if !ok {
 				continue
 			}
-			text, err := s.MarshalJSON()
+			text, err := marshal(s)
 			if err != nil {
 				return false, err
 			}

@@ -4,59 +4,42 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/gatesock/gatesock/internal/jsontype"
 )
 
-// tagged is what the tags of a field make of its schema.
-type tagged struct {
-	schema   schema
-	required bool
+// tagReader applies the tags of a field to its schema.
+type tagReader struct {
+	field       *schema // without null
+	element     *schema // of an array, or the field's: what constraints of strings and numbers are for
+	annotations schema
+	null        bool
+	required    bool
 }
 
-// readTags applies the tags jsonschema and jsonschema_description of a field to its schema. The tag
-// jsonschema has the grammar of github.com/invopop/jsonschema: keywords and values, separated by
-// commas. A comma in a value has a backslash before it.
-func readTags(f jsontype.Field, s schema) (tagged, error) {
-	r := tagReader{constraints: schema{}, annotations: schema{}, null: s.isNullable(), kind: s.kind()}
-	r.target = r.kind
-	plain := maps.Clone(s.notNull())
-	items, isArray := plain["items"].(schema)
-	if isArray {
-		r.target = items.kind()
+// readTags applies the tags jsonschema and jsonschema_description of a field to its schema. It
+// reports whether they require the field. The tag jsonschema has the grammar of
+// github.com/invopop/jsonschema: keywords and values, separated by commas. A comma in a value has a
+// backslash before it.
+func readTags(f jsontype.Field, s *schema) (_ *schema, required bool, err error) {
+	r := tagReader{null: s.isNullable(), field: s.notNull()}
+	r.element = r.field
+	if r.field.Items != nil {
+		r.element = r.field.Items
 	}
 	if text := f.Tag.Get("jsonschema"); text != "" {
 		for _, part := range splitTag(text) {
-			name, value, hasValue := strings.Cut(part, "=")
-			if err := r.set(name, value, hasValue); err != nil {
-				return tagged{}, fmt.Errorf("the tag jsonschema:%q: %w", text, err)
+			if err := r.set(part); err != nil {
+				return nil, false, fmt.Errorf("the tag jsonschema:%q: %w", text, err)
 			}
 		}
 	}
-	if text, ok := f.Tag.Lookup("jsonschema_description"); ok {
-		r.annotations["description"] = text
+	if text := f.Tag.Get("jsonschema_description"); text != "" {
+		r.annotations.Description = text
 	}
-	for name, value := range r.constraints {
-		if isArray && !strings.HasSuffix(name, "Items") {
-			items = maps.Clone(items)
-			items[name] = value
-			plain["items"] = items
-		} else {
-			plain[name] = value
-		}
-	}
-	if r.null {
-		plain = plain.nullable()
-	}
-	if len(r.annotations) > 0 {
-		plain = maps.Clone(plain)
-		maps.Copy(plain, r.annotations)
-	}
-	return tagged{plain, r.required}, nil
+	return r.schema(), r.required, nil
 }
 
 // splitTag splits a tag at the commas without a backslash.
@@ -69,93 +52,120 @@ func splitTag(text string) []string {
 	return parts
 }
 
-// tagReader collects what a tag says.
-type tagReader struct {
-	kind, target string // of the field, and of what constraints of strings and numbers are for
-	constraints  schema
-	annotations  schema
-	null         bool
-	required     bool
+// schema returns the schema with what the tags said.
+func (r *tagReader) schema() *schema {
+	s, a := r.field, &r.annotations
+	if r.null {
+		s = s.nullable()
+	}
+	if s.raw != nil && (a.Title != "" || a.Description != "" || a.Deprecated || a.ReadOnly || a.WriteOnly || a.Default != nil || a.Examples != nil) {
+		s = &schema{AnyOf: []*schema{s}}
+	}
+	s.Title, s.Description, s.Default, s.Examples = a.Title, a.Description, a.Default, a.Examples
+	s.Deprecated, s.ReadOnly, s.WriteOnly = a.Deprecated, a.ReadOnly, a.WriteOnly
+	return s
 }
 
-// set sets one keyword.
-func (r *tagReader) set(name, value string, hasValue bool) error {
+// set applies one keyword.
+func (r *tagReader) set(part string) (err error) {
+	name, value, hasValue := strings.Cut(part, "=")
+	s, a := r.element, &r.annotations
 	switch name {
 	case "required", "nonnull", "nullable", "deprecated", "readOnly", "writeOnly", "uniqueItems":
-		return r.setFlag(name, value, hasValue)
-	}
-	if !hasValue {
-		return fmt.Errorf("%q is not a keyword that stands alone", name)
-	}
-	switch name {
-	case "title", "description":
-		r.annotations[name] = value
+		if hasValue && value != "true" {
+			return fmt.Errorf("%s must be true, or have no value", name)
+		}
+		return r.setFlag(name)
+	case "title":
+		a.Title = value
+	case "description":
+		a.Description = value
 	case "default":
-		v, err := valueOf(r.kind, value)
-		r.annotations[name] = v
-		return named(name, err)
+		a.Default, err = valueOf(r.field.kind(), value)
 	case "example":
-		v, err := valueOf(r.kind, value)
-		list, _ := r.annotations["examples"].([]any)
-		r.annotations["examples"] = append(slices.Clone(list), v)
-		return named(name, err)
+		err = appendValue(&a.Examples, r.field.kind(), value)
 	case "enum":
-		v, err := valueOf(r.target, value)
-		list, _ := r.constraints["enum"].([]any)
-		r.constraints["enum"] = append(slices.Clone(list), v)
-		return named(name, err)
-	case "minLength", "maxLength":
-		return r.setCount(name, value, r.target, "string")
-	case "minItems", "maxItems":
-		return r.setCount(name, value, r.kind, "array")
-	case "pattern", "format":
-		r.constraints[name] = value
-		return fits(name, r.target, "string")
-	case "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf":
-		return r.setNumber(name, value)
+		if err = fits(s, s.kind()); err == nil {
+			err = appendValue(&s.Enum, s.kind(), value)
+		}
+	case "pattern":
+		s.Pattern, err = value, fits(s, "string")
+	case "format":
+		s.Format, err = value, fits(s, "string")
+	case "minLength":
+		err = setCount(&s.MinLength, value, fits(s, "string"))
+	case "maxLength":
+		err = setCount(&s.MaxLength, value, fits(s, "string"))
+	case "minItems":
+		err = setCount(&r.field.MinItems, value, fits(r.field, "array"))
+	case "maxItems":
+		err = setCount(&r.field.MaxItems, value, fits(r.field, "array"))
+	case "minimum":
+		err = setNumber(&s.Minimum, value, fits(s, "number"))
+	case "maximum":
+		err = setNumber(&s.Maximum, value, fits(s, "number"))
+	case "exclusiveMinimum":
+		err = setNumber(&s.ExclusiveMinimum, value, fits(s, "number"))
+	case "exclusiveMaximum":
+		err = setNumber(&s.ExclusiveMaximum, value, fits(s, "number"))
+	case "multipleOf":
+		if err = setNumber(&s.MultipleOf, value, fits(s, "number")); err == nil && !isPositive(value) {
+			err = errors.New("it must be above zero")
+		}
 	default:
 		return fmt.Errorf("there is no keyword %q", name)
 	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", name, err)
+	case !hasValue:
+		return fmt.Errorf("%s needs a value", name)
+	}
 	return nil
 }
 
-// setFlag sets a keyword without a value, or with the value true.
-func (r *tagReader) setFlag(name, value string, hasValue bool) error {
-	if hasValue && value != "true" {
-		return fmt.Errorf("%s must be true, or have no value", name)
-	}
+func (r *tagReader) setFlag(name string) error {
 	switch name {
 	case "required":
 		r.required = true
-	case "nonnull", "nullable":
-		r.null = name == "nullable"
-	case "uniqueItems":
-		r.constraints[name] = true
-		return fits(name, r.kind, "array")
+	case "nonnull":
+		r.null = false
+	case "nullable":
+		r.null = true
+	case "deprecated":
+		r.annotations.Deprecated = true
+	case "readOnly":
+		r.annotations.ReadOnly = true
+	case "writeOnly":
+		r.annotations.WriteOnly = true
 	default:
-		r.annotations[name] = true
+		r.field.UniqueItems = true
+		if err := fits(r.field, "array"); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
 	}
 	return nil
 }
 
-func (r *tagReader) setCount(name, value, kind, want string) error {
+func setCount(to **int, value string, err error) error {
+	if err != nil {
+		return err
+	}
 	n, err := strconv.ParseUint(value, 10, 31)
 	if err != nil {
-		return fmt.Errorf("%s must be a whole number, not %q", name, value)
+		return fmt.Errorf("%q is not a whole number", value)
 	}
-	r.constraints[name] = n
-	return fits(name, kind, want)
+	*to = new(int(n))
+	return nil
 }
 
-func (r *tagReader) setNumber(name, value string) error {
-	if _, err := valueOf("number", value); err != nil {
-		return named(name, err)
+func setNumber(to *json.Number, value string, err error) error {
+	if err != nil {
+		return err
 	}
-	if name == "multipleOf" && !isPositive(value) {
-		return fmt.Errorf("multipleOf must be above zero, not %s", value)
-	}
-	r.constraints[name] = json.Number(value)
-	return fits(name, r.target, "number")
+	_, err = valueOf("number", value)
+	*to = json.Number(value)
+	return err
 }
 
 func isPositive(number string) bool {
@@ -163,53 +173,47 @@ func isPositive(number string) bool {
 	return err == nil && f > 0
 }
 
-// fits returns an error if a keyword is for values of another type.
-func fits(name, kind, want string) error {
-	if kind == want || kind == "" || want == "number" && kind == "integer" {
-		return nil
-	}
-	if kind == "$ref" {
-		return fmt.Errorf("%s is for a %s, not for a type with a schema of its own", name, want)
-	}
-	return fmt.Errorf("%s is for a %s, not for a %s", name, want, kind)
+func appendValue(to *[]any, kind, value string) error {
+	v, err := valueOf(kind, value)
+	*to = append(*to, v)
+	return err
 }
 
-// valueOf returns the value of a type that a tag has as text.
+// fits returns an error if a schema is for values of another type than a keyword.
+func fits(s *schema, want string) error {
+	switch kind := s.kind(); {
+	case kind == "$ref":
+		return errors.New("it is not for a type with a schema of its own")
+	case kind == want || kind == "" || want == "number" && kind == "integer":
+		return nil
+	default:
+		return fmt.Errorf("it is for %ss, not for %ss", want, kind)
+	}
+}
+
+// valueOf returns the value of a type that a tag has as text. A text of which the type is not known
+// is JSON, or a string if it is not JSON.
 func valueOf(kind, text string) (any, error) {
-	raw := json.RawMessage(text)
-	valid := json.Valid(raw) && strings.TrimSpace(text) == text
-	isNumber := valid && strings.Contains("-0123456789", text[:1])
-	switch kind {
-	case "string":
+	if kind == "string" {
 		return text, nil
-	case "integer":
-		if !isNumber || strings.ContainsAny(text, ".eE") {
-			return nil, fmt.Errorf("%q is not a whole number", text)
-		}
-	case "number":
-		if !isNumber {
-			return nil, fmt.Errorf("%q is not a number", text)
-		}
-	case "boolean":
-		if text != "true" && text != "false" {
-			return nil, fmt.Errorf("%q is not true or false", text)
-		}
-	case "":
-		if !valid {
+	}
+	var v any
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.UseNumber()
+	if err := dec.Decode(&v); err != nil || dec.InputOffset() != int64(len(text)) {
+		if kind == "" {
 			return text, nil
 		}
-	default:
-		if !valid {
-			return nil, errors.New("the value must be JSON")
-		}
+		v = nil
 	}
-	return raw, nil
-}
-
-// named returns an error with the name of the keyword before it.
-func named(name string, err error) error {
-	if err == nil {
-		return nil
+	_, isBool := v.(bool)
+	number, isNumber := v.(json.Number)
+	switch {
+	case kind == "boolean" && !isBool,
+		kind == "number" && !isNumber,
+		kind == "integer" && (!isNumber || strings.ContainsAny(number.String(), ".eE")),
+		(kind == "array" || kind == "object" || kind == "$ref") && v == nil:
+		return nil, fmt.Errorf("%q is not a value of the type %s", text, strings.TrimPrefix(kind, "$"))
 	}
-	return fmt.Errorf("%s: %w", name, err)
+	return v, nil
 }

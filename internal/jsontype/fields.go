@@ -42,7 +42,7 @@ func Named(fields []Field, name string) *Field {
 // Fields of embedded structs count as the struct's own. Of several fields with one name, the least
 // deep counts; of those, a tagged one; and none, if there are still several.
 func Fields(t reflect.Type) []Field {
-	var all []Field
+	var all []*Field
 	taken := make(map[string]bool)
 	seen := make(map[reflect.Type]bool)
 	for level := []Field{{Type: t}}; len(level) > 0; {
@@ -55,8 +55,8 @@ func Fields(t reflect.Type) []Field {
 		for _, from := range level {
 			seen[from.Type] = true
 		}
-		for _, f := range found {
-			if !taken[f.Name] && dominates(f, found) {
+		for i := range found {
+			if f := &found[i]; !taken[f.Name] && dominates(f, found) {
 				all = append(all, f)
 			}
 		}
@@ -65,12 +65,16 @@ func Fields(t reflect.Type) []Field {
 		}
 		level = slices.DeleteFunc(next, func(f Field) bool { return seen[f.Type] })
 	}
-	slices.SortFunc(all, func(a, b Field) int { return slices.Compare(a.Index, b.Index) })
-	return all
+	slices.SortFunc(all, func(a, b *Field) int { return slices.Compare(a.Index, b.Index) })
+	fields := make([]Field, len(all))
+	for i := range all {
+		fields[i] = *all[i]
+	}
+	return fields
 }
 
 // dominates reports whether f is the field that counts among those of the same depth with its name.
-func dominates(f Field, level []Field) bool {
+func dominates(f *Field, level []Field) bool {
 	alike := 0
 	for _, other := range level {
 		if other.Name != f.Name {
