@@ -207,7 +207,7 @@ type Timeouts struct {
 }
 
 // Throttle is the limit of a route: Rate messages per second, with bursts of Burst. A Rate of zero
-// is no limit. A Burst of zero is Rate rounded up, at least 1.
+// means that there is none. A Burst of zero is Rate rounded up, at least 1.
 type Throttle struct {
 	Rate  float64
 	Burst int

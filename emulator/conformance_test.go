@@ -50,7 +50,8 @@ func conformanceTable() []conformanceCase {
 	for _, cases := range [][]conformanceCase{
 		eventCases(), idCases(), connectCases(), signedConnectCases(), authorizerCases(), selectionCases(), routingCases(),
 		answerCases(), mockCases(),
-		managementCases(), signedCallCases(), limitCases(), routeThrottleCases(), disconnectCases(), keepaliveCases(), protocolCases(),
+		managementCases(), signedCallCases(), limitCases(), routeThrottleCases(),
+		disconnectCases(), keepaliveCases(), protocolCases(),
 	} {
 		table = append(table, cases...)
 	}

@@ -57,7 +57,8 @@ func (c *code) load(paths ...string) {
 func (c *code) read(p listed) {
 	types := map[string]*typ{}
 	for _, name := range append(p.GoFiles, p.CgoFiles...) {
-		parsed, _ := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.ParseComments|parser.SkipObjectResolution)
+		const mode = parser.ParseComments | parser.SkipObjectResolution
+		parsed, _ := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, mode)
 		if parsed == nil {
 			continue
 		}

@@ -45,8 +45,8 @@ func findSite(stack, module string) string {
 			function = line
 			continue
 		}
-		own := strings.HasPrefix(function, "main.") || strings.HasPrefix(function, module+".") || strings.HasPrefix(function, module+"/")
-		if own && !strings.Contains(function, "/gatesock.") {
+		own := strings.HasPrefix(function, "main.") || strings.HasPrefix(function, module+"/")
+		if own && !strings.HasPrefix(function, "github.com/gatesock/gatesock.") {
 			file, _, _ = strings.Cut(strings.TrimSpace(file), " +0x")
 			return file
 		}

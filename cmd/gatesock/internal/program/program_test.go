@@ -80,7 +80,7 @@ func TestDescribeFailures(t *testing.T) {
 		"./panics":         {[]string{"./panics panics before it has described itself: ", "panics/main.go:9: assignment to entry in nil map"}, nil},
 		"./lambda":         {[]string{"./lambda starts as a Lambda function", "hand its router to gatesock.Start", "go get github.com/gatesock/gatesock@latest"}, []string{"connection refused"}},
 		"./aws":            {[]string{"./aws calls AWS before it reaches gatesock.Start", "at the first event"}, []string{"GetParameter: "}},
-		"../../../../..":   {[]string{"is package gatesock, and not a program"}, nil},
+		"../../../..":      {[]string{"is package gatesock, and not a program"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -124,7 +124,8 @@ func TestDescribePanicWithSite(t *testing.T) {
 	t.Parallel()
 	_, err := program.Program{Folder: programs, Package: "./panics", Environ: []string{"SITE=1"}}.Describe(t.Context())
 	require.EqualError(t, err, "./panics panics before it has described itself: "+
-		`gatesock: Handle at /app/rooms.go:12: the route "join" is registered already, see /app/main.go:9`)
+		`gatesock: Handle at /app/rooms.go:12: the route "join" is registered already, see /app/main.go:9 `+
+		"(set a variable that is missing with --env NAME=VALUE)")
 }
 
 func TestDescribeVariables(t *testing.T) {

@@ -85,7 +85,8 @@ func (p Program) environ(callers []string) []string {
 // failure returns the error of a program that ended with an exit status other than 0.
 func (p Program) failure(exit *exec.ExitError, output []byte, problems string, s *source) error {
 	if panicked, ok := findPanic(problems, s.modulePath()); ok {
-		return fmt.Errorf("%s panics before it has described itself: %s", p.Package, panicked)
+		return fmt.Errorf("%s panics before it has described itself: %s (set a variable that is missing with --env NAME=VALUE)",
+			p.Package, panicked)
 	}
 	printed := cmp.Or(problems, printable(string(output)))
 	switch {

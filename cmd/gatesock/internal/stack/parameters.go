@@ -85,8 +85,10 @@ func (b *builder) parameters() {
 
 // retentions are the numbers of days that CloudWatch Logs knows.
 func retentions() []string {
-	return []string{"1", "3", "5", "7", "14", "30", "60", "90", "120", "150", "180", "365", "400", "545", "731",
-		"1096", "1827", "2192", "2557", "2922", "3288", "3653"}
+	return []string{
+		"1", "3", "5", "7", "14", "30", "60", "90", "120", "150", "180", "365", "400", "545", "731",
+		"1096", "1827", "2192", "2557", "2922", "3288", "3653",
+	}
 }
 
 func setting(n describe.Need) Parameter {

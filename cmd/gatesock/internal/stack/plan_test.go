@@ -90,19 +90,30 @@ func TestMistakes(t *testing.T) {
 		options stack.Options
 		want    string
 	}{
-		"two routes with one name": {route("room.join", "room-join"), stack.Options{},
-			"stack: the route room.join and the route room-join would both have the name RoomJoinRoute in a template: rename one of them"},
-		"a route of no split": {nil, splits(stack.Split{Name: "a", Routes: []string{"$conect"}}),
-			`the function a has "$conect", which is neither a route nor a source of the program: there are $connect, $default,`},
-		"a route of two splits": {nil, splits(stack.Split{Name: "a", Routes: []string{"say"}}, stack.Split{Name: "b", Routes: []string{"say"}}),
-			`"say" is listed twice, for the functions a and b: leave it out of one`},
-		"a mock route of a split": {nil, splits(stack.Split{Name: "a", Routes: []string{"keepalive"}}),
-			`the function a cannot have the route "keepalive": the API answers it without a function`},
+		"two routes with one name": {
+			route("room.join", "room-join"),
+			stack.Options{},
+			"stack: the route room.join and the route room-join would both have the name RoomJoinRoute in a template: rename one of them",
+		},
+		"a route of no split": {
+			nil, splits(stack.Split{Name: "a", Routes: []string{"$conect"}}),
+			`the function a has "$conect", which is neither a route nor a source of the program: there are $connect, $default,`,
+		},
+		"a route of two splits": {
+			nil, splits(stack.Split{Name: "a", Routes: []string{"say"}}, stack.Split{Name: "b", Routes: []string{"say"}}),
+			`"say" is listed twice, for the functions a and b: leave it out of one`,
+		},
+		"a mock route of a split": {
+			nil, splits(stack.Split{Name: "a", Routes: []string{"keepalive"}}),
+			`the function a cannot have the route "keepalive": the API answers it without a function`,
+		},
 		"an empty split":  {nil, splits(stack.Split{Name: "a"}), `the function "a" has neither routes nor sources`},
 		"a split twice":   {nil, splits(stack.Split{Name: "app"}, stack.Split{Name: "app"}), `the function "app" is there twice`},
 		"a function name": {nil, splits(stack.Split{Name: "a b", Routes: []string{"say"}}), `the name "a b" of a function must begin with a letter`},
-		"functions with one name": {nil, splits(stack.Split{Name: "a-b", Routes: []string{"say"}}, stack.Split{Name: "a-B", Routes: []string{"join"}}),
-			"the function a-b and the function a-B would both have the name ABFunction"},
+		"functions with one name": {
+			nil, splits(stack.Split{Name: "a-b", Routes: []string{"say"}}, stack.Split{Name: "a-B", Routes: []string{"join"}}),
+			"the function a-b and the function a-B would both have the name ABFunction",
+		},
 		"a service name":    {nil, stack.Options{Name: "1 chat"}, `the name "1 chat" of the service`},
 		"memory":            {nil, stack.Options{Memory: 64}, "cannot have 64 MB"},
 		"timeout":           {nil, stack.Options{Timeout: 901}, "timeout of 901 seconds"},
@@ -115,12 +126,18 @@ func TestMistakes(t *testing.T) {
 		"a reserved variable": {func(app *describe.App) {
 			app.Needs = append(app.Needs, describe.Need{Kind: "setting", Variable: "AWS_REGION"})
 		}, stack.Options{}, "the variable AWS_REGION is one that Lambda sets itself"},
-		"a queue without its source": {func(app *describe.App) { app.Sources = nil }, stack.Options{},
-			`it reads the queue of FANOUT_QUEUE by the source sqs "*", and has no such source`},
-		"an unknown need": {func(app *describe.App) { app.Needs[0].Kind = "bucket" }, stack.Options{}, `a need of the kind "bucket"`},
+		"a queue without its source": {
+			func(app *describe.App) { app.Sources = nil },
+			stack.Options{},
+			`it reads the queue of FANOUT_QUEUE by the source sqs "*", and has no such source`,
+		},
+		"an unknown need":   {func(app *describe.App) { app.Needs[0].Kind = "bucket" }, stack.Options{}, `a need of the kind "bucket"`},
 		"an unknown source": {func(app *describe.App) { app.Sources[1].Kind = "s3" }, stack.Options{}, `a source of the kind "s3"`},
-		"an action that no expression has": {func(app *describe.App) { app.Envelope.Action = "my action" }, stack.Options{},
-			`the member "my action" of the envelope`},
+		"an action that no expression has": {
+			func(app *describe.App) { app.Envelope.Action = "my action" },
+			stack.Options{},
+			`the member "my action" of the envelope`,
+		},
 		"no routes": {func(app *describe.App) { app.Routes, app.Authorizer = nil, nil }, stack.Options{}, "the program has no routes"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -60,8 +60,10 @@ func reading(kind string) []string {
 	case "dynamodb":
 		return []string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
 	case "kinesis":
-		return []string{"kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords",
-			"kinesis:GetShardIterator", "kinesis:ListShards"}
+		return []string{
+			"kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords",
+			"kinesis:GetShardIterator", "kinesis:ListShards",
+		}
 	default:
 		return nil
 	}
