@@ -253,7 +253,8 @@ func TestComments(t *testing.T) {
 		collect(texts, name, s)
 	}
 	require.Equal(t, map[string]string{
-		"Join":                "Join enters a room. The name is optional: without one, the server chooses.\n\nIt may be sent twice.",
+		"Join": "Join enters a room. The name is optional: without one, the server chooses.\n\n" +
+			"It may be sent twice. The reply is a Page of types.Base, or [none] (see encoding/json).",
 		"Join.room":           "Room is the room's name.",
 		"Join.name":           "the name in the room",
 		"Join.options":        "Options are not known everywhere.",
