@@ -61,8 +61,8 @@ func WithAPIKeys(keys ...emulator.APIKey) Option {
 
 // Read returns the configuration of the WebSocket API in a template. The package documentation says
 // what it reads. The caller sets what a template does not have, such as a Logger, or the users of
-// Config.IAM if $connect requires signatures. Nothing comes from what the handler describes: the
-// authorizer, if there is one, is the gateway's handler.
+// Config.IAM if $connect requires signatures. Nothing comes from what the handler describes
+// (Config.IgnoreDescription). The authorizer, if there is one, is the gateway's handler.
 //
 // The error says what is wrong with the template, where, and what to do. Read does not keep the
 // template.
@@ -100,7 +100,7 @@ func read(text []byte, s settings) (emulator.Config, error) {
 	if r.api, err = r.chooseAPI(); err != nil {
 		return emulator.Config{}, err
 	}
-	r.cfg.APIID = r.api.ID
+	r.cfg.APIID, r.cfg.IgnoreDescription = r.api.ID, true
 	r.cfg.Region, r.cfg.AccountID = r.Pseudo(template.Region), r.Pseudo(template.AccountID)
 	for _, part := range []func() error{r.readAPI, r.readStage, r.readRoutes} {
 		if err := part(); err != nil {
