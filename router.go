@@ -31,7 +31,8 @@ import (
 //	gatesock.Start(r)
 //
 // Register everything first, from any goroutine. The first event freezes the router, which is then
-// safe for concurrent use. A wrong registration panics with a text that names the line where it was
+// safe for concurrent use, also on Lambda Managed Instances, where one process handles several
+// events at once. A wrong registration panics with a text that names the line where it was
 // made, because it is a mistake in the program that should show when the program starts: a route
 // twice, an empty or reserved key, a nil handler, or anything after the first event.
 type Router struct {

@@ -85,7 +85,7 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("emulator: IAM: %w", err)
 	}
-	authorizer, err := newAuthorizer(h, app, description.Authorizer, cfg)
+	authorizer, err := newAuthorizer(h, app, description, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("emulator: Authorizer: %w", err)
 	}
