@@ -131,7 +131,8 @@ func awsAnswers() map[string]string {
 		<StackResourceSummaries>%s</StackResourceSummaries>%s</ListStackResourcesResult></ListStackResourcesResponse>`
 	const member = `<member><LogicalResourceId>X</LogicalResourceId><ResourceType>%s</ResourceType>
 		<PhysicalResourceId>%s</PhysicalResourceId>
-		<ResourceStatus>CREATE_COMPLETE</ResourceStatus><LastUpdatedTimestamp>2026-11-01T00:00:00Z</LastUpdatedTimestamp></member>`
+		<ResourceStatus>CREATE_COMPLETE</ResourceStatus>
+		<LastUpdatedTimestamp>2026-11-01T00:00:00Z</LastUpdatedTimestamp></member>`
 	const arn = "arn:aws:lambda:REGION:ACCOUNT:function:FUNCTION"
 	const uri = "arn:aws:apigateway:REGION:lambda:path/2015-03-31/functions/" + arn + "/invocations"
 	return map[string]string{
