@@ -89,6 +89,9 @@ func (q question) judge(r *Report, err error) (state, error) {
 		return unread, nil
 	case isAbsent(answer):
 		return absent, nil
+	case answer.ErrorCode() == "UnknownOperationException": // DynamoDB Local
+		r.leaveOut(fmt.Sprintf("%s: the server does not have %s", q.on, q.action))
+		return unread, nil
 	}
 	return unread, fmt.Errorf("read %s: %w", q.on, err)
 }

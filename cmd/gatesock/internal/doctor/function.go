@@ -270,7 +270,7 @@ func (x *examination) checkTimeout(f *function) {
 			continue
 		}
 		wait := cmp.Or(aws.ToInt32(i.TimeoutInMillis), gatewayTimeout*1000)
-		if timeout > gatewayTimeout && !f.consumes {
+		if timeout > gatewayTimeout+1 && !f.consumes {
 			x.functionFinding(f, Note, "timeout-long", fmt.Sprintf(
 				"the function has %d seconds, and the gateway waits %d", timeout, gatewayTimeout,
 			),

@@ -158,7 +158,7 @@ func (x *examination) checkTarget(described describe.Route, r *route) {
 			"The function does not get the event that the application reads.", "Set IntegrationType to AWS_PROXY.")
 		return
 	}
-	if m := aws.ToString(i.IntegrationMethod); m != "POST" {
+	if m := aws.ToString(i.IntegrationMethod); m != "" && m != "POST" {
 		x.routeFinding(Error, "integration-method", described.Key, "the integration has the method "+oneLine(m),
 			"Lambda refuses the calls: "+lost, "Set IntegrationMethod to POST.")
 	}

@@ -57,6 +57,9 @@ func (x *examination) examineQueueSource(ctx context.Context, s describe.Source)
 			arns = append(arns, q.arn())
 		}
 	}
+	if f := x.anyFunction(); len(arns) == 0 && s.Name != "*" && f != nil {
+		arns = append(arns, fmt.Sprintf("arn:%s:sqs:%s:%s:%s", f.partition, f.region, f.account, s.Name))
+	}
 	if len(arns) == 0 {
 		x.report.leaveOut(
 			fmt.Sprintf("the event source mapping of the queue %s: no variable of the functions names the queue", s.Name),
@@ -88,10 +91,34 @@ func (x *examination) feeds(q *queue, name string) bool {
 	})
 }
 
-// examineQueueMapping checks what matters for queues only.
+// examineQueueMapping examines the function that an event source mapping invokes for a queue.
 func (x *examination) examineQueueMapping(
 	ctx context.Context, arn string, m types.EventSourceMappingConfiguration,
 ) error {
+	f, err := x.consumer(ctx, m)
+	if err != nil || f == nil {
+		return err
+	}
+	for _, url := range sortedKeys(x.queues) {
+		q := x.queues[url]
+		if q.arn() != arn {
+			continue
+		}
+		q.consumers = append(q.consumers, f)
+		if !x.isConsumed(q) {
+			continue
+		}
+		x.checkJobMapping(arn, m)
+		if err := x.examineLoop(ctx, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkJobMapping checks the event source mapping of a queue of jobs that the application sends to
+// itself; see package sqsrelay. What another queue needs depends on its messages.
+func (x *examination) checkJobMapping(arn string, m types.EventSourceMappingConfiguration) {
 	subject := "the queue " + queueName(arn)
 	if n := aws.ToInt32(m.BatchSize); n > 1 {
 		x.sourceFinding(Warning, "batch-size", subject, fmt.Sprintf("the event source mapping has a batch size of %d", n),
@@ -102,19 +129,6 @@ func (x *examination) examineQueueMapping(
 		x.sourceFinding(Error, "item-failures", subject, "the event source mapping does not have ReportBatchItemFailures",
 			"Lambda deletes jobs that failed: members do not get the message.", "Set FunctionResponseTypes: [ReportBatchItemFailures].")
 	}
-	f, err := x.consumer(ctx, m)
-	if err != nil || f == nil {
-		return err
-	}
-	for _, q := range x.queues {
-		if q.arn() == arn {
-			q.consumers = append(q.consumers, f)
-			if err := x.examineLoop(ctx, f, q); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // consumer returns the function of an event source mapping.
@@ -132,8 +146,8 @@ func (x *examination) consumer(ctx context.Context, m types.EventSourceMappingCo
 }
 
 // examineLoop checks that Lambda lets a function go on that sends messages to the queue it reads.
-func (x *examination) examineLoop(ctx context.Context, f *function, q *queue) error {
-	if f.loops || !x.isConsumed(q) || f.state == absent {
+func (x *examination) examineLoop(ctx context.Context, f *function) error {
+	if f.loops || f.state == absent {
 		return nil
 	}
 	f.loops = true
