@@ -82,7 +82,8 @@ func TestTemplateFile(t *testing.T) {
 
 func TestTemplateFailures(t *testing.T) {
 	t.Parallel()
-	const colliding = `{"version":1,"envelope":{"action":"action"},"routes":[{"key":"room.join","answer":"ack"},{"key":"room-join","answer":"ack"},` +
+	const colliding = `{"version":1,"envelope":{"action":"action","id":"id","data":"data","error":"error","event":"event",` +
+		`"topic":"topic"},"routes":[{"key":"room.join","answer":"ack"},{"key":"room-join","answer":"ack"},` +
 		`{"key":"a.b","answer":"ack"},{"key":"a-b","answer":"ack"}]}`
 	for _, c := range []struct {
 		stdin string
