@@ -14,6 +14,7 @@ func TestTemplate(t *testing.T) {
 	for format, want := range map[string]string{
 		"cloudformation": "Type: AWS::ApiGatewayV2::RouteResponse",
 		"sam":            "Transform: AWS::Serverless-2016-10-31",
+		"terraform":      `resource "aws_apigatewayv2_route_response"`,
 	} {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
