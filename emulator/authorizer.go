@@ -23,8 +23,8 @@ import (
 // Authorizer is a Lambda REQUEST authorizer for $connect. The gateway calls it before the handler
 // (docs/gateway-facts.md, §4). Its result is in requestContext.authorizer of every later event.
 type Authorizer struct {
-	// Handler is the authorizer's function. Default: the gateway's handler, if that describes
-	// itself as an authorizer.
+	// Handler is the authorizer's function. Default: the gateway's handler. If that describes itself
+	// (see [gatesock.App]), it must do so as an authorizer.
 	Handler lambda.Handler
 	// FunctionTimeout is how long the function may run. The gateway does not wait for longer than
 	// Config.IntegrationTimeout. Default: Config.FunctionTimeout.
@@ -45,8 +45,8 @@ type authorizer struct {
 }
 
 // newAuthorizer returns the authorizer of the API, or nil if it has none. If h describes itself as
-// an authorizer, it needs no configuration.
-func newAuthorizer(h lambda.Handler, d gatesock.Description, c Config) (*authorizer, error) {
+// an authorizer, it needs no configuration. app is nil if h does not describe itself.
+func newAuthorizer(h lambda.Handler, app gatesock.App, d gatesock.Description, c Config) (*authorizer, error) {
 	if c.IAM != nil && c.IAM.Connect {
 		return nil, nil
 	}
@@ -61,8 +61,8 @@ func newAuthorizer(h lambda.Handler, d gatesock.Description, c Config) (*authori
 	setDefault(&a.timeouts.Function, c.FunctionTimeout)
 	sources := cfg.IdentitySources
 	if a.handler == nil {
-		if !d.Authorizer {
-			return nil, errors.New("no Handler, and the gateway's handler does not describe itself as an authorizer")
+		if app != nil && !d.Authorizer {
+			return nil, errors.New("no Handler, and the gateway's handler describes itself and is not an authorizer")
 		}
 		a.handler = h
 		if sources == nil {

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
 )
 
 // An integrationLatency that parses as a number, but is not one in JSON, does not break the event.
@@ -47,6 +49,18 @@ func TestAuthorizerValuesMustBeScalar(t *testing.T) {
 		require.Equal(t, http.StatusInternalServerError, answer.Code)
 		require.Contains(t, answer.Body.String(), `{"message": "Internal server error"`)
 	}
+}
+
+// Without a Handler the gateway's own is the authorizer, unless it is known not to be one.
+func TestDefaultOfTheAuthorizersHandler(t *testing.T) {
+	t.Parallel()
+	_, err := New(gatesock.New(), Config{Authorizer: &Authorizer{}})
+	require.ErrorContains(t, err, "emulator: Authorizer: no Handler, and the gateway's handler describes itself and is not an")
+
+	deny := on("$connect", func(context.Context, []byte) ([]byte, error) { return nil, errors.New("Unauthorized") })
+	w := newWorld(t, inMemory{}, Config{Authorizer: &Authorizer{}}, deny)
+	_, a := w.front.dial(w, Handshake{})
+	require.Equal(t, http.StatusUnauthorized, a.status)
 }
 
 // A handshake with header names in lower case is signed like any other.

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
+	"net/http"
 	"regexp"
 	"strings"
 	"time"
@@ -47,9 +47,19 @@ type Config struct {
 
 	// Routes.
 
+	// Pages serves the HTTP requests for paths outside the API, such as a page that connects to it, so
+	// that both have one origin on this machine. Requests must use a name that Hosts allows. On AWS
+	// another service has the pages. With CustomDomain and an empty BasePath no path is outside.
+	// Default: nil, which answers with 403.
+	Pages http.Handler
+
 	// Routes are the routes of the API. Default: the routes that the handler describes (see
 	// [gatesock.App]). For a handler that does not describe itself, which is logged: $connect,
 	// $disconnect and $default, without route responses.
+	//
+	// Key, NeedsResponse and Mock of a route count here. The gateway answers the messages of a route
+	// whose Mock is not nil itself, with that frame, as a MOCK integration does; see
+	// [gatesock.WithKeepAlive].
 	Routes []gatesock.Route
 	// RouteSelectionExpression selects the route key of a message. [New] describes its syntax.
 	// Default: the Action of the Envelope that the handler describes, usually "$request.body.action".
@@ -100,6 +110,13 @@ type Config struct {
 	// bursts of 5,000. Default: no limit. Default of Burst: Rate rounded up, at least 1.
 	Rate  float64
 	Burst int
+	// RouteThrottles are the limits of routes, by route key, as the route settings of a stage set
+	// them, and DefaultThrottle is that of each other route, as the default route settings do. Each
+	// route has a bucket of its own (inferred from REST APIs), which the messages of all clients
+	// share; that of $connect limits handshakes. $disconnect has none. Posts count for Rate only.
+	// Default: no limit.
+	RouteThrottles  map[string]Throttle
+	DefaultThrottle Throttle
 	// OutboundBuffer is how many bytes may wait for a client that reads slowly, over sockets. If a
 	// message does not fit, a post fails with 429 (AWS, API reference), and a route response is
 	// dropped and logged. Any message fits into an empty buffer. The size on AWS is not known.
@@ -108,6 +125,10 @@ type Config struct {
 
 	// The rest.
 
+	// IgnoreDescription makes the gateway use nothing that the handler describes: routes, envelope and
+	// authorizer have the other defaults. It is for a configuration that has all of an API, such as
+	// that of a template; see package cloudformation.
+	IgnoreDescription bool
 	// Undocumented selects behaviors that AWS does not document.
 	Undocumented Undocumented
 	// Clock provides the time. Default: the machine's clock.
@@ -189,6 +210,13 @@ type Timeouts struct {
 	Function    time.Duration // in place of Config.FunctionTimeout
 }
 
+// Throttle is the limit of a route: Rate messages per second, with bursts of Burst. A Rate of zero
+// means that there is none. A Burst of zero is Rate rounded up, at least 1.
+type Throttle struct {
+	Rate  float64
+	Burst int
+}
+
 // CloseStatus is a WebSocket close code with its reason.
 type CloseStatus struct {
 	Code   int
@@ -222,9 +250,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxAge, 2*time.Hour)
 	setDefault(&c.OutboundBuffer, 256<<10)
 	setDefault[Clock](&c.Clock, systemClock{})
-	if c.Burst == 0 && c.Rate > 0 {
-		c.Burst = int(min(math.Ceil(c.Rate), math.MaxInt32))
-	}
+	c.Burst = Throttle{c.Rate, c.Burst}.burst()
 	c.Undocumented = c.Undocumented.withDefaults()
 	return c
 }
@@ -264,14 +290,11 @@ func (c Config) validate() error {
 		return fmt.Errorf("IdleTimeout %v must not be negative", c.IdleTimeout)
 	case c.MaxAge < 0:
 		return fmt.Errorf("MaxAge %v must not be negative", c.MaxAge)
-	case math.IsNaN(c.Rate) || math.IsInf(c.Rate, 0) || c.Rate < 0:
-		//nolint:staticcheck // a setting's name
-		return fmt.Errorf("Rate %v: want a finite number that is not negative", c.Rate)
-	case c.Burst < 0:
-		//nolint:staticcheck // a setting's name
-		return fmt.Errorf("Burst %v must not be negative", c.Burst)
 	case c.OutboundBuffer < 0:
 		return fmt.Errorf("OutboundBuffer %v must not be negative", c.OutboundBuffer)
+	}
+	if err := c.validateThrottles(); err != nil {
+		return err
 	}
 	if err := (Timeouts{c.IntegrationTimeout, c.FunctionTimeout}).validate(); err != nil {
 		return err
@@ -339,6 +362,7 @@ func (t Timeouts) validate() error {
 func (c *Config) checkRoutes(routes map[string]gatesock.Route) error {
 	for setting, keys := range map[string][]string{
 		"RouteTimeouts": sortedKeys(c.RouteTimeouts), "Models": sortedKeys(c.Models),
+		"RouteThrottles": sortedKeys(c.RouteThrottles),
 	} {
 		for _, key := range keys {
 			if _, ok := routes[key]; !ok {

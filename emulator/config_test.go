@@ -10,31 +10,36 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
 )
 
 func TestNewNamesTheBadSetting(t *testing.T) {
 	t.Parallel()
 	for want, cfg := range map[string]Config{
-		"Stage":                    {Stage: "a/b"},
-		"BasePath":                 {BasePath: "x"},
-		"begin or end":             {CustomDomain: true, BasePath: "/x"},
-		"IntegrationTimeout":       {IntegrationTimeout: 30 * time.Second},
-		"FunctionTimeout":          {FunctionTimeout: -1},
-		"IdleTimeout":              {IdleTimeout: -1},
-		"MaxAge":                   {MaxAge: -1},
-		"Rate":                     {Rate: -1},
-		"Rate NaN":                 {Rate: math.NaN()},
-		"Rate +Inf":                {Rate: math.Inf(1)},
-		"Burst":                    {Rate: 1, Burst: -1},
-		"OutboundBuffer":           {OutboundBuffer: -1},
-		"RouteSelectionExpression": {RouteSelectionExpression: "$context.routeKey"},
-		"reason of 124 bytes":      {Undocumented: Undocumented{TooBigReason: strings.Repeat("x", 124)}},
-		"close status 999":         {Undocumented: Undocumented{MaxAgeClose: CloseStatus{Code: 999}}},
-		"PlainRequestStatus":       {Undocumented: Undocumented{PlainRequestStatus: 101}},
-		`route "a" is not unique`:  {Routes: routes("a", "a")},
-		"without a key":            {Routes: routes("")},
-		`RouteTimeouts: the API has no route "nope"`: {RouteTimeouts: map[string]Timeouts{"nope": {}}},
-		`Models: the API has no route "nope"`:        {Models: map[string]func([]byte) error{"nope": nil}},
+		"Stage":                 {Stage: "a/b"},
+		"BasePath":              {BasePath: "x"},
+		"begin or end":          {CustomDomain: true, BasePath: "/x"},
+		"IntegrationTimeout":    {IntegrationTimeout: 30 * time.Second},
+		"FunctionTimeout":       {FunctionTimeout: -1},
+		"IdleTimeout":           {IdleTimeout: -1},
+		"MaxAge":                {MaxAge: -1},
+		"Rate":                  {Rate: -1},
+		"Rate NaN":              {Rate: math.NaN()},
+		"Rate +Inf":             {Rate: math.Inf(1)},
+		"Burst":                 {Rate: 1, Burst: -1},
+		"OutboundBuffer":        {OutboundBuffer: -1},
+		"DefaultThrottle: Rate": {DefaultThrottle: Throttle{Rate: -1}},
+		`RouteThrottles for route "$default": Burst`:  {RouteThrottles: map[string]Throttle{"$default": {Burst: -1}}},
+		`RouteThrottles: the API has no route "nope"`: {RouteThrottles: map[string]Throttle{"nope": {}}},
+		"RouteSelectionExpression":                    {RouteSelectionExpression: "$context.routeKey"},
+		"reason of 124 bytes":                         {Undocumented: Undocumented{TooBigReason: strings.Repeat("x", 124)}},
+		"close status 999":                            {Undocumented: Undocumented{MaxAgeClose: CloseStatus{Code: 999}}},
+		"PlainRequestStatus":                          {Undocumented: Undocumented{PlainRequestStatus: 101}},
+		`route "a" is not unique`:                     {Routes: routes("a", "a")},
+		"without a key":                               {Routes: routes("")},
+		`RouteTimeouts: the API has no route "nope"`:  {RouteTimeouts: map[string]Timeouts{"nope": {}}},
+		`Models: the API has no route "nope"`:         {Models: map[string]func([]byte) error{"nope": nil}},
 		`for route "$default"`: {
 			RouteTimeouts: map[string]Timeouts{"$default": {Integration: time.Minute}},
 		},
@@ -47,6 +52,10 @@ func TestNewNamesTheBadSetting(t *testing.T) {
 		`Hosts: "http://a"`: {Hosts: []string{"http://a"}},
 		`Hosts: "a:80"`:     {Hosts: []string{"a:80"}},
 		`Hosts: ""`:         {Hosts: []string{""}},
+		`route "a": Mock has 131073 bytes`: {
+			Routes: []gatesock.Route{{Key: "a", Mock: make([]byte, gatesock.MaxMessageSize+1)}},
+		},
+		`route "a": Mock is not UTF-8`: {Routes: []gatesock.Route{{Key: "a", Mock: []byte("\xff")}}},
 	} {
 		_, err := New(handlerFunc(failing), cfg)
 		require.ErrorContains(t, err, want)

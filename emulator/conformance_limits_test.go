@@ -210,5 +210,6 @@ func keepaliveCases() []conformanceCase {
 				w.noEvent()
 			},
 		},
+		mockKeepaliveCase(),
 	}
 }

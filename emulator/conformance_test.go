@@ -49,8 +49,9 @@ func conformanceTable() []conformanceCase {
 	var table []conformanceCase
 	for _, cases := range [][]conformanceCase{
 		eventCases(), idCases(), connectCases(), signedConnectCases(), authorizerCases(), selectionCases(), routingCases(),
-		answerCases(),
-		managementCases(), signedCallCases(), limitCases(), disconnectCases(), keepaliveCases(), protocolCases(),
+		answerCases(), mockCases(),
+		managementCases(), signedCallCases(), limitCases(), routeThrottleCases(),
+		disconnectCases(), keepaliveCases(), protocolCases(),
 	} {
 		table = append(table, cases...)
 	}

@@ -42,6 +42,7 @@
 //
 // # Limitations
 //
-// The emulator does not support usage plans, resource policies, access logs, non-proxy
-// integrations, mapping templates, and the permessage-deflate extension, which AWS negotiates.
+// The emulator does not support usage plans, resource policies, access logs, non-proxy integrations
+// other than MOCK with a fixed answer, mapping templates, and the permessage-deflate extension,
+// which AWS negotiates.
 package emulator

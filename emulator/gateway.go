@@ -31,7 +31,8 @@ type Gateway struct {
 	stageVariables string
 	functionARN    string
 	ids            *idSource
-	limiter        *rate.Limiter // nil: no limit
+	limiter        *rate.Limiter            // nil: no limit
+	routeLimiters  map[string]*rate.Limiter // by route key
 	noteSpelling   sync.Once
 	crossOrigin    http.CrossOriginProtection
 
@@ -84,11 +85,11 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("emulator: IAM: %w", err)
 	}
-	authorizer, err := newAuthorizer(h, description, cfg)
+	authorizer, err := newAuthorizer(h, app, description, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("emulator: Authorizer: %w", err)
 	}
-	if app != nil {
+	if app, ok := gatesock.AppOf(h); ok {
 		app.Freeze()
 	}
 	return &Gateway{
@@ -102,16 +103,21 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 		functionARN:    cfg.arn("lambda") + cfg.Region + ":" + cfg.AccountID + ":function:" + cfg.APIID,
 		ids:            newIDSource(randomSeed()),
 		workers:        newWorkers(),
-		limiter:        newLimiter(cfg),
+		limiter:        Throttle{cfg.Rate, cfg.Burst}.limiter(),
+		routeLimiters:  routeLimiters(cfg, routes),
 		sessions:       map[string]*Session{},
 	}, nil
 }
 
 // describe returns the description of the handler, with the routes of the configuration in place of
 // its own, and the App that [gatesock.AppOf] finds, or nil. It logs a warning for each thing that
-// neither describes.
+// neither describes. With IgnoreDescription there is no App.
 func describe(h lambda.Handler, cfg Config) (gatesock.App, gatesock.Description) {
 	var d gatesock.Description
+	if cfg.IgnoreDescription {
+		d.Routes = cfg.Routes
+		return nil, d
+	}
 	app, ok := gatesock.AppOf(h)
 	if ok {
 		d = app.Describe()
@@ -159,6 +165,9 @@ func routeTable(routes []gatesock.Route) (map[string]gatesock.Route, error) {
 		}
 		if _, ok := table[r.Key]; ok {
 			return nil, fmt.Errorf("route %q is not unique", r.Key)
+		}
+		if err := checkMock(r); err != nil {
+			return nil, err
 		}
 		table[r.Key] = r
 	}
@@ -293,20 +302,6 @@ func (c *comingGateway) Disconnect(ctx context.Context, from gatesock.Target) er
 		return err
 	}
 	return g.Disconnect(ctx, from)
-}
-
-// newLimiter returns the token bucket of Config.Rate and Config.Burst; nil without a limit.
-func newLimiter(cfg Config) *rate.Limiter {
-	if cfg.Rate == 0 {
-		return nil
-	}
-	return rate.NewLimiter(rate.Limit(cfg.Rate), cfg.Burst)
-}
-
-// allow takes a token from the bucket that handshakes, messages and @connections calls share. It
-// reports whether there was one.
-func (g *Gateway) allow() bool {
-	return g.limiter == nil || g.limiter.AllowN(g.cfg.Clock.Now(), 1)
 }
 
 // maxLogged is the maximum length in bytes of a logged text that comes from a client or a handler.

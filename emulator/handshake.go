@@ -94,7 +94,7 @@ func (g *Gateway) Connect(ctx context.Context, h Handshake, c Client) (*Session,
 	if g.isClosing() {
 		return nil, s.refuse(http.StatusServiceUnavailable, "Service Unavailable", st)
 	}
-	if !g.allow() {
+	if !g.allow() || !g.allowRoute(gatesock.RouteConnect) {
 		return nil, s.refuse(http.StatusTooManyRequests, g.cfg.Undocumented.ThrottledMessage, st)
 	}
 	if err := s.admit(ctx, &h, st); err != nil {
@@ -156,9 +156,10 @@ func (s *Session) describe(h *Handshake) error {
 }
 
 // connect invokes $connect if the API has that route. If not, every handshake succeeds (AWS
-// Developer Guide, "Manage connected users and client apps").
+// Developer Guide, "Manage connected users and client apps"), as it does with a MOCK integration
+// (observed: wasabee.dev, 2024-07).
 func (s *Session) connect(ctx context.Context, h *Handshake, st stamp) error {
-	if _, ok := s.g.routes[gatesock.RouteConnect]; !ok {
+	if !s.g.invokes(gatesock.RouteConnect) {
 		return nil
 	}
 	event := s.parts.connectEvent(st, s.headers(h, st), fieldsOf(h.Query))

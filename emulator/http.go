@@ -36,6 +36,8 @@ const maxURLLength = 4096
 // another origin ([net/http.CrossOriginProtection]). The handler of $connect decides whether a page
 // may connect, as on AWS.
 //
+// [Config.Pages] serves requests for other paths.
+//
 // AWS does not document the following: 414 for a URL that is too long,
 // Undocumented.PlainRequestStatus for a plain request to the stage or a plain GET below it, 403 for
 // a handshake at another path, and the bodies of refused handshakes.
@@ -53,6 +55,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeMessage(w, http.StatusForbidden, "ForbiddenException", "The emulator does not serve the host "+
 			strconv.Quote(r.Host)+", which may be a web page's name for this machine."+
 			" If the name is yours, add it to Config.Hosts of the emulator.")
+	case p.kind == pathForbidden && !upgrade && g.cfg.Pages != nil:
+		w.Header().Del("x-amzn-RequestId")
+		g.cfg.Pages.ServeHTTP(w, r)
 	case p.kind == pathForbidden, upgrade && p.kind != pathStage:
 		writeMessage(w, http.StatusForbidden, "ForbiddenException", messageForbidden)
 	case upgrade:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
 
@@ -56,6 +58,40 @@ func TestListenAndServe(t *testing.T) {
 	require.NoError(t, err)
 	_, _, readErr = c.Read(t.Context())
 	require.Equal(t, websocket.StatusServiceRestart, websocket.CloseStatus(readErr))
+}
+
+func TestListenAndServeFunc(t *testing.T) {
+	t.Parallel()
+	logged := make(lines, 16)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var running sync.WaitGroup
+	var err error
+	running.Go(func() {
+		err = emulator.ListenAndServeFunc(ctx, "127.0.0.1:0", func(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
+			r := gatesock.New()
+			gatesock.Handle(r, "echo", func(ctx context.Context, req *gatesock.Request, _ any) error {
+				return api.Post(ctx, gatesock.Target{ConnectionID: req.ConnectionID}, []byte("posted"))
+			}, gatesock.OneWay())
+			return r, nil
+		}, emulator.Config{Logger: slog.New(slog.NewJSONHandler(logged, nil))})
+	})
+	var listening struct{ URL string }
+	require.NoError(t, json.Unmarshal(<-logged, &listening))
+	c, _, dialErr := websocket.Dial(t.Context(), listening.URL, nil) //nolint:bodyclose // the library closes it
+	require.NoError(t, dialErr)
+	require.NoError(t, c.Write(t.Context(), websocket.MessageText, []byte(`{"action":"echo"}`)))
+	_, posted, readErr := c.Read(t.Context())
+	require.NoError(t, readErr)
+	require.Equal(t, "posted", string(posted))
+
+	stop()
+	running.Wait()
+	require.NoError(t, err)
+
+	failed := errors.New("no table")
+	require.ErrorIs(t, emulator.ListenAndServeFunc(t.Context(), "127.0.0.1:0",
+		func(gatesock.ConnectionsAPI) (lambda.Handler, error) { return nil, failed }, emulator.Config{}), failed)
 }
 
 func TestListenAndServeFails(t *testing.T) {

@@ -76,16 +76,15 @@ func (s *Session) dispatch(ctx context.Context, data []byte) *invocation {
 	now := s.g.cfg.Clock.Now()
 	st := stamp{requestID: s.g.ids.next(now, kindRequest), messageID: s.g.ids.next(now, kindMessage), time: now}
 	if !s.g.allow() {
-		if c := s.g.cfg.Undocumented.ThrottledClose; c.Code != 0 {
-			return s.end(c, byGateway)
-		}
-		s.reply(errorFrame(s.g.cfg.Undocumented.ThrottledMessage, s.id, st.requestID))
-		return nil
+		return s.throttle(st)
 	}
 	route, ok := s.g.route(data)
 	if !ok {
 		s.reply(errorFrame(messageForbidden, s.id, st.requestID))
 		return nil
+	}
+	if !s.g.allowRoute(route.Key) {
+		return s.throttle(st)
 	}
 	if validate := s.g.cfg.Models[route.Key]; validate != nil {
 		if err := validate(data); err != nil {
@@ -94,12 +93,25 @@ func (s *Session) dispatch(ctx context.Context, data []byte) *invocation {
 			return nil
 		}
 	}
+	if route.Mock != nil {
+		s.answerMock(route)
+		return nil
+	}
 	event := s.parts.messageEvent(st, route.Key, s.body(data))
 	inv := s.invocation(ctx, route.Key, st.requestID, event, func(reply replier, r response, err error) {
 		s.answer(reply, route, st.requestID, r, err)
 	})
 	inv.session = s
 	return inv
+}
+
+// throttle refuses a message that exceeds a rate.
+func (s *Session) throttle(st stamp) *invocation {
+	if c := s.g.cfg.Undocumented.ThrottledClose; c.Code != 0 {
+		return s.end(c, byGateway)
+	}
+	s.reply(errorFrame(s.g.cfg.Undocumented.ThrottledMessage, s.id, st.requestID))
+	return nil
 }
 
 func tooBig(m Message) bool {
@@ -150,16 +162,21 @@ func (s *Session) answer(reply replier, route gatesock.Route, requestID string, 
 	case err != nil, u.FailNon2xx && (r.StatusCode < 200 || r.StatusCode > 299):
 		reply(s, errorFrame(messageInternal, s.id, requestID))
 	case !route.NeedsResponse:
-		if len(r.Body) > 0 {
-			s.g.cfg.logger().Warn("a response was dropped: the route has no route response",
-				slog.String("routeKey", route.Key), slog.String("connectionId", s.id), slog.Int("bytes", len(r.Body)))
-		}
+		s.logDropped(route, len(r.Body))
 	case len(r.Body) == 0 && u.DropEmptyAnswers:
 	case len(r.Body) > gatesock.MaxMessageSize, !utf8.Valid(r.Body):
 		s.g.cfg.logger().Error("the route response is too large or not UTF-8", slog.String("routeKey", route.Key))
 		reply(s, errorFrame(messageInternal, s.id, requestID))
 	default:
 		reply(s, r.Body)
+	}
+}
+
+// logDropped logs a response of that size on a route without a route response.
+func (s *Session) logDropped(route gatesock.Route, size int) {
+	if size > 0 {
+		s.g.cfg.logger().Warn("a response was dropped: the route has no route response",
+			slog.String("routeKey", route.Key), slog.String("connectionId", s.id), slog.Int("bytes", size))
 	}
 }
 

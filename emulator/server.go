@@ -24,10 +24,10 @@ import (
 // ListenAndServe runs h behind an emulated gateway on a TCP address until ctx ends. With it, a main
 // function that runs in Lambda runs on this machine too:
 //
-//	if os.Getenv("AWS_LAMBDA_RUNTIME_API") == "" {
-//		log.Fatal(emulator.ListenAndServe(ctx, "localhost:3001", router, emulator.Config{}))
+//	if gatesock.InLambda() {
+//		gatesock.Start(router)
 //	}
-//	gatesock.Start(router)
+//	log.Fatal(emulator.ListenAndServe(ctx, "localhost:3001", router, emulator.Config{}))
 //
 // It logs the address for clients to [Config.Logger]. When ctx ends it closes all connections and
 // returns nil; it returns an error if cfg is invalid or the port is in use. It panics if h is nil.
@@ -35,15 +35,45 @@ import (
 // In a program that was started to describe itself (GATESOCK_DESCRIBE=1) it does what
 // [gatesock.Start] does: it prints the description of h and exits.
 //
-// A handler that posts to connections needs the gateway first: see [NewFunc] and [Serve].
+// A handler that posts to connections needs the gateway first: see [ListenAndServeFunc].
 func ListenAndServe(ctx context.Context, addr string, h lambda.Handler, cfg Config) error {
-	if h != nil && os.Getenv("GATESOCK_DESCRIBE") != "" {
-		gatesock.Start(h)
+	if h != nil {
+		startDescribing(h)
 	}
 	g, err := New(h, cfg)
 	if err != nil {
 		return err
 	}
+	return listenAndServe(ctx, addr, g)
+}
+
+// ListenAndServeFunc is [ListenAndServe] for a handler that posts to its own clients, which build
+// makes as for [NewFunc]:
+//
+//	err := emulator.ListenAndServeFunc(ctx, "localhost:3001",
+//		func(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
+//			return newRouter(conn.NewMemory(), api), nil
+//		}, emulator.Config{})
+func ListenAndServeFunc(
+	ctx context.Context, addr string, build func(api gatesock.ConnectionsAPI) (lambda.Handler, error), cfg Config,
+) error {
+	g, err := NewFunc(build, cfg)
+	if err != nil {
+		return err
+	}
+	startDescribing(g.handler)
+	return listenAndServe(ctx, addr, g)
+}
+
+// startDescribing prints the description of h and exits, in a program that was started to describe itself.
+func startDescribing(h lambda.Handler) {
+	if os.Getenv("GATESOCK_DESCRIBE") != "" {
+		gatesock.Start(h)
+	}
+}
+
+// listenAndServe serves g until ctx ends, and shuts it down.
+func listenAndServe(ctx context.Context, addr string, g *Gateway) error {
 	s, err := Serve(ctx, g, addr)
 	if err != nil {
 		return errors.Join(err, g.Shutdown(context.WithoutCancel(ctx)))

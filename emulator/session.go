@@ -198,7 +198,7 @@ func (s *Session) end(status CloseStatus, by closer) *invocation {
 		s.client.Close(status.Code, status.Reason)
 	}
 	s.g.cfg.logger().Debug("connection closed", slog.String("connectionId", s.id), slog.Int("code", status.Code))
-	if _, ok := s.g.routes[gatesock.RouteDisconnect]; !ok {
+	if !s.g.invokes(gatesock.RouteDisconnect) {
 		return nil
 	}
 	now := s.g.cfg.Clock.Now()

@@ -83,6 +83,11 @@ func (c *Client) Request(action string, v any) *Call {
 
 // Send sends a request without an id. A route without a reply does not answer it. It is otherwise
 // like [Client.Request].
+//
+// The API itself answers on the route of [gatesock.WithKeepAlive], and never with an id:
+//
+//	client.Send("keepalive", nil)
+//	client.ExpectFrame(`{"action":"keepalive","data":null}`)
 func (c *Client) Send(action string, v any) {
 	c.t.Helper()
 	c.request(action, "", v)

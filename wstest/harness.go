@@ -272,7 +272,7 @@ func (h *Harness) awaitDisconnect(ctx context.Context, id string) error {
 	return h.watch.awaitDisconnect(ctx, id)
 }
 
-// hasDisconnect reports whether the API has a route $disconnect.
+// hasDisconnect reports whether the API has a route $disconnect that the handler serves.
 func (h *Harness) hasDisconnect() bool {
 	routes := h.cfg.Routes
 	if app, ok := gatesock.AppOf(h.watch); ok && routes == nil {
@@ -280,7 +280,7 @@ func (h *Harness) hasDisconnect() bool {
 	}
 	for _, r := range routes {
 		if r.Key == gatesock.RouteDisconnect {
-			return true
+			return r.Mock == nil
 		}
 	}
 	return routes == nil

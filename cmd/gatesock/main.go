@@ -1,5 +1,24 @@
-// Command gatesock manages what an application keeps in its DynamoDB table: API keys (package
-// authz/apikey), plans (how much a key or a user may send), and the usage of both.
+// Command gatesock takes an application from its code to a deployed service, and operates it.
+//
+//	gatesock new chat DIR                                 # an application to begin with
+//	gatesock describe                                     # routes, types, guards, limits, needs
+//	gatesock template -o template.yaml                    # CloudFormation, SAM or Terraform
+//	gatesock asyncapi -o asyncapi.json                    # the API's document
+//	gatesock types -o api.ts                              # TypeScript types of all messages
+//	gatesock describe --json > api.json                   # keep a description, and compare:
+//	gatesock describe --json | gatesock diff api.json -   # do clients break?
+//	gatesock help template
+//
+// These commands take the main package of the application, as a folder or an import path; without
+// one, that of the current folder. They build it for this machine, and run it with
+// GATESOCK_DESCRIBE=1, which makes gatesock.Start print the description of the application. The
+// program reaches nothing on AWS meanwhile. With --from they read a description that was printed
+// before, and need neither the go command nor the program.
+//
+// # Keys, plans, usage
+//
+// These commands work on the DynamoDB table of a deployed application: its API keys (package
+// authz/apikey), its plans (how much a key or a user may send), and the usage of both.
 //
 //	export GATESOCK_TABLE=chat
 //	gatesock keys create --owner plant-1 --name "sensor 7" --scope readings:write --expires 365d
@@ -10,17 +29,21 @@
 //	gatesock usage --from 2026-11-01 --kind plan --format csv
 //	gatesock help keys create
 //
-// Commands print tables, or JSON with --json. The secret of a key is printed once, by the command
-// that creates it.
+// The secret of a key is printed once, by the command that creates it.
 //
-// The table is the one that dynamo.DB.CreateTable or dynamo/template.json makes. The caller needs
-// these IAM actions on it:
+// The table is the one that gatesock template, dynamo.DB.CreateTable or dynamo/template.json makes.
+// The caller needs these IAM actions on it:
 //
 //	keys     dynamodb:GetItem, PutItem, UpdateItem, DeleteItem, Query
 //	plans    dynamodb:GetItem, PutItem, DeleteItem, Query
 //	usage    dynamodb:Query
 //
-// The exit status is 0, 1 if a command failed, and 2 if the command line is invalid.
+// # Output and exit status
+//
+// Commands print tables, or JSON with --json. Errors, and what a command has written to a file, are
+// on standard error. The exit status is 0, 1 if a command failed, and 2 if the command line is
+// invalid. That of diff is 0 if nothing breaks, 1 if clients break, and 2 if the descriptions could
+// not be compared.
 //
 // # AWS and DynamoDB Local
 //
@@ -49,18 +72,26 @@ import (
 
 // cli is the command line.
 type cli struct {
-	Keys    keysCommand    `cmd:"" help:"Create, list and change API keys."`
-	Plans   plansCommand   `cmd:"" help:"Create, list and change plans: how much keys and users may send."`
-	Usage   usageCommand   `cmd:"" help:"Show daily usage by key, user and plan."`
-	Help    helpCommand    `cmd:"" help:"Show the help of a command, for example: gatesock help keys create."`
-	Version versionCommand `cmd:"" help:"Show the version."`
+	New      newCommand      `cmd:"" group:"deploy" help:"Make a new application that builds, tests, runs on this machine and deploys."`
+	Describe describeCommand `cmd:"" group:"deploy" help:"Show what an application is: its routes, types, guards, limits and needs."`
+	Template templateCommand `cmd:"" group:"deploy" help:"Write a template that deploys the application."`
+	Doctor   doctorCommand   `cmd:"" group:"deploy" help:"Compare a deployed application with its description."`
+	AsyncAPI asyncapiCommand `cmd:"" name:"asyncapi" group:"deploy" help:"Write the AsyncAPI document of the application."`
+	Types    typesCommand    `cmd:"" group:"deploy" help:"Write the TypeScript types of all messages of the application."`
+
+	Keys  keysCommand  `cmd:"" group:"operate" help:"Create, list and change API keys."`
+	Plans plansCommand `cmd:"" group:"operate" help:"Create, list and change plans: how much keys and users may send."`
+	Usage usageCommand `cmd:"" group:"operate" help:"Show daily usage by key, user and plan."`
+
+	Help    helpCommand    `cmd:"" group:"other" help:"Show the help of a command, for example: gatesock help keys create."`
+	Version versionCommand `cmd:"" group:"other" help:"Show the version."`
 
 	ShowVersion versionFlag `name:"version" help:"Show the version."`
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	status := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	os.Exit(status)
 }
@@ -77,18 +108,40 @@ type misuse struct{ error }
 
 func (m misuse) Unwrap() error { return m.error }
 
+// streams are where a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// say prints a line that is not the command's output.
+func (s streams) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(s.err, "gatesock: %s\n", oneline.Of(fmt.Sprintf(format, args...), maxError))
+}
+
+// groups are those of the commands in the help.
+func groups() []kong.Group {
+	return []kong.Group{
+		{Key: "deploy", Title: "Build and deploy:"},
+		{Key: "operate", Title: "Operate:"},
+		{Key: "other", Title: "Other:"},
+	}
+}
+
 // run runs one command line and returns the exit status.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, s streams) int {
 	printed := false // --help and --version print and exit, whatever else the command line has
 	parser := kong.Must(&cli{},
 		kong.Name("gatesock"),
-		kong.Description("Manages the API keys, plans and usage of an application built on the Go library gatesock."),
+		kong.Description("Describes, deploys and operates applications that are built on the Go library gatesock."),
 		kong.Vars{"prefix": apikey.DefaultPrefix},
+		kong.ExplicitGroups(groups()),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Writers(stdout, stderr),
+		kong.Writers(s.out, s.err),
 		kong.Exit(func(int) { printed = true }),
+		kong.Bind(s),
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.BindTo(stdout, (*io.Writer)(nil)),
+		kong.BindTo(s.out, (*io.Writer)(nil)),
 	)
 	if len(args) == 0 {
 		args = []string{"--help"}
@@ -100,16 +153,38 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		err = command.Run()
 	}
-	if err == nil {
+	return s.end(err)
+}
+
+// end prints the error of a command, and returns the exit status.
+func (s streams) end(err error) int {
+	switch own := ending(0); {
+	case err == nil:
 		return succeeded
+	case errors.As(err, &own):
+		return int(own)
 	}
-	_, _ = fmt.Fprintf(stderr, "gatesock: %s\n", oneline.Of(explain(err), maxError))
-	if !isMisuse(err) {
+	s.complain(err)
+	var trouble trouble
+	switch {
+	case errors.As(err, &trouble):
+		return misused
+	case !isMisuse(err):
 		return failed
 	}
-	_, _ = fmt.Fprint(stderr, "Run gatesock help, or add --help to a command.\n")
+	_, _ = fmt.Fprint(s.err, "Run gatesock help, or add --help to a command.\n")
 	return misused
 }
+
+// ending is the exit status of a command that has said everything.
+type ending int
+
+func (e ending) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// trouble is an error of a command that has another meaning for exit status 1.
+type trouble struct{ error }
+
+func (t trouble) Unwrap() error { return t.error }
 
 // isMisuse reports whether the command line is at fault. Errors of a command's hook, such as one
 // that opens the table, have kong's status 1.

@@ -358,7 +358,7 @@ func TestLocalTable(t *testing.T) {
 // A panic is not an exit.
 func TestRunKeepsPanics(t *testing.T) {
 	t.Parallel()
-	require.PanicsWithValue(t, "boom", func() { run(t.Context(), []string{"version"}, panicking{}, io.Discard) })
+	require.PanicsWithValue(t, "boom", func() { run(t.Context(), []string{"version"}, streams{out: panicking{}, err: io.Discard}) })
 }
 
 type panicking struct{}
@@ -370,7 +370,7 @@ func TestRunReportsAFullDisk(t *testing.T) {
 	t.Parallel()
 	var problems strings.Builder
 	for _, args := range [][]string{{"version"}, {"--version"}} {
-		require.Equal(t, 1, run(t.Context(), args, full{}, &problems), args)
+		require.Equal(t, 1, run(t.Context(), args, streams{out: full{}, err: &problems}), args)
 	}
 	require.Contains(t, problems.String(), os.ErrClosed.Error())
 }

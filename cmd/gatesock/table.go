@@ -54,13 +54,9 @@ func (t *table) client(ctx context.Context) (*dynamodb.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := cfg.Credentials.Retrieve(ctx)
+	key, err := retrieve(ctx, cfg)
 	if err != nil {
-		return nil, fmt.Errorf(
-			"no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a profile that has some "+
-				"with --profile: %w",
-			err,
-		)
+		return nil, err
 	}
 	at := place{table: t.Table, region: cfg.Region, accessKey: key.AccessKeyID}
 	client := dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
@@ -88,14 +84,31 @@ func (t *table) open(ctx context.Context) (*dynamo.DB, error) {
 
 // load loads the AWS configuration, and fills in what DynamoDB Local does not need.
 func (t *table) load(ctx context.Context) (aws.Config, error) {
-	if t.Region != "" && !regexp.MustCompile(`^[A-Za-z0-9-]+$`).MatchString(t.Region) {
-		return aws.Config{}, misuse{fmt.Errorf("--region: %q is not a region like eu-central-1", t.Region)}
-	}
 	if t.Table == "" {
 		return aws.Config{}, misuse{errors.New("--table is empty")}
 	}
-	local := t.DynamoDB != ""
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(t.Region), config.WithSharedConfigProfile(t.Profile))
+	return loadConfig(ctx, t.Region, t.Profile, t.DynamoDB != "")
+}
+
+// retrieve returns the credentials of a configuration.
+func retrieve(ctx context.Context, cfg aws.Config) (aws.Credentials, error) {
+	key, err := cfg.Credentials.Retrieve(ctx)
+	if err != nil {
+		return aws.Credentials{}, fmt.Errorf(
+			"no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a profile that has some "+
+				"with --profile: %w",
+			err,
+		)
+	}
+	return key, nil
+}
+
+// loadConfig loads the AWS configuration, for a server on this machine or for AWS.
+func loadConfig(ctx context.Context, region, profile string, local bool) (aws.Config, error) {
+	if region != "" && !regexp.MustCompile(`^[A-Za-z0-9-]+$`).MatchString(region) {
+		return aws.Config{}, misuse{fmt.Errorf("--region: %q is not a region like eu-central-1", region)}
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(region), config.WithSharedConfigProfile(profile))
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("the AWS configuration: %w", err)
 	}

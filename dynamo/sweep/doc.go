@@ -8,11 +8,7 @@
 //
 // A Sweeper is a Lambda handler for a schedule, beside the API's own events:
 //
-//	probe := func(ctx context.Context, to gatesock.Target) (time.Time, error) {
-//		info, err := client.Info(ctx, to) // an apigw.Client
-//		return info.LastActiveAt, err
-//	}
-//	sweeper := sweep.New(db, probe, sweep.WithCloser(client))
+//	sweeper := sweep.New(db, sweep.ProbeOf(client), sweep.WithCloser(client)) // an apigw.Client
 //	gatesock.Start(eventmux.New(eventmux.WebSocket(router), eventmux.Schedule("sweep", sweeper)))
 //
 // Every few minutes is often enough. One invocation goes as far as its time allows, and the next

@@ -16,8 +16,7 @@ import (
 func ExampleSweeper_onASchedule() {
 	db := openSeen(20 * time.Minute) // dynamo.Open(...), with two connections seen 20 minutes ago
 
-	// In a program: info, err := client.Info(ctx, to), with an apigw.Client, and return
-	// info.LastActiveAt, err.
+	// In a program: sweep.ProbeOf(client), with an apigw.Client.
 	probe := func(_ context.Context, to gatesock.Target) (time.Time, error) {
 		if to.ConnectionID == "W9In1dPTIAMCE3g=" {
 			return time.Time{}, gatesock.ErrGone

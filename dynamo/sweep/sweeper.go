@@ -27,6 +27,17 @@ import (
 // are gone.
 type Probe func(ctx context.Context, to gatesock.Target) (lastActive time.Time, err error)
 
+// ProbeOf returns the Probe that asks api, usually an apigw.Client. It panics if api is nil.
+func ProbeOf(api gatesock.ConnectionsAPI) Probe {
+	if api == nil {
+		panic("sweep: ProbeOf: api must not be nil")
+	}
+	return func(ctx context.Context, to gatesock.Target) (time.Time, error) {
+		info, err := api.Info(ctx, to)
+		return info.LastActiveAt, err
+	}
+}
+
 // Sweeper removes connections whose $disconnect event never arrived; see the package documentation.
 //
 // It is safe for concurrent use. Any number of Sweepers may work on one table, in any processes:

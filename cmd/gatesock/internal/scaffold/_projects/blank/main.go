@@ -1,0 +1,28 @@
+// The program is a Lambda function behind an API Gateway WebSocket API. On your machine it runs
+// behind an emulated one.
+package main
+
+import (
+	"cmp"
+	"context"
+	"log"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/emulator"
+)
+
+func main() {
+	if gatesock.InLambda() {
+		gatesock.Start(newRouter()) // never returns
+	}
+	addr := cmp.Or(os.Getenv("ADDR"), "localhost:3001")
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := emulator.ListenAndServe(ctx, addr, newRouter(), emulator.Config{})
+	stop()
+	if err != nil {
+		log.Fatal(err)
+	}
+}

@@ -1,0 +1,28 @@
+// The program connects devices and dashboards: a Lambda function behind an API Gateway WebSocket
+// API. On your machine it runs behind an emulated one.
+package main
+
+import (
+	"cmp"
+	"context"
+	"log"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/emulator"
+)
+
+func main() {
+	if gatesock.InLambda() {
+		gatesock.Start(newFunction()) // never returns
+	}
+	addr := cmp.Or(os.Getenv("ADDR"), "localhost:3001")
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := emulator.ListenAndServeFunc(ctx, addr, newLocal, emulator.Config{})
+	stop()
+	if err != nil {
+		log.Fatal(err)
+	}
+}

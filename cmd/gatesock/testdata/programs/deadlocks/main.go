@@ -1,0 +1,4 @@
+// Command deadlocks waits for itself.
+package main
+
+func main() { <-make(chan int) }

@@ -1,0 +1,4 @@
+// Command silent ends well and prints nothing.
+package main
+
+func main() {}

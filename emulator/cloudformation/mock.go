@@ -1,0 +1,143 @@
+package cloudformation
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/emulator/cloudformation/internal/template"
+)
+
+// readMock reads what a MOCK integration answers (docs/gateway-facts.md, §6).
+func (r *reader) readMock(integration *template.Resource, route *gatesock.Route) error {
+	route.Mock = []byte{}
+	request, ok, err := r.mapping(integration, "RequestTemplates")
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf(`%s has no RequestTemplates that its TemplateSelectionExpression selects;`+
+			` a MOCK integration needs one with {"statusCode":200}`, integration)
+	}
+	status, err := statusOf(integration, request)
+	if err != nil || !route.NeedsResponse {
+		return err
+	}
+	response, err := r.integrationResponse(integration, status)
+	if err != nil {
+		return err
+	}
+	frame, ok, err := r.mapping(response, "ResponseTemplates")
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("%s has no ResponseTemplates that its TemplateSelectionExpression selects;"+
+			" what AWS answers then is not known", response)
+	}
+	route.Mock = []byte(frame)
+	return nil
+}
+
+// mapping returns the mapping template that the expression of a resource selects from a property,
+// and reports whether there is one. The expression must be a constant; its default is $default.
+func (r *reader) mapping(of *template.Resource, property string) (string, bool, error) {
+	templates, err := r.texts(of, property)
+	if err != nil {
+		return "", false, err
+	}
+	key, err := r.text(of, "TemplateSelectionExpression")
+	if err != nil {
+		return "", false, err
+	}
+	switch {
+	case key == "" || key == "$default" || key == `\$default`:
+		key = "$default"
+	case strings.Contains(key, "$"):
+		return "", false, fmt.Errorf("%s has the TemplateSelectionExpression %.100q; only a constant is supported", of, key)
+	}
+	text, ok := templates[key]
+	if !ok {
+		return "", false, nil
+	}
+	if code := velocity(text); code != "" {
+		return "", false, fmt.Errorf("%s, property %s: the template uses %.100q; only text without variables and directives is supported",
+			of, property, code)
+	}
+	return text, true, nil
+}
+
+// velocity returns the first variable or directive in a template of the Velocity Template Language,
+// or "" if the template is only text.
+func velocity(text string) string {
+	return regexp.MustCompile(`\$!?\{?[A-Za-z_][\w.]*|#\{?[a-z]+|##|#\*|#\[\[`).FindString(text)
+}
+
+// statusOf returns the statusCode that a request template produces.
+func statusOf(integration *template.Resource, text string) (int, error) {
+	var request struct {
+		StatusCode json.Number `json:"statusCode"`
+	}
+	err := json.Unmarshal([]byte(text), &request)
+	status, notInt := strconv.Atoi(request.StatusCode.String())
+	if err != nil || notInt != nil {
+		return 0, fmt.Errorf(`%s, property RequestTemplates: the template must have a number, as in {"statusCode":200}, not %.100q`,
+			integration, text)
+	}
+	return status, nil
+}
+
+// integrationResponse returns the response of an integration for a status: the one whose key is a
+// regular expression that matches, or else that with the key $default.
+func (r *reader) integrationResponse(integration *template.Resource, status int) (*template.Resource, error) {
+	all, err := r.ofAPI("AWS::ApiGatewayV2::IntegrationResponse")
+	if err != nil {
+		return nil, err
+	}
+	var byDefault *template.Resource
+	for _, response := range all {
+		id, err := r.text(response, "IntegrationId")
+		if err != nil {
+			return nil, err
+		}
+		if id != integration.ID {
+			continue
+		}
+		key, err := r.text(response, "IntegrationResponseKey")
+		if err != nil {
+			return nil, err
+		}
+		matches, err := matchesStatus(key, status)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("%s, property IntegrationResponseKey: %w", response, err)
+		case matches:
+			return response, nil
+		case key == "$default":
+			byDefault = response
+		}
+	}
+	if byDefault == nil {
+		return nil, fmt.Errorf("%s has no AWS::ApiGatewayV2::IntegrationResponse for the status %d; add one with the key $default",
+			integration, status)
+	}
+	return byDefault, nil
+}
+
+// matchesStatus reports whether a key such as "/2\d\d/" matches a status.
+func matchesStatus(key string, status int) (bool, error) {
+	if key == "$default" {
+		return false, nil
+	}
+	if len(key) < 2 || key[0] != '/' || key[len(key)-1] != '/' {
+		return false, fmt.Errorf("%.100q is neither $default nor a regular expression between slashes", key)
+	}
+	expression, err := regexp.Compile("^(?:" + key[1:len(key)-1] + ")$")
+	if err != nil {
+		return false, fmt.Errorf("%.100q is not a regular expression", key)
+	}
+	return expression.MatchString(strconv.Itoa(status)), nil
+}
