@@ -84,7 +84,7 @@ func (a *awsServer) addRoute(r describe.Route, page int, more bool) {
 	a.set(name, string(text))
 }
 
-// set sets the answer to an operation: the body of a success, or "error " and the code of a failure.
+// set sets the answer to an operation: a body, or "error " and the code of a failure.
 func (a *awsServer) set(name, answer string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
