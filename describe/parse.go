@@ -13,15 +13,16 @@ import (
 // ErrVersion means that a document was made by a later version of gatesock.
 var ErrVersion = errors.New("describe: the description is of a later version")
 
-// Of returns the description of an app.
+// Of returns the description of an app: of a gatesock.App, or of a handler that wraps one. It fails
+// as gatesock.Description.MarshalJSON does.
 func Of(h lambda.Handler) (*App, error) {
 	app, ok := gatesock.AppOf(h)
 	if !ok {
 		return nil, fmt.Errorf("describe: a %T does not describe itself: it is not a gatesock.App", h)
 	}
-	data, err := json.Marshal(app.Describe())
+	data, err := app.Describe().MarshalJSON()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("describe: %w", err)
 	}
 	return Parse(data)
 }
