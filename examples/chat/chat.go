@@ -88,8 +88,9 @@ func (a *App) newRouter() *gatesock.Router {
 	return r
 }
 
-// ping tells the page whether the server is there: its reply has the id of the request. The route
-// keepalive, which the API answers itself, is for clients that only keep their connection open.
+// ping is how the page finds out whether the server is there: its reply has the id of the request.
+// The route keepalive, which the API answers itself, is for clients that only keep their connection
+// open.
 func ping(context.Context, *gatesock.Request, struct{}) error { return nil }
 
 // unknown answers messages that match no route.

@@ -43,4 +43,7 @@ func TestDescription(t *testing.T) {
 		"joined": "#/$defs/Notice", "left": "#/$defs/Notice", "message": "#/$defs/Message", "typing": "#/$defs/Typist",
 	}, events)
 	require.NotNil(t, app.Authorizer)
+	require.Equal(t, []describe.Limit{{
+		Name: "messages", By: "speaker", Rate: 2, Burst: 20, Costs: map[string]int{"$connect": 0, "join": 2},
+	}}, app.Limits)
 }

@@ -19,8 +19,8 @@ import (
 // it, the API in front of the chat has what a template says; see TestTheTemplateAlone.
 const templates = "CHAT_TEMPLATES"
 
-// newHarness returns a chat behind a gateway. The API is what the chat describes, or what a template
-// says: then the chat does not describe itself.
+// newHarness returns a chat behind a gateway. The API is what the chat describes, or what a
+// template says: then the chat does not describe itself.
 func newHarness(t *testing.T, app *chat.App, rec *wstest.Recorder) *wstest.Harness {
 	t.Helper()
 	folder := os.Getenv(templates)

@@ -22,17 +22,21 @@ import (
 // the chat, and from nothing else: broken templates make tests fail.
 func TestTheTemplateAlone(t *testing.T) {
 	t.Parallel()
-	made := makeTemplates(t)
-	t.Run("as made", func(t *testing.T) {
+	command := buildCommand(t)
+	pass := func(t *testing.T, made string) {
+		t.Helper()
 		t.Parallel()
-		passed, failed := rerun(t, made, "-test.skip=^TestTheTemplateAlone$|Table|Process|Server|Sweep|Description")
+		passed, failed := rerun(t, made, "-test.skip=^TestTheTemplateAlone$|Table|Process|Restart|Kill|Sweep|Description")
 		require.Empty(t, failed)
 		require.Subset(t, passed, []string{
 			"TestSayReachesTheOthersAndTheHistory", "TestBadInputIsAnsweredAndTheConnectionGoesOn", "TestLeave",
 			"TestKeepAliveKeepsAnIdleConnectionOpen", "TestWhoDoesNotSignInStaysOut", "TestALimitIsForAPerson",
 		})
 		require.Greater(t, len(passed), 30)
-	})
+	}
+	made := makeTemplates(t, command, "cloudformation")
+	t.Run("as made", func(t *testing.T) { pass(t, made) })
+	t.Run("as made for SAM", func(t *testing.T) { pass(t, makeTemplates(t, command, "sam")) })
 	for name, broken := range map[string]struct {
 		template string
 		edit     func(text string) string
@@ -68,7 +72,8 @@ func TestTheTemplateAlone(t *testing.T) {
 		},
 		"another identity source": {
 			"signin", replaced(`( *)AuthorizerType: REQUEST\n`, "$0${1}IdentitySource: [route.request.header.X-Secret]\n"),
-			"TestRoomsForStaff", []string{"TestLeave"},
+			"TestRoomsForStaff",
+			[]string{"TestLeave"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -88,7 +93,8 @@ func TestTheTemplateAlone(t *testing.T) {
 	}
 }
 
-// rerun runs tests of this package with templates, and returns the names of those that pass and fail.
+// rerun runs tests of this package with templates, and returns the names of those that pass and of
+// those that fail.
 func rerun(t *testing.T, folder string, flags ...string) (passed, failed []string) {
 	t.Helper()
 	self, err := os.Executable()
@@ -110,23 +116,28 @@ func rerun(t *testing.T, folder string, flags ...string) (passed, failed []strin
 	return passed, failed
 }
 
-// makeTemplates returns a folder with the templates of the chat: "open", without sign-in, and
-// "signin", that of cmd/lambda.
-func makeTemplates(t *testing.T) (folder string) {
+// buildCommand returns the path of the command gatesock.
+func buildCommand(t *testing.T) string {
 	t.Helper()
-	folder = t.TempDir()
-	command := filepath.Join(folder, "gatesock")
+	command := filepath.Join(t.TempDir(), "gatesock")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", command, "./cmd/gatesock")
 	build.Dir = "../.."
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
+	return command
+}
 
+// makeTemplates returns a folder with the templates of the chat: "open", without sign-in, and
+// "signin", that of cmd/lambda.
+func makeTemplates(t *testing.T, command, format string) (folder string) {
+	t.Helper()
+	folder = t.TempDir()
 	app, ok := gatesock.AppOf(chat.NewInMemory(wstest.NewRecorder()).Handler())
 	require.True(t, ok)
 	open, err := json.Marshal(app.Describe())
 	require.NoError(t, err)
-	for name, args := range map[string][]string{"open": {"--from", "-"}, "signin": {"./cmd/lambda", "--env", "ISSUER=https://i.example.com", "--env", "AUDIENCE=c", "--env", "ORIGINS=https://c.example.com", "--env", "TABLE=t", "--env", "GATEWAY_ENDPOINT=https://e.execute-api.us-east-1.amazonaws.com/prod"}} {
-		cmd := exec.CommandContext(t.Context(), command, append([]string{"template", "--name", "chat"}, args...)...)
+	for name, args := range map[string][]string{"open": {"--from", "-"}, "signin": {"./cmd/lambda"}} {
+		cmd := exec.CommandContext(t.Context(), command, append([]string{"template", "--name", "chat", "--format", format}, args...)...)
 		var problems strings.Builder
 		cmd.Stdin, cmd.Stderr = bytes.NewReader(open), &problems
 		text, err := cmd.Output()
