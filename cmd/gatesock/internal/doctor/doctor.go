@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/aws/aws-sdk-go-v2/service/apigatewayv2"
 	"github.com/aws/aws-sdk-go-v2/service/apigatewayv2/types"
 
 	"github.com/gatesock/gatesock/describe"
@@ -36,10 +37,15 @@ func Examine(ctx context.Context, c Clients, clock *Clock, t Target, app *descri
 			Findings: slices.Clone(t.findings), Facts: []string{}, NotChecked: []string{},
 		},
 		api: api{
-			routes: map[string]*route{}, integrations: map[string]*integration{}, authorizers: map[string]types.Authorizer{},
+			GetApiOutput: new(apigatewayv2.GetApiOutput),
+			routes:       map[string]*route{},
+			integrations: map[string]*integration{},
+			authorizers:  map[string]types.Authorizer{},
 		},
-		functions: map[string]*function{}, tables: map[string]*table{}, queues: map[string]*queue{},
-		domains: map[string]*domain{},
+		functions: map[string]*function{},
+		tables:    map[string]*table{},
+		queues:    map[string]*queue{},
+		domains:   map[string]*domain{},
 	}
 	if err := x.run(ctx); err != nil {
 		return nil, err

@@ -183,6 +183,6 @@ func (x *examination) checkAPIKey() {
 		return
 	}
 	x.routeFinding(Note, "api-key", connectKey, "the route needs an API key in the header x-api-key",
-		"Browsers cannot set headers of a WebSocket handshake, and get 403.",
+		"Browsers cannot set headers of a WebSocket handshake, and are refused.",
 		"Set ApiKeySelectionExpression to $context.authorizer.usageIdentifierKey, which the authorizer returns.")
 }
