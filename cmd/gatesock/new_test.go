@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -17,7 +19,6 @@ import (
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/scaffold"
 	"github.com/gatesock/gatesock/describe"
-	"github.com/gatesock/gatesock/internal/npmtest"
 )
 
 // TestNew makes each project in an empty folder, and does there what its README proposes, by the
@@ -25,19 +26,14 @@ import (
 func TestNew(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
-	var templates []string
-	for _, name := range scaffold.Projects()[2:] {
+	for _, name := range scaffold.Projects() {
 		p := newProject(t, root, name)
 		p.isTidy()
 		p.run("make", "test", "TESTFLAGS=-race")
 		p.builds()
-		templates = append(templates, p.makesTemplate())
+		p.makesTemplate()
 		p.talks()
-		p.endsByInterrupt()
 		p.hasOnlyWhatGitIgnores()
-	}
-	for finding := range strings.Lines(string(npmtest.Node(t, "cloudformation.cjs", templates...))) {
-		require.NotRegexp(t, `"severity":"(ERROR|FATAL)"`, finding)
 	}
 }
 
@@ -154,21 +150,20 @@ func (p *project) builds() {
 	require.Equal(p.t, elf.EM_AARCH64, file.Machine)
 }
 
-// makesTemplate checks that the template has what the program describes, and that the second one,
-// which CI compares with the first, is the same. It returns the name of its file.
-func (p *project) makesTemplate() string {
+// makesTemplate checks that the template has what the program describes, and that a second one, which
+// CI compares with the first, is the same.
+func (p *project) makesTemplate() {
 	p.t.Helper()
-	app, err := describe.Parse([]byte(p.run("go", "tool", "gatesock", "describe", "--json", ".")))
-	require.NoError(p.t, err)
 	p.run("make", "template")
 	template := p.read("template.yaml")
+	app, err := describe.Parse([]byte(p.run("env", "GATESOCK_DESCRIBE=1", "go", "run", ".")))
+	require.NoError(p.t, err)
 	checkRoutes(p.t, app, template)
 	p.run("make", "template")
 	require.Equal(p.t, template, p.read("template.yaml"))
-	return filepath.Join(p.folder, "template.yaml")
 }
 
-// talks runs the program and has the conversation of the README with it.
+// talks runs the program, has the conversation of the README with it, and interrupts it.
 func (p *project) talks() {
 	p.t.Helper()
 	s := p.start("make", "run", "ADDR=127.0.0.1:0")
@@ -178,16 +173,6 @@ func (p *project) talks() {
 		require.Contains(p.t, page, "<title>Chat</title>")
 	}
 	s.interrupt()
-	s.isGone()
-}
-
-// endsByInterrupt checks the exit status of the program, which neither make nor go run passes on.
-func (p *project) endsByInterrupt() {
-	p.t.Helper()
-	p.run("go", "build", "-o", "dist/here", ".")
-	s := p.start("./dist/here")
-	s.interrupt()
-	require.NoError(p.t, s.err, s.output)
 }
 
 // hasOnlyWhatGitIgnores checks that the commands have left nothing that a commit would have by
