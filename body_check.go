@@ -40,11 +40,14 @@ func checkOut[Out any](rt *route) {
 
 // checkAnyCodec panics for a type that no codec can handle.
 func (rt *route) checkAnyCodec(what string, t reflect.Type) {
-	switch t.Kind() {
-	case reflect.Chan, reflect.Func, reflect.UnsafePointer:
+	if unencodable(t) {
 		panic(fmt.Sprintf("gatesock: route %q at %s has an %s, %v, that no codec can handle", rt.key, rt.site, what, t))
-	default:
 	}
+}
+
+// unencodable reports whether no codec can handle a type.
+func unencodable(t reflect.Type) bool {
+	return t.Kind() == reflect.Chan || t.Kind() == reflect.Func || t.Kind() == reflect.UnsafePointer
 }
 
 // checkObject panics if the JSON object that every message is, with its action and id, does not fit

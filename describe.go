@@ -18,9 +18,17 @@ func (r *Router) Describe() Description {
 		Routes:   r.describeRoutes(),
 		Envelope: r.wire.names,
 		Pushes:   slices.Clone(r.pushes),
-		Limits:   slices.Clone(r.limits),
+		Limits:   r.describeLimits(),
 		Needs:    slices.Clone(r.needs),
 	}
+}
+
+func (r *Router) describeLimits() []RouteLimit {
+	var list []RouteLimit
+	for _, l := range r.limits {
+		list = append(list, l.RouteLimit)
+	}
+	return list
 }
 
 func (r *Router) describeRoutes() []Route {

@@ -30,7 +30,8 @@ type Description struct {
 	// Sources are the event sources of the App other than the WebSocket API and its authorizer, in
 	// the order in which a mux has them.
 	Sources []EventSource
-	// Needs are the resources and settings that the App uses; see [Router.DeclareNeeds].
+	// Needs are the resources and settings that the App uses, sorted by variable; see
+	// [Router.DeclareNeeds].
 	Needs []Need
 }
 
@@ -75,6 +76,8 @@ type PushInfo struct {
 	Event string
 	// Data is the type of [Push.Data].
 	Data reflect.Type
+	// JSON reports whether Data is encoded as encoding/json encodes it; see [Route.JSON].
+	JSON bool
 }
 
 // RouteLimit describes a limit that middleware enforces. Package ratelimit declares its own.

@@ -64,7 +64,11 @@ func (d Description) MarshalJSON() ([]byte, error) {
 	}
 	for _, p := range d.Pushes {
 		doc.Pushes = append(doc.Pushes, documentPush{Event: p.Event, Data: json.RawMessage("{}")})
-		types.add(fmt.Sprintf("the push %q", p.Event), p.Data, jsonschema.Output)
+		data := p.Data
+		if !p.JSON {
+			data = nil
+		}
+		types.add(fmt.Sprintf("the push %q", p.Event), data, jsonschema.Output)
 	}
 	var err error
 	if doc.Types, err = types.make(&doc); err != nil {

@@ -51,7 +51,10 @@ type Property struct {
 
 // Name returns the name of the type that a schema refers to, and "" if it does not refer to one.
 func (s *Schema) Name() string {
-	name, _ := strings.CutPrefix(s.Ref, refPrefix)
+	name, ok := strings.CutPrefix(s.Ref, refPrefix)
+	if !ok {
+		return ""
+	}
 	return unescapePointer.Replace(name)
 }
 

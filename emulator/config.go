@@ -125,6 +125,10 @@ type Config struct {
 
 	// The rest.
 
+	// IgnoreDescription makes the gateway use nothing that the handler describes: routes, envelope and
+	// authorizer have the other defaults. It is for a configuration that has all of an API, such as
+	// that of a template; see package cloudformation.
+	IgnoreDescription bool
 	// Undocumented selects behaviors that AWS does not document.
 	Undocumented Undocumented
 	// Clock provides the time. Default: the machine's clock.

@@ -85,11 +85,11 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("emulator: IAM: %w", err)
 	}
-	authorizer, err := newAuthorizer(h, app, description.Authorizer, cfg)
+	authorizer, err := newAuthorizer(h, app, description, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("emulator: Authorizer: %w", err)
 	}
-	if app != nil {
+	if app, ok := gatesock.AppOf(h); ok {
 		app.Freeze()
 	}
 	return &Gateway{
@@ -111,9 +111,13 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 
 // describe returns the description of the handler, with the routes of the configuration in place of
 // its own, and the App that [gatesock.AppOf] finds, or nil. It logs a warning for each thing that
-// neither describes.
+// neither describes. With IgnoreDescription there is no App.
 func describe(h lambda.Handler, cfg Config) (gatesock.App, gatesock.Description) {
 	var d gatesock.Description
+	if cfg.IgnoreDescription {
+		d.Routes = cfg.Routes
+		return nil, d
+	}
 	app, ok := gatesock.AppOf(h)
 	if ok {
 		d = app.Describe()

@@ -35,8 +35,8 @@ func (v *variable) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// describe returns the description, and the folder of the application.
-func (a *application) describe(ctx context.Context, s streams) (*describe.App, string, error) {
+// load returns the description, and the folder of the application.
+func (a *application) load(ctx context.Context, s streams) (*describe.App, string, error) {
 	switch {
 	case a.From != "" && a.Package != "":
 		return nil, "", misuse{errors.New("--from replaces the package: use one of them")}

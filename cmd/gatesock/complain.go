@@ -24,7 +24,6 @@ func (s streams) complain(err error) {
 
 // parts returns the errors that an error is joined from by errors.Join, or the error itself.
 func parts(err error) (all []error) {
-	//nolint:errorlint // an error that wraps a joined one has a text of its own
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok || err.Error() != errors.Join(joined.Unwrap()...).Error() {
 		return []error{err}

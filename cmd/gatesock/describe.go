@@ -21,7 +21,7 @@ Value of a gatesock.Need.
 
 // Run prints the description.
 func (c *describeCommand) Run(ctx context.Context, s streams) error {
-	app, _, err := c.application.describe(ctx, s)
+	app, _, err := c.load(ctx, s)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -131,6 +130,7 @@ func TestDescribeMisuse(t *testing.T) {
 func TestDescribeFrom(t *testing.T) {
 	t.Parallel()
 	for stdin, want := range map[string]string{
+		`{"version":1}`: "gatesock: standard input: the description of the app is wrong: the envelope has no name",
 		"":              "gatesock: standard input: it is empty\n",
 		"hello":         "gatesock: standard input: this is not the description of an app: ",
 		`{"version":7}`: "gatesock: standard input: the description is of a later version: ",
@@ -163,15 +163,13 @@ func TestDescribeHostileTexts(t *testing.T) {
 			Types: map[string]*describe.Schema{text: {
 				Description: text, Types: []string{"object"}, Pattern: text, Required: []string{text},
 				Properties: []describe.Property{{Name: text, Schema: &describe.Schema{Ref: "#/$defs/" + text}}, {Name: text + "2"}},
-			}, "nothing": nil},
+			}},
 		}
-		document, err := json.Marshal(app)
-		require.NoError(t, err)
-		for _, args := range [][]string{{"describe", "--from", "-"}, {"describe", "--from", "-", "--json"}} {
-			out, problems, _ := here(t, string(document), args...)
-			for _, c := range out + problems {
-				require.True(t, c == '\n' || !strings.ContainsRune("\x1b\u009b\u202e\t\r\x7f\u2066\u0000", c), "%q: %q", text, out)
-			}
+		var out strings.Builder
+		require.NoError(t, printer{w: &out}.app(&app))
+		require.NoError(t, printer{w: &out}.object(&app))
+		for _, c := range out.String() {
+			require.True(t, c == '\n' || !strings.ContainsRune("\x1b\u009b\u202e\t\r\x7f\u2066\u0000", c), "%q: %q", text, out.String())
 		}
 	}
 }

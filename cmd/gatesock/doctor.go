@@ -66,7 +66,7 @@ func (c *doctorCommand) Run(ctx context.Context, s streams) error {
 
 // examine returns the report.
 func (c *doctorCommand) examine(ctx context.Context, s streams) (*doctor.Report, error) {
-	app, _, err := c.describe(ctx, s)
+	app, _, err := c.load(ctx, s)
 	if err != nil {
 		return nil, err
 	}

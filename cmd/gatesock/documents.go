@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/asyncapi"
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/typescript"
 )
 
 // asyncapiCommand writes the document of the API.
@@ -30,7 +32,7 @@ errors and pushes, and what signs them in. The doc comments of the types are in 
 
 // Run writes the document.
 func (c *asyncapiCommand) Run(ctx context.Context, s streams) error {
-	app, folder, err := c.application.describe(ctx, s)
+	app, folder, err := c.load(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -53,4 +55,40 @@ func checkAsyncAPI(old []byte) error {
 		return nil
 	}
 	return errors.New("is not an AsyncAPI document: choose another file")
+}
+
+// typesCommand writes TypeScript types.
+type typesCommand struct {
+	application
+	output
+}
+
+// Help is shown below the summary.
+func (typesCommand) Help() string {
+	return `The file has the types of all requests, replies, pushes and errors, and the names of the members of
+frames. It has no imports.
+
+    gatesock types -o web/src/api.ts`
+}
+
+// Run writes the types.
+func (c *typesCommand) Run(ctx context.Context, s streams) error {
+	app, _, err := c.load(ctx, s)
+	if err != nil {
+		return err
+	}
+	text, err := typescript.File(app)
+	if err != nil {
+		return bare(err, "typescript")
+	}
+	return c.write(artifact{text, checkTypes}, s)
+}
+
+// checkTypes returns an error for a text that is not a file of types.
+func checkTypes(old []byte) error {
+	first, _, _ := bytes.Cut(old, []byte("\n"))
+	if bytes.Contains(first, []byte("gatesock types")) {
+		return nil
+	}
+	return errors.New("was not written by gatesock types: choose another file")
 }

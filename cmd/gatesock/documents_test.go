@@ -33,3 +33,23 @@ func TestAsyncAPIFile(t *testing.T) {
 	require.Equal(t, "gatesock: "+path+" is not an AsyncAPI document: choose another file, or use --force to overwrite it\n", write())
 	require.Equal(t, "gatesock: wrote "+path+"\n", write("--force"))
 }
+
+func TestTypes(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "api.ts")
+	write := func(args ...string) string {
+		out, problems, _ := here(t, "", append([]string{"types", "--from", chatDescription, "-o", path}, args...)...)
+		require.Empty(t, out)
+		return problems
+	}
+	require.Equal(t, "gatesock: wrote "+path+"\n", write())
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "export interface Join {")
+	require.Equal(t, "gatesock: "+path+" is up to date\n", write())
+	require.NoError(t, os.WriteFile(path, append(text, "// more\n"...), 0o600))
+	require.Equal(t, "gatesock: wrote "+path+"\n", write())
+	require.NoError(t, os.WriteFile(path, []byte("export type Mine = 1\n"), 0o600))
+	require.Equal(t, "gatesock: "+path+" was not written by gatesock types: choose another file, or use --force to overwrite it\n", write())
+	require.Equal(t, "gatesock: wrote "+path+"\n", write("--force"))
+}

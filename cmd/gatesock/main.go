@@ -77,6 +77,7 @@ type cli struct {
 	Template templateCommand `cmd:"" group:"deploy" help:"Write a template that deploys the application."`
 	Doctor   doctorCommand   `cmd:"" group:"deploy" help:"Compare a deployed application with its description."`
 	AsyncAPI asyncapiCommand `cmd:"" name:"asyncapi" group:"deploy" help:"Write the AsyncAPI document of the application."`
+	Types    typesCommand    `cmd:"" group:"deploy" help:"Write the TypeScript types of all messages of the application."`
 
 	Keys  keysCommand  `cmd:"" group:"operate" help:"Create, list and change API keys."`
 	Plans plansCommand `cmd:"" group:"operate" help:"Create, list and change plans: how much keys and users may send."`

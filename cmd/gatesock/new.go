@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -30,7 +29,7 @@ The go command completes the module's requirements, for which it may need the ne
 }
 
 // Run makes the project and completes its module.
-func (c newCommand) Run(ctx context.Context, stdout io.Writer) error {
+func (c newCommand) Run(ctx context.Context, s streams) error {
 	version := ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		version = scaffold.Version(info)
@@ -46,10 +45,10 @@ func (c newCommand) Run(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := scaffold.Tidy(ctx, made.Dir, os.Stderr); err != nil {
+	if err := scaffold.Tidy(ctx, made.Dir, s.err); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, `Made %s in %s, with the module path %s.
+	_, err = fmt.Fprintf(s.out, `Made %s in %s, with the module path %s.
 
   cd %s
   make test       # run its tests

@@ -53,6 +53,8 @@ func inputOf(r describe.Route) string {
 	switch {
 	case r.Raw:
 		return "raw"
+	case r.Input != nil && len(r.Input.Types) == 1 && shape(r.Input) == "object" && len(r.Input.Properties) == 0:
+		return "-"
 	case r.Input != nil && r.Codec == "custom":
 		return shape(r.Input) + ", own codec"
 	case r.Input != nil:

@@ -11,6 +11,7 @@ import (
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack/cloudformation"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack/seal"
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack/terraform"
 )
 
 // templateCommand writes a template.
@@ -66,7 +67,7 @@ sqs:relay.`
 
 // Run writes the template.
 func (c *templateCommand) Run(ctx context.Context, s streams) error {
-	app, folder, err := c.application.describe(ctx, s)
+	app, folder, err := c.load(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -86,6 +87,8 @@ func (c *templateCommand) text(plan *stack.Plan) ([]byte, error) {
 	switch c.Format {
 	case "sam":
 		return cloudformation.SAM(plan)
+	case "terraform":
+		return terraform.Template(plan)
 	default:
 		return cloudformation.Template(plan)
 	}

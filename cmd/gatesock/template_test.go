@@ -14,6 +14,7 @@ func TestTemplate(t *testing.T) {
 	for format, want := range map[string]string{
 		"cloudformation": "Type: AWS::ApiGatewayV2::RouteResponse",
 		"sam":            "Transform: AWS::Serverless-2016-10-31",
+		"terraform":      `resource "aws_apigatewayv2_route_response"`,
 	} {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
@@ -82,7 +83,8 @@ func TestTemplateFile(t *testing.T) {
 
 func TestTemplateFailures(t *testing.T) {
 	t.Parallel()
-	const colliding = `{"version":1,"envelope":{"action":"action"},"routes":[{"key":"room.join","answer":"ack"},{"key":"room-join","answer":"ack"},` +
+	const colliding = `{"version":1,"envelope":{"action":"action","id":"id","data":"data","error":"error","event":"event",` +
+		`"topic":"topic"},"routes":[{"key":"room.join","answer":"ack"},{"key":"room-join","answer":"ack"},` +
 		`{"key":"a.b","answer":"ack"},{"key":"a-b","answer":"ack"}]}`
 	for _, c := range []struct {
 		stdin string

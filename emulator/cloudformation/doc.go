@@ -8,12 +8,20 @@
 //	}
 //	err = emulator.ListenAndServe(ctx, "localhost:3001", router, cfg)
 //
+// In a test with package wstest, keep the harness's clock and log:
+//
+//	h := wstest.New(t, router, wstest.WithConfig(func(c *emulator.Config) {
+//		cfg.Clock, cfg.Logger = c.Clock, c.Logger
+//		*c = cfg
+//	}))
+//
 // # What is read
 //
 // [Read] reads plain CloudFormation in YAML or JSON, such as "gatesock template" writes: the
 // resources of AWS::ApiGatewayV2 that belong to one WebSocket API, and the timeouts of the Lambda
-// functions behind it. A SAM template is read if its API consists of such resources. All other
-// resources are ignored.
+// functions behind it. The API of a SAM template may also be an AWS::Serverless::WebSocketApi,
+// which counts as what SAM makes of it: no route response is among that, so that a route answers
+// only if the template adds one. All other resources are ignored.
 //
 // Parameters have their defaults, or the values of [WithParameter]. Functions are evaluated where a
 // property needs them: Ref, Fn::Sub, Fn::GetAtt, Fn::Join, Fn::If with all conditions, Fn::Select,

@@ -34,7 +34,7 @@ func TestMistakesInTemplates(t *testing.T) {
 		"the template has the transform \"AWS::LanguageExtensions\", which runs on AWS only": {
 			"Description:", "Transform: [AWS::Serverless-2016-10-31, AWS::LanguageExtensions]\nDescription:",
 		},
-		"resource Api (AWS::Serverless::WebSocketApi): this type is not read": {
+		"resource Api (AWS::Serverless::WebSocketApi): this type needs the Transform AWS::Serverless-2016-10-31": {
 			"Type: AWS::ApiGatewayV2::Api", "Type: AWS::Serverless::WebSocketApi",
 		},
 		"resource Stage has no Type": {"    Type: AWS::ApiGatewayV2::Stage\n", ""},

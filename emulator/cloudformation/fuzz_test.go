@@ -12,9 +12,11 @@ import (
 
 // FuzzRead checks that any text is read or refused, with an error in one line.
 func FuzzRead(f *testing.F) {
-	text, err := os.ReadFile("testdata/api.yaml")
-	require.NoError(f, err)
-	f.Add(text)
+	for _, name := range []string{"api.yaml", "sam.yaml", "hello.yaml"} {
+		text, err := os.ReadFile("testdata/" + name)
+		require.NoError(f, err)
+		f.Add(text)
+	}
 	f.Add([]byte(`{"Resources":{"A":{"Type":"AWS::ApiGatewayV2::Api","Properties":{"Fn::If":["C",{"ProtocolType":"WEBSOCKET"},{}]}}},` +
 		`"Conditions":{"C":{"Fn::Or":[{"Condition":"D"},true]},"D":{"Fn::Equals":[{"Ref":"P"},"x"]}},"Parameters":{"P":{"Default":"x"}}}`))
 	f.Add([]byte("Mappings: {M: {us-east-1: {p: WEBSOCKET}}}\nResources:\n  A: {Type: AWS::ApiGatewayV2::Api, Properties: {" +

@@ -61,8 +61,8 @@ func WithAPIKeys(keys ...emulator.APIKey) Option {
 
 // Read returns the configuration of the WebSocket API in a template. The package documentation says
 // what it reads. The caller sets what a template does not have, such as a Logger, or the users of
-// Config.IAM if $connect requires signatures. Nothing comes from what the handler describes: the
-// authorizer, if there is one, is the gateway's handler.
+// Config.IAM if $connect requires signatures. Nothing comes from what the handler describes
+// (Config.IgnoreDescription). The authorizer, if there is one, is the gateway's handler.
 //
 // The error says what is wrong with the template, where, and what to do. Read does not keep the
 // template.
@@ -100,7 +100,7 @@ func read(text []byte, s settings) (emulator.Config, error) {
 	if r.api, err = r.chooseAPI(); err != nil {
 		return emulator.Config{}, err
 	}
-	r.cfg.APIID = r.api.ID
+	r.cfg.APIID, r.cfg.IgnoreDescription = r.api.ID, true
 	r.cfg.Region, r.cfg.AccountID = r.Pseudo(template.Region), r.Pseudo(template.AccountID)
 	for _, part := range []func() error{r.readAPI, r.readStage, r.readRoutes} {
 		if err := part(); err != nil {
@@ -113,12 +113,8 @@ func read(text []byte, s settings) (emulator.Config, error) {
 // checkTransforms returns an error for a template that CloudFormation would change before it makes
 // the resources.
 func checkTransforms(t *template.Template) error {
-	if apis := t.Resources("AWS::Serverless::WebSocketApi"); len(apis) > 0 {
-		return fmt.Errorf("%s: this type is not read, only AWS::ApiGatewayV2::Api and the resources of it:"+
-			` use the template of "gatesock template --format cloudformation"`, apis[0])
-	}
 	for _, name := range t.Transforms {
-		if name != "AWS::Serverless-2016-10-31" {
+		if name != template.ServerlessTransform {
 			return fmt.Errorf("the template has the transform %.100q, which runs on AWS only", name)
 		}
 	}
@@ -156,10 +152,10 @@ func (r *reader) chooseAPI() (*template.Resource, error) {
 	switch {
 	case len(ids) == 0:
 		return nil, errors.New("the template has no WebSocket API: no AWS::ApiGatewayV2::Api with the ProtocolType WEBSOCKET")
-	case r.settings.wanted != "" && apis[r.settings.wanted] == nil:
-		return nil, fmt.Errorf("WithAPI: the template has no WebSocket API %q; it has %s", r.settings.wanted, strings.Join(ids, ", "))
-	case r.settings.wanted != "":
-		return apis[r.settings.wanted], nil
+	case r.wanted != "" && apis[r.wanted] == nil:
+		return nil, fmt.Errorf("WithAPI: the template has no WebSocket API %q; it has %s", r.wanted, strings.Join(ids, ", "))
+	case r.wanted != "":
+		return apis[r.wanted], nil
 	case len(ids) > 1:
 		return nil, fmt.Errorf("the template has several WebSocket APIs, %s; choose one by WithAPI", strings.Join(ids, ", "))
 	}

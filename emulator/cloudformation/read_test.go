@@ -1,7 +1,11 @@
 package cloudformation_test
 
 import (
+	"context"
 	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -11,8 +15,10 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/emulator/cloudformation"
+	"github.com/gatesock/gatesock/eventmux"
 )
 
 // example returns testdata/api.yaml, with replacements of texts, which must occur once.
@@ -32,7 +38,7 @@ func exampleConfig() emulator.Config {
 	app := emulator.Timeouts{Integration: 5 * time.Second, Function: 10 * time.Second}
 	return emulator.Config{
 		APIID: "Api", Stage: "prod", Region: "us-east-1", AccountID: "123456789012",
-		RouteSelectionExpression: "$request.body.action",
+		RouteSelectionExpression: "$request.body.action", IgnoreDescription: true,
 		Routes: []gatesock.Route{
 			{Key: "$connect"},
 			{Key: "$disconnect"},
@@ -240,18 +246,35 @@ func TestAPIKeys(t *testing.T) {
 	require.Equal(t, []emulator.APIKey{key}, cfg.APIKeys)
 }
 
-// Every configuration that Read returns is one that the emulator accepts.
-func TestTheEmulatorAcceptsIt(t *testing.T) {
+// The emulator accepts the configuration, and uses nothing of what the handler describes.
+func TestTheDescriptionIsIgnored(t *testing.T) {
 	t.Parallel()
-	cfg, err := cloudformation.Read(example(t))
-	require.NoError(t, err)
-	gateway, err := emulator.New(gatesock.New(), cfg)
-	require.Nil(t, gateway)
-	require.ErrorContains(t, err, "is not an authorizer") // a Router is not one
-	cfg.Authorizer = nil
-	gateway, err = emulator.New(gatesock.New(), cfg)
-	require.NoError(t, err)
-	require.NoError(t, gateway.Shutdown(t.Context()))
+	app := eventmux.New(eventmux.WebSocket(gatesock.New()), eventmux.Authorizer(authz.NewAuthorizer(
+		authz.Bearer(nobody{}, authz.AuthorizationHeader()), authz.WithIdentitySources("route.request.header.X"))))
+	connect := func(oldnew ...string) int {
+		cfg, err := cloudformation.Read(example(t, oldnew...))
+		require.NoError(t, err)
+		cfg.Logger = slog.New(slog.DiscardHandler)
+		gateway, err := emulator.New(app, cfg)
+		require.NoError(t, err)
+		defer func() { require.NoError(t, gateway.Shutdown(t.Context())) }()
+		_, err = gateway.Connect(t.Context(), emulator.Handshake{
+			Header: http.Header{"Authorization": {"Bearer x"}}, Query: url.Values{"token": {"x"}},
+		}, printer{})
+		var refused *emulator.HandshakeError
+		require.ErrorAs(t, err, &refused)
+		return refused.StatusCode
+	}
+	require.Equal(t, 401, connect(), "by the authorizer")
+	require.Equal(t, 401, connect("      IdentitySource: !Ref Sources\n", ""), "by the authorizer")
+	require.Equal(t, 502, connect("AuthorizationType: CUSTOM", "AuthorizationType: NONE"), "by the mux, without an authorizer")
+}
+
+// nobody is a verifier that accepts no token.
+type nobody struct{}
+
+func (nobody) Verify(context.Context, string) (authz.Principal, error) {
+	return authz.Principal{}, authz.ErrUnauthenticated
 }
 
 func TestPanics(t *testing.T) {

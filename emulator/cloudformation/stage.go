@@ -47,7 +47,7 @@ func (r *reader) chooseStage() (*template.Resource, error) {
 		stages[name] = stage
 	}
 	names := slices.Sorted(maps.Keys(stages))
-	switch wanted := r.settings.stage; {
+	switch wanted := r.stage; {
 	case len(names) == 0:
 		return nil, fmt.Errorf("%s has no AWS::ApiGatewayV2::Stage, without which nobody can connect", r.api)
 	case wanted != "" && stages[wanted] == nil:

@@ -29,6 +29,9 @@ func WithSignIn(tokens authz.Verifier, origins *authz.OriginPolicy) Option {
 	return func(a *App) { a.access.tokens, a.access.origins = tokens, origins }
 }
 
+// HasSignIn reports whether the chat requires sign-in, so that its API needs an authorizer.
+func (a *App) HasSignIn() bool { return a.access.tokens != nil }
+
 // access decides about connections, names and rooms.
 type access struct {
 	tokens   authz.Verifier // nil lets anybody in, under any name

@@ -38,11 +38,7 @@ const origin = "https://chat.example.com"
 func newClosedChat(t *testing.T, tokens authz.Verifier) *wstest.Harness {
 	t.Helper()
 	rec := wstest.NewRecorder()
-	return wstest.New(
-		t,
-		chat.NewInMemory(rec, chat.WithSignIn(tokens, authz.Origins(origin))).Handler(),
-		wstest.WithPoster(rec),
-	)
+	return newHarness(t, chat.NewInMemory(rec, chat.WithSignIn(tokens, authz.Origins(origin))), rec)
 }
 
 // with returns the options of a page's handshake with a token.
@@ -151,7 +147,7 @@ func TestATokenThatEndsWhileOneListens(t *testing.T) {
 		"fresh": {ID: "Eve", Scopes: []string{chat.Scope}, ExpiresAt: time.Now().Add(100 * time.Minute)},
 	}
 	app := chat.New(store, chat.NewMemoryHistory(), rec, chat.WithSignIn(tokens, authz.Origins(origin)))
-	h := wstest.New(t, app.Handler(), wstest.WithPoster(rec))
+	h := newHarness(t, app, rec)
 	people := make(map[string]*wstest.Client)
 	for _, name := range []string{"bob", "eve", "ann"} {
 		people[name] = h.Connect(with(name)...)

@@ -23,6 +23,9 @@ type App struct {
 	history     History
 	access      access
 	limits      limits
+	sweeper     lambda.Handler // nil for a chat in memory
+	router      *gatesock.Router
+	pushes      pushes
 }
 
 // postTimeout is short, because the sender of a message waits for the slowest receiver.
@@ -49,21 +52,29 @@ func New(store conn.Store, history History, poster gatesock.Poster, opts ...Opti
 	for _, o := range opts {
 		o(a)
 	}
+	a.router = a.newRouter()
 	return a
 }
 
-// Handler returns the handler for gatesock.Start or an emulator: the routes, and with [WithSignIn]
-// the authorizer too.
+// Handler returns the handler for gatesock.Start or an emulator: the routes, with [WithSignIn] the
+// authorizer, and on a table a sweep for a schedule.
 func (a *App) Handler() lambda.Handler {
-	if a.access.tokens == nil {
-		return a.Router()
+	sources := []eventmux.Source{eventmux.WebSocket(a.router)}
+	if a.HasSignIn() {
+		sources = append(sources, eventmux.Authorizer(a.access.authorizer()))
 	}
-	return eventmux.New(eventmux.WebSocket(a.Router()), eventmux.Authorizer(a.access.authorizer()))
+	if a.sweeper != nil {
+		sources = append(sources, eventmux.Schedule("sweep", a.sweeper))
+	}
+	return eventmux.New(sources...)
 }
 
 // Router returns the chat's routes.
-func (a *App) Router() *gatesock.Router {
-	r := gatesock.New(gatesock.DenyByDefault())
+func (a *App) Router() *gatesock.Router { return a.router }
+
+func (a *App) newRouter() *gatesock.Router {
+	r := gatesock.New(gatesock.DenyByDefault(), gatesock.WithKeepAlive("keepalive"))
+	a.pushes = declarePushes(r)
 	r.Use(gatesock.Recover(), authz.NegotiateSubprotocol(Protocol))
 	a.limits.apply(r) // before everything that may read a table
 	guard := a.access.guard(r)
@@ -77,8 +88,9 @@ func (a *App) Router() *gatesock.Router {
 	return r
 }
 
-// ping keeps a connection open: the gateway closes a connection that is silent for 10 minutes, and
-// browsers cannot send WebSocket pings.
+// ping is how the page finds out whether the server is there: its reply has the id of the request.
+// The route keepalive, which the API answers itself, is for clients that only keep their connection
+// open.
 func ping(context.Context, *gatesock.Request, struct{}) error { return nil }
 
 // unknown answers messages that match no route.
@@ -91,11 +103,4 @@ func unknown(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) 
 	}
 	return nil, gatesock.Errorf(gatesock.CodeNotFound,
 		"there is no action %.40q; this chat knows join, leave, say, typing and ping", req.Action)
-}
-
-// tell sends an event to all connections in a room except one, and returns how many were gone.
-func (a *App) tell(ctx context.Context, room, except, event string, data any) (gone int, err error) {
-	push := gatesock.Push{Event: event, Topic: roomGroup(room), Data: data}
-	report, err := a.broadcaster.Send(ctx, broadcast.To(roomGroup(room)).Except(except), push)
-	return report.Gone, err
 }

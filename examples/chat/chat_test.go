@@ -17,7 +17,7 @@ import (
 func newChat(t *testing.T) *wstest.Harness {
 	t.Helper()
 	rec := wstest.NewRecorder()
-	return wstest.New(t, chat.NewInMemory(rec).Router(), wstest.WithPoster(rec))
+	return newHarness(t, chat.NewInMemory(rec), rec)
 }
 
 // enter connects a person and joins the lobby. The others in the lobby have received the notice.
@@ -117,6 +117,26 @@ func TestAFrameAboveTheGatewaysLimitEndsTheConnection(t *testing.T) {
 	var left chat.Notice
 	ann.ExpectPush("left", &left)
 	require.Equal(t, []string{"Ann"}, left.Online.Names)
+}
+
+// The API answers on the route keepalive, so that it costs neither an invocation nor tokens.
+func TestKeepAliveKeepsAnIdleConnectionOpen(t *testing.T) {
+	t.Parallel()
+	rec := wstest.NewRecorder()
+	h := newHarness(t, chat.NewInMemory(rec, slow()), rec)
+	ann := enter(t, h, "Ann")
+	for range 4 {
+		ann.Request("ping", nil).ExpectAck()
+	}
+	ann.Request("ping", nil).ExpectError(gatesock.CodeRateLimited)
+	for range 3 {
+		h.Advance(9 * time.Minute)
+		ann.Send("keepalive", nil)
+		ann.ExpectFrame(`{"action":"keepalive","data":null}`)
+	}
+	ann.ExpectNone()
+	h.Advance(11 * time.Minute)
+	ann.ExpectClosed(1001)
 }
 
 func TestPingKeepsAnIdleConnectionOpen(t *testing.T) {

@@ -30,10 +30,11 @@ func (d *departures) Delete(ctx context.Context, id string) (conn.Conn, error) {
 	return c, err
 }
 
-// expired keeps a connection whose record has expired, for example with its token: no Delete finds
-// it any more. It is a [conn.EndedFunc].
-func (d *departures) expired(_ context.Context, c conn.Conn, cause conn.EndCause) {
-	if cause != conn.EndExpired {
+// ended keeps a connection whose record the store itself has removed: because it has expired, for
+// example with its token, or because a sweep has found the connection gone. No Delete finds it any
+// more. It is a [conn.EndedFunc].
+func (d *departures) ended(_ context.Context, c conn.Conn, cause conn.EndCause) {
+	if cause != conn.EndExpired && cause != conn.EndSwept {
 		return
 	}
 	d.mu.Lock()
@@ -50,20 +51,26 @@ func (d *departures) take() []conn.Conn {
 }
 
 // sayGoodbye is middleware that announces every departure that was found while the event was
-// handled. An announcement may find further departures, so it goes on until there are none.
+// handled.
 func (a *App) sayGoodbye(next gatesock.HandlerFunc) gatesock.HandlerFunc {
 	return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 		reply, err := next(ctx, req)
-		for gone := a.store.take(); len(gone) > 0; gone = a.store.take() {
-			for _, c := range gone {
-				for _, room := range roomsOf(c) {
-					if err := a.tellLeft(ctx, c, room, req.Time); err != nil {
-						slog.ErrorContext(ctx, "chat: announcing a departure", "room", room, "error", err)
-					}
+		a.announceDepartures(ctx, req.Time)
+		return reply, err
+	}
+}
+
+// announceDepartures announces the departures that were found. An announcement may find further
+// ones, so it goes on until there are none.
+func (a *App) announceDepartures(ctx context.Context, at time.Time) {
+	for gone := a.store.take(); len(gone) > 0; gone = a.store.take() {
+		for _, c := range gone {
+			for _, room := range roomsOf(c) {
+				if err := a.tellLeft(ctx, c, room, at); err != nil {
+					slog.ErrorContext(ctx, "chat: announcing a departure", "room", room, "error", err)
 				}
 			}
 		}
-		return reply, err
 	}
 }
 
@@ -73,6 +80,6 @@ func (a *App) tellLeft(ctx context.Context, c conn.Conn, room string, at time.Ti
 	if err != nil {
 		return err
 	}
-	_, err = a.tell(ctx, room, c.ID, "left", Notice{Name: nameOf(c), At: at, Online: online})
+	_, err = tell(ctx, a, room, c.ID, a.pushes.left, Notice{Name: nameOf(c), At: at, Online: online})
 	return err
 }

@@ -19,7 +19,7 @@ func slow() chat.Option { return chat.WithLimit(ratelimit.Limit{Rate: 1. / 3600,
 func TestWhoSaysTooMuchHasToWait(t *testing.T) {
 	t.Parallel()
 	rec := wstest.NewRecorder()
-	h := wstest.New(t, chat.NewInMemory(rec, slow()).Router(), wstest.WithPoster(rec))
+	h := newHarness(t, chat.NewInMemory(rec, slow()), rec)
 	begun := time.Now()
 	ann := enter(t, h, "Ann")
 	bob := enter(t, h, "Bob", ann)
@@ -43,11 +43,7 @@ func TestALimitIsForAPerson(t *testing.T) {
 		"ann": {ID: "ann", Scopes: []string{chat.Scope}},
 		"bob": {ID: "bob", Scopes: []string{chat.Scope}},
 	}
-	h := wstest.New(
-		t,
-		chat.NewInMemory(rec, slow(), chat.WithSignIn(tokens, authz.Origins(origin))).Handler(),
-		wstest.WithPoster(rec),
-	)
+	h := newHarness(t, chat.NewInMemory(rec, slow(), chat.WithSignIn(tokens, authz.Origins(origin))), rec)
 	for range 3 {
 		h.Connect(with("ann")...).Request("join", chat.Join{Room: "lobby"}).ExpectReply(nil)
 	}

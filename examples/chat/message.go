@@ -10,7 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of what clients send, in characters.
+// Limits of what clients send, in characters. The tags jsonschema below say the same to those who
+// write clients; a test compares them with Validate.
 const (
 	maxName = 32
 	maxRoom = 32
@@ -21,8 +22,8 @@ const (
 // Join enters a room under a name. With sign-in the name may be omitted: it is the one in the
 // token. The reply is [Joined].
 type Join struct {
-	Room string `json:"room"`
-	Name string `json:"name,omitempty"`
+	Room string `json:"room" jsonschema:"minLength=1,maxLength=32,pattern=^[a-z0-9-]+$"`
+	Name string `json:"name,omitempty" jsonschema:"maxLength=32"`
 }
 
 // Validate checks the room's name, and the person's name if it is not empty.
@@ -37,13 +38,13 @@ func (j Join) Validate() error {
 type Joined struct {
 	Room     string    `json:"room"`
 	Name     string    `json:"name"`
-	Messages []Message `json:"messages"` // the last ones, oldest first
+	Messages []Message `json:"messages" jsonschema:"nonnull"` // the last ones, oldest first
 	Online   Online    `json:"online"`
 }
 
 // Leave leaves a room.
 type Leave struct {
-	Room string `json:"room"`
+	Room string `json:"room" jsonschema:"minLength=1,maxLength=32,pattern=^[a-z0-9-]+$"`
 }
 
 // Validate checks the room's name.
@@ -53,9 +54,9 @@ func (l Leave) Validate() error { return checkRoom(l.Room) }
 // again under the same key, for example after a broken connection, the room does not receive it
 // twice. The reply is the [Message].
 type Say struct {
-	Room string `json:"room"`
-	Text string `json:"text"`
-	Key  string `json:"key"`
+	Room string `json:"room" jsonschema:"minLength=1,maxLength=32,pattern=^[a-z0-9-]+$"`
+	Text string `json:"text" jsonschema:"minLength=1,maxLength=2000"`
+	Key  string `json:"key,omitempty" jsonschema:"maxLength=64"`
 }
 
 // Validate checks the room's name, the text and the key.
@@ -65,7 +66,7 @@ func (s Say) Validate() error {
 
 // Typing shows the others in a room that a person is typing.
 type Typing struct {
-	Room string `json:"room"`
+	Room string `json:"room" jsonschema:"minLength=1,maxLength=32,pattern=^[a-z0-9-]+$"`
 }
 
 // Validate checks the room's name.
@@ -88,10 +89,15 @@ type Notice struct {
 	Online Online    `json:"online"`
 }
 
+// Typist is a person who is typing.
+type Typist struct {
+	Name string `json:"name"`
+}
+
 // Online lists the members of a room. Lists may arrive in any order: the one with the highest
 // version counts.
 type Online struct {
-	Names   []string `json:"names"` // sorted, at most 100
+	Names   []string `json:"names" jsonschema:"nonnull"` // sorted, at most 100
 	Count   int      `json:"count"`
 	Version int64    `json:"version"`
 }

@@ -46,7 +46,8 @@ func (a *App) join(ctx context.Context, req *gatesock.Request, in Join) (Joined,
 // members. The broadcast finds connections that ended without a $disconnect, as all do when a
 // server is killed; they are no longer on the list.
 func (a *App) announce(ctx context.Context, req *gatesock.Request, in Join, online Online) (Online, error) {
-	gone, err := a.tell(ctx, in.Room, req.ConnectionID, "joined", Notice{Name: in.Name, At: req.Time, Online: online})
+	gone, err := tell(ctx, a, in.Room, req.ConnectionID, a.pushes.joined,
+		Notice{Name: in.Name, At: req.Time, Online: online})
 	if err != nil || gone == 0 {
 		return online, err
 	}

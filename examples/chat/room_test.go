@@ -132,8 +132,8 @@ func TestTheNewestListIsRight(t *testing.T) {
 
 func TestAConnectionWhoseRecordIsLostIsToldToConnectAgain(t *testing.T) {
 	t.Parallel()
-	store := conn.NewMemory()
-	h := wstest.New(t, chat.New(store, chat.NewMemoryHistory(), wstest.NewRecorder()).Router())
+	store, rec := conn.NewMemory(), wstest.NewRecorder()
+	h := newHarness(t, chat.New(store, chat.NewMemoryHistory(), rec), rec)
 	ann := h.Connect()
 	_, err := store.Delete(t.Context(), ann.ID())
 	require.NoError(t, err)

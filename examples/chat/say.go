@@ -17,7 +17,7 @@ func (a *App) say(ctx context.Context, req *gatesock.Request, in Say) (Message, 
 	if err != nil || !isNew {
 		return m, err
 	}
-	_, err = a.tell(ctx, in.Room, c.ID, "message", m)
+	_, err = tell(ctx, a, in.Room, c.ID, a.pushes.message, m)
 	return m, err
 }
 
@@ -27,6 +27,6 @@ func (a *App) typing(ctx context.Context, req *gatesock.Request, in Typing) erro
 	if err != nil {
 		return err
 	}
-	_, err = a.tell(ctx, in.Room, c.ID, "typing", map[string]string{"name": nameOf(c)})
+	_, err = tell(ctx, a, in.Room, c.ID, a.pushes.typing, Typist{nameOf(c)})
 	return err
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"log"
-	"os"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -38,26 +37,30 @@ func newRouter(store conn.Store, poster gatesock.Poster) *gatesock.Router {
 	fanout := broadcast.New(poster, store)
 	r := gatesock.New()
 	r.Use(gatesock.Recover(), conn.Track(store))
+	message := gatesock.DeclarePush[string](r, "message")
 	gatesock.Handle(r, "join", func(ctx context.Context, req *gatesock.Request, in Join) error {
 		return store.Join(ctx, req.ConnectionID, "room:"+in.Room)
 	})
 	gatesock.HandleReply(r, "say", func(ctx context.Context, req *gatesock.Request, in Say) (int, error) {
-		report, err := fanout.Send(ctx, broadcast.To("room:"+in.Room).Except(req.ConnectionID),
-			gatesock.Push{Event: "message", Topic: "room:" + in.Room, Data: in.Text})
+		room := "room:" + in.Room
+		report, err := fanout.Send(ctx, broadcast.To(room).Except(req.ConnectionID), message.Push(room, in.Text))
 		return report.Delivered, err
 	})
 	return r
 }
 
 func main() {
+	endpoint, table := apigw.Need("GATEWAY_ENDPOINT"), dynamo.Need("TABLE")
 	cfg, err := config.LoadDefaultConfig(context.Background())
 	if err != nil {
 		log.Fatal(err)
 	}
-	client, err := apigw.New(cfg.Credentials, os.Getenv("GATEWAY_ENDPOINT")) // https://abc123.execute-api.….amazonaws.com/prod
+	client, err := apigw.New(cfg.Credentials, endpoint.Value())
 	if err != nil {
 		log.Fatal(err)
 	}
-	db := dynamo.Open(dynamodb.NewFromConfig(cfg), os.Getenv("TABLE")) // see dynamo.DB.CreateTable
-	gatesock.Start(newRouter(db.Connections(), client))
+	db := dynamo.Open(dynamodb.NewFromConfig(cfg), table.Value())
+	router := newRouter(db.Connections(), client)
+	router.DeclareNeeds(endpoint, table) // "gatesock template" makes what the function needs
+	gatesock.Start(router)
 }

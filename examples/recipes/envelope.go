@@ -21,8 +21,9 @@ func newLegacyRouter(store conn.Store, poster gatesock.Poster) *gatesock.Router 
 	b := broadcast.New(poster, store, broadcast.WithEnvelope(names))
 
 	r.Use(gatesock.Recover(), conn.Track(store))
+	said := gatesock.DeclarePush[string](r, "said")
 	gatesock.HandleReply(r, "say", func(ctx context.Context, _ *gatesock.Request, in Say) (int, error) {
-		report, err := b.Send(ctx, broadcast.To(in.Room), gatesock.Push{Event: "said", Data: in.Text})
+		report, err := b.Send(ctx, broadcast.To(in.Room), said.Push("", in.Text))
 		return report.Delivered, err
 	})
 	gatesock.Handle(r, "typing", typing, gatesock.OneWay()) // never answered, not even with an error

@@ -25,8 +25,9 @@ func newNews(
 
 	r := gatesock.New()
 	r.Use(gatesock.Recover(), conn.Track(store, conn.WithEveryone()))
+	news := gatesock.DeclarePush[Notice](r, "news")
 	gatesock.HandleReply(r, "publish", func(ctx context.Context, _ *gatesock.Request, in Notice) (int, error) {
-		report, err := b.Send(ctx, broadcast.To(conn.Everyone), gatesock.Push{Event: "news", Data: in})
+		report, err := b.Send(ctx, broadcast.To(conn.Everyone), news.Push("", in))
 		return report.Delivered, err
 	})
 	return eventmux.New(eventmux.WebSocket(r), eventmux.SQS("news-relay", sqsrelay.Handler(b))), nil

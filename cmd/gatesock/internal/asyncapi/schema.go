@@ -13,14 +13,14 @@ const schemas = "#/components/schemas/"
 
 // schema returns a schema of the description in the form that AsyncAPI has: draft 7 of JSON Schema,
 // where references have no siblings, and where lists of keywords have no repetitions. A nil schema
-// allows everything. Keywords that a describe.Schema does not know are left out, unless they are
-// extensions.
+// allows everything. Keywords that a describe.Schema does not know are left out, but for those of
+// others.
 func (d *document) schema(s *describe.Schema) *describe.Schema {
 	if s == nil {
 		return new(describe.Schema)
 	}
 	c := *s
-	c.Ref, c.Other = "", extensions(s.Other)
+	c.Ref, c.Other = "", d.others(s.Other)
 	c.Types, c.Required = unique(s.Types), unique(s.Required)
 	c.Enum = uniqueValues(s.Enum)
 	c.Items = d.optional(s.Items)
@@ -42,9 +42,6 @@ func (d *document) schema(s *describe.Schema) *describe.Schema {
 	}
 	all, err := json.Marshal([]*describe.Schema{target})
 	d.fail(err)
-	if c.Other == nil {
-		c.Other = make(map[string]json.RawMessage)
-	}
 	c.Other["allOf"] = all
 	return &c
 }
@@ -97,16 +94,20 @@ func uniqueValues(list []json.RawMessage) (short []json.RawMessage) {
 	return short
 }
 
-// extensions returns the keywords that AsyncAPI accepts although it does not know them.
-func extensions(other map[string]json.RawMessage) map[string]json.RawMessage {
-	var kept map[string]json.RawMessage
-	for name, value := range other {
+// others returns the keywords that AsyncAPI accepts although a describe.Schema does not know them:
+// extensions, and propertyNames, which descriptions have for maps whose keys are numbers.
+func (d *document) others(all map[string]json.RawMessage) map[string]json.RawMessage {
+	kept := make(map[string]json.RawMessage)
+	for name, value := range all {
 		if strings.HasPrefix(name, "x-") && len(name) > 2 && keyOf(name) == name {
-			if kept == nil {
-				kept = make(map[string]json.RawMessage)
-			}
 			kept[name] = value
 		}
+	}
+	var names *describe.Schema
+	if json.Unmarshal(all["propertyNames"], &names) == nil && names != nil {
+		data, err := json.Marshal(d.schema(names))
+		d.fail(err)
+		kept["propertyNames"] = data
 	}
 	return kept
 }

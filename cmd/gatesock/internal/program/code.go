@@ -70,9 +70,9 @@ func (c *code) read(p listed) {
 			}
 			for _, spec := range group.Specs {
 				if s, ok := spec.(*ast.TypeSpec); ok {
-					text := cmp.Or(commentText(s.Doc), commentText(s.Comment))
+					text := cmp.Or(in.text(s.Doc), in.text(s.Comment))
 					if !group.Lparen.IsValid() {
-						text = cmp.Or(text, commentText(group.Doc))
+						text = cmp.Or(text, in.text(group.Doc))
 					}
 					types[s.Name.Name] = &typ{text, s.Type, in}
 				}
@@ -156,16 +156,18 @@ func jsonNames(field *ast.Field) (names []string, promoted bool) {
 	return names, false
 }
 
-func fieldComment(field *ast.Field) string {
-	return cmp.Or(commentText(field.Doc), commentText(field.Comment))
-}
-
-// commentText returns a comment with each paragraph as one line.
-func commentText(group *ast.CommentGroup) string {
+// text returns a comment of the file with each paragraph as one line.
+func (f *file) text(group *ast.CommentGroup) string {
 	if group == nil {
 		return ""
 	}
-	var p comment.Parser
+	p := comment.Parser{ // which leaves out the brackets of links
+		LookupPackage: func(name string) (string, bool) {
+			path, ok := f.imports[name]
+			return cmp.Or(path, name), ok || strings.Contains(name, "/")
+		},
+		LookupSym: func(_, _ string) bool { return true },
+	}
 	printer := comment.Printer{TextWidth: -1}
 	return strings.TrimSpace(string(printer.Text(p.Parse(group.Text()))))
 }

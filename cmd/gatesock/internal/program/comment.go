@@ -1,6 +1,7 @@
 package program
 
 import (
+	"cmp"
 	"context"
 	"go/ast"
 	"maps"
@@ -107,7 +108,7 @@ func (c *code) commentField(schema *describe.Schema, field *ast.Field, in *file,
 			continue
 		}
 		if p.Description == "" {
-			p.Description = fieldComment(field)
+			p.Description = cmp.Or(in.text(field.Doc), in.text(field.Comment))
 		}
 		c.commentMembers(p, field.Type, in, nil)
 	}

@@ -8,6 +8,7 @@ package program
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -77,6 +78,8 @@ func (p Program) describe(ctx context.Context) (_ *describe.App, module string, 
 	switch {
 	case errors.Is(err, describe.ErrVersion):
 		return nil, "", err
+	case err != nil && json.Valid(document):
+		return nil, "", fmt.Errorf("%s prints a description that cannot be used: %w", p.Package, err)
 	case err != nil:
 		return nil, "", fmt.Errorf("the last line that %s prints is %s, and not its description: %w; %s",
 			p.Package, oneline.Quote(string(document), maxQuoted), err, startLast)

@@ -79,6 +79,7 @@ func TestDescribeFailures(t *testing.T) {
 		"./deadlocks":      {[]string{"./deadlocks panics before it has described itself: ", "deadlocks/main.go:4: fatal error: all goroutines are asleep - deadlock!"}, nil},
 		"./panics":         {[]string{"./panics panics before it has described itself: ", "panics/main.go:9: assignment to entry in nil map"}, nil},
 		"./lambda":         {[]string{"./lambda starts as a Lambda function", "hand its router to gatesock.Start", "go get github.com/gatesock/gatesock@latest"}, []string{"connection refused"}},
+		"./wrong":          {[]string{"./wrong prints a description that cannot be used: ", "the envelope has no name"}, nil},
 		"./aws":            {[]string{"./aws calls AWS before it reaches gatesock.Start", "at the first event"}, []string{"GetParameter: "}},
 		"../../../..":      {[]string{"is package gatesock, and not a program"}, nil},
 	} {
@@ -253,7 +254,8 @@ func TestComments(t *testing.T) {
 		collect(texts, name, s)
 	}
 	require.Equal(t, map[string]string{
-		"Join":                "Join enters a room. The name is optional: without one, the server chooses.\n\nIt may be sent twice.",
+		"Join": "Join enters a room. The name is optional: without one, the server chooses.\n\n" +
+			"It may be sent twice. The reply is a Page of types.Base, or [none] (see encoding/json).",
 		"Join.room":           "Room is the room's name.",
 		"Join.name":           "the name in the room",
 		"Join.options":        "Options are not known everywhere.",
@@ -290,7 +292,8 @@ func collect(texts map[string]string, at string, s *describe.Schema) {
 
 func TestRead(t *testing.T) {
 	t.Parallel()
-	const document = `{"version":1,"envelope":{},"routes":[{"key":"a"}]}`
+	const document = `{"version":1,"envelope":{"action":"action","id":"id","data":"data","error":"error","event":"event",` +
+		`"topic":"topic"},"routes":[{"key":"a","answer":"ack"}]}`
 	for name, text := range map[string]string{
 		"a line":           document + "\n",
 		"indented":         strings.ReplaceAll(document, ",", ",\n  "),

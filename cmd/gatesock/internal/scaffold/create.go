@@ -35,6 +35,9 @@ type Created struct {
 	Module string
 }
 
+// errInterrupted is the error of a Create whose context has ended.
+var errInterrupted = errors.New("interrupted: nothing was made")
+
 // Create makes a project in a folder. It writes everything beside the folder's place and moves it
 // there at the end, so that a failure, or the end of ctx, leaves nothing behind. The module is not
 // tidy yet; see [Tidy].
@@ -74,7 +77,7 @@ func Create(ctx context.Context, o Options) (made Created, err error) {
 func write(ctx context.Context, folder string, content map[string]string) error {
 	for name, text := range content {
 		if ctx.Err() != nil {
-			return errors.New("interrupted: nothing was made")
+			return errInterrupted
 		}
 		at := filepath.Join(folder, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(at), 0o777); err != nil {

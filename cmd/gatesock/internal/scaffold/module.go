@@ -64,6 +64,9 @@ func checkModule(ctx context.Context, path string) error {
 	if errors.Is(err, exec.ErrNotFound) {
 		return errors.New("the go command is missing: install Go, see https://go.dev/doc/install")
 	}
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
 	if err != nil {
 		reason := strings.TrimSpace(strings.ReplaceAll(output.String(), "go: ", ""))
 		return fmt.Errorf("no module can have the path %q: choose one with --module: %s", path, reason)

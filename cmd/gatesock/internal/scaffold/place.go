@@ -10,32 +10,28 @@ import (
 
 // place makes a folder with what fill writes into the folder that it is passed. If fill fails,
 // nothing is left behind.
-func place(dir string, fill func(staging string) error) (err error) {
-	entries, err := os.ReadDir(dir)
-	exists := err == nil
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil && isFile(dir):
-		return fmt.Errorf("%s is a file: choose another name", dir)
-	case err != nil:
+func place(dir string, fill func(staging string) error) error {
+	exists, err := checkFree(dir)
+	if err != nil {
 		return err
-	case !free(entries):
-		return fmt.Errorf("%s is not empty: choose a folder that does not exist yet, or an empty one", dir)
 	}
-	around := dir // where the staging folder is: on the same file system
-	if !exists {
-		around = filepath.Dir(dir)
-		undo, err := makeParents(around)
-		if err != nil {
-			return err
-		}
-		defer func() {
-			if err != nil {
-				undo()
-			}
-		}()
+	if exists {
+		return stage(dir, fill, func(staging string) error { return moveAll(staging, dir) })
 	}
-	temporary, err := os.MkdirTemp(around, ".gatesock-new-")
+	undo, err := makeParents(filepath.Dir(dir))
+	if err != nil {
+		return err
+	}
+	err = stage(filepath.Dir(dir), fill, func(staging string) error { return os.Rename(staging, dir) })
+	if err != nil {
+		undo()
+	}
+	return err
+}
+
+// stage calls fill with a folder that it has made in another one, and then move with the same.
+func stage(in string, fill, move func(staging string) error) error {
+	temporary, err := os.MkdirTemp(in, ".gatesock-new-")
 	if err != nil {
 		return err
 	}
@@ -47,10 +43,23 @@ func place(dir string, fill func(staging string) error) (err error) {
 	if err := fill(staging); err != nil {
 		return err
 	}
-	if exists {
-		return moveAll(staging, dir)
+	return move(staging)
+}
+
+// checkFree reports whether a folder exists, and returns an error if it has something in it.
+func checkFree(dir string) (exists bool, err error) {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil && isFile(dir):
+		return false, fmt.Errorf("%s is a file: choose another name", dir)
+	case err != nil:
+		return false, err
+	case !free(entries):
+		return false, fmt.Errorf("%s is not empty: choose a folder that does not exist yet, or an empty one", dir)
 	}
-	return os.Rename(staging, dir)
+	return true, nil
 }
 
 // free reports whether a folder with these entries counts as empty.

@@ -29,8 +29,8 @@ func AccessLog() []LogField {
 		{"authorizerLatency", "authorizer.latency"},
 		{"authorizerRequestId", "authorizer.requestId"},
 		{"authorizerError", "authorizer.error"},
-		{"integrationStatus", "integration.status"},
-		{"functionStatus", "integration.integrationStatus"},
+		{"functionStatus", "integration.status"},
+		{"lambdaStatus", "integration.integrationStatus"},
 		{"integrationLatency", "integration.latency"},
 		{"functionRequestId", "integration.requestId"},
 		{"integrationError", "integration.error"},
@@ -38,6 +38,7 @@ func AccessLog() []LogField {
 		{"errorType", "error.responseType"},
 		{"validationError", "error.validationErrorString"},
 		{"wafStatus", "waf.status"},
+		{"wafLatency", "waf.latency"},
 		{"wafError", "waf.error"},
 	}
 }

@@ -23,14 +23,15 @@ func (b *builder) functions() {
 			Architecture: b.o.Architecture,
 		}
 		f.ReservedConcurrency = f.ID + "ReservedConcurrency"
-		b.claim(f.ID+"Function", "the function "+split.Name)
+		b.claim("the function "+split.Name, f.ID,
+			"Function", "LogGroup", "Role", "Integration", "Permission", "Version", "Alias")
 		b.plan.Functions = append(b.plan.Functions, f)
 	}
 	b.checkSplits()
 }
 
-// needsDefault reports whether [DefaultFunction] must be added: there is no function at all, or none
-// of them has some of the routes.
+// needsDefault reports whether [DefaultFunction] must be added: there is no function at all, or
+// none of them has some of the routes.
 func (b *builder) needsDefault(splits []Split) bool {
 	if slices.ContainsFunc(splits, func(s Split) bool { return s.Name == DefaultFunction }) {
 		return false
@@ -50,8 +51,8 @@ func (b *builder) splitOf(item string) string {
 	return ""
 }
 
-// functionOf returns the ID of the function of the first item that a [Split] lists. If none does, it
-// is that of the default.
+// functionOf returns the ID of the function of the first item that a [Split] lists. If none does,
+// it is that of the default.
 func (b *builder) functionOf(items ...string) string {
 	for _, item := range items {
 		if name := b.splitOf(item); name != "" {
@@ -134,7 +135,7 @@ func (b *builder) items() []string {
 	var list []string
 	for _, r := range b.app.Routes {
 		if r.Answer != describe.AnswerMock {
-			list = append(list, r.Key)
+			list = append(list, shown(r.Key))
 		}
 	}
 	if b.app.Authorizer != nil {
@@ -142,7 +143,7 @@ func (b *builder) items() []string {
 	}
 	for _, s := range b.app.Sources {
 		if s.Kind != "custom" {
-			list = append(list, strings.TrimSuffix(s.Kind+":"+s.Name, ":"))
+			list = append(list, shown(strings.TrimSuffix(s.Kind+":"+s.Name, ":")))
 		}
 	}
 	return list

@@ -17,8 +17,11 @@ const (
 	fourteenDays     = 14 * 24 * 60 * 60 // the longest retention of SQS
 )
 
-//nolint:gochecknoglobals // a constant
-var queueName = regexp.MustCompile(`^[0-9A-Za-z_-]{1,80}$`)
+var (
+	queueName     = regexp.MustCompile(`^[0-9A-Za-z_-]{1,80}$`)
+	actionName    = regexp.MustCompile(`^[a-z0-9-]+:[A-Za-z]+$`)
+	attributeName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,255}$`)
+)
 
 // needs adds the resources and settings that the program finds by its environment, and the
 // variables.
@@ -31,6 +34,11 @@ func (b *builder) needs() {
 			continue
 		}
 		seen[n.Variable] = true
+		for _, action := range n.Actions {
+			if !actionName.MatchString(action) {
+				b.fail("the need %s has the action %q, which is not one action of IAM", n.Variable, action)
+			}
+		}
 		v := Variable{Name: n.Variable}
 		switch n.Kind {
 		case "connections":
@@ -71,10 +79,15 @@ func reserved(variable string) bool {
 
 func (b *builder) addTable(n describe.Need) string {
 	t := Table{ID: withSuffix(fromVariable(n.Variable), "Table"), Variable: n.Variable}
-	b.claim(t.ID, "the table of "+n.Variable)
+	b.claim("the table of "+n.Variable, t.ID, "")
 	if n.Table == nil || n.Table.PartitionKey == "" {
 		b.fail("the table of %s has no partition key in the description", n.Variable)
 		return t.ID
+	}
+	for _, name := range []string{n.Table.PartitionKey, n.Table.SortKey, n.Table.TimeToLive} {
+		if name != "" && !attributeName.MatchString(name) {
+			b.fail("the table of %s has the attribute %q: use at most 255 letters, digits, underscores, hyphens and periods", n.Variable, name)
+		}
 	}
 	t.PartitionKey, t.SortKey, t.TimeToLive = n.Table.PartitionKey, n.Table.SortKey, n.Table.TimeToLive
 	if t.PartitionKey == t.SortKey {
@@ -89,16 +102,16 @@ func (b *builder) addQueue(n describe.Need) string {
 		ID: withSuffix(fromVariable(n.Variable), "Queue"), Variable: n.Variable, Receives: receives, Retention: fourteenDays,
 		Visibility: visibilityFactor * defaultTimeout,
 	}
-	b.claim(q.ID, "the queue of "+n.Variable)
-	b.claim(q.ID+"DeadLetters", "the dead letters of "+n.Variable)
+	b.claim("the queue of "+n.Variable, q.ID, "", "DeadLetters")
 	if n.Source != anyName {
 		q.Name = lastPart(n.Source)
 	}
 	if q.Name != "" && !queueName.MatchString(q.Name) {
 		b.fail("a standard queue cannot have the name %q: at most 80 letters, digits, hyphens and underscores are possible", q.Name)
 	}
-	if n.Source != "" && !slices.ContainsFunc(b.app.Sources, func(s describe.Source) bool { return s.Kind == "sqs" && s.Name == n.Source }) {
-		b.fail("the program says that it reads the queue of %s by the source sqs %q, and has no such source", n.Variable, n.Source)
+	if n.Source != "" && !slices.Contains(b.app.Sources, describe.Source{Kind: "sqs", Name: n.Source}) {
+		b.fail("the need %s is a queue that the program reads by the source sqs %q, and it has no such source",
+			n.Variable, n.Source)
 	}
 	b.plan.Queues = append(b.plan.Queues, q)
 	return q.ID

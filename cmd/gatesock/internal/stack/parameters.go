@@ -11,7 +11,7 @@ import (
 // Parameter is a value that is chosen at deployment.
 type Parameter struct {
 	Name string
-	// Description is for people, in one line.
+	// Description is for people, in one line. It is to be quoted, as is Default.
 	Description string
 	// Number reports whether it is a number; otherwise it is a string.
 	Number bool
@@ -40,10 +40,16 @@ const (
 	Certificate     = "CertificateArn"
 )
 
+// maxValue is the size of all environment variables of a function together.
+const maxValue = 4096
+
 // parameters adds the parameters.
 func (b *builder) parameters() {
 	for _, n := range b.app.Needs {
 		if n.Kind == "setting" {
+			if len(n.Default) > maxValue {
+				b.fail("the default of the setting %s has %d bytes, and can have %d", n.Variable, len(n.Default), maxValue)
+			}
 			b.addParameter(setting(n))
 		}
 	}
@@ -79,7 +85,7 @@ func (b *builder) parameters() {
 	})
 	b.addParameter(Parameter{
 		Name:        Certificate,
-		Description: "The ARN of the certificate for the domain (AWS Certificate Manager), in the Region of the stack.",
+		Description: "The ARN of the certificate for the domain, which AWS Certificate Manager has.",
 	})
 }
 
@@ -92,9 +98,9 @@ func retentions() []string {
 }
 
 func setting(n describe.Need) Parameter {
-	description := strings.Join(strings.Fields(n.Description), " ")
+	description := shortened(strings.Join(strings.Fields(n.Description), " "))
 	if n.Example != "" {
-		description = strings.TrimSpace(description + " Such as: " + n.Example)
+		description = strings.TrimSpace(description + " Such as: " + shortened(n.Example))
 	}
 	return Parameter{
 		Name:        fromVariable(n.Variable),
@@ -103,6 +109,15 @@ func setting(n describe.Need) Parameter {
 		Required:    n.Default == "" && !n.Optional,
 		Variable:    n.Variable,
 	}
+}
+
+// shortened returns a text of at most 1,000 characters: a description can have 4,000 bytes.
+func shortened(s string) string {
+	const most = 1000
+	if runes := []rune(s); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return s
 }
 
 func (b *builder) sourceParameters(s Source) {
@@ -134,14 +149,14 @@ func outsideName(kind Kind) string {
 	}
 }
 
-// functionParameters adds the parameters of a function. Only functions for which somebody waits have
-// provisioned concurrency.
+// functionParameters adds the parameters of a function. Only functions that API Gateway waits for
+// have provisioned concurrency.
 func (b *builder) functionParameters(f *Function) {
 	b.addParameter(Parameter{
-		Name: f.ReservedConcurrency, Pattern: "[0-9]{0,6}",
-		Description: fmt.Sprintf("How many invocations of the function %s run at once, at most. Empty for no reservation.", f.Name),
+		Name: f.ReservedConcurrency, Number: true, Default: "0", Min: 0, Max: 100000,
+		Description: fmt.Sprintf("How many invocations of the function %s run at once, at most. 0 for no limit of its own.", f.Name),
 	})
-	if len(f.Routes) == 0 && !f.Authorizer && !b.hasSource(f, "http") {
+	if len(f.Routes) == 0 && !f.Authorizer {
 		return
 	}
 	f.ProvisionedConcurrency = f.ID + "ProvisionedConcurrency"
@@ -157,7 +172,7 @@ func (b *builder) addParameter(p Parameter) {
 	if p.Variable != "" {
 		what = "the setting " + p.Variable
 	}
-	if b.claim(p.Name, what) {
+	if b.claim(what, p.Name, "") {
 		b.plan.Parameters = append(b.plan.Parameters, p)
 	}
 }

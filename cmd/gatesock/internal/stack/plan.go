@@ -1,18 +1,11 @@
 package stack
 
-import (
-	"errors"
-	"fmt"
-	"regexp"
-	"slices"
-	"strings"
-
-	"github.com/gatesock/gatesock/describe"
-)
+import "slices"
 
 // Plan is what a stack has. Identifiers (the fields ID) have only letters and digits and begin with
 // a capital letter: the plan guarantees that those of one kind differ, and that those of
-// CloudFormation that are made from them, such as IDRoute and IDRouteResponse, differ as well.
+// CloudFormation that are made from them, such as IDRoute and IDRouteResponse, differ as well. All
+// strings in a Plan are safe in a template, except those that a comment says are to be quoted.
 type Plan struct {
 	// Name is the name of the service.
 	Name string
@@ -29,12 +22,14 @@ type Plan struct {
 	Queues []Queue
 	// Sources are what else calls the functions, in the order of the description.
 	Sources []Source
-	// Custom are the names of sources that the program recognizes by itself. The stack has nothing for
-	// them.
+	// Custom are the names of sources that the program recognizes by itself, in quotes. The stack has
+	// nothing for them.
 	Custom []string
 	// Parameters are the values that are chosen at deployment, in an order for people: those of the
 	// application first. Formats add their own, such as where the code is.
 	Parameters []Parameter
+
+	names map[string]string // in a template, and what has them
 }
 
 // Function is a Lambda function. All functions of a plan have the same code.
@@ -58,9 +53,9 @@ type Function struct {
 	// RecursiveLoop reports whether the function sends messages to a queue that it reads, so that
 	// Lambda must not end the chain after about 16 invocations.
 	RecursiveLoop bool
-	// ReservedConcurrency is the name of a parameter that is empty or a number, ProvisionedConcurrency
-	// that of a number, 0 for none. ProvisionedConcurrency is empty for a function that nobody waits
-	// for.
+	// ReservedConcurrency and ProvisionedConcurrency are the names of the parameters for them, which
+	// are numbers, 0 for none. ProvisionedConcurrency is empty for a function that API Gateway does
+	// not wait for.
 	ReservedConcurrency, ProvisionedConcurrency string
 }
 
@@ -110,7 +105,7 @@ type Resource struct {
 
 // Route is a route of the API.
 type Route struct {
-	// Key is the route key.
+	// Key is the route key, to be quoted.
 	Key string
 	ID  string
 	// Function is the ID of the function; empty for a MOCK route.
@@ -118,7 +113,7 @@ type Route struct {
 	// Responds reports whether the route must have a route response.
 	Responds bool
 	// Mock is the response template of a route that the API answers itself; empty for all others. It
-	// contains nothing that a template would evaluate.
+	// contains nothing that API Gateway would evaluate. It is to be quoted.
 	Mock string
 }
 
@@ -162,36 +157,9 @@ type Source struct {
 	// Group and Schedule are the names of a schedule of EventBridge Scheduler. The group is empty if
 	// the stack makes one of its own. Parameter is the name of the parameter with its rate.
 	Group, Schedule, Parameter string
-	// EventSource and DetailType select events of a bus. EventSource is "*" for all, DetailType is empty
-	// for all.
+	// EventSource and DetailType select events of a bus. EventSource is "*" for all, DetailType is
+	// empty for all. Both are to be quoted.
 	EventSource, DetailType string
-}
-
-// maxRoutes is the quota of routes of an API ("Quotas for configuring and running a WebSocket API").
-const maxRoutes = 300
-
-// New returns the plan of an application. The error lists everything that is wrong, each with what
-// to do.
-func New(app *describe.App, o Options) (*Plan, error) {
-	o, err := o.withDefaults()
-	if err != nil {
-		return nil, err
-	}
-	b := &builder{
-		app:   app,
-		o:     o,
-		plan:  &Plan{Name: o.Name},
-		names: map[string]string{},
-	}
-	for _, step := range []func(){
-		b.functions, b.routes, b.authorizer, b.needs, b.sources, b.rights, b.parameters,
-	} {
-		step()
-	}
-	if len(b.wrong) > 0 {
-		return nil, errors.Join(b.wrong...)
-	}
-	return b.plan, nil
 }
 
 // Function returns the function with an ID. It panics if there is none.
@@ -211,67 +179,9 @@ func (p *Plan) SourcesOf(kind string) []Source {
 	return list
 }
 
-// builder makes a plan in steps.
-type builder struct {
-	app   *describe.App
-	o     Options
-	plan  *Plan
-	names map[string]string // identifiers and what they name
-	wrong []error
-}
-
-// fail adds an error.
-func (b *builder) fail(format string, args ...any) {
-	b.wrong = append(b.wrong, fmt.Errorf("stack: "+format, args...))
-}
-
-// claim reports whether an identifier is free, and takes it. If not, it adds an error.
-func (b *builder) claim(id, what string) bool {
-	other, taken := b.names[id]
-	if taken {
-		b.fail("%s and %s would both have the name %s in a template: rename one of them", other, what, id)
-		return false
-	}
-	b.names[id] = what
-	return true
-}
-
-//nolint:gochecknoglobals // constants
-var (
-	memberName   = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
-	variableName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]+$`)
-)
-
-// identifier returns a name as an identifier: its letters and digits, with a capital letter where a
-// part begins. It is empty if the name has none.
-func identifier(name string) string {
-	var id strings.Builder
-	begins := true
-	for _, c := range []byte(name) {
-		switch {
-		case 'a' <= c && c <= 'z' && begins:
-			id.WriteByte(c - 'a' + 'A')
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-			id.WriteByte(c)
-		default:
-			begins = true
-			continue
-		}
-		begins = false
-	}
-	return id.String()
-}
-
-// fromVariable returns the name of an environment variable as an identifier: FANOUT_QUEUE is
-// FanoutQueue.
-func fromVariable(name string) string {
-	return identifier(strings.ToLower(name))
-}
-
-// withSuffix returns an identifier that ends with a word.
-func withSuffix(id, word string) string {
-	if strings.HasSuffix(id, word) {
-		return id
-	}
-	return id + word
+// Named returns what has a name in a template, and reports whether anything has it. Names of
+// resources and parameters of CloudFormation are unique together.
+func (p *Plan) Named(name string) (what string, ok bool) {
+	what, ok = p.names[name]
+	return what, ok
 }

@@ -1,7 +1,9 @@
 package stack_test
 
 import (
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -64,7 +66,8 @@ func TestSplit(t *testing.T) {
 	require.Len(t, rights, 5)
 	send := []string{"sqs:SendMessage"}
 	require.Equal(t, send, rights["app"][stack.QueueKind])
-	require.Equal(t, append(send, "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"), rights["relay"][stack.QueueKind])
+	require.Equal(t, []string{"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"},
+		rights["relay"][stack.QueueKind])
 	require.NotContains(t, rights["relay"][stack.TableKind], "dynamodb:Scan")
 	require.Contains(t, rights["sweep"][stack.TableKind], "dynamodb:Scan")
 	require.Len(t, rights["auth"], 1)
@@ -73,6 +76,73 @@ func TestSplit(t *testing.T) {
 	require.False(t, p.Function("App").RecursiveLoop)
 	require.Equal(t, "Auth", p.Authorizer.Function)
 	require.Empty(t, p.Function("Relay").ProvisionedConcurrency)
+}
+
+func TestNameOf(t *testing.T) {
+	t.Parallel()
+	for folder, want := range map[string]string{
+		"/home/a/chat": "chat", "my_app": "my-app", "Chat 2.0": "Chat-2-0", ".hidden": "hidden", "2048": "service", "/": "service", "日本": "service",
+		"": "service",
+	} {
+		require.Equal(t, want, stack.NameOf(folder), folder)
+	}
+}
+
+func TestDefaultFunction(t *testing.T) {
+	t.Parallel()
+	all := []string{"$connect", "$default", "$disconnect", "authenticate", "join", "leave", "say", "typing"}
+	for name, test := range map[string]struct {
+		splits []stack.Split
+		want   map[string]string // by function: its routes, and its sources
+	}{
+		"nothing": {nil, map[string]string{"app": "8 [FanoutQueue SweepSchedule]"}},
+		"some routes": {
+			[]stack.Split{{Name: "chat", Routes: all[2:]}},
+			map[string]string{"app": "2 [FanoutQueue SweepSchedule]", "chat": "6 []"},
+		},
+		"all routes": {
+			[]stack.Split{{Name: "first", Routes: all[2:]}, {Name: "second", Routes: all[:2]}},
+			map[string]string{"first": "6 [FanoutQueue SweepSchedule]", "second": "2 []"},
+		},
+		"all routes, and app": {
+			[]stack.Split{{Name: "first", Routes: all}, {Name: "app"}},
+			map[string]string{"first": "8 []", "app": "0 [FanoutQueue SweepSchedule]"},
+		},
+		"a source": {
+			[]stack.Split{{Name: "relay", Routes: []string{"sqs:"}}},
+			map[string]string{"app": "8 [SweepSchedule]", "relay": "0 [FanoutQueue]"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, err := stack.New(chat(t), stack.Options{Functions: test.splits})
+			require.NoError(t, err)
+			got := map[string]string{}
+			for _, f := range p.Functions {
+				sources := []string{}
+				for _, s := range p.Sources {
+					if s.Function == f.ID {
+						sources = append(sources, s.ID)
+					}
+				}
+				got[f.Name] = fmt.Sprint(len(f.Routes), sources)
+			}
+			require.Equal(t, test.want, got)
+		})
+	}
+}
+
+// TestRouteSpelledAsSource holds that a route comes before a source in a split.
+func TestRouteSpelledAsSource(t *testing.T) {
+	t.Parallel()
+	app := chat(t)
+	app.Routes = append(app.Routes, describe.Route{Key: "authorizer", Answer: describe.AnswerAck})
+	p, err := stack.New(app, stack.Options{Functions: []stack.Split{
+		{Name: "route", Routes: []string{"authorizer"}}, {Name: "source", Routes: []string{"authorizer:"}},
+	}})
+	require.NoError(t, err)
+	require.Equal(t, []string{"authorizer"}, p.Function("Route").Routes)
+	require.Equal(t, "Source", p.Authorizer.Function)
 }
 
 func TestMistakes(t *testing.T) {
@@ -129,7 +199,7 @@ func TestMistakes(t *testing.T) {
 		"a queue without its source": {
 			func(app *describe.App) { app.Sources = nil },
 			stack.Options{},
-			`it reads the queue of FANOUT_QUEUE by the source sqs "*", and has no such source`,
+			`the need FANOUT_QUEUE is a queue that the program reads by the source sqs "*", and it has no such source`,
 		},
 		"an unknown need":   {func(app *describe.App) { app.Needs[0].Kind = "bucket" }, stack.Options{}, `a need of the kind "bucket"`},
 		"an unknown source": {func(app *describe.App) { app.Sources[1].Kind = "s3" }, stack.Options{}, `a source of the kind "s3"`},
@@ -137,6 +207,75 @@ func TestMistakes(t *testing.T) {
 			func(app *describe.App) { app.Envelope.Action = "my action" },
 			stack.Options{},
 			`the member "my action" of the envelope`,
+		},
+		"too many routes": {func(app *describe.App) {
+			for i := range 300 {
+				route(fmt.Sprint("r", i))(app)
+			}
+		}, stack.Options{}, "the program has 309 routes, and an API can have 300"},
+		"a setting that is a resource": {func(app *describe.App) {
+			app.Needs = append(app.Needs, describe.Need{Kind: "setting", Variable: "APP_ROLE"})
+		}, stack.Options{}, "the function app and the setting APP_ROLE would both have the name AppRole"},
+		"two tables of one name": {func(app *describe.App) {
+			app.Needs = append(app.Needs, describe.Need{Kind: "table", Variable: "TABLE_", Table: &describe.TableKeys{PartitionKey: "pk"}})
+		}, stack.Options{}, "the table of TABLE and the table of TABLE_ would both have the name Table"},
+		"a need twice": {
+			func(app *describe.App) { app.Needs = append(app.Needs, app.Needs[0]) },
+			stack.Options{},
+			"the variable AUDIENCE twice",
+		},
+		"a route twice":           {route("say"), stack.Options{}, `the route "say" twice`},
+		"a long key":              {route(strings.Repeat("k", 129)), stack.Options{}, "has 129 bytes: at most 128"},
+		"a key with a line break": {route("a\nb"), stack.Options{}, `the route "a\nb" has characters that cannot be printed`},
+		"an answer to $connect": {
+			func(app *describe.App) { app.Routes[0].Answer = describe.AnswerData },
+			stack.Options{},
+			"the route $connect cannot have a response",
+		},
+		"a mock without a frame": {
+			func(app *describe.App) { app.Routes[5].Mock = "" },
+			stack.Options{},
+			`the route "keepalive" cannot be answered by the API`,
+		},
+		"an authorizer without $connect": {
+			func(app *describe.App) { app.Routes = app.Routes[1:] },
+			stack.Options{},
+			"has an authorizer and no route $connect",
+		},
+		"an identity source": {
+			func(app *describe.App) { app.Authorizer.IdentitySources = []string{"header.A"} },
+			stack.Options{},
+			`the identity source "header.A"`,
+		},
+		"a wildcard of actions": {
+			func(app *describe.App) { app.Needs[1].Actions = []string{"sqs:*"} },
+			stack.Options{},
+			`the action "sqs:*"`,
+		},
+		"a table without a key": {func(app *describe.App) { app.Needs[5].Table = nil }, stack.Options{}, "the table of TABLE has no partition key"},
+		"a table with one key":  {func(app *describe.App) { app.Needs[5].Table.SortKey = "pk" }, stack.Options{}, "the same partition and sort key"},
+		"an attribute":          {func(app *describe.App) { app.Needs[5].Table.SortKey = "a b" }, stack.Options{}, `the attribute "a b"`},
+		"a queue's name": {func(app *describe.App) {
+			app.Sources[0].Name, app.Needs[1].Source = "relay.fifo", "relay.fifo"
+		}, stack.Options{}, `a standard queue cannot have the name "relay.fifo"`},
+		"a topic's name": {
+			func(app *describe.App) { app.Sources[1] = describe.Source{Kind: "sns", Name: "a\nb"} },
+			stack.Options{},
+			`the source sns has the name "a\nb"`,
+		},
+		"a schedule's name": {
+			func(app *describe.App) { app.Sources[1].Name = strings.Repeat("s", 65) },
+			stack.Options{},
+			"at most 64 letters, digits, hyphens, periods and underscores",
+		},
+		"a long default": {
+			func(app *describe.App) { app.Needs[0].Default = strings.Repeat("d", 4097) },
+			stack.Options{},
+			"the default of the setting AUDIENCE has 4097 bytes",
+		},
+		"a long function name": {
+			nil, splits(stack.Split{Name: strings.Repeat("f", 33), Routes: []string{"say"}}),
+			"at most 32 letters, digits and hyphens",
 		},
 		"no routes": {func(app *describe.App) { app.Routes, app.Authorizer = nil, nil }, stack.Options{}, "the program has no routes"},
 	} {

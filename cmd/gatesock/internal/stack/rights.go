@@ -9,26 +9,38 @@ import (
 // scan is the only action of a table that rights tell apart.
 const scan = "dynamodb:Scan"
 
-// rights gives each function the rights that it needs, as far as the description tells. What a
+// rights adds the rights that each function needs, as far as the description has them. What a
 // function uses is not described, only what the program uses. So all functions may use the tables,
-// with two exceptions: only the functions of schedules may scan them, if there are schedules, since
-// scanning is the work of the sweeper; and a function that is nothing but the authorizer may not use
-// @connections and queues.
+// with two exceptions. If there are schedules, only their functions may scan, which is the work of
+// the sweeper. And a function that is nothing but the authorizer may not use @connections and
+// queues.
 func (b *builder) rights() {
 	for i := range b.plan.Functions {
 		f := &b.plan.Functions[i]
 		for _, v := range f.Variables {
 			if actions := b.actions(f, b.needOf(v.Name)); len(actions) > 0 {
-				f.Rights = append(f.Rights, Right{Actions: actions, On: v.Value})
+				f.allow(actions, v.Value)
 			}
 		}
 		for _, s := range b.plan.Sources {
 			if actions := reading(s.Kind); s.Function == f.ID && actions != nil {
-				f.Rights = append(f.Rights, Right{Actions: actions, On: s.From})
+				f.allow(actions, s.From)
 			}
 		}
 		f.RecursiveLoop = b.readsWhatItSends(f)
 	}
+}
+
+// allow adds actions to the right on a resource.
+func (f *Function) allow(actions []string, on Resource) {
+	i := slices.IndexFunc(f.Rights, func(r Right) bool { return r.On == on })
+	if i < 0 {
+		i = len(f.Rights)
+		f.Rights = append(f.Rights, Right{On: on})
+	}
+	all := slices.Concat(f.Rights[i].Actions, actions)
+	slices.Sort(all)
+	f.Rights[i].Actions = slices.Compact(all)
 }
 
 // actions returns what a function may do with a need.

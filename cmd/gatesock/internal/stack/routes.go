@@ -1,8 +1,10 @@
 package stack
 
 import (
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/gatesock/gatesock/describe"
@@ -34,7 +36,7 @@ func (b *builder) routes() {
 	}
 }
 
-// specialRoutes are the routes whose keys begin with "$".
+// isSpecial reports whether a route is one of those whose keys begin with "$".
 func isSpecial(key string) bool {
 	return key == "$connect" || key == "$disconnect" || key == "$default"
 }
@@ -67,12 +69,18 @@ func (b *builder) addRoute(r describe.Route) {
 		f.Routes = append(f.Routes, r.Key)
 		slices.Sort(f.Routes)
 	}
-	b.claim(route.ID+"Route", "the route "+r.Key)
+	suffixes := []string{"Route", "RouteResponse"}
+	if route.Mock != "" {
+		suffixes = append(suffixes, "Integration", "IntegrationResponse")
+	}
+	b.claim("the route "+r.Key, route.ID, suffixes...)
 	b.plan.Routes = append(b.plan.Routes, route)
 }
 
 func printable(key string) bool {
-	return utf8.ValidString(key) && !strings.ContainsFunc(key, func(c rune) bool { return c < ' ' || c == 0x7f || c == utf8.RuneError })
+	return utf8.ValidString(key) && !strings.ContainsFunc(key, func(c rune) bool {
+		return !unicode.IsPrint(c) || c == utf8.RuneError
+	})
 }
 
 // literal returns a frame, which is JSON, as a template in which nothing is evaluated: "$" and "#",
@@ -80,6 +88,8 @@ func printable(key string) bool {
 func literal(frame string) string {
 	return strings.NewReplacer("$", `\u0024`, "#", `\u0023`).Replace(frame)
 }
+
+var identitySource = regexp.MustCompile(`^(route\.request\.(header|querystring)|stageVariables|context)\.[A-Za-z0-9._-]+$`)
 
 // authorizer adds the authorizer.
 func (b *builder) authorizer() {
@@ -89,6 +99,12 @@ func (b *builder) authorizer() {
 	id := b.functionOf(b.sourceItems(describe.Source{Kind: "authorizer"})...)
 	b.plan.Function(id).Authorizer = true
 	b.plan.Authorizer = &Authorizer{Function: id, IdentitySources: b.app.Authorizer.IdentitySources}
+	for _, source := range b.app.Authorizer.IdentitySources {
+		if !identitySource.MatchString(source) {
+			b.fail("the authorizer cannot have the identity source %q: it begins with route.request.header., "+
+				"route.request.querystring., stageVariables. or context.", source)
+		}
+	}
 	if _, ok := b.route("$connect"); !ok {
 		b.fail("the program has an authorizer and no route $connect, which is the only one that can have it")
 	}

@@ -3,6 +3,7 @@ package stack
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gatesock/gatesock/describe"
@@ -16,7 +17,7 @@ func (b *builder) sources() {
 	for _, s := range b.app.Sources {
 		switch s.Kind {
 		case "custom":
-			b.plan.Custom = append(b.plan.Custom, s.Name)
+			b.plan.Custom = append(b.plan.Custom, strconv.QuoteToASCII(s.Name))
 		case "http":
 			b.addSource(s, Source{ID: "Http"})
 		case "sqs":
@@ -41,8 +42,24 @@ func (b *builder) sources() {
 func (b *builder) addSource(d describe.Source, s Source) {
 	s.Kind = d.Kind
 	s.Function = b.functionOf(b.sourceItems(d)...)
-	b.claim(s.ID+"Source", "the source "+strings.TrimSuffix(d.Kind+" "+d.Name, " "))
+	b.claim("the source "+strings.TrimSuffix(d.Kind+" "+d.Name, " "), s.ID, suffixes(s)...)
 	b.plan.Sources = append(b.plan.Sources, s)
+}
+
+// suffixes returns what the names of a source in a template end with.
+func suffixes(s Source) []string {
+	switch {
+	case s.Kind == "http":
+		return []string{"Url", "UrlPermission", "InvokePermission"}
+	case s.Schedule != "":
+		return []string{"", "Group", "Role"}
+	case s.Kind == "schedule":
+		return []string{"", "Permission"}
+	case s.Kind == "sns", s.Kind == "eventbridge":
+		return []string{"Source", "Permission"}
+	default:
+		return []string{"Source"}
+	}
 }
 
 // queueSource adds a source for each queue of the stack that has the source's name, or else for a
@@ -78,6 +95,7 @@ func (b *builder) outside(d describe.Source, kind Kind, word string) {
 	from := Resource{Kind: kind}
 	id := withSuffix(identifier(lastPart(d.Name)), word)
 	isStream := strings.Contains(d.Name, "/stream/")
+	b.checkOutside(d)
 	switch {
 	case strings.HasPrefix(d.Name, "arn:") && (kind != TableStream || isStream):
 		from.ARN = d.Name
@@ -93,16 +111,27 @@ func (b *builder) outside(d describe.Source, kind Kind, word string) {
 	b.addSource(d, Source{ID: id, From: from})
 }
 
+// checkOutside adds an error for the name of a source that eventmux would not accept.
+func (b *builder) checkOutside(d describe.Source) {
+	if d.Name != anyName && !outsideARN.MatchString(d.Name) && !resourceName.MatchString(d.Name) {
+		b.fail(`the source %s has the name %q, which is neither a name nor an ARN nor "*"`, d.Kind, d.Name)
+	}
+}
+
 // lastPart returns the name in an ARN or a path; other names are returned as they are.
 func lastPart(name string) string {
 	return name[strings.LastIndexAny(name, ":/")+1:]
 }
 
-//nolint:gochecknoglobals // a constant
-var scheduleName = regexp.MustCompile(`^[0-9a-zA-Z_.-]{1,64}$`)
+var (
+	scheduleName = regexp.MustCompile(`^[0-9a-zA-Z_.-]{1,64}$`)
+	resourceName = regexp.MustCompile(`^[0-9a-zA-Z_.-]{1,256}$`)
+	outsideARN   = regexp.MustCompile(`^arn:[a-z0-9-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:[0-9a-zA-Z_.:/-]{1,512}$`)
+)
 
 func (b *builder) schedule(d describe.Source) {
 	if strings.HasPrefix(d.Name, "arn:") {
+		b.checkOutside(d)
 		b.addSource(d, Source{ID: withSuffix(identifier(lastPart(d.Name)), "Schedule"), From: Resource{Kind: RuleKind, ARN: d.Name}})
 		return
 	}

@@ -19,6 +19,9 @@ func (e *Evaluator) ref(n *node, name string, depth int) (any, error) {
 	if r := e.t.resources[name]; r != nil {
 		return e.name(r, depth)
 	}
+	if id, ok := strings.CutSuffix(name, ".Alias"); ok && e.t.resources[id] != nil { // of a function in SAM
+		return e.attribute(n, id, "Arn", depth)
+	}
 	return nil, n.errorf("there is no parameter or resource %q", shorten(name))
 }
 

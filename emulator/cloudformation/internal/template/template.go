@@ -36,7 +36,8 @@ type Resource struct {
 func (r *Resource) String() string { return fmt.Sprintf("resource %s (%s)", r.ID, r.Type) }
 
 // Parse reads a template in YAML or JSON, in the short and the long forms of functions. If a key
-// occurs twice, the last one counts, as on AWS.
+// occurs twice, the last one counts, as on AWS. The WebSocket APIs of AWS SAM are replaced by the
+// resources that its transform makes of them.
 func Parse(data []byte) (*Template, error) {
 	root, err := parseTree(data)
 	if err != nil {
@@ -53,11 +54,13 @@ func Parse(data []byte) (*Template, error) {
 	if t.Transforms, err = root.transforms(); err != nil {
 		return nil, err
 	}
-	t.resources, err = parseResources(root.section("Resources"))
-	if err == nil && len(t.resources) == 0 {
-		err = errors.New("the template has no Resources")
+	if t.resources, err = parseResources(root.section("Resources")); err != nil {
+		return nil, err
 	}
-	return t, err
+	if len(t.resources) == 0 {
+		return nil, errors.New("the template has no Resources")
+	}
+	return t, t.expandSAM(root.section("Globals")["WebSocketApi"])
 }
 
 // Resources returns the resources of a type, by logical id.

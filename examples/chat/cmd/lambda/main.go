@@ -1,29 +1,21 @@
-// Command lambda is the chat as a Lambda function.
+// Command lambda is the chat as a Lambda function: its routes, the authorizer of $connect, and a
+// sweep for the schedule "sweep". Its state is in a DynamoDB table.
 //
-// The environment variable GATEWAY_ENDPOINT is the URL for posts to clients, for example
-// https://abc123.execute-api.eu-west-1.amazonaws.com/prod. The function's role needs
-// execute-api:ManageConnections on the API.
+//	gatesock template ./chat/cmd/lambda > template.yaml
 //
-// TABLE is the DynamoDB table that keeps the state, as dynamo.DB.CreateTable makes it. The role
-// needs dynamodb:GetItem, BatchGetItem, PutItem, UpdateItem, DeleteItem and Query on it. Without
-// TABLE the state is in the memory of each instance and lost with it, so limit the function to one
-// instance (reserved concurrency 1).
-//
-// ISSUER and AUDIENCE turn sign-in on: ISSUER is an OpenID Connect provider whose access tokens are
-// JWTs for that audience, with the scopes of package chat. ORIGINS has the origins of the pages,
-// separated by commas, for example https://chat.example.com. The API then also needs this function
-// as the REQUEST authorizer of $connect. Without sign-in anybody may connect.
+// writes a template with all that it needs: the API, the table, the rights of the function, and its
+// environment variables, which are GATEWAY_ENDPOINT, the URL for posts to clients, TABLE, and the
+// settings below.
 //
 //	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go build -tags lambda.norpc -o bootstrap ./chat/cmd/lambda
 package main
 
 import (
 	"context"
+	"fmt"
 	"log"
-	"os"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
@@ -31,46 +23,69 @@ import (
 	"github.com/gatesock/gatesock/apigw"
 	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/authz/jwtauth"
+	"github.com/gatesock/gatesock/dynamo"
+	"github.com/gatesock/gatesock/dynamo/sweep"
 	"github.com/gatesock/gatesock/examples/chat"
 	"github.com/gatesock/gatesock/ratelimit"
 )
 
 func main() {
+	endpoint, table := apigw.Need("GATEWAY_ENDPOINT"), dynamo.Need("TABLE")
 	cfg, err := config.LoadDefaultConfig(context.Background())
 	if err != nil {
 		log.Fatal(err)
 	}
-	client, err := apigw.New(cfg.Credentials, os.Getenv("GATEWAY_ENDPOINT"), apigw.WithRegion(cfg.Region))
+	client, err := apigw.New(cfg.Credentials, endpoint.Value())
 	if err != nil {
-		log.Fatalf("GATEWAY_ENDPOINT: %v", err)
+		log.Fatalf("%s: %v", endpoint.Variable, err)
 	}
-	options := []chat.Option{chat.WithLimit(ratelimit.Limit{Rate: 2, Burst: 20})}
-	if issuer := os.Getenv("ISSUER"); issuer != "" {
-		tokens, err := jwtauth.New(jwtauth.Config{
-			Issuer:     issuer,
-			Audience:   []string{os.Getenv("AUDIENCE")},
-			Discover:   true,
-			Attributes: map[string]string{chat.NameClaim: chat.NameClaim},
-		})
-		if err != nil {
-			log.Fatalf("ISSUER and AUDIENCE: %v", err)
-		}
-		origins, err := authz.ParseOrigins(strings.Split(os.Getenv("ORIGINS"), ",")...)
-		if err != nil {
-			log.Fatalf("ORIGINS: %v", err)
-		}
-		options = append(options, chat.WithSignIn(tokens, origins))
-	}
-	app, err := open(cfg, os.Getenv("TABLE"), client, options)
+	settings := newSettings()
+	signIn, err := settings.signIn()
 	if err != nil {
 		log.Fatal(err)
 	}
+	app, err := chat.NewOnTable(dynamodb.NewFromConfig(cfg), table.Value(), client,
+		signIn, chat.WithLimit(ratelimit.Limit{Rate: 2, Burst: 20}))
+	if err != nil {
+		log.Fatalf("%s: %v", table.Variable, err)
+	}
+	app.Router().DeclareNeeds(endpoint, table, settings.issuer, settings.audience, settings.origins)
+	app.Router().DeclareNeeds(sweep.Needs(table.Variable, endpoint.Variable)...)
 	gatesock.Start(app.Handler())
 }
 
-func open(cfg aws.Config, table string, api gatesock.ConnectionsAPI, options []chat.Option) (*chat.App, error) {
-	if table == "" {
-		return chat.NewInMemory(api, options...), nil
+// settings are what somebody chooses who deploys the chat.
+type settings struct{ issuer, audience, origins gatesock.Need }
+
+func newSettings() settings {
+	setting := func(variable, example, description string) gatesock.Need {
+		need := gatesock.Setting(variable, description)
+		need.Example = example
+		return need
 	}
-	return chat.NewOnTable(dynamodb.NewFromConfig(cfg), table, api, options...)
+	return settings{
+		issuer: setting("ISSUER", "https://issuer.example.com",
+			"The OpenID Connect provider whose access tokens, with the scopes of package chat, let people in."),
+		audience: setting("AUDIENCE", "chat", "The audience that access tokens must have."),
+		origins: setting("ORIGINS", "https://chat.example.com",
+			"The origins of the pages, separated by commas."),
+	}
+}
+
+// signIn returns the option for people who sign in with tokens of the issuer.
+func (s settings) signIn() (chat.Option, error) {
+	tokens, err := jwtauth.New(jwtauth.Config{
+		Issuer:     s.issuer.Value(),
+		Audience:   []string{s.audience.Value()},
+		Discover:   true,
+		Attributes: map[string]string{chat.NameClaim: chat.NameClaim},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s and %s: %w", s.issuer.Variable, s.audience.Variable, err)
+	}
+	origins, err := authz.ParseOrigins(strings.Split(s.origins.Value(), ",")...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.origins.Variable, err)
+	}
+	return chat.WithSignIn(tokens, origins), nil
 }

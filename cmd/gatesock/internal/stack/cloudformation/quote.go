@@ -1,14 +1,13 @@
 package cloudformation
 
 import (
-	"encoding/json"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack"
 )
 
-//nolint:gochecknoglobals // constants
 var (
 	// plain are strings that are themselves in YAML. Words such as true, and numbers, are not among
 	// them.
@@ -37,10 +36,7 @@ func quoteFlow(s string) string {
 
 func inQuotes(s string) string {
 	if !printable.MatchString(s) {
-		quoted, err := json.Marshal(s) // strings of JSON are scalars of YAML
-		if err == nil {
-			return string(quoted)
-		}
+		return strconv.QuoteToASCII(s) // YAML has the escapes of Go
 	}
 	if strings.ContainsAny(s, `"\`) {
 		return "'" + strings.ReplaceAll(s, "'", "''") + "'"

@@ -1,6 +1,7 @@
 package cloudformation
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -15,14 +16,6 @@ type samRoute struct {
 	RouteID string // the logical name that SAM makes
 }
 
-// A route of a WebSocketApi is a route, an integration and a permission. The API is an Api and a
-// Stage; an authorizer has a permission.
-const (
-	resourcesOfSAMRoute      = 3
-	resourcesOfSAMApi        = 1
-	resourcesOfSAMAuthorizer = 2
-)
-
 // SAM returns a plan as a template for SAM, sealed. The API is a WebSocketApi, with the route
 // responses that SAM does not make. Routes that a WebSocketApi cannot have stand beside it: those
 // whose keys have other characters than letters and digits, and MOCK routes.
@@ -31,34 +24,62 @@ const (
 // template exceeds a quota of CloudFormation.
 func SAM(p *stack.Plan) ([]byte, error) {
 	v := view{Plan: p, SAM: true}
-	names := map[string]string{}
+	made := generated{plan: p, names: map[string]string{}}
 	for _, r := range p.Routes {
-		var id string
-		if name, ok := samName(r.Key); ok && r.Mock == "" {
-			id = "Api" + name + "Route"
-			v.SAMRoutes = append(v.SAMRoutes, samRoute{r, id})
-		} else {
-			id = r.ID + "Route"
+		name, ok := samName(r.Key)
+		if !ok || r.Mock != "" {
 			v.RawRoutes = append(v.RawRoutes, newRawRoute(p, r))
+			continue
 		}
-		if other, taken := names[id]; taken {
-			return nil, fmt.Errorf("sam: the routes %s and %s would both have the name %s in a SAM template, "+
-				"which does not distinguish the case of keys: rename one of them, or use --format cloudformation", other, r.Key, id)
+		v.SAMRoutes = append(v.SAMRoutes, samRoute{r, "Api" + name + "Route"})
+		if err := made.add("the route "+r.Key, "Api"+name+"Route", "Api"+name+"Integration", "Api"+name+"Permission"); err != nil {
+			return nil, err
 		}
-		names[id] = r.Key
 	}
 	if len(v.SAMRoutes) == 0 {
-		return nil, fmt.Errorf("sam: a WebSocketApi needs a route with a key of letters and digits, or one of $connect, $disconnect and $default, " +
-			"and the program has none: use --format cloudformation")
+		return nil, errors.New("cloudformation: SAM needs a route with a key of letters and digits, or one of $connect, $disconnect " +
+			"and $default, and the program has none: use --format cloudformation")
 	}
-	further := resourcesOfSAMApi + resourcesOfSAMRoute*len(v.SAMRoutes)
+	if err := made.add("the stage", "ApiStage"); err != nil {
+		return nil, err
+	}
 	if p.Authorizer != nil {
-		further += resourcesOfSAMAuthorizer
+		if err := made.add("the authorizer", "ApiConnectAuthorizer", "ApiAuthorizerPermission"); err != nil {
+			return nil, err
+		}
 	}
-	return write(v, further)
+	for _, f := range p.Functions {
+		if f.ProvisionedConcurrency != "" {
+			if err := made.add("the alias of the function "+f.Name, f.ID+"FunctionVersion", f.ID+"FunctionAliaslive"); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return write(v, len(made.names))
 }
 
-//nolint:gochecknoglobals // a constant
+// generated are the resources that SAM makes besides those of the template.
+type generated struct {
+	plan  *stack.Plan
+	names map[string]string
+}
+
+// add adds the names of something, or returns an error if one is taken.
+func (g generated) add(what string, names ...string) error {
+	for _, name := range names {
+		other, taken := g.names[name]
+		if !taken {
+			other, taken = g.plan.Named(name)
+		}
+		if taken {
+			return fmt.Errorf("cloudformation: %s and %s would both have the name %s in a SAM template, which ignores the case of route keys: "+
+				"rename one of them, or use --format cloudformation", other, what, name)
+		}
+		g.names[name] = what
+	}
+	return nil
+}
+
 var alphanumeric = regexp.MustCompile(`^[A-Za-z0-9]+$`)
 
 // samName returns the part of logical names that SAM makes from a route key, and whether it makes
@@ -76,9 +97,9 @@ func samName(key string) (string, bool) {
 // RawFunctions returns the functions of raw routes, which need an integration of their own.
 func (v view) RawFunctions() []string {
 	var list []string
-	for _, r := range v.RawRoutes {
-		if r.Mock == "" && !slices.Contains(list, r.Function) {
-			list = append(list, r.Function)
+	for _, f := range v.Functions {
+		if slices.ContainsFunc(v.RawRoutes, func(r rawRoute) bool { return r.Function == f.ID }) {
+			list = append(list, f.ID)
 		}
 	}
 	return list

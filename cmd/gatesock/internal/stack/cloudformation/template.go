@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
-	"strings"
 	"text/template"
 
 	"go.yaml.in/yaml/v3"
@@ -38,7 +37,6 @@ func write(v view, further int) ([]byte, error) {
 	t, err := template.New("template.tmpl").Funcs(template.FuncMap{
 		"accessLog": stack.AccessLog,
 		"flow":      quoteFlow,
-		"join":      strings.Join,
 		"quote":     quote,
 		"values":    values,
 	}).ParseFS(texts, "text/*.tmpl")
@@ -55,7 +53,10 @@ func write(v view, further int) ([]byte, error) {
 
 // check returns an error if a template exceeds a quota.
 func check(text []byte, further int) error {
-	var t struct{ Parameters, Resources map[string]yaml.Node }
+	var t struct {
+		Parameters map[string]yaml.Node `yaml:"Parameters"`
+		Resources  map[string]yaml.Node `yaml:"Resources"`
+	}
 	if err := yaml.Unmarshal(text, &t); err != nil {
 		return fmt.Errorf("cloudformation: the template is not YAML, which is a mistake in gatesock: %w", err)
 	}

@@ -30,48 +30,12 @@ func newRawRoute(p *stack.Plan, r stack.Route) rawRoute {
 	return rawRoute{r, r.ID + "Route", p.Authorizer != nil}
 }
 
-// Functions hides those of the plan.
-func (v view) Functions() []function {
-	list := make([]function, len(v.Plan.Functions))
-	for i, f := range v.Plan.Functions {
-		list[i] = function{f, v.Plan}
-	}
-	return list
-}
-
-// function is a function with what is said about it.
-type function struct {
-	stack.Function
-	plan *stack.Plan
-}
-
-// Purpose returns what a function does, for its heading, if the plan has several of them.
-func (f function) Purpose() string {
-	if len(f.plan.Functions) == 1 {
-		return ""
-	}
-	const most = 3
-	parts := f.Routes
-	if len(parts) > most {
-		parts = append(parts[:most:most], fmt.Sprintf("%d more routes", len(parts)-most))
-	}
-	if f.Authorizer {
-		parts = append(parts[:len(parts):len(parts)], "the authorizer")
-	}
-	for _, s := range f.plan.Sources {
-		if s.Function == f.ID {
-			parts = append(parts[:len(parts):len(parts)], s.ID)
-		}
-	}
-	return ": " + strings.Join(parts, ", ")
-}
-
 // About returns the description of the template.
 func (v view) About() string { return v.Name + ", a WebSocket service made with gatesock." }
 
 // GOARCH returns the architecture in words of the go command.
 func (v view) GOARCH() string {
-	if v.Plan.Functions[0].Architecture == "x86_64" {
+	if v.Functions[0].Architecture == "x86_64" {
 		return "amd64"
 	}
 	return "arm64"

@@ -16,5 +16,5 @@ func main() {
 		fmt.Fprintln(w, line)
 		fmt.Fprintln(os.Stderr, "warning")
 	}
-	fmt.Fprintln(w, `{"version":1,"envelope":{},"routes":[{"key":"after"}]}`)
+	fmt.Fprintln(w, `{"version":1,"envelope":{"action":"action","id":"id","data":"data","error":"error","event":"event","topic":"topic"},"routes":[{"key":"after","answer":"ack"}]}`)
 }

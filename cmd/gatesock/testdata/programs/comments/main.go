@@ -12,7 +12,7 @@ import (
 // Join enters a room. The name is optional: without
 // one, the server chooses.
 //
-// It may be sent twice.
+// It may be sent twice. The reply is a [Page] of [types.Base], or [none] (see [encoding/json]).
 //
 //nolint:unused // a directive is not a part of the comment
 type Join struct {

@@ -10,7 +10,11 @@ func main() {
 	folder, _ := os.Getwd()
 	var routes []map[string]string
 	for _, v := range append(os.Environ(), "FOLDER="+folder) {
-		routes = append(routes, map[string]string{"key": v})
+		routes = append(routes, map[string]string{"key": v, "answer": "ack"})
 	}
-	json.NewEncoder(os.Stdout).Encode(map[string]any{"version": 1, "envelope": map[string]any{}, "routes": routes})
+	envelope := map[string]string{}
+	for _, name := range []string{"action", "id", "data", "error", "event", "topic"} {
+		envelope[name] = name
+	}
+	json.NewEncoder(os.Stdout).Encode(map[string]any{"version": 1, "envelope": envelope, "routes": routes})
 }

@@ -16,8 +16,10 @@ func newRouter() *gatesock.Router {
 	return r
 }
 
-// Greet is the message of the route "greet". The tag describes the field in documents and types
-// that are made from the program; Validate checks it.
+// The tags jsonschema describe the fields in documents and types that are made from the program; the
+// methods Validate check them.
+
+// Greet is the message of the route "greet".
 type Greet struct {
 	Name string `json:"name" jsonschema:"minLength=1"`
 }
@@ -30,7 +32,7 @@ func (g Greet) Validate() error {
 	return nil
 }
 
-// Greeting is the reply.
+// Greeting is the reply to "greet".
 type Greeting struct {
 	Text string `json:"text"`
 }

@@ -27,7 +27,7 @@ type Reading struct {
 	At     time.Time `json:"at"`
 }
 
-// Watching is the reply to "watch", which has no members of its own.
+// Watching is the reply to "watch", whose message has no members of its own.
 type Watching struct {
 	Site string `json:"site"`
 }

@@ -1,0 +1,126 @@
+package typescript
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/errorcode"
+	"github.com/gatesock/gatesock/describe"
+)
+
+// errors writes the types of errors.
+func (f *file) errors() {
+	var codes []string
+	f.print("\n/** The codes of the protocol. An application may have others, which clients treat as internal. */\nexport type ErrorCode =")
+	for _, e := range errorcode.All() {
+		codes = append(codes, "\n"+step+"/** "+e.Means+". Try again? "+e.Retry+". */\n"+step+"| "+quote(string(e.Code)))
+	}
+	f.print(strings.Join(codes, "") + ";\n" + apiError)
+}
+
+const apiError = `
+/** An error of the application. */
+export interface ApiError {
+  code: ErrorCode | (string & {});
+  /** A text for people, on which programs do not depend. */
+  message: string;
+  /** How many milliseconds to wait before the next try. */
+  retryAfterMs?: number;
+  /** Defined by the action. */
+  details?: unknown;
+}
+`
+
+// frames writes the types of whole messages.
+func (f *file) frames() {
+	e := f.app.Envelope
+	request := inline(object{{e.Action, "R", false}, {e.ID, "string", true}}) + ` & Routes[R]["input"]`
+	if e.Input != "" {
+		request = inline(object{{e.Action, "R", false}, {e.ID, "string", true}, {e.Input, `Routes[R]["input"]`, false}})
+	}
+	f.print("\n/** What a client sends. */\nexport type RequestFrame<K extends keyof Routes = keyof Routes> = {\n" +
+		"  [R in K]: " + request + ";\n}[K];\n")
+	f.print("\n/** The reply to a request. */\nexport type ReplyFrame<K extends keyof Routes = keyof Routes> = {\n" +
+		"  [R in K]: " + inline(object{{e.ID, "string", true}, {e.Action, "R", false}, {e.Data, `Routes[R]["output"]`, false}}) + ";\n}[K];\n")
+	f.print("\n/** The answer to a message that failed. The id is what the client sent: a number only if that is what was wrong. */\n" +
+		"export interface ErrorFrame " + inline(object{{e.ID, "string | number", true}, {e.Action, "string", false}, {e.Error, "ApiError", false}}) + "\n")
+	f.print("\n/** A message without a request. */\nexport type PushFrame<K extends keyof Pushes = keyof Pushes> = {\n" +
+		"  [E in K]: " + inline(object{{e.Event, "E", false}, {e.Topic, "string", true}, {e.Data, "Pushes[E]", false}}) + ";\n}[K];\n")
+	f.print(gatewayFrame)
+}
+
+const gatewayFrame = `
+/** What the gateway answers in place of the application. It has no id. */
+export interface GatewayFrame {
+  message: string;
+  connectionId?: string;
+  requestId?: string;
+  messageId?: string;
+}
+
+/** What a client receives, apart from raw routes: several pushes may arrive as one array. */
+export type Frame = ReplyFrame | ErrorFrame | PushFrame | PushFrame[] | GatewayFrame;
+`
+
+// object is an object type on one line.
+type object []struct {
+	name, typ string
+	optional  bool
+}
+
+// inline writes an object type. Of members with the same name the first counts.
+func inline(o object) string {
+	var parts, seen []string
+	for _, m := range o {
+		if slices.Contains(seen, m.name) {
+			continue
+		}
+		seen = append(seen, m.name)
+		mark := ""
+		if m.optional {
+			mark = "?"
+		}
+		parts = append(parts, key(m.name)+mark+": "+m.typ)
+	}
+	return "{ " + strings.Join(parts, "; ") + " }"
+}
+
+// constants writes what a client needs besides types.
+func (f *file) constants() {
+	e := f.app.Envelope
+	f.print("\n/** The names of the members of frames. Without input, the members of an input stand beside action and id. */\n" +
+		"export const envelope = {\n")
+	for _, m := range [][2]string{
+		{"action", e.Action}, {"id", e.ID}, {"data", e.Data}, {"error", e.Error}, {"event", e.Event}, {"topic", e.Topic}, {"input", e.Input},
+	} {
+		value := quote(m[1])
+		if m[0] == "input" && m[1] == "" {
+			value = "undefined"
+		}
+		f.printf("%s%s: %s,\n", step, m[0], value)
+	}
+	f.print("} as const;\n")
+
+	var oneWay []string
+	keepAlive := "undefined"
+	for _, r := range f.app.Routes {
+		if isCalled(r) && r.Answer == describe.AnswerNone {
+			oneWay = append(oneWay, quote(r.Key))
+		}
+		if r.Answer == describe.AnswerMock && keepAlive == "undefined" {
+			keepAlive = f.keepAlive(r)
+		}
+	}
+	f.printf("\n/** The routes that never answer, not even with an error. */\nexport const oneWay = [%s] as const;\n", strings.Join(oneWay, ", "))
+	f.print("\n/** The message that keeps a connection open at no cost, and its answer, both as they are sent; undefined if there is none. */\n" +
+		"export const keepAlive = " + keepAlive + ";\n")
+}
+
+func (f *file) keepAlive(r describe.Route) string {
+	message, err := json.Marshal(map[string]string{f.app.Envelope.Action: r.Key})
+	if err != nil {
+		f.fail(err)
+	}
+	return "{ message: " + quote(string(message)) + ", answer: " + quote(r.Mock) + " } as const"
+}

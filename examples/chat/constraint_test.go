@@ -1,0 +1,127 @@
+package chat_test
+
+import (
+	"encoding/json"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/describe"
+	"github.com/gatesock/gatesock/wstest"
+)
+
+// What the schema of a route accepts, the route accepts, and the other way around, as far as a
+// schema can say it: not that a text has a visible character, or that a key has 64 bytes.
+func TestSchemasAgreeWithValidate(t *testing.T) {
+	t.Parallel()
+	app := described(t)
+	compile := compilerOf(t, app)
+	valid := map[string]map[string]any{
+		"join":   {"room": "lobby", "name": "Ann"},
+		"leave":  {"room": "lobby"},
+		"say":    {"room": "lobby", "text": "x", "key": "k"},
+		"typing": {"room": "lobby"},
+	}
+	checked := 0
+	for _, r := range app.Routes {
+		if valid[r.Key] == nil {
+			continue
+		}
+		schema := compile(r)
+		h := newChat(t)
+		ann := enter(t, h, "Ann")
+		object := app.Types[r.Input.Name()]
+		require.Len(t, object.Properties, len(valid[r.Key]), "properties of %s", r.Key)
+		for _, p := range object.Properties {
+			if p.Name == "name" {
+				continue // see TestSchemaOfNames
+			}
+			for _, sample := range append(samples(p), nil) {
+				input := maps.Clone(valid[r.Key])
+				if input[p.Name] = sample; sample == nil {
+					delete(input, p.Name)
+				}
+				require.Equal(t, schema(input), accepts(t, ann, r.Key, input), "%s with %s %.80q", r.Key, p.Name, sample)
+				checked++
+			}
+		}
+	}
+	require.Greater(t, checked, 60)
+}
+
+// samples returns values around the limits of a property.
+func samples(p describe.Property) []any {
+	values := []any{7, true, []string{"a"}, "", "a", "ABC", "a b", "a-b0"}
+	letter := "a"
+	if p.Name == "text" {
+		letter = "ä"
+	}
+	for _, limit := range []*int{p.Schema.MinLength, p.Schema.MaxLength} {
+		if limit == nil {
+			continue
+		}
+		for n := max(*limit-1, 0); n <= *limit+1; n++ {
+			values = append(values, strings.Repeat("a", n), strings.Repeat(letter, n))
+		}
+	}
+	return values
+}
+
+// The same for names. A connection has only one, and needs it if there is no sign-in.
+func TestSchemaOfNames(t *testing.T) {
+	t.Parallel()
+	app := described(t)
+	for _, r := range app.Routes {
+		if r.Key != "join" {
+			continue
+		}
+		schema := compilerOf(t, app)(r)
+		for _, name := range []any{
+			7, true, "a", strings.Repeat("a", 32), strings.Repeat("a", 33), strings.Repeat("語", 32), strings.Repeat("語", 33),
+		} {
+			input := map[string]any{"room": "lobby", "name": name}
+			require.Equal(t, schema(input), accepts(t, newChat(t).Connect(), r.Key, input), "%v", name)
+		}
+	}
+}
+
+// accepts reports whether a route does not refuse a message as invalid.
+func accepts(t *testing.T, c *wstest.Client, action string, input map[string]any) bool {
+	t.Helper()
+	before := len(c.Frames())
+	c.Request(action, input)
+	frames := c.Frames()[before:]
+	require.NotEmpty(t, frames)
+	var answer struct {
+		Error *struct{ Code gatesock.Code }
+	}
+	require.NoError(t, json.Unmarshal([]byte(frames[len(frames)-1].Text), &answer))
+	return answer.Error == nil || answer.Error.Code != gatesock.CodeInvalidArgument
+}
+
+// compilerOf returns a function that returns the validator of a route's input.
+func compilerOf(t *testing.T, app *describe.App) func(describe.Route) func(map[string]any) bool {
+	t.Helper()
+	return func(r describe.Route) func(map[string]any) bool {
+		document := map[string]any{"input": r.Input, "$defs": app.Types}
+		data, err := json.Marshal(document)
+		require.NoError(t, err)
+		value, err := jsonschema.UnmarshalJSON(strings.NewReader(string(data)))
+		require.NoError(t, err)
+		c := jsonschema.NewCompiler()
+		require.NoError(t, c.AddResource("app.json", value))
+		schema, err := c.Compile("app.json#/input")
+		require.NoError(t, err)
+		return func(input map[string]any) bool {
+			data, err := json.Marshal(input)
+			require.NoError(t, err)
+			instance, err := jsonschema.UnmarshalJSON(strings.NewReader(string(data)))
+			require.NoError(t, err)
+			return schema.Validate(instance) == nil
+		}
+	}
+}
