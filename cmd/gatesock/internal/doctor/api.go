@@ -51,7 +51,10 @@ func (x *examination) readAPI(ctx context.Context) error {
 	id := x.target.API
 	q := question{PartAPI, getAPI, fmt.Sprintf("the API %q", id)}
 	out, s, err := ask(ctx, x.report, q, x.clients.Gateway.GetApi, &apigatewayv2.GetApiInput{ApiId: &id})
-	x.api.state, x.api.GetApiOutput = s, out
+	x.api.state = s
+	if out != nil {
+		x.api.GetApiOutput = out
+	}
 	if err != nil || s == absent {
 		return err
 	}

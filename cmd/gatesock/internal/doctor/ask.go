@@ -42,7 +42,10 @@ func ask[In, Out, Options any](
 ) (*Out, state, error) {
 	out, err := operation(ctx, in)
 	s, err := q.judge(r, err)
-	return out, s, err
+	if s != present {
+		return nil, s, err
+	}
+	return out, s, nil
 }
 
 // askAll calls an operation for each page of a list.
@@ -104,11 +107,13 @@ func isDenied(err smithy.APIError) bool {
 		code == "ForbiddenException" || code == "AuthorizationError"
 }
 
-// isAbsent reports whether the resource of a request does not exist.
+// isAbsent reports whether the resource of a request does not exist. Names are the only parameters
+// of the requests.
 func isAbsent(err smithy.APIError) bool {
 	switch err.ErrorCode() {
 	case "NotFoundException", "ResourceNotFoundException", "TableNotFoundException", "NoSuchResourceException",
-		"QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue":
+		"QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue",
+		"ValidationException", "InvalidAddress": // DynamoDB's and SQS's answers to what is not a name
 		return true
 	case "ValidationError": // CloudFormation
 		return strings.Contains(err.ErrorMessage(), "does not exist")

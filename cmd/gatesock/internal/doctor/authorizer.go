@@ -74,13 +74,13 @@ func (x *examination) checkForeignAuthorizer(r *route, custom bool) {
 		own := err == nil && slices.ContainsFunc(x.routeFunctions(), func(o functionName) bool { return o.name == f.name })
 		if own {
 			x.authorizerFinding(Error, "authorizer-superfluous", "$connect has an authorizer that calls the function, and the application handles no such events",
-				"Every handshake fails with 500.", "Set AuthorizationType NONE on $connect, or add an authorizer to the application.")
+				"Every handshake fails.", "Set AuthorizationType NONE on $connect, or add an authorizer to the application.")
 		}
 	}
 }
 
 func (x *examination) checkAuthorizerFunction(a types.Authorizer) {
-	const effect = "Every handshake fails with 500."
+	const effect = "Every handshake fails."
 	if a.AuthorizerType != types.AuthorizerTypeRequest {
 		x.authorizerFinding(Error, "authorizer-type", fmt.Sprintf("the authorizer has the type %s", a.AuthorizerType), effect,
 			"WebSocket APIs have authorizers of the type REQUEST only: set it.")

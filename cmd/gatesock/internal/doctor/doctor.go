@@ -2,8 +2,8 @@ package doctor
 
 import (
 	"context"
-	"slices"
 
+	"github.com/aws/aws-sdk-go-v2/service/apigatewayv2"
 	"github.com/aws/aws-sdk-go-v2/service/apigatewayv2/types"
 
 	"github.com/gatesock/gatesock/describe"
@@ -33,13 +33,18 @@ func Examine(ctx context.Context, c Clients, clock *Clock, t Target, app *descri
 		report: &Report{
 			API: t.API, Stage: t.Stage, Region: t.Region,
 			Functions: []string{}, Tables: []string{}, Queues: []string{},
-			Findings: slices.Clone(t.findings), Facts: []string{}, NotChecked: []string{},
+			Findings: append([]Finding{}, t.findings...), Facts: []string{}, NotChecked: []string{},
 		},
 		api: api{
-			routes: map[string]*route{}, integrations: map[string]*integration{}, authorizers: map[string]types.Authorizer{},
+			GetApiOutput: new(apigatewayv2.GetApiOutput),
+			routes:       map[string]*route{},
+			integrations: map[string]*integration{},
+			authorizers:  map[string]types.Authorizer{},
 		},
-		functions: map[string]*function{}, tables: map[string]*table{}, queues: map[string]*queue{},
-		domains: map[string]*domain{},
+		functions: map[string]*function{},
+		tables:    map[string]*table{},
+		queues:    map[string]*queue{},
+		domains:   map[string]*domain{},
 	}
 	if err := x.run(ctx); err != nil {
 		return nil, err

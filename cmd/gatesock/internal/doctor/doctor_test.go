@@ -201,6 +201,59 @@ func TestBreaks(t *testing.T) {
 			c.routes["$connect"].AuthorizationType = gateway.AuthorizationTypeAwsIam
 		}, []string{"note authorizer-iam"}},
 
+		"API key, API not readable": {
+			func(c *cloud) {
+				c.routes["$connect"].ApiKeyRequired = aws.Bool(true)
+				c.fails["GetApi"] = failure("AccessDeniedException")
+			},
+			[]string{"error api-unread a1b2c3d4e5", `warning not-checked the API "a1b2c3d4e5"`, "note api-key $connect"},
+		},
+		"no method": {
+			func(c *cloud) {
+				other(c, "join", func(i *gateway.Integration) { i.IntegrationMethod = nil })
+			},
+			[]string{},
+		},
+		"a second more than the gateway": {
+			func(c *cloud) { c.functions[app].Timeout, c.app.Sources = aws.Int32(30), nil },
+			[]string{},
+		},
+		"queue of another program": {
+			func(c *cloud) { c.app.Sources = append(c.app.Sources, describe.Source{Kind: "sqs", Name: "orders"}) },
+			[]string{"error mapping-missing the queue orders"},
+		},
+		"queue of another program, in batches": {
+			func(c *cloud) {
+				c.app.Sources = append(c.app.Sources, describe.Source{Kind: "sqs", Name: "orders"})
+				m := c.sources[0]
+				m.EventSourceArn, m.BatchSize = aws.String(strings.Replace(queueARN, "relay", "orders", 1)), aws.Int32(10)
+				m.FunctionResponseTypes = nil
+				c.sources = append(c.sources, m)
+			},
+			[]string{},
+		},
+		"no name of a table": {
+			func(c *cloud) {
+				env(c, "TABLE", "a b")
+				c.fails["DescribeTable"] = failure("ValidationException")
+			},
+			[]string{"error variable-table chat-app"},
+		},
+		"no URL of a queue": {
+			func(c *cloud) {
+				env(c, "FANOUT_QUEUE", "relay")
+				c.fails["GetQueueAttributes"] = failure("InvalidAddress")
+			},
+			[]string{"error variable-queue chat-app"},
+		},
+		"no name of a domain": {
+			func(c *cloud) {
+				custom(c, "https://ws.example.com/chat")
+				c.fails["GetApiMappings"] = &gateway.BadRequestException{}
+			},
+			[]string{"error variable-endpoint chat-app"},
+		},
+
 		"no such stage": {
 			func(c *cloud) { c.target.Stage = "test" }, []string{"error stage-missing test", "error variable-endpoint chat-app"},
 		},

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -61,6 +62,10 @@ func (x *examination) readDomain(ctx context.Context, text string) error {
 		}
 		return out.Items, out.NextToken, nil
 	})
+	if bad := new(types.BadRequestException); errors.As(err, &bad) { // not a name that a domain may have
+		d.state = absent
+		return nil
+	}
 	return err
 }
 

@@ -184,7 +184,7 @@ func (x *examination) checkRuntime(f *function) {
 	case types.RuntimeProvidedal2023:
 	case types.RuntimeProvidedal2, types.RuntimeProvided, types.RuntimeGo1x:
 		x.functionFinding(f, Warning, "runtime", fmt.Sprintf("the runtime %s is past its end", f.config.Runtime),
-			"It gets no security patches. Lambda lets nobody create such functions, and later nobody update them.",
+			"It gets no security patches. New functions cannot have it, and some day the code of this one can no longer be updated.",
 			"Set the runtime provided.al2023. The executable must be named bootstrap.")
 	default:
 		x.functionFinding(f, Error, "runtime", fmt.Sprintf("the runtime %s does not run Go programs", f.config.Runtime),
@@ -242,6 +242,16 @@ func (x *examination) checkReserved(f *function) {
 	}
 }
 
+// consumes reports whether a function gets events of a source, itself or by an alias.
+func (x *examination) consumes(f *function) bool {
+	for _, o := range x.functions {
+		if o.name == f.name && o.consumes {
+			return true
+		}
+	}
+	return false
+}
+
 // Timeouts in seconds.
 const (
 	gatewayTimeout = 29 // the longest that the gateway waits
@@ -270,7 +280,7 @@ func (x *examination) checkTimeout(f *function) {
 			continue
 		}
 		wait := cmp.Or(aws.ToInt32(i.TimeoutInMillis), gatewayTimeout*1000)
-		if timeout > gatewayTimeout+1 && !f.consumes {
+		if timeout > gatewayTimeout+1 && !x.consumes(f) {
 			x.functionFinding(f, Note, "timeout-long", fmt.Sprintf(
 				"the function has %d seconds, and the gateway waits %d", timeout, gatewayTimeout,
 			),

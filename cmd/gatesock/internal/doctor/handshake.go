@@ -19,7 +19,7 @@ const handshakeTime = 35 * time.Second
 // examineHandshake opens a connection without a credential, as a client would, and closes it. The
 // application gets its $connect event, and the $disconnect event if it accepts.
 func (x *examination) examineHandshake(ctx context.Context) error {
-	if x.clients.HTTP == nil || x.api.GetApiOutput == nil || x.api.stageState == absent {
+	if x.clients.HTTP == nil || x.api.state != present || x.api.stageState == absent {
 		return nil
 	}
 	address := strings.Replace(aws.ToString(x.api.ApiEndpoint), "ws", "http", 1) + "/" + x.target.Stage

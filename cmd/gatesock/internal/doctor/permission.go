@@ -66,7 +66,7 @@ func (x *examination) checkPermission(f *function, call invoked) {
 	finding := Finding{
 		Level: Error, Part: PartPermissions, Check: "permission-missing", Subjects: []string{call.subject},
 		Problem: fmt.Sprintf("the policy of the function %s does not let the API call it", f),
-		Effect:  "Messages get the frame {\"message\": \"Internal server error\", …}; handshakes fail with 500.",
+		Effect:  "Messages get the frame {\"message\": \"Internal server error\", …}; handshakes fail.",
 		Fix: fmt.Sprintf("Add an AWS::Lambda::Permission for %s with the SourceArn arn:%s:execute-api:%s:%s:%s/*%s.",
 			gatewayService, f.partition, x.region(f), f.account, x.target.API, ofQualifier(f)),
 	}

@@ -37,9 +37,7 @@ func (x *examination) checkRoutes() {
 			x.missingRoute(described)
 			continue
 		}
-		if described.Key == connectKey || described.Key == disconnectKey {
-			// The gateway drops the bodies of their responses in any case.
-		} else {
+		if described.Key != connectKey && described.Key != disconnectKey { // whose answers nobody gets
 			x.checkResponses(described, r)
 		}
 		if described.Key != connectKey && r.AuthorizationType != "" && r.AuthorizationType != types.AuthorizationTypeNone {
@@ -183,6 +181,6 @@ func (x *examination) checkAPIKey() {
 		return
 	}
 	x.routeFinding(Note, "api-key", connectKey, "the route needs an API key in the header x-api-key",
-		"Browsers cannot set headers of a WebSocket handshake, and get 403.",
+		"Browsers cannot set headers of a WebSocket handshake, and are refused.",
 		"Set ApiKeySelectionExpression to $context.authorizer.usageIdentifierKey, which the authorizer returns.")
 }

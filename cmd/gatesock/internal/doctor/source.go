@@ -159,8 +159,8 @@ func (x *examination) examineLoop(ctx context.Context, f *function) error {
 	if err != nil || s != present || out.RecursiveLoop == types.RecursiveLoopAllow {
 		return err
 	}
-	x.functionFinding(f, Warning, "recursion", "Lambda stops the function when it hands on its own jobs for the sixteenth time",
-		"A send to a large group ends in the dead-letter queue.",
+	x.functionFinding(f, Warning, "recursion", "Lambda stops a function that hands on its own jobs after about 16 invocations",
+		"A send with more hops than that (broadcast.WithMaxHops) ends in the dead-letter queue.",
 		"Set RecursiveLoop: Allow; the relay's own limit of hops ends loops.")
 	return nil
 }
