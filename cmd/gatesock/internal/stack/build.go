@@ -82,7 +82,8 @@ func (b *builder) claim(what, id string, suffixes ...string) bool {
 func (b *builder) fixed() {
 	b.claim("the API", "Api", "", "GatewayLogRole", "GatewayAccount")
 	b.claim("the stage", "Stage", "")
-	b.claim("the authorizer", "Authorizer", "", "Permission")
+	// A function may have the name "authorizer", and so the permission AuthorizerPermission.
+	b.claim("the authorizer", "Authorizer", "", "InvokePermission")
 	b.claim("the access log", "AccessLogGroup", "")
 	b.claim("the domain", "Domain", "", "Mapping")
 	b.claim("the code", "Code", "Bucket", "Key")

@@ -316,6 +316,14 @@ func TestTimeoutOfAQueueOutside(t *testing.T) {
 	require.Equal(t, 60, p.Function("App").Timeout)
 }
 
+// TestFunctionNamedAuthorizer holds that the function of the authorizer may have the obvious name.
+func TestFunctionNamedAuthorizer(t *testing.T) {
+	t.Parallel()
+	p, err := stack.New(chat(t), stack.Options{Functions: []stack.Split{{Name: "authorizer", Routes: []string{"authorizer"}}}})
+	require.NoError(t, err)
+	require.Equal(t, "Authorizer", p.Authorizer.Function)
+}
+
 // TestMockIsLiteral holds that neither API Gateway nor CloudFormation finds anything to evaluate in
 // the frame of a mock route.
 func TestMockIsLiteral(t *testing.T) {
