@@ -339,3 +339,34 @@ func TestMockIsLiteral(t *testing.T) {
 	require.NotContains(t, p.Routes[i].Mock, "#")
 	require.NotContains(t, p.Routes[i].Mock, "{{")
 }
+
+// TestLongNames holds that errors stay readable, whatever the description has.
+func TestLongNames(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 10000)
+	for name, change := range map[string]func(*describe.App, *stack.Options){
+		"action":   func(app *describe.App, _ *stack.Options) { app.Envelope.Action = long + "-" },
+		"route":    func(app *describe.App, _ *stack.Options) { app.Routes[3].Key = long },
+		"identity": func(app *describe.App, _ *stack.Options) { app.Authorizer.IdentitySources = []string{long} },
+		"source":   func(app *describe.App, _ *stack.Options) { app.Sources[1] = describe.Source{Kind: "sns", Name: long} },
+		"schedule": func(app *describe.App, _ *stack.Options) { app.Sources[1].Name = long },
+		"variable": func(app *describe.App, _ *stack.Options) { app.Needs[0].Variable = long + "-" },
+		"right":    func(app *describe.App, _ *stack.Options) { app.Needs[1].Actions = []string{long} },
+		"key":      func(app *describe.App, _ *stack.Options) { app.Needs[5].Table.PartitionKey = long },
+		"service":  func(_ *describe.App, o *stack.Options) { o.Name = long },
+		"function": func(_ *describe.App, o *stack.Options) {
+			o.Functions = []stack.Split{{Name: long, Routes: []string{"say"}}}
+		},
+		"item": func(_ *describe.App, o *stack.Options) {
+			o.Functions = []stack.Split{{Name: "a", Routes: []string{long}}}
+		},
+	} {
+		app, options := chat(t), stack.Options{}
+		change(app, &options)
+		_, err := stack.New(app, options)
+		require.Error(t, err, name)
+		for line := range strings.Lines(err.Error()) {
+			require.Less(t, len(line), 1000, name)
+		}
+	}
+}
