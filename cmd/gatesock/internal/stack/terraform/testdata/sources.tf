@@ -1,4 +1,4 @@
-# gatesock template sha256=f3f5fadc082feb2407d92c125ba4536937b2a8dc342e8dfb0486bfc67b1e4011
+# gatesock template sha256=a565190ea1635ae6d7cb636efe86916a3068f7eab18e92bb6042101662b85faf
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -732,6 +732,8 @@ resource "aws_lambda_permission" "http_invoke" {
   principal                = "*"
 }
 
+# The queue exists elsewhere. Lambda reads it only if its visibility timeout is at least the timeout
+# of the function.
 resource "aws_lambda_event_source_mapping" "orders_queue" {
   event_source_arn = "arn:${data.aws_partition.current.partition}:sqs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:orders"
   function_name    = aws_lambda_function.app.arn
@@ -740,6 +742,8 @@ resource "aws_lambda_event_source_mapping" "orders_queue" {
   depends_on = [aws_iam_role_policy.app]
 }
 
+# The queue exists elsewhere. Lambda reads it only if its visibility timeout is at least the timeout
+# of the function.
 resource "aws_lambda_event_source_mapping" "mail_queue" {
   event_source_arn = "arn:aws:sqs:eu-west-1:111122223333:mail"
   function_name    = aws_lambda_function.app.arn
