@@ -86,8 +86,9 @@ func printable(key string) bool {
 	})
 }
 
-// dynamicReference begins what CloudFormation replaces by a value of another service, wherever it is
-// (AWS CloudFormation User Guide, "Get values stored in other services using dynamic references").
+// dynamicReference begins what CloudFormation replaces by a value of another service, wherever it
+// is (AWS CloudFormation User Guide, "Get values stored in other services using dynamic
+// references").
 const dynamicReference = "{{resolve:"
 
 // literal returns a frame, which is JSON, as a template in which nothing is evaluated. What begins

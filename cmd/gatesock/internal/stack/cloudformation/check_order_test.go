@@ -69,8 +69,8 @@ func (c *checker) conditional(id string, value any, holds []string) {
 	}
 }
 
-// alone returns a reference without what is inside: the values of the variables of Fn::Sub. It is
-// empty for what is no reference.
+// alone returns a reference without what is inside: the values of the variables of Fn::Sub. It
+// returns nil for other values.
 func alone(v tree) tree {
 	switch parts := list(v["Fn::Sub"]); {
 	case v["Ref"] != nil, v["Fn::GetAtt"] != nil, len(parts) == 1:
