@@ -2,6 +2,7 @@ package gatesock
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 
@@ -14,7 +15,18 @@ import (
 // Start freezes the App, so that a wrong registration shows before the first event. For a handler
 // that is not an App it logs a warning instead; see [Wrap]. Outside Lambda it prints how to run the
 // program and exits with status 2.
+//
+// If the environment variable GATESOCK_DESCRIBE is not empty, Start prints the [Description] of the
+// App as one line of JSON, in Lambda or not, and exits with status 0; or with status 1 and a text
+// on standard error if it cannot. Package describe reads what it prints.
 func Start(h lambda.Handler) {
+	if describing() {
+		if err := printDescription(os.Stdout, h); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if os.Getenv("AWS_LAMBDA_RUNTIME_API") == "" {
 		fmt.Fprint(os.Stderr, startHelp)
 		os.Exit(2)
@@ -34,6 +46,22 @@ To run the same handlers on this machine, give the router to the emulator:
 
 See the package documentation of github.com/gatesock/gatesock/emulator, and examples/chat/cmd/local.
 `
+
+// printDescription writes the description of the App that AppOf finds, as one line.
+func printDescription(w io.Writer, h lambda.Handler) error {
+	app, ok := AppOf(h)
+	if !ok {
+		return fmt.Errorf("gatesock: a %T does not describe itself, because it is not an App; "+
+			"if it wraps a Router or a mux, use gatesock.Wrap or add a method Unwrap", h)
+	}
+	app.Freeze()
+	doc, err := app.Describe().MarshalJSON()
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(doc, '\n'))
+	return err
+}
 
 // App is a [lambda.Handler] that describes itself: a [Router], or the mux of package eventmux. The
 // emulator and package wstest take the routes and the authorizer from the description, and [Start]

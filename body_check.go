@@ -3,6 +3,8 @@ package gatesock
 import (
 	"fmt"
 	"reflect"
+
+	"github.com/gatesock/gatesock/internal/jsontype"
 )
 
 // checkIn panics if JSON cannot be decoded into an In or into a part of it.
@@ -38,11 +40,14 @@ func checkOut[Out any](rt *route) {
 
 // checkAnyCodec panics for a type that no codec can handle.
 func (rt *route) checkAnyCodec(what string, t reflect.Type) {
-	switch t.Kind() {
-	case reflect.Chan, reflect.Func, reflect.UnsafePointer:
+	if unencodable(t) {
 		panic(fmt.Sprintf("gatesock: route %q at %s has an %s, %v, that no codec can handle", rt.key, rt.site, what, t))
-	default:
 	}
+}
+
+// unencodable reports whether no codec can handle a type.
+func unencodable(t reflect.Type) bool {
+	return t.Kind() == reflect.Chan || t.Kind() == reflect.Func || t.Kind() == reflect.UnsafePointer
 }
 
 // checkObject panics if the JSON object that every message is, with its action and id, does not fit
@@ -53,8 +58,8 @@ func (rt *route) checkObject(t reflect.Type) {
 		t = t.Elem()
 	}
 	switch p := reflect.PointerTo(t); {
-	case implements(p, unmarshaler), t.Kind() == reflect.Interface && t.NumMethod() == 0:
-	case implements(p, textUnmarshaler) || t.Kind() != reflect.Struct && t.Kind() != reflect.Map:
+	case jsontype.Implements(p, jsontype.Unmarshaler), t.Kind() == reflect.Interface && t.NumMethod() == 0:
+	case jsontype.Implements(p, jsontype.TextUnmarshaler) || t.Kind() != reflect.Struct && t.Kind() != reflect.Map:
 		panic(fmt.Sprintf("gatesock: route %q at %s decodes messages, which are JSON objects, into a %v: In must be a struct, a map, any, "+
 			"json.RawMessage, a type with UnmarshalJSON or a pointer to one of these; see also Raw", rt.key, rt.site, in))
 	case t.Kind() == reflect.Map:
@@ -63,17 +68,17 @@ func (rt *route) checkObject(t reflect.Type) {
 				rt.key, rt.site, in, rt.wire.names.Action, rt.wire.names.ID))
 		}
 	default:
-		rt.checkOwnMembers(in, fieldsOf(t))
+		rt.checkOwnMembers(in, jsontype.Fields(t))
 	}
 }
 
 // checkOwnMembers panics if a field has the name of one of the protocol's strings and cannot hold a
 // string.
-func (rt *route) checkOwnMembers(in reflect.Type, fields []field) {
+func (rt *route) checkOwnMembers(in reflect.Type, fields []jsontype.Field) {
 	for _, name := range []string{rt.wire.names.Action, rt.wire.names.ID} {
-		if f := fieldNamed(fields, name); f != nil && !takesString(f.typ, f.quoted) {
+		if f := jsontype.Named(fields, name); f != nil && !takesString(f.Type, f.Quoted) {
 			panic(fmt.Sprintf("gatesock: route %q at %s decodes the string %q of every message into %s of %v, which is of type %v: "+
-				"give that field another name", rt.key, rt.site, name, f.goName, in, f.typ))
+				"give that field another name", rt.key, rt.site, name, f.GoName, in, f.Type))
 		}
 	}
 }
@@ -84,8 +89,9 @@ func takesString(t reflect.Type, quoted bool) bool {
 		t = t.Elem()
 	}
 	p := reflect.PointerTo(t)
-	return quoted || t.Kind() == reflect.String || isBytes(t) || t.Kind() == reflect.Interface && t.NumMethod() == 0 ||
-		implements(p, unmarshaler) || implements(p, textUnmarshaler)
+	return quoted || t.Kind() == reflect.String || jsontype.IsBytes(t) ||
+		t.Kind() == reflect.Interface && t.NumMethod() == 0 ||
+		jsontype.Implements(p, jsontype.Unmarshaler) || jsontype.Implements(p, jsontype.TextUnmarshaler)
 }
 
 // checker finds parts of a type that encoding/json cannot handle.
@@ -129,11 +135,11 @@ func (c checker) structFault(t reflect.Type, path string) string {
 	if embedded := hiddenPointer(t); c.decoding && embedded != "" {
 		return fmt.Sprintf("%s embeds %s, a pointer to an unexported struct", path, embedded)
 	}
-	for _, f := range fieldsOf(t) {
-		if !c.decoding && f.zero { // omitted while it is nil
+	for _, f := range jsontype.Fields(t) {
+		if !c.decoding && f.OmitZero { // omitted while it is nil
 			continue
 		}
-		if why := c.fault(f.typ, path+"."+f.goName); why != "" {
+		if why := c.fault(f.Type, path+"."+f.GoName); why != "" {
 			return why
 		}
 	}
@@ -157,14 +163,15 @@ func hiddenPointer(t reflect.Type) string {
 func (c checker) handlesItself(t reflect.Type) bool {
 	p := reflect.PointerTo(t)
 	if c.decoding {
-		return implements(p, unmarshaler) || implements(p, textUnmarshaler)
+		return jsontype.Implements(p, jsontype.Unmarshaler) || jsontype.Implements(p, jsontype.TextUnmarshaler)
 	}
-	return implements(p, marshaler) || implements(p, textMarshaler)
+	return jsontype.Implements(p, jsontype.Marshaler) || jsontype.Implements(p, jsontype.TextMarshaler)
 }
 
 // isKey reports whether encoding/json accepts a type as the key of a map.
 func (c checker) isKey(t reflect.Type) bool {
-	isInteger := isNumeric(t) && t.Kind() != reflect.Float32 && t.Kind() != reflect.Float64
+	isInteger := jsontype.IsNumeric(t) && t.Kind() != reflect.Float32 && t.Kind() != reflect.Float64
 	return t.Kind() == reflect.String || isInteger ||
-		c.decoding && implements(reflect.PointerTo(t), textUnmarshaler) || !c.decoding && implements(t, textMarshaler)
+		c.decoding && jsontype.Implements(reflect.PointerTo(t), jsontype.TextUnmarshaler) ||
+		!c.decoding && jsontype.Implements(t, jsontype.TextMarshaler)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gatesock/gatesock/internal/jsonscan"
+	"github.com/gatesock/gatesock/internal/jsontype"
 )
 
 // explain returns the error for the client of a message that a codec failed to decode with err. Its
@@ -34,7 +35,8 @@ func (d *bodyDecoder) describe(err error, data []byte) *Error {
 		base = base.member(d.rt.wire.names.Input)
 	}
 	if isJSON {
-		l := locator{s: jsonscan.NewScanner(data, nil), strict: d.strict, fields: make(map[reflect.Type][]field), path: base}
+		fields := make(map[reflect.Type][]jsontype.Field)
+		l := locator{s: jsonscan.NewScanner(data, nil), strict: d.strict, fields: fields, path: base}
 		if found := l.value(d.in, base); found != nil {
 			return found
 		}
@@ -118,7 +120,7 @@ func (p place) wrongType(e *json.UnmarshalTypeError) *Error {
 	switch {
 	case want == "":
 		return p.refuse("has a value that is not accepted")
-	case got == "" || kind == "number" && isNumeric(e.Type):
+	case got == "" || kind == "number" && jsontype.IsNumeric(e.Type):
 		return p.refuse("must be " + want)
 	default:
 		return p.refuse("must be " + want + ", not " + got)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock/internal/jsonscan"
+	"github.com/gatesock/gatesock/internal/jsontype"
 )
 
 // locator finds the first value of a message that encoding/json cannot decode. It walks once over
@@ -16,7 +17,7 @@ import (
 type locator struct {
 	s      jsonscan.Scanner
 	strict bool
-	fields map[reflect.Type][]field
+	fields map[reflect.Type][]jsontype.Field
 	alone  map[reflect.Type]reflect.Type // by a type T: struct{V T `json:"v,string"`}
 	path   place                         // of the current value; each place that is passed on shares its beginning
 }
@@ -39,14 +40,14 @@ func (l *locator) value(t reflect.Type, at place) *Error {
 		t = t.Elem()
 	}
 	switch p := reflect.PointerTo(t); {
-	case implements(p, unmarshaler) && (c != 'n' || !isPointer):
+	case jsontype.Implements(p, jsontype.Unmarshaler) && (c != 'n' || !isPointer):
 		return l.leaf(t, at)
 	case c == 'n':
 		l.s.Skip()
 		return nil
-	case implements(p, textUnmarshaler) && c != '"':
+	case jsontype.Implements(p, jsontype.TextUnmarshaler) && c != '"':
 		return l.mismatch(t, at)
-	case implements(p, textUnmarshaler):
+	case jsontype.Implements(p, jsontype.TextUnmarshaler):
 		return l.leaf(t, at)
 	}
 	switch t.Kind() {
@@ -87,23 +88,23 @@ func (l *locator) object(t reflect.Type, at place) *Error {
 	}
 	fields, ok := l.fields[t]
 	if !ok {
-		fields = fieldsOf(t)
+		fields = jsontype.Fields(t)
 		l.fields[t] = fields
 	}
 	l.s.Open('{')
 	for l.s.More('}') {
 		name := l.s.Name()
-		f := fieldNamed(fields, name)
+		f := jsontype.Named(fields, name)
 		var err *Error
 		switch at := l.member(at, name); {
 		case f == nil && l.strict:
 			return at.unknown()
 		case f == nil:
 			l.s.Skip()
-		case f.quoted:
-			err = l.quoted(f.typ, at)
+		case f.Quoted:
+			err = l.quoted(f.Type, at)
 		default:
-			err = l.value(f.typ, at)
+			err = l.value(f.Type, at)
 		}
 		if err != nil {
 			return err
@@ -132,7 +133,7 @@ func (l *locator) mapping(t reflect.Type, at place) *Error {
 // badKey describes why a name cannot be a key of type t. It returns "" if it can.
 func badKey(t reflect.Type, name string) string {
 	switch {
-	case implements(reflect.PointerTo(t), textUnmarshaler):
+	case jsontype.Implements(reflect.PointerTo(t), jsontype.TextUnmarshaler):
 		if asText(t, name) != nil {
 			return "is not accepted"
 		}
@@ -153,7 +154,7 @@ func asText(t reflect.Type, text string) error {
 
 func (l *locator) array(t reflect.Type, at place) *Error {
 	c := l.s.Peek()
-	if c == '"' && isBytes(t) {
+	if c == '"' && jsontype.IsBytes(t) {
 		return l.leaf(t, at)
 	}
 	if c != '[' {
@@ -181,10 +182,10 @@ func (l *locator) scalar(t reflect.Type, at place) *Error {
 		return nil
 	case c == '-' || '0' <= c && c <= '9':
 		number := l.s.Raw()
-		if isNumeric(t) && !fits(t, number) {
+		if jsontype.IsNumeric(t) && !fits(t, number) {
 			return at.refuse("must be " + wantedOf(t, number))
 		}
-		if !isNumeric(t) && t != reflect.TypeFor[json.Number]() {
+		if !jsontype.IsNumeric(t) && t != reflect.TypeFor[json.Number]() {
 			return at.refuse(mustBe(t, "a number"))
 		}
 		return nil
@@ -203,7 +204,7 @@ func (l *locator) leaf(t reflect.Type, at place) *Error {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
 		return at.refuse(`must be a time like "2006-01-02T15:04:05Z"`)
-	case isBytes(t) && !implements(reflect.PointerTo(t), unmarshaler):
+	case jsontype.IsBytes(t) && !jsontype.Implements(reflect.PointerTo(t), jsontype.Unmarshaler):
 		return at.refuse("must be " + wanted(t))
 	case t == reflect.TypeFor[json.Number]():
 		return at.refuse("must be a number")
@@ -277,7 +278,7 @@ func wanted(t reflect.Type) string {
 		return `a time like "2006-01-02T15:04:05Z"`
 	case t == reflect.TypeFor[json.Number]():
 		return "a number"
-	case implements(reflect.PointerTo(t), textUnmarshaler):
+	case jsontype.Implements(reflect.PointerTo(t), jsontype.TextUnmarshaler):
 		return "a string"
 	}
 	switch t.Kind() {
@@ -294,7 +295,7 @@ func wanted(t reflect.Type) string {
 	case reflect.Uint, reflect.Uint64, reflect.Uintptr:
 		return "a whole number of 0 or more"
 	case reflect.Slice, reflect.Array:
-		if isBytes(t) {
+		if jsontype.IsBytes(t) {
 			return "a string in base64"
 		}
 		return "an array"
@@ -340,9 +341,9 @@ func fits(t reflect.Type, number string) bool {
 	switch {
 	case isUnsigned(t):
 		_, err = strconv.ParseUint(number, 10, t.Bits())
-	case isNumeric(t) && t.Kind() != reflect.Float32 && t.Kind() != reflect.Float64:
+	case jsontype.IsNumeric(t) && t.Kind() != reflect.Float32 && t.Kind() != reflect.Float64:
 		_, err = strconv.ParseInt(number, 10, t.Bits())
-	case isNumeric(t):
+	case jsontype.IsNumeric(t):
 		_, err = strconv.ParseFloat(number, t.Bits())
 	default:
 		return false
@@ -351,10 +352,3 @@ func fits(t reflect.Type, number string) bool {
 }
 
 func isUnsigned(t reflect.Type) bool { return reflect.Uint <= t.Kind() && t.Kind() <= reflect.Uintptr }
-
-func isNumeric(t reflect.Type) bool { return reflect.Int <= t.Kind() && t.Kind() <= reflect.Float64 }
-
-// isBytes reports whether encoding/json encodes a type as a string in base64.
-func isBytes(t reflect.Type) bool {
-	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8
-}

@@ -17,20 +17,25 @@ func (p PushType[T]) Push(topic string, data T) Push {
 	return Push{Event: p.event, Topic: topic, Data: data}
 }
 
-// DeclarePush declares the pushes of one event, so that [Router.Describe] lists them and their type,
-// and the documents and types that are made from it include them. To send one, use the result: then
-// what is sent is what was declared.
+// DeclarePush declares the pushes of one event, so that [Router.Describe] lists them and their
+// type, and the documents and types that are made from it include them. To send one, use the
+// result: then what is sent is what was declared.
 //
 //	message := gatesock.DeclarePush[Message](r, "message")
 //	...
 //	report, err := fanout.Send(ctx, broadcast.To("room:1"), message.Push("room:1", m))
 //
-// It panics if event is empty or declared already, if a T cannot be encoded, and after the first
-// event.
+// The broadcaster must have the [Codec] of the Router. DeclarePush panics if event is empty or
+// declared already, if that codec cannot encode a T, and after the first event.
 func DeclarePush[T any](r *Router, event string) PushType[T] {
 	site := callerSite()
+	t := reflect.TypeFor[T]()
 	if event == "" {
 		panic(fmt.Sprintf("gatesock: DeclarePush at %s: event must not be empty", site))
+	}
+	_, isJSON := r.codec.(JSON)
+	if why := pushFault(t, isJSON); why != "" {
+		panic(fmt.Sprintf("gatesock: DeclarePush at %s: the event %q has data of the type %v, %s", site, event, t, why))
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -38,39 +43,31 @@ func DeclarePush[T any](r *Router, event string) PushType[T] {
 	if slices.ContainsFunc(r.pushes, func(p PushInfo) bool { return p.Event == event }) {
 		panic(fmt.Sprintf("gatesock: DeclarePush at %s: the event %q is declared already", site, event))
 	}
-	r.pushes = append(r.pushes, PushInfo{Event: event, Data: reflect.TypeFor[T]()})
+	after := slices.IndexFunc(r.pushes, func(p PushInfo) bool { return p.Event > event })
+	if after < 0 {
+		after = len(r.pushes)
+	}
+	r.pushes = slices.Insert(r.pushes, after, PushInfo{Event: event, Data: t, JSON: isJSON})
 	return PushType[T]{event}
 }
 
-// DeclareLimit adds a limit to [Router.Describe]. It limits nothing by itself: middleware that
-// limits calls it, such as that of package ratelimit if it has the Router. It panics after the first
-// event.
-func (r *Router) DeclareLimit(l RouteLimit) {
-	site := callerSite()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.refuseLate("DeclareLimit", site)
-	r.limits = append(r.limits, l)
+// pushFault describes why a type cannot be the data of a push. It returns "" if it can.
+func pushFault(t reflect.Type, isJSON bool) string {
+	if !isJSON {
+		if unencodable(t) {
+			return "that no codec can handle"
+		}
+		return ""
+	}
+	c := checker{seen: make(map[reflect.Type]bool)}
+	if why := c.fault(t, "Data"); why != "" {
+		return "that cannot be encoded as JSON: " + why + `; the tag json:"-" excludes a field`
+	}
+	return ""
 }
 
-// DeclareNeeds adds resources and settings that the program uses to [Router.Describe]. It makes and
-// checks nothing by itself: templates are made from it.
-//
-//	r.DeclareNeeds(apigw.Need("GATEWAY_ENDPOINT"), dynamo.Need("TABLE"))
-//
-// Needs with the same variable must be of the same kind; their actions count together. DeclareNeeds
-// panics if a need has no variable or no known kind, if it contradicts another, and after the first
-// event.
-func (r *Router) DeclareNeeds(needs ...Need) {
-	site := callerSite()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.refuseLate("DeclareNeeds", site)
-	r.needs = append(r.needs, needs...)
-}
-
-// Setting returns the need of a value that who deploys the App chooses. Without a default it must be
-// chosen; change the fields Default and Optional of the result otherwise.
+// Setting returns the need of a value that who deploys the App chooses. Without a default it must
+// be chosen; change the fields Default and Optional of the result otherwise.
 func Setting(variable, description string) Need {
 	return Need{Kind: NeedSetting, Variable: variable, Description: description}
 }
@@ -79,8 +76,8 @@ func Setting(variable, description string) Need {
 func describing() bool { return os.Getenv("GATESOCK_DESCRIBE") != "" }
 
 // Value returns the value of the environment variable, or of Default if the variable is empty. In a
-// program that was started to describe itself (GATESOCK_DESCRIBE=1) the variable need not be set: it
-// returns a placeholder of the right form then, so that the program gets as far as [Start].
+// program that was started to describe itself (GATESOCK_DESCRIBE=1) the variable need not be set:
+// it returns a placeholder of the right form then, so that the program gets as far as [Start].
 func (n Need) Value() string {
 	value := cmp.Or(os.Getenv(n.Variable), n.Default)
 	if value != "" || !describing() {
@@ -109,7 +106,9 @@ func (n Need) Value() string {
 // If the API has no such route, the router answers with the same frame. WithKeepAlive panics if
 // the key is empty or begins with "$".
 func WithKeepAlive(key string) Option {
-	return routerOption(func(r *Router) { r.keepAlive = key })
+	rt := &route{key: key, site: callerSite()}
+	rt.checkCustom()
+	return routerOption(func(r *Router) { r.keepAlive = rt })
 }
 
 // refuseLate panics for a declaration after the first event. The caller holds the lock.
@@ -119,13 +118,13 @@ func (r *Router) refuseLate(what, site string) {
 	}
 }
 
-// addKeepAlive adds the route of [WithKeepAlive].
+// addKeepAlive adds the route of [WithKeepAlive], when all options are known.
 func (r *Router) addKeepAlive() {
-	rt := r.newRoute(r.keepAlive, false, nil)
-	rt.checkCustom()
-	rt.mock = r.wire.appendReply(nil, &Request{Action: r.keepAlive}, []byte("null"))
+	rt := *r.keepAlive
+	rt.codec, rt.wire, rt.errorFrame = r.codec, r.wire, r.errorFrame
+	rt.mock = r.wire.appendReply(nil, &Request{Action: rt.key}, []byte("null"))
 	rt.handler = answerKeepAlive(rt.mock)
-	r.add(rt)
+	r.add(&rt)
 }
 
 // answerKeepAlive returns the handler of the route of [WithKeepAlive].

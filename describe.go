@@ -3,7 +3,6 @@ package gatesock
 import (
 	"maps"
 	"slices"
-	"strings"
 )
 
 // Describe returns what an API in front of this router needs, and what has been declared.
@@ -15,14 +14,21 @@ import (
 func (r *Router) Describe() Description {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	pushes := slices.SortedStableFunc(slices.Values(r.pushes), func(a, b PushInfo) int { return strings.Compare(a.Event, b.Event) })
 	return Description{
 		Routes:   r.describeRoutes(),
 		Envelope: r.wire.names,
-		Pushes:   pushes,
-		Limits:   slices.Clone(r.limits),
+		Pushes:   slices.Clone(r.pushes),
+		Limits:   r.describeLimits(),
 		Needs:    slices.Clone(r.needs),
 	}
+}
+
+func (r *Router) describeLimits() []RouteLimit {
+	var list []RouteLimit
+	for _, l := range r.limits {
+		list = append(list, l.RouteLimit)
+	}
+	return list
 }
 
 func (r *Router) describeRoutes() []Route {

@@ -30,7 +30,8 @@ type Description struct {
 	// Sources are the event sources of the App other than the WebSocket API and its authorizer, in
 	// the order in which a mux has them.
 	Sources []EventSource
-	// Needs are the resources and settings that the App uses; see [Router.DeclareNeeds].
+	// Needs are the resources and settings that the App uses, sorted by variable; see
+	// [Router.DeclareNeeds].
 	Needs []Need
 }
 
@@ -60,10 +61,10 @@ type Route struct {
 // Guard describes the middleware of [WithGuard].
 type Guard struct {
 	// Name describes what the guard requires.
-	Name string
-	// Scopes are the OAuth scopes that a client needs, all of them; nil if the guard requires something
-	// else.
-	Scopes []string
+	Name string `json:"name"`
+	// Scopes are the OAuth scopes that a client needs, all of them; nil if the guard requires
+	// something else.
+	Scopes []string `json:"scopes,omitempty"`
 }
 
 // String returns the name.
@@ -75,38 +76,40 @@ type PushInfo struct {
 	Event string
 	// Data is the type of [Push.Data].
 	Data reflect.Type
+	// JSON reports whether Data is encoded as encoding/json encodes it; see [Route.JSON].
+	JSON bool
 }
 
 // RouteLimit describes a limit that middleware enforces. Package ratelimit declares its own.
 type RouteLimit struct {
 	// Name is the name of the limit.
-	Name string
+	Name string `json:"name"`
 	// By is what the limit counts separately, such as "connection" or "user".
-	By string
+	By string `json:"by"`
 	// Rate is how many tokens are added to a bucket in a second, and Burst how many it holds. Both are
 	// 0 for a quota.
-	Rate  float64
-	Burst int
+	Rate  float64 `json:"rate,omitempty"`
+	Burst int     `json:"burst,omitempty"`
 	// Quota is how many tokens there are in a Period: "day", "week" or "month". Both are zero for a
 	// rate.
-	Quota  int64
-	Period string
+	Quota  int64  `json:"quota,omitempty"`
+	Period string `json:"period,omitempty"`
 	// Routes are the keys of the only routes that the limit applies to; nil means all but $disconnect.
-	Routes []string
+	Routes []string `json:"routes,omitempty"`
 	// Costs are the tokens that a route takes, by its key; other routes take one.
-	Costs map[string]int
+	Costs map[string]int `json:"costs,omitempty"`
 }
 
 // EventSource is a source of events other than a WebSocket API and its authorizer.
 type EventSource struct {
-	// Kind is "http", "sqs", "sns", "dynamodb", "kinesis", "schedule", "eventbridge" or "custom", which
-	// is an event that the program recognizes by itself.
-	Kind string
+	// Kind is "http", "sqs", "sns", "dynamodb", "kinesis", "schedule", "eventbridge" or "custom",
+	// which is an event that the program recognizes by itself.
+	Kind string `json:"kind"`
 	// Name is the name or the ARN of the queue, topic, table, stream or schedule, or the source of an
 	// event from a bus; "*" for any. It is empty for HTTP requests.
-	Name string
+	Name string `json:"name,omitempty"`
 	// DetailType is the detail type of an event from a bus; if it is empty, all of the source match.
-	DetailType string
+	DetailType string `json:"detailType,omitempty"`
 }
 
 // NeedKind is the kind of a [Need].
@@ -131,29 +134,31 @@ const (
 // apigw.Need, dynamo.Need, sqsrelay.Need; [Setting] returns that of a setting.
 type Need struct {
 	// Kind is the kind of resource.
-	Kind NeedKind
+	Kind NeedKind `json:"kind"`
 	// Variable is the name of the environment variable.
-	Variable string
+	Variable string `json:"variable"`
 	// Actions are the IAM actions that the App calls on the resource, such as "dynamodb:GetItem".
-	Actions []string
+	Actions []string `json:"actions,omitempty"`
 	// Table is the definition of a table; nil for other kinds.
-	Table *TableKeys
+	Table *TableKeys `json:"table,omitempty"`
 	// Source is the name of the [EventSource] by which the App itself gets the messages of a queue;
 	// empty if it only sends them.
-	Source string
+	Source string `json:"source,omitempty"`
 	// Description is for the people that choose the value of a setting.
-	Description string
+	Description string `json:"description,omitempty"`
 	// Default is the value of a setting that has not been chosen. A setting that is not Optional
 	// and has no Default must be chosen.
-	Default  string
-	Optional bool
+	Default  string `json:"default,omitempty"`
+	Optional bool   `json:"optional,omitempty"`
 	// Example is a value of the right form. A program that only describes itself gets it from
 	// [Need.Value] for a setting that is not set.
-	Example string
+	Example string `json:"example,omitempty"`
 }
 
 // TableKeys is what defines a DynamoDB table: its keys, which are strings, and the attribute by
 // which items expire. SortKey and TimeToLive may be empty.
 type TableKeys struct {
-	PartitionKey, SortKey, TimeToLive string
+	PartitionKey string `json:"partitionKey"`
+	SortKey      string `json:"sortKey,omitempty"`
+	TimeToLive   string `json:"timeToLive,omitempty"`
 }

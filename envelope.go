@@ -50,16 +50,19 @@ func (p Push) Encode(c Codec) ([]byte, error) { return protocolWire.push(p, c) }
 // frames because they lack Action.
 type Envelope struct {
 	// Action and ID are members of requests, replies and errors.
-	Action, ID string
+	Action string `json:"action"`
+	ID     string `json:"id"`
 	// Data is a member of replies and pushes, Error a member of errors.
-	Data, Error string
+	Data  string `json:"data"`
+	Error string `json:"error"`
 	// Event and Topic are members of pushes. Event may be the same name as Action, for clients that
 	// recognize a push because it lacks ID.
-	Event, Topic string
+	Event string `json:"event"`
+	Topic string `json:"topic"`
 	// Input is the member of a request that contains the input of the action, from which the In of a
 	// typed handler is decoded. If it is empty, as in the protocol, the input's members stand beside
 	// Action and ID.
-	Input string
+	Input string `json:"input,omitempty"`
 }
 
 // WithEnvelope sets the names of the members of the wire format. It panics if two members of one
@@ -99,10 +102,7 @@ func newWire(e Envelope) (*wire, error) {
 	if e == (Envelope{}) {
 		return protocolWire, nil
 	}
-	e = Envelope{
-		Action: cmp.Or(e.Action, "action"), ID: cmp.Or(e.ID, "id"), Data: cmp.Or(e.Data, "data"), Error: cmp.Or(e.Error, "error"),
-		Event: cmp.Or(e.Event, "event"), Topic: cmp.Or(e.Topic, "topic"), Input: e.Input,
-	}
+	e = e.withDefaults()
 	if err := e.check(); err != nil {
 		return nil, err
 	}
@@ -111,6 +111,14 @@ func newWire(e Envelope) (*wire, error) {
 		id:    written(e.ID), action: written(e.Action), data: written(e.Data), err: written(e.Error),
 		event: written(e.Event), topic: written(e.Topic),
 	}, nil
+}
+
+// withDefaults returns the Envelope with all names.
+func (e Envelope) withDefaults() Envelope {
+	return Envelope{
+		Action: cmp.Or(e.Action, "action"), ID: cmp.Or(e.ID, "id"), Data: cmp.Or(e.Data, "data"), Error: cmp.Or(e.Error, "error"),
+		Event: cmp.Or(e.Event, "event"), Topic: cmp.Or(e.Topic, "topic"), Input: e.Input,
+	}
 }
 
 // check returns an error if clients could not distinguish the members of a frame, or the frames.

@@ -70,9 +70,10 @@ func WithGuard(name string, mw Middleware, scopes ...string) RouteOption {
 	if name == "" || mw == nil {
 		panic(fmt.Sprintf("gatesock: WithGuard at %s: name must not be empty, mw must not be nil", callerSite()))
 	}
+	guard := Guard{Name: name, Scopes: slices.Clone(scopes)}
 	return routeOption(func(rt *route) {
 		rt.middleware = append(rt.middleware, layer{mw, rt.site})
-		rt.guards = append(rt.guards, Guard{Name: name, Scopes: slices.Clone(scopes)})
+		rt.guards = append(rt.guards, guard)
 	})
 }
 

@@ -31,7 +31,8 @@ import (
 //	gatesock.Start(r)
 //
 // Register everything first, from any goroutine. The first event freezes the router, which is then
-// safe for concurrent use. A wrong registration panics with a text that names the line where it was
+// safe for concurrent use, also on Lambda Managed Instances, where one process handles several
+// events at once. A wrong registration panics with a text that names the line where it was
 // made, because it is a mistake in the program that should show when the program starts: a route
 // twice, an empty or reserved key, a nil handler, or anything after the first event.
 type Router struct {
@@ -42,14 +43,14 @@ type Router struct {
 	errorFrame    func(*Request, *Error) []byte
 	denyByDefault bool   // every message route needs a guard
 	noDefault     bool   // the API has no $default
-	keepAlive     string // the key of WithKeepAlive, or ""
+	keepAlive     *route // of WithKeepAlive, or nil
 
 	mu         sync.Mutex // guards what follows
 	frozen     bool
 	middleware []layer
 	registered map[string]*route
 	pushes     []PushInfo
-	limits     []RouteLimit
+	limits     []declaredLimit
 	needs      []Need
 
 	freezing func()            // runs build once, and panics each time if build did
@@ -92,7 +93,7 @@ func New(opts ...Option) *Router {
 		}
 		o.applyRouter(r)
 	}
-	if r.keepAlive != "" {
+	if r.keepAlive != nil {
 		r.addKeepAlive()
 	}
 	return r
@@ -199,8 +200,9 @@ func (r *Router) add(rt *route) {
 }
 
 // Freeze ends the registration, as the first event would, so that mistakes show when the program
-// starts. It panics, every time, if a middleware panics or returns nil, or if [DenyByDefault] finds
-// a route without a guard. [Start] and the emulator call it.
+// starts. It panics, every time, if a middleware panics or returns nil, if [DenyByDefault] finds a
+// route without a guard, or if [Router.DeclareLimit] was given a route that does not exist. [Start]
+// and the emulator call it.
 func (r *Router) Freeze() { r.freezing() }
 
 // checkGuards panics if DenyByDefault finds a message route without a guard.
@@ -224,7 +226,7 @@ func (r *Router) checkGuards(registered map[string]*route) {
 func (r *Router) build() {
 	r.mu.Lock()
 	r.frozen = true
-	outer, registered := r.middleware, r.registered
+	outer, registered, limits := r.middleware, r.registered, r.limits
 	r.mu.Unlock()
 	r.checkGuards(registered)
 
@@ -238,6 +240,7 @@ func (r *Router) build() {
 	for _, key := range slices.Sorted(maps.Keys(routes)) {
 		routes[key] = routes[key].wrapped(outer)
 	}
+	checkLimits(limits, routes)
 	r.fallback = routes[RouteDefault]
 	r.routes = routes
 }

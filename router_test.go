@@ -10,6 +10,7 @@ import (
 	"math"
 	"net"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -262,7 +263,11 @@ func TestRoutes(t *testing.T) {
 	gatesock.Handle(r, "say", func(context.Context, *gatesock.Request, say) error { return nil })
 	gatesock.Handle(r, "typing", func(context.Context, *gatesock.Request, say) error { return nil }, gatesock.OneWay())
 	require.Equal(t, []gatesock.Route{
-		{Key: "$connect"}, {Key: "$default", NeedsResponse: true}, {Key: "$disconnect"}, {Key: "say", NeedsResponse: true}, {Key: "typing"},
+		{Key: "$connect"},
+		{Key: "$default", NeedsResponse: true},
+		{Key: "$disconnect"},
+		{Key: "say", NeedsResponse: true, In: reflect.TypeFor[say](), JSON: true},
+		{Key: "typing", In: reflect.TypeFor[say](), JSON: true},
 	}, r.Describe().Routes)
 }
 

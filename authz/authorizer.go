@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/aws/aws-lambda-go/lambda"
 )
@@ -34,14 +35,18 @@ type Authorizer struct {
 
 var _ lambda.Handler = (*Authorizer)(nil)
 
-// NewAuthorizer returns an Authorizer that lets a decide. It takes the option [WithLogger], which
-// gets refusals at level INFO and internal errors at level ERROR. It panics if a is nil.
+// NewAuthorizer returns an Authorizer that lets a decide. It takes the options [WithLogger], which
+// gets refusals at level INFO and internal errors at level ERROR, and [WithIdentitySources]. It
+// panics if a is nil.
 func NewAuthorizer(a Authenticator, opts ...Option) *Authorizer {
 	if a == nil {
 		panic("authz: NewAuthorizer: the Authenticator must not be nil")
 	}
-	return &Authorizer{settings: newSettings("NewAuthorizer", opts, "WithLogger"), authenticator: a}
+	return &Authorizer{settings: newSettings("NewAuthorizer", opts, "WithLogger", "WithIdentitySources"), authenticator: a}
 }
+
+// IdentitySources returns those of [WithIdentitySources]. A mux of package eventmux describes them.
+func (z *Authorizer) IdentitySources() []string { return slices.Clone(z.identitySources) }
 
 // errUnauthorized is the error whose text makes API Gateway answer with 401; errFault makes it
 // answer with 500.

@@ -3,6 +3,7 @@ package authz
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gatesock/gatesock"
@@ -18,6 +19,7 @@ import (
 // space. [RequirePrincipal] allows any principal.
 func RequireScopes(scopes ...string) gatesock.RouteOption {
 	mustHaveAll("RequireScopes", "scope", scopes)
+	scopes = slices.Clone(scopes)
 	return guard("scope "+strings.Join(scopes, " "), func(_ context.Context, _ *gatesock.Request, p Principal) error {
 		var missing []string
 		for _, s := range scopes {
@@ -33,7 +35,7 @@ func RequireScopes(scopes ...string) gatesock.RouteOption {
 		default:
 			return gatesock.Errorf(gatesock.CodePermissionDenied, "the scopes %s are missing", strings.Join(missing, ", "))
 		}
-	})
+	}, scopes...)
 }
 
 // RequireRole guards a route: the principal needs one of the roles. It refuses and panics as
@@ -73,7 +75,10 @@ func AllowAnyone() gatesock.RouteOption {
 	return gatesock.WithGuard("public", func(next gatesock.HandlerFunc) gatesock.HandlerFunc { return next })
 }
 
-func guard(name string, allow func(context.Context, *gatesock.Request, Principal) error) gatesock.RouteOption {
+// guard returns a guard that allow decides. scopes are for [gatesock.Guard].
+func guard(
+	name string, allow func(context.Context, *gatesock.Request, Principal) error, scopes ...string,
+) gatesock.RouteOption {
 	return gatesock.WithGuard(name, func(next gatesock.HandlerFunc) gatesock.HandlerFunc {
 		return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 			p, ok := PrincipalFrom(req)
@@ -85,7 +90,7 @@ func guard(name string, allow func(context.Context, *gatesock.Request, Principal
 			}
 			return next(ctx, req)
 		}
-	})
+	}, scopes...)
 }
 
 func mustHaveAll(function, kind string, words []string) {

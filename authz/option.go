@@ -2,11 +2,13 @@ package authz
 
 import (
 	"cmp"
+	"fmt"
 	"log/slog"
 	"slices"
 	"time"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/identitysource"
 )
 
 // Option is an option of a constructor of this package. The documentation of each constructor lists
@@ -26,6 +28,8 @@ type settings struct {
 	verifier   Verifier
 	disconnect gatesock.Disconnector
 	endpoint   func(*gatesock.Request) string
+
+	identitySources []string
 }
 
 type option struct {
@@ -116,4 +120,25 @@ func WithDisconnector(d gatesock.Disconnector, endpoint func(*gatesock.Request) 
 		panic("authz: WithDisconnector: the Disconnector must not be nil")
 	}
 	return option{"WithDisconnector", func(s *settings) { s.disconnect, s.endpoint = d, endpoint }}
+}
+
+// WithIdentitySources names values that every handshake must have, such as
+// "route.request.header.Authorization": without one of them API Gateway answers 401 itself, which
+// saves the invocation of the authorizer. Use it if there is only one place for the credential.
+//
+// The option configures nothing by itself: the API has to have the same identity sources. The
+// emulator, and templates that are made from the program's description, take them from here. Each
+// is route.request.header.NAME, route.request.querystring.NAME, stageVariables.NAME or
+// context.NAME. WithIdentitySources panics if one is anything else, and without any.
+func WithIdentitySources(sources ...string) Option {
+	if len(sources) == 0 {
+		panic("authz: WithIdentitySources needs at least one source")
+	}
+	for _, s := range sources {
+		if _, err := identitysource.Parse(s); err != nil {
+			panic(fmt.Sprintf("authz: WithIdentitySources: %q: %v", s, err))
+		}
+	}
+	sources = slices.Clone(sources)
+	return option{"WithIdentitySources", func(s *settings) { s.identitySources = sources }}
 }

@@ -1,11 +1,16 @@
 package authz
 
 import (
+	"context"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/eventmux"
 )
 
 // An option that a constructor does not take would have no effect, so it panics.
@@ -25,10 +30,33 @@ func TestOptionsAreChecked(t *testing.T) {
 		"WithTicketTTL: the time to live must be positive, not 0s":     func() { WithTicketTTL(0) },
 		"WithOrigins: p must not be nil":                               func() { WithOrigins(nil) },
 		"WithRenewals: store and v must not be nil":                    func() { WithRenewals(NewMemoryRenewals(), nil) },
-		"WithDisconnector: the Disconnector must not be nil":           func() { WithDisconnector(nil, nil) },
+		"NewTickets does not take the option WithIdentitySources":      func() { NewTickets(NewMemoryTickets(), WithIdentitySources("context.stage")) },
+		"WithIdentitySources needs at least one source":                func() { WithIdentitySources() },
+		`WithIdentitySources: "Authorization": want route.request.header.NAME, route.request.querystring.NAME, stageVariables.NAME or context.NAME`: func() { WithIdentitySources("context.stage", "Authorization") },
+		"WithDisconnector: the Disconnector must not be nil": func() { WithDisconnector(nil, nil) },
 	} {
 		require.PanicsWithValue(t, "authz: "+says, misuse)
 	}
+}
+
+func TestIdentitySources(t *testing.T) {
+	t.Parallel()
+	require.Nil(t, NewAuthorizer(says(Principal{}, nil)).IdentitySources())
+	sources := []string{"route.request.header.Authorization", "stageVariables.tenant"}
+	z := NewAuthorizer(says(Principal{}, nil), WithIdentitySources(sources...))
+	want := slices.Clone(sources)
+	sources[0] = "changed"
+	require.Equal(t, want, z.IdentitySources())
+	require.Equal(t, want, eventmux.New(eventmux.Authorizer(z)).Describe().IdentitySources)
+}
+
+func TestScopesAreDescribed(t *testing.T) {
+	t.Parallel()
+	r := gatesock.New()
+	r.OnDefault(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil },
+		RequireScopes("chat", "admin"), RequireRole("owner"))
+	require.Equal(t, []gatesock.Guard{{Name: "scope chat admin", Scopes: []string{"chat", "admin"}}, {Name: "role owner"}},
+		r.Describe().Routes[1].Guards)
 }
 
 func TestTicketTTL(t *testing.T) {

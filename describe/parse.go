@@ -13,21 +13,22 @@ import (
 // ErrVersion means that a document was made by a later version of gatesock.
 var ErrVersion = errors.New("describe: the description is of a later version")
 
-// Of returns the description of an app.
+// Of returns the description of an app: of a gatesock.App, or of a handler that wraps one. It fails
+// as gatesock.Description.MarshalJSON does.
 func Of(h lambda.Handler) (*App, error) {
 	app, ok := gatesock.AppOf(h)
 	if !ok {
 		return nil, fmt.Errorf("describe: a %T does not describe itself: it is not a gatesock.App", h)
 	}
-	data, err := json.Marshal(app.Describe())
+	data, err := app.Describe().MarshalJSON()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("describe: %w", err)
 	}
 	return Parse(data)
 }
 
-// Parse reads the document that a program prints. The error wraps [ErrVersion] if the document is of
-// a later version than this package reads, and otherwise names what is wrong with it.
+// Parse reads the document that a program prints. The error wraps [ErrVersion] if the document is
+// of a later version than this package reads, and otherwise names what is wrong with it.
 func Parse(data []byte) (*App, error) {
 	var version struct {
 		Version int `json:"version"`
@@ -42,9 +43,38 @@ func Parse(data []byte) (*App, error) {
 	case version.Version < 1:
 		return nil, errors.New("describe: this is not the description of an app: it has no version")
 	}
+	if depth := nesting(data); depth > maxNesting {
+		return nil, fmt.Errorf("describe: this is not the description of an app: it is nested more than %d levels deep", maxNesting)
+	}
 	var app App
 	if err := json.Unmarshal(data, &app); err != nil {
 		return nil, fmt.Errorf("describe: this is not the description of an app: %w", err)
 	}
+	if err := app.check(); err != nil {
+		return nil, fmt.Errorf("describe: the description of the app is wrong: %w", err)
+	}
 	return &app, nil
+}
+
+// maxNesting bounds the depth of a document. Types that refer to each other do not add to it.
+const maxNesting = 200
+
+// nesting returns how deep the arrays and objects of a JSON text are nested.
+func nesting(data []byte) int {
+	depth, deepest, inString := 0, 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '{', c == '[':
+			depth++
+			deepest = max(deepest, depth)
+		case c == '}', c == ']':
+			depth--
+		}
+	}
+	return deepest
 }

@@ -11,12 +11,12 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/identitysource"
 	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
@@ -33,7 +33,7 @@ type Authorizer struct {
 	// 401 without calling the function. Each is route.request.header.NAME,
 	// route.request.querystring.NAME, stageVariables.NAME or context.NAME, where NAME is one of
 	// identity.sourceIp, identity.userAgent, apiId, stage, domainName, connectionId, routeKey,
-	// eventType and requestId.
+	// eventType and requestId. Default: if Handler is nil, those that the gateway's handler describes.
 	IdentitySources []string
 }
 
@@ -44,28 +44,32 @@ type authorizer struct {
 	sources  []identitySource
 }
 
-// newAuthorizer returns the authorizer of the API, or nil if it has none. If own is true, h
-// describes itself as an authorizer and needs no configuration.
-func newAuthorizer(h lambda.Handler, own bool, c Config) (*authorizer, error) {
+// newAuthorizer returns the authorizer of the API, or nil if it has none. If h describes itself as
+// an authorizer, it needs no configuration.
+func newAuthorizer(h lambda.Handler, d gatesock.Description, c Config) (*authorizer, error) {
 	if c.IAM != nil && c.IAM.Connect {
 		return nil, nil
 	}
 	cfg := c.Authorizer
 	if cfg == nil {
-		if own {
-			return &authorizer{handler: h, timeouts: Timeouts{c.IntegrationTimeout, c.FunctionTimeout}}, nil
+		if !d.Authorizer {
+			return nil, nil
 		}
-		return nil, nil
+		cfg = new(Authorizer)
 	}
 	a := &authorizer{handler: cfg.Handler, timeouts: Timeouts{c.IntegrationTimeout, cfg.FunctionTimeout}}
 	setDefault(&a.timeouts.Function, c.FunctionTimeout)
+	sources := cfg.IdentitySources
 	if a.handler == nil {
-		if !own {
+		if !d.Authorizer {
 			return nil, errors.New("no Handler, and the gateway's handler does not describe itself as an authorizer")
 		}
 		a.handler = h
+		if sources == nil {
+			sources = d.IdentitySources
+		}
 	}
-	for _, s := range cfg.IdentitySources {
+	for _, s := range sources {
 		source, err := parseIdentitySource(s)
 		if err != nil {
 			return nil, fmt.Errorf("IdentitySources: %q: %w", s, err)
@@ -80,25 +84,25 @@ type identitySource func(s *Session, h *Handshake, st stamp) string
 
 // parseIdentitySource parses one of Authorizer.IdentitySources.
 func parseIdentitySource(text string) (identitySource, error) {
-	if name, ok := strings.CutPrefix(text, "route.request.header."); ok && name != "" {
+	source, err := identitysource.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	name := source.Name
+	switch source.Place {
+	case identitysource.Header:
 		return func(_ *Session, h *Handshake, _ stamp) string { return headerValue(h.Header, name) }, nil
-	}
-	if name, ok := strings.CutPrefix(text, "route.request.querystring."); ok && name != "" {
+	case identitysource.Query:
 		return func(_ *Session, h *Handshake, _ stamp) string { return h.Query.Get(name) }, nil
-	}
-	if name, ok := strings.CutPrefix(text, "stageVariables."); ok && name != "" {
+	case identitysource.StageVariable:
 		return func(s *Session, _ *Handshake, _ stamp) string { return s.g.cfg.StageVariables[name] }, nil
+	case identitysource.Context:
 	}
-	if name, ok := strings.CutPrefix(text, "context."); ok {
-		if value := contextValue(name); value != nil {
-			return func(s *Session, _ *Handshake, st stamp) string { return value(s, st) }, nil
-		}
-	}
-	return nil, errors.New("want route.request.header.NAME, route.request.querystring.NAME," +
-		" stageVariables.NAME or context.NAME")
+	value := contextValue(name)
+	return func(s *Session, _ *Handshake, st stamp) string { return value(s, st) }, nil
 }
 
-// contextValue returns the value of context.NAME at $connect; nil if there is no such name.
+// contextValue returns the value of context.NAME at $connect.
 func contextValue(name string) func(s *Session, st stamp) string {
 	switch name {
 	case "identity.sourceIp":
@@ -117,10 +121,9 @@ func contextValue(name string) func(s *Session, st stamp) string {
 		return func(_ *Session, st stamp) string { return st.requestID }
 	case "routeKey":
 		return func(*Session, stamp) string { return gatesock.RouteConnect }
-	case "eventType":
+	default: // eventType
 		return func(*Session, stamp) string { return "CONNECT" }
 	}
-	return nil
 }
 
 // The refusals of an authorizer. Any other error means that it failed: 500.

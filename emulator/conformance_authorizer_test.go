@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/eventmux"
 )
 
@@ -355,6 +356,27 @@ func TestAuthorizerConfiguration(t *testing.T) {
 	} {
 		_, err := New(router, cfg)
 		require.ErrorContains(t, err, says)
+	}
+}
+
+// The identity sources of a handler that is an authorizer as well come from its description.
+func TestIdentitySourcesOfTheDescription(t *testing.T) {
+	t.Parallel()
+	anyone := authz.AuthenticatorFunc(func(context.Context, *authz.Handshake) (authz.Principal, error) {
+		return authz.Principal{ID: "ann"}, nil
+	})
+	authorizer := authz.NewAuthorizer(anyone, authz.WithIdentitySources("route.request.header.X-Token"))
+	mux := eventmux.New(eventmux.WebSocket(gatesock.New()), eventmux.Authorizer(authorizer))
+	for _, cfg := range []Config{{}, {Authorizer: &Authorizer{FunctionTimeout: time.Second}}} {
+		gw, err := New(mux, cfg)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, gw.Shutdown(context.Background())) })
+		_, err = gw.Connect(t.Context(), Handshake{}, ignoring{})
+		var refused *HandshakeError
+		require.ErrorAs(t, err, &refused)
+		require.Equal(t, 401, refused.StatusCode)
+		_, err = gw.Connect(t.Context(), Handshake{Header: http.Header{"X-Token": {"t"}}}, ignoring{})
+		require.NoError(t, err)
 	}
 }
 

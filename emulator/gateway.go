@@ -84,7 +84,7 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("emulator: IAM: %w", err)
 	}
-	authorizer, err := newAuthorizer(h, description.Authorizer, cfg)
+	authorizer, err := newAuthorizer(h, description, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("emulator: Authorizer: %w", err)
 	}

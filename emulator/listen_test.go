@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net"
+	"os"
+	"os/exec"
 	"sync"
 	"testing"
 
@@ -69,4 +71,22 @@ func TestListenAndServeFails(t *testing.T) {
 	ended, end := context.WithCancel(t.Context())
 	end()
 	require.NoError(t, emulator.ListenAndServe(ended, "127.0.0.1:0", r, emulator.Config{}))
+}
+
+// TestListenAndServeDescribes runs this test's own binary as a program that was started to describe
+// itself.
+func TestListenAndServeDescribes(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("GATESOCK_TEST_LISTEN") != "" {
+		err := emulator.ListenAndServe(t.Context(), "127.0.0.1:0", gatesock.New(), emulator.Config{Stage: "no stage"})
+		t.Error(err)
+		return
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestListenAndServeDescribes$")
+	cmd.Env = append(os.Environ(), "GATESOCK_TEST_LISTEN=1", "GATESOCK_DESCRIBE=1")
+	out, err := cmd.Output()
+	require.NoError(t, err, string(out))
+	want, err := json.Marshal(gatesock.New().Describe())
+	require.NoError(t, err)
+	require.JSONEq(t, string(want), string(out))
 }

@@ -10,12 +10,15 @@ import (
 	"net"
 	"net/http"
 	"net/textproto"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/gatesock/gatesock"
 )
 
 // ListenAndServe runs h behind an emulated gateway on a TCP address until ctx ends. With it, a main
@@ -29,8 +32,14 @@ import (
 // It logs the address for clients to [Config.Logger]. When ctx ends it closes all connections and
 // returns nil; it returns an error if cfg is invalid or the port is in use. It panics if h is nil.
 //
+// In a program that was started to describe itself (GATESOCK_DESCRIBE=1) it does what
+// [gatesock.Start] does: it prints the description of h and exits.
+//
 // A handler that posts to connections needs the gateway first: see [NewFunc] and [Serve].
 func ListenAndServe(ctx context.Context, addr string, h lambda.Handler, cfg Config) error {
+	if h != nil && os.Getenv("GATESOCK_DESCRIBE") != "" {
+		gatesock.Start(h)
+	}
 	g, err := New(h, cfg)
 	if err != nil {
 		return err

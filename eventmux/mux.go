@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-lambda-go/lambda"
+
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/internal/event"
 )
@@ -19,7 +21,10 @@ var errUnauthorized = errors.New("eventmux: a $connect event without an authoriz
 	"make the function the authorizer of the API's $connect route (in the emulator, see gatesock.Wrap)")
 
 // Mux passes each event to the handler of its source. It is a [gatesock.App], and safe for
-// concurrent use.
+// concurrent use, also on Lambda Managed Instances, where one process handles several events at
+// once. A handler that [lambda.NewHandler] returned handles one event at a time, because others
+// would share its buffer (aws-lambda-go#639). For a source with many slow events, implement
+// [lambda.Handler] instead.
 type Mux struct {
 	sources  []Source
 	matchers []*Source
@@ -190,16 +195,47 @@ func (m *Mux) names() string {
 }
 
 // Describe returns the description of the App that [gatesock.AppOf] finds for the handler of
-// [WebSocket], and whether there is an [Authorizer]. Without such an App the routes are nil.
+// [WebSocket], with all sources, and with whether there is an [Authorizer]. If its handler has a
+// method IdentitySources() []string, as an authz.Authorizer has, these are the identity sources.
+// Without such an App the routes are nil.
+//
+// The sources of [Match], [Member] and [Fallback] are of the kind "custom".
 func (m *Mux) Describe() gatesock.Description {
 	var d gatesock.Description
-	if s := firstOf(m.kinds[event.WebSocket], []string{""}); s != nil {
+	if s := m.only(event.WebSocket); s != nil {
 		if app, ok := gatesock.AppOf(s.handler); ok {
 			d = app.Describe()
 		}
 	}
-	d.Authorizer = m.kinds[event.Authorizer] != nil
+	if s := m.only(event.Authorizer); s != nil {
+		d.Authorizer = true
+		d.IdentitySources = identitySources(s.handler)
+	}
+	for i := range m.sources {
+		if s, ok := m.sources[i].describe(); ok {
+			d.Sources = append(d.Sources, s)
+		}
+	}
 	return d
+}
+
+// only returns the source of a kind that has no names, or nil.
+func (m *Mux) only(kind event.Kind) *Source { return firstOf(m.kinds[kind], []string{""}) }
+
+// identitySources returns those of the first handler that has any, inside its wrappers.
+func identitySources(h lambda.Handler) []string {
+	const maxWraps = 100 // for a handler that unwraps to itself
+	for range maxWraps {
+		if a, ok := h.(interface{ IdentitySources() []string }); ok {
+			return a.IdentitySources()
+		}
+		wrapper, ok := h.(interface{ Unwrap() lambda.Handler })
+		if !ok {
+			return nil
+		}
+		h = wrapper.Unwrap()
+	}
+	return nil
 }
 
 // Freeze freezes the App that [gatesock.AppOf] finds for each handler.

@@ -2,13 +2,18 @@ package eventmux_test
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
@@ -344,9 +349,67 @@ func TestMuxDescribesItself(t *testing.T) {
 			[]eventmux.Source{eventmux.WebSocket(r), eventmux.Authorizer(says(""))},
 			gatesock.Description{Routes: r.Describe().Routes, Authorizer: true, Envelope: names},
 		},
+		"with an authorizer that needs a header": {
+			[]eventmux.Source{eventmux.Authorizer(wrapper{asking{says("")}})},
+			gatesock.Description{Authorizer: true, IdentitySources: []string{"route.request.header.Authorization"}},
+		},
+		"other sources": {
+			[]eventmux.Source{
+				eventmux.HTTP(http.NotFoundHandler()), eventmux.SQS(eventmux.Any, says("")), eventmux.SNS("news", says("")),
+				eventmux.DynamoDB("rooms", says("")), eventmux.Kinesis("clicks", says("")), eventmux.Schedule("sweep", says("")),
+				eventmux.EventBridge("shop", "", says("")), eventmux.EventBridge("shop: a", "b: c", says("")),
+				eventmux.Member("job", "report", says("")), eventmux.Match("uploads", func(eventmux.Event) bool { return false }, says("")),
+				eventmux.Fallback(says("")),
+			},
+			gatesock.Description{Sources: []gatesock.EventSource{
+				{Kind: "http"},
+				{Kind: "sqs", Name: "*"},
+				{Kind: "sns", Name: "news"},
+				{Kind: "dynamodb", Name: "rooms"},
+				{Kind: "kinesis", Name: "clicks"},
+				{Kind: "schedule", Name: "sweep"},
+				{Kind: "eventbridge", Name: "shop"},
+				{Kind: "eventbridge", Name: "shop: a", DetailType: "b: c"},
+				{Kind: "custom", Name: "job=report"},
+				{Kind: "custom", Name: "uploads"},
+				{Kind: "custom"},
+			}},
+		},
 	} {
 		require.Equal(t, tt.want, eventmux.New(tt.sources...).Describe(), name)
 	}
+}
+
+// asking is an authorizer with an identity source.
+type asking struct{ lambda.Handler }
+
+func (asking) IdentitySources() []string { return []string{"route.request.header.Authorization"} }
+
+// wrapper hides the methods of what it wraps.
+type wrapper struct{ next lambda.Handler }
+
+func (w wrapper) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	return w.next.Invoke(ctx, payload)
+}
+
+func (w wrapper) Unwrap() lambda.Handler { return w.next }
+
+// TestResultsAreNotShared calls a handler of package lambda at once, as a Lambda Managed Instance
+// does. Each caller must get the result of its own event, and keep it.
+func TestResultsAreNotShared(t *testing.T) {
+	t.Parallel()
+	m := eventmux.New(eventmux.Member("id", "", lambda.NewHandler(func(_ context.Context, in struct{ ID int }) (int, error) {
+		return in.ID, nil
+	})))
+	var all sync.WaitGroup
+	for i := range 100 {
+		all.Go(func() {
+			out, err := m.Invoke(t.Context(), fmt.Appendf(nil, `{"id":%d}`, 100+i))
+			assert.NoError(t, err)
+			assert.Equal(t, strconv.Itoa(100+i), string(out))
+		})
+	}
+	all.Wait()
 }
 
 func TestFreezeFreezesTheRouter(t *testing.T) {

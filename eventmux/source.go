@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/internal/event"
 )
 
@@ -46,6 +47,21 @@ type Event struct {
 	ARN string
 	// Payload is the event itself. It must not be changed.
 	Payload []byte
+}
+
+// describe returns the description of a source other than the API and its authorizer.
+func (s Source) describe() (gatesock.EventSource, bool) {
+	switch s.kind {
+	case "websocket", "authorizer":
+		return gatesock.EventSource{}, false
+	case "match", "member", "fallback":
+		return gatesock.EventSource{Kind: "custom", Name: s.name}, true
+	case "eventbridge":
+		source, detailType, _ := strings.Cut(s.key, "\x00")
+		return gatesock.EventSource{Kind: s.kind, Name: source, DetailType: detailType}, true
+	default:
+		return gatesock.EventSource{Kind: s.kind, Name: s.name}, true
+	}
 }
 
 // label returns the name of the source in errors, such as `sqs "mail"`.
@@ -172,13 +188,14 @@ func Fallback(h lambda.Handler) Source { return newSource("Fallback", "fallback"
 
 // newSource returns a source that remembers which line called the exported function.
 func newSource(function, kind, name string, h lambda.Handler) Source {
-	s := Source{kind: kind, name: name, key: name, handler: h, site: function}
+	s := Source{kind: kind, name: name, key: name, site: function}
 	if _, file, line, ok := runtime.Caller(2); ok {
 		s.site = fmt.Sprintf("%s at %s:%d", function, file, line)
 	}
 	if isNil(h) {
 		s.mistake("h must not be nil")
 	}
+	s.handler = safe(h)
 	return s
 }
 

@@ -20,7 +20,7 @@
 //
 // # In Lambda
 //
-// A [Memory] limits what one instance lets through. An instance handles one message at a time,
-// and the service chooses which instance gets the next one, so with n instances a client gets up
-// to n times as much. Use the DynamoDB store for limits that must hold.
+// A [Memory] limits what one instance lets through. The service chooses which instance gets the
+// next message, so with n instances a client gets up to n times as much. Use the DynamoDB store for
+// limits that must hold.
 package ratelimit

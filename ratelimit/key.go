@@ -20,6 +20,8 @@ type KeyFunc struct {
 	// of returns a kind of names, and a name of that kind. Equal names of different kinds are
 	// apart.
 	of func(req *gatesock.Request) (kind, name string)
+	// kind is the kind of most names, for descriptions.
+	kind string
 }
 
 // Key returns the key of an event: a kind, such as "user", and a name of that kind. If the name
@@ -36,7 +38,7 @@ func (k KeyFunc) IsZero() bool { return k.of == nil }
 // ByConnection limits the messages of each connection. A $connect is not limited: the bucket of a
 // new connection is full.
 func ByConnection() KeyFunc {
-	return KeyFunc{func(req *gatesock.Request) (kind, name string) {
+	return KeyFunc{kind: "connection", of: func(req *gatesock.Request) (kind, name string) {
 		if req.EventType == gatesock.EventConnect {
 			return "connection", ""
 		}
@@ -47,7 +49,7 @@ func ByConnection() KeyFunc {
 // ByUser limits each user, over all of their connections. The user is the principal that the
 // authorizer returned. Events without a principal are limited by address, as with [BySourceIP].
 func ByUser() KeyFunc {
-	return KeyFunc{func(req *gatesock.Request) (kind, name string) {
+	return KeyFunc{kind: "user", of: func(req *gatesock.Request) (kind, name string) {
 		if id := req.PrincipalID(); id != "" {
 			return "user", id
 		}
@@ -58,7 +60,7 @@ func ByUser() KeyFunc {
 // ByAPIKey limits each API key, whether it is one of package authz/apikey or one of the
 // gateway's. Events without an API key are limited by address, as with [BySourceIP].
 func ByAPIKey() KeyFunc {
-	return KeyFunc{func(req *gatesock.Request) (kind, name string) {
+	return KeyFunc{kind: "key", of: func(req *gatesock.Request) (kind, name string) {
 		if key := authz.AttributeFrom(req, authz.APIKeyAttribute); key != "" {
 			return "key", key
 		}
@@ -72,7 +74,7 @@ func ByAPIKey() KeyFunc {
 // BySourceIP limits each address. An IPv6 address stands for its /64 network, because a host may
 // use any address in it. Events without an address, which the gateway does not send, share one
 // bucket.
-func BySourceIP() KeyFunc { return KeyFunc{bySource} }
+func BySourceIP() KeyFunc { return KeyFunc{kind: "source", of: bySource} }
 
 func bySource(req *gatesock.Request) (kind, name string) {
 	return "source", cmp.Or(network(req.Identity.SourceIP), noAddress)
@@ -83,7 +85,7 @@ const noAddress = "unknown"
 
 // ByRoute limits each route, for all clients together.
 func ByRoute() KeyFunc {
-	return KeyFunc{func(req *gatesock.Request) (kind, name string) { return "route", req.Route }}
+	return KeyFunc{kind: "route", of: func(req *gatesock.Request) (kind, name string) { return "route", req.Route }}
 }
 
 // ByFunc limits by a name of your own, such as a room or a tenant. The kind keeps these names
@@ -96,7 +98,7 @@ func ByFunc(kind string, of func(req *gatesock.Request) string) KeyFunc {
 	if kind == "" || len(kind) > 64 || !utf8.ValidString(kind) || strings.ContainsAny(kind, ":#") {
 		panic(fmt.Sprintf("ratelimit: ByFunc: the kind %.80q must be 1 to 64 bytes of UTF-8 without : and #", kind))
 	}
-	return KeyFunc{func(req *gatesock.Request) (string, string) { return kind, of(req) }}
+	return KeyFunc{kind: kind, of: func(req *gatesock.Request) (string, string) { return kind, of(req) }}
 }
 
 // network returns the part of an address that its owner cannot choose.

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"unicode/utf8"
+
+	"github.com/gatesock/gatesock"
 )
 
 // ErrInvalid means that the same call would fail again: the request makes no sense, or a stored
@@ -47,11 +49,12 @@ const (
 // Most applications use its [Limiter.Middleware]. It is safe for concurrent use.
 type Limiter struct {
 	label    string
-	prefix   string // of every key
-	burst    int    // how much may be done at once
-	most     int    // the most that one call may take: less than burst if the bucket is in shards
-	quota    bool   // it counts units, which are paid for, rather than tokens
-	text     string // the limit, for clients
+	prefix   string              // of every key
+	burst    int                 // how much may be done at once
+	most     int                 // the most that one call may take: less than burst if the bucket is in shards
+	quota    bool                // it counts units, which are paid for, rather than tokens
+	text     string              // the limit, for clients
+	limit    gatesock.RouteLimit // the limit, for descriptions
 	failure  FailureMode
 	failures atomic.Int64
 	log      *slog.Logger
@@ -80,6 +83,7 @@ func New(store Store, name string, limit Limit, failure FailureMode, opts ...Opt
 	l := newLimiter(name, failure, s)
 	l.burst, l.most = limit.Burst, most
 	l.text = fmt.Sprintf("%.4g a second, %d at once", limit.Rate, limit.Burst)
+	l.limit = gatesock.RouteLimit{Rate: limit.Rate, Burst: limit.Burst}
 	l.ask = func(ctx context.Context, key string, n int) (Decision, error) {
 		return store.Take(ctx, key, limit, n)
 	}

@@ -23,7 +23,9 @@ type MiddlewareOptions struct {
 	Costs map[string]int
 	// Router is the application's [gatesock.Router]. It is required if Routes or Costs name
 	// routes other than "$connect" and "$default": a misspelled route would limit nothing, so it
-	// panics when the router is frozen.
+	// panics when the router is frozen. The middleware declares its limit in the Router, for its
+	// description ([gatesock.Router.DeclareLimit]); if it is used for one route only, name that in
+	// Routes too.
 	Router interface{ Describe() gatesock.Description }
 	// DisconnectAfter closes a connection after this many rejected messages; 0 never does. Each
 	// process counts for itself.
@@ -61,6 +63,7 @@ type MiddlewareOptions struct {
 func (l *Limiter) Middleware(by KeyFunc, o MiddlewareOptions) gatesock.Middleware {
 	all := []*Limiter{l}
 	g := newGuard(by, o, l.most, func(context.Context, *gatesock.Request) ([]*Limiter, error) { return all, nil })
+	o.declare(l.RouteLimit(by, o))
 	return g.middleware
 }
 

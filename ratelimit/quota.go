@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sort"
 	"time"
+
+	"github.com/gatesock/gatesock"
 )
 
 // Period is how often a [Quota] starts again.
@@ -123,6 +125,7 @@ func NewQuota(store QuotaStore, name string, q Quota, failure FailureMode, opts 
 	l := newLimiter(name, failure, s)
 	l.burst, l.most, l.quota = int(q.Max), int(q.Max), true
 	l.text = fmt.Sprintf("%d a %v", q.Max, q.Per)
+	l.limit = gatesock.RouteLimit{Quota: q.Max, Period: q.Per.String()}
 	l.prefix += q.Per.String() + "#" // a month may begin at the same time as a day
 	l.ask = newLedger(store, q, s.batch, s.now).take
 	return l

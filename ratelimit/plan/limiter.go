@@ -92,15 +92,32 @@ func NewLimiter(
 // takes from. A plan's bucket comes first, and then its quotas. If a route costs more than a
 // client's plan allows at once, that client gets [gatesock.CodePermissionDenied].
 //
-// It panics as [ratelimit.Limiter.Middleware] does.
+// It panics as [ratelimit.Limiter.Middleware] does, and declares the limits of a [Map] in the
+// Router of its options.
 func (l *Limiter) Middleware(by ratelimit.KeyFunc, o ratelimit.MiddlewareOptions) gatesock.Middleware {
-	return ratelimit.MiddlewareFor(
+	limit := ratelimit.MiddlewareFor(
 		by,
 		o,
 		func(ctx context.Context, req *gatesock.Request) ([]*ratelimit.Limiter, error) {
 			return l.limiters(ctx, authz.AttributeFrom(req, Attribute))
 		},
 	)
+	l.declare(by, o)
+	return limit
+}
+
+// declare adds the limits of plans that are a part of the program to the description of the router.
+func (l *Limiter) declare(by ratelimit.KeyFunc, o ratelimit.MiddlewareOptions) {
+	r, ok := o.Router.(interface{ DeclareLimit(gatesock.RouteLimit) })
+	m, isMap := l.plans.(Map)
+	if !ok || !isMap {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		for _, one := range l.build(name, m[name]) {
+			r.DeclareLimit(one.RouteLimit(by, o))
+		}
+	}
 }
 
 // Allow takes n tokens and units from a key by the plan with a name, as [ratelimit.Limiter.Allow]

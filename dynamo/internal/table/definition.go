@@ -1,6 +1,10 @@
 package table
 
-import "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+import (
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/gatesock/gatesock"
+)
 
 // The attributes that the table itself is defined by.
 const (
@@ -21,7 +25,7 @@ type key struct {
 	role types.KeyType
 }
 
-// definition is the source of Create and CloudFormation.
+// definition is what Create makes. Keys returns the same for a template.
 type definition struct {
 	keys       []key
 	billing    types.BillingMode
@@ -39,50 +43,7 @@ func define() definition {
 	}
 }
 
-// Resource is a resource of a CloudFormation or SAM template, to be encoded as JSON.
-type Resource struct {
-	Type       string
-	Properties Properties
-}
-
-// Properties are those of an AWS::DynamoDB::Table (AWS CloudFormation Template Reference,
-// "AWS::DynamoDB::Table"). The table has no fixed name: CloudFormation generates one, so that it
-// can replace the table.
-type Properties struct {
-	AttributeDefinitions    []AttributeDefinition
-	KeySchema               []KeySchema
-	BillingMode             string
-	TimeToLiveSpecification TimeToLiveSpecification
-}
-
-// AttributeDefinition is the type of a key attribute.
-type AttributeDefinition struct {
-	AttributeName string
-	AttributeType string
-}
-
-// KeySchema is an attribute's role in the primary key.
-type KeySchema struct {
-	AttributeName string
-	KeyType       string
-}
-
-// TimeToLiveSpecification names the attribute by which items expire.
-type TimeToLiveSpecification struct {
-	AttributeName string
-	Enabled       bool
-}
-
-// CloudFormation returns the table that [Create] makes as a resource for a template.
-func CloudFormation() Resource {
-	d := define()
-	p := Properties{
-		BillingMode:             string(d.billing),
-		TimeToLiveSpecification: TimeToLiveSpecification{AttributeName: d.timeToLive, Enabled: true},
-	}
-	for _, k := range d.keys {
-		p.AttributeDefinitions = append(p.AttributeDefinitions, AttributeDefinition{k.name, string(k.kind)})
-		p.KeySchema = append(p.KeySchema, KeySchema{k.name, string(k.role)})
-	}
-	return Resource{Type: "AWS::DynamoDB::Table", Properties: p}
+// Keys returns the definition of the table, for a description.
+func Keys() *gatesock.TableKeys {
+	return &gatesock.TableKeys{PartitionKey: PartitionKey, SortKey: SortKey, TimeToLive: Expiry}
 }

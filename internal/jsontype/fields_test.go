@@ -1,7 +1,8 @@
-package gatesock
+package jsontype
 
 import (
 	"encoding/json"
+	"maps"
 	"reflect"
 	"slices"
 	"testing"
@@ -27,7 +28,7 @@ type again struct{ inner }
 
 type word string
 
-// TestFieldsAreThoseOfEncodingJSON checks that fieldsOf finds the fields that encoding/json
+// TestFieldsAreThoseOfEncodingJSON checks that Fields finds the fields that encoding/json
 // encodes.
 func TestFieldsAreThoseOfEncodingJSON(t *testing.T) {
 	t.Parallel()
@@ -68,14 +69,12 @@ func TestFieldsAreThoseOfEncodingJSON(t *testing.T) {
 	} {
 		b, err := json.Marshal(v)
 		require.NoError(t, err)
-		var want []string
-		members, _ := membersOf(b)
-		for _, m := range members {
-			want = append(want, m.name)
-		}
+		var members map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal(b, &members))
+		want := slices.Collect(maps.Keys(members))
 		var got []string
-		for _, f := range fieldsOf(reflect.TypeOf(v)) {
-			got = append(got, f.name)
+		for _, f := range Fields(reflect.TypeOf(v)) {
+			got = append(got, f.Name)
 		}
 		slices.Sort(want)
 		slices.Sort(got)
@@ -95,14 +94,7 @@ func TestFoldedNamesAreFoundInOrder(t *testing.T) {
 		Foo int `json:"fOO"`
 	}
 	require.NoError(t, json.Unmarshal([]byte(`{"FOO":true,"fOO":1}`), new(folded)))
-	fields := fieldsOf(reflect.TypeFor[folded]())
-	require.Equal(t, "foo", fieldNamed(fields, "FOO").name)
-	require.Equal(t, "fOO", fieldNamed(fields, "fOO").name)
-}
-
-func TestDefaultNames(t *testing.T) {
-	t.Parallel()
-	w, err := newWire(Envelope{Action: "action"})
-	require.NoError(t, err)
-	require.Equal(t, protocolWire, w)
+	fields := Fields(reflect.TypeFor[folded]())
+	require.Equal(t, "foo", Named(fields, "FOO").Name)
+	require.Equal(t, "fOO", Named(fields, "fOO").Name)
 }

@@ -1,0 +1,55 @@
+package stack
+
+import "strings"
+
+// LogField is a field of the access log.
+type LogField struct {
+	// Name is that of the member, Variable that of the context variable without "$context.".
+	Name, Variable string
+}
+
+// AccessLog returns the fields of the access log (API Gateway Developer Guide, "Monitor WebSocket
+// API execution with CloudWatch metrics", and its list of variables). The code and the reason of a
+// disconnection are not among the variables: only the event of $disconnect has them.
+func AccessLog() []LogField {
+	return []LogField{
+		{"requestId", "requestId"},
+		{"requestTime", "requestTime"},
+		{"connectionId", "connectionId"},
+		{"connectedAt", "connectedAt"},
+		{"eventType", "eventType"},
+		{"routeKey", "routeKey"},
+		{"messageId", "messageId"},
+		{"status", "status"},
+		{"stage", "stage"},
+		{"sourceIp", "identity.sourceIp"},
+		{"userAgent", "identity.userAgent"},
+		{"principalId", "authorizer.principalId"},
+		{"authorizerStatus", "authorizer.status"},
+		{"authorizerLatency", "authorizer.latency"},
+		{"authorizerRequestId", "authorizer.requestId"},
+		{"authorizerError", "authorizer.error"},
+		{"functionStatus", "integration.status"},
+		{"lambdaStatus", "integration.integrationStatus"},
+		{"integrationLatency", "integration.latency"},
+		{"functionRequestId", "integration.requestId"},
+		{"integrationError", "integration.error"},
+		{"error", "error.message"},
+		{"errorType", "error.responseType"},
+		{"validationError", "error.validationErrorString"},
+		{"wafStatus", "waf.status"},
+		{"wafLatency", "waf.latency"},
+		{"wafError", "waf.error"},
+	}
+}
+
+// AccessLogFormat returns the format of the access log: a line of JSON. All values are strings,
+// because variables without a value are written as a hyphen. That is also why it has error.message
+// and not error.messageString, which brings quotes of its own.
+func AccessLogFormat() string {
+	var members []string
+	for _, f := range AccessLog() {
+		members = append(members, `"`+f.Name+`":"$context.`+f.Variable+`"`)
+	}
+	return "{" + strings.Join(members, ",") + "}"
+}

@@ -1,0 +1,124 @@
+package cloudformation_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack"
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack/cloudformation"
+	"github.com/gatesock/gatesock/describe"
+)
+
+// TestAddedRoute holds that a route that is added, wherever it is among the others, only adds
+// lines.
+func TestAddedRoute(t *testing.T) {
+	t.Parallel()
+	for name, s := range services(t) {
+		for _, f := range formats() {
+			for _, r := range []describe.Route{
+				{Key: "aaa", Answer: describe.AnswerData},
+				{Key: "a.b", Answer: describe.AnswerData},
+				{Key: "mmm", Answer: describe.AnswerNone},
+				{Key: "zzz", Answer: describe.AnswerMock, Mock: "{}"},
+			} {
+				before := s.template(t, f)
+				app := *s.app
+				app.Routes = append(slices.Clone(app.Routes), r)
+				after := service{&app, s.options}.template(t, f)
+				requireOnlyAdded(t, withoutSeal(before), withoutSeal(after), fmt.Sprintf("%s %s %s", name, f.name, r.Key))
+			}
+		}
+	}
+}
+
+func withoutSeal(text []byte) []string { return strings.SplitAfter(string(text), "\n")[1:] }
+
+// requireOnlyAdded fails unless the lines before are among the lines after, in the same order.
+func requireOnlyAdded(t *testing.T, before, after []string, name string) {
+	t.Helper()
+	require.Greater(t, len(after), len(before), name)
+	rest := after
+	for _, line := range before {
+		i := slices.Index(rest, line)
+		require.GreaterOrEqual(t, i, 0, "%s: no longer there, or elsewhere: %s", name, line)
+		rest = rest[i+1:]
+	}
+}
+
+func TestSameEveryTime(t *testing.T) {
+	t.Parallel()
+	for name, s := range services(t) {
+		for _, f := range formats() {
+			require.Equal(t, string(s.template(t, f)), string(s.template(t, f)), name)
+		}
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		keys    []string
+		options stack.Options
+		format  format
+		want    string
+	}{
+		"keys of other case for SAM": {
+			[]string{"roomJoin", "roomjoin"},
+			stack.Options{},
+			formats()[1],
+			"the route roomJoin and the route roomjoin would both have the name ApiRoomjoinRoute in a SAM template",
+		},
+		"a name that SAM makes": {
+			nil,
+			stack.Options{Functions: []stack.Split{{Name: "api-connect", Routes: []string{"$connect"}}}},
+			formats()[1],
+			"the function api-connect and the route $connect would both have the name ApiConnectIntegration",
+		},
+		"too many resources": {
+			numbered(245),
+			stack.Options{},
+			formats()[0],
+			"resources, and a stack can have 500",
+		},
+		"too many resources for SAM": {
+			numbered(125),
+			stack.Options{},
+			formats()[1],
+			"resources, and a stack can have 500",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			app := minimal()
+			for _, key := range test.keys {
+				app.Routes = append(app.Routes, describe.Route{Key: key, Answer: describe.AnswerAck})
+			}
+			p, err := stack.New(app, test.options)
+			require.NoError(t, err)
+			_, err = test.format.write(p)
+			require.ErrorContains(t, err, test.want)
+		})
+	}
+}
+
+func numbered(n int) []string {
+	keys := make([]string, n)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("r%d", i)
+	}
+	return keys
+}
+
+func TestSAMNeedsARoute(t *testing.T) {
+	t.Parallel()
+	app := minimal()
+	app.Routes = []describe.Route{{Key: "room.join", Answer: describe.AnswerAck}}
+	p, err := stack.New(app, stack.Options{})
+	require.NoError(t, err)
+	_, err = cloudformation.SAM(p)
+	require.ErrorContains(t, err, "SAM needs a route with a key of letters and digits")
+}

@@ -1,0 +1,123 @@
+package stack
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/gatesock/gatesock/describe"
+)
+
+// Figures of queues.
+const (
+	// visibilityFactor times the function's timeout is the visibility timeout of a queue (AWS Lambda
+	// Developer Guide, "Creating and configuring an Amazon SQS event source mapping").
+	visibilityFactor = 6
+	receives         = 5
+	fourteenDays     = 14 * 24 * 60 * 60 // the longest retention of SQS
+)
+
+var (
+	queueName     = regexp.MustCompile(`^[0-9A-Za-z_-]{1,80}$`)
+	actionName    = regexp.MustCompile(`^[a-z0-9-]+:[A-Za-z]+$`)
+	attributeName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,255}$`)
+)
+
+// needs adds the resources and settings that the program finds by its environment, and the
+// variables.
+func (b *builder) needs() {
+	seen := map[string]bool{}
+	for _, n := range b.app.Needs {
+		b.checkVariable(n)
+		if seen[n.Variable] {
+			b.fail("the description has the variable %s twice", n.Variable)
+			continue
+		}
+		seen[n.Variable] = true
+		for _, action := range n.Actions {
+			if !actionName.MatchString(action) {
+				b.fail("the need %s has the action %q, which is not one action of IAM", n.Variable, action)
+			}
+		}
+		v := Variable{Name: n.Variable}
+		switch n.Kind {
+		case "connections":
+			v.Value = Resource{Kind: Connections}
+		case "table":
+			v.Value = Resource{Kind: TableKind, ID: b.addTable(n)}
+		case "queue":
+			v.Value = Resource{Kind: QueueKind, ID: b.addQueue(n)}
+		case "setting":
+			v.Value = Resource{Kind: Setting, Parameter: fromVariable(n.Variable)}
+		default:
+			b.fail("the description has a need of the kind %q, which this version of gatesock does not know", n.Kind)
+		}
+		// All functions have all variables, because all are the same program.
+		for i := range b.plan.Functions {
+			b.plan.Functions[i].Variables = append(b.plan.Functions[i].Variables, v)
+		}
+	}
+}
+
+// checkVariable adds an error for a variable that Lambda refuses (AWS Lambda Developer Guide,
+// "Working with Lambda environment variables").
+func (b *builder) checkVariable(n describe.Need) {
+	if !variableName.MatchString(n.Variable) {
+		b.fail("the variable %q must begin with a letter and have at least two letters, digits and underscores", n.Variable)
+	}
+	if reserved(n.Variable) {
+		b.fail("the variable %s is one that Lambda sets itself: rename it", n.Variable)
+	}
+}
+
+func reserved(variable string) bool {
+	return strings.HasPrefix(variable, "AWS_LAMBDA_") || slices.Contains([]string{
+		"_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV", "AWS_ACCESS_KEY",
+		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR",
+	}, variable)
+}
+
+func (b *builder) addTable(n describe.Need) string {
+	t := Table{ID: withSuffix(fromVariable(n.Variable), "Table"), Variable: n.Variable}
+	b.claim("the table of "+n.Variable, t.ID, "")
+	if n.Table == nil || n.Table.PartitionKey == "" {
+		b.fail("the table of %s has no partition key in the description", n.Variable)
+		return t.ID
+	}
+	for _, name := range []string{n.Table.PartitionKey, n.Table.SortKey, n.Table.TimeToLive} {
+		if name != "" && !attributeName.MatchString(name) {
+			b.fail("the table of %s has the attribute %q: use at most 255 letters, digits, underscores, hyphens and periods", n.Variable, name)
+		}
+	}
+	t.PartitionKey, t.SortKey, t.TimeToLive = n.Table.PartitionKey, n.Table.SortKey, n.Table.TimeToLive
+	if t.PartitionKey == t.SortKey {
+		b.fail("the table of %s has the same partition and sort key, %q", n.Variable, t.SortKey)
+	}
+	b.plan.Tables = append(b.plan.Tables, t)
+	return t.ID
+}
+
+func (b *builder) addQueue(n describe.Need) string {
+	q := Queue{
+		ID: withSuffix(fromVariable(n.Variable), "Queue"), Variable: n.Variable, Receives: receives, Retention: fourteenDays,
+		Visibility: visibilityFactor * defaultTimeout,
+	}
+	b.claim("the queue of "+n.Variable, q.ID, "", "DeadLetters")
+	if n.Source != anyName {
+		q.Name = lastPart(n.Source)
+	}
+	if q.Name != "" && !queueName.MatchString(q.Name) {
+		b.fail("a standard queue cannot have the name %q: at most 80 letters, digits, hyphens and underscores are possible", q.Name)
+	}
+	if n.Source != "" && !slices.Contains(b.app.Sources, describe.Source{Kind: "sqs", Name: n.Source}) {
+		b.fail("the need %s is a queue that the program reads by the source sqs %q, and it has no such source",
+			n.Variable, n.Source)
+	}
+	for _, other := range b.plan.Queues {
+		if q.Name != "" && q.Name == other.Name {
+			b.fail("the needs %s and %s are both the queue %q: use one variable for it", other.Variable, q.Variable, q.Name)
+		}
+	}
+	b.plan.Queues = append(b.plan.Queues, q)
+	return q.ID
+}

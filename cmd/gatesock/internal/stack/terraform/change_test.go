@@ -1,0 +1,89 @@
+package terraform_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack"
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack/terraform"
+	"github.com/gatesock/gatesock/describe"
+)
+
+// TestAddedRoute adds a route of each kind. Nothing else in the configuration may change.
+func TestAddedRoute(t *testing.T) {
+	t.Parallel()
+	for name, route := range map[string]describe.Route{
+		"that answers":   {Key: "history", Answer: describe.AnswerData},
+		"that does not":  {Key: "aaa", Answer: describe.AnswerNone},
+		"that is mocked": {Key: "zzz", Answer: describe.AnswerMock, Mock: `{"a":1}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, options := range []stack.Options{{Name: "chat"}, {Name: "chat", Functions: split()}} {
+				before := chat(t)
+				after := chat(t)
+				after.Routes = append(after.Routes, route)
+				lines := strings.Split(string(service{before, options}.template(t)), "\n")[1:]
+				more := strings.Split(string(service{after, options}.template(t)), "\n")[1:]
+				require.Greater(t, len(more), len(lines))
+				for _, line := range lines {
+					i := slices.Index(more, line)
+					require.GreaterOrEqual(t, i, 0, "this line has changed: %s", line)
+					more = more[i+1:]
+				}
+			}
+		})
+	}
+}
+
+func TestDeterministic(t *testing.T) {
+	t.Parallel()
+	for name, s := range services(t) {
+		require.Equal(t, s.template(t), s.template(t), name)
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	function := func(name string) stack.Options {
+		return stack.Options{Name: "chat", Functions: []stack.Split{{Name: name, Routes: []string{"say"}}}}
+	}
+	for name, test := range map[string]struct {
+		options stack.Options
+		change  func(*describe.App)
+		wrong   string
+	}{
+		"long name": {
+			options: stack.Options{Name: strings.Repeat("a", 60)},
+			wrong: "terraform: the name \"" + strings.Repeat("a", 60) + "\" of the service has 60 characters, and can have 54, " +
+				"because other names begin with it: choose another with --name",
+		},
+		"reserved": {
+			options: function("for-schedules"),
+			wrong: "terraform: the function for-schedules and the role of schedules would both be aws_iam_role.for_schedules in a " +
+				"configuration: rename one of them",
+		},
+		"variable": {
+			change: func(app *describe.App) {
+				app.Needs = append(app.Needs, describe.Need{Kind: "setting", Variable: "ZIP_FILE", Default: "a"})
+			},
+			wrong: "terraform: the parameter zip_file and the setting ZIP_FILE would both be var.zip_file in a configuration: " +
+				"rename one of them",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			app := chat(t)
+			if test.change != nil {
+				test.change(app)
+			}
+			p, err := stack.New(app, test.options)
+			require.NoError(t, err)
+			_, err = terraform.Template(p)
+			require.ErrorContains(t, err, test.wrong)
+		})
+	}
+}

@@ -1,0 +1,1142 @@
+# gatesock template sha256=cc3d730f0c9ef9f3cbdf285e38931fa485ebfd5e283516c1bc521222cf4f1b52
+# Made from the program. Change the program, or the options of the command, and make it again: the
+# command does not overwrite a file that has been edited.
+#
+# Build the program and deploy it. Terraform asks for the variables that have no default; the Region
+# and the credentials are those of the AWS CLI.
+#
+#    CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -tags lambda.norpc -trimpath -o dist/bootstrap .
+#    (cd dist && zip -q ../app.zip bootstrap)
+#    terraform init
+#    terraform apply
+
+terraform {
+  required_version = ">= 1.2"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 6.42"
+    }
+  }
+}
+
+# ---- Variables ----
+
+variable "deployment_name" {
+  description = "The name of the API, with which all other names begin: another one for each deployment."
+  type        = string
+  default     = "strings"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(?:[A-Za-z][A-Za-z0-9-]{0,53})$", var.deployment_name))
+    error_message = "Choose a value that has the form [A-Za-z][A-Za-z0-9-]{0,53}."
+  }
+}
+
+variable "zip_file" {
+  description = "The zip file of the program, whose executable has the name bootstrap."
+  type        = string
+  default     = "app.zip"
+  nullable    = false
+}
+
+variable "s00" {
+  description = "$${x}"
+  type        = string
+  default     = "$${x}"
+  nullable    = false
+}
+
+variable "s01" {
+  description = "%%{ if x }"
+  type        = string
+  default     = "%%{ if x }"
+  nullable    = false
+}
+
+variable "s02" {
+  description = "$\u0024{x}"
+  type        = string
+  default     = "$\u0024{x}"
+  nullable    = false
+}
+
+variable "s03" {
+  description = "$$\u0024{x}"
+  type        = string
+  default     = "$$\u0024{x}"
+  nullable    = false
+}
+
+variable "s04" {
+  description = "%\u0025{x}"
+  type        = string
+  default     = "%\u0025{x}"
+  nullable    = false
+}
+
+variable "s05" {
+  description = "%%\u0025{x}"
+  type        = string
+  default     = "%%\u0025{x}"
+  nullable    = false
+}
+
+variable "s06" {
+  description = "$${"
+  type        = string
+  default     = "$${"
+  nullable    = false
+}
+
+variable "s07" {
+  description = "%%{"
+  type        = string
+  default     = "%%{"
+  nullable    = false
+}
+
+variable "s08" {
+  description = "$"
+  type        = string
+  default     = "$"
+  nullable    = false
+}
+
+variable "s09" {
+  description = "%"
+  type        = string
+  default     = "%"
+  nullable    = false
+}
+
+variable "s10" {
+  description = "$$"
+  type        = string
+  default     = "$$"
+  nullable    = false
+}
+
+variable "s11" {
+  description = "a$"
+  type        = string
+  default     = "a$"
+  nullable    = false
+}
+
+variable "s12" {
+  description = "$${$${"
+  type        = string
+  default     = "$${$${"
+  nullable    = false
+}
+
+variable "s13" {
+  description = "$%%{"
+  type        = string
+  default     = "$%%{"
+  nullable    = false
+}
+
+variable "s14" {
+  description = "%$${"
+  type        = string
+  default     = "%$${"
+  nullable    = false
+}
+
+variable "s15" {
+  description = "$ {"
+  type        = string
+  default     = "$ {"
+  nullable    = false
+}
+
+variable "s16" {
+  description = "\\$${x}"
+  type        = string
+  default     = "\\$${x}"
+  nullable    = false
+}
+
+variable "s17" {
+  description = "\\"
+  type        = string
+  default     = "\\"
+  nullable    = false
+}
+
+variable "s18" {
+  description = "\\\\"
+  type        = string
+  default     = "\\\\"
+  nullable    = false
+}
+
+variable "s19" {
+  description = "\""
+  type        = string
+  default     = "\""
+  nullable    = false
+}
+
+variable "s20" {
+  description = "\"\""
+  type        = string
+  default     = "\"\""
+  nullable    = false
+}
+
+variable "s21" {
+  description = "a\"b"
+  type        = string
+  default     = "a\"b"
+  nullable    = false
+}
+
+variable "s22" {
+  description = "a b"
+  type        = string
+  default     = "a\nb"
+  nullable    = false
+}
+
+variable "s23" {
+  description = "a b c"
+  type        = string
+  default     = "a\u000d\nb\u0009c"
+  nullable    = false
+}
+
+variable "s24" {
+  description = "\u0000\u001f\u007f"
+  type        = string
+  default     = "\u0000\u001f\u007f"
+  nullable    = false
+}
+
+variable "s25" {
+  description = "<<EOT x EOT"
+  type        = string
+  default     = "<<EOT\nx\nEOT"
+  nullable    = false
+}
+
+variable "s26" {
+  description = "<<-EOT"
+  type        = string
+  default     = "<<-EOT"
+  nullable    = false
+}
+
+variable "s27" {
+  description = "# a"
+  type        = string
+  default     = "# a"
+  nullable    = false
+}
+
+variable "s28" {
+  description = "// a"
+  type        = string
+  default     = "// a"
+  nullable    = false
+}
+
+variable "s29" {
+  description = "/* a */"
+  type        = string
+  default     = "/* a */"
+  nullable    = false
+}
+
+variable "s30" {
+  description = "~}"
+  type        = string
+  default     = "~}"
+  nullable    = false
+}
+
+variable "s31" {
+  description = "é"
+  type        = string
+  default     = "é"
+  nullable    = false
+}
+
+variable "s32" {
+  description = "é"
+  type        = string
+  default     = "é"
+  nullable    = false
+}
+
+variable "s33" {
+  description = "The variable S33 of the program."
+  type        = string
+  default     = "\u2028\u2029"
+  nullable    = false
+}
+
+variable "s34" {
+  description = "😀"
+  type        = string
+  default     = "😀"
+  nullable    = false
+}
+
+variable "s35" {
+  description = "\u00ad"
+  type        = string
+  default     = "\u00ad"
+  nullable    = false
+}
+
+variable "s36" {
+  description = "\ufeff"
+  type        = string
+  default     = "\ufeff"
+  nullable    = false
+}
+
+variable "s37" {
+  description = "\u202e"
+  type        = string
+  default     = "\u202e"
+  nullable    = false
+}
+
+variable "s38" {
+  description = "{}"
+  type        = string
+  default     = "{}"
+  nullable    = false
+}
+
+variable "s39" {
+  description = "}"
+  type        = string
+  default     = "}"
+  nullable    = false
+}
+
+variable "s40" {
+  description = "[]"
+  type        = string
+  default     = "[]"
+  nullable    = false
+}
+
+variable "s41" {
+  description = "true"
+  type        = string
+  default     = "true"
+  nullable    = false
+}
+
+variable "s42" {
+  description = "1"
+  type        = string
+  default     = "1"
+  nullable    = false
+}
+
+variable "s43" {
+  description = "null"
+  type        = string
+  default     = "null"
+  nullable    = false
+}
+
+variable "s44" {
+  description = "a"
+  type        = string
+  default     = " a "
+  nullable    = false
+}
+
+variable "s45" {
+  description = "'"
+  type        = string
+  default     = "'"
+  nullable    = false
+}
+
+variable "s46" {
+  description = "`"
+  type        = string
+  default     = "`"
+  nullable    = false
+}
+
+variable "s47" {
+  description = "$${é\"%%{<<E 😀"
+  type        = string
+  default     = "$${é\"%%{<<E 😀"
+  nullable    = false
+}
+
+variable "s48" {
+  description = "%%{}"
+  type        = string
+  default     = "%%{}"
+  nullable    = false
+}
+
+variable "s49" {
+  description = "<<E$ <<E\"\"~é\""
+  type        = string
+  default     = "<<E$ <<E\"\"~é\""
+  nullable    = false
+}
+
+variable "s50" {
+  description = "😀😀"
+  type        = string
+  default     = "😀😀"
+  nullable    = false
+}
+
+variable "s51" {
+  description = "a"
+  type        = string
+  default     = "  a"
+  nullable    = false
+}
+
+variable "s52" {
+  description = "é😀%\""
+  type        = string
+  default     = "é😀%\""
+  nullable    = false
+}
+
+variable "s53" {
+  description = "{$a{😀$${<<E"
+  type        = string
+  default     = "{$a{😀$${<<E\u000d"
+  nullable    = false
+}
+
+variable "s54" {
+  description = "%%{"
+  type        = string
+  default     = "%%{ "
+  nullable    = false
+}
+
+variable "s55" {
+  description = "u0041%%{<<E\"u0041~"
+  type        = string
+  default     = "\u2028u0041%%{<<E\"u0041~"
+  nullable    = false
+}
+
+variable "s56" {
+  description = "u0041é~"
+  type        = string
+  default     = "u0041é~"
+  nullable    = false
+}
+
+variable "s57" {
+  description = "<<E\\"
+  type        = string
+  default     = " <<E\\\u000d"
+  nullable    = false
+}
+
+variable "s58" {
+  description = "u0041$\\a}{\" \\"
+  type        = string
+  default     = "u0041$\\a}{\"\u2028\\"
+  nullable    = false
+}
+
+variable "s59" {
+  description = "<<E $${u0041"
+  type        = string
+  default     = "\n\u2028<<E $${u0041\u2028"
+  nullable    = false
+}
+
+variable "s60" {
+  description = "😀 % { %%{"
+  type        = string
+  default     = "😀\n%\u000d{ %%{"
+  nullable    = false
+}
+
+variable "s61" {
+  description = "a %u0041 \""
+  type        = string
+  default     = "a\u000d\n%u0041\n\"\u2028\u2028"
+  nullable    = false
+}
+
+variable "s62" {
+  description = "$ %"
+  type        = string
+  default     = "$\n%"
+  nullable    = false
+}
+
+variable "s63" {
+  description = "%%{a {\""
+  type        = string
+  default     = "%%{a\n\u000d{\"\n"
+  nullable    = false
+}
+
+variable "s64" {
+  description = "%%{<<E\"\\%%{{<<E"
+  type        = string
+  default     = "\u000d%%{<<E\"\\%%{{<<E"
+  nullable    = false
+}
+
+variable "s65" {
+  description = "a$${\"{ \\\"%"
+  type        = string
+  default     = "a$${\"{\u2028\\\"%"
+  nullable    = false
+}
+
+variable "s66" {
+  description = "$${% %%<<E"
+  type        = string
+  default     = "$${%\n%%<<E"
+  nullable    = false
+}
+
+variable "s67" {
+  description = "$😀~"
+  type        = string
+  default     = "$😀~"
+  nullable    = false
+}
+
+variable "s68" {
+  description = "$${ u0041"
+  type        = string
+  default     = "$${ u0041"
+  nullable    = false
+}
+
+variable "s69" {
+  description = "😀😀%%{%%{<<E}}"
+  type        = string
+  default     = "😀😀%%{%%{<<E}}"
+  nullable    = false
+}
+
+variable "s70" {
+  description = "😀<<E$${$${u0041"
+  type        = string
+  default     = "\u2028😀<<E$${$${u0041"
+  nullable    = false
+}
+
+variable "s71" {
+  description = "}{<<E\"%é a"
+  type        = string
+  default     = " }{<<E\"%é\na"
+  nullable    = false
+}
+
+variable "s72" {
+  description = "é"
+  type        = string
+  default     = "\u2028é\n"
+  nullable    = false
+}
+
+variable "s73" {
+  description = "é éééé~"
+  type        = string
+  default     = "é\néééé~ "
+  nullable    = false
+}
+
+variable "s74" {
+  description = "a"
+  type        = string
+  default     = "a  "
+  nullable    = false
+}
+
+variable "s75" {
+  description = "\"% éé\"\""
+  type        = string
+  default     = "\"%\n éé\"\""
+  nullable    = false
+}
+
+variable "s76" {
+  description = "%\\}$é"
+  type        = string
+  default     = "%\\}$é"
+  nullable    = false
+}
+
+variable "s77" {
+  description = "}{~😀😀😀}u0041"
+  type        = string
+  default     = "}{~😀😀😀}u0041"
+  nullable    = false
+}
+
+variable "s78" {
+  description = "$a~~"
+  type        = string
+  default     = "\u2028$a~~"
+  nullable    = false
+}
+
+variable "s79" {
+  description = "}$ \" $${<<E%"
+  type        = string
+  default     = "}$\u000d\n\"\u2028$${<<E%"
+  nullable    = false
+}
+
+variable "s80" {
+  description = "<<E$${{<<E\""
+  type        = string
+  default     = " <<E$${{<<E\""
+  nullable    = false
+}
+
+variable "s81" {
+  description = "The variable S81 of the program."
+  type        = string
+  default     = "\u2028\u000d"
+  nullable    = false
+}
+
+variable "s82" {
+  description = "a\"$${}"
+  type        = string
+  default     = "\u2028a\"$${}"
+  nullable    = false
+}
+
+variable "s83" {
+  description = "{%}éu0041\\{}"
+  type        = string
+  default     = "{%}éu0041\\{}"
+  nullable    = false
+}
+
+variable "s84" {
+  description = "~"
+  type        = string
+  default     = "~\u000d "
+  nullable    = false
+}
+
+variable "s85" {
+  description = "~$<<E$${a{\\"
+  type        = string
+  default     = "~$<<E$${a{\\"
+  nullable    = false
+}
+
+variable "s86" {
+  description = "%%{\" $${<<E"
+  type        = string
+  default     = "%%{\"\u000d$${<<E"
+  nullable    = false
+}
+
+variable "stage_name" {
+  description = "The stage, which is the path of the URL."
+  type        = string
+  default     = "prod"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(?:[A-Za-z0-9_-]{1,128})$", var.stage_name))
+    error_message = "Choose a value that has the form [A-Za-z0-9_-]{1,128}."
+  }
+}
+
+variable "throttling_rate" {
+  description = "Messages per second of all clients together, on one route."
+  type        = number
+  default     = 1000
+  nullable    = false
+
+  validation {
+    condition     = var.throttling_rate >= 1 && var.throttling_rate <= 1000000 && floor(var.throttling_rate) == var.throttling_rate
+    error_message = "Choose a value that is a whole number from 1 to 1000000."
+  }
+}
+
+variable "throttling_burst" {
+  description = "Messages at once, above which the rate counts."
+  type        = number
+  default     = 500
+  nullable    = false
+
+  validation {
+    condition     = var.throttling_burst >= 1 && var.throttling_burst <= 1000000 && floor(var.throttling_burst) == var.throttling_burst
+    error_message = "Choose a value that is a whole number from 1 to 1000000."
+  }
+}
+
+variable "app_reserved_concurrency" {
+  description = "How many invocations of the function app run at once, at most. 0 for no limit of its own."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.app_reserved_concurrency >= 0 && var.app_reserved_concurrency <= 100000 && floor(var.app_reserved_concurrency) == var.app_reserved_concurrency
+    error_message = "Choose a value that is a whole number from 0 to 100000."
+  }
+}
+
+variable "app_provisioned_concurrency" {
+  description = "How many environments of the function app are kept ready. 0 for none."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.app_provisioned_concurrency >= 0 && var.app_provisioned_concurrency <= 100000 && floor(var.app_provisioned_concurrency) == var.app_provisioned_concurrency
+    error_message = "Choose a value that is a whole number from 0 to 100000."
+  }
+}
+
+variable "log_retention_days" {
+  description = "How many days the logs are kept."
+  type        = number
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "Choose a value that is one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653."
+  }
+}
+
+variable "account_log_role" {
+  description = "true to create the role for access logs, which an account needs once in each Region."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "domain_name" {
+  description = "A domain of yours, such as ws.example.com. Empty for the domain of API Gateway only."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
+variable "certificate_arn" {
+  description = "The ARN of the certificate for the domain, which AWS Certificate Manager has."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
+# ---- Where it is deployed ----
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+locals {
+  host = "${aws_apigatewayv2_api.api.id}.execute-api.${data.aws_region.current.region}.${data.aws_partition.current.dns_suffix}"
+
+  # The endpoint of @connections, by which programs post to clients.
+  endpoint = "https://${local.host}/${var.stage_name}"
+}
+
+# ---- The API ----
+
+resource "aws_apigatewayv2_api" "api" {
+  name          = var.deployment_name
+  description   = "strings, a WebSocket service made with gatesock."
+  protocol_type = "WEBSOCKET"
+
+  # The member of a message that names its route.
+  route_selection_expression = "$request.body.action"
+
+  # Clients may come by IPv6, and the source address of a client may be an IPv6 address.
+  ip_address_type = "dualstack"
+}
+
+# The stage deploys each change of the API by itself, so there is no deployment that would have to
+# be replaced together with the routes.
+resource "aws_apigatewayv2_stage" "stage" {
+  api_id      = aws_apigatewayv2_api.api.id
+  name        = var.stage_name
+  auto_deploy = true
+
+  # For all clients together, and far below the quota of an account (10,000 requests per second in a
+  # Region), so that this API cannot take the whole of it.
+  default_route_settings {
+    throttling_rate_limit  = var.throttling_rate
+    throttling_burst_limit = var.throttling_burst
+  }
+
+  access_log_settings {
+    destination_arn = aws_cloudwatch_log_group.access_log.arn
+
+    # One line of JSON, at most 3 KB. The code and the reason of a disconnection are no variables of
+    # the log: the function logs them for $disconnect.
+    format = jsonencode({
+      requestId           = "$context.requestId"
+      requestTime         = "$context.requestTime"
+      connectionId        = "$context.connectionId"
+      connectedAt         = "$context.connectedAt"
+      eventType           = "$context.eventType"
+      routeKey            = "$context.routeKey"
+      messageId           = "$context.messageId"
+      status              = "$context.status"
+      stage               = "$context.stage"
+      sourceIp            = "$context.identity.sourceIp"
+      userAgent           = "$context.identity.userAgent"
+      principalId         = "$context.authorizer.principalId"
+      authorizerStatus    = "$context.authorizer.status"
+      authorizerLatency   = "$context.authorizer.latency"
+      authorizerRequestId = "$context.authorizer.requestId"
+      authorizerError     = "$context.authorizer.error"
+      functionStatus      = "$context.integration.status"
+      lambdaStatus        = "$context.integration.integrationStatus"
+      integrationLatency  = "$context.integration.latency"
+      functionRequestId   = "$context.integration.requestId"
+      integrationError    = "$context.integration.error"
+      error               = "$context.error.message"
+      errorType           = "$context.error.responseType"
+      validationError     = "$context.error.validationErrorString"
+      wafStatus           = "$context.waf.status"
+      wafLatency          = "$context.waf.latency"
+      wafError            = "$context.waf.error"
+    })
+  }
+
+  # Without the role for logs of the account, the stage fails.
+  depends_on = [aws_api_gateway_account.account]
+}
+
+resource "aws_apigatewayv2_integration" "app" {
+  api_id             = aws_apigatewayv2_api.api.id
+  integration_type   = "AWS_PROXY"
+  integration_method = "POST"
+  integration_uri    = coalesce(one(aws_lambda_alias.app[*].invoke_arn), aws_lambda_function.app.invoke_arn)
+}
+
+# Only this stage of this API may invoke the function.
+resource "aws_lambda_permission" "app_api" {
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.app.function_name
+  qualifier     = one(aws_lambda_alias.app[*].name)
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_apigatewayv2_api.api.execution_arn}/${var.stage_name}/*"
+}
+
+# ---- Routes ----
+#
+# A route that answers needs both a route_response_selection_expression and an
+# aws_apigatewayv2_route_response with the key $default; without one of them API Gateway drops the
+# answers (API Gateway Developer Guide, "Set up route responses for WebSocket APIs in API Gateway").
+
+resource "aws_apigatewayv2_route" "default" {
+  api_id                              = aws_apigatewayv2_api.api.id
+  route_key                           = "$default"
+  target                              = "integrations/${aws_apigatewayv2_integration.app.id}"
+  route_response_selection_expression = "$default"
+}
+
+resource "aws_apigatewayv2_route_response" "default" {
+  api_id             = aws_apigatewayv2_api.api.id
+  route_id           = aws_apigatewayv2_route.default.id
+  route_response_key = "$default"
+}
+
+# ---- The functions ----
+
+# Lambda takes the roles of functions.
+data "aws_iam_policy_document" "for_functions" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+  }
+}
+
+# ---- The function app ----
+
+resource "aws_lambda_function" "app" {
+  function_name    = "${var.deployment_name}-app"
+  runtime          = "provided.al2023"
+  handler          = "bootstrap"
+  architectures    = ["arm64"]
+  filename         = var.zip_file
+  source_code_hash = filebase64sha256(var.zip_file)
+  role             = aws_iam_role.app.arn
+  memory_size      = 256
+
+  # API Gateway waits for an answer for 29 seconds, whatever the timeout is.
+  timeout                        = 30
+  reserved_concurrent_executions = var.app_reserved_concurrency == 0 ? -1 : var.app_reserved_concurrency
+
+  # Each change publishes a version, to which the alias points.
+  publish = var.app_provisioned_concurrency > 0
+
+  logging_config {
+    log_format = "Text"
+    log_group  = aws_cloudwatch_log_group.app.name
+  }
+
+  environment {
+    variables = {
+      S00 = var.s00
+      S01 = var.s01
+      S02 = var.s02
+      S03 = var.s03
+      S04 = var.s04
+      S05 = var.s05
+      S06 = var.s06
+      S07 = var.s07
+      S08 = var.s08
+      S09 = var.s09
+      S10 = var.s10
+      S11 = var.s11
+      S12 = var.s12
+      S13 = var.s13
+      S14 = var.s14
+      S15 = var.s15
+      S16 = var.s16
+      S17 = var.s17
+      S18 = var.s18
+      S19 = var.s19
+      S20 = var.s20
+      S21 = var.s21
+      S22 = var.s22
+      S23 = var.s23
+      S24 = var.s24
+      S25 = var.s25
+      S26 = var.s26
+      S27 = var.s27
+      S28 = var.s28
+      S29 = var.s29
+      S30 = var.s30
+      S31 = var.s31
+      S32 = var.s32
+      S33 = var.s33
+      S34 = var.s34
+      S35 = var.s35
+      S36 = var.s36
+      S37 = var.s37
+      S38 = var.s38
+      S39 = var.s39
+      S40 = var.s40
+      S41 = var.s41
+      S42 = var.s42
+      S43 = var.s43
+      S44 = var.s44
+      S45 = var.s45
+      S46 = var.s46
+      S47 = var.s47
+      S48 = var.s48
+      S49 = var.s49
+      S50 = var.s50
+      S51 = var.s51
+      S52 = var.s52
+      S53 = var.s53
+      S54 = var.s54
+      S55 = var.s55
+      S56 = var.s56
+      S57 = var.s57
+      S58 = var.s58
+      S59 = var.s59
+      S60 = var.s60
+      S61 = var.s61
+      S62 = var.s62
+      S63 = var.s63
+      S64 = var.s64
+      S65 = var.s65
+      S66 = var.s66
+      S67 = var.s67
+      S68 = var.s68
+      S69 = var.s69
+      S70 = var.s70
+      S71 = var.s71
+      S72 = var.s72
+      S73 = var.s73
+      S74 = var.s74
+      S75 = var.s75
+      S76 = var.s76
+      S77 = var.s77
+      S78 = var.s78
+      S79 = var.s79
+      S80 = var.s80
+      S81 = var.s81
+      S82 = var.s82
+      S83 = var.s83
+      S84 = var.s84
+      S85 = var.s85
+      S86 = var.s86
+    }
+  }
+}
+
+resource "aws_cloudwatch_log_group" "app" {
+  name              = "/aws/lambda/${var.deployment_name}-app"
+  retention_in_days = var.log_retention_days
+}
+
+resource "aws_iam_role" "app" {
+  name               = "${var.deployment_name}-app"
+  assume_role_policy = data.aws_iam_policy_document.for_functions.json
+}
+
+resource "aws_iam_role_policy" "app" {
+  name   = "function"
+  role   = aws_iam_role.app.id
+  policy = data.aws_iam_policy_document.app_function.json
+}
+
+data "aws_iam_policy_document" "app_function" {
+  statement {
+    actions = [
+      "logs:CreateLogStream",
+      "logs:PutLogEvents",
+    ]
+
+    resources = ["${aws_cloudwatch_log_group.app.arn}:*"]
+  }
+}
+
+# Environments can be kept ready for an alias only, which points to a published version.
+resource "aws_lambda_alias" "app" {
+  count            = var.app_provisioned_concurrency > 0 ? 1 : 0
+  name             = "live"
+  function_name    = aws_lambda_function.app.function_name
+  function_version = aws_lambda_function.app.version
+}
+
+resource "aws_lambda_provisioned_concurrency_config" "app" {
+  count                             = var.app_provisioned_concurrency > 0 ? 1 : 0
+  function_name                     = aws_lambda_alias.app[0].function_name
+  qualifier                         = aws_lambda_alias.app[0].name
+  provisioned_concurrent_executions = var.app_provisioned_concurrency
+}
+
+# ---- The access log ----
+
+resource "aws_cloudwatch_log_group" "access_log" {
+  name              = "/aws/apigateway/${var.deployment_name}"
+  retention_in_days = var.log_retention_days
+}
+
+# API Gateway writes logs of WebSocket APIs by a role that an account has once in each Region.
+# Without it the stage fails: "CloudWatch Logs role ARN must be set in account settings". Other APIs
+# may need it: if this is destroyed, they log no more. To keep it, make Terraform forget it before:
+#
+#    terraform state rm aws_api_gateway_account.account aws_iam_role.for_access_logs \
+#      aws_iam_role_policy_attachment.for_access_logs
+resource "aws_api_gateway_account" "account" {
+  count               = var.account_log_role ? 1 : 0
+  cloudwatch_role_arn = aws_iam_role.for_access_logs[0].arn
+
+  # API Gateway checks at once whether the role may write logs.
+  depends_on = [aws_iam_role_policy_attachment.for_access_logs]
+}
+
+resource "aws_iam_role" "for_access_logs" {
+  count              = var.account_log_role ? 1 : 0
+  assume_role_policy = data.aws_iam_policy_document.for_access_logs.json
+}
+
+resource "aws_iam_role_policy_attachment" "for_access_logs" {
+  count      = var.account_log_role ? 1 : 0
+  role       = aws_iam_role.for_access_logs[0].name
+  policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+}
+
+data "aws_iam_policy_document" "for_access_logs" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["apigateway.amazonaws.com"]
+    }
+  }
+}
+
+# ---- The domain, if there is one ----
+#
+# A domain of a WebSocket API is Regional, and shared with no REST or HTTP API. Its name needs an
+# alias or a CNAME record with the output domain_target.
+
+resource "aws_apigatewayv2_domain_name" "domain" {
+  count       = var.domain_name == "" ? 0 : 1
+  domain_name = var.domain_name
+
+  domain_name_configuration {
+    certificate_arn = var.certificate_arn
+    endpoint_type   = "REGIONAL"
+    security_policy = "TLS_1_2"
+    ip_address_type = "dualstack"
+  }
+
+  lifecycle {
+    precondition {
+      condition     = var.certificate_arn != ""
+      error_message = "A domain needs a certificate: set the variable certificate_arn."
+    }
+  }
+}
+
+resource "aws_apigatewayv2_api_mapping" "domain" {
+  count       = var.domain_name == "" ? 0 : 1
+  api_id      = aws_apigatewayv2_api.api.id
+  domain_name = aws_apigatewayv2_domain_name.domain[0].id
+  stage       = aws_apigatewayv2_stage.stage.id
+}
+
+# ---- Alarms and a dashboard ----
+#
+# None yet.
+
+# ---- Outputs ----
+
+output "websocket_url" {
+  description = "Where clients connect."
+  value       = var.domain_name == "" ? "wss://${local.host}/${var.stage_name}" : "wss://${var.domain_name}"
+}
+
+output "connections_endpoint" {
+  description = "The endpoint of @connections, by which programs post to clients."
+  value       = local.endpoint
+}
+
+output "api_id" {
+  value = aws_apigatewayv2_api.api.id
+}
+
+output "app_function_name" {
+  value = aws_lambda_function.app.function_name
+}
+
+output "domain_target" {
+  description = "What the record of the domain points to."
+  value       = one(aws_apigatewayv2_domain_name.domain[*].domain_name_configuration[0].target_domain_name)
+}
+
+output "domain_hosted_zone" {
+  description = "The hosted zone of an alias record of Route 53."
+  value       = one(aws_apigatewayv2_domain_name.domain[*].domain_name_configuration[0].hosted_zone_id)
+}

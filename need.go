@@ -1,0 +1,107 @@
+package gatesock
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// DeclareNeeds adds resources and settings that the program uses to [Router.Describe]. It makes and
+// checks nothing by itself: templates are made from it.
+//
+//	r.DeclareNeeds(apigw.Need("GATEWAY_ENDPOINT"), dynamo.Need("TABLE"))
+//
+// Needs with the same variable count as one: their actions are put together, and the rest must not
+// contradict. DeclareNeeds panics if a need has no known kind or a variable that Lambda does not
+// have, if a table has no partition key, if two needs contradict each other, and after the first
+// event.
+func (r *Router) DeclareNeeds(needs ...Need) {
+	site := callerSite()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refuseLate("DeclareNeeds", site)
+	for i, n := range needs {
+		if why := n.fault(); why != "" {
+			panic(fmt.Sprintf("gatesock: DeclareNeeds at %s: need %d: %s", site, i, why))
+		}
+		n.Actions = slices.Compact(slices.Sorted(slices.Values(n.Actions)))
+		at, found := slices.BinarySearchFunc(r.needs, n.Variable, func(n Need, variable string) int {
+			return strings.Compare(n.Variable, variable)
+		})
+		if !found {
+			r.needs = slices.Insert(r.needs, at, n)
+			continue
+		}
+		merged, why := r.needs[at].with(n)
+		if why != "" {
+			panic(fmt.Sprintf("gatesock: DeclareNeeds at %s: two needs with the variable %s contradict each other: %s",
+				site, n.Variable, why))
+		}
+		r.needs[at] = merged
+	}
+}
+
+// fault describes what is wrong with a need. It returns "" if nothing is.
+func (n Need) fault() string {
+	switch n.Kind {
+	case NeedConnections, NeedTable, NeedQueue, NeedSetting:
+	default:
+		return fmt.Sprintf("the kind %q is not one of connections, table, queue and setting", n.Kind)
+	}
+	switch {
+	case !isVariable(n.Variable):
+		return fmt.Sprintf("the variable %q must be a letter and then one or more letters, digits and underscores", n.Variable)
+	case (n.Kind == NeedTable) != (n.Table != nil):
+		return fmt.Sprintf("%s: a need of the kind table, and no other, must have a Table", n.Variable)
+	case n.Table != nil && n.Table.PartitionKey == "":
+		return fmt.Sprintf("%s: the Table must have a PartitionKey", n.Variable)
+	case n.Kind != NeedQueue && n.Source != "":
+		return fmt.Sprintf("%s: only a queue has a Source", n.Variable)
+	case n.Kind == NeedSetting && len(n.Actions) > 0:
+		return fmt.Sprintf("%s: a setting has no Actions", n.Variable)
+	}
+	return ""
+}
+
+// isVariable reports whether a Lambda function can have an environment variable of this name (AWS
+// Lambda API Reference, "Environment").
+func isVariable(name string) bool {
+	for i, c := range []byte(name) {
+		isLetter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+		if !isLetter && (i == 0 || c != '_' && (c < '0' || c > '9')) {
+			return false
+		}
+	}
+	return len(name) > 1
+}
+
+// with returns what two needs with one variable are together, or why they contradict each other.
+func (n Need) with(other Need) (_ Need, why string) {
+	if n.Kind != other.Kind {
+		return n, fmt.Sprintf("one is of the kind %s, the other of the kind %s", n.Kind, other.Kind)
+	}
+	if !reflect.DeepEqual(n.Table, other.Table) {
+		return n, fmt.Sprintf("the tables are %+v and %+v", *n.Table, *other.Table)
+	}
+	for _, f := range []struct {
+		name  string
+		mine  *string
+		other string
+	}{
+		{"Source", &n.Source, other.Source},
+		{"Description", &n.Description, other.Description},
+		{"Default", &n.Default, other.Default},
+		{"Example", &n.Example, other.Example},
+	} {
+		switch {
+		case *f.mine == "":
+			*f.mine = f.other
+		case f.other != "" && f.other != *f.mine:
+			return n, fmt.Sprintf("their %ss are %q and %q", f.name, *f.mine, f.other)
+		}
+	}
+	n.Actions = slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(n.Actions), other.Actions...))))
+	n.Optional = n.Optional && other.Optional
+	return n, ""
+}
