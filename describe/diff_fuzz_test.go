@@ -1,6 +1,7 @@
 package describe_test
 
 import (
+	"encoding/json"
 	"os"
 	"testing"
 
@@ -18,12 +19,8 @@ func FuzzDiff(f *testing.F) {
 	f.Add(chat, odd)
 	f.Add(odd, odd)
 	f.Fuzz(func(t *testing.T, a, b []byte) {
-		from, err := describe.Parse(a)
-		if err != nil {
-			return
-		}
-		to, err := describe.Parse(b)
-		if err != nil {
+		from, to := new(describe.App), new(describe.App) // without the checks of Parse
+		if json.Unmarshal(a, from) != nil || json.Unmarshal(b, to) != nil {
 			return
 		}
 		require.Empty(t, describe.Diff(from, from))

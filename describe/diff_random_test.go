@@ -175,8 +175,8 @@ func (d *drawer) bounds(s *describe.Schema) {
 
 // changed returns a copy of an app with some changes.
 func (d *drawer) changed(app *describe.App) *describe.App {
-	to, err := describe.Parse([]byte(text(d.t, app)))
-	require.NoError(d.t, err)
+	to := new(describe.App)
+	require.NoError(d.t, json.Unmarshal([]byte(text(d.t, app)), to))
 	for range d.n("changes", 1, 2) {
 		all := []*describe.Schema{to.Routes[0].Input, to.Pushes[0].Data, to.Types["A"], to.Types["B"]}
 		for i := 0; i < len(all); i++ {

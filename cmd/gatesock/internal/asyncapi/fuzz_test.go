@@ -18,8 +18,8 @@ func FuzzDocument(f *testing.F) {
 	f.Add([]byte(`{"version":1,"routes":[{"key":"a","answer":"data","input":{"anyOf":[null,{"$ref":"#/$defs/A"}]},"output":{"anyOf":[{"$ref":"#/$defs/B"},null]}},
 		{"key":"a","answer":"x"}],"pushes":[{"event":"e"}],"$defs":{"A":null,"B":{"enum":[1e999],"items":null,"propertyNames":null}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		app, err := describe.Parse(data)
-		if err != nil {
+		app := new(describe.App) // without the checks of describe.Parse
+		if json.Unmarshal(data, app) != nil {
 			return
 		}
 		if document, err := asyncapi.Document(app, asyncapi.Options{}); err == nil {
