@@ -17,8 +17,8 @@ import (
 // program and exits with status 2.
 //
 // If the environment variable GATESOCK_DESCRIBE is not empty, Start prints the [Description] of the
-// App as one line of JSON, in Lambda or not, and exits with status 0; or with status 1 and a text on
-// standard error if it cannot. Package describe reads what it prints.
+// App as one line of JSON, in Lambda or not, and exits with status 0; or with status 1 and a text
+// on standard error if it cannot. Package describe reads what it prints.
 func Start(h lambda.Handler) {
 	if describing() {
 		if err := printDescription(os.Stdout, h); err != nil {

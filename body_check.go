@@ -89,7 +89,8 @@ func takesString(t reflect.Type, quoted bool) bool {
 		t = t.Elem()
 	}
 	p := reflect.PointerTo(t)
-	return quoted || t.Kind() == reflect.String || jsontype.IsBytes(t) || t.Kind() == reflect.Interface && t.NumMethod() == 0 ||
+	return quoted || t.Kind() == reflect.String || jsontype.IsBytes(t) ||
+		t.Kind() == reflect.Interface && t.NumMethod() == 0 ||
 		jsontype.Implements(p, jsontype.Unmarshaler) || jsontype.Implements(p, jsontype.TextUnmarshaler)
 }
 
@@ -171,5 +172,6 @@ func (c checker) handlesItself(t reflect.Type) bool {
 func (c checker) isKey(t reflect.Type) bool {
 	isInteger := jsontype.IsNumeric(t) && t.Kind() != reflect.Float32 && t.Kind() != reflect.Float64
 	return t.Kind() == reflect.String || isInteger ||
-		c.decoding && jsontype.Implements(reflect.PointerTo(t), jsontype.TextUnmarshaler) || !c.decoding && jsontype.Implements(t, jsontype.TextMarshaler)
+		c.decoding && jsontype.Implements(reflect.PointerTo(t), jsontype.TextUnmarshaler) ||
+		!c.decoding && jsontype.Implements(t, jsontype.TextMarshaler)
 }

@@ -35,7 +35,8 @@ func (d *bodyDecoder) describe(err error, data []byte) *Error {
 		base = base.member(d.rt.wire.names.Input)
 	}
 	if isJSON {
-		l := locator{s: jsonscan.NewScanner(data, nil), strict: d.strict, fields: make(map[reflect.Type][]jsontype.Field), path: base}
+		fields := make(map[reflect.Type][]jsontype.Field)
+		l := locator{s: jsonscan.NewScanner(data, nil), strict: d.strict, fields: fields, path: base}
 		if found := l.value(d.in, base); found != nil {
 			return found
 		}

@@ -169,7 +169,8 @@ func agree(t *rapid.T) {
 		decode = JSON{}.UnmarshalStrict
 	}
 	err := decode([]byte(d.text()), new(located))
-	l := locator{s: jsonscan.NewScanner([]byte(d.text()), nil), strict: strict, fields: make(map[reflect.Type][]jsontype.Field)}
+	fields := make(map[reflect.Type][]jsontype.Field)
+	l := locator{s: jsonscan.NewScanner([]byte(d.text()), nil), strict: strict, fields: fields}
 	found := l.value(reflect.TypeFor[located](), nil)
 	if err == nil {
 		require.Nil(t, found, d.text())

@@ -33,7 +33,9 @@ func TestStartWithConcurrentEvents(t *testing.T) {
 	case "mux":
 		gatesock.Start(eventmux.New(
 			eventmux.WebSocket(meeting()),
-			eventmux.Member("id", "", lambda.NewHandler(func(_ context.Context, in struct{ ID string }) (string, error) { return in.ID, nil })),
+			eventmux.Member("id", "", lambda.NewHandler(func(_ context.Context, in struct{ ID string }) (string, error) {
+				return in.ID, nil
+			})),
 		))
 		return
 	}

@@ -17,9 +17,9 @@ func (p PushType[T]) Push(topic string, data T) Push {
 	return Push{Event: p.event, Topic: topic, Data: data}
 }
 
-// DeclarePush declares the pushes of one event, so that [Router.Describe] lists them and their type,
-// and the documents and types that are made from it include them. To send one, use the result: then
-// what is sent is what was declared.
+// DeclarePush declares the pushes of one event, so that [Router.Describe] lists them and their
+// type, and the documents and types that are made from it include them. To send one, use the
+// result: then what is sent is what was declared.
 //
 //	message := gatesock.DeclarePush[Message](r, "message")
 //	...
@@ -66,8 +66,8 @@ func pushFault(t reflect.Type, isJSON bool) string {
 	return ""
 }
 
-// Setting returns the need of a value that who deploys the App chooses. Without a default it must be
-// chosen; change the fields Default and Optional of the result otherwise.
+// Setting returns the need of a value that who deploys the App chooses. Without a default it must
+// be chosen; change the fields Default and Optional of the result otherwise.
 func Setting(variable, description string) Need {
 	return Need{Kind: NeedSetting, Variable: variable, Description: description}
 }
@@ -76,8 +76,8 @@ func Setting(variable, description string) Need {
 func describing() bool { return os.Getenv("GATESOCK_DESCRIBE") != "" }
 
 // Value returns the value of the environment variable, or of Default if the variable is empty. In a
-// program that was started to describe itself (GATESOCK_DESCRIBE=1) the variable need not be set: it
-// returns a placeholder of the right form then, so that the program gets as far as [Start].
+// program that was started to describe itself (GATESOCK_DESCRIBE=1) the variable need not be set:
+// it returns a placeholder of the right form then, so that the program gets as far as [Start].
 func (n Need) Value() string {
 	value := cmp.Or(os.Getenv(n.Variable), n.Default)
 	if value != "" || !describing() {

@@ -62,8 +62,8 @@ type Route struct {
 type Guard struct {
 	// Name describes what the guard requires.
 	Name string `json:"name"`
-	// Scopes are the OAuth scopes that a client needs, all of them; nil if the guard requires something
-	// else.
+	// Scopes are the OAuth scopes that a client needs, all of them; nil if the guard requires
+	// something else.
 	Scopes []string `json:"scopes,omitempty"`
 }
 
@@ -102,8 +102,8 @@ type RouteLimit struct {
 
 // EventSource is a source of events other than a WebSocket API and its authorizer.
 type EventSource struct {
-	// Kind is "http", "sqs", "sns", "dynamodb", "kinesis", "schedule", "eventbridge" or "custom", which
-	// is an event that the program recognizes by itself.
+	// Kind is "http", "sqs", "sns", "dynamodb", "kinesis", "schedule", "eventbridge" or "custom",
+	// which is an event that the program recognizes by itself.
 	Kind string `json:"kind"`
 	// Name is the name or the ARN of the queue, topic, table, stream or schedule, or the source of an
 	// event from a bus; "*" for any. It is empty for HTTP requests.

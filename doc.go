@@ -47,6 +47,11 @@
 // empty frame if the handler has no answer (observed: serverless#6816). Clients ignore empty
 // frames. A route that never answers is [OneWay] and needs no route response.
 //
+// A program that is started with the environment variable GATESOCK_DESCRIBE=1 prints its whole
+// [Description]: routes with the types of their messages, and what [DeclarePush],
+// [Router.DeclareLimit] and [Router.DeclareNeeds] declare. The command gatesock makes templates and
+// documents from it; see package describe.
+//
 // # Existing clients
 //
 // [WithEnvelope] serves clients that use other names for the members of the wire format. [Raw] and

@@ -113,8 +113,8 @@ func (r Route) answer() string {
 	}
 }
 
-// documentTypes are the types of the document: In and Out of each route, then the data of each push.
-// A nil type stands for one that is not known.
+// documentTypes are the types of the document: In and Out of each route, then the data of each
+// push. A nil type stands for one that is not known.
 type documentTypes struct {
 	roots []jsonschema.Root
 	into  []int // for each type the index of its schema, or -1

@@ -41,10 +41,13 @@ func describable() *gatesock.Router {
 func TestStartDescribes(t *testing.T) {
 	t.Parallel()
 	programs := map[string]func() lambda.Handler{
-		"router":  func() lambda.Handler { return describable() },
-		"wrapped": func() lambda.Handler { return gatesock.Wrap(describable(), func(h lambda.Handler) lambda.Handler { return forgetful{h} }) },
+		"router": func() lambda.Handler { return describable() },
+		"wrapped": func() lambda.Handler {
+			return gatesock.Wrap(describable(), func(h lambda.Handler) lambda.Handler { return forgetful{h} })
+		},
 		"mux": func() lambda.Handler {
-			return eventmux.New(eventmux.WebSocket(describable()), eventmux.Authorizer(forgetful{}), eventmux.SQS("jobs", forgetful{}))
+			jobs := eventmux.SQS("jobs", forgetful{})
+			return eventmux.New(eventmux.WebSocket(describable()), eventmux.Authorizer(forgetful{}), jobs)
 		},
 		"forgetful": func() lambda.Handler { return forgetful{describable()} },
 		"mistagged": func() lambda.Handler {

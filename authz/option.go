@@ -127,9 +127,9 @@ func WithDisconnector(d gatesock.Disconnector, endpoint func(*gatesock.Request) 
 // saves the invocation of the authorizer. Use it if there is only one place for the credential.
 //
 // The option configures nothing by itself: the API has to have the same identity sources. The
-// emulator, and templates that are made from the program's description, take them from here. Each is
-// route.request.header.NAME, route.request.querystring.NAME, stageVariables.NAME or context.NAME.
-// WithIdentitySources panics if one is anything else, and without any.
+// emulator, and templates that are made from the program's description, take them from here. Each
+// is route.request.header.NAME, route.request.querystring.NAME, stageVariables.NAME or
+// context.NAME. WithIdentitySources panics if one is anything else, and without any.
 func WithIdentitySources(sources ...string) Option {
 	if len(sources) == 0 {
 		panic("authz: WithIdentitySources needs at least one source")

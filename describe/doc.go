@@ -29,12 +29,13 @@
 //
 // Its keywords are
 //
-//	title, description, deprecated, default, example, readOnly, writeOnly    for all types
-//	minLength, maxLength, pattern, format                                    for strings
-//	minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf         for numbers
-//	minItems, maxItems, uniqueItems                                          for arrays
-//	enum                                                                     for strings, numbers, booleans
-//	required, nullable, nonnull                                              change what is derived
+//	title, description, default, example                                for all types
+//	deprecated, readOnly, writeOnly                                     for all types
+//	minLength, maxLength, pattern, format                               for strings
+//	minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf    for numbers
+//	minItems, maxItems, uniqueItems                                     for arrays
+//	enum                                                                for all but objects
+//	required, nullable, nonnull                                         change what is derived
 //
 // For an array, those of strings and numbers are for its elements. A comma in a value has a
 // backslash before it. The tags describe and check nothing by themselves: the method Validate of an

@@ -23,9 +23,10 @@ func TestOfHasEverything(t *testing.T) {
 	limiter := ratelimit.New(ratelimit.NewMemory(), "messages", ratelimit.Limit{Rate: 2, Burst: 20}, ratelimit.FailOpen)
 	r.Use(limiter.Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{Router: r, Costs: map[string]int{"say": 2}}))
 	r.DeclareNeeds(dynamo.Need("TABLE"))
-	authorizer := authz.NewAuthorizer(authz.AuthenticatorFunc(func(context.Context, *authz.Handshake) (authz.Principal, error) {
+	anyone := authz.AuthenticatorFunc(func(context.Context, *authz.Handshake) (authz.Principal, error) {
 		return authz.Principal{}, nil
-	}), authz.WithIdentitySources("route.request.header.Authorization"))
+	})
+	authorizer := authz.NewAuthorizer(anyone, authz.WithIdentitySources("route.request.header.Authorization"))
 	mux := eventmux.New(
 		eventmux.WebSocket(r), eventmux.Authorizer(authorizer),
 		eventmux.EventBridge("shop", "order", lambda.NewHandler(func() {})),
@@ -59,7 +60,8 @@ func TestOfRefusesOtherHandlers(t *testing.T) {
 	r := gatesock.New()
 	gatesock.Handle(r, "say", func(context.Context, *gatesock.Request, struct {
 		A int `jsonschema:"minLength=1"`
-	}) error {
+	},
+	) error {
 		return nil
 	})
 	_, err = describe.Of(r)

@@ -27,8 +27,8 @@ func Of(h lambda.Handler) (*App, error) {
 	return Parse(data)
 }
 
-// Parse reads the document that a program prints. The error wraps [ErrVersion] if the document is of
-// a later version than this package reads, and otherwise names what is wrong with it.
+// Parse reads the document that a program prints. The error wraps [ErrVersion] if the document is
+// of a later version than this package reads, and otherwise names what is wrong with it.
 func Parse(data []byte) (*App, error) {
 	var version struct {
 		Version int `json:"version"`

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Schema is a JSON Schema (2020-12) with the keywords that descriptions have. The zero Schema allows
-// every value. Keywords that a Schema does not know are kept in Other.
+// Schema is a JSON Schema (2020-12) with the keywords that descriptions have. The zero Schema
+// allows every value. Keywords that a Schema does not know are kept in Other.
 type Schema struct {
 	// Ref refers to a type of the [App], as "#/$defs/Name".
 	Ref string
@@ -17,7 +17,8 @@ type Schema struct {
 	AnyOf []*Schema
 
 	Title, Description string
-	// GoType is the Go type that a named schema was made from, with its package's path (x-go-type).
+	// GoType is the Go type that a named schema was made from (x-go-type): the path of its package, a
+	// dot and its name without type arguments. The path of the program's own package is "main".
 	GoType string
 
 	// Properties are those of an object, in the order of their declaration.

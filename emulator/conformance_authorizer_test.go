@@ -362,9 +362,10 @@ func TestAuthorizerConfiguration(t *testing.T) {
 // The identity sources of a handler that is an authorizer as well come from its description.
 func TestIdentitySourcesOfTheDescription(t *testing.T) {
 	t.Parallel()
-	authorizer := authz.NewAuthorizer(authz.AuthenticatorFunc(func(context.Context, *authz.Handshake) (authz.Principal, error) {
+	anyone := authz.AuthenticatorFunc(func(context.Context, *authz.Handshake) (authz.Principal, error) {
 		return authz.Principal{ID: "ann"}, nil
-	}), authz.WithIdentitySources("route.request.header.X-Token"))
+	})
+	authorizer := authz.NewAuthorizer(anyone, authz.WithIdentitySources("route.request.header.X-Token"))
 	mux := eventmux.New(eventmux.WebSocket(gatesock.New()), eventmux.Authorizer(authorizer))
 	for _, cfg := range []Config{{}, {Authorizer: &Authorizer{FunctionTimeout: time.Second}}} {
 		gw, err := New(mux, cfg)

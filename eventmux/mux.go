@@ -22,8 +22,8 @@ var errUnauthorized = errors.New("eventmux: a $connect event without an authoriz
 
 // Mux passes each event to the handler of its source. It is a [gatesock.App], and safe for
 // concurrent use, also on Lambda Managed Instances, where one process handles several events at
-// once. A handler that [lambda.NewHandler] returned handles one event at a time, because others would
-// share its buffer (aws-lambda-go#639). For a source with many slow events, implement
+// once. A handler that [lambda.NewHandler] returned handles one event at a time, because others
+// would share its buffer (aws-lambda-go#639). For a source with many slow events, implement
 // [lambda.Handler] instead.
 type Mux struct {
 	sources  []Source

@@ -362,10 +362,17 @@ func TestMuxDescribesItself(t *testing.T) {
 				eventmux.Fallback(says("")),
 			},
 			gatesock.Description{Sources: []gatesock.EventSource{
-				{Kind: "http"}, {Kind: "sqs", Name: "*"}, {Kind: "sns", Name: "news"}, {Kind: "dynamodb", Name: "rooms"},
-				{Kind: "kinesis", Name: "clicks"}, {Kind: "schedule", Name: "sweep"}, {Kind: "eventbridge", Name: "shop"},
-				{Kind: "eventbridge", Name: "shop: a", DetailType: "b: c"}, {Kind: "custom", Name: "job=report"},
-				{Kind: "custom", Name: "uploads"}, {Kind: "custom"},
+				{Kind: "http"},
+				{Kind: "sqs", Name: "*"},
+				{Kind: "sns", Name: "news"},
+				{Kind: "dynamodb", Name: "rooms"},
+				{Kind: "kinesis", Name: "clicks"},
+				{Kind: "schedule", Name: "sweep"},
+				{Kind: "eventbridge", Name: "shop"},
+				{Kind: "eventbridge", Name: "shop: a", DetailType: "b: c"},
+				{Kind: "custom", Name: "job=report"},
+				{Kind: "custom", Name: "uploads"},
+				{Kind: "custom"},
 			}},
 		},
 	} {
@@ -391,7 +398,9 @@ func (w wrapper) Unwrap() lambda.Handler { return w.next }
 // does. Each caller must get the result of its own event, and keep it.
 func TestResultsAreNotShared(t *testing.T) {
 	t.Parallel()
-	m := eventmux.New(eventmux.Member("id", "", lambda.NewHandler(func(_ context.Context, in struct{ ID int }) (int, error) { return in.ID, nil })))
+	m := eventmux.New(eventmux.Member("id", "", lambda.NewHandler(func(_ context.Context, in struct{ ID int }) (int, error) {
+		return in.ID, nil
+	})))
 	var all sync.WaitGroup
 	for i := range 100 {
 		all.Go(func() {

@@ -90,13 +90,15 @@ func (o odd) MarshalJSON() ([]byte, error) {
 // leaves are types that struct fields, slices and maps are made of.
 func leaves() []reflect.Type {
 	return []reflect.Type{
-		reflect.TypeFor[bool](), reflect.TypeFor[string](), reflect.TypeFor[nickname](), reflect.TypeFor[int](), reflect.TypeFor[level](),
-		reflect.TypeFor[int16](), reflect.TypeFor[int32](), reflect.TypeFor[int64](), reflect.TypeFor[uint](), reflect.TypeFor[uint8](),
-		reflect.TypeFor[uint16](), reflect.TypeFor[uint32](), reflect.TypeFor[uint64](), reflect.TypeFor[float32](), reflect.TypeFor[float64](),
-		reflect.TypeFor[[]byte](), reflect.TypeFor[[3]byte](), reflect.TypeFor[time.Time](), reflect.TypeFor[time.Duration](),
-		reflect.TypeFor[json.RawMessage](), reflect.TypeFor[json.Number](), reflect.TypeFor[any](), reflect.TypeFor[color](), reflect.TypeFor[price](),
-		reflect.TypeFor[odd](), reflect.TypeFor[place](), reflect.TypeFor[node](), reflect.TypeFor[nested](), reflect.TypeFor[holder](), reflect.TypeFor[box[node]](),
-		reflect.TypeFor[box[*color]](), reflect.TypeFor[netip.Addr](),
+		reflect.TypeFor[bool](), reflect.TypeFor[string](), reflect.TypeFor[nickname](), reflect.TypeFor[int](),
+		reflect.TypeFor[level](), reflect.TypeFor[int16](), reflect.TypeFor[int32](), reflect.TypeFor[int64](),
+		reflect.TypeFor[uint](), reflect.TypeFor[uint8](), reflect.TypeFor[uint16](), reflect.TypeFor[uint32](),
+		reflect.TypeFor[uint64](), reflect.TypeFor[float32](), reflect.TypeFor[float64](),
+		reflect.TypeFor[[]byte](), reflect.TypeFor[[3]byte](), reflect.TypeFor[time.Time](),
+		reflect.TypeFor[time.Duration](), reflect.TypeFor[json.RawMessage](), reflect.TypeFor[json.Number](),
+		reflect.TypeFor[any](), reflect.TypeFor[color](), reflect.TypeFor[price](), reflect.TypeFor[odd](),
+		reflect.TypeFor[place](), reflect.TypeFor[node](), reflect.TypeFor[nested](), reflect.TypeFor[holder](),
+		reflect.TypeFor[box[node]](), reflect.TypeFor[box[*color]](), reflect.TypeFor[netip.Addr](),
 	}
 }
 
@@ -112,7 +114,10 @@ func drawType(t *rapid.T, depth int) reflect.Type {
 	case 2:
 		return reflect.SliceOf(drawType(t, depth-1))
 	case 3:
-		keys := []reflect.Type{reflect.TypeFor[string](), reflect.TypeFor[int8](), reflect.TypeFor[uint64](), reflect.TypeFor[color](), reflect.TypeFor[nickname]()}
+		keys := []reflect.Type{
+			reflect.TypeFor[string](), reflect.TypeFor[int8](), reflect.TypeFor[uint64](), reflect.TypeFor[color](),
+			reflect.TypeFor[nickname](),
+		}
 		return reflect.MapOf(rapid.SampledFrom(keys).Draw(t, "key"), drawType(t, depth-1))
 	case 4:
 		return reflect.ArrayOf(rapid.IntRange(0, 3).Draw(t, "length"), drawType(t, depth-1))
@@ -139,7 +144,8 @@ func drawStruct(t *rapid.T, depth int) reflect.Type {
 func fill(t *rapid.T, v reflect.Value, depth int) {
 	switch v.Interface().(type) {
 	case time.Time:
-		v.Set(reflect.ValueOf(time.Unix(rapid.Int64Range(0, 1<<33).Draw(t, "time"), rapid.Int64Range(0, 999_999_999).Draw(t, "ns")).UTC()))
+		seconds, ns := rapid.Int64Range(0, 1<<33).Draw(t, "time"), rapid.Int64Range(0, 999_999_999).Draw(t, "ns")
+		v.Set(reflect.ValueOf(time.Unix(seconds, ns).UTC()))
 		return
 	case json.Number:
 		v.SetString(rapid.SampledFrom([]string{"", "1", "-2.5e3"}).Draw(t, "number"))

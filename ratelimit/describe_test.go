@@ -17,9 +17,10 @@ func TestLimitsAreDescribed(t *testing.T) {
 	costs := map[string]int{"export": 10}
 	messages := ratelimit.New(store, "messages", ratelimit.Limit{Rate: 2, Burst: 20}, ratelimit.FailOpen)
 	r.Use(messages.Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{Router: r, Costs: costs}))
-	daily := ratelimit.NewQuota(store, "x", ratelimit.Quota{Max: 100, Per: ratelimit.Month}, ratelimit.FailOpen, ratelimit.WithLabel("monthly"))
+	monthly := ratelimit.Quota{Max: 100, Per: ratelimit.Month}
+	quota := ratelimit.NewQuota(store, "x", monthly, ratelimit.FailOpen, ratelimit.WithLabel("monthly"))
 	tenant := ratelimit.ByFunc("tenant", func(*gatesock.Request) string { return "t" })
-	r.Use(daily.Middleware(tenant, ratelimit.MiddlewareOptions{Router: r, Routes: []string{"$connect"}}))
+	r.Use(quota.Middleware(tenant, ratelimit.MiddlewareOptions{Router: r, Routes: []string{"$connect"}}))
 	r.Use(messages.Middleware(ratelimit.BySourceIP(), ratelimit.MiddlewareOptions{})) // without the Router it is not known
 	gatesock.Handle(r, "export", func(context.Context, *gatesock.Request, struct{}) error { return nil })
 	costs["export"] = 11

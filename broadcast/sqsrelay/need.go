@@ -9,7 +9,10 @@ import "github.com/gatesock/gatesock"
 //	relay, err := sqsrelay.New(client, queue.Value())
 //	...
 //	router.DeclareNeeds(queue)
-//	gatesock.Start(eventmux.New(eventmux.WebSocket(router), eventmux.SQS(eventmux.Any, sqsrelay.Handler(b))))
+//	gatesock.Start(eventmux.New(
+//		eventmux.WebSocket(router),
+//		eventmux.SQS(eventmux.Any, sqsrelay.Handler(b)),
+//	))
 //
 // If another function gets the jobs, source is empty.
 func Need(variable, source string) gatesock.Need {

@@ -1,6 +1,6 @@
 // Package jsonschema makes JSON Schemas (2020-12) of Go types, as encoding/json encodes and decodes
-// them. It is a part of every Lambda function, and therefore small: it has the keywords that Go types
-// and their tags need, and no others.
+// them. It is a part of every Lambda function, and therefore small: it has the keywords that Go
+// types and their tags need, and no others.
 package jsonschema
 
 import (

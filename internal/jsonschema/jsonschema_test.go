@@ -123,11 +123,15 @@ func TestSchemas(t *testing.T) {
 		{money(0), `{"type":"string","pattern":"^[0-9]+ [A-Z]{3}$"}`, same},
 		{new(money), `{"anyOf":[{"type":"string","pattern":"^[0-9]+ [A-Z]{3}$"},{"type":"null"}]}`, same},
 		{
-			list{}, `{"$ref":"#/$defs/List"} {"List":{"x-go-type":"list","type":"array","items":{"$ref":"#/$defs/List"}}}`,
+			list{},
+			`{"$ref":"#/$defs/List"} {"List":{"x-go-type":"list","type":"array","items":{"$ref":"#/$defs/List"}}}`,
 			"",
 		},
-		{tree{}, `{"$ref":"#/$defs/Tree"} {"Tree":{"x-go-type":"tree","type":"object","properties":{"name":{"type":"string"},"children":{"type":"array","items":{"$ref":"#/$defs/Tree"}}},"required":["name","children"]}}`,
-			`{"$ref":"#/$defs/Tree"} {"Tree":{"x-go-type":"tree","type":"object","properties":{"name":{"type":"string"},"children":{"type":["array","null"],"items":{"$ref":"#/$defs/Tree"}}},"required":["name","children"]}}`},
+		{
+			tree{},
+			`{"$ref":"#/$defs/Tree"} {"Tree":{"x-go-type":"tree","type":"object","properties":{"name":{"type":"string"},"children":{"type":"array","items":{"$ref":"#/$defs/Tree"}}},"required":["name","children"]}}`,
+			`{"$ref":"#/$defs/Tree"} {"Tree":{"x-go-type":"tree","type":"object","properties":{"name":{"type":"string"},"children":{"type":["array","null"],"items":{"$ref":"#/$defs/Tree"}}},"required":["name","children"]}}`,
+		},
 		{new(tree), "", `{"anyOf":[{"$ref":"#/$defs/Tree"},{"type":"null"}]} {"Tree":{"x-go-type":"tree","type":"object","properties":{"name":{"type":"string"},"children":{"type":["array","null"],"items":{"$ref":"#/$defs/Tree"}}},"required":["name","children"]}}`},
 		{struct {
 			A int     `json:"a,string"`

@@ -22,7 +22,8 @@ func (g *generator) byKind(t reflect.Type, use Use, addressable bool) *schema {
 	case reflect.Slice:
 		return orNil(g.slice(t, use), use)
 	case reflect.Array:
-		return &schema{Type: types{"array"}, Items: g.of(t.Elem(), use, addressable), MinItems: new(t.Len()), MaxItems: new(t.Len())}
+		items := g.of(t.Elem(), use, addressable)
+		return &schema{Type: types{"array"}, Items: items, MinItems: new(t.Len()), MaxItems: new(t.Len())}
 	case reflect.Map:
 		return orNil(g.mapping(t, use), use)
 	default:
@@ -33,8 +34,8 @@ func (g *generator) byKind(t reflect.Type, use Use, addressable bool) *schema {
 	}
 }
 
-// orNil returns the schema of a type that has nil, which encoding/json encodes as null. Clients need
-// not send null.
+// orNil returns the schema of a type that has nil, which encoding/json encodes as null. Clients
+// need not send null.
 func orNil(s *schema, use Use) *schema {
 	if use == Output {
 		return s.nullable()

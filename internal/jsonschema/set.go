@@ -16,8 +16,8 @@ type Root struct {
 }
 
 // Make returns the schemas of types, and the definitions to which they refer as "#/$defs/NAME": one
-// for each struct that has a name, or several if its uses have different schemas. The result depends
-// on nothing but the roots. A mistake in a tag, or in a schema that a type has by a method
+// for each struct that has a name, or several if its uses have different schemas. The result
+// depends on nothing but the roots. A mistake in a tag, or in a schema that a type has by a method
 // JSONSchema() json.RawMessage, is an error.
 //
 // Which uses of a type have the same schema depends on the types that it refers to. Make therefore
@@ -74,8 +74,8 @@ func pass(roots []Root, recursive map[reflect.Type]bool, nameOf func(key) string
 	return g, schemas, nil
 }
 
-// classes divides the uses of types into those that have the same schema. Each class has the name of
-// its first use.
+// classes divides the uses of types into those that have the same schema. Each class has the name
+// of its first use.
 type classes struct {
 	of      map[key]Use
 	numbers map[reflect.Type]int // in the order in which the types were found

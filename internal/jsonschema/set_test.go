@@ -72,11 +72,15 @@ func TestNames(t *testing.T) {
 		{[]jsonschema.Root{root[branch](jsonschema.Input), root[branch](jsonschema.Output)}, []string{"Branch", "BranchInput", "Leaf"}},
 		{[]jsonschema.Root{root[above](jsonschema.Input), root[above](jsonschema.Output)}, []string{"Above", "AboveInput", "Branch", "BranchInput", "Leaf"}},
 		{
-			[]jsonschema.Root{root[branch](jsonschema.StrictInput), root[branch](jsonschema.Output), root[branch](jsonschema.Input)},
+			[]jsonschema.Root{
+				root[branch](jsonschema.StrictInput), root[branch](jsonschema.Output), root[branch](jsonschema.Input),
+			},
 			[]string{"Branch", "BranchInput", "BranchStrictInput", "Leaf", "LeafInput"},
 		},
 		{
-			[]jsonschema.Root{root[branch](jsonschema.Input), root[branch](jsonschema.Output), root[branchInput](jsonschema.Output)},
+			[]jsonschema.Root{
+				root[branch](jsonschema.Input), root[branch](jsonschema.Output), root[branchInput](jsonschema.Output),
+			},
 			[]string{"Branch", "BranchInput", "BranchInput2", "Leaf"},
 		},
 	} {

@@ -58,7 +58,9 @@ func (r *tagReader) schema() *schema {
 	if r.null {
 		s = s.nullable()
 	}
-	if s.raw != nil && (a.Title != "" || a.Description != "" || a.Deprecated || a.ReadOnly || a.WriteOnly || a.Default != nil || a.Examples != nil) {
+	hasText := a.Title != "" || a.Description != ""
+	hasFlag := a.Deprecated || a.ReadOnly || a.WriteOnly
+	if s.raw != nil && (hasText || hasFlag || a.Default != nil || a.Examples != nil) {
 		s = &schema{AnyOf: []*schema{s}}
 	}
 	s.Title, s.Description, s.Default, s.Examples = a.Title, a.Description, a.Default, a.Examples

@@ -1,5 +1,5 @@
-// Package jsontype finds what encoding/json uses of Go types: the fields of structs, and the methods
-// by which types encode and decode themselves.
+// Package jsontype finds what encoding/json uses of Go types: the fields of structs, and the
+// methods by which types encode and decode themselves.
 package jsontype
 
 import (

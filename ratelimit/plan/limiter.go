@@ -92,8 +92,8 @@ func NewLimiter(
 // takes from. A plan's bucket comes first, and then its quotas. If a route costs more than a
 // client's plan allows at once, that client gets [gatesock.CodePermissionDenied].
 //
-// It panics as [ratelimit.Limiter.Middleware] does, and declares the limits of a [Map] in the Router
-// of its options.
+// It panics as [ratelimit.Limiter.Middleware] does, and declares the limits of a [Map] in the
+// Router of its options.
 func (l *Limiter) Middleware(by ratelimit.KeyFunc, o ratelimit.MiddlewareOptions) gatesock.Middleware {
 	limit := ratelimit.MiddlewareFor(
 		by,

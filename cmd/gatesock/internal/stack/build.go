@@ -86,6 +86,7 @@ func (b *builder) fixed() {
 	b.claim("the access log", "AccessLogGroup", "")
 	b.claim("the domain", "Domain", "", "Mapping")
 	b.claim("the code", "Code", "Bucket", "Key")
+	b.claim("the group of the schedules", groupID(""), "")
 }
 
 var (

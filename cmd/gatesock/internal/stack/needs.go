@@ -113,6 +113,11 @@ func (b *builder) addQueue(n describe.Need) string {
 		b.fail("the need %s is a queue that the program reads by the source sqs %q, and it has no such source",
 			n.Variable, n.Source)
 	}
+	for _, other := range b.plan.Queues {
+		if q.Name != "" && q.Name == other.Name {
+			b.fail("the needs %s and %s are both the queue %q: use one variable for it", other.Variable, q.Variable, q.Name)
+		}
+	}
 	b.plan.Queues = append(b.plan.Queues, q)
 	return q.ID
 }

@@ -155,7 +155,8 @@ type Source struct {
 	// From is the queue, topic or stream; the rule of a schedule that is outside; and otherwise zero.
 	From Resource
 	// Group and Schedule are the names of a schedule of EventBridge Scheduler. The group is empty if
-	// the stack makes one of its own. Parameter is the name of the parameter with its rate.
+	// it is that of the stack, and else may be "default", which exists; see [Plan.ScheduleGroups].
+	// Parameter is the name of the parameter with the rate of the schedule.
 	Group, Schedule, Parameter string
 	// EventSource and DetailType select events of a bus. EventSource is "*" for all, DetailType is
 	// empty for all. Both are to be quoted.
@@ -178,6 +179,31 @@ func (p *Plan) SourcesOf(kind string) []Source {
 	}
 	return list
 }
+
+// ScheduleGroup is a group of schedules of EventBridge Scheduler. Schedules of different groups may
+// have the same name.
+type ScheduleGroup struct {
+	ID string
+	// Name is empty for the group of the stack, which has the stack's name.
+	Name string
+}
+
+// ScheduleGroups returns the groups that the stack makes, in the order of their first schedules.
+func (p *Plan) ScheduleGroups() []ScheduleGroup {
+	var groups []ScheduleGroup
+	for _, s := range p.Sources {
+		g := ScheduleGroup{ID: groupID(s.Group), Name: s.Group}
+		if s.Schedule != "" && s.Group != defaultGroup && !slices.Contains(groups, g) {
+			groups = append(groups, g)
+		}
+	}
+	return groups
+}
+
+// defaultGroup is the group that every account has.
+const defaultGroup = "default"
+
+func groupID(name string) string { return identifier(name) + "ScheduleGroup" }
 
 // Named returns what has a name in a template, and reports whether anything has it. Names of
 // resources and parameters of CloudFormation are unique together.

@@ -258,6 +258,10 @@ func TestMistakes(t *testing.T) {
 		"a queue's name": {func(app *describe.App) {
 			app.Sources[0].Name, app.Needs[1].Source = "relay.fifo", "relay.fifo"
 		}, stack.Options{}, `a standard queue cannot have the name "relay.fifo"`},
+		"a queue of two needs": {func(app *describe.App) {
+			app.Sources[0].Name, app.Needs[1].Source = "relay", "relay"
+			app.Needs = append(app.Needs, describe.Need{Kind: "queue", Variable: "OTHER", Source: "relay"})
+		}, stack.Options{}, `the needs FANOUT_QUEUE and OTHER are both the queue "relay": use one variable for it`},
 		"a topic's name": {
 			func(app *describe.App) { app.Sources[1] = describe.Source{Kind: "sns", Name: "a\nb"} },
 			stack.Options{},

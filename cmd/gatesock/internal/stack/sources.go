@@ -52,7 +52,7 @@ func suffixes(s Source) []string {
 	case s.Kind == "http":
 		return []string{"Url", "UrlPermission", "InvokePermission"}
 	case s.Schedule != "":
-		return []string{"", "Group", "Role"}
+		return []string{"", "Role"}
 	case s.Kind == "schedule":
 		return []string{"", "Permission"}
 	case s.Kind == "sns", s.Kind == "eventbridge":
@@ -147,7 +147,15 @@ func (b *builder) schedule(d describe.Source) {
 			d.Name)
 	}
 	id := withSuffix(identifier(name), "Schedule")
+	if group != "" && group != defaultGroup && !b.hasGroup(group) {
+		b.claim("the group of schedules "+group, groupID(group), "")
+	}
 	b.addSource(d, Source{ID: id, Group: group, Schedule: name, Parameter: id + "Expression"})
+}
+
+// hasGroup reports whether a schedule of a group has been added.
+func (b *builder) hasGroup(group string) bool {
+	return slices.ContainsFunc(b.plan.Sources, func(s Source) bool { return s.Group == group })
 }
 
 func (b *builder) busSource(d describe.Source) {

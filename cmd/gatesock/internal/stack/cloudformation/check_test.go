@@ -25,7 +25,7 @@ func problems(app *describe.App, template tree) []string {
 	c.resources, _ = template["Resources"].(tree)
 	for _, check := range []func(){
 		c.references, c.used, c.apis, c.routes, c.mocks, c.authorizer, c.permissions, c.policies, c.functions,
-		c.tables, c.queues, c.mappings, c.domain,
+		c.tables, c.queues, c.mappings, c.sources, c.domain,
 	} {
 		check()
 	}
@@ -200,8 +200,11 @@ func (c *checker) functions() {
 }
 
 // roleOf returns the name of the role of a function.
-func (c *checker) roleOf(function string) string {
-	att := list(c.property(function, "Role", "Fn::GetAtt"))
+func (c *checker) roleOf(function string) string { return c.roleNamed(c.property(function, "Role")) }
+
+// roleNamed returns the name of the role that an ARN is of.
+func (c *checker) roleNamed(arn any) string {
+	att := list(at(arn, "Fn::GetAtt"))
 	if len(att) != 2 {
 		return ""
 	}

@@ -37,6 +37,28 @@ func TestBroken(t *testing.T) {
 	}
 }
 
+// TestBrokenSources breaks what the chat does not have.
+func TestBrokenSources(t *testing.T) {
+	t.Parallel()
+	for name, m := range map[string]mutant{
+		"no permission of a topic":    {drop("NewsTopicPermission"), "NewsTopicSource may not invoke its function"},
+		"another topic":               {set(ref("TopicArn"), "NewsTopicPermission", "Properties", "SourceArn"), "NewsTopicSource may not invoke its function"},
+		"no permission of a rule":     {drop("EventsPermission"), "EventsSource may not invoke its function"},
+		"no URL":                      {drop("HttpUrl"), "0 sources http of the program call it"},
+		"a stream that is not read":   {drop("ClicksStreamSource"), "0 sources kinesis of the program call it"},
+		"a topic without permissions": {set("arn:aws:sns:*", "NewsTopicPermission", "Properties", "SourceArn"), "NewsTopicPermission has a wildcard"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := services(t)["sources"]
+			template, err := parse(s.template(t, formats()[0]))
+			require.NoError(t, err)
+			m.change(template["Resources"].(tree))
+			require.Contains(t, strings.Join(problems(s.app, template), "\n"), m.want)
+		})
+	}
+}
+
 // TestBrokenSAM breaks what is different in the template for SAM.
 func TestBrokenSAM(t *testing.T) {
 	t.Parallel()
@@ -88,56 +110,60 @@ func statement(r tree, i int) tree {
 func mutants() map[string]mutant {
 	const elsewhere = "arn:aws:execute-api:eu-west-1:111122223333:abc/prod/*"
 	return map[string]mutant{
-		"no route response":          {drop("SayRouteResponse"), "the route say answers: true, selects a response: $default, has one: false"},
-		"no selection of responses":  {set(nil, "SayRoute", "Properties", "RouteResponseSelectionExpression"), "the route say answers: true, selects a response: <nil>"},
-		"another response key":       {set("$other", "SayRouteResponse", "Properties", "RouteResponseKey"), "SayRouteResponse is not the response $default"},
-		"a response of a one-way":    {set(ref("TypingRoute"), "SayRouteResponse", "Properties", "RouteId"), "the route typing answers: false"},
-		"no route":                   {drop("JoinRoute"), "the route join is missing"},
-		"another key":                {set("speak", "SayRoute", "Properties", "RouteKey"), `the key "speak"`},
-		"no integration":             {drop("AppIntegration"), "SayRoute has no integration"},
-		"no integration response":    {drop("KeepaliveIntegrationResponse"), "KeepaliveIntegration has no integration response"},
-		"another frame":              {set(tree{"200": `{}`}, "KeepaliveIntegrationResponse", "Properties", "ResponseTemplates"), "KeepaliveIntegrationResponse answers"},
-		"no request template":        {set(nil, "KeepaliveIntegration", "Properties", "RequestTemplates"), "KeepaliveIntegration has no request template"},
-		"a mock of a function":       {set("MOCK", "AppIntegration", "Properties", "IntegrationType"), "the route say has the wrong kind of integration"},
-		"no permission":              {drop("AppPermission"), "the API may not invoke the function of SayRoute"},
-		"another API's permission":   {set(elsewhere, "AppPermission", "Properties", "SourceArn"), "AppPermission is not for this stage of this API"},
-		"a permission for all":       {set(nil, "AppPermission", "Properties", "SourceArn"), "AppPermission names no source"},
-		"another function":           {set(ref("Other"), "AppPermission", "Properties", "FunctionName"), "the API may not invoke the function of SayRoute"},
-		"no authorizer permission":   {drop("AuthorizerPermission"), "the API may not invoke Authorizer"},
-		"no authorizer":              {set("NONE", "ConnectRoute", "Properties", "AuthorizationType"), "ConnectRoute has an authorizer: false"},
-		"an identity source":         {set([]any{"route.request.header.A"}, "Authorizer", "Properties", "IdentitySource"), "Authorizer has the identity sources"},
-		"everything":                 {func(r tree) { statement(r, 1)["Resource"] = "*" }, "AppRole allows something on *"},
-		"every action":               {func(r tree) { statement(r, 1)["Action"] = "sqs:*" }, "AppRole allows sqs:*"},
-		"another right":              {func(r tree) { statement(r, 1)["Action"] = "sqs:PurgeQueue" }, "no function may do sqs:SendMessage for FANOUT_QUEUE"},
-		"a managed policy":           {set([]any{"arn:aws:iam::aws:policy/A"}, "AppRole", "Properties", "ManagedPolicyArns"), "AppRole has managed policies"},
-		"no log group":               {drop("AppLogGroup"), "AppFunction has no log group"},
-		"a log for ever":             {set(nil, "AccessLogGroup", "Properties", "RetentionInDays"), "AccessLogGroup keeps its events for ever"},
-		"no variable":                {set(nil, "AppFunction", "Properties", "Environment", "Variables", "TABLE"), "AppFunction has no variable TABLE"},
-		"an ended loop":              {set(nil, "AppFunction", "Properties", "RecursiveLoop"), "AppFunction has the wrong RecursiveLoop"},
-		"a table that goes":          {set("Delete", "Table", "DeletionPolicy"), "Table is lost with the stack"},
-		"a table that is replaced":   {set(nil, "Table", "UpdateReplacePolicy"), "Table is lost with the stack"},
-		"no recovery":                {set(nil, "Table", "Properties", "PointInTimeRecoverySpecification"), "Table has no point-in-time recovery"},
-		"no time to live":            {set(nil, "Table", "Properties", "TimeToLiveSpecification"), "Table has the wrong time to live"},
-		"other keys":                 {set([]any{}, "Table", "Properties", "KeySchema"), "Table has the keys []"},
-		"provisioned":                {set("PROVISIONED", "Table", "Properties", "BillingMode"), "Table is not on demand"},
-		"no dead letters":            {set(nil, "FanoutQueue", "Properties", "RedrivePolicy"), "FanoutQueue has no dead-letter queue"},
-		"a short visibility":         {set(60, "FanoutQueue", "Properties", "VisibilityTimeout"), "FanoutQueue shows a message again"},
-		"a batch":                    {set(10, "FanoutQueueSource", "Properties", "BatchSize"), "FanoutQueueSource takes several messages"},
-		"another queue":              {set("arn:aws:sqs:eu-west-1:111122223333:other", "FanoutQueueSource", "Properties", "EventSourceArn"), "the function of FanoutQueueSource may not read"},
-		"a domain without condition": {set(nil, "DomainMapping", "Condition"), "DomainMapping exists without a domain"},
-		"an unknown reference":       {set(ref("Tabel"), "AppFunction", "Properties", "Environment", "Variables", "TABLE"), "Ref of Tabel, which does not exist"},
-		"an unknown variable":        {set(tree{"Fn::Sub": "${Apy}"}, "AppFunction", "Properties", "Environment", "Variables", "TABLE"), "Ref of Apy, which does not exist"},
-		"an unknown condition":       {set("HasDomian", "Domain", "Condition"), "the condition HasDomian, which does not exist"},
-		"an unused parameter":        {set("x", "AppFunction", "Properties", "Environment", "Variables", "ISSUER"), "the parameter Issuer is not used"},
-		"an unused condition":        {set(nil, "AppFunction", "Properties", "ReservedConcurrentExecutions"), "the condition AppIsReserved is not used"},
-		"another selection":          {set("$request.body.route", "Api", "Properties", "RouteSelectionExpression"), "the API selects routes by $request.body.route"},
-		"one stack":                  {set("ipv4", "Api", "Properties", "IpAddressType"), "not a WebSocket API with two stacks"},
-		"no deployment":              {set(false, "Stage", "Properties", "AutoDeploy"), "the stage is not deployed by itself"},
-		"no throttles":               {set(nil, "Stage", "Properties", "DefaultRouteSettings"), "the stage has no ThrottlingRateLimit"},
-		"a log that is not JSON":     {set("{", "Stage", "Properties", "AccessLogSettings", "Format"), "the access log is not a line of JSON"},
-		"no log group of the stage":  {set(nil, "Stage", "Properties", "AccessLogSettings", "DestinationArn"), "the access log has no log group"},
-		"a route of another API":     {set(ref("Stage"), "SayRoute", "Properties", "ApiId"), "SayRoute belongs to another API"},
-		"a second API":               {func(r tree) { r["Other"] = clone(r["Api"]) }, "there are 2 APIs"},
+		"no route response":           {drop("SayRouteResponse"), "the route say answers: true, selects a response: $default, has one: false"},
+		"no selection of responses":   {set(nil, "SayRoute", "Properties", "RouteResponseSelectionExpression"), "the route say answers: true, selects a response: <nil>"},
+		"another response key":        {set("$other", "SayRouteResponse", "Properties", "RouteResponseKey"), "SayRouteResponse is not the response $default"},
+		"a response of a one-way":     {set(ref("TypingRoute"), "SayRouteResponse", "Properties", "RouteId"), "the route typing answers: false"},
+		"no route":                    {drop("JoinRoute"), "the route join is missing"},
+		"another key":                 {set("speak", "SayRoute", "Properties", "RouteKey"), `the key "speak"`},
+		"no integration":              {drop("AppIntegration"), "SayRoute has no integration"},
+		"no integration response":     {drop("KeepaliveIntegrationResponse"), "KeepaliveIntegration has no integration response"},
+		"another frame":               {set(tree{"200": `{}`}, "KeepaliveIntegrationResponse", "Properties", "ResponseTemplates"), "KeepaliveIntegrationResponse answers"},
+		"no request template":         {set(nil, "KeepaliveIntegration", "Properties", "RequestTemplates"), "KeepaliveIntegration has no request template"},
+		"a mock of a function":        {set("MOCK", "AppIntegration", "Properties", "IntegrationType"), "the route say has the wrong kind of integration"},
+		"no permission":               {drop("AppPermission"), "the API may not invoke the function of SayRoute"},
+		"another API's permission":    {set(elsewhere, "AppPermission", "Properties", "SourceArn"), "AppPermission is not for this stage of this API"},
+		"a permission for all":        {set(nil, "AppPermission", "Properties", "SourceArn"), "AppPermission names no source"},
+		"another function":            {set(ref("Other"), "AppPermission", "Properties", "FunctionName"), "the API may not invoke the function of SayRoute"},
+		"no authorizer permission":    {drop("AuthorizerPermission"), "the API may not invoke Authorizer"},
+		"no authorizer":               {set("NONE", "ConnectRoute", "Properties", "AuthorizationType"), "ConnectRoute has an authorizer: false"},
+		"an identity source":          {set([]any{"route.request.header.A"}, "Authorizer", "Properties", "IdentitySource"), "Authorizer has the identity sources"},
+		"everything":                  {func(r tree) { statement(r, 1)["Resource"] = "*" }, "AppRole allows something on *"},
+		"every action":                {func(r tree) { statement(r, 1)["Action"] = "sqs:*" }, "AppRole allows sqs:*"},
+		"another right":               {func(r tree) { statement(r, 1)["Action"] = "sqs:PurgeQueue" }, "no function may do sqs:SendMessage for FANOUT_QUEUE"},
+		"a managed policy":            {set([]any{"arn:aws:iam::aws:policy/A"}, "AppRole", "Properties", "ManagedPolicyArns"), "AppRole has managed policies"},
+		"no log group":                {drop("AppLogGroup"), "AppFunction has no log group"},
+		"a log for ever":              {set(nil, "AccessLogGroup", "Properties", "RetentionInDays"), "AccessLogGroup keeps its events for ever"},
+		"no variable":                 {set(nil, "AppFunction", "Properties", "Environment", "Variables", "TABLE"), "AppFunction has no variable TABLE"},
+		"an ended loop":               {set(nil, "AppFunction", "Properties", "RecursiveLoop"), "AppFunction has the wrong RecursiveLoop"},
+		"a table that goes":           {set("Delete", "Table", "DeletionPolicy"), "Table is lost with the stack"},
+		"a table that is replaced":    {set(nil, "Table", "UpdateReplacePolicy"), "Table is lost with the stack"},
+		"no recovery":                 {set(nil, "Table", "Properties", "PointInTimeRecoverySpecification"), "Table has no point-in-time recovery"},
+		"no time to live":             {set(nil, "Table", "Properties", "TimeToLiveSpecification"), "Table has the wrong time to live"},
+		"other keys":                  {set([]any{}, "Table", "Properties", "KeySchema"), "Table has the keys []"},
+		"provisioned":                 {set("PROVISIONED", "Table", "Properties", "BillingMode"), "Table is not on demand"},
+		"no dead letters":             {set(nil, "FanoutQueue", "Properties", "RedrivePolicy"), "FanoutQueue has no dead-letter queue"},
+		"a short visibility":          {set(60, "FanoutQueue", "Properties", "VisibilityTimeout"), "FanoutQueue shows a message again"},
+		"a batch":                     {set(10, "FanoutQueueSource", "Properties", "BatchSize"), "FanoutQueueSource takes several messages"},
+		"another queue":               {set("arn:aws:sqs:eu-west-1:111122223333:other", "FanoutQueueSource", "Properties", "EventSourceArn"), "the function of FanoutQueueSource may not read"},
+		"no mapping":                  {drop("FanoutQueueSource"), "0 sources sqs of the program call it, and there are 1"},
+		"no schedule":                 {drop("SweepSchedule"), "0 sources schedule of the program call it"},
+		"a schedule of another group": {set("others", "SweepSchedule", "Properties", "GroupName"), "SweepSchedule has no group"},
+		"a schedule of another role":  {set(tree{"Fn::GetAtt": []any{"AppRole", "Arn"}}, "SweepSchedule", "Properties", "Target", "RoleArn"), "SweepSchedule has a role that others may take"},
+		"a domain without condition":  {set(nil, "DomainMapping", "Condition"), "DomainMapping exists without a domain"},
+		"an unknown reference":        {set(ref("Tabel"), "AppFunction", "Properties", "Environment", "Variables", "TABLE"), "Ref of Tabel, which does not exist"},
+		"an unknown variable":         {set(tree{"Fn::Sub": "${Apy}"}, "AppFunction", "Properties", "Environment", "Variables", "TABLE"), "Ref of Apy, which does not exist"},
+		"an unknown condition":        {set("HasDomian", "Domain", "Condition"), "the condition HasDomian, which does not exist"},
+		"an unused parameter":         {set("x", "AppFunction", "Properties", "Environment", "Variables", "ISSUER"), "the parameter Issuer is not used"},
+		"an unused condition":         {set(nil, "AppFunction", "Properties", "ReservedConcurrentExecutions"), "the condition AppIsReserved is not used"},
+		"another selection":           {set("$request.body.route", "Api", "Properties", "RouteSelectionExpression"), "the API selects routes by $request.body.route"},
+		"one stack":                   {set("ipv4", "Api", "Properties", "IpAddressType"), "not a WebSocket API with two stacks"},
+		"no deployment":               {set(false, "Stage", "Properties", "AutoDeploy"), "the stage is not deployed by itself"},
+		"no throttles":                {set(nil, "Stage", "Properties", "DefaultRouteSettings"), "the stage has no ThrottlingRateLimit"},
+		"a log that is not JSON":      {set("{", "Stage", "Properties", "AccessLogSettings", "Format"), "the access log is not a line of JSON"},
+		"no log group of the stage":   {set(nil, "Stage", "Properties", "AccessLogSettings", "DestinationArn"), "the access log has no log group"},
+		"a route of another API":      {set(ref("Stage"), "SayRoute", "Properties", "ApiId"), "SayRoute belongs to another API"},
+		"a second API":                {func(r tree) { r["Other"] = clone(r["Api"]) }, "there are 2 APIs"},
 	}
 }
 

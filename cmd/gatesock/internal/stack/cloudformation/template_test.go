@@ -125,6 +125,7 @@ func sources() *describe.App {
 		{Kind: "schedule", Name: "nightly"},
 		{Kind: "schedule", Name: "default/hourly"},
 		{Kind: "schedule", Name: "jobs/weekly"},
+		{Kind: "schedule", Name: "jobs/daily"},
 		{Kind: "schedule", Name: "arn:aws:events:eu-west-1:111122223333:rule/monthly"},
 		{Kind: "schedule", Name: "arn:aws:scheduler:eu-west-1:111122223333:schedule/default/yearly"},
 		{Kind: "eventbridge", Name: "com.example.orders", DetailType: "order: created, [new]"},

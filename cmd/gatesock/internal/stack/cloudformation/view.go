@@ -95,10 +95,20 @@ func arn(r stack.Resource) string {
 }
 
 // source is a source with what its text needs.
-type source struct{ stack.Source }
+type source struct {
+	stack.Source
+	group *stack.ScheduleGroup // of a schedule, if the stack makes it
+}
 
 // Source returns a source as its text sees it.
-func (v view) Source(s stack.Source) source { return source{s} }
+func (v view) Source(s stack.Source) source {
+	for _, g := range v.ScheduleGroups() {
+		if s.Schedule != "" && s.Group == g.Name {
+			return source{s, &g}
+		}
+	}
+	return source{s, nil}
+}
 
 // ARN returns the ARN of what the source reads.
 func (s source) ARN() string { return arn(s.From) }
@@ -109,16 +119,16 @@ func (s source) IsRule() bool { return strings.Contains(s.From.ARN, ":events:") 
 
 // GroupName returns the name of the group of a schedule.
 func (s source) GroupName() string {
-	if s.Group == "default" {
-		return s.Group
+	if s.group == nil {
+		return quote(s.Group)
 	}
-	return "!Ref " + s.ID + "Group"
+	return "!Ref " + s.group.ID
 }
 
 // GroupARN returns its ARN.
 func (s source) GroupARN() string {
-	if s.Group == "default" {
-		return `!Sub "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule-group/default"`
+	if s.group == nil {
+		return `!Sub "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule-group/` + s.Group + `"`
 	}
-	return "!GetAtt " + s.ID + "Group.Arn"
+	return "!GetAtt " + s.group.ID + ".Arn"
 }
