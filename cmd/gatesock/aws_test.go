@@ -20,11 +20,10 @@ import (
 // awsServer answers the requests of the SDK like AWS, with the deployment of the chat. DynamoDB is
 // not a part of it.
 type awsServer struct {
-	url     string
-	answers map[string]string // by operation: see nameOf
+	url string
 
-	mu    sync.Mutex
-	asked []string
+	mu      sync.Mutex
+	answers map[string]string // by operation: see nameOf
 }
 
 // Names of the deployment.
@@ -49,7 +48,7 @@ func newAWSServer(t *testing.T, region, table string) *awsServer {
 		"REGION", region, "ACCOUNT", awsAccount, "API", awsAPI, "FUNCTION", awsFunction, "TABLE_NAME", table,
 	)
 	for name, answer := range awsAnswers() {
-		a.answers[replace.Replace(name)] = replace.Replace(answer)
+		a.set(replace.Replace(name), replace.Replace(answer))
 	}
 	for i, r := range app.Routes {
 		a.addRoute(r, i, i+1 < len(app.Routes))
@@ -73,7 +72,7 @@ func (a *awsServer) addRoute(r describe.Route, page int, more bool) {
 		route["routeResponseSelectionExpression"] = "$default"
 		responses = `{"items":[{"routeResponseKey":"$default","routeResponseId":"x"}]}`
 	}
-	a.answers[fmt.Sprintf("/v2/apis/%s/routes/r%d/routeresponses", awsAPI, page)] = responses
+	a.set(fmt.Sprintf("/v2/apis/%s/routes/r%d/routeresponses", awsAPI, page), responses)
 	name, out := "/v2/apis/"+awsAPI+"/routes", map[string]any{"items": []any{route}}
 	if page > 0 {
 		name += fmt.Sprintf("?nextToken=%d", page)
@@ -82,7 +81,14 @@ func (a *awsServer) addRoute(r describe.Route, page int, more bool) {
 		out["nextToken"] = fmt.Sprint(page + 1)
 	}
 	text, _ := json.Marshal(out) // strings and maps of them
-	a.answers[name] = string(text)
+	a.set(name, string(text))
+}
+
+// set sets the answer to an operation: a body, or "error " and the code of a failure.
+func (a *awsServer) set(name, answer string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.answers[name] = answer
 }
 
 // nameOf returns the operation of a request: its target, its action, or its path and query.
@@ -103,9 +109,8 @@ func (a *awsServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body) // the JSON of one that is cut off does not parse
 	name := nameOf(r, body)
 	a.mu.Lock()
-	a.asked = append(a.asked, name)
-	a.mu.Unlock()
 	answer, ok := a.answers[name]
+	a.mu.Unlock()
 	code, isError := strings.CutPrefix(answer, "error ")
 	switch {
 	case !ok:

@@ -295,7 +295,7 @@ func sorted[T any](m map[string]*T) []T {
 	return all
 }
 
-func (c *cloud) GetApi(
+func (c *cloud) GetApi( //nolint:revive // a name of the SDK
 	_ context.Context, in *apigatewayv2.GetApiInput, _ ...func(*apigatewayv2.Options),
 ) (*apigatewayv2.GetApiOutput, error) {
 	if err := c.answer("GetApi"); err != nil {
@@ -365,7 +365,7 @@ func (c *cloud) GetAuthorizers(
 	return &apigatewayv2.GetAuthorizersOutput{Items: items, NextToken: next}, c.answer("GetAuthorizers")
 }
 
-func (c *cloud) GetApiMappings(
+func (c *cloud) GetApiMappings( //nolint:revive // a name of the SDK
 	_ context.Context, in *apigatewayv2.GetApiMappingsInput, _ ...func(*apigatewayv2.Options),
 ) (*apigatewayv2.GetApiMappingsOutput, error) {
 	all, ok := c.mappings[*in.DomainName]
@@ -487,7 +487,7 @@ func (c *cloud) GetQueueAttributes(
 	return nil, failure("AWS.SimpleQueueService.NonExistentQueue")
 }
 
-func (c *cloud) GetQueueUrl(
+func (c *cloud) GetQueueUrl( //nolint:revive // a name of the SDK
 	_ context.Context, in *sqs.GetQueueUrlInput, _ ...func(*sqs.Options),
 ) (*sqs.GetQueueUrlOutput, error) {
 	for url, q := range c.queues {

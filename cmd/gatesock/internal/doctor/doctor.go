@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/apigatewayv2"
 	"github.com/aws/aws-sdk-go-v2/service/apigatewayv2/types"
@@ -34,7 +33,7 @@ func Examine(ctx context.Context, c Clients, clock *Clock, t Target, app *descri
 		report: &Report{
 			API: t.API, Stage: t.Stage, Region: t.Region,
 			Functions: []string{}, Tables: []string{}, Queues: []string{},
-			Findings: slices.Clone(t.findings), Facts: []string{}, NotChecked: []string{},
+			Findings: append([]Finding{}, t.findings...), Facts: []string{}, NotChecked: []string{},
 		},
 		api: api{
 			GetApiOutput: new(apigatewayv2.GetApiOutput),

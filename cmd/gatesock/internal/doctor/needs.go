@@ -32,15 +32,15 @@ func (f *function) variable(n describe.Need) (value string, known bool) {
 // is known.
 func (x *examination) values(n describe.Need, fallback []string) []string {
 	var all []string
-	any := false
+	readable := false
 	for _, name := range sortedKeys(x.functions) {
 		value, known := x.functions[name].variable(n)
-		any = any || known
+		readable = readable || known
 		if value != "" && !slices.Contains(all, value) {
 			all = append(all, value)
 		}
 	}
-	if !any {
+	if !readable {
 		return fallback
 	}
 	return all

@@ -15,7 +15,7 @@ import (
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/doctor"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
+var update = flag.Bool("update", false, "write the golden files") //nolint:gochecknoglobals // a flag of the test binary
 
 // TestWriteText compares reports with golden files.
 func TestWriteText(t *testing.T) {
