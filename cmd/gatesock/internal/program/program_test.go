@@ -199,7 +199,8 @@ func TestDescribeInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		_, err := program.Program{Folder: programs, Package: "./hangs", Environ: []string{"SOCKET=" + listener.Addr().String()}}.Describe(ctx)
+		environ := []string{"SOCKET=" + listener.Addr().String()}
+		_, err := program.Program{Folder: programs, Package: "./hangs", Environ: environ}.Describe(ctx)
 		ended <- err
 	}()
 	child := accept(t, listener)
@@ -213,7 +214,8 @@ func TestDescribeInterrupted(t *testing.T) {
 func TestDescribeLeavesNoProcess(t *testing.T) {
 	t.Parallel()
 	listener := listen(t)
-	got, err := program.Program{Folder: programs, Package: "./leaves", Environ: []string{"SOCKET=" + listener.Addr().String()}}.Describe(t.Context())
+	environ := []string{"SOCKET=" + listener.Addr().String()}
+	got, err := program.Program{Folder: programs, Package: "./leaves", Environ: environ}.Describe(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []string{"left"}, keys(got.App))
 	_, err = accept(t, listener).Read(make([]byte, 1))
