@@ -56,7 +56,7 @@ func TestMistakesInTemplates(t *testing.T) {
 		},
 		"resource Stage (AWS::ApiGatewayV2::Stage) has no StageName": {"      StageName: !Ref StageName\n", ""},
 		"ThrottlingRateLimit: 0 is not a positive number":            {"ThrottlingRateLimit: 2.5", "ThrottlingRateLimit: 0"},
-		"ThrottlingBurstLimit: 1.5 is not a whole number":            {"ThrottlingBurstLimit: 1000", "ThrottlingBurstLimit: 1.5"},
+		"ThrottlingBurstLimit: 1.5 is not a positive whole number":   {"ThrottlingBurstLimit: 1000", "ThrottlingBurstLimit: 1.5"},
 		`ThrottlingRateLimit: "fast" is not a number`:                {"ThrottlingRateLimit: 2.5", "ThrottlingRateLimit: fast"},
 
 		// Routes and integrations
@@ -113,6 +113,9 @@ func TestMistakesInTemplates(t *testing.T) {
 		"has the AuthorizationType CUSTOM; only $connect can have an authorizer":       {"RouteKey: say", "RouteKey: say\n      AuthorizationType: CUSTOM"},
 		`property ApiKeyRequired: "maybe" is neither true nor false`:                   {"RouteKey: say", "RouteKey: say\n      ApiKeyRequired: maybe"},
 		"resource Authorizer (AWS::ApiGatewayV2::Authorizer), property IdentitySource": {"IdentitySource: !Ref Sources", "IdentitySource: {a: b}"},
+		`property IdentitySource: "method.request.header.X": want route.request.header.NAME`: {
+			"IdentitySource: !Ref Sources", "IdentitySource: method.request.header.X",
+		},
 	} {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()
