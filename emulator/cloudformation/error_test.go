@@ -98,8 +98,17 @@ func TestMistakesInTemplates(t *testing.T) {
 			`ResponseTemplates: {"200"`, `ResponseTemplates: {"300"`,
 		},
 		"has no AWS::ApiGatewayV2::IntegrationResponse for the status 200; add one with the key $default": {"Key: /200/", "Key: /404/"},
-		`"200" is neither $default nor a regular expression between slashes`:                              {"Key: /200/", `Key: "200"`},
-		`"/(/" is not a regular expression`:                                                               {"Key: /200/", `Key: /(/`},
+		"KeepaliveIntegration (AWS::ApiGatewayV2::Integration) has no AWS::ApiGatewayV2::IntegrationResponse for the status 200": {
+			"AuthorizerId: !Ref Authorizer\n      Target: !Sub integrations/${AppI", "AuthorizerId: !Ref Authorizer\n      Target: !Sub integrations/${KeepaliveI",
+			"RouteKey: keepalive\n      RouteResponseSelectionExpression: $default\n", "RouteKey: keepalive\n",
+			"Key: /200/", "Key: /404/",
+		},
+		"has the status 403; what $connect answers then is not known, use 200": {
+			"AuthorizerId: !Ref Authorizer\n      Target: !Sub integrations/${AppI", "AuthorizerId: !Ref Authorizer\n      Target: !Sub integrations/${KeepaliveI",
+			`'{"statusCode":200}'`, `'{"statusCode":403}'`,
+		},
+		`"200" is neither $default nor a regular expression between slashes`: {"Key: /200/", `Key: "200"`},
+		`"/(/" is not a regular expression`:                                  {"Key: /200/", `Key: /(/`},
 		`KeepaliveIntegration (AWS::ApiGatewayV2::Integration) has the TemplateSelectionExpression "$request.body.x"`: {
 			"MOCK\n      TemplateSelectionExpression: \"200\"", "MOCK\n      TemplateSelectionExpression: $request.body.x",
 		},

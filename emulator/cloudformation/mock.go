@@ -3,6 +3,7 @@ package cloudformation
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -19,11 +20,15 @@ func (r *reader) readMock(integration *template.Resource, route *gatesock.Route)
 		return err
 	}
 	status, err := statusOf(integration, request)
-	if err != nil || !route.NeedsResponse {
+	connect := route.Key == gatesock.RouteConnect
+	switch {
+	case err != nil, !route.NeedsResponse && !connect:
 		return err
+	case connect && status != http.StatusOK:
+		return fmt.Errorf("%s has the status %d; what $connect answers then is not known, use 200", integration, status)
 	}
-	response, err := r.integrationResponse(integration, status)
-	if err != nil {
+	response, err := r.integrationResponse(integration, status) // without it handshakes fail
+	if err != nil || connect {
 		return err
 	}
 	frame, err := r.mapping(response, "ResponseTemplates", "what AWS answers then is not known")
