@@ -16,7 +16,9 @@ func TestLargeTemplate(t *testing.T) {
 	const routes = 300
 	var b strings.Builder
 	b.WriteString(`Resources:
-  Api: {Type: AWS::ApiGatewayV2::Api, Properties: {ProtocolType: WEBSOCKET, RouteSelectionExpression: $request.body.action}}
+  Api:
+    Type: AWS::ApiGatewayV2::Api
+    Properties: {ProtocolType: WEBSOCKET, RouteSelectionExpression: $request.body.action}
   Stage: {Type: AWS::ApiGatewayV2::Stage, Properties: {ApiId: !Ref Api, StageName: prod}}
 `)
 	for i := range routes {

@@ -13,8 +13,8 @@ import (
 	"github.com/gatesock/gatesock/emulator/cloudformation"
 )
 
-// public returns testdata/public.yaml, a template in the manner of public ones, with replacements of
-// all occurrences of texts, which must occur.
+// public returns testdata/public.yaml, a template in the manner of public ones, with replacements
+// of all occurrences of texts, which must occur.
 func public(t *testing.T, oldnew ...string) string {
 	t.Helper()
 	data, err := os.ReadFile("testdata/public.yaml")
