@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDescribeInterrupted checks that Ctrl-C ends the command, the program, and what the program has
-// started.
+// TestDescribeInterrupted checks that Ctrl-C ends the command, the program, and what the program
+// has started.
 func TestDescribeInterrupted(t *testing.T) {
 	t.Parallel()
 	folder, err := os.MkdirTemp("", "") // the path of a socket is short

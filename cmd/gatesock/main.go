@@ -7,6 +7,7 @@
 //	gatesock types -o api.ts                              # TypeScript types of all messages
 //	gatesock describe --json > api.json                   # keep a description, and compare:
 //	gatesock describe --json | gatesock diff api.json -   # do clients break?
+//	gatesock doctor --stack chat                          # is what is deployed as it should be?
 //	gatesock help template
 //
 // These commands take the main package of the application, as a folder or an import path; without
@@ -38,12 +39,26 @@
 //	plans    dynamodb:GetItem, PutItem, DeleteItem, Query
 //	usage    dynamodb:Query
 //
+// # Rights of doctor
+//
+// The command reads these, and what the caller may not read is a finding:
+//
+//	apigateway:GET
+//	cloudformation:ListStackResources
+//	dynamodb:DescribeTable, DescribeTimeToLive, DescribeContinuousBackups
+//	lambda:GetFunctionConfiguration, GetPolicy, GetFunctionConcurrency,
+//	    GetFunctionRecursionConfig, ListEventSourceMappings, GetAccountSettings
+//	servicequotas:GetServiceQuota, GetAWSDefaultServiceQuota
+//	sqs:GetQueueAttributes, GetQueueUrl
+//
 // # Output and exit status
 //
 // Commands print tables, or JSON with --json. Errors, and what a command has written to a file, are
 // on standard error. The exit status is 0, 1 if a command failed, and 2 if the command line is
-// invalid. That of diff is 0 if nothing breaks, 1 if clients break, and 2 if the descriptions could
-// not be compared.
+// invalid. Two commands answer a question with it:
+//
+//	diff     0 if no client breaks, 1 if clients break, 2 if the descriptions cannot be compared
+//	doctor   0 if there is no error, 1 if there is one, 2 if the deployment cannot be examined
 //
 // # AWS and DynamoDB Local
 //
@@ -75,9 +90,10 @@ type cli struct {
 	New      newCommand      `cmd:"" group:"deploy" help:"Make a new application that builds, tests, runs on this machine and deploys."`
 	Describe describeCommand `cmd:"" group:"deploy" help:"Show what an application is: its routes, types, guards, limits and needs."`
 	Template templateCommand `cmd:"" group:"deploy" help:"Write a template that deploys the application."`
-	Doctor   doctorCommand   `cmd:"" group:"deploy" help:"Compare a deployed application with its description."`
 	AsyncAPI asyncapiCommand `cmd:"" name:"asyncapi" group:"deploy" help:"Write the AsyncAPI document of the application."`
 	Types    typesCommand    `cmd:"" group:"deploy" help:"Write the TypeScript types of all messages of the application."`
+	Diff     diffCommand     `cmd:"" group:"deploy" help:"Compare two descriptions: do clients break?"`
+	Doctor   doctorCommand   `cmd:"" group:"deploy" help:"Compare a deployed application with its description."`
 
 	Keys  keysCommand  `cmd:"" group:"operate" help:"Create, list and change API keys."`
 	Plans plansCommand `cmd:"" group:"operate" help:"Create, list and change plans: how much keys and users may send."`
@@ -128,21 +144,26 @@ func groups() []kong.Group {
 	}
 }
 
-// run runs one command line and returns the exit status.
-func run(ctx context.Context, args []string, s streams) int {
-	printed := false // --help and --version print and exit, whatever else the command line has
-	parser := kong.Must(&cli{},
+// newParser returns the parser of command lines. It calls exit after --help and --version.
+func newParser(ctx context.Context, s streams, exit func(int)) *kong.Kong {
+	return kong.Must(&cli{},
 		kong.Name("gatesock"),
-		kong.Description("Describes, deploys and operates applications that are built on the Go library gatesock."),
+		kong.Description("Makes, describes, deploys and operates applications that are built on the Go library gatesock."),
 		kong.Vars{"prefix": apikey.DefaultPrefix},
 		kong.ExplicitGroups(groups()),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Writers(s.out, s.err),
-		kong.Exit(func(int) { printed = true }),
+		kong.Exit(exit),
 		kong.Bind(s),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.BindTo(s.out, (*io.Writer)(nil)),
 	)
+}
+
+// run runs one command line and returns the exit status.
+func run(ctx context.Context, args []string, s streams) int {
+	printed := false // --help and --version print and exit, whatever else the command line has
+	parser := newParser(ctx, s, func(int) { printed = true })
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}

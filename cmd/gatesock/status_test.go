@@ -45,7 +45,8 @@ func localEndpoint(t *testing.T) string {
 func TestStatus(t *testing.T) {
 	t.Parallel()
 	const (
-		usage  = `Usage: gatesock <command> \[flags\](.|\n)*keys create(.|\n)*plans set(.|\n)*usage (.|\n)*help (.|\n)*version `
+		usage = `Usage: gatesock <command> \[flags\](.|\n)*\nBuild and deploy:\n  new (.|\n)*\n  template (.|\n)*` +
+			`\nOperate:\n  keys create(.|\n)*plans set(.|\n)*usage (.|\n)*\nOther:\n  help (.|\n)*version `
 		onKeys = `Usage: gatesock keys --table=STRING <command>(.|\n)*\n  keys rotate  +Replace a key`
 		onMake = `Usage: gatesock keys create --table=STRING --owner=STRING(.|\n)*Create a key and print its secret, once.`
 		which  = `^gatesock \S+ \(go1\.\S+, \w+/\w+\)\n$`
@@ -66,6 +67,15 @@ func TestStatus(t *testing.T) {
 		"keys create --help":                 {0, onMake, ""},
 		"help plans set":                     {0, `Usage: gatesock plans set`, ""},
 		"help usage":                         {0, `Usage: gatesock usage`, ""},
+		"help template":                      {0, `Usage: gatesock template \[<package>\](.|\n)*\n    gatesock template -o template.yaml\n`, ""},
+		"describe --help":                    {0, `Usage: gatesock describe \[<package>\]`, ""},
+		"help asyncapi":                      {0, `Usage: gatesock asyncapi \[<package>\]`, ""},
+		"help types":                         {0, `Usage: gatesock types \[<package>\]`, ""},
+		"help diff":                          {0, `Usage: gatesock diff <old> <new>`, ""},
+		"describe --from none.json":          {1, "", `^gatesock: open none\.json: no such file or directory\n$`},
+		"describe --from none.json .":        {2, "", `--from replaces the package` + `(.|\n)*` + see},
+		"diff none.json -":                   {2, "", `^gatesock: open none\.json: no such file or directory\n$`},
+		"diff - -":                           {2, "", `only one of the descriptions` + `(.|\n)*` + see},
 		"help help":                          {0, `Usage: gatesock help`, ""},
 		"help version":                       {0, `Usage: gatesock version`, ""},
 		"version":                            {0, which, ""},

@@ -42,7 +42,7 @@ func (d *document) beside(own object, required []string, input *describe.Schema)
 	}
 	// What the input says about all other members must not hold for the message's own.
 	c := *in
-	c.Properties, c.Required, c.Types = nil, append(required, in.Required...), []string{"object"}
+	c.Properties, c.Required, c.Types = nil, slices.Concat(required, in.Required), []string{"object"}
 	merged := d.schema(&c)
 	properties := slices.Clone(own)
 	for _, p := range in.Properties {
@@ -59,8 +59,10 @@ func (d *document) beside(own object, required []string, input *describe.Schema)
 // message is never null.
 func (d *document) objectOf(input *describe.Schema) *describe.Schema {
 	in := d.resolve(input)
-	if in != nil && len(in.AnyOf) == 2 && slices.Equal(in.AnyOf[1].Types, []string{"null"}) {
-		in = d.resolve(in.AnyOf[0])
+	if in != nil && len(in.AnyOf) == 2 {
+		if null := in.AnyOf[1]; null != nil && slices.Equal(null.Types, []string{"null"}) {
+			in = d.resolve(in.AnyOf[0])
+		}
 	}
 	if in == nil || !slices.Contains(in.Types, "object") || len(in.Enum) > 0 || in.Const != nil || len(in.AnyOf) > 0 {
 		return nil

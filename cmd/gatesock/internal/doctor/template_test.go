@@ -122,8 +122,9 @@ func (s *stack) value(n *yaml.Node) any {
 			m[n.Content[i].Value] = s.value(n.Content[i+1])
 		}
 		return m
+	default:
+		return n.Value
 	}
-	return n.Value
 }
 
 // ref returns the value of a parameter, or what identifies a resource.

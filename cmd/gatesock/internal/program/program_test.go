@@ -12,12 +12,15 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/program"
 	"github.com/gatesock/gatesock/describe"
 )
 
 const programs = "../../testdata/programs"
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func keys(app *describe.App) (list []string) {
 	for _, r := range app.Routes {
@@ -192,26 +195,51 @@ func TestDescribeTimeout(t *testing.T) {
 // TestDescribeInterrupted checks that the program and what it has started end with the context.
 func TestDescribeInterrupted(t *testing.T) {
 	t.Parallel()
-	folder, err := os.MkdirTemp("", "") // the path of a socket is short
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(folder) })
-	socket := filepath.Join(folder, "s")
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = listener.Close() })
+	listener := listen(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		_, err := program.Program{Folder: programs, Package: "./hangs", Environ: []string{"SOCKET=" + socket}}.Describe(ctx)
+		environ := []string{"SOCKET=" + listener.Addr().String()}
+		_, err := program.Program{Folder: programs, Package: "./hangs", Environ: environ}.Describe(ctx)
 		ended <- err
 	}()
+	child := accept(t, listener)
+	cancel()
+	require.ErrorIs(t, <-ended, context.Canceled)
+	_, err := child.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF, "the child of the program has ended")
+}
+
+// TestDescribeLeavesNoProcess checks that what a program has started does not outlive it.
+func TestDescribeLeavesNoProcess(t *testing.T) {
+	t.Parallel()
+	listener := listen(t)
+	environ := []string{"SOCKET=" + listener.Addr().String()}
+	got, err := program.Program{Folder: programs, Package: "./leaves", Environ: environ}.Describe(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{"left"}, keys(got.App))
+	_, err = accept(t, listener).Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
+}
+
+// listen returns a socket on which a process shows that it lives.
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "") // the path of a socket is short
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "unix", filepath.Join(folder, "s"))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	return listener
+}
+
+func accept(t *testing.T, listener net.Listener) net.Conn {
+	t.Helper()
 	child, err := listener.Accept()
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = child.Close() })
-	cancel()
-	require.ErrorIs(t, <-ended, context.Canceled)
-	_, err = child.Read(make([]byte, 1))
-	require.ErrorIs(t, err, io.EOF, "the child of the program has ended")
+	return child
 }
 
 // TestDescribeInterruptedBuild checks that a context that has ended ends the build.

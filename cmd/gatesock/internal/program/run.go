@@ -103,7 +103,7 @@ func (p Program) failure(exit *exec.ExitError, output []byte, problems string, s
 
 // patience is how long a command has to end by itself once it was asked to, and how long its output
 // stays open for processes that it has left behind.
-const patience = 5 * time.Second
+const patience = 2 * time.Second
 
 // runGroup runs a command as a group of processes, which stop asks to end when the context is done.
 // It leaves no process of the group behind.

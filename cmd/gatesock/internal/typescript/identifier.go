@@ -52,7 +52,7 @@ func identifier(name string) string {
 	var b strings.Builder
 	for i, r := range name {
 		switch {
-		case r == '_', r == '$', r < unicode.MaxASCII && unicode.IsLetter(r), i > 0 && r >= '0' && r <= '9', isForeignLetter(r):
+		case isLetter(r), i > 0 && r >= '0' && r <= '9':
 			b.WriteRune(r)
 		case !strings.HasSuffix(b.String(), "_"):
 			b.WriteByte('_')
@@ -67,9 +67,13 @@ func identifier(name string) string {
 	return "Type"
 }
 
-// isForeignLetter reports whether a letter beyond ASCII is in identifiers of every TypeScript, old
-// ones too, which know older versions of Unicode.
-func isForeignLetter(r rune) bool {
-	return unicode.In(r, unicode.Latin, unicode.Greek, unicode.Cyrillic, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul) &&
-		unicode.IsLetter(r) && r > unicode.MaxASCII && r < 0xA000
+// isLetter reports whether every TypeScript has a character in identifiers, old ones too, which
+// know older versions of Unicode.
+func isLetter(r rune) bool {
+	if r <= unicode.MaxASCII {
+		return r == '_' || r == '$' || unicode.IsLetter(r)
+	}
+	const end = 0xA000 // of the scripts that have long been complete
+	return r < end && unicode.IsLetter(r) && unicode.In(r, unicode.Latin, unicode.Greek, unicode.Cyrillic,
+		unicode.Han, unicode.Hiragana, unicode.Katakana)
 }

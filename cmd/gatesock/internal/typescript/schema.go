@@ -70,8 +70,9 @@ const longestTuple = 8
 
 func (f *file) array(s *describe.Schema, indent string) string {
 	item := f.typeOf(s.Items, indent)
-	if s.MinItems != nil && s.MaxItems != nil && *s.MinItems == *s.MaxItems && *s.MinItems >= 0 && *s.MinItems <= longestTuple {
-		return "[" + strings.Join(slices.Repeat([]string{item}, *s.MinItems), ", ") + "]"
+	low, high := s.MinItems, s.MaxItems
+	if low != nil && high != nil && *low == *high && *low >= 0 && *low <= longestTuple {
+		return "[" + strings.Join(slices.Repeat([]string{item}, *low), ", ") + "]"
 	}
 	if strings.Contains(item, " | ") {
 		item = "(" + item + ")"

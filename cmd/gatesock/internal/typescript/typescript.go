@@ -67,7 +67,7 @@ func (f *file) types() {
 
 // isStruct reports whether a type is an object with properties, which can be an interface.
 func isStruct(s *describe.Schema) bool {
-	return len(s.Properties) > 0 && slices.Equal(s.Types, []string{"object"}) &&
+	return s != nil && len(s.Properties) > 0 && slices.Equal(s.Types, []string{"object"}) &&
 		s.Ref == "" && len(s.AnyOf) == 0 && len(s.Enum) == 0 && s.Const == nil
 }
 
