@@ -17,8 +17,8 @@ import (
 // program and exits with status 2.
 //
 // If the environment variable GATESOCK_DESCRIBE is not empty, Start prints the [Description] of the
-// App as one line of JSON, in Lambda or not, and exits with status 0; or with status 1 and a text
-// on standard error if it cannot. Package describe reads what it prints.
+// App as one line of JSON, the last on standard output, in Lambda or not, and exits with status 0;
+// or with status 1 and a text on standard error if it cannot. Package describe reads the line.
 func Start(h lambda.Handler) {
 	if describing() {
 		if err := printDescription(os.Stdout, h); err != nil {
@@ -47,7 +47,8 @@ To run the same handlers on this machine, give the router to the emulator:
 See the package documentation of github.com/gatesock/gatesock/emulator, and examples/chat/cmd/local.
 `
 
-// printDescription writes the description of the App that AppOf finds, as one line.
+// printDescription writes the description of the App that AppOf finds, as one line. A line break
+// before it ends what the program may have printed.
 func printDescription(w io.Writer, h lambda.Handler) error {
 	app, ok := AppOf(h)
 	if !ok {
@@ -59,7 +60,7 @@ func printDescription(w io.Writer, h lambda.Handler) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(append(doc, '\n'))
+	_, err = fmt.Fprintf(w, "\n%s\n", doc)
 	return err
 }
 

@@ -2,8 +2,8 @@ package apigw
 
 import "github.com/gatesock/gatesock"
 
-// Need returns the right to use the @connections API of the program's own API, whose endpoint the
-// environment variable has:
+// Need returns the need to use the @connections API of the program's own API. The environment
+// variable is the URL of its endpoint:
 //
 //	endpoint := apigw.Need("GATEWAY_ENDPOINT")
 //	client, err := apigw.New(apigw.EnvironmentCredentials(), endpoint.Value())

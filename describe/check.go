@@ -139,14 +139,18 @@ func (a *App) checkPushes() error {
 	return nil
 }
 
-// checkSchema returns an error if a schema, or one in it, refers to a type that does not exist.
+// checkSchema returns an error if a schema, or one in it, refers to a type that does not exist, or
+// has a type that JSON does not have.
 func (a *App) checkSchema(s *Schema) error {
 	if s == nil {
 		return nil
 	}
-	if s.Ref != "" {
-		if a.Types[s.Name()] == nil {
-			return fmt.Errorf("it refers to %s, which does not exist", s.Ref)
+	if s.Ref != "" && (s.Name() == "" || a.Types[s.Name()] == nil) {
+		return fmt.Errorf("it refers to %s, which does not exist", s.Ref)
+	}
+	for _, t := range s.Types {
+		if !slices.Contains([]string{"object", "array", "string", "number", "integer", "boolean", "null"}, t) {
+			return fmt.Errorf("JSON has no type %q", t)
 		}
 	}
 	for _, p := range s.Properties {

@@ -94,10 +94,15 @@ func (s *schemaDiff) rest(path string, a, b *Schema) {
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
 		before, after := textOf(a.Other[name]), textOf(b.Other[name])
-		if before != after && !strings.HasPrefix(name, "x-") && name != "$comment" {
+		if before != after && !isAnnotation(name) {
 			s.note(path, narrows|widens, "%s was %s and is %s", name, cmp.Or(before, "unset"), cmp.Or(after, "unset"))
 		}
 	}
+}
+
+// isAnnotation reports whether a keyword allows and forbids nothing.
+func isAnnotation(name string) bool {
+	return strings.HasPrefix(name, "x-") || slices.Contains([]string{"$comment", "readOnly", "writeOnly"}, name)
 }
 
 func present(is bool) string {

@@ -103,6 +103,7 @@ func TestDiffOfSchemas(t *testing.T) {
 			[]string{`→← : propertyNames was {"pattern":"a"} and is unset`},
 			[]string{`→← : propertyNames was unset and is {"pattern":"a"}`},
 		},
+		{`{"type":"string","readOnly":true,"$comment":"a"}`, `{"type":"string","writeOnly":true}`, nil, nil},
 		{`{"type":"string","deprecated":true,"description":"a"}`, `{"type":"string","examples":[1]}`, []string{" : is not deprecated any more"}, []string{" : is deprecated"}},
 		{
 			`{"anyOf":[{"type":"string"},{"type":"number"}]}`, `{"anyOf":[{"type":"number"},{"type":"boolean"}]}`,

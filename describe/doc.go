@@ -37,12 +37,11 @@
 //	enum                                                                for all but objects
 //	required, nullable, nonnull                                         change what is derived
 //
-// For an array, those of strings and numbers are for its elements. A comma in a value has a
-// backslash before it. The tags describe and check nothing by themselves: the method Validate of an
-// input does. A keyword that is unknown or does not fit is an error when the program describes
-// itself.
+// On an array, the keywords of strings and numbers apply to its elements. A comma in a value has a
+// backslash before it. The tags only describe: to check an input, give it a method Validate. A
+// keyword that is unknown or does not fit is an error when the program describes itself.
 //
-// A type with a method MarshalJSON or UnmarshalJSON allows everything, unless it has a method
-// JSONSchema() json.RawMessage, which returns its schema. Routes and pushes with a codec other than
-// gatesock.JSON have no schemas.
+// The schema of a type with a method MarshalJSON or UnmarshalJSON allows everything, unless the
+// type has a method JSONSchema() json.RawMessage. That returns the schema, a JSON object without
+// references. Routes and pushes with a codec other than gatesock.JSON have no schemas.
 package describe

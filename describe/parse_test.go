@@ -57,7 +57,11 @@ func TestParseNamesWhatIsWrong(t *testing.T) {
 		{route(`"answer":"ack","input":{"type":5}`), no + "type: json: cannot unmarshal number"},
 		{route(`"answer":"ack","input":{"properties":{"a":null}}`), no + `properties: the schema of the property "a" is null`},
 		{route(`"answer":"ack","input":{"anyOf":[null]}`), wrong + `the route "say": the input: an alternative is null`},
-		{route(`"answer":"ack","input":false`), no + "want a JSON object, not false"},
+		{route(`"answer":"ack","input":1`), no + "want a JSON object, not 1"},
+		{route(`"answer":"ack","input":{"type":["string","text"]}`), wrong + `the route "say": the input: JSON has no type "text"`},
+		{route(`"answer":"ack","input":{"type":null}`), wrong + `the route "say": the input: JSON has no type ""`},
+		{route(`"answer":"ack","input":{"properties":{"a":{},"a":{}}}`), no + `properties: there are two properties "a"`},
+		{with(`"$defs":{"":{"$ref":"https://example.com/a"}}`), wrong + `the type "": it refers to https://example.com/a, which does not exist`},
 		{with(`"pushes":[{"data":{}}]`), wrong + "pushes[0] has no event"},
 		{with(`"pushes":[{"event":"said"}]`), wrong + `the push "said" has no data`},
 		{with(`"pushes":[{"event":"said","data":{}},{"event":"said","data":{}}]`), wrong + `there are two pushes "said"`},
@@ -90,6 +94,7 @@ func TestParseNamesWhatIsWrong(t *testing.T) {
 		with(`"$defs":{"a/b~":{}},"pushes":[{"event":"x","data":{"$ref":"#/$defs/a~1b~0"}}]`),
 		with(`"later":{"members":"are ignored"}`),
 		route(`"answer":"ack","input":true`),
+		route(`"answer":"ack","input":{"properties":{"a":false},"items":false}`),
 		route(`"answer":"ack","input":{"title":"brackets [[[ \" {{{ in strings"}`),
 	} {
 		_, err := describe.Parse([]byte(doc))

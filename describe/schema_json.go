@@ -110,6 +110,7 @@ func (p properties) MarshalJSON() ([]byte, error) {
 
 func (p *properties) UnmarshalJSON(data []byte) error {
 	*p = nil
+	seen := make(map[string]bool)
 	return members(data, func(name string, value json.RawMessage) error {
 		var s *Schema
 		if err := json.Unmarshal(value, &s); err != nil {
@@ -118,6 +119,10 @@ func (p *properties) UnmarshalJSON(data []byte) error {
 		if s == nil {
 			return fmt.Errorf("the schema of the property %q is null", name)
 		}
+		if seen[name] {
+			return fmt.Errorf("there are two properties %q", name)
+		}
+		seen[name] = true
 		*p = append(*p, Property{name, s})
 		return nil
 	})
@@ -149,10 +154,15 @@ func members(data []byte, f func(name string, value json.RawMessage) error) erro
 	return nil
 }
 
-// UnmarshalJSON reads a schema: an object, or true, which allows everything.
+// UnmarshalJSON reads a schema: an object, true, which allows everything, or false, which allows
+// nothing and becomes {"not":{}}.
 func (s *Schema) UnmarshalJSON(data []byte) error {
 	*s = Schema{}
-	if string(data) == "true" {
+	switch string(data) {
+	case "true":
+		return nil
+	case "false":
+		s.Other = map[string]json.RawMessage{"not": json.RawMessage("{}")}
 		return nil
 	}
 	return members(data, s.set)

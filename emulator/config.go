@@ -125,9 +125,9 @@ type Config struct {
 
 	// The rest.
 
-	// IgnoreDescription makes the gateway use nothing that the handler describes: routes, envelope and
-	// authorizer have the other defaults. It is for a configuration that has all of an API, such as
-	// that of a template; see package cloudformation.
+	// IgnoreDescription makes the gateway ignore what the handler describes: routes, envelope and
+	// authorizer have the defaults for a handler that does not describe itself. Use it for a
+	// configuration that has all of an API, such as that of a template; see package cloudformation.
 	IgnoreDescription bool
 	// Undocumented selects behaviors that AWS does not document.
 	Undocumented Undocumented

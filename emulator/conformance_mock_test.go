@@ -58,7 +58,7 @@ func mockCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§6", mark: documented, behavior: "a model validates the messages of a MOCK integration",
+			section: "§6", mark: inferred, behavior: "a model validates the messages of a MOCK integration",
 			config: Config{
 				Routes: withMock(true, "$connect"),
 				Models: map[string]func([]byte) error{"keepalive": func([]byte) error { return errors.New("no") }},
@@ -122,9 +122,9 @@ func mockCases() []conformanceCase {
 			},
 		},
 		{
-			section: "§6", mark: documented, behavior: "an authorizer decides about the connections of an API of MOCK routes",
+			section: "§6", mark: documented, behavior: "an authorizer decides before a MOCK $connect",
 			config: Config{
-				Routes: withMock(true),
+				Routes: append(withMock(true), gatesock.Route{Key: "$connect", Mock: []byte{}}),
 				Authorizer: &Authorizer{Handler: handlerFunc(func(context.Context, []byte) ([]byte, error) {
 					return nil, errors.New("Unauthorized")
 				})},

@@ -65,7 +65,8 @@ func ListenAndServeFunc(
 	return listenAndServe(ctx, addr, g)
 }
 
-// startDescribing prints the description of h and exits, in a program that was started to describe itself.
+// startDescribing prints the description of h and exits, in a program that was started to describe
+// itself.
 func startDescribing(h lambda.Handler) {
 	if os.Getenv("GATESOCK_DESCRIBE") != "" {
 		gatesock.Start(h)

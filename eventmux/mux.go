@@ -195,16 +195,18 @@ func (m *Mux) names() string {
 }
 
 // Describe returns the description of the App that [gatesock.AppOf] finds for the handler of
-// [WebSocket], with all sources, and with whether there is an [Authorizer]. If its handler has a
-// method IdentitySources() []string, as an authz.Authorizer has, these are the identity sources.
-// Without such an App the routes are nil.
+// [WebSocket], with the sources of this mux, and with whether it has an [Authorizer]. If the
+// authorizer has a method IdentitySources() []string, as an authz.Authorizer has, these are the
+// identity sources. Without such an App the routes are nil.
 //
-// The sources of [Match], [Member] and [Fallback] are of the kind "custom".
+// The sources of [Match], [Member] and [Fallback] are of the kind "custom". If the App is a mux
+// itself, its other sources and its authorizer do not count, since they receive no events.
 func (m *Mux) Describe() gatesock.Description {
 	var d gatesock.Description
 	if s := m.only(event.WebSocket); s != nil {
 		if app, ok := gatesock.AppOf(s.handler); ok {
 			d = app.Describe()
+			d.Authorizer, d.IdentitySources, d.Sources = false, nil, nil
 		}
 	}
 	if s := m.only(event.Authorizer); s != nil {

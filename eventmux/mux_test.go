@@ -345,6 +345,17 @@ func TestMuxDescribesItself(t *testing.T) {
 		"a wrapped router": {[]eventmux.Source{eventmux.WebSocket(gatesock.Wrap(r))}, r.Describe()},
 		"a mux":            {[]eventmux.Source{eventmux.WebSocket(eventmux.New(eventmux.WebSocket(r)))}, r.Describe()},
 		"another handler":  {[]eventmux.Source{eventmux.WebSocket(says(""))}, gatesock.Description{}},
+		"a mux whose other sources get no events": {
+			[]eventmux.Source{
+				eventmux.WebSocket(eventmux.New(
+					eventmux.WebSocket(r), eventmux.SQS("jobs", says("")), eventmux.Authorizer(asking{says("")}),
+				)),
+				eventmux.SQS("jobs", says("")),
+			},
+			gatesock.Description{
+				Routes: r.Describe().Routes, Envelope: names, Sources: []gatesock.EventSource{{Kind: "sqs", Name: "jobs"}},
+			},
+		},
 		"with an authorizer": {
 			[]eventmux.Source{eventmux.WebSocket(r), eventmux.Authorizer(says(""))},
 			gatesock.Description{Routes: r.Describe().Routes, Authorizer: true, Envelope: names},

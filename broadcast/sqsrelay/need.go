@@ -2,8 +2,8 @@ package sqsrelay
 
 import "github.com/gatesock/gatesock"
 
-// Need returns the need of a queue that the program both sends jobs to and gets them from. The
-// environment variable has its URL, and source is the name that the queue has in the mux:
+// Need returns the need of a queue that the program sends jobs to and receives jobs from. The
+// environment variable is the queue's URL, and source is the queue's name in the mux:
 //
 //	queue := sqsrelay.Need("FANOUT_QUEUE", eventmux.Any)
 //	relay, err := sqsrelay.New(client, queue.Value())
@@ -14,7 +14,7 @@ import "github.com/gatesock/gatesock"
 //		eventmux.SQS(eventmux.Any, sqsrelay.Handler(b)),
 //	))
 //
-// If another function gets the jobs, source is empty.
+// If another program receives the jobs, source is empty.
 func Need(variable, source string) gatesock.Need {
 	return gatesock.Need{
 		Kind:     gatesock.NeedQueue,

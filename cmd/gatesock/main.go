@@ -39,6 +39,18 @@
 //	plans    dynamodb:GetItem, PutItem, DeleteItem, Query
 //	usage    dynamodb:Query
 //
+// # Rights of doctor
+//
+// The command reads these, and what the caller may not read is a finding:
+//
+//	apigateway:GET
+//	cloudformation:ListStackResources
+//	dynamodb:DescribeTable, DescribeTimeToLive, DescribeContinuousBackups
+//	lambda:GetFunctionConfiguration, GetPolicy, GetFunctionConcurrency,
+//	    GetFunctionRecursionConfig, ListEventSourceMappings, GetAccountSettings
+//	servicequotas:GetServiceQuota, GetAWSDefaultServiceQuota
+//	sqs:GetQueueAttributes, GetQueueUrl
+//
 // # Output and exit status
 //
 // Commands print tables, or JSON with --json. Errors, and what a command has written to a file, are

@@ -25,7 +25,8 @@ func (newCommand) Help() string {
 	return `The new module requires the version of the library that this command has. A command that was
 built from a working copy needs --library.
 
-The go command completes the module's requirements, for which it may need the network.`
+The go command completes the module's requirements, for which it may need the network. To change the
+module's path later, run go mod edit -module PATH: no file of a new project imports it.`
 }
 
 // Run makes the project and completes its module.

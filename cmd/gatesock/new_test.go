@@ -19,6 +19,7 @@ import (
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/scaffold"
 	"github.com/gatesock/gatesock/describe"
+	"github.com/gatesock/gatesock/internal/npmtest"
 )
 
 // TestNew makes each project in an empty folder, and does there what its README proposes, by the
@@ -26,14 +27,18 @@ import (
 func TestNew(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
+	var templates []string
 	for _, name := range scaffold.Projects() {
 		p := newProject(t, root, name)
 		p.isTidy()
 		p.run("make", "test", "TESTFLAGS=-race")
 		p.builds()
-		p.makesTemplate()
+		templates = append(templates, p.makesTemplate())
 		p.talks()
 		p.hasOnlyWhatGitIgnores()
+	}
+	for finding := range strings.Lines(string(npmtest.Node(t, "cloudformation.cjs", templates...))) {
+		require.Regexp(t, `"severity":"(INFO|DEBUG)"`, finding)
 	}
 }
 
@@ -150,9 +155,9 @@ func (p *project) builds() {
 	require.Equal(p.t, elf.EM_AARCH64, file.Machine)
 }
 
-// makesTemplate checks that the template has what the program describes, and that a second one, which
-// CI compares with the first, is the same.
-func (p *project) makesTemplate() {
+// makesTemplate checks that the template has what the program describes, and that a second one,
+// which CI compares with the first, is the same. It returns the name of the file.
+func (p *project) makesTemplate() string {
 	p.t.Helper()
 	p.run("make", "template")
 	template := p.read("template.yaml")
@@ -161,6 +166,7 @@ func (p *project) makesTemplate() {
 	checkRoutes(p.t, app, template)
 	p.run("make", "template")
 	require.Equal(p.t, template, p.read("template.yaml"))
+	return filepath.Join(p.folder, "template.yaml")
 }
 
 // talks runs the program, has the conversation of the README with it, and interrupts it.

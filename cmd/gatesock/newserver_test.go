@@ -30,7 +30,8 @@ type server struct {
 	err     error // of the command
 }
 
-// start runs a command that starts the project's program on a free port, and waits until it listens.
+// start runs a command that starts the project's program on a free port, and waits until it
+// listens.
 func (p *project) start(command string, args ...string) *server {
 	p.t.Helper()
 	s := &server{
@@ -55,9 +56,9 @@ func (p *project) start(command string, args ...string) *server {
 	return s
 }
 
-// interrupt sends what Ctrl-C sends, waits until all processes of the command have ended, and checks
-// that nothing listens any more and that the program has not failed. The go command, which runs it,
-// would print its exit status; make itself ends by the signal.
+// interrupt sends what Ctrl-C sends, waits until all processes of the command have ended, and
+// checks that nothing listens any more and that the program has not failed. The go command, which
+// runs it, would print its exit status; make itself ends by the signal.
 func (s *server) interrupt() {
 	s.t.Helper()
 	require.NoError(s.t, syscall.Kill(-s.command.Process.Pid, syscall.SIGINT))
@@ -85,7 +86,8 @@ func (s *server) client(project, paragraph string) *client {
 		header.Set("X-Api-Key", key[1])
 	}
 	if s.clients[name] == nil {
-		c, _, err := websocket.Dial(s.t.Context(), s.url+query, &websocket.DialOptions{HTTPHeader: header}) //nolint:bodyclose // the library closes it
+		options := &websocket.DialOptions{HTTPHeader: header}
+		c, _, err := websocket.Dial(s.t.Context(), s.url+query, options) //nolint:bodyclose // the library closes it
 		require.NoError(s.t, err)
 		s.t.Cleanup(func() { _ = c.CloseNow() })
 		s.clients[name] = &client{s.t, c}

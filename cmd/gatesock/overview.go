@@ -55,6 +55,8 @@ func inputOf(r describe.Route) string {
 		return "raw"
 	case r.Input != nil && len(r.Input.Types) == 1 && shape(r.Input) == "object" && len(r.Input.Properties) == 0:
 		return "-"
+	case r.Input == nil && r.Codec == "custom":
+		return "own codec"
 	case r.Input != nil && r.Codec == "custom":
 		return shape(r.Input) + ", own codec"
 	case r.Input != nil:
@@ -75,7 +77,10 @@ func outputOf(r describe.Route) string {
 		}
 		return "no data"
 	case describe.AnswerData:
-		if r.Output == nil {
+		switch {
+		case r.Output == nil && r.Codec == "custom":
+			return "own codec"
+		case r.Output == nil:
 			return "unknown"
 		}
 		return shape(r.Output)

@@ -5,24 +5,16 @@ import (
 	"github.com/gatesock/gatesock/dynamo/internal/table"
 )
 
-// Needs returns the needs of a [Sweeper]: the table, whose name one environment variable has, and
-// the right to ask about connections and to close them, with the API's endpoint in another. The
-// variables may be those of other needs:
+// Need returns what a [Sweeper] needs of the table besides what other users of the table need. The
+// variable is that of their dynamo.Need, so that both are one need. To ask about connections and to
+// close them, a program also needs apigw.Need:
 //
-//	router.DeclareNeeds(dynamo.Need("TABLE"), apigw.Need("GATEWAY_ENDPOINT"))
-//	router.DeclareNeeds(sweep.Needs("TABLE", "GATEWAY_ENDPOINT")...)
-func Needs(tableVariable, endpointVariable string) []gatesock.Need {
-	return []gatesock.Need{
-		{
-			Kind:     gatesock.NeedTable,
-			Variable: tableVariable,
-			Actions:  []string{"dynamodb:DeleteItem", "dynamodb:Scan", "dynamodb:UpdateItem"},
-			Table:    table.Keys(),
-		},
-		{
-			Kind:     gatesock.NeedConnections,
-			Variable: endpointVariable,
-			Actions:  []string{"execute-api:ManageConnections"},
-		},
+//	router.DeclareNeeds(apigw.Need("GATEWAY_ENDPOINT"), dynamo.Need("TABLE"), sweep.Need("TABLE"))
+func Need(variable string) gatesock.Need {
+	return gatesock.Need{
+		Kind:     gatesock.NeedTable,
+		Variable: variable,
+		Actions:  []string{"dynamodb:DeleteItem", "dynamodb:Scan", "dynamodb:UpdateItem"},
+		Table:    table.Keys(),
 	}
 }

@@ -14,8 +14,7 @@ import (
 func TestNeedsAddUp(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New()
-	r.DeclareNeeds(dynamo.Need("TABLE"), apigw.Need("GATEWAY_ENDPOINT"))
-	r.DeclareNeeds(sweep.Needs("TABLE", "GATEWAY_ENDPOINT")...)
+	r.DeclareNeeds(apigw.Need("GATEWAY_ENDPOINT"), dynamo.Need("TABLE"), sweep.Need("TABLE"))
 	needs := r.Describe().Needs
 	require.Len(t, needs, 2)
 	require.Equal(t, []string{"execute-api:ManageConnections"}, needs[0].Actions)

@@ -6,6 +6,7 @@ import (
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/emulator/cloudformation/internal/template"
+	"github.com/gatesock/gatesock/internal/identitysource"
 )
 
 // readAccess reads who may connect: all of it is on the route $connect.
@@ -64,6 +65,11 @@ func (r *reader) readAuthorizer(route *template.Resource) error {
 		a := &emulator.Authorizer{}
 		if a.IdentitySources, err = r.list(authorizer, "IdentitySource"); err != nil {
 			return err
+		}
+		for _, source := range a.IdentitySources {
+			if _, err := identitysource.Parse(source); err != nil {
+				return fmt.Errorf("%s, property IdentitySource: %.100q: %w", authorizer, source, err)
+			}
 		}
 		a.FunctionTimeout, err = r.functionTimeout(authorizer, "AuthorizerUri")
 		r.cfg.Authorizer = a

@@ -28,7 +28,7 @@
 // Fn::Split and Fn::FindInMap, in the short and the long forms. In place of what AWS chooses at
 // deployment, such as ids, there are logical ids.
 //
-// # What is not
+// # What is not read
 //
 // An API of which a part cannot be emulated is an error that names the resource: integrations other
 // than AWS_PROXY and MOCK, mapping templates with variables, request models, authorizers that are

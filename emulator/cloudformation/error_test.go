@@ -24,7 +24,7 @@ func TestMistakesInTemplates(t *testing.T) {
 		`property StageName: line 123: there is no parameter or resource "Stagename"`: {
 			"StageName: !Ref StageName\n", "StageName: !Ref Stagename\n",
 		},
-		"line 123: the parameter CodeBucket has no default, and no value is given": {"StageName: !Ref StageName\n", "StageName: !Ref CodeBucket\n"},
+		"line 123: the parameter CodeBucket has no default; set it by WithParameter": {"StageName: !Ref StageName\n", "StageName: !Ref CodeBucket\n"},
 		`there is no condition "Provided"; the template has HasDomain, Provisioned`: {
 			"SayRouteResponse:\n", "SayRouteResponse:\n    Condition: Provided\n",
 		},
@@ -56,7 +56,7 @@ func TestMistakesInTemplates(t *testing.T) {
 		},
 		"resource Stage (AWS::ApiGatewayV2::Stage) has no StageName": {"      StageName: !Ref StageName\n", ""},
 		"ThrottlingRateLimit: 0 is not a positive number":            {"ThrottlingRateLimit: 2.5", "ThrottlingRateLimit: 0"},
-		"ThrottlingBurstLimit: 1.5 is not a whole number":            {"ThrottlingBurstLimit: 1000", "ThrottlingBurstLimit: 1.5"},
+		"ThrottlingBurstLimit: 1.5 is not a positive whole number":   {"ThrottlingBurstLimit: 1000", "ThrottlingBurstLimit: 1.5"},
 		`ThrottlingRateLimit: "fast" is not a number`:                {"ThrottlingRateLimit: 2.5", "ThrottlingRateLimit: fast"},
 
 		// Routes and integrations
@@ -94,12 +94,21 @@ func TestMistakesInTemplates(t *testing.T) {
 		`the template must have a number, as in {"statusCode":200}`:    {`'{"statusCode":200}'`, `'{"status":200}'`},
 		`the template uses "$input.path"; only text without variables`: {`"data":null}'`, `"data":$input.path("$.x")}'`},
 		`the template uses "#set"; only text without`:                  {`"data":null}'`, `"data":#set($x=1)}'`},
-		"has no ResponseTemplates that its TemplateSelectionExpression selects": {
+		"has no ResponseTemplates for the key \"200\", which its TemplateSelectionExpression selects": {
 			`ResponseTemplates: {"200"`, `ResponseTemplates: {"300"`,
 		},
 		"has no AWS::ApiGatewayV2::IntegrationResponse for the status 200; add one with the key $default": {"Key: /200/", "Key: /404/"},
-		`"200" is neither $default nor a regular expression between slashes`:                              {"Key: /200/", `Key: "200"`},
-		`"/(/" is not a regular expression`:                                                               {"Key: /200/", `Key: /(/`},
+		"KeepaliveIntegration (AWS::ApiGatewayV2::Integration) has no AWS::ApiGatewayV2::IntegrationResponse for the status 200": {
+			"AuthorizerId: !Ref Authorizer\n      Target: !Sub integrations/${AppI", "AuthorizerId: !Ref Authorizer\n      Target: !Sub integrations/${KeepaliveI",
+			"RouteKey: keepalive\n      RouteResponseSelectionExpression: $default\n", "RouteKey: keepalive\n",
+			"Key: /200/", "Key: /404/",
+		},
+		"has the status 403; what $connect answers then is not known, use 200": {
+			"AuthorizerId: !Ref Authorizer\n      Target: !Sub integrations/${AppI", "AuthorizerId: !Ref Authorizer\n      Target: !Sub integrations/${KeepaliveI",
+			`'{"statusCode":200}'`, `'{"statusCode":403}'`,
+		},
+		`"200" is neither $default nor a regular expression between slashes`: {"Key: /200/", `Key: "200"`},
+		`"/(/" is not a regular expression`:                                  {"Key: /200/", `Key: /(/`},
 		`KeepaliveIntegration (AWS::ApiGatewayV2::Integration) has the TemplateSelectionExpression "$request.body.x"`: {
 			"MOCK\n      TemplateSelectionExpression: \"200\"", "MOCK\n      TemplateSelectionExpression: $request.body.x",
 		},
@@ -113,6 +122,9 @@ func TestMistakesInTemplates(t *testing.T) {
 		"has the AuthorizationType CUSTOM; only $connect can have an authorizer":       {"RouteKey: say", "RouteKey: say\n      AuthorizationType: CUSTOM"},
 		`property ApiKeyRequired: "maybe" is neither true nor false`:                   {"RouteKey: say", "RouteKey: say\n      ApiKeyRequired: maybe"},
 		"resource Authorizer (AWS::ApiGatewayV2::Authorizer), property IdentitySource": {"IdentitySource: !Ref Sources", "IdentitySource: {a: b}"},
+		`property IdentitySource: "method.request.header.X": want route.request.header.NAME`: {
+			"IdentitySource: !Ref Sources", "IdentitySource: method.request.header.X",
+		},
 	} {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()
@@ -160,6 +172,18 @@ func TestMistakesInOptions(t *testing.T) {
 	}
 }
 
+// reading returns resources of which a long text without a value is read 2^17 times.
+func reading() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "  Stages: {Type: AWS::DynamoDB::Table, Properties: {TableName: !Sub '${T0}'}}\n")
+	for i := range 17 {
+		fmt.Fprintf(&b, "  T%d: {Type: AWS::DynamoDB::Table, Properties: {TableName: !Sub '${T%d}${T%d}'}}\n", i, i+1, i+1)
+	}
+	name := strings.Repeat("n", 300_000)
+	fmt.Fprintf(&b, `  T17: {Type: AWS::DynamoDB::Table, Properties: {TableName: {"Fn::Sub": ["${%s}", {? "%s" : ""}]}}}`+"\n", name, name)
+	return b.String()
+}
+
 // Templates that would make a careless reader work without end are errors.
 func TestBombs(t *testing.T) {
 	t.Parallel()
@@ -177,6 +201,7 @@ func TestBombs(t *testing.T) {
 	for name, text := range map[string]string{
 		"doubling":  doubling.String(),
 		"splitting": splitting.String(),
+		"reading":   "  F0: {Type: AWS::Lambda::Function, Properties: {FunctionName: !Ref Stages}}\n" + reading(),
 		"itself":    "  F0: {Type: AWS::Lambda::Function, Properties: {FunctionName: !Ref F0}}\n",
 	} {
 		_, err := cloudformation.Read([]byte(head + text))

@@ -52,8 +52,6 @@ func (r *reader) timeout(function *template.Resource) (time.Duration, error) {
 	switch {
 	case err != nil:
 		return 0, err
-	case !ok && function.Type == "AWS::Serverless::Function":
-		return 0, nil // it may be in Globals
 	case !ok:
 		return defaultTimeout, nil
 	case !(seconds >= 1 && seconds <= 900):

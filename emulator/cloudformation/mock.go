@@ -3,6 +3,7 @@ package cloudformation
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -14,60 +15,55 @@ import (
 // readMock reads what a MOCK integration answers (docs/gateway-facts.md, §6).
 func (r *reader) readMock(integration *template.Resource, route *gatesock.Route) error {
 	route.Mock = []byte{}
-	request, ok, err := r.mapping(integration, "RequestTemplates")
+	request, err := r.mapping(integration, "RequestTemplates", `a MOCK integration needs one with {"statusCode":200}`)
 	if err != nil {
 		return err
-	}
-	if !ok {
-		return fmt.Errorf(`%s has no RequestTemplates that its TemplateSelectionExpression selects;`+
-			` a MOCK integration needs one with {"statusCode":200}`, integration)
 	}
 	status, err := statusOf(integration, request)
-	if err != nil || !route.NeedsResponse {
+	connect := route.Key == gatesock.RouteConnect
+	switch {
+	case err != nil, !route.NeedsResponse && !connect:
+		return err
+	case connect && status != http.StatusOK:
+		return fmt.Errorf("%s has the status %d; what $connect answers then is not known, use 200", integration, status)
+	}
+	response, err := r.integrationResponse(integration, status) // without it handshakes fail
+	if err != nil || connect {
 		return err
 	}
-	response, err := r.integrationResponse(integration, status)
-	if err != nil {
-		return err
-	}
-	frame, ok, err := r.mapping(response, "ResponseTemplates")
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return fmt.Errorf("%s has no ResponseTemplates that its TemplateSelectionExpression selects;"+
-			" what AWS answers then is not known", response)
-	}
+	frame, err := r.mapping(response, "ResponseTemplates", "what AWS answers then is not known")
 	route.Mock = []byte(frame)
-	return nil
+	return err
 }
 
-// mapping returns the mapping template that the expression of a resource selects from a property,
-// and reports whether there is one. The expression must be a constant; its default is $default.
-func (r *reader) mapping(of *template.Resource, property string) (string, bool, error) {
+// mapping returns the mapping template that the expression of a resource selects from a property.
+// The expression must be a constant; its default is $default. The error for a missing template ends
+// in hint.
+func (r *reader) mapping(of *template.Resource, property, hint string) (string, error) {
 	templates, err := r.texts(of, property)
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
 	key, err := r.text(of, "TemplateSelectionExpression")
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
 	switch {
 	case key == "" || key == "$default" || key == `\$default`:
 		key = "$default"
 	case strings.Contains(key, "$"):
-		return "", false, fmt.Errorf("%s has the TemplateSelectionExpression %.100q; only a constant is supported", of, key)
+		return "", fmt.Errorf("%s has the TemplateSelectionExpression %.100q; only a constant is supported", of, key)
 	}
 	text, ok := templates[key]
 	if !ok {
-		return "", false, nil
+		return "", fmt.Errorf("%s has no %s for the key %.100q, which its TemplateSelectionExpression selects; %s",
+			of, property, key, hint)
 	}
 	if code := velocity(text); code != "" {
-		return "", false, fmt.Errorf("%s, property %s: the template uses %.100q; only text without variables and directives is supported",
+		return "", fmt.Errorf("%s, property %s: the template uses %.100q; only text without variables and directives is supported",
 			of, property, code)
 	}
-	return text, true, nil
+	return text, nil
 }
 
 // velocity returns the first variable or directive in a template of the Velocity Template Language,
@@ -93,19 +89,12 @@ func statusOf(integration *template.Resource, text string) (int, error) {
 // integrationResponse returns the response of an integration for a status: the one whose key is a
 // regular expression that matches, or else that with the key $default.
 func (r *reader) integrationResponse(integration *template.Resource, status int) (*template.Resource, error) {
-	all, err := r.ofAPI("AWS::ApiGatewayV2::IntegrationResponse")
+	responses, err := r.integrationResponses()
 	if err != nil {
 		return nil, err
 	}
 	var byDefault *template.Resource
-	for _, response := range all {
-		id, err := r.text(response, "IntegrationId")
-		if err != nil {
-			return nil, err
-		}
-		if id != integration.ID {
-			continue
-		}
+	for _, response := range responses[integration.ID] {
 		key, err := r.text(response, "IntegrationResponseKey")
 		if err != nil {
 			return nil, err
@@ -125,6 +114,26 @@ func (r *reader) integrationResponse(integration *template.Resource, status int)
 			integration, status)
 	}
 	return byDefault, nil
+}
+
+// integrationResponses returns the integration responses of the API by integration.
+func (r *reader) integrationResponses() (map[string][]*template.Resource, error) {
+	if r.responses != nil {
+		return r.responses, nil
+	}
+	all, err := r.ofAPI("AWS::ApiGatewayV2::IntegrationResponse")
+	if err != nil {
+		return nil, err
+	}
+	r.responses = map[string][]*template.Resource{}
+	for _, response := range all {
+		id, err := r.text(response, "IntegrationId")
+		if err != nil {
+			return nil, err
+		}
+		r.responses[id] = append(r.responses[id], response)
+	}
+	return r.responses, nil
 }
 
 // matchesStatus reports whether a key such as "/2\d\d/" matches a status.

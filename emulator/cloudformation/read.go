@@ -115,7 +115,8 @@ func read(text []byte, s settings) (emulator.Config, error) {
 func checkTransforms(t *template.Template) error {
 	for _, name := range t.Transforms {
 		if name != template.ServerlessTransform {
-			return fmt.Errorf("the template has the transform %.100q, which runs on AWS only", name)
+			return fmt.Errorf("the template has the transform %.100q, which runs on AWS only; read the template that AWS has"+
+				" made of it: aws cloudformation get-template --template-stage Processed", name)
 		}
 	}
 	return nil
@@ -128,8 +129,9 @@ type reader struct {
 	api *template.Resource
 	cfg emulator.Config
 
-	known map[string][]*template.Resource // the results of ofAPI
-	named map[string]*template.Resource   // the functions
+	known     map[string][]*template.Resource // the results of ofAPI
+	responses map[string][]*template.Resource // that of integrationResponses
+	named     map[string]*template.Resource   // the functions
 }
 
 // chooseAPI returns the WebSocket API of the template.
@@ -151,7 +153,8 @@ func (r *reader) chooseAPI() (*template.Resource, error) {
 	ids := slices.Sorted(maps.Keys(apis))
 	switch {
 	case len(ids) == 0:
-		return nil, errors.New("the template has no WebSocket API: no AWS::ApiGatewayV2::Api with the ProtocolType WEBSOCKET")
+		return nil, errors.New("the template has no WebSocket API: no AWS::ApiGatewayV2::Api with the ProtocolType WEBSOCKET," +
+			" and no AWS::Serverless::WebSocketApi")
 	case r.wanted != "" && apis[r.wanted] == nil:
 		return nil, fmt.Errorf("WithAPI: the template has no WebSocket API %q; it has %s", r.wanted, strings.Join(ids, ", "))
 	case r.wanted != "":

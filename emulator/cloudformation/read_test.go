@@ -116,8 +116,10 @@ func withFunction(tag string, argument any) any {
 	case name == "Ref" || name == "Condition":
 		return map[string]any{name: argument}
 	case name == "GetAtt":
-		id, attribute, _ := strings.Cut(argument.(string), ".")
-		argument = []any{id, attribute}
+		if text, ok := argument.(string); ok {
+			id, attribute, _ := strings.Cut(text, ".")
+			argument = []any{id, attribute}
+		}
 	}
 	return map[string]any{"Fn::" + name: argument}
 }

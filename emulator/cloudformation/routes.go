@@ -2,6 +2,7 @@ package cloudformation
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -46,6 +47,11 @@ func (r *reader) readRoutes() error {
 		r.cfg.Routes = append(r.cfg.Routes, route)
 	}
 	slices.SortFunc(r.cfg.Routes, func(a, b gatesock.Route) int { return strings.Compare(a.Key, b.Key) })
+	for _, key := range slices.Sorted(maps.Keys(r.cfg.RouteThrottles)) {
+		if seen[key] == nil {
+			return fmt.Errorf("the RouteSettings of stage %s have the route key %.100q, which no route of the API has", r.cfg.Stage, key)
+		}
+	}
 	return nil
 }
 

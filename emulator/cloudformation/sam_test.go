@@ -35,6 +35,11 @@ func TestReadSAM(t *testing.T) {
 		DefaultThrottle: emulator.Throttle{Rate: 500},
 	}, cfg)
 
+	merged, err := cloudformation.Read([]byte(strings.Replace(string(text), "      StageName: prod\n",
+		"      StageName: prod\n      DefaultRouteSettings: {ThrottlingBurstLimit: 5}\n", 1)))
+	require.NoError(t, err)
+	require.Equal(t, emulator.Throttle{Rate: 500, Burst: 5}, merged.DefaultThrottle)
+
 	for name, c := range map[string]struct{ old, by, want string }{
 		"the default stage": {"      StageName: prod\n", "", ""},
 		"IAM": {

@@ -84,8 +84,12 @@ func (r *reader) routeThrottles(stage *template.Resource) (map[string]emulator.T
 	}
 	throttles := make(map[string]emulator.Throttle, len(routes))
 	for key, settings := range routes {
-		if throttles[key], err = throttle(settings, stage, name); err != nil {
+		t, err := throttle(settings, stage, name)
+		if err != nil {
 			return nil, err
+		}
+		if t != (emulator.Throttle{}) { // the route may have other settings, such as metrics
+			throttles[key] = t
 		}
 	}
 	return throttles, nil
@@ -104,14 +108,14 @@ func throttle(v any, of *template.Resource, name string) (t emulator.Throttle, e
 	if err != nil {
 		return t, err
 	}
-	burst, _, err := asNumber(settings["ThrottlingBurstLimit"], of, name+".ThrottlingBurstLimit")
+	burst, bounded, err := asNumber(settings["ThrottlingBurstLimit"], of, name+".ThrottlingBurstLimit")
 	switch {
 	case err != nil:
 		return t, err
 	case limited && !(rate > 0 && rate < math.MaxInt32):
 		return t, fmt.Errorf("%s, property %s.ThrottlingRateLimit: %v is not a positive number", of, name, rate)
-	case burst != math.Trunc(burst) || burst < 0 || burst > math.MaxInt32:
-		return t, fmt.Errorf("%s, property %s.ThrottlingBurstLimit: %v is not a whole number", of, name, burst)
+	case bounded && !(burst > 0 && burst == math.Trunc(burst) && burst < math.MaxInt32):
+		return t, fmt.Errorf("%s, property %s.ThrottlingBurstLimit: %v is not a positive whole number", of, name, burst)
 	}
 	return emulator.Throttle{Rate: rate, Burst: int(burst)}, nil
 }

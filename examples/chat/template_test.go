@@ -66,6 +66,16 @@ func TestTheTemplateAlone(t *testing.T) {
 			"open", without("KeepaliveRouteResponse"), "TestKeepAliveKeepsAnIdleConnectionOpen",
 			[]string{"TestPingKeepsAnIdleConnectionOpen"},
 		},
+		"another frame of the MOCK route": {
+			"open", replaced(`( *"200": '.*"data":)null`, "${1}0"), "TestKeepAliveKeepsAnIdleConnectionOpen",
+			[]string{"TestPingKeepsAnIdleConnectionOpen"},
+		},
+		// All messages come by $default then, where the Router finds their routes by itself.
+		"another selection of routes": {
+			"open", replaced(`( *RouteSelectionExpression: ).*\n`, "${1}$$request.body.type\n"),
+			"TestKeepAliveKeepsAnIdleConnectionOpen",
+			[]string{"TestPingKeepsAnIdleConnectionOpen"},
+		},
 		"no authorizer": {
 			"signin", replaced(` *AuthorizationType: CUSTOM\n *AuthorizerId: .*\n`, ""), "TestRoomsForStaff",
 			[]string{"TestLeave"},

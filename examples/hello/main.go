@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"log"
-	"os"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/emulator"
@@ -23,9 +22,10 @@ func newRouter() *gatesock.Router {
 }
 
 func main() {
-	if os.Getenv("AWS_LAMBDA_RUNTIME_API") == "" { // on your machine
-		err := emulator.ListenAndServe(context.Background(), "localhost:3001", newRouter(), emulator.Config{Stage: "dev"})
-		log.Fatal(err)
+	if gatesock.InLambda() {
+		gatesock.Start(newRouter()) // never returns
 	}
-	gatesock.Start(newRouter())
+	// On your machine.
+	err := emulator.ListenAndServe(context.Background(), "localhost:3001", newRouter(), emulator.Config{Stage: "dev"})
+	log.Fatal(err)
 }

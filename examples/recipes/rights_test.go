@@ -66,7 +66,7 @@ func TestRights(t *testing.T) {
 		"sweeper": func(t *testing.T, s scene) {
 			recorder := wstest.NewRecorder()
 			recorder.Gone("gone")
-			probe := probe(recorder)
+			probe := sweep.ProbeOf(recorder)
 			report, err := sweep.New(s.used, probe, sweep.WithProbeAfter(0)).Sweep(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, int64(1), report.Run.Gone)

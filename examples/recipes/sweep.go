@@ -1,9 +1,6 @@
 package recipes
 
 import (
-	"context"
-	"time"
-
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/gatesock/gatesock"
@@ -14,14 +11,6 @@ import (
 
 // newSwept returns a function that also removes connections whose $disconnect never arrived.
 func newSwept(db *dynamo.DB, router *gatesock.Router, api gatesock.ConnectionsAPI) lambda.Handler {
-	sweeper := sweep.New(db, probe(api), sweep.WithCloser(api))
+	sweeper := sweep.New(db, sweep.ProbeOf(api), sweep.WithCloser(api))
 	return eventmux.New(eventmux.WebSocket(router), eventmux.Schedule("sweep", sweeper))
-}
-
-// probe returns a function that asks API Gateway when a connection was active last.
-func probe(api gatesock.ConnectionsAPI) sweep.Probe {
-	return func(ctx context.Context, to gatesock.Target) (time.Time, error) {
-		info, err := api.Info(ctx, to)
-		return info.LastActiveAt, err
-	}
 }

@@ -40,8 +40,11 @@ func keyOf(name string) string {
 			return '_'
 		}
 	}, name)
-	if key == "" {
+	switch key {
+	case "":
 		return "_"
+	case "__proto__": // programs in JavaScript would take it for something else
+		return "_proto_"
 	}
 	return key
 }

@@ -45,7 +45,8 @@ func AccessLog() []LogField {
 
 // AccessLogFormat returns the format of the access log: a line of JSON. All values are strings,
 // because variables without a value are written as a hyphen. That is also why it has error.message
-// and not error.messageString, which brings quotes of its own.
+// and not error.messageString, which brings quotes of its own. Quotes inside a value do not end it:
+// API Gateway was seen to escape them (in REST APIs, July 2024, DataBiosphere/azul issue 4348).
 func AccessLogFormat() string {
 	var members []string
 	for _, f := range AccessLog() {

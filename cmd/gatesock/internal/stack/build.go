@@ -45,19 +45,25 @@ type builder struct {
 	wrong []error
 }
 
-// fail adds an error.
+// fail adds an error. Long strings are cut.
 func (b *builder) fail(format string, args ...any) {
+	const most = 500
+	for i, arg := range args {
+		if s, ok := arg.(string); ok && len(s) > most {
+			args[i] = oneline.Cut(s, most) + "…"
+		}
+	}
 	b.wrong = append(b.wrong, fmt.Errorf("stack: "+format, args...))
 }
 
 // longestID is the longest logical name of CloudFormation.
 const longestID = 255
 
+// mostShown is how many bytes of a name from outside an error has.
+const mostShown = 80
+
 // shown returns a name from outside for an error.
-func shown(name string) string {
-	const most = 80
-	return oneline.Of(name, most)
-}
+func shown(name string) string { return oneline.Of(name, mostShown) }
 
 // claim takes the names that something has in a template: an identifier with each of the suffixes.
 // If one is taken, it adds an error and reports false.
@@ -82,7 +88,8 @@ func (b *builder) claim(what, id string, suffixes ...string) bool {
 func (b *builder) fixed() {
 	b.claim("the API", "Api", "", "GatewayLogRole", "GatewayAccount")
 	b.claim("the stage", "Stage", "")
-	b.claim("the authorizer", "Authorizer", "", "Permission")
+	// A function may have the name "authorizer", and so the permission AuthorizerPermission.
+	b.claim("the authorizer", "Authorizer", "", "InvokePermission")
 	b.claim("the access log", "AccessLogGroup", "")
 	b.claim("the domain", "Domain", "", "Mapping")
 	b.claim("the code", "Code", "Bucket", "Key")

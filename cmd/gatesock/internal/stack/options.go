@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/gatesock/gatesock/internal/oneline"
 )
 
 // Options are what a deployment has besides the application's description. Zero fields have
@@ -88,7 +90,8 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	var wrong []error
 	if !serviceName.MatchString(o.Name) {
-		wrong = append(wrong, fmt.Errorf("stack: the name %q of the service must begin with a letter and have at most 64 letters, digits and hyphens", o.Name))
+		wrong = append(wrong, fmt.Errorf("stack: the name %s of the service must begin with a letter and have at most 64 letters, digits and hyphens",
+			oneline.Quote(o.Name, mostShown)))
 	}
 	if o.Memory < 128 || o.Memory > 10240 {
 		wrong = append(wrong, fmt.Errorf("stack: a function cannot have %d MB of memory: 128 to 10240", o.Memory))
@@ -103,8 +106,8 @@ func (o Options) withDefaults() (Options, error) {
 	for _, split := range o.Functions {
 		switch {
 		case !functionName.MatchString(split.Name):
-			wrong = append(wrong, fmt.Errorf("stack: the name %q of a function must begin with a letter and have at most 32 letters, digits and hyphens",
-				split.Name))
+			wrong = append(wrong, fmt.Errorf("stack: the name %s of a function must begin with a letter and have at most 32 letters, digits and hyphens",
+				oneline.Quote(split.Name, mostShown)))
 		case seen[split.Name]:
 			wrong = append(wrong, fmt.Errorf("stack: the function %q is there twice: list all of its routes in one place", split.Name))
 		case len(split.Routes) == 0 && split.Name != DefaultFunction:

@@ -3,6 +3,7 @@ package stack_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -237,6 +238,14 @@ func TestMistakes(t *testing.T) {
 			stack.Options{},
 			`the route "keepalive" cannot be answered by the API`,
 		},
+		"a mock that is not JSON": {
+			func(app *describe.App) { app.Routes[5].Mock = "#set($a = 1)" },
+			stack.Options{},
+			`the route "keepalive" cannot be answered by the API`,
+		},
+		"a key that CloudFormation replaces": {
+			route("{{resolve:ssm:a}}"), stack.Options{}, `the route "{{resolve:ssm:a}}" contains "{{resolve:", which CloudFormation replaces`,
+		},
 		"an authorizer without $connect": {
 			func(app *describe.App) { app.Routes = app.Routes[1:] },
 			stack.Options{},
@@ -292,5 +301,72 @@ func TestMistakes(t *testing.T) {
 			_, err := stack.New(app, test.options)
 			require.ErrorContains(t, err, test.want)
 		})
+	}
+}
+
+// TestTimeoutOfAQueueOutside holds that a function that reads only a queue outside keeps the usual
+// timeout: Lambda refuses a queue whose visibility timeout, of 30 seconds by default, is shorter.
+func TestTimeoutOfAQueueOutside(t *testing.T) {
+	t.Parallel()
+	app := chat(t)
+	app.Sources = append(app.Sources, describe.Source{Kind: "sqs", Name: "orders"})
+	p, err := stack.New(app, stack.Options{Functions: []stack.Split{{Name: "orders", Routes: []string{"sqs:orders"}}}})
+	require.NoError(t, err)
+	require.Equal(t, 30, p.Function("Orders").Timeout)
+	require.Equal(t, 60, p.Function("App").Timeout)
+}
+
+// TestFunctionNamedAuthorizer holds that the function of the authorizer may have the obvious name.
+func TestFunctionNamedAuthorizer(t *testing.T) {
+	t.Parallel()
+	p, err := stack.New(chat(t), stack.Options{Functions: []stack.Split{{Name: "authorizer", Routes: []string{"authorizer"}}}})
+	require.NoError(t, err)
+	require.Equal(t, "Authorizer", p.Authorizer.Function)
+}
+
+// TestMockIsLiteral holds that neither API Gateway nor CloudFormation finds anything to evaluate in
+// the frame of a mock route.
+func TestMockIsLiteral(t *testing.T) {
+	t.Parallel()
+	app := chat(t)
+	const frame = `{"a":"$context.apiId","b":"#set($x = 1)","c":"{{resolve:ssm:x}}","d":[{}]}`
+	app.Routes = append(app.Routes, describe.Route{Key: "frame", Answer: describe.AnswerMock, Mock: frame})
+	p, err := stack.New(app, stack.Options{})
+	require.NoError(t, err)
+	i := slices.IndexFunc(p.Routes, func(r stack.Route) bool { return r.Key == "frame" })
+	require.JSONEq(t, frame, p.Routes[i].Mock)
+	require.NotContains(t, p.Routes[i].Mock, "$")
+	require.NotContains(t, p.Routes[i].Mock, "#")
+	require.NotContains(t, p.Routes[i].Mock, "{{")
+}
+
+// TestLongNames holds that errors stay readable, whatever the description has.
+func TestLongNames(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 10000)
+	for name, change := range map[string]func(*describe.App, *stack.Options){
+		"action":   func(app *describe.App, _ *stack.Options) { app.Envelope.Action = long + "-" },
+		"route":    func(app *describe.App, _ *stack.Options) { app.Routes[3].Key = long },
+		"identity": func(app *describe.App, _ *stack.Options) { app.Authorizer.IdentitySources = []string{long} },
+		"source":   func(app *describe.App, _ *stack.Options) { app.Sources[1] = describe.Source{Kind: "sns", Name: long} },
+		"schedule": func(app *describe.App, _ *stack.Options) { app.Sources[1].Name = long },
+		"variable": func(app *describe.App, _ *stack.Options) { app.Needs[0].Variable = long + "-" },
+		"right":    func(app *describe.App, _ *stack.Options) { app.Needs[1].Actions = []string{long} },
+		"key":      func(app *describe.App, _ *stack.Options) { app.Needs[5].Table.PartitionKey = long },
+		"service":  func(_ *describe.App, o *stack.Options) { o.Name = long },
+		"function": func(_ *describe.App, o *stack.Options) {
+			o.Functions = []stack.Split{{Name: long, Routes: []string{"say"}}}
+		},
+		"item": func(_ *describe.App, o *stack.Options) {
+			o.Functions = []stack.Split{{Name: "a", Routes: []string{long}}}
+		},
+	} {
+		app, options := chat(t), stack.Options{}
+		change(app, &options)
+		_, err := stack.New(app, options)
+		require.Error(t, err, name)
+		for line := range strings.Lines(err.Error()) {
+			require.Less(t, len(line), 1000, name)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"encoding/json"
 	"regexp"
 	"slices"
 	"strings"
@@ -55,12 +56,14 @@ func (b *builder) addRoute(r describe.Route) {
 		b.fail("the route %q has characters that cannot be printed, or is not UTF-8", r.Key)
 	case route.ID == "":
 		b.fail("the route %q has no name in a template, because it has no letter or digit of ASCII: rename it", r.Key)
+	case strings.Contains(r.Key, dynamicReference):
+		b.fail("the route %q contains %q, which CloudFormation replaces: rename it", r.Key, dynamicReference)
 	case (r.Key == "$connect" || r.Key == "$disconnect") && route.Responds:
 		b.fail("the route %s cannot have a response", r.Key)
 	}
 	if r.Answer == describe.AnswerMock {
 		route.Mock = literal(r.Mock)
-		if isSpecial(r.Key) || route.Mock == "" {
+		if isSpecial(r.Key) || !json.Valid([]byte(r.Mock)) {
 			b.fail("the route %q cannot be answered by the API: that needs a key of its own and a frame", r.Key)
 		}
 	} else {
@@ -83,10 +86,15 @@ func printable(key string) bool {
 	})
 }
 
-// literal returns a frame, which is JSON, as a template in which nothing is evaluated: "$" and "#",
-// which begin references and directives, can only be in strings, which can escape them.
+// dynamicReference begins what CloudFormation replaces by a value of another service, wherever it
+// is (AWS CloudFormation User Guide, "Get values stored in other services using dynamic
+// references").
+const dynamicReference = "{{resolve:"
+
+// literal returns a frame, which is JSON, as a template in which nothing is evaluated. What begins
+// references and directives can only be in strings, which can escape it.
 func literal(frame string) string {
-	return strings.NewReplacer("$", `\u0024`, "#", `\u0023`).Replace(frame)
+	return strings.NewReplacer("$", `\u0024`, "#", `\u0023`, "{{", `{\u007b`).Replace(frame)
 }
 
 var identitySource = regexp.MustCompile(`^(route\.request\.(header|querystring)|stageVariables|context)\.[A-Za-z0-9._-]+$`)

@@ -66,9 +66,6 @@ func suffixes(s Source) []string {
 // queue outside.
 func (b *builder) queueSource(d describe.Source) {
 	function := b.plan.Function(b.functionOf(b.sourceItems(d)...))
-	if b.o.Timeout == 0 {
-		function.Timeout = defaultQueueTimeout
-	}
 	var own bool
 	for i := range b.plan.Queues {
 		q := &b.plan.Queues[i]
@@ -76,6 +73,11 @@ func (b *builder) queueSource(d describe.Source) {
 			continue
 		}
 		own = true
+		// Not for a queue outside: Lambda refuses one whose visibility timeout, 30 seconds unless its
+		// owner has chosen another, is shorter than the timeout of the function.
+		if b.o.Timeout == 0 {
+			function.Timeout = defaultQueueTimeout
+		}
 		q.Visibility = visibilityFactor * function.Timeout
 		b.addSource(d, Source{ID: q.ID, From: Resource{Kind: QueueKind, ID: q.ID}})
 	}

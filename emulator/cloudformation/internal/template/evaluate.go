@@ -138,6 +138,9 @@ func (e *Evaluator) member(n *node, name string, depth int) (any, error) {
 		members, _ := v.(map[string]any)
 		return members[name], nil
 	}
+	if include := n.members["Fn::Transform"]; include != nil { // which may have more members
+		return nil, include.errorf("the function Fn::Transform is not supported here")
+	}
 	if m := n.members[name]; m != nil {
 		return e.eval(m, depth)
 	}

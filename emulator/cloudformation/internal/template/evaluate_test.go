@@ -15,6 +15,7 @@ Parameters:
   List: {Type: CommaDelimitedList, Default: "a, b"}
   Numbers: {Type: List<Number>, Default: "1,2"}
   Missing: {Type: String}
+  StoredList: {Type: "AWS::SSM::Parameter::Value<List<String>>", Default: /a/c}
   Stored: {Type: "AWS::SSM::Parameter::Value<String>", Default: /a/b}
 Mappings:
   Map: {us-east-1: {key: [v, w]}}
@@ -93,13 +94,16 @@ func TestFunctions(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, "m s amazonaws.com.cn y", got)
+	got, err = evaluate(t, "!Ref StoredList", map[string]string{"StoredList": "a,b"})
+	require.NoError(t, err)
+	require.Equal(t, []any{"a", "b"}, got)
 }
 
 func TestMistakesInFunctions(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"!Ref Missing":                   "the parameter Missing has no default, and no value is given",
-		"!Ref Stored":                    "the value of parameter Stored is in Systems Manager; a value must be given",
+		"!Ref Missing":                   "the parameter Missing has no default; set it by WithParameter",
+		"!Ref Stored":                    "the value of the parameter Stored is in Systems Manager; set it by WithParameter",
 		"!Ref Nothing":                   `there is no parameter or resource "Nothing"`,
 		"!Ref [a]":                       `there is no parameter or resource ""`,
 		"!GetAtt Nothing.Arn":            `there is no resource "Nothing"`,

@@ -158,6 +158,9 @@ func (e *Evaluator) sub(n, argument *node, depth int) (any, error) {
 	if argument.kind != scalar {
 		return nil, n.errorf("Fn::Sub: expected text, or a list of a text and values")
 	}
+	if _, err := e.sized(argument.text); err != nil { // which may have to be read often
+		return nil, err
+	}
 	var b strings.Builder
 	rest := argument.text
 	for {

@@ -30,21 +30,22 @@ func (e *Evaluator) defaultOf(n *node, name string, p *node) (any, error) {
 	d := p.members["Default"]
 	kind := p.members["Type"]
 	if d == nil || d.kind != scalar {
-		return nil, n.errorf("the parameter %s has no default, and no value is given", shorten(name))
+		return nil, n.errorf("the parameter %s has no default; set it by WithParameter", shorten(name))
 	}
 	if kind != nil && strings.HasPrefix(kind.text, "AWS::SSM::Parameter::Value") {
-		return nil, n.errorf("the value of parameter %s is in Systems Manager; a value must be given", shorten(name))
+		return nil, n.errorf("the value of the parameter %s is in Systems Manager; set it by WithParameter", shorten(name))
 	}
 	return e.typed(name, d.text), nil
 }
 
-// typed returns the value of a parameter: a list if its type is one.
+// typed returns the value of a parameter: a list if its type is one, such as
+// AWS::SSM::Parameter::Value<List<String>>.
 func (e *Evaluator) typed(name, value string) any {
 	p := e.t.parameters[name]
 	if p == nil || p.members["Type"] == nil {
 		return value
 	}
-	if kind := p.members["Type"].text; kind != "CommaDelimitedList" && !strings.HasPrefix(kind, "List<") {
+	if kind := p.members["Type"].text; !strings.Contains(kind, "CommaDelimitedList") && !strings.Contains(kind, "List<") {
 		return value
 	}
 	items := []any{}

@@ -13,18 +13,33 @@ const ServerlessTransform = "AWS::Serverless-2016-10-31"
 
 // expandSAM replaces each AWS::Serverless::WebSocketApi by the resources that the transform of SAM
 // makes of it (serverless-application-model 7000d0a, websocket_api_generator.py). There are no
-// route responses among them.
-func (t *Template) expandSAM(globals *node) error {
+// route responses among them. The functions get the timeout in Globals, if they have none.
+func (t *Template) expandSAM(globals map[string]*node) error {
+	for _, function := range t.Resources("AWS::Serverless::Function") {
+		function.properties = withGlobals(globals["Function"], function.properties, "Timeout")
+	}
 	for _, api := range t.Resources("AWS::Serverless::WebSocketApi") {
 		if !slices.Contains(t.Transforms, ServerlessTransform) {
 			return fmt.Errorf("%s: this type needs the Transform %s", api, ServerlessTransform)
 		}
 		s := samAPI{template: t, api: api}
-		if err := s.expand(globals); err != nil {
+		if err := s.expand(globals["WebSocketApi"]); err != nil {
 			return fmt.Errorf("%s: %w", api, err)
 		}
 	}
 	return nil
+}
+
+// withGlobals returns the properties of a resource of SAM with one that they lack and Globals have.
+func withGlobals(globals, properties *node, name string) *node {
+	if globals == nil || globals.members[name] == nil || properties != nil && properties.kind == function {
+		return properties
+	}
+	members := map[string]*node{name: globals.members[name]}
+	if properties != nil {
+		maps.Copy(members, properties.members)
+	}
+	return &node{kind: object, members: members}
 }
 
 // samAPI is an AWS::Serverless::WebSocketApi.
@@ -41,7 +56,7 @@ func (s *samAPI) expand(globals *node) error {
 			return from.errorf("Properties must not be a function")
 		}
 		if from != nil {
-			maps.Copy(s.properties, from.members)
+			merge(s.properties, from.members)
 		}
 	}
 	routes := s.properties["Routes"]
@@ -61,6 +76,18 @@ func (s *samAPI) expand(globals *node) error {
 	s.api.properties = s.pick(map[string]*node{"ProtocolType": textNode("WEBSOCKET")},
 		"RouteSelectionExpression", "ApiKeySelectionExpression")
 	return s.addStage()
+}
+
+// merge adds members to those of Globals, as SAM does: objects are merged, other values replaced.
+func merge(into, from map[string]*node) {
+	for name, n := range from {
+		if of := into[name]; of != nil && of.kind == object && n.kind == object {
+			members := maps.Clone(of.members)
+			merge(members, n.members)
+			n = &node{kind: object, line: n.line, members: members}
+		}
+		into[name] = n
+	}
 }
 
 // authorization returns the properties of the route $connect that say who may connect, and adds an

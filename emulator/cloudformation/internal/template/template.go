@@ -60,7 +60,7 @@ func Parse(data []byte) (*Template, error) {
 	if len(t.resources) == 0 {
 		return nil, errors.New("the template has no Resources")
 	}
-	return t, t.expandSAM(root.section("Globals")["WebSocketApi"])
+	return t, t.expandSAM(root.section("Globals"))
 }
 
 // Resources returns the resources of a type, by logical id.
@@ -86,6 +86,9 @@ func (n *node) section(name string) map[string]*node {
 }
 
 func (n *node) transforms() ([]string, error) {
+	if include := n.members["Fn::Transform"]; include != nil {
+		return nil, include.errorf("the function Fn::Transform is not supported here")
+	}
 	list := n.members["Transform"]
 	switch {
 	case list == nil:

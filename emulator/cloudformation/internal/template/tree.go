@@ -55,18 +55,48 @@ func parseTree(data []byte) (*node, error) {
 	if len(data) > maxSize {
 		return nil, fmt.Errorf("the template has %d bytes; CloudFormation accepts %d", len(data), maxSize)
 	}
-	if trimmed := bytes.TrimSpace(data); len(trimmed) > 0 && trimmed[0] == '{' && json.Valid(trimmed) {
-		return parseJSON(trimmed)
+	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
+	if json.Valid(data) {
+		return parseJSON(data)
 	}
 	var document yaml.Node
-	if err := yaml.Unmarshal(data, &document); err != nil {
-		// The parser names the line of the mistake, or one above it.
-		return nil, errors.New("the YAML is not valid near " + strings.TrimPrefix(oneline.Of(err.Error(), 300), "yaml: "))
+	switch err := yaml.Unmarshal(data, &document); {
+	case err != nil && isJSON(data):
+		return nil, jsonError(data)
+	case err != nil:
+		return nil, yamlError(err)
 	}
 	if document.Kind != yaml.DocumentNode || len(document.Content) != 1 {
 		return nil, errors.New("the template is empty")
 	}
 	return fromYAML(document.Content[0], 0)
+}
+
+// yamlError returns the error of package yaml, which names the line of the mistake or one above it.
+func yamlError(err error) error {
+	text := strings.TrimPrefix(oneline.Of(err.Error(), 300), "yaml: ")
+	if strings.HasPrefix(text, "line ") {
+		return errors.New("the YAML is not valid near " + text)
+	}
+	return errors.New("the YAML is not valid: " + text)
+}
+
+// isJSON reports whether a text that is not valid is meant as JSON. The keys of an object in YAML's
+// flow style are not quoted.
+func isJSON(data []byte) bool {
+	members, ok := bytes.CutPrefix(bytes.TrimSpace(data), []byte("{"))
+	return ok && bytes.IndexAny(bytes.TrimSpace(members), "\"/}") == 0
+}
+
+// jsonError returns the error in a text that is not valid JSON.
+func jsonError(data []byte) error {
+	var syntax *json.SyntaxError
+	err := json.Unmarshal(data, new(any))
+	if !errors.As(err, &syntax) {
+		return fmt.Errorf("the JSON is not valid: %w", err)
+	}
+	line := 1 + bytes.Count(data[:syntax.Offset], []byte("\n"))
+	return fmt.Errorf("the JSON is not valid: line %d: %s", line, oneline.Of(syntax.Error(), 300))
 }
 
 func parseJSON(data []byte) (*node, error) {
@@ -166,7 +196,7 @@ func (n *node) fill(y *yaml.Node, depth int) error {
 			n.members[key.Value] = c
 		}
 	default: // an alias
-		return n.errorf("a YAML alias, which CloudFormation does not accept")
+		return n.errorf("a YAML alias, which CloudFormation does not accept; write the value out")
 	}
 	return nil
 }

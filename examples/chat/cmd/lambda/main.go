@@ -49,8 +49,8 @@ func main() {
 	if err != nil {
 		log.Fatalf("%s: %v", table.Variable, err)
 	}
-	app.Router().DeclareNeeds(endpoint, table, settings.issuer, settings.audience, settings.origins)
-	app.Router().DeclareNeeds(sweep.Needs(table.Variable, endpoint.Variable)...)
+	app.Router().DeclareNeeds(endpoint, table, sweep.Need(table.Variable))
+	app.Router().DeclareNeeds(settings.issuer, settings.audience, settings.origins)
 	gatesock.Start(app.Handler())
 }
 

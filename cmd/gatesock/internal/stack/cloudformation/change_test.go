@@ -35,6 +35,36 @@ func TestAddedRoute(t *testing.T) {
 	}
 }
 
+// TestChangedRoute holds that a change of a route changes nothing else, and that a change which the
+// API does not know changes nothing.
+func TestChangedRoute(t *testing.T) {
+	t.Parallel()
+	silent := minimal()
+	silent.Routes[1].Answer = describe.AnswerNone
+	silent.Routes = append(silent.Routes, describe.Route{Key: "say", Answer: describe.AnswerNone})
+	for _, f := range formats() {
+		before := service{silent, stack.Options{}}.template(t, f)
+		changed := func(change func(*describe.App)) []string {
+			app := *silent
+			app.Routes = slices.Clone(app.Routes)
+			change(&app)
+			return withoutSeal(service{&app, stack.Options{}}.template(t, f))
+		}
+		guarded := changed(func(app *describe.App) {
+			app.Routes[3].Guards = []describe.Guard{{Name: "member", Scopes: []string{"a"}}}
+		})
+		require.Equal(t, withoutSeal(before), guarded, f.name)
+		answers := changed(func(app *describe.App) { app.Routes[3].Answer = describe.AnswerData })
+		requireOnlyAdded(t, withoutSeal(before), answers, f.name+", the first answer")
+		authorizer := changed(func(app *describe.App) { app.Authorizer = &describe.Authorizer{} })
+		none := func(line string) bool { return line == "      AuthorizationType: NONE\n" }
+		requireOnlyAdded(t, slices.DeleteFunc(withoutSeal(before), none), authorizer, f.name+", the first authorizer")
+		renamed := changed(func(app *describe.App) { app.Routes[3].Key = "speak" })
+		others := changed(func(app *describe.App) { app.Routes = app.Routes[:3] })
+		requireOnlyAdded(t, others, renamed, f.name+", another name")
+	}
+}
+
 func withoutSeal(text []byte) []string { return strings.SplitAfter(string(text), "\n")[1:] }
 
 // requireOnlyAdded fails unless the lines before are among the lines after, in the same order.

@@ -125,7 +125,7 @@ func mutants() map[string]mutant {
 		"another API's permission":    {set(elsewhere, "AppPermission", "Properties", "SourceArn"), "AppPermission is not for this stage of this API"},
 		"a permission for all":        {set(nil, "AppPermission", "Properties", "SourceArn"), "AppPermission names no source"},
 		"another function":            {set(ref("Other"), "AppPermission", "Properties", "FunctionName"), "the API may not invoke the function of SayRoute"},
-		"no authorizer permission":    {drop("AuthorizerPermission"), "the API may not invoke Authorizer"},
+		"no authorizer permission":    {drop("AuthorizerInvokePermission"), "the API may not invoke Authorizer"},
 		"no authorizer":               {set("NONE", "ConnectRoute", "Properties", "AuthorizationType"), "ConnectRoute has an authorizer: false"},
 		"an identity source":          {set([]any{"route.request.header.A"}, "Authorizer", "Properties", "IdentitySource"), "Authorizer has the identity sources"},
 		"everything":                  {func(r tree) { statement(r, 1)["Resource"] = "*" }, "AppRole allows something on *"},
@@ -163,6 +163,9 @@ func mutants() map[string]mutant {
 		"a log that is not JSON":      {set("{", "Stage", "Properties", "AccessLogSettings", "Format"), "the access log is not a line of JSON"},
 		"no log group of the stage":   {set(nil, "Stage", "Properties", "AccessLogSettings", "DestinationArn"), "the access log has no log group"},
 		"a route of another API":      {set(ref("Stage"), "SayRoute", "Properties", "ApiId"), "SayRoute belongs to another API"},
+		"a cycle":                     {set(ref("AppFunction"), "AppRole", "Properties", "RoleName"), "AppRole, AppFunction"},
+		"an alias that may not exist": {set(ref("AppAlias"), "AppPermission", "Properties", "FunctionName"), "AppPermission refers to AppAlias, which exists only if AppIsProvisioned"},
+		"an unknown dependency":       {set("Apppermission", "AppIntegration", "DependsOn"), "AppIntegration depends on Apppermission, which does not exist"},
 		"a second API":                {func(r tree) { r["Other"] = clone(r["Api"]) }, "there are 2 APIs"},
 	}
 }

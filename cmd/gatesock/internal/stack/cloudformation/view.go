@@ -45,14 +45,14 @@ func (v view) GOARCH() string {
 // concurrency.
 func (v view) Target(function string) string {
 	arn := "!GetAtt " + function + "Function.Arn"
-	switch {
-	case v.Function(function).ProvisionedConcurrency == "":
+	if v.Function(function).ProvisionedConcurrency == "" {
 		return arn
-	case v.SAM:
-		return "!Ref " + function + "Function.Alias"
-	default:
-		return fmt.Sprintf("!If [%sIsProvisioned, !Ref %sAlias, %s]", function, function, arn)
 	}
+	alias := function + "Alias"
+	if v.SAM {
+		alias = function + "Function.Alias"
+	}
+	return fmt.Sprintf("!If [%sIsProvisioned, !Ref %s, %s]", function, alias, arn)
 }
 
 // Invocations returns the URI by which API Gateway invokes a function, for a property of the first

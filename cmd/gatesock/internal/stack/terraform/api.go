@@ -75,8 +75,8 @@ func (w *writer) stage(b *body) {
 	b.set("api_id", apiID)
 	b.set("name", stageName)
 	b.set("auto_deploy", "true")
-	b.comment("For all clients together, and far below the quota of an account (10,000 requests per second in a Region), " +
-		"so that this API cannot take the whole of it.")
+	b.comment("Of each route, for all clients together. Far below the quota of an account (10,000 requests per second in a " +
+		"Region), so that one route cannot take the whole of it.")
 	b.block("default_route_settings", func(b *body) {
 		b.set("throttling_rate_limit", "var."+variable(stack.ThrottlingRate))
 		b.set("throttling_burst_limit", "var."+variable(stack.ThrottlingBurst))
@@ -102,6 +102,8 @@ func (w *writer) integration(f *stack.Function) {
 		b.set("integration_type", quote("AWS_PROXY"))
 		b.set("integration_method", quote("POST"))
 		b.set("integration_uri", invokeARN(f))
+		b.comment("If it switches between the function and its alias, the permission for the new one comes first.")
+		b.set("depends_on", "[aws_lambda_permission."+label(f.ID)+"_api]")
 	})
 	w.file.comment("Only this stage of this API may invoke the function.")
 	w.permission(f, label(f.ID)+"_api", "apigateway", text(refer(executionARN), "/", refer(stageName), "/*"), qualifier(f))
@@ -118,6 +120,9 @@ func (w *writer) permission(f *stack.Function, name, service, source, qualifier 
 		}
 		b.set("principal", quote(service+".amazonaws.com"))
 		b.set("source_arn", source)
+		if qualifier != "" {
+			b.block("lifecycle", func(b *body) { b.set("create_before_destroy", "true") })
+		}
 	})
 }
 

@@ -39,6 +39,40 @@ func TestAddedRoute(t *testing.T) {
 	}
 }
 
+// TestChangedRoute changes routes. Nothing may change but the route, apart from spaces.
+func TestChangedRoute(t *testing.T) {
+	t.Parallel()
+	lines := func(change func(*describe.App)) []string {
+		app := chat(t)
+		app.Authorizer = nil
+		for i := range app.Routes {
+			if app.Routes[i].Answer != describe.AnswerMock {
+				app.Routes[i].Answer = describe.AnswerNone
+			}
+		}
+		change(app)
+		var list []string
+		for _, line := range strings.Split(string(service{app, stack.Options{Name: "chat"}}.template(t)), "\n")[1:] {
+			list = append(list, strings.Join(strings.Fields(line), " "))
+		}
+		return list
+	}
+	before := lines(func(*describe.App) {})
+	require.Equal(t, before, lines(func(app *describe.App) { app.Routes[4].Guards = []describe.Guard{{Name: "member"}} }))
+	for name, change := range map[string]func(*describe.App){
+		"the first answer":     func(app *describe.App) { app.Routes[4].Answer = describe.AnswerData },
+		"the first authorizer": func(app *describe.App) { app.Authorizer = &describe.Authorizer{} },
+	} {
+		more := lines(change)
+		require.Greater(t, len(more), len(before), name)
+		for _, line := range before {
+			i := slices.Index(more, line)
+			require.GreaterOrEqual(t, i, 0, "%s: this line has changed: %s", name, line)
+			more = more[i+1:]
+		}
+	}
+}
+
 func TestDeterministic(t *testing.T) {
 	t.Parallel()
 	for name, s := range services(t) {

@@ -200,6 +200,8 @@ func (w *writer) alias(f *stack.Function) {
 		b.set("name", quote("live"))
 		b.set("function_name", "aws_lambda_function."+name+".function_name")
 		b.set("function_version", "aws_lambda_function."+name+".version")
+		b.comment("What uses the alias leaves it before it is destroyed.")
+		b.block("lifecycle", func(b *body) { b.set("create_before_destroy", "true") })
 	})
 	w.resource("aws_lambda_provisioned_concurrency_config", name, what, func(b *body) {
 		b.set("count", provisioned+" > 0 ? 1 : 0")

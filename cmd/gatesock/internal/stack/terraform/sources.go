@@ -64,7 +64,9 @@ func (w *writer) mapping(s *stack.Source) {
 	switch {
 	case own:
 		w.file.comment("One message at a time: the jobs of a batch would share the time of one invocation.")
-	case s.Kind != "sqs":
+	case s.Kind == "sqs":
+		w.file.comment("The queue exists elsewhere. Lambda reads it only if its visibility timeout is at least the timeout of the function.")
+	default:
 		w.file.comment("A record that fails again and again would hold up its shard until it expires.")
 	}
 	w.resource("aws_lambda_event_source_mapping", label(s.ID), "the source "+s.ID, func(b *body) {

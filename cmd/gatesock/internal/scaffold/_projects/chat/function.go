@@ -30,8 +30,7 @@ func newFunction() lambda.Handler {
 	db := dynamo.Open(dynamodb.NewFromConfig(cfg), table.Value(), dynamo.WithEnded(c.ended))
 	c.store, c.buckets = db.Connections(), db.Buckets()
 	r := c.router()
-	r.DeclareNeeds(endpoint, table)
-	r.DeclareNeeds(sweep.Needs(table.Variable, endpoint.Variable)...)
+	r.DeclareNeeds(endpoint, table, sweep.Need(table.Variable))
 
 	// API Gateway does not report the end of every connection. The sweeper finds those that are gone.
 	sweeper := sweep.New(db, sweep.ProbeOf(api), sweep.WithCloser(api))

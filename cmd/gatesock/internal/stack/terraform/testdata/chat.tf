@@ -1,4 +1,4 @@
-# gatesock template sha256=cd5d18c8f29bf9a8083ed4c74ec4ab663ef9a1b7babb6b81b72af026860339d6
+# gatesock template sha256=bac34fe9aa08d4f387577c3ddb641708aa9a19fdad8437eb4246688c4922b32d
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -210,8 +210,8 @@ resource "aws_apigatewayv2_stage" "stage" {
   name        = var.stage_name
   auto_deploy = true
 
-  # For all clients together, and far below the quota of an account (10,000 requests per second in a
-  # Region), so that this API cannot take the whole of it.
+  # Of each route, for all clients together. Far below the quota of an account (10,000 requests per
+  # second in a Region), so that one route cannot take the whole of it.
   default_route_settings {
     throttling_rate_limit  = var.throttling_rate
     throttling_burst_limit = var.throttling_burst
@@ -262,6 +262,9 @@ resource "aws_apigatewayv2_integration" "app" {
   integration_type   = "AWS_PROXY"
   integration_method = "POST"
   integration_uri    = coalesce(one(aws_lambda_alias.app[*].invoke_arn), aws_lambda_function.app.invoke_arn)
+
+  # If it switches between the function and its alias, the permission for the new one comes first.
+  depends_on = [aws_lambda_permission.app_api]
 }
 
 # Only this stage of this API may invoke the function.
@@ -271,6 +274,10 @@ resource "aws_lambda_permission" "app_api" {
   qualifier     = one(aws_lambda_alias.app[*].name)
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_apigatewayv2_api.api.execution_arn}/${var.stage_name}/*"
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # ---- The authorizer of $connect ----
@@ -289,6 +296,10 @@ resource "aws_lambda_permission" "authorizer" {
   qualifier     = one(aws_lambda_alias.app[*].name)
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_apigatewayv2_api.api.execution_arn}/authorizers/${aws_apigatewayv2_authorizer.authorizer.id}"
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # ---- Routes ----
@@ -542,6 +553,11 @@ resource "aws_lambda_alias" "app" {
   name             = "live"
   function_name    = aws_lambda_function.app.function_name
   function_version = aws_lambda_function.app.version
+
+  # What uses the alias leaves it before it is destroyed.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_lambda_provisioned_concurrency_config" "app" {

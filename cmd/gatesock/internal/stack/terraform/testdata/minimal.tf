@@ -1,4 +1,4 @@
-# gatesock template sha256=ba8b4634a642c89f98487ca3e322013518e82e3470914871982601e433367301
+# gatesock template sha256=8f4ac8946ac1da6c5f9bfa18c73c19fefd25f6535685c2b21b396c6ac25a7630
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -169,8 +169,8 @@ resource "aws_apigatewayv2_stage" "stage" {
   name        = var.stage_name
   auto_deploy = true
 
-  # For all clients together, and far below the quota of an account (10,000 requests per second in a
-  # Region), so that this API cannot take the whole of it.
+  # Of each route, for all clients together. Far below the quota of an account (10,000 requests per
+  # second in a Region), so that one route cannot take the whole of it.
   default_route_settings {
     throttling_rate_limit  = var.throttling_rate
     throttling_burst_limit = var.throttling_burst
@@ -221,6 +221,9 @@ resource "aws_apigatewayv2_integration" "app" {
   integration_type   = "AWS_PROXY"
   integration_method = "POST"
   integration_uri    = coalesce(one(aws_lambda_alias.app[*].invoke_arn), aws_lambda_function.app.invoke_arn)
+
+  # If it switches between the function and its alias, the permission for the new one comes first.
+  depends_on = [aws_lambda_permission.app_api]
 }
 
 # Only this stage of this API may invoke the function.
@@ -230,6 +233,10 @@ resource "aws_lambda_permission" "app_api" {
   qualifier     = one(aws_lambda_alias.app[*].name)
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_apigatewayv2_api.api.execution_arn}/${var.stage_name}/*"
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # ---- Routes ----
@@ -335,6 +342,11 @@ resource "aws_lambda_alias" "app" {
   name             = "live"
   function_name    = aws_lambda_function.app.function_name
   function_version = aws_lambda_function.app.version
+
+  # What uses the alias leaves it before it is destroyed.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_lambda_provisioned_concurrency_config" "app" {

@@ -1,4 +1,4 @@
-# gatesock template sha256=789e9a1a4e7d3316690a816b1cf99c617af35e43dc8aa3add8b7b4873ee806c6
+# gatesock template sha256=a565190ea1635ae6d7cb636efe86916a3068f7eab18e92bb6042101662b85faf
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -255,8 +255,8 @@ resource "aws_apigatewayv2_stage" "stage" {
   name        = var.stage_name
   auto_deploy = true
 
-  # For all clients together, and far below the quota of an account (10,000 requests per second in a
-  # Region), so that this API cannot take the whole of it.
+  # Of each route, for all clients together. Far below the quota of an account (10,000 requests per
+  # second in a Region), so that one route cannot take the whole of it.
   default_route_settings {
     throttling_rate_limit  = var.throttling_rate
     throttling_burst_limit = var.throttling_burst
@@ -307,6 +307,9 @@ resource "aws_apigatewayv2_integration" "app" {
   integration_type   = "AWS_PROXY"
   integration_method = "POST"
   integration_uri    = coalesce(one(aws_lambda_alias.app[*].invoke_arn), aws_lambda_function.app.invoke_arn)
+
+  # If it switches between the function and its alias, the permission for the new one comes first.
+  depends_on = [aws_lambda_permission.app_api]
 }
 
 # Only this stage of this API may invoke the function.
@@ -316,6 +319,10 @@ resource "aws_lambda_permission" "app_api" {
   qualifier     = one(aws_lambda_alias.app[*].name)
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_apigatewayv2_api.api.execution_arn}/${var.stage_name}/*"
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # ---- The authorizer of $connect ----
@@ -340,6 +347,10 @@ resource "aws_lambda_permission" "authorizer" {
   qualifier     = one(aws_lambda_alias.app[*].name)
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_apigatewayv2_api.api.execution_arn}/authorizers/${aws_apigatewayv2_authorizer.authorizer.id}"
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # ---- Routes ----
@@ -581,6 +592,7 @@ data "aws_iam_policy_document" "app_function" {
       "dynamodb:DescribeStream",
       "dynamodb:GetRecords",
       "dynamodb:GetShardIterator",
+      "dynamodb:ListStreams",
     ]
 
     resources = [var.orders_table_stream_arn]
@@ -613,6 +625,11 @@ resource "aws_lambda_alias" "app" {
   name             = "live"
   function_name    = aws_lambda_function.app.function_name
   function_version = aws_lambda_function.app.version
+
+  # What uses the alias leaves it before it is destroyed.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_lambda_provisioned_concurrency_config" "app" {
@@ -715,6 +732,8 @@ resource "aws_lambda_permission" "http_invoke" {
   principal                = "*"
 }
 
+# The queue exists elsewhere. Lambda reads it only if its visibility timeout is at least the timeout
+# of the function.
 resource "aws_lambda_event_source_mapping" "orders_queue" {
   event_source_arn = "arn:${data.aws_partition.current.partition}:sqs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:orders"
   function_name    = aws_lambda_function.app.arn
@@ -723,6 +742,8 @@ resource "aws_lambda_event_source_mapping" "orders_queue" {
   depends_on = [aws_iam_role_policy.app]
 }
 
+# The queue exists elsewhere. Lambda reads it only if its visibility timeout is at least the timeout
+# of the function.
 resource "aws_lambda_event_source_mapping" "mail_queue" {
   event_source_arn = "arn:aws:sqs:eu-west-1:111122223333:mail"
   function_name    = aws_lambda_function.app.arn

@@ -1,4 +1,4 @@
-# gatesock template sha256=cd30174ae79cc1ee0de3539173664c1c04883ab8cd8660a1167b3b3d6ee407ad
+# gatesock template sha256=fff00f98dfd50100631deb7922159c3a3a07ee495800aa148bbd64403d1658c0
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -282,8 +282,8 @@ resource "aws_apigatewayv2_stage" "stage" {
   name        = var.stage_name
   auto_deploy = true
 
-  # For all clients together, and far below the quota of an account (10,000 requests per second in a
-  # Region), so that this API cannot take the whole of it.
+  # Of each route, for all clients together. Far below the quota of an account (10,000 requests per
+  # second in a Region), so that one route cannot take the whole of it.
   default_route_settings {
     throttling_rate_limit  = var.throttling_rate
     throttling_burst_limit = var.throttling_burst
@@ -334,6 +334,9 @@ resource "aws_apigatewayv2_integration" "app" {
   integration_type   = "AWS_PROXY"
   integration_method = "POST"
   integration_uri    = coalesce(one(aws_lambda_alias.app[*].invoke_arn), aws_lambda_function.app.invoke_arn)
+
+  # If it switches between the function and its alias, the permission for the new one comes first.
+  depends_on = [aws_lambda_permission.app_api]
 }
 
 # Only this stage of this API may invoke the function.
@@ -343,6 +346,10 @@ resource "aws_lambda_permission" "app_api" {
   qualifier     = one(aws_lambda_alias.app[*].name)
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_apigatewayv2_api.api.execution_arn}/${var.stage_name}/*"
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_apigatewayv2_integration" "connect" {
@@ -350,6 +357,9 @@ resource "aws_apigatewayv2_integration" "connect" {
   integration_type   = "AWS_PROXY"
   integration_method = "POST"
   integration_uri    = coalesce(one(aws_lambda_alias.connect[*].invoke_arn), aws_lambda_function.connect.invoke_arn)
+
+  # If it switches between the function and its alias, the permission for the new one comes first.
+  depends_on = [aws_lambda_permission.connect_api]
 }
 
 # Only this stage of this API may invoke the function.
@@ -359,6 +369,10 @@ resource "aws_lambda_permission" "connect_api" {
   qualifier     = one(aws_lambda_alias.connect[*].name)
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_apigatewayv2_api.api.execution_arn}/${var.stage_name}/*"
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # ---- The authorizer of $connect ----
@@ -377,6 +391,10 @@ resource "aws_lambda_permission" "authorizer" {
   qualifier     = one(aws_lambda_alias.auth[*].name)
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_apigatewayv2_api.api.execution_arn}/authorizers/${aws_apigatewayv2_authorizer.authorizer.id}"
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # ---- Routes ----
@@ -618,6 +636,11 @@ resource "aws_lambda_alias" "app" {
   name             = "live"
   function_name    = aws_lambda_function.app.function_name
   function_version = aws_lambda_function.app.version
+
+  # What uses the alias leaves it before it is destroyed.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_lambda_provisioned_concurrency_config" "app" {
@@ -725,6 +748,11 @@ resource "aws_lambda_alias" "connect" {
   name             = "live"
   function_name    = aws_lambda_function.connect.function_name
   function_version = aws_lambda_function.connect.version
+
+  # What uses the alias leaves it before it is destroyed.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_lambda_provisioned_concurrency_config" "connect" {
@@ -814,6 +842,11 @@ resource "aws_lambda_alias" "auth" {
   name             = "live"
   function_name    = aws_lambda_function.auth.function_name
   function_version = aws_lambda_function.auth.version
+
+  # What uses the alias leaves it before it is destroyed.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_lambda_provisioned_concurrency_config" "auth" {

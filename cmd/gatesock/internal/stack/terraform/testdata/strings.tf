@@ -1,4 +1,4 @@
-# gatesock template sha256=cc3d730f0c9ef9f3cbdf285e38931fa485ebfd5e283516c1bc521222cf4f1b52
+# gatesock template sha256=2a28da14e1715cd5a448a6671846179162933b4eb7f5a4188eedbff6cb1d7b0f
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -778,8 +778,8 @@ resource "aws_apigatewayv2_stage" "stage" {
   name        = var.stage_name
   auto_deploy = true
 
-  # For all clients together, and far below the quota of an account (10,000 requests per second in a
-  # Region), so that this API cannot take the whole of it.
+  # Of each route, for all clients together. Far below the quota of an account (10,000 requests per
+  # second in a Region), so that one route cannot take the whole of it.
   default_route_settings {
     throttling_rate_limit  = var.throttling_rate
     throttling_burst_limit = var.throttling_burst
@@ -830,6 +830,9 @@ resource "aws_apigatewayv2_integration" "app" {
   integration_type   = "AWS_PROXY"
   integration_method = "POST"
   integration_uri    = coalesce(one(aws_lambda_alias.app[*].invoke_arn), aws_lambda_function.app.invoke_arn)
+
+  # If it switches between the function and its alias, the permission for the new one comes first.
+  depends_on = [aws_lambda_permission.app_api]
 }
 
 # Only this stage of this API may invoke the function.
@@ -839,6 +842,10 @@ resource "aws_lambda_permission" "app_api" {
   qualifier     = one(aws_lambda_alias.app[*].name)
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_apigatewayv2_api.api.execution_arn}/${var.stage_name}/*"
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # ---- Routes ----
@@ -1024,6 +1031,11 @@ resource "aws_lambda_alias" "app" {
   name             = "live"
   function_name    = aws_lambda_function.app.function_name
   function_version = aws_lambda_function.app.version
+
+  # What uses the alias leaves it before it is destroyed.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_lambda_provisioned_concurrency_config" "app" {
