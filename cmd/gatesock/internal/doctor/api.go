@@ -201,8 +201,8 @@ func (x *examination) readIntegrationResponses(ctx context.Context, i *integrati
 	return err
 }
 
-// integrationOf returns the integration of a route; nil if the API has no such route, or the route no
-// integration that exists.
+// integrationOf returns the integration of a route; nil if the API has no such route, or if the
+// route's integration does not exist.
 func (x *examination) integrationOf(key string) *integration {
 	r := x.api.routes[key]
 	if r == nil {
