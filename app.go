@@ -22,7 +22,7 @@ import (
 func Start(h lambda.Handler) {
 	if describing() {
 		if err := printDescription(os.Stdout, h); err != nil {
-			fmt.Fprintln(os.Stderr, err)
+			fmt.Fprint(os.Stderr, err, "\n")
 			os.Exit(1)
 		}
 		os.Exit(0)

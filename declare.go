@@ -108,7 +108,9 @@ func (n Need) Value() string {
 func WithKeepAlive(key string) Option {
 	rt := &route{key: key, site: callerSite()}
 	rt.checkCustom()
-	return routerOption(func(r *Router) { r.keepAlive = rt })
+	return routerOption(func(r *Router) {
+		r.keepAlive = func() { r.addKeepAlive(*rt) }
+	})
 }
 
 // refuseLate panics for a declaration after the first event. The caller holds the lock.
@@ -119,8 +121,7 @@ func (r *Router) refuseLate(what, site string) {
 }
 
 // addKeepAlive adds the route of [WithKeepAlive], when all options are known.
-func (r *Router) addKeepAlive() {
-	rt := *r.keepAlive
+func (r *Router) addKeepAlive(rt route) {
 	rt.codec, rt.wire, rt.errorFrame = r.codec, r.wire, r.errorFrame
 	rt.mock = r.wire.appendReply(nil, &Request{Action: rt.key}, []byte("null"))
 	rt.handler = answerKeepAlive(rt.mock)

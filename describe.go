@@ -1,9 +1,6 @@
 package gatesock
 
-import (
-	"maps"
-	"slices"
-)
+import "slices"
 
 // Describe returns what an API in front of this router needs, and what has been declared.
 //
@@ -13,52 +10,44 @@ import (
 // with its id; see [WithoutDefaultRoute].
 func (r *Router) Describe() Description {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	return Description{
+	d := Description{
 		Routes:   r.describeRoutes(),
 		Envelope: r.wire.names,
 		Pushes:   slices.Clone(r.pushes),
-		Limits:   r.describeLimits(),
+		Limits:   slices.Clone(r.limits),
 		Needs:    slices.Clone(r.needs),
 	}
-}
-
-func (r *Router) describeLimits() []RouteLimit {
-	var list []RouteLimit
-	for _, l := range r.limits {
-		list = append(list, l.RouteLimit)
-	}
-	return list
+	r.mu.Unlock()
+	return d
 }
 
 func (r *Router) describeRoutes() []Route {
-	routes := map[string]Route{RouteConnect: {}, RouteDisconnect: {}}
+	keys := []string{RouteConnect, RouteDisconnect}
 	if !r.noDefault {
-		routes[RouteDefault] = Route{NeedsResponse: true}
+		keys = append(keys, RouteDefault)
 	}
-	for key, rt := range r.registered {
-		routes[key] = rt.describe()
+	for key := range r.registered {
+		if !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
 	}
-	list := make([]Route, 0, len(routes))
-	for _, key := range slices.Sorted(maps.Keys(routes)) {
-		route := routes[key]
-		route.Key = key
-		list = append(list, route)
+	slices.Sort(keys)
+	list := make([]Route, len(keys))
+	for i, key := range keys {
+		list[i].Key = key
+		list[i].NeedsResponse = key != RouteConnect && key != RouteDisconnect
+		if rt := r.registered[key]; rt != nil {
+			rt.describe(&list[i])
+		}
 	}
 	return list
 }
 
-func (rt *route) describe() Route {
-	message := rt.key != RouteConnect && rt.key != RouteDisconnect
+// describe sets what only a registered route has.
+func (rt *route) describe(to *Route) {
 	_, isJSON := rt.codec.(JSON)
-	return Route{
-		NeedsResponse: message && !rt.oneWay,
-		Mock:          rt.mock,
-		Guards:        slices.Clone(rt.guards),
-		In:            rt.in,
-		Out:           rt.out,
-		Raw:           rt.raw,
-		Strict:        rt.strict && rt.in != nil,
-		JSON:          isJSON && rt.in != nil,
-	}
+	to.NeedsResponse = to.NeedsResponse && !rt.oneWay
+	to.Mock, to.Guards = rt.mock, slices.Clone(rt.guards)
+	to.In, to.Out = rt.in, rt.out
+	to.Raw, to.Strict, to.JSON = rt.raw, rt.strict && rt.in != nil, isJSON && rt.in != nil
 }

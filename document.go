@@ -1,10 +1,10 @@
 package gatesock
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strconv"
 
 	"github.com/gatesock/gatesock/internal/jsonschema"
 )
@@ -14,15 +14,15 @@ const documentVersion = 1
 
 // document is the JSON of a Description. Package describe explains it.
 type document struct {
-	Version    int                        `json:"version"`
-	Envelope   Envelope                   `json:"envelope"`
-	Routes     []documentRoute            `json:"routes"`
-	Pushes     []documentPush             `json:"pushes,omitempty"`
-	Limits     []RouteLimit               `json:"limits,omitempty"`
-	Authorizer *documentAuthorizer        `json:"authorizer,omitempty"`
-	Sources    []EventSource              `json:"sources,omitempty"`
-	Needs      []Need                     `json:"needs,omitempty"`
-	Types      map[string]json.RawMessage `json:"$defs,omitempty"`
+	Version    int                 `json:"version"`
+	Envelope   Envelope            `json:"envelope"`
+	Routes     []documentRoute     `json:"routes"`
+	Pushes     []documentPush      `json:"pushes,omitempty"`
+	Limits     []RouteLimit        `json:"limits,omitempty"`
+	Authorizer *documentAuthorizer `json:"authorizer,omitempty"`
+	Sources    []EventSource       `json:"sources,omitempty"`
+	Needs      []Need              `json:"needs,omitempty"`
+	Types      json.RawMessage     `json:"$defs,omitempty"`
 }
 
 type documentRoute struct {
@@ -52,53 +52,60 @@ func (d Description) MarshalJSON() ([]byte, error) {
 	doc := document{
 		Version:  documentVersion,
 		Envelope: d.Envelope.withDefaults(),
-		Routes:   make([]documentRoute, 0, len(d.Routes)),
+		Routes:   make([]documentRoute, len(d.Routes)),
+		Pushes:   make([]documentPush, len(d.Pushes)),
 		Limits:   d.Limits,
 		Sources:  d.Sources,
 		Needs:    d.Needs,
 	}
-	var types documentTypes
-	for _, r := range d.Routes {
-		doc.Routes = append(doc.Routes, r.document())
-		r.addTypes(&types)
+	var types jsonschema.Generator
+	for i := range d.Routes {
+		d.Routes[i].document(&doc.Routes[i], &types)
 	}
-	for _, p := range d.Pushes {
-		doc.Pushes = append(doc.Pushes, documentPush{Event: p.Event, Data: json.RawMessage("{}")})
-		data := p.Data
-		if !p.JSON {
-			data = nil
+	for i, p := range d.Pushes {
+		to := &doc.Pushes[i]
+		to.Event, to.Data = p.Event, json.RawMessage("{}")
+		if p.JSON {
+			types.Add("the push "+strconv.Quote(p.Event), p.Data, jsonschema.Output, &to.Data)
 		}
-		types.add(fmt.Sprintf("the push %q", p.Event), data, jsonschema.Output)
-	}
-	var err error
-	if doc.Types, err = types.make(&doc); err != nil {
-		return nil, err
 	}
 	if d.Authorizer {
 		doc.Authorizer = &documentAuthorizer{d.IdentitySources}
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	err = enc.Encode(doc)
-	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), err
+	var err error
+	if doc.Types, err = types.Finish(); err != nil {
+		return nil, fmt.Errorf("gatesock: %w", err)
+	}
+	return JSON{}.Marshal(&doc)
 }
 
-// document returns the JSON of a route, without its types.
-func (r Route) document() documentRoute {
-	d := documentRoute{Key: r.Key, Answer: r.answer(), Mock: string(r.Mock), Raw: r.Raw, Guards: r.Guards}
+// document sets the JSON of a route. Its types are added to types, if their encoding is known.
+func (r *Route) document(to *documentRoute, types *jsonschema.Generator) {
+	to.Key, to.Answer, to.Mock, to.Raw, to.Guards = r.Key, r.answer(), string(r.Mock), r.Raw, r.Guards
 	switch {
 	case r.In == nil:
 	case r.JSON:
-		d.Codec = "json"
+		to.Codec = "json"
 	default:
-		d.Codec = "custom"
+		to.Codec = "custom"
 	}
-	return d
+	if !r.JSON {
+		return
+	}
+	in, use := r.In, jsonschema.Input
+	if in != nil && in.Kind() == reflect.Pointer {
+		in = in.Elem() // a message is never null
+	}
+	if r.Strict {
+		use = jsonschema.StrictInput
+	}
+	of := "the route " + strconv.Quote(r.Key)
+	types.Add(of, in, use, &to.Input)
+	types.Add(of, r.Out, jsonschema.Output, &to.Output)
 }
 
 // answer returns what the route answers to a message that it accepts.
-func (r Route) answer() string {
+func (r *Route) answer() string {
 	switch {
 	case r.Mock != nil:
 		return "mock"
@@ -111,58 +118,4 @@ func (r Route) answer() string {
 	default:
 		return "any"
 	}
-}
-
-// documentTypes are the types of the document: In and Out of each route, then the data of each
-// push. A nil type stands for one that is not known.
-type documentTypes struct {
-	roots []jsonschema.Root
-	into  []int // for each type the index of its schema, or -1
-}
-
-// addTypes adds the types of a route whose encoding is known.
-func (r Route) addTypes(types *documentTypes) {
-	in, out, use := r.In, r.Out, jsonschema.Input
-	if !r.JSON {
-		in, out = nil, nil
-	}
-	if in != nil && in.Kind() == reflect.Pointer {
-		in = in.Elem() // a message is never null
-	}
-	if r.Strict {
-		use = jsonschema.StrictInput
-	}
-	of := fmt.Sprintf("the route %q", r.Key)
-	types.add(of, in, use)
-	types.add(of, out, jsonschema.Output)
-}
-
-func (t *documentTypes) add(of string, typ reflect.Type, use jsonschema.Use) {
-	if typ == nil {
-		t.into = append(t.into, -1)
-		return
-	}
-	t.into = append(t.into, len(t.roots))
-	t.roots = append(t.roots, jsonschema.Root{Of: of, Type: typ, Use: use})
-}
-
-// make sets the schemas of the routes and pushes, and returns the types that they share.
-func (t *documentTypes) make(doc *document) (map[string]json.RawMessage, error) {
-	schemas, defs, err := jsonschema.Make(t.roots)
-	if err != nil {
-		return nil, fmt.Errorf("gatesock: %w", err)
-	}
-	places := make([]*json.RawMessage, 0, len(t.into))
-	for i := range doc.Routes {
-		places = append(places, &doc.Routes[i].Input, &doc.Routes[i].Output)
-	}
-	for i := range doc.Pushes {
-		places = append(places, &doc.Pushes[i].Data)
-	}
-	for i, place := range places {
-		if t.into[i] >= 0 {
-			*place = schemas[t.into[i]]
-		}
-	}
-	return defs, nil
 }

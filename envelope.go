@@ -1,7 +1,6 @@
 package gatesock
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -115,10 +114,18 @@ func newWire(e Envelope) (*wire, error) {
 
 // withDefaults returns the Envelope with all names.
 func (e Envelope) withDefaults() Envelope {
-	return Envelope{
-		Action: cmp.Or(e.Action, "action"), ID: cmp.Or(e.ID, "id"), Data: cmp.Or(e.Data, "data"), Error: cmp.Or(e.Error, "error"),
-		Event: cmp.Or(e.Event, "event"), Topic: cmp.Or(e.Topic, "topic"), Input: e.Input,
+	or := func(name *string, byDefault string) {
+		if *name == "" {
+			*name = byDefault
+		}
 	}
+	or(&e.Action, "action")
+	or(&e.ID, "id")
+	or(&e.Data, "data")
+	or(&e.Error, "error")
+	or(&e.Event, "event")
+	or(&e.Topic, "topic")
+	return e
 }
 
 // check returns an error if clients could not distinguish the members of a frame, or the frames.

@@ -22,14 +22,8 @@ func (r *Router) DeclareLimit(l RouteLimit) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.refuseLate("DeclareLimit", site)
-	r.limits = append(r.limits, declaredLimit{l, site})
-}
-
-// declaredLimit is a limit and where it was declared.
-type declaredLimit struct {
-	RouteLimit
-
-	site string
+	r.limits = append(r.limits, l)
+	r.checks = append(r.checks, func(routes map[string]*route) { l.check(routes, site) })
 }
 
 // fault describes what is wrong with a limit. It returns "" if nothing is.
@@ -51,14 +45,12 @@ func (l RouteLimit) fault() string {
 	return ""
 }
 
-// checkLimits panics if a limit names a route that does not exist.
-func checkLimits(limits []declaredLimit, routes map[string]*route) {
-	for _, l := range limits {
-		for _, key := range append(slices.Clone(l.Routes), slices.Sorted(maps.Keys(l.Costs))...) {
-			if routes[key] == nil {
-				panic(fmt.Sprintf("gatesock: the limit %q, declared at %s, names the route %q, which the router does not have",
-					l.Name, l.site, key))
-			}
+// check panics if a limit, which was declared at site, names a route that does not exist.
+func (l RouteLimit) check(routes map[string]*route, site string) {
+	for _, key := range append(slices.Clone(l.Routes), slices.Sorted(maps.Keys(l.Costs))...) {
+		if routes[key] == nil {
+			panic(fmt.Sprintf("gatesock: the limit %q, declared at %s, names the route %q, which the router does not have",
+				l.Name, site, key))
 		}
 	}
 }

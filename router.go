@@ -43,14 +43,15 @@ type Router struct {
 	errorFrame    func(*Request, *Error) []byte
 	denyByDefault bool   // every message route needs a guard
 	noDefault     bool   // the API has no $default
-	keepAlive     *route // of WithKeepAlive, or nil
+	keepAlive     func() // adds the route of WithKeepAlive; or nil
 
 	mu         sync.Mutex // guards what follows
 	frozen     bool
 	middleware []layer
 	registered map[string]*route
 	pushes     []PushInfo
-	limits     []declaredLimit
+	limits     []RouteLimit
+	checks     []func(routes map[string]*route) // of what was declared, for Freeze
 	needs      []Need
 
 	freezing func()            // runs build once, and panics each time if build did
@@ -94,7 +95,7 @@ func New(opts ...Option) *Router {
 		o.applyRouter(r)
 	}
 	if r.keepAlive != nil {
-		r.addKeepAlive()
+		r.keepAlive()
 	}
 	return r
 }
@@ -226,7 +227,7 @@ func (r *Router) checkGuards(registered map[string]*route) {
 func (r *Router) build() {
 	r.mu.Lock()
 	r.frozen = true
-	outer, registered, limits := r.middleware, r.registered, r.limits
+	outer, registered, checks := r.middleware, r.registered, r.checks
 	r.mu.Unlock()
 	r.checkGuards(registered)
 
@@ -240,7 +241,9 @@ func (r *Router) build() {
 	for _, key := range slices.Sorted(maps.Keys(routes)) {
 		routes[key] = routes[key].wrapped(outer)
 	}
-	checkLimits(limits, routes)
+	for _, check := range checks {
+		check(routes)
+	}
 	r.fallback = routes[RouteDefault]
 	r.routes = routes
 }

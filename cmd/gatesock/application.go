@@ -71,6 +71,9 @@ func readDescription(path string, s streams) (*describe.App, error) {
 			return nil, err
 		}
 		defer func() { _ = f.Close() }()
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			return nil, fmt.Errorf("%s is a folder: name a file with a description", path)
+		}
 		input, name = f, path
 	}
 	app, err := program.Read(input)

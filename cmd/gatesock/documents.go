@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/asyncapi"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/typescript"
@@ -32,6 +34,12 @@ errors and pushes, and what signs them in. The doc comments of the types are in 
 
 // Run writes the document.
 func (c *asyncapiCommand) Run(ctx context.Context, s streams) error {
+	switch {
+	case strings.ContainsAny(c.Host, "/ "):
+		return misuse{fmt.Errorf("--host: %q is not a host like ws.example.com", c.Host)}
+	case c.Path != "" && !strings.HasPrefix(c.Path, "/"):
+		return misuse{fmt.Errorf("--path: %q does not begin with /", c.Path)}
+	}
 	app, folder, err := c.load(ctx, s)
 	if err != nil {
 		return err

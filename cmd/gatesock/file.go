@@ -12,7 +12,7 @@ import (
 // output selects where a command writes a text.
 type output struct {
 	Output string `short:"o" placeholder:"FILE" help:"Write to a file instead of standard output."`
-	Force  bool   `help:"Overwrite a file that was changed by hand, or that the command has not made."`
+	Force  bool   `help:"Overwrite a file that the command has not made, or a template that was edited by hand."`
 }
 
 // artifact is a text that a command makes.
@@ -67,7 +67,7 @@ const newFile = 0o666
 func (o output) replace(path string, text []byte, mode fs.FileMode, s streams) error {
 	next, err := createBeside(path, mode)
 	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", o.Output, err)
+		return o.failure(err)
 	}
 	_, err = next.Write(text)
 	err = errors.Join(err, next.Close())
@@ -76,10 +76,21 @@ func (o output) replace(path string, text []byte, mode fs.FileMode, s streams) e
 	}
 	if err != nil {
 		_ = os.Remove(next.Name())
-		return fmt.Errorf("cannot write %s: %w", o.Output, err)
+		return o.failure(err)
 	}
 	s.say("wrote %s", o.Output)
 	return nil
+}
+
+// failure returns the error of replace, without the name of the file beside the one to replace.
+func (o output) failure(err error) error {
+	if refused := new(fs.PathError); errors.As(err, &refused) {
+		err = refused.Err
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cannot write %s: there is no folder %s: make it first", o.Output, filepath.Dir(o.Output))
+	}
+	return fmt.Errorf("cannot write %s: %w", o.Output, err)
 }
 
 // createBeside makes a new file in the folder of another one.

@@ -31,7 +31,7 @@ func folded(rows [][]string, width int) [][]string {
 
 const (
 	columnGap = 2  // as printer.rows has it
-	minFolded = 30 // a narrower column is hard to read
+	minFolded = 24 // a narrower column is hard to read
 )
 
 // columnWidths returns the width of each column but the last.

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
+	"unicode"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/scaffold"
 )
@@ -31,6 +33,9 @@ module's path later, run go mod edit -module PATH: no file of a new project impo
 
 // Run makes the project and completes its module.
 func (c newCommand) Run(ctx context.Context, s streams) error {
+	if c.Dir == "" {
+		return misuse{errors.New("the name of the folder is empty: use . for the current folder")}
+	}
 	version := ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		version = scaffold.Version(info)
@@ -57,8 +62,22 @@ func (c newCommand) Run(ctx context.Context, s streams) error {
   make template   # write template.yaml, for AWS
 
 README.md explains how to go on.
-`, c.Project, made.Dir, made.Module, fromHere(made.Dir))
+`, c.Project, made.Dir, made.Module, shellWord(fromHere(made.Dir)))
 	return err
+}
+
+// shellWord returns a path as a word for a shell, in single quotes if it needs them.
+func shellWord(path string) string {
+	if strings.HasPrefix(path, "-") { // not a flag
+		path = "./" + path
+	}
+	special := func(c rune) bool {
+		return !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("/._-+@:,", c)
+	}
+	if !strings.ContainsFunc(path, special) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
 // fromHere returns the path of a folder as a person at the current folder would write it.

@@ -53,6 +53,8 @@ func TestNewFails(t *testing.T) {
 	}{
 		"an unknown project":  {[]string{"shop", "x"}, misused, `must be one of "chat","iot","blank" but got "shop"`},
 		"no folder":           {[]string{"chat"}, misused, `"<dir>"`},
+		"an empty name":       {[]string{"chat", ""}, misused, "the name of the folder is empty: use . for the current folder"},
+		"the library's path":  {[]string{"chat", "x", "--library", repository(t), "--module", "github.com/gatesock/gatesock"}, failed, "is that of the library itself"},
 		"a working copy":      {[]string{"chat", "x"}, misused, "name the working copy with --library"},
 		"a bad path":          {[]string{"chat", "x", "--library", repository(t), "--module", "a b"}, failed, `no module can have the path "a b"`},
 		"not the library":     {[]string{"chat", "x", "--library", root}, failed, "is not a copy of the library"},
@@ -207,4 +209,19 @@ func (s *server) get(path string) string {
 	require.NoError(s.t, err)
 	require.Equal(s.t, http.StatusOK, answer.StatusCode)
 	return string(text)
+}
+
+func TestShellWord(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"chat":         "chat",
+		"../a/b-c_1.2": "../a/b-c_1.2",
+		"café":         "café",
+		"my app":       "'my app'",
+		"ann's":        `'ann'\''s'`,
+		"$HOME":        "'$HOME'",
+		"-x":           "./-x",
+	} {
+		require.Equal(t, want, shellWord(path), path)
+	}
 }

@@ -39,7 +39,7 @@ func (p printer) app(app *describe.App) error {
 }
 
 // maxWidth is the width of a terminal that tables of descriptions fit in, if words allow it.
-const maxWidth = 100
+const maxWidth = 80
 
 func routeRows(app *describe.App) [][]string {
 	rows := [][]string{{"ROUTE", "INPUT", "OUTPUT", "GUARDS"}}

@@ -1,14 +1,13 @@
 // Package jsonschema makes JSON Schemas (2020-12) of Go types, as encoding/json encodes and decodes
 // them. It is a part of every Lambda function, and therefore small: it has the keywords that Go
-// types and their tags need, and no others.
+// types and their tags need, and no others, and writes schemas as text rather than from structs.
 package jsonschema
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatesock/gatesock/internal/jsontype"
@@ -27,142 +26,133 @@ const (
 	StrictInput
 )
 
-// key is a type and its use.
-type key struct {
-	typ reflect.Type
-	use Use
+// uses is how many uses there are.
+const uses = 3
+
+// Generator makes the schemas of a set of types: first [Generator.Add] for each, then
+// [Generator.Finish].
+type Generator struct {
+	places []*json.RawMessage // where the schemas have to be; with ids until Finish
+	defs   []*definition      // of the types that something refers to, in the order of their discovery
+	wanted []int              // the ids of definitions that have no text yet
+	err    error              // the first mistake in a tag or a schema of a type's own
 }
 
-// generator makes the schemas of one set of types, in a single pass.
-type generator struct {
-	nameOf    func(key) string      // returns the names of definitions
-	defined   map[key]*schema       // the definitions
-	wanted    []key                 // definitions that something refers to, in order
-	recursive map[reflect.Type]bool // types other than structs that contain themselves
-	open      []reflect.Type        // types other than structs whose schema is being made
-	err       error                 // the first mistake in a tag or a schema of a type's own
-}
-
-// root returns the schema of a type that nothing contains.
-func (g *generator) root(k key) *schema {
-	s := g.of(k.typ, k.use, false)
+// Add adds a type. Its schema is in the place to when Finish returns. The text says what it is for,
+// in errors. A nil type is not known, and has no schema.
+func (g *Generator) Add(of string, t reflect.Type, use Use, to *json.RawMessage) {
+	if t == nil || g.err != nil {
+		return
+	}
+	*to = json.RawMessage(g.of(t, use, false).text())
+	g.places = append(g.places, to)
 	for len(g.wanted) > 0 {
 		next := g.wanted[0]
 		g.wanted = g.wanted[1:]
-		g.defined[next] = g.definition(next)
+		g.define(g.defs[next/uses], Use(next%uses))
 	}
-	return s
+	if g.err != nil {
+		g.err = fmt.Errorf("%s: %w", of, g.err)
+	}
 }
 
 // of returns the schema of a type. A value that is addressable has the methods of its pointer.
-func (g *generator) of(t reflect.Type, use Use, addressable bool) *schema {
+func (g *Generator) of(t reflect.Type, use Use, addressable bool) *schema {
 	if t.Kind() != reflect.Pointer {
-		if s, ok := g.own(t); ok {
+		if s := g.own(t); s != nil {
 			return s
 		}
-		if s, ok := handlesItself(t, use, addressable); ok {
+		if s := handlesItself(t, use, addressable); s != nil {
 			return s
 		}
 	}
-	if t.Kind() == reflect.Struct {
-		return g.structure(t, use)
+	if t.Name() != "" && (t.Kind() == reflect.Struct || containsItself(t)) {
+		return g.reference(t, use)
 	}
-	if t.Name() == "" {
-		return g.byKind(t, use, addressable)
-	}
-	if g.recursive[t] {
-		return g.reference(key{t, use})
-	}
-	if slices.Contains(g.open, t) {
-		g.recursive[t] = true // the next pass makes a definition of it
-		return &schema{}
-	}
-	g.open = append(g.open, t)
-	s := g.byKind(t, use, addressable)
-	g.open = g.open[:len(g.open)-1]
-	return s
+	return g.byKind(t, use, addressable)
 }
 
-// structure returns the schema of a struct: a reference if it has a name.
-func (g *generator) structure(t reflect.Type, use Use) *schema {
-	if t.Name() != "" {
-		return g.reference(key{t, use})
+// containsItself reports whether a type other than a struct contains itself without a struct.
+func containsItself(t reflect.Type) bool {
+	const deepest = 100 // for a type that contains another one that contains itself
+	elem := t
+	for range deepest {
+		switch elem.Kind() {
+		case reflect.Array, reflect.Map, reflect.Pointer, reflect.Slice:
+			elem = elem.Elem()
+		default:
+			return false
+		}
+		if elem == t {
+			return true
+		}
 	}
-	return g.object(t, use)
+	return false
 }
 
-// reference returns a reference to the definition of a type.
-func (g *generator) reference(k key) *schema {
-	if _, ok := g.defined[k]; !ok {
-		g.defined[k] = nil
-		g.wanted = append(g.wanted, k)
-	}
-	return &schema{Ref: "#/$defs/" + g.nameOf(k)}
+// define makes the schema that a reference refers to.
+func (g *Generator) define(d *definition, use Use) {
+	s := g.byKind(d.typ, use, true)
+	goType, _, _ := strings.Cut(d.goType, "[") // without type arguments
+	s.set("x-go-type", quote(goType))
+	d.texts[use] = s.text()
 }
 
-// definition returns the schema that a reference refers to.
-func (g *generator) definition(k key) *schema {
-	var s *schema
-	if k.typ.Kind() == reflect.Struct {
-		s = g.object(k.typ, k.use)
-	} else {
-		s = g.byKind(k.typ, k.use, true)
-	}
-	s.GoType = k.typ.PkgPath() + "." + baseName(k.typ)
-	return s
-}
-
-// own returns the schema that a type has by a method JSONSchema.
-func (g *generator) own(t reflect.Type) (s *schema, ok bool) {
+// own returns the schema that a type has by a method JSONSchema, or nil.
+func (g *Generator) own(t reflect.Type) (s *schema) {
 	type described interface{ JSONSchema() json.RawMessage }
 	if t.Kind() == reflect.Interface || !reflect.PointerTo(t).Implements(reflect.TypeFor[described]()) {
-		return nil, false
+		return nil
 	}
+	s = &schema{kind: ref}
 	defer func() {
 		if v := recover(); v != nil {
 			g.fail("%v: its method JSONSchema panics for the zero value: %v", t, v)
-			s, ok = &schema{}, true
 		}
 	}()
 	d, _ := reflect.New(t).Interface().(described)
-	raw := bytes.TrimSpace(d.JSONSchema())
-	if !json.Valid(raw) || raw[0] != '{' {
+	s.own = strings.TrimSpace(string(d.JSONSchema()))
+	if jsonKind(s.own) != "object" {
 		g.fail("%v: its method JSONSchema must return a JSON object", t)
-		return &schema{}, true
 	}
-	return &schema{raw: raw}, true
+	return s
 }
 
 // fail keeps the first mistake.
-func (g *generator) fail(format string, args ...any) {
+func (g *Generator) fail(format string, args ...any) {
 	if g.err == nil {
 		g.err = fmt.Errorf(format, args...)
 	}
 }
 
-// handlesItself returns the schema of a type that encodes or decodes itself.
+// handlesItself returns the schema of a type that encodes or decodes itself, or nil.
 //
 // encoding/json calls a method of the pointer only if the value is addressable. Whether it is may
 // differ from one value of a type to the next, so the schema allows everything then.
-func handlesItself(t reflect.Type, use Use, addressable bool) (*schema, bool) {
+func handlesItself(t reflect.Type, use Use, addressable bool) *schema {
 	p := reflect.PointerTo(t)
-	byJSON, byText := jsontype.Marshaler, jsontype.TextMarshaler
-	if use != Output {
-		byJSON, byText = jsontype.Unmarshaler, jsontype.TextUnmarshaler
-	}
+	byJSON, byText := capabilities(use)
 	switch {
 	case t.Kind() == reflect.Interface:
-		return &schema{}, true
+		return &schema{}
 	case t == reflect.TypeFor[time.Time]():
-		return &schema{Type: types{"string"}, Format: "date-time"}, true
+		return (&schema{kind: "string"}).set("format", `"date-time"`)
 	case t == reflect.TypeFor[json.Number]():
-		return &schema{Type: types{"number"}}, true
+		return &schema{kind: "number"}
 	case jsontype.Implements(p, byJSON):
-		return &schema{}, true
+		return &schema{}
 	case jsontype.Implements(t, byText), jsontype.Implements(p, byText) && (addressable || use != Output):
-		return &schema{Type: types{"string"}}, true
+		return &schema{kind: "string"}
 	case jsontype.Implements(p, byText):
-		return &schema{}, true
+		return &schema{}
 	}
-	return nil, false
+	return nil
+}
+
+// capabilities returns the interfaces that encoding/json looks for.
+func capabilities(use Use) (byJSON, byText jsontype.Capability) {
+	if use == Output {
+		return jsontype.Marshaler, jsontype.TextMarshaler
+	}
+	return jsontype.Unmarshaler, jsontype.TextUnmarshaler
 }

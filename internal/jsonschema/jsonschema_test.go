@@ -40,6 +40,9 @@ type word string
 type (
 	list   []list
 	forest map[string]*forest
+	ping   []pong
+	pong   []ping
+	lists  []list
 )
 
 type tree struct {
@@ -56,16 +59,32 @@ type zeroes []int
 
 func (zeroes) IsZero() bool { return false }
 
+// typeUse is a type that needs a schema.
+type typeUse struct {
+	of  string
+	typ reflect.Type
+	use jsonschema.Use
+}
+
+// makeAll returns the schemas of types, and the definitions.
+func makeAll(types []typeUse) (schemas []json.RawMessage, defs json.RawMessage, err error) {
+	var g jsonschema.Generator
+	schemas = make([]json.RawMessage, len(types))
+	for i, t := range types {
+		g.Add(t.of, t.typ, t.use, &schemas[i])
+	}
+	defs, err = g.Finish()
+	return schemas, defs, err
+}
+
 // schemaOf returns the schema of a type, and after it the definitions.
 func schemaOf(t *testing.T, typ reflect.Type, use jsonschema.Use) string {
 	t.Helper()
-	schemas, defs, err := jsonschema.Make([]jsonschema.Root{{Of: "the test", Type: typ, Use: use}})
+	schemas, defs, err := makeAll([]typeUse{{of: "the test", typ: typ, use: use}})
 	require.NoError(t, err)
 	out := string(schemas[0])
-	if len(defs) > 0 {
-		more, err := json.Marshal(defs)
-		require.NoError(t, err)
-		out += " " + string(more)
+	if defs != nil {
+		out += " " + string(defs)
 	}
 	return strings.ReplaceAll(out, "github.com/gatesock/gatesock/internal/jsonschema_test.", "")
 }
@@ -125,6 +144,16 @@ func TestSchemas(t *testing.T) {
 		{
 			list{},
 			`{"$ref":"#/$defs/List"} {"List":{"x-go-type":"list","type":"array","items":{"$ref":"#/$defs/List"}}}`,
+			"",
+		},
+		{
+			ping{},
+			`{"$ref":"#/$defs/Ping"} {"Ping":{"x-go-type":"ping","type":"array","items":{"$ref":"#/$defs/Pong"}},"Pong":{"x-go-type":"pong","type":"array","items":{"$ref":"#/$defs/Ping"}}}`,
+			"",
+		},
+		{
+			lists{},
+			`{"type":"array","items":{"$ref":"#/$defs/List"}} {"List":{"x-go-type":"list","type":"array","items":{"$ref":"#/$defs/List"}}}`,
 			"",
 		},
 		{

@@ -7,32 +7,38 @@ import (
 )
 
 // object returns the schema of a struct.
-func (g *generator) object(t reflect.Type, use Use) *schema {
-	s := &schema{Type: types{"object"}}
+func (g *Generator) object(t reflect.Type, use Use) *schema {
+	s := &schema{kind: "object"}
+	var properties string
 	for _, f := range jsontype.Fields(t) {
 		if f.OmitZero && use == Output && !hasJSON(f.Type) {
 			continue // it is omitted while it is nil, and cannot be encoded otherwise
 		}
-		tagged, required, err := readTags(f, g.property(f, use))
+		field := g.property(f, use)
+		required, err := readTags(f, field)
 		if err != nil {
 			g.fail("the field %s of %v: %w", f.GoName, t, err)
-			continue
+			return s
 		}
-		s.Properties = append(s.Properties, property{f.Name, tagged})
+		name := quote(f.Name)
+		properties += "," + name + ":" + field.text()
 		optional := f.OmitEmpty || f.OmitZero || behindPointer(t, f.Index)
 		if !optional || required {
-			s.Required = append(s.Required, f.Name)
+			s.add("required", name)
 		}
 	}
+	if properties != "" {
+		s.set("properties", "{"+properties[1:]+"}")
+	}
 	if use == StrictInput {
-		s.Additional = false
+		s.set("additionalProperties", "false")
 	}
 	return s
 }
 
 // property returns the schema of a field, without its tags. A field that is omitted while it is nil
 // is never null.
-func (g *generator) property(f jsontype.Field, use Use) *schema {
+func (g *Generator) property(f jsontype.Field, use Use) *schema {
 	omitted := f.OmitEmpty || f.OmitZero
 	if f.Quoted {
 		if omitted {

@@ -1,145 +1,100 @@
 package jsonschema
 
 import (
-	"bytes"
-	"encoding/json"
+	"strings"
+
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
-// schema is a schema. The order of its fields is that of the keywords in JSON. Without keywords it
-// allows everything.
+// schema is a schema in the making. The zero schema allows everything.
 type schema struct {
-	Ref              string      `json:"$ref,omitempty"`
-	GoType           string      `json:"x-go-type,omitempty"`
-	Title            string      `json:"title,omitempty"`
-	Description      string      `json:"description,omitempty"`
-	Deprecated       bool        `json:"deprecated,omitempty"`
-	ReadOnly         bool        `json:"readOnly,omitempty"`
-	WriteOnly        bool        `json:"writeOnly,omitempty"`
-	Type             types       `json:"type,omitempty"`
-	AnyOf            []*schema   `json:"anyOf,omitempty"`
-	Enum             []any       `json:"enum,omitempty"`
-	Properties       properties  `json:"properties,omitempty"`
-	Required         []string    `json:"required,omitempty"`
-	Additional       any         `json:"additionalProperties,omitempty"` // false or a *schema
-	PropertyNames    *schema     `json:"propertyNames,omitempty"`
-	Items            *schema     `json:"items,omitempty"`
-	MinItems         *int        `json:"minItems,omitempty"`
-	MaxItems         *int        `json:"maxItems,omitempty"`
-	UniqueItems      bool        `json:"uniqueItems,omitempty"`
-	MinLength        *int        `json:"minLength,omitempty"`
-	MaxLength        *int        `json:"maxLength,omitempty"`
-	Pattern          string      `json:"pattern,omitempty"`
-	Format           string      `json:"format,omitempty"`
-	ContentEncoding  string      `json:"contentEncoding,omitempty"`
-	Minimum          json.Number `json:"minimum,omitempty"`
-	Maximum          json.Number `json:"maximum,omitempty"`
-	ExclusiveMinimum json.Number `json:"exclusiveMinimum,omitempty"`
-	ExclusiveMaximum json.Number `json:"exclusiveMaximum,omitempty"`
-	MultipleOf       json.Number `json:"multipleOf,omitempty"`
-	Default          any         `json:"default,omitempty"`
-	Examples         []any       `json:"examples,omitempty"`
-
-	raw json.RawMessage // the whole schema, of a type that has one of its own
+	kind  string            // the type that it allows, "" for any, or ref
+	null  bool              // it allows null too
+	own   string            // the whole schema, of a type that has one of its own
+	items *schema           // of an array
+	words map[string]string // the other keywords, with their values in JSON
 }
 
-// MarshalJSON returns the schema.
-func (s *schema) MarshalJSON() ([]byte, error) {
-	if s.raw != nil {
-		return s.raw, nil
+// ref is the kind of references, and of schemas of a type's own.
+const ref = "$ref"
+
+// keywords are those that a schema may have, in the order in which they are written.
+const keywords = "$ref x-go-type title description deprecated readOnly writeOnly type anyOf enum " +
+	"properties required additionalProperties propertyNames items minItems maxItems uniqueItems " +
+	"minLength maxLength pattern format contentEncoding minimum maximum " +
+	"exclusiveMinimum exclusiveMaximum multipleOf default examples"
+
+// set sets a keyword to a value in JSON. It has many callers, and would make each larger.
+//
+//go:noinline
+func (s *schema) set(keyword, value string) *schema {
+	if s.words == nil {
+		s.words = make(map[string]string)
 	}
-	type plain schema
-	return marshal((*plain)(s))
+	s.words[keyword] = value
+	return s
 }
 
-// marshal encodes without escaping what only HTML pages need to be escaped.
-func marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(v)
-	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), err
-}
-
-// types are the types that a schema allows: one, or one and null.
-type types []string
-
-// MarshalJSON returns a string for one type, and an array for several.
-func (t types) MarshalJSON() ([]byte, error) {
-	if len(t) == 1 {
-		return marshal(t[0])
+// add adds a value in JSON to the array of a keyword.
+func (s *schema) add(keyword, value string) {
+	list := "["
+	if others, ok := s.words[keyword]; ok {
+		list = strings.TrimSuffix(others, "]") + ","
 	}
-	return marshal([]string(t))
+	s.set(keyword, list+value+"]")
 }
 
-// property is a member of an object.
-type property struct {
-	name   string
-	schema *schema
-}
-
-// properties are encoded as an object, in their order.
-type properties []property
-
-// MarshalJSON returns the object.
-func (p properties) MarshalJSON() ([]byte, error) {
-	b := []byte{'{'}
-	for i := range p {
-		name, err := marshal(p[i].name)
-		if err != nil {
-			return nil, err
-		}
-		value, err := marshal(p[i].schema)
-		if err != nil {
-			return nil, err
-		}
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(append(append(b, name...), ':'), value...)
-	}
-	return append(b, '}'), nil
-}
-
-// kind returns the type that a schema allows beside null: "" if it allows any, and "$ref" for a
-// reference or another schema whose type is not known.
-func (s *schema) kind() string {
-	switch {
-	case len(s.Type) > 0:
-		return s.Type[0]
-	case s.Ref != "" || s.raw != nil || s.AnyOf != nil:
-		return "$ref"
-	}
-	return ""
-}
-
-// isNullable reports whether a schema allows null beside its type.
-func (s *schema) isNullable() bool { return len(s.Type) > 1 || s.AnyOf != nil }
-
-// nullable returns a schema that allows null too. It may change s.
+// nullable lets a schema allow null beside its type.
 func (s *schema) nullable() *schema {
-	switch {
-	case s.isNullable(), s.kind() == "":
-	case s.kind() == "$ref":
-		return &schema{AnyOf: []*schema{s, {Type: types{"null"}}}}
-	default:
-		s.Type = append(s.Type, "null")
-		if s.Enum != nil {
-			s.Enum = append(s.Enum, nil)
-		}
-	}
+	s.null = s.kind != ""
 	return s
 }
 
-// notNull returns a schema that does not allow null beside its type. It may change s.
+// notNull lets a schema allow null no longer.
 func (s *schema) notNull() *schema {
-	switch {
-	case s.AnyOf != nil:
-		return s.AnyOf[0]
-	case s.isNullable():
-		s.Type = s.Type[:1]
-		if s.Enum != nil {
-			s.Enum = s.Enum[:len(s.Enum)-1]
-		}
-	}
+	s.null = false
 	return s
 }
+
+// text returns the schema in JSON. It is the last method that may be called.
+func (s *schema) text() string {
+	switch {
+	case s.kind == ref && s.null:
+		s.set("anyOf", "["+s.alone()+`,{"type":"null"}]`)
+		delete(s.words, ref)
+	case s.own != "" && s.words != nil:
+		s.set("anyOf", "["+s.own+"]")
+	case s.own != "":
+		return s.own
+	case s.kind != ref && s.null:
+		s.set("type", `["`+s.kind+`","null"]`)
+		if s.words["enum"] != "" {
+			s.add("enum", "null")
+		}
+	case s.kind != ref && s.kind != "":
+		s.set("type", `"`+s.kind+`"`)
+	}
+	if s.items != nil {
+		s.set("items", s.items.text())
+	}
+	var object string
+	for _, keyword := range strings.Fields(keywords) {
+		if value, ok := s.words[keyword]; ok {
+			object += `,"` + keyword + `":` + value
+		}
+	}
+	return "{" + strings.TrimPrefix(object, ",") + "}"
+}
+
+// alone returns a reference or a schema of a type's own, without what a field adds to it.
+func (s *schema) alone() string {
+	if s.own != "" {
+		return s.own
+	}
+	return `{"$ref":` + s.words[ref] + `}`
+}
+
+// quote returns a string in JSON. It has many callers, and would make each larger.
+//
+//go:noinline
+func quote(s string) string { return string(jsonscan.AppendString(nil, s)) }

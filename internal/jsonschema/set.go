@@ -1,145 +1,107 @@
 package jsonschema
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"reflect"
+	"slices"
+	"strconv"
+	"strings"
 )
 
-// Root is a type that needs a schema.
-type Root struct {
-	// Of says what the schema is for, in errors.
-	Of   string
-	Type reflect.Type
-	Use  Use
-}
-
-// Make returns the schemas of types, and the definitions to which they refer as "#/$defs/NAME": one
-// for each struct that has a name, or several if its uses have different schemas. The result
-// depends on nothing but the roots. A mistake in a tag, or in a schema that a type has by a method
+// Finish puts all schemas into their places, and returns the definitions to which they refer as
+// "#/$defs/NAME": the members of an object, sorted by name, one for each struct that has a name, or
+// several if its uses have different schemas. It is nil if there are none. The result depends on
+// nothing but the types. A mistake in a tag, or in a schema that a type has by a method
 // JSONSchema() json.RawMessage, is an error.
-//
-// Which uses of a type have the same schema depends on the types that it refers to. Make therefore
-// begins with one definition for all uses of a type, and divides them for as long as that makes a
-// difference.
-func Make(roots []Root) (schemas []json.RawMessage, defs map[string]json.RawMessage, err error) {
-	c := classes{of: make(map[key]Use), numbers: make(map[reflect.Type]int)}
-	recursive := make(map[reflect.Type]bool)
-	for {
-		known := len(recursive)
-		g, _, err := pass(roots, recursive, c.canonical)
-		if err != nil {
-			return nil, nil, err
-		}
-		divided, err := c.divide(g)
-		if err != nil {
-			return nil, nil, err
-		}
-		if !divided && len(recursive) == known {
-			break
-		}
+func (g *Generator) Finish() (json.RawMessage, error) {
+	if g.err != nil {
+		return nil, g.err
 	}
-	names := c.names()
-	g, made, err := pass(roots, recursive, func(k key) string { return names[c.class(k)] })
-	if err != nil {
-		return nil, nil, err
+	g.divide()
+	g.name()
+	for _, p := range g.places {
+		*p = json.RawMessage(g.resolve(string(*p)))
 	}
-	defs = make(map[string]json.RawMessage)
-	for k, s := range g.defined {
-		if defs[names[c.class(k)]], err = marshal(s); err != nil {
-			return nil, nil, err
-		}
-	}
-	for _, s := range made {
-		text, err := marshal(s)
-		if err != nil {
-			return nil, nil, err
-		}
-		schemas = append(schemas, text)
-	}
-	return schemas, defs, nil
-}
-
-// pass makes all schemas once.
-func pass(roots []Root, recursive map[reflect.Type]bool, nameOf func(key) string) (*generator, []*schema, error) {
-	g := &generator{nameOf: nameOf, defined: make(map[key]*schema), recursive: recursive}
-	schemas := make([]*schema, len(roots))
-	for i, root := range roots {
-		schemas[i] = g.root(key{root.Type, root.Use})
-		if g.err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", root.Of, g.err)
-		}
-	}
-	return g, schemas, nil
-}
-
-// classes divides the uses of types into those that have the same schema. Each class has the name
-// of its first use.
-type classes struct {
-	of      map[key]Use
-	numbers map[reflect.Type]int // in the order in which the types were found
-	order   []reflect.Type
-}
-
-// class returns the key of the class of a key.
-func (c *classes) class(k key) key {
-	if first, ok := c.of[k]; ok {
-		return key{k.typ, first}
-	}
-	return k
-}
-
-// canonical returns a name that is the same for all keys of a class.
-func (c *classes) canonical(k key) string {
-	if _, ok := c.numbers[k.typ]; !ok {
-		c.numbers[k.typ] = len(c.order)
-		c.order = append(c.order, k.typ)
-	}
-	if _, ok := c.of[k]; !ok {
-		c.of[k] = k.use
-		for _, other := range []Use{Output, Input, StrictInput} {
-			if first, ok := c.of[key{k.typ, other}]; ok && other != k.use {
-				c.of[k] = first
-				break
+	var members []string
+	for _, d := range g.defs {
+		for use, text := range d.texts {
+			if text != "" && d.class[use] == use {
+				members = append(members, `"`+d.names[use]+`":`+g.resolve(text))
 			}
 		}
 	}
-	return fmt.Sprintf("%d-%d", c.numbers[k.typ], c.of[k])
+	if members == nil {
+		return nil, nil
+	}
+	slices.Sort(members)
+	return append(append([]byte{'{'}, strings.Join(members, ",")...), '}'), nil
 }
 
-// divide divides the classes whose members have different schemas. It reports whether there were
-// any.
-func (c *classes) divide(g *generator) (bool, error) {
-	divided := false
-	for _, t := range c.order {
-		var firsts []key
-		texts := make(map[key][]byte)
-		before := make(map[key]Use)
-		for _, use := range []Use{Output, Input, StrictInput} {
-			k := key{t, use}
-			s, ok := g.defined[k]
-			if !ok {
-				continue
+// definition is a type that other schemas refer to, with what it is for each of its uses. Its id
+// for a use is its index times the number of uses, and the use.
+type definition struct {
+	typ    reflect.Type
+	goType string    // the path of its package, a dot and its name
+	texts  []string  // the schemas in JSON, "" for uses that the type does not have
+	class  [uses]int // a use with the same schema, the first one after divide
+	names  []string  // of the classes
+}
+
+// mark encloses the id of a definition in the text of a schema until the definition has its name.
+// JSON does not have this character.
+const mark = "\x00"
+
+// reference returns a reference to the definition of a type.
+func (g *Generator) reference(t reflect.Type, use Use) *schema {
+	at := slices.IndexFunc(g.defs, func(d *definition) bool { return d.typ == t })
+	if at < 0 {
+		at = len(g.defs)
+		first := int(use)
+		g.defs = append(g.defs, &definition{
+			typ: t, goType: t.PkgPath() + "." + t.Name(),
+			texts: make([]string, uses), class: [uses]int{first, first, first}, names: make([]string, uses),
+		})
+	}
+	id := at*uses + int(use)
+	d := g.defs[at]
+	if d.names[use] == "" {
+		d.names[use] = strconv.Itoa(id) // until there are names
+		g.wanted = append(g.wanted, id)
+	}
+	return (&schema{kind: ref}).set(ref, `"#/$defs/`+mark+d.names[use]+mark+`"`)
+}
+
+// resolve replaces the ids in a schema by the names of their classes.
+func (g *Generator) resolve(text string) string {
+	parts := strings.Split(text, mark)
+	for i := 1; i < len(parts); i += 2 {
+		id, _ := strconv.Atoi(parts[i])
+		d := g.defs[id/uses]
+		parts[i] = d.names[d.class[id%uses]]
+	}
+	return strings.Join(parts, "")
+}
+
+// divide finds which uses of each type have the same schema. That depends on the types that it
+// refers to. It therefore begins with one class for all uses of a type, and divides the classes for
+// as long as their members differ.
+func (g *Generator) divide() {
+	for divided := true; divided; {
+		divided = false
+		for _, d := range g.defs {
+			var texts [uses]string
+			for use, text := range d.texts {
+				texts[use] = g.resolve(text)
 			}
-			text, err := marshal(s)
-			if err != nil {
-				return false, err
-			}
-			texts[k], before[k] = text, c.of[k]
-			class := k
-			for _, first := range firsts {
-				if before[first] == before[k] && bytes.Equal(texts[first], text) {
-					class = first
-					break
+			before := d.class
+			for use := range d.class {
+				first := 0
+				for before[first] != before[use] || texts[first] != texts[use] {
+					first++
 				}
+				d.class[use] = first
 			}
-			if class == k {
-				firsts = append(firsts, k)
-			}
-			c.of[k] = class.use
-			divided = divided || c.of[k] != before[k]
+			divided = divided || d.class != before
 		}
 	}
-	return divided, nil
 }

@@ -37,10 +37,14 @@ type (
 	URL struct{ A int }
 )
 
-func makeOf(t *testing.T, roots ...jsonschema.Root) ([]string, map[string]json.RawMessage) {
+func makeOf(t *testing.T, roots ...typeUse) ([]string, map[string]json.RawMessage) {
 	t.Helper()
-	schemas, defs, err := jsonschema.Make(roots)
+	schemas, text, err := makeAll(roots)
 	require.NoError(t, err)
+	var defs map[string]json.RawMessage
+	if text != nil {
+		require.NoError(t, json.Unmarshal(text, &defs))
+	}
 	var texts []string
 	for _, s := range schemas {
 		texts = append(texts, string(s))
@@ -48,37 +52,37 @@ func makeOf(t *testing.T, roots ...jsonschema.Root) ([]string, map[string]json.R
 	return texts, defs
 }
 
-func root[T any](use jsonschema.Use) jsonschema.Root {
-	return jsonschema.Root{Of: "the test", Type: reflect.TypeFor[T](), Use: use}
+func root[T any](use jsonschema.Use) typeUse {
+	return typeUse{of: "the test", typ: reflect.TypeFor[T](), use: use}
 }
 
 func TestNames(t *testing.T) {
 	t.Parallel()
 	type Tree struct{ A int }
 	for _, tt := range []struct {
-		roots []jsonschema.Root
+		roots []typeUse
 		want  []string
 	}{
-		{[]jsonschema.Root{root[page[tree]](jsonschema.Input)}, []string{"PageOfTree", "Tree"}},
-		{[]jsonschema.Root{root[page[int]](jsonschema.Input)}, []string{"PageOfInt"}},
-		{[]jsonschema.Root{root[page[page[[]*tree]]](jsonschema.Input)}, []string{"PageOfListOfTree", "PageOfPageOfListOfTree", "Tree"}},
-		{[]jsonschema.Root{root[pair[string, map[string]mail.Address]](jsonschema.Input)}, []string{"Address", "PairOfStringAndMapOfAddress"}},
-		{[]jsonschema.Root{root[pair[struct{ A, B int }, any]](jsonschema.Input)}, []string{"PairOfStructAndInterface"}},
-		{[]jsonschema.Root{root[URL](jsonschema.Input), root[url.URL](jsonschema.Input)}, []string{"Jsonschema_testURL", "UrlURL", "Userinfo"}},
-		{[]jsonschema.Root{root[Tree](jsonschema.Input), root[tree](jsonschema.Input)}, []string{"Jsonschema_testTree", "Jsonschema_testTree2"}},
-		{[]jsonschema.Root{root[leaf](jsonschema.Input), root[leaf](jsonschema.Output)}, []string{"Leaf"}},
-		{[]jsonschema.Root{root[leaf](jsonschema.Input), root[leaf](jsonschema.StrictInput)}, []string{"Leaf", "LeafInput"}},
-		{[]jsonschema.Root{root[branch](jsonschema.StrictInput)}, []string{"Branch", "Leaf"}},
-		{[]jsonschema.Root{root[branch](jsonschema.Input), root[branch](jsonschema.Output)}, []string{"Branch", "BranchInput", "Leaf"}},
-		{[]jsonschema.Root{root[above](jsonschema.Input), root[above](jsonschema.Output)}, []string{"Above", "AboveInput", "Branch", "BranchInput", "Leaf"}},
+		{[]typeUse{root[page[tree]](jsonschema.Input)}, []string{"PageOfTree", "Tree"}},
+		{[]typeUse{root[page[int]](jsonschema.Input)}, []string{"PageOfInt"}},
+		{[]typeUse{root[page[page[[]*tree]]](jsonschema.Input)}, []string{"PageOfListOfTree", "PageOfPageOfListOfTree", "Tree"}},
+		{[]typeUse{root[pair[string, map[string]mail.Address]](jsonschema.Input)}, []string{"Address", "PairOfStringAndMapOfStringAddress"}},
+		{[]typeUse{root[pair[struct{ A, B int }, any]](jsonschema.Input)}, []string{"PairOfStructAIntBIntAndInterface"}},
+		{[]typeUse{root[URL](jsonschema.Input), root[url.URL](jsonschema.Input)}, []string{"Jsonschema_testURL", "UrlURL", "Userinfo"}},
+		{[]typeUse{root[Tree](jsonschema.Input), root[tree](jsonschema.Input)}, []string{"Jsonschema_testTree", "Jsonschema_testTree2"}},
+		{[]typeUse{root[leaf](jsonschema.Input), root[leaf](jsonschema.Output)}, []string{"Leaf"}},
+		{[]typeUse{root[leaf](jsonschema.Input), root[leaf](jsonschema.StrictInput)}, []string{"Leaf", "LeafInput"}},
+		{[]typeUse{root[branch](jsonschema.StrictInput)}, []string{"Branch", "Leaf"}},
+		{[]typeUse{root[branch](jsonschema.Input), root[branch](jsonschema.Output)}, []string{"Branch", "BranchInput", "Leaf"}},
+		{[]typeUse{root[above](jsonschema.Input), root[above](jsonschema.Output)}, []string{"Above", "AboveInput", "Branch", "BranchInput", "Leaf"}},
 		{
-			[]jsonschema.Root{
+			[]typeUse{
 				root[branch](jsonschema.StrictInput), root[branch](jsonschema.Output), root[branch](jsonschema.Input),
 			},
 			[]string{"Branch", "BranchInput", "BranchStrictInput", "Leaf", "LeafInput"},
 		},
 		{
-			[]jsonschema.Root{
+			[]typeUse{
 				root[branch](jsonschema.Input), root[branch](jsonschema.Output), root[branchInput](jsonschema.Output),
 			},
 			[]string{"Branch", "BranchInput", "BranchInput2", "Leaf"},

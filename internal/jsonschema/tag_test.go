@@ -13,7 +13,7 @@ import (
 // property returns the schema of the only field of a struct.
 func property(t *testing.T, value any, use jsonschema.Use) string {
 	t.Helper()
-	schemas, _, err := jsonschema.Make([]jsonschema.Root{{Of: "the test", Type: reflect.TypeOf(value), Use: use}})
+	schemas, _, err := makeAll([]typeUse{{of: "the test", typ: reflect.TypeOf(value), use: use}})
 	require.NoError(t, err)
 	var object struct{ Properties struct{ A json.RawMessage } }
 	require.NoError(t, json.Unmarshal(schemas[0], &object))
@@ -56,6 +56,9 @@ func TestTags(t *testing.T) {
 		{struct {
 			A map[string]int `jsonschema:"nonnull"`
 		}{}, `{"type":"object","additionalProperties":{"type":"integer"}}`},
+		{struct {
+			A []int `jsonschema:"default= [1\\, 2],example=[ 3 ]"`
+		}{}, `{"type":["array","null"],"items":{"type":"integer"},"default":[1,2],"examples":[[3]]}`},
 		{struct {
 			A string `jsonschema:"nullable"`
 		}{}, `{"type":["string","null"]}`},
@@ -106,13 +109,13 @@ func TestMistakes(t *testing.T) {
 		{room{}, `the route "join": the field Name of jsonschema_test.room: the tag jsonschema:"minlength=1": there is no keyword "minlength"`},
 		{struct {
 			A string `jsonschema:"minLength=x"`
-		}{}, `minLength: "x" is not a whole number`},
+		}{}, `minLength: "x" is not a value of the type whole number`},
 		{struct {
 			A string `jsonschema:"minLength=-1"`
-		}{}, `minLength: "-1" is not a whole number`},
+		}{}, `minLength: "-1" is not a value of the type whole number`},
 		{struct {
 			A string `jsonschema:"minLength"`
-		}{}, `minLength: "" is not a whole number`},
+		}{}, `minLength needs a value`},
 		{struct {
 			A string `jsonschema:"title"`
 		}{}, `title needs a value`},
@@ -141,6 +144,9 @@ func TestMistakes(t *testing.T) {
 			A int `jsonschema:"enum=1.5"`
 		}{}, `enum: "1.5" is not a value of the type integer`},
 		{struct {
+			A int `jsonschema:"default= [1]"`
+		}{}, `default: " [1]" is not a value of the type integer`},
+		{struct {
 			A bool `jsonschema:"default=yes"`
 		}{}, `default: "yes" is not a value of the type boolean`},
 		{struct {
@@ -155,7 +161,7 @@ func TestMistakes(t *testing.T) {
 		{struct{ A own }{}, `jsonschema_test.own: its method JSONSchema must return a JSON object`},
 		{struct{ A panics }{}, `jsonschema_test.panics: its method JSONSchema panics for the zero value: no`},
 	} {
-		_, _, err := jsonschema.Make([]jsonschema.Root{{Of: `the route "join"`, Type: reflect.TypeOf(tt.value), Use: jsonschema.Input}})
+		_, _, err := makeAll([]typeUse{{of: `the route "join"`, typ: reflect.TypeOf(tt.value), use: jsonschema.Input}})
 		require.ErrorContains(t, err, tt.want)
 	}
 }

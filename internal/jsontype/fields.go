@@ -45,36 +45,37 @@ func Fields(t reflect.Type) []Field {
 	var all []*Field
 	taken := make(map[string]bool)
 	seen := make(map[reflect.Type]bool)
-	for level := []Field{{Type: t}}; len(level) > 0; {
-		var found, next []Field
-		for _, from := range level {
-			fields, embedded := ownFields(from)
-			found = append(found, fields...)
-			next = append(next, embedded...)
-		}
+	for level := []*Field{{Type: t}}; len(level) > 0; {
+		var found, embedded []*Field
 		for _, from := range level {
 			seen[from.Type] = true
+			found, embedded = ownFields(from, found, embedded)
 		}
-		for i := range found {
-			if f := &found[i]; !taken[f.Name] && dominates(f, found) {
+		for _, f := range found {
+			if !taken[f.Name] && dominates(f, found) {
 				all = append(all, f)
 			}
 		}
 		for _, f := range found {
 			taken[f.Name] = true
 		}
-		level = slices.DeleteFunc(next, func(f Field) bool { return seen[f.Type] })
+		level = level[:0]
+		for _, f := range embedded {
+			if !seen[f.Type] {
+				level = append(level, f)
+			}
+		}
 	}
 	slices.SortFunc(all, func(a, b *Field) int { return slices.Compare(a.Index, b.Index) })
 	fields := make([]Field, len(all))
-	for i := range all {
-		fields[i] = *all[i]
+	for i, f := range all {
+		fields[i] = *f
 	}
 	return fields
 }
 
 // dominates reports whether f is the field that counts among those of the same depth with its name.
-func dominates(f *Field, level []Field) bool {
+func dominates(f *Field, level []*Field) bool {
 	alike := 0
 	for _, other := range level {
 		if other.Name != f.Name {
@@ -90,8 +91,8 @@ func dominates(f *Field, level []Field) bool {
 	return alike == 1
 }
 
-// ownFields returns the fields that a struct declares itself, and the structs that it embeds.
-func ownFields(from Field) (fields, embedded []Field) {
+// ownFields appends the fields that a struct declares itself, and the structs that it embeds.
+func ownFields(from *Field, fields, embedded []*Field) (_, _ []*Field) {
 	for i := range from.Type.NumField() {
 		sf := from.Type.Field(i)
 		index := append(slices.Clone(from.Index), i)
@@ -108,14 +109,14 @@ func ownFields(from Field) (fields, embedded []Field) {
 			name = ""
 		}
 		if name == "" && sf.Anonymous && elem.Kind() == reflect.Struct {
-			embedded = append(embedded, Field{Type: elem, Index: index})
+			embedded = append(embedded, &Field{Type: elem, Index: index})
 			continue
 		}
-		f := Field{Name: name, GoName: sf.Name, Type: sf.Type, Index: index, Tag: sf.Tag, Tagged: name != ""}
+		f := &Field{Name: name, GoName: sf.Name, Type: sf.Type, Index: index, Tag: sf.Tag, Tagged: name != ""}
 		if name == "" {
 			f.Name = sf.Name
 		}
-		for option := range strings.SplitSeq(options, ",") {
+		for _, option := range strings.Split(options, ",") {
 			f.Quoted = f.Quoted || option == "string" && mayBeQuoted(elem)
 			f.OmitZero = f.OmitZero || option == "omitzero"
 			f.OmitEmpty = f.OmitEmpty || option == "omitempty"

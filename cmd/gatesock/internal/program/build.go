@@ -76,6 +76,9 @@ func (p Program) find(ctx context.Context) (*source, error) {
 	}
 	s.listed = all[0]
 	switch {
+	case s.Error != nil && s.Name == "" && s.query == ".":
+		return nil, fmt.Errorf("there is no package %s: %s; name the folder of the program's main package",
+			p.Package, oneLine(s.Error.Err))
 	case s.Error != nil && s.Name == "":
 		return nil, fmt.Errorf("there is no package %s: %s", p.Package, oneLine(s.Error.Err))
 	case s.Name != "main":

@@ -67,7 +67,7 @@ func TestDescribeFailures(t *testing.T) {
 		"./missing":        {[]string{"there is no folder ./missing: name the folder or the import path"}, nil},
 		"missing":          {[]string{"there is no package missing: package missing is not in std"}, nil},
 		"example.com/none": {[]string{"there is no package example.com/none: no required module provides package"}, nil},
-		"./empty":          {[]string{"there is no package ./empty: no Go files in"}, nil},
+		"./empty":          {[]string{"there is no package ./empty: no Go files in", "; name the folder of the program's main package"}, nil},
 		"./library":        {[]string{"./library is package library, and not a program: name the folder of the main package"}, nil},
 		"./...":            {[]string{"packages: name the main package"}, nil},
 		"-x":               {[]string{"there is no package -x"}, nil},
@@ -80,7 +80,7 @@ func TestDescribeFailures(t *testing.T) {
 		"./endless":        {[]string{"a line of more than 16 MiB", advice}, nil},
 		"./later":          {[]string{"of a later version", "version 99"}, nil},
 		"./deadlocks":      {[]string{"./deadlocks panics before it has described itself: ", "deadlocks/main.go:4: fatal error: all goroutines are asleep - deadlock!"}, nil},
-		"./panics":         {[]string{"./panics panics before it has described itself: ", "panics/main.go:9: assignment to entry in nil map"}, nil},
+		"./panics":         {[]string{"./panics panics before it has described itself: ", "panics/main.go:9: assignment to entry in nil map", "--env NAME=VALUE"}, nil},
 		"./lambda":         {[]string{"./lambda starts as a Lambda function", "hand its router to gatesock.Start", "go get github.com/gatesock/gatesock@latest"}, []string{"connection refused"}},
 		"./wrong":          {[]string{"./wrong prints a description that cannot be used: ", "the envelope has no name"}, nil},
 		"./aws":            {[]string{"./aws calls AWS before it reaches gatesock.Start", "at the first event"}, []string{"GetParameter: "}},
@@ -128,8 +128,7 @@ func TestDescribePanicWithSite(t *testing.T) {
 	t.Parallel()
 	_, err := program.Program{Folder: programs, Package: "./panics", Environ: []string{"SITE=1"}}.Describe(t.Context())
 	require.EqualError(t, err, "./panics panics before it has described itself: "+
-		`gatesock: Handle at /app/rooms.go:12: the route "join" is registered already, see /app/main.go:9 `+
-		"(set a variable that is missing with --env NAME=VALUE)")
+		`gatesock: Handle at /app/rooms.go:12: the route "join" is registered already, see /app/main.go:9`)
 }
 
 func TestDescribeVariables(t *testing.T) {

@@ -85,8 +85,11 @@ func (p Program) environ(callers []string) []string {
 // failure returns the error of a program that ended with an exit status other than 0.
 func (p Program) failure(exit *exec.ExitError, output []byte, problems string, s *source) error {
 	if panicked, ok := findPanic(problems, s.modulePath()); ok {
-		return fmt.Errorf("%s panics before it has described itself: %s (set a variable that is missing with --env NAME=VALUE)",
-			p.Package, panicked)
+		advice := " (set a variable that is missing with --env NAME=VALUE)"
+		if strings.HasPrefix(panicked, "gatesock: ") { // about what the program declares
+			advice = ""
+		}
+		return fmt.Errorf("%s panics before it has described itself: %s%s", p.Package, panicked, advice)
 	}
 	printed := cmp.Or(problems, printable(string(output)))
 	switch {

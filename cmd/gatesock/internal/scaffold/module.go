@@ -54,6 +54,9 @@ func replacement(folder string) (string, error) {
 
 // checkModule returns an error for a path that no module can have. The go command itself decides.
 func checkModule(ctx context.Context, path string) error {
+	if path == library {
+		return fmt.Errorf("the path %q is that of the library itself: choose another one with --module", path)
+	}
 	folder, err := os.MkdirTemp("", "gatesock-new-")
 	if err != nil {
 		return err

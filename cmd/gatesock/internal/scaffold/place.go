@@ -32,6 +32,9 @@ func place(dir string, fill func(staging string) error) error {
 // stage calls fill with a folder that it has made in another one, and then move with the same.
 func stage(in string, fill, move func(staging string) error) error {
 	temporary, err := os.MkdirTemp(in, ".gatesock-new-")
+	if refused := new(fs.PathError); errors.As(err, &refused) {
+		return fmt.Errorf("cannot make a folder in %s: %w", in, refused.Err) // whose name does not matter
+	}
 	if err != nil {
 		return err
 	}

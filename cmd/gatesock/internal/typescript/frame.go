@@ -14,7 +14,7 @@ func (f *file) errors() {
 	var codes []string
 	f.print("\n/** The codes of the protocol. An application may have others, which clients treat as internal. */\nexport type ErrorCode =")
 	for _, e := range errorcode.All() {
-		codes = append(codes, "\n"+step+"/** "+e.Means+". Try again? "+e.Retry+". */\n"+step+"| "+quote(string(e.Code)))
+		codes = append(codes, "\n"+step+"/** "+e.Means+". Retry: "+e.Retry+". */\n"+step+"| "+quote(string(e.Code)))
 	}
 	f.print(strings.Join(codes, "") + ";\n" + apiError)
 }

@@ -106,29 +106,29 @@ export interface Pushes {
 
 /** The codes of the protocol. An application may have others, which clients treat as internal. */
 export type ErrorCode =
-  /** the request is malformed, or its values are. Try again? not unchanged. */
+  /** the request is malformed, or its values are. Retry: not unchanged. */
   | "invalid_argument"
-  /** the client is not authenticated, or not any more. Try again? after signing in. */
+  /** the client is not authenticated, or not any more. Retry: after signing in. */
   | "unauthenticated"
-  /** the client is authenticated, but not allowed to do this. Try again? no. */
+  /** the client is authenticated, but not allowed to do this. Retry: no. */
   | "permission_denied"
-  /** the thing, or the action, does not exist. Try again? no. */
+  /** the thing, or the action, does not exist. Retry: no. */
   | "not_found"
-  /** the thing to create exists. Try again? no. */
+  /** the thing to create exists. Retry: no. */
   | "already_exists"
-  /** the server does not know this connection any more. Try again? on a new connection. */
+  /** the server does not know this connection any more. Retry: on a new connection. */
   | "stale_connection"
-  /** the state does not permit it. Try again? after the state has changed. */
+  /** the state does not permit it. Retry: after the state has changed. */
   | "failed_precondition"
-  /** the request or its answer is above a limit. Try again? not unchanged. */
+  /** the request or its answer is above a limit. Retry: not unchanged. */
   | "too_large"
-  /** too many requests. Try again? after retryAfterMs. */
+  /** too many requests. Retry: after retryAfterMs. */
   | "rate_limited"
-  /** a service that the server needs is down. Try again? yes, with backoff. */
+  /** a service that the server needs is down. Retry: yes, with backoff. */
   | "unavailable"
-  /** it took too long, and may have been done. Try again? if that is harmless. */
+  /** it took too long, and may have been done. Retry: if that is harmless. */
   | "deadline_exceeded"
-  /** a fault of the server. Try again? if that is harmless. */
+  /** a fault of the server. Retry: if that is harmless. */
   | "internal";
 
 /** An error of the application. */

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// These are the types of what clients send and receive. The tags jsonschema describe the fields in
-// documents and types that are made from the program; the methods Validate check them.
+// These are the types of what clients send and receive. The jsonschema tags describe the fields in
+// documents and types that are made from the program; the Validate methods check them.
 
 // Longest texts, in characters.
 const (
