@@ -66,8 +66,8 @@ func pushFault(t reflect.Type, isJSON bool) string {
 	return ""
 }
 
-// Setting returns the need of a value that who deploys the App chooses. Without a default it must
-// be chosen; change the fields Default and Optional of the result otherwise.
+// Setting returns the need of a value that is chosen when the App is deployed. The value is
+// required; to change that, set the field Default or Optional of the result.
 func Setting(variable, description string) Need {
 	return Need{Kind: NeedSetting, Variable: variable, Description: description}
 }

@@ -153,7 +153,7 @@ func (x *examination) readResponses(ctx context.Context) error {
 		if err := x.readRouteResponses(ctx, r); err != nil {
 			return err
 		}
-		i := x.api.integrations[integrationID(r)]
+		i := x.integrationOf(described.Key)
 		if i == nil || i.IntegrationType != types.IntegrationTypeMock || i.read {
 			continue
 		}
@@ -201,13 +201,18 @@ func (x *examination) readIntegrationResponses(ctx context.Context, i *integrati
 	return err
 }
 
-// integrationID returns the integration of a route, "" if it has none.
-func integrationID(r *route) string {
+// integrationOf returns the integration of a route; nil if the API has no such route, or if the
+// route's integration does not exist.
+func (x *examination) integrationOf(key string) *integration {
+	r := x.api.routes[key]
+	if r == nil {
+		return nil
+	}
 	id, ok := strings.CutPrefix(aws.ToString(r.Target), "integrations/")
 	if !ok {
-		return ""
+		return nil
 	}
-	return id
+	return x.api.integrations[id]
 }
 
 // maxText bounds what is quoted from AWS's answers, in bytes.

@@ -37,11 +37,7 @@ func (x *examination) stageVariables() map[string]string {
 func (x *examination) routeFunctions() []functionName {
 	var all []functionName
 	for _, described := range x.app.Routes {
-		r := x.api.routes[described.Key]
-		if r == nil {
-			continue
-		}
-		i := x.api.integrations[integrationID(r)]
+		i := x.integrationOf(described.Key)
 		if i == nil {
 			continue
 		}
@@ -267,11 +263,7 @@ func (x *examination) checkTimeout(f *function) {
 			fmt.Sprintf("Set a Timeout of about %d seconds, which is as long as the gateway waits.", gatewayTimeout))
 	}
 	for _, described := range x.app.Routes {
-		r := x.api.routes[described.Key]
-		if r == nil {
-			continue
-		}
-		i := x.api.integrations[integrationID(r)]
+		i := x.integrationOf(described.Key)
 		if i == nil {
 			continue
 		}

@@ -22,11 +22,7 @@ type invoked struct {
 func (x *examination) invocations() []invoked {
 	var all []invoked
 	for _, described := range x.app.Routes {
-		r := x.api.routes[described.Key]
-		if r == nil {
-			continue
-		}
-		i := x.api.integrations[integrationID(r)]
+		i := x.integrationOf(described.Key)
 		if i == nil {
 			continue
 		}

@@ -44,7 +44,7 @@ func (x *examination) checkRoutes() {
 			x.routeFinding(Note, "route-authorization", described.Key, "the route has the authorization type "+string(r.AuthorizationType),
 				"The gateway authorizes $connect only.", "Set it on $connect.")
 		}
-		x.checkTarget(described, r)
+		x.checkTarget(described)
 	}
 	for _, key := range slices.Sorted(maps.Keys(x.api.routes)) {
 		if !known[key] {
@@ -79,7 +79,7 @@ func (x *examination) missingRoute(described describe.Route) {
 // superfluousRoute adds the finding of a route that the application does not have.
 func (x *examination) superfluousRoute(key string) {
 	level, effect := Warning, "The application answers its messages with an error."
-	i := x.api.integrations[integrationID(x.api.routes[key])]
+	i := x.integrationOf(key)
 	if i != nil {
 		f, err := x.called(i)
 		if err != nil || !x.isOwn(f) {
@@ -92,14 +92,10 @@ func (x *examination) superfluousRoute(key string) {
 
 // called returns the function that an integration calls.
 func (x *examination) called(i *integration) (functionName, error) {
-	var variables map[string]string
-	if x.api.stage != nil {
-		variables = x.api.stage.StageVariables
-	}
 	if i.IntegrationType != types.IntegrationTypeAwsProxy {
 		return functionName{}, fmt.Errorf("its integration has the type %s instead of AWS_PROXY", i.IntegrationType)
 	}
-	return calledFunction(aws.ToString(i.IntegrationUri), variables)
+	return calledFunction(aws.ToString(i.IntegrationUri), x.stageVariables())
 }
 
 // isOwn reports whether a function is one of the application.
@@ -135,11 +131,11 @@ func (x *examination) checkResponses(described describe.Route, r *route) {
 }
 
 // checkTarget checks the integration of a route.
-func (x *examination) checkTarget(described describe.Route, r *route) {
+func (x *examination) checkTarget(described describe.Route) {
 	if !x.api.integrated {
 		return
 	}
-	i := x.api.integrations[integrationID(r)]
+	i := x.integrationOf(described.Key)
 	const lost = "Messages of the route do not reach the application."
 	if i == nil {
 		x.routeFinding(Error, "integration-missing", described.Key, "the route has no integration, or one that does not exist", lost,

@@ -227,21 +227,28 @@ func (x *examination) examineTableSource(ctx context.Context, s describe.Source)
 		if t == nil {
 			continue
 		}
-		if t.StreamSpecification == nil || !aws.ToBool(
-			t.StreamSpecification.StreamEnabled,
-		) || aws.ToString(t.LatestStreamArn) == "" {
+		spec, arn := t.StreamSpecification, aws.ToString(t.LatestStreamArn)
+		if spec == nil || !aws.ToBool(spec.StreamEnabled) || arn == "" {
 			x.tableFinding(name, Error, "stream", "the table has no stream, and the application handles its changes",
 				"The application does not learn of changes.", "Set StreamSpecification, and add an event source mapping for the stream.")
 			continue
 		}
-		mappings, err := x.examineMappings(ctx, aws.ToString(t.LatestStreamArn), "the stream of the table "+name)
-		if err != nil {
+		if err := x.examineStream(ctx, arn, "the stream of the table "+name); err != nil {
 			return err
 		}
-		for _, m := range mappings {
-			if _, err := x.consumer(ctx, m); err != nil {
-				return err
-			}
+	}
+	return nil
+}
+
+// examineStream examines the event source mappings of a stream, and the functions that they call.
+func (x *examination) examineStream(ctx context.Context, arn, subject string) error {
+	mappings, err := x.examineMappings(ctx, arn, subject)
+	if err != nil {
+		return err
+	}
+	for _, m := range mappings {
+		if _, err := x.consumer(ctx, m); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -268,16 +275,7 @@ func (x *examination) examineStreamSource(ctx context.Context, s describe.Source
 		}
 		arn = fmt.Sprintf("arn:%s:kinesis:%s:%s:stream/%s", f.partition, f.region, f.account, s.Name)
 	}
-	mappings, err := x.examineMappings(ctx, arn, "the stream "+s.Name)
-	if err != nil {
-		return err
-	}
-	for _, m := range mappings {
-		if _, err := x.consumer(ctx, m); err != nil {
-			return err
-		}
-	}
-	return nil
+	return x.examineStream(ctx, arn, "the stream "+s.Name)
 }
 
 // anyFunction returns a function whose account is known, nil if there is none.

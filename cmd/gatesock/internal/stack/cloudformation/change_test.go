@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack/cloudformation"
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack/stacktest"
 	"github.com/gatesock/gatesock/describe"
 )
 
@@ -17,7 +18,7 @@ import (
 // lines.
 func TestAddedRoute(t *testing.T) {
 	t.Parallel()
-	for name, s := range services(t) {
+	for name, s := range stacktest.Services(t) {
 		for _, f := range formats() {
 			for _, r := range []describe.Route{
 				{Key: "aaa", Answer: describe.AnswerData},
@@ -25,11 +26,11 @@ func TestAddedRoute(t *testing.T) {
 				{Key: "mmm", Answer: describe.AnswerNone},
 				{Key: "zzz", Answer: describe.AnswerMock, Mock: "{}"},
 			} {
-				before := s.template(t, f)
-				app := *s.app
+				before := f.template(t, s)
+				app := *s.App
 				app.Routes = append(slices.Clone(app.Routes), r)
-				after := service{&app, s.options}.template(t, f)
-				requireOnlyAdded(t, withoutSeal(before), withoutSeal(after), fmt.Sprintf("%s %s %s", name, f.name, r.Key))
+				after := f.template(t, stacktest.Service{App: &app, Options: s.Options})
+				stacktest.RequireOnlyAdded(t, withoutSeal(before), withoutSeal(after), fmt.Sprintf("%s %s %s", name, f.name, r.Key))
 			}
 		}
 	}
@@ -39,51 +40,39 @@ func TestAddedRoute(t *testing.T) {
 // API does not know changes nothing.
 func TestChangedRoute(t *testing.T) {
 	t.Parallel()
-	silent := minimal()
+	silent := stacktest.Minimal()
 	silent.Routes[1].Answer = describe.AnswerNone
 	silent.Routes = append(silent.Routes, describe.Route{Key: "say", Answer: describe.AnswerNone})
 	for _, f := range formats() {
-		before := service{silent, stack.Options{}}.template(t, f)
+		before := f.template(t, stacktest.Service{App: silent, Options: stack.Options{}})
 		changed := func(change func(*describe.App)) []string {
 			app := *silent
 			app.Routes = slices.Clone(app.Routes)
 			change(&app)
-			return withoutSeal(service{&app, stack.Options{}}.template(t, f))
+			return withoutSeal(f.template(t, stacktest.Service{App: &app, Options: stack.Options{}}))
 		}
 		guarded := changed(func(app *describe.App) {
 			app.Routes[3].Guards = []describe.Guard{{Name: "member", Scopes: []string{"a"}}}
 		})
 		require.Equal(t, withoutSeal(before), guarded, f.name)
 		answers := changed(func(app *describe.App) { app.Routes[3].Answer = describe.AnswerData })
-		requireOnlyAdded(t, withoutSeal(before), answers, f.name+", the first answer")
+		stacktest.RequireOnlyAdded(t, withoutSeal(before), answers, f.name+", the first answer")
 		authorizer := changed(func(app *describe.App) { app.Authorizer = &describe.Authorizer{} })
 		none := func(line string) bool { return line == "      AuthorizationType: NONE\n" }
-		requireOnlyAdded(t, slices.DeleteFunc(withoutSeal(before), none), authorizer, f.name+", the first authorizer")
+		stacktest.RequireOnlyAdded(t, slices.DeleteFunc(withoutSeal(before), none), authorizer, f.name+", the first authorizer")
 		renamed := changed(func(app *describe.App) { app.Routes[3].Key = "speak" })
 		others := changed(func(app *describe.App) { app.Routes = app.Routes[:3] })
-		requireOnlyAdded(t, others, renamed, f.name+", another name")
+		stacktest.RequireOnlyAdded(t, others, renamed, f.name+", another name")
 	}
 }
 
 func withoutSeal(text []byte) []string { return strings.SplitAfter(string(text), "\n")[1:] }
 
-// requireOnlyAdded fails unless the lines before are among the lines after, in the same order.
-func requireOnlyAdded(t *testing.T, before, after []string, name string) {
-	t.Helper()
-	require.Greater(t, len(after), len(before), name)
-	rest := after
-	for _, line := range before {
-		i := slices.Index(rest, line)
-		require.GreaterOrEqual(t, i, 0, "%s: no longer there, or elsewhere: %s", name, line)
-		rest = rest[i+1:]
-	}
-}
-
 func TestSameEveryTime(t *testing.T) {
 	t.Parallel()
-	for name, s := range services(t) {
+	for name, s := range stacktest.Services(t) {
 		for _, f := range formats() {
-			require.Equal(t, string(s.template(t, f)), string(s.template(t, f)), name)
+			require.Equal(t, string(f.template(t, s)), string(f.template(t, s)), name)
 		}
 	}
 }
@@ -123,7 +112,7 @@ func TestMistakes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			app := minimal()
+			app := stacktest.Minimal()
 			for _, key := range test.keys {
 				app.Routes = append(app.Routes, describe.Route{Key: key, Answer: describe.AnswerAck})
 			}
@@ -145,7 +134,7 @@ func numbered(n int) []string {
 
 func TestSAMNeedsARoute(t *testing.T) {
 	t.Parallel()
-	app := minimal()
+	app := stacktest.Minimal()
 	app.Routes = []describe.Route{{Key: "room.join", Answer: describe.AnswerAck}}
 	p, err := stack.New(app, stack.Options{})
 	require.NoError(t, err)

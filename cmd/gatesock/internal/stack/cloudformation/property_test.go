@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack/seal"
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack/stacktest"
 	"github.com/gatesock/gatesock/describe"
 )
 
@@ -80,7 +81,7 @@ func oneOf[T any](g generator, label string, values ...T) T {
 }
 
 func (g generator) application() *describe.App {
-	app := minimal()
+	app := stacktest.Minimal()
 	if g.careless {
 		app.Routes = app.Routes[:rapid.IntRange(0, 3).Draw(g.T, "special")]
 	}

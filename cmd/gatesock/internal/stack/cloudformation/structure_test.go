@@ -6,17 +6,19 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack/stacktest"
 )
 
 func TestStructure(t *testing.T) {
 	t.Parallel()
-	for name, s := range services(t) {
+	for name, s := range stacktest.Services(t) {
 		for _, f := range formats() {
 			t.Run(name+" "+f.name, func(t *testing.T) {
 				t.Parallel()
-				template, err := parse(s.template(t, f))
+				template, err := parse(f.template(t, s))
 				require.NoError(t, err)
-				require.Empty(t, problems(s.app, expand(template)))
+				require.Empty(t, problems(s.App, expand(template)))
 			})
 		}
 	}
@@ -28,11 +30,11 @@ func TestBroken(t *testing.T) {
 	for name, m := range mutants() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := services(t)["chat"]
-			template, err := parse(s.template(t, formats()[0]))
+			s := stacktest.Services(t)["chat"]
+			template, err := parse(formats()[0].template(t, s))
 			require.NoError(t, err)
 			m.change(template["Resources"].(tree))
-			require.Contains(t, strings.Join(problems(s.app, template), "\n"), m.want)
+			require.Contains(t, strings.Join(problems(s.App, template), "\n"), m.want)
 		})
 	}
 }
@@ -50,11 +52,11 @@ func TestBrokenSources(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := services(t)["sources"]
-			template, err := parse(s.template(t, formats()[0]))
+			s := stacktest.Services(t)["sources"]
+			template, err := parse(formats()[0].template(t, s))
 			require.NoError(t, err)
 			m.change(template["Resources"].(tree))
-			require.Contains(t, strings.Join(problems(s.app, template), "\n"), m.want)
+			require.Contains(t, strings.Join(problems(s.App, template), "\n"), m.want)
 		})
 	}
 }
@@ -76,11 +78,11 @@ func TestBrokenSAM(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := services(t)["chat"]
-			template, err := parse(s.template(t, formats()[1]))
+			s := stacktest.Services(t)["chat"]
+			template, err := parse(formats()[1].template(t, s))
 			require.NoError(t, err)
 			m.change(template["Resources"].(tree))
-			require.Contains(t, strings.Join(problems(s.app, expand(template)), "\n"), m.want)
+			require.Contains(t, strings.Join(problems(s.App, expand(template)), "\n"), m.want)
 		})
 	}
 }
@@ -174,9 +176,9 @@ func mutants() map[string]mutant {
 func TestLook(t *testing.T) {
 	t.Parallel()
 	comment := regexp.MustCompile(`^ *#`)
-	for name, s := range services(t) {
+	for name, s := range stacktest.Services(t) {
 		for _, f := range formats() {
-			template := string(s.template(t, f))
+			template := string(f.template(t, s))
 			require.True(t, strings.HasSuffix(template, "\n") && !strings.HasSuffix(template, "\n\n"), name)
 			require.NotContains(t, template, "\n\n\n", name)
 			require.NotContains(t, template, "\t", name)

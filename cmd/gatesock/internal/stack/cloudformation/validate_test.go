@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack/stacktest"
 	"github.com/gatesock/gatesock/internal/npmtest"
 )
 
@@ -33,9 +34,9 @@ func answers() map[string]string {
 func TestValidator(t *testing.T) {
 	t.Parallel()
 	files := map[string][]byte{}
-	for name, s := range services(t) {
+	for name, s := range stacktest.Services(t) {
 		for _, f := range formats() {
-			text := s.template(t, f)
+			text := f.template(t, s)
 			template, err := parse(text)
 			require.NoError(t, err)
 			template = expand(template)
@@ -70,7 +71,7 @@ const brokenFile = "broken.json"
 // brokenSAM returns an expanded template with properties that do not exist.
 func brokenSAM(t *testing.T) []byte {
 	t.Helper()
-	template, err := parse(services(t)["chat"].template(t, formats()[1]))
+	template, err := parse(formats()[1].template(t, stacktest.Services(t)["chat"]))
 	require.NoError(t, err)
 	broken := expand(template)
 	at(broken, "Resources", "SayRouteResponse", "Properties").(tree)["RouteResponsKey"] = "$default"

@@ -1,13 +1,13 @@
 package terraform_test
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack"
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack/stacktest"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack/terraform"
 	"github.com/gatesock/gatesock/describe"
 )
@@ -22,18 +22,13 @@ func TestAddedRoute(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, options := range []stack.Options{{Name: "chat"}, {Name: "chat", Functions: split()}} {
-				before := chat(t)
-				after := chat(t)
+			for _, options := range []stack.Options{{Name: "chat"}, {Name: "chat", Functions: stacktest.Split()}} {
+				before := stacktest.Chat(t)
+				after := stacktest.Chat(t)
 				after.Routes = append(after.Routes, route)
-				lines := strings.Split(string(service{before, options}.template(t)), "\n")[1:]
-				more := strings.Split(string(service{after, options}.template(t)), "\n")[1:]
-				require.Greater(t, len(more), len(lines))
-				for _, line := range lines {
-					i := slices.Index(more, line)
-					require.GreaterOrEqual(t, i, 0, "this line has changed: %s", line)
-					more = more[i+1:]
-				}
+				lines := strings.Split(string(template(t, stacktest.Service{App: before, Options: options})), "\n")[1:]
+				more := strings.Split(string(template(t, stacktest.Service{App: after, Options: options})), "\n")[1:]
+				stacktest.RequireOnlyAdded(t, lines, more, name)
 			}
 		})
 	}
@@ -43,7 +38,7 @@ func TestAddedRoute(t *testing.T) {
 func TestChangedRoute(t *testing.T) {
 	t.Parallel()
 	lines := func(change func(*describe.App)) []string {
-		app := chat(t)
+		app := stacktest.Chat(t)
 		app.Authorizer = nil
 		for i := range app.Routes {
 			if app.Routes[i].Answer != describe.AnswerMock {
@@ -52,7 +47,8 @@ func TestChangedRoute(t *testing.T) {
 		}
 		change(app)
 		var list []string
-		for _, line := range strings.Split(string(service{app, stack.Options{Name: "chat"}}.template(t)), "\n")[1:] {
+		text := template(t, stacktest.Service{App: app, Options: stack.Options{Name: "chat"}})
+		for _, line := range strings.Split(string(text), "\n")[1:] {
 			list = append(list, strings.Join(strings.Fields(line), " "))
 		}
 		return list
@@ -63,20 +59,14 @@ func TestChangedRoute(t *testing.T) {
 		"the first answer":     func(app *describe.App) { app.Routes[4].Answer = describe.AnswerData },
 		"the first authorizer": func(app *describe.App) { app.Authorizer = &describe.Authorizer{} },
 	} {
-		more := lines(change)
-		require.Greater(t, len(more), len(before), name)
-		for _, line := range before {
-			i := slices.Index(more, line)
-			require.GreaterOrEqual(t, i, 0, "%s: this line has changed: %s", name, line)
-			more = more[i+1:]
-		}
+		stacktest.RequireOnlyAdded(t, before, lines(change), name)
 	}
 }
 
 func TestDeterministic(t *testing.T) {
 	t.Parallel()
-	for name, s := range services(t) {
-		require.Equal(t, s.template(t), s.template(t), name)
+	for name, s := range stacktest.Services(t) {
+		require.Equal(t, template(t, s), template(t, s), name)
 	}
 }
 
@@ -110,7 +100,7 @@ func TestMistakes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			app := chat(t)
+			app := stacktest.Chat(t)
 			if test.change != nil {
 				test.change(app)
 			}

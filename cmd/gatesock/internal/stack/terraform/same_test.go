@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack/cloudformation"
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack/stacktest"
 )
 
 // TestSameResources requires that a configuration has as many resources of each kind as the
@@ -15,14 +15,12 @@ import (
 // functions, and groups and roles of schedules, which have one each in CloudFormation.
 func TestSameResources(t *testing.T) {
 	t.Parallel()
-	for name, s := range services(t) {
+	for name, s := range stacktest.Services(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, err := stack.New(s.app, s.options)
+			theirTemplate, err := cloudformation.Template(s.Plan(t))
 			require.NoError(t, err)
-			template, err := cloudformation.Template(p)
-			require.NoError(t, err)
-			configuration := s.template(t)
+			configuration := template(t, s)
 			for theirs, ours := range map[string]string{
 				"ApiGateway::Account":               "api_gateway_account",
 				"ApiGatewayV2::Api":                 "apigatewayv2_api",
@@ -46,9 +44,9 @@ func TestSameResources(t *testing.T) {
 				"SQS::Queue":                        "sqs_queue",
 				"Scheduler::Schedule":               "scheduler_schedule",
 			} {
-				require.Equal(t, count(template, `(?m)^    Type: AWS::`+theirs+`$`), count(configuration, `(?m)^resource "aws_`+ours+`" `), theirs)
+				require.Equal(t, count(theirTemplate, `(?m)^    Type: AWS::`+theirs+`$`), count(configuration, `(?m)^resource "aws_`+ours+`" `), theirs)
 			}
-			require.Equal(t, count(template, `(?m)^    Type: (Number|String)$`),
+			require.Equal(t, count(theirTemplate, `(?m)^    Type: (Number|String)$`),
 				count(configuration, `(?m)^variable "`), "CodeBucket and CodeKey are two, as are the name and the zip file")
 		})
 	}

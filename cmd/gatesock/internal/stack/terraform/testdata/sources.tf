@@ -1,4 +1,4 @@
-# gatesock template sha256=a565190ea1635ae6d7cb636efe86916a3068f7eab18e92bb6042101662b85faf
+# gatesock template sha256=0b2a52171c8445253493fa31c0d0f018f7a41085221dafe9984301616186830b
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -438,7 +438,7 @@ resource "aws_apigatewayv2_integration_response" "ping" {
   template_selection_expression = "200"
 
   response_templates = {
-    "200" = "{\"\\u0024type\":\"ping\",\"a\\\"'\\u0023b\":\"\\u0024{x}\"}"
+    "200" = "{\"\\u0024type\":\"ping\",\"a\\\"'\\u0023b\":\"\\u0024{x}\",\"c\":null}"
   }
 }
 
@@ -465,6 +465,19 @@ resource "aws_apigatewayv2_route" "room_typing" {
   api_id    = aws_apigatewayv2_api.api.id
   route_key = "room.typing"
   target    = "integrations/${aws_apigatewayv2_integration.app.id}"
+}
+
+resource "aws_apigatewayv2_route" "yes" {
+  api_id                              = aws_apigatewayv2_api.api.id
+  route_key                           = "yes"
+  target                              = "integrations/${aws_apigatewayv2_integration.app.id}"
+  route_response_selection_expression = "$default"
+}
+
+resource "aws_apigatewayv2_route_response" "yes" {
+  api_id             = aws_apigatewayv2_api.api.id
+  route_id           = aws_apigatewayv2_route.yes.id
+  route_response_key = "$default"
 }
 
 # ---- The functions ----
