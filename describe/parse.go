@@ -34,7 +34,7 @@ func Parse(data []byte) (*App, error) {
 		Version int `json:"version"`
 	}
 	if err := json.Unmarshal(data, &version); err != nil {
-		return nil, fmt.Errorf("describe: this is not the description of an app: %w", err)
+		return nil, fmt.Errorf("describe: this is not the description of an app: %w", mismatch(err))
 	}
 	switch {
 	case version.Version > Version:
@@ -48,12 +48,24 @@ func Parse(data []byte) (*App, error) {
 	}
 	var app App
 	if err := json.Unmarshal(data, &app); err != nil {
-		return nil, fmt.Errorf("describe: this is not the description of an app: %w", err)
+		return nil, fmt.Errorf("describe: this is not the description of an app: %w", mismatch(err))
 	}
 	if err := app.check(); err != nil {
 		return nil, fmt.Errorf("describe: the description of the app is wrong: %w", err)
 	}
 	return &app, nil
+}
+
+// mismatch returns an error of package json without the Go types that the text has.
+func mismatch(err error) error {
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case !errors.As(err, &wrong) || wrong.Error() != err.Error(): // one with a place in a schema
+		return err
+	case wrong.Field == "":
+		return fmt.Errorf("it is a JSON %s, not an object", wrong.Value)
+	}
+	return fmt.Errorf("%q cannot be a JSON %s", wrong.Field, wrong.Value)
 }
 
 // maxNesting bounds the depth of a document. Types that refer to each other do not add to it.

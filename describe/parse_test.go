@@ -34,9 +34,10 @@ func TestParseNamesWhatIsWrong(t *testing.T) {
 	for _, tt := range []struct{ doc, want string }{
 		{``, no + "unexpected end of JSON input"},
 		{`hello`, no + "invalid character 'h'"},
-		{`[]`, no + "json: cannot unmarshal array"},
+		{`[]`, no + "it is a JSON array, not an object"},
 		{`{}`, no + "it has no version"},
-		{`{"version":"1"}`, no + "json: cannot unmarshal string"},
+		{`{"version":"1"}`, no + `"version" cannot be a JSON string`},
+		{`{` + envelope + `,"routes":7}`, no + `"routes" cannot be a JSON number`},
 		{`{"version":2}`, "describe: the description is of a later version: it has version 2, and this gatesock reads 1"},
 		{`{"version":1} {}`, no + "invalid character '{' after top-level value"},
 		{`{"version":1}`, wrong + `the envelope has no name for "action"`},

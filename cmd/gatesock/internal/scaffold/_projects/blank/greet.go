@@ -16,8 +16,8 @@ func newRouter() *gatesock.Router {
 	return r
 }
 
-// The jsonschema tags describe the fields in documents and types that are made from the program; the
-// Validate methods check them.
+// The jsonschema tags describe the fields in documents and types that are made from the program;
+// the Validate methods check them.
 
 // Greet is the message of the route "greet".
 type Greet struct {

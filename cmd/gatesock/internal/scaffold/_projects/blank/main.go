@@ -1,5 +1,5 @@
-// The program is a Lambda function behind an API Gateway WebSocket API. On your machine it runs
-// behind an emulated one.
+// Command {{name}} is a Lambda function behind an API Gateway WebSocket API. On your machine it
+// runs behind an emulated one.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// The program connects devices and dashboards: a Lambda function behind an API Gateway WebSocket
-// API. On your machine it runs behind an emulated one.
+// Command {{name}} connects devices and dashboards: a Lambda function behind an API Gateway
+// WebSocket API. On your machine it runs behind an emulated one.
 package main
 
 import (
