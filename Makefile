@@ -51,7 +51,7 @@ check-deps: ## Check what the packages link, and the size of minimal Lambda func
 build: ## Compile all modules, and the chat's Lambda into .cache/lambda/bootstrap
 	$(call in,$(MODULES),go build -o /dev/null ./...)
 	cd examples && GOOS=linux GOARCH=arm64 CGO_ENABLED=0 \
-		go build -tags lambda.norpc -ldflags "-s -w" -o ../.cache/lambda/bootstrap ./chat/cmd/lambda
+		go build -trimpath -tags lambda.norpc -ldflags "-s -w" -o ../.cache/lambda/bootstrap ./chat/cmd/lambda
 
 dynamodb: ## Install DynamoDB Local, so that no test waits for the download
 	scripts/dynamodb-local --prepare

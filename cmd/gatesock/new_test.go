@@ -31,7 +31,7 @@ func TestNew(t *testing.T) {
 	for _, name := range scaffold.Projects() {
 		p := newProject(t, root, name)
 		p.isTidy()
-		p.run("make", "test", "TESTFLAGS=-race")
+		p.run("make", "test", "TESTFLAGS=-race -vet=off") // make test runs go vet itself
 		p.builds()
 		templates = append(templates, p.makesTemplate())
 		p.talks()

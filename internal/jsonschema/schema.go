@@ -50,7 +50,7 @@ func (s *schema) nullable() *schema {
 	return s
 }
 
-// notNull lets a schema allow null no longer.
+// notNull makes a schema refuse null.
 func (s *schema) notNull() *schema {
 	s.null = false
 	return s
