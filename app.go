@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/gatesock/gatesock/internal/describing"
 )
 
 // Start runs an [App] in Lambda and never returns. The App is a [Router], or a mux of package
@@ -16,11 +18,12 @@ import (
 // that is not an App it logs a warning instead; see [Wrap]. Outside Lambda it prints how to run the
 // program and exits with status 2.
 //
-// If the environment variable GATESOCK_DESCRIBE is not empty, Start prints the [Description] of the
-// App as one line of JSON, the last on standard output, in Lambda or not, and exits with status 0;
-// or with status 1 and a text on standard error if it cannot. Package describe reads the line.
+// If the environment variable GATESOCK_DESCRIBE is 1, or anything but empty, 0 and false, Start
+// prints the [Description] of the App as one line of JSON, the last on standard output, in Lambda
+// or not, and exits with status 0; or with status 1 and a text on standard error if it cannot.
+// Package describe reads the line.
 func Start(h lambda.Handler) {
-	if describing() {
+	if describing.On() {
 		if err := printDescription(os.Stdout, h); err != nil {
 			fmt.Fprint(os.Stderr, err, "\n")
 			os.Exit(1)

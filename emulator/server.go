@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/textproto"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -19,6 +18,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/describing"
 )
 
 // ListenAndServe runs h behind an emulated gateway on a TCP address until ctx ends. With it, a main
@@ -68,7 +68,7 @@ func ListenAndServeFunc(
 // startDescribing prints the description of h and exits, in a program that was started to describe
 // itself.
 func startDescribing(h lambda.Handler) {
-	if os.Getenv("GATESOCK_DESCRIBE") != "" {
+	if describing.On() {
 		gatesock.Start(h)
 	}
 }
