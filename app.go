@@ -41,13 +41,15 @@ func Start(h lambda.Handler) {
 const startHelp = `gatesock: this program is a Lambda function, but it is not running in Lambda:
 AWS_LAMBDA_RUNTIME_API is not set.
 
-To run the same handlers on this machine, give the router to the emulator:
+To run the same handlers on this machine too, write main like this:
 
-	gw, err := emulator.New(router, emulator.Config{})
-	...
-	server, err := emulator.Serve(ctx, gw, "127.0.0.1:8080")
+	if gatesock.InLambda() {
+		gatesock.Start(router)
+	}
+	err := emulator.ListenAndServe(ctx, "localhost:3001", router, emulator.Config{})
 
-See the package documentation of github.com/gatesock/gatesock/emulator, and examples/chat/cmd/local.
+With GATESOCK_DESCRIBE=1, the program prints its description instead, in Lambda or not.
+See the package documentation of github.com/gatesock/gatesock/emulator, and examples/hello.
 `
 
 // printDescription writes the description of the App that AppOf finds, as one line. A line break
