@@ -68,9 +68,9 @@ func pushFault(t reflect.Type, isJSON bool) string {
 	return ""
 }
 
-// Setting returns the need of a value that is chosen at deployment. It must be chosen, unless you set
-// the field Default or Optional of the result. A program that checks the value when it starts should
-// set Example too, which [Need.Value] returns while the program describes itself.
+// Setting returns the need of a value that is chosen at deployment. It must be chosen, unless you
+// set the field Default or Optional of the result. A program that checks the value when it starts
+// should set Example too, which [Need.Value] returns while the program describes itself.
 func Setting(variable, description string) Need {
 	return Need{Kind: NeedSetting, Variable: variable, Description: description}
 }

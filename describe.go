@@ -2,8 +2,8 @@ package gatesock
 
 import "slices"
 
-// Describe returns what an API in front of this router needs, and what has been declared. The result
-// shares no memory with the router.
+// Describe returns what an API in front of this router needs, and what has been declared. The
+// result shares no memory with the router.
 //
 // The routes are $connect, $disconnect, $default, every registered message route, and that of
 // [WithKeepAlive]. Message routes have a route response unless they are [OneWay]. $default is

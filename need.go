@@ -101,9 +101,9 @@ func isVariable(name string) bool {
 	return len(name) > 1
 }
 
-// isReserved reports whether nobody can choose the value of an environment variable, because it is
-// one that Lambda sets itself (AWS Lambda Developer Guide, "Defined runtime environment variables"),
-// or the one that asks a program for its description.
+// isReserved reports whether nobody can choose the value of an environment variable, because Lambda
+// sets it (AWS Lambda Developer Guide, "Defined runtime environment variables"), or because it is
+// the one that asks a program for its description.
 func isReserved(variable string) bool {
 	switch variable {
 	case describing.Variable, "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_ACCESS_KEY",

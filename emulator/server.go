@@ -33,8 +33,8 @@ import (
 // returns nil; it returns an error if cfg is invalid or the port is in use. It panics if h is nil.
 //
 // In a program that was started to describe itself (GATESOCK_DESCRIBE=1) it does what
-// [gatesock.Start] does: it prints the description of h and exits. [Serve] and [NewListener] do not:
-// a program that calls them needs the first three lines above.
+// [gatesock.Start] does: it prints the description of h and exits. [Serve] and [NewListener] do
+// not: a program that calls them needs the first three lines above.
 //
 // A handler that posts to connections needs the gateway first: see [ListenAndServeFunc].
 func ListenAndServe(ctx context.Context, addr string, h lambda.Handler, cfg Config) error {

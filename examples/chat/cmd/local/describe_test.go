@@ -12,7 +12,8 @@ import (
 	"github.com/gatesock/gatesock/describe"
 )
 
-// TestDescribesItself runs this test's own binary as the program, while another one has its address.
+// TestDescribesItself runs this test's own binary as the program, while another program has its
+// address.
 func TestDescribesItself(t *testing.T) {
 	t.Parallel()
 	const variable = "GATESOCK_TEST_ADDRESS"
