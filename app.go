@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/gatesock/gatesock/internal/describing"
 )
 
 // Start runs an [App] in Lambda and never returns. The App is a [Router], or a mux of package
@@ -16,11 +18,12 @@ import (
 // that is not an App it logs a warning instead; see [Wrap]. Outside Lambda it prints how to run the
 // program and exits with status 2.
 //
-// If the environment variable GATESOCK_DESCRIBE is not empty, Start prints the [Description] of the
-// App as one line of JSON, the last on standard output, in Lambda or not, and exits with status 0;
-// or with status 1 and a text on standard error if it cannot. Package describe reads the line.
+// If the environment variable GATESOCK_DESCRIBE is 1, or anything but empty, 0 and false, Start
+// prints the [Description] of the App as one line of JSON, the last on standard output, in Lambda
+// or not, and exits with status 0; or with status 1 and a text on standard error if it cannot.
+// Package describe reads the line.
 func Start(h lambda.Handler) {
-	if describing() {
+	if describing.On() {
 		if err := printDescription(os.Stdout, h); err != nil {
 			fmt.Fprint(os.Stderr, err, "\n")
 			os.Exit(1)
@@ -38,13 +41,15 @@ func Start(h lambda.Handler) {
 const startHelp = `gatesock: this program is a Lambda function, but it is not running in Lambda:
 AWS_LAMBDA_RUNTIME_API is not set.
 
-To run the same handlers on this machine, give the router to the emulator:
+To run the same handlers on this machine too, write main like this:
 
-	gw, err := emulator.New(router, emulator.Config{})
-	...
-	server, err := emulator.Serve(ctx, gw, "127.0.0.1:8080")
+	if gatesock.InLambda() {
+		gatesock.Start(router)
+	}
+	err := emulator.ListenAndServe(ctx, "localhost:3001", router, emulator.Config{})
 
-See the package documentation of github.com/gatesock/gatesock/emulator, and examples/chat/cmd/local.
+With GATESOCK_DESCRIBE=1, the program prints its description instead, in Lambda or not.
+See the package documentation of github.com/gatesock/gatesock/emulator, and examples/hello.
 `
 
 // printDescription writes the description of the App that AppOf finds, as one line. A line break

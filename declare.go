@@ -7,6 +7,8 @@ import (
 	"os"
 	"reflect"
 	"slices"
+
+	"github.com/gatesock/gatesock/internal/describing"
 )
 
 // PushType makes the pushes of one event; [DeclarePush] returns it.
@@ -66,21 +68,20 @@ func pushFault(t reflect.Type, isJSON bool) string {
 	return ""
 }
 
-// Setting returns the need of a value that is chosen when the App is deployed. The value is
-// required; to change that, set the field Default or Optional of the result.
+// Setting returns the need of a value that is chosen at deployment. It must be chosen, unless you set
+// the field Default or Optional of the result. A program that checks the value when it starts should
+// set Example too, which [Need.Value] returns while the program describes itself.
 func Setting(variable, description string) Need {
 	return Need{Kind: NeedSetting, Variable: variable, Description: description}
 }
 
-// describing reports whether the program was started to describe itself.
-func describing() bool { return os.Getenv("GATESOCK_DESCRIBE") != "" }
-
 // Value returns the value of the environment variable, or of Default if the variable is empty. In a
 // program that was started to describe itself (GATESOCK_DESCRIBE=1) the variable need not be set:
-// it returns a placeholder of the right form then, so that the program gets as far as [Start].
+// it returns a placeholder of the right form then, which is Example for a setting, so that the
+// program gets as far as [Start].
 func (n Need) Value() string {
 	value := cmp.Or(os.Getenv(n.Variable), n.Default)
-	if value != "" || !describing() {
+	if value != "" || !describing.On() {
 		return value
 	}
 	switch n.Kind {

@@ -79,6 +79,9 @@ func TestWrongDeclarationsPanic(t *testing.T) {
 		{"no kind", `gatesock: DeclareNeeds at %s: need 1: the kind "" is not one of connections, table, queue and setting`, need(gatesock.Need{Variable: "BUCKET"})},
 		{"no variable", `gatesock: DeclareNeeds at %s: need 1: the variable "" must be a letter and then one or more letters, digits and underscores`, need(gatesock.Setting("", ""))},
 		{"variable that Lambda does not have", `gatesock: DeclareNeeds at %s: need 1: the variable "A-B" must be a letter and then one or more letters, digits and underscores`, need(gatesock.Setting("A-B", ""))},
+		{"variable that Lambda sets", `gatesock: DeclareNeeds at %s: need 1: the variable "AWS_REGION" is reserved for Lambda or gatesock`, need(gatesock.Setting("AWS_REGION", ""))},
+		{"variable of the runtime", `gatesock: DeclareNeeds at %s: need 1: the variable "AWS_LAMBDA_RUNTIME_API" is reserved for Lambda or gatesock`, need(gatesock.Setting("AWS_LAMBDA_RUNTIME_API", ""))},
+		{"variable of gatesock", `gatesock: DeclareNeeds at %s: need 1: the variable "GATESOCK_DESCRIBE" is reserved for Lambda or gatesock`, need(gatesock.Setting("GATESOCK_DESCRIBE", ""))},
 		{"table without a definition", `gatesock: DeclareNeeds at %s: need 1: TABLE: a need of the kind table, and no other, must have a Table`, need(gatesock.Need{Kind: gatesock.NeedTable, Variable: "TABLE"})},
 		{"table without a key", `gatesock: DeclareNeeds at %s: need 1: TABLE: the Table must have a PartitionKey`, need(gatesock.Need{Kind: gatesock.NeedTable, Variable: "TABLE", Table: &gatesock.TableKeys{}})},
 		{"queue with a definition of a table", `gatesock: DeclareNeeds at %s: need 1: QUEUE: a need of the kind table, and no other, must have a Table`, need(gatesock.Need{Kind: gatesock.NeedQueue, Variable: "QUEUE", Table: &gatesock.TableKeys{}})},
@@ -131,13 +134,46 @@ func TestDeclarations(t *testing.T) {
 	r.DeclareNeeds(table("dynamodb:Query", "dynamodb:GetItem"), name)
 	r.DeclareNeeds(table("dynamodb:Scan", "dynamodb:Query"), gatesock.Setting("NAME", ""))
 	name.Optional = false // since one of them is not
+	endpoint := gatesock.Setting("AWS_ENDPOINT_URL", "An address of the SDK, which Lambda does not reserve")
+	r.DeclareNeeds(endpoint)
 	r.Freeze()
 	d := r.Describe()
 	require.Equal(t, []gatesock.PushInfo{
 		{Event: "left", Data: reflect.TypeFor[any](), JSON: true}, {Event: "said", Data: reflect.TypeFor[say](), JSON: true},
 	}, d.Pushes)
 	require.Equal(t, []gatesock.RouteLimit{limit, quota}, d.Limits)
-	require.Equal(t, []gatesock.Need{name, table("dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan")}, d.Needs)
+	require.Equal(t, []gatesock.Need{endpoint, name, table("dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan")}, d.Needs)
+}
+
+func TestDescriptionsShareNothing(t *testing.T) {
+	t.Parallel()
+	r := gatesock.New(gatesock.WithKeepAlive("keepalive"), quiet())
+	route[say](r, gatesock.WithGuard("g", open, "chat"))
+	keys := &gatesock.TableKeys{PartitionKey: "pk"}
+	r.DeclareNeeds(gatesock.Need{Kind: gatesock.NeedTable, Variable: "TABLE", Actions: []string{"dynamodb:Query"}, Table: keys})
+	r.DeclareNeeds()
+	r.DeclareLimit(gatesock.RouteLimit{
+		Name: "a", By: "b", Rate: 1, Burst: 1, Routes: []string{"say"}, Costs: map[string]int{"say": 2},
+	})
+	gatesock.DeclarePush[say](r, "said")
+	want, err := r.Describe().MarshalJSON()
+	require.NoError(t, err)
+	keys.PartitionKey = "other"
+	d := r.Describe()
+	require.Len(t, d.Routes, 5)
+	d.Routes[3].Mock[0] = 'X'
+	d.Routes[4].Guards[0].Scopes[0] = "other"
+	d.Routes[4].Guards[0].Name = "other"
+	d.Needs[0].Actions[0], d.Needs[0].Table.PartitionKey = "other", "other"
+	d.Needs[0].Variable = "OTHER"
+	d.Limits[0].Routes[0], d.Limits[0].Costs["say"] = "other", 3
+	d.Limits[0].Name = "other"
+	d.Pushes[0].Event = "other"
+	got, err := r.Describe().MarshalJSON()
+	require.NoError(t, err)
+	require.Equal(t, string(want), string(got))
+	r.Freeze()
+	require.Equal(t, `{"action":"keepalive","data":null}`, frame(t, r, message("keepalive", `{"action":"keepalive"}`)))
 }
 
 func TestPushesOfAnotherCodecHaveNoSchema(t *testing.T) {

@@ -2,7 +2,8 @@ package gatesock
 
 import "slices"
 
-// Describe returns what an API in front of this router needs, and what has been declared.
+// Describe returns what an API in front of this router needs, and what has been declared. The result
+// shares no memory with the router.
 //
 // The routes are $connect, $disconnect, $default, every registered message route, and that of
 // [WithKeepAlive]. Message routes have a route response unless they are [OneWay]. $default is
@@ -14,8 +15,9 @@ func (r *Router) Describe() Description {
 		Routes:   r.describeRoutes(),
 		Envelope: r.wire.names,
 		Pushes:   slices.Clone(r.pushes),
-		Limits:   slices.Clone(r.limits),
-		Needs:    slices.Clone(r.needs),
+	}
+	for _, add := range r.described {
+		add(&d)
 	}
 	r.mu.Unlock()
 	return d
@@ -47,7 +49,10 @@ func (r *Router) describeRoutes() []Route {
 func (rt *route) describe(to *Route) {
 	_, isJSON := rt.codec.(JSON)
 	to.NeedsResponse = to.NeedsResponse && !rt.oneWay
-	to.Mock, to.Guards = rt.mock, slices.Clone(rt.guards)
+	to.Mock = append(to.Mock, rt.mock...)
+	for _, g := range rt.guards {
+		to.Guards = append(to.Guards, Guard{g.Name, append([]string(nil), g.Scopes...)})
+	}
 	to.In, to.Out = rt.in, rt.out
 	to.Raw, to.Strict, to.JSON = rt.raw, rt.strict && rt.in != nil, isJSON && rt.in != nil
 }

@@ -124,7 +124,7 @@ const (
 	NeedTable NeedKind = "table"
 	// NeedQueue is an SQS standard queue. The variable is its URL.
 	NeedQueue NeedKind = "queue"
-	// NeedSetting is a value that is chosen when the App is deployed. The variable is the value.
+	// NeedSetting is a value that is chosen at deployment. The variable is the value.
 	NeedSetting NeedKind = "setting"
 )
 

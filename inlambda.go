@@ -1,6 +1,10 @@
 package gatesock
 
-import "os"
+import (
+	"os"
+
+	"github.com/gatesock/gatesock/internal/describing"
+)
 
 // InLambda reports whether the program runs in Lambda, or was started to describe what runs there
 // (GATESOCK_DESCRIBE=1). With it, one program is both the function and the server on your machine:
@@ -12,4 +16,4 @@ import "os"
 //		err := emulator.ListenAndServe(ctx, "localhost:3001", newLocal(), emulator.Config{})
 //		...
 //	}
-func InLambda() bool { return os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" || describing() }
+func InLambda() bool { return os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" || describing.On() }

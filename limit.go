@@ -18,12 +18,18 @@ func (r *Router) DeclareLimit(l RouteLimit) {
 	if why := l.fault(); why != "" {
 		panic(fmt.Sprintf("gatesock: DeclareLimit at %s: %s", site, why))
 	}
-	l.Routes, l.Costs = slices.Clone(l.Routes), maps.Clone(l.Costs)
+	l = l.clone()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.refuseLate("DeclareLimit", site)
-	r.limits = append(r.limits, l)
+	r.described = append(r.described, func(to *Description) { to.Limits = append(to.Limits, l.clone()) })
 	r.checks = append(r.checks, func(routes map[string]*route) { l.check(routes, site) })
+}
+
+// clone returns a copy that shares no memory with l.
+func (l RouteLimit) clone() RouteLimit {
+	l.Routes, l.Costs = slices.Clone(l.Routes), maps.Clone(l.Costs)
+	return l
 }
 
 // fault describes what is wrong with a limit. It returns "" if nothing is.

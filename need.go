@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/gatesock/gatesock/internal/describing"
 )
 
 // DeclareNeeds adds resources and settings that the program uses to [Router.Describe]. It makes and
@@ -13,9 +15,9 @@ import (
 //	r.DeclareNeeds(apigw.Need("GATEWAY_ENDPOINT"), dynamo.Need("TABLE"))
 //
 // Needs with the same variable count as one: their actions are put together, and the rest must not
-// contradict. DeclareNeeds panics if a need has no known kind or a variable that Lambda does not
-// have, if a table has no partition key, if two needs contradict each other, and after the first
-// event.
+// contradict. DeclareNeeds panics if a need has no known kind, if its variable is reserved or one
+// that Lambda cannot have, if a table has no partition key, if two needs contradict each other, and
+// after the first event. Reserved are the variables that Lambda sets itself, and GATESOCK_DESCRIBE.
 func (r *Router) DeclareNeeds(needs ...Need) {
 	site := callerSite()
 	r.mu.Lock()
@@ -25,11 +27,15 @@ func (r *Router) DeclareNeeds(needs ...Need) {
 		if why := n.fault(); why != "" {
 			panic(fmt.Sprintf("gatesock: DeclareNeeds at %s: need %d: %s", site, i, why))
 		}
+		n = n.clone()
 		n.Actions = slices.Compact(slices.Sorted(slices.Values(n.Actions)))
 		at, found := slices.BinarySearchFunc(r.needs, n.Variable, func(n Need, variable string) int {
 			return strings.Compare(n.Variable, variable)
 		})
 		if !found {
+			if r.needs == nil {
+				r.described = append(r.described, r.describeNeeds)
+			}
 			r.needs = slices.Insert(r.needs, at, n)
 			continue
 		}
@@ -42,6 +48,23 @@ func (r *Router) DeclareNeeds(needs ...Need) {
 	}
 }
 
+// describeNeeds adds copies of the needs to a description. The caller holds the lock.
+func (r *Router) describeNeeds(to *Description) {
+	for _, n := range r.needs {
+		to.Needs = append(to.Needs, n.clone())
+	}
+}
+
+// clone returns a copy that shares no memory with n.
+func (n Need) clone() Need {
+	n.Actions = slices.Clone(n.Actions)
+	if n.Table != nil {
+		keys := *n.Table
+		n.Table = &keys
+	}
+	return n
+}
+
 // fault describes what is wrong with a need. It returns "" if nothing is.
 func (n Need) fault() string {
 	switch n.Kind {
@@ -52,6 +75,8 @@ func (n Need) fault() string {
 	switch {
 	case !isVariable(n.Variable):
 		return fmt.Sprintf("the variable %q must be a letter and then one or more letters, digits and underscores", n.Variable)
+	case isReserved(n.Variable):
+		return fmt.Sprintf("the variable %q is reserved for Lambda or gatesock", n.Variable)
 	case (n.Kind == NeedTable) != (n.Table != nil):
 		return fmt.Sprintf("%s: a need of the kind table, and no other, must have a Table", n.Variable)
 	case n.Table != nil && n.Table.PartitionKey == "":
@@ -74,6 +99,18 @@ func isVariable(name string) bool {
 		}
 	}
 	return len(name) > 1
+}
+
+// isReserved reports whether nobody can choose the value of an environment variable, because it is
+// one that Lambda sets itself (AWS Lambda Developer Guide, "Defined runtime environment variables"),
+// or the one that asks a program for its description.
+func isReserved(variable string) bool {
+	switch variable {
+	case describing.Variable, "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_ACCESS_KEY",
+		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR":
+		return true
+	}
+	return strings.HasPrefix(variable, "AWS_LAMBDA_")
 }
 
 // with returns what two needs with one variable are together, or why they contradict each other.

@@ -50,9 +50,9 @@ type Router struct {
 	middleware []layer
 	registered map[string]*route
 	pushes     []PushInfo
-	limits     []RouteLimit
-	checks     []func(routes map[string]*route) // of what was declared, for Freeze
 	needs      []Need
+	checks     []func(routes map[string]*route) // of what was declared, for Freeze
+	described  []func(to *Description)          // adds copies of what was declared
 
 	freezing func()            // runs build once, and panics each time if build did
 	routes   map[string]*route // every route in its middleware, set by build

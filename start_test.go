@@ -25,7 +25,9 @@ func TestStartOutsideLambda(t *testing.T) {
 	require.True(t, errors.As(err, &exit), "%v", err)
 	require.Equal(t, 2, exit.ExitCode())
 	require.Contains(t, string(out), "AWS_LAMBDA_RUNTIME_API is not set")
-	require.Contains(t, string(out), "emulator.New(router")
+	require.Contains(t, string(out), "if gatesock.InLambda() {")
+	require.Contains(t, string(out), "emulator.ListenAndServe(ctx, ")
+	require.Contains(t, string(out), "GATESOCK_DESCRIBE=1")
 }
 
 // TestStartInLambda serves one event over the runtime API of Lambda.

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/textproto"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -19,6 +18,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/describing"
 )
 
 // ListenAndServe runs h behind an emulated gateway on a TCP address until ctx ends. With it, a main
@@ -33,7 +33,8 @@ import (
 // returns nil; it returns an error if cfg is invalid or the port is in use. It panics if h is nil.
 //
 // In a program that was started to describe itself (GATESOCK_DESCRIBE=1) it does what
-// [gatesock.Start] does: it prints the description of h and exits.
+// [gatesock.Start] does: it prints the description of h and exits. [Serve] and [NewListener] do not:
+// a program that calls them needs the first three lines above.
 //
 // A handler that posts to connections needs the gateway first: see [ListenAndServeFunc].
 func ListenAndServe(ctx context.Context, addr string, h lambda.Handler, cfg Config) error {
@@ -68,7 +69,7 @@ func ListenAndServeFunc(
 // startDescribing prints the description of h and exits, in a program that was started to describe
 // itself.
 func startDescribing(h lambda.Handler) {
-	if os.Getenv("GATESOCK_DESCRIBE") != "" {
+	if describing.On() {
 		gatesock.Start(h)
 	}
 }

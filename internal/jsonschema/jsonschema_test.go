@@ -59,6 +59,11 @@ type zeroes []int
 
 func (zeroes) IsZero() bool { return false }
 
+// pointerZeroes has that method for its pointer, which encoding/json calls too.
+type pointerZeroes []int
+
+func (*pointerZeroes) IsZero() bool { return false }
+
 // typeUse is a type that needs a schema.
 type typeUse struct {
 	of  string
@@ -127,6 +132,10 @@ func TestSchemas(t *testing.T) {
 			`{"type":["object","null"],"additionalProperties":{"type":"boolean"},"propertyNames":{"pattern":"^-?[0-9]+$"}}`,
 		},
 		{
+			map[uint8]bool(nil), `{"type":"object","additionalProperties":{"type":"boolean"},"propertyNames":{"pattern":"^[0-9]+$"}}`,
+			`{"type":["object","null"],"additionalProperties":{"type":"boolean"},"propertyNames":{"pattern":"^[0-9]+$"}}`,
+		},
+		{
 			map[text]bool(nil), `{"type":"object","additionalProperties":{"type":"boolean"}}`,
 			`{"type":["object","null"],"additionalProperties":{"type":"boolean"}}`,
 		},
@@ -167,14 +176,16 @@ func TestSchemas(t *testing.T) {
 			B *bool   `json:"b,string"`
 			C string  `json:",string,omitempty"`
 			D float64 `json:",string"`
-		}{}, `{"type":"object","properties":{"a":{"type":"string","pattern":"^-?[0-9]+$"},"b":{"type":["string","null"],"enum":["true","false",null]},"C":{"type":"string"},"D":{"type":"string","pattern":"^-?[0-9]+(\\.[0-9]+)?([eE][-+]?[0-9]+)?$"}},"required":["a","b","D"]}`, same},
+			E *uint   `json:",string"`
+		}{}, `{"type":"object","properties":{"a":{"type":"string","pattern":"^-?[0-9]+$"},"b":{"type":["string","null"],"enum":["true","false",null]},"C":{"type":"string"},"D":{"type":"string","pattern":"^-?[0-9]+(\\.[0-9]+)?([eE][-+]?[0-9]+)?$"},"E":{"type":["string","null"],"pattern":"^[0-9]+$"}},"required":["a","b","D","E"]}`, same},
 		{struct {
-			A []int  `json:"a,omitempty"`
-			B []int  `json:"b,omitzero"`
-			C zeroes `json:"c,omitzero"`
-			D *[]int `json:"d,omitempty"`
-			E func() `json:"e,omitzero"`
-		}{}, "", `{"type":"object","properties":{"a":{"type":"array","items":{"type":"integer"}},"b":{"type":"array","items":{"type":"integer"}},"c":{"type":["array","null"],"items":{"type":"integer"}},"d":{"type":["array","null"],"items":{"type":"integer"}}}}`},
+			A []int         `json:"a,omitempty"`
+			B []int         `json:"b,omitzero"`
+			C zeroes        `json:"c,omitzero"`
+			D *[]int        `json:"d,omitempty"`
+			E func()        `json:"e,omitzero"`
+			F pointerZeroes `json:"f,omitzero"`
+		}{}, "", `{"type":"object","properties":{"a":{"type":"array","items":{"type":"integer"}},"b":{"type":"array","items":{"type":"integer"}},"c":{"type":["array","null"],"items":{"type":"integer"}},"d":{"type":["array","null"],"items":{"type":"integer"}},"f":{"type":["array","null"],"items":{"type":"integer"}}}}`},
 		{struct {
 			base
 			*tree

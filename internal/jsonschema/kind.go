@@ -66,7 +66,7 @@ func (g *Generator) mapping(t reflect.Type, use Use) *schema {
 	}
 	_, byText := capabilities(use)
 	if jsontype.IsNumeric(t.Key()) && !jsontype.Implements(key, byText) {
-		s.set("propertyNames", `{"pattern":"`+digits+`"}`)
+		s.set("propertyNames", `{"pattern":`+digits(t.Key())+`}`)
 	}
 	return s
 }
@@ -76,13 +76,12 @@ func (g *Generator) mapping(t reflect.Type, use Use) *schema {
 func integer(t reflect.Type) *schema {
 	s := &schema{kind: "integer"}
 	bits, lowest := t.Bits(), int64(0)
-	unsigned := t.Kind() >= reflect.Uint
-	if !unsigned {
+	if !isUnsigned(t) {
 		bits--
 		lowest = -1 << bits
 	}
 	small := t.Bits() <= 32
-	if small || unsigned {
+	if small || isUnsigned(t) {
 		s.set("minimum", strconv.FormatInt(lowest, 10))
 	}
 	if small {
@@ -91,11 +90,19 @@ func integer(t reflect.Type) *schema {
 	return s
 }
 
-// Patterns of numbers in strings, in JSON.
-const (
-	digits   = `^-?[0-9]+$`
-	floating = `^-?[0-9]+(\\.[0-9]+)?([eE][-+]?[0-9]+)?$`
-)
+// isUnsigned reports whether an integer type has no negative numbers.
+func isUnsigned(t reflect.Type) bool { return t.Kind() >= reflect.Uint }
+
+// digits returns the pattern of strings that have a number of an integer type, in JSON.
+func digits(t reflect.Type) string {
+	if isUnsigned(t) {
+		return `"^[0-9]+$"`
+	}
+	return `"^-?[0-9]+$"`
+}
+
+// floating is the pattern of strings that have a floating point number, in JSON.
+const floating = `"^-?[0-9]+(\\.[0-9]+)?([eE][-+]?[0-9]+)?$"`
 
 // quoted returns the schema of a field with the tag option "string". encoding/json does not quote
 // what a type encodes itself.
@@ -110,11 +117,11 @@ func (g *Generator) quoted(t reflect.Type, use Use) *schema {
 	}
 	switch kind := s.kind; {
 	case kind == "integer":
-		s = (&schema{kind: "string"}).set("pattern", `"`+digits+`"`)
+		s = (&schema{kind: "string"}).set("pattern", digits(elem))
 	case kind == "number":
-		s = (&schema{kind: "string"}).set("pattern", `"`+floating+`"`)
+		s = (&schema{kind: "string"}).set("pattern", floating)
 	case kind == "boolean":
-		s = (&schema{kind: "string"}).set("enum", `["true","false"]`)
+		s = &schema{kind: "string", enum: []string{`"true"`, `"false"`}}
 	case use != Output:
 		s = &schema{kind: "string"} // it contains what the type decodes
 	}

@@ -51,7 +51,7 @@ func (g *Generator) property(f jsontype.Field, use Use) *schema {
 		return g.of(f.Type, use, false)
 	case f.Type.Kind() == reflect.Pointer:
 		return g.of(f.Type.Elem(), use, true)
-	case f.OmitEmpty || !f.Type.Implements(reflect.TypeFor[interface{ IsZero() bool }]()):
+	case f.OmitEmpty || !reflect.PointerTo(f.Type).Implements(reflect.TypeFor[interface{ IsZero() bool }]()):
 		return g.of(f.Type, use, false).notNull()
 	default:
 		return g.of(f.Type, use, false)

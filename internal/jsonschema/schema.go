@@ -1,6 +1,7 @@
 package jsonschema
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/gatesock/gatesock/internal/jsonscan"
@@ -12,6 +13,7 @@ type schema struct {
 	null  bool              // it allows null too
 	own   string            // the whole schema, of a type that has one of its own
 	items *schema           // of an array
+	enum  []string          // the only values that it allows, in JSON; nil for all
 	words map[string]string // the other keywords, with their values in JSON
 }
 
@@ -46,7 +48,7 @@ func (s *schema) add(keyword, value string) {
 
 // nullable lets a schema allow null beside its type.
 func (s *schema) nullable() *schema {
-	s.null = s.kind != ""
+	s.null = true
 	return s
 }
 
@@ -66,13 +68,17 @@ func (s *schema) text() string {
 		s.set("anyOf", "["+s.own+"]")
 	case s.own != "":
 		return s.own
-	case s.kind != ref && s.null:
+	case s.kind == ref, s.kind == "":
+	case s.null:
 		s.set("type", `["`+s.kind+`","null"]`)
-		if s.words["enum"] != "" {
-			s.add("enum", "null")
-		}
-	case s.kind != ref && s.kind != "":
+	default:
 		s.set("type", `"`+s.kind+`"`)
+	}
+	if s.enum != nil {
+		if s.null && !slices.Contains(s.enum, "null") {
+			s.enum = append(s.enum, "null")
+		}
+		s.set("enum", "["+strings.Join(s.enum, ",")+"]")
 	}
 	if s.items != nil {
 		s.set("items", s.items.text())

@@ -2,6 +2,7 @@ package jsonschema
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,7 +22,11 @@ func readTags(f jsontype.Field, s *schema) (required bool, err error) {
 			if keyword == "required" {
 				required = true
 			}
-			if why := s.apply(keyword, value, hasValue); why != "" {
+			why := s.apply(keyword, value, hasValue)
+			if why == "" {
+				why = s.contradiction()
+			}
+			if why != "" {
 				return false, fmt.Errorf("the tag jsonschema:%q: %s", text, why)
 			}
 		}
@@ -64,11 +69,27 @@ func (s *schema) apply(keyword, value string, hasValue bool) (why string) {
 	case "nullable":
 		s.nullable()
 	case "enum":
-		to.add(keyword, text)
+		if slices.Contains(to.enum, text) {
+			return keyword + ": it has " + text + " twice"
+		}
+		to.enum = append(to.enum, text)
 	case "example":
 		s.add("examples", text)
 	default:
 		to.set(keyword, text)
+	}
+	return ""
+}
+
+// contradiction describes bounds that no value is between. It returns "" if there are none.
+func (s *schema) contradiction() string {
+	for _, bound := range []string{"Length", "Items", "imum"} {
+		to, _, _ := s.meaning("min" + bound)
+		lowest, err := strconv.ParseFloat(to.words["min"+bound], 64)
+		highest, err2 := strconv.ParseFloat(to.words["max"+bound], 64)
+		if err == nil && err2 == nil && lowest > highest {
+			return "min" + bound + " is above max" + bound
+		}
 	}
 	return ""
 }

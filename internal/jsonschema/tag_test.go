@@ -66,6 +66,21 @@ func TestTags(t *testing.T) {
 			A any `jsonschema:"minLength=1,minimum=2,enum=x,enum=1"`
 		}{}, `{"enum":["x",1],"minLength":1,"minimum":2}`},
 		{struct {
+			A any `jsonschema:"nullable,enum=1,enum=x"`
+		}{}, `{"enum":[1,"x",null]}`},
+		{struct {
+			A any `jsonschema:"nullable,enum=null,enum=[1\\,2\\,3],enum=2"`
+		}{}, `{"enum":[null,[1,2,3],2]}`},
+		{struct {
+			A *any `json:",omitempty" jsonschema:"enum=1"`
+		}{}, `{"enum":[1]}`},
+		{struct {
+			A bool `json:",string" jsonschema:"nullable"`
+		}{}, `{"type":["string","null"],"enum":["true","false",null]}`},
+		{struct {
+			A []string `jsonschema:"minLength=2,maxLength=2,minItems=1,maxItems=1"`
+		}{}, `{"type":["array","null"],"items":{"type":"string","minLength":2,"maxLength":2},"minItems":1,"maxItems":1}`},
+		{struct {
 			A *tree `jsonschema:"description=The root"`
 		}{}, `{"description":"The root","anyOf":[{"$ref":"#/$defs/Tree"},{"type":"null"}]}`},
 		{struct {
@@ -149,6 +164,30 @@ func TestMistakes(t *testing.T) {
 		{struct {
 			A bool `jsonschema:"default=yes"`
 		}{}, `default: "yes" is not a value of the type boolean`},
+		{struct {
+			A string `jsonschema:"enum=x,enum=y,enum=x"`
+		}{}, `the tag jsonschema:"enum=x,enum=y,enum=x": enum: it has "x" twice`},
+		{struct {
+			A []int `jsonschema:"enum=1,enum=1"`
+		}{}, `enum: it has 1 twice`},
+		{struct {
+			A string `jsonschema:"maxLength=2,minLength=5"`
+		}{}, `the tag jsonschema:"maxLength=2,minLength=5": minLength is above maxLength`},
+		{struct {
+			A []string `jsonschema:"minLength=10,maxLength=9"`
+		}{}, `minLength is above maxLength`},
+		{struct {
+			A []string `jsonschema:"minItems=1,maxItems=0"`
+		}{}, `minItems is above maxItems`},
+		{struct {
+			A [2]string `jsonschema:"minItems=3"`
+		}{}, `minItems is above maxItems`},
+		{struct {
+			A float64 `jsonschema:"minimum=1e2,maximum=99.5"`
+		}{}, `minimum is above maximum`},
+		{struct {
+			A int8 `jsonschema:"minimum=128"`
+		}{}, `minimum is above maximum`},
 		{struct {
 			A tree `jsonschema:"minLength=1"`
 		}{}, `minLength: it is not for a type with a schema of its own`},

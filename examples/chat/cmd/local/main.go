@@ -70,6 +70,9 @@ func main() {
 
 // run serves the chat until ctx ends.
 func run(ctx context.Context, addr string, at place, s signIn, options ...chat.Option) error {
+	if gatesock.InLambda() {
+		addr = "127.0.0.1:0" // to describe the chat, even while another one has the address
+	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return err
@@ -125,6 +128,9 @@ func serve(
 		app, err := at.open(ctx, api, options...)
 		if err != nil {
 			return nil, err
+		}
+		if gatesock.InLambda() {
+			gatesock.Start(app.Handler()) // prints the description and exits
 		}
 		return app.Handler(), nil
 	}, emulator.Config{Stage: "local", Hosts: s.hosts()})
