@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -107,7 +106,7 @@ func serviceName(folder string) string {
 	parts := strings.FieldsFunc(filepath.Base(folder), func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9')
 	})
-	name := strings.TrimLeft(strings.Join(slices.Clip(parts), "-"), "0123456789-")
+	name := strings.TrimLeft(strings.Join(parts, "-"), "0123456789-")
 	return name[:min(len(name), maxServiceName)]
 }
 

@@ -1,7 +1,5 @@
 package stack
 
-import "strings"
-
 // LogField is a field of the access log.
 type LogField struct {
 	// Name is that of the member, Variable that of the context variable without "$context.".
@@ -11,6 +9,11 @@ type LogField struct {
 // AccessLog returns the fields of the access log (API Gateway Developer Guide, "Monitor WebSocket
 // API execution with CloudWatch metrics", and its list of variables). The code and the reason of a
 // disconnection are not among the variables: only the event of $disconnect has them.
+//
+// In the log, a line of JSON, all values are strings, because variables without a value are written
+// as a hyphen. That is also why there is error.message and not error.messageString, which brings
+// quotes of its own. Quotes inside a value do not end it: API Gateway was seen to escape them (in
+// REST APIs, July 2024, DataBiosphere/azul issue 4348).
 func AccessLog() []LogField {
 	return []LogField{
 		{"requestId", "requestId"},
@@ -41,16 +44,4 @@ func AccessLog() []LogField {
 		{"wafLatency", "waf.latency"},
 		{"wafError", "waf.error"},
 	}
-}
-
-// AccessLogFormat returns the format of the access log: a line of JSON. All values are strings,
-// because variables without a value are written as a hyphen. That is also why it has error.message
-// and not error.messageString, which brings quotes of its own. Quotes inside a value do not end it:
-// API Gateway was seen to escape them (in REST APIs, July 2024, DataBiosphere/azul issue 4348).
-func AccessLogFormat() string {
-	var members []string
-	for _, f := range AccessLog() {
-		members = append(members, `"`+f.Name+`":"$context.`+f.Variable+`"`)
-	}
-	return "{" + strings.Join(members, ",") + "}"
 }

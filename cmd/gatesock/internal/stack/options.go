@@ -3,9 +3,7 @@ package stack
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"regexp"
-	"strings"
 
 	"github.com/gatesock/gatesock/internal/oneline"
 )
@@ -56,26 +54,6 @@ var (
 	functionName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,31}$`)
 	serviceName  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,63}$`)
 )
-
-// NameOf returns a name for a service that is in a folder: the letters, digits and hyphens of the
-// folder's name, or "service" if they do not make a name.
-func NameOf(folder string) string {
-	name := strings.Map(func(c rune) rune {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-			return c
-		case c == '-', c == '_', c == '.', c == ' ':
-			return '-'
-		default:
-			return -1
-		}
-	}, filepath.Base(folder))
-	name = strings.Trim(name, "-")
-	if !serviceName.MatchString(name) {
-		return defaultName
-	}
-	return name
-}
 
 // withDefaults returns the options with their defaults, or what is wrong with them.
 func (o Options) withDefaults() (Options, error) {

@@ -79,16 +79,6 @@ func TestSplit(t *testing.T) {
 	require.Empty(t, p.Function("Relay").ProvisionedConcurrency)
 }
 
-func TestNameOf(t *testing.T) {
-	t.Parallel()
-	for folder, want := range map[string]string{
-		"/home/a/chat": "chat", "my_app": "my-app", "Chat 2.0": "Chat-2-0", ".hidden": "hidden", "2048": "service", "/": "service", "日本": "service",
-		"": "service",
-	} {
-		require.Equal(t, want, stack.NameOf(folder), folder)
-	}
-}
-
 func TestDefaultFunction(t *testing.T) {
 	t.Parallel()
 	all := []string{"$connect", "$default", "$disconnect", "authenticate", "join", "leave", "say", "typing"}

@@ -83,7 +83,7 @@ func (w *writer) stage(b *body) {
 	})
 	b.block("access_log_settings", func(b *body) {
 		b.set("destination_arn", "aws_cloudwatch_log_group.access_log.arn")
-		b.comment("One line of JSON, at most 3 KB. The code and the reason of a disconnection are no variables of the log: the " +
+		b.comment("One line of JSON, at most 3 KB. The code and the reason of a disconnection are not among its variables: the " +
 			"function logs them for $disconnect.")
 		b.set("format", "jsonencode("+object(func(b *body) {
 			for _, field := range stack.AccessLog() {

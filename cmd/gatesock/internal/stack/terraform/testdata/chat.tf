@@ -1,4 +1,4 @@
-# gatesock template sha256=bac34fe9aa08d4f387577c3ddb641708aa9a19fdad8437eb4246688c4922b32d
+# gatesock template sha256=d3987779d8f8c0a263c631d8fbffa4555118b68bc7bb09bda25fb52f839db586
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -220,8 +220,8 @@ resource "aws_apigatewayv2_stage" "stage" {
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.access_log.arn
 
-    # One line of JSON, at most 3 KB. The code and the reason of a disconnection are no variables of
-    # the log: the function logs them for $disconnect.
+    # One line of JSON, at most 3 KB. The code and the reason of a disconnection are not among its
+    # variables: the function logs them for $disconnect.
     format = jsonencode({
       requestId           = "$context.requestId"
       requestTime         = "$context.requestTime"

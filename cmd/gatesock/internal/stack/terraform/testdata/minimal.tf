@@ -1,4 +1,4 @@
-# gatesock template sha256=8f4ac8946ac1da6c5f9bfa18c73c19fefd25f6535685c2b21b396c6ac25a7630
+# gatesock template sha256=9efa26f65b5a335e569d0615d1571e6bb2ab2ab65be5239156707fb4fa7f24a2
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -179,8 +179,8 @@ resource "aws_apigatewayv2_stage" "stage" {
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.access_log.arn
 
-    # One line of JSON, at most 3 KB. The code and the reason of a disconnection are no variables of
-    # the log: the function logs them for $disconnect.
+    # One line of JSON, at most 3 KB. The code and the reason of a disconnection are not among its
+    # variables: the function logs them for $disconnect.
     format = jsonencode({
       requestId           = "$context.requestId"
       requestTime         = "$context.requestTime"

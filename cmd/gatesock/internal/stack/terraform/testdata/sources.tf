@@ -1,4 +1,4 @@
-# gatesock template sha256=0b2a52171c8445253493fa31c0d0f018f7a41085221dafe9984301616186830b
+# gatesock template sha256=1fc1cd78a18c56c3ffb7271cea61f1501cc63d42e8d10c0b41eba7d8ae4be8bf
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -265,8 +265,8 @@ resource "aws_apigatewayv2_stage" "stage" {
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.access_log.arn
 
-    # One line of JSON, at most 3 KB. The code and the reason of a disconnection are no variables of
-    # the log: the function logs them for $disconnect.
+    # One line of JSON, at most 3 KB. The code and the reason of a disconnection are not among its
+    # variables: the function logs them for $disconnect.
     format = jsonencode({
       requestId           = "$context.requestId"
       requestTime         = "$context.requestTime"

@@ -1,4 +1,4 @@
-# gatesock template sha256=fff00f98dfd50100631deb7922159c3a3a07ee495800aa148bbd64403d1658c0
+# gatesock template sha256=46bc001be2710e82abab19c1408839ca99cb6791fc9a56de2eff3b3de6028122
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -292,8 +292,8 @@ resource "aws_apigatewayv2_stage" "stage" {
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.access_log.arn
 
-    # One line of JSON, at most 3 KB. The code and the reason of a disconnection are no variables of
-    # the log: the function logs them for $disconnect.
+    # One line of JSON, at most 3 KB. The code and the reason of a disconnection are not among its
+    # variables: the function logs them for $disconnect.
     format = jsonencode({
       requestId           = "$context.requestId"
       requestTime         = "$context.requestTime"

@@ -1,4 +1,4 @@
-# gatesock template sha256=2a28da14e1715cd5a448a6671846179162933b4eb7f5a4188eedbff6cb1d7b0f
+# gatesock template sha256=aefb41c513310d59e47c8bd019584f621d3c4c218ea57e6cac1f2d104565d280
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -788,8 +788,8 @@ resource "aws_apigatewayv2_stage" "stage" {
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.access_log.arn
 
-    # One line of JSON, at most 3 KB. The code and the reason of a disconnection are no variables of
-    # the log: the function logs them for $disconnect.
+    # One line of JSON, at most 3 KB. The code and the reason of a disconnection are not among its
+    # variables: the function logs them for $disconnect.
     format = jsonencode({
       requestId           = "$context.requestId"
       requestTime         = "$context.requestTime"
