@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+
+	"github.com/gatesock/gatesock/internal/observing"
 )
 
 // Invoke handles one event in the form that Lambda delivers, and returns the response for the
@@ -24,22 +26,38 @@ func (r *Router) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	}
 	rt := r.lookup(req)
 	req.Route = rt.key
+	observer := observing.OfRequests(ctx)
+	if observer != nil {
+		ctx = observer.Routed(ctx, req)
+	}
 	reply, err := rt.handler(ctx, req)
 	err = readable(err)
 	if req.late >= lateThreshold {
 		r.logLate(ctx, req)
 	}
+	var response []byte
+	var frame int
 	if req.EventType == EventMessage {
-		return r.answer(ctx, rt, req, reply, err), nil
+		response, frame, err = r.answer(ctx, rt, req, reply, err)
+	} else {
+		response = r.status(ctx, req, reply, err)
 	}
-	if err != nil {
+	if observer != nil {
+		observer.Answered(frame, err)
+	}
+	return response, nil
+}
+
+// status returns the response to an event that is not a message.
+func (r *Router) status(ctx context.Context, req *Request, reply *Reply, err error) []byte {
+	switch {
+	case err != nil:
 		r.log(ctx, req, err)
-		return statusResponse(publicError(err).Code.HTTPStatus(), ""), nil
+		return statusResponse(publicError(err).Code.HTTPStatus(), "")
+	case reply != nil && req.EventType == EventConnect:
+		return statusResponse(http.StatusOK, reply.Subprotocol)
 	}
-	if reply != nil && req.EventType == EventConnect {
-		return statusResponse(http.StatusOK, reply.Subprotocol), nil
-	}
-	return statusResponse(http.StatusOK, ""), nil
+	return statusResponse(http.StatusOK, "")
 }
 
 func (r *Router) lookup(req *Request) *route {
@@ -60,10 +78,11 @@ func (r *Router) lookup(req *Request) *route {
 	return r.fallback
 }
 
-// answer returns the response to a message. Its status is 200 even for an error, because the
-// gateway was observed to replace the body of a response with any other status by a frame of its
-// own (architect/sandbox#560).
-func (r *Router) answer(ctx context.Context, rt *route, req *Request, reply *Reply, err error) []byte {
+// answer returns the response to a message, the size of the frame in it, and the error of the
+// handler or of its reply. The status of the response is 200 even for an error, because the gateway
+// was observed to replace the body of a response with any other status by a frame of its own
+// (architect/sandbox#560).
+func (r *Router) answer(ctx context.Context, rt *route, req *Request, reply *Reply, err error) ([]byte, int, error) {
 	if err == nil {
 		var frame []byte
 		var short [256]byte // saves an allocation
@@ -71,12 +90,12 @@ func (r *Router) answer(ctx context.Context, rt *route, req *Request, reply *Rep
 			if rt.oneWay && reply != nil && !reply.Silent {
 				r.activeLogger().LogAttrs(ctx, slog.LevelWarn, "gatesock: the route is one-way, so the reply of its handler is not sent", req.logAttrs()...)
 			}
-			return okResponse(frame)
+			return okResponse(frame), len(frame), nil
 		}
 	}
 	r.log(ctx, req, err)
 	if rt.oneWay {
-		return okResponse(nil)
+		return okResponse(nil), 0, err
 	}
 	e := publicError(err)
 	frame, ok := r.ownErrorFrame(ctx, rt, req, e)
@@ -86,7 +105,7 @@ func (r *Router) answer(ctx context.Context, rt *route, req *Request, reply *Rep
 	if len(frame) > MaxMessageSize {
 		frame = rt.wire.errorFrame(req, &Error{Code: e.Code, Message: "the error is too large to be sent"}, nil)
 	}
-	return okResponse(frame)
+	return okResponse(frame), len(frame), err
 }
 
 // details returns the encoded details of an error. Details that cannot be encoded are logged and

@@ -1,0 +1,109 @@
+// Package observing carries the observer of an invocation in the invocation's context. Packages
+// that send, store or route tell it what they do, without knowing about logs, metrics and traces;
+// package observe is the observer. Without one they pay for a look into the context.
+package observing
+
+import "context"
+
+// Observer is told what happens during one invocation. Its methods are safe for concurrent use, and
+// must not keep what they are given for longer than the call.
+type Observer interface {
+	RequestObserver
+	// Posted is called for each answer of the @connections API to a post, with the post's error.
+	Posted(err error)
+	// Begin is called when an operation begins, and returns the context for it and a function that is
+	// called once when it ends.
+	Begin(ctx context.Context, op Op) (context.Context, func(Result))
+	// Gauge sets a number that is a state and not a count.
+	Gauge(name GaugeName, value float64)
+}
+
+// RequestObserver is what a router needs of an [Observer]. It is small, because every Lambda
+// function links it.
+type RequestObserver interface {
+	// Routed is called before a request is handled, with its *gatesock.Request, and returns the
+	// context of the handler.
+	Routed(ctx context.Context, req any) context.Context
+	// Answered is called once for each Routed, with the size of the frame that answers the request,
+	// and the error of its handler or of its reply.
+	Answered(frame int, err error)
+}
+
+// Op is an operation that takes time.
+type Op struct {
+	Kind Kind
+	// Name is that of the operation, such as "Query". There are few of them.
+	Name string
+	// Target is what the operation is about, such as a table; for traces only.
+	Target string
+}
+
+// Kind is a kind of operations.
+type Kind string
+
+// The kinds of operations.
+const (
+	// Broadcast is a send to an audience, or the closing of its connections.
+	Broadcast Kind = "broadcast"
+	// Store is one request to a store, such as one to DynamoDB; a repeated request is another.
+	Store Kind = "store"
+	// Job is work that an earlier invocation handed off.
+	Job Kind = "job"
+)
+
+// Result is how an operation ended.
+type Result struct {
+	Err error
+	// Throttled reports whether the store refused the request because of its rate.
+	Throttled bool
+	// Refused reports whether Err is an answer that the caller provoked on purpose, such as a
+	// condition that does not hold. It is no failure.
+	Refused bool
+	// The numbers of a broadcast.Report, for a Broadcast.
+	Audience, Delivered, Gone, Failed, Unsent, Retries int
+}
+
+// GaugeName is the name of a state.
+type GaugeName string
+
+// LiveConnections is the number of connections that a pass of the sweeper found open.
+const LiveConnections GaugeName = "LiveConnections"
+
+type key struct{}
+
+// With returns a context with an observer.
+func With(ctx context.Context, o Observer) context.Context { return context.WithValue(ctx, key{}, o) }
+
+// OfRequests returns the observer of a context for a router, or nil.
+func OfRequests(ctx context.Context) RequestObserver {
+	o, _ := ctx.Value(key{}).(RequestObserver)
+	return o
+}
+
+// From returns the observer of a context, or nil.
+func From(ctx context.Context) Observer {
+	o, _ := ctx.Value(key{}).(Observer)
+	return o
+}
+
+// Posted tells the observer of a context, if there is one, of the answer to a post.
+func Posted(ctx context.Context, err error) {
+	if o := From(ctx); o != nil {
+		o.Posted(err)
+	}
+}
+
+// Begin tells the observer of a context, if there is one, that an operation begins.
+func Begin(ctx context.Context, op Op) (context.Context, func(Result)) {
+	if o := From(ctx); o != nil {
+		return o.Begin(ctx, op)
+	}
+	return ctx, func(Result) {}
+}
+
+// Gauge tells the observer of a context, if there is one, of a state.
+func Gauge(ctx context.Context, name GaugeName, value float64) {
+	if o := From(ctx); o != nil {
+		o.Gauge(name, value)
+	}
+}
