@@ -91,7 +91,7 @@ func (n Need) Value() string {
 		return "example"
 	case NeedQueue:
 		return "https://sqs.us-east-1.amazonaws.com/123456789012/example"
-	case NeedSetting:
+	case NeedMetrics, NeedSetting:
 	}
 	return n.Example
 }

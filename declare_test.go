@@ -75,8 +75,8 @@ func TestWrongDeclarationsPanic(t *testing.T) {
 			r.Freeze()
 			r.DeclareNeeds(table())
 		}},
-		{"unknown kind", `gatesock: DeclareNeeds at %s: need 1: the kind "bucket" is not one of connections, table, queue and setting`, need(gatesock.Need{Kind: "bucket", Variable: "BUCKET"})},
-		{"no kind", `gatesock: DeclareNeeds at %s: need 1: the kind "" is not one of connections, table, queue and setting`, need(gatesock.Need{Variable: "BUCKET"})},
+		{"unknown kind", `gatesock: DeclareNeeds at %s: need 1: the kind "bucket" is not one of connections, table, queue, metrics and setting`, need(gatesock.Need{Kind: "bucket", Variable: "BUCKET"})},
+		{"no kind", `gatesock: DeclareNeeds at %s: need 1: the kind "" is not one of connections, table, queue, metrics and setting`, need(gatesock.Need{Variable: "BUCKET"})},
 		{"no variable", `gatesock: DeclareNeeds at %s: need 1: the variable "" must be a letter and then one or more letters, digits and underscores`, need(gatesock.Setting("", ""))},
 		{"variable that Lambda does not have", `gatesock: DeclareNeeds at %s: need 1: the variable "A-B" must be a letter and then one or more letters, digits and underscores`, need(gatesock.Setting("A-B", ""))},
 		{"variable that Lambda sets", `gatesock: DeclareNeeds at %s: need 1: the variable "AWS_REGION" is reserved for Lambda or gatesock`, need(gatesock.Setting("AWS_REGION", ""))},
@@ -86,7 +86,8 @@ func TestWrongDeclarationsPanic(t *testing.T) {
 		{"table without a key", `gatesock: DeclareNeeds at %s: need 1: TABLE: the Table must have a PartitionKey`, need(gatesock.Need{Kind: gatesock.NeedTable, Variable: "TABLE", Table: &gatesock.TableKeys{}})},
 		{"queue with a definition of a table", `gatesock: DeclareNeeds at %s: need 1: QUEUE: a need of the kind table, and no other, must have a Table`, need(gatesock.Need{Kind: gatesock.NeedQueue, Variable: "QUEUE", Table: &gatesock.TableKeys{}})},
 		{"setting with a source", `gatesock: DeclareNeeds at %s: need 1: NAME: only a queue has a Source`, need(gatesock.Need{Kind: gatesock.NeedSetting, Variable: "NAME", Source: "jobs"})},
-		{"setting with actions", `gatesock: DeclareNeeds at %s: need 1: NAME: a setting has no Actions`, need(gatesock.Need{Kind: gatesock.NeedSetting, Variable: "NAME", Actions: []string{"sqs:SendMessage"}})},
+		{"metrics with actions", `gatesock: DeclareNeeds at %s: need 1: NAME: a need of the kind metrics has no Actions`, need(gatesock.Need{Kind: gatesock.NeedMetrics, Variable: "NAME", Actions: []string{"sqs:SendMessage"}})},
+		{"setting with actions", `gatesock: DeclareNeeds at %s: need 1: NAME: a need of the kind setting has no Actions`, need(gatesock.Need{Kind: gatesock.NeedSetting, Variable: "NAME", Actions: []string{"sqs:SendMessage"}})},
 		{"two kinds", `gatesock: DeclareNeeds at %s: two needs with the variable TABLE contradict each other: one is of the kind table, the other of the kind setting`, func(r *gatesock.Router) {
 			r.DeclareNeeds(table())
 			r.DeclareNeeds(gatesock.Setting("TABLE", ""))

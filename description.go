@@ -124,6 +124,9 @@ const (
 	NeedTable NeedKind = "table"
 	// NeedQueue is an SQS standard queue. The variable is its URL.
 	NeedQueue NeedKind = "queue"
+	// NeedMetrics means that the App writes CloudWatch metrics, in the embedded metric format. The
+	// variable is their namespace; Default is the one that the App has without it.
+	NeedMetrics NeedKind = "metrics"
 	// NeedSetting is a value that is chosen at deployment. The variable is the value.
 	NeedSetting NeedKind = "setting"
 )

@@ -68,9 +68,9 @@ func (n Need) clone() Need {
 // fault describes what is wrong with a need. It returns "" if nothing is.
 func (n Need) fault() string {
 	switch n.Kind {
-	case NeedConnections, NeedTable, NeedQueue, NeedSetting:
+	case NeedConnections, NeedTable, NeedQueue, NeedMetrics, NeedSetting:
 	default:
-		return fmt.Sprintf("the kind %q is not one of connections, table, queue and setting", n.Kind)
+		return fmt.Sprintf("the kind %q is not one of connections, table, queue, metrics and setting", n.Kind)
 	}
 	switch {
 	case !isVariable(n.Variable):
@@ -83,8 +83,8 @@ func (n Need) fault() string {
 		return fmt.Sprintf("%s: the Table must have a PartitionKey", n.Variable)
 	case n.Kind != NeedQueue && n.Source != "":
 		return fmt.Sprintf("%s: only a queue has a Source", n.Variable)
-	case n.Kind == NeedSetting && len(n.Actions) > 0:
-		return fmt.Sprintf("%s: a setting has no Actions", n.Variable)
+	case (n.Kind == NeedSetting || n.Kind == NeedMetrics) && len(n.Actions) > 0:
+		return fmt.Sprintf("%s: a need of the kind %s has no Actions", n.Variable, n.Kind)
 	}
 	return ""
 }

@@ -121,7 +121,7 @@ type Source struct {
 
 // Need is a resource or a setting that the application uses; see gatesock.Need.
 type Need struct {
-	Kind        string     `json:"kind"` // "connections", "table", "queue" or "setting"
+	Kind        string     `json:"kind"` // "connections", "table", "queue", "metrics" or "setting"
 	Variable    string     `json:"variable"`
 	Actions     []string   `json:"actions,omitempty"`
 	Table       *TableKeys `json:"table,omitempty"`

@@ -205,7 +205,7 @@ func (a *App) checkNeeds() error {
 			return fmt.Errorf("needs[%d] has no variable", i)
 		case seen[n.Variable]:
 			return fmt.Errorf("there are two needs with the variable %s", n.Variable)
-		case !slices.Contains([]string{"connections", "table", "queue", "setting"}, n.Kind):
+		case !slices.Contains([]string{"connections", "table", "queue", "metrics", "setting"}, n.Kind):
 			return fmt.Errorf("the need %s has the unknown kind %q", n.Variable, n.Kind)
 		case (n.Kind == "table") != (n.Table != nil):
 			return fmt.Errorf(`the need %s: a table, and no other need, has a member "table"`, n.Variable)
