@@ -35,7 +35,7 @@ const message = `{"requestContext":{"routeKey":"$default","messageId":"IaXvKeVYl
 	`"stage":"prod","connectedAt":1795780790000,"requestTimeEpoch":1795780800000,` +
 	`"identity":{"userAgent":"curl","sourceIp":"192.0.2.1"},"requestId":"IaXvKHEzFiAFcLA=",` +
 	`"domainName":"a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com","connectionId":"IaXvJelrliACFxw=","apiId":"a1b2c3d4e5"},` +
-	`"body":"{\"action\":\"join\",\"id\":\"1\",\"data\":{\"room\":\"lobby\"}}","isBase64Encoded":false}`
+	`"body":"{\"action\":\"join\",\"id\":\"1\",\"room\":\"lobby\"}","isBase64Encoded":false}`
 
 // discard returns a logger that logs nothing.
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
