@@ -157,7 +157,7 @@ func mutants() map[string]mutant {
 		"an unknown variable":         {set(tree{"Fn::Sub": "${Apy}"}, "AppFunction", "Properties", "Environment", "Variables", "TABLE"), "Ref of Apy, which does not exist"},
 		"an unknown condition":        {set("HasDomian", "Domain", "Condition"), "the condition HasDomian, which does not exist"},
 		"an unused parameter":         {set("x", "AppFunction", "Properties", "Environment", "Variables", "ISSUER"), "the parameter Issuer is not used"},
-		"an unused condition":         {set(nil, "AppFunction", "Properties", "ReservedConcurrentExecutions"), "the condition AppIsReserved is not used"},
+		"an unused condition":         {drop("AlarmEmailSubscription"), "the condition HasAlarmEmail is not used"},
 		"another selection":           {set("$request.body.route", "Api", "Properties", "RouteSelectionExpression"), "the API selects routes by $request.body.route"},
 		"one stack":                   {set("ipv4", "Api", "Properties", "IpAddressType"), "not a WebSocket API with two stacks"},
 		"no deployment":               {set(false, "Stage", "Properties", "AutoDeploy"), "the stage is not deployed by itself"},
