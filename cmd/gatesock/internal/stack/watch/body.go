@@ -35,8 +35,7 @@ type (
 	graphJSON struct {
 		Title       string     `json:"title"`
 		Region      Text       `json:"region"`
-		View        string     `json:"view"`
-		Stacked     bool       `json:"stacked"`
+		Stacked     bool       `json:"stacked,omitempty"`
 		Period      int        `json:"period"`
 		YAxis       axesJSON   `json:"yAxis"`
 		Annotations *linesJSON `json:"annotations,omitempty"`
@@ -46,9 +45,8 @@ type (
 		Left axisJSON `json:"left"`
 	}
 	axisJSON struct {
-		Label     string `json:"label"`
-		Min       int    `json:"min"`
-		ShowUnits bool   `json:"showUnits"`
+		Label string `json:"label"`
+		Min   int    `json:"min"`
 	}
 	linesJSON struct {
 		Horizontal []lineJSON `json:"horizontal"`
@@ -127,7 +125,7 @@ func (w *Widget) json() widgetJSON {
 
 func (w *Widget) graph() graphJSON {
 	g := graphJSON{
-		Title: w.Title, Region: Ref{Kind: Region}.text(), View: "timeSeries", Stacked: w.Stacked, Period: w.Period,
+		Title: w.Title, Region: Ref{Kind: Region}.text(), Stacked: w.Stacked, Period: w.Period,
 		YAxis: axesJSON{axisJSON{Label: w.Unit}},
 	}
 	for _, q := range w.Queries {

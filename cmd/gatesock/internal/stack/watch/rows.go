@@ -3,7 +3,6 @@ package watch
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // Row is a row of the dashboard.
@@ -55,7 +54,6 @@ func graph(title, unit string, queries ...Query) Widget {
 // Widths of widgets.
 const (
 	third = 8
-	half  = 12
 	full  = 24
 )
 
@@ -207,7 +205,7 @@ func (s *Service) whoIsConnected() Row {
 	row := Row{Title: "Who is connected?"}
 	live := s.eachObserved("LiveConnections", "Maximum", "connections", sweeps)
 	if s.Namespace != "" && len(live) > 0 {
-		now := graph("How many connections are open?", "connections", live...).line("limit", parameter(LiveConnectionsLimit))
+		now := graph("How many connections are open?", "connections", live...)
 		now.Period = fiveMinutes
 		row.Note = "The sweeper counts open connections each time that it runs."
 		row.Widgets = append(row.Widgets, now)
@@ -223,7 +221,7 @@ func (s *Service) whoIsConnected() Row {
 		graph("How long do connections last?", "seconds",
 			metric(s.observed("ConnectionDuration"), "p50").labeled("p50"),
 			metric(s.observed("ConnectionDuration"), "p99").labeled("p99")),
-		graph("How many messages come, and from how many is too much?", "messages",
+		graph("How many messages are above a limit?", "messages",
 			metric(s.observed("Messages"), "Sum").labeled("messages of clients"),
 			metric(s.observed("RateLimited"), "Sum").labeled("above a limit")))
 	return row
@@ -233,23 +231,15 @@ func (s *Service) whoIsConnected() Row {
 // dashboard may be shorter than a day.
 func (s *Service) whatDoesItCost() Row {
 	const hour, hours = 3600, 24
-	var total, by []Query
-	var terms []string
+	w := Widget{Title: "What would a day cost at this rate, and what most?", Width: full, Period: hour, Unit: "US dollars a day", Stacked: true}
 	for _, p := range s.parts() {
-		total = append(total, p.query.hidden())
-		by = append(by, p.query.hidden(), Query{
+		w.Queries = append(w.Queries, p.query.hidden(), Query{
 			ID: p.query.ID + "cost", Expression: Text(fmt.Sprintf("%d * %s", hours, p.cost())), Label: p.words,
 		})
-		terms = append(terms, p.cost())
 	}
-	total = append(total, Query{
-		ID: "value", Expression: Text(fmt.Sprintf("%d * (%s)", hours, strings.Join(terms, " + "))), Label: "US dollars a day",
-	})
-	sum := Widget{Title: "What would a day cost at this rate?", Width: half, Period: hour, Unit: "US dollars", Queries: total}
-	parts := Widget{Title: "What costs most?", Width: half, Period: hour, Unit: "US dollars a day", Queries: by, Stacked: true}
 	note := "An estimate with the prices of US East, without logs, traffic and CloudWatch."
 	if s.Namespace == "" {
 		note += " Connection minutes are not in it: they need package observe."
 	}
-	return Row{Title: "What does it cost?", Note: note, Widgets: []Widget{sum.line("DailyBudget", parameter(DailyBudget)), parts}}
+	return Row{Title: "What does it cost?", Note: note, Widgets: []Widget{w.line("DailyBudget", parameter(DailyBudget))}}
 }

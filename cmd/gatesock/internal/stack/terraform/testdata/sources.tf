@@ -1,4 +1,4 @@
-# gatesock template sha256=4ef6cd3e799647a7912583cf8653cf81b8dc6748f068ce112f14b865153b9074
+# gatesock template sha256=83eee70dc5ffe2cb5c93e5f46e2e8d4636b697ebb9716025bcdbde9bff8b6232
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -1712,33 +1712,33 @@ resource "aws_cloudwatch_dashboard" "dashboard" {
         "${aws_cloudwatch_metric_alarm.mail_queue_dead_letters.arn}",
         "${aws_cloudwatch_metric_alarm.mail_queue_age.arn}"${join("", formatlist(", \"%s\"", aws_cloudwatch_metric_alarm.app_function_concurrency[*].arn))}${join("", formatlist(", \"%s\"", aws_cloudwatch_metric_alarm.cost[*].arn))}
       ]}},
-      {"type":"metric","x":0,"y":6,"width":8,"height":6,"properties":{"title":"Do messages and handshakes fail?","region":"${data.aws_region.current.region}","view":"timeSeries","stacked":false,"period":60,"yAxis":{"left":{"label":"part of all","min":0,"showUnits":false}},"annotations":{"horizontal":[{"label":"alarm","value":0.05,"color":"#d62728"}]},"metrics":[
+      {"type":"metric","x":0,"y":6,"width":8,"height":6,"properties":{"title":"Do messages and handshakes fail?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"part of all","min":0}},"annotations":{"horizontal":[{"label":"alarm","value":0.05,"color":"#d62728"}]},"metrics":[
         ["AWS/ApiGateway","ClientError","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"refused by API Gateway","stat":"Average"}],
         ["AWS/ApiGateway","ExecutionError","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"function not called, or crashed","stat":"Average"}],
         ["AWS/ApiGateway","IntegrationError","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"answered with 4XX or 5XX","stat":"Average"}]
       ]}},
-      {"type":"metric","x":8,"y":6,"width":8,"height":6,"properties":{"title":"Do functions fail?","region":"${data.aws_region.current.region}","view":"timeSeries","stacked":false,"period":60,"yAxis":{"left":{"label":"invocations","min":0,"showUnits":false}},"metrics":[
+      {"type":"metric","x":8,"y":6,"width":8,"height":6,"properties":{"title":"Do functions fail?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"invocations","min":0}},"metrics":[
         ["AWS/Lambda","Errors","FunctionName","${aws_lambda_function.app.function_name}",{"label":"app, failed","stat":"Sum"}],
         ["AWS/Lambda","Throttles","FunctionName","${aws_lambda_function.app.function_name}",{"label":"app, throttled","stat":"Sum"}]
       ]}},
-      {"type":"metric","x":16,"y":6,"width":8,"height":6,"properties":{"title":"How long does work wait?","region":"${data.aws_region.current.region}","view":"timeSeries","stacked":false,"period":60,"yAxis":{"left":{"label":"seconds","min":0,"showUnits":false}},"annotations":{"horizontal":[{"label":"alarm","value":300,"color":"#d62728"}]},"metrics":[
+      {"type":"metric","x":16,"y":6,"width":8,"height":6,"properties":{"title":"How long does work wait?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"seconds","min":0}},"annotations":{"horizontal":[{"label":"alarm","value":300,"color":"#d62728"}]},"metrics":[
         ["AWS/SQS","ApproximateAgeOfOldestMessage","QueueName","${aws_sqs_queue.jobs_queue.name}",{"label":"JobsQueue","stat":"Maximum"}],
         ["AWS/SQS","ApproximateAgeOfOldestMessage","QueueName","${aws_sqs_queue.mail_queue.name}",{"label":"MailQueue","stat":"Maximum"}]
       ]}},
-      {"type":"metric","x":0,"y":12,"width":8,"height":6,"properties":{"title":"Which work was given up?","region":"${data.aws_region.current.region}","view":"timeSeries","stacked":false,"period":60,"yAxis":{"left":{"label":"messages","min":0,"showUnits":false}},"metrics":[
+      {"type":"metric","x":0,"y":12,"width":8,"height":6,"properties":{"title":"Which work was given up?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"messages","min":0}},"metrics":[
         ["AWS/SQS","ApproximateNumberOfMessagesVisible","QueueName","${aws_sqs_queue.jobs_queue_dead_letters.name}",{"label":"JobsQueue","stat":"Maximum"}],
         ["AWS/SQS","ApproximateNumberOfMessagesVisible","QueueName","${aws_sqs_queue.mail_queue_dead_letters.name}",{"label":"MailQueue","stat":"Maximum"}]
       ]}},
       {"type":"text","x":0,"y":18,"width":24,"height":2,"properties":{"markdown":"# Is it fast?\np99: one of a hundred takes longer.","background":"transparent"}},
-      {"type":"metric","x":0,"y":20,"width":8,"height":6,"properties":{"title":"How long do clients wait for functions?","region":"${data.aws_region.current.region}","view":"timeSeries","stacked":false,"period":60,"yAxis":{"left":{"label":"milliseconds","min":0,"showUnits":false}},"annotations":{"horizontal":[{"label":"alarm","value":${var.alarm_latency},"color":"#d62728"}]},"metrics":[
+      {"type":"metric","x":0,"y":20,"width":8,"height":6,"properties":{"title":"How long do clients wait for functions?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"milliseconds","min":0}},"annotations":{"horizontal":[{"label":"alarm","value":${var.alarm_latency},"color":"#d62728"}]},"metrics":[
         ["AWS/ApiGateway","IntegrationLatency","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"p50","stat":"p50"}],
         ["AWS/ApiGateway","IntegrationLatency","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"p99","stat":"p99"}]
       ]}},
-      {"type":"metric","x":8,"y":20,"width":8,"height":6,"properties":{"title":"How long do functions run?","region":"${data.aws_region.current.region}","view":"timeSeries","stacked":false,"period":60,"yAxis":{"left":{"label":"milliseconds","min":0,"showUnits":false}},"metrics":[
+      {"type":"metric","x":8,"y":20,"width":8,"height":6,"properties":{"title":"How long do functions run?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"milliseconds","min":0}},"metrics":[
         ["AWS/Lambda","Duration","FunctionName","${aws_lambda_function.app.function_name}",{"label":"app, p50","stat":"p50"}],
         ["AWS/Lambda","Duration","FunctionName","${aws_lambda_function.app.function_name}",{"label":"app, p99","stat":"p99"}]
       ]}},
-      {"type":"metric","x":16,"y":20,"width":8,"height":6,"properties":{"title":"How near are the quotas?","region":"${data.aws_region.current.region}","view":"timeSeries","stacked":false,"period":60,"yAxis":{"left":{"label":"percent","min":0,"showUnits":false}},"annotations":{"horizontal":[{"label":"alarm","value":80,"color":"#d62728"}]},"metrics":[
+      {"type":"metric","x":16,"y":20,"width":8,"height":6,"properties":{"title":"How near are the quotas?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"percent","min":0}},"annotations":{"horizontal":[{"label":"alarm","value":80,"color":"#d62728"}]},"metrics":[
         ["AWS/ApiGateway","ConnectCount","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"id":"connects","stat":"Sum","visible":false}],
         [{"expression":"100 * connects / (PERIOD(connects) * ${var.connect_quota})","id":"connectspart","label":"new connections"}],
         ["AWS/ApiGateway","MessageCount","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"id":"messages","stat":"Sum","visible":false}],
@@ -1746,27 +1746,19 @@ resource "aws_cloudwatch_dashboard" "dashboard" {
         ["AWS/Lambda","ClaimedAccountConcurrency",{"id":"claimed","stat":"Maximum","visible":false}],
         [{"expression":"100 * claimed / ${var.concurrency_quota}","id":"claimedpart","label":"concurrency of the account"}]
       ]}},
-      {"type":"metric","x":0,"y":26,"width":8,"height":6,"properties":{"title":"Does DynamoDB refuse requests?","region":"${data.aws_region.current.region}","view":"timeSeries","stacked":false,"period":60,"yAxis":{"left":{"label":"requests","min":0,"showUnits":false}},"metrics":[
+      {"type":"metric","x":0,"y":26,"width":8,"height":6,"properties":{"title":"Does DynamoDB refuse requests?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"requests","min":0}},"metrics":[
         ["AWS/DynamoDB","ReadThrottleEvents","TableName","${aws_dynamodb_table.users_table.name}",{"label":"UsersTable, reads","stat":"Sum"}],
         ["AWS/DynamoDB","WriteThrottleEvents","TableName","${aws_dynamodb_table.users_table.name}",{"label":"UsersTable, writes","stat":"Sum"}]
       ]}},
       {"type":"text","x":0,"y":32,"width":24,"height":2,"properties":{"markdown":"# Who is connected?","background":"transparent"}},
-      {"type":"metric","x":0,"y":34,"width":8,"height":6,"properties":{"title":"How many connections are new each minute?","region":"${data.aws_region.current.region}","view":"timeSeries","stacked":false,"period":60,"yAxis":{"left":{"label":"connections","min":0,"showUnits":false}},"metrics":[
+      {"type":"metric","x":0,"y":34,"width":8,"height":6,"properties":{"title":"How many connections are new each minute?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"connections","min":0}},"metrics":[
         ["AWS/ApiGateway","ConnectCount","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"new","stat":"Sum"}]
       ]}},
-      {"type":"metric","x":8,"y":34,"width":8,"height":6,"properties":{"title":"How many messages are there each minute?","region":"${data.aws_region.current.region}","view":"timeSeries","stacked":false,"period":60,"yAxis":{"left":{"label":"messages","min":0,"showUnits":false}},"metrics":[
+      {"type":"metric","x":8,"y":34,"width":8,"height":6,"properties":{"title":"How many messages are there each minute?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"messages","min":0}},"metrics":[
         ["AWS/ApiGateway","MessageCount","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"both directions","stat":"Sum"}]
       ]}},
       {"type":"text","x":0,"y":40,"width":24,"height":2,"properties":{"markdown":"# What does it cost?\nAn estimate with the prices of US East, without logs, traffic and CloudWatch. Connection minutes are not in it: they need package observe.","background":"transparent"}},
-      {"type":"metric","x":0,"y":42,"width":12,"height":6,"properties":{"title":"What would a day cost at this rate?","region":"${data.aws_region.current.region}","view":"timeSeries","stacked":false,"period":3600,"yAxis":{"left":{"label":"US dollars","min":0,"showUnits":false}},"annotations":{"horizontal":[{"label":"DailyBudget","value":${var.daily_budget},"color":"#d62728"}]},"metrics":[
-        ["AWS/ApiGateway","MessageCount","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"id":"messages","stat":"Sum","visible":false}],
-        ["AWS/Lambda","Duration","FunctionName","${aws_lambda_function.app.function_name}",{"id":"duration0","stat":"Sum","visible":false}],
-        ["AWS/DynamoDB","ConsumedWriteCapacityUnits","TableName","${aws_dynamodb_table.users_table.name}",{"id":"writes0","stat":"Sum","visible":false}],
-        ["AWS/DynamoDB","ConsumedReadCapacityUnits","TableName","${aws_dynamodb_table.users_table.name}",{"id":"reads0","stat":"Sum","visible":false}],
-        ["AWS/Lambda","Invocations","FunctionName","${aws_lambda_function.app.function_name}",{"id":"calls0","stat":"Sum","visible":false}],
-        [{"expression":"24 * (0.000001 * FILL(messages, 0) + 0.00000000833335 * FILL(duration0, 0) + 0.000000625 * FILL(writes0, 0) + 0.000000125 * FILL(reads0, 0) + 0.0000002 * FILL(calls0, 0))","id":"value","label":"US dollars a day"}]
-      ]}},
-      {"type":"metric","x":12,"y":42,"width":12,"height":6,"properties":{"title":"What costs most?","region":"${data.aws_region.current.region}","view":"timeSeries","stacked":true,"period":3600,"yAxis":{"left":{"label":"US dollars a day","min":0,"showUnits":false}},"metrics":[
+      {"type":"metric","x":0,"y":42,"width":24,"height":6,"properties":{"title":"What would a day cost at this rate, and what most?","region":"${data.aws_region.current.region}","stacked":true,"period":3600,"yAxis":{"left":{"label":"US dollars a day","min":0}},"annotations":{"horizontal":[{"label":"DailyBudget","value":${var.daily_budget},"color":"#d62728"}]},"metrics":[
         ["AWS/ApiGateway","MessageCount","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"id":"messages","stat":"Sum","visible":false}],
         [{"expression":"24 * 0.000001 * FILL(messages, 0)","id":"messagescost","label":"messages"}],
         ["AWS/Lambda","Duration","FunctionName","${aws_lambda_function.app.function_name}",{"id":"duration0","stat":"Sum","visible":false}],

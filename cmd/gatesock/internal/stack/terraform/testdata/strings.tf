@@ -1,4 +1,4 @@
-# gatesock template sha256=dd5a5626f59ac82c0a6da600dcfab0dfec698e062fdb045fd819f738d88c5cad
+# gatesock template sha256=ebd6c0cbcb4f7032c1d636f78cf3a91d266752317773f3aefaa59e32f09458e1
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -1584,25 +1584,25 @@ resource "aws_cloudwatch_dashboard" "dashboard" {
         "${aws_cloudwatch_metric_alarm.app_function_errors.arn}",
         "${aws_cloudwatch_metric_alarm.app_function_throttles.arn}"${join("", formatlist(", \"%s\"", aws_cloudwatch_metric_alarm.app_function_concurrency[*].arn))}${join("", formatlist(", \"%s\"", aws_cloudwatch_metric_alarm.cost[*].arn))}
       ]}},
-      {"type":"metric","x":0,"y":6,"width":8,"height":6,"properties":{"title":"Do messages and handshakes fail?","region":"${data.aws_region.current.region}","view":"timeSeries","stacked":false,"period":60,"yAxis":{"left":{"label":"part of all","min":0,"showUnits":false}},"annotations":{"horizontal":[{"label":"alarm","value":0.05,"color":"#d62728"}]},"metrics":[
+      {"type":"metric","x":0,"y":6,"width":8,"height":6,"properties":{"title":"Do messages and handshakes fail?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"part of all","min":0}},"annotations":{"horizontal":[{"label":"alarm","value":0.05,"color":"#d62728"}]},"metrics":[
         ["AWS/ApiGateway","ClientError","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"refused by API Gateway","stat":"Average"}],
         ["AWS/ApiGateway","ExecutionError","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"function not called, or crashed","stat":"Average"}],
         ["AWS/ApiGateway","IntegrationError","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"answered with 4XX or 5XX","stat":"Average"}]
       ]}},
-      {"type":"metric","x":8,"y":6,"width":8,"height":6,"properties":{"title":"Do functions fail?","region":"${data.aws_region.current.region}","view":"timeSeries","stacked":false,"period":60,"yAxis":{"left":{"label":"invocations","min":0,"showUnits":false}},"metrics":[
+      {"type":"metric","x":8,"y":6,"width":8,"height":6,"properties":{"title":"Do functions fail?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"invocations","min":0}},"metrics":[
         ["AWS/Lambda","Errors","FunctionName","${aws_lambda_function.app.function_name}",{"label":"app, failed","stat":"Sum"}],
         ["AWS/Lambda","Throttles","FunctionName","${aws_lambda_function.app.function_name}",{"label":"app, throttled","stat":"Sum"}]
       ]}},
       {"type":"text","x":0,"y":12,"width":24,"height":2,"properties":{"markdown":"# Is it fast?\np99: one of a hundred takes longer.","background":"transparent"}},
-      {"type":"metric","x":0,"y":14,"width":8,"height":6,"properties":{"title":"How long do clients wait for functions?","region":"${data.aws_region.current.region}","view":"timeSeries","stacked":false,"period":60,"yAxis":{"left":{"label":"milliseconds","min":0,"showUnits":false}},"annotations":{"horizontal":[{"label":"alarm","value":${var.alarm_latency},"color":"#d62728"}]},"metrics":[
+      {"type":"metric","x":0,"y":14,"width":8,"height":6,"properties":{"title":"How long do clients wait for functions?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"milliseconds","min":0}},"annotations":{"horizontal":[{"label":"alarm","value":${var.alarm_latency},"color":"#d62728"}]},"metrics":[
         ["AWS/ApiGateway","IntegrationLatency","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"p50","stat":"p50"}],
         ["AWS/ApiGateway","IntegrationLatency","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"p99","stat":"p99"}]
       ]}},
-      {"type":"metric","x":8,"y":14,"width":8,"height":6,"properties":{"title":"How long do functions run?","region":"${data.aws_region.current.region}","view":"timeSeries","stacked":false,"period":60,"yAxis":{"left":{"label":"milliseconds","min":0,"showUnits":false}},"metrics":[
+      {"type":"metric","x":8,"y":14,"width":8,"height":6,"properties":{"title":"How long do functions run?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"milliseconds","min":0}},"metrics":[
         ["AWS/Lambda","Duration","FunctionName","${aws_lambda_function.app.function_name}",{"label":"app, p50","stat":"p50"}],
         ["AWS/Lambda","Duration","FunctionName","${aws_lambda_function.app.function_name}",{"label":"app, p99","stat":"p99"}]
       ]}},
-      {"type":"metric","x":16,"y":14,"width":8,"height":6,"properties":{"title":"How near are the quotas?","region":"${data.aws_region.current.region}","view":"timeSeries","stacked":false,"period":60,"yAxis":{"left":{"label":"percent","min":0,"showUnits":false}},"annotations":{"horizontal":[{"label":"alarm","value":80,"color":"#d62728"}]},"metrics":[
+      {"type":"metric","x":16,"y":14,"width":8,"height":6,"properties":{"title":"How near are the quotas?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"percent","min":0}},"annotations":{"horizontal":[{"label":"alarm","value":80,"color":"#d62728"}]},"metrics":[
         ["AWS/ApiGateway","ConnectCount","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"id":"connects","stat":"Sum","visible":false}],
         [{"expression":"100 * connects / (PERIOD(connects) * ${var.connect_quota})","id":"connectspart","label":"new connections"}],
         ["AWS/ApiGateway","MessageCount","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"id":"messages","stat":"Sum","visible":false}],
@@ -1611,20 +1611,14 @@ resource "aws_cloudwatch_dashboard" "dashboard" {
         [{"expression":"100 * claimed / ${var.concurrency_quota}","id":"claimedpart","label":"concurrency of the account"}]
       ]}},
       {"type":"text","x":0,"y":20,"width":24,"height":2,"properties":{"markdown":"# Who is connected?","background":"transparent"}},
-      {"type":"metric","x":0,"y":22,"width":8,"height":6,"properties":{"title":"How many connections are new each minute?","region":"${data.aws_region.current.region}","view":"timeSeries","stacked":false,"period":60,"yAxis":{"left":{"label":"connections","min":0,"showUnits":false}},"metrics":[
+      {"type":"metric","x":0,"y":22,"width":8,"height":6,"properties":{"title":"How many connections are new each minute?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"connections","min":0}},"metrics":[
         ["AWS/ApiGateway","ConnectCount","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"new","stat":"Sum"}]
       ]}},
-      {"type":"metric","x":8,"y":22,"width":8,"height":6,"properties":{"title":"How many messages are there each minute?","region":"${data.aws_region.current.region}","view":"timeSeries","stacked":false,"period":60,"yAxis":{"left":{"label":"messages","min":0,"showUnits":false}},"metrics":[
+      {"type":"metric","x":8,"y":22,"width":8,"height":6,"properties":{"title":"How many messages are there each minute?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"messages","min":0}},"metrics":[
         ["AWS/ApiGateway","MessageCount","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"both directions","stat":"Sum"}]
       ]}},
       {"type":"text","x":0,"y":28,"width":24,"height":2,"properties":{"markdown":"# What does it cost?\nAn estimate with the prices of US East, without logs, traffic and CloudWatch. Connection minutes are not in it: they need package observe.","background":"transparent"}},
-      {"type":"metric","x":0,"y":30,"width":12,"height":6,"properties":{"title":"What would a day cost at this rate?","region":"${data.aws_region.current.region}","view":"timeSeries","stacked":false,"period":3600,"yAxis":{"left":{"label":"US dollars","min":0,"showUnits":false}},"annotations":{"horizontal":[{"label":"DailyBudget","value":${var.daily_budget},"color":"#d62728"}]},"metrics":[
-        ["AWS/ApiGateway","MessageCount","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"id":"messages","stat":"Sum","visible":false}],
-        ["AWS/Lambda","Duration","FunctionName","${aws_lambda_function.app.function_name}",{"id":"duration0","stat":"Sum","visible":false}],
-        ["AWS/Lambda","Invocations","FunctionName","${aws_lambda_function.app.function_name}",{"id":"calls0","stat":"Sum","visible":false}],
-        [{"expression":"24 * (0.000001 * FILL(messages, 0) + 0.00000000333335 * FILL(duration0, 0) + 0.0000002 * FILL(calls0, 0))","id":"value","label":"US dollars a day"}]
-      ]}},
-      {"type":"metric","x":12,"y":30,"width":12,"height":6,"properties":{"title":"What costs most?","region":"${data.aws_region.current.region}","view":"timeSeries","stacked":true,"period":3600,"yAxis":{"left":{"label":"US dollars a day","min":0,"showUnits":false}},"metrics":[
+      {"type":"metric","x":0,"y":30,"width":24,"height":6,"properties":{"title":"What would a day cost at this rate, and what most?","region":"${data.aws_region.current.region}","stacked":true,"period":3600,"yAxis":{"left":{"label":"US dollars a day","min":0}},"annotations":{"horizontal":[{"label":"DailyBudget","value":${var.daily_budget},"color":"#d62728"}]},"metrics":[
         ["AWS/ApiGateway","MessageCount","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"id":"messages","stat":"Sum","visible":false}],
         [{"expression":"24 * 0.000001 * FILL(messages, 0)","id":"messagescost","label":"messages"}],
         ["AWS/Lambda","Duration","FunctionName","${aws_lambda_function.app.function_name}",{"id":"duration0","stat":"Sum","visible":false}],
