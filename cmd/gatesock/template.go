@@ -53,8 +53,8 @@ func (f *function) UnmarshalText(text []byte) error {
 func (templateCommand) Help() string {
 	return `The template has all that the application needs: the API with its routes, integrations and route
 responses, the functions with the rights that they use and no others, tables, queues, schedules,
-logs, alarms and a dashboard. What is chosen at deployment is a parameter. When the program changes, make the template again;
-a file that was edited by hand is not overwritten without --force.
+logs, alarms and a dashboard. What is chosen at deployment is a parameter. When the program changes,
+make the template again; a file that was edited by hand is not overwritten without --force.
 
     gatesock template -o template.yaml
     gatesock template ./cmd/lambda --format sam -o template.yaml

@@ -91,7 +91,7 @@ func (c *checker) alarm(id string, known map[string]string, watched map[string]i
 	for _, actions := range []string{"AlarmActions", "OKActions"} {
 		list := list(at(p, actions))
 		if len(list) != 1 || !c.mayPublish(list[0]) {
-			c.fail("%s tells nobody (%s)", id, actions)
+			c.fail("%s has nobody to notify (%s)", id, actions)
 		}
 	}
 	if at(p, "TreatMissingData") != "notBreaching" {
@@ -104,7 +104,8 @@ func (c *checker) alarm(id string, known map[string]string, watched map[string]i
 	check := func(m any, stat string, period any) {
 		c.metric(id, m, known, watched)
 		seconds, _ := c.number(period)
-		if longest := map[bool]float64{true: 604800, false: 86400}[seconds >= 3600]; seconds < 60 || periods < 1 || seconds*periods > longest {
+		longest := map[bool]float64{true: 604800, false: 86400}[seconds >= 3600]
+		if seconds < 60 || periods < 1 || seconds*periods > longest {
 			c.fail("%s looks at %v periods of %v seconds", id, periods, seconds)
 		}
 		if !statistic.MatchString(stat) {

@@ -82,11 +82,11 @@ func TestBrokenWatch(t *testing.T) {
 		"no such metric":          {set("ClientErrors", "ClientErrorAlarm", "Properties", "MetricName"), "ClientErrors by ApiId, Stage, which nobody writes"},
 		"no such observed metric": {set("PostsLost", "AppPostsFailedAlarm", "Properties", "MetricName"), "gatesock PostsLost by Function, which nobody writes"},
 		"another namespace":       {set("chat", "AppPostsFailedAlarm", "Properties", "Namespace"), "chat PostsFailed by Function, which nobody writes"},
-		"no action":               {set(nil, "ClientErrorAlarm", "Properties", "AlarmActions"), "ClientErrorAlarm tells nobody"},
-		"no action at the end":    {set(nil, "CostAlarm", "Properties", "OKActions"), "CostAlarm tells nobody"},
-		"another action":          {set([]any{ref("FanoutQueue")}, "ClientErrorAlarm", "Properties", "AlarmActions"), "ClientErrorAlarm tells nobody"},
-		"no policy of the topic":  {drop("AlarmTopicPolicy"), "ClientErrorAlarm tells nobody"},
-		"a policy for all":        {func(r tree) { topicStatement(r)["Condition"] = nil }, "ClientErrorAlarm tells nobody"},
+		"no action":               {set(nil, "ClientErrorAlarm", "Properties", "AlarmActions"), "ClientErrorAlarm has nobody to notify"},
+		"no action at the end":    {set(nil, "CostAlarm", "Properties", "OKActions"), "CostAlarm has nobody to notify"},
+		"another action":          {set([]any{ref("FanoutQueue")}, "ClientErrorAlarm", "Properties", "AlarmActions"), "ClientErrorAlarm has nobody to notify"},
+		"no policy of the topic":  {drop("AlarmTopicPolicy"), "ClientErrorAlarm has nobody to notify"},
+		"a policy for all":        {func(r tree) { topicStatement(r)["Condition"] = nil }, "ClientErrorAlarm has nobody to notify"},
 		"nothing to do":           {set("Errors.", "ClientErrorAlarm", "Properties", "AlarmDescription"), "ClientErrorAlarm does not say what to do"},
 		"a long text": {func(r tree) {
 			p := at(r, "CostAlarm", "Properties").(tree)

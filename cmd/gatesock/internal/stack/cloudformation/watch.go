@@ -6,7 +6,8 @@ import (
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack/watch"
 )
 
-// refer returns what a reference is in Fn::Sub: a logical name, with the attribute that is its value.
+// refer returns what a reference is in Fn::Sub: a logical name, with the attribute that is its
+// value.
 func refer(r watch.Ref) string {
 	switch r.Kind {
 	case watch.API:

@@ -203,7 +203,7 @@ func (d *Dashboard) graph(m *metricWidget) {
 		r := d.item(m.Title, item)
 		if r.ID != "" {
 			if seen[r.ID] || !queryID.MatchString(r.ID) {
-				d.fail("%q has the id %q twice, or it is none", m.Title, r.ID)
+				d.fail("%q has the id %q twice, or it is not one", m.Title, r.ID)
 			}
 			seen[r.ID] = true
 		}

@@ -13,8 +13,8 @@ import (
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack/stacktest"
 )
 
-// TestSameAlarms requires that alarms have the same metrics, thresholds and texts as in the template
-// of CloudFormation.
+// TestSameAlarms requires that alarms have the same metrics, thresholds and texts as in the
+// template of CloudFormation.
 func TestSameAlarms(t *testing.T) {
 	t.Parallel()
 	for name, s := range stacktest.Services(t) {
@@ -86,7 +86,8 @@ func TestDashboard(t *testing.T) {
 
 func TestNoAlarms(t *testing.T) {
 	t.Parallel()
-	text := string(template(t, stacktest.Service{App: stacktest.Observed(t), Options: stack.Options{Name: "chat", NoAlarms: true}}))
+	options := stack.Options{Name: "chat", NoAlarms: true}
+	text := string(template(t, stacktest.Service{App: stacktest.Observed(t), Options: options}))
 	for _, word := range []string{"alarm", "dashboard", "aws_sns", "_quota"} {
 		require.NotContains(t, text, word)
 	}

@@ -2,9 +2,9 @@ package watch
 
 import "strings"
 
-// Alarm is an alarm of CloudWatch. Missing data is within the threshold for each of them, so that an
-// idle service raises no alarm: all metrics that alarms watch are of things that happen, and have no
-// values while nothing does.
+// Alarm is an alarm of CloudWatch. Missing data is within the threshold for each of them, so that
+// an idle service raises no alarm: all metrics that alarms watch are of things that happen, and
+// have no values while nothing does.
 type Alarm struct {
 	// ID is its name in a template. Kind is the name of its section in docs/operations.md.
 	ID, Kind string
@@ -16,8 +16,8 @@ type Alarm struct {
 	Means, First string
 	// Queries are one metric, or metrics and an expression, which comes last.
 	Queries []Query
-	// Threshold is a number or a parameter. The alarm is on if a value is above it, or for AtLeast equal
-	// to it, in all of the latest Periods of Period seconds.
+	// Threshold is a number or a parameter. The alarm is on if a value is above it, or for AtLeast
+	// equal to it, in all of the latest Periods of Period seconds.
 	Threshold       Text
 	AtLeast         bool
 	Period, Periods int

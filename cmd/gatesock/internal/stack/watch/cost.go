@@ -75,8 +75,8 @@ func decimal(x float64) string {
 // Reference, "PutMetricAlarm": seven days, if the period is at least an hour).
 const day = 24 * 60 * 60
 
-// costAlarm returns the alarm on the cost of a day. It counts as many parts as an alarm can have, and
-// says which.
+// costAlarm returns the alarm on the cost of a day. It counts as many parts as an alarm can have,
+// and says which.
 func (s *Service) costAlarm() Alarm {
 	a := Alarm{
 		ID: "CostAlarm", Kind: "CostAlarm", Of: "the cost of a day",

@@ -12,8 +12,8 @@ type Row struct {
 	Widgets     []Widget
 }
 
-// Widget is a widget of the dashboard. It is one of a graph (Queries), the states of alarms (Alarms)
-// and a query of logs (Logs).
+// Widget is a widget of the dashboard. It is one of a graph (Queries), the states of alarms
+// (Alarms) and a query of logs (Logs).
 type Widget struct {
 	// Title is its question.
 	Title string
@@ -227,8 +227,8 @@ func (s *Service) whoIsConnected() Row {
 	return row
 }
 
-// whatDoesItCost shows what a day would cost if all of it were like the hour, since the range of the
-// dashboard may be shorter than a day.
+// whatDoesItCost shows what a day would cost if all of it were like the hour, since the range of
+// the dashboard may be shorter than a day.
 func (s *Service) whatDoesItCost() Row {
 	const hour, hours = 3600, 24
 	w := Widget{Title: "What would a day cost at this rate, and what most?", Width: full, Period: hour, Unit: "US dollars a day", Stacked: true}

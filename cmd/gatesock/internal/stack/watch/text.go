@@ -8,15 +8,16 @@ import (
 // Ref is a reference to something whose name is known at deployment.
 type Ref struct {
 	Kind Kind
-	// ID is that of a function, table, queue or alarm, or the name of a parameter. The others have none.
+	// ID is that of a function, table, queue or alarm, or the name of a parameter. The others have
+	// none.
 	ID string
 }
 
 // Kind is the kind of a [Ref].
 type Kind string
 
-// The kinds of references. The value of a table, function or queue is its name, that of an alarm its
-// ARN. Those with an ID are "function", "log" (the log group of a function), "table", "queue",
+// The kinds of references. The value of a table, function or queue is its name, that of an alarm
+// its ARN. Those with an ID are "function", "log" (the log group of a function), "table", "queue",
 // "deadletters", "parameter" and "alarm".
 const (
 	API         Kind = "api"    // the ID of the API

@@ -5,8 +5,8 @@ type Service struct {
 	Functions []Function
 	Tables    []string
 	Queues    []string
-	// Namespace is that of the metrics of package observe. It is empty if the program does not write
-	// them.
+	// Namespace is that of the metrics of package observe. It is empty if the program does not
+	// write them.
 	Namespace string
 }
 
@@ -17,10 +17,11 @@ type Function struct {
 	Memory int
 	// ARM reports whether the architecture is arm64, which costs less.
 	ARM bool
-	// ReservedConcurrency is the name of the parameter for it, and IsReserved that of the condition.
+	// ReservedConcurrency is the name of the parameter for it, and IsReserved that of the
+	// condition.
 	ReservedConcurrency, IsReserved string
-	// Posts, Stores and Sweeps report whether the function may post to connections, use a table, and
-	// remove connections by a schedule.
+	// Posts, Stores and Sweeps report whether the function may post to connections, use a table,
+	// and remove connections by a schedule.
 	Posts, Stores, Sweeps bool
 }
 
@@ -65,7 +66,8 @@ func New(s *Service) *Watch {
 	return w
 }
 
-// Kinds returns the kinds of all alarms that there can be. docs/operations.md has a section for each.
+// Kinds returns the kinds of all alarms that there can be. docs/operations.md has a section for
+// each.
 func Kinds() []string {
 	everything := &Service{
 		Functions: []Function{{ID: "App", Name: "app", Memory: 1, Posts: true, Stores: true, Sweeps: true}},
