@@ -98,25 +98,43 @@ func (s *Service) search(name, dimension, stat string) Query {
 	}
 }
 
-func (s *Service) isItUp(alarms []Alarm) Row {
-	status := Widget{Title: "Which alarms are on?", Width: full}
-	var sometimes []Ref
+// maxAlarms is how many alarms a widget can have (Amazon CloudWatch API Reference, "Dashboard Body
+// Structure and Syntax").
+const maxAlarms = 100
+
+// states returns as many widgets as the alarms need. Each has some that always exist, because those
+// that do not bring their own comma.
+func states(alarms []Alarm) []Widget {
+	var always, sometimes []Ref
 	for _, a := range alarms {
 		if a.Condition.Name == "" {
-			status.Alarms = append(status.Alarms, Ref{AlarmARN, a.ID})
+			always = append(always, Ref{AlarmARN, a.ID})
 		} else {
 			sometimes = append(sometimes, Ref{Entry, a.ID})
 		}
 	}
-	status.Alarms = append(status.Alarms, sometimes...)
-	row := Row{Title: "Is it up?", Note: "The text of an alarm says what to do first.", Widgets: []Widget{
-		status,
+	n := (len(alarms) + maxAlarms - 1) / maxAlarms
+	share := func(list []Ref, i int) []Ref { return list[i*len(list)/n : (i+1)*len(list)/n] }
+	widgets := make([]Widget, n)
+	for i := range widgets {
+		widgets[i] = Widget{
+			Title: "Which alarms are on?", Width: full, Alarms: slices.Concat(share(always, i), share(sometimes, i)),
+		}
+		if i > 0 {
+			widgets[i].Title = fmt.Sprintf("Which alarms of part %d are on?", i+1)
+		}
+	}
+	return widgets
+}
+
+func (s *Service) isItUp(alarms []Alarm) Row {
+	row := Row{Title: "Is it up?", Note: "The text of an alarm says what to do first.", Widgets: append(states(alarms),
 		graph("Do messages and handshakes fail?", "part of all",
 			metric(ofAPI("ClientError"), "Average").labeled("refused by API Gateway"),
 			metric(ofAPI("ExecutionError"), "Average").labeled("function not called, or crashed"),
 			metric(ofAPI("IntegrationError"), "Average").labeled("answered with 4XX or 5XX")).line("alarm", errorRate),
 		graph("Do functions fail?", "invocations", append(s.each("Errors", "Sum", "failed"), s.each("Throttles", "Sum", "throttled")...)...),
-	}}
+	)}
 	if s.Namespace != "" {
 		row.Widgets = append(row.Widgets,
 			graph("Do clients get in?", "handshakes",

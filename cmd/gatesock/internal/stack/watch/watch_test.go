@@ -101,6 +101,24 @@ func requireAlarm(t *rapid.T, a *watch.Alarm, known map[string]string) {
 	require.LessOrEqual(t, len(metrics), mostMetrics, a.ID)
 }
 
+// TestManyAlarms holds that the dashboard has all alarms of a service with more than one widget can
+// have.
+func TestManyAlarms(t *testing.T) {
+	t.Parallel()
+	s := &watch.Service{}
+	for i := range 45 {
+		id := fmt.Sprint("F", i)
+		s.Functions = append(s.Functions, watch.Function{
+			ID: id, Name: id, Memory: 128, ReservedConcurrency: id + "ReservedConcurrency", IsReserved: id + "IsReserved",
+		})
+	}
+	w := watch.New(s)
+	require.Greater(t, len(w.Alarms), 100)
+	d := stacktest.ReadDashboard(w.Body(value))
+	require.Empty(t, d.Problems)
+	require.Len(t, d.Alarms, len(w.Alarms))
+}
+
 func TestKinds(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, []string{
