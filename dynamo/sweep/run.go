@@ -23,7 +23,7 @@ import (
 // saves the progress while nothing runs; the goroutines that it starts count what they do.
 type run struct {
 	*lease
-	saved  time.Time      // when the progress was saved last
+	saved  time.Time      // when the progress was saved last, by the DB's clock, like the lease
 	places chan struct{}  // bounds the goroutines
 	tasks  sync.WaitGroup // of the goroutines
 
@@ -45,7 +45,7 @@ func newRun(l *lease, p progress) *run {
 	return &run{
 		lease:     l,
 		progress:  p,
-		saved:     time.Now(),
+		saved:     l.reg.Clock(),
 		places:    make(chan struct{}, l.concurrency),
 		forbidden: make(map[string]bool),
 	}
@@ -114,7 +114,7 @@ func (r *run) settle(ctx context.Context, records []sighting) (all bool, err err
 		return !stopped, err
 	}
 	for i, record := range records {
-		if time.Since(r.saved) >= saveEvery {
+		if r.reg.Clock().Sub(r.saved) >= saveEvery {
 			if more, err := reached(i); !more {
 				return false, err
 			}
@@ -145,7 +145,7 @@ func (r *run) keep(ctx context.Context) error {
 	if err := r.save(ctx, r.progress, false); err != nil && !outOfTime(ctx) {
 		return err
 	}
-	r.saved = time.Now()
+	r.saved = r.reg.Clock()
 	return nil
 }
 
