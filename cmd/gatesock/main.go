@@ -8,6 +8,7 @@
 //	gatesock describe --json > api.json                   # keep a description, and compare:
 //	gatesock describe --json | gatesock diff api.json -   # do clients break?
 //	gatesock doctor --stack chat                          # is what is deployed as it should be?
+//	gatesock cost --connections 10000                     # what does it cost in a month?
 //	gatesock help template
 //
 // These commands take the main package of the application, as a folder or an import path; without
@@ -94,6 +95,7 @@ type cli struct {
 	Types    typesCommand    `cmd:"" group:"deploy" help:"Write the TypeScript types of all messages of the application."`
 	Diff     diffCommand     `cmd:"" group:"deploy" help:"Compare two descriptions: do clients break?"`
 	Doctor   doctorCommand   `cmd:"" group:"deploy" help:"Compare a deployed application with its description."`
+	Cost     costCommand     `cmd:"" group:"deploy" help:"Compute what an application costs in a month."`
 
 	Keys  keysCommand  `cmd:"" group:"operate" help:"Create, list and change API keys."`
 	Plans plansCommand `cmd:"" group:"operate" help:"Create, list and change plans: how much keys and users may send."`
