@@ -250,7 +250,7 @@ func TestACallWhoseContextHasEndedIsNotMade(t *testing.T) {
 }
 
 // TestProbesAreBounded checks that a breaker that is half-open lets exactly its number of probes
-// through at once, and tells the others when to try again.
+// through at once, and that the others learn when to try again.
 func TestProbesAreBounded(t *testing.T) {
 	t.Parallel()
 	for _, probes := range []int{1, 3} {

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAClockThatIsSetBack checks that a breaker whose end lies further ahead than it can be, because
-// the wall clock was set back, is open for one more period and not for longer.
+// TestAClockThatIsSetBack checks that a breaker whose end lies further ahead than it can be,
+// because the wall clock was set back, is open for one more period and not for longer.
 func TestAClockThatIsSetBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

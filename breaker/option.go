@@ -128,9 +128,9 @@ func WithLogger(l *slog.Logger) Option {
 	return option(func(s *settings) { s.log = l })
 }
 
-// IsFailure reports whether an error tells of a service that fails: whether a client would receive
-// the code internal, unavailable or deadline_exceeded for it ([gatesock.CodeOf]), which is so for
-// every error without a code, and it does not match [context.Canceled]. Codes that an application
+// IsFailure reports whether an error means that a service fails: whether a client would receive the
+// code internal, unavailable or deadline_exceeded for it ([gatesock.CodeOf]), as for every error
+// without a code, and it does not match [context.Canceled]. Codes that an application
 // has made up are refusals.
 func IsFailure(err error) bool {
 	if errors.Is(err, context.Canceled) {

@@ -21,7 +21,10 @@ type Page struct {
 }
 
 // newShop returns the router of a shop, which works on while payments or recommendations do not.
-func newShop(charge func(ctx context.Context, cents int) error, recommend func(context.Context) ([]string, error)) *gatesock.Router {
+func newShop(
+	charge func(ctx context.Context, cents int) error,
+	recommend func(ctx context.Context) ([]string, error),
+) *gatesock.Router {
 	payments, recommendations := breaker.New("payments"), breaker.New("recommendations")
 	r := gatesock.New()
 	r.Use(gatesock.Recover(), gatesock.Timeout(25*time.Second))
