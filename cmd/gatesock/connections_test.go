@@ -25,6 +25,7 @@ import (
 	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/internal/testclock"
 	"github.com/gatesock/gatesock/wstest"
 )
 
@@ -182,10 +183,10 @@ func TestConnections(t *testing.T) {
 	}, closed)
 	ann.ExpectClosed(1000)
 	phone.ExpectClosed(1000)
-	out, problems, status := w.run("send", "--user", "ann", "1")
+	out, problems, status := w.run("send", "--user", "carl", "1")
 	require.Zero(t, status)
 	require.Contains(t, out, "\n0            0")
-	require.Equal(t, "gatesock: there are no connections of user \"ann\"\n", problems)
+	require.Equal(t, "gatesock: there are no connections of user \"carl\"\n", problems)
 }
 
 // TestConnectionsThatAreNot is about records without a connection, and what else an operator meets
@@ -195,12 +196,11 @@ func TestConnectionsThatAreNot(t *testing.T) {
 	w := newWorld(t)
 	now := time.Now()
 	const ( // as API Gateway forms them
-		ghost, old, over = "Z2hvc3Rnb3N0Z2g=", "b2xkb2xkb2xkb2w=", "ZXhwaXJlZGV4cGk="
+		ghost, old       = "Z2hvc3Rnb3N0Z2g=", "b2xkb2xkb2xkb2w="
 		lost, evil, none = "bG9zdGxvc3Rsb3M=", "ZXZpbGV2aWxldmk=", "bm9uZW5vbmVub24="
 	)
 	w.put(conn.Conn{ID: ghost, User: "ann", Groups: []string{"room:1"}, ConnectedAt: now.Add(-time.Minute)})
 	w.put(conn.Conn{ID: old, Groups: []string{"room:1"}, ConnectedAt: now.Add(-3 * time.Hour), ExpiresAt: now.Add(time.Hour)})
-	w.put(conn.Conn{ID: over, User: "ann", ConnectedAt: now.Add(-2 * time.Hour), ExpiresAt: now.Add(-time.Minute)})
 	w.put(conn.Conn{ID: lost, Groups: []string{"room:1"}, ConnectedAt: now})
 	w.put(conn.Conn{
 		ID: evil, ConnectedAt: now, User: "x\x1b[2J", Attributes: map[string]string{"name": "a\u202eb\nc"},
@@ -225,12 +225,12 @@ func TestConnectionsThatAreNot(t *testing.T) {
 		return got
 	}
 	require.Equal(t, map[string]string{
-		ghost: registered, old: stale, over: expired, evil: registered,
+		ghost: registered, old: stale, evil: registered,
 	}, states())
 	require.Equal(t, map[string]string{ghost: registered, old: stale, lost: noRecord}, states("--group", "room:1"))
 	require.Equal(t, map[string]string{ghost: isGone, old: isGone, lost: isGone}, states("--group", "room:1", "--check"))
 	require.Equal(t, map[string]string{ghost: registered}, states("--user", "ann"))
-	require.Contains(t, w.connections("count"), "Connections      3\nOf them stale    1\nExpired records  1\n")
+	require.Contains(t, w.connections("count"), "Connections      3\nOf them stale    1\nExpired records  0\n")
 	require.Contains(t, w.connections("count", "--group", "room:1"), "Connections  3\n")
 	var counts []counted
 	w.decode(&counts, "count", "--by", "group", "--top", "1")
@@ -264,7 +264,6 @@ func TestConnectionsThatAreNot(t *testing.T) {
 	shown, problems, status := w.run("show", ghost, "--endpoint=")
 	require.Zero(t, status, problems)
 	require.NotContains(t, shown, "API Gateway")
-	require.Contains(t, w.connections("show", over), "Record       expired")
 	require.Contains(t, w.connections("show", ghost), "API Gateway  gone")
 	require.Equal(t, "gatesock: there is no record of connection "+none+", and API Gateway says that it is not open; "+
 		"run gatesock connections list to see all\n", w.fails(1, "show", none))
@@ -450,4 +449,73 @@ func TestConnectionsMistakes(t *testing.T) {
 		require.Regexp(t, `^gatesock: .*`+says+`.*\nRun gatesock help, or add --help to a command\.\n$`, problems.String(), line)
 		require.Empty(t, out.String())
 	}
+}
+
+// inPages is a table whose first page has one item.
+type inPages struct{ dynamo.API }
+
+func (p inPages) Scan(
+	ctx context.Context, in *dynamodb.ScanInput, opts ...func(*dynamodb.Options),
+) (*dynamodb.ScanOutput, error) {
+	if in.ExclusiveStartKey == nil {
+		first := *in
+		first.Limit = aws.Int32(1)
+		in = &first
+	}
+	return p.API.Scan(ctx, in, opts...)
+}
+
+// TestPages checks that a command reads no more of the table than it may, and says so.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	var said bytes.Buffer
+	namespace := dynamotest.Namespace(t)
+	o := &operator{
+		streams: streams{err: &said},
+		store: dynamo.Open(inPages{dynamotest.Client(t)}, dynamotest.Table(t), dynamo.WithNamespace(namespace)).
+			Connections(),
+	}
+	for i := range 3 {
+		require.NoError(t, o.store.Put(t.Context(), conn.Conn{ID: fmt.Sprint("c", i)}))
+	}
+	for pages, want := range map[int]string{
+		1: "gatesock: stopped after 1 pages of the table, and there is more: --pages 0 reads all\n", 0: "",
+	} {
+		said.Reset()
+		found := 0
+		complete, err := o.scan(t.Context(), scanning{Pages: pages}, func(dynamo.Record) bool {
+			found++
+			return true
+		})
+		require.NoError(t, err)
+		require.Equal(t, pages == 0, complete)
+		require.Equal(t, pages == 0, found == 3)
+		require.Equal(t, want, said.String())
+	}
+}
+
+// TestExpiredRecords checks that records that DynamoDB has not deleted yet are found, and marked.
+func TestExpiredRecords(t *testing.T) {
+	t.Parallel()
+	now := testclock.Noon() // ahead of DynamoDB's clock, so that it deletes nothing
+	var out bytes.Buffer
+	db := dynamo.Open(dynamotest.Client(t), dynamotest.Table(t), dynamo.WithNamespace(dynamotest.Namespace(t)),
+		dynamo.WithClock(func() time.Time { return now }))
+	o := &operator{store: db.Connections(), reach: &reach{}, out: printer{w: &out}}
+	require.NoError(t, o.store.Put(t.Context(), conn.Conn{ID: "c1", User: "ann", ExpiresAt: now.Add(time.Minute)}))
+	now = now.Add(time.Minute)
+	o.out.now = now
+
+	require.NoError(t, (&listConnections{}).Run(t.Context(), o))
+	require.Contains(t, out.String(), "\nc1  ann ")
+	require.Contains(t, out.String(), "  expired\n")
+	out.Reset()
+	require.NoError(t, (&showConnection{ID: "c1"}).Run(t.Context(), o))
+	require.Contains(t, out.String(), "Record      expired\n")
+	out.Reset()
+	require.NoError(t, (&countConnections{}).Run(t.Context(), o))
+	require.Equal(t, "Connections      0\nOf them stale    0\nExpired records  1\n", out.String())
+	out.Reset()
+	require.NoError(t, (&listConnections{members: members{User: "ann"}}).Run(t.Context(), o))
+	require.NotContains(t, out.String(), "c1", "it has left its groups")
 }
