@@ -29,7 +29,8 @@
 //
 // The role of the function needs these IAM actions on the table:
 //
-//	[DB.Connections]    dynamodb:GetItem, BatchGetItem, PutItem, UpdateItem, DeleteItem, Query
+//	[DB.Connections]    dynamodb:GetItem, BatchGetItem, PutItem, UpdateItem, DeleteItem, Query;
+//	                    for [Connections.Records] Scan
 //	[DB.APIKeys]        dynamodb:GetItem, UpdateItem; to manage keys PutItem, DeleteItem, Query
 //	[DB.Tickets]        dynamodb:PutItem, DeleteItem
 //	[DB.Renewals]       dynamodb:GetItem, PutItem
