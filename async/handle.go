@@ -101,7 +101,7 @@ func newRoute(function string, r *gatesock.Router, jobs *Jobs, key string, isNil
 		key: key, site: site, names: r.Describe().Envelope,
 		inner: gatesock.New(gatesock.WithOptionsOf(r), gatesock.WithoutDefaultRoute()),
 	}
-	rt.inner.Use(gatesock.Recover())
+	rt.inner.Use(gatesock.Recover(), giveUp)
 	rt.inner.Use(jobs.middleware...)
 	if rt.names.Event == rt.names.Action {
 		panic(fmt.Sprintf("async: route %q at %s: the envelope has the name %q for Event and Action, "+

@@ -3,6 +3,7 @@ package async
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/gatesock/gatesock"
@@ -19,7 +20,7 @@ func (rt *route) invoke(ctx context.Context, job Job) ([]byte, error) {
 		err = fmt.Errorf("%w: the event is of the route %q", ErrBadJob, seen.request.Route)
 	}
 	if err != nil {
-		return resultFrame(rt.names, rt.key, job.RequestID, rt.names.Error, errorJSON(gatesock.CodeInternal, "internal error")), err
+		return internalError(rt.names, job), err
 	}
 	var answer struct{ Body string }
 	if err := json.Unmarshal(response, &answer); err != nil {
@@ -70,6 +71,11 @@ func resultFrame(names gatesock.Envelope, event, id, member, value string) []byt
 	return append(appendMember(append(b, ','), member, value), '}')
 }
 
+// internalError returns the frame for a job whose request cannot be handled at all.
+func internalError(names gatesock.Envelope, job Job) []byte {
+	return resultFrame(names, job.Route, job.RequestID, names.Error, errorJSON(gatesock.CodeInternal, "internal error"))
+}
+
 // errorJSON returns the value of the member error of a frame.
 func errorJSON(code gatesock.Code, message string) string {
 	return string(appendMember(append(appendMember([]byte{'{'}, "code", quoted(string(code))), ','), "message", quoted(message))) + "}"
@@ -80,6 +86,21 @@ func appendMember(b []byte, name, value string) []byte {
 }
 
 func quoted(text string) string { return string(jsonscan.AppendString(nil, text)) }
+
+// givenUpKey is the key of a context in which a job fails without its handler.
+type givenUpKey struct{}
+
+var errNoAnswer = errors.New("async: no attempt ended before its invocation did")
+
+// giveUp is middleware that fails a job that was tried often enough.
+func giveUp(next gatesock.HandlerFunc) gatesock.HandlerFunc {
+	return func(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+		if ctx.Value(givenUpKey{}) != nil {
+			return nil, Final(errNoAnswer)
+		}
+		return next(ctx, req)
+	}
+}
 
 // watcher observes the router of a route, and sees what it decodes and answers. The handler gets
 // the observer of the invocation.

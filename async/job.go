@@ -2,6 +2,8 @@ package async
 
 import (
 	"bytes"
+	"cmp"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -104,9 +106,9 @@ func newJob(route string, req *gatesock.Request) (Job, error) {
 	if err != nil {
 		return Job{}, err
 	}
-	message := req.MessageID
-	if message == "" {
-		message = req.RequestID
+	message := cmp.Or(req.MessageID, req.RequestID)
+	if message == "" { // every event of the gateway has both
+		message = rand.Text()
 	}
 	return Job{
 		ID: req.ConnectionID + "/" + message, Route: route,

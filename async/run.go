@@ -44,8 +44,11 @@ func (j *Jobs) Run(ctx context.Context, job Job, attempt int) (err error) {
 	err = errUnfinished // if Run panics
 	defer func() {
 		result := observing.Result{Err: err}
-		if err == nil {
+		switch {
+		case err == nil:
 			result.Err, result.Refused = r.failure, r.failure != nil
+		case errors.Is(err, ErrClaimed):
+			result.Refused = true
 		}
 		end(result)
 	}()
@@ -117,29 +120,25 @@ func (r *run) plan(ctx context.Context) (until time.Time) {
 
 // work returns the outcome of the job, or the error after which it is to be tried again.
 func (r *run) work(ctx context.Context) (Outcome, error) {
-	if r.attempt > r.jobs.attempts {
-		r.failure = errNoAnswer
-		return Outcome{Frame: r.errorFrame("internal error"), Dead: true}, nil
-	}
 	frame, err := r.handle(ctx)
 	r.failure = err
 	dead := err != nil && isFault(err)
-	if err != nil && !isFinal(err) && (r.attempt < r.jobs.attempts || ctx.Err() != nil) {
+	if err != nil && !isFinal(err) && (r.attempt < r.jobs.attempts || r.attempt == r.jobs.attempts && ctx.Err() != nil) {
 		return Outcome{}, err
 	}
 	return Outcome{Frame: frame, Settled: len(frame) == 0, Dead: dead}, nil
 }
 
-var (
-	errNoAnswer = errors.New("no attempt ended before its invocation did")
-	errNoRoute  = errors.New("there is no such route")
-)
+var errNoRoute = errors.New("there is no such route")
 
 // handle runs the handler, and returns the frame for the client, and the error of the handler or of
 // its result.
 func (r *run) handle(ctx context.Context) ([]byte, error) {
 	if r.route == nil {
-		return r.errorFrame("internal error"), errNoRoute
+		return internalError(r.names, r.job), errNoRoute
+	}
+	if r.attempt > r.jobs.attempts {
+		ctx = context.WithValue(ctx, givenUpKey{}, true)
 	}
 	ctx, cancel := context.WithDeadline(ctx, r.handlerEnd())
 	defer cancel()
@@ -211,11 +210,6 @@ func (r *run) release(ctx context.Context) {
 // finishing returns a context that only the end of the invocation ends.
 func (r *run) finishing(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(context.WithoutCancel(ctx), r.end)
-}
-
-// errorFrame returns the frame of an error without a handler.
-func (r *run) errorFrame(message string) []byte {
-	return resultFrame(r.names, r.job.Route, r.job.RequestID, r.names.Error, errorJSON(gatesock.CodeInternal, message))
 }
 
 func (r *run) fail(what string, err error) error {
