@@ -3,6 +3,7 @@ package dynamo
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -27,8 +28,8 @@ import (
 //
 // # Clocks and lost answers
 //
-// A claim ends by the clocks of the processes, so these must not differ by more than the margin
-// that package async leaves. A claim must not last longer than 24 hours.
+// A claim ends by the clocks of the processes, so these must not differ by more than the 2 seconds
+// that package async adds to it.
 //
 // If the answer to a request is lost, the request is repeated. The token of the claim shows that it
 // is the same one: a repeated claim gets the job, and a repeated record is made.
@@ -77,11 +78,34 @@ func (s outcomes) Claim(ctx context.Context, jobID string, c async.Claim) (async
 	return outcome, nil
 }
 
-// Record implements [async.Outcomes].
+// Record implements [async.Outcomes]. The expiry that the claim has set is late enough, unless the
+// record is made after the end of the claim.
 func (s outcomes) Record(ctx context.Context, jobID, token string, o async.Outcome) error {
-	set := "SET " + table.Expiry + " = :expiry"
-	var remove string
-	values := table.Item{":token": table.Text(token), ":expiry": keptUntil(s.t.Clock(), time.Time{})}
+	set, remove, values := recording(o)
+	values[":token"] = table.Text(token)
+	values[":expiry"] = keptUntil(s.t.Clock(), time.Time{})
+	_, _, err := table.Do(ctx, s.t, s.t.API.UpdateItem,
+		s.update(jobID, expression(set, remove), heldByToken+" AND "+table.Expiry+" >= :expiry", values))
+	there, refused := table.Refused(err)
+	if holder, _ := table.GetText(there, attrToken); refused && holder == token {
+		_, _, err = table.Do(ctx, s.t, s.t.API.UpdateItem,
+			s.update(jobID, expression(append(set, table.Expiry+" = :expiry"), remove), heldByToken, values))
+		_, refused = table.Refused(err)
+	}
+	if refused {
+		return async.ErrClaimLost
+	}
+	if err != nil {
+		return fmt.Errorf("dynamo: record the outcome of job %.100q: %s: %w", jobID,
+			table.OutcomeOf(err, "it may be recorded"), err)
+	}
+	return nil
+}
+
+// recording returns the parts of an update expression that writes an outcome in the place of
+// another, and its values.
+func recording(o async.Outcome) (set, remove []string, values table.Item) {
+	values = table.Item{}
 	for _, a := range []struct {
 		name  string
 		has   bool
@@ -91,25 +115,26 @@ func (s outcomes) Record(ctx context.Context, jobID, token string, o async.Outco
 		{attrSettled, o.Settled, table.Number(1)},
 		{attrDead, o.Dead, table.Number(1)},
 	} {
-		switch {
-		case a.has:
-			set += ", " + a.name + " = :" + a.name
+		if a.has {
+			set = append(set, a.name+" = :"+a.name)
 			values[":"+a.name] = a.value
-		case remove == "":
-			remove = " REMOVE " + a.name
-		default:
-			remove += ", " + a.name
+		} else {
+			remove = append(remove, a.name)
 		}
 	}
-	_, _, err := table.Do(ctx, s.t, s.t.API.UpdateItem, s.update(jobID, set+remove, heldByToken, values))
-	if _, refused := table.Refused(err); refused {
-		return async.ErrClaimLost
+	return set, remove, values
+}
+
+// expression returns an update expression.
+func expression(set, remove []string) string {
+	var clauses []string
+	if len(set) > 0 {
+		clauses = append(clauses, "SET "+strings.Join(set, ", "))
 	}
-	if err != nil {
-		return fmt.Errorf("dynamo: record the outcome of job %.100q: %s: %w", jobID,
-			table.OutcomeOf(err, "it may be recorded"), err)
+	if len(remove) > 0 {
+		clauses = append(clauses, "REMOVE "+strings.Join(remove, ", "))
 	}
-	return nil
+	return strings.Join(clauses, " ")
 }
 
 // Release implements [async.Outcomes].

@@ -15,11 +15,24 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/async"
+	"github.com/gatesock/gatesock/async/asynctest"
 	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/dynamo/internal/meter"
 	"github.com/gatesock/gatesock/internal/dynamotest"
 	"github.com/gatesock/gatesock/internal/testclock"
 )
+
+func TestOutcomesConformance(t *testing.T) {
+	t.Parallel()
+	asynctest.RunOutcomes(t, func(t *testing.T, now func() time.Time) (a, b async.Outcomes) {
+		t.Helper()
+		namespace := dynamotest.Namespace(t)
+		open := func() async.Outcomes {
+			return openIn(t, dynamotest.Client(t), namespace, dynamo.WithClock(now)).Outcomes()
+		}
+		return open(), open()
+	})
+}
 
 // claimOf returns a claim for a minute from noon.
 func claimOf(token string) async.Claim {
@@ -172,7 +185,7 @@ func TestOutcomesCost(t *testing.T) {
 	)
 	const day = 24 * 60 * 60
 	seconds := func(n int64) types.AttributeValue { return numeral(strconv.FormatInt(testclock.Noon().Unix()+n, 10)) }
-	require.Equal(t, seconds(day+1), getRaw(t, namespace, "j#j", "j")["exp"])
+	require.Equal(t, seconds(day+60+1), getRaw(t, namespace, "j#j", "j")["exp"], "a day after the claim")
 	requirePrices(
 		t, m,
 		priced{name: "settle", price: write(1), call: record("j", async.Outcome{Settled: true})},
@@ -188,6 +201,18 @@ func TestOutcomesCost(t *testing.T) {
 	)
 	require.Equal(t, seconds(day+1), getRaw(t, namespace, "j#large", "j")["exp"])
 	require.NotContains(t, getRaw(t, namespace, "j#large", "j"), "t")
+
+	// A record after the end of the claim is made twice, the second time with a later expiry.
+	requirePrices(t, m, priced{name: "claim", price: write(1), call: claim("late", "t", nil)})
+	_, late := outcomesOf(t, m, namespace)
+	requirePrices(t, m, priced{name: "late record", price: write(1), call: func() error {
+		return late.Record(t.Context(), "late", "t", async.Outcome{Settled: true, Dead: true})
+	}})
+	later := openIn(t, m, namespace, stoppedAt(testclock.Noon().Add(time.Hour))).Outcomes()
+	requirePrices(t, m, priced{name: "later record", price: write(2), call: func() error {
+		return later.Record(t.Context(), "late", "t", async.Outcome{})
+	}})
+	require.Equal(t, seconds(day+3600+1), getRaw(t, namespace, "j#late", "j")["exp"])
 }
 
 // An item that this package has not written so is an error that names the attribute: the job is not
