@@ -178,7 +178,9 @@ func TestSentTwice(t *testing.T) {
 	call.ExpectAck()
 	messages := sqstest.Receive(t, a.function.Queue, 1, 600)
 	require.Len(t, messages, 1)
-	_, err := a.api.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &a.function.Queue, MessageBody: messages[0].Body})
+	_, err := a.api.SendMessage(t.Context(), &sqs.SendMessageInput{
+		QueueUrl: &a.function.Queue, MessageBody: messages[0].Body,
+	})
 	require.NoError(t, err)
 	messages = append(messages, sqstest.Receive(t, a.function.Queue, 1, 600)...)
 	require.Len(t, messages, 2)

@@ -34,7 +34,8 @@ type (
 
 // newFunction returns what a process of the application runs in Lambda.
 func newFunction(
-	api sqsjobs.API, url string, poster gatesock.Poster, outcomes async.Outcomes, log *slog.Logger, h maker, opts ...async.Option,
+	api sqsjobs.API, url string, poster gatesock.Poster, outcomes async.Outcomes, log *slog.Logger, h maker,
+	opts ...async.Option,
 ) (lambda.Handler, error) {
 	queue, err := sqsjobs.New(api, url)
 	if err != nil {

@@ -47,8 +47,8 @@ func (l *line) event(n int) []byte {
 // printer is a Poster that prints what a connection would get.
 type printer struct{}
 
-func (printer) Post(_ context.Context, to gatesock.Target, data []byte) error {
-	fmt.Printf("to %s: %s\n", to.ConnectionID, data)
+func (printer) Post(_ context.Context, _ gatesock.Target, data []byte) error {
+	fmt.Printf("posted: %s\n", data)
 	return nil
 }
 
@@ -73,12 +73,14 @@ func Example() {
 
 	ctx := context.Background()
 	response, err := function.Invoke(ctx, []byte(message))
-	fmt.Println("first invocation:", string(response), err)
+	var answer struct{ Body string }
+	err = errors.Join(err, json.Unmarshal(response, &answer))
+	fmt.Println("first invocation:", answer.Body, err)
 	response, err = function.Invoke(ctx, line.event(1))
 	fmt.Println("second invocation:", string(response), err)
 	// Output:
-	// first invocation: {"statusCode":200,"body":"{\"id\":\"1\",\"action\":\"report\",\"data\":null}"} <nil>
-	// to L0SM9cOFvHcCIhw=: {"event":"report","id":"1","data":"the report of 2026"}
+	// first invocation: {"id":"1","action":"report","data":null} <nil>
+	// posted: {"event":"report","id":"1","data":"the report of 2026"}
 	// second invocation: {"batchItemFailures":[]} <nil>
 }
 
@@ -109,7 +111,7 @@ func ExampleHandler_fails() {
 	}
 	// Output:
 	// {"batchItemFailures":[{"itemIdentifier":"message-1"}]} <nil>
-	// to L0SM9cOFvHcCIhw=: {"event":"report","id":"1","error":{"code":"internal","message":"internal error"}}
+	// posted: {"event":"report","id":"1","error":{"code":"internal","message":"internal error"}}
 	// {"batchItemFailures":[{"itemIdentifier":"message-1"}]} <nil>
 	// {"batchItemFailures":[{"itemIdentifier":"message-1"}]} <nil>
 }

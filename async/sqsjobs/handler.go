@@ -14,11 +14,17 @@ import (
 	"github.com/gatesock/gatesock/internal/sqsqueue"
 )
 
-// defaultMinTime is the default of WithMinTime.
-const defaultMinTime = 2 * time.Second
+const (
+	// defaultMinTime is the default of WithMinTime.
+	defaultMinTime = 2 * time.Second
+	// defaultMaxReceives is the default of WithMaxReceiveCount. The templates of the command have the
+	// same.
+	defaultMaxReceives = 5
+)
 
 // Handler returns the handler of SQS events that runs their jobs. Use it as the SQS source of
-// package eventmux, or by itself. It panics if jobs is nil. It is safe for concurrent use.
+// package eventmux, or by itself. It is safe for concurrent use. It panics if jobs is nil, or tries
+// jobs so often that their queue needs a higher maxReceiveCount, see [WithMaxReceiveCount].
 //
 // Its response names the messages whose jobs are not done. They stay in the queue, or get into its
 // dead-letter queue when they have been received maxReceiveCount times. The handler logs each of
@@ -40,13 +46,17 @@ func Handler(jobs *async.Jobs, opts ...Option) lambda.Handler {
 	if jobs == nil {
 		panic("sqsjobs: Handler: jobs must not be nil")
 	}
-	h := &handler{jobs: jobs, minTime: defaultMinTime}
+	h := &handler{jobs: jobs, minTime: defaultMinTime, maxReceives: defaultMaxReceives}
 	h.queue, _ = jobs.Queue().(*Queue)
 	for _, o := range opts {
 		if o == nil {
 			panic("sqsjobs: Handler: an option is nil")
 		}
 		o.apply(h)
+	}
+	if need := jobs.Attempts() + 1; need > h.maxReceives {
+		panic(fmt.Sprintf("sqsjobs: Handler: jobs tries a job %d times, which needs a queue with a maxReceiveCount of %d; "+
+			"it is taken to have %d, see WithMaxReceiveCount", jobs.Attempts(), need, h.maxReceives))
 	}
 	return h
 }
@@ -56,6 +66,8 @@ type handler struct {
 	queue   *Queue // nil if the jobs have another
 	minTime time.Duration
 	log     *slog.Logger
+
+	maxReceives int
 }
 
 // Invoke runs the records one after another.
@@ -152,4 +164,14 @@ func WithMinTime(d time.Duration) Option {
 		panic("sqsjobs: WithMinTime: d must not be negative")
 	}
 	return option(func(h *handler) { h.minTime = d })
+}
+
+// WithMaxReceiveCount says what the maxReceiveCount of the queue is. The default is 5, as gatesock
+// template writes it. It must be at least [async.Jobs.Attempts] + 1, so it is needed only for more
+// than 4 attempts, together with a change of the template. It panics if n is less than 2.
+func WithMaxReceiveCount(n int) Option {
+	if n < 2 {
+		panic("sqsjobs: WithMaxReceiveCount: n must be at least 2")
+	}
+	return option(func(h *handler) { h.maxReceives = n })
 }

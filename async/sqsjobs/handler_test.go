@@ -25,7 +25,9 @@ import (
 // batches do not.
 func TestNotJobs(t *testing.T) {
 	t.Parallel()
-	a, client := newApp(t, inTable, func(context.Context, *gatesock.Request, query) (report, error) { return report{}, nil })
+	a, client := newApp(t, inTable, func(context.Context, *gatesock.Request, query) (report, error) {
+		return report{}, nil
+	})
 	call := client.Request("report", query{})
 	call.ExpectAck()
 	bodies := []string{"not a job", `{"v":1}`}
@@ -86,7 +88,7 @@ func eventOf(t *testing.T, receives int, bodies ...string) []byte {
 	return payload
 }
 
-// jobs returns Jobs with an API in the place of SQS, and a function that sends a request to it.
+// jobsWith returns Jobs with an API in the place of SQS, and a function that sends a request to it.
 func jobsWith(t *testing.T, api sqsjobs.API, h maker, opts ...async.Option) (*async.Jobs, func(id string)) {
 	t.Helper()
 	queue, err := sqsjobs.New(api, "https://sqs/1/jobs")
@@ -164,7 +166,7 @@ func TestDelays(t *testing.T) {
 				return report{}, c.err
 			}, async.WithAttempts(10))
 			send("a")
-			h := sqsjobs.Handler(jobs, sqsjobs.WithLogger(quiet()))
+			h := sqsjobs.Handler(jobs, sqsjobs.WithLogger(quiet()), sqsjobs.WithMaxReceiveCount(11))
 			require.Len(t, sqstest.Failures(t, time.Minute, h, eventOf(t, c.receives, api.bodies...)), 1)
 			require.GreaterOrEqual(t, api.waits["m0"], c.least)
 			require.LessOrEqual(t, api.waits["m0"], c.most)
@@ -222,6 +224,11 @@ func TestMistakes(t *testing.T) {
 	require.PanicsWithValue(t, "sqsjobs: New: client must not be nil", func() { _, _ = sqsjobs.New(nil, "u") })
 	require.PanicsWithValue(t, "sqsjobs: Handler: jobs must not be nil", func() { sqsjobs.Handler(nil) })
 	require.PanicsWithValue(t, "sqsjobs: Handler: an option is nil", func() { sqsjobs.Handler(jobs, nil) })
+	require.PanicsWithValue(t, "sqsjobs: WithMaxReceiveCount: n must be at least 2", func() { sqsjobs.WithMaxReceiveCount(1) })
+	many := async.New(sendOnly{}, wstest.NewRecorder(), async.NewMemoryOutcomes(), async.WithAttempts(5))
+	require.PanicsWithValue(t, "sqsjobs: Handler: jobs tries a job 5 times, which needs a queue with a maxReceiveCount of 6; "+
+		"it is taken to have 5, see WithMaxReceiveCount", func() { sqsjobs.Handler(many) })
+	require.NotPanics(t, func() { sqsjobs.Handler(many, sqsjobs.WithMaxReceiveCount(6)) })
 	require.PanicsWithValue(t, "sqsjobs: WithLogger: l must not be nil", func() { sqsjobs.WithLogger(nil) })
 	require.PanicsWithValue(t, "sqsjobs: WithMinTime: d must not be negative", func() { sqsjobs.WithMinTime(-1) })
 }

@@ -38,8 +38,8 @@ type services struct {
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// TestKilledInTheMiddle: nobody else does the job as long as the process that was killed might. Then
-// the next delivery does.
+// TestKilledInTheMiddle: nobody else does the job as long as the process that was killed might.
+// Then the next delivery does.
 func TestKilledInTheMiddle(t *testing.T) {
 	t.Parallel()
 	local, table := dynamotest.Local(t), "jobs-"+dynamotest.Namespace(t)
@@ -109,7 +109,8 @@ func serveVictim() error {
 	queues := sqs.New(sqs.Options{BaseEndpoint: &s.SQS, Region: "us-east-1", Credentials: keys})
 	tables := dynamodb.New(dynamodb.Options{BaseEndpoint: &s.DynamoDB, Region: "us-east-1", Credentials: keys})
 	now := func() time.Time { return s.Now }
-	h, err := newFunction(queues, s.Queue, wstest.NewRecorder(), dynamo.Open(tables, s.Table, dynamo.WithClock(now)).Outcomes(),
+	outcomes := dynamo.Open(tables, s.Table, dynamo.WithClock(now)).Outcomes()
+	h, err := newFunction(queues, s.Queue, wstest.NewRecorder(), outcomes,
 		slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		func(context.Context, *gatesock.Request, query) (report, error) {
 			fmt.Println("the handler runs")

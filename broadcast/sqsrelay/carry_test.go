@@ -37,7 +37,9 @@ func TestCarryOn(t *testing.T) {
 			b := broadcast.New(gateway, store, broadcast.WithRelay(relay), broadcast.WithMaxHops(100),
 				broadcast.WithConcurrency(32), broadcast.WithDeadlineMargin(timeout-400*time.Millisecond))
 			var kept reports
-			f := sqstest.Function{Queue: queue, Timeout: timeout, Handler: mux(sqsrelay.Handler(b, sqsrelay.WithReports(kept.keep)))}
+			f := sqstest.Function{
+				Queue: queue, Timeout: timeout, Handler: mux(sqsrelay.Handler(b, sqsrelay.WithReports(kept.keep))),
+			}
 
 			ctx, cancel := context.WithTimeout(t.Context(), timeout)
 			defer cancel()

@@ -39,8 +39,8 @@ func (f Function) Drain(tb testing.TB) int {
 	return n
 }
 
-// Invoke invokes the function with messages, deletes those that have not failed, and returns the IDs
-// of the others. These can be received again when they are visible again.
+// Invoke invokes the function with messages, deletes those that have not failed, and returns the
+// IDs of the others. These can be received again when they are visible again.
 func (f Function) Invoke(tb testing.TB, messages []types.Message) (failed map[string]bool) {
 	tb.Helper()
 	failed = Failures(tb, f.Timeout, f.Handler, Event(tb, f.Queue, messages))

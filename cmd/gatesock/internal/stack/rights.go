@@ -14,8 +14,8 @@ const (
 
 // rights adds the rights that each function needs, as far as the description has them. What a
 // function uses is not described, only what the program uses. So all functions may use the tables,
-// with these exceptions. If there are schedules, only their functions may scan, which is the work of
-// the sweeper. And a function that is nothing but the authorizer may not use @connections and
+// with these exceptions. If there are schedules, only their functions may scan, which is the work
+// of the sweeper. And a function that is nothing but the authorizer may not use @connections and
 // queues. Only the function that receives the messages of a queue may say when they are received
 // again.
 func (b *builder) rights() {

@@ -45,7 +45,9 @@ func Services(tb testing.TB) map[string]Service {
 		"chat":    {Chat(tb), stack.Options{Name: "chat"}},
 		"minimal": {Minimal(), stack.Options{Name: "minimal"}},
 		"split":   {Chat(tb), stack.Options{Name: "chat", Functions: Split()}},
-		"jobs":    {Jobs(tb), stack.Options{Name: "jobs", Timeout: 120, Functions: []stack.Split{{Name: "work", Routes: []string{"sqs:jobs"}}}}},
+		"jobs": {Jobs(tb), stack.Options{
+			Name: "jobs", Timeout: 120, Functions: []stack.Split{{Name: "work", Routes: []string{"sqs:jobs"}}},
+		}},
 		"sources": {Sources(), stack.Options{Name: "sources", Architecture: "x86_64", Memory: 512, Timeout: 20}},
 	}
 }
@@ -80,8 +82,8 @@ func Jobs(tb testing.TB) *describe.App {
 	}
 	r := gatesock.New()
 	r.DeclareNeeds(variables...)
-	async.HandleReply(r, jobs, "report", func(context.Context, *gatesock.Request, struct{ Year int }) (struct{ Sum int }, error) {
-		return struct{ Sum int }{}, nil
+	async.HandleReply(r, jobs, "report", func(context.Context, *gatesock.Request, struct{ Year int }) (any, error) {
+		return nil, nil
 	})
 	app, err := describe.Of(eventmux.New(
 		eventmux.WebSocket(r),
