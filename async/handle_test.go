@@ -93,10 +93,10 @@ func TestFrames(t *testing.T) {
 			`{"action":"fail","id":"1"}`,
 			[]string{`{"id":"1","action":"fail","data":null}`, `1 failed: no <b>`},
 		},
-		"invalid input":  {nil, `{"action":"add","id":"1","a":-1}`, []string{`{"id":"1","action":"add","error":{"code":"invalid_argument","message":"a must not be negative"}}`}},
+		"invalid input":         {nil, `{"action":"add","id":"1","a":-1}`, []string{`{"id":"1","action":"add","error":{"code":"invalid_argument","message":"a must not be negative"}}`}},
 		"input of another type": {nil, `{"action":"add","id":"1","a":"x"}`, []string{`{"id":"1","action":"add","error":{"code":"invalid_argument","message":"\"a\" must be a whole number, not a string"}}`}},
 		"a number as the id":    {nil, `{"action":"add","id":17}`, []string{`{"id":17,"action":"add","error":{"code":"invalid_argument","message":"\"id\" must be a string of at most 128 bytes"}}`}},
-		"strict": {[]gatesock.Option{gatesock.StrictDecoding()}, `{"action":"add","id":"1","c":1}`, []string{`{"id":"1","action":"add","error":{"code":"invalid_argument","message":"unknown member \"c\""}}`}},
+		"strict":                {[]gatesock.Option{gatesock.StrictDecoding()}, `{"action":"add","id":"1","c":1}`, []string{`{"id":"1","action":"add","error":{"code":"invalid_argument","message":"unknown member \"c\""}}`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
