@@ -124,7 +124,7 @@ func TestNoTimeForAll(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				api := new(queueless)
 				jobs, send := jobsWith(t, api, func(context.Context, *gatesock.Request, query) (report, error) {
-					time.Sleep(3 * time.Second)
+					<-time.After(3 * time.Second)
 					return report{}, nil
 				})
 				for _, id := range []string{"a", "b", "c"} {

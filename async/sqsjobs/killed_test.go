@@ -113,7 +113,7 @@ func serveVictim() error {
 	h, err := newFunction(queues, s.Queue, wstest.NewRecorder(), outcomes,
 		slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		func(context.Context, *gatesock.Request, query) (report, error) {
-			fmt.Println("the handler runs")
+			fmt.Fprintln(os.Stdout, "the handler runs")
 			select {}
 		}, async.WithClock(now))
 	if err != nil {
