@@ -96,6 +96,19 @@ func WithCodec(c Codec) SharedOption {
 	return codecOption{c}
 }
 
+// WithOptionsOf gives a router the options of another one that decide how messages are decoded and
+// answered: [WithCodec], [WithEnvelope], [WithErrorFrame], [StrictDecoding], and [WithLogger]. It is
+// for packages that handle the messages of a router in another place, such as package async. It
+// panics if r is nil.
+func WithOptionsOf(r *Router) Option {
+	if r == nil {
+		panic(fmt.Sprintf("gatesock: WithOptionsOf at %s: r must not be nil", callerSite()))
+	}
+	return routerOption(func(to *Router) {
+		to.codec, to.wire, to.errorFrame, to.strict, to.logger = r.codec, r.wire, r.errorFrame, r.strict, r.logger
+	})
+}
+
 // OneWay makes a message route one that never answers: it sends no reply, no acknowledgement and no
 // error. Errors are only logged. [Router.Describe] lists the route without a route response, so
 // that the client receives no frame at all.

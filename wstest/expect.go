@@ -9,7 +9,8 @@ import (
 )
 
 // ExpectPush consumes the first push of that event, on any topic, and decodes its data into the
-// pointer out. If out is nil, the data is ignored. Earlier frames can still be expected.
+// pointer out. If out is nil, the data is ignored. Earlier frames can still be expected. For the
+// result of a request that comes later, see [Call.ExpectResult].
 func (c *Client) ExpectPush(event string, out any) {
 	c.t.Helper()
 	c.expectPush(fmt.Sprintf("a push of event %q", event), out, func(m message) bool { return m.Event == event })
@@ -26,6 +27,9 @@ func (c *Client) ExpectPushOn(topic, event string, out any) {
 func (c *Client) expectPush(what string, out any, match func(message) bool) {
 	c.t.Helper()
 	f := c.await(what, func(f *received) bool { return match(f.message) })
+	if f.message.Error != nil {
+		c.t.Fatalf("wstest: %s received %s, but it has an error%s", c, what, c.inbox)
+	}
 	if err := f.message.decode(out); err != nil {
 		c.t.Fatalf("wstest: %s received %s, but %v%s", c, what, err, c.inbox)
 	}
@@ -171,6 +175,41 @@ func (r *Call) ExpectError(code gatesock.Code) Failure {
 		return Failure{}
 	}
 	return f.message.Error.failure()
+}
+
+// ExpectResult expects the result of a request to a route of package async: a push with the id of
+// the request. It decodes its data into the pointer out. If out is nil, the data is ignored. The
+// acknowledgement of the request is another frame, see [Call.ExpectAck].
+func (r *Call) ExpectResult(out any) {
+	c := r.client
+	c.t.Helper()
+	f := r.awaitResult("a result")
+	if f.message.Error != nil {
+		c.t.Fatalf("wstest: %s expected a result of %s, not an error%s", c, r.describe(), c.inbox)
+	}
+	if err := f.message.decode(out); err != nil {
+		c.t.Fatalf("wstest: %s received a result of %s, but %v%s", c, r.describe(), err, c.inbox)
+	}
+}
+
+// ExpectResultError expects that the result of a request to a route of package async is an error
+// with that code, and returns it. See [Call.ExpectResult].
+func (r *Call) ExpectResultError(code gatesock.Code) Failure {
+	c := r.client
+	c.t.Helper()
+	f := r.awaitResult("an error as the result")
+	if f.message.Error == nil || f.message.Error.Code != code {
+		c.t.Fatalf("wstest: %s expected an error with code %q as the result of %s%s", c, code, r.describe(), c.inbox)
+		return Failure{}
+	}
+	return f.message.Error.failure()
+}
+
+func (r *Call) awaitResult(what string) *received {
+	r.client.t.Helper()
+	return r.client.await(fmt.Sprintf("%s of %s", what, r.describe()), func(f *received) bool {
+		return f.message.Event == r.action && f.message.ID != nil && *f.message.ID == r.id
+	})
 }
 
 // describe returns the name of the request in failures.

@@ -13,8 +13,10 @@ const (
 	// visibilityFactor times the function's timeout is the visibility timeout of a queue (AWS Lambda
 	// Developer Guide, "Creating and configuring an Amazon SQS event source mapping").
 	visibilityFactor = 6
-	receives         = 5
-	fourteenDays     = 14 * 24 * 60 * 60 // the longest retention of SQS
+	// receives is how often a message is received before it gets into the dead-letter queue. Jobs of
+	// package async need one more than their attempts, of which there are 4 by default.
+	receives     = 5
+	fourteenDays = 14 * 24 * 60 * 60 // the longest retention of SQS
 )
 
 var (
@@ -102,9 +104,12 @@ func (b *builder) addTable(n describe.Need) string {
 	return t.ID
 }
 
+// queueID returns the ID of the queue of a variable.
+func queueID(variable string) string { return withSuffix(fromVariable(variable), "Queue") }
+
 func (b *builder) addQueue(n describe.Need) string {
 	q := Queue{
-		ID: withSuffix(fromVariable(n.Variable), "Queue"), Variable: n.Variable, Receives: receives, Retention: fourteenDays,
+		ID: queueID(n.Variable), Variable: n.Variable, Receives: receives, Retention: fourteenDays,
 		Visibility: visibilityFactor * defaultTimeout,
 	}
 	b.claim("the queue of "+n.Variable, q.ID, "", "DeadLetters")

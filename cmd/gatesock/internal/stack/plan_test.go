@@ -9,8 +9,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gatesock/gatesock/async"
+	"github.com/gatesock/gatesock/async/sqsjobs"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack"
 	"github.com/gatesock/gatesock/describe"
+	"github.com/gatesock/gatesock/wstest"
 )
 
 // chat returns the description of the chat.
@@ -77,6 +80,33 @@ func TestSplit(t *testing.T) {
 	require.False(t, p.Function("App").RecursiveLoop)
 	require.Equal(t, "Auth", p.Authorizer.Function)
 	require.Empty(t, p.Function("Relay").ProvisionedConcurrency)
+}
+
+// TestQueueOfJobs: what packages async and async/sqsjobs say that a queue must have.
+func TestQueueOfJobs(t *testing.T) {
+	t.Parallel()
+	app := chat(t)
+	need := sqsjobs.Need("JOBS_QUEUE", "jobs")
+	app.Needs = append(app.Needs, describe.Need{
+		Kind: string(need.Kind), Variable: need.Variable, Actions: need.Actions, Source: need.Source,
+	})
+	app.Sources = append(app.Sources, describe.Source{Kind: "sqs", Name: "jobs"})
+	p, err := stack.New(app, stack.Options{Timeout: 900, Functions: []stack.Split{{Name: "work", Routes: []string{"sqs:jobs"}}}})
+	require.NoError(t, err)
+	jobs := async.New(async.NewMemoryQueue(), wstest.NewRecorder(), async.NewMemoryOutcomes())
+	i := slices.IndexFunc(p.Queues, func(q stack.Queue) bool { return q.ID == "JobsQueue" })
+	require.Equal(t, stack.Queue{
+		ID: "JobsQueue", Variable: "JOBS_QUEUE", Name: "jobs", Visibility: 6 * 900, Receives: jobs.Attempts() + 1, Retention: 1209600,
+	}, p.Queues[i])
+	rights := func(function string) []string {
+		f := p.Function(function)
+		on := stack.Resource{Kind: stack.QueueKind, ID: "JobsQueue"}
+		return f.Rights[slices.IndexFunc(f.Rights, func(r stack.Right) bool { return r.On == on })].Actions
+	}
+	require.Equal(t, []string{"sqs:SendMessage"}, rights("App"))
+	require.Equal(t, []string{
+		"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage",
+	}, rights("Work"))
 }
 
 func TestDefaultFunction(t *testing.T) {

@@ -1,0 +1,2 @@
+// Package async runs the handlers of heavy routes in another invocation.
+package async
