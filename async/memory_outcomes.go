@@ -35,7 +35,7 @@ type memoryOutcomes struct {
 	jobs  map[string]memoryOutcome
 }
 
-// memoryOutcome is what a store in memory keeps of a job. The claim with an empty token is none.
+// memoryOutcome is what a store in memory keeps of a job. The zero Claim stands for no claim.
 type memoryOutcome struct {
 	Outcome
 
@@ -43,7 +43,7 @@ type memoryOutcome struct {
 	changed time.Time
 }
 
-// Claim gives the caller a job.
+// Claim claims a job.
 func (m *memoryOutcomes) Claim(ctx context.Context, jobID string, c Claim) (Outcome, error) {
 	if ctx.Err() != nil {
 		return Outcome{}, fmt.Errorf("async: claim: %w", context.Cause(ctx))

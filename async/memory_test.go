@@ -17,8 +17,9 @@ import (
 )
 
 // queued is Jobs with a queue in memory and one route.
-func queued(t *testing.T, queue *async.MemoryQueue, to gatesock.Poster, handler func(ctx, *request, struct{}) (string, error),
-	opts ...async.Option,
+func queued(
+	t *testing.T, queue *async.MemoryQueue, to gatesock.Poster,
+	handler func(ctx, *request, struct{}) (string, error), opts ...async.Option,
 ) (*gatesock.Router, *async.Jobs) {
 	t.Helper()
 	quiet := (&logged{}).logger()

@@ -95,10 +95,10 @@ type Push struct {
 	Data  *Schema `json:"data"`
 }
 
-// IsResult reports whether the pushes of an event are the results of requests that were acknowledged
-// before, as those of package async are: whether a route has the event's name as its key, and
-// answers with an acknowledgement. Such a push has the id of its request, and may have an error in
-// place of data.
+// IsResult reports whether the pushes of an event are the results of requests that were
+// acknowledged before, as those of package async are: whether a route has the event's name as its
+// key, and answers with an acknowledgement. Such a push has the id of its request, and may have an
+// error in place of data.
 func (a *App) IsResult(event string) bool {
 	return a.Envelope.Event != a.Envelope.Action && slices.ContainsFunc(a.Routes, func(r Route) bool {
 		return r.Key == event && r.Answer == AnswerAck && !r.Raw

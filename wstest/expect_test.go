@@ -95,9 +95,11 @@ func TestExpectFailuresShowTheFrames(t *testing.T) {
 	  1 ✓ {"event":"ack","id":"1","data":7}
 	  2 · {"id":"1","action":"ack","data":null}`,
 		},
-		"a result that is no error": {
+		"data as the result": {
 			frames: []string{`{"event":"ack","id":"1","data":7}`},
-			act:    func(_ *wstest.Harness, c *wstest.Client) { c.Request("ack", nil).ExpectResultError(gatesock.CodeInternal) },
+			act: func(_ *wstest.Harness, c *wstest.Client) {
+				c.Request("ack", nil).ExpectResultError(gatesock.CodeInternal)
+			},
 			want: `wstest: CLIENT expected an error with code "internal" as the result of "ack" with id "1"
 	2 frames received, in this order (✓ matched, · not matched):
 	  1 ✓ {"event":"ack","id":"1","data":7}
