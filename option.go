@@ -96,10 +96,10 @@ func WithCodec(c Codec) SharedOption {
 	return codecOption{c}
 }
 
-// WithOptionsOf gives a router the options of another one that decide how messages are decoded and
-// answered: [WithCodec], [WithEnvelope], [WithErrorFrame], [StrictDecoding], and [WithLogger]. It is
-// for packages that handle the messages of a router in another place, such as package async. It
-// panics if r is nil.
+// WithOptionsOf sets the options that decide how messages are decoded and answered to those of
+// another router: [WithCodec], [WithEnvelope], [WithErrorFrame], [StrictDecoding], and
+// [WithLogger]. It is for packages that handle the messages of a router in another place, such as
+// package async. It panics if r is nil.
 func WithOptionsOf(r *Router) Option {
 	if r == nil {
 		panic(fmt.Sprintf("gatesock: WithOptionsOf at %s: r must not be nil", callerSite()))

@@ -52,7 +52,8 @@ func newApp(t *testing.T, routerOpts []gatesock.Option, opts ...async.Option) *a
 	a.queue = async.NewMemoryQueue(async.WithLogger(a.log.logger()))
 	a.router = gatesock.New(append([]gatesock.Option{gatesock.WithLogger(a.log.logger())}, routerOpts...)...)
 	a.router.Use(gatesock.Recover())
-	a.jobs = async.New(a.queue, a.recorder, a.outcomes, append([]async.Option{async.WithLogger(a.log.logger())}, opts...)...)
+	opts = append([]async.Option{async.WithLogger(a.log.logger())}, opts...)
+	a.jobs = async.New(a.queue, a.recorder, a.outcomes, opts...)
 	return a
 }
 

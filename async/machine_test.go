@@ -37,7 +37,7 @@ func TestGuarantees(t *testing.T) {
 	})
 }
 
-// verdict is what becomes of a call.
+// verdict is how a call ends.
 type verdict string
 
 const (
@@ -103,7 +103,8 @@ type invocationKey struct{}
 
 func newWorld(t *rapid.T, attempts int, overruns bool) *world {
 	clock := testclock.New(testclock.Noon())
-	w := &world{t: t, clock: clock, store: NewMemoryOutcomes(WithClock(clock.Now)), mayRun: 1, mayPost: 1, overruns: overruns}
+	w := &world{t: t, clock: clock, mayRun: 1, mayPost: 1, overruns: overruns}
+	w.store = NewMemoryOutcomes(WithClock(clock.Now))
 	quiet := slog.New(slog.DiscardHandler)
 	w.jobs = New(NewMemoryQueue(), w, &flaky{w}, WithAttempts(attempts), WithTimeout(time.Minute),
 		WithClock(clock.Now), WithLogger(quiet))

@@ -28,21 +28,21 @@ var (
 //
 // Job IDs are those of [Job.ID]: any text of 1 to 512 bytes in UTF-8.
 type Outcomes interface {
-	// Claim gives the caller a job and returns the outcome so far, which is the zero Outcome for a job
-	// that the store does not know. No other claim gets the job until the caller releases it, or until
-	// c.Until by the clock of the store, to the millisecond: at that time it is free. If another claim
-	// holds the job, Claim fails with [ErrClaimed] and changes nothing.
+	// Claim claims a job for the caller and returns the outcome so far, which is the zero Outcome for
+	// a job that the store does not know. No other claim gets the job until the caller releases it,
+	// or until c.Until by the clock of the store, to the millisecond: at that time it is free. If
+	// another claim holds the job, Claim fails with [ErrClaimed] and changes nothing.
 	//
-	// A claim that holds the job already gets it again, with the new Until. If the outcome is Settled,
-	// every Claim returns it, whoever holds the job.
+	// A claim that holds the job already gets it again, with the new Until. If the outcome is
+	// Settled, every Claim returns it, whether another one holds the job or not.
 	Claim(ctx context.Context, jobID string, c Claim) (Outcome, error)
 	// Record keeps the outcome of a job in place of the earlier one. The claim with the token goes on
 	// holding the job. If it does not hold it, because another claim has the job or because it was
 	// released, Record fails with [ErrClaimLost] and changes nothing. A claim that is over by the
 	// clock, but that no other has followed, may still record.
 	Record(ctx context.Context, jobID, token string, o Outcome) error
-	// Release ends the claim with the token, so that the next Claim gets the job and what was recorded.
-	// It does nothing if that claim does not hold the job.
+	// Release ends the claim with the token, so that the next Claim gets the job and what was
+	// recorded. It does nothing if that claim does not hold the job.
 	Release(ctx context.Context, jobID, token string) error
 }
 
@@ -60,8 +60,8 @@ type Outcome struct {
 	// Frame is the frame for the client that is still to be posted, of at most
 	// [gatesock.MaxMessageSize] bytes; nil if there is none.
 	Frame []byte
-	// Settled reports whether nothing is left to do: the gateway accepted the frame, or nobody is there
-	// to read it, or there is none.
+	// Settled reports whether nothing is left to do: the gateway accepted the frame, or nobody is
+	// there to read it, or there is none.
 	Settled bool
 	// Dead reports whether the job has failed for good, so that its message belongs into the
 	// dead-letter queue.

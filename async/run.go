@@ -164,7 +164,8 @@ func (r *run) post(ctx context.Context, frame []byte) error {
 		switch {
 		case err == nil:
 			return nil
-		case errors.Is(err, gatesock.ErrGone), errors.Is(err, gatesock.ErrBadConnectionID), errors.Is(err, gatesock.ErrTooLarge):
+		case errors.Is(err, gatesock.ErrGone), errors.Is(err, gatesock.ErrBadConnectionID),
+			errors.Is(err, gatesock.ErrTooLarge):
 			r.jobs.logger().DebugContext(ctx, "async: nobody reads the result of a job", r.attrs(err)...)
 			return nil
 		case errors.Is(err, gatesock.ErrForbidden), try == maxPosts, !wait(ctx, r.jobs.pause(limit)):

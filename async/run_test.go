@@ -84,8 +84,12 @@ func TestErrorsOfHandlers(t *testing.T) {
 		ends    []error // of the deliveries; errAny is any
 		frames  []string
 	}{
-		"none":  {func(int) (string, error) { return "done", nil }, 1, []error{nil}, []string{result}},
-		"fault": {func(int) (string, error) { return "", fault }, 3, []error{fault, fault, async.ErrDead, async.ErrDead}, []string{faultFrame}},
+		"none": {func(int) (string, error) { return "done", nil }, 1, []error{nil}, []string{result}},
+		"fault": {
+			func(int) (string, error) { return "", fault }, 3,
+			[]error{fault, fault, async.ErrDead, async.ErrDead},
+			[]string{faultFrame},
+		},
 		"a fault, then none": {func(attempt int) (string, error) {
 			if attempt < 3 {
 				return "", fault
@@ -102,7 +106,11 @@ func TestErrorsOfHandlers(t *testing.T) {
 			[]error{errAny, errAny, async.ErrDead, async.ErrDead},
 			[]string{`{"event":"work","id":"1","error":{"code":"busy","message":"no"}}`},
 		},
-		"panic": {func(int) (string, error) { panic("a bug") }, 3, []error{errAny, errAny, async.ErrDead, async.ErrDead}, []string{faultFrame}},
+		"panic": {
+			func(int) (string, error) { panic("a bug") }, 3,
+			[]error{errAny, errAny, async.ErrDead, async.ErrDead},
+			[]string{faultFrame},
+		},
 		"refusal": {
 			func(int) (string, error) { return "", gatesock.Errorf(gatesock.CodeNotFound, "no") }, 1, []error{nil},
 			[]string{`{"event":"work","id":"1","error":{"code":"not_found","message":"no"}}`},
@@ -192,7 +200,8 @@ func TestLastDelivery(t *testing.T) {
 func TestPosts(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("reset")
-	throttled := []error{gatesock.ErrThrottled, broken, gatesock.ErrThrottled, broken, gatesock.ErrThrottled, gatesock.ErrThrottled}
+	slow := gatesock.ErrThrottled
+	throttled := []error{slow, broken, slow, broken, slow, slow}
 	for name, c := range map[string]struct {
 		answers []error
 		want    error // of the first run
@@ -284,8 +293,8 @@ func TestClaimOutlivesItsInvocation(t *testing.T) {
 	})
 }
 
-// TestCancelled: a run that is stopped is none that has failed, whatever the handler makes of it,
-// and a result is not lost.
+// TestCancelled: a run that is stopped has not failed, whatever the handler makes of it, and a result
+// is not lost.
 func TestCancelled(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -348,7 +357,8 @@ func TestStoreFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			store, to, queue, log := &failingStore{Outcomes: async.NewMemoryOutcomes(), fails: c.fails}, new(posts), new(caught), new(logged)
+			store := &failingStore{Outcomes: async.NewMemoryOutcomes(), fails: c.fails}
+			to, queue, log := new(posts), new(caught), new(logged)
 			jobs := async.New(queue, to, store, async.WithLogger(log.logger()))
 			r := gatesock.New()
 			async.HandleReply(r, jobs, "work", func(ctx, *request, struct{}) (string, error) { return "done", nil })

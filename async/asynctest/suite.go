@@ -103,7 +103,7 @@ func steps(list ...func() error) error {
 	return nil
 }
 
-// same returns an error if two outcomes differ. An empty frame is none.
+// same returns an error if two outcomes differ. An empty frame is the same as nil.
 func same(what string, got, want async.Outcome) error {
 	if len(got.Frame) == 0 {
 		got.Frame = nil

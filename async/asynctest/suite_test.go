@@ -115,7 +115,8 @@ func brokenStores() map[string]brokenStore {
 		}}, "a job is claimed once"},
 		"reads before it writes": {broken{claim: func(s *broken, ctx context.Context, id string, c async.Claim) (async.Outcome, error) {
 			o, err := s.Outcomes.Claim(ctx, id, c)
-			if _, loaded := s.cache.LoadOrStore(id, true); loaded && errors.Is(err, async.ErrClaimed) && strings.HasPrefix(c.Token, "t1") {
+			_, loaded := s.cache.LoadOrStore(id, true)
+			if loaded && errors.Is(err, async.ErrClaimed) && strings.HasPrefix(c.Token, "t1") {
 				err = nil
 			}
 			return o, err
