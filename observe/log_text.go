@@ -72,7 +72,8 @@ func (s *scrubber) userinfo(from int) int {
 	return from + at
 }
 
-// run handles letters and digits that belong together: a secret itself, or the name of what follows.
+// run handles letters and digits that belong together: a secret itself, or the name of what
+// follows.
 func (s *scrubber) run(from, to int) {
 	run := s.text[from:to]
 	switch {
@@ -362,8 +363,8 @@ func skip(text string, at int, bytes string) int {
 	return at
 }
 
-// looksSecret reports whether a word is unlikely to be one of a sentence: it is long, or has digits,
-// capitals or signs where words have none.
+// looksSecret reports whether a word is unlikely to be one of a sentence: it is long, or has
+// digits, capitals or signs where words have none.
 func looksSecret(word string) bool {
 	const short, long = 6, 20
 	if len(word) < short || len(word) >= long {
