@@ -65,9 +65,9 @@ const (
 // # Secrets
 //
 // The value of an attribute with the name of a secret is logged as "[redacted]". So are the values
-// in groups, structs, maps and slices, such as those of an [net/http.Header], by the names of fields
-// and keys. A name is split into words, so that apiKey, API_KEY, x-api-key and UserAPIKey are one
-// name. These are secret:
+// in groups, structs, maps and slices, such as those of an [net/http.Header], by the names of
+// fields and keys. A name is split into words, so that apiKey, API_KEY, x-api-key and UserAPIKey
+// are one name. These are secret:
 //
 //   - authorization, auth, bearer, jwt, token, ticket, cookie, credential, signature,
 //   - secret, secret id, session id, password, passwd, pwd, passphrase, otp, connection string,

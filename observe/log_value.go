@@ -74,6 +74,7 @@ func (c *cleaner) attr(set attrSet, a slog.Attr, depth int) attrSet {
 	}
 	v := a.Value.Resolve() // which recovers from panics
 	if a.Key == "" && v.Kind() == slog.KindGroup && depth < maxDepth {
+		c.left--
 		return c.attrs(set, v.Group(), depth+1)
 	}
 	c.room -= len(a.Key)
