@@ -25,11 +25,11 @@ import (
 	"github.com/gatesock/gatesock/observe"
 )
 
-// line is a line of a log in JSON.
-type line map[string]any
+// logLine is a line of a log in JSON.
+type logLine map[string]any
 
 // logged returns what the handler writes in JSON for one record.
-func logged(t testing.TB, opts observe.LogOptions, log func(*slog.Logger)) line {
+func logged(t testing.TB, opts observe.LogOptions, log func(*slog.Logger)) logLine {
 	t.Helper()
 	var out bytes.Buffer
 	opts.Format = observe.LogJSON
@@ -39,10 +39,10 @@ func logged(t testing.TB, opts observe.LogOptions, log func(*slog.Logger)) line 
 }
 
 // parsed decodes a line, in which no name may be twice.
-func parsed(t testing.TB, text []byte) line {
+func parsed(t testing.TB, text []byte) logLine {
 	t.Helper()
 	require.Empty(t, repeated(json.NewDecoder(bytes.NewReader(text))), "%s", text)
-	var l line
+	var l logLine
 	require.NoError(t, json.Unmarshal(text, &l), "%s", text)
 	return l
 }
@@ -339,7 +339,7 @@ func TestLogNamesAreDistinct(t *testing.T) {
 			"message", "x", "msg", "y", "time", "z", "timestamp", 4, group("g", "n", 1, "n", 2))
 	})
 	delete(l, "timestamp")
-	require.Equal(t, line{
+	require.Equal(t, logLine{
 		"level": "INFO", "message": "m", "n": 1.0, "n_2": 2.0, "n_3": 3.0, "level_2": "gold", "level_3": "silver", "message_2": "x",
 		"msg": "y", "time": "z", "timestamp_2": 4.0, "g": map[string]any{"n": 1.0, "n_2": 2.0},
 	}, l)
@@ -387,7 +387,7 @@ func TestLogEnvironment(t *testing.T) { //nolint:paralleltest // it sets variabl
 			}
 			var levels []string
 			for _, text := range strings.SplitAfter(strings.TrimSpace(out.String()), "\n") {
-				var l line
+				var l logLine
 				require.Equal(t, c.wantJSON, json.Unmarshal([]byte(text), &l) == nil, text)
 				if !c.wantJSON {
 					_, level, _ := strings.Cut(text, "level=")
@@ -421,7 +421,8 @@ func TestLogIDsOfTheEvent(t *testing.T) {
 		return errors.New("disk full")
 	})
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "lambda-1"})
-	ctx = context.WithValue(ctx, "x-amzn-trace-id", "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1") //nolint:revive,staticcheck // the key of aws-lambda-go
+	ctx = context.WithValue(ctx, "x-amzn-trace-id", //nolint:revive,staticcheck // as aws-lambda-go does
+		"Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1")
 	obs := observe.New(observe.WithOutput(&bytes.Buffer{}))
 	_, err := obs.Handler(r).Invoke(ctx, []byte(`{"requestContext":{"connectionId":"C1","requestId":"R1","messageId":"M1","eventType":"MESSAGE",`+
 		`"routeKey":"$default","stage":"live","apiId":"A","domainName":"d","authorizer":{"principalId":"ann","token":"abc"}},"body":"{\"action\":\"join\",\"token\":\"abc\"}"}`))
@@ -435,19 +436,19 @@ func TestLogIDsOfTheEvent(t *testing.T) {
 
 	lines := strings.SplitAfter(strings.TrimSpace(out.String()), "\n")
 	require.Len(t, lines, 7)
-	ids := line{
+	ids := logLine{
 		"connectionId": "C1", "route": "join", "requestId": "R1", "messageId": "M1", "principalId": "ann", "lambdaRequestId": "lambda-1",
 		"traceId": "1-5759e988-bd862e3fe1be46a994272793",
 	}
-	for i, more := range []line{
+	for i, more := range []logLine{
 		{"message": "inside"},
 		{"message": "in a group", "g": map[string]any{"connectionId": "x"}},
 		{"message": "about another", "connectionId": "other"},
 		nil,
 		{"message": "gatesock: handler failed", "level": "ERROR", "code": "internal", "error": "disk full", "routeKey": "$default"},
 	} {
-		want := line{"level": "INFO"}
-		for _, from := range []line{ids, more} {
+		want := logLine{"level": "INFO"}
+		for _, from := range []logLine{ids, more} {
 			for name, v := range from {
 				want[name] = v
 			}
@@ -463,7 +464,7 @@ func TestLogIDsOfTheEvent(t *testing.T) {
 	require.NotContains(t, lines[5], "Id")
 	queue := parsed(t, []byte(lines[6]))
 	delete(queue, "timestamp")
-	require.Equal(t, line{
+	require.Equal(t, logLine{
 		"level": "INFO", "message": "from a queue", "requestId": "lambda-1", "lambdaRequestId": "lambda-1", "traceId": ids["traceId"],
 	}, queue)
 }
