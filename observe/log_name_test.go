@@ -8,7 +8,7 @@ import (
 
 func TestNamesOfSecrets(t *testing.T) {
 	t.Parallel()
-	names := newNameClasses([]string{"ssn", "date of birth", "address"}, []string{"supportTicket"})
+	names := newNameClasses([]string{"ssn", "date of birth", "address", "taxpayer account key number"}, []string{"supportTicket"})
 	for class, all := range map[class][]string{
 		secret: {
 			"token", "Token", "TOKEN", "accessToken", "access_token", "access-token", "ACCESS_TOKEN", "accesstoken", "token2",
@@ -17,11 +17,11 @@ func TestNamesOfSecrets(t *testing.T) {
 			"clientSecret", "client.secret", "Set-Cookie", "cookie", "sessionCookie", "ticket", "jwt", "idJWT", "otp",
 			"privateKey", "aws_secret_access_key", "secretAccessKey", "signature", "X-Amz-Signature", "Sec-WebSocket-Protocol",
 			"secret_id", "sessionId", "SESSIONID", "auth", "DB_CONNECTION_STRING", "ssn", "userSSN", "dateOfBirth", "DATE-OF-BIRTH",
-			"address", "homeAddress", "a1b2c3d4e5f6g7h8i9token",
+			"address", "homeAddress", "taxPayerAccountKeyNumber", "a1b2c3d4e5f6g7h8i9token",
 		},
 		secrets: {"tokens", "accessTokens", "cookies", "credentials", "apiKeys", "secrets"},
 		plain: {
-			"", "user", "tokenType", "token_id", "keyId", "apiKeyID", "APIKeyID", "tokenExpiresAt", "cookieName", "secretArn",
+			"", "user", "tokenType", "accesstoken_type", "token_id", "keyId", "apiKeyID", "APIKeyID", "tokenExpiresAt", "cookieName", "secretArn",
 			"authorizer", "author", "key", "routeKey", "connectionId", "secretary", "tokenizer", "passage", "supportTicket",
 			"SUPPORTTICKET", "bodyguard", "metadata", "id", "birth", "date", "ticketCount", "---", "public_key", "error", "code",
 		},

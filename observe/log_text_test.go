@@ -35,6 +35,7 @@ func TestScrub(t *testing.T) {
 		"bearer s3cret.":                          "bearer [redacted]",
 		"Basic dXNlcjpwYXNzd29yZA==":              "Basic [redacted]",
 		"basic validation of the bearer token":    "basic validation of the bearer token",
+		"there is no bearer token.":               "there is no bearer token.",
 		"Bearer authentication is required":       "Bearer authentication is required",
 		"bearer.opaque-token-0123456789":          "bearer.[redacted]",
 		"chat.v1, bearer.opaque-token-0123456789": "chat.v1, bearer.[redacted]",
@@ -45,6 +46,7 @@ func TestScrub(t *testing.T) {
 		"a_name_with_underscores_that_is_long_enough_to_look":                          "a_name_with_underscores_that_is_long_enough_to_look",
 		// URLs.
 		`Get "https://x.test/a?token=abc&user=1": EOF`:              `Get "https://x.test/a?token=[redacted]&user=1": EOF`,
+		"next=wss%3A%2F%2Fx.test%2F%3Fticket%3Dabc":                 "next=wss%3A%2F%2Fx.test%2F%3Fticket%3D[redacted]",
 		"wss://x.test/?ticket=abc":                                  "wss://x.test/?ticket=[redacted]",
 		"next=https%3A%2F%2Fx.test%2F%3Ftoken%3Dabc%26a&b=c":        "next=https%3A%2F%2Fx.test%2F%3Ftoken%3D[redacted]&b=c",
 		"q=%7B%22token%22%3A%22abc%22%7D":                           "q=%7B%22token%22%3A[redacted]",
