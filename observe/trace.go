@@ -5,12 +5,14 @@ import (
 	"log/slog"
 )
 
-// Tracer records how long the parts of an invocation take.
+// Tracer records how long the parts of an invocation take. The module otelgatesock has one for
+// OpenTelemetry. A Tracer is safe for concurrent use.
 type Tracer interface {
 	// Start begins a span, and returns the context for what is inside and a function that ends it.
 	Start(ctx context.Context, s Span) (context.Context, func(SpanEnd))
-	// Flush sends what has ended. It is called before an invocation returns, because Lambda freezes the
-	// process afterwards.
+	// Flush sends what has ended. It is called before an invocation returns, because Lambda freezes
+	// the process afterwards. Its context is Lambda's, which ends with the function's time. The first
+	// error is logged.
 	Flush(ctx context.Context) error
 }
 
@@ -33,6 +35,9 @@ type SpanEnd struct {
 	Name string
 	// Err is the error that it ended with.
 	Err error
-	// Attributes say more.
+	// Attributes say more. An event has its source and sourceName, lambdaRequestId, route, api, stage,
+	// connectionId, requestId and code, as far as there are such; a broadcast has the numbers of its
+	// report, such as audience and delivered; a request to a store may be refused or throttled. No
+	// text of an error is among them.
 	Attributes []slog.Attr
 }
