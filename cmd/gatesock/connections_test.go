@@ -315,7 +315,7 @@ func (characterDevice) Mode() fs.FileMode { return fs.ModeDevice | fs.ModeCharDe
 func TestDisconnectAsks(t *testing.T) {
 	t.Parallel()
 	for typed, want := range map[string]string{
-		"y\n": "", " YES \n": "", "n\n": "nothing was closed", "\n": "nothing was closed", "yessir\n": "nothing was closed",
+		"y\n": "", "YES\r\n": "", "n\n": "nothing was closed", "\n": "nothing was closed", "yessir\n": "nothing was closed",
 		"": "add --yes", "y": "add --yes",
 	} {
 		var asked bytes.Buffer
