@@ -65,7 +65,7 @@ func refused(t *testing.T, b *breaker.Breaker, wait time.Duration) {
 	require.ErrorContains(t, err, "payments is ", "logs have the name")
 }
 
-func pass(d time.Duration) { time.Sleep(d) } // in a synctest bubble
+func pass(d time.Duration) { <-time.After(d) } // in a synctest bubble
 
 func TestABreakerOpensProbesAndCloses(t *testing.T) {
 	t.Parallel()

@@ -136,7 +136,7 @@ func IsFailure(err error) bool {
 	if errors.Is(err, context.Canceled) {
 		return false
 	}
-	switch gatesock.CodeOf(err) { //nolint:exhaustive // the other codes are refusals
+	switch gatesock.CodeOf(err) { // the other codes are refusals
 	case gatesock.CodeInternal, gatesock.CodeUnavailable, gatesock.CodeDeadlineExceeded:
 		return true
 	default:

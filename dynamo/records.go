@@ -101,7 +101,7 @@ func recordsOf(items []table.Item, prefix string) (p RecordPage) {
 
 // Elsewhere reports whether memberships of a group are in partitions in which its [Sharding] looks
 // for none, because an application with another Sharding has written them. A program that does not
-// know the application's Sharding, such as a tool of operators, thereby notices that it misses
+// know the application's Sharding, such as a tool of operators, notices by it that it misses
 // members. It reads a page of each of the first 16 partitions, for 1 read unit if one is empty. A
 // group with few members in many partitions can escape it.
 func (cs *Connections) Elsewhere(ctx context.Context, group string) (bool, error) {

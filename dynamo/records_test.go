@@ -86,8 +86,8 @@ func TestRecords(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, want, found["c3"].Conn)
 
-	for page := range open(client).Records(t.Context()) {
-		require.NotEmpty(t, page)
+	for _, err := range open(client).Records(t.Context()) {
+		require.NoError(t, err)
 		break
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -66,7 +66,7 @@ func (c *closeConnections) confirm(ctx context.Context, o *operator, n int) erro
 		if n, err = o.count(ctx, c.group()); err != nil {
 			return bare(err, "dynamo")
 		}
-		which = " " + c.members.String()
+		which = " " + c.String()
 	}
 	if n <= 1 {
 		return nil

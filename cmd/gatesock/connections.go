@@ -205,9 +205,9 @@ The state of a connection is one of these:
   stale       there is one, older than API Gateway lets connections become (2 h)
   expired     its record has expired, and DynamoDB will delete it
   no record   it is in the group, but there is no record of it
-  open        with --check: API Gateway says that it is open
-  gone        with --check: API Gateway says that it is not; a sweep removes it
-  unknown     with --check: API Gateway does not say
+  open        with --check: API Gateway has it
+  gone        with --check: API Gateway does not have it; a sweep removes it
+  unknown     with --check: API Gateway has not answered
 
 API Gateway calls a connection gone for as long as its $connect runs, too.`
 }

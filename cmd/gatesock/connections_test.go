@@ -265,7 +265,7 @@ func TestConnectionsThatAreNot(t *testing.T) {
 	require.Zero(t, status, problems)
 	require.NotContains(t, shown, "API Gateway")
 	require.Contains(t, w.connections("show", ghost), "API Gateway  gone")
-	require.Equal(t, "gatesock: there is no record of connection "+none+", and API Gateway says that it is not open; "+
+	require.Equal(t, "gatesock: there is no record of connection "+none+", and it is not open in API Gateway; "+
 		"run gatesock connections list to see all\n", w.fails(1, "show", none))
 
 	// What is gone is gone, and stays in the table for the application to notice.
@@ -315,7 +315,7 @@ func (characterDevice) Mode() fs.FileMode { return fs.ModeDevice | fs.ModeCharDe
 func TestDisconnectAsks(t *testing.T) {
 	t.Parallel()
 	for typed, want := range map[string]string{
-		"y\n": "", " YES \n": "", "n\n": "nothing was closed", "\n": "nothing was closed", "yessir\n": "nothing was closed",
+		"y\n": "", "YES\r\n": "", "n\n": "nothing was closed", "\n": "nothing was closed", "yessir\n": "nothing was closed",
 		"": "add --yes", "y": "add --yes",
 	} {
 		var asked bytes.Buffer
@@ -336,6 +336,7 @@ func TestDisconnectAsks(t *testing.T) {
 
 func TestSendFrame(t *testing.T) {
 	t.Parallel()
+	large := strings.Repeat("x", gatesock.MaxMessageSize)
 	for _, c := range []struct {
 		send  sendConnections
 		data  string
@@ -356,9 +357,9 @@ func TestSendFrame(t *testing.T) {
 		{send: sendConnections{Event: "e"}, data: "x", fails: "the data is not JSON"},
 		{send: sendConnections{Topic: "t"}, data: "1", fails: "--event"},
 		{send: sendConnections{Text: true, Event: "e"}, data: "1", fails: "--text"},
-		{send: sendConnections{Text: true}, data: "-", input: strings.Repeat("x", gatesock.MaxMessageSize), want: strings.Repeat("x", gatesock.MaxMessageSize)},
-		{send: sendConnections{Text: true}, data: "-", input: strings.Repeat("x", gatesock.MaxMessageSize+1), fails: "larger than"},
-		{send: sendConnections{Text: true}, data: "-", input: strings.Repeat("x", gatesock.MaxMessageSize+9), fails: "larger than"},
+		{send: sendConnections{Text: true}, data: "-", input: large, want: large},
+		{send: sendConnections{Text: true}, data: "-", input: large + "x", fails: "larger than"},
+		{send: sendConnections{Text: true}, data: "-", input: large + "xxxxxxxxx", fails: "larger than"},
 	} {
 		frame, err := c.send.frame(&c.data, strings.NewReader(c.input))
 		if c.fails != "" {

@@ -73,7 +73,7 @@ func (c *showConnection) Run(ctx context.Context, o *operator) error {
 func (c *showConnection) missing(g *shownGateway) error {
 	text := "there is no record of connection %s"
 	if g != nil && g.State == isGone {
-		text += ", and API Gateway says that it is not open"
+		text += ", and it is not open in API Gateway"
 	}
 	return fmt.Errorf(text+"; run gatesock connections list to see all", clean(c.ID))
 }

@@ -89,7 +89,7 @@ func (r *reach) plain(err error) error {
 }
 
 // notOpen reports whether API Gateway answers that there is no such connection: it may be gone, or
-// its id is none.
+// its id cannot be one.
 func notOpen(err error) bool {
 	return errors.Is(err, gatesock.ErrGone) || errors.Is(err, gatesock.ErrBadConnectionID)
 }

@@ -51,7 +51,7 @@ func TestAServiceThatFails(t *testing.T) {
 		require.Equal(t, 5, recommended)
 
 		up = true
-		time.Sleep(30 * time.Second) // of the bubble
+		<-time.After(30 * time.Second) // of the bubble
 		client.Request("pay", Payment{Cents: 100}).ExpectAck()
 		client.Request("pay", Payment{Cents: 100}).ExpectAck()
 		h.Close()
