@@ -51,7 +51,7 @@ func Default() Traffic {
 		Minutes: maxMinutes, MessageSize: 512, Reply: true, KeepAlive: 9, Silent: 100,
 		Registry: true, Groups: 1,
 		Memory: 256, Duration: 5 * time.Millisecond,
-		LogBytes: ObserveBytes + PlatformBytes, Metrics: 50, Alarms: 25, Dashboards: 1,
+		LogBytes: ObserveBytes + PlatformBytes, Metrics: 62, Alarms: 25, Dashboards: 1,
 	}
 }
 
@@ -73,8 +73,9 @@ const (
 	Concurrency = 64
 	// ReplyBytes is about what an acknowledgement or a keep-alive takes.
 	ReplyBytes = 64
-	// ObserveBytes is about what package observe writes for an invocation.
-	ObserveBytes = 1500
+	// ObserveBytes is about what package observe writes for an invocation: 537 for a message, more
+	// for a connection that opens or closes.
+	ObserveBytes = 600
 	// PlatformBytes is about what Lambda writes for an invocation: START, END and REPORT.
 	PlatformBytes = 300
 	// AccessBytes is about what API Gateway writes for an event into the access log of gatesock

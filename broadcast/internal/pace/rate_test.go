@@ -1,7 +1,7 @@
 //go:build !race
 
-// These simulations run in one goroutine, where the race detector has nothing to find and makes them
-// eight times as slow.
+// These simulations run in one goroutine, where the race detector has nothing to find and makes
+// them eight times as slow.
 
 package pace_test
 
