@@ -15,7 +15,7 @@ import (
 // empty if there is nothing to send, and the error of the handler or of its result.
 func (rt *route) invoke(ctx context.Context, job Job) ([]byte, error) {
 	seen := &watcher{Observer: observing.From(ctx)}
-	response, err := rt.inner.Invoke(observing.With(ctx, seen), job.Event)
+	response, err := rt.inner.Invoke(context.WithValue(ctx, observing.Key{}, seen), job.Event)
 	if err == nil && seen.request.Route != rt.key {
 		err = fmt.Errorf("%w: the event is of the route %q", ErrBadJob, seen.request.Route)
 	}
@@ -114,8 +114,8 @@ type watcher struct {
 // Routed keeps the request.
 func (w *watcher) Routed(ctx context.Context, req any) context.Context {
 	w.request, _ = req.(*gatesock.Request)
-	return observing.With(ctx, w.Observer)
+	return context.WithValue(ctx, observing.Key{}, w.Observer)
 }
 
 // Answered keeps the error.
-func (w *watcher) Answered(_ int, err error) { w.err = err }
+func (w *watcher) Answered(_ context.Context, _ int, err error) { w.err = err }

@@ -26,3 +26,7 @@ type Queue interface {
 	// be delivered or not. [ErrTooLarge] and [ErrQueueFull] mean that it will not.
 	Enqueue(ctx context.Context, job Job) error
 }
+
+// Queue returns the queue of [New]. A package that receives its messages needs it, to say when a
+// job that failed is delivered again.
+func (j *Jobs) Queue() Queue { return j.queue }

@@ -417,7 +417,7 @@ func TestObserved(t *testing.T) {
 		require.Equal(t, seen, observing.From(ctx), "handlers are observed too")
 		return "done", answer
 	})
-	observed := observing.With(t.Context(), seen)
+	observed := context.WithValue(t.Context(), observing.Key{}, seen)
 	for i, err := range []error{fault, refusal} {
 		answer = err
 		_ = b.jobs.Run(observed, b.job, i+1)

@@ -307,7 +307,7 @@ func TestStallIsNotSlow(t *testing.T) {
 				defer a.mu.Unlock()
 				a.stuck = nil
 			})
-			b := New(a, room(100, 100), WithSlowConsumers(defaultRefusals, DisconnectSlow), quiet())
+			b := New(a, room(20, 100), WithSlowConsumers(defaultRefusals, DisconnectSlow), quiet())
 			var sends sync.WaitGroup
 			for range 200 {
 				sends.Go(func() { _, _ = b.Send(t.Context(), To("room"), hello()) })

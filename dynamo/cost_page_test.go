@@ -3,7 +3,9 @@ package dynamo_test
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/internal/cost"
 )
 
 var update = flag.Bool("update", false, "write docs/costs.md") //nolint:gochecknoglobals // a flag of the test binary
@@ -24,13 +27,20 @@ type price struct {
 	Write, Read             float64 // request units, on demand
 	Message, Minute, Lambda float64 // gateway's messages of up to 32 KB, minutes of connections; invocations
 	Storage                 float64 // for each GB and month
+	Date                    string
 }
 
-// prices returns the prices of us-east-1 on 23 November 2026. docs/gateway-facts.md, section 13,
-// has them with their sources; the price of storage is from AWS's page "Amazon DynamoDB pricing".
-// costs.md.tmpl names the same date and sources.
+// prices returns the prices of us-east-1, as gatesock cost has them.
 func prices() price {
-	return price{Write: 0.625, Read: 0.125, Message: 1, Minute: 0.25, Lambda: 0.2, Storage: 0.25}
+	known, ok := cost.Known("us-east-1")
+	if !ok {
+		panic("no prices of us-east-1")
+	}
+	of := func(item cost.Item) float64 { return known.Items[item].Dollars }
+	return price{
+		Write: of(cost.WriteUnits), Read: of(cost.ReadUnits), Message: of(cost.Messages), Minute: of(cost.ConnectionMinutes),
+		Lambda: of(cost.Requests), Storage: of(cost.Storage), Date: known.Date,
+	}
 }
 
 // figures are what the page is made of.
@@ -78,40 +88,68 @@ func sizes(t *testing.T) itemSizes {
 // example is a month of 730 hours with 10,000 connections open at any time, each for 2 hours, with
 // a user and a room of 100. In one of the rooms somebody says something every second.
 type example struct {
-	Connects, Broadcasts, Posts, Minutes float64
-	Writes, Reads                        float64
-	Bytes                                float64
-	Marks                                float64 // write units of a sweep every hour, if all connections are quiet
+	cost.Bill
+	Command   string
+	Marks     float64 // write units of a sweep every hour, if all connections are silent
+	Readings  float64 // read units of a month
+	Silent    float64 // dollars, if nobody says anything
+	KeepAlive float64 // messages of these, in both directions
 }
 
 const (
-	exampleHours       = 730
 	exampleConnections = 10_000
-	exampleLifetime    = 2
 	exampleRoom        = 100
-	storageOverhead    = 100 // of an item, for its place in the index ("DynamoDB item sizes and formats")
 )
 
-func exampleOf(f figures) example {
-	e := example{
-		Connects:   exampleConnections * exampleHours / exampleLifetime,
-		Broadcasts: exampleHours * 3600,
-		Minutes:    exampleConnections * exampleHours * 60,
-		Bytes:      exampleConnections * float64(f.Sizes.All()+3*storageOverhead),
+// exampleOf computes the example, after it has compared what package cost knows of the registry
+// with what was measured.
+func exampleOf(t *testing.T, f figures) example {
+	t.Helper()
+	require.InDelta(t, f.Track[0].Write, cost.RecordWrites+cost.GroupWrites, 0, "$connect with a user and a room")
+	require.InDelta(t, f.Track[2].Write, cost.RecordWrites+cost.GroupWrites, 0, "$disconnect")
+	require.InDelta(t, f.call(t, "`Put`, with a user").Write, cost.RecordWrites, 0)
+	require.InDelta(t, f.call(t, "`Join`").Write, cost.JoinWrites, 0)
+	require.Equal(t, f.Sizes.Record+cost.ItemBytes, cost.RecordBytes)
+	require.Equal(t, max(f.Sizes.User, f.Sizes.Room)+cost.ItemBytes, cost.RowBytes)
+	for _, n := range []int{1, 83, 84, exampleRoom, 999, 1000, 1001, 10_000, 12_345} {
+		require.InDelta(t, readUnits(n), cost.Reading(float64(n)), 0, "%d members", n)
 	}
-	e.Marks = exampleConnections * exampleHours
-	e.Posts = e.Broadcasts * exampleRoom
-	e.Writes = e.Connects * (f.Track[0].Write + f.Track[2].Write)
-	e.Reads = e.Broadcasts * readUnits(exampleRoom)
+
+	known, _ := cost.Known("us-east-1")
+	traffic := cost.Default()
+	traffic.Connections = exampleConnections
+	silent, err := cost.Of(traffic, known)
+	require.NoError(t, err)
+	traffic.Messages, traffic.FanOut = 3600./exampleConnections, exampleRoom
+	traffic.Silent = 100 - 100.*exampleRoom/exampleConnections
+	bill, err := cost.Of(traffic, known)
+	require.NoError(t, err)
+	e := example{
+		Bill: bill,
+		Command: fmt.Sprintf("gatesock cost --connections %v --messages %v --fan-out %v --silent %v",
+			traffic.Connections, traffic.Messages, traffic.FanOut, traffic.Silent),
+		Marks:  exampleConnections * cost.HoursPerMonth,
+		Silent: silent.Dollars,
+	}
+	for _, part := range bill.Parts {
+		if part.Item == cost.ReadUnits {
+			e.Readings += part.Quantity
+		}
+	}
+	for _, part := range silent.Parts {
+		if part.Item == cost.Messages {
+			e.KeepAlive += part.Quantity
+		}
+	}
 	return e
 }
 
-func (e example) Registry() float64 {
-	return (e.Writes*prices().Write + e.Reads*prices().Read) / 1e6
-}
-
-func (e example) Gateway() float64 {
-	return (e.Minutes*prices().Minute + (e.Broadcasts+e.Posts)*prices().Message) / 1e6
+// call returns the row of a call.
+func (f figures) call(t *testing.T, name string) row {
+	t.Helper()
+	i := slices.IndexFunc(f.Store, func(r row) bool { return r.Name == name })
+	require.GreaterOrEqual(t, i, 0, "%s has no row", name)
+	return f.Store[i]
 }
 
 // compare holds the page against what the figures say, or writes it.
@@ -125,6 +163,7 @@ func compare(t *testing.T, f figures) {
 		"units":   func(u float64) string { return strconv.FormatFloat(u, 'f', -1, 64) },
 		"million": func(n, price float64) string { return cents(n * price / 1e6) },
 		"cents":   cents,
+		"sum":     cost.Cents,
 		"budget":  func() string { return count(budgetHolds) },
 		"times":   func(a, b float64) float64 { return a * b },
 	}).Parse(string(text))

@@ -53,7 +53,7 @@ func TestCosts(t *testing.T) {
 			*part.rows = append(*part.rows, op.measure(t, s))
 		}
 	}
-	page.Example = exampleOf(page)
+	page.Example = exampleOf(t, page)
 	compare(t, page)
 }
 

@@ -17,6 +17,7 @@
 //	[DB.Buckets]        token buckets and quotas, for package ratelimit
 //	[DB.Plans]          plans, for package ratelimit/plan
 //	[DB.Usage]          usage records, for package ratelimit/metering
+//	[DB.Outcomes]       what became of jobs, for package async
 //
 // [DB.CreateTable] makes the table. The file template.json in this package's folder declares the
 // same table for CloudFormation and SAM. The binary of a function has only the code of the stores
@@ -29,13 +30,15 @@
 //
 // The role of the function needs these IAM actions on the table:
 //
-//	[DB.Connections]    dynamodb:GetItem, BatchGetItem, PutItem, UpdateItem, DeleteItem, Query
+//	[DB.Connections]    dynamodb:GetItem, BatchGetItem, PutItem, UpdateItem, DeleteItem, Query;
+//	                    for [Connections.Records] Scan
 //	[DB.APIKeys]        dynamodb:GetItem, UpdateItem; to manage keys PutItem, DeleteItem, Query
 //	[DB.Tickets]        dynamodb:PutItem, DeleteItem
 //	[DB.Renewals]       dynamodb:GetItem, PutItem
 //	[DB.Buckets]        dynamodb:UpdateItem, GetItem
 //	[DB.Plans]          dynamodb:GetItem; to manage plans PutItem, DeleteItem, Query
 //	[DB.Usage]          dynamodb:UpdateItem; to read a day Query
+//	[DB.Outcomes]       dynamodb:UpdateItem
 //	package sweep       dynamodb:Scan, UpdateItem, DeleteItem
 //	[DB.CreateTable]    dynamodb:CreateTable, DescribeTable, DescribeTimeToLive, UpdateTimeToLive
 //

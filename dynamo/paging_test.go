@@ -26,7 +26,8 @@ import (
 )
 
 const (
-	crowdSize   = 100_000
+	crowdSize   = 10_000
+	crowdPage   = 100 // so that each shard has more than ten pages
 	crowdShards = 8
 	batch       = 25 // the most rows of a BatchWriteItem
 	// handoverVariable names the file from which a process takes over a reading.
@@ -44,7 +45,7 @@ type handover struct {
 }
 
 func crowdStore(api dynamo.API, table, namespace string) *dynamo.Connections {
-	return dynamo.Open(api, table, dynamo.WithNamespace(namespace), dynamo.WithPageSize(997),
+	return dynamo.Open(api, table, dynamo.WithNamespace(namespace), dynamo.WithPageSize(crowdPage-3),
 		dynamo.WithSharding(func(string) dynamo.Sharding { return dynamo.Sharding{Write: crowdShards} })).Connections()
 }
 
@@ -164,7 +165,7 @@ func requireCrowd(t *testing.T, seen map[string]int) {
 func readSome(t *testing.T, store *dynamo.Connections, i, pages int, seen map[string]int) (after conn.Cursor) {
 	t.Helper()
 	for n := range pages {
-		page, err := store.Read(t.Context(), conn.Query{Group: "crowd", Shard: i, After: after, Limit: 900 + n})
+		page, err := store.Read(t.Context(), conn.Query{Group: "crowd", Shard: i, After: after, Limit: crowdPage - 10 + n})
 		require.NoError(t, err)
 		for _, m := range page.Members {
 			seen[m.ID]++

@@ -37,7 +37,9 @@ func TestCarryOn(t *testing.T) {
 			b := broadcast.New(gateway, store, broadcast.WithRelay(relay), broadcast.WithMaxHops(100),
 				broadcast.WithConcurrency(32), broadcast.WithDeadlineMargin(timeout-400*time.Millisecond))
 			var kept reports
-			f := function{queue: queue, timeout: timeout, handler: sqsrelay.Handler(b, sqsrelay.WithReports(kept.keep))}
+			f := sqstest.Function{
+				Queue: queue, Timeout: timeout, Handler: mux(sqsrelay.Handler(b, sqsrelay.WithReports(kept.keep))),
+			}
 
 			ctx, cancel := context.WithTimeout(t.Context(), timeout)
 			defer cancel()
@@ -45,10 +47,10 @@ func TestCarryOn(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, kept.keep(ctx, first))
 			require.NotEmpty(t, first.HandedOff)
-			invocations := f.drain(t)
+			invocations := f.Drain(t)
 
 			require.Greater(t, invocations, 3)
-			require.True(t, empty(t, dead))
+			require.True(t, sqstest.Empty(t, dead))
 			total := kept.merge(t, first.ID)
 			require.Equal(t, [5]int{n, n - gone, gone, 0, 0},
 				[5]int{total.Audience, total.Delivered, total.Gone, total.Failed, total.Unsent})
@@ -70,28 +72,28 @@ func TestHopsUsedUp(t *testing.T) {
 	var kept reports
 	// Nothing is done in an invocation but handing off.
 	b := broadcast.New(gateway, store, broadcast.WithRelay(relay), broadcast.WithMaxHops(3), noTime())
-	f := function{
-		queue, time.Minute,
-		sqsrelay.Handler(b, sqsrelay.WithReports(kept.keep), sqsrelay.WithLogger(quiet())), 1,
+	f := sqstest.Function{
+		Queue: queue, Timeout: time.Minute, Visibility: 1,
+		Handler: mux(sqsrelay.Handler(b, sqsrelay.WithReports(kept.keep), sqsrelay.WithLogger(quiet()))),
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	first, err := b.Send(ctx, broadcast.To("all").Except("c7"), gatesock.Push{Event: "hello"})
 	require.NoError(t, err)
 	require.NoError(t, kept.keep(ctx, first))
-	require.Equal(t, 3+2, f.drain(t), "three hops, and the fourth fails twice")
+	require.Equal(t, 3+2, f.Drain(t), "three hops, and the fourth fails twice")
 	require.Empty(t, gateway.counts())
 
-	letters := receive(t, dead, 1, 1)
+	letters := sqstest.Receive(t, dead, 1, 1)
 	require.Len(t, letters, 1)
 	job, err := broadcast.ParseJob([]byte(*letters[0].Body))
 	require.NoError(t, err)
 	require.Equal(t, 4, job.Hops)
 
 	b = broadcast.New(gateway, store, broadcast.WithRelay(relay), broadcast.WithMaxHops(100))
-	f.handler = sqsrelay.Handler(b, sqsrelay.WithReports(kept.keep))
+	f.Handler = mux(sqsrelay.Handler(b, sqsrelay.WithReports(kept.keep)))
 	redrive(t, dead, queue)
-	f.drain(t)
+	f.Drain(t)
 	total := kept.merge(t, first.ID)
 	require.Equal(t, [3]int{n - 1, n - 1, 0}, [3]int{total.Audience, total.Delivered, total.Unsent})
 	require.Equal(t, map[int]int{1: n - 1}, gateway.counts())
@@ -115,13 +117,15 @@ func TestPoison(t *testing.T) {
 		send(t, queue, body)
 	}
 	b := broadcast.New(gateway, store, broadcast.WithRelay(new(drawer)))
-	f := function{queue, time.Minute, sqsrelay.Handler(b, sqsrelay.WithLogger(quiet())), 2}
-	f.invoke(t, receive(t, queue, 4, 2))
+	f := sqstest.Function{
+		Queue: queue, Timeout: time.Minute, Visibility: 2, Handler: mux(sqsrelay.Handler(b, sqsrelay.WithLogger(quiet()))),
+	}
+	f.Invoke(t, sqstest.Receive(t, queue, 4, 2))
 	require.Equal(t, map[int]int{1: 10}, gateway.counts())
-	f.drain(t)
+	f.Drain(t)
 	require.Equal(t, map[int]int{1: 10}, gateway.counts(), "the good job was not done again")
 	var left [][]byte
-	for _, letter := range receive(t, dead, 4, 30) {
+	for _, letter := range sqstest.Receive(t, dead, 4, 30) {
 		left = append(left, []byte(*letter.Body))
 	}
 	require.ElementsMatch(t, [][]byte{bodies[0], bodies[2], bodies[3]}, left)

@@ -2,8 +2,6 @@ package sqsrelay
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -12,12 +10,11 @@ import (
 
 	"github.com/gatesock/gatesock/broadcast"
 	"github.com/gatesock/gatesock/internal/panics"
+	"github.com/gatesock/gatesock/internal/sqsqueue"
 )
 
 // defaultMinTime is the default of WithMinTime.
 const defaultMinTime = 2 * time.Second
-
-var errLate = errors.New("no time left in this invocation")
 
 // Handler returns the handler of SQS events that runs their jobs. Use it as the SQS source of
 // package eventmux, or by itself. It panics if b is nil or has no [broadcast.Relay]. It is safe for
@@ -59,22 +56,17 @@ type handler struct {
 
 // Invoke runs the records one after another.
 func (h *handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	records, err := parseEvent(payload)
-	if err != nil {
-		return nil, err
-	}
-	batch := batch{handler: h, done: make(map[string]error, len(records))}
-	out := answer{Failures: []failure{}}
-	failed := make(map[string]bool)
-	for _, r := range records {
-		if err := batch.serve(ctx, r); err != nil && !failed[r.MessageID] {
-			failed[r.MessageID] = true
-			out.Failures = append(out.Failures, failure{r.MessageID})
+	batch := batch{handler: h, done: make(map[string]error)}
+	answer, err := sqsqueue.Serve(payload,
+		func(r sqsqueue.Record) error { return batch.serve(ctx, r) },
+		func(r sqsqueue.Record, err error) {
 			h.logger().ErrorContext(ctx, "sqsrelay: job is not done and stays in the queue",
-				"message", r.MessageID, "receives", r.receives(), "error", err)
-		}
+				"message", r.MessageID, "receives", r.Receives, "error", err)
+		})
+	if err != nil {
+		return nil, fmt.Errorf("sqsrelay: %w", err)
 	}
-	return json.Marshal(out)
+	return answer, nil
 }
 
 // batch is one event.
@@ -85,7 +77,7 @@ type batch struct {
 	done map[string]error
 }
 
-func (b *batch) serve(ctx context.Context, r record) error {
+func (b *batch) serve(ctx context.Context, r sqsqueue.Record) error {
 	job, err := broadcast.ParseJob([]byte(r.Body))
 	if err != nil {
 		return err
@@ -93,7 +85,7 @@ func (b *batch) serve(ctx context.Context, r record) error {
 	if err, again := b.done[job.ID]; again {
 		return err
 	}
-	if err := b.checkTime(ctx); err != nil {
+	if err := sqsqueue.CheckTime(ctx, len(b.done) == 0, b.minTime); err != nil {
 		return err
 	}
 	if err = b.run(ctx, job); err != nil {
@@ -101,19 +93,6 @@ func (b *batch) serve(ctx context.Context, r record) error {
 	}
 	b.done[job.ID] = err
 	return err
-}
-
-// checkTime returns why no job should start now, if so. The first job of a batch starts as long as
-// there is any time: it would not have more of it when it is delivered again.
-func (b *batch) checkTime(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	deadline, limited := ctx.Deadline()
-	if limited && len(b.done) > 0 && time.Until(deadline) < b.minTime {
-		return errLate
-	}
-	return nil
 }
 
 // panicText begins the text of a panic. Panics are errors here: one would end the process, and the

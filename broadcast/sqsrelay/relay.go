@@ -4,20 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/gatesock/gatesock/broadcast"
-)
-
-const (
-	// maxMessageSize is the largest message that SQS accepts, in bytes (Amazon SQS API Reference,
-	// "CreateQueue"). A queue may have a lower limit.
-	maxMessageSize = 1 << 20
-	// maxDelay is the longest delay of a single message (Amazon SQS API Reference, "SendMessage").
-	maxDelay = 900 * time.Second
+	"github.com/gatesock/gatesock/internal/sqsqueue"
 )
 
 // ErrTooLarge means that a job is larger than the messages of SQS may be, 1 MiB. It was not sent. A
@@ -46,13 +37,11 @@ var _ broadcast.Relay = (*Relay)(nil)
 // because an environment variable is not set, or is the URL of a FIFO queue. It panics if client is
 // nil.
 func New(client API, queueURL string) (*Relay, error) {
-	switch {
-	case client == nil:
+	if client == nil {
 		panic("sqsrelay: New: client must not be nil")
-	case queueURL == "":
-		return nil, errors.New("sqsrelay: New: queueURL is empty")
-	case strings.HasSuffix(queueURL, ".fifo"):
-		return nil, fmt.Errorf("sqsrelay: New: queueURL: %s is a FIFO queue, want a standard queue", queueURL)
+	}
+	if err := sqsqueue.CheckURL(queueURL); err != nil {
+		return nil, fmt.Errorf("sqsrelay: New: %w", err)
 	}
 	return &Relay{client: client, url: queueURL}, nil
 }
@@ -64,22 +53,12 @@ func New(client API, queueURL string) (*Relay, error) {
 // far as its retryer allows.
 func (r *Relay) Relay(ctx context.Context, job broadcast.Job) error {
 	body := string(job.Encode())
-	if len(body) > maxMessageSize {
+	if len(body) > sqsqueue.MaxMessageSize {
 		return fmt.Errorf("%w: job %s has %d bytes, at most %d are allowed",
-			ErrTooLarge, job.ID, len(body), maxMessageSize)
+			ErrTooLarge, job.ID, len(body), sqsqueue.MaxMessageSize)
 	}
-	_, err := r.client.SendMessage(ctx, &sqs.SendMessageInput{
-		QueueUrl:     &r.url,
-		MessageBody:  &body,
-		DelaySeconds: delaySeconds(job.Delay),
-	})
-	if err != nil {
+	if err := sqsqueue.Send(ctx, r.client, r.url, body, job.Delay); err != nil {
 		return fmt.Errorf("sqsrelay: send job %s to %s: %w", job.ID, r.url, err)
 	}
 	return nil
-}
-
-func delaySeconds(d time.Duration) int32 {
-	d = min(max(d, 0), maxDelay)
-	return int32((d + time.Second - 1) / time.Second)
 }

@@ -62,7 +62,7 @@ func TestJobArrivesAsItWas(t *testing.T) {
 	require.NoError(t, err)
 	want := jobs(t, members(t, 3), broadcast.To("all"))[0]
 	require.NoError(t, relay.Relay(t.Context(), want))
-	messages := receive(t, queue, 1, 30)
+	messages := sqstest.Receive(t, queue, 1, 30)
 	require.Len(t, messages, 1)
 	got, err := broadcast.ParseJob([]byte(*messages[0].Body))
 	require.NoError(t, err)
@@ -101,7 +101,7 @@ func TestJobAboveTheLimit(t *testing.T) {
 	require.ErrorIs(t, err, sqsrelay.ErrTooLarge)
 	require.EqualError(t, err, "sqsrelay: the job is too large for a message: "+
 		"job the-job has 1048577 bytes, at most 1048576 are allowed")
-	require.Len(t, receive(t, queue, 2, 30), 1)
+	require.Len(t, sqstest.Receive(t, queue, 2, 30), 1)
 }
 
 // A queue with a lower limit refuses a job itself.
@@ -124,7 +124,7 @@ func TestContextEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, relay.Relay(ctx, broadcast.Job{}), context.Canceled)
-	require.True(t, empty(t, queue))
+	require.True(t, sqstest.Empty(t, queue))
 }
 
 // throttled answers so many requests as SQS does when there are too many.

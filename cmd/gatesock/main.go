@@ -8,6 +8,7 @@
 //	gatesock describe --json > api.json                   # keep a description, and compare:
 //	gatesock describe --json | gatesock diff api.json -   # do clients break?
 //	gatesock doctor --stack chat                          # is what is deployed as it should be?
+//	gatesock cost --connections 10000                     # what does it cost in a month?
 //	gatesock help template
 //
 // These commands take the main package of the application, as a folder or an import path; without
@@ -16,10 +17,22 @@
 // program reaches nothing on AWS meanwhile. With --from they read a description that was printed
 // before, and need neither the go command nor the program.
 //
+// # Connections
+//
+// These commands look at the connections of a deployed application, in its DynamoDB table and by
+// its @connections API, send to them and close them:
+//
+//	export GATESOCK_TABLE=chat GATESOCK_ENDPOINT=https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/prod
+//	gatesock connections list --user ann --check
+//	gatesock connections count --by user --top 5
+//	gatesock connections show L0SM9cOFvHcCIhw=
+//	gatesock connections send --group room:1 --event notice '{"text":"maintenance at 4"}'
+//	gatesock connections disconnect --user ann --yes
+//
 // # Keys, plans, usage
 //
-// These commands work on the DynamoDB table of a deployed application: its API keys (package
-// authz/apikey), its plans (how much a key or a user may send), and the usage of both.
+// These commands work on the same table: API keys (package authz/apikey), plans (how much a key or
+// a user may send), and the usage of both.
 //
 //	export GATESOCK_TABLE=chat
 //	gatesock keys create --owner plant-1 --name "sensor 7" --scope readings:write --expires 365d
@@ -35,9 +48,16 @@
 // The table is the one that gatesock template, dynamo.DB.CreateTable or dynamo/template.json makes.
 // The caller needs these IAM actions on it:
 //
-//	keys     dynamodb:GetItem, PutItem, UpdateItem, DeleteItem, Query
-//	plans    dynamodb:GetItem, PutItem, DeleteItem, Query
-//	usage    dynamodb:Query
+//	connections list, count   dynamodb:Query, BatchGetItem; without --user and --group Scan
+//	connections show          dynamodb:GetItem
+//	connections send          dynamodb:Query, BatchGetItem
+//	connections disconnect    dynamodb:Query, BatchGetItem
+//	keys                      dynamodb:GetItem, PutItem, UpdateItem, DeleteItem, Query
+//	plans                     dynamodb:GetItem, PutItem, DeleteItem, Query
+//	usage                     dynamodb:Query
+//
+// For send, disconnect, show and list --check, the caller also needs execute-api:ManageConnections
+// on the API and its stage.
 //
 // # Rights of doctor
 //
@@ -94,10 +114,12 @@ type cli struct {
 	Types    typesCommand    `cmd:"" group:"deploy" help:"Write the TypeScript types of all messages of the application."`
 	Diff     diffCommand     `cmd:"" group:"deploy" help:"Compare two descriptions: do clients break?"`
 	Doctor   doctorCommand   `cmd:"" group:"deploy" help:"Compare a deployed application with its description."`
+	Cost     costCommand     `cmd:"" group:"deploy" help:"Compute what an application costs in a month."`
 
-	Keys  keysCommand  `cmd:"" group:"operate" help:"Create, list and change API keys."`
-	Plans plansCommand `cmd:"" group:"operate" help:"Create, list and change plans: how much keys and users may send."`
-	Usage usageCommand `cmd:"" group:"operate" help:"Show daily usage by key, user and plan."`
+	Connections connectionsCommand `cmd:"" group:"operate" help:"List, count and show connections, send to them and close them."`
+	Keys        keysCommand        `cmd:"" group:"operate" help:"Create, list and change API keys."`
+	Plans       plansCommand       `cmd:"" group:"operate" help:"Create, list and change plans: how much keys and users may send."`
+	Usage       usageCommand       `cmd:"" group:"operate" help:"Show daily usage by key, user and plan."`
 
 	Help    helpCommand    `cmd:"" group:"other" help:"Show the help of a command, for example: gatesock help keys create."`
 	Version versionCommand `cmd:"" group:"other" help:"Show the version."`

@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asTool) != "" {
 		main()
 	}
+	_ = os.Unsetenv("GATESOCK_ENDPOINT") // of the developer's own application
 	dynamotest.Main(m)
 }
 

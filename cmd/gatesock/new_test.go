@@ -157,8 +157,8 @@ func (p *project) builds() {
 	require.Equal(p.t, elf.EM_AARCH64, file.Machine)
 }
 
-// makesTemplate checks that the template has what the program describes, and that a second one,
-// which CI compares with the first, is the same. It returns the name of the file.
+// makesTemplate checks that the template has what the program describes, and for one project that a
+// second one, which CI compares with the first, is the same. It returns the name of the file.
 func (p *project) makesTemplate() string {
 	p.t.Helper()
 	p.run("make", "template")
@@ -166,8 +166,10 @@ func (p *project) makesTemplate() string {
 	app, err := describe.Parse([]byte(p.run("env", "GATESOCK_DESCRIBE=1", "go", "run", ".")))
 	require.NoError(p.t, err)
 	checkRoutes(p.t, app, template)
-	p.run("make", "template")
-	require.Equal(p.t, template, p.read("template.yaml"))
+	if p.name == "blank" { // each time the program is linked again
+		p.run("make", "template")
+		require.Equal(p.t, template, p.read("template.yaml"))
+	}
 	return filepath.Join(p.folder, "template.yaml")
 }
 

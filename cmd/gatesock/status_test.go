@@ -46,7 +46,7 @@ func TestStatus(t *testing.T) {
 	t.Parallel()
 	const (
 		usage = `Usage: gatesock <command> \[flags\](.|\n)*\nBuild and deploy:\n  new (.|\n)*\n  template (.|\n)*` +
-			`\nOperate:\n  keys create(.|\n)*plans set(.|\n)*usage (.|\n)*\nOther:\n  help (.|\n)*version `
+			`\nOperate:\n  connections list(.|\n)*keys create(.|\n)*plans set(.|\n)*usage (.|\n)*\nOther:\n  help (.|\n)*version `
 		onKeys = `Usage: gatesock keys --table=STRING <command>(.|\n)*\n  keys rotate  +Replace a key`
 		onMake = `Usage: gatesock keys create --table=STRING --owner=STRING(.|\n)*Create a key and print its secret, once.`
 		which  = `^gatesock \S+ \(go1\.\S+, \w+/\w+\)\n$`
@@ -108,6 +108,11 @@ func TestStatus(t *testing.T) {
 		"keys list --table=":                      {2, "", `--table is empty` + see},
 		"plans list --table=":                     {2, "", `--table is empty` + see},
 		"usage --table=":                          {2, "", `--table is empty` + see},
+		"connections":                             {2, "", `expected one of "list"` + `(.|\n)*` + see},
+		"help connections":                        {0, `Usage: gatesock connections --table=STRING <command>(.|\n)*\n  connections send`, ""},
+		"help connections send":                   {0, `Usage: gatesock connections send --table=STRING \[<id> \[<data>\]\]`, ""},
+		"connections show none":                   {1, "", `^gatesock: there is no record of connection none; run gatesock connections list to see all\n$`},
+		"connections list":                        {0, `^ID  USER  CONNECTED`, ""},
 		"usage --format xml":                      {2, "", `--format must be one of` + `(.|\n)*` + see},
 		"keys show none":                          {1, "", `^gatesock: .*no such key.*\n$`},
 		"plans show none":                         {1, "", `^gatesock: there is no plan "none".*\n$`},

@@ -16,6 +16,7 @@ import (
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/dynamo/internal/registry"
 	"github.com/gatesock/gatesock/dynamo/internal/table"
+	"github.com/gatesock/gatesock/internal/observing"
 	"github.com/gatesock/gatesock/internal/panics"
 )
 
@@ -23,7 +24,7 @@ import (
 // saves the progress while nothing runs; the goroutines that it starts count what they do.
 type run struct {
 	*lease
-	saved  time.Time      // when the progress was saved last
+	saved  time.Time      // when the progress was saved last, by the DB's clock, like the lease
 	places chan struct{}  // bounds the goroutines
 	tasks  sync.WaitGroup // of the goroutines
 
@@ -45,7 +46,7 @@ func newRun(l *lease, p progress) *run {
 	return &run{
 		lease:     l,
 		progress:  p,
-		saved:     time.Now(),
+		saved:     l.reg.Clock(),
 		places:    make(chan struct{}, l.concurrency),
 		forbidden: make(map[string]bool),
 	}
@@ -71,6 +72,7 @@ func (r *run) sweep(ctx context.Context) error {
 	}
 	if done {
 		r.report.Done, r.report.Pass, r.report.Last = true, *p.Last, p.Last
+		observing.Gauge(ctx, observing.LiveConnections, float64(p.Last.Live))
 	}
 	return err
 }
@@ -114,7 +116,7 @@ func (r *run) settle(ctx context.Context, records []sighting) (all bool, err err
 		return !stopped, err
 	}
 	for i, record := range records {
-		if time.Since(r.saved) >= saveEvery {
+		if r.reg.Clock().Sub(r.saved) >= saveEvery {
 			if more, err := reached(i); !more {
 				return false, err
 			}
@@ -145,7 +147,7 @@ func (r *run) keep(ctx context.Context) error {
 	if err := r.save(ctx, r.progress, false); err != nil && !outOfTime(ctx) {
 		return err
 	}
-	r.saved = time.Now()
+	r.saved = r.reg.Clock()
 	return nil
 }
 

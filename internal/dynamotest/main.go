@@ -16,8 +16,9 @@ import (
 var current atomic.Pointer[fixture] //nolint:gochecknoglobals // one server for a test binary is the point
 
 // Main is for TestMain. It runs the tests, removes what they left on a real table, stops DynamoDB
-// Local, looks for goroutines that were left running, and exits.
-func Main(m *testing.M) {
+// Local, looks for goroutines that were left running, and exits. m is a [*testing.M], or what
+// [github.com/gatesock/gatesock/internal/sqstest.With] makes of it.
+func Main(m interface{ Run() int }) {
 	f := newFixture()
 	current.Store(f)
 	code := m.Run()

@@ -13,20 +13,39 @@ import (
 // current is set while Main runs. Package variables are the only way from a test to its TestMain.
 var current atomic.Pointer[fixture] //nolint:gochecknoglobals // one server for a test binary is the point
 
+// Runner runs tests; a [*testing.M] does.
+type Runner interface{ Run() int }
+
 // Main is for TestMain. It runs the tests, ends the server, checks for leaked goroutines and exits.
-func Main(m *testing.M) {
+func Main(m Runner) {
+	code := With(m).Run()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// With returns a Runner for tests that need another server as well, which runs them and ends the
+// SQS server:
+//
+//	func TestMain(m *testing.M) { dynamotest.Main(sqstest.With(m)) }
+func With(m Runner) Runner { return runner{m} }
+
+type runner struct{ tests Runner }
+
+// Run runs the tests and returns the exit code.
+func (r runner) Run() int {
 	f := new(fixture)
 	current.Store(f)
-	code := m.Run()
-	err := f.close()
-	if err == nil && code == 0 {
-		err = goleak.Find()
-	}
-	if err != nil {
+	code := r.tests.Run()
+	if err := f.close(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}
-	os.Exit(code)
+	return code
 }
 
 // Client returns the client of the server, the same for all tests.

@@ -65,3 +65,23 @@ func TestMessageAboveTheLimit(t *testing.T) {
 	require.ErrorAs(t, send(1025), &refusal)
 	require.Equal(t, "InvalidParameterValue", refusal.ErrorCode())
 }
+
+// TestChangedVisibility: the change takes effect at once, and is not another receive.
+func TestChangedVisibility(t *testing.T) {
+	t.Parallel()
+	client := sqstest.Client(t)
+	url, dead := sqstest.QueueWithDeadLetters(t, 3)
+	_, err := client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String("x")})
+	require.NoError(t, err)
+	for n := range 3 {
+		messages := sqstest.Receive(t, url, 1, 1000)
+		require.Len(t, messages, 1)
+		require.Equal(t, string(rune('1'+n)), messages[0].Attributes["ApproximateReceiveCount"])
+		_, err := client.ChangeMessageVisibility(t.Context(), &sqs.ChangeMessageVisibilityInput{
+			QueueUrl: &url, ReceiptHandle: messages[0].ReceiptHandle, VisibilityTimeout: 0,
+		})
+		require.NoError(t, err)
+	}
+	require.Len(t, sqstest.Receive(t, dead, 1, 1000), 1)
+	require.True(t, sqstest.Empty(t, url))
+}

@@ -1,3 +1,8 @@
+//go:build !race
+
+// These simulations run in one goroutine, where the race detector has nothing to find and makes them
+// eight times as slow.
+
 package pace_test
 
 import (

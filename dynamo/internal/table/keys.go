@@ -77,6 +77,9 @@ func (t *Table) TicketKey(hash string) Item { return t.key("t#"+hash, "t") }
 // RenewalKey returns the key of the renewed credentials of a connection.
 func (t *Table) RenewalKey(connectionID string) Item { return t.key("a#"+connectionID, "a") }
 
+// JobKey returns the key of what became of a job.
+func (t *Table) JobKey(id string) Item { return t.key("j#"+id, "j") }
+
 // BucketKey returns the key of a token bucket.
 func (t *Table) BucketKey(key string) Item { return t.key("r#"+key, "b") }
 

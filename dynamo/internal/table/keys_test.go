@@ -41,6 +41,7 @@ func TestKeys(t *testing.T) {
 			"API key":    {tab.APIKeyKey("k1"), "k#1", "k1"},
 			"ticket":     {tab.TicketKey("h1"), "t#h1", "t"},
 			"renewal":    {tab.RenewalKey("W9="), "a#W9=", "a"},
+			"job":        {tab.JobKey("W9=/m#1"), "j#W9=/m#1", "j"},
 			"bucket":     {tab.BucketKey("messages#ann"), "r#messages#ann", "b"},
 			"quota":      {tab.QuotaKey("month#ann", start), "r#month#ann", "q#1790000000"},
 			"plan":       {tab.PlanKey("free"), "p#", "free"},

@@ -13,13 +13,17 @@ const (
 	// visibilityFactor times the function's timeout is the visibility timeout of a queue (AWS Lambda
 	// Developer Guide, "Creating and configuring an Amazon SQS event source mapping").
 	visibilityFactor = 6
-	receives         = 5
-	fourteenDays     = 14 * 24 * 60 * 60 // the longest retention of SQS
+	// receives is how often a message is received before it gets into the dead-letter queue. Jobs of
+	// package async need one more than their attempts, of which there are 4 by default.
+	receives     = 5
+	fourteenDays = 14 * 24 * 60 * 60 // the longest retention of SQS
 )
 
 var (
-	queueName     = regexp.MustCompile(`^[0-9A-Za-z_-]{1,80}$`)
-	actionName    = regexp.MustCompile(`^[a-z0-9-]+:[A-Za-z]+$`)
+	queueName  = regexp.MustCompile(`^[0-9A-Za-z_-]{1,80}$`)
+	actionName = regexp.MustCompile(`^[a-z0-9-]+:[A-Za-z]+$`)
+	// namespace is a namespace of CloudWatch (Amazon CloudWatch User Guide, "Metrics concepts").
+	namespace     = regexp.MustCompile(`^[0-9A-Za-z._/#][0-9A-Za-z._/#:-]{0,254}$`)
 	attributeName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,255}$`)
 )
 
@@ -49,6 +53,9 @@ func (b *builder) needs() {
 			v.Value = Resource{Kind: QueueKind, ID: b.addQueue(n)}
 		case "setting":
 			v.Value = Resource{Kind: Setting, Parameter: fromVariable(n.Variable)}
+		case "metrics":
+			b.addMetrics(n)
+			v.Value = Resource{Kind: Literal, Name: n.Default}
 		default:
 			b.fail("the description has a need of the kind %q, which this version of gatesock does not know", n.Kind)
 		}
@@ -97,9 +104,12 @@ func (b *builder) addTable(n describe.Need) string {
 	return t.ID
 }
 
+// queueID returns the ID of the queue of a variable.
+func queueID(variable string) string { return withSuffix(fromVariable(variable), "Queue") }
+
 func (b *builder) addQueue(n describe.Need) string {
 	q := Queue{
-		ID: withSuffix(fromVariable(n.Variable), "Queue"), Variable: n.Variable, Receives: receives, Retention: fourteenDays,
+		ID: queueID(n.Variable), Variable: n.Variable, Receives: receives, Retention: fourteenDays,
 		Visibility: visibilityFactor * defaultTimeout,
 	}
 	b.claim("the queue of "+n.Variable, q.ID, "", "DeadLetters")
@@ -120,4 +130,18 @@ func (b *builder) addQueue(n describe.Need) string {
 	}
 	b.plan.Queues = append(b.plan.Queues, q)
 	return q.ID
+}
+
+// addMetrics adds the namespace of the program's metrics. It needs no rights: the metrics are lines
+// in the log of the function, from which CloudWatch reads them.
+func (b *builder) addMetrics(n describe.Need) {
+	switch {
+	case b.namespace != "":
+		b.fail("the description has two needs of the kind metrics, and one namespace is possible: %s is the second", n.Variable)
+	case !namespace.MatchString(n.Default) || strings.HasPrefix(n.Default, "AWS/"):
+		b.fail("the metrics of %s have the namespace %q: use at most 255 letters, digits and characters of ._-/#:, and do not begin with AWS/",
+			n.Variable, n.Default)
+	default:
+		b.namespace = n.Default
+	}
 }

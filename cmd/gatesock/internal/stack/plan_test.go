@@ -9,8 +9,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gatesock/gatesock/async"
+	"github.com/gatesock/gatesock/async/sqsjobs"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack"
 	"github.com/gatesock/gatesock/describe"
+	"github.com/gatesock/gatesock/wstest"
 )
 
 // chat returns the description of the chat.
@@ -77,6 +80,33 @@ func TestSplit(t *testing.T) {
 	require.False(t, p.Function("App").RecursiveLoop)
 	require.Equal(t, "Auth", p.Authorizer.Function)
 	require.Empty(t, p.Function("Relay").ProvisionedConcurrency)
+}
+
+// TestQueueOfJobs: what packages async and async/sqsjobs say that a queue must have.
+func TestQueueOfJobs(t *testing.T) {
+	t.Parallel()
+	app := chat(t)
+	need := sqsjobs.Need("JOBS_QUEUE", "jobs")
+	app.Needs = append(app.Needs, describe.Need{
+		Kind: string(need.Kind), Variable: need.Variable, Actions: need.Actions, Source: need.Source,
+	})
+	app.Sources = append(app.Sources, describe.Source{Kind: "sqs", Name: "jobs"})
+	p, err := stack.New(app, stack.Options{Timeout: 900, Functions: []stack.Split{{Name: "work", Routes: []string{"sqs:jobs"}}}})
+	require.NoError(t, err)
+	jobs := async.New(async.NewMemoryQueue(), wstest.NewRecorder(), async.NewMemoryOutcomes())
+	i := slices.IndexFunc(p.Queues, func(q stack.Queue) bool { return q.ID == "JobsQueue" })
+	require.Equal(t, stack.Queue{
+		ID: "JobsQueue", Variable: "JOBS_QUEUE", Name: "jobs", Visibility: 6 * 900, Receives: jobs.Attempts() + 1, Retention: 1209600,
+	}, p.Queues[i])
+	rights := func(function string) []string {
+		f := p.Function(function)
+		on := stack.Resource{Kind: stack.QueueKind, ID: "JobsQueue"}
+		return f.Rights[slices.IndexFunc(f.Rights, func(r stack.Right) bool { return r.On == on })].Actions
+	}
+	require.Equal(t, []string{"sqs:SendMessage"}, rights("App"))
+	require.Equal(t, []string{
+		"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage",
+	}, rights("Work"))
 }
 
 func TestDefaultFunction(t *testing.T) {
@@ -280,6 +310,19 @@ func TestMistakes(t *testing.T) {
 			nil, splits(stack.Split{Name: strings.Repeat("f", 33), Routes: []string{"say"}}),
 			"at most 32 letters, digits and hyphens",
 		},
+		"two namespaces": {func(app *describe.App) {
+			app.Needs = append(app.Needs, describe.Need{Kind: "metrics", Variable: "ONE", Default: "a"},
+				describe.Need{Kind: "metrics", Variable: "TWO", Default: "b"})
+		}, stack.Options{}, "two needs of the kind metrics, and one namespace is possible: TWO is the second"},
+		"a namespace of AWS": {func(app *describe.App) {
+			app.Needs = append(app.Needs, describe.Need{Kind: "metrics", Variable: "ONE", Default: "AWS/Lambda"})
+		}, stack.Options{}, `the metrics of ONE have the namespace "AWS/Lambda"`},
+		"a namespace": {func(app *describe.App) {
+			app.Needs = append(app.Needs, describe.Need{Kind: "metrics", Variable: "ONE", Default: `a"${b}`})
+		}, stack.Options{}, "the metrics of ONE have the namespace"},
+		"a setting that is a parameter of alarms": {func(app *describe.App) {
+			app.Needs = append(app.Needs, describe.Need{Kind: "setting", Variable: "ALARM_EMAIL"})
+		}, stack.Options{}, "the setting ALARM_EMAIL and the parameter AlarmEmail would both have the name AlarmEmail"},
 		"no routes": {func(app *describe.App) { app.Routes, app.Authorizer = nil, nil }, stack.Options{}, "the program has no routes"},
 	} {
 		t.Run(name, func(t *testing.T) {

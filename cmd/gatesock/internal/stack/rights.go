@@ -6,14 +6,18 @@ import (
 	"github.com/gatesock/gatesock/describe"
 )
 
-// scan is the only action of a table that rights tell apart.
-const scan = "dynamodb:Scan"
+// The actions that rights tell apart: the only one of a table, and the only one of a queue.
+const (
+	scan = "dynamodb:Scan"
+	hide = "sqs:ChangeMessageVisibility"
+)
 
 // rights adds the rights that each function needs, as far as the description has them. What a
 // function uses is not described, only what the program uses. So all functions may use the tables,
-// with two exceptions. If there are schedules, only their functions may scan, which is the work of
-// the sweeper. And a function that is nothing but the authorizer may not use @connections and
-// queues.
+// with these exceptions. If there are schedules, only their functions may scan, which is the work
+// of the sweeper. And a function that is nothing but the authorizer may not use @connections and
+// queues. Only the function that receives the messages of a queue may say when they are received
+// again.
 func (b *builder) rights() {
 	for i := range b.plan.Functions {
 		f := &b.plan.Functions[i]
@@ -53,7 +57,17 @@ func (b *builder) actions(f *Function, n describe.Need) []string {
 	if len(b.plan.SourcesOf("schedule")) > 0 && !b.hasSource(f, "schedule") {
 		actions = slices.DeleteFunc(actions, func(action string) bool { return action == scan })
 	}
+	if n.Kind == "queue" && !b.receives(f, n) {
+		actions = slices.DeleteFunc(actions, func(action string) bool { return action == hide })
+	}
 	return actions
+}
+
+// receives reports whether a function receives the messages of the queue of a need.
+func (b *builder) receives(f *Function, n describe.Need) bool {
+	return slices.ContainsFunc(b.plan.Sources, func(s Source) bool {
+		return s.Function == f.ID && s.From == Resource{Kind: QueueKind, ID: queueID(n.Variable)}
+	})
 }
 
 // hasSource reports whether a function has a source of a kind, or any source for "".

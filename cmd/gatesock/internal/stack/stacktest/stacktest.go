@@ -2,12 +2,24 @@
 package stacktest
 
 import (
+	"context"
 	"os"
 	"slices"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/apigw"
+	"github.com/gatesock/gatesock/async"
+	"github.com/gatesock/gatesock/async/sqsjobs"
+	"github.com/gatesock/gatesock/broadcast"
+	"github.com/gatesock/gatesock/broadcast/sqsrelay"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack"
+	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/describe"
+	"github.com/gatesock/gatesock/dynamo"
+	"github.com/gatesock/gatesock/eventmux"
 )
 
 // Service is an application with the options of its plan.
@@ -30,9 +42,13 @@ func (s Service) Plan(tb testing.TB) *stack.Plan {
 func Services(tb testing.TB) map[string]Service {
 	tb.Helper()
 	return map[string]Service{
-		"chat":    {Chat(tb), stack.Options{Name: "chat"}},
-		"minimal": {Minimal(), stack.Options{Name: "minimal"}},
-		"split":   {Chat(tb), stack.Options{Name: "chat", Functions: Split()}},
+		"chat":     {Chat(tb), stack.Options{Name: "chat"}},
+		"minimal":  {Minimal(), stack.Options{Name: "minimal"}},
+		"split":    {Chat(tb), stack.Options{Name: "chat", Functions: Split()}},
+		"observed": {Observed(tb), stack.Options{Name: "chat"}},
+		"jobs": {Jobs(tb), stack.Options{
+			Name: "jobs", Timeout: 120, Functions: []stack.Split{{Name: "work", Routes: []string{"sqs:jobs"}}},
+		}},
 		"sources": {Sources(), stack.Options{Name: "sources", Architecture: "x86_64", Memory: 512, Timeout: 20}},
 	}
 }
@@ -50,6 +66,49 @@ func Chat(tb testing.TB) *describe.App {
 	}
 	return app
 }
+
+// Observed returns the chat with package observe.
+func Observed(tb testing.TB) *describe.App {
+	tb.Helper()
+	app := Chat(tb)
+	app.Needs = append(app.Needs, describe.Need{Kind: "metrics", Variable: "GATESOCK_METRICS", Default: "gatesock"})
+	return app
+}
+
+// Jobs returns the description of a program with a route whose handler runs in another invocation,
+// beside a broadcast that goes on in another.
+func Jobs(tb testing.TB) *describe.App {
+	tb.Helper()
+	variables := []gatesock.Need{
+		apigw.Need("GATEWAY_ENDPOINT"), dynamo.Need("TABLE"),
+		sqsjobs.Need("JOBS_QUEUE", "jobs"), sqsrelay.Need("FANOUT_QUEUE", "fanout"),
+	}
+	queue := async.NewMemoryQueue()
+	jobs := async.New(queue, nobody{}, async.NewMemoryOutcomes())
+	relay, err := sqsrelay.New(sqs.New(sqs.Options{}), "https://sqs.eu-west-1.amazonaws.com/123456789012/fanout")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	r := gatesock.New()
+	r.DeclareNeeds(variables...)
+	async.HandleReply(r, jobs, "report", func(context.Context, *gatesock.Request, struct{ Year int }) (any, error) {
+		return nil, nil
+	})
+	app, err := describe.Of(eventmux.New(
+		eventmux.WebSocket(r),
+		eventmux.SQS("jobs", sqsjobs.Handler(jobs)),
+		eventmux.SQS("fanout", sqsrelay.Handler(broadcast.New(nobody{}, conn.NewMemory(), broadcast.WithRelay(relay)))),
+	))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return app
+}
+
+// nobody is a Poster for a program that is only described.
+type nobody struct{}
+
+func (nobody) Post(context.Context, gatesock.Target, []byte) error { return gatesock.ErrGone }
 
 // RequireOnlyAdded fails the test unless the lines before are among the lines after, in the same
 // order, and there are more of these.
