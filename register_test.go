@@ -59,6 +59,7 @@ func TestWrongRegistrationsPanic(t *testing.T) {
 		{"nil option", `gatesock: New at %s: option 0 must not be nil`, func(*gatesock.Router) { gatesock.New(nil) }},
 		{"nil route option", `gatesock: route "say" at %s: option 0 must not be nil`, func(r *gatesock.Router) { gatesock.Handle(r, "say", typed, nil) }},
 		{"nil codec", `gatesock: WithCodec at %s: c must not be nil`, func(*gatesock.Router) { gatesock.WithCodec(nil) }},
+		{"nil router", `gatesock: WithOptionsOf at %s: r must not be nil`, func(*gatesock.Router) { gatesock.WithOptionsOf(nil) }},
 		{"nil logger", `gatesock: WithLogger at %s: l must not be nil`, func(*gatesock.Router) { gatesock.WithLogger(nil) }},
 		{"middleware that returns nil", `gatesock: the middleware at %s returned nil for route "$connect"`, func(r *gatesock.Router) {
 			r.Use(func(gatesock.HandlerFunc) gatesock.HandlerFunc { return nil })

@@ -48,7 +48,7 @@ const (
 	crashAfter  verdict = "crashes after its effect"
 	refuse      verdict = "refuses"  // a final error of the handler
 	refuseFault verdict = "gives up" // a fault that is final
-	panics_     verdict = "panics"   // of the handler
+	explode     verdict = "panics"   // of the handler
 )
 
 // world is everything around the Jobs.
@@ -180,10 +180,10 @@ func effect(v verdict, do func() error) error {
 		return errInjected
 	}
 	err := do()
-	switch v {
-	case crashAfter:
+	if v == crashAfter {
 		runtime.Goexit()
-	case failAfter:
+	}
+	if v == failAfter {
 		return errInjected
 	}
 	return err
@@ -213,7 +213,7 @@ func (w *world) step(t *rapid.T) {
 	inv := rapid.SampledFrom(w.runs).Draw(t, "run")
 	verdicts := []verdict{succeed, succeed, succeed, fail, failAfter, crash, crashAfter}
 	if inv.at.name == "handle" {
-		verdicts = []verdict{succeed, succeed, fail, fail, refuse, refuseFault, panics_, crash, crashAfter}
+		verdicts = []verdict{succeed, succeed, fail, fail, refuse, refuseFault, explode, crash, crashAfter}
 	}
 	w.proceed(inv, rapid.SampledFrom(verdicts).Draw(t, inv.at.name))
 }
@@ -273,10 +273,10 @@ func (w *world) handle(ctx context.Context, _ *gatesock.Request, _ struct{}) (in
 	w.results++
 	err := effect(v, func() error { return nil })
 	switch v {
-	case fail, panics_:
+	case fail, explode:
 		w.mayRun++
 		inv.began = false
-		if v == panics_ {
+		if v == explode {
 			panic("a bug")
 		}
 		return 0, err
@@ -284,6 +284,7 @@ func (w *world) handle(ctx context.Context, _ *gatesock.Request, _ struct{}) (in
 		return 0, gatesock.Errorf(gatesock.CodeNotFound, "refused %d", w.results)
 	case refuseFault:
 		return 0, Final(fmt.Errorf("given up %d", w.results))
+	case succeed, failAfter, crash, crashAfter:
 	}
 	return w.results, err
 }

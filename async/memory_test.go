@@ -54,7 +54,7 @@ func TestQueueRuns(t *testing.T) {
 				at = append(at, time.Since(start))
 			}
 			mu.Unlock()
-			time.Sleep(time.Millisecond)
+			<-time.After(time.Millisecond)
 			mu.Lock()
 			defer mu.Unlock()
 			running--
@@ -70,7 +70,7 @@ func TestQueueRuns(t *testing.T) {
 		for i := range 5 {
 			ask(t, r, fmt.Sprint("m", i))
 		}
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		stop()
 		server.Wait()
 		require.Len(t, to.frames, 5)
@@ -92,7 +92,7 @@ func TestQueueStops(t *testing.T) {
 		returned := false
 		r, jobs := queued(t, queue, to, func(ctx ctx, _ *request, _ struct{}) (string, error) {
 			<-ctx.Done()
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			returned = true
 			return "", ctx.Err()
 		}, async.WithAttempts(1))
@@ -100,7 +100,7 @@ func TestQueueStops(t *testing.T) {
 		ask(t, r, "m2")
 		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 		defer stop()
-		go func() { time.Sleep(30 * time.Second); stop() }()
+		go func() { <-time.After(30 * time.Second); stop() }()
 		queue.Run(ctx, jobs)
 		require.True(t, returned)
 		require.Equal(t, 2, queue.Len())

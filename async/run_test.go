@@ -66,7 +66,7 @@ func newBench(t *testing.T, handler func(ctx, *request, struct{}) (string, error
 }
 
 func message(id, body string) []byte {
-	return fmt.Appendf(nil, `{"requestContext":{"routeKey":"work","eventType":"MESSAGE","connectionId":"c1","messageId":%q},"body":%q}`, id, body)
+	return fmt.Appendf(nil, `{"requestContext":{"routeKey":"$default","eventType":"MESSAGE","connectionId":"c1","messageId":%q},"body":%q}`, id, body)
 }
 
 const (
@@ -282,7 +282,7 @@ func TestClaimOutlivesItsInvocation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b *bench
 		b = newBench(t, func(ctx ctx, _ *request, _ struct{}) (string, error) {
-			time.Sleep(58 * time.Second) // Lambda has not ended it
+			<-time.After(58 * time.Second) // Lambda has not ended it
 			require.ErrorIs(t, b.jobs.Run(context.WithoutCancel(ctx), b.job, 1), async.ErrClaimed)
 			return "done", nil
 		})
@@ -293,8 +293,8 @@ func TestClaimOutlivesItsInvocation(t *testing.T) {
 	})
 }
 
-// TestCancelled: a run that is stopped has not failed, whatever the handler makes of it, and a result
-// is not lost.
+// TestCancelled: a run that is stopped has not failed, whatever the handler makes of it, and a
+// result is not lost.
 func TestCancelled(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -327,8 +327,8 @@ func TestCancelled(t *testing.T) {
 type failingStore struct {
 	async.Outcomes
 
-	records, releases int
-	fails             map[int]error
+	records int
+	fails   map[int]error
 }
 
 func (s *failingStore) Record(ctx context.Context, id, token string, o async.Outcome) error {
