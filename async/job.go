@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/gatesock/gatesock"
@@ -189,12 +190,18 @@ func appendASCII(b, text []byte) []byte {
 		case r < utf8.RuneSelf:
 			b = append(b, byte(r))
 		case r > 0xFFFF:
-			r -= 0x10000
-			b = fmt.Appendf(b, `\u%04x\u%04x`, 0xD800+r>>10, 0xDC00+r&0x3FF)
+			high, low := utf16.EncodeRune(r)
+			b = appendEscape(appendEscape(b, high), low)
 		default:
-			b = fmt.Appendf(b, `\u%04x`, r)
+			b = appendEscape(b, r)
 		}
 		text = text[n:]
 	}
 	return b
+}
+
+// appendEscape appends the escape sequence of a UTF-16 code unit.
+func appendEscape(b []byte, unit rune) []byte {
+	const hex = "0123456789abcdef"
+	return append(b, '\\', 'u', hex[unit>>12&15], hex[unit>>8&15], hex[unit>>4&15], hex[unit&15])
 }

@@ -22,6 +22,7 @@ var errMemoryFull = errors.New("async: the store in memory is full")
 func NewMemoryOutcomes(opts ...Option) Outcomes {
 	return &memoryOutcomes{
 		settings: newSettings("NewMemoryOutcomes", opts, "WithClock"),
+		limit:    maxMemoryOutcomes,
 		jobs:     make(map[string]memoryOutcome),
 	}
 }
@@ -29,8 +30,9 @@ func NewMemoryOutcomes(opts ...Option) Outcomes {
 type memoryOutcomes struct {
 	settings
 
-	mu   sync.Mutex
-	jobs map[string]memoryOutcome
+	limit int // replaced in tests
+	mu    sync.Mutex
+	jobs  map[string]memoryOutcome
 }
 
 // memoryOutcome is what a store in memory keeps of a job. The claim with an empty token is none.
@@ -109,7 +111,7 @@ func (m *memoryOutcomes) forgotten(job memoryOutcome, now time.Time) bool {
 
 // makeRoom reports whether there is room for one more job.
 func (m *memoryOutcomes) makeRoom(now time.Time) bool {
-	if len(m.jobs) < maxMemoryOutcomes {
+	if len(m.jobs) < m.limit {
 		return true
 	}
 	for id, job := range m.jobs {
@@ -117,7 +119,7 @@ func (m *memoryOutcomes) makeRoom(now time.Time) bool {
 			delete(m.jobs, id)
 		}
 	}
-	return len(m.jobs) < maxMemoryOutcomes
+	return len(m.jobs) < m.limit
 }
 
 // copy returns an Outcome that shares no memory with the store.

@@ -30,10 +30,14 @@ const maxDead = 100
 //
 // A server runs [MemoryQueue.Run] beside the gateway:
 //
-//	var running sync.WaitGroup
+//	gateway, err := emulator.NewFunc(func(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
+//		jobs = async.New(queue, api, async.NewMemoryOutcomes())
+//		return newRouter(jobs), nil
+//	}, emulator.Config{})
+//	...
 //	running.Go(func() { queue.Run(ctx, jobs) })
-//	err := emulator.ListenAndServe(ctx, "localhost:3001", router, emulator.Config{})
-//	running.Wait()
+//	err = emulator.Serve(ctx, gateway, "localhost:3001")
+//	running.Wait() // a sync.WaitGroup
 type MemoryQueue struct {
 	settings
 

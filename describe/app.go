@@ -1,5 +1,7 @@
 package describe
 
+import "slices"
+
 // Version is the version of the documents that this package reads and that programs of this version
 // of gatesock print.
 const Version = 1
@@ -91,6 +93,16 @@ type Guard struct {
 type Push struct {
 	Event string  `json:"event"`
 	Data  *Schema `json:"data"`
+}
+
+// IsResult reports whether the pushes of an event are the results of requests that were acknowledged
+// before, as those of package async are: whether a route has the event's name as its key, and
+// answers with an acknowledgement. Such a push has the id of its request, and may have an error in
+// place of data.
+func (a *App) IsResult(event string) bool {
+	return a.Envelope.Event != a.Envelope.Action && slices.ContainsFunc(a.Routes, func(r Route) bool {
+		return r.Key == event && r.Answer == AnswerAck && !r.Raw
+	})
 }
 
 // Limit is a limit that clients meet; see gatesock.RouteLimit.

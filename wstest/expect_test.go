@@ -63,6 +63,46 @@ func TestExpectFailuresShowTheFrames(t *testing.T) {
 	1 frame received, in this order (✓ matched, · not matched):
 	  1 ✓ {"event":"left","data":1}`,
 		},
+		"push with an error": {
+			frames: []string{`{"event":"ack","id":"1","error":{"code":"internal","message":"internal error"}}`},
+			act:    func(_ *wstest.Harness, c *wstest.Client) { c.ExpectPush("ack", nil) },
+			want: `wstest: CLIENT received a push of event "ack", but it has an error
+	1 frame received, in this order (✓ matched, · not matched):
+	  1 ✓ {"event":"ack","id":"1","error":{"code":"internal","message":"internal error"}}`,
+		},
+		"no result": {
+			frames: []string{`{"event":"ack","id":"2","data":null}`},
+			act:    func(_ *wstest.Harness, c *wstest.Client) { c.Request("ack", nil).ExpectResult(nil) },
+			want: `wstest: CLIENT expected a result of "ack" with id "1"
+	2 frames received, in this order (✓ matched, · not matched):
+	  1 · {"event":"ack","id":"2","data":null}
+	  2 · {"id":"1","action":"ack","data":null}`,
+		},
+		"an error as the result": {
+			frames: []string{`{"event":"ack","id":"1","error":{"code":"internal","message":"internal error"}}`},
+			act:    func(_ *wstest.Harness, c *wstest.Client) { c.Request("ack", nil).ExpectResult(nil) },
+			want: `wstest: CLIENT expected a result of "ack" with id "1", not an error
+	2 frames received, in this order (✓ matched, · not matched):
+	  1 ✓ {"event":"ack","id":"1","error":{"code":"internal","message":"internal error"}}
+	  2 · {"id":"1","action":"ack","data":null}`,
+		},
+		"a result of another type": {
+			frames: []string{`{"event":"ack","id":"1","data":7}`},
+			act:    func(_ *wstest.Harness, c *wstest.Client) { c.Request("ack", nil).ExpectResult(&text) },
+			want: `wstest: CLIENT received a result of "ack" with id "1", but its data does not fit into *string: ` +
+				`json: cannot unmarshal number into Go value of type string` + `
+	2 frames received, in this order (✓ matched, · not matched):
+	  1 ✓ {"event":"ack","id":"1","data":7}
+	  2 · {"id":"1","action":"ack","data":null}`,
+		},
+		"a result that is no error": {
+			frames: []string{`{"event":"ack","id":"1","data":7}`},
+			act:    func(_ *wstest.Harness, c *wstest.Client) { c.Request("ack", nil).ExpectResultError(gatesock.CodeInternal) },
+			want: `wstest: CLIENT expected an error with code "internal" as the result of "ack" with id "1"
+	2 frames received, in this order (✓ matched, · not matched):
+	  1 ✓ {"event":"ack","id":"1","data":7}
+	  2 · {"id":"1","action":"ack","data":null}`,
+		},
 		"out is not a pointer": {
 			frames: []string{push("left", "", 1)},
 			act:    func(_ *wstest.Harness, c *wstest.Client) { c.ExpectPush("left", 0) },

@@ -55,6 +55,8 @@ func apps(t *testing.T) map[string]*describe.App {
 			{"key":"say","answer":"ack","guards":[{"name":"scope a","scopes":["a"]},{"name":"scope a b","scopes":["a","b"]}]}],
 			"authorizer":{"identitySources":["route.request.header.Authorization","route.request.querystring.token","context.x"]},
 			"limits":[{"name":"day","by":"user","quota":1000,"period":"day","routes":["say","$connect"]}]}`,
+		"later": `{` + protocol + `,"routes":[{"key":"report","answer":"ack"}],"pushes":[
+			{"event":"report","data":{"type":"number"}},{"event":"said","data":{"type":"string"}}]}`,
 		"mock": `{` + protocol + `,"routes":[{"key":"ping","answer":"mock","mock":"pong"}]}`,
 		"alias": `{` + protocol + `,"routes":[{"key":"a","answer":"data","input":{"$ref":"#/$defs/A"},"output":{"$ref":"#/$defs/B"}}],
 			"$defs":{"A":{"$ref":"#/$defs/B"},"B":{"type":["object","null"],"properties":{"b":{"anyOf":[{"$ref":"#/$defs/B"},{"type":"null"}]},
@@ -130,6 +132,11 @@ func TestParts(t *testing.T) {
 			"headers":{"type":"object","properties":{"Authorization":{"type":"string"}},"required":["Authorization"]},"bindingVersion":"0.1.0"}`},
 		{"access", "components|securitySchemes|authorizer|name", `"Authorization"`},
 		{"access", "channels|api|description", `"Requires: origin.\n\nA handshake takes 1 token of the limit \"day\", which has 1000 a day for each user."`},
+		{"later", "components|messages|push.report|payload", `{"type":"object","properties":{"event":{"const":"report"},
+			"id":{"$ref":"#/components/schemas/gatesock.ID"},"topic":{"type":"string","minLength":1,"description":"What the push is about."},
+			"data":{"type":"number"},"error":{"$ref":"#/components/schemas/gatesock.Error"}},"required":["event"],
+			"oneOf":[{"required":["data"]},{"required":["error"]}]}`},
+		{"later", "components|messages|push.said|payload|required", `["event","data"]`},
 		{"mock", "components|messages|reply.ping|payload", `{"const":"pong"}`},
 		{"chat", "components|messages|reply.keepalive|payload", `{"const":{"action":"keepalive","data":null}}`},
 	} {

@@ -115,10 +115,18 @@ func mock(text string) any {
 	return object{{"const", text}}
 }
 
-// push is a message without a request.
+// push is a message without a request, or the result of a request that was acknowledged before.
 func (d *document) push(p describe.Push) any {
 	e := d.app.Envelope
 	topic := object{{"type", "string"}, {"minLength", 1}, {"description", "What the push is about."}}
+	if d.app.IsResult(p.Event) {
+		return append(frame(object{
+			{e.Event, object{{"const", p.Event}}}, {e.ID, d.own(idSchema)}, {e.Topic, topic},
+			{e.Data, d.schema(p.Data)}, {e.Error, d.own(errorSchema)},
+		}, []string{e.Event}), member{"oneOf", []any{
+			object{{"required", []string{e.Data}}}, object{{"required", []string{e.Error}}},
+		}})
+	}
 	return frame(object{{e.Event, object{{"const", p.Event}}}, {e.Topic, topic}, {e.Data, d.schema(p.Data)}},
 		[]string{e.Event, e.Data})
 }

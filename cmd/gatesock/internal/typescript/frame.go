@@ -48,6 +48,29 @@ func (f *file) frames() {
 	f.print("\n/** A message without a request. */\nexport type PushFrame<K extends keyof Pushes = keyof Pushes> = {\n" +
 		"  [E in K]: " + inline(object{{e.Event, "E", false}, {e.Topic, "string", true}, {e.Data, "Pushes[E]", false}}) + ";\n}[K];\n")
 	f.print(gatewayFrame)
+	f.received()
+}
+
+// received writes the type of all messages for clients, and that of results if there are any.
+func (f *file) received() {
+	e := f.app.Envelope
+	var events []string
+	for _, p := range f.app.Pushes {
+		if f.app.IsResult(p.Event) {
+			events = append(events, quote(p.Event))
+		}
+	}
+	result := ""
+	if len(events) > 0 {
+		result = "ResultFrame | "
+		names := strings.Join(events, " | ")
+		f.print("\n/** The result of a request that was acknowledged before, with the id of the request. */\n" +
+			"export type ResultFrame<K extends " + names + " = " + names + "> = {\n  [E in K]:\n    | " +
+			inline(object{{e.Event, "E", false}, {e.ID, "string", true}, {e.Data, "Pushes[E]", false}}) + "\n    | " +
+			inline(object{{e.Event, "E", false}, {e.ID, "string", true}, {e.Error, "ApiError", false}}) + ";\n}[K];\n")
+	}
+	f.print("\n/** What a client receives, apart from raw routes: several pushes may arrive as one array. */\n" +
+		"export type Frame = ReplyFrame | ErrorFrame | PushFrame | PushFrame[] | " + result + "GatewayFrame;\n")
 }
 
 const gatewayFrame = `
@@ -58,9 +81,6 @@ export interface GatewayFrame {
   requestId?: string;
   messageId?: string;
 }
-
-/** What a client receives, apart from raw routes: several pushes may arrive as one array. */
-export type Frame = ReplyFrame | ErrorFrame | PushFrame | PushFrame[] | GatewayFrame;
 `
 
 // object is an object type on one line.

@@ -142,6 +142,30 @@ func TestEnvelopeAndRawRoutes(t *testing.T) {
 	}
 }
 
+// TestResults: a route of package async is one without an output, and a push of the same name.
+func TestResults(t *testing.T) {
+	t.Parallel()
+	app := parse(t, `{`+protocol+`,"routes":[{"key":"$default","answer":"any"},{"key":"import","answer":"ack"},
+		{"key":"report","answer":"ack"},{"key":"say","answer":"data","output":{"type":"number"}}],"pushes":[
+		{"event":"import","data":{"type":"null"}},{"event":"report","data":{"type":"number"}},{"event":"say","data":{"type":"string"}}]}`)
+	got, err := typescript.File(app)
+	require.NoError(t, err)
+	compile(t, map[string][]byte{"app": got, "usage": []byte(`import type { ApiError, Frame, ResultFrame } from "./app";
+
+export function total(frame: ResultFrame<"report">): number | ApiError {
+  return "error" in frame ? frame.error : frame.data;
+}
+const failed: Frame = { event: "report", id: "1", error: { code: "internal", message: "internal error" } };
+const done: Frame = { event: "import", id: "1", data: null };
+// @ts-expect-error: say answers at once
+const other: ResultFrame = { event: "say", id: "1", data: "x" };
+// @ts-expect-error: data of another type
+const wrong: ResultFrame = { event: "report", id: "1", data: "x" };
+export const all = [failed, done, other, wrong];
+`)})
+	require.NotContains(t, string(readFile(t, "testdata/chat.ts")), "ResultFrame")
+}
+
 func TestMistakesOfDescriptions(t *testing.T) {
 	t.Parallel()
 	_, err := typescript.File(described(t, `"A":{"$ref":"#/$defs/Lost"},"B":{"type":"text"}`))
