@@ -189,9 +189,13 @@ func TestOutcomesCost(t *testing.T) {
 	requirePrices(
 		t, m,
 		priced{name: "settle", price: write(1), call: record("j", async.Outcome{Settled: true})},
+		priced{name: "release", price: write(1), call: func() error { return s.Release(t.Context(), "j", "t") }},
 		priced{name: "claim of a settled one", price: write(1), call: claim("j", "u", nil)},
 		priced{name: "claim", price: write(1), call: claim("large", "t", nil)},
 	)
+	require.Equal(t, attributes{
+		"pk": text("@" + namespace + "#j#j"), "sk": text("j"), "s": numeral("1"), "exp": seconds(day + 1),
+	}, getRaw(t, namespace, "j#j", "j"), "the claim has changed nothing")
 	require.Equal(t, seconds(day+60+1), getRaw(t, namespace, "j#large", "j")["exp"])
 	requirePrices(
 		t, m,
