@@ -217,9 +217,19 @@ func TestLogValues(t *testing.T) {
 			group("r", "requestBody", "hello", "size", 5),
 			`{"requestBody":"[5 bytes]","size":5}`,
 		},
-		"a body that is a map":    {slog.Any("payload", map[string]string{"a": "b"}), `"[9 bytes]"`},
-		"a body that is a group":  {group("data", "a", "b"), `"[9 bytes]"`},
-		"a body that is nothing":  {slog.Any("body", nil), `null`},
+		"a body that is a map":   {slog.Any("payload", map[string]string{"a": "b"}), `"[9 bytes]"`},
+		"a body that is a group": {group("data", "a", "b"), `"[9 bytes]"`},
+		"a body that is nothing": {slog.Any("body", nil), `null`},
+		"a secret with another name in JSON": {
+			slog.Any("v", struct {
+				Password string `json:"p"`
+			}{"abc"}),
+			`{"p":"[redacted]"}`,
+		},
+		"a body in a map": {
+			slog.Any("m", map[string]any{"body": "hello", "data": map[string]int{"a": 1}, "frame": 3, "payload": nil, "tokens": 2}),
+			`{"body":"[5 bytes]","data":"[7 bytes]","frame":3,"payload":null,"tokens":2}`,
+		},
 		"the size of a body":      {slog.Int("frame", 5), `5`},
 		"a hash":                  {slog.Any("v", [32]byte{1}), `"[32 bytes]"`},
 		"an address":              {slog.Any("v", netip.MustParseAddr("10.0.0.1")), `"10.0.0.1"`},

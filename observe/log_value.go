@@ -190,6 +190,9 @@ func (c *cleaner) json(b []byte, name string, v reflect.Value, depth, room int) 
 	if c.left--; c.left < 0 || depth >= maxDepth {
 		return jsonscan.AppendString(b, "[too many values]")
 	}
+	if v.Kind() == reflect.Interface {
+		v = v.Elem()
+	}
 	if !v.IsValid() || nilable(v.Kind()) && v.IsNil() {
 		return append(b, "null"...)
 	}
