@@ -1,0 +1,116 @@
+package cloudwatchtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Event is an event of a log.
+type Event struct {
+	Time    time.Time
+	Message string
+
+	fields map[string]any // strings and numbers
+}
+
+// NewEvent returns an event, with the fields that CloudWatch discovers: @timestamp, @message, and
+// the members of a message that is a JSON object. A member of an object in it has a name such as
+// "error.code", an element of a list one such as "list.0". A null is no field.
+func NewEvent(at time.Time, message string) Event {
+	e := Event{Time: at, Message: message, fields: map[string]any{}}
+	decoder := json.NewDecoder(strings.NewReader(message))
+	decoder.UseNumber()
+	var object map[string]any
+	if decoder.Decode(&object) == nil && !decoder.More() {
+		for name, v := range object {
+			e.discover(name, v)
+		}
+	}
+	e.fields["@timestamp"], e.fields["@message"] = stamp(at), message
+	return e
+}
+
+// Events returns the events of a log: one for each line that is not empty.
+func Events(log io.Reader, at time.Time) ([]Event, error) {
+	text, err := io.ReadAll(log)
+	if err != nil {
+		return nil, err
+	}
+	var events []Event
+	for line := range bytes.SplitSeq(text, []byte("\n")) {
+		if len(bytes.TrimSpace(line)) > 0 {
+			events = append(events, NewEvent(at, string(line)))
+		}
+	}
+	return events, nil
+}
+
+// Fields returns the names of the event's fields, sorted.
+func (e Event) Fields() []string {
+	var names []string
+	for name := range e.fields {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (e Event) discover(name string, v any) {
+	switch v := v.(type) {
+	case string:
+		e.fields[name] = v
+	case json.Number:
+		if n, err := v.Float64(); err == nil {
+			e.fields[name] = n
+		}
+	case bool:
+		e.fields[name] = truth(v)
+	case map[string]any:
+		for member, v := range v {
+			e.discover(name+"."+member, v)
+		}
+	case []any:
+		for i, v := range v {
+			e.discover(fmt.Sprintf("%s.%d", name, i), v)
+		}
+	}
+}
+
+// stamp returns a time as results of queries show it.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") }
+
+// numberOf returns a value as a number: texts that are numbers count as such.
+func numberOf(v any) (float64, bool) {
+	switch v := v.(type) {
+	case float64:
+		return v, true
+	case string:
+		n, err := strconv.ParseFloat(v, 64)
+		return n, err == nil
+	}
+	return 0, false
+}
+
+// textOf returns a value as text.
+func textOf(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return ""
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
