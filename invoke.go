@@ -43,7 +43,7 @@ func (r *Router) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		response = r.status(ctx, req, reply, err)
 	}
 	if observer != nil {
-		observer.Answered(frame, err)
+		observer.Answered(ctx, frame, err)
 	}
 	return response, nil
 }

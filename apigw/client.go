@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/apigw/internal/signing"
+	"github.com/gatesock/gatesock/internal/observing"
 )
 
 // Client calls the @connections endpoint of an API. It has a signer and connections of its own that
@@ -120,7 +121,9 @@ func New(credentials aws.CredentialsProvider, endpoint string, opts ...Option) (
 // be signed, Post fails with [gatesock.ErrForbidden].
 func (c *Client) Post(ctx context.Context, to gatesock.Target, data []byte) error {
 	if len(data) > gatesock.MaxMessageSize {
-		return tooLarge(to, data)
+		err := tooLarge(to, data)
+		observing.Posted(ctx, err)
+		return err
 	}
 	return c.post(ctx, to, newPayload(data), c.settings.timeout)
 }
@@ -133,7 +136,11 @@ func (c *Client) Post(ctx context.Context, to gatesock.Target, data []byte) erro
 // each post separately.
 func (c *Client) Prepare(data []byte, timeout time.Duration) func(ctx context.Context, to gatesock.Target) error {
 	if len(data) > gatesock.MaxMessageSize {
-		return func(_ context.Context, to gatesock.Target) error { return tooLarge(to, data) }
+		return func(ctx context.Context, to gatesock.Target) error {
+			err := tooLarge(to, data)
+			observing.Posted(ctx, err)
+			return err
+		}
 	}
 	if timeout <= 0 {
 		timeout = c.settings.timeout
@@ -144,6 +151,7 @@ func (c *Client) Prepare(data []byte, timeout time.Duration) func(ctx context.Co
 
 func (c *Client) post(ctx context.Context, to gatesock.Target, message *payload, timeout time.Duration) error {
 	_, err := c.do(ctx, "post to", to, http.MethodPost, message, timeout)
+	observing.Posted(ctx, err)
 	return err
 }
 

@@ -39,6 +39,7 @@ var (
 	errNoTime       = fmt.Errorf("%w: %w", ErrDeadline, context.DeadlineExceeded)
 	errNoDisconnect = errors.New("broadcast: Disconnect: the Poster is not a gatesock.Disconnector")
 	errNoRelay      = errors.New("broadcast: Run: the Broadcaster has no Relay, see WithRelay")
+	errPanicked     = errors.New("broadcast: panic") // what an observer is told of a send that panics
 )
 
 // New returns a Broadcaster that posts through poster to the members it finds in store.

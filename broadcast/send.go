@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/internal/observing"
 	"github.com/gatesock/gatesock/internal/panics"
 )
 
@@ -72,8 +73,27 @@ func (b *Broadcaster) disconnect(ctx context.Context, audience remaining) (Repor
 	return s.run(ctx, calls{post: b.disconnector.Disconnect})
 }
 
-// run serves the audience. All goroutines have ended when it returns or panics.
+// run serves the audience, and tells the observer of the invocation.
 func (s *send) run(ctx context.Context, c calls) (Report, error) {
+	name := "send"
+	if s.disconnecting {
+		name = "disconnect"
+	}
+	var rep Report
+	err := errPanicked // unless serveAll returns
+	ctx, ended := observing.Begin(ctx, observing.Op{Kind: observing.Broadcast, Name: name})
+	defer func() {
+		ended(observing.Result{
+			Err: err, Audience: rep.Audience, Delivered: rep.Delivered, Gone: rep.Gone,
+			Failed: rep.Failed, Unsent: rep.Unsent, Retries: rep.Retries,
+		})
+	}()
+	rep, err = s.serveAll(ctx, c)
+	return rep, err
+}
+
+// serveAll serves the audience. All goroutines have ended when it returns or panics.
+func (s *send) serveAll(ctx context.Context, c calls) (Report, error) {
 	bounded, cancel := s.bound(ctx)
 	defer cancel()
 	bounded = conn.WithEndCause(bounded, conn.EndPruned)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/internal/jsonscan"
+	"github.com/gatesock/gatesock/internal/observing"
 )
 
 // ErrNotUTF8 is the error for posted data that is not UTF-8. How AWS handles it is not known, and
@@ -28,7 +29,9 @@ var errNoRoute = errors.New("no method found matching the path")
 // The endpoint of the target is empty or the base URL of the @connections API of this gateway. Its
 // host is not checked. Another stage is [gatesock.ErrForbidden], any other path an error as well.
 func (g *Gateway) Post(ctx context.Context, to gatesock.Target, data []byte) error {
-	if err := g.post(ctx, to, data); err != nil {
+	err := g.post(ctx, to, data)
+	observing.Posted(ctx, err)
+	if err != nil {
 		return fmt.Errorf("emulator: post to %.100q: %w", to.ConnectionID, err)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/internal/event"
+	"github.com/gatesock/gatesock/internal/observing"
 )
 
 // ErrNoSource is wrapped by the error that [Mux.Invoke] returns for an event that no source takes.
@@ -99,6 +100,7 @@ func (m *Mux) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if s.kind == "websocket" && e.Connect && !e.Authorized && m.kinds[event.Authorizer] != nil {
 		return nil, errUnauthorized
 	}
+	observing.Source(ctx, s.kind, s.name)
 	return s.handler.Invoke(ctx, payload)
 }
 

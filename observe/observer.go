@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,34 +16,50 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/jsonscan"
 )
 
-// Variable is the environment variable of the namespace; see [Observer.Handler].
+// Variable is the environment variable that has the namespace of the metrics. Templates set it for
+// an application whose handler is one of [Observer.Handler].
 const Variable = "GATESOCK_METRICS"
 
-const defaultNamespace = "gatesock"
+const (
+	defaultNamespace = "gatesock"
+	defaultMetrics   = 50
+	mostMetrics      = 80 // the metrics of a directive are at most 100, and some are the package's own
+)
 
-// Observer writes the metrics of the handlers that its method Handler returns. It is safe for
-// concurrent use. Make it with [New].
+// Observer writes the metrics of the handlers that [Observer.Handler] returns. A program has one.
+// It is safe for concurrent use. Make it with [New].
 type Observer struct {
-	namespace string
-	function  string
-	out       io.Writer
-	now       func() time.Time
-	tracer    Tracer
-	logger    *slog.Logger
+	namespace  string // without the environment variable
+	metrics    int    // how many names the application may have
+	out        io.Writer
+	now        func() time.Time
+	tracer     Tracer
+	logger     *slog.Logger
+	directive  []byte // the beginning of each directive, up to the dimensions
+	function   []byte // the member of the function's dimension
+	coldStarts bool   // the first invocation waits for the start of the process
+	records    sync.Pool
+	apis       apis
+	names      names
 
-	writing sync.Mutex
-	started atomic.Bool // there was an invocation
+	started     atomic.Bool // there was an invocation
+	writing     sync.Mutex
+	writeFailed atomic.Bool
+	flushFailed atomic.Bool
 }
 
-// New returns an Observer.
+// New returns an Observer. It reads GATESOCK_METRICS, and what Lambda sets: the function's name,
+// and how it starts.
 func New(opts ...Option) *Observer {
 	o := &Observer{
-		namespace: defaultNamespace,
-		function:  cmp.Or(os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), "local"),
-		out:       os.Stdout,
-		now:       time.Now,
+		namespace:  defaultNamespace,
+		metrics:    defaultMetrics,
+		out:        os.Stdout,
+		now:        time.Now,
+		coldStarts: startsCold(os.Getenv("AWS_LAMBDA_INITIALIZATION_TYPE")),
 	}
 	for i, opt := range opts {
 		if opt == nil {
@@ -49,12 +67,46 @@ func New(opts ...Option) *Observer {
 		}
 		opt.apply(o)
 	}
+	o.records.New = func() any { return new(record) }
+	o.function = appendDimension(nil, dimensionFunction, cmp.Or(os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), "local"))
+	o.directive = jsonscan.AppendString([]byte(`{"Namespace":`), o.namespaceInUse())
+	o.directive = append(o.directive, `,"Dimensions":`...)
 	return o
 }
 
-// Handler returns a handler that observes the invocations of h. If h has a [gatesock.App], the
-// result is one too; its description says that the application has metrics, and that the variable
-// GATESOCK_METRICS is their namespace. It panics if h is nil.
+// startsCold reports whether the first invocation of a process waits for its start. It does not if
+// Lambda starts processes ahead of invocations (AWS Lambda Developer Guide, "Defined runtime
+// environment variables": AWS_LAMBDA_INITIALIZATION_TYPE; "Lambda Managed Instances").
+func startsCold(initializationType string) bool {
+	return initializationType != "provisioned-concurrency" && initializationType != "lambda-managed-instances"
+}
+
+// namespaceInUse returns the namespace of the environment variable, or else that of the program.
+func (o *Observer) namespaceInUse() string {
+	namespace := os.Getenv(Variable)
+	if namespace == "" {
+		return o.namespace
+	}
+	if why := namespaceFault(namespace); why != "" {
+		o.activeLogger().Warn("observe: the namespace in "+Variable+" is not used, because CloudWatch would refuse it",
+			slog.String("why", why), slog.String("used", o.namespace))
+		return o.namespace
+	}
+	return namespace
+}
+
+// Handler returns a handler that observes the invocations of h, which is usually a
+// [gatesock.Router] or the mux of package eventmux. It is safe for concurrent use if h is.
+//
+// If h has a [gatesock.App], the result is one too, and its description has a need of the kind
+// metrics: templates that are made from it set GATESOCK_METRICS, and have alarms for these metrics.
+//
+// Each invocation writes its line when h returns or panics. A panic goes on afterwards. Nothing is
+// written for an invocation that Lambda ends because its time is over, since the process ends with
+// it; CloudWatch has these among the errors of the function. A failure to write is logged once, and
+// changes no result.
+//
+// It panics if h is nil.
 func (o *Observer) Handler(h lambda.Handler) lambda.Handler {
 	if h == nil {
 		panic("observe: Handler: h must not be nil")
@@ -72,11 +124,22 @@ type handler struct {
 	next     lambda.Handler
 }
 
-// Invoke passes the event on.
-func (h *handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+// Invoke passes an event on, and writes the line of the invocation.
+func (h *handler) Invoke(ctx context.Context, payload []byte) (out []byte, err error) {
+	if outer := invocationOf(ctx); outer != nil && outer.observer == h.observer {
+		return h.next.Invoke(ctx, payload) // it is a part of an invocation that is observed
+	}
 	inv := h.observer.begin(ctx)
-	defer h.observer.end(inv)
-	return h.next.Invoke(inv, payload)
+	panicked := true
+	defer func() {
+		if panicked {
+			err = errPanicked
+		}
+		inv.end(payload, err)
+	}()
+	out, err = h.next.Invoke(inv.inside, payload)
+	panicked = false
+	return out, err
 }
 
 // Unwrap returns the handler inside.
@@ -90,22 +153,46 @@ type observedApp struct {
 
 var _ gatesock.App = (*observedApp)(nil)
 
-// Describe returns the description of the App with the need of metrics.
+// Describe returns the description of the App, with the need of metrics.
 func (a *observedApp) Describe() gatesock.Description {
 	d := a.app.Describe()
-	d.Needs = append(d.Needs, gatesock.Need{
-		Kind: gatesock.NeedMetrics, Variable: Variable, Default: a.observer.namespace,
+	at, found := slices.BinarySearchFunc(d.Needs, Variable, func(n gatesock.Need, variable string) int {
+		return strings.Compare(n.Variable, variable)
 	})
+	if !found {
+		d.Needs = slices.Insert(d.Needs, at, gatesock.Need{
+			Kind: gatesock.NeedMetrics, Variable: Variable, Default: a.observer.namespace,
+			Description: "The namespace of the metrics",
+		})
+	}
 	return d
 }
 
 // Freeze freezes the App.
 func (a *observedApp) Freeze() { a.app.Freeze() }
 
-// namespaceFault says what CloudWatch would refuse in a namespace.
-func namespaceFault(namespace string) string {
-	if namespace == "" {
-		return "must not be empty"
+// activeLogger returns the logger of [WithLogger], or the default one of this moment.
+func (o *Observer) activeLogger() *slog.Logger { return cmp.Or(o.logger, slog.Default()) }
+
+// write writes whole lines.
+func (o *Observer) write(lines []byte) {
+	o.writing.Lock()
+	n, err := o.out.Write(lines)
+	o.writing.Unlock()
+	if err == nil && n < len(lines) {
+		err = io.ErrShortWrite
 	}
-	return ""
+	if err != nil && o.writeFailed.CompareAndSwap(false, true) {
+		o.activeLogger().Error("observe: metrics cannot be written; further failures are not logged", slog.Any("error", err))
+	}
+}
+
+// flush sends the spans that have ended.
+func (o *Observer) flush(ctx context.Context) {
+	if o.tracer == nil {
+		return
+	}
+	if err := o.tracer.Flush(ctx); err != nil && o.flushFailed.CompareAndSwap(false, true) {
+		o.activeLogger().Error("observe: traces cannot be sent; further failures are not logged", slog.Any("error", err))
+	}
 }

@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"time"
@@ -21,6 +22,16 @@ func WithNamespace(namespace string) Option {
 		panic("observe: WithNamespace: namespace " + why)
 	}
 	return option(func(o *Observer) { o.namespace = namespace })
+}
+
+// WithMetricLimit sets how many metrics the application may have in a process, with [Business] and
+// [Measure]; the default is 50. It panics if n is not from 1 to 80, since a line has at most 100
+// metrics with the same dimensions.
+func WithMetricLimit(n int) Option {
+	if n < 1 || n > mostMetrics {
+		panic(fmt.Sprintf("observe: WithMetricLimit: n must be from 1 to %d", mostMetrics))
+	}
+	return option(func(o *Observer) { o.metrics = n })
 }
 
 // WithOutput sets where the lines go; the default is [os.Stdout], which Lambda sends to CloudWatch

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/observing"
 )
 
 // Post is a call of [Recorder.Post].
@@ -127,20 +128,28 @@ func (r *Recorder) begin(to gatesock.Target, data []byte) (*Post, *watch) {
 
 // do performs a post that is already recorded.
 func (r *Recorder) do(ctx context.Context, to gatesock.Target, data []byte) error {
+	next, err := r.answer(ctx, to, data)
+	if next != nil && err == nil {
+		return next.Post(ctx, to, data) // which tells the observer of the invocation
+	}
+	observing.Posted(ctx, err)
+	return err
+}
+
+// answer returns the answer of the recorder itself to a post, and what the post is forwarded to if
+// there is no error; nil for nothing.
+func (r *Recorder) answer(ctx context.Context, to gatesock.Target, data []byte) (gatesock.Poster, error) {
 	next, err := r.meet(ctx, to)
 	switch {
 	case err != nil:
-		return postError(to, err)
+		return nil, postError(to, err)
 	case next == nil && len(data) > gatesock.MaxMessageSize:
-		return postError(to, gatesock.ErrTooLarge)
+		return nil, postError(to, gatesock.ErrTooLarge)
 	}
 	if err := r.judge(to); err != nil && (next == nil || errors.Is(err, gatesock.ErrGone)) {
-		return postError(to, err)
+		return nil, postError(to, err)
 	}
-	if next != nil {
-		return next.Post(ctx, to, data)
-	}
-	return nil
+	return next, nil
 }
 
 // meet waits for the simulated delay and returns the simulated failure of a call, or else the

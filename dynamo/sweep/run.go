@@ -16,6 +16,7 @@ import (
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/dynamo/internal/registry"
 	"github.com/gatesock/gatesock/dynamo/internal/table"
+	"github.com/gatesock/gatesock/internal/observing"
 	"github.com/gatesock/gatesock/internal/panics"
 )
 
@@ -71,6 +72,7 @@ func (r *run) sweep(ctx context.Context) error {
 	}
 	if done {
 		r.report.Done, r.report.Pass, r.report.Last = true, *p.Last, p.Last
+		observing.Gauge(ctx, observing.LiveConnections, float64(p.Last.Live))
 	}
 	return err
 }

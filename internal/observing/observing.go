@@ -16,6 +16,9 @@ type Observer interface {
 	Begin(ctx context.Context, op Op) (context.Context, func(Result))
 	// Gauge sets a number that is a state and not a count.
 	Gauge(name GaugeName, value float64)
+	// Source is called when the source of the invocation's event is known: its kind, such as "sqs", and
+	// the name under which the program knows it, such as that of a queue; it may be empty.
+	Source(kind, name string)
 }
 
 // RequestObserver is what a router needs of an [Observer]. It is small, because every Lambda
@@ -24,9 +27,10 @@ type RequestObserver interface {
 	// Routed is called before a request is handled, with its *gatesock.Request, and returns the
 	// context of the handler.
 	Routed(ctx context.Context, req any) context.Context
-	// Answered is called once for each Routed, with the size of the frame that answers the request,
-	// and the error of its handler or of its reply.
-	Answered(frame int, err error)
+	// Answered is called once for each Routed, with the context that it returned, the size of the
+	// frame that answers the request, and the error of its handler or of its reply. If the handler
+	// panics, it is not called.
+	Answered(ctx context.Context, frame int, err error)
 }
 
 // Op is an operation that takes time.
@@ -69,20 +73,18 @@ type GaugeName string
 // LiveConnections is the number of connections that a pass of the sweeper found open.
 const LiveConnections GaugeName = "LiveConnections"
 
-type key struct{}
-
-// With returns a context with an observer.
-func With(ctx context.Context, o Observer) context.Context { return context.WithValue(ctx, key{}, o) }
+// Key is the key of the observer in a context. A context that has one itself answers to it.
+type Key struct{}
 
 // OfRequests returns the observer of a context for a router, or nil.
 func OfRequests(ctx context.Context) RequestObserver {
-	o, _ := ctx.Value(key{}).(RequestObserver)
+	o, _ := ctx.Value(Key{}).(RequestObserver)
 	return o
 }
 
 // From returns the observer of a context, or nil.
 func From(ctx context.Context) Observer {
-	o, _ := ctx.Value(key{}).(Observer)
+	o, _ := ctx.Value(Key{}).(Observer)
 	return o
 }
 
@@ -105,5 +107,12 @@ func Begin(ctx context.Context, op Op) (context.Context, func(Result)) {
 func Gauge(ctx context.Context, name GaugeName, value float64) {
 	if o := From(ctx); o != nil {
 		o.Gauge(name, value)
+	}
+}
+
+// Source tells the observer of a context, if there is one, of the source of the invocation's event.
+func Source(ctx context.Context, kind, name string) {
+	if o := From(ctx); o != nil {
+		o.Source(kind, name)
 	}
 }

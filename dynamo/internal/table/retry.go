@@ -56,7 +56,7 @@ func Do[In, Out any](
 	}
 	for {
 		past.Made++
-		out, err = attempt(ctx, request, in)
+		out, err = attempt(ctx, t, request, in)
 		if err == nil || past.Made == MaxAttempts || !retryable(ctx, err) {
 			return out, past, t.describe(ctx, past, err)
 		}
@@ -74,14 +74,14 @@ func Once[In, Out any](ctx context.Context, t *Table, request Request[In, Out], 
 	if ctx.Err() != nil {
 		return out, &requestError{t.Name, true, context.Cause(ctx)}
 	}
-	out, err = request(ctx, in, withoutRetryer)
+	out, err = observed(ctx, t, request, in)
 	return out, t.describe(ctx, Attempts{Made: 1}, err)
 }
 
-func attempt[In, Out any](ctx context.Context, request Request[In, Out], in In) (Out, error) {
+func attempt[In, Out any](ctx context.Context, t *Table, request Request[In, Out], in In) (Out, error) {
 	ctx, cancel := context.WithTimeout(ctx, AttemptTimeout)
 	defer cancel()
-	return request(ctx, in, withoutRetryer)
+	return observed(ctx, t, request, in)
 }
 
 func withoutRetryer(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
