@@ -56,25 +56,6 @@ func units() []string {
 	return list
 }
 
-// ReadLog adds the metrics of a log, of which each line is an event. Lines that are no JSON objects,
-// or have no member "_aws", have no metrics.
-func (m *Metrics) ReadLog(log io.Reader) error {
-	text, err := io.ReadAll(log)
-	if err != nil {
-		return err
-	}
-	for i, line := range bytes.Split(text, []byte("\n")) {
-		var root map[string]json.RawMessage
-		if json.Unmarshal(line, &root) != nil || root["_aws"] == nil {
-			continue
-		}
-		if err := m.Add(line); err != nil {
-			return fmt.Errorf("line %d: %w", i+1, err)
-		}
-	}
-	return nil
-}
-
 // Add adds the metrics of one line. If the line is not in the embedded metric format it returns an
 // error and adds nothing.
 func (m *Metrics) Add(line []byte) error {

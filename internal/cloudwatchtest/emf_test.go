@@ -24,13 +24,19 @@ const errorsByRoute = `{"Namespace":"app","Dimensions":[["Api"],["Api","Route"]]
 
 func TestMetricsOfALine(t *testing.T) {
 	t.Parallel()
-	var m cloudwatchtest.Metrics
-	log := "START RequestId: 1\n" +
-		`{"level":"INFO"}` + "\n" +
-		emf(errorsByRoute+`,{"Namespace":"app","Dimensions":[[]],"Metrics":[{"Name":"Latency","Unit":"Milliseconds"}]}`,
-			`"Api":"a","Route":"say","Errors":2,"Latency":[1,2.5,4],"requestId":"r"`) + "\n" +
-		emf(errorsByRoute, `"Api":"a","Route":"join","Errors":3`) + "\n"
-	require.NoError(t, m.ReadLog(strings.NewReader(log)))
+	log := cloudwatchtest.NewLog(func() time.Time { return at })
+	for _, text := range []string{
+		"START RequestId: 1\n" + `{"level":"IN`, `FO"}` + "\n\n" +
+			emf(errorsByRoute+`,{"Namespace":"app","Dimensions":[[]],"Metrics":[{"Name":"Latency","Unit":"Milliseconds"}]}`,
+				`"Api":"a","Route":"say","Errors":2,"Latency":[1,2.5,4],"requestId":"r"`) + "\n" +
+			emf(errorsByRoute, `"Api":"a","Route":"join","Errors":3`) + "\n"} {
+		n, err := log.Write([]byte(text))
+		require.NoError(t, err)
+		require.Len(t, text, n)
+	}
+	require.Len(t, log.Events(), 4)
+	m, err := log.Metrics()
+	require.NoError(t, err)
 	var all []string
 	for _, metric := range m.All() {
 		all = append(all, metric.String())
@@ -121,7 +127,11 @@ func TestLinesThatAreNotInTheFormat(t *testing.T) {
 	var m cloudwatchtest.Metrics
 	require.NoError(t, m.Add([]byte(emf(one(`{"Name":"M","Unit":"Count"}`), good))))
 	require.Error(t, m.Add([]byte(emf(one(`{"Name":"M","Unit":"Bytes"}`), good))), "another unit")
-	require.Error(t, m.ReadLog(strings.NewReader(emf(one(`{"Name":"N"}`), good))))
+	log := cloudwatchtest.NewLog(time.Now)
+	_, err := log.Write([]byte(emf(one(`{"Name":"N"}`), good) + "\n"))
+	require.NoError(t, err)
+	_, err = log.Metrics()
+	require.ErrorContains(t, err, "event 1")
 }
 
 func FuzzAdd(f *testing.F) {

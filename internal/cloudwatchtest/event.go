@@ -1,10 +1,8 @@
 package cloudwatchtest
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,21 +32,6 @@ func NewEvent(at time.Time, message string) Event {
 	}
 	e.fields["@timestamp"], e.fields["@message"] = stamp(at), message
 	return e
-}
-
-// Events returns the events of a log: one for each line that is not empty.
-func Events(log io.Reader, at time.Time) ([]Event, error) {
-	text, err := io.ReadAll(log)
-	if err != nil {
-		return nil, err
-	}
-	var events []Event
-	for line := range bytes.SplitSeq(text, []byte("\n")) {
-		if len(bytes.TrimSpace(line)) > 0 {
-			events = append(events, NewEvent(at, string(line)))
-		}
-	}
-	return events, nil
 }
 
 // Fields returns the names of the event's fields, sorted.
