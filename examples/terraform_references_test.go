@@ -10,7 +10,9 @@ import (
 
 // functionsOfTerraform are those that configurations use.
 func functionsOfTerraform() []string {
-	return []string{"can", "coalesce", "contains", "filebase64sha256", "floor", "jsonencode", "one", "regex", "substr"}
+	return []string{
+		"can", "coalesce", "contains", "filebase64sha256", "floor", "formatlist", "join", "jsonencode", "one", "regex", "substr",
+	}
 }
 
 // reference is a reference in an expression: the names, with "*" for all elements of a list and "#"

@@ -19,7 +19,8 @@ type templateCommand struct {
 	application
 	deployment
 	output
-	Format string `enum:"cloudformation,sam,terraform" default:"cloudformation" help:"The format: ${enum}. Default: ${default}."`
+	NoAlarms bool   `help:"Leave out the alarms and the dashboard."`
+	Format   string `enum:"cloudformation,sam,terraform" default:"cloudformation" help:"The format: ${enum}. Default: ${default}."`
 }
 
 // deployment is how an application is deployed, beyond its description.
@@ -52,8 +53,8 @@ func (f *function) UnmarshalText(text []byte) error {
 func (templateCommand) Help() string {
 	return `The template has all that the application needs: the API with its routes, integrations and route
 responses, the functions with the rights that they use and no others, tables, queues, schedules,
-logs. What is chosen at deployment is a parameter. When the program changes, make the template again;
-a file that was edited by hand is not overwritten without --force.
+logs, alarms and a dashboard. What is chosen at deployment is a parameter. When the program changes,
+make the template again; a file that was edited by hand is not overwritten without --force.
 
     gatesock template -o template.yaml
     gatesock template ./cmd/lambda --format sam -o template.yaml
@@ -71,7 +72,9 @@ func (c *templateCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	plan, err := stack.New(app, c.options(folder))
+	options := c.options(folder)
+	options.NoAlarms = c.NoAlarms
+	plan, err := stack.New(app, options)
 	if err != nil {
 		return bare(err, "stack")
 	}

@@ -40,6 +40,21 @@ func TestTemplateOptions(t *testing.T) {
 	}
 }
 
+func TestTemplateWithoutAlarms(t *testing.T) {
+	t.Parallel()
+	for format, alarm := range map[string]string{
+		"cloudformation": "AWS::CloudWatch::Alarm", "sam": "AWS::CloudWatch::Alarm", "terraform": "aws_cloudwatch_metric_alarm",
+	} {
+		args := []string{"template", "--from", chatDescription, "--format", format}
+		out, problems, status := here(t, "", args...)
+		require.Zero(t, status, "%s", problems)
+		require.Contains(t, out, alarm)
+		out, problems, status = here(t, "", append(args, "--no-alarms")...)
+		require.Zero(t, status, "%s", problems)
+		require.NotContains(t, strings.ToLower(out), "alarm")
+	}
+}
+
 // TestTemplateFile checks that a template that was edited by hand is not lost.
 func TestTemplateFile(t *testing.T) {
 	t.Parallel()

@@ -27,7 +27,7 @@ func New(app *describe.App, o Options) (*Plan, error) {
 		plan: &Plan{Name: o.Name, names: map[string]string{}},
 	}
 	for _, step := range []func(){
-		b.fixed, b.functions, b.routes, b.authorizer, b.needs, b.sources, b.rights, b.parameters,
+		b.fixed, b.functions, b.routes, b.authorizer, b.needs, b.sources, b.rights, b.watch, b.parameters,
 	} {
 		step()
 	}
@@ -43,6 +43,8 @@ type builder struct {
 	o     Options
 	plan  *Plan
 	wrong []error
+
+	namespace string // of the program's metrics
 }
 
 // fail adds an error. Long strings are cut.
@@ -94,6 +96,10 @@ func (b *builder) fixed() {
 	b.claim("the domain", "Domain", "", "Mapping")
 	b.claim("the code", "Code", "Bucket", "Key")
 	b.claim("the group of the schedules", groupID(""), "")
+	if !b.o.NoAlarms {
+		b.claim("the topic of the alarms", "Alarm", "Topic", "TopicPolicy", "EmailSubscription")
+		b.claim("the dashboard", "Dashboard", "")
+	}
 }
 
 var (

@@ -18,8 +18,10 @@ const (
 )
 
 var (
-	queueName     = regexp.MustCompile(`^[0-9A-Za-z_-]{1,80}$`)
-	actionName    = regexp.MustCompile(`^[a-z0-9-]+:[A-Za-z]+$`)
+	queueName  = regexp.MustCompile(`^[0-9A-Za-z_-]{1,80}$`)
+	actionName = regexp.MustCompile(`^[a-z0-9-]+:[A-Za-z]+$`)
+	// namespace is a namespace of CloudWatch (Amazon CloudWatch User Guide, "Metrics concepts").
+	namespace     = regexp.MustCompile(`^[0-9A-Za-z._/#][0-9A-Za-z._/#:-]{0,254}$`)
 	attributeName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,255}$`)
 )
 
@@ -49,6 +51,9 @@ func (b *builder) needs() {
 			v.Value = Resource{Kind: QueueKind, ID: b.addQueue(n)}
 		case "setting":
 			v.Value = Resource{Kind: Setting, Parameter: fromVariable(n.Variable)}
+		case "metrics":
+			b.addMetrics(n)
+			v.Value = Resource{Kind: Literal, Name: n.Default}
 		default:
 			b.fail("the description has a need of the kind %q, which this version of gatesock does not know", n.Kind)
 		}
@@ -120,4 +125,18 @@ func (b *builder) addQueue(n describe.Need) string {
 	}
 	b.plan.Queues = append(b.plan.Queues, q)
 	return q.ID
+}
+
+// addMetrics adds the namespace of the program's metrics. It needs no rights: the metrics are lines
+// in the log of the function, from which CloudWatch reads them.
+func (b *builder) addMetrics(n describe.Need) {
+	switch {
+	case b.namespace != "":
+		b.fail("the description has two needs of the kind metrics, and one namespace is possible: %s is the second", n.Variable)
+	case !namespace.MatchString(n.Default) || strings.HasPrefix(n.Default, "AWS/"):
+		b.fail("the metrics of %s have the namespace %q: use at most 255 letters, digits and characters of ._-/#:, and do not begin with AWS/",
+			n.Variable, n.Default)
+	default:
+		b.namespace = n.Default
+	}
 }

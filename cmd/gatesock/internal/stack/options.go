@@ -23,6 +23,8 @@ type Options struct {
 	Timeout int
 	// Architecture is "arm64", the default, or "x86_64".
 	Architecture string
+	// NoAlarms leaves out the alarms and the dashboard.
+	NoAlarms bool
 }
 
 // Split is a function, with the part of the application that it has.

@@ -87,6 +87,9 @@ func (b *builder) parameters() {
 		Name:        Certificate,
 		Description: "The ARN of the certificate for the domain, which AWS Certificate Manager has.",
 	})
+	for _, p := range b.alarmParameters() {
+		b.addParameter(p)
+	}
 }
 
 // retentions are the numbers of days that CloudWatch Logs knows.

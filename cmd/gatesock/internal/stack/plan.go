@@ -1,6 +1,10 @@
 package stack
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack/watch"
+)
 
 // Plan is what a stack has. Identifiers (the fields ID) have only letters and digits and begin with
 // a capital letter: the plan guarantees that those of one kind differ, and that those of
@@ -28,6 +32,8 @@ type Plan struct {
 	// Parameters are the values that are chosen at deployment, in an order for people: those of the
 	// application first. Formats add their own, such as where the code is.
 	Parameters []Parameter
+	// Watch has the alarms and the dashboard; nil if the stack has none.
+	Watch *watch.Watch
 
 	names map[string]string // in a template, and what has them
 }
@@ -63,7 +69,7 @@ type Function struct {
 type Variable struct {
 	Name string
 	// Value is what the variable says: the endpoint of @connections, the name of a table, the URL of a
-	// queue, or the value of a parameter.
+	// queue, the value of a parameter, or a value that is known.
 	Value Resource
 }
 
@@ -86,6 +92,7 @@ const (
 	TableStream Kind = "tablestream" // the stream of a DynamoDB table
 	RuleKind    Kind = "rule"        // a rule of EventBridge
 	Setting     Kind = "setting"     // a parameter
+	Literal     Kind = "literal"     // a value that is known, as the Name
 )
 
 // Resource names a resource, of the stack or outside. One of ID, Name, ARN and Parameter is set,

@@ -280,6 +280,19 @@ func TestMistakes(t *testing.T) {
 			nil, splits(stack.Split{Name: strings.Repeat("f", 33), Routes: []string{"say"}}),
 			"at most 32 letters, digits and hyphens",
 		},
+		"two namespaces": {func(app *describe.App) {
+			app.Needs = append(app.Needs, describe.Need{Kind: "metrics", Variable: "ONE", Default: "a"},
+				describe.Need{Kind: "metrics", Variable: "TWO", Default: "b"})
+		}, stack.Options{}, "two needs of the kind metrics, and one namespace is possible: TWO is the second"},
+		"a namespace of AWS": {func(app *describe.App) {
+			app.Needs = append(app.Needs, describe.Need{Kind: "metrics", Variable: "ONE", Default: "AWS/Lambda"})
+		}, stack.Options{}, `the metrics of ONE have the namespace "AWS/Lambda"`},
+		"a namespace": {func(app *describe.App) {
+			app.Needs = append(app.Needs, describe.Need{Kind: "metrics", Variable: "ONE", Default: `a"${b}`})
+		}, stack.Options{}, "the metrics of ONE have the namespace"},
+		"a setting that is a parameter of alarms": {func(app *describe.App) {
+			app.Needs = append(app.Needs, describe.Need{Kind: "setting", Variable: "ALARM_EMAIL"})
+		}, stack.Options{}, "the setting ALARM_EMAIL and the parameter AlarmEmail would both have the name AlarmEmail"},
 		"no routes": {func(app *describe.App) { app.Routes, app.Authorizer = nil, nil }, stack.Options{}, "the program has no routes"},
 	} {
 		t.Run(name, func(t *testing.T) {

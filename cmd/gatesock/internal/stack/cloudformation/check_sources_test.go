@@ -13,6 +13,9 @@ func (c *checker) sources() {
 		calls["schedule"]++
 	}
 	for _, id := range c.of("AWS::SNS::Subscription") {
+		if c.property(id, "Protocol") != "lambda" {
+			continue // notifications of alarms
+		}
 		c.called(id, c.property(id, "Endpoint"), "sns.amazonaws.com", c.property(id, "TopicArn"))
 		calls["sns"]++
 	}

@@ -25,7 +25,7 @@ func problems(app *describe.App, template tree) []string {
 	c.resources, _ = template["Resources"].(tree)
 	for _, check := range []func(){
 		c.references, c.used, c.apis, c.routes, c.mocks, c.authorizer, c.permissions, c.policies, c.functions,
-		c.tables, c.queues, c.mappings, c.sources, c.domain, c.order,
+		c.tables, c.queues, c.mappings, c.sources, c.domain, c.order, c.watch,
 	} {
 		check()
 	}

@@ -132,7 +132,7 @@ func (g generator) source() describe.Source {
 
 func (g generator) need() describe.Need {
 	n := describe.Need{
-		Kind:        oneOf(g, "kind", "connections", "table", "queue", "setting"),
+		Kind:        oneOf(g, "kind", "connections", "table", "queue", "setting", "metrics"),
 		Variable:    oneOf(g, "variable", "AA", "BB_TABLE", "CC_QUEUE", "DD_EE", "FF1"),
 		Description: g.name("description"), Default: g.name("default"), Example: g.name("example"),
 		Optional: rapid.Bool().Draw(g.T, "optional"),
@@ -146,6 +146,8 @@ func (g generator) need() describe.Need {
 	case "table":
 		n.Actions = []string{"dynamodb:GetItem", "dynamodb:Scan"}
 		n.Table = &describe.TableKeys{PartitionKey: "pk", SortKey: oneOf(g, "sort", "", "sk"), TimeToLive: oneOf(g, "ttl", "", "exp", "no")}
+	case "metrics":
+		n.Default = oneOf(g, "namespace", "gatesock", "my/app:1 ", "AWS/Lambda", "a-b.c#d_e", "")
 	case "queue":
 		n.Actions = []string{"sqs:SendMessage"}
 		n.Source = oneOf(g, "source", "", "*", "relay")
@@ -158,6 +160,7 @@ func (g generator) options(app *describe.App) stack.Options {
 		Name:         oneOf(g, "service", "", "chat", "a-b"),
 		Architecture: oneOf(g, "architecture", "", "x86_64"),
 		Timeout:      oneOf(g, "timeout", 0, 1, 900),
+		NoAlarms:     rapid.Bool().Draw(g.T, "no alarms"),
 	}
 	functions := []string{"app", "first", "b-2"}
 	items := map[string]int{}

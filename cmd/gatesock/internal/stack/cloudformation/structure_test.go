@@ -1,7 +1,9 @@
 package cloudformation_test
 
 import (
+	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -58,6 +60,86 @@ func TestBrokenSources(t *testing.T) {
 			m.change(template["Resources"].(tree))
 			require.Contains(t, strings.Join(problems(s.App, template), "\n"), m.want)
 		})
+	}
+}
+
+// TestBrokenWatch breaks the alarms and the dashboard of the observed chat.
+func TestBrokenWatch(t *testing.T) {
+	t.Parallel()
+	dimension := func(alarm string, i int) []string {
+		return []string{alarm, "Properties", "Dimensions", fmt.Sprint(i), "Value"}
+	}
+	body := func(old, broken string) func(tree) {
+		return func(r tree) {
+			sub := list(at(r, "Dashboard", "Properties", "DashboardBody", "Fn::Sub"))
+			sub[0] = strings.Replace(sub[0].(string), old, broken, 1)
+		}
+	}
+	for name, m := range map[string]mutant{
+		"another dimension":       {setIn(ref("Table"), dimension("AppFunctionErrorsAlarm", 0)...), `AppFunctionErrorsAlarm has the dimension FunctionName of "Table"`},
+		"the ARN of a queue":      {setIn(tree{"Fn::GetAtt": []any{"FanoutQueue", "Arn"}}, dimension("FanoutQueueAgeAlarm", 0)...), "FanoutQueueAgeAlarm has the dimension QueueName"},
+		"a dimension less":        {set([]any{}, "ClientErrorAlarm", "Properties", "Dimensions"), "AWS/ApiGateway ClientError by , which nobody writes"},
+		"no such metric":          {set("ClientErrors", "ClientErrorAlarm", "Properties", "MetricName"), "ClientErrors by ApiId, Stage, which nobody writes"},
+		"no such observed metric": {set("PostsLost", "AppPostsFailedAlarm", "Properties", "MetricName"), "gatesock PostsLost by Function, which nobody writes"},
+		"another namespace":       {set("chat", "AppPostsFailedAlarm", "Properties", "Namespace"), "chat PostsFailed by Function, which nobody writes"},
+		"no action":               {set(nil, "ClientErrorAlarm", "Properties", "AlarmActions"), "ClientErrorAlarm has nobody to notify"},
+		"no action at the end":    {set(nil, "CostAlarm", "Properties", "OKActions"), "CostAlarm has nobody to notify"},
+		"another action":          {set([]any{ref("FanoutQueue")}, "ClientErrorAlarm", "Properties", "AlarmActions"), "ClientErrorAlarm has nobody to notify"},
+		"no policy of the topic":  {drop("AlarmTopicPolicy"), "ClientErrorAlarm has nobody to notify"},
+		"a policy for all":        {func(r tree) { topicStatement(r)["Condition"] = nil }, "ClientErrorAlarm has nobody to notify"},
+		"nothing to do":           {set("Errors.", "ClientErrorAlarm", "Properties", "AlarmDescription"), "ClientErrorAlarm does not say what to do"},
+		"a long text": {func(r tree) {
+			p := at(r, "CostAlarm", "Properties").(tree)
+			p["AlarmDescription"] = strings.Repeat("x", 999) + p["AlarmDescription"].(string)
+		}, "CostAlarm does not say what to do"},
+		"an idle service":       {set("breaching", "ClientErrorAlarm", "Properties", "TreatMissingData"), "ClientErrorAlarm is on while nothing happens"},
+		"no threshold":          {set(nil, "ClientErrorAlarm", "Properties", "Threshold"), "ClientErrorAlarm has no threshold"},
+		"too many periods":      {set(1441, "ClientErrorAlarm", "Properties", "EvaluationPeriods"), "ClientErrorAlarm looks at 1441 periods"},
+		"few samples":           {set(nil, "IntegrationLatencyAlarm", "Properties", "EvaluateLowSampleCountPercentile"), "IntegrationLatencyAlarm does not say what few samples mean"},
+		"a search":              {setIn("SEARCH('a')", "CostAlarm", "Properties", "Metrics", "6", "Expression"), "CostAlarm has the expressions"},
+		"an unknown id":         {setIn("FILL(message, 0)", "CostAlarm", "Properties", "Metrics", "6", "Expression"), "CostAlarm has an expression with the unknown id message"},
+		"two results":           {setIn(true, "CostAlarm", "Properties", "Metrics", "0", "ReturnData"), "CostAlarm has the expressions"},
+		"a function without":    {drop("AppFunctionErrorsAlarm"), "AppFunction has 0 alarms on Errors"},
+		"a table without":       {drop("TableWriteThrottlesAlarm"), "Table has 0 alarms on WriteThrottleEvents"},
+		"no dead letters":       {drop("FanoutQueueDeadLettersAlarm"), "FanoutQueueDeadLetters has 0 alarms"},
+		"no dashboard":          {drop("Dashboard"), "there are 0 dashboards"},
+		"no JSON":               {body("[", ""), "it is not a dashboard"},
+		"a widget's member":     {body(`"period"`, `"periods"`), "unknown field"},
+		"a widget's metric":     {body(`"ConnectCount"`, `"ConnectionCount"`), "Dashboard shows AWS/ApiGateway ConnectionCount"},
+		"a widget's search":     {body(`MetricName=\"Duration\"`, `MetricName=\"Durations\"`), "Dashboard shows gatesock Durations"},
+		"a widget's dimension":  {body(`"FunctionName","${AppFunction}"`, `"FunctionName","${Table}"`), `Dashboard has the dimension FunctionName of "Table"`},
+		"a widget's place":      {body(`"x":8,`, `"x":7,`), "two widgets are at"},
+		"a widget's title":      {body(`in?"`, `in"`), "is not a question"},
+		"an alarm that is left": {body(`"${ClientErrorAlarm.Arn}",`, ""), "Dashboard has the alarm ClientErrorAlarm: false"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := stacktest.Services(t)["observed"]
+			template, err := parse(formats()[0].template(t, s))
+			require.NoError(t, err)
+			m.change(template["Resources"].(tree))
+			require.Contains(t, strings.Join(problems(s.App, template), "\n"), m.want)
+		})
+	}
+}
+
+func topicStatement(r tree) tree {
+	return list(at(r, "AlarmTopicPolicy", "Properties", "PolicyDocument", "Statement"))[0].(tree)
+}
+
+// setIn is set with a path that may have indexes of lists.
+func setIn(value any, path ...string) func(tree) {
+	return func(r tree) {
+		var in any = r
+		for _, key := range path[:len(path)-1] {
+			if items, ok := in.([]any); ok {
+				i, _ := strconv.Atoi(key)
+				in = items[i]
+				continue
+			}
+			in = at(in, key)
+		}
+		in.(tree)[path[len(path)-1]] = value
 	}
 }
 
@@ -157,7 +239,7 @@ func mutants() map[string]mutant {
 		"an unknown variable":         {set(tree{"Fn::Sub": "${Apy}"}, "AppFunction", "Properties", "Environment", "Variables", "TABLE"), "Ref of Apy, which does not exist"},
 		"an unknown condition":        {set("HasDomian", "Domain", "Condition"), "the condition HasDomian, which does not exist"},
 		"an unused parameter":         {set("x", "AppFunction", "Properties", "Environment", "Variables", "ISSUER"), "the parameter Issuer is not used"},
-		"an unused condition":         {set(nil, "AppFunction", "Properties", "ReservedConcurrentExecutions"), "the condition AppIsReserved is not used"},
+		"an unused condition":         {drop("AlarmEmailSubscription"), "the condition HasAlarmEmail is not used"},
 		"another selection":           {set("$request.body.route", "Api", "Properties", "RouteSelectionExpression"), "the API selects routes by $request.body.route"},
 		"one stack":                   {set("ipv4", "Api", "Properties", "IpAddressType"), "not a WebSocket API with two stacks"},
 		"no deployment":               {set(false, "Stage", "Properties", "AutoDeploy"), "the stage is not deployed by itself"},

@@ -37,7 +37,10 @@ func write(v view, further int) ([]byte, error) {
 	t, err := template.New("template.tmpl").Funcs(template.FuncMap{
 		"accessLog": stack.AccessLog,
 		"flow":      quoteFlow,
+		"fold":      fold,
 		"quote":     quote,
+		"text":      textOf,
+		"threshold": threshold,
 		"values":    values,
 	}).ParseFS(texts, "text/*.tmpl")
 	if err != nil {

@@ -91,6 +91,10 @@ func withEverything(template tree) tree {
 			p.(tree)["Default"] = "arn:aws:acm:eu-west-1:111122223333:certificate/01234567-89ab-cdef-0123-456789abcdef"
 		case id == "AccountLogRole":
 			p.(tree)["Default"] = "true"
+		case id == "AlarmEmail":
+			p.(tree)["Default"] = "operator@example.com"
+		case id == "DailyBudget":
+			p.(tree)["Default"] = 10
 		case strings.HasSuffix(id, "ReservedConcurrency"):
 			p.(tree)["Default"] = 10
 		case strings.HasSuffix(id, "ProvisionedConcurrency"):

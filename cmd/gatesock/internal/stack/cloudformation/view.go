@@ -68,6 +68,9 @@ func (v view) Value(r stack.Resource) string {
 	if r.Kind == stack.Connections {
 		return "!Sub https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${StageName}"
 	}
+	if r.Kind == stack.Literal {
+		return quote(r.Name)
+	}
 	return "!Ref " + cmp.Or(r.ID, r.Parameter)
 }
 

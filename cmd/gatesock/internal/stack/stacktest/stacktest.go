@@ -30,10 +30,11 @@ func (s Service) Plan(tb testing.TB) *stack.Plan {
 func Services(tb testing.TB) map[string]Service {
 	tb.Helper()
 	return map[string]Service{
-		"chat":    {Chat(tb), stack.Options{Name: "chat"}},
-		"minimal": {Minimal(), stack.Options{Name: "minimal"}},
-		"split":   {Chat(tb), stack.Options{Name: "chat", Functions: Split()}},
-		"sources": {Sources(), stack.Options{Name: "sources", Architecture: "x86_64", Memory: 512, Timeout: 20}},
+		"chat":     {Chat(tb), stack.Options{Name: "chat"}},
+		"minimal":  {Minimal(), stack.Options{Name: "minimal"}},
+		"split":    {Chat(tb), stack.Options{Name: "chat", Functions: Split()}},
+		"observed": {Observed(tb), stack.Options{Name: "chat"}},
+		"sources":  {Sources(), stack.Options{Name: "sources", Architecture: "x86_64", Memory: 512, Timeout: 20}},
 	}
 }
 
@@ -48,6 +49,14 @@ func Chat(tb testing.TB) *describe.App {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return app
+}
+
+// Observed returns the chat with package observe.
+func Observed(tb testing.TB) *describe.App {
+	tb.Helper()
+	app := Chat(tb)
+	app.Needs = append(app.Needs, describe.Need{Kind: "metrics", Variable: "GATESOCK_METRICS", Default: "gatesock"})
 	return app
 }
 

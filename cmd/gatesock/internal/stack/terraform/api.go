@@ -40,8 +40,11 @@ func (w *writer) data() {
 	})
 }
 
-// usesAccount reports whether some ARN is made of a name.
+// usesAccount reports whether some ARN is made of a name, or a policy names the account.
 func (w *writer) usesAccount() bool {
+	if w.plan.Watch != nil {
+		return true
+	}
 	for _, s := range w.plan.Sources {
 		if s.From.Name != "" || s.Group == defaultGroup {
 			return true

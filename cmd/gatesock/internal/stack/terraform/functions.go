@@ -101,6 +101,8 @@ func value(r stack.Resource) string {
 		return "aws_dynamodb_table." + label(r.ID) + ".name"
 	case stack.QueueKind:
 		return "aws_sqs_queue." + label(r.ID) + ".url"
+	case stack.Literal:
+		return quote(r.Name)
 	default:
 		return "var." + variable(r.Parameter)
 	}

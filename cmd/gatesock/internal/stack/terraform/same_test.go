@@ -32,6 +32,8 @@ func TestSameResources(t *testing.T) {
 				"ApiGatewayV2::Route":               "apigatewayv2_route",
 				"ApiGatewayV2::RouteResponse":       "apigatewayv2_route_response",
 				"ApiGatewayV2::Stage":               "apigatewayv2_stage",
+				"CloudWatch::Alarm":                 "cloudwatch_metric_alarm",
+				"CloudWatch::Dashboard":             "cloudwatch_dashboard",
 				"DynamoDB::Table":                   "dynamodb_table",
 				"Events::Rule":                      "cloudwatch_event_rule",
 				"Lambda::Alias":                     "lambda_alias",
@@ -41,6 +43,8 @@ func TestSameResources(t *testing.T) {
 				"Lambda::Url":                       "lambda_function_url",
 				"Logs::LogGroup":                    "cloudwatch_log_group",
 				"SNS::Subscription":                 "sns_topic_subscription",
+				"SNS::Topic":                        "sns_topic",
+				"SNS::TopicPolicy":                  "sns_topic_policy",
 				"SQS::Queue":                        "sqs_queue",
 				"Scheduler::Schedule":               "scheduler_schedule",
 			} {

@@ -90,6 +90,10 @@ func (w *writer) outputs() {
 	const configuration = "one(aws_apigatewayv2_domain_name.domain[*].domain_name_configuration[0]."
 	w.output("domain_target", "What the record of the domain points to.", configuration+"target_domain_name)")
 	w.output("domain_hosted_zone", "The hosted zone of an alias record of Route 53.", configuration+"hosted_zone_id)")
+	if w.plan.Watch != nil {
+		w.output("alarm_topic_arn", "The topic of the alarms, to which more can subscribe.", "aws_sns_topic.alarms.arn")
+		w.output("dashboard_name", "", "aws_cloudwatch_dashboard.dashboard.dashboard_name")
+	}
 }
 
 // output adds an output, with a description unless it is empty.

@@ -99,7 +99,3 @@ func (w *writer) head() {
 		})
 	})
 }
-
-func (w *writer) alarms() {
-	w.heading("Alarms and a dashboard", "None yet.")
-}

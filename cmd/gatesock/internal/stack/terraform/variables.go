@@ -112,6 +112,7 @@ const (
 	longestFunction = 64 // and role, and schedule group
 	longestQueue    = 80
 	longestTable    = 255
+	longestAlarm    = 255
 )
 
 // longestName returns how many characters the name of the service can have, because of the names
@@ -126,6 +127,11 @@ func (w *writer) longestName() int {
 	}
 	for _, t := range w.plan.Tables {
 		longest = min(longest, longestTable-len("-"+hyphenated(t.ID)))
+	}
+	if w.plan.Watch != nil {
+		for _, a := range w.plan.Watch.Alarms {
+			longest = min(longest, longestAlarm-len("-"+hyphenated(strings.TrimSuffix(a.ID, "Alarm"))))
+		}
 	}
 	return longest
 }

@@ -1,0 +1,1790 @@
+# gatesock template sha256=3d017c5fe31ba50d5444d301651ff4943534c9eed7f2b26864e61c30d081e72d
+# Made from the program. Change the program, or the options of the command, and make it again: the
+# command does not overwrite a file that has been edited.
+#
+# Build the program and deploy it. Terraform asks for the variables that have no default; the Region
+# and the credentials are those of the AWS CLI.
+#
+#    CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -tags lambda.norpc -trimpath -o dist/bootstrap .
+#    (cd dist && zip -q ../app.zip bootstrap)
+#    terraform init
+#    terraform apply
+
+terraform {
+  required_version = ">= 1.2"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 6.42"
+    }
+  }
+}
+
+# ---- Variables ----
+
+variable "deployment_name" {
+  description = "The name of the API, with which all other names begin: another one for each deployment."
+  type        = string
+  default     = "chat"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(?:[A-Za-z][A-Za-z0-9-]{0,53})$", var.deployment_name))
+    error_message = "Choose a value that has the form [A-Za-z][A-Za-z0-9-]{0,53}."
+  }
+}
+
+variable "zip_file" {
+  description = "The zip file of the program, whose executable has the name bootstrap."
+  type        = string
+  default     = "app.zip"
+  nullable    = false
+}
+
+variable "audience" {
+  description = "The audience that access tokens must have. Such as: chat"
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = var.audience != ""
+    error_message = "Choose a value that is not empty."
+  }
+}
+
+variable "issuer" {
+  description = "The OpenID Connect provider whose access tokens are accepted. Such as: https://issuer.example.com"
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = var.issuer != ""
+    error_message = "Choose a value that is not empty."
+  }
+}
+
+variable "origins" {
+  description = "The origins of the pages, separated by commas."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
+variable "sweep_schedule_expression" {
+  description = "When the schedule sweep is due."
+  type        = string
+  default     = "rate(5 minutes)"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(?:(rate|cron|at)\\(.+\\))$", var.sweep_schedule_expression))
+    error_message = "Choose a value that has the form (rate|cron|at)\\(.+\\)."
+  }
+}
+
+variable "stage_name" {
+  description = "The stage, which is the path of the URL."
+  type        = string
+  default     = "prod"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(?:[A-Za-z0-9_-]{1,128})$", var.stage_name))
+    error_message = "Choose a value that has the form [A-Za-z0-9_-]{1,128}."
+  }
+}
+
+variable "throttling_rate" {
+  description = "Messages per second of all clients together, on one route."
+  type        = number
+  default     = 1000
+  nullable    = false
+
+  validation {
+    condition     = var.throttling_rate >= 1 && var.throttling_rate <= 1000000 && floor(var.throttling_rate) == var.throttling_rate
+    error_message = "Choose a value that is a whole number from 1 to 1000000."
+  }
+}
+
+variable "throttling_burst" {
+  description = "Messages at once, above which the rate counts."
+  type        = number
+  default     = 500
+  nullable    = false
+
+  validation {
+    condition     = var.throttling_burst >= 1 && var.throttling_burst <= 1000000 && floor(var.throttling_burst) == var.throttling_burst
+    error_message = "Choose a value that is a whole number from 1 to 1000000."
+  }
+}
+
+variable "app_reserved_concurrency" {
+  description = "How many invocations of the function app run at once, at most. 0 for no limit of its own."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.app_reserved_concurrency >= 0 && var.app_reserved_concurrency <= 100000 && floor(var.app_reserved_concurrency) == var.app_reserved_concurrency
+    error_message = "Choose a value that is a whole number from 0 to 100000."
+  }
+}
+
+variable "app_provisioned_concurrency" {
+  description = "How many environments of the function app are kept ready. 0 for none."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.app_provisioned_concurrency >= 0 && var.app_provisioned_concurrency <= 100000 && floor(var.app_provisioned_concurrency) == var.app_provisioned_concurrency
+    error_message = "Choose a value that is a whole number from 0 to 100000."
+  }
+}
+
+variable "log_retention_days" {
+  description = "How many days the logs are kept."
+  type        = number
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "Choose a value that is one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653."
+  }
+}
+
+variable "account_log_role" {
+  description = "true to create the role for access logs, which an account needs once in each Region."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "domain_name" {
+  description = "A domain of yours, such as ws.example.com. Empty for the domain of API Gateway only."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
+variable "certificate_arn" {
+  description = "The ARN of the certificate for the domain, which AWS Certificate Manager has."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
+variable "alarm_email" {
+  description = "The address that gets the notifications of alarms, once it has confirmed. Empty for none."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(?:([^@ ]+@[^@ ]+)?)$", var.alarm_email))
+    error_message = "Choose a value that has the form ([^@ ]+@[^@ ]+)?."
+  }
+}
+
+variable "alarm_latency" {
+  description = "The milliseconds for which clients may wait for a function, before there is an alarm."
+  type        = number
+  default     = 2000
+  nullable    = false
+
+  validation {
+    condition     = var.alarm_latency >= 1 && var.alarm_latency <= 1000000000 && floor(var.alarm_latency) == var.alarm_latency
+    error_message = "Choose a value that is a whole number from 1 to 1000000000."
+  }
+}
+
+variable "connect_quota" {
+  description = "The account's quota of new connections per second of all WebSocket APIs in this Region (Service Quotas)."
+  type        = number
+  default     = 500
+  nullable    = false
+
+  validation {
+    condition     = var.connect_quota >= 1 && var.connect_quota <= 1000000000 && floor(var.connect_quota) == var.connect_quota
+    error_message = "Choose a value that is a whole number from 1 to 1000000000."
+  }
+}
+
+variable "request_quota" {
+  description = "The account's quota of requests per second of all APIs in this Region (Service Quotas). It is 2500 in some Regions."
+  type        = number
+  default     = 10000
+  nullable    = false
+
+  validation {
+    condition     = var.request_quota >= 1 && var.request_quota <= 1000000000 && floor(var.request_quota) == var.request_quota
+    error_message = "Choose a value that is a whole number from 1 to 1000000000."
+  }
+}
+
+variable "concurrency_quota" {
+  description = "The account's quota of concurrent executions of Lambda in this Region (Service Quotas). It is less in a new account."
+  type        = number
+  default     = 1000
+  nullable    = false
+
+  validation {
+    condition     = var.concurrency_quota >= 1 && var.concurrency_quota <= 1000000000 && floor(var.concurrency_quota) == var.concurrency_quota
+    error_message = "Choose a value that is a whole number from 1 to 1000000000."
+  }
+}
+
+variable "daily_budget" {
+  description = "The US dollars that a day may cost, before there is an alarm. 0 for no alarm."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.daily_budget >= 0 && var.daily_budget <= 1000000000 && floor(var.daily_budget) == var.daily_budget
+    error_message = "Choose a value that is a whole number from 0 to 1000000000."
+  }
+}
+
+variable "live_connections_limit" {
+  description = "The open connections that are expected at most. AWS has no limit; 500 new ones a second are 3600000 in two hours."
+  type        = number
+  default     = 3600000
+  nullable    = false
+
+  validation {
+    condition     = var.live_connections_limit >= 1 && var.live_connections_limit <= 1000000000 && floor(var.live_connections_limit) == var.live_connections_limit
+    error_message = "Choose a value that is a whole number from 1 to 1000000000."
+  }
+}
+
+# ---- Where it is deployed ----
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+data "aws_caller_identity" "current" {}
+
+locals {
+  host = "${aws_apigatewayv2_api.api.id}.execute-api.${data.aws_region.current.region}.${data.aws_partition.current.dns_suffix}"
+
+  # The endpoint of @connections, by which programs post to clients.
+  endpoint = "https://${local.host}/${var.stage_name}"
+}
+
+# ---- The API ----
+
+resource "aws_apigatewayv2_api" "api" {
+  name          = var.deployment_name
+  description   = "chat, a WebSocket service made with gatesock."
+  protocol_type = "WEBSOCKET"
+
+  # The member of a message that names its route.
+  route_selection_expression = "$request.body.action"
+
+  # Clients may come by IPv6, and the source address of a client may be an IPv6 address.
+  ip_address_type = "dualstack"
+}
+
+# The stage deploys each change of the API by itself, so there is no deployment that would have to
+# be replaced together with the routes.
+resource "aws_apigatewayv2_stage" "stage" {
+  api_id      = aws_apigatewayv2_api.api.id
+  name        = var.stage_name
+  auto_deploy = true
+
+  # Of each route, for all clients together. Far below the quota of an account (10,000 requests per
+  # second in a Region), so that one route cannot take the whole of it.
+  default_route_settings {
+    throttling_rate_limit  = var.throttling_rate
+    throttling_burst_limit = var.throttling_burst
+  }
+
+  access_log_settings {
+    destination_arn = aws_cloudwatch_log_group.access_log.arn
+
+    # One line of JSON, at most 3 KB. The code and the reason of a disconnection are not among its
+    # variables: the function logs them for $disconnect.
+    format = jsonencode({
+      requestId           = "$context.requestId"
+      requestTime         = "$context.requestTime"
+      connectionId        = "$context.connectionId"
+      connectedAt         = "$context.connectedAt"
+      eventType           = "$context.eventType"
+      routeKey            = "$context.routeKey"
+      messageId           = "$context.messageId"
+      status              = "$context.status"
+      stage               = "$context.stage"
+      sourceIp            = "$context.identity.sourceIp"
+      userAgent           = "$context.identity.userAgent"
+      principalId         = "$context.authorizer.principalId"
+      authorizerStatus    = "$context.authorizer.status"
+      authorizerLatency   = "$context.authorizer.latency"
+      authorizerRequestId = "$context.authorizer.requestId"
+      authorizerError     = "$context.authorizer.error"
+      functionStatus      = "$context.integration.status"
+      lambdaStatus        = "$context.integration.integrationStatus"
+      integrationLatency  = "$context.integration.latency"
+      functionRequestId   = "$context.integration.requestId"
+      integrationError    = "$context.integration.error"
+      error               = "$context.error.message"
+      errorType           = "$context.error.responseType"
+      validationError     = "$context.error.validationErrorString"
+      wafStatus           = "$context.waf.status"
+      wafLatency          = "$context.waf.latency"
+      wafError            = "$context.waf.error"
+    })
+  }
+
+  # Without the role for logs of the account, the stage fails.
+  depends_on = [aws_api_gateway_account.account]
+}
+
+resource "aws_apigatewayv2_integration" "app" {
+  api_id             = aws_apigatewayv2_api.api.id
+  integration_type   = "AWS_PROXY"
+  integration_method = "POST"
+  integration_uri    = coalesce(one(aws_lambda_alias.app[*].invoke_arn), aws_lambda_function.app.invoke_arn)
+
+  # If it switches between the function and its alias, the permission for the new one comes first.
+  depends_on = [aws_lambda_permission.app_api]
+}
+
+# Only this stage of this API may invoke the function.
+resource "aws_lambda_permission" "app_api" {
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.app.function_name
+  qualifier     = one(aws_lambda_alias.app[*].name)
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_apigatewayv2_api.api.execution_arn}/${var.stage_name}/*"
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+# ---- The authorizer of $connect ----
+
+# Its result is not cached: caching exists for HTTP and REST APIs only.
+resource "aws_apigatewayv2_authorizer" "authorizer" {
+  api_id          = aws_apigatewayv2_api.api.id
+  name            = "authorizer"
+  authorizer_type = "REQUEST"
+  authorizer_uri  = coalesce(one(aws_lambda_alias.app[*].invoke_arn), aws_lambda_function.app.invoke_arn)
+}
+
+resource "aws_lambda_permission" "authorizer" {
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.app.function_name
+  qualifier     = one(aws_lambda_alias.app[*].name)
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_apigatewayv2_api.api.execution_arn}/authorizers/${aws_apigatewayv2_authorizer.authorizer.id}"
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+# ---- Routes ----
+#
+# A route that answers needs both a route_response_selection_expression and an
+# aws_apigatewayv2_route_response with the key $default; without one of them API Gateway drops the
+# answers (API Gateway Developer Guide, "Set up route responses for WebSocket APIs in API Gateway").
+
+resource "aws_apigatewayv2_route" "connect" {
+  api_id             = aws_apigatewayv2_api.api.id
+  route_key          = "$connect"
+  authorization_type = "CUSTOM"
+  authorizer_id      = aws_apigatewayv2_authorizer.authorizer.id
+  target             = "integrations/${aws_apigatewayv2_integration.app.id}"
+}
+
+resource "aws_apigatewayv2_route" "default" {
+  api_id                              = aws_apigatewayv2_api.api.id
+  route_key                           = "$default"
+  target                              = "integrations/${aws_apigatewayv2_integration.app.id}"
+  route_response_selection_expression = "$default"
+}
+
+resource "aws_apigatewayv2_route_response" "default" {
+  api_id             = aws_apigatewayv2_api.api.id
+  route_id           = aws_apigatewayv2_route.default.id
+  route_response_key = "$default"
+}
+
+resource "aws_apigatewayv2_route" "disconnect" {
+  api_id    = aws_apigatewayv2_api.api.id
+  route_key = "$disconnect"
+  target    = "integrations/${aws_apigatewayv2_integration.app.id}"
+}
+
+resource "aws_apigatewayv2_route" "authenticate" {
+  api_id                              = aws_apigatewayv2_api.api.id
+  route_key                           = "authenticate"
+  target                              = "integrations/${aws_apigatewayv2_integration.app.id}"
+  route_response_selection_expression = "$default"
+}
+
+resource "aws_apigatewayv2_route_response" "authenticate" {
+  api_id             = aws_apigatewayv2_api.api.id
+  route_id           = aws_apigatewayv2_route.authenticate.id
+  route_response_key = "$default"
+}
+
+resource "aws_apigatewayv2_route" "join" {
+  api_id                              = aws_apigatewayv2_api.api.id
+  route_key                           = "join"
+  target                              = "integrations/${aws_apigatewayv2_integration.app.id}"
+  route_response_selection_expression = "$default"
+}
+
+resource "aws_apigatewayv2_route_response" "join" {
+  api_id             = aws_apigatewayv2_api.api.id
+  route_id           = aws_apigatewayv2_route.join.id
+  route_response_key = "$default"
+}
+
+# API Gateway answers this route itself, so that messages which only keep a connection open invoke
+# no function. A MOCK integration cannot copy the id of a message into the answer.
+resource "aws_apigatewayv2_route" "keepalive" {
+  api_id                              = aws_apigatewayv2_api.api.id
+  route_key                           = "keepalive"
+  target                              = "integrations/${aws_apigatewayv2_integration.mock_keepalive.id}"
+  route_response_selection_expression = "$default"
+}
+
+resource "aws_apigatewayv2_integration" "mock_keepalive" {
+  api_id                        = aws_apigatewayv2_api.api.id
+  integration_type              = "MOCK"
+  template_selection_expression = "200"
+
+  request_templates = {
+    "200" = "{\"statusCode\":200}"
+  }
+}
+
+resource "aws_apigatewayv2_integration_response" "keepalive" {
+  api_id                        = aws_apigatewayv2_api.api.id
+  integration_id                = aws_apigatewayv2_integration.mock_keepalive.id
+  integration_response_key      = "/200/"
+  template_selection_expression = "200"
+
+  response_templates = {
+    "200" = "{\"action\":\"keepalive\",\"data\":null}"
+  }
+}
+
+resource "aws_apigatewayv2_route_response" "keepalive" {
+  api_id             = aws_apigatewayv2_api.api.id
+  route_id           = aws_apigatewayv2_route.keepalive.id
+  route_response_key = "$default"
+}
+
+resource "aws_apigatewayv2_route" "leave" {
+  api_id                              = aws_apigatewayv2_api.api.id
+  route_key                           = "leave"
+  target                              = "integrations/${aws_apigatewayv2_integration.app.id}"
+  route_response_selection_expression = "$default"
+}
+
+resource "aws_apigatewayv2_route_response" "leave" {
+  api_id             = aws_apigatewayv2_api.api.id
+  route_id           = aws_apigatewayv2_route.leave.id
+  route_response_key = "$default"
+}
+
+resource "aws_apigatewayv2_route" "say" {
+  api_id                              = aws_apigatewayv2_api.api.id
+  route_key                           = "say"
+  target                              = "integrations/${aws_apigatewayv2_integration.app.id}"
+  route_response_selection_expression = "$default"
+}
+
+resource "aws_apigatewayv2_route_response" "say" {
+  api_id             = aws_apigatewayv2_api.api.id
+  route_id           = aws_apigatewayv2_route.say.id
+  route_response_key = "$default"
+}
+
+resource "aws_apigatewayv2_route" "typing" {
+  api_id    = aws_apigatewayv2_api.api.id
+  route_key = "typing"
+  target    = "integrations/${aws_apigatewayv2_integration.app.id}"
+}
+
+# ---- The functions ----
+
+# Lambda takes the roles of functions.
+data "aws_iam_policy_document" "for_functions" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+  }
+}
+
+# ---- The function app ----
+
+resource "aws_lambda_function" "app" {
+  function_name    = "${var.deployment_name}-app"
+  runtime          = "provided.al2023"
+  handler          = "bootstrap"
+  architectures    = ["arm64"]
+  filename         = var.zip_file
+  source_code_hash = filebase64sha256(var.zip_file)
+  role             = aws_iam_role.app.arn
+  memory_size      = 256
+
+  # API Gateway waits for an answer for 29 seconds, whatever the timeout is.
+  timeout                        = 60
+  reserved_concurrent_executions = var.app_reserved_concurrency == 0 ? -1 : var.app_reserved_concurrency
+
+  # Each change publishes a version, to which the alias points.
+  publish = var.app_provisioned_concurrency > 0
+
+  logging_config {
+    log_format = "Text"
+    log_group  = aws_cloudwatch_log_group.app.name
+  }
+
+  environment {
+    variables = {
+      AUDIENCE         = var.audience
+      FANOUT_QUEUE     = aws_sqs_queue.fanout_queue.url
+      GATEWAY_ENDPOINT = local.endpoint
+      ISSUER           = var.issuer
+      ORIGINS          = var.origins
+      TABLE            = aws_dynamodb_table.table.name
+      GATESOCK_METRICS = "gatesock"
+    }
+  }
+}
+
+resource "aws_cloudwatch_log_group" "app" {
+  name              = "/aws/lambda/${var.deployment_name}-app"
+  retention_in_days = var.log_retention_days
+}
+
+resource "aws_iam_role" "app" {
+  name               = "${var.deployment_name}-app"
+  assume_role_policy = data.aws_iam_policy_document.for_functions.json
+}
+
+resource "aws_iam_role_policy" "app" {
+  name   = "function"
+  role   = aws_iam_role.app.id
+  policy = data.aws_iam_policy_document.app_function.json
+}
+
+data "aws_iam_policy_document" "app_function" {
+  statement {
+    actions = [
+      "logs:CreateLogStream",
+      "logs:PutLogEvents",
+    ]
+
+    resources = ["${aws_cloudwatch_log_group.app.arn}:*"]
+  }
+
+  statement {
+    actions = [
+      "sqs:DeleteMessage",
+      "sqs:GetQueueAttributes",
+      "sqs:ReceiveMessage",
+      "sqs:SendMessage",
+    ]
+
+    resources = [aws_sqs_queue.fanout_queue.arn]
+  }
+
+  statement {
+    actions = [
+      "execute-api:ManageConnections",
+    ]
+
+    resources = ["${aws_apigatewayv2_api.api.execution_arn}/${var.stage_name}/*/@connections/*"]
+  }
+
+  statement {
+    actions = [
+      "dynamodb:BatchGetItem",
+      "dynamodb:DeleteItem",
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:Query",
+      "dynamodb:Scan",
+      "dynamodb:UpdateItem",
+    ]
+
+    resources = [aws_dynamodb_table.table.arn]
+  }
+}
+
+# The function sends messages to a queue that it reads. Lambda would end such a chain after about 16
+# invocations (AWS Lambda Developer Guide, "Use Lambda recursive loop detection to prevent infinite
+# loops"); the program limits its length itself.
+resource "aws_lambda_function_recursion_config" "app" {
+  function_name  = aws_lambda_function.app.function_name
+  recursive_loop = "Allow"
+}
+
+# Environments can be kept ready for an alias only, which points to a published version.
+resource "aws_lambda_alias" "app" {
+  count            = var.app_provisioned_concurrency > 0 ? 1 : 0
+  name             = "live"
+  function_name    = aws_lambda_function.app.function_name
+  function_version = aws_lambda_function.app.version
+
+  # What uses the alias leaves it before it is destroyed.
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "aws_lambda_provisioned_concurrency_config" "app" {
+  count                             = var.app_provisioned_concurrency > 0 ? 1 : 0
+  function_name                     = aws_lambda_alias.app[0].function_name
+  qualifier                         = aws_lambda_alias.app[0].name
+  provisioned_concurrent_executions = var.app_provisioned_concurrency
+}
+
+# ---- The table of TABLE ----
+
+# Terraform refuses to destroy or replace it, because nothing else has its contents. To destroy
+# everything else, make Terraform forget the table before:
+#
+#    terraform state rm aws_dynamodb_table.table
+resource "aws_dynamodb_table" "table" {
+  name                        = "${var.deployment_name}-table"
+  billing_mode                = "PAY_PER_REQUEST"
+  hash_key                    = "pk"
+  range_key                   = "sk"
+  deletion_protection_enabled = true
+
+  attribute {
+    name = "pk"
+    type = "S"
+  }
+
+  attribute {
+    name = "sk"
+    type = "S"
+  }
+
+  # Without it nothing expires, and the table grows for ever.
+  ttl {
+    attribute_name = "exp"
+    enabled        = true
+  }
+
+  point_in_time_recovery {
+    enabled = true
+  }
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
+# ---- The queue of FANOUT_QUEUE ----
+
+resource "aws_sqs_queue" "fanout_queue" {
+  name = "${var.deployment_name}-fanout-queue"
+
+  # At least six times the timeout of the function that reads the queue (AWS Lambda Developer Guide,
+  # "Creating and configuring an Amazon SQS event source mapping").
+  visibility_timeout_seconds = 360
+
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.fanout_queue_dead_letters.arn
+    maxReceiveCount     = 5
+  })
+}
+
+# What failed 5 times, for 14 days.
+resource "aws_sqs_queue" "fanout_queue_dead_letters" {
+  name                      = "${var.deployment_name}-fanout-queue-dead-letters"
+  message_retention_seconds = 1209600
+}
+
+# ---- What else calls the functions ----
+
+# One message at a time: the jobs of a batch would share the time of one invocation.
+resource "aws_lambda_event_source_mapping" "fanout_queue" {
+  event_source_arn        = aws_sqs_queue.fanout_queue.arn
+  function_name           = aws_lambda_function.app.arn
+  batch_size              = 1
+  function_response_types = ["ReportBatchItemFailures"]
+
+  # Lambda checks at once whether the function may read it.
+  depends_on = [aws_iam_role_policy.app]
+}
+
+# The program knows schedules by their names. A group of their own lets several deployments in one
+# Region have such schedules.
+resource "aws_scheduler_schedule_group" "schedules" {
+  name = var.deployment_name
+}
+
+# It has no input: the program recognizes the event of EventBridge Scheduler.
+resource "aws_scheduler_schedule" "sweep_schedule" {
+  name                = "sweep"
+  group_name          = aws_scheduler_schedule_group.schedules.name
+  schedule_expression = var.sweep_schedule_expression
+
+  flexible_time_window {
+    mode = "OFF"
+  }
+
+  target {
+    arn      = aws_lambda_function.app.arn
+    role_arn = aws_iam_role.for_schedules.arn
+
+    # What failed is done by the next run.
+    retry_policy {
+      maximum_retry_attempts = 0
+    }
+  }
+}
+
+# EventBridge Scheduler takes this role, for schedules of these groups only.
+data "aws_iam_policy_document" "for_schedules" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["scheduler.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceArn"
+
+      values = [
+        aws_scheduler_schedule_group.schedules.arn,
+      ]
+    }
+  }
+}
+
+resource "aws_iam_role" "for_schedules" {
+  name               = "${var.deployment_name}.schedules"
+  assume_role_policy = data.aws_iam_policy_document.for_schedules.json
+}
+
+resource "aws_iam_role_policy" "for_schedules" {
+  name   = "invoke"
+  role   = aws_iam_role.for_schedules.id
+  policy = data.aws_iam_policy_document.invoke_by_schedules.json
+}
+
+data "aws_iam_policy_document" "invoke_by_schedules" {
+  statement {
+    actions = ["lambda:InvokeFunction"]
+
+    resources = [
+      aws_lambda_function.app.arn,
+    ]
+  }
+}
+
+# ---- The access log ----
+
+resource "aws_cloudwatch_log_group" "access_log" {
+  name              = "/aws/apigateway/${var.deployment_name}"
+  retention_in_days = var.log_retention_days
+}
+
+# API Gateway writes logs of WebSocket APIs by a role that an account has once in each Region.
+# Without it the stage fails: "CloudWatch Logs role ARN must be set in account settings". Other APIs
+# may need it: if this is destroyed, they log no more. To keep it, make Terraform forget it before:
+#
+#    terraform state rm aws_api_gateway_account.account aws_iam_role.for_access_logs \
+#      aws_iam_role_policy_attachment.for_access_logs
+resource "aws_api_gateway_account" "account" {
+  count               = var.account_log_role ? 1 : 0
+  cloudwatch_role_arn = aws_iam_role.for_access_logs[0].arn
+
+  # API Gateway checks at once whether the role may write logs.
+  depends_on = [aws_iam_role_policy_attachment.for_access_logs]
+}
+
+resource "aws_iam_role" "for_access_logs" {
+  count              = var.account_log_role ? 1 : 0
+  assume_role_policy = data.aws_iam_policy_document.for_access_logs.json
+}
+
+resource "aws_iam_role_policy_attachment" "for_access_logs" {
+  count      = var.account_log_role ? 1 : 0
+  role       = aws_iam_role.for_access_logs[0].name
+  policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+}
+
+data "aws_iam_policy_document" "for_access_logs" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["apigateway.amazonaws.com"]
+    }
+  }
+}
+
+# ---- The domain, if there is one ----
+#
+# A domain of a WebSocket API is Regional, and shared with no REST or HTTP API. Its name needs an
+# alias or a CNAME record with the output domain_target.
+
+resource "aws_apigatewayv2_domain_name" "domain" {
+  count       = var.domain_name == "" ? 0 : 1
+  domain_name = var.domain_name
+
+  domain_name_configuration {
+    certificate_arn = var.certificate_arn
+    endpoint_type   = "REGIONAL"
+    security_policy = "TLS_1_2"
+    ip_address_type = "dualstack"
+  }
+
+  lifecycle {
+    precondition {
+      condition     = var.certificate_arn != ""
+      error_message = "A domain needs a certificate: set the variable certificate_arn."
+    }
+  }
+}
+
+resource "aws_apigatewayv2_api_mapping" "domain" {
+  count       = var.domain_name == "" ? 0 : 1
+  api_id      = aws_apigatewayv2_api.api.id
+  domain_name = aws_apigatewayv2_domain_name.domain[0].id
+  stage       = aws_apigatewayv2_stage.stage.id
+}
+
+# ---- Alarms and a dashboard ----
+#
+# In US East, a metric of an alarm costs $0.10 a month, and the alarms have 30; the dashboard costs
+# $3. An account has 10 metrics and 3 dashboards of at most 50 metrics free of charge. To leave all
+# of it out, use gatesock template --no-alarms.
+
+# It is not encrypted with a key of KMS: CloudWatch may not use the key alias/aws/sns, and the texts
+# of the alarms are those of this file.
+resource "aws_sns_topic" "alarms" {
+  name         = "${var.deployment_name}-alarms"
+  display_name = var.deployment_name
+}
+
+resource "aws_sns_topic_policy" "alarms" {
+  arn    = aws_sns_topic.alarms.arn
+  policy = data.aws_iam_policy_document.for_alarms.json
+}
+
+# Only alarms of this account may publish.
+data "aws_iam_policy_document" "for_alarms" {
+  statement {
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.alarms.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["cloudwatch.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [data.aws_caller_identity.current.account_id]
+    }
+  }
+}
+
+# SNS sends a link to the address, by which the subscription is confirmed.
+resource "aws_sns_topic_subscription" "alarm_email" {
+  count     = var.alarm_email == "" ? 0 : 1
+  topic_arn = aws_sns_topic.alarms.arn
+  protocol  = "email"
+  endpoint  = var.alarm_email
+}
+
+# Missing data is within each threshold: nothing has happened then. The topic is also told when an
+# alarm ends.
+
+resource "aws_cloudwatch_metric_alarm" "client_error" {
+  alarm_name        = "${var.deployment_name}-client-error"
+  alarm_description = "For five minutes API Gateway has refused more than 5 % of handshakes and messages before a function got them: the authorizer said no, a route does not exist, or a throttle was reached. First: group the access log by status and authorizerError. Was an authorizer, a key or a client deployed lately? More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#clienterroralarm"
+  namespace         = "AWS/ApiGateway"
+  metric_name       = "ClientError"
+  statistic         = "Average"
+  period            = 60
+
+  dimensions = {
+    ApiId = aws_apigatewayv2_api.api.id
+    Stage = var.stage_name
+  }
+
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0.05
+  evaluation_periods  = 5
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "execution_error" {
+  alarm_name        = "${var.deployment_name}-execution-error"
+  alarm_description = "For three minutes API Gateway could not complete the call of a function for more than 5 % of handshakes and messages: it crashed, took longer than 29 seconds, was throttled, or the API may not invoke it. First: look at FunctionErrorsAlarm and FunctionThrottlesAlarm; if both are off, run gatesock doctor. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#executionerroralarm"
+  namespace         = "AWS/ApiGateway"
+  metric_name       = "ExecutionError"
+  statistic         = "Average"
+  period            = 60
+
+  dimensions = {
+    ApiId = aws_apigatewayv2_api.api.id
+    Stage = var.stage_name
+  }
+
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0.05
+  evaluation_periods  = 3
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "integration_error" {
+  alarm_name        = "${var.deployment_name}-integration-error"
+  alarm_description = "For five minutes functions have answered more than 5 % of handshakes and messages with a status of 4XX or 5XX: handshakes were refused by the program, or handlers failed. First: group the access log by routeKey and functionStatus, then read the log of the function for that route. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#integrationerroralarm"
+  namespace         = "AWS/ApiGateway"
+  metric_name       = "IntegrationError"
+  statistic         = "Average"
+  period            = 60
+
+  dimensions = {
+    ApiId = aws_apigatewayv2_api.api.id
+    Stage = var.stage_name
+  }
+
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0.05
+  evaluation_periods  = 5
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "integration_latency" {
+  alarm_name         = "${var.deployment_name}-integration-latency"
+  alarm_description  = "For five minutes one of a hundred messages or handshakes has waited for its function longer than AlarmLatency. First: look at the row \"Is it fast?\" of the dashboard: are all functions slow, one route, the table, or only new environments? More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#integrationlatencyalarm"
+  namespace          = "AWS/ApiGateway"
+  metric_name        = "IntegrationLatency"
+  extended_statistic = "p99"
+  period             = 60
+
+  dimensions = {
+    ApiId = aws_apigatewayv2_api.api.id
+    Stage = var.stage_name
+  }
+
+  # Also with few values: 99 % of them are at most the largest.
+  evaluate_low_sample_count_percentiles = "evaluate"
+  comparison_operator                   = "GreaterThanOrEqualToThreshold"
+  threshold                             = var.alarm_latency
+  evaluation_periods                    = 5
+  treat_missing_data                    = "notBreaching"
+  alarm_actions                         = [aws_sns_topic.alarms.arn]
+  ok_actions                            = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "connect_rate" {
+  alarm_name          = "${var.deployment_name}-connect-rate"
+  alarm_description   = "More than 80 % of the account's quota of new connections per second (ConnectQuota) came to this API in a minute. All WebSocket APIs of the account and the Region share the quota; above it handshakes get 429. First: is it a flood, or do clients connect again all at once without a delay? If the growth is real, ask for more in Service Quotas. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#connectratealarm"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 80
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "total"
+
+    metric {
+      namespace   = "AWS/ApiGateway"
+      metric_name = "ConnectCount"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        ApiId = aws_apigatewayv2_api.api.id
+        Stage = var.stage_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "100 * total / (PERIOD(total) * ${var.connect_quota})"
+    label       = "percent of ConnectQuota"
+    return_data = true
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "message_rate" {
+  alarm_name          = "${var.deployment_name}-message-rate"
+  alarm_description   = "Messages and posts of this API were more than 80 % of the account's quota of requests per second (RequestQuota) in a minute. All APIs of the account and the Region share the quota; above it messages are lost and posts get 429. First: find out whether clients or broadcasts cause it (row \"Who is connected?\" of the dashboard). Limit them with package ratelimit or broadcast.WithRate, or ask for more in Service Quotas. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#messageratealarm"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 80
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "total"
+
+    metric {
+      namespace   = "AWS/ApiGateway"
+      metric_name = "MessageCount"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        ApiId = aws_apigatewayv2_api.api.id
+        Stage = var.stage_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "100 * total / (PERIOD(total) * ${var.request_quota})"
+    label       = "percent of RequestQuota"
+    return_data = true
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "concurrency" {
+  alarm_name          = "${var.deployment_name}-concurrency"
+  alarm_description   = "For ten minutes the functions of the account in this Region have claimed more than 90 % of its concurrency (ConcurrencyQuota). At 100 % Lambda refuses invocations of all functions without a reserve. First: see which function runs most, in this stack or another. Make it faster, or ask for more in Service Quotas. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#concurrencyalarm"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 90
+  evaluation_periods  = 10
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "most"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "ClaimedAccountConcurrency"
+      stat        = "Maximum"
+      period      = 60
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "100 * most / ${var.concurrency_quota}"
+    label       = "percent of ConcurrencyQuota"
+    return_data = true
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "app_function_errors" {
+  alarm_name        = "${var.deployment_name}-app-function-errors"
+  alarm_description = "In each of three minutes invocations of the function app have failed: it crashed, ran into its timeout or out of memory, or failed an event of a queue or a schedule. First: search its log for ERROR, panic and Task timed out. If a deployment caused it, deploy the version before. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#functionerrorsalarm"
+  namespace         = "AWS/Lambda"
+  metric_name       = "Errors"
+  statistic         = "Sum"
+  period            = 60
+
+  dimensions = {
+    FunctionName = aws_lambda_function.app.function_name
+  }
+
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 3
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "app_function_throttles" {
+  alarm_name        = "${var.deployment_name}-app-function-throttles"
+  alarm_description = "For five minutes Lambda has refused invocations of the function app, because its own or the account's concurrency was used up. Clients get errors instead of answers; events of queues and schedules wait. First: compare ConcurrentExecutions with the reserve and the account's quota. Raise AppReservedConcurrency, or make the function faster. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#functionthrottlesalarm"
+  namespace         = "AWS/Lambda"
+  metric_name       = "Throttles"
+  statistic         = "Sum"
+  period            = 60
+
+  dimensions = {
+    FunctionName = aws_lambda_function.app.function_name
+  }
+
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  evaluation_periods  = 5
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "app_function_concurrency" {
+  count               = var.app_reserved_concurrency == 0 ? 0 : 1
+  alarm_name          = "${var.deployment_name}-app-function-concurrency"
+  alarm_description   = "For five minutes more than 80 % of the environments that are reserved for the function app have been busy. At 100 % it is throttled. First: is there more traffic, or is each invocation slower than usual? Raise AppReservedConcurrency, or find what is slow. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#functionconcurrencyalarm"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 80
+  evaluation_periods  = 5
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "most"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "ConcurrentExecutions"
+      stat        = "Maximum"
+      period      = 60
+
+      dimensions = {
+        FunctionName = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "100 * most / ${var.app_reserved_concurrency}"
+    label       = "percent of AppReservedConcurrency"
+    return_data = true
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "table_read_throttles" {
+  alarm_name        = "${var.deployment_name}-table-read-throttles"
+  alarm_description = "For five minutes DynamoDB has refused reads of the table Table. One partition takes 1,000 writes and 3,000 reads a second, whatever the table can; a table on demand also refuses a sudden doubling of its highest traffic. First: which item is it that many requests need: one group, one bucket of ratelimit, one quota? If all are slow, wait: the table grows by itself. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#readthrottlesalarm"
+  namespace         = "AWS/DynamoDB"
+  metric_name       = "ReadThrottleEvents"
+  statistic         = "Sum"
+  period            = 60
+
+  dimensions = {
+    TableName = aws_dynamodb_table.table.name
+  }
+
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 5
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "table_write_throttles" {
+  alarm_name        = "${var.deployment_name}-table-write-throttles"
+  alarm_description = "For five minutes DynamoDB has refused writes of the table Table. One partition takes 1,000 writes and 3,000 reads a second, whatever the table can; a table on demand also refuses a sudden doubling of its highest traffic. First: which item is it that many requests need: one group, one bucket of ratelimit, one quota? If all are slow, wait: the table grows by itself. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#writethrottlesalarm"
+  namespace         = "AWS/DynamoDB"
+  metric_name       = "WriteThrottleEvents"
+  statistic         = "Sum"
+  period            = 60
+
+  dimensions = {
+    TableName = aws_dynamodb_table.table.name
+  }
+
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 5
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "fanout_queue_dead_letters" {
+  alarm_name        = "${var.deployment_name}-fanout-queue-dead-letters"
+  alarm_description = "There are messages in the dead-letter queue of the queue FanoutQueue: work that failed at each attempt and is not tried again. They stay for 14 days. First: search the log of the function that reads the queue for the reason. When it is fixed, start a redrive of the dead-letter queue. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
+  namespace         = "AWS/SQS"
+  metric_name       = "ApproximateNumberOfMessagesVisible"
+  statistic         = "Maximum"
+  period            = 60
+
+  dimensions = {
+    QueueName = aws_sqs_queue.fanout_queue_dead_letters.name
+  }
+
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "fanout_queue_age" {
+  alarm_name        = "${var.deployment_name}-fanout-queue-age"
+  alarm_description = "The oldest message of the queue FanoutQueue has waited for more than five minutes: the function that reads it does not keep up, or fails. Members of groups get broadcasts late, and jobs are late. First: look at the errors and throttles of the function that reads the queue, then at how many messages are waiting. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#queueagealarm"
+  namespace         = "AWS/SQS"
+  metric_name       = "ApproximateAgeOfOldestMessage"
+  statistic         = "Maximum"
+  period            = 60
+
+  dimensions = {
+    QueueName = aws_sqs_queue.fanout_queue.name
+  }
+
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 300
+  evaluation_periods  = 3
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "connections_refused" {
+  alarm_name          = "${var.deployment_name}-connections-refused"
+  alarm_description   = "For five minutes the program itself has refused more than 20 % of handshakes, and at least five in each minute: credentials are wrong or have expired, or a limit was reached. First: look at which status the access log has for $connect: 401 and 403 are credentials, 429 is a limit, 500 a fault of the program. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#connectionsrefusedalarm"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 20
+  evaluation_periods  = 5
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "refused"
+
+    metric {
+      namespace   = "gatesock"
+      metric_name = "ConnectionsRefused"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        Api   = aws_apigatewayv2_api.api.id
+        Stage = var.stage_name
+      }
+    }
+  }
+
+  metric_query {
+    id = "opened"
+
+    metric {
+      namespace   = "gatesock"
+      metric_name = "ConnectionsOpened"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        Api   = aws_apigatewayv2_api.api.id
+        Stage = var.stage_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "IF(refused >= 5, 100 * refused / (refused + FILL(opened, 0)), 0)"
+    label       = "percent of handshakes"
+    return_data = true
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "handler_errors" {
+  alarm_name        = "${var.deployment_name}-handler-errors"
+  alarm_description = "In each of three minutes handlers have failed with the code internal: a bug, a panic, or something that they need and that does not work. First: open the widget \"What was logged as an error?\" of the dashboard, and look for the route that most of the records have. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#handlererrorsalarm"
+  namespace         = "gatesock"
+  metric_name       = "Errors"
+  statistic         = "Sum"
+  period            = 60
+
+  dimensions = {
+    Api   = aws_apigatewayv2_api.api.id
+    Stage = var.stage_name
+    Code  = "internal"
+  }
+
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 3
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "connections_lost" {
+  alarm_name          = "${var.deployment_name}-connections-lost"
+  alarm_description   = "For 15 minutes more than half of the connections that ended, and at least ten in five minutes, ended without a close frame (code 1006): clients crashed, lost their network, or were cut off by a proxy. First: was another version of a client released? If the access log has one network or provider in common, the cause is there. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#connectionslostalarm"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 50
+  evaluation_periods  = 3
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "lost"
+
+    metric {
+      namespace   = "gatesock"
+      metric_name = "ConnectionsClosed"
+      stat        = "Sum"
+      period      = 300
+
+      dimensions = {
+        Api       = aws_apigatewayv2_api.api.id
+        Stage     = var.stage_name
+        CloseCode = "1006"
+      }
+    }
+  }
+
+  metric_query {
+    id = "closed"
+
+    metric {
+      namespace   = "gatesock"
+      metric_name = "ConnectionsClosed"
+      stat        = "Sum"
+      period      = 300
+
+      dimensions = {
+        Api   = aws_apigatewayv2_api.api.id
+        Stage = var.stage_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "IF(lost >= 10, 100 * lost / closed, 0)"
+    label       = "percent of closes"
+    return_data = true
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "app_posts_failed" {
+  alarm_name        = "${var.deployment_name}-app-posts-failed"
+  alarm_description = "For five minutes posts of the function app to connections have failed, not because the connection was gone and not because of the rate: the right is missing, the endpoint is wrong, or API Gateway has a fault. First: search the log of the function for the error of the posts, and run gatesock doctor. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#postsfailedalarm"
+  namespace         = "gatesock"
+  metric_name       = "PostsFailed"
+  statistic         = "Sum"
+  period            = 60
+
+  dimensions = {
+    Function = aws_lambda_function.app.function_name
+  }
+
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 5
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "app_posts_throttled" {
+  alarm_name        = "${var.deployment_name}-app-posts-throttled"
+  alarm_description = "For five minutes API Gateway has refused posts of the function app because of their rate. Broadcasts slow down by themselves, but posts and messages share the account's quota, so that clients may be refused as well. First: look at MessageRateAlarm. If the stage's own throttle was reached, raise ThrottlingRate; otherwise limit broadcasts with broadcast.WithRate, or ask for more in Service Quotas. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#poststhrottledalarm"
+  namespace         = "gatesock"
+  metric_name       = "PostsThrottled"
+  statistic         = "Sum"
+  period            = 60
+
+  dimensions = {
+    Function = aws_lambda_function.app.function_name
+  }
+
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 5
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "app_fan_out_unreached" {
+  alarm_name        = "${var.deployment_name}-app-fan-out-unreached"
+  alarm_description = "In each of three minutes broadcasts of the function app have not reached some members: posts failed, or the time of the invocation ran out first. First: if PostsFailedAlarm is off, broadcasts are too large for one invocation: continue them with package sqsrelay, or raise the timeout. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#fanoutunreachedalarm"
+  namespace         = "gatesock"
+  metric_name       = "FanOutUnreached"
+  statistic         = "Sum"
+  period            = 60
+
+  dimensions = {
+    Function = aws_lambda_function.app.function_name
+  }
+
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 3
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "app_store_errors" {
+  alarm_name        = "${var.deployment_name}-app-store-errors"
+  alarm_description = "In each of three minutes requests of the function app to its table have failed for another reason than throttling: a right is missing, the table does not exist, or DynamoDB has a fault. First: read the error in the log of the function, then look at AWS Health for DynamoDB in this Region. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#storeerrorsalarm"
+  namespace         = "gatesock"
+  metric_name       = "StoreErrors"
+  statistic         = "Sum"
+  period            = 60
+
+  dimensions = {
+    Function = aws_lambda_function.app.function_name
+  }
+
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 3
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "app_live_connections" {
+  alarm_name          = "${var.deployment_name}-app-live-connections"
+  alarm_description   = "More connections are open than 80 % of LiveConnectionsLimit. AWS has no limit of open connections; its quota of new ones allows 3.6 million, and yours may be what the service is planned or paid for. First: is the growth real, or do clients open several connections each, or never close them? Then raise the limit on purpose. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#liveconnectionsalarm"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 80
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "most"
+
+    metric {
+      namespace   = "gatesock"
+      metric_name = "LiveConnections"
+      stat        = "Maximum"
+      period      = 900
+
+      dimensions = {
+        Function = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "100 * most / ${var.live_connections_limit}"
+    label       = "percent of LiveConnectionsLimit"
+    return_data = true
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "cost" {
+  count               = var.daily_budget == 0 ? 0 : 1
+  alarm_name          = "${var.deployment_name}-cost"
+  alarm_description   = "In the last 24 hours the service has cost more than DailyBudget, estimated with the prices of US East. It counts messages, connection minutes, duration of app, writes of Table, reads of Table, calls of app. First: look at the row \"What does it cost?\" of the dashboard: which part has grown, and since when? More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#costalarm"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = var.daily_budget
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "messages"
+
+    metric {
+      namespace   = "AWS/ApiGateway"
+      metric_name = "MessageCount"
+      stat        = "Sum"
+      period      = 86400
+
+      dimensions = {
+        ApiId = aws_apigatewayv2_api.api.id
+        Stage = var.stage_name
+      }
+    }
+  }
+
+  metric_query {
+    id = "connected"
+
+    metric {
+      namespace   = "gatesock"
+      metric_name = "ConnectionDuration"
+      stat        = "Sum"
+      period      = 86400
+
+      dimensions = {
+        Api   = aws_apigatewayv2_api.api.id
+        Stage = var.stage_name
+      }
+    }
+  }
+
+  metric_query {
+    id = "duration0"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "Duration"
+      stat        = "Sum"
+      period      = 86400
+
+      dimensions = {
+        FunctionName = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id = "writes0"
+
+    metric {
+      namespace   = "AWS/DynamoDB"
+      metric_name = "ConsumedWriteCapacityUnits"
+      stat        = "Sum"
+      period      = 86400
+
+      dimensions = {
+        TableName = aws_dynamodb_table.table.name
+      }
+    }
+  }
+
+  metric_query {
+    id = "reads0"
+
+    metric {
+      namespace   = "AWS/DynamoDB"
+      metric_name = "ConsumedReadCapacityUnits"
+      stat        = "Sum"
+      period      = 86400
+
+      dimensions = {
+        TableName = aws_dynamodb_table.table.name
+      }
+    }
+  }
+
+  metric_query {
+    id = "calls0"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "Invocations"
+      stat        = "Sum"
+      period      = 86400
+
+      dimensions = {
+        FunctionName = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "0.000001 * FILL(messages, 0) + 0.00000000416667 * FILL(connected, 0) + 0.00000000333335 * FILL(duration0, 0) + 0.000000625 * FILL(writes0, 0) + 0.000000125 * FILL(reads0, 0) + 0.0000002 * FILL(calls0, 0)"
+    label       = "US dollars a day"
+    return_data = true
+  }
+}
+
+# Dashboards belong to the account and all of its Regions, so the name has the Region.
+resource "aws_cloudwatch_dashboard" "dashboard" {
+  dashboard_name = "${var.deployment_name}-${data.aws_region.current.region}"
+
+  dashboard_body = <<-JSON
+  {
+    "start": "-PT6H",
+    "periodOverride": "inherit",
+    "widgets": [
+      {"type":"text","x":0,"y":0,"width":24,"height":2,"properties":{"markdown":"# Is it up?\nThe text of an alarm says what to do first.","background":"transparent"}},
+      {"type":"alarm","x":0,"y":2,"width":24,"height":4,"properties":{"title":"Which alarms are on?","alarms":[
+        "${aws_cloudwatch_metric_alarm.client_error.arn}",
+        "${aws_cloudwatch_metric_alarm.execution_error.arn}",
+        "${aws_cloudwatch_metric_alarm.integration_error.arn}",
+        "${aws_cloudwatch_metric_alarm.integration_latency.arn}",
+        "${aws_cloudwatch_metric_alarm.connect_rate.arn}",
+        "${aws_cloudwatch_metric_alarm.message_rate.arn}",
+        "${aws_cloudwatch_metric_alarm.concurrency.arn}",
+        "${aws_cloudwatch_metric_alarm.app_function_errors.arn}",
+        "${aws_cloudwatch_metric_alarm.app_function_throttles.arn}",
+        "${aws_cloudwatch_metric_alarm.table_read_throttles.arn}",
+        "${aws_cloudwatch_metric_alarm.table_write_throttles.arn}",
+        "${aws_cloudwatch_metric_alarm.fanout_queue_dead_letters.arn}",
+        "${aws_cloudwatch_metric_alarm.fanout_queue_age.arn}",
+        "${aws_cloudwatch_metric_alarm.connections_refused.arn}",
+        "${aws_cloudwatch_metric_alarm.handler_errors.arn}",
+        "${aws_cloudwatch_metric_alarm.connections_lost.arn}",
+        "${aws_cloudwatch_metric_alarm.app_posts_failed.arn}",
+        "${aws_cloudwatch_metric_alarm.app_posts_throttled.arn}",
+        "${aws_cloudwatch_metric_alarm.app_fan_out_unreached.arn}",
+        "${aws_cloudwatch_metric_alarm.app_store_errors.arn}",
+        "${aws_cloudwatch_metric_alarm.app_live_connections.arn}"${join("", formatlist(", \"%s\"", aws_cloudwatch_metric_alarm.app_function_concurrency[*].arn))}${join("", formatlist(", \"%s\"", aws_cloudwatch_metric_alarm.cost[*].arn))}
+      ]}},
+      {"type":"metric","x":0,"y":6,"width":8,"height":6,"properties":{"title":"Do messages and handshakes fail?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"part of all","min":0}},"annotations":{"horizontal":[{"label":"alarm","value":0.05,"color":"#d62728"}]},"metrics":[
+        ["AWS/ApiGateway","ClientError","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"refused by API Gateway","stat":"Average"}],
+        ["AWS/ApiGateway","ExecutionError","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"function not called, or crashed","stat":"Average"}],
+        ["AWS/ApiGateway","IntegrationError","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"answered with 4XX or 5XX","stat":"Average"}]
+      ]}},
+      {"type":"metric","x":8,"y":6,"width":8,"height":6,"properties":{"title":"Do functions fail?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"invocations","min":0}},"metrics":[
+        ["AWS/Lambda","Errors","FunctionName","${aws_lambda_function.app.function_name}",{"label":"app, failed","stat":"Sum"}],
+        ["AWS/Lambda","Throttles","FunctionName","${aws_lambda_function.app.function_name}",{"label":"app, throttled","stat":"Sum"}]
+      ]}},
+      {"type":"metric","x":16,"y":6,"width":8,"height":6,"properties":{"title":"Do clients get in?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"handshakes","min":0}},"metrics":[
+        ["gatesock","ConnectionsOpened","Api","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"accepted","stat":"Sum"}],
+        ["gatesock","ConnectionsRefused","Api","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"refused by the program","stat":"Sum"}]
+      ]}},
+      {"type":"metric","x":0,"y":12,"width":8,"height":6,"properties":{"title":"Which errors do clients get?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"errors","min":0}},"metrics":[
+        [{"expression":"SEARCH('{\"gatesock\",Api,Stage,Code} MetricName=\"Errors\" Api=\"${aws_apigatewayv2_api.api.id}\" Stage=\"${var.stage_name}\"', 'Sum')","id":"found"}]
+      ]}},
+      {"type":"metric","x":8,"y":12,"width":8,"height":6,"properties":{"title":"Do posts arrive?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"posts","min":0}},"metrics":[
+        ["gatesock","PostsFailed","Function","${aws_lambda_function.app.function_name}",{"label":"app, failed","stat":"Sum"}],
+        ["gatesock","PostsThrottled","Function","${aws_lambda_function.app.function_name}",{"label":"app, throttled","stat":"Sum"}],
+        ["gatesock","FanOutUnreached","Function","${aws_lambda_function.app.function_name}",{"label":"app, members not reached","stat":"Sum"}]
+      ]}},
+      {"type":"metric","x":16,"y":12,"width":8,"height":6,"properties":{"title":"How long does work wait?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"seconds","min":0}},"annotations":{"horizontal":[{"label":"alarm","value":300,"color":"#d62728"}]},"metrics":[
+        ["AWS/SQS","ApproximateAgeOfOldestMessage","QueueName","${aws_sqs_queue.fanout_queue.name}",{"label":"FanoutQueue","stat":"Maximum"}]
+      ]}},
+      {"type":"metric","x":0,"y":18,"width":8,"height":6,"properties":{"title":"Which work was given up?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"messages","min":0}},"metrics":[
+        ["AWS/SQS","ApproximateNumberOfMessagesVisible","QueueName","${aws_sqs_queue.fanout_queue_dead_letters.name}",{"label":"FanoutQueue","stat":"Maximum"}]
+      ]}},
+      {"type":"log","x":0,"y":24,"width":24,"height":6,"properties":{"title":"What was logged as an error?","region":"${data.aws_region.current.region}","view":"table","query":"SOURCE '${aws_cloudwatch_log_group.app.name}' | fields @timestamp, msg, route, code, connectionId, requestId\n| filter level = \"ERROR\"\n| sort @timestamp desc\n| limit 20"}},
+      {"type":"text","x":0,"y":30,"width":24,"height":2,"properties":{"markdown":"# Is it fast?\np99: one of a hundred takes longer.","background":"transparent"}},
+      {"type":"metric","x":0,"y":32,"width":8,"height":6,"properties":{"title":"How long do clients wait for functions?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"milliseconds","min":0}},"annotations":{"horizontal":[{"label":"alarm","value":${var.alarm_latency},"color":"#d62728"}]},"metrics":[
+        ["AWS/ApiGateway","IntegrationLatency","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"p50","stat":"p50"}],
+        ["AWS/ApiGateway","IntegrationLatency","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"p99","stat":"p99"}]
+      ]}},
+      {"type":"metric","x":8,"y":32,"width":8,"height":6,"properties":{"title":"How long do functions run?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"milliseconds","min":0}},"metrics":[
+        ["AWS/Lambda","Duration","FunctionName","${aws_lambda_function.app.function_name}",{"label":"app, p50","stat":"p50"}],
+        ["AWS/Lambda","Duration","FunctionName","${aws_lambda_function.app.function_name}",{"label":"app, p99","stat":"p99"}]
+      ]}},
+      {"type":"metric","x":16,"y":32,"width":8,"height":6,"properties":{"title":"How near are the quotas?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"percent","min":0}},"annotations":{"horizontal":[{"label":"alarm","value":80,"color":"#d62728"}]},"metrics":[
+        ["AWS/ApiGateway","ConnectCount","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"id":"connects","stat":"Sum","visible":false}],
+        [{"expression":"100 * connects / (PERIOD(connects) * ${var.connect_quota})","id":"connectspart","label":"new connections"}],
+        ["AWS/ApiGateway","MessageCount","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"id":"messages","stat":"Sum","visible":false}],
+        [{"expression":"100 * messages / (PERIOD(messages) * ${var.request_quota})","id":"messagespart","label":"messages and posts"}],
+        ["AWS/Lambda","ClaimedAccountConcurrency",{"id":"claimed","stat":"Maximum","visible":false}],
+        [{"expression":"100 * claimed / ${var.concurrency_quota}","id":"claimedpart","label":"concurrency of the account"}]
+      ]}},
+      {"type":"metric","x":0,"y":38,"width":8,"height":6,"properties":{"title":"Does DynamoDB refuse requests?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"requests","min":0}},"metrics":[
+        ["AWS/DynamoDB","ReadThrottleEvents","TableName","${aws_dynamodb_table.table.name}",{"label":"Table, reads","stat":"Sum"}],
+        ["AWS/DynamoDB","WriteThrottleEvents","TableName","${aws_dynamodb_table.table.name}",{"label":"Table, writes","stat":"Sum"}]
+      ]}},
+      {"type":"metric","x":8,"y":38,"width":8,"height":6,"properties":{"title":"Which route is slow?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"milliseconds, p99","min":0}},"metrics":[
+        [{"expression":"SEARCH('{\"gatesock\",Api,Stage,Route} MetricName=\"Duration\" Api=\"${aws_apigatewayv2_api.api.id}\" Stage=\"${var.stage_name}\"', 'p99')","id":"found"}]
+      ]}},
+      {"type":"metric","x":16,"y":38,"width":8,"height":6,"properties":{"title":"How long do requests to tables take?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"milliseconds","min":0}},"metrics":[
+        ["gatesock","StoreLatency","Function","${aws_lambda_function.app.function_name}",{"label":"app, p50","stat":"p50"}],
+        ["gatesock","StoreLatency","Function","${aws_lambda_function.app.function_name}",{"label":"app, p99","stat":"p99"}]
+      ]}},
+      {"type":"metric","x":0,"y":44,"width":8,"height":6,"properties":{"title":"How long do broadcasts take?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"milliseconds","min":0}},"metrics":[
+        ["gatesock","FanOutDuration","Function","${aws_lambda_function.app.function_name}",{"label":"app, p50","stat":"p50"}],
+        ["gatesock","FanOutDuration","Function","${aws_lambda_function.app.function_name}",{"label":"app, p99","stat":"p99"}]
+      ]}},
+      {"type":"metric","x":8,"y":44,"width":8,"height":6,"properties":{"title":"How many invocations wait for a new environment?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"invocations","min":0}},"metrics":[
+        ["gatesock","ColdStarts","Function","${aws_lambda_function.app.function_name}",{"label":"app, new","stat":"Sum"}]
+      ]}},
+      {"type":"text","x":0,"y":50,"width":24,"height":2,"properties":{"markdown":"# Who is connected?\nThe sweeper counts open connections each time that it runs.","background":"transparent"}},
+      {"type":"metric","x":0,"y":52,"width":8,"height":6,"properties":{"title":"How many connections are open?","region":"${data.aws_region.current.region}","period":300,"yAxis":{"left":{"label":"connections","min":0}},"metrics":[
+        ["gatesock","LiveConnections","Function","${aws_lambda_function.app.function_name}",{"label":"app, connections","stat":"Maximum"}]
+      ]}},
+      {"type":"metric","x":8,"y":52,"width":8,"height":6,"properties":{"title":"How many connections are new each minute?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"connections","min":0}},"metrics":[
+        ["AWS/ApiGateway","ConnectCount","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"new","stat":"Sum"}]
+      ]}},
+      {"type":"metric","x":16,"y":52,"width":8,"height":6,"properties":{"title":"How many messages are there each minute?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"messages","min":0}},"metrics":[
+        ["AWS/ApiGateway","MessageCount","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"both directions","stat":"Sum"}]
+      ]}},
+      {"type":"metric","x":0,"y":58,"width":8,"height":6,"properties":{"title":"Why do connections end?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"closes by code","min":0}},"metrics":[
+        [{"expression":"SEARCH('{\"gatesock\",Api,Stage,CloseCode} MetricName=\"ConnectionsClosed\" Api=\"${aws_apigatewayv2_api.api.id}\" Stage=\"${var.stage_name}\"', 'Sum')","id":"found"}]
+      ]}},
+      {"type":"metric","x":8,"y":58,"width":8,"height":6,"properties":{"title":"How long do connections last?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"seconds","min":0}},"metrics":[
+        ["gatesock","ConnectionDuration","Api","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"p50","stat":"p50"}],
+        ["gatesock","ConnectionDuration","Api","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"p99","stat":"p99"}]
+      ]}},
+      {"type":"metric","x":16,"y":58,"width":8,"height":6,"properties":{"title":"How many messages are above a limit?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"messages","min":0}},"metrics":[
+        ["gatesock","Messages","Api","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"messages of clients","stat":"Sum"}],
+        ["gatesock","RateLimited","Api","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"above a limit","stat":"Sum"}]
+      ]}},
+      {"type":"text","x":0,"y":64,"width":24,"height":2,"properties":{"markdown":"# What does it cost?\nAn estimate with the prices of US East, without logs, traffic and CloudWatch.","background":"transparent"}},
+      {"type":"metric","x":0,"y":66,"width":24,"height":6,"properties":{"title":"What would a day cost at this rate, and what most?","region":"${data.aws_region.current.region}","stacked":true,"period":3600,"yAxis":{"left":{"label":"US dollars a day","min":0}},"annotations":{"horizontal":[{"label":"DailyBudget","value":${var.daily_budget},"color":"#d62728"}]},"metrics":[
+        ["AWS/ApiGateway","MessageCount","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"id":"messages","stat":"Sum","visible":false}],
+        [{"expression":"24 * 0.000001 * FILL(messages, 0)","id":"messagescost","label":"messages"}],
+        ["gatesock","ConnectionDuration","Api","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"id":"connected","stat":"Sum","visible":false}],
+        [{"expression":"24 * 0.00000000416667 * FILL(connected, 0)","id":"connectedcost","label":"connection minutes"}],
+        ["AWS/Lambda","Duration","FunctionName","${aws_lambda_function.app.function_name}",{"id":"duration0","stat":"Sum","visible":false}],
+        [{"expression":"24 * 0.00000000333335 * FILL(duration0, 0)","id":"duration0cost","label":"duration of app"}],
+        ["AWS/DynamoDB","ConsumedWriteCapacityUnits","TableName","${aws_dynamodb_table.table.name}",{"id":"writes0","stat":"Sum","visible":false}],
+        [{"expression":"24 * 0.000000625 * FILL(writes0, 0)","id":"writes0cost","label":"writes of Table"}],
+        ["AWS/DynamoDB","ConsumedReadCapacityUnits","TableName","${aws_dynamodb_table.table.name}",{"id":"reads0","stat":"Sum","visible":false}],
+        [{"expression":"24 * 0.000000125 * FILL(reads0, 0)","id":"reads0cost","label":"reads of Table"}],
+        ["AWS/Lambda","Invocations","FunctionName","${aws_lambda_function.app.function_name}",{"id":"calls0","stat":"Sum","visible":false}],
+        [{"expression":"24 * 0.0000002 * FILL(calls0, 0)","id":"calls0cost","label":"calls of app"}]
+      ]}}
+    ]
+  }
+  JSON
+}
+
+# ---- Outputs ----
+
+output "websocket_url" {
+  description = "Where clients connect."
+  value       = var.domain_name == "" ? "wss://${local.host}/${var.stage_name}" : "wss://${var.domain_name}"
+}
+
+output "connections_endpoint" {
+  description = "The endpoint of @connections, by which programs post to clients."
+  value       = local.endpoint
+}
+
+output "api_id" {
+  value = aws_apigatewayv2_api.api.id
+}
+
+output "app_function_name" {
+  value = aws_lambda_function.app.function_name
+}
+
+output "table_name" {
+  value = aws_dynamodb_table.table.name
+}
+
+output "fanout_queue_url" {
+  value = aws_sqs_queue.fanout_queue.url
+}
+
+output "fanout_queue_dead_letters_url" {
+  value = aws_sqs_queue.fanout_queue_dead_letters.url
+}
+
+output "domain_target" {
+  description = "What the record of the domain points to."
+  value       = one(aws_apigatewayv2_domain_name.domain[*].domain_name_configuration[0].target_domain_name)
+}
+
+output "domain_hosted_zone" {
+  description = "The hosted zone of an alias record of Route 53."
+  value       = one(aws_apigatewayv2_domain_name.domain[*].domain_name_configuration[0].hosted_zone_id)
+}
+
+output "alarm_topic_arn" {
+  description = "The topic of the alarms, to which more can subscribe."
+  value       = aws_sns_topic.alarms.arn
+}
+
+output "dashboard_name" {
+  value = aws_cloudwatch_dashboard.dashboard.dashboard_name
+}

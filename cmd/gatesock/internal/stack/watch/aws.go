@@ -1,0 +1,119 @@
+package watch
+
+// Thresholds that AWS recommends (Amazon CloudWatch User Guide, "Recommended alarms"); see
+// docs/gateway-facts.md, section 12.
+const (
+	errorRate       Text = "0.05"
+	concurrencyPart Text = "90"
+)
+
+// Thresholds that are ours, since AWS recommends none.
+const (
+	quotaPart  Text = "80"  // percent: time to ask for more
+	queueAge   Text = "300" // seconds
+	agePeriods      = 3
+)
+
+// apiAlarms returns the alarms of the API and of the account's quotas.
+func apiAlarms() []Alarm {
+	latency := simple("IntegrationLatencyAlarm", "IntegrationLatencyAlarm", "the latency of the functions",
+		metric(ofAPI("IntegrationLatency"), "p99"), parameter(AlarmLatency), 5).means(
+		"For five minutes one of a hundred messages or handshakes has waited for its function longer than AlarmLatency.",
+		"look at the row \"Is it fast?\" of the dashboard: are all functions slow, one route, the table, or only new environments?")
+	latency.AtLeast = true
+	connects := Alarm{
+		ID: "ConnectRateAlarm", Kind: "ConnectRateAlarm", Of: "the quota of new connections",
+		Queries: ofQuota(ofAPI("ConnectCount"), ConnectQuota), Threshold: quotaPart, Period: minute, Periods: 1,
+	}.means(
+		"More than 80 % of the account's quota of new connections per second (ConnectQuota) came to this API in a minute. "+
+			"All WebSocket APIs of the account and the Region share the quota; above it handshakes get 429.",
+		"is it a flood, or do clients connect again all at once without a delay? If the growth is real, ask for more in Service Quotas.")
+	messages := Alarm{
+		ID: "MessageRateAlarm", Kind: "MessageRateAlarm", Of: "the quota of requests",
+		Queries: ofQuota(ofAPI("MessageCount"), RequestQuota), Threshold: quotaPart, Period: minute, Periods: 1,
+	}.means(
+		"Messages and posts of this API were more than 80 % of the account's quota of requests per second (RequestQuota) in a minute. "+
+			"All APIs of the account and the Region share the quota; above it messages are lost and posts get 429.",
+		"find out whether clients or broadcasts cause it (row \"Who is connected?\" of the dashboard). "+
+			"Limit them with package ratelimit or broadcast.WithRate, or ask for more in Service Quotas.")
+	concurrency := Alarm{
+		ID: "ConcurrencyAlarm", Kind: "ConcurrencyAlarm", Of: "the quota of concurrency",
+		Queries:   ofLimit(Metric{Namespace: "AWS/Lambda", Name: "ClaimedAccountConcurrency"}, ConcurrencyQuota),
+		Threshold: concurrencyPart, Period: minute, Periods: 10,
+	}.means(
+		"For ten minutes the functions of the account in this Region have claimed more than 90 % of its concurrency (ConcurrencyQuota). "+
+			"At 100 % Lambda refuses invocations of all functions without a reserve.",
+		"see which function runs most, in this stack or another. Make it faster, or ask for more in Service Quotas.")
+	return []Alarm{
+		simple("ClientErrorAlarm", "ClientErrorAlarm", "refused requests", metric(ofAPI("ClientError"), "Average"), errorRate, 5).means(
+			"For five minutes API Gateway has refused more than 5 % of handshakes and messages before a function got them: "+
+				"the authorizer said no, a route does not exist, or a throttle was reached.",
+			"group the access log by status and authorizerError. Was an authorizer, a key or a client deployed lately?"),
+		simple("ExecutionErrorAlarm", "ExecutionErrorAlarm", "failed calls", metric(ofAPI("ExecutionError"), "Average"), errorRate, 3).means(
+			"For three minutes API Gateway could not complete the call of a function for more than 5 % of handshakes and messages: "+
+				"it crashed, took longer than 29 seconds, was throttled, or the API may not invoke it.",
+			"look at FunctionErrorsAlarm and FunctionThrottlesAlarm; if both are off, run gatesock doctor."),
+		simple("IntegrationErrorAlarm", "IntegrationErrorAlarm", "failed answers",
+			metric(ofAPI("IntegrationError"), "Average"), errorRate, 5).means(
+			"For five minutes functions have answered more than 5 % of handshakes and messages with a status of 4XX or 5XX: "+
+				"handshakes were refused by the program, or handlers failed.",
+			"group the access log by routeKey and functionStatus, then read the log of the function for that route."),
+		latency, connects, messages, concurrency,
+	}
+}
+
+// functionAlarms returns the alarms of a function.
+func functionAlarms(f *Function) []Alarm {
+	of := "the function " + f.Name
+	throttles := simple(f.ID+"FunctionThrottlesAlarm", "FunctionThrottlesAlarm", of, metric(ofFunction("Throttles", f.ID), "Sum"), "1", 5).means(
+		"For five minutes Lambda has refused invocations of "+of+", because its own or the account's concurrency was used up. "+
+			"Clients get errors instead of answers; events of queues and schedules wait.",
+		"compare ConcurrentExecutions with the reserve and the account's quota. Raise "+f.ReservedConcurrency+", or make the function faster.")
+	throttles.AtLeast = true
+	return []Alarm{
+		simple(f.ID+"FunctionErrorsAlarm", "FunctionErrorsAlarm", of, metric(ofFunction("Errors", f.ID), "Sum"), "0", 3).means(
+			"In each of three minutes invocations of "+of+" have failed: it crashed, ran into its timeout or out of memory, "+
+				"or failed an event of a queue or a schedule.",
+			"search its log for ERROR, panic and Task timed out. If a deployment caused it, deploy the version before."),
+		throttles,
+		{
+			ID: f.ID + "FunctionConcurrencyAlarm", Kind: "FunctionConcurrencyAlarm", Of: of,
+			Condition: Condition{f.IsReserved, f.ReservedConcurrency},
+			Queries:   ofLimit(ofFunction("ConcurrentExecutions", f.ID), f.ReservedConcurrency),
+			Threshold: quotaPart, Period: minute, Periods: 5,
+			Means: "For five minutes more than 80 % of the environments that are reserved for " + of + " have been busy. At 100 % it is throttled.",
+			First: "is there more traffic, or is each invocation slower than usual? Raise " + f.ReservedConcurrency + ", or find what is slow.",
+		},
+	}
+}
+
+// tableAlarms returns the alarms of a table.
+func tableAlarms(id string) []Alarm {
+	of := "the table " + id
+	throttles := func(what, name string) Alarm {
+		kind := name + "ThrottlesAlarm"
+		return simple(id+kind, kind, of, metric(ofTable(name+"ThrottleEvents", id), "Sum"), "0", 5).means(
+			"For five minutes DynamoDB has refused "+what+" of "+of+". One partition takes 1,000 writes and 3,000 reads a second, "+
+				"whatever the table can; a table on demand also refuses a sudden doubling of its highest traffic.",
+			"which item is it that many requests need: one group, one bucket of ratelimit, one quota? If all are slow, wait: the table grows by itself.")
+	}
+	return []Alarm{throttles("reads", "Read"), throttles("writes", "Write")}
+}
+
+// queueAlarms returns the alarms of a queue. A message is old if the function does not keep up, and
+// while one that failed waits for its next attempt.
+func queueAlarms(id string) []Alarm {
+	of := "the queue " + id
+	age := simple(id+"AgeAlarm", "QueueAgeAlarm", of, metric(ofQueue("ApproximateAgeOfOldestMessage", id), "Maximum"), queueAge, agePeriods).means(
+		"The oldest message of "+of+" has waited for more than five minutes: the function that reads it does not keep up, or fails. "+
+			"Members of groups get broadcasts late, and jobs are late.",
+		"look at the errors and throttles of the function that reads the queue, then at how many messages are waiting.")
+	age.AtLeast = true
+	return []Alarm{
+		simple(id+"DeadLettersAlarm", "DeadLettersAlarm", of,
+			metric(ofDeadLetters("ApproximateNumberOfMessagesVisible", id), "Maximum"), "0", 1).means(
+			"There are messages in the dead-letter queue of "+of+": work that failed at each attempt and is not tried again. They stay for 14 days.",
+			"search the log of the function that reads the queue for the reason. When it is fixed, start a redrive of the dead-letter queue."),
+		age,
+	}
+}
