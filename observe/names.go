@@ -72,7 +72,7 @@ func Metrics() []MetricInfo {
 		by(dimensionRoute, "Errors", Count, "events of the route that ended with an error"),
 		by(dimensionCode, "Errors", Count, "events that ended with an error of the code"),
 		by(dimensionCloseCode, "ConnectionsClosed", Count, "connections that ended with the close code"),
-		function("ColdStarts", Count, "first events of a new process"),
+		function("ColdStarts", Count, "invocations that waited for the start of their process"),
 		function("PostsDelivered", Count, "posts to connections that the gateway accepted"),
 		function("PostsGone", Count, "posts to connections that were no longer open"),
 		function("PostsThrottled", Count, "posts that the gateway refused because of their rate"),
