@@ -1,6 +1,6 @@
 # make test is what CI runs (.ci/run). Longer steps are in scripts/, tools are pinned in tools/go.mod.
 
-MODULES  := . examples bench
+MODULES  := . otelgatesock examples bench
 RACE     := go test -race -shuffle=on -vet=off -timeout 15m
 GOTOOL   := go tool -modfile=$(CURDIR)/tools/go.mod
 FUZZTIME ?= 10s

@@ -22,11 +22,11 @@ type LogOptions struct {
 	Format LogFormat
 	// AddSource adds where in the source the record was made.
 	AddSource bool
-	// Redact has more names of secrets, such as "ssn" or "date of birth". A name is one of them if it
-	// has the words in this order, however they are written: "userDateOfBirth", "DATE_OF_BIRTH".
+	// Redact has more names of secrets, such as "ssn" or "date of birth". A name is one of them if
+	// it has the words in this order, however they are written: "userDateOfBirth", "DATE_OF_BIRTH".
 	Redact []string
-	// Keep has names that are no secrets in this application although they look like some, such as the
-	// "ticket" of a help desk. They are compared as a whole, without regard to case.
+	// Keep has names that are no secrets in this application although they look like some, such as
+	// the "ticket" of a help desk. They are compared as a whole, without regard to case.
 	Keep []string
 	// Bodies logs bodies as they are: the messages of clients, and all bytes.
 	Bodies bool
@@ -37,8 +37,8 @@ type LogFormat int
 
 const (
 	// LogAuto is LogJSON in Lambda, and where AWS_LAMBDA_LOG_FORMAT is JSON, and else LogText. In
-	// Lambda, that variable is Text for every function that was given no format, so it is no reason
-	// for text: use LogText.
+	// Lambda, that variable is Text for every function that was given no format, so it does not
+	// mean text: use LogText.
 	LogAuto LogFormat = iota
 	// LogJSON is a JSON object a line.
 	LogJSON
@@ -53,25 +53,26 @@ const (
 //
 // A record that is logged with the context of a handler, as by [slog.InfoContext], has the
 // attributes connectionId, route, requestId, messageId and principalId of its [gatesock.Request],
-// the lambdaRequestId of the invocation, and the traceId of AWS X-Ray, as far as there are such; the
-// requestId of an event that is no request, such as one of a queue, is that of the invocation. For
-// all this the handler must be inside of an [Observer]. An attribute of the record itself comes
-// before one of the context with the same name.
+// the lambdaRequestId of the invocation, and the traceId of AWS X-Ray, as far as there are such;
+// the requestId of an event that is not a request, such as one of a queue, is that of the
+// invocation. For all this the handler must be inside of an [Observer]. An attribute of the record
+// itself comes before one of the context with the same name.
 //
-// In Lambda, lines are JSON objects with the keys timestamp, level and message, and the levels TRACE,
-// DEBUG, INFO, WARN, ERROR and FATAL, by which Lambda filters (AWS Lambda Developer Guide, "Log-level
-// filtering"). Elsewhere they are text; see [LogFormat].
+// In Lambda, lines are JSON objects with the keys timestamp, level and message, and the levels
+// TRACE, DEBUG, INFO, WARN, ERROR and FATAL, by which Lambda filters (AWS Lambda Developer Guide,
+// "Log-level filtering"). Elsewhere they are text; see [LogFormat].
 //
 // # Secrets
 //
-// The value of an attribute whose name says that it is a secret is logged as "[redacted]". So are
-// the values in groups, structs, maps and slices, such as those of an [http.Header], by the names of
-// fields and keys. A name is split into words, so that apiKey, API_KEY, x-api-key and UserAPIKey are
-// one name. These are secret:
+// The value of an attribute with the name of a secret is logged as "[redacted]". So are the values
+// in groups, structs, maps and slices, such as those of an [net/http.Header], by the names of
+// fields and keys. A name is split into words, so that apiKey, API_KEY, x-api-key and UserAPIKey
+// are one name. These are secret:
 //
 //   - authorization, auth, bearer, jwt, token, ticket, cookie, credential, signature,
 //   - secret, secret id, session id, password, passwd, pwd, passphrase, otp, connection string,
-//   - access key, API key, private key, secret key, session key, signing key, encryption key, usage key,
+//   - access key, API key, private key, secret key, session key, signing key, encryption key, usage
+//     key,
 //   - WebSocket protocol, in which pages send tokens,
 //   - what [LogOptions] adds.
 //
@@ -84,17 +85,17 @@ const (
 //   - JSON Web Tokens, the secrets of API keys of package authz/apikey, private keys in PEM, and
 //     passwords in URLs such as redis://user:password@host,
 //   - what follows Bearer and Basic, unless it looks like a word of a sentence,
-//   - the values of secret names in queries (?token=…), JSON ("token":"…", in JSON inside of JSON too),
-//     header fields (Cookie: …), and as fmt prints structs and maps (Token:…). After a colon and a
-//     space, only values that do not look like a word of a sentence are: "password: hunter2".
+//   - the values of secret names in queries (?token=…), JSON ("token":"…", in JSON inside of JSON
+//     too), header fields (Cookie: …), and as fmt prints structs and maps (Token:…). After a colon
+//     and a space, only values that do not look like a word of a sentence are: "password: hunter2".
 //
-// A secret in a text that none of this recognizes is logged. Log secrets by no name, and as attributes
-// if at all.
+// A secret in a text that none of this recognizes is logged: keep secrets out of messages.
 //
 // # Bodies
 //
-// A []byte is logged as its size, "[128 bytes]". So is any value whose name ends with the word body,
-// payload, data or frame, unless it is a number or a boolean, or [LogOptions] asks for bodies.
+// A []byte is logged as its size, "[128 bytes]". So is any value whose name ends with the word
+// body, payload, data or frame, unless it is a number or a boolean, or [LogOptions] asks for
+// bodies.
 //
 // # Limits
 //
@@ -402,7 +403,7 @@ func newPage(asJSON, addSource bool) *page {
 	return p
 }
 
-// lambdaNames gives a record's own attributes Lambda's names.
+// lambdaNames returns an attribute of a record with Lambda's name for it.
 func lambdaNames(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) > 0 {
 		return a

@@ -15,8 +15,8 @@ const (
 		"signing key,usage identifier key,usage key,websocket protocol"
 	exempt = "age,arn,at,bytes,count,error,expiration,expires,expiry,id,kind,length,limit,name,rate,size,status," +
 		"ttl,type,version"
-	// strongWords are secret although they end with an exempt word: AppRole of HashiCorp Vault has a
-	// secret_id, and who has the id of a session is in it.
+	// strongWords are secret although they end with an exempt word: AppRole of HashiCorp Vault has
+	// a secret_id, and who has the id of a session is in it.
 	strongWords = "secret id,session id"
 	// secretEnds are words that others are run together with, as in accesstoken.
 	secretEnds = "apikey,authorization,cookie,credential,credentials,passphrase,passwd,password,secret,token"
@@ -30,7 +30,7 @@ type class int
 const (
 	plain   class = iota
 	body          // a message, or a part of one
-	secret        // what gives access
+	secret        // what grants access
 	secrets       // the plural of a secret: a number under such a name is a count
 )
 
@@ -53,7 +53,9 @@ type phrase struct {
 // newNameClasses returns the classes of names with more secret phrases, and with names that are not
 // secret although they look like it.
 func newNameClasses(redact, keep []string) *nameClasses {
-	n := &nameClasses{phrases: map[string]phrase{}, exempt: set(exempt), bodies: set(bodyEnds), ends: strings.Split(secretEnds, ",")}
+	n := &nameClasses{
+		phrases: map[string]phrase{}, exempt: set(exempt), bodies: set(bodyEnds), ends: strings.Split(secretEnds, ","),
+	}
 	for text := range strings.SplitSeq(secretWords, ",") {
 		n.add(text, false)
 	}
@@ -132,8 +134,8 @@ func (n *nameClasses) secret(w *words) class {
 }
 
 // words are the words of a name in lower case. A word begins at a letter after something else, at a
-// capital after a small letter, at the last of several capitals before a small letter, and at a digit
-// after a letter: "userAPIKey2" is user, api, key, 2.
+// capital after a small letter, at the last of several capitals before a small letter, and at a
+// digit after a letter: "userAPIKey2" is user, api, key, 2.
 type words struct {
 	text  []byte // the words, one after the other
 	n     int

@@ -72,12 +72,13 @@ func (s *scrubber) userinfo(from int) int {
 	return from + at
 }
 
-// run handles letters and digits that belong together: a secret itself, or the name of what follows.
+// run handles letters and digits that belong together: a secret itself, or the name of what
+// follows.
 func (s *scrubber) run(from, to int) {
 	run := s.text[from:to]
 	switch {
 	case strings.HasPrefix(run, "-----BEGIN"):
-		s.privateKey(from, to)
+		s.privateKey(to)
 	case s.token(from, run):
 	case isScheme(run):
 		s.credentials(run, to)
@@ -86,15 +87,15 @@ func (s *scrubber) run(from, to int) {
 	}
 }
 
-// privateKey cuts a private key in PEM (RFC 7468).
-func (s *scrubber) privateKey(from, to int) {
+// privateKey cuts a private key in PEM (RFC 7468), whose label begins at a position.
+func (s *scrubber) privateKey(label int) {
 	const mark, end = "PRIVATE KEY-----", "-----END"
-	head := s.text[to:min(to+40, len(s.text))]
+	head := s.text[label:min(label+40, len(s.text))]
 	at := strings.Index(head, mark)
 	if at < 0 {
 		return
 	}
-	from = to + at + len(mark)
+	from := label + at + len(mark)
 	if i := strings.Index(s.text[from:], end); i >= 0 {
 		s.cut(from, from+i)
 		return
@@ -362,8 +363,8 @@ func skip(text string, at int, bytes string) int {
 	return at
 }
 
-// looksSecret reports whether a word is unlikely to be one of a sentence: it is long, or has digits,
-// capitals or signs where words have none.
+// looksSecret reports whether a word is unlikely to be one of a sentence: it is long, or has
+// digits, capitals or signs where words have none.
 func looksSecret(word string) bool {
 	const short, long = 6, 20
 	if len(word) < short || len(word) >= long {

@@ -31,8 +31,8 @@ type cleaner struct {
 const (
 	// maxText is how many bytes of a text are logged, and of the JSON of a value 8 times as many.
 	maxText = 8 << 10
-	// maxDepth is how deep values may be nested, and maxValues how many values an attribute may have. A
-	// value that contains itself ends at these limits.
+	// maxDepth is how deep values may be nested, and maxValues how many values an attribute may
+	// have. A value that contains itself ends at these limits.
 	maxDepth  = 32
 	maxValues = 10_000
 )
@@ -74,6 +74,7 @@ func (c *cleaner) attr(set attrSet, a slog.Attr, depth int) attrSet {
 	}
 	v := a.Value.Resolve() // which recovers from panics
 	if a.Key == "" && v.Kind() == slog.KindGroup && depth < maxDepth {
+		c.left--
 		return c.attrs(set, v.Group(), depth+1)
 	}
 	c.room -= len(a.Key)
@@ -157,7 +158,8 @@ func (c *cleaner) size(v slog.Value, depth int) slog.Value {
 	case slog.KindString:
 		return slog.StringValue(sizeText(len(v.String())))
 	case slog.KindGroup:
-		return slog.StringValue(sizeText(len(appendClean(nil, slog.GroupValue(c.attrs(attrSet{}, v.Group(), depth+1).list()...)))))
+		clean := c.attrs(attrSet{}, v.Group(), depth+1).list()
+		return slog.StringValue(sizeText(len(appendClean(nil, slog.GroupValue(clean...)))))
 	default:
 	}
 	if v.Any() == nil {
