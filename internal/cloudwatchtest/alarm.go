@@ -15,8 +15,8 @@ import (
 type Alarm struct {
 	// ID is the logical id, and Description the alarm's text for people.
 	ID, Description string
-	// EvaluationPeriods is how many periods count, and DatapointsToAlarm how many of them must breach
-	// the threshold.
+	// EvaluationPeriods is how many periods count, and DatapointsToAlarm how many of them must
+	// breach the threshold.
 	EvaluationPeriods, DatapointsToAlarm int
 	// Comparison is the operator between a value and the threshold, such as "GreaterThanThreshold".
 	Comparison string
@@ -111,6 +111,8 @@ type alarmProperties struct {
 	Threshold          *float64 `json:",string"`
 	ComparisonOperator string
 	TreatMissingData   string
+
+	EvaluateLowSampleCountPercentile string
 }
 
 // metricProperties are the properties of an alarm on one metric.
@@ -142,6 +144,9 @@ func readAlarm(id string, properties map[string]any, names map[string]string) (A
 	}
 	if a.DatapointsToAlarm == 0 {
 		a.DatapointsToAlarm = a.EvaluationPeriods
+	}
+	if low := p.EvaluateLowSampleCountPercentile; low != "" && low != "evaluate" {
+		return a, fmt.Errorf("EvaluateLowSampleCountPercentile is %q, and only evaluate is known here", low)
 	}
 	if p.Threshold == nil {
 		return a, errors.New("there is no Threshold")

@@ -50,7 +50,7 @@ func readAlarm(t *testing.T, properties string) cloudwatchtest.Alarm {
 }
 
 // minutes puts values of Errors into minutes that have passed, the last one into the latest. A
-// negative number is no value.
+// negative number leaves a minute out.
 func minutes(t *testing.T, name string, values ...float64) (m *cloudwatchtest.Metrics, now time.Time) {
 	t.Helper()
 	m, now = new(cloudwatchtest.Metrics), at.Truncate(time.Minute)
@@ -200,6 +200,7 @@ func TestAlarmsThatCannotBeEvaluated(t *testing.T) {
 		"no evaluation periods":      replace("EvaluationPeriods: 3", "EvaluationPeriods: 0"),
 		"more points than there":     replace("DatapointsToAlarm: 2", "DatapointsToAlarm: 4"),
 		"an unknown treatment":       simple + "      TreatMissingData: notbreaching\n",
+		"percentiles left out":       simple + "      EvaluateLowSampleCountPercentile: ignore\n",
 		"an unknown parameter":       replace("!Ref Limit", "!Ref Other"),
 		"an unknown function":        ratio("ANOMALY_DETECTION_BAND(e)"),
 		"a search":                   ratio("SUM(SEARCH('{app}', 'Sum', 60))"),

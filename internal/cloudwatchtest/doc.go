@@ -15,7 +15,7 @@
 // It knows a part of what CloudWatch knows, and fails for everything else: a member of a line, a
 // property of an alarm, or a word of a query that it does not know is an error. What it knows it
 // has from the pages of the Amazon CloudWatch User Guide "Specification: Embedded metric format",
-// "Alarm evaluation", "Configuring how CloudWatch alarms treat missing data", "CloudWatch statistics
-// definitions" and "Using math expressions with CloudWatch metrics", and from the page
+// "Alarm evaluation", "Configuring how CloudWatch alarms treat missing data", "CloudWatch
+// statistics definitions" and "Using math expressions with CloudWatch metrics", and from the page
 // "CloudWatch Logs Insights language query syntax" of the Amazon CloudWatch Logs User Guide.
 package cloudwatchtest

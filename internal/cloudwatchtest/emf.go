@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// The limits of a line, which CloudWatch does not extract metrics from beyond (Amazon CloudWatch User
-// Guide, "Specification: Embedded metric format").
+// The limits of a line, which CloudWatch does not extract metrics from beyond (Amazon CloudWatch
+// User Guide, "Specification: Embedded metric format").
 const (
 	maxLine       = 256 << 10
 	maxDimensions = 30

@@ -15,9 +15,9 @@ const (
 	InsufficientData State = "INSUFFICIENT_DATA"
 )
 
-// Evaluate returns the state of an alarm at a time, when its state was another one before. It counts
-// the periods that have ended by then. CloudWatch looks for data in some earlier periods too if
-// periods are missing; that is not done here.
+// Evaluate returns the state of an alarm at a time, when its state was another one before. It
+// counts the periods that have ended by then. CloudWatch looks for data in some earlier periods too
+// if periods are missing; that is not done here.
 func (m *Metrics) Evaluate(a Alarm, now time.Time, before State) (State, error) {
 	end := now.Truncate(a.Period)
 	var breaching, missing int

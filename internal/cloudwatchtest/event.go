@@ -2,7 +2,6 @@ package cloudwatchtest
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,18 +16,19 @@ type Event struct {
 	fields map[string]any // strings and numbers
 }
 
+// maxFields is how many fields of a JSON object are discovered (Amazon CloudWatch Logs User Guide,
+// "Supported logs and discovered fields"). Which ones is not documented: here it is the first.
+const maxFields = 200
+
 // NewEvent returns an event, with the fields that CloudWatch discovers: @timestamp, @message, and
 // the members of a message that is a JSON object. A member of an object in it has a name such as
-// "error.code", an element of a list one such as "list.0". A null is no field.
+// "error.code", an element of a list one such as "list.0". A null is left out.
 func NewEvent(at time.Time, message string) Event {
 	e := Event{Time: at, Message: message, fields: map[string]any{}}
-	decoder := json.NewDecoder(strings.NewReader(message))
-	decoder.UseNumber()
-	var object map[string]any
-	if decoder.Decode(&object) == nil && !decoder.More() {
-		for name, v := range object {
-			e.discover(name, v)
-		}
+	if json.Valid([]byte(message)) && strings.HasPrefix(strings.TrimSpace(message), "{") {
+		decoder := json.NewDecoder(strings.NewReader(message))
+		decoder.UseNumber()
+		e.discover(decoder, "")
 	}
 	e.fields["@timestamp"], e.fields["@message"] = stamp(at), message
 	return e
@@ -44,8 +44,28 @@ func (e Event) Fields() []string {
 	return names
 }
 
-func (e Event) discover(name string, v any) {
-	switch v := v.(type) {
+// discover adds the fields of the next value of valid JSON, in their order.
+func (e Event) discover(decoder *json.Decoder, name string) {
+	t, _ := decoder.Token()
+	if d, ok := t.(json.Delim); ok {
+		for i := 0; decoder.More(); i++ {
+			member := strconv.Itoa(i)
+			if d == '{' {
+				key, _ := decoder.Token()
+				member, _ = key.(string)
+			}
+			if name != "" {
+				member = name + "." + member
+			}
+			e.discover(decoder, member)
+		}
+		_, _ = decoder.Token() // the end
+		return
+	}
+	if len(e.fields) == maxFields {
+		return
+	}
+	switch v := t.(type) {
 	case string:
 		e.fields[name] = v
 	case json.Number:
@@ -54,14 +74,6 @@ func (e Event) discover(name string, v any) {
 		}
 	case bool:
 		e.fields[name] = truth(v)
-	case map[string]any:
-		for member, v := range v {
-			e.discover(name+"."+member, v)
-		}
-	case []any:
-		for i, v := range v {
-			e.discover(fmt.Sprintf("%s.%d", name, i), v)
-		}
 	}
 }
 

@@ -23,7 +23,7 @@ const (
 type token struct {
 	kind   tokenKind
 	text   string
-	quoted bool // a name in backticks, which is no keyword
+	quoted bool // a name in backticks, which cannot be a keyword
 	line   int
 }
 

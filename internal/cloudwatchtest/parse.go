@@ -130,8 +130,8 @@ func (p *parser) fieldsCommand() error {
 	})
 }
 
-// alias parses "as NAME" after an expression that began at a token. Without it, the name is the text
-// of the expression, and isName reports whether that is the name of a field.
+// alias parses "as NAME" after an expression that began at a token. Without it, the name is the
+// text of the expression, and isName reports whether that is the name of a field.
 func (p *parser) alias(from int) (name string, isName bool) {
 	end := p.at
 	if p.takeWord("as") {
@@ -341,7 +341,7 @@ func (p *parser) predicate() (condition, error) {
 		list, err := p.values()
 		return among(x, list), err
 	}
-	return nil, fmt.Errorf("%q is no comparison that is known here", t.text)
+	return nil, fmt.Errorf("the comparison %q is not known here", t.text)
 }
 
 func (p *parser) pattern(x expression) (condition, error) {
@@ -428,7 +428,7 @@ func (p *parser) operand() (expression, error) {
 	case t.kind == tokenName:
 		return field(t.text), p.use(t.text)
 	}
-	return nil, fmt.Errorf("%q is no value", t.text)
+	return nil, fmt.Errorf("%q is not a value", t.text)
 }
 
 // coalesce parses the arguments of the function that returns the first that is there.
@@ -461,7 +461,7 @@ func duration(text string) (time.Duration, error) {
 		"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour,
 	}[text[len(number):]]
 	if err != nil || n < 1 || n > 10_000 || unit == 0 {
-		return 0, fmt.Errorf("%q is no duration", text)
+		return 0, fmt.Errorf("%q is not a duration", text)
 	}
 	return time.Duration(n) * unit, nil
 }

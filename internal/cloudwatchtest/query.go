@@ -14,7 +14,8 @@ import (
 //
 // In conditions there are and, or, not, =, <, <=, >, >=, "like" and =~ with a text or a regular
 // expression, "in" with a list, ispresent and strcontains; in expressions + - * / and coalesce; in
-// stats, of which there is one, count, count_distinct, sum, avg, min, max, pct, earliest and latest.
+// stats, of which there is one, count, count_distinct, sum, avg, min, max, pct, earliest and
+// latest.
 //
 // There is no !=, because it is not documented what it means for a field that an event does not
 // have.

@@ -32,6 +32,12 @@ func TestDiscoveredFields(t *testing.T) {
 		all[0].Fields())
 	require.Equal(t, []string{"@message", "@timestamp", "level", "ms", "msg", "ok", "route"}, all[2].Fields())
 	require.Equal(t, []string{"@message", "@timestamp"}, all[3].Fields())
+	require.Equal(t, []string{"@message", "@timestamp"}, cloudwatchtest.NewEvent(at, `[{"a":1}]`).Fields())
+	require.Equal(t, []string{"@message", "@timestamp"}, cloudwatchtest.NewEvent(at, `{"a":1}{"b":2}`).Fields())
+	many := cloudwatchtest.NewEvent(at, `{"first":1,"list":[0`+strings.Repeat(",0", 300)+`],"last":1}`)
+	require.Len(t, many.Fields(), 202)
+	require.Contains(t, many.Fields(), "first")
+	require.NotContains(t, many.Fields(), "last")
 }
 
 func TestQuery(t *testing.T) {

@@ -85,7 +85,8 @@ func (p *parser) key() (func(record) any, error) {
 	return func(r record) any { return stamp(r.Time.Truncate(d)) }, p.expect(")")
 }
 
-// group makes one record of all that have the same keys. Without keys there is one, even of nothing.
+// group makes one record of all that have the same keys. Without keys there is one, even of
+// nothing.
 func group(
 	records []record, order []string, keys map[string]func(record) any, values map[string]aggregate,
 ) ([]record, error) {
