@@ -171,7 +171,7 @@ func (a *Alarm) readInputs(p alarmProperties, names map[string]string) error {
 		return a.addMetric("m", p.Namespace, p.MetricName, p.Dimensions, names,
 			p.Statistic+p.ExtendedStatistic, p.Unit, p.Period)
 	}
-	if p.metricProperties.Namespace != "" || p.Statistic+p.ExtendedStatistic+p.Unit != "" || p.Period != 0 ||
+	if p.Namespace != "" || p.Statistic+p.ExtendedStatistic+p.Unit != "" || p.Period != 0 ||
 		p.Dimensions != nil {
 		return errors.New("an alarm with Metrics has properties of an alarm on one metric")
 	}

@@ -88,6 +88,7 @@ func TestAlarm(t *testing.T) {
 		"two, one of them long ago":     {"", []float64{6, 1, 1, 6}, "", cloudwatchtest.OK},
 		"nothing":                       {"", nil, "", cloudwatchtest.InsufficientData},
 		"nothing for long":              {"missing", []float64{6, 6, none, none, none}, "", cloudwatchtest.InsufficientData},
+		"one, and nothing for long":     {"missing", []float64{1, none, none}, "", cloudwatchtest.OK},
 		"nothing, which is well":        {"notBreaching", nil, "", cloudwatchtest.OK},
 		"nothing, which is bad":         {"breaching", nil, "", cloudwatchtest.InAlarm},
 		"one, and nothing that is bad":  {"breaching", []float64{1, none, none}, "", cloudwatchtest.InAlarm},
@@ -109,6 +110,19 @@ func TestAlarm(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, c.want, got)
 		})
+	}
+}
+
+// Values of another unit than that of the alarm do not count.
+func TestAlarmWithAUnit(t *testing.T) {
+	t.Parallel()
+	m, now := minutes(t, "Errors", 6, 6, 6)
+	for unit, want := range map[string]cloudwatchtest.State{
+		"Count": cloudwatchtest.InAlarm, "Bytes": cloudwatchtest.InsufficientData,
+	} {
+		got, err := m.Evaluate(readAlarm(t, simple+"      Unit: "+unit+"\n"), now, "")
+		require.NoError(t, err)
+		require.Equal(t, want, got, unit)
 	}
 }
 

@@ -29,7 +29,8 @@ func TestMetricsOfALine(t *testing.T) {
 		"START RequestId: 1\n" + `{"level":"IN`, `FO"}` + "\n\n" +
 			emf(errorsByRoute+`,{"Namespace":"app","Dimensions":[[]],"Metrics":[{"Name":"Latency","Unit":"Milliseconds"}]}`,
 				`"Api":"a","Route":"say","Errors":2,"Latency":[1,2.5,4],"requestId":"r"`) + "\n" +
-			emf(errorsByRoute, `"Api":"a","Route":"join","Errors":3`) + "\n"} {
+			emf(errorsByRoute, `"Api":"a","Route":"join","Errors":3`) + "\n",
+	} {
 		n, err := log.Write([]byte(text))
 		require.NoError(t, err)
 		require.Len(t, text, n)

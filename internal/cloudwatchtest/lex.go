@@ -97,13 +97,13 @@ func beforeRegexp(t token) bool {
 // skip skips spaces, and comments from # to the end of a line.
 func (l *lexer) skip() {
 	for l.rest != "" {
-		switch {
-		case l.rest[0] == '\n':
+		switch l.rest[0] {
+		case '\n':
 			l.line++
 			l.rest = l.rest[1:]
-		case l.rest[0] == ' ' || l.rest[0] == '\t' || l.rest[0] == '\r':
+		case ' ', '\t', '\r':
 			l.rest = l.rest[1:]
-		case l.rest[0] == '#':
+		case '#':
 			_, after, found := strings.Cut(l.rest, "\n")
 			if l.rest = ""; found {
 				l.rest = "\n" + after

@@ -64,6 +64,8 @@ func TestQuery(t *testing.T) {
 		`stats count(*) by bin(1h) | sort count(*) desc | limit 1`:                          "bin(1h) | count(*)\n2030-01-02 03:00:00.000 | 5\n",
 		`stats sum(nothing) as x`:                                                           "x\n\n",
 		"# which ones are slow\nfilter ms > 100 # a lot\n| display msg":                     "msg\nthe store failed\n",
+		`filter none = other`:                                                               "@timestamp | @message\n",
+		`sort ms | stats latest(msg) as l, earliest(msg) as e`:                              "l | e\nit panicked | the store failed\n",
 		`filter level = "FATAL"`:                                                            "@timestamp | @message\n",
 		`FILTER ms = 90.0 | Display msg`:                                                    "msg\nslow\n",
 		`filter ok = 1 | display msg`:                                                       "msg\nslow\n",
@@ -107,6 +109,8 @@ func TestQueriesThatAreNotUnderstood(t *testing.T) {
 		_, err := cloudwatchtest.ParseQuery(query)
 		require.Error(t, err, query)
 	}
+	_, err := cloudwatchtest.ParseQuery("fields a\n\n| filter b ! c")
+	require.ErrorContains(t, err, "line 3:")
 	q, err := cloudwatchtest.ParseQuery(`stats count(*) by level`)
 	require.NoError(t, err)
 	_, err = q.Run(events())
