@@ -2,6 +2,7 @@ package stacktest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -125,7 +126,7 @@ func strict(data []byte, to any) error {
 		return err
 	}
 	if decoder.More() {
-		return fmt.Errorf("there is more after it")
+		return errors.New("there is more after it")
 	}
 	return nil
 }

@@ -51,7 +51,7 @@ func values(text, pattern string) []string {
 }
 
 // interpolation is a reference in the JSON of the dashboard.
-var interpolation = regexp.MustCompile(`\$\{[^}]*\}`) //nolint:gochecknoglobals // a regular expression
+var interpolation = regexp.MustCompile(`\$\{[^}]*\}`)
 
 // TestDashboard reads the dashboard with values for its references.
 func TestDashboard(t *testing.T) {

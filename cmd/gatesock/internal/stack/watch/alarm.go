@@ -30,14 +30,11 @@ type Condition struct {
 	Parameter string
 }
 
-// longestDescription is the longest description of an alarm (Amazon CloudWatch API Reference,
-// "PutMetricAlarm").
-const longestDescription = 1024
-
 // operations is where the sections of alarms are.
 const operations = "https://github.com/gatesock/gatesock/blob/main/docs/operations.md#"
 
-// Description returns what a notification of the alarm says.
+// Description returns what a notification of the alarm says. It can have 1,024 characters (Amazon
+// CloudWatch API Reference, "PutMetricAlarm").
 func (a *Alarm) Description() string {
 	return a.Means + " First: " + a.First + " More: " + operations + strings.ToLower(a.Kind)
 }
