@@ -12,7 +12,7 @@ import (
 	"github.com/gatesock/gatesock/internal/observing"
 )
 
-// observer keeps what a router tells it.
+// observer keeps what a router calls it with.
 type observer struct {
 	routed   []string
 	answered []string
@@ -35,8 +35,8 @@ func (o *observer) Answered(ctx context.Context, frame int, err error) {
 	o.errs = append(o.errs, err)
 }
 
-// A router tells the observer in its context of each request and of its answer, unless the handler
-// panics; the handler has the observer's context.
+// A router calls the observer in its context for each request and for its answer, unless the
+// handler panics; the handler has the observer's context.
 func TestObserver(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")

@@ -14,8 +14,8 @@ import (
 	"github.com/gatesock/gatesock/observe"
 )
 
-// A send tells the observer of the invocation how long it took, and whom it reached; one that
-// panics does too.
+// The observer of the invocation gets how long a send took, and whom it reached, also of a send
+// that panics.
 func TestSendsAreObserved(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

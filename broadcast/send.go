@@ -73,7 +73,7 @@ func (b *Broadcaster) disconnect(ctx context.Context, audience remaining) (Repor
 	return s.run(ctx, calls{post: b.disconnector.Disconnect})
 }
 
-// run serves the audience, and tells the observer of the invocation.
+// run serves the audience, and reports that to the observer of the invocation.
 func (s *send) run(ctx context.Context, c calls) (Report, error) {
 	name := "send"
 	if s.disconnecting {

@@ -94,7 +94,8 @@ func TestMeasuredLinesHaveTheFormat(t *testing.T) {
 			}
 			return 1, nil
 		})
-		_, err := observe.New(observe.WithOutput(&lines), observe.WithLogger(slog.New(slog.DiscardHandler))).Handler(r).Invoke(context.Background(), []byte(
+		o := observe.New(observe.WithOutput(&lines), observe.WithLogger(slog.New(slog.DiscardHandler)))
+		_, err := o.Handler(r).Invoke(context.Background(), []byte(
 			`{"requestContext":{"eventType":"MESSAGE","routeKey":"buy","connectionId":"x","apiId":"a","stage":"s"},"body":"{}"}`))
 		require.NoError(t, err)
 		require.Positive(t, requireLines(t, schema, lines.String()))

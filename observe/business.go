@@ -40,8 +40,8 @@ func Measure(ctx context.Context, name string, unit Unit, value float64) {
 	}
 }
 
-// Store tells the observer of a request to a store of the application's own, or to another service,
-// so that it counts in StoreLatency, StoreThrottled and StoreErrors, and is in traces. The
+// Store begins a request to a store of the application's own, or to another service, so that it
+// counts in StoreLatency, StoreThrottled and StoreErrors, and is in traces. The
 // operation is a name such as "Query", and target what it is about, such as a table. The request
 // uses the context that Store returns, and ended is called once with its error. An error that
 // matches [gatesock.ErrThrottled] counts as throttled. The stores of package dynamo do this
@@ -97,7 +97,7 @@ func (i *invocation) keep(name string, unit Unit, value float64, sum bool) {
 // mostRefused is how many values of a line are not metrics at most.
 const mostRefused = 100
 
-// refuse keeps a value that is no metric. The caller holds the lock.
+// refuse keeps a value that is not a metric. The caller holds the lock.
 func (i *invocation) refuse(name string, value float64) {
 	if len(i.rec.refused) == mostRefused {
 		i.spill()

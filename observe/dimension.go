@@ -10,8 +10,8 @@ import (
 )
 
 // mostAPIs is how many pairs of an API and a stage have metrics of their own. A function is behind
-// one or a few. Who may invoke it could make up others, and each would be metrics that are paid
-// for.
+// one or a few. Callers that may invoke it could make up others, and each would be metrics
+// that are paid for.
 const mostAPIs = 20
 
 // apis knows the APIs and stages that have metrics.

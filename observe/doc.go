@@ -46,7 +46,7 @@
 //	PostsFailed         Count         posts that failed otherwise
 //	FanOutDuration      Milliseconds  time that a broadcast took in one invocation
 //	FanOutAudience      Count         connections that a broadcast was for
-//	FanOutUnreached     Count         connections that a broadcast failed to reach, or had no time for
+//	FanOutUnreached     Count         connections that a broadcast failed to reach or had no time for
 //	StoreLatency        Milliseconds  time that a request to a store took
 //	StoreThrottled      Count         requests that a store refused because of their rate
 //	StoreErrors         Count         requests to a store that failed otherwise
@@ -69,8 +69,8 @@
 //
 // Ids are properties of the line, which make no metric and can be searched for with Logs Insights:
 // requestId, connectionId, source (the kind of the event's source, such as "websocket", "sqs" or
-// "schedule"), sourceName (the name that the source has in the mux), outcome ("error" or "panic", if
-// the invocation failed), and traceId, if X-Ray keeps the trace. The requestId is that of the
+// "schedule"), sourceName (the name that the source has in the mux), outcome ("error" or "panic",
+// if the invocation failed), and traceId, if X-Ray keeps the trace. The requestId is that of the
 // event, or of the invocation if the event has none.
 //
 // # Lines

@@ -117,7 +117,7 @@ func (l *line) value(name string, unit Unit, values ...float64) {
 	l.tail = append(l.tail, ']')
 }
 
-// property adds a text that is no dimension. It adds nothing for an empty one.
+// property adds a text that is not a dimension. It adds nothing for an empty one.
 func (l *line) property(name, text string) {
 	if text != "" {
 		l.key(name)

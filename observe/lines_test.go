@@ -111,7 +111,7 @@ func checked(t *testing.T, text string, own ...string) line {
 	return l
 }
 
-// requireDimension checks the value of a dimension: ASCII, bounded, and none that there are many of.
+// requireDimension checks the value of a dimension: ASCII, bounded, and not an id.
 func requireDimension(t *testing.T, name string, value any) {
 	t.Helper()
 	require.Contains(t, []string{"Api", "Stage", "Route", "Code", "CloseCode", "Function"}, name)

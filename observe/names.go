@@ -79,7 +79,7 @@ func Metrics() []MetricInfo {
 		function("PostsFailed", Count, "posts that failed otherwise"),
 		function("FanOutDuration", Milliseconds, "time that a broadcast took in one invocation"),
 		function("FanOutAudience", Count, "connections that a broadcast was for"),
-		function("FanOutUnreached", Count, "connections that a broadcast failed to reach, or had no time for"),
+		function("FanOutUnreached", Count, "connections that a broadcast failed to reach or had no time for"),
 		function("StoreLatency", Milliseconds, "time that a request to a store took"),
 		function("StoreThrottled", Count, "requests that a store refused because of their rate"),
 		function("StoreErrors", Count, "requests to a store that failed otherwise"),

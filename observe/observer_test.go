@@ -85,7 +85,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// An observed App is an App, and says that it has metrics; another handler is none.
+// An observed App is an App with the need of metrics; another handler does not become one.
 func TestDescription(t *testing.T) {
 	t.Parallel()
 	r := app(t)

@@ -121,7 +121,7 @@ type ownMetric struct {
 	values []float64
 }
 
-// refusal is a value of the application that is no metric.
+// refusal is a value of the application that is not a metric.
 type refusal struct {
 	name  string
 	value float64

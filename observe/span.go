@@ -49,7 +49,8 @@ func eventName(r *routed) string {
 	return "message " + r.route
 }
 
-// spanEnd returns the end of an operation's span. A refusal that the caller provoked is no error.
+// spanEnd returns the end of an operation's span. A refusal that the caller provoked does not count
+// as an error.
 func spanEnd(op observing.Op, r observing.Result) SpanEnd {
 	end := SpanEnd{Err: r.Err}
 	if r.Refused {

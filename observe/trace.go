@@ -9,8 +9,8 @@ import (
 type Tracer interface {
 	// Start begins a span, and returns the context for what is inside and a function that ends it.
 	Start(ctx context.Context, s Span) (context.Context, func(SpanEnd))
-	// Flush sends what has ended. It is called before an invocation returns, because Lambda freezes the
-	// process afterwards.
+	// Flush sends what has ended. It is called before an invocation returns, because Lambda freezes
+	// the process afterwards.
 	Flush(ctx context.Context) error
 }
 

@@ -130,7 +130,7 @@ func (r *Recorder) begin(to gatesock.Target, data []byte) (*Post, *watch) {
 func (r *Recorder) do(ctx context.Context, to gatesock.Target, data []byte) error {
 	next, err := r.answer(ctx, to, data)
 	if next != nil && err == nil {
-		return next.Post(ctx, to, data) // which tells the observer of the invocation
+		return next.Post(ctx, to, data) // which calls the observer of the invocation
 	}
 	observing.Posted(ctx, err)
 	return err

@@ -12,7 +12,7 @@ import (
 	"github.com/gatesock/gatesock/observe"
 )
 
-// A complete pass tells how many connections are live, and one that fails does not.
+// A complete pass sets the number of live connections, and one that fails does not.
 func TestLiveConnectionsAreObserved(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -6,7 +6,7 @@ package observing
 import "context"
 
 // Observer is told what happens during one invocation. Its methods are safe for concurrent use, and
-// must not keep what they are given for longer than the call.
+// must not keep what they are given for longer than the invocation.
 type Observer interface {
 	RequestObserver
 	// Posted is called for each answer of the @connections API to a post, with the post's error.
@@ -16,8 +16,8 @@ type Observer interface {
 	Begin(ctx context.Context, op Op) (context.Context, func(Result))
 	// Gauge sets a number that is a state and not a count.
 	Gauge(name GaugeName, value float64)
-	// Source is called when the source of the invocation's event is known: its kind, such as "sqs", and
-	// the name under which the program knows it, such as that of a queue; it may be empty.
+	// Source is called when the source of the invocation's event is known: its kind, such as "sqs",
+	// and the name that the program has for it, such as that of a queue; it may be empty.
 	Source(kind, name string)
 }
 
@@ -61,7 +61,7 @@ type Result struct {
 	// Throttled reports whether the store refused the request because of its rate.
 	Throttled bool
 	// Refused reports whether Err is an answer that the caller provoked on purpose, such as a
-	// condition that does not hold. It is no failure.
+	// condition that does not hold. It does not count as a failure.
 	Refused bool
 	// The numbers of a broadcast.Report, for a Broadcast.
 	Audience, Delivered, Gone, Failed, Unsent, Retries int
@@ -88,14 +88,14 @@ func From(ctx context.Context) Observer {
 	return o
 }
 
-// Posted tells the observer of a context, if there is one, of the answer to a post.
+// Posted calls the observer of a context, if there is one, with the answer to a post.
 func Posted(ctx context.Context, err error) {
 	if o := From(ctx); o != nil {
 		o.Posted(err)
 	}
 }
 
-// Begin tells the observer of a context, if there is one, that an operation begins.
+// Begin calls the observer of a context, if there is one, for an operation that begins.
 func Begin(ctx context.Context, op Op) (context.Context, func(Result)) {
 	if o := From(ctx); o != nil {
 		return o.Begin(ctx, op)
@@ -103,14 +103,15 @@ func Begin(ctx context.Context, op Op) (context.Context, func(Result)) {
 	return ctx, func(Result) {}
 }
 
-// Gauge tells the observer of a context, if there is one, of a state.
+// Gauge calls the observer of a context, if there is one, with a state.
 func Gauge(ctx context.Context, name GaugeName, value float64) {
 	if o := From(ctx); o != nil {
 		o.Gauge(name, value)
 	}
 }
 
-// Source tells the observer of a context, if there is one, of the source of the invocation's event.
+// Source calls the observer of a context, if there is one, with the source of the invocation's
+// event.
 func Source(ctx context.Context, kind, name string) {
 	if o := From(ctx); o != nil {
 		o.Source(kind, name)

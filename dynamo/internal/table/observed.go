@@ -14,7 +14,7 @@ import (
 // errPanicked is what the observer of the invocation is told of a request that panics.
 var errPanicked = errors.New("dynamo: panic during a request")
 
-// observed makes one request, and tells the observer of the invocation.
+// observed makes one request, and reports it to the observer of the invocation.
 func observed[In, Out any](ctx context.Context, t *Table, request Request[In, Out], in In) (out Out, err error) {
 	ctx, ended := observing.Begin(ctx, observing.Op{Kind: observing.Store, Name: operation(in), Target: t.Name})
 	err = errPanicked // unless request returns
@@ -48,7 +48,7 @@ func operation(in any) string {
 
 // rateExceeded reports whether DynamoDB refused a request because of its rate: the capacity of the
 // table or of a partition, or a limit of the account (Amazon DynamoDB Developer Guide, "Error
-// handling with DynamoDB"). A conflict with somebody else's transaction is none of these.
+// handling with DynamoDB"). A conflict with somebody else's transaction does not count.
 func rateExceeded(err error) bool {
 	var failed smithy.APIError
 	if !errors.As(err, &failed) {

@@ -47,7 +47,7 @@ func answers[In, Out any](errs ...error) table.Request[In, Out] {
 func coded(code string) error { return &smithy.GenericAPIError{Code: code, Message: code} }
 
 // Each attempt counts, by its answer: served, refused because of the rate, refused by a condition,
-// which is no failure, or failed.
+// which does not count as a failure, or failed.
 func TestRequestsAreObserved(t *testing.T) {
 	t.Parallel()
 	tb := &table.Table{Name: "chat", Backoff: func(int) time.Duration { return 0 }}
@@ -85,7 +85,8 @@ func TestOperationsHaveNames(t *testing.T) {
 	t.Parallel()
 	tb := &table.Table{Name: "chat"}
 	tr := new(tracer)
-	h := observe.New(observe.WithOutput(new(bytes.Buffer)), observe.WithTracer(tr)).Handler(lambda.NewHandler(func(ctx context.Context) {
+	o := observe.New(observe.WithOutput(new(bytes.Buffer)), observe.WithTracer(tr))
+	h := o.Handler(lambda.NewHandler(func(ctx context.Context) {
 		once(ctx, tb, &dynamodb.GetItemInput{}, nil)
 		once(ctx, tb, &dynamodb.BatchGetItemInput{}, nil)
 		once(ctx, tb, &dynamodb.PutItemInput{}, &types.ConditionalCheckFailedException{})
