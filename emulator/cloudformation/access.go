@@ -5,8 +5,8 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/emulator"
-	"github.com/gatesock/gatesock/emulator/cloudformation/internal/template"
 	"github.com/gatesock/gatesock/internal/identitysource"
+	"github.com/gatesock/gatesock/internal/template"
 )
 
 // readAccess reads who may connect: all of it is on the route $connect.

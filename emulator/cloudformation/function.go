@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatesock/gatesock/emulator/cloudformation/internal/template"
+	"github.com/gatesock/gatesock/internal/template"
 )
 
 // nameFunctions finds the functions of the template, by their names and logical ids.

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/emulator/cloudformation/internal/template"
+	"github.com/gatesock/gatesock/internal/template"
 )
 
 // readMock reads what a MOCK integration answers (docs/gateway-facts.md, §6).

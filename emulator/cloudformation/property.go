@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gatesock/gatesock/emulator/cloudformation/internal/template"
+	"github.com/gatesock/gatesock/internal/template"
 )
 
 // text returns a property that is text, or "" if it is missing.

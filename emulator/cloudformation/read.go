@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/gatesock/gatesock/emulator"
-	"github.com/gatesock/gatesock/emulator/cloudformation/internal/template"
+	"github.com/gatesock/gatesock/internal/template"
 )
 
 // Option configures [Read].

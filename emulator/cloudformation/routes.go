@@ -9,7 +9,7 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/emulator"
-	"github.com/gatesock/gatesock/emulator/cloudformation/internal/template"
+	"github.com/gatesock/gatesock/internal/template"
 )
 
 // readRoutes reads the routes of the API, with their integrations and responses.

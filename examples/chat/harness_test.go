@@ -2,9 +2,13 @@ package chat_test
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/stretchr/testify/require"
@@ -12,6 +16,8 @@ import (
 	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/emulator/cloudformation"
 	"github.com/gatesock/gatesock/examples/chat"
+	"github.com/gatesock/gatesock/internal/cloudwatchtest"
+	"github.com/gatesock/gatesock/observe"
 	"github.com/gatesock/gatesock/wstest"
 )
 
@@ -24,8 +30,9 @@ const templates = "CHAT_TEMPLATES"
 func newHarness(t *testing.T, app *chat.App, rec *wstest.Recorder) *wstest.Harness {
 	t.Helper()
 	folder := os.Getenv(templates)
+	handler := observed(t, app)
 	if folder == "" {
-		return wstest.New(t, app.Handler(), wstest.WithPoster(rec))
+		return wstest.New(t, handler, wstest.WithPoster(rec))
 	}
 	name := "open"
 	if app.HasSignIn() {
@@ -35,10 +42,31 @@ func newHarness(t *testing.T, app *chat.App, rec *wstest.Recorder) *wstest.Harne
 	require.NoError(t, err)
 	api, err := cloudformation.Read(text)
 	require.NoError(t, err)
-	return wstest.New(t, opaque{app.Handler()}, wstest.WithPoster(rec), wstest.WithConfig(func(cfg *emulator.Config) {
+	return wstest.New(t, opaque{handler}, wstest.WithPoster(rec), wstest.WithConfig(func(cfg *emulator.Config) {
 		api.Clock, api.Logger = cfg.Clock, cfg.Logger
 		*cfg = api
 	}))
+}
+
+// observed returns the handler of a chat with its metrics. At the end of the test it fails for a
+// line that is not in the embedded metric format, and for a metric that package observe does not
+// list.
+func observed(t *testing.T, app *chat.App) lambda.Handler {
+	t.Helper()
+	log := cloudwatchtest.NewLog(time.Now)
+	known := map[string]bool{}
+	for _, m := range observe.Metrics() {
+		known[fmt.Sprint(m.Name, " ", m.Unit, " ", slices.Sorted(slices.Values(m.Dimensions)))] = true
+	}
+	t.Cleanup(func() {
+		metrics, err := log.Metrics()
+		require.NoError(t, err)
+		for _, m := range metrics.All() {
+			name := fmt.Sprint(m.Name, " ", metrics.Unit(m), " ", slices.Sorted(maps.Keys(m.Dimensions)))
+			require.True(t, known[name], name)
+		}
+	})
+	return observe.New(observe.WithOutput(log)).Handler(app.Handler())
 }
 
 // opaque hides what a handler says of itself.

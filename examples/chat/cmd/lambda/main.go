@@ -4,8 +4,8 @@
 //	gatesock template ./chat/cmd/lambda > template.yaml
 //
 // writes a template with all that it needs: the API, the table, the rights of the function, and its
-// environment variables, which are GATEWAY_ENDPOINT, the URL for posts to clients, TABLE, and the
-// settings below.
+// environment variables, which are GATEWAY_ENDPOINT, the URL for posts to clients, TABLE,
+// GATESOCK_METRICS, the namespace of its metrics, and the settings below.
 //
 //	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go build -tags lambda.norpc -o bootstrap ./chat/cmd/lambda
 package main
@@ -14,6 +14,8 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -26,6 +28,7 @@ import (
 	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/dynamo/sweep"
 	"github.com/gatesock/gatesock/examples/chat"
+	"github.com/gatesock/gatesock/observe"
 	"github.com/gatesock/gatesock/ratelimit"
 )
 
@@ -51,7 +54,8 @@ func main() {
 	}
 	app.Router().DeclareNeeds(endpoint, table, sweep.Need(table.Variable))
 	app.Router().DeclareNeeds(settings.issuer, settings.audience, settings.origins)
-	gatesock.Start(app.Handler())
+	slog.SetDefault(slog.New(observe.NewLogHandler(os.Stderr, nil)))
+	gatesock.Start(observe.New().Handler(app.Handler()))
 }
 
 // settings are what somebody chooses who deploys the chat.

@@ -6,6 +6,7 @@
 //	go run ./chat/cmd/local -open                      # without signing in
 //	go run ./chat/cmd/local -table gatesock-chat -dynamodb http://127.0.0.1:8000
 //	go run ./chat/cmd/local -table gatesock-chat
+//	GATESOCK_METRICS=chat go run ./chat/cmd/local      # prints the metrics of each event
 package main
 
 import (
@@ -13,9 +14,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"os/signal"
 	"syscall"
 	"time"
@@ -26,6 +30,7 @@ import (
 	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/examples/chat"
 	"github.com/gatesock/gatesock/examples/chat/web"
+	"github.com/gatesock/gatesock/observe"
 	"github.com/gatesock/gatesock/ratelimit"
 )
 
@@ -52,6 +57,7 @@ func main() {
 	flag.Float64Var(&limit.Rate, "rate", limit.Rate, "messages per second that each person may send; 0 means no limit")
 	flag.IntVar(&limit.Burst, "burst", limit.Burst, "messages that each person may send at once, at least 2")
 	flag.Parse()
+	slog.SetDefault(slog.New(observe.NewLogHandler(os.Stderr, nil)))
 	if limit.Rate == 0 {
 		limit = ratelimit.Limit{}
 	} else if err := limit.Validate(); err != nil || limit.Burst < 2 {
@@ -102,6 +108,15 @@ func run(ctx context.Context, addr string, at place, s signIn, options ...chat.O
 	return err
 }
 
+// metrics returns where the lines with metrics go: to standard output, as in Lambda, if the
+// environment variable for their namespace is set.
+func metrics() io.Writer {
+	if os.Getenv(observe.Variable) == "" {
+		return io.Discard
+	}
+	return os.Stdout
+}
+
 // serve returns the gateway, and the handler for it, the page and the identity provider.
 func serve(
 	ctx context.Context,
@@ -129,10 +144,11 @@ func serve(
 		if err != nil {
 			return nil, err
 		}
+		handler := observe.New(observe.WithOutput(metrics())).Handler(app.Handler())
 		if gatesock.InLambda() {
-			gatesock.Start(app.Handler()) // prints the description and exits
+			gatesock.Start(handler) // prints the description and exits
 		}
-		return app.Handler(), nil
+		return handler, nil
 	}, emulator.Config{Stage: "local", Hosts: s.hosts()})
 	if err != nil {
 		return nil, nil, err

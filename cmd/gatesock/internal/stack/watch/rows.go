@@ -160,7 +160,7 @@ func (s *Service) isItUp(alarms []Alarm) Row {
 	if s.Namespace != "" {
 		row.Widgets = append(row.Widgets, Widget{
 			Title: "What was logged as an error?", Width: full, Logs: ids(s.Functions),
-			LogQuery: "fields @timestamp, msg, route, code, connectionId, requestId\n| filter level = \"ERROR\"\n| sort @timestamp desc\n| limit 20",
+			LogQuery: "fields @timestamp, message, route, code, connectionId, requestId\n| filter level = \"ERROR\"\n| sort @timestamp desc\n| limit 20",
 		})
 	}
 	return row

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"log"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -16,12 +17,14 @@ import (
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/eventmux"
+	"github.com/gatesock/gatesock/observe"
 	"github.com/gatesock/gatesock/ratelimit"
 )
 
 func main() {
+	slog.SetDefault(slog.New(observe.NewLogHandler(os.Stderr, nil)))
 	if gatesock.InLambda() {
-		gatesock.Start(newFunction()) // never returns
+		gatesock.Start(observe.New().Handler(newFunction())) // never returns
 	}
 	addr := cmp.Or(os.Getenv("ADDR"), "localhost:3001")
 	log.Printf("open http://%s/ in two windows", addr)

@@ -1,4 +1,4 @@
-# gatesock template sha256=3d017c5fe31ba50d5444d301651ff4943534c9eed7f2b26864e61c30d081e72d
+# gatesock template sha256=9e9f019c688a44ab815791754dd4223cf547a991e3d7421061ae77f0c705991e
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -1661,7 +1661,7 @@ resource "aws_cloudwatch_dashboard" "dashboard" {
       {"type":"metric","x":0,"y":18,"width":8,"height":6,"properties":{"title":"Which work was given up?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"messages","min":0}},"metrics":[
         ["AWS/SQS","ApproximateNumberOfMessagesVisible","QueueName","${aws_sqs_queue.fanout_queue_dead_letters.name}",{"label":"FanoutQueue","stat":"Maximum"}]
       ]}},
-      {"type":"log","x":0,"y":24,"width":24,"height":6,"properties":{"title":"What was logged as an error?","region":"${data.aws_region.current.region}","view":"table","query":"SOURCE '${aws_cloudwatch_log_group.app.name}' | fields @timestamp, msg, route, code, connectionId, requestId\n| filter level = \"ERROR\"\n| sort @timestamp desc\n| limit 20"}},
+      {"type":"log","x":0,"y":24,"width":24,"height":6,"properties":{"title":"What was logged as an error?","region":"${data.aws_region.current.region}","view":"table","query":"SOURCE '${aws_cloudwatch_log_group.app.name}' | fields @timestamp, message, route, code, connectionId, requestId\n| filter level = \"ERROR\"\n| sort @timestamp desc\n| limit 20"}},
       {"type":"text","x":0,"y":30,"width":24,"height":2,"properties":{"markdown":"# Is it fast?\np99: one of a hundred takes longer.","background":"transparent"}},
       {"type":"metric","x":0,"y":32,"width":8,"height":6,"properties":{"title":"How long do clients wait for functions?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"milliseconds","min":0}},"annotations":{"horizontal":[{"label":"alarm","value":${var.alarm_latency},"color":"#d62728"}]},"metrics":[
         ["AWS/ApiGateway","IntegrationLatency","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"p50","stat":"p50"}],

@@ -128,6 +128,22 @@ func (e *Evaluator) Property(r *Resource, name string) (any, error) {
 	return v, nil
 }
 
+// Properties returns all properties of a resource.
+func (e *Evaluator) Properties(r *Resource) (map[string]any, error) {
+	if r.properties == nil {
+		return nil, nil
+	}
+	v, err := e.eval(r.properties, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r, err)
+	}
+	members, ok := v.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("%s: the properties are %s", r, describe(v))
+	}
+	return members, nil
+}
+
 // member returns a member of an object that may be the result of a function.
 func (e *Evaluator) member(n *node, name string, depth int) (any, error) {
 	if n.kind == function { // such as Fn::If around all properties
