@@ -27,7 +27,7 @@ var errPanicked = errors.New("observe: the handler panicked")
 // request is copied, because a handler may outlive its [gatesock.Timeout].
 type routed struct {
 	context.Context //nolint:containedctx // it is a Context itself
-	request *gatesock.Request
+	request         *gatesock.Request
 
 	event                   gatesock.EventType
 	apiID, stage, route     string
