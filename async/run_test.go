@@ -112,11 +112,13 @@ func TestErrorsOfHandlers(t *testing.T) {
 			[]string{faultFrame},
 		},
 		"refusal": {
-			func(int) (string, error) { return "", gatesock.Errorf(gatesock.CodeNotFound, "no") }, 1, []error{nil},
+			func(int) (string, error) { return "", gatesock.Errorf(gatesock.CodeNotFound, "no") }, 1,
+			[]error{nil},
 			[]string{`{"event":"work","id":"1","error":{"code":"not_found","message":"no"}}`},
 		},
 		"final refusal": {
-			func(int) (string, error) { return "", async.Final(gatesock.Errorf(gatesock.CodeNotFound, "no")) }, 1, []error{nil},
+			func(int) (string, error) { return "", async.Final(gatesock.Errorf(gatesock.CodeNotFound, "no")) }, 1,
+			[]error{nil},
 			[]string{`{"event":"work","id":"1","error":{"code":"not_found","message":"no"}}`},
 		},
 		"final fault": {
@@ -125,7 +127,8 @@ func TestErrorsOfHandlers(t *testing.T) {
 			[]string{faultFrame},
 		},
 		"too large": {
-			func(int) (string, error) { return strings.Repeat("x", gatesock.MaxMessageSize), nil }, 1, []error{nil},
+			func(int) (string, error) { return strings.Repeat("x", gatesock.MaxMessageSize), nil }, 1,
+			[]error{nil},
 			[]string{`{"event":"work","id":"1","error":{"code":"too_large","message":"the reply of 131108 bytes is above the limit of 131072"}}`},
 		},
 		"as large as it may be": {

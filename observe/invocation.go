@@ -21,10 +21,10 @@ type (
 // invocation is an invocation that is observed, and its context. Its record is used again when the
 // invocation has ended; the invocation itself is not, because its context may be kept for longer.
 type invocation struct {
-	context.Context // Lambda's
+	context.Context //nolint:containedctx // it is a Context itself: Lambda's, with the observer
 
 	observer        *Observer
-	inside          context.Context // the handler's
+	inside          context.Context //nolint:containedctx // the handler's: this one, or that of its span
 	lambdaRequestID string
 	endSpan         func(SpanEnd)
 

@@ -26,7 +26,7 @@ var errPanicked = errors.New("observe: the handler panicked")
 // routed is a request of a Router, and the context of its handler. What the lines need of the
 // request is copied, because a handler may outlive its [gatesock.Timeout].
 type routed struct {
-	context.Context
+	context.Context //nolint:containedctx // it is a Context itself
 	request *gatesock.Request
 
 	event                   gatesock.EventType
