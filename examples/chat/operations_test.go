@@ -65,7 +65,7 @@ func TestOperations(t *testing.T) { //nolint:paralleltest // see above
 	}
 	checkPage(t, p, s, seen)
 	checkDashboard(t, s.dashboard, seen)
-	checkFigures(t, p, seen)
+	checkFigures(t, p, s, seen)
 }
 
 // watched is a chat with observe on, behind a gateway.
