@@ -408,13 +408,20 @@ func (o *observer) Begin(ctx context.Context, op observing.Op) (context.Context,
 	return ctx, func(r observing.Result) { o.ended = append(o.ended, r) }
 }
 
+type resumedKey struct{}
+
+func (o *observer) Resumed(ctx context.Context, req any) context.Context {
+	return context.WithValue(ctx, resumedKey{}, req)
+}
+
 func TestObserved(t *testing.T) {
 	t.Parallel()
 	fault, refusal := errors.New("down"), gatesock.Errorf(gatesock.CodeNotFound, "no")
 	var answer error
 	seen := new(observer)
-	b := newBench(t, func(ctx ctx, _ *request, _ struct{}) (string, error) {
+	b := newBench(t, func(ctx ctx, req *request, _ struct{}) (string, error) {
 		require.Equal(t, seen, observing.From(ctx), "handlers are observed too")
+		require.Same(t, req, ctx.Value(resumedKey{}))
 		return "done", answer
 	})
 	observed := context.WithValue(t.Context(), observing.Key{}, seen)
