@@ -23,7 +23,7 @@ type Jobs struct {
 
 	mu     sync.RWMutex
 	routes map[string]*route
-	names  gatesock.Envelope // those of the first route
+	names  gatesock.Envelope // those of the first route; of the protocol as long as there is none
 }
 
 // ErrDead is the error of [Jobs.Run] for a job that has failed for good. The client has got an
@@ -45,7 +45,8 @@ func New(queue Queue, poster gatesock.Poster, outcomes Outcomes, opts ...Option)
 	return &Jobs{
 		settings: newSettings("New", opts,
 			"WithAttempts", "WithMiddleware", "WithTimeout", "WithDeadlineMargin", "WithClock", "WithLogger"),
-		queue: queue, poster: poster, outcomes: outcomes, routes: make(map[string]*route),
+		queue: queue, poster: poster, outcomes: outcomes,
+		routes: make(map[string]*route), names: gatesock.New().Describe().Envelope,
 		pause: func(limit time.Duration) time.Duration { return rand.N(limit + 1) },
 	}
 }

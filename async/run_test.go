@@ -196,6 +196,34 @@ func TestLastDelivery(t *testing.T) {
 	}
 }
 
+// TestRouteIsGone: a program whose routes were removed still tells the clients of the earlier one,
+// in the envelope that its Router has or, without any route, in that of the protocol.
+func TestRouteIsGone(t *testing.T) {
+	t.Parallel()
+	renamed := gatesock.WithEnvelope(gatesock.Envelope{Event: "kind", ID: "ref"})
+	const renamedFault = `{"kind":"work","ref":"1","error":{"code":"internal","message":"internal error"}}`
+	for name, c := range map[string]struct {
+		options []gatesock.Option
+		routes  bool
+		want    string
+	}{
+		"another route":                   {nil, true, faultFrame},
+		"another route, another envelope": {[]gatesock.Option{renamed}, true, renamedFault},
+		"no route":                        {nil, false, faultFrame},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			old, to := newBench(t, func(ctx, *request, struct{}) (string, error) { return "done", nil }), new(posts)
+			jobs := async.New(new(caught), to, async.NewMemoryOutcomes(), async.WithAttempts(1))
+			if c.routes {
+				async.HandleReply(gatesock.New(c.options...), jobs, "other", func(ctx, *request, struct{}) (string, error) { return "", nil })
+			}
+			require.ErrorIs(t, jobs.Run(t.Context(), old.job, 1), async.ErrDead)
+			require.Equal(t, []string{c.want}, to.frames)
+		})
+	}
+}
+
 // TestPosts: posts that fail are repeated, in this run and in the next, and the handler is not.
 func TestPosts(t *testing.T) {
 	t.Parallel()

@@ -51,7 +51,7 @@
 //	StoreThrottled      Count         requests that a store refused because of their rate
 //	StoreErrors         Count         requests to a store that failed otherwise
 //	Jobs                Count         attempts at jobs
-//	JobErrors           Count         attempts that failed; an error for the client is no failure
+//	JobErrors           Count         attempts that failed, other than with an answer for the client
 //	LiveConnections     Count         open connections that a pass of the sweeper found
 //
 // New connections a minute are the sum of ConnectionsOpened over a minute. The number of live

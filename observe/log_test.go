@@ -500,10 +500,11 @@ func TestLogIDsOfAJob(t *testing.T) {
 	require.NoError(t, err)
 
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "lambda-2"})
-	_, err = observe.New(observe.WithOutput(&lines)).Handler(lambdaFunc(func(ctx context.Context, _ []byte) ([]byte, error) {
+	h := lambdaFunc(func(ctx context.Context, _ []byte) ([]byte, error) {
 		queue.Drain(ctx, jobs)
 		return nil, nil
-	})).Invoke(ctx, []byte(`{"Records":[]}`))
+	})
+	_, err = observe.New(observe.WithOutput(&lines)).Handler(h).Invoke(ctx, []byte(`{"Records":[]}`))
 	require.NoError(t, err)
 
 	records := strings.SplitAfter(strings.TrimSpace(out.String()), "\n")

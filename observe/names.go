@@ -84,7 +84,7 @@ func Metrics() []MetricInfo {
 		function("StoreThrottled", Count, "requests that a store refused because of their rate"),
 		function("StoreErrors", Count, "requests to a store that failed otherwise"),
 		function("Jobs", Count, "attempts at jobs"),
-		function("JobErrors", Count, "attempts that failed; an error for the client is no failure"),
+		function("JobErrors", Count, "attempts that failed, other than with an answer for the client"),
 		function("LiveConnections", Count, "open connections that a pass of the sweeper found"),
 	}
 }
