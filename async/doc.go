@@ -42,8 +42,15 @@
 // If the last attempt ended without an error, because its process crashed or its time was over, the
 // queue delivers the job once more. That delivery does not run the handler: the client gets an
 // error with [gatesock.CodeInternal]. A job that has failed for good is not done again for a day
-// ([Keep]), also if its message is moved back from the dead-letter queue: its client has got an
-// error, and may have asked again.
+// ([Keep]) or longer, also if its message is moved back from the dead-letter queue: its client has
+// got an error, and may have asked again.
+//
+// # New versions of the program
+//
+// A job is decoded and validated again by the version that runs it. If that refuses what an earlier
+// one has accepted, the refusal is the result. If it has no route with the key, the client gets an
+// error with [gatesock.CodeInternal] after the last attempt. So keep a route, and what it accepts,
+// until its jobs are done.
 //
 // # Guarantees
 //

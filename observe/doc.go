@@ -50,8 +50,8 @@
 //	StoreLatency        Milliseconds  time that a request to a store took
 //	StoreThrottled      Count         requests that a store refused because of their rate
 //	StoreErrors         Count         requests to a store that failed otherwise
-//	Jobs                Count         jobs that ran
-//	JobErrors           Count         jobs that ended with an error
+//	Jobs                Count         attempts at jobs
+//	JobErrors           Count         attempts that failed, other than with an answer for the client
 //	LiveConnections     Count         open connections that a pass of the sweeper found
 //
 // New connections a minute are the sum of ConnectionsOpened over a minute. The number of live

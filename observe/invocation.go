@@ -101,6 +101,15 @@ func (i *invocation) Routed(ctx context.Context, req any) context.Context {
 	return r
 }
 
+// Resumed makes a request known to the records of its handler. The context is that of a Job.
+func (i *invocation) Resumed(ctx context.Context, req any) context.Context {
+	request, ok := req.(*gatesock.Request)
+	if !ok {
+		return ctx
+	}
+	return &routed{Context: ctx, request: request}
+}
+
 // Answered ends the request of a Router.
 func (i *invocation) Answered(ctx context.Context, frame int, err error) {
 	r, ok := ctx.Value(requestKey{}).(*routed)
@@ -163,7 +172,7 @@ func (i *invocation) finished(kind observing.Kind, took time.Duration, r observi
 		}
 	case observing.Job:
 		i.add(jobs, 1)
-		if r.Err != nil {
+		if r.Err != nil && !r.Refused {
 			i.add(jobErrors, 1)
 		}
 	}

@@ -22,7 +22,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/async"
 	"github.com/gatesock/gatesock/observe"
+	"github.com/gatesock/gatesock/wstest"
 )
 
 // logLine is a line of a log in JSON.
@@ -477,6 +479,53 @@ func TestLogIDsOfTheEvent(t *testing.T) {
 	require.Equal(t, logLine{
 		"level": "INFO", "message": "from a queue", "requestId": "lambda-1", "lambdaRequestId": "lambda-1", "traceId": ids["traceId"],
 	}, queue)
+}
+
+// Records of a handler that runs in another invocation say which request they belong to. Its job is
+// counted, and not its message, which the first invocation has counted.
+func TestLogIDsOfAJob(t *testing.T) {
+	t.Parallel()
+	var out, lines bytes.Buffer
+	log := slog.New(observe.NewLogHandler(&out, &observe.LogOptions{Format: observe.LogJSON}))
+	r := gatesock.New(gatesock.WithLogger(log))
+	queue := async.NewMemoryQueue()
+	jobs := async.New(queue, wstest.NewRecorder(), async.NewMemoryOutcomes(), async.WithLogger(log))
+	async.Handle(r, jobs, "import", func(ctx context.Context, _ *gatesock.Request, _ any) error {
+		log.InfoContext(ctx, "inside")
+		observe.Business(ctx, "Imports", 1)
+		return gatesock.Errorf(gatesock.CodeNotFound, "nothing to import").WithCause(errors.New("empty"))
+	})
+	_, err := r.Invoke(t.Context(), []byte(`{"requestContext":{"connectionId":"C1","requestId":"R1","messageId":"M1","eventType":"MESSAGE",`+
+		`"routeKey":"$default","stage":"live","apiId":"A","domainName":"d","authorizer":{"principalId":"ann"}},"body":"{\"action\":\"import\"}"}`))
+	require.NoError(t, err)
+
+	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "lambda-2"})
+	h := lambdaFunc(func(ctx context.Context, _ []byte) ([]byte, error) {
+		queue.Drain(ctx, jobs)
+		return nil, nil
+	})
+	_, err = observe.New(observe.WithOutput(&lines)).Handler(h).Invoke(ctx, []byte(`{"Records":[]}`))
+	require.NoError(t, err)
+
+	records := strings.SplitAfter(strings.TrimSpace(out.String()), "\n")
+	require.Len(t, records, 2)
+	for i, message := range []string{"inside", "gatesock: handler failed"} {
+		got := parsed(t, []byte(records[i]))
+		require.Equal(t, message, got["message"])
+		for name, want := range map[string]string{
+			"connectionId": "C1", "route": "import", "requestId": "R1", "messageId": "M1", "principalId": "ann",
+			"lambdaRequestId": "lambda-2",
+		} {
+			require.Equal(t, want, got[name], "%s of %s", name, records[i])
+		}
+	}
+	require.Equal(t, 1, strings.Count(lines.String(), "\n"))
+	line := parsed(t, lines.Bytes())
+	require.EqualValues(t, 1, line["Jobs"])
+	require.EqualValues(t, 1, line["Imports"])
+	for _, name := range []string{"JobErrors", "Messages", "Errors", "Route", "connectionId"} {
+		require.NotContains(t, line, name)
+	}
 }
 
 type lambdaFunc func(ctx context.Context, payload []byte) ([]byte, error)
