@@ -306,7 +306,7 @@ func (h *logHandler) attributes(c *cleaner, r *slog.Record, limit int) attrSet {
 		outer := h.inScope(c, i-1, limit)
 		if inner := set.list(); len(inner) > 0 {
 			name := h.scopes[i].name
-			outer = outer.add(slog.Attr{Key: name, Value: c.group(name, inner, i)})
+			outer = outer.add(slog.Attr{Key: c.key(name), Value: c.group(name, inner, i)})
 		}
 		set = outer
 	}
