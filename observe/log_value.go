@@ -450,8 +450,8 @@ func (c *cleaner) object(b []byte, v reflect.Value, depth, room int) []byte {
 	return append(b, '}')
 }
 
-// nameOfPair returns what a pair of a name and a value has as the name, given one of its members, or
-// "": headers, cookies, tags and variables are often lists of pairs.
+// nameOfPair returns the name in a pair of a name and a value if a member is that, and else "".
+// Headers, tags and variables are often lists of pairs.
 func nameOfPair(member string, v reflect.Value) string {
 	if !strings.EqualFold(member, "name") && !strings.EqualFold(member, "key") {
 		return ""

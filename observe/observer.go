@@ -52,8 +52,8 @@ type Observer struct {
 	traceFailed atomic.Bool
 }
 
-// New returns an Observer. It reads GATESOCK_METRICS, and what Lambda sets: the function's name, how
-// it starts, and its log level.
+// New returns an Observer. It reads GATESOCK_METRICS, and what Lambda sets: the function's name,
+// how it starts, and its log level.
 func New(opts ...Option) *Observer {
 	o := &Observer{
 		namespace:  defaultNamespace,

@@ -247,7 +247,7 @@ func TestInvocationInsideOfOneThatHasEnded(t *testing.T) {
 	o, lines, _ := observed(t)
 	h := o.Handler(app(t))
 	var kept context.Context
-	invoke(t, o.Handler(handlerFunc(func(ctx context.Context, _ []byte) ([]byte, error) { kept = ctx; return nil, nil })), "{}")
+	invoke(t, o.Handler(in(func(ctx context.Context) { kept = ctx })), "{}")
 	lines.Reset()
 	_, err := h.Invoke(kept, []byte(send("busy")))
 	require.NoError(t, err)
