@@ -64,13 +64,20 @@ func (o *Observer) begin(ctx context.Context) *invocation {
 	}
 	if o.tracer != nil {
 		header, _ := ctx.Value(traceHeaderKey).(string)
-		i.inside, i.endSpan = o.tracer.Start(i, Span{Kind: "event", TraceHeader: header})
+		i.inside, i.endSpan = o.startSpan(i, Span{Kind: "event", TraceHeader: header})
 	}
 	return i
 }
 
 // traceHeaderKey is the key of the X-Amzn-Trace-Id in the contexts of aws-lambda-go.
 const traceHeaderKey = "x-amzn-trace-id"
+
+// isOpen reports whether the invocation has not ended.
+func (i *invocation) isOpen() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.rec != nil
+}
 
 // Source takes note of what the invocation's event came from.
 func (i *invocation) Source(kind, name string) {
@@ -144,7 +151,7 @@ func (i *invocation) Begin(ctx context.Context, op observing.Op) (context.Contex
 	o := i.observer
 	var endSpan func(SpanEnd)
 	if o.tracer != nil {
-		ctx, endSpan = o.tracer.Start(ctx, Span{Kind: string(op.Kind), Name: op.Name, Target: op.Target})
+		ctx, endSpan = o.startSpan(ctx, Span{Kind: string(op.Kind), Name: op.Name, Target: op.Target})
 	}
 	start := o.now()
 	return ctx, func(r observing.Result) {

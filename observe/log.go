@@ -66,7 +66,8 @@ const (
 //
 // The value of an attribute with the name of a secret is logged as "[redacted]". So are the values
 // in groups, structs, maps and slices, such as those of a [net/http.Header], by the names of
-// fields and keys. A name is split into words, so that apiKey, API_KEY, x-api-key and UserAPIKey
+// fields and keys, and by that of a pair such as {"Name":"Authorization","Value":"…"}. So is a
+// [net/http.Cookie]. A name is split into words, so that apiKey, API_KEY, x-api-key and UserAPIKey
 // are one name. These are secret:
 //
 //   - authorization, auth, bearer, jwt, token, ticket, cookie, credential, signature,
@@ -83,7 +84,7 @@ const (
 // In texts, which are messages, errors, and values under any name, these are redacted:
 //
 //   - JSON Web Tokens, the secrets of API keys of package authz/apikey, private keys in PEM, and
-//     passwords in URLs such as redis://user:password@host,
+//     passwords in URLs such as redis://user:password@host, or a token of 20 bytes and more there,
 //   - what follows Bearer and Basic, unless it looks like a word of a sentence,
 //   - the values of secret names in queries (?token=…), JSON ("token":"…", in JSON inside of JSON
 //     too), header fields (Cookie: …), and as fmt prints structs and maps (Token:…). After a colon
@@ -306,7 +307,7 @@ func (h *logHandler) attributes(c *cleaner, r *slog.Record, limit int) attrSet {
 		outer := h.inScope(c, i-1, limit)
 		if inner := set.list(); len(inner) > 0 {
 			name := h.scopes[i].name
-			outer = outer.add(slog.Attr{Key: name, Value: c.group(name, inner, i)})
+			outer = outer.add(slog.Attr{Key: c.key(name), Value: c.group(name, inner, i)})
 		}
 		set = outer
 	}

@@ -115,6 +115,13 @@ type (
 	list      []any
 	failure   struct{ text string }
 	badError  struct{}
+	badJSON   struct{}
+	badText   struct{}
+	namedByte byte
+	pair      struct {
+		Name  *string
+		Value string
+	}
 )
 
 func (v valuer) LogValue() slog.Value           { return slog.AnyValue(v.v) }
@@ -124,6 +131,8 @@ func (s asText) MarshalText() ([]byte, error)   { return []byte(s), nil }
 func (f *failure) Error() string                { return f.text }
 func (panicking) MarshalJSON() ([]byte, error)  { panic("no JSON") }
 func (badError) Error() string                  { panic("no text") }
+func (badJSON) MarshalJSON() ([]byte, error)    { return nil, badError{} }
+func (badText) MarshalText() ([]byte, error)    { return nil, (*failure)(nil) }
 func group(name string, attrs ...any) slog.Attr { return slog.Group(name, attrs...) }
 
 func TestLogValues(t *testing.T) {
@@ -246,7 +255,21 @@ func TestLogValues(t *testing.T) {
 		"a panic of LogValue":     {slog.Any("v", panicking{}), `…LogValue panicked`},
 		"a panic inside":          {slog.Any("v", []any{1, panicking{}, 2}), `…LogValue panicked`},
 		"a panic of Error":        {slog.Any("v", []error{badError{}}), `["!PANIC:no text"]`},
-		"a value without end":     {slog.Any("v", cyclic), `…too many values`},
+		"a panic of JSON's error": {slog.Any("v", badJSON{}), `"!ERROR:!PANIC:no text"`},
+		"a panic of text's error": {slog.Any("v", badText{}), `…!ERROR:!PANIC:`},
+		"a hash of another type":  {slog.Any("v", struct{ A [2]namedByte }{}), `{"A":"[2 bytes]"}`},
+		"a cookie":                {slog.Any("v", []*http.Cookie{{Name: "sid", Value: "abc"}}), `["[redacted]"]`},
+		"a secret attribute": {
+			slog.Any("v", []any{slog.String("token", "abc"), slog.Int("n", 1)}), `[{"token":"[redacted]"},{"n":1}]`,
+		},
+		"a secret in a pair": {
+			slog.Any("v", []pair{{new("Authorization"), "abc"}, {new("Host"), "x"}, {nil, "y"}}),
+			`[{"Name":"Authorization","Value":"[redacted]"},{"Name":"Host","Value":"x"},{"Name":null,"Value":"y"}]`,
+		},
+		"a secret in a pair of a map": {
+			slog.Any("v", map[string]any{"key": "apiKey", "value": "abc"}), `{"key":"apiKey","value":"[redacted]"}`,
+		},
+		"a value without end": {slog.Any("v", cyclic), `…too many values`},
 		"a long text": {
 			slog.String("v", strings.Repeat("é", 5000)),
 			`"` + strings.Repeat("é", 4096) + `… [10000 bytes]"`,
@@ -344,6 +367,25 @@ func TestLogOptionMistakes(t *testing.T) {
 }
 
 // Names that are taken get numbers, so that nothing is lost and nothing is there twice.
+// The names of attributes and groups are texts too.
+func TestLogNamesHaveNoSecrets(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"token=abcdef12", "user: Bearer abcdef12", jwtInName, strings.Repeat("x", 9000)} {
+		for _, log := range []func(*slog.Logger){
+			func(l *slog.Logger) { l.Info("m", name, 1) },
+			func(l *slog.Logger) { l.Info("m", group("g", name, 1)) },
+			func(l *slog.Logger) { l.WithGroup(name).Info("m", "n", 1) },
+		} {
+			got := encoded(t, logged(t, observe.LogOptions{}, log))
+			require.NotContains(t, got, "abcdef12")
+			require.NotContains(t, got, "eyJzdWIi")
+			require.Less(t, len(got), 9000)
+		}
+	}
+}
+
+const jwtInName = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dBjftJeZ4CVPmB92K27uhbUJU1p1r"
+
 func TestLogNamesAreDistinct(t *testing.T) {
 	t.Parallel()
 	l := logged(t, observe.LogOptions{}, func(log *slog.Logger) {

@@ -110,3 +110,45 @@ func TestFailingFlush(t *testing.T) {
 	invoke(t, h, send("ok"))
 	require.Equal(t, 1, strings.Count(log.String(), "observe: traces cannot be sent"))
 }
+
+// panickingTracer panics in each of its methods, one by one.
+type panickingTracer struct{ at string }
+
+func (p panickingTracer) Start(ctx context.Context, _ observe.Span) (context.Context, func(observe.SpanEnd)) {
+	if p.at == "start" {
+		panic("no span")
+	}
+	if p.at == "nothing" {
+		return nil, nil //nolint:staticcheck // a faulty tracer
+	}
+	return ctx, func(observe.SpanEnd) {
+		if p.at == "end" {
+			panic("no end")
+		}
+	}
+}
+
+func (p panickingTracer) Flush(context.Context) error {
+	if p.at == "flush" {
+		panic("no flush")
+	}
+	return nil
+}
+
+// A tracer that panics changes no result.
+func TestPanickingTracer(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"start", "end", "flush", "nothing"} {
+		o, lines, log := observed(t, observe.WithTracer(panickingTracer{at}))
+		h := o.Handler(app(t))
+		for range 2 {
+			out, err := h.Invoke(t.Context(), []byte(send("busy")))
+			require.NoError(t, err)
+			require.Contains(t, string(out), `"statusCode":200`)
+		}
+		require.Len(t, lines.all(t, "OrdersPlaced", "OrderValue"), 2, at)
+		if at != "nothing" {
+			require.Equal(t, 1, strings.Count(log.String(), "panic: no "), log.String())
+		}
+	}
+}
