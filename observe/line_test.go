@@ -252,8 +252,8 @@ func TestLines(t *testing.T) {
 	requireGolden(t, "lines.jsonl", golden.String())
 }
 
-// What a line is about comes before its lists: CloudWatch Logs Insights knows the first 200 fields of
-// a line, and each element of a list is a field.
+// What a line is about comes before its lists: CloudWatch Logs Insights knows the first 200 fields
+// of a line, and each element of a list is a field.
 func TestListsComeLast(t *testing.T) {
 	text, err := os.ReadFile("testdata/lines.jsonl")
 	require.NoError(t, err)
