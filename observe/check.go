@@ -34,7 +34,7 @@ func nameFault(name string) string {
 // isMember reports whether lines have a member of their own with that name.
 func isMember(name string) bool {
 	switch name {
-	case "_aws", "requestId", "connectionId", "source", "sourceName", "outcome", "traceId", "code", "refused",
+	case "_aws", "requestId", "connectionId", "source", "sourceName", "outcome", "traceId", "code", "refused", "level", timestampKey,
 		dimensionAPI, dimensionStage, dimensionRoute, dimensionCode, dimensionCloseCode, dimensionFunction,
 		"ConnectionsOpened", "ConnectionsRefused", "ConnectionsClosed", "ConnectionDuration",
 		"Messages", "BytesIn", "BytesOut", "RateLimited", "Duration", "Errors", "LiveConnections":

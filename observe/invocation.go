@@ -22,10 +22,10 @@ type (
 // invocation is an invocation that is observed, and its context. Its record is used again when the
 // invocation has ended; the invocation itself is not, because its context may be kept for longer.
 type invocation struct {
-	context.Context // Lambda's
+	context.Context //nolint:containedctx // it is a Context itself: Lambda's, with the observer
 
 	observer        *Observer
-	inside          context.Context // the handler's
+	inside          context.Context //nolint:containedctx // the handler's: this one, or that of its span
 	lambdaRequestID string
 	endSpan         func(SpanEnd)
 
@@ -65,13 +65,20 @@ func (o *Observer) begin(ctx context.Context) *invocation {
 	}
 	if o.tracer != nil {
 		header, _ := ctx.Value(traceHeaderKey).(string)
-		i.inside, i.endSpan = o.tracer.Start(i, Span{Kind: "event", TraceHeader: header})
+		i.inside, i.endSpan = o.startSpan(i, Span{Kind: "event", TraceHeader: header})
 	}
 	return i
 }
 
 // traceHeaderKey is the key of the X-Amzn-Trace-Id in the contexts of aws-lambda-go.
 const traceHeaderKey = "x-amzn-trace-id"
+
+// isOpen reports whether the invocation has not ended.
+func (i *invocation) isOpen() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.rec != nil
+}
 
 // Source takes note of what the invocation's event came from.
 func (i *invocation) Source(kind, name string) {
@@ -100,6 +107,15 @@ func (i *invocation) Routed(ctx context.Context, req any) context.Context {
 	r.read(request)
 	r.start = i.observer.now()
 	return r
+}
+
+// Resumed makes a request known to the records of its handler. The context is that of a Job.
+func (i *invocation) Resumed(ctx context.Context, req any) context.Context {
+	request, ok := req.(*gatesock.Request)
+	if !ok {
+		return ctx
+	}
+	return &routed{Context: ctx, request: request}
 }
 
 // Answered ends the request of a Router.
@@ -136,7 +152,7 @@ func (i *invocation) Begin(ctx context.Context, op observing.Op) (context.Contex
 	o := i.observer
 	var endSpan func(SpanEnd)
 	if o.tracer != nil {
-		ctx, endSpan = o.tracer.Start(ctx, Span{Kind: string(op.Kind), Name: op.Name, Target: op.Target})
+		ctx, endSpan = o.startSpan(ctx, Span{Kind: string(op.Kind), Name: op.Name, Target: op.Target})
 	}
 	start := o.now()
 	return ctx, func(r observing.Result) {
@@ -164,7 +180,7 @@ func (i *invocation) finished(kind observing.Kind, took time.Duration, r observi
 		}
 	case observing.Job:
 		i.add(jobs, 1)
-		if r.Err != nil {
+		if r.Err != nil && !r.Refused {
 			i.add(jobErrors, 1)
 		}
 	}

@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"log/slog"
 	"math"
 	"strconv"
 	"strings"
@@ -32,9 +33,14 @@ type line struct {
 // begin begins a line.
 func (l *line) begin() {
 	l.tail = l.tail[:0]
+	now := l.now()
 	l.b = append(l.b, `{"_aws":{"Timestamp":`...)
-	l.b = strconv.AppendInt(l.b, l.now().UnixMilli(), 10)
+	l.b = strconv.AppendInt(l.b, now.UnixMilli(), 10)
 	l.b = append(l.b, `,"CloudWatchMetrics":[`...)
+	if l.level != "" {
+		l.property(slog.LevelKey, l.level)
+		l.property(timestampKey, now.UTC().Format("2006-01-02T15:04:05.000Z"))
+	}
 }
 
 // end ends the line.

@@ -66,9 +66,9 @@ func app(t *testing.T) *gatesock.Router {
 		}
 		_, ended := observing.Begin(ctx, observing.Op{Kind: observing.Broadcast, Name: "send"})
 		ended(observing.Result{Audience: 100, Delivered: 90, Gone: 3, Failed: 5, Unsent: 2})
-		for _, err := range []error{nil, errors.New("broken")} {
+		for _, r := range []observing.Result{{}, {Err: errors.New("broken")}, {Err: errors.New("x"), Refused: true}} {
 			_, ended := observing.Begin(ctx, observing.Op{Kind: observing.Job, Name: "report"})
-			ended(observing.Result{Err: err})
+			ended(r)
 		}
 		observing.Gauge(ctx, observing.LiveConnections, 0)
 		observe.Business(ctx, "OrdersPlaced", 1)
@@ -192,7 +192,7 @@ func TestLines(t *testing.T) {
 				"PostsDelivered": 3.0, "PostsGone": 3.0, "PostsThrottled": 4.0, "PostsFailed": 5.0,
 				"FanOutUnreached": 7.0, "FanOutAudience": 100.0, "FanOutDuration": 1.0,
 				"StoreLatency": []any{1.0, 1.0, 1.0, 1.0}, "StoreThrottled": 1.0, "StoreErrors": 1.0,
-				"Jobs": 2.0, "JobErrors": 1.0, "LiveConnections": 0.0, "OrdersPlaced": 3.0, "OrderValue": []any{19.99, 1e-9},
+				"Jobs": 3.0, "JobErrors": 1.0, "LiveConnections": 0.0, "OrdersPlaced": 3.0, "OrderValue": []any{19.99, 1e-9},
 			},
 		},
 		{

@@ -65,8 +65,9 @@ const (
 // # Secrets
 //
 // The value of an attribute with the name of a secret is logged as "[redacted]". So are the values
-// in groups, structs, maps and slices, such as those of an [net/http.Header], by the names of
-// fields and keys. A name is split into words, so that apiKey, API_KEY, x-api-key and UserAPIKey
+// in groups, structs, maps and slices, such as those of a [net/http.Header], by the names of
+// fields and keys, and by that of a pair such as {"Name":"Authorization","Value":"…"}. So is a
+// [net/http.Cookie]. A name is split into words, so that apiKey, API_KEY, x-api-key and UserAPIKey
 // are one name. These are secret:
 //
 //   - authorization, auth, bearer, jwt, token, ticket, cookie, credential, signature,
@@ -83,7 +84,7 @@ const (
 // In texts, which are messages, errors, and values under any name, these are redacted:
 //
 //   - JSON Web Tokens, the secrets of API keys of package authz/apikey, private keys in PEM, and
-//     passwords in URLs such as redis://user:password@host,
+//     passwords in URLs such as redis://user:password@host, or a token of 20 bytes and more there,
 //   - what follows Bearer and Basic, unless it looks like a word of a sentence,
 //   - the values of secret names in queries (?token=…), JSON ("token":"…", in JSON inside of JSON
 //     too), header fields (Cookie: …), and as fmt prints structs and maps (Token:…). After a colon
@@ -105,7 +106,7 @@ const (
 // Values that contain themselves end at a depth of 32. A method of a value that panics is logged as
 // such. Names are distinct: a second attribute "count" with another value becomes "count_2".
 //
-// It panics if w is nil, or if an option is one that there is not.
+// It panics if w is nil, if the Format is unknown, or if a name in the options is empty.
 func NewLogHandler(w io.Writer, opts *LogOptions) slog.Handler {
 	if w == nil {
 		panic("observe: NewLogHandler: w must not be nil")
@@ -306,7 +307,7 @@ func (h *logHandler) attributes(c *cleaner, r *slog.Record, limit int) attrSet {
 		outer := h.inScope(c, i-1, limit)
 		if inner := set.list(); len(inner) > 0 {
 			name := h.scopes[i].name
-			outer = outer.add(slog.Attr{Key: name, Value: c.group(name, inner, i)})
+			outer = outer.add(slog.Attr{Key: c.key(name), Value: c.group(name, inner, i)})
 		}
 		set = outer
 	}

@@ -22,7 +22,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/async"
 	"github.com/gatesock/gatesock/observe"
+	"github.com/gatesock/gatesock/wstest"
 )
 
 // logLine is a line of a log in JSON.
@@ -113,6 +115,13 @@ type (
 	list      []any
 	failure   struct{ text string }
 	badError  struct{}
+	badJSON   struct{}
+	badText   struct{}
+	namedByte byte
+	pair      struct {
+		Name  *string
+		Value string
+	}
 )
 
 func (v valuer) LogValue() slog.Value           { return slog.AnyValue(v.v) }
@@ -122,6 +131,8 @@ func (s asText) MarshalText() ([]byte, error)   { return []byte(s), nil }
 func (f *failure) Error() string                { return f.text }
 func (panicking) MarshalJSON() ([]byte, error)  { panic("no JSON") }
 func (badError) Error() string                  { panic("no text") }
+func (badJSON) MarshalJSON() ([]byte, error)    { return nil, badError{} }
+func (badText) MarshalText() ([]byte, error)    { return nil, (*failure)(nil) }
 func group(name string, attrs ...any) slog.Attr { return slog.Group(name, attrs...) }
 
 func TestLogValues(t *testing.T) {
@@ -244,7 +255,21 @@ func TestLogValues(t *testing.T) {
 		"a panic of LogValue":     {slog.Any("v", panicking{}), `…LogValue panicked`},
 		"a panic inside":          {slog.Any("v", []any{1, panicking{}, 2}), `…LogValue panicked`},
 		"a panic of Error":        {slog.Any("v", []error{badError{}}), `["!PANIC:no text"]`},
-		"a value without end":     {slog.Any("v", cyclic), `…too many values`},
+		"a panic of JSON's error": {slog.Any("v", badJSON{}), `"!ERROR:!PANIC:no text"`},
+		"a panic of text's error": {slog.Any("v", badText{}), `…!ERROR:!PANIC:`},
+		"a hash of another type":  {slog.Any("v", struct{ A [2]namedByte }{}), `{"A":"[2 bytes]"}`},
+		"a cookie":                {slog.Any("v", []*http.Cookie{{Name: "sid", Value: "abc"}}), `["[redacted]"]`},
+		"a secret attribute": {
+			slog.Any("v", []any{slog.String("token", "abc"), slog.Int("n", 1)}), `[{"token":"[redacted]"},{"n":1}]`,
+		},
+		"a secret in a pair": {
+			slog.Any("v", []pair{{new("Authorization"), "abc"}, {new("Host"), "x"}, {nil, "y"}}),
+			`[{"Name":"Authorization","Value":"[redacted]"},{"Name":"Host","Value":"x"},{"Name":null,"Value":"y"}]`,
+		},
+		"a secret in a pair of a map": {
+			slog.Any("v", map[string]any{"key": "apiKey", "value": "abc"}), `{"key":"apiKey","value":"[redacted]"}`,
+		},
+		"a value without end": {slog.Any("v", cyclic), `…too many values`},
 		"a long text": {
 			slog.String("v", strings.Repeat("é", 5000)),
 			`"` + strings.Repeat("é", 4096) + `… [10000 bytes]"`,
@@ -342,6 +367,25 @@ func TestLogOptionMistakes(t *testing.T) {
 }
 
 // Names that are taken get numbers, so that nothing is lost and nothing is there twice.
+// The names of attributes and groups are texts too.
+func TestLogNamesHaveNoSecrets(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"token=abcdef12", "user: Bearer abcdef12", jwtInName, strings.Repeat("x", 9000)} {
+		for _, log := range []func(*slog.Logger){
+			func(l *slog.Logger) { l.Info("m", name, 1) },
+			func(l *slog.Logger) { l.Info("m", group("g", name, 1)) },
+			func(l *slog.Logger) { l.WithGroup(name).Info("m", "n", 1) },
+		} {
+			got := encoded(t, logged(t, observe.LogOptions{}, log))
+			require.NotContains(t, got, "abcdef12")
+			require.NotContains(t, got, "eyJzdWIi")
+			require.Less(t, len(got), 9000)
+		}
+	}
+}
+
+const jwtInName = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dBjftJeZ4CVPmB92K27uhbUJU1p1r"
+
 func TestLogNamesAreDistinct(t *testing.T) {
 	t.Parallel()
 	l := logged(t, observe.LogOptions{}, func(log *slog.Logger) {
@@ -477,6 +521,53 @@ func TestLogIDsOfTheEvent(t *testing.T) {
 	require.Equal(t, logLine{
 		"level": "INFO", "message": "from a queue", "requestId": "lambda-1", "lambdaRequestId": "lambda-1", "traceId": ids["traceId"],
 	}, queue)
+}
+
+// Records of a handler that runs in another invocation say which request they belong to. Its job is
+// counted, and not its message, which the first invocation has counted.
+func TestLogIDsOfAJob(t *testing.T) {
+	t.Parallel()
+	var out, lines bytes.Buffer
+	log := slog.New(observe.NewLogHandler(&out, &observe.LogOptions{Format: observe.LogJSON}))
+	r := gatesock.New(gatesock.WithLogger(log))
+	queue := async.NewMemoryQueue()
+	jobs := async.New(queue, wstest.NewRecorder(), async.NewMemoryOutcomes(), async.WithLogger(log))
+	async.Handle(r, jobs, "import", func(ctx context.Context, _ *gatesock.Request, _ any) error {
+		log.InfoContext(ctx, "inside")
+		observe.Business(ctx, "Imports", 1)
+		return gatesock.Errorf(gatesock.CodeNotFound, "nothing to import").WithCause(errors.New("empty"))
+	})
+	_, err := r.Invoke(t.Context(), []byte(`{"requestContext":{"connectionId":"C1","requestId":"R1","messageId":"M1","eventType":"MESSAGE",`+
+		`"routeKey":"$default","stage":"live","apiId":"A","domainName":"d","authorizer":{"principalId":"ann"}},"body":"{\"action\":\"import\"}"}`))
+	require.NoError(t, err)
+
+	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "lambda-2"})
+	h := lambdaFunc(func(ctx context.Context, _ []byte) ([]byte, error) {
+		queue.Drain(ctx, jobs)
+		return nil, nil
+	})
+	_, err = observe.New(observe.WithOutput(&lines)).Handler(h).Invoke(ctx, []byte(`{"Records":[]}`))
+	require.NoError(t, err)
+
+	records := strings.SplitAfter(strings.TrimSpace(out.String()), "\n")
+	require.Len(t, records, 2)
+	for i, message := range []string{"inside", "gatesock: handler failed"} {
+		got := parsed(t, []byte(records[i]))
+		require.Equal(t, message, got["message"])
+		for name, want := range map[string]string{
+			"connectionId": "C1", "route": "import", "requestId": "R1", "messageId": "M1", "principalId": "ann",
+			"lambdaRequestId": "lambda-2",
+		} {
+			require.Equal(t, want, got[name], "%s of %s", name, records[i])
+		}
+	}
+	require.Equal(t, 1, strings.Count(lines.String(), "\n"))
+	line := parsed(t, lines.Bytes())
+	require.EqualValues(t, 1, line["Jobs"])
+	require.EqualValues(t, 1, line["Imports"])
+	for _, name := range []string{"JobErrors", "Messages", "Errors", "Route", "connectionId"} {
+		require.NotContains(t, line, name)
+	}
 }
 
 type lambdaFunc func(ctx context.Context, payload []byte) ([]byte, error)

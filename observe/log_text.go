@@ -56,7 +56,7 @@ func (s *scrubber) symbol(i int) int {
 	return i + 1
 }
 
-// userinfo cuts the password out of a URL's authority (RFC 3986 §3.2).
+// userinfo cuts the password out of a URL's authority (RFC 3986 §3.2), or a token in its place.
 func (s *scrubber) userinfo(from int) int {
 	authority := s.text[from:]
 	if end := strings.IndexAny(authority, "/?# \t\r\n\"'<>"); end >= 0 {
@@ -66,8 +66,11 @@ func (s *scrubber) userinfo(from int) int {
 	if at < 0 {
 		return from
 	}
+	const token = 20 // bytes, which names of users seldom have
 	if colon := strings.IndexByte(authority[:at], ':'); colon >= 0 {
 		s.cut(from+colon+1, from+at)
+	} else if at >= token {
+		s.cut(from, from+at)
 	}
 	return from + at
 }
@@ -228,10 +231,12 @@ func (s *scrubber) value(from, to int) {
 	case opening != "":
 		start += len(opening)
 		s.cut(start, start+quotedEnd(s.text[start:], opening))
-	case start < len(s.text) && strings.IndexByte("{[", s.text[start]) >= 0:
-		s.cut(start, start+nestedEnd(s.text[start:]))
+	case goValueEnd(s.text[start:]) > 0:
+		s.cut(start, start+goValueEnd(s.text[start:]))
 	case strings.HasPrefix(s.text[start:], "map["):
 		start += len("map")
+		s.cut(start, start+nestedEnd(s.text[start:]))
+	case start < len(s.text) && s.text[start] == '[':
 		s.cut(start, start+nestedEnd(s.text[start:]))
 	default:
 		s.bare(name, class, after, start, sep == ":" && quotes == "")
@@ -339,12 +344,37 @@ func quotedEnd(text, opening string) int {
 	return len(text)
 }
 
-// nestedEnd returns where the bracket at the beginning of a text is closed.
+// goValueEnd returns where a value ends that is in braces, such as an object of JSON, or that has
+// its type before it as fmt prints it: []string{"a"}, &main.T{A:1}, (*main.T)(0xc0001234). It
+// returns 0 if there is none.
+func goValueEnd(text string) int {
+	at := skip(text, 0, "&*(")
+	for at < len(text) && (isRunByte(text[at]) || strings.IndexByte("[]*)", text[at]) >= 0) {
+		at++
+	}
+	if at == len(text) || text[at] != '{' && (text[at] != '(' || !strings.ContainsAny(text[:at], "[]*)")) {
+		return 0
+	}
+	return at + nestedEnd(text[at:])
+}
+
+// nestedEnd returns where the bracket at the beginning of a text is closed. Brackets in quotation
+// marks do not count.
 func nestedEnd(text string) int {
 	opening, closing := text[0], text[0]+2 // {} and [] are two apart
+	if opening == '(' {
+		closing = ')'
+	}
 	depth := 0
-	for i := range len(text) {
+	for i := 0; i < len(text); i++ {
 		switch text[i] {
+		case '"', '\\':
+			quote := quoteAt(text, i)
+			if strings.HasSuffix(quote, `"`) {
+				i += len(quote) + quotedEnd(text[i+len(quote):], quote) + len(quote) - 1
+			} else {
+				i = max(i, skip(text, i, `\`)-1)
+			}
 		case opening:
 			depth++
 		case closing:

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"net/http"
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -47,6 +49,15 @@ func (c *cleaner) text(s string) string {
 	return oneline.Cut(s, c.limit) + "… [" + strconv.Itoa(len(s)) + " bytes]"
 }
 
+// key returns the name of an attribute. Those that programs have are not worth a search.
+func (c *cleaner) key(name string) string {
+	const usual = 32
+	if len(name) > usual || strings.ContainsAny(name, "=:@ ") {
+		return c.text(name)
+	}
+	return name
+}
+
 // all appends attributes that a record has itself, each with values of its own number.
 func (c *cleaner) all(set attrSet, attrs []slog.Attr, depth int) attrSet {
 	for _, a := range attrs {
@@ -78,7 +89,7 @@ func (c *cleaner) attr(set attrSet, a slog.Attr, depth int) attrSet {
 		return c.attrs(set, v.Group(), depth+1)
 	}
 	c.room -= len(a.Key)
-	return set.add(slog.Attr{Key: a.Key, Value: c.value(a.Key, v, depth)})
+	return set.add(slog.Attr{Key: c.key(a.Key), Value: c.value(a.Key, v, depth)})
 }
 
 // value returns a value that is safe to log: one without methods, except for JSON.
@@ -142,7 +153,7 @@ func (c *cleaner) any(name string, x any, depth int) slog.Value {
 		}
 		return slog.AnyValue(x)
 	}
-	encoded := c.json(nil, name, reflect.ValueOf(x), depth, 8*c.limit)
+	encoded := c.safeJSON(name, x, depth)
 	if len(encoded) > 0 && encoded[0] == '"' {
 		var s string
 		if json.Unmarshal(encoded, &s) == nil {
@@ -150,6 +161,17 @@ func (c *cleaner) any(name string, x any, depth int) slog.Value {
 		}
 	}
 	return slog.AnyValue(cleanJSON(encoded))
+}
+
+// safeJSON returns a value as JSON, or that it cannot be read, for example because it changes
+// meanwhile.
+func (c *cleaner) safeJSON(name string, x any, depth int) (encoded []byte) {
+	defer func() {
+		if v := recover(); v != nil {
+			encoded = jsonscan.AppendString(nil, c.text(panicText(v)))
+		}
+	}()
+	return c.json(nil, name, reflect.ValueOf(x), depth, 8*c.limit)
 }
 
 // size returns what is logged instead of a body.
@@ -169,7 +191,7 @@ func (c *cleaner) size(v slog.Value, depth int) slog.Value {
 	case rv.Kind() == reflect.String, isByteSlice(rv.Type()):
 		return slog.StringValue(sizeText(rv.Len()))
 	default:
-		return slog.StringValue(sizeText(len(c.json(nil, "", rv, depth, 8*c.limit))))
+		return slog.StringValue(sizeText(len(c.safeJSON("", v.Any(), depth))))
 	}
 }
 
@@ -206,8 +228,11 @@ func (c *cleaner) json(b []byte, name string, v reflect.Value, depth, room int) 
 			return jsonscan.AppendString(b, c.size(slog.AnyValue(interfaceOf(v)), depth).String())
 		}
 	}
-	if t == reflect.TypeFor[json.RawMessage]() {
+	switch t {
+	case reflect.TypeFor[json.RawMessage]():
 		return c.bytes(b, v.Bytes())
+	case reflect.TypeFor[http.Cookie]():
+		return jsonscan.AppendString(b, redacted)
 	}
 	if x := interfaceOf(v); x != nil {
 		if b, ok := c.methods(b, name, x, depth, room); ok {
@@ -239,6 +264,8 @@ func (c *cleaner) methods(b []byte, name string, x any, depth, room int) (_ []by
 	switch x := x.(type) {
 	case slog.Value:
 		return c.slogJSON(b, name, x, depth), true
+	case slog.Attr:
+		return c.slogJSON(b, name, slog.GroupValue(x), depth), true
 	case slog.LogValuer:
 		return c.slogJSON(b, name, slog.AnyValue(x), depth), true
 	case error:
@@ -257,13 +284,13 @@ func (c *cleaner) methods(b []byte, name string, x any, depth, room int) (_ []by
 			err = decoder.Decode(&decoded)
 		}
 		if err != nil {
-			return jsonscan.AppendString(b, c.text("!ERROR:"+err.Error())), true
+			return jsonscan.AppendString(b, c.text(failureText(err))), true
 		}
 		return c.json(b, name, reflect.ValueOf(decoded), depth+1, room), true
 	case encoding.TextMarshaler:
 		text, err := bytesOf(x.MarshalText)
 		if err != nil {
-			text = []byte("!ERROR:" + err.Error())
+			text = []byte(failureText(err))
 		}
 		return jsonscan.AppendString(b, c.text(string(text))), true
 	}
@@ -356,7 +383,9 @@ func byteSlice(v reflect.Value) []byte {
 		return v.Bytes()
 	}
 	all := make([]byte, v.Len())
-	reflect.Copy(reflect.ValueOf(all), v)
+	for i := range all { // reflect.Copy wants elements of the type byte itself
+		all[i] = byte(v.Index(i).Uint())
+	}
 	return all
 }
 
@@ -402,6 +431,10 @@ func (c *cleaner) object(b []byte, v reflect.Value, depth, room int) []byte {
 		}
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.key, b.key) })
+	var pair string
+	for _, e := range entries {
+		pair = cmp.Or(pair, nameOfPair(e.key, e.value))
+	}
 	b = append(b, '{')
 	for i, e := range entries {
 		if i > 0 {
@@ -412,9 +445,33 @@ func (c *cleaner) object(b []byte, v reflect.Value, depth, room int) []byte {
 			break
 		}
 		b = append(jsonscan.AppendString(b, c.text(e.key)), ':')
-		b = c.json(b, e.key, e.value, depth+1, room)
+		b = c.json(b, c.inPair(pair, e.key), e.value, depth+1, room)
 	}
 	return append(b, '}')
+}
+
+// nameOfPair returns the name in a pair of a name and a value if a member is that, and else "".
+// Headers, tags and variables are often lists of pairs.
+func nameOfPair(member string, v reflect.Value) string {
+	if !strings.EqualFold(member, "name") && !strings.EqualFold(member, "key") {
+		return ""
+	}
+	for v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	if v.Kind() != reflect.String {
+		return ""
+	}
+	return v.String()
+}
+
+// inPair returns the name that classifies a member: that of the pair, for the value in it.
+func (c *cleaner) inPair(pair, member string) string {
+	isValue := strings.EqualFold(member, "value") || strings.EqualFold(member, "values")
+	if pair != "" && isValue && c.names.of(pair) > c.names.of(member) {
+		return pair
+	}
+	return member
 }
 
 func keyText(key reflect.Value) string {
@@ -425,7 +482,7 @@ func keyText(key reflect.Value) string {
 	if m, ok := x.(encoding.TextMarshaler); ok {
 		text, err := bytesOf(m.MarshalText)
 		if err != nil {
-			return "!ERROR:" + err.Error()
+			return failureText(err)
 		}
 		return string(text)
 	}
@@ -438,6 +495,12 @@ func (c *cleaner) fields(b []byte, v reflect.Value, depth, room int) []byte {
 	if len(fields) == 0 {
 		if s, ok := interfaceOf(v).(fmt.Stringer); ok {
 			return jsonscan.AppendString(b, c.text(textOf(s.String)))
+		}
+	}
+	var pair string
+	for i := range fields {
+		if value, err := v.FieldByIndexErr(fields[i].Index); err == nil {
+			pair = cmp.Or(pair, nameOfPair(fields[i].Name, value))
 		}
 	}
 	b = append(b, '{')
@@ -461,7 +524,7 @@ func (c *cleaner) fields(b []byte, v reflect.Value, depth, room int) []byte {
 		if c.names.of(f.GoName) > c.names.of(name) {
 			name = f.GoName
 		}
-		b = c.json(b, name, value, depth+1, room)
+		b = c.json(b, c.inPair(pair, name), value, depth+1, room)
 	}
 	return append(b, '}')
 }
@@ -495,6 +558,8 @@ func bytesOf(method func() ([]byte, error)) (data []byte, err error) {
 	}()
 	return method()
 }
+
+func failureText(err error) string { return "!ERROR:" + textOf(err.Error) }
 
 func panicText(v any) string { return fmt.Sprintf("!PANIC:%v", v) }
 

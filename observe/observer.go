@@ -40,6 +40,7 @@ type Observer struct {
 	logger     *slog.Logger
 	directive  []byte // the beginning of each directive, up to the dimensions
 	function   []byte // the member of the function's dimension
+	level      string // what lines have to pass Lambda's filter; empty if they pass it anyhow
 	coldStarts bool   // the first invocation waits for the start of the process
 	records    sync.Pool
 	apis       apis
@@ -48,11 +49,11 @@ type Observer struct {
 	started     atomic.Bool // there was an invocation
 	writing     sync.Mutex
 	writeFailed atomic.Bool
-	flushFailed atomic.Bool
+	traceFailed atomic.Bool
 }
 
 // New returns an Observer. It reads GATESOCK_METRICS, and what Lambda sets: the function's name,
-// and how it starts.
+// how it starts, and its log level.
 func New(opts ...Option) *Observer {
 	o := &Observer{
 		namespace:  defaultNamespace,
@@ -60,6 +61,7 @@ func New(opts ...Option) *Observer {
 		out:        os.Stdout,
 		now:        time.Now,
 		coldStarts: startsCold(os.Getenv("AWS_LAMBDA_INITIALIZATION_TYPE")),
+		level:      filterOf(os.Getenv("AWS_LAMBDA_LOG_LEVEL")),
 	}
 	for i, opt := range opts {
 		if opt == nil {
@@ -79,6 +81,17 @@ func New(opts ...Option) *Observer {
 // environment variables": AWS_LAMBDA_INITIALIZATION_TYPE; "Lambda Managed Instances").
 func startsCold(initializationType string) bool {
 	return initializationType != "provisioned-concurrency" && initializationType != "lambda-managed-instances"
+}
+
+// filterOf returns the level that a line needs to pass Lambda's filter, which takes lines without a
+// level and a timestamp for INFO (AWS Lambda Developer Guide, "Log-level filtering"). Lambda sets
+// AWS_LAMBDA_LOG_LEVEL to the level of the filter, if there is one.
+func filterOf(level string) string {
+	switch level = strings.ToUpper(level); level {
+	case "WARN", "ERROR", "FATAL":
+		return level
+	}
+	return ""
 }
 
 // namespaceInUse returns the namespace of the environment variable, or else that of the program.
@@ -103,8 +116,8 @@ func (o *Observer) namespaceInUse() string {
 //
 // Each invocation writes its line when h returns or panics. A panic goes on afterwards. Nothing is
 // written for an invocation that Lambda ends because its time is over, since the process ends with
-// it; CloudWatch has these among the errors of the function. A failure to write is logged once, and
-// changes no result.
+// it; CloudWatch has these among the errors of the function. A failure to write, or of a Tracer, is
+// logged once, and changes no result, even if it is a panic.
 //
 // It panics if h is nil.
 func (o *Observer) Handler(h lambda.Handler) lambda.Handler {
@@ -126,7 +139,7 @@ type handler struct {
 
 // Invoke passes an event on, and writes the line of the invocation.
 func (h *handler) Invoke(ctx context.Context, payload []byte) (out []byte, err error) {
-	if outer := invocationOf(ctx); outer != nil && outer.observer == h.observer {
+	if outer := invocationOf(ctx); outer != nil && outer.observer == h.observer && outer.isOpen() {
 		return h.next.Invoke(ctx, payload) // it is a part of an invocation that is observed
 	}
 	inv := h.observer.begin(ctx)
@@ -137,7 +150,7 @@ func (h *handler) Invoke(ctx context.Context, payload []byte) (out []byte, err e
 		}
 		inv.end(payload, out, err)
 	}()
-	out, err = h.next.Invoke(inv.inside, payload)
+	out, err = h.next.Invoke(inv.inside, payload) //nolint:contextcheck // it has ctx inside
 	panicked = false
 	return out, err
 }
@@ -176,23 +189,26 @@ func (o *Observer) activeLogger() *slog.Logger { return cmp.Or(o.logger, slog.De
 
 // write writes whole lines.
 func (o *Observer) write(lines []byte) {
-	o.writing.Lock()
-	n, err := o.out.Write(lines)
-	o.writing.Unlock()
-	if err == nil && n < len(lines) {
-		err = io.ErrShortWrite
-	}
-	if err != nil && o.writeFailed.CompareAndSwap(false, true) {
+	if err := o.writeAll(lines); err != nil && o.writeFailed.CompareAndSwap(false, true) {
 		o.activeLogger().Error("observe: metrics cannot be written; further failures are not logged", slog.Any("error", err))
 	}
 }
 
-// flush sends the spans that have ended.
-func (o *Observer) flush(ctx context.Context) {
-	if o.tracer == nil {
-		return
+func (o *Observer) writeAll(lines []byte) (err error) {
+	o.writing.Lock()
+	defer o.writing.Unlock()
+	defer recoverTo(&err)
+	n, err := o.out.Write(lines)
+	if err == nil && n < len(lines) {
+		return io.ErrShortWrite
 	}
-	if err := o.tracer.Flush(ctx); err != nil && o.flushFailed.CompareAndSwap(false, true) {
-		o.activeLogger().Error("observe: traces cannot be sent; further failures are not logged", slog.Any("error", err))
+	return err //nolint:wrapcheck // the log says what it is of
+}
+
+// recoverTo turns a panic of the application's output or tracer into an error, so that it changes
+// no result. It is deferred.
+func recoverTo(err *error) {
+	if v := recover(); v != nil {
+		*err = fmt.Errorf("panic: %v", v)
 	}
 }

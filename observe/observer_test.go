@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/stretchr/testify/require"
@@ -37,6 +38,30 @@ func TestColdStart(t *testing.T) {
 		invoke(t, h, send("ok"))
 		require.Equal(t, want, strings.Count(lines.String(), `"Function":"chat","ColdStarts":1`), kind)
 		require.Equal(t, want, strings.Count(lines.String(), `"ColdStarts":1`), kind)
+	}
+}
+
+// Lambda's filter takes a line without a level for INFO, and drops it if the function logs less.
+func TestLinesPassTheLogLevel(t *testing.T) {
+	for level, want := range map[string]any{
+		"": nil, "TRACE": nil, "DEBUG": nil, "INFO": nil, "other": nil, "WARN": "WARN", "error": "ERROR", "FATAL": "FATAL",
+	} {
+		t.Setenv("AWS_LAMBDA_LOG_LEVEL", level)
+		o, lines, _ := observed(t)
+		invoke(t, o.Handler(handlerFunc(func(ctx context.Context, _ []byte) ([]byte, error) {
+			for range 150 { // more than a line has
+				observe.Measure(ctx, "OrderValue", observe.NoUnit, 1)
+			}
+			return nil, nil
+		})), "{}")
+		got := lines.all(t, "OrderValue")
+		require.Len(t, got, 2)
+		for _, l := range got {
+			require.Equal(t, want, l.members["level"], level)
+			at, _ := l.members["timestamp"].(string)
+			_, err := time.Parse(time.RFC3339, at)
+			require.Equal(t, want != nil, err == nil, at)
+		}
 	}
 }
 
@@ -139,6 +164,28 @@ func TestFailingOutput(t *testing.T) {
 	}
 }
 
+// panickingOutput panics with its first write.
+type panickingOutput struct{ out }
+
+func (p *panickingOutput) Write(b []byte) (int, error) {
+	if n, err := p.out.Write(b); p.writes > 1 {
+		return n, err
+	}
+	panic("no disk")
+}
+
+// An output that panics changes no result, and holds up no other invocation.
+func TestPanickingOutput(t *testing.T) {
+	t.Parallel()
+	w := new(panickingOutput)
+	o, _, log := observed(t, observe.WithOutput(w))
+	h := o.Handler(app(t))
+	invoke(t, h, send("ok"))
+	invoke(t, h, send("ok"))
+	require.Equal(t, 2, w.writes)
+	require.Contains(t, log.String(), "no disk")
+}
+
 // What the handler returns is returned.
 func TestResultsAreThoseOfTheHandler(t *testing.T) {
 	t.Parallel()
@@ -191,6 +238,22 @@ func TestNested(t *testing.T) {
 	o, lines, _ := observed(t)
 	invoke(t, o.Handler(o.Handler(app(t))), send("ok"))
 	require.Len(t, lines.all(t), 1)
+}
+
+// A context may be kept, as by work that another invocation goes on with. An invocation with the
+// context of one that has ended is not a part of it.
+func TestInvocationInsideOfOneThatHasEnded(t *testing.T) {
+	t.Parallel()
+	o, lines, _ := observed(t)
+	h := o.Handler(app(t))
+	var kept context.Context
+	invoke(t, o.Handler(in(func(ctx context.Context) { kept = ctx })), "{}")
+	lines.Reset()
+	_, err := h.Invoke(kept, []byte(send("busy")))
+	require.NoError(t, err)
+	got := lines.all(t, "OrdersPlaced", "OrderValue")
+	require.Len(t, got, 1)
+	require.Equal(t, 3.0, got[0].members["OrdersPlaced"])
 }
 
 // Concurrent invocations do not mix, and what comes after the end of one is in no other.

@@ -1,11 +1,49 @@
 package observe
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/internal/observing"
 )
+
+// startSpan begins a span. If the tracer panics, there is no span, and the application goes on.
+func (o *Observer) startSpan(ctx context.Context, s Span) (context.Context, func(SpanEnd)) {
+	var inside context.Context
+	var end func(SpanEnd)
+	o.traced(func() error {
+		inside, end = o.tracer.Start(ctx, s)
+		return nil
+	})
+	if inside == nil || end == nil {
+		return ctx, func(SpanEnd) {}
+	}
+	return inside, func(e SpanEnd) {
+		o.traced(func() error {
+			end(e)
+			return nil
+		})
+	}
+}
+
+// flush sends the spans that have ended.
+func (o *Observer) flush(ctx context.Context) {
+	if o.tracer != nil {
+		o.traced(func() error { return o.tracer.Flush(ctx) })
+	}
+}
+
+// traced calls the tracer, and logs its first failure.
+func (o *Observer) traced(call func() error) {
+	err := func() (err error) {
+		defer recoverTo(&err)
+		return call()
+	}()
+	if err != nil && o.traceFailed.CompareAndSwap(false, true) {
+		o.activeLogger().Error("observe: traces cannot be sent; further failures are not logged", slog.Any("error", err))
+	}
+}
 
 // spanEnd returns the end of the span of the invocation's event.
 func (i *invocation) spanEnd(rec *record, err error) SpanEnd {

@@ -76,7 +76,7 @@ func TestSpans(t *testing.T) {
 			"event > store Query chat", "end store  refused=true",
 			"event > broadcast send", "end broadcast  audience=100 delivered=90 gone=3 failed=5 unsent=2 retries=0",
 			"event > job report", "end job",
-			"event > job report", "end job : broken",
+			"event > job report", "end job : broken", "event > job report", "end job  refused=true",
 			"end event message busy source=websocket route=busy" + ids, "flush",
 		},
 		`{"Records":[{"eventSource":"aws:sqs","eventSourceARN":"arn:aws:sqs:eu-west-1:1:mail"}]}`: {
@@ -109,4 +109,46 @@ func TestFailingFlush(t *testing.T) {
 	invoke(t, h, send("ok"))
 	invoke(t, h, send("ok"))
 	require.Equal(t, 1, strings.Count(log.String(), "observe: traces cannot be sent"))
+}
+
+// panickingTracer panics in each of its methods, one by one.
+type panickingTracer struct{ at string }
+
+func (p panickingTracer) Start(ctx context.Context, _ observe.Span) (context.Context, func(observe.SpanEnd)) {
+	if p.at == "start" {
+		panic("no span")
+	}
+	if p.at == "nothing" {
+		return nil, nil //nolint:staticcheck // a faulty tracer
+	}
+	return ctx, func(observe.SpanEnd) {
+		if p.at == "end" {
+			panic("no end")
+		}
+	}
+}
+
+func (p panickingTracer) Flush(context.Context) error {
+	if p.at == "flush" {
+		panic("no flush")
+	}
+	return nil
+}
+
+// A tracer that panics changes no result.
+func TestPanickingTracer(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"start", "end", "flush", "nothing"} {
+		o, lines, log := observed(t, observe.WithTracer(panickingTracer{at}))
+		h := o.Handler(app(t))
+		for range 2 {
+			out, err := h.Invoke(t.Context(), []byte(send("busy")))
+			require.NoError(t, err)
+			require.Contains(t, string(out), `"statusCode":200`)
+		}
+		require.Len(t, lines.all(t, "OrdersPlaced", "OrderValue"), 2, at)
+		if at != "nothing" {
+			require.Equal(t, 1, strings.Count(log.String(), "panic: no "), log.String())
+		}
+	}
 }

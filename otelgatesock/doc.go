@@ -40,6 +40,7 @@
 // # When spans are sent
 //
 // Lambda freezes the process between invocations. So the provider is flushed before an invocation
-// ends, which takes as long as the exporter needs. [WithFlushMargin] says how much of the
-// function's time is left for the rest.
+// ends, which takes as long as the exporter needs, but at most 2 seconds, and 100 ms after a flush
+// that failed, until one succeeds: clients wait for their replies meanwhile. [WithFlushMargin] says
+// how much of the function's time is left for the rest.
 package otelgatesock

@@ -43,8 +43,11 @@ func WithFlushMargin(margin time.Duration) Option {
 
 const (
 	defaultMargin = 100 * time.Millisecond
-	// longestFlush bounds a flush whose context does not end, as on a developer's machine.
-	longestFlush = 5 * time.Second
+	// longestFlush bounds a flush, because the client waits for its reply meanwhile.
+	longestFlush = 2 * time.Second
+	// shortFlush bounds it after one that failed: if nobody takes the spans, only the first invocations
+	// shall wait.
+	shortFlush = 100 * time.Millisecond
 )
 
 // New returns a Tracer for [observe.WithTracer] whose spans are those of a provider. If the
@@ -81,6 +84,7 @@ type tracer struct {
 	xraySampling bool
 	margin       time.Duration
 	started      atomic.Bool // there was an event
+	failed       atomic.Bool // the last flush failed
 }
 
 // Start begins a span.
@@ -117,7 +121,11 @@ func (t *tracer) Flush(ctx context.Context) error {
 	if t.flusher == nil {
 		return nil
 	}
-	deadline := time.Now().Add(longestFlush)
+	most := longestFlush
+	if t.failed.Load() {
+		most = shortFlush
+	}
+	deadline := time.Now().Add(most)
 	if end, ok := ctx.Deadline(); ok && end.Add(-t.margin).Before(deadline) {
 		deadline = end.Add(-t.margin)
 	}
@@ -126,7 +134,9 @@ func (t *tracer) Flush(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("otelgatesock: no time is left to send spans; they are kept for the next invocation: %w", err)
 	}
-	if err := t.flusher.ForceFlush(ctx); err != nil {
+	err := t.flusher.ForceFlush(ctx)
+	t.failed.Store(err != nil)
+	if err != nil {
 		return fmt.Errorf("otelgatesock: send spans: %w", err)
 	}
 	return nil
