@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"sync"
 	"time"
@@ -238,13 +239,13 @@ func (i *invocation) spill() {
 }
 
 // end writes the lines of the invocation, and ends its span.
-func (i *invocation) end(payload []byte, err error) {
+func (i *invocation) end(payload, response []byte, err error) {
 	o := i.observer
 	i.mu.Lock()
 	rec := i.rec
 	i.rec = nil
 	i.settle(rec, payload)
-	i.appendLines(rec, err)
+	i.appendLines(rec, i.outcome(response, err))
 	end := i.spanEnd(rec, err)
 	i.mu.Unlock()
 
@@ -271,6 +272,27 @@ func (i *invocation) settle(rec *record, payload []byte) {
 			r.err = errPanicked
 		}
 	}
+}
+
+// outcome returns how the invocation failed, and "" if it did not. An invocation with messages of a
+// queue or records of a stream succeeds for Lambda if its response names those that failed (AWS
+// Lambda Developer Guide, "Implementing partial batch responses").
+func (i *invocation) outcome(response []byte, err error) string {
+	switch {
+	case err == errPanicked: //nolint:errorlint // it is the package's own, and nobody wraps it
+		return "panic"
+	case err != nil:
+		return "error"
+	case i.source != "sqs" && i.source != "kinesis" && i.source != "dynamodb":
+		return ""
+	}
+	var batch struct {
+		Failures []struct{} `json:"batchItemFailures"`
+	}
+	if json.Unmarshal(response, &batch) == nil && len(batch.Failures) > 0 {
+		return "partial"
+	}
+	return ""
 }
 
 // sourceOf returns the name of the source of an event, as package eventmux has it.

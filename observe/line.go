@@ -142,7 +142,7 @@ const mostText = 128
 
 // appendLines makes the lines of an invocation that has ended: one for each request of a Router,
 // and one if there is none. The last one has what was counted for the function.
-func (i *invocation) appendLines(rec *record, err error) {
+func (i *invocation) appendLines(rec *record, outcome string) {
 	l := line{Observer: i.observer, record: rec}
 	for n := 0; n == 0 || n < len(rec.requests); n++ {
 		l.directives = 0
@@ -156,12 +156,7 @@ func (i *invocation) appendLines(rec *record, err error) {
 		l.ids(requestID, connectionID)
 		l.property("source", i.source)
 		l.property("sourceName", cut(i.name, mostText))
-		switch {
-		case err == errPanicked: //nolint:errorlint // it is the package's own, and nobody wraps it
-			l.property("outcome", "panic")
-		case err != nil:
-			l.property("outcome", "error")
-		}
+		l.property("outcome", outcome)
 		header, _ := i.Context.Value(traceHeaderKey).(string)
 		l.property("traceId", sampledTrace(header))
 		if n >= len(rec.requests)-1 {

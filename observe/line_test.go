@@ -207,6 +207,18 @@ func TestLines(t *testing.T) {
 			members: map[string]any{"source": "sqs", "sourceName": "broken", "outcome": "error"},
 		},
 		{
+			name:    "queue with a message that fails",
+			event:   `{"Records":[{"eventSource":"aws:sqs","eventSourceARN":"arn:aws:sqs:eu-west-1:1:some"}]}`,
+			metrics: []string{cold},
+			members: map[string]any{"source": "sqs", "sourceName": "some", "outcome": "partial"},
+		},
+		{
+			name:    "queue whose messages are done",
+			event:   `{"Records":[{"eventSource":"aws:sqs","eventSourceARN":"arn:aws:sqs:eu-west-1:1:all"}]}`,
+			metrics: []string{cold},
+			members: map[string]any{"source": "sqs", "sourceName": "all", "outcome": nil},
+		},
+		{
 			name: "authorizer", event: `{"type":"REQUEST","methodArn":"arn:aws:execute-api:eu-west-1:1:a/prod/$connect",` +
 				`"requestContext":{"connectionId":"x","eventType":"CONNECT","routeKey":"$connect"}}`,
 			metrics: []string{cold},
@@ -223,6 +235,8 @@ func TestLines(t *testing.T) {
 			eventmux.WebSocket(app(t)),
 			eventmux.SQS("mail", lambda.NewHandler(func() {})),
 			eventmux.SQS("broken", lambda.NewHandler(func() error { return errors.New("no mail") })),
+			eventmux.SQS("some", respond(`{ "batchItemFailures": [{"itemIdentifier": "m2"}] }`)),
+			eventmux.SQS("all", respond(`{"batchItemFailures":[]}`)),
 			eventmux.Authorizer(lambda.NewHandler(func() {})),
 		))
 		ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "8476a536"})
@@ -272,6 +286,11 @@ func TestListsComeLast(t *testing.T) {
 		}
 	}
 	require.Positive(t, lists)
+}
+
+// respond returns a handler with that response.
+func respond(response string) lambda.Handler {
+	return handlerFunc(func(context.Context, []byte) ([]byte, error) { return []byte(response), nil })
 }
 
 // Each metric is in a line of the test above, so that none is documented that does not exist.

@@ -148,7 +148,7 @@ func (h *handler) Invoke(ctx context.Context, payload []byte) (out []byte, err e
 		if panicked {
 			err = errPanicked
 		}
-		inv.end(payload, err)
+		inv.end(payload, out, err)
 	}()
 	out, err = h.next.Invoke(inv.inside, payload) //nolint:contextcheck // it has ctx inside
 	panicked = false

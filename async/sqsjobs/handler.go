@@ -122,7 +122,7 @@ func (h *handler) failed(ctx context.Context, r sqsqueue.Record, err error) {
 	default:
 		wait = async.RetryDelay(err, r.Receives)
 	}
-	attributes := []any{slog.String("message", r.MessageID), slog.Int("receives", r.Receives)}
+	attributes := []any{slog.String("sqsMessageId", r.MessageID), slog.Int("receives", r.Receives)}
 	if h.queue != nil && wait >= 0 {
 		if err := h.queue.hide(ctx, r.ReceiptHandle, wait); err != nil {
 			attributes = append(attributes, slog.Any("visibilityError", err))

@@ -186,7 +186,7 @@ func TestDelayFails(t *testing.T) {
 	log := new(syncBuffer)
 	h := sqsjobs.Handler(jobs, sqsjobs.WithLogger(slog.New(slog.NewTextHandler(log, nil))))
 	require.Len(t, sqstest.Failures(t, time.Minute, h, eventOf(t, 1, api.bodies...)), 1)
-	require.Regexp(t, `message=m0 receives=1 visibilityError="not allowed" error=".*the database is down"`, log.String())
+	require.Regexp(t, `sqsMessageId=m0 receives=1 visibilityError="not allowed" error=".*the database is down"`, log.String())
 }
 
 // TestJobsWithAnotherQueue: without a Queue of this package there are no delays.

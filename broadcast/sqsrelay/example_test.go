@@ -87,13 +87,13 @@ func ExampleHandler_damagedMessage() {
 	response, err := handler.Invoke(context.Background(), []byte(event))
 	fmt.Println(string(response), err)
 	// Output:
-	// message=m1 error="broadcast: malformed job: version 0 is unknown, want 1"
+	// sqsMessageId=m1 error="broadcast: malformed job: version 0 is unknown, want 1"
 	// {"batchItemFailures":[{"itemIdentifier":"m1"}]} <nil>
 }
 
 // onlyError shortens a log for this page.
 func onlyError(_ []string, a slog.Attr) slog.Attr {
-	if a.Key == "message" || a.Key == "error" {
+	if a.Key == "sqsMessageId" || a.Key == "error" {
 		return a
 	}
 	return slog.Attr{}

@@ -61,7 +61,7 @@ func (h *handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		func(r sqsqueue.Record) error { return batch.serve(ctx, r) },
 		func(r sqsqueue.Record, err error) {
 			h.logger().ErrorContext(ctx, "sqsrelay: job is not done and stays in the queue",
-				"message", r.MessageID, "receives", r.Receives, "error", err)
+				"sqsMessageId", r.MessageID, "receives", r.Receives, "error", err)
 		})
 	if err != nil {
 		return nil, fmt.Errorf("sqsrelay: %w", err)

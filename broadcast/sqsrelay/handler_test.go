@@ -52,7 +52,7 @@ func TestFailuresAreLogged(t *testing.T) {
 	h := sqsrelay.Handler(broadcast.New(new(clients), members(t, 0), broadcast.WithRelay(new(drawer))),
 		sqsrelay.WithLogger(slog.New(slog.NewTextHandler(&text, nil))))
 	require.Equal(t, map[string]bool{"m0": true}, failures(t, time.Minute, h, event(t, []byte("x"))))
-	require.Regexp(t, `level=ERROR msg="sqsrelay: .*" message=m0 receives=1 error="broadcast: malformed job`, text.String())
+	require.Regexp(t, `level=ERROR msg="sqsrelay: .*" sqsMessageId=m0 receives=1 error="broadcast: malformed job`, text.String())
 }
 
 // TestBroadcasterWithoutRelay is a mistake that shows at start-up, not in the dead-letter queue.

@@ -83,6 +83,7 @@ func TestCostFails(t *testing.T) {
 		{[]string{"--connections", "NaN"}, "--connections: NaN is out of range"},
 		{[]string{"--connections", "1", "--minutes", "121"}, "--minutes: 121 is out of range: want 1 to 120: API Gateway closes"},
 		{[]string{"--connections", "1", "--message-size", "200000"}, "--message-size"},
+		{[]string{"--connections", "1", "--duration", "1h"}, "--duration: 1h0m0s is out of range: want 1ms to 15m"},
 		{[]string{"--connections", "1", "--keep-alive", "10"}, "--keep-alive: 10 is out of range"},
 		{[]string{"--connections", "1", "--silent", "101"}, "--silent"},
 		{[]string{"--connections", "1", "--memory", "64"}, "--memory"},

@@ -120,12 +120,16 @@ type Invalid struct {
 	Name string
 	// Want is the range in words.
 	Want string
-	// Have is the number.
+	// Have is the number; that of a duration is in seconds.
 	Have float64
 }
 
 func (i *Invalid) Error() string {
-	return fmt.Sprintf("%s: %v is out of range: want %s", i.Name, i.Have, i.Want)
+	have := fmt.Sprint(i.Have)
+	if i.Name == "duration" {
+		have = time.Duration(i.Have * float64(time.Second)).String()
+	}
+	return fmt.Sprintf("%s: %s is out of range: want %s", i.Name, have, i.Want)
 }
 
 // Bounds of what is counted. They are far above the quotas of an account, and keep the sums exact
