@@ -131,7 +131,7 @@ func Call[T any](ctx context.Context, b *Breaker, f func(ctx context.Context) (T
 //
 //	gatesock.Handle(r, "pay", pay, gatesock.WithMiddleware(payments.Middleware()))
 //
-// A refusal of the handler, such as invalid_argument, closes no breaker that is half-open: the
+// A refusal of the handler, such as invalid_argument, does not close a half-open breaker: the
 // handler may have refused without calling the service.
 func (b *Breaker) Middleware() gatesock.Middleware {
 	return func(next gatesock.HandlerFunc) gatesock.HandlerFunc {

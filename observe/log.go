@@ -55,8 +55,9 @@ const (
 // attributes connectionId, route, requestId, messageId and principalId of its [gatesock.Request],
 // the lambdaRequestId of the invocation, and the traceId of AWS X-Ray, as far as there are such;
 // the requestId of an event that is not a request, such as one of a queue, is that of the
-// invocation. For all this the handler must be inside of an [Observer]. An attribute of the record
-// itself comes before one of the context with the same name.
+// invocation. The handler of a job of package async has the request that was handed off. For all
+// this the handler must be inside of an [Observer]. An attribute of the record itself comes before
+// one of the context with the same name.
 //
 // In Lambda, lines are JSON objects with the keys timestamp, level and message, and the levels
 // TRACE, DEBUG, INFO, WARN, ERROR and FATAL, by which Lambda filters (AWS Lambda Developer Guide,

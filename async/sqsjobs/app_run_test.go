@@ -3,6 +3,9 @@ package sqsjobs_test
 import (
 	"context"
 	"errors"
+	"os"
+	"regexp"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -93,8 +96,20 @@ func TestAlwaysFails(t *testing.T) {
 			require.Len(t, a.api.waits, attempts+1)
 			require.Equal(t, []int32{0, 0}, a.api.waits[attempts-1:], "it is not kept from the dead-letter queue")
 			require.Contains(t, a.log.String(), `level=ERROR msg="sqsjobs: job has failed for good"`)
+			require.Len(t, regexp.MustCompile(`msg="sqsjobs: (`+operatorsQuery(t)+`)`).FindAllString(a.log.String(), -1), attempts+1)
 		})
 	}
+}
+
+// operatorsQuery returns what docs/operations.md searches the log for.
+func operatorsQuery(t *testing.T) string {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/operations.md")
+	require.NoError(t, err)
+	_, section, _ := strings.Cut(string(page), "\n## DeadLettersAlarm\n")
+	match := regexp.MustCompile(`message like /(.+)/`).FindStringSubmatch(section)
+	require.NotNil(t, match)
+	return match[1]
 }
 
 // TestRefused: an error of the client's making is its result, and the job is done.

@@ -71,8 +71,8 @@
 //     invocation. Those for which no time is left return to the queue. They have been received in
 //     vain.
 //   - The dead-letter queue gets the jobs that have failed for good. Their clients have got an
-//     error. A job that is moved back to the queue from there is not done again as long as the
-//     store has its outcome, which is a day or longer: it has that error.
+//     error, so a job that is moved back to the queue from there is not done again as long as the
+//     store has its outcome, which is a day or longer. docs/operations.md has what to do instead.
 //   - The queue is a standard queue. [New] refuses a FIFO queue: that needs message groups, and
 //     keeps an order that jobs do not have.
 //   - RecursiveLoop: a function that sends to a queue that it reads is a loop to Lambda, which

@@ -114,8 +114,8 @@ func queueAlarms(id string) []Alarm {
 		simple(id+"DeadLettersAlarm", "DeadLettersAlarm", of,
 			metric(ofDeadLetters("ApproximateNumberOfMessagesVisible", id), "Maximum"), "0", 1).means(
 			"There are messages in the dead-letter queue of "+of+": work that failed at each attempt and is not tried again. They stay for 14 days.",
-			"search the log of the function that reads the queue for the reason, and mend it. Then start a redrive for broadcasts; "+
-				"for jobs, whose clients have got an error, purge the dead-letter queue."),
+			"search the log of the function that reads the queue for the reason, and mend it. Then start a redrive; "+
+				"but purge jobs whose clients have got an error already."),
 		age,
 	}
 }

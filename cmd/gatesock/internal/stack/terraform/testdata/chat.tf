@@ -1,4 +1,4 @@
-# gatesock template sha256=ba8f41f778d338a00b10631ad306ef62fd14435b23a759a18c1ae66cb35d2bfe
+# gatesock template sha256=007aa497a9c209d6c7f527459d2cbf8b99148d8682e1ba4661a6d4ba19e5f10c
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -1232,7 +1232,7 @@ resource "aws_cloudwatch_metric_alarm" "table_write_throttles" {
 
 resource "aws_cloudwatch_metric_alarm" "fanout_queue_dead_letters" {
   alarm_name        = "${var.deployment_name}-fanout-queue-dead-letters"
-  alarm_description = "There are messages in the dead-letter queue of the queue FanoutQueue: work that failed at each attempt and is not tried again. They stay for 14 days. First: search the log of the function that reads the queue for the reason, and mend it. Then start a redrive for broadcasts; for jobs, whose clients have got an error, purge the dead-letter queue. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
+  alarm_description = "There are messages in the dead-letter queue of the queue FanoutQueue: work that failed at each attempt and is not tried again. They stay for 14 days. First: search the log of the function that reads the queue for the reason, and mend it. Then start a redrive; but purge jobs whose clients have got an error already. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   statistic         = "Maximum"

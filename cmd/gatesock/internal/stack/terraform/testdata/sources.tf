@@ -1,4 +1,4 @@
-# gatesock template sha256=3bd08aa7a2d4ce45c9eccee4f68935acae32b47095a5bafaf2a5988d77441738
+# gatesock template sha256=9457c3ff736dafb8f01ec5b7efd783452f459ae9ac9b576b3982ff26fd10e659
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -1541,7 +1541,7 @@ resource "aws_cloudwatch_metric_alarm" "users_table_write_throttles" {
 
 resource "aws_cloudwatch_metric_alarm" "jobs_queue_dead_letters" {
   alarm_name        = "${var.deployment_name}-jobs-queue-dead-letters"
-  alarm_description = "There are messages in the dead-letter queue of the queue JobsQueue: work that failed at each attempt and is not tried again. They stay for 14 days. First: search the log of the function that reads the queue for the reason, and mend it. Then start a redrive for broadcasts; for jobs, whose clients have got an error, purge the dead-letter queue. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
+  alarm_description = "There are messages in the dead-letter queue of the queue JobsQueue: work that failed at each attempt and is not tried again. They stay for 14 days. First: search the log of the function that reads the queue for the reason, and mend it. Then start a redrive; but purge jobs whose clients have got an error already. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   statistic         = "Maximum"
@@ -1581,7 +1581,7 @@ resource "aws_cloudwatch_metric_alarm" "jobs_queue_age" {
 
 resource "aws_cloudwatch_metric_alarm" "mail_queue_dead_letters" {
   alarm_name        = "${var.deployment_name}-mail-queue-dead-letters"
-  alarm_description = "There are messages in the dead-letter queue of the queue MailQueue: work that failed at each attempt and is not tried again. They stay for 14 days. First: search the log of the function that reads the queue for the reason, and mend it. Then start a redrive for broadcasts; for jobs, whose clients have got an error, purge the dead-letter queue. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
+  alarm_description = "There are messages in the dead-letter queue of the queue MailQueue: work that failed at each attempt and is not tried again. They stay for 14 days. First: search the log of the function that reads the queue for the reason, and mend it. Then start a redrive; but purge jobs whose clients have got an error already. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   statistic         = "Maximum"
