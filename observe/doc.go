@@ -71,8 +71,8 @@
 // requestId, connectionId, source (the kind of the event's source, such as "websocket", "sqs" or
 // "schedule"), sourceName (the name that the source has in the mux), outcome ("error" or "panic"
 // if the invocation failed, "partial" if its response names messages of a queue or records of a
-// stream that failed), and traceId, if X-Ray keeps the trace. The requestId is that of the event, or
-// of the invocation if the event has none.
+// stream that failed), and traceId, if X-Ray keeps the trace. The requestId is that of the event,
+// or of the invocation if the event has none.
 //
 // # Lines
 //

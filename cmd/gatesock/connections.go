@@ -298,7 +298,7 @@ func (p printer) connections(all []shownConnection) error {
 type countConnections struct {
 	members
 	scanning
-	By  string `enum:",user,group" default:"" placeholder:"WHAT" help:"Count by user or by group, the largest first."`
+	By  string `placeholder:"WHAT" help:"Count by user or by group, the largest first."`
 	Top int    `default:"20" help:"How many users or groups to print; 0 prints all. Default: ${default}."`
 }
 
@@ -324,6 +324,8 @@ type counted struct {
 // Run counts connections.
 func (c *countConnections) Run(ctx context.Context, o *operator) error {
 	switch {
+	case c.By != "" && c.By != "user" && c.By != "group":
+		return misuse{fmt.Errorf(`--by must be one of "user","group" but got %q`, c.By)}
 	case c.group() != "" && c.By != "":
 		return misuse{errors.New("--by counts all connections: use it without --user and --group")}
 	case c.Top < 0:

@@ -427,7 +427,7 @@ func TestConnectionsMistakes(t *testing.T) {
 		"connections list --check":             `no endpoint of the API: use --endpoint, or set GATESOCK_ENDPOINT`,
 		"connections list --user a --group b":  `--user and --group can't be used together`,
 		"connections count --user a --by user": `--by counts all connections`,
-		"connections count --by room":          `--by must be one of`,
+		"connections count --by room":          `--by must be one of "user","group" but got "room"`,
 		"connections show":                     `expected "<id>"`,
 		"connections send":                     `name the connections: an id, --user or --group`,
 		"connections send x":                   `there is no data to send; - reads it from standard input`,
