@@ -252,6 +252,28 @@ func TestLines(t *testing.T) {
 	requireGolden(t, "lines.jsonl", golden.String())
 }
 
+// What a line is about comes before its lists: CloudWatch Logs Insights knows the first 200 fields
+// of a line, and each element of a list is a field.
+func TestListsComeLast(t *testing.T) {
+	text, err := os.ReadFile("testdata/lines.jsonl")
+	require.NoError(t, err)
+	lists := 0
+	for l := range strings.Lines(string(text)) {
+		_, members, ok := strings.Cut(l, "]}]}")
+		require.True(t, ok)
+		list := strings.Index(members, ":[")
+		if list < 0 {
+			continue
+		}
+		lists++
+		for _, name := range []string{"requestId", "source", "PostsDelivered", "LiveConnections"} {
+			at := strings.Index(members, `"`+name+`":`)
+			require.True(t, at >= 0 && at < list, "%s: %s", name, members)
+		}
+	}
+	require.Positive(t, lists)
+}
+
 // Each metric is in a line of the test above, so that none is documented that does not exist.
 func TestEveryMetricIsWritten(t *testing.T) {
 	text, err := os.ReadFile("testdata/lines.jsonl")

@@ -262,8 +262,10 @@ func tableThatThrottles(t *testing.T, p *page, s *stackOfTheChat) *watched {
 	require.Len(t, all.Rows, 2, all)
 
 	table.refuse(func(string) string { return "" })
-	h.Advance(3 * time.Minute)
+	h.Advance(5 * time.Minute)
 	ann.Request("say", chat.Say{Room: "lobby", Text: "hello", Key: "last"}).ExpectReply(nil)
+	w.expectAlarms(t, "HandlerErrorsAlarm") // three of 15 minutes
+	h.Advance(8 * time.Minute)
 	w.expectAlarms(t)
 	return w
 }

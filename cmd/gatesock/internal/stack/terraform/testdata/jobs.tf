@@ -1,4 +1,4 @@
-# gatesock template sha256=b7560d6d21c2d290190a701be47e40d838f6a56a8f9f2419a76ab0b1420d6ab0
+# gatesock template sha256=e1273a4f5b336803611fd7a605b52216249742ef0738d4027f35c922fe15f599
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -799,7 +799,7 @@ resource "aws_apigatewayv2_api_mapping" "domain" {
 
 # ---- Alarms and a dashboard ----
 #
-# In US East, a metric of an alarm costs $0.10 a month, and the alarms have 26; the dashboard costs
+# In US East, a metric of an alarm costs $0.10 a month, and the alarms have 28; the dashboard costs
 # $3. An account has 10 metrics and 3 dashboards of at most 50 metrics free of charge. To leave all
 # of it out, use gatesock template --no-alarms.
 
@@ -1029,23 +1029,52 @@ resource "aws_cloudwatch_metric_alarm" "concurrency" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "app_function_errors" {
-  alarm_name        = "${var.deployment_name}-app-function-errors"
-  alarm_description = "In each of three minutes invocations of the function app have failed: it crashed, ran into its timeout or out of memory, or failed an event of a queue or a schedule. First: search its log for ERROR, panic and Task timed out. If a deployment caused it, deploy the version before. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#functionerrorsalarm"
-  namespace         = "AWS/Lambda"
-  metric_name       = "Errors"
-  statistic         = "Sum"
-  period            = 60
-
-  dimensions = {
-    FunctionName = aws_lambda_function.app.function_name
-  }
-
+  alarm_name          = "${var.deployment_name}-app-function-errors"
+  alarm_description   = "In three of 15 minutes more than one in 1,000 invocations of the function app has failed: it crashed, ran into its timeout or out of memory, or failed an event of a queue or a schedule. First: search its log for ERROR, panic and Task timed out. If a deployment caused it, deploy the version before. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#functionerrorsalarm"
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
-  evaluation_periods  = 3
+  evaluation_periods  = 15
+  datapoints_to_alarm = 3
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "failed"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "Errors"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        FunctionName = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id = "all0"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "Invocations"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        FunctionName = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "IF(failed > 0.001 * (FILL(all0, 0)), failed, 0)"
+    label       = "too many"
+    return_data = true
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "app_function_throttles" {
@@ -1103,23 +1132,52 @@ resource "aws_cloudwatch_metric_alarm" "app_function_concurrency" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "work_function_errors" {
-  alarm_name        = "${var.deployment_name}-work-function-errors"
-  alarm_description = "In each of three minutes invocations of the function work have failed: it crashed, ran into its timeout or out of memory, or failed an event of a queue or a schedule. First: search its log for ERROR, panic and Task timed out. If a deployment caused it, deploy the version before. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#functionerrorsalarm"
-  namespace         = "AWS/Lambda"
-  metric_name       = "Errors"
-  statistic         = "Sum"
-  period            = 60
-
-  dimensions = {
-    FunctionName = aws_lambda_function.work.function_name
-  }
-
+  alarm_name          = "${var.deployment_name}-work-function-errors"
+  alarm_description   = "In three of 15 minutes more than one in 1,000 invocations of the function work has failed: it crashed, ran into its timeout or out of memory, or failed an event of a queue or a schedule. First: search its log for ERROR, panic and Task timed out. If a deployment caused it, deploy the version before. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#functionerrorsalarm"
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
-  evaluation_periods  = 3
+  evaluation_periods  = 15
+  datapoints_to_alarm = 3
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "failed"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "Errors"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        FunctionName = aws_lambda_function.work.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id = "all0"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "Invocations"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        FunctionName = aws_lambda_function.work.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "IF(failed > 0.001 * (FILL(all0, 0)), failed, 0)"
+    label       = "too many"
+    return_data = true
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "work_function_throttles" {
@@ -1178,7 +1236,7 @@ resource "aws_cloudwatch_metric_alarm" "work_function_concurrency" {
 
 resource "aws_cloudwatch_metric_alarm" "table_read_throttles" {
   alarm_name        = "${var.deployment_name}-table-read-throttles"
-  alarm_description = "For five minutes DynamoDB has refused reads of the table Table. One partition takes 1,000 writes and 3,000 reads a second, whatever the table can; a table on demand also refuses a sudden doubling of its highest traffic. First: which item is it that many requests need: one group, one bucket of ratelimit, one quota? If all are slow, wait: the table grows by itself. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#readthrottlesalarm"
+  alarm_description = "For five minutes DynamoDB has refused reads of the table Table. One partition takes 1,000 writes and 3,000 reads a second, whatever the table can; a table on demand may also refuse more than twice its highest traffic so far. First: which item is it that many requests need: one group, one bucket of ratelimit, one quota? If all are slow, wait: the table grows by itself. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#readthrottlesalarm"
   namespace         = "AWS/DynamoDB"
   metric_name       = "ReadThrottleEvents"
   statistic         = "Sum"
@@ -1198,7 +1256,7 @@ resource "aws_cloudwatch_metric_alarm" "table_read_throttles" {
 
 resource "aws_cloudwatch_metric_alarm" "table_write_throttles" {
   alarm_name        = "${var.deployment_name}-table-write-throttles"
-  alarm_description = "For five minutes DynamoDB has refused writes of the table Table. One partition takes 1,000 writes and 3,000 reads a second, whatever the table can; a table on demand also refuses a sudden doubling of its highest traffic. First: which item is it that many requests need: one group, one bucket of ratelimit, one quota? If all are slow, wait: the table grows by itself. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#writethrottlesalarm"
+  alarm_description = "For five minutes DynamoDB has refused writes of the table Table. One partition takes 1,000 writes and 3,000 reads a second, whatever the table can; a table on demand may also refuse more than twice its highest traffic so far. First: which item is it that many requests need: one group, one bucket of ratelimit, one quota? If all are slow, wait: the table grows by itself. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#writethrottlesalarm"
   namespace         = "AWS/DynamoDB"
   metric_name       = "WriteThrottleEvents"
   statistic         = "Sum"
@@ -1218,7 +1276,7 @@ resource "aws_cloudwatch_metric_alarm" "table_write_throttles" {
 
 resource "aws_cloudwatch_metric_alarm" "fanout_queue_dead_letters" {
   alarm_name        = "${var.deployment_name}-fanout-queue-dead-letters"
-  alarm_description = "There are messages in the dead-letter queue of the queue FanoutQueue: work that failed at each attempt and is not tried again. They stay for 14 days. First: search the log of the function that reads the queue for the reason. When it is fixed, start a redrive of the dead-letter queue. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
+  alarm_description = "There are messages in the dead-letter queue of the queue FanoutQueue: work that failed at each attempt and is not tried again. They stay for 14 days. First: search the log of the function that reads the queue for the reason, and mend it. Then start a redrive for broadcasts; for jobs, whose clients have got an error, purge the dead-letter queue. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   statistic         = "Maximum"
@@ -1258,7 +1316,7 @@ resource "aws_cloudwatch_metric_alarm" "fanout_queue_age" {
 
 resource "aws_cloudwatch_metric_alarm" "jobs_queue_dead_letters" {
   alarm_name        = "${var.deployment_name}-jobs-queue-dead-letters"
-  alarm_description = "There are messages in the dead-letter queue of the queue JobsQueue: work that failed at each attempt and is not tried again. They stay for 14 days. First: search the log of the function that reads the queue for the reason. When it is fixed, start a redrive of the dead-letter queue. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
+  alarm_description = "There are messages in the dead-letter queue of the queue JobsQueue: work that failed at each attempt and is not tried again. They stay for 14 days. First: search the log of the function that reads the queue for the reason, and mend it. Then start a redrive for broadcasts; for jobs, whose clients have got an error, purge the dead-letter queue. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   statistic         = "Maximum"
