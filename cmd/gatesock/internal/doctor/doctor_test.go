@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/doctor"
+	"github.com/gatesock/gatesock/describe"
 )
 
 // short returns the level, check and subjects of each finding.
@@ -121,6 +122,15 @@ func TestSeveralFunctions(t *testing.T) {
 		"error variable-missing worker", "error variable-missing worker", "error variable-missing worker", "error variable-missing worker",
 		"error variable-table worker",
 	}, short(report))
+}
+
+// TestMetrics: a function without the variable has the namespace of the template, its default.
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	before := c.examine(t)
+	c.app.Needs = append(c.app.Needs, describe.Need{Kind: "metrics", Variable: "GATESOCK_METRICS", Default: "chat"})
+	require.Equal(t, before, c.examine(t))
 }
 
 func TestStack(t *testing.T) {
