@@ -103,7 +103,7 @@ func giveUp(next gatesock.HandlerFunc) gatesock.HandlerFunc {
 }
 
 // watcher observes the router of a route, and sees what it decodes and answers. The handler gets
-// the observer of the invocation.
+// the observer of the invocation, and the ids of the request for its log.
 type watcher struct {
 	observing.Observer // of the invocation; nil if there is none
 
@@ -114,7 +114,11 @@ type watcher struct {
 // Routed keeps the request.
 func (w *watcher) Routed(ctx context.Context, req any) context.Context {
 	w.request, _ = req.(*gatesock.Request)
-	return context.WithValue(ctx, observing.Key{}, w.Observer)
+	ctx = context.WithValue(ctx, observing.Key{}, w.Observer)
+	if w.Observer != nil {
+		ctx = w.About(ctx, req)
+	}
+	return ctx
 }
 
 // Answered keeps the error.

@@ -408,6 +408,8 @@ func (o *observer) Begin(ctx context.Context, op observing.Op) (context.Context,
 	return ctx, func(r observing.Result) { o.ended = append(o.ended, r) }
 }
 
+func (o *observer) About(ctx context.Context, _ any) context.Context { return ctx }
+
 func TestObserved(t *testing.T) {
 	t.Parallel()
 	fault, refusal := errors.New("down"), gatesock.Errorf(gatesock.CodeNotFound, "no")

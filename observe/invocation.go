@@ -108,6 +108,15 @@ func (i *invocation) Routed(ctx context.Context, req any) context.Context {
 	return r
 }
 
+// About returns the context of what is about an earlier request.
+func (i *invocation) About(ctx context.Context, req any) context.Context {
+	request, ok := req.(*gatesock.Request)
+	if !ok {
+		return ctx
+	}
+	return &routed{Context: ctx, request: request}
+}
+
 // Answered ends the request of a Router.
 func (i *invocation) Answered(ctx context.Context, frame int, err error) {
 	r, ok := ctx.Value(requestKey{}).(*routed)

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,7 +23,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/async"
 	"github.com/gatesock/gatesock/observe"
+	"github.com/gatesock/gatesock/wstest"
 )
 
 // logLine is a line of a log in JSON.
@@ -365,6 +368,30 @@ func TestLogOptionMistakes(t *testing.T) {
 }
 
 // Names that are taken get numbers, so that nothing is lost and nothing is there twice.
+// A job runs in another invocation, and its records have the ids of the message that asked for it.
+// Its messages are not counted a second time.
+func TestLogIDsOfAJob(t *testing.T) {
+	t.Parallel()
+	queue, r := async.NewMemoryQueue(), gatesock.New(gatesock.WithLogger(discard()))
+	jobs := async.New(queue, wstest.NewRecorder(), async.NewMemoryOutcomes())
+	var l logLine
+	async.Handle(r, jobs, "report", func(ctx context.Context, _ *gatesock.Request, _ struct{}) error {
+		l = logged(t, observe.LogOptions{}, func(log *slog.Logger) { log.InfoContext(ctx, "m") })
+		observe.Business(ctx, "Reports", 1)
+		return nil
+	})
+	o, lines, _ := observed(t)
+	invoke(t, o.Handler(r), event("MESSAGE", "$default", `{"action":"report","id":"1"}`, `,"messageId":"m1"`))
+	lines.Reset()
+	invoke(t, o.Handler(in(func(ctx context.Context) { queue.Drain(ctx, jobs) })), "{}")
+	require.Equal(t, "IaXvJelrliACFxw=", l["connectionId"])
+	require.Equal(t, "report", l["route"])
+	require.Equal(t, "m1", l["messageId"])
+	got := lines.all(t, "Reports")
+	require.Len(t, got, 1)
+	require.Equal(t, []string{"Jobs Count " + function, "PostsDelivered Count " + function, "Reports Count " + function}, slices.Sorted(slices.Values(got[0].metrics)))
+}
+
 // What a client sends in the place of another value is quoted by errors of encoding/json.
 func TestLogInvalidArgument(t *testing.T) {
 	t.Parallel()
