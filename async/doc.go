@@ -28,7 +28,7 @@
 // what it does, it must check them again. The connection may be closed meanwhile: then the work is
 // done, and nobody gets the result.
 //
-// A job has all of this in plain text, and is believed. Only the function itself may send to the
+// A job has all of this in plain text, and is trusted. Only the function itself may send to the
 // queue.
 //
 // # Errors
@@ -42,8 +42,15 @@
 // If the last attempt ended without an error, because its process crashed or its time was over, the
 // queue delivers the job once more. That delivery does not run the handler: the client gets an
 // error with [gatesock.CodeInternal]. A job that has failed for good is not done again for a day
-// ([Keep]), also if its message is moved back from the dead-letter queue: its client has got an
-// error, and may have asked again.
+// ([Keep]) or longer, also if its message is moved back from the dead-letter queue: its client has
+// got an error, and may have asked again.
+//
+// # New versions of the program
+//
+// A job is decoded and validated again by the version that runs it. If that refuses what an earlier
+// one has accepted, the refusal is the result. If it has no route with the key, the client gets an
+// error with [gatesock.CodeInternal] after the last attempt. So keep a route, and what it accepts,
+// until its jobs are done.
 //
 // # Guarantees
 //
@@ -57,15 +64,15 @@
 //
 // A handler that returned a result or a final error does not run again for that message, however
 // often it is delivered, unless the invocation died, or the store failed, before the result was
-// recorded. It never runs more often than the queue delivers, nor after the last attempt, and never
-// twice at once. Since it may run again after its invocation died, what it changes should bear to
-// be changed twice, for example because it is stored under [gatesock.Request.MessageID].
+// recorded. It never runs more often than the queue delivers, nor after the last attempt, and
+// never twice at once. Since it may run again after its invocation died, its changes should be
+// idempotent, for example because they are stored under [gatesock.Request.MessageID].
 //
-// The result is posted until the gateway accepts it or calls the connection gone. When Run returns
-// nil or [ErrDead], one of both has happened. The client gets it a second time only if, after the
-// gateway had accepted it, the invocation died or the store failed before that was recorded, or the
-// answer of the gateway was lost. Both times it is the same frame, unless the store failed to
-// record it. A client recognizes a repeated result by its id.
+// The result is posted until the gateway accepts it or calls the connection gone. When Run
+// returns nil or [ErrDead], one of the two has happened. The client gets it a second time only
+// if, after the gateway had accepted it, the invocation died or the store failed before that was
+// recorded, or the answer of the gateway was lost. Both times it is the same frame, unless the
+// store failed to record it. A client recognizes a repeated result by its id.
 //
 // The client gets nothing, although its connection is open, only if the last delivery dies or fails
 // too, or the queue has lost the job, for example because it was older than the queue keeps

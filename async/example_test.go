@@ -54,7 +54,7 @@ func ExampleJobs_Run_errors() {
 		attempts++
 		switch {
 		case in.A == 0:
-			return gatesock.Errorf(gatesock.CodeFailedPrecondition, "it is empty")
+			return gatesock.Errorf(gatesock.CodeFailedPrecondition, "no rows")
 		case attempts < 3:
 			return errors.New("the table is throttled")
 		}
@@ -68,7 +68,7 @@ func ExampleJobs_Run_errors() {
 	fmt.Println("attempts:", attempts)
 	// Output:
 	// {"statusCode":200,"body":"{\"id\":\"1\",\"action\":\"import\",\"data\":null}"} <nil>
-	// to c1: {"event":"import","id":"1","error":{"code":"failed_precondition","message":"it is empty"}}
+	// to c1: {"event":"import","id":"1","error":{"code":"failed_precondition","message":"no rows"}}
 	// {"statusCode":200,"body":"{\"id\":\"2\",\"action\":\"import\",\"data\":null}"} <nil>
 	// to c1: {"event":"import","id":"2","data":null}
 	// attempts: 3

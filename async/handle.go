@@ -122,8 +122,9 @@ func shared(opts []gatesock.RouteOption) []gatesock.RouteOption {
 	return list
 }
 
-// check panics if the options of the route do not fit.
+// check panics if the options of the route do not fit, or a middleware of its jobs returns nil.
 func (rt *route) check(register func(*gatesock.Router)) {
+	rt.inner.Freeze()
 	probe := gatesock.New()
 	register(probe)
 	for _, d := range probe.Describe().Routes {

@@ -313,6 +313,11 @@ func TestRegistrationPanics(t *testing.T) {
 			r := gatesock.New(gatesock.WithEnvelope(gatesock.Envelope{Action: "type", Event: "type"}))
 			async.HandleReply(r, a.jobs, "add", add)
 		}, `^async: route "add"` + site + `: the envelope has the name "type" for Event and Action`},
+		"middleware that returns nil": {func(a *app) {
+			none := func(gatesock.HandlerFunc) gatesock.HandlerFunc { return nil }
+			jobs := async.New(a.queue, a.recorder, a.outcomes, async.WithMiddleware(none))
+			async.HandleReply(a.router, jobs, "add", add)
+		}, `^gatesock: the middleware` + site + ` returned nil`},
 		"no queue":    {func(*app) { async.New(nil, wstest.NewRecorder(), async.NewMemoryOutcomes()) }, `^async: New: queue must not be nil$`},
 		"no poster":   {func(a *app) { async.New(a.queue, nil, async.NewMemoryOutcomes()) }, `^async: New: poster must not be nil$`},
 		"no outcomes": {func(a *app) { async.New(a.queue, a.recorder, nil) }, `^async: New: outcomes must not be nil$`},

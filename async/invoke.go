@@ -102,8 +102,8 @@ func giveUp(next gatesock.HandlerFunc) gatesock.HandlerFunc {
 	}
 }
 
-// watcher observes the router of a route, and sees what it decodes and answers. The handler gets
-// the observer of the invocation, and the ids of the request for its log.
+// watcher observes the router of a route, and sees what it decodes and answers. The observer of the
+// invocation, which the handler gets, is told of a job instead of a message.
 type watcher struct {
 	observing.Observer // of the invocation; nil if there is none
 
@@ -115,10 +115,10 @@ type watcher struct {
 func (w *watcher) Routed(ctx context.Context, req any) context.Context {
 	w.request, _ = req.(*gatesock.Request)
 	ctx = context.WithValue(ctx, observing.Key{}, w.Observer)
-	if w.Observer != nil {
-		ctx = w.About(ctx, req)
+	if w.Observer == nil {
+		return ctx
 	}
-	return ctx
+	return w.Observer.Resumed(ctx, req)
 }
 
 // Answered keeps the error.

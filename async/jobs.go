@@ -23,7 +23,7 @@ type Jobs struct {
 
 	mu     sync.RWMutex
 	routes map[string]*route
-	names  gatesock.Envelope // those of the first route
+	names  gatesock.Envelope // those of the first route; of the protocol as long as there is none
 }
 
 // ErrDead is the error of [Jobs.Run] for a job that has failed for good. The client has got an
@@ -31,9 +31,10 @@ type Jobs struct {
 var ErrDead = errors.New("async: the job has failed for good")
 
 // New returns Jobs without routes. The queue gets the jobs, the poster posts their results, usually
-// a Client of package apigw, and outcomes keeps what became of them. It takes the options
-// [WithAttempts], [WithMiddleware], [WithTimeout], [WithDeadlineMargin], [WithClock] and
-// [WithLogger]. It panics if queue, poster or outcomes is nil.
+// a Client of package apigw, and outcomes keeps what became of them. All routes whose jobs share a
+// queue belong to one Jobs: another does not know them. It takes the options [WithAttempts],
+// [WithMiddleware], [WithTimeout], [WithDeadlineMargin], [WithClock] and [WithLogger]. It panics if
+// queue, poster or outcomes is nil.
 func New(queue Queue, poster gatesock.Poster, outcomes Outcomes, opts ...Option) *Jobs {
 	for name, missing := range map[string]bool{
 		"queue": queue == nil, "poster": poster == nil, "outcomes": outcomes == nil,
@@ -45,7 +46,8 @@ func New(queue Queue, poster gatesock.Poster, outcomes Outcomes, opts ...Option)
 	return &Jobs{
 		settings: newSettings("New", opts,
 			"WithAttempts", "WithMiddleware", "WithTimeout", "WithDeadlineMargin", "WithClock", "WithLogger"),
-		queue: queue, poster: poster, outcomes: outcomes, routes: make(map[string]*route),
+		queue: queue, poster: poster, outcomes: outcomes,
+		routes: make(map[string]*route), names: gatesock.New().Describe().Envelope,
 		pause: func(limit time.Duration) time.Duration { return rand.N(limit + 1) },
 	}
 }

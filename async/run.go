@@ -97,7 +97,10 @@ func (r *run) do(ctx context.Context) error {
 			r.warn(ctx, "async: it was not recorded that the result of a job is posted", err)
 		}
 	}
-	if outcome.Dead {
+	switch {
+	case outcome.Dead && r.failure == nil:
+		return r.fail("it is not done again, since its client has got an error", ErrDead)
+	case outcome.Dead:
 		return r.fail("give up", errors.Join(ErrDead, r.failure))
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/async"
 	"github.com/gatesock/gatesock/internal/observing"
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
 // caught is a queue that keeps its jobs for the test.
@@ -112,11 +113,13 @@ func TestErrorsOfHandlers(t *testing.T) {
 			[]string{faultFrame},
 		},
 		"refusal": {
-			func(int) (string, error) { return "", gatesock.Errorf(gatesock.CodeNotFound, "no") }, 1, []error{nil},
+			func(int) (string, error) { return "", gatesock.Errorf(gatesock.CodeNotFound, "no") }, 1,
+			[]error{nil},
 			[]string{`{"event":"work","id":"1","error":{"code":"not_found","message":"no"}}`},
 		},
 		"final refusal": {
-			func(int) (string, error) { return "", async.Final(gatesock.Errorf(gatesock.CodeNotFound, "no")) }, 1, []error{nil},
+			func(int) (string, error) { return "", async.Final(gatesock.Errorf(gatesock.CodeNotFound, "no")) }, 1,
+			[]error{nil},
 			[]string{`{"event":"work","id":"1","error":{"code":"not_found","message":"no"}}`},
 		},
 		"final fault": {
@@ -125,7 +128,8 @@ func TestErrorsOfHandlers(t *testing.T) {
 			[]string{faultFrame},
 		},
 		"too large": {
-			func(int) (string, error) { return strings.Repeat("x", gatesock.MaxMessageSize), nil }, 1, []error{nil},
+			func(int) (string, error) { return strings.Repeat("x", gatesock.MaxMessageSize), nil }, 1,
+			[]error{nil},
 			[]string{`{"event":"work","id":"1","error":{"code":"too_large","message":"the reply of 131108 bytes is above the limit of 131072"}}`},
 		},
 		"as large as it may be": {
@@ -191,6 +195,90 @@ func TestLastDelivery(t *testing.T) {
 			_, err := r.Invoke(t.Context(), message("m1", `{"action":"work","id":"1"}`))
 			require.NoError(t, err)
 			require.ErrorIs(t, jobs.Run(t.Context(), queue.jobs[0], jobs.Attempts()+1), async.ErrDead)
+			require.Equal(t, []string{c.want}, to.frames)
+		})
+	}
+}
+
+// TestDeadIsFinal: a job that an operator moves back from the dead-letter queue is delivered as if
+// for the first time. Its client has got an error, so nothing happens, which the error says.
+func TestDeadIsFinal(t *testing.T) {
+	t.Parallel()
+	clock := testclock.New(testclock.Noon())
+	runs := 0
+	queue, to := new(caught), new(posts)
+	r := gatesock.New(gatesock.WithLogger((&logged{}).logger()))
+	jobs := async.New(queue, to, async.NewMemoryOutcomes(async.WithClock(clock.Now)), async.WithClock(clock.Now))
+	async.HandleReply(r, jobs, "work", func(ctx, *request, struct{}) (string, error) {
+		if runs++; runs == 1 {
+			return "", async.Final(errAny)
+		}
+		return "done", nil
+	})
+	_, err := r.Invoke(t.Context(), message("m1", `{"action":"work","id":"1"}`))
+	require.NoError(t, err)
+
+	err = jobs.Run(t.Context(), queue.jobs[0], 1)
+	require.ErrorIs(t, err, async.ErrDead)
+	require.ErrorIs(t, err, errAny)
+	for attempt := 1; attempt <= jobs.Attempts()+1; attempt++ {
+		err = jobs.Run(t.Context(), queue.jobs[0], attempt)
+		require.ErrorIs(t, err, async.ErrDead)
+		require.ErrorContains(t, err, "its client has got an error")
+	}
+	require.Equal(t, 1, runs)
+	require.Equal(t, []string{faultFrame}, to.frames)
+	clock.Advance(async.Keep + time.Hour)
+	require.NoError(t, jobs.Run(t.Context(), queue.jobs[0], 1))
+	require.Equal(t, []string{faultFrame, result}, to.frames)
+}
+
+// stricter is the input of a later version, which refuses what the earlier one has accepted.
+type stricter struct{}
+
+func (stricter) Validate() error { return gatesock.Errorf(gatesock.CodeInvalidArgument, "no year") }
+
+// TestChangedInput: a job that was accepted, but that the version of the program that runs it would
+// refuse, ends with that refusal.
+func TestChangedInput(t *testing.T) {
+	t.Parallel()
+	old := newBench(t, func(ctx, *request, struct{}) (string, error) { return "done", nil })
+	to := new(posts)
+	jobs := async.New(new(caught), to, async.NewMemoryOutcomes())
+	strict := gatesock.New(gatesock.WithLogger((&logged{}).logger()))
+	async.HandleReply(strict, jobs, "work", func(ctx, *request, stricter) (string, error) {
+		t.Error("the handler runs")
+		return "", nil
+	})
+	require.NoError(t, jobs.Run(t.Context(), old.job, 1))
+	require.Len(t, to.frames, 1)
+	require.Contains(t, to.frames[0], `{"event":"work","id":"1","error":{"code":"invalid_argument"`)
+}
+
+// TestRouteIsGone: a program whose routes were removed answers the clients of the earlier one in
+// the envelope of the other routes or, without any, in that of the protocol.
+func TestRouteIsGone(t *testing.T) {
+	t.Parallel()
+	renamed := gatesock.WithEnvelope(gatesock.Envelope{Event: "kind", ID: "ref"})
+	const renamedFault = `{"kind":"work","ref":"1","error":{"code":"internal","message":"internal error"}}`
+	for name, c := range map[string]struct {
+		options []gatesock.Option
+		routes  bool
+		want    string
+	}{
+		"another route":                   {nil, true, faultFrame},
+		"another route, another envelope": {[]gatesock.Option{renamed}, true, renamedFault},
+		"no route":                        {nil, false, faultFrame},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			old, to := newBench(t, func(ctx, *request, struct{}) (string, error) { return "done", nil }), new(posts)
+			jobs := async.New(new(caught), to, async.NewMemoryOutcomes(), async.WithAttempts(1))
+			if c.routes {
+				r := gatesock.New(c.options...)
+				async.HandleReply(r, jobs, "other", func(ctx, *request, struct{}) (string, error) { return "", nil })
+			}
+			require.ErrorIs(t, jobs.Run(t.Context(), old.job, 1), async.ErrDead)
 			require.Equal(t, []string{c.want}, to.frames)
 		})
 	}
@@ -408,15 +496,20 @@ func (o *observer) Begin(ctx context.Context, op observing.Op) (context.Context,
 	return ctx, func(r observing.Result) { o.ended = append(o.ended, r) }
 }
 
-func (o *observer) About(ctx context.Context, _ any) context.Context { return ctx }
+type resumedKey struct{}
+
+func (o *observer) Resumed(ctx context.Context, req any) context.Context {
+	return context.WithValue(ctx, resumedKey{}, req)
+}
 
 func TestObserved(t *testing.T) {
 	t.Parallel()
 	fault, refusal := errors.New("down"), gatesock.Errorf(gatesock.CodeNotFound, "no")
 	var answer error
 	seen := new(observer)
-	b := newBench(t, func(ctx ctx, _ *request, _ struct{}) (string, error) {
+	b := newBench(t, func(ctx ctx, req *request, _ struct{}) (string, error) {
 		require.Equal(t, seen, observing.From(ctx), "handlers are observed too")
+		require.Same(t, req, ctx.Value(resumedKey{}))
 		return "done", answer
 	})
 	observed := context.WithValue(t.Context(), observing.Key{}, seen)

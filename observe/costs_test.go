@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gatesock/gatesock/internal/cost"
 	"github.com/gatesock/gatesock/observe"
 )
 
@@ -28,15 +29,14 @@ func TestDocumentedMetrics(t *testing.T) {
 	}
 }
 
-// The prices of us-east-1 (Amazon CloudWatch Pricing).
-const (
-	dollarsPerGB     = 0.50
-	dollarsPerMetric = 0.30
-)
-
-// The documentation has the costs.
+// The documentation has the costs, and gatesock cost counts them.
 func TestDocumentedCosts(t *testing.T) {
 	t.Parallel()
+	prices, ok := cost.Known("us-east-1")
+	require.True(t, ok)
+	dollars := func(item cost.Item, quantity float64) string {
+		return fmt.Sprintf("$%.2f", prices.Items[item].Of(quantity))
+	}
 	doc := strings.Join(strings.Fields(strings.ReplaceAll(documentation(t), "\n//", " ")), " ")
 	o, lines, _ := observed(t)
 	h := o.Handler(quickstart())
@@ -45,7 +45,8 @@ func TestDocumentedCosts(t *testing.T) {
 	invoke(t, h, message)
 	size := lines.Len()
 	require.Contains(t, doc, fmt.Sprintf("The line of a message has %d bytes", size))
-	require.Contains(t, doc, fmt.Sprintf("a million messages cost $%.2f.", float64(size)*1e6/1e9*dollarsPerGB))
+	require.Contains(t, doc, "a million messages cost "+dollars(cost.Logs, float64(size)*1e6)+".")
+	require.InEpsilon(t, size, cost.ObserveBytes, 0.15)
 
 	values := map[string]int{"Code": 13, "CloseCode": 10} // with "other"
 	fixed, perRoute := 0, 0
@@ -60,5 +61,6 @@ func TestDocumentedCosts(t *testing.T) {
 		}
 	}
 	require.Contains(t, doc, fmt.Sprintf("at most %d metrics, %d more for each of its routes", fixed, perRoute))
-	require.Contains(t, doc, fmt.Sprintf("with 5 routes, $%.2f a month", float64(fixed+5*perRoute)*dollarsPerMetric))
+	require.Contains(t, doc, "with 5 routes, "+dollars(cost.Metrics, float64(fixed+5*perRoute))+" a month")
+	require.InDelta(t, fixed+8*perRoute, cost.Default().Metrics, 0, "gatesock cost has eight routes")
 }

@@ -50,8 +50,8 @@
 //	StoreLatency        Milliseconds  time that a request to a store took
 //	StoreThrottled      Count         requests that a store refused because of their rate
 //	StoreErrors         Count         requests to a store that failed otherwise
-//	Jobs                Count         jobs that ran
-//	JobErrors           Count         jobs that ended with an error
+//	Jobs                Count         attempts at jobs
+//	JobErrors           Count         attempts that failed, other than with an answer for the client
 //	LiveConnections     Count         open connections that a pass of the sweeper found
 //
 // New connections a minute are the sum of ConnectionsOpened over a minute. The number of live
@@ -94,7 +94,7 @@
 // Observing a message costs 1 allocation and less than 2 µs beside the write; go test -bench
 // BenchmarkHandler ./observe measures it. The line of a message has 537 bytes, if the names and
 // ids are as long as those of an API on AWS. At $0.50 for a GB of logs, a million messages cost
-// $0.27.
+// $0.25.
 //
 // A metric costs $0.30 a month, for the hours in which it has values, and CloudWatch counts each
 // combination of dimensions. An application has at most 46 metrics, 2 more for each of its routes

@@ -21,10 +21,10 @@ type (
 // invocation is an invocation that is observed, and its context. Its record is used again when the
 // invocation has ended; the invocation itself is not, because its context may be kept for longer.
 type invocation struct {
-	context.Context // Lambda's
+	context.Context //nolint:containedctx // it is a Context itself: Lambda's, with the observer
 
 	observer        *Observer
-	inside          context.Context // the handler's
+	inside          context.Context //nolint:containedctx // the handler's: this one, or that of its span
 	lambdaRequestID string
 	endSpan         func(SpanEnd)
 
@@ -108,8 +108,8 @@ func (i *invocation) Routed(ctx context.Context, req any) context.Context {
 	return r
 }
 
-// About returns the context of what is about an earlier request.
-func (i *invocation) About(ctx context.Context, req any) context.Context {
+// Resumed makes a request known to the records of its handler. The context is that of a Job.
+func (i *invocation) Resumed(ctx context.Context, req any) context.Context {
 	request, ok := req.(*gatesock.Request)
 	if !ok {
 		return ctx
@@ -179,7 +179,7 @@ func (i *invocation) finished(kind observing.Kind, took time.Duration, r observi
 		}
 	case observing.Job:
 		i.add(jobs, 1)
-		if r.Err != nil {
+		if r.Err != nil && !r.Refused {
 			i.add(jobErrors, 1)
 		}
 	}

@@ -153,9 +153,6 @@ func (i *invocation) appendLines(rec *record, err error) {
 			l.ofRequest(r)
 			requestID, connectionID = r.requestID, r.connectionID
 		}
-		if n >= len(rec.requests)-1 {
-			l.ofFunction()
-		}
 		l.ids(requestID, connectionID)
 		l.property("source", i.source)
 		l.property("sourceName", cut(i.name, mostText))
@@ -167,6 +164,9 @@ func (i *invocation) appendLines(rec *record, err error) {
 		}
 		header, _ := i.Context.Value(traceHeaderKey).(string)
 		l.property("traceId", sampledTrace(header))
+		if n >= len(rec.requests)-1 {
+			l.ofFunction() // last, since it has lists: CloudWatch Logs knows the first 200 fields of a line
+		}
 		l.end()
 	}
 }
@@ -268,13 +268,13 @@ func (l *line) ofFunction() {
 			l.count(counterNames[c], Count, n)
 		}
 	}
+	if l.hasLive {
+		l.value("LiveConnections", Count, l.live)
+	}
 	for s, values := range l.series {
 		if len(values) > 0 {
 			l.value(seriesNames[s].name, seriesNames[s].unit, values...)
 		}
-	}
-	if l.hasLive {
-		l.value("LiveConnections", Count, l.live)
 	}
 	for i := range l.own {
 		l.value(l.own[i].name, l.own[i].unit, l.own[i].values...)

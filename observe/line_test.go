@@ -66,9 +66,9 @@ func app(t *testing.T) *gatesock.Router {
 		}
 		_, ended := observing.Begin(ctx, observing.Op{Kind: observing.Broadcast, Name: "send"})
 		ended(observing.Result{Audience: 100, Delivered: 90, Gone: 3, Failed: 5, Unsent: 2})
-		for _, err := range []error{nil, errors.New("broken")} {
+		for _, r := range []observing.Result{{}, {Err: errors.New("broken")}, {Err: errors.New("x"), Refused: true}} {
 			_, ended := observing.Begin(ctx, observing.Op{Kind: observing.Job, Name: "report"})
-			ended(observing.Result{Err: err})
+			ended(r)
 		}
 		observing.Gauge(ctx, observing.LiveConnections, 0)
 		observe.Business(ctx, "OrdersPlaced", 1)
@@ -192,7 +192,7 @@ func TestLines(t *testing.T) {
 				"PostsDelivered": 3.0, "PostsGone": 3.0, "PostsThrottled": 4.0, "PostsFailed": 5.0,
 				"FanOutUnreached": 7.0, "FanOutAudience": 100.0, "FanOutDuration": 1.0,
 				"StoreLatency": []any{1.0, 1.0, 1.0, 1.0}, "StoreThrottled": 1.0, "StoreErrors": 1.0,
-				"Jobs": 2.0, "JobErrors": 1.0, "LiveConnections": 0.0, "OrdersPlaced": 3.0, "OrderValue": []any{19.99, 1e-9},
+				"Jobs": 3.0, "JobErrors": 1.0, "LiveConnections": 0.0, "OrdersPlaced": 3.0, "OrderValue": []any{19.99, 1e-9},
 			},
 		},
 		{
@@ -250,6 +250,28 @@ func TestLines(t *testing.T) {
 		golden.WriteString(lines.String())
 	}
 	requireGolden(t, "lines.jsonl", golden.String())
+}
+
+// What a line is about comes before its lists: CloudWatch Logs Insights knows the first 200 fields
+// of a line, and each element of a list is a field.
+func TestListsComeLast(t *testing.T) {
+	text, err := os.ReadFile("testdata/lines.jsonl")
+	require.NoError(t, err)
+	lists := 0
+	for l := range strings.Lines(string(text)) {
+		_, members, ok := strings.Cut(l, "]}]}")
+		require.True(t, ok)
+		list := strings.Index(members, ":[")
+		if list < 0 {
+			continue
+		}
+		lists++
+		for _, name := range []string{"requestId", "source", "PostsDelivered", "LiveConnections"} {
+			at := strings.Index(members, `"`+name+`":`)
+			require.True(t, at >= 0 && at < list, "%s: %s", name, members)
+		}
+	}
+	require.Positive(t, lists)
 }
 
 // Each metric is in a line of the test above, so that none is documented that does not exist.

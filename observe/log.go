@@ -65,8 +65,8 @@ const (
 // # Secrets
 //
 // The value of an attribute with the name of a secret is logged as "[redacted]". So are the values
-// in groups, structs, maps and slices, such as those of an [net/http.Header], by the names of
-// fields and keys, and by that of a pair such as {"Name":"Authorization","Value":"…"}. So is an
+// in groups, structs, maps and slices, such as those of a [net/http.Header], by the names of
+// fields and keys, and by that of a pair such as {"Name":"Authorization","Value":"…"}. So is a
 // [net/http.Cookie]. A name is split into words, so that apiKey, API_KEY, x-api-key and UserAPIKey
 // are one name. These are secret:
 //
@@ -106,7 +106,7 @@ const (
 // Values that contain themselves end at a depth of 32. A method of a value that panics is logged as
 // such. Names are distinct: a second attribute "count" with another value becomes "count_2".
 //
-// It panics if w is nil, or if an option is one that there is not.
+// It panics if w is nil, if the Format is unknown, or if a name in the options is empty.
 func NewLogHandler(w io.Writer, opts *LogOptions) slog.Handler {
 	if w == nil {
 		panic("observe: NewLogHandler: w must not be nil")

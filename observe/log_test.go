@@ -12,7 +12,6 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -367,31 +366,6 @@ func TestLogOptionMistakes(t *testing.T) {
 	})
 }
 
-// Names that are taken get numbers, so that nothing is lost and nothing is there twice.
-// A job runs in another invocation, and its records have the ids of the message that asked for it.
-// Its messages are not counted a second time.
-func TestLogIDsOfAJob(t *testing.T) {
-	t.Parallel()
-	queue, r := async.NewMemoryQueue(), gatesock.New(gatesock.WithLogger(discard()))
-	jobs := async.New(queue, wstest.NewRecorder(), async.NewMemoryOutcomes())
-	var l logLine
-	async.Handle(r, jobs, "report", func(ctx context.Context, _ *gatesock.Request, _ struct{}) error {
-		l = logged(t, observe.LogOptions{}, func(log *slog.Logger) { log.InfoContext(ctx, "m") })
-		observe.Business(ctx, "Reports", 1)
-		return nil
-	})
-	o, lines, _ := observed(t)
-	invoke(t, o.Handler(r), event("MESSAGE", "$default", `{"action":"report","id":"1"}`, `,"messageId":"m1"`))
-	lines.Reset()
-	invoke(t, o.Handler(in(func(ctx context.Context) { queue.Drain(ctx, jobs) })), "{}")
-	require.Equal(t, "IaXvJelrliACFxw=", l["connectionId"])
-	require.Equal(t, "report", l["route"])
-	require.Equal(t, "m1", l["messageId"])
-	got := lines.all(t, "Reports")
-	require.Len(t, got, 1)
-	require.Equal(t, []string{"Jobs Count " + function, "PostsDelivered Count " + function, "Reports Count " + function}, slices.Sorted(slices.Values(got[0].metrics)))
-}
-
 // What a client sends in the place of another value is quoted by errors of encoding/json.
 func TestLogInvalidArgument(t *testing.T) {
 	t.Parallel()
@@ -437,6 +411,7 @@ func TestLogNamesHaveNoSecrets(t *testing.T) {
 
 const jwtInName = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dBjftJeZ4CVPmB92K27uhbUJU1p1r"
 
+// Names that are taken get numbers, so that nothing is lost and nothing is there twice.
 func TestLogNamesAreDistinct(t *testing.T) {
 	t.Parallel()
 	l := logged(t, observe.LogOptions{}, func(log *slog.Logger) {
@@ -572,6 +547,53 @@ func TestLogIDsOfTheEvent(t *testing.T) {
 	require.Equal(t, logLine{
 		"level": "INFO", "message": "from a queue", "requestId": "lambda-1", "lambdaRequestId": "lambda-1", "traceId": ids["traceId"],
 	}, queue)
+}
+
+// Records of a handler that runs in another invocation say which request they belong to. Its job is
+// counted, and not its message, which the first invocation has counted.
+func TestLogIDsOfAJob(t *testing.T) {
+	t.Parallel()
+	var out, lines bytes.Buffer
+	log := slog.New(observe.NewLogHandler(&out, &observe.LogOptions{Format: observe.LogJSON}))
+	r := gatesock.New(gatesock.WithLogger(log))
+	queue := async.NewMemoryQueue()
+	jobs := async.New(queue, wstest.NewRecorder(), async.NewMemoryOutcomes(), async.WithLogger(log))
+	async.Handle(r, jobs, "import", func(ctx context.Context, _ *gatesock.Request, _ any) error {
+		log.InfoContext(ctx, "inside")
+		observe.Business(ctx, "Imports", 1)
+		return gatesock.Errorf(gatesock.CodeNotFound, "nothing to import").WithCause(errors.New("empty"))
+	})
+	_, err := r.Invoke(t.Context(), []byte(`{"requestContext":{"connectionId":"C1","requestId":"R1","messageId":"M1","eventType":"MESSAGE",`+
+		`"routeKey":"$default","stage":"live","apiId":"A","domainName":"d","authorizer":{"principalId":"ann"}},"body":"{\"action\":\"import\"}"}`))
+	require.NoError(t, err)
+
+	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "lambda-2"})
+	h := lambdaFunc(func(ctx context.Context, _ []byte) ([]byte, error) {
+		queue.Drain(ctx, jobs)
+		return nil, nil
+	})
+	_, err = observe.New(observe.WithOutput(&lines)).Handler(h).Invoke(ctx, []byte(`{"Records":[]}`))
+	require.NoError(t, err)
+
+	records := strings.SplitAfter(strings.TrimSpace(out.String()), "\n")
+	require.Len(t, records, 2)
+	for i, message := range []string{"inside", "gatesock: handler failed"} {
+		got := parsed(t, []byte(records[i]))
+		require.Equal(t, message, got["message"])
+		for name, want := range map[string]string{
+			"connectionId": "C1", "route": "import", "requestId": "R1", "messageId": "M1", "principalId": "ann",
+			"lambdaRequestId": "lambda-2",
+		} {
+			require.Equal(t, want, got[name], "%s of %s", name, records[i])
+		}
+	}
+	require.Equal(t, 1, strings.Count(lines.String(), "\n"))
+	line := parsed(t, lines.Bytes())
+	require.EqualValues(t, 1, line["Jobs"])
+	require.EqualValues(t, 1, line["Imports"])
+	for _, name := range []string{"JobErrors", "Messages", "Errors", "Route", "connectionId"} {
+		require.NotContains(t, line, name)
+	}
 }
 
 type lambdaFunc func(ctx context.Context, payload []byte) ([]byte, error)

@@ -83,8 +83,8 @@ func Metrics() []MetricInfo {
 		function("StoreLatency", Milliseconds, "time that a request to a store took"),
 		function("StoreThrottled", Count, "requests that a store refused because of their rate"),
 		function("StoreErrors", Count, "requests to a store that failed otherwise"),
-		function("Jobs", Count, "jobs that ran"),
-		function("JobErrors", Count, "jobs that ended with an error"),
+		function("Jobs", Count, "attempts at jobs"),
+		function("JobErrors", Count, "attempts that failed, other than with an answer for the client"),
 		function("LiveConnections", Count, "open connections that a pass of the sweeper found"),
 	}
 }

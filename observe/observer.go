@@ -151,7 +151,7 @@ func (h *handler) Invoke(ctx context.Context, payload []byte) (out []byte, err e
 		}
 		inv.end(payload, err)
 	}()
-	out, err = h.next.Invoke(inv.inside, payload)
+	out, err = h.next.Invoke(inv.inside, payload) //nolint:contextcheck // it has ctx inside
 	panicked = false
 	return out, err
 }

@@ -26,8 +26,8 @@ var errPanicked = errors.New("observe: the handler panicked")
 // routed is a request of a Router, and the context of its handler. What the lines need of the
 // request is copied, because a handler may outlive its [gatesock.Timeout].
 type routed struct {
-	context.Context
-	request *gatesock.Request
+	context.Context //nolint:containedctx // it is a Context itself
+	request         *gatesock.Request
 
 	event                   gatesock.EventType
 	apiID, stage, route     string

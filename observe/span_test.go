@@ -76,7 +76,7 @@ func TestSpans(t *testing.T) {
 			"event > store Query chat", "end store  refused=true",
 			"event > broadcast send", "end broadcast  audience=100 delivered=90 gone=3 failed=5 unsent=2 retries=0",
 			"event > job report", "end job",
-			"event > job report", "end job : broken",
+			"event > job report", "end job : broken", "event > job report", "end job  refused=true",
 			"end event message busy source=websocket route=busy" + ids, "flush",
 		},
 		`{"Records":[{"eventSource":"aws:sqs","eventSourceARN":"arn:aws:sqs:eu-west-1:1:mail"}]}`: {

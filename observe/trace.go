@@ -37,7 +37,7 @@ type SpanEnd struct {
 	Err error
 	// Attributes say more. An event has its source and sourceName, lambdaRequestId, route, api, stage,
 	// connectionId, requestId and code, as far as there are such; a broadcast has the numbers of its
-	// report, such as audience and delivered; a request to a store may be refused or throttled. No
-	// text of an error is among them.
+	// report, such as audience and delivered; a job or a request to a store may be
+	// refused, and that request throttled. No text of an error is among them.
 	Attributes []slog.Attr
 }

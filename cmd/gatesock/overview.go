@@ -179,7 +179,10 @@ func needDetails(n describe.Need) string {
 	if n.Source != "" {
 		details = append(details, "read by the application itself")
 	}
-	if n.Kind == "setting" {
+	switch n.Kind {
+	case "metrics":
+		details = append(details, "namespace "+n.Default)
+	case "setting":
 		switch {
 		case n.Default != "":
 			details = append(details, "default "+n.Default)

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/internal/cloudwatchtest"
+	"github.com/gatesock/gatesock/internal/cost"
 	"github.com/gatesock/gatesock/internal/template"
 	"github.com/gatesock/gatesock/observe"
 )
@@ -173,7 +174,7 @@ func checkDashboard(t *testing.T, dashboard string, seen []cloudwatchtest.Event)
 }
 
 // The page has the metrics that there are, and what their line costs.
-func checkFigures(t *testing.T, p *page, seen []cloudwatchtest.Event) {
+func checkFigures(t *testing.T, p *page, s *stackOfTheChat, seen []cloudwatchtest.Event) {
 	t.Helper()
 	table := p.sections["What there is"]
 	for _, m := range observe.Metrics() {
@@ -191,6 +192,16 @@ func checkFigures(t *testing.T, p *page, seen []cloudwatchtest.Event) {
 	stated, err := strconv.Atoi(match[1])
 	require.NoError(t, err)
 	require.InEpsilon(t, float64(bytes)/float64(messages), stated, 0.15, "%d bytes for %d messages", bytes, messages)
-	const perGB = 0.50 // docs/gateway-facts.md, section 13
-	require.Equal(t, fmt.Sprintf("%.2f", float64(stated)*1e6/1e9*perGB), match[2])
+	prices, ok := cost.Known("us-east-1")
+	require.True(t, ok)
+	require.Equal(t, fmt.Sprintf("%.2f", prices.Items[cost.Logs].Of(float64(stated)*1e6)), match[2])
+
+	// What gatesock cost takes for the alarms of an application.
+	metrics := 0
+	for id, alarm := range s.alarms {
+		if id != "CostAlarm" { // only with a budget
+			metrics += len(alarm.Metrics())
+		}
+	}
+	require.InDelta(t, metrics, cost.Default().Alarms, 0, "each metric of an alarm is paid for")
 }

@@ -65,7 +65,7 @@ func TestOperations(t *testing.T) { //nolint:paralleltest // see above
 	}
 	checkPage(t, p, s, seen)
 	checkDashboard(t, s.dashboard, seen)
-	checkFigures(t, p, seen)
+	checkFigures(t, p, s, seen)
 }
 
 // watched is a chat with observe on, behind a gateway.
@@ -205,6 +205,7 @@ func onTable(t *testing.T, rec *wstest.Recorder) (*chat.App, *refusing) {
 // DynamoDB refuses most writes for five minutes. The registry tries again; messages are lost, since
 // the history gives up.
 func tableThatThrottles(t *testing.T, p *page, s *stackOfTheChat) *watched {
+	t.Helper()
 	rec := wstest.NewRecorder()
 	app, table := onTable(t, rec)
 	clock := emulator.NewManualClock(time.Now())
@@ -261,8 +262,10 @@ func tableThatThrottles(t *testing.T, p *page, s *stackOfTheChat) *watched {
 	require.Len(t, all.Rows, 2, all)
 
 	table.refuse(func(string) string { return "" })
-	h.Advance(3 * time.Minute)
+	h.Advance(5 * time.Minute)
 	ann.Request("say", chat.Say{Room: "lobby", Text: "hello", Key: "last"}).ExpectReply(nil)
+	w.expectAlarms(t, "HandlerErrorsAlarm") // three of 15 minutes
+	h.Advance(8 * time.Minute)
 	w.expectAlarms(t)
 	return w
 }
@@ -303,6 +306,7 @@ func (h timed) Unwrap() lambda.Handler { return h.next }
 
 // Saying something takes three seconds, for five minutes.
 func slowHandler(t *testing.T, p *page, s *stackOfTheChat) (w *watched) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		rec := wstest.NewRecorder()
 		app := chat.New(conn.NewMemory(), slowHistory{chat.NewMemoryHistory(), 3 * time.Second}, rec)
@@ -310,7 +314,7 @@ func slowHandler(t *testing.T, p *page, s *stackOfTheChat) (w *watched) {
 		h := wstest.New(t, timed{w, w.handler}, wstest.WithPoster(rec),
 			wstest.WithConfig(func(c *emulator.Config) { c.Clock = nil }))
 		ann := enter(t, h, "Ann")
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		w.expectAlarms(t)
 		const minutes = 5
 		for range minutes {
@@ -318,7 +322,7 @@ func slowHandler(t *testing.T, p *page, s *stackOfTheChat) (w *watched) {
 				ann.Request("ping", nil).ExpectAck()
 			}
 			ann.Request("say", chat.Say{Room: "lobby", Text: "hello", Key: rand.Text()}).ExpectReply(nil)
-			time.Sleep(57 * time.Second)
+			<-time.After(57 * time.Second)
 		}
 		w.expectAlarms(t, "IntegrationLatencyAlarm")
 		require.EqualValues(t, minutes*3000, w.total(t, "Duration", "Route", "say"))
@@ -335,7 +339,7 @@ func slowHandler(t *testing.T, p *page, s *stackOfTheChat) (w *watched) {
 		busy := p.run(t, "FunctionThrottlesAlarm", 0, w.log)
 		require.Contains(t, busy.Column("longest"), "3000")
 
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		w.expectAlarms(t)
 	})
 	return w
@@ -344,6 +348,7 @@ func slowHandler(t *testing.T, p *page, s *stackOfTheChat) (w *watched) {
 // Sockets are cut without a close frame, for a quarter of an hour. One is found gone by a post
 // before its $disconnect arrives.
 func clientsThatVanish(t *testing.T, p *page, s *stackOfTheChat) *watched {
+	t.Helper()
 	rec := wstest.NewRecorder()
 	clock := emulator.NewManualClock(time.Now())
 	w := watch(t, chat.NewInMemory(rec), s, clock.Now)
@@ -396,6 +401,7 @@ func clientsThatVanish(t *testing.T, p *page, s *stackOfTheChat) *watched {
 // The other faults, once each: no alarm is on for them, but the queries of their sections find
 // them.
 func oneOfEverything(t *testing.T, p *page, s *stackOfTheChat) *watched {
+	t.Helper()
 	rec := wstest.NewRecorder()
 	app, table := onTable(t, rec)
 	clock := emulator.NewManualClock(time.Now())

@@ -74,7 +74,7 @@ func TestReportOverASocket(t *testing.T) {
 	require.Len(t, url, 2)
 	go func() { _, _ = io.Copy(io.Discard, log) }() // ends with the server
 
-	c, _, err := websocket.Dial(ctx, url[1], nil)
+	c, _, err := websocket.Dial(ctx, url[1], nil) //nolint:bodyclose // the library closes it
 	require.NoError(t, err)
 	defer func() { _ = c.CloseNow() }()
 	require.NoError(t, c.Write(ctx, websocket.MessageText, []byte(`{"action":"report","id":"1","year":2026}`)))

@@ -9,9 +9,10 @@ import "context"
 // must not keep what they are given for longer than the invocation.
 type Observer interface {
 	RequestObserver
-	// About returns the context of an operation that is about an earlier *gatesock.Request, whose ids
-	// belong into log records. Nothing is counted.
-	About(ctx context.Context, req any) context.Context
+	// Resumed is called before the handler of a job, with the *gatesock.Request that an earlier
+	// invocation has handed off, and returns the context of the handler. That invocation was Routed:
+	// the request does not count again, and nothing is Answered.
+	Resumed(ctx context.Context, req any) context.Context
 	// Posted is called for each answer of the @connections API to a post, with the post's error.
 	Posted(err error)
 	// Begin is called when an operation begins, and returns the context for it and a function that is

@@ -121,8 +121,11 @@ func (d *document) push(p describe.Push) any {
 	topic := object{{"type", "string"}, {"minLength", 1}, {"description", "What the push is about."}}
 	if d.app.IsResult(p.Event) {
 		return append(frame(object{
-			{e.Event, object{{"const", p.Event}}}, {e.ID, d.own(idSchema)}, {e.Topic, topic},
-			{e.Data, d.schema(p.Data)}, {e.Error, d.own(errorSchema)},
+			{e.Event, object{{"const", p.Event}}},
+			{e.ID, d.own(idSchema)},
+			{e.Topic, topic},
+			{e.Data, d.schema(p.Data)},
+			{e.Error, d.own(errorSchema)},
 		}, []string{e.Event}), member{"oneOf", []any{
 			object{{"required", []string{e.Data}}}, object{{"required", []string{e.Error}}},
 		}})

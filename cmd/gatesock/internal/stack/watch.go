@@ -73,14 +73,21 @@ func (b *builder) alarmParameters() []Parameter {
 		list = append(list, number(watch.LiveConnectionsLimit, "3600000",
 			"The open connections that are expected at most. AWS has no limit; 500 new ones a second are 3600000 in two hours.", 1))
 	}
+	if b.uses(watch.LostConnections) {
+		lost := number(watch.LostConnections, "50",
+			"The percent of ended connections that may end without a close frame, before there is an alarm. 100 for no alarm.", 1)
+		lost.Max = 100
+		list = append(list, lost)
+	}
 	return list
 }
 
 // uses reports whether an alarm depends on a parameter.
 func (b *builder) uses(parameter string) bool {
 	return slices.ContainsFunc(b.plan.Watch.Alarms, func(a watch.Alarm) bool {
-		return slices.ContainsFunc(a.Queries, func(q watch.Query) bool {
-			return slices.Contains(q.Expression.Refs(), watch.Ref{Kind: watch.Parameter, ID: parameter})
+		ref := watch.Ref{Kind: watch.Parameter, ID: parameter}
+		return slices.Contains(a.Threshold.Refs(), ref) || slices.ContainsFunc(a.Queries, func(q watch.Query) bool {
+			return slices.Contains(q.Expression.Refs(), ref)
 		})
 	})
 }

@@ -101,6 +101,11 @@ func (c *checker) alarm(id string, known map[string]string, watched map[string]i
 		c.fail("%s has no threshold", id)
 	}
 	periods, _ := c.number(at(p, "EvaluationPeriods"))
+	if points := at(p, "DatapointsToAlarm"); points != nil {
+		if n, _ := c.number(points); n < 1 || n > periods {
+			c.fail("%s needs %v of %v periods", id, points, periods)
+		}
+	}
 	check := func(m any, stat string, period any) {
 		c.metric(id, m, known, watched)
 		seconds, _ := c.number(period)
@@ -125,7 +130,7 @@ func (c *checker) alarm(id string, known map[string]string, watched map[string]i
 
 var (
 	section   = regexp.MustCompile(` More: https://github\.com/gatesock/gatesock/blob/main/docs/operations\.md#[a-z]+alarm$`)
-	statistic = regexp.MustCompile(`^(Average|Sum|Maximum|p99)$`)
+	statistic = regexp.MustCompile(`^(Average|Sum|Maximum|SampleCount|p99)$`)
 )
 
 // queries checks the metrics and the expression of an alarm.

@@ -76,12 +76,13 @@ func TestBrokenWatch(t *testing.T) {
 		}
 	}
 	for name, m := range map[string]mutant{
-		"another dimension":       {setIn(ref("Table"), dimension("AppFunctionErrorsAlarm", 0)...), `AppFunctionErrorsAlarm has the dimension FunctionName of "Table"`},
+		"another dimension":       {setIn(ref("Table"), dimension("AppFunctionThrottlesAlarm", 0)...), `AppFunctionThrottlesAlarm has the dimension FunctionName of "Table"`},
 		"the ARN of a queue":      {setIn(tree{"Fn::GetAtt": []any{"FanoutQueue", "Arn"}}, dimension("FanoutQueueAgeAlarm", 0)...), "FanoutQueueAgeAlarm has the dimension QueueName"},
 		"a dimension less":        {set([]any{}, "ClientErrorAlarm", "Properties", "Dimensions"), "AWS/ApiGateway ClientError by , which nobody writes"},
 		"no such metric":          {set("ClientErrors", "ClientErrorAlarm", "Properties", "MetricName"), "ClientErrors by ApiId, Stage, which nobody writes"},
-		"no such observed metric": {set("PostsLost", "AppPostsFailedAlarm", "Properties", "MetricName"), "gatesock PostsLost by Function, which nobody writes"},
-		"another namespace":       {set("chat", "AppPostsFailedAlarm", "Properties", "Namespace"), "chat PostsFailed by Function, which nobody writes"},
+		"no such observed metric": {setIn("PostsLost", failedPosts("MetricName")...), "gatesock PostsLost by Function, which nobody writes"},
+		"another namespace":       {setIn("chat", failedPosts("Namespace")...), "chat PostsFailed by Function, which nobody writes"},
+		"too many points":         {set(16, "AppPostsFailedAlarm", "Properties", "DatapointsToAlarm"), "AppPostsFailedAlarm needs 16 of 15 periods"},
 		"no action":               {set(nil, "ClientErrorAlarm", "Properties", "AlarmActions"), "ClientErrorAlarm has nobody to notify"},
 		"no action at the end":    {set(nil, "CostAlarm", "Properties", "OKActions"), "CostAlarm has nobody to notify"},
 		"another action":          {set([]any{ref("FanoutQueue")}, "ClientErrorAlarm", "Properties", "AlarmActions"), "ClientErrorAlarm has nobody to notify"},
@@ -125,6 +126,11 @@ func TestBrokenWatch(t *testing.T) {
 
 func topicStatement(r tree) tree {
 	return list(at(r, "AlarmTopicPolicy", "Properties", "PolicyDocument", "Statement"))[0].(tree)
+}
+
+// failedPosts returns the path of a property of the first metric of an alarm.
+func failedPosts(property string) []string {
+	return []string{"AppPostsFailedAlarm", "Properties", "Metrics", "0", "MetricStat", "Metric", property}
 }
 
 // setIn is set with a path that may have indexes of lists.

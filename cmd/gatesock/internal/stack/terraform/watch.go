@@ -131,6 +131,9 @@ func alarm(b *body, a *watch.Alarm) {
 	}
 	b.set("threshold", threshold)
 	b.set("evaluation_periods", strconv.Itoa(a.Periods))
+	if a.Breaching > 0 {
+		b.set("datapoints_to_alarm", strconv.Itoa(a.Breaching))
+	}
 	b.set("treat_missing_data", quote("notBreaching"))
 	b.set("alarm_actions", "[aws_sns_topic.alarms.arn]")
 	b.set("ok_actions", "[aws_sns_topic.alarms.arn]")

@@ -1,6 +1,9 @@
 package watch
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Alarm is an alarm of CloudWatch. Missing data is within the threshold for each of them, so that
 // an idle service raises no alarm: all metrics that alarms watch are of things that happen, and
@@ -17,10 +20,11 @@ type Alarm struct {
 	// Queries are one metric, or metrics and an expression, which comes last.
 	Queries []Query
 	// Threshold is a number or a parameter. The alarm is on if a value is above it, or for AtLeast
-	// equal to it, in all of the latest Periods of Period seconds.
-	Threshold       Text
-	AtLeast         bool
-	Period, Periods int
+	// equal to it, in Breaching of the latest Periods of Period seconds, or in all of them if
+	// Breaching is 0.
+	Threshold                  Text
+	AtLeast                    bool
+	Period, Periods, Breaching int
 }
 
 // Condition is that a parameter, which is a number, is not 0. The zero value always holds.
@@ -58,6 +62,31 @@ const minute = 60
 // simple returns an alarm on a sum, an average and so on of each minute.
 func simple(id, kind, of string, q Query, threshold Text, periods int) Alarm {
 	return Alarm{ID: id, Kind: kind, Of: of, Queries: []Query{q}, Threshold: threshold, Period: minute, Periods: periods}
+}
+
+// Faults of which a busy service always has some, and a quiet one only one now and then, make an
+// alarm if they are more than one in a thousand in three of 15 minutes. So it is on for a schedule
+// of every five minutes that always fails, and not for one user's bad luck.
+const (
+	faultPart    = "0.001"
+	faultMinutes = 3
+	ofMinutes    = 15
+)
+
+// faults returns an alarm on faults that are more than a part of all. Their number is its value.
+func faults(id, kind, of string, failed Metric, part string, all ...Query) Alarm {
+	queries := []Query{metric(failed, "Sum").as("failed").hidden()}
+	var sum []string
+	for i, q := range all {
+		name := "all" + strconv.Itoa(i)
+		queries = append(queries, q.as(name).hidden())
+		sum = append(sum, "FILL("+name+", 0)")
+	}
+	tooMany := "IF(failed > " + part + " * (" + strings.Join(sum, " + ") + "), failed, 0)"
+	queries = append(queries, expression(Text(tooMany), "too many"))
+	return Alarm{
+		ID: id, Kind: kind, Of: of, Queries: queries, Threshold: "0", Period: minute, Periods: ofMinutes, Breaching: faultMinutes,
+	}
 }
 
 // means adds the text.

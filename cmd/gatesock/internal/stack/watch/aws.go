@@ -71,8 +71,9 @@ func functionAlarms(f *Function) []Alarm {
 		"compare ConcurrentExecutions with the reserve and the account's quota. Raise "+f.ReservedConcurrency+", or make the function faster.")
 	throttles.AtLeast = true
 	return []Alarm{
-		simple(f.ID+"FunctionErrorsAlarm", "FunctionErrorsAlarm", of, metric(ofFunction("Errors", f.ID), "Sum"), "0", 3).means(
-			"In each of three minutes invocations of "+of+" have failed: it crashed, ran into its timeout or out of memory, "+
+		faults(f.ID+"FunctionErrorsAlarm", "FunctionErrorsAlarm", of, ofFunction("Errors", f.ID), faultPart,
+			metric(ofFunction("Invocations", f.ID), "Sum")).means(
+			"In three of 15 minutes more than one in 1,000 invocations of "+of+" has failed: it crashed, ran into its timeout or out of memory, "+
 				"or failed an event of a queue or a schedule.",
 			"search its log for ERROR, panic and Task timed out. If a deployment caused it, deploy the version before."),
 		throttles,
@@ -94,7 +95,7 @@ func tableAlarms(id string) []Alarm {
 		kind := name + "ThrottlesAlarm"
 		return simple(id+kind, kind, of, metric(ofTable(name+"ThrottleEvents", id), "Sum"), "0", 5).means(
 			"For five minutes DynamoDB has refused "+what+" of "+of+". One partition takes 1,000 writes and 3,000 reads a second, "+
-				"whatever the table can; a table on demand also refuses a sudden doubling of its highest traffic.",
+				"whatever the table can; a table on demand may also refuse more than twice its highest traffic so far.",
 			"which item is it that many requests need: one group, one bucket of ratelimit, one quota? If all are slow, wait: the table grows by itself.")
 	}
 	return []Alarm{throttles("reads", "Read"), throttles("writes", "Write")}
@@ -113,7 +114,8 @@ func queueAlarms(id string) []Alarm {
 		simple(id+"DeadLettersAlarm", "DeadLettersAlarm", of,
 			metric(ofDeadLetters("ApproximateNumberOfMessagesVisible", id), "Maximum"), "0", 1).means(
 			"There are messages in the dead-letter queue of "+of+": work that failed at each attempt and is not tried again. They stay for 14 days.",
-			"search the log of the function that reads the queue for the reason. When it is fixed, start a redrive of the dead-letter queue."),
+			"search the log of the function that reads the queue for the reason, and mend it. Then start a redrive for broadcasts; "+
+				"for jobs, whose clients have got an error, purge the dead-letter queue."),
 		age,
 	}
 }

@@ -4,17 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-)
 
-// Prices in US dollars, in US East; docs/gateway-facts.md, section 13, has the sources.
-const (
-	perMessage = 1.00 / 1e6 // of up to 32 KB
-	perSecond  = 0.25 / 1e6 / 60
-	perRequest = 0.20 / 1e6
-	perGBx86   = 0.0000166667 // for a second
-	perGBarm   = 0.0000133334
-	perRead    = 0.125 / 1e6
-	perWrite   = 0.625 / 1e6
+	"github.com/gatesock/gatesock/internal/cost"
 )
 
 // maxMetrics is how many metrics an expression of an alarm can have (Amazon CloudWatch User Guide,
@@ -28,33 +19,36 @@ type part struct {
 	words string // what it is, for people
 }
 
-// parts returns the parts of the cost. Those that usually cost most come first.
+// parts returns the parts of the cost, in US East. Those that usually cost most come first.
 func (s *Service) parts() []part {
-	list := []part{{query: metric(ofAPI("MessageCount"), "Sum").as("messages"), price: perMessage, words: "messages"}}
+	prices, _ := cost.Known("us-east-1")
+	price := func(item cost.Item) float64 { return prices.Items[item].Of(1) } // without discounts for quantity
+	list := []part{{query: metric(ofAPI("MessageCount"), "Sum").as("messages"), price: price(cost.Messages), words: "messages"}}
+	const seconds, kilobytes, milliseconds = 60, 1024, 1000
 	if s.Namespace != "" {
 		list = append(list, part{
-			query: metric(s.observed("ConnectionDuration"), "Sum").as("connected"), price: perSecond, words: "connection minutes",
+			query: metric(s.observed("ConnectionDuration"), "Sum").as("connected"),
+			price: price(cost.ConnectionMinutes) / seconds, words: "connection minutes",
 		})
 	}
-	const kilobytes, milliseconds = 1024, 1000
 	for i, f := range s.Functions {
-		price := perGBx86
+		compute := cost.ComputeX86
 		if f.ARM {
-			price = perGBarm
+			compute = cost.ComputeARM
 		}
 		list = append(list, part{
 			query: metric(ofFunction("Duration", f.ID), "Sum").as(fmt.Sprintf("duration%d", i)),
-			price: price * float64(f.Memory) / kilobytes / milliseconds, words: "duration of " + f.Name,
+			price: price(compute) * float64(f.Memory) / kilobytes / milliseconds, words: "duration of " + f.Name,
 		})
 	}
 	for i, id := range s.Tables {
 		list = append(list,
-			part{query: metric(ofTable("ConsumedWriteCapacityUnits", id), "Sum").as(fmt.Sprintf("writes%d", i)), price: perWrite, words: "writes of " + id},
-			part{query: metric(ofTable("ConsumedReadCapacityUnits", id), "Sum").as(fmt.Sprintf("reads%d", i)), price: perRead, words: "reads of " + id})
+			part{query: metric(ofTable("ConsumedWriteCapacityUnits", id), "Sum").as(fmt.Sprintf("writes%d", i)), price: price(cost.WriteUnits), words: "writes of " + id},
+			part{query: metric(ofTable("ConsumedReadCapacityUnits", id), "Sum").as(fmt.Sprintf("reads%d", i)), price: price(cost.ReadUnits), words: "reads of " + id})
 	}
 	for i, f := range s.Functions {
 		list = append(list, part{
-			query: metric(ofFunction("Invocations", f.ID), "Sum").as(fmt.Sprintf("calls%d", i)), price: perRequest, words: "calls of " + f.Name,
+			query: metric(ofFunction("Invocations", f.ID), "Sum").as(fmt.Sprintf("calls%d", i)), price: price(cost.Requests), words: "calls of " + f.Name,
 		})
 	}
 	return list

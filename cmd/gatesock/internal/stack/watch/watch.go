@@ -34,6 +34,7 @@ const (
 	ConcurrencyQuota     = "ConcurrencyQuota"
 	DailyBudget          = "DailyBudget"
 	LiveConnectionsLimit = "LiveConnectionsLimit"
+	LostConnections      = "LostConnections"
 )
 
 // Watch is what watches a service.

@@ -1,4 +1,4 @@
-# gatesock template sha256=0e089f043594953fb949194374b899b09df1e3b906216479a46c85d0e2340a8d
+# gatesock template sha256=ba8f41f778d338a00b10631ad306ef62fd14435b23a759a18c1ae66cb35d2bfe
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -858,7 +858,7 @@ resource "aws_apigatewayv2_api_mapping" "domain" {
 
 # ---- Alarms and a dashboard ----
 #
-# In US East, a metric of an alarm costs $0.10 a month, and the alarms have 19; the dashboard costs
+# In US East, a metric of an alarm costs $0.10 a month, and the alarms have 20; the dashboard costs
 # $3. An account has 10 metrics and 3 dashboards of at most 50 metrics free of charge. To leave all
 # of it out, use gatesock template --no-alarms.
 
@@ -1088,23 +1088,52 @@ resource "aws_cloudwatch_metric_alarm" "concurrency" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "app_function_errors" {
-  alarm_name        = "${var.deployment_name}-app-function-errors"
-  alarm_description = "In each of three minutes invocations of the function app have failed: it crashed, ran into its timeout or out of memory, or failed an event of a queue or a schedule. First: search its log for ERROR, panic and Task timed out. If a deployment caused it, deploy the version before. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#functionerrorsalarm"
-  namespace         = "AWS/Lambda"
-  metric_name       = "Errors"
-  statistic         = "Sum"
-  period            = 60
-
-  dimensions = {
-    FunctionName = aws_lambda_function.app.function_name
-  }
-
+  alarm_name          = "${var.deployment_name}-app-function-errors"
+  alarm_description   = "In three of 15 minutes more than one in 1,000 invocations of the function app has failed: it crashed, ran into its timeout or out of memory, or failed an event of a queue or a schedule. First: search its log for ERROR, panic and Task timed out. If a deployment caused it, deploy the version before. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#functionerrorsalarm"
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
-  evaluation_periods  = 3
+  evaluation_periods  = 15
+  datapoints_to_alarm = 3
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "failed"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "Errors"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        FunctionName = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id = "all0"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "Invocations"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        FunctionName = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "IF(failed > 0.001 * (FILL(all0, 0)), failed, 0)"
+    label       = "too many"
+    return_data = true
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "app_function_throttles" {
@@ -1163,7 +1192,7 @@ resource "aws_cloudwatch_metric_alarm" "app_function_concurrency" {
 
 resource "aws_cloudwatch_metric_alarm" "table_read_throttles" {
   alarm_name        = "${var.deployment_name}-table-read-throttles"
-  alarm_description = "For five minutes DynamoDB has refused reads of the table Table. One partition takes 1,000 writes and 3,000 reads a second, whatever the table can; a table on demand also refuses a sudden doubling of its highest traffic. First: which item is it that many requests need: one group, one bucket of ratelimit, one quota? If all are slow, wait: the table grows by itself. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#readthrottlesalarm"
+  alarm_description = "For five minutes DynamoDB has refused reads of the table Table. One partition takes 1,000 writes and 3,000 reads a second, whatever the table can; a table on demand may also refuse more than twice its highest traffic so far. First: which item is it that many requests need: one group, one bucket of ratelimit, one quota? If all are slow, wait: the table grows by itself. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#readthrottlesalarm"
   namespace         = "AWS/DynamoDB"
   metric_name       = "ReadThrottleEvents"
   statistic         = "Sum"
@@ -1183,7 +1212,7 @@ resource "aws_cloudwatch_metric_alarm" "table_read_throttles" {
 
 resource "aws_cloudwatch_metric_alarm" "table_write_throttles" {
   alarm_name        = "${var.deployment_name}-table-write-throttles"
-  alarm_description = "For five minutes DynamoDB has refused writes of the table Table. One partition takes 1,000 writes and 3,000 reads a second, whatever the table can; a table on demand also refuses a sudden doubling of its highest traffic. First: which item is it that many requests need: one group, one bucket of ratelimit, one quota? If all are slow, wait: the table grows by itself. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#writethrottlesalarm"
+  alarm_description = "For five minutes DynamoDB has refused writes of the table Table. One partition takes 1,000 writes and 3,000 reads a second, whatever the table can; a table on demand may also refuse more than twice its highest traffic so far. First: which item is it that many requests need: one group, one bucket of ratelimit, one quota? If all are slow, wait: the table grows by itself. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#writethrottlesalarm"
   namespace         = "AWS/DynamoDB"
   metric_name       = "WriteThrottleEvents"
   statistic         = "Sum"
@@ -1203,7 +1232,7 @@ resource "aws_cloudwatch_metric_alarm" "table_write_throttles" {
 
 resource "aws_cloudwatch_metric_alarm" "fanout_queue_dead_letters" {
   alarm_name        = "${var.deployment_name}-fanout-queue-dead-letters"
-  alarm_description = "There are messages in the dead-letter queue of the queue FanoutQueue: work that failed at each attempt and is not tried again. They stay for 14 days. First: search the log of the function that reads the queue for the reason. When it is fixed, start a redrive of the dead-letter queue. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
+  alarm_description = "There are messages in the dead-letter queue of the queue FanoutQueue: work that failed at each attempt and is not tried again. They stay for 14 days. First: search the log of the function that reads the queue for the reason, and mend it. Then start a redrive for broadcasts; for jobs, whose clients have got an error, purge the dead-letter queue. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   statistic         = "Maximum"

@@ -1,4 +1,4 @@
-# gatesock template sha256=2caab8f850dd722ba5bdc4379f5f23db170473c4982e6ddca274f739d3274939
+# gatesock template sha256=e1273a4f5b336803611fd7a605b52216249742ef0738d4027f35c922fe15f599
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -147,11 +147,85 @@ variable "certificate_arn" {
   nullable    = false
 }
 
+variable "alarm_email" {
+  description = "The address that gets the notifications of alarms, once it has confirmed. Empty for none."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(?:([^@ ]+@[^@ ]+)?)$", var.alarm_email))
+    error_message = "Choose a value that has the form ([^@ ]+@[^@ ]+)?."
+  }
+}
+
+variable "alarm_latency" {
+  description = "The milliseconds for which clients may wait for a function, before there is an alarm."
+  type        = number
+  default     = 2000
+  nullable    = false
+
+  validation {
+    condition     = var.alarm_latency >= 1 && var.alarm_latency <= 1000000000 && floor(var.alarm_latency) == var.alarm_latency
+    error_message = "Choose a value that is a whole number from 1 to 1000000000."
+  }
+}
+
+variable "connect_quota" {
+  description = "The account's quota of new connections per second of all WebSocket APIs in this Region (Service Quotas)."
+  type        = number
+  default     = 500
+  nullable    = false
+
+  validation {
+    condition     = var.connect_quota >= 1 && var.connect_quota <= 1000000000 && floor(var.connect_quota) == var.connect_quota
+    error_message = "Choose a value that is a whole number from 1 to 1000000000."
+  }
+}
+
+variable "request_quota" {
+  description = "The account's quota of requests per second of all APIs in this Region (Service Quotas). It is 2500 in some Regions."
+  type        = number
+  default     = 10000
+  nullable    = false
+
+  validation {
+    condition     = var.request_quota >= 1 && var.request_quota <= 1000000000 && floor(var.request_quota) == var.request_quota
+    error_message = "Choose a value that is a whole number from 1 to 1000000000."
+  }
+}
+
+variable "concurrency_quota" {
+  description = "The account's quota of concurrent executions of Lambda in this Region (Service Quotas). It is less in a new account."
+  type        = number
+  default     = 1000
+  nullable    = false
+
+  validation {
+    condition     = var.concurrency_quota >= 1 && var.concurrency_quota <= 1000000000 && floor(var.concurrency_quota) == var.concurrency_quota
+    error_message = "Choose a value that is a whole number from 1 to 1000000000."
+  }
+}
+
+variable "daily_budget" {
+  description = "The US dollars that a day may cost, before there is an alarm. 0 for no alarm."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.daily_budget >= 0 && var.daily_budget <= 1000000000 && floor(var.daily_budget) == var.daily_budget
+    error_message = "Choose a value that is a whole number from 0 to 1000000000."
+  }
+}
+
 # ---- Where it is deployed ----
 
 data "aws_partition" "current" {}
 
 data "aws_region" "current" {}
+
+data "aws_caller_identity" "current" {}
 
 locals {
   host = "${aws_apigatewayv2_api.api.id}.execute-api.${data.aws_region.current.region}.${data.aws_partition.current.dns_suffix}"
@@ -725,7 +799,785 @@ resource "aws_apigatewayv2_api_mapping" "domain" {
 
 # ---- Alarms and a dashboard ----
 #
-# None yet.
+# In US East, a metric of an alarm costs $0.10 a month, and the alarms have 28; the dashboard costs
+# $3. An account has 10 metrics and 3 dashboards of at most 50 metrics free of charge. To leave all
+# of it out, use gatesock template --no-alarms.
+
+# It is not encrypted with a key of KMS: CloudWatch may not use the key alias/aws/sns, and the texts
+# of the alarms are those of this file.
+resource "aws_sns_topic" "alarms" {
+  name         = "${var.deployment_name}-alarms"
+  display_name = var.deployment_name
+}
+
+resource "aws_sns_topic_policy" "alarms" {
+  arn    = aws_sns_topic.alarms.arn
+  policy = data.aws_iam_policy_document.for_alarms.json
+}
+
+# Only alarms of this account may publish.
+data "aws_iam_policy_document" "for_alarms" {
+  statement {
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.alarms.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["cloudwatch.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [data.aws_caller_identity.current.account_id]
+    }
+  }
+}
+
+# SNS sends a link to the address, by which the subscription is confirmed.
+resource "aws_sns_topic_subscription" "alarm_email" {
+  count     = var.alarm_email == "" ? 0 : 1
+  topic_arn = aws_sns_topic.alarms.arn
+  protocol  = "email"
+  endpoint  = var.alarm_email
+}
+
+# Missing data is within each threshold: nothing has happened then. The topic is also told when an
+# alarm ends.
+
+resource "aws_cloudwatch_metric_alarm" "client_error" {
+  alarm_name        = "${var.deployment_name}-client-error"
+  alarm_description = "For five minutes API Gateway has refused more than 5 % of handshakes and messages before a function got them: the authorizer said no, a route does not exist, or a throttle was reached. First: group the access log by status and authorizerError. Was an authorizer, a key or a client deployed lately? More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#clienterroralarm"
+  namespace         = "AWS/ApiGateway"
+  metric_name       = "ClientError"
+  statistic         = "Average"
+  period            = 60
+
+  dimensions = {
+    ApiId = aws_apigatewayv2_api.api.id
+    Stage = var.stage_name
+  }
+
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0.05
+  evaluation_periods  = 5
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "execution_error" {
+  alarm_name        = "${var.deployment_name}-execution-error"
+  alarm_description = "For three minutes API Gateway could not complete the call of a function for more than 5 % of handshakes and messages: it crashed, took longer than 29 seconds, was throttled, or the API may not invoke it. First: look at FunctionErrorsAlarm and FunctionThrottlesAlarm; if both are off, run gatesock doctor. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#executionerroralarm"
+  namespace         = "AWS/ApiGateway"
+  metric_name       = "ExecutionError"
+  statistic         = "Average"
+  period            = 60
+
+  dimensions = {
+    ApiId = aws_apigatewayv2_api.api.id
+    Stage = var.stage_name
+  }
+
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0.05
+  evaluation_periods  = 3
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "integration_error" {
+  alarm_name        = "${var.deployment_name}-integration-error"
+  alarm_description = "For five minutes functions have answered more than 5 % of handshakes and messages with a status of 4XX or 5XX: handshakes were refused by the program, or handlers failed. First: group the access log by routeKey and functionStatus, then read the log of the function for that route. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#integrationerroralarm"
+  namespace         = "AWS/ApiGateway"
+  metric_name       = "IntegrationError"
+  statistic         = "Average"
+  period            = 60
+
+  dimensions = {
+    ApiId = aws_apigatewayv2_api.api.id
+    Stage = var.stage_name
+  }
+
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0.05
+  evaluation_periods  = 5
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "integration_latency" {
+  alarm_name         = "${var.deployment_name}-integration-latency"
+  alarm_description  = "For five minutes one of a hundred messages or handshakes has waited for its function longer than AlarmLatency. First: look at the row \"Is it fast?\" of the dashboard: are all functions slow, one route, the table, or only new environments? More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#integrationlatencyalarm"
+  namespace          = "AWS/ApiGateway"
+  metric_name        = "IntegrationLatency"
+  extended_statistic = "p99"
+  period             = 60
+
+  dimensions = {
+    ApiId = aws_apigatewayv2_api.api.id
+    Stage = var.stage_name
+  }
+
+  # Also with few values: 99 % of them are at most the largest.
+  evaluate_low_sample_count_percentiles = "evaluate"
+  comparison_operator                   = "GreaterThanOrEqualToThreshold"
+  threshold                             = var.alarm_latency
+  evaluation_periods                    = 5
+  treat_missing_data                    = "notBreaching"
+  alarm_actions                         = [aws_sns_topic.alarms.arn]
+  ok_actions                            = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "connect_rate" {
+  alarm_name          = "${var.deployment_name}-connect-rate"
+  alarm_description   = "More than 80 % of the account's quota of new connections per second (ConnectQuota) came to this API in a minute. All WebSocket APIs of the account and the Region share the quota; above it handshakes get 429. First: is it a flood, or do clients connect again all at once without a delay? If the growth is real, ask for more in Service Quotas. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#connectratealarm"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 80
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "total"
+
+    metric {
+      namespace   = "AWS/ApiGateway"
+      metric_name = "ConnectCount"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        ApiId = aws_apigatewayv2_api.api.id
+        Stage = var.stage_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "100 * total / (PERIOD(total) * ${var.connect_quota})"
+    label       = "percent of ConnectQuota"
+    return_data = true
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "message_rate" {
+  alarm_name          = "${var.deployment_name}-message-rate"
+  alarm_description   = "Messages and posts of this API were more than 80 % of the account's quota of requests per second (RequestQuota) in a minute. All APIs of the account and the Region share the quota; above it messages are lost and posts get 429. First: find out whether clients or broadcasts cause it (row \"Who is connected?\" of the dashboard). Limit them with package ratelimit or broadcast.WithRate, or ask for more in Service Quotas. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#messageratealarm"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 80
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "total"
+
+    metric {
+      namespace   = "AWS/ApiGateway"
+      metric_name = "MessageCount"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        ApiId = aws_apigatewayv2_api.api.id
+        Stage = var.stage_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "100 * total / (PERIOD(total) * ${var.request_quota})"
+    label       = "percent of RequestQuota"
+    return_data = true
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "concurrency" {
+  alarm_name          = "${var.deployment_name}-concurrency"
+  alarm_description   = "For ten minutes the functions of the account in this Region have claimed more than 90 % of its concurrency (ConcurrencyQuota). At 100 % Lambda refuses invocations of all functions without a reserve. First: see which function runs most, in this stack or another. Make it faster, or ask for more in Service Quotas. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#concurrencyalarm"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 90
+  evaluation_periods  = 10
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "most"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "ClaimedAccountConcurrency"
+      stat        = "Maximum"
+      period      = 60
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "100 * most / ${var.concurrency_quota}"
+    label       = "percent of ConcurrencyQuota"
+    return_data = true
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "app_function_errors" {
+  alarm_name          = "${var.deployment_name}-app-function-errors"
+  alarm_description   = "In three of 15 minutes more than one in 1,000 invocations of the function app has failed: it crashed, ran into its timeout or out of memory, or failed an event of a queue or a schedule. First: search its log for ERROR, panic and Task timed out. If a deployment caused it, deploy the version before. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#functionerrorsalarm"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 15
+  datapoints_to_alarm = 3
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "failed"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "Errors"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        FunctionName = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id = "all0"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "Invocations"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        FunctionName = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "IF(failed > 0.001 * (FILL(all0, 0)), failed, 0)"
+    label       = "too many"
+    return_data = true
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "app_function_throttles" {
+  alarm_name        = "${var.deployment_name}-app-function-throttles"
+  alarm_description = "For five minutes Lambda has refused invocations of the function app, because its own or the account's concurrency was used up. Clients get errors instead of answers; events of queues and schedules wait. First: compare ConcurrentExecutions with the reserve and the account's quota. Raise AppReservedConcurrency, or make the function faster. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#functionthrottlesalarm"
+  namespace         = "AWS/Lambda"
+  metric_name       = "Throttles"
+  statistic         = "Sum"
+  period            = 60
+
+  dimensions = {
+    FunctionName = aws_lambda_function.app.function_name
+  }
+
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  evaluation_periods  = 5
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "app_function_concurrency" {
+  count               = var.app_reserved_concurrency == 0 ? 0 : 1
+  alarm_name          = "${var.deployment_name}-app-function-concurrency"
+  alarm_description   = "For five minutes more than 80 % of the environments that are reserved for the function app have been busy. At 100 % it is throttled. First: is there more traffic, or is each invocation slower than usual? Raise AppReservedConcurrency, or find what is slow. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#functionconcurrencyalarm"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 80
+  evaluation_periods  = 5
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "most"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "ConcurrentExecutions"
+      stat        = "Maximum"
+      period      = 60
+
+      dimensions = {
+        FunctionName = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "100 * most / ${var.app_reserved_concurrency}"
+    label       = "percent of AppReservedConcurrency"
+    return_data = true
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "work_function_errors" {
+  alarm_name          = "${var.deployment_name}-work-function-errors"
+  alarm_description   = "In three of 15 minutes more than one in 1,000 invocations of the function work has failed: it crashed, ran into its timeout or out of memory, or failed an event of a queue or a schedule. First: search its log for ERROR, panic and Task timed out. If a deployment caused it, deploy the version before. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#functionerrorsalarm"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 15
+  datapoints_to_alarm = 3
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "failed"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "Errors"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        FunctionName = aws_lambda_function.work.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id = "all0"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "Invocations"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        FunctionName = aws_lambda_function.work.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "IF(failed > 0.001 * (FILL(all0, 0)), failed, 0)"
+    label       = "too many"
+    return_data = true
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "work_function_throttles" {
+  alarm_name        = "${var.deployment_name}-work-function-throttles"
+  alarm_description = "For five minutes Lambda has refused invocations of the function work, because its own or the account's concurrency was used up. Clients get errors instead of answers; events of queues and schedules wait. First: compare ConcurrentExecutions with the reserve and the account's quota. Raise WorkReservedConcurrency, or make the function faster. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#functionthrottlesalarm"
+  namespace         = "AWS/Lambda"
+  metric_name       = "Throttles"
+  statistic         = "Sum"
+  period            = 60
+
+  dimensions = {
+    FunctionName = aws_lambda_function.work.function_name
+  }
+
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  evaluation_periods  = 5
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "work_function_concurrency" {
+  count               = var.work_reserved_concurrency == 0 ? 0 : 1
+  alarm_name          = "${var.deployment_name}-work-function-concurrency"
+  alarm_description   = "For five minutes more than 80 % of the environments that are reserved for the function work have been busy. At 100 % it is throttled. First: is there more traffic, or is each invocation slower than usual? Raise WorkReservedConcurrency, or find what is slow. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#functionconcurrencyalarm"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 80
+  evaluation_periods  = 5
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "most"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "ConcurrentExecutions"
+      stat        = "Maximum"
+      period      = 60
+
+      dimensions = {
+        FunctionName = aws_lambda_function.work.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "100 * most / ${var.work_reserved_concurrency}"
+    label       = "percent of WorkReservedConcurrency"
+    return_data = true
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "table_read_throttles" {
+  alarm_name        = "${var.deployment_name}-table-read-throttles"
+  alarm_description = "For five minutes DynamoDB has refused reads of the table Table. One partition takes 1,000 writes and 3,000 reads a second, whatever the table can; a table on demand may also refuse more than twice its highest traffic so far. First: which item is it that many requests need: one group, one bucket of ratelimit, one quota? If all are slow, wait: the table grows by itself. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#readthrottlesalarm"
+  namespace         = "AWS/DynamoDB"
+  metric_name       = "ReadThrottleEvents"
+  statistic         = "Sum"
+  period            = 60
+
+  dimensions = {
+    TableName = aws_dynamodb_table.table.name
+  }
+
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 5
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "table_write_throttles" {
+  alarm_name        = "${var.deployment_name}-table-write-throttles"
+  alarm_description = "For five minutes DynamoDB has refused writes of the table Table. One partition takes 1,000 writes and 3,000 reads a second, whatever the table can; a table on demand may also refuse more than twice its highest traffic so far. First: which item is it that many requests need: one group, one bucket of ratelimit, one quota? If all are slow, wait: the table grows by itself. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#writethrottlesalarm"
+  namespace         = "AWS/DynamoDB"
+  metric_name       = "WriteThrottleEvents"
+  statistic         = "Sum"
+  period            = 60
+
+  dimensions = {
+    TableName = aws_dynamodb_table.table.name
+  }
+
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 5
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "fanout_queue_dead_letters" {
+  alarm_name        = "${var.deployment_name}-fanout-queue-dead-letters"
+  alarm_description = "There are messages in the dead-letter queue of the queue FanoutQueue: work that failed at each attempt and is not tried again. They stay for 14 days. First: search the log of the function that reads the queue for the reason, and mend it. Then start a redrive for broadcasts; for jobs, whose clients have got an error, purge the dead-letter queue. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
+  namespace         = "AWS/SQS"
+  metric_name       = "ApproximateNumberOfMessagesVisible"
+  statistic         = "Maximum"
+  period            = 60
+
+  dimensions = {
+    QueueName = aws_sqs_queue.fanout_queue_dead_letters.name
+  }
+
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "fanout_queue_age" {
+  alarm_name        = "${var.deployment_name}-fanout-queue-age"
+  alarm_description = "The oldest message of the queue FanoutQueue has waited for more than five minutes: the function that reads it does not keep up, or fails. Members of groups get broadcasts late, and jobs are late. First: look at the errors and throttles of the function that reads the queue, then at how many messages are waiting. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#queueagealarm"
+  namespace         = "AWS/SQS"
+  metric_name       = "ApproximateAgeOfOldestMessage"
+  statistic         = "Maximum"
+  period            = 60
+
+  dimensions = {
+    QueueName = aws_sqs_queue.fanout_queue.name
+  }
+
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 300
+  evaluation_periods  = 3
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "jobs_queue_dead_letters" {
+  alarm_name        = "${var.deployment_name}-jobs-queue-dead-letters"
+  alarm_description = "There are messages in the dead-letter queue of the queue JobsQueue: work that failed at each attempt and is not tried again. They stay for 14 days. First: search the log of the function that reads the queue for the reason, and mend it. Then start a redrive for broadcasts; for jobs, whose clients have got an error, purge the dead-letter queue. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
+  namespace         = "AWS/SQS"
+  metric_name       = "ApproximateNumberOfMessagesVisible"
+  statistic         = "Maximum"
+  period            = 60
+
+  dimensions = {
+    QueueName = aws_sqs_queue.jobs_queue_dead_letters.name
+  }
+
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "jobs_queue_age" {
+  alarm_name        = "${var.deployment_name}-jobs-queue-age"
+  alarm_description = "The oldest message of the queue JobsQueue has waited for more than five minutes: the function that reads it does not keep up, or fails. Members of groups get broadcasts late, and jobs are late. First: look at the errors and throttles of the function that reads the queue, then at how many messages are waiting. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#queueagealarm"
+  namespace         = "AWS/SQS"
+  metric_name       = "ApproximateAgeOfOldestMessage"
+  statistic         = "Maximum"
+  period            = 60
+
+  dimensions = {
+    QueueName = aws_sqs_queue.jobs_queue.name
+  }
+
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 300
+  evaluation_periods  = 3
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "cost" {
+  count               = var.daily_budget == 0 ? 0 : 1
+  alarm_name          = "${var.deployment_name}-cost"
+  alarm_description   = "In the last 24 hours the service has cost more than DailyBudget, estimated with the prices of US East. It counts messages, duration of app, duration of work, writes of Table, reads of Table, calls of app, calls of work. Connection minutes are not counted, since the program does not use package observe. First: look at the row \"What does it cost?\" of the dashboard: which part has grown, and since when? More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#costalarm"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = var.daily_budget
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "messages"
+
+    metric {
+      namespace   = "AWS/ApiGateway"
+      metric_name = "MessageCount"
+      stat        = "Sum"
+      period      = 86400
+
+      dimensions = {
+        ApiId = aws_apigatewayv2_api.api.id
+        Stage = var.stage_name
+      }
+    }
+  }
+
+  metric_query {
+    id = "duration0"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "Duration"
+      stat        = "Sum"
+      period      = 86400
+
+      dimensions = {
+        FunctionName = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id = "duration1"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "Duration"
+      stat        = "Sum"
+      period      = 86400
+
+      dimensions = {
+        FunctionName = aws_lambda_function.work.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id = "writes0"
+
+    metric {
+      namespace   = "AWS/DynamoDB"
+      metric_name = "ConsumedWriteCapacityUnits"
+      stat        = "Sum"
+      period      = 86400
+
+      dimensions = {
+        TableName = aws_dynamodb_table.table.name
+      }
+    }
+  }
+
+  metric_query {
+    id = "reads0"
+
+    metric {
+      namespace   = "AWS/DynamoDB"
+      metric_name = "ConsumedReadCapacityUnits"
+      stat        = "Sum"
+      period      = 86400
+
+      dimensions = {
+        TableName = aws_dynamodb_table.table.name
+      }
+    }
+  }
+
+  metric_query {
+    id = "calls0"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "Invocations"
+      stat        = "Sum"
+      period      = 86400
+
+      dimensions = {
+        FunctionName = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id = "calls1"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "Invocations"
+      stat        = "Sum"
+      period      = 86400
+
+      dimensions = {
+        FunctionName = aws_lambda_function.work.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "0.000001 * FILL(messages, 0) + 0.00000000333335 * FILL(duration0, 0) + 0.00000000333335 * FILL(duration1, 0) + 0.000000625 * FILL(writes0, 0) + 0.000000125 * FILL(reads0, 0) + 0.0000002 * FILL(calls0, 0) + 0.0000002 * FILL(calls1, 0)"
+    label       = "US dollars a day"
+    return_data = true
+  }
+}
+
+# Dashboards belong to the account and all of its Regions, so the name has the Region.
+resource "aws_cloudwatch_dashboard" "dashboard" {
+  dashboard_name = "${var.deployment_name}-${data.aws_region.current.region}"
+
+  dashboard_body = <<-JSON
+  {
+    "start": "-PT6H",
+    "periodOverride": "inherit",
+    "widgets": [
+      {"type":"text","x":0,"y":0,"width":24,"height":2,"properties":{"markdown":"# Is it up?\nThe text of an alarm says what to do first.","background":"transparent"}},
+      {"type":"alarm","x":0,"y":2,"width":24,"height":4,"properties":{"title":"Which alarms are on?","alarms":[
+        "${aws_cloudwatch_metric_alarm.client_error.arn}",
+        "${aws_cloudwatch_metric_alarm.execution_error.arn}",
+        "${aws_cloudwatch_metric_alarm.integration_error.arn}",
+        "${aws_cloudwatch_metric_alarm.integration_latency.arn}",
+        "${aws_cloudwatch_metric_alarm.connect_rate.arn}",
+        "${aws_cloudwatch_metric_alarm.message_rate.arn}",
+        "${aws_cloudwatch_metric_alarm.concurrency.arn}",
+        "${aws_cloudwatch_metric_alarm.app_function_errors.arn}",
+        "${aws_cloudwatch_metric_alarm.app_function_throttles.arn}",
+        "${aws_cloudwatch_metric_alarm.work_function_errors.arn}",
+        "${aws_cloudwatch_metric_alarm.work_function_throttles.arn}",
+        "${aws_cloudwatch_metric_alarm.table_read_throttles.arn}",
+        "${aws_cloudwatch_metric_alarm.table_write_throttles.arn}",
+        "${aws_cloudwatch_metric_alarm.fanout_queue_dead_letters.arn}",
+        "${aws_cloudwatch_metric_alarm.fanout_queue_age.arn}",
+        "${aws_cloudwatch_metric_alarm.jobs_queue_dead_letters.arn}",
+        "${aws_cloudwatch_metric_alarm.jobs_queue_age.arn}"${join("", formatlist(", \"%s\"", aws_cloudwatch_metric_alarm.app_function_concurrency[*].arn))}${join("", formatlist(", \"%s\"", aws_cloudwatch_metric_alarm.work_function_concurrency[*].arn))}${join("", formatlist(", \"%s\"", aws_cloudwatch_metric_alarm.cost[*].arn))}
+      ]}},
+      {"type":"metric","x":0,"y":6,"width":8,"height":6,"properties":{"title":"Do messages and handshakes fail?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"part of all","min":0}},"annotations":{"horizontal":[{"label":"alarm","value":0.05,"color":"#d62728"}]},"metrics":[
+        ["AWS/ApiGateway","ClientError","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"refused by API Gateway","stat":"Average"}],
+        ["AWS/ApiGateway","ExecutionError","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"function not called, or crashed","stat":"Average"}],
+        ["AWS/ApiGateway","IntegrationError","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"answered with 4XX or 5XX","stat":"Average"}]
+      ]}},
+      {"type":"metric","x":8,"y":6,"width":8,"height":6,"properties":{"title":"Do functions fail?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"invocations","min":0}},"metrics":[
+        ["AWS/Lambda","Errors","FunctionName","${aws_lambda_function.app.function_name}",{"label":"app, failed","stat":"Sum"}],
+        ["AWS/Lambda","Errors","FunctionName","${aws_lambda_function.work.function_name}",{"label":"work, failed","stat":"Sum"}],
+        ["AWS/Lambda","Throttles","FunctionName","${aws_lambda_function.app.function_name}",{"label":"app, throttled","stat":"Sum"}],
+        ["AWS/Lambda","Throttles","FunctionName","${aws_lambda_function.work.function_name}",{"label":"work, throttled","stat":"Sum"}]
+      ]}},
+      {"type":"metric","x":16,"y":6,"width":8,"height":6,"properties":{"title":"How long does work wait?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"seconds","min":0}},"annotations":{"horizontal":[{"label":"alarm","value":300,"color":"#d62728"}]},"metrics":[
+        ["AWS/SQS","ApproximateAgeOfOldestMessage","QueueName","${aws_sqs_queue.fanout_queue.name}",{"label":"FanoutQueue","stat":"Maximum"}],
+        ["AWS/SQS","ApproximateAgeOfOldestMessage","QueueName","${aws_sqs_queue.jobs_queue.name}",{"label":"JobsQueue","stat":"Maximum"}]
+      ]}},
+      {"type":"metric","x":0,"y":12,"width":8,"height":6,"properties":{"title":"Which work was given up?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"messages","min":0}},"metrics":[
+        ["AWS/SQS","ApproximateNumberOfMessagesVisible","QueueName","${aws_sqs_queue.fanout_queue_dead_letters.name}",{"label":"FanoutQueue","stat":"Maximum"}],
+        ["AWS/SQS","ApproximateNumberOfMessagesVisible","QueueName","${aws_sqs_queue.jobs_queue_dead_letters.name}",{"label":"JobsQueue","stat":"Maximum"}]
+      ]}},
+      {"type":"text","x":0,"y":18,"width":24,"height":2,"properties":{"markdown":"# Is it fast?\np99: one of a hundred takes longer.","background":"transparent"}},
+      {"type":"metric","x":0,"y":20,"width":8,"height":6,"properties":{"title":"How long do clients wait for functions?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"milliseconds","min":0}},"annotations":{"horizontal":[{"label":"alarm","value":${var.alarm_latency},"color":"#d62728"}]},"metrics":[
+        ["AWS/ApiGateway","IntegrationLatency","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"p50","stat":"p50"}],
+        ["AWS/ApiGateway","IntegrationLatency","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"p99","stat":"p99"}]
+      ]}},
+      {"type":"metric","x":8,"y":20,"width":8,"height":6,"properties":{"title":"How long do functions run?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"milliseconds","min":0}},"metrics":[
+        ["AWS/Lambda","Duration","FunctionName","${aws_lambda_function.app.function_name}",{"label":"app, p50","stat":"p50"}],
+        ["AWS/Lambda","Duration","FunctionName","${aws_lambda_function.work.function_name}",{"label":"work, p50","stat":"p50"}],
+        ["AWS/Lambda","Duration","FunctionName","${aws_lambda_function.app.function_name}",{"label":"app, p99","stat":"p99"}],
+        ["AWS/Lambda","Duration","FunctionName","${aws_lambda_function.work.function_name}",{"label":"work, p99","stat":"p99"}]
+      ]}},
+      {"type":"metric","x":16,"y":20,"width":8,"height":6,"properties":{"title":"How near are the quotas?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"percent","min":0}},"annotations":{"horizontal":[{"label":"alarm","value":80,"color":"#d62728"}]},"metrics":[
+        ["AWS/ApiGateway","ConnectCount","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"id":"connects","stat":"Sum","visible":false}],
+        [{"expression":"100 * connects / (PERIOD(connects) * ${var.connect_quota})","id":"connectspart","label":"new connections"}],
+        ["AWS/ApiGateway","MessageCount","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"id":"messages","stat":"Sum","visible":false}],
+        [{"expression":"100 * messages / (PERIOD(messages) * ${var.request_quota})","id":"messagespart","label":"messages and posts"}],
+        ["AWS/Lambda","ClaimedAccountConcurrency",{"id":"claimed","stat":"Maximum","visible":false}],
+        [{"expression":"100 * claimed / ${var.concurrency_quota}","id":"claimedpart","label":"concurrency of the account"}]
+      ]}},
+      {"type":"metric","x":0,"y":26,"width":8,"height":6,"properties":{"title":"Does DynamoDB refuse requests?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"requests","min":0}},"metrics":[
+        ["AWS/DynamoDB","ReadThrottleEvents","TableName","${aws_dynamodb_table.table.name}",{"label":"Table, reads","stat":"Sum"}],
+        ["AWS/DynamoDB","WriteThrottleEvents","TableName","${aws_dynamodb_table.table.name}",{"label":"Table, writes","stat":"Sum"}]
+      ]}},
+      {"type":"text","x":0,"y":32,"width":24,"height":2,"properties":{"markdown":"# Who is connected?","background":"transparent"}},
+      {"type":"metric","x":0,"y":34,"width":8,"height":6,"properties":{"title":"How many connections are new each minute?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"connections","min":0}},"metrics":[
+        ["AWS/ApiGateway","ConnectCount","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"new","stat":"Sum"}]
+      ]}},
+      {"type":"metric","x":8,"y":34,"width":8,"height":6,"properties":{"title":"How many messages are there each minute?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"messages","min":0}},"metrics":[
+        ["AWS/ApiGateway","MessageCount","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"label":"both directions","stat":"Sum"}]
+      ]}},
+      {"type":"text","x":0,"y":40,"width":24,"height":2,"properties":{"markdown":"# What does it cost?\nAn estimate with the prices of US East, without logs, traffic and CloudWatch. Connection minutes are not in it: they need package observe.","background":"transparent"}},
+      {"type":"metric","x":0,"y":42,"width":24,"height":6,"properties":{"title":"What would a day cost at this rate, and what most?","region":"${data.aws_region.current.region}","stacked":true,"period":3600,"yAxis":{"left":{"label":"US dollars a day","min":0}},"annotations":{"horizontal":[{"label":"DailyBudget","value":${var.daily_budget},"color":"#d62728"}]},"metrics":[
+        ["AWS/ApiGateway","MessageCount","ApiId","${aws_apigatewayv2_api.api.id}","Stage","${var.stage_name}",{"id":"messages","stat":"Sum","visible":false}],
+        [{"expression":"24 * 0.000001 * FILL(messages, 0)","id":"messagescost","label":"messages"}],
+        ["AWS/Lambda","Duration","FunctionName","${aws_lambda_function.app.function_name}",{"id":"duration0","stat":"Sum","visible":false}],
+        [{"expression":"24 * 0.00000000333335 * FILL(duration0, 0)","id":"duration0cost","label":"duration of app"}],
+        ["AWS/Lambda","Duration","FunctionName","${aws_lambda_function.work.function_name}",{"id":"duration1","stat":"Sum","visible":false}],
+        [{"expression":"24 * 0.00000000333335 * FILL(duration1, 0)","id":"duration1cost","label":"duration of work"}],
+        ["AWS/DynamoDB","ConsumedWriteCapacityUnits","TableName","${aws_dynamodb_table.table.name}",{"id":"writes0","stat":"Sum","visible":false}],
+        [{"expression":"24 * 0.000000625 * FILL(writes0, 0)","id":"writes0cost","label":"writes of Table"}],
+        ["AWS/DynamoDB","ConsumedReadCapacityUnits","TableName","${aws_dynamodb_table.table.name}",{"id":"reads0","stat":"Sum","visible":false}],
+        [{"expression":"24 * 0.000000125 * FILL(reads0, 0)","id":"reads0cost","label":"reads of Table"}],
+        ["AWS/Lambda","Invocations","FunctionName","${aws_lambda_function.app.function_name}",{"id":"calls0","stat":"Sum","visible":false}],
+        [{"expression":"24 * 0.0000002 * FILL(calls0, 0)","id":"calls0cost","label":"calls of app"}],
+        ["AWS/Lambda","Invocations","FunctionName","${aws_lambda_function.work.function_name}",{"id":"calls1","stat":"Sum","visible":false}],
+        [{"expression":"24 * 0.0000002 * FILL(calls1, 0)","id":"calls1cost","label":"calls of work"}]
+      ]}}
+    ]
+  }
+  JSON
+}
 
 # ---- Outputs ----
 
@@ -779,4 +1631,13 @@ output "domain_target" {
 output "domain_hosted_zone" {
   description = "The hosted zone of an alias record of Route 53."
   value       = one(aws_apigatewayv2_domain_name.domain[*].domain_name_configuration[0].hosted_zone_id)
+}
+
+output "alarm_topic_arn" {
+  description = "The topic of the alarms, to which more can subscribe."
+  value       = aws_sns_topic.alarms.arn
+}
+
+output "dashboard_name" {
+  value = aws_cloudwatch_dashboard.dashboard.dashboard_name
 }

@@ -1,4 +1,4 @@
-# gatesock template sha256=9e9f019c688a44ab815791754dd4223cf547a991e3d7421061ae77f0c705991e
+# gatesock template sha256=8b8c296592deb0fbc11e263209bec4c1a1b869f2a75f758da3d3932a517048ff
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -257,6 +257,18 @@ variable "live_connections_limit" {
   validation {
     condition     = var.live_connections_limit >= 1 && var.live_connections_limit <= 1000000000 && floor(var.live_connections_limit) == var.live_connections_limit
     error_message = "Choose a value that is a whole number from 1 to 1000000000."
+  }
+}
+
+variable "lost_connections" {
+  description = "The percent of ended connections that may end without a close frame, before there is an alarm. 100 for no alarm."
+  type        = number
+  default     = 50
+  nullable    = false
+
+  validation {
+    condition     = var.lost_connections >= 1 && var.lost_connections <= 100 && floor(var.lost_connections) == var.lost_connections
+    error_message = "Choose a value that is a whole number from 1 to 100."
   }
 }
 
@@ -871,7 +883,7 @@ resource "aws_apigatewayv2_api_mapping" "domain" {
 
 # ---- Alarms and a dashboard ----
 #
-# In US East, a metric of an alarm costs $0.10 a month, and the alarms have 30; the dashboard costs
+# In US East, a metric of an alarm costs $0.10 a month, and the alarms have 37; the dashboard costs
 # $3. An account has 10 metrics and 3 dashboards of at most 50 metrics free of charge. To leave all
 # of it out, use gatesock template --no-alarms.
 
@@ -1101,23 +1113,52 @@ resource "aws_cloudwatch_metric_alarm" "concurrency" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "app_function_errors" {
-  alarm_name        = "${var.deployment_name}-app-function-errors"
-  alarm_description = "In each of three minutes invocations of the function app have failed: it crashed, ran into its timeout or out of memory, or failed an event of a queue or a schedule. First: search its log for ERROR, panic and Task timed out. If a deployment caused it, deploy the version before. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#functionerrorsalarm"
-  namespace         = "AWS/Lambda"
-  metric_name       = "Errors"
-  statistic         = "Sum"
-  period            = 60
-
-  dimensions = {
-    FunctionName = aws_lambda_function.app.function_name
-  }
-
+  alarm_name          = "${var.deployment_name}-app-function-errors"
+  alarm_description   = "In three of 15 minutes more than one in 1,000 invocations of the function app has failed: it crashed, ran into its timeout or out of memory, or failed an event of a queue or a schedule. First: search its log for ERROR, panic and Task timed out. If a deployment caused it, deploy the version before. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#functionerrorsalarm"
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
-  evaluation_periods  = 3
+  evaluation_periods  = 15
+  datapoints_to_alarm = 3
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "failed"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "Errors"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        FunctionName = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id = "all0"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "Invocations"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        FunctionName = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "IF(failed > 0.001 * (FILL(all0, 0)), failed, 0)"
+    label       = "too many"
+    return_data = true
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "app_function_throttles" {
@@ -1176,7 +1217,7 @@ resource "aws_cloudwatch_metric_alarm" "app_function_concurrency" {
 
 resource "aws_cloudwatch_metric_alarm" "table_read_throttles" {
   alarm_name        = "${var.deployment_name}-table-read-throttles"
-  alarm_description = "For five minutes DynamoDB has refused reads of the table Table. One partition takes 1,000 writes and 3,000 reads a second, whatever the table can; a table on demand also refuses a sudden doubling of its highest traffic. First: which item is it that many requests need: one group, one bucket of ratelimit, one quota? If all are slow, wait: the table grows by itself. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#readthrottlesalarm"
+  alarm_description = "For five minutes DynamoDB has refused reads of the table Table. One partition takes 1,000 writes and 3,000 reads a second, whatever the table can; a table on demand may also refuse more than twice its highest traffic so far. First: which item is it that many requests need: one group, one bucket of ratelimit, one quota? If all are slow, wait: the table grows by itself. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#readthrottlesalarm"
   namespace         = "AWS/DynamoDB"
   metric_name       = "ReadThrottleEvents"
   statistic         = "Sum"
@@ -1196,7 +1237,7 @@ resource "aws_cloudwatch_metric_alarm" "table_read_throttles" {
 
 resource "aws_cloudwatch_metric_alarm" "table_write_throttles" {
   alarm_name        = "${var.deployment_name}-table-write-throttles"
-  alarm_description = "For five minutes DynamoDB has refused writes of the table Table. One partition takes 1,000 writes and 3,000 reads a second, whatever the table can; a table on demand also refuses a sudden doubling of its highest traffic. First: which item is it that many requests need: one group, one bucket of ratelimit, one quota? If all are slow, wait: the table grows by itself. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#writethrottlesalarm"
+  alarm_description = "For five minutes DynamoDB has refused writes of the table Table. One partition takes 1,000 writes and 3,000 reads a second, whatever the table can; a table on demand may also refuse more than twice its highest traffic so far. First: which item is it that many requests need: one group, one bucket of ratelimit, one quota? If all are slow, wait: the table grows by itself. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#writethrottlesalarm"
   namespace         = "AWS/DynamoDB"
   metric_name       = "WriteThrottleEvents"
   statistic         = "Sum"
@@ -1216,7 +1257,7 @@ resource "aws_cloudwatch_metric_alarm" "table_write_throttles" {
 
 resource "aws_cloudwatch_metric_alarm" "fanout_queue_dead_letters" {
   alarm_name        = "${var.deployment_name}-fanout-queue-dead-letters"
-  alarm_description = "There are messages in the dead-letter queue of the queue FanoutQueue: work that failed at each attempt and is not tried again. They stay for 14 days. First: search the log of the function that reads the queue for the reason. When it is fixed, start a redrive of the dead-letter queue. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
+  alarm_description = "There are messages in the dead-letter queue of the queue FanoutQueue: work that failed at each attempt and is not tried again. They stay for 14 days. First: search the log of the function that reads the queue for the reason, and mend it. Then start a redrive for broadcasts; for jobs, whose clients have got an error, purge the dead-letter queue. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   statistic         = "Maximum"
@@ -1305,32 +1346,78 @@ resource "aws_cloudwatch_metric_alarm" "connections_refused" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "handler_errors" {
-  alarm_name        = "${var.deployment_name}-handler-errors"
-  alarm_description = "In each of three minutes handlers have failed with the code internal: a bug, a panic, or something that they need and that does not work. First: open the widget \"What was logged as an error?\" of the dashboard, and look for the route that most of the records have. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#handlererrorsalarm"
-  namespace         = "gatesock"
-  metric_name       = "Errors"
-  statistic         = "Sum"
-  period            = 60
-
-  dimensions = {
-    Api   = aws_apigatewayv2_api.api.id
-    Stage = var.stage_name
-    Code  = "internal"
-  }
-
+  alarm_name          = "${var.deployment_name}-handler-errors"
+  alarm_description   = "In three of 15 minutes handlers have failed with the code internal for more than one in 1,000 messages and handshakes: a bug, a panic, or something that they need and that does not work. First: open the widget \"What was logged as an error?\" of the dashboard, and look for the route that most of the records have. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#handlererrorsalarm"
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
-  evaluation_periods  = 3
+  evaluation_periods  = 15
+  datapoints_to_alarm = 3
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "failed"
+
+    metric {
+      namespace   = "gatesock"
+      metric_name = "Errors"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        Api   = aws_apigatewayv2_api.api.id
+        Stage = var.stage_name
+        Code  = "internal"
+      }
+    }
+  }
+
+  metric_query {
+    id = "all0"
+
+    metric {
+      namespace   = "gatesock"
+      metric_name = "Messages"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        Api   = aws_apigatewayv2_api.api.id
+        Stage = var.stage_name
+      }
+    }
+  }
+
+  metric_query {
+    id = "all1"
+
+    metric {
+      namespace   = "gatesock"
+      metric_name = "ConnectionsOpened"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        Api   = aws_apigatewayv2_api.api.id
+        Stage = var.stage_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "IF(failed > 0.001 * (FILL(all0, 0) + FILL(all1, 0)), failed, 0)"
+    label       = "too many"
+    return_data = true
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "connections_lost" {
   alarm_name          = "${var.deployment_name}-connections-lost"
-  alarm_description   = "For 15 minutes more than half of the connections that ended, and at least ten in five minutes, ended without a close frame (code 1006): clients crashed, lost their network, or were cut off by a proxy. First: was another version of a client released? If the access log has one network or provider in common, the cause is there. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#connectionslostalarm"
+  alarm_description   = "For 15 minutes more of the connections that ended than LostConnections percent, and at least ten in five minutes, ended without a close frame (code 1006): clients crashed, lost their network, or were cut off by a proxy. First: was another version of a client released? If the access log has one network or provider in common, the cause is there. If so many are usual for your clients, raise LostConnections. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#connectionslostalarm"
   comparison_operator = "GreaterThanThreshold"
-  threshold           = 50
+  threshold           = var.lost_connections
   evaluation_periods  = 3
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
@@ -1378,83 +1465,198 @@ resource "aws_cloudwatch_metric_alarm" "connections_lost" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "app_posts_failed" {
-  alarm_name        = "${var.deployment_name}-app-posts-failed"
-  alarm_description = "For five minutes posts of the function app to connections have failed, not because the connection was gone and not because of the rate: the right is missing, the endpoint is wrong, or API Gateway has a fault. First: search the log of the function for the error of the posts, and run gatesock doctor. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#postsfailedalarm"
-  namespace         = "gatesock"
-  metric_name       = "PostsFailed"
-  statistic         = "Sum"
-  period            = 60
-
-  dimensions = {
-    Function = aws_lambda_function.app.function_name
-  }
-
+  alarm_name          = "${var.deployment_name}-app-posts-failed"
+  alarm_description   = "In three of 15 minutes more than one in 1,000 posts of the function app to connections has failed, not because the connection was gone and not because of the rate: the right is missing, the endpoint is wrong, or API Gateway has a fault. First: search the log of the function for the error of the posts, and run gatesock doctor. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#postsfailedalarm"
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
-  evaluation_periods  = 5
+  evaluation_periods  = 15
+  datapoints_to_alarm = 3
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "failed"
+
+    metric {
+      namespace   = "gatesock"
+      metric_name = "PostsFailed"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        Function = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id = "all0"
+
+    metric {
+      namespace   = "gatesock"
+      metric_name = "PostsDelivered"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        Function = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "IF(failed > 0.001 * (FILL(all0, 0)), failed, 0)"
+    label       = "too many"
+    return_data = true
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "app_posts_throttled" {
-  alarm_name        = "${var.deployment_name}-app-posts-throttled"
-  alarm_description = "For five minutes API Gateway has refused posts of the function app because of their rate. Broadcasts slow down by themselves, but posts and messages share the account's quota, so that clients may be refused as well. First: look at MessageRateAlarm. If the stage's own throttle was reached, raise ThrottlingRate; otherwise limit broadcasts with broadcast.WithRate, or ask for more in Service Quotas. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#poststhrottledalarm"
-  namespace         = "gatesock"
-  metric_name       = "PostsThrottled"
-  statistic         = "Sum"
-  period            = 60
-
-  dimensions = {
-    Function = aws_lambda_function.app.function_name
-  }
-
+  alarm_name          = "${var.deployment_name}-app-posts-throttled"
+  alarm_description   = "For five minutes API Gateway has refused one of ten posts of the function app or more, because of their rate. Broadcasts slow down by themselves, but posts and messages share the account's quota, so that clients may be refused as well. First: look at MessageRateAlarm. If the stage's own throttle was reached, raise ThrottlingRate; otherwise limit broadcasts with broadcast.WithRate, or ask for more in Service Quotas. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#poststhrottledalarm"
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
   evaluation_periods  = 5
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "failed"
+
+    metric {
+      namespace   = "gatesock"
+      metric_name = "PostsThrottled"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        Function = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id = "all0"
+
+    metric {
+      namespace   = "gatesock"
+      metric_name = "PostsDelivered"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        Function = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "IF(failed > 0.1 * (FILL(all0, 0)), failed, 0)"
+    label       = "too many"
+    return_data = true
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "app_fan_out_unreached" {
-  alarm_name        = "${var.deployment_name}-app-fan-out-unreached"
-  alarm_description = "In each of three minutes broadcasts of the function app have not reached some members: posts failed, or the time of the invocation ran out first. First: if PostsFailedAlarm is off, broadcasts are too large for one invocation: continue them with package sqsrelay, or raise the timeout. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#fanoutunreachedalarm"
-  namespace         = "gatesock"
-  metric_name       = "FanOutUnreached"
-  statistic         = "Sum"
-  period            = 60
-
-  dimensions = {
-    Function = aws_lambda_function.app.function_name
-  }
-
+  alarm_name          = "${var.deployment_name}-app-fan-out-unreached"
+  alarm_description   = "In three of 15 minutes broadcasts of the function app have not reached more than one in 1,000 members: posts failed, or the time of the invocation ran out first. First: if PostsFailedAlarm is off, broadcasts are too large for one invocation: continue them with package sqsrelay, or raise the timeout. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#fanoutunreachedalarm"
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
-  evaluation_periods  = 3
+  evaluation_periods  = 15
+  datapoints_to_alarm = 3
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "failed"
+
+    metric {
+      namespace   = "gatesock"
+      metric_name = "FanOutUnreached"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        Function = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id = "all0"
+
+    metric {
+      namespace   = "gatesock"
+      metric_name = "FanOutAudience"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        Function = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "IF(failed > 0.001 * (FILL(all0, 0)), failed, 0)"
+    label       = "too many"
+    return_data = true
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "app_store_errors" {
-  alarm_name        = "${var.deployment_name}-app-store-errors"
-  alarm_description = "In each of three minutes requests of the function app to its table have failed for another reason than throttling: a right is missing, the table does not exist, or DynamoDB has a fault. First: read the error in the log of the function, then look at AWS Health for DynamoDB in this Region. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#storeerrorsalarm"
-  namespace         = "gatesock"
-  metric_name       = "StoreErrors"
-  statistic         = "Sum"
-  period            = 60
-
-  dimensions = {
-    Function = aws_lambda_function.app.function_name
-  }
-
+  alarm_name          = "${var.deployment_name}-app-store-errors"
+  alarm_description   = "In three of 15 minutes more than one in 1,000 requests of the function app to its table has failed for another reason than throttling: a right is missing, the table does not exist, or DynamoDB has a fault. First: read the error in the log of the function, then look at AWS Health for DynamoDB in this Region. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#storeerrorsalarm"
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
-  evaluation_periods  = 3
+  evaluation_periods  = 15
+  datapoints_to_alarm = 3
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "failed"
+
+    metric {
+      namespace   = "gatesock"
+      metric_name = "StoreErrors"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        Function = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id = "all0"
+
+    metric {
+      namespace   = "gatesock"
+      metric_name = "StoreLatency"
+      stat        = "SampleCount"
+      period      = 60
+
+      dimensions = {
+        Function = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "IF(failed > 0.001 * (FILL(all0, 0)), failed, 0)"
+    label       = "too many"
+    return_data = true
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "app_live_connections" {

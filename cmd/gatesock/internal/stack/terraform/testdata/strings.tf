@@ -1,4 +1,4 @@
-# gatesock template sha256=ebd6c0cbcb4f7032c1d636f78cf3a91d266752317773f3aefaa59e32f09458e1
+# gatesock template sha256=db3e7d945ed112ac0687e6c7e6e8da74bd2e7447b4b99653411345f719b9268a
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -1195,7 +1195,7 @@ resource "aws_apigatewayv2_api_mapping" "domain" {
 
 # ---- Alarms and a dashboard ----
 #
-# In US East, a metric of an alarm costs $0.10 a month, and the alarms have 13; the dashboard costs
+# In US East, a metric of an alarm costs $0.10 a month, and the alarms have 14; the dashboard costs
 # $3. An account has 10 metrics and 3 dashboards of at most 50 metrics free of charge. To leave all
 # of it out, use gatesock template --no-alarms.
 
@@ -1425,23 +1425,52 @@ resource "aws_cloudwatch_metric_alarm" "concurrency" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "app_function_errors" {
-  alarm_name        = "${var.deployment_name}-app-function-errors"
-  alarm_description = "In each of three minutes invocations of the function app have failed: it crashed, ran into its timeout or out of memory, or failed an event of a queue or a schedule. First: search its log for ERROR, panic and Task timed out. If a deployment caused it, deploy the version before. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#functionerrorsalarm"
-  namespace         = "AWS/Lambda"
-  metric_name       = "Errors"
-  statistic         = "Sum"
-  period            = 60
-
-  dimensions = {
-    FunctionName = aws_lambda_function.app.function_name
-  }
-
+  alarm_name          = "${var.deployment_name}-app-function-errors"
+  alarm_description   = "In three of 15 minutes more than one in 1,000 invocations of the function app has failed: it crashed, ran into its timeout or out of memory, or failed an event of a queue or a schedule. First: search its log for ERROR, panic and Task timed out. If a deployment caused it, deploy the version before. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#functionerrorsalarm"
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
-  evaluation_periods  = 3
+  evaluation_periods  = 15
+  datapoints_to_alarm = 3
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id = "failed"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "Errors"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        FunctionName = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id = "all0"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "Invocations"
+      stat        = "Sum"
+      period      = 60
+
+      dimensions = {
+        FunctionName = aws_lambda_function.app.function_name
+      }
+    }
+  }
+
+  metric_query {
+    id          = "value"
+    expression  = "IF(failed > 0.001 * (FILL(all0, 0)), failed, 0)"
+    label       = "too many"
+    return_data = true
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "app_function_throttles" {
