@@ -228,7 +228,11 @@ func (r *Router) log(ctx context.Context, req *Request, err error) {
 	if !logger.Enabled(ctx, level) {
 		return
 	}
-	attrs := append(req.logAttrs(), slog.String("code", string(e.Code)), slog.String("error", err.Error()))
+	attrs, name := append(req.logAttrs(), slog.String("code", string(e.Code))), "error"
+	if e.cause != nil && e.Code == CodeInvalidArgument { // it may quote the body
+		attrs, name = append(attrs, slog.String(name, e.Message)), "errorInBody"
+	}
+	attrs = append(attrs, slog.String(name, err.Error()))
 	var p *PanicError
 	if errors.As(err, &p) {
 		attrs = append(attrs, slog.String("stack", string(p.Stack)))

@@ -41,7 +41,9 @@ func (o routeOption) applyRoute(rt *route) { o(rt) }
 //   - Warn: problems although the client was served, such as a handler that ignores its [Timeout].
 //   - Info: other codes with a cause behind the public message ([Error.WithCause]).
 //   - Debug: all other refusals, and every [CodeInvalidArgument]. Any client can provoke these as
-//     often as it likes, so they are logged only if the logger's level is lowered.
+//     often as it likes, so they are logged only if the logger's level is lowered. The cause of a
+//     CodeInvalidArgument may quote the client's message. Therefore the record has the public
+//     message as error, and the whole error as errorInBody, of which package observe logs the size.
 func WithLogger(l *slog.Logger) Option {
 	if l == nil {
 		panic(fmt.Sprintf("gatesock: WithLogger at %s: l must not be nil", callerSite()))

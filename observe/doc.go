@@ -84,8 +84,8 @@
 //
 // Lambda drops lines below the function's ApplicationLogLevel, and takes lines that name no level
 // for INFO (AWS Lambda Developer Guide, "Log-level filtering"). So that no metric is lost, lines
-// have a level and a timestamp if that level is WARN, ERROR or FATAL: then their level is that one,
-// although nothing has failed.
+// have a timestamp and the level FATAL if that level is WARN, ERROR or FATAL, although nothing has
+// failed.
 //
 // What the lines have is counted again if CloudWatch reads one twice, which the format does not
 // exclude (same guide, "Specification: Embedded metric format": at least once).

@@ -366,7 +366,32 @@ func TestLogOptionMistakes(t *testing.T) {
 	})
 }
 
-// Names that are taken get numbers, so that nothing is lost and nothing is there twice.
+// What a client sends in the place of another value is quoted by errors of encoding/json.
+func TestLogInvalidArgument(t *testing.T) {
+	t.Parallel()
+	for _, member := range []string{`"when":"4111-1111"`, `"n":41111111`, `"m":{"41111111x":1}`} {
+		for _, bodies := range []bool{false, true} {
+			l := logged(t, observe.LogOptions{Level: slog.LevelDebug, Bodies: bodies}, func(log *slog.Logger) {
+				r := gatesock.New(gatesock.WithLogger(log))
+				gatesock.Handle(r, "x", func(context.Context, *gatesock.Request, struct {
+					When time.Time
+					N    int8
+					M    map[int]int
+				}) error {
+					return nil
+				})
+				invoke(t, r, event("MESSAGE", "$default", `{"action":"x",`+member+`}`, ""))
+			})
+			require.Equal(t, "invalid_argument", l["code"])
+			require.Contains(t, l["error"], "must be")
+			require.Equal(t, bodies, strings.Contains(fmt.Sprint(l["errorInBody"]), "1111"), "%v", l)
+			if !bodies && !strings.Contains(member, "{") { // the public message has the names of members
+				require.NotContains(t, encoded(t, l), "1111")
+			}
+		}
+	}
+}
+
 // The names of attributes and groups are texts too.
 func TestLogNamesHaveNoSecrets(t *testing.T) {
 	t.Parallel()
@@ -386,6 +411,7 @@ func TestLogNamesHaveNoSecrets(t *testing.T) {
 
 const jwtInName = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dBjftJeZ4CVPmB92K27uhbUJU1p1r"
 
+// Names that are taken get numbers, so that nothing is lost and nothing is there twice.
 func TestLogNamesAreDistinct(t *testing.T) {
 	t.Parallel()
 	l := logged(t, observe.LogOptions{}, func(log *slog.Logger) {

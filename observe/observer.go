@@ -85,11 +85,12 @@ func startsCold(initializationType string) bool {
 
 // filterOf returns the level that a line needs to pass Lambda's filter, which takes lines without a
 // level and a timestamp for INFO (AWS Lambda Developer Guide, "Log-level filtering"). Lambda sets
-// AWS_LAMBDA_LOG_LEVEL to the level of the filter, if there is one.
+// AWS_LAMBDA_LOG_LEVEL to the level of the filter, if there is one. FATAL passes each filter, and
+// who looks for errors does not find the line.
 func filterOf(level string) string {
-	switch level = strings.ToUpper(level); level {
+	switch strings.ToUpper(level) {
 	case "WARN", "ERROR", "FATAL":
-		return level
+		return levelName(levelFatal)
 	}
 	return ""
 }

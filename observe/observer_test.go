@@ -44,7 +44,7 @@ func TestColdStart(t *testing.T) {
 // Lambda's filter takes a line without a level for INFO, and drops it if the function logs less.
 func TestLinesPassTheLogLevel(t *testing.T) {
 	for level, want := range map[string]any{
-		"": nil, "TRACE": nil, "DEBUG": nil, "INFO": nil, "other": nil, "WARN": "WARN", "error": "ERROR", "FATAL": "FATAL",
+		"": nil, "TRACE": nil, "DEBUG": nil, "INFO": nil, "other": nil, "WARN": "FATAL", "error": "FATAL", "FATAL": "FATAL",
 	} {
 		t.Setenv("AWS_LAMBDA_LOG_LEVEL", level)
 		o, lines, _ := observed(t)
