@@ -125,7 +125,7 @@ func (t Traffic) parts() []Part {
 		{Service: watch, Name: "logs of the function", Item: Logs, Quantity: m.invocations * t.LogBytes, Unit: "bytes"},
 		{Service: watch, Name: "access log", Item: Logs, Quantity: (m.invocations + m.keepAlives) * AccessBytes, Unit: "bytes"},
 		{Service: watch, Name: "custom metrics", Item: Metrics, Quantity: t.Metrics, Unit: "metrics"},
-		{Service: watch, Name: "alarms", Item: Alarms, Quantity: t.Alarms, Unit: "alarms"},
+		{Service: watch, Name: "alarms", Item: Alarms, Quantity: t.Alarms, Unit: "metrics"},
 		{Service: watch, Name: "dashboards", Item: Dashboards, Quantity: t.Dashboards, Unit: "dashboards"},
 	}...)
 }

@@ -41,7 +41,8 @@ type Traffic struct {
 
 	// LogBytes is what the function logs in an invocation.
 	LogBytes float64
-	// Metrics, Alarms and Dashboards are how many there are.
+	// Metrics, Alarms and Dashboards are how many there are. An alarm counts as often as it has
+	// metrics, by which it is billed.
 	Metrics, Alarms, Dashboards float64
 }
 
@@ -52,7 +53,7 @@ func Default() Traffic {
 		Minutes: maxMinutes, MessageSize: 512, Reply: true, KeepAlive: 9, Silent: 100,
 		Registry: true, Groups: 1,
 		Memory: 256, Duration: 5 * time.Millisecond,
-		LogBytes: ObserveBytes + PlatformBytes, Metrics: 62, Alarms: 22, Dashboards: 1,
+		LogBytes: ObserveBytes + PlatformBytes, Metrics: 62, Alarms: 30, Dashboards: 1,
 	}
 }
 

@@ -19,7 +19,7 @@ func (b *builder) watch() {
 		s.Tables = append(s.Tables, t.ID)
 	}
 	for _, q := range b.plan.Queues {
-		s.Queues = append(s.Queues, q.ID)
+		s.Queues = append(s.Queues, watch.WorkQueue{ID: q.ID, Visibility: q.Visibility})
 	}
 	b.plan.Watch = watch.New(s)
 	for _, a := range b.plan.Watch.Alarms {

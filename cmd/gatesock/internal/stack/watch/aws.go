@@ -1,5 +1,7 @@
 package watch
 
+import "strconv"
+
 // Thresholds that AWS recommends (Amazon CloudWatch User Guide, "Recommended alarms"); see
 // docs/gateway-facts.md, section 12.
 const (
@@ -9,9 +11,9 @@ const (
 
 // Thresholds that are ours, since AWS recommends none.
 const (
-	quotaPart  Text = "80"  // percent: time to ask for more
-	queueAge   Text = "300" // seconds
+	quotaPart  Text = "80" // percent: time to ask for more
 	agePeriods      = 3
+	retryTime       = 120 // seconds for the attempt after a crash
 )
 
 // apiAlarms returns the alarms of the API and of the account's quotas.
@@ -101,19 +103,24 @@ func tableAlarms(id string) []Alarm {
 	return []Alarm{throttles("reads", "Read"), throttles("writes", "Write")}
 }
 
-// queueAlarms returns the alarms of a queue. A message is old if the function does not keep up, and
-// while one that failed waits for its next attempt.
-func queueAlarms(id string) []Alarm {
-	of := "the queue " + id
-	age := simple(id+"AgeAlarm", "QueueAgeAlarm", of, metric(ofQueue("ApproximateAgeOfOldestMessage", id), "Maximum"), queueAge, agePeriods).means(
-		"The oldest message of "+of+" has waited for more than five minutes: the function that reads it does not keep up, or fails. "+
+// age returns from which age of its oldest message on a queue has an alarm, in seconds. A message
+// that is handled, or waits for its next attempt, has an age too, so that one crash raises none.
+func (q WorkQueue) age() int { return q.Visibility + retryTime }
+
+// alarms returns the alarms of a queue. A message is old if the function does not keep up, or
+// fails.
+func (q WorkQueue) alarms() []Alarm {
+	const secondsPerMinute = 60
+	id, of := q.ID, "the queue "+q.ID
+	age := simple(id+"AgeAlarm", "QueueAgeAlarm", of, metric(ofQueue("ApproximateAgeOfOldestMessage", id), "Maximum"), Text(strconv.Itoa(q.age())), agePeriods).means(
+		"The oldest message of "+of+" has waited for "+strconv.Itoa(q.age()/secondsPerMinute)+" minutes or more: the function that reads it does not keep up, or fails. "+
 			"Members of groups get broadcasts late, and jobs are late.",
 		"look at the errors and throttles of the function that reads the queue, then at how many messages are waiting.")
 	age.AtLeast = true
 	return []Alarm{
 		simple(id+"DeadLettersAlarm", "DeadLettersAlarm", of,
 			metric(ofDeadLetters("ApproximateNumberOfMessagesVisible", id), "Maximum"), "0", 1).means(
-			"There are messages in the dead-letter queue of "+of+": work that failed at each attempt and is not tried again. They stay for 14 days.",
+			"There are messages in the dead-letter queue of "+of+": work that failed at each attempt and is not tried again. They stay until 14 days after they were sent.",
 			"search the log of the function that reads the queue for the reason, and mend it. Then start a redrive; "+
 				"but purge jobs whose clients have got an error already."),
 		age,

@@ -3,6 +3,7 @@ package watch
 import (
 	"fmt"
 	"slices"
+	"strconv"
 )
 
 // Row is a row of the dashboard.
@@ -149,12 +150,16 @@ func (s *Service) isItUp(alarms []Alarm) Row {
 	}
 	if len(s.Queues) > 0 {
 		var age, dead []Query
-		for _, id := range s.Queues {
+		waits := graph("How long does work wait?", "seconds")
+		for _, q := range s.Queues {
+			id := q.ID
+			waits = waits.line("alarm of "+id, Text(strconv.Itoa(q.age())))
 			age = append(age, metric(ofQueue("ApproximateAgeOfOldestMessage", id), "Maximum").labeled(id))
 			dead = append(dead, metric(ofDeadLetters("ApproximateNumberOfMessagesVisible", id), "Maximum").labeled(id))
 		}
+		waits.Queries = age
 		row.Widgets = append(row.Widgets,
-			graph("How long does work wait?", "seconds", age...).line("alarm", queueAge),
+			waits,
 			graph("Which work was given up?", "messages", dead...))
 	}
 	if s.Namespace != "" {

@@ -4,10 +4,17 @@ package watch
 type Service struct {
 	Functions []Function
 	Tables    []string
-	Queues    []string
+	Queues    []WorkQueue
 	// Namespace is that of the metrics of package observe. It is empty if the program does not
 	// write them.
 	Namespace string
+}
+
+// WorkQueue is a queue that a function reads.
+type WorkQueue struct {
+	ID string
+	// Visibility is how long a message waits for its next attempt after a crash, in seconds.
+	Visibility int
 }
 
 // Function is a Lambda function.
@@ -53,8 +60,8 @@ func New(s *Service) *Watch {
 	for _, id := range s.Tables {
 		w.Alarms = append(w.Alarms, tableAlarms(id)...)
 	}
-	for _, id := range s.Queues {
-		w.Alarms = append(w.Alarms, queueAlarms(id)...)
+	for _, q := range s.Queues {
+		w.Alarms = append(w.Alarms, q.alarms()...)
 	}
 	if s.Namespace != "" {
 		w.Alarms = append(w.Alarms, s.observedAlarms()...)
@@ -73,7 +80,7 @@ func Kinds() []string {
 	everything := &Service{
 		Functions: []Function{{ID: "App", Name: "app", Memory: 1, Posts: true, Stores: true, Sweeps: true}},
 		Tables:    []string{"Table"},
-		Queues:    []string{"Queue"},
+		Queues:    []WorkQueue{{ID: "Queue", Visibility: 360}},
 		Namespace: "gatesock",
 	}
 	var kinds []string

@@ -30,7 +30,7 @@ func service(t *rapid.T) *watch.Service {
 		s.Tables = append(s.Tables, strings.Repeat("T", 100)+strconv.Itoa(i))
 	}
 	for i := range rapid.IntRange(0, 4).Draw(t, "queues") {
-		s.Queues = append(s.Queues, fmt.Sprintf("Q%d", i))
+		s.Queues = append(s.Queues, watch.WorkQueue{ID: fmt.Sprintf("Q%d", i), Visibility: rapid.IntRange(6, 5400).Draw(t, "visibility")})
 	}
 	return s
 }
@@ -169,6 +169,17 @@ func cost(t *testing.T, a watch.Alarm, values map[string]float64) float64 {
 }
 
 func last[T any](list []T) T { return list[len(list)-1] }
+
+// TestQueueAge holds that a message that waits for its next attempt after a crash raises no alarm.
+func TestQueueAge(t *testing.T) {
+	t.Parallel()
+	for _, visibility := range []int{180, 5400} {
+		w := watch.New(&watch.Service{Queues: []watch.WorkQueue{{ID: "Q", Visibility: visibility}}})
+		i := slices.IndexFunc(w.Alarms, func(a watch.Alarm) bool { return a.Kind == "QueueAgeAlarm" })
+		require.Equal(t, watch.Text(strconv.Itoa(visibility+120)), w.Alarms[i].Threshold)
+		require.Contains(t, w.Alarms[i].Description(), fmt.Sprintf("has waited for %d minutes", (visibility+120)/60))
+	}
+}
 
 // TestCostSays holds that the alarm on the cost says what it does not count.
 func TestCostSays(t *testing.T) {

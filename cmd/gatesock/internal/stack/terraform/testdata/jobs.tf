@@ -1,4 +1,4 @@
-# gatesock template sha256=4098e664aaa9c586166aafed486b1cb014025d79959f249320c3e42a82520dcb
+# gatesock template sha256=299e20d7d6207eb5c8c1769c0bb69f650ae747fa2066a5a9828894367c9315ab
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -1276,7 +1276,7 @@ resource "aws_cloudwatch_metric_alarm" "table_write_throttles" {
 
 resource "aws_cloudwatch_metric_alarm" "fanout_queue_dead_letters" {
   alarm_name        = "${var.deployment_name}-fanout-queue-dead-letters"
-  alarm_description = "There are messages in the dead-letter queue of the queue FanoutQueue: work that failed at each attempt and is not tried again. They stay for 14 days. First: search the log of the function that reads the queue for the reason, and mend it. Then start a redrive; but purge jobs whose clients have got an error already. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
+  alarm_description = "There are messages in the dead-letter queue of the queue FanoutQueue: work that failed at each attempt and is not tried again. They stay until 14 days after they were sent. First: search the log of the function that reads the queue for the reason, and mend it. Then start a redrive; but purge jobs whose clients have got an error already. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   statistic         = "Maximum"
@@ -1296,7 +1296,7 @@ resource "aws_cloudwatch_metric_alarm" "fanout_queue_dead_letters" {
 
 resource "aws_cloudwatch_metric_alarm" "fanout_queue_age" {
   alarm_name        = "${var.deployment_name}-fanout-queue-age"
-  alarm_description = "The oldest message of the queue FanoutQueue has waited for more than five minutes: the function that reads it does not keep up, or fails. Members of groups get broadcasts late, and jobs are late. First: look at the errors and throttles of the function that reads the queue, then at how many messages are waiting. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#queueagealarm"
+  alarm_description = "The oldest message of the queue FanoutQueue has waited for 14 minutes or more: the function that reads it does not keep up, or fails. Members of groups get broadcasts late, and jobs are late. First: look at the errors and throttles of the function that reads the queue, then at how many messages are waiting. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#queueagealarm"
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateAgeOfOldestMessage"
   statistic         = "Maximum"
@@ -1307,7 +1307,7 @@ resource "aws_cloudwatch_metric_alarm" "fanout_queue_age" {
   }
 
   comparison_operator = "GreaterThanOrEqualToThreshold"
-  threshold           = 300
+  threshold           = 840
   evaluation_periods  = 3
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
@@ -1316,7 +1316,7 @@ resource "aws_cloudwatch_metric_alarm" "fanout_queue_age" {
 
 resource "aws_cloudwatch_metric_alarm" "jobs_queue_dead_letters" {
   alarm_name        = "${var.deployment_name}-jobs-queue-dead-letters"
-  alarm_description = "There are messages in the dead-letter queue of the queue JobsQueue: work that failed at each attempt and is not tried again. They stay for 14 days. First: search the log of the function that reads the queue for the reason, and mend it. Then start a redrive; but purge jobs whose clients have got an error already. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
+  alarm_description = "There are messages in the dead-letter queue of the queue JobsQueue: work that failed at each attempt and is not tried again. They stay until 14 days after they were sent. First: search the log of the function that reads the queue for the reason, and mend it. Then start a redrive; but purge jobs whose clients have got an error already. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   statistic         = "Maximum"
@@ -1336,7 +1336,7 @@ resource "aws_cloudwatch_metric_alarm" "jobs_queue_dead_letters" {
 
 resource "aws_cloudwatch_metric_alarm" "jobs_queue_age" {
   alarm_name        = "${var.deployment_name}-jobs-queue-age"
-  alarm_description = "The oldest message of the queue JobsQueue has waited for more than five minutes: the function that reads it does not keep up, or fails. Members of groups get broadcasts late, and jobs are late. First: look at the errors and throttles of the function that reads the queue, then at how many messages are waiting. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#queueagealarm"
+  alarm_description = "The oldest message of the queue JobsQueue has waited for 14 minutes or more: the function that reads it does not keep up, or fails. Members of groups get broadcasts late, and jobs are late. First: look at the errors and throttles of the function that reads the queue, then at how many messages are waiting. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#queueagealarm"
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateAgeOfOldestMessage"
   statistic         = "Maximum"
@@ -1347,7 +1347,7 @@ resource "aws_cloudwatch_metric_alarm" "jobs_queue_age" {
   }
 
   comparison_operator = "GreaterThanOrEqualToThreshold"
-  threshold           = 300
+  threshold           = 840
   evaluation_periods  = 3
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
@@ -1519,7 +1519,7 @@ resource "aws_cloudwatch_dashboard" "dashboard" {
         ["AWS/Lambda","Throttles","FunctionName","${aws_lambda_function.app.function_name}",{"label":"app, throttled","stat":"Sum"}],
         ["AWS/Lambda","Throttles","FunctionName","${aws_lambda_function.work.function_name}",{"label":"work, throttled","stat":"Sum"}]
       ]}},
-      {"type":"metric","x":16,"y":6,"width":8,"height":6,"properties":{"title":"How long does work wait?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"seconds","min":0}},"annotations":{"horizontal":[{"label":"alarm","value":300,"color":"#d62728"}]},"metrics":[
+      {"type":"metric","x":16,"y":6,"width":8,"height":6,"properties":{"title":"How long does work wait?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"seconds","min":0}},"annotations":{"horizontal":[{"label":"alarm of FanoutQueue","value":840,"color":"#d62728"},{"label":"alarm of JobsQueue","value":840,"color":"#d62728"}]},"metrics":[
         ["AWS/SQS","ApproximateAgeOfOldestMessage","QueueName","${aws_sqs_queue.fanout_queue.name}",{"label":"FanoutQueue","stat":"Maximum"}],
         ["AWS/SQS","ApproximateAgeOfOldestMessage","QueueName","${aws_sqs_queue.jobs_queue.name}",{"label":"JobsQueue","stat":"Maximum"}]
       ]}},

@@ -1,4 +1,4 @@
-# gatesock template sha256=2ce983d8c892932b629fe901a7e6fbc526d667576d193c33910b123e1062296d
+# gatesock template sha256=e819e96a4f1eca68afb92712af5a286632f4cc637565692c59b220076d88331e
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -1257,7 +1257,7 @@ resource "aws_cloudwatch_metric_alarm" "table_write_throttles" {
 
 resource "aws_cloudwatch_metric_alarm" "fanout_queue_dead_letters" {
   alarm_name        = "${var.deployment_name}-fanout-queue-dead-letters"
-  alarm_description = "There are messages in the dead-letter queue of the queue FanoutQueue: work that failed at each attempt and is not tried again. They stay for 14 days. First: search the log of the function that reads the queue for the reason, and mend it. Then start a redrive; but purge jobs whose clients have got an error already. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
+  alarm_description = "There are messages in the dead-letter queue of the queue FanoutQueue: work that failed at each attempt and is not tried again. They stay until 14 days after they were sent. First: search the log of the function that reads the queue for the reason, and mend it. Then start a redrive; but purge jobs whose clients have got an error already. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   statistic         = "Maximum"
@@ -1277,7 +1277,7 @@ resource "aws_cloudwatch_metric_alarm" "fanout_queue_dead_letters" {
 
 resource "aws_cloudwatch_metric_alarm" "fanout_queue_age" {
   alarm_name        = "${var.deployment_name}-fanout-queue-age"
-  alarm_description = "The oldest message of the queue FanoutQueue has waited for more than five minutes: the function that reads it does not keep up, or fails. Members of groups get broadcasts late, and jobs are late. First: look at the errors and throttles of the function that reads the queue, then at how many messages are waiting. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#queueagealarm"
+  alarm_description = "The oldest message of the queue FanoutQueue has waited for 8 minutes or more: the function that reads it does not keep up, or fails. Members of groups get broadcasts late, and jobs are late. First: look at the errors and throttles of the function that reads the queue, then at how many messages are waiting. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#queueagealarm"
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateAgeOfOldestMessage"
   statistic         = "Maximum"
@@ -1288,7 +1288,7 @@ resource "aws_cloudwatch_metric_alarm" "fanout_queue_age" {
   }
 
   comparison_operator = "GreaterThanOrEqualToThreshold"
-  threshold           = 300
+  threshold           = 480
   evaluation_periods  = 3
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
@@ -1857,7 +1857,7 @@ resource "aws_cloudwatch_dashboard" "dashboard" {
         ["gatesock","PostsThrottled","Function","${aws_lambda_function.app.function_name}",{"label":"app, throttled","stat":"Sum"}],
         ["gatesock","FanOutUnreached","Function","${aws_lambda_function.app.function_name}",{"label":"app, members not reached","stat":"Sum"}]
       ]}},
-      {"type":"metric","x":16,"y":12,"width":8,"height":6,"properties":{"title":"How long does work wait?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"seconds","min":0}},"annotations":{"horizontal":[{"label":"alarm","value":300,"color":"#d62728"}]},"metrics":[
+      {"type":"metric","x":16,"y":12,"width":8,"height":6,"properties":{"title":"How long does work wait?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"seconds","min":0}},"annotations":{"horizontal":[{"label":"alarm of FanoutQueue","value":480,"color":"#d62728"}]},"metrics":[
         ["AWS/SQS","ApproximateAgeOfOldestMessage","QueueName","${aws_sqs_queue.fanout_queue.name}",{"label":"FanoutQueue","stat":"Maximum"}]
       ]}},
       {"type":"metric","x":0,"y":18,"width":8,"height":6,"properties":{"title":"Which work was given up?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"messages","min":0}},"metrics":[

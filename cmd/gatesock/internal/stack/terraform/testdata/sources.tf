@@ -1,4 +1,4 @@
-# gatesock template sha256=9457c3ff736dafb8f01ec5b7efd783452f459ae9ac9b576b3982ff26fd10e659
+# gatesock template sha256=5b06d1a839bcf3b82cc05f0ee2ab78ea38e80b973391a3526e1f005ad28e734d
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -1541,7 +1541,7 @@ resource "aws_cloudwatch_metric_alarm" "users_table_write_throttles" {
 
 resource "aws_cloudwatch_metric_alarm" "jobs_queue_dead_letters" {
   alarm_name        = "${var.deployment_name}-jobs-queue-dead-letters"
-  alarm_description = "There are messages in the dead-letter queue of the queue JobsQueue: work that failed at each attempt and is not tried again. They stay for 14 days. First: search the log of the function that reads the queue for the reason, and mend it. Then start a redrive; but purge jobs whose clients have got an error already. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
+  alarm_description = "There are messages in the dead-letter queue of the queue JobsQueue: work that failed at each attempt and is not tried again. They stay until 14 days after they were sent. First: search the log of the function that reads the queue for the reason, and mend it. Then start a redrive; but purge jobs whose clients have got an error already. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   statistic         = "Maximum"
@@ -1561,7 +1561,7 @@ resource "aws_cloudwatch_metric_alarm" "jobs_queue_dead_letters" {
 
 resource "aws_cloudwatch_metric_alarm" "jobs_queue_age" {
   alarm_name        = "${var.deployment_name}-jobs-queue-age"
-  alarm_description = "The oldest message of the queue JobsQueue has waited for more than five minutes: the function that reads it does not keep up, or fails. Members of groups get broadcasts late, and jobs are late. First: look at the errors and throttles of the function that reads the queue, then at how many messages are waiting. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#queueagealarm"
+  alarm_description = "The oldest message of the queue JobsQueue has waited for 4 minutes or more: the function that reads it does not keep up, or fails. Members of groups get broadcasts late, and jobs are late. First: look at the errors and throttles of the function that reads the queue, then at how many messages are waiting. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#queueagealarm"
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateAgeOfOldestMessage"
   statistic         = "Maximum"
@@ -1572,7 +1572,7 @@ resource "aws_cloudwatch_metric_alarm" "jobs_queue_age" {
   }
 
   comparison_operator = "GreaterThanOrEqualToThreshold"
-  threshold           = 300
+  threshold           = 240
   evaluation_periods  = 3
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
@@ -1581,7 +1581,7 @@ resource "aws_cloudwatch_metric_alarm" "jobs_queue_age" {
 
 resource "aws_cloudwatch_metric_alarm" "mail_queue_dead_letters" {
   alarm_name        = "${var.deployment_name}-mail-queue-dead-letters"
-  alarm_description = "There are messages in the dead-letter queue of the queue MailQueue: work that failed at each attempt and is not tried again. They stay for 14 days. First: search the log of the function that reads the queue for the reason, and mend it. Then start a redrive; but purge jobs whose clients have got an error already. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
+  alarm_description = "There are messages in the dead-letter queue of the queue MailQueue: work that failed at each attempt and is not tried again. They stay until 14 days after they were sent. First: search the log of the function that reads the queue for the reason, and mend it. Then start a redrive; but purge jobs whose clients have got an error already. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#deadlettersalarm"
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   statistic         = "Maximum"
@@ -1601,7 +1601,7 @@ resource "aws_cloudwatch_metric_alarm" "mail_queue_dead_letters" {
 
 resource "aws_cloudwatch_metric_alarm" "mail_queue_age" {
   alarm_name        = "${var.deployment_name}-mail-queue-age"
-  alarm_description = "The oldest message of the queue MailQueue has waited for more than five minutes: the function that reads it does not keep up, or fails. Members of groups get broadcasts late, and jobs are late. First: look at the errors and throttles of the function that reads the queue, then at how many messages are waiting. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#queueagealarm"
+  alarm_description = "The oldest message of the queue MailQueue has waited for 5 minutes or more: the function that reads it does not keep up, or fails. Members of groups get broadcasts late, and jobs are late. First: look at the errors and throttles of the function that reads the queue, then at how many messages are waiting. More: https://github.com/gatesock/gatesock/blob/main/docs/operations.md#queueagealarm"
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateAgeOfOldestMessage"
   statistic         = "Maximum"
@@ -1750,7 +1750,7 @@ resource "aws_cloudwatch_dashboard" "dashboard" {
         ["AWS/Lambda","Errors","FunctionName","${aws_lambda_function.app.function_name}",{"label":"app, failed","stat":"Sum"}],
         ["AWS/Lambda","Throttles","FunctionName","${aws_lambda_function.app.function_name}",{"label":"app, throttled","stat":"Sum"}]
       ]}},
-      {"type":"metric","x":16,"y":6,"width":8,"height":6,"properties":{"title":"How long does work wait?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"seconds","min":0}},"annotations":{"horizontal":[{"label":"alarm","value":300,"color":"#d62728"}]},"metrics":[
+      {"type":"metric","x":16,"y":6,"width":8,"height":6,"properties":{"title":"How long does work wait?","region":"${data.aws_region.current.region}","period":60,"yAxis":{"left":{"label":"seconds","min":0}},"annotations":{"horizontal":[{"label":"alarm of JobsQueue","value":240,"color":"#d62728"},{"label":"alarm of MailQueue","value":300,"color":"#d62728"}]},"metrics":[
         ["AWS/SQS","ApproximateAgeOfOldestMessage","QueueName","${aws_sqs_queue.jobs_queue.name}",{"label":"JobsQueue","stat":"Maximum"}],
         ["AWS/SQS","ApproximateAgeOfOldestMessage","QueueName","${aws_sqs_queue.mail_queue.name}",{"label":"MailQueue","stat":"Maximum"}]
       ]}},
