@@ -85,7 +85,8 @@ func faults(id, kind, of string, failed Metric, part string, all ...Query) Alarm
 	tooMany := "IF(failed > " + part + " * (" + strings.Join(sum, " + ") + "), failed, 0)"
 	queries = append(queries, expression(Text(tooMany), "too many"))
 	return Alarm{
-		ID: id, Kind: kind, Of: of, Queries: queries, Threshold: "0", Period: minute, Periods: ofMinutes, Breaching: faultMinutes,
+		ID: id, Kind: kind, Of: of, Queries: queries, Threshold: "0",
+		Period: minute, Periods: ofMinutes, Breaching: faultMinutes,
 	}
 }
 
