@@ -45,8 +45,8 @@ const (
 	defaultMargin = 100 * time.Millisecond
 	// longestFlush bounds a flush, because the client waits for its reply meanwhile.
 	longestFlush = 2 * time.Second
-	// shortFlush bounds it after one that failed: if nobody takes the spans, only the first invocation
-	// waits for long.
+	// shortFlush bounds it after one that failed: if nobody takes the spans, only the first
+	// invocations wait.
 	shortFlush = 100 * time.Millisecond
 )
 

@@ -31,7 +31,7 @@ type costCommand struct {
 	CPU         string        `name:"architecture" enum:"arm64,x86_64" default:"arm64" group:"Application:" help:"The architecture of the function: ${enum}. Default: ${default}."`
 	LogBytes    float64       `default:"900" placeholder:"BYTES" group:"Application:" help:"What the function logs in an invocation. Default: ${default}, of Lambda and package observe."`
 	Metrics     float64       `default:"62" placeholder:"N" group:"Application:" help:"Custom metrics. Default: ${default}, the most of package observe with eight routes."`
-	Alarms      float64       `default:"22" placeholder:"N" group:"Application:" help:"Alarms, each with one metric. Default: ${default}, those of gatesock template for the chat."`
+	Alarms      float64       `default:"29" placeholder:"N" group:"Application:" help:"Metrics of alarms, by which alarms are billed. Default: ${default}, those of gatesock template for the chat."`
 	Dashboards  float64       `default:"1" placeholder:"N" group:"Application:" help:"Dashboards. Default: ${default}."`
 	Region      string        `help:"The AWS region. Default: that of --prices, or us-east-1, the only one whose prices the command knows."`
 	Prices      string        `type:"path" placeholder:"FILE" help:"A file with the prices of another region, in the form of the output with --json."`

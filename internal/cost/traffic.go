@@ -53,7 +53,7 @@ func Default() Traffic {
 		Minutes: maxMinutes, MessageSize: 512, Reply: true, KeepAlive: 9, Silent: 100,
 		Registry: true, Groups: 1,
 		Memory: 256, Duration: 5 * time.Millisecond,
-		LogBytes: ObserveBytes + PlatformBytes, Metrics: 62, Alarms: 30, Dashboards: 1,
+		LogBytes: ObserveBytes + PlatformBytes, Metrics: 62, Alarms: 29, Dashboards: 1,
 	}
 }
 
