@@ -118,7 +118,7 @@ func (w *watcher) Routed(ctx context.Context, req any) context.Context {
 	if w.Observer == nil {
 		return ctx
 	}
-	return w.Observer.Resumed(ctx, req)
+	return w.Resumed(ctx, req)
 }
 
 // Answered keeps the error.

@@ -377,7 +377,8 @@ func TestLogInvalidArgument(t *testing.T) {
 					When time.Time
 					N    int8
 					M    map[int]int
-				}) error {
+				},
+				) error {
 					return nil
 				})
 				invoke(t, r, event("MESSAGE", "$default", `{"action":"x",`+member+`}`, ""))

@@ -114,7 +114,8 @@ func TestSpans(t *testing.T) {
 		want   map[string]string
 	}{
 		"a handshake": {
-			observe.Span{Kind: "event"}, observe.SpanEnd{Name: "connect", Attributes: []slog.Attr{slog.String("source", "websocket")}},
+			observe.Span{Kind: "event"},
+			observe.SpanEnd{Name: "connect", Attributes: []slog.Attr{slog.String("source", "websocket")}},
 			"connect", trace.SpanKindServer, "Unset ",
 			map[string]string{"faas.coldstart": "true", "faas.trigger": "http", "gatesock.source": "websocket"},
 		},
@@ -139,12 +140,14 @@ func TestSpans(t *testing.T) {
 			},
 		},
 		"a schedule": {
-			observe.Span{Kind: "event"}, observe.SpanEnd{Name: "schedule", Attributes: []slog.Attr{slog.String("source", "schedule")}},
+			observe.Span{Kind: "event"},
+			observe.SpanEnd{Name: "schedule", Attributes: []slog.Attr{slog.String("source", "schedule")}},
 			"schedule", trace.SpanKindServer, "Unset ",
 			map[string]string{"faas.coldstart": "true", "faas.trigger": "timer", "gatesock.source": "schedule"},
 		},
 		"a stream": {
-			observe.Span{Kind: "event"}, observe.SpanEnd{Name: "dynamodb", Attributes: []slog.Attr{slog.String("source", "dynamodb")}},
+			observe.Span{Kind: "event"},
+			observe.SpanEnd{Name: "dynamodb", Attributes: []slog.Attr{slog.String("source", "dynamodb")}},
 			"dynamodb", trace.SpanKindServer, "Unset ",
 			map[string]string{"faas.coldstart": "true", "faas.trigger": "datasource", "gatesock.source": "dynamodb"},
 		},
@@ -177,7 +180,8 @@ func TestSpans(t *testing.T) {
 		"a job": {
 			observe.Span{Kind: "job", Name: "report"},
 			observe.SpanEnd{Err: fmt.Errorf("x: %w", gatesock.Errorf(gatesock.CodeUnavailable, "secret"))},
-			"job report", trace.SpanKindConsumer, "Error unavailable", map[string]string{"error.type": "unavailable"},
+			"job report", trace.SpanKindConsumer, "Error unavailable",
+			map[string]string{"error.type": "unavailable"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -137,7 +137,7 @@ func named(t *testing.T, spans tracetest.SpanStubs, name string) tracetest.SpanS
 func attributes(s tracetest.SpanStub, differ ...string) map[string]string {
 	all := map[string]string{}
 	for _, a := range s.Attributes {
-		all[string(a.Key)] = a.Value.Emit()
+		all[string(a.Key)] = a.Value.String()
 		if slices.Contains(differ, string(a.Key)) {
 			all[string(a.Key)] = "…"
 		}

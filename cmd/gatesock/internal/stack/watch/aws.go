@@ -11,9 +11,9 @@ const (
 
 // Thresholds that are ours, since AWS recommends none.
 const (
-	quotaPart  Text = "80" // percent: time to ask for more
-	agePeriods      = 3
-	retryTime       = 120 // seconds for the attempt after a crash
+	quotaPart  = Text("80") // percent: time to ask for more
+	agePeriods = 3
+	retryTime  = 120 // seconds for the attempt after a crash
 )
 
 // apiAlarms returns the alarms of the API and of the account's quotas.

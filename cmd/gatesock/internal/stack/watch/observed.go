@@ -2,11 +2,11 @@ package watch
 
 // Thresholds of alarms on metrics of package observe. They are ours.
 const (
-	refusedPart Text = "20"  // percent
-	throttled        = "0.1" // of the posts: broadcasts find out the rate by being refused now and then
-	fiveMinutes      = 300
-	lostPeriods      = 3
-	sweepPeriod      = 900 // a pass of the sweeper counts connections, by default every five minutes
+	refusedPart = Text("20") // percent
+	throttled   = "0.1"      // of the posts: broadcasts find out the rate by being refused now and then
+	fiveMinutes = 300
+	lostPeriods = 3
+	sweepPeriod = 900 // a pass of the sweeper counts connections, by default every five minutes
 )
 
 // observedAlarms returns the alarms on metrics of the API that the program writes.
