@@ -43,5 +43,5 @@ func TestPostsAreObserved(t *testing.T) {
 	}))
 	_, err = h.Invoke(t.Context(), []byte("{}"))
 	require.NoError(t, err)
-	require.Contains(t, lines.String(), `"PostsDelivered":4,"PostsGone":2,"PostsThrottled":2,"PostsFailed":8,`)
+	require.Contains(t, lines.String(), `"PostsDelivered":4,"PostsGone":2,"PostsThrottled":2,"PostsFailed":8`)
 }
