@@ -40,7 +40,7 @@ func TestSendsAreObserved(t *testing.T) {
 		}))
 		_, err := h.Invoke(t.Context(), []byte("{}"))
 		require.NoError(t, err)
-		require.Contains(t, lines.String(), `"FanOutUnreached":1,"FanOutDuration":[1000,0],"FanOutAudience":[10,0],`)
+		require.Contains(t, lines.String(), `"FanOutUnreached":1,"FanOutDuration":[1000,0],"FanOutAudience":[10,0]`)
 	})
 }
 

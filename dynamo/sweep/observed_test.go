@@ -23,7 +23,7 @@ func TestLiveConnectionsAreObserved(t *testing.T) {
 		_, err := o.Handler(w.sweeper()).Invoke(t.Context(), []byte("{}"))
 		require.NoError(t, err)
 		require.EqualValues(t, 21, want.Live)
-		require.Contains(t, lines.String(), `"LiveConnections":21,`)
+		require.Contains(t, lines.String(), `"LiveConnections":21`)
 
 		lines.Reset()
 		w.table.before = func(_ context.Context, operation string) error {
