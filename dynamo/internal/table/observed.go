@@ -14,9 +14,19 @@ import (
 // errPanicked is what the observer of the invocation is told of a request that panics.
 var errPanicked = errors.New("dynamo: panic during a request")
 
-// observed makes one request, and reports it to the observer of the invocation.
-func observed[In, Out any](ctx context.Context, t *Table, request Request[In, Out], in In) (out Out, err error) {
-	ctx, ended := observing.Begin(ctx, observing.Op{Kind: observing.Store, Name: operation(in), Target: t.Name})
+// observed makes one request, and reports it to the observer of the invocation. Without one, it
+// allocates nothing.
+func observed[In, Out any](ctx context.Context, t *Table, request Request[In, Out], in In) (Out, error) {
+	if o := observing.From(ctx); o != nil {
+		return reported(ctx, o, t, request, in)
+	}
+	return request(ctx, in, withoutRetryer)
+}
+
+func reported[In, Out any](
+	ctx context.Context, o observing.Observer, t *Table, request Request[In, Out], in In,
+) (out Out, err error) {
+	ctx, ended := o.Begin(ctx, observing.Op{Kind: observing.Store, Name: operation(in), Target: t.Name})
 	err = errPanicked // unless request returns
 	defer func() {
 		_, refused := Refused(err)
