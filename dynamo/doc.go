@@ -30,8 +30,7 @@
 //
 // The role of the function needs these IAM actions on the table:
 //
-//	[DB.Connections]    dynamodb:GetItem, BatchGetItem, PutItem, UpdateItem, DeleteItem, Query;
-//	                    for [Connections.Records] Scan
+//	[DB.Connections]    dynamodb:GetItem, BatchGetItem, PutItem, UpdateItem, DeleteItem, Query
 //	[DB.APIKeys]        dynamodb:GetItem, UpdateItem; to manage keys PutItem, DeleteItem, Query
 //	[DB.Tickets]        dynamodb:PutItem, DeleteItem
 //	[DB.Renewals]       dynamodb:GetItem, PutItem
@@ -41,6 +40,8 @@
 //	[DB.Outcomes]       dynamodb:UpdateItem
 //	package sweep       dynamodb:Scan, UpdateItem, DeleteItem
 //	[DB.CreateTable]    dynamodb:CreateTable, DescribeTable, DescribeTimeToLive, UpdateTimeToLive
+//
+// [Connections.Records], for tools of operators, needs dynamodb:Scan.
 //
 // # Cost
 //
