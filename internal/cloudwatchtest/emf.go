@@ -76,7 +76,7 @@ func (m *Metrics) Add(line []byte) error {
 	if err := strictly(root["_aws"], &doc); err != nil {
 		return fmt.Errorf(`cloudwatchtest: "_aws": %w`, err)
 	}
-	if doc.Timestamp == nil || *doc.Timestamp <= 0 || len(doc.CloudWatchMetrics) == 0 {
+	if doc.Timestamp == nil || *doc.Timestamp <= 0 || doc.CloudWatchMetrics == nil {
 		return errors.New(`cloudwatchtest: "_aws" needs a Timestamp and CloudWatchMetrics`)
 	}
 	var found []datum

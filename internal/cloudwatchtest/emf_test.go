@@ -97,7 +97,6 @@ func TestLinesThatAreNotInTheFormat(t *testing.T) {
 		"metadata that is a list":    `{"_aws":[],"M":1}`,
 		"no timestamp":               `{"_aws":{"CloudWatchMetrics":[` + one(`{"Name":"M"}`) + `]},` + good + `}`,
 		"a timestamp in text":        `{"_aws":{"Timestamp":"1","CloudWatchMetrics":[` + one(`{"Name":"M"}`) + `]},` + good + `}`,
-		"no directives":              emf(``, good),
 		"an unknown member":          emf(one(`{"Name":"M","Scale":1}`), good),
 		"no namespace":               emf(`{"Dimensions":[["d"]],"Metrics":[{"Name":"M"}]}`, good),
 		"no dimensions":              emf(`{"Namespace":"n","Metrics":[{"Name":"M"}]}`, good),
