@@ -3,6 +3,7 @@ package topic
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/internal/topicwire"
@@ -14,7 +15,7 @@ func (s *routes) publicError(ctx context.Context, req *gatesock.Request, err err
 	var public *gatesock.Error
 	if errors.As(err, &public) {
 		e.Message = public.Message
-		e.RetryAfterMs = public.RetryAfter.Milliseconds()
+		e.RetryAfterMs = max(0, (public.RetryAfter + time.Millisecond - 1).Milliseconds())
 	}
 	if e.Message == "" {
 		e.Message = "the topic could not be subscribed to"
