@@ -22,6 +22,21 @@ var (
 // attributes are those that the topic declares. The errors are for the client; they name the part
 // that is wrong. A missing filter, and null, are the zero filter.
 func parseFilter(raw json.RawMessage, attributes []string) (filter, error) {
+	return parseFilterOf(raw, func(name string) error {
+		if !slices.Contains(attributes, name) {
+			return unknownAttribute(name, attributes)
+		}
+		return nil
+	})
+}
+
+// parseKept parses the canonical form of a filter that was accepted before. The topic may declare
+// other attributes by now; the filter counts until its subscriptions end.
+func parseKept(canonical string) (filter, error) {
+	return parseFilterOf(json.RawMessage(canonical), func(string) error { return nil })
+}
+
+func parseFilterOf(raw json.RawMessage, check func(attribute string) error) (filter, error) {
 	if len(raw) > maxFilterInput {
 		return filter{}, fmt.Errorf("the filter has %d bytes, the limit is %d", len(raw), maxFilterInput)
 	}
@@ -36,7 +51,7 @@ func parseFilter(raw json.RawMessage, attributes []string) (filter, error) {
 	for _, m := range members {
 		switch m.name {
 		case "where":
-			f.conditions, err = parseWhere(m.value, attributes)
+			f.conditions, err = parseWhere(m.value, check)
 		case "everyMs":
 			f.every, err = parseEvery(m.value)
 		default:
@@ -61,15 +76,15 @@ func parseEvery(raw json.RawMessage) (time.Duration, error) {
 	return time.Duration(ms) * time.Millisecond, nil
 }
 
-func parseWhere(raw json.RawMessage, attributes []string) ([]condition, error) {
+func parseWhere(raw json.RawMessage, check func(attribute string) error) ([]condition, error) {
 	members, err := membersOf(raw)
 	if err != nil {
 		return nil, fmt.Errorf("the filter: where: %w", err)
 	}
 	var conditions []condition
 	for _, m := range members {
-		if !slices.Contains(attributes, m.name) {
-			return nil, unknownAttribute(m.name, attributes)
+		if err := check(m.name); err != nil {
+			return nil, err
 		}
 		parsed, err := parseConditions(m)
 		if err != nil {
@@ -92,7 +107,7 @@ func unknownAttribute(name string, attributes []string) error {
 }
 
 // parseConditions parses what an attribute has to meet: a scalar, a set of them, or thresholds.
-func parseConditions(m member) ([]condition, error) {
+func parseConditions(m jsonMember) ([]condition, error) {
 	switch m.value[0] {
 	case '{':
 		return parseThresholds(m)
@@ -127,7 +142,7 @@ func parseSet(raw json.RawMessage) ([]scalar, error) {
 	return slices.Compact(set), nil
 }
 
-func parseThresholds(m member) ([]condition, error) {
+func parseThresholds(m jsonMember) ([]condition, error) {
 	members, err := membersOf(m.value)
 	if err != nil {
 		return nil, err
@@ -156,15 +171,15 @@ func parseThresholds(m member) ([]condition, error) {
 	return append(lower, upper...), nil
 }
 
-// member is a member of a JSON object.
-type member struct {
+// jsonMember is a member of a JSON object.
+type jsonMember struct {
 	name  string
 	value json.RawMessage // without leading spaces
 }
 
 // membersOf returns the members of a JSON object in their order. One name twice is an error, since
 // readers differ in which of the two counts.
-func membersOf(raw json.RawMessage) ([]member, error) {
+func membersOf(raw json.RawMessage) ([]jsonMember, error) {
 	if !json.Valid(raw) {
 		return nil, errors.New("is not JSON")
 	}
@@ -172,17 +187,17 @@ func membersOf(raw json.RawMessage) ([]member, error) {
 	if token, err := dec.Token(); err != nil || token != json.Delim('{') {
 		return nil, errNotObject
 	}
-	var members []member
+	var members []jsonMember
 	for dec.More() {
 		token, err := dec.Token()
 		name, ok := token.(string)
 		if err != nil || !ok {
 			return nil, errNotObject
 		}
-		if slices.ContainsFunc(members, func(m member) bool { return m.name == name }) {
+		if slices.ContainsFunc(members, func(m jsonMember) bool { return m.name == name }) {
 			return nil, fmt.Errorf("has the member %.60q twice", name)
 		}
-		m := member{name: name}
+		m := jsonMember{name: name}
 		if err := dec.Decode(&m.value); err != nil {
 			return nil, errNotObject
 		}

@@ -221,6 +221,9 @@ func (m *Memory) KeepFilter(ctx context.Context, topic string, f KeptFilter) err
 	if err := checkTopic(ctx, topic); err != nil {
 		return err
 	}
+	if err := f.Validate(); err != nil {
+		return err
+	}
 	f.Kept = f.Kept.UTC().Truncate(time.Millisecond)
 	m.values.with(topic, m.now(), func(s *memoryState) { s.filters[f.ID] = f })
 	return nil
@@ -286,9 +289,13 @@ func (s *memoryState) take(t Turn, now time.Time, name string) Taken {
 	case t.Ticket != "" || last.waiting:
 		return Taken{}
 	}
+	wait := min(last.at.Add(t.Every).Sub(now), t.Every)
+	if wait > t.Patience {
+		return Taken{}
+	}
 	last.waiting = true
 	s.turns[id] = last
-	return Taken{Wait: min(last.at.Add(t.Every).Sub(now), t.Every), Ticket: last.name}
+	return Taken{Wait: wait, Ticket: last.name}
 }
 
 // Validate returns an [ErrInvalid] for a turn that no store accepts. Stores call it in TakeTurn,

@@ -82,6 +82,8 @@ type Turn struct {
 	Topic, Filter, Key string
 	// Every is the interval, at least 1 ms.
 	Every time.Duration
+	// Patience is how long the caller can wait at most. If the interval lasts longer, it does not wait.
+	Patience time.Duration
 	// Ticket is that of the Taken whose Wait is over; empty otherwise.
 	Ticket string
 }
