@@ -18,9 +18,9 @@ func pageLimit(limit int) int {
 	return min(limit, maxPage)
 }
 
-// fit makes the results of event topics, of which the entries fit into one frame together. What
+// fitFrame makes the results of event topics, of which the entries fit into one frame together. What
 // does not is left for history requests.
-func fit(subs []*subscription) {
+func fitFrame(subs []*subscription) {
 	room := gatesock.MaxMessageSize - frameOverhead
 	for _, sub := range open(subs) {
 		room -= resultSize(sub)

@@ -147,7 +147,7 @@ func (t *Topics) markPushed(ctx context.Context, topic string, at Position, rep 
 
 // entry encodes events for the log.
 func (t *Topics) entry(topic string, events []Outgoing, p publishing) (Entry, error) {
-	if err := validateName("topic", topic); err != nil {
+	if err := validateName("the topic", topic); err != nil {
 		return Entry{}, err
 	}
 	if t.isState(topic) {
@@ -165,7 +165,7 @@ func (t *Topics) entry(topic string, events []Outgoing, p publishing) (Entry, er
 		return Entry{}, fmt.Errorf("%w: there are no events", ErrInvalid)
 	}
 	for i, out := range events {
-		if err := validateName("event", out.Event); err != nil {
+		if err := validateName("the name of the event", out.Event); err != nil {
 			return Entry{}, err
 		}
 		data, err := t.encode(out)

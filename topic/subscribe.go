@@ -42,7 +42,7 @@ func (s *routes) subscribe(
 	if err := s.enter(ctx, req, subs); err != nil {
 		return topicwire.Subscribed{}, err
 	}
-	fit(subs)
+	fitFrame(subs)
 	if len(in.Topics) == 0 {
 		if err := subs[0].err; err != nil {
 			return topicwire.Subscribed{}, err

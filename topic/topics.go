@@ -3,7 +3,6 @@ package topic
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/gatesock/gatesock/broadcast"
 	"github.com/gatesock/gatesock/conn"
@@ -64,15 +63,10 @@ func Group(topic string) string { return groupPrefix + topic }
 
 // validateName returns an ErrInvalid if a name is empty, not UTF-8 or too long.
 func validateName(what, name string) error {
-	switch {
-	case name == "":
-		return fmt.Errorf("%w: the name of the %s is empty", ErrInvalid, what)
-	case len(name) > MaxNameBytes:
-		return fmt.Errorf("%w: the name of the %s has %d bytes, the limit is %d", ErrInvalid, what, len(name), MaxNameBytes)
-	case !utf8.ValidString(name):
-		return fmt.Errorf("%w: the name of the %s is not UTF-8: %.100q", ErrInvalid, what, name)
+	if len(name) > MaxNameBytes {
+		return fmt.Errorf("%w: %s has %d bytes, the limit is %d", ErrInvalid, what, len(name), MaxNameBytes)
 	}
-	return nil
+	return ValidateName(what, name)
 }
 
 // subscribed returns the topics that a connection's record names, each with its group.
