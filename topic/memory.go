@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Memory is a [Log] and a [Roster] in the memory of this process, for tests, for development and for services that
-// are one process. Do not use it in Lambda, where each instance would have its own.
+// Memory is a [Log], [Values] and a [Roster] in the memory of this process, for tests, for
+// development and for services that are one process. Do not use it in Lambda, where each instance
+// would have its own.
 //
 // It keeps every entry for Entry.Keep, whatever the number of entries that a reader wants, so its
 // size is bounded by what is published in that time. It remembers the head of a topic for 8 days
@@ -15,8 +16,9 @@ import (
 // expired use memory until later calls remove them.
 type Memory struct {
 	*memoryRoster
-	now func() time.Time
-	log memoryLog
+	now    func() time.Time
+	log    memoryLog
+	values memoryValues
 }
 
 // MemoryOption is an option of [NewMemory].

@@ -138,13 +138,6 @@ func (m *memoryRoster) CountRows(ctx context.Context, topic string) (int, error)
 	return len(p.rows), nil
 }
 
-func checkTopic(ctx context.Context, topic string) error {
-	if err := refuse(ctx); err != nil {
-		return err
-	}
-	return ValidateName("the topic", topic)
-}
-
 func checkRow(ctx context.Context, topic, id string) error {
 	if err := checkTopic(ctx, topic); err != nil {
 		return err

@@ -190,22 +190,37 @@ func (a *announcement) tellNumber(ctx context.Context, round Round, m members) e
 }
 
 func (a *announcement) push(ctx context.Context, list []topicwire.Diff) error {
+	if len(list) == 0 {
+		return nil
+	}
+	groups, err := a.groupsOfTopic(ctx, a.topic)
+	if err != nil {
+		return err
+	}
 	for _, d := range list {
 		frame, err := a.presenceFrame(a.topic, d)
 		if err != nil {
 			return err
 		}
-		for _, group := range a.audience(a.topic) {
-			if _, err := a.fanout.SendFrame(ctx, broadcast.To(group), frame); err != nil {
-				return err
-			}
+		if _, err := a.fanout.SendFrame(ctx, broadcast.To(groups...), frame); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// audience returns the groups of the subscribers of a topic.
-func (t *Topics) audience(topic string) []string { return []string{Group(topic)} }
+// groupsOfTopic returns the groups of the subscribers of a topic, with filters and without.
+func (t *Topics) groupsOfTopic(ctx context.Context, topic string) ([]string, error) {
+	groups := []string{Group(topic)}
+	if !t.isState(topic) {
+		return groups, nil
+	}
+	filters, err := t.values.ReadFilters(ctx, topic)
+	for _, f := range filters {
+		groups = append(groups, filteredGroup(f.ID, topic))
+	}
+	return groups, err
+}
 
 // DeliverPresence announces rows that are already written: it is for handlers of the roster's own
 // stream of changes, see [WithStream]. It waits for the topic's round if another one is under way, for at
