@@ -142,7 +142,9 @@ func (l *watchedLog) Moved(ctx context.Context, at []topic.At) ([]bool, error) {
 	return l.Log.Moved(ctx, at)
 }
 
-func (l *watchedLog) Mark(_ context.Context, name string, _ topic.Position) error { return l.call("Mark " + name) }
+func (l *watchedLog) Mark(_ context.Context, name string, _ topic.Position) error {
+	return l.call("Mark " + name)
+}
 
 // world is an application with topics.
 type world struct {
