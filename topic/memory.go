@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Memory is a [Log] in the memory of this process, for tests, for development and for services that
+// Memory is a [Log] and [Values] in the memory of this process, for tests, for development and for services that
 // are one process. Do not use it in Lambda, where each instance would have its own.
 //
 // It keeps every entry for Entry.Keep, whatever the number of entries that a reader wants, so its
@@ -14,8 +14,9 @@ import (
 // begins an epoch with a higher number than any that was forgotten. Entries and topics that have
 // expired use memory until later calls remove them.
 type Memory struct {
-	now func() time.Time
-	log memoryLog
+	now    func() time.Time
+	log    memoryLog
+	values memoryValues
 }
 
 // MemoryOption is an option of [NewMemory].

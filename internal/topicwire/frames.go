@@ -154,7 +154,7 @@ type SyncTopic struct {
 type Synced struct {
 	// Moved are the topics that have something newer: the client asks for History.
 	Moved []string `json:"moved"`
-	// Lost are the topics that the connection is no member of: the client subscribes again.
+	// Lost are the topics that the connection is not a member of: the client subscribes again.
 	Lost []string `json:"lost"`
 	// Extra are the topics that the connection is a member of and the client did not name.
 	Extra []string `json:"extra"`
