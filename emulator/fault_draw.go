@@ -58,14 +58,36 @@ func (f *Faults) first(o occasion, kinds ...faultKind) (hit, bool) {
 	if f.none() {
 		return hit{}, false
 	}
+	var first hit
+	struck := false
 	for _, a := range *f.active.Load() {
-		if slices.Contains(kinds, a.kind) {
-			if h, ok := f.strike(a, o); ok {
-				return h, true
-			}
+		switch {
+		case !slices.Contains(kinds, a.kind):
+		case struck:
+			a.pass(o)
+		default:
+			first, struck = f.strike(a, o)
 		}
 	}
-	return hit{}, false
+	return first, struck
+}
+
+// pass counts an occasion on which another fault happened.
+func (a *activeFault) pass(o occasion) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.matches(o) {
+		a.count(o.conn)
+	}
+}
+
+// count returns how many times the fault could have happened to a connection, with this time.
+func (a *activeFault) count(c faultConn) uint64 {
+	if a.calls == nil {
+		a.calls = make(map[faultConn]uint64)
+	}
+	a.calls[c]++
+	return a.calls[c]
 }
 
 // all returns all faults of a kind that happen.
@@ -90,11 +112,7 @@ func (f *Faults) strike(a *activeFault, o occasion) (hit, bool) {
 	if !a.matches(o) {
 		return hit{}, false
 	}
-	if a.calls == nil {
-		a.calls = make(map[faultConn]uint64)
-	}
-	a.calls[o.conn]++
-	n := a.calls[o.conn]
+	n := a.count(o.conn)
 	draw := f.draw(a, o.conn, n)
 	now := o.clock.Now()
 	switch {
