@@ -1,7 +1,7 @@
-// Package topic gives subscribers every event of a topic in order, also those that were published
-// while they were not connected, on API Gateway, Lambda and DynamoDB alone:
+// Package topic delivers every event of a topic to its subscribers, in order, also those that were
+// published while they were not connected, on API Gateway, Lambda and DynamoDB alone:
 //
-//	topics := topic.New(db.Topics(), db.Connections(), fanout) // a dynamo.DB, a broadcast.Broadcaster
+//	topics := topic.New(db.Topics(), db.Connections(), fanout) // a dynamo.DB, a Broadcaster
 //
 //	r := gatesock.New()
 //	r.Use(conn.Track(db.Connections()))
@@ -9,15 +9,18 @@
 //		return rooms.MayRead(ctx, req.PrincipalID(), name)
 //	})
 //	gatesock.Handle(r, "say", func(ctx context.Context, req *gatesock.Request, in Say) error {
-//		_, _, err := topics.Publish(ctx, "room:"+in.Room, "said", in)
-//		return err
+//		at, _, err := topics.Publish(ctx, "room:"+in.Room, "said", in)
+//		if at.IsZero() {
+//			return err // not published
+//		}
+//		return nil
 //	})
 //
 // [Topics.Publish] adds an event to the [Log] of its topic and pushes it to the subscribers.
-// [Topics.Register] adds the routes by which clients subscribe, read what they have missed, and find
-// out whether they have missed anything. A topic needs no creation: it begins with its first event.
-// Section 9 of docs/protocol.md specifies the messages, and what a client has to do. Tests and
-// servers on your machine have [NewMemory] in place of the table.
+// [Topics.Register] adds the routes by which clients subscribe, read what they have missed, and
+// find out whether they have missed anything. A topic needs no creation: it begins with its first
+// event. Section 9 of docs/protocol.md specifies the messages, and what a client has to do. Tests
+// and servers on your machine have [NewMemory] in place of the table.
 //
 // # What is promised
 //
@@ -33,14 +36,16 @@
 //
 // # The limits of the promise
 //
-//   - An event can be read for as long as [WithRetention] says, by default for 24 hours and while it
-//     is one of the newest 1,000 entries. A client that comes back later is told [LostHistory].
-//   - The pushes themselves are at most once each, and in any order. A client that misses one finds
-//     out by the next one, and asks for the event. The last event of a quiet topic is missed until
-//     the client's next sync, at most 6 minutes, if its push is lost. With a handler of the table's
-//     stream, see [WithStream] and [WithMark], it is seconds.
-//   - Once means in the memory of a client. One that is started again without its position begins at
-//     the head, or with the newest entries that it asks for.
+//   - An event can be read for as long as [WithRetention] says, by default for 24 hours and while
+//     it is one of the newest 1,000 entries. A client that comes back later is told [LostHistory].
+//   - The pushes themselves may be lost, come twice, and in any order. A client that misses one
+//     finds out by the next one, and asks for the event. If it is the last event of a quiet topic,
+//     the client finds out by its next sync, after at most 6 minutes; or after seconds, if there is
+//     a handler of the table's stream, see [WithStream] and [WithMark].
+//   - Once means in the memory of a client. One that is started again without its position begins
+//     at the head, or with the newest entries that it asks for.
+//   - What a Broadcaster sends to the [Group] of a topic by itself is not in the log: it arrives at
+//     most once or, if the answer to a post was lost, twice.
 //   - Events of different topics have no order relative to each other.
 //   - A new epoch begins when a topic was silent for more than its retention and 7 days, or by
 //     [Topics.Roll]. After silence, clients that have everything go on without noticing, unless the
@@ -49,8 +54,8 @@
 //     that was restored from a backup until Roll has begun new epochs.
 //
 // The sender of an event gets its push like everybody else, and nobody is left out: a client could
-// not tell an event that was not meant for it from one that it has missed. For such topics there are
-// state topics.
+// not tell an event that was not meant for it from one that it has missed. For such topics there
+// are state topics.
 //
 // # State topics
 //

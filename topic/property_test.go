@@ -51,7 +51,7 @@ func newStage(point func(call string) error) *stage {
 	return s
 }
 
-// connect gives a follower a new connection.
+// connect connects a follower anew.
 func (s *stage) connect(f *follower) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
