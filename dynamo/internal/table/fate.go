@@ -38,10 +38,10 @@ func FateOf(err error) Fate {
 			return Denied
 		}
 		return Repeatable
-	case throttled(err) || unsent(err):
-		return Repeatable
 	case inProgress(err):
 		return Unknown
+	case throttled(err) || unsent(err):
+		return Repeatable
 	case rejected(err) || isUndone(err):
 		return Denied
 	}
