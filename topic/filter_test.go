@@ -196,3 +196,23 @@ func TestEveryIsInMilliseconds(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, time.Minute, f.every)
 }
+
+// A cursor that is accepted is one that a page has returned.
+func FuzzParseCursor(f *testing.F) {
+	for _, seed := range []string{"OmE", "", "QUFBQUFBQUFBQUFBQUFBQTph", "AA", "Og", "Ov8"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		id, after, err := parseCursor(s)
+		if err != nil || s == "" {
+			require.Empty(t, id+after)
+			return
+		}
+		again, same, err := parseCursor(cursor(id, after))
+		require.NoError(t, err)
+		require.Equal(t, []string{id, after}, []string{again, same})
+		if after != "" {
+			require.NoError(t, ValidateKey(after))
+		}
+	})
+}
