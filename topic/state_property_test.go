@@ -1,6 +1,7 @@
 package topic_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,7 +36,9 @@ type network struct {
 	store    conn.Store
 	opened   int
 	watchers []*watcher
-	pending  []pending
+
+	mu      sync.Mutex
+	pending []pending
 }
 
 type pending struct {
@@ -131,11 +135,16 @@ func (n *network) Post(_ context.Context, to gatesock.Target, frame []byte) erro
 	if err := json.Unmarshal(frame, &p); err != nil {
 		return err
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	for _, w := range n.watchers {
 		if w.id == to.ConnectionID {
 			n.pending = append(n.pending, pending{w, p, n.clock.Now()})
 		}
 	}
+	slices.SortFunc(n.pending, func(a, b pending) int { // filters are served at the same time
+		return cmp.Or(cmp.Compare(a.push.Counter, b.push.Counter), cmp.Compare(a.to.id, b.to.id), cmp.Compare(a.push.Event, b.push.Event))
+	})
 	return nil
 }
 

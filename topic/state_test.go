@@ -421,7 +421,7 @@ func TestStateRefusals(t *testing.T) {
 	} {
 		c.Request("history", in).ExpectError(gatesock.CodeInvalidArgument)
 	}
-	c.Request("history", topicwire.History{Topic: "s:1", Cursor: "OmE"}).ExpectError(gatesock.CodeFailedPrecondition)
+	c.Request("history", topicwire.History{Topic: "s:1", Cursor: "OmE6"}).ExpectError(gatesock.CodeFailedPrecondition)
 }
 
 func second[A, B any](_ A, _ B, err error) error { return err }
