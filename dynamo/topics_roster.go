@@ -134,71 +134,59 @@ func (ts *Topics) RemoveRow(ctx context.Context, name, id string, version int64)
 // those included that have expired and that DynamoDB has not deleted yet.
 func (ts *Topics) ReadRows(ctx context.Context, name string, limit int) ([]topic.Row, error) {
 	var rows []topic.Row
-	err := ts.eachRow(ctx, name, limit, func(it table.Item) error {
+	in := ts.rowsQuery(name)
+	if limit > 0 {
+		in.Limit = aws.Int32(int32(min(limit, maxQueryLimit)))
+	}
+	err := ts.eachRow(ctx, name, in, func(it table.Item) (enough bool, err error) {
 		r, err := decodeMember(it)
-		if err == nil && (limit == 0 || len(rows) < limit) {
-			rows = append(rows, r)
-		}
-		return err
+		rows = append(rows, r)
+		return len(rows) == limit, err
 	})
 	return rows, err
 }
 
 // CountRows returns the number of rows; see [topic.Roster]. It costs as much as reading them.
 func (ts *Topics) CountRows(ctx context.Context, name string) (n int, err error) {
-	err = ts.queryRows(ctx, name, func(in *dynamodb.QueryInput) {
-		in.Select = types.SelectCount
-	}, func(out *dynamodb.QueryOutput) (bool, error) {
-		n += int(out.Count)
+	in := ts.rowsQuery(name)
+	in.ProjectionExpression = aws.String(table.Expiry)
+	err = ts.eachRow(ctx, name, in, func(table.Item) (bool, error) {
+		n++
 		return false, nil
 	})
 	return n, err
 }
 
-// eachRow calls f for the items of a topic that have not expired, at least limit of them if there are
-// so many; 0 means all.
-func (ts *Topics) eachRow(ctx context.Context, name string, limit int, f func(table.Item) error) error {
-	n := 0
-	return ts.queryRows(ctx, name, func(in *dynamodb.QueryInput) {
-		if limit > 0 {
-			in.Limit = aws.Int32(int32(min(limit, maxQueryLimit)))
-		}
-	}, func(out *dynamodb.QueryOutput) (bool, error) {
-		for _, it := range out.Items {
-			if err := f(it); err != nil {
-				return false, rosterError("read the members of a topic", err)
-			}
-			n++
-		}
-		return limit > 0 && n >= limit, nil
-	})
-}
-
 const maxQueryLimit = 1 << 20
 
-// queryRows reads the partition of a topic, page by page, until done returns true.
-func (ts *Topics) queryRows(
-	ctx context.Context, name string, set func(*dynamodb.QueryInput), done func(*dynamodb.QueryOutput) (bool, error),
+func (ts *Topics) rowsQuery(name string) *dynamodb.QueryInput {
+	return &dynamodb.QueryInput{
+		TableName: &ts.t.Name, ConsistentRead: aws.Bool(true),
+		KeyConditionExpression:    aws.String(table.PartitionKey + " = :p"),
+		ExpressionAttributeValues: table.Item{":p": ts.t.RosterPartition(name)},
+	}
+}
+
+// eachRow calls f for the items of a topic that have not expired, until it returns true.
+func (ts *Topics) eachRow(
+	ctx context.Context, name string, in *dynamodb.QueryInput, f func(table.Item) (enough bool, err error),
 ) error {
 	if err := validateTopicName(name); err != nil {
 		return err
 	}
-	in := &dynamodb.QueryInput{
-		TableName: &ts.t.Name, ConsistentRead: aws.Bool(true),
-		KeyConditionExpression: aws.String(table.PartitionKey + " = :p"),
-		FilterExpression:       aws.String(table.Expiry + " > :now"),
-		ExpressionAttributeValues: table.Item{
-			":p": ts.t.RosterPartition(name), ":now": table.Number(ts.t.Now()),
-		},
-	}
-	set(in)
+	now := ts.t.Now()
 	for {
 		out, _, err := table.Do(ctx, ts.t, ts.t.API.Query, in)
 		if err != nil {
 			return rosterError("read the members of a topic", err)
 		}
-		if enough, err := done(out); enough || err != nil {
-			return err
+		for _, it := range out.Items {
+			if expires, err := table.GetNumber(it, table.Expiry); err == nil && expires <= now {
+				continue
+			}
+			if enough, err := f(it); enough || err != nil {
+				return rosterError("read the members of a topic", err)
+			}
 		}
 		if in.ExclusiveStartKey = out.LastEvaluatedKey; len(in.ExclusiveStartKey) == 0 {
 			return nil
