@@ -64,7 +64,9 @@ func (a *alteredRoster) ReadRows(ctx context.Context, name string, limit int) ([
 	return a.rows(ctx, name, limit)
 }
 
-func (a *alteredRoster) CountRows(ctx context.Context, name string) (int, error) { return a.count(ctx, name) }
+func (a *alteredRoster) CountRows(ctx context.Context, name string) (int, error) {
+	return a.count(ctx, name)
+}
 
 func (a *alteredRoster) BeginRound(ctx context.Context, name string, s topic.RoundStart) (topic.Round, error) {
 	return a.begin(ctx, name, s)
