@@ -68,8 +68,8 @@ func newMembers(topic string, rows []Row) members {
 	return members{list: list, count: len(list)}
 }
 
-// refOf returns what clients know a connection by. They cannot tell its id from it, nor the ref that
-// it has in another topic.
+// refOf returns what clients know a connection by. They cannot tell its id from it, nor the ref
+// that it has in another topic.
 func refOf(topic, id string) string {
 	sum := sha256.Sum256([]byte(strconv.Itoa(len(topic)) + ":" + topic + id))
 	const bytes = 12
@@ -139,7 +139,8 @@ func (m members) snapshot(cursor string, room int) topicwire.Snapshot {
 	return s
 }
 
-// maxDiffBytes is about how large a push of presence is at most. The gateway meters 32 KB at a time.
+// maxDiffBytes is about how large a push of presence is at most. The gateway meters 32 KB at a
+// time.
 const maxDiffBytes = 60 << 10
 
 // diffs returns the diffs for a list of members and departures: one, or several if they are large.

@@ -14,20 +14,21 @@ import (
 
 // RosterHarness is a roster under test.
 type RosterHarness struct {
-	// Rosters have one store, which is empty. Each is what one process has. There must be at least one.
+	// Rosters have one store, which is empty. Each is what one process has. There must be at least
+	// one.
 	Rosters []topic.Roster
 
-	// Lose, if not nil, returns one more roster on the store. The first request that it makes to the
-	// store is carried out, and then it is told of a failure that does not say so. The checks that need
-	// it are skipped without it.
+	// Lose, if not nil, returns one more roster on the store. The first request that it makes to
+	// the store is carried out, and then it is told of a failure that does not say so. The checks
+	// that need it are skipped without it.
 	Lose func() topic.Roster
 
-	// MaxName is the longest name of a topic, and the longest connection id, in bytes that the roster
-	// takes; 0 means no limit that the suite would reach. The roster must refuse longer ones with
-	// [topic.ErrInvalid].
+	// MaxName is the longest name of a topic, and the longest connection id, in bytes that the
+	// roster takes; 0 means no limit that the suite would reach. The roster must refuse longer ones
+	// with [topic.ErrInvalid].
 	MaxName int
-	// Writers is how many goroutines write at the same time, and Large how many rows the largest topic
-	// has. 0 means 8, and 300.
+	// Writers is how many goroutines write at the same time, and Large how many rows the largest
+	// topic has. 0 means 8, and 300.
 	Writers, Large int
 	// Close, if not nil, is called at the end of a subtest. Its error fails the subtest.
 	Close func() error
