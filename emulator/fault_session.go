@@ -14,8 +14,8 @@ func (s *Session) at(route string) occasion {
 	return occasion{conn: s.faultConn, id: s.id, route: route, clock: s.g.cfg.Clock}
 }
 
-// allowed reports whether no fault throttles a handshake or a message. The route is "" for a message
-// without one.
+// allowed reports whether no fault throttles a handshake or a message. The route is "" for a
+// message without one.
 func (s *Session) allowed(route string) bool {
 	h, ok := s.g.cfg.Faults.first(s.at(route), throttled)
 	if ok {
@@ -134,17 +134,19 @@ func (s *Session) warm(inv *invocation) *invocation {
 		return inv
 	}
 	s.g.hold(total(hits), func(dropped bool) {
+		s.g.running.begin()
 		inv.start()
 		if !dropped {
 			inv.wait(context.Background())
 		}
 	})
+	s.g.running.end() // what is held does not count
 	report(hits)
 	return nil
 }
 
-// disconnecting returns the invocation of $disconnect for the caller to start, or nil if faults lose
-// or delay it.
+// disconnecting returns the invocation of $disconnect for the caller to start, or nil if faults
+// lose or delay it.
 func (s *Session) disconnecting(prepare func() *invocation) *invocation {
 	f, o := s.g.cfg.Faults, s.at(gatesock.RouteDisconnect)
 	if h, ok := f.first(o, lostDisconnect); ok {

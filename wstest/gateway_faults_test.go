@@ -177,7 +177,8 @@ func checkGone(s *stage) {
 	heal := s.Faults().Add(emulator.Gone().For(a.ID()))
 	require.ErrorIs(s.t, s.post(a, "1"), gatesock.ErrGone)
 	e := s.fault(emulator.Gone())
-	require.Equal(s.t, []any{a.ID(), emulator.RouteCalls, uint64(1), uint64(1)}, []any{e.ConnectionID, e.Route, e.Connection, e.Call})
+	require.Equal(s.t, []any{a.ID(), emulator.RouteCalls, uint64(1), uint64(1)},
+		[]any{e.ConnectionID, e.Route, e.Connection, e.Call})
 	require.NoError(s.t, s.post(b, "2"))
 	b.ExpectFrame("2")
 	a.SendText("still there")
@@ -315,6 +316,8 @@ func checkColdStart(s *stage) {
 	s.fault(emulator.ColdStart(0))
 	c.SendText("warm")
 	s.event("message warm")
+	c.ExpectNone()
+	s.none()
 	s.Advance(3 * time.Second)
 	s.event("message cold")
 	s.Faults().Add(emulator.ColdStart(time.Second).On("$connect"))
