@@ -36,9 +36,9 @@
 // # Faults
 //
 // [Gateway.Faults] makes things go wrong: calls that are slow, throttled or gone, or that fail
-// although they had an effect; messages that overtake each other; cold starts; a $disconnect that is
-// lost, late or repeated; half-open connections; restarts of the service; the quotas of the account.
-// Each happens always or by chance, from a seed that repeats it; see [NewFaults].
+// although they had an effect; messages that overtake each other; cold starts; a $disconnect that
+// is lost, late or repeated; half-open connections; restarts of the service; the quotas of the
+// account. Each happens always or by chance, from a seed that repeats it; see [NewFaults].
 //
 // # Fidelity
 //

@@ -121,7 +121,8 @@ func BufferFull() Fault { return newFault(bufferFull) }
 // Hold passes messages of clients on d later. Messages that come in the meantime overtake them,
 // since the gateway keeps no order (AWS Developer Guide), and so do the end of the connection and
 // its $disconnect. With [Fault.Spread] all messages come in a random order. [Session.Receive] does
-// not wait for a message that is held.
+// not wait for a message that is held. Messages that are held until the same time are handled at
+// the same time.
 func Hold(d time.Duration) Fault { return newFault(heldMessage).lasting("Hold", d) }
 
 // ColdStart makes invocations begin d later, as if Lambda had to start a process first. The

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ type stage struct {
 	connect func(...wstest.ConnectOption) *wstest.Client
 	refused func(...wstest.ConnectOption) int
 	events  chan string              // what the application got, such as "message hello"
+	meeting sync.WaitGroup           // of the handlers of messages "meet"
 	faults  chan emulator.FaultEvent // what has happened
 }
 
@@ -92,6 +94,10 @@ func (s *stage) app() *gatesock.Router {
 		return nil, nil
 	})
 	r.OnDefault(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+		if string(req.Body) == "meet" {
+			s.meeting.Done()
+			s.meeting.Wait()
+		}
 		s.events <- "message " + string(req.Body)
 		return nil, nil
 	})
@@ -155,6 +161,7 @@ func faultCases() map[string]func(s *stage) {
 		"failed although delivered":     checkFailDelivered,
 		"held message":                  checkHold,
 		"held message after the end":    checkHoldAfterTheEnd,
+		"messages at the same time":     checkConcurrent,
 		"cold start":                    checkColdStart,
 		"cold start beyond the timeout": checkColdStartTimeout,
 		"lost $disconnect":              checkLoseDisconnect,
@@ -307,6 +314,22 @@ func checkHoldAfterTheEnd(s *stage) {
 	s.event("$disconnect 1000")
 	s.Advance(time.Second)
 	s.event("message first")
+}
+
+func checkConcurrent(s *stage) {
+	a, b := s.open(), s.open()
+	s.Faults().Add(emulator.Hold(time.Second))
+	s.meeting.Add(3)
+	a.SendText("meet")
+	a.SendText("meet")
+	b.SendText("meet")
+	for range 3 {
+		s.fault(emulator.Hold(0))
+	}
+	s.Advance(time.Second)
+	for range 3 {
+		s.event("message meet")
+	}
 }
 
 func checkColdStart(s *stage) {
