@@ -245,13 +245,15 @@ func ExampleNewFaults() {
 		panic(err)
 	}
 	ctx := context.Background()
-	defer gateway.Shutdown(ctx)
 	alice, err := gateway.Connect(ctx, emulator.Handshake{}, &client{})
 	if err != nil {
 		panic(err)
 	}
 	for range 8 {
 		_ = gateway.Post(ctx, gatesock.Target{ConnectionID: alice.ID()}, []byte("hello"))
+	}
+	if err := gateway.Shutdown(ctx); err != nil {
+		panic(err)
 	}
 	// Output:
 	// connection 1: failed although delivered (gatesock: connection is gone), chance 0.1

@@ -178,7 +178,7 @@ func (f Fault) lasting(function string, d time.Duration) Fault {
 	return f
 }
 
-// For limits the fault to connections, by their ids. Without an id it has no effect.
+// For limits the fault to connections, by their ids. Without an id it limits nothing.
 func (f Fault) For(connectionIDs ...string) Fault {
 	if len(connectionIDs) > 0 {
 		f.connections = slices.Concat(f.connections, connectionIDs)

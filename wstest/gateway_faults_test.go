@@ -164,6 +164,7 @@ func faultCases() map[string]func(s *stage) {
 		"messages at the same time":     checkConcurrent,
 		"cold start":                    checkColdStart,
 		"cold start beyond the timeout": checkColdStartTimeout,
+		"cold start of $disconnect":     checkColdDisconnect,
 		"lost $disconnect":              checkLoseDisconnect,
 		"late $disconnect":              checkDelayDisconnect,
 		"repeated $disconnect":          checkRepeatDisconnect,
@@ -364,6 +365,17 @@ func checkColdStartTimeout(s *stage) {
 	s.Advance(time.Second)
 	s.event("message cold")
 	c.ExpectNone()
+}
+
+func checkColdDisconnect(s *stage) {
+	c := s.open()
+	s.Faults().Add(emulator.ColdStart(time.Second), emulator.RepeatDisconnect(0))
+	c.Close(1000, "")
+	s.none()
+	s.Advance(time.Second)
+	s.event("$disconnect 1000")
+	s.event("$disconnect 1000")
+	s.none()
 }
 
 func checkLoseDisconnect(s *stage) {
