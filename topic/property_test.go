@@ -23,9 +23,13 @@ import (
 )
 
 // stage is an application in which anything may happen between two calls: point is called before
-// and after each call of the store, the log and the gateway, and may fail it.
+// and after each call of the store and the log that a handler or a publisher makes, and may fail
+// it. members and post are called by the goroutines of a broadcast.
 type stage struct {
-	point  func(call string) error
+	point   func(call string) error
+	members func() error
+	post    func(f *follower, frame []byte) error
+
 	log    topic.Log
 	store  conn.Store
 	topics *topic.Topics
@@ -57,7 +61,7 @@ func (s *stage) connect(f *follower) {
 	defer s.mu.Unlock()
 	delete(s.followers, f.id)
 	s.connected++
-	f.id, f.member = fmt.Sprint("c", s.connected), false
+	f.id, f.member, f.flying = fmt.Sprint("c", s.connected), false, nil
 	s.followers[f.id] = f
 	if err := s.store.Put(context.Background(), conn.Conn{ID: f.id}); err != nil {
 		panic(err)
@@ -102,19 +106,15 @@ func (s *stage) confirm(at topic.Position, n int) {
 	s.confirmed[at] = fmt.Sprint(n)
 }
 
-// Post delivers a push, unless point fails it.
+// Post posts a push to a follower.
 func (s *stage) Post(_ context.Context, to gatesock.Target, frame []byte) error {
-	if err := s.point("post"); err != nil {
-		return err
-	}
 	s.mu.Lock()
 	f := s.followers[to.ConnectionID]
 	s.mu.Unlock()
 	if f == nil {
 		return gatesock.ErrGone
 	}
-	f.receive(bytes.Clone(frame))
-	return s.point("posted")
+	return s.post(f, bytes.Clone(frame))
 }
 
 type pointedStore struct {
@@ -133,14 +133,10 @@ func (s pointedStore) Join(ctx context.Context, id, group string) error {
 }
 
 func (s pointedStore) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
-	if err := s.point("members"); err != nil {
+	if err := s.members(); err != nil {
 		return conn.Page{}, err
 	}
-	page, err := s.Store.Read(ctx, q)
-	if err == nil {
-		err = s.point("members read")
-	}
-	return page, err
+	return s.Store.Read(ctx, q)
 }
 
 type pointedLog struct {
@@ -214,11 +210,13 @@ func TestFollowersGetEverything(t *testing.T) {
 		var s *stage
 		var followers []*follower
 		busy := map[*follower]bool{}
+		var unread atomic.Bool // the next reading of members fails
 		published, depth, quiet := 0, 0, false
 		step := func() {
 			switch kind := rapid.IntRange(0, 9).Draw(t, "step"); {
 			case kind < 4:
 				published++
+				unread.Store(rapid.IntRange(0, 9).Draw(t, "members fail") == 0)
 				s.publish("t", published)
 			case kind == 4 && rapid.IntRange(0, 3).Draw(t, "roll") == 0:
 				published++
@@ -242,6 +240,8 @@ func TestFollowersGetEverything(t *testing.T) {
 				case kind == 6:
 					f.mend()
 				default:
+					f.arrive(
+						rapid.IntRange(0, 3).Draw(t, "push"), rapid.SampledFrom([]int{0, 1, 1, 1, 2}).Draw(t, "times"))
 					f.process()
 				}
 			}
@@ -260,6 +260,13 @@ func TestFollowersGetEverything(t *testing.T) {
 			}
 			return nil
 		})
+		s.members = func() error {
+			if unread.Swap(false) {
+				return errDown
+			}
+			return nil
+		}
+		s.post = func(f *follower, frame []byte) error { f.send(frame); return nil }
 		for range 2 {
 			f := &follower{topic: "t", invoke: s.invoke}
 			s.connect(f)
@@ -289,6 +296,14 @@ func TestFollowersAndPublishersAtOnce(t *testing.T) {
 	var publishers, readers sync.WaitGroup
 	var done atomic.Bool
 	var published atomic.Int64
+	s.members = func() error { return s.point("members") }
+	s.post = func(f *follower, frame []byte) error {
+		if err := s.point("post"); err != nil {
+			return err
+		}
+		f.receive(frame)
+		return s.point("posted")
+	}
 	followers := make([]*follower, 4)
 	for i := range followers {
 		f := &follower{topic: fmt.Sprint("t", i%2), invoke: s.invoke}
