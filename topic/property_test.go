@@ -228,7 +228,8 @@ func TestFollowersGetEverything(t *testing.T) {
 			least = 1
 		}
 		step := func() {
-			switch kind := rapid.IntRange(0, 9).Draw(t, "step"); {
+			// rapid prefers small numbers: the order is that of importance.
+			switch kind := []int{0, 5, 8, 9, 1, 7, 2, 6, 4, 3}[rapid.IntRange(0, 9).Draw(t, "step")]; {
 			case kind < 4:
 				published++
 				unread.Store(!lossless && rapid.IntRange(0, 9).Draw(t, "members fail") == 0)
