@@ -30,6 +30,7 @@ type stage struct {
 	members func() error
 	post    func(f *follower, frame []byte) error
 
+	base   context.Context //nolint:containedctx // of all invocations
 	log    topic.Log
 	store  conn.Store
 	topics *topic.Topics
@@ -43,7 +44,7 @@ type stage struct {
 
 func newStage(point func(call string) error) *stage {
 	s := &stage{
-		point: point, log: topic.NewMemory(), store: conn.NewMemory(),
+		point: point, base: context.Background(), log: topic.NewMemory(), store: conn.NewMemory(),
 		followers: map[string]*follower{}, confirmed: map[topic.Position]string{},
 	}
 	quiet := slog.New(slog.DiscardHandler)
@@ -75,7 +76,7 @@ func (s *stage) invoke(id, body string) []byte {
 	if err != nil {
 		panic(err)
 	}
-	response, err := s.router.Invoke(context.Background(), event)
+	response, err := s.router.Invoke(s.base, event)
 	if err != nil {
 		panic(err)
 	}
@@ -88,12 +89,12 @@ func (s *stage) invoke(id, body string) []byte {
 
 // publish publishes n, and notes it if that was confirmed.
 func (s *stage) publish(name string, n int) {
-	at, _, _ := s.topics.Publish(context.Background(), name, "said", n)
+	at, _, _ := s.topics.Publish(s.base, name, "said", n)
 	s.confirm(at, n)
 }
 
 func (s *stage) roll(name string, n int) {
-	at, _, _ := s.topics.Roll(context.Background(), name, "said", n)
+	at, _, _ := s.topics.Roll(s.base, name, "said", n)
 	s.confirm(at, n)
 }
 
