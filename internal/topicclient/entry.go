@@ -49,8 +49,6 @@ type entry struct {
 	size  int
 }
 
-func (l *log) mark() mark { return mark{l.number, l.position.Epoch, l.position.Offset} }
-
 // isBelow reports whether the client has an entry, or one of a later epoch.
 func (l *log) isBelow(m mark) bool {
 	return m.number < l.number || m.epoch == l.position.Epoch && m.offset <= l.position.Offset
@@ -124,7 +122,9 @@ func (l *log) after(i int) int {
 	if l.waiting[len(l.waiting)-1].epoch == l.waiting[i].epoch {
 		return len(l.waiting)
 	}
-	for epoch := l.waiting[i].epoch; i < len(l.waiting) && l.waiting[i].epoch == epoch; i++ {
+	epoch := l.waiting[i].epoch
+	for i < len(l.waiting) && l.waiting[i].epoch == epoch {
+		i++
 	}
 	return i
 }

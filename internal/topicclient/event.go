@@ -43,7 +43,7 @@ func (c *Client) drain(t *topic) {
 	}
 }
 
-// deliver moves the position, and then tells the user.
+// deliver moves the position, and then hands the entry to the user.
 func (c *Client) deliver(t *topic, e *entry) {
 	t.moveTo(e.mark)
 	t.gaps = 0
@@ -69,8 +69,8 @@ func (c *Client) gapDelay(t *topic) time.Duration {
 	if !t.gapIsHere() && t.gaps == 0 {
 		return c.between(0, epochSpread)
 	}
-	d := min(max(gapMin, t.spread)<<min(t.gaps, 10), gapMax)
-	return min(c.between(d, d+d/2), gapMax)
+	d := min(max(shortestGap, t.spread)<<min(t.gaps, 10), longestGap)
+	return min(c.between(d, d+d/2), longestGap)
 }
 
 // accept applies the result of a subscribe, or of a history request for what follows a position. It

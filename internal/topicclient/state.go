@@ -184,6 +184,6 @@ func (c *Client) watchCounter(s *state) {
 	case len(s.above) == 0 || s.open:
 		s.gapAt = time.Time{}
 	case s.gapAt.IsZero():
-		s.gapAt = c.now.Add(counterMin + c.between(0, counterSpread))
+		s.gapAt = c.now.Add(counterWait + c.between(0, counterSpread))
 	}
 }
