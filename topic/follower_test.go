@@ -84,7 +84,7 @@ func (f *follower) read(more bool) {
 	for more {
 		var r topicwire.Result
 		if f.request("history", topicwire.History{Topic: f.topic, Since: f.at, Limit: 3}, &r) != "" {
-			f.member = false // it is no member any more, or will find out
+			f.member = false // it is not a member any more
 			return
 		}
 		f.take(r)
@@ -112,7 +112,7 @@ func (f *follower) deliver(at topicwire.Position, data []byte) {
 	f.got = append(f.got, delivery{Position: at, Data: string(data)})
 }
 
-// process gives out what has come and is next, and reports whether something waits.
+// process delivers what has come and is next, and reports whether something waits.
 func (f *follower) process() (waits bool) {
 	f.mu.Lock()
 	f.waits = append(f.waits, f.inbox...)
@@ -177,7 +177,9 @@ func (f *follower) sync() {
 	in := topicwire.Sync{Topics: []topicwire.SyncTopic{}}
 	if f.member {
 		// Quiet may always be true: it is a matter of costs.
-		in.Topics = append(in.Topics, topicwire.SyncTopic{Topic: f.topic, Epoch: f.at.Epoch, Offset: f.at.Offset, Quiet: true})
+		in.Topics = append(in.Topics, topicwire.SyncTopic{
+			Topic: f.topic, Epoch: f.at.Epoch, Offset: f.at.Offset, Quiet: true,
+		})
 	}
 	var r topicwire.Synced
 	switch {

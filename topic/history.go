@@ -8,7 +8,7 @@ import (
 )
 
 // history answers with what comes after a position, or before it. The connection must be
-// subscribed: whoever may not subscribe may not read.
+// subscribed: a client that may not subscribe may not read.
 func (s *routes) history(
 	ctx context.Context, req *gatesock.Request, in topicwire.History,
 ) (topicwire.Result, error) {

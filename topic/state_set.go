@@ -127,7 +127,7 @@ func (t *Topics) encodeValue(topic, key string, data any) (json.RawMessage, erro
 		return nil, fmt.Errorf("%w: the codec %T did not return JSON for the value %.100q of %.100q",
 			ErrInvalid, t.codec, key, topic)
 	}
-	if n, room := valueSize(Value{Key: key, Data: encoded}), roomForValues(topic); n > room {
+	if n, room := valueSize(key, encoded), roomForValues(topic); n > room {
 		return nil, fmt.Errorf("topic: %w: the value %.100q of %.100q takes %d bytes with its key, the limit is %d",
 			gatesock.ErrTooLarge, key, topic, n, room)
 	}
@@ -181,9 +181,9 @@ const maxCursor = 1536
 func roomForValues(topic string) int { return roomFor(topic) - maxCursor }
 
 // valueSize returns how many bytes a value takes in a page.
-func valueSize(v Value) int {
+func valueSize(key string, data json.RawMessage) int {
 	const rest = len(`{"key":,"version":9007199254740991,"data":,"deleted":true},`)
-	return rest + len(jsonscan.AppendString(nil, v.Key)) + len(v.Data)
+	return rest + len(jsonscan.AppendString(nil, key)) + len(data)
 }
 
 // The events of the pushes of state topics.
@@ -195,7 +195,7 @@ const (
 
 // valueFrame encodes a push of a value, or of its end.
 func (t *Topics) valueFrame(topic, event string, v Value, counter int64) []byte {
-	b := make([]byte, 0, valueSize(v)+len(topic)+128)
+	b := make([]byte, 0, valueSize(v.Key, v.Data)+len(topic)+128)
 	b = append(jsonscan.AppendString(member(append(b, '{'), cmp.Or(t.envelope.Event, "event")), event), ',')
 	b = jsonscan.AppendString(member(b, cmp.Or(t.envelope.Topic, "topic")), topic)
 	b = jsonscan.AppendString(append(b, `,"key":`...), v.Key)

@@ -45,7 +45,7 @@ func (s *routes) subscribe(
 	for i, sub := range subs {
 		all.Topics[i] = sub.result
 		if sub.err != nil {
-			all.Topics[i] = topicwire.Result{Topic: sub.want.Topic, Events: []topicwire.Event{}, Error: s.publicError(ctx, req, sub.err)}
+			all.Topics[i] = topicwire.Result{Topic: sub.want.Topic, Error: s.publicError(ctx, req, sub.err)}
 		}
 	}
 	return all, nil

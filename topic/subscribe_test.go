@@ -131,7 +131,7 @@ func TestEveryTopicRefused(t *testing.T) {
 }
 
 // TestRightThatEndsMeanwhile checks that a right that is taken away while a client subscribes does
-// not stay in use: whoever takes it away may have read the members before.
+// not stay in use: the one that takes it away may have read the members before.
 func TestRightThatEndsMeanwhile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -287,7 +287,8 @@ func TestUnsubscribe(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.connect()
-	c.Request("subscribe", topicwire.Subscribe{Topics: []topicwire.Subscription{{Topic: "a"}, {Topic: "b"}, {Topic: "c"}}}).ExpectReply(nil)
+	in := topicwire.Subscribe{Topics: []topicwire.Subscription{{Topic: "a"}, {Topic: "b"}, {Topic: "c"}}}
+	c.Request("subscribe", in).ExpectReply(nil)
 	c.Request("unsubscribe", topicwire.Unsubscribe{Topics: []string{"a", "c", "never"}}).ExpectAck()
 	w.publish("a", 1)
 	w.publish("b", 2)

@@ -27,21 +27,16 @@ func (l *Log) Append(ctx context.Context, name string, e topic.Entry) (topic.App
 func (l *Log) AppendTx(
 	ctx context.Context, name string, e topic.Entry, items []types.TransactWriteItem,
 ) (topic.Appended, error) {
-	if most := MaxItems(e.Key); len(items) > most {
-		return topic.Appended{}, fmt.Errorf("%w: %d items: a transaction has at most %d, and %d are left beside the entry",
-			topic.ErrInvalid, len(items), table.MaxTransactItems, most)
+	if len(items) > MaxItems {
+		return topic.Appended{}, fmt.Errorf("%w: %d items: the most in a transaction with an entry is %d",
+			topic.ErrInvalid, len(items), MaxItems)
 	}
 	return l.append(ctx, name, e, (*appending).step, items)
 }
 
-// MaxItems returns how many items of the caller fit in a transaction with an entry: 2 or 3 others
-// are needed if the entry begins an epoch, and one for a key.
-func MaxItems(key string) int {
-	if key == "" {
-		return table.MaxTransactItems - 3
-	}
-	return table.MaxTransactItems - 4
-}
+// MaxItems is how many items of the caller fit in a transaction with an entry: the entry may have a
+// key, and begin an epoch, which writes the head item and a seal.
+const MaxItems = table.MaxTransactItems - 4
 
 // Roll implements [topic.Log].
 func (l *Log) Roll(ctx context.Context, name string, e topic.Entry) (topic.Appended, error) {
