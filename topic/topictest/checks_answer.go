@@ -13,6 +13,7 @@ func answerChecks() []promise {
 	return []promise{
 		{"answers", "an Append or Roll whose answer of the store is lost adds its entry once, or says so", checkAnswers},
 		{"answers-rival", "the same while another process appends", checkAnswersRival},
+		{"answers-known", "the same where a process knows the head from before, and others have appended since", checkAnswersKnown},
 		{"answers-key", "publishing again with a key adds an entry once", checkAnswersKey},
 		{"answers-read", "a reading whose answer of the store is lost is right or fails", checkAnswersRead},
 	}
@@ -203,6 +204,25 @@ func (s *story) ended(t *probe, r topic.Record, before, rivals []topic.Record) {
 		"%s: the entry was added at %s after a rival had begun %q", s.topic, text(r.Position), rivals[0].Epoch)
 	s.takeOver(t, before, nil)
 	s.takeOver(t, rivals, nil)
+}
+
+// checkAnswersKnown loses answers of requests that the store refuses.
+func checkAnswersKnown(ctx context.Context, t *probe, f *fixture) {
+	f.needStore(t)
+	for _, c := range situations() {
+		f.losing(t, c.name, nil, func(s *story) { c.prepare(ctx, t, s) }, func(s *story, log topic.Log) func(topic.Log) {
+			known := entry("to know the head")
+			a, err := log.Append(ctx, s.topic, known)
+			s.outcome(ctx, t, a, err, known, nil)
+			s.append(ctx, t, s.log(1), entry("another process"))
+			e := entry("the entry")
+			a, err = c.call(ctx, s, log, e)
+			return func(log topic.Log) {
+				s.outcome(ctx, t, a, err, e, nil)
+				s.more(ctx, t, log)
+			}
+		})
+	}
 }
 
 func checkAnswersKey(ctx context.Context, t *probe, f *fixture) {

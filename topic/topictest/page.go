@@ -95,7 +95,7 @@ func checkBefore(before topic.Position, p topic.Page) error {
 	if n > 0 {
 		want = first(p)
 		newest := p.Entries[n-1].Position
-		if newest != (topic.Position{Epoch: before.Epoch, Offset: before.Offset - 1}) && (newest != p.Head || newest.Offset > before.Offset) {
+		if newest != (topic.Position{Epoch: before.Epoch, Offset: before.Offset - 1}) && (newest != p.Head || newest.Offset >= before.Offset) {
 			return fmt.Errorf("it ends with %s", text(newest))
 		}
 	}
