@@ -1,3 +1,7 @@
+//go:build !race
+
+// Broken logs run one after the other what TestMemory and TestTwin run under the race detector.
+
 package topictest
 
 import (
@@ -470,4 +474,16 @@ func sharing() broken {
 		return p, err
 	}
 	return b
+}
+
+// failing returns the names of the checks that a log fails, each on a line.
+func failing(t *testing.T, newHarness NewHarness) string {
+	t.Helper()
+	var names []string
+	for _, p := range promises() {
+		if err := p.test(t, newHarness); err != nil && !errors.Is(err, errInProcess) {
+			names = append(names, p.name)
+		}
+	}
+	return strings.Join(names, " ")
 }

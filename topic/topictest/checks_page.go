@@ -56,7 +56,9 @@ func checkLarge(ctx context.Context, t *probe, f *fixture) {
 		s.append(ctx, t, f.log(0), e)
 	}
 	for _, q := range []topic.Query{
-		{Since: &topic.Position{}}, {Newest: f.Large}, {Newest: f.Large / 2, Limit: f.Large / 4},
+		{Since: &topic.Position{}},
+		{Newest: f.Large},
+		{Newest: f.Large / 2, Limit: f.Large / 4},
 		{Before: &topic.Position{Epoch: s.last().Epoch, Offset: topic.MaxOffset}},
 	} {
 		q.Topic = s.topic

@@ -20,7 +20,10 @@ func checkUnknown(ctx context.Context, t *probe, f *fixture) {
 	s := f.story("other")
 	s.add(ctx, t, 2)
 	for _, q := range []topic.Query{
-		{}, {Newest: 10, Limit: 1, Bytes: 1, Keep: 1}, {Since: &topic.Position{}}, {Before: &topic.Position{}},
+		{},
+		{Newest: 10, Limit: 1, Bytes: 1, Keep: 1},
+		{Since: &topic.Position{}},
+		{Before: &topic.Position{}},
 		{Since: &topic.Position{}, Newest: 10},
 	} {
 		q.Topic = "none"

@@ -53,7 +53,7 @@ func checkLost(q topic.Query, p topic.Page) error {
 	case q.Since == nil:
 		return errors.New("it has Lost and the query has no Since")
 	case !slices.Contains([]topic.Lost{topic.LostHistory, topic.LostEpoch, topic.LostAhead}, p.Lost):
-		return errors.New("Lost is not one of the reasons")
+		return fmt.Errorf("its Lost is %q, which is no reason", p.Lost)
 	}
 	return nil
 }
@@ -74,7 +74,7 @@ func checkEnds(q topic.Query, p topic.Page) error {
 		return fmt.Errorf("its position should be %s", text(want))
 	}
 	if p.More != (p.Position != p.Head) || p.Head.Epoch != p.Position.Epoch {
-		return errors.New("More does not tell whether its position is the head")
+		return errors.New("its More does not tell whether its position is the head")
 	}
 	if n == 0 {
 		return nil

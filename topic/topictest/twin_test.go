@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -166,11 +165,11 @@ func (l *twin) last(ctx context.Context, name string, head *twinHead) (twinItem,
 	}
 	for {
 		if err := l.try(ctx, func() { *head, _ = l.store.head(name) }); err != nil {
-			return twinItem{}, fmt.Errorf("reading: %v", err)
+			return twinItem{}, errLost
 		}
 		var last twinItem
 		if err := l.try(ctx, func() { last, _ = l.store.last(twinEpoch{name, head.epoch}) }); err != nil {
-			return twinItem{}, fmt.Errorf("reading: %v", err)
+			return twinItem{}, errLost
 		}
 		if !last.seal {
 			return last, nil
@@ -439,16 +438,4 @@ func (l *twin) Moved(ctx context.Context, at []topic.At) ([]bool, error) {
 func TestTwin(t *testing.T) {
 	t.Parallel()
 	Run(t, onTwin(twinBugs{}))
-}
-
-// failing returns the names of the checks that a log fails, each on a line.
-func failing(t *testing.T, newHarness NewHarness) string {
-	t.Helper()
-	var names []string
-	for _, p := range promises() {
-		if err := p.test(t, newHarness); err != nil && !strings.Contains(err.Error(), errInProcess.Error()) {
-			names = append(names, p.name)
-		}
-	}
-	return strings.Join(names, " ")
 }

@@ -1,3 +1,5 @@
+//go:build !race
+
 package model
 
 // Subscribing and delivery. The log is taken as right: an append is one step. There are two
@@ -136,7 +138,7 @@ func (m barrier) publish(i uint8) {
 	case posting:
 		m.post(i, p)
 	}
-	if m.s.crashes < m.barrierRules.crashes {
+	if m.s.crashes < m.crashes {
 		n := m.s
 		n.crashes++
 		n.pubs[i] = publishing{event: p.event + 1}
@@ -154,7 +156,7 @@ func (m barrier) post(i uint8, p publishing) {
 		}
 	}
 	m.become(n, "publisher %d posts %d", i, p.offset)
-	if p.members != 0 && m.s.losses < m.barrierRules.losses {
+	if p.members != 0 && m.s.losses < m.losses {
 		failed.losses++
 		m.become(failed, "the post of %d by publisher %d fails", p.offset, i)
 	}
@@ -238,14 +240,14 @@ func (m barrier) connect() {
 		m.become(n, "the client does not wait for the answer to unsubscribe")
 	}
 	gaveUp := m.s.client == unsubscribed && m.patient && !m.isOpen(unsubscribe)
-	if m.s.conn == 1 && m.s.client != out && (gaveUp || m.s.reconnects < m.barrierRules.reconnects) {
+	if m.s.conn == 1 && m.s.client != out && (gaveUp || m.s.reconnects < m.reconnects) {
 		n := m.s
 		if n.client != unsubscribed {
 			n.reconnects++
 		}
 		m.become(n.reconnected(), "the connection breaks; the client has a new one")
 	}
-	if isKnown := m.s.records&bit(m.s.conn) != 0; isKnown && m.s.client != out && m.s.prunes < m.barrierRules.prunes {
+	if isKnown := m.s.records&bit(m.s.conn) != 0; isKnown && m.s.client != out && m.s.prunes < m.prunes {
 		n := m.s
 		n.prunes++
 		n.records &^= bit(n.conn)

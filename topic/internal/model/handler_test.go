@@ -1,3 +1,5 @@
+//go:build !race
+
 package model
 
 // handle is what a handler does next.
@@ -6,7 +8,7 @@ func (m barrier) handle(i uint8) {
 	if h.kind == noHandler {
 		return
 	}
-	if h.does != answering && m.s.crashes < m.barrierRules.crashes {
+	if h.does != answering && m.s.crashes < m.crashes {
 		n := m.with(i, handler{})
 		n.crashes++
 		if h.kind == history && h.conn == m.s.conn {

@@ -1,3 +1,5 @@
+//go:build !race
+
 package model
 
 // The log. Two publishers append to one topic. Time goes in ticks, of which one stands for 5 minutes

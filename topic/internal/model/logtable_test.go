@@ -1,3 +1,5 @@
+//go:build !race
+
 package model
 
 // answer is that of the table to a request.

@@ -1,19 +1,24 @@
+//go:build !race
+
+// A search is one goroutine, where the race detector has nothing to find and makes it eight times as
+// slow.
+
 package model
 
 import (
-	"flag"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// long is for the searches that take minutes and gigabytes:
+// isLong reports whether to run the searches that take minutes and gigabytes too:
 //
-//	go test ./topic/internal/model -long -timeout 1h
+//	GATESOCK_TEST_MODEL=long go test ./topic/internal/model -timeout 1h
 //
 // CI runs the others, which take about 10 seconds of CPU.
-var long = flag.Bool("long", false, "run all searches")
+func isLong() bool { return os.Getenv("GATESOCK_TEST_MODEL") == "long" }
 
 // exploration is a run of a model. One without broken rules visits all states, and their number is
 // checked so that a change of the model is noticed. One with broken rules ends when all were found.
@@ -28,8 +33,8 @@ type exploration struct {
 
 // test is not parallel to others of its model: a search of a million states takes about 400 MB.
 func (e exploration) test(t *testing.T) {
-	if e.long && !*long {
-		t.Skip("run with -long")
+	if e.long && !isLong() {
+		t.Skip("run with GATESOCK_TEST_MODEL=long")
 	}
 	limit := 30_000_000
 	if e.limit > 0 {
