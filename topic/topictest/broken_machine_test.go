@@ -11,7 +11,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-// TestMachineFindsBrokenLogs checks that the model finds mistakes, and that what it reports is short.
+// TestMachineFindsBrokenLogs checks that the model finds mistakes, and that what it reports is
+// short.
 func TestMachineFindsBrokenLogs(t *testing.T) {
 	t.Parallel()
 	for name, log := range map[string]NewHarness{

@@ -85,7 +85,8 @@ func brokenReads() []brokenLog {
 			if err != nil || q.Since == nil || p.Lost != "" || q.Since.Offset == 0 {
 				return p, err
 			}
-			since, _ := b.Memory.Read(ctx, topic.Query{Topic: q.Topic, Before: &topic.Position{Epoch: q.Since.Epoch, Offset: q.Since.Offset + 1}, Keep: q.Keep})
+			before := &topic.Position{Epoch: q.Since.Epoch, Offset: q.Since.Offset + 1}
+			since, _ := b.Memory.Read(ctx, topic.Query{Topic: q.Topic, Before: before, Keep: q.Keep})
 			if len(since.Entries) == 0 {
 				p.Lost, p.Entries, p.Position, p.More = topic.LostHistory, nil, p.Head, false
 			}

@@ -65,7 +65,8 @@ func (b broken) Moved(ctx context.Context, at []topic.At) ([]bool, error) {
 func onBroken(b broken) NewHarness {
 	return func(_ testing.TB, now func() time.Time) Harness {
 		b := b
-		b.Memory, b.now, b.mu, b.seen = topic.NewMemory(topic.WithMemoryClock(now)), now, new(sync.Mutex), make(map[string]topic.Record)
+		b.Memory, b.now = topic.NewMemory(topic.WithMemoryClock(now)), now
+		b.mu, b.seen = new(sync.Mutex), make(map[string]topic.Record)
 		return Harness{Logs: []topic.Log{b}, InProcess: true, MaxName: 600, MaxData: LeastData, Large: 30}
 	}
 }
@@ -177,7 +178,7 @@ func TestSuiteFindsRaces(t *testing.T) {
 		"puts without a condition":            {twinBugs{readsFirst: true}, "race-append race-first race-read race-roll"},
 		"begins an epoch without an entry":    {twinBugs{newborn: true}, "race-roll"},
 		"takes a refused roll for a done one": {twinBugs{rollOnce: true}, "keys-race race-first race-roll"},
-		"has a reading that is no snapshot":   {twinBugs{holes: true}, "race-read"},
+		"reads what is not a snapshot":        {twinBugs{holes: true}, "race-read"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -408,7 +409,7 @@ func brokenAppends() []brokenLog {
 			return b.Memory.Append(ctx, name, e)
 		}}, "entry-largest copies topics-apart names-long keys-epoch read-before lost-epoch"+
 			" lost-newest roll roll-lost roll-unknown roll-expired moved-epoch"),
-		log("gives the first entry no Prev", appended(func(_ broken, a topic.Appended) topic.Appended {
+		log("has no Prev in the first entry", appended(func(_ broken, a topic.Appended) topic.Appended {
 			a.Prev = nil
 			return a
 		}), "positions records immutable entry-largest copies topics-apart keys-apart keys"+

@@ -111,7 +111,14 @@ func checkAnswers(ctx context.Context, t *probe, f *fixture) {
 // outcome requires that the entry of a call is there once if the call has returned a position, once
 // or not at all if it has returned ErrOutcome, and not at all with another error. The story takes
 // over what has been added since, of which the others are rivals.
-func (s *story) outcome(ctx context.Context, t *probe, a topic.Appended, err error, e topic.Entry, rivals []topic.Record) {
+func (s *story) outcome(
+	ctx context.Context,
+	t *probe,
+	a topic.Appended,
+	err error,
+	e topic.Entry,
+	rivals []topic.Record,
+) {
 	all := s.all(ctx, t, s.log(0))
 	var found []topic.Record
 	for _, r := range all {
@@ -261,7 +268,11 @@ func checkAnswersRead(ctx context.Context, t *probe, f *fixture) {
 		return func(log topic.Log) { s.tell(ctx, t, log, 2) }
 	})
 	f.losing(t, "moved", nil, rolled, func(s *story, log topic.Log) func(topic.Log) {
-		at := []topic.At{{Topic: s.topic, Position: s.at(1), Quiet: true}, {Topic: s.topic, Position: s.at(6)}, {Topic: s.topic, Position: s.at(4)}}
+		at := []topic.At{
+			{Topic: s.topic, Position: s.at(1), Quiet: true},
+			{Topic: s.topic, Position: s.at(6)},
+			{Topic: s.topic, Position: s.at(4)},
+		}
 		moved, err := log.Moved(ctx, at)
 		if err == nil {
 			t.that(slices.Equal(moved, []bool{true, false, true}), "%s: Moved is %v", s.topic, moved)

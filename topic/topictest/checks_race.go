@@ -38,7 +38,7 @@ func raceAppend(ctx context.Context, t *probe, f *fixture) {
 	s.told(ctx, t, h)
 }
 
-// told requires that the history holds, and that every log tells it.
+// told requires that the history holds, and that every log has it.
 func (s *story) told(ctx context.Context, t *probe, h *history) {
 	t.ok(h.check(), "calls for %.40q at the same time", s.topic)
 	s.entries = nil

@@ -100,8 +100,8 @@ func (s sequence) shrink(err error, run func(sequence) error) (sequence, error) 
 
 func randomSequence(r source, length int) sequence {
 	kinds := []func(source) call{
-		randomAppend, randomAppend, randomAppend, randomKeyed, randomRoll, randomSince, randomSince, randomSince, randomMadeUp,
-		randomNewest, randomBefore, randomMoved, randomAdvance, randomAdvance, randomDelete,
+		randomAppend, randomAppend, randomAppend, randomKeyed, randomRoll, randomSince, randomSince, randomSince,
+		randomMadeUp, randomNewest, randomBefore, randomMoved, randomAdvance, randomAdvance, randomDelete,
 	}
 	s := make(sequence, length)
 	for i := range s {
@@ -185,7 +185,9 @@ func randomMoved(r source) call {
 }
 
 func randomAdvance(r source) call {
-	d := pick(r, []time.Duration{time.Second, time.Minute, time.Hour, 10 * time.Hour, day, 2 * day, 8 * day, 9 * day, 40 * day})
+	d := pick(r, []time.Duration{
+		time.Second, time.Minute, time.Hour, 10 * time.Hour, day, 2 * day, 8 * day, 9 * day, 40 * day,
+	})
 	return call{fmt.Sprintf("%v pass", d), func(_ context.Context, _ *probe, m *machine) { m.clock.Advance(d) }}
 }
 

@@ -62,7 +62,7 @@ type twinBugs struct {
 	readsFirst  bool // entries are put after reading, without a condition
 	readEmpty   bool // a reading without an answer finds nothing
 	newborn     bool // an epoch is there before its first entry
-	holes       bool // a reading is no snapshot
+	holes       bool // a reading is not a snapshot
 	late        bool // a request takes time
 }
 
@@ -240,7 +240,13 @@ func (l *twin) expiry(i, last twinItem) twinItem {
 }
 
 // begin begins an epoch with an entry.
-func (l *twin) begin(ctx context.Context, name string, head twinHead, last, i twinItem, rolls bool) (topic.Appended, bool, error) {
+func (l *twin) begin(
+	ctx context.Context,
+	name string,
+	head twinHead,
+	last, i twinItem,
+	rolls bool,
+) (topic.Appended, bool, error) {
 	i.record.Position = topic.Position{Epoch: fmt.Sprint(number(head.epoch)+1, "-", rand.Text()[:8]), Offset: 1}
 	i = l.expiry(i, twinItem{})
 	if !rolls {
@@ -267,7 +273,12 @@ func (l *twin) begin(ctx context.Context, name string, head twinHead, last, i tw
 }
 
 // newborn is the bug: it sets the head, and then puts the first entry.
-func (l *twin) newborn(ctx context.Context, e twinEpoch, head twinHead, seal, i twinItem) (topic.Appended, bool, error) {
+func (l *twin) newborn(
+	ctx context.Context,
+	e twinEpoch,
+	head twinHead,
+	seal, i twinItem,
+) (topic.Appended, bool, error) {
 	var ok bool
 	err := cmp.Or(
 		l.try(ctx, func() { ok = l.store.rollEmpty(e, head.epoch, seal, i.record.Prev) }),
@@ -307,14 +318,17 @@ func (l *twin) epoch(ctx context.Context, name string) (head twinHead, items []t
 		if err != nil {
 			return head, nil, err
 		}
-		items = slices.SortedFunc(maps.Values(byOffset), func(a, b twinItem) int { return cmp.Compare(a.record.Offset, b.record.Offset) })
+		items = slices.SortedFunc(maps.Values(byOffset), func(a, b twinItem) int {
+			return cmp.Compare(a.record.Offset, b.record.Offset)
+		})
 		if n := len(items); n == 0 || !items[n-1].seal {
 			return head, items, nil
 		}
 	}
 }
 
-// rest is the bug holes: it reads what has come beyond the end, and leaves out what is right after it.
+// rest is the bug holes: it reads what has come beyond the end, and leaves out what is right after
+// it.
 func (l *twin) rest(ctx context.Context, e twinEpoch, items *map[int64]twinItem) error {
 	if !l.bugs.holes {
 		return nil

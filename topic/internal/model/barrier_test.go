@@ -3,14 +3,14 @@
 package model
 
 // Subscribing and delivery. The log is taken as right: an append is one step. There are two
-// publishers and one subscriber. Every step of a handler may come any time later; pushes come in any
-// order or not at all.
+// publishers and one subscriber. Every step of a handler may come any time later; pushes come in
+// any order or not at all.
 
 // The rules that subscribing can break.
 const (
 	undelivered = "without a fault, an event is not delivered unless the client asks for it by sync"
 	skipped     = "an event is skipped for good"
-	noMember    = "after sync the client takes itself for subscribed and is no member"
+	noMember    = "after sync the client takes itself for subscribed and is not a member"
 )
 
 // barrierRules are the rules of the design that a run has, and the faults.
@@ -20,7 +20,7 @@ type barrierRules struct {
 	atomicReads   bool // a reading of the log is one moment
 	readsHoles    bool // a reader that sees a hole reads again from there
 	joinsFirst    bool // membership before reading: the barrier
-	syncsMembers  bool // sync also tells who is no member any more
+	syncsMembers  bool // sync also finds that the client is not a member any more
 	patient       bool // subscribe and unsubscribe never overlap; without an answer: a new connection
 	trusting      bool // the client takes an answer for whole and goes on after its head
 	losses        uint8

@@ -2,10 +2,10 @@
 
 package model
 
-// The log. Two publishers append to one topic. Time goes in ticks, of which one stands for 5 minutes
-// or more. Requests are under way until their signature is too old, answers get lost, publishers
-// crash and freeze (any step may come any time later), the table deletes what has expired in any
-// order.
+// The log. Two publishers append to one topic. Time goes in ticks, of which one stands for 5
+// minutes or more. Requests are under way until their signature is too old, answers get lost,
+// publishers crash and freeze (any step may come any time later), the table deletes what has
+// expired in any order.
 
 const (
 	maxEpoch  = 3

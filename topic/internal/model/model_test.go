@@ -1,7 +1,7 @@
 //go:build !race
 
-// A search is one goroutine, where the race detector has nothing to find and makes it eight times as
-// slow.
+// A search is one goroutine, where the race detector has nothing to find and makes it eight times
+// as slow.
 
 package model
 
@@ -134,7 +134,9 @@ func byEntry() barrierRules {
 
 // leaving also unsubscribes.
 func leaving(change func(*barrierRules)) barrierRules {
-	return changed(changed(byEntry(), func(o *barrierRules) { o.readsHoles, o.unsubscribing, o.patient = true, 1, true }), change)
+	o := byEntry()
+	o.readsHoles, o.unsubscribing, o.patient = true, 1, true
+	return changed(o, change)
 }
 
 func faults(o *barrierRules) { o.losses, o.crashes, o.prunes = 1, 1, 1 }
