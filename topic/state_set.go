@@ -140,6 +140,7 @@ func (t *Topics) encodeValue(topic, key string, data any) (json.RawMessage, erro
 func (t *Topics) set(
 	ctx context.Context, topic, key string, data json.RawMessage,
 ) (int64, broadcast.Report, error) {
+	now := t.now()
 	stored, err := t.values.StoreValue(ctx, topic, key, data)
 	if err != nil {
 		return 0, broadcast.Report{}, fmt.Errorf("topic: setting %.100q of %.100q: %w", key, topic, err)
@@ -147,7 +148,7 @@ func (t *Topics) set(
 	if t.stream {
 		return stored.Version, broadcast.Report{}, nil
 	}
-	rep, err := t.DeliverValue(ctx, topic, Value{Key: key, Version: stored.Version, Data: data}, stored)
+	rep, err := t.DeliverValue(ctx, topic, Value{key, stored.Version, data, now}, stored)
 	return stored.Version, rep, err
 }
 
@@ -155,6 +156,10 @@ func (t *Topics) set(
 // mark of a deleted one: it is for handlers of the store's own stream of changes. s is what is known
 // of the value before; if BeforeUnknown is true, subscribers may be told of a change that does not
 // concern them. Clients ignore what they have.
+//
+// A value that was stored more than 5 minutes ago, by its Time, is not pushed, which is an error: it
+// could arrive when clients have forgotten that it is gone by now. The counter is raised all the
+// same, so that clients get what is there with their next sync.
 func (t *Topics) DeliverValue(ctx context.Context, topic string, v Value, s Stored) (broadcast.Report, error) {
 	state, err := t.state(topic)
 	if err != nil {
@@ -165,7 +170,10 @@ func (t *Topics) DeliverValue(ctx context.Context, topic string, v Value, s Stor
 		return broadcast.Report{}, fmt.Errorf("topic: the value %.100q of %.100q is stored with version %d, "+
 			"but subscribers were not told; set it again: %w", v.Key, topic, v.Version, err)
 	}
-	c := &change{Topics: t, topic: topic, value: v, counter: counter}
+	c := &change{Topics: t, topic: topic, value: v, counter: counter, begun: v.Time}
+	if c.begun.IsZero() {
+		c.begun = t.now()
+	}
 	rep, err := c.push(ctx, state, s)
 	if err != nil {
 		err = fmt.Errorf("topic: the value %.100q of %.100q is stored with version %d, "+

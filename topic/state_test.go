@@ -490,6 +490,31 @@ func TestStateWithStream(t *testing.T) {
 	}
 }
 
+// A process that was frozen after it stored a value, and a stream that is far behind, push nothing;
+// clients notice by the counter.
+func TestLateValueIsNotPushed(t *testing.T) {
+	t.Parallel()
+	w := newStateWorld(t, topic.State{})
+	c := w.connect()
+	r := w.subscribed(c, "")
+	w.mu.Lock()
+	w.fail = func(call string) error {
+		if call == "RaiseCounter" {
+			w.clock.Advance(6 * time.Minute)
+		}
+		return nil
+	}
+	w.mu.Unlock()
+	version, rep, err := w.topics.Set(t.Context(), "s:1", "k", 1)
+	require.ErrorContains(t, err, "too late to push")
+	require.Positive(t, version)
+	require.True(t, rep.Incomplete)
+	c.ExpectNone()
+	var synced topicwire.Synced
+	c.Request("sync", topicwire.Sync{Topics: []topicwire.SyncTopic{{Topic: "s:1", Counter: r.Counter}}}).ExpectReply(&synced)
+	require.Equal(t, []string{"s:1"}, synced.Moved)
+}
+
 func TestUnusedFilterIsRemoved(t *testing.T) {
 	t.Parallel()
 	w := newStateWorld(t, topic.State{Attributes: []string{"n"}})

@@ -128,7 +128,8 @@ type Push struct {
 	Counter int64   `json:"counter,omitempty"`
 }
 
-// Value is a value of a state topic, or the mark of a deleted one.
+// Value is a value of a state topic, or the mark of one that was deleted or does not match the filter
+// of the subscription.
 type Value struct {
 	Key     string          `json:"key"`
 	Version int64           `json:"version"`
