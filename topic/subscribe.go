@@ -60,6 +60,7 @@ func (s *routes) subscribe(
 // and then the connection is a member of none.
 func (s *routes) enter(ctx context.Context, req *gatesock.Request, subs []*subscription) error {
 	s.authorizeAll(ctx, req, subs)
+	s.leaveFormer(ctx, req, refused(subs))
 	joined := open(subs)
 	if len(joined) == 0 {
 		return nil
