@@ -17,8 +17,9 @@ const (
 //
 // A page holds as long as the counter of the topic is the one that was read before the page. All
 // values that the counter counts were stored before that. A value that is not counted yet is pushed
-// to the members of a time after it was counted, among which is whoever got the page. A value whose
-// process has died before it was counted would be missing for ever, so a page does not get old.
+// to the members of a time after it was counted, among which is every client that got the page. A
+// value whose process has died before it was counted would be missing for ever, so a page does not
+// get old.
 //
 // The zero value is empty.
 type valuesCache struct {
