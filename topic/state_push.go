@@ -50,7 +50,7 @@ const (
 	filterIdle  = 2 * filterFresh
 )
 
-// push tells all subscribers of the change.
+// push pushes the change to all subscribers that it concerns.
 func (c *change) push(ctx context.Context, state State, s Stored) (broadcast.Report, error) {
 	targets, err := c.targets(ctx, state, s)
 	if err != nil {
@@ -113,9 +113,9 @@ func eventFor(f filter, v Value, s Stored) string {
 	}
 }
 
-// A push must not arrive more than 15 minutes after its change, since clients forget that a value is
-// gone. Sending begins in the first part of that time, and ends, also by jobs in a queue, within the
-// other.
+// A push must not arrive more than 15 minutes after its change, since clients forget that a value
+// is gone. Sending begins in the first part of that time, and ends, also by jobs in a queue, within
+// the other.
 const (
 	maxPushAge = 5 * time.Minute
 	maxSendAge = 9 * time.Minute
