@@ -66,7 +66,9 @@
 //
 // # Presence
 //
-// With [WithPresence] the subscribers of a topic see who else is subscribed.
+// With [WithPresence] the subscribers of a topic see who is there, by user, with one announcement a
+// second at most. It is beside the log: pushes of presence are hints, and the client's sync mends
+// what was lost. [Topics.Present] is for servers.
 //
 // # Who may subscribe
 //

@@ -34,7 +34,7 @@ type Presence struct {
 	// number only. The default is 1,000.
 	MaxMembers int
 	// Interval is the shortest time between two announcements of a topic. The default is 1 second, the
-	// longest is a minute.
+	// longest is a minute. Tests set a millisecond.
 	Interval time.Duration
 	// As returns what others see of a client besides its user. The client asks for as, which is JSON
 	// of at most 256 bytes, or nil; so is the result. The default shows what the client asks for, so
