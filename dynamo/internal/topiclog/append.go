@@ -122,8 +122,8 @@ func (a *appending) step(ctx context.Context) (*topic.Appended, error) {
 	return a.put(ctx, p)
 }
 
-// find returns the place that the process knows, if it may be used, or reads it. It returns false if
-// no entry can follow.
+// find returns the place that the process knows, if it may be used, or reads it. It returns false
+// if no entry can follow.
 func (a *appending) find(ctx context.Context) (place, bool, error) {
 	known := a.l.cache.get(a.name)
 	p := place{known.epoch, known.last(), known.seen}

@@ -120,7 +120,8 @@ func (a *appending) nextNumber(end ending, forced bool) int64 {
 }
 
 // prev returns the position before the next epoch: the last one, if it is certain that none was
-// deleted after it; offset 0, if what was there has expired; nil, if the subscribers are to be told.
+// deleted after it; offset 0, if what was there has expired; nil, if the subscribers are to be
+// told.
 func (a *appending) prev(end ending, forced bool) *topic.Position {
 	switch {
 	case forced:
