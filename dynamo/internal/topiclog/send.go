@@ -22,8 +22,8 @@ func ignoreAgain(err error) error {
 }
 
 // send makes a write, and the same write again, until DynamoDB answers that it was made, or that
-// its conditions do not hold, which is an error for table.Refused or table.Canceled. It reports whether
-// an attempt before may have been carried out, or may still be.
+// its conditions do not hold, which is an error for table.Refused or table.Canceled. It reports
+// whether an attempt before may have been carried out, or may still be.
 //
 // allowed is asked before every attempt until when it may be signed. Each attempt has one
 // signature: the SDK's retryer, which would sign again, is not used.

@@ -66,7 +66,9 @@ func (a *appending) transact(epoch string, e *entry, before ...types.TransactWri
 // sendTx makes a transaction; see send. All attempts have one token, by which DynamoDB recognizes
 // for 10 minutes a transaction that it has made (Amazon DynamoDB API Reference,
 // "TransactWriteItems"). After that the nonce does it.
-func (a *appending) sendTx(ctx context.Context, tx transaction, allowed func() (time.Time, bool)) (lost bool, err error) {
+func (a *appending) sendTx(
+	ctx context.Context, tx transaction, allowed func() (time.Time, bool),
+) (lost bool, err error) {
 	client, err := a.l.t.Transactor()
 	if err != nil {
 		return false, a.failed(false, err)
