@@ -112,8 +112,8 @@ func TestHandlerSubscribesAgain(t *testing.T) {
 	require.Contains(t, s.take("subscribe").raw, `"since":{"epoch":"1-x","offset":6}`)
 }
 
-// TestPositionOfAGap is a bug of AnyCable's client, and of centrifuge-go (#160): what came last is not
-// the position, and epoch and offset belong together.
+// TestPositionOfAGap is a bug of AnyCable's client, and of centrifuge-go (#160): what came last is
+// not the position, and epoch and offset belong together.
 func TestPositionOfAGap(t *testing.T) {
 	t.Parallel()
 	s := member(t)
@@ -222,7 +222,8 @@ func TestOneHistoryAtATime(t *testing.T) {
 	s.take("history")
 }
 
-// TestFruitlessHistory checks that a client does not hurry if the server knows less than was pushed.
+// TestFruitlessHistory checks that a client does not hurry if the server knows less than was
+// pushed.
 func TestFruitlessHistory(t *testing.T) {
 	t.Parallel()
 	s := member(t)

@@ -141,8 +141,8 @@ func (c *Client) subscribeFailed(n *concern, e topicwire.Error) {
 	}
 }
 
-// sendUnsubscribes unsubscribes the topics that the user does not want any more. What does not fit one
-// request has its turn after the answer.
+// sendUnsubscribes unsubscribes the topics that the user does not want any more. What does not fit
+// one request has its turn after the answer.
 func (c *Client) sendUnsubscribes() {
 	var r *request
 	bytes := 0

@@ -30,8 +30,8 @@ func TestStaleAnswer(t *testing.T) {
 	require.Equal(t, "subscribed 1-x:3, e4 1-x:4", s.heard())
 }
 
-// TestNoOverlap is centrifuge-js#424 and others: a subscribe that overtakes an unsubscribe is ended by
-// it.
+// TestNoOverlap is centrifuge-js#424 and others: a subscribe that overtakes an unsubscribe is ended
+// by it.
 func TestNoOverlap(t *testing.T) {
 	t.Parallel()
 	s := member(t)

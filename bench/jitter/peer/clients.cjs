@@ -81,7 +81,7 @@ const drop = async () => {
   const end = Date.now() + patience;
   for (let before = -1; before !== total.delivered && total.delivered < order.clients * messages && Date.now() < end;) {
     before = total.delivered;
-    await sleepUntil(Date.now() + 5000);
+    await sleepUntil(Date.now() + order.silenceMs);
   }
   return total;
 };
