@@ -27,7 +27,7 @@ type Broadcaster struct {
 	store            conn.Store
 	rate             *pace.Rate
 	slowness         *slowness.Detector
-	closingForbidden sync.Once // for the log
+	closingForbidden *sync.Once // for the log
 }
 
 // ErrDeadline means that a send stopped because its time was over: the time before the margin of
@@ -56,7 +56,7 @@ func New(poster gatesock.Poster, store conn.Store, opts ...Option) *Broadcaster 
 	if store == nil {
 		panic("broadcast: New: store must not be nil")
 	}
-	b := &Broadcaster{settings: defaults(), poster: poster, store: store}
+	b := &Broadcaster{settings: defaults(), poster: poster, store: store, closingForbidden: new(sync.Once)}
 	for _, o := range opts {
 		if o == nil {
 			panic("broadcast: New: an option is nil")
@@ -71,6 +71,31 @@ func New(poster gatesock.Poster, store conn.Store, opts ...Option) *Broadcaster 
 		b.poster = coalesce.New(poster, b.window)
 	}
 	return b
+}
+
+// With returns a Broadcaster with further options, for messages that are to be sent in another way,
+// such as with fewer retries. It has the poster, the store and the options of b, and shares with it
+// the rate that the gateway accepts and which clients are too slow. [Relay] jobs do not carry
+// options: the Broadcaster that runs a job uses its own.
+//
+// With panics for the reasons of [New], and if an option sets what all that share the rate have in
+// common: [WithRate], [WithCoalescing], and the number of refusals of [WithSlowConsumers].
+func (b *Broadcaster) With(opts ...Option) *Broadcaster {
+	if b == nil || b.poster == nil {
+		panic("broadcast: With: the Broadcaster was not made by New")
+	}
+	with := *b
+	for _, o := range opts {
+		if o == nil {
+			panic("broadcast: With: an option is nil")
+		}
+		o.apply(&with.settings)
+	}
+	if with.ceiling != b.ceiling || with.window != b.window || with.refusals != b.refusals {
+		panic("broadcast: With: WithRate, WithCoalescing and the refusals of WithSlowConsumers are options of New only")
+	}
+	with.validate(with.disconnector != nil)
+	return &with
 }
 
 // Send encodes a push and sends it to every member of the audience. It returns when each member is

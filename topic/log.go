@@ -46,7 +46,8 @@ type Entry struct {
 	// while the first entry is kept, adds nothing and returns the position of the first. Empty means
 	// that the entry has none.
 	Key string
-	// Keep is for how long the entry can be read.
+	// Keep is for how long the entry can be read, at least a second. Entries expire in order: if one
+	// before it can be read for longer, it can be read for as long as that one.
 	Keep time.Duration
 }
 
@@ -57,7 +58,8 @@ type Record struct {
 	// Time is when the entry was appended, by the clock of the process that did it.
 	Time time.Time
 	// Prev is set in the first entry of an epoch: the last position of the epoch before, if that is
-	// certain. For the first epoch of a topic it is the zero Position.
+	// certain. For the first epoch of a topic it is the zero Position. The first entry of [Log.Roll] has
+	// none.
 	Prev *Position
 }
 
@@ -84,13 +86,15 @@ type Query struct {
 	Topic string
 	// Since is a position that a subscriber has. The page has the entries that follow it.
 	Since *Position
-	// Before asks for the entries before a position, the nearest ones. Since must be nil.
+	// Before asks for the entries before a position, the nearest ones. Since must be nil. The page is
+	// empty if the position is in another epoch than the head.
 	Before *Position
 	// Newest is how many of the newest entries the page begins with, if neither Since nor Before is
 	// set, or if it is not possible to go on from Since. With 0 the page begins at the head.
 	Newest int
-	// Limit is the most entries in the page, and Bytes the most bytes of their data together. A page
-	// always has at least one entry if there is one. 0 means the log's own bound.
+	// Limit is the most entries in the page, and Bytes the most bytes of their data together, which is
+	// the sum of the lengths of Event.Data. A page always has at least one entry if there is one. 0
+	// means the log's own bound.
 	Limit int
 	Bytes int
 	// Keep is how many of the newest entries can be read; 0 means all that have not expired.

@@ -1,0 +1,51 @@
+package topic
+
+import (
+	"context"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/topicwire"
+)
+
+// history answers with what comes after a position, or before it. The connection must be
+// subscribed: whoever may not subscribe may not read.
+func (s *routes) history(
+	ctx context.Context, req *gatesock.Request, in topicwire.History,
+) (topicwire.Result, error) {
+	c, err := s.member(ctx, req, in.Topic)
+	if err != nil {
+		return topicwire.Result{}, err
+	}
+	room := roomFor(in.Topic)
+	if s.isState(in.Topic) {
+		r, err := s.pageState(ctx, in, c, room)
+		if err != nil {
+			return topicwire.Result{}, failed("the values could not be read", err)
+		}
+		return r, nil
+	}
+	if err := validateEventHistory(in); err != nil {
+		return topicwire.Result{}, err
+	}
+	page, err := s.log.Read(ctx, s.query(in, room))
+	if err != nil {
+		return topicwire.Result{}, failed("the events could not be read", err)
+	}
+	r := topicwire.Result{Topic: in.Topic}
+	if in.Before != nil {
+		fillBackwards(&r, page, room)
+	} else {
+		fill(&r, page, in.Since, room)
+	}
+	return r, nil
+}
+
+func validateEventHistory(in topicwire.History) error {
+	switch {
+	case in.Cursor != "":
+		return gatesock.Errorf(gatesock.CodeInvalidArgument, `"cursor" is for state topics, and %q is not one`, in.Topic)
+	case in.Since == nil && in.Before == nil && in.Last == 0:
+		return gatesock.Errorf(gatesock.CodeInvalidArgument, `one of "since", "before" and "last" is needed`)
+	}
+	return nil
+}
