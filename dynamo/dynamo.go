@@ -45,6 +45,9 @@ type DB struct {
 	limitTimeout time.Duration
 	bucketsOnce  sync.Once
 	buckets      *buckets // made when it is first used, so that an app without limits does not link it
+
+	topicsOnce sync.Once
+	topics     *Topics // likewise
 }
 
 // holder is an alias so that the embedded field is not exported.

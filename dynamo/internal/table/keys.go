@@ -99,3 +99,47 @@ func (t *Table) UsagePartition(day string) types.AttributeValue { return Text(t.
 
 // UsageKey returns the key of what one name of a kind used on a day.
 func (t *Table) UsageKey(day, kind, name string) Item { return t.key("u#"+day, kind+"#"+name) }
+
+// TopicHeadKey returns the key of the item that says which epoch of a topic is the current one.
+func (t *Table) TopicHeadKey(topic string) Item { return t.key("th#"+topic, "h") }
+
+// EntryPartition returns the partition key of the entries of an epoch of a topic. The name comes
+// last and an epoch has no '#', so that no two topics meet, whatever their names are. The same
+// holds for the other kinds of item of a topic.
+func (t *Table) EntryPartition(topic, epoch string) types.AttributeValue {
+	return Text(t.Prefix + "te#" + epoch + "#" + topic)
+}
+
+// EntryKey returns the key of an entry of a topic.
+func (t *Table) EntryKey(topic, epoch string, offset int64) Item {
+	return Item{PartitionKey: t.EntryPartition(topic, epoch), SortKey: EntrySort(offset)}
+}
+
+// EntrySort returns the sort key of an entry: its offset in 16 digits, so that entries are in the
+// order of their offsets.
+func EntrySort(offset int64) types.AttributeValue { return Text(fmt.Sprintf("%016d", offset)) }
+
+// PublishKeyKey returns the key of the item that notes which entry of an epoch was published with a
+// key.
+func (t *Table) PublishKeyKey(topic, epoch, key string) Item { return t.key("tk#"+epoch+"#"+topic, key) }
+
+// ValuePartition returns the partition key of the values of a state topic.
+func (t *Table) ValuePartition(topic string) types.AttributeValue { return Text(t.Prefix + "tv#" + topic) }
+
+// ValueKey returns the key of a value of a state topic.
+func (t *Table) ValueKey(topic, key string) Item { return t.key("tv#"+topic, key) }
+
+// CounterKey returns the key of the counter of a state topic.
+func (t *Table) CounterKey(topic string) Item { return t.key("tc#"+topic, "c") }
+
+// RosterPartition returns the partition key of the presence of a topic.
+func (t *Table) RosterPartition(topic string) types.AttributeValue { return Text(t.Prefix + "tp#" + topic) }
+
+// RosterKey returns the key of a connection's presence in a topic.
+func (t *Table) RosterKey(topic, connectionID string) Item { return t.key("tp#"+topic, connectionID) }
+
+// FilterPartition returns the partition key of the filters of a state topic.
+func (t *Table) FilterPartition(topic string) types.AttributeValue { return Text(t.Prefix + "tf#" + topic) }
+
+// FilterKey returns the key of a filter of a state topic.
+func (t *Table) FilterKey(topic, id string) Item { return t.key("tf#"+topic, id) }

@@ -46,6 +46,15 @@ func TestKeys(t *testing.T) {
 			"quota":      {tab.QuotaKey("month#ann", start), "r#month#ann", "q#1790000000"},
 			"plan":       {tab.PlanKey("free"), "p#", "free"},
 			"usage":      {tab.UsageKey("2026-01-31", "key", "ann#1"), "u#2026-01-31", "key#ann#1"},
+
+			"head of a topic":  {tab.TopicHeadKey("room:1#2"), "th#room:1#2", "h"},
+			"entry":            {tab.EntryKey("room:1#2", "3-X", 12), "te#3-X#room:1#2", "0000000000000012"},
+			"last entry":       {tab.EntryKey("r", "3-X", 1<<53-1), "te#3-X#r", "9007199254740991"},
+			"publisher's key":  {tab.PublishKeyKey("room:1#2", "3-X", "a#1"), "tk#3-X#room:1#2", "a#1"},
+			"value":            {tab.ValueKey("home#1", "t#1"), "tv#home#1", "t#1"},
+			"counter":          {tab.CounterKey("home#1"), "tc#home#1", "c"},
+			"member presence":  {tab.RosterKey("room:1#2", "W9="), "tp#room:1#2", "W9="},
+			"filter of values": {tab.FilterKey("home#1", "f1"), "tf#home#1", "f1"},
 		} {
 			require.Equal(t, Item{"pk": Text(prefix + c.pk), "sk": Text(c.sk)}, c.key, name)
 		}
@@ -55,6 +64,10 @@ func TestKeys(t *testing.T) {
 			"k#f":          tab.APIKeyPartition(APIKeyPartitions - 1),
 			"p#":           tab.PlanPartition(),
 			"u#2026-01-31": tab.UsagePartition("2026-01-31"),
+			"te#3-X#room":  tab.EntryPartition("room", "3-X"),
+			"tv#home":      tab.ValuePartition("home"),
+			"tp#room":      tab.RosterPartition("room"),
+			"tf#home":      tab.FilterPartition("home"),
 		} {
 			require.Equal(t, Text(prefix+want), got)
 		}
