@@ -1,0 +1,293 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/internal/topicclient"
+	"github.com/gatesock/gatesock/topic"
+)
+
+// act does one thing: the calm one is the first of the items, or, without items, an operation.
+func (w *world) act(items []item) {
+	weights := []int{30, 40, 12, 0, 2, 2, 2}
+	if len(items) == 0 {
+		weights[0], weights[1] = 0, 0
+		if w.choose.random == nil && w.opsLeft == 0 {
+			return
+		}
+	}
+	if w.opsLeft == 0 {
+		weights[2] = 0
+	}
+	weights[3] = w.plan.faults * 80 / 1000
+	if len(items) == 0 || w.plan.faults == 0 {
+		weights[3] = 0
+	}
+	if len(w.stray) == 0 {
+		weights[6] = 0
+	}
+	switch i := w.choose.weighted(weights...); {
+	case i == 0 && len(items) > 0:
+		items[0].do()
+	case i == 1 && len(items) > 0:
+		items[w.choose.below(len(items))].do()
+	case i == 3 && len(items) > 0:
+		w.fault(items)
+	case i == 4:
+		w.jump()
+	case i == 5:
+		w.breakLink()
+	case i == 6 && len(w.stray) > 0:
+		w.arrive()
+	case w.opsLeft > 0:
+		w.opsLeft--
+		w.operate()
+	case len(items) > 0:
+		items[0].do()
+	}
+}
+
+// jump lets time pass while nothing at the gate moves.
+func (w *world) jump() {
+	short := []time.Duration{10 * time.Millisecond, 300 * time.Millisecond, 3100 * time.Millisecond, 6 * time.Second, 31 * time.Second}
+	long := append(short, 6*time.Minute, 3*time.Hour, 25*time.Hour, 9*24*time.Hour)
+	weights := []int{8, 8, 4, 2, 1, 2, 1, 1, 1}
+	if !w.plan.jumps {
+		weights = weights[:len(short)]
+	}
+	d := long[w.choose.weighted(weights...)]
+	w.trace.add("note", "", fmt.Sprintf("%s pass", d))
+	w.pass(d)
+}
+
+// breakLink cuts the link of a client. The gateway may learn it late.
+func (w *world) breakLink() {
+	var open []*link
+	for _, a := range w.agents {
+		for _, l := range a.links {
+			if l.session != nil && !l.left {
+				open = append(open, l)
+			}
+		}
+	}
+	if len(open) == 0 {
+		return
+	}
+	l := open[w.choose.below(len(open))]
+	w.count["cut link"]++
+	w.trace.add(l.agent.name, "", "loses "+l.name)
+	l.cut(time.Now())
+}
+
+// arrive carries out what its caller has given up, or loses it.
+func (w *world) arrive() {
+	s := w.stray[w.choose.below(len(w.stray))]
+	w.mu.Lock()
+	for i := range w.stray {
+		if w.stray[i] == s {
+			w.stray = append(w.stray[:i:i], w.stray[i+1:]...)
+			break
+		}
+	}
+	w.mu.Unlock()
+	if w.choose.chance(700) {
+		w.count["late"]++
+		w.trace.add(s.from, s.to, s.text+" ✗ arrives late")
+		s.do()
+	}
+}
+
+// The kinds of faults.
+const (
+	faultCrashBefore = iota
+	faultCrashAfter
+	faultLost
+	faultHung
+	faultThrottled
+	faultFailed
+	faultGone
+	faultDisconnect
+	faultKinds
+)
+
+// fault lets a step fail.
+func (w *world) fault(items []item) {
+	s := items[w.choose.below(len(items))].step
+	k := w.choose.below(faultKinds)
+	if s == nil || !w.plan.kinds[k] || !w.fails(s, k) {
+		items[0].do()
+	}
+}
+
+// fails lets a step fail in one way, and reports whether it can.
+func (w *world) fails(s *step, k int) bool {
+	switch {
+	case s.kind == kindInvoke:
+		return k == faultDisconnect && w.disturb(s)
+	case s.kind == kindAnswer:
+		return k == faultCrashBefore && w.crash(s, false)
+	case s.kind == kindTimeout:
+		return false
+	case k == faultCrashBefore:
+		return w.crash(s, false)
+	case k == faultCrashAfter && s.kind != kindRead:
+		return w.crash(s, true)
+	case k == faultLost && s.kind != kindRead:
+		return w.refuse(s, lost, "answer lost")
+	case k == faultHung:
+		return w.refuse(s, hung, "no answer")
+	case k == faultThrottled:
+		return w.refuse(s, throttled, "throttled")
+	case k == faultFailed:
+		return w.refuse(s, []verdict{failed, conflict}[w.choose.below(2)], "failed")
+	case k == faultGone && s.kind == kindPost:
+		return w.refuse(s, gone, "false 410")
+	}
+	return false
+}
+
+func (w *world) refuse(s *step, v verdict, name string) bool {
+	w.count[name]++
+	w.carry(s, v)
+	return true
+}
+
+func (w *world) crash(s *step, after bool) bool {
+	w.take(s)
+	when := "before"
+	if after {
+		s.do()
+		when = "after"
+	}
+	w.count["crash "+when]++
+	w.trace.add(s.proc.name, "", "✗ dies "+when+": "+s.text)
+	w.kill(s.proc)
+	return true
+}
+
+// disturb loses or doubles a $disconnect.
+func (w *world) disturb(s *step) bool {
+	if s.again == nil {
+		return false
+	}
+	if w.choose.below(2) == 0 {
+		return w.refuse(s, failed, "lost $disconnect")
+	}
+	w.count["doubled $disconnect"]++
+	again := s.again
+	w.running.Go(func() { again() })
+	w.carry(s, carried)
+	return true
+}
+
+// operate does what users and publishers do.
+func (w *world) operate() {
+	switch w.choose.weighted(12, 3, 2, 2, 1, 1) {
+	case 0:
+		w.publish(1, false)
+	case 1:
+		w.publish(1, true)
+	case 2:
+		w.publish(2, false)
+	case 3:
+		a, name := w.anyAgent(), w.anyTopic()
+		if a.wanted[name] {
+			a.unsubscribe(name)
+		} else {
+			a.subscribe(name)
+		}
+		a.drain()
+	case 4:
+		if n := len(w.procs); n > 0 {
+			p := w.procs[w.choose.below(n)]
+			if p.busy == 0 {
+				w.trace.add(p.name, "", "is ended while it is idle")
+				w.kill(p)
+			}
+		}
+	case 5:
+		w.revoke()
+	}
+}
+
+func (w *world) anyAgent() *agent { return w.agents[w.choose.below(len(w.agents))] }
+
+func (w *world) anyTopic() string { return w.plan.topics[w.choose.below(len(w.plan.topics))] }
+
+func (a *agent) subscribe(name string) {
+	a.wanted[name] = true
+	a.w.trace.add(a.name, "", "wants "+name)
+	a.client.Subscribe(time.Now(), name, topicclient.Options{Last: []int{0, 2}[a.w.choose.below(2)]})
+}
+
+func (a *agent) unsubscribe(name string) {
+	a.wanted[name] = false
+	a.w.trace.add(a.name, "", "wants "+name+" no more")
+	a.client.Unsubscribe(time.Now(), name)
+	a.journalOf(name).close()
+}
+
+// publish publishes from an instance of the function.
+func (w *world) publish(events int, withKey bool) {
+	pub := w.truth.begin(w.anyTopic(), events, withKey)
+	name := fmt.Sprintf("publish %v to %s", pub.numbers, pub.topic)
+	w.running.Go(func() { w.publishing(name, pub, 0) })
+}
+
+// publishing publishes, and again if there is a key and the outcome is not known.
+func (w *world) publishing(name string, pub *publication, tries int) {
+	ctx, cancel := context.WithTimeout(context.Background(), functionTimeout)
+	defer cancel()
+	_, err := w.run(ctx, name, func(ctx context.Context, p *process) ([]byte, error) {
+		var out []topic.Outgoing
+		for _, n := range pub.numbers {
+			out = append(out, topic.Outgoing{Event: "e", Data: n})
+		}
+		var opts []topic.PublishOption
+		if pub.key != "" {
+			opts = append(opts, topic.WithKey(pub.key))
+		}
+		at, _, err := p.topics.PublishBatch(ctx, pub.topic, out, opts...)
+		if p.isDead() {
+			return nil, errDead
+		}
+		w.ended(pub, at, err)
+		return nil, nil
+	}, nil)
+	if pub.key != "" && err != nil && tries < 3 && !w.calm {
+		w.publishing(name+"'", pub, tries+1)
+	}
+}
+
+// revoke gives a right, or takes it away: first the rule changes, and then memberships end.
+func (w *world) revoke() {
+	a, name := w.anyAgent(), w.anyTopic()
+	a.rights[name] = !a.rights[name]
+	delete(a.revoked, name)
+	if a.rights[name] {
+		w.trace.add(a.name, "", "may read "+name+" again")
+		return
+	}
+	w.trace.add(a.name, "", "may not read "+name+" any more")
+	w.running.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), functionTimeout)
+		defer cancel()
+		_, _ = w.run(ctx, "end "+a.name+" in "+name, func(ctx context.Context, p *process) ([]byte, error) {
+			for m, err := range conn.Members(ctx, p.store, topic.Group(name)) {
+				if err == nil && w.linkNamed(m.ID).agent == a {
+					err = p.store.Leave(ctx, m.ID, topic.Group(name))
+				}
+				if err != nil {
+					return nil, err
+				}
+			}
+			if !p.isDead() && !a.rights[name] {
+				a.revoked[name] = time.Now()
+			}
+			return nil, nil
+		}, nil)
+	})
+}
