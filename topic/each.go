@@ -7,6 +7,9 @@ import (
 	"github.com/gatesock/gatesock/internal/panics"
 )
 
+// maxAtOnce is how many topics of a request are worked on at the same time.
+const maxAtOnce = 16
+
 // each calls f for 0 to n-1, several at the same time, and returns when all have returned. If one
 // panics, each panics with that.
 func each(n int, f func(i int)) {

@@ -3,6 +3,7 @@ package topic
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/internal/topicwire"
@@ -12,12 +13,14 @@ import (
 func (s *routes) publicError(ctx context.Context, req *gatesock.Request, err error) *topicwire.Error {
 	e := &topicwire.Error{Code: string(gatesock.CodeOf(err))}
 	var public *gatesock.Error
-	if errors.As(err, &public) {
+	switch {
+	case errors.As(err, &public):
 		e.Message = public.Message
-		e.RetryAfterMs = public.RetryAfter.Milliseconds()
-	}
-	if e.Message == "" {
-		e.Message = "the topic could not be subscribed to"
+		e.RetryAfterMs = max(0, (public.RetryAfter + time.Millisecond - 1).Milliseconds())
+	case e.Code == string(gatesock.CodeDeadlineExceeded):
+		e.Message = "it took too long; it may or may not have been done"
+	default:
+		e.Message = "internal error"
 	}
 	if gatesock.CodeOf(err).HTTPStatus() >= 500 {
 		s.slog().ErrorContext(ctx, "topic: a topic of several could not be subscribed to",

@@ -2,125 +2,222 @@ package topic_test
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"sync"
+	"testing"
 
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/broadcast"
+	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/internal/topicwire"
 	"github.com/gatesock/gatesock/topic"
+	"github.com/gatesock/gatesock/wstest"
 )
 
-// testLog is a Log without keys, retention or rolls that lose anything.
-type testLog struct {
-	mu      sync.Mutex
-	entries map[string][]topic.Record
-	keys    map[string]topic.Record
-	epoch   int
-	fail    func(what string) error
-	queries []topic.Query
-	moved   [][]topic.At
+var errDown = errors.New("the backend is down")
+
+// journal keeps the names of calls in their order, and lets calls fail.
+type journal struct {
+	mu    sync.Mutex
+	calls []string
+	fail  func(call string) error
 }
 
-func newLog() *testLog {
-	return &testLog{entries: map[string][]topic.Record{}, keys: map[string]topic.Record{}, epoch: 1}
-}
-
-func (l *testLog) failing(what string) error {
-	if l.fail != nil {
-		return l.fail(what)
+// call notes a call, such as "Join room:1", and returns its failure.
+func (j *journal) call(name string) error {
+	j.mu.Lock()
+	j.calls = append(j.calls, name)
+	fail := j.fail
+	j.mu.Unlock()
+	if fail == nil {
+		return nil
 	}
-	return nil
+	return fail(name)
 }
 
-func (l *testLog) name() string { return fmt.Sprintf("%d-test", l.epoch) }
+// failing lets calls fail that have one of the names.
+func (j *journal) failing(names ...string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.fail = func(call string) error {
+		for _, name := range names {
+			if name == call {
+				return errDown
+			}
+		}
+		return nil
+	}
+}
 
-func (l *testLog) Append(_ context.Context, name string, e topic.Entry) (topic.Appended, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err := l.failing("Append"); err != nil {
+// take returns the calls since the last time.
+func (j *journal) take() []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	calls := j.calls
+	j.calls = nil
+	return calls
+}
+
+// watchedStore is a Store that notes the calls of package topic.
+type watchedStore struct {
+	conn.Store
+	*journal
+}
+
+func (s watchedStore) Join(ctx context.Context, id, group string) error {
+	if err := s.call("Join " + group); err != nil {
+		return err
+	}
+	return s.Store.Join(ctx, id, group)
+}
+
+func (s watchedStore) Leave(ctx context.Context, id, group string) error {
+	if err := s.call("Leave " + group); err != nil {
+		return err
+	}
+	return s.Store.Leave(ctx, id, group)
+}
+
+func (s watchedStore) Get(ctx context.Context, id string) (conn.Conn, error) {
+	if err := s.call("Get"); err != nil {
+		return conn.Conn{}, err
+	}
+	return s.Store.Get(ctx, id)
+}
+
+func (s watchedStore) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
+	if err := s.call("Members " + q.Group); err != nil {
+		return conn.Page{}, err
+	}
+	return s.Store.Read(ctx, q)
+}
+
+// joiner is a watchedStore that joins several groups at once.
+type joiner struct{ watchedStore }
+
+func (s joiner) JoinMany(ctx context.Context, id string, groups []string) (conn.Conn, error) {
+	for _, g := range groups {
+		if err := s.call("JoinMany " + g); err != nil {
+			return conn.Conn{}, err
+		}
+		if err := s.Store.Join(ctx, id, g); err != nil {
+			return conn.Conn{}, err
+		}
+	}
+	return s.Store.Get(ctx, id)
+}
+
+// watchedLog is a Log that notes its calls, and a Marker.
+type watchedLog struct {
+	topic.Log
+	*journal
+
+	mu      sync.Mutex
+	queries []topic.Query
+}
+
+func (l *watchedLog) Append(ctx context.Context, name string, e topic.Entry) (topic.Appended, error) {
+	if err := l.call("Append " + name); err != nil {
 		return topic.Appended{}, err
 	}
-	if r, ok := l.keys[name+"#"+e.Key]; ok && e.Key != "" {
-		return topic.Appended{Record: r, Duplicate: true}, nil
-	}
-	list := l.entries[name]
-	r := topic.Record{Position: topic.Position{Epoch: l.name(), Offset: int64(len(list) + 1)}, Events: e.Events}
-	if len(list) == 0 {
-		r.Prev = &topic.Position{}
-	}
-	l.entries[name] = append(list, r)
-	l.keys[name+"#"+e.Key] = r
-	return topic.Appended{Record: r}, nil
+	return l.Log.Append(ctx, name, e)
 }
 
-func (l *testLog) Read(_ context.Context, q topic.Query) (topic.Page, error) {
+func (l *watchedLog) Read(ctx context.Context, q topic.Query) (topic.Page, error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.queries = append(l.queries, q)
-	if err := l.failing("Read"); err != nil {
+	l.mu.Unlock()
+	if err := l.call("Read " + q.Topic); err != nil {
 		return topic.Page{}, err
 	}
-	list := l.entries[q.Topic]
-	head := topic.Position{}
-	if len(list) > 0 {
-		head = list[len(list)-1].Position
-	}
-	p := topic.Page{Head: head, Position: head, Quiet: len(list) == 0}
-	from, to := len(list), len(list)
-	switch {
-	case q.Before != nil:
-		to = min(len(list), int(q.Before.Offset)-1)
-		from = max(0, to-q.Limit)
-		p.More = from > 0
-		p.Entries = list[from:to]
-		p.Position = *q.Before
-		if len(p.Entries) > 0 {
-			p.Position = p.Entries[0].Position
-		}
-		return p, nil
-	case q.Since != nil && q.Since.Offset > int64(len(list)):
-		p.Lost = topic.LostAhead
-		from = max(0, len(list)-q.Newest)
-	case q.Since != nil && q.Since.Epoch != "" && q.Since.Epoch != l.name():
-		p.Lost = topic.LostEpoch
-		from = max(0, len(list)-q.Newest)
-	case q.Since != nil:
-		from, p.Position = int(q.Since.Offset), *q.Since
-	default:
-		from = max(0, len(list)-q.Newest)
-	}
-	size := 0
-	for to = from; to < len(list) && to-from < q.Limit; to++ {
-		for _, e := range list[to].Events {
-			size += len(e.Data)
-		}
-		if size > q.Bytes && to > from {
-			break
-		}
-	}
-	p.Entries, p.More = list[from:to], to < len(list)
-	if to > from {
-		p.Position = list[to-1].Position
-	}
-	return p, nil
+	return l.Log.Read(ctx, q)
 }
 
-func (l *testLog) Moved(_ context.Context, at []topic.At) ([]bool, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.moved = append(l.moved, at)
-	if err := l.failing("Moved"); err != nil {
+func (l *watchedLog) Moved(ctx context.Context, at []topic.At) ([]bool, error) {
+	if err := l.call("Moved"); err != nil {
 		return nil, err
 	}
-	moved := make([]bool, len(at))
-	for i, a := range at {
-		moved[i] = int(a.Offset) < len(l.entries[a.Topic])
-	}
-	return moved, nil
+	return l.Log.Moved(ctx, at)
 }
 
-func (l *testLog) Roll(ctx context.Context, name string, e topic.Entry) (topic.Appended, error) {
-	l.mu.Lock()
-	l.epoch++
-	l.entries[name] = nil
-	l.mu.Unlock()
-	return l.Append(ctx, name, e)
+func (l *watchedLog) Mark(_ context.Context, name string, _ topic.Position) error { return l.call("Mark " + name) }
+
+// world is an application with topics.
+type world struct {
+	*wstest.Harness
+	*journal
+
+	t         testing.TB
+	log       *watchedLog
+	store     conn.Store
+	rec       *wstest.Recorder
+	topics    *topic.Topics
+	authorize topic.Authorize // AllowAnyone unless a test changes it
+}
+
+func newWorld(t testing.TB, opts ...topic.Option) *world {
+	t.Helper()
+	j := &journal{}
+	return newWorldOf(t, watchedStore{conn.NewMemory(), j}, j, opts...)
+}
+
+func newWorldOf(t testing.TB, store conn.Store, j *journal, opts ...topic.Option) *world {
+	t.Helper()
+	w := &world{
+		t: t, journal: j, store: store, rec: wstest.NewRecorder(), authorize: topic.AllowAnyone,
+		log: &watchedLog{Log: topic.NewMemory(), journal: j},
+	}
+	w.topics = topic.New(w.log, w.store, broadcast.New(w.rec, w.store), opts...)
+	r := gatesock.New()
+	r.Use(gatesock.Recover(), conn.Track(w.store))
+	w.topics.Register(r, func(ctx context.Context, req *gatesock.Request, name string) error {
+		if err := w.call("Authorize " + name); err != nil {
+			return err
+		}
+		return w.authorize(ctx, req, name)
+	})
+	w.Harness = wstest.New(t, r, wstest.WithPoster(w.rec))
+	return w
+}
+
+// connect returns a client, and forgets the calls of its handshake.
+func (w *world) connect() *wstest.Client {
+	w.t.Helper()
+	c := w.Connect()
+	w.take()
+	return c
+}
+
+// publish publishes events one by one, and returns the last position.
+func (w *world) publish(name string, data ...any) (at topic.Position) {
+	w.t.Helper()
+	for _, d := range data {
+		var err error
+		at, _, err = w.topics.Publish(w.t.Context(), name, "said", d)
+		require.NoError(w.t, err)
+	}
+	return at
+}
+
+// subscribe subscribes to one topic.
+func (w *world) subscribe(c *wstest.Client, s topicwire.Subscription) (r topicwire.Result) {
+	w.t.Helper()
+	c.Request("subscribe", s).ExpectReply(&r)
+	return r
+}
+
+// on is a position as clients send it.
+func on(p topic.Position) *topicwire.Position {
+	return &topicwire.Position{Epoch: p.Epoch, Offset: p.Offset}
+}
+
+// dataOf returns the data of events, as text.
+func dataOf(events []topicwire.Event) []string {
+	list := make([]string, len(events))
+	for i, e := range events {
+		list[i] = string(e.Data)
+	}
+	return list
 }

@@ -11,6 +11,9 @@ import (
 // maxPage is how many entries an answer has at most.
 const maxPage = 1000
 
+// maxNewest is how many of the newest entries a client can ask for, page by page.
+const maxNewest = 1 << 20
+
 func pageLimit(limit int) int {
 	if limit <= 0 {
 		return maxPage
@@ -34,15 +37,19 @@ func fitFrame(subs []*subscription) {
 
 // resultSize returns how many bytes a result takes without the entries of an event topic.
 func resultSize(sub *subscription) int {
-	const positions = 512
-	size := positions + len(jsonscan.AppendString(nil, sub.want.Topic))
-	if sub.result.State || sub.presence != nil {
-		b, err := json.Marshal(sub.result)
-		if err == nil {
+	size := resultOverhead(sub.want.Topic)
+	if sub.result.State || sub.result.Presence != nil {
+		if b, err := json.Marshal(sub.result); err == nil {
 			size += len(b)
 		}
 	}
 	return size
+}
+
+// resultOverhead returns how many bytes a result takes with neither events nor members.
+func resultOverhead(topic string) int {
+	const positions = 512
+	return positions + len(jsonscan.AppendString(nil, topic))
 }
 
 // fill sets a result to as much of a page as there is room for, and returns how much it takes.

@@ -50,8 +50,8 @@ func (l *memoryLog) roll(topic string, e Entry, now time.Time) *memoryEntry {
 	defer l.mu.Unlock()
 	l.sweep(now)
 	if t := l.find(topic, now); t != nil {
-		t.epoch, t.prev = newEpoch(t.epoch.number+1), nil
-		t.entries, t.last, t.keys = nil, 0, nil
+		heap.Remove(&l.due, t.index)
+		*t = memoryTopic{name: topic, epoch: newEpoch(t.epoch.number + 1), index: -1}
 		return l.add(t, e, now)
 	}
 	return l.add(l.begin(topic, nil), e, now)

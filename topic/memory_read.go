@@ -138,6 +138,5 @@ func (t *memoryTopic) moved(p Position) bool {
 		return p.Offset < t.last
 	}
 	number, _ := topicwire.EpochNumber(p.Epoch)
-	// A subscriber that never had an entry misses none of a topic that was forgotten.
-	return number <= t.epoch.number && (t.last > 0 || number > 0)
+	return number <= t.epoch.number && t.last > 0 // a topic that was forgotten has no newer entry
 }

@@ -44,7 +44,7 @@ func TestMemoryForgets(t *testing.T) {
 	require.Empty(t, m.log.due)
 	moved, err := m.Moved(t.Context(), []At{{"a", first, true}, {"a", page.Position, true}, {Topic: "a"}})
 	require.NoError(t, err)
-	require.Equal(t, []bool{true, false, false}, moved)
+	require.Equal(t, make([]bool, 3), moved)
 
 	again, err := m.Append(t.Context(), "a", event("4"))
 	require.NoError(t, err)

@@ -46,6 +46,7 @@ func (t *Topics) Register(r *gatesock.Router, authorize Authorize, opts ...gates
 		panic("topic: Register: authorize must not be nil; AllowAnyone lets every client subscribe to every topic")
 	}
 	s := &routes{Topics: t, authorize: authorize}
+	mustFrame(opts)
 	opts = append(opts[:len(opts):len(opts)], gatesock.WithCodec(gatesock.JSON{}))
 	gatesock.HandleReply(r, "subscribe", s.subscribe, opts...)
 	gatesock.Handle(r, "unsubscribe", s.unsubscribe, opts...)
@@ -53,6 +54,21 @@ func (t *Topics) Register(r *gatesock.Router, authorize Authorize, opts ...gates
 	gatesock.HandleReply(r, "sync", s.sync, opts...)
 	if t.hasPresence() {
 		gatesock.HandleReply(r, "presence", s.presence, opts...)
+	}
+}
+
+// mustFrame panics if options take the frame of an answer away.
+func mustFrame(opts []gatesock.RouteOption) {
+	probe := gatesock.New()
+	gatesock.Handle(probe, "probe", func(context.Context, *gatesock.Request, struct{}) error { return nil }, opts...)
+	for _, route := range probe.Describe().Routes {
+		switch {
+		case route.Key != "probe":
+		case route.Raw:
+			panic("topic: Register: the routes cannot be Raw, because clients need the frame of the answer")
+		case !route.NeedsResponse:
+			panic("topic: Register: the routes cannot be OneWay, because clients need the answer")
+		}
 	}
 }
 

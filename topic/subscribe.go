@@ -2,28 +2,20 @@ package topic
 
 import (
 	"context"
-	"time"
+	"errors"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/internal/topicwire"
 )
 
-const (
-	// maxAtOnce is how many topics of a request are worked on at the same time.
-	maxAtOnce = 16
-	// undoTime is how long a membership is being taken back, also after the end of the request.
-	undoTime = 2 * time.Second
-)
-
 // subscription is one topic of a subscribe request.
 type subscription struct {
-	want     topicwire.Subscription
-	group    string
-	err      error // it was refused, or failed
-	page     Page  // of an event topic
-	result   topicwire.Result
-	presence *topicwire.Snapshot
+	want   topicwire.Subscription
+	group  string
+	err    error // it was refused, or failed
+	page   Page  // of an event topic
+	result topicwire.Result
 }
 
 // subscribe writes the membership before it reads the log, so that an event is in the answer or is
@@ -59,26 +51,34 @@ func (s *routes) subscribe(
 	return all, nil
 }
 
-// enter makes the connection a member of the topics, and reads them. An error is about all of them.
+// enter makes the connection a member of the topics, and reads them. An error is about all of them,
+// and then the connection is a member of none.
 func (s *routes) enter(ctx context.Context, req *gatesock.Request, subs []*subscription) error {
 	s.authorizeAll(ctx, req, subs)
-	if len(open(subs)) == 0 {
+	joined := open(subs)
+	if len(joined) == 0 {
 		return nil
 	}
-	c, err := s.join(ctx, req.ConnectionID, groupsOf(subs))
+	entered := false
+	defer func() {
+		if !entered { // also after a panic
+			s.leaveAll(ctx, req, joined)
+		}
+	}()
+	c, err := s.join(ctx, req.ConnectionID, groupsOf(joined))
 	if err != nil {
+		entered = errors.Is(err, conn.ErrNotFound) // there is nothing to leave
 		return failed("the subscription could not be written", err)
 	}
 	if n := len(subscribed(c)); n > s.maxTopics {
-		s.leaveAll(ctx, req.ConnectionID, open(subs))
 		return s.tooMany(n)
 	}
-	joined := open(subs)
 	s.authorizeAll(ctx, req, joined)
-	s.leaveAll(ctx, req.ConnectionID, refused(joined))
-	joined = open(joined)
-	room := (gatesock.MaxMessageSize - frameOverhead) / max(1, len(joined))
-	each(len(joined), func(i int) { s.read(ctx, req, joined[i], c, room) })
+	s.leaveAll(ctx, req, refused(joined))
+	permitted := open(joined)
+	room := (gatesock.MaxMessageSize - frameOverhead) / max(1, len(permitted))
+	each(len(permitted), func(i int) { s.read(ctx, req, permitted[i], c, room) })
+	entered = true
 	return nil
 }
 
@@ -95,37 +95,38 @@ func (s *routes) authorizeAll(ctx context.Context, req *gatesock.Request, subs [
 	})
 }
 
-// read reads a topic that the connection is a member of.
+// read reads a topic that the connection is a member of, and what the client wants to know besides.
+// The connection stays a member if that fails: the client repeats the request.
 func (s *routes) read(ctx context.Context, req *gatesock.Request, sub *subscription, c conn.Conn, room int) {
-	topic := sub.want.Topic
-	if sub.want.Presence && s.hasPresence() {
-		if sub.presence, sub.err = s.enterPresence(ctx, req, sub.want, c, room/2); sub.err != nil {
-			sub.err = failed("the members could not be read", sub.err)
-			return
-		}
+	if room -= resultOverhead(sub.want.Topic); sub.want.Presence {
 		room /= 2
 	}
-	if s.isState(topic) {
-		if sub.result, sub.err = s.readState(ctx, sub.want, c, room); sub.err != nil {
-			sub.err = failed("the values could not be read", sub.err)
-		}
+	room = max(1, room)
+	if s.isState(sub.want.Topic) {
+		sub.result, sub.err = s.readState(ctx, sub.want, c, room)
 	} else {
-		sub.page, sub.err = s.log.Read(ctx, s.query(topicwire.History{
-			Topic: topic, Since: sub.want.Since, Last: sub.want.Last,
-		}, room))
-		if sub.err != nil {
-			sub.err = failed("the events could not be read", sub.err)
-		}
+		in := topicwire.History{Topic: sub.want.Topic, Since: sub.want.Since, Last: sub.want.Last}
+		sub.page, sub.err = s.log.Read(ctx, s.query(in, room))
 	}
-	sub.result.Topic, sub.result.Presence = topic, sub.presence
+	if sub.err != nil {
+		sub.err = failed("the topic could not be read", sub.err)
+		return
+	}
+	sub.result.Topic = sub.want.Topic
 	sub.result.ExpiresInMs = max(0, c.ExpiresAt.Sub(s.now()).Milliseconds())
+	if !s.hasPresence() {
+		return
+	}
+	if sub.result.Presence, sub.err = s.enterPresence(ctx, req, sub.want, c, room); sub.err != nil {
+		sub.err = failed("the members could not be read", sub.err)
+	}
 }
 
 // query returns the query of the log for a request.
 func (t *Topics) query(in topicwire.History, room int) Query {
 	_, keep := t.retained(in.Topic)
 	return Query{
-		Topic: in.Topic, Since: position(in.Since), Before: position(in.Before), Newest: in.Last,
+		Topic: in.Topic, Since: position(in.Since), Before: position(in.Before), Newest: min(in.Last, maxNewest),
 		Limit: pageLimit(in.Limit), Bytes: room, Keep: keep,
 	}
 }
@@ -167,32 +168,4 @@ func groupsOf(subs []*subscription) (groups []string) {
 func (s *routes) tooMany(n int) error {
 	return gatesock.Errorf(gatesock.CodeFailedPrecondition,
 		"%d topics are too many: a connection can subscribe to %d", n, s.maxTopics)
-}
-
-// join makes a connection a member of groups, and returns its record.
-func (s *routes) join(ctx context.Context, id string, groups []string) (conn.Conn, error) {
-	if m, ok := s.store.(conn.MultiJoiner); ok {
-		return m.JoinMany(ctx, id, groups)
-	}
-	for _, g := range groups {
-		if err := s.store.Join(ctx, id, g); err != nil {
-			return conn.Conn{}, err
-		}
-	}
-	return s.store.Get(ctx, id)
-}
-
-// leaveAll takes memberships back, also after the end of the request.
-func (s *routes) leaveAll(ctx context.Context, id string, subs []*subscription) {
-	if len(subs) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
-	defer cancel()
-	each(len(subs), func(i int) {
-		if err := s.store.Leave(ctx, id, subs[i].group); err != nil {
-			s.slog().ErrorContext(ctx, "topic: a membership that was refused could not be removed",
-				"topic", subs[i].want.Topic, "connectionId", id, "error", err)
-		}
-	})
 }

@@ -2,7 +2,6 @@ package topic
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/gatesock/gatesock/broadcast"
 	"github.com/gatesock/gatesock/conn"
@@ -67,17 +66,4 @@ func validateName(what, name string) error {
 		return fmt.Errorf("%w: %s has %d bytes, the limit is %d", ErrInvalid, what, len(name), MaxNameBytes)
 	}
 	return ValidateName(what, name)
-}
-
-// subscribed returns the topics that a connection's record names, each with its group.
-func subscribed(c conn.Conn) map[string]string {
-	topics := make(map[string]string)
-	for _, g := range c.Groups {
-		if name, ok := strings.CutPrefix(g, groupPrefix); ok {
-			topics[name] = g
-		} else if name, ok := stateTopicOf(g); ok {
-			topics[name] = g
-		}
-	}
-	return topics
 }

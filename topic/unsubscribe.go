@@ -10,6 +10,9 @@ import (
 // unsubscribe ends memberships. It is no error if there are none.
 func (s *routes) unsubscribe(ctx context.Context, req *gatesock.Request, in topicwire.Unsubscribe) error {
 	topics := in.All()
+	if len(topics) > s.maxTopics {
+		return s.tooMany(len(topics))
+	}
 	errs := make([]error, len(topics))
 	each(len(topics), func(i int) { errs[i] = s.leave(ctx, req, topics[i]) })
 	for _, err := range errs {

@@ -294,6 +294,17 @@ func (s *Scanner) Raw() string {
 	return s.cut(start, s.pos)
 }
 
+// Part skips a value and returns its JSON, which shares memory with the text.
+func (s *Scanner) Part() []byte {
+	s.Peek()
+	start := s.pos
+	s.Skip()
+	if s.err != nil {
+		return nil
+	}
+	return s.data[start:s.pos:s.pos]
+}
+
 // cut returns a part of the text, in the memory of the strings that were read before.
 func (s *Scanner) cut(start, end int) string {
 	n := s.kept.Len()

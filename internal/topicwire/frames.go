@@ -147,14 +147,15 @@ type SyncTopic struct {
 	Offset  int64  `json:"offset,omitempty"`
 	Quiet   bool   `json:"quiet,omitempty"`
 	Counter int64  `json:"counter,omitempty"` // of a state topic
-	Digest  string `json:"digest,omitempty"`  // of the presence
+	// Digest is that of the members that the client has; if it only knows their number, that number.
+	Digest string `json:"digest,omitempty"`
 }
 
 // Synced says, with the names of topics, what a client has to mend.
 type Synced struct {
 	// Moved are the topics that have something newer: the client asks for History.
 	Moved []string `json:"moved"`
-	// Lost are the topics that the connection is no member of: the client subscribes again.
+	// Lost are the topics that the connection is not a member of: the client subscribes again.
 	Lost []string `json:"lost"`
 	// Extra are the topics that the connection is a member of and the client did not name.
 	Extra []string `json:"extra"`
@@ -165,16 +166,21 @@ type Synced struct {
 // Presence is a request for the members of a topic. The answer is a Snapshot.
 type Presence struct {
 	Topic string `json:"topic"`
+	// Cursor is that of the page before; empty for the first page.
+	Cursor string `json:"cursor,omitempty"`
 }
 
-// Snapshot is who is there.
+// Snapshot is who is there, or a page of it.
 type Snapshot struct {
 	Topic string `json:"topic,omitempty"`
 	// Count is the number of connections.
 	Count int `json:"count"`
 	// Members is null if there are too many; Digest is empty then.
 	Members []Member `json:"members"`
-	Digest  string   `json:"digest,omitempty"`
+	// Digest is that of all members, those of other pages included.
+	Digest string `json:"digest,omitempty"`
+	// Cursor asks for the next page with Presence; empty after the last.
+	Cursor string `json:"cursor,omitempty"`
 }
 
 // Member is a connection in a topic.
@@ -192,6 +198,9 @@ type Diff struct {
 	Left   []Gone   `json:"left,omitempty"`
 	// Count is set in place of both if there are too many members.
 	Count int `json:"count,omitempty"`
+	// Digest is that of all members, if members may be missing in Joined and Left: a client that
+	// does not arrive at it asks for a snapshot.
+	Digest string `json:"digest,omitempty"`
 }
 
 // Gone is a member that has left, and for how long clients go on to show it in case it returns.

@@ -2,13 +2,15 @@ package topicwire
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"unicode/utf8"
 )
 
 // MaxTopicBytes is the length of the longest name of a topic.
 const MaxTopicBytes = 512
+
+// MaxAsBytes is the size of the largest Subscription.As.
+const MaxAsBytes = 256
 
 // Validate returns an error that names the first member that is not valid.
 func (s Subscribe) Validate() error {
@@ -45,6 +47,9 @@ func (s Subscription) validate(path string) error {
 			return err
 		}
 	}
+	if len(s.As) > MaxAsBytes {
+		return fmt.Errorf("%q must have at most %d bytes, not %d", path+"as", MaxAsBytes, len(s.As))
+	}
 	return validateCount(path+"last", s.Last)
 }
 
@@ -56,13 +61,15 @@ func (u Unsubscribe) Validate() error {
 	if u.Topic != "" {
 		return fmt.Errorf(`"topic" and "topics" must not both be there`)
 	}
+	seen := make(map[string]bool, len(u.Topics))
 	for i, topic := range u.Topics {
 		if err := validateTopic(element("topics", i), topic); err != nil {
 			return err
 		}
-		if slices.Contains(u.Topics[:i], topic) {
+		if seen[topic] {
 			return fmt.Errorf("%q names %s a second time", element("topics", i), quoted(topic))
 		}
+		seen[topic] = true
 	}
 	return nil
 }

@@ -121,10 +121,14 @@ func EntrySort(offset int64) types.AttributeValue { return Text(fmt.Sprintf("%01
 
 // PublishKeyKey returns the key of the item that notes which entry of an epoch was published with a
 // key.
-func (t *Table) PublishKeyKey(topic, epoch, key string) Item { return t.key("tk#"+epoch+"#"+topic, key) }
+func (t *Table) PublishKeyKey(topic, epoch, key string) Item {
+	return t.key("tk#"+epoch+"#"+topic, key)
+}
 
 // ValuePartition returns the partition key of the values of a state topic.
-func (t *Table) ValuePartition(topic string) types.AttributeValue { return Text(t.Prefix + "tv#" + topic) }
+func (t *Table) ValuePartition(topic string) types.AttributeValue {
+	return Text(t.Prefix + "tv#" + topic)
+}
 
 // ValueKey returns the key of a value of a state topic.
 func (t *Table) ValueKey(topic, key string) Item { return t.key("tv#"+topic, key) }
@@ -133,13 +137,17 @@ func (t *Table) ValueKey(topic, key string) Item { return t.key("tv#"+topic, key
 func (t *Table) CounterKey(topic string) Item { return t.key("tc#"+topic, "c") }
 
 // RosterPartition returns the partition key of the presence of a topic.
-func (t *Table) RosterPartition(topic string) types.AttributeValue { return Text(t.Prefix + "tp#" + topic) }
+func (t *Table) RosterPartition(topic string) types.AttributeValue {
+	return Text(t.Prefix + "tp#" + topic)
+}
 
 // RosterKey returns the key of a connection's presence in a topic.
 func (t *Table) RosterKey(topic, connectionID string) Item { return t.key("tp#"+topic, connectionID) }
 
 // FilterPartition returns the partition key of the filters of a state topic.
-func (t *Table) FilterPartition(topic string) types.AttributeValue { return Text(t.Prefix + "tf#" + topic) }
+func (t *Table) FilterPartition(topic string) types.AttributeValue {
+	return Text(t.Prefix + "tf#" + topic)
+}
 
 // FilterKey returns the key of a filter of a state topic.
 func (t *Table) FilterKey(topic, id string) Item { return t.key("tf#"+topic, id) }

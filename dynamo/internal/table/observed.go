@@ -52,6 +52,8 @@ func operation(in any) string {
 		return "Query"
 	case *dynamodb.ScanInput:
 		return "Scan"
+	case *dynamodb.TransactWriteItemsInput:
+		return "TransactWriteItems"
 	}
 	return "other"
 }

@@ -78,6 +78,22 @@ func Once[In, Out any](ctx context.Context, t *Table, request Request[In, Out], 
 	return out, t.describe(ctx, Attempts{Made: 1}, err)
 }
 
+// Attempt makes one attempt of a request, with a timeout of 3 seconds. [FateOf] tells what became of
+// it. It is for callers that decide before each attempt whether they may still make it.
+func Attempt[In, Out any](ctx context.Context, t *Table, request Request[In, Out], in In) (out Out, err error) {
+	if ctx.Err() != nil {
+		return out, &requestError{t.Name, true, context.Cause(ctx)}
+	}
+	out, err = attempt(ctx, t, request, in)
+	return out, t.describe(ctx, Attempts{Made: 1}, err)
+}
+
+// WaitFor waits before another attempt, and reports whether it did: it does not if the context ends
+// first, or its deadline leaves no time.
+func (t *Table) WaitFor(ctx context.Context, attempt int) bool {
+	return wait(ctx, t.Backoff(min(max(attempt, 1), MaxAttempts)))
+}
+
 func attempt[In, Out any](ctx context.Context, t *Table, request Request[In, Out], in In) (Out, error) {
 	ctx, cancel := context.WithTimeout(ctx, AttemptTimeout)
 	defer cancel()
@@ -134,7 +150,7 @@ func unsent(err error) bool {
 }
 
 // throttled reports whether DynamoDB refused a request for now, so that it was certainly not
-// carried out. A conflict is with somebody else's transaction: this package makes none.
+// carried out. A conflict is with a transaction on the same item.
 func throttled(err error) bool {
 	var failed smithy.APIError
 	if !errors.As(err, &failed) {

@@ -1,0 +1,57 @@
+package topicclient
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestEventsInOrder(t *testing.T) {
+	t.Parallel()
+	s := member(t)
+	s.push(event("1-x", 6))
+	s.push(`{"topic":"a","epoch":"1-x","offset":7,"events":[{"event":"p","data":1},{"event":"q","data":2}]}`)
+	require.Equal(t, "e6 1-x:6, pq 1-x:7", s.heard())
+	s.push(event("1-x", 6))
+	s.push(event("1-x", 7))
+	require.Empty(t, s.heard(), "what the client has is dropped")
+	s.push(event("1-x", 10))
+	s.push(event("1-x", 9))
+	require.Empty(t, s.heard(), "what is above waits")
+	s.push(event("1-x", 8))
+	require.Equal(t, "e8 1-x:8, e9 1-x:9, e10 1-x:10", s.heard())
+	s.pass(time.Minute)
+	s.quiet()
+}
+
+func TestGap(t *testing.T) {
+	t.Parallel()
+	s := member(t)
+	s.push(event("1-x", 7))
+	s.pass(199 * time.Millisecond)
+	s.quiet()
+	s.pass(101 * time.Millisecond)
+	r := s.take("history")
+	require.Contains(t, r.raw, `"since":{"epoch":"1-x","offset":5}`)
+	s.reply(r, result("1-x", 6, 8))
+	require.Equal(t, "e6 1-x:6, e7 1-x:7, e8 1-x:8", s.heard())
+	s.pass(time.Minute)
+	s.quiet()
+}
+
+// TestSpread checks that a client waits for as long as the publisher says.
+func TestSpread(t *testing.T) {
+	t.Parallel()
+	s := member(t)
+	s.push(with(event("1-x", 7), `"spreadMs":6000`))
+	s.pass(5999 * time.Millisecond)
+	s.quiet()
+	s.pass(3001 * time.Millisecond)
+	s.take("history")
+
+	s = member(t)
+	s.push(with(event("1-x", 7), `"spreadMs":600000`))
+	s.pass(10 * time.Second)
+	s.take("history")
+}

@@ -1,0 +1,115 @@
+package topicclient
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/gatesock/gatesock/internal/topicwire"
+)
+
+// askMembers notes that the snapshot of the presence is needed.
+func (c *Client) askMembers(t *topic) {
+	if t.presence.askAt.IsZero() {
+		t.presence.askAt = c.now.Add(c.between(0, epochSpread))
+	}
+	c.busy = true
+}
+
+// sendMembers asks for the snapshots that are due.
+func (c *Client) sendMembers() {
+	for _, t := range c.topics {
+		p := t.presence
+		if p == nil || p.asking || t.membership != joined || t.again || !due(p.askAt, c.now) {
+			continue
+		}
+		p.askAt, p.asking = time.Time{}, true
+		p.begin()
+		r := c.newRequest(members)
+		r.topics = []concern{{topic: t, generation: t.generation}}
+		c.send(r, "presence", appendNames(nil, r.topics))
+	}
+}
+
+func (c *Client) membersAnswered(n *concern, s *topicwire.Snapshot) {
+	if n.topic.presence == nil {
+		return
+	}
+	n.topic.presence.asking = false
+	if n.fresh() {
+		n.topic.presence.tries = 0
+		c.acceptMembers(n.topic, s)
+	}
+}
+
+func (c *Client) membersFailed(n *concern, e topicwire.Error) {
+	p := n.topic.presence
+	if p == nil {
+		return
+	}
+	p.asking = false
+	switch {
+	case !n.fresh():
+	case passing(e.Code):
+		p.askAt = c.now.Add(time.Second + c.delay(p.tries, ms(e.RetryAfterMs)))
+		p.tries++
+	default:
+		c.lose(n.topic)
+		c.retryLater(n.topic, 0)
+	}
+}
+
+// acceptMembers applies a snapshot.
+func (c *Client) acceptMembers(t *topic, s *topicwire.Snapshot) {
+	p := t.presence
+	if p == nil {
+		return
+	}
+	if s.Members == nil && s.Count > 0 {
+		c.setCount(t, s.Count)
+		return
+	}
+	p.counted = false
+	there := make(map[string]bool, len(s.Members))
+	for _, m := range s.Members {
+		there[m.Ref] = true
+		c.memberJoined(t, m, false)
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.refs)) {
+		if r := p.refs[name]; r.here && !there[name] && r.named != p.snapshot {
+			p.refs[name] = ref{user: r.user, version: r.version, at: c.now}
+			c.dropRef(t, name, r, 0)
+		}
+	}
+	c.showAll(t)
+}
+
+// showAll tells the caller who is there, after the first snapshot.
+func (c *Client) showAll(t *topic) {
+	p := t.presence
+	if p.complete {
+		return
+	}
+	p.complete = true
+	for _, name := range slices.Sorted(maps.Keys(p.refs)) {
+		if r := p.refs[name]; r.here {
+			c.show(t, name, r.user, p.user(name, r.user), r.as)
+		}
+	}
+}
+
+// setCount forgets the members: there are too many.
+func (c *Client) setCount(t *topic, count int) {
+	p := t.presence
+	if !p.counted {
+		for _, key := range slices.Sorted(maps.Keys(p.users)) {
+			c.hide(t, key, p.users[key])
+		}
+		clear(p.refs)
+	}
+	p.counted, p.complete, p.askAt = true, true, time.Time{}
+	if p.count != count {
+		p.count = count
+		c.act(Action{Kind: Counted, Topic: t.name, Count: count})
+	}
+}

@@ -1,0 +1,189 @@
+package topicclient
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/gatesock/gatesock/internal/topicwire"
+)
+
+// state is what a client knows of a state topic.
+type state struct {
+	keys     map[string]value
+	snapshot int // numbers the snapshots
+	open     bool
+	cursor   string
+	// counter is C of section 10.3, and above are the counters of pushes above C + 1, in order.
+	counter int64
+	above   []int64
+	gapAt   time.Time
+	// Of the snapshot that is under way: its counter, and the client's when it was asked for.
+	began, asked int64
+}
+
+// value is the newest version of a key.
+type value struct {
+	version int64
+	gone    bool
+	at      time.Time // when it was gone
+	seen    int       // the number of the last snapshot that had it, or during which it was pushed
+}
+
+// maxAbove bounds the counters of pushes that wait for earlier ones.
+const maxAbove = 256
+
+func newState() *state { return &state{keys: make(map[string]value), snapshot: 1} }
+
+// begin notes that a snapshot is asked for.
+func (s *state) begin() {
+	s.snapshot++
+	s.open, s.cursor = true, ""
+	s.asked = s.counter
+	s.gapAt = time.Time{}
+}
+
+// setKind turns the topic into what the server says it is.
+func (c *Client) setKind(t *topic, isState bool) {
+	switch {
+	case isState && t.state == nil:
+		t.log = log{}
+		t.state = newState()
+		t.state.open = true
+	case !isState && t.state != nil:
+		t.state = nil
+	}
+}
+
+// changed handles a push of a state topic.
+func (c *Client) changed(t *topic, m *message) {
+	if t.placed {
+		return
+	}
+	if t.state == nil { // the push came before the first answer
+		t.state = newState()
+		t.state.begin()
+	}
+	s := t.state
+	c.put(t, topicwire.Value{Key: m.key, Version: m.version, Data: m.data, Deleted: m.event != "set"})
+	if m.counter > 0 && t.options.Filter == nil {
+		s.count(m.counter)
+		c.watchCounter(s)
+	}
+}
+
+// put applies a version of a key if it is newer.
+func (c *Client) put(t *topic, v topicwire.Value) {
+	s := t.state
+	old, known := s.keys[v.Key]
+	if !known && len(s.keys) >= c.cfg.MaxKeys {
+		c.overflow(t)
+		return
+	}
+	if known && v.Version <= old.version {
+		old.seen = s.snapshot
+		s.keys[v.Key] = old
+		return
+	}
+	s.keys[v.Key] = value{version: v.Version, gone: v.Deleted, at: c.now, seen: s.snapshot}
+	if !v.Deleted {
+		c.act(Action{Kind: Set, Topic: t.name, Key: v.Key, Version: v.Version, Data: v.Data})
+	} else if known && !old.gone {
+		c.act(Action{Kind: Deleted, Topic: t.name, Key: v.Key, Version: v.Version})
+	}
+}
+
+// overflow ends the subscription to a topic with too many keys.
+func (c *Client) overflow(t *topic) {
+	c.act(Action{Kind: Failed, Topic: t.name, Code: "too_large", Text: "the topic has too many keys for this client"})
+	c.end(t)
+}
+
+// acceptState applies a page of a snapshot.
+func (c *Client) acceptState(t *topic, r *topicwire.Result, first bool) {
+	s := t.state
+	if first {
+		s.began = r.Counter
+		c.act(Action{Kind: Subscribed, Topic: t.name})
+	}
+	for _, v := range r.Values {
+		if v.Version > 0 && t.wanted {
+			c.put(t, v)
+		}
+	}
+	if !t.wanted {
+		return
+	}
+	t.wish = 0
+	s.cursor = r.Cursor
+	if r.Cursor != "" {
+		c.wish(t, 0)
+		return
+	}
+	c.complete(t)
+}
+
+// complete ends a snapshot: what it did not have is gone.
+func (c *Client) complete(t *topic) {
+	s := t.state
+	if !s.open {
+		return
+	}
+	s.open = false
+	for _, key := range slices.Sorted(maps.Keys(s.keys)) {
+		v := s.keys[key]
+		switch {
+		case v.gone && c.now.Sub(v.at) >= markKept:
+			delete(s.keys, key)
+		case !v.gone && v.seen != s.snapshot:
+			s.keys[key] = value{version: v.version, gone: true, at: c.now, seen: s.snapshot}
+			c.act(Action{Kind: Deleted, Topic: t.name, Key: key, Version: v.version})
+		}
+	}
+	s.rebase(t.options.Filter != nil)
+	c.watchCounter(s)
+	c.act(Action{Kind: Ready, Topic: t.name})
+}
+
+// rebase takes over the counter of a snapshot. Below the one that the client had when it asked, the
+// topic has been made again.
+func (s *state) rebase(filtered bool) {
+	if filtered || s.began < s.asked {
+		s.counter, s.above = s.began, nil
+		return
+	}
+	s.counter = max(s.counter, s.began)
+	s.absorb()
+}
+
+// count notes the counter of a push.
+func (s *state) count(n int64) {
+	i, there := slices.BinarySearch(s.above, n)
+	if n <= s.counter || there {
+		return
+	}
+	if len(s.above) < maxAbove {
+		s.above = slices.Insert(s.above, i, n)
+	}
+	s.absorb()
+}
+
+// absorb moves the counter over those that follow it.
+func (s *state) absorb() {
+	n := 0
+	for n < len(s.above) && s.above[n] <= s.counter+1 {
+		s.counter = max(s.counter, s.above[n])
+		n++
+	}
+	s.above = slices.Delete(s.above, 0, n)
+}
+
+// watchCounter sets the timer of a gap, or stops it.
+func (c *Client) watchCounter(s *state) {
+	switch {
+	case len(s.above) == 0 || s.open:
+		s.gapAt = time.Time{}
+	case s.gapAt.IsZero():
+		s.gapAt = c.now.Add(counterMin + c.between(0, counterSpread))
+	}
+}

@@ -1,0 +1,104 @@
+package topicclient
+
+import (
+	"time"
+
+	"github.com/gatesock/gatesock/internal/topicwire"
+)
+
+// syncDelay is the time to the next sync.
+func (c *Client) syncDelay() time.Duration {
+	return c.between(syncInterval*4/5, syncInterval*6/5)
+}
+
+// sync asks what the client has missed.
+func (c *Client) sync() {
+	c.syncAt = c.now.Add(c.syncDelay())
+	if !c.ready() || c.underWay(synced) {
+		return
+	}
+	var body []byte
+	var topics []concern
+	for _, t := range c.topics {
+		if !t.wanted || t.membership != joined {
+			continue
+		}
+		one := c.appendSync(nil, t)
+		if len(body)+len(one) > maxBatchBytes {
+			c.sendSync(body, topics)
+			body, topics = nil, nil
+		}
+		if len(body) > 0 {
+			body = append(body, ',')
+		}
+		body = append(body, one...)
+		topics = append(topics, concern{topic: t, generation: t.generation})
+	}
+	if len(topics) > 0 {
+		c.sendSync(body, topics)
+	}
+}
+
+func (c *Client) sendSync(body []byte, topics []concern) {
+	r := c.newRequest(synced)
+	r.topics = topics
+	c.send(r, "sync", append(append([]byte(`"topics":[`), body...), ']'))
+}
+
+// syncAnswered mends what the answer to a sync names. It ignores topics that have been subscribed or
+// unsubscribed since the request.
+func (c *Client) syncAnswered(r *request, s *topicwire.Synced) {
+	c.syncTries = 0
+	c.busy = true
+	for i := range r.topics {
+		if n := &r.topics[i]; n.fresh() && n.topic.membership == joined {
+			n.topic.inStep = true
+		}
+	}
+	c.each(s.Moved, c.movedOn)
+	c.each(s.Presence, func(t *topic) {
+		if t.presence != nil {
+			t.presence.askAt = c.now
+		}
+	})
+	c.each(s.Lost, func(t *topic) {
+		c.lose(t)
+		t.retryAt = time.Time{}
+	})
+	for i := range r.topics {
+		r.topics[i].topic.inStep = false
+	}
+	for _, name := range s.Extra {
+		c.leaveExtra(name)
+	}
+}
+
+func (c *Client) each(names []string, mend func(*topic)) {
+	for _, name := range names {
+		if t := c.byName[name]; t != nil && t.inStep {
+			mend(t)
+		}
+	}
+}
+
+// movedOn gets what is newer.
+func (c *Client) movedOn(t *topic) {
+	if t.state != nil {
+		t.again = true
+		return
+	}
+	c.wish(t, 0)
+}
+
+// leaveExtra unsubscribes a topic of which the connection is a member, if the user does not want it.
+func (c *Client) leaveExtra(name string) {
+	if name == "" || c.byName[name] != nil || len(c.topics) >= maxExtra {
+		return
+	}
+	t := &topic{name: name, membership: joined}
+	c.byName[name] = t
+	c.topics = append(c.topics, t)
+}
+
+// maxExtra bounds what a server can make a client remember.
+const maxExtra = 1000
