@@ -19,11 +19,11 @@ type agent struct {
 	links  []*link
 	last   *link
 
-	rights   map[string]bool
-	wanted   map[string]bool // the topics to which its user is subscribed
-	journal  map[string]*journal
-	revoked  map[string]time.Time // when the memberships of a right that was taken away have ended
-	refusals int                  // of a right that it has by now
+	rights  map[string]bool
+	wanted  map[string]bool // the topics to which its user is subscribed
+	journal map[string]*journal
+	revoked map[string]time.Time // when the memberships of a right that was taken away have ended
+	denied  map[string]bool      // its user has been refused, and has not asked again //                  // of a right that it has by now
 }
 
 func (a *agent) may(name string) bool { return a.rights[name] }
@@ -62,7 +62,7 @@ type message struct {
 func (w *world) newAgent(i int) *agent {
 	a := &agent{
 		w: w, name: fmt.Sprintf("c%d", i+1), rights: map[string]bool{}, wanted: map[string]bool{},
-		journal: map[string]*journal{}, revoked: map[string]time.Time{},
+		journal: map[string]*journal{}, revoked: map[string]time.Time{}, denied: map[string]bool{},
 	}
 	a.client = topicclient.New(topicclient.Config{
 		Random:     rand.New(rand.NewPCG(w.seed, 1000+uint64(i))), //nolint:gosec // it is small
@@ -145,7 +145,7 @@ func (a *agent) drain() {
 func (a *agent) act(act topicclient.Action) {
 	switch act.Kind {
 	case topicclient.Dial:
-		l := &link{agent: a, number: act.Conn, name: fmt.Sprintf("%s.%d", a.name, len(a.links)+1), dialing: true}
+		l := &link{agent: a, number: act.Conn, name: fmt.Sprintf("%s.%d", a.name, act.Conn), dialing: true}
 		a.links = append(a.links, l)
 	case topicclient.Send:
 		if l := a.link(act.Conn); l != nil && !l.left {
@@ -162,6 +162,7 @@ func (a *agent) act(act topicclient.Action) {
 
 // leave ends the client's end of a link.
 func (l *link) leave() {
+	l.noticed = l.noticed || l.dialing // it was never dialed
 	l.left, l.ended, l.dialing = true, true, false
 	l.out = nil
 }
@@ -182,6 +183,9 @@ func (l *link) receive(now time.Time) {
 	m := l.in[0]
 	l.in = l.in[1:]
 	a.w.mu.Unlock()
+	if m.event == refused {
+		l.noticed = true
+	}
 	if l.ended {
 		return
 	}

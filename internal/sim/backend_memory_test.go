@@ -17,7 +17,7 @@ type backend interface {
 	open(p *process) (conn.Store, topic.Log)
 	// expired returns how many items could be deleted since they have expired, and remove deletes one.
 	expired() int
-	remove(i int)
+	remove(i int) string
 	// truth returns the log without a gate.
 	truth() topic.Log
 	// left describes what is still registered.
@@ -38,10 +38,10 @@ func (m *memoryBackend) open(p *process) (conn.Store, topic.Log) {
 	return memoryStore{p, m.store}, memoryLog{p, m.log}
 }
 
-func (m *memoryBackend) truth() topic.Log { return m.log }
-func (m *memoryBackend) expired() int     { return 0 }
-func (m *memoryBackend) remove(int)       {}
-func (m *memoryBackend) left() []string   { return nil }
+func (m *memoryBackend) truth() topic.Log  { return m.log }
+func (m *memoryBackend) expired() int      { return 0 }
+func (m *memoryBackend) remove(int) string { return "" }
+func (m *memoryBackend) left() []string    { return nil }
 
 // through stops a call at the gate.
 func through[T any](

@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatesock/gatesock/topic"
@@ -43,14 +44,10 @@ func (w *world) forgotten(name string, from, to place) bool {
 	if w.plan.retention.Count > 0 {
 		return true
 	}
-	age := w.plan.retention.Age
-	if age == 0 {
-		age = 24 * time.Hour
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range w.truth.pubs {
-		if p.topic == name && time.Since(p.began) >= age-time.Second {
+		if p.topic == name && time.Since(p.began) >= w.age()-time.Second {
 			return true
 		}
 	}
@@ -88,15 +85,11 @@ func (w *world) complete(a *agent, name string, p *part) {
 			continue
 		}
 		at := *pub.at
-		if at.compare(p.base) <= 0 || at.compare(p.at) > 0 || p.got[at] {
+		if at.compare(p.at) > 0 || p.got[at] {
 			continue
 		}
-		told := false
-		for _, s := range p.skipped {
-			told = told || at.compare(s.from) > 0 && at.compare(s.to) <= 0
-		}
-		if !told {
-			w.fail("%s never gets %v at %s of %s, and does not know", a.name, pub.numbers, at, name)
+		if !slices.ContainsFunc(p.skipped, func(s *skip) bool { return s.covers(at) }) {
+			w.fail("%s never gets %v at %s of %s, and does not know: %s %v", a.name, pub.numbers, at, name, at.name, describeSkips(p.skipped))
 		}
 	}
 }
@@ -109,7 +102,6 @@ func (w *world) upToDate(a *agent, name string, head place) {
 	p := a.journalOf(name).current()
 	switch {
 	case !a.rights[name]:
-	case !p.begun && a.refusals > 0: // it was refused meanwhile, and its user has not asked again
 	case !p.begun:
 		w.fail("%s is not subscribed to %s", a.name, name)
 	case p.at.compare(head) < 0 && head.offset > 0:
@@ -171,4 +163,11 @@ func numbersIn(r topic.Record) (numbers []int) {
 		numbers = append(numbers, n)
 	}
 	return numbers
+}
+
+func describeSkips(skips []*skip) (all []string) {
+	for _, s := range skips {
+		all = append(all, fmt.Sprintf("%s-%s (%s) %v", s.from, s.to, s.to.name, s.next))
+	}
+	return all
 }

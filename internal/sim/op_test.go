@@ -12,7 +12,7 @@ import (
 
 // act does one thing: the calm one is the first of the items, or, without items, an operation.
 func (w *world) act(items []item) {
-	weights := []int{30, 40, 12, 0, 2, 2, 2}
+	weights := []int{30, 40, 12, 0, 2, 1, 2}
 	if len(items) == 0 {
 		weights[0], weights[1] = 0, 0
 		if w.choose.random == nil && w.opsLeft == 0 {
@@ -22,7 +22,7 @@ func (w *world) act(items []item) {
 	if w.opsLeft == 0 {
 		weights[2] = 0
 	}
-	weights[3] = w.plan.faults * 80 / 1000
+	weights[3] = w.plan.faults / 10
 	if len(items) == 0 || w.plan.faults == 0 {
 		weights[3] = 0
 	}
@@ -113,49 +113,66 @@ const (
 	faultKinds
 )
 
-// fault lets a step fail.
+// fault lets a step fail, in one of the ways that the plan has.
 func (w *world) fault(items []item) {
-	s := items[w.choose.below(len(items))].step
 	k := w.choose.below(faultKinds)
-	if s == nil || !w.plan.kinds[k] || !w.fails(s, k) {
+	var able []*step
+	for _, it := range items {
+		if it.step != nil && w.plan.kinds[k] && canFail(it.step, k) {
+			able = append(able, it.step)
+		}
+	}
+	if len(able) == 0 {
 		items[0].do()
+		return
+	}
+	w.failWith(able[w.choose.below(len(able))], k)
+}
+
+// canFail reports whether a step can fail in a way.
+func canFail(s *step, k int) bool {
+	request := s.kind == kindRead || s.kind == kindWrite || s.kind == kindPost
+	switch k {
+	case faultCrashBefore:
+		return request || s.kind == kindAnswer
+	case faultCrashAfter, faultLost:
+		return s.kind == kindWrite || s.kind == kindPost
+	case faultGone:
+		return s.kind == kindPost
+	case faultDisconnect:
+		return s.again != nil
+	default:
+		return request
 	}
 }
 
-// fails lets a step fail in one way, and reports whether it can.
-func (w *world) fails(s *step, k int) bool {
-	switch {
-	case s.kind == kindInvoke:
-		return k == faultDisconnect && w.disturb(s)
-	case s.kind == kindAnswer:
-		return k == faultCrashBefore && w.crash(s, false)
-	case s.kind == kindTimeout:
-		return false
-	case k == faultCrashBefore:
-		return w.crash(s, false)
-	case k == faultCrashAfter && s.kind != kindRead:
-		return w.crash(s, true)
-	case k == faultLost && s.kind != kindRead:
-		return w.refuse(s, lost, "answer lost")
-	case k == faultHung:
-		return w.refuse(s, hung, "no answer")
-	case k == faultThrottled:
-		return w.refuse(s, throttled, "throttled")
-	case k == faultFailed:
-		return w.refuse(s, []verdict{failed, conflict}[w.choose.below(2)], "failed")
-	case k == faultGone && s.kind == kindPost:
-		return w.refuse(s, gone, "false 410")
+func (w *world) failWith(s *step, k int) {
+	switch k {
+	case faultCrashBefore:
+		w.crash(s, false)
+	case faultCrashAfter:
+		w.crash(s, true)
+	case faultLost:
+		w.refuse(s, lost, "answer lost")
+	case faultHung:
+		w.refuse(s, hung, "no answer")
+	case faultThrottled:
+		w.refuse(s, throttled, "throttled")
+	case faultFailed:
+		w.refuse(s, []verdict{failed, conflict}[w.choose.below(2)], "failed")
+	case faultGone:
+		w.refuse(s, gone, "false 410")
+	case faultDisconnect:
+		w.disturb(s)
 	}
-	return false
 }
 
-func (w *world) refuse(s *step, v verdict, name string) bool {
+func (w *world) refuse(s *step, v verdict, name string) {
 	w.count[name]++
 	w.carry(s, v)
-	return true
 }
 
-func (w *world) crash(s *step, after bool) bool {
+func (w *world) crash(s *step, after bool) {
 	w.take(s)
 	when := "before"
 	if after {
@@ -165,22 +182,17 @@ func (w *world) crash(s *step, after bool) bool {
 	w.count["crash "+when]++
 	w.trace.add(s.proc.name, "", "✗ dies "+when+": "+s.text)
 	w.kill(s.proc)
-	return true
 }
 
 // disturb loses or doubles a $disconnect.
-func (w *world) disturb(s *step) bool {
-	if s.again == nil {
-		return false
-	}
+func (w *world) disturb(s *step) {
 	if w.choose.below(2) == 0 {
-		return w.refuse(s, failed, "lost $disconnect")
+		w.refuse(s, failed, "lost $disconnect")
+		return
 	}
 	w.count["doubled $disconnect"]++
-	again := s.again
-	w.running.Go(func() { again() })
+	w.running.Go(s.again)
 	w.carry(s, carried)
-	return true
 }
 
 // operate does what users and publishers do.
@@ -221,6 +233,14 @@ func (a *agent) subscribe(name string) {
 	a.wanted[name] = true
 	a.w.trace.add(a.name, "", "wants "+name)
 	a.client.Subscribe(time.Now(), name, topicclient.Options{Last: []int{0, 2}[a.w.choose.below(2)]})
+}
+
+// askAgain subscribes to a topic that was refused, and would not be any more.
+func (a *agent) askAgain(name string) {
+	if a.denied[name] && a.rights[name] && a.wanted[name] {
+		a.denied[name] = false
+		a.subscribe(name)
+	}
 }
 
 func (a *agent) unsubscribe(name string) {
@@ -269,6 +289,8 @@ func (w *world) revoke() {
 	delete(a.revoked, name)
 	if a.rights[name] {
 		w.trace.add(a.name, "", "may read "+name+" again")
+		a.askAgain(name)
+		a.drain()
 		return
 	}
 	w.trace.add(a.name, "", "may not read "+name+" any more")

@@ -11,6 +11,7 @@ import (
 var (
 	seeds = flag.Int("seeds", 200, "how many seeds")
 	from  = flag.Uint64("from", 1, "the first seed")
+	tries = flag.Int("tries", 2000, "how often a story is tried to be shrunk")
 	show  = flag.Bool("show", false, "print the story of the first seed")
 )
 
@@ -22,7 +23,11 @@ func TestSeeds(t *testing.T) {
 		if *show {
 			t.Log("\n" + o.story())
 		}
-		require.Empty(t, o.failure, "seed %d:\n%s", o.seed, o.story())
+		if o.failure != "" {
+			small := shrink(t, o, *tries)
+			require.Empty(t, small.failure, "seed %d (%d choices, %d after shrinking):\n%s\n%s",
+				o.seed, len(o.made), len(small.made), small.story(), small.failure)
+		}
 		steps += o.steps
 		for k, n := range o.count {
 			count[k] += n

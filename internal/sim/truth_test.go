@@ -78,7 +78,7 @@ func (w *world) ended(p *publication, at topic.Position, err error) {
 	switch {
 	case at != topic.Position{}:
 		got := placeOf(at.Epoch, at.Offset)
-		if p.at != nil && *p.at != got {
+		if p.at != nil && *p.at != got && !w.keyIsOver(p) {
 			w.broke("publishing %v again with its key returned %s, not %s", p.numbers, got, *p.at)
 		}
 		p.at, p.unknown, p.ended = &got, false, true
@@ -99,6 +99,14 @@ func (w *world) ended(p *publication, at topic.Position, err error) {
 	}
 }
 
+// keyIsOver reports whether the entry with a key may have expired, so that the key is new again.
+func (w *world) keyIsOver(p *publication) bool {
+	return p != nil && p.key != "" && time.Since(p.began) >= w.age()
+}
+
+// age is for how long an entry can be read.
+func (w *world) age() time.Duration { return cmp.Or(w.plan.retention.Age, 24*time.Hour) }
+
 // broke notes a broken promise, where a panic would be in the wrong goroutine.
 func (w *world) broke(format string, args ...any) {
 	if w.verdict == "" {
@@ -118,7 +126,7 @@ func (w *world) note(name string, at place, numbers []int) {
 	}
 	content[at] = numbers
 	for _, n := range numbers {
-		if where, ok := w.truth.where[n]; ok && where != at {
+		if where, ok := w.truth.where[n]; ok && where != at && !w.keyIsOver(w.truth.byEvent[n]) {
 			w.broke("event %d is at %s and at %s of %s", n, where, at, name)
 		}
 		w.truth.where[n] = at
@@ -141,16 +149,27 @@ type journal struct {
 type part struct {
 	begun   bool
 	closed  bool
-	base    place
 	at      place
 	got     map[place]bool
-	skipped []skip
+	skipped []*skip // the first one is what was there before
 }
 
-// skip is what a client was told that it has lost.
+// skip is what a client knows that it does not get.
 type skip struct {
 	from, to place
-	reason   string
+	next     *place // what it has got then
+}
+
+// covers reports whether something at a position was skipped. If no entry of an epoch is left, all of
+// them were.
+func (s *skip) covers(at place) bool {
+	return at.compare(s.from) > 0 &&
+		(at.compare(s.to) <= 0 || s.to.offset == 0 && at.epoch == s.to.epoch && (s.next == nil || at.compare(*s.next) < 0))
+}
+
+func (p *part) skip(from, to place) {
+	p.skipped = append(p.skipped, &skip{from: from, to: to})
+	p.at = to
 }
 
 func (a *agent) journalOf(name string) *journal {
@@ -184,24 +203,22 @@ func (a *agent) record(act topicclient.Action) {
 	case topicclient.Subscribed:
 		p := j.current()
 		if !p.begun {
-			p.begun, p.base = true, placeOf(act.Position.Epoch, act.Position.Offset)
-			p.at = p.base
+			p.begun = true
+			p.skip(place{}, placeOf(act.Position.Epoch, act.Position.Offset))
 		}
 		w.trace.add(a.name, "", fmt.Sprintf("is subscribed to %s at %s", act.Topic, at(act.Position.Epoch, act.Position.Offset)))
 	case topicclient.Failed:
 		j.close()
 		w.trace.add(a.name, "", fmt.Sprintf("is not subscribed to %s: %s", act.Topic, act.Code))
-		if a.rights[act.Topic] && a.wanted[act.Topic] {
-			a.refusals++
-		}
+		a.denied[act.Topic] = true
+		a.askAgain(act.Topic)
 	case topicclient.Lost:
 		p := j.current()
 		to := placeOf(act.Position.Epoch, act.Position.Offset)
 		w.trace.add(a.name, "", fmt.Sprintf("has lost what is between %s and %s of %s: %s", p.at, to, act.Topic, act.Reason))
 		w.count["lost: "+act.Reason]++
 		w.trueLoss(a, act.Topic, p.at, to, act.Reason)
-		p.skipped = append(p.skipped, skip{p.at, to, act.Reason})
-		p.at = to
+		p.skip(p.at, to)
 	case topicclient.Event:
 		a.got(act)
 	default:
@@ -224,6 +241,9 @@ func (a *agent) got(act topicclient.Action) {
 		w.fail("%s gets %s of %s after %s and does not know of what is between", a.name, to, act.Topic, p.at)
 	}
 	p.got[to], p.at = true, to
+	if last := p.skipped[len(p.skipped)-1]; last.next == nil {
+		last.next = &to
+	}
 	w.mu.Lock()
 	w.note(act.Topic, to, numbersOf(act))
 	w.mu.Unlock()

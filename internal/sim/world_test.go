@@ -23,6 +23,7 @@ type plan struct {
 	agents     int
 	topics     []string
 	ops        int
+	warm       bool // the clients are subscribed when it begins
 	processes  int  // that run at the same time
 	shared     bool // a process runs several invocations at once, as a server does
 	twin       bool // the backend is package dynamo on the twin
@@ -109,12 +110,12 @@ func newWorld(seed uint64, choose *choices) *world {
 
 func drawPlan(c *choices) plan {
 	p := plan{
-		agents: 1 + c.below(3), topics: []string{"a", "b"}[:1+c.weighted(3, 1)], ops: 2 + c.below(12),
-		processes: 1 + c.below(3), shared: c.chance(300), twin: c.weighted(1, 0) == 1,
+		agents: 1 + c.below(3), topics: []string{"a", "b"}[:1+c.weighted(3, 1)], ops: 2 + c.below(24), warm: c.weighted(3, 1) == 0,
+		processes: 1 + c.below(3), shared: c.chance(300), twin: c.weighted(1, 4) == 1,
 		maxWaiting: []int{256, 2}[c.weighted(4, 1)], kinds: map[int]bool{},
 	}
 	p.retention = []topic.Retention{{}, {Count: 3}, {Age: time.Minute}, {Age: 10 * time.Second}}[c.weighted(6, 1, 1, 1)]
-	p.faults = []int{0, 20, 60, 150}[c.weighted(1, 3, 4, 2)]
+	p.faults = []int{0, 50, 100, 250}[c.weighted(1, 3, 4, 2)]
 	for k := range faultKinds {
 		if c.weighted(1, 1) == 1 {
 			p.kinds[k] = true
@@ -126,7 +127,7 @@ func drawPlan(c *choices) plan {
 
 func (w *world) newBackend() backend {
 	if w.plan.twin {
-		return newTwinBackend()
+		return newTwinBackend(w)
 	}
 	return newMemoryBackend()
 }
@@ -150,8 +151,13 @@ func (w *world) live() (failure string) {
 		a.subscribe(w.plan.topics[0])
 		a.drain()
 	}
+	if w.plan.warm {
+		w.settle(time.Second)
+	}
+	w.calm = false
 	w.storm()
-	w.rest()
+	w.trace.add("note", "", "the faults are over")
+	w.settle(restTime)
 	w.check()
 	return ""
 }
@@ -180,12 +186,10 @@ func (w *world) storm() {
 	}
 }
 
-// rest lasts until faults could be made good: clients have synced, calls have given up. Nothing
-// fails any more.
-func (w *world) rest() {
+// settle lets things go on for a while, in order and without faults.
+func (w *world) settle(d time.Duration) {
 	w.calm = true
-	w.trace.add("note", "", "the faults are over")
-	for until := time.Now().Add(restTime); time.Now().Before(until); {
+	for until := time.Now().Add(d); time.Now().Before(until); {
 		synctest.Wait()
 		w.tick()
 		items := w.items()
@@ -201,7 +205,7 @@ func (w *world) rest() {
 	synctest.Wait()
 }
 
-// restTime is longer than two intervals of sync, and than what a client waits after a failure.
+// restTime is how long it may take to make faults good. It is longer than two intervals of sync, and than what a client waits after a failure.
 const restTime = 14 * time.Minute
 
 // item is something that can be done next.
@@ -216,11 +220,19 @@ func (w *world) items() (items []item) {
 		items = append(items, item{s, func() { w.carry(s, carried) }})
 	}
 	for _, a := range w.agents {
+		a.links = slices.DeleteFunc(a.links, (*link).isOver)
 		for _, l := range a.links {
 			items = append(items, w.onLink(l)...)
 		}
 	}
 	return items
+}
+
+// isOver reports whether nothing can happen on a link any more.
+func (l *link) isOver() bool {
+	l.agent.w.mu.Lock()
+	defer l.agent.w.mu.Unlock()
+	return l.left && l.noticed && len(l.in) == 0
 }
 
 // onLink returns what can happen on a link.
@@ -280,8 +292,15 @@ func (w *world) deadline() (first time.Time, ok bool) {
 	return first, ok
 }
 
-// pass lets time pass. Clients do what is due meanwhile.
+// asleep is what is too long for a client to be awake without a link that works.
+const asleep = time.Hour
+
+// pass lets time pass. Clients do what is due meanwhile, unless they are asleep.
 func (w *world) pass(d time.Duration) {
+	if d > asleep {
+		time.Sleep(d) //nolint:forbidigo // in a bubble
+		return
+	}
 	for until := time.Now().Add(d); time.Now().Before(until); {
 		next := until
 		if due, ok := w.deadline(); ok && due.Before(next) {
