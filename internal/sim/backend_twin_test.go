@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -30,22 +29,11 @@ type twinBackend struct {
 func newTwinBackend(w *world) *twinBackend { return &twinBackend{w, dynamotwin.New()} }
 
 func (b *twinBackend) open(p *process) (conn.Store, topic.Log) {
-	random := &dice{r: rand.New(rand.NewPCG(b.w.seed, 500+uint64(b.w.started)))} //nolint:gosec // no secret, and small
-	db := dynamo.Open(gatedTable{p, b.table}, "twin",
-		dynamo.WithBackoff(random.backoff))
+	first := time.Duration(5+7*(b.w.started%5)) * time.Millisecond
+	db := dynamo.Open(gatedTable{p, b.table}, "twin", dynamo.WithBackoff(func(attempts int) time.Duration {
+		return first << min(attempts, 5)
+	}))
 	return db.Connections(), db.Topics()
-}
-
-// dice draws the waits of a process.
-type dice struct {
-	mu sync.Mutex
-	r  *rand.Rand
-}
-
-func (d *dice) backoff(attempt int) time.Duration {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return time.Duration(d.r.Int64N(int64(25 * time.Millisecond << min(attempt, 5))))
 }
 
 // truth returns the log as a new process finds it, without a gate.
@@ -136,6 +124,9 @@ func (g gatedTable) BatchGetItem(
 	ctx context.Context, in *dynamodb.BatchGetItemInput, _ ...func(*dynamodb.Options),
 ) (*dynamodb.BatchGetItemOutput, error) {
 	keys := in.RequestItems["twin"].Keys
+	slices.SortFunc(keys, func(a, b dynamotwin.Item) int { // they may be in the order of a map
+		return strings.Compare(g.p.w.nameOfItem(a), g.p.w.nameOfItem(b))
+	})
 	return requested(ctx, g, kindRead, fmt.Sprintf("get %d from", len(keys)), keys[0], in, g.batch)
 }
 

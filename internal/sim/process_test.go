@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -63,7 +62,7 @@ func (w *world) newProcess() *process {
 	p := &process{w: w, name: fmt.Sprintf("p%d", w.started), died: make(chan struct{})}
 	p.store, p.log = w.backend.open(p)
 	p.fanout = broadcast.New(gateway{p}, p.store,
-		broadcast.WithRandom(rand.NewPCG(w.seed, uint64(w.started))), //nolint:gosec // it is small
+		broadcast.WithRandom(steady(w.seed*0x9E3779B97F4A7C15+uint64(w.started)*0xBF58476D1CE4E5B9)), //nolint:gosec // it is small
 		broadcast.WithLogger(w.logger))
 	p.topics = topic.New(p.log, p.store, p.fanout,
 		topic.WithRetention(func(string) topic.Retention { return w.plan.retention }), topic.WithLogger(w.logger))
@@ -200,5 +199,11 @@ func (w *world) nameOf(ctx context.Context, event []byte) string {
 	route, id := eventOf(event)
 	return route + " " + w.nameOfConn(id)
 }
+
+// steady is a source that always returns the same number: what is drawn must not depend on which of
+// two goroutines draws first.
+type steady uint64
+
+func (s steady) Uint64() uint64 { return uint64(s) }
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
