@@ -2,13 +2,16 @@ package sim
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/internal/topicclient"
+	"github.com/gatesock/gatesock/internal/topicwire"
 )
 
 // agent is a client that follows the protocol, with its links to the gateway.
@@ -20,7 +23,8 @@ type agent struct {
 	last   *link
 
 	rights  map[string]bool
-	wanted  map[string]bool // the topics to which its user is subscribed
+	pushed  map[string]place // the last push that has arrived
+	wanted  map[string]bool  // the topics to which its user is subscribed
 	journal map[string]*journal
 	revoked map[string]time.Time // when the memberships of a right that was taken away have ended
 	denied  map[string]bool      // its user has been refused, and has not asked again //                  // of a right that it has by now
@@ -36,12 +40,14 @@ type link struct {
 	session *emulator.Session
 	id      string // of the connection
 
-	in      []message // from the gateway, in order
-	out     [][]byte  // from the client, in order
-	dialing bool      // the client wants to connect
-	left    bool      // the client has closed it, or has lost it
-	noticed bool      // the gateway knows that
-	ended   bool      // the client knows that it has ended
+	in      []message   // from the gateway, in order
+	out     [][]byte    // from the client, in order
+	dialing bool        // the client wants to connect
+	left    bool        // the client has closed it, or has lost it
+	noticed bool        // the gateway knows that
+	ended   bool        // the client knows that it has ended
+	closed  atomic.Bool // the gateway has closed it
+	told    bool        // somebody was told that it is gone, wrongly
 }
 
 type event int
@@ -62,7 +68,7 @@ type message struct {
 func (w *world) newAgent(i int) *agent {
 	a := &agent{
 		w: w, name: fmt.Sprintf("c%d", i+1), rights: map[string]bool{}, wanted: map[string]bool{},
-		journal: map[string]*journal{}, revoked: map[string]time.Time{}, denied: map[string]bool{},
+		journal: map[string]*journal{}, revoked: map[string]time.Time{}, pushed: map[string]place{}, denied: map[string]bool{},
 	}
 	a.client = topicclient.New(topicclient.Config{
 		Random:     rand.New(rand.NewPCG(w.seed, 1000+uint64(i))), //nolint:gosec // it is small
@@ -77,7 +83,10 @@ func (l *link) Send(data []byte) error {
 	return nil
 }
 
-func (l *link) Close(int, string) { l.push(message{closed, nil}) }
+func (l *link) Close(int, string) {
+	l.closed.Store(true)
+	l.push(message{closed, nil})
+}
 
 func (l *link) push(m message) {
 	l.agent.w.mu.Lock()
@@ -197,6 +206,7 @@ func (l *link) receive(now time.Time) {
 		l.noticed = true
 		a.client.Disconnected(now, l.number)
 	case frame:
+		a.notePush(m.data)
 		a.client.Received(now, l.number, m.data)
 	}
 	a.drain()
@@ -212,3 +222,17 @@ func (l *link) cut(now time.Time) {
 	a.client.Disconnected(now, l.number)
 	a.drain()
 }
+
+// notePush notes which push has arrived: what precedes it must not stay away for long.
+func (a *agent) notePush(data []byte) {
+	var push topicwire.Push
+	if json.Unmarshal(data, &push) != nil || push.Epoch == "" || push.Topic == "" || !a.wanted[push.Topic] {
+		return
+	}
+	if to := placeOf(push.Epoch, push.Offset); a.journalOf(push.Topic).current().begun && to.compare(a.pushed[push.Topic]) > 0 {
+		a.pushed[push.Topic] = to
+	}
+}
+
+// isLive reports whether the gateway has a link.
+func (l *link) isLive() bool { return l.session != nil && !l.left && !l.noticed && !l.closed.Load() }

@@ -18,8 +18,10 @@ type backend interface {
 	// expired returns how many items could be deleted since they have expired, and remove deletes one.
 	expired() int
 	remove(i int) string
-	// truth returns the log without a gate.
-	truth() topic.Log
+	// truth returns the stores without a gate.
+	truth() (conn.Store, topic.Log)
+	// expiry returns when the last entry of a topic expires.
+	expiry(name string) time.Time
 	// left describes what is still registered.
 	left() []string
 }
@@ -38,7 +40,10 @@ func (m *memoryBackend) open(p *process) (conn.Store, topic.Log) {
 	return memoryStore{p, m.store}, memoryLog{p, m.log}
 }
 
-func (m *memoryBackend) truth() topic.Log  { return m.log }
+func (m *memoryBackend) truth() (conn.Store, topic.Log) { return m.store, m.log }
+
+func (m *memoryBackend) expiry(string) time.Time { return time.Now().Add(8 * 24 * time.Hour) }
+
 func (m *memoryBackend) expired() int      { return 0 }
 func (m *memoryBackend) remove(int) string { return "" }
 func (m *memoryBackend) left() []string    { return nil }
@@ -108,7 +113,10 @@ func (m memoryStore) Extend(ctx context.Context, id string, until time.Time) (co
 
 func (m memoryStore) Delete(ctx context.Context, id string) (conn.Conn, error) {
 	c, _, err := through(ctx, m.p, kindWrite, "delete "+m.p.w.nameOfConn(id), "",
-		func(ctx context.Context) (conn.Conn, error) { return m.s.Delete(ctx, id) })
+		func(ctx context.Context) (conn.Conn, error) {
+			m.p.w.mayForget(id)
+			return m.s.Delete(ctx, id)
+		})
 	return c, err
 }
 

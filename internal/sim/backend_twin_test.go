@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -30,14 +31,33 @@ func newTwinBackend(w *world) *twinBackend { return &twinBackend{w, dynamotwin.N
 
 func (b *twinBackend) open(p *process) (conn.Store, topic.Log) {
 	first := time.Duration(5+7*(b.w.started%5)) * time.Millisecond
-	db := dynamo.Open(gatedTable{p, b.table}, "twin", dynamo.WithBackoff(func(attempts int) time.Duration {
+	layout := sharding(b.w.layout)
+	db := dynamo.Open(gatedTable{p, b.table}, "twin", dynamo.WithSharding(func(string) dynamo.Sharding { return layout }), dynamo.WithBackoff(func(attempts int) time.Duration {
 		return first << min(attempts, 5)
 	}))
 	return db.Connections(), db.Topics()
 }
 
-// truth returns the log as a new process finds it, without a gate.
-func (b *twinBackend) truth() topic.Log { return dynamo.Open(b.table, "twin").Topics() }
+// truth returns the stores as a new process finds them, without a gate.
+func (b *twinBackend) truth() (conn.Store, topic.Log) {
+	layout := sharding(b.w.layout)
+	db := dynamo.Open(b.table, "twin", dynamo.WithSharding(func(string) dynamo.Sharding { return layout }))
+	return db.Connections(), db.Topics()
+}
+
+// expiry returns when the last entry of a topic expires.
+func (b *twinBackend) expiry(name string) (last time.Time) {
+	for _, it := range b.table.Items() {
+		pk := dynamotwin.KeyOf(it).Partition
+		if n, ok := it["exp"].(*types.AttributeValueMemberN); ok && strings.HasPrefix(pk, "te#") && strings.HasSuffix(pk, "#"+name) {
+			var exp int64
+			if _, err := fmt.Sscan(n.Value, &exp); err == nil && time.Unix(exp, 0).After(last) {
+				last = time.Unix(exp, 0)
+			}
+		}
+	}
+	return last
+}
 
 // gatedTable is the table as a process sees it.
 type gatedTable struct {
@@ -166,7 +186,14 @@ func (g gatedTable) UpdateItem(
 func (g gatedTable) DeleteItem(
 	ctx context.Context, in *dynamodb.DeleteItemInput, _ ...func(*dynamodb.Options),
 ) (*dynamodb.DeleteItemOutput, error) {
-	return requested(ctx, g, kindWrite, "delete", in.Key, in, g.table.DeleteItem)
+	return requested(ctx, g, kindWrite, "delete", in.Key, in, func(
+		ctx context.Context, in *dynamodb.DeleteItemInput, opts ...func(*dynamodb.Options),
+	) (*dynamodb.DeleteItemOutput, error) {
+		if id, ok := strings.CutPrefix(dynamotwin.KeyOf(in.Key).Partition, "c#"); ok {
+			g.p.w.mayForget(id)
+		}
+		return g.table.DeleteItem(ctx, in, opts...)
+	})
 }
 
 func (g gatedTable) Query(
@@ -178,7 +205,46 @@ func (g gatedTable) Query(
 			key["pk"] = v
 		}
 	}
-	return requested(ctx, g, kindRead, "query", key, in, g.table.Query)
+	first, last := g.parts(in)
+	out, err := requested(ctx, g, kindRead, "query", key, first, g.table.Query)
+	if err != nil || last == nil {
+		return out, err
+	}
+	more, err := requested(ctx, g, kindRead, "query the rest of", key, last, g.table.Query)
+	if err != nil {
+		return nil, err
+	}
+	out.Items = append(out.Items, more.Items...)
+	return out, nil
+}
+
+// parts returns a query of entries as two, of which the second one follows later: a Query is no
+// snapshot, and may have passed the place of an entry before it was there, and find the next one.
+func (g gatedTable) parts(in *dynamodb.QueryInput) (first, last *dynamodb.QueryInput) {
+	pk := in.ExpressionAttributeValues[":pk"].(*types.AttributeValueMemberS).Value
+	to, ok := in.ExpressionAttributeValues[":last"].(*types.AttributeValueMemberS)
+	if !ok || !strings.HasPrefix(pk, "te#") || in.ScanIndexForward != nil && !*in.ScanIndexForward || g.p.w.calm {
+		return in, nil
+	}
+	end := int64(0)
+	for _, it := range g.table.Items() {
+		if k := dynamotwin.KeyOf(it); k.Partition == pk {
+			_, _ = fmt.Sscan(strings.TrimLeft(k.Sort, "0"), &end)
+		}
+	}
+	split := fmt.Sprintf("%0*d", len(to.Value), end+1)
+	from := in.ExpressionAttributeValues[":first"].(*types.AttributeValueMemberS).Value
+	if split < from || split >= to.Value {
+		return in, nil
+	}
+	part := func(from, to string) *dynamodb.QueryInput {
+		some := *in
+		some.ExpressionAttributeValues = maps.Clone(in.ExpressionAttributeValues)
+		some.ExpressionAttributeValues[":first"] = &types.AttributeValueMemberS{Value: from}
+		some.ExpressionAttributeValues[":last"] = &types.AttributeValueMemberS{Value: to}
+		return &some
+	}
+	return part(from, split), part(fmt.Sprintf("%0*d", len(to.Value), end+2), to.Value)
 }
 
 func (g gatedTable) TransactWriteItems(

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/topic"
 )
 
@@ -31,7 +32,7 @@ func (w *world) trueLoss(a *agent, name string, from, to place, reason string) {
 			w.fail("%s is told that what follows %s of %s is not kept any more, which is not true", a.name, from, name)
 		}
 	case topic.LostEpoch:
-		if to.epoch <= from.epoch {
+		if to.epoch <= from.epoch || !w.rolled[name] && !w.jumped {
 			w.fail("%s is told that another epoch of %s has begun after %s, which is not true: %s", a.name, name, from, to)
 		}
 	default:
@@ -54,6 +55,74 @@ func (w *world) forgotten(name string, from, to place) bool {
 	return false
 }
 
+// mayForget checks that the record of a connection is deleted only when it has ended, or when
+// somebody was told so.
+func (w *world) mayForget(id string) {
+	if l := w.linkNamed(id); l != nil && l.isLive() && !l.told && !w.jumped {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.broke("%s is forgotten, and nobody was told that it has ended", l.name)
+	}
+}
+
+// checkSoon holds a world to what needs no sync.
+func (w *world) checkSoon() {
+	if w.plan.gentle {
+		w.check()
+	}
+	for _, a := range w.agents {
+		for _, name := range w.plan.topics {
+			if p := a.journalOf(name).current(); a.rights[name] && a.wanted[name] && p.begun && p.at.compare(a.pushed[name]) < 0 {
+				w.fail("%s has got %s of %s, and is still waiting for what follows %s", a.name, a.pushed[name], name, p.at)
+			}
+		}
+	}
+}
+
+// membership checks that those who are subscribed are members, and nobody else.
+func (w *world) membership() {
+	store, _ := w.backend.truth()
+	for _, name := range w.plan.topics {
+		members := map[*link]bool{}
+		for m, err := range conn.Members(context.Background(), store, topic.Group(name)) {
+			if err != nil {
+				w.fail("the members of %s cannot be read: %v", name, err)
+			}
+			members[w.linkNamed(m.ID)] = true
+		}
+		for _, a := range w.agents {
+			for _, l := range a.links {
+				want := a.wanted[name] && a.rights[name]
+				if l.isLive() && members[l] != want {
+					w.fail("is %s a member of %s: %t, and should it be: %t", l.name, name, members[l], want)
+				}
+			}
+		}
+	}
+}
+
+// publishLast publishes an event to each topic, which those who may read it get at once.
+func (w *world) publishLast() {
+	for _, name := range w.plan.topics {
+		w.publishTo(name, 1, false)
+	}
+	w.settle(5 * time.Second)
+	w.check()
+}
+
+// checkEnd checks that nothing is left of clients that have left, once their records have expired.
+func (w *world) checkEnd() {
+	for _, a := range w.agents {
+		a.client.Stop(time.Now())
+		a.drain()
+	}
+	w.settle(time.Second)
+	w.pass(conn.DefaultTTL + time.Minute)
+	if left := w.backend.left(); len(left) > 0 {
+		w.fail("the registry still has %v", left)
+	}
+}
+
 // check holds a world that has come to rest to its promises.
 func (w *world) check() {
 	w.mu.Lock()
@@ -63,6 +132,7 @@ func (w *world) check() {
 		w.fail("%s", verdict)
 	}
 	heads := w.readLogs()
+	w.membership()
 	for _, a := range w.agents {
 		for name, j := range a.journal {
 			for _, p := range j.parts {
@@ -115,7 +185,8 @@ func (w *world) upToDate(a *agent, name string, head place) {
 func (w *world) readLogs() map[string]place {
 	heads := map[string]place{}
 	for _, name := range w.plan.topics {
-		page, err := w.backend.truth().Read(context.Background(), topic.Query{Topic: name, Newest: 1000})
+		_, log := w.backend.truth()
+		page, err := log.Read(context.Background(), topic.Query{Topic: name, Newest: 1000})
 		if err != nil {
 			w.fail("the log of %s cannot be read: %v", name, err)
 		}

@@ -29,6 +29,7 @@ const (
 	throttled                // it was refused, for a rate
 	failed                   // it was not carried out
 	gone                     // a post is told that the connection is gone, which it is not
+	forbidden                // a post is refused, for a right of the function
 	conflict                 // a write is refused, since it met a transaction
 	died                     // the process has ended
 	abandoned                // the caller gave up
@@ -46,6 +47,8 @@ type step struct {
 	to      string
 	proc    *process // nil for an invocation that has none yet
 	inv     *invocation
+	link    *link  // of a post
+	ends    *link  // whose record it deletes
 	do      func() // carries it out; called by the scheduler
 	again   func() // of a $disconnect: lets it come a second time
 	verdict chan verdict

@@ -32,7 +32,7 @@ func (g gateway) call(ctx context.Context, text string, to gatesock.Target, call
 	var err error
 	s := &step{
 		kind: kindPost, text: text + " " + g.p.w.nameOfConn(to.ConnectionID), to: "gateway",
-		do: func() { err = call(context.WithoutCancel(ctx)) },
+		link: g.p.w.linkNamed(to.ConnectionID), do: func() { err = call(context.WithoutCancel(ctx)) },
 	}
 	switch g.p.stopFor(ctx, s, "") {
 	case carried:
@@ -41,6 +41,8 @@ func (g gateway) call(ctx context.Context, text string, to gatesock.Target, call
 		return fmt.Errorf("sim: %w", gatesock.ErrThrottled)
 	case gone:
 		return fmt.Errorf("sim: %w", gatesock.ErrGone)
+	case forbidden:
+		return fmt.Errorf("sim: %w", gatesock.ErrForbidden)
 	case conflict:
 		return fmt.Errorf("sim: %w", gatesock.ErrNotSent)
 	case died:

@@ -3,16 +3,18 @@ package sim
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/internal/topicclient"
 	"github.com/gatesock/gatesock/topic"
 )
 
 // act does one thing: the calm one is the first of the items, or, without items, an operation.
 func (w *world) act(items []item) {
-	weights := []int{30, 40, 12, 0, 2, 1, 2}
+	weights := []int{30, 40, 12, 0, 2, 1, 2, 0}
 	if len(items) == 0 {
 		weights[0], weights[1] = 0, 0
 		if w.choose.random == nil && w.opsLeft == 0 {
@@ -29,6 +31,12 @@ func (w *world) act(items []item) {
 	if len(w.stray) == 0 {
 		weights[6] = 0
 	}
+	if w.plan.gentle {
+		weights[5] = 0
+	}
+	if w.jumped && w.backend.expired() > 0 {
+		weights[7] = 6
+	}
 	switch i := w.choose.weighted(weights...); {
 	case i == 0 && len(items) > 0:
 		items[0].do()
@@ -42,6 +50,9 @@ func (w *world) act(items []item) {
 		w.breakLink()
 	case i == 6 && len(w.stray) > 0:
 		w.arrive()
+	case i == 7 && w.jumped && w.backend.expired() > 0:
+		w.trace.add("table", "", "deletes "+w.backend.remove(w.choose.below(w.backend.expired()))+", which has expired")
+		w.count["deleted"]++
 	case w.opsLeft > 0:
 		w.opsLeft--
 		w.operate()
@@ -54,11 +65,34 @@ func (w *world) act(items []item) {
 func (w *world) jump() {
 	short := []time.Duration{10 * time.Millisecond, 300 * time.Millisecond, 3100 * time.Millisecond, 6 * time.Second, 31 * time.Second}
 	long := append(short, 6*time.Minute, 3*time.Hour, 25*time.Hour, 9*24*time.Hour)
-	weights := []int{8, 8, 4, 2, 1, 2, 1, 1, 1}
-	if !w.plan.jumps {
+	weights := []int{8, 8, 4, 2, 1, 2, 1, 1, 1, 2}
+	switch {
+	case w.plan.gentle:
+		weights = weights[:2]
+	case !w.plan.jumps:
 		weights = weights[:len(short)]
 	}
-	d := long[w.choose.weighted(weights...)]
+	i := w.choose.weighted(weights...)
+	if i == len(long) {
+		w.jumpToExpiry()
+		return
+	}
+	d := long[i]
+	w.jumped = w.jumped || d > asleep
+	w.trace.add("note", "", fmt.Sprintf("%s pass", d))
+	w.pass(d)
+}
+
+// jumpToExpiry lets time pass until shortly before or after the last entry of a topic can have no
+// successor any more, or has expired.
+func (w *world) jumpToExpiry() {
+	before := []time.Duration{24 * time.Hour, 0}[w.choose.below(2)]
+	near := []time.Duration{-2 * time.Second, 2 * time.Second, -time.Minute, time.Minute}[w.choose.below(4)]
+	d := time.Until(w.backend.expiry(w.anyTopic())) - before + near
+	if d <= 0 || d > 20*24*time.Hour {
+		return
+	}
+	w.jumped = true
 	w.trace.add("note", "", fmt.Sprintf("%s pass", d))
 	w.pass(d)
 }
@@ -109,6 +143,7 @@ const (
 	faultThrottled
 	faultFailed
 	faultGone
+	faultForbidden
 	faultDisconnect
 	faultKinds
 )
@@ -137,7 +172,7 @@ func canFail(s *step, k int) bool {
 		return request || s.kind == kindAnswer
 	case faultCrashAfter, faultLost:
 		return s.kind == kindWrite || s.kind == kindPost
-	case faultGone:
+	case faultGone, faultForbidden:
 		return s.kind == kindPost
 	case faultDisconnect:
 		return s.again != nil
@@ -161,7 +196,10 @@ func (w *world) failWith(s *step, k int) {
 	case faultFailed:
 		w.refuse(s, []verdict{failed, conflict}[w.choose.below(2)], "failed")
 	case faultGone:
+		s.link.told = true
 		w.refuse(s, gone, "false 410")
+	case faultForbidden:
+		w.refuse(s, forbidden, "403")
 	case faultDisconnect:
 		w.disturb(s)
 	}
@@ -197,7 +235,7 @@ func (w *world) disturb(s *step) {
 
 // operate does what users and publishers do.
 func (w *world) operate() {
-	switch w.choose.weighted(12, 3, 2, 2, 1, 1) {
+	switch w.choose.weighted(24, 6, 4, 5, 2, 2, 1, 1) {
 	case 0:
 		w.publish(1, false)
 	case 1:
@@ -222,7 +260,51 @@ func (w *world) operate() {
 		}
 	case 5:
 		w.revoke()
+	case 6:
+		w.roll()
+	case 7:
+		w.deploy()
 	}
+}
+
+// deploy deploys the next step of a change of the sharding, once no instance has the step before the
+// last one.
+func (w *world) deploy() {
+	for _, p := range w.procs {
+		if p.busy > 0 {
+			return
+		}
+	}
+	w.layout++
+	w.count["re-sharding"]++
+	w.trace.add("note", "", fmt.Sprintf("step %d of a change of the sharding is deployed", w.layout))
+	for _, p := range slices.Clone(w.procs) {
+		w.kill(p)
+	}
+}
+
+// sharding is the layout of groups in a step. A step that stops to read where memberships were is
+// not among them.
+func sharding(step int) dynamo.Sharding {
+	return []dynamo.Sharding{{Write: 1}, {Write: 1, Read: 4}, {Write: 4, Read: 1}}[min(step, 2)]
+}
+
+// roll ends the epoch of a topic.
+func (w *world) roll() {
+	pub := w.truth.begin(w.anyTopic(), 1, false)
+	w.rolled[pub.topic] = true
+	w.running.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), functionTimeout)
+		defer cancel()
+		name := fmt.Sprintf("roll %s with %v", pub.topic, pub.numbers)
+		_, _ = w.run(ctx, name, func(ctx context.Context, p *process) ([]byte, error) {
+			at, _, err := p.topics.Roll(ctx, pub.topic, "e", pub.numbers[0])
+			if !p.isDead() {
+				w.ended(pub, at, err)
+			}
+			return nil, nil
+		}, nil)
+	})
 }
 
 func (w *world) anyAgent() *agent { return w.agents[w.choose.below(len(w.agents))] }
@@ -248,11 +330,14 @@ func (a *agent) unsubscribe(name string) {
 	a.w.trace.add(a.name, "", "wants "+name+" no more")
 	a.client.Unsubscribe(time.Now(), name)
 	a.journalOf(name).close()
+	delete(a.pushed, name)
 }
 
 // publish publishes from an instance of the function.
-func (w *world) publish(events int, withKey bool) {
-	pub := w.truth.begin(w.anyTopic(), events, withKey)
+func (w *world) publish(events int, withKey bool) { w.publishTo(w.anyTopic(), events, withKey) }
+
+func (w *world) publishTo(to string, events int, withKey bool) {
+	pub := w.truth.begin(to, events, withKey)
 	name := fmt.Sprintf("publish %v to %s", pub.numbers, pub.topic)
 	w.running.Go(func() { w.publishing(name, pub, 0) })
 }

@@ -101,7 +101,7 @@ func (w *world) ended(p *publication, at topic.Position, err error) {
 
 // keyIsOver reports whether the entry with a key may have expired, so that the key is new again.
 func (w *world) keyIsOver(p *publication) bool {
-	return p != nil && p.key != "" && time.Since(p.began) >= w.age()
+	return p != nil && p.key != "" && (time.Since(p.began) >= w.age() || w.rolled[p.topic])
 }
 
 // age is for how long an entry can be read.

@@ -31,6 +31,7 @@ type plan struct {
 	maxWaiting int
 	faults     int          // of a thousand steps
 	kinds      map[int]bool // of faults that happen
+	gentle     bool         // no faults: what was published arrives soon, without a sync
 	jumps      bool         // hours and days pass
 }
 
@@ -57,6 +58,10 @@ type world struct {
 	steps   int
 	calm    bool
 	verdict string // of a broken promise; guarded by mu
+
+	rolled map[string]bool // topics of which an epoch was ended
+	layout int             // which step of a change of the sharding is deployed
+	jumped bool            // days may have passed
 
 	truth truth
 	trace trace
@@ -90,7 +95,7 @@ func simulate(t *testing.T, seed uint64, choose *choices) (out outcome) {
 func newWorld(seed uint64, choose *choices) *world {
 	w := &world{
 		seed: seed, choose: choose, logger: discard(), arrived: make(chan struct{}, 1), links: map[string]*link{},
-		count: map[string]int{}, truth: newTruth(),
+		rolled: map[string]bool{}, count: map[string]int{}, truth: newTruth(),
 	}
 	w.plan = drawPlan(choose)
 	w.opsLeft = w.plan.ops
@@ -121,7 +126,10 @@ func drawPlan(c *choices) plan {
 			p.kinds[k] = true
 		}
 	}
-	p.jumps = c.chance(250)
+	p.jumps = c.chance(300)
+	if p.gentle = c.chance(250); p.gentle {
+		p.faults, p.jumps = 0, false
+	}
 	return p
 }
 
@@ -157,8 +165,12 @@ func (w *world) live() (failure string) {
 	w.calm = false
 	w.storm()
 	w.trace.add("note", "", "the faults are over")
+	w.settle(soonTime)
+	w.checkSoon()
 	w.settle(restTime)
 	w.check()
+	w.publishLast()
+	w.checkEnd()
 	return ""
 }
 
@@ -204,6 +216,10 @@ func (w *world) settle(d time.Duration) {
 	}
 	synctest.Wait()
 }
+
+// soonTime is longer than it takes to fill a gap, with a request that is not answered and a link that
+// is lost meanwhile. There has been no sync yet.
+const soonTime = 110 * time.Second
 
 // restTime is how long it may take to make faults good. It is longer than two intervals of sync, and than what a client waits after a failure.
 const restTime = 14 * time.Minute
