@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatesock/gatesock/dynamo/internal/table"
 	"github.com/gatesock/gatesock/dynamo/internal/topiclog"
+	"github.com/gatesock/gatesock/dynamo/internal/topicvalues"
 	"github.com/gatesock/gatesock/topic"
 )
 
@@ -39,6 +40,8 @@ import (
 type Topics struct {
 	t   *table.Table
 	log *topiclog.Log
+
+	values *topicvalues.Store
 }
 
 var (
@@ -48,7 +51,7 @@ var (
 
 // Topics returns the store of topics. It is the same each time.
 func (db *DB) Topics() *Topics {
-	db.topicsOnce.Do(func() { db.topics = &Topics{t: db.t, log: topiclog.New(db.t)} })
+	db.topicsOnce.Do(func() { db.topics = &Topics{t: db.t, log: topiclog.New(db.t), values: topicvalues.New(db.t)} })
 	return db.topics
 }
 

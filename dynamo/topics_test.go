@@ -25,7 +25,7 @@ func process(tb testing.TB, api dynamo.API, namespace string, clock *testclock.C
 	return openIn(tb, api, namespace, dynamo.WithClock(clock.Now)).Topics()
 }
 
-func TestTopicsSmoke(t *testing.T) {
+func TestTopicsOfTwoProcesses(t *testing.T) {
 	t.Parallel()
 	clock := testclock.New(testclock.Noon())
 	ns := dynamotest.Namespace(t)

@@ -131,6 +131,8 @@ type Config struct {
 	IgnoreDescription bool
 	// Undocumented selects behaviors that AWS does not document.
 	Undocumented Undocumented
+	// Faults make things go wrong. Default: none; [Gateway.Faults] returns where to add some.
+	Faults *Faults
 	// Clock provides the time. Default: the machine's clock.
 	Clock Clock
 	// Logger gets what access and execution logs have on AWS: failed invocations, dropped messages,
@@ -250,6 +252,9 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxAge, 2*time.Hour)
 	setDefault(&c.OutboundBuffer, 256<<10)
 	setDefault[Clock](&c.Clock, systemClock{})
+	if c.Faults == nil {
+		c.Faults = new(Faults)
+	}
 	c.Burst = Throttle{c.Rate, c.Burst}.burst()
 	c.Undocumented = c.Undocumented.withDefaults()
 	return c

@@ -40,6 +40,7 @@ type Gateway struct {
 	workers     *workers
 	fronts      tracker // sockets and their writers
 	invocations invocations
+	holding     holding
 
 	mu       sync.RWMutex
 	sessions map[string]*Session // the open sessions, by connection id
@@ -101,7 +102,7 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 		selection:      selection,
 		stageVariables: encodeStageVariables(cfg.StageVariables),
 		functionARN:    cfg.arn("lambda") + cfg.Region + ":" + cfg.AccountID + ":function:" + cfg.APIID,
-		ids:            newIDSource(randomSeed()),
+		ids:            newIDSource(cfg.Faults.enter()),
 		workers:        newWorkers(),
 		limiter:        Throttle{cfg.Rate, cfg.Burst}.limiter(),
 		routeLimiters:  routeLimiters(cfg, routes),
@@ -193,6 +194,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 		open = append(open, s)
 	}
 	g.mu.Unlock()
+	g.dropHeld()
 	for _, s := range open {
 		s.end(g.cfg.Undocumented.ShutdownClose, byGateway).start()
 	}

@@ -88,13 +88,14 @@ func (g *Gateway) Connect(ctx context.Context, h Handshake, c Client) (*Session,
 	now := g.cfg.Clock.Now()
 	s := &Session{g: g, client: c, id: g.ids.next(now, kindMessage), connectedAt: now.Add(-time.Millisecond)}
 	s.batch, _ = c.(batcher)
+	s.faultConn = g.cfg.Faults.join(&h)
 	st := stamp{requestID: g.ids.next(now, kindRequest), time: now}
 	g.running.begin() // before isClosing, so that a shutdown waits for what has passed it
 	defer g.running.end()
 	if g.isClosing() {
 		return nil, s.refuse(http.StatusServiceUnavailable, "Service Unavailable", st)
 	}
-	if !g.allow() || !g.allowRoute(gatesock.RouteConnect) {
+	if !g.allow() || !g.allowRoute(gatesock.RouteConnect) || !s.allowed(gatesock.RouteConnect) {
 		return nil, s.refuse(http.StatusTooManyRequests, g.cfg.Undocumented.ThrottledMessage, st)
 	}
 	if err := s.admit(ctx, &h, st); err != nil {
@@ -167,7 +168,7 @@ func (s *Session) connect(ctx context.Context, h *Handshake, st stamp) error {
 	inv := s.invocation(ctx, gatesock.RouteConnect, st.requestID, event, func(_ replier, r response, err error) {
 		refused = s.verdict(r, err, st)
 	})
-	inv.start()
+	s.warm(inv).start()
 	inv.wait(context.Background())
 	return refused
 }

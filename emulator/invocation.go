@@ -44,6 +44,7 @@ type invocation struct {
 	raw     bool // the handler does not return a proxy response
 	limits  Timeouts
 	settled atomic.Bool
+	twin    *invocation // runs at the same time, or nil
 
 	mu       sync.Mutex
 	timer    Timer         // of the next timeout
@@ -118,6 +119,7 @@ func (inv *invocation) run() {
 func (inv *invocation) start() {
 	if inv != nil {
 		inv.g.workers.run(inv)
+		inv.twin.start()
 	}
 }
 
@@ -130,6 +132,7 @@ func (inv *invocation) wait(ctx context.Context) {
 	case <-inv.answeredChan():
 	case <-ctx.Done():
 	}
+	inv.twin.wait(ctx)
 }
 
 func (inv *invocation) answeredChan() <-chan struct{} {

@@ -23,8 +23,8 @@ var ErrNotUTF8 = errors.New("emulator: posted data is not UTF-8")
 // errNoRoute is the error for an endpoint that is not the base URL of this API.
 var errNoRoute = errors.New("no method found matching the path")
 
-// Post sends a message to a connection, like POST @connections. It never blocks. Its errors are
-// those of [gatesock.Poster] and [ErrNotUTF8].
+// Post sends a message to a connection, like POST @connections. It blocks only if it is made [Slow].
+// Its errors are those of [gatesock.Poster] and [ErrNotUTF8].
 //
 // The endpoint of the target is empty or the base URL of the @connections API of this gateway. Its
 // host is not checked. Another stage is [gatesock.ErrForbidden], any other path an error as well.
@@ -47,7 +47,10 @@ func (g *Gateway) post(ctx context.Context, to gatesock.Target, data []byte) err
 	if err != nil {
 		return err
 	}
-	return s.post(data)
+	if err := s.post(data); err != nil {
+		return err
+	}
+	return s.failDelivered()
 }
 
 // Info returns the times and the identity of a connection, like GET @connections. Its errors are
@@ -81,6 +84,9 @@ func (g *Gateway) target(ctx context.Context, to gatesock.Target) (*Session, err
 		return nil, err
 	}
 	if err := g.checkEndpoint(to.Endpoint); err != nil {
+		return nil, err
+	}
+	if err := g.cfg.Faults.call(ctx, g.cfg.Clock, to.ConnectionID); err != nil {
 		return nil, err
 	}
 	return g.find(to.ConnectionID)
@@ -199,6 +205,8 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 // writeError answers with the status, type and body of an error (docs/gateway-facts.md, §7).
 func writeError(w http.ResponseWriter, to gatesock.Target, err error) {
 	switch {
+	case isForbidden(err):
+		writeMessage(w, http.StatusForbidden, "ForbiddenException", messageForbidden)
 	case errors.Is(err, gatesock.ErrGone):
 		w.Header().Set(headerErrorType, "GoneException")
 		w.WriteHeader(http.StatusGone)

@@ -22,7 +22,8 @@ type Message struct {
 
 // Receive takes a message from the client and routes it. It returns when the invocation has ended
 // and the response is sent, when the gateway has given up the invocation, or when ctx has ended,
-// which does not stop the invocation. Concurrent calls run concurrently: the gateway does not order
+// which does not stop the invocation. It does not wait for what [Hold] or [ColdStart] delays.
+// Concurrent calls run concurrently: the gateway does not order
 // the messages of a connection (AWS Developer Guide: responses may come in another order than the
 // messages).
 //
@@ -45,6 +46,8 @@ func (s *Session) judge(ctx context.Context, m Message) (*invocation, error) {
 	switch {
 	case s.ended.Load():
 		return nil, ErrClosed
+	case s.halfOpen.Load():
+		return nil, nil
 	case m.Binary:
 		return s.end(CloseStatus{Code: 1003, Reason: u.BinaryReason}, byGateway), nil
 	case tooBig(m):
@@ -63,10 +66,15 @@ func (s *Session) accept(ctx context.Context, data []byte) (*invocation, error) 
 	switch {
 	case s.ended.Load():
 		return nil, ErrClosed
+	case s.halfOpen.Load():
+		return nil, nil
 	case !utf8.Valid(data):
 		return s.end(s.g.cfg.Undocumented.InvalidUTF8Close, byGateway), nil
 	}
 	s.touch()
+	if s.held(ctx, data) {
+		return nil, nil
+	}
 	return s.dispatch(ctx, data), nil
 }
 
@@ -79,6 +87,9 @@ func (s *Session) dispatch(ctx context.Context, data []byte) *invocation {
 		return s.throttle(st)
 	}
 	route, ok := s.g.route(data)
+	if !s.allowed(route.Key) {
+		return s.throttle(st)
+	}
 	if !ok {
 		s.reply(errorFrame(messageForbidden, s.id, st.requestID))
 		return nil
@@ -102,7 +113,7 @@ func (s *Session) dispatch(ctx context.Context, data []byte) *invocation {
 		s.answer(reply, route, st.requestID, r, err)
 	})
 	inv.session = s
-	return inv
+	return s.warm(inv)
 }
 
 // throttle refuses a message that exceeds a rate.

@@ -41,9 +41,11 @@ type Session struct {
 	subprotocols []string
 	connectedAt  time.Time
 	parts        eventParts
+	faultConn    faultConn
 
-	active atomic.Int64 // time of the last traffic, in nanoseconds since connectedAt
-	ended  atomic.Bool
+	active   atomic.Int64 // time of the last traffic, in nanoseconds since connectedAt
+	ended    atomic.Bool
+	halfOpen atomic.Bool // the client is gone, and the gateway does not know
 
 	mu    sync.Mutex
 	timer Timer // of the next check of the connection's lifetime
@@ -63,7 +65,8 @@ func (s *Session) Subprotocol() string {
 
 // Close ends the session with a close frame of the client. A code of 0 or [StatusNoStatusRcvd]
 // means a frame without a code. Close returns when $disconnect or ctx has ended. On a session that
-// has ended it does nothing.
+// has ended it does nothing, nor on one that is [HalfOpen]. It does not wait for a $disconnect that a
+// fault delays.
 //
 // If a close frame can't have the code or the reason, the gateway closes the connection instead:
 // with 1002 for a code outside 1000–1003, 1007–1014 and 3000–4999 or a reason above 123 bytes, with
@@ -104,6 +107,7 @@ func (s *Session) open() bool {
 		return false
 	}
 	s.watch()
+	s.g.cfg.Faults.opened(s)
 	return true
 }
 
@@ -122,8 +126,14 @@ func (s *Session) lastActive() time.Time { return s.connectedAt.Add(time.Duratio
 
 // send passes a message to the client if the session is open.
 func (s *Session) send(data []byte, send func([]byte) error) error {
-	if s.ended.Load() {
+	switch {
+	case s.ended.Load():
 		return gatesock.ErrGone
+	case s.halfOpen.Load():
+		s.touch()
+		return nil
+	case s.full():
+		return errBufferFull
 	}
 	if err := send(data); err != nil {
 		return err
@@ -189,15 +199,16 @@ const (
 func (s *Session) end(status CloseStatus, by closer) *invocation {
 	s.g.running.begin()
 	defer s.g.running.end()
-	if !s.ended.CompareAndSwap(false, true) {
+	if by == byClient && s.halfOpen.Load() || !s.ended.CompareAndSwap(false, true) {
 		return nil
 	}
 	s.g.unregister(s)
 	s.unwatch()
 	if by == byGateway {
-		s.client.Close(status.Code, status.Reason)
+		s.hangUp(status)
 	}
 	s.g.cfg.logger().Debug("connection closed", slog.String("connectionId", s.id), slog.Int("code", status.Code))
+	defer s.g.cfg.Faults.left(s)
 	if !s.g.invokes(gatesock.RouteDisconnect) {
 		return nil
 	}
@@ -206,7 +217,9 @@ func (s *Session) end(status CloseStatus, by closer) *invocation {
 	event := s.parts.disconnectEvent(st, s.domain, status)
 	// Nobody gets the response: the connection is closed.
 	ignore := func(replier, response, error) {}
-	return s.invocation(context.Background(), gatesock.RouteDisconnect, st.requestID, event, ignore)
+	return s.disconnecting(func() *invocation {
+		return s.invocation(context.Background(), gatesock.RouteDisconnect, st.requestID, event, ignore)
+	})
 }
 
 // closeIdle returns the status that closes an idle connection (observed in public captures).

@@ -67,8 +67,10 @@ func (c *socket) readAll(ctx context.Context, relief *time.Timer) error {
 				return errRelieved
 			}
 		case opPing:
-			c.session.Ping()
-			c.out.pong(payload)
+			if !c.session.halfOpen.Load() {
+				c.session.Ping()
+				c.out.pong(payload)
+			}
 		case opClose:
 			return c.closedByClient(payload)
 		default: // an unsolicited pong
@@ -111,7 +113,9 @@ func (c *socket) closedByClient(payload []byte) error {
 		status.Reason = reasonNoStatus
 	}
 	c.session.end(status, byClient).start()
-	c.out.Close(code, "")
+	if !c.session.halfOpen.Load() {
+		c.out.Close(code, "")
+	}
 	return nil
 }
 
@@ -119,6 +123,9 @@ func (c *socket) closedByClient(payload []byte) error {
 // sends for a moment: closing a connection with unread data could prevent the client from getting
 // the close frame.
 func (c *socket) fail(v *violation) {
+	if c.session.halfOpen.Load() {
+		return
+	}
 	status := CloseStatus{Code: v.code}
 	switch u := &c.session.g.cfg.Undocumented; v.code {
 	case 1003:
@@ -238,6 +245,18 @@ func (o *outbound) Close(code int, reason string) {
 	o.pending = appendFrame(o.pending, opClose, true, closePayload(code, reason))
 	o.limitTime()
 	o.wake()
+}
+
+// drop cuts the connection without a close frame.
+func (o *outbound) drop() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	o.pending = nil
+	if o.conn != nil {
+		// It fails only if the connection is closed.
+		_ = o.conn.SetDeadline(time.Now())
+	}
 }
 
 // limitTime ends reads and writes after closeGrace. The grace starts again when the close frame is

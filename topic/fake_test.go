@@ -3,6 +3,7 @@ package topic_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"testing"
 
@@ -142,7 +143,9 @@ func (l *watchedLog) Moved(ctx context.Context, at []topic.At) ([]bool, error) {
 	return l.Log.Moved(ctx, at)
 }
 
-func (l *watchedLog) Mark(_ context.Context, name string, _ topic.Position) error { return l.call("Mark " + name) }
+func (l *watchedLog) Mark(_ context.Context, name string, _ topic.Position) error {
+	return l.call("Mark " + name)
+}
 
 // world is an application with topics.
 type world struct {
@@ -169,8 +172,10 @@ func newWorldOf(t testing.TB, store conn.Store, j *journal, opts ...topic.Option
 		t: t, journal: j, store: store, rec: wstest.NewRecorder(), authorize: topic.AllowAnyone,
 		log: &watchedLog{Log: topic.NewMemory(), journal: j},
 	}
-	w.topics = topic.New(w.log, w.store, broadcast.New(w.rec, w.store), opts...)
-	r := gatesock.New()
+	quiet := slog.New(slog.DiscardHandler)
+	opts = append([]topic.Option{topic.WithLogger(quiet)}, opts...)
+	w.topics = topic.New(w.log, w.store, broadcast.New(w.rec, w.store, broadcast.WithLogger(quiet)), opts...)
+	r := gatesock.New(gatesock.WithLogger(quiet))
 	r.Use(gatesock.Recover(), conn.Track(w.store))
 	w.topics.Register(r, func(ctx context.Context, req *gatesock.Request, name string) error {
 		if err := w.call("Authorize " + name); err != nil {

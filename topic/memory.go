@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Memory is a [Log] in the memory of this process, for tests, for development and for services that
-// are one process. Do not use it in Lambda, where each instance would have its own.
+// Memory is a [Log], [Values] and a [Roster] in the memory of this process, for tests, for
+// development and for services that are one process. Do not use it in Lambda, where each instance
+// would have its own.
 //
 // It keeps every entry for Entry.Keep, whatever the number of entries that a reader wants, so its
 // size is bounded by what is published in that time. It remembers the head of a topic for 8 days
@@ -14,8 +15,10 @@ import (
 // begins an epoch with a higher number than any that was forgotten. Entries and topics that have
 // expired use memory until later calls remove them.
 type Memory struct {
-	now func() time.Time
-	log memoryLog
+	*memoryRoster
+	now    func() time.Time
+	log    memoryLog
+	values memoryValues
 }
 
 // MemoryOption is an option of [NewMemory].
@@ -33,6 +36,7 @@ func WithMemoryClock(now func() time.Time) MemoryOption {
 // NewMemory returns an empty [Memory].
 func NewMemory(opts ...MemoryOption) *Memory {
 	m := &Memory{now: time.Now, log: newMemoryLog()}
+	m.memoryRoster = newMemoryRoster(func() time.Time { return m.now() })
 	for _, o := range opts {
 		if o == nil {
 			panic("topic: NewMemory: an option is nil")

@@ -7,34 +7,28 @@ import (
 	"time"
 )
 
-// MemoryRoster is a [Roster] in the memory of this process, for tests, for development and for
-// services that are one process. Do not use it in Lambda, where each instance would have its own.
-//
-// Rows that have expired use memory until later calls for the same topic remove them.
-type MemoryRoster struct {
+// memoryRoster is the [Roster] of a Memory. Rows that have expired use memory until later calls for
+// the same topic remove them.
+type memoryRoster struct {
 	now func() time.Time
 
 	mu     sync.Mutex
 	topics map[string]*memoryPresence
 }
 
-// NewMemoryRoster returns an empty [MemoryRoster]. It takes the time from now; nil means [time.Now].
-func NewMemoryRoster(now func() time.Time) *MemoryRoster {
-	if now == nil {
-		now = time.Now
-	}
-	return &MemoryRoster{now: now, topics: make(map[string]*memoryPresence)}
+func newMemoryRoster(now func() time.Time) *memoryRoster {
+	return &memoryRoster{now: now, topics: make(map[string]*memoryPresence)}
 }
 
 // memoryPresence is one topic.
 type memoryPresence struct {
 	rows    map[string]Row
-	pruneAt int   // how many rows make Enter look for expired ones
-	turn    *Turn // nil before the first
+	pruneAt int    // how many rows make Enter look for expired ones
+	round   *Round // nil before the first
 }
 
-// Enter implements [Roster].
-func (m *MemoryRoster) Enter(ctx context.Context, topic string, r Row) (int64, error) {
+// EnterRow implements [Roster].
+func (m *memoryRoster) EnterRow(ctx context.Context, topic string, r Row) (int64, error) {
 	if err := checkTopic(ctx, topic); err != nil {
 		return 0, err
 	}
@@ -53,8 +47,8 @@ func (m *MemoryRoster) Enter(ctx context.Context, topic string, r Row) (int64, e
 	return version, nil
 }
 
-// Get implements [Roster].
-func (m *MemoryRoster) Get(ctx context.Context, topic, id string) (Row, error) {
+// GetRow implements [Roster].
+func (m *memoryRoster) GetRow(ctx context.Context, topic, id string) (Row, error) {
 	if err := checkRow(ctx, topic, id); err != nil {
 		return Row{}, err
 	}
@@ -67,8 +61,8 @@ func (m *MemoryRoster) Get(ctx context.Context, topic, id string) (Row, error) {
 	return r.Normalize(r.Version), nil
 }
 
-// Extend implements [Roster].
-func (m *MemoryRoster) Extend(ctx context.Context, topic, id string, until time.Time) error {
+// ExtendRow implements [Roster].
+func (m *memoryRoster) ExtendRow(ctx context.Context, topic, id string, until time.Time) error {
 	if err := checkRow(ctx, topic, id); err != nil {
 		return err
 	}
@@ -86,8 +80,8 @@ func (m *MemoryRoster) Extend(ctx context.Context, topic, id string, until time.
 	return nil
 }
 
-// Leave implements [Roster].
-func (m *MemoryRoster) Leave(ctx context.Context, topic, id string, version int64) error {
+// RemoveRow implements [Roster].
+func (m *memoryRoster) RemoveRow(ctx context.Context, topic, id string, version int64) error {
 	if err := checkRow(ctx, topic, id); err != nil {
 		return err
 	}
@@ -105,8 +99,8 @@ func (m *MemoryRoster) Leave(ctx context.Context, topic, id string, version int6
 	return nil
 }
 
-// Rows implements [Roster].
-func (m *MemoryRoster) Rows(ctx context.Context, topic string, limit int) ([]Row, error) {
+// ReadRows implements [Roster].
+func (m *memoryRoster) ReadRows(ctx context.Context, topic string, limit int) ([]Row, error) {
 	if err := checkTopic(ctx, topic); err != nil {
 		return nil, err
 	}
@@ -129,8 +123,8 @@ func (m *MemoryRoster) Rows(ctx context.Context, topic string, limit int) ([]Row
 	return rows, nil
 }
 
-// Count implements [Roster].
-func (m *MemoryRoster) Count(ctx context.Context, topic string) (int, error) {
+// CountRows implements [Roster].
+func (m *memoryRoster) CountRows(ctx context.Context, topic string) (int, error) {
 	if err := checkTopic(ctx, topic); err != nil {
 		return 0, err
 	}
@@ -144,13 +138,6 @@ func (m *MemoryRoster) Count(ctx context.Context, topic string) (int, error) {
 	return len(p.rows), nil
 }
 
-func checkTopic(ctx context.Context, topic string) error {
-	if err := refuse(ctx); err != nil {
-		return err
-	}
-	return ValidateName("the topic", topic)
-}
-
 func checkRow(ctx context.Context, topic, id string) error {
 	if err := checkTopic(ctx, topic); err != nil {
 		return err
@@ -161,7 +148,7 @@ func checkRow(ctx context.Context, topic, id string) error {
 // Callers of the methods below hold m.mu.
 
 // open returns a topic, which it makes if there is none.
-func (m *MemoryRoster) open(topic string) *memoryPresence {
+func (m *memoryRoster) open(topic string) *memoryPresence {
 	p, ok := m.topics[topic]
 	if !ok {
 		p = &memoryPresence{rows: make(map[string]Row)}
@@ -170,21 +157,21 @@ func (m *MemoryRoster) open(topic string) *memoryPresence {
 	return p
 }
 
-// close removes a topic that has no rows and no turn.
-func (m *MemoryRoster) close(topic string) {
+// close removes a topic that has no rows and no round.
+func (m *memoryRoster) close(topic string) {
 	p, ok := m.topics[topic]
 	if !ok {
 		return
 	}
-	if p.turn != nil && m.now().Sub(p.turn.Until) > turnLife {
-		p.turn = nil
+	if p.round != nil && m.now().Sub(p.round.Until) > roundLife {
+		p.round = nil
 	}
-	if len(p.rows) == 0 && p.turn == nil {
+	if len(p.rows) == 0 && p.round == nil {
 		delete(m.topics, topic)
 	}
 }
 
-func (m *MemoryRoster) find(topic, id string) (Row, bool) {
+func (m *memoryRoster) find(topic, id string) (Row, bool) {
 	p, ok := m.topics[topic]
 	if !ok {
 		return Row{}, false

@@ -14,7 +14,7 @@ import (
 var (
 	// ErrAbsent means that a connection has no row in a topic, or that its row has expired.
 	ErrAbsent = errors.New("topic: the connection is not present")
-	// ErrChanged means that a row has another version, or that a turn has ended, so that nothing was
+	// ErrChanged means that a row has another version, or that the round has ended, so that nothing was
 	// done.
 	ErrChanged = errors.New("topic: changed by another call")
 )
@@ -27,7 +27,7 @@ type Row struct {
 	User string
 	// As is what others see of the connection, as JSON; nil if there is nothing.
 	As json.RawMessage
-	// Version is set by [Roster.Enter]. A row that is written later has a higher one.
+	// Version is set by [Roster.EnterRow]. A row that is written later has a higher one.
 	Version int64
 	// ConnectedAt is when the connection began, in whole milliseconds. Two connections with the same
 	// id have different ones.
@@ -37,9 +37,9 @@ type Row struct {
 	ExpiresAt time.Time
 }
 
-// Roster keeps which connections are present in which topics, and whose turn it is to announce that.
-// [NewMemoryRoster] returns one for a single process; package dynamo has one that all instances of a
-// function share. To test one of your own, use package topictest.
+// Roster keeps which connections are present in which topics, and which process announces that.
+// [Memory] is one for a single process; package dynamo has one that all instances of a function
+// share. To test one of your own, use package topictest.
 //
 // All methods are safe for concurrent use, and may be called again after an error. A Roster copies
 // what it gets, and what it returns belongs to the caller. Reads are strongly consistent: they see
@@ -50,31 +50,31 @@ type Row struct {
 // Names of topics and connection ids are non-empty UTF-8 strings, users are UTF-8 strings. A Roster
 // refuses others with [ErrInvalid], and may refuse long ones in the same way.
 type Roster interface {
-	// Enter writes a row in place of the one that the connection has in the topic, if there is one. It
+	// EnterRow writes a row in place of the one that the connection has in the topic, if there is one. It
 	// ignores Row.Version, and returns the version of the row: the current time in microseconds since
 	// 1970, or one more than the version of the row in place, whichever is higher. A second call with
 	// the same row gives it a higher version, too.
-	Enter(ctx context.Context, topic string, r Row) (version int64, err error)
+	EnterRow(ctx context.Context, topic string, r Row) (version int64, err error)
 
-	// Get returns the row of a connection, or ErrAbsent.
-	Get(ctx context.Context, topic, id string) (Row, error)
+	// GetRow returns the row of a connection, or ErrAbsent.
+	GetRow(ctx context.Context, topic, id string) (Row, error)
 
-	// Extend sets the expiry of a row and keeps its version. It fails with ErrAbsent if there is no
+	// ExtendRow sets the expiry of a row and keeps its version. It fails with ErrAbsent if there is no
 	// row.
-	Extend(ctx context.Context, topic, id string, until time.Time) error
+	ExtendRow(ctx context.Context, topic, id string, until time.Time) error
 
-	// Leave removes the row of a connection if it has the version, and otherwise fails with
+	// RemoveRow removes the row of a connection if it has the version, and otherwise fails with
 	// ErrChanged. It is not an error if there is no row.
-	Leave(ctx context.Context, topic, id string, version int64) error
+	RemoveRow(ctx context.Context, topic, id string, version int64) error
 
-	// Rows returns the rows of a topic in any order, at most limit of them; 0 means all. A row that is
+	// ReadRows returns the rows of a topic in any order, at most limit of them; 0 means all. A row that is
 	// there during the whole call is among them if there are not more than limit.
-	Rows(ctx context.Context, topic string, limit int) ([]Row, error)
+	ReadRows(ctx context.Context, topic string, limit int) ([]Row, error)
 
-	// Count returns the number of rows.
-	Count(ctx context.Context, topic string) (int, error)
+	// CountRows returns the number of rows.
+	CountRows(ctx context.Context, topic string) (int, error)
 
-	Turns
+	Rounds
 }
 
 // Validate returns an [ErrInvalid] for a row that no [Roster] accepts. Rosters call it in Enter.

@@ -79,7 +79,7 @@ func (s *routes) presence(
 	if _, err := s.member(ctx, req, in.Topic); err != nil {
 		return topicwire.Snapshot{}, err
 	}
-	snapshot, err := s.snapshot(ctx, in.Topic, roomFor(in.Topic))
+	snapshot, err := s.snapshot(ctx, in.Topic, in.Cursor, roomFor(in.Topic))
 	if err != nil {
 		return topicwire.Snapshot{}, failed("the members could not be read", err)
 	}

@@ -53,6 +53,9 @@ func New(log Log, store conn.Store, fanout *broadcast.Broadcaster, opts ...Optio
 	t.validate(log)
 	t.fanout = fanout.With(broadcast.WithRetries(pushAttempts, pushRetryTime))
 	t.spread.now = t.now
+	if t.ended != nil {
+		t.ended.attach(t)
+	}
 	return t
 }
 

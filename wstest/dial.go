@@ -178,6 +178,9 @@ func (l *socketLink) send(ctx context.Context, data []byte, binary bool) error {
 }
 
 func (l *socketLink) close(ctx context.Context, code int, reason string) error {
+	if l.server.watch.isHalfOpen(l.client.id) { // nobody answers the close frame
+		return l.abort(ctx)
+	}
 	if code == 0 {
 		code = emulator.StatusNoStatusRcvd
 	}
@@ -225,9 +228,12 @@ func (l *socketLink) restless(err error) error {
 	return fmt.Errorf("the gateway does not become idle: %w", err)
 }
 
-// ping returns when the pong has arrived, or when the connection has ended and the inbox has
+// ping returns when the pong has arrived, if the gateway knows the client, or when the connection has ended and the inbox has
 // everything that arrived.
 func (l *socketLink) ping(ctx context.Context) error {
+	if l.server.watch.isHalfOpen(l.client.id) {
+		return nil
+	}
 	if err := l.conn.Ping(ctx); err == nil {
 		return nil
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/authz"
+	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/wstest"
 )
 
@@ -108,6 +109,35 @@ func ExampleRecorder_Gone() {
 	// Output:
 	// hello, bob, you are alone
 	// gone: true
+}
+
+// A client's $disconnect comes a minute late, so until then the application takes it for connected.
+func ExampleHarness_Faults() {
+	t := &exampleT{}
+	defer t.end()
+
+	online := map[string]bool{}
+	r := gatesock.New()
+	r.OnConnect(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+		online[req.ConnectionID] = true
+		return nil, nil
+	})
+	r.OnDisconnect(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+		delete(online, req.ConnectionID)
+		return nil, nil
+	})
+	h := wstest.New(t, r)
+	alice := h.Connect()
+	h.Connect()
+
+	h.Faults().Add(emulator.DelayDisconnect(time.Minute).For(alice.ID()))
+	alice.Close(1000, "")
+	fmt.Println("online:", len(online))
+	h.Advance(time.Minute)
+	fmt.Println("online:", len(online))
+	// Output:
+	// online: 2
+	// online: 1
 }
 
 func ExampleWithPrincipal() {

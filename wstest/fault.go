@@ -4,25 +4,22 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/emulator"
 )
 
-// fault is the simulated failure of posts to one connection. There is none if it is nil.
-type fault struct {
-	delay     time.Duration
-	throttled int
-	err       error
-}
+// setting is a method of a [Recorder] that sets a fault of a connection.
+type setting int
 
-// take returns the error of the next post.
-func (f *fault) take() error {
-	switch {
-	case f == nil:
-		return nil
-	case f.throttled > 0:
-		f.throttled--
-		return gatesock.ErrThrottled
-	}
-	return f.err
+const (
+	failing setting = iota
+	throttling
+	slowing
+)
+
+// faultKey is what a connection has at most one fault for.
+type faultKey struct {
+	setting      setting
+	connectionID string
 }
 
 // Gone makes every post to a connection fail with [gatesock.ErrGone], as if the gateway had closed
@@ -32,60 +29,52 @@ func (r *Recorder) Gone(connectionID string) { r.Fail(connectionID, gatesock.Err
 // Fail makes every post to a connection fail with an error that wraps err, for example
 // [gatesock.ErrTooLarge]. It replaces an earlier Fail or [Recorder.Gone]; a nil err ends it.
 func (r *Recorder) Fail(connectionID string, err error) {
-	r.edit(connectionID, func(f *fault) { f.err = err })
+	if err == nil {
+		r.replace(failing, connectionID)
+		return
+	}
+	r.replace(failing, connectionID, emulator.Fail(err))
 }
 
 // Throttle makes the next n posts to a connection fail with [gatesock.ErrThrottled]. Other failures
 // of the connection apply after these. The number replaces what is left of an earlier one.
 func (r *Recorder) Throttle(connectionID string, n int) {
-	r.edit(connectionID, func(f *fault) { f.throttled = n })
+	if n <= 0 {
+		r.replace(throttling, connectionID)
+		return
+	}
+	r.replace(throttling, connectionID, emulator.Throttled(emulator.Throttle{}).Times(n))
 }
 
 // Slow delays every post to a connection by d. If its context ends first, the post fails with the
 // context's error. The delay is in real time, or in that of a synctest bubble, and not in the
 // harness's: [Harness.Advance] could not pass a handler that waits. A delay of 0 ends it.
 func (r *Recorder) Slow(connectionID string, d time.Duration) {
-	r.edit(connectionID, func(f *fault) { f.delay = d })
+	if d <= 0 {
+		r.replace(slowing, connectionID)
+		return
+	}
+	r.replace(slowing, connectionID, emulator.Slow(d))
 }
 
 // Forbid makes every post to any connection fail with [gatesock.ErrForbidden], as if the function's
 // role lacked execute-api:ManageConnections.
-func (r *Recorder) Forbid() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.forbid = true
-}
+func (r *Recorder) Forbid() { r.faults.Add(emulator.Fail(gatesock.ErrForbidden)) }
 
 // ClearFaults ends the simulated failures of some connections. Without an id it ends all, including
 // [Recorder.Forbid].
-func (r *Recorder) ClearFaults(connectionIDs ...string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, id := range connectionIDs {
-		delete(r.faults, id)
-	}
-	if len(connectionIDs) == 0 {
-		clear(r.faults)
-		r.forbid = false
-	}
-}
+func (r *Recorder) ClearFaults(connectionIDs ...string) { r.faults.Clear(connectionIDs...) }
 
-func (r *Recorder) edit(connectionID string, change func(*fault)) {
+// replace sets the fault of a connection that a setting is for, or ends it if there is none.
+func (r *Recorder) replace(s setting, connectionID string, faults ...emulator.Fault) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	f := r.faults[connectionID]
-	if f == nil {
-		f = new(fault)
-		r.faults[connectionID] = f
+	key := faultKey{s, connectionID}
+	if end, set := r.endFault[key]; set {
+		end()
+		delete(r.endFault, key)
 	}
-	change(f)
-}
-
-func (r *Recorder) delay(connectionID string) time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if f := r.faults[connectionID]; f != nil {
-		return f.delay
+	for _, f := range faults {
+		r.endFault[key] = r.faults.Add(f.For(connectionID))
 	}
-	return 0
 }

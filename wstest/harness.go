@@ -77,12 +77,27 @@ func newHarness(t testing.TB, h lambda.Handler, s settings, opts []Option) *Harn
 		timeout: s.timeout, ignored: s.ignored, log: out, envelope: namesOf(h),
 	}
 	s.recorder.join(w, gateway, hs.Now)
+	gateway.Faults().OnFault(w.faulted)
 	t.Cleanup(hs.Close)
 	return hs
 }
 
 // Gateway returns the gateway, for tasks that the harness has no method for.
 func (h *Harness) Gateway() *emulator.Gateway { return h.gateway }
+
+// Faults returns the faults of the gateway, for what goes wrong around the application: a lost or
+// late $disconnect, a client that is gone without notice, messages in another order, cold starts and
+// quotas. They concern all calls of @connections, also those that do not come through the recorder.
+//
+//	h.Faults().Add(emulator.DelayDisconnect(time.Minute).For(alice.ID()))
+//	alice.Close(1000, "")
+//	h.Advance(time.Minute) // now $disconnect comes
+//
+// Calls such as [Client.SendText] and [Client.Close] do not wait for what a fault delays;
+// [Harness.Advance] makes it happen. Only Connect waits for a cold start of $connect, and a handler
+// for a post that is [emulator.Slow]: then another goroutine must advance the clock, or a synctest
+// bubble provides the time.
+func (h *Harness) Faults() *emulator.Faults { return h.gateway.Faults() }
 
 // Poster returns the recorder that posts to the gateway's clients: that of [WithPoster], or the
 // harness's own.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/internal/observing"
 )
 
@@ -38,7 +39,8 @@ type Post struct {
 //
 // By default it forwards to the gateway of its harness. [Recorder.Attach] sets another target. A
 // recorder without a harness and a target accepts every message and delivers none. Simulated
-// failures come before forwarding: a post that fails is recorded and not delivered.
+// failures come before forwarding: a post that fails is recorded and not delivered. For all faults
+// of a gateway, see [Harness.Faults].
 //
 // A Recorder is safe for concurrent use. Its errors wrap those of package gatesock.
 type Recorder struct {
@@ -46,8 +48,8 @@ type Recorder struct {
 	posts       []*Post
 	disconnects []gatesock.Target
 	closed      map[string]bool // connections that the recorder itself has closed
-	faults      map[string]*fault
-	forbid      bool
+	faults      *emulator.Faults
+	endFault    map[faultKey]func()
 	next        gatesock.Poster
 	watch       *watch // nil outside a harness
 	now         func() time.Time
@@ -61,7 +63,7 @@ var (
 
 // NewRecorder returns a Recorder. [WithPoster] connects it to a harness.
 func NewRecorder() *Recorder {
-	return &Recorder{closed: make(map[string]bool), faults: make(map[string]*fault), now: time.Now, made: time.Now()}
+	return &Recorder{closed: make(map[string]bool), faults: new(emulator.Faults), endFault: make(map[faultKey]func()), now: time.Now, made: time.Now()}
 }
 
 // Attach sets the Poster to forward to, for example the @connections client of package apigw. If p
@@ -155,17 +157,11 @@ func (r *Recorder) answer(ctx context.Context, to gatesock.Target, data []byte) 
 // meet waits for the simulated delay and returns the simulated failure of a call, or else the
 // target to forward to, which may be nil.
 func (r *Recorder) meet(ctx context.Context, to gatesock.Target) (gatesock.Poster, error) {
-	if err := wait(ctx, r.delay(to.ConnectionID)); err != nil {
+	if err := r.faults.Call(ctx, to); err != nil {
 		return nil, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.forbid {
-		return nil, gatesock.ErrForbidden
-	}
-	if err := r.faults[to.ConnectionID].take(); err != nil {
-		return nil, err
-	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -310,19 +306,4 @@ func (r *Recorder) leave() { r.join(nil, nil, time.Now) }
 
 func postError(to gatesock.Target, err error) error {
 	return fmt.Errorf("wstest: post to %q: %w", to.ConnectionID, err)
-}
-
-// wait returns when d has passed, or with the context's error.
-func wait(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

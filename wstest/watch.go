@@ -48,7 +48,8 @@ type watch struct {
 	running  map[int]*invocation
 	failures []error
 
-	disconnected map[string]bool // connections whose $disconnect has ended
+	disconnected map[string]bool // connections whose $disconnect has ended, or is not to be waited for
+	halfOpen     map[string]bool // connections whose client is gone without the gateway's knowledge
 	changed      chan struct{}   // closed and replaced when one is added
 }
 
@@ -56,7 +57,7 @@ type watch struct {
 func newWatch(next lambda.Handler, name string) *watch {
 	return &watch{
 		next: next, goroutines: goroutines.New(name), owner: goroutines.ID(), running: make(map[int]*invocation),
-		disconnected: make(map[string]bool), changed: make(chan struct{}),
+		disconnected: make(map[string]bool), halfOpen: make(map[string]bool), changed: make(chan struct{}),
 	}
 }
 
@@ -118,10 +119,36 @@ func (w *watch) end(inv *invocation) {
 	w.ended++
 	inv.ended = true
 	if inv.route == gatesock.RouteDisconnect {
-		w.disconnected[inv.connection] = true
-		close(w.changed)
-		w.changed = make(chan struct{})
+		w.disconnect(inv.connection)
 	}
+}
+
+// disconnect records that there is no $disconnect to wait for any more. The caller holds the lock.
+func (w *watch) disconnect(connection string) {
+	w.disconnected[connection] = true
+	close(w.changed)
+	w.changed = make(chan struct{})
+}
+
+// faulted is called for each fault of the gateway that happens.
+func (w *watch) faulted(e emulator.FaultEvent) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch name := e.Fault.Name(); {
+	case name == emulator.HalfOpen(0, 0).Name():
+		w.halfOpen[e.ConnectionID] = true
+		w.disconnect(e.ConnectionID)
+	case name == emulator.LoseDisconnect().Name(), name == emulator.DelayDisconnect(0).Name(),
+		name == emulator.ColdStart(0).Name() && e.Route == gatesock.RouteDisconnect:
+		w.disconnect(e.ConnectionID)
+	}
+}
+
+// isHalfOpen reports whether the client of a connection is gone without the gateway's knowledge.
+func (w *watch) isHalfOpen(connection string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.halfOpen[connection]
 }
 
 // awaitDisconnect returns when the $disconnect of a connection has ended.

@@ -21,6 +21,7 @@ const (
 	renewSpread   = 10 * time.Minute
 	markKept      = 30 * time.Minute
 	refKept       = time.Minute
+	membersSpread = 10 * time.Second
 
 	dialTimeout = 30 * time.Second
 	backoffMin  = 500 * time.Millisecond

@@ -128,22 +128,17 @@ func (c *Client) place(n *concern, start mark, r *topicwire.Result) bool {
 		t.placed = true
 		t.moveTo(start)
 		return n.since != nil && !r.Recovered
+	case moved:
+		return false // what the answer has counts as pushes: from its position the client got further
 	case r.Recovered:
-		if !moved && start.number > t.number {
+		if start.number > t.number {
 			t.moveTo(start)
 		}
-		return false
-	case moved && t.isPast(start):
 		return false
 	default:
 		t.moveTo(start)
 		return true
 	}
-}
-
-// isPast reports whether the client has everything up to a mark, or is in a later epoch.
-func (l *log) isPast(m mark) bool {
-	return l.number > m.number || l.position.Epoch == m.epoch && m.offset > 0 && l.position.Offset >= m.offset
 }
 
 func (c *Client) addEvents(t *topic, number int64, r *topicwire.Result) {

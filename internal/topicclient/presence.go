@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/gatesock/gatesock/internal/topicwire"
@@ -13,8 +14,9 @@ import (
 type presence struct {
 	refs     map[string]ref
 	users    map[string]*user
-	snapshot int  // numbers the snapshots
-	complete bool // there was one
+	snapshot int    // numbers the snapshots
+	cursor   string // of the next page
+	complete bool   // there was a snapshot
 	count    int
 	counted  bool // the members are too many to know them
 	askAt    time.Time
@@ -30,6 +32,7 @@ type ref struct {
 	here    bool
 	at      time.Time // when it was not here any more
 	named   int       // the number of the last snapshot during which a diff named it
+	seen    int       // the number of the last snapshot that had it
 }
 
 // user is one user, with all connections. Members without a user stand for themselves.
@@ -44,18 +47,21 @@ func newPresence() *presence {
 }
 
 // begin notes that a snapshot is asked for.
-func (p *presence) begin() { p.snapshot++ }
+func (p *presence) begin() {
+	p.snapshot++
+	p.cursor, p.askAt = "", time.Time{}
+}
 
-// digest returns the digest of the members.
+// digest returns the digest of the members, or their number if that is all that the client knows.
 func (p *presence) digest() string {
+	if p.counted {
+		return strconv.Itoa(p.count)
+	}
 	var d topicwire.Digest
 	for name, r := range p.refs {
 		if r.here {
 			d.Add(name, r.version)
 		}
-	}
-	if p.counted {
-		return ""
 	}
 	return d.String()
 }
@@ -89,7 +95,13 @@ func (c *Client) membersChanged(t *topic, data []byte) {
 	for _, g := range d.Left {
 		c.memberLeft(t, g)
 	}
+	if p := t.presence; d.Digest != "" && p.complete && !p.isOpen() && p.digest() != d.Digest {
+		c.askMembers(t)
+	}
 }
+
+// isOpen reports whether a part of a snapshot is missing.
+func (p *presence) isOpen() bool { return p.asking || p.cursor != "" }
 
 // memberJoined applies a member of a diff, or of a snapshot.
 func (c *Client) memberJoined(t *topic, m topicwire.Member, diff bool) {
@@ -101,6 +113,8 @@ func (c *Client) memberJoined(t *topic, m topicwire.Member, diff bool) {
 	}
 	if diff {
 		old.named = p.snapshot
+	} else {
+		old.seen = p.snapshot
 	}
 	switch {
 	case newer && m.Version > 0 && (known || len(p.refs) < c.cfg.MaxKeys):
@@ -113,7 +127,7 @@ func (c *Client) memberJoined(t *topic, m topicwire.Member, diff bool) {
 // setRef takes over a member, in place of what the client had for the connection.
 func (c *Client) setRef(t *topic, m topicwire.Member, old ref) {
 	p := t.presence
-	p.refs[m.Ref] = ref{user: m.User, as: m.As, version: m.Version, here: true, named: old.named}
+	p.refs[m.Ref] = ref{user: m.User, as: m.As, version: m.Version, here: true, named: old.named, seen: old.seen}
 	if old.here && old.user == m.User {
 		return
 	}
@@ -209,7 +223,7 @@ func (c *Client) tickPresence(t *topic) {
 	for _, key := range over {
 		c.hide(t, key, p.users[key])
 	}
-	if !p.asking {
+	if !p.isOpen() {
 		maps.DeleteFunc(p.refs, func(_ string, r ref) bool { return !r.here && c.now.Sub(r.at) >= refKept })
 	}
 }

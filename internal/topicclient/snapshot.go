@@ -11,7 +11,7 @@ import (
 // askMembers notes that the snapshot of the presence is needed.
 func (c *Client) askMembers(t *topic) {
 	if t.presence.askAt.IsZero() {
-		t.presence.askAt = c.now.Add(c.between(0, epochSpread))
+		t.presence.askAt = c.now.Add(c.between(0, membersSpread))
 	}
 	c.busy = true
 }
@@ -20,15 +20,28 @@ func (c *Client) askMembers(t *topic) {
 func (c *Client) sendMembers() {
 	for _, t := range c.topics {
 		p := t.presence
-		if p == nil || p.asking || t.membership != joined || t.again || !due(p.askAt, c.now) {
+		if p == nil || p.asking || t.membership != joined || t.again {
 			continue
 		}
-		p.askAt, p.asking = time.Time{}, true
-		p.begin()
-		r := c.newRequest(members)
-		r.topics = []concern{{topic: t, generation: t.generation}}
-		c.send(r, "presence", appendNames(nil, r.topics))
+		if due(p.askAt, c.now) {
+			p.begin()
+		} else if p.cursor == "" || !p.askAt.IsZero() {
+			continue
+		}
+		c.askPage(t)
 	}
+}
+
+// askPage asks for a page of a snapshot, or for the first one.
+func (c *Client) askPage(t *topic) {
+	t.presence.asking = true
+	r := c.newRequest(members)
+	r.topics = []concern{{topic: t, generation: t.generation, cursor: t.presence.cursor}}
+	if t.presence.cursor == "" {
+		c.send(r, "presence", appendNames(nil, r.topics))
+		return
+	}
+	c.send(r, "presence", appendCursor(nil, t.name, t.presence.cursor))
 }
 
 func (c *Client) membersAnswered(n *concern, s *topicwire.Snapshot) {
@@ -36,7 +49,8 @@ func (c *Client) membersAnswered(n *concern, s *topicwire.Snapshot) {
 		return
 	}
 	n.topic.presence.asking = false
-	if n.fresh() {
+	c.busy = true
+	if n.fresh() && n.cursor == n.topic.presence.cursor {
 		n.topic.presence.tries = 0
 		c.acceptMembers(n.topic, s)
 	}
@@ -47,7 +61,7 @@ func (c *Client) membersFailed(n *concern, e topicwire.Error) {
 	if p == nil {
 		return
 	}
-	p.asking = false
+	p.asking, p.cursor = false, ""
 	switch {
 	case !n.fresh():
 	case passing(e.Code):
@@ -70,18 +84,26 @@ func (c *Client) acceptMembers(t *topic, s *topicwire.Snapshot) {
 		return
 	}
 	p.counted = false
-	there := make(map[string]bool, len(s.Members))
 	for _, m := range s.Members {
-		there[m.Ref] = true
 		c.memberJoined(t, m, false)
 	}
+	p.cursor = s.Cursor
+	c.busy = true
+	if p.cursor == "" {
+		c.dropUnseen(t)
+		c.showAll(t)
+	}
+}
+
+// dropUnseen ends the members that a snapshot did not have.
+func (c *Client) dropUnseen(t *topic) {
+	p := t.presence
 	for _, name := range slices.Sorted(maps.Keys(p.refs)) {
-		if r := p.refs[name]; r.here && !there[name] && r.named != p.snapshot {
+		if r := p.refs[name]; r.here && r.seen != p.snapshot && r.named != p.snapshot {
 			p.refs[name] = ref{user: r.user, version: r.version, at: c.now}
 			c.dropRef(t, name, r, 0)
 		}
 	}
-	c.showAll(t)
 }
 
 // showAll tells the caller who is there, after the first snapshot.
@@ -107,7 +129,7 @@ func (c *Client) setCount(t *topic, count int) {
 		}
 		clear(p.refs)
 	}
-	p.counted, p.complete, p.askAt = true, true, time.Time{}
+	p.counted, p.complete, p.cursor, p.askAt = true, true, "", time.Time{}
 	if p.count != count {
 		p.count = count
 		c.act(Action{Kind: Counted, Topic: t.name, Count: count})

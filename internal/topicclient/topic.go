@@ -107,6 +107,9 @@ func (c *Client) lose(t *topic) {
 	t.generation++
 	t.again = false
 	t.wish = 0
+	if t.presence != nil {
+		t.presence.asking, t.presence.cursor = false, ""
+	}
 	c.busy = true
 }
 

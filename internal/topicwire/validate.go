@@ -121,7 +121,14 @@ func (s Sync) Validate() error {
 }
 
 // Validate returns an error that names the member that is not valid.
-func (p Presence) Validate() error { return validateTopic("topic", p.Topic) }
+func (p Presence) Validate() error {
+	if len(p.Cursor) > maxCursorBytes {
+		return fmt.Errorf(`"cursor" must be that of the page before, not %s`, quoted(p.Cursor))
+	}
+	return validateTopic("topic", p.Topic)
+}
+
+const maxCursorBytes = 64
 
 // validate checks the form of a position; path is what stands before the names of its members.
 func (p Position) validate(path string) error {

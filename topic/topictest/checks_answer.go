@@ -22,10 +22,17 @@ func answerChecks() []promise {
 const maxRequests = 60
 
 // losing makes a call with a log that loses its n-th answer, for n = 1, 2 and so on, until the call
-// makes fewer requests. Each has a topic of its own, which prepare fills.
-func (f *fixture) losing(t *probe, name string, rival func(*story), prepare func(*story), call func(*story, topic.Log)) {
+// makes fewer requests. Each has a topic of its own, which prepare fills. What the call returns is
+// run afterwards, with the log that has lost an answer.
+func (f *fixture) losing(
+	t *probe,
+	name string,
+	rival func(*story),
+	prepare func(*story),
+	call func(*story, topic.Log) (check func(topic.Log)),
+) {
 	lostAny := false
-	for n := 1; ; n++ {
+	for n, goOn := 1, true; goOn; n++ {
 		t.that(n <= maxRequests, "%s: a call makes more than %d requests to the store, or Harness.Lose loses answers for ever", name, maxRequests)
 		s := f.story(fmt.Sprintf("%s %d", name, n))
 		prepare(s)
@@ -34,11 +41,13 @@ func (f *fixture) losing(t *probe, name string, rival func(*story), prepare func
 			meanwhile = func() { rival(s) }
 		}
 		log, lost := f.Lose(n, meanwhile)
-		call(s, log)
-		if !lost() {
-			break
+		check := call(s, log)
+		if goOn = lost(); goOn {
+			lostAny = true
+			check(log)
+		} else {
+			check(f.log(0))
 		}
-		lostAny = true
 	}
 	t.that(lostAny, "%s: Harness.Lose has lost no answer", name)
 }
@@ -87,11 +96,13 @@ func (c situation) call(ctx context.Context, s *story, log topic.Log, e topic.En
 func checkAnswers(ctx context.Context, t *probe, f *fixture) {
 	f.needStore(t)
 	for _, c := range situations() {
-		f.losing(t, c.name, nil, func(s *story) { c.prepare(ctx, t, s) }, func(s *story, log topic.Log) {
+		f.losing(t, c.name, nil, func(s *story) { c.prepare(ctx, t, s) }, func(s *story, log topic.Log) func(topic.Log) {
 			e := entry("the entry")
 			a, err := c.call(ctx, s, log, e)
-			s.outcome(ctx, t, a, err, e, nil)
-			s.more(ctx, t, log)
+			return func(log topic.Log) {
+				s.outcome(ctx, t, a, err, e, nil)
+				s.more(ctx, t, log)
+			}
 		})
 	}
 }
@@ -168,16 +179,19 @@ func checkAnswersRival(ctx context.Context, t *probe, f *fixture) {
 				rivals = []topic.Record{cloned(a.Record)}
 			}
 			name := fmt.Sprintf("%s, and a rival that rolls (%v)", c.name, rolls)
-			f.losing(t, name, rival, func(s *story) { c.prepare(ctx, t, s) }, func(s *story, log topic.Log) {
+			prepare := func(s *story) { c.prepare(ctx, t, s) }
+			f.losing(t, name, rival, prepare, func(s *story, log topic.Log) func(topic.Log) {
 				before, rivals = nil, nil
 				e := entry("the entry")
 				a, err := c.call(ctx, s, log, e)
-				if err == nil && len(rivals) > 0 && number(rivals[0].Epoch) > number(a.Epoch) {
-					s.ended(t, a.Record, before, rivals)
-				} else {
-					s.outcome(ctx, t, a, err, e, rivals)
+				return func(log topic.Log) {
+					if err == nil && len(rivals) > 0 && number(rivals[0].Epoch) > number(a.Epoch) {
+						s.ended(t, a.Record, before, rivals)
+					} else {
+						s.outcome(ctx, t, a, err, e, rivals)
+					}
+					s.more(ctx, t, log)
 				}
-				s.more(ctx, t, log)
 			})
 		}
 	}
@@ -197,15 +211,17 @@ func checkAnswersKey(ctx context.Context, t *probe, f *fixture) {
 		if c.key == "" || c.rolls {
 			continue
 		}
-		f.losing(t, c.name, nil, func(s *story) { c.prepare(ctx, t, s) }, func(s *story, log topic.Log) {
+		f.losing(t, c.name, nil, func(s *story) { c.prepare(ctx, t, s) }, func(s *story, log topic.Log) func(topic.Log) {
 			e := entry("the entry")
 			_, err := c.call(ctx, s, log, e)
 			again, againErr := c.call(ctx, s, s.log(1), e)
 			t.ok(againErr, "%s: publishing again", s.topic)
 			t.that(err != nil || again.Duplicate, "%s: publishing again adds an entry at %s", s.topic, text(again.Position))
 			again.Duplicate = false
-			s.outcome(ctx, t, again, nil, e, nil)
-			s.more(ctx, t, log)
+			return func(log topic.Log) {
+				s.outcome(ctx, t, again, nil, e, nil)
+				s.more(ctx, t, log)
+			}
 		})
 	}
 }
@@ -217,18 +233,19 @@ func checkAnswersRead(ctx context.Context, t *probe, f *fixture) {
 		s.roll(ctx, t, s.log(1), entry("rolled"))
 		s.add(ctx, t, 3)
 	}
-	f.losing(t, "read", nil, rolled, func(s *story, log topic.Log) {
+	f.losing(t, "read", nil, rolled, func(s *story, log topic.Log) func(topic.Log) {
 		p, err := log.Read(ctx, topic.Query{Topic: s.topic, Since: new(s.at(4))})
 		if err == nil {
 			t.that(p.Lost == "" && sameRecords(p.Entries, s.entries[4:]) && p.Head == s.last(), "%s: %s", s.topic, pageText(p))
 		}
-		s.tell(ctx, t, log, 2)
+		return func(log topic.Log) { s.tell(ctx, t, log, 2) }
 	})
-	f.losing(t, "moved", nil, rolled, func(s *story, log topic.Log) {
+	f.losing(t, "moved", nil, rolled, func(s *story, log topic.Log) func(topic.Log) {
 		at := []topic.At{{Topic: s.topic, Position: s.at(1), Quiet: true}, {Topic: s.topic, Position: s.at(6)}, {Topic: s.topic, Position: s.at(4)}}
 		moved, err := log.Moved(ctx, at)
 		if err == nil {
 			t.that(slices.Equal(moved, []bool{true, false, true}), "%s: Moved is %v", s.topic, moved)
 		}
+		return func(topic.Log) {}
 	})
 }

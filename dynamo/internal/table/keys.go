@@ -151,3 +151,7 @@ func (t *Table) FilterPartition(topic string) types.AttributeValue {
 
 // FilterKey returns the key of a filter of a state topic.
 func (t *Table) FilterKey(topic, id string) Item { return t.key("tf#"+topic, id) }
+
+// TurnKey returns the key of the last turn to push a value to the subscribers with a filter. The ID
+// of a filter has no '#'.
+func (t *Table) TurnKey(topic, filter, key string) Item { return t.key("tt#"+filter+"#"+topic, key) }

@@ -3,7 +3,6 @@ package topiclog
 import (
 	"context"
 	"slices"
-
 )
 
 // from returns entries without a hole from an offset on, as far as one request brings them. They
@@ -69,4 +68,3 @@ func (v *view) readable(run []*entry) []*entry {
 	}
 	return run
 }
-

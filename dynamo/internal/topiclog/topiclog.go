@@ -94,12 +94,16 @@ func (l *Log) check(ctx context.Context, name string, e *topic.Entry) error {
 	if len(e.Key) > MaxNameBytes {
 		return fmt.Errorf("%w: the key has %d bytes, the most is %d", topic.ErrInvalid, len(e.Key), MaxNameBytes)
 	}
-	size := entryOverhead + len(l.t.Prefix) + len(name)
+	data, names := 0, 0
 	for _, event := range e.Events {
-		size += len(event.Name) + len(event.Data) + 2
+		data += len(event.Data)
+		names += len(event.Name) + 2
 	}
-	if size > maxItem {
-		return fmt.Errorf("%w: the entry has about %d bytes, the most is %d", topic.ErrInvalid, size, maxItem)
+	if data > MaxDataBytes {
+		return fmt.Errorf("%w: the entry has %d bytes of data, the most is %d", topic.ErrInvalid, data, MaxDataBytes)
+	}
+	if size := entryOverhead + len(l.t.Prefix) + len(name) + data + names; size > maxItem {
+		return fmt.Errorf("%w: the entry has about %d bytes, names included, the most is %d", topic.ErrInvalid, size, maxItem)
 	}
 	return nil
 }
@@ -109,10 +113,12 @@ const (
 	// key (Amazon DynamoDB Developer Guide, "Constraints in Amazon DynamoDB": 1,024 bytes). With it,
 	// partition keys stay below their 2,048 bytes.
 	MaxNameBytes = 1024
+	// MaxDataBytes is the most bytes of data in an entry.
+	MaxDataBytes = 390 << 10
 	// maxItem is the most bytes of an item (the same page).
 	maxItem = 400 << 10
 	// entryOverhead is what an entry takes beside its names and data.
-	entryOverhead = 250
+	entryOverhead = 350
 )
 
 // CheckTopic returns a [topic.ErrInvalid] for a name that no topic in the table can have.

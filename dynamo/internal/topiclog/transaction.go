@@ -95,11 +95,19 @@ func (a *appending) putTx(
 	if mine, err := a.isMine(ctx, epoch, e, reasons, tx, lost); mine || err != nil {
 		return a.doneIf(mine, epoch, e, seen), err
 	}
-	switch {
-	case tx.key >= 0 && reasons[tx.key].Refused:
+	used := tx.key >= 0 && reasons[tx.key].Refused
+	if reasons[tx.entry].Refused {
+		result, err := a.met(epoch, e, reasons[tx.entry].Item)
+		if !used || err != nil {
+			return result, err
+		}
+		// The key is used in an epoch that may have ended.
+		if p, ok, err := a.read(ctx, epoch); !ok || p.epoch != epoch || err != nil {
+			return nil, err
+		}
+	}
+	if used {
 		return a.duplicate(ctx, epoch, reasons[tx.key].Item)
-	case reasons[tx.entry].Refused:
-		return a.met(epoch, e, reasons[tx.entry].Item)
 	}
 	return nil, a.canceled(tx, lost, err)
 }

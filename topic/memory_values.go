@@ -1,0 +1,326 @@
+package topic
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// The bounds of a page of values in memory.
+const (
+	memoryValuesPage  = 1000
+	memoryValuesBytes = 1 << 20
+)
+
+// memoryValues is the part of [Memory] that implements [Values]. The zero value is empty.
+type memoryValues struct {
+	mu     sync.Mutex
+	topics map[string]*memoryState
+	nonce  int64
+}
+
+// memoryState is one state topic. It is never forgotten, since its counter must not fall.
+type memoryState struct {
+	values  map[string]memoryValue
+	counter int64
+	filters map[string]KeptFilter
+	turns   map[memoryTurn]turnTaken
+	sweepAt time.Time
+}
+
+type memoryValue struct {
+	Value
+
+	expires time.Time // of a mark
+}
+
+type memoryTurn struct{ filter, key string }
+
+// turnTaken is the last turn: when, by which name, whether a caller waits for the next, and when the
+// turn can be forgotten.
+type turnTaken struct {
+	at      time.Time
+	name    string
+	waiting bool
+	expires time.Time
+}
+
+// minTurnTime is for how long a turn is remembered at least, so that one that waits finds it.
+const minTurnTime = time.Hour
+
+// with calls f with the state of a topic.
+func (m *memoryValues) with(topic string, now time.Time, f func(*memoryState)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.topics[topic]
+	if s == nil {
+		s = &memoryState{
+			values: make(map[string]memoryValue), filters: make(map[string]KeptFilter),
+			turns: make(map[memoryTurn]turnTaken),
+		}
+		if m.topics == nil {
+			m.topics = make(map[string]*memoryState)
+		}
+		m.topics[topic] = s
+	}
+	s.sweep(now)
+	f(s)
+}
+
+// sweep forgets what has expired, once in an hour.
+func (s *memoryState) sweep(now time.Time) {
+	if now.Before(s.sweepAt) {
+		return
+	}
+	s.sweepAt = now.Add(time.Hour)
+	maps.DeleteFunc(s.values, func(_ string, v memoryValue) bool { return v.expired(now) })
+	maps.DeleteFunc(s.filters, func(_ string, f KeptFilter) bool { return filterExpired(f, now) })
+	maps.DeleteFunc(s.turns, func(_ memoryTurn, t turnTaken) bool { return now.After(t.expires) })
+}
+
+func (v memoryValue) expired(now time.Time) bool { return v.Deleted() && !now.Before(v.expires) }
+
+func filterExpired(f KeptFilter, now time.Time) bool { return !now.Before(f.Kept.Add(FilterTime)) }
+
+func checkValue(ctx context.Context, topic, key string) error {
+	if err := checkTopic(ctx, topic); err != nil {
+		return err
+	}
+	return ValidateKey(key)
+}
+
+func checkTopic(ctx context.Context, topic string) error {
+	if err := refuse(ctx); err != nil {
+		return err
+	}
+	return ValidateName("the topic", topic)
+}
+
+// StoreValue stores a value; see [Values].
+func (m *Memory) StoreValue(
+	ctx context.Context, topic, key string, data json.RawMessage,
+) (stored Stored, err error) {
+	if err := checkValue(ctx, topic, key); err != nil {
+		return Stored{}, err
+	}
+	now := m.now()
+	m.values.with(topic, now, func(s *memoryState) {
+		old, ok := s.values[key]
+		if !ok {
+			old.Version = now.UnixMicro()
+		}
+		stored = Stored{Version: old.Version + 1, Before: bytes.Clone(old.Data)}
+		v := Value{Key: key, Version: stored.Version, Data: bytes.Clone(data), Time: now}
+		s.values[key] = memoryValue{Value: v, expires: now.Add(MarkTime)}
+	})
+	return stored, nil
+}
+
+// RaiseCounter adds to the counter of a state topic; see [Values].
+func (m *Memory) RaiseCounter(ctx context.Context, topic string) (n int64, err error) {
+	if err := checkTopic(ctx, topic); err != nil {
+		return 0, err
+	}
+	m.values.with(topic, m.now(), func(s *memoryState) {
+		s.counter++
+		n = s.counter
+	})
+	return n, nil
+}
+
+// Counters returns the counters of state topics; see [Values].
+func (m *Memory) Counters(ctx context.Context, topics []string) ([]int64, error) {
+	counters := make([]int64, len(topics))
+	for i, topic := range topics {
+		if err := checkTopic(ctx, topic); err != nil {
+			return nil, err
+		}
+		counters[i] = m.values.counter(topic)
+	}
+	return counters, nil
+}
+
+func (m *memoryValues) counter(topic string) int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := m.topics[topic]; s != nil {
+		return s.counter
+	}
+	return 0
+}
+
+// GetValue returns a value of a state topic; see [Values].
+func (m *Memory) GetValue(ctx context.Context, topic, key string) (v Value, err error) {
+	if err := checkValue(ctx, topic, key); err != nil {
+		return Value{}, err
+	}
+	now := m.now()
+	m.values.with(topic, now, func(s *memoryState) {
+		if there, ok := s.values[key]; ok && !there.expired(now) {
+			v = there.clone()
+		}
+	})
+	return v, nil
+}
+
+func (v memoryValue) clone() Value {
+	own := v.Value
+	own.Data = bytes.Clone(own.Data)
+	return own
+}
+
+// ReadValues returns a page of a state topic; see [Values]. A page has at most 1,000 values, and 1
+// MiB unless a value has more.
+func (m *Memory) ReadValues(ctx context.Context, q ValuesQuery) (page ValuesPage, err error) {
+	if err := refuse(ctx); err != nil {
+		return ValuesPage{}, err
+	}
+	if err := q.Validate(); err != nil {
+		return ValuesPage{}, err
+	}
+	now := m.now()
+	m.values.with(q.Topic, now, func(s *memoryState) { page = s.page(q, now) })
+	return page, nil
+}
+
+func (s *memoryState) page(q ValuesQuery, now time.Time) (page ValuesPage) {
+	limit := boundedBy(q.Limit, memoryValuesPage)
+	room := boundedBy(q.Bytes, memoryValuesBytes)
+	for _, key := range slices.Sorted(maps.Keys(s.values)) {
+		v := s.values[key]
+		if key <= q.After || v.expired(now) {
+			continue
+		}
+		room -= len(key) + len(v.Data)
+		if len(page.Values) == limit || len(page.Values) > 0 && room < 0 {
+			page.More = true
+			break
+		}
+		page.Values = append(page.Values, v.clone())
+	}
+	return page
+}
+
+// boundedBy returns n, or the bound if n is 0 or larger.
+func boundedBy(n, bound int) int {
+	if n == 0 {
+		return bound
+	}
+	return min(n, bound)
+}
+
+// KeepFilter keeps a filter of a state topic; see [Values].
+func (m *Memory) KeepFilter(ctx context.Context, topic string, f KeptFilter) error {
+	if err := checkTopic(ctx, topic); err != nil {
+		return err
+	}
+	if err := f.Validate(); err != nil {
+		return err
+	}
+	f.Kept = f.Kept.UTC().Truncate(time.Millisecond)
+	m.values.with(topic, m.now(), func(s *memoryState) { s.filters[f.ID] = f })
+	return nil
+}
+
+// DropFilter removes a filter of a state topic; see [Values].
+func (m *Memory) DropFilter(ctx context.Context, topic string, f KeptFilter) error {
+	if err := checkTopic(ctx, topic); err != nil {
+		return err
+	}
+	m.values.with(topic, m.now(), func(s *memoryState) {
+		if there, ok := s.filters[f.ID]; ok && there.Nonce == f.Nonce {
+			delete(s.filters, f.ID)
+		}
+	})
+	return nil
+}
+
+// ReadFilters returns the filters of a state topic; see [Values].
+func (m *Memory) ReadFilters(ctx context.Context, topic string) (filters []KeptFilter, err error) {
+	if err := checkTopic(ctx, topic); err != nil {
+		return nil, err
+	}
+	now := m.now()
+	m.values.with(topic, now, func(s *memoryState) {
+		for _, f := range s.filters {
+			if !filterExpired(f, now) {
+				filters = append(filters, f)
+			}
+		}
+	})
+	slices.SortFunc(filters, func(a, b KeptFilter) int { return cmp.Compare(a.ID, b.ID) })
+	return filters, nil
+}
+
+// TakeTurn asks for a turn to push a value of a state topic; see [Values].
+func (m *Memory) TakeTurn(ctx context.Context, t Turn) (taken Taken, err error) {
+	if err := checkValue(ctx, t.Topic, t.Key); err != nil {
+		return Taken{}, err
+	}
+	if err := t.Validate(); err != nil {
+		return Taken{}, err
+	}
+	now := m.now()
+	m.values.with(t.Topic, now, func(s *memoryState) {
+		m.values.nonce++
+		taken = s.take(t, now, strconv.FormatInt(m.values.nonce, 10))
+	})
+	return taken, nil
+}
+
+func (s *memoryState) take(t Turn, now time.Time, name string) Taken {
+	id := memoryTurn{t.Filter, t.Key}
+	last, ok := s.turns[id]
+	over := !ok || !now.Before(last.at.Add(t.Every))
+	if t.Ticket != "" {
+		over = !ok || last.name == t.Ticket
+	}
+	switch {
+	case over:
+		s.turns[id] = turnTaken{at: now, name: name, expires: now.Add(t.Every + minTurnTime)}
+		return Taken{Mine: true}
+	case t.Ticket != "" || last.waiting:
+		return Taken{}
+	}
+	wait := min(last.at.Add(t.Every).Sub(now), t.Every)
+	if wait > t.Patience {
+		return Taken{}
+	}
+	last.waiting = true
+	s.turns[id] = last
+	return Taken{Wait: wait, Ticket: last.name}
+}
+
+// Validate returns an [ErrInvalid] for a turn that no store accepts. Stores call it in TakeTurn,
+// after they have checked the topic and the key.
+func (t Turn) Validate() error {
+	if t.Filter == "" || len(t.Filter) > maxFilterID {
+		return fmt.Errorf("%w: the ID %.70q of the filter must have 1 to %d bytes", ErrInvalid, t.Filter, maxFilterID)
+	}
+	if t.Every < time.Millisecond {
+		return fmt.Errorf("%w: Every is %v, must be at least a millisecond", ErrInvalid, t.Every)
+	}
+	return nil
+}
+
+const maxFilterID = 64
+
+// Validate returns an [ErrInvalid] for a filter that no store accepts. Stores call it in KeepFilter.
+func (f KeptFilter) Validate() error {
+	switch {
+	case f.ID == "" || len(f.ID) > maxFilterID:
+		return fmt.Errorf("%w: the ID %.70q of the filter must have 1 to %d bytes", ErrInvalid, f.ID, maxFilterID)
+	case f.Filter == "" || len(f.Filter) > maxFilter:
+		return fmt.Errorf("%w: the filter has %d bytes, it must have 1 to %d", ErrInvalid, len(f.Filter), maxFilter)
+	case f.Nonce == "" || f.Kept.IsZero():
+		return fmt.Errorf("%w: the filter has no nonce or no time", ErrInvalid)
+	}
+	return nil
+}

@@ -1,0 +1,240 @@
+package topic
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gatesock/gatesock/broadcast"
+)
+
+// change is a change of a value that is pushed.
+type change struct {
+	*Topics
+
+	topic   string
+	value   Value
+	counter int64
+
+	mu    sync.Mutex
+	total broadcast.Report
+	errs  []error
+	waits []waiting
+}
+
+// target is the subscribers with one filter, and what the change is for them.
+type target struct {
+	kept   KeptFilter
+	filter filter
+	event  string // "": nothing
+}
+
+// waiting is a turn that is to be taken when its time has come.
+type waiting struct {
+	target
+
+	turn Turn
+	due  time.Time
+}
+
+// The times within which a filter that nobody uses is removed. A subscriber writes the filter anew,
+// after its membership, if it was last written more than filterFresh ago. A publisher removes one
+// that was last written more than filterIdle ago, within filterFresh of reading that it has no
+// members: if a subscriber has come meanwhile, it has written the filter, and the removal, which
+// names the nonce that the publisher has read, does nothing.
+const (
+	filterFresh = 30 * time.Second
+	filterIdle  = 2 * filterFresh
+)
+
+// push tells all subscribers of the change.
+func (c *change) push(ctx context.Context, state State, s Stored) (broadcast.Report, error) {
+	targets, err := c.targets(ctx, state, s)
+	if err != nil {
+		c.errs = append(c.errs, err)
+	}
+	each(len(targets)+1, func(i int) {
+		if i == len(targets) {
+			c.send(ctx, Group(c.topic), c.value, eventOf(c.value))
+			return
+		}
+		c.serve(ctx, targets[i])
+	})
+	c.wait(ctx)
+	return c.total, errors.Join(c.errs...)
+}
+
+// targets returns the filters whose subscribers the change concerns.
+func (c *change) targets(ctx context.Context, state State, s Stored) ([]target, error) {
+	if !state.filterable() {
+		return nil, nil
+	}
+	kept, err := c.values.ReadFilters(ctx, c.topic)
+	if err != nil {
+		return nil, err
+	}
+	var targets []target
+	for _, k := range kept {
+		f, err := parseKept(k.Filter)
+		if err != nil {
+			c.slog().WarnContext(ctx, "topic: a filter in the store is not valid", "topic", c.topic, "id", k.ID, "error", err)
+			continue
+		}
+		if event := eventFor(f, c.value, s); event != "" {
+			targets = append(targets, target{k, f, event})
+		}
+	}
+	return targets, nil
+}
+
+func eventOf(v Value) string {
+	if v.Deleted() {
+		return eventDelete
+	}
+	return eventSet
+}
+
+// eventFor returns what a change is for the subscribers with a filter: the new value if it matches,
+// its end if the value before did, and else nothing.
+func eventFor(f filter, v Value, s Stored) string {
+	names := f.attributes()
+	switch {
+	case f.matches(attributesOf(v.Data, names)):
+		return eventSet
+	case !s.BeforeUnknown && !f.matches(attributesOf(s.Before, names)):
+		return ""
+	case v.Deleted():
+		return eventDelete
+	default:
+		return eventDrop
+	}
+}
+
+// send pushes a value to a group.
+func (c *change) send(ctx context.Context, group string, v Value, event string) broadcast.Report {
+	rep, err := c.fanout.SendFrame(ctx, broadcast.To(group), c.valueFrame(c.topic, event, v, c.counter))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.total = addReport(c.total, rep)
+	if err != nil {
+		c.errs = append(c.errs, err)
+		rep.Incomplete = true
+	}
+	return rep
+}
+
+func (c *change) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.errs = append(c.errs, err)
+}
+
+// serve pushes the change to the subscribers with a filter, now or when its interval is over.
+func (c *change) serve(ctx context.Context, to target) {
+	if to.filter.every == 0 {
+		c.sendFiltered(ctx, to, c.value, to.event)
+		return
+	}
+	w := waiting{target: to, turn: Turn{
+		Topic: c.topic, Filter: to.kept.ID, Key: c.value.Key, Every: to.filter.every, Patience: patience(ctx),
+	}}
+	taken := c.take(ctx, w)
+	if taken.Wait > 0 {
+		w.turn.Ticket, w.due = taken.Ticket, time.Now().Add(taken.Wait)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.waits = append(c.waits, w)
+	}
+}
+
+// sendFiltered pushes to the subscribers with a filter, and removes the filter if there are none.
+func (c *change) sendFiltered(ctx context.Context, to target, v Value, event string) {
+	begun := c.now()
+	rep := c.send(ctx, filteredGroup(to.kept.ID, c.topic), v, event)
+	now := c.now()
+	if rep.Audience > 0 || len(rep.HandedOff) > 0 || rep.Incomplete ||
+		now.Sub(to.kept.Kept) < filterIdle || now.Sub(begun) > filterFresh/3 {
+		return
+	}
+	if err := c.values.DropFilter(ctx, c.topic, to.kept); err != nil {
+		c.slog().WarnContext(ctx, "topic: a filter that is not used could not be removed",
+			"topic", c.topic, "id", to.kept.ID, "error", err)
+	}
+}
+
+// patience returns for how long a call can wait for a turn, and still push.
+func patience(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return maxEvery
+	}
+	return time.Until(deadline) - patienceMargin
+}
+
+// patienceMargin is what is left of the deadline for the pushes: the margin of a Broadcaster, and a
+// second.
+const patienceMargin = 2 * time.Second
+
+// take asks for a turn, and with it pushes the latest value.
+func (c *change) take(ctx context.Context, w waiting) Taken {
+	taken, err := c.values.TakeTurn(ctx, w.turn)
+	if err != nil {
+		c.fail(err)
+		return Taken{}
+	}
+	if taken.Mine {
+		c.pushLatest(ctx, w)
+	}
+	return taken
+}
+
+// pushLatest pushes the value that is stored now. Others that changed it rely on that: they have
+// stored their value before they asked for a turn, and were told that somebody else has it.
+func (c *change) pushLatest(ctx context.Context, w waiting) {
+	v, err := c.values.GetValue(ctx, c.topic, c.value.Key)
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	if v.Version < c.value.Version { // its mark has expired
+		v = Value{Key: c.value.Key, Version: c.value.Version}
+	}
+	if event := eventFor(w.filter, v, Stored{BeforeUnknown: true}); event != "" {
+		c.sendFiltered(ctx, w.target, v, event)
+	}
+}
+
+// wait waits for the turns that are not there yet, in the order of their times.
+func (c *change) wait(ctx context.Context) {
+	slices.SortFunc(c.waits, func(a, b waiting) int { return a.due.Compare(b.due) })
+	for _, w := range c.waits {
+		if err := sleep(ctx, time.Until(w.due)); err != nil {
+			c.fail(err)
+			return
+		}
+		c.take(ctx, w)
+	}
+}
+
+// sleep waits, unless the context ends first.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+// attributes returns the names of the attributes that the conditions name.
+func (f filter) attributes() []string {
+	names := make([]string, 0, len(f.conditions))
+	for _, c := range f.conditions {
+		names = append(names, c.attribute)
+	}
+	return names
+}

@@ -1,0 +1,225 @@
+package topic
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/internal/topicwire"
+)
+
+const (
+	// recent is for how long a snapshot has the marks of what is deleted, and with a filter of what
+	// does not match: as long as older pushes may be on their way, which are dropped after 15 minutes,
+	// and a margin for clocks.
+	recent = 20 * time.Minute
+	// pagesAtOnce is how many pages of the store are read for one page of a client, most of which a
+	// filter may leave out.
+	pagesAtOnce = 4
+)
+
+// readState returns the first page of a state topic for a connection that is a member. Its encoded
+// values have at most room bytes; there may be none. c is the record after the membership was
+// written.
+func (t *Topics) readState(
+	ctx context.Context, sub topicwire.Subscription, c conn.Conn, room int,
+) (topicwire.Result, error) {
+	state, err := t.state(sub.Topic)
+	if err != nil {
+		return topicwire.Result{}, misconfigured(err)
+	}
+	f, err := state.filter(sub)
+	if err != nil {
+		return topicwire.Result{}, err
+	}
+	group, id := Group(sub.Topic), ""
+	if !f.none() {
+		id = filterID(f.canonical())
+		group = filteredGroup(id, sub.Topic)
+		if err := t.keepFilter(ctx, sub.Topic, KeptFilter{ID: id, Filter: f.canonical()}, state); err != nil {
+			return topicwire.Result{}, errors.Join(err, t.undo(ctx, c.ID, group))
+		}
+	}
+	if err := t.leaveOthers(ctx, c, c.ID, sub.Topic, group); err != nil {
+		return topicwire.Result{}, err
+	}
+	return t.firstPage(ctx, sub.Topic, id, f, room)
+}
+
+// undo takes back a membership, also after the end of the request.
+func (t *Topics) undo(ctx context.Context, id, group string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+	defer cancel()
+	return t.store.Leave(ctx, id, group)
+}
+
+// keepFilter keeps a filter after its membership was written. So a publisher whose value is not in
+// the snapshot that is read afterwards finds both.
+func (t *Topics) keepFilter(ctx context.Context, topic string, f KeptFilter, state State) error {
+	kept, err := t.values.ReadFilters(ctx, topic)
+	if err != nil {
+		return err
+	}
+	now := t.now()
+	there := false
+	for _, k := range kept {
+		if k.ID != f.ID {
+			continue
+		}
+		if age := now.Sub(k.Kept); age.Abs() < filterFresh {
+			return nil
+		}
+		there = true
+	}
+	if limit := state.maxFilters(); !there && len(kept) >= limit {
+		return gatesock.Errorf(gatesock.CodeFailedPrecondition,
+			"the subscriptions to %q have %d different filters, the limit is %d: "+
+				"use a filter that others use, or none, and choose among the values yourself", topic, len(kept), limit)
+	}
+	f.Kept, f.Nonce = now, rand.Text()
+	return t.values.KeepFilter(ctx, topic, f)
+}
+
+// pageState returns a page of a state topic.
+func (t *Topics) pageState(
+	ctx context.Context, in topicwire.History, c conn.Conn, room int,
+) (topicwire.Result, error) {
+	room -= maxCursor
+	if in.Since != nil || in.Before != nil {
+		return topicwire.Result{}, gatesock.Errorf(gatesock.CodeInvalidArgument,
+			`"since" and "before" are for event topics, and %q is a state topic`, in.Topic)
+	}
+	id, after, err := parseCursor(in.Cursor)
+	if err != nil {
+		return topicwire.Result{}, gatesock.Errorf(gatesock.CodeInvalidArgument,
+			`"cursor" is not one of this topic`).WithCause(err)
+	}
+	member, ok := filterOf(c, in.Topic)
+	if in.Cursor == "" {
+		id = member
+	}
+	if !ok || id != member {
+		return topicwire.Result{}, resubscribe(in.Topic)
+	}
+	f, err := t.keptFilter(ctx, in.Topic, id)
+	if err != nil {
+		return topicwire.Result{}, err
+	}
+	if in.Cursor == "" {
+		return t.firstPage(ctx, in.Topic, id, f, room)
+	}
+	r, err := t.page(ctx, in.Topic, id, f, after, room)
+	if err == nil && r.Cursor == in.Cursor { // somebody wrote to the store by hand
+		return topicwire.Result{}, gatesock.Errorf(gatesock.CodeInternal, "a value after %.60q is too large", after)
+	}
+	return r, err
+}
+
+func resubscribe(topic string) error {
+	return gatesock.Errorf(gatesock.CodeFailedPrecondition,
+		"the subscription to %q has another filter by now, or has ended; subscribe again", topic)
+}
+
+// filterOf returns the ID of the filter with which a connection is a member of a topic; "" without.
+func filterOf(c conn.Conn, topic string) (id string, ok bool) {
+	for _, g := range c.Groups {
+		if g == Group(topic) {
+			return "", true
+		}
+		if fid, name, filtered := parseFilteredGroup(g); filtered && name == topic {
+			id, ok = fid, true
+		}
+	}
+	return id, ok
+}
+
+// keptFilter returns the filter of a subscription by its ID.
+func (t *Topics) keptFilter(ctx context.Context, topic, id string) (filter, error) {
+	if id == "" {
+		return filter{}, nil
+	}
+	kept, err := t.values.ReadFilters(ctx, topic)
+	if err != nil {
+		return filter{}, err
+	}
+	for _, k := range kept {
+		if k.ID == id {
+			return parseKept(k.Filter)
+		}
+	}
+	return filter{}, resubscribe(topic)
+}
+
+// firstPage reads the counter before the values, so that the snapshot has every value that the
+// counter counts.
+func (t *Topics) firstPage(ctx context.Context, topic, id string, f filter, room int) (topicwire.Result, error) {
+	counters, err := t.values.Counters(ctx, []string{topic})
+	if err != nil {
+		return topicwire.Result{}, err
+	}
+	r, err := t.page(ctx, topic, id, f, "", room)
+	r.Counter = counters[0]
+	return r, err
+}
+
+// page returns the values after a key, of which at most room bytes.
+func (t *Topics) page(ctx context.Context, topic, id string, f filter, after string, room int) (topicwire.Result, error) {
+	r := topicwire.Result{Topic: topic, State: true, Values: []topicwire.Value{}}
+	names, from := f.attributes(), t.now().Add(-recent)
+	for range pagesAtOnce {
+		page, err := t.values.ReadValues(ctx, ValuesQuery{Topic: topic, After: after, Bytes: max(1, room)})
+		if err != nil {
+			return topicwire.Result{}, err
+		}
+		for _, v := range page.Values {
+			matches := f.matches(attributesOf(v.Data, names))
+			if matches || v.Time.After(from) {
+				w := v
+				if !matches {
+					w.Data = nil
+				}
+				if room -= valueSize(w); room < 0 {
+					r.Cursor = cursor(id, after)
+					return r, nil
+				}
+				r.Values = append(r.Values, wireValue(v, matches))
+			}
+			after = v.Key
+		}
+		if !page.More {
+			return r, nil
+		}
+	}
+	r.Cursor = cursor(id, after)
+	return r, nil
+}
+
+// cursor returns a place among the values: after a key, for a subscription with a filter. It is
+// never empty.
+func cursor(id, after string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(id + ":" + after))
+}
+
+// parseCursor parses what cursor returned. An empty one is the start.
+func parseCursor(s string) (id, after string, err error) {
+	if s == "" {
+		return "", "", nil
+	}
+	if len(s) > maxCursor {
+		return "", "", errCursor
+	}
+	text, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil {
+		return "", "", errCursor
+	}
+	id, after, ok := strings.Cut(string(text), ":")
+	if !ok || len(id) != 0 && len(id) != filterIDBytes || after != "" && ValidateKey(after) != nil {
+		return "", "", errCursor
+	}
+	return id, after, nil
+}
