@@ -11,6 +11,8 @@ func (c *Client) pushed(t *topic, e *entry, spread time.Duration) {
 	if t.state != nil {
 		return
 	}
+	c.pushes++
+	e.push = c.pushes
 	c.add(t, e)
 	if t.placed {
 		t.quiet = false
@@ -104,6 +106,9 @@ func (c *Client) acceptEvents(n *concern, r *topicwire.Result, first bool) bool 
 		c.act(Action{Kind: Lost, Topic: t.name, Position: t.position, Reason: r.Reason})
 	}
 	c.drain(t)
+	if !r.More {
+		t.settle(n.pushes)
+	}
 	c.addEvents(t, number, r)
 	t.quiet = r.Quiet
 	c.progress(t, r, before)
@@ -153,7 +158,7 @@ func (c *Client) addEvents(t *topic, number int64, r *topicwire.Result) {
 		})
 	}
 	if r.Offset > 0 && r.Offset <= topicwire.MaxOffset {
-		t.note(mark{number, r.Epoch, r.Offset})
+		t.note(mark{number, r.Epoch, r.Offset}, c.pushes)
 	}
 }
 

@@ -40,6 +40,21 @@ func TestGap(t *testing.T) {
 	s.quiet()
 }
 
+// TestDroppedPushIsForgotten checks that a client does not ask for ever for a push that it has dropped
+// since too many waited, and that the log does not keep any more.
+func TestDroppedPushIsForgotten(t *testing.T) {
+	t.Parallel()
+	s := member(t)
+	for offset := 7; offset < 7+300; offset++ { // more than may wait
+		s.push(event("1-x", offset))
+	}
+	s.pass(time.Second)
+	s.reply(s.take("history"), with(result("1-x", 1, 0), `"recovered":false,"reason":"history"`))
+	require.NotEmpty(t, s.heard())
+	s.pass(time.Hour)
+	require.LessOrEqual(t, len(s.sent), 20, "requests in an hour")
+}
+
 // TestSpread checks that a client waits for as long as the publisher says.
 func TestSpread(t *testing.T) {
 	t.Parallel()

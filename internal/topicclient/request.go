@@ -15,10 +15,10 @@ type purpose uint8
 const (
 	subscribe purpose = iota + 1
 	unsubscribe
-	history  // fills a gap or asks for the next page
-	members  // asks for the snapshot of the presence
-	synced   // a sync
-	asked    // a history request of the user
+	history // fills a gap or asks for the next page
+	members // asks for the snapshot of the presence
+	synced  // a sync
+	asked   // a history request of the user
 )
 
 // request is one that waits for its answer.
@@ -35,6 +35,7 @@ type concern struct {
 	topic      *topic
 	generation int
 	since      *topicwire.Position
+	pushes     int64 // how many had come when the request was sent
 	cursor     string
 }
 

@@ -58,7 +58,7 @@ func (c *Client) sendSubscribes() bool {
 		}
 		body = append(body, one...)
 		c.join(t)
-		r.topics = append(r.topics, concern{topic: t, generation: t.generation, since: since})
+		r.topics = append(r.topics, concern{topic: t, generation: t.generation, since: since, pushes: c.pushes})
 	}
 	if r != nil {
 		c.sendSubscribe(r, body)
