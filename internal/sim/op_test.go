@@ -259,7 +259,9 @@ func (w *world) operate() {
 			}
 		}
 	case 5:
-		w.revoke()
+		if !w.plan.gentle { // only a sync finds a membership that was ended
+			w.revoke()
+		}
 	case 6:
 		w.roll()
 	case 7:

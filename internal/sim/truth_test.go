@@ -219,6 +219,9 @@ func (a *agent) record(act topicclient.Action) {
 		w.count["lost: "+act.Reason]++
 		w.trueLoss(a, act.Topic, p.at, to, act.Reason)
 		p.skip(p.at, to)
+		if to.compare(a.pushed[act.Topic]) < 0 {
+			delete(a.pushed, act.Topic) // no entry of the epoch is left
+		}
 	case topicclient.Event:
 		a.got(act)
 	default:
