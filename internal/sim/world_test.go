@@ -221,8 +221,9 @@ func (w *world) settle(d time.Duration) {
 // is lost meanwhile. There has been no sync yet.
 const soonTime = 110 * time.Second
 
-// restTime is how long it may take to make faults good. It is longer than two intervals of sync, and than what a client waits after a failure.
-const restTime = 14 * time.Minute
+// restTime is how long it may take then to make faults good. It is longer than the interval of sync,
+// and shorter than it takes the gateway to close an idle connection.
+const restTime = 7 * time.Minute
 
 // item is something that can be done next.
 type item struct {

@@ -70,3 +70,15 @@ func TestSpread(t *testing.T) {
 	s.pass(10 * time.Second)
 	s.take("history")
 }
+
+// TestUnwantedSubscribeThatFailed checks that a membership which may have been written is ended.
+func TestUnwantedSubscribeThatFailed(t *testing.T) {
+	t.Parallel()
+	s := connected(t)
+	s.Subscribe(s.now, "a", Options{})
+	r := s.take("subscribe")
+	s.Unsubscribe(s.now, "a")
+	s.refuse(r, "internal")
+	s.reply(s.take("unsubscribe"), "{}")
+	s.quiet()
+}

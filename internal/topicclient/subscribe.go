@@ -134,6 +134,10 @@ func (c *Client) subscribeFailed(n *concern, e topicwire.Error) {
 	c.busy = true
 	switch {
 	case !fresh:
+		if !t.wanted && passing(e.Code) {
+			t.membership = joined // perhaps: an unsubscribe ends it
+			return
+		}
 		c.remove(t)
 	case passing(e.Code):
 		c.retryLater(t, ms(e.RetryAfterMs))
