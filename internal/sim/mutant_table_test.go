@@ -10,11 +10,11 @@ func mutants() []mutant {
 			"read before membership", "what is appended between the reading and the membership reaches nobody",
 			"topic/subscribe.go",
 			[]edit{{
-				"	c, err := s.join(ctx, req.ConnectionID, groupsOf(subs))\n",
-				"	reading := open(subs)\n	each(len(reading), func(i int) { s.read(ctx, req, reading[i], conn.Conn{}, 1<<16) })\n" +
-					"	c, err := s.join(ctx, req.ConnectionID, groupsOf(subs))\n",
+				"	c, err := s.join(ctx, req.ConnectionID, groupsOf(joined))\n",
+				"	each(len(joined), func(i int) { s.read(ctx, req, joined[i], conn.Conn{}, 1<<16) })\n" +
+					"	c, err := s.join(ctx, req.ConnectionID, groupsOf(joined))\n",
 			}, {
-				"	each(len(joined), func(i int) { s.read(ctx, req, joined[i], c, room) })\n", "	_ = room\n",
+				"	each(len(permitted), func(i int) { s.read(ctx, req, permitted[i], c, room) })\n", "	_ = room\n",
 			}},
 		},
 		one("authorize only before", "a right that is taken away while its client subscribes stays in use",
