@@ -82,3 +82,14 @@ func TestUnwantedSubscribeThatFailed(t *testing.T) {
 	s.reply(s.take("unsubscribe"), "{}")
 	s.quiet()
 }
+
+// TestSyncWithoutTopics checks that a client learns of memberships that it does not know.
+func TestSyncWithoutTopics(t *testing.T) {
+	t.Parallel()
+	s := connected(t)
+	s.pass(6 * time.Minute)
+	r := s.take("sync")
+	require.Contains(t, r.raw, `"topics":[]`)
+	s.reply(r, `{"moved":[],"lost":[],"extra":["a"],"presence":[]}`)
+	require.Contains(t, s.take("unsubscribe").raw, `"a"`)
+}
