@@ -92,8 +92,8 @@ func (l *log) note(m mark, push int64) {
 	}
 }
 
-// settle drops what waits, and has come before a request was sent whose answer has all that followed:
-// it is not kept any more.
+// settle drops what waits, and has come before a request was sent whose answer has all that
+// followed: it is not kept any more.
 func (l *log) settle(pushes int64) {
 	l.waiting = slices.DeleteFunc(l.waiting, func(e entry) bool {
 		if e.push > pushes {

@@ -40,8 +40,8 @@ func TestGap(t *testing.T) {
 	s.quiet()
 }
 
-// TestDroppedPushIsForgotten checks that a client does not ask for ever for a push that it has dropped
-// since too many waited, and that the log does not keep any more.
+// TestDroppedPushIsForgotten checks that a client does not ask for ever for a push that it has
+// dropped since too many waited, and that the log does not keep any more.
 func TestDroppedPushIsForgotten(t *testing.T) {
 	t.Parallel()
 	s := member(t)
