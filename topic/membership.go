@@ -40,6 +40,30 @@ func (s *routes) join(ctx context.Context, id string, groups []string) (conn.Con
 	return s.store.Get(ctx, id)
 }
 
+// leaveFormer ends memberships of topics that the client had a right to once: an error of a
+// subscribe means that the connection is not a member.
+func (s *routes) leaveFormer(ctx context.Context, req *gatesock.Request, subs []*subscription) {
+	if len(subs) == 0 {
+		return
+	}
+	c, err := s.store.Get(ctx, req.ConnectionID)
+	if errors.Is(err, conn.ErrNotFound) {
+		return
+	}
+	var former []*subscription
+	topics := subscribed(c)
+	for _, sub := range subs {
+		group, isMember := topics[sub.want.Topic]
+		if err != nil { // it may be a member
+			group, isMember = Group(sub.want.Topic), true
+		}
+		if isMember {
+			former = append(former, &subscription{want: sub.want, group: group})
+		}
+	}
+	s.leaveAll(ctx, req, former)
+}
+
 // leaveAll takes memberships back that the client has no right to, also after the end of the
 // request. If that fails, the connection is closed, so that nothing more is pushed to it.
 func (s *routes) leaveAll(ctx context.Context, req *gatesock.Request, subs []*subscription) {
@@ -49,7 +73,10 @@ func (s *routes) leaveAll(ctx context.Context, req *gatesock.Request, subs []*su
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
 	errs := make([]error, len(subs))
-	each(len(subs), func(i int) { errs[i] = s.store.Leave(ctx, req.ConnectionID, subs[i].group) })
+	each(len(subs), func(i int) {
+		errs[i] = s.store.Leave(ctx, req.ConnectionID, subs[i].group)
+		s.logPresence(ctx, subs[i].want.Topic, s.leavePresence(ctx, req, subs[i].want.Topic)) // of a subscribe before
+	})
 	err := errors.Join(errs...)
 	if err == nil {
 		return

@@ -43,8 +43,8 @@ type memoryValue struct {
 
 type memoryTurn struct{ filter, key string }
 
-// turnTaken is the last turn: when, by which name, whether a caller waits for the next, and when the
-// turn can be forgotten.
+// turnTaken is the last turn: when, by which name, whether a caller waits for the next, and when
+// the turn can be forgotten.
 type turnTaken struct {
 	at      time.Time
 	name    string
@@ -312,7 +312,8 @@ func (t Turn) Validate() error {
 
 const maxFilterID = 64
 
-// Validate returns an [ErrInvalid] for a filter that no store accepts. Stores call it in KeepFilter.
+// Validate returns an [ErrInvalid] for a filter that no store accepts. Stores call it in
+// KeepFilter.
 func (f KeptFilter) Validate() error {
 	switch {
 	case f.ID == "" || len(f.ID) > maxFilterID:

@@ -148,7 +148,7 @@ func (v *viewer) alone(f func()) {
 func (v *viewer) subscribe(ctx context.Context) (bool, error) {
 	v.ask()
 	v.in = true
-	return v.stage.handle(func() error {
+	return v.giveUp(v.stage.handle(func() error {
 		got, err := v.stage.routes.subscribe(ctx, v.request(), topicwire.Subscribe{
 			Subscription: topicwire.Subscription{Topic: room, Presence: true, As: json.RawMessage(strconv.Quote(v.id))},
 		})
@@ -156,7 +156,7 @@ func (v *viewer) subscribe(ctx context.Context) (bool, error) {
 			return err
 		}
 		return v.pages(ctx, *got.Result.Presence)
-	})
+	}))
 }
 
 // pages takes a snapshot, and asks for its other pages.
@@ -176,13 +176,13 @@ func (v *viewer) pages(ctx context.Context, page topicwire.Snapshot) error {
 
 func (v *viewer) snapshot(ctx context.Context) (bool, error) {
 	v.ask()
-	return v.stage.handle(func() error {
+	return v.giveUp(v.stage.handle(func() error {
 		page, err := v.stage.presence(ctx, v.request(), topicwire.Presence{Topic: room})
 		if err != nil {
 			return err
 		}
 		return v.pages(ctx, page)
-	})
+	}))
 }
 
 func (v *viewer) unsubscribe(ctx context.Context) (bool, error) {
@@ -232,6 +232,20 @@ func (v *viewer) ask() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.asking, v.pending = true, nil
+}
+
+// giveUp ends a request that was not answered with a snapshot.
+func (v *viewer) giveUp(answered bool, err error) (bool, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !answered || err != nil {
+		v.asking = false
+		for _, d := range v.pending {
+			v.apply(d)
+		}
+		v.pending = nil
+	}
+	return answered, err
 }
 
 func (v *viewer) wantsSnapshot() bool {

@@ -130,7 +130,7 @@ const maxGhosts = 16
 // is not there any more, at those that follow it. It removes the rows of those whose connection or
 // membership has ended without that the row was removed: the function that ended it has died, or the
 // answer to it was lost. Since each member does so for the next, every row is looked at once in the
-// time between two syncs.
+// time between two syncs, unless the member before it does not sync.
 func (s *presenceSync) removeGhosts(ctx context.Context, m members, own string) (members, error) {
 	ring := m.after(own)
 	var ghosts []present

@@ -18,10 +18,10 @@ import (
 // Set stores the last value of a key of a state topic and pushes it to the subscribers. Any JSON is
 // a value; for filters it must be an object.
 //
-// It returns a version if and only if the value is stored. Then clients converge to it or to a later
-// one: an error beside the version is about the pushes, and what they have missed clients notice at
-// their next sync. If the error is about the counter, they do not; then set the value again. An
-// error without a version is one of these:
+// It returns a version if and only if the value is stored. Then clients converge to it or to a
+// later one: an error beside the version is about the pushes, and what they have missed clients
+// notice at their next sync. If the error is about the counter, they do not; then set the value
+// again. An error without a version is one of these:
 //
 //   - [ErrInvalid]: the topic is not a state topic, or the topic or the key is not valid.
 //   - [gatesock.ErrTooLarge]: the value does not fit into a frame. Nothing was stored.
@@ -48,9 +48,9 @@ func (t *Topics) Set(ctx context.Context, topic, key string, data any) (version 
 	return t.set(ctx, topic, key, encoded)
 }
 
-// Delete removes the value of a key of a state topic and tells the subscribers. It is not an error
-// if there is none. It is otherwise like [Topics.Set]: what it stores is a mark, which expires after
-// a day and has a version.
+// Delete removes the value of a key of a state topic, and pushes that. It is not an error if there
+// is none. It is otherwise like [Topics.Set]: what it stores is a mark, which expires after a day
+// and has a version.
 func (t *Topics) Delete(ctx context.Context, topic, key string) (version int64, _ broadcast.Report, _ error) {
 	if err := t.checkKey(topic, key); err != nil {
 		return 0, broadcast.Report{}, err
@@ -135,11 +135,12 @@ func (t *Topics) encodeValue(topic, key string, data any) (json.RawMessage, erro
 }
 
 // set stores a value before it raises the counter, and does that before it reads the subscribers.
-// So a snapshot, which reads the counter before the values, has every value that its counter counts;
-// and whoever subscribes too late for the pushes finds the counter raised.
+// So a snapshot, which reads the counter before the values, has every value that its counter
+// counts; and clients that miss the push find the counter raised.
 func (t *Topics) set(
 	ctx context.Context, topic, key string, data json.RawMessage,
 ) (int64, broadcast.Report, error) {
+	now := t.now()
 	stored, err := t.values.StoreValue(ctx, topic, key, data)
 	if err != nil {
 		return 0, broadcast.Report{}, fmt.Errorf("topic: setting %.100q of %.100q: %w", key, topic, err)
@@ -147,14 +148,18 @@ func (t *Topics) set(
 	if t.stream {
 		return stored.Version, broadcast.Report{}, nil
 	}
-	rep, err := t.DeliverValue(ctx, topic, Value{Key: key, Version: stored.Version, Data: data}, stored)
+	rep, err := t.DeliverValue(ctx, topic, Value{key, stored.Version, data, now}, stored)
 	return stored.Version, rep, err
 }
 
-// DeliverValue raises the counter of a state topic and pushes a value that is already stored, or the
-// mark of a deleted one: it is for handlers of the store's own stream of changes. s is what is known
-// of the value before; if BeforeUnknown is true, subscribers may be told of a change that does not
-// concern them. Clients ignore what they have.
+// DeliverValue raises the counter of a state topic and pushes a value that is already stored, or
+// the mark of a deleted one: it is for handlers of the store's own stream of changes. s is what is
+// known of the value before; if BeforeUnknown is true, subscribers may be told of a change that
+// does not concern them. Clients ignore what they have.
+//
+// A value that was stored more than 5 minutes ago, by its Time, is not pushed, which is an error:
+// it could arrive when clients have forgotten that it is gone by now. The counter is raised all the
+// same, so that clients get what is there with their next sync.
 func (t *Topics) DeliverValue(ctx context.Context, topic string, v Value, s Stored) (broadcast.Report, error) {
 	state, err := t.state(topic)
 	if err != nil {
@@ -165,7 +170,10 @@ func (t *Topics) DeliverValue(ctx context.Context, topic string, v Value, s Stor
 		return broadcast.Report{}, fmt.Errorf("topic: the value %.100q of %.100q is stored with version %d, "+
 			"but subscribers were not told; set it again: %w", v.Key, topic, v.Version, err)
 	}
-	c := &change{Topics: t, topic: topic, value: v, counter: counter}
+	c := &change{Topics: t, topic: topic, value: v, counter: counter, begun: v.Time}
+	if c.begun.IsZero() {
+		c.begun = t.now()
+	}
 	rep, err := c.push(ctx, state, s)
 	if err != nil {
 		err = fmt.Errorf("topic: the value %.100q of %.100q is stored with version %d, "+

@@ -35,6 +35,11 @@ func (s *routes) subscribe(
 		return topicwire.Subscribed{}, err
 	}
 	fitFrame(subs)
+	for _, sub := range open(subs) {
+		if sub.want.Since != nil && !sub.result.State {
+			countRecovery(ctx, sub.page.Lost)
+		}
+	}
 	if len(in.Topics) == 0 {
 		if err := subs[0].err; err != nil {
 			return topicwire.Subscribed{}, err
@@ -55,6 +60,7 @@ func (s *routes) subscribe(
 // and then the connection is a member of none.
 func (s *routes) enter(ctx context.Context, req *gatesock.Request, subs []*subscription) error {
 	s.authorizeAll(ctx, req, subs)
+	s.leaveFormer(ctx, req, refused(subs))
 	joined := open(subs)
 	if len(joined) == 0 {
 		return nil

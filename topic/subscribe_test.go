@@ -92,8 +92,12 @@ func TestSeveralTopicsAtOnce(t *testing.T) {
 			c := w.connect()
 			var got topicwire.Results
 			c.Request("subscribe", topicwire.Subscribe{Topics: []topicwire.Subscription{
-				{Topic: "b", Last: 1}, {Topic: "secret"}, {Topic: "a", Since: &topicwire.Position{Epoch: at.Epoch, Offset: 1}},
-				{Topic: "broken"}, {Topic: "slow"}, {Topic: "new"},
+				{Topic: "b", Last: 1},
+				{Topic: "secret"},
+				{Topic: "a", Since: &topicwire.Position{Epoch: at.Epoch, Offset: 1}},
+				{Topic: "broken"},
+				{Topic: "slow"},
+				{Topic: "new"},
 			}}).ExpectReply(&got)
 			require.Len(t, got.Topics, 6)
 			require.Equal(t, []string{"3"}, dataOf(got.Topics[0].Events))
@@ -124,10 +128,35 @@ func TestEveryTopicRefused(t *testing.T) {
 	c := w.connect()
 	f := c.Request("subscribe", topicwire.Subscription{Topic: "t"}).ExpectError(gatesock.CodeNotFound)
 	require.Equal(t, "there is no such room", f.Message)
-	require.Equal(t, []string{"Authorize t"}, w.take(), "a client without the right costs no write")
+	require.Equal(t, []string{"Authorize t", "Get"}, w.take(), "a client without the right costs no write")
 	var got topicwire.Results
 	c.Request("subscribe", topicwire.Subscribe{Topics: []topicwire.Subscription{{Topic: "t"}}}).ExpectReply(&got)
 	require.Equal(t, "not_found", got.Topics[0].Error.Code)
+}
+
+// TestRightThatHasEnded checks that a client that subscribes again, and may not any more, is not a
+// member.
+func TestRightThatHasEnded(t *testing.T) {
+	t.Parallel()
+	for _, fail := range [][]string{nil, {"Get"}} {
+		w := newWorld(t)
+		c := w.connect()
+		c.Request("subscribe", topicwire.Subscribe{Topics: []topicwire.Subscription{{Topic: "a"}, {Topic: "b"}}}).
+			ExpectReply(nil)
+		w.authorize = func(_ context.Context, _ *gatesock.Request, name string) error {
+			if name == "a" {
+				return gatesock.Errorf(gatesock.CodePermissionDenied, "not any more")
+			}
+			return nil
+		}
+		w.failing(fail...)
+		c.Request("subscribe", topicwire.Subscription{Topic: "a"}).ExpectError(gatesock.CodePermissionDenied)
+		w.failing()
+		w.publish("a", 1)
+		w.publish("b", 2)
+		c.ExpectPushOn("b", "said", nil)
+		c.ExpectNone()
+	}
 }
 
 // TestRightThatEndsMeanwhile checks that a right that is taken away while a client subscribes does
@@ -204,8 +233,8 @@ func TestPanicsLeaveNoMember(t *testing.T) {
 		memory := conn.NewMemory()
 		j := &journal{}
 		w := newWorldOf(t, watchedStore{memory, j}, j)
-		w.authorize = func(_ context.Context, req *gatesock.Request, name string) error {
-			c, err := memory.Get(context.Background(), req.ConnectionID)
+		w.authorize = func(ctx context.Context, req *gatesock.Request, name string) error {
+			c, err := memory.Get(ctx, req.ConnectionID)
 			if err == nil && len(c.Groups) > 0 && name == "t" {
 				panic("the rules are broken")
 			}

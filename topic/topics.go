@@ -24,6 +24,7 @@ type Topics struct {
 	store  conn.Store
 	fanout *broadcast.Broadcaster
 	spread spreads
+	pages  valuesCache
 }
 
 // New returns Topics that keep events in log, find the subscribers in store, and push to them by

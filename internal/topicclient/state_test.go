@@ -1,6 +1,7 @@
 package topicclient
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -149,4 +150,20 @@ func TestMarksEnd(t *testing.T) {
 		s.reply(s.take("subscribe"), snapshot(5, "", ""))
 	}
 	require.Empty(t, s.byName["a"].state.keys)
+}
+
+// With another filter the snapshot takes away, or brings back, the version that the client has.
+func TestAnotherFilter(t *testing.T) {
+	t.Parallel()
+	s := watcher(t)
+	for _, c := range []struct{ values, want string }{
+		{`{"key":"k","version":10,"deleted":true}`, "subscribed :0, deleted k, ready"},
+		{`{"key":"k","version":10,"data":10}`, "subscribed :0, set k=10, ready"},
+		{`{"key":"k","version":10,"data":10}`, "subscribed :0, ready"},
+		{`{"key":"k","version":9,"deleted":true}`, "subscribed :0, ready"},
+	} {
+		s.Subscribe(s.now, "a", Options{Filter: json.RawMessage(`{"where":{}}`)})
+		s.reply(s.take("subscribe"), snapshot(4, c.values, ""))
+		require.Equal(t, c.want, s.heard())
+	}
 }

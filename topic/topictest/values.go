@@ -69,7 +69,9 @@ type valuesPromise struct {
 }
 
 func valuesPromises() []valuesPromise {
-	return slices.Concat(valueChecks(), valueAnswerChecks(), counterChecks(), valuePageChecks(), filterChecks(), turnChecks())
+	return slices.Concat(
+		valueChecks(), valueAnswerChecks(), counterChecks(), valuePageChecks(), filterChecks(), turnChecks(),
+	)
 }
 
 func (p valuesPromise) test(t testing.TB, newHarness NewValuesHarness) error {
@@ -130,7 +132,9 @@ func (f *valuesFixture) needStore(t *probe) {
 }
 
 // all returns the values of a topic, read in pages of a size.
-func (f *valuesFixture) all(ctx context.Context, t *probe, v topic.Values, name string, limit int) (list []topic.Value) {
+func (f *valuesFixture) all(
+	ctx context.Context, t *probe, v topic.Values, name string, limit int,
+) (list []topic.Value) {
 	q := topic.ValuesQuery{Topic: name, Limit: limit}
 	for {
 		page, err := v.ReadValues(ctx, q)

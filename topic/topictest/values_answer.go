@@ -83,8 +83,8 @@ func checkCounterAnswerLost(ctx context.Context, t *probe, f *valuesFixture) {
 	t.failf("RaiseCounter makes more than %d requests", maxValueRequests)
 }
 
-// A lost answer may make a caller believe that another has the turn that it has taken itself, unless
-// it finds out. Then nobody would push.
+// A lost answer may make a caller believe that another has the turn that it has taken itself,
+// unless it finds out. Then nobody would push.
 func checkTurnAnswerLost(ctx context.Context, t *probe, f *valuesFixture) {
 	f.needStore(t)
 	for n := 1; n <= maxValueRequests; n++ {

@@ -26,7 +26,9 @@ func (f *valuesFixture) keep(ctx context.Context, t *probe, i int, name, id, non
 	return k
 }
 
-func (f *valuesFixture) filters(ctx context.Context, t *probe, i int, name string) (ids []string, list []topic.KeptFilter) {
+func (f *valuesFixture) filters(
+	ctx context.Context, t *probe, i int, name string,
+) (ids []string, list []topic.KeptFilter) {
 	list, err := f.values(i).ReadFilters(ctx, name)
 	t.ok(err, "ReadFilters")
 	for _, k := range list {

@@ -66,7 +66,7 @@ func (l *Log) append(
 			return topic.Appended{}, err
 		}
 		if result != nil {
-			l.cache.contest(name, a.refusals > 0)
+			l.cache.contest(name, a.refusals > 0 || a.others)
 			return *result, nil
 		}
 	}
@@ -85,6 +85,7 @@ type appending struct {
 	at     time.Time // of the step
 
 	refusals int  // how many times another append or roll has been faster
+	others   bool // others have appended since what the process knew
 	late     bool // DynamoDB has refused a signature because of its time
 }
 
@@ -129,13 +130,15 @@ func (a *appending) find(ctx context.Context) (place, bool, error) {
 	fresh := p.last != nil && a.l.instant().since(p.seen) <= patience
 	switch {
 	case a.refusals > 2:
-		if !a.l.t.WaitFor(ctx, a.refusals-2) {
+		if !a.l.t.WaitFor(ctx, min(a.refusals-2, longestWait)) {
 			return place{}, false, a.failed(false, errors.New("others were faster each time, and no time is left"))
 		}
 	case a.refusals > 0 && fresh, !known.contested && fresh && a.l.mayFollow(p.last):
 		return p, a.l.mayFollow(p.last), nil
 	}
-	return a.read(ctx, p.epoch)
+	read, ok, err := a.read(ctx, p.epoch)
+	a.others = a.others || ok && p.last != nil && (read.epoch != p.epoch || read.last.offset != p.last.offset)
+	return read, ok, err
 }
 
 // mayFollow reports whether a put after an entry may be signed now.
