@@ -119,7 +119,9 @@ func TestPublishTxCanceled(t *testing.T) {
 			require.ErrorContains(t, err, `nothing was written: the caller's items canceled the transaction: item 1: ConditionalCheckFailed`)
 		}
 		if !begun {
-			_, err := s.client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &s.table, Key: key("@"+s.namespace+"#order", "there")})
+			_, err := s.client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
+				TableName: &s.table, Key: key("@"+s.namespace+"#order", "there"),
+			})
 			require.NoError(t, err)
 		}
 	}
@@ -197,7 +199,7 @@ func TestPublishTxLimits(t *testing.T) {
 	require.NotErrorIs(t, err, topic.ErrOutcome)
 }
 
-// withoutTransactions is a client of somebody who has wrapped a client of DynamoDB.
+// withoutTransactions is a client that wraps one of DynamoDB.
 type withoutTransactions struct{ dynamo.API }
 
 func TestTopicsNeedTransactions(t *testing.T) {

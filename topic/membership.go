@@ -3,6 +3,7 @@ package topic
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,9 +41,10 @@ func (s *routes) join(ctx context.Context, id string, groups []string) (conn.Con
 	return s.store.Get(ctx, id)
 }
 
-// leaveFormer ends memberships of topics that the client had a right to once: an error of a
-// subscribe means that the connection is not a member.
+// leaveFormer ends memberships of topics that the client had a right to once, and was denied now. A
+// request that is not valid changes nothing.
 func (s *routes) leaveFormer(ctx context.Context, req *gatesock.Request, subs []*subscription) {
+	subs = slices.DeleteFunc(slices.Clone(subs), func(sub *subscription) bool { return !sub.denied })
 	if len(subs) == 0 {
 		return
 	}

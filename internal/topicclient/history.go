@@ -35,7 +35,7 @@ func (c *Client) sendHistory() {
 }
 
 func (c *Client) askHistory(t *topic) {
-	n := concern{topic: t, generation: t.generation}
+	n := concern{topic: t, generation: t.generation, pushes: c.pushes}
 	r := c.newRequest(history)
 	if t.state != nil {
 		n.cursor = t.state.cursor

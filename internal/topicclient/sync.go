@@ -24,7 +24,7 @@ func (c *Client) sync() {
 			continue
 		}
 		one := c.appendSync(nil, t)
-		if len(body)+len(one) > maxBatchBytes {
+		if len(topics) > 0 && len(body)+len(one) > maxBatchBytes {
 			c.sendSync(body, topics)
 			body, topics = nil, nil
 		}
@@ -34,9 +34,8 @@ func (c *Client) sync() {
 		body = append(body, one...)
 		topics = append(topics, concern{topic: t, generation: t.generation})
 	}
-	if len(topics) > 0 {
-		c.sendSync(body, topics)
-	}
+	// Also without topics: the connection may be a member of one all the same.
+	c.sendSync(body, topics)
 }
 
 func (c *Client) sendSync(body []byte, topics []concern) {

@@ -83,6 +83,7 @@ type appending struct {
 	events []topic.Event
 	nonce  []byte
 	at     time.Time // of the step
+	began  instant
 
 	refusals int  // how many times another append or roll has been faster
 	others   bool // others have appended since what the process knew
@@ -93,7 +94,7 @@ type appending struct {
 func (l *Log) begin(name string, e topic.Entry, items []types.TransactWriteItem) *appending {
 	a := &appending{
 		l: l, name: name, key: e.Key, keep: e.Keep, items: items,
-		events: slices.Clone(e.Events), nonce: make([]byte, 8),
+		events: slices.Clone(e.Events), nonce: make([]byte, 8), began: l.instant(),
 	}
 	_, _ = rand.Read(a.nonce) // it never fails
 	for i := range a.events {
@@ -122,16 +123,16 @@ func (a *appending) step(ctx context.Context) (*topic.Appended, error) {
 	return a.put(ctx, p)
 }
 
-// find returns the place that the process knows, if it may be used, or reads it. It returns false if
-// no entry can follow.
+// find returns the place that the process knows, if it may be used, or reads it. It returns false
+// if no entry can follow.
 func (a *appending) find(ctx context.Context) (place, bool, error) {
 	known := a.l.cache.get(a.name)
 	p := place{known.epoch, known.last(), known.seen}
 	fresh := p.last != nil && a.l.instant().since(p.seen) <= patience
 	switch {
 	case a.refusals > 2:
-		if !a.l.t.WaitFor(ctx, min(a.refusals-2, longestWait)) {
-			return place{}, false, a.failed(false, errors.New("others were faster each time, and no time is left"))
+		if err := a.pause(ctx); err != nil {
+			return place{}, false, err
 		}
 	case a.refusals > 0 && fresh, !known.contested && fresh && a.l.mayFollow(p.last):
 		return p, a.l.mayFollow(p.last), nil
@@ -139,6 +140,18 @@ func (a *appending) find(ctx context.Context) (place, bool, error) {
 	read, ok, err := a.read(ctx, p.epoch)
 	a.others = a.others || ok && p.last != nil && (read.epoch != p.epoch || read.last.offset != p.last.offset)
 	return read, ok, err
+}
+
+// pause waits, since others have been faster again and again. It fails if they have been for 5
+// minutes, or if no time is left.
+func (a *appending) pause(ctx context.Context) error {
+	if a.l.instant().since(a.began) > patience {
+		return a.failed(false, fmt.Errorf("others were faster for %v", patience))
+	}
+	if !a.l.t.WaitFor(ctx, min(a.refusals-2, longestWait)) {
+		return a.failed(false, noTime(ctx, errors.New("others were faster each time")))
+	}
+	return nil
 }
 
 // mayFollow reports whether a put after an entry may be signed now.

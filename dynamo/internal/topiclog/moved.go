@@ -13,8 +13,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-// Moved implements [topic.Log]. Since there are no holes, it looks only for the entry that follows a
-// position, and at the head item if another epoch may have begun.
+// Moved implements [topic.Log]. Since there are no holes, it looks only for the entry that follows
+// a position, and at the head item if another epoch may have begun.
 func (l *Log) Moved(ctx context.Context, at []topic.At) ([]bool, error) {
 	if err := ended(ctx); err != nil {
 		return nil, err

@@ -2,7 +2,6 @@ package topiclog
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -21,8 +20,10 @@ type ending struct {
 // roll ends the epoch, if there is one, and begins another with the entry. If it is not forced and
 // an entry can follow the last one, it does nothing. It returns nil if another append was faster.
 func (a *appending) roll(ctx context.Context, forced bool) (*topic.Appended, error) {
-	if a.refusals > 2 && !a.l.t.WaitFor(ctx, min(a.refusals-2, longestWait)) {
-		return nil, a.failed(false, errors.New("others were faster each time, and no time is left"))
+	if a.refusals > 2 {
+		if err := a.pause(ctx); err != nil {
+			return nil, err
+		}
 	}
 	a.l.cache.forget(a.name)
 	end, err := a.readEnding(ctx, forced)
@@ -120,7 +121,8 @@ func (a *appending) nextNumber(end ending, forced bool) int64 {
 }
 
 // prev returns the position before the next epoch: the last one, if it is certain that none was
-// deleted after it; offset 0, if what was there has expired; nil, if the subscribers are to be told.
+// deleted after it; offset 0, if what was there has expired; nil, if the subscribers are to be
+// told.
 func (a *appending) prev(end ending, forced bool) *topic.Position {
 	switch {
 	case forced:
