@@ -16,8 +16,8 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// TestPresenceOnTheTable checks presence from the client to the table, and what it costs besides the
-// subscription.
+// TestPresenceOnTheTable checks presence from the client to the table, and what it costs besides
+// the subscription.
 func TestPresenceOnTheTable(t *testing.T) {
 	t.Parallel()
 	m := meter.New(dynamotest.Client(t))
