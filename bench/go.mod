@@ -9,6 +9,7 @@ require (
 	github.com/aws/aws-sdk-go-v2/credentials v1.21.0
 	github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi v1.32.0
 	github.com/aws/aws-sdk-go-v2/service/dynamodb v1.74.0
+	github.com/coder/websocket v1.8.15
 	github.com/gatesock/gatesock v0.0.0
 	github.com/gobwas/ws v1.5.0
 	github.com/stretchr/testify v1.12.1

@@ -45,6 +45,7 @@ type settings struct {
 	log        *slog.Logger
 	relay      Relay
 	maxHops    int
+	maxAge     time.Duration // 0: none
 	margin     time.Duration // negative: the default
 	ceiling    float64       // posts per second; 0: none
 	window     time.Duration
@@ -159,9 +160,19 @@ func WithPruneGrace(d time.Duration) Option {
 	return option(func(s *settings) { s.pruneGrace = d })
 }
 
-// WithClock sets the clock by which the age of connections is computed for [WithPruneGrace]; the
-// default is [time.Now]. Waits and timeouts do not use it. It must be safe for concurrent use.
-// WithClock panics if now is nil.
+// WithMaxAge limits for how long after a send its jobs do anything, however long they were in the
+// queue: a message that is out of date may be worse than none. By default there is no limit. What is
+// dropped is reported as not read ([Report.Incomplete]).
+func WithMaxAge(d time.Duration) Option {
+	if d <= 0 {
+		panic("broadcast: WithMaxAge: d must be positive")
+	}
+	return option(func(s *settings) { s.maxAge = d })
+}
+
+// WithClock sets the clock by which the age of connections is computed for [WithPruneGrace], and
+// that of jobs for [WithMaxAge]; the default is [time.Now]. Waits and timeouts do not use it. It
+// must be safe for concurrent use. WithClock panics if now is nil.
 func WithClock(now func() time.Time) Option {
 	if now == nil {
 		panic("broadcast: WithClock: now must not be nil")

@@ -152,6 +152,31 @@ func (m *memory) Join(ctx context.Context, id, group string) error {
 	return nil
 }
 
+// JoinMany implements [MultiJoiner].
+func (m *memory) JoinMany(ctx context.Context, id string, groups []string) (Conn, error) {
+	if err := refuse(ctx); err != nil {
+		return Conn{}, err
+	}
+	if err := ValidateName("connection id", id); err != nil {
+		return Conn{}, err
+	}
+	for _, group := range groups {
+		if err := ValidateName("group", group); err != nil {
+			return Conn{}, err
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, err := m.find(id)
+	if err != nil {
+		return Conn{}, err
+	}
+	for _, group := range groups {
+		m.join(r, group)
+	}
+	return r.snapshot(), nil
+}
+
 func (m *memory) Leave(ctx context.Context, id, group string) error {
 	if err := checkMembership(ctx, id, group); err != nil {
 		return err

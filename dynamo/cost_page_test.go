@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -46,6 +47,8 @@ func prices() price {
 // figures are what the page is made of.
 type figures struct {
 	Track, Store, Rare, Read, Records, Large, Shards, Sweep []row
+	Publish, Subscribe                                      []row
+	Topic                                                   entrySizes
 	Prices                                                  price
 	Sizes                                                   itemSizes
 	Example                                                 example
@@ -158,14 +161,15 @@ func compare(t *testing.T, f figures) {
 	text, err := os.ReadFile("testdata/costs.md.tmpl")
 	require.NoError(t, err)
 	page, err := template.New("costs").Funcs(template.FuncMap{
-		"dollars": dollars,
-		"count":   count,
-		"units":   func(u float64) string { return strconv.FormatFloat(u, 'f', -1, 64) },
-		"million": func(n, price float64) string { return cents(n * price / 1e6) },
-		"cents":   cents,
-		"sum":     cost.Cents,
-		"budget":  func() string { return count(budgetHolds) },
-		"times":   func(a, b float64) float64 { return a * b },
+		"dollars":   dollars,
+		"count":     count,
+		"units":     func(u float64) string { return strconv.FormatFloat(u, 'f', -1, 64) },
+		"million":   func(n, price float64) string { return cents(n * price / 1e6) },
+		"cents":     cents,
+		"sum":       cost.Cents,
+		"budget":    func() string { return count(budgetHolds) },
+		"times":     func(a, b float64) float64 { return a * b },
+		"megabytes": func(bytes float64) string { return count(math.Round(bytes / 1e6)) },
 	}).Parse(string(text))
 	require.NoError(t, err)
 	var b bytes.Buffer

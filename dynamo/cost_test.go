@@ -34,7 +34,7 @@ type operation struct {
 // docs/costs.md has these figures. The flag -update writes that page.
 func TestCosts(t *testing.T) {
 	t.Parallel()
-	page := figures{Prices: prices(), Sizes: sizes(t)}
+	page := figures{Prices: prices(), Sizes: sizes(t), Topic: topicSizes(t)}
 	for _, part := range []struct {
 		rows       *[]row
 		operations []operation
@@ -47,6 +47,8 @@ func TestCosts(t *testing.T) {
 		{&page.Large, large()},
 		{&page.Shards, resharding()},
 		{&page.Sweep, sweeps()},
+		{&page.Publish, publishes()},
+		{&page.Subscribe, append(subscriptions(), joinMany()...)},
 	} {
 		for _, op := range part.operations {
 			s := newScene(t)

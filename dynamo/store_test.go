@@ -158,6 +158,14 @@ func (t twins) Join(ctx context.Context, id, group string) error {
 	return err
 }
 
+func (t twins) JoinMany(ctx context.Context, id string, groups []string) (conn.Conn, error) {
+	got, err := t.Connections.JoinMany(ctx, id, groups)
+	want, wantErr := t.memory.(conn.MultiJoiner).JoinMany(ctx, id, groups)
+	t.same(wantErr, err)
+	require.Equal(t.tb, want, got)
+	return got, err
+}
+
 func (t twins) Leave(ctx context.Context, id, group string) error {
 	err := t.Connections.Leave(ctx, id, group)
 	t.same(t.memory.Leave(ctx, id, group), err)

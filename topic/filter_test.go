@@ -196,3 +196,23 @@ func TestEveryIsInMilliseconds(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, time.Minute, f.every)
 }
+
+// A cursor that is accepted is one that a page has returned.
+func FuzzParseCursor(f *testing.F) {
+	for _, p := range []place{{}, {after: "a"}, {filterID("{}"), time.Unix(1e9, 0), "a:b\x00"}} {
+		f.Add(p.cursor())
+	}
+	f.Add("OmE")
+	f.Fuzz(func(t *testing.T, s string) {
+		p, err := parseCursor(s)
+		if err != nil {
+			return
+		}
+		again, err := parseCursor(p.cursor())
+		require.NoError(t, err)
+		require.Equal(t, p, again)
+		if p.after != "" {
+			require.NoError(t, ValidateKey(p.after))
+		}
+	})
+}

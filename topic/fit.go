@@ -21,8 +21,8 @@ func pageLimit(limit int) int {
 	return min(limit, maxPage)
 }
 
-// fitFrame makes the results of event topics, of which the entries fit into one frame together. What
-// does not is left for history requests.
+// fitFrame makes the results of event topics, of which the entries fit into one frame together.
+// What does not is left for history requests.
 func fitFrame(subs []*subscription) {
 	room := gatesock.MaxMessageSize - frameOverhead
 	for _, sub := range open(subs) {

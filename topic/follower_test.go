@@ -3,6 +3,7 @@ package topic_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/gatesock/gatesock"
@@ -17,6 +18,7 @@ type follower struct {
 
 	id     string // of the connection
 	mu     sync.Mutex
+	flying [][]byte // posted, and not yet there
 	inbox  []topicwire.Push
 	at     *topicwire.Position // nil before the first subscribe
 	waits  []topicwire.Push    // above at
@@ -29,6 +31,25 @@ type delivery struct {
 	topicwire.Position
 	Data string
 	Lost string
+}
+
+// send posts a push, which is on its way until it arrives.
+func (f *follower) send(frame []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.flying = append(f.flying, frame)
+}
+
+// arrive lets one of the pushes that are on their way arrive so many times.
+func (f *follower) arrive(which, times int) {
+	if which >= len(f.flying) {
+		return
+	}
+	frame := f.flying[which]
+	f.flying = slices.Delete(f.flying, which, which+1)
+	for range times {
+		f.receive(frame)
+	}
 }
 
 // receive takes a push, from any goroutine.
@@ -84,7 +105,7 @@ func (f *follower) read(more bool) {
 	for more {
 		var r topicwire.Result
 		if f.request("history", topicwire.History{Topic: f.topic, Since: f.at, Limit: 3}, &r) != "" {
-			f.member = false // it is no member any more, or will find out
+			f.member = false // it is not a member any more
 			return
 		}
 		f.take(r)
@@ -112,7 +133,7 @@ func (f *follower) deliver(at topicwire.Position, data []byte) {
 	f.got = append(f.got, delivery{Position: at, Data: string(data)})
 }
 
-// process gives out what has come and is next, and reports whether something waits.
+// process delivers what has come and is next, and reports whether something waits.
 func (f *follower) process() (waits bool) {
 	f.mu.Lock()
 	f.waits = append(f.waits, f.inbox...)
@@ -177,7 +198,9 @@ func (f *follower) sync() {
 	in := topicwire.Sync{Topics: []topicwire.SyncTopic{}}
 	if f.member {
 		// Quiet may always be true: it is a matter of costs.
-		in.Topics = append(in.Topics, topicwire.SyncTopic{Topic: f.topic, Epoch: f.at.Epoch, Offset: f.at.Offset, Quiet: true})
+		in.Topics = append(in.Topics, topicwire.SyncTopic{
+			Topic: f.topic, Epoch: f.at.Epoch, Offset: f.at.Offset, Quiet: true,
+		})
 	}
 	var r topicwire.Synced
 	switch {

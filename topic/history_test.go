@@ -120,7 +120,8 @@ func TestPagesBackwards(t *testing.T) {
 	next, pages := r.Offset+1, 0
 	for more := true; more; pages++ {
 		var page topicwire.Result
-		c.Request("history", topicwire.History{Topic: "t", Before: &topicwire.Position{Epoch: r.Epoch, Offset: next}}).ExpectReply(&page)
+		before := &topicwire.Position{Epoch: r.Epoch, Offset: next}
+		c.Request("history", topicwire.History{Topic: "t", Before: before}).ExpectReply(&page)
 		require.NotEmpty(t, page.Events)
 		for i := len(page.Events) - 1; i >= 0; i-- {
 			next--

@@ -49,7 +49,10 @@ func (s *routes) leaveAll(ctx context.Context, req *gatesock.Request, subs []*su
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
 	errs := make([]error, len(subs))
-	each(len(subs), func(i int) { errs[i] = s.store.Leave(ctx, req.ConnectionID, subs[i].group) })
+	each(len(subs), func(i int) {
+		errs[i] = s.store.Leave(ctx, req.ConnectionID, subs[i].group)
+		s.logPresence(ctx, subs[i].want.Topic, s.leavePresence(ctx, req, subs[i].want.Topic)) // of a subscribe before
+	})
 	err := errors.Join(errs...)
 	if err == nil {
 		return

@@ -110,10 +110,13 @@ func (m *memoryRoster) ReadRows(ctx context.Context, topic string, limit int) ([
 	if !ok {
 		return nil, nil
 	}
+	if limit == 0 {
+		limit = len(p.rows)
+	}
 	now := m.now()
-	var rows []Row
+	rows := make([]Row, 0, min(limit, len(p.rows)))
 	for _, r := range p.rows {
-		if len(rows) == limit && limit > 0 {
+		if len(rows) == limit {
 			break
 		}
 		if now.Before(r.ExpiresAt) {

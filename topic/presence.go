@@ -153,31 +153,27 @@ func (p *Presence) as(
 	ctx context.Context, req *gatesock.Request, want topicwire.Subscription,
 ) (json.RawMessage, error) {
 	as, err := compactAs(want.As)
-	if err == nil && len(as) > maxAsBytes {
-		err = gatesock.Errorf(gatesock.CodeInvalidArgument, `"as" has %d bytes, the limit is %d`, len(as), maxAsBytes)
+	if err != nil {
+		return nil, gatesock.Errorf(gatesock.CodeInvalidArgument, `"as" must be JSON of at most %d bytes`, maxAsBytes)
 	}
-	if err != nil || p.As == nil {
-		return as, err
+	if p.As == nil {
+		return as, nil
 	}
 	if as, err = p.As(ctx, req, want.Topic, as); err != nil {
 		return nil, err
 	}
-	as, err = compactAs(as)
-	if err == nil && len(as) > maxAsBytes {
-		err = errAs
-	}
-	return as, err
+	return compactAs(as)
 }
 
 var errAs = errors.New("topic: Presence.As returned what is not JSON, or has more than 256 bytes")
 
-// compactAs returns JSON without spaces, and nil for null.
+// compactAs returns JSON without spaces, and nil for null. It fails with errAs.
 func compactAs(as json.RawMessage) (json.RawMessage, error) {
 	if len(as) == 0 || string(as) == "null" {
 		return nil, nil
 	}
 	var b bytes.Buffer
-	if err := json.Compact(&b, as); err != nil {
+	if err := json.Compact(&b, as); err != nil || b.Len() > maxAsBytes {
 		return nil, errAs
 	}
 	return b.Bytes(), nil

@@ -16,6 +16,9 @@ const (
 	skew = time.Second
 	// forgotten is how old a row is that needs no announcement, where the round before is not known.
 	forgotten = time.Hour
+	// roundTimeout is for how long a request about a round is tried: others announce meanwhile if the
+	// roster is overloaded.
+	roundTimeout = 2 * time.Second
 	// waitMargin is the time that has to be left of a context after waiting for a round.
 	waitMargin = 500 * time.Millisecond
 )
@@ -77,6 +80,8 @@ func (a *announcement) run(ctx context.Context) (Round, *members, error) {
 
 // begin tries to begin a round.
 func (a *announcement) begin(ctx context.Context) (Round, error) {
+	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
+	defer cancel()
 	now := a.now()
 	return a.roster.BeginRound(ctx, a.topic, RoundStart{
 		At: now, Until: now.Add(a.presence.Interval), Since: now.Add(-skew).UnixMicro(),
@@ -91,7 +96,7 @@ func (a *announcement) await(ctx context.Context, round Round) (Round, error) {
 		if !needed {
 			return round, nil
 		}
-		wait, err := a.roster.DeferToRound(ctx, a.topic, round.Until, d)
+		wait, err := a.leave(ctx, round, d)
 		switch {
 		case errors.Is(err, ErrChanged):
 			if round, err = a.begin(ctx); err != nil || round.Begun {
@@ -108,6 +113,12 @@ func (a *announcement) await(ctx context.Context, round Round) (Round, error) {
 		return a.begin(ctx) // if it is another's, that one announces the change
 	}
 	return round, nil
+}
+
+func (a *announcement) leave(ctx context.Context, round Round, d Deferral) (wait bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
+	defer cancel()
+	return a.roster.DeferToRound(ctx, a.topic, round.Until, d)
 }
 
 // deferral returns what is to be left to the next round, and reports whether that is anything.

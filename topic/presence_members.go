@@ -107,6 +107,16 @@ func (m members) find(ref string) (int, bool) {
 	return slices.BinarySearchFunc(m.list, ref, func(p present, ref string) int { return strings.Compare(p.ref, ref) })
 }
 
+// after returns the other members in the order of their refs, beginning after one.
+func (m members) after(ref string) []present {
+	i, found := m.find(ref)
+	before := m.list[:i]
+	if found {
+		i++
+	}
+	return slices.Concat(m.list[i:], before)
+}
+
 // snapshot returns a page of at most room bytes, of the members after a cursor.
 func (m members) snapshot(cursor string, room int) topicwire.Snapshot {
 	s := topicwire.Snapshot{Count: m.count}

@@ -65,15 +65,14 @@ func (s *presenceSync) run(ctx context.Context) (err error) {
 		s.differs = true
 		return s.renew(ctx, nil)
 	}
-	own, found := m.find(refOf(s.topic, s.conn.ID))
-	if !found {
-		s.lost = true
-		return nil
+	ref := refOf(s.topic, s.conn.ID)
+	own, found := m.find(ref)
+	if s.lost = !found; found {
+		if err := s.renew(ctx, &m.list[own].Row); err != nil {
+			return err
+		}
 	}
-	if err := s.renew(ctx, &m.list[own].Row); err != nil {
-		return err
-	}
-	if m, err = s.removeGhosts(ctx, m, own); err != nil {
+	if m, err = s.removeGhosts(ctx, m, ref); err != nil {
 		return err
 	}
 	s.differs = m.digest() != s.digest
@@ -131,17 +130,12 @@ const maxGhosts = 16
 // is not there any more, at those that follow it. It removes the rows of those whose connection or
 // membership has ended without that the row was removed: the function that ended it has died, or the
 // answer to it was lost. Since each member does so for the next, every row is looked at once in the
-// time between two syncs.
-func (s *presenceSync) removeGhosts(ctx context.Context, m members, own int) (members, error) {
+// time between two syncs, unless the member before it does not sync.
+func (s *presenceSync) removeGhosts(ctx context.Context, m members, own string) (members, error) {
+	ring := m.after(own)
 	var ghosts []present
-	for i, n := 1, 1; i < len(m.list) && i <= maxGhosts; i += n {
-		if i > 1 {
-			n = maxGhosts - 1 // the first is a ghost, so there may be more
-		}
-		var next []present
-		for j := i; j < min(i+n, len(m.list)); j++ {
-			next = append(next, m.list[(own+j)%len(m.list)])
-		}
+	for n := 1; len(ring) > 0 && len(ghosts) < maxGhosts; n = maxGhosts { // if the first is one, more may be
+		next := ring[:min(n, len(ring))]
 		found, err := s.ghosts(ctx, next)
 		if err != nil {
 			return m, err
@@ -150,6 +144,7 @@ func (s *presenceSync) removeGhosts(ctx context.Context, m members, own int) (me
 		if len(found) < len(next) {
 			break
 		}
+		ring = ring[len(next):]
 	}
 	return s.remove(ctx, m, ghosts)
 }

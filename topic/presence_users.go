@@ -18,7 +18,7 @@ type User struct {
 
 // Present returns the users in a topic, in the order in which the first connection of each joined.
 // It reads all rows, also if there are more than [Presence.MaxMembers]: on DynamoDB, 1 read unit for
-// about 20 connections. It fails with [ErrInvalid] if the topic has no presence.
+// about 25 connections. It fails with [ErrInvalid] if the topic has no presence.
 func (t *Topics) Present(ctx context.Context, topic string) ([]User, error) {
 	if _, ok := t.presenceIn(topic); !ok {
 		return nil, fmt.Errorf("%w: %.100q has no presence", ErrInvalid, topic)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/broadcast"
+	"github.com/gatesock/gatesock/internal/observing"
 )
 
 // Outgoing is an event that is to be published.
@@ -92,8 +93,8 @@ func (t *Topics) PublishBatch(
 	return t.publish(ctx, topic, func(ctx context.Context) (Appended, error) { return p.log.Append(ctx, topic, e) })
 }
 
-// Roll ends the epoch of a topic and begins another one with an event. Call it for every topic after
-// the table was restored from a backup: subscribers that are ahead of what was restored would
+// Roll ends the epoch of a topic and begins another one with an event. Call it for every topic
+// after the table was restored from a backup: subscribers that are ahead of what was restored would
 // otherwise wait for offsets that come a second time. They are told that they have lost events. It
 // is otherwise like [Topics.Publish].
 func (t *Topics) Roll(ctx context.Context, topic, event string, data any) (Position, broadcast.Report, error) {
@@ -111,6 +112,9 @@ func (t *Topics) publish(
 	a, err := appendTo(ctx)
 	if err != nil {
 		return Position{}, broadcast.Report{}, fmt.Errorf("topic: publishing to %.100q: %w", topic, err)
+	}
+	if !a.Duplicate {
+		observing.Count(ctx, observing.EventsPublished, len(a.Events))
 	}
 	if t.stream {
 		return a.Position, broadcast.Report{}, nil

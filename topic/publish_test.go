@@ -213,7 +213,8 @@ func TestCanceledBetweenAppendAndPush(t *testing.T) {
 	require.ErrorIs(t, err, why)
 	require.NotZero(t, at)
 	c.ExpectNone()
-	require.Equal(t, []string{"1"}, dataOf(w.subscribe(c, topicwire.Subscription{Topic: "t", Since: &topicwire.Position{}}).Events))
+	got := w.subscribe(c, topicwire.Subscription{Topic: "t", Since: &topicwire.Position{}})
+	require.Equal(t, []string{"1"}, dataOf(got.Events))
 }
 
 // otherLog appends for another log, and counts it.
@@ -337,7 +338,9 @@ func TestSpread(t *testing.T) {
 		store := conn.NewMemory()
 		for i := range 200 {
 			id := fmt.Sprint("c", i)
-			require.NoError(t, store.Put(t.Context(), conn.Conn{ID: id, ConnectedAt: time.Now().Add(-time.Minute), Groups: []string{topic.Group("t")}}))
+			require.NoError(t, store.Put(t.Context(), conn.Conn{
+				ID: id, ConnectedAt: time.Now().Add(-time.Minute), Groups: []string{topic.Group("t")},
+			}))
 		}
 		var mu poster
 		topics := topic.New(topic.NewMemory(), store, broadcast.New(&mu, store, broadcast.WithConcurrency(10)))

@@ -17,6 +17,7 @@ type change struct {
 	topic   string
 	value   Value
 	counter int64
+	begun   time.Time // when the value was stored, or not much later
 
 	mu    sync.Mutex
 	total broadcast.Report
@@ -112,9 +113,26 @@ func eventFor(f filter, v Value, s Stored) string {
 	}
 }
 
+// A push must not arrive more than 15 minutes after its change, since clients forget that a value is
+// gone. Sending begins in the first part of that time, and ends, also by jobs in a queue, within the
+// other.
+const (
+	maxPushAge = 5 * time.Minute
+	maxSendAge = 9 * time.Minute
+)
+
+var errTooLate = errors.New("topic: it is too late to push a value that was stored more than 5 minutes ago; " +
+	"clients get it with their next sync")
+
 // send pushes a value to a group.
 func (c *change) send(ctx context.Context, group string, v Value, event string) broadcast.Report {
-	rep, err := c.fanout.SendFrame(ctx, broadcast.To(group), c.valueFrame(c.topic, event, v, c.counter))
+	rep, err := broadcast.Report{Incomplete: true}, errTooLate // the process was frozen, or the stream is behind
+	if c.now().Round(0).Sub(c.begun.Round(0)) <= maxPushAge {
+		ctx, cancel := context.WithTimeout(ctx, maxSendAge)
+		defer cancel()
+		rep, err = c.fanout.With(broadcast.WithMaxAge(maxSendAge)).
+			SendFrame(ctx, broadcast.To(group), c.valueFrame(c.topic, event, v, c.counter))
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.total = addReport(c.total, rep)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,9 +15,9 @@ import (
 )
 
 const (
-	// recent is for how long a snapshot has the marks of what is deleted, and with a filter of what
-	// does not match: as long as older pushes may be on their way, which are dropped after 15 minutes,
-	// and a margin for clocks.
+	// recent is how old the marks of what is deleted may be when a snapshot begins for it to have them,
+	// and with a filter those of what does not match: as old as pushes may be that are on their way,
+	// which are dropped after 15 minutes, and a margin for clocks.
 	recent = 20 * time.Minute
 	// pagesAtOnce is how many pages of the store are read for one page of a client, most of which a
 	// filter may leave out.
@@ -37,18 +38,18 @@ func (t *Topics) readState(
 	if err != nil {
 		return topicwire.Result{}, err
 	}
-	group, id := Group(sub.Topic), ""
+	group, from := Group(sub.Topic), place{begun: t.now()}
 	if !f.none() {
-		id = filterID(f.canonical())
-		group = filteredGroup(id, sub.Topic)
-		if err := t.keepFilter(ctx, sub.Topic, KeptFilter{ID: id, Filter: f.canonical()}, state); err != nil {
+		from.filter = filterID(f.canonical())
+		group = filteredGroup(from.filter, sub.Topic)
+		if err := t.keepFilter(ctx, sub.Topic, KeptFilter{ID: from.filter, Filter: f.canonical()}, state); err != nil {
 			return topicwire.Result{}, errors.Join(err, t.undo(ctx, c.ID, group))
 		}
 	}
 	if err := t.leaveOthers(ctx, c, c.ID, sub.Topic, group); err != nil {
 		return topicwire.Result{}, err
 	}
-	return t.firstPage(ctx, sub.Topic, id, f, room)
+	return t.firstPage(ctx, sub.Topic, from, f, room)
 }
 
 // undo takes back a membership, also after the end of the request.
@@ -94,28 +95,28 @@ func (t *Topics) pageState(
 		return topicwire.Result{}, gatesock.Errorf(gatesock.CodeInvalidArgument,
 			`"since" and "before" are for event topics, and %q is a state topic`, in.Topic)
 	}
-	id, after, err := parseCursor(in.Cursor)
-	if err != nil {
-		return topicwire.Result{}, gatesock.Errorf(gatesock.CodeInvalidArgument,
-			`"cursor" is not one of this topic`).WithCause(err)
+	filter, ok := filterOf(c, in.Topic)
+	from := place{filter: filter, begun: t.now()}
+	if in.Cursor != "" {
+		var err error
+		if from, err = parseCursor(in.Cursor); err != nil {
+			return topicwire.Result{}, gatesock.Errorf(gatesock.CodeInvalidArgument,
+				`"cursor" is not one of this topic`).WithCause(err)
+		}
 	}
-	member, ok := filterOf(c, in.Topic)
-	if in.Cursor == "" {
-		id = member
-	}
-	if !ok || id != member {
+	if !ok || from.filter != filter {
 		return topicwire.Result{}, resubscribe(in.Topic)
 	}
-	f, err := t.keptFilter(ctx, in.Topic, id)
+	f, err := t.keptFilter(ctx, in.Topic, filter)
 	if err != nil {
 		return topicwire.Result{}, err
 	}
 	if in.Cursor == "" {
-		return t.firstPage(ctx, in.Topic, id, f, room)
+		return t.firstPage(ctx, in.Topic, from, f, room)
 	}
-	r, err := t.page(ctx, in.Topic, id, f, after, room)
+	r, err := t.page(ctx, in.Topic, from, f, room)
 	if err == nil && r.Cursor == in.Cursor { // somebody wrote to the store by hand
-		return topicwire.Result{}, gatesock.Errorf(gatesock.CodeInternal, "a value after %.60q is too large", after)
+		return topicwire.Result{}, gatesock.Errorf(gatesock.CodeInternal, "a value after %.60q is too large", from.after)
 	}
 	return r, err
 }
@@ -157,69 +158,74 @@ func (t *Topics) keptFilter(ctx context.Context, topic, id string) (filter, erro
 
 // firstPage reads the counter before the values, so that the snapshot has every value that the
 // counter counts.
-func (t *Topics) firstPage(ctx context.Context, topic, id string, f filter, room int) (topicwire.Result, error) {
+func (t *Topics) firstPage(
+	ctx context.Context, topic string, from place, f filter, room int,
+) (topicwire.Result, error) {
 	counters, err := t.values.Counters(ctx, []string{topic})
 	if err != nil {
 		return topicwire.Result{}, err
 	}
-	r, err := t.page(ctx, topic, id, f, "", room)
+	r, err := t.page(ctx, topic, from, f, room)
 	r.Counter = counters[0]
 	return r, err
 }
 
-// page returns the values after a key, of which at most room bytes.
-func (t *Topics) page(ctx context.Context, topic, id string, f filter, after string, room int) (topicwire.Result, error) {
+// page returns the values after a place, of which at most room bytes.
+func (t *Topics) page(ctx context.Context, topic string, at place, f filter, room int) (topicwire.Result, error) {
 	r := topicwire.Result{Topic: topic, State: true, Values: []topicwire.Value{}}
-	names, from := f.attributes(), t.now().Add(-recent)
+	names, from := f.attributes(), at.begun.Add(-recent)
 	for range pagesAtOnce {
-		page, err := t.values.ReadValues(ctx, ValuesQuery{Topic: topic, After: after, Bytes: max(1, room)})
+		page, err := t.values.ReadValues(ctx, ValuesQuery{Topic: topic, After: at.after, Bytes: max(1, room)})
 		if err != nil {
 			return topicwire.Result{}, err
 		}
 		for _, v := range page.Values {
 			matches := f.matches(attributesOf(v.Data, names))
 			if matches || v.Time.After(from) {
-				w := v
-				if !matches {
-					w.Data = nil
-				}
-				if room -= valueSize(w); room < 0 {
-					r.Cursor = cursor(id, after)
+				w := wireValue(v, matches)
+				if room -= valueSize(v.Key, w.Data); room < 0 {
+					r.Cursor = at.cursor()
 					return r, nil
 				}
-				r.Values = append(r.Values, wireValue(v, matches))
+				r.Values = append(r.Values, w)
 			}
-			after = v.Key
+			at.after = v.Key
 		}
 		if !page.More {
 			return r, nil
 		}
 	}
-	r.Cursor = cursor(id, after)
+	r.Cursor = at.cursor()
 	return r, nil
 }
 
-// cursor returns a place among the values: after a key, for a subscription with a filter. It is
-// never empty.
-func cursor(id, after string) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(id + ":" + after))
+// place is a place among the values, for a subscription with a filter.
+type place struct {
+	filter string    // its ID
+	begun  time.Time // when the snapshot began, in whole seconds
+	after  string    // a key
 }
 
-// parseCursor parses what cursor returned. An empty one is the start.
-func parseCursor(s string) (id, after string, err error) {
-	if s == "" {
-		return "", "", nil
-	}
+// cursor returns the text of a place. It is never empty.
+func (p place) cursor() string {
+	text := p.filter + ":" + strconv.FormatInt(p.begun.Unix(), 36) + ":" + p.after
+	return base64.RawURLEncoding.EncodeToString([]byte(text))
+}
+
+// parseCursor parses what cursor returned.
+func parseCursor(s string) (p place, err error) {
 	if len(s) > maxCursor {
-		return "", "", errCursor
+		return place{}, errCursor
 	}
 	text, err := base64.RawURLEncoding.DecodeString(s)
 	if err != nil {
-		return "", "", errCursor
+		return place{}, errCursor
 	}
-	id, after, ok := strings.Cut(string(text), ":")
-	if !ok || len(id) != 0 && len(id) != filterIDBytes || after != "" && ValidateKey(after) != nil {
-		return "", "", errCursor
+	id, rest, _ := strings.Cut(string(text), ":")
+	begun, after, ok := strings.Cut(rest, ":")
+	seconds, err := strconv.ParseInt(begun, 36, 64)
+	if !ok || err != nil || len(id) != 0 && len(id) != filterIDBytes || after != "" && ValidateKey(after) != nil {
+		return place{}, errCursor
 	}
-	return id, after, nil
+	return place{id, time.Unix(seconds, 0), after}, nil
 }

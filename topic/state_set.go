@@ -127,7 +127,7 @@ func (t *Topics) encodeValue(topic, key string, data any) (json.RawMessage, erro
 		return nil, fmt.Errorf("%w: the codec %T did not return JSON for the value %.100q of %.100q",
 			ErrInvalid, t.codec, key, topic)
 	}
-	if n, room := valueSize(Value{Key: key, Data: encoded}), roomForValues(topic); n > room {
+	if n, room := valueSize(key, encoded), roomForValues(topic); n > room {
 		return nil, fmt.Errorf("topic: %w: the value %.100q of %.100q takes %d bytes with its key, the limit is %d",
 			gatesock.ErrTooLarge, key, topic, n, room)
 	}
@@ -140,6 +140,7 @@ func (t *Topics) encodeValue(topic, key string, data any) (json.RawMessage, erro
 func (t *Topics) set(
 	ctx context.Context, topic, key string, data json.RawMessage,
 ) (int64, broadcast.Report, error) {
+	now := t.now()
 	stored, err := t.values.StoreValue(ctx, topic, key, data)
 	if err != nil {
 		return 0, broadcast.Report{}, fmt.Errorf("topic: setting %.100q of %.100q: %w", key, topic, err)
@@ -147,7 +148,7 @@ func (t *Topics) set(
 	if t.stream {
 		return stored.Version, broadcast.Report{}, nil
 	}
-	rep, err := t.DeliverValue(ctx, topic, Value{Key: key, Version: stored.Version, Data: data}, stored)
+	rep, err := t.DeliverValue(ctx, topic, Value{key, stored.Version, data, now}, stored)
 	return stored.Version, rep, err
 }
 
@@ -155,6 +156,10 @@ func (t *Topics) set(
 // mark of a deleted one: it is for handlers of the store's own stream of changes. s is what is known
 // of the value before; if BeforeUnknown is true, subscribers may be told of a change that does not
 // concern them. Clients ignore what they have.
+//
+// A value that was stored more than 5 minutes ago, by its Time, is not pushed, which is an error: it
+// could arrive when clients have forgotten that it is gone by now. The counter is raised all the
+// same, so that clients get what is there with their next sync.
 func (t *Topics) DeliverValue(ctx context.Context, topic string, v Value, s Stored) (broadcast.Report, error) {
 	state, err := t.state(topic)
 	if err != nil {
@@ -165,7 +170,10 @@ func (t *Topics) DeliverValue(ctx context.Context, topic string, v Value, s Stor
 		return broadcast.Report{}, fmt.Errorf("topic: the value %.100q of %.100q is stored with version %d, "+
 			"but subscribers were not told; set it again: %w", v.Key, topic, v.Version, err)
 	}
-	c := &change{Topics: t, topic: topic, value: v, counter: counter}
+	c := &change{Topics: t, topic: topic, value: v, counter: counter, begun: v.Time}
+	if c.begun.IsZero() {
+		c.begun = t.now()
+	}
 	rep, err := c.push(ctx, state, s)
 	if err != nil {
 		err = fmt.Errorf("topic: the value %.100q of %.100q is stored with version %d, "+
@@ -181,9 +189,9 @@ const maxCursor = 1536
 func roomForValues(topic string) int { return roomFor(topic) - maxCursor }
 
 // valueSize returns how many bytes a value takes in a page.
-func valueSize(v Value) int {
+func valueSize(key string, data json.RawMessage) int {
 	const rest = len(`{"key":,"version":9007199254740991,"data":,"deleted":true},`)
-	return rest + len(jsonscan.AppendString(nil, v.Key)) + len(v.Data)
+	return rest + len(jsonscan.AppendString(nil, key)) + len(data)
 }
 
 // The events of the pushes of state topics.
@@ -195,7 +203,7 @@ const (
 
 // valueFrame encodes a push of a value, or of its end.
 func (t *Topics) valueFrame(topic, event string, v Value, counter int64) []byte {
-	b := make([]byte, 0, valueSize(v)+len(topic)+128)
+	b := make([]byte, 0, valueSize(v.Key, v.Data)+len(topic)+128)
 	b = append(jsonscan.AppendString(member(append(b, '{'), cmp.Or(t.envelope.Event, "event")), event), ',')
 	b = jsonscan.AppendString(member(b, cmp.Or(t.envelope.Topic, "topic")), topic)
 	b = jsonscan.AppendString(append(b, `,"key":`...), v.Key)

@@ -35,6 +35,11 @@ func (s *routes) subscribe(
 		return topicwire.Subscribed{}, err
 	}
 	fitFrame(subs)
+	for _, sub := range open(subs) {
+		if sub.want.Since != nil && !sub.result.State {
+			countRecovery(ctx, sub.page.Lost)
+		}
+	}
 	if len(in.Topics) == 0 {
 		if err := subs[0].err; err != nil {
 			return topicwire.Subscribed{}, err
@@ -45,7 +50,7 @@ func (s *routes) subscribe(
 	for i, sub := range subs {
 		all.Topics[i] = sub.result
 		if sub.err != nil {
-			all.Topics[i] = topicwire.Result{Topic: sub.want.Topic, Events: []topicwire.Event{}, Error: s.publicError(ctx, req, sub.err)}
+			all.Topics[i] = topicwire.Result{Topic: sub.want.Topic, Error: s.publicError(ctx, req, sub.err)}
 		}
 	}
 	return all, nil

@@ -92,8 +92,12 @@ func TestSeveralTopicsAtOnce(t *testing.T) {
 			c := w.connect()
 			var got topicwire.Results
 			c.Request("subscribe", topicwire.Subscribe{Topics: []topicwire.Subscription{
-				{Topic: "b", Last: 1}, {Topic: "secret"}, {Topic: "a", Since: &topicwire.Position{Epoch: at.Epoch, Offset: 1}},
-				{Topic: "broken"}, {Topic: "slow"}, {Topic: "new"},
+				{Topic: "b", Last: 1},
+				{Topic: "secret"},
+				{Topic: "a", Since: &topicwire.Position{Epoch: at.Epoch, Offset: 1}},
+				{Topic: "broken"},
+				{Topic: "slow"},
+				{Topic: "new"},
 			}}).ExpectReply(&got)
 			require.Len(t, got.Topics, 6)
 			require.Equal(t, []string{"3"}, dataOf(got.Topics[0].Events))
@@ -131,7 +135,7 @@ func TestEveryTopicRefused(t *testing.T) {
 }
 
 // TestRightThatEndsMeanwhile checks that a right that is taken away while a client subscribes does
-// not stay in use: whoever takes it away may have read the members before.
+// not stay in use: the one that takes it away may have read the members before.
 func TestRightThatEndsMeanwhile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -204,8 +208,8 @@ func TestPanicsLeaveNoMember(t *testing.T) {
 		memory := conn.NewMemory()
 		j := &journal{}
 		w := newWorldOf(t, watchedStore{memory, j}, j)
-		w.authorize = func(_ context.Context, req *gatesock.Request, name string) error {
-			c, err := memory.Get(context.Background(), req.ConnectionID)
+		w.authorize = func(ctx context.Context, req *gatesock.Request, name string) error {
+			c, err := memory.Get(ctx, req.ConnectionID)
 			if err == nil && len(c.Groups) > 0 && name == "t" {
 				panic("the rules are broken")
 			}
@@ -287,7 +291,8 @@ func TestUnsubscribe(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.connect()
-	c.Request("subscribe", topicwire.Subscribe{Topics: []topicwire.Subscription{{Topic: "a"}, {Topic: "b"}, {Topic: "c"}}}).ExpectReply(nil)
+	in := topicwire.Subscribe{Topics: []topicwire.Subscription{{Topic: "a"}, {Topic: "b"}, {Topic: "c"}}}
+	c.Request("subscribe", in).ExpectReply(nil)
 	c.Request("unsubscribe", topicwire.Unsubscribe{Topics: []string{"a", "c", "never"}}).ExpectAck()
 	w.publish("a", 1)
 	w.publish("b", 2)

@@ -60,7 +60,7 @@ func New(log Log, store conn.Store, fanout *broadcast.Broadcaster, opts ...Optio
 }
 
 // Group returns the group of the subscribers of an event topic in the [conn.Store]. To send them a
-// message that is no event of the topic, use a Broadcaster.
+// message that is not an event of the topic, use a Broadcaster.
 func Group(topic string) string { return groupPrefix + topic }
 
 // validateName returns an ErrInvalid if a name is empty, not UTF-8 or too long.
@@ -70,3 +70,6 @@ func validateName(what, name string) error {
 	}
 	return ValidateName(what, name)
 }
+
+// IsZero reports whether p is the zero Position: nothing was published.
+func (p Position) IsZero() bool { return p == Position{} }

@@ -7,7 +7,7 @@ import (
 	"github.com/gatesock/gatesock/internal/topicwire"
 )
 
-// unsubscribe ends memberships. It is no error if there are none.
+// unsubscribe ends memberships. That there is none is not an error.
 func (s *routes) unsubscribe(ctx context.Context, req *gatesock.Request, in topicwire.Unsubscribe) error {
 	topics := in.All()
 	if len(topics) > s.maxTopics {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ type stage struct {
 	connect func(...wstest.ConnectOption) *wstest.Client
 	refused func(...wstest.ConnectOption) int
 	events  chan string              // what the application got, such as "message hello"
+	meeting sync.WaitGroup           // of the handlers of messages "meet"
 	faults  chan emulator.FaultEvent // what has happened
 }
 
@@ -92,6 +94,10 @@ func (s *stage) app() *gatesock.Router {
 		return nil, nil
 	})
 	r.OnDefault(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+		if string(req.Body) == "meet" {
+			s.meeting.Done()
+			s.meeting.Wait()
+		}
 		s.events <- "message " + string(req.Body)
 		return nil, nil
 	})
@@ -155,8 +161,10 @@ func faultCases() map[string]func(s *stage) {
 		"failed although delivered":     checkFailDelivered,
 		"held message":                  checkHold,
 		"held message after the end":    checkHoldAfterTheEnd,
+		"messages at the same time":     checkConcurrent,
 		"cold start":                    checkColdStart,
 		"cold start beyond the timeout": checkColdStartTimeout,
+		"cold start of $disconnect":     checkColdDisconnect,
 		"lost $disconnect":              checkLoseDisconnect,
 		"late $disconnect":              checkDelayDisconnect,
 		"repeated $disconnect":          checkRepeatDisconnect,
@@ -177,7 +185,8 @@ func checkGone(s *stage) {
 	heal := s.Faults().Add(emulator.Gone().For(a.ID()))
 	require.ErrorIs(s.t, s.post(a, "1"), gatesock.ErrGone)
 	e := s.fault(emulator.Gone())
-	require.Equal(s.t, []any{a.ID(), emulator.RouteCalls, uint64(1), uint64(1)}, []any{e.ConnectionID, e.Route, e.Connection, e.Call})
+	require.Equal(s.t, []any{a.ID(), emulator.RouteCalls, uint64(1), uint64(1)},
+		[]any{e.ConnectionID, e.Route, e.Connection, e.Call})
 	require.NoError(s.t, s.post(b, "2"))
 	b.ExpectFrame("2")
 	a.SendText("still there")
@@ -308,6 +317,22 @@ func checkHoldAfterTheEnd(s *stage) {
 	s.event("message first")
 }
 
+func checkConcurrent(s *stage) {
+	a, b := s.open(), s.open()
+	s.Faults().Add(emulator.Hold(time.Second))
+	s.meeting.Add(3)
+	a.SendText("meet")
+	a.SendText("meet")
+	b.SendText("meet")
+	for range 3 {
+		s.fault(emulator.Hold(0))
+	}
+	s.Advance(time.Second)
+	for range 3 {
+		s.event("message meet")
+	}
+}
+
 func checkColdStart(s *stage) {
 	c := s.open()
 	s.Faults().Add(emulator.ColdStart(3 * time.Second).On("$default").Times(1))
@@ -315,6 +340,8 @@ func checkColdStart(s *stage) {
 	s.fault(emulator.ColdStart(0))
 	c.SendText("warm")
 	s.event("message warm")
+	c.ExpectNone()
+	s.none()
 	s.Advance(3 * time.Second)
 	s.event("message cold")
 	s.Faults().Add(emulator.ColdStart(time.Second).On("$connect"))
@@ -338,6 +365,17 @@ func checkColdStartTimeout(s *stage) {
 	s.Advance(time.Second)
 	s.event("message cold")
 	c.ExpectNone()
+}
+
+func checkColdDisconnect(s *stage) {
+	c := s.open()
+	s.Faults().Add(emulator.ColdStart(time.Second), emulator.RepeatDisconnect(0))
+	c.Close(1000, "")
+	s.none()
+	s.Advance(time.Second)
+	s.event("$disconnect 1000")
+	s.event("$disconnect 1000")
+	s.none()
 }
 
 func checkLoseDisconnect(s *stage) {

@@ -71,7 +71,7 @@ func brokenStores() []brokenStore {
 			[]string{
 				"attributes-unknown", "attributes-expiry", "many-unknown",
 				"expiry-get", "expiry-delete", "expiry-join", "expiry-read", "expiry-put",
-				"extend", "extend-unknown", "extend-joined-twice", "race-extend", "race-extend-groups",
+				"extend", "extend-unknown", "extend-joined-twice", "race-extend", "race-extend-groups", "joinmany-expiry",
 			},
 		},
 		{
@@ -80,7 +80,7 @@ func brokenStores() []brokenStore {
 			[]string{
 				"attributes-unknown", "attributes-expiry", "many-unknown",
 				"expiry-get", "expiry-delete", "expiry-join", "expiry-read", "expiry-put",
-				"extend", "extend-unknown", "extend-joined-twice", "race-extend", "race-extend-groups",
+				"extend", "extend-unknown", "extend-joined-twice", "race-extend", "race-extend-groups", "joinmany-expiry",
 			},
 		},
 		{

@@ -36,7 +36,8 @@ type Harness struct {
 type NewHarness func(t testing.TB, now func() time.Time, ended conn.EndedFunc) Harness
 
 // Run tests each promise of [conn.Store] in a parallel subtest with a store of its own, and
-// compares the store with a model over a few random sequences of calls ([RunModel]).
+// compares the store with a model over a few random sequences of calls ([RunModel]). It tests a
+// [conn.MultiJoiner] too, if the store is one.
 func Run(t *testing.T, newHarness NewHarness) {
 	t.Helper()
 	for _, p := range promises() {
@@ -63,7 +64,7 @@ type promise struct {
 func promises() []promise {
 	return slices.Concat(
 		recordCases(), attributeCases(), manyCases(), endedCases(), expiryCases(), extendCases(),
-		groupCases(), readCases(), cursorCases(), concurrencyCases(),
+		groupCases(), joinManyCases(), readCases(), cursorCases(), concurrencyCases(),
 	)
 }
 

@@ -14,7 +14,7 @@ import (
 // have been ended, does not outlive the requests that were under way.
 func (w *world) mayRead(a *agent, name string, numbers []int) {
 	ended, ok := a.revoked[name]
-	if !ok {
+	if !ok || a.leftover[name] {
 		return
 	}
 	for _, n := range numbers {
@@ -93,7 +93,7 @@ func (w *world) membership() {
 		for _, a := range w.agents {
 			for _, l := range a.links {
 				want := a.wanted[name] && a.rights[name]
-				if _, ended := a.revoked[name]; a.wanted[name] && !a.rights[name] && !ended {
+				if _, ended := a.revoked[name]; a.wanted[name] && !a.rights[name] && !ended || a.leftover[name] {
 					continue // what takes the right away has failed
 				}
 				if l.isLive() && members[l] != want {

@@ -60,3 +60,15 @@ func TestStories(t *testing.T) {
 		require.Empty(t, o.failure, "%s: %s\n%s", name, k.Title, o.diagram())
 	}
 }
+
+// TestReplay tells the story of the environment variable GATESOCK_SIM_STORY, as TestSeeds prints it.
+func TestReplay(t *testing.T) {
+	text := os.Getenv("GATESOCK_SIM_STORY")
+	if text == "" {
+		return
+	}
+	var k kept
+	require.NoError(t, json.Unmarshal([]byte(text), &k))
+	o := simulate(t, k.Seed, &choices{list: k.Choices})
+	t.Logf("%s\n%s", o.story(), o.failure)
+}

@@ -11,10 +11,10 @@ import (
 // Times of docs/protocol.md.
 const (
 	answerTimeout = 30 * time.Second
-	gapMin        = 200 * time.Millisecond
-	gapMax        = 10 * time.Second
+	shortestGap   = 200 * time.Millisecond
+	longestGap    = 10 * time.Second
 	epochSpread   = 2 * time.Second
-	counterMin    = 2 * time.Second
+	counterWait   = 2 * time.Second
 	counterSpread = 8 * time.Second
 	syncInterval  = 5 * time.Minute
 	renewAfter    = 105 * time.Minute
@@ -23,9 +23,9 @@ const (
 	refKept       = time.Minute
 	membersSpread = 10 * time.Second
 
-	dialTimeout = 30 * time.Second
-	backoffMin  = 500 * time.Millisecond
-	backoffMax  = 30 * time.Second
+	dialTimeout    = 30 * time.Second
+	firstBackoff   = 500 * time.Millisecond
+	longestBackoff = 30 * time.Second
 	// overlap is for how long the old connection stays open at most after a new one was opened.
 	overlap = 2 * time.Minute
 	// asleep is how late a timer is if the computer slept.
@@ -182,9 +182,9 @@ func (c *Client) between(low, high time.Duration) time.Duration {
 
 // backoff returns how long to wait before another attempt, after so many that failed.
 func (c *Client) backoff(failed int) time.Duration {
-	high := backoffMax
+	high := longestBackoff
 	if failed < 6 {
-		high = backoffMin << failed
+		high = firstBackoff << failed
 	}
 	return c.between(0, high)
 }

@@ -47,8 +47,8 @@ func (c *Client) Connected(now time.Time, conn int) {
 
 func is(l *link, conn int) bool { return l != nil && l.number == conn }
 
-// replace makes next the current connection. The one before stays open, since its pushes count, until
-// the topics are subscribed on the new one.
+// replace makes next the current connection. The one before stays open, since its pushes count,
+// until the topics are subscribed on the new one.
 func (c *Client) replace() {
 	c.close(c.previous)
 	c.previous, c.current, c.next = c.current, c.next, nil

@@ -43,8 +43,6 @@ func decode(s *jsonscan.Scanner, m *message) bool {
 			m.data = s.Part()
 		case "error":
 			m.failure = s.Part()
-		default:
-			s.Skip()
 		case "epoch":
 			s.String(&m.epoch)
 		case "offset":
@@ -62,13 +60,15 @@ func decode(s *jsonscan.Scanner, m *message) bool {
 			s.Int(&m.version)
 		case "counter":
 			s.Int(&m.counter)
+		default:
+			s.Skip()
 		}
 	}
 	return true
 }
 
-// entryOf returns the entry that a push of an event topic has, and false if it is malformed. Known is
-// the epoch of the topic's position, with its number.
+// entryOf returns the entry that a push of an event topic has, and false if it is malformed. Known
+// has the epoch of the topic's position, with its number.
 func entryOf(m *message, known *log, size int) (entry, bool) {
 	e := entry{mark: mark{known.number, m.epoch, m.offset}, name: m.event, data: m.data, size: size}
 	if m.epoch != known.position.Epoch {

@@ -50,8 +50,6 @@ type entry struct {
 	push  int64 // counts pushes; 0 in an answer
 }
 
-func (l *log) mark() mark { return mark{l.number, l.position.Epoch, l.position.Offset} }
-
 // isBelow reports whether the client has an entry, or one of a later epoch.
 func (l *log) isBelow(m mark) bool {
 	return m.number < l.number || m.epoch == l.position.Epoch && m.offset <= l.position.Offset
@@ -94,8 +92,8 @@ func (l *log) note(m mark, push int64) {
 	}
 }
 
-// settle drops what waits, and has come before a request was sent whose answer has all that followed:
-// it is not kept any more.
+// settle drops what waits, and has come before a request was sent, since the log does not have what
+// precedes it any more.
 func (l *log) settle(pushes int64) {
 	l.waiting = slices.DeleteFunc(l.waiting, func(e entry) bool {
 		if e.push > pushes {
@@ -141,7 +139,9 @@ func (l *log) after(i int) int {
 	if l.waiting[len(l.waiting)-1].epoch == l.waiting[i].epoch {
 		return len(l.waiting)
 	}
-	for epoch := l.waiting[i].epoch; i < len(l.waiting) && l.waiting[i].epoch == epoch; i++ {
+	epoch := l.waiting[i].epoch
+	for i < len(l.waiting) && l.waiting[i].epoch == epoch {
+		i++
 	}
 	return i
 }

@@ -45,7 +45,7 @@ func (c *Client) drain(t *topic) {
 	}
 }
 
-// deliver moves the position, and then tells the user.
+// deliver moves the position, and then hands the entry to the user.
 func (c *Client) deliver(t *topic, e *entry) {
 	t.moveTo(e.mark)
 	t.gaps = 0
@@ -71,8 +71,8 @@ func (c *Client) gapDelay(t *topic) time.Duration {
 	if !t.gapIsHere() && t.gaps == 0 {
 		return c.between(0, epochSpread)
 	}
-	d := min(max(gapMin, t.spread)<<min(t.gaps, 10), gapMax)
-	return min(c.between(d, d+d/2), gapMax)
+	d := min(max(shortestGap, t.spread)<<min(t.gaps, 10), longestGap)
+	return min(c.between(d, d+d/2), longestGap)
 }
 
 // accept applies the result of a subscribe, or of a history request for what follows a position. It
@@ -106,12 +106,9 @@ func (c *Client) acceptEvents(n *concern, r *topicwire.Result, first bool) bool 
 		c.act(Action{Kind: Lost, Topic: t.name, Position: t.position, Reason: r.Reason})
 	}
 	c.drain(t)
-	if !r.More {
-		t.settle(n.pushes)
-	}
 	c.addEvents(t, number, r)
 	t.quiet = r.Quiet
-	c.progress(t, r, before)
+	c.progress(n, r, before)
 	return true
 }
 
@@ -170,11 +167,19 @@ func (c *Client) pause(fruitless int) time.Duration {
 	return c.backoff(fruitless)
 }
 
+// fruitless is after how many answers that bring nothing the client does not wait any more for what
+// precedes a push.
+const fruitless = 10
+
 // progress asks for the next page, or for what is missing.
-func (c *Client) progress(t *topic, r *topicwire.Result, before topicwire.Position) {
+func (c *Client) progress(n *concern, r *topicwire.Result, before topicwire.Position) {
+	t := n.topic
 	t.wish = 0
 	if t.position == before {
 		t.gaps++
+	}
+	if t.gaps >= fruitless && !r.More {
+		t.settle(n.pushes)
 	}
 	if r.More {
 		c.wish(t, c.pause(t.gaps))

@@ -57,7 +57,7 @@ func (c *Client) historyAnswered(n *concern, r *topicwire.Result) {
 		return
 	}
 	if r.Topic != n.topic.name || !c.accept(n, r, false) {
-		c.historyFailed(n, malformed)
+		c.historyFailed(n, malformed())
 		return
 	}
 	n.topic.tries = 0
@@ -79,10 +79,10 @@ func (c *Client) historyFailed(n *concern, e topicwire.Error) {
 	}
 }
 
-// History asks for entries of a topic to which the user is subscribed, before or after a position or
-// the newest; see section 9.2 of docs/protocol.md. It has no influence on the position of the client.
-// It returns the number of the request, which the action Answer has, and false if there is no
-// connection or no subscription.
+// History asks for entries of a topic to which the user is subscribed, before or after a position
+// or the newest; see section 9.2 of docs/protocol.md. It has no influence on the position of the
+// client. It returns the number of the request, which the action Answer has, and false if there is
+// no connection or no subscription.
 func (c *Client) History(now time.Time, h topicwire.History) (int64, bool) {
 	c.now = now
 	t := c.byName[h.Topic]

@@ -13,13 +13,12 @@ import (
 	"github.com/gatesock/gatesock/internal/topicwire"
 )
 
-// server is a small model of a server with one event topic, and of a network that loses, repeats and
-// reorders pushes, and requests and answers if a connection ends.
+// server is a small model of a server with one event topic, and of a network that loses, repeats
+// and reorders frames.
 type server struct {
 	log     []modelEntry // of all epochs
 	kept    int          // index of the first entry that can be read
 	epoch   int
-	linked  bool // the current epoch follows the one before for certain
 	members map[int]bool
 	open    map[int]bool
 	flights []flight

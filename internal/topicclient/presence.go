@@ -155,8 +155,8 @@ func (c *Client) memberLeft(t *topic, g topicwire.Gone) {
 	p.refs[g.Ref] = left
 }
 
-// dropRef takes a connection from its user. If it was the last one, the user has left after the grace
-// time.
+// dropRef takes a connection from its user. If it was the last one, the user has left after the
+// grace time.
 func (c *Client) dropRef(t *topic, name string, r ref, grace time.Duration) {
 	u := t.presence.user(name, r.user)
 	u.refs--
@@ -188,7 +188,7 @@ func (p *presence) user(ref, name string) *user {
 	return u
 }
 
-// show tells the caller that a user is there. Before the first snapshot nothing is told.
+// show lets the caller know that a user is there, after the first snapshot.
 func (c *Client) show(t *topic, ref, name string, u *user, as json.RawMessage) {
 	if u.shown || !t.presence.complete {
 		return
@@ -197,7 +197,7 @@ func (c *Client) show(t *topic, ref, name string, u *user, as json.RawMessage) {
 	c.act(Action{Kind: Joined, Topic: t.name, User: name, Ref: ref, As: as})
 }
 
-// hide tells the caller that a user has left, and forgets the user.
+// hide lets the caller know that a user has left, and forgets the user.
 func (c *Client) hide(t *topic, key string, u *user) {
 	delete(t.presence.users, key)
 	if !u.shown {

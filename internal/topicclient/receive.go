@@ -106,7 +106,7 @@ func (c *Client) answered(l *link, m *message) bool {
 
 // refused handles an error.
 func (c *Client) refused(r *request, failure []byte) {
-	e := malformed
+	e := malformed()
 	_ = json.Unmarshal(failure, &e) // what is malformed is an error nevertheless
 	if e.Code == "stale_connection" && r.link == c.current {
 		c.failed(r, topicwire.Error{Code: "unavailable", Message: e.Message})
@@ -145,7 +145,7 @@ func (c *Client) succeeded(r *request, data []byte) {
 			return
 		}
 	}
-	c.failed(r, malformed)
+	c.failed(r, malformed())
 }
 
 func (c *Client) historyOf(r *request, result *topicwire.Result) {

@@ -44,7 +44,7 @@ func (n *concern) fresh() bool {
 	return n.topic.wanted && n.topic.generation == n.generation
 }
 
-// prefix tells the ids of this package from those of others on the same connection.
+// prefix is what the ids of this package begin with: others may use the same connection.
 const prefix = "t:"
 
 func idOf(number int64) string { return prefix + strconv.FormatInt(number, 10) }
@@ -96,16 +96,26 @@ func (c *Client) tickRequests() {
 		}
 		c.requests = slices.Delete(c.requests, i, i+1)
 		if r.link == c.current && !r.link.heard.After(r.sent) {
-			c.failed(r, noAnswer)
+			c.failed(r, noAnswer())
 			c.fail()
 			return
 		}
-		c.failed(r, noAnswer)
+		c.failed(r, noAnswer())
 	}
 }
 
+// late is the code of a request without an answer, and of one that may still be carried out.
+const late = "deadline_exceeded"
+
 // noAnswer is the error of a request without an answer.
-var noAnswer = topicwire.Error{Code: "deadline_exceeded", Message: "the server did not answer within 30 seconds"}
+func noAnswer() topicwire.Error {
+	return topicwire.Error{Code: late, Message: "the server did not answer within 30 seconds"}
+}
+
+// malformed is the error of an answer that does not have the form of the protocol.
+func malformed() topicwire.Error {
+	return topicwire.Error{Code: "internal", Message: "the answer of the server is malformed"}
+}
 
 // failed handles the error of a request.
 func (c *Client) failed(r *request, e topicwire.Error) {
@@ -134,7 +144,7 @@ func (c *Client) failed(r *request, e topicwire.Error) {
 // passing reports whether a request that failed may succeed later.
 func passing(code string) bool {
 	switch code {
-	case "unavailable", "deadline_exceeded", "rate_limited":
+	case "unavailable", late, "rate_limited":
 		return true
 	case "invalid_argument", "unauthenticated", "permission_denied", "not_found", "already_exists",
 		"failed_precondition", "too_large":

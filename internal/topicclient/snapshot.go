@@ -106,7 +106,7 @@ func (c *Client) dropUnseen(t *topic) {
 	}
 }
 
-// showAll tells the caller who is there, after the first snapshot.
+// showAll lets the caller know who is there, after the first snapshot.
 func (c *Client) showAll(t *topic) {
 	p := t.presence
 	if p.complete {

@@ -65,22 +65,24 @@ func (c *Client) changed(t *topic, m *message) {
 		t.state.begin()
 	}
 	s := t.state
-	c.put(t, topicwire.Value{Key: m.key, Version: m.version, Data: m.data, Deleted: m.event != "set"})
+	c.put(t, topicwire.Value{Key: m.key, Version: m.version, Data: m.data, Deleted: m.event != "set"}, false)
 	if m.counter > 0 && t.options.Filter == nil {
 		s.count(m.counter)
 		c.watchCounter(s)
 	}
 }
 
-// put applies a version of a key if it is newer.
-func (c *Client) put(t *topic, v topicwire.Value) {
+// put applies a version of a key if it is newer. In a snapshot the same version counts as well: it
+// may be gone, or there again, if the filter is another one.
+func (c *Client) put(t *topic, v topicwire.Value, inSnapshot bool) {
 	s := t.state
 	old, known := s.keys[v.Key]
 	if !known && len(s.keys) >= c.cfg.MaxKeys {
 		c.overflow(t)
 		return
 	}
-	if known && v.Version <= old.version {
+	same := v.Version == old.version && (!inSnapshot || v.Deleted == old.gone)
+	if known && (v.Version < old.version || same) {
 		old.seen = s.snapshot
 		s.keys[v.Key] = old
 		return
@@ -108,7 +110,7 @@ func (c *Client) acceptState(t *topic, r *topicwire.Result, first bool) {
 	}
 	for _, v := range r.Values {
 		if v.Version > 0 && t.wanted {
-			c.put(t, v)
+			c.put(t, v, true)
 		}
 	}
 	if !t.wanted {
@@ -184,6 +186,6 @@ func (c *Client) watchCounter(s *state) {
 	case len(s.above) == 0 || s.open:
 		s.gapAt = time.Time{}
 	case s.gapAt.IsZero():
-		s.gapAt = c.now.Add(counterMin + c.between(0, counterSpread))
+		s.gapAt = c.now.Add(counterWait + c.between(0, counterSpread))
 	}
 }

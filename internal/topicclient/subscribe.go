@@ -114,7 +114,7 @@ func (c *Client) subscribedTo(n *concern, r *topicwire.Result) {
 		return
 	}
 	if !c.accept(n, r, true) {
-		c.subscribeFailed(n, malformed)
+		c.subscribeFailed(n, malformed())
 		return
 	}
 	t.tries = 0
@@ -123,9 +123,6 @@ func (c *Client) subscribedTo(n *concern, r *topicwire.Result) {
 		t.expiresAt = c.now.Add(max(time.Second, time.Duration(min(r.ExpiresInMs, 1<<40))*time.Millisecond))
 	}
 }
-
-// malformed is the error of an answer that does not have the form of the protocol.
-var malformed = topicwire.Error{Code: "internal", Message: "the answer of the server is malformed"}
 
 func (c *Client) subscribeFailed(n *concern, e topicwire.Error) {
 	t := n.topic
@@ -148,13 +145,16 @@ func (c *Client) subscribeFailed(n *concern, e topicwire.Error) {
 	}
 }
 
-// sendUnsubscribes unsubscribes all topics that the user does not want any more.
+// sendUnsubscribes unsubscribes the topics that the user does not want any more. What does not fit
+// one request has its turn after the answer.
 func (c *Client) sendUnsubscribes() {
 	var r *request
+	bytes := 0
 	for _, t := range c.topics {
-		if t.wanted || t.membership != joined || r != nil && len(r.topics) >= maxBatch {
+		if t.wanted || t.membership != joined || bytes+len(t.name) > maxBatchBytes/2 {
 			continue
 		}
+		bytes += len(t.name) + 4
 		if r == nil {
 			r = c.newRequest(unsubscribe)
 		}
@@ -179,10 +179,10 @@ func (c *Client) unsubscribed(r *request) {
 	c.busy = true
 }
 
-// unsubscribeFailed opens another connection if the request may still be carried out: it would end a
-// new subscription without a trace. After other errors sync finds what is left.
+// unsubscribeFailed opens another connection if the request may still be carried out: it would end
+// a new subscription without a trace. After other errors sync finds what is left.
 func (c *Client) unsubscribeFailed(r *request, e topicwire.Error) {
-	if e.Code != noAnswer.Code {
+	if e.Code != late {
 		c.unsubscribed(r)
 		return
 	}

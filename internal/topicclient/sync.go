@@ -44,8 +44,8 @@ func (c *Client) sendSync(body []byte, topics []concern) {
 	c.send(r, "sync", append(append([]byte(`"topics":[`), body...), ']'))
 }
 
-// syncAnswered mends what the answer to a sync names. It ignores topics that have been subscribed or
-// unsubscribed since the request.
+// syncAnswered mends what the answer to a sync names. It ignores topics that have been subscribed
+// or unsubscribed since the request.
 func (c *Client) syncAnswered(r *request, s *topicwire.Synced) {
 	c.syncTries = 0
 	c.busy = true
@@ -89,7 +89,7 @@ func (c *Client) movedOn(t *topic) {
 	c.wish(t, 0)
 }
 
-// leaveExtra unsubscribes a topic of which the connection is a member, if the user does not want it.
+// leaveExtra unsubscribes a topic of which the connection is a member and that nobody wants.
 func (c *Client) leaveExtra(name string) {
 	if name == "" || c.byName[name] != nil || len(c.topics) >= maxExtra {
 		return

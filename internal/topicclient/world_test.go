@@ -214,3 +214,6 @@ func member(t *testing.T) *stage {
 	require.Equal(t, "subscribed 1-x:5", s.heard())
 	return s
 }
+
+// first returns a position.
+func first() *topicwire.Position { return &topicwire.Position{Epoch: "1-x", Offset: 1} }

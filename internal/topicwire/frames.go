@@ -57,7 +57,8 @@ type Result struct {
 	Epoch  string `json:"epoch"`
 	Offset int64  `json:"offset"`
 	// Events are entries of the epoch, in the order of their offsets.
-	Events []Event `json:"events"`
+	// It is never nil in an event topic.
+	Events []Event `json:"events,omitzero"`
 	// Recovered is false if there was a Since and the events do not follow it without a hole. Reason
 	// says why: "history", "epoch" or "ahead".
 	Recovered bool   `json:"recovered"`
@@ -127,7 +128,8 @@ type Push struct {
 	Counter int64   `json:"counter,omitempty"`
 }
 
-// Value is a value of a state topic, or the mark of a deleted one.
+// Value is a value of a state topic, or the mark of one that was deleted or does not match the filter
+// of the subscription.
 type Value struct {
 	Key     string          `json:"key"`
 	Version int64           `json:"version"`

@@ -11,7 +11,7 @@ import (
 func rollChecks() []promise {
 	return []promise{
 		{"roll", "Roll begins an epoch, in which every process goes on", checkRoll},
-		{"roll-lost", "Roll tells all subscribers that they have lost the epoch", checkRollLost},
+		{"roll-lost", "after Roll all subscribers learn that they have lost the epoch", checkRollLost},
 		{"roll-unknown", "Roll of a topic to which nothing was published begins it", checkRollUnknown},
 		{"roll-expired", "Roll ends an epoch whose entries have expired", checkRollExpired},
 	}

@@ -1,5 +1,5 @@
-// Package topictest tests implementations of [topic.Log]. Call [Run] from a test of your own log; it
-// has a subtest for each promise of the interface:
+// Package topictest tests implementations of [topic.Log]. Call [Run] from a test of your own log;
+// it has a subtest for each promise of the interface:
 //
 //	func TestLog(t *testing.T) {
 //		topictest.Run(t, func(t testing.TB, now func() time.Time) topictest.Harness {

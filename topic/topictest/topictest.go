@@ -35,8 +35,9 @@ type Harness struct {
 	// Otherwise, and if there is no such entry, it does nothing.
 	Delete func(ctx context.Context, topic string, p topic.Position) error
 
-	// MaxName is the longest name of a topic and the longest key, in bytes, that the log takes; 0 means
-	// no limit that the suite would reach. The log must refuse longer ones with [topic.ErrInvalid].
+	// MaxName is the longest name of a topic and the longest key, in bytes, that the log takes; 0
+	// means no limit that the suite would reach. The log must refuse longer ones with
+	// [topic.ErrInvalid].
 	MaxName int
 	// MaxData is the most bytes of data in an entry that the log takes, which must be at least
 	// [LeastData]; 0 means no limit that the suite would reach. The log must refuse more with
@@ -54,9 +55,9 @@ type Harness struct {
 const LeastData = 126 << 10
 
 // NewHarness returns a fresh, empty log that takes the time from now. The suite moves the time. It
-// begins a day ahead of the real time, so that a service that deletes expired items by the real time
-// keeps what the tests write. If the log cannot be made, NewHarness fails t. Several goroutines may
-// call it at the same time.
+// begins a day ahead of the real time, so that a service that deletes expired items by the real
+// time keeps what the tests write. If the log cannot be made, NewHarness fails t. Several
+// goroutines may call it at the same time.
 type NewHarness func(t testing.TB, now func() time.Time) Harness
 
 // Run tests each promise of [topic.Log] in a parallel subtest with a store of its own, and compares

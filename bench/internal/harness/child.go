@@ -32,7 +32,21 @@ func Start(ctx context.Context, role string, order any) (*Child, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, role, string(text)) //nolint:gosec // it is this program
+	return start(exec.CommandContext(ctx, self, role, string(text)), role) //nolint:gosec // it is this program
+}
+
+// StartOther starts another program as a child: one that reads its order and answers as [Child]
+// expects. The order, as JSON, is added to the arguments. The child is killed when ctx ends.
+func StartOther(ctx context.Context, role string, order any, program string, args ...string) (*Child, error) {
+	text, err := json.Marshal(order)
+	if err != nil {
+		return nil, err
+	}
+	//nolint:gosec // the benchmark names the program
+	return start(exec.CommandContext(ctx, program, append(args, string(text))...), role)
+}
+
+func start(cmd *exec.Cmd, role string) (*Child, error) {
 	cmd.Stderr = os.Stderr
 	questions, err := cmd.StdinPipe()
 	if err != nil {
@@ -44,7 +58,7 @@ func Start(ctx context.Context, role string, order any) (*Child, error) {
 	}
 	c := &Child{role: role, cmd: cmd, questions: questions, answers: json.NewDecoder(answers), Started: time.Now()}
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting %s %s: %w", role, text, err)
+		return nil, fmt.Errorf("starting %s: %w", role, err)
 	}
 	return c, nil
 }

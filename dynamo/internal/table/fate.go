@@ -38,12 +38,20 @@ func FateOf(err error) Fate {
 			return Denied
 		}
 		return Repeatable
+	case inProgress(err):
+		return Unknown
 	case throttled(err) || unsent(err):
 		return Repeatable
 	case rejected(err) || isUndone(err):
 		return Denied
 	}
 	return Unknown
+}
+
+// inProgress reports whether an earlier attempt of the same transaction is still being carried out.
+func inProgress(err error) bool {
+	var failed *types.TransactionInProgressException
+	return errors.As(err, &failed)
 }
 
 func isUndone(err error) bool {

@@ -27,21 +27,16 @@ func (l *Log) Append(ctx context.Context, name string, e topic.Entry) (topic.App
 func (l *Log) AppendTx(
 	ctx context.Context, name string, e topic.Entry, items []types.TransactWriteItem,
 ) (topic.Appended, error) {
-	if most := MaxItems(e.Key); len(items) > most {
-		return topic.Appended{}, fmt.Errorf("%w: %d items: a transaction has at most %d, and %d are left beside the entry",
-			topic.ErrInvalid, len(items), table.MaxTransactItems, most)
+	if len(items) > MaxItems {
+		return topic.Appended{}, fmt.Errorf("%w: %d items: the most in a transaction with an entry is %d",
+			topic.ErrInvalid, len(items), MaxItems)
 	}
 	return l.append(ctx, name, e, (*appending).step, items)
 }
 
-// MaxItems returns how many items of the caller fit in a transaction with an entry: 2 or 3 others
-// are needed if the entry begins an epoch, and one for a key.
-func MaxItems(key string) int {
-	if key == "" {
-		return table.MaxTransactItems - 3
-	}
-	return table.MaxTransactItems - 4
-}
+// MaxItems is how many items of the caller fit in a transaction with an entry: the entry may have a
+// key, and begin an epoch, which writes the head item and a seal.
+const MaxItems = table.MaxTransactItems - 4
 
 // Roll implements [topic.Log].
 func (l *Log) Roll(ctx context.Context, name string, e topic.Entry) (topic.Appended, error) {
@@ -71,7 +66,7 @@ func (l *Log) append(
 			return topic.Appended{}, err
 		}
 		if result != nil {
-			l.cache.contest(name, a.refusals > 0)
+			l.cache.contest(name, a.refusals > 0 || a.others)
 			return *result, nil
 		}
 	}
@@ -90,6 +85,7 @@ type appending struct {
 	at     time.Time // of the step
 
 	refusals int  // how many times another append or roll has been faster
+	others   bool // others have appended since what the process knew
 	late     bool // DynamoDB has refused a signature because of its time
 }
 
@@ -134,13 +130,15 @@ func (a *appending) find(ctx context.Context) (place, bool, error) {
 	fresh := p.last != nil && a.l.instant().since(p.seen) <= patience
 	switch {
 	case a.refusals > 2:
-		if !a.l.t.WaitFor(ctx, a.refusals-2) {
+		if !a.l.t.WaitFor(ctx, min(a.refusals-2, longestWait)) {
 			return place{}, false, a.failed(false, errors.New("others were faster each time, and no time is left"))
 		}
 	case a.refusals > 0 && fresh, !known.contested && fresh && a.l.mayFollow(p.last):
 		return p, a.l.mayFollow(p.last), nil
 	}
-	return a.read(ctx, p.epoch)
+	read, ok, err := a.read(ctx, p.epoch)
+	a.others = a.others || ok && p.last != nil && (read.epoch != p.epoch || read.last.offset != p.last.offset)
+	return read, ok, err
 }
 
 // mayFollow reports whether a put after an entry may be signed now.

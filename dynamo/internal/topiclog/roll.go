@@ -21,7 +21,7 @@ type ending struct {
 // roll ends the epoch, if there is one, and begins another with the entry. If it is not forced and
 // an entry can follow the last one, it does nothing. It returns nil if another append was faster.
 func (a *appending) roll(ctx context.Context, forced bool) (*topic.Appended, error) {
-	if a.refusals > 2 && !a.l.t.WaitFor(ctx, a.refusals-2) {
+	if a.refusals > 2 && !a.l.t.WaitFor(ctx, min(a.refusals-2, longestWait)) {
 		return nil, a.failed(false, errors.New("others were faster each time, and no time is left"))
 	}
 	a.l.cache.forget(a.name)

@@ -33,6 +33,10 @@ const (
 	// patience is for how long a known head is used, and for how long an attempt to append is repeated
 	// at the same offset.
 	patience = 5 * time.Minute
+	// longestWait bounds the wait of an append that others overtake again and again, as an attempt of
+	// [table.FullJitter]: up to 200 ms. If it were longer, a publisher might be overtaken for ever by one
+	// that appends without a pause; if shorter, each entry would cost more writes.
+	longestWait = 4
 )
 
 // Log is a [topic.Log] on a table. It is safe for concurrent use.

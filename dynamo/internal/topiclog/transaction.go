@@ -3,6 +3,7 @@ package topiclog
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -61,13 +62,15 @@ func (a *appending) transact(epoch string, e *entry, before ...types.TransactWri
 	return tx
 }
 
-// sendTx makes a transaction; see send.
+// sendTx makes a transaction; see send. All attempts have one token, by which DynamoDB recognizes for
+// 10 minutes a transaction that it has made (Amazon DynamoDB API Reference, "TransactWriteItems").
+// After that the nonce does it.
 func (a *appending) sendTx(ctx context.Context, tx transaction, allowed func() (time.Time, bool)) (lost bool, err error) {
 	client, err := a.l.t.Transactor()
 	if err != nil {
 		return false, a.failed(false, err)
 	}
-	in := &dynamodb.TransactWriteItemsInput{TransactItems: tx.writes}
+	in := &dynamodb.TransactWriteItemsInput{TransactItems: tx.writes, ClientRequestToken: aws.String(rand.Text())}
 	return a.send(ctx, allowed, func(ctx context.Context, until time.Time) error {
 		write := func(
 			ctx context.Context, in *dynamodb.TransactWriteItemsInput, opts ...func(*dynamodb.Options),

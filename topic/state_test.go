@@ -1,0 +1,591 @@
+package topic_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/broadcast"
+	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/internal/testclock"
+	"github.com/gatesock/gatesock/internal/topicwire"
+	"github.com/gatesock/gatesock/topic"
+	"github.com/gatesock/gatesock/wstest"
+)
+
+// watchedValues are Values that note their calls.
+type watchedValues struct {
+	topic.Values
+	*journal
+}
+
+func (v *watchedValues) StoreValue(ctx context.Context, name, key string, data json.RawMessage) (topic.Stored, error) {
+	if err := v.call("StoreValue"); err != nil {
+		return topic.Stored{}, err
+	}
+	return v.Values.StoreValue(ctx, name, key, data)
+}
+
+func (v *watchedValues) RaiseCounter(ctx context.Context, name string) (int64, error) {
+	if err := v.call("RaiseCounter"); err != nil {
+		return 0, err
+	}
+	return v.Values.RaiseCounter(ctx, name)
+}
+
+func (v *watchedValues) Counters(ctx context.Context, names []string) ([]int64, error) {
+	if err := v.call("Counters"); err != nil {
+		return nil, err
+	}
+	return v.Values.Counters(ctx, names)
+}
+
+func (v *watchedValues) ReadValues(ctx context.Context, q topic.ValuesQuery) (topic.ValuesPage, error) {
+	if err := v.call("ReadValues"); err != nil {
+		return topic.ValuesPage{}, err
+	}
+	return v.Values.ReadValues(ctx, q)
+}
+
+func (v *watchedValues) ReadFilters(ctx context.Context, name string) ([]topic.KeptFilter, error) {
+	if err := v.call("ReadFilters"); err != nil {
+		return nil, err
+	}
+	return v.Values.ReadFilters(ctx, name)
+}
+
+func (v *watchedValues) KeepFilter(ctx context.Context, name string, f topic.KeptFilter) error {
+	if err := v.call("KeepFilter"); err != nil {
+		return err
+	}
+	return v.Values.KeepFilter(ctx, name, f)
+}
+
+func (v *watchedValues) DropFilter(ctx context.Context, name string, f topic.KeptFilter) error {
+	if err := v.call("DropFilter"); err != nil {
+		return err
+	}
+	return v.Values.DropFilter(ctx, name, f)
+}
+
+// stateWorld is an application whose topics are state topics if they begin with "s:".
+type stateWorld struct {
+	*world
+
+	clock  *testclock.Clock
+	values *watchedValues
+}
+
+func newStateWorld(t testing.TB, state topic.State, opts ...topic.Option) *stateWorld {
+	t.Helper()
+	clock := testclock.New(testclock.Noon())
+	j := &journal{}
+	values := &watchedValues{topic.NewMemory(topic.WithMemoryClock(clock.Now)), j}
+	opts = append([]topic.Option{topic.WithClock(clock.Now), topic.WithState(values, func(name string) (topic.State, bool) {
+		return state, strings.HasPrefix(name, "s:")
+	})}, opts...)
+	return &stateWorld{newWorldOf(t, watchedStore{conn.NewMemory(), j}, j, opts...), clock, values}
+}
+
+func (w *stateWorld) set(key string, data any) int64 {
+	w.t.Helper()
+	version, rep, err := w.topics.Set(w.t.Context(), "s:1", key, data)
+	require.NoError(w.t, err)
+	require.NoError(w.t, rep.Err())
+	return version
+}
+
+func (w *stateWorld) delete(key string) int64 {
+	w.t.Helper()
+	version, _, err := w.topics.Delete(w.t.Context(), "s:1", key)
+	require.NoError(w.t, err)
+	return version
+}
+
+// subscribed subscribes to s:1 with a filter.
+func (w *stateWorld) subscribed(c *wstest.Client, filter string) topicwire.Result {
+	w.t.Helper()
+	return w.subscribe(c, topicwire.Subscription{Topic: "s:1", Filter: json.RawMessage(filter)})
+}
+
+func pushed(event, key string, version, counter int64, data string) string {
+	frame := fmt.Sprintf(`{"event":"%s","topic":"s:1","key":"%s","version":%d,"counter":%d`, event, key, version, counter)
+	if data != "" {
+		frame += `,"data":` + data
+	}
+	return frame + "}"
+}
+
+func TestStateConversation(t *testing.T) {
+	t.Parallel()
+	w := newStateWorld(t, topic.State{})
+	c := w.connect()
+	v1 := w.set("a", 1)
+	got := w.subscribed(c, "")
+	require.Equal(t, topicwire.Result{
+		Topic: "s:1", State: true, Counter: 1, Values: []topicwire.Value{{Key: "a", Version: v1, Data: []byte("1")}},
+	}, stripped(got))
+	v2 := w.set("a", map[string]string{"t": "<b>"})
+	require.Equal(t, v1+1, v2)
+	c.ExpectFrame(pushed("set", "a", v2, 2, `{"t":"<b>"}`))
+	v3 := w.delete("a")
+	c.ExpectFrame(pushed("delete", "a", v3, 3, ""))
+	v4 := w.set("b", nil)
+	c.ExpectFrame(pushed("set", "b", v4, 4, "null"))
+	require.Equal(t, []topicwire.Value{{Key: "a", Version: v3, Deleted: true}, {Key: "b", Version: v4, Data: []byte("null")}},
+		w.subscribed(c, "null").Values)
+
+	var synced topicwire.Synced
+	for counter, moved := range map[int64][]string{4: {}, 3: {"s:1"}, 5: {"s:1"}} {
+		c.Request("sync", topicwire.Sync{Topics: []topicwire.SyncTopic{{Topic: "s:1", Counter: counter}}}).ExpectReply(&synced)
+		require.Equal(t, moved, synced.Moved)
+		require.Empty(t, synced.Lost)
+		require.Empty(t, synced.Extra)
+	}
+	c.Request("unsubscribe", topicwire.Unsubscribe{Topic: "s:1"}).ExpectAck()
+	w.set("b", 2)
+	c.ExpectNone()
+	c.Request("history", topicwire.History{Topic: "s:1"}).ExpectError(gatesock.CodeFailedPrecondition)
+}
+
+// stripped returns a result without the empty events that state topics do not have.
+func stripped(r topicwire.Result) topicwire.Result {
+	if len(r.Events) == 0 {
+		r.Events = nil
+	}
+	return r
+}
+
+func TestLast(t *testing.T) {
+	t.Parallel()
+	w := newStateWorld(t, topic.State{})
+	for _, key := range []string{"b", "c", "a", "d"} {
+		w.set(key, key)
+	}
+	w.delete("c")
+	var keys []string
+	for v, err := range w.topics.Last(t.Context(), "s:1") {
+		require.NoError(t, err)
+		require.Equal(t, `"`+v.Key+`"`, string(v.Data))
+		if keys = append(keys, v.Key); v.Key == "b" {
+			break
+		}
+	}
+	require.Equal(t, []string{"a", "b"}, keys)
+	v, err := w.topics.LastOf(t.Context(), "s:1", "d")
+	require.NoError(t, err)
+	require.JSONEq(t, `"d"`, string(v.Data))
+	v, err = w.topics.LastOf(t.Context(), "s:1", "c")
+	require.NoError(t, err)
+	require.True(t, v.Deleted())
+	w.failing("ReadValues")
+	for _, err := range w.topics.Last(t.Context(), "s:1") {
+		require.ErrorIs(t, err, errDown)
+	}
+	for _, err := range w.topics.Last(t.Context(), "event") {
+		require.ErrorIs(t, err, topic.ErrInvalid)
+	}
+}
+
+// The order of the steps is what the guarantee rests on.
+func TestStateOrder(t *testing.T) {
+	t.Parallel()
+	w := newStateWorld(t, topic.State{Attributes: []string{"room"}})
+	c := w.connect()
+	w.subscribed(c, `{"where":{"room":"x"}}`)
+	group := "filtered:" + filterGroup(t, w, c)
+	require.Equal(t, []string{
+		"Authorize s:1", "Join " + group, "Get", "Authorize s:1", "ReadFilters", "KeepFilter", "Counters", "ReadValues",
+	}, w.take())
+	w.set("k", map[string]string{"room": "x"})
+	calls := w.take()
+	require.Equal(t, []string{"StoreValue", "RaiseCounter", "ReadFilters"}, calls[:3])
+	require.ElementsMatch(t, []string{"Members topic:s:1", "Members " + group}, calls[3:])
+}
+
+// filterGroup returns the part after the prefix of the one group of a client.
+func filterGroup(t testing.TB, w *stateWorld, c *wstest.Client) string {
+	t.Helper()
+	record, err := w.store.Get(t.Context(), c.ID())
+	require.NoError(t, err)
+	require.Len(t, record.Groups, 1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calls = w.calls[:len(w.calls)-1]
+	return strings.TrimPrefix(record.Groups[0], "filtered:")
+}
+
+func TestStateFiltersArePushed(t *testing.T) {
+	t.Parallel()
+	w := newStateWorld(t, topic.State{Attributes: []string{"room", "value"}})
+	all, hot, same, room := w.connect(), w.connect(), w.connect(), w.connect()
+	w.subscribed(all, "{}")
+	w.subscribed(hot, `{"where":{"value":{"above":30}}}`)
+	w.subscribed(same, ` {"where": {"value": {"above": 3e1}}}`)
+	w.subscribed(room, `{"where":{"room":["a","b"]}}`)
+	require.Len(t, w.filters(), 2, "two have the same filter")
+
+	type at struct {
+		Room  string `json:"room"`
+		Value int    `json:"value"`
+	}
+	v := w.set("k", at{"a", 31})
+	data := `{"room":"a","value":31}`
+	for _, c := range []*wstest.Client{all, hot, same, room} {
+		c.ExpectFrame(pushed("set", "k", v, 1, data))
+	}
+	v = w.set("k", at{"c", 30})
+	all.ExpectFrame(pushed("set", "k", v, 2, `{"room":"c","value":30}`))
+	for _, c := range []*wstest.Client{hot, same, room} {
+		c.ExpectFrame(pushed("drop", "k", v, 2, ""))
+	}
+	v = w.set("k", at{"c", 29})
+	all.ExpectFrame(pushed("set", "k", v, 3, `{"room":"c","value":29}`))
+	v = w.set("k", at{"b", 29})
+	all.ExpectFrame(pushed("set", "k", v, 4, `{"room":"b","value":29}`))
+	room.ExpectFrame(pushed("set", "k", v, 4, `{"room":"b","value":29}`))
+	v = w.delete("k")
+	all.ExpectFrame(pushed("delete", "k", v, 5, ""))
+	room.ExpectFrame(pushed("delete", "k", v, 5, ""))
+	for _, c := range []*wstest.Client{all, hot, same, room} {
+		c.ExpectNone()
+	}
+}
+
+func (w *stateWorld) filters() []topic.KeptFilter {
+	w.t.Helper()
+	list, err := w.values.Values.ReadFilters(w.t.Context(), "s:1")
+	require.NoError(w.t, err)
+	return list
+}
+
+// A filtered snapshot has what matches, and for a while marks of what does not, so that a push that
+// comes late is recognized as older.
+func TestFilteredSnapshot(t *testing.T) {
+	t.Parallel()
+	w := newStateWorld(t, topic.State{Attributes: []string{"n"}})
+	c := w.connect()
+	old := w.set("a", map[string]int{"n": 1})
+	w.set("b", map[string]int{"n": 2})
+	w.clock.Advance(time.Hour)
+	v := w.set("c", map[string]int{"n": 2})
+	want := []topicwire.Value{
+		{Key: "a", Version: old, Data: []byte(`{"n":1}`)}, {Key: "c", Version: v, Deleted: true},
+	}
+	require.Equal(t, want, w.subscribed(c, `{"where":{"n":1}}`).Values)
+	var page topicwire.Result
+	c.Request("history", topicwire.History{Topic: "s:1"}).ExpectReply(&page)
+	require.Equal(t, want, page.Values)
+	require.Equal(t, int64(3), page.Counter)
+}
+
+func TestAnotherFilterReplacesTheOneBefore(t *testing.T) {
+	t.Parallel()
+	w := newStateWorld(t, topic.State{Attributes: []string{"n"}})
+	c := w.connect()
+	for _, filter := range []string{`{"where":{"n":1}}`, `{"where":{"n":2}}`, `null`, `{"where":{"n":1}}`} {
+		w.subscribed(c, filter)
+		record, err := w.store.Get(t.Context(), c.ID())
+		require.NoError(t, err)
+		require.Len(t, record.Groups, 1, filter)
+	}
+	w.set("k", map[string]int{"n": 2})
+	c.ExpectNone()
+	v := w.set("k", map[string]int{"n": 1})
+	c.ExpectFrame(pushed("set", "k", v, 2, `{"n":1}`))
+	c.Request("unsubscribe", topicwire.Unsubscribe{Topic: "s:1"}).ExpectAck()
+	record, err := w.store.Get(t.Context(), c.ID())
+	require.NoError(t, err)
+	require.Empty(t, record.Groups)
+}
+
+func TestStatePages(t *testing.T) {
+	t.Parallel()
+	w := newStateWorld(t, topic.State{Attributes: []string{"even"}})
+	c := w.connect()
+	want := map[string]bool{}
+	for i := range 400 {
+		key := fmt.Sprintf("%03d", i)
+		want[key] = true
+		w.set(key, map[string]any{"even": i%2 == 0, "text": strings.Repeat("<", 1000)})
+	}
+	w.clock.Advance(time.Hour)
+	for filter, n := range map[string]int{`{}`: 400, `{"where":{"even":true}}`: 200} {
+		seen := map[string]int{}
+		pages := 1
+		r := w.subscribed(c, filter)
+		require.Equal(t, int64(400), r.Counter)
+		for ; ; pages++ {
+			for _, v := range r.Values {
+				seen[v.Key]++
+			}
+			if r.Cursor == "" {
+				break
+			}
+			cursor := r.Cursor
+			r = topicwire.Result{}
+			c.Request("history", topicwire.History{Topic: "s:1", Cursor: cursor}).ExpectReply(&r)
+			require.True(t, r.State)
+		}
+		require.Len(t, seen, n)
+		for key, times := range seen {
+			require.True(t, want[key])
+			require.Equal(t, 1, times)
+		}
+		require.LessOrEqual(t, pages, n/100+1, "a page is nearly full")
+	}
+}
+
+// The largest value that Set accepts fits into a push, and into a page.
+func TestLargestValue(t *testing.T) {
+	t.Parallel()
+	w := newStateWorld(t, topic.State{})
+	c := w.connect()
+	w.subscribed(c, "")
+	key := strings.Repeat("\x01", topic.MaxKeyBytes)
+	data := strings.Repeat("x", gatesock.MaxMessageSize)
+	_, _, err := w.topics.Set(t.Context(), "s:1", key, data)
+	require.ErrorIs(t, err, gatesock.ErrTooLarge)
+	var limit, size int
+	_, parse := fmt.Sscanf(err.Error()[strings.Index(err.Error(), "takes "):], "takes %d bytes with its key, the limit is %d", &size, &limit)
+	require.NoError(t, parse, err)
+	data = data[:len(data)-(size-limit)]
+	_, _, err = w.topics.Set(t.Context(), "s:1", key, data+"x")
+	require.ErrorIs(t, err, gatesock.ErrTooLarge)
+	version, rep, err := w.topics.Set(t.Context(), "s:1", key, data)
+	require.NoError(t, errors.Join(err, rep.Err()))
+	require.Positive(t, version)
+	require.Len(t, c.Frames(), 2, "the answer and the push")
+	for _, id := range []string{"", strings.Repeat("i", 100)} {
+		c.SendText(`{"action":"history","id":"` + id + `","topic":"s:1"}`)
+	}
+	for _, f := range c.Frames()[2:] {
+		require.Contains(t, f.Text, data)
+		require.NotContains(t, f.Text, "cursor")
+	}
+}
+
+func TestStateRefusals(t *testing.T) {
+	t.Parallel()
+	w := newStateWorld(t, topic.State{Attributes: []string{"n"}, MaxFilters: 1})
+	c := w.connect()
+	ctx := t.Context()
+	for name, err := range map[string]error{
+		"is a state topic": second(w.topics.Publish(ctx, "s:1", "said", 1)),
+		"is an event topic, which has no values: use Publish": second(w.topics.Set(ctx, "room", "k", 1)),
+		"the key is empty":                         second(w.topics.Set(ctx, "s:1", "", 1)),
+		"1025 bytes, the limit is 1024":            second(w.topics.Delete(ctx, "s:1", strings.Repeat("k", 1025))),
+		"topic is empty":                           second(w.topics.Set(ctx, "", "k", 1)),
+		"there are no state topics: use WithState": second(newWorld(t).topics.Set(ctx, "s:1", "k", 1)),
+	} {
+		require.ErrorIs(t, err, topic.ErrInvalid)
+		require.ErrorContains(t, err, name)
+	}
+	_, _, err := w.topics.Set(ctx, "s:1", "k", func() {})
+	require.ErrorContains(t, err, "encoding the value")
+
+	for filter, want := range map[string]string{
+		`{"where":{"m":1}}`: `the filter: the topic has no attribute "m"; it has n`,
+		`{"everyMs":1000}`:  `the filter: "s:1" does not allow everyMs`,
+		`[]`:                `the filter: must be a JSON object`,
+	} {
+		f := c.Request("subscribe", topicwire.Subscription{Topic: "s:1", Filter: json.RawMessage(filter)}).
+			ExpectError(gatesock.CodeInvalidArgument)
+		require.Equal(t, want, f.Message)
+	}
+	f := c.Request("subscribe", topicwire.Subscription{Topic: "room", Filter: json.RawMessage(`{"where":{"n":1}}`)}).
+		ExpectError(gatesock.CodeInvalidArgument)
+	require.Contains(t, f.Message, "filters are for state topics")
+
+	w.subscribed(c, `{"where":{"n":1}}`)
+	f = c.Request("subscribe", topicwire.Subscription{Topic: "s:1", Filter: json.RawMessage(`{"where":{"n":2}}`)}).
+		ExpectError(gatesock.CodeFailedPrecondition)
+	require.Contains(t, f.Message, "1 different filters, the limit is 1")
+	record, err := w.store.Get(ctx, c.ID())
+	require.NoError(t, err)
+	require.Len(t, record.Groups, 1, "the subscription before stays")
+	w.subscribed(c, `{"where":{"n":1}}`)
+
+	for _, in := range []topicwire.History{
+		{Topic: "s:1", Cursor: "!"}, {Topic: "s:1", Cursor: "AA"}, {Topic: "s:1", Since: &topicwire.Position{}},
+		{Topic: "s:1", Before: &topicwire.Position{Epoch: "1-a", Offset: 2}}, {Topic: "s:1", Cursor: strings.Repeat("A", 2000)},
+	} {
+		c.Request("history", in).ExpectError(gatesock.CodeInvalidArgument)
+	}
+	c.Request("history", topicwire.History{Topic: "s:1", Cursor: "OmE6"}).ExpectError(gatesock.CodeFailedPrecondition)
+}
+
+func second[A, B any](_ A, _ B, err error) error { return err }
+
+func TestMisconfiguredState(t *testing.T) {
+	t.Parallel()
+	m := topic.NewMemory()
+	of := func(string) (topic.State, bool) { return topic.State{}, true }
+	require.PanicsWithValue(t, "topic: WithState: values must not be nil", func() { topic.WithState(nil, of) })
+	require.PanicsWithValue(t, "topic: WithState: of must not be nil", func() { topic.WithState(m, nil) })
+	for want, state := range map[string]topic.State{
+		`the attribute ""`:           {Attributes: []string{""}},
+		`the attribute "a" is empty`: {Attributes: []string{"a", "a"}},
+		"33 attributes":              {Attributes: strings.Split(strings.Repeat("a", 33), "")},
+		"MaxFilters is -1":           {MaxFilters: -1},
+	} {
+		w := newStateWorld(t, state)
+		_, _, err := w.topics.Set(t.Context(), "s:1", "k", 1)
+		require.ErrorIs(t, err, topic.ErrInvalid)
+		require.ErrorContains(t, err, want)
+		w.connect().Request("subscribe", topicwire.Subscription{Topic: "s:1"}).ExpectError(gatesock.CodeInternal)
+		w.TakeErrors()
+	}
+}
+
+func TestFailuresOfSet(t *testing.T) {
+	t.Parallel()
+	w := newStateWorld(t, topic.State{Attributes: []string{"n"}})
+	c := w.connect()
+	w.subscribed(c, "")
+	w.failing("StoreValue")
+	version, _, err := w.topics.Set(t.Context(), "s:1", "k", 1)
+	require.ErrorIs(t, err, errDown)
+	require.Zero(t, version)
+	w.failing("RaiseCounter")
+	version, rep, err := w.topics.Set(t.Context(), "s:1", "k", 1)
+	require.ErrorIs(t, err, errDown)
+	require.ErrorContains(t, err, "subscribers were not told; set it again")
+	require.Positive(t, version)
+	require.Zero(t, rep)
+	w.failing("ReadFilters")
+	version, rep, err = w.topics.Set(t.Context(), "s:1", "k", 2)
+	require.ErrorIs(t, err, errDown)
+	require.Equal(t, 1, rep.Delivered, "those without a filter")
+	c.ExpectFrame(pushed("set", "k", version, 1, "2"))
+	w.failing("Members topic:s:1")
+	_, rep, err = w.topics.Set(t.Context(), "s:1", "k", 3)
+	require.ErrorIs(t, err, errDown)
+	require.True(t, rep.Incomplete)
+}
+
+// With a stream Set only stores; the handler of the stream does the rest.
+func TestStateWithStream(t *testing.T) {
+	t.Parallel()
+	w := newStateWorld(t, topic.State{}, topic.WithStream())
+	c := w.connect()
+	w.subscribed(c, "")
+	w.take()
+	version := w.set("k", 1)
+	require.Equal(t, []string{"StoreValue"}, w.take())
+	for counter := range int64(2) { // streams deliver at least once
+		rep, err := w.topics.DeliverValue(t.Context(), "s:1", topic.Value{Key: "k", Version: version, Data: []byte("1")}, topic.Stored{})
+		require.NoError(t, err)
+		require.Equal(t, broadcast.Report{Audience: 1, Delivered: 1}, rep)
+		c.ExpectFrame(pushed("set", "k", version, counter+1, "1"))
+	}
+}
+
+// A process that was frozen after it stored a value, and a stream that is far behind, push nothing;
+// clients notice by the counter.
+func TestLateValueIsNotPushed(t *testing.T) {
+	t.Parallel()
+	w := newStateWorld(t, topic.State{})
+	c := w.connect()
+	r := w.subscribed(c, "")
+	w.mu.Lock()
+	w.fail = func(call string) error {
+		if call == "RaiseCounter" {
+			w.clock.Advance(6 * time.Minute)
+		}
+		return nil
+	}
+	w.mu.Unlock()
+	version, rep, err := w.topics.Set(t.Context(), "s:1", "k", 1)
+	require.ErrorContains(t, err, "too late to push")
+	require.Positive(t, version)
+	require.True(t, rep.Incomplete)
+	c.ExpectNone()
+	var synced topicwire.Synced
+	c.Request("sync", topicwire.Sync{Topics: []topicwire.SyncTopic{{Topic: "s:1", Counter: r.Counter}}}).ExpectReply(&synced)
+	require.Equal(t, []string{"s:1"}, synced.Moved)
+}
+
+func TestUnusedFilterIsRemoved(t *testing.T) {
+	t.Parallel()
+	w := newStateWorld(t, topic.State{Attributes: []string{"n"}})
+	c := w.connect()
+	one := map[string]int{"n": 1}
+	w.subscribed(c, `{"where":{"n":1}}`)
+	w.set("k", one)
+	w.clock.Advance(2 * time.Minute)
+	w.set("k", one)
+	require.Len(t, w.filters(), 1, "it is used")
+	c.Request("unsubscribe", topicwire.Unsubscribe{Topic: "s:1"}).ExpectAck()
+	w.set("k", map[string]int{"n": 2}) // a drop
+	require.Empty(t, w.filters())
+
+	w.subscribed(c, `{"where":{"n":1}}`)
+	c.Request("unsubscribe", topicwire.Unsubscribe{Topic: "s:1"}).ExpectAck()
+	w.set("k", one)
+	require.Len(t, w.filters(), 1, "it was kept just now; a subscription may be under way")
+	w.clock.Advance(topic.FilterTime + time.Second)
+	require.Empty(t, w.filters())
+}
+
+// A subscriber that comes while a publisher removes its filter, for which it has read no members,
+// keeps it: in whatever order their steps are.
+func TestFilterIsNotRemovedUnderASubscriber(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"ReadFilters", "Members", "DropFilter"} {
+		w := newStateWorld(t, topic.State{Attributes: []string{"n"}})
+		first, c := w.connect(), w.connect()
+		w.subscribed(first, `{"where":{"n":1}}`)
+		first.Request("unsubscribe", topicwire.Unsubscribe{Topic: "s:1"}).ExpectAck()
+		w.clock.Advance(2 * time.Minute)
+		come := true
+		w.mu.Lock()
+		w.fail = func(call string) error {
+			w.mu.Lock()
+			now := come && (call == at || at == "Members" && strings.HasPrefix(call, "Members filtered:"))
+			if now {
+				come = false
+			}
+			w.mu.Unlock()
+			if now {
+				w.subscribed(c, `{"where":{"n":1}}`)
+			}
+			return nil
+		}
+		w.mu.Unlock()
+		w.set("k", map[string]int{"n": 1})
+		require.False(t, come, at)
+		require.Len(t, w.filters(), 1, at)
+		require.True(t, slices.ContainsFunc(slices.Collect(maps.Values(w.last(c))), func(v string) bool { return v == `{"n":1}` }), at)
+	}
+}
+
+// last returns the values that a client knows from its frames, by key.
+func (w *stateWorld) last(c *wstest.Client) map[string]string {
+	values := map[string]string{}
+	for _, f := range c.Frames() {
+		var frame struct {
+			Key  string `json:"key"`
+			Data json.RawMessage
+		}
+		require.NoError(w.t, json.Unmarshal([]byte(f.Text), &frame))
+		var r topicwire.Result
+		if frame.Key != "" {
+			values[frame.Key] = string(frame.Data)
+		} else if json.Unmarshal(frame.Data, &r) == nil {
+			for _, v := range r.Values {
+				values[v.Key] = string(v.Data)
+			}
+		}
+	}
+	return values
+}
