@@ -134,6 +134,8 @@ func (w *world) check() {
 	if verdict != "" {
 		w.fail("%s", verdict)
 	}
+	w.checkState()
+	w.checkPresence()
 	heads := w.readLogs()
 	w.membership()
 	for _, a := range w.agents {
@@ -179,7 +181,7 @@ func (w *world) upToDate(a *agent, name string, head place) {
 		w.fail("%s is not subscribed to %s", a.name, name)
 	case p.at.compare(head) < 0 && head.offset > 0:
 		w.fail("%s is at %s of %s, whose last entry is %s", a.name, p.at, name, head)
-	case p.at.compare(head) > 0:
+	case p.at.compare(head) > 0 && (head.offset > 0 || p.at.epoch > head.epoch):
 		w.fail("%s is at %s of %s, beyond its last entry %s", a.name, p.at, name, head)
 	}
 }

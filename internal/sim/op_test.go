@@ -235,7 +235,11 @@ func (w *world) disturb(s *step) {
 
 // operate does what users and publishers do.
 func (w *world) operate() {
-	switch w.choose.weighted(24, 6, 4, 5, 2, 2, 1, 1) {
+	weights := []int{24, 6, 4, 5, 2, 2, 1, 1, 0}
+	if w.plan.state {
+		weights[8] = 15
+	}
+	switch w.choose.weighted(weights...) {
 	case 0:
 		w.publish(1, false)
 	case 1:
@@ -266,6 +270,8 @@ func (w *world) operate() {
 		w.roll()
 	case 7:
 		w.deploy()
+	case 8:
+		w.set()
 	}
 }
 
@@ -316,7 +322,9 @@ func (w *world) anyTopic() string { return w.plan.topics[w.choose.below(len(w.pl
 func (a *agent) subscribe(name string) {
 	a.wanted[name] = true
 	a.w.trace.add(a.name, "", "wants "+name)
-	a.client.Subscribe(time.Now(), name, topicclient.Options{Last: []int{0, 2}[a.w.choose.below(2)]})
+	a.client.Subscribe(time.Now(), name, topicclient.Options{
+		Last: []int{0, 2}[a.w.choose.below(2)], Presence: a.w.plan.presence && name == presentTopic,
+	})
 }
 
 // askAgain subscribes to a topic that was refused, and would not be any more.

@@ -198,7 +198,16 @@ func (j *journal) close() {
 
 // record notes what a client tells its user.
 func (a *agent) record(act topicclient.Action) {
-	w, j := a.w, a.journalOf(act.Topic)
+	w := a.w
+	switch {
+	case act.Topic == stateTopic:
+		a.recordState(act)
+		return
+	case act.Kind == topicclient.Joined, act.Kind == topicclient.Left:
+		a.recordPresence(act)
+		return
+	}
+	j := a.journalOf(act.Topic)
 	switch act.Kind {
 	case topicclient.Subscribed:
 		p := j.current()
