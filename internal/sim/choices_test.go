@@ -16,7 +16,12 @@ func choicesOf(seed uint64) *choices { return &choices{random: rand.New(rand.New
 // weighted returns an index, with a probability that is proportional to its weight.
 func (c *choices) weighted(weights ...int) int {
 	if c.random == nil {
-		return c.listed(len(weights))
+		i := c.listed(len(weights))
+		if weights[i] == 0 {
+			i = 0 // the plan has changed since the list was made
+			c.made[len(c.made)-1] = 0
+		}
+		return i
 	}
 	total := 0
 	for _, w := range weights {

@@ -339,8 +339,7 @@ func (a *agent) unsubscribe(name string) {
 	a.wanted[name] = false
 	a.w.trace.add(a.name, "", "wants "+name+" no more")
 	a.client.Unsubscribe(time.Now(), name)
-	a.journalOf(name).close()
-	delete(a.pushed, name)
+	a.closeJournal(name)
 }
 
 // publish publishes from an instance of the function.

@@ -190,6 +190,14 @@ func (j *journal) current() *part {
 	return p
 }
 
+func (a *agent) closeJournal(name string) {
+	a.journalOf(name).close()
+	delete(a.pushed, name)
+	if name == presentTopic {
+		clear(a.sees)
+	}
+}
+
 func (j *journal) close() {
 	if n := len(j.parts); n > 0 {
 		j.parts[n-1].closed = true
@@ -217,7 +225,7 @@ func (a *agent) record(act topicclient.Action) {
 		}
 		w.trace.add(a.name, "", fmt.Sprintf("is subscribed to %s at %s", act.Topic, at(act.Position.Epoch, act.Position.Offset)))
 	case topicclient.Failed:
-		j.close()
+		a.closeJournal(act.Topic)
 		w.trace.add(a.name, "", fmt.Sprintf("is not subscribed to %s: %s", act.Topic, act.Code))
 		a.denied[act.Topic] = true
 		a.askAgain(act.Topic)
