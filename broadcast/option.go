@@ -161,8 +161,8 @@ func WithPruneGrace(d time.Duration) Option {
 }
 
 // WithMaxAge limits for how long after a send its jobs do anything, however long they were in the
-// queue: a message that is out of date may be worse than none. By default there is no limit. What is
-// dropped is reported as not read ([Report.Incomplete]).
+// queue: a message that is out of date may be worse than none. By default there is no limit. What
+// is dropped is reported as not read ([Report.Incomplete]).
 func WithMaxAge(d time.Duration) Option {
 	if d <= 0 {
 		panic("broadcast: WithMaxAge: d must be positive")

@@ -11,8 +11,9 @@ import (
 )
 
 // expressions are the names and values of a request's expressions. Of DynamoDB's language this
-// knows comparisons, BETWEEN, begins_with, size, attribute_exists and attribute_not_exists with AND, OR,
-// NOT and parentheses; SET with sums, if_not_exists and list_append; REMOVE; ADD of numbers.
+// knows comparisons, BETWEEN, begins_with, size, attribute_exists and attribute_not_exists with
+// AND, OR, NOT and parentheses; SET with sums, if_not_exists and list_append; REMOVE; ADD of
+// numbers.
 type expressions struct {
 	names  map[string]string
 	values Item

@@ -16,7 +16,8 @@ import (
 type backend interface {
 	// open returns the stores of a process.
 	open(p *process) stores
-	// expired returns how many items could be deleted since they have expired, and remove deletes one.
+	// expired returns how many items could be deleted since they have expired, and remove deletes
+	// one.
 	expired() int
 	remove(i int) string
 	// truth returns the stores without a gate.

@@ -227,7 +227,7 @@ func (g gatedTable) Query(
 	return out, nil
 }
 
-// parts returns a query of entries as two, of which the second one follows later: a Query is no
+// parts returns a query of entries as two, of which the second one follows later: a Query is not a
 // snapshot, and may have passed the place of an entry before it was there, and find the next one.
 func (g gatedTable) parts(in *dynamodb.QueryInput) (first, last *dynamodb.QueryInput) {
 	partition, ok := in.ExpressionAttributeValues[":pk"].(*types.AttributeValueMemberS)
@@ -263,7 +263,8 @@ func (g gatedTable) parts(in *dynamodb.QueryInput) (first, last *dynamodb.QueryI
 func (g gatedTable) TransactWriteItems(
 	ctx context.Context, in *dynamodb.TransactWriteItemsInput, _ ...func(*dynamodb.Options),
 ) (*dynamodb.TransactWriteItemsOutput, error) {
-	return requested(ctx, g, kindWrite, "transact", keyOf(in.TransactItems[len(in.TransactItems)-1]), in, g.table.TransactWriteItems)
+	key := keyOf(in.TransactItems[len(in.TransactItems)-1])
+	return requested(ctx, g, kindWrite, "transact", key, in, g.table.TransactWriteItems)
 }
 
 func keyOf(it types.TransactWriteItem) dynamotwin.Item {
@@ -279,7 +280,9 @@ func keyOf(it types.TransactWriteItem) dynamotwin.Item {
 	}
 }
 
-func (g gatedTable) Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error) {
+func (g gatedTable) Scan(
+	context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options),
+) (*dynamodb.ScanOutput, error) {
 	return nil, errors.New("sim: Scan is not simulated")
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-// mayRead checks that a client may read an event: a right that was taken away, and whose memberships
-// have been ended, does not outlive the requests that were under way.
+// mayRead checks that a client may read an event: a right that was taken away, and whose
+// memberships have been ended, does not outlive the requests that were under way.
 func (w *world) mayRead(a *agent, name string, numbers []int) {
 	ended, ok := a.revoked[name]
 	if !ok || a.leftover[name] {
@@ -40,7 +40,8 @@ func (w *world) trueLoss(a *agent, name string, from, to place, reason string) {
 	}
 }
 
-// forgotten reports whether something between two positions may be too old, or has too many after it.
+// forgotten reports whether something between two positions may be too old, or has too many after
+// it.
 func (w *world) forgotten(name string, from, to place) bool {
 	if w.plan.retention.Count > 0 {
 		return true
@@ -72,7 +73,8 @@ func (w *world) checkSoon() {
 	}
 	for _, a := range w.agents {
 		for _, name := range w.plan.topics {
-			if p := a.journalOf(name).current(); a.rights[name] && a.wanted[name] && p.begun && p.at.compare(a.pushed[name]) < 0 {
+			p := a.journalOf(name).current()
+			if a.rights[name] && a.wanted[name] && p.begun && p.at.compare(a.pushed[name]) < 0 {
 				w.fail("%s has got %s of %s, and is still waiting for what follows %s", a.name, a.pushed[name], name, p.at)
 			}
 		}

@@ -2,9 +2,9 @@ package sim
 
 import "math/rand/v2"
 
-// choices makes all decisions of a world: by a random source, or by a list of earlier decisions. Zero
-// is always the calm decision, with which things go on in order, and what is decided beyond the end
-// of a list.
+// choices makes all decisions of a world: by a random source, or by a list of earlier decisions.
+// Zero is always the calm decision, with which things go on in order, and what is decided beyond
+// the end of a list.
 type choices struct {
 	random *rand.Rand // nil: the list decides
 	list   []int

@@ -19,7 +19,7 @@ const (
 	kindTimeout             // Lambda ends a process whose invocation took too long
 )
 
-// verdict is what becomes of a step.
+// verdict is what happens to a step.
 type verdict int
 
 const (

@@ -130,7 +130,8 @@ func (m mutant) run(ctx context.Context, dir string) (found string, err error) {
 	return m.hunt(ctx, program)
 }
 
-// hunt returns the first seed whose world breaks a promise. A world that panics or hangs is one, too.
+// hunt returns the first seed whose world breaks a promise. A world that panics or hangs is one,
+// too.
 func (m mutant) hunt(ctx context.Context, program string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()

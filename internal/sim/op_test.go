@@ -63,7 +63,9 @@ func (w *world) act(items []item) {
 
 // jump lets time pass while nothing at the gate moves.
 func (w *world) jump() {
-	short := []time.Duration{10 * time.Millisecond, 300 * time.Millisecond, 3100 * time.Millisecond, 6 * time.Second, 31 * time.Second}
+	short := []time.Duration{
+		10 * time.Millisecond, 300 * time.Millisecond, 3100 * time.Millisecond, 6 * time.Second, 31 * time.Second,
+	}
 	long := append(short, 6*time.Minute, 3*time.Hour, 25*time.Hour, 9*24*time.Hour)
 	weights := []int{8, 8, 4, 2, 1, 2, 1, 1, 1, 2}
 	switch {
@@ -275,8 +277,8 @@ func (w *world) operate() {
 	}
 }
 
-// deploy deploys the next step of a change of the sharding, once no instance has the step before the
-// last one.
+// deploy deploys the next step of a change of the sharding, once no instance has the step before
+// the last one.
 func (w *world) deploy() {
 	for _, p := range w.procs {
 		if p.busy > 0 {
@@ -376,7 +378,7 @@ func (w *world) publishing(name string, pub *publication, tries int) {
 	}
 }
 
-// revoke gives a right, or takes it away: first the rule changes, and then memberships end.
+// revoke grants a right, or takes it away: first the rule changes, and then memberships end.
 func (w *world) revoke() {
 	a, name := w.anyAgent(), w.anyTopic()
 	a.rights[name] = !a.rights[name]

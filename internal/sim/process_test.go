@@ -63,7 +63,7 @@ func (w *world) newProcess() *process {
 	open := w.backend.open(p)
 	p.store, p.log = open.conns, open.log
 	p.fanout = broadcast.New(gateway{p}, p.store,
-		broadcast.WithRandom(steady(w.seed*0x9E3779B97F4A7C15+uint64(w.started)*0xBF58476D1CE4E5B9)), //nolint:gosec // it is small
+		broadcast.WithRandom(steady(w.seed*0x9E3779B97F4A7C15+uint64(w.started)*0xBF58476D1CE4E5B9)),
 		broadcast.WithLogger(w.logger))
 	opts := []topic.Option{
 		topic.WithRetention(func(string) topic.Retention { return w.plan.retention }), topic.WithLogger(w.logger),
@@ -100,9 +100,9 @@ func (w *world) kill(p *process) {
 	w.procs = kept
 }
 
-// noteLeftovers notes for which rights a membership may stay although it was refused: the process has
-// died between the record of a connection and the row of the group, of which nobody knows then. It
-// ends with the connection. See the limits in docs/adr/0029-simulator.md.
+// noteLeftovers notes for which rights a membership may stay although it was refused: the process
+// has died between the record of a connection and the row of the group, of which nobody knows then.
+// It ends with the connection. See the limits in docs/adr/0029-simulator.md.
 func (w *world) noteLeftovers() {
 	for _, a := range w.agents {
 		for _, name := range w.plan.topics {
@@ -160,7 +160,7 @@ type described struct {
 	*gatesock.Router
 }
 
-// Invoke gives an event to an instance.
+// Invoke passes an event to an instance.
 func (d described) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	w := d.w
 	name, again := w.nameOf(ctx, event), (func())(nil)

@@ -136,7 +136,7 @@ func child(t *testing.T, from uint64, n int, stride uint64) (f figures, err erro
 
 func tail(out []byte) []byte { return out[max(0, len(out)-6000):] }
 
-// TestSeeds lets worlds live. A world that breaks a promise is shrunk and told.
+// TestSeeds lets worlds live. A world that breaks a promise is shrunk and printed.
 func TestSeeds(t *testing.T) {
 	if os.Getenv(childVariable) != "" {
 		return

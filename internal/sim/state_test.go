@@ -72,7 +72,7 @@ func (w *world) setAgain() {
 	}
 }
 
-// recordState notes a value that a client tells its user.
+// recordState notes a value that a client passes to its user.
 func (a *agent) recordState(act topicclient.Action) {
 	switch act.Kind {
 	case topicclient.Set, topicclient.Deleted:
@@ -118,7 +118,7 @@ func (w *world) checkState() {
 // presentTopic is the topic that shows who is there.
 const presentTopic = "a"
 
-// recordPresence notes who is there, as a client tells its user.
+// recordPresence notes who is there, as the user of a client learns it.
 func (a *agent) recordPresence(act topicclient.Action) {
 	a.w.count["presence"]++
 	a.w.trace.add(a.name, "", fmt.Sprintf("sees %s: %t", act.User, act.Kind == topicclient.Joined))
@@ -127,7 +127,8 @@ func (a *agent) recordPresence(act topicclient.Action) {
 
 // isThere reports whether a client is subscribed to the topic that shows who is there.
 func (a *agent) isThere() bool {
-	return a.wanted[presentTopic] && a.rights[presentTopic] && !a.leftover[presentTopic] && a.journalOf(presentTopic).current().begun
+	return a.wanted[presentTopic] && a.rights[presentTopic] && !a.leftover[presentTopic] &&
+		a.journalOf(presentTopic).current().begun
 }
 
 // checkPresence checks that those who are there see each other, and, without faults, nobody else.

@@ -61,7 +61,8 @@ func TestStories(t *testing.T) {
 	}
 }
 
-// TestReplay tells the story of the environment variable GATESOCK_SIM_STORY, as TestSeeds prints it.
+// TestReplay prints the story of the environment variable GATESOCK_SIM_STORY, as TestSeeds prints
+// it.
 func TestReplay(t *testing.T) {
 	text := os.Getenv("GATESOCK_SIM_STORY")
 	if text == "" {

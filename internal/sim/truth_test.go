@@ -160,8 +160,8 @@ type skip struct {
 	next     *place // what it has got then
 }
 
-// covers reports whether something at a position was skipped. If no entry of an epoch is left, all of
-// them were.
+// covers reports whether something at a position was skipped. If no entry of an epoch is left, all
+// of them were.
 func (s *skip) covers(at place) bool {
 	return at.compare(s.from) > 0 &&
 		(at.compare(s.to) <= 0 || s.to.offset == 0 && at.epoch == s.to.epoch && (s.next == nil || at.compare(*s.next) < 0))
@@ -204,7 +204,7 @@ func (j *journal) close() {
 	}
 }
 
-// record notes what a client tells its user.
+// record notes what the user of a client learns.
 func (a *agent) record(act topicclient.Action) {
 	w := a.w
 	switch {

@@ -121,7 +121,8 @@ func newWorld(seed uint64, choose *choices) *world {
 
 func drawPlan(c *choices) plan {
 	p := plan{
-		agents: 1 + c.below(3), topics: []string{"a", "b"}[:1+c.weighted(3, 1)], ops: 2 + c.below(24), warm: c.weighted(3, 1) == 0,
+		agents: 1 + c.below(3), topics: []string{"a", "b"}[:1+c.weighted(3, 1)],
+		ops: 2 + c.below(24), warm: c.weighted(3, 1) == 0,
 		processes: 1 + c.below(3), shared: c.chance(300), twin: c.weighted(1, 4) == 1,
 		maxWaiting: []int{256, 2}[c.weighted(4, 1)], kinds: map[int]bool{},
 	}
@@ -231,12 +232,12 @@ func (w *world) settle(d time.Duration) {
 	synctest.Wait()
 }
 
-// soonTime is longer than it takes to fill a gap, with a request that is not answered and a link that
-// is lost meanwhile. There has been no sync yet.
+// soonTime is longer than it takes to fill a gap, with a request that is not answered and a link
+// that is lost meanwhile. There has been no sync yet.
 const soonTime = 110 * time.Second
 
-// restTime is how long it may take then to make faults good. It is longer than the interval of sync,
-// and shorter than it takes the gateway to close an idle connection.
+// restTime is how long it may take then to make faults good. It is longer than the interval of
+// sync, and shorter than it takes the gateway to close an idle connection.
 const restTime = 7 * time.Minute
 
 // item is something that can be done next.

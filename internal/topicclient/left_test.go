@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDroppedPushIsForgotten checks that a client does not ask for ever for a push that it has dropped
-// since too many waited, and that the log does not keep any more.
+// TestDroppedPushIsForgotten checks that a client does not ask for ever for a push that it has
+// dropped since too many waited, and that the log does not keep any more.
 func TestDroppedPushIsForgotten(t *testing.T) {
 	t.Parallel()
 	s := member(t)
