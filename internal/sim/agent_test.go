@@ -20,7 +20,6 @@ type agent struct {
 	name   string
 	client *topicclient.Client
 	links  []*link
-	last   *link
 
 	rights   map[string]bool
 	pushed   map[string]place // the last push that has arrived

@@ -2,8 +2,8 @@ package sim
 
 // mutants returns the mistakes that the simulator has to find.
 func mutants() []mutant {
-	one := func(name, why, file, old, new string) mutant {
-		return mutant{name, why, file, []edit{{old, new}}}
+	one := func(name, why, file, right, wrong string) mutant {
+		return mutant{name, why, file, []edit{{right, wrong}}}
 	}
 	return []mutant{
 		{
@@ -83,6 +83,9 @@ func mutants() []mutant {
 		one("client: unsubscribe and subscribe overlap", "an old unsubscribe ends a new membership",
 			"internal/topicclient/subscribe.go", "return t.membership == apart || t.membership == joined && t.again",
 			"return t.membership == apart || t.membership == leaving || t.membership == joined && t.again"),
+		one("client: no sync without topics", "an unsubscribe that has failed leaves a membership",
+			"internal/topicclient/sync.go", "	c.sendSync(body, topics)\n}\n\nfunc",
+			"	if len(topics) > 0 {\n		c.sendSync(body, topics)\n	}\n}\n\nfunc"),
 		one("client: never syncs", "the last event of a topic stays lost", "internal/topicclient/sync.go",
 			"if !c.ready() || c.underWay(synced) {", "if true {"),
 	}

@@ -66,7 +66,7 @@ func (w *world) jump() {
 	short := []time.Duration{
 		10 * time.Millisecond, 300 * time.Millisecond, 3100 * time.Millisecond, 6 * time.Second, 31 * time.Second,
 	}
-	long := append(short, 6*time.Minute, 3*time.Hour, 25*time.Hour, 9*24*time.Hour)
+	long := slices.Concat(short, []time.Duration{6 * time.Minute, 3 * time.Hour, 25 * time.Hour, 9 * 24 * time.Hour})
 	weights := []int{8, 8, 4, 2, 1, 2, 1, 1, 1, 2}
 	switch {
 	case w.plan.gentle:

@@ -166,7 +166,7 @@ func (d described) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	name, again := w.nameOf(ctx, event), (func())(nil)
 	handle := func(ctx context.Context, p *process) ([]byte, error) { return p.router.Invoke(ctx, event) }
 	if strings.HasPrefix(name, "$disconnect") && !strings.HasSuffix(name, "'") {
-		again = func() {
+		again = func() { //nolint:contextcheck // the second event has a context of its own
 			ctx, cancel := context.WithTimeout(context.Background(), functionTimeout)
 			defer cancel()
 			_, _ = w.run(ctx, name+"'", handle, nil)

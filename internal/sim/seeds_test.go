@@ -178,7 +178,7 @@ func requireSame(t *testing.T, a, b outcome) {
 	t.Helper()
 	for i := range max(len(a.trace), len(b.trace)) {
 		if i >= len(a.trace) || i >= len(b.trace) || a.trace[i] != b.trace[i] {
-			t.Fatalf("seed %d tells two stories, from line %d on:\n%v\n\n%v", a.seed, i,
+			t.Fatalf("seed %d has two stories, from line %d on:\n%v\n\n%v", a.seed, i,
 				a.trace[max(0, i-8):min(i+3, len(a.trace))], b.trace[max(0, i-8):min(i+3, len(b.trace))])
 		}
 	}
