@@ -46,6 +46,7 @@ func (o outcome) keep() string {
 
 // TestStories replays stories that once broke a promise.
 func TestStories(t *testing.T) {
+	alone(t)
 	if os.Getenv(childVariable) != "" {
 		return
 	}
@@ -64,6 +65,7 @@ func TestStories(t *testing.T) {
 // TestReplay prints the story of the environment variable GATESOCK_SIM_STORY, as TestSeeds prints
 // it.
 func TestReplay(t *testing.T) {
+	alone(t)
 	text := os.Getenv("GATESOCK_SIM_STORY")
 	if text == "" {
 		return
