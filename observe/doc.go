@@ -6,8 +6,8 @@
 //
 // Each invocation writes one line of JSON to standard output, from which CloudWatch makes metrics
 // by itself (CloudWatch User Guide, "Embedding metrics within logs"). Nothing is sent over the
-// network, and no permission is needed. Packages apigw, broadcast, dynamo, dynamo/sweep and
-// eventmux tell the Observer what they do in an invocation. For what they do not know there are
+// network, and no permission is needed. Packages apigw, broadcast, dynamo, dynamo/sweep,
+// eventmux and topic tell the Observer what they do in an invocation. For what they do not know there are
 // [Business], [Measure] and [Store]:
 //
 //	observe.Business(ctx, "OrdersPlaced", 1)
@@ -52,6 +52,14 @@
 //	StoreErrors         Count         requests to a store that failed otherwise
 //	Jobs                Count         attempts at jobs
 //	JobErrors           Count         attempts that failed, other than with an answer for the client
+//	EventsPublished     Count         events that were added to topics
+//	RecoveriesComplete  Count         subscriptions that got all that they had missed
+//	RecoveriesNoHistory Count         those whose missed events are not kept any more
+//	RecoveriesNewEpoch  Count         those that another epoch of the topic had begun for
+//	RecoveriesAhead     Count         those at a position that the topic never had
+//	HistoryPages        Count         answers to requests for older events
+//	SyncsBehind         Count         topics in which a sync found its client behind
+//	SyncsNotMember      Count         topics that a sync found its client not subscribed to
 //	LiveConnections     Count         open connections that a pass of the sweeper found
 //
 // New connections a minute are the sum of ConnectionsOpened over a minute. The number of live
@@ -98,8 +106,8 @@
 // $0.25.
 //
 // A metric costs $0.30 a month, for the hours in which it has values, and CloudWatch counts each
-// combination of dimensions. An application has at most 46 metrics, 2 more for each of its routes
-// and its own: with 5 routes, $16.80 a month. The first 10 are free. Most applications have less,
+// combination of dimensions. An application has at most 54 metrics, 2 more for each of its routes
+// and its own: with 5 routes, $19.20 a month. The first 10 are free. Most applications have less,
 // because they do not meet every code. These are the prices of us-east-1 (Amazon CloudWatch
 // Pricing, read on 27 November 2026); others are higher.
 //

@@ -195,6 +195,16 @@ func (i *invocation) Gauge(name observing.GaugeName, value float64) {
 	}
 }
 
+// Counted counts something. A name that is not known is ignored.
+func (i *invocation) Counted(name observing.CounterName, n int) {
+	for c := eventsPublished; c < counters; c++ {
+		if counterNames[c] == string(name) {
+			i.add(c, int64(n))
+			return
+		}
+	}
+}
+
 // add counts something. It does nothing after the end of the invocation.
 func (i *invocation) add(c counter, n int64) {
 	i.mu.Lock()

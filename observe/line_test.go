@@ -32,6 +32,15 @@ func send(action string) string {
 	return event("MESSAGE", "$default", `{"action":"`+action+`","id":"1","data":{}}`, "")
 }
 
+// topicCounters returns what package topic counts.
+func topicCounters() []observing.CounterName {
+	return []observing.CounterName{
+		observing.EventsPublished, observing.RecoveriesComplete, observing.RecoveriesNoHistory,
+		observing.RecoveriesNewEpoch, observing.RecoveriesAhead, observing.HistoryPages,
+		observing.SyncsBehind, observing.SyncsNotMember,
+	}
+}
+
 // app returns a router that does what its tests need.
 func app(t *testing.T) *gatesock.Router {
 	t.Helper()
@@ -70,6 +79,10 @@ func app(t *testing.T) *gatesock.Router {
 			_, ended := observing.Begin(ctx, observing.Op{Kind: observing.Job, Name: "report"})
 			ended(r)
 		}
+		for i, name := range topicCounters() {
+			observing.Count(ctx, name, i+1)
+		}
+		observing.Count(ctx, "Unknown", 1)
 		observing.Gauge(ctx, observing.LiveConnections, 0)
 		observe.Business(ctx, "OrdersPlaced", 1)
 		observe.Business(ctx, "OrdersPlaced", 2)
@@ -186,12 +199,18 @@ func TestLines(t *testing.T) {
 				"PostsFailed Count " + function, "FanOutUnreached Count " + function, "FanOutDuration Milliseconds " + function,
 				"FanOutAudience Count " + function, "StoreThrottled Count " + function, "StoreErrors Count " + function,
 				"StoreLatency Milliseconds " + function, "Jobs Count " + function, "JobErrors Count " + function,
+				"EventsPublished Count " + function, "RecoveriesComplete Count " + function,
+				"RecoveriesNoHistory Count " + function, "RecoveriesNewEpoch Count " + function,
+				"RecoveriesAhead Count " + function, "HistoryPages Count " + function,
+				"SyncsBehind Count " + function, "SyncsNotMember Count " + function,
 				"LiveConnections Count " + function, "OrdersPlaced Count " + function, "OrderValue None " + function,
 			},
 			members: map[string]any{
 				"PostsDelivered": 3.0, "PostsGone": 3.0, "PostsThrottled": 4.0, "PostsFailed": 5.0,
 				"FanOutUnreached": 7.0, "FanOutAudience": 100.0, "FanOutDuration": 1.0,
 				"StoreLatency": []any{1.0, 1.0, 1.0, 1.0}, "StoreThrottled": 1.0, "StoreErrors": 1.0,
+				"EventsPublished": 1.0, "RecoveriesComplete": 2.0, "RecoveriesNoHistory": 3.0, "RecoveriesNewEpoch": 4.0,
+				"RecoveriesAhead": 5.0, "HistoryPages": 6.0, "SyncsBehind": 7.0, "SyncsNotMember": 8.0,
 				"Jobs": 3.0, "JobErrors": 1.0, "LiveConnections": 0.0, "OrdersPlaced": 3.0, "OrderValue": []any{19.99, 1e-9},
 			},
 		},

@@ -1,5 +1,7 @@
 package observe
 
+import "github.com/gatesock/gatesock/internal/observing"
+
 // The dimensions of the metrics.
 const (
 	dimensionAPI       = "Api"
@@ -22,6 +24,15 @@ var counterNames = [counters]string{ //nolint:gochecknoglobals // a constant
 	storeErrors:     "StoreErrors",
 	jobs:            "Jobs",
 	jobErrors:       "JobErrors",
+
+	eventsPublished:     string(observing.EventsPublished),
+	recoveriesComplete:  string(observing.RecoveriesComplete),
+	recoveriesNoHistory: string(observing.RecoveriesNoHistory),
+	recoveriesNewEpoch:  string(observing.RecoveriesNewEpoch),
+	recoveriesAhead:     string(observing.RecoveriesAhead),
+	historyPages:        string(observing.HistoryPages),
+	syncsBehind:         string(observing.SyncsBehind),
+	syncsNotMember:      string(observing.SyncsNotMember),
 }
 
 // seriesNames are the names and units of the series.
@@ -85,6 +96,14 @@ func Metrics() []MetricInfo {
 		function("StoreErrors", Count, "requests to a store that failed otherwise"),
 		function("Jobs", Count, "attempts at jobs"),
 		function("JobErrors", Count, "attempts that failed, other than with an answer for the client"),
+		function("EventsPublished", Count, "events that were added to topics"),
+		function("RecoveriesComplete", Count, "subscriptions that got all that they had missed"),
+		function("RecoveriesNoHistory", Count, "those whose missed events are not kept any more"),
+		function("RecoveriesNewEpoch", Count, "those that another epoch of the topic had begun for"),
+		function("RecoveriesAhead", Count, "those at a position that the topic never had"),
+		function("HistoryPages", Count, "answers to requests for older events"),
+		function("SyncsBehind", Count, "topics in which a sync found its client behind"),
+		function("SyncsNotMember", Count, "topics that a sync found its client not subscribed to"),
 		function("LiveConnections", Count, "open connections that a pass of the sweeper found"),
 	}
 }

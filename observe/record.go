@@ -77,6 +77,14 @@ const (
 	storeErrors
 	jobs
 	jobErrors
+	eventsPublished
+	recoveriesComplete
+	recoveriesNoHistory
+	recoveriesNewEpoch
+	recoveriesAhead
+	historyPages
+	syncsBehind
+	syncsNotMember
 	counters
 )
 

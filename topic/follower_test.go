@@ -3,6 +3,7 @@ package topic_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/gatesock/gatesock"
@@ -17,6 +18,7 @@ type follower struct {
 
 	id     string // of the connection
 	mu     sync.Mutex
+	flying [][]byte // posted, and not yet there
 	inbox  []topicwire.Push
 	at     *topicwire.Position // nil before the first subscribe
 	waits  []topicwire.Push    // above at
@@ -29,6 +31,25 @@ type delivery struct {
 	topicwire.Position
 	Data string
 	Lost string
+}
+
+// send posts a push, which is on its way until it arrives.
+func (f *follower) send(frame []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.flying = append(f.flying, frame)
+}
+
+// arrive lets one of the pushes that are on their way arrive so many times.
+func (f *follower) arrive(which, times int) {
+	if which >= len(f.flying) {
+		return
+	}
+	frame := f.flying[which]
+	f.flying = slices.Delete(f.flying, which, which+1)
+	for range times {
+		f.receive(frame)
+	}
 }
 
 // receive takes a push, from any goroutine.

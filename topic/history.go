@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/observing"
 	"github.com/gatesock/gatesock/internal/topicwire"
 )
 
@@ -31,6 +32,10 @@ func (s *routes) history(
 	if err != nil {
 		return topicwire.Result{}, failed("the events could not be read", err)
 	}
+	observing.Count(ctx, observing.HistoryPages, 1)
+	if page.Lost != "" {
+		countRecovery(ctx, page.Lost)
+	}
 	r := topicwire.Result{Topic: in.Topic}
 	if in.Before != nil {
 		fillBackwards(&r, page, room)
@@ -48,4 +53,18 @@ func validateEventHistory(in topicwire.History) error {
 		return gatesock.Errorf(gatesock.CodeInvalidArgument, `one of "since", "before" and "last" is needed`)
 	}
 	return nil
+}
+
+// countRecovery counts a client that came back with a position.
+func countRecovery(ctx context.Context, lost Lost) {
+	name := observing.RecoveriesComplete
+	switch lost {
+	case LostHistory:
+		name = observing.RecoveriesNoHistory
+	case LostEpoch:
+		name = observing.RecoveriesNewEpoch
+	case LostAhead:
+		name = observing.RecoveriesAhead
+	}
+	observing.Count(ctx, name, 1)
 }

@@ -20,7 +20,7 @@ type poster struct {
 }
 
 func (p *poster) Post(_ context.Context, to gatesock.Target, frame []byte) error {
-	time.Sleep(p.latency) // of a bubble
+	<-time.After(p.latency) // virtual time: how long the post takes.
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.frame = string(frame)

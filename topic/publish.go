@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/broadcast"
+	"github.com/gatesock/gatesock/internal/observing"
 )
 
 // Outgoing is an event that is to be published.
@@ -111,6 +112,9 @@ func (t *Topics) publish(
 	a, err := appendTo(ctx)
 	if err != nil {
 		return Position{}, broadcast.Report{}, fmt.Errorf("topic: publishing to %.100q: %w", topic, err)
+	}
+	if !a.Duplicate {
+		observing.Count(ctx, observing.EventsPublished, len(a.Events))
 	}
 	if t.stream {
 		return a.Position, broadcast.Report{}, nil

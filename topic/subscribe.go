@@ -35,6 +35,11 @@ func (s *routes) subscribe(
 		return topicwire.Subscribed{}, err
 	}
 	fitFrame(subs)
+	for _, sub := range open(subs) {
+		if sub.want.Since != nil && !sub.result.State {
+			countRecovery(ctx, sub.page.Lost)
+		}
+	}
 	if len(in.Topics) == 0 {
 		if err := subs[0].err; err != nil {
 			return topicwire.Subscribed{}, err

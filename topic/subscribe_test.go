@@ -92,8 +92,12 @@ func TestSeveralTopicsAtOnce(t *testing.T) {
 			c := w.connect()
 			var got topicwire.Results
 			c.Request("subscribe", topicwire.Subscribe{Topics: []topicwire.Subscription{
-				{Topic: "b", Last: 1}, {Topic: "secret"}, {Topic: "a", Since: &topicwire.Position{Epoch: at.Epoch, Offset: 1}},
-				{Topic: "broken"}, {Topic: "slow"}, {Topic: "new"},
+				{Topic: "b", Last: 1},
+				{Topic: "secret"},
+				{Topic: "a", Since: &topicwire.Position{Epoch: at.Epoch, Offset: 1}},
+				{Topic: "broken"},
+				{Topic: "slow"},
+				{Topic: "new"},
 			}}).ExpectReply(&got)
 			require.Len(t, got.Topics, 6)
 			require.Equal(t, []string{"3"}, dataOf(got.Topics[0].Events))
@@ -204,8 +208,8 @@ func TestPanicsLeaveNoMember(t *testing.T) {
 		memory := conn.NewMemory()
 		j := &journal{}
 		w := newWorldOf(t, watchedStore{memory, j}, j)
-		w.authorize = func(_ context.Context, req *gatesock.Request, name string) error {
-			c, err := memory.Get(context.Background(), req.ConnectionID)
+		w.authorize = func(ctx context.Context, req *gatesock.Request, name string) error {
+			c, err := memory.Get(ctx, req.ConnectionID)
 			if err == nil && len(c.Groups) > 0 && name == "t" {
 				panic("the rules are broken")
 			}

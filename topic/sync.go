@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/observing"
 	"github.com/gatesock/gatesock/internal/topicwire"
 )
 
@@ -43,6 +44,8 @@ func (s *routes) sync(ctx context.Context, req *gatesock.Request, in topicwire.S
 	if err := s.compare(ctx, &out, events, states, present); err != nil {
 		return topicwire.Synced{}, failed("the positions could not be compared", err)
 	}
+	observing.Count(ctx, observing.SyncsBehind, len(out.Moved))
+	observing.Count(ctx, observing.SyncsNotMember, len(out.Lost))
 	return out, s.syncPresence(ctx, req, c, present, &out)
 }
 

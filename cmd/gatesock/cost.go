@@ -30,7 +30,7 @@ type costCommand struct {
 	Duration    time.Duration `default:"5ms" group:"Application:" help:"How long an invocation takes; posts to receivers are added. Default: ${default}."`
 	CPU         string        `name:"architecture" enum:"arm64,x86_64" default:"arm64" group:"Application:" help:"The architecture of the function: ${enum}. Default: ${default}."`
 	LogBytes    float64       `default:"900" placeholder:"BYTES" group:"Application:" help:"What the function logs in an invocation. Default: ${default}, of Lambda and package observe."`
-	Metrics     float64       `default:"62" placeholder:"N" group:"Application:" help:"Custom metrics. Default: ${default}, the most of package observe with eight routes."`
+	Metrics     float64       `default:"62" placeholder:"N" group:"Application:" help:"Custom metrics. Default: ${default}, the most of package observe with eight routes and no topics."`
 	Alarms      float64       `default:"29" placeholder:"N" group:"Application:" help:"Metrics of alarms, by which alarms are billed. Default: ${default}, those of gatesock template for the chat."`
 	Dashboards  float64       `default:"1" placeholder:"N" group:"Application:" help:"Dashboards. Default: ${default}."`
 	Region      string        `help:"The AWS region. Default: that of --prices, or us-east-1, the only one whose prices the command knows."`

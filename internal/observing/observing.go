@@ -20,6 +20,8 @@ type Observer interface {
 	Begin(ctx context.Context, op Op) (context.Context, func(Result))
 	// Gauge sets a number that is a state and not a count.
 	Gauge(name GaugeName, value float64)
+	// Counted is called when something happened n times.
+	Counted(name CounterName, n int)
 	// Source is called when the source of the invocation's event is known: its kind, such as "sqs",
 	// and the name that the program has for it, such as that of a queue; it may be empty.
 	Source(kind, name string)
@@ -77,6 +79,21 @@ type GaugeName string
 // LiveConnections is the number of connections that a pass of the sweeper found open.
 const LiveConnections GaugeName = "LiveConnections"
 
+// CounterName is the name of what is counted.
+type CounterName string
+
+// What package topic counts.
+const (
+	EventsPublished     CounterName = "EventsPublished"     // events that were added to topics
+	RecoveriesComplete  CounterName = "RecoveriesComplete"  // subscriptions that got all that they had missed
+	RecoveriesNoHistory CounterName = "RecoveriesNoHistory" // what they had missed is not kept any more
+	RecoveriesNewEpoch  CounterName = "RecoveriesNewEpoch"  // another epoch had begun
+	RecoveriesAhead     CounterName = "RecoveriesAhead"     // the log had never been at the position
+	HistoryPages        CounterName = "HistoryPages"        // answers to requests for older events
+	SyncsBehind         CounterName = "SyncsBehind"         // topics in which a sync found its client behind
+	SyncsNotMember      CounterName = "SyncsNotMember"      // topics that its client was not subscribed to
+)
+
 // Key is the key of the observer in a context. A context that has one itself answers to it.
 type Key struct{}
 
@@ -111,6 +128,16 @@ func Begin(ctx context.Context, op Op) (context.Context, func(Result)) {
 func Gauge(ctx context.Context, name GaugeName, value float64) {
 	if o := From(ctx); o != nil {
 		o.Gauge(name, value)
+	}
+}
+
+// Count calls the observer of a context, if there is one, if n is not 0.
+func Count(ctx context.Context, name CounterName, n int) {
+	if n == 0 {
+		return
+	}
+	if o := From(ctx); o != nil {
+		o.Counted(name, n)
 	}
 }
 

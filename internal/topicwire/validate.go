@@ -15,7 +15,7 @@ const MaxAsBytes = 256
 // Validate returns an error that names the first member that is not valid.
 func (s Subscribe) Validate() error {
 	if len(s.Topics) == 0 {
-		return s.Subscription.validate("")
+		return s.validate("")
 	}
 	if !s.isBlank() {
 		return fmt.Errorf(`"topics" must be alone: put "topic" and what belongs to it into its elements`)
