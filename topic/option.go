@@ -123,6 +123,12 @@ type Marker interface {
 // log must be a [Marker]. On DynamoDB it costs 1 write unit for each entry.
 func WithMark() Option { return option(func(s *settings) { s.mark = true }) }
 
+// UsesStream reports whether t has [WithStream]. It is for handlers of streams.
+func (t *Topics) UsesStream() bool { return t.stream }
+
+// UsesMarks reports whether t has [WithMark]. It is for handlers of streams.
+func (t *Topics) UsesMarks() bool { return t.mark }
+
 // WithClock sets the clock by which the time until a subscription expires is computed; the default
 // is [time.Now]. It must be safe for concurrent use.
 func WithClock(now func() time.Time) Option {

@@ -1,0 +1,5 @@
+package stream_test
+
+const victimVariable = "GATESOCK_TEST_VICTIM"
+
+func victim() {}
