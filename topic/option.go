@@ -108,7 +108,7 @@ func WithMaxTopics(n int) Option {
 }
 
 // WithStream makes publishers not push: a handler of the log's own stream of changes does, which
-// calls [Topics.Deliver] with every new entry. Publish then returns an empty Report.
+// calls [Topics.Deliver] with every new entry, such as that of package dynamo/stream. Publish then returns an empty Report.
 func WithStream() Option { return option(func(s *settings) { s.stream = true }) }
 
 // Marker is a [Log] that keeps which entries have been pushed.

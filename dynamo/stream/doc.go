@@ -50,6 +50,8 @@
 // declares [Need]. With topic.WithMark the function's timeout must be above 20 seconds; the default
 // of the templates is 30.
 //
+// Nothing reads the stream for an emulator on your machine: make topics without the option there.
+//
 // One Handler is for one namespace of the table. A stream has up to two readers (Amazon DynamoDB
 // Developer Guide, "DynamoDB Streams and AWS Lambda triggers").
 //
