@@ -62,7 +62,7 @@ func (c *commit) put(ctx context.Context, it types.TransactWriteItem) {
 	require.NoError(c.tb, err)
 }
 
-// finish gives the other items their values.
+// finish writes the other items.
 func (c *commit) finish(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -147,8 +147,8 @@ func (r *rival) TransactWriteItems(
 	return nil, &types.TransactionCanceledException{CancellationReasons: reasons}
 }
 
-// TestTopicsNewbornEpoch has a process that sees the head of an epoch whose first entry is not there
-// yet. It must not take the epoch for one whose entries have been deleted.
+// TestTopicsNewbornEpoch has a process that sees the head of an epoch whose first entry is not
+// there yet. It must not take the epoch for one whose entries have been deleted.
 func TestTopicsNewbornEpoch(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

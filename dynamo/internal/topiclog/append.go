@@ -245,8 +245,8 @@ func (l *Log) signedUntil(last *entry) (time.Time, bool) {
 	return now.process.Round(0).Add(min(spare, patience)), spare >= 0
 }
 
-// soonAfter returns until when, by the process's clock, a write may be signed that relies on what was
-// read after a moment, and reports whether it may be now.
+// soonAfter returns until when, by the process's clock, a write may be signed that relies on what
+// was read after a moment, and reports whether it may be now.
 func (l *Log) soonAfter(read instant) (time.Time, bool) {
 	now := l.instant()
 	left := patience - now.since(read)

@@ -76,8 +76,8 @@ func idOf(it table.Item) [2]string {
 	return [2]string{partition, sort}
 }
 
-// look asks for what shows that a position is not the newest. An epoch of which nothing was there may
-// have been about to get its first entry.
+// look asks for what shows that a position is not the newest. An epoch of which nothing was there
+// may have been about to get its first entry.
 func (l *Log) look(looks lookup, a topic.At, moved *bool) {
 	if a.Epoch != "" && a.Offset < topic.MaxOffset {
 		looks.add(l.t.EntryKey(a.Topic, a.Epoch, a.Offset+1), func(table.Item) { *moved = true })

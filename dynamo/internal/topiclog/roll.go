@@ -92,9 +92,9 @@ func (a *appending) begins(ctx context.Context, end ending, forced bool) (*topic
 	return nil, a.canceled(tx, lost, err)
 }
 
-// endings returns the writes that end an epoch. The seal is at the first place if no entry is there:
-// either all have been deleted, or a transaction that begins the epoch is being carried out, and the
-// head can be read already and the entry not yet. Then the seal meets the entry.
+// endings returns the writes that end an epoch. The seal is at the first place if no entry is
+// there: either all have been deleted, or a transaction that begins the epoch is being carried out,
+// and the head can be read already and the entry not yet. Then the seal meets the entry.
 func (a *appending) endings(end ending, next head, first *entry) []types.TransactWriteItem {
 	condition, values := absent, table.Item(nil)
 	if end.head.epoch != "" {

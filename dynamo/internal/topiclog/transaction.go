@@ -161,8 +161,8 @@ func (a *appending) canceled(tx transaction, lost bool, err error) error {
 	return a.failed(lost, &CanceledError{Reasons: all.CancellationReasons[tx.own:], err: err})
 }
 
-// keyReads is how often an append looks for the entry of a key. The transaction that writes both may
-// be being carried out; see newborn.
+// keyReads is how often an append looks for the entry of a key. The transaction that writes both
+// may be being carried out; see newborn.
 const keyReads = 4
 
 // duplicate returns the entry that has the key already.
