@@ -52,18 +52,53 @@ func (s *routes) leaveFormer(ctx context.Context, req *gatesock.Request, subs []
 	if errors.Is(err, conn.ErrNotFound) {
 		return
 	}
+	if err != nil && slices.ContainsFunc(subs, func(sub *subscription) bool { return s.isState(sub.want.Topic) }) {
+		s.disconnect(ctx, req, err) // it may be a member with a filter, and which one is not known
+		return
+	}
 	var former []*subscription
-	topics := subscribed(c)
 	for _, sub := range subs {
-		group, isMember := topics[sub.want.Topic]
+		groups := groupsIn(c, sub.want.Topic)
 		if err != nil { // it may be a member
-			group, isMember = Group(sub.want.Topic), true
+			groups = []string{Group(sub.want.Topic)}
 		}
-		if isMember {
-			former = append(former, &subscription{want: sub.want, group: group})
-		}
+		former = append(former, withGroups(sub, groups)...)
 	}
 	s.leaveAll(ctx, req, former)
+}
+
+// leaveRefused ends memberships of topics that the client was denied after it had become a member,
+// those with other filters included.
+func (s *routes) leaveRefused(ctx context.Context, req *gatesock.Request, c conn.Conn, subs []*subscription) {
+	var all []*subscription
+	for _, sub := range refused(subs) {
+		groups := groupsIn(c, sub.want.Topic)
+		if !slices.Contains(groups, sub.group) {
+			groups = append(groups, sub.group)
+		}
+		all = append(all, withGroups(sub, groups)...)
+	}
+	s.leaveAll(ctx, req, all)
+}
+
+// groupsIn returns the groups by which a record is a member of a topic. There are several if a call
+// that changes the filter was interrupted.
+func groupsIn(c conn.Conn, topic string) (groups []string) {
+	for _, g := range c.Groups {
+		if of, ok := stateTopicOf(g); g == Group(topic) || ok && of == topic {
+			groups = append(groups, g)
+		}
+	}
+	return groups
+}
+
+// withGroups returns a subscription for each of some groups.
+func withGroups(sub *subscription, groups []string) []*subscription {
+	list := make([]*subscription, len(groups))
+	for i, g := range groups {
+		list[i] = &subscription{want: sub.want, group: g}
+	}
+	return list
 }
 
 // leaveAll takes memberships back that the client has no right to, also after the end of the
@@ -77,12 +112,18 @@ func (s *routes) leaveAll(ctx context.Context, req *gatesock.Request, subs []*su
 	errs := make([]error, len(subs))
 	each(len(subs), func(i int) {
 		errs[i] = s.store.Leave(ctx, req.ConnectionID, subs[i].group)
-		s.logPresence(ctx, subs[i].want.Topic, s.leavePresence(ctx, req, subs[i].want.Topic)) // of a subscribe before
+		topic := subs[i].want.Topic
+		s.logPresence(ctx, topic, s.leavePresence(ctx, req.ConnectionID, topic)) // of a subscribe before
 	})
-	err := errors.Join(errs...)
-	if err == nil {
-		return
+	if err := errors.Join(errs...); err != nil {
+		s.disconnect(ctx, req, err)
 	}
+}
+
+// disconnect closes the connection of a client that was refused, and may still be a member.
+func (s *routes) disconnect(ctx context.Context, req *gatesock.Request, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+	defer cancel()
 	rep, closing := s.fanout.Disconnect(ctx, broadcast.ToConnections(req.ConnectionID))
 	s.slog().ErrorContext(ctx, "topic: a subscription was refused, and its membership could not be removed; "+
 		"the connection is being closed", "connectionId", req.ConnectionID, "error", err,

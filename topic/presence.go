@@ -252,12 +252,12 @@ func (t *Topics) retire(ctx context.Context, topic, id string, ended *conn.Conn)
 }
 
 // leavePresence makes a connection invisible that has unsubscribed.
-func (t *Topics) leavePresence(ctx context.Context, req *gatesock.Request, topic string) error {
+func (t *Topics) leavePresence(ctx context.Context, id, topic string) error {
 	p, ok := t.presenceIn(topic)
 	if !ok {
 		return nil
 	}
-	row, left, err := t.retire(ctx, topic, req.ConnectionID, nil)
+	row, left, err := t.retire(ctx, topic, id, nil)
 	if left {
 		t.announce(ctx, topic, p, presenceChange{gone: []Departure{departure(topic, row, 0)}})
 	}
