@@ -23,6 +23,9 @@ func (c *Client) sync() {
 		if !t.wanted || t.membership != joined {
 			continue
 		}
+		if t.state != nil {
+			t.state.sweep(c.now)
+		}
 		one := c.appendSync(nil, t)
 		if len(topics) > 0 && len(body)+len(one) > maxBatchBytes {
 			c.sendSync(body, topics)
