@@ -19,6 +19,7 @@ type state struct {
 	above   []int64
 	gapAt   time.Time
 	gapFrom int64 // the counter when gapAt was set
+	synced  int64 // the counter of the last sync
 	// Of the snapshot that is under way: its counter, and the client's when it was asked for.
 	began, asked int64
 }
@@ -104,11 +105,19 @@ func (c *Client) overflow(t *topic) {
 	c.end(t)
 }
 
+// refresh asks for a snapshot, or for one again from the first page.
+func (c *Client) refresh(t *topic) {
+	t.state.cursor = ""
+	c.wish(t, 0)
+}
+
 // acceptState applies a page of a snapshot.
-func (c *Client) acceptState(t *topic, r *topicwire.Result, first bool) {
-	s := t.state
-	if first {
+func (c *Client) acceptState(n *concern, r *topicwire.Result, first bool) {
+	t, s := n.topic, n.topic.state
+	if n.cursor == "" {
 		s.began = r.Counter
+	}
+	if first {
 		c.act(Action{Kind: Subscribed, Topic: t.name})
 	}
 	for _, v := range r.Values {

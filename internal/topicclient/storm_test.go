@@ -23,6 +23,44 @@ func TestStateDisorder(t *testing.T) {
 	s.quiet()
 }
 
+// TestBusyTopicIsNotRead checks that a client does not ask for a snapshot at each sync because the
+// topic has changed while the sync was under way.
+func TestBusyTopicIsNotRead(t *testing.T) {
+	t.Parallel()
+	s := watcher(t)
+	s.Wake(s.now)
+	r := s.take("sync")
+	s.push(set("k", 11, 5))
+	s.reply(r, `{"moved":["a"]}`)
+	s.quiet()
+	s.Wake(s.now)
+	s.reply(s.take("sync"), `{"moved":["a"]}`)
+	s.take("history")
+}
+
+// TestSnapshotAgain checks a snapshot that is asked for while the pages of one are.
+func TestSnapshotAgain(t *testing.T) {
+	t.Parallel()
+	s := watcher(t)
+	s.Wake(s.now)
+	s.reply(s.take("sync"), `{"moved":["a"]}`)
+	s.reply(s.take("history"), snapshot(6, `{"key":"k","version":10,"data":10}`, "p2"))
+	page := s.take("history")
+	s.Wake(s.now)
+	s.reply(s.take("sync"), `{"moved":["a"]}`)
+	s.quiet()
+	s.reply(page, snapshot(0, `{"key":"l","version":11,"data":11}`, ""))
+	r := s.take("history")
+	require.NotContains(t, r.raw, "cursor")
+	s.push(set("m", 13, 8))
+	s.refuse(r, "unavailable")
+	s.pass(time.Second)
+	s.reply(s.take("history"), snapshot(8, `{"key":"l","version":12,"data":12}`, ""))
+	require.Equal(t, "set m=13, set l=12, deleted k, deleted m, ready", s.heard())
+	s.Wake(s.now)
+	require.Contains(t, s.take("sync").raw, `"counter":8`)
+}
+
 // TestMarksAreNotKeys checks that keys that come and go do not fill up a client that stays
 // connected.
 func TestMarksAreNotKeys(t *testing.T) {
