@@ -68,8 +68,8 @@ type presenceSettings struct {
 // A change is written before it is announced, and announced in a push to all subscribers. A topic
 // has at most one announcement in [Presence.Interval], with all changes until then. The handler
 // that announces is answered when all subscribers have been told. While others come and go, one
-// subscribe in an interval is answered up to an interval later, because it waits to announce those
-// that came meanwhile. All others are answered at once.
+// subscribe in an interval is answered up to an interval later, but at most 20 seconds, because it
+// waits to announce those that came meanwhile. All others are answered at once.
 //
 // If that process dies, the change is not announced; every client finds out at its next sync.
 //
