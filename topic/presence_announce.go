@@ -24,7 +24,7 @@ const (
 	waitMargin = 500 * time.Millisecond
 )
 
-// change is what a process has written and announces.
+// presenceChange is what a process has written and announces.
 type presenceChange struct {
 	joined []Row
 	gone   []Departure
