@@ -190,8 +190,8 @@ func (p *Presence) expiry(c conn.Conn, now time.Time) time.Time {
 	return c.ExpiresAt
 }
 
-// verifyEntered takes a row back if the connection or its membership has ended meanwhile: who ended
-// it may have looked for the row before it was there.
+// verifyEntered takes a row back if the connection or its membership has ended meanwhile: the
+// process that ended it may have looked for the row before it was there.
 func (t *Topics) verifyEntered(ctx context.Context, topic string, row Row) error {
 	member, err := t.isMember(ctx, topic, row)
 	if member || err != nil {
