@@ -3,7 +3,6 @@ package topic
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -41,29 +40,35 @@ func (s *routes) join(ctx context.Context, id string, groups []string) (conn.Con
 	return s.store.Get(ctx, id)
 }
 
-// leaveFormer ends memberships of topics that the client had a right to once, and was denied now. A
-// request that is not valid changes nothing.
+// leaveFormer ends memberships of topics that the client was denied now: it may have had the right
+// once. It does not ask the record first, since a process that died while it took a membership back
+// may have left the row of the group, which the record does not name any more. A request that is
+// not valid changes nothing.
 func (s *routes) leaveFormer(ctx context.Context, req *gatesock.Request, subs []*subscription) {
-	subs = slices.DeleteFunc(slices.Clone(subs), func(sub *subscription) bool { return !sub.denied })
-	if len(subs) == 0 {
-		return
-	}
-	c, err := s.store.Get(ctx, req.ConnectionID)
-	if errors.Is(err, conn.ErrNotFound) {
-		return
-	}
 	var former []*subscription
-	topics := subscribed(c)
 	for _, sub := range subs {
-		group, isMember := topics[sub.want.Topic]
-		if err != nil { // it may be a member
-			group, isMember = Group(sub.want.Topic), true
-		}
-		if isMember {
-			former = append(former, &subscription{want: sub.want, group: group})
+		if sub.denied {
+			former = append(former, &subscription{want: sub.want})
 		}
 	}
 	s.leaveAll(ctx, req, former)
+}
+
+// leaveGroup ends the membership of a topic in the group of a subscription. If that is not known,
+// it is every group of the topic that the record names, and the one that the client wants.
+func (s *routes) leaveGroup(ctx context.Context, id string, sub *subscription) error {
+	topic := sub.want.Topic
+	switch {
+	case sub.group != "":
+		return s.store.Leave(ctx, id, sub.group)
+	case !s.isState(topic):
+		return s.store.Leave(ctx, id, Group(topic))
+	}
+	err := s.leaveState(ctx, id, topic)
+	if group, invalid := s.groupOf(sub.want); invalid == nil && group != Group(topic) {
+		err = errors.Join(err, s.store.Leave(ctx, id, group))
+	}
+	return err
 }
 
 // leaveAll takes memberships back that the client has no right to, also after the end of the
@@ -76,7 +81,7 @@ func (s *routes) leaveAll(ctx context.Context, req *gatesock.Request, subs []*su
 	defer cancel()
 	errs := make([]error, len(subs))
 	each(len(subs), func(i int) {
-		errs[i] = s.store.Leave(ctx, req.ConnectionID, subs[i].group)
+		errs[i] = s.leaveGroup(ctx, req.ConnectionID, subs[i])
 		s.logPresence(ctx, subs[i].want.Topic, s.leavePresence(ctx, req, subs[i].want.Topic)) // of a subscribe before
 	})
 	err := errors.Join(errs...)
