@@ -21,6 +21,17 @@ func pageLimit(limit int) int {
 	return min(limit, maxPage)
 }
 
+// roomForAll reports whether the answers for topics fit into one frame, if all events are left for
+// history requests.
+func roomForAll(wanted []topicwire.Subscription) bool {
+	const least = 256
+	room := gatesock.MaxMessageSize - frameOverhead
+	for _, w := range wanted {
+		room -= least + len(jsonscan.AppendString(nil, w.Topic))
+	}
+	return room >= 0
+}
+
 // fitFrame makes the results of event topics, of which the entries fit into one frame together.
 // What does not is left for history requests.
 func fitFrame(subs []*subscription) {

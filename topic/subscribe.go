@@ -28,6 +28,10 @@ func (s *routes) subscribe(
 	if len(wanted) > s.maxTopics {
 		return topicwire.Subscribed{}, s.tooMany(len(wanted))
 	}
+	if !roomForAll(wanted) {
+		return topicwire.Subscribed{}, gatesock.Errorf(gatesock.CodeInvalidArgument,
+			"the answer for %d topics has no room in a frame: subscribe to them in several requests", len(wanted))
+	}
 	subs := make([]*subscription, len(wanted))
 	for i, w := range wanted {
 		subs[i] = &subscription{want: w}
