@@ -35,7 +35,7 @@ func roomForAll(wanted []topicwire.Subscription) bool {
 // fitFrame makes the results of event topics, of which the entries fit into one frame together.
 // What does not is left for history requests.
 func fitFrame(subs []*subscription) {
-	room := gatesock.MaxMessageSize - frameOverhead
+	room := roomBeside(refused(subs))
 	for _, sub := range open(subs) {
 		room -= resultSize(sub)
 	}
@@ -44,6 +44,17 @@ func fitFrame(subs []*subscription) {
 			room -= fill(&sub.result, sub.page, sub.want.Since, room)
 		}
 	}
+}
+
+// roomBeside returns how many bytes of a frame the errors of topics leave for the results of others.
+func roomBeside(refused []*subscription) int {
+	room := gatesock.MaxMessageSize - frameOverhead
+	for _, sub := range refused {
+		if b, err := json.Marshal(sub.refusal()); err == nil {
+			room -= len(b) + 1
+		}
+	}
+	return room
 }
 
 // resultSize returns how many bytes a result takes without the entries of an event topic.

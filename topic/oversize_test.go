@@ -1,6 +1,7 @@
 package topic_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -71,4 +72,28 @@ func TestEntryThatFitsIntoNoFrame(t *testing.T) {
 	require.Empty(t, r.Events)
 	require.True(t, r.More)
 	require.Equal(t, int64(2), r.Offset)
+}
+
+// TestRefusedTopicsTakeRoom checks that the errors of refused topics leave the answer within a frame.
+func TestRefusedTopicsTakeRoom(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.authorize = func(_ context.Context, _ *gatesock.Request, name string) error {
+		if name == "t" {
+			return nil
+		}
+		return gatesock.Errorf(gatesock.CodePermissionDenied, "you may not read %s, ask somebody else", name)
+	}
+	w.publish("t", strings.Repeat("x", 63_000), strings.Repeat("y", 63_000))
+	c := w.connect()
+	in := topicwire.Subscribe{Topics: []topicwire.Subscription{{Topic: "t", Since: &topicwire.Position{}}}}
+	for i := range 60 {
+		in.Topics = append(in.Topics, topicwire.Subscription{Topic: fmt.Sprint(strings.Repeat("refused", 10), i)})
+	}
+	var all topicwire.Results
+	c.Request("subscribe", in).ExpectReply(&all)
+	require.Len(t, all.Topics, 61)
+	require.Len(t, all.Topics[0].Events, 1)
+	require.True(t, all.Topics[0].More)
+	require.Equal(t, "permission_denied", all.Topics[60].Error.Code)
 }

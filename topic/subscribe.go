@@ -55,7 +55,8 @@ func (s *routes) subscribe(
 	for i, sub := range subs {
 		all.Topics[i] = sub.result
 		if sub.err != nil {
-			all.Topics[i] = topicwire.Result{Topic: sub.want.Topic, Error: s.publicError(ctx, req, sub.err)}
+			all.Topics[i] = sub.refusal()
+			s.logRefusal(ctx, req, sub.err)
 		}
 	}
 	return all, nil
@@ -87,7 +88,7 @@ func (s *routes) enter(ctx context.Context, req *gatesock.Request, subs []*subsc
 	s.authorizeAll(ctx, req, joined)
 	s.leaveRefused(ctx, req, c, joined)
 	permitted := open(joined)
-	room := (gatesock.MaxMessageSize - frameOverhead) / max(1, len(permitted))
+	room := roomBeside(refused(subs)) / max(1, len(permitted))
 	each(len(permitted), func(i int) { s.read(ctx, req, permitted[i], c, room) })
 	entered = true
 	return nil
