@@ -97,3 +97,32 @@ func TestRefusedTopicsTakeRoom(t *testing.T) {
 	require.True(t, all.Topics[0].More)
 	require.Equal(t, "permission_denied", all.Topics[60].Error.Code)
 }
+
+// TestCursorsTakeRoom checks that the cursors of many state topics, which have a key each, leave the
+// answer within a frame.
+func TestCursorsTakeRoom(t *testing.T) {
+	t.Parallel()
+	w := newStateWorld(t, topic.State{})
+	var in topicwire.Subscribe
+	for n := range 40 {
+		name := fmt.Sprint("s:", n)
+		in.Topics = append(in.Topics, topicwire.Subscription{Topic: name})
+		for k := range 4 {
+			_, _, err := w.topics.Set(t.Context(), name, strings.Repeat("k", 1000)+fmt.Sprint(k), 1)
+			require.NoError(t, err)
+		}
+	}
+	c := w.connect()
+	var all topicwire.Results
+	c.Request("subscribe", in).ExpectReply(&all)
+	for _, r := range all.Topics {
+		found := len(r.Values)
+		for r.Cursor != "" {
+			var next topicwire.Result
+			c.Request("history", topicwire.History{Topic: r.Topic, Cursor: r.Cursor}).ExpectReply(&next)
+			found += len(next.Values)
+			r.Cursor = next.Cursor
+		}
+		require.Equal(t, 4, found)
+	}
+}
