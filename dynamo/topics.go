@@ -10,8 +10,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-// Topics keeps topics in the table: it is the [topic.Log] of event topics. It is safe for
-// concurrent use. See [DB.Topics].
+// Topics keeps topics in the table: it is the [topic.Log] of event topics, the [topic.Values] of
+// state topics and the [topic.Roster] of presence. It is safe for concurrent use. See [DB.Topics].
 //
 // The client that was passed to [Open] must be a [*dynamodb.Client], or have its method
 // TransactWriteItems. Names of topics and keys of publishers have at most [MaxNameBytes] bytes, and
@@ -51,7 +51,8 @@ var (
 	_ topic.Marker = (*Topics)(nil)
 )
 
-// Topics returns the store of topics. It is the same each time.
+// Topics returns the store of topics, for topic.New, topic.WithState and topic.WithPresence. It is
+// the same each time.
 func (db *DB) Topics() *Topics {
 	db.topicsOnce.Do(func() { db.topics = &Topics{t: db.t, log: topiclog.New(db.t), values: topicvalues.New(db.t)} })
 	return db.topics

@@ -41,8 +41,8 @@ func (s *routes) join(ctx context.Context, id string, groups []string) (conn.Con
 	return s.store.Get(ctx, id)
 }
 
-// leaveFormer ends memberships of topics that the client had a right to once, and was denied now. A
-// request that is not valid changes nothing.
+// leaveFormer ends memberships of topics that the client was denied now: it may have had the right
+// once. A request that is not valid changes nothing.
 func (s *routes) leaveFormer(ctx context.Context, req *gatesock.Request, subs []*subscription) {
 	subs = slices.DeleteFunc(slices.Clone(subs), func(sub *subscription) bool { return !sub.denied })
 	if len(subs) == 0 {
@@ -56,29 +56,23 @@ func (s *routes) leaveFormer(ctx context.Context, req *gatesock.Request, subs []
 		s.disconnect(ctx, req, err) // it may be a member with a filter, and which one is not known
 		return
 	}
-	var former []*subscription
-	for _, sub := range subs {
-		groups := groupsIn(c, sub.want.Topic)
-		if err != nil { // it may be a member
-			groups = []string{Group(sub.want.Topic)}
-		}
-		former = append(former, withGroups(sub, groups)...)
-	}
-	s.leaveAll(ctx, req, former)
+	s.leaveAll(ctx, req, s.memberships(c, subs))
 }
 
-// leaveRefused ends memberships of topics that the client was denied after it had become a member,
-// those with other filters included.
-func (s *routes) leaveRefused(ctx context.Context, req *gatesock.Request, c conn.Conn, subs []*subscription) {
-	var all []*subscription
-	for _, sub := range refused(subs) {
+// memberships returns a subscription for each group by which a connection may be a member of the
+// topics of some subscriptions: those that its record names, and the one that it wants, whose row a
+// process may have left that died while it took the membership back.
+func (s *routes) memberships(c conn.Conn, subs []*subscription) (all []*subscription) {
+	for _, sub := range subs {
 		groups := groupsIn(c, sub.want.Topic)
-		if !slices.Contains(groups, sub.group) {
-			groups = append(groups, sub.group)
+		if g, invalid := s.groupOf(sub.want); invalid == nil && !slices.Contains(groups, g) {
+			groups = append(groups, g)
 		}
-		all = append(all, withGroups(sub, groups)...)
+		for _, g := range groups {
+			all = append(all, &subscription{want: sub.want, group: g})
+		}
 	}
-	s.leaveAll(ctx, req, all)
+	return all
 }
 
 // groupsIn returns the groups by which a record is a member of a topic. There are several if a call
@@ -90,15 +84,6 @@ func groupsIn(c conn.Conn, topic string) (groups []string) {
 		}
 	}
 	return groups
-}
-
-// withGroups returns a subscription for each of some groups.
-func withGroups(sub *subscription, groups []string) []*subscription {
-	list := make([]*subscription, len(groups))
-	for i, g := range groups {
-		list[i] = &subscription{want: sub.want, group: g}
-	}
-	return list
 }
 
 // leaveAll takes memberships back that the client has no right to, also after the end of the

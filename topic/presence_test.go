@@ -136,7 +136,7 @@ func TestTenThousandJoinAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 10_000
 		ctx := t.Context()
-		s := newStage(Presence{MaxMembers: 200}) // with 1,000 the posts are as many, and the test takes longer
+		s := newStage(Presence{MaxMembers: 100}) // with 1,000 the posts are as many, and the test takes longer
 		viewers := make([]*viewer, n)
 		for i := range viewers {
 			viewers[i] = s.connect(ctx, fmt.Sprint("c", i), fmt.Sprint("user", i/2))
@@ -226,7 +226,7 @@ func TestNumberIsMended(t *testing.T) {
 func TestMassDeparture(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const n = 3 * maxGone
+		const n = maxGone + 50
 		ctx := t.Context()
 		s := newStage(Presence{})
 		viewers := make([]*viewer, n)

@@ -33,7 +33,8 @@ type routes struct {
 }
 
 // Register adds the routes subscribe, unsubscribe, history and sync to a router, and presence if
-// there is [WithPresence]. docs/protocol.md specifies their messages. The connections must be
+// there is [WithPresence], and declares the push of presence. docs/protocol.md specifies their
+// messages. Events are declared by the application: see [gatesock.DeclarePush]. The connections must be
 // registered in the store, which middleware [conn.Track] does.
 //
 // The options are those of every route, for example guards. The routes have a codec of their own.
@@ -55,6 +56,7 @@ func (t *Topics) Register(r *gatesock.Router, authorize Authorize, opts ...gates
 	gatesock.HandleReply(r, "sync", s.sync, opts...)
 	if t.hasPresence() {
 		gatesock.HandleReply(r, "presence", s.presence, opts...)
+		gatesock.DeclarePush[topicwire.Diff](r, "presence")
 	}
 }
 

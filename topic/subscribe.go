@@ -86,7 +86,7 @@ func (s *routes) enter(ctx context.Context, req *gatesock.Request, subs []*subsc
 		return s.tooMany(n)
 	}
 	s.authorizeAll(ctx, req, joined)
-	s.leaveRefused(ctx, req, c, joined)
+	s.leaveAll(ctx, req, s.memberships(c, refused(joined)))
 	permitted := open(joined)
 	room := roomBeside(refused(subs)) / max(1, len(permitted))
 	each(len(permitted), func(i int) { s.read(ctx, req, permitted[i], c, room) })

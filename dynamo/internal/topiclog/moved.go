@@ -124,7 +124,7 @@ func (l *Log) getBatch(ctx context.Context, keys []table.Item) (found []table.It
 		out, _, err := table.Do(ctx, l.t, l.t.API.BatchGetItem, &dynamodb.BatchGetItemInput{
 			RequestItems: map[string]types.KeysAndAttributes{l.t.Name: {
 				Keys: keys, ConsistentRead: aws.Bool(true),
-				ProjectionExpression: aws.String("pk, sk, " + attrEpoch),
+				ProjectionExpression: aws.String("pk, sk, " + attrEpoch + ", " + attrMark),
 			}},
 		})
 		if err != nil {
