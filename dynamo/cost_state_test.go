@@ -148,7 +148,9 @@ func readRows(ctx context.Context, s *scene) error {
 func announcing(begun bool) step {
 	return func(ctx context.Context, s *scene) error {
 		now := s.clock.Now()
-		r, err := s.db.Topics().BeginRound(ctx, room, topic.RoundStart{At: now, Until: now.Add(time.Second), Since: now.UnixMicro()})
+		r, err := s.db.Topics().BeginRound(ctx, room, topic.RoundStart{
+			At: now, Until: now.Add(time.Second), Since: now.UnixMicro(),
+		})
 		if err == nil && r.Begun != begun {
 			err = fmt.Errorf("begun is %t", r.Begun)
 		}
