@@ -44,7 +44,8 @@ type waiting struct {
 // after its membership, if it was last written more than filterFresh ago. A publisher removes one
 // that was last written more than filterIdle ago, within filterFresh of reading that it has no
 // members: if a subscriber has come meanwhile, it has written the filter, and the removal, which
-// names the nonce that the publisher has read, does nothing.
+// names the nonce that the publisher has read, does nothing. So does a subscriber that finds no
+// room for its filter.
 const (
 	filterFresh = 30 * time.Second
 	filterIdle  = 2 * filterFresh
@@ -184,8 +185,7 @@ func (c *change) sendFiltered(ctx context.Context, to target, v Value, event str
 		return
 	}
 	if err := c.values.DropFilter(ctx, c.topic, to.kept); err != nil {
-		c.slog().WarnContext(ctx, "topic: a filter that is not used could not be removed",
-			"topic", c.topic, "id", to.kept.ID, "error", err)
+		c.logFilter(ctx, c.topic, to.kept.ID, err)
 	}
 }
 
