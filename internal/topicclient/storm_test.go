@@ -90,6 +90,20 @@ func TestCountAgain(t *testing.T) {
 	require.Equal(t, "left cem, count 1204", s.heard())
 }
 
+// TestAsChanges checks that the user learns what a member says of itself now.
+func TestAsChanges(t *testing.T) {
+	t.Parallel()
+	s := audience(t)
+	said := func(as string, version int) string {
+		return diff(fmt.Sprintf(`{"joined":[{"ref":"b1","user":"bob","as":%s,"version":%d}]}`, as, version))
+	}
+	s.push(said(`"away"`, 8))
+	s.push(said(`"here"`, 7)) // late
+	s.push(said(`"away"`, 9))
+	require.Equal(t, "joined bobb1", s.heard())
+	require.JSONEq(t, `"away"`, string(s.byName["a"].presence.refs["b1"].as))
+}
+
 // served passes time while a server answers, and returns how many requests of an action there were.
 func (s *stage) served(d time.Duration, action string, answer func(r sent)) (n int) {
 	for end := s.now.Add(d); s.now.Before(end); {
