@@ -26,8 +26,8 @@ import (
 // more for each further KB. A process that has not used the topic for 5 minutes, or was not the
 // last one to append to it, first reads the last entry, for 1 read unit, or 2 if it does not know
 // the epoch. If another process is faster, the attempt costs a write unit all the same. A key makes
-// it 4 write units. The first entry of a topic costs 4 write units, and so does one after more than
-// a week without any, which may cost 6.
+// it 4 write units. The first entry of a topic costs 4 write units, and one after more than a week
+// without any costs 6.
 //
 // A reading costs 1 read unit, and 1 for each 4 KB of entries that the process has not read or
 // appended before: it keeps some MB of them. It costs 1 more if the process does not know the

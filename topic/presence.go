@@ -68,8 +68,8 @@ type presenceSettings struct {
 // A change is written before it is announced, and announced in a push to all subscribers. A topic
 // has at most one announcement in [Presence.Interval], with all changes until then. The handler
 // that announces is answered when all subscribers have been told. While others come and go, one
-// subscribe in an interval is answered up to an interval later, because it waits to announce those
-// that came meanwhile. All others are answered at once.
+// subscribe in an interval is answered up to an interval later, but at most 20 seconds, because it
+// waits to announce those that came meanwhile. All others are answered at once.
 //
 // If that process dies, the change is not announced; every client finds out at its next sync.
 //
@@ -252,12 +252,12 @@ func (t *Topics) retire(ctx context.Context, topic, id string, ended *conn.Conn)
 }
 
 // leavePresence makes a connection invisible that has unsubscribed.
-func (t *Topics) leavePresence(ctx context.Context, req *gatesock.Request, topic string) error {
+func (t *Topics) leavePresence(ctx context.Context, id, topic string) error {
 	p, ok := t.presenceIn(topic)
 	if !ok {
 		return nil
 	}
-	row, left, err := t.retire(ctx, topic, req.ConnectionID, nil)
+	row, left, err := t.retire(ctx, topic, id, nil)
 	if left {
 		t.announce(ctx, topic, p, presenceChange{gone: []Departure{departure(topic, row, 0)}})
 	}

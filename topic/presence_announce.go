@@ -22,6 +22,9 @@ const (
 	roundTimeout = 2 * time.Second
 	// waitMargin is the time that has to be left of a context after waiting for a round.
 	waitMargin = 500 * time.Millisecond
+	// maxPause is for how long a process waits for a round at most: the gateway waits for 29 seconds
+	// for an answer, and clients for 30.
+	maxPause = 20 * time.Second
 )
 
 // presenceChange is what a process has written and announces.
@@ -144,7 +147,7 @@ func (a *announcement) deferral(ctx context.Context, round Round) (Deferral, boo
 func (a *announcement) canWait(ctx context.Context, round Round) bool {
 	d := round.Until.Sub(a.now())
 	deadline, ok := ctx.Deadline()
-	return round.Count == 0 && d <= a.presence.Interval && (!ok || time.Until(deadline) > d+waitMargin)
+	return round.Count == 0 && d <= min(a.presence.Interval, maxPause) && (!ok || time.Until(deadline) > d+waitMargin)
 }
 
 // pause waits, or returns the error of a context that ends first.

@@ -37,7 +37,8 @@ import (
 // If subscribers have filters with "everyMs", Set may wait for such an interval to end, but not
 // beyond the deadline of ctx, and then pushes the latest value. Of all calls in one interval only
 // one waits. If the deadline is nearer than the end of the interval, or the process dies while it
-// waits, clients get the value with the next call for the key, or by their next sync.
+// waits, clients get the value with the next call for the key, or by their next sync. In a handler
+// of messages, use [gatesock.Timeout]: the gateway answers after 29 seconds, whatever Set does.
 //
 // All that Set has started has ended when it returns.
 func (t *Topics) Set(ctx context.Context, topic, key string, data any) (version int64, _ broadcast.Report, _ error) {

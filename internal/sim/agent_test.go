@@ -21,15 +21,14 @@ type agent struct {
 	client *topicclient.Client
 	links  []*link
 
-	rights   map[string]bool
-	pushed   map[string]place // the last push that has arrived
-	wanted   map[string]bool  // the topics to which its user is subscribed
-	journal  map[string]*journal
-	revoked  map[string]time.Time // when the memberships of a right that was taken away have ended
-	values   map[string]value     // of the state topic
-	sees     map[string]bool      // users that are shown
-	leftover map[string]bool      // a membership may stay although it was refused
-	denied   map[string]bool      // its user has been refused, and has not asked again
+	rights  map[string]bool
+	pushed  map[string]place // the last push that has arrived
+	wanted  map[string]bool  // the topics to which its user is subscribed
+	journal map[string]*journal
+	revoked map[string]time.Time // when the memberships of a right that was taken away have ended
+	values  map[string]value     // of the state topic
+	sees    map[string]bool      // users that are shown
+	denied  map[string]bool      // its user has been refused, and has not asked again
 }
 
 func (a *agent) may(name string) bool { return a.rights[name] }
@@ -71,7 +70,7 @@ func (w *world) newAgent(i int) *agent {
 	a := &agent{
 		w: w, name: fmt.Sprintf("c%d", i+1), rights: map[string]bool{}, wanted: map[string]bool{},
 		journal: map[string]*journal{}, revoked: map[string]time.Time{}, pushed: map[string]place{},
-		leftover: map[string]bool{}, values: map[string]value{}, sees: map[string]bool{}, denied: map[string]bool{},
+		values: map[string]value{}, sees: map[string]bool{}, denied: map[string]bool{},
 	}
 	a.client = topicclient.New(topicclient.Config{
 		Random:     rand.New(rand.NewPCG(w.seed, 1000+uint64(i))), //nolint:gosec // it is small

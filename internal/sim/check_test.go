@@ -14,7 +14,7 @@ import (
 // memberships have been ended, does not outlive the requests that were under way.
 func (w *world) mayRead(a *agent, name string, numbers []int) {
 	ended, ok := a.revoked[name]
-	if !ok || a.leftover[name] {
+	if !ok {
 		return
 	}
 	for _, n := range numbers {
@@ -95,7 +95,7 @@ func (w *world) membership() {
 		for _, a := range w.agents {
 			for _, l := range a.links {
 				want := a.wanted[name] && a.rights[name]
-				if _, ended := a.revoked[name]; a.wanted[name] && !a.rights[name] && !ended || a.leftover[name] {
+				if a.mayStay(name) {
 					continue // what takes the right away has failed
 				}
 				if l.isLive() && members[l] != want {
@@ -137,7 +137,7 @@ func (w *world) check() {
 		w.fail("%s", verdict)
 	}
 	w.checkState()
-	w.checkPresence()
+	w.checkPresence(w.plan.gentle)
 	heads := w.readLogs()
 	w.membership()
 	for _, a := range w.agents {

@@ -90,7 +90,6 @@ func (w *world) kill(p *process) {
 		return
 	}
 	close(p.died)
-	w.noteLeftovers()
 	kept := w.procs[:0]
 	for _, other := range w.procs {
 		if other != p {
@@ -98,19 +97,6 @@ func (w *world) kill(p *process) {
 		}
 	}
 	w.procs = kept
-}
-
-// noteLeftovers notes for which rights a membership may stay although it was refused: the process
-// has died between the record of a connection and the row of the group, of which nobody knows then.
-// It ends with the connection. See the limits in docs/adr/0029-simulator.md.
-func (w *world) noteLeftovers() {
-	for _, a := range w.agents {
-		for _, name := range w.plan.topics {
-			if !a.rights[name] {
-				a.leftover[name] = true
-			}
-		}
-	}
 }
 
 // authorize reads what a user may read, as from a database.

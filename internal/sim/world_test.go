@@ -185,6 +185,7 @@ func (w *world) live() (failure string) {
 	w.settle(restTime)
 	w.check()
 	w.publishLast()
+	w.presenceLast()
 	w.checkEnd()
 	return ""
 }

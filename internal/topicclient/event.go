@@ -81,7 +81,7 @@ func (c *Client) accept(n *concern, r *topicwire.Result, first bool) bool {
 	t := n.topic
 	c.setKind(t, r.State)
 	if r.State {
-		c.acceptState(t, r, first)
+		c.acceptState(n, r, first)
 	} else if !c.acceptEvents(n, r, first) {
 		return false
 	}

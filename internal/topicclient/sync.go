@@ -23,6 +23,9 @@ func (c *Client) sync() {
 		if !t.wanted || t.membership != joined {
 			continue
 		}
+		if t.state != nil {
+			t.state.sweep(c.now)
+		}
 		one := c.appendSync(nil, t)
 		if len(topics) > 0 && len(body)+len(one) > maxBatchBytes {
 			c.sendSync(body, topics)
@@ -80,13 +83,15 @@ func (c *Client) each(names []string, mend func(*topic)) {
 	}
 }
 
-// movedOn gets what is newer.
+// movedOn gets what is newer. A state topic whose counter has grown since the request changes all
+// the time: what is missing shows as a gap, or in the next sync.
 func (c *Client) movedOn(t *topic) {
-	if t.state != nil {
-		t.again = true
-		return
+	switch {
+	case t.state == nil:
+		c.wish(t, 0)
+	case t.state.counter == t.state.synced:
+		c.refresh(t)
 	}
-	c.wish(t, 0)
 }
 
 // leaveExtra unsubscribes a topic of which the connection is a member and that nobody wants.
