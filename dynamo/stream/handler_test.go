@@ -195,8 +195,8 @@ func TestWithMark(t *testing.T) {
 	require.Empty(t, w.logged.String())
 }
 
-// TestFailures: a topic that fails does not hold up the others, what follows in the topic waits, and
-// nothing that is done is done again.
+// TestFailures: a topic that fails does not hold up the others, what follows in the topic waits,
+// and nothing that is done is done again.
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, withStream)

@@ -17,8 +17,8 @@ import (
 // jobName names a job: for values it has the key.
 type jobName struct{ kind, topic, key string }
 
-// job is what is to be done in order: the entries of a topic, the changes of a value, or the changes
-// of who is present in a topic.
+// job is what is to be done in order: the entries of a topic, the changes of a value, or the
+// changes of presence in a topic.
 type job struct {
 	jobName
 
