@@ -51,9 +51,9 @@ func (f *figures) merge(other figures) {
 
 func (f *figures) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d seeds, %d steps;", f.Seeds, f.Steps)
+	fmt.Fprintf(&b, "%d seeds, %d steps", f.Seeds, f.Steps)
 	for _, k := range slices.Sorted(maps.Keys(f.Count)) {
-		fmt.Fprintf(&b, " %s %d;", k, f.Count[k])
+		fmt.Fprintf(&b, "\n%9d %s", f.Count[k], k)
 	}
 	return b.String()
 }
@@ -143,7 +143,7 @@ func TestSeeds(t *testing.T) {
 	}
 	start := time.Now()
 	f := spread(t, *from, *seeds)
-	t.Logf("%s %s", f, time.Since(start).Round(time.Millisecond))
+	t.Logf("%s\nin %s", f, time.Since(start).Round(time.Millisecond))
 	if len(f.Failures) > 0 {
 		report(t, f.Failures[0])
 	}
