@@ -83,8 +83,9 @@ func (w *world) wait(ctx context.Context, s *step) verdict {
 	}
 }
 
-// apart waits for less than a millisecond, by the name of the step. Timers of one moment fire in any
-// order, and so end the contexts of one parent: what they wake goes on one after the other.
+// apart waits for less than a millisecond, which depends on the name of the step. Timers of one
+// moment fire in any order, and so end the contexts of one parent: what they wake goes on one after
+// the other.
 func (s *step) apart() {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(s.order))

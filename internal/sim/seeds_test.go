@@ -149,8 +149,8 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
-// alone lets one goroutine run at a time, as in a child process: of two that a timer wakes at the same
-// moment, which one is first must not depend on the cores.
+// alone lets one goroutine run at a time, as in a child process: of two that a timer wakes at the
+// same moment, which one is first must not depend on the cores.
 func alone(t *testing.T) {
 	t.Helper()
 	before := runtime.GOMAXPROCS(1)
