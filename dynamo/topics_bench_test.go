@@ -48,7 +48,7 @@ func (d distant) Query(
 }
 
 // BenchmarkAppend has publishers, each a process of its own, that append to one topic or to a
-// hundred, as fast as they can. The first set of figures is what DynamoDB Local gives; the others
+// hundred, as fast as they can. The first set of figures is that of DynamoDB Local; the others
 // add 5 ms to each request, which is what one to DynamoDB takes, about.
 //
 //	go test ./dynamo -run '^$' -bench Append -benchtime 2s
@@ -86,7 +86,8 @@ func benchmarkAppend(b *testing.B, latency time.Duration, topics, publishers int
 	for i, log := range logs {
 		running.Go(func() {
 			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
-				// With many topics each publisher goes through all of them, from a place of its own.
+				// With many topics each publisher goes through all of them, from a place of its
+				// own.
 				if _, err := log.Append(b.Context(), name(int(n)+i*topics/publishers), message(100)); err != nil {
 					b.Error(err)
 					return

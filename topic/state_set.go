@@ -37,7 +37,8 @@ import (
 // If subscribers have filters with "everyMs", Set may wait for such an interval to end, but not
 // beyond the deadline of ctx, and then pushes the latest value. Of all calls in one interval only
 // one waits. If the deadline is nearer than the end of the interval, or the process dies while it
-// waits, clients get the value with the next call for the key, or by their next sync.
+// waits, clients get the value with the next call for the key, or by their next sync. In a handler
+// of messages, use [gatesock.Timeout]: the gateway answers after 29 seconds, whatever Set does.
 //
 // All that Set has started has ended when it returns.
 func (t *Topics) Set(ctx context.Context, topic, key string, data any) (version int64, _ broadcast.Report, _ error) {
@@ -100,7 +101,7 @@ func (t *Topics) LastOf(ctx context.Context, topic, key string) (Value, error) {
 }
 
 func (t *Topics) checkState(topic string) error {
-	if err := validateName("topic", topic); err != nil {
+	if err := validateName("the topic", topic); err != nil {
 		return err
 	}
 	_, err := t.state(topic)
@@ -214,29 +215,6 @@ func (t *Topics) valueFrame(topic, event string, v Value, counter int64) []byte 
 	}
 	return append(b, '}')
 }
-
-// addReport returns the sum of two reports. What is unsent is not resumed, since clients sync.
-func addReport(a, b broadcast.Report) broadcast.Report {
-	a.ID, a.Cursor = cmp.Or(a.ID, b.ID), ""
-	a.HandedOff = append(a.HandedOff, b.HandedOff...)
-	a.Audience += b.Audience
-	a.Delivered += b.Delivered
-	a.Gone += b.Gone
-	a.Failed += b.Failed
-	a.Unsent += b.Unsent
-	a.Incomplete = a.Incomplete || b.Incomplete
-	a.Throttled += b.Throttled
-	a.Retries += b.Retries
-	a.Pruned += b.Pruned
-	a.PruneFailed += b.PruneFailed
-	a.Slow += b.Slow
-	a.Disconnected += b.Disconnected
-	a.Errors = append(a.Errors, b.Errors[:min(len(b.Errors), maxErrors-min(maxErrors, len(a.Errors)))]...)
-	return a
-}
-
-// maxErrors is how many errors of single connections a report has.
-const maxErrors = 20
 
 var errCursor = errors.New("topic: the cursor is not one of this topic")
 

@@ -58,7 +58,7 @@ func (c *Client) sendSubscribes() bool {
 		}
 		body = append(body, one...)
 		c.join(t)
-		r.topics = append(r.topics, concern{topic: t, generation: t.generation, since: since})
+		r.topics = append(r.topics, concern{topic: t, generation: t.generation, since: since, pushes: c.pushes})
 	}
 	if r != nil {
 		c.sendSubscribe(r, body)
@@ -131,6 +131,10 @@ func (c *Client) subscribeFailed(n *concern, e topicwire.Error) {
 	c.busy = true
 	switch {
 	case !fresh:
+		if !t.wanted && passing(e.Code) {
+			t.membership = joined // perhaps: an unsubscribe ends it
+			return
+		}
 		c.remove(t)
 	case passing(e.Code):
 		c.retryLater(t, ms(e.RetryAfterMs))

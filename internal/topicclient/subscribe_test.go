@@ -50,8 +50,7 @@ func TestNoOverlap(t *testing.T) {
 	s.reply(leave, "null")
 	require.Empty(t, s.heard())
 	require.Empty(t, s.topics)
-	s.pass(time.Hour)
-	s.quiet()
+	s.keepSynced(time.Hour) // nothing but syncs
 }
 
 // TestUnsubscribeInAHandler checks that nothing is delivered after an unsubscribe.

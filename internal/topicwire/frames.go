@@ -14,8 +14,8 @@ type Subscription struct {
 	Topic string `json:"topic,omitempty" jsonschema:"minLength=1,maxLength=512"`
 	// Since is the position that the client has; nil on a first subscription.
 	Since *Position `json:"since,omitempty"`
-	// Last is how many of the newest entries to return without Since, or if it is not possible to go
-	// on from there.
+	// Last is how many of the newest entries to return without Since, or if it is not possible to
+	// go on from there.
 	Last int `json:"last,omitempty" jsonschema:"minimum=0"`
 	// Filter is for state topics.
 	Filter json.RawMessage `json:"filter,omitempty"`
@@ -59,8 +59,8 @@ type Result struct {
 	// Events are entries of the epoch, in the order of their offsets.
 	// It is never nil in an event topic.
 	Events []Event `json:"events,omitzero" jsonschema:"nonnull"`
-	// Recovered is false if there was a Since and the events do not follow it without a hole. Reason
-	// says why: "history", "epoch" or "ahead".
+	// Recovered is false if there was a Since and the events do not follow it without a hole.
+	// Reason says why: "history", "epoch" or "ahead".
 	Recovered bool   `json:"recovered"`
 	Reason    string `json:"reason,omitempty" jsonschema:"enum=history,enum=epoch,enum=ahead"`
 	// More means that more events follow (with Before: precede) and that the client has to ask for
@@ -72,8 +72,8 @@ type Result struct {
 	// ExpiresInMs is for how long the subscription lasts unless the credential is renewed.
 	ExpiresInMs int64 `json:"expiresInMs,omitempty"`
 
-	// State is true for a state topic, which has Counter and Values in place of the members from Epoch
-	// to Quiet. Cursor asks for the next page with History.
+	// State is true for a state topic, which has Counter and Values in place of the members from
+	// Epoch to Quiet. Cursor asks for the next page with History.
 	State   bool    `json:"state,omitempty"`
 	Counter int64   `json:"counter,omitempty"`
 	Values  []Value `json:"values,omitempty"`
@@ -118,7 +118,8 @@ type Push struct {
 
 	Epoch  string `json:"epoch,omitempty"`
 	Offset int64  `json:"offset,omitempty"`
-	// Prev is in the first event of an epoch: the last position of the epoch before, if it is certain.
+	// Prev is in the first event of an epoch: the last position of the epoch before, if it is
+	// certain.
 	Prev *Position `json:"prev,omitempty"`
 	// SpreadMs is for how long the publisher expects its fan-out to last.
 	SpreadMs int64 `json:"spreadMs,omitempty"`
@@ -128,8 +129,8 @@ type Push struct {
 	Counter int64   `json:"counter,omitempty"`
 }
 
-// Value is a value of a state topic, or the mark of one that was deleted or does not match the filter
-// of the subscription.
+// Value is a value of a state topic, or the mark of one that was deleted or does not match the
+// filter of the subscription.
 type Value struct {
 	Key     string          `json:"key"`
 	Version int64           `json:"version"`
@@ -149,7 +150,8 @@ type SyncTopic struct {
 	Offset  int64  `json:"offset,omitempty" jsonschema:"minimum=0,maximum=9007199254740991"`
 	Quiet   bool   `json:"quiet,omitempty"`
 	Counter int64  `json:"counter,omitempty"` // of a state topic
-	// Digest is that of the members that the client has; if it only knows their number, that number.
+	// Digest is that of the members that the client has; if it only knows their number, that
+	// number.
 	Digest string `json:"digest,omitempty"`
 }
 

@@ -14,4 +14,6 @@
 //
 // [RunModel] compares a log with a simple model over random calls. Run includes a few of these
 // sequences; call RunModel for more.
+//
+// [RunRoster] tests implementations of [topic.Roster], and [RunValues] those of [topic.Values].
 package topictest

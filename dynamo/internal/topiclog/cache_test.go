@@ -10,8 +10,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestWindowJoin compares windows with a model. Whatever runs are joined, a window is a run without a
-// hole, of the newest epoch, that ends with the newest entry that was joined; copies never change.
+// TestWindowJoin compares windows with a model. Whatever runs are joined, a window is a run without
+// a hole, of the newest epoch, that ends with the newest entry that was joined; copies never
+// change.
 func TestWindowJoin(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

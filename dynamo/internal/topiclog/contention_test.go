@@ -26,7 +26,8 @@ func entryOf(data any) topic.Entry {
 // load of the machine does not matter.
 type contention struct {
 	topics, publishers int
-	// rate is how many entries all together append in a second, at random; 0 means as many as they can.
+	// rate is how many entries all together append in a second, at random; 0 means as many as they
+	// can.
 	rate int
 }
 
@@ -36,9 +37,19 @@ type contention struct {
 func TestAppendsASecond(t *testing.T) {
 	t.Parallel()
 	for _, c := range []contention{
-		{1, 1, 0}, {1, 2, 0}, {1, 8, 0}, {1, 32, 0},
-		{100, 1, 0}, {100, 2, 0}, {100, 8, 0}, {100, 32, 0},
-		{1, 8, 10}, {1, 8, 50}, {1, 32, 10}, {1, 32, 50}, {1, 32, 100},
+		{1, 1, 0},
+		{1, 2, 0},
+		{1, 8, 0},
+		{1, 32, 0},
+		{100, 1, 0},
+		{100, 2, 0},
+		{100, 8, 0},
+		{100, 32, 0},
+		{1, 8, 10},
+		{1, 8, 50},
+		{1, 32, 10},
+		{1, 32, 50},
+		{1, 32, 100},
 	} {
 		t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) {
 			t.Parallel()

@@ -50,8 +50,16 @@ func FuzzDecode(f *testing.F) {
 		}
 		it := table.Item{}
 		for i, a := range []struct{ name, value string }{
-			{table.SortKey, sort}, {table.Expiry, number}, {attrNonce, data}, {attrNames, data}, {attrData, data},
-			{attrTime, number}, {attrUntil, number}, {attrPrevEpoch, epoch}, {attrPrevOffset, number}, {attrSeal, number},
+			{table.SortKey, sort},
+			{table.Expiry, number},
+			{attrNonce, data},
+			{attrNames, data},
+			{attrData, data},
+			{attrTime, number},
+			{attrUntil, number},
+			{attrPrevEpoch, epoch},
+			{attrPrevOffset, number},
+			{attrSeal, number},
 		} {
 			if v := attributeOf(kind(i), a.value); v != nil {
 				it[a.name] = v

@@ -23,8 +23,8 @@ func unanswered() error {
 	}
 }
 
-// TestAttemptsEnd has a table that does not answer any more. The attempts stay at one offset, and end
-// after 5 minutes, or with the context.
+// TestAttemptsEnd has a table that does not answer any more. The attempts stay at one offset, and
+// end after 5 minutes, or with the context.
 func TestAttemptsEnd(t *testing.T) {
 	t.Parallel()
 	hang := func(ctx context.Context, _ int) error {
@@ -111,7 +111,7 @@ func TestKnownHeadAges(t *testing.T) {
 			log := w.log()
 			_, err := log.Append(t.Context(), "room", entryOf(1))
 			require.NoError(t, err)
-			time.Sleep(age) // of the bubble
+			<-time.After(age) // in virtual time
 			w.reads = 0
 			_, err = log.Append(t.Context(), "room", entryOf(2))
 			require.NoError(t, err)
@@ -120,8 +120,8 @@ func TestKnownHeadAges(t *testing.T) {
 	}
 }
 
-// TestSignedUntil checks the time until which a put may be signed: the last entry must have a day to
-// live then, and the process must not have slept since it looked at the clock.
+// TestSignedUntil checks the time until which a put may be signed: the last entry must have a day
+// to live then, and the process must not have slept since it looked at the clock.
 func TestSignedUntil(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

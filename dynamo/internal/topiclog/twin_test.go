@@ -15,8 +15,8 @@ import (
 	"github.com/gatesock/gatesock/dynamo/internal/table"
 )
 
-// twin is a table in memory that answers what a Log asks for, for tests in virtual time. The tests of
-// package dynamo use DynamoDB Local for everything but time.
+// twin is a table in memory that answers what a Log asks for, for tests in virtual time. The tests
+// of package dynamo use DynamoDB Local for everything but time.
 type twin struct {
 	table.API
 	latency time.Duration // of a request there and back, on average
@@ -35,8 +35,8 @@ func (w *twin) log() *Log {
 	return New(&table.Table{API: w, Name: "twin", Clock: time.Now, Concurrency: 4, Backoff: table.FullJitter})
 }
 
-// half returns how long a request takes in one direction: half of the latency, give or take a half of
-// that.
+// half returns how long a request takes in one direction: half of the latency, give or take a half
+// of that.
 func (w *twin) half() time.Duration {
 	if w.latency == 0 {
 		return 0
