@@ -74,7 +74,8 @@ func TestEntryThatFitsIntoNoFrame(t *testing.T) {
 	require.Equal(t, int64(2), r.Offset)
 }
 
-// TestRefusedTopicsTakeRoom checks that the errors of refused topics leave the answer within a frame.
+// TestRefusedTopicsTakeRoom checks that the errors of refused topics leave the answer within a
+// frame.
 func TestRefusedTopicsTakeRoom(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -97,9 +98,8 @@ func TestRefusedTopicsTakeRoom(t *testing.T) {
 	require.True(t, all.Topics[0].More)
 	require.Equal(t, "permission_denied", all.Topics[60].Error.Code)
 }
-
-// TestCursorsTakeRoom checks that the cursors of many state topics, which have a key each, leave the
-// answer within a frame.
+//  TestCursorsTakeRoom checks that the cursors of many state topics, which have a key each, leave
+// the answer within a frame.
 func TestCursorsTakeRoom(t *testing.T) {
 	t.Parallel()
 	w := newStateWorld(t, topic.State{})
