@@ -10,8 +10,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-// Topics keeps topics in the table: it is the [topic.Log] of event topics. It is safe for
-// concurrent use. See [DB.Topics].
+// Topics keeps topics in the table: it is the [topic.Log] of event topics, the [topic.Values] of
+// state topics and the [topic.Roster] of presence. It is safe for concurrent use. See [DB.Topics].
 //
 // The client that was passed to [Open] must be a [*dynamodb.Client], or have its method
 // TransactWriteItems. Names of topics and keys of publishers have at most [MaxNameBytes] bytes, and
@@ -26,8 +26,8 @@ import (
 // more for each further KB. A process that has not used the topic for 5 minutes, or was not the
 // last one to append to it, first reads the last entry, for 1 read unit, or 2 if it does not know
 // the epoch. If another process is faster, the attempt costs a write unit all the same. A key makes
-// it 4 write units. The first entry of a topic costs 4 write units, and so does one after more than
-// a week without any, which may cost 6.
+// it 4 write units. The first entry of a topic costs 4 write units, and one after more than a week
+// without any costs 6.
 //
 // A reading costs 1 read unit, and 1 for each 4 KB of entries that the process has not read or
 // appended before: it keeps some MB of them. It costs 1 more if the process does not know the
@@ -51,7 +51,8 @@ var (
 	_ topic.Marker = (*Topics)(nil)
 )
 
-// Topics returns the store of topics. It is the same each time.
+// Topics returns the store of topics, for topic.New, topic.WithState and topic.WithPresence. It is
+// the same each time.
 func (db *DB) Topics() *Topics {
 	db.topicsOnce.Do(func() { db.topics = &Topics{t: db.t, log: topiclog.New(db.t), values: topicvalues.New(db.t)} })
 	return db.topics

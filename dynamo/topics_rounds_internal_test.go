@@ -9,7 +9,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-// FuzzParseDeparture checks that what is read is written in the same way: the table is outside input.
+// FuzzParseDeparture checks that what is read is written in the same way. The table is outside
+// input.
 func FuzzParseDeparture(f *testing.F) {
 	for _, text := range []string{"ref 1 2", "", " ", "ref 1", "ref x 2", "ref 1 x", "a 9223372036854775807 2147483647", "ref  1 2"} {
 		f.Add(text)

@@ -59,8 +59,8 @@ func (e *CanceledError) Unwrap() error { return e.err }
 //     PublishTx again: if it was made, that writes nothing, neither the event nor the items, pushes
 //     the first event again, and returns its position.
 //
-// Of the key it does matter that it stands for the items, too: a second call with the key and other
-// items writes none of them.
+// The key must stand for the items, too: a second call with the key and other items writes none of
+// them.
 //
 // It costs 2 write units for each KB of each item, the entry and the key among them, also if it is
 // canceled. The role needs dynamodb:PutItem on the table, and for the caller's items the action of

@@ -210,28 +210,3 @@ func TestTopicsNeedTransactions(t *testing.T) {
 		"has no method TransactWriteItems: pass a *dynamodb.Client to Open")
 	require.False(t, errors.Is(err, topic.ErrOutcome))
 }
-
-func ExampleTopics_PublishTx() {
-	ctx := context.Background()
-	client := dynamodb.New(dynamodb.Options{Region: "us-east-1"}) // usually dynamodb.NewFromConfig
-	db := dynamo.Open(client, "gatesock")
-	var poster wstest.Recorder // usually a client of package apigw
-	topics := topic.New(db.Topics(), db.Connections(), broadcast.New(&poster, db.Connections()))
-
-	// The order must be a new one. If it is placed twice, nobody hears of it twice.
-	order := types.TransactWriteItem{Put: &types.Put{
-		TableName:           aws.String("orders"),
-		Item:                map[string]types.AttributeValue{"id": &types.AttributeValueMemberS{Value: "17"}},
-		ConditionExpression: aws.String("attribute_not_exists(id)"),
-	}}
-	place := func() (topic.Position, error) {
-		at, _, err := db.Topics().PublishTx(ctx, topics, "orders", "placed", map[string]string{"order": "17"},
-			[]types.TransactWriteItem{order}, topic.WithKey("order 17"))
-		if canceled := (*dynamo.CanceledError)(nil); errors.As(err, &canceled) {
-			return at, fmt.Errorf("order 17 exists: %w", err)
-		}
-		return at, err
-	}
-	_ = place
-	// Output:
-}

@@ -41,8 +41,8 @@ func (s *routes) join(ctx context.Context, id string, groups []string) (conn.Con
 	return s.store.Get(ctx, id)
 }
 
-// leaveFormer ends memberships of topics that the client had a right to once, and was denied now. A
-// request that is not valid changes nothing.
+// leaveFormer ends memberships of topics that the client was denied now: it may have had the right
+// once. A request that is not valid changes nothing.
 func (s *routes) leaveFormer(ctx context.Context, req *gatesock.Request, subs []*subscription) {
 	subs = slices.DeleteFunc(slices.Clone(subs), func(sub *subscription) bool { return !sub.denied })
 	if len(subs) == 0 {
@@ -52,18 +52,38 @@ func (s *routes) leaveFormer(ctx context.Context, req *gatesock.Request, subs []
 	if errors.Is(err, conn.ErrNotFound) {
 		return
 	}
-	var former []*subscription
-	topics := subscribed(c)
+	if err != nil && slices.ContainsFunc(subs, func(sub *subscription) bool { return s.isState(sub.want.Topic) }) {
+		s.disconnect(ctx, req, err) // it may be a member with a filter, and which one is not known
+		return
+	}
+	s.leaveAll(ctx, req, s.memberships(c, subs))
+}
+
+// memberships returns a subscription for each group by which a connection may be a member of the
+// topics of some subscriptions: those that its record names, and the one that it wants, whose row a
+// process may have left that died while it took the membership back.
+func (s *routes) memberships(c conn.Conn, subs []*subscription) (all []*subscription) {
 	for _, sub := range subs {
-		group, isMember := topics[sub.want.Topic]
-		if err != nil { // it may be a member
-			group, isMember = Group(sub.want.Topic), true
+		groups := groupsIn(c, sub.want.Topic)
+		if g, invalid := s.groupOf(sub.want); invalid == nil && !slices.Contains(groups, g) {
+			groups = append(groups, g)
 		}
-		if isMember {
-			former = append(former, &subscription{want: sub.want, group: group})
+		for _, g := range groups {
+			all = append(all, &subscription{want: sub.want, group: g})
 		}
 	}
-	s.leaveAll(ctx, req, former)
+	return all
+}
+
+// groupsIn returns the groups by which a record is a member of a topic. There are several if a call
+// that changes the filter was interrupted.
+func groupsIn(c conn.Conn, topic string) (groups []string) {
+	for _, g := range c.Groups {
+		if of, ok := stateTopicOf(g); g == Group(topic) || ok && of == topic {
+			groups = append(groups, g)
+		}
+	}
+	return groups
 }
 
 // leaveAll takes memberships back that the client has no right to, also after the end of the
@@ -77,12 +97,18 @@ func (s *routes) leaveAll(ctx context.Context, req *gatesock.Request, subs []*su
 	errs := make([]error, len(subs))
 	each(len(subs), func(i int) {
 		errs[i] = s.store.Leave(ctx, req.ConnectionID, subs[i].group)
-		s.logPresence(ctx, subs[i].want.Topic, s.leavePresence(ctx, req, subs[i].want.Topic)) // of a subscribe before
+		topic := subs[i].want.Topic
+		s.logPresence(ctx, topic, s.leavePresence(ctx, req.ConnectionID, topic)) // of a subscribe before
 	})
-	err := errors.Join(errs...)
-	if err == nil {
-		return
+	if err := errors.Join(errs...); err != nil {
+		s.disconnect(ctx, req, err)
 	}
+}
+
+// disconnect closes the connection of a client that was refused, and may still be a member.
+func (s *routes) disconnect(ctx context.Context, req *gatesock.Request, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+	defer cancel()
 	rep, closing := s.fanout.Disconnect(ctx, broadcast.ToConnections(req.ConnectionID))
 	s.slog().ErrorContext(ctx, "topic: a subscription was refused, and its membership could not be removed; "+
 		"the connection is being closed", "connectionId", req.ConnectionID, "error", err,

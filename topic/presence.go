@@ -190,8 +190,8 @@ func (p *Presence) expiry(c conn.Conn, now time.Time) time.Time {
 	return c.ExpiresAt
 }
 
-// verifyEntered takes a row back if the connection or its membership has ended meanwhile: who ended
-// it may have looked for the row before it was there.
+// verifyEntered takes a row back if the connection or its membership has ended meanwhile: the
+// process that ended it may have looked for the row before it was there.
 func (t *Topics) verifyEntered(ctx context.Context, topic string, row Row) error {
 	member, err := t.isMember(ctx, topic, row)
 	if member || err != nil {
@@ -252,12 +252,12 @@ func (t *Topics) retire(ctx context.Context, topic, id string, ended *conn.Conn)
 }
 
 // leavePresence makes a connection invisible that has unsubscribed.
-func (t *Topics) leavePresence(ctx context.Context, req *gatesock.Request, topic string) error {
+func (t *Topics) leavePresence(ctx context.Context, id, topic string) error {
 	p, ok := t.presenceIn(topic)
 	if !ok {
 		return nil
 	}
-	row, left, err := t.retire(ctx, topic, req.ConnectionID, nil)
+	row, left, err := t.retire(ctx, topic, id, nil)
 	if left {
 		t.announce(ctx, topic, p, presenceChange{gone: []Departure{departure(topic, row, 0)}})
 	}

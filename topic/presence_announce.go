@@ -27,7 +27,7 @@ const (
 	maxPause = 20 * time.Second
 )
 
-// change is what a process has written and announces.
+// presenceChange is what a process has written and announces.
 type presenceChange struct {
 	joined []Row
 	gone   []Departure

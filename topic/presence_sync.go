@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/internal/topicwire"
 )
@@ -16,7 +15,7 @@ import (
 // syncPresence adds the topics whose digest differs to out.Presence, and extends the presence of
 // the connection. The topics are those that the connection is a member of and named with a digest.
 func (t *Topics) syncPresence(
-	ctx context.Context, _ *gatesock.Request, c conn.Conn, topics []topicwire.SyncTopic, out *topicwire.Synced,
+	ctx context.Context, c conn.Conn, topics []topicwire.SyncTopic, out *topicwire.Synced,
 ) error {
 	var mu sync.Mutex
 	errs := make([]error, len(topics))

@@ -283,7 +283,7 @@ func TestLateLeaveSpares(t *testing.T) {
 
 		// An unsubscribe whose handler was frozen after it had left the group.
 		must(t)(ann.subscribe(ctx))
-		require.NoError(t, s.leavePresence(ctx, ann.request(), room))
+		require.NoError(t, s.leavePresence(ctx, ann.request().ConnectionID, room))
 		require.Len(t, s.rows(t), 1)
 
 		// A record that ended, of another connection with the id.

@@ -77,7 +77,8 @@ type Roster interface {
 	Rounds
 }
 
-// Validate returns an [ErrInvalid] for a row that no [Roster] accepts. Rosters call it in Enter.
+// Validate returns an [ErrInvalid] for a row that no [Roster] accepts. Rosters call it in
+// EnterRow.
 func (r *Row) Validate() error {
 	if err := ValidateName("the connection id", r.ID); err != nil {
 		return err
@@ -98,7 +99,7 @@ func validateExpiry(at time.Time) error {
 	return nil
 }
 
-// Normalize returns a row as a [Roster] keeps it, with the version. Rosters call it in Enter.
+// Normalize returns a row as a [Roster] keeps it, with the version. Rosters call it in EnterRow.
 func (r Row) Normalize(version int64) Row {
 	r.As = slices.Clone(r.As)
 	r.Version = version

@@ -19,8 +19,8 @@ import (
 // each topic of a subscribe: before the membership is written, so that a client that may not
 // subscribe never is a member, and afterwards, so that a right that is taken away meanwhile does
 // not stay in use. To take a right away, first change what Authorize reads, and then end the
-// memberships, for example by [broadcast.Broadcaster.Disconnect]. It must be safe for concurrent
-// use; the topics of one request are authorized at the same time.
+// subscriptions, by [Topics.Unsubscribe] or [broadcast.Broadcaster.Disconnect]. It must be safe for
+// concurrent use; the topics of one request are authorized at the same time.
 type Authorize func(ctx context.Context, req *gatesock.Request, topic string) error
 
 // AllowAnyone lets every client subscribe to every topic. It is for tests and demonstrations.
@@ -33,7 +33,8 @@ type routes struct {
 }
 
 // Register adds the routes subscribe, unsubscribe, history and sync to a router, and presence if
-// there is [WithPresence]. docs/protocol.md specifies their messages. The connections must be
+// there is [WithPresence], and declares the push of presence. docs/protocol.md specifies their
+// messages. Events are declared by the application: see [gatesock.DeclarePush]. The connections must be
 // registered in the store, which middleware [conn.Track] does.
 //
 // The options are those of every route, for example guards. The routes have a codec of their own.
@@ -55,6 +56,7 @@ func (t *Topics) Register(r *gatesock.Router, authorize Authorize, opts ...gates
 	gatesock.HandleReply(r, "sync", s.sync, opts...)
 	if t.hasPresence() {
 		gatesock.HandleReply(r, "presence", s.presence, opts...)
+		gatesock.DeclarePush[topicwire.Diff](r, "presence")
 	}
 }
 

@@ -183,11 +183,9 @@ func (t *Topics) leaveState(ctx context.Context, id, topic string) error {
 
 // leaveOthers ends the memberships of a topic that a record names, except that of one group.
 func (t *Topics) leaveOthers(ctx context.Context, c conn.Conn, id, topic, except string) error {
-	for _, g := range c.Groups {
-		if g == except || g != Group(topic) {
-			if of, ok := stateTopicOf(g); g == except || !ok || of != topic {
-				continue
-			}
+	for _, g := range groupsIn(c, topic) {
+		if g == except {
+			continue
 		}
 		if err := t.store.Leave(ctx, id, g); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package topic
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -20,7 +21,7 @@ type change struct {
 	begun   time.Time // when the value was stored, or not much later
 
 	mu    sync.Mutex
-	total broadcast.Report
+	total broadcast.Report // of all groups, without a cursor, since clients sync
 	errs  []error
 	waits []waiting
 }
@@ -143,7 +144,9 @@ func (c *change) send(ctx context.Context, group string, v Value, event string) 
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.total = addReport(c.total, rep)
+	c.total.Add(rep)
+	c.total.ID = cmp.Or(c.total.ID, rep.ID)
+	c.total.HandedOff = append(c.total.HandedOff, rep.HandedOff...)
 	if err != nil {
 		c.errs = append(c.errs, err)
 		rep.Incomplete = true

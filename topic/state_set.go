@@ -101,7 +101,7 @@ func (t *Topics) LastOf(ctx context.Context, topic, key string) (Value, error) {
 }
 
 func (t *Topics) checkState(topic string) error {
-	if err := validateName("topic", topic); err != nil {
+	if err := validateName("the topic", topic); err != nil {
 		return err
 	}
 	_, err := t.state(topic)
@@ -215,29 +215,6 @@ func (t *Topics) valueFrame(topic, event string, v Value, counter int64) []byte 
 	}
 	return append(b, '}')
 }
-
-// addReport returns the sum of two reports. What is unsent is not resumed, since clients sync.
-func addReport(a, b broadcast.Report) broadcast.Report {
-	a.ID, a.Cursor = cmp.Or(a.ID, b.ID), ""
-	a.HandedOff = append(a.HandedOff, b.HandedOff...)
-	a.Audience += b.Audience
-	a.Delivered += b.Delivered
-	a.Gone += b.Gone
-	a.Failed += b.Failed
-	a.Unsent += b.Unsent
-	a.Incomplete = a.Incomplete || b.Incomplete
-	a.Throttled += b.Throttled
-	a.Retries += b.Retries
-	a.Pruned += b.Pruned
-	a.PruneFailed += b.PruneFailed
-	a.Slow += b.Slow
-	a.Disconnected += b.Disconnected
-	a.Errors = append(a.Errors, b.Errors[:min(len(b.Errors), maxErrors-min(maxErrors, len(a.Errors)))]...)
-	return a
-}
-
-// maxErrors is how many errors of single connections a report has.
-const maxErrors = 20
 
 var errCursor = errors.New("topic: the cursor is not one of this topic")
 

@@ -81,7 +81,7 @@ func (s *routes) enter(ctx context.Context, req *gatesock.Request, subs []*subsc
 		return s.tooMany(n)
 	}
 	s.authorizeAll(ctx, req, joined)
-	s.leaveAll(ctx, req, refused(joined))
+	s.leaveAll(ctx, req, s.memberships(c, refused(joined)))
 	permitted := open(joined)
 	room := (gatesock.MaxMessageSize - frameOverhead) / max(1, len(permitted))
 	each(len(permitted), func(i int) { s.read(ctx, req, permitted[i], c, room) })

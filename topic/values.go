@@ -8,13 +8,12 @@ import (
 	"unicode/utf8"
 )
 
-const (
-	// MaxKeyBytes is the length of the longest key of a value. It is that of a sort key of DynamoDB
-	// (Amazon DynamoDB Developer Guide, "Constraints in Amazon DynamoDB").
-	MaxKeyBytes = 1024
-	// MarkTime is for how long the mark of a deleted value is kept.
-	MarkTime = 24 * time.Hour
-)
+// MaxKeyBytes is the length of the longest key of a value. It is that of a sort key of DynamoDB
+// (Amazon DynamoDB Developer Guide, "Constraints in Amazon DynamoDB").
+const MaxKeyBytes = 1024
+
+// MarkTime is for how long the mark of a deleted value is kept.
+const MarkTime = 24 * time.Hour
 
 // Value is a value of a state topic, or the mark of one that was deleted.
 type Value struct {
@@ -182,6 +181,35 @@ func (q ValuesQuery) Validate() error {
 		return fmt.Errorf("%w: After: %.60q is not a key", ErrInvalid, q.After)
 	case q.Limit < 0 || q.Bytes < 0:
 		return fmt.Errorf("%w: Limit is %d and Bytes %d; neither may be negative", ErrInvalid, q.Limit, q.Bytes)
+	}
+	return nil
+}
+
+// maxFilterID is the length of the longest KeptFilter.ID.
+const maxFilterID = 64
+
+// Validate returns an [ErrInvalid] for a filter that no store accepts. Stores call it in
+// KeepFilter.
+func (f KeptFilter) Validate() error {
+	switch {
+	case f.ID == "" || len(f.ID) > maxFilterID:
+		return fmt.Errorf("%w: the ID %.70q of the filter must have 1 to %d bytes", ErrInvalid, f.ID, maxFilterID)
+	case f.Filter == "" || len(f.Filter) > maxFilter:
+		return fmt.Errorf("%w: the filter has %d bytes, it must have 1 to %d", ErrInvalid, len(f.Filter), maxFilter)
+	case f.Nonce == "" || f.Kept.IsZero():
+		return fmt.Errorf("%w: the filter has no nonce or no time", ErrInvalid)
+	}
+	return nil
+}
+
+// Validate returns an [ErrInvalid] for a turn that no store accepts. Stores call it in TakeTurn,
+// after they have checked the topic and the key.
+func (t Turn) Validate() error {
+	if t.Filter == "" || len(t.Filter) > maxFilterID {
+		return fmt.Errorf("%w: the ID %.70q of the filter must have 1 to %d bytes", ErrInvalid, t.Filter, maxFilterID)
+	}
+	if t.Every < time.Millisecond {
+		return fmt.Errorf("%w: Every is %v, must be at least a millisecond", ErrInvalid, t.Every)
 	}
 	return nil
 }

@@ -49,8 +49,8 @@ type Compared struct {
 	mu    sync.Mutex
 }
 
-// Compare returns a table that compares a real one with a new twin. What the requests are about must
-// not be in the real one.
+// Compare returns a table that compares a real one with a new twin. What the requests are about
+// must not be in the real one.
 func Compare(local API) *Compared { return &Compared{local: local, twin: New()} }
 
 // ErrUnlike means that the twin has answered differently.

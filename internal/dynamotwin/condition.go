@@ -4,14 +4,16 @@ import (
 	"maps"
 	"math/big"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 // expressions are the names and values of a request's expressions. Of DynamoDB's language this
-// knows comparisons, BETWEEN, begins_with, attribute_exists and attribute_not_exists with AND, OR,
-// NOT and parentheses; SET with sums and if_not_exists; REMOVE; ADD of numbers.
+// knows comparisons, BETWEEN, begins_with, size, attribute_exists and attribute_not_exists with
+// AND, OR, NOT and parentheses; SET with sums, if_not_exists and list_append; REMOVE; ADD of
+// numbers.
 type expressions struct {
 	names  map[string]string
 	values Item
@@ -153,6 +155,11 @@ func (e expressions) clause(t *tokens, it Item) bool {
 		prefix := e.operand(t, it)
 		t.skip(")")
 		return beginsWith(v, prefix)
+	case "size":
+		t.skip("(")
+		v := sizeOf(at(it, e.path(t.next())))
+		t.skip(")")
+		return e.comparison(t, v, it)
 	default:
 		return e.comparison(t, e.resolve(word, it), it)
 	}
@@ -177,6 +184,26 @@ func (e expressions) comparison(t *tokens, v types.AttributeValue, it Item) bool
 		return inOrder(low, "<=", v) && inOrder(v, "<=", high)
 	}
 	return inOrder(v, operator, e.operand(t, it))
+}
+
+// sizeOf returns the size of a value: its bytes, or the number of its elements.
+func sizeOf(v types.AttributeValue) types.AttributeValue {
+	n := 0
+	switch v := v.(type) {
+	case *types.AttributeValueMemberS:
+		n = len(v.Value)
+	case *types.AttributeValueMemberB:
+		n = len(v.Value)
+	case *types.AttributeValueMemberM:
+		n = len(v.Value)
+	case *types.AttributeValueMemberL:
+		n = len(v.Value)
+	case *types.AttributeValueMemberSS:
+		n = len(v.Value)
+	default:
+		return nil
+	}
+	return &types.AttributeValueMemberN{Value: strconv.Itoa(n)}
 }
 
 func beginsWith(v, prefix types.AttributeValue) bool {

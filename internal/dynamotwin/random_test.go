@@ -58,7 +58,7 @@ func (r random) write(update string) write {
 		w.tell = types.ReturnValuesOnConditionCheckFailureAllOld
 	}
 	condition := r.pick("condition", "", "", "attribute_not_exists(pk)", "attribute_exists(pk) AND #n < :two",
-		"#n BETWEEN :one AND :two", "begins_with(#s, :x)", "NOT (#s = :x OR #n >= :two)", "#s <> :x",
+		"#n BETWEEN :one AND :two", "begins_with(#s, :x)", "NOT (#s = :x OR #n >= :two)", "#s <> :x", "size(#s) <= :one",
 		"attribute_not_exists(#n) OR #n <= :one", "#s = :x AND (attribute_not_exists(gone) OR #n > :two)")
 	if condition != "" {
 		w.condition = &condition
@@ -73,7 +73,10 @@ func used(expressions string) (names map[string]string, values dynamotwin.Item) 
 			names = with(names, name, path)
 		}
 	}
-	for name, v := range map[string]types.AttributeValue{":one": number(1), ":two": number(2), ":x": text("x")} {
+	for name, v := range map[string]types.AttributeValue{
+		":one": number(1), ":two": number(2), ":x": text("x"), ":none": &types.AttributeValueMemberL{},
+		":some": &types.AttributeValueMemberL{Value: []types.AttributeValue{text("y")}},
+	} {
 		if strings.Contains(expressions, name) {
 			values = with(values, name, v)
 		}
@@ -91,7 +94,8 @@ func with[V any](m map[string]V, key string, v V) map[string]V {
 
 func (r random) update() string {
 	return r.pick("update", "SET #n = :one", "SET #n = if_not_exists(#n, :two) + :one, #s = :x", "REMOVE #n",
-		"SET #s = :x REMOVE #n", "ADD #n :two", "SET k = if_not_exists(k, :two) - :one ADD #n :one")
+		"SET #s = :x REMOVE #n", "ADD #n :two", "SET k = if_not_exists(k, :two) - :one ADD #n :one",
+		"SET l = list_append(if_not_exists(l, :none), :some)")
 }
 
 func (r random) returns(of ...types.ReturnValue) types.ReturnValue {

@@ -24,13 +24,17 @@ func actionOf(in types.TransactWriteItem) action {
 	case in.Put != nil:
 		p := in.Put
 		return action{
-			KeyOf(p.Item), expressions{p.ExpressionAttributeNames, p.ExpressionAttributeValues}, p.ConditionExpression,
+			KeyOf(p.Item),
+			expressions{p.ExpressionAttributeNames, p.ExpressionAttributeValues},
+			p.ConditionExpression,
 			p.ReturnValuesOnConditionCheckFailure, func(t *Table, _ Item) { t.put(KeyOf(p.Item), maps.Clone(p.Item)) },
 		}
 	case in.Delete != nil:
 		d := in.Delete
 		return action{
-			KeyOf(d.Key), expressions{d.ExpressionAttributeNames, d.ExpressionAttributeValues}, d.ConditionExpression,
+			KeyOf(d.Key),
+			expressions{d.ExpressionAttributeNames, d.ExpressionAttributeValues},
+			d.ConditionExpression,
 			d.ReturnValuesOnConditionCheckFailure, func(t *Table, _ Item) { t.remove(KeyOf(d.Key)) },
 		}
 	case in.Update != nil:
@@ -43,7 +47,9 @@ func actionOf(in types.TransactWriteItem) action {
 	default:
 		c := in.ConditionCheck
 		return action{
-			KeyOf(c.Key), expressions{c.ExpressionAttributeNames, c.ExpressionAttributeValues}, c.ConditionExpression,
+			KeyOf(c.Key),
+			expressions{c.ExpressionAttributeNames, c.ExpressionAttributeValues},
+			c.ConditionExpression,
 			c.ReturnValuesOnConditionCheckFailure, func(*Table, Item) {},
 		}
 	}

@@ -2,6 +2,7 @@ package dynamotwin
 
 import (
 	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -77,6 +78,14 @@ func (e expressions) term(t *tokens, old Item) types.AttributeValue {
 	switch {
 	case strings.HasPrefix(word, ":"):
 		return e.values[word]
+	case word == "list_append":
+		t.skip("(")
+		first := e.term(t, old)
+		t.skip(",")
+		second := e.term(t, old)
+		t.skip(")")
+		a, b := first.(*types.AttributeValueMemberL).Value, second.(*types.AttributeValueMemberL).Value
+		return &types.AttributeValueMemberL{Value: slices.Concat(a, b)}
 	case word == "if_not_exists":
 		t.skip("(")
 		v := at(old, e.path(t.next()))

@@ -20,14 +20,15 @@ type agent struct {
 	name   string
 	client *topicclient.Client
 	links  []*link
-	last   *link
 
 	rights  map[string]bool
 	pushed  map[string]place // the last push that has arrived
 	wanted  map[string]bool  // the topics to which its user is subscribed
 	journal map[string]*journal
 	revoked map[string]time.Time // when the memberships of a right that was taken away have ended
-	denied  map[string]bool      // its user has been refused, and has not asked again //                  // of a right that it has by now
+	values  map[string]value     // of the state topic
+	sees    map[string]bool      // users that are shown
+	denied  map[string]bool      // its user has been refused, and has not asked again
 }
 
 func (a *agent) may(name string) bool { return a.rights[name] }
@@ -68,7 +69,8 @@ type message struct {
 func (w *world) newAgent(i int) *agent {
 	a := &agent{
 		w: w, name: fmt.Sprintf("c%d", i+1), rights: map[string]bool{}, wanted: map[string]bool{},
-		journal: map[string]*journal{}, revoked: map[string]time.Time{}, pushed: map[string]place{}, denied: map[string]bool{},
+		journal: map[string]*journal{}, revoked: map[string]time.Time{}, pushed: map[string]place{},
+		values: map[string]value{}, sees: map[string]bool{}, denied: map[string]bool{},
 	}
 	a.client = topicclient.New(topicclient.Config{
 		Random:     rand.New(rand.NewPCG(w.seed, 1000+uint64(i))), //nolint:gosec // it is small
@@ -123,7 +125,7 @@ func (l *link) dial() {
 	})
 }
 
-// send gives a frame of the client to the gateway.
+// send passes a frame of the client to the gateway.
 func (l *link) send(data []byte) {
 	w := l.agent.w
 	name := l.name + " " + describeFrame(data)
@@ -131,7 +133,7 @@ func (l *link) send(data []byte) {
 	w.running.Go(func() { _ = l.session.Receive(ctx, emulator.Message{Data: data}) })
 }
 
-// hangUp tells the gateway that the client has left.
+// hangUp lets the gateway know that the client has left.
 func (l *link) hangUp() {
 	w := l.agent.w
 	if l.session == nil {
@@ -185,7 +187,7 @@ func (a *agent) link(number int) *link {
 	return nil
 }
 
-// receive gives the client the next message of a link.
+// receive passes the next message of a link to the client.
 func (l *link) receive(now time.Time) {
 	a := l.agent
 	a.w.mu.Lock()
@@ -229,7 +231,8 @@ func (a *agent) notePush(data []byte) {
 	if json.Unmarshal(data, &push) != nil || push.Epoch == "" || push.Topic == "" || !a.wanted[push.Topic] {
 		return
 	}
-	if to := placeOf(push.Epoch, push.Offset); a.journalOf(push.Topic).current().begun && to.compare(a.pushed[push.Topic]) > 0 {
+	to, part := placeOf(push.Epoch, push.Offset), a.journalOf(push.Topic).current()
+	if part.begun && to.compare(a.pushed[push.Topic]) > 0 {
 		a.pushed[push.Topic] = to
 	}
 }

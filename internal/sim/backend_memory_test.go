@@ -8,14 +8,16 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/topic"
 )
 
 // backend is what keeps connections and events.
 type backend interface {
 	// open returns the stores of a process.
-	open(p *process) (conn.Store, topic.Log)
-	// expired returns how many items could be deleted since they have expired, and remove deletes one.
+	open(p *process) stores
+	// expired returns how many items could be deleted since they have expired, and remove deletes
+	// one.
 	expired() int
 	remove(i int) string
 	// truth returns the stores without a gate.
@@ -24,6 +26,14 @@ type backend interface {
 	expiry(name string) time.Time
 	// left describes what is still registered.
 	left() []string
+}
+
+// stores are those of a process.
+type stores struct {
+	conns  conn.Store
+	log    topic.Log
+	topics *dynamo.Topics // of state topics and of presence; nil if they are not simulated
+	ended  *topic.Ended
 }
 
 // memoryBackend is a registry and a log in memory, whose calls fail as those of a backend do.
@@ -36,8 +46,8 @@ func newMemoryBackend() *memoryBackend {
 	return &memoryBackend{conn.NewMemory(), topic.NewMemory()}
 }
 
-func (m *memoryBackend) open(p *process) (conn.Store, topic.Log) {
-	return memoryStore{p, m.store}, memoryLog{p, m.log}
+func (m *memoryBackend) open(p *process) stores {
+	return stores{conns: memoryStore{p, m.store}, log: memoryLog{p, m.log}}
 }
 
 func (m *memoryBackend) truth() (conn.Store, topic.Log) { return m.store, m.log }

@@ -29,14 +29,23 @@ type twinBackend struct {
 
 func newTwinBackend(w *world) *twinBackend { return &twinBackend{w, dynamotwin.New()} }
 
-func (b *twinBackend) open(p *process) (conn.Store, topic.Log) {
+func (b *twinBackend) open(p *process) stores {
 	first := time.Duration(5+7*(b.w.started%5)) * time.Millisecond
 	layout := sharding(b.w.layout)
-	db := dynamo.Open(gatedTable{p, b.table}, "twin", dynamo.WithSharding(func(string) dynamo.Sharding { return layout }), dynamo.WithBackoff(func(attempts int) time.Duration {
-		return first << min(attempts, 5)
-	}))
-	return db.Connections(), db.Topics()
+	ended := topic.NewEnded()
+	opts := []dynamo.Option{
+		dynamo.WithSharding(func(string) dynamo.Sharding { return layout }),
+		dynamo.WithBackoff(func(attempts int) time.Duration { return first << min(attempts, 5) }),
+	}
+	if b.w.plan.presence {
+		opts = append(opts, dynamo.WithEnded(ended.Func()))
+	}
+	db := dynamo.Open(gatedTable{p, b.table}, "twin", opts...)
+	return stores{db.Connections(), db.Topics(), db.Topics(), ended}
 }
+
+// topics returns the topics as a new process finds them, without a gate.
+func (b *twinBackend) topics() *dynamo.Topics { return dynamo.Open(b.table, "twin").Topics() }
 
 // truth returns the stores as a new process finds them, without a gate.
 func (b *twinBackend) truth() (conn.Store, topic.Log) {
@@ -218,10 +227,14 @@ func (g gatedTable) Query(
 	return out, nil
 }
 
-// parts returns a query of entries as two, of which the second one follows later: a Query is no
+// parts returns a query of entries as two, of which the second one follows later: a Query is not a
 // snapshot, and may have passed the place of an entry before it was there, and find the next one.
 func (g gatedTable) parts(in *dynamodb.QueryInput) (first, last *dynamodb.QueryInput) {
-	pk := in.ExpressionAttributeValues[":pk"].(*types.AttributeValueMemberS).Value
+	partition, ok := in.ExpressionAttributeValues[":pk"].(*types.AttributeValueMemberS)
+	if !ok {
+		return in, nil
+	}
+	pk := partition.Value
 	to, ok := in.ExpressionAttributeValues[":last"].(*types.AttributeValueMemberS)
 	if !ok || !strings.HasPrefix(pk, "te#") || in.ScanIndexForward != nil && !*in.ScanIndexForward || g.p.w.calm {
 		return in, nil
@@ -250,7 +263,8 @@ func (g gatedTable) parts(in *dynamodb.QueryInput) (first, last *dynamodb.QueryI
 func (g gatedTable) TransactWriteItems(
 	ctx context.Context, in *dynamodb.TransactWriteItemsInput, _ ...func(*dynamodb.Options),
 ) (*dynamodb.TransactWriteItemsOutput, error) {
-	return requested(ctx, g, kindWrite, "transact", keyOf(in.TransactItems[len(in.TransactItems)-1]), in, g.table.TransactWriteItems)
+	key := keyOf(in.TransactItems[len(in.TransactItems)-1])
+	return requested(ctx, g, kindWrite, "transact", key, in, g.table.TransactWriteItems)
 }
 
 func keyOf(it types.TransactWriteItem) dynamotwin.Item {
@@ -266,7 +280,9 @@ func keyOf(it types.TransactWriteItem) dynamotwin.Item {
 	}
 }
 
-func (g gatedTable) Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error) {
+func (g gatedTable) Scan(
+	context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options),
+) (*dynamodb.ScanOutput, error) {
 	return nil, errors.New("sim: Scan is not simulated")
 }
 

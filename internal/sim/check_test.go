@@ -10,8 +10,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-// mayRead checks that a client may read an event: a right that was taken away, and whose memberships
-// have been ended, does not outlive the requests that were under way.
+// mayRead checks that a client may read an event: a right that was taken away, and whose
+// memberships have been ended, does not outlive the requests that were under way.
 func (w *world) mayRead(a *agent, name string, numbers []int) {
 	ended, ok := a.revoked[name]
 	if !ok {
@@ -40,7 +40,8 @@ func (w *world) trueLoss(a *agent, name string, from, to place, reason string) {
 	}
 }
 
-// forgotten reports whether something between two positions may be too old, or has too many after it.
+// forgotten reports whether something between two positions may be too old, or has too many after
+// it.
 func (w *world) forgotten(name string, from, to place) bool {
 	if w.plan.retention.Count > 0 {
 		return true
@@ -72,7 +73,8 @@ func (w *world) checkSoon() {
 	}
 	for _, a := range w.agents {
 		for _, name := range w.plan.topics {
-			if p := a.journalOf(name).current(); a.rights[name] && a.wanted[name] && p.begun && p.at.compare(a.pushed[name]) < 0 {
+			p := a.journalOf(name).current()
+			if a.rights[name] && a.wanted[name] && p.begun && p.at.compare(a.pushed[name]) < 0 {
 				w.fail("%s has got %s of %s, and is still waiting for what follows %s", a.name, a.pushed[name], name, p.at)
 			}
 		}
@@ -93,7 +95,7 @@ func (w *world) membership() {
 		for _, a := range w.agents {
 			for _, l := range a.links {
 				want := a.wanted[name] && a.rights[name]
-				if _, ended := a.revoked[name]; a.wanted[name] && !a.rights[name] && !ended {
+				if a.mayStay(name) {
 					continue // what takes the right away has failed
 				}
 				if l.isLive() && members[l] != want {
@@ -134,6 +136,8 @@ func (w *world) check() {
 	if verdict != "" {
 		w.fail("%s", verdict)
 	}
+	w.checkState()
+	w.checkPresence(w.plan.gentle)
 	heads := w.readLogs()
 	w.membership()
 	for _, a := range w.agents {
@@ -179,7 +183,7 @@ func (w *world) upToDate(a *agent, name string, head place) {
 		w.fail("%s is not subscribed to %s", a.name, name)
 	case p.at.compare(head) < 0 && head.offset > 0:
 		w.fail("%s is at %s of %s, whose last entry is %s", a.name, p.at, name, head)
-	case p.at.compare(head) > 0:
+	case p.at.compare(head) > 0 && (head.offset > 0 || p.at.epoch > head.epoch):
 		w.fail("%s is at %s of %s, beyond its last entry %s", a.name, p.at, name, head)
 	}
 }

@@ -2,9 +2,9 @@ package sim
 
 import "math/rand/v2"
 
-// choices makes all decisions of a world: by a random source, or by a list of earlier decisions. Zero
-// is always the calm decision, with which things go on in order, and what is decided beyond the end
-// of a list.
+// choices makes all decisions of a world: by a random source, or by a list of earlier decisions.
+// Zero is always the calm decision, with which things go on in order, and what is decided beyond
+// the end of a list.
 type choices struct {
 	random *rand.Rand // nil: the list decides
 	list   []int
@@ -16,7 +16,12 @@ func choicesOf(seed uint64) *choices { return &choices{random: rand.New(rand.New
 // weighted returns an index, with a probability that is proportional to its weight.
 func (c *choices) weighted(weights ...int) int {
 	if c.random == nil {
-		return c.listed(len(weights))
+		i := c.listed(len(weights))
+		if weights[i] == 0 {
+			i = 0 // the plan has changed since the list was made
+			c.made[len(c.made)-1] = 0
+		}
+		return i
 	}
 	total := 0
 	for _, w := range weights {

@@ -19,7 +19,7 @@ const (
 	kindTimeout             // Lambda ends a process whose invocation took too long
 )
 
-// verdict is what becomes of a step.
+// verdict is what happens to a step.
 type verdict int
 
 const (
@@ -48,7 +48,6 @@ type step struct {
 	proc    *process // nil for an invocation that has none yet
 	inv     *invocation
 	link    *link  // of a post
-	ends    *link  // whose record it deletes
 	do      func() // carries it out; called by the scheduler
 	again   func() // of a $disconnect: lets it come a second time
 	verdict chan verdict

@@ -2,8 +2,8 @@ package sim
 
 // mutants returns the mistakes that the simulator has to find.
 func mutants() []mutant {
-	one := func(name, why, file, old, new string) mutant {
-		return mutant{name, why, file, []edit{{old, new}}}
+	one := func(name, why, file, right, wrong string) mutant {
+		return mutant{name, why, file, []edit{{right, wrong}}}
 	}
 	return []mutant{
 		{
@@ -21,17 +21,18 @@ func mutants() []mutant {
 			"topic/subscribe.go", "	s.authorizeAll(ctx, req, joined)\n", ""),
 		one("unsubscribe does nothing", "the connection stays a member", "topic/unsubscribe.go",
 			"err = s.store.Leave(ctx, req.ConnectionID, Group(topic))", "err = nil"),
-		one("sync does not check memberships", "a client that is no member any more does not learn it",
+		one("sync does not check memberships", "a client that is not a member any more does not learn it",
 			"topic/sync.go", "out.Lost = append(out.Lost, at.Topic)", "_ = at"),
-		one("sync says that nothing has moved", "the last event of a topic stays lost",
-			"topic/sync.go", "if moved[i] {", "if false {"),
+		one("sync never finds that a topic has moved", "the last event of a topic stays lost",
+			"topic/sync.go", "if moved[i] {", `if moved[i] && at.Topic == "" {`),
 		one("history without a position", "a gap is never filled", "topic/subscribe.go",
 			"Topic: in.Topic, Since: position(in.Since),", "Topic: in.Topic,"),
 		one("an event without a push", "only a sync finds what was published", "topic/publish.go",
 			"	rep, err := t.Deliver(ctx, topic, a.Record)\n", "	rep, err := broadcast.Report{}, error(nil)\n"),
 
 		one("an offset is used again", "two entries have one position", "dynamo/internal/topiclog/append.go",
-			"		ConditionExpression:                 aws.String(absent),\n", ""),
+			"ConditionExpression:                 aws.String(absent),",
+			`ConditionExpression: aws.String("attribute_exists(pk) OR attribute_not_exists(pk)"),`),
 		one("an offset is skipped", "clients wait for an entry that never comes", "dynamo/internal/topiclog/append.go",
 			"e.offset = last.offset + 1", "e.offset = last.offset + 2"),
 		one("no check of the nonce", "an entry whose answer was lost is written again", "dynamo/internal/topiclog/append.go",
@@ -82,6 +83,9 @@ func mutants() []mutant {
 		one("client: unsubscribe and subscribe overlap", "an old unsubscribe ends a new membership",
 			"internal/topicclient/subscribe.go", "return t.membership == apart || t.membership == joined && t.again",
 			"return t.membership == apart || t.membership == leaving || t.membership == joined && t.again"),
+		one("client: no sync without topics", "an unsubscribe that has failed leaves a membership",
+			"internal/topicclient/sync.go", "	c.sendSync(body, topics)\n}\n\nfunc",
+			"	if len(topics) > 0 {\n		c.sendSync(body, topics)\n	}\n}\n\nfunc"),
 		one("client: never syncs", "the last event of a topic stays lost", "internal/topicclient/sync.go",
 			"if !c.ready() || c.underWay(synced) {", "if true {"),
 	}

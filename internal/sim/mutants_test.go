@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +21,7 @@ import (
 )
 
 //nolint:gochecknoglobals // a flag of a test
-var mutate = flag.String("mutants", "", `which mutants to run: "all", or a part of their names`)
+var mutate = flag.String("mutants", "", `which mutants to run: "all", or parts of their names with commas between`)
 
 // edit replaces a text, which must occur exactly once in the file.
 type edit struct{ old, new string }
@@ -77,7 +78,9 @@ func TestMutants(t *testing.T) {
 	}
 	var chosen []mutant
 	for _, m := range mutants() {
-		if *mutate == "all" || strings.Contains(m.name, *mutate) {
+		if *mutate == "all" || slices.ContainsFunc(strings.Split(*mutate, ","), func(part string) bool {
+			return strings.Contains(m.name, part)
+		}) {
 			chosen = append(chosen, m)
 		}
 	}
@@ -127,7 +130,8 @@ func (m mutant) run(ctx context.Context, dir string) (found string, err error) {
 	return m.hunt(ctx, program)
 }
 
-// hunt returns the first seed whose world breaks a promise. A world that panics or hangs is one, too.
+// hunt returns the first seed whose world breaks a promise. A world that panics or hangs is one,
+// too.
 func (m mutant) hunt(ctx context.Context, program string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
@@ -135,8 +139,11 @@ func (m mutant) hunt(ctx context.Context, program string) (string, error) {
 	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d %d %d", childVariable, 1, mutantSeeds, 1), "GOMAXPROCS=1")
 	out, err := cmd.CombinedOutput()
 	_, after, ok := bytes.Cut(out, []byte(childMark))
+	if !ok && ctx.Err() != nil {
+		return "found: a world does not end", nil
+	}
 	if !ok {
-		return fmt.Sprintf("ends the process: %s", firstLine(out)), nil
+		return fmt.Sprintf("found: the process ends: %s", firstLine(out)), nil
 	}
 	line, _, _ := bytes.Cut(after, []byte("\n"))
 	var f figures

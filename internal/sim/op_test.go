@@ -63,8 +63,10 @@ func (w *world) act(items []item) {
 
 // jump lets time pass while nothing at the gate moves.
 func (w *world) jump() {
-	short := []time.Duration{10 * time.Millisecond, 300 * time.Millisecond, 3100 * time.Millisecond, 6 * time.Second, 31 * time.Second}
-	long := append(short, 6*time.Minute, 3*time.Hour, 25*time.Hour, 9*24*time.Hour)
+	short := []time.Duration{
+		10 * time.Millisecond, 300 * time.Millisecond, 3100 * time.Millisecond, 6 * time.Second, 31 * time.Second,
+	}
+	long := slices.Concat(short, []time.Duration{6 * time.Minute, 3 * time.Hour, 25 * time.Hour, 9 * 24 * time.Hour})
 	weights := []int{8, 8, 4, 2, 1, 2, 1, 1, 1, 2}
 	switch {
 	case w.plan.gentle:
@@ -235,7 +237,11 @@ func (w *world) disturb(s *step) {
 
 // operate does what users and publishers do.
 func (w *world) operate() {
-	switch w.choose.weighted(24, 6, 4, 5, 2, 2, 1, 1) {
+	weights := []int{24, 6, 4, 5, 2, 2, 1, 1, 0}
+	if w.plan.state {
+		weights[8] = 15
+	}
+	switch w.choose.weighted(weights...) {
 	case 0:
 		w.publish(1, false)
 	case 1:
@@ -266,11 +272,13 @@ func (w *world) operate() {
 		w.roll()
 	case 7:
 		w.deploy()
+	case 8:
+		w.set()
 	}
 }
 
-// deploy deploys the next step of a change of the sharding, once no instance has the step before the
-// last one.
+// deploy deploys the next step of a change of the sharding, once no instance has the step before
+// the last one.
 func (w *world) deploy() {
 	for _, p := range w.procs {
 		if p.busy > 0 {
@@ -316,7 +324,9 @@ func (w *world) anyTopic() string { return w.plan.topics[w.choose.below(len(w.pl
 func (a *agent) subscribe(name string) {
 	a.wanted[name] = true
 	a.w.trace.add(a.name, "", "wants "+name)
-	a.client.Subscribe(time.Now(), name, topicclient.Options{Last: []int{0, 2}[a.w.choose.below(2)]})
+	a.client.Subscribe(time.Now(), name, topicclient.Options{
+		Last: []int{0, 2}[a.w.choose.below(2)], Presence: a.w.plan.presence && name == presentTopic,
+	})
 }
 
 // askAgain subscribes to a topic that was refused, and would not be any more.
@@ -331,8 +341,7 @@ func (a *agent) unsubscribe(name string) {
 	a.wanted[name] = false
 	a.w.trace.add(a.name, "", "wants "+name+" no more")
 	a.client.Unsubscribe(time.Now(), name)
-	a.journalOf(name).close()
-	delete(a.pushed, name)
+	a.closeJournal(name)
 }
 
 // publish publishes from an instance of the function.
@@ -369,7 +378,7 @@ func (w *world) publishing(name string, pub *publication, tries int) {
 	}
 }
 
-// revoke gives a right, or takes it away: first the rule changes, and then memberships end.
+// revoke grants a right, or takes it away: first the rule changes, and then memberships end.
 func (w *world) revoke() {
 	a, name := w.anyAgent(), w.anyTopic()
 	a.rights[name] = !a.rights[name]

@@ -60,12 +60,21 @@ func (p *process) invocationOf(ctx context.Context) *invocation {
 func (w *world) newProcess() *process {
 	w.started++
 	p := &process{w: w, name: fmt.Sprintf("p%d", w.started), died: make(chan struct{})}
-	p.store, p.log = w.backend.open(p)
+	open := w.backend.open(p)
+	p.store, p.log = open.conns, open.log
 	p.fanout = broadcast.New(gateway{p}, p.store,
-		broadcast.WithRandom(steady(w.seed*0x9E3779B97F4A7C15+uint64(w.started)*0xBF58476D1CE4E5B9)), //nolint:gosec // it is small
+		broadcast.WithRandom(steady(w.seed*0x9E3779B97F4A7C15+uint64(w.started)*0xBF58476D1CE4E5B9)),
 		broadcast.WithLogger(w.logger))
-	p.topics = topic.New(p.log, p.store, p.fanout,
-		topic.WithRetention(func(string) topic.Retention { return w.plan.retention }), topic.WithLogger(w.logger))
+	opts := []topic.Option{
+		topic.WithRetention(func(string) topic.Retention { return w.plan.retention }), topic.WithLogger(w.logger),
+	}
+	if w.plan.state {
+		opts = append(opts, topic.WithState(open.topics, stateOf))
+	}
+	if w.plan.presence {
+		opts = append(opts, topic.WithPresence(open.topics, presenceOf, open.ended))
+	}
+	p.topics = topic.New(p.log, p.store, p.fanout, opts...)
 	p.router = gatesock.New(gatesock.WithLogger(w.logger))
 	p.router.Use(conn.Track(p.store, conn.WithUser(func(r *gatesock.Request) string { return r.Query.Get("user") })))
 	p.router.OnConnect(func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil })
@@ -137,13 +146,13 @@ type described struct {
 	*gatesock.Router
 }
 
-// Invoke gives an event to an instance.
+// Invoke passes an event to an instance.
 func (d described) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	w := d.w
 	name, again := w.nameOf(ctx, event), (func())(nil)
 	handle := func(ctx context.Context, p *process) ([]byte, error) { return p.router.Invoke(ctx, event) }
 	if strings.HasPrefix(name, "$disconnect") && !strings.HasSuffix(name, "'") {
-		again = func() {
+		again = func() { //nolint:contextcheck // the second event has a context of its own
 			ctx, cancel := context.WithTimeout(context.Background(), functionTimeout)
 			defer cancel()
 			_, _ = w.run(ctx, name+"'", handle, nil)

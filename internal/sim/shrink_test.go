@@ -6,8 +6,8 @@ import (
 )
 
 // shrink returns a shorter list of choices with which a world breaks the same promise, by the first
-// words of the failure, and that world. It takes choices away, and makes them smaller, for as long as
-// that helps.
+// words of the failure, and that world. It takes choices away, and makes them smaller, for as long
+// as that helps.
 func shrink(t *testing.T, o outcome, tries int) outcome {
 	t.Helper()
 	s := &shrinking{t: t, best: o, kind: kindOf(o.failure), left: tries}

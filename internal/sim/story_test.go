@@ -46,6 +46,7 @@ func (o outcome) keep() string {
 
 // TestStories replays stories that once broke a promise.
 func TestStories(t *testing.T) {
+	alone(t)
 	if os.Getenv(childVariable) != "" {
 		return
 	}
@@ -59,4 +60,18 @@ func TestStories(t *testing.T) {
 		o := simulate(t, k.Seed, &choices{list: k.Choices})
 		require.Empty(t, o.failure, "%s: %s\n%s", name, k.Title, o.diagram())
 	}
+}
+
+// TestReplay prints the story of the environment variable GATESOCK_SIM_STORY, as TestSeeds prints
+// it.
+func TestReplay(t *testing.T) {
+	alone(t)
+	text := os.Getenv("GATESOCK_SIM_STORY")
+	if text == "" {
+		return
+	}
+	var k kept
+	require.NoError(t, json.Unmarshal([]byte(text), &k))
+	o := simulate(t, k.Seed, &choices{list: k.Choices})
+	t.Logf("%s\n%s", o.story(), o.failure)
 }

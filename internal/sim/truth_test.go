@@ -160,8 +160,8 @@ type skip struct {
 	next     *place // what it has got then
 }
 
-// covers reports whether something at a position was skipped. If no entry of an epoch is left, all of
-// them were.
+// covers reports whether something at a position was skipped. If no entry of an epoch is left, all
+// of them were.
 func (s *skip) covers(at place) bool {
 	return at.compare(s.from) > 0 &&
 		(at.compare(s.to) <= 0 || s.to.offset == 0 && at.epoch == s.to.epoch && (s.next == nil || at.compare(*s.next) < 0))
@@ -190,15 +190,32 @@ func (j *journal) current() *part {
 	return p
 }
 
+func (a *agent) closeJournal(name string) {
+	a.journalOf(name).close()
+	delete(a.pushed, name)
+	if name == presentTopic {
+		clear(a.sees)
+	}
+}
+
 func (j *journal) close() {
 	if n := len(j.parts); n > 0 {
 		j.parts[n-1].closed = true
 	}
 }
 
-// record notes what a client tells its user.
+// record notes what the user of a client learns.
 func (a *agent) record(act topicclient.Action) {
-	w, j := a.w, a.journalOf(act.Topic)
+	w := a.w
+	switch {
+	case act.Topic == stateTopic:
+		a.recordState(act)
+		return
+	case act.Kind == topicclient.Joined, act.Kind == topicclient.Left:
+		a.recordPresence(act)
+		return
+	}
+	j := a.journalOf(act.Topic)
 	switch act.Kind {
 	case topicclient.Subscribed:
 		p := j.current()
@@ -208,7 +225,7 @@ func (a *agent) record(act topicclient.Action) {
 		}
 		w.trace.add(a.name, "", fmt.Sprintf("is subscribed to %s at %s", act.Topic, at(act.Position.Epoch, act.Position.Offset)))
 	case topicclient.Failed:
-		j.close()
+		a.closeJournal(act.Topic)
 		w.trace.add(a.name, "", fmt.Sprintf("is not subscribed to %s: %s", act.Topic, act.Code))
 		a.denied[act.Topic] = true
 		a.askAgain(act.Topic)

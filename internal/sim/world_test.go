@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/emulator"
+	"github.com/gatesock/gatesock/internal/topicclient"
 	"github.com/gatesock/gatesock/topic"
 )
 
@@ -26,6 +27,8 @@ type plan struct {
 	warm       bool // the clients are subscribed when it begins
 	processes  int  // that run at the same time
 	shared     bool // a process runs several invocations at once, as a server does
+	state      bool // there is a state topic
+	presence   bool // a topic shows who is there
 	twin       bool // the backend is package dynamo on the twin
 	retention  topic.Retention
 	maxWaiting int
@@ -59,9 +62,12 @@ type world struct {
 	calm    bool
 	verdict string // of a broken promise; guarded by mu
 
-	rolled map[string]bool // topics of which an epoch was ended
-	layout int             // which step of a change of the sharding is deployed
-	jumped bool            // days may have passed
+	rolled   map[string]bool     // topics of which an epoch was ended
+	layout   int                 // which step of a change of the sharding is deployed
+	values   int                 // that were set
+	settings map[string]*setting // by key
+
+	jumped bool // days may have passed
 
 	truth truth
 	trace trace
@@ -95,7 +101,7 @@ func simulate(t *testing.T, seed uint64, choose *choices) (out outcome) {
 func newWorld(seed uint64, choose *choices) *world {
 	w := &world{
 		seed: seed, choose: choose, logger: discard(), arrived: make(chan struct{}, 1), links: map[string]*link{},
-		rolled: map[string]bool{}, count: map[string]int{}, truth: newTruth(),
+		rolled: map[string]bool{}, settings: map[string]*setting{"k": {}, "l": {}}, count: map[string]int{}, truth: newTruth(),
 	}
 	w.plan = drawPlan(choose)
 	w.opsLeft = w.plan.ops
@@ -115,7 +121,8 @@ func newWorld(seed uint64, choose *choices) *world {
 
 func drawPlan(c *choices) plan {
 	p := plan{
-		agents: 1 + c.below(3), topics: []string{"a", "b"}[:1+c.weighted(3, 1)], ops: 2 + c.below(24), warm: c.weighted(3, 1) == 0,
+		agents: 1 + c.below(3), topics: []string{"a", "b"}[:1+c.weighted(3, 1)],
+		ops: 2 + c.below(24), warm: c.weighted(3, 1) == 0,
 		processes: 1 + c.below(3), shared: c.chance(300), twin: c.weighted(1, 4) == 1,
 		maxWaiting: []int{256, 2}[c.weighted(4, 1)], kinds: map[int]bool{},
 	}
@@ -127,6 +134,9 @@ func drawPlan(c *choices) plan {
 		}
 	}
 	p.jumps = c.chance(300)
+	if p.twin {
+		p.state, p.presence = c.chance(350), c.chance(250)
+	}
 	if p.gentle = c.chance(250); p.gentle {
 		p.faults, p.jumps = 0, false
 	}
@@ -157,6 +167,10 @@ func (w *world) live() (failure string) {
 		}
 		a.client.Start(time.Now())
 		a.subscribe(w.plan.topics[0])
+		if w.plan.state {
+			a.rights[stateTopic] = true
+			a.client.Subscribe(time.Now(), stateTopic, topicclient.Options{})
+		}
 		a.drain()
 	}
 	if w.plan.warm {
@@ -165,11 +179,13 @@ func (w *world) live() (failure string) {
 	w.calm = false
 	w.storm()
 	w.trace.add("note", "", "the faults are over")
+	w.setAgain()
 	w.settle(soonTime)
 	w.checkSoon()
 	w.settle(restTime)
 	w.check()
 	w.publishLast()
+	w.presenceLast()
 	w.checkEnd()
 	return ""
 }
@@ -217,12 +233,12 @@ func (w *world) settle(d time.Duration) {
 	synctest.Wait()
 }
 
-// soonTime is longer than it takes to fill a gap, with a request that is not answered and a link that
-// is lost meanwhile. There has been no sync yet.
+// soonTime is longer than it takes to fill a gap, with a request that is not answered and a link
+// that is lost meanwhile. There has been no sync yet.
 const soonTime = 110 * time.Second
 
-// restTime is how long it may take then to make faults good. It is longer than the interval of sync,
-// and shorter than it takes the gateway to close an idle connection.
+// restTime is how long it may take then to make faults good. It is longer than the interval of
+// sync, and shorter than it takes the gateway to close an idle connection.
 const restTime = 7 * time.Minute
 
 // item is something that can be done next.

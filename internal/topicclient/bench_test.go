@@ -19,7 +19,8 @@ func BenchmarkPush(b *testing.B) {
 	for b.Loop() {
 		c.byName["a"].position.Offset = 999_999_999
 		c.Received(now, 1, frame)
-		for _, ok := c.Next(); ok; _, ok = c.Next() {
+		for ok := true; ok; {
+			_, ok = c.Next()
 		}
 	}
 }

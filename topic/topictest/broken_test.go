@@ -263,7 +263,7 @@ func failing(t *testing.T, newHarness NewHarness) string {
 	t.Helper()
 	var names []string
 	for _, p := range promises() {
-		if err := p.test(t, newHarness); err != nil && !errors.Is(err, errInProcess) {
+		if err := p.test(t, newHarness.open); err != nil && !errors.Is(err, errInProcess) {
 			names = append(names, p.name)
 		}
 	}

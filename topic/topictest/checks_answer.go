@@ -9,8 +9,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func answerChecks() []promise {
-	return []promise{
+func answerChecks() []promise[*fixture] {
+	return []promise[*fixture]{
 		{"answers", "an Append or Roll whose answer of the store is lost adds its entry once, or says so", checkAnswers},
 		{"answers-rival", "the same while another process appends", checkAnswersRival},
 		{"answers-known", "the same where a process knows the head from before, and others have appended since", checkAnswersKnown},

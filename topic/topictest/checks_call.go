@@ -10,8 +10,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func callChecks() []promise {
-	return []promise{
+func callChecks() []promise[*fixture] {
+	return []promise[*fixture]{
 		{"contexts", "a call whose context has ended fails with the cause, and does nothing", checkContexts},
 		{"invalid", "an argument that is not valid is refused with ErrInvalid, and nothing is added", checkInvalid},
 	}

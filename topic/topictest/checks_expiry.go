@@ -7,8 +7,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func expiryChecks() []promise {
-	return []promise{
+func expiryChecks() []promise[*fixture] {
+	return []promise[*fixture]{
 		{"expiry", "an entry can be read for as long as Entry.Keep, and no longer", checkExpiry},
 		{"expiry-order", "entries expire in order", checkExpiryOrder},
 		{"expiry-head", "the head outlives the entries", checkExpiryHead},

@@ -7,8 +7,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func lostChecks() []promise {
-	return []promise{
+func lostChecks() []promise[*fixture] {
+	return []promise[*fixture]{
 		{"lost-ahead", "a position that the log has never given is ahead of it", checkAhead},
 		{"lost-epoch", "a position in another epoch is lost", checkLostEpoch},
 		{"lost-newest", "a subscriber that cannot go on gets the newest entries, or begins at the head", checkLostNewest},

@@ -7,8 +7,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func pageChecks() []promise {
-	return []promise{
+func pageChecks() []promise[*fixture] {
+	return []promise[*fixture]{
 		{"page-bytes", "a page has no more bytes than the query says, and always an entry", checkBytes},
 		{"page-large", "a large topic is read whole by following its pages, also without limits", checkLarge},
 		{"page-grows", "pages that are read while the topic grows have no hole", checkGrowing},

@@ -7,8 +7,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func raceChecks() []promise {
-	return []promise{
+func raceChecks() []promise[*fixture] {
+	return []promise[*fixture]{
 		{"race-append", "processes that append at the same time leave no hole and use no offset twice", raceAppend},
 		{"race-first", "processes that publish to a new topic at the same time begin one epoch", raceFirst},
 		{"race-read", "readers see all that was added before, in order, while others append", raceRead},

@@ -6,8 +6,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func readChecks() []promise {
-	return []promise{
+func readChecks() []promise[*fixture] {
+	return []promise[*fixture]{
 		{"read-unknown", "a topic to which nothing was published is empty and quiet", checkUnknown},
 		{"read-since", "a subscriber gets what follows its position, in pages", checkSince},
 		{"read-newest", "without Since and Before a page begins with the newest entries", checkNewest},

@@ -8,8 +8,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func rollChecks() []promise {
-	return []promise{
+func rollChecks() []promise[*fixture] {
+	return []promise[*fixture]{
 		{"roll", "Roll begins an epoch, in which every process goes on", checkRoll},
 		{"roll-lost", "after Roll all subscribers learn that they have lost the epoch", checkRollLost},
 		{"roll-unknown", "Roll of a topic to which nothing was published begins it", checkRollUnknown},

@@ -68,7 +68,7 @@ func (s sequence) compare(t testing.TB, newHarness NewHarness) error {
 // run runs the calls on a store of its own.
 func (s sequence) run(t testing.TB, newHarness NewHarness) error {
 	t.Helper()
-	f, err := newFixture(t, newHarness)
+	f, err := newHarness.open(t)
 	if err != nil {
 		return err
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func roundChecks() []rosterPromise {
-	return []rosterPromise{
+func roundChecks() []promise[*rosterFixture] {
+	return []promise[*rosterFixture]{
 		{"round-begin", "one round is under way at a time, and the next begins at its end", checkBegin},
 		{"round-race", "of concurrent calls of BeginRound one begins the round", checkBeginRace},
 		{"round-defer", "what is left to a round is in it, and in no other", checkDefer},
@@ -28,8 +28,8 @@ func roundChecks() []rosterPromise {
 }
 
 // rosterCallChecks are about all methods.
-func rosterCallChecks() []rosterPromise {
-	return []rosterPromise{
+func rosterCallChecks() []promise[*rosterFixture] {
+	return []promise[*rosterFixture]{
 		{"roster-invalid", "invalid arguments are refused with ErrInvalid", checkRosterInvalid},
 		{"roster-canceled", "the error of a canceled context wraps its cause", checkRosterCanceled},
 	}

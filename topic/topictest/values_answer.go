@@ -7,8 +7,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func valueAnswerChecks() []valuesPromise {
-	return []valuesPromise{
+func valueAnswerChecks() []promise[*valuesFixture] {
+	return []promise[*valuesFixture]{
 		{"value-answer-lost", "a value whose store did not answer is stored, before the call returns", checkValueAnswerLost},
 		{"value-late", "a request that arrives after its call has returned does not replace what came later", checkValueLate},
 		{"counter-answer-lost", "a counter whose store did not answer has grown", checkCounterAnswerLost},

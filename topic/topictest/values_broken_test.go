@@ -370,10 +370,11 @@ func TestBrokenValues(t *testing.T) {
 			t.Parallel()
 			var failed []string
 			for _, p := range valuesPromises() {
-				err := p.test(t, func(_ testing.TB, now func() time.Time) ValuesHarness {
+				newHarness := NewValuesHarness(func(_ testing.TB, now func() time.Time) ValuesHarness {
 					m := topic.NewMemory(topic.WithMemoryClock(now))
 					return ValuesHarness{Values: []topic.Values{b.wrap(m, now)}, InProcess: true}
 				})
+				err := p.test(t, newHarness.open)
 				if err != nil && !errors.Is(err, errInProcess) {
 					failed = append(failed, p.name)
 				}

@@ -63,7 +63,7 @@ class Client {
     for (let round = 0; round < order.rounds; round++) {
       await sleepUntil(start + dropAt(this.number, round));
       const ws = this.socket.io.engine?.transport?.ws;
-      if (!ws) continue;
+      if (!ws || !this.socket.connected) continue; // still away since the last time
       total.drops++;
       this.dropped = Date.now();
       ws.terminate();

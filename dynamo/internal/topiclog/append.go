@@ -60,7 +60,8 @@ func (l *Log) append(
 	defer end()
 	a := l.begin(name, e, items)
 	for {
-		a.at = l.t.Clock().UTC().Truncate(time.Millisecond)
+		a.stepped = l.instant()
+		a.at = a.stepped.clock.UTC().Truncate(time.Millisecond)
 		result, err := step(a, ctx)
 		if err != nil {
 			return topic.Appended{}, err
@@ -84,6 +85,8 @@ type appending struct {
 	nonce  []byte
 	at     time.Time // of the step
 	began  instant
+	// stepped is when the step began.
+	stepped instant
 
 	refusals int  // how many times another append or roll has been faster
 	others   bool // others have appended since what the process knew
@@ -220,7 +223,12 @@ func (a *appending) put(ctx context.Context, p place) (*topic.Appended, error) {
 		return a.roll(ctx, true)
 	}
 	e := a.follow(p.last)
-	allowed := func() (time.Time, bool) { return a.l.signedUntil(p.last) }
+	allowed := func() (time.Time, bool) {
+		// The time of the entry must not be an old one: it says until when the entry can be read.
+		soon, ok := a.l.soonAfter(a.stepped)
+		until, lives := a.l.signedUntil(p.last)
+		return earlier(soon, until), ok && lives
+	}
 	seen := a.l.instant()
 	if a.key == "" && a.items == nil {
 		return a.putItem(ctx, p.epoch, e, seen, allowed)
@@ -235,6 +243,21 @@ func (l *Log) signedUntil(last *entry) (time.Time, bool) {
 	now := l.instant()
 	spare := last.left(now.clock) - quiet
 	return now.process.Round(0).Add(min(spare, patience)), spare >= 0
+}
+
+// soonAfter returns until when, by the process's clock, a write may be signed that relies on what
+// was read after a moment, and reports whether it may be now.
+func (l *Log) soonAfter(read instant) (time.Time, bool) {
+	now := l.instant()
+	left := patience - now.since(read)
+	return now.process.Round(0).Add(left), left >= 0
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // putItem appends the entry with a single put.

@@ -75,7 +75,22 @@ func (l *Log) view(ctx context.Context, q topic.Query) (*view, error) {
 			_, err = v.load(ctx)
 		}
 	}
+	for n := 1; err == nil && v.newborn() && n <= newbornReads && v.l.t.WaitFor(ctx, n); n++ {
+		_, err = v.load(ctx)
+	}
 	return v, err
+}
+
+// newbornReads is how often a reading looks again for the first entry of an epoch.
+const newbornReads = 3
+
+// newborn reports whether the subscriber would go on with an epoch of which nothing is there.
+// Either its entries have been deleted, or the transaction that begins it is being carried out: the
+// head and the entry are read one after the other, so that the one can be from after it and the
+// other from before it (Amazon DynamoDB Developer Guide, "Amazon DynamoDB Transactions: How it
+// works").
+func (v *view) newborn() bool {
+	return len(v.run) == 0 && v.q.Since != nil && v.head.prev != nil && *v.head.prev == *v.q.Since
 }
 
 // load reads the newest entries of the epoch. It reports whether they show by themselves that the

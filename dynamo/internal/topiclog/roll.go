@@ -72,9 +72,7 @@ func (a *appending) begins(ctx context.Context, end ending, forced bool) (*topic
 	e.prev = next.prev
 	tx := a.transact(next.epoch, e, a.endings(end, next, e)...)
 	seen := a.l.instant()
-	lost, err := a.sendTx(ctx, tx, func() (time.Time, bool) {
-		return time.Now().Add(patience), true
-	})
+	lost, err := a.sendTx(ctx, tx, func() (time.Time, bool) { return a.l.soonAfter(a.stepped) })
 	if err == nil {
 		return a.done(next.epoch, e, seen), nil
 	}
@@ -94,17 +92,20 @@ func (a *appending) begins(ctx context.Context, end ending, forced bool) (*topic
 	return nil, a.canceled(tx, lost, err)
 }
 
-// endings returns the writes that end an epoch.
+// endings returns the writes that end an epoch. The seal is at the first place if no entry is
+// there: either all have been deleted, or a transaction that begins the epoch is being carried out,
+// and the head can be read already and the entry not yet. Then the seal meets the entry.
 func (a *appending) endings(end ending, next head, first *entry) []types.TransactWriteItem {
 	condition, values := absent, table.Item(nil)
 	if end.head.epoch != "" {
 		condition, values = attrEpoch+" = :epoch", table.Item{":epoch": table.Text(end.head.epoch)}
 	}
 	writes := []types.TransactWriteItem{a.l.t.PutIf(a.l.encodeHead(a.name, next), condition, values)}
-	if end.last != nil && end.last.offset < topic.MaxOffset {
-		seal := &entry{
-			offset: end.last.offset + 1, seal: true, nonce: a.nonce, exp: max(first.exp, end.last.exp),
-		}
+	seal := &entry{offset: 1, seal: true, nonce: a.nonce, exp: first.exp}
+	if end.last != nil {
+		seal.offset, seal.exp = end.last.offset+1, max(first.exp, end.last.exp)
+	}
+	if end.head.epoch != "" && seal.offset <= topic.MaxOffset {
 		writes = append(writes, a.l.t.PutIf(a.l.encodeEntry(a.name, end.head.epoch, seal), absent, nil))
 	}
 	return writes

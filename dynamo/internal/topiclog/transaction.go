@@ -161,6 +161,10 @@ func (a *appending) canceled(tx transaction, lost bool, err error) error {
 	return a.failed(lost, &CanceledError{Reasons: all.CancellationReasons[tx.own:], err: err})
 }
 
+// keyReads is how often an append looks for the entry of a key. The transaction that writes both
+// may be being carried out; see newborn.
+const keyReads = 4
+
 // duplicate returns the entry that has the key already.
 func (a *appending) duplicate(ctx context.Context, epoch string, key table.Item) (*topic.Appended, error) {
 	offset, err := table.GetNumber(key, attrOffset)
@@ -171,7 +175,7 @@ func (a *appending) duplicate(ctx context.Context, epoch string, key table.Item)
 		return nil, a.failed(false, itemError(key, err))
 	}
 	first := a.l.cache.entry(a.name, epoch, offset)
-	if first == nil {
+	for n := 1; first == nil && n <= keyReads && (n == 1 || a.l.t.WaitFor(ctx, n-1)); n++ {
 		if first, err = a.l.getEntry(ctx, a.name, epoch, offset); err != nil {
 			return nil, a.failed(false, err)
 		}
