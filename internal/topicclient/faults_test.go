@@ -2,6 +2,7 @@ package topicclient_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -108,6 +109,8 @@ func playWithFaults(t *testing.T, seed uint64) {
 	}
 	p.publish(15 * time.Minute)
 	gateway.Faults().Clear()
+	time.Sleep(time.Minute)
+	p.dieBeforePushing()
 	time.Sleep(25 * time.Minute) // two intervals of sync, and half-open connections are noticed
 	p.requireEvents()
 	for _, a := range p.players {
@@ -154,6 +157,18 @@ func (p *play) publish(d time.Duration) {
 			}
 		})
 	}
+}
+
+// dieBeforePushing leaves what processes leave that die before they push: only sync finds it.
+func (p *play) dieBeforePushing() {
+	ctx := p.t.Context()
+	event := topic.Entry{Events: []topic.Event{{Name: "n", Data: json.RawMessage(`"unseen"`)}}, Keep: 24 * time.Hour}
+	_, err := p.log.Append(ctx, "news", event)
+	require.NoError(p.t, err)
+	_, err = p.log.StoreValue(ctx, "state", "unseen", json.RawMessage(`{"room":"hall"}`))
+	require.NoError(p.t, err)
+	_, err = p.log.RaiseCounter(ctx, "state")
+	require.NoError(p.t, err)
 }
 
 func (p *play) requireEvents() {
