@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/internal/topicwire"
 )
 
 // TestFramesOfPresenceFit checks that what clients choose does not make the frames of presence
@@ -70,4 +71,24 @@ func (s *stage) agreeAfterSync(t *testing.T) {
 	for _, v := range s.viewers {
 		require.Equal(t, s.rows(t), v.sees())
 	}
+}
+
+// TestLostIsInNoOtherList checks the answer to a sync of a client that has lost its row, in a topic
+// that has moved on.
+func TestLostIsInNoOtherList(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		s := newStage(Presence{})
+		ann := s.connect(ctx, "a", "ann")
+		must(t)(ann.subscribe(ctx))
+		_, err := s.memory.Append(ctx, room, Entry{Events: []Event{{Name: "e", Data: []byte("1")}}, Keep: time.Hour})
+		require.NoError(t, err)
+		row, err := s.memory.GetRow(ctx, room, "a")
+		require.NoError(t, err)
+		require.NoError(t, s.memory.RemoveRow(ctx, room, "a", row.Version))
+		out, err := s.sync(ctx, ann.request(), topicwire.Sync{Topics: []topicwire.SyncTopic{{Topic: room, Digest: ann.digest()}}})
+		require.NoError(t, err)
+		require.Equal(t, topicwire.Synced{Lost: []string{room}, Moved: []string{}, Extra: []string{}, Presence: []string{}}, out)
+	})
 }

@@ -196,6 +196,8 @@ func TestFailuresOfTheRoster(t *testing.T) {
 		require.Equal(t, gatesock.CodeUnavailable, gatesock.CodeOf(err))
 		_, err = ann.snapshot(ctx)
 		require.Equal(t, gatesock.CodeUnavailable, gatesock.CodeOf(err))
+		_, err = s.sync(ctx, ann.request(), topicwire.Sync{Topics: []topicwire.SyncTopic{{Topic: room, Digest: "7"}}})
+		require.Equal(t, gatesock.CodeUnavailable, gatesock.CodeOf(err))
 		_, err = ann.unsubscribe(ctx)
 		require.Equal(t, gatesock.CodeUnavailable, gatesock.CodeOf(err))
 	})

@@ -33,7 +33,11 @@ func (t *Topics) syncPresence(
 	})
 	slices.Sort(out.Lost)
 	slices.Sort(out.Presence)
-	return errors.Join(errs...)
+	out.Moved = slices.DeleteFunc(out.Moved, func(topic string) bool { return slices.Contains(out.Lost, topic) })
+	if err := errors.Join(errs...); err != nil {
+		return failed("the members could not be compared", err)
+	}
+	return nil
 }
 
 // presenceSync compares what a client knows of a topic with its rows.
