@@ -170,8 +170,8 @@ func (t *Table) RosterPartition(topic string) types.AttributeValue {
 // RosterKey returns the key of a connection's presence in a topic.
 func (t *Table) RosterKey(topic, connectionID string) Item { return t.key("tp#"+topic, connectionID) }
 
-// RoundKey returns the key of the item by which processes agree who announces the presence of a
-// topic.
+// RoundKey returns the key of the item by which processes agree which of them announces the
+// presence of a topic.
 func (t *Table) RoundKey(topic string) Item { return t.key("ta#"+topic, "a") }
 
 // FilterPartition returns the partition key of the filters of a state topic.
