@@ -98,7 +98,9 @@ func TestRefusedTopicsTakeRoom(t *testing.T) {
 	require.True(t, all.Topics[0].More)
 	require.Equal(t, "permission_denied", all.Topics[60].Error.Code)
 }
-//  TestCursorsTakeRoom checks that the cursors of many state topics, which have a key each, leave
+
+//	TestCursorsTakeRoom checks that the cursors of many state topics, which have a key each, leave
+//
 // the answer within a frame.
 func TestCursorsTakeRoom(t *testing.T) {
 	t.Parallel()

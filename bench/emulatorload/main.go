@@ -127,7 +127,7 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := permitFiles(max(s.Open, s.Conns, s.Dialers) + spareFiles); err != nil {
+	if err := harness.PermitFiles(max(s.Open, s.Conns, s.Dialers)+spareFiles, "-open"); err != nil {
 		return err
 	}
 	r, err := takeMeasurements(ctx, s)

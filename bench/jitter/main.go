@@ -104,7 +104,7 @@ func compare(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := permitFiles(o.Clients + 100); err != nil {
+	if err := harness.PermitFiles(o.Clients+100, "-clients"); err != nil {
 		return err
 	}
 	var figures []figure
