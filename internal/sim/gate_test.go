@@ -142,3 +142,10 @@ func (w *world) waiting() []*step {
 	defer w.mu.Unlock()
 	return slices.Clone(w.pending)
 }
+
+// strays returns what is still under way without its caller.
+func (w *world) strays() []*step {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.stray)
+}

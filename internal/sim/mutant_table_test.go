@@ -44,7 +44,7 @@ func mutants() []mutant {
 		one("an open attempt is forgotten", "an entry arrives after its publisher was told that it was not written",
 			"dynamo/internal/topiclog/send.go", "			lost = true\n", ""),
 		one("another offset while an attempt is open", "an entry is written twice", "dynamo/internal/topiclog/send.go",
-			"			lost = true\n", "			return lost, errAgain\n"),
+			"			lost = true\n", "			a.l.cache.forget(a.name)\n			return lost, errAgain\n"),
 		one("the key is ignored", "an entry is written twice", "dynamo/internal/topiclog/transaction.go",
 			`	if a.key != "" {`, `	if a.key == "-" {`),
 		one("roll without a seal", "an entry is written in an epoch that has ended", "dynamo/internal/topiclog/roll.go",

@@ -93,6 +93,7 @@ func simulate(t *testing.T, seed uint64, choose *choices) (out outcome) {
 		w := newWorld(seed, choose)
 		failure := w.live()
 		w.end()
+		w.count["published"] = w.truth.published()
 		out = outcome{seed, choose.made, w.trace.lines, w.steps, w.count, failure}
 	})
 	return out
@@ -499,11 +500,14 @@ func (l line) String() string {
 }
 
 type trace struct {
+	mu    sync.Mutex
 	begin time.Time
 	lines []line
 }
 
 func (t *trace) add(from, to, text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.begin.IsZero() {
 		t.begin = time.Now()
 	}
