@@ -129,3 +129,10 @@ func (w *world) waiting() []*step {
 	defer w.mu.Unlock()
 	return slices.Clone(w.pending)
 }
+
+// strays returns how many steps may still arrive without their callers.
+func (w *world) strays() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.stray)
+}

@@ -28,7 +28,7 @@ func (w *world) act(items []item) {
 	if len(items) == 0 || w.plan.faults == 0 {
 		weights[3] = 0
 	}
-	if len(w.stray) == 0 {
+	if w.strays() == 0 {
 		weights[6] = 0
 	}
 	if w.plan.gentle {
@@ -48,7 +48,7 @@ func (w *world) act(items []item) {
 		w.jump()
 	case i == 5:
 		w.breakLink()
-	case i == 6 && len(w.stray) > 0:
+	case i == 6 && w.strays() > 0:
 		w.arrive()
 	case i == 7 && w.jumped && w.backend.expired() > 0:
 		w.trace.add("table", "", "deletes "+w.backend.remove(w.choose.below(w.backend.expired()))+", which has expired")
@@ -120,14 +120,10 @@ func (w *world) breakLink() {
 
 // arrive carries out what its caller has given up, or loses it.
 func (w *world) arrive() {
-	s := w.stray[w.choose.below(len(w.stray))]
+	i := w.choose.below(w.strays())
 	w.mu.Lock()
-	for i := range w.stray {
-		if w.stray[i] == s {
-			w.stray = append(w.stray[:i:i], w.stray[i+1:]...)
-			break
-		}
-	}
+	s := w.stray[i]
+	w.stray = append(w.stray[:i:i], w.stray[i+1:]...)
 	w.mu.Unlock()
 	if w.choose.chance(700) {
 		w.count["late"]++

@@ -498,11 +498,14 @@ func (l line) String() string {
 }
 
 type trace struct {
+	mu    sync.Mutex
 	begin time.Time
 	lines []line
 }
 
 func (t *trace) add(from, to, text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.begin.IsZero() {
 		t.begin = time.Now()
 	}
