@@ -47,7 +47,7 @@ func prices() price {
 // figures are what the page is made of.
 type figures struct {
 	Track, Store, Rare, Read, Records, Large, Shards, Sweep []row
-	Publish, Subscribe                                      []row
+	Publish, Subscribe, State, Presence                     []row
 	Topic                                                   entrySizes
 	Prices                                                  price
 	Sizes                                                   itemSizes

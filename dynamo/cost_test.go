@@ -49,6 +49,8 @@ func TestCosts(t *testing.T) {
 		{&page.Sweep, sweeps()},
 		{&page.Publish, publishes()},
 		{&page.Subscribe, append(subscriptions(), joinMany()...)},
+		{&page.State, states()},
+		{&page.Presence, presences()},
 	} {
 		for _, op := range part.operations {
 			s := newScene(t)

@@ -40,8 +40,8 @@ type State struct {
 	// Sampled allows "everyMs" in filters.
 	Sampled bool
 	// MaxFilters is how many different filters the subscriptions to the topic can have; 0 means
-	// 100. A subscription beyond it is refused. If several are made at the same time, there may be
-	// a few more.
+	// 100. A subscription beyond it is refused, unless one has not been used for a minute. If
+	// several are made at the same time, there may be a few more.
 	MaxFilters int
 }
 

@@ -1,12 +1,15 @@
 package topic_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/internal/topicwire"
 	"github.com/gatesock/gatesock/topic"
 	"github.com/gatesock/gatesock/wstest"
@@ -121,6 +124,25 @@ func TestUnusedFilterIsRemoved(t *testing.T) {
 	require.Len(t, w.filters(), 1, "it was kept just now; a subscription may be under way")
 	w.clock.Advance(topic.FilterTime + time.Second)
 	require.Empty(t, w.filters())
+}
+
+// TestUnusedFiltersMakeRoom checks that one client cannot take the room for filters away from the
+// others by changing its own, also if no value matches any.
+func TestUnusedFiltersMakeRoom(t *testing.T) {
+	t.Parallel()
+	w := newStateWorld(t, topic.State{Attributes: []string{"n"}, MaxFilters: 4})
+	slider, used, other := w.connect(), w.connect(), w.connect()
+	w.subscribed(used, `{"where":{"n":100}}`)
+	for n := range 3 {
+		w.subscribed(slider, fmt.Sprintf(`{"where":{"n":%d}}`, n))
+	}
+	want := topicwire.Subscription{Topic: "s:1", Filter: json.RawMessage(`{"where":{"n":7}}`)}
+	other.Request("subscribe", want).ExpectError(gatesock.CodeFailedPrecondition)
+	w.clock.Advance(2 * time.Minute)
+	w.subscribed(other, `{"where":{"n":7}}`)
+	require.Len(t, w.filters(), 3, "of the one that used one before, the last is left")
+	w.set("k", map[string]int{"n": 100})
+	require.Equal(t, `{"n":100}`, w.last(used)["k"])
 }
 
 // A subscriber that comes while a publisher removes its filter, for which it has read no members,

@@ -45,7 +45,8 @@ type waiting struct {
 // after its membership, if it was last written more than filterFresh ago. A publisher removes one
 // that was last written more than filterIdle ago, within filterFresh of reading that it has no
 // members: if a subscriber has come meanwhile, it has written the filter, and the removal, which
-// names the nonce that the publisher has read, does nothing.
+// names the nonce that the publisher has read, does nothing. So does a subscriber that finds no
+// room for its filter.
 const (
 	filterFresh = 30 * time.Second
 	filterIdle  = 2 * filterFresh
@@ -77,15 +78,23 @@ func (c *change) targets(ctx context.Context, state State, s Stored) ([]target, 
 	if err != nil {
 		return nil, err
 	}
-	var targets []target
+	var all []target
+	var names []string
 	for _, k := range kept {
 		f, err := parseKept(k.Filter)
 		if err != nil {
 			c.slog().WarnContext(ctx, "topic: a filter in the store is not valid", "topic", c.topic, "id", k.ID, "error", err)
 			continue
 		}
-		if event := eventFor(f, c.value, s); event != "" {
-			targets = append(targets, target{k, f, event})
+		all, names = append(all, target{kept: k, filter: f}), append(names, f.attributes()...)
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	now, before := attributesOf(c.value.Data, names), attributesOf(s.Before, names) // once, since values may be large
+	var targets []target
+	for _, to := range all {
+		if to.event = eventFor(to.filter, now, before, s.BeforeUnknown); to.event != "" {
+			targets = append(targets, to)
 		}
 	}
 	return targets, nil
@@ -100,14 +109,13 @@ func eventOf(v Value) string {
 
 // eventFor returns what a change is for the subscribers with a filter: the new value if it matches,
 // its end if the value before did, and else nothing.
-func eventFor(f filter, v Value, s Stored) string {
-	names := f.attributes()
+func eventFor(f filter, now, before attributes, beforeUnknown bool) string {
 	switch {
-	case f.matches(attributesOf(v.Data, names)):
+	case f.matches(now):
 		return eventSet
-	case !s.BeforeUnknown && !f.matches(attributesOf(s.Before, names)):
+	case !beforeUnknown && !f.matches(before):
 		return ""
-	case v.Deleted():
+	case now.deleted:
 		return eventDelete
 	default:
 		return eventDrop
@@ -180,8 +188,7 @@ func (c *change) sendFiltered(ctx context.Context, to target, v Value, event str
 		return
 	}
 	if err := c.values.DropFilter(ctx, c.topic, to.kept); err != nil {
-		c.slog().WarnContext(ctx, "topic: a filter that is not used could not be removed",
-			"topic", c.topic, "id", to.kept.ID, "error", err)
+		c.logFilter(ctx, c.topic, to.kept.ID, err)
 	}
 }
 
@@ -222,7 +229,8 @@ func (c *change) pushLatest(ctx context.Context, w waiting) {
 	if v.Version < c.value.Version { // its mark has expired
 		v = Value{Key: c.value.Key, Version: c.value.Version}
 	}
-	if event := eventFor(w.filter, v, Stored{BeforeUnknown: true}); event != "" {
+	now := attributesOf(v.Data, w.filter.attributes())
+	if event := eventFor(w.filter, now, attributes{}, true); event != "" {
 		c.sendFiltered(ctx, w.target, v, event)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	mathrand "math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -77,7 +79,7 @@ func (t *Topics) keepFilter(ctx context.Context, topic string, f KeptFilter, sta
 		}
 		there = true
 	}
-	if limit := state.maxFilters(); !there && len(kept) >= limit {
+	if limit := state.maxFilters(); !there && len(kept) >= limit && !t.dropUnused(ctx, topic, kept) {
 		return gatesock.Errorf(gatesock.CodeFailedPrecondition,
 			"the subscriptions to %q have %d different filters, the limit is %d: "+
 				"use a filter that others use, or none, and choose among the values yourself", topic, len(kept), limit)
@@ -86,11 +88,47 @@ func (t *Topics) keepFilter(ctx context.Context, topic string, f KeptFilter, sta
 	return t.values.KeepFilter(ctx, topic, f)
 }
 
+// maxTried is how many filters one subscription looks at for one that nobody uses.
+const maxTried = 8
+
+// dropUnused removes filters that nobody uses, of some at random, and reports whether there were
+// any: publishers remove only those that their values match. Failures are logged.
+func (t *Topics) dropUnused(ctx context.Context, topic string, kept []KeptFilter) bool {
+	now := t.now()
+	idle := slices.DeleteFunc(slices.Clone(kept), func(k KeptFilter) bool { return now.Sub(k.Kept) < filterIdle })
+	mathrand.Shuffle(len(idle), func(i, j int) { idle[i], idle[j] = idle[j], idle[i] })
+	idle = idle[:min(len(idle), maxTried)]
+	dropped := make([]bool, len(idle))
+	each(len(idle), func(i int) {
+		var err error
+		if dropped[i], err = t.dropIfUnused(ctx, topic, idle[i]); err != nil {
+			t.logFilter(ctx, topic, idle[i].ID, err)
+		}
+	})
+	return slices.Contains(dropped, true)
+}
+
+func (t *Topics) dropIfUnused(ctx context.Context, topic string, k KeptFilter) (bool, error) {
+	begun := t.now()
+	for _, err := range conn.Members(ctx, t.store, filteredGroup(k.ID, topic)) {
+		return false, err // it has a member, or that is not known
+	}
+	if t.now().Sub(begun) > filterFresh/3 {
+		return false, nil
+	}
+	err := t.values.DropFilter(ctx, topic, k)
+	return err == nil, err
+}
+
+func (t *Topics) logFilter(ctx context.Context, topic, id string, err error) {
+	t.slog().WarnContext(ctx, "topic: a filter that is not used could not be removed",
+		"topic", topic, "id", id, "error", err)
+}
+
 // pageState returns a page of a state topic.
 func (t *Topics) pageState(
 	ctx context.Context, in topicwire.History, c conn.Conn, room int,
 ) (topicwire.Result, error) {
-	room -= maxCursor
 	if in.Since != nil || in.Before != nil {
 		return topicwire.Result{}, gatesock.Errorf(gatesock.CodeInvalidArgument,
 			`"since" and "before" are for event topics, and %q is a state topic`, in.Topic)
@@ -194,19 +232,29 @@ type filling struct {
 func (p *filling) add(values []Value) (full bool) {
 	names, from := p.filter.attributes(), p.begun.Add(-recent)
 	for _, v := range values {
+		w, size := topicwire.Value{}, 0
 		matches := p.filter.matches(attributesOf(v.Data, names))
-		if matches || v.Time.After(from) {
-			w := wireValue(v, matches)
-			size := valueSize(v.Key, w.Data)
-			if size > p.room {
-				return true
-			}
-			p.room -= size
+		taken := matches || v.Time.After(from)
+		if taken {
+			w = wireValue(v, matches)
+			size = valueSize(v.Key, w.Data)
+		}
+		if size+cursorSize(v.Key) > p.room {
+			return true
+		}
+		if p.room -= size; taken {
 			p.result.Values = append(p.result.Values, w)
 		}
 		p.after = v.Key
 	}
 	return false
+}
+
+// cursorSize returns how much more than a result has room for anyway, see resultOverhead, a cursor
+// takes that names a key.
+func cursorSize(key string) int {
+	const spare = 200
+	return max(0, base64.RawURLEncoding.EncodedLen(filterIDBytes+len(key)+16)-spare)
 }
 
 // place is a place among the values, for a subscription with a filter.

@@ -37,7 +37,8 @@ const (
 	// Ready means that the snapshot of a state topic is complete.
 	Ready
 
-	// Joined is a user in a topic, or a member without a user: User, Ref and As.
+	// Joined is a user in a topic, or a member without a user: User, Ref and As. It comes again
+	// when the As of a member has changed.
 	Joined
 	// Left is the end of it.
 	Left

@@ -63,7 +63,7 @@ func (c *Client) historyAnswered(n *concern, r *topicwire.Result) {
 		c.historyFailed(n, malformed())
 		return
 	}
-	n.topic.tries = 0
+	n.topic.tries, n.topic.refusals = 0, 0
 }
 
 // historyFailed waits for a while after an error that passes. After others, such as that the
@@ -77,8 +77,7 @@ func (c *Client) historyFailed(n *concern, e topicwire.Error) {
 		return
 	}
 	if n.fresh() {
-		c.lose(t)
-		c.retryLater(t, 0)
+		c.resubscribe(t)
 	}
 }
 

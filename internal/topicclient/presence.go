@@ -1,6 +1,7 @@
 package topicclient
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -129,6 +130,9 @@ func (c *Client) setRef(t *topic, m topicwire.Member, old ref) {
 	p := t.presence
 	p.refs[m.Ref] = ref{user: m.User, as: m.As, version: m.Version, here: true, named: old.named, seen: old.seen}
 	if old.here && old.user == m.User {
+		if u := p.user(m.Ref, m.User); u.shown && !bytes.Equal(old.as, m.As) {
+			c.act(Action{Kind: Joined, Topic: t.name, User: m.User, Ref: m.Ref, As: m.As})
+		}
 		return
 	}
 	if old.here {

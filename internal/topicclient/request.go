@@ -131,8 +131,10 @@ func (c *Client) failed(r *request, e topicwire.Error) {
 	case members:
 		c.membersFailed(&r.topics[0], e)
 	case synced:
-		c.syncTries++
-		c.syncAt = c.now.Add(time.Second + c.delay(c.syncTries, ms(e.RetryAfterMs)))
+		if passing(e.Code) { // else at the usual time
+			c.syncTries++
+			c.syncAt = c.now.Add(time.Second + c.delay(c.syncTries, ms(e.RetryAfterMs)))
+		}
 	case asked:
 		c.act(Action{
 			Kind: Answer, Request: r.number, Topic: r.topics[0].topic.name, Code: e.Code, Text: e.Message,

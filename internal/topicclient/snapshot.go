@@ -51,7 +51,7 @@ func (c *Client) membersAnswered(n *concern, s *topicwire.Snapshot) {
 	n.topic.presence.asking = false
 	c.busy = true
 	if n.fresh() && n.cursor == n.topic.presence.cursor {
-		n.topic.presence.tries = 0
+		n.topic.presence.tries, n.topic.refusals = 0, 0
 		c.acceptMembers(n.topic, s)
 	}
 }
@@ -68,8 +68,7 @@ func (c *Client) membersFailed(n *concern, e topicwire.Error) {
 		p.askAt = c.now.Add(time.Second + c.delay(p.tries, ms(e.RetryAfterMs)))
 		p.tries++
 	default:
-		c.lose(n.topic)
-		c.retryLater(n.topic, 0)
+		c.resubscribe(n.topic)
 	}
 }
 

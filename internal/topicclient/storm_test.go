@@ -89,3 +89,64 @@ func TestCountAgain(t *testing.T) {
 	s.push(diff(`{"count":1204}`))
 	require.Equal(t, "left cem, count 1204", s.heard())
 }
+
+// TestAsChanges checks that the user learns what a member says of itself now.
+func TestAsChanges(t *testing.T) {
+	t.Parallel()
+	s := audience(t)
+	said := func(as string, version int) string {
+		return diff(fmt.Sprintf(`{"joined":[{"ref":"b1","user":"bob","as":%s,"version":%d}]}`, as, version))
+	}
+	s.push(said(`"away"`, 8))
+	s.push(said(`"here"`, 7)) // late
+	s.push(said(`"away"`, 9))
+	require.Equal(t, "joined bobb1", s.heard())
+	require.JSONEq(t, `"away"`, string(s.byName["a"].presence.refs["b1"].as))
+}
+
+// served passes time while a server answers, and returns how many requests of an action there were.
+func (s *stage) served(d time.Duration, action string, answer func(r sent)) (n int) {
+	for end := s.now.Add(d); s.now.Before(end); {
+		s.pass(100 * time.Millisecond)
+		for len(s.sent) > 0 {
+			r := s.take(s.sent[0].action)
+			if r.action == action {
+				n++
+			}
+			answer(r)
+		}
+	}
+	return n
+}
+
+// TestRefusedHistory checks that a server that refuses the pages after a subscribe, but not the
+// subscribe, does not get one after the other.
+func TestRefusedHistory(t *testing.T) {
+	t.Parallel()
+	for name, more := range map[string]string{
+		"history":  with(result("1-x", 6, 7), `"more":true`),
+		"state":    snapshot(4, `{"key":"k","version":10,"data":10}`, "p2"),
+		"presence": with(result("1-x", 6, 5), `"presence":{"count":2,"members":[`+who("a1", "ann", 1)+`],"cursor":"p2"}`),
+	} {
+		s := connected(t)
+		s.Subscribe(s.now, "a", Options{Presence: true})
+		n := s.served(5*time.Minute, "subscribe", func(r sent) {
+			if r.action == "subscribe" {
+				s.reply(r, more)
+				return
+			}
+			s.refuse(r, "permission_denied")
+		})
+		require.Less(t, n, 40, name)
+	}
+}
+
+// TestRefusedSync checks that a server that refuses every sync is asked at the usual time.
+func TestRefusedSync(t *testing.T) {
+	t.Parallel()
+	s := member(t)
+	n := s.served(time.Hour, "sync", func(r sent) { s.refuse(r, "not_found") })
+	require.Less(t, n, 20)
+	n = s.served(time.Hour, "sync", func(r sent) { s.refuse(r, "unavailable") })
+	require.Greater(t, n, 60)
+}

@@ -29,6 +29,7 @@ type topic struct {
 	generation int
 	inStep     bool // generation is that of the sync whose answer is being handled
 	tries      int
+	refusals   int // of pages after a subscribe that was answered
 	retryAt    time.Time
 	expiresAt  time.Time
 
@@ -60,7 +61,7 @@ type log struct {
 // begin is the state of a new subscription.
 func (t *topic) begin(o Options) {
 	t.wanted = true
-	t.tries, t.retryAt, t.expiresAt = 0, time.Time{}, time.Time{}
+	t.tries, t.refusals, t.retryAt, t.expiresAt = 0, 0, time.Time{}, time.Time{}
 	t.log = log{}
 	t.state, t.presence = nil, nil
 	if o.Presence {
@@ -112,6 +113,13 @@ func (c *Client) lose(t *topic) {
 		t.presence.asking, t.presence.cursor = false, ""
 	}
 	c.busy = true
+}
+
+// resubscribe subscribes again after a page was refused, later each time.
+func (c *Client) resubscribe(t *topic) {
+	c.lose(t)
+	t.retryAt = c.now.Add(c.backoff(t.refusals))
+	t.refusals++
 }
 
 // retryLater sets when to subscribe again after an error.
