@@ -1,3 +1,5 @@
+//go:build !race
+
 package chat_test
 
 import (
@@ -19,7 +21,8 @@ import (
 
 // TestTheTemplateAlone runs the other tests again. Then the routes, the route responses, the
 // authorizer and the MOCK route keepalive come from the templates that "gatesock template" makes of
-// the chat, and from nothing else: broken templates make tests fail.
+// the chat, and from nothing else: broken templates make tests fail. The race detector sees those
+// tests without templates.
 func TestTheTemplateAlone(t *testing.T) {
 	t.Parallel()
 	command := buildCommand(t)
@@ -124,17 +127,6 @@ func rerun(t *testing.T, folder string, flags ...string) (passed, failed []strin
 		t.Logf("%s", out)
 	}
 	return passed, failed
-}
-
-// buildCommand returns the path of the command gatesock.
-func buildCommand(t *testing.T) string {
-	t.Helper()
-	command := filepath.Join(t.TempDir(), "gatesock")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", command, "./cmd/gatesock")
-	build.Dir = "../.."
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	return command
 }
 
 // makeTemplates returns a folder with the templates of the chat: "open", without sign-in, and
