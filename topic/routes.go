@@ -33,7 +33,7 @@ type routes struct {
 
 // Register adds the routes subscribe, unsubscribe, history and sync to a router, and presence if
 // there is [WithPresence], and declares the push of presence. docs/protocol.md specifies their
-// messages. Events are declared by the application: see [gatesock.DeclarePush]. The connections must be
+// messages. The application declares events with [gatesock.DeclarePush]. The connections must be
 // registered in the store, which middleware [conn.Track] does.
 //
 // The options are those of every route, for example guards. The routes have a codec of their own.

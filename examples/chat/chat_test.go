@@ -73,7 +73,7 @@ func online(t *testing.T, in topicwire.Result) (names []string) {
 	return names
 }
 
-// expectJoined checks that the next announcement has somebody who has come. It may repeat others.
+// expectJoined checks that the next announcement has a person that has come. It may repeat others.
 func expectJoined(t *testing.T, c *wstest.Client, name string) {
 	t.Helper()
 	var d topicwire.Diff
@@ -163,7 +163,7 @@ func TestBadInputIsAnsweredAndTheConnectionGoesOn(t *testing.T) {
 			`{"action":"subscribe","topic":"room:lobby","presence":true,"as":{"name":" "}}`,
 			`"code":"invalid_argument","message":"\"name\" must be`,
 		},
-		"a name that is none": {
+		"a bad name": {
 			`{"action":"subscribe","topic":"room:lobby","presence":true,"as":7}`,
 			`"code":"invalid_argument","message":"\"as\" must be an object with a \"name\""`,
 		},

@@ -1,12 +1,12 @@
 // Package chat is a chat with rooms: the handlers of a WebSocket API, as they run in Lambda
 // (cmd/lambda) and on your own machine (cmd/local).
 //
-// A room is a topic of package topic, with presence. So who is in a room gets every message once and
-// in order, also what was said while the connection was down, and sees who else is there. What is
-// left to this package is what it means to say something, and who may:
+// A room is a topic of package topic, with presence. So everybody in a room gets every message once
+// and in order, also what was said while the connection was down, and sees the others. This package
+// only decides what it means to say something, and which persons may:
 //
-//	→ {"action":"subscribe","id":"1","topic":"room:lobby","last":50,"presence":true,"as":{"name":"Ann"}}
-//	← {"id":"1","action":"subscribe","data":{"topic":"room:lobby","epoch":"","offset":0,"events":[],…}}
+//	→ {"action":"subscribe","id":"1","topic":"room:lobby","presence":true,"as":{"name":"Ann"}}
+//	← {"id":"1","action":"subscribe","data":{"topic":"room:lobby","events":[],"presence":{…},…}}
 //	→ {"action":"say","id":"2","room":"lobby","text":"Hello","key":"k1"}
 //	← {"id":"2","action":"say","data":{"epoch":"1-k2v9","offset":1,"key":"k1"}}
 //

@@ -25,11 +25,20 @@ func TestDocument(t *testing.T) {
 	t.Run("frames of the protocol", document.testProtocol)
 }
 
-func readDocument(t *testing.T) schemas {
+// document is the text of an AsyncAPI document.
+type document []byte
+
+func readDocument(t *testing.T) document {
 	t.Helper()
 	text, err := exec.CommandContext(t.Context(), buildCommand(t), "asyncapi", "./cmd/lambda").Output()
 	require.NoError(t, err)
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	return text
+}
+
+// schemas returns the schemas of the document. They are not safe for concurrent use.
+func (d document) schemas(t *testing.T) schemas {
+	t.Helper()
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(d))
 	require.NoError(t, err)
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft7)
@@ -68,11 +77,11 @@ func messageOf(t *testing.T, frame string) string {
 	}
 }
 
-// testFrames checks all that two people send and receive, and that each answer is one message of the
-// document only.
-func (s schemas) testFrames(t *testing.T) {
+// testFrames checks all that two people send and receive, and that each answer is one message of
+// the document only.
+func (d document) testFrames(t *testing.T) {
 	t.Parallel()
-	document, h := s, newChat(t)
+	document, h := d.schemas(t), newChat(t)
 	ann, bob := h.Connect(), h.Connect()
 	for _, step := range []struct {
 		from           *wstest.Client
@@ -112,9 +121,9 @@ func (s schemas) testFrames(t *testing.T) {
 	}
 }
 
-func (s schemas) testRefused(t *testing.T) {
+func (d document) testRefused(t *testing.T) {
 	t.Parallel()
-	document, h := s, newChat(t)
+	document, h := d.schemas(t), newChat(t)
 	for message, frame := range map[string]string{
 		"say":       `{"action":"say","room":7,"text":"hello","key":"k"}`,
 		"typing":    `{"action":"typing","name":"Ann"}`,
@@ -128,9 +137,9 @@ func (s schemas) testRefused(t *testing.T) {
 }
 
 // testProtocol checks what the gateway sends itself, as in docs/protocol.md.
-func (s schemas) testProtocol(t *testing.T) {
+func (d document) testProtocol(t *testing.T) {
 	t.Parallel()
-	document := s
+	document := d.schemas(t)
 	for _, c := range []struct{ message, frame string }{
 		{"gateway", `{"message":"Internal server error","connectionId":"c","requestId":"r"}`},
 		{"gateway", `{"message":"Bad request body","connectionId":"c","messageId":"m"}`},

@@ -57,8 +57,8 @@ type Message struct {
 	At   time.Time `json:"at"`
 }
 
-// Person is what the members of a room see of each other. Who signs in need not send it: the name is
-// the one in the token.
+// Person is what the members of a room see of each other. With sign-in it need not be sent: the
+// name is the one in the token.
 type Person struct {
 	Name string `json:"name"`
 }

@@ -204,8 +204,8 @@ func onTable(t *testing.T, rec *wstest.Recorder) (*chat.App, *refusing) {
 	return app, way
 }
 
-// DynamoDB refuses most writes for five minutes. The registry tries again; messages are refused, since
-// the chat gives up.
+// DynamoDB refuses most writes for five minutes. The registry tries again; messages are refused,
+// since the chat gives up.
 func tableThatThrottles(t *testing.T, p *page, s *stackOfTheChat) *watched {
 	t.Helper()
 	rec := wstest.NewRecorder()

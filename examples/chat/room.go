@@ -25,11 +25,12 @@ func topicOf(room string) string { return topicPrefix + room }
 
 func retention(string) topic.Retention { return topic.Retention{Age: keepFor} }
 
-// WithInterval sets the shortest time between two announcements of who has come to a room and who
-// has left it. The default is a second.
+// WithInterval sets the shortest time between two announcements of arrivals and departures in a
+// room. The default is a second.
 func WithInterval(d time.Duration) Option { return func(a *App) { a.interval = d } }
 
-// presence shows who is in a room. Without sign-in nobody knows who comes back, so there is no grace.
+// presence shows who is in a room. Without sign-in nobody knows who comes back, so there is no
+// grace.
 func (a *App) presence(string) (topic.Presence, bool) {
 	p := topic.Presence{As: a.introduce, Interval: a.interval}
 	if a.HasSignIn() {
@@ -65,8 +66,8 @@ func (a *App) mayEnter(_ context.Context, req *gatesock.Request, name string) er
 	return a.access.enter(req, room)
 }
 
-// speaker returns the name under which the connection of a request is present in a room. It fails if
-// the connection is not, or may not be any more.
+// speaker returns the name under which the connection of a request is present in a room. It fails
+// if the connection is not, or may not be any more.
 func (a *App) speaker(ctx context.Context, req *gatesock.Request, room string) (string, error) {
 	if err := a.access.enter(req, room); err != nil {
 		return "", err

@@ -45,7 +45,8 @@ func (a *App) typing(ctx context.Context, req *gatesock.Request, in Typing) erro
 	return err
 }
 
-// appendTimeout is how long a message may take to be stored: less than the page waits for an answer.
+// appendTimeout is how long a message may take to be stored: less than the page waits for an
+// answer.
 const appendTimeout = 4 * time.Second
 
 var errSlow = errors.New("chat: the message was not stored in time")

@@ -205,7 +205,7 @@ addEventListener("hashchange", showDoor); // another room, written into the addr
 
 // The conversation.
 
-// What the topic of the room tells.
+// What happens in the topic of the room.
 const conversation = {
   subscribed() {
     joined = true;
