@@ -85,7 +85,7 @@ func TestWrongDeclarationsPanic(t *testing.T) {
 		{"table without a definition", `gatesock: DeclareNeeds at %s: need 1: TABLE: a need of the kind table, and no other, must have a Table`, need(gatesock.Need{Kind: gatesock.NeedTable, Variable: "TABLE"})},
 		{"table without a key", `gatesock: DeclareNeeds at %s: need 1: TABLE: the Table must have a PartitionKey`, need(gatesock.Need{Kind: gatesock.NeedTable, Variable: "TABLE", Table: &gatesock.TableKeys{}})},
 		{"queue with a definition of a table", `gatesock: DeclareNeeds at %s: need 1: QUEUE: a need of the kind table, and no other, must have a Table`, need(gatesock.Need{Kind: gatesock.NeedQueue, Variable: "QUEUE", Table: &gatesock.TableKeys{}})},
-		{"setting with a source", `gatesock: DeclareNeeds at %s: need 1: NAME: only a queue has a Source`, need(gatesock.Need{Kind: gatesock.NeedSetting, Variable: "NAME", Source: "jobs"})},
+		{"setting with a source", `gatesock: DeclareNeeds at %s: need 1: NAME: only a queue or a table has a Source`, need(gatesock.Need{Kind: gatesock.NeedSetting, Variable: "NAME", Source: "jobs"})},
 		{"metrics with actions", `gatesock: DeclareNeeds at %s: need 1: NAME: a need of the kind metrics has no Actions`, need(gatesock.Need{Kind: gatesock.NeedMetrics, Variable: "NAME", Actions: []string{"sqs:SendMessage"}})},
 		{"setting with actions", `gatesock: DeclareNeeds at %s: need 1: NAME: a need of the kind setting has no Actions`, need(gatesock.Need{Kind: gatesock.NeedSetting, Variable: "NAME", Actions: []string{"sqs:SendMessage"}})},
 		{"two kinds", `gatesock: DeclareNeeds at %s: two needs with the variable TABLE contradict each other: one is of the kind table, the other of the kind setting`, func(r *gatesock.Router) {

@@ -145,7 +145,8 @@ type Need struct {
 	// Table is the definition of a table; nil for other kinds.
 	Table *TableKeys `json:"table,omitempty"`
 	// Source is the name of the [EventSource] by which the App itself gets the messages of a queue;
-	// empty if it only sends them.
+	// empty if it only sends them. For a table, "*" means that the App gets its changes by the source
+	// eventmux.DynamoDB(eventmux.Any, …), and that the table has a stream; see package dynamo/stream.
 	Source string `json:"source,omitempty"`
 	// Description is for the people that choose the value of a setting.
 	Description string `json:"description,omitempty"`

@@ -81,8 +81,8 @@ func (n Need) fault() string {
 		return fmt.Sprintf("%s: a need of the kind table, and no other, must have a Table", n.Variable)
 	case n.Table != nil && n.Table.PartitionKey == "":
 		return fmt.Sprintf("%s: the Table must have a PartitionKey", n.Variable)
-	case n.Kind != NeedQueue && n.Source != "":
-		return fmt.Sprintf("%s: only a queue has a Source", n.Variable)
+	case n.Kind != NeedQueue && n.Kind != NeedTable && n.Source != "":
+		return fmt.Sprintf("%s: only a queue or a table has a Source", n.Variable)
 	case (n.Kind == NeedSetting || n.Kind == NeedMetrics) && len(n.Actions) > 0:
 		return fmt.Sprintf("%s: a need of the kind %s has no Actions", n.Variable, n.Kind)
 	}

@@ -192,7 +192,8 @@ func (b *Broadcaster) Disconnect(ctx context.Context, from Audience) (Report, er
 
 // Run continues a send with a job that its [Relay] delivers. It does what Send does for the members
 // of the job, and hands off what remains in further jobs. A nil error means that every member of
-// the job is in the Report or in a job that was handed off. Run needs a Broadcaster with a Relay.
+// the job is in the Report or in a job that was handed off, or that the job is out of date
+// ([Job.Until]) and nothing was done. Run needs a Broadcaster with a Relay.
 //
 // Unlike Send, Run hands off what remains after every failure, with a delay that grows with the
 // hops. An error means that the job is still to be done: the job was refused ([ErrBadJob],
@@ -207,6 +208,9 @@ func (b *Broadcaster) Run(ctx context.Context, job Job) (Report, error) {
 	}
 	if job.Hops > b.maxHops {
 		return Report{}, fmt.Errorf("%w: %d times, the limit is %d", ErrTooManyHops, job.Hops, b.maxHops)
+	}
+	if !job.Until.IsZero() && b.clock().After(job.Until) {
+		return Report{ID: job.ID, Incomplete: true}, nil
 	}
 	return b.send(ctx, job, r)
 }

@@ -34,6 +34,9 @@ func (b *Broadcaster) newJob(frame []byte) Job {
 		j.ID = fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64())
 		j.RootID = j.ID
 	}
+	if b.maxAge > 0 {
+		j.Until = b.clock().Add(b.maxAge)
+	}
 	return j
 }
 
@@ -41,7 +44,7 @@ func (b *Broadcaster) newJob(frame []byte) Job {
 // except for the time for which members have been retried, so that a job that runs twice and stops
 // at the same position twice hands off the same jobs.
 func (j Job) next(r remaining, delay time.Duration) Job {
-	n := Job{RootID: j.RootID, Hops: j.Hops + 1, Cursor: r.encode(), Frame: j.Frame, Delay: delay}
+	n := Job{RootID: j.RootID, Hops: j.Hops + 1, Cursor: r.encode(), Frame: j.Frame, Until: j.Until, Delay: delay}
 	r.members = slices.Clone(r.members)
 	for i := range r.members {
 		r.members[i].retried = 0

@@ -18,6 +18,7 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/internal/panics"
+	"github.com/gatesock/gatesock/internal/testclock"
 )
 
 // jobQueue is a Relay that fails, or loses its answer, according to the plan.
@@ -398,4 +399,34 @@ func TestResharded(t *testing.T) {
 	require.ErrorIs(t, err, errFault)
 	require.Equal(t, j.Cursor, rep.Cursor)
 	require.Zero(t, rep.Audience)
+}
+
+// A job that was in the queue for longer than WithMaxAge allows does nothing, and neither do the
+// jobs that it would have handed off.
+func TestJobIsOutOfDate(t *testing.T) {
+	t.Parallel()
+	clock := testclock.New(testclock.Noon())
+	posts := 0
+	count := func(context.Context, gatesock.Target, []byte) error { posts++; return nil }
+	var jobs []Job
+	relay := relayFunc(func(_ context.Context, j Job) error { jobs = append(jobs, j); return nil })
+	plain := New(posterFunc(count), room(1, 1), WithRelay(relay), WithClock(clock.Now), WithHandOffAfter(0), quiet())
+	_, err := plain.With(WithMaxAge(15*time.Minute)).Send(t.Context(), To("room"), hello())
+	require.NoError(t, err)
+	require.Len(t, jobs, 1)
+	require.Equal(t, clock.Now().Add(15*time.Minute), jobs[0].Until)
+	parsed, err := ParseJob(jobs[0].Encode())
+	require.NoError(t, err)
+
+	require.Equal(t, parsed.Until, parsed.next(remaining{}, 0).Until, "what it hands off is out of date at the same time")
+
+	clock.Advance(15 * time.Minute)
+	rep, err := plain.Run(t.Context(), parsed)
+	require.NoError(t, err)
+	require.Equal(t, 1, rep.Delivered)
+	clock.Advance(time.Millisecond)
+	rep, err = plain.Run(t.Context(), parsed)
+	require.NoError(t, err)
+	require.Equal(t, Report{ID: parsed.ID, Incomplete: true}, rep)
+	require.Equal(t, 1, posts)
 }

@@ -36,6 +36,9 @@ type Job struct {
 	Cursor string
 	// Frame is the encoded message.
 	Frame []byte
+	// Until is when the message is out of date; zero if it never is. After it [Broadcaster.Run] does
+	// nothing. See [WithMaxAge].
+	Until time.Time
 	// Delay is how long the job should wait before it runs; 0 unless something failed. It is for
 	// the Relay, and not part of the encoded form.
 	Delay time.Duration
@@ -57,13 +60,18 @@ type jobForm struct {
 	Hops    int    `json:"hops"`
 	Cursor  string `json:"cursor"`
 	Frame   []byte `json:"frame"`
+	UntilMs int64  `json:"until,omitempty"`
 }
 
 const jobVersion = 1
 
 // Encode returns the job as JSON in ASCII, about 4/3 of the size of its frame and cursor.
 func (j Job) Encode() []byte {
-	return mustMarshal(jobForm{jobVersion, j.ID, j.RootID, j.Hops, j.Cursor, j.Frame})
+	f := jobForm{Version: jobVersion, ID: j.ID, RootID: j.RootID, Hops: j.Hops, Cursor: j.Cursor, Frame: j.Frame}
+	if !j.Until.IsZero() {
+		f.UntilMs = j.Until.UnixMilli()
+	}
+	return mustMarshal(f)
 }
 
 // ParseJob parses a job that [Job.Encode] returned. It fails with [ErrBadJob].
@@ -76,6 +84,9 @@ func ParseJob(data []byte) (Job, error) {
 		return Job{}, fmt.Errorf("%w: version %d is unknown, want %d", ErrBadJob, f.Version, jobVersion)
 	}
 	j := Job{ID: f.ID, RootID: f.RootID, Hops: f.Hops, Cursor: f.Cursor, Frame: f.Frame}
+	if f.UntilMs != 0 {
+		j.Until = time.UnixMilli(f.UntilMs).UTC()
+	}
 	_, err := j.parse()
 	return j, err
 }

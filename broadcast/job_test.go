@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -18,7 +19,7 @@ func goodJob() Job {
 		members: []unserved{{member: member{conn.Member{ID: "a\x00é", Endpoint: "https://x"}, "g"}}},
 		unread:  []span{{group: "g", shard: 2, shards: 4, after: "c"}},
 	}
-	return Job{ID: "i", RootID: "s", Hops: 3, Cursor: r.cursor(), Frame: []byte("{\"x\":\"\u0000\uffff\"}")}
+	return Job{ID: "i", RootID: "s", Hops: 3, Cursor: r.cursor(), Frame: []byte("{\"x\":\"\u0000\uffff\"}"), Until: time.UnixMilli(1 << 47).UTC()}
 }
 
 func TestJobComesBackAsItWas(t *testing.T) {

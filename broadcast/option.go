@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/gatesock/gatesock"
@@ -34,7 +35,7 @@ type settings struct {
 	retryTime    time.Duration
 	pruneGrace   time.Duration
 	clock        func() time.Time
-	// jitter returns a random wait of up to limit. It and shuffle are replaced in tests.
+	// jitter returns a random wait of up to limit. WithRandom replaces it and shuffle.
 	jitter func(limit time.Duration) time.Duration
 	// shuffle makes the order of members random. If the last posts of each burst are throttled,
 	// these must not always be the same members, which would look slow.
@@ -44,6 +45,7 @@ type settings struct {
 	log        *slog.Logger
 	relay      Relay
 	maxHops    int
+	maxAge     time.Duration // 0: none
 	margin     time.Duration // negative: the default
 	ceiling    float64       // posts per second; 0: none
 	window     time.Duration
@@ -158,14 +160,51 @@ func WithPruneGrace(d time.Duration) Option {
 	return option(func(s *settings) { s.pruneGrace = d })
 }
 
-// WithClock sets the clock by which the age of connections is computed for [WithPruneGrace]; the
-// default is [time.Now]. Waits and timeouts do not use it. It must be safe for concurrent use.
-// WithClock panics if now is nil.
+// WithMaxAge limits for how long after a send its jobs do anything, however long they were in the
+// queue: a message that is out of date may be worse than none. By default there is no limit. What
+// is dropped is reported as not read ([Report.Incomplete]).
+func WithMaxAge(d time.Duration) Option {
+	if d <= 0 {
+		panic("broadcast: WithMaxAge: d must be positive")
+	}
+	return option(func(s *settings) { s.maxAge = d })
+}
+
+// WithClock sets the clock by which the age of connections is computed for [WithPruneGrace], and
+// that of jobs for [WithMaxAge]; the default is [time.Now]. Waits and timeouts do not use it. It
+// must be safe for concurrent use. WithClock panics if now is nil.
 func WithClock(now func() time.Time) Option {
 	if now == nil {
 		panic("broadcast: WithClock: now must not be nil")
 	}
 	return option(func(s *settings) { s.clock = now })
+}
+
+// WithRandom sets the source of the random numbers that decide in which order members are tried and
+// how long retries wait, so that a test can repeat a send exactly; the default is that of
+// [math/rand/v2]. The source need not be safe for concurrent use, but only this Broadcaster, and
+// those that [Broadcaster.With] makes of it, may use it. WithRandom panics if src is nil.
+func WithRandom(src rand.Source) Option {
+	if src == nil {
+		panic("broadcast: WithRandom: src must not be nil")
+	}
+	r := rand.New(&lockedSource{src: src}) //nolint:gosec // no secret
+	return option(func(s *settings) {
+		s.shuffle = r.Shuffle
+		s.jitter = func(limit time.Duration) time.Duration { return time.Duration(r.Int64N(int64(limit) + 1)) }
+	})
+}
+
+// lockedSource is a source for several goroutines.
+type lockedSource struct {
+	mu  sync.Mutex
+	src rand.Source
+}
+
+func (l *lockedSource) Uint64() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.src.Uint64()
 }
 
 // WithCodec sets the codec for the data of a push; the default is [gatesock.JSON].

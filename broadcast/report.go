@@ -184,8 +184,9 @@ func (e *PostError) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// add adds the numbers of another report.
-func (r *Report) add(o Report) {
+// Add adds the counts and the errors of the report of another send, of which it keeps the first 20.
+// ID, HandedOff and Cursor stay those of r.
+func (r *Report) Add(o Report) {
 	r.Audience += o.Audience
 	r.Delivered += o.Delivered
 	r.Gone += o.Gone
@@ -250,10 +251,10 @@ func (m merger) merge(id string) subtotal {
 	m.merged[id] = best
 	for i, run := range m.runs[id] {
 		var sum subtotal
-		sum.total.add(run)
+		sum.total.Add(run)
 		for _, child := range run.HandedOff {
 			part := m.merge(child)
-			sum.total.add(part.total)
+			sum.total.Add(part.total)
 			sum.missing = append(sum.missing, part.missing...)
 		}
 		if i == 0 || sum.undone() < best.undone() {

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// week is longer than an entry that is kept for a day takes to become quiet, and shorter than it is
-	// stored.
+	// week is longer than an entry that is kept for a day takes to become quiet, and shorter than
+	// it is stored.
 	week = 8*24*time.Hour + 12*time.Hour
 	// kilobyte is the data of an entry that takes a write unit.
 	kilobyte = 900
@@ -53,7 +53,8 @@ func (p *publisher) append(log *dynamo.Topics, e topic.Entry, n int) (last topic
 
 // topicOperation is an operation on the topic room, with two processes.
 func topicOperation(
-	name string, want units, unbilled float64, why string, given func(*publisher), do func(context.Context, *publisher) error,
+	name string, want units, unbilled float64, why string,
+	given func(*publisher), do func(context.Context, *publisher) error,
 ) operation {
 	var p *publisher
 	return operation{
@@ -126,7 +127,7 @@ func publishes() []operation {
 			return err
 		}),
 		topicOperation("`Mark`", units{1, 0}, 0, "`WithMark`, for each entry; 1 for each KB of it", begun, func(ctx context.Context, p *publisher) error {
-			return p.log.Mark(ctx, room, topic.Position{Epoch: epochOf(p), Offset: 2})
+			return p.log.Mark(ctx, room, topic.Position{Epoch: p.epoch(ctx), Offset: 2})
 		}),
 	}
 }
@@ -139,8 +140,8 @@ func publishingTx(ctx context.Context, p *publisher) error {
 	return err
 }
 
-func epochOf(p *publisher) string {
-	page, err := p.other.Read(p.tb.Context(), topic.Query{Topic: room})
+func (p *publisher) epoch(ctx context.Context) string {
+	page, err := p.other.Read(ctx, topic.Query{Topic: room})
 	require.NoError(p.tb, err)
 	p.meter.Take()
 	return page.Head.Epoch

@@ -18,6 +18,7 @@
 //	[DB.Plans]          plans, for package ratelimit/plan
 //	[DB.Usage]          usage records, for package ratelimit/metering
 //	[DB.Outcomes]       what became of jobs, for package async
+//	[DB.Topics]         events, values and presence of topics, for package topic
 //
 // [DB.CreateTable] makes the table. The file template.json in this package's folder declares the
 // same table for CloudFormation and SAM. The binary of a function has only the code of the stores
@@ -38,10 +39,15 @@
 //	[DB.Plans]          dynamodb:GetItem; to manage plans PutItem, DeleteItem, Query
 //	[DB.Usage]          dynamodb:UpdateItem; to read a day Query
 //	[DB.Outcomes]       dynamodb:UpdateItem
+//	[DB.Topics]         dynamodb:GetItem, BatchGetItem, PutItem, Query; UpdateItem and DeleteItem for
+//	                    state topics and presence, UpdateItem for topic.WithMark
 //	package sweep       dynamodb:Scan, UpdateItem, DeleteItem
 //	[DB.CreateTable]    dynamodb:CreateTable, DescribeTable, DescribeTimeToLive, UpdateTimeToLive
 //
-// [Connections.Records], for tools of operators, needs dynamodb:Scan.
+// [Connections.Records], for tools of operators, needs dynamodb:Scan. [DB.Topics] writes some items
+// in transactions, for which DynamoDB asks for the rights of their items: dynamodb:PutItem (Amazon
+// DynamoDB Developer Guide, "Using IAM with DynamoDB transactions"). The items that a caller adds
+// with [Topics.PublishTx] may need others, such as dynamodb:ConditionCheckItem.
 //
 // # Cost
 //

@@ -25,9 +25,7 @@ func ParseCursor(s *Connections, group string, shard int, c conn.Cursor) (shards
 }
 
 // WithoutBackoff lets attempts follow each other at once.
-func WithoutBackoff() Option {
-	return option(func(db *DB) { db.t.Backoff = func(int) time.Duration { return 0 } })
-}
+func WithoutBackoff() Option { return WithBackoff(func(int) time.Duration { return 0 }) }
 
 // Homes returns the parts in which there may be a membership of a connection.
 func (l Sharding) Homes(id string) []int { return l.homes(id) }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/dynamo"
+	"github.com/gatesock/gatesock/internal/dynamotwin"
 	"github.com/gatesock/gatesock/internal/testclock"
 )
 
@@ -91,7 +92,7 @@ func TestExtendInTheMiddleOfAnotherCall(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					now := testclock.Noon()
 					clock := dynamo.WithClock(func() time.Time { return now })
-					table := newTwinTable()
+					table := dynamotwin.New()
 					other := dynamo.Open(table, "twin", clock).Connections()
 					until := now.Add(time.Hour)
 					require.NoError(t, other.Put(t.Context(), conn.Conn{ID: "a", ConnectedAt: now, ExpiresAt: now.Add(time.Minute)}))

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/gatesock/gatesock/dynamo"
+	"github.com/gatesock/gatesock/internal/dynamotwin"
 )
 
 // An interleaving gates the requests of its calls: each waits until the schedule lets it through,
@@ -127,7 +128,9 @@ func (g gate) Query(
 	return through(ctx, g.run, in, opts, g.API.Query)
 }
 
-type attributes = map[string]types.AttributeValue
+type attributes = dynamotwin.Item
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 
 // describeRequest names a request and what came of it, for the trace and for the count of what has
 // been met.

@@ -18,6 +18,7 @@ import (
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/internal/dynamotwin"
 	"github.com/gatesock/gatesock/internal/testclock"
 )
 
@@ -41,9 +42,9 @@ type world struct {
 // tables returns the table of an interleaving. No other has items of the same keys.
 func (w world) tables() dynamo.API {
 	if w.client == nil {
-		return newTwinTable()
+		return dynamotwin.New()
 	}
-	return newComparedTable(w.client)
+	return dynamotwin.Compare(w.client)
 }
 
 // interleaving makes one of a seed, with nothing in it.

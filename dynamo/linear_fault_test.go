@@ -16,6 +16,7 @@ import (
 
 	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/internal/dynamotwin"
 )
 
 // forgetfulReader answers a reading of a record with what it has read before, now and then, as a
@@ -35,7 +36,7 @@ func (f *forgetfulReader) GetItem(
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	key := twinKey(in.Key)[0]
+	key := dynamotwin.KeyOf(in.Key).Partition
 	if old, ok := f.read[key]; ok {
 		return old, nil
 	}

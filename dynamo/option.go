@@ -48,6 +48,18 @@ func WithClock(now func() time.Time) Option {
 	return option(func(db *DB) { db.t.Clock = now })
 }
 
+// WithBackoff sets how long to wait before a request is repeated: wait is called with the number of
+// attempts that were made, from 1 to 9. The default is anything up to 25 ms, 50 ms, 100 ms and so
+// on, up to 1 s, at random (AWS Architecture Blog, "Exponential Backoff And Jitter"). It is for
+// tests that must not depend on chance. The function must be safe for concurrent use. WithBackoff
+// panics if wait is nil.
+func WithBackoff(wait func(attempts int) time.Duration) Option {
+	if wait == nil {
+		panic("dynamo: WithBackoff: wait must not be nil")
+	}
+	return option(func(db *DB) { db.t.Backoff = wait })
+}
+
 // WithConcurrency sets how many requests one call makes at the same time if it has several to
 // make, such as one for each group of a connection. The default is 16. It panics if n is less than
 // 1.

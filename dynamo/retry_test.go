@@ -221,7 +221,8 @@ func TestLostAnswersBeforeThrottling(t *testing.T) {
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
 	api := &forgetful{API: dynamotest.Client(t)}
-	store := dynamo.Open(api, dynamotest.Table(t), dynamo.WithNamespace(dynamotest.Namespace(t))).Connections()
+	store := dynamo.Open(api, dynamotest.Table(t), dynamo.WithNamespace(dynamotest.Namespace(t)),
+		dynamo.WithConcurrency(1)).Connections()
 	ctx := t.Context()
 	members := func(group string) (ids []string) {
 		for m, err := range conn.Members(ctx, store, group) {
@@ -243,6 +244,18 @@ func TestLostAnswers(t *testing.T) {
 	api.updates, api.deletes = 1, 1
 	require.NoError(t, store.Leave(ctx, "a", "h"))
 	require.Empty(t, members("h"))
+
+	for lost := range 4 { // the record's update, and rows that it has come to
+		api.updates = lost
+		c, err := store.JoinMany(ctx, "a", []string{"x", "y"})
+		require.NoError(t, err)
+		require.Equal(t, []string{"g", "x", "y"}, c.Groups)
+		require.Equal(t, []string{"a"}, members("x"))
+		require.Equal(t, []string{"a"}, members("y"))
+		require.NoError(t, store.Leave(ctx, "a", "x"))
+		require.NoError(t, store.Leave(ctx, "a", "y"))
+		require.Empty(t, append(members("x"), members("y")...))
+	}
 
 	api.deletes = 1
 	_, err := store.Delete(ctx, "a")

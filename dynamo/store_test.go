@@ -13,6 +13,7 @@ import (
 	"github.com/gatesock/gatesock/conn/conntest"
 	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/internal/dynamotwin"
 	"github.com/gatesock/gatesock/internal/testclock"
 )
 
@@ -28,7 +29,7 @@ func harness(tb testing.TB, opts ...dynamo.Option) conntest.NewHarness {
 // onTwins makes stores each of which has a table in memory.
 func onTwins(tb testing.TB, opts ...dynamo.Option) conntest.NewHarness {
 	tb.Helper()
-	return harnessOf(tb, func() dynamo.API { return newTwinTable() }, "twin", opts...)
+	return harnessOf(tb, func() dynamo.API { return dynamotwin.New() }, "twin", opts...)
 }
 
 func harnessOf(tb testing.TB, tables func() dynamo.API, table string, opts ...dynamo.Option) conntest.NewHarness {
@@ -217,7 +218,7 @@ func TestStoreIsLikeMemory(t *testing.T) {
 	t.Run("on DynamoDB", func(t *testing.T) {
 		t.Parallel()
 		client, table := dynamotest.Client(t), dynamotest.Table(t)
-		compared := func() dynamo.API { return newComparedTable(client) }
+		compared := func() dynamo.API { return dynamotwin.Compare(client) }
 		for _, l := range layouts() {
 			stores := harnessOf(t, compared, table, inShards(l[0], l[1]), dynamo.WithPageSize(2))
 			conntest.RunModel(t, likeMemory(stores), 15)

@@ -11,8 +11,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/stretchr/testify/require"
-
 	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/internal/dynamotest"
 	"github.com/gatesock/gatesock/topic"
@@ -29,7 +27,8 @@ func topicHarness(tb testing.TB) topictest.NewHarness {
 	return func(_ testing.TB, now func() time.Time) topictest.Harness {
 		namespace := dynamotest.Namespace(tb)
 		open := func(api dynamo.API) *dynamo.Topics {
-			return dynamo.Open(api, table, dynamo.WithNamespace(namespace), dynamo.WithClock(now), dynamo.WithoutBackoff()).Topics()
+			return dynamo.Open(api, table,
+				dynamo.WithNamespace(namespace), dynamo.WithClock(now), dynamo.WithoutBackoff()).Topics()
 		}
 		h := topictest.Harness{
 			MaxName: dynamo.MaxNameBytes, MaxData: 390 << 10,
@@ -157,5 +156,3 @@ func secondsOf(n int64) types.AttributeValue {
 }
 
 func sortOf(offset int64) string { return fmt.Sprintf("%016d", offset) }
-
-var _ = require.NoError

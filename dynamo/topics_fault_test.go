@@ -21,8 +21,9 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-// gated asks a function before every write, which may fail it, make it wait, or carry it out itself.
-// It checks that each attempt has one signature. A write may arrive after its attempt has ended.
+// gated asks a function before every write, which may fail it, make it wait, or carry it out
+// itself. It checks that each attempt has one signature. A write may arrive after its attempt has
+// ended.
 type gated struct {
 	dynamo.API
 	client *dynamodb.Client
@@ -126,8 +127,7 @@ func TestTopicsFreezeBeforeSending(t *testing.T) {
 	}
 	s := newStage(t)
 	frozen := false
-	var log *dynamo.Topics
-	log = s.process(func(func() error) (bool, error) {
+	log := s.process(func(func() error) (bool, error) {
 		if !frozen {
 			return true, nil
 		}

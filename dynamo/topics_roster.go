@@ -2,7 +2,6 @@ package dynamo
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -12,18 +11,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/gatesock/gatesock/dynamo/internal/table"
+	"github.com/gatesock/gatesock/dynamo/internal/topicrow"
 	"github.com/gatesock/gatesock/topic"
 )
 
 var _ topic.Roster = (*Topics)(nil)
-
-// The attributes of a row of a roster. Its expiry is table.Expiry.
-const (
-	attrRowUser      = "u"
-	attrRowAs        = "a"
-	attrRowVersion   = "v"
-	attrRowConnected = "c" // Unix time in milliseconds
-)
 
 // maxRowConflicts is how often a row is written again that another call has written meanwhile.
 const maxRowConflicts = 10
@@ -45,7 +37,7 @@ func (ts *Topics) EnterRow(ctx context.Context, name string, r topic.Row) (int64
 		item := ts.rowItem(name, r.Normalize(version))
 		_, past, err := table.Do(ctx, ts.t, ts.t.API.PutItem, &dynamodb.PutItemInput{
 			TableName: &ts.t.Name, Item: item,
-			ConditionExpression:                 aws.String("attribute_not_exists(" + attrRowVersion + ") OR " + attrRowVersion + " < :v"),
+			ConditionExpression:                 aws.String("attribute_not_exists(" + topicrow.Version + ") OR " + topicrow.Version + " < :v"),
 			ExpressionAttributeValues:           table.Item{":v": table.Number(version)},
 			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 		})
@@ -53,7 +45,7 @@ func (ts *Topics) EnterRow(ctx context.Context, name string, r topic.Row) (int64
 		if !refused {
 			return version, rosterError("enter a topic", err)
 		}
-		last, err := table.GetNumber(there, attrRowVersion)
+		last, err := table.GetNumber(there, topicrow.Version)
 		if err != nil {
 			return 0, rosterError("enter a topic", err)
 		}
@@ -79,7 +71,7 @@ func (ts *Topics) GetRow(ctx context.Context, name, id string) (topic.Row, error
 	if len(out.Item) == 0 {
 		return topic.Row{}, topic.ErrAbsent
 	}
-	r, err := decodeMember(out.Item)
+	r, err := topicrow.Decode(out.Item)
 	if err != nil {
 		return topic.Row{}, rosterError("read a member", err)
 	}
@@ -119,7 +111,7 @@ func (ts *Topics) RemoveRow(ctx context.Context, name, id string, version int64)
 	_, _, err := table.Do(ctx, ts.t, ts.t.API.DeleteItem, &dynamodb.DeleteItemInput{
 		TableName: &ts.t.Name, Key: ts.t.RosterKey(name, id),
 		ConditionExpression: aws.String(
-			"attribute_not_exists(" + attrRowVersion + ") OR " + attrRowVersion + " = :v OR " + table.Expiry + " <= :now"),
+			"attribute_not_exists(" + topicrow.Version + ") OR " + topicrow.Version + " = :v OR " + table.Expiry + " <= :now"),
 		ExpressionAttributeValues: table.Item{
 			":v": table.Number(version), ":now": table.Number(ts.t.Now()),
 		},
@@ -139,7 +131,7 @@ func (ts *Topics) ReadRows(ctx context.Context, name string, limit int) ([]topic
 		in.Limit = aws.Int32(int32(min(limit, maxQueryLimit)))
 	}
 	err := ts.eachRow(ctx, name, in, func(it table.Item) (enough bool, err error) {
-		r, err := decodeMember(it)
+		r, err := topicrow.Decode(it)
 		rows = append(rows, r)
 		return len(rows) == limit, err
 	})
@@ -196,41 +188,8 @@ func (ts *Topics) eachRow(
 
 func (ts *Topics) rowItem(name string, r topic.Row) table.Item {
 	it := ts.t.RosterKey(name, r.ID)
-	it[attrRowVersion] = table.Number(r.Version)
-	it[attrRowConnected] = table.Number(r.ConnectedAt.UnixMilli())
-	it[table.Expiry] = table.Number(r.ExpiresAt.Unix())
-	if r.User != "" {
-		it[attrRowUser] = table.Text(r.User)
-	}
-	if r.As != nil {
-		it[attrRowAs] = table.Text(string(r.As))
-	}
+	topicrow.Encode(it, r)
 	return it
-}
-
-func decodeMember(it table.Item) (r topic.Row, err error) {
-	var as string
-	var connected, expires int64
-	for _, read := range []func() error{
-		func() (err error) { r.ID, err = table.GetText(it, table.SortKey); return err },
-		func() (err error) { r.User, err = table.GetText(it, attrRowUser); return err },
-		func() (err error) { as, err = table.GetText(it, attrRowAs); return err },
-		func() (err error) { r.Version, err = table.GetNumber(it, attrRowVersion); return err },
-		func() (err error) { connected, err = table.GetNumber(it, attrRowConnected); return err },
-		func() (err error) { expires, err = table.GetNumber(it, table.Expiry); return err },
-	} {
-		if err := read(); err != nil {
-			return topic.Row{}, fmt.Errorf("member %.100q: %w", r.ID, err)
-		}
-	}
-	if as != "" {
-		if !json.Valid([]byte(as)) {
-			return topic.Row{}, fmt.Errorf("member %.100q: attribute %q is not JSON", r.ID, attrRowAs)
-		}
-		r.As = json.RawMessage(as)
-	}
-	r.ConnectedAt, r.ExpiresAt = time.UnixMilli(connected).UTC(), time.Unix(expires, 0).UTC()
-	return r, nil
 }
 
 func validateTopicName(name string) error {

@@ -35,8 +35,8 @@ const (
 	maxDepartures = 100
 )
 
-// BeginRound begins a round of announcements; see [topic.Rounds]. It costs 1 write unit, and more if
-// much was left to the round.
+// BeginRound begins a round of announcements; see [topic.Rounds]. It costs 1 write unit, and more
+// if much was left to the round.
 func (ts *Topics) BeginRound(ctx context.Context, name string, s topic.RoundStart) (topic.Round, error) {
 	if err := validateTopicName(name); err != nil {
 		return topic.Round{}, err

@@ -22,8 +22,8 @@ const MaxTxItems = topiclog.MaxItems
 type CanceledError struct {
 	// Reasons has DynamoDB's reason for each of the caller's items, in their order. The code of an
 	// item that was not the cause is "None". A failed condition has the code
-	// "ConditionalCheckFailed", and the item that it met if ReturnValuesOnConditionCheckFailure asked
-	// for it.
+	// "ConditionalCheckFailed", and the item that it met if ReturnValuesOnConditionCheckFailure
+	// asked for it.
 	Reasons []types.CancellationReason
 
 	err error
@@ -47,8 +47,8 @@ func (e *CanceledError) Unwrap() error { return e.err }
 //		[]types.TransactWriteItem{order}, topic.WithKey(orderID))
 //
 // The event is pushed after the transaction. If the process dies before that, the event is in the
-// log, and subscribers get it as [topic.Topics] describes for a publisher that dies, or at once from
-// a handler of the table's stream.
+// log, and subscribers get it as [topic.Topics] describes for a publisher that dies, or at once
+// from a handler of the table's stream.
 //
 // Errors without a position are those of Publish, and these:
 //
@@ -59,8 +59,8 @@ func (e *CanceledError) Unwrap() error { return e.err }
 //     PublishTx again: if it was made, that writes nothing, neither the event nor the items, pushes
 //     the first event again, and returns its position.
 //
-// Of the key it does matter that it stands for the items, too: a second call with the key and other
-// items writes none of them.
+// The key must stand for the items, too: a second call with the key and other items writes none of
+// them.
 //
 // It costs 2 write units for each KB of each item, the entry and the key among them, also if it is
 // canceled. The role needs dynamodb:PutItem on the table, and for the caller's items the action of

@@ -119,7 +119,9 @@ func TestPublishTxCanceled(t *testing.T) {
 			require.ErrorContains(t, err, `nothing was written: the caller's items canceled the transaction: item 1: ConditionalCheckFailed`)
 		}
 		if !begun {
-			_, err := s.client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &s.table, Key: key("@"+s.namespace+"#order", "there")})
+			_, err := s.client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
+				TableName: &s.table, Key: key("@"+s.namespace+"#order", "there"),
+			})
 			require.NoError(t, err)
 		}
 	}
@@ -197,7 +199,7 @@ func TestPublishTxLimits(t *testing.T) {
 	require.NotErrorIs(t, err, topic.ErrOutcome)
 }
 
-// withoutTransactions is a client of somebody who has wrapped a client of DynamoDB.
+// withoutTransactions is a client that wraps one of DynamoDB.
 type withoutTransactions struct{ dynamo.API }
 
 func TestTopicsNeedTransactions(t *testing.T) {
@@ -207,29 +209,4 @@ func TestTopicsNeedTransactions(t *testing.T) {
 	require.ErrorContains(t, err, "dynamo: append to topic \"room\": nothing was written: the client, a dynamo_test.withoutTransactions, "+
 		"has no method TransactWriteItems: pass a *dynamodb.Client to Open")
 	require.False(t, errors.Is(err, topic.ErrOutcome))
-}
-
-func ExampleTopics_PublishTx() {
-	ctx := context.Background()
-	client := dynamodb.New(dynamodb.Options{Region: "us-east-1"}) // usually dynamodb.NewFromConfig
-	db := dynamo.Open(client, "gatesock")
-	var poster wstest.Recorder // usually a client of package apigw
-	topics := topic.New(db.Topics(), db.Connections(), broadcast.New(&poster, db.Connections()))
-
-	// The order must be a new one. If it is placed twice, nobody hears of it twice.
-	order := types.TransactWriteItem{Put: &types.Put{
-		TableName:           aws.String("orders"),
-		Item:                map[string]types.AttributeValue{"id": &types.AttributeValueMemberS{Value: "17"}},
-		ConditionExpression: aws.String("attribute_not_exists(id)"),
-	}}
-	place := func() (topic.Position, error) {
-		at, _, err := db.Topics().PublishTx(ctx, topics, "orders", "placed", map[string]string{"order": "17"},
-			[]types.TransactWriteItem{order}, topic.WithKey("order 17"))
-		if canceled := (*dynamo.CanceledError)(nil); errors.As(err, &canceled) {
-			return at, fmt.Errorf("order 17 exists: %w", err)
-		}
-		return at, err
-	}
-	_ = place
-	// Output:
 }

@@ -13,15 +13,15 @@ import (
 // # Values: cost
 //
 // To set a value of a topic costs 1 write unit for each KB of the value, and 1 for the counter; if
-// the topic has filters, also 1 read unit for each 4 KB of different filters. For each filter with an
-// interval it costs 1 write unit more, 3 for the one that waits, and 1 read unit for the value that
-// is pushed. A snapshot costs a read unit for each 4 KB of values, and 1 for the counter. A filter
-// costs 1 read unit for each 4 KB of different filters, and 1 write unit unless another subscription
-// has had it within 30 seconds.
+// the topic has filters, also 1 read unit for each 4 KB of different filters. For each filter with
+// an interval it costs 1 write unit more, 3 for the one that waits, and 1 read unit for the value
+// that is pushed. A snapshot costs a read unit for each 4 KB of values, and 1 for the counter. A
+// filter costs 1 read unit for each 4 KB of different filters, and 1 write unit unless another
+// subscription has had it within 30 seconds.
 //
 // All values of a topic are one partition, which takes up to 1,000 write units and 3,000 read units
-// a second, and so is its counter (Amazon DynamoDB Developer Guide, "Best practices for designing and
-// using partition keys effectively").
+// a second, and so is its counter (Amazon DynamoDB Developer Guide, "Best practices for designing
+// and using partition keys effectively").
 
 var _ topic.Values = (*Topics)(nil)
 
@@ -50,8 +50,8 @@ func (ts *Topics) GetValue(ctx context.Context, name, key string) (topic.Value, 
 	return wrapped(ts.values.GetValue(ctx, name, key))
 }
 
-// ReadValues returns a page of a state topic; see [topic.Values]. A page has at most 1,000 values and
-// 1 MB.
+// ReadValues returns a page of a state topic; see [topic.Values]. A page has at most 1,000 values
+// and 1 MB.
 func (ts *Topics) ReadValues(ctx context.Context, q topic.ValuesQuery) (topic.ValuesPage, error) {
 	return wrapped(ts.values.ReadValues(ctx, q))
 }

@@ -38,8 +38,8 @@ func TestValuesConformance(t *testing.T) {
 	})
 }
 
-// unanswered is a table that does not answer one update: the one after so many others. It is carried
-// out at once, or late, when arrive is called.
+// unanswered is a table that does not answer one update: the one after so many others. It is
+// carried out at once, or late, when arrive is called.
 type unanswered struct {
 	dynamo.API
 	meanwhile func()

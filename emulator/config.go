@@ -107,7 +107,8 @@ type Config struct {
 
 	// Rate is how many handshakes, messages and @connections calls the gateway accepts per second,
 	// all together, with bursts of Burst. On AWS all APIs of an account share 10,000 per second with
-	// bursts of 5,000. Default: no limit. Default of Burst: Rate rounded up, at least 1.
+	// bursts of 5,000; see [AccountQuotas]. Default: no limit. Default of Burst: Rate rounded up, at
+	// least 1.
 	Rate  float64
 	Burst int
 	// RouteThrottles are the limits of routes, by route key, as the route settings of a stage set

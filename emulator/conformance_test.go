@@ -51,7 +51,7 @@ func conformanceTable() []conformanceCase {
 		eventCases(), idCases(), connectCases(), signedConnectCases(), authorizerCases(), selectionCases(), routingCases(),
 		answerCases(), mockCases(),
 		managementCases(), signedCallCases(), limitCases(), routeThrottleCases(),
-		disconnectCases(), keepaliveCases(), protocolCases(),
+		disconnectCases(), keepaliveCases(), protocolCases(), faultCases(),
 	} {
 		table = append(table, cases...)
 	}
@@ -127,10 +127,6 @@ func notSupported() []difference {
 			"New rejects them instead of guessing what they select",
 		},
 		{"§8", documented, "an internal error of the service closes with 1011", "what causes one is not known"},
-		{
-			"§8", documented, "the account's 500 new connections and 10,000 requests a second",
-			"they apply to the account, not to the API; Config.Rate is off by default",
-		},
 	}
 }
 

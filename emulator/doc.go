@@ -33,6 +33,13 @@
 // A [Clock] provides the time. With a [ManualClock], idle timeouts and the maximum age of a
 // connection pass at once.
 //
+// # Faults
+//
+// [Gateway.Faults] makes things go wrong: calls that are slow, throttled or gone, or that fail
+// although they had an effect; messages that overtake each other; cold starts; a $disconnect that
+// is lost, late or repeated; half-open connections; restarts of the service; the quotas of the
+// account. Each happens always or by chance, from a seed that repeats it; see [NewFaults].
+//
 // # Fidelity
 //
 // Each behavior has a case in the package's conformance table, which is listed in

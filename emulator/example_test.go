@@ -230,3 +230,34 @@ func ExampleNewListener() {
 	fmt.Println(gw.Shutdown(context.Background()), server.Close(), <-served)
 	// Output: <nil> <nil> http: Server closed
 }
+
+// A gateway whose faults are the same in each run with this seed.
+func ExampleNewFaults() {
+	faults := emulator.NewFaults(42,
+		emulator.Gone().Chance(0.2),
+		emulator.FailDelivered(gatesock.ErrGone).Chance(0.1),
+	)
+	faults.OnFault(func(e emulator.FaultEvent) {
+		fmt.Printf("connection %d: %v\n", e.Connection, e.Fault)
+	})
+	gateway, err := emulator.New(gatesock.New(), emulator.Config{Faults: faults})
+	if err != nil {
+		panic(err)
+	}
+	ctx := context.Background()
+	alice, err := gateway.Connect(ctx, emulator.Handshake{}, &client{})
+	if err != nil {
+		panic(err)
+	}
+	for range 8 {
+		_ = gateway.Post(ctx, gatesock.Target{ConnectionID: alice.ID()}, []byte("hello"))
+	}
+	if err := gateway.Shutdown(ctx); err != nil {
+		panic(err)
+	}
+	// Output:
+	// connection 1: failed although delivered (gatesock: connection is gone), chance 0.1
+	// connection 1: failed although delivered (gatesock: connection is gone), chance 0.1
+	// connection 1: failed call (gatesock: connection is gone), chance 0.2
+	// connection 1: failed although delivered (gatesock: connection is gone), chance 0.1
+}

@@ -3,8 +3,6 @@ package emulator
 import (
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gatesock/gatesock"
@@ -13,9 +11,9 @@ import (
 // RouteCalls is the route of calls of the @connections API for [Fault.On].
 const RouteCalls = "@connections"
 
-// Fault is something that goes wrong at the gateway, in its network or in Lambda. [Faults.Add] makes
-// it happen. The functions below return one that happens every time, everywhere and at once; its
-// methods return narrower copies:
+// Fault is something that goes wrong at the gateway, in its network or in Lambda. [Faults.Add]
+// makes it happen. The functions below return one that happens every time, everywhere and at once;
+// its methods return narrower copies:
 //
 //	emulator.Slow(2*time.Second).For(bob.ID()).Times(3) // the next three posts to bob
 //	emulator.ColdStart(3*time.Second).On("say").Chance(0.01)
@@ -59,14 +57,15 @@ const (
 // it.
 func Slow(d time.Duration) Fault { return newFault(slowCall).lasting("Slow", d) }
 
-// Gone makes calls of @connections fail with [gatesock.ErrGone], 410 over HTTP, while the connection
-// is open: as if the gateway had closed it and $disconnect were lost, or, for a while, by mistake.
+// Gone makes calls of @connections fail with [gatesock.ErrGone], 410 over HTTP, while the
+// connection is open: as if the gateway had closed it and $disconnect were lost, or, for a while,
+// by mistake.
 func Gone() Fault { return Fail(gatesock.ErrGone) }
 
 // Fail makes calls of @connections fail with an error that wraps err. They have no effect.
-// [gatesock.ErrForbidden] means that the function's role lacks execute-api:ManageConnections; for all
-// connections, it comes before other failures. Over HTTP, an error that is not of package gatesock is a 500. Fail
-// panics if err is nil.
+// [gatesock.ErrForbidden] means that the function's role lacks execute-api:ManageConnections; for
+// all connections, it comes before other failures. Over HTTP, an error that is not of package
+// gatesock is a 500. Fail panics if err is nil.
 func Fail(err error) Fault {
 	f := newFault(failedCall)
 	if err == nil {
@@ -77,8 +76,8 @@ func Fail(err error) Fault {
 }
 
 // FailDelivered makes posts fail with an error that wraps err although the message is sent. A 410
-// for a message that arrived has been observed (aws-sdk-js#3773); other errors stand for answers that
-// were lost. It panics if err is nil.
+// for a message that arrived has been observed (aws-sdk-js#3773); other errors stand for answers
+// that were lost. It panics if err is nil.
 func FailDelivered(err error) Fault {
 	f := Fail(err)
 	f.kind = failedDelivery
@@ -122,7 +121,8 @@ func BufferFull() Fault { return newFault(bufferFull) }
 // Hold passes messages of clients on d later. Messages that come in the meantime overtake them,
 // since the gateway keeps no order (AWS Developer Guide), and so do the end of the connection and
 // its $disconnect. With [Fault.Spread] all messages come in a random order. [Session.Receive] does
-// not wait for a message that is held.
+// not wait for a message that is held. Messages that are held until the same time are handled at
+// the same time.
 func Hold(d time.Duration) Fault { return newFault(heldMessage).lasting("Hold", d) }
 
 // ColdStart makes invocations begin d later, as if Lambda had to start a process first. The
@@ -141,19 +141,20 @@ func DelayDisconnect(d time.Duration) Fault {
 	return newFault(lateDisconnect).lasting("DelayDisconnect", d)
 }
 
-// RepeatDisconnect invokes $disconnect twice with the same event, the second time d after the first.
-// If d is zero, both run at the same time. Whether AWS does that is not known; an invocation whose
-// answer was lost may be repeated.
+// RepeatDisconnect invokes $disconnect twice with the same event, the second time d after the
+// first. If d is zero, both run at the same time. Whether AWS does that is not known; an invocation
+// whose answer was lost may be repeated.
 func RepeatDisconnect(d time.Duration) Fault {
 	return newFault(repeatedDisconnect).lasting("RepeatDisconnect", d)
 }
 
-// HalfOpen is a fault of connections (see [Faults.Add]): after a time the client is gone, such as by
-// a cable that was pulled, and the gateway does not know. Posts succeed and count as traffic, nothing
-// arrives in either direction, and the end of the client's socket goes unnoticed. The gateway
-// notices the loss after another time, noticed, with Undocumented.AbnormalClose; if that is zero,
-// the connection ends when it is idle for too long or too old, or by Disconnect. When AWS notices
-// is not known; a pulled cable gave no prompt event (observed: simple-websockets-chat-app#27).
+// HalfOpen is a fault of connections (see [Faults.Add]): after a time the client is gone, such as
+// by a cable that was pulled, and the gateway does not know. Posts succeed and count as traffic,
+// nothing arrives in either direction, and the end of the client's socket goes unnoticed. The
+// gateway notices the loss after another time, noticed, with Undocumented.AbnormalClose; if that is
+// zero, the connection ends when it is idle for too long or too old, or by Disconnect. When AWS
+// notices is not known; a pulled cable gave no prompt event (observed:
+// simple-websockets-chat-app#27).
 //
 // The connection does not heal when the fault is removed.
 func HalfOpen(after, noticed time.Duration) Fault {
@@ -163,8 +164,8 @@ func HalfOpen(after, noticed time.Duration) Fault {
 }
 
 // Restart is a fault of connections (see [Faults.Add]): after a time the gateway closes the
-// connection for maintenance, with Undocumented.ShutdownClose, 1012 by default (AWS Developer Guide,
-// "WebSocket API status codes"). New connections are accepted.
+// connection for maintenance, with Undocumented.ShutdownClose, 1012 by default (AWS Developer
+// Guide, "WebSocket API status codes"). New connections are accepted.
 func Restart(after time.Duration) Fault { return newFault(restart).lasting("Restart", after) }
 
 func newFault(kind faultKind) Fault { return Fault{kind: kind, chance: 1} }
@@ -177,7 +178,7 @@ func (f Fault) lasting(function string, d time.Duration) Fault {
 	return f
 }
 
-// For limits the fault to connections, by their ids. Without an id it has no effect.
+// For limits the fault to connections, by their ids. Without an id it limits nothing.
 func (f Fault) For(connectionIDs ...string) Fault {
 	if len(connectionIDs) > 0 {
 		f.connections = slices.Concat(f.connections, connectionIDs)
@@ -185,8 +186,8 @@ func (f Fault) For(connectionIDs ...string) Fault {
 	return f
 }
 
-// On limits [Hold], [ColdStart] and [Throttled] to a route. It panics for other faults, which do not
-// depend on a route, and if the route is empty.
+// On limits [Hold], [ColdStart] and [Throttled] to a route. It panics for other faults, which do
+// not depend on a route, and if the route is empty.
 func (f Fault) On(route string) Fault {
 	switch {
 	case route == "":
@@ -224,77 +225,8 @@ func (f Fault) Spread() Fault {
 	return f
 }
 
-// Name returns the kind of the fault, such as "lost $disconnect".
-func (f Fault) Name() string { return f.kind.String() }
-
-// String describes the fault in one line.
-func (f Fault) String() string {
-	var b strings.Builder
-	b.WriteString(f.kind.String())
-	switch {
-	case f.err != nil:
-		fmt.Fprintf(&b, " (%v)", f.err)
-	case f.kind == throttled && f.throttle.Rate > 0:
-		fmt.Fprintf(&b, " above %v/s with a burst of %d", f.throttle.Rate, f.throttle.burst())
-	}
-	if f.delay > 0 {
-		upTo := ""
-		if f.spread {
-			upTo = "up to "
-		}
-		fmt.Fprintf(&b, ", %s%v", upTo, f.delay)
-	}
-	if f.noticed > 0 {
-		fmt.Fprintf(&b, ", noticed after %v", f.noticed)
-	}
-	if f.route != "" {
-		fmt.Fprintf(&b, ", on %s", f.route)
-	}
-	if f.connections != nil {
-		fmt.Fprintf(&b, ", for %s", strings.Join(f.connections, " "))
-	}
-	if f.times > 0 {
-		fmt.Fprintf(&b, ", times %d", f.times)
-	}
-	if f.chance < 1 {
-		b.WriteString(", chance " + strconv.FormatFloat(f.chance, 'g', -1, 64))
-	}
-	return b.String()
-}
-
-func (k faultKind) String() string {
-	switch k {
-	case slowCall:
-		return "slow call"
-	case failedCall:
-		return "failed call"
-	case throttled:
-		return "throttled"
-	case bufferFull:
-		return "buffer full"
-	case failedDelivery:
-		return "failed although delivered"
-	case heldMessage:
-		return "held message"
-	case coldStart:
-		return "cold start"
-	case lostDisconnect:
-		return "lost $disconnect"
-	case lateDisconnect:
-		return "late $disconnect"
-	case repeatedDisconnect:
-		return "repeated $disconnect"
-	case halfOpen:
-		return "half-open"
-	case restart:
-		return "restart"
-	default:
-		return "no fault"
-	}
-}
-
-// ofConnection reports whether the fault happens to a connection rather than to a call, a message or
-// an invocation.
+// ofConnection reports whether the fault happens to a connection rather than to a call, a message
+// or an invocation.
 func (k faultKind) ofConnection() bool { return k == halfOpen || k == restart }
 
 // rank is the order in which the faults of one call count: like the checks of the gateway.

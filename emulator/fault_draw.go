@@ -23,13 +23,13 @@ type hit struct {
 	noticed time.Duration
 }
 
-// report tells the listeners.
+// report calls the listeners.
 func (h hit) report() {
 	h.faults.mu.Lock()
 	listeners := h.faults.listeners
 	h.faults.mu.Unlock()
-	for _, tell := range listeners {
-		tell(h.event)
+	for _, listener := range listeners {
+		listener(h.event)
 	}
 }
 

@@ -14,8 +14,8 @@ func (s *Session) at(route string) occasion {
 	return occasion{conn: s.faultConn, id: s.id, route: route, clock: s.g.cfg.Clock}
 }
 
-// allowed reports whether no fault throttles a handshake or a message. The route is "" for a message
-// without one.
+// allowed reports whether no fault throttles a handshake or a message. The route is "" for a
+// message without one.
 func (s *Session) allowed(route string) bool {
 	h, ok := s.g.cfg.Faults.first(s.at(route), throttled)
 	if ok {
@@ -37,11 +37,12 @@ func (s *Session) befall(a *activeFault) {
 		s.suffer(h).start()
 		return
 	}
-	s.g.hold(h.event.Delay, func(dropped bool) {
-		if !dropped && a.concerns(s.id) {
-			h.event.Time = s.g.cfg.Clock.Now()
-			s.suffer(h).startAndWait()
+	s.g.hold(h.event.Delay, func(dropped bool) *invocation {
+		if dropped || !a.concerns(s.id) {
+			return nil
 		}
+		h.event.Time = s.g.cfg.Clock.Now()
+		return s.suffer(h)
 	})
 }
 
@@ -64,10 +65,11 @@ func (s *Session) suffer(h hit) *invocation {
 	}
 	s.halfOpen.Store(true)
 	if h.noticed > 0 {
-		s.g.hold(h.noticed, func(dropped bool) {
-			if !dropped {
-				s.end(s.g.cfg.Undocumented.AbnormalClose, byGateway).startAndWait()
+		s.g.hold(h.noticed, func(dropped bool) *invocation {
+			if dropped {
+				return nil
 			}
+			return s.end(s.g.cfg.Undocumented.AbnormalClose, byGateway)
 		})
 	}
 	return nil
@@ -118,10 +120,11 @@ func (s *Session) held(ctx context.Context, data []byte) bool {
 		return false
 	}
 	data = bytes.Clone(data)
-	s.g.hold(total(hits), func(dropped bool) {
-		if !dropped {
-			s.dispatch(ctx, data).startAndWait()
+	s.g.hold(total(hits), func(dropped bool) *invocation {
+		if dropped {
+			return nil
 		}
+		return s.dispatch(ctx, data)
 	})
 	report(hits)
 	return true
@@ -133,18 +136,17 @@ func (s *Session) warm(inv *invocation) *invocation {
 	if len(hits) == 0 {
 		return inv
 	}
-	s.g.hold(total(hits), func(dropped bool) {
-		inv.start()
-		if !dropped {
-			inv.wait(context.Background())
-		}
+	s.g.hold(total(hits), func(bool) *invocation {
+		s.g.running.begin()
+		return inv
 	})
+	s.g.running.end() // what is held does not count
 	report(hits)
 	return nil
 }
 
-// disconnecting returns the invocation of $disconnect for the caller to start, or nil if faults lose
-// or delay it.
+// disconnecting returns the invocation of $disconnect for the caller to start, or nil if faults
+// lose or delay it.
 func (s *Session) disconnecting(prepare func() *invocation) *invocation {
 	f, o := s.g.cfg.Faults, s.at(gatesock.RouteDisconnect)
 	if h, ok := f.first(o, lostDisconnect); ok {
@@ -162,10 +164,11 @@ func (s *Session) disconnecting(prepare func() *invocation) *invocation {
 		return inv
 	}
 	later := func(hits []hit) {
-		s.g.hold(total(hits), func(dropped bool) {
-			if !dropped {
-				s.warm(prepare()).startAndWait()
+		s.g.hold(total(hits), func(dropped bool) *invocation {
+			if dropped {
+				return nil
 			}
+			return s.warm(prepare())
 		})
 	}
 	if len(again) > 0 {
@@ -176,12 +179,6 @@ func (s *Session) disconnecting(prepare func() *invocation) *invocation {
 		return nil
 	}
 	return s.warm(prepare())
-}
-
-// startAndWait runs the invocation, and returns when it is settled.
-func (inv *invocation) startAndWait() {
-	inv.start()
-	inv.wait(context.Background())
 }
 
 // with adds an invocation that runs at the same time. Either may be nil.

@@ -53,9 +53,9 @@ type Faults struct {
 //	gateway, err := emulator.New(router, emulator.Config{Faults: faults})
 //
 // Whether a fault happens, and for how long, depends on the seed, on the kind of the fault and its
-// place among the added ones of its kind, on the number of the connection, counted by handshakes, and
-// on how many times the fault could have happened to that connection before. It does not depend on
-// what happens to other connections, so the order in which goroutines run matters only where one
+// place among the added ones of its kind, on the number of the connection, counted by handshakes,
+// and on how many times the fault could have happened to that connection before. It does not depend
+// on what happens to other connections, so the order in which goroutines run matters only where one
 // connection has several calls at the same time; use [Faults.KeyBy] if connections open in no
 // certain order. Calls for ids that are not open count as one connection.
 //
@@ -73,14 +73,14 @@ type FaultEvent struct {
 	Delay time.Duration
 	// Time is the gateway's when it happened.
 	Time time.Time
-	// ConnectionID is the connection. Key and Connection name it independently of its id: it has the
-	// key of [Faults.KeyBy] and is the connection with that number, from 1. For a connection that is
-	// not open they are "" and 0.
+	// ConnectionID is the connection. Key and Connection name it independently of its id: it has
+	// the key of [Faults.KeyBy] and is the connection with that number, from 1. For a connection
+	// that is not open they are "" and 0.
 	ConnectionID string
 	Key          string
 	Connection   uint64
-	// Route is the route of a message, a handshake or an invocation, and [RouteCalls] for a call. It
-	// is "" for a fault of the connection.
+	// Route is the route of a message, a handshake or an invocation, and [RouteCalls] for a call.
+	// It is "" for a fault of the connection.
 	Route string
 	// Call counts, from 1, how many times the fault could have happened to this connection.
 	Call uint64
@@ -99,7 +99,8 @@ type activeFault struct {
 	calls   map[faultConn]uint64
 }
 
-// faultConn names a connection independently of its id. The zero value is for ids that are not open.
+// faultConn names a connection independently of its id. The zero value is for ids that are not
+// open.
 type faultConn struct {
 	key string
 	n   uint64
@@ -205,8 +206,8 @@ func (f *Faults) setActive(list []*activeFault) {
 	f.active.Store(&list)
 }
 
-// OnFault calls report whenever a fault has happened, for a log or a story. Calls may be concurrent.
-// When report is called for a fault that waits, its timer is set: the clock may move.
+// OnFault calls report whenever a fault has happened, for a log or a story. Calls may be
+// concurrent. When report is called for a fault that waits, its timer is set: the clock may move.
 func (f *Faults) OnFault(report func(FaultEvent)) {
 	if report == nil {
 		panic("emulator: Faults.OnFault: report must not be nil")
@@ -217,8 +218,8 @@ func (f *Faults) OnFault(report func(FaultEvent)) {
 }
 
 // KeyBy sets what connections are counted by: each is the n-th of its key, for example of the name
-// of a client. Then the faults of a client's third connection are the same whatever other clients do
-// meanwhile. By default all handshakes count together. Set it before the first handshake.
+// of a client. Then the faults of a client's third connection are the same whatever other clients
+// do meanwhile. By default all handshakes count together. Set it before the first handshake.
 func (f *Faults) KeyBy(key func(Handshake) string) {
 	if key == nil {
 		panic("emulator: Faults.KeyBy: key must not be nil")

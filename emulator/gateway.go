@@ -176,8 +176,8 @@ func routeTable(routes []gatesock.Route) (map[string]gatesock.Route, error) {
 }
 
 // Quiesce waits until no invocation is running and the gateway has nothing else to do, such as the
-// $disconnect after a timeout or after [Gateway.Disconnect]. It returns the error of ctx if ctx
-// ends first.
+// $disconnect after a timeout or after [Gateway.Disconnect]. It does not wait for what [Faults]
+// hold back. It returns the error of ctx if ctx ends first.
 func (g *Gateway) Quiesce(ctx context.Context) error { return g.running.wait(ctx) }
 
 // Shutdown refuses new connections, closes the open ones (Undocumented.ShutdownClose), each with

@@ -23,8 +23,8 @@ var ErrNotUTF8 = errors.New("emulator: posted data is not UTF-8")
 // errNoRoute is the error for an endpoint that is not the base URL of this API.
 var errNoRoute = errors.New("no method found matching the path")
 
-// Post sends a message to a connection, like POST @connections. It blocks only if it is made [Slow].
-// Its errors are those of [gatesock.Poster] and [ErrNotUTF8].
+// Post sends a message to a connection, like POST @connections. It blocks only if it is made
+// [Slow]. Its errors are those of [gatesock.Poster] and [ErrNotUTF8].
 //
 // The endpoint of the target is empty or the base URL of the @connections API of this gateway. Its
 // host is not checked. Another stage is [gatesock.ErrForbidden], any other path an error as well.

@@ -65,8 +65,8 @@ func (s *Session) Subprotocol() string {
 
 // Close ends the session with a close frame of the client. A code of 0 or [StatusNoStatusRcvd]
 // means a frame without a code. Close returns when $disconnect or ctx has ended. On a session that
-// has ended it does nothing, nor on one that is [HalfOpen]. It does not wait for a $disconnect that a
-// fault delays.
+// has ended it does nothing, nor on one that is [HalfOpen]. It does not wait for a $disconnect that
+// a fault delays.
 //
 // If a close frame can't have the code or the reason, the gateway closes the connection instead:
 // with 1002 for a code outside 1000–1003, 1007–1014 and 3000–4999 or a reason above 123 bytes, with

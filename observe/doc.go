@@ -6,8 +6,8 @@
 //
 // Each invocation writes one line of JSON to standard output, from which CloudWatch makes metrics
 // by itself (CloudWatch User Guide, "Embedding metrics within logs"). Nothing is sent over the
-// network, and no permission is needed. Packages apigw, broadcast, dynamo, dynamo/sweep,
-// eventmux and topic tell the Observer what they do in an invocation. For what they do not know there are
+// network, and no permission is needed. Packages apigw, broadcast, dynamo, dynamo/sweep, eventmux
+// and topic tell the Observer what they do in an invocation. For what they do not know there are
 // [Business], [Measure] and [Store]:
 //
 //	observe.Business(ctx, "OrdersPlaced", 1)

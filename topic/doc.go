@@ -25,9 +25,9 @@
 // # What is promised
 //
 // A client that follows the protocol gets every event of a topic in the order of its offset, once,
-// from the position at which it subscribed. Or it is told that it has lost events, why, and from
-// where it goes on. This holds however connections, invocations and posts fail, and for events that
-// several processes publish at the same time.
+// from the position at which it subscribed. Otherwise it is told that it has lost events, why, and
+// from where it goes on. This holds however connections, invocations and posts fail, and for events
+// that several processes publish at the same time.
 //
 // Publish returns a [Position] if and only if the event is durable. From then on it is delivered,
 // also if the process dies the moment after, or if there is an error beside the position: do not
@@ -54,19 +54,21 @@
 //     that was restored from a backup until Roll has begun new epochs.
 //
 // The sender of an event gets its push like everybody else, and nobody is left out: a client could
-// not tell an event that was not meant for it from one that it has missed. For such topics there
-// are state topics.
+// not tell an event that was not meant for it from one that it has missed. Where clients need only
+// a part, use several topics, or a state topic with filters.
 //
 // # State topics
 //
-// A topic for which [WithState] says so has no events but values by key, such as prices or the
-// positions of vehicles. [Topics.Set] replaces a value. Clients get all last values when they
+// [WithState] makes a topic a state topic: it has no events but values by key, such as prices or
+// the positions of vehicles. [Topics.Set] replaces a value. Clients get all last values when they
 // subscribe and then the changes; they may skip values, and never end with an old one.
-// Subscriptions may have filters.
+// Subscriptions may have filters, see [State].
 //
 // # Presence
 //
-// With [WithPresence] the subscribers of a topic see who else is subscribed.
+// With [WithPresence] the subscribers of a topic see who is there, by user, with one announcement a
+// second at most. It is beside the log: pushes of presence are hints, and the client's sync mends
+// what was lost. [Topics.Present] is for servers.
 //
 // # Who may subscribe
 //
@@ -82,4 +84,13 @@
 // read once for each process, and then come from its memory. A sync takes 1 read unit for each
 // topic, and 1. A topic is one partition of the table: about 100 to 200 entries a second, each of
 // which can have several events, see [Topics.PublishBatch]. docs/topics.md has measurements.
+//
+// # Stores of your own
+//
+// [Memory] and package dynamo implement [Log] for events, [Values] for state topics and [Roster]
+// for presence. Applications call none of their methods. A store of your own implements these
+// contracts, with the types that only they use: [Entry], [Appended], [Query], [Page], [At] and
+// [Marker] of a Log; [Stored], [ValuesQuery], [ValuesPage], [KeptFilter], [Turn] and [Taken] of
+// Values; [Rounds], [RoundStart], [Round], [Deferral], [Departure] and [Settlement] of a Roster.
+// Test it with package topictest.
 package topic

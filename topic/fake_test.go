@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -173,7 +174,8 @@ func newWorldOf(t testing.TB, store conn.Store, j *journal, opts ...topic.Option
 		log: &watchedLog{Log: topic.NewMemory(), journal: j},
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	opts = append([]topic.Option{topic.WithLogger(quiet)}, opts...)
+	now := time.Now() // for good: how long a push takes would be in the next one
+	opts = append([]topic.Option{topic.WithLogger(quiet), topic.WithClock(func() time.Time { return now })}, opts...)
 	w.topics = topic.New(w.log, w.store, broadcast.New(w.rec, w.store, broadcast.WithLogger(quiet)), opts...)
 	r := gatesock.New(gatesock.WithLogger(quiet))
 	r.Use(gatesock.Recover(), conn.Track(w.store))

@@ -73,8 +73,9 @@ func (a scalar) compare(b scalar) int {
 // none reports whether the filter has no effect.
 func (f filter) none() bool { return len(f.conditions) == 0 && f.every == 0 }
 
-// canonical returns the form that all filters with the same meaning in the same words share: without
-// spaces, with sorted attributes and sets, and a set of one as its member. It is a filter itself.
+// canonical returns the form that all filters with the same meaning in the same words share:
+// without spaces, with sorted attributes and sets, and a set of one as its member. It is a filter
+// itself.
 func (f filter) canonical() string {
 	b := []byte{'{'}
 	if len(f.conditions) > 0 {
@@ -149,8 +150,8 @@ func appendNumber(b []byte, n float64) []byte {
 	return append(b, text...)
 }
 
-// filterIDBytes is the length of the ID of a filter: 96 bits of a hash, so that nobody finds another
-// filter with the ID of one that others use.
+// filterIDBytes is the length of the ID of a filter: 96 bits of a hash, so that nobody finds
+// another filter with the ID of one that others use.
 const filterIDBytes = 16
 
 // filterID returns the ID of a filter by its canonical form.

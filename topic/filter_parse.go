@@ -17,7 +17,7 @@ var (
 
 // parseFilter parses the filter of a subscription:
 //
-//	{"where": {"room": "kitchen", "kind": ["temperature", "humidity"], "value": {"above": 30}}, "everyMs": 1000}
+//	{"where": {"room": "kitchen", "kind": ["a", "b"], "value": {"above": 3}}, "everyMs": 1000}
 //
 // attributes are those that the topic declares. The errors are for the client; they name the part
 // that is wrong. A missing filter, and null, are the zero filter.

@@ -57,9 +57,9 @@ type Record struct {
 	Events []Event
 	// Time is when the entry was appended, by the clock of the process that did it.
 	Time time.Time
-	// Prev is set in the first entry of an epoch: the last position of the epoch before, if that is
-	// certain. For the first epoch of a topic it is the zero Position. The first entry of [Log.Roll] has
-	// none.
+	// Prev is set in the first entry of an epoch: the last position of the epoch before, if that
+	// is certain. For the first epoch of a topic it is the zero Position. The first entry of
+	// [Log.Roll] has none.
 	Prev *Position
 }
 
@@ -81,7 +81,8 @@ const (
 	LostAhead   Lost = "ahead"   // the log has never been there: a restored table, a position that was made up
 )
 
-// Query asks for a page of a log: of what comes after Since, before Before, or of the newest entries.
+// Query asks for a page of a log: of what comes after Since, before Before, or of the newest
+// entries.
 type Query struct {
 	Topic string
 	// Since is a position that a subscriber has. The page has the entries that follow it.
@@ -101,8 +102,8 @@ type Query struct {
 	Keep int
 }
 
-// Page is a part of a log. Its entries are in the order of their offsets, without a hole, and of one
-// epoch.
+// Page is a part of a log. Its entries are in the order of their offsets, without a hole, and of
+// one epoch.
 type Page struct {
 	Entries []Record
 	// Position is that of the last entry. If there are no entries, it is from where a subscriber goes
@@ -149,8 +150,8 @@ type Log interface {
 	// If a subscriber follows Page.Position, it gets every entry in order, or is told by Page.Lost.
 	Read(ctx context.Context, q Query) (Page, error)
 
-	// Moved reports, for each subscriber's position, whether the topic has a newer entry. It costs less
-	// than reading. A position that the log has never given may count as newest.
+	// Moved reports, for each subscriber's position, whether the topic has a newer entry. It costs
+	// less than reading. A position that the log has never given may count as newest.
 	Moved(ctx context.Context, at []At) ([]bool, error)
 
 	// Roll ends the epoch of a topic and begins another one, whose first entry is e, for example after

@@ -39,7 +39,7 @@ func (t *memoryTopic) after(q Query, page Page) (Page, []*memoryEntry) {
 			entries = kept[next-first:]
 		}
 	}
-	n := fit(q, slices.Values(entries))
+	n := fit(q, entries, false)
 	page.Position, page.More = page.Head, n < len(entries)
 	if n > 0 {
 		page.Position = entries[n-1].record.Position
@@ -81,7 +81,7 @@ func (t *memoryTopic) before(q Query, page Page) (Page, []*memoryEntry) {
 	if newer := t.last - (q.Before.Offset - 1); newer > 0 {
 		kept = kept[:len(kept)-int(min(newer, int64(len(kept))))]
 	}
-	n := fit(q, backward(kept))
+	n := fit(q, kept, true)
 	entries := kept[len(kept)-n:]
 	if page.More = n < len(kept); n > 0 {
 		page.Position = entries[0].record.Position
@@ -89,31 +89,23 @@ func (t *memoryTopic) before(q Query, page Page) (Page, []*memoryEntry) {
 	return page, slices.Clone(entries)
 }
 
-func backward(entries []*memoryEntry) func(yield func(*memoryEntry) bool) {
-	return func(yield func(*memoryEntry) bool) {
-		for _, e := range slices.Backward(entries) {
-			if !yield(e) {
-				return
-			}
-		}
-	}
-}
-
-// fit counts the entries for a page.
-func fit(q Query, entries func(yield func(*memoryEntry) bool)) int {
-	limit, bytes, n := memoryPageEntries, memoryPageBytes, 0
+// fit counts the entries for a page, from the first on, or from the last on backwards.
+func fit(q Query, entries []*memoryEntry, backwards bool) int {
+	limit, bytes, n := min(memoryPageEntries, len(entries)), memoryPageBytes, 0
 	if q.Limit > 0 {
 		limit = min(limit, q.Limit)
 	}
 	if q.Bytes > 0 {
 		bytes = min(bytes, q.Bytes)
 	}
-	for e := range entries {
-		bytes -= e.bytes
-		if n == limit || n > 0 && bytes < 0 {
+	for ; n < limit; n++ {
+		e := entries[n]
+		if backwards {
+			e = entries[len(entries)-1-n]
+		}
+		if bytes -= e.bytes; n > 0 && bytes < 0 {
 			break
 		}
-		n++
 	}
 	return n
 }

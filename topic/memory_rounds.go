@@ -48,7 +48,9 @@ func (m *memoryRoster) LastRound(ctx context.Context, topic string) (Round, erro
 }
 
 // DeferToRound implements [Rounds].
-func (m *memoryRoster) DeferToRound(ctx context.Context, topic string, until time.Time, d Deferral) (wait bool, err error) {
+func (m *memoryRoster) DeferToRound(
+	ctx context.Context, topic string, until time.Time, d Deferral,
+) (wait bool, err error) {
 	if err := checkTopic(ctx, topic); err != nil {
 		return false, err
 	}

@@ -28,8 +28,8 @@ type memoryEntry struct {
 	until  time.Time
 }
 
-// add adds an entry. It can be read for no shorter than the one before it, so that entries expire in
-// order.
+// add adds an entry. It can be read for no shorter than the one before it, so that entries expire
+// in order.
 func (t *memoryTopic) add(e Entry, now time.Time) *memoryEntry {
 	t.last++
 	if until := now.Add(e.Keep); until.After(t.until) {

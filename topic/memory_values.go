@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -43,8 +42,8 @@ type memoryValue struct {
 
 type memoryTurn struct{ filter, key string }
 
-// turnTaken is the last turn: when, by which name, whether a caller waits for the next, and when the
-// turn can be forgotten.
+// turnTaken is the last turn: when, by which name, whether a caller waits for the next, and when
+// the turn can be forgotten.
 type turnTaken struct {
 	at      time.Time
 	name    string
@@ -296,31 +295,4 @@ func (s *memoryState) take(t Turn, now time.Time, name string) Taken {
 	last.waiting = true
 	s.turns[id] = last
 	return Taken{Wait: wait, Ticket: last.name}
-}
-
-// Validate returns an [ErrInvalid] for a turn that no store accepts. Stores call it in TakeTurn,
-// after they have checked the topic and the key.
-func (t Turn) Validate() error {
-	if t.Filter == "" || len(t.Filter) > maxFilterID {
-		return fmt.Errorf("%w: the ID %.70q of the filter must have 1 to %d bytes", ErrInvalid, t.Filter, maxFilterID)
-	}
-	if t.Every < time.Millisecond {
-		return fmt.Errorf("%w: Every is %v, must be at least a millisecond", ErrInvalid, t.Every)
-	}
-	return nil
-}
-
-const maxFilterID = 64
-
-// Validate returns an [ErrInvalid] for a filter that no store accepts. Stores call it in KeepFilter.
-func (f KeptFilter) Validate() error {
-	switch {
-	case f.ID == "" || len(f.ID) > maxFilterID:
-		return fmt.Errorf("%w: the ID %.70q of the filter must have 1 to %d bytes", ErrInvalid, f.ID, maxFilterID)
-	case f.Filter == "" || len(f.Filter) > maxFilter:
-		return fmt.Errorf("%w: the filter has %d bytes, it must have 1 to %d", ErrInvalid, len(f.Filter), maxFilter)
-	case f.Nonce == "" || f.Kept.IsZero():
-		return fmt.Errorf("%w: the filter has no nonce or no time", ErrInvalid)
-	}
-	return nil
 }

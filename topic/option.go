@@ -108,7 +108,7 @@ func WithMaxTopics(n int) Option {
 }
 
 // WithStream makes publishers not push: a handler of the log's own stream of changes does, which
-// calls [Topics.Deliver] with every new entry. Publish then returns an empty Report.
+// calls [Topics.Deliver] with every new entry, such as that of package dynamo/stream. Publish then returns an empty Report.
 func WithStream() Option { return option(func(s *settings) { s.stream = true }) }
 
 // Marker is a [Log] that keeps which entries have been pushed.
@@ -122,6 +122,12 @@ type Marker interface {
 // of the log's stream of changes can push those that were not, because their publisher died. The
 // log must be a [Marker]. On DynamoDB it costs 1 write unit for each entry.
 func WithMark() Option { return option(func(s *settings) { s.mark = true }) }
+
+// UsesStream reports whether t has [WithStream]. It is for handlers of streams.
+func (t *Topics) UsesStream() bool { return t.stream }
+
+// UsesMarks reports whether t has [WithMark]. It is for handlers of streams.
+func (t *Topics) UsesMarks() bool { return t.mark }
 
 // WithClock sets the clock by which the time until a subscription expires is computed; the default
 // is [time.Now]. It must be safe for concurrent use.

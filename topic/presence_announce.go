@@ -11,27 +11,31 @@ import (
 )
 
 const (
-	// skew is by how much the clocks of two processes may differ: a round announces rows again that were
-	// written so long before the round before it.
+	// skew is by how much the clocks of two processes may differ: a round announces rows again that
+	// were written so long before the round before it.
 	skew = time.Second
-	// forgotten is how old a row is that needs no announcement, where the round before is not known.
+	// forgotten is how old a row is that needs no announcement, where the round before is not
+	// known.
 	forgotten = time.Hour
-	// roundTimeout is for how long a request about a round is tried: others announce meanwhile if the
-	// roster is overloaded.
+	// roundTimeout is for how long a request about a round is tried: others announce meanwhile if
+	// the roster is overloaded.
 	roundTimeout = 2 * time.Second
 	// waitMargin is the time that has to be left of a context after waiting for a round.
 	waitMargin = 500 * time.Millisecond
+	// maxPause is for how long a process waits for a round at most: the gateway waits for 29 seconds
+	// for an answer, and clients for 30.
+	maxPause = 20 * time.Second
 )
 
-// change is what a process has written and announces.
+// presenceChange is what a process has written and announces.
 type presenceChange struct {
 	joined []Row
 	gone   []Departure
 }
 
-// announce announces a change, or leaves it to the next round. It returns the round that it has begun,
-// or the one that is under way, and the members if it has read them. Failures are logged: clients
-// find out at their next sync.
+// announce announces a change, or leaves it to the next round. It returns the round that it has
+// begun, or the one that is under way, and the members if it has read them. Failures are logged:
+// clients find out at their next sync.
 func (t *Topics) announce(ctx context.Context, topic string, p Presence, c presenceChange) (Round, *members) {
 	if t.stream { // the handler of the stream announces what was written
 		round, err := t.roster.LastRound(ctx, topic)
@@ -143,7 +147,7 @@ func (a *announcement) deferral(ctx context.Context, round Round) (Deferral, boo
 func (a *announcement) canWait(ctx context.Context, round Round) bool {
 	d := round.Until.Sub(a.now())
 	deadline, ok := ctx.Deadline()
-	return round.Count == 0 && d <= a.presence.Interval && (!ok || time.Until(deadline) > d+waitMargin)
+	return round.Count == 0 && d <= min(a.presence.Interval, maxPause) && (!ok || time.Until(deadline) > d+waitMargin)
 }
 
 // pause waits, or returns the error of a context that ends first.
@@ -184,9 +188,9 @@ func (a *announcement) hasJoined(row Row) bool {
 	return slices.ContainsFunc(a.joined, func(r Row) bool { return r.ID == row.ID })
 }
 
-// tellNumber announces how many there are, if there are too many to tell more, or that there are not
-// too many any more. The larger the topic, the longer is its round, so that the posts for presence do
-// not grow with it.
+// tellNumber announces how many there are, if there are too many to tell more, or that there are
+// not too many any more. The larger the topic, the longer is its round, so that the posts for
+// presence do not grow with it.
 func (a *announcement) tellNumber(ctx context.Context, round Round, m members) error {
 	to, d := Settlement{Until: round.Until}, topicwire.Diff{Digest: m.digest()}
 	if m.crowd {
@@ -234,9 +238,9 @@ func (t *Topics) groupsOfTopic(ctx context.Context, topic string) ([]string, err
 }
 
 // DeliverPresence announces rows that are already written: it is for handlers of the roster's own
-// stream of changes, see [WithStream]. It waits for the topic's round if another one is under way, for at
-// most [Presence.Interval]; so collect the changes of a topic. It does nothing in a topic without
-// presence. Failures are logged.
+// stream of changes, see [WithStream]. It waits for the topic's round if another one is under way,
+// for at most [Presence.Interval]; so collect the changes of a topic. It does nothing in a topic
+// without presence. Failures are logged.
 func (t *Topics) DeliverPresence(ctx context.Context, topic string, joined, left []Row) {
 	p, ok := t.presenceIn(topic)
 	if !ok {

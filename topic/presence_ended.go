@@ -8,9 +8,9 @@ import (
 	"github.com/gatesock/gatesock/conn"
 )
 
-// Ended makes the members of topics leave whose connection ends: by $disconnect, by a broadcast or a
-// sweeper that finds it gone, or by expiry. It is made before the store and before the [Topics], and
-// given to both; see [WithPresence]. Make it with [NewEnded]. It is safe for concurrent use.
+// Ended makes the members of topics leave whose connection ends: by $disconnect, by a broadcast or
+// a sweeper that finds it gone, or by expiry. It is made before the store and before the [Topics],
+// and given to both; see [WithPresence]. Make it with [NewEnded]. It is safe for concurrent use.
 //
 // Every process that removes records needs one, also that of a sweeper.
 type Ended struct {
@@ -57,7 +57,8 @@ func (e *Ended) call(ctx context.Context, c conn.Conn) {
 	t.leaveEnded(ctx, c)
 }
 
-// attach gives the records that end to Topics. It panics if they would not come, or have other Topics.
+// attach connects the records that end with Topics. It panics if they would not come, or have other
+// Topics.
 func (e *Ended) attach(t *Topics) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

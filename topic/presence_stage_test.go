@@ -22,15 +22,14 @@ import (
 
 const room = "room:1"
 
-// stage is an application with presence, and its clients, without a gateway: the handlers are called
-// directly. Use it in a synctest bubble, since rounds take time.
+// stage is an application with presence, and its clients, without a gateway: the handlers are
+// called directly. Use it in a synctest bubble, since rounds take time.
 type stage struct {
 	*routes
 	store  conn.Store
 	memory *Memory
 	faults *faults
 	posts  atomic.Int64
-	wait   sync.WaitGroup // for handlers
 
 	mu      sync.Mutex
 	viewers map[string]*viewer // by connection id
@@ -85,7 +84,7 @@ func (s *stage) connect(ctx context.Context, id, user string) *viewer {
 	s.mu.Lock()
 	s.viewers[id] = v
 	s.mu.Unlock()
-	if err := s.store.(faultyStore).Store.Put(ctx, conn.Conn{ID: id, User: user}); err != nil {
+	if err := s.store.Put(ctx, conn.Conn{ID: id, User: user}); err != nil {
 		panic(err)
 	}
 	return v
@@ -149,13 +148,13 @@ func (v *viewer) subscribe(ctx context.Context) (bool, error) {
 	v.ask()
 	v.in = true
 	return v.giveUp(v.stage.handle(func() error {
-		got, err := v.stage.routes.subscribe(ctx, v.request(), topicwire.Subscribe{
+		got, err := v.stage.subscribe(ctx, v.request(), topicwire.Subscribe{
 			Subscription: topicwire.Subscription{Topic: room, Presence: true, As: json.RawMessage(strconv.Quote(v.id))},
 		})
 		if err != nil {
 			return err
 		}
-		return v.pages(ctx, *got.Result.Presence)
+		return v.pages(ctx, *got.Presence)
 	}))
 }
 
@@ -192,7 +191,7 @@ func (v *viewer) unsubscribe(ctx context.Context) (bool, error) {
 	})
 }
 
-// disconnect ends the connection, and tells the server or not.
+// disconnect ends the connection, with a $disconnect event or without.
 func (v *viewer) disconnect(ctx context.Context, tell bool) (bool, error) {
 	v.stage.mu.Lock()
 	delete(v.stage.viewers, v.id)
@@ -214,7 +213,7 @@ func (v *viewer) sync(ctx context.Context) (bool, error) {
 	var out topicwire.Synced
 	answered, err := v.stage.handle(func() (err error) {
 		at := topicwire.SyncTopic{Topic: room, Digest: v.digest()}
-		out, err = v.stage.routes.sync(ctx, v.request(), topicwire.Sync{Topics: []topicwire.SyncTopic{at}})
+		out, err = v.stage.sync(ctx, v.request(), topicwire.Sync{Topics: []topicwire.SyncTopic{at}})
 		return err
 	})
 	switch {

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/internal/topicwire"
 )
@@ -16,7 +15,7 @@ import (
 // syncPresence adds the topics whose digest differs to out.Presence, and extends the presence of
 // the connection. The topics are those that the connection is a member of and named with a digest.
 func (t *Topics) syncPresence(
-	ctx context.Context, _ *gatesock.Request, c conn.Conn, topics []topicwire.SyncTopic, out *topicwire.Synced,
+	ctx context.Context, c conn.Conn, topics []topicwire.SyncTopic, out *topicwire.Synced,
 ) error {
 	var mu sync.Mutex
 	errs := make([]error, len(topics))
@@ -126,11 +125,11 @@ func (s *presenceSync) renew(ctx context.Context, own *Row) error {
 // maxGhosts is how many rows one sync looks at, and may remove.
 const maxGhosts = 16
 
-// removeGhosts looks at the member that follows the connection's own in the order of refs, and if it
-// is not there any more, at those that follow it. It removes the rows of those whose connection or
-// membership has ended without that the row was removed: the function that ended it has died, or the
-// answer to it was lost. Since each member does so for the next, every row is looked at once in the
-// time between two syncs, unless the member before it does not sync.
+// removeGhosts looks at the member that follows the connection's own in the order of refs, and if
+// it is not there any more, at those that follow it. It removes the rows of those whose connection
+// or membership has ended without that the row was removed: the function that ended it has died, or
+// the answer to it was lost. Since each member does so for the next, every row is looked at once in
+// the time between two syncs, unless the member before it does not sync.
 func (s *presenceSync) removeGhosts(ctx context.Context, m members, own string) (members, error) {
 	ring := m.after(own)
 	var ghosts []present

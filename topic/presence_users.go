@@ -1,6 +1,7 @@
 package topic
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -17,15 +18,15 @@ type User struct {
 }
 
 // Present returns the users in a topic, in the order in which the first connection of each joined.
-// It reads all rows, also if there are more than [Presence.MaxMembers]: on DynamoDB, 1 read unit for
-// about 25 connections. It fails with [ErrInvalid] if the topic has no presence.
+// It reads all rows, also if there are more than [Presence.MaxMembers]: on DynamoDB, 1 read unit
+// for about 25 connections. It fails with [ErrInvalid] if the topic has no presence.
 func (t *Topics) Present(ctx context.Context, topic string) ([]User, error) {
 	if _, ok := t.presenceIn(topic); !ok {
 		return nil, fmt.Errorf("%w: %.100q has no presence", ErrInvalid, topic)
 	}
 	rows, err := t.roster.ReadRows(ctx, topic, 0)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("topic: reading who is in %.100q: %w", topic, err)
 	}
 	return fold(rows), nil
 }
@@ -33,10 +34,7 @@ func (t *Topics) Present(ctx context.Context, topic string) ([]User, error) {
 // fold folds rows into users.
 func fold(rows []Row) []User {
 	slices.SortFunc(rows, func(a, b Row) int {
-		if a.Version != b.Version {
-			return int(max(-1, min(1, a.Version-b.Version)))
-		}
-		return strings.Compare(a.ID, b.ID)
+		return cmp.Or(cmp.Compare(a.Version, b.Version), strings.Compare(a.ID, b.ID))
 	})
 	var users []User
 	at := make(map[string]int)

@@ -125,7 +125,7 @@ func (t *Topics) publish(
 
 // Deliver pushes an entry that is already in the log to the subscribers: it is for handlers of the
 // log's own stream of changes. With [WithMark] it marks the entry. Clients that have got the entry
-// drop it. It fails with [ErrInvalid] if there is no such topic or the Record has no events.
+// drop it. It fails with [ErrInvalid] if the name is not valid or the Record has no events.
 func (t *Topics) Deliver(ctx context.Context, topic string, r Record) (broadcast.Report, error) {
 	if err := validateName("the topic", topic); err != nil {
 		return broadcast.Report{}, err

@@ -14,8 +14,8 @@ import (
 var (
 	// ErrAbsent means that a connection has no row in a topic, or that its row has expired.
 	ErrAbsent = errors.New("topic: the connection is not present")
-	// ErrChanged means that a row has another version, or that the round has ended, so that nothing was
-	// done.
+	// ErrChanged means that a row has another version, or that the round has ended, so that nothing
+	// was done.
 	ErrChanged = errors.New("topic: changed by another call")
 )
 
@@ -29,11 +29,11 @@ type Row struct {
 	As json.RawMessage
 	// Version is set by [Roster.EnterRow]. A row that is written later has a higher one.
 	Version int64
-	// ConnectedAt is when the connection began, in whole milliseconds. Two connections with the same
-	// id have different ones.
+	// ConnectedAt is when the connection began, in whole milliseconds. Two connections with the
+	// same id have different ones.
 	ConnectedAt time.Time
-	// ExpiresAt is when the row ceases to exist unless something removes it earlier, in whole seconds
-	// (cut, not rounded).
+	// ExpiresAt is when the row ceases to exist unless something removes it earlier, in whole
+	// seconds (cut, not rounded).
 	ExpiresAt time.Time
 }
 
@@ -50,25 +50,25 @@ type Row struct {
 // Names of topics and connection ids are non-empty UTF-8 strings, users are UTF-8 strings. A Roster
 // refuses others with [ErrInvalid], and may refuse long ones in the same way.
 type Roster interface {
-	// EnterRow writes a row in place of the one that the connection has in the topic, if there is one. It
-	// ignores Row.Version, and returns the version of the row: the current time in microseconds since
-	// 1970, or one more than the version of the row in place, whichever is higher. A second call with
-	// the same row gives it a higher version, too.
+	// EnterRow writes a row in place of the one that the connection has in the topic, if there is
+	// one. It ignores Row.Version, and returns the version of the row: the current time in
+	// microseconds since 1970, or one more than the version of the row in place, whichever is
+	// higher. A second call with the same row returns a higher version.
 	EnterRow(ctx context.Context, topic string, r Row) (version int64, err error)
 
 	// GetRow returns the row of a connection, or ErrAbsent.
 	GetRow(ctx context.Context, topic, id string) (Row, error)
 
-	// ExtendRow sets the expiry of a row and keeps its version. It fails with ErrAbsent if there is no
-	// row.
+	// ExtendRow sets the expiry of a row and keeps its version. It fails with ErrAbsent if there is
+	// no row.
 	ExtendRow(ctx context.Context, topic, id string, until time.Time) error
 
 	// RemoveRow removes the row of a connection if it has the version, and otherwise fails with
 	// ErrChanged. It is not an error if there is no row.
 	RemoveRow(ctx context.Context, topic, id string, version int64) error
 
-	// ReadRows returns the rows of a topic in any order, at most limit of them; 0 means all. A row that is
-	// there during the whole call is among them if there are not more than limit.
+	// ReadRows returns the rows of a topic in any order, at most limit of them; 0 means all. A row
+	// that is there during the whole call is among them if there are not more than limit.
 	ReadRows(ctx context.Context, topic string, limit int) ([]Row, error)
 
 	// CountRows returns the number of rows.
@@ -77,7 +77,8 @@ type Roster interface {
 	Rounds
 }
 
-// Validate returns an [ErrInvalid] for a row that no [Roster] accepts. Rosters call it in Enter.
+// Validate returns an [ErrInvalid] for a row that no [Roster] accepts. Rosters call it in
+// EnterRow.
 func (r *Row) Validate() error {
 	if err := ValidateName("the connection id", r.ID); err != nil {
 		return err
@@ -98,7 +99,7 @@ func validateExpiry(at time.Time) error {
 	return nil
 }
 
-// Normalize returns a row as a [Roster] keeps it, with the version. Rosters call it in Enter.
+// Normalize returns a row as a [Roster] keeps it, with the version. Rosters call it in EnterRow.
 func (r Row) Normalize(version int64) Row {
 	r.As = slices.Clone(r.As)
 	r.Version = version

@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// Rounds decide which process announces the changes of a topic's rows, so that changes are announced
-// together and not too often. A process that has changed a row begins a round, in which it announces
-// its change and what was left to the round. If another round is under way, one of the processes
-// waits for its end and begins the next; the others leave their changes to that.
+// Rounds decide which process announces the changes of a topic's rows, so that changes are
+// announced together and not too often. A process that has changed a row begins a round, in which
+// it announces its change and what was left to the round. If another round is under way, one of the
+// processes waits for its end and begins the next; the others leave their changes to that.
 type Rounds interface {
 	// BeginRound begins a round, if none is under way at s.At: it lasts until s.Until, and what was
-	// left to it is in the Round, with Begun true. Otherwise it returns the round that is under way.
+	// left to it is in the Round, with Begun true. Otherwise it returns the round that is under
+	// way.
 	//
 	// A round that ends more than a minute after s.At counts as ended, because the clock of the
 	// process that began it was wrong. A Roster may forget a round an hour after its end.
@@ -21,13 +22,13 @@ type Rounds interface {
 	// LastRound returns the last round of a topic; the zero Round if there is none.
 	LastRound(ctx context.Context, topic string) (Round, error)
 
-	// DeferToRound leaves changes to the round after the one that ends at until. It reports whether the
-	// caller has to wait and begin that: if d.Wait is true and no process waits yet. It fails with
-	// ErrChanged if the last round of the topic is another one, or if there is none.
+	// DeferToRound leaves changes to the round after the one that ends at until. It reports whether
+	// the caller has to wait and begin that: if d.Wait is true and no process waits yet. It fails
+	// with ErrChanged if the last round of the topic is another one, or if there is none.
 	DeferToRound(ctx context.Context, topic string, until time.Time, d Deferral) (wait bool, err error)
 
-	// SettleRound sets the end and the count of the round that ends at until. It fails with ErrChanged
-	// if the last round of the topic is another one.
+	// SettleRound sets the end and the count of the round that ends at until. It fails with
+	// ErrChanged if the last round of the topic is another one.
 	SettleRound(ctx context.Context, topic string, until time.Time, to Settlement) error
 }
 
@@ -55,13 +56,13 @@ type Round struct {
 	// Count is what SettleRound has set last, in this round or one before.
 	Count int
 
-	// Since and Gone are what the round has to announce: rows with the version Since or a higher one,
-	// and connections that have left. If the caller has not begun the round, they are what the round
-	// after it has to announce, as far as it is known.
+	// Since and Gone are what the round has to announce: rows with the version Since or a higher
+	// one, and connections that have left. If the caller has not begun the round, they are what the
+	// round after it has to announce, as far as it is known.
 	Since int64
 	Gone  []Departure
-	// Incomplete is true if Gone had no room for all departures, or if a change was left to the round
-	// and no process waits.
+	// Incomplete is true if Gone had no room for all departures, or if a change was left to the
+	// round and no process waits.
 	Incomplete bool
 	// Waiting is true if a process waits for the end of the round. It is false if Begun is true.
 	Waiting bool
@@ -82,8 +83,8 @@ type Deferral struct {
 	// Since is the version of a row that the next round has to announce; 0 if there is none. It is
 	// needed only if it is lower than Round.Since.
 	Since int64
-	// Gone are connections that have left. A Roster keeps the first 100 that are left to a round, and
-	// sets Round.Incomplete instead of keeping more.
+	// Gone are connections that have left. A Roster keeps the first 100 that are left to a round,
+	// and sets Round.Incomplete instead of keeping more.
 	Gone []Departure
 	// Incomplete sets Round.Incomplete.
 	Incomplete bool
@@ -97,8 +98,8 @@ type Settlement struct {
 	Count int
 }
 
-// Validate returns an [ErrInvalid] for a beginning that no [Roster] accepts: the round must last for
-// more than 0, and for a minute at most. Rosters call it in BeginRound.
+// Validate returns an [ErrInvalid] for a beginning that no [Roster] accepts: the round must last
+// for more than 0, and for a minute at most. Rosters call it in BeginRound.
 func (s *RoundStart) Validate() error {
 	if d := s.Until.Sub(s.At); d <= 0 || d > maxRound {
 		return fmt.Errorf("%w: a round of %v, must be longer than 0 and at most %v", ErrInvalid, d, maxRound)

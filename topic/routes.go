@@ -15,10 +15,11 @@ import (
 // [gatesock.CodePermissionDenied] or [gatesock.CodeNotFound]; any other error is logged, and the
 // client gets [gatesock.CodeInternal].
 //
-// It is called twice for each topic of a subscribe: before the membership is written, so that a
-// client that may not subscribe never is a member, and afterwards, so that a right that is taken
-// away meanwhile does not stay in use. To take a right away, first change what Authorize reads, and
-// then end the memberships, for example by [broadcast.Broadcaster.Disconnect]. It must be safe for
+// A client that is refused is not subscribed, also if it was before. Authorize is called twice for
+// each topic of a subscribe: before the membership is written, so that a client that may not
+// subscribe never is a member, and afterwards, so that a right that is taken away meanwhile does
+// not stay in use. To take a right away, first change what Authorize reads, and then end the
+// subscriptions, by [Topics.Unsubscribe] or [broadcast.Broadcaster.Disconnect]. It must be safe for
 // concurrent use; the topics of one request are authorized at the same time.
 type Authorize func(ctx context.Context, req *gatesock.Request, topic string) error
 

@@ -39,9 +39,9 @@ type State struct {
 	Attributes []string
 	// Sampled allows "everyMs" in filters.
 	Sampled bool
-	// MaxFilters is how many different filters the subscriptions to the topic can have; 0 means 100. A
-	// subscription beyond it is refused. If several are made at the same time, there may be a few
-	// more.
+	// MaxFilters is how many different filters the subscriptions to the topic can have; 0 means
+	// 100. A subscription beyond it is refused. If several are made at the same time, there may be
+	// a few more.
 	MaxFilters int
 }
 
@@ -88,7 +88,8 @@ type stateSettings struct {
 //
 // of must be safe for concurrent use, and must always return the same for a topic, except for its
 // limits. A State that is not valid, see [State.Validate], makes Set and subscriptions fail. With
-// [WithStream] the handler of the stream pushes values, too. WithState panics if an argument is nil.
+// [WithStream] the handler of the stream pushes values, too. WithState panics if an argument is
+// nil.
 func WithState(values Values, of func(topic string) (State, bool)) Option {
 	if values == nil {
 		panic("topic: WithState: values must not be nil")
@@ -182,11 +183,9 @@ func (t *Topics) leaveState(ctx context.Context, id, topic string) error {
 
 // leaveOthers ends the memberships of a topic that a record names, except that of one group.
 func (t *Topics) leaveOthers(ctx context.Context, c conn.Conn, id, topic, except string) error {
-	for _, g := range c.Groups {
-		if g == except || g != Group(topic) {
-			if of, ok := stateTopicOf(g); g == except || !ok || of != topic {
-				continue
-			}
+	for _, g := range groupsIn(c, topic) {
+		if g == except {
+			continue
 		}
 		if err := t.store.Leave(ctx, id, g); err != nil {
 			return err

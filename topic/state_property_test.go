@@ -85,7 +85,8 @@ func newNetwork(watchers int) *network {
 	store := conn.NewMemory()
 	quiet := slog.New(slog.DiscardHandler)
 	values := smallPages{n.memory, n}
-	n.topics = topic.New(n.memory, store, broadcast.New(n, store, broadcast.WithConcurrency(1), broadcast.WithLogger(quiet)),
+	fanout := broadcast.New(n, store, broadcast.WithConcurrency(1), broadcast.WithLogger(quiet))
+	n.topics = topic.New(n.memory, store, fanout,
 		topic.WithClock(n.clock.Now), topic.WithLogger(quiet),
 		topic.WithState(values, func(string) (topic.State, bool) { return topic.State{Attributes: []string{"n"}}, true }))
 	n.router = gatesock.New(gatesock.WithLogger(quiet))
@@ -143,7 +144,8 @@ func (n *network) Post(_ context.Context, to gatesock.Target, frame []byte) erro
 		}
 	}
 	slices.SortFunc(n.pending, func(a, b pending) int { // filters are served at the same time
-		return cmp.Or(cmp.Compare(a.push.Counter, b.push.Counter), cmp.Compare(a.to.id, b.to.id), cmp.Compare(a.push.Event, b.push.Event))
+		return cmp.Or(cmp.Compare(a.push.Counter, b.push.Counter),
+			cmp.Compare(a.to.id, b.to.id), cmp.Compare(a.push.Event, b.push.Event))
 	})
 	return nil
 }
@@ -179,7 +181,8 @@ func (w *watcher) request(v any) (data json.RawMessage) {
 	}
 	var outer struct{ Body string }
 	var inner struct{ Data, Error json.RawMessage }
-	if err := errors.Join(json.Unmarshal(response, &outer), json.Unmarshal([]byte(outer.Body), &inner)); err != nil || inner.Error != nil {
+	err = errors.Join(json.Unmarshal(response, &outer), json.Unmarshal([]byte(outer.Body), &inner))
+	if err != nil || inner.Error != nil {
 		panic(fmt.Sprintf("%s: %v", outer.Body, err))
 	}
 	return inner.Data

@@ -1,6 +1,7 @@
 package topic
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -17,9 +18,10 @@ type change struct {
 	topic   string
 	value   Value
 	counter int64
+	begun   time.Time // when the value was stored, or not much later
 
 	mu    sync.Mutex
-	total broadcast.Report
+	total broadcast.Report // of all groups, without a cursor, since clients sync
 	errs  []error
 	waits []waiting
 }
@@ -49,7 +51,7 @@ const (
 	filterIdle  = 2 * filterFresh
 )
 
-// push tells all subscribers of the change.
+// push pushes the change to all subscribers that it concerns.
 func (c *change) push(ctx context.Context, state State, s Stored) (broadcast.Report, error) {
 	targets, err := c.targets(ctx, state, s)
 	if err != nil {
@@ -112,12 +114,31 @@ func eventFor(f filter, v Value, s Stored) string {
 	}
 }
 
+// A push must not arrive more than 15 minutes after its change, since clients forget that a value
+// is gone. Sending begins in the first part of that time, and ends, also by jobs in a queue, within
+// the other.
+const (
+	maxPushAge = 5 * time.Minute
+	maxSendAge = 9 * time.Minute
+)
+
+var errTooLate = errors.New("topic: it is too late to push a value that was stored more than 5 minutes ago; " +
+	"clients get it with their next sync")
+
 // send pushes a value to a group.
 func (c *change) send(ctx context.Context, group string, v Value, event string) broadcast.Report {
-	rep, err := c.fanout.SendFrame(ctx, broadcast.To(group), c.valueFrame(c.topic, event, v, c.counter))
+	rep, err := broadcast.Report{Incomplete: true}, errTooLate // the process was frozen, or the stream is behind
+	if c.now().Round(0).Sub(c.begun.Round(0)) <= maxPushAge {
+		ctx, cancel := context.WithTimeout(ctx, maxSendAge)
+		defer cancel()
+		rep, err = c.fanout.With(broadcast.WithMaxAge(maxSendAge)).
+			SendFrame(ctx, broadcast.To(group), c.valueFrame(c.topic, event, v, c.counter))
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.total = addReport(c.total, rep)
+	c.total.Add(rep)
+	c.total.ID = cmp.Or(c.total.ID, rep.ID)
+	c.total.HandedOff = append(c.total.HandedOff, rep.HandedOff...)
 	if err != nil {
 		c.errs = append(c.errs, err)
 		rep.Incomplete = true

@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	// recent is how old the marks of what is deleted may be when a snapshot begins for it to have them,
-	// and with a filter those of what does not match: as old as pushes may be that are on their way,
-	// which are dropped after 15 minutes, and a margin for clocks.
+	// recent is how old the marks of what is deleted may be when a snapshot begins for it to have
+	// them, and with a filter those of what does not match: as old as pushes may be that are on
+	// their way, which are dropped after 15 minutes, and a margin for clocks.
 	recent = 20 * time.Minute
 	// pagesAtOnce is how many pages of the store are read for one page of a client, most of which a
 	// filter may leave out.
@@ -40,16 +40,16 @@ func (t *Topics) readState(
 	}
 	group, from := Group(sub.Topic), place{begun: t.now()}
 	if !f.none() {
-		from.filter = filterID(f.canonical())
-		group = filteredGroup(from.filter, sub.Topic)
-		if err := t.keepFilter(ctx, sub.Topic, KeptFilter{ID: from.filter, Filter: f.canonical()}, state); err != nil {
+		from.id = filterID(f.canonical())
+		group = filteredGroup(from.id, sub.Topic)
+		if err := t.keepFilter(ctx, sub.Topic, KeptFilter{ID: from.id, Filter: f.canonical()}, state); err != nil {
 			return topicwire.Result{}, errors.Join(err, t.undo(ctx, c.ID, group))
 		}
 	}
 	if err := t.leaveOthers(ctx, c, c.ID, sub.Topic, group); err != nil {
 		return topicwire.Result{}, err
 	}
-	return t.firstPage(ctx, sub.Topic, from, f, room)
+	return t.page(ctx, sub.Topic, from, f, room)
 }
 
 // undo takes back a membership, also after the end of the request.
@@ -95,8 +95,8 @@ func (t *Topics) pageState(
 		return topicwire.Result{}, gatesock.Errorf(gatesock.CodeInvalidArgument,
 			`"since" and "before" are for event topics, and %q is a state topic`, in.Topic)
 	}
-	filter, ok := filterOf(c, in.Topic)
-	from := place{filter: filter, begun: t.now()}
+	id, ok := filterOf(c, in.Topic)
+	from := place{id: id, begun: t.now()}
 	if in.Cursor != "" {
 		var err error
 		if from, err = parseCursor(in.Cursor); err != nil {
@@ -104,18 +104,18 @@ func (t *Topics) pageState(
 				`"cursor" is not one of this topic`).WithCause(err)
 		}
 	}
-	if !ok || from.filter != filter {
+	if !ok || from.id != id {
 		return topicwire.Result{}, resubscribe(in.Topic)
 	}
-	f, err := t.keptFilter(ctx, in.Topic, filter)
+	f, err := t.keptFilter(ctx, in.Topic, id)
 	if err != nil {
 		return topicwire.Result{}, err
 	}
-	if in.Cursor == "" {
-		return t.firstPage(ctx, in.Topic, from, f, room)
-	}
 	r, err := t.page(ctx, in.Topic, from, f, room)
-	if err == nil && r.Cursor == in.Cursor { // somebody wrote to the store by hand
+	if in.Cursor != "" {
+		r.Counter = 0 // that of the first page counts
+	}
+	if err == nil && r.Cursor != "" && r.Cursor == in.Cursor { // somebody wrote to the store by hand
 		return topicwire.Result{}, gatesock.Errorf(gatesock.CodeInternal, "a value after %.60q is too large", from.after)
 	}
 	return r, err
@@ -156,59 +156,69 @@ func (t *Topics) keptFilter(ctx context.Context, topic, id string) (filter, erro
 	return filter{}, resubscribe(topic)
 }
 
-// firstPage reads the counter before the values, so that the snapshot has every value that the
-// counter counts.
-func (t *Topics) firstPage(
-	ctx context.Context, topic string, from place, f filter, room int,
-) (topicwire.Result, error) {
+// page returns the values after a place, of which at most room bytes. It reads the counter before
+// the values, so that a snapshot has every value that its counter counts.
+func (t *Topics) page(ctx context.Context, topic string, at place, f filter, room int) (topicwire.Result, error) {
 	counters, err := t.values.Counters(ctx, []string{topic})
 	if err != nil {
 		return topicwire.Result{}, err
 	}
-	r, err := t.page(ctx, topic, from, f, room)
-	r.Counter = counters[0]
-	return r, err
-}
-
-// page returns the values after a place, of which at most room bytes.
-func (t *Topics) page(ctx context.Context, topic string, at place, f filter, room int) (topicwire.Result, error) {
-	r := topicwire.Result{Topic: topic, State: true, Values: []topicwire.Value{}}
-	names, from := f.attributes(), at.begun.Add(-recent)
-	for range pagesAtOnce {
-		page, err := t.values.ReadValues(ctx, ValuesQuery{Topic: topic, After: at.after, Bytes: max(1, room)})
+	r := topicwire.Result{Topic: topic, State: true, Counter: counters[0], Values: []topicwire.Value{}}
+	p := &filling{result: &r, place: at, filter: f, room: room}
+	for n := 1; ; n++ {
+		page, err := t.readPage(ctx, pageKey{topic, p.after, max(1, room)}, counters[0])
 		if err != nil {
 			return topicwire.Result{}, err
 		}
-		for _, v := range page.Values {
-			matches := f.matches(attributesOf(v.Data, names))
-			if matches || v.Time.After(from) {
-				w := wireValue(v, matches)
-				if room -= valueSize(v.Key, w.Data); room < 0 {
-					r.Cursor = at.cursor()
-					return r, nil
-				}
-				r.Values = append(r.Values, w)
-			}
-			at.after = v.Key
+		full := p.add(page.Values)
+		if !full && !page.More {
+			return r, nil
 		}
-		if !page.More {
+		if full || n == pagesAtOnce || p.room < room/4 { // another page would mostly find no room
+			r.Cursor = p.cursor()
 			return r, nil
 		}
 	}
-	r.Cursor = at.cursor()
-	return r, nil
+}
+
+// filling is a page of a client that is being filled.
+type filling struct {
+	place
+
+	result *topicwire.Result
+	filter filter
+	room   int // bytes
+}
+
+// add adds the values that match, and marks, and reports whether one has found no room.
+func (p *filling) add(values []Value) (full bool) {
+	names, from := p.filter.attributes(), p.begun.Add(-recent)
+	for _, v := range values {
+		matches := p.filter.matches(attributesOf(v.Data, names))
+		if matches || v.Time.After(from) {
+			w := wireValue(v, matches)
+			size := valueSize(v.Key, w.Data)
+			if size > p.room {
+				return true
+			}
+			p.room -= size
+			p.result.Values = append(p.result.Values, w)
+		}
+		p.after = v.Key
+	}
+	return false
 }
 
 // place is a place among the values, for a subscription with a filter.
 type place struct {
-	filter string    // its ID
-	begun  time.Time // when the snapshot began, in whole seconds
-	after  string    // a key
+	id    string    // of the filter
+	begun time.Time // when the snapshot began, in whole seconds
+	after string    // a key
 }
 
 // cursor returns the text of a place. It is never empty.
 func (p place) cursor() string {
-	text := p.filter + ":" + strconv.FormatInt(p.begun.Unix(), 36) + ":" + p.after
+	text := p.id + ":" + strconv.FormatInt(p.begun.Unix(), 36) + ":" + p.after
 	return base64.RawURLEncoding.EncodeToString([]byte(text))
 }
 

@@ -35,9 +35,10 @@ func newSampling(t *testing.T) *sampling {
 	t.Helper()
 	s := &sampling{t: t, begun: time.Now(), memory: topic.NewMemory()}
 	store := conn.NewMemory()
-	s.topics = topic.New(s.memory, store, broadcast.New(s, store), topic.WithState(s.memory, func(string) (topic.State, bool) {
+	state := func(string) (topic.State, bool) {
 		return topic.State{Attributes: []string{"n"}, Sampled: true}, true
-	}))
+	}
+	s.topics = topic.New(s.memory, store, broadcast.New(s, store), topic.WithState(s.memory, state))
 	s.router = gatesock.New(gatesock.WithLogger(slog.New(slog.DiscardHandler)))
 	s.topics.Register(s.router, topic.AllowAnyone)
 	require.NoError(t, store.Put(t.Context(), conn.Conn{ID: "c"}))
@@ -101,7 +102,7 @@ func TestSampling(t *testing.T) {
 			if i%50 == 0 {
 				sets.Go(func() { require.NoError(t, s.set(t.Context(), "other", fmt.Sprint(i))) })
 			}
-			time.Sleep(30 * time.Millisecond)
+			pass(30 * time.Millisecond)
 		}
 		sets.Wait()
 		require.Equal(t, []string{
@@ -110,6 +111,9 @@ func TestSampling(t *testing.T) {
 		require.Equal(t, 3*time.Second, time.Since(s.begun), "no call has waited for longer than an interval")
 	})
 }
+
+// pass lets time pass in a bubble.
+func pass(d time.Duration) { <-time.After(d) }
 
 // keyed returns the pushes of a key.
 func keyed(pushes []string, key string) (list []string) {
@@ -192,7 +196,7 @@ func TestSamplingWhenTheOneThatWaitsDies(t *testing.T) {
 		require.NoError(t, s.set(t.Context(), "k", `3`), "it relies on the one that waits")
 		kill(died)
 		waiting.Wait()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		require.Equal(t, []string{`0 k set 1`}, s.take())
 
 		var synced topicwire.Synced

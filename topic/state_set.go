@@ -18,10 +18,10 @@ import (
 // Set stores the last value of a key of a state topic and pushes it to the subscribers. Any JSON is
 // a value; for filters it must be an object.
 //
-// It returns a version if and only if the value is stored. Then clients converge to it or to a later
-// one: an error beside the version is about the pushes, and what they have missed clients notice at
-// their next sync. If the error is about the counter, they do not; then set the value again. An
-// error without a version is one of these:
+// It returns a version if and only if the value is stored. Then clients converge to it or to a
+// later one: an error beside the version is about the pushes, and what they have missed clients
+// notice at their next sync. If the error is about the counter, they do not; then set the value
+// again. An error without a version is one of these:
 //
 //   - [ErrInvalid]: the topic is not a state topic, or the topic or the key is not valid.
 //   - [gatesock.ErrTooLarge]: the value does not fit into a frame. Nothing was stored.
@@ -37,7 +37,8 @@ import (
 // If subscribers have filters with "everyMs", Set may wait for such an interval to end, but not
 // beyond the deadline of ctx, and then pushes the latest value. Of all calls in one interval only
 // one waits. If the deadline is nearer than the end of the interval, or the process dies while it
-// waits, clients get the value with the next call for the key, or by their next sync.
+// waits, clients get the value with the next call for the key, or by their next sync. In a handler
+// of messages, use [gatesock.Timeout]: the gateway answers after 29 seconds, whatever Set does.
 //
 // All that Set has started has ended when it returns.
 func (t *Topics) Set(ctx context.Context, topic, key string, data any) (version int64, _ broadcast.Report, _ error) {
@@ -48,9 +49,9 @@ func (t *Topics) Set(ctx context.Context, topic, key string, data any) (version 
 	return t.set(ctx, topic, key, encoded)
 }
 
-// Delete removes the value of a key of a state topic and tells the subscribers. It is not an error
-// if there is none. It is otherwise like [Topics.Set]: what it stores is a mark, which expires after
-// a day and has a version.
+// Delete removes the value of a key of a state topic, and pushes that. It is not an error if there
+// is none. It is otherwise like [Topics.Set]: what it stores is a mark, which expires after a day
+// and has a version.
 func (t *Topics) Delete(ctx context.Context, topic, key string) (version int64, _ broadcast.Report, _ error) {
 	if err := t.checkKey(topic, key); err != nil {
 		return 0, broadcast.Report{}, err
@@ -100,7 +101,7 @@ func (t *Topics) LastOf(ctx context.Context, topic, key string) (Value, error) {
 }
 
 func (t *Topics) checkState(topic string) error {
-	if err := validateName("topic", topic); err != nil {
+	if err := validateName("the topic", topic); err != nil {
 		return err
 	}
 	_, err := t.state(topic)
@@ -135,11 +136,12 @@ func (t *Topics) encodeValue(topic, key string, data any) (json.RawMessage, erro
 }
 
 // set stores a value before it raises the counter, and does that before it reads the subscribers.
-// So a snapshot, which reads the counter before the values, has every value that its counter counts;
-// and whoever subscribes too late for the pushes finds the counter raised.
+// So a snapshot, which reads the counter before the values, has every value that its counter
+// counts; and clients that miss the push find the counter raised.
 func (t *Topics) set(
 	ctx context.Context, topic, key string, data json.RawMessage,
 ) (int64, broadcast.Report, error) {
+	now := t.now()
 	stored, err := t.values.StoreValue(ctx, topic, key, data)
 	if err != nil {
 		return 0, broadcast.Report{}, fmt.Errorf("topic: setting %.100q of %.100q: %w", key, topic, err)
@@ -147,14 +149,18 @@ func (t *Topics) set(
 	if t.stream {
 		return stored.Version, broadcast.Report{}, nil
 	}
-	rep, err := t.DeliverValue(ctx, topic, Value{Key: key, Version: stored.Version, Data: data}, stored)
+	rep, err := t.DeliverValue(ctx, topic, Value{key, stored.Version, data, now}, stored)
 	return stored.Version, rep, err
 }
 
-// DeliverValue raises the counter of a state topic and pushes a value that is already stored, or the
-// mark of a deleted one: it is for handlers of the store's own stream of changes. s is what is known
-// of the value before; if BeforeUnknown is true, subscribers may be told of a change that does not
-// concern them. Clients ignore what they have.
+// DeliverValue raises the counter of a state topic and pushes a value that is already stored, or
+// the mark of a deleted one: it is for handlers of the store's own stream of changes. s is what is
+// known of the value before; if BeforeUnknown is true, subscribers may be told of a change that
+// does not concern them. Clients ignore what they have.
+//
+// A value that was stored more than 5 minutes ago, by its Time, is not pushed, which is an error:
+// it could arrive when clients have forgotten that it is gone by now. The counter is raised all the
+// same, so that clients get what is there with their next sync.
 func (t *Topics) DeliverValue(ctx context.Context, topic string, v Value, s Stored) (broadcast.Report, error) {
 	state, err := t.state(topic)
 	if err != nil {
@@ -165,7 +171,10 @@ func (t *Topics) DeliverValue(ctx context.Context, topic string, v Value, s Stor
 		return broadcast.Report{}, fmt.Errorf("topic: the value %.100q of %.100q is stored with version %d, "+
 			"but subscribers were not told; set it again: %w", v.Key, topic, v.Version, err)
 	}
-	c := &change{Topics: t, topic: topic, value: v, counter: counter}
+	c := &change{Topics: t, topic: topic, value: v, counter: counter, begun: v.Time}
+	if c.begun.IsZero() {
+		c.begun = t.now()
+	}
 	rep, err := c.push(ctx, state, s)
 	if err != nil {
 		err = fmt.Errorf("topic: the value %.100q of %.100q is stored with version %d, "+
@@ -206,29 +215,6 @@ func (t *Topics) valueFrame(topic, event string, v Value, counter int64) []byte 
 	}
 	return append(b, '}')
 }
-
-// addReport returns the sum of two reports. What is unsent is not resumed, since clients sync.
-func addReport(a, b broadcast.Report) broadcast.Report {
-	a.ID, a.Cursor = cmp.Or(a.ID, b.ID), ""
-	a.HandedOff = append(a.HandedOff, b.HandedOff...)
-	a.Audience += b.Audience
-	a.Delivered += b.Delivered
-	a.Gone += b.Gone
-	a.Failed += b.Failed
-	a.Unsent += b.Unsent
-	a.Incomplete = a.Incomplete || b.Incomplete
-	a.Throttled += b.Throttled
-	a.Retries += b.Retries
-	a.Pruned += b.Pruned
-	a.PruneFailed += b.PruneFailed
-	a.Slow += b.Slow
-	a.Disconnected += b.Disconnected
-	a.Errors = append(a.Errors, b.Errors[:min(len(b.Errors), maxErrors-min(maxErrors, len(a.Errors)))]...)
-	return a
-}
-
-// maxErrors is how many errors of single connections a report has.
-const maxErrors = 20
 
 var errCursor = errors.New("topic: the cursor is not one of this topic")
 

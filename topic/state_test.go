@@ -1,12 +1,9 @@
 package topic_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,115 +12,9 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/broadcast"
-	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/internal/testclock"
 	"github.com/gatesock/gatesock/internal/topicwire"
 	"github.com/gatesock/gatesock/topic"
-	"github.com/gatesock/gatesock/wstest"
 )
-
-// watchedValues are Values that note their calls.
-type watchedValues struct {
-	topic.Values
-	*journal
-}
-
-func (v *watchedValues) StoreValue(ctx context.Context, name, key string, data json.RawMessage) (topic.Stored, error) {
-	if err := v.call("StoreValue"); err != nil {
-		return topic.Stored{}, err
-	}
-	return v.Values.StoreValue(ctx, name, key, data)
-}
-
-func (v *watchedValues) RaiseCounter(ctx context.Context, name string) (int64, error) {
-	if err := v.call("RaiseCounter"); err != nil {
-		return 0, err
-	}
-	return v.Values.RaiseCounter(ctx, name)
-}
-
-func (v *watchedValues) Counters(ctx context.Context, names []string) ([]int64, error) {
-	if err := v.call("Counters"); err != nil {
-		return nil, err
-	}
-	return v.Values.Counters(ctx, names)
-}
-
-func (v *watchedValues) ReadValues(ctx context.Context, q topic.ValuesQuery) (topic.ValuesPage, error) {
-	if err := v.call("ReadValues"); err != nil {
-		return topic.ValuesPage{}, err
-	}
-	return v.Values.ReadValues(ctx, q)
-}
-
-func (v *watchedValues) ReadFilters(ctx context.Context, name string) ([]topic.KeptFilter, error) {
-	if err := v.call("ReadFilters"); err != nil {
-		return nil, err
-	}
-	return v.Values.ReadFilters(ctx, name)
-}
-
-func (v *watchedValues) KeepFilter(ctx context.Context, name string, f topic.KeptFilter) error {
-	if err := v.call("KeepFilter"); err != nil {
-		return err
-	}
-	return v.Values.KeepFilter(ctx, name, f)
-}
-
-func (v *watchedValues) DropFilter(ctx context.Context, name string, f topic.KeptFilter) error {
-	if err := v.call("DropFilter"); err != nil {
-		return err
-	}
-	return v.Values.DropFilter(ctx, name, f)
-}
-
-// stateWorld is an application whose topics are state topics if they begin with "s:".
-type stateWorld struct {
-	*world
-
-	clock  *testclock.Clock
-	values *watchedValues
-}
-
-func newStateWorld(t testing.TB, state topic.State, opts ...topic.Option) *stateWorld {
-	t.Helper()
-	clock := testclock.New(testclock.Noon())
-	j := &journal{}
-	values := &watchedValues{topic.NewMemory(topic.WithMemoryClock(clock.Now)), j}
-	opts = append([]topic.Option{topic.WithClock(clock.Now), topic.WithState(values, func(name string) (topic.State, bool) {
-		return state, strings.HasPrefix(name, "s:")
-	})}, opts...)
-	return &stateWorld{newWorldOf(t, watchedStore{conn.NewMemory(), j}, j, opts...), clock, values}
-}
-
-func (w *stateWorld) set(key string, data any) int64 {
-	w.t.Helper()
-	version, rep, err := w.topics.Set(w.t.Context(), "s:1", key, data)
-	require.NoError(w.t, err)
-	require.NoError(w.t, rep.Err())
-	return version
-}
-
-func (w *stateWorld) delete(key string) int64 {
-	w.t.Helper()
-	version, _, err := w.topics.Delete(w.t.Context(), "s:1", key)
-	require.NoError(w.t, err)
-	return version
-}
-
-// subscribed subscribes to s:1 with a filter.
-func (w *stateWorld) subscribed(c *wstest.Client, filter string) topicwire.Result {
-	w.t.Helper()
-	return w.subscribe(c, topicwire.Subscription{Topic: "s:1", Filter: json.RawMessage(filter)})
-}
-
-func pushed(event, key string, version, counter int64, data string) string {
-	frame := fmt.Sprintf(`{"event":"%s","topic":"s:1","key":"%s","version":%d,"counter":%d`, event, key, version, counter)
-	if data != "" {
-		frame += `,"data":` + data
-	}
-	return frame + "}"
-}
 
 func TestStateConversation(t *testing.T) {
 	t.Parallel()
@@ -155,14 +46,6 @@ func TestStateConversation(t *testing.T) {
 	w.set("b", 2)
 	c.ExpectNone()
 	c.Request("history", topicwire.History{Topic: "s:1"}).ExpectError(gatesock.CodeFailedPrecondition)
-}
-
-// stripped returns a result without the empty events that state topics do not have.
-func stripped(r topicwire.Result) topicwire.Result {
-	if len(r.Events) == 0 {
-		r.Events = nil
-	}
-	return r
 }
 
 func TestLast(t *testing.T) {
@@ -212,100 +95,41 @@ func TestStateOrder(t *testing.T) {
 	require.ElementsMatch(t, []string{"Members topic:s:1", "Members " + group}, calls[3:])
 }
 
-// filterGroup returns the part after the prefix of the one group of a client.
-func filterGroup(t testing.TB, w *stateWorld, c *wstest.Client) string {
-	t.Helper()
-	record, err := w.store.Get(t.Context(), c.ID())
-	require.NoError(t, err)
-	require.Len(t, record.Groups, 1)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.calls = w.calls[:len(w.calls)-1]
-	return strings.TrimPrefix(record.Groups[0], "filtered:")
-}
-
-func TestStateFiltersArePushed(t *testing.T) {
-	t.Parallel()
-	w := newStateWorld(t, topic.State{Attributes: []string{"room", "value"}})
-	all, hot, same, room := w.connect(), w.connect(), w.connect(), w.connect()
-	w.subscribed(all, "{}")
-	w.subscribed(hot, `{"where":{"value":{"above":30}}}`)
-	w.subscribed(same, ` {"where": {"value": {"above": 3e1}}}`)
-	w.subscribed(room, `{"where":{"room":["a","b"]}}`)
-	require.Len(t, w.filters(), 2, "two have the same filter")
-
-	type at struct {
-		Room  string `json:"room"`
-		Value int    `json:"value"`
-	}
-	v := w.set("k", at{"a", 31})
-	data := `{"room":"a","value":31}`
-	for _, c := range []*wstest.Client{all, hot, same, room} {
-		c.ExpectFrame(pushed("set", "k", v, 1, data))
-	}
-	v = w.set("k", at{"c", 30})
-	all.ExpectFrame(pushed("set", "k", v, 2, `{"room":"c","value":30}`))
-	for _, c := range []*wstest.Client{hot, same, room} {
-		c.ExpectFrame(pushed("drop", "k", v, 2, ""))
-	}
-	v = w.set("k", at{"c", 29})
-	all.ExpectFrame(pushed("set", "k", v, 3, `{"room":"c","value":29}`))
-	v = w.set("k", at{"b", 29})
-	all.ExpectFrame(pushed("set", "k", v, 4, `{"room":"b","value":29}`))
-	room.ExpectFrame(pushed("set", "k", v, 4, `{"room":"b","value":29}`))
-	v = w.delete("k")
-	all.ExpectFrame(pushed("delete", "k", v, 5, ""))
-	room.ExpectFrame(pushed("delete", "k", v, 5, ""))
-	for _, c := range []*wstest.Client{all, hot, same, room} {
-		c.ExpectNone()
-	}
-}
-
-func (w *stateWorld) filters() []topic.KeptFilter {
-	w.t.Helper()
-	list, err := w.values.Values.ReadFilters(w.t.Context(), "s:1")
-	require.NoError(w.t, err)
-	return list
-}
-
-// A filtered snapshot has what matches, and for a while marks of what does not, so that a push that
-// comes late is recognized as older.
-func TestFilteredSnapshot(t *testing.T) {
+// Clients that come back at once cost a reading of the counter each, until it has moved, or the
+// page is a minute old.
+func TestSnapshotsAreReadOnce(t *testing.T) {
 	t.Parallel()
 	w := newStateWorld(t, topic.State{Attributes: []string{"n"}})
-	c := w.connect()
-	old := w.set("a", map[string]int{"n": 1})
-	w.set("b", map[string]int{"n": 2})
-	w.clock.Advance(time.Hour)
-	v := w.set("c", map[string]int{"n": 2})
-	want := []topicwire.Value{
-		{Key: "a", Version: old, Data: []byte(`{"n":1}`)}, {Key: "c", Version: v, Deleted: true},
+	w.set("k", map[string]int{"n": 1})
+	reads := func(filter string) (n int, r topicwire.Result) {
+		c := w.connect()
+		r = w.subscribed(c, filter)
+		for _, call := range w.take() {
+			if call == "ReadValues" {
+				n++
+			}
+		}
+		return n, r
 	}
-	require.Equal(t, want, w.subscribed(c, `{"where":{"n":1}}`).Values)
-	var page topicwire.Result
-	c.Request("history", topicwire.History{Topic: "s:1"}).ExpectReply(&page)
-	require.Equal(t, want, page.Values)
-	require.Equal(t, int64(3), page.Counter)
-}
+	for i, want := range []int{1, 0, 0} {
+		n, r := reads([]string{"", "", `{"where":{"n":2}}`}[i])
+		require.Equal(t, want, n)
+		require.Len(t, r.Values, 1)
+		require.Equal(t, i == 2, r.Values[0].Deleted)
+	}
+	v := w.set("k", map[string]int{"n": 2})
+	n, r := reads("")
+	require.Equal(t, 1, n)
+	require.Equal(t, v, r.Values[0].Version)
 
-func TestAnotherFilterReplacesTheOneBefore(t *testing.T) {
-	t.Parallel()
-	w := newStateWorld(t, topic.State{Attributes: []string{"n"}})
-	c := w.connect()
-	for _, filter := range []string{`{"where":{"n":1}}`, `{"where":{"n":2}}`, `null`, `{"where":{"n":1}}`} {
-		w.subscribed(c, filter)
-		record, err := w.store.Get(t.Context(), c.ID())
-		require.NoError(t, err)
-		require.Len(t, record.Groups, 1, filter)
-	}
-	w.set("k", map[string]int{"n": 2})
-	c.ExpectNone()
-	v := w.set("k", map[string]int{"n": 1})
-	c.ExpectFrame(pushed("set", "k", v, 2, `{"n":1}`))
-	c.Request("unsubscribe", topicwire.Unsubscribe{Topic: "s:1"}).ExpectAck()
-	record, err := w.store.Get(t.Context(), c.ID())
+	lost, err := w.values.Values.StoreValue(t.Context(), "s:1", "k", []byte("3")) // and its process dies
 	require.NoError(t, err)
-	require.Empty(t, record.Groups)
+	n, _ = reads("")
+	require.Zero(t, n)
+	w.clock.Advance(time.Minute + time.Second)
+	n, r = reads("")
+	require.Equal(t, 1, n)
+	require.Equal(t, lost.Version, r.Values[0].Version)
 }
 
 func TestStatePages(t *testing.T) {
@@ -345,6 +169,12 @@ func TestStatePages(t *testing.T) {
 	}
 }
 
+// cut returns what follows a separator.
+func cut(s, sep string) string {
+	_, after, _ := strings.Cut(s, sep)
+	return after
+}
+
 // The largest value that Set accepts fits into a push, and into a page.
 func TestLargestValue(t *testing.T) {
 	t.Parallel()
@@ -356,7 +186,7 @@ func TestLargestValue(t *testing.T) {
 	_, _, err := w.topics.Set(t.Context(), "s:1", key, data)
 	require.ErrorIs(t, err, gatesock.ErrTooLarge)
 	var limit, size int
-	_, parse := fmt.Sscanf(err.Error()[strings.Index(err.Error(), "takes "):], "takes %d bytes with its key, the limit is %d", &size, &limit)
+	_, parse := fmt.Sscanf("takes"+cut(err.Error(), "takes"), "takes %d bytes with its key, the limit is %d", &size, &limit)
 	require.NoError(t, parse, err)
 	data = data[:len(data)-(size-limit)]
 	_, _, err = w.topics.Set(t.Context(), "s:1", key, data+"x")
@@ -368,8 +198,9 @@ func TestLargestValue(t *testing.T) {
 	for _, id := range []string{"", strings.Repeat("i", 100)} {
 		c.SendText(`{"action":"history","id":"` + id + `","topic":"s:1"}`)
 	}
+	require.Len(t, c.Frames(), 4)
 	for _, f := range c.Frames()[2:] {
-		require.Contains(t, f.Text, data)
+		require.Contains(t, f.Text, data[:1000])
 		require.NotContains(t, f.Text, "cursor")
 	}
 }
@@ -416,8 +247,11 @@ func TestStateRefusals(t *testing.T) {
 	w.subscribed(c, `{"where":{"n":1}}`)
 
 	for _, in := range []topicwire.History{
-		{Topic: "s:1", Cursor: "!"}, {Topic: "s:1", Cursor: "AA"}, {Topic: "s:1", Since: &topicwire.Position{}},
-		{Topic: "s:1", Before: &topicwire.Position{Epoch: "1-a", Offset: 2}}, {Topic: "s:1", Cursor: strings.Repeat("A", 2000)},
+		{Topic: "s:1", Cursor: "!"},
+		{Topic: "s:1", Cursor: "AA"},
+		{Topic: "s:1", Since: &topicwire.Position{}},
+		{Topic: "s:1", Before: &topicwire.Position{Epoch: "1-a", Offset: 2}},
+		{Topic: "s:1", Cursor: strings.Repeat("A", 2000)},
 	} {
 		c.Request("history", in).ExpectError(gatesock.CodeInvalidArgument)
 	}
@@ -483,84 +317,35 @@ func TestStateWithStream(t *testing.T) {
 	version := w.set("k", 1)
 	require.Equal(t, []string{"StoreValue"}, w.take())
 	for counter := range int64(2) { // streams deliver at least once
-		rep, err := w.topics.DeliverValue(t.Context(), "s:1", topic.Value{Key: "k", Version: version, Data: []byte("1")}, topic.Stored{})
+		v := topic.Value{Key: "k", Version: version, Data: []byte("1")}
+		rep, err := w.topics.DeliverValue(t.Context(), "s:1", v, topic.Stored{})
 		require.NoError(t, err)
 		require.Equal(t, broadcast.Report{Audience: 1, Delivered: 1}, rep)
 		c.ExpectFrame(pushed("set", "k", version, counter+1, "1"))
 	}
 }
 
-func TestUnusedFilterIsRemoved(t *testing.T) {
+// A process that was frozen after it stored a value, and a stream that is far behind, push nothing;
+// clients notice by the counter.
+func TestLateValueIsNotPushed(t *testing.T) {
 	t.Parallel()
-	w := newStateWorld(t, topic.State{Attributes: []string{"n"}})
+	w := newStateWorld(t, topic.State{})
 	c := w.connect()
-	one := map[string]int{"n": 1}
-	w.subscribed(c, `{"where":{"n":1}}`)
-	w.set("k", one)
-	w.clock.Advance(2 * time.Minute)
-	w.set("k", one)
-	require.Len(t, w.filters(), 1, "it is used")
-	c.Request("unsubscribe", topicwire.Unsubscribe{Topic: "s:1"}).ExpectAck()
-	w.set("k", map[string]int{"n": 2}) // a drop
-	require.Empty(t, w.filters())
-
-	w.subscribed(c, `{"where":{"n":1}}`)
-	c.Request("unsubscribe", topicwire.Unsubscribe{Topic: "s:1"}).ExpectAck()
-	w.set("k", one)
-	require.Len(t, w.filters(), 1, "it was kept just now; a subscription may be under way")
-	w.clock.Advance(topic.FilterTime + time.Second)
-	require.Empty(t, w.filters())
-}
-
-// A subscriber that comes while a publisher removes its filter, for which it has read no members,
-// keeps it: in whatever order their steps are.
-func TestFilterIsNotRemovedUnderASubscriber(t *testing.T) {
-	t.Parallel()
-	for _, at := range []string{"ReadFilters", "Members", "DropFilter"} {
-		w := newStateWorld(t, topic.State{Attributes: []string{"n"}})
-		first, c := w.connect(), w.connect()
-		w.subscribed(first, `{"where":{"n":1}}`)
-		first.Request("unsubscribe", topicwire.Unsubscribe{Topic: "s:1"}).ExpectAck()
-		w.clock.Advance(2 * time.Minute)
-		come := true
-		w.mu.Lock()
-		w.fail = func(call string) error {
-			w.mu.Lock()
-			now := come && (call == at || at == "Members" && strings.HasPrefix(call, "Members filtered:"))
-			if now {
-				come = false
-			}
-			w.mu.Unlock()
-			if now {
-				w.subscribed(c, `{"where":{"n":1}}`)
-			}
-			return nil
+	r := w.subscribed(c, "")
+	w.mu.Lock()
+	w.fail = func(call string) error {
+		if call == "RaiseCounter" {
+			w.clock.Advance(6 * time.Minute)
 		}
-		w.mu.Unlock()
-		w.set("k", map[string]int{"n": 1})
-		require.False(t, come, at)
-		require.Len(t, w.filters(), 1, at)
-		require.True(t, slices.ContainsFunc(slices.Collect(maps.Values(w.last(c))), func(v string) bool { return v == `{"n":1}` }), at)
+		return nil
 	}
-}
-
-// last returns the values that a client knows from its frames, by key.
-func (w *stateWorld) last(c *wstest.Client) map[string]string {
-	values := map[string]string{}
-	for _, f := range c.Frames() {
-		var frame struct {
-			Key  string `json:"key"`
-			Data json.RawMessage
-		}
-		require.NoError(w.t, json.Unmarshal([]byte(f.Text), &frame))
-		var r topicwire.Result
-		if frame.Key != "" {
-			values[frame.Key] = string(frame.Data)
-		} else if json.Unmarshal(frame.Data, &r) == nil {
-			for _, v := range r.Values {
-				values[v.Key] = string(v.Data)
-			}
-		}
-	}
-	return values
+	w.mu.Unlock()
+	version, rep, err := w.topics.Set(t.Context(), "s:1", "k", 1)
+	require.ErrorContains(t, err, "too late to push")
+	require.Positive(t, version)
+	require.True(t, rep.Incomplete)
+	c.ExpectNone()
+	var synced topicwire.Synced
+	c.Request("sync", topicwire.Sync{Topics: []topicwire.SyncTopic{{Topic: "s:1", Counter: r.Counter}}}).ExpectReply(&synced)
+	require.Equal(t, []string{"s:1"}, synced.Moved)
 }

@@ -13,6 +13,7 @@ import (
 type subscription struct {
 	want   topicwire.Subscription
 	group  string
+	denied bool  // by Authorize
 	err    error // it was refused, or failed
 	page   Page  // of an event topic
 	result topicwire.Result
@@ -60,6 +61,7 @@ func (s *routes) subscribe(
 // and then the connection is a member of none.
 func (s *routes) enter(ctx context.Context, req *gatesock.Request, subs []*subscription) error {
 	s.authorizeAll(ctx, req, subs)
+	s.leaveFormer(ctx, req, subs)
 	joined := open(subs)
 	if len(joined) == 0 {
 		return nil
@@ -79,7 +81,7 @@ func (s *routes) enter(ctx context.Context, req *gatesock.Request, subs []*subsc
 		return s.tooMany(n)
 	}
 	s.authorizeAll(ctx, req, joined)
-	s.leaveAll(ctx, req, refused(joined))
+	s.leaveAll(ctx, req, s.memberships(c, refused(joined)))
 	permitted := open(joined)
 	room := (gatesock.MaxMessageSize - frameOverhead) / max(1, len(permitted))
 	each(len(permitted), func(i int) { s.read(ctx, req, permitted[i], c, room) })
@@ -92,6 +94,7 @@ func (s *routes) authorizeAll(ctx context.Context, req *gatesock.Request, subs [
 	each(len(subs), func(i int) {
 		sub := subs[i]
 		if sub.err = s.authorize(ctx, req, sub.want.Topic); sub.err != nil {
+			sub.denied = true
 			return
 		}
 		if sub.group == "" {

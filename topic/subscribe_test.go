@@ -128,10 +128,31 @@ func TestEveryTopicRefused(t *testing.T) {
 	c := w.connect()
 	f := c.Request("subscribe", topicwire.Subscription{Topic: "t"}).ExpectError(gatesock.CodeNotFound)
 	require.Equal(t, "there is no such room", f.Message)
-	require.Equal(t, []string{"Authorize t"}, w.take(), "a client without the right costs no write")
+	require.Equal(t, []string{"Authorize t", "Get", "Leave topic:t"}, w.take(), "a request before may have left a membership")
 	var got topicwire.Results
 	c.Request("subscribe", topicwire.Subscribe{Topics: []topicwire.Subscription{{Topic: "t"}}}).ExpectReply(&got)
 	require.Equal(t, "not_found", got.Topics[0].Error.Code)
+}
+
+// TestRightThatHasEnded checks that a client that subscribes again, and may not any more, is not a
+// member.
+func TestRightThatHasEnded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect()
+	c.Request("subscribe", topicwire.Subscribe{Topics: []topicwire.Subscription{{Topic: "a"}, {Topic: "b"}}}).
+		ExpectReply(nil)
+	w.authorize = func(_ context.Context, _ *gatesock.Request, name string) error {
+		if name == "a" {
+			return gatesock.Errorf(gatesock.CodePermissionDenied, "not any more")
+		}
+		return nil
+	}
+	c.Request("subscribe", topicwire.Subscription{Topic: "a"}).ExpectError(gatesock.CodePermissionDenied)
+	w.publish("a", 1)
+	w.publish("b", 2)
+	c.ExpectPushOn("b", "said", nil)
+	c.ExpectNone()
 }
 
 // TestRightThatEndsMeanwhile checks that a right that is taken away while a client subscribes does

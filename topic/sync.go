@@ -46,7 +46,7 @@ func (s *routes) sync(ctx context.Context, req *gatesock.Request, in topicwire.S
 	}
 	observing.Count(ctx, observing.SyncsBehind, len(out.Moved))
 	observing.Count(ctx, observing.SyncsNotMember, len(out.Lost))
-	return out, s.syncPresence(ctx, req, c, present, &out)
+	return out, s.syncPresence(ctx, c, present, &out)
 }
 
 // compare adds the topics that have moved on.

@@ -24,6 +24,7 @@ type Topics struct {
 	store  conn.Store
 	fanout *broadcast.Broadcaster
 	spread spreads
+	pages  valuesCache
 }
 
 // New returns Topics that keep events in log, find the subscribers in store, and push to them by
@@ -61,6 +62,10 @@ func New(log Log, store conn.Store, fanout *broadcast.Broadcaster, opts ...Optio
 
 // Group returns the group of the subscribers of an event topic in the [conn.Store]. To send them a
 // message that is not an event of the topic, use a Broadcaster.
+//
+// Groups whose names begin with "topic:" or "filtered:" belong to this package. Do not let clients
+// choose the name of a group to join without a prefix of your own: a connection in such a group is
+// a subscriber, and may read the history, whatever Authorize says.
 func Group(topic string) string { return groupPrefix + topic }
 
 // validateName returns an ErrInvalid if a name is empty, not UTF-8 or too long.

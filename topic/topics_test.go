@@ -129,7 +129,7 @@ func TestRegisterDescribes(t *testing.T) {
 	require.Equal(t, []string{"history", "subscribe", "sync", "unsubscribe"}, keys)
 	document, err := r.Describe().MarshalJSON()
 	require.NoError(t, err)
-	for _, want := range []string{"expiresInMs", `"moved"`, `"since"`, `"recovered"`} {
+	for _, want := range []string{"expiresInMs", `"moved"`, `"since"`, `"recovered"`, `"enum":["history","epoch","ahead"]`} {
 		require.Contains(t, string(document), want)
 	}
 }

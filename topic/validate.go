@@ -76,12 +76,12 @@ func (q *Query) Validate() error {
 	return nil
 }
 
-// Validate returns an [ErrInvalid] for a position that no [Log] gives: with an epoch that does not
-// have the form of one, with an offset that is negative or above [MaxOffset], or with an offset and
-// no epoch.
+// Validate returns an [ErrInvalid] for a position that no [Log] returns: with an epoch that does
+// not have the form of one, with an offset that is negative or above [MaxOffset], or with an
+// offset and no epoch.
 func (p Position) Validate() error {
 	if _, ok := topicwire.EpochNumber(p.Epoch); !ok {
-		return fmt.Errorf("%w: %.100q is no epoch", ErrInvalid, p.Epoch)
+		return fmt.Errorf("%w: %.100q is not an epoch", ErrInvalid, p.Epoch)
 	}
 	if p.Offset < 0 || p.Offset > MaxOffset || p.Epoch == "" && p.Offset != 0 {
 		return fmt.Errorf("%w: offset %d of epoch %.100q is out of range", ErrInvalid, p.Offset, p.Epoch)

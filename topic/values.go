@@ -8,19 +8,18 @@ import (
 	"unicode/utf8"
 )
 
-const (
-	// MaxKeyBytes is the length of the longest key of a value. It is that of a sort key of DynamoDB
-	// (Amazon DynamoDB Developer Guide, "Constraints in Amazon DynamoDB").
-	MaxKeyBytes = 1024
-	// MarkTime is for how long the mark of a deleted value is kept.
-	MarkTime = 24 * time.Hour
-)
+// MaxKeyBytes is the length of the longest key of a value. It is that of a sort key of DynamoDB
+// (Amazon DynamoDB Developer Guide, "Constraints in Amazon DynamoDB").
+const MaxKeyBytes = 1024
+
+// MarkTime is for how long the mark of a deleted value is kept.
+const MarkTime = 24 * time.Hour
 
 // Value is a value of a state topic, or the mark of one that was deleted.
 type Value struct {
 	Key string
-	// Version orders what was stored under the key: what was stored later has a higher version. Of two
-	// keys it says nothing.
+	// Version orders what was stored under the key: what was stored later has a higher version. Of
+	// two keys it says nothing.
 	Version int64
 	// Data is JSON; nil for a mark.
 	Data json.RawMessage
@@ -35,8 +34,8 @@ func (v Value) Deleted() bool { return v.Data == nil }
 type Stored struct {
 	// Version is that of what was stored.
 	Version int64
-	// Before is the data that it has replaced; nil if there was none. It is not certain, and nil, if
-	// BeforeUnknown is true.
+	// Before is the data that it has replaced; nil if there was none. It is not certain, and nil,
+	// if BeforeUnknown is true.
 	Before        json.RawMessage
 	BeforeUnknown bool
 }
@@ -46,8 +45,8 @@ type ValuesQuery struct {
 	Topic string
 	// After is the last key of the page before; empty for the first page.
 	After string
-	// Limit is the most values in the page, and Bytes the most bytes of their keys and data together.
-	// A page that is not the last has at least one value. 0 means the store's own bound.
+	// Limit is the most values in the page, and Bytes the most bytes of their keys and data
+	// together. A page that is not the last has at least one value. 0 means the store's own bound.
 	Limit int
 	Bytes int
 }
@@ -66,7 +65,8 @@ type KeptFilter struct {
 	ID string
 	// Filter is its canonical form, of at most 1,024 bytes.
 	Filter string
-	// Kept is when it was kept last, by the clock of the process that did it, in whole milliseconds.
+	// Kept is when it was kept last, by the clock of the process that did it, in whole
+	// milliseconds.
 	Kept time.Time
 	// Nonce is that of the call that kept it last.
 	Nonce string
@@ -82,7 +82,8 @@ type Turn struct {
 	Topic, Filter, Key string
 	// Every is the interval, at least 1 ms.
 	Every time.Duration
-	// Patience is how long the caller can wait at most. If the interval lasts longer, it does not wait.
+	// Patience is how long the caller can wait at most. If the interval lasts longer, it does not
+	// wait.
 	Patience time.Duration
 	// Ticket is that of the Taken whose Wait is over; empty otherwise.
 	Ticket string
@@ -92,16 +93,16 @@ type Turn struct {
 type Taken struct {
 	// Mine is true if the caller has the turn. It then reads the value and pushes that.
 	Mine bool
-	// Wait is how long the caller has to wait before it asks again, with Ticket. If it is 0 and Mine
-	// is false, there is nothing to do: another process waits, and reads the value afterwards.
+	// Wait is how long the caller has to wait before it asks again, with Ticket. If it is 0 and
+	// Mine is false, there is nothing to do: another process waits, and reads the value afterwards.
 	Wait   time.Duration
 	Ticket string
 }
 
 // Values keeps the values of state topics: for each topic and key the last one, a counter of each
-// topic, and the filters of the subscriptions to it. [Memory] has them for a single process; package
-// dynamo for all instances of a function. To test an implementation of your own, use package
-// topictest.
+// topic, and the filters of the subscriptions to it. [Memory] has them for a single process;
+// package dynamo for all instances of a function. To test an implementation of your own, use
+// package topictest.
 //
 // All methods are safe for concurrent use, and may be called again after an error. Names of topics
 // and keys are non-empty UTF-8 strings, keys of at most [MaxKeyBytes]; others are refused with
@@ -111,16 +112,16 @@ type Taken struct {
 type Values interface {
 	// StoreValue stores a value, or with nil data a mark that expires after [MarkTime].
 	//
-	// Of all that is stored under a key, each has a higher version than what it replaces, also if that
-	// is a mark that has expired or been removed. So the order of the versions is the order in which
-	// the calls took effect, and each takes effect between its beginning and its return. A call may
-	// take effect twice within that time, under two versions; it returns the second. It never takes
-	// effect after it has returned without an error, also if its first request to a backend arrives
-	// late. One that returns an error may have stored the value, or may yet.
+	// Of all that is stored under a key, each has a higher version than what it replaces, also if
+	// that is a mark that has expired or been removed. So the order of the versions is the order in
+	// which the calls took effect, and each takes effect between its beginning and its return. A
+	// call may take effect twice within that time, under two versions; it returns the second. It
+	// never takes effect after it has returned without an error, also if its first request to a
+	// backend arrives late. One that returns an error may have stored the value, or may yet.
 	StoreValue(ctx context.Context, topic, key string, data json.RawMessage) (Stored, error)
 
-	// RaiseCounter adds 1, or rarely more, to the counter of a topic, and returns it. A counter begins
-	// at 0, never falls and never expires.
+	// RaiseCounter adds 1, or rarely more, to the counter of a topic, and returns it. A counter
+	// begins at 0, never falls and never expires.
 	RaiseCounter(ctx context.Context, topic string) (int64, error)
 
 	// Counters returns the counters of topics, in their order.
@@ -149,10 +150,10 @@ type Values interface {
 	// ticket; but of all that ask in an interval, only one waits. With a ticket the caller has the
 	// turn unless another has taken one since.
 	//
-	// Whoever asks has stored the value before. So the one that takes the next turn, and reads the
-	// value after that, reads that value or a newer one. If the one that waits dies, the next caller
-	// after the interval has the turn. A turn is forgotten some time after its interval, at the
-	// earliest when that is over.
+	// Callers have stored the value before they ask. So the one that takes the next turn, and reads
+	// the value after that, reads that value or a newer one. If the one that waits dies, the next
+	// caller after the interval has the turn. A turn is forgotten some time after its interval, at
+	// the earliest when that is over.
 	TakeTurn(ctx context.Context, t Turn) (Taken, error)
 }
 
@@ -180,6 +181,35 @@ func (q ValuesQuery) Validate() error {
 		return fmt.Errorf("%w: After: %.60q is not a key", ErrInvalid, q.After)
 	case q.Limit < 0 || q.Bytes < 0:
 		return fmt.Errorf("%w: Limit is %d and Bytes %d; neither may be negative", ErrInvalid, q.Limit, q.Bytes)
+	}
+	return nil
+}
+
+// maxFilterID is the length of the longest KeptFilter.ID.
+const maxFilterID = 64
+
+// Validate returns an [ErrInvalid] for a filter that no store accepts. Stores call it in
+// KeepFilter.
+func (f KeptFilter) Validate() error {
+	switch {
+	case f.ID == "" || len(f.ID) > maxFilterID:
+		return fmt.Errorf("%w: the ID %.70q of the filter must have 1 to %d bytes", ErrInvalid, f.ID, maxFilterID)
+	case f.Filter == "" || len(f.Filter) > maxFilter:
+		return fmt.Errorf("%w: the filter has %d bytes, it must have 1 to %d", ErrInvalid, len(f.Filter), maxFilter)
+	case f.Nonce == "" || f.Kept.IsZero():
+		return fmt.Errorf("%w: the filter has no nonce or no time", ErrInvalid)
+	}
+	return nil
+}
+
+// Validate returns an [ErrInvalid] for a turn that no store accepts. Stores call it in TakeTurn,
+// after they have checked the topic and the key.
+func (t Turn) Validate() error {
+	if t.Filter == "" || len(t.Filter) > maxFilterID {
+		return fmt.Errorf("%w: the ID %.70q of the filter must have 1 to %d bytes", ErrInvalid, t.Filter, maxFilterID)
+	}
+	if t.Every < time.Millisecond {
+		return fmt.Errorf("%w: Every is %v, must be at least a millisecond", ErrInvalid, t.Every)
 	}
 	return nil
 }

@@ -228,8 +228,8 @@ func (l *socketLink) restless(err error) error {
 	return fmt.Errorf("the gateway does not become idle: %w", err)
 }
 
-// ping returns when the pong has arrived, if the gateway knows the client, or when the connection has ended and the inbox has
-// everything that arrived.
+// ping returns when the pong has arrived, if the gateway knows the client, or when the connection
+// has ended and the inbox has everything that arrived.
 func (l *socketLink) ping(ctx context.Context) error {
 	if l.server.watch.isHalfOpen(l.client.id) {
 		return nil

@@ -46,7 +46,12 @@
 // # Failures of the gateway
 //
 // A [Recorder] records the application's posts and simulates failures of the @connections API:
-// connections that are gone, throttled or slow, and missing permissions.
+// connections that are gone, throttled or slow, and missing permissions. [Harness.Faults] has these
+// and all other faults of a gateway, such as a $disconnect that is lost or late, half-open
+// connections, messages in another order, cold starts and quotas, also by chance from a seed:
+//
+//	faults := emulator.NewFaults(seed, emulator.LoseDisconnect().Chance(0.1))
+//	h := wstest.New(t, app, wstest.WithConfig(func(c *emulator.Config) { c.Faults = faults }))
 //
 // # At the end of the test
 //

@@ -86,8 +86,9 @@ func newHarness(t testing.TB, h lambda.Handler, s settings, opts []Option) *Harn
 func (h *Harness) Gateway() *emulator.Gateway { return h.gateway }
 
 // Faults returns the faults of the gateway, for what goes wrong around the application: a lost or
-// late $disconnect, a client that is gone without notice, messages in another order, cold starts and
-// quotas. They concern all calls of @connections, also those that do not come through the recorder.
+// late $disconnect, a client that is gone without notice, messages in another order, cold starts
+// and quotas. They concern all calls of @connections, also those that do not come through the
+// recorder.
 //
 //	h.Faults().Add(emulator.DelayDisconnect(time.Minute).For(alice.ID()))
 //	alice.Close(1000, "")

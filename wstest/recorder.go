@@ -63,7 +63,10 @@ var (
 
 // NewRecorder returns a Recorder. [WithPoster] connects it to a harness.
 func NewRecorder() *Recorder {
-	return &Recorder{closed: make(map[string]bool), faults: new(emulator.Faults), endFault: make(map[faultKey]func()), now: time.Now, made: time.Now()}
+	return &Recorder{
+		closed: make(map[string]bool), faults: new(emulator.Faults), endFault: make(map[faultKey]func()),
+		now: time.Now, made: time.Now(),
+	}
 }
 
 // Attach sets the Poster to forward to, for example the @connections client of package apigw. If p

@@ -46,8 +46,8 @@ func (f figure) check() error {
 // histogram counts durations by their milliseconds.
 type histogram map[int]int
 
-// quantile returns the least number of milliseconds that a share q of the durations does not exceed,
-// and 0 if there are none.
+// quantile returns the least number of milliseconds that a share q of the durations does not
+// exceed, and 0 if there are none.
 func (h histogram) quantile(q float64) int {
 	total := 0
 	for _, n := range h {

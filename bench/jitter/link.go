@@ -14,7 +14,7 @@ func (p *player) dial(ctx context.Context, number int, wait time.Duration) {
 	case <-ctx.Done():
 		return
 	}
-	c, _, err := websocket.Dial(ctx, p.order.URL, nil) //nolint:bodyclose // Dial closes it, or the connection has it
+	c, _, err := websocket.Dial(ctx, p.order.URL, nil)
 	if err != nil {
 		p.pass(ctx, input{number: number})
 		return

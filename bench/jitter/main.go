@@ -1,14 +1,15 @@
-// Command jitter repeats AnyCable's test of clients whose network comes and goes, with topics on the
-// emulator and with Socket.IO.
+// Command jitter repeats AnyCable's test of clients whose network comes and goes, with topics on
+// the emulator and with Socket.IO.
 //
 //	cd bench && go run ./jitter                # or make bench-jitter; takes about 5 minutes
 //	go run ./jitter -clients 200 -rounds 2     # a short one
+//	go run ./jitter -alone                     # without Socket.IO, which needs Node.js and npm
 //	go run ./jitter -json                      # the figures as JSON
 //
 // All clients are subscribed to one topic, in which a message is published twice a second. In each
-// round every client loses its TCP connection once, without a closing handshake, and may not connect
-// for 2 seconds; when, is spread over the round and the same in each run. The server and the clients
-// are a process each:
+// round every client loses its TCP connection once, without a closing handshake, and may not
+// connect for 2 seconds; when, is spread over the round and the same in each run. The server and
+// the clients are a process each:
 //
 //   - topics: package topic with topic.Memory behind the emulator, and internal/topicclient over
 //     coder/websocket. With -dynamodb URL the log is a table in DynamoDB Local.
@@ -17,11 +18,12 @@
 //   - socket.io: the same without recovery, which is its default.
 //
 // The replay latency is the time from when a client begins to connect again to the arrival of each
-// message that was published while it was cut off. The latency of all messages is from publishing to
-// arrival, as in AnyCable's figures. A message that topics lose or repeat makes the exit status 1.
+// message that was published while it was cut off. The latency of all messages is from publishing
+// to arrival, as in AnyCable's figures. A message that topics lose or repeat makes the exit status
+// 1.
 //
-// AnyCable's test is in https://github.com/anycable/nodejs-websocket-bench: there 10,000 clients lost
-// their connection every 15 seconds, on a server with 32 CPUs.
+// AnyCable's test is in https://github.com/anycable/nodejs-websocket-bench: there 10,000 clients
+// lost their connection every 15 seconds, on a server with 32 CPUs.
 package main
 
 import (
@@ -57,14 +59,19 @@ func command() harness.Command {
 
 // order is what the processes are told. Times are in milliseconds, because Node.js reads it too.
 type order struct {
-	Clients  int    `json:"clients"`
-	Rounds   int    `json:"rounds"`
-	PeriodMs int    `json:"periodMs"` // of a round
-	DropMs   int    `json:"dropMs"`
-	EveryMs  int    `json:"everyMs"` // between two messages
-	Recovery bool   `json:"recovery"`
-	DynamoDB string `json:"dynamodb,omitempty"`
-	URL      string `json:"url,omitempty"` // of the server, for the clients
+	Clients  int  `json:"clients"`
+	Rounds   int  `json:"rounds"`
+	PeriodMs int  `json:"periodMs"` // of a round
+	DropMs   int  `json:"dropMs"`
+	EveryMs  int  `json:"everyMs"` // between two messages
+	Recovery bool `json:"recovery"`
+	// SilenceMs is after how long without a message the clients of Socket.IO do not wait any more
+	// for what is missing at the end.
+	SilenceMs int    `json:"silenceMs"`
+	DynamoDB  string `json:"dynamodb,omitempty"`
+	URL       string `json:"url,omitempty"` // of the server, for the clients
+
+	alone bool
 }
 
 // messages is how many messages are published.
@@ -84,6 +91,8 @@ func (o order) validate() error {
 	switch {
 	case o.Clients < 1 || o.Rounds < 1 || o.EveryMs < 1 || o.DropMs < 1:
 		return errors.New("-clients, -rounds, -every and -drop must be positive")
+	case o.SilenceMs < 1:
+		return errors.New("-silence must be positive")
 	case o.PeriodMs < 2*o.DropMs:
 		return errors.New("-period must be at least twice -drop")
 	}
@@ -121,11 +130,14 @@ func parse(args []string) (o order, asJSON bool, err error) {
 	period := f.Duration("period", 8*time.Second, "length of a round")
 	drop := f.Duration("drop", 2*time.Second, "how long a client cannot connect")
 	every := f.Duration("every", 500*time.Millisecond, "time between two messages")
+	silence := f.Duration("silence", 5*time.Second, "time without a message after which Socket.IO's clients give up")
+	f.BoolVar(&o.alone, "alone", false, "measure topics only")
 	f.StringVar(&o.DynamoDB, "dynamodb", "", "URL of DynamoDB Local for the log of the topic, instead of memory")
 	f.BoolVar(&asJSON, "json", false, "print the figures as JSON")
 	if err := harness.Parse(f, args); err != nil {
 		return o, false, err
 	}
 	o.PeriodMs, o.DropMs, o.EveryMs = int(period.Milliseconds()), int(drop.Milliseconds()), int(every.Milliseconds())
+	o.SilenceMs = int(silence.Milliseconds())
 	return o, asJSON, o.validate()
 }

@@ -19,6 +19,9 @@ type system struct {
 }
 
 func systems(o order) []system {
+	if o.alone {
+		return []system{{name: "topics", order: o, start: startOurs}}
+	}
 	recovering := o
 	recovering.Recovery = true
 	return []system{

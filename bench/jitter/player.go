@@ -47,7 +47,7 @@ type input struct {
 func newPlayer(o order, number int) *player {
 	return &player{
 		order: o, number: number, conns: map[int]*websocket.Conn{},
-		client:     topicclient.New(topicclient.Config{Random: rand.New(rand.NewPCG(uint64(number), 1))}), //nolint:gosec // jitter
+		client:     topicclient.New(topicclient.Config{Random: rand.New(rand.NewPCG(1, uint64(number)))}),
 		start:      make(chan time.Time, 1),
 		inbox:      make(chan input),
 		questions:  make(chan chan outcome),

@@ -5,15 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"log/slog"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/bench/internal/harness"
 	"github.com/gatesock/gatesock/broadcast"
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/topic"
 )
@@ -55,14 +58,14 @@ func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) erro
 }
 
 func startPublisher(ctx context.Context, o order) (*publisher, error) {
-	log, err := logOf(o)
+	log, err := logOf(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	p := &publisher{}
 	gateway, err := emulator.NewFunc(func(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
 		store := conn.NewMemory()
-		p.topics = topic.New(log, store, broadcast.New(api, store))
+		p.topics = topic.New(log, store, broadcast.New(api, store, broadcast.WithLogger(slog.New(slog.DiscardHandler))))
 		r := gatesock.New()
 		r.Use(conn.Track(store))
 		p.topics.Register(r, topic.AllowAnyone)
@@ -76,15 +79,23 @@ func startPublisher(ctx context.Context, o order) (*publisher, error) {
 }
 
 // logOf returns the log of the topic.
-func logOf(o order) (topic.Log, error) {
-	if o.DynamoDB != "" {
-		return nil, fmt.Errorf("-dynamodb %s: not supported yet", strings.TrimSpace(o.DynamoDB))
+func logOf(ctx context.Context, o order) (topic.Log, error) {
+	if o.DynamoDB == "" {
+		return topic.NewMemory(), nil
 	}
-	return topic.NewMemory(), nil
+	client := dynamodb.New(dynamodb.Options{
+		BaseEndpoint: &o.DynamoDB, Region: "local",
+		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""), // of any value
+	})
+	db := dynamo.Open(client, fmt.Sprintf("jitter-%d", time.Now().UnixNano()))
+	if err := db.CreateTable(ctx); err != nil {
+		return nil, err
+	}
+	return db.Topics(), nil
 }
 
-// publish publishes the messages at their times, and returns how many. An error beside a position is
-// about the pushes, which this test is about: the event is in the log.
+// publish publishes the messages at their times, and returns how many. An error beside a position
+// is about the pushes, which this test is about: the event is in the log.
 func (p *publisher) publish(ctx context.Context, o order) (int, error) {
 	start := time.Now()
 	for n := range o.messages() {

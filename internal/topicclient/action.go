@@ -44,7 +44,8 @@ const (
 	// Counted is the number of members, Count, where there are too many to know them.
 	Counted
 
-	// Answer is what [Client.History] has asked for with the number Request: Result, or Code and Text.
+	// Answer is what [Client.History] has asked for with the number Request: Result, or Code and
+	// Text.
 	Answer
 	// Other is a frame of the server that is not about topics.
 	Other

@@ -77,6 +77,7 @@ type Client struct {
 	failures int
 	lastConn int
 
+	pushes      int64 // counts pushes and results that have come
 	requests    []*request
 	lastRequest int64
 	historyAt   time.Time // no history request before

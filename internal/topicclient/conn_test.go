@@ -119,8 +119,8 @@ func (s *stage) untilDialed() {
 	}
 }
 
-// TestRenewalFails checks that the connection stays while the next one cannot be opened, and that the
-// next one serves if the connection ends first.
+// TestRenewalFails checks that the connection stays while the next one cannot be opened, and that
+// the next one serves if the connection ends first.
 func TestRenewalFails(t *testing.T) {
 	t.Parallel()
 	s := member(t)
@@ -137,8 +137,8 @@ func TestRenewalFails(t *testing.T) {
 	require.Equal(t, second+1, s.take("subscribe").conn)
 }
 
-// TestOverlapEnds checks that the old connection is closed even if a topic cannot be subscribed, and
-// that it does not matter when it ends by itself.
+// TestOverlapEnds checks that the old connection is closed even if a topic cannot be subscribed,
+// and that it does not matter when it ends by itself.
 func TestOverlapEnds(t *testing.T) {
 	t.Parallel()
 	s := member(t)

@@ -47,6 +47,9 @@ func appendHistory(b []byte, h topicwire.History) []byte {
 
 func appendCursor(b []byte, topic, cursor string) []byte {
 	b = jsonscan.AppendString(append(b, `"topic":`...), topic)
+	if cursor == "" {
+		return b
+	}
 	return jsonscan.AppendString(append(b, `,"cursor":`...), cursor)
 }
 
@@ -68,6 +71,7 @@ func appendNames(b []byte, topics []concern) []byte {
 func (c *Client) appendSync(b []byte, t *topic) []byte {
 	b = jsonscan.AppendString(append(b, `{"topic":`...), t.name)
 	if t.state != nil {
+		t.state.synced = t.state.counter
 		b = appendInt(b, "counter", t.state.counter)
 	} else {
 		b = jsonscan.AppendString(append(b, `,"epoch":`...), t.position.Epoch)

@@ -47,6 +47,7 @@ type entry struct {
 	items []topicwire.Item
 	prev  *topicwire.Position
 	size  int
+	push  int64 // the value of Client.pushes when it came
 }
 
 // isBelow reports whether the client has an entry, or one of a later epoch.
@@ -77,16 +78,32 @@ func (l *log) hold(e *entry, count, bytes int) {
 	l.bytes += e.size
 	for len(l.waiting) > count || l.bytes > bytes {
 		last := len(l.waiting) - 1
-		l.note(l.waiting[last].mark)
+		l.note(l.waiting[last].mark, l.waiting[last].push)
 		l.bytes -= l.waiting[last].size
 		l.waiting = slices.Delete(l.waiting, last, last+1)
 	}
 }
 
 // note remembers that there is an entry that the client does not have.
-func (l *log) note(m mark) {
+func (l *log) note(m mark, push int64) {
+	l.beyondPush = max(l.beyondPush, push)
 	if m.compare(l.beyond) > 0 {
 		l.beyond = m
+	}
+}
+
+// settle drops what waits, and has come before a request was sent whose answer has all that
+// followed: it is not kept any more.
+func (l *log) settle(pushes int64) {
+	l.waiting = slices.DeleteFunc(l.waiting, func(e entry) bool {
+		if e.push > pushes {
+			return false
+		}
+		l.bytes -= e.size
+		return true
+	})
+	if l.beyondPush <= pushes {
+		l.beyond = mark{}
 	}
 }
 

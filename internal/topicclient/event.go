@@ -11,6 +11,8 @@ func (c *Client) pushed(t *topic, e *entry, spread time.Duration) {
 	if t.state != nil {
 		return
 	}
+	c.pushes++
+	e.push = c.pushes
 	c.add(t, e)
 	if t.placed {
 		t.quiet = false
@@ -79,7 +81,7 @@ func (c *Client) accept(n *concern, r *topicwire.Result, first bool) bool {
 	t := n.topic
 	c.setKind(t, r.State)
 	if r.State {
-		c.acceptState(t, r, first)
+		c.acceptState(n, r, first)
 	} else if !c.acceptEvents(n, r, first) {
 		return false
 	}
@@ -105,6 +107,12 @@ func (c *Client) acceptEvents(n *concern, r *topicwire.Result, first bool) bool 
 	}
 	c.drain(t)
 	c.addEvents(t, number, r)
+	if !r.More {
+		t.settle(n.pushes)
+	}
+	if r.Offset > 0 && r.Offset <= topicwire.MaxOffset {
+		t.note(mark{number, r.Epoch, r.Offset}, c.pushes)
+	}
 	t.quiet = r.Quiet
 	c.progress(t, r, before)
 	return true
@@ -141,7 +149,9 @@ func (c *Client) place(n *concern, start mark, r *topicwire.Result) bool {
 	}
 }
 
+// addEvents adds the events of a result, which come after all pushes so far.
 func (c *Client) addEvents(t *topic, number int64, r *topicwire.Result) {
+	c.pushes++
 	for i := range r.Events {
 		e := &r.Events[i]
 		if e.Offset < 1 || e.Offset > topicwire.MaxOffset {
@@ -149,11 +159,8 @@ func (c *Client) addEvents(t *topic, number int64, r *topicwire.Result) {
 		}
 		c.add(t, &entry{
 			mark: mark{number, r.Epoch, e.Offset}, name: e.Event, data: e.Data, items: e.Events,
-			size: len(e.Data) + len(r.Topic) + 64,
+			size: len(e.Data) + len(r.Topic) + 64, push: c.pushes,
 		})
-	}
-	if r.Offset > 0 && r.Offset <= topicwire.MaxOffset {
-		t.note(mark{number, r.Epoch, r.Offset})
 	}
 }
 

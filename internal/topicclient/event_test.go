@@ -40,6 +40,21 @@ func TestGap(t *testing.T) {
 	s.quiet()
 }
 
+// TestDroppedPushIsForgotten checks that a client does not ask for ever for a push that it has
+// dropped since too many waited, and that the log does not keep any more.
+func TestDroppedPushIsForgotten(t *testing.T) {
+	t.Parallel()
+	s := member(t)
+	for offset := 7; offset < 7+300; offset++ { // more than may wait
+		s.push(event("1-x", offset))
+	}
+	s.pass(time.Second)
+	s.reply(s.take("history"), with(result("1-x", 1, 0), `"recovered":false,"reason":"history"`))
+	require.NotEmpty(t, s.heard())
+	s.pass(time.Minute)
+	s.quiet()
+}
+
 // TestSpread checks that a client waits for as long as the publisher says.
 func TestSpread(t *testing.T) {
 	t.Parallel()
@@ -112,8 +127,8 @@ func TestHandlerSubscribesAgain(t *testing.T) {
 	require.Contains(t, s.take("subscribe").raw, `"since":{"epoch":"1-x","offset":6}`)
 }
 
-// TestPositionOfAGap is a bug of AnyCable's client, and of centrifuge-go (#160): what came last is not
-// the position, and epoch and offset belong together.
+// TestPositionOfAGap is a bug of AnyCable's client, and of centrifuge-go (#160): what came last is
+// not the position, and epoch and offset belong together.
 func TestPositionOfAGap(t *testing.T) {
 	t.Parallel()
 	s := member(t)
@@ -222,7 +237,8 @@ func TestOneHistoryAtATime(t *testing.T) {
 	s.take("history")
 }
 
-// TestFruitlessHistory checks that a client does not hurry if the server knows less than was pushed.
+// TestFruitlessHistory checks that a client does not hurry if the server promises more and has
+// nothing.
 func TestFruitlessHistory(t *testing.T) {
 	t.Parallel()
 	s := member(t)
@@ -230,12 +246,36 @@ func TestFruitlessHistory(t *testing.T) {
 	asked := 0
 	for range 60 {
 		s.pass(time.Second)
-		for _, r := range s.sent {
+		for len(s.sent) > 0 {
 			asked++
-			s.reply(r, result("1-x", 6, 5))
+			s.reply(s.take("history"), with(result("1-x", 6, 5), `"more":true`))
 		}
-		s.sent = nil
 	}
-	require.Less(t, asked, 15)
-	require.Greater(t, asked, 5)
+	require.Less(t, asked, 25)
+	require.Greater(t, asked, 3)
+}
+
+// TestUnwantedSubscribeThatFailed checks that a membership which may have been written is ended.
+func TestUnwantedSubscribeThatFailed(t *testing.T) {
+	t.Parallel()
+	s := connected(t)
+	s.Subscribe(s.now, "a", Options{})
+	r := s.take("subscribe")
+	s.Unsubscribe(s.now, "a")
+	s.refuse(r, "internal")
+	s.reply(s.take("unsubscribe"), "{}")
+	s.quiet()
+}
+
+// TestSyncWithoutTopics checks that a client learns of memberships that it does not know.
+func TestSyncWithoutTopics(t *testing.T) {
+	t.Parallel()
+	s := connected(t)
+	for len(s.sent) == 0 {
+		s.pass(time.Second)
+	}
+	r := s.take("sync")
+	require.Contains(t, r.raw, `"topics":[]`)
+	s.reply(r, `{"moved":[],"lost":[],"extra":["a"],"presence":[]}`)
+	require.Contains(t, s.take("unsubscribe").raw, `"a"`)
 }

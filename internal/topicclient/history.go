@@ -35,9 +35,12 @@ func (c *Client) sendHistory() {
 }
 
 func (c *Client) askHistory(t *topic) {
-	n := concern{topic: t, generation: t.generation}
+	n := concern{topic: t, generation: t.generation, pushes: c.pushes}
 	r := c.newRequest(history)
 	if t.state != nil {
+		if t.state.cursor == "" {
+			t.state.begin()
+		}
 		n.cursor = t.state.cursor
 		c.send(r, "history", appendCursor(nil, t.name, n.cursor))
 	} else {
@@ -53,7 +56,7 @@ func (c *Client) askHistory(t *topic) {
 // historyAnswered handles the answer to a history request of the client.
 func (c *Client) historyAnswered(n *concern, r *topicwire.Result) {
 	c.busy = true
-	if !n.fresh() || n.cursor != "" && (n.topic.state == nil || n.topic.state.cursor != n.cursor) {
+	if !n.fresh() || n.since == nil && (n.topic.state == nil || n.topic.state.cursor != n.cursor) {
 		return
 	}
 	if r.Topic != n.topic.name || !c.accept(n, r, false) {

@@ -35,6 +35,7 @@ type concern struct {
 	topic      *topic
 	generation int
 	since      *topicwire.Position
+	pushes     int64 // how many had come when the request was sent
 	cursor     string
 }
 

@@ -83,7 +83,7 @@ func (c *Client) acceptMembers(t *topic, s *topicwire.Snapshot) {
 		c.setCount(t, s.Count)
 		return
 	}
-	p.counted = false
+	p.counted, p.count = false, 0
 	for _, m := range s.Members {
 		c.memberJoined(t, m, false)
 	}

@@ -18,6 +18,8 @@ type state struct {
 	counter int64
 	above   []int64
 	gapAt   time.Time
+	gapFrom int64 // the counter when gapAt was set
+	synced  int64 // the counter of the last sync
 	// Of the snapshot that is under way: its counter, and the client's when it was asked for.
 	began, asked int64
 }
@@ -65,22 +67,26 @@ func (c *Client) changed(t *topic, m *message) {
 		t.state.begin()
 	}
 	s := t.state
-	c.put(t, topicwire.Value{Key: m.key, Version: m.version, Data: m.data, Deleted: m.event != "set"})
+	c.put(t, topicwire.Value{Key: m.key, Version: m.version, Data: m.data, Deleted: m.event != "set"}, false)
 	if m.counter > 0 && t.options.Filter == nil {
 		s.count(m.counter)
 		c.watchCounter(s)
 	}
 }
 
-// put applies a version of a key if it is newer.
-func (c *Client) put(t *topic, v topicwire.Value) {
+// put applies a version of a key if it is newer. In a snapshot the same version counts as well: it
+// may be gone, or there again, if the filter is another one.
+func (c *Client) put(t *topic, v topicwire.Value, inSnapshot bool) {
 	s := t.state
 	old, known := s.keys[v.Key]
 	if !known && len(s.keys) >= c.cfg.MaxKeys {
-		c.overflow(t)
-		return
+		if s.sweep(c.now); len(s.keys) >= c.cfg.MaxKeys {
+			c.overflow(t)
+			return
+		}
 	}
-	if known && v.Version <= old.version {
+	same := v.Version == old.version && (!inSnapshot || v.Deleted == old.gone)
+	if known && (v.Version < old.version || same) {
 		old.seen = s.snapshot
 		s.keys[v.Key] = old
 		return
@@ -99,16 +105,24 @@ func (c *Client) overflow(t *topic) {
 	c.end(t)
 }
 
+// refresh asks for a snapshot, or for one again from the first page.
+func (c *Client) refresh(t *topic) {
+	t.state.cursor = ""
+	c.wish(t, 0)
+}
+
 // acceptState applies a page of a snapshot.
-func (c *Client) acceptState(t *topic, r *topicwire.Result, first bool) {
-	s := t.state
-	if first {
+func (c *Client) acceptState(n *concern, r *topicwire.Result, first bool) {
+	t, s := n.topic, n.topic.state
+	if n.cursor == "" {
 		s.began = r.Counter
+	}
+	if first {
 		c.act(Action{Kind: Subscribed, Topic: t.name})
 	}
 	for _, v := range r.Values {
 		if v.Version > 0 && t.wanted {
-			c.put(t, v)
+			c.put(t, v, true)
 		}
 	}
 	if !t.wanted {
@@ -130,12 +144,9 @@ func (c *Client) complete(t *topic) {
 		return
 	}
 	s.open = false
+	s.sweep(c.now)
 	for _, key := range slices.Sorted(maps.Keys(s.keys)) {
-		v := s.keys[key]
-		switch {
-		case v.gone && c.now.Sub(v.at) >= markKept:
-			delete(s.keys, key)
-		case !v.gone && v.seen != s.snapshot:
+		if v := s.keys[key]; !v.gone && v.seen != s.snapshot {
 			s.keys[key] = value{version: v.version, gone: true, at: c.now, seen: s.snapshot}
 			c.act(Action{Kind: Deleted, Topic: t.name, Key: key, Version: v.version})
 		}
@@ -143,6 +154,11 @@ func (c *Client) complete(t *topic) {
 	s.rebase(t.options.Filter != nil)
 	c.watchCounter(s)
 	c.act(Action{Kind: Ready, Topic: t.name})
+}
+
+// sweep forgets keys that have been gone for long.
+func (s *state) sweep(now time.Time) {
+	maps.DeleteFunc(s.keys, func(_ string, v value) bool { return v.gone && now.Sub(v.at) >= markKept })
 }
 
 // rebase takes over the counter of a snapshot. Below the one that the client had when it asked, the
@@ -183,7 +199,7 @@ func (c *Client) watchCounter(s *state) {
 	switch {
 	case len(s.above) == 0 || s.open:
 		s.gapAt = time.Time{}
-	case s.gapAt.IsZero():
-		s.gapAt = c.now.Add(counterWait + c.between(0, counterSpread))
+	case s.gapAt.IsZero() || s.gapFrom != s.counter:
+		s.gapAt, s.gapFrom = c.now.Add(counterWait+c.between(0, counterSpread)), s.counter
 	}
 }

@@ -1,6 +1,7 @@
 package topicclient
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -86,8 +87,10 @@ func TestStateGap(t *testing.T) {
 	s.pass(2 * time.Second)
 	s.quiet()
 	s.pass(8 * time.Second)
-	s.reply(s.take("subscribe"), snapshot(8, `{"key":"k","version":14,"data":14},{"key":"i","version":13,"data":13}`, ""))
-	require.Equal(t, "set k=12, set j=11, set k=14, subscribed :0, set i=13, deleted j, ready", s.heard())
+	r := s.take("history")
+	require.Contains(t, r.raw, `"topic":"a"}`, "the first page of a snapshot")
+	s.reply(r, snapshot(8, `{"key":"k","version":14,"data":14},{"key":"i","version":13,"data":13}`, ""))
+	require.Equal(t, "set k=12, set j=11, set k=14, set i=13, deleted j, ready", s.heard())
 	s.pass(time.Minute)
 	s.quiet()
 }
@@ -106,8 +109,8 @@ func TestStateFilter(t *testing.T) {
 	r = s.take("sync")
 	require.Contains(t, r.raw, `"counter":4`, "it is not known what the filter has left out")
 	s.reply(r, `{"moved":["a"]}`)
-	s.reply(s.take("subscribe"), snapshot(9, `{"key":"k","version":12,"data":12}`, ""))
-	require.Equal(t, "subscribed :0, ready, set k=12, subscribed :0, ready", s.heard())
+	s.reply(s.take("history"), snapshot(9, `{"key":"k","version":12,"data":12}`, ""))
+	require.Equal(t, "subscribed :0, ready, set k=12, ready", s.heard())
 
 	s.Subscribe(s.now, "a", Options{Filter: []byte(`{"region":"us"}`)})
 	s.reply(s.take("subscribe"), snapshot(9, "", ""))
@@ -121,7 +124,7 @@ func TestStateMadeAgain(t *testing.T) {
 	s := watcher(t)
 	s.Wake(s.now)
 	s.reply(s.take("sync"), `{"moved":["a"]}`)
-	s.reply(s.take("subscribe"), snapshot(2, `{"key":"k","version":10,"data":10}`, ""))
+	s.reply(s.take("history"), snapshot(2, `{"key":"k","version":10,"data":10}`, ""))
 	s.Wake(s.now)
 	require.Contains(t, s.take("sync").raw, `"counter":2`)
 }
@@ -149,4 +152,20 @@ func TestMarksEnd(t *testing.T) {
 		s.reply(s.take("subscribe"), snapshot(5, "", ""))
 	}
 	require.Empty(t, s.byName["a"].state.keys)
+}
+
+// With another filter the snapshot takes away, or brings back, the version that the client has.
+func TestAnotherFilter(t *testing.T) {
+	t.Parallel()
+	s := watcher(t)
+	for _, c := range []struct{ values, want string }{
+		{`{"key":"k","version":10,"deleted":true}`, "subscribed :0, deleted k, ready"},
+		{`{"key":"k","version":10,"data":10}`, "subscribed :0, set k=10, ready"},
+		{`{"key":"k","version":10,"data":10}`, "subscribed :0, ready"},
+		{`{"key":"k","version":9,"deleted":true}`, "subscribed :0, ready"},
+	} {
+		s.Subscribe(s.now, "a", Options{Filter: json.RawMessage(`{"where":{}}`)})
+		s.reply(s.take("subscribe"), snapshot(4, c.values, ""))
+		require.Equal(t, c.want, s.heard())
+	}
 }

@@ -58,7 +58,7 @@ func (c *Client) sendSubscribes() bool {
 		}
 		body = append(body, one...)
 		c.join(t)
-		r.topics = append(r.topics, concern{topic: t, generation: t.generation, since: since})
+		r.topics = append(r.topics, concern{topic: t, generation: t.generation, since: since, pushes: c.pushes})
 	}
 	if r != nil {
 		c.sendSubscribe(r, body)
@@ -131,6 +131,10 @@ func (c *Client) subscribeFailed(n *concern, e topicwire.Error) {
 	c.busy = true
 	switch {
 	case !fresh:
+		if !t.wanted && passing(e.Code) {
+			t.membership = joined // perhaps: an unsubscribe ends it
+			return
+		}
 		c.remove(t)
 	case passing(e.Code):
 		c.retryLater(t, ms(e.RetryAfterMs))
@@ -141,8 +145,8 @@ func (c *Client) subscribeFailed(n *concern, e topicwire.Error) {
 	}
 }
 
-// sendUnsubscribes unsubscribes the topics that the user does not want any more. What does not fit one
-// request has its turn after the answer.
+// sendUnsubscribes unsubscribes the topics that the user does not want any more. What does not fit
+// one request has its turn after the answer.
 func (c *Client) sendUnsubscribes() {
 	var r *request
 	bytes := 0

@@ -23,8 +23,11 @@ func (c *Client) sync() {
 		if !t.wanted || t.membership != joined {
 			continue
 		}
+		if t.state != nil {
+			t.state.sweep(c.now)
+		}
 		one := c.appendSync(nil, t)
-		if len(body)+len(one) > maxBatchBytes {
+		if len(topics) > 0 && len(body)+len(one) > maxBatchBytes {
 			c.sendSync(body, topics)
 			body, topics = nil, nil
 		}
@@ -34,9 +37,8 @@ func (c *Client) sync() {
 		body = append(body, one...)
 		topics = append(topics, concern{topic: t, generation: t.generation})
 	}
-	if len(topics) > 0 {
-		c.sendSync(body, topics)
-	}
+	// Also without topics: the connection may be a member of one all the same.
+	c.sendSync(body, topics)
 }
 
 func (c *Client) sendSync(body []byte, topics []concern) {
@@ -81,13 +83,15 @@ func (c *Client) each(names []string, mend func(*topic)) {
 	}
 }
 
-// movedOn gets what is newer.
+// movedOn gets what is newer. A state topic whose counter has grown since the request changes all
+// the time: what is missing shows as a gap, or in the next sync.
 func (c *Client) movedOn(t *topic) {
-	if t.state != nil {
-		t.again = true
-		return
+	switch {
+	case t.state == nil:
+		c.wish(t, 0)
+	case t.state.counter == t.state.synced:
+		c.refresh(t)
 	}
-	c.wish(t, 0)
 }
 
 // leaveExtra unsubscribes a topic of which the connection is a member and that nobody wants.

@@ -80,6 +80,18 @@ func TestOldSync(t *testing.T) {
 	s.quiet()
 }
 
+// TestSyncOfAnEarlierSubscription is the same if the new subscription is complete by then.
+func TestSyncOfAnEarlierSubscription(t *testing.T) {
+	t.Parallel()
+	s := member(t)
+	s.Wake(s.now)
+	r := s.take("sync")
+	s.Subscribe(s.now, "a", Options{})
+	s.reply(s.take("subscribe"), result("1-x", 6, 5))
+	s.reply(r, `{"moved":["a"],"lost":["a"],"extra":["a"],"presence":["a"]}`)
+	s.quiet()
+}
+
 // TestSleep checks that a client asks at once when its computer wakes up, and connects again if the
 // connection has not survived.
 func TestSleep(t *testing.T) {

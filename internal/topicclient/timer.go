@@ -109,7 +109,7 @@ func (c *Client) tickTopic(t *topic) {
 	}
 	if t.state != nil && due(t.state.gapAt, c.now) {
 		t.state.gapAt = time.Time{}
-		t.again = true
+		c.refresh(t)
 	}
 	if due(t.expiresAt, c.now) {
 		t.expiresAt = time.Time{}

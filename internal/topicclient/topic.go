@@ -44,13 +44,14 @@ type log struct {
 	number   int64 // of the position's epoch
 	quiet    bool
 
-	waiting []entry // above the position, in order
-	bytes   int     // of waiting
-	beyond  mark    // the highest that was dropped from waiting
-	spread  time.Duration
-	gapAt   time.Time
-	gapFrom topicwire.Position // the position when gapAt was set
-	gaps    int                // history requests that did not help
+	waiting    []entry // above the position, in order
+	bytes      int     // of waiting
+	beyond     mark    // the highest that was dropped from waiting
+	beyondPush int64   // the last push that was
+	spread     time.Duration
+	gapAt      time.Time
+	gapFrom    topicwire.Position // the position when gapAt was set
+	gaps       int                // history requests that did not help
 
 	wish   int64 // order of the wish for a history request; 0 if there is none
 	wishAt time.Time

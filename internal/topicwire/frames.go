@@ -11,12 +11,12 @@ type Subscribe struct {
 
 // Subscription is what a client asks for in one topic.
 type Subscription struct {
-	Topic string `json:"topic,omitempty"`
+	Topic string `json:"topic,omitempty" jsonschema:"minLength=1,maxLength=512"`
 	// Since is the position that the client has; nil on a first subscription.
 	Since *Position `json:"since,omitempty"`
-	// Last is how many of the newest entries to return without Since, or if it is not possible to go
-	// on from there.
-	Last int `json:"last,omitempty"`
+	// Last is how many of the newest entries to return without Since, or if it is not possible to
+	// go on from there.
+	Last int `json:"last,omitempty" jsonschema:"minimum=0"`
 	// Filter is for state topics.
 	Filter json.RawMessage `json:"filter,omitempty"`
 	// Presence asks for the members, in the answer, and for their diffs.
@@ -27,25 +27,25 @@ type Subscription struct {
 
 // Unsubscribe is a request for one topic, or for several. It is acknowledged.
 type Unsubscribe struct {
-	Topic  string   `json:"topic,omitempty"`
-	Topics []string `json:"topics,omitempty"`
+	Topic  string   `json:"topic,omitempty" jsonschema:"minLength=1,maxLength=512"`
+	Topics []string `json:"topics,omitempty" jsonschema:"minLength=1,maxLength=512"`
 }
 
 // History is a request for what comes after a position, or before it, or for the next page of a
 // snapshot. The answer is a Result.
 type History struct {
-	Topic  string    `json:"topic"`
+	Topic  string    `json:"topic" jsonschema:"minLength=1,maxLength=512"`
 	Since  *Position `json:"since,omitempty"`
 	Before *Position `json:"before,omitempty"`
-	Last   int       `json:"last,omitempty"`
-	Limit  int       `json:"limit,omitempty"`
+	Last   int       `json:"last,omitempty" jsonschema:"minimum=0"`
+	Limit  int       `json:"limit,omitempty" jsonschema:"minimum=0"`
 	// Cursor is the cursor of the previous page of a state topic's values.
 	Cursor string `json:"cursor,omitempty"`
 }
 
 // Results answers a Subscribe with Topics, in their order.
 type Results struct {
-	Topics []Result `json:"topics"`
+	Topics []Result `json:"topics" jsonschema:"nonnull"`
 }
 
 // Result is the answer for one topic.
@@ -55,14 +55,14 @@ type Result struct {
 	// Epoch and Offset are where the client is after the events: its next event is Offset+1.
 	// With Before they are those of the oldest event in the answer.
 	Epoch  string `json:"epoch"`
-	Offset int64  `json:"offset"`
+	Offset int64  `json:"offset" jsonschema:"minimum=0,maximum=9007199254740991"`
 	// Events are entries of the epoch, in the order of their offsets.
 	// It is never nil in an event topic.
-	Events []Event `json:"events,omitzero"`
-	// Recovered is false if there was a Since and the events do not follow it without a hole. Reason
-	// says why: "history", "epoch" or "ahead".
+	Events []Event `json:"events,omitzero" jsonschema:"nonnull"`
+	// Recovered is false if there was a Since and the events do not follow it without a hole.
+	// Reason says why: "history", "epoch" or "ahead".
 	Recovered bool   `json:"recovered"`
-	Reason    string `json:"reason,omitempty"`
+	Reason    string `json:"reason,omitempty" jsonschema:"enum=history,enum=epoch,enum=ahead"`
 	// More means that more events follow (with Before: precede) and that the client has to ask for
 	// them with History.
 	More bool `json:"more,omitempty"`
@@ -72,8 +72,8 @@ type Result struct {
 	// ExpiresInMs is for how long the subscription lasts unless the credential is renewed.
 	ExpiresInMs int64 `json:"expiresInMs,omitempty"`
 
-	// State is true for a state topic, which has Counter and Values in place of the members from Epoch
-	// to Quiet. Cursor asks for the next page with History.
+	// State is true for a state topic, which has Counter and Values in place of the members from
+	// Epoch to Quiet. Cursor asks for the next page with History.
 	State   bool    `json:"state,omitempty"`
 	Counter int64   `json:"counter,omitempty"`
 	Values  []Value `json:"values,omitempty"`
@@ -95,7 +95,7 @@ type Error struct {
 
 // Event is an entry in a Result: one event, or several that were published together.
 type Event struct {
-	Offset int64           `json:"offset"`
+	Offset int64           `json:"offset" jsonschema:"minimum=1,maximum=9007199254740991"`
 	Event  string          `json:"event,omitempty"`
 	Data   json.RawMessage `json:"data,omitempty"`
 	Events []Item          `json:"events,omitempty"`
@@ -118,7 +118,8 @@ type Push struct {
 
 	Epoch  string `json:"epoch,omitempty"`
 	Offset int64  `json:"offset,omitempty"`
-	// Prev is in the first event of an epoch: the last position of the epoch before, if it is certain.
+	// Prev is in the first event of an epoch: the last position of the epoch before, if it is
+	// certain.
 	Prev *Position `json:"prev,omitempty"`
 	// SpreadMs is for how long the publisher expects its fan-out to last.
 	SpreadMs int64 `json:"spreadMs,omitempty"`
@@ -128,7 +129,8 @@ type Push struct {
 	Counter int64   `json:"counter,omitempty"`
 }
 
-// Value is a value of a state topic, or the mark of a deleted one.
+// Value is a value of a state topic, or the mark of one that was deleted or does not match the
+// filter of the subscription.
 type Value struct {
 	Key     string          `json:"key"`
 	Version int64           `json:"version"`
@@ -143,30 +145,31 @@ type Sync struct {
 
 // SyncTopic is where a client is in one topic.
 type SyncTopic struct {
-	Topic   string `json:"topic"`
+	Topic   string `json:"topic" jsonschema:"minLength=1,maxLength=512"`
 	Epoch   string `json:"epoch,omitempty"`
-	Offset  int64  `json:"offset,omitempty"`
+	Offset  int64  `json:"offset,omitempty" jsonschema:"minimum=0,maximum=9007199254740991"`
 	Quiet   bool   `json:"quiet,omitempty"`
 	Counter int64  `json:"counter,omitempty"` // of a state topic
-	// Digest is that of the members that the client has; if it only knows their number, that number.
+	// Digest is that of the members that the client has; if it only knows their number, that
+	// number.
 	Digest string `json:"digest,omitempty"`
 }
 
 // Synced says, with the names of topics, what a client has to mend.
 type Synced struct {
 	// Moved are the topics that have something newer: the client asks for History.
-	Moved []string `json:"moved"`
+	Moved []string `json:"moved" jsonschema:"nonnull"`
 	// Lost are the topics that the connection is not a member of: the client subscribes again.
-	Lost []string `json:"lost"`
+	Lost []string `json:"lost" jsonschema:"nonnull"`
 	// Extra are the topics that the connection is a member of and the client did not name.
-	Extra []string `json:"extra"`
+	Extra []string `json:"extra" jsonschema:"nonnull"`
 	// Presence are the topics whose digest differs: the client asks for Presence.
-	Presence []string `json:"presence"`
+	Presence []string `json:"presence" jsonschema:"nonnull"`
 }
 
 // Presence is a request for the members of a topic. The answer is a Snapshot.
 type Presence struct {
-	Topic string `json:"topic"`
+	Topic string `json:"topic" jsonschema:"minLength=1,maxLength=512"`
 	// Cursor is that of the page before; empty for the first page.
 	Cursor string `json:"cursor,omitempty"`
 }

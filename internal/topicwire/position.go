@@ -14,7 +14,7 @@ const MaxOffset = 1<<53 - 1
 // The zero Position is that of a topic to which nothing was ever published.
 type Position struct {
 	Epoch  string `json:"epoch"`
-	Offset int64  `json:"offset"`
+	Offset int64  `json:"offset" jsonschema:"minimum=0,maximum=9007199254740991"`
 }
 
 // EpochNumber returns the number with which an epoch begins, by which the epochs of a topic are

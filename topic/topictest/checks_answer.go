@@ -9,10 +9,11 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func answerChecks() []promise {
-	return []promise{
+func answerChecks() []promise[*fixture] {
+	return []promise[*fixture]{
 		{"answers", "an Append or Roll whose answer of the store is lost adds its entry once, or says so", checkAnswers},
 		{"answers-rival", "the same while another process appends", checkAnswersRival},
+		{"answers-known", "the same where a process knows the head from before, and others have appended since", checkAnswersKnown},
 		{"answers-key", "publishing again with a key adds an entry once", checkAnswersKey},
 		{"answers-read", "a reading whose answer of the store is lost is right or fails", checkAnswersRead},
 	}
@@ -110,7 +111,14 @@ func checkAnswers(ctx context.Context, t *probe, f *fixture) {
 // outcome requires that the entry of a call is there once if the call has returned a position, once
 // or not at all if it has returned ErrOutcome, and not at all with another error. The story takes
 // over what has been added since, of which the others are rivals.
-func (s *story) outcome(ctx context.Context, t *probe, a topic.Appended, err error, e topic.Entry, rivals []topic.Record) {
+func (s *story) outcome(
+	ctx context.Context,
+	t *probe,
+	a topic.Appended,
+	err error,
+	e topic.Entry,
+	rivals []topic.Record,
+) {
 	all := s.all(ctx, t, s.log(0))
 	var found []topic.Record
 	for _, r := range all {
@@ -205,6 +213,25 @@ func (s *story) ended(t *probe, r topic.Record, before, rivals []topic.Record) {
 	s.takeOver(t, rivals, nil)
 }
 
+// checkAnswersKnown loses answers of requests that the store refuses.
+func checkAnswersKnown(ctx context.Context, t *probe, f *fixture) {
+	f.needStore(t)
+	for _, c := range situations() {
+		f.losing(t, c.name, nil, func(s *story) { c.prepare(ctx, t, s) }, func(s *story, log topic.Log) func(topic.Log) {
+			known := entry("to know the head")
+			a, err := log.Append(ctx, s.topic, known)
+			s.outcome(ctx, t, a, err, known, nil)
+			s.append(ctx, t, s.log(1), entry("another process"))
+			e := entry("the entry")
+			a, err = c.call(ctx, s, log, e)
+			return func(log topic.Log) {
+				s.outcome(ctx, t, a, err, e, nil)
+				s.more(ctx, t, log)
+			}
+		})
+	}
+}
+
 func checkAnswersKey(ctx context.Context, t *probe, f *fixture) {
 	f.needStore(t)
 	for _, c := range situations() {
@@ -241,7 +268,11 @@ func checkAnswersRead(ctx context.Context, t *probe, f *fixture) {
 		return func(log topic.Log) { s.tell(ctx, t, log, 2) }
 	})
 	f.losing(t, "moved", nil, rolled, func(s *story, log topic.Log) func(topic.Log) {
-		at := []topic.At{{Topic: s.topic, Position: s.at(1), Quiet: true}, {Topic: s.topic, Position: s.at(6)}, {Topic: s.topic, Position: s.at(4)}}
+		at := []topic.At{
+			{Topic: s.topic, Position: s.at(1), Quiet: true},
+			{Topic: s.topic, Position: s.at(6)},
+			{Topic: s.topic, Position: s.at(4)},
+		}
 		moved, err := log.Moved(ctx, at)
 		if err == nil {
 			t.that(slices.Equal(moved, []bool{true, false, true}), "%s: Moved is %v", s.topic, moved)

@@ -9,8 +9,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func appendChecks() []promise {
-	return []promise{
+func appendChecks() []promise[*fixture] {
+	return []promise[*fixture]{
 		{"positions", "entries have the offsets 1, 2, 3, … of one epoch, whichever process appends", checkPositions},
 		{"records", "an entry comes back byte by byte, with all its events, in every process", checkRecords},
 		{"immutable", "an entry stays as it is", checkImmutable},

@@ -10,8 +10,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func callChecks() []promise {
-	return []promise{
+func callChecks() []promise[*fixture] {
+	return []promise[*fixture]{
 		{"contexts", "a call whose context has ended fails with the cause, and does nothing", checkContexts},
 		{"invalid", "an argument that is not valid is refused with ErrInvalid, and nothing is added", checkInvalid},
 	}
@@ -30,24 +30,27 @@ func checkContexts(ctx context.Context, t *probe, f *fixture) {
 	cancel(cause)
 	late, stop := context.WithDeadlineCause(ctx, time.Unix(0, 0), cause)
 	defer stop()
-	for _, ended := range []context.Context{canceled, late} {
-		for i, log := range f.Logs {
-			name := fmt.Sprint("contexts ", i)
-			_, appendErr := log.Append(ended, s.topic, entry(1))
-			_, newErr := log.Append(ended, name, entry(1))
-			_, keyErr := log.Append(ended, s.topic, keyed(entry(1), "key"))
-			_, rollErr := log.Roll(ended, s.topic, entry(1))
-			_, readErr := log.Read(ended, topic.Query{Topic: s.topic, Newest: 1})
-			_, movedErr := log.Moved(ended, []topic.At{{Topic: s.topic, Position: s.at(1)}})
-			for j, err := range []error{appendErr, newErr, keyErr, rollErr, readErr, movedErr} {
-				t.that(errors.Is(err, cause), "call %d with a context that has ended returns the error %v", j, err)
-			}
-			s.tell(ctx, t, log, 0)
-			f.story(name).tell(ctx, t, log, 0)
-		}
+	for i, log := range f.Logs {
+		s.refuses(canceled, t, log, cause)
+		s.refuses(late, t, log, cause)
+		s.tell(ctx, t, log, 0)
+		f.story("new").tell(ctx, t, f.log(i+1), 0)
 	}
 	s.append(ctx, t, f.log(0), keyed(entry(1), "key"))
 	s.tell(ctx, t, f.log(1), 0)
+}
+
+// refuses requires that calls with a context that has ended fail.
+func (s *story) refuses(ended context.Context, t *probe, log topic.Log, cause error) {
+	_, appendErr := log.Append(ended, s.topic, entry(1))
+	_, newErr := log.Append(ended, "new", entry(1))
+	_, keyErr := log.Append(ended, s.topic, keyed(entry(1), "key"))
+	_, rollErr := log.Roll(ended, s.topic, entry(1))
+	_, readErr := log.Read(ended, topic.Query{Topic: s.topic, Newest: 1})
+	_, movedErr := log.Moved(ended, []topic.At{{Topic: s.topic, Position: s.at(1)}})
+	for i, err := range []error{appendErr, newErr, keyErr, rollErr, readErr, movedErr} {
+		t.that(errors.Is(err, cause), "call %d with a context that has ended returns the error %v", i, err)
+	}
 }
 
 func checkInvalid(ctx context.Context, t *probe, f *fixture) {
@@ -87,9 +90,12 @@ func invalidEntries() []topic.Entry {
 		return topic.Entry{Events: []topic.Event{event(1), {Name: name, Data: []byte("1")}}, Keep: day}
 	}
 	return []topic.Entry{
-		{}, {Keep: day}, name(""), name("a\xff"), keyed(entry(1), "a\xff"),
+		{},
+		{Keep: day},
+		name(""), name("a\xff"), keyed(entry(1), "a\xff"),
 		kept(entry(1), 0), kept(entry(1), -day), kept(entry(1), time.Second-1),
-		{Events: []topic.Event{{Name: "a"}}, Keep: day}, {Events: []topic.Event{{Name: "a", Data: []byte{}}}, Keep: day},
+		{Events: []topic.Event{{Name: "a"}}, Keep: day},
+		{Events: []topic.Event{{Name: "a", Data: []byte{}}}, Keep: day},
 	}
 }
 

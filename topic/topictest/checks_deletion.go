@@ -9,8 +9,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func deletionChecks() []promise {
-	return []promise{
+func deletionChecks() []promise[*fixture] {
+	return []promise[*fixture]{
 		{"deletion", "expired entries may be deleted in any order: no position is given twice, and nobody is misled", checkDeletion},
 		{"deletion-live", "what can be read is not deleted, and the head is not while it is remembered", checkDeletionLive},
 		{"deletion-known", "a process that knows the head from before is not misled", checkDeletionKnown},

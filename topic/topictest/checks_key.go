@@ -8,8 +8,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func keyChecks() []promise {
-	return []promise{
+func keyChecks() []promise[*fixture] {
+	return []promise[*fixture]{
 		{"keys", "an Append with a key that is used adds nothing and returns the first entry", checkKeys},
 		{"keys-topic", "a key is one of a topic", checkKeysTopic},
 		{"keys-epoch", "a key is one of an epoch", checkKeysEpoch},

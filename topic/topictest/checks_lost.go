@@ -7,8 +7,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func lostChecks() []promise {
-	return []promise{
+func lostChecks() []promise[*fixture] {
+	return []promise[*fixture]{
 		{"lost-ahead", "a position that the log has never given is ahead of it", checkAhead},
 		{"lost-epoch", "a position in another epoch is lost", checkLostEpoch},
 		{"lost-newest", "a subscriber that cannot go on gets the newest entries, or begins at the head", checkLostNewest},
@@ -20,8 +20,11 @@ func checkAhead(ctx context.Context, t *probe, f *fixture) {
 	s.add(ctx, t, 3)
 	n, epoch := number(s.last().Epoch), s.last().Epoch
 	for _, p := range []topic.Position{
-		{Epoch: epoch, Offset: 4}, {Epoch: epoch, Offset: topic.MaxOffset},
-		{Epoch: fmt.Sprint(n+1, "-x"), Offset: 1}, {Epoch: fmt.Sprint(n+1, "-x")}, {Epoch: "9007199254740991-x", Offset: 2},
+		{Epoch: epoch, Offset: 4},
+		{Epoch: epoch, Offset: topic.MaxOffset},
+		{Epoch: fmt.Sprint(n+1, "-x"), Offset: 1},
+		{Epoch: fmt.Sprint(n+1, "-x")},
+		{Epoch: "9007199254740991-x", Offset: 2},
 	} {
 		for _, log := range f.Logs {
 			page := f.read(ctx, t, log, topic.Query{Topic: s.topic, Since: &p})

@@ -7,8 +7,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func movedChecks() []promise {
-	return []promise{
+func movedChecks() []promise[*fixture] {
+	return []promise[*fixture]{
 		{"moved", "Moved reports for every position whether there is a newer entry", checkMoved},
 		{"moved-epoch", "Moved finds that another epoch has begun", checkMovedEpoch},
 		{"moved-many", "Moved takes many positions, in any order and more than once", checkMovedMany},

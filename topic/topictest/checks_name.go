@@ -7,8 +7,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func nameChecks() []promise {
-	return []promise{
+func nameChecks() []promise[*fixture] {
+	return []promise[*fixture]{
 		{"topics-apart", "topics are apart, whatever characters their names have", checkTopicsApart},
 		{"keys-apart", "keys are apart, whatever characters they have", checkKeysApart},
 		{"names-long", "long names are taken whole or refused", checkNamesLong},

@@ -7,8 +7,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func pageChecks() []promise {
-	return []promise{
+func pageChecks() []promise[*fixture] {
+	return []promise[*fixture]{
 		{"page-bytes", "a page has no more bytes than the query says, and always an entry", checkBytes},
 		{"page-large", "a large topic is read whole by following its pages, also without limits", checkLarge},
 		{"page-grows", "pages that are read while the topic grows have no hole", checkGrowing},
@@ -28,7 +28,14 @@ func checkBytes(ctx context.Context, t *probe, f *fixture) {
 	two := topic.Entry{Keep: day, Events: append(sized(400).Events, sized(400).Events...)}
 	s.append(ctx, t, f.log(0), two)
 	for _, q := range []topic.Query{
-		{Bytes: 1}, {Bytes: 100}, {Bytes: 199}, {Bytes: 200}, {Bytes: 2100}, {Bytes: 2500, Limit: 2}, {Bytes: 799}, {Bytes: 1 << 20},
+		{Bytes: 1},
+		{Bytes: 100},
+		{Bytes: 199},
+		{Bytes: 200},
+		{Bytes: 2100},
+		{Bytes: 2500, Limit: 2},
+		{Bytes: 799},
+		{Bytes: 1 << 20},
 	} {
 		q.Topic, q.Newest = s.topic, 1000
 		got, first := f.pages(ctx, t, f.log(1), q)
@@ -56,7 +63,9 @@ func checkLarge(ctx context.Context, t *probe, f *fixture) {
 		s.append(ctx, t, f.log(0), e)
 	}
 	for _, q := range []topic.Query{
-		{Since: &topic.Position{}}, {Newest: f.Large}, {Newest: f.Large / 2, Limit: f.Large / 4},
+		{Since: &topic.Position{}},
+		{Newest: f.Large},
+		{Newest: f.Large / 2, Limit: f.Large / 4},
 		{Before: &topic.Position{Epoch: s.last().Epoch, Offset: topic.MaxOffset}},
 	} {
 		q.Topic = s.topic

@@ -3,13 +3,12 @@ package topictest
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
 
 	"github.com/gatesock/gatesock/topic"
 )
 
-func raceChecks() []promise {
-	return []promise{
+func raceChecks() []promise[*fixture] {
+	return []promise[*fixture]{
 		{"race-append", "processes that append at the same time leave no hole and use no offset twice", raceAppend},
 		{"race-first", "processes that publish to a new topic at the same time begin one epoch", raceFirst},
 		{"race-read", "readers see all that was added before, in order, while others append", raceRead},
@@ -39,7 +38,7 @@ func raceAppend(ctx context.Context, t *probe, f *fixture) {
 	s.told(ctx, t, h)
 }
 
-// told requires that the history holds, and that every log tells it.
+// told requires that the history holds, and that every log has it.
 func (s *story) told(ctx context.Context, t *probe, h *history) {
 	t.ok(h.check(), "calls for %.40q at the same time", s.topic)
 	s.entries = nil
@@ -62,38 +61,42 @@ func raceFirst(ctx context.Context, t *probe, f *fixture) {
 	}
 }
 
-// raceRead has readers that follow the topic until the writers have ended.
+// raceRead has readers that follow the topic while the others write, and read the rest afterwards.
 func raceRead(ctx context.Context, t *probe, f *fixture) {
 	s, h := f.story("race"), new(history)
 	s.add(ctx, t, 1)
 	h.added = append(h.added, added{record: s.entries[0]})
-	readers, writing := 2*len(f.Logs), new(atomic.Int64)
-	writing.Store(int64(f.Writers))
-	t.ok(together(f.Writers+readers, func(i int) error {
-		if i >= readers {
-			defer writing.Add(-1)
+	at := make([]topic.Position, 2*len(f.Logs))
+	for i := range at {
+		at[i] = s.last()
+	}
+	t.ok(together(f.Writers+len(at), func(i int) (err error) {
+		if i >= len(at) {
 			return s.appends(ctx, h, i, 6)
 		}
-		return s.followTo(ctx, h, i, s.last(), func() bool { return writing.Load() == 0 })
-	}), "%d writers and %d readers", f.Writers, readers)
+		at[i], err = s.followOn(ctx, h, i, at[i])
+		return err
+	}), "%d writers and %d readers", f.Writers, len(at))
 	s.told(ctx, t, h)
+	for i, p := range at {
+		s.recover(ctx, t, f.log(i), p, int(p.Offset))
+	}
 }
 
-// followTo reads from a position on until a page that was read after the end has no more.
-func (s *story) followTo(ctx context.Context, h *history, reader int, at topic.Position, ended func() bool) error {
-	for more := true; more; {
-		more = !ended()
+// followOn reads some pages from a position on.
+func (s *story) followOn(ctx context.Context, h *history, reader int, at topic.Position) (topic.Position, error) {
+	for range 50 {
 		q := topic.Query{Topic: s.topic, Since: new(at), Limit: reader}
 		p, err := h.read(q, func() (topic.Page, error) { return s.log(reader).Read(ctx, q) })
 		if err != nil {
-			return fmt.Errorf("reader %d: %w", reader, err)
+			return at, fmt.Errorf("reader %d: %w", reader, err)
 		}
 		if p.Lost != "" {
-			return fmt.Errorf("reader %d is told %q at %s", reader, p.Lost, text(at))
+			return at, fmt.Errorf("reader %d is told %q at %s", reader, p.Lost, text(at))
 		}
-		at, more = p.Position, more || p.More
+		at = p.Position
 	}
-	return nil
+	return at, nil
 }
 
 func raceRoll(ctx context.Context, t *probe, f *fixture) {
@@ -111,7 +114,7 @@ func raceRoll(ctx context.Context, t *probe, f *fixture) {
 				return s.log(i).Roll(ctx, s.topic, entry(fmt.Sprintf("roll %d of %d", j, i)))
 			})
 			if err != nil {
-				return fmt.Errorf("Roll: %w", err)
+				return fmt.Errorf("roll %d of writer %d: %w", j, i, err)
 			}
 		}
 		return nil

@@ -8,10 +8,10 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func rollChecks() []promise {
-	return []promise{
+func rollChecks() []promise[*fixture] {
+	return []promise[*fixture]{
 		{"roll", "Roll begins an epoch, in which every process goes on", checkRoll},
-		{"roll-lost", "Roll tells all subscribers that they have lost the epoch", checkRollLost},
+		{"roll-lost", "after Roll all subscribers learn that they have lost the epoch", checkRollLost},
 		{"roll-unknown", "Roll of a topic to which nothing was published begins it", checkRollUnknown},
 		{"roll-expired", "Roll ends an epoch whose entries have expired", checkRollExpired},
 	}

@@ -81,8 +81,9 @@ func (h *history) read(q topic.Query, call func() (topic.Page, error)) (topic.Pa
 	return p, checkPage(q, p)
 }
 
-// check returns an error unless the calls could have been made one after the other, each at a moment
-// between its start and its end. For a log this is easy to say: the order is that of the positions.
+// check returns an error unless the calls could have been made one after the other, each at a
+// moment between its start and its end. For a log this is easy to say: the order is that of the
+// positions.
 func (h *history) check() error {
 	slices.SortFunc(h.added, func(a, b added) int { return compare(a.record.Position, b.record.Position) })
 	return errors.Join(h.checkOffsets(), h.checkOrder(), h.checkReads())
@@ -120,8 +121,8 @@ func (h *history) checkOrder() error {
 	return nil
 }
 
-// checkReads returns an error for a page that lacks an entry that had been added before, or that has
-// one that had not begun to be added, or another one.
+// checkReads returns an error for a page that lacks an entry that had been added before, or that
+// has one that had not begun to be added, or another one.
 func (h *history) checkReads() error {
 	byPosition := make(map[topic.Position]added)
 	for _, a := range h.added {

@@ -11,7 +11,7 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-// checkPage returns an error for a page that no log gives for a query.
+// checkPage returns an error for a page that cannot be the answer to a query.
 func checkPage(q topic.Query, p topic.Page) error {
 	return errors.Join(
 		p.Position.Validate(), p.Head.Validate(), checkEntries(p.Entries), checkBounds(q, p),
@@ -53,7 +53,7 @@ func checkLost(q topic.Query, p topic.Page) error {
 	case q.Since == nil:
 		return errors.New("it has Lost and the query has no Since")
 	case !slices.Contains([]topic.Lost{topic.LostHistory, topic.LostEpoch, topic.LostAhead}, p.Lost):
-		return errors.New("Lost is not one of the reasons")
+		return fmt.Errorf("its Lost is %q, which is not one of the reasons", p.Lost)
 	}
 	return nil
 }
@@ -74,7 +74,7 @@ func checkEnds(q topic.Query, p topic.Page) error {
 		return fmt.Errorf("its position should be %s", text(want))
 	}
 	if p.More != (p.Position != p.Head) || p.Head.Epoch != p.Position.Epoch {
-		return errors.New("More does not tell whether its position is the head")
+		return errors.New("its More does not fit its position and the head")
 	}
 	if n == 0 {
 		return nil
@@ -95,7 +95,8 @@ func checkBefore(before topic.Position, p topic.Page) error {
 	if n > 0 {
 		want = first(p)
 		newest := p.Entries[n-1].Position
-		if newest != (topic.Position{Epoch: before.Epoch, Offset: before.Offset - 1}) && (newest != p.Head || newest.Offset > before.Offset) {
+		isNearest := newest.Offset == before.Offset-1 || newest == p.Head && newest.Offset < before.Offset
+		if newest.Epoch != before.Epoch || !isNearest {
 			return fmt.Errorf("it ends with %s", text(newest))
 		}
 	}
@@ -129,7 +130,7 @@ func size(entries []topic.Record) (n int) {
 	return n
 }
 
-// number is that of an epoch; -1 if it is none.
+// number is that of an epoch; -1 if it is not an epoch.
 func number(epoch string) int64 {
 	n, ok := topicwire.EpochNumber(epoch)
 	if !ok {

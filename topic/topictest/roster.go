@@ -14,20 +14,21 @@ import (
 
 // RosterHarness is a roster under test.
 type RosterHarness struct {
-	// Rosters have one store, which is empty. Each is what one process has. There must be at least one.
+	// Rosters have one store, which is empty. Each is what one process has. There must be at least
+	// one.
 	Rosters []topic.Roster
 
-	// Lose, if not nil, returns one more roster on the store. The first request that it makes to the
-	// store is carried out, and then it is told of a failure that does not say so. The checks that need
-	// it are skipped without it.
+	// Lose, if not nil, returns one more roster on the store. The first request that it makes to
+	// the store is carried out, and then it is told of a failure that does not say so. The checks
+	// that need it are skipped without it.
 	Lose func() topic.Roster
 
-	// MaxName is the longest name of a topic, and the longest connection id, in bytes that the roster
-	// takes; 0 means no limit that the suite would reach. The roster must refuse longer ones with
-	// [topic.ErrInvalid].
+	// MaxName is the longest name of a topic, and the longest connection id, in bytes that the
+	// roster takes; 0 means no limit that the suite would reach. The roster must refuse longer ones
+	// with [topic.ErrInvalid].
 	MaxName int
-	// Writers is how many goroutines write at the same time, and Large how many rows the largest topic
-	// has. 0 means 8, and 300.
+	// Writers is how many goroutines write at the same time, and Large how many rows the largest
+	// topic has. 0 means 8, and 300.
 	Writers, Large int
 	// Close, if not nil, is called at the end of a subtest. Its error fails the subtest.
 	Close func() error
@@ -40,45 +41,11 @@ type NewRosterHarness func(t testing.TB, now func() time.Time) RosterHarness
 // RunRoster tests each promise of [topic.Roster] in a parallel subtest with a store of its own.
 func RunRoster(t *testing.T, newHarness NewRosterHarness) {
 	t.Helper()
-	for _, p := range rosterPromises() {
-		t.Run(p.name, func(t *testing.T) {
-			t.Parallel()
-			if err := p.test(t, newHarness); errors.Is(err, errInProcess) {
-				t.Skip(err)
-			} else if err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	runAll(t, rosterPromises(), newHarness.open)
 }
 
-// rosterPromise is one promise of [topic.Roster], and what checks it.
-type rosterPromise struct {
-	name, text string
-
-	check func(ctx context.Context, t *probe, f *rosterFixture)
-}
-
-func rosterPromises() []rosterPromise {
+func rosterPromises() []promise[*rosterFixture] {
 	return slices.Concat(rowChecks(), roundChecks(), rosterCallChecks())
-}
-
-func (p rosterPromise) test(t testing.TB, newHarness NewRosterHarness) error {
-	t.Helper()
-	f := &rosterFixture{clock: testclock.New(testclock.Noon().Add(543_210_987 * time.Nanosecond))}
-	f.RosterHarness = newHarness(t, f.clock.Now)
-	f.Writers, f.Large = defaultTo(f.Writers, 8), defaultTo(f.Large, 300)
-	err := attempt(func(probe *probe) {
-		probe.that(len(f.Rosters) > 0, "RosterHarness needs a roster")
-		p.check(t.Context(), probe, f)
-	})
-	if f.Close != nil {
-		err = errors.Join(err, f.Close())
-	}
-	if err != nil {
-		return fmt.Errorf("topictest: %s: %s\n%w", p.name, p.text, err)
-	}
-	return nil
 }
 
 // rosterFixture is a harness with the clock that the suite gave to it.
@@ -88,15 +55,25 @@ type rosterFixture struct {
 	clock *testclock.Clock
 }
 
+func (n NewRosterHarness) open(t testing.TB) (*rosterFixture, error) {
+	t.Helper()
+	f := &rosterFixture{clock: newClock()}
+	f.RosterHarness = n(t, f.clock.Now)
+	f.Writers, f.Large = defaultTo(f.Writers, 8), defaultTo(f.Large, 300)
+	if len(f.Rosters) == 0 {
+		return f, errors.New("RosterHarness needs a roster")
+	}
+	return f, nil
+}
+
+func (f *rosterFixture) close() error { return closeIt(f.Close) }
+
 // roster returns one of the rosters; any i is valid.
 func (f *rosterFixture) roster(i int) topic.Roster { return f.Rosters[i%len(f.Rosters)] }
 
 // lossy returns a roster whose first request loses its answer, or ends a check that needs it.
 func (f *rosterFixture) lossy(t *probe) topic.Roster {
-	if f.Lose == nil {
-		t.err = errInProcess
-		panic(t)
-	}
+	t.skipIf(f.Lose == nil)
 	return f.Lose()
 }
 

@@ -64,7 +64,9 @@ func (a *alteredRoster) ReadRows(ctx context.Context, name string, limit int) ([
 	return a.rows(ctx, name, limit)
 }
 
-func (a *alteredRoster) CountRows(ctx context.Context, name string) (int, error) { return a.count(ctx, name) }
+func (a *alteredRoster) CountRows(ctx context.Context, name string) (int, error) {
+	return a.count(ctx, name)
+}
 
 func (a *alteredRoster) BeginRound(ctx context.Context, name string, s topic.RoundStart) (topic.Round, error) {
 	return a.begin(ctx, name, s)
@@ -354,12 +356,13 @@ func TestRosterSuiteFindsBrokenRosters(t *testing.T) {
 func failingRoster(t *testing.T, b brokenRoster) (names []string) {
 	t.Helper()
 	for _, p := range rosterPromises() {
-		err := p.test(t, func(_ testing.TB, now func() time.Time) RosterHarness {
+		newHarness := NewRosterHarness(func(_ testing.TB, now func() time.Time) RosterHarness {
 			m := topic.NewMemory(topic.WithMemoryClock(now))
 			a := newAltered(m)
 			b.alter(a, m, now)
 			return RosterHarness{Rosters: []topic.Roster{a}}
 		})
+		err := p.test(t, newHarness.open)
 		if err != nil && !errors.Is(err, errInProcess) {
 			names = append(names, p.name)
 		}

@@ -13,14 +13,14 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func roundChecks() []rosterPromise {
-	return []rosterPromise{
+func roundChecks() []promise[*rosterFixture] {
+	return []promise[*rosterFixture]{
 		{"round-begin", "one round is under way at a time, and the next begins at its end", checkBegin},
 		{"round-race", "of concurrent calls of BeginRound one begins the round", checkBeginRace},
 		{"round-defer", "what is left to a round is in it, and in no other", checkDefer},
 		{"round-wait", "one caller waits for the end of a round", checkWait},
 		{"round-since", "the lowest version that is left to a round is its Since", checkRoundSince},
-		{"round-gone", "a round keeps the first 100 departures and says that there were more", checkGone},
+		{"round-gone", "a round keeps the first 100 departures, and is incomplete if there were more", checkGone},
 		{"round-settle", "SettleRound sets the end and the count, which stays until it is set again", checkSettle},
 		{"round-changed", "a round that has ended takes nothing", checkChangedRound},
 		{"round-clock", "a round that ends too late counts as ended", checkWrongClock},
@@ -28,8 +28,8 @@ func roundChecks() []rosterPromise {
 }
 
 // rosterCallChecks are about all methods.
-func rosterCallChecks() []rosterPromise {
-	return []rosterPromise{
+func rosterCallChecks() []promise[*rosterFixture] {
+	return []promise[*rosterFixture]{
 		{"roster-invalid", "invalid arguments are refused with ErrInvalid", checkRosterInvalid},
 		{"roster-canceled", "the error of a canceled context wraps its cause", checkRosterCanceled},
 	}
@@ -151,7 +151,12 @@ func checkWait(ctx context.Context, t *probe, f *rosterFixture) {
 func checkRoundSince(ctx context.Context, t *probe, f *rosterFixture) {
 	r := f.begin(ctx, t, 0, time.Second)
 	since := f.clock.Now().UnixMicro()
-	for i, d := range []struct{ left, want int64 }{{since + 1, since}, {since - 5, since - 5}, {since - 3, since - 5}, {0, since - 5}} {
+	for i, d := range []struct{ left, want int64 }{
+		{since + 1, since},
+		{since - 5, since - 5},
+		{since - 3, since - 5},
+		{0, since - 5},
+	} {
 		_, err := f.roster(i).DeferToRound(ctx, hall, r.Until, topic.Deferral{Since: d.left, Gone: leavers(1)})
 		t.ok(err, "DeferToRound")
 		last, err := f.roster(0).LastRound(ctx, hall)

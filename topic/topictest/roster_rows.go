@@ -12,8 +12,8 @@ import (
 
 const hall = "room:1"
 
-func rowChecks() []rosterPromise {
-	return []rosterPromise{
+func rowChecks() []promise[*rosterFixture] {
+	return []promise[*rosterFixture]{
 		{"row-enter", "a row is read as it was entered, with the time as its version", checkEnter},
 		{"row-version", "a row that is entered again has a higher version, whatever the clock says", checkRowVersions},
 		{"row-remove", "RemoveRow removes the row with the version, and no other", checkRemove},

@@ -54,7 +54,7 @@ func (s *story) add(ctx context.Context, t *probe, n int) {
 	}
 }
 
-// append appends an entry that is no duplicate.
+// append appends an entry that is not a duplicate.
 func (s *story) append(ctx context.Context, t *probe, log topic.Log, e topic.Entry) topic.Record {
 	before := s.clock.Now()
 	a, err := log.Append(ctx, s.topic, e)
@@ -154,7 +154,7 @@ func (s *story) all(ctx context.Context, t *probe, log topic.Log) []topic.Record
 	return records
 }
 
-// tell requires that a log tells the story from entry i on, counted from 0.
+// tell requires that a log has the story from entry i on, counted from 0.
 func (s *story) tell(ctx context.Context, t *probe, log topic.Log, i int) {
 	got, want := s.all(ctx, t, log), s.entries[i:]
 	t.that(sameRecords(got, want), "%.40q has the entries\n%s\nwant\n%s", s.topic, recordsText(got), recordsText(want))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"testing"
 	"time"
@@ -35,8 +34,9 @@ type Harness struct {
 	// Otherwise, and if there is no such entry, it does nothing.
 	Delete func(ctx context.Context, topic string, p topic.Position) error
 
-	// MaxName is the longest name of a topic and the longest key, in bytes, that the log takes; 0 means
-	// no limit that the suite would reach. The log must refuse longer ones with [topic.ErrInvalid].
+	// MaxName is the longest name of a topic and the longest key, in bytes, that the log takes; 0
+	// means no limit that the suite would reach. The log must refuse longer ones with
+	// [topic.ErrInvalid].
 	MaxName int
 	// MaxData is the most bytes of data in an entry that the log takes, which must be at least
 	// [LeastData]; 0 means no limit that the suite would reach. The log must refuse more with
@@ -54,60 +54,27 @@ type Harness struct {
 const LeastData = 126 << 10
 
 // NewHarness returns a fresh, empty log that takes the time from now. The suite moves the time. It
-// begins a day ahead of the real time, so that a service that deletes expired items by the real time
-// keeps what the tests write. If the log cannot be made, NewHarness fails t. Several goroutines may
-// call it at the same time.
+// begins a day ahead of the real time, so that a service that deletes expired items by the real
+// time keeps what the tests write. If the log cannot be made, NewHarness fails t. Several
+// goroutines may call it at the same time.
 type NewHarness func(t testing.TB, now func() time.Time) Harness
 
 // Run tests each promise of [topic.Log] in a parallel subtest with a store of its own, and compares
 // the log with a model over a few random sequences of calls ([RunModel]).
 func Run(t *testing.T, newHarness NewHarness) {
 	t.Helper()
-	for _, p := range promises() {
-		t.Run(p.name, func(t *testing.T) {
-			t.Parallel()
-			if err := p.test(t, newHarness); errors.Is(err, errInProcess) {
-				t.Skip(err)
-			} else if err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	runAll(t, promises(), newHarness.open)
 	t.Run("model", func(t *testing.T) {
 		t.Parallel()
 		RunModel(t, newHarness, 5)
 	})
 }
 
-// errInProcess is the result of a check that a log in the memory of the process does not need.
-var errInProcess = errors.New("the store is the memory of the process")
-
-// promise is one promise of the contract, and what checks it.
-type promise struct {
-	name, text string
-
-	check func(ctx context.Context, t *probe, f *fixture)
-}
-
-func promises() []promise {
+func promises() []promise[*fixture] {
 	return slices.Concat(
 		appendChecks(), nameChecks(), keyChecks(), readChecks(), pageChecks(), lostChecks(), expiryChecks(),
 		rollChecks(), movedChecks(), callChecks(), raceChecks(), answerChecks(), deletionChecks(),
 	)
-}
-
-// test checks the promise with a store of its own. A panic of the log is an error.
-func (p promise) test(t testing.TB, newHarness NewHarness) error {
-	t.Helper()
-	f, err := newFixture(t, newHarness)
-	if err == nil {
-		err = attempt(func(probe *probe) { p.check(t.Context(), probe, f) })
-		err = errors.Join(err, f.close())
-	}
-	if err != nil {
-		return fmt.Errorf("topictest: %s: %s\n%w", p.name, p.text, err)
-	}
-	return nil
 }
 
 // fixture is a harness with the clock that the suite gave to it.
@@ -117,21 +84,13 @@ type fixture struct {
 	clock *testclock.Clock
 }
 
-func newFixture(t testing.TB, newHarness NewHarness) (*fixture, error) {
+func (n NewHarness) open(t testing.TB) (*fixture, error) {
 	t.Helper()
-	// A fraction of a second that no log keeps shows what it rounds.
-	f := &fixture{clock: testclock.New(testclock.Noon().Add(543_210_987 * time.Nanosecond))}
-	f.Harness = newHarness(t, f.clock.Now)
+	f := &fixture{clock: newClock()}
+	f.Harness = n(t, f.clock.Now)
 	f.Writers = defaultTo(f.Writers, 8)
 	f.Large = defaultTo(f.Large, 400)
 	return f, f.validate()
-}
-
-func defaultTo(n, d int) int {
-	if n == 0 {
-		return d
-	}
-	return n
 }
 
 func (h *Harness) validate() error {
@@ -146,56 +105,10 @@ func (h *Harness) validate() error {
 	return nil
 }
 
-func (f *fixture) close() error {
-	if f.Close == nil {
-		return nil
-	}
-	return f.Close()
-}
+func (f *fixture) close() error { return closeIt(f.Close) }
 
 // log returns one of the logs; any i is valid.
 func (f *fixture) log(i int) topic.Log { return f.Logs[i%len(f.Logs)] }
 
 // needStore ends a check that only a store outside the process needs.
-func (f *fixture) needStore(t *probe) {
-	if f.InProcess {
-		t.err = errInProcess
-		panic(t)
-	}
-}
-
-// probe ends a check with an error.
-type probe struct{ err error }
-
-// failf ends the check.
-func (t *probe) failf(format string, args ...any) {
-	t.err = fmt.Errorf(format, args...)
-	panic(t)
-}
-
-// ok ends the check if err is not nil.
-func (t *probe) ok(err error, format string, args ...any) {
-	if err != nil {
-		t.failf("%s: %w", fmt.Sprintf(format, args...), err)
-	}
-}
-
-// that ends the check unless a condition holds.
-func (t *probe) that(condition bool, format string, args ...any) {
-	if !condition {
-		t.failf(format, args...)
-	}
-}
-
-// attempt returns what f fails with.
-func attempt(f func(t *probe)) (err error) {
-	t := new(probe)
-	defer func() {
-		if p := recover(); p != nil && p != any(t) {
-			t.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-		err = t.err
-	}()
-	f(t)
-	return t.err
-}
+func (f *fixture) needStore(t *probe) { t.skipIf(f.InProcess) }

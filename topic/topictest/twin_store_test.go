@@ -94,6 +94,19 @@ func (s *twinStore) put(e twinEpoch, i twinItem, overwrite bool) (old twinItem, 
 	return twinItem{}, true
 }
 
+func (s *twinStore) putKey(e twinEpoch, i twinItem) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys[twinKey{e, i.key}] = i
+}
+
+func (s *twinStore) key(e twinEpoch, key string) (twinItem, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, ok := s.keys[twinKey{e, key}]
+	return i, ok
+}
+
 func (s *twinStore) set(e twinEpoch, i twinItem) {
 	if s.entries[e] == nil {
 		s.entries[e] = make(map[int64]twinItem)
@@ -124,6 +137,21 @@ func (s *twinStore) roll(name, from string, seal, first twinItem) bool {
 	return true
 }
 
+// rollEmpty begins an epoch without an entry.
+func (s *twinStore) rollEmpty(e twinEpoch, from string, seal twinItem, prev *topic.Position) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := twinEpoch{e.topic, from}
+	if _, ok := s.entries[old][seal.record.Offset]; s.heads[e.topic].epoch != from || ok && seal.seal {
+		return false
+	}
+	if seal.seal {
+		s.set(old, seal)
+	}
+	s.heads[e.topic] = twinHead{e.epoch, prev}
+	return true
+}
+
 // delete is the hook: it deletes what has expired.
 func (s *twinStore) delete(name string, p topic.Position, now time.Time) {
 	s.mu.Lock()
@@ -141,13 +169,17 @@ type twinLink struct {
 	n, loses  int
 	meanwhile func()
 	lost      bool
+	slow      bool // a request takes some milliseconds each way
+	waits     int
 }
 
 var errLost = errors.New("the connection broke")
 
 // do makes a request.
 func (l *twinLink) do(request func()) error {
+	l.wait()
 	request()
+	l.wait()
 	l.mu.Lock()
 	l.n++
 	loses := l.n == l.loses
@@ -160,4 +192,14 @@ func (l *twinLink) do(request func()) error {
 		l.meanwhile()
 	}
 	return errLost
+}
+
+func (l *twinLink) wait() {
+	if l.slow {
+		l.mu.Lock()
+		l.waits++
+		d := time.Duration(1+l.waits*l.waits%7) * time.Millisecond
+		l.mu.Unlock()
+		<-time.After(d) // virtual time
+	}
 }

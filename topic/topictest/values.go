@@ -3,7 +3,6 @@ package topictest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -49,40 +48,13 @@ type NewValuesHarness func(t testing.TB, now func() time.Time) ValuesHarness
 // RunValues tests each promise of [topic.Values] in a parallel subtest with a store of its own.
 func RunValues(t *testing.T, newHarness NewValuesHarness) {
 	t.Helper()
-	for _, p := range valuesPromises() {
-		t.Run(p.name, func(t *testing.T) {
-			t.Parallel()
-			if err := p.test(t, newHarness); errors.Is(err, errInProcess) {
-				t.Skip(err)
-			} else if err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	runAll(t, valuesPromises(), newHarness.open)
 }
 
-// valuesPromise is one promise of [topic.Values], and what checks it.
-type valuesPromise struct {
-	name, text string
-
-	check func(ctx context.Context, t *probe, f *valuesFixture)
-}
-
-func valuesPromises() []valuesPromise {
-	return slices.Concat(valueChecks(), valueAnswerChecks(), counterChecks(), valuePageChecks(), filterChecks(), turnChecks())
-}
-
-func (p valuesPromise) test(t testing.TB, newHarness NewValuesHarness) error {
-	t.Helper()
-	f, err := newValuesFixture(t, newHarness)
-	if err == nil {
-		err = attempt(func(probe *probe) { p.check(t.Context(), probe, f) })
-		err = errors.Join(err, f.close())
-	}
-	if err != nil {
-		return fmt.Errorf("topictest: %s: %s\n%w", p.name, p.text, err)
-	}
-	return nil
+func valuesPromises() []promise[*valuesFixture] {
+	return slices.Concat(
+		valueChecks(), valueAnswerChecks(), counterChecks(), valuePageChecks(), filterChecks(), turnChecks(),
+	)
 }
 
 // valuesFixture is a harness with the clock that the suite gave to it.
@@ -92,10 +64,10 @@ type valuesFixture struct {
 	clock *testclock.Clock
 }
 
-func newValuesFixture(t testing.TB, newHarness NewValuesHarness) (*valuesFixture, error) {
+func (n NewValuesHarness) open(t testing.TB) (*valuesFixture, error) {
 	t.Helper()
-	f := &valuesFixture{clock: testclock.New(testclock.Noon().Add(543_210_987 * time.Nanosecond))}
-	f.ValuesHarness = newHarness(t, f.clock.Now)
+	f := &valuesFixture{clock: newClock()}
+	f.ValuesHarness = n(t, f.clock.Now)
 	f.Writers = defaultTo(f.Writers, 8)
 	f.Large = defaultTo(f.Large, 300)
 	return f, f.validate()
@@ -111,26 +83,18 @@ func (h *ValuesHarness) validate() error {
 	return nil
 }
 
-func (f *valuesFixture) close() error {
-	if f.Close == nil {
-		return nil
-	}
-	return f.Close()
-}
+func (f *valuesFixture) close() error { return closeIt(f.Close) }
 
 // values returns one of the stores; any i is valid.
 func (f *valuesFixture) values(i int) topic.Values { return f.Values[i%len(f.Values)] }
 
 // needStore ends a check that only a store outside the process needs.
-func (f *valuesFixture) needStore(t *probe) {
-	if f.InProcess {
-		t.err = errInProcess
-		panic(t)
-	}
-}
+func (f *valuesFixture) needStore(t *probe) { t.skipIf(f.InProcess) }
 
 // all returns the values of a topic, read in pages of a size.
-func (f *valuesFixture) all(ctx context.Context, t *probe, v topic.Values, name string, limit int) (list []topic.Value) {
+func (f *valuesFixture) all(
+	ctx context.Context, t *probe, v topic.Values, name string, limit int,
+) (list []topic.Value) {
 	q := topic.ValuesQuery{Topic: name, Limit: limit}
 	for {
 		page, err := v.ReadValues(ctx, q)

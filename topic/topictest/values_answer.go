@@ -7,8 +7,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func valueAnswerChecks() []valuesPromise {
-	return []valuesPromise{
+func valueAnswerChecks() []promise[*valuesFixture] {
+	return []promise[*valuesFixture]{
 		{"value-answer-lost", "a value whose store did not answer is stored, before the call returns", checkValueAnswerLost},
 		{"value-late", "a request that arrives after its call has returned does not replace what came later", checkValueLate},
 		{"counter-answer-lost", "a counter whose store did not answer has grown", checkCounterAnswerLost},
@@ -83,8 +83,8 @@ func checkCounterAnswerLost(ctx context.Context, t *probe, f *valuesFixture) {
 	t.failf("RaiseCounter makes more than %d requests", maxValueRequests)
 }
 
-// A lost answer may make a caller believe that another has the turn that it has taken itself, unless
-// it finds out. Then nobody would push.
+// A lost answer may make a caller believe that another has the turn that it has taken itself,
+// unless it finds out. Then nobody would push.
 func checkTurnAnswerLost(ctx context.Context, t *probe, f *valuesFixture) {
 	f.needStore(t)
 	for n := 1; n <= maxValueRequests; n++ {

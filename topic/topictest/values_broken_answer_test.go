@@ -94,11 +94,12 @@ func TestBrokenAnswersOfValues(t *testing.T) {
 			t.Parallel()
 			var failed []string
 			for _, p := range valueAnswerChecks() {
-				err := p.test(t, func(_ testing.TB, now func() time.Time) ValuesHarness {
+				newHarness := NewValuesHarness(func(_ testing.TB, now func() time.Time) ValuesHarness {
 					r := c.remote
 					r.Memory = topic.NewMemory(topic.WithMemoryClock(now))
 					return r.harness(t, now)
 				})
+				err := p.test(t, newHarness.open)
 				if err != nil {
 					failed = append(failed, p.name)
 				}

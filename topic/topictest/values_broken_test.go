@@ -218,7 +218,9 @@ func brokenByValue() []brokenValues {
 			}
 		}, []string{"value-mark-set"}},
 		{"does not know what was before", func(m *topic.Memory, _ func() time.Time) topic.Values {
-			return &altered{Values: m, store: func(ctx context.Context, name, key string, data json.RawMessage) (topic.Stored, error) {
+			return &altered{Values: m, store: func(
+				ctx context.Context, name, key string, data json.RawMessage,
+			) (topic.Stored, error) {
 				s, err := m.StoreValue(ctx, name, key, data)
 				s.Before = nil
 				return s, err
@@ -242,8 +244,12 @@ func brokenByValue() []brokenValues {
 	}
 }
 
+// wrapper makes a broken store of one in memory.
+type wrapper = func(*topic.Memory, func() time.Time) topic.Values
+
 func brokenByPage() []brokenValues {
-	reading := func(change func(m *topic.Memory, ctx context.Context, q topic.ValuesQuery) (topic.ValuesPage, error)) func(*topic.Memory, func() time.Time) topic.Values {
+	type read = func(m *topic.Memory, ctx context.Context, q topic.ValuesQuery) (topic.ValuesPage, error)
+	reading := func(change read) wrapper {
 		return func(m *topic.Memory, _ func() time.Time) topic.Values {
 			return &altered{Values: m, read: func(ctx context.Context, q topic.ValuesQuery) (topic.ValuesPage, error) {
 				return change(m, ctx, q)
@@ -280,9 +286,12 @@ func brokenByPage() []brokenValues {
 }
 
 func brokenByFilter() []brokenValues {
-	taking := func(change func(m *topic.Memory, ctx context.Context, t topic.Turn) (topic.Taken, error)) func(*topic.Memory, func() time.Time) topic.Values {
+	type take = func(m *topic.Memory, ctx context.Context, t topic.Turn) (topic.Taken, error)
+	taking := func(change take) wrapper {
 		return func(m *topic.Memory, _ func() time.Time) topic.Values {
-			return &altered{Values: m, take: func(ctx context.Context, t topic.Turn) (topic.Taken, error) { return change(m, ctx, t) }}
+			return &altered{Values: m, take: func(ctx context.Context, t topic.Turn) (topic.Taken, error) {
+				return change(m, ctx, t)
+			}}
 		}
 	}
 	return []brokenValues{
@@ -361,10 +370,11 @@ func TestBrokenValues(t *testing.T) {
 			t.Parallel()
 			var failed []string
 			for _, p := range valuesPromises() {
-				err := p.test(t, func(_ testing.TB, now func() time.Time) ValuesHarness {
+				newHarness := NewValuesHarness(func(_ testing.TB, now func() time.Time) ValuesHarness {
 					m := topic.NewMemory(topic.WithMemoryClock(now))
 					return ValuesHarness{Values: []topic.Values{b.wrap(m, now)}, InProcess: true}
 				})
+				err := p.test(t, newHarness.open)
 				if err != nil && !errors.Is(err, errInProcess) {
 					failed = append(failed, p.name)
 				}

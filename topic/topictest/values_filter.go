@@ -12,8 +12,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func filterChecks() []valuesPromise {
-	return []valuesPromise{
+func filterChecks() []promise[*valuesFixture] {
+	return []promise[*valuesFixture]{
 		{"filter-kept", "filters of a topic are read in the order of their IDs, each once", checkFilterKept},
 		{"filter-expiry", "a filter expires unless it is kept again", checkFilterExpiry},
 		{"filter-dropped", "a filter that was kept again is not dropped", checkFilterDropped},
@@ -26,7 +26,9 @@ func (f *valuesFixture) keep(ctx context.Context, t *probe, i int, name, id, non
 	return k
 }
 
-func (f *valuesFixture) filters(ctx context.Context, t *probe, i int, name string) (ids []string, list []topic.KeptFilter) {
+func (f *valuesFixture) filters(
+	ctx context.Context, t *probe, i int, name string,
+) (ids []string, list []topic.KeptFilter) {
 	list, err := f.values(i).ReadFilters(ctx, name)
 	t.ok(err, "ReadFilters")
 	for _, k := range list {
@@ -80,8 +82,8 @@ func checkFilterDropped(ctx context.Context, t *probe, f *valuesFixture) {
 	}
 }
 
-func turnChecks() []valuesPromise {
-	return []valuesPromise{
+func turnChecks() []promise[*valuesFixture] {
+	return []promise[*valuesFixture]{
 		{"turn", "the first has the turn, the next waits for the rest of the interval, and others do nothing", checkTurn},
 		{"turn-over", "after the interval anybody has the turn, and who waited for it has not", checkTurnOver},
 		{"turn-dead", "if the one that waits dies, another has the turn after the interval", checkTurnDead},

@@ -12,8 +12,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func counterChecks() []valuesPromise {
-	return []valuesPromise{
+func counterChecks() []promise[*valuesFixture] {
+	return []promise[*valuesFixture]{
 		{"counter", "a counter begins at 0, and grows by 1 each time", checkCounter},
 		{"counter-race", "several that raise a counter at the same time get different numbers", checkCounterRace},
 	}
@@ -67,8 +67,8 @@ func checkCounterRace(ctx context.Context, t *probe, f *valuesFixture) {
 	t.that(len(seen) == f.Writers, "%d calls of RaiseCounter return the numbers %v", f.Writers, slices.Sorted(maps.Keys(seen)))
 }
 
-func valuePageChecks() []valuesPromise {
-	return []valuesPromise{
+func valuePageChecks() []promise[*valuesFixture] {
+	return []promise[*valuesFixture]{
 		{"page-order", "pages have all values in the order of their keys, whatever the limit", checkValuePages},
 		{"page-bytes", "a page has at most Bytes, but at least one value", checkValueBytes},
 		{"page-changing", "what is there all the time is in the pages once, whatever else changes", checkValueChanging},

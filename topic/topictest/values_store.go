@@ -12,8 +12,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-func valueChecks() []valuesPromise {
-	return []valuesPromise{
+func valueChecks() []promise[*valuesFixture] {
+	return []promise[*valuesFixture]{
 		{"value-stored", "what is stored is read by every process, with its version and time", checkStored},
 		{"value-replaced", "StoreValue returns the data that it has replaced", checkReplaced},
 		{"value-versions", "versions of a key grow, whatever the clock says", checkVersions},

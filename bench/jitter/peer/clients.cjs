@@ -63,7 +63,7 @@ class Client {
     for (let round = 0; round < order.rounds; round++) {
       await sleepUntil(start + dropAt(this.number, round));
       const ws = this.socket.io.engine?.transport?.ws;
-      if (!ws) continue;
+      if (!ws || !this.socket.connected) continue; // still away since the last time
       total.drops++;
       this.dropped = Date.now();
       ws.terminate();
@@ -81,7 +81,7 @@ const drop = async () => {
   const end = Date.now() + patience;
   for (let before = -1; before !== total.delivered && total.delivered < order.clients * messages && Date.now() < end;) {
     before = total.delivered;
-    await sleepUntil(Date.now() + 5000);
+    await sleepUntil(Date.now() + order.silenceMs);
   }
   return total;
 };

@@ -23,8 +23,8 @@ func (u Units) plus(v Units) Units { return Units{u.Write + v.Write, u.Read + v.
 
 // Bill is what requests have cost.
 type Bill struct {
-	// Answered is what ReturnConsumedCapacity returned. The answer to a write whose condition did not
-	// hold is an error, which has no such figure: it counts as in Documented.
+	// Answered is what ReturnConsumedCapacity returned. The answer to a write whose condition did
+	// not hold is an error, which has no such figure: it counts as in Documented.
 	Answered Units
 	// Documented is computed, by the rules of the documentation, from the items that the requests
 	// read and wrote.
@@ -132,10 +132,10 @@ func (m *Meter) write(
 	return err
 }
 
-// TransactWriteItems passes the request on. A transaction costs two units for each unit of its items,
-// also if it is canceled (Amazon DynamoDB Developer Guide, "Amazon DynamoDB Transactions: How it
-// works"). The answer to one that is canceled has no figure, and DynamoDB Local 1.25.1 returns others
-// for more than two items: both count as in Documented.
+// TransactWriteItems passes the request on. A transaction costs two units for each unit of its
+// items, also if it is canceled (Amazon DynamoDB Developer Guide, "Amazon DynamoDB Transactions:
+// How it works"). The answer to one that is canceled has no figure, and DynamoDB Local 1.25.1
+// returns others for more than two items: both count as in Documented.
 func (m *Meter) TransactWriteItems(
 	ctx context.Context, in *dynamodb.TransactWriteItemsInput, opts ...func(*dynamodb.Options),
 ) (*dynamodb.TransactWriteItemsOutput, error) {

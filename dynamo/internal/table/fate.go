@@ -18,8 +18,8 @@ const (
 	Repeatable
 	// Denied is that of an attempt that was certainly not carried out, and will never be.
 	Denied
-	// TooLate is that of an attempt that was certainly not carried out since its signature was too old
-	// or too new: the process was frozen, or its clock is wrong.
+	// TooLate is that of an attempt that was certainly not carried out since its signature was too
+	// old or too new: the process was frozen, or its clock is wrong.
 	TooLate
 )
 

@@ -119,6 +119,32 @@ func (t *Table) EntryKey(topic, epoch string, offset int64) Item {
 // order of their offsets.
 func EntrySort(offset int64) types.AttributeValue { return Text(fmt.Sprintf("%016d", offset)) }
 
+// Kinds of items of topics; see [Table.ParseTopic].
+const (
+	EntryKind  = "te"
+	ValueKind  = "tv"
+	RosterKind = "tp"
+)
+
+// ParseTopic returns the kind of an item of a topic and the topic's name by the partition key of
+// the item, and for entries the epoch. It reports whether the item has one of the kinds above, in
+// this namespace.
+func (t *Table) ParseTopic(partition string) (kind, epoch, topic string, ok bool) {
+	rest, ok := strings.CutPrefix(partition, t.Prefix)
+	if !ok {
+		return "", "", "", false
+	}
+	kind, topic, _ = strings.Cut(rest, "#")
+	switch kind {
+	case EntryKind:
+		epoch, topic, _ = strings.Cut(topic, "#")
+	case ValueKind, RosterKind:
+	default:
+		return "", "", "", false
+	}
+	return kind, epoch, topic, topic != ""
+}
+
 // PublishKeyKey returns the key of the item that notes which entry of an epoch was published with a
 // key.
 func (t *Table) PublishKeyKey(topic, epoch, key string) Item {
@@ -144,7 +170,8 @@ func (t *Table) RosterPartition(topic string) types.AttributeValue {
 // RosterKey returns the key of a connection's presence in a topic.
 func (t *Table) RosterKey(topic, connectionID string) Item { return t.key("tp#"+topic, connectionID) }
 
-// RoundKey returns the key of the item by which processes agree who announces the presence of a topic.
+// RoundKey returns the key of the item by which processes agree which of them announces the
+// presence of a topic.
 func (t *Table) RoundKey(topic string) Item { return t.key("ta#"+topic, "a") }
 
 // FilterPartition returns the partition key of the filters of a state topic.

@@ -54,6 +54,7 @@ func TestKeys(t *testing.T) {
 			"value":            {tab.ValueKey("home#1", "t#1"), "tv#home#1", "t#1"},
 			"counter":          {tab.CounterKey("home#1"), "tc#home#1", "c"},
 			"member presence":  {tab.RosterKey("room:1#2", "W9="), "tp#room:1#2", "W9="},
+			"rounds":           {tab.RoundKey("room:1#2"), "ta#room:1#2", "a"},
 			"filter of values": {tab.FilterKey("home#1", "f1"), "tf#home#1", "f1"},
 		} {
 			require.Equal(t, Item{"pk": Text(prefix + c.pk), "sk": Text(c.sk)}, c.key, name)

@@ -78,8 +78,8 @@ func Once[In, Out any](ctx context.Context, t *Table, request Request[In, Out], 
 	return out, t.describe(ctx, Attempts{Made: 1}, err)
 }
 
-// Attempt makes one attempt of a request, with a timeout of 3 seconds. [FateOf] tells what became of
-// it. It is for callers that decide before each attempt whether they may still make it.
+// Attempt makes one attempt of a request, with a timeout of 3 seconds. [FateOf] returns what became
+// of it. It is for callers that decide before each attempt whether they may still make it.
 func Attempt[In, Out any](ctx context.Context, t *Table, request Request[In, Out], in In) (out Out, err error) {
 	if ctx.Err() != nil {
 		return out, &requestError{t.Name, true, context.Cause(ctx)}

@@ -11,8 +11,9 @@ import (
 )
 
 // SignedUntil returns an option for a request that must not be sent if its signature says a later
-// time. A process may be frozen between its own look at the clock and the signature, and the SDK may
-// sign with a time that it has corrected by DynamoDB's clock. [FateOf] such a request is TooLate.
+// time. A process may be frozen between its own look at the clock and the signature, and the SDK
+// may sign with a time that it has corrected by DynamoDB's clock. [FateOf] such a request is
+// TooLate.
 func SignedUntil(limit time.Time) func(*dynamodb.Options) {
 	check := func(
 		ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,

@@ -42,7 +42,8 @@ func (t *Table) PutIf(it Item, condition string, values Item) types.TransactWrit
 
 // Reason is why a transaction was canceled, for one of its items.
 type Reason struct {
-	// Refused is true if the item's condition did not hold; Item is what it met, if it asked for it.
+	// Refused is true if the item's condition did not hold; Item is what it met, if it asked for
+	// it.
 	Refused bool
 	Item    Item
 	// Invalid is true if the item can never be written as it is, and Message says why.

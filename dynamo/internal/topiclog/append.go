@@ -60,13 +60,14 @@ func (l *Log) append(
 	defer end()
 	a := l.begin(name, e, items)
 	for {
-		a.at = l.t.Clock().UTC().Truncate(time.Millisecond)
+		a.stepped = l.instant()
+		a.at = a.stepped.clock.UTC().Truncate(time.Millisecond)
 		result, err := step(a, ctx)
 		if err != nil {
 			return topic.Appended{}, err
 		}
 		if result != nil {
-			l.cache.contest(name, a.refusals > 0)
+			l.cache.contest(name, a.refusals > 0 || a.others)
 			return *result, nil
 		}
 	}
@@ -83,8 +84,12 @@ type appending struct {
 	events []topic.Event
 	nonce  []byte
 	at     time.Time // of the step
+	began  instant
+	// stepped is when the step began.
+	stepped instant
 
 	refusals int  // how many times another append or roll has been faster
+	others   bool // others have appended since what the process knew
 	late     bool // DynamoDB has refused a signature because of its time
 }
 
@@ -92,7 +97,7 @@ type appending struct {
 func (l *Log) begin(name string, e topic.Entry, items []types.TransactWriteItem) *appending {
 	a := &appending{
 		l: l, name: name, key: e.Key, keep: e.Keep, items: items,
-		events: slices.Clone(e.Events), nonce: make([]byte, 8),
+		events: slices.Clone(e.Events), nonce: make([]byte, 8), began: l.instant(),
 	}
 	_, _ = rand.Read(a.nonce) // it never fails
 	for i := range a.events {
@@ -121,21 +126,35 @@ func (a *appending) step(ctx context.Context) (*topic.Appended, error) {
 	return a.put(ctx, p)
 }
 
-// find returns the place that the process knows, if it may be used, or reads it. It returns false if
-// no entry can follow.
+// find returns the place that the process knows, if it may be used, or reads it. It returns false
+// if no entry can follow.
 func (a *appending) find(ctx context.Context) (place, bool, error) {
 	known := a.l.cache.get(a.name)
 	p := place{known.epoch, known.last(), known.seen}
 	fresh := p.last != nil && a.l.instant().since(p.seen) <= patience
 	switch {
 	case a.refusals > 2:
-		if !a.l.t.WaitFor(ctx, a.refusals-2) {
-			return place{}, false, a.failed(false, errors.New("others were faster each time, and no time is left"))
+		if err := a.pause(ctx); err != nil {
+			return place{}, false, err
 		}
 	case a.refusals > 0 && fresh, !known.contested && fresh && a.l.mayFollow(p.last):
 		return p, a.l.mayFollow(p.last), nil
 	}
-	return a.read(ctx, p.epoch)
+	read, ok, err := a.read(ctx, p.epoch)
+	a.others = a.others || ok && p.last != nil && (read.epoch != p.epoch || read.last.offset != p.last.offset)
+	return read, ok, err
+}
+
+// pause waits, since others have been faster again and again. It fails if they have been for 5
+// minutes, or if no time is left.
+func (a *appending) pause(ctx context.Context) error {
+	if a.l.instant().since(a.began) > patience {
+		return a.failed(false, fmt.Errorf("others were faster for %v", patience))
+	}
+	if !a.l.t.WaitFor(ctx, min(a.refusals-2, longestWait)) {
+		return a.failed(false, noTime(ctx, errors.New("others were faster each time")))
+	}
+	return nil
 }
 
 // mayFollow reports whether a put after an entry may be signed now.
@@ -204,7 +223,12 @@ func (a *appending) put(ctx context.Context, p place) (*topic.Appended, error) {
 		return a.roll(ctx, true)
 	}
 	e := a.follow(p.last)
-	allowed := func() (time.Time, bool) { return a.l.signedUntil(p.last) }
+	allowed := func() (time.Time, bool) {
+		// The time of the entry must not be an old one: it says until when the entry can be read.
+		soon, ok := a.l.soonAfter(a.stepped)
+		until, lives := a.l.signedUntil(p.last)
+		return earlier(soon, until), ok && lives
+	}
 	seen := a.l.instant()
 	if a.key == "" && a.items == nil {
 		return a.putItem(ctx, p.epoch, e, seen, allowed)
@@ -219,6 +243,21 @@ func (l *Log) signedUntil(last *entry) (time.Time, bool) {
 	now := l.instant()
 	spare := last.left(now.clock) - quiet
 	return now.process.Round(0).Add(min(spare, patience)), spare >= 0
+}
+
+// soonAfter returns until when, by the process's clock, a write may be signed that relies on what
+// was read after a moment, and reports whether it may be now.
+func (l *Log) soonAfter(read instant) (time.Time, bool) {
+	now := l.instant()
+	left := patience - now.since(read)
+	return now.process.Round(0).Add(left), left >= 0
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // putItem appends the entry with a single put.

@@ -21,7 +21,8 @@ type window struct {
 	entries []*entry
 	// seen is when the newest of the entries was in the table.
 	seen instant
-	// contested is true if the last append of this process found that another one had been faster.
+	// contested is true if the last append of this process found that others had appended. The next
+	// one reads first, since a refused write costs more than a read.
 	contested bool
 	bytes     int
 }

@@ -67,7 +67,7 @@ func decodeHead(it table.Item) (h head, err error) {
 		return head{}, err
 	}
 	if number(h.epoch) < 1 {
-		return head{}, fmt.Errorf("attribute %q is %.100q, which is no epoch", attrEpoch, h.epoch)
+		return head{}, fmt.Errorf("attribute %q is %.100q, which is not an epoch", attrEpoch, h.epoch)
 	}
 	h.prev, err = decodePrev(it)
 	return h, err

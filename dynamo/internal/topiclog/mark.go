@@ -33,3 +33,27 @@ func (l *Log) Mark(ctx context.Context, name string, at topic.Position) error {
 	}
 	return nil
 }
+
+// Unmarked returns the positions whose entries are there and have no mark, in their order.
+func (l *Log) Unmarked(ctx context.Context, at []topic.At) ([]topic.At, error) {
+	if err := ended(ctx); err != nil {
+		return nil, err
+	}
+	unmarked := make([]bool, len(at))
+	looks := lookup{}
+	for i, a := range at {
+		looks.add(l.t.EntryKey(a.Topic, a.Epoch, a.Offset), func(it table.Item) { unmarked[i] = !isMarked(it) })
+	}
+	if err := l.find(ctx, looks); err != nil {
+		return nil, fmt.Errorf("read the marks of entries: %w", err)
+	}
+	var left []topic.At
+	for i, a := range at {
+		if unmarked[i] {
+			left = append(left, a)
+		}
+	}
+	return left, nil
+}
+
+func isMarked(it table.Item) bool { return it[attrMark] != nil }

@@ -13,8 +13,8 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-// Moved implements [topic.Log]. Since there are no holes, it looks only for the entry that follows a
-// position, and at the head item if another epoch may have begun.
+// Moved implements [topic.Log]. Since there are no holes, it looks only for the entry that follows
+// a position, and at the head item if another epoch may have begun.
 func (l *Log) Moved(ctx context.Context, at []topic.At) ([]bool, error) {
 	if err := ended(ctx); err != nil {
 		return nil, err
@@ -76,9 +76,10 @@ func idOf(it table.Item) [2]string {
 	return [2]string{partition, sort}
 }
 
-// look asks for what shows that a position is not the newest.
+// look asks for what shows that a position is not the newest. An epoch of which nothing was there
+// may have been about to get its first entry.
 func (l *Log) look(looks lookup, a topic.At, moved *bool) {
-	if a.Offset > 0 && a.Offset < topic.MaxOffset {
+	if a.Epoch != "" && a.Offset < topic.MaxOffset {
 		looks.add(l.t.EntryKey(a.Topic, a.Epoch, a.Offset+1), func(table.Item) { *moved = true })
 	}
 	if a.Quiet || a.Offset == 0 {
@@ -123,7 +124,7 @@ func (l *Log) getBatch(ctx context.Context, keys []table.Item) (found []table.It
 		out, _, err := table.Do(ctx, l.t, l.t.API.BatchGetItem, &dynamodb.BatchGetItemInput{
 			RequestItems: map[string]types.KeysAndAttributes{l.t.Name: {
 				Keys: keys, ConsistentRead: aws.Bool(true),
-				ProjectionExpression: aws.String("pk, sk, " + attrEpoch),
+				ProjectionExpression: aws.String("pk, sk, " + attrEpoch + ", " + attrMark),
 			}},
 		})
 		if err != nil {

@@ -41,8 +41,8 @@ type span struct {
 }
 
 // query reads entries, in one request: at most 1 MB. It reports whether it has read all that there
-// is in the span. The result is in the order of offsets, and may have holes: a Query is no
-// snapshot.
+// is in the span. The result is in the order of offsets, and may have holes: a Query is not
+// a snapshot.
 func (l *Log) query(ctx context.Context, name, epoch string, s span) (found []table.Item, whole bool, err error) {
 	if s.first > s.last {
 		return nil, true, nil

@@ -49,9 +49,9 @@ type view struct {
 	cut bool
 }
 
-// view finds the current epoch and its newest entries. It takes the epoch that the process knows, or
-// that the subscriber names: if the newest item there is an entry with a day to live, no other epoch
-// has begun. Otherwise it reads the head item.
+// view finds the current epoch and its newest entries. It takes the epoch that the process knows,
+// or that the subscriber names: if the newest item there is an entry with a day to live, no other
+// epoch has begun. Otherwise it reads the head item.
 func (l *Log) view(ctx context.Context, q topic.Query) (*view, error) {
 	v := &view{l: l, q: q, now: l.t.Clock(), head: head{epoch: l.cache.get(q.Topic).epoch}}
 	if v.head.epoch == "" && q.Since != nil && q.Since.Offset > 0 {
@@ -75,7 +75,22 @@ func (l *Log) view(ctx context.Context, q topic.Query) (*view, error) {
 			_, err = v.load(ctx)
 		}
 	}
+	for n := 1; err == nil && v.newborn() && n <= newbornReads && v.l.t.WaitFor(ctx, n); n++ {
+		_, err = v.load(ctx)
+	}
 	return v, err
+}
+
+// newbornReads is how often a reading looks again for the first entry of an epoch.
+const newbornReads = 3
+
+// newborn reports whether the subscriber would go on with an epoch of which nothing is there.
+// Either its entries have been deleted, or the transaction that begins it is being carried out: the
+// head and the entry are read one after the other, so that the one can be from after it and the
+// other from before it (Amazon DynamoDB Developer Guide, "Amazon DynamoDB Transactions: How it
+// works").
+func (v *view) newborn() bool {
+	return len(v.run) == 0 && v.q.Since != nil && v.head.prev != nil && *v.head.prev == *v.q.Since
 }
 
 // load reads the newest entries of the epoch. It reports whether they show by themselves that the
@@ -99,8 +114,9 @@ func (v *view) load(ctx context.Context) (sure bool, err error) {
 	return sure, nil
 }
 
-// newest returns the newest entries of the epoch, with one request, and whether the epoch is sealed.
-// It asks for what follows the entries that the process knows, if these are not too far behind.
+// newest returns the newest entries of the epoch, with one request, and whether the epoch is
+// sealed. It asks for what follows the entries that the process knows, if these are not too far
+// behind.
 func (v *view) newest(ctx context.Context) (run []*entry, sealed bool, err error) {
 	known := v.l.cache.get(v.q.Topic)
 	last := known.last()
@@ -279,7 +295,7 @@ func (v *view) before(ctx context.Context, p topic.Position) (topic.Page, error)
 		limit = min(limit, int64(v.q.Limit))
 	}
 	end := min(p.Offset, v.last()+1)
-	// One more than the page may have tells whether more precede it.
+	// One more than the page may have shows whether more precede it.
 	entries, err := v.until(ctx, end, max(v.oldest(), end-limit-1))
 	if err != nil {
 		return topic.Page{}, err

@@ -2,7 +2,6 @@ package topiclog
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -21,8 +20,10 @@ type ending struct {
 // roll ends the epoch, if there is one, and begins another with the entry. If it is not forced and
 // an entry can follow the last one, it does nothing. It returns nil if another append was faster.
 func (a *appending) roll(ctx context.Context, forced bool) (*topic.Appended, error) {
-	if a.refusals > 2 && !a.l.t.WaitFor(ctx, a.refusals-2) {
-		return nil, a.failed(false, errors.New("others were faster each time, and no time is left"))
+	if a.refusals > 2 {
+		if err := a.pause(ctx); err != nil {
+			return nil, err
+		}
 	}
 	a.l.cache.forget(a.name)
 	end, err := a.readEnding(ctx, forced)
@@ -71,9 +72,7 @@ func (a *appending) begins(ctx context.Context, end ending, forced bool) (*topic
 	e.prev = next.prev
 	tx := a.transact(next.epoch, e, a.endings(end, next, e)...)
 	seen := a.l.instant()
-	lost, err := a.sendTx(ctx, tx, func() (time.Time, bool) {
-		return time.Now().Add(patience), true
-	})
+	lost, err := a.sendTx(ctx, tx, func() (time.Time, bool) { return a.l.soonAfter(a.stepped) })
 	if err == nil {
 		return a.done(next.epoch, e, seen), nil
 	}
@@ -93,17 +92,20 @@ func (a *appending) begins(ctx context.Context, end ending, forced bool) (*topic
 	return nil, a.canceled(tx, lost, err)
 }
 
-// endings returns the writes that end an epoch.
+// endings returns the writes that end an epoch. The seal is at the first place if no entry is
+// there: either all have been deleted, or a transaction that begins the epoch is being carried out,
+// and the head can be read already and the entry not yet. Then the seal meets the entry.
 func (a *appending) endings(end ending, next head, first *entry) []types.TransactWriteItem {
 	condition, values := absent, table.Item(nil)
 	if end.head.epoch != "" {
 		condition, values = attrEpoch+" = :epoch", table.Item{":epoch": table.Text(end.head.epoch)}
 	}
 	writes := []types.TransactWriteItem{a.l.t.PutIf(a.l.encodeHead(a.name, next), condition, values)}
-	if end.last != nil && end.last.offset < topic.MaxOffset {
-		seal := &entry{
-			offset: end.last.offset + 1, seal: true, nonce: a.nonce, exp: max(first.exp, end.last.exp),
-		}
+	seal := &entry{offset: 1, seal: true, nonce: a.nonce, exp: first.exp}
+	if end.last != nil {
+		seal.offset, seal.exp = end.last.offset+1, max(first.exp, end.last.exp)
+	}
+	if end.head.epoch != "" && seal.offset <= topic.MaxOffset {
 		writes = append(writes, a.l.t.PutIf(a.l.encodeEntry(a.name, end.head.epoch, seal), absent, nil))
 	}
 	return writes
@@ -120,7 +122,8 @@ func (a *appending) nextNumber(end ending, forced bool) int64 {
 }
 
 // prev returns the position before the next epoch: the last one, if it is certain that none was
-// deleted after it; offset 0, if what was there has expired; nil, if the subscribers are to be told.
+// deleted after it; offset 0, if what was there has expired; nil, if the subscribers are to be
+// told.
 func (a *appending) prev(end ending, forced bool) *topic.Position {
 	switch {
 	case forced:

@@ -21,9 +21,9 @@ func ignoreAgain(err error) error {
 	return err
 }
 
-// send makes a write, and the same write again, until DynamoDB says that it was made or that its
-// conditions do not hold, which are errors for table.Refused or table.Canceled. It reports whether
-// an attempt before may have been carried out, or may still be.
+// send makes a write, and the same write again, until DynamoDB answers that it was made, or that
+// its conditions do not hold, which is an error for table.Refused or table.Canceled. It reports
+// whether an attempt before may have been carried out, or may still be.
 //
 // allowed is asked before every attempt until when it may be signed. Each attempt has one
 // signature: the SDK's retryer, which would sign again, is not used.

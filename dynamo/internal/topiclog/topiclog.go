@@ -9,8 +9,8 @@
 //
 // An epoch ends in one transaction, which writes the next epoch into the head item, a seal at the
 // offset after the last entry, so that nothing can be appended there any more, and the first entry
-// of the next epoch. This happens when the last entry has less than a day to live. So a put that was
-// signed before is refused or arrives while the last entry is still there.
+// of the next epoch. This happens when the last entry has less than a day to live. So a put that
+// was signed before is refused or arrives while the last entry is still there.
 package topiclog
 
 import (
@@ -27,12 +27,17 @@ const (
 	Spare = 8 * 24 * time.Hour
 	// quiet is the time that the last entry must have left for another to follow it.
 	quiet = 24 * time.Hour
-	// skew is the time that an entry must have left to be certain that those after it are not deleted.
-	// DynamoDB accepts no signature of a clock that differs more than 15 minutes from its own.
+	// skew is the time that an entry must have left to be certain that those after it are not
+	// deleted. DynamoDB accepts no signature of a clock that differs more than 15 minutes from its
+	// own.
 	skew = time.Hour
-	// patience is for how long a known head is used, and for how long an attempt to append is repeated
-	// at the same offset.
+	// patience is for how long a known head is used, and for how long an attempt to append is
+	// repeated at the same offset.
 	patience = 5 * time.Minute
+	// longestWait bounds the wait of an append that others overtake again and again, as an attempt
+	// of [table.FullJitter]: up to 200 ms. If it were longer, a publisher might be overtaken for
+	// ever by one that appends without a pause; if shorter, each entry would cost more writes.
+	longestWait = 4
 )
 
 // Log is a [topic.Log] on a table. It is safe for concurrent use.
@@ -109,9 +114,9 @@ func (l *Log) check(ctx context.Context, name string, e *topic.Entry) error {
 }
 
 const (
-	// MaxNameBytes is the longest name of a topic, and the longest key of a publisher, which is a sort
-	// key (Amazon DynamoDB Developer Guide, "Constraints in Amazon DynamoDB": 1,024 bytes). With it,
-	// partition keys stay below their 2,048 bytes.
+	// MaxNameBytes is the longest name of a topic, and the longest key of a publisher, which is a
+	// sort key (Amazon DynamoDB Developer Guide, "Constraints in Amazon DynamoDB": 1,024 bytes).
+	// With it, partition keys stay below their 2,048 bytes.
 	MaxNameBytes = 1024
 	// MaxDataBytes is the most bytes of data in an entry.
 	MaxDataBytes = 390 << 10

@@ -55,17 +55,20 @@ func (a *appending) transact(epoch string, e *entry, before ...types.TransactWri
 		tx.key = len(tx.writes)
 		it := a.l.t.PublishKeyKey(a.name, epoch, a.key)
 		it[attrOffset], it[table.Expiry] = table.Number(e.offset), table.Number(e.exp)
-		tx.writes = append(tx.writes, a.l.t.PutIf(it, absent+" OR exp <= :now", table.Item{":now": table.Number(a.at.Unix())}))
+		now := table.Item{":now": table.Number(a.at.Unix())}
+		tx.writes = append(tx.writes, a.l.t.PutIf(it, absent+" OR exp <= :now", now))
 	}
 	tx.own = len(tx.writes)
 	tx.writes = append(tx.writes, a.items...)
 	return tx
 }
 
-// sendTx makes a transaction; see send. All attempts have one token, by which DynamoDB recognizes for
-// 10 minutes a transaction that it has made (Amazon DynamoDB API Reference, "TransactWriteItems").
-// After that the nonce does it.
-func (a *appending) sendTx(ctx context.Context, tx transaction, allowed func() (time.Time, bool)) (lost bool, err error) {
+// sendTx makes a transaction; see send. All attempts have one token, by which DynamoDB recognizes
+// for 10 minutes a transaction that it has made (Amazon DynamoDB API Reference,
+// "TransactWriteItems"). After that the nonce does it.
+func (a *appending) sendTx(
+	ctx context.Context, tx transaction, allowed func() (time.Time, bool),
+) (lost bool, err error) {
 	client, err := a.l.t.Transactor()
 	if err != nil {
 		return false, a.failed(false, err)
@@ -143,8 +146,8 @@ func (a *appending) isMine(
 	return there != nil && bytes.Equal(there.nonce, a.nonce), nil
 }
 
-// canceled is for a transaction that the caller's items have canceled. If an attempt is lost, it may
-// still arrive when their conditions hold.
+// canceled is for a transaction that the caller's items have canceled. If an attempt is lost, it
+// may still arrive when their conditions hold.
 func (a *appending) canceled(tx transaction, lost bool, err error) error {
 	var all *types.TransactionCanceledException
 	if !errors.As(err, &all) || len(all.CancellationReasons) != len(tx.writes) {
@@ -158,17 +161,21 @@ func (a *appending) canceled(tx transaction, lost bool, err error) error {
 	return a.failed(lost, &CanceledError{Reasons: all.CancellationReasons[tx.own:], err: err})
 }
 
+// keyReads is how often an append looks for the entry of a key. The transaction that writes both
+// may be being carried out; see newborn.
+const keyReads = 4
+
 // duplicate returns the entry that has the key already.
 func (a *appending) duplicate(ctx context.Context, epoch string, key table.Item) (*topic.Appended, error) {
 	offset, err := table.GetNumber(key, attrOffset)
 	if err == nil && (offset < 1 || offset > topic.MaxOffset) {
-		err = fmt.Errorf("attribute %q is %d, which is no offset", attrOffset, offset)
+		err = fmt.Errorf("attribute %q is %d, which is not an offset", attrOffset, offset)
 	}
 	if err != nil {
 		return nil, a.failed(false, itemError(key, err))
 	}
 	first := a.l.cache.entry(a.name, epoch, offset)
-	if first == nil {
+	for n := 1; first == nil && n <= keyReads && (n == 1 || a.l.t.WaitFor(ctx, n-1)); n++ {
 		if first, err = a.l.getEntry(ctx, a.name, epoch, offset); err != nil {
 			return nil, a.failed(false, err)
 		}

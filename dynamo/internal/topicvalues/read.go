@@ -105,6 +105,9 @@ func (s *Store) expired(it table.Item) bool {
 	return err == nil && at <= s.t.Now()
 }
 
+// Decode returns the value, or the mark, in an item.
+func Decode(it table.Item) (topic.Value, error) { return decodeValue(it) }
+
 func decodeValue(it table.Item) (v topic.Value, err error) {
 	if v.Key, err = table.GetText(it, table.SortKey); err != nil {
 		return v, err

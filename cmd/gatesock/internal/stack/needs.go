@@ -100,8 +100,24 @@ func (b *builder) addTable(n describe.Need) string {
 	if t.PartitionKey == t.SortKey {
 		b.fail("the table of %s has the same partition and sort key, %q", n.Variable, t.SortKey)
 	}
+	t.Stream = b.hasStream(n)
 	b.plan.Tables = append(b.plan.Tables, t)
 	return t.ID
+}
+
+// hasStream reports whether the program reads the stream of a table. The stack gives the table a
+// name, so the source can have none.
+func (b *builder) hasStream(n describe.Need) bool {
+	switch {
+	case n.Source == "":
+		return false
+	case n.Source != anyName:
+		b.fail(`the need %s is a table with the source %q: use "*", which is eventmux.Any`, n.Variable, n.Source)
+	case !slices.Contains(b.app.Sources, describe.Source{Kind: "dynamodb", Name: anyName}):
+		b.fail(`the need %s is a table whose stream the program reads by the source dynamodb "*", and it has no such source: `+
+			"add eventmux.DynamoDB(eventmux.Any, handler)", n.Variable)
+	}
+	return true
 }
 
 // queueID returns the ID of the queue of a variable.

@@ -99,7 +99,7 @@ const (
 // and none for Connections.
 type Resource struct {
 	Kind Kind
-	// ID is that of a table or a queue of the stack.
+	// ID is that of a table or a queue of the stack, or of the table of a TableStream.
 	ID string
 	// Name is the name of a resource outside, in the account and the Region of the stack.
 	Name string
@@ -138,6 +138,8 @@ type Table struct {
 	Variable string
 	// SortKey and TimeToLive may be empty.
 	PartitionKey, SortKey, TimeToLive string
+	// Stream reports whether the table has a stream of its changes, with old and new images.
+	Stream bool
 }
 
 // Queue is an SQS standard queue, with a dead-letter queue.
@@ -159,6 +161,9 @@ type Source struct {
 	ID   string
 	// Function is the ID of the function.
 	Function string
+	// Filters select the records of a stream by patterns, which are JSON and to be quoted. Records that
+	// match one of them are read; all are if there are none.
+	Filters []string
 	// From is the queue, topic or stream; the rule of a schedule that is outside; and otherwise zero.
 	From Resource
 	// Group and Schedule are the names of a schedule of EventBridge Scheduler. The group is empty if

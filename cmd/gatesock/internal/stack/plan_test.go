@@ -1,6 +1,7 @@
 package stack_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -323,6 +324,12 @@ func TestMistakes(t *testing.T) {
 		"a setting that is a parameter of alarms": {func(app *describe.App) {
 			app.Needs = append(app.Needs, describe.Need{Kind: "setting", Variable: "ALARM_EMAIL"})
 		}, stack.Options{}, "the setting ALARM_EMAIL and the parameter AlarmEmail would both have the name AlarmEmail"},
+		"a table that is read by a name": {func(app *describe.App) {
+			app.Needs[5].Source = "chat"
+		}, stack.Options{}, `is a table with the source "chat": use "*", which is eventmux.Any`},
+		"a stream that nothing reads": {func(app *describe.App) {
+			app.Needs[5].Source = "*"
+		}, stack.Options{}, `by the source dynamodb "*", and it has no such source: add eventmux.DynamoDB(eventmux.Any, handler)`},
 		"no routes": {func(app *describe.App) { app.Routes, app.Authorizer = nil, nil }, stack.Options{}, "the program has no routes"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -347,6 +354,41 @@ func TestTimeoutOfAQueueOutside(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 30, p.Function("Orders").Timeout)
 	require.Equal(t, 60, p.Function("App").Timeout)
+}
+
+// TestStreams holds that the stream of a table is read as a whole, unless it is a table of package
+// dynamo, and that the stream of a table outside stays outside.
+func TestStreams(t *testing.T) {
+	t.Parallel()
+	app := chat(t)
+	app.Sources = append(app.Sources, describe.Source{Kind: "dynamodb", Name: "*"})
+	outside, err := stack.New(app, stack.Options{})
+	require.NoError(t, err)
+	require.Equal(t, "TableStreamArn", outside.SourcesOf("dynamodb")[0].From.Parameter)
+	require.False(t, outside.Tables[0].Stream)
+
+	app.Needs[5].Source = "*"
+	app.Needs = append(app.Needs, describe.Need{
+		Kind: "table", Variable: "USERS", Source: "*", Table: &describe.TableKeys{PartitionKey: "id"},
+	})
+	p, err := stack.New(app, stack.Options{})
+	require.NoError(t, err)
+	sources := p.SourcesOf("dynamodb")
+	require.Len(t, sources, 2)
+	for i, name := range []string{p.Tables[0].ID, "UsersTable"} {
+		require.Equal(t, stack.Resource{Kind: stack.TableStream, ID: name}, sources[i].From)
+		require.True(t, p.Tables[i].Stream)
+	}
+	require.Equal(t, []string{
+		`{"eventName":["INSERT","MODIFY"],"dynamodb":{"Keys":{"pk":{"S":[{"prefix":"te#"}]}}}}`,
+		`{"eventName":["INSERT","MODIFY"],"dynamodb":{"Keys":{"pk":{"S":[{"prefix":"tv#"}]}}}}`,
+		`{"dynamodb":{"Keys":{"pk":{"S":[{"prefix":"tp#"}]}}}}`,
+		`{"dynamodb":{"Keys":{"pk":{"S":[{"prefix":"@"}]}}}}`,
+	}, sources[0].Filters)
+	require.Empty(t, sources[1].Filters)
+	for _, pattern := range sources[0].Filters {
+		require.True(t, json.Valid([]byte(pattern)))
+	}
 }
 
 // TestFunctionNamedAuthorizer holds that the function of the authorizer may have the obvious name.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gatesock/gatesock/describe"
+	"github.com/gatesock/gatesock/dynamo"
 )
 
 // anyName is the name of a source that takes the events of every queue, topic, and so on.
@@ -27,7 +28,7 @@ func (b *builder) sources() {
 		case "kinesis":
 			b.outside(s, StreamKind, "Stream")
 		case "dynamodb":
-			b.outside(s, TableStream, "TableStream")
+			b.tableSource(s)
 		case "schedule":
 			b.schedule(s)
 		case "eventbridge":
@@ -84,6 +85,42 @@ func (b *builder) queueSource(d describe.Source) {
 	if !own {
 		b.outside(d, QueueKind, "Queue")
 	}
+}
+
+// tableSource adds a source for each table of the stack that has a stream, or else for a stream
+// outside.
+func (b *builder) tableSource(d describe.Source) {
+	var own bool
+	for _, t := range b.plan.Tables {
+		if d.Name != anyName || !t.Stream {
+			continue
+		}
+		own = true
+		b.addSource(d, Source{
+			ID: t.ID + "Stream", From: Resource{Kind: TableStream, ID: t.ID}, Filters: topicFilters(b.needOf(t.Variable)),
+		})
+	}
+	if !own {
+		b.outside(d, TableStream, "TableStream")
+	}
+}
+
+// topicFilters returns the patterns of the records that package dynamo/stream is interested in, so
+// that the function is not invoked for each connection and membership: new entries and marks, values
+// and presence rows, and all items of namespaces, whose names are not known. A table with other keys
+// is not one of package dynamo, and has none.
+func topicFilters(n describe.Need) []string {
+	keys := dynamo.Need(n.Variable).Table
+	if n.Table == nil || *n.Table != (describe.TableKeys{
+		PartitionKey: keys.PartitionKey, SortKey: keys.SortKey, TimeToLive: keys.TimeToLive,
+	}) {
+		return nil
+	}
+	begins := func(prefix string) string {
+		return `"dynamodb":{"Keys":{"` + keys.PartitionKey + `":{"S":[{"prefix":"` + prefix + `"}]}}}}`
+	}
+	const written = `{"eventName":["INSERT","MODIFY"],`
+	return []string{written + begins("te#"), written + begins("tv#"), "{" + begins("tp#"), "{" + begins("@")}
 }
 
 func (b *builder) needOf(variable string) describe.Need {

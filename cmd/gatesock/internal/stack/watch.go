@@ -40,6 +40,9 @@ func (b *builder) watched(f *Function) watch.Function {
 		Posts:  may("", Connections),
 		Stores: may("", TableKind),
 		Sweeps: may(scan, TableKind) && b.hasSource(f, "schedule"),
+		Streams: slices.ContainsFunc(b.plan.Sources, func(s Source) bool {
+			return s.Function == f.ID && s.From.Kind == TableStream && s.From.ID != ""
+		}),
 	}
 }
 

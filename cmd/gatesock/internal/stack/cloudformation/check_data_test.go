@@ -104,6 +104,17 @@ func (c *checker) queues() {
 	}
 }
 
+// tableStream checks the mapping of the stream of a table of the stack: one record that fails must
+// not make all others come again.
+func (c *checker) tableStream(id, table string) {
+	if c.property(table, "StreamSpecification", "StreamViewType") != "NEW_AND_OLD_IMAGES" {
+		c.fail("%s has no stream that %s could read", table, id)
+	}
+	if !reflect.DeepEqual(c.property(id, "FunctionResponseTypes"), []any{"ReportBatchItemFailures"}) {
+		c.fail("all records that %s reads fail together", id)
+	}
+}
+
 // mappings checks that Lambda may read what it reads for a function, and that the queue waits for
 // it.
 func (c *checker) mappings() {
@@ -115,6 +126,10 @@ func (c *checker) mappings() {
 		}
 		att := list(at(arn, "Fn::GetAtt"))
 		if len(att) == 0 {
+			continue
+		}
+		if att[1] == "StreamArn" {
+			c.tableStream(id, att[0].(string))
 			continue
 		}
 		queue := att[0].(string)

@@ -94,7 +94,11 @@ func (g generator) application() *describe.App {
 	app.Sources = some(g, "sources", 4, g.source, func(s describe.Source) string { return s.Kind + s.Name })
 	app.Needs = some(g, "needs", 4, g.need, func(n describe.Need) string { return n.Variable })
 	for _, n := range app.Needs {
-		if source := (describe.Source{Kind: "sqs", Name: n.Source}); n.Source != "" && !slices.Contains(app.Sources, source) {
+		source := describe.Source{Kind: "sqs", Name: n.Source}
+		if n.Kind == "table" {
+			source.Kind = "dynamodb"
+		}
+		if n.Source != "" && !slices.Contains(app.Sources, source) {
 			app.Sources = append(app.Sources, source)
 		}
 	}
@@ -145,6 +149,7 @@ func (g generator) need() describe.Need {
 		n.Actions = []string{"execute-api:ManageConnections"}
 	case "table":
 		n.Actions = []string{"dynamodb:GetItem", "dynamodb:Scan"}
+		n.Source = oneOf(g, "stream", "", "*")
 		n.Table = &describe.TableKeys{PartitionKey: "pk", SortKey: oneOf(g, "sort", "", "sk"), TimeToLive: oneOf(g, "ttl", "", "exp", "no")}
 	case "metrics":
 		n.Default = oneOf(g, "namespace", "gatesock", "my/app:1 ", "AWS/Lambda", "a-b.c#d_e", "")

@@ -82,6 +82,8 @@ func arn(r stack.Resource) string {
 	switch {
 	case r.Kind == stack.Connections:
 		return fmt.Sprintf(here, "execute-api", "${Api}/${StageName}/*/@connections/*")
+	case r.Kind == stack.TableStream && r.ID != "":
+		return "!GetAtt " + r.ID + ".StreamArn"
 	case r.ID != "":
 		return "!GetAtt " + r.ID + ".Arn"
 	case r.Parameter != "":

@@ -44,7 +44,8 @@ func Known(namespace string) map[string]string {
 	}
 	add("AWS/ApiGateway", "ApiId Stage", ofWebSocketAPIs,
 		"ConnectCount", "MessageCount", "IntegrationError", "ClientError", "ExecutionError", "IntegrationLatency")
-	add("AWS/Lambda", "FunctionName", ofLambda, "Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions")
+	add("AWS/Lambda", "FunctionName", ofLambda, "Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions",
+		"IteratorAge")
 	add("AWS/Lambda", "", ofConcurrency, "ClaimedAccountConcurrency")
 	add("AWS/DynamoDB", "TableName", ofDynamoDB,
 		"ReadThrottleEvents", "WriteThrottleEvents", "ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits")

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/gatesock/gatesock"
@@ -19,7 +20,9 @@ import (
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/describe"
 	"github.com/gatesock/gatesock/dynamo"
+	"github.com/gatesock/gatesock/dynamo/stream"
 	"github.com/gatesock/gatesock/eventmux"
+	"github.com/gatesock/gatesock/topic"
 )
 
 // Service is an application with the options of its plan.
@@ -49,6 +52,7 @@ func Services(tb testing.TB) map[string]Service {
 		"jobs": {Jobs(tb), stack.Options{
 			Name: "jobs", Timeout: 120, Functions: []stack.Split{{Name: "work", Routes: []string{"sqs:jobs"}}},
 		}},
+		"topics":  {Topics(tb), stack.Options{Name: "topics", Functions: []stack.Split{{Name: "stream", Routes: []string{"dynamodb"}}}}},
 		"sources": {Sources(), stack.Options{Name: "sources", Architecture: "x86_64", Memory: 512, Timeout: 20}},
 	}
 }
@@ -98,6 +102,24 @@ func Jobs(tb testing.TB) *describe.App {
 		eventmux.WebSocket(r),
 		eventmux.SQS("jobs", sqsjobs.Handler(jobs)),
 		eventmux.SQS("fanout", sqsrelay.Handler(broadcast.New(nobody{}, conn.NewMemory(), broadcast.WithRelay(relay)))),
+	))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return app
+}
+
+// Topics returns the description of a program with topics that are pushed from the stream of the
+// table.
+func Topics(tb testing.TB) *describe.App {
+	tb.Helper()
+	db, store := dynamo.Open(dynamodb.New(dynamodb.Options{}), "topics"), conn.NewMemory()
+	topics := topic.New(db.Topics(), store, broadcast.New(nobody{}, store), topic.WithStream())
+	r := gatesock.New()
+	r.DeclareNeeds(apigw.Need("GATEWAY_ENDPOINT"), dynamo.Need("TABLE"), stream.Need("TABLE"))
+	topics.Register(r, topic.AllowAnyone)
+	app, err := describe.Of(eventmux.New(
+		eventmux.WebSocket(r), eventmux.DynamoDB(eventmux.Any, stream.New(db, topics)),
 	))
 	if err != nil {
 		tb.Fatal(err)

@@ -167,6 +167,8 @@ func arn(r stack.Resource) string {
 		return text(refer(executionARN), "/", refer(stageName), "/*/@connections/*")
 	case r.Kind == stack.TableKind:
 		return "aws_dynamodb_table." + label(r.ID) + ".arn"
+	case r.Kind == stack.TableStream && r.ID != "":
+		return "aws_dynamodb_table." + label(r.ID) + ".stream_arn"
 	case r.ID != "":
 		return "aws_sqs_queue." + label(r.ID) + ".arn"
 	case r.Parameter != "":

@@ -81,8 +81,26 @@ func (w *writer) mapping(s *stack.Source) {
 			b.set("bisect_batch_on_function_error", "true")
 			b.set("maximum_retry_attempts", "5")
 		}
+		if s.From.Kind == stack.TableStream && s.From.ID != "" {
+			b.set("batch_size", "100")
+			b.set("function_response_types", "["+quote("ReportBatchItemFailures")+"]")
+		}
+		filters(b, s.Filters)
 		b.comment("Lambda checks at once whether the function may read it.")
 		b.set("depends_on", "[aws_iam_role_policy."+label(s.Function)+"]")
+	})
+}
+
+// filters adds the patterns of the records that are read.
+func filters(b *body, patterns []string) {
+	if len(patterns) == 0 {
+		return
+	}
+	b.comment("Other changes do not invoke the function. Items of namespaces begin with @.")
+	b.block("filter_criteria", func(b *body) {
+		for _, p := range patterns {
+			b.block("filter", func(b *body) { b.set("pattern", quote(p)) })
+		}
 	})
 }
 

@@ -43,6 +43,11 @@ func table(b *body, t *stack.Table) {
 			b.set("enabled", "true")
 		})
 	}
+	if t.Stream {
+		b.comment("A function reads the changes of the table.")
+		b.set("stream_enabled", "true")
+		b.set("stream_view_type", quote("NEW_AND_OLD_IMAGES"))
+	}
 	b.block("point_in_time_recovery", func(b *body) { b.set("enabled", "true") })
 	b.block("lifecycle", func(b *body) { b.set("prevent_destroy", "true") })
 }

@@ -72,7 +72,7 @@ func functionAlarms(f *Function) []Alarm {
 			"Clients get errors instead of answers; events of queues and schedules wait.",
 		"compare ConcurrentExecutions with the reserve and the account's quota. Raise "+f.ReservedConcurrency+", or make the function faster.")
 	throttles.AtLeast = true
-	return []Alarm{
+	alarms := []Alarm{
 		faults(f.ID+"FunctionErrorsAlarm", "FunctionErrorsAlarm", of, ofFunction("Errors", f.ID), faultPart,
 			metric(ofFunction("Invocations", f.ID), "Sum")).means(
 			"In three of 15 minutes more than one in 1,000 invocations of "+of+" has failed: it crashed, ran into its timeout or out of memory, "+
@@ -88,6 +88,25 @@ func functionAlarms(f *Function) []Alarm {
 			First: "is there more traffic, or is each invocation slower than usual? Raise " + f.ReservedConcurrency + ", or find what is slow.",
 		},
 	}
+	if f.Streams {
+		alarms = append(alarms, f.streamAlarm())
+	}
+	return alarms
+}
+
+// streamAge is from which age of the records of a stream on there is an alarm, in milliseconds.
+// Subscribers find out by themselves after 6 minutes at most.
+const streamAge Text = "60000"
+
+// streamAlarm returns the alarm on the age of the records of a stream when the function gets them.
+func (f *Function) streamAlarm() Alarm {
+	a := simple(f.ID+"StreamAgeAlarm", "StreamAgeAlarm", "the stream that the function "+f.Name+" reads",
+		metric(ofFunction("IteratorAge", f.ID), "Maximum"), streamAge, agePeriods).means(
+		"For three minutes the function "+f.Name+" has got changes of a table a minute after they were made, or later: it does not keep up, or fails. "+
+			"Subscribers of topics get events late, or not before they ask.",
+		"look at the errors and throttles of the function, and in its log for \"come again\".")
+	a.AtLeast = true
+	return a
 }
 
 // tableAlarms returns the alarms of a table.

@@ -88,6 +88,17 @@ func posts(f Function) bool  { return f.Posts }
 func stores(f Function) bool { return f.Stores }
 func sweeps(f Function) bool { return f.Sweeps }
 
+// streamAges returns the age of the records that functions get from streams of tables.
+func (s *Service) streamAges() []Query {
+	var list []Query
+	for _, f := range s.Functions {
+		if f.Streams {
+			list = append(list, metric(ofFunction("IteratorAge", f.ID), "Maximum").labeled(f.Name+", oldest change"))
+		}
+	}
+	return list
+}
+
 // search returns the metrics of package observe for each value of a dimension. Alarms cannot have
 // it.
 func (s *Service) search(name, dimension, stat string) Query {
@@ -161,6 +172,9 @@ func (s *Service) isItUp(alarms []Alarm) Row {
 		row.Widgets = append(row.Widgets,
 			waits,
 			graph("Which work was given up?", "messages", dead...))
+	}
+	if ages := s.streamAges(); len(ages) > 0 {
+		row.Widgets = append(row.Widgets, graph("How late do functions get changes of tables?", "milliseconds", ages...).line("alarm", streamAge))
 	}
 	if s.Namespace != "" {
 		row.Widgets = append(row.Widgets, Widget{

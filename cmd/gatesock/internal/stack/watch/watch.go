@@ -30,6 +30,8 @@ type Function struct {
 	// Posts, Stores and Sweeps report whether the function may post to connections, use a table,
 	// and remove connections by a schedule.
 	Posts, Stores, Sweeps bool
+	// Streams reports whether the function reads the stream of a table of the stack.
+	Streams bool
 }
 
 // Names of parameters.
@@ -78,7 +80,7 @@ func New(s *Service) *Watch {
 // each.
 func Kinds() []string {
 	everything := &Service{
-		Functions: []Function{{ID: "App", Name: "app", Memory: 1, Posts: true, Stores: true, Sweeps: true}},
+		Functions: []Function{{ID: "App", Name: "app", Memory: 1, Posts: true, Stores: true, Sweeps: true, Streams: true}},
 		Tables:    []string{"Table"},
 		Queues:    []WorkQueue{{ID: "Queue", Visibility: 360}},
 		Namespace: "gatesock",

@@ -125,7 +125,7 @@ func TestKinds(t *testing.T) {
 	require.Equal(t, []string{
 		"ClientErrorAlarm", "ExecutionErrorAlarm", "IntegrationErrorAlarm", "IntegrationLatencyAlarm", "ConnectRateAlarm",
 		"MessageRateAlarm", "ConcurrencyAlarm", "FunctionErrorsAlarm", "FunctionThrottlesAlarm", "FunctionConcurrencyAlarm",
-		"ReadThrottlesAlarm", "WriteThrottlesAlarm", "DeadLettersAlarm", "QueueAgeAlarm", "ConnectionsRefusedAlarm",
+		"StreamAgeAlarm", "ReadThrottlesAlarm", "WriteThrottlesAlarm", "DeadLettersAlarm", "QueueAgeAlarm", "ConnectionsRefusedAlarm",
 		"HandlerErrorsAlarm", "ConnectionsLostAlarm", "PostsFailedAlarm", "PostsThrottledAlarm", "FanOutUnreachedAlarm",
 		"StoreErrorsAlarm", "LiveConnectionsAlarm", "CostAlarm",
 	}, watch.Kinds())
