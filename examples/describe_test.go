@@ -49,7 +49,7 @@ func TestProgramsDescribeThemselves(t *testing.T) {
 	for program, routes := range map[string][]string{
 		"./hello":           {"greet"},
 		"./quickstart":      {"join", "say"},
-		"./chat/cmd/lambda": {"authenticate", "join", "leave", "say", "typing"},
+		"./chat/cmd/lambda": {"authenticate", "subscribe", "sync", "presence", "say", "typing"},
 	} {
 		t.Run(program, func(t *testing.T) {
 			t.Parallel()

@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files") //nolint:gochecknoglobals // flags are
 
-// chatDescription is a description of examples/chat.
+// chatDescription is a description of a chat.
 const chatDescription = "../../describe/testdata/chat.json"
 
 // golden compares a text with a file below testdata.

@@ -71,7 +71,7 @@ func (a *access) name(req *gatesock.Request, wanted string) (string, error) {
 	if wanted != "" && wanted != name {
 		return "", gatesock.Errorf(gatesock.CodeFailedPrecondition, "you have signed in as %q", name)
 	}
-	if err := checkName(name); err != nil {
+	if err := (Person{Name: name}).Validate(); err != nil {
 		return "", gatesock.Errorf(gatesock.CodeInvalidArgument, "%v", err)
 	}
 	return name, nil

@@ -18,6 +18,8 @@ import (
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/examples/chat"
 	"github.com/gatesock/gatesock/examples/chat/idp"
+	"github.com/gatesock/gatesock/internal/topicwire"
+	"github.com/gatesock/gatesock/topic"
 	"github.com/gatesock/gatesock/wstest"
 )
 
@@ -38,7 +40,7 @@ const origin = "https://chat.example.com"
 func newClosedChat(t *testing.T, tokens authz.Verifier) *wstest.Harness {
 	t.Helper()
 	rec := wstest.NewRecorder()
-	return newHarness(t, chat.NewInMemory(rec, chat.WithSignIn(tokens, authz.Origins(origin))), rec)
+	return newHarness(t, chat.NewInMemory(rec, soon(), chat.WithSignIn(tokens, authz.Origins(origin))), rec)
 }
 
 // with returns the options of a page's handshake with a token.
@@ -59,24 +61,50 @@ func TestWhoSignsInGoesByTheNameOfTheToken(t *testing.T) {
 	})
 	ann := h.Connect(with("ann")...)
 	require.Equal(t, chat.Protocol, ann.Subprotocol())
-	var in chat.Joined
-	ann.Request("join", chat.Join{Room: "lobby"}).ExpectReply(&in)
-	require.Equal(t, "Ann", in.Name)
-	require.Equal(t, []string{"Ann"}, in.Online.Names)
-	ann.Request("join", chat.Join{Room: "lobby", Name: "Ann"}).ExpectReply(nil)
-	e := ann.Request("join", chat.Join{Room: "lobby", Name: "Bob"}).ExpectError(gatesock.CodeFailedPrecondition)
+	in := join(ann, "lobby", "")
+	require.Equal(t, []string{"Ann"}, online(t, in))
+	require.Equal(t, "1", in.Presence.Members[0].User)
+	again := h.Connect(with("ann")...)
+	in = join(again, "lobby", "Ann")
+	require.Equal(t, []string{"1", "1"}, []string{in.Presence.Members[0].User, in.Presence.Members[1].User})
+	e := again.Request("subscribe", into("lobby", "Bob")).ExpectError(gatesock.CodeFailedPrecondition)
 	require.Equal(t, `you have signed in as "Ann"`, e.Message)
 
-	h.Connect(with("nobody")...).Request("join", chat.Join{Room: "attic"}).ExpectReply(&in)
-	require.Equal(t, "user-2", in.Name)
-	e = h.Connect(with("hidden")...).Request("join", chat.Join{Room: "attic"}).ExpectError(gatesock.CodeInvalidArgument)
+	require.Equal(t, []string{"user-2"}, online(t, join(h.Connect(with("nobody")...), "attic", "")))
+	e = h.Connect(with("hidden")...).Request("subscribe", into("attic", "")).ExpectError(gatesock.CodeInvalidArgument)
 	require.Contains(t, e.Message, "control or format characters")
 
-	for _, action := range []string{"join", "leave", "say", "typing", "ping"} {
+	for _, action := range []string{"subscribe", "unsubscribe", "history", "sync", "presence", "say", "typing"} {
 		eve := h.Connect(with("no chat")...)
-		e = eve.Request(action, map[string]string{"room": "lobby", "text": "x"}).
+		e = eve.Request(action, map[string]string{"topic": "room:lobby", "room": "lobby", "text": "x"}).
 			ExpectError(gatesock.CodePermissionDenied)
 		require.Equal(t, "the scope chat is missing", e.Message, action)
+	}
+}
+
+// A person that has signed in counts as present for a while without a connection, but not after
+// leaving.
+func TestWhoSignsInMayComeBack(t *testing.T) {
+	t.Parallel()
+	h := newClosedChat(t, book{
+		"ann": {ID: "Ann", Scopes: []string{chat.Scope}},
+		"bob": {ID: "Bob", Scopes: []string{chat.Scope}},
+	})
+	ann := h.Connect(with("ann")...)
+	join(ann, "lobby", "")
+	for _, leave := range []bool{false, true} {
+		bob := h.Connect(with("bob")...)
+		join(bob, "lobby", "")
+		expectJoined(t, ann, "Bob")
+		if leave {
+			bob.Request("unsubscribe", topicwire.Unsubscribe{Topic: "room:lobby"}).ExpectAck()
+		} else {
+			bob.Abort()
+		}
+		var d topicwire.Diff
+		ann.ExpectPush("presence", &d)
+		require.Len(t, d.Left, 1)
+		require.Equal(t, leave, d.Left[0].GraceMs == 0, d.Left)
 	}
 }
 
@@ -91,7 +119,7 @@ func TestWhoDoesNotSignInStaysOut(t *testing.T) {
 			require.Equal(t, want, h.ConnectRefused(o...))
 		}
 	}
-	h.Connect(wstest.WithHeader("Authorization", "Bearer ann")).Request("ping", nil).ExpectAck()
+	h.Connect(wstest.WithHeader("Authorization", "Bearer ann")).Request("sync", topicwire.Sync{}).ExpectReply(nil)
 }
 
 func TestRoomsForStaff(t *testing.T) {
@@ -102,17 +130,17 @@ func TestRoomsForStaff(t *testing.T) {
 	})
 	bob, eve := h.Connect(with("bob")...), h.Connect(with("eve")...)
 	for _, room := range []string{"staff", "staff-office"} {
-		for _, action := range []string{"join", "say", "typing"} {
-			e := bob.Request(action, map[string]string{"room": room, "text": "x"}).
+		for _, action := range []string{"subscribe", "say", "typing"} {
+			e := bob.Request(action, map[string]string{"topic": "room:" + room, "room": room, "text": "x"}).
 				ExpectError(gatesock.CodePermissionDenied)
 			require.Equal(t, fmt.Sprintf("the room %q needs the scope %q", room, chat.StaffScope), e.Message)
 		}
-		eve.Request("join", chat.Join{Room: room}).ExpectReply(nil)
+		join(eve, room, "")
 	}
-	bob.Request("join", chat.Join{Room: "staffroom"}).ExpectReply(nil)
+	join(bob, "staffroom", "")
 
 	// Without sign-in these rooms are like others.
-	newChat(t).Connect().Request("join", chat.Join{Room: "staff", Name: "Bob"}).ExpectReply(nil)
+	join(newChat(t).Connect(), "staff", "Bob")
 }
 
 // An expired token is refused, and a fresh one must belong to the same person.
@@ -137,35 +165,46 @@ func TestATokenThatHasEnded(t *testing.T) {
 func TestATokenThatEndsWhileOneListens(t *testing.T) {
 	t.Parallel()
 	var ahead atomic.Int64
-	rec := wstest.NewRecorder()
-	clock := conn.WithClock(func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) })
-	store := conn.NewMemory(clock, conn.WithEnded(conn.CloseExpired(rec)))
+	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	rec, topics, ended := wstest.NewRecorder(), topic.NewMemory(topic.WithMemoryClock(now)), topic.NewEnded()
+	store := conn.NewMemory(conn.WithClock(now), conn.WithEnded(conn.CloseExpired(rec, ended.Func())))
 	tokens := book{
 		"ann":   {ID: "Ann", Scopes: []string{chat.Scope}},
 		"bob":   {ID: "Bob", Scopes: []string{chat.Scope}, ExpiresAt: time.Now().Add(time.Hour)},
 		"eve":   {ID: "Eve", Scopes: []string{chat.Scope}, ExpiresAt: time.Now().Add(time.Hour)},
 		"fresh": {ID: "Eve", Scopes: []string{chat.Scope}, ExpiresAt: time.Now().Add(100 * time.Minute)},
 	}
-	app := chat.New(store, chat.NewMemoryHistory(), rec, chat.WithSignIn(tokens, authz.Origins(origin)))
-	h := newHarness(t, app, rec)
+	stores := chat.Stores{Connections: store, Log: topics, Roster: topics, Ended: ended}
+	h := newHarness(t, chat.New(stores, rec, soon(), chat.WithSignIn(tokens, authz.Origins(origin))), rec)
 	people := make(map[string]*wstest.Client)
 	for _, name := range []string{"bob", "eve", "ann"} {
 		people[name] = h.Connect(with(name)...)
-		people[name].Request("join", chat.Join{Room: "lobby"}).ExpectReply(nil)
+		join(people[name], "lobby", "")
 	}
-	people["bob"].ExpectPush("joined", nil)
-	people["bob"].ExpectPush("joined", nil)
-	people["eve"].ExpectPush("joined", nil)
+	expectJoined(t, people["bob"], "Eve")
+	expectJoined(t, people["bob"], "Ann")
+	expectJoined(t, people["eve"], "Ann")
 	people["eve"].Request("authenticate", map[string]string{"token": "fresh"}).ExpectReply(nil)
+	sync := func(name, digest string) (out topicwire.Synced) {
+		people[name].Request("sync", topicwire.Sync{Topics: []topicwire.SyncTopic{{
+			Topic: "room:lobby", Digest: digest,
+		}}}).ExpectReply(&out)
+		return out
+	}
+	require.Empty(t, sync("eve", "").Lost)
+	require.Equal(t, []string{"room:lobby"}, sync("eve", "0-00000000").Presence, "it extends the presence")
 	ahead.Store(int64(time.Hour))
 	people["ann"].Request("say", chat.Say{Room: "lobby", Text: "x"}).ExpectReply(nil)
+	people["ann"].ExpectPush("message", nil)
 	people["eve"].ExpectPush("message", nil)
 	people["bob"].ExpectNone()
+	people["bob"].Request("say", chat.Say{Room: "lobby", Text: "x"}).ExpectError(gatesock.CodeStaleConnection)
 	people["bob"].Request("authenticate", map[string]string{"token": "bob"}).ExpectError(gatesock.CodeStaleConnection)
 	h.Connect(with("ann")...) // finds expired records
 	people["bob"].ExpectClosed(1000)
-	people["eve"].ExpectNone()
+	require.NotContains(t, members(t, people["eve"]), "Bob")
 	people["eve"].Request("say", chat.Say{Room: "lobby", Text: "still here"}).ExpectReply(nil)
+	people["eve"].ExpectPush("message", nil)
 }
 
 // The provider's tokens, verified with its keys over HTTP as in cmd/local.
@@ -197,9 +236,8 @@ func TestTokensOfTheProviderForDevelopment(t *testing.T) {
 
 	h := newClosedChat(t, tokens)
 	require.Equal(t, 401, h.ConnectRefused(with(answer["id_token"].(string))...), "an ID token is for the page")
-	var in chat.Joined
-	h.Connect(with(answer["access_token"].(string))...).Request("join", chat.Join{Room: "staff"}).ExpectReply(&in)
-	require.Equal(t, "Zoë", in.Name)
+	zoe := h.Connect(with(answer["access_token"].(string))...)
+	require.Equal(t, []string{"Zoë"}, online(t, join(zoe, "staff", "")))
 }
 
 func decode(t *testing.T, w *httptest.ResponseRecorder) (answer map[string]any) {

@@ -13,45 +13,51 @@ import (
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/eventmux"
 	"github.com/gatesock/gatesock/ratelimit"
+	"github.com/gatesock/gatesock/topic"
 )
 
 // App is the chat. It is safe for concurrent use.
 type App struct {
-	store       *departures
+	stores      Stores
 	broadcaster *broadcast.Broadcaster
-	clock       *clock
-	history     History
+	topics      *topic.Topics
 	access      access
 	limits      limits
+	interval    time.Duration
 	sweeper     lambda.Handler // nil for a chat in memory
 	router      *gatesock.Router
 	pushes      pushes
 }
 
+// Stores are where a chat keeps its state.
+type Stores struct {
+	Connections conn.Store
+	Log         topic.Log
+	Roster      topic.Roster
+	// Ended has its function in Connections.
+	Ended *topic.Ended
+}
+
 // postTimeout is short, because the sender of a message waits for the slowest receiver.
 const postTimeout = 3 * time.Second
 
-// New returns a chat that keeps its connections in store and its messages in history, and reaches
-// clients through poster. Without [WithSignIn] it lets anybody in, under any name.
-func New(store conn.Store, history History, poster gatesock.Poster, opts ...Option) *App {
-	registry, ok := store.(*departures)
-	if !ok {
-		registry = &departures{Store: store}
-	}
+// New returns a chat with its state in stores, which reaches clients through poster. Without
+// [WithSignIn] it lets anybody in, under any name.
+func New(stores Stores, poster gatesock.Poster, opts ...Option) *App {
 	a := &App{
-		store: registry,
-		broadcaster: broadcast.New(poster, registry,
+		stores: stores,
+		broadcaster: broadcast.New(poster, stores.Connections,
 			broadcast.WithPostTimeout(postTimeout),
 			// Members of a room have finished connecting, so one that is reported gone is gone.
 			broadcast.WithPruneGrace(0)),
-		clock:   &clock{},
-		history: history,
-		access:  access{renewals: authz.NewMemoryRenewals()},
-		limits:  limits{store: ratelimit.NewMemory()},
+		access: access{renewals: authz.NewMemoryRenewals()},
+		limits: limits{store: ratelimit.NewMemory()},
 	}
 	for _, o := range opts {
 		o(a)
 	}
+	a.topics = topic.New(hasty{stores.Log}, stores.Connections, a.broadcaster,
+		topic.WithRetention(retention), topic.WithPresence(stores.Roster, a.presence, stores.Ended))
 	a.router = a.newRouter()
 	return a
 }
@@ -78,20 +84,13 @@ func (a *App) newRouter() *gatesock.Router {
 	r.Use(gatesock.Recover(), authz.NegotiateSubprotocol(Protocol))
 	a.limits.apply(r) // before everything that may read a table
 	guard := a.access.guard(r)
-	r.Use(a.sayGoodbye, conn.Track(a.store))
-	gatesock.HandleReply(r, "join", a.join, guard)
-	gatesock.Handle(r, "leave", a.leave, guard)
+	r.Use(conn.Track(a.stores.Connections))
+	a.topics.Register(r, a.mayEnter, guard)
 	gatesock.HandleReply(r, "say", a.say, guard)
 	gatesock.Handle(r, "typing", a.typing, guard)
-	gatesock.Handle(r, "ping", ping, guard)
 	r.OnDefault(unknown, authz.AllowAnyone())
 	return r
 }
-
-// ping is how the page finds out whether the server is there: its reply has the id of the request.
-// The route keepalive, which the API answers itself, is for clients that only keep their connection
-// open.
-func ping(context.Context, *gatesock.Request, struct{}) error { return nil }
 
 // unknown answers messages that match no route.
 func unknown(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
@@ -102,5 +101,5 @@ func unknown(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) 
 		return nil, gatesock.Errorf(gatesock.CodeInvalidArgument, `the message has no "action"`)
 	}
 	return nil, gatesock.Errorf(gatesock.CodeNotFound,
-		"there is no action %.40q; this chat knows join, leave, say, typing and ping", req.Action)
+		"there is no action %.40q; this chat knows say and typing, and those of topics", req.Action)
 }

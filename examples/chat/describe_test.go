@@ -31,8 +31,9 @@ func TestDescription(t *testing.T) {
 	}
 	require.Equal(t, map[string]describe.Answer{
 		"$connect": describe.AnswerNone, "$disconnect": describe.AnswerNone, "$default": describe.AnswerAny,
-		"authenticate": describe.AnswerData, "join": describe.AnswerData, "say": describe.AnswerData,
-		"leave": describe.AnswerAck, "typing": describe.AnswerAck, "ping": describe.AnswerAck,
+		"authenticate": describe.AnswerData, "say": describe.AnswerData, "typing": describe.AnswerAck,
+		"subscribe": describe.AnswerData, "unsubscribe": describe.AnswerAck, "history": describe.AnswerData,
+		"sync": describe.AnswerData, "presence": describe.AnswerData,
 		"keepalive": describe.AnswerMock,
 	}, answers)
 	events := map[string]string{}
@@ -40,10 +41,10 @@ func TestDescription(t *testing.T) {
 		events[p.Event] = p.Data.Ref
 	}
 	require.Equal(t, map[string]string{
-		"joined": "#/$defs/Notice", "left": "#/$defs/Notice", "message": "#/$defs/Message", "typing": "#/$defs/Typist",
+		"message": "#/$defs/Message", "typing": "#/$defs/Typist", "presence": "#/$defs/Diff",
 	}, events)
 	require.NotNil(t, app.Authorizer)
 	require.Equal(t, []describe.Limit{{
-		Name: "messages", By: "speaker", Rate: 2, Burst: 20, Costs: map[string]int{"$connect": 0, "join": 2},
+		Name: "messages", By: "speaker", Rate: 2, Burst: 20, Costs: map[string]int{"$connect": 0, "subscribe": 2},
 	}}, app.Limits)
 }

@@ -1,8 +1,9 @@
 package chat_test
 
 import (
+	"bytes"
 	"encoding/json"
-	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -15,12 +16,29 @@ import (
 // schemas are the payload schemas of the chat's AsyncAPI document.
 type schemas struct{ compiler *jsonschema.Compiler }
 
-func readDocument(t *testing.T) schemas {
+// TestDocument checks the document that "gatesock asyncapi" makes of the chat.
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	document := readDocument(t)
+	t.Run("frames are as documented", document.testFrames)
+	t.Run("refused messages are not", document.testRefused)
+	t.Run("frames of the protocol", document.testProtocol)
+}
+
+// document is the text of an AsyncAPI document.
+type document []byte
+
+func readDocument(t *testing.T) document {
 	t.Helper()
-	file, err := os.Open("../../cmd/gatesock/internal/asyncapi/testdata/chat.json")
+	text, err := exec.CommandContext(t.Context(), buildCommand(t), "asyncapi", "./cmd/lambda").Output()
 	require.NoError(t, err)
-	defer file.Close()
-	document, err := jsonschema.UnmarshalJSON(file)
+	return text
+}
+
+// schemas returns the schemas of the document. They are not safe for concurrent use.
+func (d document) schemas(t *testing.T) schemas {
+	t.Helper()
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(d))
 	require.NoError(t, err)
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft7)
@@ -59,22 +77,25 @@ func messageOf(t *testing.T, frame string) string {
 	}
 }
 
-// TestFramesAreAsDocumented checks all that two people send and receive, and that each answer is
-// one message of the document only.
-func TestFramesAreAsDocumented(t *testing.T) {
+// testFrames checks all that two people send and receive, and that each answer is one message of
+// the document only.
+func (d document) testFrames(t *testing.T) {
 	t.Parallel()
-	document, h := readDocument(t), newChat(t)
+	document, h := d.schemas(t), newChat(t)
 	ann, bob := h.Connect(), h.Connect()
 	for _, step := range []struct {
 		from           *wstest.Client
 		message, frame string
 	}{
-		{ann, "join", `{"action":"join","id":"1","room":"lobby","name":"Ann"}`},
-		{bob, "join", `{"action":"join","room":"lobby","name":"Bob"}`},
+		{ann, "subscribe", `{"action":"subscribe","id":"1","topic":"room:lobby","presence":true,"as":{"name":"Ann"}}`},
+		{bob, "subscribe", `{"action":"subscribe","topic":"room:lobby","last":50,"presence":true,"as":{"name":"Bob"}}`},
 		{ann, "say", `{"action":"say","id":"2","room":"lobby","text":"hello","key":"k1"}`},
-		{bob, "leave", `{"action":"leave","id":"3","room":"lobby"}`},
+		{bob, "history", `{"action":"history","id":"5","topic":"room:lobby","last":5}`},
+		{bob, "sync", `{"action":"sync","id":"6","topics":[{"topic":"room:lobby","epoch":"","offset":0}]}`},
+		{bob, "presence", `{"action":"presence","id":"7","topic":"room:lobby"}`},
+		{bob, "unsubscribe", `{"action":"unsubscribe","id":"3","topic":"room:lobby"}`},
 		{ann, "typing", `{"action":"typing","room":"lobby"}`},
-		{bob, "leave", `{"action":"leave","room":"nowhere"}`},
+		{bob, "unsubscribe", `{"action":"unsubscribe","topic":"room:nowhere"}`},
 		{ann, "say", `{"action":"say","id":"4","room":"elsewhere","text":"hello","key":"k2"}`},
 	} {
 		require.NoError(t, document.check(t, "request."+step.message, step.frame), step.frame)
@@ -93,18 +114,20 @@ func TestFramesAreAsDocumented(t *testing.T) {
 		}
 		seen[message] = true
 	}
-	for _, message := range []string{"reply.join", "reply.say", "reply.leave", "push.joined", "push.left", "push.message", "error"} {
+	for _, message := range []string{
+		"reply.subscribe", "reply.say", "reply.history", "reply.sync", "reply.presence", "reply.unsubscribe", "push.message", "error",
+	} {
 		require.True(t, seen[message], "no %s was seen", message)
 	}
 }
 
-func TestRefusedMessagesAreNotAsDocumented(t *testing.T) {
+func (d document) testRefused(t *testing.T) {
 	t.Parallel()
-	document, h := readDocument(t), newChat(t)
+	document, h := d.schemas(t), newChat(t)
 	for message, frame := range map[string]string{
-		"say":   `{"action":"say","room":7,"text":"hello","key":"k"}`,
-		"join":  `{"action":"join","name":"Ann"}`,
-		"leave": `{"action":"leave","id":7,"room":"lobby"}`,
+		"say":       `{"action":"say","room":7,"text":"hello","key":"k"}`,
+		"typing":    `{"action":"typing","name":"Ann"}`,
+		"subscribe": `{"action":"subscribe","id":7,"topic":"room:lobby"}`,
 	} {
 		require.Error(t, document.check(t, "request."+message, frame), frame)
 		c := h.Connect()
@@ -113,10 +136,10 @@ func TestRefusedMessagesAreNotAsDocumented(t *testing.T) {
 	}
 }
 
-// TestFramesOfTheProtocol checks what the gateway sends itself, as in docs/protocol.md.
-func TestFramesOfTheProtocol(t *testing.T) {
+// testProtocol checks what the gateway sends itself, as in docs/protocol.md.
+func (d document) testProtocol(t *testing.T) {
 	t.Parallel()
-	document := readDocument(t)
+	document := d.schemas(t)
 	for _, c := range []struct{ message, frame string }{
 		{"gateway", `{"message":"Internal server error","connectionId":"c","requestId":"r"}`},
 		{"gateway", `{"message":"Bad request body","connectionId":"c","messageId":"m"}`},

@@ -17,8 +17,9 @@ type limits struct {
 	limit ratelimit.Limit // the zero value means no limit
 }
 
-// costs returns the tokens that requests take. A join reads the members and the messages of a room.
-func costs() map[string]int { return map[string]int{gatesock.RouteConnect: 0, "join": 2} }
+// costs returns the tokens that requests take. A subscribe reads the members and the messages of a
+// room.
+func costs() map[string]int { return map[string]int{gatesock.RouteConnect: 0, "subscribe": 2} }
 
 func (l *limits) apply(r *gatesock.Router) {
 	if l.limit == (ratelimit.Limit{}) {

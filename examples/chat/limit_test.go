@@ -19,12 +19,13 @@ func slow() chat.Option { return chat.WithLimit(ratelimit.Limit{Rate: 1. / 3600,
 func TestWhoSaysTooMuchHasToWait(t *testing.T) {
 	t.Parallel()
 	rec := wstest.NewRecorder()
-	h := newHarness(t, chat.NewInMemory(rec, slow()), rec)
+	h := newHarness(t, chat.NewInMemory(rec, slow(), soon()), rec)
 	begun := time.Now()
 	ann := enter(t, h, "Ann")
 	bob := enter(t, h, "Bob", ann)
 	for range 4 {
 		ann.Request("say", chat.Say{Room: "lobby", Text: "x"}).ExpectReply(nil)
+		ann.ExpectPush("message", nil)
 		bob.ExpectPush("message", nil)
 	}
 	e := ann.Request("say", chat.Say{Room: "lobby", Text: "x"}).ExpectError(gatesock.CodeRateLimited)
@@ -43,10 +44,11 @@ func TestALimitIsForAPerson(t *testing.T) {
 		"ann": {ID: "ann", Scopes: []string{chat.Scope}},
 		"bob": {ID: "bob", Scopes: []string{chat.Scope}},
 	}
-	h := newHarness(t, chat.NewInMemory(rec, slow(), chat.WithSignIn(tokens, authz.Origins(origin))), rec)
+	h := newHarness(t, chat.NewInMemory(rec, slow(), soon(), chat.WithSignIn(tokens, authz.Origins(origin))), rec)
 	for range 3 {
-		h.Connect(with("ann")...).Request("join", chat.Join{Room: "lobby"}).ExpectReply(nil)
+		h.Connect(with("ann")...).Request("subscribe", into("lobby", "")).ExpectReply(nil)
 	}
-	h.Connect(with("ann")...).Request("ping", nil).ExpectError(gatesock.CodeRateLimited)
-	h.Connect(with("bob")...).Request("ping", nil).ExpectAck()
+	none := map[string]any{"topics": []string{}}
+	h.Connect(with("ann")...).Request("sync", none).ExpectError(gatesock.CodeRateLimited)
+	h.Connect(with("bob")...).Request("sync", none).ExpectReply(nil)
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/gatesock/gatesock/topic"
 )
 
 // Limits of what clients send, in characters. The tags jsonschema below say the same to those who
@@ -19,40 +21,9 @@ const (
 	maxKey  = 64
 )
 
-// Join enters a room under a name. With sign-in the name may be omitted: it is the one in the
-// token. The reply is [Joined].
-type Join struct {
-	Room string `json:"room" jsonschema:"minLength=1,maxLength=32,pattern=^[a-z0-9-]+$"`
-	Name string `json:"name,omitempty" jsonschema:"maxLength=32"`
-}
-
-// Validate checks the room's name, and the person's name if it is not empty.
-func (j Join) Validate() error {
-	if j.Name == "" {
-		return checkRoom(j.Room)
-	}
-	return cmp.Or(checkRoom(j.Room), checkName(j.Name))
-}
-
-// Joined is the state of a room at the moment of joining.
-type Joined struct {
-	Room     string    `json:"room"`
-	Name     string    `json:"name"`
-	Messages []Message `json:"messages" jsonschema:"nonnull"` // the last ones, oldest first
-	Online   Online    `json:"online"`
-}
-
-// Leave leaves a room.
-type Leave struct {
-	Room string `json:"room" jsonschema:"minLength=1,maxLength=32,pattern=^[a-z0-9-]+$"`
-}
-
-// Validate checks the room's name.
-func (l Leave) Validate() error { return checkRoom(l.Room) }
-
 // Say sends a message to a room. Key is the client's own id for the message: if the client sends it
 // again under the same key, for example after a broken connection, the room does not receive it
-// twice. The reply is the [Message].
+// twice. The reply is [Said].
 type Say struct {
 	Room string `json:"room" jsonschema:"minLength=1,maxLength=32,pattern=^[a-z0-9-]+$"`
 	Text string `json:"text" jsonschema:"minLength=1,maxLength=2000"`
@@ -72,34 +43,32 @@ type Typing struct {
 // Validate checks the room's name.
 func (t Typing) Validate() error { return checkRoom(t.Room) }
 
-// Message is a message in a room. IDs increase, so they order the messages of a room.
+// Said says where a message is in its room. Everybody in the room gets it, the sender too.
+type Said struct {
+	topic.Position
+	Key string `json:"key,omitempty"`
+}
+
+// Message is a message in a room. The topic of the room orders the messages.
 type Message struct {
-	ID   int64     `json:"id"`
 	Key  string    `json:"key,omitempty"`
 	Name string    `json:"name"`
 	Text string    `json:"text"`
 	At   time.Time `json:"at"`
 }
 
-// Notice announces that a person has joined or left a room, with the list of its members since
-// then.
-type Notice struct {
-	Name   string    `json:"name"`
-	At     time.Time `json:"at"`
-	Online Online    `json:"online"`
+// Person is what the members of a room see of each other. With sign-in it need not be sent: the
+// name is the one in the token.
+type Person struct {
+	Name string `json:"name"`
 }
+
+// Validate checks that the name is readable.
+func (p Person) Validate() error { return checkName(p.Name) }
 
 // Typist is a person who is typing.
 type Typist struct {
 	Name string `json:"name"`
-}
-
-// Online lists the members of a room. Lists may arrive in any order: the one with the highest
-// version counts.
-type Online struct {
-	Names   []string `json:"names" jsonschema:"nonnull"` // sorted, at most 100
-	Count   int      `json:"count"`
-	Version int64    `json:"version"`
 }
 
 func checkRoom(room string) error {

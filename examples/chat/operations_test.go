@@ -31,7 +31,9 @@ import (
 	"github.com/gatesock/gatesock/examples/chat"
 	"github.com/gatesock/gatesock/internal/cloudwatchtest"
 	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/internal/topicwire"
 	"github.com/gatesock/gatesock/observe"
+	"github.com/gatesock/gatesock/topic"
 	"github.com/gatesock/gatesock/wstest"
 )
 
@@ -197,13 +199,13 @@ func onTable(t *testing.T, rec *wstest.Recorder) (*chat.App, *refusing) {
 			s.MaxBackoff, s.RateLimiter = time.Millisecond, ratelimit.None
 		})
 	})
-	app, err := chat.NewOnTable(client, table, rec)
+	app, err := chat.NewOnTable(client, table, rec, soon())
 	require.NoError(t, err)
 	return app, way
 }
 
-// DynamoDB refuses most writes for five minutes. The registry tries again; messages are lost, since
-// the history gives up.
+// DynamoDB refuses most writes for five minutes. The registry tries again; messages are refused,
+// since the chat gives up.
 func tableThatThrottles(t *testing.T, p *page, s *stackOfTheChat) *watched {
 	t.Helper()
 	rec := wstest.NewRecorder()
@@ -228,8 +230,8 @@ func tableThatThrottles(t *testing.T, p *page, s *stackOfTheChat) *watched {
 	const minutes = 5
 	for range minutes {
 		before := table.refused.Load()
-		bob.Request("leave", chat.Leave{Room: "lobby"}).ExpectAck()
-		bob.Request("join", chat.Join{Room: "lobby", Name: "Bob"}).ExpectReply(nil)
+		bob.Request("unsubscribe", topicwire.Unsubscribe{Topic: "room:lobby"}).ExpectAck()
+		bob.Request("subscribe", into("lobby", "Bob")).ExpectReply(nil)
 		ann.Request("say", chat.Say{Room: "lobby", Text: "hello", Key: rand.Text()}).ExpectError(gatesock.CodeInternal)
 		w.measure("TableWriteThrottlesAlarm", "Count", float64(table.refused.Load()-before))
 		h.Advance(time.Minute)
@@ -239,7 +241,7 @@ func tableThatThrottles(t *testing.T, p *page, s *stackOfTheChat) *watched {
 	require.EqualValues(t, minutes, w.total(t, "Errors", "Route", "say"))
 
 	causes := p.run(t, "WriteThrottlesAlarm", 0, w.log)
-	require.ElementsMatch(t, []string{"join", "leave"}, causes.Column("cause"), causes)
+	require.ElementsMatch(t, []string{"say", "subscribe", "unsubscribe"}, causes.Column("cause"), causes)
 	require.Equal(t, p.run(t, "ReadThrottlesAlarm", 0, w.log), causes)
 	require.InDelta(t, w.total(t, "StoreThrottled", "Function", "local"), sumOf(t, causes.Column("refused")), 0)
 	require.Greater(t, w.total(t, "StoreThrottled", "Function", "local"), 10.)
@@ -270,19 +272,19 @@ func tableThatThrottles(t *testing.T, p *page, s *stackOfTheChat) *watched {
 	return w
 }
 
-// slowHistory is a history behind a network that is slow.
-type slowHistory struct {
-	chat.History
+// slowLog is a log behind a network that is slow.
+type slowLog struct {
+	topic.Log
 	takes time.Duration
 }
 
-// Add waits, and adds.
-func (s slowHistory) Add(ctx context.Context, room string, m chat.Message) (chat.Message, bool, error) {
+// Append waits, and appends.
+func (s slowLog) Append(ctx context.Context, name string, e topic.Entry) (topic.Appended, error) {
 	select {
 	case <-time.After(s.takes):
-		return s.History.Add(ctx, room, m)
+		return s.Log.Append(ctx, name, e)
 	case <-ctx.Done():
-		return m, false, ctx.Err()
+		return topic.Appended{}, ctx.Err()
 	}
 }
 
@@ -309,7 +311,11 @@ func slowHandler(t *testing.T, p *page, s *stackOfTheChat) (w *watched) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		rec := wstest.NewRecorder()
-		app := chat.New(conn.NewMemory(), slowHistory{chat.NewMemoryHistory(), 3 * time.Second}, rec)
+		ended, topics := topic.NewEnded(), topic.NewMemory()
+		app := chat.New(chat.Stores{
+			Connections: conn.NewMemory(conn.WithEnded(ended.Func())),
+			Log:         slowLog{topics, 3 * time.Second}, Roster: topics, Ended: ended,
+		}, rec, soon())
 		w = watch(t, app, s, time.Now)
 		h := wstest.New(t, timed{w, w.handler}, wstest.WithPoster(rec),
 			wstest.WithConfig(func(c *emulator.Config) { c.Clock = nil }))
@@ -319,20 +325,20 @@ func slowHandler(t *testing.T, p *page, s *stackOfTheChat) (w *watched) {
 		const minutes = 5
 		for range minutes {
 			for range 10 {
-				ann.Request("ping", nil).ExpectAck()
+				ann.Request("sync", topicwire.Sync{}).ExpectReply(nil)
 			}
 			ann.Request("say", chat.Say{Room: "lobby", Text: "hello", Key: rand.Text()}).ExpectReply(nil)
 			<-time.After(57 * time.Second)
 		}
 		w.expectAlarms(t, "IntegrationLatencyAlarm")
 		require.EqualValues(t, minutes*3000, w.total(t, "Duration", "Route", "say"))
-		require.Zero(t, w.total(t, "Duration", "Route", "ping"))
+		require.Zero(t, w.total(t, "Duration", "Route", "sync"))
 
 		routes := p.run(t, "IntegrationLatencyAlarm", 0, w.log)
 		require.Equal(t, "say", routes.Column("Route")[0], routes)
 		require.Equal(t, "5", routes.Column("events")[0])
 		require.Equal(t, "3000", routes.Column("p99")[0])
-		require.ElementsMatch(t, []string{"say", "join", "ping", "$connect"}, routes.Column("Route"))
+		require.ElementsMatch(t, []string{"say", "subscribe", "sync", "$connect"}, routes.Column("Route"))
 		slowest := p.run(t, "IntegrationLatencyAlarm", 1, w.log)
 		require.Equal(t, slices.Repeat([]string{"say"}, minutes), slowest.Column("Route"), slowest)
 		require.Equal(t, ann.ID(), slowest.Column("connectionId")[0])
@@ -351,15 +357,15 @@ func clientsThatVanish(t *testing.T, p *page, s *stackOfTheChat) *watched {
 	t.Helper()
 	rec := wstest.NewRecorder()
 	clock := emulator.NewManualClock(time.Now())
-	w := watch(t, chat.NewInMemory(rec), s, clock.Now)
+	w := watch(t, chat.NewInMemory(rec, soon()), s, clock.Now)
 	h := wstest.NewServer(t, w.handler, wstest.WithPoster(rec),
 		wstest.WithConfig(func(c *emulator.Config) { c.Clock = clock }))
-	join := func(name string) *wstest.Client {
+	dial := func(name string) *wstest.Client {
 		c := h.Dial(t)
-		c.Request("join", chat.Join{Room: "lobby", Name: name}).ExpectReply(nil)
+		join(c, "lobby", name)
 		return c
 	}
-	ann, bob := join("Ann"), join("Bob")
+	ann, bob := dial("Ann"), dial("Bob")
 	const periods, vanish, leave = 3, 12, 2
 	for period := range periods {
 		for range vanish {
@@ -373,9 +379,10 @@ func clientsThatVanish(t *testing.T, p *page, s *stackOfTheChat) *watched {
 		}
 		ann.Request("say", chat.Say{Room: "lobby", Text: "hello", Key: rand.Text()}).ExpectReply(nil)
 		if period == 1 {
-			var left chat.Notice
-			ann.ExpectPush("left", &left)
-			require.Equal(t, "Bob", left.Name)
+			var d topicwire.Diff
+			for len(d.Left) == 0 {
+				ann.ExpectPush("presence", &d)
+			}
 		}
 		h.Advance(5 * time.Minute)
 	}
@@ -383,8 +390,8 @@ func clientsThatVanish(t *testing.T, p *page, s *stackOfTheChat) *watched {
 	require.EqualValues(t, periods*vanish, w.total(t, "ConnectionsClosed", "CloseCode", "1006"))
 	require.EqualValues(t, periods*leave, w.total(t, "ConnectionsClosed", "CloseCode", "1000"))
 	require.EqualValues(t, 1, w.total(t, "PostsGone", "Function", "local"))
-	require.EqualValues(t, 1, w.total(t, "PostsDelivered", "Function", "local")-float64(len(rec.PostsTo(ann.ID()))),
-		"one message to Bob")
+	require.EqualValues(t, 2, w.total(t, "PostsDelivered", "Function", "local")-float64(len(rec.PostsTo(ann.ID()))),
+		"to Bob, that he is here, and one message")
 
 	closes := p.run(t, "ConnectionsLostAlarm", 0, w.log)
 	require.Equal(t, []string{"1006", "1000", "1001"}, closes.Column("CloseCode"), closes)
@@ -408,7 +415,7 @@ func oneOfEverything(t *testing.T, p *page, s *stackOfTheChat) *watched {
 	w := watch(t, app, s, clock.Now)
 	h := wstest.New(t, w.handler, wstest.WithPoster(rec), wstest.WithConfig(func(c *emulator.Config) { c.Clock = clock }))
 	ann := h.Connect(wstest.WithUser("ann"))
-	ann.Request("join", chat.Join{Room: "lobby", Name: "Ann"}).ExpectReply(nil)
+	join(ann, "lobby", "Ann")
 	bob := enter(t, h, "Bob", ann)
 	say := func() *wstest.Call {
 		return ann.Request("say", chat.Say{Room: "lobby", Text: "hello", Key: rand.Text()})
@@ -446,7 +453,7 @@ func oneOfEverything(t *testing.T, p *page, s *stackOfTheChat) *watched {
 	require.Subset(t, p.run(t, "StoreErrorsAlarm", 0, w.log).Column("cause"), []string{"say", "$connect", "schedule"})
 	require.Contains(t, first("StoreErrorsAlarm", 1, "last"), "AccessDeniedException")
 	require.ElementsMatch(t, []string{"unavailable", "internal"}, p.run(t, "IntegrationErrorAlarm", 0, w.log).Column("Code"))
-	require.Subset(t, p.run(t, "CostAlarm", 0, w.log).Column("Route"), []string{"say", "join"})
+	require.Subset(t, p.run(t, "CostAlarm", 0, w.log).Column("Route"), []string{"say", "subscribe"})
 	table.refuse(func(string) string { return "" })
 	return w
 }

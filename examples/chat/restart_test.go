@@ -3,8 +3,10 @@ package chat_test
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/examples/chat"
 	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/internal/topicwire"
 	"github.com/gatesock/gatesock/wstest"
 )
 
@@ -48,7 +51,7 @@ func newTable(t *testing.T) (start func() process) {
 	return func() process {
 		t.Helper()
 		rec := wstest.NewRecorder()
-		app, err := chat.NewOnTable(client, table, rec)
+		app, err := chat.NewOnTable(client, table, rec, soon())
 		require.NoError(t, err)
 		h := killable{app.Router(), new(atomic.Bool)}
 		return process{wstest.NewServer(t, h, wstest.WithPoster(rec)), h.killed}
@@ -56,12 +59,24 @@ func newTable(t *testing.T) (start func() process) {
 }
 
 // join enters the lobby over a new connection.
-func (p process) join(t *testing.T, name string) (*wstest.Client, chat.Joined) {
+func (p process) join(t *testing.T, name string) (*wstest.Client, topicwire.Result) {
 	t.Helper()
 	c := p.Dial(t)
-	var in chat.Joined
-	c.Request("join", chat.Join{Room: "lobby", Name: name}).ExpectReply(&in)
-	return c, in
+	return c, join(c, "lobby", name)
+}
+
+// say says something in the lobby.
+func say(c *wstest.Client, text, key string) (said chat.Said) {
+	c.Request("say", chat.Say{Room: "lobby", Text: text, Key: key}).ExpectReply(&said)
+	return said
+}
+
+func texts(t *testing.T, in topicwire.Result) (list []string) {
+	t.Helper()
+	for _, m := range messages(t, in) {
+		list = append(list, m.Text)
+	}
+	return list
 }
 
 func TestStateSurvivesARestart(t *testing.T) {
@@ -71,36 +86,34 @@ func TestStateSurvivesARestart(t *testing.T) {
 			t.Parallel()
 			start := newTable(t)
 			first := start()
-			ann, _ := first.join(t, "Ann")
+			ann, in := first.join(t, "Ann")
+			begun := topicwire.Position{Epoch: in.Epoch, Offset: in.Offset}
 			bob, in := first.join(t, "Bob")
-			require.Equal(t, []string{"Ann", "Bob"}, in.Online.Names)
-			said := make([]chat.Message, 2)
-			ann.Request("say", chat.Say{Room: "lobby", Text: "Hello", Key: "k1"}).ExpectReply(&said[0])
-			bob.Request("say", chat.Say{Room: "lobby", Text: "Hello, Ann", Key: "k2"}).ExpectReply(&said[1])
+			require.Equal(t, []string{"Ann", "Bob"}, online(t, in))
+			hello := say(ann, "Hello", "k1")
+			say(bob, "Hello, Ann", "k2")
 			stop(first)
 
 			second := start()
-			ann, in = second.join(t, "Ann")
-			require.Equal(t, said, in.Messages)
-			require.Equal(t, []string{"Ann"}, in.Online.Names)
-			require.Equal(t, 1, in.Online.Count)
+			ann = second.Dial(t)
+			again := into("lobby", "Ann")
+			again.Since = &begun
+			ann.Request("subscribe", again).ExpectReply(&in)
+			require.True(t, in.Recovered)
+			require.Equal(t, []string{"Hello", "Hello, Ann"}, texts(t, in))
+			require.Equal(t, hello, say(ann, "Hello", "k1"))
+			next := say(ann, "Still here?", "k3")
+			require.EqualValues(t, 3, next.Offset)
 
-			var again, next chat.Message
-			ann.Request("say", chat.Say{Room: "lobby", Text: "Hello", Key: "k1"}).ExpectReply(&again)
-			require.Equal(t, said[0], again)
-			ann.Request("say", chat.Say{Room: "lobby", Text: "Still here?", Key: "k3"}).ExpectReply(&next)
-			require.Greater(t, next.ID, said[1].ID)
-
-			bob, in = second.join(t, "Bob")
-			require.Equal(t, append(said, next), in.Messages)
-			require.Equal(t, []string{"Ann", "Bob"}, in.Online.Names)
-			bob.ExpectNone()
+			_, in = second.join(t, "Bob")
+			require.Equal(t, []string{"Hello", "Hello, Ann", "Still here?"}, texts(t, in))
+			require.Eventually(t, func() bool { return len(members(t, ann)) == 2 }, time.Minute, 10*time.Millisecond)
 		})
 	}
 }
 
 // Connections that were open when the server was killed are announced like other departures.
-func TestTheFirstToJoinAfterAKillFindsTheOthersGone(t *testing.T) {
+func TestTheFirstToEnterAfterAKillFindsTheOthersGone(t *testing.T) {
 	t.Parallel()
 	start := newTable(t)
 	first := start()
@@ -110,28 +123,29 @@ func TestTheFirstToJoinAfterAKillFindsTheOthersGone(t *testing.T) {
 
 	second := start()
 	cy, in := second.join(t, "Cy")
-	require.Equal(t, []string{"Cy"}, in.Online.Names)
+	require.Equal(t, []string{"Ann", "Bob", "Cy"}, online(t, in))
 	var gone []string
-	for range 2 {
-		left := nextNotice(t, cy)
-		gone = append(gone, left.Name)
-		require.Equal(t, []string{"Cy"}, left.Online.Names)
+	for len(gone) < 2 {
+		var d topicwire.Diff
+		cy.ExpectPush("presence", &d)
+		for _, g := range d.Left {
+			gone = append(gone, g.Ref)
+		}
 	}
-	require.ElementsMatch(t, []string{"Ann", "Bob"}, gone)
-	cy.ExpectNone()
+	for _, m := range in.Presence.Members {
+		require.Equal(t, nameOf(t, m) != "Cy", slices.Contains(gone, m.Ref))
+	}
 }
 
 // Two processes on one table share the history and the keys of messages.
 func TestTwoProcessesShareTheHistory(t *testing.T) {
 	t.Parallel()
 	start := newTable(t)
-	var said, again chat.Message
 	ann, _ := start().join(t, "Ann")
-	ann.Request("say", chat.Say{Room: "lobby", Text: "Hello", Key: "k"}).ExpectReply(&said)
+	said := say(ann, "Hello", "k")
 	bob, in := start().join(t, "Bob")
-	require.Equal(t, []chat.Message{said}, in.Messages)
-	bob.Request("say", chat.Say{Room: "lobby", Text: "Hello", Key: "k"}).ExpectReply(&again)
-	require.Equal(t, said, again)
+	require.Equal(t, []string{"Hello"}, texts(t, in))
+	require.Equal(t, said, say(bob, "Hello", "k"))
 }
 
 func TestATableNeedsAName(t *testing.T) {

@@ -2,84 +2,88 @@ package chat
 
 import (
 	"context"
-	"slices"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/topic"
 )
 
-// join enters a room. It may be repeated; the others are told only once.
-func (a *App) join(ctx context.Context, req *gatesock.Request, in Join) (Joined, error) {
-	var err error
-	if in.Name, err = a.access.name(req, in.Name); err != nil {
-		return Joined{}, err
+const (
+	// keepFor is for how long a message can be read.
+	keepFor = 30 * 24 * time.Hour
+	// grace is for how long a person who has signed in counts as present without a connection.
+	grace = 10 * time.Second
+)
+
+const topicPrefix = "room:"
+
+// topicOf returns the topic of a room.
+func topicOf(room string) string { return topicPrefix + room }
+
+func retention(string) topic.Retention { return topic.Retention{Age: keepFor} }
+
+// WithInterval sets the shortest time between two announcements of arrivals and departures in a
+// room. The default is a second.
+func WithInterval(d time.Duration) Option { return func(a *App) { a.interval = d } }
+
+// presence shows who is in a room. Without sign-in nobody knows who comes back, so there is no
+// grace.
+func (a *App) presence(string) (topic.Presence, bool) {
+	p := topic.Presence{As: a.introduce, Interval: a.interval}
+	if a.HasSignIn() {
+		p.Grace = grace
 	}
-	if err := a.access.enter(req, in.Room); err != nil {
-		return Joined{}, err
+	return p, true
+}
+
+// introduce returns what the members of a room see of a person.
+func (a *App) introduce(
+	_ context.Context, req *gatesock.Request, _ string, as json.RawMessage,
+) (json.RawMessage, error) {
+	var wanted Person
+	if as != nil && json.Unmarshal(as, &wanted) != nil {
+		return nil, gatesock.Errorf(gatesock.CodeInvalidArgument, `"as" must be an object with a "name"`)
 	}
-	c, err := a.connection(ctx, req)
+	name, err := a.access.name(req, wanted.Name)
 	if err != nil {
-		return Joined{}, err
+		return nil, err
 	}
-	if name := nameOf(c); name != "" && name != in.Name {
-		return Joined{}, gatesock.Errorf(gatesock.CodeFailedPrecondition, "on this connection your name is %q", name)
-	}
-	for _, group := range []string{nameGroup(in.Name), roomGroup(in.Room)} {
-		if err := a.store.Join(ctx, c.ID, group); err != nil {
-			return Joined{}, err
-		}
-	}
-	online, err := a.online(ctx, in.Room)
-	if err != nil {
-		return Joined{}, err
-	}
-	if !slices.Contains(c.Groups, roomGroup(in.Room)) {
-		if online, err = a.announce(ctx, req, in, online); err != nil {
-			return Joined{}, err
-		}
-	}
-	messages, err := a.recent(ctx, in.Room)
-	return Joined{Room: in.Room, Name: in.Name, Messages: messages, Online: online}, err
+	return json.Marshal(Person{Name: name})
 }
 
-// announce sends the members of a room the name of a new one, and returns the updated list of
-// members. The broadcast finds connections that ended without a $disconnect, as all do when a
-// server is killed; they are no longer on the list.
-func (a *App) announce(ctx context.Context, req *gatesock.Request, in Join, online Online) (Online, error) {
-	gone, err := tell(ctx, a, in.Room, req.ConnectionID, a.pushes.joined,
-		Notice{Name: in.Name, At: req.Time, Online: online})
-	if err != nil || gone == 0 {
-		return online, err
+// mayEnter fails if the person behind a request may not subscribe to a topic.
+func (a *App) mayEnter(_ context.Context, req *gatesock.Request, name string) error {
+	room, ok := strings.CutPrefix(name, topicPrefix)
+	if !ok {
+		return gatesock.Errorf(gatesock.CodeNotFound, `the topics of this chat are its rooms, such as "room:lobby"`)
 	}
-	return a.online(ctx, in.Room)
+	if err := checkRoom(room); err != nil {
+		return gatesock.Errorf(gatesock.CodeInvalidArgument, "%v", err)
+	}
+	return a.access.enter(req, room)
 }
 
-// leave leaves a room. Leaving a room that the connection is not in is not an error.
-func (a *App) leave(ctx context.Context, req *gatesock.Request, in Leave) error {
-	c, err := a.connection(ctx, req)
-	if err != nil || !slices.Contains(c.Groups, roomGroup(in.Room)) {
-		return err
-	}
-	if err := a.store.Leave(ctx, c.ID, roomGroup(in.Room)); err != nil {
-		return err
-	}
-	return a.tellLeft(ctx, c, in.Room, req.Time)
-}
-
-// connection returns the record of a request's connection. If it is missing, conn.Track asks the
-// client to connect again.
-func (a *App) connection(ctx context.Context, req *gatesock.Request) (conn.Conn, error) {
-	return a.store.Get(ctx, req.ConnectionID)
-}
-
-// member returns the record of a request's connection if it is in the room and still allowed there.
-func (a *App) member(ctx context.Context, req *gatesock.Request, room string) (conn.Conn, error) {
+// speaker returns the name under which the connection of a request is present in a room. It fails
+// if the connection is not, or may not be any more.
+func (a *App) speaker(ctx context.Context, req *gatesock.Request, room string) (string, error) {
 	if err := a.access.enter(req, room); err != nil {
-		return conn.Conn{}, err
+		return "", err
 	}
-	c, err := a.connection(ctx, req)
-	if err == nil && !slices.Contains(c.Groups, roomGroup(room)) {
-		return c, gatesock.Errorf(gatesock.CodeFailedPrecondition, "join the room %q first", room)
+	row, err := a.stores.Roster.GetRow(ctx, topicOf(room), req.ConnectionID)
+	if errors.Is(err, topic.ErrAbsent) {
+		if _, err := a.stores.Connections.Get(ctx, req.ConnectionID); err != nil {
+			return "", err // if the record is missing, conn.Track asks the client to connect again
+		}
+		return "", gatesock.Errorf(gatesock.CodeFailedPrecondition,
+			`enter the room first: subscribe to %q with "presence"`, topicOf(room))
 	}
-	return c, err
+	if err != nil {
+		return "", err
+	}
+	var p Person
+	err = json.Unmarshal(row.As, &p)
+	return p.Name, err
 }

@@ -1,59 +1,42 @@
 package chat_test
 
 import (
-	"fmt"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/examples/chat"
+	"github.com/gatesock/gatesock/internal/topicwire"
+	"github.com/gatesock/gatesock/topic"
 	"github.com/gatesock/gatesock/wstest"
 )
 
-func TestJoinTellsBothSides(t *testing.T) {
+func TestWhoEntersSeesTheOthersAndIsSeen(t *testing.T) {
 	t.Parallel()
 	h := newChat(t)
 	ann := enter(t, h, "Ann")
 	bob := h.Connect()
-
-	var in chat.Joined
-	bob.Request("join", chat.Join{Room: "lobby", Name: "Bob"}).ExpectReply(&in)
-	require.Equal(t, "lobby", in.Room)
-	require.Empty(t, in.Messages)
-	require.Equal(t, []string{"Ann", "Bob"}, in.Online.Names)
-	require.Equal(t, 2, in.Online.Count)
-
-	var notice chat.Notice
-	ann.ExpectPushOn("room:lobby", "joined", &notice)
-	require.Equal(t, chat.Notice{Name: "Bob", At: notice.At, Online: in.Online}, notice)
-	require.WithinDuration(t, h.Now(), notice.At, time.Millisecond)
+	in := join(bob, "lobby", "Bob")
+	require.Empty(t, in.Events)
+	require.Equal(t, []string{"Ann", "Bob"}, online(t, in))
+	expectJoined(t, ann, "Bob")
 	bob.ExpectNone()
 }
 
-func TestJoinAgainTellsNobody(t *testing.T) {
-	t.Parallel()
-	h := newChat(t)
-	ann := enter(t, h, "Ann")
-	bob := enter(t, h, "Bob", ann)
-	var in chat.Joined
-	bob.Request("join", chat.Join{Room: "lobby", Name: "Bob"}).ExpectReply(&in)
-	require.Equal(t, []string{"Ann", "Bob"}, in.Online.Names)
-	ann.ExpectNone()
-}
-
+// Without sign-in nobody knows whether two of one name are one person.
 func TestTwoOfOneNameAreTwo(t *testing.T) {
 	t.Parallel()
 	h := newChat(t)
 	first := enter(t, h, "Ann")
-	second := enter(t, h, "Ann", first)
-	second.Close(0, "")
-	var left chat.Notice
-	first.ExpectPush("left", &left)
-	require.Equal(t, []string{"Ann"}, left.Online.Names)
+	second := h.Connect()
+	in := join(second, "lobby", "Ann")
+	require.Equal(t, []string{"Ann", "Ann"}, online(t, in))
+	for _, m := range in.Presence.Members {
+		require.Empty(t, m.User)
+	}
+	expectJoined(t, first, "Ann")
 }
 
 func TestRoomsAreApart(t *testing.T) {
@@ -62,11 +45,12 @@ func TestRoomsAreApart(t *testing.T) {
 	ann := enter(t, h, "Ann")
 	bob := h.Connect()
 	for _, room := range []string{"attic", "cellar"} {
-		bob.Request("join", chat.Join{Room: room, Name: "Bob"}).ExpectReply(nil)
+		join(bob, room, "Bob")
 		bob.Request("say", chat.Say{Room: room, Text: "Anybody in the " + room + "?"}).ExpectReply(nil)
 	}
 	ann.ExpectNone()
 	ann.Request("say", chat.Say{Room: "attic", Text: "x"}).ExpectError(gatesock.CodeFailedPrecondition)
+	ann.Request("history", topicwire.History{Topic: "room:attic"}).ExpectError(gatesock.CodeFailedPrecondition)
 }
 
 func TestLeave(t *testing.T) {
@@ -74,72 +58,48 @@ func TestLeave(t *testing.T) {
 	h := newChat(t)
 	ann := enter(t, h, "Ann")
 	bob := enter(t, h, "Bob", ann)
+	all := members(t, ann)
 	for range 2 { // the second time it is done already
-		bob.Request("leave", chat.Leave{Room: "lobby"}).ExpectAck()
+		bob.Request("unsubscribe", topicwire.Unsubscribe{Topic: "room:lobby"}).ExpectAck()
 	}
-	var left chat.Notice
-	ann.ExpectPush("left", &left)
-	require.Equal(t, "Bob", left.Name)
-	require.Equal(t, []string{"Ann"}, left.Online.Names)
+	expectLeft(t, ann, all["Bob"])
 	ann.Request("say", chat.Say{Room: "lobby", Text: "Gone?"}).ExpectReply(nil)
+	ann.ExpectPush("message", nil)
 	bob.ExpectNone()
+	bob.Request("say", chat.Say{Room: "lobby", Text: "Here?"}).ExpectError(gatesock.CodeFailedPrecondition)
 
 	bob.Close(1001, "")
 	ann.ExpectNone() // Bob has left before
 }
 
-func TestListsOfLargeRoomsAreCut(t *testing.T) {
-	t.Parallel()
-	h := newChat(t)
-	var in chat.Joined
-	for i := range 102 {
-		h.Connect().Request("join", chat.Join{Room: "lobby", Name: fmt.Sprint("Guest ", i)}).ExpectReply(&in)
-	}
-	require.Len(t, in.Online.Names, 100)
-	require.Equal(t, 102, in.Online.Count)
-}
-
-func TestTheNewestListIsRight(t *testing.T) {
+// What a connection posts to that has ended without a $disconnect makes it leave.
+func TestAVanishedConnectionIsFoundOut(t *testing.T) {
 	t.Parallel()
 	h := newChat(t)
 	ann := enter(t, h, "Ann")
-	const guests = 20
-	var wg sync.WaitGroup
-	for i := range guests {
-		c := h.Connect()
-		wg.Go(func() {
-			c.Send("join", chat.Join{Room: "lobby", Name: fmt.Sprint("Guest ", i)})
-			if i%2 == 0 {
-				c.Abort()
-			}
-		})
-	}
-	wg.Wait()
+	bob := enter(t, h, "Bob", ann)
+	all := members(t, ann)
+	h.Poster().Gone(bob.ID()) // no $disconnect comes
 
-	var newest chat.Online
-	for i := range guests {
-		for range 1 + (i+1)%2 { // who has dropped has also left
-			n := nextNotice(t, ann)
-			if n.Online.Version > newest.Version {
-				newest = n.Online
-			}
-		}
-	}
+	ann.Request("say", chat.Say{Room: "lobby", Text: "Anybody there?"}).ExpectReply(nil)
+	ann.ExpectPush("message", nil)
+	expectLeft(t, ann, all["Bob"])
+	bob.Abort() // the $disconnect comes after all
 	ann.ExpectNone()
-	require.Equal(t, 1+guests/2, newest.Count)
-	require.Len(t, newest.Names, newest.Count)
 }
 
 func TestAConnectionWhoseRecordIsLostIsToldToConnectAgain(t *testing.T) {
 	t.Parallel()
-	store, rec := conn.NewMemory(), wstest.NewRecorder()
-	h := newHarness(t, chat.New(store, chat.NewMemoryHistory(), rec), rec)
+	rec, topics, ended := wstest.NewRecorder(), topic.NewMemory(), topic.NewEnded()
+	store := conn.NewMemory(conn.WithEnded(ended.Func()))
+	h := newHarness(t, chat.New(chat.Stores{Connections: store, Log: topics, Roster: topics, Ended: ended}, rec), rec)
 	ann := h.Connect()
 	_, err := store.Delete(t.Context(), ann.ID())
 	require.NoError(t, err)
-	for _, action := range []string{"join", "leave", "say", "typing"} {
-		e := ann.Request(action, map[string]string{"room": "lobby", "name": "Ann", "text": "x"}).
-			ExpectError(gatesock.CodeStaleConnection)
-		require.Equal(t, "this connection is not registered any more; connect again", e.Message)
+	for action, input := range map[string]any{
+		"subscribe": into("lobby", "Ann"), "sync": topicwire.Sync{}, "say": chat.Say{Room: "lobby", Text: "x"},
+		"typing": chat.Typing{Room: "lobby"},
+	} {
+		ann.Request(action, input).ExpectError(gatesock.CodeStaleConnection)
 	}
 }

@@ -1,9 +1,8 @@
 package chat_test
 
 import (
-	"cmp"
+	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -11,28 +10,39 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/examples/chat"
+	"github.com/gatesock/gatesock/internal/topicwire"
+	"github.com/gatesock/gatesock/topic"
+	"github.com/gatesock/gatesock/wstest"
 )
 
-func TestSayReachesTheOthersAndTheHistory(t *testing.T) {
+// heard returns the next message that is pushed to a client, with its position.
+func heard(t *testing.T, c *wstest.Client) (at topic.Position, m chat.Message) {
+	t.Helper()
+	var p topicwire.Push
+	text := c.ExpectFrame(`{"event":"message","topic":"room:lobby",…}`).Text
+	require.NoError(t, json.Unmarshal([]byte(text), &p))
+	require.NoError(t, json.Unmarshal(p.Data, &m))
+	return topic.Position{Epoch: p.Epoch, Offset: p.Offset}, m
+}
+
+func TestSayReachesAllAndTheHistory(t *testing.T) {
 	t.Parallel()
 	h := newChat(t)
 	ann := enter(t, h, "Ann")
 	bob := enter(t, h, "Bob", ann)
 
-	var said, heard chat.Message
+	var said chat.Said
 	ann.Request("say", chat.Say{Room: "lobby", Text: "Hello\n<b>", Key: "k1"}).ExpectReply(&said)
-	bob.ExpectPushOn("room:lobby", "message", &heard)
-	require.Equal(
-		t,
-		chat.Message{ID: said.ID, Key: "k1", Name: "Ann", Text: "Hello\n<b>", At: h.Now().UTC().Truncate(1e6)},
-		said,
-	)
-	require.Equal(t, said, heard)
-	ann.ExpectNone() // has it in the answer
-
-	var in chat.Joined
-	h.Connect().Request("join", chat.Join{Room: "lobby", Name: "Cy"}).ExpectReply(&in)
-	require.Equal(t, []chat.Message{said}, in.Messages)
+	require.Equal(t, "k1", said.Key)
+	want := chat.Message{Key: "k1", Name: "Ann", Text: "Hello\n<b>", At: h.Now().UTC().Truncate(1e6)}
+	for _, c := range []*wstest.Client{ann, bob} {
+		at, m := heard(t, c)
+		require.Equal(t, said.Position, at)
+		require.Equal(t, want, m)
+	}
+	in := join(h.Connect(), "lobby", "Cy")
+	require.Equal(t, []chat.Message{want}, messages(t, in))
+	require.Equal(t, said.Position, topic.Position{Epoch: in.Epoch, Offset: in.Offset})
 }
 
 func TestSaidAgainUnderTheSameKeyIsSaidOnce(t *testing.T) {
@@ -41,16 +51,20 @@ func TestSaidAgainUnderTheSameKeyIsSaidOnce(t *testing.T) {
 	ann := enter(t, h, "Ann")
 	bob := enter(t, h, "Bob", ann)
 	message := chat.Say{Room: "lobby", Text: "Hello", Key: "k1"}
-	var first, again chat.Message
+	var first, again chat.Said
 	ann.Request("say", message).ExpectReply(&first)
+	at, _ := heard(t, bob)
+	require.Equal(t, first.Position, at)
+	all := members(t, bob)
 	ann.Abort() // before the answer came, say
-	bob.ExpectPush("message", nil)
-	bob.ExpectPush("left", nil)
+	expectLeft(t, bob, all["Ann"])
 
 	ann = enter(t, h, "Ann", bob)
 	ann.Request("say", message).ExpectReply(&again)
 	require.Equal(t, first, again)
-	bob.ExpectNone()
+	at, _ = heard(t, bob)
+	require.Equal(t, first.Position, at, "which it has, and drops")
+	require.Len(t, messages(t, join(h.Connect(), "lobby", "Cy")), 1)
 }
 
 func TestTypingReachesTheOthers(t *testing.T) {
@@ -81,20 +95,19 @@ func TestManySayAtOnce(t *testing.T) {
 	}
 	wg.Wait()
 
-	heard := make([]chat.Message, sayers*each)
-	for i := range heard {
-		listener.ExpectPush("message", &heard[i])
+	all := make(map[int64]chat.Message)
+	for range sayers * each {
+		at, m := heard(t, listener)
+		all[at.Offset] = m
 	}
 	listener.ExpectNone()
-	slices.SortFunc(heard, func(a, b chat.Message) int { return cmp.Compare(a.ID, b.ID) })
-
-	var in chat.Joined
-	h.Connect().Request("join", chat.Join{Room: "lobby", Name: "Late"}).ExpectReply(&in)
-	require.Equal(t, heard, in.Messages)
-	require.Len(t, slices.CompactFunc(heard, func(a, b chat.Message) bool { return a.ID == b.ID }), sayers*each)
+	for i, m := range messages(t, join(h.Connect(), "lobby", "Late")) {
+		require.Equal(t, all[int64(i+1)], m)
+	}
+	require.Len(t, all, sayers*each)
 }
 
-func TestTheLargestHistoryFitsIntoAnAnswer(t *testing.T) {
+func TestALongHistoryComesInPages(t *testing.T) {
 	t.Parallel()
 	h := newChat(t)
 	ann := enter(t, h, "Ann")
@@ -102,8 +115,15 @@ func TestTheLargestHistoryFitsIntoAnAnswer(t *testing.T) {
 		ann.Request("say", chat.Say{Room: "lobby", Text: fmt.Sprintf("%02d", i) + strings.Repeat("語", 1998)}).
 			ExpectReply(nil)
 	}
-	var in chat.Joined
-	h.Connect().Request("join", chat.Join{Room: "lobby", Name: "Bob"}).ExpectReply(&in)
-	require.NotEmpty(t, in.Messages)
-	require.True(t, strings.HasPrefix(in.Messages[len(in.Messages)-1].Text, "59"), "the newest are kept")
+	bob := h.Connect()
+	in := join(bob, "lobby", "Bob")
+	all := messages(t, in)
+	for in.More {
+		since := topicwire.Position{Epoch: in.Epoch, Offset: in.Offset}
+		in = topicwire.Result{}
+		bob.Request("history", topicwire.History{Topic: "room:lobby", Since: &since}).ExpectReply(&in)
+		all = append(all, messages(t, in)...)
+	}
+	require.Len(t, all, 50)
+	require.True(t, strings.HasPrefix(all[0].Text, "10"), "the newest")
 }

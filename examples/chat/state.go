@@ -5,21 +5,21 @@ import (
 	"errors"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/dynamo/sweep"
+	"github.com/gatesock/gatesock/topic"
 )
 
 // NewInMemory returns a chat for one process, with its state in memory. Connections whose token has
 // expired are closed when the next connection is registered.
 func NewInMemory(api gatesock.ConnectionsAPI, opts ...Option) *App {
-	registry := new(departures)
-	registry.Store = conn.NewMemory(conn.WithEnded(conn.CloseExpired(api, registry.ended)))
-	return New(registry, NewMemoryHistory(), api, opts...)
+	ended, topics := topic.NewEnded(), topic.NewMemory()
+	connections := conn.NewMemory(conn.WithEnded(conn.CloseExpired(api, ended.Func())))
+	return New(Stores{connections, topics, topics, ended}, api, opts...)
 }
 
 // NewOnTable returns a chat with its connections, messages, renewed sign-ins and limits in a table
@@ -29,17 +29,16 @@ func NewInMemory(api gatesock.ConnectionsAPI, opts ...Option) *App {
 // Connections whose token has expired receive nothing more. They are closed when the registry finds
 // them, for example in a sweep, which [App.Handler] does on the schedule "sweep".
 func NewOnTable(client *dynamodb.Client, table string, api gatesock.ConnectionsAPI, opts ...Option) (*App, error) {
-	registry := new(departures)
 	if table == "" {
 		return nil, errors.New("chat: the table name must not be empty")
 	}
-	db := dynamo.Open(client, table, dynamo.WithEnded(conn.CloseExpired(api, registry.ended)))
-	registry.Store = db.Connections()
+	ended := topic.NewEnded()
+	db := dynamo.Open(client, table, dynamo.WithEnded(conn.CloseExpired(api, ended.Func())))
 	onTable := func(a *App) {
 		a.access.renewals, a.limits.store = db.Renewals(), db.Buckets()
-		a.sweeper = announcing{sweep.New(db, probe(api), sweep.WithCloser(api)), a}
+		a.sweeper = sweep.New(db, probe(api), sweep.WithCloser(api))
 	}
-	return New(registry, NewTableHistory(client, table), api, append([]Option{onTable}, opts...)...), nil
+	return New(Stores{db.Connections(), db.Topics(), db.Topics(), ended}, api, append([]Option{onTable}, opts...)...), nil
 }
 
 // probe returns a function that asks API Gateway when a connection was active last.
@@ -48,17 +47,4 @@ func probe(api gatesock.ConnectionsAPI) sweep.Probe {
 		info, err := api.Info(ctx, to)
 		return info.LastActiveAt, err
 	}
-}
-
-// announcing is a sweeper that announces the departures that it has found.
-type announcing struct {
-	sweeper lambda.Handler
-	app     *App
-}
-
-// Invoke sweeps once.
-func (s announcing) Invoke(ctx context.Context, event []byte) ([]byte, error) {
-	report, err := s.sweeper.Invoke(ctx, event)
-	s.app.announceDepartures(ctx, time.Now())
-	return report, err
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/internal/topicwire"
+	"github.com/gatesock/gatesock/topic"
 )
 
 // gateway is an API with connections of which one has ended without a $disconnect.
@@ -40,23 +42,31 @@ func TestASweepTellsOfDepartures(t *testing.T) {
 	api := &gateway{map[string][]byte{}}
 	app, err := NewOnTable(client, table, api)
 	require.NoError(t, err)
-	anHourAgo := dynamo.Open(client, table, dynamo.WithClock(func() time.Time { return time.Now().Add(-time.Hour) }))
-	for id, name := range map[string]string{"gone": "Bob", "open": "Ann"} {
-		require.NoError(t, anHourAgo.Connections().Put(t.Context(), conn.Conn{
-			ID: id, Groups: []string{roomGroup("lobby"), nameGroup(name)},
+	anHourAgo := time.Now().Add(-time.Hour).Truncate(time.Second)
+	db := dynamo.Open(client, table, dynamo.WithClock(func() time.Time { return anHourAgo }))
+	for _, id := range []string{"gone", "open"} {
+		require.NoError(t, db.Connections().Put(t.Context(), conn.Conn{
+			ID: id, Groups: []string{topic.Group(topicOf("lobby"))}, ConnectedAt: anHourAgo,
 		}))
+		_, err := db.Topics().EnterRow(t.Context(), topicOf("lobby"), topic.Row{
+			ID: id, As: json.RawMessage(`{"name":"Bob"}`), ConnectedAt: anHourAgo, ExpiresAt: anHourAgo.Add(2 * time.Hour),
+		})
+		require.NoError(t, err)
 	}
 
 	_, err = app.Handler().Invoke(t.Context(), []byte(`{"source":"aws.scheduler","detail-type":"Scheduled Event",`+
 		`"detail":{},"resources":["arn:aws:scheduler:eu-west-1:123456789012:schedule/chat/sweep"]}`))
 	require.NoError(t, err)
-	var left struct {
+	var push struct {
 		Event string
-		Data  Notice
+		Data  topicwire.Diff
 	}
-	require.NoError(t, json.Unmarshal(api.pushed["open"], &left))
-	require.Equal(t, "left", left.Event)
-	require.Equal(t, "Bob", left.Data.Name)
-	require.Equal(t, []string{"Ann"}, left.Data.Online.Names)
+	require.NoError(t, json.Unmarshal(api.pushed["open"], &push))
+	require.Equal(t, "presence", push.Event)
+	require.Len(t, push.Data.Left, 1)
 	require.Len(t, api.pushed, 1)
+	users, err := app.topics.Present(t.Context(), topicOf("lobby"))
+	require.NoError(t, err)
+	require.Len(t, users, 1)
+	require.Equal(t, "open", users[0].Rows[0].ID)
 }

@@ -83,7 +83,7 @@ func (a *actor) step(kind string, value json.RawMessage) {
 	case "silent":
 		a.quiet()
 	case "told":
-		require.Equal(a.t, of[[]string](a, value), a.tells())
+		require.Equal(a.t, of[[]string](a, value), a.news())
 	case "members":
 		require.Equal(a.t, of[[]string](a, value), a.present())
 	default:
@@ -168,8 +168,8 @@ func common(value, want any) any {
 	}
 }
 
-// tells returns what the user was told since the last call, but of the members.
-func (a *actor) tells() []string {
+// news returns what the user was told since the last call, but of the members.
+func (a *actor) news() []string {
 	a.run()
 	list := []string{}
 	for _, text := range a.told {

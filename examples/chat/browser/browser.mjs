@@ -178,13 +178,18 @@ export class Window {
   }
 }
 
-// Runs in the page: keeps its sockets for the tests.
+// Runs in the page: keeps its sockets for the tests, and the positions of the messages that they got.
 function keepSockets() {
   globalThis.sockets = [];
+  globalThis.positions = [];
   globalThis.WebSocket = class extends WebSocket {
     constructor(...args) {
       super(...args);
       globalThis.sockets.push(this);
+      this.addEventListener("message", ({ data }) => {
+        const { epoch, offset } = data && JSON.parse(data);
+        if (epoch) globalThis.positions.push({ epoch, offset });
+      });
     }
   };
 }

@@ -22,7 +22,7 @@ class Wscat {
     const wscat = new Wscat();
     wscat.process = spawn(process.execPath, [program, "-c", server.gateway], { stdio: ["pipe", "pipe", "inherit"] });
     wscat.lines = createInterface({ input: wscat.process.stdout })[Symbol.asyncIterator]();
-    const asking = setInterval(() => wscat.type('{"action":"ping","id":"ready"}'), 100);
+    const asking = setInterval(() => wscat.type('{"action":"sync","id":"ready","topics":[]}'), 100);
     await wscat.lines.next();
     clearInterval(asking);
     return wscat;
@@ -49,28 +49,32 @@ class Wscat {
 
 test("wscat joins, talks, makes mistakes and goes on", limit, async () => {
   const ann = await Wscat.start();
-  ann.type('{"action":"join","id":"1","room":"lobby","name":"Ann"}');
-  const { id, action, data } = await ann.prints();
-  assert.deepEqual({ id, action }, { id: "1", action: "join" });
-  assert.deepEqual([data.room, data.name, data.messages, data.online.names], ["lobby", "Ann", [], ["Ann"]]);
+  ann.type('{"action":"subscribe","id":"1","topic":"room:lobby","last":50,"presence":true,"as":{"name":"Ann"}}');
+  const answers = [await ann.prints(), await ann.prints()];
+  const { action, data } = answers.find(({ id }) => id === "1");
+  assert.deepEqual([action, data.topic, data.events, names(data.presence.members)], ["subscribe", "room:lobby", [], ["Ann"]]);
+  assert.deepEqual(names(answers.find(({ event }) => event === "presence").data.joined), ["Ann"]);
 
   const bob = await Wscat.start();
-  bob.type('{"action":"join","room":"lobby","name":"Bob"}');
-  assert.equal((await bob.prints()).data.name, "Bob");
+  bob.type('{"action":"subscribe","id":"1","topic":"room:lobby","presence":true,"as":{"name":"Bob"}}');
+  for (const _ of [1, 2]) await bob.prints();
   const joined = await ann.prints();
-  assert.deepEqual([joined.event, joined.topic, joined.data.name], ["joined", "room:lobby", "Bob"]);
-  assert.deepEqual(joined.data.online.names, ["Ann", "Bob"]);
+  assert.deepEqual([joined.event, joined.topic], ["presence", "room:lobby"]);
+  assert.ok(names(joined.data.joined).includes("Bob"));
 
   ann.type('{"action":"say","id":"2","room":"lobby","text":"Hello"}');
-  const said = await ann.prints();
-  assert.deepEqual([said.id, said.action, said.data.name, said.data.text], ["2", "say", "Ann", "Hello"]);
-  assert.deepEqual(await bob.prints(), { event: "message", topic: "room:lobby", data: said.data });
+  const frames = [await ann.prints(), await ann.prints()];
+  const said = frames.find(({ id }) => id === "2");
+  const heard = frames.find(({ event }) => event === "message");
+  assert.deepEqual(said, { id: "2", action: "say", data: { epoch: heard.epoch, offset: 1 } });
+  assert.deepEqual([heard.topic, heard.offset, heard.data.name, heard.data.text], ["room:lobby", 1, "Ann", "Hello"]);
+  assert.deepEqual(await bob.prints(), heard);
 
   bob.type('{"action":"dance","id":"7"}');
   assert.deepEqual(await bob.prints(), {
     id: "7",
     action: "dance",
-    error: { code: "not_found", message: 'there is no action "dance"; this chat knows join, leave, say, typing and ping' },
+    error: { code: "not_found", message: 'there is no action "dance"; this chat knows say and typing, and those of topics' },
   });
   bob.type('{"action":');
   assert.deepEqual(await bob.prints(), {
@@ -80,12 +84,16 @@ test("wscat joins, talks, makes mistakes and goes on", limit, async () => {
   bob.type('{"action":"say","room":"attic","text":"Hello"}');
   assert.equal((await bob.prints()).error.code, "failed_precondition");
 
-  bob.type('{"action":"say","room":"lobby","text":"Still here"}');
+  ann.type('{"action":"say","id":"3","room":"lobby","text":"Still here"}');
   assert.equal((await bob.prints()).data.text, "Still here");
-  assert.equal((await ann.prints()).data.text, "Still here");
+  for (const _ of [1, 2]) await ann.prints();
 
   assert.equal(await bob.quit(), 0);
   const left = await ann.prints();
-  assert.deepEqual([left.event, left.data.name, left.data.online.names], ["left", "Bob", ["Ann"]]);
+  assert.deepEqual([left.event, left.data.left.length], ["presence", 1]);
   assert.equal(await ann.quit(), 0);
 });
+
+function names(members) {
+  return members.map(({ as }) => as.name).sort();
+}

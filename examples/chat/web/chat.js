@@ -8,6 +8,7 @@ import { Outbox } from "./outbox.js";
 import { Presence } from "./presence.js";
 import { SignedOut, SignIn } from "./signin.js";
 import { keep, load } from "./storage.js";
+import { Topics } from "./topics/topics.js";
 
 const MAX_NAME = 32; // the server's limits, in characters
 const MAX_TEXT = 2000;
@@ -24,11 +25,12 @@ gateway.protocol = gateway.protocol.replace("http", "ws");
 // Without sign-in there is no session, and people choose their names.
 const session = meta("issuer") ? new SignIn({ issuer: meta("issuer"), client: meta("client"), scope: meta("scope") }) : null;
 const link = new Link(gateway, session ? protocols : undefined);
+const topics = new Topics(request);
 const outbox = new Outbox(say, (until) => showWait(until));
 const presence = new Presence();
 let me = "";
 let room = "";
-let joined = false; // the room, over the present connection
+let joined = false; // over the present connection
 let typedAt = 0; // when the last typing notice was sent
 let retryAt = 0; // when the link tries again
 let waitUntil = 0; // when the server accepts messages again, after too many
@@ -55,6 +57,7 @@ function check(id, isRight, problem) {
 }
 
 function showDoor() {
+  topics.unsubscribe(topicOf(room));
   link.close();
   $("#chat").hidden = true;
   $("#door").hidden = false;
@@ -141,6 +144,7 @@ function keepRenewed() {
   renewal = setTimeout(async () => {
     try {
       await link.request("authenticate", { token: await session.token({ doubted: true }) });
+      topics.wake(); // extends the presence
     } catch (error) {
       if (error instanceof SignedOut) return leave(error);
     }
@@ -148,7 +152,7 @@ function keepRenewed() {
   }, session.renewIn);
 }
 
-link.addEventListener("check", () => request("ping").catch(() => {}));
+link.addEventListener("check", () => topics.wake());
 
 // The room in the address, or "" if there is no valid one.
 function roomInAddress() {
@@ -187,7 +191,12 @@ function enter(name, where) {
   measure();
   outbox.open(room, me);
   text.focus();
+  topics.subscribe(topicOf(room), { last: 50, presence: true, as: session ? undefined : { name: me } }, conversation);
   link.open();
+}
+
+function topicOf(room) {
+  return `room:${room}`;
 }
 
 $("#leave").addEventListener("click", showDoor);
@@ -196,33 +205,38 @@ addEventListener("hashchange", showDoor); // another room, written into the addr
 
 // The conversation.
 
-async function join() {
-  try {
-    const state = await request("join", session ? { room } : { room, name: me });
+// What happens in the topic of the room.
+const conversation = {
+  subscribed() {
     joined = true;
-    presence.show(state.online);
-    log.showAll(state.messages, (message) => outbox.settle(message));
+    log.hush();
     outbox.flush();
-  } catch (error) {
-    if (error instanceof LinkError || error instanceof SignedOut) return; // the link comes back, and joins again
-    if (error.code === "rate_limited") {
-      showWait(Date.now() + error.retryAfterMs);
-      setTimeout(() => link.state === "online" && !joined && join(), error.retryAfterMs + 20);
-      return;
-    }
-    if (error.code === "permission_denied") {
-      showDoor();
-      return check("room", false, `You may not enter: ${error.message}.`);
-    }
+  },
+  event({ name, data }) {
+    if (name !== "message") return;
+    presence.typed(data.name);
+    outbox.settle(data);
+  },
+  lost() {
+    log.notice("", "Messages are missing here");
+  },
+  members(members) {
+    presence.show(members);
+  },
+  waiting(error) {
+    if (error.code === "rate_limited") showWait(Date.now() + error.retryAfterMs);
+  },
+  failed(error) {
+    showDoor();
+    if (error.code === "permission_denied") return check("room", false, `You may not enter: ${error.message}.`);
     alert(`You could not join: ${error.message}`);
-    error.code === "invalid_argument" ? showDoor() : link.restart();
-  }
-}
+  },
+};
 
 async function say({ room, text, key }) {
   if (!joined) throw new LinkError("not in the room yet");
   try {
-    return await request("say", { room, text, key });
+    return topics.expect(topicOf(room), await request("say", { room, text, key }));
   } catch (error) {
     if (error instanceof SignedOut) throw new LinkError(error.message); // it waits for the next sign-in
     if (error.code !== "failed_precondition") throw error;
@@ -231,18 +245,8 @@ async function say({ room, text, key }) {
   }
 }
 
-link.addEventListener("push", ({ detail: { event, topic, data } }) => {
-  if (topic !== `room:${room}`) return;
-  if (event === "message") {
-    presence.typed(data.name);
-    outbox.settle(data);
-  } else if (event === "typing") {
-    presence.types(data.name);
-  } else if (event === "joined" || event === "left") {
-    if (event === "left") presence.typed(data.name);
-    presence.show(data.online);
-    log.notice(data.name, event, data.online.version);
-  }
+link.addEventListener("push", ({ detail: push }) => {
+  if (!topics.receive(push) && push.topic === topicOf(room) && push.event === "typing") presence.types(push.data.name);
 });
 
 link.addEventListener("fault", ({ detail }) => alert(detail.message));
@@ -295,7 +299,7 @@ function length(string) {
 link.addEventListener("state", ({ detail }) => {
   joined = false;
   retryAt = detail.retryAt ?? 0;
-  if (detail.state === "online") join();
+  detail.state === "online" ? topics.online() : topics.offline();
   keepRenewed();
   if (detail.state !== "online") presence.quiet();
   showLink();

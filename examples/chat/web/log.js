@@ -1,5 +1,5 @@
-// The list of messages and notices, ordered by id. All text of other people goes through
-// textContent, so it is never parsed as HTML.
+// The list of messages and notices, as they come, and after them the drafts. All text of other people
+// goes through textContent, so it is never parsed as HTML.
 
 import { keepFocus } from "./focus.js";
 
@@ -9,7 +9,6 @@ const empty = document.querySelector("#empty");
 const newest = document.querySelector("#newest");
 
 const MAX_ITEMS = 500;
-const shown = new Set(); // the ids of messages
 let pinned = true; // to the end: new messages scroll into view
 let size = "";
 const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
@@ -27,30 +26,31 @@ new ResizeObserver(() => {
 
 export function clear() {
   list.replaceChildren();
-  shown.clear();
   empty.hidden = false;
   newest.hidden = true;
 }
 
-// Shows many messages with a function, without a screen reader reading them all.
-export function showAll(messages, show) {
+// Keeps a screen reader from reading all that is shown now.
+export function hush() {
   log.ariaBusy = "true";
-  messages.forEach((message) => show(message));
-  log.ariaBusy = "false";
+  queueMicrotask(() => (log.ariaBusy = "false"));
 }
 
-// Shows a message in its place, once. mine marks messages of this tab.
+// Shows a message, in place of its draft if there is one. mine marks messages of this tab.
 export function show(message, mine) {
-  if (shown.has(message.id)) return;
-  shown.add(message.id);
-  place(messageItem(message, mine), message.id);
+  const item = (message.key && find(message.key)) || messageItem(message, mine);
+  delete item.dataset.key;
+  delete item.dataset.state;
+  item.querySelector(".note")?.remove();
+  setTime(item.querySelector("time"), message.at);
+  place(item);
 }
 
-// Shows a message that is not sent yet. It stays at the end until it is settled.
+// Shows a message that is not sent yet. It stays at the end until it comes back.
 export function showDraft(draft, me) {
   const item = messageItem({ name: me, text: draft.text, at: new Date() }, true);
   item.dataset.key = draft.key;
-  place(item, Infinity);
+  place(item, null);
   scrollDown();
 }
 
@@ -72,27 +72,17 @@ export function mark(key, state, text = "", actions = {}) {
   if (pinned) scrollDown();
 }
 
-// Replaces a draft by the server's message.
-export function settle(key, message) {
-  const item = find(key);
-  shown.add(message.id);
-  delete item.dataset.key;
-  delete item.dataset.state;
-  item.querySelector(".note")?.remove();
-  setTime(item.querySelector("time"), message.at);
-  place(item, message.id);
-}
-
 export function remove(key) {
   keepFocus(() => find(key)?.remove());
   regroup();
 }
 
-// Shows a notice about a person.
-export function notice(name, did, id) {
+// Shows a notice, about a person if there is a name.
+export function notice(name, words) {
   const item = element("li", "notice");
-  item.append(element("bdi", "", name), ` ${did}`);
-  place(item, id);
+  if (name) item.append(element("bdi", "", name), " ");
+  item.append(words);
+  place(item);
 }
 
 export function element(tag, className, text = "") {
@@ -138,14 +128,10 @@ function setTime(when, at) {
   when.textContent = time.format(new Date(at));
 }
 
-// Inserts an item by its id. An item that is in place is not moved, so that it is not read out
-// again.
-function place(item, id) {
-  item.dataset.id = id;
-  let before = list.lastElementChild;
-  while (before && (before === item || Number(before.dataset.id) > id)) before = before.previousElementSibling;
-  const next = before ? before.nextElementSibling : list.firstElementChild;
-  if (next !== item) list.insertBefore(item, next);
+// Inserts an item before another, by default before the drafts. An item that is in place is not
+// moved, so that it is not read out again.
+function place(item, next = list.querySelector("li[data-key]")) {
+  if (!item.isConnected || item.nextElementSibling !== next) list.insertBefore(item, next);
   if (list.children.length > MAX_ITEMS) list.firstElementChild.remove();
   empty.hidden = true;
   regroup();

@@ -10,7 +10,7 @@ import { keep, load } from "./storage.js";
 const MAX_KEYS = 500;
 
 export class Outbox {
-  #say; // sends a draft and returns the server's message
+  #say; // sends a draft, and returns whether its message is still to come
   #me;
   #room;
   #drafts = load("drafts", []).filter(isDraft); // of all rooms, oldest first
@@ -60,7 +60,9 @@ export class Outbox {
     for (let draft; (draft = this.#here().find((d) => !d.failed)); ) {
       log.mark(draft.key, "sending");
       try {
-        this.settle(await this.#say(draft), draft.key);
+        const isToCome = await this.#say(draft);
+        this.#take(draft.key);
+        if (!isToCome) log.remove(draft.key); // it is among the messages, or before them
       } catch (error) {
         if (error instanceof LinkError) break;
         if (error instanceof RequestError && error.code === "rate_limited") {
@@ -83,10 +85,10 @@ export class Outbox {
     setTimeout(() => this.flush(), ms + 20); // timers may be early
   }
 
-  // Shows a message of the server in place of its draft.
-  settle(message, key = message.key) {
-    if (this.#take(key)) log.settle(key, message);
-    else log.show(message, this.#keys.includes(message.key));
+  // Shows a message of the server, in place of its draft if there is one.
+  settle(message) {
+    this.#take(message.key);
+    log.show(message, this.#keys.includes(message.key));
   }
 
   #describe(draft) {

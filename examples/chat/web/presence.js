@@ -1,7 +1,8 @@
 // The members of the room, and which of them are typing.
 
-import { avatar, element } from "./log.js";
+import { avatar, element, notice } from "./log.js";
 
+const MAX_NAMES = 100; // in the list
 const TYPING_FOR = 4_000; // after the last notice
 
 const list = document.querySelector("#online");
@@ -10,21 +11,32 @@ const line = document.querySelector("#typing");
 
 export class Presence {
   #me = "";
-  #version = 0;
+  #names; // of the members, undefined before they are known
   #typing = new Map(); // the timer that ends it, by name
 
   clear(me) {
     this.#me = me;
-    this.#version = 0;
+    this.#names = undefined;
     this.#render([], 0);
     this.quiet();
   }
 
-  // Shows the members. Lists may arrive in any order; an older one is ignored.
-  show({ names, count, version }) {
-    if (version < this.#version) return;
-    this.#version = version;
+  // Shows the members, with notices of those who have come or left since the last time.
+  show({ users, count }) {
+    const names = users.map(({ user, as }) => as?.name ?? user).sort();
+    const before = this.#names ?? names;
+    this.#names = count > users.length ? undefined : names; // too many to know them
     this.#render(names, count);
+    if (!this.#names) return;
+    this.#tell(names, before, "joined");
+    for (const name of this.#tell(before, names, "left")) this.typed(name);
+  }
+
+  // Notices which names of one list are not in the other, and returns them.
+  #tell(list, other, words) {
+    const names = [...new Set(list)].filter((name) => name !== this.#me && !other.includes(name));
+    for (const name of names) notice(name, words);
+    return names;
   }
 
   types(name) {
@@ -48,13 +60,14 @@ export class Presence {
 
   #render(names, total) {
     const mine = names.indexOf(this.#me);
-    const items = names.map((name, i) => {
+    const shown = names.slice(0, MAX_NAMES);
+    const items = shown.map((name, i) => {
       const item = element("li");
       item.append(avatar(name), element("bdi", "", name));
       if (i === mine) item.append(element("span", "you", "you"));
       return item;
     });
-    if (total > names.length) items.push(element("li", "", `and ${total - names.length} more`));
+    if (total > shown.length) items.push(element("li", "", `and ${total - shown.length} more`));
     list.replaceChildren(...items);
     count.textContent = total || "";
   }

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-//go:embed index.html style.css icon.svg *.js
+//go:embed index.html style.css icon.svg *.js topics/*.js
 var files embed.FS
 
 // policy lets the page load its own files and connect to gateways. Handler appends the identity

@@ -30,6 +30,6 @@ func TestDescribesItself(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	app, err := describe.Parse([]byte(lines[len(lines)-1]))
 	require.NoError(t, err)
-	require.Len(t, app.Routes, 10)
+	require.Len(t, app.Routes, 12)
 	require.NotNil(t, app.Authorizer)
 }

@@ -4,7 +4,7 @@
 const MAX_WAITING = 256; // entries above the position that wait for what is before them
 const MAX_BYTES = 256 * 1024;
 
-// Returns the number of an epoch, by which epochs are ordered, or NaN if it is none.
+// Returns the number of an epoch, by which epochs are ordered, or NaN if it is not one.
 export function numberOf(epoch) {
   if (epoch === "") return 0;
   const digits = /^([1-9]\d{0,15})-[\w-]{1,64}$/.exec(epoch)?.[1];

@@ -1,4 +1,4 @@
-// Who is in a topic: docs/protocol.md, §11.2. It knows nothing of connections; clock is that of
+// The members of a topic: docs/protocol.md, §11.2. It knows nothing of connections; clock is that of
 // Topics.
 
 const REF_KEPT = 60_000; // ms that the version of a member that has left is kept
