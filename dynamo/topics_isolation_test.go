@@ -188,6 +188,32 @@ func TestTopicsReadNewbornEpoch(t *testing.T) {
 	require.Equal(t, []bool{true, false}, moved)
 }
 
+// TestTopicsSealBeforeHead has a publisher and a subscriber that see the seal of an epoch, and whose
+// head is still the old one.
+func TestTopicsSealBeforeHead(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	last := s.append(s.process(passing), "last")
+	s.clock.Advance(9*24*time.Hour - 2*time.Hour)
+	var page topic.Page
+	log := s.tearing(1, func(c *commit) {
+		var err error
+		page, err = s.rival(c, 0).Read(t.Context(), topic.Query{Topic: "room", Since: &last.Position})
+		require.NoError(t, err)
+		s.append(s.rival(c, 9), "second")
+	})
+	next := s.append(log, "first")
+	require.Equal(t, int64(1), next.Offset)
+	require.Equal(t, &last.Position, next.Prev)
+	require.Equal(t, []string{"first", "second"}, s.said())
+
+	require.Empty(t, page.Lost)
+	require.Equal(t, last.Position, page.Position, "the event is not published yet")
+	moved, err := s.process(passing).Moved(t.Context(), []topic.At{{Topic: "room", Position: page.Position}})
+	require.NoError(t, err)
+	require.Equal(t, []bool{true}, moved)
+}
+
 // TestTopicsKeyBeforeEntry has a second attempt with a key that meets the key of the first and not
 // yet its entry.
 func TestTopicsKeyBeforeEntry(t *testing.T) {

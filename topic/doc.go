@@ -32,7 +32,8 @@
 // Publish returns a [Position] if and only if the event is durable. From then on it is delivered,
 // also if the process dies the moment after, or if there is an error beside the position: do not
 // publish again. An error without a position means that nothing was published, unless it is
-// [ErrOutcome]; with [WithKey] publishing again is safe then.
+// [ErrOutcome]; with [WithKey] publishing again is safe then. PublishTx of package dynamo writes an
+// event in one transaction with items of the application.
 //
 // # The limits of the promise
 //

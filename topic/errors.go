@@ -9,8 +9,13 @@ import (
 	"github.com/gatesock/gatesock/internal/topicwire"
 )
 
+// refusal returns the result of a topic of several that has an error.
+func (s *subscription) refusal() topicwire.Result {
+	return topicwire.Result{Topic: s.want.Topic, Error: publicError(s.err)}
+}
+
 // publicError returns what the client sees of the error of one topic of several.
-func (s *routes) publicError(ctx context.Context, req *gatesock.Request, err error) *topicwire.Error {
+func publicError(err error) *topicwire.Error {
 	e := &topicwire.Error{Code: string(gatesock.CodeOf(err))}
 	var public *gatesock.Error
 	switch {
@@ -22,9 +27,13 @@ func (s *routes) publicError(ctx context.Context, req *gatesock.Request, err err
 	default:
 		e.Message = "internal error"
 	}
-	if gatesock.CodeOf(err).HTTPStatus() >= 500 {
-		s.slog().ErrorContext(ctx, "topic: a topic of several could not be subscribed to",
-			"connectionId", req.ConnectionID, "code", e.Code, "error", err)
-	}
 	return e
+}
+
+// logRefusal logs the error of one topic of several if it is not the client's.
+func (s *routes) logRefusal(ctx context.Context, req *gatesock.Request, err error) {
+	if code := gatesock.CodeOf(err); code.HTTPStatus() >= 500 {
+		s.slog().ErrorContext(ctx, "topic: a topic of several could not be subscribed to",
+			"connectionId", req.ConnectionID, "code", string(code), "error", err)
+	}
 }

@@ -21,10 +21,21 @@ func pageLimit(limit int) int {
 	return min(limit, maxPage)
 }
 
+// roomForAll reports whether the answers for topics fit into one frame, if all events are left for
+// history requests.
+func roomForAll(wanted []topicwire.Subscription) bool {
+	const least = 256
+	room := gatesock.MaxMessageSize - frameOverhead
+	for _, w := range wanted {
+		room -= least + len(jsonscan.AppendString(nil, w.Topic))
+	}
+	return room >= 0
+}
+
 // fitFrame makes the results of event topics, of which the entries fit into one frame together.
 // What does not is left for history requests.
 func fitFrame(subs []*subscription) {
-	room := gatesock.MaxMessageSize - frameOverhead
+	room := roomBeside(refused(subs))
 	for _, sub := range open(subs) {
 		room -= resultSize(sub)
 	}
@@ -33,6 +44,17 @@ func fitFrame(subs []*subscription) {
 			room -= fill(&sub.result, sub.page, sub.want.Since, room)
 		}
 	}
+}
+
+// roomBeside returns how many bytes of a frame the errors of topics leave for the results of others.
+func roomBeside(refused []*subscription) int {
+	room := gatesock.MaxMessageSize - frameOverhead
+	for _, sub := range refused {
+		if b, err := json.Marshal(sub.refusal()); err == nil {
+			room -= len(b) + 1
+		}
+	}
+	return room
 }
 
 // resultSize returns how many bytes a result takes without the entries of an event topic.

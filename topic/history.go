@@ -33,6 +33,7 @@ func (s *routes) history(
 		return topicwire.Result{}, failed("the events could not be read", err)
 	}
 	observing.Count(ctx, observing.HistoryPages, 1)
+	page = s.withoutOversized(ctx, in, page, room)
 	if page.Lost != "" {
 		countRecovery(ctx, page.Lost)
 	}
@@ -43,6 +44,32 @@ func (s *routes) history(
 		fill(&r, page, in.Since, room)
 	}
 	return r, nil
+}
+
+// withoutOversized removes the entries that are next and fit into no frame: they were appended to
+// the log by something other than Publish. Otherwise the client would ask for them for ever. It is
+// told that it has lost them.
+func (s *routes) withoutOversized(ctx context.Context, in topicwire.History, page Page, room int) Page {
+	for len(page.Entries) > 0 {
+		next, rest := page.Entries[0], page.Entries[1:]
+		if in.Before != nil {
+			next, rest = page.Entries[len(page.Entries)-1], page.Entries[:len(page.Entries)-1]
+		}
+		size := entrySize(next.Events)
+		if size <= room {
+			break
+		}
+		s.slog().ErrorContext(ctx, "topic: an entry fits into no frame, so no client gets it: use Publish",
+			"topic", in.Topic, "epoch", next.Epoch, "offset", next.Offset, "bytes", size, "limit", room)
+		page.Entries = rest
+		if in.Since != nil && page.Lost == "" {
+			page.Lost = LostHistory
+		}
+		if in.Before != nil && len(rest) == 0 {
+			page.Position = next.Position
+		}
+	}
+	return page
 }
 
 func validateEventHistory(in topicwire.History) error {

@@ -80,8 +80,8 @@ func (o option) apply(s *settings) { o(s) }
 type Retention struct {
 	// Age is for how long an event can be read; 0 means 24 hours.
 	Age time.Duration
-	// Count is how many of the newest entries can be read; 0 means 1,000. If it is negative, only Age
-	// counts.
+	// Count is how many of the newest entries can be read; 0 means 1,000. If it is negative, only
+	// Age counts.
 	Count int
 }
 
@@ -108,13 +108,14 @@ func WithMaxTopics(n int) Option {
 }
 
 // WithStream makes publishers not push: a handler of the log's own stream of changes does, which
-// calls [Topics.Deliver] with every new entry, such as that of package dynamo/stream. Publish then returns an empty Report.
+// calls [Topics.Deliver] with every new entry, such as that of package dynamo/stream. Publish then
+// returns an empty Report.
 func WithStream() Option { return option(func(s *settings) { s.stream = true }) }
 
 // Marker is a [Log] that keeps which entries have been pushed.
 type Marker interface {
-	// Mark keeps that an entry has been pushed to all subscribers. It is idempotent, and not an error
-	// if the entry has expired.
+	// Mark keeps that an entry has been pushed to all subscribers. It is idempotent, and not an
+	// error if the entry has expired.
 	Mark(ctx context.Context, topic string, at Position) error
 }
 

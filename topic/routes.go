@@ -34,8 +34,8 @@ type routes struct {
 
 // Register adds the routes subscribe, unsubscribe, history and sync to a router, and presence if
 // there is [WithPresence], and declares the push of presence. docs/protocol.md specifies their
-// messages. Events are declared by the application: see [gatesock.DeclarePush]. The connections must be
-// registered in the store, which middleware [conn.Track] does.
+// messages. Events are declared by the application: see [gatesock.DeclarePush]. The connections
+// must be registered in the store, which middleware [conn.Track] does.
 //
 // The options are those of every route, for example guards. The routes have a codec of their own.
 // Register panics if r or authorize is nil, if a route with one of the keys is registered already,

@@ -279,103 +279,122 @@ func (w *watcher) values() map[string]string {
 	return values
 }
 
-// Clients that follow the rules have the filtered last values after a sync, whatever is lost,
-// repeated and reordered, and wherever a Set has died after it raised the counter.
-func TestClientsConverge(t *testing.T) {
-	t.Parallel()
-	filters := map[string]func(n int) bool{
+// matches are the filters of clients, with what matches each.
+func matches() map[string]func(n int) bool {
+	return map[string]func(n int) bool{
 		`{}`:                          func(int) bool { return true },
 		`{"where":{"n":[0,2]}}`:       func(n int) bool { return n == 0 || n == 2 },
 		`{"where":{"n":{"above":1}}}`: func(n int) bool { return n > 1 },
 		`{"where":{"n":{"atLeast":1,"below":3}}}`: func(n int) bool { return n == 1 || n == 2 },
 	}
-	names := slices.Sorted(maps.Keys(filters))
-	rapid.Check(t, func(t *rapid.T) {
-		n := newNetwork(3)
-		truth := map[string]int{}
-		key := rapid.Custom(func(t *rapid.T) string { return fmt.Sprintf("k%d", rapid.IntRange(0, 9).Draw(t, "key")) })
-		pick := func() *watcher { return n.watchers[rapid.IntRange(0, len(n.watchers)-1).Draw(t, "client")] }
-		change := func(key string, data int) error {
-			if data < 0 {
-				delete(truth, key)
-				_, _, err := n.topics.Delete(context.Background(), "t", key)
-				return err
-			}
-			truth[key] = data
-			_, _, err := n.topics.Set(context.Background(), "t", key, map[string]int{"n": data})
+}
+
+// run is a network to which things happen, and the values as they should be.
+type run struct {
+	*network
+	truth map[string]int
+}
+
+// change sets a value that is drawn, or deletes it. The call fails, if it is not empty.
+func (d *run) change(t *rapid.T, failing string) (again func() error) {
+	key, data := fmt.Sprintf("k%d", rapid.IntRange(0, 9).Draw(t, "key")), rapid.IntRange(-1, 4).Draw(t, "data")
+	store := func() (err error) {
+		if data < 0 {
+			delete(d.truth, key)
+			_, _, err = d.topics.Delete(context.Background(), "t", key)
 			return err
 		}
-		t.Repeat(map[string]func(*rapid.T){
-			"set": func(t *rapid.T) {
-				require.NoError(t, change(key.Draw(t, "key"), rapid.IntRange(-1, 4).Draw(t, "data")))
-			},
-			"set, and die": func(t *rapid.T) {
-				n.fail = func(call string) error {
-					if call == "ReadFilters" {
-						return errDown
-					}
-					return nil
-				}
-				require.ErrorIs(t, change(key.Draw(t, "key"), rapid.IntRange(-1, 4).Draw(t, "data")), errDown)
-				n.fail = nil
-			},
-			"set again": func(t *rapid.T) {
-				n.fail = func(call string) error {
-					if call == "RaiseCounter" {
-						return errDown
-					}
-					return nil
-				}
-				k, data := key.Draw(t, "key"), rapid.IntRange(-1, 4).Draw(t, "data")
-				require.ErrorIs(t, change(k, data), errDown)
-				n.fail = nil
-				require.NoError(t, change(k, data))
-			},
-			"subscribe": func(t *rapid.T) { pick().subscribe(rapid.SampledFrom(names).Draw(t, "filter")) },
-			"page": func(*rapid.T) {
-				if w := pick(); w.open {
-					w.next()
-				}
-			},
-			"deliver": func(t *rapid.T) {
-				if len(n.pending) == 0 {
-					return
-				}
-				i := rapid.IntRange(0, len(n.pending)-1).Draw(t, "push")
-				p := n.pending[i]
-				p.to.receive(p.push)
-				if rapid.Bool().Draw(t, "once") {
-					n.pending = slices.Delete(n.pending, i, i+1)
-				}
-			},
-			"lose": func(*rapid.T) {
-				n.pending = n.pending[:len(n.pending)/2]
-			},
-			"wait": func(t *rapid.T) {
-				n.pass(time.Duration(rapid.IntRange(1, 100).Draw(t, "minutes")) * time.Minute)
-			},
-			"sync": func(*rapid.T) {
-				if w := pick(); w.filter != "" && !w.open {
-					w.finish()
-				}
-			},
-			"": func(*rapid.T) {},
-		})
-		for _, w := range n.watchers {
+		d.truth[key] = data
+		_, _, err = d.topics.Set(context.Background(), "t", key, map[string]int{"n": data})
+		return err
+	}
+	if failing == "" {
+		require.NoError(t, store())
+		return store
+	}
+	d.fail = func(call string) error {
+		if call == failing {
+			return errDown
+		}
+		return nil
+	}
+	require.ErrorIs(t, store(), errDown)
+	d.fail = nil
+	return store
+}
+
+// pick draws a client.
+func (d *run) pick(t *rapid.T) *watcher {
+	return d.watchers[rapid.IntRange(0, len(d.watchers)-1).Draw(t, "client")]
+}
+
+// deliver lets a push arrive, which may come again.
+func (d *run) deliver(t *rapid.T) {
+	if len(d.pending) == 0 {
+		return
+	}
+	i := rapid.IntRange(0, len(d.pending)-1).Draw(t, "push")
+	p := d.pending[i]
+	p.to.receive(p.push)
+	if rapid.Bool().Draw(t, "once") {
+		d.pending = slices.Delete(d.pending, i, i+1)
+	}
+}
+
+// actions are what can happen.
+func (d *run) actions() map[string]func(*rapid.T) {
+	filters := slices.Sorted(maps.Keys(matches()))
+	return map[string]func(*rapid.T){
+		"set":          func(t *rapid.T) { d.change(t, "") },
+		"set, and die": func(t *rapid.T) { d.change(t, "ReadFilters") },
+		"set again":    func(t *rapid.T) { require.NoError(t, d.change(t, "RaiseCounter")()) },
+		"subscribe":    func(t *rapid.T) { d.pick(t).subscribe(rapid.SampledFrom(filters).Draw(t, "filter")) },
+		"page": func(t *rapid.T) {
+			if w := d.pick(t); w.open {
+				w.next()
+			}
+		},
+		"deliver": d.deliver,
+		"lose":    func(*rapid.T) { d.pending = d.pending[:len(d.pending)/2] },
+		"wait": func(t *rapid.T) {
+			d.pass(time.Duration(rapid.IntRange(1, 100).Draw(t, "minutes")) * time.Minute)
+		},
+		"sync": func(t *rapid.T) {
+			if w := d.pick(t); w.filter != "" && !w.open {
+				w.finish()
+			}
+		},
+		"": func(*rapid.T) {},
+	}
+}
+
+// wants returns what a client with a filter must show.
+func (d *run) wants(filter string) map[string]string {
+	want := map[string]string{}
+	for key, data := range d.truth {
+		if matches()[filter](data) {
+			want[key] = fmt.Sprintf(`{"n":%d}`, data)
+		}
+	}
+	return want
+}
+
+// Clients that follow the rules have the filtered last values after a sync, whatever is lost,
+// repeated and reordered, and wherever a Set has died after it raised the counter.
+func TestClientsConverge(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		d := &run{newNetwork(3), map[string]int{}}
+		t.Repeat(d.actions())
+		for _, w := range d.watchers {
 			if w.filter == "" {
 				continue
 			}
 			w.finish()
-			for _, p := range n.pending {
+			for _, p := range d.pending {
 				p.to.receive(p.push)
 			}
-			want := map[string]string{}
-			for key, data := range truth {
-				if filters[w.filter](data) {
-					want[key] = fmt.Sprintf(`{"n":%d}`, data)
-				}
-			}
-			require.Equal(t, want, w.values(), "%s with the filter %s", w.id, w.filter)
+			require.Equal(t, d.wants(w.filter), w.values(), "%s with the filter %s", w.id, w.filter)
 		}
 	})
 }

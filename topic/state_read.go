@@ -129,7 +129,6 @@ func (t *Topics) logFilter(ctx context.Context, topic, id string, err error) {
 func (t *Topics) pageState(
 	ctx context.Context, in topicwire.History, c conn.Conn, room int,
 ) (topicwire.Result, error) {
-	room -= maxCursor
 	if in.Since != nil || in.Before != nil {
 		return topicwire.Result{}, gatesock.Errorf(gatesock.CodeInvalidArgument,
 			`"since" and "before" are for event topics, and %q is a state topic`, in.Topic)
@@ -233,19 +232,29 @@ type filling struct {
 func (p *filling) add(values []Value) (full bool) {
 	names, from := p.filter.attributes(), p.begun.Add(-recent)
 	for _, v := range values {
+		w, size := topicwire.Value{}, 0
 		matches := p.filter.matches(attributesOf(v.Data, names))
-		if matches || v.Time.After(from) {
-			w := wireValue(v, matches)
-			size := valueSize(v.Key, w.Data)
-			if size > p.room {
-				return true
-			}
-			p.room -= size
+		taken := matches || v.Time.After(from)
+		if taken {
+			w = wireValue(v, matches)
+			size = valueSize(v.Key, w.Data)
+		}
+		if size+cursorSize(v.Key) > p.room {
+			return true
+		}
+		if p.room -= size; taken {
 			p.result.Values = append(p.result.Values, w)
 		}
 		p.after = v.Key
 	}
 	return false
+}
+
+// cursorSize returns how much more than a result has room for anyway, see resultOverhead, a cursor
+// takes that names a key.
+func cursorSize(key string) int {
+	const spare = 200
+	return max(0, base64.RawURLEncoding.EncodedLen(filterIDBytes+len(key)+16)-spare)
 }
 
 // place is a place among the values, for a subscription with a filter.

@@ -28,6 +28,10 @@ func (s *routes) subscribe(
 	if len(wanted) > s.maxTopics {
 		return topicwire.Subscribed{}, s.tooMany(len(wanted))
 	}
+	if !roomForAll(wanted) {
+		return topicwire.Subscribed{}, gatesock.Errorf(gatesock.CodeInvalidArgument,
+			"the answer for %d topics has no room in a frame: subscribe to them in several requests", len(wanted))
+	}
 	subs := make([]*subscription, len(wanted))
 	for i, w := range wanted {
 		subs[i] = &subscription{want: w}
@@ -51,7 +55,8 @@ func (s *routes) subscribe(
 	for i, sub := range subs {
 		all.Topics[i] = sub.result
 		if sub.err != nil {
-			all.Topics[i] = topicwire.Result{Topic: sub.want.Topic, Error: s.publicError(ctx, req, sub.err)}
+			all.Topics[i] = sub.refusal()
+			s.logRefusal(ctx, req, sub.err)
 		}
 	}
 	return all, nil
@@ -83,7 +88,7 @@ func (s *routes) enter(ctx context.Context, req *gatesock.Request, subs []*subsc
 	s.authorizeAll(ctx, req, joined)
 	s.leaveAll(ctx, req, s.memberships(c, refused(joined)))
 	permitted := open(joined)
-	room := (gatesock.MaxMessageSize - frameOverhead) / max(1, len(permitted))
+	room := roomBeside(refused(subs)) / max(1, len(permitted))
 	each(len(permitted), func(i int) { s.read(ctx, req, permitted[i], c, room) })
 	entered = true
 	return nil

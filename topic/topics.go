@@ -60,8 +60,9 @@ func New(log Log, store conn.Store, fanout *broadcast.Broadcaster, opts ...Optio
 	return t
 }
 
-// Group returns the group of the subscribers of an event topic in the [conn.Store]. To send them a
-// message that is not an event of the topic, use a Broadcaster.
+// Group returns the group of the subscribers of a topic in the [conn.Store], except those that have
+// a filter, which are in groups of their own. To send the subscribers of an event topic a message
+// that is not one of its events, use a Broadcaster.
 //
 // Groups whose names begin with "topic:" or "filtered:" belong to this package. Do not let clients
 // choose the name of a group to join without a prefix of your own: a connection in such a group is

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/conn/conntest/internal/require"
+	"github.com/gatesock/gatesock/internal/shrink"
 )
 
 // RunModel makes random calls to a store, and compares every answer with that of a model that is
@@ -36,7 +37,7 @@ func compare(t testing.TB, newHarness NewHarness, sequences int, seed uint64) er
 	for n := range uint64(sequences) {
 		s := randomSequence(rand.New(rand.NewPCG(seed, n))) //nolint:gosec // no secret
 		if err := s.run(t, newHarness); err != nil {
-			s, err = s.shrink(err, func(s sequence) error { return s.run(t, newHarness) })
+			s, err = shrink.Sequence(s, err, func(s sequence) error { return s.run(t, newHarness) })
 			return fmt.Errorf("conntest: the store differs from the model after\n%s%w", s, err)
 		}
 	}
@@ -72,23 +73,6 @@ func (s sequence) run(t testing.TB, newHarness NewHarness) error {
 		}
 	})
 	return errors.Join(err, m.close())
-}
-
-// shrink removes calls as long as the others fail, in parts that become smaller, and returns them
-// with their error.
-func (s sequence) shrink(err error, run func(sequence) error) (sequence, error) {
-	left := 500 // runs
-	for size := (len(s) + 1) / 2; size > 0; size /= 2 {
-		for i := 0; i+size <= len(s) && left > 0; left-- {
-			shorter := slices.Concat(s[:i], s[i+size:])
-			if e := run(shorter); e != nil {
-				s, err = shorter, e
-			} else {
-				i += size
-			}
-		}
-	}
-	return s, err
 }
 
 // randomSequence returns up to 12 calls of Put, and then 40 calls of any kind.

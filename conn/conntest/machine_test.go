@@ -1,8 +1,6 @@
 package conntest
 
 import (
-	"errors"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -49,21 +47,4 @@ func TestAFailureIsReportedWithFewCalls(t *testing.T) {
 		require.Equal(t, 2, strings.Count(err.Error(), "\tPut("), "%v", err)
 		require.Less(t, strings.Count(err.Error(), "\n"), 6, "%v", err)
 	}
-}
-
-// TestShrinkKeepsWhatMatters shrinks a sequence that fails with two of its calls, whatever the
-// others.
-func TestShrinkKeepsWhatMatters(t *testing.T) {
-	t.Parallel()
-	s := randomSequence(rand.New(rand.NewPCG(1, 1))) //nolint:gosec // the same in every run
-	s[3].text, s[30].text = texts("first"), texts("second")
-	fails := func(s sequence) error {
-		if text := s.String(); strings.Contains(text, "first") && strings.Contains(text, "second") {
-			return errors.New("failed")
-		}
-		return nil
-	}
-	short, err := s.shrink(errors.New("failed"), fails)
-	require.Error(t, err)
-	require.Equal(t, "\tfirst\n\tsecond\n", short.String())
 }

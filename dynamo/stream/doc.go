@@ -6,7 +6,7 @@
 // later. A DynamoDB table can have a stream of its changes, and Lambda reads it: the function is
 // invoked with each new entry, and again until the entry is pushed.
 //
-//	topics := topic.New(db.Topics(), db.Connections(), fanout, topic.WithStream()) // in all processes
+//	topics := topic.New(db.Topics(), db.Connections(), fanout, topic.WithStream()) // everywhere
 //	r.DeclareNeeds(dynamo.Need("TABLE"), stream.Need("TABLE"))
 //	gatesock.Start(eventmux.New(
 //		eventmux.WebSocket(r),
@@ -21,16 +21,16 @@
 // as a rule.
 //
 // With [topic.WithMark] publishers push as usual, and mark each entry when it is pushed. Handler
-// pushes the entries that have no mark 10 seconds after they were appended, see [MarkTime]. The push
-// is as fast as without a stream. Values and presence are pushed by their publishers only, and
+// pushes the entries that have no mark 10 seconds after they were appended, see [MarkTime]. The
+// push is as fast as without a stream. Values and presence are pushed by their publishers only, and
 // a change that is lost then is found by the next change or the next sync of a client, as without a
 // stream.
 //
 // # What is delivered, and when
 //
-// The entries of a topic are pushed one after the other in their order, different topics at the same
-// time. Of several changes of a value in one batch only the last is pushed. Entries that DynamoDB
-// deletes when they have expired are not pushed, nor are items of other kinds and of other
+// The entries of a topic are pushed one after the other in their order, different topics at the
+// same time. Of several changes of a value in one batch only the last is pushed. Entries that
+// DynamoDB deletes when they have expired are not pushed, nor are items of other kinds and of other
 // namespaces. Every record can come several times, and pushes can be repeated; clients drop them.
 //
 // A record fails if the subscribers cannot be read or the time is over. Lambda then invokes the
@@ -58,8 +58,8 @@
 // # Cost
 //
 // Reading the stream from Lambda is free (Amazon DynamoDB pricing, "DynamoDB Streams"); invocations
-// cost what they always do. With WithStream a publish costs the same units as without. With WithMark
-// each entry costs a second write for its mark, and an invocation with entries that are not marked
-// yet lasts up to 10 seconds, in which it waits. The marks of entries that are in the same batch need
-// no reading; all others cost 1 read unit.
+// cost what they always do. With WithStream a publish costs the same units as without. With
+// WithMark each entry costs a second write for its mark, and an invocation with entries that are
+// not marked yet lasts up to 10 seconds, in which it waits. The marks of entries that are in the
+// same batch need no reading; all others cost 1 read unit.
 package stream

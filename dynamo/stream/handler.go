@@ -56,7 +56,8 @@ func WithLogger(l *slog.Logger) Option {
 }
 
 // New returns the handler for the stream of the table of db, in its namespace. topics must have
-// db.Topics() as its log, and the options of the publishers: [topic.WithStream] or [topic.WithMark].
+// db.Topics() as its log, and the options of the publishers: [topic.WithStream] or
+// [topic.WithMark].
 //
 // It panics if an argument is nil, and if topics has neither option, since everything would be
 // pushed twice.

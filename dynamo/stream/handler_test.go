@@ -174,6 +174,7 @@ func TestWithMark(t *testing.T) {
 	require.NoError(t, err)
 	w.late = time.Minute
 	w.poll()
+	require.Equal(t, int64(1), w.api.marks.Load(), "the mark of the first entry is in the batch")
 	said(c, "room:1", "lost")
 	c.ExpectNone()
 	w.poll()
@@ -195,8 +196,74 @@ func TestWithMark(t *testing.T) {
 	require.Empty(t, w.logged.String())
 }
 
-// TestFailures: a topic that fails does not hold up the others, what follows in the topic waits, and
-// nothing that is done is done again.
+// TestWithMarkValuesArePushedOnce: their publishers push them.
+func TestWithMarkValuesArePushedOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withMark, withState)
+	c := w.subscriber("prices")
+	_, _, err := w.topics.Set(t.Context(), "prices", "tea", 1)
+	require.NoError(t, err)
+	c.ExpectFrame(`{"event":"set",…"key":"tea",…"data":1}`)
+	w.poll()
+	c.ExpectNone()
+}
+
+// TestMarkedEntriesNeedNoReading: the marks are in the batch.
+func TestMarkedEntriesNeedNoReading(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withMark)
+	for i := range 3 {
+		w.publish("room:1", i)
+	}
+	w.poll()
+	require.Zero(t, w.api.marks.Load())
+}
+
+// TestValuesThatCeaseToMatch: filters compare the last value with the one before the batch.
+func TestValuesThatCeaseToMatch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withStream, func(db *dynamo.DB, _ *topic.Ended) topic.Option {
+		return topic.WithState(db.Topics(), func(string) (topic.State, bool) {
+			return topic.State{Attributes: []string{"n"}}, true
+		})
+	})
+	c := w.Connect()
+	c.Request("subscribe", map[string]any{
+		"topic": "s", "filter": map[string]any{"where": map[string]any{"n": 1}},
+	}).ExpectReply(nil)
+	set := func(n int) {
+		_, _, err := w.topics.Set(t.Context(), "s", "k", map[string]int{"n": n})
+		require.NoError(t, err)
+	}
+	set(1)
+	w.poll()
+	c.ExpectFrame(`{"event":"set",…}`)
+	set(2)
+	set(3)
+	w.poll()
+	c.ExpectFrame(`{"event":"drop",…}`)
+	c.ExpectNone()
+}
+
+// TestOrder: what follows an entry that has failed waits for it.
+func TestOrder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withStream)
+	c := w.subscriber("a")
+	w.publish("a", 0)
+	w.publish("a", 1)
+	w.store.set("a", 1)
+	_, err := w.source.Poll(t.Context(), w.handler)
+	require.NoError(t, err)
+	c.ExpectNone()
+	w.poll()
+	c.ExpectFrame(`{"event":"said",…"offset":1,…}`)
+	c.ExpectFrame(`{"event":"said",…"offset":2,…}`)
+	c.ExpectNone()
+}
+
+// TestFailures: a topic that fails does not hold up the others, what follows in the topic waits,
+// and nothing that is done is done again.
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, withStream)
@@ -206,7 +273,7 @@ func TestFailures(t *testing.T) {
 			w.publish(name, i)
 		}
 	}
-	w.store.set("b", true)
+	w.store.set("b", always)
 	for range 2 {
 		_, err := w.source.Poll(t.Context(), w.handler)
 		require.NoError(t, err)
@@ -217,7 +284,7 @@ func TestFailures(t *testing.T) {
 	}
 	c.ExpectNone()
 	require.Contains(t, w.logged.String(), "come again")
-	w.store.set("b", false)
+	w.store.set("b", 0)
 	w.poll()
 	said(c, "b", 0)
 	said(c, "b", 1)
@@ -231,7 +298,7 @@ func TestTheAnswerNamesTheFirstFailure(t *testing.T) {
 	w.publish("a", 1)
 	w.publish("b", 1)
 	w.publish("b", 2)
-	w.store.set("b", true)
+	w.store.set("b", always)
 	var sequences []string
 	var answer string
 	look := handlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
@@ -261,9 +328,11 @@ func TestTheAnswerNamesTheFirstFailure(t *testing.T) {
 // TestNoTimeIsLeft: what cannot be begun in time comes again.
 func TestNoTimeIsLeft(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, withStream)
+	w := newWorld(t, withStream, withState2)
 	c := w.subscriber("a")
 	w.publish("a", 1)
+	_, _, err := w.topics.Set(t.Context(), "s", "k", 1)
+	require.NoError(t, err)
 	hurried := handlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
@@ -274,6 +343,30 @@ func TestNoTimeIsLeft(t *testing.T) {
 		require.NoError(t, err)
 	}
 	c.ExpectNone()
+	counters, err := w.db.Topics().Counters(t.Context(), []string{"s"})
+	require.NoError(t, err)
+	require.Equal(t, []int64{0}, counters)
+	w.poll()
+	said(c, "a", 1)
+}
+
+// TestTheTimeEndsDuringAPush: a fan-out that ends before it has reached everybody comes again.
+func TestTheTimeEndsDuringAPush(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withStream)
+	c := w.subscriber("a")
+	w.publish("a", 1)
+	rec := wstest.NewRecorder()
+	impatient := broadcast.New(rec, w.store, broadcast.WithDeadlineMargin(time.Hour))
+	h := stream.New(w.db, topic.New(w.db.Topics(), w.store, impatient, topic.WithStream()),
+		stream.WithLogger(slog.New(slog.NewTextHandler(w.logged, nil))))
+	_, err := w.source.Poll(t.Context(), handlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		return h.Invoke(ctx, payload)
+	}))
+	require.NoError(t, err)
+	require.Contains(t, w.logged.String(), "come again")
 	w.poll()
 	said(c, "a", 1)
 }
@@ -346,7 +439,7 @@ func TestEventsThatAreNotOfAStream(t *testing.T) {
 	require.ErrorContains(t, err, `must have the view type NEW_AND_OLD_IMAGES, not "KEYS_ONLY"`)
 	nameless := `{"Records":[{"eventName":"INSERT","dynamodb":{"StreamViewType":"NEW_AND_OLD_IMAGES",` +
 		`"Keys":{"pk":{"S":"te#1-A#a"}},"NewImage":` + entryImage + `}}]}`
-	w.store.set("a", true)
+	w.store.set("a", always)
 	_, err = w.handler.Invoke(t.Context(), []byte(nameless))
 	require.ErrorContains(t, err, "has no sequence number")
 }

@@ -3,10 +3,8 @@ package stream
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
-	"github.com/gatesock/gatesock/broadcast"
 	"github.com/gatesock/gatesock/dynamo/internal/table"
 	"github.com/gatesock/gatesock/dynamo/internal/topiclog"
 	"github.com/gatesock/gatesock/dynamo/internal/topicrow"
@@ -17,8 +15,8 @@ import (
 // jobName names a job: for values it has the key.
 type jobName struct{ kind, topic, key string }
 
-// job is what is to be done in order: the entries of a topic, the changes of a value, or the changes
-// of who is present in a topic.
+// job is what is to be done in order: the entries of a topic, the changes of a value, or the
+// changes of presence in a topic.
 type job struct {
 	jobName
 
@@ -176,15 +174,15 @@ func (j *job) run(ctx context.Context, b *batch) {
 	case j.kind == table.EntryKind:
 		j.deliverEntries(ctx, b)
 	case j.kind == table.ValueKind:
-		rep, err := b.topics.DeliverValue(ctx, j.topic, j.value, j.stored)
+		_, err := b.topics.DeliverValue(ctx, j.topic, j.value, j.stored)
 		if err != nil && b.table.Clock().Sub(j.value.Time) > maxValueAge {
 			b.slog().WarnContext(ctx, "stream: a value is too old to be pushed", "topic", j.topic, "error", err)
-			err, rep = nil, broadcast.Report{}
+			err = nil
 		}
-		j.settle(ctx, b, j.records, rep, err)
+		j.settle(ctx, b, j.records, err)
 	default:
 		j.deliverPresence(ctx, b)
-		j.settle(ctx, b, j.records, broadcast.Report{}, nil)
+		b.settled(j.records)
 	}
 }
 
@@ -198,8 +196,8 @@ func (j *job) deliverEntries(ctx context.Context, b *batch) {
 		if !left(ctx) {
 			return
 		}
-		rep, err := b.topics.Deliver(ctx, j.topic, r)
-		if !j.settle(ctx, b, j.records[i:i+1], rep, err) {
+		_, err := b.topics.Deliver(ctx, j.topic, r)
+		if !j.settle(ctx, b, j.records[i:i+1], err) {
 			return
 		}
 	}
@@ -217,30 +215,24 @@ func (j *job) deliverPresence(ctx context.Context, b *batch) {
 	b.topics.DeliverPresence(ctx, j.topic, joined, left)
 }
 
-var errUnsent = errors.New("the time was over before all subscribers were served")
-
 // settle sets the states of records, and reports whether they are done. Posts that have failed do
 // not count: their clients find out by the next push or sync.
-func (j *job) settle(ctx context.Context, b *batch, records []int, rep broadcast.Report, err error) bool {
-	if err == nil && (rep.Incomplete || rep.Cursor != "") {
-		err = errUnsent
-	}
-	if err != nil {
-		what := "come again"
-		if errors.Is(err, topic.ErrInvalid) {
-			what, records = "are ignored", b.settled(records)
-		}
-		b.slog().WarnContext(ctx, fmt.Sprintf("stream: records were not pushed, and %s", what),
+func (j *job) settle(ctx context.Context, b *batch, records []int, err error) bool {
+	switch {
+	case errors.Is(err, topic.ErrInvalid):
+		b.slog().WarnContext(ctx, "stream: records cannot be pushed, and are ignored",
 			"topic", j.topic, "records", len(records), "error", err)
-		return errors.Is(err, topic.ErrInvalid)
+	case err != nil:
+		b.slog().WarnContext(ctx, "stream: records were not pushed, and come again",
+			"topic", j.topic, "records", len(records), "error", err)
+		return false
 	}
 	b.settled(records)
 	return true
 }
 
-func (b *batch) settled(records []int) []int {
+func (b *batch) settled(records []int) {
 	for _, i := range records {
 		b.state[i] = done
 	}
-	return records
 }

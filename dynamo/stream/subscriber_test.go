@@ -73,7 +73,7 @@ func (s *subscriber) act() {
 		case topicclient.Dial:
 			require.Nil(s.t, s.conn, "the connection has ended")
 			var err error
-			s.conn, _, err = websocket.Dial(s.t.Context(), s.url, nil) //nolint:bodyclose // the library closes it
+			s.conn, _, err = websocket.Dial(s.t.Context(), s.url, nil)
 			require.NoError(s.t, err)
 			s.conn.SetReadLimit(-1)
 			s.number = a.Conn

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
@@ -32,6 +34,7 @@ type world struct {
 	handler *stream.Handler
 	source  *dynamotest.Stream
 	logged  *logs
+	api     *countingAPI
 	late    time.Duration // how far the clock of the handler is ahead of that of the publishers
 }
 
@@ -40,12 +43,13 @@ type faultyStore struct {
 	conn.Store
 
 	mu   sync.Mutex
-	down map[string]bool
+	down map[string]int // how often it fails, by group
 }
 
 func (s *faultyStore) Read(ctx context.Context, q conn.Query) (conn.Page, error) {
 	s.mu.Lock()
-	down := s.down[q.Group]
+	down := s.down[q.Group] > 0
+	s.down[q.Group]--
 	s.mu.Unlock()
 	if down {
 		return conn.Page{}, errDown
@@ -53,10 +57,28 @@ func (s *faultyStore) Read(ctx context.Context, q conn.Query) (conn.Page, error)
 	return s.Store.Read(ctx, q)
 }
 
-func (s *faultyStore) set(topicName string, down bool) {
+// set lets the next readings of a topic's members fail.
+func (s *faultyStore) set(topicName string, times int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.down[topic.Group(topicName)] = down
+	s.down[topic.Group(topicName)] = times
+}
+
+// always is more often than a test reads.
+const always = 1 << 30
+
+// countingAPI counts the requests for marks.
+type countingAPI struct {
+	*dynamodb.Client
+
+	marks atomic.Int64
+}
+
+func (c *countingAPI) BatchGetItem(
+	ctx context.Context, in *dynamodb.BatchGetItemInput, opts ...func(*dynamodb.Options),
+) (*dynamodb.BatchGetItemOutput, error) {
+	c.marks.Add(1)
+	return c.Client.BatchGetItem(ctx, in, opts...)
 }
 
 type logs struct {
@@ -93,8 +115,10 @@ func newWorldIn(t testing.TB, namespace string, opts ...func(*dynamo.DB, *topic.
 	log := slog.New(slog.NewTextHandler(w.logged, nil))
 	name, ended := dynamotest.StreamingTable(t), topic.NewEnded()
 	now := func() time.Time { return time.Now().Add(w.late) }
-	w.db = tables(t, name, namespace, dynamo.WithEnded(ended.Func()), dynamo.WithClock(now))
-	w.store = &faultyStore{Store: w.db.Connections(), down: make(map[string]bool)}
+	w.api = &countingAPI{Client: dynamotest.Local(t)}
+	w.db = dynamo.Open(w.api, name,
+		dynamo.WithNamespace(namespace), dynamo.WithEnded(ended.Func()), dynamo.WithClock(now))
+	w.store = &faultyStore{Store: w.db.Connections(), down: make(map[string]int)}
 	rec := wstest.NewRecorder()
 	settings := []topic.Option{topic.WithLogger(log)}
 	for _, o := range opts {

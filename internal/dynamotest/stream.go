@@ -185,7 +185,7 @@ func (sh *shard) invoke(ctx context.Context, h Handler) (handled int, err error)
 	for _, f := range failed.BatchItemFailures {
 		i := slices.IndexFunc(sh.records, func(r map[string]any) bool { return sequence(r) == f.ItemIdentifier })
 		if i < 0 {
-			return 0, fmt.Errorf("the handler says that a record has failed which it did not get: %s", answer)
+			return 0, fmt.Errorf("the handler reports a failure of a record that it did not get: %s", answer)
 		}
 		handled = min(handled, i)
 	}

@@ -22,6 +22,7 @@ type agent struct {
 	links  []*link
 
 	rights  map[string]bool
+	came    map[string]bool  // the positions whose push has arrived
 	pushed  map[string]place // the last push that has arrived
 	wanted  map[string]bool  // the topics to which its user is subscribed
 	journal map[string]*journal
@@ -70,7 +71,7 @@ func (w *world) newAgent(i int) *agent {
 	a := &agent{
 		w: w, name: fmt.Sprintf("c%d", i+1), rights: map[string]bool{}, wanted: map[string]bool{},
 		journal: map[string]*journal{}, revoked: map[string]time.Time{}, pushed: map[string]place{},
-		values: map[string]value{}, sees: map[string]bool{}, denied: map[string]bool{},
+		came: map[string]bool{}, values: map[string]value{}, sees: map[string]bool{}, denied: map[string]bool{},
 	}
 	a.client = topicclient.New(topicclient.Config{
 		Random:     rand.New(rand.NewPCG(w.seed, 1000+uint64(i))), //nolint:gosec // it is small
@@ -232,6 +233,7 @@ func (a *agent) notePush(data []byte) {
 		return
 	}
 	to, part := placeOf(push.Epoch, push.Offset), a.journalOf(push.Topic).current()
+	a.came[push.Topic+" "+to.String()] = true
 	if part.begun && to.compare(a.pushed[push.Topic]) > 0 {
 		a.pushed[push.Topic] = to
 	}

@@ -3,8 +3,10 @@ package sim
 import (
 	"context"
 	"errors"
+	"hash/fnv"
 	"slices"
 	"strings"
+	"time"
 )
 
 // kind is what waits at the gate.
@@ -76,8 +78,18 @@ func (w *world) wait(ctx context.Context, s *step) verdict {
 		return died
 	case <-ctx.Done():
 		w.withdraw(s, s.kind == kindWrite || s.kind == kindPost)
+		s.apart()
 		return abandoned
 	}
+}
+
+// apart waits for less than a millisecond, which depends on the name of the step. Timers of one
+// moment fire in any order, and so end the contexts of one parent: what they wake goes on one after
+// the other.
+func (s *step) apart() {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(s.order))
+	time.Sleep(time.Duration(1 + h.Sum32()%999_983)) //nolint:forbidigo // in a bubble
 }
 
 func (s *step) hang(ctx context.Context, dead <-chan struct{}) verdict {
@@ -85,6 +97,7 @@ func (s *step) hang(ctx context.Context, dead <-chan struct{}) verdict {
 	case <-dead:
 		return died
 	case <-ctx.Done():
+		s.apart()
 		return abandoned
 	}
 }

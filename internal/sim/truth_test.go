@@ -81,6 +81,9 @@ func (w *world) ended(p *publication, at topic.Position, err error) {
 		if p.at != nil && *p.at != got && !w.keyIsOver(p) {
 			w.broke("publishing %v again with its key returned %s, not %s", p.numbers, got, *p.at)
 		}
+		if p.at == nil {
+			w.count["published"]++
+		}
 		p.at, p.unknown, p.ended = &got, false, true
 		w.note(p.topic, got, p.numbers)
 		w.trace.add("note", "", fmt.Sprintf("%v is published at %s of %s (%v)", p.numbers, got, p.topic, err))
@@ -250,6 +253,9 @@ func (a *agent) got(act topicclient.Action) {
 	to := placeOf(act.Position.Epoch, act.Position.Offset)
 	w.trace.add(a.name, "", fmt.Sprintf("gets %s of %s", to, act.Topic))
 	w.count["delivered"]++
+	if !a.came[act.Topic+" "+to.String()] {
+		w.count["recovered"]++
+	}
 	switch {
 	case !p.begun:
 		w.fail("%s gets %s of %s without a subscription", a.name, to, act.Topic)

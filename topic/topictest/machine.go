@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gatesock/gatesock/internal/shrink"
 	"github.com/gatesock/gatesock/topic"
 )
 
@@ -61,7 +61,7 @@ func (s sequence) compare(t testing.TB, newHarness NewHarness) error {
 	if err == nil {
 		return nil
 	}
-	s, err = s.shrink(err, func(s sequence) error { return s.run(t, newHarness) })
+	s, err = shrink.Sequence(s, err, func(s sequence) error { return s.run(t, newHarness) })
 	return fmt.Errorf("topictest: the log differs from the model after\n%s%w", s, err)
 }
 
@@ -79,23 +79,6 @@ func (s sequence) run(t testing.TB, newHarness NewHarness) error {
 		}
 	})
 	return errors.Join(err, f.close())
-}
-
-// shrink removes calls as long as the others fail, in parts that become smaller, and returns them
-// with their error.
-func (s sequence) shrink(err error, run func(sequence) error) (sequence, error) {
-	left := 500 // runs
-	for size := (len(s) + 1) / 2; size > 0; size /= 2 {
-		for i := 0; i+size <= len(s) && left > 0; left-- {
-			shorter := slices.Concat(s[:i], s[i+size:])
-			if e := run(shorter); e != nil {
-				s, err = shorter, e
-			} else {
-				i += size
-			}
-		}
-	}
-	return s, err
 }
 
 func randomSequence(r source, length int) sequence {

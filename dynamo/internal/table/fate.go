@@ -60,7 +60,9 @@ func isUndone(err error) bool {
 }
 
 // signatureRefused reports whether a request was refused because of its signature, which DynamoDB
-// accepts for 15 minutes (IAM User Guide, "Elements of an AWS API request signature").
+// accepts for 5 or 15 minutes (IAM User Guide, "Elements of an AWS API request signature": five in
+// most cases; the errors of DynamoDB name 15, as in praetorian-inc/chariot-ui#453, or 5, as in
+// aws/aws-sdk-js-v3#7605).
 func signatureRefused(err error) bool {
 	var failed smithy.APIError
 	if !errors.As(err, &failed) {

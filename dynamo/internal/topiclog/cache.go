@@ -10,8 +10,10 @@ const (
 	// cacheBytes is the most bytes of entries that a process keeps, and windowBytes of one topic.
 	cacheBytes  = 8 << 20
 	windowBytes = 2 << 20
-	// kept is what an entry takes beside the data, about.
-	kept = 300
+	// kept is what an entry takes beside its events, about, and keptEvent is what an event takes
+	// beside its name and data.
+	kept      = 300
+	keptEvent = 64
 )
 
 // window is what a process knows of a topic: entries of one epoch without a hole, up to the newest
@@ -75,7 +77,7 @@ func (w *window) trim() {
 	}
 	n := 0
 	for w.bytes > windowBytes/2 && n < len(w.entries)-1 {
-		w.bytes -= kept + w.entries[n].bytes
+		w.bytes -= w.entries[n].memory()
 		n++
 	}
 	w.entries = slices.Clone(w.entries[n:])
@@ -83,7 +85,16 @@ func (w *window) trim() {
 
 func sizeOf(run []*entry) (sum int) {
 	for _, e := range run {
-		sum += kept + e.bytes
+		sum += e.memory()
+	}
+	return sum
+}
+
+// memory returns about how many bytes of memory an entry takes.
+func (e *entry) memory() int {
+	sum := kept + e.bytes + len(e.events)*keptEvent
+	for _, event := range e.events {
+		sum += len(event.Name)
 	}
 	return sum
 }

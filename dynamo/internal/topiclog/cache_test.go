@@ -3,11 +3,14 @@ package topiclog
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/gatesock/gatesock/topic"
 )
 
 // TestWindowJoin compares windows with a model. Whatever runs are joined, a window is a run without
@@ -95,4 +98,23 @@ func TestWindowTrims(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, len(w.entries), 10)
 	require.True(t, slices.IsSortedFunc(w.entries, func(a, b *entry) int { return int(a.offset - b.offset) }))
+}
+
+// TestCacheCountsEvents checks that entries with many small events count as what they take.
+func TestCacheCountsEvents(t *testing.T) {
+	t.Parallel()
+	const events = 5000
+	run := make([]*entry, 20)
+	for i := range run {
+		e := &entry{offset: int64(i) + 1, events: make([]topic.Event, events)}
+		for n := range e.events {
+			e.events[n] = topic.Event{Name: strings.Repeat("e", 10), Data: []byte("1")}
+			e.bytes++
+		}
+		run[i] = e
+	}
+	var w window
+	w.join("1-x", run, instant{})
+	require.Less(t, len(w.entries), 10, "an event takes at least the two headers, its name and its data")
+	require.Equal(t, int64(20), w.last().offset)
 }

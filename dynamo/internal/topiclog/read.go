@@ -219,7 +219,10 @@ func (v *view) after(ctx context.Context) (topic.Page, error) {
 		}
 		page.Lost = lost
 	}
-	entries, err := v.until(ctx, v.last()+1, first)
+	entries, err := v.from(ctx, first)
+	if err == nil && len(entries) == 0 { // they have expired, as far as the answer had room for them
+		entries, err = v.until(ctx, v.last()+1, first)
+	}
 	if err != nil {
 		return topic.Page{}, err
 	}

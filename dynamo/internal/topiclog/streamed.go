@@ -19,7 +19,7 @@ type Streamed struct {
 // Decode returns the entry or the seal of an epoch in an item. The item belongs to the result.
 func Decode(it table.Item, epoch string) (Streamed, error) {
 	if number(epoch) < 1 {
-		return Streamed{}, fmt.Errorf("its partition key names the epoch %.100q, which is none", epoch)
+		return Streamed{}, fmt.Errorf("its partition key names the epoch %.100q, which is not one", epoch)
 	}
 	e, err := decodeEntry(it)
 	if err != nil {

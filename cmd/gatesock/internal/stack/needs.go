@@ -10,11 +10,11 @@ import (
 
 // Figures of queues.
 const (
-	// visibilityFactor times the function's timeout is the visibility timeout of a queue (AWS Lambda
-	// Developer Guide, "Creating and configuring an Amazon SQS event source mapping").
+	// visibilityFactor times the function's timeout is the visibility timeout of a queue (AWS
+	// Lambda Developer Guide, "Creating and configuring an Amazon SQS event source mapping").
 	visibilityFactor = 6
-	// receives is how often a message is received before it gets into the dead-letter queue. Jobs of
-	// package async need one more than their attempts, of which there are 4 by default.
+	// receives is how often a message is received before it gets into the dead-letter queue. Jobs
+	// of package async need one more than their attempts, of which there are 4 by default.
 	receives     = 5
 	fourteenDays = 14 * 24 * 60 * 60 // the longest retention of SQS
 )
@@ -105,8 +105,8 @@ func (b *builder) addTable(n describe.Need) string {
 	return t.ID
 }
 
-// hasStream reports whether the program reads the stream of a table. The stack gives the table a
-// name, so the source can have none.
+// hasStream reports whether the program reads the stream of a table. The name of the table
+// is made at deployment, so the source cannot have it.
 func (b *builder) hasStream(n describe.Need) bool {
 	switch {
 	case n.Source == "":

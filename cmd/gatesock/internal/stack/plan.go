@@ -26,8 +26,8 @@ type Plan struct {
 	Queues []Queue
 	// Sources are what else calls the functions, in the order of the description.
 	Sources []Source
-	// Custom are the names of sources that the program recognizes by itself, in quotes. The stack has
-	// nothing for them.
+	// Custom are the names of sources that the program recognizes by itself, in quotes. The stack
+	// has nothing for them.
 	Custom []string
 	// Parameters are the values that are chosen at deployment, in an order for people: those of the
 	// application first. Formats add their own, such as where the code is.
@@ -47,8 +47,8 @@ type Function struct {
 	Memory, Timeout int
 	// Architecture is "arm64" or "x86_64".
 	Architecture string
-	// Routes are the keys of the routes of the function. Without any, the API has no integration for
-	// it.
+	// Routes are the keys of the routes of the function. Without any, the API has no integration
+	// for it.
 	Routes []string
 	// Authorizer reports whether the function is the authorizer of the API.
 	Authorizer bool
@@ -59,17 +59,17 @@ type Function struct {
 	// RecursiveLoop reports whether the function sends messages to a queue that it reads, so that
 	// Lambda must not end the chain after about 16 invocations.
 	RecursiveLoop bool
-	// ReservedConcurrency and ProvisionedConcurrency are the names of the parameters for them, which
-	// are numbers, 0 for none. ProvisionedConcurrency is empty for a function that API Gateway does
-	// not wait for.
+	// ReservedConcurrency and ProvisionedConcurrency are the names of the parameters for them,
+	// which are numbers, 0 for none. ProvisionedConcurrency is empty for a function that API
+	// Gateway does not wait for.
 	ReservedConcurrency, ProvisionedConcurrency string
 }
 
 // Variable is a variable of the environment of a function.
 type Variable struct {
 	Name string
-	// Value is what the variable says: the endpoint of @connections, the name of a table, the URL of a
-	// queue, the value of a parameter, or a value that is known.
+	// Value is what the variable says: the endpoint of @connections, the name of a table, the URL
+	// of a queue, the value of a parameter, or a value that is known.
 	Value Resource
 }
 
@@ -119,8 +119,8 @@ type Route struct {
 	Function string
 	// Responds reports whether the route must have a route response.
 	Responds bool
-	// Mock is the response template of a route that the API answers itself; empty for all others. It
-	// contains nothing that API Gateway would evaluate. It is to be quoted.
+	// Mock is the response template of a route that the API answers itself; empty for all others.
+	// It contains nothing that API Gateway would evaluate. It is to be quoted.
 	Mock string
 }
 
@@ -161,14 +161,15 @@ type Source struct {
 	ID   string
 	// Function is the ID of the function.
 	Function string
-	// Filters select the records of a stream by patterns, which are JSON and to be quoted. Records that
-	// match one of them are read; all are if there are none.
+	// Filters select the records of a stream by patterns, which are JSON and to be quoted. Records
+	// that match one of them are read; all are if there are none.
 	Filters []string
-	// From is the queue, topic or stream; the rule of a schedule that is outside; and otherwise zero.
+	// From is the queue, topic or stream; the rule of a schedule that is outside; and otherwise
+	// zero.
 	From Resource
-	// Group and Schedule are the names of a schedule of EventBridge Scheduler. The group is empty if
-	// it is that of the stack, and else may be "default", which exists; see [Plan.ScheduleGroups].
-	// Parameter is the name of the parameter with the rate of the schedule.
+	// Group and Schedule are the names of a schedule of EventBridge Scheduler. The group is empty
+	// if it is that of the stack, and else may be "default", which exists; see
+	// [Plan.ScheduleGroups]. Parameter is the name of the parameter with the rate of the schedule.
 	Group, Schedule, Parameter string
 	// EventSource and DetailType select events of a bus. EventSource is "*" for all, DetailType is
 	// empty for all. Both are to be quoted.

@@ -74,8 +74,8 @@ func (b *builder) queueSource(d describe.Source) {
 			continue
 		}
 		own = true
-		// Not for a queue outside: Lambda refuses one whose visibility timeout, 30 seconds unless its
-		// owner has chosen another, is shorter than the timeout of the function.
+		// Not for a queue outside: Lambda refuses one whose visibility timeout, 30 seconds unless
+		// its owner has chosen another, is shorter than the timeout of the function.
 		if b.o.Timeout == 0 {
 			function.Timeout = defaultQueueTimeout
 		}
@@ -106,9 +106,9 @@ func (b *builder) tableSource(d describe.Source) {
 }
 
 // topicFilters returns the patterns of the records that package dynamo/stream is interested in, so
-// that the function is not invoked for each connection and membership: new entries and marks, values
-// and presence rows, and all items of namespaces, whose names are not known. A table with other keys
-// is not one of package dynamo, and has none.
+// that the function is not invoked for each connection and membership: new entries and marks,
+// values and presence rows, and all items of namespaces, whose names are not known. A table with
+// other keys is not one of package dynamo, and has none.
 func topicFilters(n describe.Need) []string {
 	keys := dynamo.Need(n.Variable).Table
 	if n.Table == nil || *n.Table != (describe.TableKeys{
