@@ -87,8 +87,10 @@ func TestLostIsInNoOtherList(t *testing.T) {
 		row, err := s.memory.GetRow(ctx, room, "a")
 		require.NoError(t, err)
 		require.NoError(t, s.memory.RemoveRow(ctx, room, "a", row.Version))
-		out, err := s.sync(ctx, ann.request(), topicwire.Sync{Topics: []topicwire.SyncTopic{{Topic: room, Digest: ann.digest()}}})
+		at := topicwire.SyncTopic{Topic: room, Digest: ann.digest()}
+		out, err := s.sync(ctx, ann.request(), topicwire.Sync{Topics: []topicwire.SyncTopic{at}})
 		require.NoError(t, err)
-		require.Equal(t, topicwire.Synced{Lost: []string{room}, Moved: []string{}, Extra: []string{}, Presence: []string{}}, out)
+		none := []string{}
+		require.Equal(t, topicwire.Synced{Lost: []string{room}, Moved: none, Extra: none, Presence: none}, out)
 	})
 }

@@ -79,6 +79,7 @@ type play struct {
 }
 
 func playWithFaults(t *testing.T, seed uint64) {
+	t.Helper()
 	p := &play{t: t, random: rand.New(rand.NewPCG(seed, 7)), log: topic.NewMemory(), over: make(chan struct{})}
 	ended := topic.NewEnded()
 	states := func(name string) (topic.State, bool) {
@@ -109,14 +110,14 @@ func playWithFaults(t *testing.T, seed uint64) {
 	}
 	p.publish(15 * time.Minute)
 	gateway.Faults().Clear()
-	time.Sleep(time.Minute)
+	<-time.After(time.Minute)
 	p.dieBeforePushing()
-	time.Sleep(25 * time.Minute) // two intervals of sync, and half-open connections are noticed
+	<-time.After(25 * time.Minute) // two intervals of sync, and half-open connections are noticed
 	p.requireEvents()
 	for _, a := range p.players {
 		a.counts()
 	}
-	time.Sleep(150 * time.Minute) // all records have expired that nobody uses
+	<-time.After(150 * time.Minute) // all records have expired that nobody uses
 	p.requireEvents()
 	p.requireMembers()
 	for _, a := range p.players {
@@ -148,7 +149,7 @@ func (p *play) publish(d time.Duration) {
 		default:
 			cancel()
 		}
-		time.Sleep(time.Duration(p.random.Int64N(int64(4 * time.Second))))
+		<-time.After(time.Duration(p.random.Int64N(int64(4 * time.Second))))
 	}
 	for _, a := range p.players {
 		a.do(func() {

@@ -237,5 +237,6 @@ func (a *player) hear(x topicclient.Action) {
 		delete(a.members, x.Ref)
 	case topicclient.Lost, topicclient.Failed, topicclient.Counted:
 		a.fail("%+v", x)
+	default:
 	}
 }
