@@ -97,10 +97,22 @@ func (cs *Connections) putMembership(ctx context.Context, group string, m row) e
 }
 
 // confirm is for a row that was written after an attempt whose answer was lost. That attempt may
-// have written the row, too, and a leave may have deleted it in between: then nobody would delete
-// the second one. The row of an expired record that names the group is left alone: it expires with
-// the record, or an Extend that read the clock before has put off both.
+// write the row, too: it may have done so before a leave that came in between, so that nobody would
+// delete the second row, or it may still be under way, and write the row again after a leave. So the
+// place is guarded from now on, and a leave puts a tombstone into it.
+//
+// The row of an expired record that names the group is left alone: it expires with the record, or an
+// Extend that read the clock before has put off both.
 func (cs *Connections) confirm(ctx context.Context, group string, part int, m row) error {
+	until := cs.t.Clock().Add(tombstoneLife).Unix()
+	before := row{id: m.id, kind: tombstone, version: m.version - 2, expires: until} // guards m and what is later
+	guarded, err := cs.guardRow(ctx, part, before, group)
+	if err != nil {
+		return err
+	}
+	if !guarded { // the membership has ended meanwhile
+		return cs.buryIn(ctx, part, ended{group: group, id: m.id, version: m.version})
+	}
 	r, err := cs.reg.ReadRecord(ctx, m.id)
 	if err == nil && slices.Contains(r.Groups, group) {
 		return nil
