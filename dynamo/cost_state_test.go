@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -178,7 +179,7 @@ func extending(ctx context.Context, s *scene) error {
 // presences are the operations of presence, in topics of 25 members.
 func presences() []operation {
 	full := []step{entering(0, 25)}
-	announced := append(full, announcing(true))
+	announced := append(slices.Clone(full), announcing(true))
 	return []operation{
 		stateOperation("a member joins", units{2, 2}, "the row, and the announcement; the record, to see that it is still there, and the rows",
 			full, []step{entering(25, 1), get, announcing(true), readRows}),
