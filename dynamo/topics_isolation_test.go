@@ -188,8 +188,8 @@ func TestTopicsReadNewbornEpoch(t *testing.T) {
 	require.Equal(t, []bool{true, false}, moved)
 }
 
-// TestTopicsSealBeforeHead has a publisher and a subscriber that see the seal of an epoch, and whose
-// head is still the old one.
+// TestTopicsSealBeforeHead has a publisher and a subscriber that see the seal of an epoch, and
+// whose head is still the old one.
 func TestTopicsSealBeforeHead(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

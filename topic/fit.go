@@ -46,7 +46,8 @@ func fitFrame(subs []*subscription) {
 	}
 }
 
-// roomBeside returns how many bytes of a frame the errors of topics leave for the results of others.
+// roomBeside returns how many bytes of a frame the errors of topics leave for the results of
+// others.
 func roomBeside(refused []*subscription) int {
 	room := gatesock.MaxMessageSize - frameOverhead
 	for _, sub := range refused {
