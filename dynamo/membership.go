@@ -98,9 +98,10 @@ func (cs *Connections) putMembership(ctx context.Context, group string, m row) e
 
 // confirm is for a row that was written after an attempt whose answer was lost. That attempt may
 // have written the row, too, or may still write it: so the row guards its place, and the end of the
-// membership leaves a tombstone. If a leave was faster, and has deleted the row, nobody would delete
-// the second one: a tombstone takes its place. The row of an expired record that names the group is
-// left alone: it expires with the record, or an Extend that read the clock before has put off both.
+// membership leaves a tombstone. If a leave was faster, and has deleted the row, nobody would
+// delete the second one: a tombstone takes its place. The row of an expired record that names the
+// group is left alone: it expires with the record, or an Extend that read the clock before has put
+// off both.
 func (cs *Connections) confirm(ctx context.Context, group string, part int, m row) error {
 	before := row{id: m.id, kind: tombstone, version: m.version - 2, expires: cs.t.Clock().Add(tombstoneLife).Unix()}
 	if _, err := cs.guardRow(ctx, part, before, group); err != nil {
