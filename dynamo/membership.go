@@ -97,21 +97,15 @@ func (cs *Connections) putMembership(ctx context.Context, group string, m row) e
 }
 
 // confirm is for a row that was written after an attempt whose answer was lost. That attempt may
-// write the row, too: it may have done so before a leave that came in between, so that nobody would
-// delete the second row, or it may still be under way, and write the row again after a leave. So the
-// place is guarded from now on, and a leave puts a tombstone into it.
-//
-// The row of an expired record that names the group is left alone: it expires with the record, or an
-// Extend that read the clock before has put off both.
+// have written the row, too, or may still write it: so the row guards its place, and the end of the
+// membership leaves a tombstone. If a leave was faster, and has deleted the row, nobody would
+// delete the second one: a tombstone takes its place. The row of an expired record that names the
+// group is left alone: it expires with the record, or an Extend that read the clock before has put
+// off both.
 func (cs *Connections) confirm(ctx context.Context, group string, part int, m row) error {
-	until := cs.t.Clock().Add(tombstoneLife).Unix()
-	before := row{id: m.id, kind: tombstone, version: m.version - 2, expires: until} // guards m and what is later
-	guarded, err := cs.guardRow(ctx, part, before, group)
-	if err != nil {
+	before := row{id: m.id, kind: tombstone, version: m.version - 2, expires: cs.t.Clock().Add(tombstoneLife).Unix()}
+	if _, err := cs.guardRow(ctx, part, before, group); err != nil {
 		return err
-	}
-	if !guarded { // the membership has ended meanwhile
-		return cs.buryIn(ctx, part, ended{group: group, id: m.id, version: m.version})
 	}
 	r, err := cs.reg.ReadRecord(ctx, m.id)
 	if err == nil && slices.Contains(r.Groups, group) {
@@ -120,7 +114,7 @@ func (cs *Connections) confirm(ctx context.Context, group string, part int, m ro
 	if err != nil && !errors.Is(err, conn.ErrNotFound) {
 		return fmt.Errorf("read the record: %w", err)
 	}
-	return cs.buryIn(ctx, part, ended{group: group, id: m.id, version: m.version, exact: true})
+	return cs.buryIn(ctx, part, ended{group: group, id: m.id, version: m.version})
 }
 
 // putRow writes a row as the table above has it, and reports whether it did.

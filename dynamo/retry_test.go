@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/internal/dynamotwin"
 )
 
 // failing answers each GetItem with the next of its errors, and then with nothing.
@@ -265,4 +267,40 @@ func TestLostAnswers(t *testing.T) {
 	require.ErrorIs(t, err, conn.ErrNotFound)
 	require.NoError(t, store.Leave(ctx, "a", "g"), "what is left of it goes with a Leave")
 	require.Empty(t, members("g"))
+}
+
+// latecomer does not answer the first request for a row of the group h, and keeps it for later.
+type latecomer struct {
+	dynamo.API
+	late func(context.Context) error
+}
+
+func (l *latecomer) UpdateItem(
+	ctx context.Context, in *dynamodb.UpdateItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error,
+) {
+	if l.late == nil && strings.Contains(dynamotwin.KeyOf(in.Key).Partition, "g#h#") {
+		l.late = func(ctx context.Context) error {
+			_, err := l.API.UpdateItem(ctx, in, opts...)
+			return err
+		}
+		return nil, status(http.StatusInternalServerError)
+	}
+	return l.API.UpdateItem(ctx, in, opts...)
+}
+
+// An attempt of a join whose answer was lost may be carried out after the membership has ended.
+func TestLateAttemptOfAJoin(t *testing.T) {
+	t.Parallel()
+	api := &latecomer{API: dynamotest.Client(t)}
+	store := dynamo.Open(api, dynamotest.Table(t), dynamo.WithNamespace(dynamotest.Namespace(t))).Connections()
+	ctx := t.Context()
+	require.NoError(t, store.Put(ctx, conn.Conn{ID: "a"}))
+	require.NoError(t, store.Join(ctx, "a", "h"))
+	require.NoError(t, store.Leave(ctx, "a", "h"))
+	var refused *types.ConditionalCheckFailedException
+	require.ErrorAs(t, api.late(ctx), &refused)
+	for m, err := range conn.Members(ctx, store, "h") {
+		require.NoError(t, err)
+		require.Fail(t, "there is a member", m.ID)
+	}
 }
