@@ -158,8 +158,13 @@ func (c *Client) Unsubscribe(now time.Time, name string) {
 	if t == nil || !t.wanted {
 		return
 	}
+	waits := !t.retryAt.IsZero()
 	c.forget(name)
 	c.end(t)
+	if t.membership == apart && waits {
+		t.membership = joined // perhaps, since a subscribe has failed: an unsubscribe ends it
+	}
+	c.remove(t)
 	c.pump()
 }
 

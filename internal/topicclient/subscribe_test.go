@@ -145,6 +145,20 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestUnsubscribeBeforeARepetition checks that the membership that a failed subscribe may have left
+// is ended.
+func TestUnsubscribeBeforeARepetition(t *testing.T) {
+	t.Parallel()
+	s := connected(t)
+	s.Subscribe(s.now, "a", Options{})
+	s.refuse(s.take("subscribe"), "unavailable")
+	s.Unsubscribe(s.now, "a")
+	s.reply(s.take("unsubscribe"), "{}")
+	require.Empty(t, s.topics)
+	s.pass(time.Minute)
+	s.quiet()
+}
+
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	s := connected(t)
