@@ -98,7 +98,7 @@ func (c *Client) acceptEvents(n *concern, r *topicwire.Result, first bool) bool 
 	}
 	t, start := n.topic, mark{number, r.Epoch, startOf(r)}
 	before := t.position
-	lost := c.place(n, start, r)
+	lost, outdated := c.place(n, start, r)
 	if first {
 		c.act(Action{Kind: Subscribed, Topic: t.name, Position: t.position})
 	}
@@ -107,7 +107,7 @@ func (c *Client) acceptEvents(n *concern, r *topicwire.Result, first bool) bool 
 	}
 	c.drain(t)
 	c.addEvents(t, number, r)
-	if !r.More {
+	if !r.More && !outdated {
 		t.settle(n.pushes)
 	}
 	if r.Offset > 0 && r.Offset <= topicwire.MaxOffset {
@@ -115,6 +115,9 @@ func (c *Client) acceptEvents(n *concern, r *topicwire.Result, first bool) bool 
 	}
 	t.quiet = r.Quiet
 	c.progress(t, r, before)
+	if outdated {
+		c.wish(t, 0)
+	}
 	return true
 }
 
@@ -127,25 +130,26 @@ func startOf(r *topicwire.Result) int64 {
 }
 
 // place moves the position to where a result begins, if that is where the client has to go on. It
-// reports whether the client has lost events.
-func (c *Client) place(n *concern, start mark, r *topicwire.Result) bool {
+// reports whether the client has lost events, and whether the result is outdated: it says that the
+// log does not go on from where the client was, but the client has got further since.
+func (c *Client) place(n *concern, start mark, r *topicwire.Result) (lost, outdated bool) {
 	t := n.topic
 	moved := n.since == nil || t.position != *n.since
 	switch {
 	case !t.placed:
 		t.placed = true
 		t.moveTo(start)
-		return n.since != nil && !r.Recovered
-	case moved:
-		return false // what the answer has counts as pushes: from its position the client got further
+		return n.since != nil && !r.Recovered, false
+	case moved: // what the answer has counts as pushes
+		return false, !r.Recovered
 	case r.Recovered:
 		if start.number > t.number {
 			t.moveTo(start)
 		}
-		return false
+		return false, false
 	default:
 		t.moveTo(start)
-		return true
+		return true, false
 	}
 }
 
