@@ -53,10 +53,26 @@ func (s *routes) leaveFormer(ctx context.Context, req *gatesock.Request, subs []
 		return
 	}
 	if err != nil && slices.ContainsFunc(subs, func(sub *subscription) bool { return s.isState(sub.want.Topic) }) {
-		s.disconnect(ctx, req, err) // it may be a member with a filter, and which one is not known
+		askAgain(subs, s.disconnect(ctx, req, err)) // it may be a member with a filter, and which one is not known
 		return
 	}
-	s.leaveAll(ctx, req, s.memberships(c, subs))
+	s.leaveRefused(ctx, req, c, subs)
+}
+
+// leaveRefused ends the memberships of topics that the client was denied.
+func (s *routes) leaveRefused(ctx context.Context, req *gatesock.Request, c conn.Conn, subs []*subscription) {
+	askAgain(subs, s.leaveAll(ctx, req, s.memberships(c, subs)))
+}
+
+// askAgain lets the client repeat a request that was denied if it may still be a member: then the
+// membership is ended.
+func askAgain(subs []*subscription, err error) {
+	if err == nil {
+		return
+	}
+	for _, sub := range subs {
+		sub.err = gatesock.Errorf(gatesock.CodeUnavailable, "the subscription could not be ended; try again").WithCause(err)
+	}
 }
 
 // memberships returns a subscription for each group by which a connection may be a member of the
@@ -87,10 +103,11 @@ func groupsIn(c conn.Conn, topic string) (groups []string) {
 }
 
 // leaveAll takes memberships back that the client has no right to, also after the end of the
-// request. If that fails, the connection is closed, so that nothing more is pushed to it.
-func (s *routes) leaveAll(ctx context.Context, req *gatesock.Request, subs []*subscription) {
+// request. If that fails, the connection is closed, so that nothing more is pushed to it. It returns
+// an error if both fail.
+func (s *routes) leaveAll(ctx context.Context, req *gatesock.Request, subs []*subscription) error {
 	if len(subs) == 0 {
-		return
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
@@ -101,16 +118,19 @@ func (s *routes) leaveAll(ctx context.Context, req *gatesock.Request, subs []*su
 		s.logPresence(ctx, topic, s.leavePresence(ctx, req.ConnectionID, topic)) // of a subscribe before
 	})
 	if err := errors.Join(errs...); err != nil {
-		s.disconnect(ctx, req, err)
+		return s.disconnect(ctx, req, err)
 	}
+	return nil
 }
 
-// disconnect closes the connection of a client that was refused, and may still be a member.
-func (s *routes) disconnect(ctx context.Context, req *gatesock.Request, err error) {
+// disconnect closes the connection of a client that was refused, and may still be a member. It
+// returns an error if it cannot.
+func (s *routes) disconnect(ctx context.Context, req *gatesock.Request, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
 	rep, closing := s.fanout.Disconnect(ctx, broadcast.ToConnections(req.ConnectionID))
+	closing = errors.Join(closing, rep.Err())
 	s.slog().ErrorContext(ctx, "topic: a subscription was refused, and its membership could not be removed; "+
-		"the connection is being closed", "connectionId", req.ConnectionID, "error", err,
-		"closing", errors.Join(closing, rep.Err()))
+		"the connection is being closed", "connectionId", req.ConnectionID, "error", err, "closing", closing)
+	return closing
 }

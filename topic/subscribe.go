@@ -74,7 +74,7 @@ func (s *routes) enter(ctx context.Context, req *gatesock.Request, subs []*subsc
 	entered := false
 	defer func() {
 		if !entered { // also after a panic
-			s.leaveAll(ctx, req, joined)
+			_ = s.leaveAll(ctx, req, joined) // it has logged what failed
 		}
 	}()
 	c, err := s.join(ctx, req.ConnectionID, groupsOf(joined))
@@ -86,7 +86,7 @@ func (s *routes) enter(ctx context.Context, req *gatesock.Request, subs []*subsc
 		return s.tooMany(n)
 	}
 	s.authorizeAll(ctx, req, joined)
-	s.leaveAll(ctx, req, s.memberships(c, refused(joined)))
+	s.leaveRefused(ctx, req, c, refused(joined))
 	permitted := open(joined)
 	room := roomBeside(refused(subs)) / max(1, len(permitted))
 	each(len(permitted), func(i int) { s.read(ctx, req, permitted[i], c, room) })
