@@ -161,6 +161,17 @@ func (s *state) sweep(now time.Time) {
 	maps.DeleteFunc(s.keys, func(_ string, v value) bool { return v.gone && now.Sub(v.at) >= markKept })
 }
 
+// renewMarks keeps the keys that are gone for the whole time from now on: the computer was asleep, and
+// pushes that came before may still wait to be read.
+func (s *state) renewMarks(now time.Time) {
+	for key, v := range s.keys {
+		if v.gone {
+			v.at = now
+			s.keys[key] = v
+		}
+	}
+}
+
 // rebase takes over the counter of a snapshot. Below the one that the client had when it asked, the
 // topic has been made again.
 func (s *state) rebase(filtered bool) {

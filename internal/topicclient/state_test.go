@@ -73,6 +73,20 @@ func TestStatePages(t *testing.T) {
 	require.Contains(t, s.take("sync").raw, `{"topic":"a","counter":10}`)
 }
 
+// TestOldPushAfterSleep checks that a push that waited to be read while the computer was asleep does
+// not bring a deleted key back.
+func TestOldPushAfterSleep(t *testing.T) {
+	t.Parallel()
+	s := watcher(t)
+	s.push(set("k", 12, 6))
+	s.push(unset("delete", "k", 14, 8))
+	require.NotEmpty(t, s.heard())
+	s.now = s.now.Add(3 * time.Hour)
+	s.Tick(s.now)
+	s.push(set("k", 13, 7))
+	require.Empty(t, s.heard())
+}
+
 // TestStateGap checks that a missing counter leads to a snapshot, and that one that comes late does
 // not.
 func TestStateGap(t *testing.T) {

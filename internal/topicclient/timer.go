@@ -91,6 +91,11 @@ func (c *Client) Tick(now time.Time) {
 // Wake is told that the computer was asleep, so that events may have been missed.
 func (c *Client) Wake(now time.Time) {
 	c.now = now
+	for _, t := range c.topics {
+		if t.state != nil {
+			t.state.renewMarks(now)
+		}
+	}
 	if c.ready() && !c.underWay(synced) {
 		c.sync()
 	}
