@@ -103,8 +103,8 @@ func groupsIn(c conn.Conn, topic string) (groups []string) {
 }
 
 // leaveAll takes memberships back that the client has no right to, also after the end of the
-// request. If that fails, the connection is closed, so that nothing more is pushed to it. It returns
-// an error if both fail.
+// request. If that fails, the connection is closed, so that nothing more is pushed to it. leaveAll
+// returns an error if both fail.
 func (s *routes) leaveAll(ctx context.Context, req *gatesock.Request, subs []*subscription) error {
 	if len(subs) == 0 {
 		return nil

@@ -130,8 +130,8 @@ func startOf(r *topicwire.Result) int64 {
 }
 
 // place moves the position to where a result begins, if that is where the client has to go on. It
-// reports whether the client has lost events, and whether the result is outdated: it says that the
-// log does not go on from where the client was, but the client has got further since.
+// reports whether the client has lost events, and whether the result is outdated: the log does not
+// go on from where the client was, but the client has got further since.
 func (c *Client) place(n *concern, start mark, r *topicwire.Result) (lost, outdated bool) {
 	t := n.topic
 	moved := n.since == nil || t.position != *n.since

@@ -161,8 +161,8 @@ func (s *state) sweep(now time.Time) {
 	maps.DeleteFunc(s.keys, func(_ string, v value) bool { return v.gone && now.Sub(v.at) >= markKept })
 }
 
-// renewMarks keeps the keys that are gone for the whole time from now on: the computer was asleep, and
-// pushes that came before may still wait to be read.
+// renewMarks keeps the keys that are gone for the whole time from now on: the computer was asleep,
+// and pushes that came before may still wait to be read.
 func (s *state) renewMarks(now time.Time) {
 	for key, v := range s.keys {
 		if v.gone {

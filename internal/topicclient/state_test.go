@@ -73,8 +73,8 @@ func TestStatePages(t *testing.T) {
 	require.Contains(t, s.take("sync").raw, `{"topic":"a","counter":10}`)
 }
 
-// TestOldPushAfterSleep checks that a push that waited to be read while the computer was asleep does
-// not bring a deleted key back.
+// TestOldPushAfterSleep checks that a push that waited to be read while the computer was asleep
+// does not bring a deleted key back.
 func TestOldPushAfterSleep(t *testing.T) {
 	t.Parallel()
 	s := watcher(t)
