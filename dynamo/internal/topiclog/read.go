@@ -46,7 +46,8 @@ type view struct {
 	// run are entries without a hole, up to the newest one. It is empty if nothing is left.
 	run []*entry
 	// cut is true if an answer of DynamoDB had no room for all that was asked for.
-	cut bool
+	cut    bool
+	sealed bool // the epoch has ended
 }
 
 // view finds the current epoch and its newest entries. It takes the epoch that the process knows,
@@ -72,6 +73,12 @@ func (l *Log) view(ctx context.Context, q topic.Query) (*view, error) {
 	if h.epoch != guess {
 		v.run = nil
 		if h.epoch != "" {
+			_, err = v.load(ctx)
+		}
+	}
+	for n := 1; err == nil && v.sealed && n <= newbornReads; n++ { // the epoch has ended since the head was read
+		v.run = nil
+		if v.head, err = l.readHead(ctx, q.Topic); err == nil && v.head.epoch != "" {
 			_, err = v.load(ctx)
 		}
 	}
@@ -109,7 +116,7 @@ func (v *view) load(ctx context.Context) (sure bool, err error) {
 	if len(run) > 0 && run[len(run)-1].left(v.now) < skew {
 		run = nil // those after it may be deleted already
 	}
-	v.run = run
+	v.run, v.sealed = run, sealed
 	sure = !sealed && !v.quiet() && (v.q.Since == nil || v.q.Since.Epoch == v.head.epoch)
 	return sure, nil
 }
