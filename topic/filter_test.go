@@ -42,33 +42,33 @@ func TestFilterHasOneCanonicalForm(t *testing.T) {
 func TestFilterIsRefused(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 300)
-	for input, want := range map[string]string{
-		`7`:                                 "the filter: must be a JSON object",
-		`{`:                                 "the filter: is not JSON",
-		`{"were":{}}`:                       `the filter has the member "were"; it may have where and everyMs`,
-		`{"where":[]}`:                      "where: must be a JSON object",
-		`{"where":{},"where":{}}`:           `has the member "where" twice`,
-		`{"where":{"room":1,"room":2}}`:     `has the member "room" twice`,
-		`{"where":{"rom":1}}`:               `the topic has no attribute "rom"; it has room, kind, value, on`,
-		`{"where":{"room":null}}`:           `"room": must be a string, a number`,
-		`{"where":{"room":1e400}}`:          `"room": must be a string, a number`,
-		`{"where":{"room":[]}}`:             "the set has 0 members; it must have 1 to 32",
-		`{"where":{"room":[[1]]}}`:          "member 0 of the set must be a string, a number, true or false",
-		`{"where":{"value":{}}}`:            "thresholds are one of above and atLeast",
-		`{"where":{"value":{"over":1}}}`:    `"over" is not a threshold; there are above, atLeast, below and atMost`,
-		`{"where":{"value":{"":1}}}`:        "empty name",
-		`{"where":{"value":{"above":"1"}}}`: `"above" must be a number`,
-		`{"where":{"value":{"above":1,"atLeast":1}}}`: "thresholds are one of above and atLeast",
-		`{"everyMs":99}`:    "everyMs must be a whole number from 100 to 60000",
-		`{"everyMs":60001}`: "everyMs must be a whole number from 100 to 60000",
-		`{"everyMs":100.5}`: "everyMs must be a whole number from 100 to 60000",
-		`{"where":{"room":[` + strings.Repeat("1,", 32) + `1]}}`:                                                 "the set has 33 members",
-		`{"where":{"room":["` + strings.Join([]string{long, "a" + long, "b" + long, "c" + long}, `","`) + `"]}}`: "bytes without spaces, the limit is 1024",
-		`"` + strings.Repeat("x", 4096) + `"`:                                                                    "the filter has 4098 bytes, the limit is 4096",
-		strings.Repeat("[", 4000):                                                                                "is not JSON",
+	for _, c := range [][2]string{
+		{`7`, "the filter: must be a JSON object"},
+		{`{`, "the filter: is not JSON"},
+		{`{"were":{}}`, `the filter has the member "were"; it may have where and everyMs`},
+		{`{"where":[]}`, "where: must be a JSON object"},
+		{`{"where":{},"where":{}}`, `has the member "where" twice`},
+		{`{"where":{"room":1,"room":2}}`, `has the member "room" twice`},
+		{`{"where":{"rom":1}}`, `the topic has no attribute "rom"; it has room, kind, value, on`},
+		{`{"where":{"room":null}}`, `"room": must be a string, a number`},
+		{`{"where":{"room":1e400}}`, `"room": must be a string, a number`},
+		{`{"where":{"room":[]}}`, "the set has 0 members; it must have 1 to 32"},
+		{`{"where":{"room":[[1]]}}`, "member 0 of the set must be a string, a number, true or false"},
+		{`{"where":{"value":{}}}`, "thresholds are one of above and atLeast"},
+		{`{"where":{"value":{"over":1}}}`, `"over" is not a threshold; there are above, atLeast, below and atMost`},
+		{`{"where":{"value":{"":1}}}`, "empty name"},
+		{`{"where":{"value":{"above":"1"}}}`, `"above" must be a number`},
+		{`{"where":{"value":{"above":1,"atLeast":1}}}`, "thresholds are one of above and atLeast"},
+		{`{"everyMs":99}`, "everyMs must be a whole number from 100 to 60000"},
+		{`{"everyMs":60001}`, "everyMs must be a whole number from 100 to 60000"},
+		{`{"everyMs":100.5}`, "everyMs must be a whole number from 100 to 60000"},
+		{`{"where":{"room":[` + strings.Repeat("1,", 32) + `1]}}`, "the set has 33 members"},
+		{`{"where":{"room":["` + strings.Join([]string{long, "a" + long, "b" + long, "c" + long}, `","`) + `"]}}`, "bytes without spaces, the limit is 1024"},
+		{`"` + strings.Repeat("x", 4096) + `"`, "the filter has 4098 bytes, the limit is 4096"},
+		{strings.Repeat("[", 4000), "is not JSON"},
 	} {
-		_, err := parseFilter(json.RawMessage(input), declared())
-		require.ErrorContains(t, err, want, input)
+		_, err := parseFilter(json.RawMessage(c[0]), declared())
+		require.ErrorContains(t, err, c[1], c[0])
 	}
 	_, err := parseFilter(json.RawMessage(`{"where":{"room":1}}`), nil)
 	require.ErrorContains(t, err, "the topic declares no attributes")
