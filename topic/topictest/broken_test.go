@@ -184,11 +184,28 @@ func TestSuiteFindsRaces(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c.bugs.late = true
 				got := strings.Fields(failing(t, onTwin(c.bugs)))
-				require.Subset(t, got, strings.Fields(c.fails))
 				require.Equal(t, c.fails == "", len(got) == 0, got)
+				for _, name := range strings.Fields(c.fails) {
+					require.True(t, slices.Contains(got, name) || meets(t, name, onTwin(c.bugs)),
+						"%q does not fail", name)
+				}
 			})
 		})
 	}
+}
+
+// meets reports whether a check fails at least once. Which of the requests of one instant comes first
+// is the scheduler's choice, so one run in 24 of a busy machine does not show a mistake that is there.
+func meets(t *testing.T, check string, newHarness NewHarness) bool {
+	t.Helper()
+	all := promises()
+	i := slices.IndexFunc(all, func(p promise[*fixture]) bool { return p.name == check })
+	for range 50 {
+		if all[i].test(t, newHarness.open) != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // changed changes what Append and Roll add.
