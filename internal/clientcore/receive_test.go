@@ -1,0 +1,114 @@
+package clientcore
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestFramesOfOthers(t *testing.T) {
+	t.Parallel()
+	for _, frame := range []string{
+		`{"event":"m","data":1}`,
+		`{"event":"m","topic":"a","data":1}`,
+		`{"event":"m","topic":"other","data":1}`,
+		`{"id":"7","action":"say","data":null}`,
+		`{"id":7,"action":"say","error":{"code":"internal","message":""}}`,
+		`{"message":"Internal server error","connectionId":"c","requestId":"r"}`,
+		`{"event":"report","id":"7","data":1}`,
+		`{"event":"m","topic":"a","version":"1.2"}`,
+		`{"event":"presence","topic":"a","data":{}}`,
+		`[1]`, `"text"`, `not JSON`, `{"event":`,
+	} {
+		s := member(t)
+		s.push(frame)
+		require.Len(t, s.told, 1, frame)
+		require.True(t, strings.HasPrefix(s.told[0], "other "), frame)
+	}
+}
+
+func TestFramesToIgnore(t *testing.T) {
+	t.Parallel()
+	for _, frame := range []string{
+		``, ` `,
+		`{"id":"t:99","action":"history","data":{}}`,
+		`{"event":"m","topic":"other","epoch":"1-x","offset":1,"data":1}`,
+		`{"event":"m","topic":"a","epoch":"1","offset":6,"data":1}`,
+		`{"event":"m","topic":"a","epoch":"1-x","offset":-6,"data":1}`,
+		`{"event":"m","topic":"a","epoch":"1-x","offset":9007199254740992,"data":1}`,
+		`{"event":"m","topic":"a","epoch":"2-x","offset":1,"prev":7,"data":1}`,
+		`{"topic":"a","epoch":"1-x","offset":6,"events":7}`,
+		`{"event":"set","topic":"a","key":"k","version":1}`,
+	} {
+		s := member(t)
+		s.push(frame)
+		require.Empty(t, s.heard(), frame)
+		s.pass(time.Minute)
+		s.quiet()
+	}
+}
+
+// TestArray checks frames with several pushes, of which one is of another kind.
+func TestArray(t *testing.T) {
+	t.Parallel()
+	s := member(t)
+	s.push("[" + event("1-x", 7) + `,{"event":"x"},` + event("1-x", 6) + "]")
+	require.Equal(t, `other {"event":"x"}, e6 1-x:6, e7 1-x:7`, s.heard())
+}
+
+func TestMalformedAnswers(t *testing.T) {
+	t.Parallel()
+	for _, data := range []string{`7`, `{}`, `{"topic":"b"}`, `{"topic":"a","epoch":"x"}`, `{"topic":"a","offset":-1}`, `null`} {
+		s := connected(t)
+		s.Subscribe(s.now, "a", Options{})
+		s.reply(s.take("subscribe"), data)
+		require.Empty(t, s.heard(), data)
+		s.pass(time.Second)
+		s.take("subscribe")
+	}
+}
+
+// FuzzReceived checks that no frame makes the client fail, or keep more than it may.
+func FuzzReceived(f *testing.F) {
+	for _, frame := range []string{
+		event("1-x", 6), event("1-x", 9), with(event("2-y", 1), `"prev":{"epoch":"1-x","offset":5}`),
+		`{"topic":"a","epoch":"1-x","offset":7,"events":[{"event":"p","data":1}]}`,
+		`{"id":"t:2","data":` + result("1-x", 6, 8) + `}`,
+		`{"id":"t:2","error":{"code":"failed_precondition"}}`,
+		`{"id":"t:3","data":` + snapshot(4, `{"key":"k","version":10,"data":10}`, "c") + `}`,
+		set("k", 3, 4), unset("drop", "k", 5, 6), joinedDiff("r", "u", 1), leftDiff("r", "u", 1, 100),
+		`{"id":"t:4","data":{"moved":["a"],"lost":["s"],"extra":["z"],"presence":["a"]}}`,
+		`{"id":"t:5","data":{"count":2,"members":[{"ref":"r","version":1}],"cursor":"c"}}`,
+	} {
+		f.Add([]byte(frame), []byte("["+frame+","+frame+"]"), uint16(300))
+	}
+	f.Fuzz(func(t *testing.T, one, two []byte, wait uint16) {
+		s := &stage{t: t, Client: New(Config{Random: rand.New(rand.NewPCG(1, 1)), MaxWaiting: 2, MaxKeys: 2})}
+		s.now = time.Unix(1e9, 0)
+		s.Start(s.now)
+		s.run()
+		s.Connected(s.now, s.conn)
+		s.Subscribe(s.now, "a", Options{Presence: true})
+		s.Subscribe(s.now, "s", Options{Filter: []byte("1")})
+		s.run()
+		for range 3 {
+			s.push(string(one))
+			s.Wake(s.now)
+			s.push(string(two))
+			s.pass(time.Duration(wait) * time.Millisecond)
+		}
+		require.LessOrEqual(t, len(s.topics), maxExtra)
+		for _, topic := range s.topics {
+			require.LessOrEqual(t, len(topic.waiting), 2)
+			if topic.state != nil {
+				require.LessOrEqual(t, len(topic.state.keys), 2)
+			}
+			if topic.presence != nil {
+				require.LessOrEqual(t, len(topic.presence.refs), 2)
+			}
+		}
+	})
+}
