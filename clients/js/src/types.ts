@@ -14,12 +14,12 @@ export type State =
   | { readonly name: "connecting" }
   /** Messages pass. */
   | { readonly name: "online" }
-  /** The next attempt is at `retryAt`, in milliseconds since 1970. */
-  | { readonly name: "waiting"; readonly retryAt: number }
+  /** The next attempt is at `retryAt`, in milliseconds since 1970. `reason` says in words why the connection has ended. */
+  | { readonly name: "waiting"; readonly retryAt: number; readonly reason: string }
   /** As waiting; the browser says that there is no network. */
-  | { readonly name: "offline"; readonly retryAt: number }
+  | { readonly name: "offline"; readonly retryAt: number; readonly reason: string }
   /** As waiting, after several handshakes that were refused; the app may have to sign in again. */
-  | { readonly name: "refused"; readonly retryAt: number }
+  | { readonly name: "refused"; readonly retryAt: number; readonly reason: string }
   /** `close` was called. */
   | { readonly name: "closed" };
 
