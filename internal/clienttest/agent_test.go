@@ -56,6 +56,7 @@ type command struct {
 	Last     int                 `json:"last,omitempty"`
 	Limit    int                 `json:"limit,omitempty"`
 	State    bool                `json:"state,omitempty"` // it is a state topic
+	Asks     string              `json:"asks,omitempty"`  // an event whose handler tells the position
 	Filter   json.RawMessage     `json:"filter,omitempty"`
 	Presence bool                `json:"presence,omitempty"`
 	As       json.RawMessage     `json:"as,omitempty"`

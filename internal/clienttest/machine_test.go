@@ -23,6 +23,8 @@ type machine struct {
 	counts  map[string]int
 	values  map[string]map[string]string
 	history map[int64]int // the numbers of requests
+	state   map[string]bool
+	asks    map[string]string // the event at which the handler of a topic asks for the position
 }
 
 var _ agent = (*machine)(nil)
@@ -52,6 +54,7 @@ func (m *machine) begin(now time.Time, o options) {
 		c:       clientcore.New(clientcore.Config{Random: rand.New(source), MaxWaiting: o.MaxWaiting}),
 		options: o, members: map[string]map[string]bool{}, counts: map[string]int{},
 		values: map[string]map[string]string{}, history: map[int64]int{},
+		state: map[string]bool{}, asks: map[string]string{},
 	}
 	m.c.Start(now)
 	m.drain()
@@ -60,6 +63,7 @@ func (m *machine) begin(now time.Time, o options) {
 func (m *machine) do(now time.Time, c command) {
 	switch c.Do {
 	case "subscribe":
+		m.state[c.Topic], m.asks[c.Topic] = c.State, c.Asks
 		m.c.Subscribe(now, c.Topic, clientcore.Options{
 			Since: c.Since, Last: c.Last, Filter: c.Filter, Presence: c.Presence, As: c.As,
 		})
@@ -151,6 +155,9 @@ func (m *machine) act(a clientcore.Action) {
 func (m *machine) topic(a clientcore.Action) {
 	switch a.Kind {
 	case clientcore.Subscribed:
+		if m.state[a.Topic] {
+			return
+		}
 		m.tell("subscribed %s %s", a.Topic, at(a.Position))
 	case clientcore.Lost:
 		// One confirmation tells of the loss.
@@ -168,6 +175,10 @@ func (m *machine) topic(a clientcore.Action) {
 		}
 		for _, it := range items {
 			m.tell("event %s %s %s%s", a.Topic, it.Event, at(a.Position), spaced(it.Data))
+			if m.asks[a.Topic] == it.Event {
+				p, _ := m.c.Position(a.Topic)
+				m.tell("position %s %s", a.Topic, at(p))
+			}
 		}
 	case clientcore.Joined, clientcore.Left, clientcore.Counted:
 		m.member(a)

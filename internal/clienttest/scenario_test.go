@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/internal/topicwire"
@@ -78,7 +79,7 @@ func play(t *testing.T, a agent, sc scenario) {
 	begin()
 	s := newStage(t, a)
 	defer s.end()
-	if sc.Options.Random == nil {
+	if sc.Options.Random == nil && sc.Options.Seed == 0 {
 		half := 0.5
 		sc.Options.Random = &half
 	}
@@ -175,8 +176,19 @@ func (s *stage) userDoes(verb string, text json.RawMessage) bool {
 	s.t.Helper()
 	now := time.Now()
 	switch verb {
+	case "repeat":
+		r := value[struct {
+			Times int
+			Steps []step
+		}](s, text)
+		for range r.Times {
+			for _, st := range r.Steps {
+				s.perform("a repeated step", st)
+			}
+		}
 	case "subscribe", "history", "call", "send":
 		c := value[command](s, text)
+		c.Input = padded(c.Input, value[struct{ Pad int }](s, text).Pad)
 		c.Do = verb
 		s.client.do(now, c)
 	case "unsubscribe":
@@ -198,6 +210,18 @@ func (s *stage) userDoes(verb string, text json.RawMessage) bool {
 		return false
 	}
 	return true
+}
+
+// padded adds a member of n characters to an input: of one byte each, or of three if n is negative.
+func padded(input json.RawMessage, n int) json.RawMessage {
+	switch {
+	case n > 0:
+		return fmt.Appendf(nil, `{"pad":%q}`, strings.Repeat("x", n))
+	case n < 0:
+		return fmt.Appendf(nil, `{"pad":%q}`, strings.Repeat("€", -n))
+	default:
+		return input
+	}
 }
 
 // serverDoes performs a step of the server, of the gateway, or of the network.
@@ -228,6 +252,15 @@ func (s *stage) serverDoes(verb string, text json.RawMessage, on int, to *reques
 		}
 	case "push":
 		s.post(s.connection(on), text)
+	case "pushes": // of single events of topic a
+		r := value[struct{ From, To int }](s, text)
+		for i := r.From; i <= r.To; i++ {
+			s.post(s.connection(on), fmt.Appendf(nil, `{"event":"e%d","topic":"a","epoch":"1-x","offset":%d}`, i, i))
+		}
+	case "auto": // keep-alives, and syncs of topics that have not changed, are answered from now on
+		s.auto = value[bool](s, text)
+	case "beatOn": // the answer to the last keep-alive, on a connection
+		s.post(s.connection(value[int](s, text)), []byte(`{"action":"keepalive","data":null}`))
 	case "frame":
 		s.post(s.connection(on), []byte(value[string](s, text)))
 	case "beat": // the answer to a keep-alive
@@ -261,6 +294,10 @@ func (s *stage) expects(name, verb string, text json.RawMessage, on int) bool {
 		want := value[map[string]any](s, text)
 		s.last = s.takes(on)
 		require.Equal(s.t, want, common(s.last.fields, want), "%s: it has sent %s", name, s.last.raw)
+	case "upto":
+		// Within 10 seconds. What is sent before it is of no interest.
+		want := value[map[string]any](s, text)
+		require.True(s.t, s.until(10*time.Second, func() bool { return s.drop(want) }), name)
 	case "await":
 		// Sent within so many ms. The next step says what.
 		require.True(s.t, s.until(millis(s, text), s.hasSent), name)
@@ -273,7 +310,9 @@ func (s *stage) expects(name, verb string, text json.RawMessage, on int) bool {
 			Protocols []string
 		}](s, text)
 		l := s.dialed()
-		require.Regexp(s.t, glob(want.URL), l.dial.URL, name)
+		if want.URL != "" {
+			require.Regexp(s.t, glob(want.URL), l.dial.URL, name)
+		}
 		if want.Protocols != nil {
 			require.Equal(s.t, want.Protocols, l.dial.Protocols, name)
 		}
@@ -286,11 +325,24 @@ func (s *stage) expects(name, verb string, text json.RawMessage, on int) bool {
 	case "opened": // a connection is open
 		require.Equal(s.t, open, s.connection(value[int](s, text)).state, name)
 	case "told", "state", "calls", "problems":
+		if text[0] == '"' {
+			s.hearsOf(name, strings.TrimSuffix(verb, "s"), value[string](s, text))
+			break
+		}
 		s.hears(name, strings.TrimSuffix(verb, "s"), value[[]string](s, text))
+	case "heard": // single events of topic a, in order
+		r := value[struct{ From, To int }](s, text)
+		var want []string
+		for i := r.From; i <= r.To; i++ {
+			want = append(want, fmt.Sprintf("event a e%d 1-x:%d", i, i))
+		}
+		s.hears(name, "told", want)
 	case "status":
 		for about, want := range value[map[string]string](s, text) {
 			require.Equal(s.t, want, s.status[about], "%s: %s", name, about)
 		}
+	case "dials": // so many since the beginning
+		require.Len(s.t, s.links, value[int](s, text), name)
 	case "same": // the members of two requests
 		names := value[[]string](s, text)
 		a, b := s.named[names[0]], s.named[names[1]]
@@ -328,6 +380,39 @@ func (s *stage) hears(name, about string, want []string) {
 	if !same {
 		require.Equal(s.t, want, got, name)
 	}
+}
+
+// hearsOf checks what was told since the last time: "any" is of no interest, "same" is nothing, "has X"
+// is among others, and "last X" the last.
+func (s *stage) hearsOf(name, about, want string) {
+	s.t.Helper()
+	s.run()
+	got := s.told[about]
+	delete(s.told, about)
+	how, text, _ := strings.Cut(want, " ")
+	matches := func(g string) bool { return regexp.MustCompile(glob(text)).MatchString(g) }
+	switch how {
+	case "any":
+	case "same":
+		require.Empty(s.t, got, name)
+	case "has":
+		require.True(s.t, slices.ContainsFunc(got, matches), "%s: %q", name, got)
+	case "last":
+		require.True(s.t, len(got) > 0 && matches(got[len(got)-1]), "%s: %q", name, got)
+	default:
+		require.Fail(s.t, "an unknown expectation", name)
+	}
+}
+
+// drop takes requests until one that has the members. It reports whether there was one.
+func (s *stage) drop(want map[string]any) bool {
+	for s.hasSent() {
+		s.last = s.takes(0)
+		if assert.ObjectsAreEqual(want, common(s.last.fields, want)) {
+			return true
+		}
+	}
+	return false
 }
 
 // glob returns the expression for a text in which * stands for anything.

@@ -33,6 +33,7 @@ type stage struct {
 	verdict string // what $connect answers: "", "hang", or a status
 	failing string // what the function does with the next message: "", "crash" or "timeout"
 	open    int    // connections that were opened
+	auto    bool   // keep-alives and syncs are answered without a step
 
 	mu    sync.Mutex
 	links []*link // in the order in which they were dialed
@@ -153,6 +154,11 @@ func (s *stage) message(ctx context.Context, id, body string) ([]byte, error) {
 		}
 	}
 	_ = json.Unmarshal(r.raw, &r.fields) // what is not an object has no members
+	if answer := s.autoAnswer(r); answer != nil {
+		s.mu.Unlock()
+		_ = s.gateway.Post(ctx, gatesock.Target{ConnectionID: id}, answer)
+		return []byte(`{"statusCode":200}`), nil
+	}
 	s.inbox = append(s.inbox, r)
 	failing := s.failing
 	s.failing = ""
@@ -165,6 +171,20 @@ func (s *stage) message(ctx context.Context, id, body string) ([]byte, error) {
 		return nil, ctx.Err()
 	default:
 		return []byte(`{"statusCode":200}`), nil
+	}
+}
+
+// autoAnswer returns the answer to a request that the scenario does not care for, or nil.
+func (s *stage) autoAnswer(r *request) []byte {
+	switch action := r.fields["action"]; {
+	case !s.auto:
+		return nil
+	case action == "sync":
+		return fmt.Appendf(nil, `{"id":%s,"action":"sync","data":{"moved":[],"lost":[],"extra":[],"presence":[]}}`, quoted(r.fields["id"]))
+	case action == "keepalive":
+		return []byte(`{"action":"keepalive","data":null}`)
+	default:
+		return nil
 	}
 }
 
