@@ -259,6 +259,8 @@ func (s *stage) serverDoes(verb string, text json.RawMessage, on int, to *reques
 		}
 	case "auto": // keep-alives, and syncs of topics that have not changed, are answered from now on
 		s.auto = value[bool](s, text)
+	case "ignore": // requests of an action, which are not answered
+		s.ignored = value[string](s, text)
 	case "beatOn": // the answer to the last keep-alive, on a connection
 		s.post(s.connection(value[int](s, text)), []byte(`{"action":"keepalive","data":null}`))
 	case "frame":
