@@ -36,6 +36,7 @@ const ANSWER = 10_000;
 const LATE = 2_000;
 /** A timer that is so late has slept. */
 const ASLEEP = 30_000;
+const LONGEST_TIMER = 2 ** 31 - 1;
 const EXPIRES = 5 * 60_000;
 const MAX_QUEUE = 256;
 
@@ -78,16 +79,15 @@ export function join<A extends Api>(options: TabsOptions, env: TabsEnvironment, 
   let send: (m: Up) => void = () => {};
   let stopRetry = () => {};
 
+  // Steps do not depend on the clock, which may be set meanwhile.
   const after: Host["after"] = (ms, f) => {
-    const due = env.now() + ms;
-    let stop = env.after(Math.min(ms, 2 ** 30), function fire() {
-      const left = due - env.now();
-      if (left > 0) {
-        stop = env.after(Math.min(left, 2 ** 30), fire);
-        return;
-      }
-      if (left < -ASLEEP) wake();
-      f();
+    const step = Math.min(Math.max(ms, 0), LONGEST_TIMER);
+    const due = env.now() + step;
+    let stop = env.after(step, () => {
+      const isLate = env.now() - due >= ASLEEP;
+      if (ms > step) stop = after(ms - step, f);
+      else f();
+      if (isLate) wake();
     });
     return () => stop();
   };

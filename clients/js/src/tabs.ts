@@ -1,10 +1,11 @@
 // The entry gatesock/tabs: one connection for all tabs of a browser.
 
-import { newClient } from "./client.js";
+import { addTopics } from "./attach.js";
+import { extend, newClient } from "./client.js";
 import { system } from "./env.js";
 import { address } from "./link.js";
 import { join, type TabsEnvironment, type TabsOptions } from "./tab.js";
-import { addTopics, connect as connectAlone } from "./index.js";
+import { connect as connectAlone } from "./index.js";
 import type { Api, Client } from "./types.js";
 
 export { GatesockError, type Code } from "./error.js";
@@ -28,7 +29,11 @@ export function connect<A extends Api = Api>(options: TabsOptions, env?: TabsEnv
   const around = env ?? browser(options);
   if (!around) return connectAlone<A>(options);
   address(options.url);
-  return addTopics(join<A>(options, around, () => newClient({ ...options, maxQueue: Infinity }, around)));
+  return addTopics<A>((create) => {
+    const client = join<A>(options, around, () => newClient({ ...options, maxQueue: Infinity }, around));
+    extend(client, create);
+    return client;
+  });
 }
 
 // Returns the surroundings of a page, or undefined if tabs cannot meet here.

@@ -31,6 +31,11 @@ export class Clock {
     this.#events = this.#events.filter((e) => e.tab !== tab);
   }
 
+  /** What is still to come, in words. */
+  toString() {
+    return this.#events.map((e) => `${e.tab?.number} in ${e.at - this.time} ms: ${e.run}`).join("\n");
+  }
+
   /** Timers and messages that are still to come. */
   get pending() {
     return this.#events.length;
@@ -177,6 +182,7 @@ export class Tab {
             if (tab.dead) return;
             if (!channels.has(channel)) throw new DOMException("closed", "InvalidStateError");
             const clone = JSON.stringify(message);
+            if (process.env.TABS_TRACE) console.log(Math.round(clock.time - 1_800_000_000_000), `tab ${tab.number}:`, clone);
             structuredClone(message);
             for (const other of channels) {
               if (other === channel || other.name !== name) continue;
@@ -257,7 +263,7 @@ export class Server {
       state: "connecting",
       members: new Set(),
       send: (text) => {
-        if (socket.state !== "open") throw new DOMException("not open", "InvalidStateError");
+        if (socket.state === "connecting") throw new DOMException("not open", "InvalidStateError");
         if (!tab.dead) later(() => socket.state === "open" && this.#receive(socket, JSON.parse(text)));
       },
       close: () => end(1000),
@@ -292,7 +298,7 @@ export class Server {
     const events = this.#log(topic);
     const offset = events.push(data);
     for (const socket of this.connections) {
-      if (socket.members.has(topic)) socket.push({ event: "said", topic, epoch: "1-a", offset, data });
+      if (socket.members.has(topic)) socket.push({ event: "said", topic, epoch: "1-a", offset, data, ...(offset === 1 && { prev: { epoch: "", offset: 0 } }) });
     }
   }
 

@@ -38,7 +38,7 @@ async function finish(world) {
     assert.deepEqual(tab.problems, []);
     if (!tab.dead) assert.equal(tab.listeners.size, 0, "listeners");
   }
-  assert.equal(world.clock.pending, 0, "timers");
+  assert.equal(world.clock.pending, 0, `timers: ${world.clock}`);
 }
 
 test("All tabs share one connection", async () => {
@@ -359,3 +359,238 @@ test("A tab in front keeps the time for a leader whose timers are late", async (
   leader.slow = false;
   await finish(world);
 });
+
+// Topics.
+
+// Subscribes, and collects what comes.
+function listen(tab, topic, options) {
+  const subscription = tab.client.subscribe(topic, options);
+  const got = { subscription, events: [], established: [], errors: [], first: outcome(subscription.established) };
+  subscription.on("event", (event) => got.events.push(event.data));
+  subscription.on("established", (e) => got.established.push(e));
+  subscription.on("error", (error) => got.errors.push(error));
+  return got;
+}
+
+test("Each tab gets the events of its topics", async () => {
+  const world = await start(30, 3);
+  const a = world.tabs.map((tab) => listen(tab, "a"));
+  const b = listen(world.tabs[1], "b");
+  await world.clock.advance(1000);
+  for (let i = 1; i <= 5; i++) {
+    world.server.publish("a", `a${i}`);
+    world.server.publish("b", `b${i}`);
+  }
+  await world.clock.advance(1000);
+  for (const { events } of a) assert.deepEqual(events, ["a1", "a2", "a3", "a4", "a5"]);
+  assert.deepEqual(b.events, ["b1", "b2", "b3", "b4", "b5"]);
+  await finish(world);
+});
+
+test("A topic is unsubscribed only when no tab wants it", async () => {
+  const world = await start(31, 3);
+  const all = world.tabs.map((tab) => listen(tab, "a"));
+  await world.clock.advance(1000);
+  for (const [i, { subscription }] of all.entries()) {
+    assert.deepEqual([...world.server.members()], ["a"]);
+    subscription.close();
+    await world.clock.advance(1000);
+    if (i === all.length - 1) break;
+    world.server.publish("a", i);
+    await world.clock.advance(1000);
+    assert.deepEqual(all.map(({ events }) => events.includes(i)), all.map((_, j) => j > i));
+  }
+  assert.deepEqual([...world.server.members()], []);
+  const again = listen(world.tabs[2], "a");
+  await world.clock.advance(1000);
+  world.server.publish("a", "again");
+  await world.clock.advance(1000);
+  assert.deepEqual(again.events, ["again"]);
+  await finish(world);
+});
+
+test("A tab that subscribes while another one unsubscribes is subscribed", async () => {
+  for (let seed = 100; seed < 150; seed++) {
+    const world = await start(seed, 2);
+    const [first, second] = seed % 2 ? world.tabs : [...world.tabs].reverse();
+    const before = listen(first, "a");
+    await world.clock.advance(1000);
+    before.subscription.close();
+    await world.clock.advance(world.random() * 60);
+    const after = listen(second, "a");
+    await world.clock.advance(1000);
+    world.server.publish("a", 1);
+    await world.clock.advance(1000);
+    assert.deepEqual(after.events, [1]);
+    assert.deepEqual([...world.server.members()], ["a"]);
+    await finish(world);
+  }
+});
+
+test("What only a tab wanted that has crashed is unsubscribed", async () => {
+  const world = await start(32, 3);
+  const { leader } = world;
+  const [one, other] = world.tabs.filter((tab) => tab !== leader);
+  listen(one, "a");
+  listen(one, "b");
+  listen(other, "b");
+  await world.clock.advance(1000);
+  assert.deepEqual([...world.server.members()].sort(), ["a", "b"]);
+  one.crash();
+  await world.clock.advance(1000);
+  assert.deepEqual([...world.server.members()], ["b"]);
+  await finish(world);
+});
+
+test("A sync of one tab does not end what another one wants", async () => {
+  const world = await start(33, 2);
+  const all = world.tabs.map((tab, i) => listen(tab, `t${i}`));
+  await world.clock.advance(30 * MINUTE);
+  assert.deepEqual([...world.server.members()].sort(), ["t0", "t1"]);
+  for (const [i, { events }] of all.entries()) {
+    world.server.publish(`t${i}`, "still");
+    await world.clock.advance(1000);
+    assert.deepEqual(events, ["still"]);
+  }
+  await finish(world);
+});
+
+test("The connection is replaced before the gateway ends it, and no tab notices", async () => {
+  const world = await start(34, 3);
+  const states = [];
+  for (const tab of world.tabs) tab.client.on("state", (state) => states.push(state.name));
+  const all = world.tabs.map((tab) => listen(tab, "a"));
+  const said = [];
+  for (let i = 1; i <= 250; i++) {
+    await world.clock.advance(MINUTE);
+    world.server.publish("a", i);
+    said.push(i);
+  }
+  await world.clock.advance(MINUTE);
+  assert.equal(world.server.opened, 3);
+  assert.equal(world.server.connections.size, 1);
+  assert.deepEqual(states, []);
+  for (const { events, established } of all) {
+    assert.deepEqual(events, said);
+    assert.deepEqual(established.map(({ recovered }) => recovered), established.map(() => true));
+  }
+  await finish(world);
+});
+
+// Random stories: tabs come, go, crash and freeze, and the connection fails.
+const SEEDS = Number(process.env.TABS_SEEDS ?? 300);
+const FIRST = Number(process.env.TABS_FIRST ?? 1);
+
+test(`Nothing is lost or doubled in ${SEEDS} stories`, async () => {
+  let crashes = 0;
+  let freezes = 0;
+  let unknown = 0;
+  for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+    try {
+      const counts = await story(seed);
+      crashes += counts.crashes;
+      freezes += counts.freezes;
+      unknown += counts.unknown;
+    } catch (error) {
+      throw new Error(`seed ${seed}: ${error.message}`, { cause: error });
+    }
+  }
+  // The stories have what they are about.
+  assert.ok(crashes >= SEEDS && freezes * 4 >= SEEDS && unknown >= SEEDS / 10, `${crashes} ${freezes} ${unknown}`);
+});
+
+// With TABS_TRACE a story is told, to find out what went wrong in it.
+function trace(clock, text) {
+  if (process.env.TABS_TRACE) console.log(Math.round(clock.time - 1_800_000_000_000), text);
+}
+
+async function story(seed) {
+  const world = new World(seed);
+  const { clock, random, server } = world;
+  const counts = { crashes: 0, freezes: 0, unknown: 0 };
+  const subscriptions = []; // {tab, topic, got, open}
+  const calls = []; // {k, key, tab, result}
+  const pick = (list) => list[Math.floor(random() * list.length)];
+  const alive = () => world.tabs.filter((tab) => !tab.dead && tab.client.state.name !== "closed");
+  let k = 0;
+
+  for (let i = 0; i < 3; i++) world.open(connect);
+  for (let step = 0; step < 60; step++) {
+    await clock.advance(random() < 0.8 ? random() * 300 : random() * 40_000);
+    const tabs = alive();
+    const tab = pick(tabs.filter((tab) => !tab.frozen));
+    const what = random();
+    trace(clock, `step ${what.toFixed(3)} of tab ${tab?.number}, leader ${world.leader?.number}`);
+    if (!tab || (what < 0.05 && tabs.length < 6)) world.open(connect);
+    else if (what < 0.25) {
+      const topic = pick(["a", "b", "c"]);
+      subscriptions.push({ tab, topic, got: listen(tab, topic), isOpen: true });
+    } else if (what < 0.3) {
+      const one = pick(subscriptions.filter((s) => s.isOpen && !s.tab.dead && !s.tab.frozen));
+      if (one) {
+        one.got.subscription.close();
+        one.isOpen = false;
+      }
+    } else if (what < 0.5) server.publish(pick(["a", "b", "c"]), ++k);
+    else if (what < 0.7) {
+      const key = random() < 0.5 ? `k${++k}` : undefined;
+      const action = random() < 0.5 ? "do" : "say";
+      const call = { k: ++k, key, tab };
+      call.result = outcome(tab.client.call(action === "do" || !key ? action : "do", { k: call.k, topic: pick(["a", "b"]) }, { key, lane: random() < 0.3 ? "l" : undefined }));
+      calls.push(call);
+    } else if (what < 0.78) {
+      counts.crashes++;
+      (random() < 0.6 && world.leader ? world.leader : tab).crash();
+    } else if (what < 0.81) tab.client.close();
+    else if (what < 0.85) {
+      const one = random() < 0.5 && world.leader ? world.leader : tab;
+      if (!one.frozen) {
+        counts.freezes++;
+        one.freeze();
+      }
+    } else if (what < 0.9) for (const one of tabs) one.thaw();
+    else if (what < 0.94) for (const socket of [...server.connections]) socket.cut();
+    else if (what < 0.96) server.opens = !server.opens;
+    else if (what < 0.98) server.answers = !server.answers;
+    else {
+      tab.hide();
+      tab.show();
+    }
+  }
+  server.opens = server.answers = true;
+  for (const tab of world.tabs) if (!tab.dead) tab.thaw();
+  if (!alive().length) world.open(connect);
+  await clock.advance(20 * MINUTE);
+
+  assert.equal(server.connections.size, 1, "connections");
+  for (const tab of alive()) assert.equal(tab.client.state.name, "online");
+  for (const { tab, topic, got, isOpen } of subscriptions) {
+    const all = server.topics.get(topic) ?? [];
+    const from = all.indexOf(got.events[0]);
+    assert.deepEqual(got.events, from < 0 ? [] : all.slice(from, from + got.events.length), `tab ${tab.number}, ${topic}: in order, once`);
+    assert.deepEqual(got.errors, []);
+    for (const { recovered } of got.established) assert.ok(recovered);
+    if (tab.dead || !isOpen || tab.client.state.name === "closed") continue;
+    assert.ok(got.first.value, `tab ${tab.number}, ${topic}: established`);
+    const first = got.first.value.position.offset;
+    assert.deepEqual(got.events, all.slice(all.length - got.events.length), `tab ${tab.number}, ${topic}: to the end`);
+    assert.ok(got.events.length >= all.length - first, `tab ${tab.number}, ${topic}: from the beginning, ${got.events.length} of ${all.length} from ${first}`);
+  }
+  const wanted = new Set(subscriptions.filter(({ tab, isOpen }) => isOpen && !tab.dead && tab.client.state.name !== "closed").map(({ topic }) => topic));
+  assert.deepEqual([...server.members()].sort(), [...wanted].sort(), "members");
+  for (const { k, key, tab, result } of calls) {
+    const times = server.done.filter((one) => one.k === k).length;
+    assert.ok(times <= 1, `call ${k} was carried out ${times} times`);
+    if (tab.dead) continue;
+    assert.ok(result.value || result.error, `call ${k} has not ended`);
+    if (result.value) assert.equal(times, 1, `call ${k} was answered, but not carried out`);
+    else if (result.error.code === "unknown_outcome") counts.unknown++;
+    else {
+      assert.ok(["closed", "expired"].includes(result.error.code), result.error.code);
+      assert.equal(times, 0, `call ${k}: ${result.error.code}, but it was carried out`);
+    }
+    assert.ok(key === undefined || tab.client.state.name === "closed" || result.error?.code !== "closed");
+  }
+  await finish(world);
+  return counts;
+}
