@@ -9,7 +9,7 @@ import type { Api, CoreClient, Options, Push, State } from "./types.js";
 
 type Listener = (...args: any[]) => void;
 
-const extenders = new WeakMap<object, (create: NewExtension<any>) => any>();
+export const extenders = new WeakMap<object, (create: NewExtension<any>) => any>();
 
 /** Adds an extension to a client, at any time. */
 export function extend<E extends Extension>(client: CoreClient<any>, create: NewExtension<E>): E {

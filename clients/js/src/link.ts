@@ -370,7 +370,7 @@ export function newLink(options: Options, env: Environment, on: Listener) {
 }
 
 // Checks the address.
-function address(text: string | URL): string {
+export function address(text: string | URL): string {
   let url: URL | undefined;
   try {
     url = new URL(text);
