@@ -14,12 +14,12 @@ export type State =
   | { readonly name: "connecting" }
   /** Messages pass. */
   | { readonly name: "online" }
-  /** The next attempt is at `retryAt`, in milliseconds since 1970. */
-  | { readonly name: "waiting"; readonly retryAt: number }
+  /** The next attempt is at `retryAt`, in milliseconds since 1970. `reason` says in words why the connection has ended. */
+  | { readonly name: "waiting"; readonly retryAt: number; readonly reason: string }
   /** As waiting; the browser says that there is no network. */
-  | { readonly name: "offline"; readonly retryAt: number }
+  | { readonly name: "offline"; readonly retryAt: number; readonly reason: string }
   /** As waiting, after several handshakes that were refused; the app may have to sign in again. */
-  | { readonly name: "refused"; readonly retryAt: number }
+  | { readonly name: "refused"; readonly retryAt: number; readonly reason: string }
   /** `close` was called. */
   | { readonly name: "closed" };
 
@@ -119,6 +119,8 @@ export interface Subscription<E extends TopicEvent = TopicEvent> extends AsyncIt
   on(type: "event", listener: (event: E) => void): () => void;
   /** Calls a listener each time the server has confirmed the subscription. */
   on(type: "established", listener: (e: Established) => void): () => void;
+  /** Calls a listener when events were lost: the next one follows the position. At a reconnection, `established` comes first. */
+  on(type: "lost", listener: (e: Established) => void): () => void;
   /** Calls a listener when the subscription has ended with an error. */
   on(type: "error", listener: (error: Error) => void): () => void;
   /** Returns events before a position; has no influence on what is delivered. */
