@@ -27,6 +27,7 @@ const connect = (entry) => `import { connect } from "./${entry}.js"; globalThis.
 const imports = [
   ["gatesock/core", connect("core"), 5000],
   ["gatesock", connect("index"), 7000],
+  ["gatesock/tabs", connect("tabs"), 15000],
   ["gatesock/react", all("react"), 1000],
   ["gatesock/svelte", all("svelte"), 1000],
   ["gatesock/vue", all("vue"), 1000],
