@@ -28,6 +28,8 @@ export interface Handle {
   established?(e: Established): void;
   lost?(e: Established): void;
   entry?(entry: Entry): void;
+  /** A value was set or deleted, or all are there. */
+  value?(type: "set" | "delete" | "ready", key?: string, data?: unknown): void;
   /** What others see of the client. */
   readonly as?: unknown;
   /** The members have changed. Without it the client is not visible. */
