@@ -43,8 +43,8 @@ export interface Options {
   maxQueue?: number;
   /** Whether messages above 32 KiB are split; the server needs package fragment. Default: false. */
   fragments?: boolean;
-  /** The names of the members of frames, see section 8 of docs/protocol.md. Default: the protocol's own. */
-  // envelope is not supported yet.
+  /** Other names of the members of frames (docs/protocol.md, section 8) are not supported. */
+  envelope?: undefined;
   /** A WebSocket constructor, for Node.js 20, which has none. */
   WebSocket?: new (url: string, protocols?: string[]) => unknown;
 }
