@@ -117,10 +117,8 @@ export interface Subscription<E extends TopicEvent = TopicEvent> extends AsyncIt
   readonly position: Position | undefined;
   /** Calls a listener for each event, in order, once. Returns what ends it. */
   on(type: "event", listener: (event: E) => void): () => void;
-  /** Calls a listener each time the server has confirmed the subscription. */
+  /** Calls a listener each time the server has confirmed the subscription, and when events were lost in between. */
   on(type: "established", listener: (e: Established) => void): () => void;
-  /** Calls a listener when events were lost: the next one follows the position. At a reconnection, `established` comes first. */
-  on(type: "lost", listener: (e: Established) => void): () => void;
   /** Calls a listener when the subscription has ended with an error. */
   on(type: "error", listener: (error: Error) => void): () => void;
   /** Returns events before a position; has no influence on what is delivered. */
