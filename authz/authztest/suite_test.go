@@ -49,7 +49,8 @@ type tickets struct {
 	authz.TicketStore
 
 	now     func() time.Time
-	times   *sync.Map // when each ticket was created, for stores that use it
+	mu      *sync.Mutex // for stores that make several calls, so that chance does not decide what others see
+	times   *sync.Map   // when each ticket was created, for stores that use it
 	create  func(s *tickets, ctx context.Context, hash string, t authz.Ticket) error
 	consume func(s *tickets, ctx context.Context, hash string) (authz.Ticket, error)
 }
@@ -76,6 +77,8 @@ func TestSuiteFindsBrokenTicketStores(t *testing.T) {
 	}{
 		"none": {tickets{}, nil},
 		"returns a ticket more than once": {tickets{consume: func(s *tickets, ctx context.Context, hash string) (authz.Ticket, error) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
 			t, err := s.TicketStore.Consume(ctx, hash)
 			if err == nil {
 				err = s.TicketStore.Create(ctx, hash, t)
@@ -107,6 +110,8 @@ func TestSuiteFindsBrokenTicketStores(t *testing.T) {
 			return s.TicketStore.Create(ctx, hash, t)
 		}}, []string{"a hash is"}},
 		"takes a ticket of the same content for the one that is there": {tickets{create: func(s *tickets, ctx context.Context, hash string, t authz.Ticket) error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
 			err := s.TicketStore.Create(ctx, hash, t)
 			if there, e := s.TicketStore.Consume(context.WithoutCancel(ctx), hash); e == nil {
 				if there.Principal.ID == t.Principal.ID && ctx.Err() == nil {
@@ -134,7 +139,7 @@ func TestSuiteFindsBrokenTicketStores(t *testing.T) {
 			t.Parallel()
 			got := failing(t, ticketChecks(), func(now func() time.Time) authz.TicketStore {
 				return &tickets{
-					TicketStore: authz.NewMemoryTickets(authz.WithClock(now)), now: now, times: new(sync.Map),
+					TicketStore: authz.NewMemoryTickets(authz.WithClock(now)), now: now, mu: new(sync.Mutex), times: new(sync.Map),
 					create: c.broken.create, consume: c.broken.consume,
 				}
 			})

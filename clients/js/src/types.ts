@@ -14,12 +14,12 @@ export type State =
   | { readonly name: "connecting" }
   /** Messages pass. */
   | { readonly name: "online" }
-  /** The next attempt is at `retryAt`, in milliseconds since 1970. */
-  | { readonly name: "waiting"; readonly retryAt: number }
+  /** The next attempt is at `retryAt`, in milliseconds since 1970. `reason` says in words why the connection has ended. */
+  | { readonly name: "waiting"; readonly retryAt: number; readonly reason: string }
   /** As waiting; the browser says that there is no network. */
-  | { readonly name: "offline"; readonly retryAt: number }
+  | { readonly name: "offline"; readonly retryAt: number; readonly reason: string }
   /** As waiting, after several handshakes that were refused; the app may have to sign in again. */
-  | { readonly name: "refused"; readonly retryAt: number }
+  | { readonly name: "refused"; readonly retryAt: number; readonly reason: string }
   /** `close` was called. */
   | { readonly name: "closed" };
 
@@ -43,8 +43,8 @@ export interface Options {
   maxQueue?: number;
   /** Whether messages above 32 KiB are split; the server needs package fragment. Default: false. */
   fragments?: boolean;
-  /** The names of the members of frames, see section 8 of docs/protocol.md. Default: the protocol's own. */
-  // envelope is not supported yet.
+  /** Other names of the members of frames (docs/protocol.md, section 8) are not supported. */
+  envelope?: undefined;
   /** A WebSocket constructor, for Node.js 20, which has none. */
   WebSocket?: new (url: string, protocols?: string[]) => unknown;
 }
@@ -117,7 +117,7 @@ export interface Subscription<E extends TopicEvent = TopicEvent> extends AsyncIt
   readonly position: Position | undefined;
   /** Calls a listener for each event, in order, once. Returns what ends it. */
   on(type: "event", listener: (event: E) => void): () => void;
-  /** Calls a listener each time the server has confirmed the subscription. */
+  /** Calls a listener each time the server has confirmed the subscription, and when events were lost in between. */
   on(type: "established", listener: (e: Established) => void): () => void;
   /** Calls a listener when the subscription has ended with an error. */
   on(type: "error", listener: (error: Error) => void): () => void;
