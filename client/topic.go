@@ -201,4 +201,6 @@ func (c *Client) publish() {
 	}
 }
 
-func wire(p Position) *topicwire.Position { return &topicwire.Position{Epoch: p.Epoch, Offset: p.Offset} }
+func wire(p Position) *topicwire.Position {
+	return &topicwire.Position{Epoch: p.Epoch, Offset: p.Offset}
+}
