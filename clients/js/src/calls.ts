@@ -1,118 +1,127 @@
-// The outbox: every call waits in it until its promise is settled.
+// The outbox: every call waits in it until its promise is settled. The numbers in parentheses are
+// those of the rules in section 12 of docs/protocol.md.
 
+import type { Environment } from "./env.js";
 import { GatesockError, isLasting, serverError } from "./error.js";
 import type { Frame } from "./extension.js";
 import { ANSWER, type Connection, type Link } from "./link.js";
-import type { Environment } from "./env.js";
 import type { CallOptions, Options } from "./types.js";
 
-export const MAX_FRAME = 32 * 1024; // bytes; the gateway closes a connection that sends a larger one
+const MAX_FRAME = 32 * 1024; // bytes; the gateway closes a connection that sends a larger one
+const MAX_FAULTS = 5; // so often may a server fail, until it is believed
 
 interface Call {
-  action: string;
-  members: object;
-  options: CallOptions;
-  /** It may be sent again. */
-  isIdempotent: boolean;
+  readonly action: string;
+  readonly members: object;
+  readonly options: CallOptions;
+  /** It may be carried out twice. */
+  isIdempotent: unknown;
   expiresAt: number;
-  /** The connection on which it waits for an answer, and the id that it has there. */
-  conn: Connection | undefined;
-  id: string;
-  tries: number;
+  /** Where it waits for an answer. */
+  conn?: Connection | undefined;
+  /** How often it was sent. */
+  sends: number;
+  faults: number;
   /** It may have been carried out. */
   isUncertain?: boolean;
   /** Ends the timer: of the time to be sent, or of the time to be answered. */
-  stop: () => void;
+  stop(): void;
   settle(error: unknown, data?: unknown): void;
 }
 
 export type Calls = ReturnType<typeof newCalls>;
 
-const unknown = () =>
-  new GatesockError("unknown_outcome", "There was no answer: the call may have been carried out. Ask the server before you repeat it.");
-
 /** Returns an outbox. */
 export function newCalls(options: Options, env: Environment, link: () => Link, nextId: () => string) {
-  const calls = new Set<Call>(); // in the order of calling
+  const calls = new Set<Call>(); // in the order of calling; also those that were ended, while their answer may come
   const pauses = new Set<{ what: unknown; stop: () => void }>(); // of an action, or of one call
+  const serial = new Set<string>(); // actions whose calls are made one after the other (23)
 
   // Sends what can be sent, in order.
   function pump(): void {
     const conn = link().current;
     if (!conn) return;
-    const held = new Set([...pauses].map((pause) => pause.what));
-    const lanes = new Set<unknown>([undefined]);
+    const held = new Set<unknown>(); // calls, actions, and lanes, which begin with $
+    const unsent = new Set<string>();
+    for (const { what } of pauses) held.add(what);
     for (const call of calls) {
-      const { lane } = call.options;
-      const isFree = !lane || !lanes.has(lane);
-      lanes.add(lane);
-      if (isFree && !call.conn && !held.has(call) && !held.has(call.action)) transmit(call, conn);
+      const { action } = call;
+      const lane = call.options.lane && `$${call.options.lane}`;
+      if (!call.conn && !held.has(call) && !held.has(action) && !held.has(lane)) transmit(call, conn);
+      if (!call.conn) unsent.add(action);
+      if (lane) held.add(lane);
+      if (serial.has(action)) held.add(action);
     }
+    for (const action of serial) if (!unsent.has(action)) serial.delete(action);
   }
 
+  const after = (ms: number, f: () => void) =>
+    link().after(ms, () => {
+      f();
+      pump();
+    });
+
   function pause(what: unknown, ms: number): void {
-    const one = {
-      what,
-      stop: link().after(ms, () => {
-        pauses.delete(one);
-        pump();
-      }),
-    };
+    const one = { what, stop: after(ms, () => pauses.delete(one)) };
     pauses.add(one);
   }
 
   function transmit(call: Call, conn: Connection): void {
+    const id = nextId();
+    const timeout = call.options.timeout ?? ANSWER;
     call.stop();
     call.conn = conn;
-    call.id = nextId();
-    call.stop = link().after(call.options.timeout ?? ANSWER, () => {
-      giveUp(call);
-      again(call, true);
+    call.sends++;
+    call.stop = after(timeout, () => {
+      link().forget(conn, id, ANSWER - timeout);
+      pause(call, backoff(call));
+      again(call, unknown());
     });
-    link().ask(conn, call.id, JSON.stringify({ action: call.action, id: call.id, ...call.members }), (frame) => answer(call, frame));
+    const answer = (frame: Frame) => {
+      if (frame.event && !call.options.result) return;
+      conn.waiting.delete(id);
+      conn.results.delete(id);
+      if (frame.error) refused(call, serverError(frame.error));
+      else if (call.options.result && !frame.event && frame.data == null) conn.results.set(id, answer);
+      else call.settle(undefined, frame.data ?? null);
+    };
+    link().ask(conn, id, JSON.stringify({ action: call.action, id, ...call.members }), answer);
   }
 
-  // Waits for the answer no more.
-  function giveUp(call: Call): void {
-    if (call.conn) link().forget(call.conn, call.id);
+  function backoff(call: Call): number {
+    return env.random() * Math.min(30_000, 250 * 2 ** call.sends);
   }
 
-  // The call was not answered, or refused. It is sent again if that is certain to do no harm.
-  function again(call: Call, isUncertain: boolean, error: GatesockError = unknown()): void {
+  // The server has answered with an error (23, 24).
+  function refused(call: Call, error: GatesockError): void {
+    const { code, retryAfterMs } = error;
+    const more = 1 + env.random() / 4;
+    if (code == "rate_limited") {
+      const ms = (retryAfterMs ?? 1_000) * more;
+      serial.add(call.action);
+      pause(call.action, ms);
+      wait(call, error, ms);
+    } else if (!call.isIdempotent || isLasting(code)) call.settle(error);
+    else if (code == "stale_connection") again(call, error);
+    else if (code != "unavailable" && ++call.faults == MAX_FAULTS) call.settle(error);
+    else again(call, error, retryAfterMs ? retryAfterMs * more : backoff(call));
+  }
+
+  // The call may have been carried out. It is sent again if it is idempotent.
+  function again(call: Call, error: GatesockError, ms?: number): void {
+    if (!call.isIdempotent) return call.settle(error);
+    if (ms != undefined) pause(call, ms);
+    wait(call, error, ms);
+    call.isUncertain = true;
+  }
+
+  // The call waits to be sent (19), for some time at least, because of an error.
+  function wait(call: Call, error?: GatesockError, ms = -Infinity): void {
+    const rest = call.expiresAt - env.now();
     call.stop();
     call.conn = undefined;
-    call.isUncertain ||= isUncertain;
-    if (isUncertain && !call.isIdempotent) return call.settle(error);
-    expire(call);
-    pump();
-  }
-
-  function expire(call: Call): void {
-    call.stop = link().after(call.expiresAt - env.now(), () =>
-      call.settle(
-        call.isUncertain ? unknown() : new GatesockError("expired", "The call was not sent in time: there was no connection, or the server was busy."),
-      ),
-    );
-  }
-
-  function answer(call: Call, frame: Frame): void {
-    const { conn, id } = call;
-    if (!frame.error) {
-      if (call.options.result && !frame.event) return; // the result follows
-      conn!.waiting.delete(id);
-      return call.settle(undefined, frame.data ?? null);
-    }
-    conn!.waiting.delete(id);
-    const error = serverError(frame.error);
-    const backoff = env.random() * Math.min(30_000, 500 * 2 ** call.tries);
-    if (isLasting(error.code)) return call.settle(error);
-    if (error.code == "rate_limited") {
-      pause(call.action, (error.retryAfterMs ?? 1_000) * (1 + env.random() / 4));
-      return again(call, false);
-    }
-    call.tries++;
-    if (error.code != "stale_connection") pause(call, error.retryAfterMs ?? backoff);
-    again(call, true, error);
+    if (ms >= rest) call.settle(call.isUncertain ? unknown() : error);
+    else call.stop = after(rest, () => call.settle(call.isUncertain ? unknown() : new GatesockError("expired", "The call was not sent in time.")));
   }
 
   return {
@@ -122,26 +131,19 @@ export function newCalls(options: Options, env: Environment, link: () => Link, n
       return new Promise((resolve, reject) => {
         const { signal } = o;
         signal?.throwIfAborted();
-        if (link().state.name == "closed") throw closedError();
-        if (calls.size >= (options.maxQueue ?? 256)) {
-          throw new GatesockError("queue_full", "Too many calls wait already. Wait for their promises.");
-        }
-        const key = o.key === true ? (env.random().toString(36) + env.random().toString(36)).replaceAll("0.", "") : o.key;
+        if (link().state.name == "closed") throw closed();
+        if (calls.size >= (options.maxQueue ?? 256)) throw new GatesockError("queue_full", "Too many calls wait. Wait for their answers.");
+        const key = o.key === true ? env.key() : o.key;
         const members = { ...checkInput(action, input), ...(key && { key }) };
         checkSize({ action, id: "0123456789", ...members });
-        const abort = () => {
-          giveUp(call);
-          call.settle(signal!.reason);
-        };
         const call: Call = {
           action,
           members,
           options: o,
-          isIdempotent: !!(o.idempotent || key || options.idempotent?.includes(action)),
+          isIdempotent: o.idempotent || key || options.idempotent?.includes(action),
           expiresAt: env.now() + (o.expires ?? 300_000),
-          conn: undefined,
-          id: "",
-          tries: 0,
+          sends: 0,
+          faults: 0,
           stop() {},
           settle(error, data) {
             calls.delete(call);
@@ -149,29 +151,42 @@ export function newCalls(options: Options, env: Environment, link: () => Link, n
             signal?.removeEventListener("abort", abort);
             if (error === undefined) resolve(data);
             else reject(error);
-            pump();
           },
+        };
+        // What was sent stays until it is answered, or can't be any more, and is not sent again (26).
+        const abort = () => {
+          reject(signal!.reason);
+          call.isIdempotent = call.expiresAt = 0;
+          if (!call.conn) call.settle(0);
+          pump();
         };
         calls.add(call);
         signal?.addEventListener("abort", abort);
-        expire(call);
+        wait(call);
         pump();
       });
     },
-    /** The connection has ended. */
+    /** A connection has ended (22). */
     closed(conn: Connection): void {
-      for (const call of calls) if (call.conn == conn) again(call, true);
+      for (const call of calls) if (call.conn == conn) again(call, unknown());
+      pump();
     },
-    /** The client was closed. */
+    /** Reports whether a call waits for an answer on a connection. */
+    waitOn(conn: Connection): boolean {
+      return [...calls].some((call) => call.conn == conn && call.expiresAt);
+    },
+    /** The client was closed (29). */
     end(): void {
-      for (const call of calls) call.settle(call.conn || call.isUncertain ? unknown() : closedError());
-      for (const one of pauses) one.stop();
+      for (const call of calls) call.settle(call.conn || call.isUncertain ? unknown() : closed());
+      for (const { stop } of pauses) stop();
     },
   };
 }
 
+const unknown = () => new GatesockError("unknown_outcome", "There was no answer. The call may have been carried out: ask the server.");
+
 /** The error of what comes after `close`. */
-export const closedError = () => new GatesockError("closed", "The client was closed.");
+export const closed = () => new GatesockError("closed", "The client is closed.");
 
 /** Returns a copy of the members of a message. It throws if there can be no such message. */
 export function checkInput(action: unknown, input: unknown = {}): object {
@@ -182,20 +197,21 @@ export function checkInput(action: unknown, input: unknown = {}): object {
   } catch (e) {
     cause = e;
   }
-  const what =
-    typeof action != "string" || !action || action[0] == "$"
-      ? "The action has to be a name"
-      : Object.prototype.toString.call(members) != "[object Object]"
-        ? "The input has to be an object that JSON can express"
-        : ["action", "id"].find((name) => Object.hasOwn(members, name)) && "The input must not have the members action and id";
-  if (what) throw new GatesockError("invalid_argument", `${what} (call of ${String(action)})`, { cause });
-  return members;
+  if (typeof action == "string" && /^[^$]/.test(action) && isObject(members) && !Object.hasOwn(members, "action") && !Object.hasOwn(members, "id")) {
+    return members;
+  }
+  throw new GatesockError("invalid_argument", `A call has an action, and an object without the members action and id that JSON can express (${String(action)})`, { cause });
 }
 
 /** Returns the text of a message. It throws if it is too large. */
 export function checkSize(message: object): string {
   const text = JSON.stringify(message);
   const size = new TextEncoder().encode(text).length;
-  if (size > MAX_FRAME) throw new GatesockError("too_large", `The message has ${size} bytes. ${MAX_FRAME} are the limit: send less, or in parts.`);
+  if (size > MAX_FRAME) throw new GatesockError("too_large", `The message has ${size} bytes, of at most ${MAX_FRAME}.`);
   return text;
+}
+
+/** Reports whether a value of JSON is an object. */
+export function isObject(value: unknown): value is Frame {
+  return typeof value == "object" && !!value && !Array.isArray(value);
 }

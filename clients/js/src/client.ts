@@ -1,10 +1,10 @@
 // The client: puts link, calls, pushes and extensions together.
 
-import { checkInput, checkSize, closedError, newCalls } from "./calls.js";
+import { checkInput, checkSize, closed, newCalls } from "./calls.js";
 import { system, type Environment } from "./env.js";
 import { GatesockError, serverError } from "./error.js";
 import type { Extension, Frame, Host, NewExtension } from "./extension.js";
-import { ANSWER, newLink, type Link } from "./link.js";
+import { ANSWER, newLink, type Connection, type Link } from "./link.js";
 import type { Api, CoreClient, Options, Push, State } from "./types.js";
 
 type Listener = (...args: any[]) => void;
@@ -17,13 +17,12 @@ export function extend<E extends Extension>(client: CoreClient<any>, create: New
 }
 
 // The gateway answers in place of the server, without an id.
-const gatewayCodes: { [message: string]: string } = {
-  Forbidden: "not_found",
-  "Bad request body": "invalid_argument",
-  "Internal server error": "internal",
-  "Endpoint request timed out": "deadline_exceeded",
-  "Too Many Requests": "rate_limited",
-};
+const gatewayCodes = new Map([
+  ["Forbidden", "not_found"],
+  ["Bad request body", "invalid_argument"],
+  ["Endpoint request timed out", "deadline_exceeded"],
+  ["Too Many Requests", "rate_limited"],
+]);
 
 /** Returns a client without extensions, which connects at once. */
 export function newClient<A extends Api>(options: Options, env: Environment = system(options)): CoreClient<A> {
@@ -57,36 +56,30 @@ export function newClient<A extends Api>(options: Options, env: Environment = sy
 
   const calls = newCalls(options, env, () => link, nextId);
 
-  // Takes a frame of any connection; reports whether it makes sense.
-  function receive(conn: NonNullable<Link["current"]>, frame: Frame): boolean {
-    const { id, event, error, message } = frame;
-    const waiting = typeof id == "string" && id ? conn.waiting.get(id) : undefined;
-    const isPush = event !== undefined || "events" in frame;
-    if (isPush && id === undefined && !error) {
-      if (extensions.some((e) => e.receive(frame))) return true;
-      if (typeof event != "string" || !event) return false;
-      emit(`push ${event}`, frame.data, frame);
-      return true;
-    }
+  // Takes a frame of any connection; reports whether it makes sense (9, 10, 11).
+  function receive(conn: Connection, frame: Frame): boolean {
+    const { id, event, error, message, action } = frame;
     const isStale = Object(error).code == "stale_connection";
-    if (waiting) {
-      waiting(frame);
-    } else if (error) {
-      if (frame.action == keepAliveAction) conn.waiting.delete("");
-      else if (!isStale && id === undefined) problem(serverError(error));
-    } else if ("data" in frame) {
-      if (frame.action == keepAliveAction) conn.waiting.delete("");
-    } else if (typeof message == "string") {
-      const code = gatewayCodes[message] ?? "internal";
-      const text = `The gateway has answered in place of the server: ${message}`;
-      if (conn.waiting.size == 1) {
-        const [one] = conn.waiting;
-        conn.waiting.delete(one![0]);
-        one![1]({ error: { code, message: text } });
-      } else problem(new GatesockError("gateway", text));
-    } else return false;
+    const hasName = event && typeof event == "string";
+    const text = `The gateway has answered in place of the server: ${message}`;
+    if ((event !== undefined || "events" in frame) && !id && !error) {
+      if (extensions.some((e) => e.receive(frame)) || "epoch" in frame || "version" in frame) return true;
+      if (hasName) emit(`push ${event}`, frame.data, frame);
+      return !!hasName;
+    }
+    if (id) (event ? (conn.results.get(id) ?? conn.waiting.get(id)) : conn.waiting.get(id))?.(frame);
+    else if (action == keepAliveAction) conn.waiting.delete("");
+    else if (error) isStale || problem(serverError(error));
+    else if ("data" in frame) {
+    } else if (typeof message != "string" || !(frame.requestId || frame.messageId)) return false;
+    else if (conn.waiting.size == 1) {
+      const [[sole, answer]] = conn.waiting as Iterable<any>;
+      conn.waiting.delete(sole);
+      answer({ error: { code: gatewayCodes.get(message) ?? "internal", message: text } });
+    } else problem(new GatesockError("gateway", text));
     if (isStale) link.lose(conn, "The server does not know the connection any more.");
-    else link.check();
+    link.check();
+    calls.pump();
     return true;
   }
 
@@ -124,8 +117,10 @@ export function newClient<A extends Api>(options: Options, env: Environment = sy
     send(action: string, input?: unknown) {
       const text = checkSize({ action, ...checkInput(action, input) });
       const conn = link.current;
-      if (conn) link.send(conn, text);
-      return !!conn;
+      if (!conn) return false;
+      link.send(conn, text);
+      link.forget(conn, {}, ANSWER, ({ error }) => problem(new GatesockError("gateway", serverError(error).message)));
+      return true;
     },
     on: (type: string, f: Listener) => listen(type, f),
     onPush: (event: string, f: (data: any, push: Push) => void) => listen(`push ${event}`, f),
@@ -158,10 +153,10 @@ export function newClient<A extends Api>(options: Options, env: Environment = sy
     wake() {
       for (const e of extensions) e.wake();
     },
-    settled: () => extensions.every((e) => e.settled()),
+    settled: (old) => !calls.waitOn(old) && extensions.every((e) => e.settled()),
     ended() {
       calls.end();
-      for (const e of extensions) e.end(closedError());
+      for (const e of extensions) e.end(closed());
     },
   });
   return client;

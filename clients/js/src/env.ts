@@ -24,6 +24,8 @@ export interface Environment {
   after(ms: number, f: () => void): () => void;
   /** Returns a random number from 0 to below 1. */
   random(): number;
+  /** Returns a text that nobody else has. */
+  key(): string;
   /** Opens a socket. An exception is an attempt that failed. */
   dial(url: string, protocols: string[]): Socket;
   /** Calls f for each happening, and at once if there is no network; returns what ends that. */
@@ -48,6 +50,7 @@ export function system(options: Options): Environment {
       return () => clearTimeout(timer);
     },
     random: () => Math.random(),
+    key: () => crypto.getRandomValues(new Uint32Array(4)).join("-"),
     dial: (url, protocols) => new WebSocket(url, protocols),
     listen(f) {
       const { document } = global;

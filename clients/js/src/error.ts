@@ -14,25 +14,25 @@ export type Code =
   | "internal"
   // The client's own.
   | "closed"
-  | "credentials"
   | "expired"
   | "gateway"
   | "protocol"
   | "queue_full"
   | "refused"
   | "slow_consumer"
+  | "token"
   | "unknown_outcome";
 
 /** What went wrong, in the server or in the client. The message is for people. */
 export class GatesockError extends Error {
   /** What kind of error it is. */
-  readonly code: Code;
+  readonly code: Code | (string & {});
   /** How long to wait before the next attempt, in ms, if the server says so. */
   readonly retryAfterMs: number | undefined;
   /** What the server adds to the error, as the action defines it. */
   readonly details: unknown;
 
-  constructor(code: Code, message: string, more: { retryAfterMs?: number; details?: unknown; cause?: unknown } = {}) {
+  constructor(code: Code | (string & {}), message: string, more: { retryAfterMs?: number; details?: unknown; cause?: unknown } = {}) {
     super(message, { cause: more.cause });
     this.code = code;
     this.retryAfterMs = more.retryAfterMs;
@@ -45,22 +45,20 @@ export class GatesockError extends Error {
   }
 }
 
-// What another attempt does not change.
 const lasting =
   "invalid_argument unauthenticated permission_denied not_found already_exists failed_precondition too_large".split(" ");
-const passing = "stale_connection rate_limited unavailable deadline_exceeded internal".split(" ");
 
 /** Reports whether a request that was refused with the code will be refused again. */
 export function isLasting(code: unknown): boolean {
   return lasting.includes(code as string);
 }
 
-/** Makes an error of the member `error` of a frame, which may be anything. */
+/** Makes an error of the member `error` of a frame, which may be anything. A code may be one that is not known here. */
 export function serverError(error: unknown): GatesockError {
   const { code, message, retryAfterMs: ms, details } = Object(error);
   return new GatesockError(
-    isLasting(code) || passing.includes(code) ? code : "internal",
-    typeof message == "string" && message ? message : "The server has failed, and does not say why.",
-    { retryAfterMs: ms > 0 && typeof ms == "number" ? ms : undefined, details },
+    code && typeof code == "string" ? code : "internal",
+    typeof message == "string" ? message : "The server does not say why.",
+    { retryAfterMs: typeof ms == "number" && ms > 0 ? ms : undefined, details },
   );
 }

@@ -3,6 +3,7 @@
 import type { Environment, Happening, Socket } from "./env.js";
 import { GatesockError } from "./error.js";
 import type { Frame } from "./extension.js";
+import { isObject } from "./calls.js";
 import type { Options, State } from "./types.js";
 
 const MINUTE = 60_000;
@@ -38,7 +39,9 @@ const silent = "The connection was lost: the server is silent.";
 /** One connection, from the attempt to its end. */
 export interface Connection {
   /** What waits for an answer, by the id of the request. */
-  readonly waiting: Map<string, (answer: Frame) => void>;
+  readonly waiting: Map<unknown, (answer: Frame) => void>;
+  /** What is acknowledged and waits for its result, by the id of the request. */
+  readonly results: Map<unknown, (result: Frame) => void>;
   readonly timers: Set<() => void>;
   socket?: Socket;
   openedAt?: number;
@@ -46,7 +49,7 @@ export interface Connection {
   activeAt: number;
   /** The timers that end it, unless a frame comes. */
   expecting: { [ms: number]: () => void };
-  good?: boolean;
+  isGood?: boolean;
   bad: number;
   dead?: boolean;
 }
@@ -64,7 +67,7 @@ export interface Listener {
   /** The computer slept, or the network has changed. */
   wake(): void;
   /** Reports whether nothing needs the connection that was replaced. */
-  settled(): boolean;
+  settled(old: Connection): boolean;
   /** The client was closed. */
   ended(): void;
 }
@@ -122,7 +125,7 @@ export function newLink(options: Options, env: Environment, on: Listener) {
   async function dial(): Promise<void> {
     stopWaiting();
     attempts.push(env.now());
-    const conn: Connection = { waiting: new Map(), timers: new Set(), activeAt: 0, expecting: {}, bad: 0 };
+    const conn: Connection = { waiting: new Map(), results: new Map(), timers: new Set(), activeAt: 0, expecting: {}, bad: 0 };
     dialing = conn;
     const opening = later(conn, OPENING, () => lose(conn, "The server does not answer."));
     if (!current) become({ name: "connecting" });
@@ -140,6 +143,7 @@ export function newLink(options: Options, env: Environment, on: Listener) {
         conn.openedAt = conn.activeAt = env.now();
         const period = keepAlive * (1 + (env.random() - 0.5) / 8);
         keep(conn, period, period);
+        later(conn, (env.lifetime ?? LIFETIME) + env.random() * SPREAD, replace);
         if (current) probe(conn);
         else promote(conn);
       };
@@ -148,9 +152,9 @@ export function newLink(options: Options, env: Environment, on: Listener) {
         lose(conn, (closings[code] ?? `The connection was lost (${code}).`) + (reason ? ` ${reason}` : ""), code);
     } catch (cause) {
       if (conn.dead) return;
-      const why = `There is no attempt to connect: ${(cause as Error)?.message ?? cause}`;
-      on.problem(new GatesockError("credentials", why, { cause }));
-      lose(conn, why);
+      const problem = new GatesockError("token", `There is no attempt to connect: ${(cause as Error)?.message ?? cause}`, { cause });
+      on.problem(problem);
+      lose(conn, problem.message, 0, false);
     }
   }
 
@@ -164,7 +168,6 @@ export function newLink(options: Options, env: Environment, on: Listener) {
       old = before;
       later(before, DRAIN, () => lose(before));
     }
-    later(conn, (env.lifetime ?? LIFETIME) + env.random() * SPREAD, replace);
     on.opened(before);
     if (state.name != "online") become({ name: "online" });
     check();
@@ -179,7 +182,7 @@ export function newLink(options: Options, env: Environment, on: Listener) {
 
   // Closes the connection that was replaced if nothing needs it.
   function check(): void {
-    if (old && !old.waiting.size && on.settled()) lose(old);
+    if (old && on.settled(old)) lose(old);
   }
 
   // Ending.
@@ -194,7 +197,7 @@ export function newLink(options: Options, env: Environment, on: Listener) {
   }
 
   // The connection has ended, or is of no use any more.
-  function lose(conn: Connection, reason = "", code = 0, isAlien = false): void {
+  function lose(conn: Connection, reason = "", code = 0, isRefusal = !conn.openedAt): void {
     if (conn.dead) return;
     end(conn);
     if (conn == old) {
@@ -206,18 +209,17 @@ export function newLink(options: Options, env: Environment, on: Listener) {
       later(current, 10_000 + env.random() * 50_000, replace);
       return;
     }
-    const now = env.now();
-    const isSuccess = conn.openedAt != undefined && !isAlien;
-    if (isSuccess && now - conn.openedAt! >= STABLE) failures = 0;
-    refusals = isSuccess ? 0 : refusals + (isOffline ? 0 : 1);
-    if (conn == current) {
-      current = undefined;
-      on.closed(conn, true);
+    const { openedAt, isGood, bad } = conn;
+    const isStable = openedAt && env.now() - openedAt >= STABLE && (isGood || !bad);
+    const wasCurrent = conn == current;
+    if (wasCurrent) current = undefined;
+    if (isStable) failures = refusals = 0;
+    if (code == 1008) on.problem(new GatesockError("rate_limited", reason));
+    if (code == 1009) on.problem(new GatesockError("too_large", reason));
+    if (!isOffline && isRefusal && ++refusals == REFUSALS) {
+      on.problem(new GatesockError("refused", "The server refuses to connect. Is the address right, and the user signed in?"));
     }
-    if (code == 1008 || code == 1009) on.problem(new GatesockError(code == 1008 ? "rate_limited" : "too_large", reason));
-    if (refusals == REFUSALS) {
-      on.problem(new GatesockError("refused", "The server refuses the connection again and again. Is the address right, and the user signed in?"));
-    }
+    if (wasCurrent) on.closed(conn, true);
     if (state.name == "closed") return;
     if (dialing?.openedAt) promote(dialing);
     else if (dialing) become({ name: "connecting" });
@@ -261,8 +263,7 @@ export function newLink(options: Options, env: Environment, on: Listener) {
 
   function happened(what: Happening): void {
     if (what != "visible") isOffline = what == "offline";
-    if (what == "online") wake();
-    else if (what == "visible") hurry();
+    if (what != "offline") hurry();
     else if ("retryAt" in state) become({ ...state, name: "offline" });
   }
 
@@ -276,19 +277,22 @@ export function newLink(options: Options, env: Environment, on: Listener) {
   function receive(conn: Connection, data: unknown): void {
     heard(conn);
     if (conn == dialing) promote(conn);
-    if (data === "") return;
+    if (data === "") return good(conn);
     let frames: unknown;
     try {
       frames = JSON.parse(data as string);
     } catch {}
     for (const frame of Array.isArray(frames) ? frames : [frames]) {
       if (conn.dead) return;
-      if (Object.prototype.toString.call(frame) == "[object Object]" && on.receive(conn, frame)) conn.good = true;
-      else {
-        on.problem(new GatesockError("protocol", `The server has sent what is not in the protocol: ${String(data).slice(0, 80)}`));
-        if (!conn.good && ++conn.bad == ALIEN) lose(conn, "The server speaks another protocol.", 0, true);
-      }
+      if (isObject(frame) && on.receive(conn, frame)) good(conn);
+      else if (++conn.bad == 1) on.problem(new GatesockError("protocol", `The server has sent what makes no sense: ${String(data).slice(0, 80)}`));
+      else if (conn.bad == ALIEN && !conn.isGood) lose(conn, "The server speaks another protocol.", 0, true);
     }
+  }
+
+  function good(conn: Connection): void {
+    conn.isGood = true;
+    refusals = 0;
   }
 
   function heard(conn: Connection): void {
@@ -307,13 +311,10 @@ export function newLink(options: Options, env: Environment, on: Listener) {
     conn.socket!.send(text);
   }
 
-  // Ignores the answer to a request. It may come nevertheless, for as long as the gateway waits.
-  function forget(conn: Connection, id: string): void {
-    conn.waiting.set(id, nothing);
-    later(conn, ANSWER, () => {
-      conn.waiting.delete(id);
-      check();
-    });
+  // Ignores the answer to a message, which may come for a while.
+  function forget(conn: Connection, id: unknown, ms = ANSWER, answer: (frame: Frame) => void = nothing): void {
+    conn.waiting.set(id, answer);
+    later(conn, ms, () => conn.waiting.delete(id));
   }
 
   function probe(conn: Connection): void {
@@ -326,8 +327,9 @@ export function newLink(options: Options, env: Environment, on: Listener) {
   function keep(conn: Connection, period: number, ms: number): void {
     later(conn, ms, () => {
       const rest = conn.activeAt + period - env.now();
-      if (rest <= 0) probe(conn);
-      keep(conn, period, rest > 0 ? Math.min(rest, period) : period);
+      const isEarly = rest > 0 && rest <= period; // else it is time, or the clock was set
+      if (!isEarly) probe(conn);
+      keep(conn, period, isEarly ? rest : period);
     });
   }
 

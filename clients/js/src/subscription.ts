@@ -121,9 +121,6 @@ export function subscribe(topics: Topics, name: string, { since, last, buffer = 
     established(e) {
       if (!held) confirm(e);
     },
-    lost(e) {
-      if (!held) skip(e);
-    },
     entry(entry) {
       if (!held) take(entry);
       else if (held.length < buffer) held.push(entry);
@@ -138,15 +135,9 @@ export function subscribe(topics: Topics, name: string, { since, last, buffer = 
 
   function confirm(e: Established): void {
     if (over) return;
-    position ??= e.position;
+    if (!position || !e.recovered) position = e.position;
     established.resolve(e);
     emit("established", e);
-  }
-
-  function skip(e: Established): void {
-    if (over) return;
-    position = e.position;
-    emit("lost", e);
   }
 
   function take(entry: Entry): void {
@@ -185,9 +176,7 @@ export function subscribe(topics: Topics, name: string, { since, last, buffer = 
         const from = { epoch: result.epoch, offset: entries[0] ? entries[0].offset - 1 : result.offset };
         const recovered = !position || result.recovered === true;
         const e = recovered ? { position: position ?? from, recovered } : { position: from, recovered, reason: result.reason };
-        if (!recovered) position = from;
-        if (isFirst) confirm(e);
-        if (!recovered) skip(e);
+        if (isFirst || !recovered) confirm(e);
         entries.forEach(take);
         more = result.more === true && entries.length > 0;
       }

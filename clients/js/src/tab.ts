@@ -1,6 +1,6 @@
 // A tab that shares a connection with others: the core of a client whose messages go over the leader.
 
-import { checkInput, closedError } from "./calls.js";
+import { checkInput, closed as closedError } from "./calls.js";
 import { extenders } from "./client.js";
 import type { Environment } from "./env.js";
 import { type Code, GatesockError } from "./error.js";

@@ -26,8 +26,9 @@ export interface Handle {
   /** Whether it is for a state topic; undefined if it takes both kinds. */
   readonly isState?: boolean;
   established?(e: Established): void;
-  lost?(e: Established): void;
   entry?(entry: Entry): void;
+  /** A value was set or deleted, or all are there. */
+  value?(type: "set" | "delete" | "ready", key?: string, data?: unknown): void;
   /** What others see of the client. */
   readonly as?: unknown;
   /** The members have changed. Without it the client is not visible. */
@@ -464,8 +465,7 @@ export function newTopics(host: Host) {
     const isOutdated = hasMoved && !recovered;
     if (!before || isLost || (!hasMoved && numberOf(epoch) > numberOf(before.epoch))) log.moveTo(start);
     const e: Established = isLost ? { position: log.position!, recovered: false, reason } : { position: log.position!, recovered: true };
-    if (isFirst) tell(t, (h) => h.established?.(e));
-    if (isLost) tell(t, (h) => h.lost?.(e));
+    if (isFirst || isLost) tell(t, (h) => h.established?.(e));
     deliver(t, log.next());
     for (const entry of entries) deliver(t, log.add(entry));
     if (!more && !isOutdated) log.settle(at);

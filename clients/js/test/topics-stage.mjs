@@ -115,8 +115,10 @@ export class Stage {
   listen(topic, options) {
     const s = subscribe(this.topics, topic, options);
     const at = ({ epoch, offset }) => `${epoch}:${offset}`;
-    s.on("established", ({ position }) => this.told.push(`subscribed ${at(position)}`));
-    s.on("lost", ({ reason, position }) => this.told.push(`lost ${reason} ${at(position)}`));
+    s.on("established", ({ recovered, reason, position }) => {
+      if (recovered || this.last.frame.action === "subscribe") this.told.push(`subscribed ${at(position)}`);
+      if (!recovered) this.told.push(`lost ${reason} ${at(position)}`);
+    });
     s.on("event", ({ event, position }) => {
       // Events of one entry come one by one, and are put together here.
       const before = this.told.at(-1)?.split(" ");

@@ -6,9 +6,11 @@ export const idle = () => new Promise((resolve) => setImmediate(resolve));
 /** The surroundings of a client, as env.ts defines them. */
 export class World {
   time = 1_000_000;
+  skew = 0; // by which the clock was set; timers do not mind
   timers = [];
   sockets = [];
   reported = [];
+  keys = 0;
   listeners = new Set();
   isOffline = false;
   randoms = []; // what random returns next; then 0.5
@@ -16,7 +18,7 @@ export class World {
 
   constructor() {
     this.env = {
-      now: () => this.time,
+      now: () => this.time + this.skew,
       after: (ms, run) => {
         if (!(ms >= 0 && ms <= 2 ** 31 - 1)) throw new RangeError(`a timer of ${ms} ms`);
         const timer = { at: this.time + ms, run };
@@ -26,6 +28,7 @@ export class World {
         };
       },
       random: () => this.randoms.shift() ?? 0.5,
+      key: () => `key-${++this.keys}`,
       dial: (url, protocols) => new FakeSocket(this, url, protocols),
       listen: (f) => {
         this.listeners.add(f);
