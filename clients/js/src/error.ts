@@ -26,22 +26,15 @@ export type Code =
 /** What went wrong, in the server or in the client. The message is for people. */
 export class GatesockError extends Error {
   /** What kind of error it is. */
-  readonly code: Code | (string & {});
+  declare readonly code: Code | (string & {});
   /** How long to wait before the next attempt, in ms, if the server says so. */
-  readonly retryAfterMs: number | undefined;
+  declare readonly retryAfterMs: number | undefined;
   /** What the server adds to the error, as the action defines it. */
-  readonly details: unknown;
+  declare readonly details: unknown;
 
   constructor(code: Code | (string & {}), message: string, more: { retryAfterMs?: number; details?: unknown; cause?: unknown } = {}) {
-    super(message, { cause: more.cause });
-    this.code = code;
-    this.retryAfterMs = more.retryAfterMs;
-    this.details = more.details;
-  }
-
-  /** The class, and the code. */
-  override get name(): string {
-    return `GatesockError ${this.code}`;
+    super(message);
+    Object.assign(this, more, { code, name: `GatesockError ${code}` });
   }
 }
 
