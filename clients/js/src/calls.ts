@@ -32,14 +32,14 @@ interface Call {
 export type Calls = ReturnType<typeof newCalls>;
 
 /** Returns an outbox. */
-export function newCalls({ maxQueue = 256, idempotent = [] }: Options, env: Environment, link: () => Link) {
+export function newCalls({ maxQueue = 256, idempotent = [] }: Options, env: Environment, link: Link) {
   const calls = new Set<Call>(); // in the order of calling; also those that were ended, while their answer may come
   const pauses = new Set<[unknown]>(); // of an action, or of one call
   const serial = new Set<string>(); // actions whose calls are made one after the other (23)
 
   // Sends what can be sent, in order.
   function pump(): void {
-    const conn = link().current;
+    const conn = link.current;
     if (!conn) return;
     const held = new Set<unknown>(); // calls, actions, and lanes, which begin with $
     const unsent = new Set<string>();
@@ -66,22 +66,15 @@ export function newCalls({ maxQueue = 256, idempotent = [] }: Options, env: Envi
       else {
         pause(call, backoff(call));
         putBack(call, unknown());
-        pump();
       }
     };
-    link().ask(conn, action, members, options.timeout ?? ANSWER, answer, options.result);
+    link.ask(conn, action, members, options.timeout ?? ANSWER, answer, options.result);
   }
-
-  const after = (ms: number, f: () => void) =>
-    link().after(ms, () => {
-      f();
-      pump();
-    });
 
   function pause(what: unknown, ms: number): void {
     const one: [unknown] = [what];
     pauses.add(one);
-    after(ms, () => pauses.delete(one));
+    link.after(ms, () => pauses.delete(one));
   }
 
   function backoff(call: Call): number {
@@ -115,7 +108,7 @@ export function newCalls({ maxQueue = 256, idempotent = [] }: Options, env: Envi
     if (!isHarmless && !call.isIdempotent) return call.settle(error);
     if (ms >= rest) return call.settle(call.isUncertain ? unknown() : error);
     call.isUncertain ||= !isHarmless;
-    call.stop = after(rest, () => call.settle(call.isUncertain ? unknown() : new GatesockError("expired", "The call was not sent in time.")));
+    call.stop = link.after(rest, () => call.settle(call.isUncertain ? unknown() : new GatesockError("expired", "The call was not sent in time.")));
   }
 
   return {
@@ -125,11 +118,10 @@ export function newCalls({ maxQueue = 256, idempotent = [] }: Options, env: Envi
       return new Promise((resolve, reject) => {
         const { signal } = options;
         signal?.throwIfAborted();
-        if (link().state.name == "closed") throw closed();
+        if (link.state.name == "closed") throw closed();
         if (calls.size >= maxQueue) throw new GatesockError("queue_full", "Too many calls wait for their answers.");
         const key = options.key === true ? env.key() : options.key;
-        const members = { ...checkInput(action, input), ...(key && { key }) };
-        checkSize({ action, id: "0123456789", ...members });
+        const members = compose(action, input, key);
         const call: Call = {
           action,
           members,
@@ -181,7 +173,7 @@ const unknown = () => new GatesockError("unknown_outcome", "There was no answer.
 export const closed = () => new GatesockError("closed", "The client is closed.");
 
 /** Returns a copy of the members of a message. It throws if there can be no such message. */
-export function checkInput(action: unknown, input: unknown = {}): object {
+export function compose(action: unknown, input: unknown = {}, key?: string): object {
   let members: any;
   let cause: unknown;
   try {
@@ -189,14 +181,11 @@ export function checkInput(action: unknown, input: unknown = {}): object {
   } catch (e) {
     cause = e;
   }
-  if (typeof action == "string" && /^[^$]/.test(action) && isObject(members) && !["action", "id"].some((name) => Object.hasOwn(members, name))) {
-    return members;
+  if (typeof action != "string" || !/^[^$]/.test(action) || !isObject(members) || ["action", "id"].some((name) => Object.hasOwn(members, name))) {
+    throw new GatesockError("invalid_argument", `The message ${String(action)} needs a name, and an object of JSON without action and id.`, { cause });
   }
-  throw new GatesockError("invalid_argument", `The message ${String(action)} needs a name, and an object of JSON without action and id.`, { cause });
-}
-
-/** Throws if a message is too large. */
-export function checkSize(message: object): void {
-  const size = new TextEncoder().encode(JSON.stringify(message)).length;
+  if (key) members.key = key;
+  const size = new TextEncoder().encode(JSON.stringify({ action, id: "0123456789", ...members })).length;
   if (size > MAX_FRAME) throw new GatesockError("too_large", `The message has ${size} bytes, of at most ${MAX_FRAME}.`);
+  return members;
 }

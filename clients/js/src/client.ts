@@ -1,10 +1,10 @@
 // The client: puts link, calls, pushes and extensions together.
 
-import { checkInput, checkSize, closed, newCalls } from "./calls.js";
+import { closed, compose, newCalls } from "./calls.js";
 import { system, type Environment } from "./env.js";
 import { GatesockError, serverError } from "./error.js";
 import type { Frame, NewExtension } from "./extension.js";
-import { ANSWER, newLink, type Connection, type Link } from "./link.js";
+import { ANSWER, newLink, type Connection } from "./link.js";
 import type { Api, CoreClient, Options, Push } from "./types.js";
 
 type Listener = (...args: any[]) => void;
@@ -21,7 +21,6 @@ const gatewayCodes = new Map([
 export function newClient<A extends Api>(options: Options, env: Environment = system(options), extend?: NewExtension): CoreClient<A> {
   const listeners = new Set<[type: string, f: Listener]>();
   const keepAliveAction = options.keepAliveAction ?? "keepalive";
-  let link: Link;
 
   function run(f: Listener, ...args: unknown[]): void {
     try {
@@ -42,8 +41,6 @@ export function newClient<A extends Api>(options: Options, env: Environment = sy
   }
 
   const problem = (error: GatesockError) => emit("problem", error);
-
-  const calls = newCalls(options, env, () => link);
 
   // Takes a frame of any connection; reports whether it makes sense (9, 10, 11).
   function receive(conn: Connection, frame: Frame): boolean {
@@ -68,8 +65,6 @@ export function newClient<A extends Api>(options: Options, env: Environment = sy
       } else problem(new GatesockError("gateway", text));
     } else if (!("data" in frame)) return false;
     if (isStale) link.lose(conn, "The server does not know the connection.");
-    link.check();
-    calls.pump();
     return true;
   }
 
@@ -92,27 +87,7 @@ export function newClient<A extends Api>(options: Options, env: Environment = sy
     check: () => link.check(),
   });
 
-  const client = {
-    get state() {
-      return link.state;
-    },
-    call: calls.call,
-    send(action: string, input?: unknown) {
-      const message = { action, ...checkInput(action, input) };
-      const conn = link.current;
-      checkSize(message);
-      if (!conn) return false;
-      link.send(conn, message);
-      link.note(conn, message, undefined);
-      return true;
-    },
-    on: (type: string, f: Listener) => listen(type, f),
-    onPush: (event: string, f: (data: any, push: Push) => void) => listen(`push ${event}`, f),
-    retry: () => link.retry(),
-    close: () => link.close(),
-  } as CoreClient<A>;
-
-  link = newLink(options, keepAliveAction, env, {
+  const link = newLink(options, keepAliveAction, env, {
     tell: emit,
     opened(before) {
       if (before) extension?.closed();
@@ -125,11 +100,31 @@ export function newClient<A extends Api>(options: Options, env: Environment = sy
     },
     receive,
     wake: () => extension?.wake(),
+    done: () => calls.pump(),
     settled: (before) => !calls.waitOn(before) && extension?.settled() != false,
     ended() {
       calls.end();
       extension?.end(closed());
     },
   });
-  return client;
+  const calls = newCalls(options, env, link);
+
+  return {
+    get state() {
+      return link.state;
+    },
+    call: calls.call,
+    send(action: string, input?: unknown) {
+      const message = { action, ...compose(action, input) };
+      const conn = link.current;
+      if (!conn) return false;
+      link.send(conn, message);
+      link.note(conn, message, undefined);
+      return true;
+    },
+    on: (type: string, f: Listener) => listen(type, f),
+    onPush: (event: string, f: (data: any, push: Push) => void) => listen(`push ${event}`, f),
+    retry: () => link.retry(),
+    close: () => link.close(),
+  } as CoreClient<A>;
 }

@@ -37,9 +37,8 @@ export interface Environment {
 }
 
 /** Returns the surroundings of a page, a worker or Node.js. It throws if there is no WebSocket. */
-export function system(options: Options): Environment {
-  const global = globalThis as { WebSocket?: any; navigator?: { onLine?: boolean }; document?: Document };
-  const WebSocket = options.WebSocket ?? global.WebSocket;
+export function system({ WebSocket = (globalThis as any).WebSocket }: Options): Environment {
+  const global = globalThis as { navigator?: { onLine?: boolean }; document?: Document };
   if (!WebSocket) {
     throw new GatesockError("invalid_argument", 'There is no WebSocket: pass that of package "ws" as the option WebSocket.');
   }
@@ -51,7 +50,7 @@ export function system(options: Options): Environment {
     },
     random: Math.random,
     key: () => crypto.getRandomValues(new Uint32Array(4)).join("-"),
-    dial: (url, protocols) => new WebSocket(url, protocols),
+    dial: (url, protocols) => new WebSocket(url, protocols) as Socket,
     listen(f) {
       const { document } = global;
       const end = new AbortController();

@@ -49,9 +49,9 @@ export function isLasting(code: unknown): boolean {
 /** Makes an error of the member `error` of a frame, which may be anything. A code may be one that is not known here. */
 export function serverError(error: unknown): GatesockError {
   const { code, message, retryAfterMs: ms, details } = Object(error);
-  return new GatesockError(
-    code && typeof code == "string" ? code : "internal",
-    typeof message == "string" ? message : "The server does not say why.",
-    { retryAfterMs: typeof ms == "number" && ms > 0 ? ms : undefined, details },
-  );
+  const known = code && typeof code == "string" ? code : "internal";
+  return new GatesockError(known, typeof message == "string" ? message : known, {
+    retryAfterMs: ms > 0 && typeof ms == "number" ? ms : undefined,
+    details,
+  });
 }

@@ -63,6 +63,8 @@ export interface Listener {
   closed(conn: Connection, wasCurrent: boolean): void;
   /** Takes a frame; reports whether it makes sense. */
   receive(conn: Connection, frame: Frame): boolean;
+  /** A frame or a timer has been dealt with. */
+  done(): void;
   /** The computer slept. */
   wake(): void;
   /** Reports whether nothing needs the connection before. */
@@ -113,6 +115,7 @@ export function newLink({ url: to, token, ticket, protocols = [], keepAlive = 8 
         ms -= step;
         if (ms > 0) arm();
         else f();
+        done();
         if (env.now() - due >= ASLEEP && state.name != "closed") {
           hurry();
           on.wake();
@@ -182,14 +185,17 @@ export function newLink({ url: to, token, ticket, protocols = [], keepAlive = 8 
 
   // Opens the connection that replaces the current one (14).
   function replace(): void {
-    const ms = budget();
-    if (ms) after(ms, replace, current);
-    else dial();
+    after(budget(), dial, current);
   }
 
   // Closes the connection that was replaced if nothing needs it (15).
   function check(): void {
     if (old && on.settled(old)) lose(old);
+  }
+
+  function done(): void {
+    on.done();
+    check();
   }
 
   // Ending.
@@ -271,22 +277,20 @@ export function newLink({ url: to, token, ticket, protocols = [], keepAlive = 8 
     conn.isProbed = false;
     stopTimers(conn.waiting);
     if (conn == dialing) promote(conn);
+    if (data === "") return;
     let frames: unknown;
     try {
-      frames = data === "" ? [] : JSON.parse(data as string);
+      frames = JSON.parse(data as string);
     } catch {}
-    if (data === "") good(conn);
     for (const frame of Array.isArray(frames) ? frames : [frames]) {
       if (conn.isDead) return;
-      if (isObject(frame) && on.receive(conn, frame)) good(conn);
-      else if (++conn.bad == 1) problem("protocol", `The server has sent what makes no sense: ${String(data).slice(0, 80)}`);
+      if (isObject(frame) && on.receive(conn, frame)) {
+        conn.isGood = true;
+        refusals = 0;
+      } else if (++conn.bad == 1) problem("protocol", `The server has sent what makes no sense: ${String(data).slice(0, 80)}`);
       else if (conn.bad == ALIEN && !conn.isGood) lose(conn, "The server speaks another protocol.", 0, true);
+      done();
     }
-  }
-
-  function good(conn: Connection): void {
-    conn.isGood = true;
-    refusals = 0;
   }
 
   function send(conn: Connection, message: object): void {
@@ -339,17 +343,11 @@ export function newLink({ url: to, token, ticket, protocols = [], keepAlive = 8 
   }
 
   // Sends a keep-alive after a silence (12).
-  function keep(conn: Connection, silence: number, ms = silence): void {
-    after(
-      ms,
-      () => {
-        const rest = conn.activeAt + silence - env.now();
-        const isEarly = rest > 0 && rest <= silence; // else it is time, or the clock was set
-        if (!isEarly) probe(conn);
-        keep(conn, silence, isEarly ? rest : silence);
-      },
-      conn,
-    );
+  function keep(conn: Connection, silence: number): void {
+    const rest = conn.activeAt + silence - env.now();
+    const isEarly = rest > 0 && rest <= silence; // else it is time, or the clock was set
+    if (!isEarly) probe(conn);
+    after(isEarly ? rest : silence, () => keep(conn, silence), conn);
   }
 
   const unlisten = env.listen(happened);

@@ -405,7 +405,7 @@ test("rule 11: after ten the server speaks another protocol, which is a refusal"
 
 test("rule 11: it is none if one frame made sense", async () => {
   const { world, client } = await online();
-  await world.socket.say("");
+  await world.socket.say({ event: "a", data: 1 });
   for (let i = 0; i < 30; i++) await world.socket.say("nonsense");
   assert.equal(client.state.name, "online");
 });
