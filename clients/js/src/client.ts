@@ -3,25 +3,15 @@
 import { closed, compose, newCalls } from "./calls.js";
 import { system, type Environment } from "./env.js";
 import { GatesockError, serverError } from "./error.js";
-import type { Frame, NewExtension } from "./extension.js";
-import { ANSWER, newLink, type Connection } from "./link.js";
+import type { NewExtension } from "./extension.js";
+import { ANSWER, newLink } from "./link.js";
 import type { Api, CoreClient, Options, Push } from "./types.js";
 
 type Listener = (...args: any[]) => void;
 
-// The gateway answers in place of the server, without an id.
-const gatewayCodes = new Map([
-  ["Forbidden", "not_found"],
-  ["Bad request body", "invalid_argument"],
-  ["Endpoint request timed out", "deadline_exceeded"],
-  ["Too Many Requests", "rate_limited"],
-]);
-
 /** Returns a client, which connects at once, perhaps with an extension. */
 export function newClient<A extends Api>(options: Options, env: Environment = system(options), extend?: NewExtension): CoreClient<A> {
   const listeners = new Set<[type: string, f: Listener]>();
-  const keepAliveAction = options.keepAliveAction ?? "keepalive";
-
   function run(f: Listener, ...args: unknown[]): void {
     try {
       f(...args);
@@ -42,32 +32,6 @@ export function newClient<A extends Api>(options: Options, env: Environment = sy
 
   const problem = (error: GatesockError) => emit("problem", error);
 
-  // Takes a frame of any connection; reports whether it makes sense (9, 10, 11).
-  function receive(conn: Connection, frame: Frame): boolean {
-    const { id, event, error, message, action } = frame;
-    const isPush = event !== undefined || "events" in frame;
-    const isStale = Object(error).code == "stale_connection";
-    if (isPush && !id && !error) {
-      if (extension?.receive(frame) || "epoch" in frame || "version" in frame) return true;
-      if (!event || typeof event != "string") return false;
-      emit(`push ${event}`, frame.data, frame);
-      return true;
-    }
-    if (id) (isPush ? conn.results : conn.waiting).get(id)?.(frame);
-    else if (action == keepAliveAction) conn.waiting.delete("");
-    else if (error) isStale || problem(serverError(error));
-    else if (typeof message == "string" && (frame.requestId || frame.messageId)) {
-      const text = `The gateway has answered in place of the server: ${message}`;
-      const [answer] = conn.waiting.size == 1 ? conn.waiting.values() : [];
-      if (answer) {
-        conn.waiting.clear();
-        answer({ error: { code: gatewayCodes.get(message) ?? "internal", message: text } });
-      } else problem(new GatesockError("gateway", text));
-    } else if (!("data" in frame)) return false;
-    if (isStale) link.lose(conn, "The server does not know the connection.");
-    return true;
-  }
-
   const extension = extend?.({
     now: env.now,
     random: env.random,
@@ -83,11 +47,11 @@ export function newClient<A extends Api>(options: Options, env: Environment = sy
     },
     problem,
     run,
-    restart: () => link.current && link.lose(link.current, "The connection was lost."),
+    restart: () => link.restart(),
     check: () => link.check(),
   });
 
-  const link = newLink(options, keepAliveAction, env, {
+  const link = newLink(options, env, {
     tell: emit,
     opened(before) {
       if (before) extension?.closed();
@@ -98,7 +62,13 @@ export function newClient<A extends Api>(options: Options, env: Environment = sy
       if (wasCurrent) extension?.closed();
       calls.closed(conn);
     },
-    receive,
+    push(frame) {
+      if (extension?.receive(frame) || "epoch" in frame || "version" in frame) return true;
+      const { event, data } = frame;
+      if (!event || typeof event != "string") return false;
+      emit(`push ${event}`, data, frame);
+      return true;
+    },
     wake: () => extension?.wake(),
     done: () => calls.pump(),
     settled: (before) => !calls.waitOn(before) && extension?.settled() != false,
@@ -114,14 +84,7 @@ export function newClient<A extends Api>(options: Options, env: Environment = sy
       return link.state;
     },
     call: calls.call,
-    send(action: string, input?: unknown) {
-      const message = { action, ...compose(action, input) };
-      const conn = link.current;
-      if (!conn) return false;
-      link.send(conn, message);
-      link.note(conn, message, undefined);
-      return true;
-    },
+    send: (action: string, input?: unknown) => link.send({ action, ...compose(action, input) }),
     on: (type: string, f: Listener) => listen(type, f),
     onPush: (event: string, f: (data: any, push: Push) => void) => listen(`push ${event}`, f),
     retry: () => link.retry(),

@@ -2,7 +2,7 @@
 // in parentheses are those of the rules in section 12 of docs/protocol.md.
 
 import type { Environment, Happening, Socket } from "./env.js";
-import { GatesockError, type Code } from "./error.js";
+import { GatesockError, serverError, type Code } from "./error.js";
 import type { Frame } from "./extension.js";
 import type { Options, State } from "./types.js";
 
@@ -34,6 +34,14 @@ const closings: { [code: number]: string } = {
   1012: "The server has closed the connection: it restarts.",
 };
 
+// The gateway answers in place of the server, without an id.
+const gatewayCodes = new Map([
+  ["Forbidden", "not_found"],
+  ["Bad request body", "invalid_argument"],
+  ["Endpoint request timed out", "deadline_exceeded"],
+  ["Too Many Requests", "rate_limited"],
+]);
+
 /** Takes the answer to a request, or nothing if there was none in time. */
 export type Answer = (frame?: Frame) => void;
 
@@ -61,8 +69,8 @@ export interface Listener {
   opened(before: Connection | undefined): void;
   /** A connection has ended: the current one, or the one before. */
   closed(conn: Connection, wasCurrent: boolean): void;
-  /** Takes a frame; reports whether it makes sense. */
-  receive(conn: Connection, frame: Frame): boolean;
+  /** Takes a push (9); reports whether it is one. */
+  push(frame: Frame): boolean;
   /** A frame or a timer has been dealt with. */
   done(): void;
   /** The computer slept. */
@@ -76,7 +84,7 @@ export interface Listener {
 export type Link = ReturnType<typeof newLink>;
 
 /** Returns a link, which connects at once. */
-export function newLink({ url: to, token, ticket, protocols = [], keepAlive = 8 * MINUTE }: Options, keepAliveAction: string, env: Environment, on: Listener) {
+export function newLink({ url: to, token, ticket, protocols = [], keepAlive = 8 * MINUTE, keepAliveAction = "keepalive" }: Options, env: Environment, on: Listener) {
   const url = address(to);
   const silence = Math.min(Math.max(keepAlive, 10_000), 9 * MINUTE);
   const timers = new Map<() => void, unknown>(); // what ends them, and whose they are
@@ -284,13 +292,34 @@ export function newLink({ url: to, token, ticket, protocols = [], keepAlive = 8 
     } catch {}
     for (const frame of Array.isArray(frames) ? frames : [frames]) {
       if (conn.isDead) return;
-      if (isObject(frame) && on.receive(conn, frame)) {
+      if (isObject(frame) && take(conn, frame)) {
         conn.isGood = true;
         refusals = 0;
       } else if (++conn.bad == 1) problem("protocol", `The server has sent what makes no sense: ${String(data).slice(0, 80)}`);
       else if (conn.bad == ALIEN && !conn.isGood) lose(conn, "The server speaks another protocol.", 0, true);
       done();
     }
+  }
+
+  // Takes a frame; reports whether it makes sense (10, 11).
+  function take(conn: Connection, frame: Frame): boolean {
+    const { id, event, error, message, action } = frame;
+    const isPush = event !== undefined || "events" in frame;
+    const isStale = Object(error).code == "stale_connection";
+    if (isPush && !id && !error) return on.push(frame);
+    if (id) (isPush ? conn.results : conn.waiting).get(id)?.(frame);
+    else if (action == keepAliveAction) conn.waiting.delete("");
+    else if (error) isStale || on.tell("problem", serverError(error));
+    else if (typeof message == "string" && (frame.requestId || frame.messageId)) {
+      const text = `The gateway has answered in place of the server: ${message}`;
+      const [answer] = conn.waiting.size == 1 ? conn.waiting.values() : [];
+      if (answer) {
+        conn.waiting.clear();
+        answer({ error: { code: gatewayCodes.get(message) ?? "internal", message: text } });
+      } else problem("gateway", text);
+    } else if (!("data" in frame)) return false;
+    if (isStale) lose(conn, "The server does not know the connection.");
+    return true;
   }
 
   function send(conn: Connection, message: object): void {
@@ -355,11 +384,17 @@ export function newLink({ url: to, token, ticket, protocols = [], keepAlive = 8 
 
   return {
     after,
-    note,
     ask,
-    send,
     check,
-    lose,
+    /** Sends a message without an answer; reports whether there is a connection. */
+    send(message: object): boolean {
+      if (!current) return false;
+      send(current, message);
+      note(current, message, undefined);
+      return true;
+    },
+    /** Opens another connection in place of the current one. */
+    restart: () => current && lose(current, "The connection was lost."),
     get state() {
       return state;
     },
