@@ -417,8 +417,8 @@ export function newLink({ url: to, token, ticket, protocols = [], keepAlive = 8 
 
 function ignore(): void {}
 
-// Checks the address.
-function address(text: string | URL): string {
+/** Checks the address of an option, and returns it as that of a WebSocket. */
+export function address(text: string | URL): string {
   try {
     const url = new URL(text);
     url.protocol = url.protocol.replace("http", "ws");

@@ -43,8 +43,8 @@ export interface Options {
   maxQueue?: number;
   /** Whether messages above 32 KiB are split; the server needs package fragment. Default: false. */
   fragments?: boolean;
-  /** The names of the members of frames, see section 8 of docs/protocol.md. Default: the protocol's own. */
-  // envelope is not supported yet.
+  /** Other names of the members of frames (docs/protocol.md, section 8) are not supported. */
+  envelope?: undefined;
   /** A WebSocket constructor, for Node.js 20, which has none. */
   WebSocket?: new (url: string, protocols?: string[]) => unknown;
 }
@@ -117,7 +117,7 @@ export interface Subscription<E extends TopicEvent = TopicEvent> extends AsyncIt
   readonly position: Position | undefined;
   /** Calls a listener for each event, in order, once. Returns what ends it. */
   on(type: "event", listener: (event: E) => void): () => void;
-  /** Calls a listener each time the server has confirmed the subscription. */
+  /** Calls a listener each time the server has confirmed the subscription, and when events were lost in between. */
   on(type: "established", listener: (e: Established) => void): () => void;
   /** Calls a listener when the subscription has ended with an error. */
   on(type: "error", listener: (error: Error) => void): () => void;

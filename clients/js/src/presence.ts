@@ -1,0 +1,44 @@
+// What a user of a topic's presence has in hand.
+
+import { check, closed, listeners } from "./subscription.js";
+import type { Handle, Topics } from "./topics.js";
+import type { Member, Presence } from "./types.js";
+
+/** Makes the client a visible member of a topic, and tells who is there. */
+export function presence(topics: Topics, name: string, { as }: { as?: unknown } = {}): Presence {
+  check(name, as);
+  const { on, emit } = listeners(topics.host);
+  let members: readonly Member[] | undefined;
+  let count = 0;
+  let isOver = false;
+  const handle: Handle = {
+    as,
+    changed(all, n) {
+      if (isOver) return;
+      members = all;
+      count = n;
+      emit("change", members, count);
+    },
+    ended(error) {
+      if (isOver) return;
+      isOver = true;
+      if (error.code !== "closed") emit("error", error);
+    },
+  };
+  const t = topics.attach(name, handle);
+  return {
+    topic: name,
+    get members() {
+      return members;
+    },
+    get count() {
+      return count;
+    },
+    on,
+    close() {
+      if (isOver) return;
+      isOver = true;
+      topics.detach(t, handle, closed());
+    },
+  };
+}
