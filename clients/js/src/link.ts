@@ -373,10 +373,10 @@ export function newLink({ url: to, token, ticket, protocols = [], keepAlive = 8 
 
   // Sends a keep-alive after a silence (12).
   function keep(conn: Connection, silence: number): void {
-    const rest = conn.activeAt + silence - env.now();
-    const isEarly = rest > 0 && rest <= silence; // else it is time, or the clock was set
+    const passed = env.now() - conn.activeAt;
+    const isEarly = passed >= 0 && passed < silence; // else it is time, or the clock was set
     if (!isEarly) probe(conn);
-    after(isEarly ? rest : silence, () => keep(conn, silence), conn);
+    after(isEarly ? silence - passed : silence, () => keep(conn, silence), conn);
   }
 
   const unlisten = env.listen(happened);

@@ -449,6 +449,15 @@ test("rule 12: name and time are options, the time is bounded and random", async
   }
 });
 
+test("rule 12: none is sent at once, whatever the numbers are", async () => {
+  for (let i = 0; i < 200; i++) {
+    const world = new World();
+    world.randoms = [(i * 0.618034) % 1];
+    await online({}, world);
+    assert.equal(world.socket.sent.length, 0);
+  }
+});
+
 test("rule 12: a clock that is set back does not put it off for long", async () => {
   const { world } = await online();
   world.skew = -60 * MINUTE;
