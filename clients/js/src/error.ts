@@ -32,7 +32,7 @@ export class GatesockError extends Error {
   /** What the server adds to the error, as the action defines it. */
   declare readonly details: unknown;
 
-  constructor(code: Code | (string & {}), message: string, more: { retryAfterMs?: number; details?: unknown; cause?: unknown } = {}) {
+  constructor(code: Code | (string & {}), message: string, more: { retryAfterMs?: number | undefined; details?: unknown; cause?: unknown } = {}) {
     super(message);
     Object.assign(this, more, { code, name: `GatesockError ${code}` });
   }

@@ -153,17 +153,19 @@ export interface Push<Data = unknown> {
   readonly data: Data;
 }
 
+/** Parameters that begin with an input, which may be left out if it need not have members. */
+export type Optional<Input, More extends unknown[]> = {} extends Input ? [input?: Input, ...more: More] : [input: Input, ...more: More];
+
 /** The core of a client. */
 export interface CoreClient<A extends Api = Api> {
   readonly state: State;
   /** Calls an action and returns the data of its answer. */
   call<K extends keyof A["routes"] & string>(
     action: K,
-    input?: A["routes"][K]["input"],
-    options?: CallOptions,
+    ...rest: Optional<A["routes"][K]["input"], [options?: CallOptions]>
   ): Promise<A["routes"][K]["output"]>;
   /** Sends a message without an answer, now or never. Reports whether there was a connection. */
-  send<K extends keyof A["routes"] & string>(action: K, input?: A["routes"][K]["input"]): boolean;
+  send<K extends keyof A["routes"] & string>(action: K, ...rest: Optional<A["routes"][K]["input"], []>): boolean;
   /** Listens to the state. */
   on(type: "state", listener: (state: State) => void): () => void;
   /** Listens to what went wrong and belongs to no call: the text is for people. */
