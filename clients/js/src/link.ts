@@ -1,20 +1,21 @@
-// The connection: opens it, keeps it, replaces it. It knows nothing of calls and topics.
+// The connection: opens it, keeps it, replaces it. It knows nothing of calls and topics. The numbers
+// in parentheses are those of the rules in section 12 of docs/protocol.md.
 
 import type { Environment, Happening, Socket } from "./env.js";
-import { GatesockError } from "./error.js";
+import { GatesockError, serverError, type Code } from "./error.js";
 import type { Frame } from "./extension.js";
-import { isObject } from "./calls.js";
 import type { Options, State } from "./types.js";
 
 const MINUTE = 60_000;
 const OPENING = 10_000; // an attempt that takes longer has failed
 const PROBE = 10_000; // no frame for so long after a keep-alive: the connection is dead
-export const ANSWER = 30_000; // the same after a request
+/** The same after a request; and so long the gateway may answer. */
+export const ANSWER = 30_000;
 const FIRST_DELAY = 500; // the longest delay before the second attempt; doubled each time
 const LAST_DELAY = 30_000;
 const REFUSED_DELAY = 5 * MINUTE;
 const REFUSALS = 5; // so many in a row are told
-const POLICY_DELAY = 5_000; // at least, after close code 1008
+const POLICY_DELAY = 5_000; // more, after close code 1008
 const STABLE = 10_000; // a connection that lasted so long was a success
 const BUDGET = 20; // attempts
 const BUDGET_TIME = 5 * MINUTE;
@@ -27,134 +28,151 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 
 const closings: { [code: number]: string } = {
   1001: "The gateway has closed the connection: it was idle for 10 minutes or open for 2 hours.",
-  1003: "The gateway has closed the connection: it takes no binary messages.",
   1008: "The gateway has closed the connection: too many requests.",
   1009: "The gateway has closed the connection: a message was too large.",
   1011: "The server has closed the connection: it failed.",
   1012: "The server has closed the connection: it restarts.",
 };
 
-const silent = "The connection was lost: the server is silent.";
+// The gateway answers in place of the server, without an id.
+const gatewayCodes = new Map([
+  ["Forbidden", "not_found"],
+  ["Bad request body", "invalid_argument"],
+  ["Endpoint request timed out", "deadline_exceeded"],
+  ["Too Many Requests", "rate_limited"],
+]);
+
+/** Takes the answer to a request, or nothing if there was none in time. */
+export type Answer = (frame?: Frame) => void;
 
 /** One connection, from the attempt to its end. */
 export interface Connection {
-  /** What waits for an answer, by the id of the request. */
-  readonly waiting: Map<unknown, (answer: Frame) => void>;
-  /** What is acknowledged and waits for its result, by the id of the request. */
-  readonly results: Map<unknown, (result: Frame) => void>;
-  readonly timers: Set<() => void>;
+  /** What the gateway may answer: requests by their id, and messages without one. */
+  readonly waiting: Map<unknown, Answer | undefined>;
+  /** What waits for a result, by the id of the request. */
+  readonly results: Map<unknown, Answer>;
   socket?: Socket;
   openedAt?: number;
   /** When something was sent or received. */
   activeAt: number;
-  /** The timers that end it, unless a frame comes. */
-  expecting: { [ms: number]: () => void };
-  isGood?: boolean;
+  /** A keep-alive is without an answer. */
+  isProbed?: boolean;
   bad: number;
-  dead?: boolean;
+  isGood?: boolean;
+  isDead?: boolean;
 }
 
 /** What the link tells the client. */
 export interface Listener {
-  state(state: State): void;
-  problem(error: GatesockError): void;
-  /** A connection is the current one from now on, in place of the one before, if there was one that is still open. */
-  opened(before?: Connection): void;
-  /** A connection has ended. */
+  tell(type: "state" | "problem", what: State | GatesockError): void;
+  /** A connection is the current one from now on. The one before may be open still. */
+  opened(before: Connection | undefined): void;
+  /** A connection has ended: the current one, or the one before. */
   closed(conn: Connection, wasCurrent: boolean): void;
-  /** Takes a frame; reports whether it makes sense. */
-  receive(conn: Connection, frame: Frame): boolean;
-  /** The computer slept, or the network has changed. */
+  /** Takes a push (9); reports whether it is one. */
+  push(frame: Frame): boolean;
+  /** A frame or a timer has been dealt with. */
+  done(): void;
+  /** The computer slept. */
   wake(): void;
-  /** Reports whether nothing needs the connection that was replaced. */
-  settled(old: Connection): boolean;
+  /** Reports whether nothing needs the connection before. */
+  settled(before: Connection): boolean;
   /** The client was closed. */
   ended(): void;
 }
 
 export type Link = ReturnType<typeof newLink>;
 
-const nothing = () => {};
-
 /** Returns a link, which connects at once. */
-export function newLink(options: Options, env: Environment, on: Listener) {
-  const url = address(options.url);
-  const keepAliveFrame = JSON.stringify({ action: options.keepAliveAction ?? "keepalive" });
-  const keepAlive = Math.min(Math.max(options.keepAlive ?? 8 * MINUTE, 10_000), 9 * MINUTE);
+export function newLink({ url: to, token, ticket, protocols = [], keepAlive = 8 * MINUTE, keepAliveAction = "keepalive" }: Options, env: Environment, on: Listener) {
+  const url = address(to);
+  const silence = Math.min(Math.max(keepAlive, 10_000), 9 * MINUTE);
+  const timers = new Map<() => void, unknown>(); // what ends them, and whose they are
   let state: State = { name: "connecting" };
   let current: Connection | undefined;
   let dialing: Connection | undefined; // the first one, or the one that will replace the current one
   let old: Connection | undefined; // was replaced, and waits for answers
-  let stopWaiting = nothing;
   let attempts: number[] = []; // when they began
   let failures = 0; // since the last success, for the backoff
   let refusals = 0; // attempts in a row that never opened
   let isOffline = false;
+  let lastId = 0;
+
+  const problem = (code: Code, message: string, cause?: unknown) => on.tell("problem", new GatesockError(code, message, { cause }));
+
+  function become(next: State): void {
+    state = next;
+    on.tell("state", next);
+  }
 
   // Timers.
 
-  // Steps do not depend on the clock, which may be set meanwhile.
-  function after(ms: number, f: () => void): () => void {
-    const step = Math.min(Math.max(ms, 0), LONGEST_TIMER);
-    const due = env.now() + step;
-    let stop = env.after(step, () => {
-      const isLate = env.now() - due >= ASLEEP;
-      if (ms > step) stop = after(ms - step, f);
-      else f();
-      if (isLate && state.name != "closed") wake();
-    });
-    return () => stop();
-  }
-
-  // A timer that ends with the connection.
-  function later(conn: Connection, ms: number, f: () => void): () => void {
-    const cancel = after(ms, () => {
-      conn.timers.delete(stop);
-      f();
-    });
+  // Long ones have several steps, which do not depend on the clock: it may be set meanwhile.
+  function after(ms: number, f: () => void, owner?: unknown): () => void {
+    let cancel: () => void;
     const stop = () => {
-      conn.timers.delete(stop);
+      timers.delete(stop);
       cancel();
     };
-    conn.timers.add(stop);
+    const arm = () => {
+      const step = Math.min(Math.max(ms, 0), LONGEST_TIMER);
+      const due = env.now() + step;
+      timers.set(stop, owner);
+      cancel = env.after(step, () => {
+        timers.delete(stop);
+        ms -= step;
+        if (ms > 0) arm();
+        else f();
+        done();
+        if (env.now() - due >= ASLEEP && state.name != "closed") {
+          hurry();
+          on.wake();
+        }
+      });
+    };
+    arm();
     return stop;
+  }
+
+  function stopTimers(owner: unknown): void {
+    for (const [stop, whose] of timers) if (whose == owner) stop();
   }
 
   // Opening.
 
   async function dial(): Promise<void> {
-    stopWaiting();
+    stopTimers(dial);
     attempts.push(env.now());
-    const conn: Connection = { waiting: new Map(), results: new Map(), timers: new Set(), activeAt: 0, expecting: {}, bad: 0 };
+    const conn: Connection = { waiting: new Map(), results: new Map(), activeAt: 0, bad: 0 };
     dialing = conn;
-    const opening = later(conn, OPENING, () => lose(conn, "The server does not answer."));
+    const fail = (reason: string, cause?: unknown) => {
+      if (conn.isDead) return;
+      if (!conn.socket) problem("token", reason, cause); // and the server was not reached
+      lose(conn, reason, 0, !!conn.socket);
+    };
+    const stop = after(OPENING, () => fail("There was no answer."), conn);
     if (!current) become({ name: "connecting" });
     try {
-      const token = options.token && credential("token", await options.token());
-      const ticket = options.ticket && credential("ticket", await options.ticket());
-      if (conn.dead) return;
       const target = new URL(url);
-      if (ticket) target.searchParams.set("ticket", ticket);
-      const socket = env.dial(target.href, [...(options.protocols ?? []), ...(token ? [`bearer.${token}`] : [])]);
-      conn.socket = socket;
-      socket.onerror = nothing;
+      const all = [...protocols];
+      if (token) all.push(`bearer.${credential(await token())}`);
+      if (ticket) target.searchParams.set("ticket", credential(await ticket()));
+      if (conn.isDead) return;
+      const socket = (conn.socket = env.dial(target.href, all));
+      socket.onerror = () => {};
       socket.onopen = () => {
-        opening();
+        stop();
         conn.openedAt = conn.activeAt = env.now();
-        const period = keepAlive * (1 + (env.random() - 0.5) / 8);
-        keep(conn, period, period);
-        later(conn, (env.lifetime ?? LIFETIME) + env.random() * SPREAD, replace);
+        keep(conn, silence * (1 + (env.random() - 0.5) / 8));
+        after((env.lifetime ?? LIFETIME) + env.random() * SPREAD, replace, conn);
         if (current) probe(conn);
         else promote(conn);
       };
       socket.onmessage = ({ data }) => receive(conn, data);
-      socket.onclose = ({ code = 1006, reason }) =>
-        lose(conn, (closings[code] ?? `The connection was lost (${code}).`) + (reason ? ` ${reason}` : ""), code);
+      socket.onclose = ({ code = 1006, reason = "" }) =>
+        lose(conn, `${closings[code] ?? "The connection was lost."} (${code} ${reason})`, code);
     } catch (cause) {
-      if (conn.dead) return;
-      const problem = new GatesockError("token", `There is no attempt to connect: ${(cause as Error)?.message ?? cause}`, { cause });
-      on.problem(problem);
-      lose(conn, problem.message, 0, false);
+      fail(`There are no credentials: ${(cause as Error)?.message ?? cause}`, cause);
     }
   }
 
@@ -166,58 +184,60 @@ export function newLink(options: Options, env: Environment, on: Listener) {
     if (before) {
       if (old) lose(old);
       old = before;
-      later(before, DRAIN, () => lose(before));
+      after(DRAIN, () => lose(before), before);
     }
     on.opened(before);
     if (state.name != "online") become({ name: "online" });
     check();
   }
 
-  // Opens the connection that replaces the current one.
+  // Opens the connection that replaces the current one (14).
   function replace(): void {
-    const ms = budget();
-    if (ms) later(current!, ms, replace);
-    else dial();
+    after(budget(), dial, current);
   }
 
-  // Closes the connection that was replaced if nothing needs it.
+  // Closes the connection that was replaced if nothing needs it (15).
   function check(): void {
     if (old && on.settled(old)) lose(old);
+  }
+
+  function done(): void {
+    on.done();
+    check();
   }
 
   // Ending.
 
   function end(conn: Connection): void {
-    conn.dead = true;
-    for (const stop of conn.timers) stop();
     const { socket } = conn;
+    conn.isDead = true;
+    stopTimers(conn);
+    stopTimers(conn.waiting);
     if (!socket) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close(1000);
   }
 
-  // The connection has ended, or is of no use any more.
+  // The connection has ended, or is of no use any more (1, 4, 7, 14).
   function lose(conn: Connection, reason = "", code = 0, isRefusal = !conn.openedAt): void {
-    if (conn.dead) return;
+    if (conn.isDead) return;
     end(conn);
     if (conn == old) {
       old = undefined;
       return on.closed(conn, false);
     }
-    if (conn == dialing) dialing = undefined;
-    if (conn != current && current) {
-      later(current, 10_000 + env.random() * 50_000, replace);
-      return;
-    }
-    const { openedAt, isGood, bad } = conn;
-    const isStable = openedAt && env.now() - openedAt >= STABLE && (isGood || !bad);
     const wasCurrent = conn == current;
     if (wasCurrent) current = undefined;
-    if (isStable) failures = refusals = 0;
-    if (code == 1008) on.problem(new GatesockError("rate_limited", reason));
-    if (code == 1009) on.problem(new GatesockError("too_large", reason));
+    else dialing = undefined;
+    if (current) {
+      after(10_000 + env.random() * 50_000, replace, current);
+      return;
+    }
+    if (conn.openedAt && env.now() - conn.openedAt >= STABLE && (conn.isGood || !conn.bad)) failures = refusals = 0;
+    if (code == 1008) problem("rate_limited", reason);
+    if (code == 1009) problem("too_large", reason);
     if (!isOffline && isRefusal && ++refusals == REFUSALS) {
-      on.problem(new GatesockError("refused", "The server refuses to connect. Is the address right, and the user signed in?"));
+      problem("refused", "The server refuses to connect. Is the address right, and the user signed in?");
     }
     if (wasCurrent) on.closed(conn, true);
     if (state.name == "closed") return;
@@ -231,106 +251,132 @@ export function newLink(options: Options, env: Environment, on: Listener) {
 
   function wait(ms: number, reason: string): void {
     ms = Math.max(ms, budget());
-    stopWaiting();
-    stopWaiting = after(ms, dial);
-    become({ name: waiting(), retryAt: env.now() + ms, reason });
+    stopTimers(dial);
+    after(ms, dial, dial);
+    become({ name: isOffline ? "offline" : refusals < REFUSALS ? "waiting" : "refused", retryAt: env.now() + ms, reason });
   }
 
-  function waiting(): "offline" | "refused" | "waiting" {
-    return isOffline ? "offline" : refusals < REFUSALS ? "waiting" : "refused";
-  }
-
-  // How long the next attempt has to wait because there were many.
+  // How long the next attempt has to wait because there were many (3).
   function budget(): number {
     const now = env.now();
     attempts = attempts.filter((time) => Math.abs(now - time) < BUDGET_TIME);
     return attempts.length < BUDGET ? 0 : attempts.at(-BUDGET)! + BUDGET_TIME - now;
   }
 
-  // Something has changed: an attempt may succeed now, and the connection may be dead.
+  // Something has changed: an attempt may succeed now, and the connection may be dead (6).
   function hurry(): void {
-    if (current) return probe(current);
-    if (!("retryAt" in state)) return;
-    const ms = budget();
-    if (ms) wait(ms, state.reason);
-    else dial();
-  }
-
-  function wake(): void {
-    hurry();
-    on.wake();
+    if (current) probe(current);
+    else if ("retryAt" in state) {
+      if (budget()) wait(0, state.reason);
+      else dial();
+    }
   }
 
   function happened(what: Happening): void {
     if (what != "visible") isOffline = what == "offline";
     if (what != "offline") hurry();
-    else if ("retryAt" in state) become({ ...state, name: "offline" });
-  }
-
-  function become(next: State): void {
-    state = next;
-    on.state(next);
+    else if ("retryAt" in state) become({ ...state, name: what });
   }
 
   // Frames.
 
   function receive(conn: Connection, data: unknown): void {
-    heard(conn);
+    conn.activeAt = env.now();
+    conn.isProbed = false;
+    stopTimers(conn.waiting);
     if (conn == dialing) promote(conn);
-    if (data === "") return good(conn);
+    if (data === "") return;
     let frames: unknown;
     try {
       frames = JSON.parse(data as string);
     } catch {}
     for (const frame of Array.isArray(frames) ? frames : [frames]) {
-      if (conn.dead) return;
-      if (isObject(frame) && on.receive(conn, frame)) good(conn);
-      else if (++conn.bad == 1) on.problem(new GatesockError("protocol", `The server has sent what makes no sense: ${String(data).slice(0, 80)}`));
+      if (conn.isDead) return;
+      if (isObject(frame) && take(conn, frame)) {
+        conn.isGood = true;
+        refusals = 0;
+      } else if (++conn.bad == 1) problem("protocol", `The server has sent what makes no sense: ${String(data).slice(0, 80)}`);
       else if (conn.bad == ALIEN && !conn.isGood) lose(conn, "The server speaks another protocol.", 0, true);
+      done();
     }
   }
 
-  function good(conn: Connection): void {
-    conn.isGood = true;
-    refusals = 0;
+  // Takes a frame; reports whether it makes sense (10, 11).
+  function take(conn: Connection, frame: Frame): boolean {
+    const { id, event, error, message, action } = frame;
+    const isPush = event !== undefined || "events" in frame;
+    const isStale = Object(error).code == "stale_connection";
+    if (isPush && !id && !error) return on.push(frame);
+    if (id) (isPush ? conn.results : conn.waiting).get(id)?.(frame);
+    else if (action == keepAliveAction) conn.waiting.delete("");
+    else if (error) isStale || on.tell("problem", serverError(error));
+    else if (typeof message == "string" && (frame.requestId || frame.messageId)) {
+      const text = `The gateway has answered in place of the server: ${message}`;
+      const [answer] = conn.waiting.size == 1 ? conn.waiting.values() : [];
+      if (answer) {
+        conn.waiting.clear();
+        answer({ error: { code: gatewayCodes.get(message) ?? "internal", message: text } });
+      } else problem("gateway", text);
+    } else if (!("data" in frame)) return false;
+    if (isStale) lose(conn, "The server does not know the connection.");
+    return true;
   }
 
-  function heard(conn: Connection): void {
+  function send(conn: Connection, message: object): void {
     conn.activeAt = env.now();
-    for (const ms in conn.expecting) conn.expecting[ms]!();
-    conn.expecting = {};
+    conn.socket!.send(JSON.stringify(message));
   }
 
-  // The connection is dead unless a frame comes.
+  // The connection is dead unless a frame comes (13).
   function expect(conn: Connection, ms: number): void {
-    conn.expecting[ms] ??= later(conn, ms, () => lose(conn, silent));
+    after(ms, () => lose(conn, "The connection was lost: there was no answer."), conn.waiting);
   }
 
-  function send(conn: Connection, text: string): void {
-    conn.activeAt = env.now();
-    conn.socket!.send(text);
-  }
-
-  // Ignores the answer to a message, which may come for a while.
-  function forget(conn: Connection, id: unknown, ms = ANSWER, answer: (frame: Frame) => void = nothing): void {
+  // Notes a message that the gateway may answer, for some time (25).
+  function note(conn: Connection, id: unknown, answer: Answer | undefined, ms = ANSWER): void {
     conn.waiting.set(id, answer);
-    later(conn, ms, () => conn.waiting.delete(id));
+    after(ms, () => conn.waiting.delete(id), conn);
+  }
+
+  // Sends a request, whose result may follow its answer.
+  function ask(conn: Connection, action: string, members: object, ms: number, f: Answer, hasResult?: boolean): void {
+    const id = String(++lastId);
+    const stop = after(
+      ms,
+      () => {
+        conn.results.delete(id);
+        note(conn, id, ignore, ANSWER - ms);
+        f();
+      },
+      conn,
+    );
+    const answer = (frame?: Frame) => {
+      conn.waiting.delete(id);
+      if (hasResult && frame!.data == undefined && !frame!.event && !frame!.error) return; // acknowledged
+      conn.results.delete(id);
+      stop();
+      f(frame);
+    };
+    conn.waiting.set(id, answer);
+    if (hasResult) conn.results.set(id, answer);
+    send(conn, { action, id, ...members });
+    expect(conn, ANSWER);
   }
 
   function probe(conn: Connection): void {
-    if (conn.expecting[PROBE]) return;
-    send(conn, keepAliveFrame);
-    forget(conn, "");
+    if (conn.isProbed) return;
+    conn.isProbed = true;
+    send(conn, { action: keepAliveAction });
+    note(conn, "", ignore);
     expect(conn, PROBE);
   }
 
-  function keep(conn: Connection, period: number, ms: number): void {
-    later(conn, ms, () => {
-      const rest = conn.activeAt + period - env.now();
-      const isEarly = rest > 0 && rest <= period; // else it is time, or the clock was set
-      if (!isEarly) probe(conn);
-      keep(conn, period, isEarly ? rest : period);
-    });
+  // Sends a keep-alive after a silence (12).
+  function keep(conn: Connection, silence: number): void {
+    const passed = env.now() - conn.activeAt;
+    const isEarly = passed >= 0 && passed < silence; // else it is time, or the clock was set
+    if (!isEarly) probe(conn);
+    after(isEarly ? silence - passed : silence, () => keep(conn, silence), conn);
   }
 
   const unlisten = env.listen(happened);
@@ -338,17 +384,17 @@ export function newLink(options: Options, env: Environment, on: Listener) {
 
   return {
     after,
-    later,
-    forget,
+    ask,
     check,
-    lose,
-    send,
-    /** Sends a request, whose answer is given to a function. */
-    ask(conn: Connection, id: string, text: string, answer: (answer: Frame) => void): void {
-      conn.waiting.set(id, answer);
-      send(conn, text);
-      expect(conn, ANSWER);
+    /** Sends a message without an answer; reports whether there is a connection. */
+    send(message: object): boolean {
+      if (!current) return false;
+      send(current, message);
+      note(current, message, undefined);
+      return true;
     },
+    /** Opens another connection in place of the current one. */
+    restart: () => current && lose(current, "The connection was lost."),
     get state() {
       return state;
     },
@@ -359,30 +405,34 @@ export function newLink(options: Options, env: Environment, on: Listener) {
     close(): void {
       if (state.name == "closed") return;
       state = { name: "closed" };
-      stopWaiting();
       unlisten();
       for (const conn of [current, dialing, old]) if (conn) end(conn);
       current = dialing = old = undefined;
       on.ended();
-      on.state(state);
+      for (const [stop] of timers) stop();
+      become(state);
     },
   };
 }
 
-// Checks the address.
+function ignore(): void {}
+
+/** Checks the address of an option, and returns it as that of a WebSocket. */
 export function address(text: string | URL): string {
-  let url: URL | undefined;
   try {
-    url = new URL(text);
+    const url = new URL(text);
     url.protocol = url.protocol.replace("http", "ws");
+    if (/^wss?:$/.test(url.protocol) && !url.hash) return url.href;
   } catch {}
-  if (!url || !/^wss?:$/.test(url.protocol) || url.hash) {
-    throw new GatesockError("invalid_argument", `The option url has to be an address such as "wss://example.com/prod", not "${text}"`);
-  }
-  return url.href;
+  throw new GatesockError("invalid_argument", `The option url has to be like "wss://example.com/prod", not "${text}"`);
 }
 
-function credential(name: string, value: unknown): string {
-  if (typeof value != "string" || !value) throw new TypeError(`the option ${name} returned no string`);
-  return value;
+function credential(value: unknown): string {
+  if (value && typeof value == "string") return value;
+  throw new TypeError("the option token or ticket has returned no string");
+}
+
+/** Reports whether a value of JSON is an object. */
+export function isObject(value: unknown): value is Frame {
+  return Object(value) === value && !Array.isArray(value);
 }
