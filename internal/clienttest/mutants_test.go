@@ -210,8 +210,12 @@ func (m mutant) modules(dir string, text []byte) ([]string, error) {
 	if err := os.WriteFile(name, text, 0o600); err != nil {
 		return nil, err
 	}
-	if out, err := exec.Command("node", "--check", name).CombinedOutput(); err != nil { //nolint:noctx // it is short
-		return nil, fmt.Errorf("the mutant is not JavaScript: %w\n%s", err, out)
+	program, err := needs()
+	if err == nil {
+		_, err = outputOf(program, "--check", name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the mutant is not JavaScript: %w", err)
 	}
 	return append(os.Environ(), distVariable+"="+dir), nil
 }
