@@ -76,7 +76,7 @@ func TestMutantsFit(t *testing.T) {
 }
 
 // mutantSeeds is within how many seeds a mutant has to be found.
-const mutantSeeds = 2000
+const mutantSeeds = 1000
 
 // TestMutants checks that each mutant is found: make client-sim-mutants.
 func TestMutants(t *testing.T) {
@@ -85,7 +85,7 @@ func TestMutants(t *testing.T) {
 	}
 	// The client in TypeScript needs no compiled program of its own.
 	plain := filepath.Join(t.TempDir(), "clienttest.test")
-	out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-o", plain, ".").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", plain, ".").CombinedOutput()
 	require.NoError(t, err, string(out))
 	work := make(chan mutant)
 	var workers sync.WaitGroup
@@ -191,7 +191,7 @@ func (m mutant) compile(ctx context.Context, dir string, text []byte) (program s
 	if err := errors.Join(os.WriteFile(mutated, text, 0o600), os.WriteFile(overlay, replace, 0o600)); err != nil {
 		return "", err
 	}
-	if out, err := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", program, ".").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", overlay, "-o", program, ".").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("the mutant does not compile: %w\n%s", err, out)
 	}
 	return program, nil
