@@ -195,22 +195,28 @@ test("A leader that closes gives back what the server has refused for now", asyn
 });
 
 test("A frozen leader is replaced, and follows when it wakes up", async () => {
-  const world = await start(11, 3);
-  const { leader } = world;
-  const others = world.tabs.filter((tab) => tab !== leader);
-  const before = world.clock.time;
-  leader.freeze();
-  const call = outcome(others[0].client.call("do", { k: 1 }, { key: true }));
-  assert.ok(await world.clock.advance(10 * MINUTE, () => call.value), "the call is answered");
-  assert.ok(world.clock.time - before < 40_000, `after ${world.clock.time - before} ms`);
-  leader.thaw();
-  await world.clock.advance(MINUTE);
-  assert.equal(world.server.connections.size, 1, "connections");
-  for (const tab of world.tabs) assert.equal(tab.client.state.name, "online");
-  const again = outcome(leader.client.call("do", { k: 2 }));
-  await world.clock.advance(1000);
-  assert.deepEqual(again, { value: { k: 2 } });
-  await finish(world);
+  for (const hears of [false, true]) {
+    const world = await start(11, 3);
+    const { leader } = world;
+    const others = world.tabs.filter((tab) => tab !== leader);
+    const before = world.clock.time;
+    leader.freeze(hears);
+    const call = outcome(others[0].client.call("do", { k: 1 }, { key: true }));
+    assert.ok(await world.clock.advance(10 * MINUTE, () => call.value), `the call is answered, ${hears}`);
+    assert.ok(world.clock.time - before < 40_000, `after ${world.clock.time - before} ms`);
+    const once = outcome(others[0].client.call("do", { k: 2 }));
+    await world.clock.advance(1000);
+    assert.deepEqual(once, { value: { k: 2 } });
+    assert.equal(world.server.done.filter(({ k }) => k === 2).length, 1);
+    leader.thaw();
+    await world.clock.advance(MINUTE);
+    assert.equal(world.server.connections.size, 1, "connections");
+    for (const tab of world.tabs) assert.equal(tab.client.state.name, "online");
+    const again = outcome(leader.client.call("do", { k: 3 }));
+    await world.clock.advance(1000);
+    assert.deepEqual(again, { value: { k: 3 } });
+    await finish(world);
+  }
 });
 
 test("A follower that was asleep does not take a leader that is well for dead", async () => {
@@ -546,7 +552,7 @@ async function story(seed) {
       const one = random() < 0.5 && world.leader ? world.leader : tab;
       if (!one.frozen) {
         counts.freezes++;
-        one.freeze();
+        one.freeze(random() < 0.5);
       }
     } else if (what < 0.9) for (const one of tabs) one.thaw();
     else if (what < 0.94) for (const socket of [...server.connections]) socket.cut();
