@@ -21,8 +21,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-//nolint:gochecknoglobals // a flag of a test
-var mutate = flag.String("mutants", "", `which mutants to run: "all", or parts of their names with commas between`)
+//nolint:gochecknoglobals // flags of a test
+var (
+	mutate      = flag.String("mutants", "", `which mutants to run: "all", or parts of their names with commas between`)
+	mutantSeeds = flag.Int("mutant-seeds", 1000, "how many worlds live with a mutant")
+)
+
+// scenarioFailure finds the first scenario that has failed in the output of a test.
+var scenarioFailure = regexp.MustCompile(`(?m)^    --- FAIL: Test\w+/(.*) \(`)
 
 // edit replaces a text, which must occur exactly once in the file.
 type edit struct{ old, new string }
@@ -75,9 +81,6 @@ func TestMutantsFit(t *testing.T) {
 	require.GreaterOrEqual(t, len(all), 60)
 }
 
-// mutantSeeds is within how many seeds a mutant has to be found.
-const mutantSeeds = 1000
-
 // TestMutants checks that each mutant is found: make client-sim-mutants.
 func TestMutants(t *testing.T) {
 	if *mutate == "" {
@@ -87,6 +90,11 @@ func TestMutants(t *testing.T) {
 	plain := filepath.Join(t.TempDir(), "clienttest.test")
 	out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", plain, ".").CombinedOutput()
 	require.NoError(t, err, string(out))
+	for _, test := range []string{"^TestMachine$", "^TestScript$"} {
+		failure, err := hunt(t.Context(), plain, os.Environ(), scenarioFailure, "-test.run="+test)
+		require.NoError(t, err)
+		require.Empty(t, failure, "the client without a mistake")
+	}
 	work := make(chan mutant)
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
@@ -132,17 +140,17 @@ func (m mutant) run(ctx context.Context, plain, dir string) (string, error) {
 	if m.client == "js" {
 		scenarios = "^TestScript$"
 	}
-	byScenario, err := hunt(ctx, program, env, regexp.MustCompile(`(?m)^    --- FAIL: Test\w+/(.*) \(`), "-test.run="+scenarios)
+	byScenario, err := hunt(ctx, program, env, scenarioFailure, "-test.run="+scenarios)
 	if err != nil {
 		return "", err
 	}
 	bySeed, err := hunt(ctx, program, env, regexp.MustCompile(`(seed \d+), shrunk from \d+ to \d+ choices(: .*)`),
-		"-test.run=^TestSeeds$", "-client="+m.client, "-tries=0", fmt.Sprintf("-seeds=%d", mutantSeeds))
+		"-test.run=^TestSeeds$", "-client="+m.client, "-tries=0", fmt.Sprintf("-seeds=%d", *mutantSeeds))
 	switch {
 	case err != nil:
 		return "", err
 	case byScenario == "" && bySeed == "":
-		return "", fmt.Errorf("not found by any scenario, nor by %d seeds", mutantSeeds)
+		return "", fmt.Errorf("not found by any scenario, nor by %d seeds", *mutantSeeds)
 	case byScenario == "":
 		return "found by " + bySeed, nil
 	case bySeed == "":
