@@ -96,7 +96,7 @@ func (s *stage) parse(a Action) sent {
 	var envelope struct{ Action, ID string }
 	require.NoError(s.t, json.Unmarshal(a.Frame, &envelope), "%s", a.Frame)
 	r := sent{conn: a.Conn, id: envelope.ID, action: envelope.Action, raw: string(a.Frame)}
-	if r.action == "subscribe" {
+	if r.action == "subscribe" || r.action == "history" {
 		require.NoError(s.t, json.Unmarshal(a.Frame, &r.Subscribe))
 	}
 	return r

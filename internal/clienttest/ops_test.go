@@ -2,6 +2,7 @@ package clienttest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -85,13 +86,7 @@ func (w *world) fault(items []item) {
 	case (k == faultLost || k == faultTwice) && it.frame >= 0:
 		w.twist(l, it.frame, k == faultTwice)
 	case k == faultBad:
-		frame := []string{
-			`{"message":"Internal server error","connectionId":"c","requestId":"r"}`, `hello`,
-			`{"message":"Too Many Requests","connectionId":"c","requestId":"r"}`, `[]`,
-		}[w.choose.below(4)]
-		w.count["strange frames"]++
-		w.note("%s <- %s", l.name, frame)
-		u.tell(func() { u.client.received(time.Now(), l.number, []byte(frame)) })
+		w.strange(l)
 	case k == faultGone && l.session != nil:
 		w.count["gone at the gateway"]++
 		w.note("the gateway takes %s for gone, and the client learns nothing", l.name)
@@ -102,6 +97,27 @@ func (w *world) fault(items []item) {
 	default:
 		items[0].do()
 	}
+}
+
+// strange lets the gateway refuse the oldest message on a wire with a frame of its own, or else lets
+// nonsense come.
+func (w *world) strange(l *wire) {
+	w.count["strange frames"]++
+	frame := []string{"hello", "[]", "[7]"}[w.choose.below(3)]
+	w.mu.Lock()
+	if len(l.out) > 0 && l.session != nil {
+		text := []string{"Internal server error", "Too Many Requests"}[w.choose.below(2)]
+		w.note("%s -> refused by the gateway: %s", l.name, short([]byte(l.out[0])))
+		var m struct{ ID string }
+		_ = json.Unmarshal([]byte(l.out[0]), &m) // a frame that the client has sent
+		if c := l.user.calls[l.user.ids[m.ID]]; c != nil && text == "Too Many Requests" {
+			c.limited[m.ID] = true
+		}
+		l.out = l.out[1:]
+		frame = `{"message":"` + text + `","connectionId":"c","requestId":"r"}`
+	}
+	l.in = append(l.in, incoming{frame: []byte(frame)})
+	w.mu.Unlock()
 }
 
 // twist loses a frame to the client, or lets it come twice.

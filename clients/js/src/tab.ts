@@ -196,7 +196,8 @@ export function join<A extends Api>(
     }
     if (m.t === "welcome" && !leader) follow(m.leader);
     if (m.leader !== leader) return;
-    heard = env.now();
+    // In Chromium a frozen page still hears and answers other tabs. Only its timers and sockets rest.
+    if (m.t === "pong" || m.t === "frame") heard = env.now();
     switch (m.t) {
       case "welcome":
         if (m.n) opened(m.n);
@@ -297,14 +298,14 @@ export function join<A extends Api>(
     let due = 0;
 
     channel.onmessage = ({ data }) => {
-      const m = data as (Up & { from: string }) | (Down & { leader: string });
+      const m = data as (Up & { from: string; leader: string }) | (Down & { leader: string });
       if (isOver || typeof m !== "object" || !m) return;
-      if ("from" in m) hub?.receive(m.from, m);
-      else receive(m);
+      if (!("from" in m)) receive(m);
+      else if (!m.leader || m.leader === hub?.name) hub?.receive(m.from, m);
     };
     send = (m) => {
       if (hub) hub.receive(me, m);
-      else channel.postMessage({ ...m, from: me });
+      else channel.postMessage({ ...m, from: me, leader });
     };
 
     const elect = (steal: boolean): void => {
@@ -320,7 +321,7 @@ export function join<A extends Api>(
           }
           if (hub) stepDown(hub, () => {});
           const name = random() + random();
-          mine = newHub(name, create, (m) => post(name, m), (tab, gone) => {
+          mine = newHub(name, create, after, (m) => post(name, m), (tab, gone) => {
             const forget = new AbortController();
             env.locks.request(`${group}:${tab}`, { signal: forget.signal }, () => forget.signal.aborted || gone()).catch(() => {});
             return () => forget.abort();
@@ -344,11 +345,13 @@ export function join<A extends Api>(
     };
 
     const stepDown = (old: Hub, then: () => void): void => {
+      hub = undefined;
       old.end(() => {
-        channel.postMessage({ t: "gone", leader: old.name });
+        const gone = { t: "gone", leader: old.name } as const;
+        channel.postMessage(gone);
+        receive(gone);
         then();
       });
-      hub = undefined;
     };
 
     const watch = (ms: number): void => {

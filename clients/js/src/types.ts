@@ -81,6 +81,11 @@ export interface TopicEvent<Name extends string = string, Data = unknown> {
   readonly position: Position;
 }
 
+/** The events of an application's topics: its pushes, each with the data of its name. */
+export type EventOf<A extends Api> = {
+  [Name in keyof A["pushes"] & string]: TopicEvent<Name, A["pushes"][Name]>;
+}[keyof A["pushes"] & string];
+
 /** What a subscription learns when the server has confirmed it, at first and after each reconnection. */
 export interface Established {
   readonly position: Position;
@@ -159,6 +164,12 @@ export type Optional<Input, More extends unknown[]> = {} extends Input ? [input?
 /** The core of a client. */
 export interface CoreClient<A extends Api = Api> {
   readonly state: State;
+  /** Calls an action and returns the data of the result that follows the answer. */
+  call<K extends keyof A["routes"] & keyof A["pushes"] & string>(
+    action: K,
+    input: A["routes"][K]["input"],
+    options: CallOptions & { result: true },
+  ): Promise<A["pushes"][K]>;
   /** Calls an action and returns the data of its answer. */
   call<K extends keyof A["routes"] & string>(
     action: K,
@@ -180,6 +191,6 @@ export interface CoreClient<A extends Api = Api> {
 
 /** A client with topics. */
 export interface Client<A extends Api = Api> extends CoreClient<A> {
-  subscribe(topic: string, options?: SubscribeOptions): Subscription;
+  subscribe<E extends TopicEvent = EventOf<A>>(topic: string, options?: SubscribeOptions): Subscription<E>;
   presence(topic: string, options?: { as?: unknown }): Presence;
 }
