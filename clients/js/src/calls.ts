@@ -1,12 +1,14 @@
 // The outbox: every call waits in it until its promise is settled. The numbers in parentheses are
 // those of the rules in section 12 of docs/protocol.md.
 
+import type { Answer, Connection } from "./connection.js";
 import type { Environment } from "./env.js";
 import { GatesockError, isLasting, serverError } from "./error.js";
 import type { Frame } from "./extension.js";
-import { ANSWER, isObject, type Connection, type Link } from "./link.js";
 import type { CallOptions, Options } from "./types.js";
 
+/** No frame for so long after a request: the connection is dead; and so long the gateway may answer. */
+export const ANSWER = 30_000;
 const MAX_FRAME = 32 * 1024; // bytes; the gateway closes a connection that sends a larger one
 const MAX_FAULTS = 5; // so often may a server fail, until it is believed
 
@@ -32,14 +34,21 @@ interface Call {
 export type Calls = ReturnType<typeof newCalls>;
 
 /** Returns an outbox. */
-export function newCalls({ maxQueue = 256, idempotent = [] }: Options, env: Environment, link: Link) {
+export function newCalls(
+  { maxQueue = 256, idempotent = [] }: Options,
+  env: Environment,
+  after: (ms: number, f: () => void) => () => void,
+  ask: (conn: Connection, action: string, members: object, ms: number, answer: Answer, hasResult?: boolean) => void,
+  current: () => Connection | undefined,
+) {
   const calls = new Set<Call>(); // in the order of calling; also those that were ended, while their answer may come
   const pauses = new Set<[unknown]>(); // of an action, or of one call
+  let isClosed = false;
   const serial = new Set<string>(); // actions whose calls are made one after the other (23)
 
   // Sends what can be sent, in order.
   function pump(): void {
-    const conn = link.current;
+    const conn = current();
     if (!conn) return;
     const held = new Set<unknown>(); // calls, actions, and lanes, which begin with $
     const unsent = new Set<string>();
@@ -68,13 +77,13 @@ export function newCalls({ maxQueue = 256, idempotent = [] }: Options, env: Envi
         putBack(call, unknown());
       }
     };
-    link.ask(conn, action, members, options.timeout ?? ANSWER, answer, options.result);
+    ask(conn, action, members, options.timeout ?? ANSWER, answer, options.result);
   }
 
   function pause(what: unknown, ms: number): void {
     const one: [unknown] = [what];
     pauses.add(one);
-    link.after(ms, () => pauses.delete(one));
+    after(ms, () => pauses.delete(one));
   }
 
   function backoff(call: Call): number {
@@ -108,7 +117,7 @@ export function newCalls({ maxQueue = 256, idempotent = [] }: Options, env: Envi
     if (!isHarmless && !call.isIdempotent) return call.settle(error);
     if (ms >= rest) return call.settle(call.isUncertain ? unknown() : error);
     call.isUncertain ||= !isHarmless;
-    call.stop = link.after(rest, () => call.settle(call.isUncertain ? unknown() : new GatesockError("expired", "The call was not sent in time.")));
+    call.stop = after(rest, () => call.settle(call.isUncertain ? unknown() : new GatesockError("expired", "The call was not sent in time.")));
   }
 
   return {
@@ -118,7 +127,7 @@ export function newCalls({ maxQueue = 256, idempotent = [] }: Options, env: Envi
       return new Promise((resolve, reject) => {
         const { signal } = options;
         signal?.throwIfAborted();
-        if (link.state.name == "closed") throw closed();
+        if (isClosed) throw closed();
         if (calls.size >= maxQueue) throw new GatesockError("queue_full", "Too many calls wait for their answers.");
         const key = options.key === true ? env.key() : options.key;
         const members = compose(action, input, key);
@@ -162,6 +171,7 @@ export function newCalls({ maxQueue = 256, idempotent = [] }: Options, env: Envi
     },
     /** The client was closed (29). */
     end(): void {
+      isClosed = true;
       for (const call of calls) call.settle(call.conn || call.isUncertain ? unknown() : closed());
     },
   };
@@ -188,4 +198,9 @@ export function compose(action: unknown, input: unknown = {}, key?: string): obj
   const size = new TextEncoder().encode(JSON.stringify({ action, id: "0123456789", ...members })).length;
   if (size > MAX_FRAME) throw new GatesockError("too_large", `The message has ${size} bytes, of at most ${MAX_FRAME}.`);
   return members;
+}
+
+/** Reports whether a value of JSON is an object. */
+export function isObject(value: unknown): value is Frame {
+  return Object(value) === value && !Array.isArray(value);
 }

@@ -1,9 +1,8 @@
 // The entry gatesock/tabs: one connection for all tabs of a browser.
 
 import { addTopics } from "./attach.js";
-import { newClient } from "./client.js";
+import { address, newClient } from "./client.js";
 import { system } from "./env.js";
-import { address } from "./link.js";
 import { join, type TabsEnvironment, type TabsOptions } from "./tab.js";
 import { connect as connectAlone } from "./index.js";
 import type { Api, Client } from "./types.js";
