@@ -89,7 +89,7 @@ test-clock: dynamodb ## Test what touches DynamoDB with all clocks moved ahead; 
 test-js: ## Test the client for JavaScript, its types, its package and its size
 	scripts/js-test
 
-test-browser: ## Test the chat in headless Chromium, and tickets across two origins in Firefox too
+test-browser: ## Test the client for JavaScript and the chat in headless Chromium, and the main paths in Firefox
 	scripts/browser-test
 
 fuzz: ## Fuzz every target for FUZZTIME (10s)
