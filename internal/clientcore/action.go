@@ -2,6 +2,7 @@ package clientcore
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/gatesock/gatesock/internal/topicwire"
 )
@@ -11,13 +12,28 @@ type Kind uint8
 
 // The kinds of actions. Those from Dial to Close are for the connection, the others for the user.
 const (
-	// Dial opens a connection with the number Conn. Call [Client.Connected] or
-	// [Client.Disconnected] with it.
+	// Dial opens a connection with the number Conn, with credentials that are fetched for it. Call
+	// [Client.Connected], [Client.Refused], [Client.NoCredentials] or [Client.Disconnected] with it.
+	// After a Close of Conn nobody waits for it any more.
 	Dial Kind = iota + 1
 	// Send sends Frame on Conn.
 	Send
 	// Close closes Conn. Call [Client.Disconnected] or not: the client has forgotten it.
 	Close
+
+	// Changed means that the state of the connection is State now. At is when the next attempt is
+	// made, if State is Waiting, Offline or Refused; Text is why the connection has ended then.
+	Changed
+	// Problem is something that went wrong and belongs to no call: Code and Text; see section 12 of
+	// docs/protocol.md.
+	Problem
+	// Settled is the end of the call with the number Request. Without a Code it has succeeded, and
+	// Data is the data of its answer. Else Code, Text, RetryAfter and Details are the error's. Sent
+	// means that a call that its user has ended was sent, and may be carried out.
+	Settled
+	// Pushed is a push that is not about a topic to which the user is subscribed: Name, Data, and
+	// Topic if it has one.
+	Pushed
 
 	// Subscribed means that the server has confirmed the subscription, also after a reconnection.
 	// Position is where it begins; it is zero for a state topic.
@@ -48,8 +64,6 @@ const (
 	// Answer is what [Client.History] has asked for with the number Request: Result, or Code and
 	// Text.
 	Answer
-	// Other is a frame of the server that is not about topics.
-	Other
 )
 
 // Action is something that the caller of a [Client] has to do or to know. Kind says which of the
@@ -58,6 +72,9 @@ type Action struct {
 	Kind  Kind
 	Conn  int
 	Frame []byte
+
+	State State
+	At    time.Time
 
 	Topic    string
 	Position topicwire.Position
@@ -74,10 +91,13 @@ type Action struct {
 	As    json.RawMessage
 	Count int
 
-	Request int64
-	Result  *topicwire.Result
-	Code    string
-	Text    string
+	Request    int64
+	Result     *topicwire.Result
+	Code       string
+	Text       string
+	RetryAfter time.Duration
+	Details    json.RawMessage
+	Sent       bool
 }
 
 // Next returns the next action, and false if there is none.
@@ -94,13 +114,19 @@ func (c *Client) Next() (Action, bool) {
 
 func (c *Client) act(a Action) { c.actions = append(c.actions, a) }
 
+// problem tells the user what belongs to no call.
+func (c *Client) problem(code, text string) {
+	c.act(Action{Kind: Problem, Code: code, Text: text})
+}
+
 // forget drops the actions of a topic that the user has not taken.
 func (c *Client) forget(topic string) {
 	kept := c.actions[:c.taken]
 	for _, a := range c.actions[c.taken:] {
-		if a.Kind < Subscribed || a.Kind == Answer || a.Kind == Other || a.Topic != topic {
+		if a.Kind < Subscribed || a.Kind == Answer || a.Topic != topic {
 			kept = append(kept, a)
 		}
 	}
+	clear(c.actions[len(kept):])
 	c.actions = kept
 }

@@ -23,13 +23,36 @@ const (
 	refKept       = time.Minute
 	membersSpread = 10 * time.Second
 
-	dialTimeout    = 30 * time.Second
+	dialTimeout    = 10 * time.Second
 	firstBackoff   = 500 * time.Millisecond
 	longestBackoff = 30 * time.Second
-	// overlap is for how long the old connection stays open at most after a new one was opened.
+	// longestRefusal is the longest backoff after manyRefusals.
+	longestRefusal = 5 * time.Minute
+	manyRefusals   = 5
+	// stableTime is for how long a connection has to be open before failures are forgotten.
+	stableTime = 10 * time.Second
+	// budget is how many attempts to connect there are at most in budgetTime.
+	budget     = 20
+	budgetTime = 5 * time.Minute
+	// policyDelay is how much longer to wait after close code 1008.
+	policyDelay = 5 * time.Second
+	// probeTime is for how long a keep-alive may be without an answer.
+	probeTime = 10 * time.Second
+	// manyBad is how many frames of another protocol end a connection.
+	manyBad = 10
+	// overlap is for how long the old connection stays open at most after a new one was confirmed.
 	overlap = 2 * time.Minute
 	// asleep is how late a timer is if the computer slept.
 	asleep = 30 * time.Second
+	// gatewayTime is for how long the gateway may answer in place of the server.
+	gatewayTime = 30 * time.Second
+
+	defaultKeepAlive  = 8 * time.Minute
+	shortestKeepAlive = 10 * time.Second
+	longestKeepAlive  = 9 * time.Minute
+	defaultExpires    = 5 * time.Minute
+	defaultWait       = time.Second // after rate_limited
+	manyErrors        = 5           // after as many an idempotent call is not repeated
 )
 
 // Config is what a [Client] needs.
@@ -43,6 +66,18 @@ type Config struct {
 	// MaxKeys is the most keys of a state topic, and members of a topic; the default is 100,000. A
 	// subscription with more keys fails. The client counts more members, but does not know them.
 	MaxKeys int
+
+	// MaxCalls is how many calls may be unsettled or without an answer; the default is 256.
+	MaxCalls int
+	// MaxMessage is the most bytes of a message that the client sends; the default is 128 KiB.
+	MaxMessage int
+	// Idempotent are the actions whose calls may be carried out twice.
+	Idempotent []string
+	// KeepAlive is how long a connection may be silent before a keep-alive is sent, with 1/16 of it
+	// more or less at random. The default is 8 minutes; it is from 10 seconds to 9 minutes.
+	KeepAlive time.Duration
+	// KeepAliveAction is the action of the keep-alive; the default is "keepalive".
+	KeepAliveAction string
 }
 
 // Options is how a user subscribes; see section 9.2 of docs/protocol.md.
@@ -66,16 +101,33 @@ type Client struct {
 	topics []*topic // in the order in which they were subscribed
 	byName map[string]*topic
 	busy   bool // pump may have something to do
+	// topical means that the user has subscribed to a topic: only then there are syncs.
+	topical bool
 
 	current  *link // the connection that requests use; nil if there is none
-	next     *link // one that is to replace current, and is not open
-	previous *link // one that current has replaced, until the topics are subscribed on current
+	next     *link // one that is to replace current, and is not confirmed
+	previous *link // one that current has replaced, until nothing needs it any more
 	started  bool
+	offline  bool // the environment reports that there is no network
 	dialAt   time.Time
 	renewAt  time.Time
 	closeAt  time.Time // when previous is closed at the latest
-	failures int
 	lastConn int
+	dials    []time.Time // the last attempts, at most as many as the budget has
+	failures int         // attempts that failed and connections that ended, since a stable one
+	refusals int         // attempts that were refused, since a frame of the protocol came
+	statuses [2]int      // how many refusals in a row had the status 401, and 403
+
+	told   State // what the user knows
+	toldAt time.Time
+	why    string // why the last connection has ended
+
+	calls       []*call // in the order in which they were made, see call.go
+	lastCall    int64
+	lastSending int64
+	pauses      map[string]time.Time // of an action, after rate_limited: no call of it is sent before
+	resumeAt    time.Time            // when a call that is held back may be sent
+	idempotent  map[string]bool
 
 	pushes      int64 // counts pushes and results that have come
 	requests    []*request
@@ -100,28 +152,65 @@ func New(cfg Config) *Client {
 	if cfg.MaxKeys == 0 {
 		cfg.MaxKeys = 100_000
 	}
-	return &Client{cfg: cfg, byName: make(map[string]*topic)}
+	cfg.setCalls()
+	c := &Client{
+		cfg: cfg, byName: make(map[string]*topic), pauses: make(map[string]time.Time),
+		idempotent: make(map[string]bool),
+	}
+	for _, action := range cfg.Idempotent {
+		c.idempotent[action] = true
+	}
+	return c
 }
 
-// Start connects.
-func (c *Client) Start(now time.Time) {
-	c.now = now
-	if !c.started {
-		c.started = true
-		c.dial()
+// setCalls sets the defaults of what is not about topics.
+func (cfg *Config) setCalls() {
+	if cfg.MaxCalls == 0 {
+		cfg.MaxCalls = 256
+	}
+	if cfg.MaxMessage == 0 {
+		cfg.MaxMessage = 128 << 10
+	}
+	if cfg.KeepAlive == 0 {
+		cfg.KeepAlive = defaultKeepAlive
+	}
+	cfg.KeepAlive = min(max(cfg.KeepAlive, shortestKeepAlive), longestKeepAlive)
+	if cfg.KeepAliveAction == "" {
+		cfg.KeepAliveAction = "keepalive"
 	}
 }
 
-// Stop closes all connections. The subscriptions and their positions stay, for another Start.
+// Start connects. A client that was stopped begins anew, with its subscriptions.
+func (c *Client) Start(now time.Time) {
+	c.now = now
+	if c.started {
+		return
+	}
+	c.started = true
+	c.dialAt = now
+	c.dialWithinBudget()
+	c.finish()
+}
+
+// Stop closes all connections. Calls that were not sent are settled with "closed", and those that
+// wait for an answer with "unknown_outcome". The subscriptions and their positions stay, for
+// another Start. There is no deadline before it.
 func (c *Client) Stop(now time.Time) {
 	c.now = now
+	if !c.started {
+		return
+	}
 	c.started = false
-	c.dialAt, c.renewAt = time.Time{}, time.Time{}
+	c.dialAt, c.renewAt, c.resumeAt = time.Time{}, time.Time{}, time.Time{}
 	for _, l := range []*link{c.current, c.next, c.previous} {
 		c.close(l)
 	}
 	c.current, c.next, c.previous = nil, nil, nil
+	c.failures = 0
+	c.forgive()
 	c.drop(nil)
+	c.endCalls()
+	c.finish()
 }
 
 // Subscribe subscribes to a topic. If the user is subscribed, the options replace the earlier ones,
@@ -147,7 +236,8 @@ func (c *Client) Subscribe(now time.Time, name string, o Options) {
 	c.busy = true
 	t.again = t.membership == joined || t.membership == joining
 	t.generation++
-	c.pump()
+	c.topical = true
+	c.finish()
 }
 
 // Unsubscribe ends a subscription. Nothing of the topic is delivered any more, except what Next has
@@ -165,7 +255,7 @@ func (c *Client) Unsubscribe(now time.Time, name string) {
 		t.membership = joined // perhaps, since a subscribe has failed: an unsubscribe ends it
 	}
 	c.remove(t)
-	c.pump()
+	c.finish()
 }
 
 // Position returns the position of a topic, and false before the first answer of the server.
@@ -186,10 +276,19 @@ func (c *Client) between(low, high time.Duration) time.Duration {
 }
 
 // backoff returns how long to wait before another attempt, after so many that failed.
-func (c *Client) backoff(failed int) time.Duration {
-	high := longestBackoff
-	if failed < 6 {
-		high = firstBackoff << failed
+func (c *Client) backoff(failed int) time.Duration { return c.jitter(failed, longestBackoff) }
+
+// jitter is backoff with another longest time.
+func (c *Client) jitter(failed int, longest time.Duration) time.Duration {
+	high := longest
+	if failed < 16 {
+		high = min(firstBackoff<<failed, longest)
 	}
 	return c.between(0, high)
+}
+
+// finish does what follows from what has happened.
+func (c *Client) finish() {
+	c.pump()
+	c.report()
 }

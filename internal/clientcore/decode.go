@@ -10,6 +10,8 @@ import (
 // message is a frame of the server.
 type message struct {
 	id      string
+	foreign bool // there is an id that is not a string
+	action  string
 	event   string
 	topic   string
 	data    []byte
@@ -24,6 +26,9 @@ type message struct {
 	keyed   bool
 	version int64
 	counter int64
+
+	text      string // message, of the gateway
+	isGateway bool   // there is a requestId or a messageId
 }
 
 // decode reads an object. The parts of m share memory with the frame.
@@ -32,9 +37,12 @@ func decode(s *jsonscan.Scanner, m *message) bool {
 		return false
 	}
 	for s.More('}') {
-		switch string(s.Key()) {
+		switch name := s.Key(); string(name) {
 		case "id":
-			m.id, _ = s.StringOr()
+			text, ok := s.StringOr()
+			m.id, m.foreign = text, !ok
+		case "action":
+			m.action, _ = s.StringOr()
 		case "event":
 			s.String(&m.event)
 		case "topic":
@@ -42,29 +50,44 @@ func decode(s *jsonscan.Scanner, m *message) bool {
 		case "data":
 			m.data = s.Part()
 		case "error":
-			m.failure = s.Part()
-		case "epoch":
-			s.String(&m.epoch)
-		case "offset":
-			s.Int(&m.offset)
-		case "events":
-			m.items = s.Part()
-		case "prev":
-			m.prev = s.Part()
-		case "spreadMs":
-			s.Int(&m.spread)
-		case "key":
-			m.keyed = s.Peek() == '"'
-			s.String(&m.key)
-		case "version":
-			s.Int(&m.version)
-		case "counter":
-			s.Int(&m.counter)
-		default:
+			if !s.Null() {
+				m.failure = s.Part()
+			}
+		case "message":
+			m.text, _ = s.StringOr()
+		case "requestId", "messageId":
+			m.isGateway = m.isGateway || s.Peek() == '"'
 			s.Skip()
+		default:
+			m.decodeTopic(s, name)
 		}
 	}
 	return true
+}
+
+// decodeTopic reads the value of a member whose name was read.
+func (m *message) decodeTopic(s *jsonscan.Scanner, name []byte) {
+	switch string(name) {
+	case "epoch":
+		s.String(&m.epoch)
+	case "offset":
+		s.Int(&m.offset)
+	case "events":
+		m.items = s.Part()
+	case "prev":
+		m.prev = s.Part()
+	case "spreadMs":
+		s.Int(&m.spread)
+	case "key":
+		m.keyed = s.Peek() == '"'
+		s.String(&m.key)
+	case "version":
+		s.Int(&m.version)
+	case "counter":
+		s.Int(&m.counter)
+	default:
+		s.Skip()
+	}
 }
 
 // entryOf returns the entry that a push of an event topic has, and false if it is malformed. Known

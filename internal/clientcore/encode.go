@@ -8,13 +8,13 @@ import (
 	"github.com/gatesock/gatesock/internal/topicwire"
 )
 
-// send sends a request, whose own members are in body.
+// request sends a request of the client itself, whose own members are in body.
 func (c *Client) send(r *request, action string, body []byte) {
 	frame := make([]byte, 0, len(action)+len(body)+40)
 	frame = append(append(append(frame, `{"action":"`...), action...), `","id":"`...)
 	frame = append(append(frame, idOf(r.number)...), `",`...)
 	frame = append(append(frame, body...), '}')
-	c.act(Action{Kind: Send, Conn: r.link.number, Frame: frame})
+	c.transmit(r.link, frame, true)
 }
 
 // appendSubscription appends a subscription as an object.

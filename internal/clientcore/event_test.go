@@ -233,8 +233,11 @@ func TestOneHistoryAtATime(t *testing.T) {
 	again := s.take("history")
 	s.quiet()
 	require.NotEqual(t, first.id, again.id)
-	s.reply(again, result("1-x", 6, 7))
-	s.take("history")
+	both := map[string]string{
+		"a": result("1-x", 6, 7), "b": `{"topic":"b","epoch":"1-x","offset":9,"events":[],"recovered":true}`,
+	}
+	s.reply(again, both[again.Topic])
+	require.NotEqual(t, again.Topic, s.take("history").Topic)
 }
 
 // TestFruitlessHistory checks that a client does not hurry if the server promises more and has
@@ -270,7 +273,9 @@ func TestUnwantedSubscribeThatFailed(t *testing.T) {
 // TestSyncWithoutTopics checks that a client learns of memberships that it does not know.
 func TestSyncWithoutTopics(t *testing.T) {
 	t.Parallel()
-	s := connected(t)
+	s := member(t)
+	s.Unsubscribe(s.now, "a")
+	s.reply(s.take("unsubscribe"), "null")
 	for len(s.sent) == 0 {
 		s.pass(time.Second)
 	}

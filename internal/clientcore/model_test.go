@@ -110,6 +110,8 @@ func (s *server) serve(f flight) {
 		}
 	case "sync":
 		answer["data"] = s.sync(f.conn, r.Topics)
+	case "keepalive":
+		answer = map[string]any{"action": "keepalive", "data": nil}
 	}
 	s.fly(f.conn, answer, false)
 }
@@ -208,6 +210,7 @@ func (r *run) take() {
 			r.from = a.Position
 		case Event:
 			r.event(a)
+		case Changed:
 		default:
 			r.t.Fatalf("unexpected: %s", brief(a))
 		}

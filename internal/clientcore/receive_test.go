@@ -2,31 +2,63 @@ package clientcore
 
 import (
 	"math/rand/v2"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
+// TestFramesOfOthers checks what the user is told of frames that are not about topics: of rules 9 to
+// 11 of section 12.
 func TestFramesOfOthers(t *testing.T) {
 	t.Parallel()
-	for _, frame := range []string{
-		`{"event":"m","data":1}`,
-		`{"event":"m","topic":"a","data":1}`,
-		`{"event":"m","topic":"other","data":1}`,
-		`{"id":"7","action":"say","data":null}`,
-		`{"id":7,"action":"say","error":{"code":"internal","message":""}}`,
-		`{"message":"Internal server error","connectionId":"c","requestId":"r"}`,
-		`{"event":"report","id":"7","data":1}`,
-		`{"event":"m","topic":"a","version":"1.2"}`,
-		`{"event":"presence","topic":"a","data":{}}`,
-		`[1]`, `"text"`, `not JSON`, `{"event":`,
+	for frame, want := range map[string]string{
+		`{"event":"m","data":1}`:                      "pushed m  1",
+		`{"event":"m"}`:                               "pushed m  ",
+		`{"event":"m","topic":"a","data":1}`:          "pushed m a 1",
+		`{"event":"m","topic":"other","data":{}}`:     "pushed m other {}",
+		`{"event":"m","topic":null,"id":"","data":1}`: "pushed m  1",
+		`{"event":"presence","topic":"a","data":{}}`:  "pushed presence a {}",
+
+		`{"action":"say","data":null}`:                                  "",
+		`{"id":"7","action":"say","data":null}`:                         "",
+		`{"id":"c:7","action":"say","data":null}`:                       "",
+		`{"id":"c:x","action":"say","data":null}`:                       "",
+		`{"id":7,"action":"say","error":{"code":"internal"}}`:           "",
+		`{"id":7,"event":"say","error":{"code":"internal"}}`:            "",
+		`{"event":"report","id":"7","data":1}`:                          "",
+		`{"event":"report","id":"c:7","data":1}`:                        "",
+		`{"action":"keepalive","error":{"code":"not_found"}}`:           "",
+		`{"action":"say","error":{"code":"not_found","message":"no"}}`:  "problem not_found",
+		`{"event":"say","error":{"code":"unavailable","message":"no"}}`: "problem unavailable",
+		`{"action":"say","error":7}`:                                    "problem internal",
+
+		`{"message":"Internal server error","connectionId":"c","requestId":"r"}`: "problem gateway",
+		`{"message":"Forbidden","connectionId":"c","messageId":"r"}`:             "problem gateway",
+
+		`{"event":"m","topic":"a","version":"1.2"}`: "problem protocol",
+		`{"event":7}`:             "problem protocol",
+		`{"events":[]}`:           "problem protocol",
+		`{"message":"hello"}`:     "problem protocol",
+		`{"requestId":"7"}`:       "problem protocol",
+		`{}`:                      "problem protocol",
+		`[1]`:                     "problem protocol",
+		`[[{"event":"m"}]]`:       "problem protocol",
+		`[{"event":"m"},7]`:       "pushed m  , problem protocol",
+		`"text"`:                  "problem protocol",
+		`7`:                       "problem protocol",
+		`not JSON`:                "problem protocol",
+		`{"event":`:               "problem protocol",
+		`{"event":"m"} {}`:        "problem protocol",
+		`{"event":"m"}{"id":"7"}`: "problem protocol",
+		`[]`:                      "",
 	} {
 		s := member(t)
 		s.push(frame)
-		require.Len(t, s.told, 1, frame)
-		require.True(t, strings.HasPrefix(s.told[0], "other "), frame)
+		for _, code := range s.problems {
+			s.told = append(s.told, "problem "+code)
+		}
+		require.Equal(t, want, s.heard(), frame)
 	}
 }
 
@@ -56,7 +88,7 @@ func TestArray(t *testing.T) {
 	t.Parallel()
 	s := member(t)
 	s.push("[" + event("1-x", 7) + `,{"event":"x"},` + event("1-x", 6) + "]")
-	require.Equal(t, `other {"event":"x"}, e6 1-x:6, e7 1-x:7`, s.heard())
+	require.Equal(t, `pushed x  , e6 1-x:6, e7 1-x:7`, s.heard())
 }
 
 func TestMalformedAnswers(t *testing.T) {

@@ -44,8 +44,11 @@ func (n *concern) fresh() bool {
 	return n.topic.wanted && n.topic.generation == n.generation
 }
 
-// prefix is what the ids of this package begin with: others may use the same connection.
-const prefix = "t:"
+// prefix and callPrefix are what the ids of requests and of calls begin with.
+const (
+	prefix     = "t:"
+	callPrefix = "c:"
+)
 
 func idOf(number int64) string { return prefix + strconv.FormatInt(number, 10) }
 
@@ -97,15 +100,22 @@ func (c *Client) tickRequests() {
 		c.requests = slices.Delete(c.requests, i, i+1)
 		if r.link == c.current && !r.link.heard.After(r.sent) {
 			c.failed(r, noAnswer())
-			c.fail()
+			c.fail("the connection was dead: nothing came on it")
 			return
 		}
 		c.failed(r, noAnswer())
 	}
 }
 
-// late is the code of a request without an answer, and of one that may still be carried out.
-const late = "deadline_exceeded"
+// Codes that mean more than that a request has failed.
+const (
+	// late is the code of a request without an answer, and of one that may still be carried out.
+	late        = "deadline_exceeded"
+	unavailable = "unavailable"
+	internal    = "internal"
+	limited     = "rate_limited"
+	stale       = "stale_connection"
+)
 
 // noAnswer is the error of a request without an answer.
 func noAnswer() topicwire.Error {
@@ -114,7 +124,7 @@ func noAnswer() topicwire.Error {
 
 // malformed is the error of an answer that does not have the form of the protocol.
 func malformed() topicwire.Error {
-	return topicwire.Error{Code: "internal", Message: "the answer of the server is malformed"}
+	return topicwire.Error{Code: internal, Message: "the answer of the server is malformed"}
 }
 
 // failed handles the error of a request.
@@ -146,7 +156,7 @@ func (c *Client) failed(r *request, e topicwire.Error) {
 // passing reports whether a request that failed may succeed later.
 func passing(code string) bool {
 	switch code {
-	case "unavailable", late, "rate_limited":
+	case unavailable, late, limited:
 		return true
 	case "invalid_argument", "unauthenticated", "permission_denied", "not_found", "already_exists",
 		"failed_precondition", "too_large":

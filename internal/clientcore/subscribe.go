@@ -24,6 +24,7 @@ func (c *Client) pump() {
 		}
 		c.sendHistory()
 		c.sendMembers()
+		c.sendCalls()
 	}
 	c.settle()
 }
@@ -93,7 +94,7 @@ func (c *Client) subscribed(r *request, results []topicwire.Result) {
 	for i := range r.topics {
 		n := &r.topics[i]
 		if i >= len(results) || results[i].Topic != n.topic.name {
-			c.subscribeFailed(n, topicwire.Error{Code: "internal", Message: "the answer has no result for the topic"})
+			c.subscribeFailed(n, topicwire.Error{Code: internal, Message: "the answer has no result for the topic"})
 			continue
 		}
 		if e := results[i].Error; e != nil {

@@ -80,7 +80,7 @@ func TestSubscribeWithoutAnswer(t *testing.T) {
 	require.NotEqual(t, first.id, second.id)
 	s.reply(first, result("1-x", 1, 1))
 	s.reply(second, result("1-x", 2, 2))
-	require.Equal(t, `other {"event":"alive"}, subscribed 1-x:1, e2 1-x:2`, s.heard())
+	require.Equal(t, `pushed alive  , subscribed 1-x:1, e2 1-x:2`, s.heard())
 }
 
 // TestDeadConnection checks that a client connects again if nothing at all comes.

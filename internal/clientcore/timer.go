@@ -5,20 +5,25 @@ import "time"
 // Deadline returns when to call [Client.Tick] next, and false if there is nothing to wait for.
 func (c *Client) Deadline() (time.Time, bool) {
 	var d deadline
+	if !c.started {
+		return time.Time{}, false
+	}
 	d.add(c.dialAt)
 	d.add(c.renewAt)
 	if c.current != nil && !c.current.open {
 		d.add(c.current.since.Add(dialTimeout))
 	}
-	if c.next != nil {
+	if c.next != nil && !c.next.open {
 		d.add(c.next.since.Add(dialTimeout))
 	}
 	if c.previous != nil {
 		d.add(c.closeAt)
 	}
-	if c.ready() {
+	if c.ready() && c.topical {
 		d.add(c.syncAt)
 	}
+	c.addVitals(&d)
+	c.addCalls(&d)
 	for _, r := range c.requests {
 		d.add(r.sent.Add(answerTimeout))
 	}
@@ -72,33 +77,23 @@ func later(a, b time.Time) time.Time {
 // Tick does what is due. A call that is 30 seconds late means that the computer was asleep, as with
 // [Client.Wake].
 func (c *Client) Tick(now time.Time) {
-	if d, ok := c.Deadline(); ok && now.Sub(d) >= asleep {
-		c.Wake(now)
-	}
+	d, ok := c.Deadline()
+	late := ok && now.Sub(d) >= asleep
 	c.now = now
 	c.tickLinks()
 	c.tickRequests()
+	c.tickCalls()
+	if late {
+		c.wake()
+	}
 	for _, t := range c.topics {
 		c.tickTopic(t)
 	}
-	if due(c.syncAt, now) {
+	if c.topical && due(c.syncAt, now) {
 		c.sync()
 	}
 	c.busy = true
-	c.pump()
-}
-
-// Wake is told that the computer was asleep, so that events may have been missed.
-func (c *Client) Wake(now time.Time) {
-	c.now = now
-	for _, t := range c.topics {
-		if t.state != nil {
-			t.state.renewMarks(now)
-		}
-	}
-	if c.ready() && !c.underWay(synced) {
-		c.sync()
-	}
+	c.finish()
 }
 
 func (c *Client) tickTopic(t *topic) {

@@ -22,6 +22,11 @@ type stage struct {
 	told []string // what the user was told, in short
 	sent []sent   // requests that the test has not taken
 	ends []int    // connections that were closed
+
+	states   []string // of the connection
+	problems []string
+	kept     int  // keep-alives
+	deaf     bool // the server does not answer them
 }
 
 // sent is a request of the client.
@@ -60,12 +65,30 @@ func (s *stage) run() {
 		case Dial:
 			s.conn = a.Conn
 		case Send:
-			s.sent = append(s.sent, s.parse(a))
+			s.serve(a)
 		case Close:
 			s.ends = append(s.ends, a.Conn)
+		case Changed:
+			s.states = append(s.states, a.State.String())
+		case Problem:
+			s.problems = append(s.problems, a.Code)
 		default:
 			s.told = append(s.told, brief(a))
 		}
+	}
+}
+
+// serve answers keep-alives, and keeps what else was sent for the test.
+func (s *stage) serve(a Action) {
+	r := s.parse(a)
+	if r.action != "keepalive" {
+		s.sent = append(s.sent, r)
+		return
+	}
+	s.kept++
+	require.Empty(s.t, r.id)
+	if !s.deaf {
+		s.Received(s.now, a.Conn, []byte(`{"action":"keepalive","data":null}`))
 	}
 }
 
@@ -73,7 +96,7 @@ func (s *stage) parse(a Action) sent {
 	var envelope struct{ Action, ID string }
 	require.NoError(s.t, json.Unmarshal(a.Frame, &envelope), "%s", a.Frame)
 	r := sent{conn: a.Conn, id: envelope.ID, action: envelope.Action, raw: string(a.Frame)}
-	if r.action == "subscribe" {
+	if r.action == "subscribe" || r.action == "history" {
 		require.NoError(s.t, json.Unmarshal(a.Frame, &r.Subscribe))
 	}
 	return r
@@ -108,8 +131,10 @@ func brief(a Action) string {
 		return fmt.Sprintf("count %d", a.Count)
 	case Answer:
 		return fmt.Sprintf("answer %d %s", a.Request, a.Code)
-	case Other:
-		return "other " + string(a.Frame)
+	case Settled:
+		return strings.TrimSpace(fmt.Sprintf("settled %d %s%s", a.Request, a.Data, a.Code))
+	case Pushed:
+		return fmt.Sprintf("pushed %s %s %s", a.Name, a.Topic, a.Data)
 	default:
 		return fmt.Sprintf("kind %d", a.Kind)
 	}

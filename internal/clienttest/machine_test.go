@@ -1,15 +1,18 @@
 package clienttest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/internal/clientcore"
 	"github.com/gatesock/gatesock/internal/topicwire"
 )
@@ -24,7 +27,13 @@ type machine struct {
 	values  map[string]map[string]string
 	history map[int64]int // the numbers of requests
 	state   map[string]bool
-	asks    map[string]string // the event at which the handler of a topic asks for the position
+	calls   map[int64]int // the harness's numbers of calls, by those of the machine
+	numbers map[int]int64 // and the other way
+	ended   int64         // the call that the user has ended just now
+
+	credential string
+	now        time.Time
+	asks       map[string]string // the event at which the handler of a topic asks for the position
 }
 
 var _ agent = (*machine)(nil)
@@ -51,16 +60,24 @@ func (m *machine) begin(now time.Time, o options) {
 		source = constantOf(*o.Random)
 	}
 	*m = machine{
-		c:       clientcore.New(clientcore.Config{Random: rand.New(source), MaxWaiting: o.MaxWaiting}),
+		c: clientcore.New(clientcore.Config{
+			Random: rand.New(source), MaxWaiting: o.MaxWaiting, MaxCalls: o.MaxQueue, MaxMessage: gatesock.MaxFrameSize,
+			Idempotent: o.Idempotent, KeepAlive: ms(o.KeepAlive), KeepAliveAction: o.KeepAliveAction,
+		}),
 		options: o, members: map[string]map[string]bool{}, counts: map[string]int{},
 		values: map[string]map[string]string{}, history: map[int64]int{},
-		state: map[string]bool{}, asks: map[string]string{},
+		state: map[string]bool{}, asks: map[string]string{}, calls: map[int64]int{}, numbers: map[int]int64{},
+		credential: o.Token + o.Ticket,
 	}
+	m.now = now
 	m.c.Start(now)
 	m.drain()
 }
 
+func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+
 func (m *machine) do(now time.Time, c command) {
+	m.now = now
 	switch c.Do {
 	case "subscribe":
 		m.state[c.Topic], m.asks[c.Topic] = c.State, c.Asks
@@ -70,6 +87,7 @@ func (m *machine) do(now time.Time, c command) {
 	case "unsubscribe":
 		m.c.Unsubscribe(now, c.Topic)
 		delete(m.members, c.Topic)
+		delete(m.values, c.Topic)
 	case "history":
 		h := topicwire.History{Topic: c.Topic, Since: c.Since, Before: c.Before, Last: c.Last, Limit: c.Limit}
 		if n, ok := m.c.History(now, h); ok {
@@ -77,37 +95,78 @@ func (m *machine) do(now time.Time, c command) {
 		} else {
 			m.tell("history %d error unavailable", c.N)
 		}
-	case "wake", "online", "visible":
+	case "call":
+		m.call(now, c)
+	case "abort":
+		m.ended = m.numbers[c.N]
+		m.c.Cancel(now, m.ended)
+	case "send":
+		m.tell("sent %d %t", c.N, m.c.Send(now, c.Action, c.Input) == nil)
+	case "wake":
 		m.c.Wake(now)
+	case "online":
+		m.c.Online(now)
+	case "offline":
+		m.c.Offline(now)
+	case "visible":
+		m.c.Visible(now)
+	case "retry":
+		m.c.Retry(now)
+	case "token":
+		m.credential = c.Token
 	case "close":
 		m.c.Stop(now)
 	default:
-		m.tell("problem unsupported %s", c.Do)
+		m.tell("report unknown command %s", c.Do)
 	}
 	m.drain()
 }
 
+func (m *machine) call(now time.Time, c command) {
+	q := clientcore.Call{
+		Action: c.Action, Input: c.Input, Idempotent: c.Idempotent, Lane: c.Lane, Result: c.Result,
+		Timeout: ms(c.Timeout), Expires: ms(c.Expires),
+	}
+	switch key := c.Key.(type) {
+	case bool:
+		q.NewKey = key
+	case string:
+		q.Key = key
+	}
+	number := m.c.Call(now, q)
+	m.calls[number], m.numbers[c.N] = c.N, number
+}
+
 func (m *machine) opened(now time.Time, conn int) {
+	m.now = now
 	m.c.Connected(now, conn)
 	m.drain()
 }
 
-func (m *machine) refused(now time.Time, conn, _ int) {
-	m.c.Disconnected(now, conn)
+func (m *machine) refused(now time.Time, conn, status int) {
+	m.now = now
+	m.c.Refused(now, conn, status)
 	m.drain()
 }
 
-func (m *machine) closed(now time.Time, conn, _ int, _ string) {
-	m.c.Disconnected(now, conn)
+func (m *machine) closed(now time.Time, conn, code int, reason string) {
+	m.now = now
+	if code == 1006 {
+		m.c.Disconnected(now, conn)
+	} else {
+		m.c.Closed(now, conn, code, reason)
+	}
 	m.drain()
 }
 
 func (m *machine) received(now time.Time, conn int, frame []byte) {
+	m.now = now
 	m.c.Received(now, conn, frame)
 	m.drain()
 }
 
 func (m *machine) tick(now time.Time) {
+	m.now = now
 	m.c.Tick(now)
 	m.drain()
 }
@@ -138,16 +197,64 @@ func (m *machine) drain() {
 func (m *machine) act(a clientcore.Action) {
 	switch a.Kind {
 	case clientcore.Dial:
-		d := action{Do: "dial", Conn: a.Conn, URL: "wss://host/stage", Protocols: m.options.Protocols}
-		m.queue = append(m.queue, d)
+		m.dial(a)
 	case clientcore.Send:
 		m.queue = append(m.queue, action{Do: "send", Conn: a.Conn, Frame: string(a.Frame)})
 	case clientcore.Close:
 		m.queue = append(m.queue, action{Do: "close", Conn: a.Conn})
 	case clientcore.Answer:
 		m.answer(a)
+	case clientcore.Changed:
+		m.changed(a)
+	case clientcore.Problem:
+		m.tell("problem %s", a.Code)
+	case clientcore.Settled:
+		m.settled(a)
+	case clientcore.Pushed:
+		m.tell("push %s%s", a.Name, spaced(a.Data))
 	default:
 		m.topic(a)
+	}
+}
+
+// dial fetches credentials and dials, as a driver of the machine does.
+func (m *machine) dial(a clientcore.Action) {
+	d := action{Do: "dial", Conn: a.Conn, URL: "wss://host/stage", Protocols: slices.Clone(m.options.Protocols)}
+	switch {
+	case m.credential == "throws":
+		m.c.NoCredentials(m.now, a.Conn, "there are none")
+		return
+	case m.credential == "hangs":
+		return
+	case m.options.Ticket != "":
+		d.URL += "?ticket=" + url.QueryEscape(m.credential)
+	case m.options.Token != "":
+		d.Protocols = append(d.Protocols, "bearer."+m.credential)
+	}
+	m.queue = append(m.queue, d)
+}
+
+func (m *machine) changed(a clientcore.Action) {
+	if a.At.IsZero() {
+		m.tell("state %s", a.State)
+		return
+	}
+	m.tell("state %s %s", a.State, a.At.Sub(m.now).Round(time.Millisecond))
+}
+
+func (m *machine) settled(a clientcore.Action) {
+	n := m.calls[a.Request]
+	switch {
+	case a.Code == "" && spaced(a.Data) == "":
+		m.tell("call %d ok null", n)
+	case a.Code == "":
+		m.tell("call %d ok%s", n, spaced(a.Data))
+	case a.Request == m.ended:
+		m.tell("call %d error aborted", n)
+	case a.RetryAfter > 0:
+		m.tell("call %d error %s %d", n, a.Code, a.RetryAfter.Milliseconds())
+	default:
+		m.tell("call %d error %s", n, a.Code)
 	}
 }
 
@@ -195,7 +302,12 @@ func spaced(data json.RawMessage) string {
 	if len(data) == 0 || string(data) == "null" {
 		return ""
 	}
-	return " " + string(data)
+	var b bytes.Buffer
+	b.WriteByte(' ')
+	if err := json.Compact(&b, data); err != nil {
+		return " malformed: " + string(data)
+	}
+	return b.String()
 }
 
 func (m *machine) member(a clientcore.Action) {

@@ -167,6 +167,7 @@ func (a *agent) act(act clientcore.Action) {
 		if l := a.link(act.Conn); l != nil {
 			l.leave()
 		}
+	case clientcore.Changed, clientcore.Problem:
 	default:
 		a.record(act)
 	}

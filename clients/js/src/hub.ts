@@ -69,6 +69,7 @@ const BATCH = 50;
 export function newHub(
   name: string,
   client: CoreClient,
+  after: Host["after"],
   post: (m: Down) => void,
   watch: (tab: string, gone: () => void) => () => void,
 ): Hub {
@@ -155,10 +156,6 @@ export function newHub(
           const results = (data as { topics?: unknown } | null)?.topics;
           for (const result of Array.isArray(results) ? results : [data]) if (result?.error) unwant(from, [result.topic]);
         }
-        if (action === "sync") {
-          const extra = (data as { extra?: unknown } | null)?.extra;
-          if (Array.isArray(extra)) data = { ...(data as object), extra: extra.filter((topic) => !isWanted(topic)) };
-        }
         finish({ data });
       },
       (error) => {
@@ -230,7 +227,7 @@ export function newHub(
           post({ t: "welcome", to: from, state: client.state, n: isOpen ? n : 0 });
           break;
         case "ping":
-          post({ t: "pong" });
+          after(0, () => isOver || post({ t: "pong" })); // a page that is frozen does not answer
           break;
         case "request":
           if (isOpen && m.n === n) {

@@ -192,7 +192,8 @@ export function join<A extends Api>(options: TabsOptions, env: TabsEnvironment, 
     }
     if (m.t === "welcome" && !leader) follow(m.leader);
     if (m.leader !== leader) return;
-    heard = env.now();
+    // In Chromium a frozen page still hears and answers other tabs. Only its timers and sockets rest.
+    if (m.t === "pong" || m.t === "frame") heard = env.now();
     switch (m.t) {
       case "welcome":
         if (m.n) opened(m.n);
@@ -293,14 +294,14 @@ export function join<A extends Api>(options: TabsOptions, env: TabsEnvironment, 
     let due = 0;
 
     channel.onmessage = ({ data }) => {
-      const m = data as (Up & { from: string }) | (Down & { leader: string });
+      const m = data as (Up & { from: string; leader: string }) | (Down & { leader: string });
       if (isOver || typeof m !== "object" || !m) return;
-      if ("from" in m) hub?.receive(m.from, m);
-      else receive(m);
+      if (!("from" in m)) receive(m);
+      else if (!m.leader || m.leader === hub?.name) hub?.receive(m.from, m);
     };
     send = (m) => {
       if (hub) hub.receive(me, m);
-      else channel.postMessage({ ...m, from: me });
+      else channel.postMessage({ ...m, from: me, leader });
     };
 
     const elect = (steal: boolean): void => {
@@ -316,7 +317,7 @@ export function join<A extends Api>(options: TabsOptions, env: TabsEnvironment, 
           }
           if (hub) stepDown(hub, () => {});
           const name = random() + random();
-          mine = newHub(name, create(), (m) => post(name, m), (tab, gone) => {
+          mine = newHub(name, create(), after, (m) => post(name, m), (tab, gone) => {
             const forget = new AbortController();
             env.locks.request(`${group}:${tab}`, { signal: forget.signal }, () => forget.signal.aborted || gone()).catch(() => {});
             return () => forget.abort();
@@ -340,11 +341,13 @@ export function join<A extends Api>(options: TabsOptions, env: TabsEnvironment, 
     };
 
     const stepDown = (old: Hub, then: () => void): void => {
+      hub = undefined;
       old.end(() => {
-        channel.postMessage({ t: "gone", leader: old.name });
+        const gone = { t: "gone", leader: old.name } as const;
+        channel.postMessage(gone);
+        receive(gone);
         then();
       });
-      hub = undefined;
     };
 
     const watch = (ms: number): void => {

@@ -16,6 +16,8 @@ const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
 const values = {
   ".": ["GatesockError", "connect"],
   "./core": ["GatesockError", "connect"],
+  "./values": ["values"],
+  "./tabs": ["GatesockError", "connect"],
   "./react": ["useClientState", "usePresence", "useTopic"],
   "./svelte": ["presenceStore", "stateStore", "topicStore"],
   "./vue": ["useClientState", "usePresence", "useTopic"],

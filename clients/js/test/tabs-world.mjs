@@ -17,8 +17,8 @@ export class Clock {
   #seq = 0;
   #events = []; // {at, seq, run, tab}
 
-  after(ms, run, tab, isTimer = false) {
-    const event = { at: this.time + Math.max(0, ms), seq: this.#seq++, run, tab, isTimer };
+  after(ms, run, tab, kind) {
+    const event = { at: this.time + Math.max(0, ms), seq: this.#seq++, run, tab, kind };
     if (!tab?.dead) this.#events.push(event);
     return () => {
       const i = this.#events.indexOf(event);
@@ -48,7 +48,7 @@ export class Clock {
     while (!until()) {
       let next;
       for (const e of this.#events) {
-        if (e.tab?.frozen || (e.isTimer && e.tab.slow)) continue;
+        if ((e.tab?.frozen && !(e.kind === "channel" && e.tab.hears)) || (e.kind === "timer" && e.tab.slow)) continue;
         if (!next || e.at < next.at || (e.at === next.at && e.seq < next.seq)) next = e;
       }
       if (!next || next.at > end) break;
@@ -135,6 +135,7 @@ export class Locks {
 export class Tab {
   dead = false;
   frozen = false;
+  hears = false;
   slow = false; // its timers do not fire
   client;
   #world;
@@ -151,17 +152,17 @@ export class Tab {
   }
 
   /** Runs something in the tab, after a random while, later than what came before. */
-  task(run) {
+  task(run, kind = "task") {
     const { clock, random } = this.#world;
     this.#last = Math.max(this.#last, clock.time + random() * 5);
-    clock.after(this.#last - clock.time, () => this.dead || run(), this);
+    clock.after(this.#last - clock.time, () => this.dead || run(), this, kind);
   }
 
   environment() {
     const { clock, random, locks, channels, server } = this.#world;
     return {
       now: () => clock.time,
-      after: (ms, f) => clock.after(ms, f, this, true),
+      after: (ms, f) => clock.after(ms, f, this, "timer"),
       random,
       report: (error) => this.problems.push(error),
       dial: (url, protocols) => {
@@ -186,7 +187,7 @@ export class Tab {
             structuredClone(message);
             for (const other of channels) {
               if (other === channel || other.name !== name) continue;
-              other.tab.task(() => channels.has(other) && other.onmessage?.({ data: JSON.parse(clone) }));
+              other.tab.task(() => channels.has(other) && other.onmessage?.({ data: JSON.parse(clone) }), "channel");
             }
           },
           close: () => channels.delete(channel),
@@ -213,7 +214,9 @@ export class Tab {
     locks.drop(this);
   }
 
-  freeze() {
+  /** Nothing runs in the tab any more. In Chromium it still gets the messages of channels. */
+  freeze(hears = false) {
+    this.hears = hears;
     this.frozen = true;
   }
 
@@ -241,6 +244,8 @@ export class Server {
   done = []; // the calls that were carried out: {k, key}
   answers = true;
   busy = false; // refuses calls of do
+  refuses = new Set(); // topics
+  late = {}; // for how many ms an action is carried out late
   opens = true;
   opened = 0; // connections so far
   frames = []; // all that were received, if a test sets log
@@ -323,7 +328,13 @@ export class Server {
     };
   }
 
-  #receive(socket, { action, id, ...input }) {
+  #receive(socket, frame) {
+    const ms = this.late[frame.action];
+    if (ms) this.#world.clock.after(ms, () => this.#serve(socket, frame));
+    else this.#serve(socket, frame);
+  }
+
+  #serve(socket, { action, id, ...input }) {
     if (this.log) this.frames.push({ action, id, ...input });
     if (!this.answers) return;
     const answer = (data) => socket.push({ id, action, data });
@@ -333,6 +344,10 @@ export class Server {
         break;
       case "subscribe": {
         const all = input.topics ?? [input];
+        if (all.some(({ topic }) => this.refuses.has(topic))) {
+          socket.push({ id, action, error: { code: "permission_denied", message: "No." } });
+          break;
+        }
         for (const { topic } of all) socket.members.add(topic);
         const results = all.map(({ topic, since, last }) => this.#result(topic, since, last));
         answer(input.topics ? { topics: results } : results[0]);
